@@ -1,0 +1,9 @@
+# Builds the files of dialects/ into the binary: one C array each, and a table of them.
+file(GLOB dialect_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/dialects/*.yaml)
+set(embed_c ${CMAKE_BINARY_DIR}/embedded_dialects.c)
+add_custom_command(
+  OUTPUT ${embed_c}
+  COMMAND ${CMAKE_COMMAND} -DOUT=${embed_c} "-DFILES=${dialect_files}" -P ${CMAKE_SOURCE_DIR}/cmake/embed_script.cmake
+  DEPENDS ${dialect_files} ${CMAKE_SOURCE_DIR}/cmake/embed_script.cmake
+  VERBATIM)
+add_library(th_embed STATIC ${embed_c})

@@ -1,0 +1,13 @@
+# Run with -DOUT=FILE -DFILES=a;b;c: writes the files as C byte arrays.
+set(code "/* Generated from dialects/ by cmake/embed_script.cmake. */\n#include <stddef.h>\n#include \"app/embedded.h\"\n")
+set(rows "")
+foreach(file IN LISTS FILES)
+  get_filename_component(name ${file} NAME_WE)
+  string(MAKE_C_IDENTIFIER ${name} ident)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND code "static const unsigned char text_${ident}[] = {${bytes}0};\n")
+  string(APPEND rows "    {\"${name}\", (const char *)text_${ident}, sizeof text_${ident} - 1},\n")
+endforeach()
+string(APPEND code "const struct th_embedded th_embedded_dialects[] = {\n${rows}    {NULL, NULL, 0},\n};\n")
+file(WRITE ${OUT} "${code}")

@@ -1,0 +1,56 @@
+/* SSRF guard, the pure part: strict URL reader, address classifier, rules for custom header fields, ids, event types.
+ * No I/O; names are resolved elsewhere and every answer is judged here. */
+#ifndef TH_CORE_GUARD_H
+#define TH_CORE_GUARD_H
+#include "base/buf.h"
+#include "port/transport.h"
+
+struct th_cidr {
+    struct th_addr net;
+    uint8_t bits;
+};
+/** "10.0.0.0/8", "fd00::/8", or a bare address. Host bits must be zero. */
+bool th_cidr_parse(struct th_span text, struct th_cidr *out);
+bool th_cidr_has(const struct th_cidr *c, const struct th_addr *a);
+
+struct th_guard { /* operator's choice; the arrays are the caller's and outlive it */
+    const struct th_cidr *allow;
+    unsigned allow_count;
+    bool allow_loopback; /* development */
+};
+/** True when a delivery may go to this address: global unicast only, embedded IPv4 (mapped, NAT64, 6to4, ...) judged
+ * too; networks that the operator allows pass. */
+bool th_guard_addr(const struct th_guard *g, const struct th_addr *a, const char **why);
+
+struct th_url { /* spans into the text that was given, unless noted */
+    bool tls;
+    struct th_span host;      /* canonical: lower case, no brackets; for literals the canonical address text */
+    struct th_span authority; /* "host" or "host:port" for the Host field */
+    struct th_span target;    /* path and query, at least "/" */
+    uint16_t port;
+    bool literal;             /* host is an IP address */
+    struct th_addr addr;      /* when literal, with port */
+    char text[600];           /* room for host and authority */
+};
+/** Strict http/https URL: no user info, no fragment sent, no control characters, spaces, backslashes, no numeric host
+ * forms but dotted quads and bracketed IPv6, no empty or over-long labels, ASCII (xn--) names only, at most 2048
+ * bytes, no port that fetch forbids. TH_INVALID with an English reason that names the part. The spans of `out` point
+ * into `url` and into out->text: `out` must not be moved. */
+TH_MUST_USE enum th_error th_url_parse(struct th_span url, struct th_url *out, const char **why);
+/** Text and literal-address judgement at registration: parse + names that are never public (localhost, *.local,
+ * *.internal, single labels, ...) + th_guard_addr for literals. */
+TH_MUST_USE enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct th_url *out, const char **why);
+
+/** Custom header field of an endpoint: token name that is neither transport's nor in `owned` (names of the dialect's
+ * own fields), value of visible ASCII, space and tab, at most 4 KiB. TH_INVALID or TH_DENIED with a reason. */
+TH_MUST_USE enum th_error th_guard_header(struct th_span name, struct th_span value, const struct th_span *owned,
+                                          unsigned owned_count, const char **why);
+/** [A-Za-z0-9_-]+ joined by '.', at most 128 bytes. */
+bool th_event_type_ok(struct th_span type);
+/** [A-Za-z0-9_-]{1,128}: tenant ids, a publisher's own event ids. */
+bool th_id_ok(struct th_span id);
+/** Appends the canonical text of an address without its port (RFC 5952). */
+void th_addr_format(struct th_buf *out, const struct th_addr *a);
+/** Dotted quad or RFC 4291 text, nothing else. */
+bool th_addr_parse(struct th_span text, struct th_addr *out);
+#endif

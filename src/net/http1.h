@@ -1,0 +1,51 @@
+/* HTTP/1.1 message reader (RFC 9112), strict, shared by server and client. No memory, no I/O: bytes in, spans out. */
+#ifndef TH_NET_HTTP1_H
+#define TH_NET_HTTP1_H
+#include "base/span.h"
+
+#define TH_HTTP1_MAX_FIELDS 100
+
+struct th_http1_field {
+    struct th_span name, value; /* value without surrounding white space */
+};
+
+enum th_http1_body { TH_HTTP1_NO_BODY, TH_HTTP1_LENGTH, TH_HTTP1_CHUNKED, TH_HTTP1_UNTIL_CLOSE };
+
+struct th_http1_head {
+    struct th_span method, target; /* requests */
+    unsigned minor;                /* HTTP/1.minor: 0 or 1 */
+    unsigned status;               /* answers */
+    struct th_span field_lines;    /* all field lines with their CRLFs, without the empty one */
+    struct th_http1_field fields[TH_HTTP1_MAX_FIELDS];
+    unsigned field_count;
+    enum th_http1_body body;
+    uint64_t length;      /* TH_HTTP1_LENGTH */
+    bool keep_alive, expect_continue;
+};
+
+enum th_http1_result { TH_HTTP1_MORE, TH_HTTP1_DONE, TH_HTTP1_BAD };
+
+/** Reads one request head from the start of p[0..n). MORE: incomplete so far and still acceptable. BAD: *status is
+ * the answer to give (400, 414, 417, 431, 501, 505), *why says what. DONE: *used bytes belong to the head.
+ * `scanned` (in/out, starts at 0) lets repeated calls on a growing buffer avoid reading from the start. */
+enum th_http1_result th_http1_request(const char *p, size_t n, size_t *scanned, struct th_http1_head *head, size_t *used,
+                                      unsigned *status, const char **why);
+/** The same for an answer to a request whose method was not HEAD. Interim (1xx) answers are returned like others. */
+enum th_http1_result th_http1_answer(const char *p, size_t n, size_t *scanned, struct th_http1_head *head, size_t *used,
+                                     const char **why);
+/** First field of that name, compared without case; NULL when absent. */
+const struct th_http1_field *th_http1_field(const struct th_http1_head *head, const char *name);
+
+/** Incremental chunked decoder (RFC 9112 section 7.1). Strict: CRLF only, sizes up to 16 hex digits, bounded
+ * extensions and trailers (which are checked and dropped). */
+struct th_http1_chunked {
+    unsigned state, line;
+    uint64_t left;
+    unsigned overhead;
+};
+void th_http1_chunked_init(struct th_http1_chunked *c);
+/** Reads from p[0..n): sets *used, and *data to a run of payload bytes inside p (may be empty). Call again with the rest
+ * until it returns MORE with *used == n, DONE (message complete; *used ends after the trailer) or BAD (*why). */
+enum th_http1_result th_http1_chunked(struct th_http1_chunked *c, const char *p, size_t n, size_t *used,
+                                      struct th_span *data, const char **why);
+#endif
