@@ -1,0 +1,141 @@
+/* A compiled dialect: immutable, counted by its owner. Loading text is app/'s job (libyaml); it hands a generic tree of
+ * nodes to th_dialect_compile, which knows every key, its type and its default, and refuses what it does not know.
+ * No vendor's name stands in C. */
+#ifndef TH_CORE_DIALECT_H
+#define TH_CORE_DIALECT_H
+#include "base/json.h"
+#include "base/time.h"
+#include "core/rules.h"
+#include "lib/crypto.h"
+
+/* ---- input tree ---- */
+enum th_node_kind { TH_NODE_SCALAR, TH_NODE_LIST, TH_NODE_MAP };
+struct th_node { /* children of MAP: key nodes carry `key`; memory belongs to the loader until compile returns */
+    enum th_node_kind kind;
+    struct th_span key, text; /* text: scalar's bytes */
+    bool quoted;              /* scalar was quoted: always a string */
+    unsigned line;            /* from 1 */
+    struct th_node *first, *next;
+};
+
+struct th_dialect_error {
+    unsigned line;
+    char key[96], what[200]; /* "signatures[0].algorithm", "unknown value \"sha\"; one of: ..." */
+};
+
+struct th_dialect;
+/** Compiles. name: the file's base name. On failure *error is filled and *out untouched. */
+TH_MUST_USE enum th_error th_dialect_compile(struct th_span name, const struct th_node *root, struct th_dialect **out,
+                                             struct th_dialect_error *error);
+void th_dialect_free(struct th_dialect *d);
+/** Writes every value of the compiled dialect as one JSON object (GET /v1/dialects/{name}). */
+void th_dialect_show(const struct th_dialect *d, struct th_jw *w);
+
+/* ---- plain values ---- */
+enum th_https { TH_HTTPS_ALWAYS, TH_HTTPS_PRODUCTION, TH_HTTPS_ANY };
+enum th_secret_source { TH_SECRET_GENERATED, TH_SECRET_CUSTOMER, TH_SECRET_EITHER };
+enum th_secret_read { TH_SECRET_ONCE, TH_SECRET_ALWAYS, TH_SECRET_NEVER };
+enum th_id_form { TH_ID_ULID, TH_ID_INTEGER };
+
+struct th_dialect_values {
+    struct th_span name, content_type;
+    struct th_rules rules;
+    uint32_t body_max; /* bytes of `data` */
+    bool ecmascript;   /* how JSON is written */
+    enum th_https https;
+    bool star_allowed;        /* "*" subscribes to everything */
+    bool prefix_allowed;      /* "invoice.*" */
+    bool empty_means_all;     /* an empty list of types */
+    bool events_required;     /* at least one type must be given at creation */
+    bool catalogue_closed;
+    uint32_t metadata_max;    /* pairs */
+    enum th_secret_source secret_source;
+    enum th_secret_read secret_read;
+    uint8_t secrets_max_active;
+    bool secrets_all_sign;    /* else the oldest active one signs */
+    int64_t overlap_s;        /* default life of the old secret after rotation; -1: until revoked */
+    struct { struct th_span prefix; enum th_id_form form; } id_event, id_endpoint, id_delivery;
+    unsigned validation_status; /* 422 or 400 */
+    bool ignore_unknown_fields; /* of management requests */
+    struct th_span exhausted_event; /* event type emitted to the tenant when a delivery is exhausted; n == 0: none */
+    unsigned variant_count;
+    struct th_span variants[4]; /* names; [0] is the default */
+};
+const struct th_dialect_values *th_dialect_values(const struct th_dialect *d);
+
+/** Header names (lower case) that the dialect or the transport owns, for th_guard_header. */
+const struct th_span *th_dialect_owned_headers(const struct th_dialect *d, unsigned *count);
+/** Catalogue: i-th type, its resource type (may be empty) and a sample of `data` (JSON); false at the end. */
+bool th_dialect_type(const struct th_dialect *d, unsigned i, struct th_span *type, struct th_span *resource, struct th_span *sample);
+/** True when the type may be published or subscribed to. */
+bool th_dialect_type_known(const struct th_dialect *d, struct th_span type);
+/** Resource type by catalogue or prefix; empty when the dialect says nothing. */
+struct th_span th_dialect_resource(const struct th_dialect *d, struct th_span type);
+/** A sample `data` for a type ("{}" when the dialect has none). */
+struct th_span th_dialect_sample(const struct th_dialect *d, struct th_span type);
+
+/* ---- secrets ---- */
+/** Checks a secret that a customer gives. TH_INVALID with a reason. */
+TH_MUST_USE enum th_error th_dialect_secret_check(const struct th_dialect *d, struct th_span secret, const char **why);
+/** Makes a new one in the dialect's format from 64 random bytes. */
+void th_dialect_secret_make(const struct th_dialect *d, const uint8_t random[64], struct th_buf *out);
+
+/** A secret ready to sign: decoded once, never on the hot path. */
+struct th_sign_key {
+    struct th_hmac hmac;
+    uint8_t seed[32];    /* ed25519 */
+    char *plain;         /* bearer: NUL-terminated copy; NULL otherwise */
+    size_t plain_len;
+};
+TH_MUST_USE enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret, struct th_sign_key *key);
+void th_dialect_key_fini(struct th_sign_key *key); /* wipes */
+
+/* ---- rendering ---- */
+struct th_render {
+    struct th_span event_id, event_type, data, resource_type, resource_id;
+    struct th_wall event_time;
+    struct th_span tenant_id;
+    struct th_span attributes;  /* tenant's JSON object; n == 0: {} */
+    struct th_span endpoint_id, endpoint_url, delivery_id;
+    unsigned attempt;           /* from 1 */
+    int64_t at_unix;            /* seconds, signature time of this attempt */
+    unsigned variant;           /* index into variants */
+    uint32_t options;           /* bits of the dialect's endpoint options, as th_dialect_option gives */
+    const struct th_sign_key *const *keys; /* active ones, newest first; th_dialect_head takes those that sign */
+    unsigned key_count;
+    struct th_span custom;      /* finished lines of the endpoint's own headers, each with CRLF */
+    struct th_span sigs;        /* when showing a past attempt: its stored signature values; else n == 0 and they are made */
+};
+/** Name of the first event field that the envelope needs and the event lacks ("resource_id"); NULL: all there. */
+const char *th_dialect_missing(const struct th_dialect *d, const struct th_render *r);
+/** Appends the request body. True in *shared when it does not depend on endpoint, delivery or attempt. */
+TH_MUST_USE enum th_error th_dialect_body(const struct th_dialect *d, const struct th_render *r, struct th_buf *out, bool *shared);
+/** Appends the field lines ("Name: value\r\n"), without Host and Content-Length. sigs (may be NULL): values of the
+ * signature headers, one per line, as the store keeps them. hide: auth values become "***" (for showing). */
+TH_MUST_USE enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render *r, struct th_span body,
+                                          struct th_buf *out, struct th_buf *sigs, bool hide);
+/** JSON pointers of numbers in `data` that the written form cannot keep exactly (ecmascript); calls back for each. */
+void th_dialect_warnings(const struct th_dialect *d, struct th_span data, void (*warn)(void *ctx, struct th_span pointer), void *ctx);
+struct th_span th_dialect_method(const struct th_dialect *d);
+/** Bit of an endpoint option by name (e.g. "delivery_header"); 0: no such option. */
+uint32_t th_dialect_option(const struct th_dialect *d, struct th_span name);
+
+/* ---- shapes: JSON objects of the management API ---- */
+enum th_shape_id { TH_SHAPE_ENDPOINT, TH_SHAPE_ENDPOINT_CREATED, TH_SHAPE_ENDPOINT_LIST, TH_SHAPE_DELIVERY, TH_SHAPE_DELIVERY_PAGE,
+                   TH_SHAPE_ERROR, TH_SHAPE_COUNT };
+/** Field source: writes the value of a native field (by name) as JSON into out; false: has no value. index: element of
+ * a list under an "each" (0 outside). */
+struct th_shape_source {
+    bool (*field)(void *ctx, struct th_span name, unsigned index, struct th_buf *out);
+    unsigned (*count)(void *ctx, struct th_span name); /* elements of a list field */
+    void *ctx;
+};
+/** False when the dialect has no shape of its own for this: use the native form. */
+bool th_dialect_has_shape(const struct th_dialect *d, enum th_shape_id id);
+TH_MUST_USE enum th_error th_dialect_shape(const struct th_dialect *d, enum th_shape_id id, const struct th_shape_source *src,
+                                           struct th_buf *out);
+/** Native name of a management request's field ("callbackUrl" → "url"); empty: not a field of this dialect. */
+struct th_span th_dialect_request_field(const struct th_dialect *d, struct th_span wire_name);
+/** Wire name of a native field ("url" → "callbackUrl"), for errors. */
+struct th_span th_dialect_wire_field(const struct th_dialect *d, struct th_span native);
+#endif

@@ -1,0 +1,38 @@
+/* What the end of one attempt means: pure functions of rules, outcome and a random number. */
+#ifndef TH_CORE_RETRY_H
+#define TH_CORE_RETRY_H
+#include "base/time.h"
+#include "core/rules.h"
+#include "port/transport.h"
+
+enum th_verdict {
+    TH_V_DELIVERED,
+    TH_V_AGAIN,     /* next attempt after delay_ms */
+    TH_V_EXHAUSTED, /* that was the last of the schedule */
+    TH_V_FINAL,     /* a status after which there is no retry */
+    TH_V_GONE,      /* final, and the endpoint is disabled at once (410) */
+};
+struct th_next_step {
+    enum th_verdict verdict;
+    int64_t delay_ms; /* AGAIN: from the moment of the failure */
+    bool degraded;    /* this attempt crossed the dialect's degraded mark */
+};
+/** tries: attempts of this round before this one (0 for the first). retry_after_s: UINT32_MAX for none. rnd: uniform
+ * 32 bits for the jitter. A single-attempt lane (test) passes `once`: a failure is EXHAUSTED. */
+struct th_next_step th_retry_step(const struct th_rules *rules, enum th_http_class class, unsigned status,
+                                  uint32_t retry_after_s, unsigned tries, uint32_t rnd, bool once);
+
+/** Facts about an endpoint that the disable rules need; stored as they are. Times are wall ms, 0: never. */
+struct th_facts {
+    int64_t first_fail;   /* of the current run of nothing but failures */
+    int64_t last_ok;
+    int64_t exhausted_run;
+};
+enum th_disable { TH_KEEP, TH_DISABLE_EXHAUSTED, TH_DISABLE_FAILING, TH_DISABLE_GONE };
+/** Updates facts with the end of an attempt and says whether the endpoint is to be disabled. delivery_first_attempt:
+ * when the first attempt of this delivery began. */
+enum th_disable th_facts_apply(const struct th_rules *rules, struct th_facts *facts, enum th_verdict verdict,
+                               struct th_wall at, struct th_wall delivery_first_attempt);
+/** Short reason for the API: "exhausted", "failing", "gone". */
+const char *th_disable_name(enum th_disable d);
+#endif

@@ -1,0 +1,314 @@
+/* Everything durable. Implementations: store_memory (reference model, simulator), store_sqlite; PostgreSQL later.
+ *
+ * Contract (one conformance suite runs on all implementations):
+ *  1. Each op is atomic by itself; ops share commits, never results. One op's refusal does not fail its neighbours.
+ *  2. Per session, writes take effect and complete in the order of submission. Reads (PAGE, LOAD, WALK) complete in any
+ *     order; a read sees at least every write that this session has drained before submitting it.
+ *  3. done() of a write means durable. done() is called only inside drain(), on the session's thread.
+ *  4. The caller's memory belongs to the store from submit until done; each op gets exactly one done, also at close.
+ *  5. Errors: TH_RETRY (nothing happened), TH_FULL (no room, nothing happened), TH_UNKNOWN, TH_CORRUPT and TH_IO (the
+ *     store takes no further writes; the process must stop), TH_BUG. Every write may be sent again after TH_UNKNOWN with
+ *     the same effect as once.
+ *  6. The store never calls the engine, knows no shard, no dialect and no clock: all times are arguments.
+ *
+ * Hot rows (event, delivery, attempt) are keyed by numbers that the store gives in commit order: days since 2026-01-01
+ * << 40 | counter, below 2^53 (safe in JSON); they never fall, also when the clock steps back. Numbers of settings rows
+ * (tenant, key, endpoint, secret, job) are chosen by the engine. No number is 0. */
+#ifndef TH_PORT_STORE_H
+#define TH_PORT_STORE_H
+#include "base/buf.h"
+#include "base/metric.h"
+#include "base/time.h"
+#include "port/transport.h"
+
+enum th_op_kind { TH_OP_ACCEPT, TH_OP_SETTLE, TH_OP_MOVE, TH_OP_CONFIG, TH_OP_PURGE, TH_OP_LOAD, TH_OP_WALK, TH_OP_PAGE,
+                  TH_OP_PROBE };
+
+struct th_op {
+    struct th_op *next; /* the store's, from submit until done */
+    enum th_op_kind kind;
+    enum th_error error; /* result; the kind's own result fields are valid only with TH_OK */
+    void (*done)(struct th_op *);
+    void *user;
+    struct th_session *session; /* the store's */
+};
+
+/* ---- accept: 1..1000 events of one tenant, all or none ---- */
+
+enum th_accept_result {
+    TH_ACCEPT_NEW,
+    TH_ACCEPT_REPLAYED,   /* same idempotency key and body: first_event and count are those of the first time */
+    TH_ACCEPT_KEY_REUSED, /* same key, other body */
+    TH_ACCEPT_ID_TAKEN,   /* own_id of events[taken] exists (or repeats within the op) */
+    TH_ACCEPT_STALE,      /* the tenant's settings version is another: match again */
+};
+
+struct th_new_event {
+    struct th_span type, data; /* data: valid JSON, kept byte for byte */
+    struct th_span own_id;     /* publisher's id; n == 0: none */
+    struct th_span resource_type, resource_id;
+    struct th_wall time;       /* when it happened (publisher's or accept time) */
+    uint32_t rnd;              /* 27 random bits of the public id */
+    uint32_t endpoint_count;
+    const uint64_t *endpoints; /* one delivery each, in this order */
+    uint8_t lane;              /* enum th_lane */
+    /* result */
+    uint64_t no, first_delivery; /* deliveries are first_delivery .. + endpoint_count - 1 */
+};
+
+struct th_idem {
+    bool given;
+    uint8_t key[16], body[16]; /* truncated SHA-256 of the key and of the request body */
+};
+
+struct th_accept {
+    struct th_op op;
+    uint64_t tenant, settings_version;
+    struct th_wall at;
+    struct th_idem idem;
+    uint32_t count;
+    struct th_new_event *events;
+    /* result */
+    enum th_accept_result result;
+    uint32_t taken;
+    uint64_t first_event;
+    uint32_t replayed_count;
+};
+
+enum th_lane { TH_LANE_FRESH, TH_LANE_REPLAY, TH_LANE_MANUAL, TH_LANE_TEST };
+
+/* ---- settle: the outcome of one attempt; compare-and-set on `attempts` ---- */
+
+enum th_delivery_state { TH_QUEUED, TH_DELIVERED, TH_EXHAUSTED, TH_FINAL, TH_CANCELLED };
+
+struct th_attempt_row {
+    struct th_wall at;          /* when it began */
+    uint16_t nth;               /* 1 for the first attempt of the delivery */
+    uint16_t status;            /* 0: no answer */
+    uint8_t class;              /* enum th_http_class */
+    bool truncated, reused, ok;
+    int32_t us[5];              /* dns, connect, tls, first byte, total: microseconds; -1 unknown */
+    uint64_t endpoint_rev;
+    int64_t signed_at;          /* unix seconds used in the signature */
+    struct th_addr peer;
+    struct th_span sigs;        /* what cannot be computed again: signature header values, one per line */
+    struct th_span detail;      /* error in words */
+    struct th_span head, body;  /* of the answer */
+};
+
+struct th_settle {
+    struct th_op op;
+    uint64_t delivery;
+    uint16_t expect_attempts;   /* value in the queue row; another value: not applied */
+    struct th_attempt_row row;
+    enum th_delivery_state next; /* TH_QUEUED: again at `due` */
+    struct th_wall due;
+    uint8_t tries;
+    /* result */
+    bool applied;               /* false: the attempt is logged, the state not touched */
+};
+
+/* ---- move: cancel or requeue without an attempt ---- */
+
+struct th_move {
+    struct th_op op;
+    enum { TH_MOVE_CANCEL, TH_MOVE_RETRY } what;
+    uint8_t lane;               /* RETRY: lane of the queue row */
+    struct th_wall at;          /* CANCEL: end time; RETRY: due */
+    uint32_t count;             /* at most 1000 */
+    const uint64_t *deliveries;
+    /* result per delivery, caller's arrays: moved (CANCEL: was queued; RETRY: exists, now queued with tries 0) */
+    bool *moved;
+    struct th_queue_row *rows;  /* RETRY: the queue row as it is now; NULL: not wanted */
+};
+
+/* ---- settings rows ---- */
+
+enum th_row_kind { TH_ROW_TENANT, TH_ROW_KEY, TH_ROW_ENDPOINT, TH_ROW_SECRET, TH_ROW_FACT, TH_ROW_JOB, TH_ROW_META };
+
+/** One settings row; conf blobs are the engine's JSON, opaque here. */
+struct th_row {
+    enum th_row_kind kind;
+    bool del;
+    uint64_t no;                /* TENANT KEY ENDPOINT SECRET JOB; FACT: the endpoint */
+    uint64_t tenant;            /* KEY ENDPOINT SECRET JOB; 0 for operator-wide rows */
+    uint64_t endpoint;          /* SECRET, JOB */
+    uint64_t rev;               /* TENANT: version; ENDPOINT: revision (each put keeps the conf under its revision) */
+    struct th_span id;          /* TENANT: id; META: key; KEY: its 32-byte hash */
+    struct th_span conf;        /* TENANT ENDPOINT KEY JOB: JSON; SECRET: sealed bytes; META: value */
+    int64_t created, updated;   /* wall ms */
+    int64_t until;              /* KEY: expires, SECRET: active until; 0: for ever */
+    int64_t fact[3];            /* FACT: first_fail ms, last_ok ms, exhausted run */
+};
+
+enum th_config_result { TH_CONFIG_DONE, TH_CONFIG_REPLAYED, TH_CONFIG_KEY_REUSED, TH_CONFIG_STALE };
+
+/** Puts and deletes settings rows, all or none. Deleting a TENANT or ENDPOINT marks it: it is not listed by settings()
+ * any more, its history stays readable until retention; secrets of a deleted endpoint are erased. */
+struct th_config {
+    struct th_op op;
+    uint64_t tenant;            /* 0: operator-wide, no version */
+    uint64_t expect_version;    /* tenant's settings version; another: STALE. A put of a new tenant expects 0 */
+    bool keep_version;          /* true: facts, jobs and keys, which do not change matching */
+    uint32_t count;
+    const struct th_row *rows;
+    struct th_idem idem;        /* Idempotency-Key of a management request, scoped by `tenant` */
+    struct th_span answer;      /* sealed answer to keep with the key */
+    struct th_wall at;
+    /* result */
+    enum th_config_result result;
+    uint64_t new_version;
+    struct th_buf replayed;     /* the kept answer; the caller frees it with th_buf_fini. Give it initialised */
+};
+
+/* ---- retention ---- */
+
+struct th_purge {
+    struct th_op op;
+    struct th_wall before;      /* events accepted earlier, with deliveries and attempts; unfinished ones are dropped too */
+    struct th_wall idem_before; /* idempotency keys first used earlier */
+    uint32_t max_events;        /* a step; 200 */
+    /* result */
+    uint32_t purged, cancelled; /* events; unfinished deliveries among them */
+    uint64_t upto;              /* every event up to this number is gone */
+    bool more;
+};
+
+/* ---- reads ---- */
+
+struct th_queue_row {
+    uint64_t no, event, endpoint;
+    int64_t due;                /* wall ms */
+    uint8_t lane, tries;
+    uint16_t attempts;
+};
+
+/** Queue rows in number order from `from` on. */
+struct th_walk {
+    struct th_op op;
+    uint64_t from, endpoint;    /* endpoint 0: all */
+    uint32_t max;
+    struct th_queue_row *rows;  /* caller's array of max */
+    /* result */
+    uint32_t count;
+    uint64_t next;              /* continue here; 0: the end was reached */
+};
+
+struct th_event_row {
+    uint64_t no, tenant;
+    struct th_wall at, time;
+    uint32_t rnd, deliveries;
+    uint64_t first_delivery;
+    struct th_span type, data, own_id, resource_type, resource_id;
+};
+
+/** Events by number, for dispatch and for replayed answers. A missing one has no == 0. */
+struct th_load {
+    struct th_op op;
+    uint32_t count;             /* at most 1000 */
+    const uint64_t *events;
+    struct th_event_row *rows;  /* caller's array of count */
+    struct th_buf mem;          /* owns the spans of rows; give initialised (max >= 64 MiB), th_buf_fini after use */
+};
+
+struct th_delivery_row {
+    uint64_t no, endpoint;
+    enum th_delivery_state state;
+    uint8_t lane, tries;
+    uint16_t attempts;
+    int64_t due, ended;         /* wall ms; 0: not so */
+    struct th_event_row event;  /* without data unless asked */
+    uint64_t last_attempt;      /* 0: none yet */
+    struct th_attempt_row last; /* without head and body; valid when last_attempt != 0 */
+};
+
+struct th_attempt_view {
+    uint64_t no, delivery, endpoint;
+    struct th_attempt_row row;
+    struct th_span endpoint_conf; /* conf of the endpoint at row.endpoint_rev; n == 0 when gone */
+    struct th_event_row event;    /* without data unless asked */
+};
+
+enum th_page_kind { TH_PAGE_EVENTS, TH_PAGE_DELIVERIES, TH_PAGE_ATTEMPTS };
+
+/** List query, newest first (by number), bounded by rows and by work: it may return fewer rows than `limit` with a next
+ * cursor that is not 0. */
+struct th_page {
+    struct th_op op;
+    enum th_page_kind kind;
+    uint64_t tenant;            /* always given */
+    /* filters; 0 or n == 0: not used */
+    uint64_t no;                /* exactly this event, delivery or attempt */
+    uint64_t event, endpoint, delivery;
+    struct th_span own_id, type;
+    uint32_t states;            /* bits 1 << enum th_delivery_state; 0: all */
+    enum { TH_ANY_ATTEMPTS, TH_NO_ATTEMPTS, TH_SOME_ATTEMPTS } queued; /* refines TH_QUEUED */
+    const uint64_t *endpoints;  /* QUEUED rows must be (or with exclude: must not be) of these, sorted ascending */
+    uint32_t endpoint_count;
+    bool endpoints_exclude;
+    int64_t since, until;       /* event accept time, wall ms; since inclusive, until exclusive */
+    uint64_t before;            /* cursor: numbers below; 0: from the newest */
+    uint64_t skip;              /* rows to leave out first (numbered pages) */
+    uint32_t limit;             /* at most 1000 */
+    bool with_data, with_answers, with_total; /* events' data; attempts' head and body; count all matches */
+    /* result */
+    uint32_t count;
+    uint64_t next;              /* cursor for the next page; 0: the end */
+    uint64_t total;
+    union {
+        struct th_event_row *events;
+        struct th_delivery_row *deliveries;
+        struct th_attempt_view *attempts;
+    } rows;
+    void *mem;                  /* owns rows and their spans: vt->page_free */
+};
+
+/** A write of nothing: completes when a commit with sync has succeeded. For readiness after TH_FULL. */
+struct th_probe {
+    struct th_op op;
+};
+
+struct th_wake { /* called by the store from any thread when a session has something to drain and had nothing before */
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
+struct th_store {
+    const struct th_store_vt *vt;
+};
+
+struct th_store_vt {
+    /** Settings rows at start, in order of kind then number; synchronous, before the first session. */
+    enum th_error (*settings)(struct th_store *, void (*row)(void *ctx, const struct th_row *), void *ctx);
+    /** One session per engine thread. */
+    enum th_error (*attach)(struct th_store *, struct th_wake wake, struct th_session **out);
+    /** Never blocks, never calls back, never fails (failures come with done). */
+    void (*submit)(struct th_session *, struct th_op *);
+    /** Calls done() of at most `max` finished ops; returns how many. The session's thread only. */
+    unsigned (*drain)(struct th_session *, unsigned max);
+    void (*detach)(struct th_session *); /* everything submitted must be drained before */
+    void (*page_free)(struct th_store *, struct th_page *);
+    void (*close)(struct th_store *);    /* commits what is submitted, then frees */
+};
+
+struct th_store_conf {
+    const char *dir;            /* data directory; the store owns files in it named tenterhook.db* and ballast */
+    uint32_t ballast_mib;       /* room kept for settles on a full disk; default 64 when 0 */
+    struct th_metrics *metrics; /* may be NULL */
+};
+/** Opens or creates; runs migrations; refuses a damaged or newer file with a reason in why. TH_CONFLICT: locked by
+ * another process. */
+TH_MUST_USE enum th_error th_store_sqlite_open(const struct th_store_conf *conf, struct th_store **out, char *why,
+                                               size_t why_size);
+
+/** Reference model. Nothing survives close; th_store_memory_step decides what "commits" when. */
+TH_MUST_USE enum th_error th_store_memory_open(struct th_store **out);
+/** Commits up to `max` submitted ops over all sessions in order; auto mode (default) commits everything at submit. */
+void th_store_memory_auto(struct th_store *, bool on);
+unsigned th_store_memory_step(struct th_store *, unsigned max);
+/** Drops everything that is submitted and not committed (its ops get no done: their owner died), keeps what is
+ * committed; sessions are gone. As a crash with an intact disk. */
+void th_store_memory_crash(struct th_store *);
+/** The next `count` writes fail with this error (TH_FULL, TH_RETRY, TH_IO); TH_UNKNOWN applies them first when `apply`. */
+void th_store_memory_fail(struct th_store *, enum th_error error, unsigned count, bool apply);
+#endif
