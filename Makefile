@@ -1,0 +1,96 @@
+# The short way to everything. Each target first installs the Debian packages that it needs (tools/install-deps
+# says which, and calls apt only when one is missing), then builds with CMake and Ninja.
+#
+#   make run        build, start on loopback, deliver real events to a real receiver, stay up until Ctrl-C
+#   make demo       the same, ends by itself; fails if one step fails
+#   make test       everything with sanitizers; the last line is "N passed, N failed, N skipped"
+#   make crash      200 rounds of kill -9 under load, judged by an independent checker
+#   make bench      one table of figures for this machine
+#   make install    PREFIX=/usr/local, DESTDIR= for packagers
+#   make help       this text
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+PYTHON := /usr/bin/python3
+# CI sets WERROR=ON; a user's newer compiler must not break the build with a new warning.
+WERROR ?= OFF
+# Build folders. Other compilers get their own: make test CC=clang TEST_DIR=build/test-clang
+RELEASE_DIR ?= build/release
+TEST_DIR ?= build/test
+FUZZ_DIR ?= build/fuzz
+CYCLES ?= 200
+
+CMAKE_COMMON := -G Ninja -DTH_WERROR=$(WERROR) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+ifneq ($(origin CC),default)
+CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
+endif
+
+.PHONY: all build build-test build-bench run demo test crash bench install format lint check-layers \
+        check-fresh fuzz clean help
+
+all: build
+
+help:
+	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
+	@echo "also: build, build-test, format, lint, check-layers, check-fresh, fuzz, clean"
+
+build:
+	@tools/install-deps run
+	@cmake -S . -B $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
+	@ninja -C $(RELEASE_DIR) -j$(JOBS) --quiet tenterhook
+
+build-test:
+	@tools/install-deps test
+	@cmake -S . -B $(TEST_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON -DTH_TESTS=ON \
+	  --log-level=WARNING
+	@ninja -C $(TEST_DIR) -j$(JOBS) --quiet tenterhook unit_tests
+
+build-bench:
+	@tools/install-deps bench
+	@cmake -S . -B $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release -DTH_BENCH=ON --log-level=WARNING
+	@ninja -C $(RELEASE_DIR) -j$(JOBS) --quiet tenterhook bench_tools
+
+run: build
+	@$(PYTHON) tools/demo --binary $(RELEASE_DIR)/tenterhook --stay
+
+demo: build
+	@$(PYTHON) tools/demo --binary $(RELEASE_DIR)/tenterhook
+
+test: build-test
+	@$(PYTHON) tools/run-tests --build $(TEST_DIR)
+
+crash: build-test
+	@$(PYTHON) test/crash/crash.py --build $(TEST_DIR) --cycles $(CYCLES)
+
+bench: build-bench
+	@$(PYTHON) tools/bench --build $(RELEASE_DIR)
+
+install: build
+	@cmake --install $(RELEASE_DIR) --prefix $(PREFIX) --strip
+
+format:
+	@tools/install-deps lint
+	@tools/format
+
+lint:
+	@tools/install-deps lint
+	@tools/check-layers
+	@tools/format --check
+
+check-layers:
+	@tools/check-layers
+
+check-fresh:
+	@tools/install-deps fresh
+	@tools/check-fresh
+
+fuzz:
+	@tools/install-deps lint
+	@cmake -S . -B $(FUZZ_DIR) -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON \
+	  -DTH_FUZZ=ON -DTH_TESTS=ON --log-level=WARNING
+	@ninja -C $(FUZZ_DIR) -j$(JOBS) --quiet fuzz_targets
+	@tools/run-fuzz --build $(FUZZ_DIR)
+
+clean:
+	rm -rf build
