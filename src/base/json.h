@@ -17,7 +17,8 @@ struct th_json_error {
     const char *what;      /* English, static: "expected ',' or '}'" */
 };
 
-#define TH_JSON_DEPTH 64
+#define TH_JSON_DEPTH 64        /* what callers usually allow */
+#define TH_JSON_DEPTH_MAX 1024 /* the most that max_depth can ask for */
 
 /** Validates the whole text (UTF-8, no BOM, nothing after the value, nesting up to max_depth, well-formed UTF-16
  * escapes not required) and returns its root. TH_MALFORMED fills *error (may be NULL). */
@@ -27,6 +28,7 @@ TH_MUST_USE enum th_error th_json_parse(struct th_span text, unsigned max_depth,
 /** Walks the members of an object (key is a string value) or the elements of an array (key may be NULL). */
 struct th_json_iter {
     const char *p, *end;
+    bool object;
 };
 /** `v` must be an array or an object that th_json_parse accepted; any other type iterates nothing. */
 void th_json_iter(struct th_json_iter *it, struct th_json v);
