@@ -61,13 +61,13 @@ enum th_histogram {
         TH_H_COUNT
 };
 
-#define TH_HISTOGRAM_BUCKETS 16 /* upper bounds 0.1 ms * 2^i; see metric.c */
+#define TH_HISTOGRAM_BUCKETS 20 /* upper bounds 0.1 ms * 2^i: 0.1 ms to 52.4 s, above every attempt's deadline */
 
 struct th_metrics {
     _Atomic uint64_t counter[TH_C_COUNT];
     _Atomic int64_t gauge[TH_G_COUNT];
     struct {
-        _Atomic uint64_t bucket[TH_HISTOGRAM_BUCKETS + 1], sum_us, count;
+        _Atomic uint64_t bucket[TH_HISTOGRAM_BUCKETS + 1], sum_us; /* buckets apart, not cumulative */
     } histogram[TH_H_COUNT];
 };
 

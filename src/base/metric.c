@@ -1,0 +1,108 @@
+/* Prometheus text exposition 0.0.4 of every row of the tables in metric.h.
+ *
+ * Buckets are powers of two from 0.1 ms, so that finding one is a bit scan; they are counted apart and made
+ * cumulative when read. `_count` is the sum of the buckets read in the same pass, never a separate counter,
+ * so a scrape beside running threads always has +Inf equal to the count. Failure sticks in the buffer. */
+#include "base/metric.h"
+
+#define FIRST_BOUND_US 100
+
+static const char *const counter_names[][2] = {
+#define X(id, name, help) {name, help},
+    TH_COUNTERS(X)
+#undef X
+};
+static const char *const gauge_names[][2] = {
+#define X(id, name, help) {name, help},
+    TH_GAUGES(X)
+#undef X
+};
+static const char *const histogram_names[][2] = {
+#define X(id, name, help) {name, help},
+    TH_HISTOGRAMS(X)
+#undef X
+};
+
+/* Bucket i holds what is above bound i-1 and at most 0.1 ms * 2^i. */
+static unsigned bucket_of(uint64_t us)
+{
+    unsigned i;
+
+    if (us <= FIRST_BOUND_US)
+        return 0;
+    i = 64u - (unsigned)__builtin_clzll((us - 1) / FIRST_BOUND_US);
+    return i < TH_HISTOGRAM_BUCKETS ? i : TH_HISTOGRAM_BUCKETS;
+}
+
+void th_observe(struct th_metrics *m, enum th_histogram h, int64_t us)
+{
+    uint64_t v = us > 0 ? (uint64_t)us : 0;
+
+    atomic_fetch_add_explicit(&m->histogram[h].bucket[bucket_of(v)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->histogram[h].sum_us, v, memory_order_relaxed);
+}
+
+static void head(struct th_buf *out, const char *const row[2], const char *type)
+{
+    th_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row[0], row[1], row[0], type);
+}
+
+/* Microseconds as exact seconds without trailing zeros. */
+static void seconds(struct th_buf *out, uint64_t us)
+{
+    char digits[7] = ".000000";
+    uint64_t part = us % 1000000;
+    size_t n = sizeof digits;
+
+    th_buf_u64(out, us / 1000000);
+    if (part == 0)
+        return;
+    for (size_t i = n; i-- > 1; part /= 10)
+        digits[i] = (char)('0' + part % 10);
+    while (digits[n - 1] == '0')
+        n--;
+    th_buf_add(out, digits, n);
+}
+
+static void histogram(struct th_metrics *m, enum th_histogram h, struct th_buf *out)
+{
+    const char *name = histogram_names[h][0];
+    uint64_t total = 0, sum;
+
+    head(out, histogram_names[h], "histogram");
+    sum = atomic_load_explicit(&m->histogram[h].sum_us, memory_order_relaxed);
+    for (unsigned i = 0; i <= TH_HISTOGRAM_BUCKETS; i++) {
+        total += atomic_load_explicit(&m->histogram[h].bucket[i], memory_order_relaxed);
+        th_buf_printf(out, "%s_bucket{le=\"", name);
+        if (i < TH_HISTOGRAM_BUCKETS)
+            seconds(out, (uint64_t)FIRST_BOUND_US << i);
+        else
+            th_buf_str(out, "+Inf");
+        th_buf_str(out, "\"} ");
+        th_buf_u64(out, total);
+        th_buf_char(out, '\n');
+    }
+    th_buf_printf(out, "%s_sum ", name);
+    seconds(out, sum);
+    th_buf_printf(out, "\n%s_count ", name);
+    th_buf_u64(out, total);
+    th_buf_char(out, '\n');
+}
+
+void th_metrics_write(struct th_metrics *m, struct th_buf *out)
+{
+    for (unsigned i = 0; i < TH_C_COUNT; i++) {
+        head(out, counter_names[i], "counter");
+        th_buf_printf(out, "%s ", counter_names[i][0]);
+        th_buf_u64(out, atomic_load_explicit(&m->counter[i], memory_order_relaxed));
+        th_buf_char(out, '\n');
+    }
+    for (unsigned i = 0; i < TH_G_COUNT; i++) {
+        head(out, gauge_names[i], "gauge");
+        th_buf_printf(out, "%s ", gauge_names[i][0]);
+        th_buf_i64(out, atomic_load_explicit(&m->gauge[i], memory_order_relaxed));
+        th_buf_char(out, '\n');
+    }
+    for (unsigned i = 0; i < TH_H_COUNT; i++)
+        histogram(m, (enum th_histogram)i, out);
+}
