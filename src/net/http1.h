@@ -4,6 +4,7 @@
 #include "base/span.h"
 
 #define TH_HTTP1_MAX_FIELDS 100
+#define TH_HTTP1_MAX_TARGET 16384 /* bytes; RFC 9112 section 3 asks for at least 8,000 */
 
 struct th_http1_field {
     struct th_span name, value; /* value without surrounding white space */
@@ -24,6 +25,13 @@ struct th_http1_head {
 };
 
 enum th_http1_result { TH_HTTP1_MORE, TH_HTTP1_DONE, TH_HTTP1_BAD };
+
+/** Classes of bytes, for whoever checks names and values outside a message: a token character (RFC 9110 section 5.6.2)
+ * and a byte that a field value may hold (HTAB, SP, VCHAR, obs-text; section 5.5). */
+bool th_http1_is_token(struct th_span s);
+bool th_http1_is_value(struct th_span s);
+/** uri-host [":" port] as in the Host field (RFC 9110 section 7.2, RFC 3986 section 3.2.2); an empty host is refused. */
+bool th_http1_is_host(struct th_span s);
 
 /** Reads one request head from the start of p[0..n). MORE: incomplete so far and still acceptable. BAD: *status is
  * the answer to give (400, 414, 417, 431, 501, 505), *why says what. DONE: *used bytes belong to the head.
