@@ -79,7 +79,7 @@ enum th_lane { TH_LANE_FRESH, TH_LANE_REPLAY, TH_LANE_MANUAL, TH_LANE_TEST };
 
 /* ---- settle: the outcome of one attempt; compare-and-set on `attempts` ---- */
 
-enum th_delivery_state { TH_QUEUED, TH_DELIVERED, TH_EXHAUSTED, TH_FINAL, TH_CANCELLED };
+enum th_delivery_state { TH_DS_QUEUED, TH_DS_DELIVERED, TH_DS_EXHAUSTED, TH_DS_FINAL, TH_DS_CANCELLED };
 
 struct th_attempt_row {
     struct th_wall at;          /* when it began */
@@ -101,7 +101,7 @@ struct th_settle {
     uint64_t delivery;
     uint16_t expect_attempts;   /* value in the queue row; another value: not applied */
     struct th_attempt_row row;
-    enum th_delivery_state next; /* TH_QUEUED: again at `due` */
+    enum th_delivery_state next; /* TH_DS_QUEUED: again at `due` */
     struct th_wall due;
     uint8_t tries;
     /* result */
@@ -242,7 +242,7 @@ struct th_page {
     uint64_t event, endpoint, delivery;
     struct th_span own_id, type;
     uint32_t states;            /* bits 1 << enum th_delivery_state; 0: all */
-    enum { TH_ANY_ATTEMPTS, TH_NO_ATTEMPTS, TH_SOME_ATTEMPTS } queued; /* refines TH_QUEUED */
+    enum { TH_ANY_ATTEMPTS, TH_NO_ATTEMPTS, TH_SOME_ATTEMPTS } queued; /* refines TH_DS_QUEUED */
     const uint64_t *endpoints;  /* QUEUED rows must be (or with exclude: must not be) of these, sorted ascending */
     uint32_t endpoint_count;
     bool endpoints_exclude;
