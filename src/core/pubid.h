@@ -1,0 +1,18 @@
+/* Public ids without an index: prefix + 26 characters of Crockford base32 (ULID form): 48 bits of time (ms), 27 random
+ * bits, 53 bits row number XOR a keyed hash of time and random bits. Decoding gives the number to read; the row's own
+ * time and random bits then prove the id. Pure. */
+#ifndef TH_CORE_PUBID_H
+#define TH_CORE_PUBID_H
+#include "base/buf.h"
+#include "base/time.h"
+
+struct th_pubid {
+    struct th_wall at;
+    uint32_t rnd; /* 27 bits */
+    uint64_t no;  /* 53 bits, not 0 */
+};
+/** Appends prefix and 26 characters. key: 16 secret bytes of the installation. */
+void th_pubid_format(struct th_buf *out, const uint8_t key[16], struct th_span prefix, struct th_pubid id);
+/** False when the text is not prefix + 26 valid characters. The caller compares at and rnd with the row. */
+bool th_pubid_parse(const uint8_t key[16], struct th_span prefix, struct th_span text, struct th_pubid *out);
+#endif

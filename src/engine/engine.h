@@ -1,0 +1,268 @@
+/* The engine: order of effects. Settings in memory, ingest, dispatch, settle, recovery. Knows ports and core only; one
+ * thread; every asynchronous call ends in exactly one callback from a later th_engine_turn, never from inside the call. */
+#ifndef TH_ENGINE_ENGINE_H
+#define TH_ENGINE_ENGINE_H
+#include "base/list.h"
+#include "core/dialect.h"
+#include "core/guard.h"
+#include "core/pubid.h"
+#include "core/retry.h"
+#include "core/sched.h"
+#include "port/clock.h"
+#include "port/store.h"
+#include "port/transport.h"
+
+struct th_engine;
+
+struct th_engine_conf {
+    struct th_store *store;
+    struct th_transport *transport;
+    struct th_resolver *resolver;
+    struct th_entropy entropy;
+    struct th_metrics *metrics;
+    const struct th_guard *guard;
+    bool production;              /* https as the dialect says; false (development): http allowed */
+    bool no_jitter;               /* virtual time */
+    struct th_dialect *const *dialects; /* outlive the engine */
+    unsigned dialect_count;
+    struct th_span default_dialect; /* of tenants made without one and of the tenant "default" */
+    uint8_t secret_key[32];       /* seals secrets at rest */
+    struct th_span operator_key_hash; /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
+    int64_t retention_ms;         /* 0: keep for ever */
+    uint32_t max_in_flight, max_items, max_items_per_endpoint; /* 0: defaults of the scheduler */
+    struct th_wake wake;          /* from any thread: call th_engine_turn soon */
+    void (*fatal)(void *ctx, enum th_error error, const char *what); /* the process must stop; ctx of wake */
+};
+
+/* ---- settings as the engine holds them; pointers are valid until the next turn ---- */
+
+enum { TH_SCOPE_PUBLISH = 1, TH_SCOPE_READ = 2, TH_SCOPE_MANAGE = 4, TH_SCOPE_OPERATOR = 8 };
+
+struct th_tenant {
+    uint64_t no, version, rev;    /* version: settings; rev: of this object (ETag) */
+    struct th_span id, name, attributes; /* attributes: JSON object */
+    const struct th_dialect *dialect;
+    struct th_wall created, updated;
+    bool deleting;
+    struct th_endpoint **endpoints; /* by number, ascending */
+    unsigned endpoint_count, endpoint_cap;
+};
+
+struct th_header {
+    struct th_span name, value;
+};
+
+#define TH_MAX_HEADERS 32
+#define TH_MAX_SUBSCRIPTIONS 256
+#define TH_MAX_SECRETS 4
+
+/** What a user sets of an endpoint. In a request: spans of the caller, valid during the call. */
+struct th_endpoint_spec {
+    struct th_span url;
+    const struct th_span *events;
+    unsigned event_count;
+    bool active;
+    bool has_description;
+    struct th_span description;
+    struct th_span metadata;      /* JSON object of strings, raw; n == 0: {} */
+    const struct th_header *headers;
+    unsigned header_count;
+    uint32_t timeout_s;           /* 0: the dialect's default */
+    uint32_t max_in_flight;       /* 0: 16 */
+    double rate_per_s;            /* 0: none */
+    struct th_span variant;       /* n == 0: the dialect's default */
+    uint32_t options;             /* th_dialect_option bits */
+};
+
+struct th_secret {
+    uint64_t no;
+    struct th_wall created;
+    int64_t until;                /* wall ms; 0: for ever */
+    struct th_span sealed;
+    struct th_sign_key key;
+};
+
+struct th_endpoint {
+    uint64_t no, rev;
+    struct th_tenant *tenant;
+    struct th_endpoint_spec spec;
+    struct th_wall created, updated, disabled_at; /* disabled_at.ms == 0: not disabled */
+    struct th_span disabled_reason;
+    uint32_t rnd;
+    struct th_secret secrets[TH_MAX_SECRETS];     /* newest first */
+    unsigned secret_count;
+    struct th_facts facts;
+    struct th_endpoint_run *run;  /* the engine's: parsed URL, header block, scheduler state */
+};
+
+struct th_key {
+    uint64_t no;
+    uint8_t hash[32];
+    struct th_tenant *tenant;     /* NULL: the operator's */
+    unsigned scopes;
+    struct th_wall created;
+    int64_t expires;              /* wall ms; 0: never */
+    struct th_span note;
+};
+
+/* ---- life of the engine ---- */
+
+TH_MUST_USE enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine **out);
+/** Loads settings, makes the tenants "default" and "operator" and id keys on the first start, begins the walk of the
+ * queue. Synchronous store work; submits ops. made_key: when no operator key is given or stored, a new one is made and
+ * its text (to be shown once) is written there, else it stays empty. */
+TH_MUST_USE enum th_error th_engine_start(struct th_engine *e, struct th_now now, struct th_buf *made_key, char *why, size_t why_size);
+/** One turn: drains the store, settles, dispatches. Call after any wake, I/O callback that touched the engine, and at
+ * the returned time (TH_MONO_NEVER: no time). */
+struct th_mono th_engine_turn(struct th_engine *e, struct th_now now);
+/** Stops dispatching and refuses new changes; requests in flight end. th_engine_idle tells when all is settled. */
+void th_engine_drain(struct th_engine *e);
+/** Cancels the requests in flight (they stay queued in the store). */
+void th_engine_cancel_requests(struct th_engine *e);
+bool th_engine_idle(const struct th_engine *e);
+void th_engine_free(struct th_engine *e); /* must be idle */
+/** Ready to accept events; else why (English, static). */
+bool th_engine_ready(const struct th_engine *e, const char **why);
+/** Now of the current turn. */
+struct th_now th_engine_now(const struct th_engine *e);
+const struct th_engine_conf *th_engine_conf(const struct th_engine *e);
+
+/* ---- look-ups ---- */
+
+struct th_tenant *th_engine_tenant(struct th_engine *e, struct th_span id);
+/** All tenants, by number ascending. */
+struct th_tenant *const *th_engine_tenants(struct th_engine *e, unsigned *count);
+/** By SHA-256 of the key's text; NULL when unknown or expired. */
+struct th_key *th_engine_key(struct th_engine *e, const uint8_t hash[32]);
+/** i-th key of a tenant in order of number; NULL at the end. */
+struct th_key *th_engine_key_at(struct th_engine *e, const struct th_tenant *t, unsigned i);
+/** By public id in the tenant's dialect form; NULL when unknown or another tenant's. foreign (may be NULL): set true when
+ * it exists under another tenant. */
+struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id, bool *foreign);
+struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
+const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
+
+/* ---- public ids ---- */
+void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out);
+void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row, struct th_buf *out);
+void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *event, uint64_t delivery,
+                           struct th_buf *out);
+void th_engine_key_id(struct th_engine *e, const struct th_key *k, struct th_buf *out); /* "key_" + ULID form */
+/** Numbers behind ids; false: no such form. The caller loads the row and must compare `at` and `rnd` (integer forms: at.ms
+ * is 0 and nothing is compared). Events with an own id are found by th_page.own_id first. */
+bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out);
+bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out);
+
+/* ---- publishing ---- */
+
+struct th_publish_event { /* spans must live until done */
+    struct th_span type, data, own_id, resource_type, resource_id;
+    bool has_time;
+    struct th_wall time;
+    /* result */
+    struct th_event_row row;  /* number, times, deliveries; enough for th_engine_event_id */
+};
+enum th_publish_result { TH_PUB_ACCEPTED, TH_PUB_REPLAYED, TH_PUB_KEY_REUSED, TH_PUB_ID_TAKEN, TH_PUB_INVALID, TH_PUB_TOO_LARGE,
+                         TH_PUB_UNAVAILABLE, TH_PUB_TENANT_GONE };
+struct th_publish {
+    struct th_tenant *tenant; /* looked up again when the publish is retried */
+    struct th_idem idem;
+    uint32_t count;           /* 1..1000 */
+    struct th_publish_event *events;
+    struct th_endpoint *only; /* test: this endpoint, also when inactive; else NULL */
+    void (*done)(struct th_publish *);
+    void *user;
+    /* result */
+    enum th_publish_result result;
+    uint32_t bad;             /* ID_TAKEN, INVALID, TOO_LARGE: index of the event */
+    const char *field;        /* INVALID: native field name ("resource_id", "type", "data") */
+    char detail[200];         /* INVALID, UNAVAILABLE: in words */
+    uint64_t first_delivery;  /* of events[0] */
+    void *impl;
+};
+/** Checks (types, required fields, size), matches, stores durably; done after the commit. */
+void th_engine_publish(struct th_engine *e, struct th_publish *p);
+
+/* ---- changes of settings: one at a time, in order of submission ---- */
+
+enum th_change_kind { TH_CHANGE_TENANT_PUT, TH_CHANGE_TENANT_DEL, TH_CHANGE_KEY_ADD, TH_CHANGE_KEY_DEL, TH_CHANGE_ENDPOINT_ADD,
+                      TH_CHANGE_ENDPOINT_SET, TH_CHANGE_ENDPOINT_DEL, TH_CHANGE_SECRET_ROTATE, TH_CHANGE_SECRET_REVOKE };
+enum th_change_result {
+    TH_CH_DONE,
+    TH_CH_REPLAYED,      /* Idempotency-Key seen: `replayed` holds the first answer */
+    TH_CH_KEY_REUSED,
+    TH_CH_INVALID,       /* errors[] says why */
+    TH_CH_NOT_FOUND,     /* the object is gone */
+    TH_CH_CONFLICT,      /* detail: dialect change with endpoints, third secret, ... */
+    TH_CH_PRECONDITION,  /* expect_rev differs */
+    TH_CH_UNAVAILABLE,   /* the store cannot commit */
+};
+struct th_field_error {
+    char field[64];      /* native name, "headers/X-Key", "events/3" */
+    char detail[200];
+};
+#define TH_MAX_FIELD_ERRORS 8
+struct th_change {
+    enum th_change_kind kind;
+    /* in: spans and arrays of the caller, valid until done */
+    struct th_span tenant_id;    /* all kinds */
+    struct th_span name, dialect, attributes; /* TENANT_PUT; n == 0: keep or default */
+    uint64_t key_no;             /* KEY_DEL */
+    unsigned scopes;             /* KEY_ADD */
+    uint8_t key_hash[32];
+    int64_t expires;
+    struct th_span note;
+    uint64_t endpoint;           /* ENDPOINT_SET/DEL, SECRET_*: number */
+    struct th_endpoint_spec spec; /* ENDPOINT_ADD/SET */
+    bool clear_disabled;         /* ENDPOINT_SET: "active": true was given */
+    struct th_span secret;       /* ENDPOINT_ADD, SECRET_ROTATE: customer's; n == 0: generate */
+    bool overlap_given, overlap_null;
+    int64_t overlap_s;           /* SECRET_ROTATE; not given: the dialect's */
+    bool check_rev;              /* If-Match */
+    uint64_t expect_rev;
+    struct th_idem idem;
+    /** With idem.given: called before the commit, with the objects as they will be, to render the answer that is kept
+     * (sealed) with the key. Writes the answer's bytes. */
+    void (*render)(struct th_change *, struct th_buf *answer);
+    void (*done)(struct th_change *);
+    void *user;
+    /* result */
+    enum th_change_result result;
+    bool created;                /* TENANT_PUT: 201 */
+    struct th_tenant *tenant;
+    struct th_endpoint *ep;
+    struct th_key *key;
+    struct th_buf secret_text;   /* ENDPOINT_ADD, SECRET_ROTATE: the secret in clear; wiped by th_change_fini */
+    struct th_buf replayed;
+    struct th_field_error errors[TH_MAX_FIELD_ERRORS];
+    unsigned error_count;
+    char detail[200];
+    struct th_list link;
+    void *impl;
+};
+void th_engine_change(struct th_engine *e, struct th_change *c);
+void th_change_fini(struct th_change *c);
+/** Reads the secrets of an endpoint in clear, newest first: calls back for each. False when one cannot be opened. */
+bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
+                       void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until), void *ctx);
+
+/* ---- deliveries ---- */
+
+/** Queues a delivery again: one attempt now, then the schedule. done: TH_OK or TH_NOT_FOUND / store error. */
+struct th_retry_now {
+    uint64_t delivery;
+    void (*done)(struct th_retry_now *);
+    void *user;
+    enum th_error error;
+    void *impl;
+};
+void th_engine_retry(struct th_engine *e, struct th_retry_now *r);
+/** Submits a read op (PAGE) on the engine's session; its done comes from a turn. */
+void th_engine_read(struct th_engine *e, struct th_op *op);
+void th_engine_page_free(struct th_engine *e, struct th_page *page);
+/** "pending", "retrying", "held", "delivered", "failed", "cancelled"; reason: "exhausted", "final_status" or NULL. */
+const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason);
+/** Renders again what an attempt sent: head lines (auth and custom values as ***) and body. */
+TH_MUST_USE enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t, const struct th_attempt_view *view,
+                                                 struct th_buf *head, struct th_buf *body, struct th_buf *url);
+#endif
