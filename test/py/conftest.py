@@ -1,0 +1,106 @@
+"""Fixtures of the black-box tests: real servers, real receivers, real sockets."""
+import itertools
+import pathlib
+import ssl
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness.receiver import Receiver  # noqa: E402
+from harness.server import Server, binary_path  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    """Without a built server nothing can run, and that is a failure, not a skip."""
+    if items and not binary_path().exists():
+        raise pytest.UsageError(f"{binary_path()} is not built: run make test, or set TENTERHOOK_BUILD")
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A factory: server() starts one on a new data directory, server(data=...) on a given one. Options are those of
+    harness.server.Server; start=False leaves the start to the test. All are killed when the test ends."""
+    servers, numbers = [], itertools.count(1)
+
+    def make(data=None, start=True, **options):
+        made = Server(data or tmp_path / f"data{next(numbers)}", **options)
+        servers.append(made)
+        return made.start() if start else made
+
+    yield make
+    for made in servers:
+        made.kill()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One server for the tests of a module that do not stop it or count its objects."""
+    with Server(tmp_path_factory.mktemp("shared")) as made:
+        yield made
+
+
+@pytest.fixture
+def receiver():
+    """A factory: receiver() or receiver(answer=...) gives a recording receiver; see harness.receiver."""
+    receivers = []
+
+    def make(*args, **options):
+        receivers.append(Receiver(*args, **options))
+        return receivers[-1]
+
+    yield make
+    for made in receivers:
+        made.close()
+
+
+@pytest.fixture
+def api(server):
+    """The operator's client of a fresh server in development mode."""
+    return server().api
+
+
+class Certificates:
+    """A CA of this test run and certificates that it signs, made with the openssl command."""
+
+    def __init__(self, folder):
+        self.folder, self.numbers = folder, itertools.count(1)
+        self.ca, self.ca_key = folder / "ca.pem", folder / "ca.key"
+        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                      "-subj", "/CN=tests", "-addext", "basicConstraints=critical,CA:TRUE",
+                      "-keyout", self.ca_key, "-out", self.ca)
+
+    def issue(self, names="IP:127.0.0.1,DNS:localhost", days=2, signed=True):
+        """(certificate file, key file) for subject alternative names; signed=False: by itself, not by the CA."""
+        stem = self.folder / f"leaf{next(self.numbers)}"
+        cert, key = stem.with_suffix(".pem"), stem.with_suffix(".key")
+        issuer = ["-CA", self.ca, "-CAkey", self.ca_key] if signed else []
+        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                      "-days", str(days), "-subj", "/CN=receiver", "-addext", f"subjectAltName={names}",
+                      "-addext", "basicConstraints=critical,CA:FALSE", *issuer, "-keyout", key, "-out", cert)
+        return cert, key
+
+    def context(self, **options):
+        """A server-side TLS context with a certificate of issue(**options)."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.issue(**options))
+        return context
+
+    @staticmethod
+    def _openssl(*args):
+        subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """A CA for TLS receivers; certificates.ca is the file for the server's trust."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def tls_receiver(receiver, certificates):
+    """A factory like receiver, over TLS with a certificate for 127.0.0.1 and localhost; options of
+    Certificates.issue go in `cert`."""
+    return lambda cert=None, **options: receiver(tls=certificates.context(**(cert or {})), **options)
