@@ -1,0 +1,19 @@
+/* Memory that lives and dies together: bump allocation, one free for all. */
+#ifndef TH_BASE_ARENA_H
+#define TH_BASE_ARENA_H
+#include "base/error.h"
+#include "base/span.h"
+
+struct th_arena {
+    struct th_arena_chunk *chunks;
+    size_t used, max; /* bytes given out, and their maximum */
+};
+/** Starts empty, without memory; at most `max` bytes. */
+void th_arena_init(struct th_arena *a, size_t max);
+/** Frees everything given out. */
+void th_arena_fini(struct th_arena *a);
+/** Zeroed, aligned for any type; NULL when there is no memory or the maximum is reached. */
+void *th_arena_get(struct th_arena *a, size_t n);
+/** Copies bytes (and a NUL after them); false when there is no room. An empty span stays empty. */
+bool th_arena_copy(struct th_arena *a, struct th_span from, struct th_span *to);
+#endif

@@ -1,0 +1,97 @@
+/* Public ids: 128 bits in Crockford base32. The number is masked by a keyed hash, so that ids do not tell how many rows
+ * there are; the time stays readable and sortable, as in a ULID. Not an access control: the row's tenant is checked. */
+#include "core/pubid.h"
+
+#define LOW27 ((1u << 27) - 1)
+#define LOW53 ((1ull << 53) - 1)
+
+static const char abc[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+static uint64_t rotl(uint64_t x, unsigned n)
+{
+    return x << n | x >> (64 - n);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[1] = rotl(v[1], 13) ^ v[0];
+    v[0] = rotl(v[0], 32);
+    v[2] += v[3];
+    v[3] = rotl(v[3], 16) ^ v[2];
+    v[0] += v[3];
+    v[3] = rotl(v[3], 21) ^ v[0];
+    v[2] += v[1];
+    v[1] = rotl(v[1], 17) ^ v[2];
+    v[2] = rotl(v[2], 32);
+}
+
+/* SipHash-2-4 (Aumasson, Bernstein 2012) of two words. */
+static uint64_t mask(const uint8_t key[16], uint64_t a, uint64_t b)
+{
+    uint64_t k[2], v[4], m[3] = {a, b, (uint64_t)16 << 56};
+
+    memcpy(k, key, 16);
+    v[0] = k[0] ^ 0x736f6d6570736575u;
+    v[1] = k[1] ^ 0x646f72616e646f6du;
+    v[2] = k[0] ^ 0x6c7967656e657261u;
+    v[3] = k[1] ^ 0x7465646279746573u;
+    for (int i = 0; i < 3; i++) {
+        v[3] ^= m[i];
+        sip_round(v);
+        sip_round(v);
+        v[0] ^= m[i];
+    }
+    v[2] ^= 0xff;
+    for (int i = 0; i < 4; i++)
+        sip_round(v);
+    return (v[0] ^ v[1] ^ v[2] ^ v[3]) & LOW53;
+}
+
+void th_pubid_format(struct th_buf *out, const uint8_t key[16], struct th_span prefix, struct th_pubid id)
+{
+    uint64_t at = (uint64_t)id.at.ms & 0xffffffffffffu, low = id.no ^ mask(key, at, id.rnd & LOW27);
+    /* 128 bits: at(48) rnd(27) low(53) */
+    uint64_t hi = at << 16 | (uint64_t)(id.rnd & LOW27) >> 11, lo = (uint64_t)(id.rnd & 0x7ff) << 53 | low;
+    char text[26];
+
+    for (int i = 25; i >= 0; i--) {
+        text[i] = abc[lo & 31];
+        lo = lo >> 5 | hi << 59;
+        hi >>= 5;
+    }
+    th_buf_span(out, prefix);
+    th_buf_add(out, text, sizeof text);
+}
+
+static int digit(char c)
+{
+    for (int i = 0; i < 32; i++)
+        if (abc[i] == c)
+            return i;
+    return -1;
+}
+
+bool th_pubid_parse(const uint8_t key[16], struct th_span prefix, struct th_span text, struct th_pubid *out)
+{
+    uint64_t hi = 0, lo = 0, at, no;
+
+    if (text.n != prefix.n + 26 || !th_span_starts(text, prefix))
+        return false;
+    text.p += prefix.n;
+    if (digit(text.p[0]) > 7)
+        return false;
+    for (int i = 0; i < 26; i++) {
+        int d = digit(text.p[i]);
+        if (d < 0)
+            return false;
+        hi = hi << 5 | lo >> 59;
+        lo = lo << 5 | (uint64_t)d;
+    }
+    at = hi >> 16;
+    out->rnd = (uint32_t)((hi & 0xffff) << 11 | lo >> 53);
+    no = (lo & LOW53) ^ mask(key, at, out->rnd);
+    out->at.ms = (int64_t)at;
+    out->no = no;
+    return no != 0;
+}
