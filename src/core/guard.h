@@ -17,10 +17,17 @@ struct th_guard { /* operator's choice; the arrays are the caller's and outlive 
     const struct th_cidr *allow;
     unsigned allow_count;
     bool allow_loopback; /* development */
+    const struct th_cidr *deny; /* beats allow: this machine's own public addresses, networks of the operator */
+    unsigned deny_count;
 };
-/** True when a delivery may go to this address: global unicast only, embedded IPv4 (mapped, NAT64, 6to4, ...) judged
- * too; networks that the operator allows pass. */
+/** True when a delivery may go to this address: global unicast only, embedded IPv4 (mapped, NAT64) judged too; networks
+ * that the operator allows pass, those that he forbids do not. When false, *why (may be NULL) says what the address
+ * is: "a loopback address"; static memory. */
 bool th_guard_addr(const struct th_guard *g, const struct th_addr *a, const char **why);
+/** Judges all answers of the resolver: one forbidden address refuses the whole set (TH_DENIED, *bad is its index), or
+ * a name could point to a public and a private host in turns. No answer: TH_NOT_FOUND. why and bad may be NULL. */
+TH_MUST_USE enum th_error th_guard_answers(const struct th_guard *g, const struct th_addr *addrs, unsigned n,
+                                           const char **why, unsigned *bad);
 
 struct th_url { /* spans into the text that was given, unless noted */
     bool tls;
