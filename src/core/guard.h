@@ -37,19 +37,23 @@ struct th_url { /* spans into the text that was given, unless noted */
     uint16_t port;
     bool literal;             /* host is an IP address */
     struct th_addr addr;      /* when literal, with port */
-    char text[600];           /* room for host and authority */
+    char text[600];           /* host and authority (they share bytes), and "/?query" of a URL without a path */
 };
 /** Strict http/https URL: no user info, no fragment sent, no control characters, spaces, backslashes, no numeric host
  * forms but dotted quads and bracketed IPv6, no empty or over-long labels, ASCII (xn--) names only, at most 2048
  * bytes, no port that fetch forbids. TH_INVALID with an English reason that names the part. The spans of `out` point
  * into `url` and into out->text: `out` must not be moved. */
 TH_MUST_USE enum th_error th_url_parse(struct th_span url, struct th_url *out, const char **why);
+/** False for 0 and for the ports that the fetch standard forbids (mail, shells, chat: services that may obey lines). */
+bool th_port_ok(uint16_t port);
 /** Text and literal-address judgement at registration: parse + names that are never public (localhost, *.local,
- * *.internal, single labels, ...) + th_guard_addr for literals. */
+ * *.internal, single labels, ...) + th_guard_addr for literals. TH_INVALID as th_url_parse, TH_DENIED by policy. Names
+ * of private networks pass when the operator allows any network, "localhost" when he allows loopback: what they
+ * resolve to is judged all the same. */
 TH_MUST_USE enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct th_url *out, const char **why);
 
 /** Custom header field of an endpoint: token name that is neither transport's nor in `owned` (names of the dialect's
- * own fields), value of visible ASCII, space and tab, at most 4 KiB. TH_INVALID or TH_DENIED with a reason. */
+ * own fields), value of visible ASCII with space and tab inside, at most 4 KiB. TH_INVALID or TH_DENIED with a reason. */
 TH_MUST_USE enum th_error th_guard_header(struct th_span name, struct th_span value, const struct th_span *owned,
                                           unsigned owned_count, const char **why);
 /** [A-Za-z0-9_-]+ joined by '.', at most 128 bytes. */

@@ -1,0 +1,198 @@
+/* Policy on what a tenant may name: URLs at registration, header fields, ids and event types.
+ *
+ * The text of a URL is judged here, early and with a clear reason; what a name resolves to is judged again at
+ * every attempt (guard_addr.c), so nothing here is the last line of defence. Pure. */
+#include "core/guard.h"
+
+#define FIELD_NAME_MAX 128
+#define FIELD_VALUE_MAX 4096
+
+/* ---- names that are never public ---- */
+
+/* RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476, ICANN's reserved "internal", and what private networks
+ * use. */
+static const char *const private_suffixes[] = {
+    "localhost", "localdomain", "local", "internal", "intranet", "private", "lan",     "home",       "corp",
+    "test",      "invalid",     "onion", "alt",      "arpa",     "svc",     "default", "localhost6",
+};
+
+static bool has_suffix(struct th_span host, struct th_span suffix)
+{
+    return host.n >= suffix.n && memcmp(host.p + host.n - suffix.n, suffix.p, suffix.n) == 0 &&
+           (host.n == suffix.n || host.p[host.n - suffix.n - 1] == '.');
+}
+
+static bool is_private_name(struct th_span host)
+{
+    if (!memchr(host.p, '.', host.n))
+        return true;
+    for (size_t i = 0; i < sizeof private_suffixes / sizeof private_suffixes[0]; i++)
+        if (has_suffix(host, th_str(private_suffixes[i])))
+            return true;
+    return false;
+}
+
+enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct th_url *out, const char **why)
+{
+    const char *unused;
+    enum th_error error;
+
+    if (!why)
+        why = &unused;
+    error = th_url_parse(url, out, why);
+    if (error)
+        return error;
+    if (out->literal)
+        return th_guard_addr(g, &out->addr, why) ? TH_OK : TH_DENIED;
+    if (!is_private_name(out->host) || g->allow_count > 0) /* who opens a private network has names in it */
+        return TH_OK;
+    if (g->allow_loopback && has_suffix(out->host, TH_LIT("localhost")))
+        return TH_OK;
+    *why = "the host name is not public";
+    return TH_DENIED;
+}
+
+/* ---- header fields ---- */
+
+/* A '*' at the end stands for any rest. */
+static const struct {
+    const char *name, *why;
+} fields[] = {
+    /* message framing and connection: RFC 9110 section 7.6, RFC 9112 */
+    {"host", "the transport sets this header"},
+    {"content-*", "the dialect sets this header"},
+    {"connection", "the transport sets this header"},
+    {"transfer-encoding", "the transport sets this header"},
+    {"te", "the transport sets this header"},
+    {"trailer", "the transport sets this header"},
+    {"upgrade", "the transport sets this header"},
+    {"http2-settings", "the transport sets this header"},
+    {"keep-alive", "the transport sets this header"},
+    {"expect", "the transport sets this header"},
+    {"date", "the transport sets this header"},
+    /* routing: a proxy before the receiver believes these */
+    {"proxy-*", "the header is for proxies"},
+    {"via", "the header is for proxies"},
+    {"forwarded", "the header is for proxies"},
+    {"x-forwarded-*", "the header is for proxies"},
+    {"x-real-ip", "the header is for proxies"},
+    {"x-original-url", "the header is for proxies"},
+    {"x-rewrite-url", "the header is for proxies"},
+    {"x-http-method-override", "the header changes the request method"},
+    /* metadata services of cloud platforms ask for one of these as a proof of good intent */
+    {"metadata", "the header is for metadata services"},
+    {"metadata-flavor", "the header is for metadata services"},
+    {"x-google-metadata-request", "the header is for metadata services"},
+    {"x-aws-ec2-metadata-*", "the header is for metadata services"},
+    {"x-metadata-token", "the header is for metadata services"},
+    {"x-vault-request", "the header is for secret stores"},
+    /* browser state: RFC 6265 */
+    {"cookie", "cookies are not sent"},
+    {"cookie2", "cookies are not sent"},
+    {"set-cookie", "cookies are not sent"},
+    {"set-cookie2", "cookies are not sent"},
+};
+
+/* RFC 9110 section 5.6.2 */
+static bool is_token(struct th_span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i], l = th_lower(c);
+        if (!(l >= 'a' && l <= 'z') && !(c >= '0' && c <= '9') && (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
+            return false;
+    }
+    return s.n > 0;
+}
+
+static bool matches(struct th_span name, const char *pattern)
+{
+    struct th_span p = th_str(pattern);
+
+    if (p.p[p.n - 1] != '*')
+        return th_span_ieq(name, p);
+    p.n--;
+    return name.n >= p.n && th_span_ieq(th_span(name.p, p.n), p);
+}
+
+static enum th_error check_value(struct th_span value, const char **why)
+{
+    if (value.n > FIELD_VALUE_MAX) {
+        *why = "the header value is longer than 4096 bytes";
+        return TH_INVALID;
+    }
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.p[i];
+        bool blank = c == ' ' || c == '\t';
+        if (!blank && (c < 0x21 || c > 0x7e)) {
+            *why = "the header value contains a character other than visible ASCII, space and tab";
+            return TH_INVALID;
+        }
+        if (blank && (i == 0 || i + 1 == value.n)) {
+            *why = "the header value begins or ends with white space"; /* RFC 9110 section 5.5: receivers cut
+                                                                          it */
+            return TH_INVALID;
+        }
+    }
+    return TH_OK;
+}
+
+enum th_error th_guard_header(struct th_span name, struct th_span value, const struct th_span *owned,
+                              unsigned owned_count, const char **why)
+{
+    const char *unused;
+
+    if (!why)
+        why = &unused;
+    if (name.n > FIELD_NAME_MAX) {
+        *why = "the header name is longer than 128 bytes";
+        return TH_INVALID;
+    }
+    if (!is_token(name)) {
+        *why = "the header name is not a token (letters, digits, hyphens)";
+        return TH_INVALID;
+    }
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (matches(name, fields[i].name)) {
+            *why = fields[i].why;
+            return TH_DENIED;
+        }
+    for (unsigned i = 0; i < owned_count; i++)
+        if (th_span_ieq(name, owned[i])) {
+            *why = "the dialect sets this header";
+            return TH_DENIED;
+        }
+    return check_value(value, why);
+}
+
+/* ---- ids and event types ---- */
+
+static bool is_word(char c)
+{
+    char l = th_lower(c);
+
+    return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+bool th_event_type_ok(struct th_span type)
+{
+    bool word = false;
+
+    if (type.n > 128)
+        return false;
+    for (size_t i = 0; i < type.n; i++) {
+        if (type.p[i] == '.' ? !word : !is_word(type.p[i]))
+            return false;
+        word = type.p[i] != '.';
+    }
+    return word;
+}
+
+bool th_id_ok(struct th_span id)
+{
+    if (id.n == 0 || id.n > 128)
+        return false;
+    for (size_t i = 0; i < id.n; i++)
+        if (!is_word(id.p[i]))
+            return false;
+    return true;
+}
