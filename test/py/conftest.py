@@ -104,3 +104,14 @@ def tls_receiver(receiver, certificates):
     """A factory like receiver, over TLS with a certificate for 127.0.0.1 and localhost; options of
     Certificates.issue go in `cert`."""
     return lambda cert=None, **options: receiver(tls=certificates.context(**(cert or {})), **options)
+
+
+@pytest.fixture
+def tenant(shared):
+    """A client that acts for a new tenant of its own on the module's shared server (dialect standard)."""
+    name = f"t{next(_tenant_numbers)}"
+    shared.api.put(f"/v1/tenants/{name}", {"name": f"Tenant {name}", "dialect": "standard"}).expect(201)
+    return shared.api.as_tenant(name)
+
+
+_tenant_numbers = itertools.count(1)

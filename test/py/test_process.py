@@ -1,0 +1,347 @@
+"""The server as a process: start, keys, one directory one process, wrong input at start, drain, recovery."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness.client import Api
+from harness.expect import eventually, problem, settled
+from harness.receiver import Reply
+from harness.server import Server, StartError, clean_env
+from harness.signature import verify
+
+EVENT = {"type": "a.b", "data": {"x": 1}}
+
+
+def refused(server):
+    """Starts a server that must refuse; gives what it printed."""
+    with pytest.raises(StartError) as caught:
+        server.start()
+    assert caught.value.status not in (None, 0) and caught.value.status > 0, caught.value
+    return caught.value.output
+
+
+def database(folder):
+    """The SQLite file of a data directory."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.read_bytes()[:15] == b"SQLite format 3":
+            return path
+    raise AssertionError(f"no database in {list(folder.rglob('*'))}")
+
+
+def register(api, receiver, **more):
+    return api.post("/v1/webhooks", {"url": receiver.url(), **more}).expect(201).json
+
+
+def test_version_and_help_run():
+    binary = str(Server("unused").binary)
+    version = subprocess.run([binary, "version"], capture_output=True, text=True, timeout=20)
+    assert version.returncode == 0 and re.search(r"\d+\.\d+\.\d+", version.stdout)
+    wrong = subprocess.run([binary, "nonsense"], capture_output=True, text=True, timeout=20)
+    assert wrong.returncode != 0 and "nonsense" in wrong.stderr
+
+
+def test_an_unknown_flag_is_named(server):
+    assert "--nonsense" in refused(server(start=False, flags=["--nonsense"]))
+
+
+def test_a_second_process_is_refused_with_the_pid(server):
+    first = server()
+    second = server(data=first.data, start=False)
+    assert str(first.process.pid) in refused(second)
+    first.api.get("/livez").expect(200)
+
+
+def test_a_killed_process_leaves_no_lock(server):
+    first = server()
+    first.kill()
+    first.start().api.get("/readyz").expect(200)
+
+
+def test_a_port_in_use_is_named(server):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert str(port) in refused(server(start=False, listen=f"127.0.0.1:{port}"))
+
+
+@pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1:99999", "127.0.0.1", ":"])
+def test_a_wrong_address_is_refused(server, listen):
+    refused(server(start=False, listen=listen))
+
+
+@pytest.mark.parametrize("text, named", [
+    ("listen: [", "config.yaml"),
+    ("nonsense: 1\n", "nonsense"),
+    ("listen: 127.0.0.1:0\nlisten: 127.0.0.1:0\n", "listen"),
+])
+def test_a_wrong_configuration_is_refused_with_its_place(server, tmp_path, text, named):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    output = refused(server(start=False, flags=["--config", str(path)]))
+    assert named in output and "config.yaml" in output
+
+
+def test_a_missing_configuration_is_named(server, tmp_path):
+    assert "absent.yaml" in refused(server(start=False, flags=["--config", str(tmp_path / "absent.yaml")]))
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(server, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "file" in refused(server(start=False, data=tmp_path / "file" / "data"))
+
+
+def test_a_damaged_database_is_refused_and_left_alone(server):
+    running = server()
+    running.api.post("/v1/events", EVENT).expect(202)
+    running.stop()
+    path = database(running.data)
+    broken = b"\xff" * 4096 + path.read_bytes()[4096:]
+    path.write_bytes(broken)
+    output = refused(running)
+    assert path.name in output or "database" in output.lower()
+    assert path.read_bytes() == broken
+
+
+def test_a_wrong_secret_key_is_refused(server, receiver):
+    running = server(env={"TENTERHOOK_SECRET_KEY": "11" * 32})
+    register(running.api, receiver())
+    running.stop()
+    running.env["TENTERHOOK_SECRET_KEY"] = "22" * 32
+    assert "key" in refused(running).lower()
+    running.env["TENTERHOOK_SECRET_KEY"] = "11" * 32
+    running.start()
+
+
+def test_secrets_are_not_in_the_files(server, receiver):
+    running = server()
+    made = register(running.api, receiver(), headers={"X-Token": "a-custom-header-secret"})
+    running.stop()
+    for path in running.data.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            for secret in (made["secret"], made["secret"][6:], running.admin_key, "a-custom-header-secret"):
+                assert secret.encode() not in content, path
+    assert running.admin_key not in running.text() and made["secret"] not in running.text()
+
+
+def test_the_key_file_is_private(server, receiver):
+    running = server()
+    register(running.api, receiver())
+    found = [p for p in running.data.rglob("*") if p.is_file() and "key" in p.name]
+    assert found and all(p.stat().st_mode & 0o777 == 0o600 for p in found)
+
+
+def test_the_first_start_makes_a_key_and_shows_it_once(server):
+    running = server(admin_key=None)
+    words = set(re.findall(r"[A-Za-z0-9_-]{24,}", running.text()))
+
+    def works(word):
+        return Api(running.port, word).get("/v1/tenants").status == 200
+
+    key = next((word for word in words if works(word)), None)
+    assert key, running.text()
+    running.stop()
+    before = len(running.text())
+    running.start()
+    assert key not in running.text()[before:]
+    assert works(key)
+
+
+def test_the_operators_key_from_a_file(server, tmp_path):
+    path = tmp_path / "admin"
+    path.write_text("a-key-from-a-file-0123456789abcdef\n")
+    running = server(admin_key=None, env={"TENTERHOOK_ADMIN_KEY_FILE": str(path)})
+    Api(running.port, "a-key-from-a-file-0123456789abcdef").get("/v1/tenants").expect(200)
+
+
+def test_sigterm_lets_requests_in_flight_end(server, receiver):
+    target = receiver(answer=lambda _: Reply(200, delay_s=1.0))
+    running = server()
+    register(running.api, target)
+    running.api.post("/v1/events", EVENT).expect(202)
+    target.wait_for(1)
+    assert running.stop() == 0
+    running.start()
+    rows = settled(running.api, 1)
+    assert len(target.requests) == 1
+    assert len(running.api.get(f"/v1/deliveries/{rows[0]['id']}").json["attempts"]) == 1
+
+
+def test_sigterm_answers_what_has_begun(server):
+    running = server()
+    body = json.dumps(EVENT).encode()
+    head = (f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.admin_key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode()
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as s:
+        s.sendall(head + body[:5])
+        time.sleep(0.2)
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        s.sendall(body[5:])
+        assert b" 202 " in s.recv(65536).split(b"\r\n")[0]
+    assert running.stop() == 0
+
+
+def test_what_waits_goes_on_after_kill_9(server, receiver):
+    target = receiver().script(500, 500, 200)
+    running = server()
+    made = register(running.api, target)
+    event = running.api.post("/v1/events", EVENT).expect(202).json
+    settled(running.api, 1, status="retrying")
+    first = target.requests[0]
+    running.kill()
+    running.start()
+    requests = target.wait_for(2, timeout_s=15)
+    assert verify(made["secret"], requests[1]) == event["id"]
+    assert requests[1].mono - first.mono >= 4.95
+    detail = eventually(lambda: [d for d in running.api.get("/v1/deliveries").json["data"]
+                                 if d["status"] == "retrying"])[0]
+    assert len(running.api.get(f"/v1/deliveries/{detail['id']}").json["attempts"]) == 2
+
+
+def test_settings_survive_a_restart(server, receiver):
+    running = server()
+    api = running.api
+    api.put("/v1/tenants/acme", {"name": "Acme", "dialect": "standard"}).expect(201)
+    key = api.post("/v1/tenants/acme/keys", {"scopes": ["events:publish"]}).expect(201).json["key"]
+    target = receiver()
+    made = register(api.as_tenant("acme"), target, description="kept")
+    running.kill()
+    running.start()
+    assert running.api.as_tenant("acme").get(f"/v1/webhooks/{made['id']}").expect(200).json["description"] == "kept"
+    running.api.with_key(key).post("/v1/events", EVENT).expect(202)
+    verify(made["secret"], target.wait_for(1)[0])
+
+
+def test_production_wants_https(server, receiver):
+    running = server(environment="production", flags=["--allow-network", "127.0.0.0/8"])
+    problem(running.api.post("/v1/webhooks", {"url": receiver().url()}), 422)
+
+
+def test_production_denies_loopback_unless_allowed(server):
+    body = {"url": "https://127.0.0.1:9/"}
+    problem(server(environment="production").api.post("/v1/webhooks", body), 422)
+    server(environment="production", flags=["--allow-network", "127.0.0.0/8"]).api \
+        .post("/v1/webhooks", body).expect(201)
+
+
+def test_a_silent_endpoint_holds_up_nobody(server, receiver):
+    """1,000 endpoints that never answer beside one healthy one."""
+    silent = receiver(answer=lambda _: Reply(hang=True))
+    good = receiver()
+    running = server()
+    api = running.api
+    for n in range(1000):
+        api.post("/v1/webhooks", {"url": silent.url(f"/{n}"), "events": ["silent"], "timeout_seconds": 30}).expect(201)
+    register(api, good, events=["good"])
+    api.post("/v1/events", {"type": "silent", "data": {}}).expect(202)
+    silent.wait_for(50, timeout_s=20)
+    took = []
+    for n in range(50):
+        begun = time.monotonic()
+        api.post("/v1/events", {"type": "good", "data": {"n": n}}).expect(202)
+        took.append(good.wait_for(n + 1, timeout_s=5)[-1].mono - begun)
+    assert sorted(took)[len(took) // 2] < 0.5, took
+
+
+def test_tls_delivery_with_a_ca_file(server, tls_receiver, certificates):
+    target = tls_receiver()
+    running = server(environment="production",
+                     flags=["--allow-network", "127.0.0.0/8", "--ca-file", str(certificates.ca)])
+    made = register(running.api, target)
+    for _ in range(3):
+        running.api.post("/v1/events", EVENT).expect(202)
+    for request in target.wait_for(3):
+        verify(made["secret"], request)
+    settled(running.api, 3)
+
+
+@pytest.mark.parametrize("fault", [{"signed": False}, {"names": "DNS:elsewhere.example"}])
+def test_a_certificate_that_does_not_hold_gets_nothing(server, tls_receiver, certificates, fault):
+    target = tls_receiver(cert=fault)
+    running = server(environment="production",
+                     flags=["--allow-network", "127.0.0.0/8", "--ca-file", str(certificates.ca)])
+    register(running.api, target)
+    running.api.post("/v1/events", EVENT).expect(202)
+    row = settled(running.api, 1, status="retrying")[0]
+    assert target.requests == []
+    attempt = running.api.get(f"/v1/deliveries/{row['id']}").expect(200).json["attempts"][0]
+    assert not attempt.get("status")
+
+
+def test_publishing_from_many_connections_loses_nothing(server, receiver):
+    target = receiver()
+    running = server()
+    register(running.api, target)
+    sent, lock = [], threading.Lock()
+
+    def publish():
+        api = Api(running.port, running.admin_key)
+        for _ in range(100):
+            made = api.post("/v1/events", EVENT).expect(202).json["id"]
+            with lock:
+                sent.append(made)
+        api.close()
+
+    threads = [threading.Thread(target=publish) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    target.wait_for(800, timeout_s=60)
+    assert sorted(target.ids()) == sorted(sent)
+
+
+def test_config_check(tmp_path):
+    binary = str(Server("unused").binary)
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("listen: 127.0.0.1:0\n")
+    bad.write_text("listen: 127.0.0.1:0\nnonsense: 1\n")
+
+    def check(path):
+        return subprocess.run([binary, "config", "check", "--config", str(path)], env=clean_env(),
+                              capture_output=True, text=True, timeout=20)
+
+    assert check(good).returncode == 0, check(good).stderr
+    done = check(bad)
+    assert done.returncode != 0 and "nonsense" in done.stderr + done.stdout and ":2" in done.stderr + done.stdout
+
+
+def test_full_disk_refuses_and_recovers(server, receiver, tmp_path):
+    """A small tmpfs as data directory: publishing becomes 503 and /readyz not ready, and both come back by themselves
+    when there is room."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", str(folder)],
+                                           capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount a tmpfs")
+    try:
+        running = server(data=folder / "data")
+        register(running.api, receiver())
+        running.api.post("/v1/events", EVENT).expect(202)
+        free = os.statvfs(folder)
+        fill = folder / "fill"
+        with open(fill, "wb") as out:
+            try:
+                for _ in range(free.f_bavail * free.f_frsize // 65536 + 16):
+                    out.write(b"x" * 65536)
+            except OSError:
+                pass
+        big = {"type": "a.b", "data": "x" * 200000}
+        answer = eventually(lambda: next((a for a in [running.api.post("/v1/events", big)] if a.status != 202), None),
+                            timeout_s=60, what="a refusal")
+        assert problem(answer, 503) and answer.header("Retry-After")
+        eventually(lambda: running.api.get("/readyz").status == 503)
+        running.api.get("/livez").expect(200)
+        fill.unlink()
+        eventually(lambda: running.api.get("/readyz").status == 200, timeout_s=30)
+        running.api.post("/v1/events", EVENT).expect(202)
+        running.kill()
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
