@@ -1,12 +1,13 @@
 /* Known answers of the primitives, from the RFCs and NIST; the Wycheproof vectors are in
  * core_crypto_vectors.c, which may link the JSON reader. */
 #include "lib/crypto.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static const char *hex(const uint8_t *p, size_t n)
 {
