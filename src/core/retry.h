@@ -33,6 +33,9 @@ enum th_disable { TH_KEEP, TH_DISABLE_EXHAUSTED, TH_DISABLE_FAILING, TH_DISABLE_
  * when the first attempt of this delivery began. */
 enum th_disable th_facts_apply(const struct th_rules *rules, struct th_facts *facts, enum th_verdict verdict,
                                struct th_wall at, struct th_wall delivery_first_attempt);
+/** What the stored facts alone say, for the load after a crash between an exhausted delivery and its consequence: KEEP or
+ * DISABLE_EXHAUSTED. Enabling an endpoint again sets its facts to zero. */
+enum th_disable th_facts_check(const struct th_rules *rules, const struct th_facts *facts);
 /** Short reason for the API: "exhausted", "failing", "gone". */
 const char *th_disable_name(enum th_disable d);
 #endif

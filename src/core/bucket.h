@@ -1,0 +1,20 @@
+/* A token bucket as one number: the moment up to which the allowance is spent (GCRA). Integers only, so that
+ * years of virtual time do not drift. */
+#ifndef TH_CORE_BUCKET_H
+#define TH_CORE_BUCKET_H
+#include "base/time.h"
+
+struct th_bucket {
+    int64_t interval_ns;  /* between two tokens; 0: no limit */
+    int64_t tolerance_ns; /* what a full bucket may run ahead: burst - 1 intervals */
+    int64_t spent_ns;     /* everything before this moment is used up */
+};
+
+/** Sets the rate in tokens per second (burst: one second's worth, at least one token); keeps what is spent.
+ * Not positive, or more than 10^9: no limit. Rates below one token in 11 days are taken as that. */
+void th_bucket_rate(struct th_bucket *b, double rate_per_s);
+/** The moment at which a token is there; not after `now` when one is there already. */
+int64_t th_bucket_ready_us(const struct th_bucket *b);
+/** Takes a token; call only when one is there. */
+void th_bucket_take(struct th_bucket *b, struct th_mono now);
+#endif
