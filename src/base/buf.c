@@ -43,9 +43,11 @@ char *th_buf_room(struct th_buf *b, size_t more)
     if (want <= b->cap && b->p)
         return b->p + b->n;
     cap = b->cap ? b->cap : 64;
-    while (cap < want)
+    while (cap < want && cap <= SIZE_MAX / 2)
         cap *= 2;
-    if (cap > b->max + 1)
+    if (cap < want)
+        cap = want;
+    if (cap > b->max && b->max < SIZE_MAX)
         cap = b->max + 1; /* one byte more for th_buf_cstr */
     p = th_realloc(b->p, cap);
     if (!p) {
@@ -102,6 +104,25 @@ void th_buf_i64(struct th_buf *b, int64_t v)
     th_buf_u64(b, v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v);
 }
 
+/* Room for a NUL behind `more` bytes to come; it does not count against the maximum. False on failure
+ * (sticky). */
+static bool terminator_fits(struct th_buf *b, size_t more)
+{
+    size_t want = b->n + more + 1;
+    char *p;
+
+    if (b->p && want <= b->cap)
+        return true;
+    p = th_realloc(b->p, want);
+    if (!p) {
+        b->failed = TH_NOMEM;
+        return false;
+    }
+    b->p = p;
+    b->cap = want;
+    return true;
+}
+
 void th_buf_printf(struct th_buf *b, const char *format, ...)
 {
     char small[512];
@@ -119,7 +140,7 @@ void th_buf_printf(struct th_buf *b, const char *format, ...)
         th_buf_add(b, small, (size_t)n);
         return;
     }
-    if (!th_buf_room(b, (size_t)n + 1))
+    if (!th_buf_room(b, (size_t)n) || !terminator_fits(b, (size_t)n))
         return;
     va_start(ap, format);
     vsnprintf(b->p + b->n, (size_t)n + 1, format, ap);
@@ -141,15 +162,8 @@ const char *th_buf_cstr(struct th_buf *b)
 {
     if (b->failed)
         return "";
-    if (!b->p || b->n == b->cap) {
-        char *p = th_realloc(b->p, b->n + 1);
-        if (!p) {
-            b->failed = TH_NOMEM;
-            return "";
-        }
-        b->p = p;
-        b->cap = b->n + 1;
-    }
+    if (!terminator_fits(b, 0))
+        return "";
     b->p[b->n] = 0;
     return b->p;
 }

@@ -61,7 +61,7 @@ enum th_error th_heap_insert(struct th_heap *h, struct th_heap_node *node, int64
     if (h->n == h->max)
         return TH_TOO_LARGE;
     if (h->n == h->cap) {
-        uint32_t cap = h->cap ? h->cap * 2 : 8;
+        uint32_t cap = h->cap > h->max / 2 ? h->max : h->cap ? h->cap * 2 : 8;
         struct th_heap_node **v = th_realloc(h->v, cap * sizeof *v);
         if (!v)
             return TH_NOMEM;

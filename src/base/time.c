@@ -1,4 +1,5 @@
-/* RFC 3339 in and out, by the proleptic Gregorian calendar (days_from_civil after H. Hinnant's public algorithm). */
+/* RFC 3339 in and out, by the proleptic Gregorian calendar (days_from_civil after H. Hinnant's public
+ * algorithm). */
 #include "base/time.h"
 
 static int64_t days_from_civil(int64_t y, unsigned m, unsigned d)
@@ -39,8 +40,13 @@ static void digits(struct th_buf *out, uint64_t v, unsigned width)
     th_buf_add(out, text, width);
 }
 
-void th_wall_format(struct th_buf *out, struct th_wall t, enum th_rfc3339 form)
+/* 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what four digits of a year can say. */
+#define FIRST_MS (-62167219200000)
+#define LAST_MS 253402300799999
+
+void th_wall_format(struct th_buf *out, struct th_wall wall, enum th_rfc3339 form)
 {
+    struct th_wall t = {wall.ms < FIRST_MS ? FIRST_MS : wall.ms > LAST_MS ? LAST_MS : wall.ms};
     int64_t days = t.ms / 86400000, rest = t.ms % 86400000, y;
     unsigned m, d;
 
@@ -82,11 +88,12 @@ bool th_wall_parse(struct th_span s, struct th_wall *out)
     static const unsigned char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     unsigned y, mo, d, h, mi, se, oh = 0, om = 0, ms = 0, scale = 100;
     size_t i = 19;
-    int64_t offset = 0;
+    int64_t offset = 0, ms_since_epoch;
 
-    if (s.n < 20 || !number(s, 0, 4, 0, 9999, &y) || s.p[4] != '-' || !number(s, 5, 2, 1, 12, &mo) || s.p[7] != '-' ||
-        !number(s, 8, 2, 1, 31, &d) || (s.p[10] != 'T' && s.p[10] != 't') || !number(s, 11, 2, 0, 23, &h) ||
-        s.p[13] != ':' || !number(s, 14, 2, 0, 59, &mi) || s.p[16] != ':' || !number(s, 17, 2, 0, 60, &se))
+    if (s.n < 20 || !number(s, 0, 4, 0, 9999, &y) || s.p[4] != '-' || !number(s, 5, 2, 1, 12, &mo) ||
+        s.p[7] != '-' || !number(s, 8, 2, 1, 31, &d) || (s.p[10] != 'T' && s.p[10] != 't') ||
+        !number(s, 11, 2, 0, 23, &h) || s.p[13] != ':' || !number(s, 14, 2, 0, 59, &mi) || s.p[16] != ':' ||
+        !number(s, 17, 2, 0, 60, &se))
         return false;
     if (d > lengths[mo - 1] && !(mo == 2 && d == 29 && (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0))))
         return false;
@@ -100,14 +107,20 @@ bool th_wall_parse(struct th_span s, struct th_wall *out)
     if (s.p[i] == 'Z' || s.p[i] == 'z') {
         i++;
     } else if (s.p[i] == '+' || s.p[i] == '-') {
-        if (!number(s, i + 1, 2, 0, 23, &oh) || i + 3 >= s.n || s.p[i + 3] != ':' || !number(s, i + 4, 2, 0, 59, &om))
+        if (!number(s, i + 1, 2, 0, 23, &oh) || i + 3 >= s.n || s.p[i + 3] != ':' ||
+            !number(s, i + 4, 2, 0, 59, &om))
             return false;
         offset = ((int64_t)oh * 60 + om) * (s.p[i] == '-' ? -60000 : 60000);
         i += 6;
     }
     if (i != s.n)
         return false;
-    out->ms = (days_from_civil(y, mo, d) * 86400 + (int64_t)h * 3600 + (int64_t)mi * 60 + (se == 60 ? 59 : se)) * 1000 +
-              ms - offset;
+    ms_since_epoch =
+        (days_from_civil(y, mo, d) * 86400 + (int64_t)h * 3600 + (int64_t)mi * 60 + (se == 60 ? 59 : se)) *
+            1000 +
+        ms - offset;
+    if (ms_since_epoch < FIRST_MS || ms_since_epoch > LAST_MS)
+        return false; /* an offset at the edge of the calendar */
+    out->ms = ms_since_epoch;
     return true;
 }
