@@ -1,5 +1,6 @@
-/* HTTP/1.1 server on a libuv loop: reads requests strictly, calls one handler, writes answers. All on the loop's
- * thread. Requests of one connection are handled one after the other (pipelined ones wait in the buffer). */
+/* HTTP/1.1 server on a libuv loop: reads requests strictly, calls one handler, writes answers. All on the
+ * loop's thread. Requests of one connection are handled one after the other (pipelined ones wait in the
+ * buffer). */
 #ifndef TH_NET_HTTP_SERVER_H
 #define TH_NET_HTTP_SERVER_H
 #include "base/error.h"
@@ -13,28 +14,29 @@ struct th_http_server;
 /** One request, from the handler's call until th_http_reply. Everything is valid until then. */
 struct th_http_exchange {
     struct th_http1_head head;
-    struct th_span path, query; /* target split at the first '?'; raw, percent-encoding untouched */
-    struct th_span body;        /* decoded (chunked removed) */
+    struct th_span path,
+        query; /* target split at the first '?'; raw, percent-encoding untouched; of an absolute-form
+                  target without its authority, which replaces the value of Host in `head` */
+    struct th_span body; /* decoded (chunked removed) */
     struct th_addr peer;
-    char request_id[28];        /* "req_" + 20 characters, NUL-terminated; unique */
-    int64_t received_us;        /* monotonic, when the last byte was read */
-    bool gone;                  /* the client has closed; reply all the same */
-    void *user;                 /* the handler's */
+    char request_id[28]; /* "req_" + 20 characters, NUL-terminated; unique */
+    int64_t received_us; /* monotonic, when the last byte was read */
+    bool gone;           /* the client has closed; reply all the same */
+    void *user;          /* the handler's */
 };
 
 struct th_http_server_conf {
-    const char *address; /* numeric */
-    uint16_t port;       /* 0: a free one */
-    size_t max_head, max_body;                     /* defaults 32 KiB, 16 MiB when 0 */
-    unsigned max_connections;                      /* default 10,000; beyond: 503 and close */
-    unsigned head_timeout_ms, body_timeout_ms, idle_timeout_ms; /* defaults 10 s, 60 s (and at least 1 KiB/s), 75 s */
-    unsigned write_timeout_ms;                     /* default 30 s */
+    const char *address;       /* numeric */
+    uint16_t port;             /* 0: a free one */
+    size_t max_head, max_body; /* defaults 32 KiB, 16 MiB when 0 */
+    unsigned max_connections;  /* default 10,000; beyond: 503 and close */
+    unsigned head_timeout_ms, body_timeout_ms,
+        idle_timeout_ms;       /* defaults 10 s, 60 s (and at least 1 KiB/s), 75 s */
+    unsigned write_timeout_ms; /* default 30 s */
     /** Called for each complete request. Must lead to exactly one th_http_reply, at once or later. */
     void (*handle)(void *ctx, struct th_http_exchange *x);
-    /** Optional: body of an error that the reader itself answers (400, 408, 413, ...). Writes a body and its content
-     * type; NULL gives application/problem+json (RFC 9457). */
     void *ctx;
-    struct th_metrics *metrics;
+    struct th_metrics *metrics; /* may be NULL */
 };
 
 /** Binds and listens. TH_IO with errno in *os_error (EADDRINUSE, EACCES, ...). */
@@ -42,14 +44,16 @@ TH_MUST_USE enum th_error th_http_server_open(uv_loop_t *loop, const struct th_h
                                               struct th_http_server **out, int *os_error);
 /** The bound port. */
 uint16_t th_http_server_port(const struct th_http_server *s);
-/** Answers. `fields`: finished lines "Name: value\r\n" (Content-Type, Location, ...); Content-Length, Date, Request-Id
- * and Connection are added here. Bytes are copied. status 204 and 304 carry no body. */
+/** Answers, from inside `handle` or later on the loop's thread; `handle` is never called from inside.
+ * `fields`: finished lines "Name: value\r\n" (Content-Type, Location, ...); Content-Length, Date, Request-Id
+ * and Connection are added here. Bytes are copied. Status 204 and 304 and answers to HEAD carry no body. */
 void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span fields, struct th_span body);
-/** Stops accepting, closes idle connections, lets requests in flight finish (Connection: close); calls drained(ctx) once
- * none is left, or after grace_ms, when the rest is cut. */
+/** To be called once. Stops accepting, closes idle connections, lets requests in flight finish (Connection:
+ * close); calls drained(ctx) once none is left, or after grace_ms, when the rest is cut. */
 void th_http_server_drain(struct th_http_server *s, unsigned grace_ms, void (*drained)(void *ctx), void *ctx);
-/** After drained(): frees everything. */
+/** After drained(): frees everything. Requests that were cut and have no reply yet must not get one any more.
+ */
 void th_http_server_free(struct th_http_server *s);
-/** Reason phrase of a status (RFC 9110, section 15). */
+/** Reason phrase of a status (RFC 9110, section 15; RFC 6585); "" when there is none. Static. */
 const char *th_http_reason(unsigned status);
 #endif

@@ -1,0 +1,443 @@
+/* The HTTP server's outside: listening, accepting, the passing of time, draining.
+ *
+ * Why one coarse timer: a timer a connection costs a heap operation a request. Here each state has a list in
+ * the order of expiry, and a tick looks at the heads of the lists only. The tick stops when there is no
+ * connection.
+ *
+ * Refuses: connections above the maximum (503, a bounded number of them at a time, the rest without a word).
+ * Invariants: 1. `open` connections are on exactly one list each. 2. A state's list is sorted by deadline. 3.
+ * drained() is called once, from the loop, never from inside th_http_server_drain. 4. A connection's memory
+ * lives until its handle is closed and its exchange has been answered. On failure: open gives everything back
+ * and reports errno; without memory an accepted connection waits in libuv for the next tick. */
+#include "base/alloc.h"
+#include "net/http_server_impl.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+
+static int64_t now_ms(const struct th_http_server *s)
+{
+    return (int64_t)uv_now(s->loop);
+}
+
+static void maybe_drained(struct th_http_server *s)
+{
+    void (*drained)(void *) = s->drained;
+
+    if (!s->draining || s->handles > 0 || s->open > 0 || !drained)
+        return;
+    s->drained = NULL;
+    drained(s->drained_ctx);
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+    struct th_http_server *s = h->data;
+
+    s->handles--;
+    maybe_drained(s);
+}
+
+/* What draining keeps until the last connection is gone. */
+static void close_rest(struct th_http_server *s)
+{
+    if (!s->draining || s->open > 0 || uv_is_closing((uv_handle_t *)&s->tick))
+        return;
+    uv_close((uv_handle_t *)&s->tick, on_handle_closed);
+    uv_close((uv_handle_t *)&s->turn, on_handle_closed);
+}
+
+void th_conn_enter(struct th_conn *c, enum th_conn_state state)
+{
+    struct th_http_server *s = c->server;
+
+    th_list_remove(&c->link);
+    th_list_append(&s->by_state[state], &c->link);
+    c->state = (uint8_t)state;
+    c->moved = 0;
+    c->deadline_ms = now_ms(s) + s->limit_ms[state];
+}
+
+void th_conn_reap(struct th_conn *c)
+{
+    if (!c->closed || c->x)
+        return;
+    th_list_remove(&c->link);
+    th_free(c);
+}
+
+static void on_conn_closed(uv_handle_t *h)
+{
+    struct th_conn *c = h->data;
+    struct th_http_server *s = c->server;
+
+    c->closed = true;
+    s->open--;
+    s->counted -= c->counted;
+    if (!c->x)
+        th_list_remove(&c->link);
+    if (s->conf.metrics)
+        th_gauge_add(s->conf.metrics, TH_G_HTTP_OPEN, -1);
+    if (s->open == 0 && !s->draining && !s->accept_blocked)
+        (void)uv_timer_stop(&s->tick);
+    th_conn_reap(c);
+    close_rest(s);
+}
+
+void th_conn_close(struct th_conn *c)
+{
+    if (c->state == TH_CONN_CLOSING)
+        return;
+    th_list_remove(&c->ready);
+    if (c->state == TH_CONN_BUSY)
+        c->x->gone = true; /* its spans stay valid until the reply */
+    else
+        th_conn_drop_block(c);
+    th_conn_enter(c, TH_CONN_CLOSING);
+    uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
+}
+
+/* ---- time ---- */
+
+/* True when `bytes` moved in the window of time that ends now are enough to be given another one. */
+static bool is_fast_enough(const struct th_conn *c, uint64_t bytes)
+{
+    return bytes >= (uint64_t)c->server->limit_ms[c->state] * TH_SERVER_MIN_RATE / 1000;
+}
+
+static void expire_quietly(struct th_conn *c)
+{
+    th_conn_close(c);
+}
+
+static void expire_head(struct th_conn *c)
+{
+    th_conn_refuse(c, 408, "the request head took too long");
+}
+
+static void expire_body(struct th_conn *c)
+{
+    if (is_fast_enough(c, c->moved))
+        th_conn_enter(c, TH_CONN_BODY);
+    else
+        th_conn_refuse(c, 408, "the request body came too slowly");
+}
+
+static void expire_writing(struct th_conn *c)
+{
+    uint64_t queued = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+
+    if (!is_fast_enough(c, c->moved - queued)) {
+        th_conn_close(c);
+        return;
+    }
+    th_conn_enter(c, TH_CONN_WRITING);
+    c->moved = queued;
+}
+
+static void (*const expire[TH_CONN_STATES])(struct th_conn *c) = {
+    [TH_CONN_IDLE] = expire_quietly,    [TH_CONN_HEAD] = expire_head,      [TH_CONN_BODY] = expire_body,
+    [TH_CONN_WRITING] = expire_writing, [TH_CONN_LINGER] = expire_quietly,
+};
+
+/* Ends at the first connection that has time left; each call of expire moves one away or gives it a later
+ * deadline. */
+static void expire_list(struct th_http_server *s, enum th_conn_state state, int64_t now)
+{
+    while (!th_list_empty(&s->by_state[state])) {
+        struct th_conn *c = TH_CONTAINER(s->by_state[state].next, struct th_conn, link);
+
+        if (c->deadline_ms > now)
+            break;
+        expire[state](c);
+    }
+}
+
+static void close_list(struct th_http_server *s, enum th_conn_state state)
+{
+    while (!th_list_empty(&s->by_state[state]))
+        th_conn_close(TH_CONTAINER(s->by_state[state].next, struct th_conn, link));
+}
+
+static void accept_one(struct th_http_server *s);
+
+static void on_tick(uv_timer_t *t)
+{
+    struct th_http_server *s = t->data;
+    int64_t now = now_ms(s);
+
+    for (int state = 0; state < TH_CONN_STATES; state++)
+        if (expire[state])
+            expire_list(s, (enum th_conn_state)state, now);
+    if (s->draining && now >= s->cut_ms)
+        for (int state = 0; state < TH_CONN_CLOSING; state++)
+            close_list(s, (enum th_conn_state)state);
+    if (s->accept_blocked && !s->draining)
+        accept_one(s);
+}
+
+/* ---- turns for connections that hold another request ---- */
+
+static void on_turn(uv_idle_t *idle)
+{
+    struct th_http_server *s = TH_CONTAINER(idle, struct th_http_server, turn);
+    struct th_list now;
+    struct th_list *l;
+
+    th_list_init(&now);
+    while ((l = th_list_pop(&s->ready)))
+        th_list_append(&now, l);
+    while ((l = th_list_pop(&now)))
+        th_conn_process(TH_CONTAINER(l, struct th_conn, ready));
+    if (th_list_empty(&s->ready))
+        (void)uv_idle_stop(idle);
+}
+
+void th_conn_make_ready(struct th_conn *c)
+{
+    if (!th_list_empty(&c->ready))
+        return;
+    th_list_append(&c->server->ready, &c->ready);
+    if (!uv_is_active((uv_handle_t *)&c->server->turn))
+        (void)uv_idle_start(&c->server->turn, on_turn);
+}
+
+/* ---- accepting ---- */
+
+static void peer_of(const uv_tcp_t *tcp, struct th_addr *out)
+{
+    struct sockaddr_storage sa;
+    int n = (int)sizeof sa;
+
+    *out = (struct th_addr){0};
+    if (uv_tcp_getpeername(tcp, (struct sockaddr *)&sa, &n) != 0)
+        return;
+    if (sa.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&sa;
+
+        out->family = 4;
+        memcpy(out->ip, &in->sin_addr, 4);
+        out->port = ntohs(in->sin_port);
+    } else if (sa.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&sa;
+
+        out->family = 6;
+        memcpy(out->ip, &in6->sin6_addr, 16);
+        out->scope = in6->sin6_scope_id;
+        out->port = ntohs(in6->sin6_port);
+    }
+}
+
+static struct th_conn *new_conn(struct th_http_server *s)
+{
+    struct th_conn *c = th_calloc(1, sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->server = s;
+    th_list_init(&c->link);
+    th_list_init(&c->ready);
+    (void)uv_tcp_init(s->loop, &c->tcp); /* without a socket yet: cannot fail */
+    c->tcp.data = c;
+    return c;
+}
+
+static void accept_one(struct th_http_server *s)
+{
+    struct th_conn *c = new_conn(s);
+    bool refused;
+
+    s->accept_blocked = !c;
+    if (!uv_is_active((uv_handle_t *)&s->tick))
+        (void)uv_timer_start(&s->tick, on_tick, s->tick_ms, s->tick_ms);
+    if (!c)
+        return;
+    s->open++;
+    if (s->conf.metrics) {
+        th_count(s->conf.metrics, TH_C_HTTP_CONNECTIONS, 1);
+        th_gauge_add(s->conf.metrics, TH_G_HTTP_OPEN, 1);
+    }
+    th_conn_enter(c, TH_CONN_IDLE);
+    refused = s->counted >= s->conf.max_connections;
+    if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->tcp) != 0 ||
+        (refused && s->open - s->counted > TH_SERVER_REFUSED)) {
+        th_conn_close(c);
+        return;
+    }
+    (void)uv_tcp_nodelay(&c->tcp, 1);
+    peer_of(&c->tcp, &c->peer);
+    th_conn_start(c);
+    if (refused) {
+        th_conn_refuse(c, 503, "too many connections");
+        return;
+    }
+    c->counted = true;
+    s->counted++;
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct th_http_server *s = listener->data;
+
+    if (status == 0 && !s->draining)
+        accept_one(s);
+}
+
+/* ---- life of the server ---- */
+
+static void use_defaults(struct th_http_server *s, const struct th_http_server_conf *conf)
+{
+    struct th_http_server_conf *own = &s->conf;
+    unsigned least;
+
+    *own = *conf;
+    own->max_head = own->max_head ? own->max_head : 32 * 1024;
+    own->max_body = own->max_body ? own->max_body : 16 * 1024 * 1024;
+    own->max_connections = own->max_connections ? own->max_connections : 10000;
+    own->head_timeout_ms = own->head_timeout_ms ? own->head_timeout_ms : 10000;
+    own->body_timeout_ms = own->body_timeout_ms ? own->body_timeout_ms : 60000;
+    own->idle_timeout_ms = own->idle_timeout_ms ? own->idle_timeout_ms : 75000;
+    own->write_timeout_ms = own->write_timeout_ms ? own->write_timeout_ms : 30000;
+    s->limit_ms[TH_CONN_IDLE] = own->idle_timeout_ms;
+    s->limit_ms[TH_CONN_HEAD] = own->head_timeout_ms;
+    s->limit_ms[TH_CONN_BODY] = own->body_timeout_ms;
+    s->limit_ms[TH_CONN_WRITING] = own->write_timeout_ms;
+    s->limit_ms[TH_CONN_LINGER] = TH_SERVER_LINGER_MS;
+    least = TH_SERVER_LINGER_MS;
+    for (int i = TH_CONN_IDLE; i < TH_CONN_LINGER; i++)
+        if (s->limit_ms[i] && s->limit_ms[i] < least)
+            least = s->limit_ms[i];
+    s->tick_ms = least / 8 < 5 ? 5 : least / 8 > 250 ? 250 : least / 8;
+}
+
+/* A bound, listening socket, or -1 with *os_error. */
+static int listen_on(const char *address, uint16_t port, int *os_error)
+{
+    struct sockaddr_storage sa = {0};
+    struct sockaddr_in *in = (struct sockaddr_in *)&sa;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&sa;
+    socklen_t n = sizeof *in;
+    int fd, one = 1;
+
+    if (uv_ip4_addr(address, port, in) != 0) {
+        n = sizeof *in6;
+        if (uv_ip6_addr(address, port, in6) != 0) {
+            *os_error = EINVAL;
+            return -1;
+        }
+    }
+    fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
+        bind(fd, (struct sockaddr *)&sa, n) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    *os_error = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage sa = {0};
+    socklen_t n = sizeof sa;
+
+    if (getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
+        return 0;
+    return ntohs(sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
+                                          : ((struct sockaddr_in *)&sa)->sin_port);
+}
+
+static void make_id_prefix(struct th_http_server *s)
+{
+    static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    unsigned char random[sizeof s->id_prefix];
+
+    if (uv_random(NULL, NULL, random, sizeof random, 0, NULL) != 0)
+        for (size_t i = 0; i < sizeof random; i++) /* no entropy source: unique within the process is left */
+            random[i] = (unsigned char)(uv_hrtime() >> (5 * i));
+    for (size_t i = 0; i < sizeof random; i++)
+        s->id_prefix[i] = alphabet[random[i] & 31];
+}
+
+static void free_server(void *ctx)
+{
+    th_http_server_free(ctx);
+}
+
+enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_conf *conf,
+                                  struct th_http_server **out, int *os_error)
+{
+    struct th_http_server *s = th_calloc(1, sizeof *s);
+    int fd, rc;
+
+    *os_error = 0;
+    if (!s)
+        return TH_NOMEM;
+    s->loop = loop;
+    use_defaults(s, conf);
+    fd = listen_on(conf->address, conf->port, os_error);
+    if (fd < 0)
+        goto err_after_memory;
+    s->port = port_of(fd);
+    for (int i = 0; i < TH_CONN_STATES; i++)
+        th_list_init(&s->by_state[i]);
+    th_list_init(&s->ready);
+    make_id_prefix(s);
+    (void)uv_tcp_init(loop, &s->listener); /* the three inits cannot fail */
+    (void)uv_timer_init(loop, &s->tick);
+    (void)uv_idle_init(loop, &s->turn);
+    s->listener.data = s->tick.data = s->turn.data = s;
+    s->handles = 3;
+    rc = uv_tcp_open(&s->listener, fd);
+    if (rc != 0)
+        (void)close(fd);
+    else
+        rc = uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection);
+    *out = s;
+    if (rc == 0)
+        return TH_OK;
+    /* Handles are known to the loop: give the caller's loop the chance to close them, then be gone. */
+    *os_error = -rc;
+    *out = NULL;
+    th_http_server_drain(s, 0, free_server, s);
+    return TH_IO;
+
+err_after_memory:
+    th_free(s);
+    return TH_IO;
+}
+
+uint16_t th_http_server_port(const struct th_http_server *s)
+{
+    return s->port;
+}
+
+void th_http_server_drain(struct th_http_server *s, unsigned grace_ms, void (*drained)(void *ctx), void *ctx)
+{
+    s->draining = true;
+    s->drained = drained;
+    s->drained_ctx = ctx;
+    uv_update_time(s->loop);
+    s->cut_ms = now_ms(s) + grace_ms;
+    uv_close((uv_handle_t *)&s->listener, on_handle_closed);
+    close_list(s, TH_CONN_IDLE);
+    close_rest(s);
+}
+
+void th_http_server_free(struct th_http_server *s)
+{
+    /* Only connections that were cut while the handler had their exchange are left here. */
+    while (!th_list_empty(&s->by_state[TH_CONN_CLOSING])) {
+        struct th_conn *c = TH_CONTAINER(s->by_state[TH_CONN_CLOSING].next, struct th_conn, link);
+
+        th_conn_release(c);
+        th_conn_drop_block(c);
+        th_conn_reap(c);
+    }
+    th_server_free_pools(s);
+    th_free(s);
+}

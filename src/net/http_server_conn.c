@@ -1,0 +1,519 @@
+/* Reading of one connection: bytes to heads, bodies and calls of the handler.
+ *
+ * Why blocks: a connection holds memory only while bytes of a request are here. The first read takes a block
+ * from the server's pool, an exchange that has been answered gives it back, so that a thousand idle
+ * connections cost a thousand small structs, and a request in steady state costs no allocation and no copy:
+ * head and body are read where they lie. A body that does not fit into the block, or is chunked, gets memory
+ * of its own that grows with what has arrived, never with what was announced.
+ *
+ * Refuses: heads above max_head (431, 414 while the request line has no end), bodies above max_body (413, as
+ * soon as it is known), whatever http1.c refuses. Invariants: 1. start <= end <= block_cap. 2. While there is
+ * an exchange the block does not move. 3. One exchange at a time; bytes behind it wait in the block, and what
+ * does not fit waits in the kernel. 4. conn_process is not entered twice (`processing`); what would do that
+ * asks for a turn instead. On failure (memory): 503 and the connection ends. */
+#include "base/alloc.h"
+#include "net/http_server_impl.h"
+
+#define BODY_FIRST 16384 /* first size of a body's own memory */
+#define CHUNK_ROOM 512   /* least room in the block behind a head for reading chunks */
+
+/* ---- pools ---- */
+
+static char *take_block(struct th_http_server *s)
+{
+    char *p = s->blocks;
+
+    if (!p)
+        return th_malloc(TH_SERVER_BLOCK);
+    memcpy(&s->blocks, p, sizeof s->blocks);
+    s->block_count--;
+    return p;
+}
+
+void th_conn_drop_block(struct th_conn *c)
+{
+    struct th_http_server *s = c->server;
+
+    if (c->block && c->block_cap == TH_SERVER_BLOCK && s->block_count < TH_SERVER_POOL) {
+        memcpy(c->block, &s->blocks, sizeof s->blocks);
+        s->blocks = c->block;
+        s->block_count++;
+    } else {
+        th_free(c->block);
+    }
+    c->block = NULL;
+    c->block_cap = c->start = c->end = c->scanned = 0;
+}
+
+struct th_exchange *th_exchange_take(struct th_http_server *s)
+{
+    struct th_exchange *x = s->exchanges;
+
+    if (!x)
+        return th_malloc(sizeof *x);
+    s->exchanges = x->next;
+    s->exchange_count--;
+    return x;
+}
+
+static void give_exchange(struct th_http_server *s, struct th_exchange *x)
+{
+    if (s->exchange_count >= TH_SERVER_POOL) {
+        th_free(x);
+        return;
+    }
+    x->next = s->exchanges;
+    s->exchanges = x;
+    s->exchange_count++;
+}
+
+void th_server_free_pools(struct th_http_server *s)
+{
+    while (s->blocks)
+        th_free(take_block(s));
+    while (s->exchanges)
+        th_free(th_exchange_take(s));
+}
+
+void th_conn_release(struct th_conn *c)
+{
+    if (!c->x)
+        return;
+    give_exchange(c->server, (struct th_exchange *)c->x);
+    c->x = NULL;
+    th_free(c->body);
+    c->body = NULL;
+    c->body_n = c->body_cap = 0;
+    c->scanned = 0;
+}
+
+/* ---- room ---- */
+
+/* Moves the bytes to a block of `cap` bytes (cap >= end - start). Only without spans into the old one. */
+static bool move_block(struct th_conn *c, size_t cap)
+{
+    size_t n = c->end - c->start, scanned;
+    char *p;
+
+    if (cap <= c->block_cap) {
+        memmove(c->block, c->block + c->start, n);
+    } else {
+        p = th_malloc(cap);
+        if (!p)
+            return false;
+        memcpy(p, c->block + c->start, n);
+        scanned = c->scanned;
+        th_conn_drop_block(c);
+        c->block = p;
+        c->block_cap = cap;
+        c->scanned = scanned;
+    }
+    c->start = 0;
+    c->end = n;
+    return true;
+}
+
+/* Room behind an incomplete head, which is smaller than max_head. */
+static bool make_head_room(struct th_conn *c)
+{
+    size_t most = c->server->conf.max_head + CHUNK_ROOM, cap = c->block_cap * 2;
+
+    if (c->end < c->block_cap)
+        return true;
+    if (c->start > 0)
+        return move_block(c, c->block_cap);
+    if (cap > most && most > c->block_cap)
+        cap = most;
+    return move_block(c, cap);
+}
+
+/* Memory of its own for the body: at least one byte free, at most `most` bytes in all. */
+static bool make_body_room(struct th_conn *c, size_t want, size_t most)
+{
+    size_t cap = c->body_cap ? c->body_cap : BODY_FIRST;
+    char *p;
+
+    if (c->body && want <= c->body_cap)
+        return true;
+    while (cap < want)
+        cap *= 2;
+    if (cap > most)
+        cap = most;
+    p = th_realloc(c->body, cap);
+    if (!p)
+        return false;
+    c->body = p;
+    c->body_cap = cap;
+    return true;
+}
+
+/* ---- heads ---- */
+
+/* Path and query of the target; the authority of an absolute-form replaces Host (RFC 9112 section 3.2.2). */
+static void split_target(struct th_http_exchange *x)
+{
+    struct th_span t = x->head.target;
+    const char *q;
+
+    if (t.n > 0 && t.p[0] != '/' && t.p[0] != '*') {
+        const char *host = (const char *)memchr(t.p, ':', t.n) + 3; /* the reader has checked "://" */
+        size_t n = 0, left = (size_t)(t.p + t.n - host);
+
+        while (n < left && host[n] != '/' && host[n] != '?' && host[n] != '#')
+            n++;
+        for (unsigned i = 0; i < x->head.field_count; i++)
+            if (th_span_ieq(x->head.fields[i].name, TH_LIT("host")))
+                x->head.fields[i].value = th_span(host, n);
+        t = n < left ? th_span(host + n, left - n) : TH_LIT("/");
+    }
+    q = memchr(t.p, '?', t.n);
+    x->path = q ? th_span(t.p, (size_t)(q - t.p)) : t;
+    x->query = q ? th_span(q + 1, t.n - x->path.n - 1) : th_span("", 0);
+    if (x->path.n == 0)
+        x->path = TH_LIT("/");
+}
+
+/* Reads a head that is known to be complete once more, after its bytes have moved. */
+static void reread_head(struct th_conn *c)
+{
+    size_t scanned = 0, used;
+    unsigned status;
+    const char *why;
+
+    (void)th_http1_request(c->block + c->start, c->end - c->start, &scanned, &c->x->head, &used, &status,
+                           &why);
+}
+
+static void dispatch(struct th_conn *c, struct th_span body, size_t next)
+{
+    struct th_http_server *s = c->server;
+    struct th_http_exchange *x = c->x;
+
+    c->start = next;
+    x->body = body;
+    x->received_us = (int64_t)(uv_hrtime() / 1000);
+    x->gone = false;
+    x->user = NULL;
+    x->peer = c->peer;
+    split_target(x);
+    ((struct th_exchange *)x)->head_only = th_span_is(x->head.method, "HEAD");
+    th_conn_enter(c, TH_CONN_BUSY);
+    s->conf.handle(s->conf.ctx, x);
+}
+
+static void refuse_memory(struct th_conn *c)
+{
+    th_conn_refuse(c, 503, "out of memory");
+}
+
+/* ---- bodies ---- */
+
+/* Appends decoded payload; false when the connection has been refused. */
+static bool add_payload(struct th_conn *c, struct th_span data)
+{
+    size_t most = c->server->conf.max_body;
+
+    if (data.n > most - c->body_n) {
+        th_conn_refuse(c, 413, "the request body is larger than allowed");
+        return false;
+    }
+    if (data.n == 0)
+        return true;
+    if (!make_body_room(c, c->body_n + data.n, most)) {
+        refuse_memory(c);
+        return false;
+    }
+    memcpy(c->body + c->body_n, data.p, data.n);
+    c->body_n += data.n;
+    return true;
+}
+
+static void feed_chunks(struct th_conn *c)
+{
+    enum th_http1_result r = TH_HTTP1_MORE;
+    const char *why;
+
+    while (r == TH_HTTP1_MORE && c->raw < c->end) {
+        struct th_span data;
+        size_t used = 0;
+
+        r = th_http1_chunked(&c->chunked, c->block + c->raw, c->end - c->raw, &used, &data, &why);
+        if (r == TH_HTTP1_BAD) {
+            th_conn_refuse(c, 400, why);
+            return;
+        }
+        c->raw += used;
+        if (!add_payload(c, data))
+            return;
+    }
+    if (r == TH_HTTP1_DONE) {
+        dispatch(c, th_span(c->body ? c->body : "", c->body_n), c->raw);
+        return;
+    }
+    c->raw = c->end = c->start + c->head_used; /* decoded and gone */
+}
+
+static void feed_length(struct th_conn *c)
+{
+    size_t length = (size_t)c->x->head.length, from = c->start + c->head_used;
+
+    if (c->body) {
+        if (c->body_n == length)
+            dispatch(c, th_span(c->body, length), from);
+    } else if (c->end - from >= length) {
+        dispatch(c, th_span(c->block + from, length), from + length);
+    }
+}
+
+static void feed_body(struct th_conn *c)
+{
+    if (c->x->head.body == TH_HTTP1_CHUNKED)
+        feed_chunks(c);
+    else
+        feed_length(c);
+}
+
+/* Decides where a body of known length will lie. */
+static bool place_length(struct th_conn *c)
+{
+    size_t length = (size_t)c->x->head.length, have = c->end - c->start - c->head_used;
+
+    if (c->head_used + length <= c->block_cap) {
+        if (c->start + c->head_used + length > c->block_cap) {
+            (void)move_block(c, c->block_cap);
+            reread_head(c);
+        }
+        return true;
+    }
+    if (!make_body_room(c, have > BODY_FIRST ? have : 1, length))
+        return false;
+    memcpy(c->body, c->block + c->start + c->head_used, have);
+    c->body_n = have;
+    c->end = c->start + c->head_used;
+    return true;
+}
+
+static bool place_chunks(struct th_conn *c)
+{
+    if (c->block_cap - c->start - c->head_used < CHUNK_ROOM) {
+        size_t need = c->end - c->start + CHUNK_ROOM;
+
+        if (!move_block(c, need > c->block_cap ? need : c->block_cap))
+            return false;
+        reread_head(c);
+    }
+    th_http1_chunked_init(&c->chunked);
+    c->raw = c->start + c->head_used;
+    return true;
+}
+
+static void begin_body(struct th_conn *c)
+{
+    const struct th_http1_head *head = &c->x->head;
+    bool early = c->end > c->start + c->head_used; /* bytes of the body are here: the client has not waited */
+
+    if (head->body == TH_HTTP1_NO_BODY) {
+        dispatch(c, th_span("", 0), c->start + c->head_used);
+        return;
+    }
+    if (head->body == TH_HTTP1_LENGTH && head->length > c->server->conf.max_body) {
+        th_conn_refuse(c, 413, "the request body is larger than allowed");
+        return;
+    }
+    if (!(head->body == TH_HTTP1_LENGTH ? place_length(c) : place_chunks(c))) {
+        refuse_memory(c);
+        return;
+    }
+    th_conn_enter(c, TH_CONN_BODY);
+    if (head->expect_continue && !early)
+        th_conn_continue(c);
+    if (c->state == TH_CONN_BODY)
+        feed_body(c);
+}
+
+static void incomplete_head(struct th_conn *c)
+{
+    size_t n = c->end - c->start;
+
+    if (n >= c->server->conf.max_head) {
+        if (memchr(c->block + c->start, '\n', n))
+            th_conn_refuse(c, 431, "the request head is larger than allowed");
+        else
+            th_conn_refuse(c, 414, "the request target is longer than allowed");
+    } else if (!make_head_room(c)) {
+        refuse_memory(c);
+    } else if (c->state != TH_CONN_HEAD) {
+        th_conn_enter(c, TH_CONN_HEAD);
+    }
+}
+
+/* ---- the loop over what is here ---- */
+
+/* A head, if it is here. False when more bytes are needed or the connection has been refused. */
+static bool begin_request(struct th_conn *c)
+{
+    struct th_http_server *s = c->server;
+    struct th_exchange *x = th_exchange_take(s);
+    enum th_http1_result r;
+    unsigned status = 400;
+    const char *why;
+
+    if (!x) {
+        refuse_memory(c);
+        return false;
+    }
+    r = th_http1_request(c->block + c->start, c->end - c->start, &c->scanned, &x->pub.head, &c->head_used,
+                         &status, &why);
+    if (r == TH_HTTP1_DONE && c->head_used > s->conf.max_head) {
+        r = TH_HTTP1_BAD;
+        status = 431;
+        why = "the request head is larger than allowed";
+    }
+    if (r != TH_HTTP1_DONE) {
+        give_exchange(s, x);
+        if (r == TH_HTTP1_BAD)
+            th_conn_refuse(c, status, why);
+        else
+            incomplete_head(c);
+        return false;
+    }
+    x->conn = c;
+    c->x = &x->pub;
+    th_server_next_id(s, x->pub.request_id);
+    begin_body(c);
+    return true;
+}
+
+static bool is_reading_state(const struct th_conn *c)
+{
+    return c->state <= TH_CONN_BODY || c->state == TH_CONN_LINGER;
+}
+
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+void th_conn_start(struct th_conn *c)
+{
+    bool is_empty = c->state == TH_CONN_IDLE && c->start == c->end;
+
+    if (is_empty)
+        th_conn_drop_block(c);
+    if ((c->eof && c->state <= TH_CONN_BODY) || /* nothing will complete it */
+        (is_empty && c->server->draining)) {
+        th_conn_close(c);
+        return;
+    }
+    if (!c->reading && !c->eof && is_reading_state(c)) {
+        if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0) {
+            th_conn_close(c);
+            return;
+        }
+        c->reading = true;
+    }
+}
+
+void th_conn_process(struct th_conn *c)
+{
+    if (c->processing)
+        return;
+    c->processing = true;
+    if (c->state == TH_CONN_BODY)
+        feed_body(c);
+    while (c->state <= TH_CONN_HEAD && c->start < c->end)
+        if (!begin_request(c))
+            break;
+    c->processing = false;
+    if (c->state != TH_CONN_CLOSING)
+        th_conn_start(c);
+}
+
+/* ---- events of the socket ---- */
+
+/* A body of known length that does not fit into the block is read straight into its own memory. */
+static bool is_reading_own_body(const struct th_conn *c)
+{
+    return c->state == TH_CONN_BODY && c->body && c->x->head.body == TH_HTTP1_LENGTH;
+}
+
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+{
+    struct th_conn *c = h->data;
+
+    (void)suggested;
+    if (c->state == TH_CONN_LINGER) {
+        *buf = uv_buf_init(c->server->scratch, sizeof c->server->scratch);
+        return;
+    }
+    if (is_reading_own_body(c)) {
+        size_t length = (size_t)c->x->head.length;
+
+        if (!make_body_room(c, c->body_n + 1, length))
+            *buf = uv_buf_init(NULL, 0);
+        else
+            *buf = uv_buf_init(c->body + c->body_n, (unsigned)(c->body_cap - c->body_n));
+        return;
+    }
+    if (!c->block) {
+        c->block = take_block(c->server);
+        c->block_cap = c->block ? TH_SERVER_BLOCK : 0;
+    }
+    *buf =
+        c->block ? uv_buf_init(c->block + c->end, (unsigned)(c->block_cap - c->end)) : uv_buf_init(NULL, 0);
+}
+
+/* No room: wait when a request is being handled, give up when it is for want of memory. */
+static void on_no_room(struct th_conn *c)
+{
+    (void)uv_read_stop((uv_stream_t *)&c->tcp);
+    c->reading = false;
+    if (is_reading_state(c))
+        refuse_memory(c);
+}
+
+static void on_lost(struct th_conn *c, bool orderly)
+{
+    c->eof = true;
+    c->reading = false;
+    (void)uv_read_stop((uv_stream_t *)&c->tcp);
+    if (c->x)
+        c->x->gone = true;
+    if (!orderly || c->state == TH_CONN_LINGER)
+        th_conn_close(c);
+    else if (c->state <= TH_CONN_BODY)
+        th_conn_start(c);
+    /* BUSY and WRITING: the answer goes out all the same; the client may only have ended its side. */
+}
+
+static void on_thrown_away(struct th_conn *c, size_t n)
+{
+    c->moved += n;
+    if (c->moved > c->server->conf.max_body + c->server->conf.max_head)
+        th_conn_close(c);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct th_conn *c = stream->data;
+
+    (void)buf;
+    if (c->state == TH_CONN_CLOSING)
+        return;
+    if (n == UV_ENOBUFS) {
+        on_no_room(c);
+    } else if (n < 0) {
+        on_lost(c, n == UV_EOF);
+    } else if (n == 0) {
+        th_conn_start(c); /* nothing to read after all: the block goes back */
+    } else if (c->state == TH_CONN_LINGER) {
+        on_thrown_away(c, (size_t)n);
+    } else {
+        if (is_reading_own_body(c))
+            c->body_n += (size_t)n;
+        else
+            c->end += (size_t)n;
+        if (c->state == TH_CONN_BODY)
+            c->moved += (size_t)n;
+        if (is_reading_state(c))
+            th_conn_process(c);
+    }
+}

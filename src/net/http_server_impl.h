@@ -1,0 +1,129 @@
+/* What the files of the HTTP server share: http_server.c (listening, time, drain), http_server_conn.c
+ * (reading), http_server_reply.c (writing). Nobody else includes this. */
+#ifndef TH_NET_HTTP_SERVER_IMPL_H
+#define TH_NET_HTTP_SERVER_IMPL_H
+#include "base/list.h"
+#include "net/http_server.h"
+#include <uv.h>
+
+#define TH_SERVER_BLOCK 8192     /* bytes of a usual read block */
+#define TH_SERVER_POOL 256       /* blocks, and exchanges, kept for reuse */
+#define TH_SERVER_SCRATCH 65536  /* bytes read at once to be thrown away */
+#define TH_SERVER_REFUSED 64     /* connections above the maximum that are told so at the same time */
+#define TH_SERVER_LINGER_MS 5000 /* time for a client to read a last answer */
+#define TH_SERVER_MIN_RATE 1024  /* bytes a second, below which a body or an answer is cut */
+
+/* Life of a connection. Every state but BUSY has a time limit; each has one list, whose connections expire in
+ * the order in which they entered because the limit is the same for all of them.
+ *
+ *   accept -> IDLE -> HEAD -> BODY -> BUSY -> [WRITING] -> IDLE      [th_conn_process], [answered]
+ *   IDLE, HEAD, BODY, BUSY -> [WRITING] -> LINGER -> CLOSING        [th_conn_refuse], [linger]
+ *   any -> CLOSING                                                  [th_conn_close] */
+enum th_conn_state {
+    TH_CONN_IDLE,    /* no byte of a request is here */
+    TH_CONN_HEAD,    /* a part of a head is here */
+    TH_CONN_BODY,    /* the head is complete, the body is not */
+    TH_CONN_BUSY,    /* the handler has the exchange */
+    TH_CONN_WRITING, /* answered; the kernel has not taken all of it yet */
+    TH_CONN_LINGER,  /* last answer given; what still comes in is thrown away */
+    TH_CONN_CLOSING, /* uv_close is under way or done */
+    TH_CONN_STATES
+};
+
+struct th_conn {
+    uv_tcp_t tcp;
+    struct th_http_server *server;
+    struct th_list link;  /* in server->by_state[state] */
+    struct th_list ready; /* in server->ready, or on its own */
+    int64_t deadline_ms;  /* uv_now */
+    uint64_t moved;       /* since the state was entered or its window of time began: bytes of a body received
+                             (BODY),       thrown away (LINGER); bytes that the kernel had not taken then (WRITING) */
+    uv_shutdown_t shutdown;
+    struct th_addr peer;
+    uint8_t state;                                          /* enum th_conn_state */
+    bool eof, reading, processing, counted, ending, closed; /* ending: the present answer is the last */
+
+    /* Read block: bytes [start, end) are not handled yet. Fixed in place while an exchange is made of it. */
+    char *block;
+    size_t block_cap, start, end, scanned;
+
+    /* The request under way. */
+    struct th_http_exchange *x; /* from the end of the head to the answer */
+    size_t head_used;
+    size_t raw; /* chunked: bytes [raw, end) of the block are not decoded yet */
+    struct th_http1_chunked chunked;
+    char *body; /* own memory for a body that does not lie in the block, or NULL */
+    size_t body_n, body_cap;
+
+    unsigned writes; /* uv_write requests that have not called back */
+};
+
+/* An exchange with its way back; `pub` is first. */
+struct th_exchange {
+    struct th_http_exchange pub;
+    struct th_conn *conn;
+    struct th_exchange *next; /* in the pool */
+    bool head_only;
+};
+
+struct th_http_server {
+    struct th_http_server_conf conf;
+    uv_loop_t *loop;
+    uv_tcp_t listener;
+    uv_timer_t tick;
+    uv_idle_t turn; /* runs while `ready` has connections */
+    uint16_t port;
+    uint64_t tick_ms;
+    bool accept_blocked; /* a connection waits in libuv for memory */
+    struct th_list by_state[TH_CONN_STATES];
+    unsigned limit_ms[TH_CONN_STATES];
+    struct th_list ready; /* answered connections that hold bytes of another request */
+    unsigned open;        /* connections whose handle is not closed */
+    unsigned counted;     /* those that count towards max_connections */
+
+    struct th_exchange *exchanges; /* pool */
+    unsigned exchange_count;
+    void *blocks; /* pool; the first bytes of a block point to the next */
+    unsigned block_count;
+
+    char id_prefix[12]; /* random; makes request ids unique across servers */
+    uint64_t id_next;
+    int64_t date_s; /* the second of `date` */
+    char date[32];  /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+
+    bool draining;
+    int64_t cut_ms; /* uv_now when what is left is cut */
+    void (*drained)(void *ctx);
+    void *drained_ctx;
+    unsigned handles; /* listener, tick and turn that are not closed */
+    char scratch[TH_SERVER_SCRATCH];
+};
+
+/* http_server.c */
+void th_conn_enter(struct th_conn *c, enum th_conn_state state);
+void th_conn_close(struct th_conn *c);
+/* Frees the memory of a closed connection whose exchange has come back. */
+void th_conn_reap(struct th_conn *c);
+/* Has conn_process called for it in the next turn of the loop. */
+void th_conn_make_ready(struct th_conn *c);
+
+/* http_server_conn.c */
+/* Has the socket read as the state wants it, and gives memory back that the state does not need. */
+void th_conn_start(struct th_conn *c);
+/* Handles what the block holds until bytes, the handler or the socket must be waited for. */
+void th_conn_process(struct th_conn *c);
+struct th_exchange *th_exchange_take(struct th_http_server *s);
+/* Gives the exchange, its body and the bytes of its request back. */
+void th_conn_release(struct th_conn *c);
+/* Gives the read block back. */
+void th_conn_drop_block(struct th_conn *c);
+void th_server_free_pools(struct th_http_server *s);
+
+/* http_server_reply.c */
+void th_server_next_id(struct th_http_server *s, char *out);
+/* Answers with a problem (RFC 9457) instead of the handler and ends the connection. `detail` is static
+ * English. */
+void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail);
+/* The interim answer 100. */
+void th_conn_continue(struct th_conn *c);
+#endif

@@ -1,0 +1,399 @@
+/* Writing of answers: the handler's, the reader's own problems, the interim 100, and the end of a connection.
+ *
+ * Why try first: nearly every answer fits into the socket's buffer, so head and body go out with one system
+ * call and without memory; only what the kernel does not take is copied and queued. Ending a connection: a
+ * close with unread bytes makes the kernel send a reset, which can destroy the answer before the client reads
+ * it. So the sending side is shut down, what still comes in is thrown away for a bounded time and amount, and
+ * only then the socket is closed (RFC 9112 section 9.6).
+ *
+ * Invariants: 1. One answer per exchange. 2. No answer overtakes another. 3. After a problem no byte of the
+ * connection is read as a request. On failure: without memory for the rest of an answer the connection is
+ * closed. */
+#include "base/alloc.h"
+#include "net/http_server_impl.h"
+#include <time.h>
+
+#define HEAD_ROOM 512 /* status line and our own fields: 320 bytes at most */
+
+struct write {
+    uv_write_t req;
+    struct th_conn *conn;
+    char bytes[];
+};
+
+static const struct {
+    unsigned status;
+    const char *phrase;
+} reasons[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
+    {204, "No Content"},
+    {205, "Reset Content"},
+    {206, "Partial Content"},
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {511, "Network Authentication Required"},
+};
+
+const char *th_http_reason(unsigned status)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].status == status)
+            return reasons[i].phrase;
+    return "";
+}
+
+/* "req_" and 20 characters of Crockford's base 32: 60 random bits of the server, 40 bits of a counter. */
+void th_server_next_id(struct th_http_server *s, char *out)
+{
+    static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    uint64_t n = s->id_next++;
+
+    memcpy(out, "req_", 4);
+    memcpy(out + 4, s->id_prefix, sizeof s->id_prefix);
+    for (int i = 23; i >= 16; i--, n >>= 5)
+        out[i] = alphabet[n & 31];
+    out[24] = '\0';
+}
+
+/* ---- text ---- */
+
+struct text {
+    char p[HEAD_ROOM];
+    size_t n;
+};
+
+static void put(struct text *t, const char *p, size_t n)
+{
+    if (n > sizeof t->p - t->n)
+        n = sizeof t->p - t->n; /* never: see HEAD_ROOM */
+    memcpy(t->p + t->n, p, n);
+    t->n += n;
+}
+
+static void put_str(struct text *t, const char *s)
+{
+    put(t, s, strlen(s));
+}
+
+static void put_number(struct text *t, uint64_t v)
+{
+    char digits[20];
+    size_t i = sizeof digits;
+
+    do
+        digits[--i] = (char)('0' + v % 10);
+    while (v /= 10);
+    put(t, digits + i, sizeof digits - i);
+}
+
+static void put_2(char *to, int v)
+{
+    to[0] = (char)('0' + v / 10 % 10);
+    to[1] = (char)('0' + v % 10);
+}
+
+/* IMF-fixdate (RFC 9110 section 5.6.7), made once a second; independent of the locale. */
+static const char *http_date(struct th_http_server *s)
+{
+    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t now = time(NULL);
+    struct tm tm;
+
+    if ((int64_t)now == s->date_s || !gmtime_r(&now, &tm))
+        return s->date;
+    s->date_s = (int64_t)now;
+    memcpy(s->date, "Sun, 00 Jan 0000 00:00:00 GMT", 30);
+    memcpy(s->date, days + tm.tm_wday * 3, 3);
+    put_2(s->date + 5, tm.tm_mday);
+    memcpy(s->date + 8, months + tm.tm_mon * 3, 3);
+    put_2(s->date + 12, (tm.tm_year + 1900) / 100);
+    put_2(s->date + 14, (tm.tm_year + 1900) % 100);
+    put_2(s->date + 17, tm.tm_hour);
+    put_2(s->date + 20, tm.tm_min);
+    put_2(s->date + 23, tm.tm_sec);
+    return s->date;
+}
+
+static bool has_body(unsigned status)
+{
+    return status >= 200 && status != 204 && status != 304;
+}
+
+/* Status line and the fields that every answer has, without the empty line. */
+static void put_head(struct text *t, struct th_http_server *s, unsigned status, const char *request_id,
+                     size_t length, const char *connection)
+{
+    put_str(t, "HTTP/1.1 ");
+    put_number(t, status);
+    put_str(t, " ");
+    put_str(t, th_http_reason(status));
+    put_str(t, "\r\nDate: ");
+    put_str(t, http_date(s));
+    put_str(t, "\r\nRequest-Id: ");
+    put_str(t, request_id);
+    if (has_body(status)) {
+        put_str(t, "\r\nContent-Length: ");
+        put_number(t, length);
+    }
+    if (connection) {
+        put_str(t, "\r\nConnection: ");
+        put_str(t, connection);
+    }
+    put_str(t, "\r\n");
+}
+
+/* ---- writing ---- */
+
+static void after_answer(struct th_conn *c);
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct write *w = req->data;
+    struct th_conn *c = w->conn;
+
+    th_free(w);
+    c->writes--;
+    if (c->state == TH_CONN_CLOSING)
+        return;
+    if (status < 0)
+        th_conn_close(c);
+    else if (c->writes == 0 && c->state == TH_CONN_WRITING)
+        after_answer(c);
+}
+
+/* Copies and queues what is left of the buffers behind the first `sent` bytes. */
+static bool queue_rest(struct th_conn *c, const uv_buf_t *bufs, unsigned count, size_t sent)
+{
+    size_t total = 0, n = 0;
+    struct write *w;
+    uv_buf_t out;
+
+    for (unsigned i = 0; i < count; i++)
+        total += bufs[i].len;
+    if (sent == total)
+        return true;
+    w = th_malloc(sizeof *w + total - sent);
+    if (!w)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        size_t skip = sent < bufs[i].len ? sent : bufs[i].len;
+
+        if (bufs[i].len > skip)
+            memcpy(w->bytes + n, bufs[i].base + skip, bufs[i].len - skip);
+        n += bufs[i].len - skip;
+        sent -= skip;
+    }
+    w->conn = c;
+    w->req.data = w;
+    out = uv_buf_init(w->bytes, (unsigned)n);
+    if (uv_write(&w->req, (uv_stream_t *)&c->tcp, &out, 1, on_written) != 0) {
+        th_free(w);
+        return false;
+    }
+    c->writes++;
+    return true;
+}
+
+/* Sends or queues everything; false when the connection has been closed instead. */
+static bool send_all(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
+{
+    int sent = uv_try_write((uv_stream_t *)&c->tcp, bufs, count);
+
+    if (sent == UV_EAGAIN)
+        sent = 0;
+    if (sent >= 0 && queue_rest(c, bufs, count, (size_t)sent))
+        return true;
+    th_conn_close(c);
+    return false;
+}
+
+static uv_buf_t buf_of(struct th_span s)
+{
+    uv_buf_t b;
+
+    /* The bytes are only read; uv_buf_t is not const because reading uses it too. */
+    memcpy(&b.base, &s.p, sizeof b.base);
+    b.len = s.n;
+    return b;
+}
+
+/* ---- ends ---- */
+
+static void on_shutdown(uv_shutdown_t *req, int status)
+{
+    struct th_conn *c = TH_CONTAINER(req, struct th_conn, shutdown);
+
+    if (status < 0 && c->state != TH_CONN_CLOSING)
+        th_conn_close(c);
+}
+
+static void linger(struct th_conn *c)
+{
+    th_conn_drop_block(c);
+    if (c->eof || uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0) {
+        th_conn_close(c);
+        return;
+    }
+    th_conn_enter(c, TH_CONN_LINGER);
+    if (!c->processing)
+        th_conn_start(c);
+}
+
+/* The kernel has taken the answer. */
+static void after_answer(struct th_conn *c)
+{
+    if (c->ending) {
+        linger(c);
+        return;
+    }
+    th_conn_enter(c, TH_CONN_IDLE);
+    if (c->processing)
+        return; /* its loop goes on */
+    if (c->start < c->end)
+        th_conn_make_ready(c);
+    else
+        th_conn_start(c);
+}
+
+/* The answer is written or queued, the exchange given back. */
+static void answered(struct th_conn *c)
+{
+    if (c->writes == 0) {
+        after_answer(c);
+        return;
+    }
+    th_conn_enter(c, TH_CONN_WRITING);
+    c->moved = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+}
+
+static void count_answer(struct th_http_server *s, unsigned status)
+{
+    if (!s->conf.metrics)
+        return;
+    th_count(s->conf.metrics, TH_C_HTTP_REQUESTS, 1);
+    if (status >= 500)
+        th_count(s->conf.metrics, TH_C_HTTP_ERRORS, 1);
+}
+
+/* ---- answers ---- */
+
+void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span fields, struct th_span body)
+{
+    struct th_exchange *own = (struct th_exchange *)x;
+    struct th_conn *c = own->conn;
+    struct th_http_server *s = c->server;
+    struct text head;
+    uv_buf_t bufs[4];
+    unsigned count = 3;
+    bool keep = x->head.keep_alive && !s->draining && !(c->eof && c->start == c->end);
+    bool sent;
+
+    if (status < 200 || status > 599) { /* the handler's mistake must not break the framing */
+        status = 500;
+        fields = body = th_span("", 0);
+    }
+    count_answer(s, status);
+    if (c->state == TH_CONN_CLOSING) { /* the client is gone, or the server has cut it */
+        th_conn_release(c);
+        th_conn_drop_block(c);
+        th_conn_reap(c);
+        return;
+    }
+    head.n = 0;
+    put_head(&head, s, status, x->request_id, body.n,
+             keep ? (x->head.minor == 0 ? "keep-alive" : NULL) : "close");
+    bufs[0] = buf_of(th_span(head.p, head.n));
+    bufs[1] = buf_of(fields);
+    bufs[2] = buf_of(TH_LIT("\r\n"));
+    if (has_body(status) && body.n > 0 && !own->head_only)
+        bufs[count++] = buf_of(body);
+    sent = send_all(c, bufs, count);
+    th_conn_release(c);
+    if (!sent) {
+        th_conn_drop_block(c);
+        return;
+    }
+    c->ending = !keep;
+    answered(c);
+}
+
+void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
+{
+    struct th_http_server *s = c->server;
+    bool head_only = c->x && th_span_is(c->x->head.method, "HEAD");
+    struct text head, body;
+    char id[28];
+    uv_buf_t bufs[2];
+
+    if (c->x)
+        memcpy(id, c->x->request_id, sizeof id);
+    else
+        th_server_next_id(s, id);
+    th_conn_release(c);
+    c->start = c->end;
+    c->ending = true;
+    count_answer(s, status);
+    body.n = head.n = 0;
+    put_str(&body, "{\"type\":\"about:blank\",\"title\":\"");
+    put_str(&body, th_http_reason(status));
+    put_str(&body, "\",\"status\":");
+    put_number(&body, status);
+    put_str(&body, ",\"detail\":\"");
+    put_str(&body, detail);
+    put_str(&body, "\",\"request_id\":\"");
+    put_str(&body, id);
+    put_str(&body, "\"}\n");
+    put_head(&head, s, status, id, body.n, "close");
+    put_str(&head, "Content-Type: application/problem+json\r\n\r\n");
+    bufs[0] = buf_of(th_span(head.p, head.n));
+    bufs[1] = buf_of(th_span(body.p, body.n));
+    if (send_all(c, bufs, head_only ? 1 : 2))
+        answered(c);
+}
+
+void th_conn_continue(struct th_conn *c)
+{
+    uv_buf_t buf = buf_of(TH_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
+
+    (void)send_all(c, &buf, 1);
+}
