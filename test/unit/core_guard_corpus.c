@@ -3,9 +3,10 @@
 #include "base/json.h"
 #include "core/guard.h"
 #include "corpus.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 static const struct th_guard production = {0};
 
