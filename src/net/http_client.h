@@ -1,9 +1,11 @@
-/* Transport over real sockets: HTTP/1.1, OpenSSL, kept-alive connections and TLS sessions, on a libuv loop. */
+/* Transport over real sockets: HTTP/1.1, OpenSSL, kept-alive connections and TLS sessions, on a libuv loop.
+ */
 #ifndef TH_NET_HTTP_CLIENT_H
 #define TH_NET_HTTP_CLIENT_H
 #include "base/metric.h"
 #include "port/transport.h"
 
+/* Deadlines are compared with CLOCK_MONOTONIC in microseconds (uv_hrtime() / 1000). */
 typedef struct uv_loop_s uv_loop_t;
 
 struct th_http_client_conf {
@@ -16,14 +18,17 @@ struct th_http_client_conf {
 };
 TH_MUST_USE enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_conf *conf,
                                               struct th_transport **out, char *why, size_t why_size);
-/** Cancels what is under way, closes all connections; calls closed(ctx) on the loop when done, memory freed. */
+/** Cancels what is under way, closes all connections; calls closed(ctx) on the loop when done, memory freed.
+ */
 void th_http_client_close(struct th_transport *t, void (*closed)(void *ctx), void *ctx);
 
 struct th_resolver_conf {
-    const char *servers;      /* "ip[:port],..." or NULL: the system's (/etc/resolv.conf); /etc/hosts is honoured */
-    unsigned max_per_tenant;  /* look-ups under way; default 64 */
+    const char
+        *servers; /* "ip[:port],..." or NULL: the system's (/etc/resolv.conf); /etc/hosts is honoured */
+    unsigned max_per_tenant;       /* look-ups under way; default 64 */
     unsigned min_ttl_s, max_ttl_s; /* cache bounds; default 1 and 300 */
 };
-TH_MUST_USE enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_conf *conf, struct th_resolver **out);
+TH_MUST_USE enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_conf *conf,
+                                           struct th_resolver **out);
 void th_resolver_close(struct th_resolver *r, void (*closed)(void *ctx), void *ctx);
 #endif

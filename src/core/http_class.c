@@ -1,0 +1,30 @@
+/* Names of the transport's result classes, as logs and the API show them. They are stored with every attempt,
+ * so they never change; a value outside the enumeration is our own mistake and reads "internal_error". */
+#include "port/transport.h"
+
+const char *th_http_class_name(enum th_http_class c)
+{
+    switch (c) {
+    case TH_HTTP_OK:
+        return "ok";
+    case TH_HTTP_DNS:
+        return "dns_error";
+    case TH_HTTP_DENIED:
+        return "denied";
+    case TH_HTTP_CONNECT:
+        return "connect_error";
+    case TH_HTTP_TLS:
+        return "tls_error";
+    case TH_HTTP_TIMEOUT:
+        return "timeout";
+    case TH_HTTP_RESET:
+        return "connection_reset";
+    case TH_HTTP_PROTOCOL:
+        return "protocol_error";
+    case TH_HTTP_CANCELLED:
+        return "cancelled";
+    case TH_HTTP_INTERNAL:
+        break;
+    }
+    return "internal_error";
+}

@@ -1,0 +1,532 @@
+/* HTTP/1.1 client behind the transport port: the life of a request, and time.
+ *
+ * Why our own: a delivery on a kept-alive connection must cost one send and one receive, thousands of silent
+ * requests must cost the healthy ones nothing, and an answer that is not exactly HTTP/1.1 must not count as
+ * success.
+ *
+ * Refuses: redirects, proxies, names (addresses are given, already judged), pipelining, more than one
+ * repetition.
+ *
+ * Invariants:
+ *  1. Every submitted request gets exactly one done(), on the loop, never inside submit or cancel.
+ *  2. A tx that has not ended is in `active` and in `timers`, and has at most one connection, which points
+ * back.
+ *  3. A connection goes to the pool only after an answer that was read to its exact end.
+ *  4. One uv_timer serves all deadlines: it is never armed later than the first of them.
+ *
+ * Failure: without memory for a tx the request still ends with TH_HTTP_INTERNAL: refused requests are chained
+ * through the member that otherwise points to the tx. */
+#include "base/alloc.h"
+#include "net/http_client_private.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+
+/* --- tx objects --- */
+
+static struct hc_tx *tx_new(struct hc *c)
+{
+    struct th_list *l = th_list_pop(&c->spare_txs);
+    struct hc_tx *tx;
+    struct th_buf head, body;
+
+    if (!l)
+        return th_calloc(1, sizeof *tx);
+    c->spare_tx_count--;
+    tx = TH_CONTAINER(l, struct hc_tx, link);
+    head = tx->head;
+    body = tx->body;
+    *tx = (struct hc_tx){.head = head, .body = body};
+    return tx;
+}
+
+static void tx_free(struct hc_tx *tx)
+{
+    struct hc *c = tx->client;
+
+    if (c->spare_tx_count >= TH_HC_SPARE || c->closing) {
+        th_buf_fini(&tx->head);
+        th_buf_fini(&tx->body);
+        th_free(tx);
+        return;
+    }
+    if (tx->head.cap > TH_HC_SPARE_BYTES)
+        th_buf_fini(&tx->head);
+    if (tx->body.cap > TH_HC_SPARE_BYTES)
+        th_buf_fini(&tx->body);
+    th_list_prepend(&c->spare_txs, &tx->link);
+    c->spare_tx_count++;
+}
+
+/* --- end --- */
+
+static void maybe_closed(struct hc *c);
+
+static void call_done(struct hc_tx *tx)
+{
+    struct th_http_req *req = tx->req;
+    struct hc *c = tx->client;
+
+    th_list_remove(&tx->link);
+    req->impl = NULL;
+    req->res.times.done = hc_now_us() - tx->start_us;
+    req->done(req); /* may free req, submit, cancel others, close the client (which ends in a later turn) */
+    tx_free(tx);
+    maybe_closed(c);
+}
+
+void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail)
+{
+    struct hc *c = tx->client;
+
+    if (tx->conn)
+        hc_conn_close(tx->conn, false);
+    if (tx->origin)
+        th_pool_drop(&c->pool, tx->origin);
+    tx->origin = NULL;
+    th_heap_remove(&c->timers, &tx->timer);
+    tx->state = TX_ENDED;
+    tx->req->res.class = class;
+    tx->req->res.detail = detail;
+    if (class != TH_HTTP_OK) {
+        tx->req->res.status = 0;
+        tx->req->res.head = tx->req->res.body = th_span("", 0);
+        tx->req->res.truncated = false;
+        tx->req->res.retry_after_s = UINT32_MAX;
+    }
+    th_list_remove(&tx->link);
+    th_list_append(&c->ended, &tx->link);
+    if (c->defer)
+        hc_wake(c);
+    else
+        call_done(tx);
+}
+
+/* --- begin --- */
+
+static int64_t connect_limit(const struct hc_tx *tx, int64_t now)
+{
+    const struct th_http_req *req = tx->req;
+    int64_t limit = req->deadline.us < req->connect_deadline.us ? req->deadline.us : req->connect_deadline.us;
+    unsigned left = req->addr_count - tx->addr;
+
+    if (req->res.fresh_retries) /* the time for connecting may have passed while the pooled connection was
+                                   silent */
+        limit = req->deadline.us;
+    /* An address that swallows packets may use up its share of the time only, so that the next one gets a
+     * try. */
+    if (left > 1 && limit > now && limit != INT64_MAX)
+        limit = now + (limit - now) / left;
+    return limit;
+}
+
+void hc_tx_connect(struct hc_tx *tx)
+{
+    struct th_http_req *req = tx->req;
+    struct th_pool_node *oldest;
+    const char *detail = req->res.detail ? req->res.detail : "no address to connect to";
+    bool local = false;
+
+    for (; tx->addr < req->addr_count; tx->addr++) {
+        bool opened = hc_conn_open(tx, &req->addrs[tx->addr]);
+
+        if (!opened && (errno == EMFILE || errno == ENFILE) && (oldest = th_pool_oldest(&tx->client->pool))) {
+            /* Idle connections are worth less than this request. */
+            hc_conn_close(TH_CONTAINER(oldest, struct hc_conn, node), true);
+            opened = hc_conn_open(tx, &req->addrs[tx->addr]);
+        }
+        if (opened) {
+            tx->state = TX_CONNECT;
+            th_heap_rekey(&tx->client->timers, &tx->timer, connect_limit(tx, hc_now_us()));
+            hc_arm(tx->client);
+            return;
+        }
+        local = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
+        req->res.peer = req->addrs[tx->addr];
+        detail = hc_os_text(&req->res, errno);
+        if (local)
+            break;
+    }
+    hc_tx_end(tx, local || req->addr_count == 0 ? TH_HTTP_INTERNAL : TH_HTTP_CONNECT, detail);
+}
+
+bool hc_tx_retry(struct hc_tx *tx)
+{
+    struct th_http_result *res = &tx->req->res;
+
+    if (!res->reused || res->fresh_retries || tx->received || hc_now_us() >= tx->req->deadline.us)
+        return false;
+    hc_conn_close(tx->conn, false);
+    res->fresh_retries = 1;
+    res->reused = false;
+    res->times.sent = -1;
+    tx->sent = 0;
+    tx->send_failed = false;
+    tx->addr = 0;
+    hc_tx_connect(tx);
+    return true;
+}
+
+static bool is_clean(struct th_span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
+            return false;
+    return s.n > 0;
+}
+
+/* Checks what would break the request's framing: our callers have checked before, so a failure is our bug. */
+static const char *find_fault(const struct th_http_req *req)
+{
+    if (!is_clean(req->method) || !is_clean(req->target) || !is_clean(req->origin.authority))
+        return "method, target or authority is empty or has white space or control characters";
+    if (req->head.n && (req->head.n < 2 || memcmp(req->head.p + req->head.n - 2, "\r\n", 2) != 0))
+        return "header block does not end with CRLF";
+    if (req->body_count > 3 || req->addr_count == 0)
+        return req->addr_count ? "too many parts of a body" : "no address to connect to";
+    return NULL;
+}
+
+static void begin(struct hc_tx *tx)
+{
+    struct hc *c = tx->client;
+    struct th_http_req *req = tx->req;
+    struct th_pool_node *node;
+    const char *fault = find_fault(req);
+
+    if (c->closing) {
+        hc_tx_end(tx, TH_HTTP_CANCELLED, "the client is closing");
+        return;
+    }
+    if (fault) {
+        hc_tx_end(tx, TH_HTTP_INTERNAL, fault);
+        return;
+    }
+    for (unsigned i = 0; i < req->body_count; i++)
+        tx->total += req->body[i].n;
+    tx->origin = th_pool_hold(&c->pool, req->pool_key, &req->origin);
+    if (!tx->origin || th_heap_insert(&c->timers, &tx->timer, req->deadline.us, ++c->sequence) != TH_OK) {
+        hc_tx_end(tx, TH_HTTP_INTERNAL, "out of memory");
+        return;
+    }
+    while ((node = th_pool_take(&c->pool, tx->origin, req->addrs, req->addr_count, req->origin.port))) {
+        struct hc_conn *conn = TH_CONTAINER(node, struct hc_conn, node);
+
+        if (c->turn - conn->idle_turn < 2 && hc_conn_is_stale(conn)) {
+            hc_conn_close(conn, false);
+            continue;
+        }
+        hc_conn_attach(conn, tx);
+        hc_arm(c);
+        hc_conn_send(conn);
+        return;
+    }
+    hc_tx_connect(tx);
+}
+
+static void client_submit(struct th_transport *t, struct th_http_req *req)
+{
+    struct hc *c = TH_CONTAINER(t, struct hc, port);
+    struct hc_tx *tx = tx_new(c);
+
+    req->res.status = 0;
+    req->res.head = req->res.body = th_span("", 0);
+    req->res.truncated = req->res.reused = false;
+    req->res.retry_after_s = UINT32_MAX;
+    req->res.peer = (struct th_addr){0};
+    req->res.times = (struct th_http_times){-1, -1, -1, -1, -1};
+    req->res.fresh_retries = 0;
+    req->res.detail = NULL;
+    if (!tx) {
+        req->res.class = TH_HTTP_INTERNAL;
+        req->res.detail = "out of memory";
+        req->impl = c->refused;
+        c->refused = req;
+        hc_wake(c);
+        return;
+    }
+    tx->client = c;
+    tx->req = req;
+    tx->start_us = hc_now_us();
+    th_list_init(&tx->link);
+    th_list_append(&c->active, &tx->link);
+    req->impl = tx;
+    c->defer++;
+    begin(tx);
+    c->defer--;
+}
+
+static bool is_refused(const struct hc *c, const struct th_http_req *req)
+{
+    for (const struct th_http_req *r = c->refused; r; r = r->impl)
+        if (r == req)
+            return true;
+    return false;
+}
+
+static void client_cancel(struct th_transport *t, struct th_http_req *req)
+{
+    struct hc *c = TH_CONTAINER(t, struct hc, port);
+    struct hc_tx *tx;
+
+    if (is_refused(c, req) || !req->impl)
+        return;
+    tx = req->impl;
+    if (tx->state == TX_ENDED)
+        return;
+    c->defer++;
+    hc_tx_end(tx, TH_HTTP_CANCELLED, "cancelled");
+    c->defer--;
+}
+
+/* --- time --- */
+
+static int64_t next_due(struct hc *c)
+{
+    const struct th_heap_node *top = th_heap_top(&c->timers);
+    const struct th_pool_node *oldest = th_pool_oldest(&c->pool);
+    int64_t due = top ? top->key : INT64_MAX, other;
+
+    if (oldest && (other = oldest->since_us + c->idle_timeout_us) < due)
+        due = other;
+    if (!th_list_empty(&c->queued) && !th_list_empty(&c->shaking)) {
+        other = TH_CONTAINER(c->shaking.next, struct hc_conn, link)->shaking_since_us +
+                (int64_t)TH_HC_HANDSHAKE_IDLE * 1000;
+        if (other < due)
+            due = other;
+    }
+    return due;
+}
+
+static void on_timer(uv_timer_t *timer);
+
+void hc_arm(struct hc *c)
+{
+    int64_t due = next_due(c), now, wait_ms;
+
+    if (due >= c->armed_us)
+        return;
+    now = hc_now_us();
+    wait_ms = due <= now ? 0 : (due - now) / 1000 + 1;
+    if (wait_ms > 3600 * 1000)
+        wait_ms = 3600 * 1000;
+    c->armed_us = due;
+    /* libuv counts from its own, older idea of now. */
+    uv_timer_start(&c->timer, on_timer, (uint64_t)wait_ms + (uint64_t)now / 1000 - uv_now(c->loop), 0);
+}
+
+static const char *timeout_text(const struct hc_tx *tx)
+{
+    if (!tx->conn)
+        return "timed out";
+    switch (tx->conn->state) {
+    case CONN_CONNECTING:
+        return "timed out while connecting";
+    case CONN_QUEUED:
+    case CONN_HANDSHAKE:
+        return "timed out during the TLS handshake";
+    default:
+        break;
+    }
+    if (tx->req->res.times.sent < 0)
+        return "timed out while sending the request";
+    return tx->received ? "timed out while reading the answer" : "timed out waiting for an answer";
+}
+
+static void expire(struct hc_tx *tx, int64_t now)
+{
+    struct th_http_req *req = tx->req;
+
+    if (tx->state == TX_CONNECT && tx->conn && tx->conn->state == CONN_CONNECTING &&
+        tx->addr + 1 < req->addr_count && now < req->deadline.us && now < req->connect_deadline.us) {
+        hc_conn_close(tx->conn, false);
+        req->res.detail = "timed out while connecting";
+        tx->addr++;
+        hc_tx_connect(tx);
+        return;
+    }
+    hc_tx_end(tx, TH_HTTP_TIMEOUT, timeout_text(tx));
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct hc *c = timer->data;
+    int64_t now = hc_now_us();
+    struct th_heap_node *top;
+    struct th_pool_node *oldest;
+
+    c->armed_us = INT64_MAX;
+    c->handles++; /* keeps the client while callbacks run */
+    while ((top = th_heap_top(&c->timers)) && top->key <= now)
+        expire(TH_CONTAINER(top, struct hc_tx, timer), now);
+    while ((oldest = th_pool_oldest(&c->pool)) && oldest->since_us + c->idle_timeout_us <= now)
+        hc_conn_close(TH_CONTAINER(oldest, struct hc_conn, node), true);
+    hc_conn_shake_next(c);
+    c->handles--;
+    if (c->closing)
+        maybe_closed(c);
+    else
+        hc_arm(c);
+}
+
+static void on_wake(uv_idle_t *wake)
+{
+    struct hc *c = wake->data;
+    struct th_list batch, *l;
+    struct th_http_req *refused = c->refused, *req;
+
+    uv_idle_stop(wake);
+    c->handles++;
+    c->refused = NULL;
+    while ((req = refused)) {
+        refused = req->impl;
+        req->impl = NULL;
+        req->done(req);
+    }
+    th_list_init(&batch); /* those that end meanwhile wait for the next turn */
+    while ((l = th_list_pop(&c->ended)))
+        th_list_append(&batch, l);
+    while ((l = batch.next) != &batch)
+        call_done(TH_CONTAINER(l, struct hc_tx, link));
+    hc_conn_shake_next(c);
+    c->handles--;
+    maybe_closed(c);
+}
+
+void hc_wake(struct hc *c)
+{
+    uv_idle_start(&c->wake, on_wake);
+}
+
+static void on_turn_end(uv_check_t *check)
+{
+    struct hc *c = check->data;
+
+    c->turn++;
+    c->begun_this_turn = 0;
+}
+
+/* --- open and close --- */
+
+static bool read_bind(struct hc *c, const char *text)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&c->bind;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&c->bind;
+
+    if (!text)
+        return true;
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        return true;
+    }
+    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        return true;
+    }
+    return false;
+}
+
+static const struct th_transport_vt client_vt = {client_submit, client_cancel};
+
+enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_conf *conf,
+                                  struct th_transport **out, char *why, size_t why_size)
+{
+    struct hc *c = th_calloc(1, sizeof *c);
+    enum th_error e;
+    uint64_t seed;
+
+    if (!c) {
+        snprintf(why, why_size, "out of memory");
+        return TH_NOMEM;
+    }
+    c->port.vt = &client_vt;
+    c->loop = loop;
+    c->metrics = conf->metrics;
+    c->idle_timeout_us = (conf->idle_timeout_ms ? conf->idle_timeout_ms : 30000) * (int64_t)1000;
+    c->armed_us = INT64_MAX;
+    if (!read_bind(c, conf->bind_address)) {
+        snprintf(why, why_size, "source address \"%s\" is not a numeric address", conf->bind_address);
+        th_free(c);
+        return TH_INVALID;
+    }
+    if (uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0)
+        seed = uv_hrtime(); /* only guards the map against crafted collisions */
+    e = th_tls_ctx_open(conf->ca_file, &c->tls, why, why_size);
+    if (e != TH_OK) {
+        th_free(c);
+        return e;
+    }
+    th_pool_init(&c->pool, conf->max_idle ? conf->max_idle : 4096,
+                 conf->max_idle_per_origin ? conf->max_idle_per_origin : 64, seed);
+    th_heap_init(&c->timers, TH_HC_MAX_TX);
+    th_list_init(&c->active);
+    th_list_init(&c->ended);
+    th_list_init(&c->spare_conns);
+    th_list_init(&c->spare_txs);
+    th_list_init(&c->queued);
+    th_list_init(&c->shaking);
+    uv_timer_init(loop, &c->timer); /* these three never fail */
+    uv_idle_init(loop, &c->wake);
+    uv_check_init(loop, &c->turn_end);
+    uv_check_start(&c->turn_end, on_turn_end);
+    uv_unref((uv_handle_t *)&c->turn_end);
+    c->timer.data = c->wake.data = c->turn_end.data = c;
+    *out = &c->port;
+    return TH_OK;
+}
+
+static void on_last_close(uv_handle_t *handle)
+{
+    struct hc *c = handle->data;
+    void (*closed)(void *) = c->closed;
+    void *ctx = c->closed_ctx;
+    struct th_list *l;
+
+    if (--c->handles)
+        return;
+    while ((l = th_list_pop(&c->spare_conns)))
+        th_free(TH_CONTAINER(l, struct hc_conn, link));
+    while ((l = th_list_pop(&c->spare_txs))) {
+        struct hc_tx *tx = TH_CONTAINER(l, struct hc_tx, link);
+
+        th_buf_fini(&tx->head);
+        th_buf_fini(&tx->body);
+        th_free(tx);
+    }
+    th_heap_fini(&c->timers);
+    th_pool_fini(&c->pool);
+    th_tls_ctx_close(c->tls);
+    th_free(c);
+    if (closed)
+        closed(ctx);
+}
+
+/* The last of requests and connections closes the client's own handles. */
+static void maybe_closed(struct hc *c)
+{
+    if (!c->closing || c->handles || c->refused || !th_list_empty(&c->active) || !th_list_empty(&c->ended) ||
+        uv_is_closing((uv_handle_t *)&c->timer))
+        return;
+    c->handles = 3;
+    uv_close((uv_handle_t *)&c->timer, on_last_close);
+    uv_close((uv_handle_t *)&c->wake, on_last_close);
+    uv_close((uv_handle_t *)&c->turn_end, on_last_close);
+}
+
+void th_http_client_close(struct th_transport *t, void (*closed)(void *ctx), void *ctx)
+{
+    struct hc *c = TH_CONTAINER(t, struct hc, port);
+    struct th_pool_node *node;
+
+    c->closing = true;
+    c->closed = closed;
+    c->closed_ctx = ctx;
+    c->defer++;
+    while (!th_list_empty(&c->active))
+        hc_tx_end(TH_CONTAINER(c->active.next, struct hc_tx, link), TH_HTTP_CANCELLED,
+                  "the client is closing");
+    c->defer--;
+    while ((node = th_pool_oldest(&c->pool)))
+        hc_conn_close(TH_CONTAINER(node, struct hc_conn, node), true);
+    hc_wake(c);
+}

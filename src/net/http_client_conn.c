@@ -1,0 +1,642 @@
+/* Connections of the HTTP client: open, shake hands, send, receive, close.
+ *
+ * Raw non-blocking sockets watched with uv_poll: a request on a kept-alive connection costs one sendmsg and
+ * one recv; the watch for readability stays as it is, so nothing else reaches the kernel.
+ *
+ * Refuses: blocking, SIGPIPE, reading for a connection that nobody waits on (an idle connection that says
+ * anything is closed).
+ *
+ * Invariants: 1. `fd` is open exactly until CLOSING. 2. A conn is freed only in libuv's close callback, so a
+ * caller up the stack may still look at its state. 3. shaking_count counts `shaking`; handshakes that wait
+ * longer than TH_HC_HANDSHAKE_IDLE lose their place, so silent servers cannot hold up the queue. 4. The
+ * origin is held until the connection is closed.
+ *
+ * Failure: reported to the request that the connection carries, if any. */
+#include "base/alloc.h"
+#include "net/http_client_private.h"
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+const char *hc_os_text(struct th_http_result *res, int os_error)
+{
+    switch (os_error) {
+    case ECONNREFUSED:
+        return "connection refused";
+    case ENETUNREACH:
+        return "network unreachable";
+    case EHOSTUNREACH:
+        return "host unreachable";
+    case ETIMEDOUT:
+        return "the network timed out";
+    case ECONNRESET:
+    case EPIPE:
+        return "connection reset";
+    case EACCES:
+    case EPERM:
+        return "not permitted by this machine's firewall";
+    case EADDRNOTAVAIL:
+        return "no local address or port is free for this connection";
+    case EAFNOSUPPORT:
+        return "address family not available, or not that of the source address";
+    case EMFILE:
+    case ENFILE:
+        return "too many open files";
+    case ENOMEM:
+    case ENOBUFS:
+        return "out of memory";
+    default:
+        snprintf(res->detail_text, sizeof res->detail_text, "%s", strerror(os_error));
+        return res->detail_text;
+    }
+}
+
+/* --- objects --- */
+
+static struct hc_conn *conn_new(struct hc *c)
+{
+    struct th_list *l = th_list_pop(&c->spare_conns);
+    struct hc_conn *conn;
+
+    if (l) {
+        c->spare_conn_count--;
+        conn = TH_CONTAINER(l, struct hc_conn, link);
+    } else {
+        conn = th_malloc(sizeof *conn);
+        if (!conn)
+            return NULL;
+    }
+    memset(conn, 0, sizeof *conn);
+    conn->client = c;
+    conn->poll.data = conn;
+    th_list_init(&conn->link);
+    th_list_init(&conn->node.in_all);
+    th_list_init(&conn->node.in_origin);
+    return conn;
+}
+
+static void conn_free(struct hc_conn *conn)
+{
+    struct hc *c = conn->client;
+
+    if (c->spare_conn_count >= TH_HC_SPARE || c->closing) {
+        th_free(conn);
+        return;
+    }
+    th_list_prepend(&c->spare_conns, &conn->link);
+    c->spare_conn_count++;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct hc_conn *conn = handle->data;
+    struct hc *c = conn->client;
+
+    conn_free(conn);
+    c->handles--;
+    if (c->closing)
+        hc_wake(c); /* perhaps the last one */
+}
+
+static void watch(struct hc_conn *conn, int events)
+{
+    if (conn->events == events)
+        return;
+    conn->events = events;
+    uv_poll_start(&conn->poll, events, on_poll); /* fails only for handles that are closing */
+}
+
+static void leave_queue(struct hc_conn *conn)
+{
+    if (conn->state == CONN_HANDSHAKE && !th_list_empty(&conn->link))
+        conn->client->shaking_count--;
+    th_list_remove(&conn->link);
+}
+
+void hc_conn_close(struct hc_conn *conn, bool clean)
+{
+    struct hc *c = conn->client;
+
+    if (conn->state == CONN_CLOSING)
+        return;
+    if (conn->state == CONN_IDLE && !th_list_empty(&conn->node.in_all))
+        th_pool_remove(&c->pool, &conn->node);
+    leave_queue(conn);
+    if (!th_list_empty(&c->queued))
+        hc_wake(c); /* there may be room for the next handshake */
+    if (conn->tx)
+        conn->tx->conn = NULL;
+    conn->tx = NULL;
+    conn->state = CONN_CLOSING;
+    th_tls_free(conn->tls, clean);
+    conn->tls = NULL;
+    th_pool_drop(&c->pool, conn->node.origin);
+    uv_close((uv_handle_t *)&conn->poll,
+             on_closed); /* leaves the event queue before the descriptor is closed */
+    close(conn->fd);
+    conn->fd = -1;
+}
+
+/* --- connect --- */
+
+static socklen_t to_sockaddr(const struct th_addr *a, uint16_t port, struct sockaddr_storage *out)
+{
+    memset(out, 0, sizeof *out);
+    if (a->family == 4) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        memcpy(&v4->sin_addr, a->ip, 4);
+        return sizeof *v4;
+    }
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    v6->sin6_scope_id = a->scope;
+    memcpy(&v6->sin6_addr, a->ip, 16);
+    return sizeof *v6;
+}
+
+static bool bind_source(const struct hc *c, int fd, int family)
+{
+    int on = 1;
+
+    if (c->bind.ss_family == 0)
+        return true;
+    if (c->bind.ss_family != family) {
+        errno = EAFNOSUPPORT;
+        return false;
+    }
+    /* The port is chosen at connect, so it need be free towards this peer only. */
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    return bind(fd, (const struct sockaddr *)&c->bind,
+                family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) == 0;
+}
+
+bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr)
+{
+    struct hc *c = tx->client;
+    struct hc_conn *conn = conn_new(c);
+    struct sockaddr_storage to;
+    uint16_t port = addr->port ? addr->port : tx->req->origin.port;
+    socklen_t to_n = to_sockaddr(addr, port, &to);
+    int on = 1, os_error, e;
+
+    if (!conn) {
+        errno = ENOMEM;
+        return false;
+    }
+    conn->fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (conn->fd < 0)
+        goto err_conn;
+    setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (!bind_source(c, conn->fd, to.ss_family) ||
+        (connect(conn->fd, (struct sockaddr *)&to, to_n) != 0 && errno != EINPROGRESS))
+        goto err_fd;
+    e = uv_poll_init(c->loop, &conn->poll, conn->fd);
+    if (e != 0) {
+        errno = -e;
+        goto err_fd;
+    }
+    c->handles++;
+    conn->state = CONN_CONNECTING;
+    conn->node.peer = *addr;
+    conn->node.peer.port = port;
+    conn->node.origin = tx->origin;
+    tx->origin->refs++;
+    conn->tx = tx;
+    tx->conn = conn;
+    tx->received = false;
+    tx->req->res.peer = conn->node.peer;
+    watch(conn, UV_WRITABLE);
+    return true;
+err_fd:
+    os_error = errno;
+    close(conn->fd);
+    errno = os_error;
+err_conn:
+    os_error = errno;
+    conn_free(conn);
+    errno = os_error;
+    return false;
+}
+
+static void on_connected(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+    int os_error = 0;
+    socklen_t n = sizeof os_error;
+
+    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &os_error, &n) != 0)
+        os_error = errno;
+    if (os_error) {
+        tx->req->res.detail = hc_os_text(&tx->req->res, os_error);
+        hc_conn_close(conn, false);
+        if (tx->addr + 1 >= tx->req->addr_count) {
+            hc_tx_end(tx, TH_HTTP_CONNECT, tx->req->res.detail);
+            return;
+        }
+        tx->addr++;
+        hc_tx_connect(tx);
+        return;
+    }
+    if (conn->client->metrics)
+        th_count(conn->client->metrics, TH_C_CLIENT_CONNECTS, 1);
+    tx->req->res.times.connected = hc_now_us() - tx->start_us;
+    if (tx->req->origin.tls) {
+        const struct th_http_req *req = tx->req;
+
+        conn->state = CONN_QUEUED;
+        th_heap_rekey(&conn->client->timers, &tx->timer,
+                      req->deadline.us < req->connect_deadline.us || req->res.fresh_retries
+                          ? req->deadline.us
+                          : req->connect_deadline.us);
+        watch(conn, UV_DISCONNECT);
+        th_list_append(&conn->client->queued, &conn->link);
+        hc_conn_shake_next(conn->client);
+        return;
+    }
+    conn->state = CONN_BUSY;
+    tx->state = TX_EXCHANGE;
+    th_heap_rekey(&conn->client->timers, &tx->timer, tx->req->deadline.us);
+    watch(conn, UV_READABLE);
+    hc_conn_send(conn);
+}
+
+/* --- TLS handshakes --- */
+
+static void shake(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+    struct hc *c = conn->client;
+
+    switch (th_tls_handshake(conn->tls)) {
+    case TH_TLS_WANT_READ:
+        watch(conn, UV_READABLE);
+        return;
+    case TH_TLS_WANT_WRITE:
+        watch(conn, UV_READABLE | UV_WRITABLE);
+        return;
+    case TH_TLS_OK:
+        break;
+    default:
+        snprintf(tx->req->res.detail_text, sizeof tx->req->res.detail_text, "%s", th_tls_error(conn->tls));
+        hc_tx_end(tx, TH_HTTP_TLS, tx->req->res.detail_text);
+        return;
+    }
+    leave_queue(conn);
+    if (!th_list_empty(&c->queued))
+        hc_wake(c);
+    tx->req->res.times.tls = hc_now_us() - tx->start_us;
+    conn->state = CONN_BUSY;
+    tx->state = TX_EXCHANGE;
+    th_heap_rekey(&c->timers, &tx->timer, tx->req->deadline.us);
+    watch(conn, UV_READABLE);
+    hc_conn_send(conn);
+}
+
+static void shake_begin(struct hc_conn *conn)
+{
+    struct hc *c = conn->client;
+    struct hc_tx *tx = conn->tx;
+
+    th_list_remove(&conn->link);
+    conn->tls = th_tls_new(c->tls, conn->fd, tx->req->origin.host,
+                           th_span(conn->node.origin->key, conn->node.origin->key_n));
+    if (!conn->tls) {
+        hc_tx_end(tx, TH_HTTP_INTERNAL, "out of memory");
+        return;
+    }
+    conn->state = CONN_HANDSHAKE;
+    conn->shaking_since_us = hc_now_us();
+    th_list_append(&c->shaking, &conn->link);
+    c->shaking_count++;
+    c->begun_this_turn++;
+    shake(conn);
+}
+
+void hc_conn_shake_next(struct hc *c)
+{
+    int64_t old = hc_now_us() - (int64_t)TH_HC_HANDSHAKE_IDLE * 1000;
+
+    while (!th_list_empty(&c->queued)) {
+        if (c->begun_this_turn >= TH_HC_HANDSHAKES_TURN) {
+            hc_wake(c);
+            return;
+        }
+        if (c->shaking_count >= TH_HC_HANDSHAKES) {
+            struct hc_conn *first = TH_CONTAINER(c->shaking.next, struct hc_conn, link);
+
+            if (first->shaking_since_us > old) {
+                hc_arm(c);
+                return;
+            }
+            leave_queue(first); /* goes on, but without a place */
+        }
+        shake_begin(TH_CONTAINER(c->queued.next, struct hc_conn, link));
+    }
+}
+
+/* --- send --- */
+
+enum { PARTS = 11 };
+
+/* The request's bytes from tx->sent on, as pieces of the caller's memory. */
+static int build_request(const struct hc_tx *tx, struct iovec *out, char *length, size_t length_size,
+                         uint64_t *total)
+{
+    const struct th_http_req *req = tx->req;
+    int written =
+        snprintf(length, length_size, "Content-Length: %llu\r\n\r\n", (unsigned long long)tx->total);
+    const struct th_span parts[PARTS] = {
+        req->method,
+        TH_LIT(" "),
+        req->target,
+        TH_LIT(" HTTP/1.1\r\nHost: "),
+        req->origin.authority,
+        TH_LIT("\r\n"),
+        req->head,
+        th_span(length, (size_t)written),
+        req->body_count > 0 ? req->body[0] : TH_LIT(""),
+        req->body_count > 1 ? req->body[1] : TH_LIT(""),
+        req->body_count > 2 ? req->body[2] : TH_LIT(""),
+    };
+    uint64_t skip = tx->sent;
+    int n = 0;
+
+    *total = 0;
+    for (int i = 0; i < PARTS; i++) {
+        struct th_span s = parts[i];
+
+        *total += s.n;
+        if (skip >= s.n) {
+            skip -= s.n;
+            continue;
+        }
+        out[n++] = (struct iovec){(char *)(uintptr_t)s.p + skip, s.n - (size_t)skip};
+        skip = 0;
+    }
+    return n;
+}
+
+static void sent_all(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+
+    tx->req->res.times.sent = hc_now_us() - tx->start_us;
+    watch(conn, UV_READABLE);
+}
+
+/* The peer takes no more. It may have answered before (413 and close), so only a read tells how this ends. */
+static void send_broke(struct hc_conn *conn)
+{
+    if (hc_tx_retry(conn->tx))
+        return;
+    conn->tx->send_failed = true;
+    watch(conn, UV_READABLE);
+}
+
+static void send_plain(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+    struct iovec iov[PARTS];
+    char length[48];
+    uint64_t total;
+
+    for (;;) {
+        struct msghdr message = {.msg_iov = iov};
+        ssize_t n;
+
+        message.msg_iovlen = (size_t)build_request(tx, iov, length, sizeof length, &total);
+        if (tx->sent == total) {
+            sent_all(conn);
+            return;
+        }
+        n = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+        if (n >= 0) {
+            tx->sent += (uint64_t)n;
+            if (tx->sent == total) {
+                sent_all(conn);
+                return;
+            }
+        } else if (errno == EAGAIN) {
+            watch(conn, UV_READABLE | UV_WRITABLE);
+            return;
+        } else if (errno != EINTR) {
+            send_broke(conn);
+            return;
+        }
+    }
+}
+
+static size_t gather(char *out, const struct iovec *iov, int n)
+{
+    size_t used = 0;
+
+    for (int i = 0; i < n && used < TH_HC_WRITE; i++) {
+        size_t take = iov[i].iov_len < TH_HC_WRITE - used ? iov[i].iov_len : TH_HC_WRITE - used;
+
+        memcpy(out + used, iov[i].iov_base, take);
+        used += take;
+    }
+    return used;
+}
+
+static void send_tls(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+    struct iovec iov[PARTS];
+    char length[48];
+    uint64_t total;
+
+    for (;;) {
+        int parts = build_request(tx, iov, length, sizeof length, &total);
+        size_t put;
+
+        if (tx->sent == total) {
+            sent_all(conn);
+            return;
+        }
+        switch (th_tls_write(conn->tls, conn->client->out, gather(conn->client->out, iov, parts), &put)) {
+        case TH_TLS_OK:
+            tx->sent += put;
+            break;
+        case TH_TLS_WANT_WRITE:
+            watch(conn, UV_READABLE | UV_WRITABLE);
+            return;
+        case TH_TLS_WANT_READ:
+            watch(conn, UV_READABLE);
+            return;
+        default:
+            send_broke(conn);
+            return;
+        }
+    }
+}
+
+void hc_conn_send(struct hc_conn *conn)
+{
+    if (conn->tls)
+        send_tls(conn);
+    else
+        send_plain(conn);
+}
+
+/* --- reuse --- */
+
+void hc_conn_attach(struct hc_conn *conn, struct hc_tx *tx)
+{
+    conn->state = CONN_BUSY;
+    conn->tx = tx;
+    tx->conn = conn;
+    tx->state = TX_EXCHANGE;
+    tx->received = false;
+    tx->req->res.reused = true;
+    tx->req->res.peer = conn->node.peer;
+    if (conn->client->metrics)
+        th_count(conn->client->metrics, TH_C_CLIENT_REUSES, 1);
+}
+
+void hc_conn_release(struct hc_conn *conn)
+{
+    struct hc *c = conn->client;
+    struct th_pool_node *out;
+
+    conn->tx->conn = NULL;
+    conn->tx = NULL;
+    conn->state = CONN_IDLE;
+    conn->idle_turn = c->turn;
+    out = th_pool_put(&c->pool, &conn->node, hc_now_us());
+    if (out)
+        hc_conn_close(TH_CONTAINER(out, struct hc_conn, node), true);
+    hc_arm(c);
+}
+
+bool hc_conn_is_stale(struct hc_conn *conn)
+{
+    char byte;
+
+    if (conn->tls && !th_tls_quiet(conn->tls))
+        return true;
+    if (conn->tls)
+        return false; /* bytes on the socket may be a session ticket */
+    return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+/* --- receive --- */
+
+static void conn_eof(struct hc_conn *conn)
+{
+    if (conn->tx)
+        hc_answer_eof(conn->tx);
+    else
+        hc_conn_close(conn, true);
+}
+
+static void conn_broke(struct hc_conn *conn, const char *detail)
+{
+    struct th_http_result *res;
+
+    if (!conn->tx) {
+        hc_conn_close(conn, false);
+        return;
+    }
+    res = &conn->tx->req->res;
+    snprintf(res->detail_text, sizeof res->detail_text, "%s", detail);
+    hc_answer_reset(conn->tx, TH_HTTP_RESET, res->detail_text);
+}
+
+/* One read. False: stop reading (no more bytes, or the connection is no longer this request's). */
+static bool read_some(struct hc_conn *conn)
+{
+    struct hc *c = conn->client;
+    struct hc_tx *tx = conn->tx;
+    size_t got = 0;
+
+    if (conn->tls) {
+        switch (th_tls_read(conn->tls, c->in, sizeof c->in, &got)) {
+        case TH_TLS_OK:
+            break;
+        case TH_TLS_EOF:
+            conn_eof(conn);
+            return false;
+        case TH_TLS_FAILED:
+            conn_broke(conn, th_tls_error(conn->tls));
+            return false;
+        default:
+            return false;
+        }
+    } else {
+        ssize_t n = recv(conn->fd, c->in, sizeof c->in, 0);
+
+        if (n == 0) {
+            conn_eof(conn);
+            return false;
+        }
+        if (n < 0) {
+            if (errno == EINTR)
+                return true;
+            if (errno != EAGAIN)
+                conn_broke(conn, "connection reset by the server");
+            return false;
+        }
+        got = (size_t)n;
+    }
+    if (!tx) { /* an idle connection has nothing to say */
+        hc_conn_close(conn, true);
+        return false;
+    }
+    return hc_answer_feed(tx, c->in, got) && (conn->tls || got == sizeof c->in);
+}
+
+static void on_readable(struct hc_conn *conn)
+{
+    /* What OpenSSL holds decrypted no poll would report: a TLS connection is read until it would block. The
+     * caps on head and body bound that. */
+    for (int i = 0; i < TH_HC_READS || conn->tls; i++)
+        if (!read_some(conn))
+            break;
+    /* A TLS write may have waited for this read. */
+    if (conn->tls && conn->state == CONN_BUSY && conn->tx->req->res.times.sent < 0 && !conn->tx->send_failed)
+        hc_conn_send(conn);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct hc_conn *conn = poll->data;
+
+    if (status < 0)
+        events = UV_READABLE | UV_WRITABLE; /* an error waits on the socket: the next call fetches it */
+    switch (conn->state) {
+    case CONN_CONNECTING:
+        on_connected(conn);
+        break;
+    case CONN_QUEUED:
+        hc_tx_end(conn->tx, TH_HTTP_TLS, "TLS: the server closed the connection before the handshake");
+        break;
+    case CONN_HANDSHAKE:
+        shake(conn);
+        break;
+    case CONN_BUSY:
+        if ((events & UV_WRITABLE) && conn->tx->req->res.times.sent < 0 && !conn->tx->send_failed)
+            hc_conn_send(conn);
+        if (conn->state == CONN_BUSY && (events & UV_READABLE))
+            on_readable(conn);
+        break;
+    case CONN_IDLE:
+        on_readable(conn);
+        break;
+    case CONN_CLOSING:
+        break;
+    }
+    /* After an error libuv has stopped the watch. Nothing may stay behind that nobody watches. */
+    if (status < 0 && conn->state != CONN_CLOSING && conn->state != CONN_CONNECTING)
+        conn_broke(conn, "connection reset by the server");
+}

@@ -1,0 +1,154 @@
+/* What the files of the HTTP client share. Private to http_client*.c.
+ *
+ * A `tx` carries one request from submit to done; a `conn` is one socket. A busy connection and its tx point
+ * to each other; an idle connection is in the pool.
+ *
+ *   conn: CONNECTING → QUEUED (waits for its turn to shake hands) → HANDSHAKE → BUSY ⇄ IDLE      all →
+ * CLOSING └────────────── without TLS ──────────────────────────────↗
+ */
+#ifndef TH_NET_HTTP_CLIENT_PRIVATE_H
+#define TH_NET_HTTP_CLIENT_PRIVATE_H
+#include "base/buf.h"
+#include "base/heap.h"
+#include "net/http1.h"
+#include "net/http_client.h"
+#include "net/http_pool.h"
+#include "net/tls.h"
+#include <netinet/in.h>
+#include <uv.h>
+
+enum {
+    TH_HC_READ = 64 * 1024,        /* bytes of one read */
+    TH_HC_WRITE = 16 * 1024,       /* bytes of one TLS write */
+    TH_HC_READS = 4,               /* reads of one connection per turn */
+    TH_HC_INTERIM = 10,            /* 1xx answers before the final one */
+    TH_HC_HANDSHAKES = 64,         /* under way */
+    TH_HC_HANDSHAKES_TURN = 8,     /* begun per turn of the loop */
+    TH_HC_HANDSHAKE_IDLE = 250,    /* milliseconds after which a handshake no longer holds its place */
+    TH_HC_SPARE = 1024,            /* freed objects kept for the next request */
+    TH_HC_SPARE_BYTES = 16 * 1024, /* larger answer buffers are given back */
+    TH_HC_MAX_TX = 1u << 20,       /* requests under way */
+};
+
+enum hc_conn_state { CONN_CONNECTING, CONN_QUEUED, CONN_HANDSHAKE, CONN_BUSY, CONN_IDLE, CONN_CLOSING };
+
+struct hc_conn {
+    uv_poll_t poll;
+    struct hc *client;
+    struct hc_tx *tx;         /* NULL when idle or closing */
+    struct th_list link;      /* hc.queued, hc.shaking or hc.spare_conns */
+    struct th_pool_node node; /* its origin is held; peer */
+    struct th_tls *tls;       /* NULL: none, or not yet */
+    int fd;
+    int events; /* watched now */
+    enum hc_conn_state state;
+    int64_t shaking_since_us;
+    uint64_t idle_turn; /* turn of the loop in which it became idle */
+};
+
+enum hc_tx_state { TX_CONNECT, TX_EXCHANGE, TX_ENDED };
+
+struct hc_tx {
+    struct th_heap_node timer; /* in hc.timers until it ends */
+    struct th_list link;       /* hc.active, hc.ended or hc.spare_txs */
+    struct hc *client;
+    struct th_http_req *req;
+    struct hc_conn *conn;
+    struct th_pool_origin *origin; /* held until it ends */
+    int64_t start_us;
+    uint64_t sent, total;
+    enum hc_tx_state state;
+    unsigned addr;    /* index of the address in use, or to be tried next */
+    bool send_failed; /* the peer takes no more; an answer may still be there */
+    bool received;    /* bytes of an answer have arrived on this connection */
+    /* the answer */
+    struct th_buf head, body; /* what had to be kept between two reads */
+    size_t scanned, body_n;
+    struct th_http1_chunked chunked;
+    uint64_t left;
+    unsigned interim;
+    bool has_head, keep_alive;
+    enum th_http1_body framing;
+};
+
+struct hc {
+    struct th_transport port;
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    uv_idle_t wake; /* runs while there is something to do in the next turn */
+    uv_check_t turn_end;
+    struct th_metrics *metrics;
+    struct th_tls_ctx *tls;
+    struct sockaddr_storage bind; /* ss_family 0: none */
+    int64_t idle_timeout_us;
+    struct th_pool pool;
+    struct th_heap timers;
+    struct th_list active, ended, spare_conns, spare_txs, queued, shaking;
+    unsigned spare_conn_count, spare_tx_count, shaking_count, begun_this_turn;
+    unsigned handles; /* libuv handles of connections that are not closed yet */
+    uint64_t turn, sequence;
+    int64_t armed_us;            /* when the timer fires; INT64_MAX: not armed */
+    unsigned defer;              /* > 0: inside submit or cancel, where done() must not be called */
+    struct th_http_req *refused; /* no memory for a tx; chained through impl */
+    bool closing;
+    void (*closed)(void *);
+    void *closed_ctx;
+    struct th_http1_head scratch_head;
+    char in[TH_HC_READ], out[TH_HC_WRITE];
+};
+
+static inline int64_t hc_now_us(void)
+{
+    return (int64_t)(uv_hrtime() / 1000);
+}
+
+/* --- http_client.c: requests, time --- */
+
+/* Ends a request: gives its connection up, and calls done() now, or in the next turn inside submit and
+ * cancel. */
+void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail);
+/* Connects to tx->addr and the following addresses until one is under way; ends the request when none is
+ * left. */
+void hc_tx_connect(struct hc_tx *tx);
+/* Starts again on a fresh connection if the one in use was a pooled one that died before the first byte of an
+ * answer. False: it was not, or there was a retry before. */
+bool hc_tx_retry(struct hc_tx *tx);
+/* Moves the one timer forward to the next thing that is due. */
+void hc_arm(struct hc *c);
+/* Asks for a turn without waiting. */
+void hc_wake(struct hc *c);
+
+/* --- http_client_conn.c: sockets --- */
+
+/* Opens a socket towards addr for tx. False with errno set, and nothing changed. */
+bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr);
+/* Gives an idle connection a request. */
+void hc_conn_attach(struct hc_conn *conn, struct hc_tx *tx);
+/* Takes the request off and puts the connection into the pool. */
+void hc_conn_release(struct hc_conn *conn);
+/* Takes the request off, if there is one, and closes. `clean`: tells a TLS peer. */
+void hc_conn_close(struct hc_conn *conn, bool clean);
+/* Writes as much of the request as the socket takes. */
+void hc_conn_send(struct hc_conn *conn);
+/* Bytes or an end are waiting on an idle connection. */
+bool hc_conn_is_stale(struct hc_conn *conn);
+/* Begins queued handshakes as far as the limits allow. */
+void hc_conn_shake_next(struct hc *c);
+/* Sets a text for an errno into the result and returns it. */
+const char *hc_os_text(struct th_http_result *res, int os_error);
+
+/* --- http_client_answer.c: bytes of the answer --- */
+
+/* Takes n > 0 bytes of the answer. False: the request has ended, tx must not be touched any more. */
+bool hc_answer_feed(struct hc_tx *tx, const char *p, size_t n);
+/* The peer has closed in order. Ends the request or starts it again. */
+void hc_answer_eof(struct hc_tx *tx);
+/* The connection broke. Ends the request or starts it again. */
+void hc_answer_reset(struct hc_tx *tx, enum th_http_class class, const char *detail);
+
+/* --- http_client_retry_after.c --- */
+
+/* Retry-After in seconds from now (RFC 9110 section 10.2.3); dates count from the answer's Date, or from
+ * `now_s` (Unix time) without a valid one. UINT32_MAX: absent, invalid or a date that has passed. */
+uint32_t th_http_retry_after(const struct th_http1_head *head, int64_t now_s);
+#endif

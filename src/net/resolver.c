@@ -1,0 +1,626 @@
+/* Resolver: c-ares on the loop, with a cache. The only owner of <ares.h>.
+ *
+ * Why: look-ups in threads (getaddrinfo) let one tenant's dead name servers stop everybody's; a search list
+ * or an alias file would let a URL mean another host than it says.
+ *
+ * Refuses: search domains, HOSTALIASES, literals, more than TH_RESOLVE_MAX addresses, to answer from memory
+ * beyond max_ttl_s, to let one tenant start more than max_per_tenant look-ups at a time.
+ *
+ * Invariants:
+ *  1. Every submit leads to exactly one done(), on the loop, never inside submit or cancel.
+ *  2. A `name` is in the map exactly once: fresh (has an answer), under way (has a c-ares query), or both
+ * never. All waiters for one name share one query.
+ *  3. A query counts for the tenant that started it until c-ares answers. c-ares cannot cancel one query, so
+ * a name stays under way even when nobody waits any more; its answer still fills the cache.
+ *  4. At most MAX_NAMES names are held; the least recently used fresh one goes first.
+ *
+ * Failure: name-server failures are not remembered (TH_RETRY each time); "no such name" is, for NEGATIVE_S.
+ */
+#include "base/alloc.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "net/http_client.h"
+#include <ares.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+enum {
+    MAX_NAMES = 16384,
+    MAX_UNDER_WAY = 4096, /* queries in all */
+    MAX_NAME = 255,
+    NEGATIVE_S = 5,
+    QUERY_TIMEOUT_MS = 2000,
+    QUERY_TRIES = 3,
+};
+
+struct name {
+    struct th_list link;    /* resolver.fresh, least recently used first; self-linked while under way */
+    struct th_list waiters; /* struct waiter */
+    struct resolver *resolver;
+    uint64_t tenant; /* that started the query */
+    bool is_under_way;
+    int64_t until_us; /* fresh until */
+    enum th_error error;
+    unsigned count;
+    struct th_addr addrs[TH_RESOLVE_MAX];
+    size_t text_n;
+    char text[MAX_NAME + 1];
+};
+
+struct waiter {
+    struct th_heap_node timer; /* resolver.timers while it waits */
+    struct th_list link;       /* name.waiters, resolver.ended or resolver.spare */
+    struct th_resolve *req;
+    bool has_ended;
+};
+
+struct sock { /* one socket of c-ares */
+    uv_poll_t poll;
+    struct th_list link;
+    struct resolver *resolver;
+    ares_socket_t fd;
+};
+
+struct resolver {
+    struct th_resolver port;
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    uv_idle_t wake;
+    ares_channel channel;
+    struct th_smap names;
+    struct th_map tenants; /* tenant → number of queries, as a pointer */
+    struct th_heap timers;
+    struct th_list fresh, ended, spare, socks;
+    unsigned spare_count, under_way, max_per_tenant, handles;
+    int64_t min_ttl_us, max_ttl_us;
+    uint64_t sequence;
+    struct th_resolve *refused; /* no memory for a waiter; chained through impl */
+    bool closing;
+    void (*closed)(void *);
+    void *closed_ctx;
+};
+
+static int64_t now_us(void)
+{
+    return (int64_t)(uv_hrtime() / 1000);
+}
+
+static void arm(struct resolver *r);
+static void on_wake(uv_idle_t *wake);
+
+static void wake_up(struct resolver *r)
+{
+    uv_idle_start(&r->wake, on_wake);
+}
+
+/* --- tenants --- */
+
+static uintptr_t tenant_count(const struct resolver *r, uint64_t tenant)
+{
+    return (uintptr_t)th_map_get(&r->tenants, tenant);
+}
+
+static bool tenant_add(struct resolver *r, uint64_t tenant)
+{
+    return th_map_put(&r->tenants, tenant, (void *)(tenant_count(r, tenant) + 1)) == TH_OK;
+}
+
+static void tenant_sub(struct resolver *r, uint64_t tenant)
+{
+    uintptr_t n = tenant_count(r, tenant);
+
+    /* Replacing a value needs no memory. */
+    if (n <= 1 || th_map_put(&r->tenants, tenant, (void *)(n - 1)) != TH_OK)
+        th_map_del(&r->tenants, tenant);
+}
+
+/* --- waiters --- */
+
+static struct waiter *waiter_new(struct resolver *r)
+{
+    struct th_list *l = th_list_pop(&r->spare);
+    struct waiter *w;
+
+    if (!l)
+        return th_calloc(1, sizeof *w);
+    r->spare_count--;
+    w = TH_CONTAINER(l, struct waiter, link);
+    memset(w, 0, sizeof *w);
+    return w;
+}
+
+static void waiter_free(struct resolver *r, struct waiter *w)
+{
+    if (r->closing || r->spare_count >= 256) {
+        th_free(w);
+        return;
+    }
+    th_list_prepend(&r->spare, &w->link);
+    r->spare_count++;
+}
+
+/* The result is set; done() comes with the next turn. */
+static void waiter_end(struct resolver *r, struct waiter *w, enum th_error e)
+{
+    th_heap_remove(&r->timers, &w->timer);
+    th_list_remove(&w->link);
+    th_list_append(&r->ended, &w->link);
+    w->has_ended = true;
+    w->req->error = e;
+    wake_up(r);
+}
+
+static void waiter_answer(struct resolver *r, struct waiter *w, const struct name *name)
+{
+    w->req->count = name->count;
+    memcpy(w->req->addrs, name->addrs, name->count * sizeof name->addrs[0]);
+    waiter_end(r, w, name->error);
+}
+
+static void maybe_closed(struct resolver *r);
+
+static void on_wake(uv_idle_t *wake)
+{
+    struct resolver *r = wake->data;
+    struct th_list batch, *l;
+    struct th_resolve *refused = r->refused, *req;
+
+    uv_idle_stop(wake);
+    r->handles++;
+    r->refused = NULL;
+    while ((req = refused)) {
+        refused = req->impl;
+        req->impl = NULL;
+        req->done(req);
+    }
+    th_list_init(&batch);
+    while ((l = th_list_pop(&r->ended)))
+        th_list_append(&batch, l);
+    while ((l = th_list_pop(&batch))) {
+        struct waiter *w = TH_CONTAINER(l, struct waiter, link);
+
+        req = w->req;
+        req->impl = NULL;
+        waiter_free(r, w);
+        req->done(req); /* may free req, submit, cancel, close */
+    }
+    r->handles--;
+    maybe_closed(r);
+}
+
+/* --- names --- */
+
+static void name_free(struct resolver *r, struct name *name)
+{
+    th_smap_del(&r->names, th_span(name->text, name->text_n));
+    th_list_remove(&name->link);
+    th_free(name);
+}
+
+static struct name *name_new(struct resolver *r, struct th_span host)
+{
+    struct name *name;
+
+    if (r->names.n >= MAX_NAMES && !th_list_empty(&r->fresh))
+        name_free(r, TH_CONTAINER(r->fresh.next, struct name, link));
+    name = th_calloc(1, sizeof *name);
+    if (!name)
+        return NULL;
+    name->resolver = r;
+    th_list_init(&name->link);
+    th_list_init(&name->waiters);
+    name->text_n = host.n;
+    memcpy(name->text, host.p, host.n);
+    if (th_smap_put(&r->names, th_span(name->text, name->text_n), name) != TH_OK) {
+        th_free(name);
+        return NULL;
+    }
+    return name;
+}
+
+static enum th_error from_ares(int status)
+{
+    switch (status) {
+    case ARES_SUCCESS:
+        return TH_OK;
+    case ARES_ENODATA:
+    case ARES_ENOTFOUND:
+    case ARES_ENONAME:
+    case ARES_EBADNAME:
+        return TH_NOT_FOUND;
+    case ARES_ETIMEOUT:
+        return TH_TIMEOUT;
+    case ARES_ENOMEM:
+        return TH_NOMEM;
+    default:
+        return TH_RETRY;
+    }
+}
+
+static void add_address(struct name *name, const struct ares_addrinfo_node *node)
+{
+    struct th_addr a = {0};
+
+    if (node->ai_family == AF_INET) {
+        a.family = 4;
+        memcpy(a.ip, &((const struct sockaddr_in *)node->ai_addr)->sin_addr, 4);
+    } else if (node->ai_family == AF_INET6) {
+        a.family = 6;
+        memcpy(a.ip, &((const struct sockaddr_in6 *)node->ai_addr)->sin6_addr, 16);
+        a.scope = ((const struct sockaddr_in6 *)node->ai_addr)->sin6_scope_id;
+    } else {
+        return;
+    }
+    for (unsigned i = 0; i < name->count; i++)
+        if (name->addrs[i].family == a.family && memcmp(name->addrs[i].ip, a.ip, 16) == 0)
+            return;
+    if (name->count == TH_RESOLVE_MAX)
+        name->error = TH_TOO_LARGE; /* all answers must be judged, so a part of them is no answer */
+    else
+        name->addrs[name->count++] = a;
+}
+
+/* Takes the addresses; returns how long they may be kept. */
+static int64_t read_answer(struct name *name, const struct ares_addrinfo *info)
+{
+    const struct resolver *r = name->resolver;
+    int64_t ttl = r->max_ttl_us;
+
+    for (const struct ares_addrinfo_node *n = info->nodes; n; n = n->ai_next) {
+        add_address(name, n);
+        if (n->ai_ttl >= 0 && (int64_t)n->ai_ttl * 1000000 < ttl)
+            ttl = (int64_t)n->ai_ttl * 1000000;
+    }
+    for (const struct ares_addrinfo_cname *c = info->cnames; c; c = c->next)
+        if (c->ttl >= 0 && (int64_t)c->ttl * 1000000 < ttl)
+            ttl = (int64_t)c->ttl * 1000000;
+    if (name->error == TH_OK && name->count == 0)
+        name->error = TH_NOT_FOUND;
+    return ttl > r->min_ttl_us ? ttl : r->min_ttl_us;
+}
+
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+    struct name *name = arg;
+    struct resolver *r = name->resolver;
+    int64_t keep_us = 0;
+    struct th_list *l;
+
+    (void)timeouts;
+    name->is_under_way = false;
+    r->under_way--;
+    tenant_sub(r, name->tenant);
+    name->error = from_ares(status);
+    name->count = 0;
+    if (status == ARES_SUCCESS)
+        keep_us = read_answer(name, info);
+    if (name->error == TH_NOT_FOUND || name->error == TH_TOO_LARGE) {
+        name->count = 0;
+        keep_us =
+            (int64_t)NEGATIVE_S * 1000000 < r->max_ttl_us ? (int64_t)NEGATIVE_S * 1000000 : r->max_ttl_us;
+    }
+    if (info)
+        ares_freeaddrinfo(info);
+    while ((l = th_list_pop(&name->waiters)))
+        waiter_answer(r, TH_CONTAINER(l, struct waiter, link), name);
+    if (keep_us && !r->closing) {
+        name->until_us = now_us() + keep_us;
+        th_list_append(&r->fresh, &name->link);
+    } else {
+        name_free(r, name);
+    }
+}
+
+/* --- c-ares on the loop --- */
+
+static void on_sock_closed(uv_handle_t *handle)
+{
+    struct sock *s = handle->data;
+    struct resolver *r = s->resolver;
+
+    th_free(s);
+    r->handles--;
+    if (r->closing)
+        wake_up(r);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct sock *s = poll->data;
+    struct resolver *r = s->resolver;
+    ares_socket_t fd = s->fd;
+    bool readable = status < 0 || (events & UV_READABLE), writable = status < 0 || (events & UV_WRITABLE);
+
+    r->handles++;
+    ares_process_fd(r->channel, readable ? fd : ARES_SOCKET_BAD, writable ? fd : ARES_SOCKET_BAD);
+    r->handles--;
+    arm(r);
+}
+
+static void on_sock_state(void *arg, ares_socket_t fd, int readable, int writable)
+{
+    struct resolver *r = arg;
+    struct sock *s = NULL;
+
+    for (struct th_list *l = r->socks.next; l != &r->socks; l = l->next)
+        if (TH_CONTAINER(l, struct sock, link)->fd == fd)
+            s = TH_CONTAINER(l, struct sock, link);
+    if (!readable && !writable) {
+        if (s) {
+            th_list_remove(&s->link);
+            uv_close((uv_handle_t *)&s->poll, on_sock_closed);
+        }
+        return;
+    }
+    if (!s) {
+        s = th_calloc(1, sizeof *s);
+        /* Without memory the query is not seen to be answered; its time-out ends it. */
+        if (!s)
+            return;
+        if (uv_poll_init(r->loop, &s->poll, fd) != 0) {
+            th_free(s);
+            return;
+        }
+        s->poll.data = s;
+        s->resolver = r;
+        s->fd = fd;
+        r->handles++;
+        th_list_append(&r->socks, &s->link);
+    }
+    uv_poll_start(&s->poll, (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0), on_poll);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct resolver *r = timer->data;
+    struct th_heap_node *top;
+    int64_t now = now_us();
+
+    r->handles++;
+    while ((top = th_heap_top(&r->timers)) && top->key <= now)
+        waiter_end(r, TH_CONTAINER(top, struct waiter, timer), TH_TIMEOUT);
+    if (r->under_way)
+        ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    r->handles--;
+    arm(r);
+}
+
+static void arm(struct resolver *r)
+{
+    const struct th_heap_node *top = th_heap_top(&r->timers);
+    struct timeval most = {3600, 0}, next;
+    const struct timeval *ares;
+    int64_t wait_us = INT64_MAX, now = now_us();
+
+    if (r->closing)
+        return;
+    if (top)
+        wait_us = top->key > now ? top->key - now : 0;
+    if (r->under_way && (ares = ares_timeout(r->channel, &most, &next))) {
+        int64_t ares_us = (int64_t)ares->tv_sec * 1000000 + ares->tv_usec;
+
+        if (ares_us < wait_us)
+            wait_us = ares_us;
+    }
+    if (wait_us == INT64_MAX) {
+        uv_timer_stop(&r->timer);
+        return;
+    }
+    if (wait_us > (int64_t)3600 * 1000000)
+        wait_us = (int64_t)3600 * 1000000;
+    uv_timer_start(&r->timer, on_timer, (uint64_t)wait_us / 1000 + 1 + (uint64_t)now / 1000 - uv_now(r->loop),
+                   0);
+}
+
+/* --- the port --- */
+
+static enum th_error start_query(struct resolver *r, struct name *name, uint64_t tenant)
+{
+    struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+
+    if (r->under_way >= MAX_UNDER_WAY || tenant_count(r, tenant) >= r->max_per_tenant)
+        return TH_FULL;
+    if (!tenant_add(r, tenant))
+        return TH_NOMEM;
+    th_list_remove(&name->link);
+    name->tenant = tenant;
+    name->is_under_way = true;
+    r->under_way++;
+    /* May answer at once (from /etc/hosts, or a send that fails): waiters only get done() with the next turn.
+     */
+    ares_getaddrinfo(r->channel, name->text, NULL, &hints, on_answer, name);
+    return TH_OK;
+}
+
+static bool is_name(struct th_span host)
+{
+    if (host.n == 0 || host.n > MAX_NAME)
+        return false;
+    for (size_t i = 0; i < host.n; i++)
+        if ((unsigned char)host.p[i] <= ' ' || (unsigned char)host.p[i] >= 0x7f)
+            return false;
+    return true;
+}
+
+static void begin(struct resolver *r, struct waiter *w)
+{
+    struct th_resolve *req = w->req;
+    struct name *name;
+    enum th_error e;
+
+    if (r->closing || !is_name(req->host)) {
+        waiter_end(r, w, r->closing ? TH_CANCELLED : TH_NOT_FOUND);
+        return;
+    }
+    name = th_smap_get(&r->names, req->host);
+    if (name && !name->is_under_way && name->until_us > now_us()) {
+        th_list_remove(&name->link);
+        th_list_append(&r->fresh, &name->link);
+        waiter_answer(r, w, name);
+        return;
+    }
+    if (!name)
+        name = name_new(r, req->host);
+    if (!name || th_heap_insert(&r->timers, &w->timer, req->deadline.us, ++r->sequence) != TH_OK) {
+        if (name && !name->is_under_way)
+            name_free(r, name);
+        waiter_end(r, w, TH_NOMEM);
+        return;
+    }
+    th_list_append(&name->waiters, &w->link);
+    if (!name->is_under_way) {
+        e = start_query(r, name, req->tenant);
+        if (e != TH_OK) {
+            waiter_end(r, w, e);
+            name_free(r, name);
+        }
+    }
+    arm(r);
+}
+
+static void resolver_submit(struct th_resolver *port, struct th_resolve *req)
+{
+    struct resolver *r = TH_CONTAINER(port, struct resolver, port);
+    struct waiter *w = waiter_new(r);
+
+    req->count = 0;
+    req->error = TH_NOMEM;
+    if (!w) {
+        req->impl = r->refused;
+        r->refused = req;
+        wake_up(r);
+        return;
+    }
+    w->req = req;
+    th_list_init(&w->link);
+    req->impl = w;
+    begin(r, w);
+}
+
+static void resolver_cancel(struct th_resolver *port, struct th_resolve *req)
+{
+    struct resolver *r = TH_CONTAINER(port, struct resolver, port);
+    struct waiter *w = req->impl;
+
+    for (const struct th_resolve *q = r->refused; q; q = q->impl)
+        if (q == req)
+            return;
+    if (w && !w->has_ended)
+        waiter_end(r, w, TH_CANCELLED);
+}
+
+static const struct th_resolver_vt resolver_vt = {resolver_submit, resolver_cancel};
+
+/* --- open and close --- */
+
+enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_conf *conf, struct th_resolver **out)
+{
+    struct ares_options options = {0};
+    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_DOMAINS |
+               ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
+    struct resolver *r = th_calloc(1, sizeof *r);
+    char lookups[] = "fb";
+    uint64_t seed;
+    int e;
+
+    if (!r)
+        return TH_NOMEM;
+    r->port.vt = &resolver_vt;
+    r->loop = loop;
+    r->max_per_tenant = conf->max_per_tenant ? conf->max_per_tenant : 64;
+    r->min_ttl_us = (int64_t)(conf->min_ttl_s ? conf->min_ttl_s : 1) * 1000000;
+    r->max_ttl_us = (int64_t)(conf->max_ttl_s ? conf->max_ttl_s : 300) * 1000000;
+    if (uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0)
+        seed = uv_hrtime();
+    th_smap_init(&r->names, MAX_NAMES + MAX_UNDER_WAY, seed);
+    th_map_init(&r->tenants, MAX_UNDER_WAY, seed);
+    th_heap_init(&r->timers, 1u << 20);
+    th_list_init(&r->fresh);
+    th_list_init(&r->ended);
+    th_list_init(&r->spare);
+    th_list_init(&r->socks);
+    options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
+    options.timeout = QUERY_TIMEOUT_MS;
+    options.tries = QUERY_TRIES;
+    options.ndots = 0;
+    options.ndomains = 0;
+    options.lookups = lookups;
+    options.sock_state_cb = on_sock_state;
+    options.sock_state_cb_data = r;
+    e = ares_library_init(ARES_LIB_INIT_ALL);
+    if (e != ARES_SUCCESS)
+        goto err;
+    e = ares_init_options(&r->channel, &options, mask);
+    if (e != ARES_SUCCESS)
+        goto err_library;
+    if (conf->servers) {
+        e = ares_set_servers_ports_csv(r->channel, conf->servers);
+        if (e != ARES_SUCCESS)
+            goto err_channel;
+    }
+    uv_timer_init(loop, &r->timer);
+    uv_idle_init(loop, &r->wake);
+    r->timer.data = r->wake.data = r;
+    *out = &r->port;
+    return TH_OK;
+err_channel:
+    ares_destroy(r->channel);
+err_library:
+    ares_library_cleanup();
+err:
+    th_free(r);
+    return e == ARES_ENOMEM ? TH_NOMEM : TH_INVALID;
+}
+
+static void on_last_close(uv_handle_t *handle)
+{
+    struct resolver *r = handle->data;
+    void (*closed)(void *) = r->closed;
+    void *ctx = r->closed_ctx;
+    struct th_list *l;
+
+    if (--r->handles)
+        return;
+    while ((l = th_list_pop(&r->spare)))
+        th_free(TH_CONTAINER(l, struct waiter, link));
+    while (!th_list_empty(&r->fresh))
+        name_free(r, TH_CONTAINER(r->fresh.next, struct name, link));
+    th_heap_fini(&r->timers);
+    th_smap_fini(&r->names);
+    th_map_fini(&r->tenants);
+    ares_library_cleanup();
+    th_free(r);
+    if (closed)
+        closed(ctx);
+}
+
+static void maybe_closed(struct resolver *r)
+{
+    if (!r->closing || r->handles || r->refused || !th_list_empty(&r->ended) ||
+        uv_is_closing((uv_handle_t *)&r->timer))
+        return;
+    r->handles = 2;
+    uv_close((uv_handle_t *)&r->timer, on_last_close);
+    uv_close((uv_handle_t *)&r->wake, on_last_close);
+}
+
+/* c-ares must not be destroyed from inside its own callbacks; ours never call out, so close() is never
+ * inside. */
+void th_resolver_close(struct th_resolver *port, void (*closed)(void *ctx), void *ctx)
+{
+    struct resolver *r = TH_CONTAINER(port, struct resolver, port);
+    struct th_heap_node *top;
+
+    r->closed = closed;
+    r->closed_ctx = ctx;
+    while ((top = th_heap_top(&r->timers)))
+        waiter_end(r, TH_CONTAINER(top, struct waiter, timer), TH_CANCELLED);
+    r->closing = true;
+    ares_destroy(r->channel); /* answers every query with ARES_EDESTRUCTION and closes the sockets */
+    wake_up(r);
+}

@@ -1,0 +1,480 @@
+/* TLS client: the only owner of OpenSSL's TLS headers.
+ *
+ * Why: deliveries carry customers' data; they go only to a peer that proves the name (or address) in the URL.
+ * There is no switch to turn verification off.
+ *
+ * Refuses: TLS below 1.2, renegotiation, compression, client certificates (none are configured), a peer that
+ * sends more than MAX_POST handshake messages after the handshake (key-update floods).
+ *
+ * Invariants:
+ *  1. A session is remembered only after a verified handshake, under the caller's key, and offered only under
+ * an equal key: a resumed session skips the certificate, so the key must contain the verified name.
+ *  2. A TLS 1.3 ticket is offered once (RFC 8446, appendix C.4). At most MAX_SESSIONS are kept, oldest
+ * dropped first.
+ *  3. The socket is the caller's: never closed here. Sends never raise SIGPIPE.
+ *
+ * Failure: every function reports; after FAILED the object only knows its error text. */
+#include "net/tls.h"
+#include "base/alloc.h"
+#include "base/list.h"
+#include "base/map.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+enum { MAX_SESSIONS = 2048, MAX_PER_KEY = 4, MAX_KEY = 300, MAX_POST = 32, SESSION_SECONDS = 3600 };
+
+struct session_set {     /* sessions of one key, newest last */
+    struct th_list link; /* th_tls_ctx.sets, least recently stored first */
+    SSL_SESSION *v[MAX_PER_KEY];
+    unsigned n;
+    size_t key_n;
+    char key[MAX_KEY];
+};
+
+struct th_tls_ctx {
+    SSL_CTX *ssl;
+    BIO_METHOD *bio;
+    struct th_smap sessions; /* key → struct session_set */
+    struct th_list sets;
+};
+
+struct th_tls {
+    struct th_tls_ctx *ctx;
+    SSL *ssl;
+    int fd;
+    int os_error;     /* of the last failed system call */
+    bool would_block; /* the socket had no more bytes, or no room */
+    bool eof;
+    bool up;           /* handshake done */
+    unsigned messages; /* handshake messages received after it */
+    size_t key_n;
+    char key[MAX_KEY];
+    char error[160];
+};
+
+/* --- sessions --- */
+
+static void set_free(struct th_tls_ctx *ctx, struct session_set *set)
+{
+    for (unsigned i = 0; i < set->n; i++)
+        SSL_SESSION_free(set->v[i]);
+    th_smap_del(&ctx->sessions, th_span(set->key, set->key_n));
+    th_list_remove(&set->link);
+    th_free(set);
+}
+
+static struct session_set *set_get(struct th_tls_ctx *ctx, struct th_span key)
+{
+    struct session_set *set = th_smap_get(&ctx->sessions, key);
+
+    if (set) {
+        th_list_remove(&set->link);
+        th_list_append(&ctx->sets, &set->link);
+        return set;
+    }
+    if (ctx->sessions.n >= MAX_SESSIONS / MAX_PER_KEY)
+        set_free(ctx, TH_CONTAINER(ctx->sets.next, struct session_set, link));
+    set = th_calloc(1, sizeof *set);
+    if (!set)
+        return NULL;
+    set->key_n = key.n;
+    memcpy(set->key, key.p, key.n);
+    if (th_smap_put(&ctx->sessions, th_span(set->key, set->key_n), set) != TH_OK) {
+        th_free(set);
+        return NULL;
+    }
+    th_list_append(&ctx->sets, &set->link);
+    return set;
+}
+
+/* OpenSSL gives us a session (for 1.3: a ticket). 1: we keep the reference. */
+static int session_new(SSL *ssl, SSL_SESSION *session)
+{
+    struct th_tls *t = SSL_get_app_data(ssl);
+    struct session_set *set;
+
+    if (SSL_get_verify_result(ssl) != X509_V_OK || !SSL_SESSION_is_resumable(session))
+        return 0;
+    set = set_get(t->ctx, th_span(t->key, t->key_n));
+    if (!set)
+        return 0;
+    if (set->n == MAX_PER_KEY) {
+        SSL_SESSION_free(set->v[0]);
+        memmove(set->v, set->v + 1, (MAX_PER_KEY - 1) * sizeof set->v[0]);
+        set->n--;
+    }
+    set->v[set->n++] = session;
+    return 1;
+}
+
+static void session_offer(struct th_tls *t)
+{
+    struct session_set *set = th_smap_get(&t->ctx->sessions, th_span(t->key, t->key_n));
+    SSL_SESSION *session;
+
+    if (!set)
+        return;
+    session = set->v[set->n - 1];
+    if ((long)time(NULL) - SSL_SESSION_get_time(session) < SESSION_SECONDS)
+        SSL_set_session(t->ssl, session);
+    if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION ||
+        (long)time(NULL) - SSL_SESSION_get_time(session) >= SESSION_SECONDS) {
+        SSL_SESSION_free(session);
+        if (--set->n == 0)
+            set_free(t->ctx, set);
+    }
+}
+
+/* --- the socket as OpenSSL sees it --- */
+
+static int bio_read(BIO *bio, char *p, size_t n, size_t *got)
+{
+    struct th_tls *t = BIO_get_data(bio);
+    ssize_t r;
+
+    BIO_clear_retry_flags(bio);
+    do
+        r = recv(t->fd, p, n, 0);
+    while (r < 0 && errno == EINTR);
+    if (r > 0) {
+        *got = (size_t)r;
+        return 1;
+    }
+    if (r == 0) {
+        t->eof = true;
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    } else if (errno == EAGAIN) {
+        t->would_block = true;
+        BIO_set_retry_read(bio);
+    } else {
+        t->os_error = errno;
+    }
+    return 0;
+}
+
+static int bio_write(BIO *bio, const char *p, size_t n, size_t *put)
+{
+    struct th_tls *t = BIO_get_data(bio);
+    ssize_t r;
+
+    BIO_clear_retry_flags(bio);
+    do
+        r = send(t->fd, p, n, MSG_NOSIGNAL);
+    while (r < 0 && errno == EINTR);
+    if (r > 0) {
+        *put = (size_t)r;
+        return 1;
+    }
+    if (r < 0 && errno == EAGAIN) {
+        t->would_block = true;
+        BIO_set_retry_write(bio);
+    } else {
+        t->os_error = errno;
+    }
+    return 0;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *p)
+{
+    (void)number;
+    (void)p;
+    if (command == BIO_CTRL_EOF)
+        return ((struct th_tls *)BIO_get_data(bio))->eof;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static void count_messages(int sent, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
+{
+    struct th_tls *t = arg;
+
+    (void)version;
+    (void)p;
+    (void)n;
+    (void)ssl;
+    if (!sent && type == SSL3_RT_HANDSHAKE && t->up)
+        t->messages++;
+}
+
+/* --- context --- */
+
+static bool bio_method(struct th_tls_ctx *ctx)
+{
+    ctx->bio = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tenterhook socket");
+    return ctx->bio && BIO_meth_set_read_ex(ctx->bio, bio_read) &&
+           BIO_meth_set_write_ex(ctx->bio, bio_write) && BIO_meth_set_ctrl(ctx->bio, bio_ctrl) &&
+           BIO_meth_set_create(ctx->bio, bio_create);
+}
+
+static bool configure(SSL_CTX *ssl)
+{
+    static const unsigned char alpn[] = "\x08http/1.1";
+
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+    /* Many servers drop the connection without the closing alert; the answer's own framing tells what is
+     * missing. */
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY); /* so that a flood of non-data records comes back to us */
+    SSL_CTX_set_read_ahead(ssl, 1);               /* one recv for a record's header and body */
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ssl, session_new);
+    return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) &&
+           SSL_CTX_set_alpn_protos(ssl, alpn, sizeof alpn - 1) == 0;
+}
+
+enum th_error th_tls_ctx_open(const char *ca_file, struct th_tls_ctx **out, char *why, size_t why_size)
+{
+    struct th_tls_ctx *ctx = th_calloc(1, sizeof *ctx);
+    uint64_t seed = 0;
+    enum th_error e = TH_NOMEM;
+
+    snprintf(why, why_size, "out of memory");
+    if (!ctx)
+        return TH_NOMEM;
+    th_list_init(&ctx->sets);
+    if (RAND_bytes((unsigned char *)&seed, sizeof seed) != 1)
+        goto err;
+    th_smap_init(&ctx->sessions, MAX_SESSIONS, seed);
+    ctx->ssl = SSL_CTX_new(TLS_client_method());
+    if (!ctx->ssl || !bio_method(ctx) || !configure(ctx->ssl))
+        goto err;
+    e = TH_IO;
+    if (!SSL_CTX_set_default_verify_paths(ctx->ssl)) {
+        snprintf(why, why_size, "cannot read the system's certificate authorities");
+        goto err;
+    }
+    if (ca_file && !SSL_CTX_load_verify_file(ctx->ssl, ca_file)) {
+        const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+        snprintf(why, why_size, "cannot read certificate authorities from %s: %s", ca_file,
+                 reason ? reason : "no certificate found");
+        goto err;
+    }
+    ERR_clear_error();
+    if (why_size)
+        why[0] = 0;
+    *out = ctx;
+    return TH_OK;
+err:
+    ERR_clear_error();
+    th_tls_ctx_close(ctx);
+    return e;
+}
+
+void th_tls_ctx_close(struct th_tls_ctx *ctx)
+{
+    if (!ctx)
+        return;
+    while (!th_list_empty(&ctx->sets))
+        set_free(ctx, TH_CONTAINER(ctx->sets.next, struct session_set, link));
+    th_smap_fini(&ctx->sessions);
+    SSL_CTX_free(ctx->ssl);
+    BIO_meth_free(ctx->bio);
+    th_free(ctx);
+}
+
+/* --- one connection --- */
+
+/* Binds the name or address that the certificate must carry. */
+static bool expect_host(SSL *ssl, struct th_span host)
+{
+    char text[256];
+    unsigned char ip[16];
+
+    if (host.n == 0 || host.n >= sizeof text || memchr(host.p, 0, host.n))
+        return false;
+    memcpy(text, host.p, host.n);
+    text[host.n] = 0;
+    if (inet_pton(AF_INET, text, ip) == 1 || inet_pton(AF_INET6, text, ip) == 1)
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), text) == 1;
+    if (text[host.n - 1] == '.') /* certificates name hosts without the root's dot */
+        text[host.n - 1] = 0;
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(ssl, text) == 1 && SSL_set_tlsext_host_name(ssl, text) == 1;
+}
+
+struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host, struct th_span session_key)
+{
+    struct th_tls *t;
+    BIO *bio;
+
+    if (session_key.n > MAX_KEY)
+        return NULL;
+    t = th_calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->ctx = ctx;
+    t->fd = fd;
+    t->key_n = session_key.n;
+    memcpy(t->key, session_key.p, session_key.n);
+    t->ssl = SSL_new(ctx->ssl);
+    bio = t->ssl ? BIO_new(ctx->bio) : NULL;
+    if (!bio)
+        goto err;
+    BIO_set_data(bio, t);
+    SSL_set_bio(t->ssl, bio, bio);
+    SSL_set_app_data(t->ssl, t);
+    SSL_set_msg_callback(t->ssl, count_messages);
+    SSL_set_msg_callback_arg(t->ssl, t);
+    SSL_set_connect_state(t->ssl);
+    if (!expect_host(t->ssl, host))
+        goto err;
+    session_offer(t);
+    return t;
+err:
+    ERR_clear_error();
+    SSL_free(t->ssl);
+    th_free(t);
+    return NULL;
+}
+
+static const char *verify_text(long result)
+{
+    switch (result) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+        return "host name mismatch";
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return "IP address mismatch";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return "expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return "not yet valid";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        return "self-signed";
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        return "unknown certificate authority";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return "issuer unknown or intermediate certificate missing";
+    default:
+        return X509_verify_cert_error_string(result);
+    }
+}
+
+static void describe(struct th_tls *t)
+{
+    long verify = SSL_get_verify_result(t->ssl);
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+
+    if (verify != X509_V_OK && !t->up)
+        snprintf(t->error, sizeof t->error, "certificate: %s", verify_text(verify));
+    else if (t->os_error)
+        snprintf(t->error, sizeof t->error, "TLS: %s",
+                 t->os_error == ECONNRESET || t->os_error == EPIPE ? "connection reset by the server"
+                                                                   : "connection failed");
+    else if (t->eof && !t->up)
+        snprintf(t->error, sizeof t->error, "TLS: the server closed the connection during the handshake");
+    else
+        snprintf(t->error, sizeof t->error, "TLS: %s", reason ? reason : "connection failed");
+}
+
+static enum th_tls_io outcome(struct th_tls *t, int result)
+{
+    switch (SSL_get_error(t->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return TH_TLS_WANT_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TH_TLS_WANT_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        if (t->up)
+            return TH_TLS_EOF;
+        t->eof = true;
+        break;
+    default:
+        break;
+    }
+    describe(t);
+    return TH_TLS_FAILED;
+}
+
+enum th_tls_io th_tls_handshake(struct th_tls *t)
+{
+    int r;
+
+    ERR_clear_error();
+    r = SSL_do_handshake(t->ssl);
+    if (r != 1)
+        return outcome(t, r);
+    t->up = true;
+    return TH_TLS_OK;
+}
+
+enum th_tls_io th_tls_read(struct th_tls *t, char *p, size_t n, size_t *got)
+{
+    enum th_tls_io io;
+
+    for (;;) {
+        ERR_clear_error();
+        t->would_block = false;
+        *got = 0;
+        int r = SSL_read_ex(t->ssl, p, n, got);
+
+        if (t->messages > MAX_POST) {
+            *got = 0;
+            snprintf(t->error, sizeof t->error, "TLS: too many handshake messages after the handshake");
+            return TH_TLS_FAILED;
+        }
+        if (r == 1)
+            return TH_TLS_OK;
+        *got = 0;
+        io = outcome(t, r);
+        /* A record without data was consumed and more may sit in OpenSSL's buffer, which no poll would
+         * report. The count of messages bounds this loop. */
+        if (io != TH_TLS_WANT_READ || t->would_block)
+            return io;
+    }
+}
+
+enum th_tls_io th_tls_write(struct th_tls *t, const char *p, size_t n, size_t *put)
+{
+    int r;
+
+    ERR_clear_error();
+    *put = 0;
+    r = SSL_write_ex(t->ssl, p, n, put);
+    return r == 1 ? TH_TLS_OK : outcome(t, r);
+}
+
+bool th_tls_quiet(struct th_tls *t)
+{
+    char byte;
+    size_t got;
+
+    return !SSL_has_pending(t->ssl) || th_tls_read(t, &byte, 1, &got) == TH_TLS_WANT_READ;
+}
+
+bool th_tls_resumed(const struct th_tls *t)
+{
+    return SSL_session_reused(t->ssl) == 1;
+}
+
+const char *th_tls_error(const struct th_tls *t)
+{
+    return t->error[0] ? t->error : "TLS: connection failed";
+}
+
+void th_tls_free(struct th_tls *t, bool clean)
+{
+    if (!t)
+        return;
+    ERR_clear_error();
+    if (clean && t->up && !t->error[0])
+        SSL_shutdown(t->ssl);
+    ERR_clear_error();
+    SSL_free(t->ssl);
+    th_free(t);
+}

@@ -1,0 +1,45 @@
+/* TLS client over non-blocking sockets: certificates and host names always verified. Private to the network
+ * layer; hides OpenSSL. All on one thread per context. */
+#ifndef TH_NET_TLS_H
+#define TH_NET_TLS_H
+#include "base/error.h"
+#include "base/span.h"
+
+struct th_tls_ctx;
+struct th_tls;
+
+enum th_tls_io {
+    TH_TLS_OK,
+    TH_TLS_WANT_READ,  /* call again when the socket is readable */
+    TH_TLS_WANT_WRITE, /* call again when the socket is writable */
+    TH_TLS_EOF,        /* the peer closed */
+    TH_TLS_FAILED,     /* th_tls_error says why; only th_tls_free is left */
+};
+
+/** Trusts the system's authorities and, in addition, those in `ca_file` (PEM; NULL: none). TH_IO or TH_NOMEM
+ * with an English reason in `why`. */
+TH_MUST_USE enum th_error th_tls_ctx_open(const char *ca_file, struct th_tls_ctx **out, char *why,
+                                          size_t why_size);
+/** All connections must have been freed. NULL is allowed. */
+void th_tls_ctx_close(struct th_tls_ctx *ctx);
+
+/** Prepares a client handshake on a connected non-blocking socket, which stays the caller's. `host` is a DNS
+ * name (sent as SNI) or an IP address in text; the certificate must carry it (RFC 9525). Sessions are resumed
+ * only between equal `session_key`s (at most 300 bytes, copied). NULL: no memory, or a host that cannot be
+ * verified. */
+struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host, struct th_span session_key);
+/** Goes on with the handshake: OK when done and verified. */
+enum th_tls_io th_tls_handshake(struct th_tls *t);
+/** OK with *got > 0; the other values set *got = 0. */
+enum th_tls_io th_tls_read(struct th_tls *t, char *p, size_t n, size_t *got);
+/** OK with *put > 0. After WANT_*, call again with the same bytes (the address may differ). */
+enum th_tls_io th_tls_write(struct th_tls *t, const char *p, size_t n, size_t *put);
+/** True while no application data waits inside: what a connection must show before it is used again. */
+bool th_tls_quiet(struct th_tls *t);
+/** The handshake resumed an earlier session. */
+bool th_tls_resumed(const struct th_tls *t);
+/** English reason after FAILED, e.g. "certificate: host name mismatch". Lives as long as `t`. */
+const char *th_tls_error(const struct th_tls *t);
+/** `clean`: says good-bye to the peer first (one send, never blocks). NULL is allowed. */
+void th_tls_free(struct th_tls *t, bool clean);
+#endif
