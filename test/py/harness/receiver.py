@@ -9,10 +9,11 @@ import time
 
 
 class Request:
-    """One request as it arrived: raw head, fields in order, body, and when (wall clock and monotonic, seconds)."""
+    """One request as it arrived: raw head, fields in order, body, when (wall clock and monotonic, seconds), and the
+    number of its connection and when that was accepted (monotonic)."""
 
-    def __init__(self, head, body, connection):
-        self.raw_head, self.body, self.connection = head, body, connection
+    def __init__(self, head, body, connection, connected=0.0):
+        self.raw_head, self.body, self.connection, self.connected = head, body, connection, connected
         self.at, self.mono = time.time(), time.monotonic()
         lines = head.decode("latin-1").split("\r\n")
         self.method, self.target, self.version = lines[0].split(" ", 2)
@@ -115,19 +116,20 @@ class Receiver:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            accepted = time.monotonic()
             with self.changed:
                 self.connections += 1
                 number = self.connections
-            threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
+            threading.Thread(target=self._serve, args=(connection, number, accepted), daemon=True).start()
 
-    def _serve(self, connection, number):
+    def _serve(self, connection, number, accepted):
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             with self.changed:
                 self._open.add(connection)
-            self._talk(connection, number)
+            self._talk(connection, number, accepted)
         except (OSError, ssl.SSLError, ValueError):
             pass
         finally:
@@ -135,7 +137,7 @@ class Receiver:
                 self._open.discard(connection)
             connection.close()
 
-    def _talk(self, connection, number):
+    def _talk(self, connection, number, accepted):
         pending = b""
         while not self.stopped.is_set():
             while b"\r\n\r\n" not in pending:
@@ -154,7 +156,7 @@ class Receiver:
                 if not chunk:
                     return
                 pending += chunk
-            request, pending = Request(head, pending[:length], number), pending[length:]
+            request, pending = Request(head, pending[:length], number, accepted), pending[length:]
             if not self._reply(connection, request):
                 return
 

@@ -1,0 +1,624 @@
+"""The HTTP server through real sockets: the corpus of requests, limits of size and of time, order, draining.
+
+The server under test is test/tool/echo_server.c, which answers every request that the reader accepts with 200 and what
+it saw. Figures of time are upper bounds with room for a slow machine; the limits themselves are set to fractions of a
+second."""
+import asyncio
+import base64
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CORPORA = pathlib.Path(os.environ.get("TENTERHOOK_CORPORA", ROOT.parent / "shared" / "corpora"))
+CASES = CORPORA / "http1-server" / "cases.jsonl"
+BINARY = pathlib.Path(os.environ.get("TENTERHOOK_BUILD", ROOT / "build" / "test")).resolve() / "test" / "echo_server"
+REFUSALS = {400, 408, 411, 413, 414, 417, 426, 431, 501, 503, 505}
+PATIENCE = 10  # seconds after which a missing answer is a failure
+
+
+class Echo:
+    """One echo server; stop() drains it and checks that it ended well."""
+
+    def __init__(self, **options):
+        self.process = subprocess.Popen(
+            [str(BINARY), *(f"{k}={v}" for k, v in options.items())], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        self.seen = None
+
+    def connect(self):
+        s = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Peer(s)
+
+    def stop(self):
+        if self.seen is None:
+            self.process.send_signal(signal.SIGTERM)
+            out, _ = self.process.communicate(timeout=PATIENCE)
+            assert self.process.returncode == 0
+            match = re.fullmatch(r"drained (\d+) open 0\n", out)
+            assert match, out
+            self.seen = int(match[1])
+        return self.seen
+
+
+class Peer:
+    """One connection that reads answers one after the other."""
+
+    def __init__(self, sock):
+        self.sock, self.data = sock, b""
+
+    def send(self, data):
+        self.sock.sendall(data)
+        return self
+
+    def fill(self):
+        more = self.sock.recv(1 << 16)
+        self.data += more
+        return bool(more)
+
+    def answer(self, to_head=False):
+        """(status, fields, body) of the next answer, interim ones included; None at an orderly end."""
+        while b"\r\n\r\n" not in self.data:
+            if not self.fill():
+                assert self.data == b"", self.data
+                return None
+        head, self.data = self.data.split(b"\r\n\r\n", 1)
+        status, fields = parse_head(head)
+        length = 0 if to_head or status < 200 or status in (204, 304) else int(fields["content-length"])
+        while len(self.data) < length:
+            assert self.fill(), "answer cut short"
+        body, self.data = self.data[:length], self.data[length:]
+        return status, fields, body
+
+    def json(self):
+        status, _, body = self.answer()
+        assert status == 200
+        return json.loads(body)
+
+    def is_ended(self):
+        """True when the server has ended its side and sent nothing more."""
+        return self.data == b"" and not self.fill()
+
+    def is_silent(self, seconds=0.1):
+        self.sock.settimeout(seconds)
+        try:
+            return self.fill() and False
+        except TimeoutError:
+            return self.data == b""
+        finally:
+            self.sock.settimeout(PATIENCE)
+
+    def close(self):
+        self.sock.close()
+
+
+def parse_head(head):
+    lines = head.decode("latin-1").split("\r\n")
+    match = re.fullmatch(r"HTTP/1\.1 (\d{3}) ([A-Za-z -]*)", lines[0])
+    assert match, lines[0]
+    fields = {}
+    for line in lines[1:]:
+        name, value = line.split(": ", 1)
+        assert name.lower() not in fields, line
+        fields[name.lower()] = value
+    return int(match[1]), fields
+
+
+def request(target="/e", body=None, method=None, fields=""):
+    method = method or ("GET" if body is None else "POST")
+    length = "" if body is None else f"Content-Length: {len(body)}\r\n"
+    return f"{method} {target} HTTP/1.1\r\nHost: a\r\n{length}{fields}\r\n".encode() + (body or b"")
+
+
+def chunked(*chunks, fields="", trailer=""):
+    out = f"POST /e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n{fields}\r\n".encode()
+    for c in chunks:
+        out += b"%x\r\n%s\r\n" % (len(c), c)
+    return out + f"0\r\n{trailer}\r\n".encode()
+
+
+def body_of(seen):
+    return base64.b64decode(seen["body_b64"])
+
+
+@pytest.fixture
+def echo():
+    started = []
+
+    def make(**options):
+        started.append(Echo(**options))
+        return started[-1]
+
+    yield make
+    for e in started:
+        try:
+            e.stop()
+        finally:
+            e.process.kill()
+            e.process.wait()
+
+
+@pytest.fixture
+def peer(echo):
+    p = echo().connect()
+    yield p
+    p.close()
+
+
+def is_problem(answer, status):
+    """The answer is a complete problem (RFC 9457) of that status, and the connection is announced to end."""
+    got, fields, body = answer
+    problem = json.loads(body)
+    assert got == status == problem["status"], (got, body)
+    assert fields["content-type"] == "application/problem+json"
+    assert fields["connection"] == "close"
+    assert problem["request_id"] == fields["request-id"]
+    assert problem["type"] and problem["title"] and problem["detail"]
+    return True
+
+
+# ---- the corpus ----
+
+
+def load_cases():
+    if not CASES.exists():
+        pytest.skip(f"no corpus at {CASES}")
+    return [json.loads(line) for line in CASES.open()]
+
+
+def split_answers(data, is_head):
+    answers = []
+    while data:
+        head, sep, data = data.partition(b"\r\n\r\n")
+        assert sep, f"answer cut short: {head!r}"
+        status, fields = parse_head(head)
+        if status == 100:
+            continue
+        length = 0 if is_head else int(fields["content-length"])
+        assert len(data) >= length, "answer cut short"
+        answers.append((status, data[:length]))
+        data = data[length:]
+    return answers
+
+
+async def exchange(port, case, half_close, pieces, quiet):
+    """What comes back: until the server ends the connection, or nothing has come for `quiet` seconds."""
+    loop = asyncio.get_running_loop()
+    raw, data = base64.b64decode(case["raw_b64"]), b""
+    with socket.socket() as s:
+        s.setblocking(False)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await loop.sock_connect(s, ("127.0.0.1", port))
+
+        step = 1 if pieces else max(len(raw), 1)
+        for i in range(0, len(raw), step):
+            await loop.sock_sendall(s, raw[i:i + step])
+            await asyncio.sleep(0)
+        if half_close:
+            s.shutdown(socket.SHUT_WR)
+        while True:
+            try:
+                more = await asyncio.wait_for(loop.sock_recv(s, 1 << 20), PATIENCE if half_close else quiet)
+            except asyncio.TimeoutError:
+                assert not half_close, f"{case['id']}: no end within {PATIENCE} s"
+                return data, False
+            if not more:
+                return data, True
+            data += more
+
+
+def judge(case, data, ended, half_close):
+    """None, or what is wrong; also how many requests the handler has seen."""
+    answers = split_answers(data, base64.b64decode(case["raw_b64"]).startswith(b"HEAD "))
+    bodies = [base64.b64encode(body_of(json.loads(b))).decode() if b else "" for s, b in answers if s == 200]
+    refused = [s for s, _ in answers if s != 200]
+    if len(refused) > 1 or (refused and answers[-1][0] == 200) or (refused and not ended):
+        return f"goes on after a refusal: {answers}", len(bodies)
+    if case["expect"] == "EITHER":
+        return None if len(bodies) <= case["accepted_before"] else "one request too many", len(bodies)
+    allowed = case["expect"].split("|")
+    if bodies != case["bodies_b64"][:len(bodies)] or len(bodies) > case["accepted_before"]:
+        return f"bodies {bodies} instead of {case['bodies_b64']}", len(bodies)
+    if refused:
+        fine = str(refused[0]) in allowed and (len(bodies) == case["accepted_before"] or "2xx" in allowed
+                                               or refused[0] in (414, 431))
+        return None if fine else f"{refused[0]} after {len(bodies)} accepted", len(bodies)
+    outcome = "WAIT" if "WAIT" in allowed else "2xx"
+    if outcome not in allowed or len(bodies) != case["accepted_before"]:
+        return f"{len(bodies)} accepted, then nothing", len(bodies)
+    if outcome == "WAIT" and ended and not half_close:
+        return "closed instead of waiting", len(bodies)
+    return None, len(bodies)
+
+
+async def run_corpus(port, cases, half_close=False, pieces=False, quiet=0.4, at_once=150):
+    gate, wrong, seen = asyncio.Semaphore(at_once), {}, 0
+
+    async def one(case):
+        nonlocal seen
+        async with gate:
+            data, ended = await exchange(port, case, half_close, pieces, quiet)
+        problem, count = judge(case, data, ended, half_close)
+        seen += count
+        if problem:
+            wrong[case["id"]] = f"{case['note']}: expected {case['expect']}, {problem}"
+
+    await asyncio.gather(*(one(case) for case in cases))
+    return wrong, seen
+
+
+@pytest.mark.parametrize("half_close", [True, False], ids=["half_close", "open"])
+def test_corpus(echo, half_close):
+    """Every case has one of its allowed outcomes, and the handler never saw a request that was not answered 200."""
+    cases, server = load_cases(), echo()
+    wrong, seen = asyncio.run(run_corpus(server.port, cases, half_close=half_close))
+    assert wrong == {}
+    assert server.stop() == seen
+    assert len(cases) >= 2958
+
+
+def test_corpus_byte_by_byte(echo):
+    """A sample of the corpus, every byte in its own segment: the outcome does not depend on where segments end."""
+    cases = [c for c in load_cases() if len(c["raw_b64"]) < 400]
+    cases = random.Random(9112).sample(cases, 500)
+    server = echo()
+    wrong, seen = asyncio.run(run_corpus(server.port, cases, pieces=True, at_once=100))
+    assert wrong == {}
+    assert server.stop() == seen
+
+
+# ---- connections and order ----
+
+
+def test_keep_alive(peer):
+    ids = set()
+    for i in range(5):
+        status, fields, body = peer.send(request(f"/{i}?q={i}", b"b%d" % i)).answer()
+        seen = json.loads(body)
+        assert (status, seen["path"], seen["query"], body_of(seen)) == (200, f"/{i}", f"q={i}", b"b%d" % i)
+        assert "connection" not in fields
+        assert re.fullmatch(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", fields["date"])
+        assert re.fullmatch(r"req_[0-9a-z]{20}", fields["request-id"]) and fields["request-id"] == seen["request_id"]
+        ids.add(fields["request-id"])
+    assert len(ids) == 5
+
+
+def test_connection_close_is_honoured(peer):
+    status, fields, _ = peer.send(request(fields="Connection: x, Close\r\n")).answer()
+    assert (status, fields["connection"]) == (200, "close")
+    assert peer.is_ended()
+
+
+@pytest.mark.parametrize("connection,kept", [("", False), ("Connection: Keep-Alive\r\n", True)])
+def test_http_1_0(peer, connection, kept):
+    for _ in range(2 if kept else 1):
+        status, fields, _ = peer.send(f"GET / HTTP/1.0\r\n{connection}\r\n".encode()).answer()
+        assert (status, fields["connection"]) == (200, "keep-alive" if kept else "close")
+    assert kept or peer.is_ended()
+
+
+def test_pipelined_answers_keep_their_order(peer):
+    """A slow first request holds the later ones back, not the other way round."""
+    peer.send(request("/0?delay=150") + request("/1", b"x") + request("/2?delay=20") + chunked(b"ab", b"c") + request("/4"))
+    answers = [peer.json() for _ in range(5)]
+    assert [a["seen"] for a in answers] == [1, 2, 3, 4, 5]
+    assert [a["path"] for a in answers] == ["/0", "/1", "/2", "/e", "/4"]
+    assert [body_of(a) for a in answers] == [b"", b"x", b"", b"abc", b""]
+
+
+def test_long_pipeline_behind_a_slow_request(echo):
+    """More bytes than the server holds wait in the kernel, and none is lost."""
+    p = echo().connect()
+    p.send(request("/first?delay=200"))
+    p.send(b"".join(request(f"/{i}", b"%05d" % i * 20) for i in range(500)))
+    assert p.json()["path"] == "/first"
+    for i in range(500):
+        seen = p.json()
+        assert seen["path"] == f"/{i}" and body_of(seen) == b"%05d" % i * 20
+
+
+def test_half_closed_client_gets_its_answers(peer):
+    peer.send(request("/a?delay=100") + request("/b"))
+    peer.sock.shutdown(socket.SHUT_WR)
+    assert peer.json()["path"] == "/a"
+    assert peer.json()["path"] == "/b"
+    assert peer.is_ended()
+
+
+def test_handler_learns_that_the_client_is_gone(peer):
+    peer.send(request("/a?delay=100"))
+    peer.sock.shutdown(socket.SHUT_WR)
+    assert peer.json()["gone"] is True
+
+
+def test_reset_while_the_handler_works(echo):
+    server = echo()
+    for _ in range(20):
+        p = server.connect().send(request("/a?delay=50", b"x" * 100))
+        p.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        p.close()
+    assert server.connect().send(request("/b?delay=100")).json()["path"] == "/b"
+
+
+def test_every_cut_of_two_requests(echo):
+    server = echo()
+    raw = chunked(b"hello", b"x" * 20, trailer="T: v\r\n") + request("/second", b"body")
+    for cut in range(1, len(raw)):
+        p = server.connect().send(raw[:cut])
+        if cut % 5 == 0:
+            time.sleep(0.001)
+        p.send(raw[cut:])
+        assert body_of(p.json()) == b"hello" + b"x" * 20
+        assert body_of(p.json()) == b"body"
+        p.close()
+
+
+# ---- bodies ----
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024, 8000, 8100, 8192, 8193, 16384, 16385, 100_000, 3_000_000])
+def test_bodies_of_many_sizes(peer, size):
+    """Around every border of the server's buffers, as length and as chunks, one behind the other."""
+    body = random.Random(size).randbytes(size)
+    chunks = [body[i:i + 7001] for i in range(0, size, 7001)]
+    for raw in (request("/l", body), chunked(*chunks), request("/l", body, fields=f"X: {'y' * 8100}\r\n"),
+                chunked(*chunks, fields=f"X: {'y' * 7900}\r\n"), chunked(*chunks, fields=f"X: {'y' * 20000}\r\n")):
+        assert body_of(peer.send(raw).json()) == body
+    peer.send(request("/1", body) + chunked(*chunks) + request("/3", body))
+    for _ in range(3):
+        assert body_of(peer.json()) == body
+
+
+def test_expect_100_continue(peer):
+    head = request("/e", b"x" * 10, fields="Expect: 100-continue\r\n")[:-10]
+    for _ in range(2):
+        assert peer.send(head).answer()[0] == 100
+        assert peer.is_silent()
+        assert body_of(peer.send(b"y" * 10).json()) == b"y" * 10
+
+
+def test_no_100_when_the_body_is_there(peer):
+    assert body_of(peer.send(request("/e", b"xyz", fields="Expect: 100-continue\r\n")).json()) == b"xyz"
+
+
+def test_expect_with_chunks(peer):
+    raw = chunked(b"abc", fields="Expect: 100-Continue\r\n")
+    head, body = raw.split(b"\r\n\r\n", 1)
+    assert peer.send(head + b"\r\n\r\n").answer()[0] == 100
+    assert body_of(peer.send(body).json()) == b"abc"
+
+
+def test_head_204_and_304_have_no_body(peer):
+    status, fields, _ = peer.send(request("/h", method="HEAD")).answer(to_head=True)
+    assert status == 200 and int(fields["content-length"]) > 50
+    for status in (204, 304):
+        got, fields, _ = peer.send(request(f"/?status={status}")).answer()
+        assert got == status and "content-length" not in fields
+    assert peer.send(request("/after")).json()["path"] == "/after"
+
+
+def test_absolute_form_names_the_host(peer):
+    seen = peer.send(b"GET http://other:81/p/q?x=1 HTTP/1.1\r\nHost: a\r\n\r\n").json()
+    assert (seen["path"], seen["query"], seen["host"]) == ("/p/q", "x=1", "other:81")
+    seen = peer.send(b"GET http://other?x=1 HTTP/1.1\r\nHost: a\r\n\r\n").json()
+    assert (seen["path"], seen["query"], seen["host"]) == ("/", "x=1", "other")
+
+
+# ---- refusals ----
+
+
+@pytest.mark.parametrize("raw,status", [
+    (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+    (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+    (b"POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 1\r\n\r\n", 417),
+    (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16777217\r\nExpect: 100-continue\r\n\r\n", 413),
+    (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16777217\r\n\r\n", 413),
+    (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    (b"GET /" + b"a" * 40_000, 414),
+    (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40_000, 431),
+    (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431),
+    (b"\x16\x03\x01\x02\x00", 400),
+    (b"HEAD /\r\n\r\n", 400),
+])
+def test_refusals(peer, raw, status):
+    """Told as a problem, then the connection ends, without a 100 before."""
+    assert is_problem(peer.send(raw).answer(), status)
+    assert peer.is_ended()
+
+
+def test_100_fields_are_accepted(peer):
+    assert peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 99 + b"\r\n").json()["path"] == "/"
+
+
+def test_limits_are_exact(echo):
+    server = echo(max_body=1000, max_head=2000)
+    assert len(body_of(server.connect().send(request("/", b"x" * 1000)).json())) == 1000
+    assert len(body_of(server.connect().send(chunked(b"x" * 999, b"y")).json())) == 1000
+    assert is_problem(server.connect().send(request("/", b"x" * 1001)).answer(), 413)
+    assert is_problem(server.connect().send(chunked(b"x" * 999, b"yz")).answer(), 413)
+    bare = len(request("/", fields="X: \r\n"))
+    assert server.connect().send(request("/", fields=f"X: {'a' * (2000 - bare)}\r\n")).json()["path"] == "/"
+    assert is_problem(server.connect().send(request("/", fields=f"X: {'a' * (2001 - bare)}\r\n")).answer(), 431)
+
+
+def test_refusal_reaches_a_client_that_goes_on_sending(peer):
+    """No reset may destroy the answer: what still comes in is read and thrown away."""
+    body = b"x" * 16_777_217
+    assert is_problem(peer.send(request("/", body)).answer(), 413)
+    assert peer.is_ended()
+
+
+def test_refusal_behind_accepted_requests(peer):
+    peer.send(request("/a?delay=50") + b"GARBAGE\r\n\r\n" + request("/never"))
+    assert peer.json()["path"] == "/a"
+    assert is_problem(peer.answer(), 400)
+    assert peer.is_ended()
+
+
+# ---- time ----
+
+
+def test_slow_head_is_cut(echo):
+    """Trickling does not help: the whole head has one limit."""
+    p = echo(head_ms=300).connect()
+    began = time.monotonic()
+    for byte in request("/" + "a" * 1000):
+        if time.monotonic() - began > 0.6:
+            break
+        p.send(bytes([byte]))
+        time.sleep(0.02)
+    assert is_problem(p.answer(), 408)
+    assert p.is_ended()
+    assert time.monotonic() - began < 5
+
+
+def test_slow_body_is_cut(echo):
+    p = echo(body_ms=300).connect().send(request("/", b"x" * 10)[:-1])
+    began = time.monotonic()
+    assert is_problem(p.answer(), 408)
+    assert 0.25 < time.monotonic() - began < 5
+
+
+def test_steady_body_is_not_cut(echo):
+    """1 KiB/s is enough, however long it takes altogether."""
+    p = echo(body_ms=200).connect().send(request("/", b"x" * 3000)[:-3000])
+    for _ in range(10):
+        p.send(b"x" * 300)
+        time.sleep(0.08)
+    assert len(body_of(p.json())) == 3000
+
+
+def test_idle_connection_is_closed_quietly(echo):
+    server = echo(idle_ms=200)
+    unused, used = server.connect(), server.connect().send(request())
+    assert used.json()["path"] == "/e"
+    assert unused.is_ended() and used.is_ended()
+
+
+def test_busy_connection_is_not_idle(echo):
+    assert echo(idle_ms=100, head_ms=100, body_ms=100).connect().send(request("/?delay=500")).json()
+
+
+def test_client_that_does_not_read_is_cut(echo):
+    server = echo(write_ms=300)
+    p = server.connect()
+    p.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    p.send(request("/?size=20000000"))
+    time.sleep(1.0)
+    read = 0
+    with pytest.raises(ConnectionError):
+        while True:
+            more = p.sock.recv(1 << 20)
+            if not more:
+                raise ConnectionError
+            read += len(more)
+    assert read < 20_000_000
+    assert server.connect().send(request("/next")).json()["path"] == "/next"
+
+
+def test_large_answer_to_a_slow_reader(echo):
+    p = echo(write_ms=300).connect()
+    p.send(request("/?size=3000000") + request("/next"))
+    for _ in range(10):
+        p.data += p.sock.recv(65536)
+        time.sleep(0.05)
+    assert len(p.json()["pad"]) == 3_000_000
+    assert p.json()["path"] == "/next"
+
+
+# ---- many connections, draining ----
+
+
+def test_connections_above_the_maximum(echo):
+    server = echo(max_connections=3)
+    held = [server.connect().send(request()) for _ in range(3)]
+    assert all(p.json() for p in held)
+    refused = server.connect()
+    assert is_problem(refused.answer(), 503)
+    assert refused.is_ended()
+    refused.close()
+    held.pop().close()
+    deadline = time.monotonic() + PATIENCE
+    while True:  # the server notices the close in its own time
+        p = server.connect().send(request("/again"))
+        status, _, _ = p.answer()
+        p.close()
+        if status == 200:
+            break
+        assert time.monotonic() < deadline
+    assert all(p.send(request()).json() for p in held)
+
+
+def test_drain_lets_requests_end(echo):
+    server = echo(grace_ms=5000)
+    idle, busy, half = server.connect(), server.connect(), server.connect()
+    assert idle.send(request()).json()
+    busy.send(request("/busy?delay=400") + request("/behind"))
+    half.send(request("/half", b"xy")[:-1])
+    time.sleep(0.1)
+    server.process.send_signal(signal.SIGTERM)
+    assert idle.is_ended()
+    with pytest.raises(OSError):
+        server.connect()
+    half.send(b"y")
+    status, fields, body = half.answer()
+    assert (status, fields["connection"], json.loads(body)["path"]) == (200, "close", "/half")
+    status, fields, body = busy.answer()
+    assert (status, fields["connection"], json.loads(body)["path"]) == (200, "close", "/busy")
+    assert busy.is_ended() and half.is_ended()
+    for p in (idle, busy, half):
+        p.close()
+    out, _ = server.process.communicate(timeout=PATIENCE)
+    assert (server.process.returncode, out) == (0, "drained 3 open 0\n")
+    server.seen = 3
+
+
+def test_drain_cuts_after_its_grace(echo):
+    server = echo(grace_ms=200)
+    busy, half = server.connect().send(request("/busy?delay=1200")), server.connect().send(b"GET / HT")
+    time.sleep(0.1)
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    for p in (busy, half):
+        try:
+            assert p.is_ended()
+        except ConnectionResetError:
+            pass
+    assert 0.1 < time.monotonic() - began < 1.0
+    server.stop()
+
+
+def test_drain_without_connections(echo):
+    server = echo()
+    assert server.stop() == 0
+
+
+def test_memory_of_idle_connections(echo):
+    """An idle connection holds neither a block nor an exchange: a thousand cost less than 2 KiB each."""
+
+    def resident():
+        status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+    server = echo()
+    if b"__asan" in BINARY.read_bytes():
+        pytest.skip("a sanitizer's memory is not the server's")
+    held = [server.connect() for _ in range(200)]
+    for p in held:
+        assert p.send(request("/", b"x" * 1000)).json()
+    before = resident()
+    held += [server.connect() for _ in range(800)]
+    for p in held[200:]:
+        assert p.send(request("/", b"x" * 1000)).json()
+    assert resident() - before < 800 * 2
