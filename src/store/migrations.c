@@ -1,0 +1,60 @@
+/* The schema of the SQLite store, as numbered steps.
+ *
+ * Each step runs in one transaction together with the new `user_version`, so a crash leaves the old version
+ * or the new one. A published step is never edited: a change of the schema is a further step. The meaning of
+ * each table and the rules between them are in docs/storage.md.
+ *
+ * Hot tables (event, queue, delivery, attempt) are keyed by one growing number and have no other index: an
+ * index over a random key makes every insert touch a page of its own, and the store gets slower as it grows.
+ */
+#include "store/migrations.h"
+
+static const char init[] =
+    "CREATE TABLE event(no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, at INTEGER NOT NULL, time INTEGER "
+    "NOT NULL,"
+    " rnd INTEGER NOT NULL, first INTEGER NOT NULL, n INTEGER NOT NULL, type TEXT, own_id TEXT, "
+    "resource_type TEXT,"
+    " resource_id TEXT, data TEXT);"
+    "CREATE TABLE queue(no INTEGER PRIMARY KEY, event INTEGER NOT NULL, endpoint INTEGER NOT NULL, due "
+    "INTEGER NOT NULL,"
+    " lane INTEGER NOT NULL, tries INTEGER NOT NULL, attempts INTEGER NOT NULL, last INTEGER NOT NULL);"
+    "CREATE TABLE delivery(no INTEGER PRIMARY KEY, event INTEGER NOT NULL, endpoint INTEGER NOT NULL,"
+    " ended INTEGER NOT NULL, lane INTEGER NOT NULL, tries INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, state INTEGER NOT NULL);"
+    "CREATE TABLE attempt(no INTEGER PRIMARY KEY, delivery INTEGER NOT NULL, endpoint INTEGER NOT NULL,"
+    " prev INTEGER NOT NULL, nth INTEGER NOT NULL, at INTEGER NOT NULL, status INTEGER NOT NULL, class "
+    "INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, endpoint_rev INTEGER NOT NULL, signed_at INTEGER NOT NULL, times BLOB, peer "
+    "BLOB,"
+    " sigs TEXT, detail TEXT, head BLOB, body BLOB);"
+    "CREATE TABLE own(tenant INTEGER NOT NULL, id TEXT NOT NULL, event INTEGER NOT NULL, PRIMARY KEY(tenant, "
+    "id))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE idem(day INTEGER NOT NULL, tenant INTEGER NOT NULL, key BLOB NOT NULL, body BLOB NOT NULL,"
+    " first INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(day, tenant, key)) WITHOUT ROWID;"
+    "CREATE TABLE config_idem(day INTEGER NOT NULL, tenant INTEGER NOT NULL, key BLOB NOT NULL, body BLOB "
+    "NOT NULL,"
+    " version INTEGER NOT NULL, answer BLOB, PRIMARY KEY(day, tenant, key)) WITHOUT ROWID;"
+    "CREATE TABLE run(kind INTEGER NOT NULL, key INTEGER NOT NULL, run INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " nos BLOB NOT NULL, PRIMARY KEY(kind, run, key)) WITHOUT ROWID;"
+    "CREATE TABLE tenant(no INTEGER PRIMARY KEY, version INTEGER NOT NULL, id TEXT NOT NULL, conf TEXT,"
+    " created INTEGER, updated INTEGER, deleted INTEGER NOT NULL DEFAULT 0);"
+    "CREATE UNIQUE INDEX tenant_id ON tenant(id) WHERE deleted = 0;"
+    "CREATE TABLE api_key(no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, hash BLOB NOT NULL, conf TEXT,"
+    " created INTEGER, updated INTEGER, until INTEGER NOT NULL);"
+    "CREATE TABLE endpoint(no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, rev INTEGER NOT NULL, conf TEXT,"
+    " created INTEGER, updated INTEGER, deleted INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE endpoint_rev(endpoint INTEGER NOT NULL, rev INTEGER NOT NULL, at INTEGER, conf TEXT,"
+    " PRIMARY KEY(endpoint, rev)) WITHOUT ROWID;"
+    "CREATE TABLE secret(no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, endpoint INTEGER NOT NULL, sealed "
+    "BLOB,"
+    " created INTEGER, updated INTEGER, until INTEGER NOT NULL);"
+    "CREATE TABLE fact(endpoint INTEGER PRIMARY KEY, first_fail INTEGER NOT NULL, last_ok INTEGER NOT NULL,"
+    " exhausted_run INTEGER NOT NULL);"
+    "CREATE TABLE job(no INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, endpoint INTEGER NOT NULL, conf TEXT,"
+    " created INTEGER, updated INTEGER);"
+    "CREATE TABLE meta(k TEXT PRIMARY KEY, v BLOB) WITHOUT ROWID;"
+    "CREATE TABLE counter(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;";
+
+const char *const th_store_migrations[] = {init};
+const int th_store_migration_count = sizeof th_store_migrations / sizeof *th_store_migrations;

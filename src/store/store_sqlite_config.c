@@ -1,0 +1,355 @@
+/* Settings and retention of the SQLite store.
+ *
+ * Settings rows are put and deleted all or none, guarded by the tenant's version, so that an accept which was
+ * matched against older settings is found out. Retention deletes the oldest events by number, a bounded
+ * number a step, with everything that hangs on them; dropping whole tables would stop the only writer for
+ * seconds.
+ *
+ * Invariants: (1) a version rises by one with each change that matters for matching; (2) before the newest
+ * numbers can disappear, the next free ones are noted in `counter`, so that a number is never given twice;
+ * (3) the secrets of an ended endpoint or tenant are gone with the same commit.
+ *
+ * Runs on the writer thread only. On an SQLite error the caller rolls back. */
+#include "store/store_sqlite_int.h"
+
+#define PURGE_IDEM_ROWS 1000
+
+/* ---- settings ---- */
+
+static int find_idem(struct sq_writer *w, struct th_config *c, uint64_t day, bool *found)
+{
+    sqlite3_stmt *st = w->st[SQ_W_CIDEM_GET];
+
+    *found = false;
+    for (int back = 0; back < 2 && !*found; back++) {
+        int rc;
+
+        sq_i64(st, 1, (int64_t)day - back);
+        sq_u64(st, 2, c->tenant);
+        sq_blob(st, 3, th_span(c->idem.key, sizeof c->idem.key));
+        rc = sqlite3_step(st);
+        if (rc == SQLITE_ROW) {
+            *found = true;
+            c->new_version = sq_col_u64(st, 1);
+            c->result = TH_CONFIG_KEY_REUSED;
+            if (th_span_eq(sq_col(st, 0), th_span(c->idem.body, sizeof c->idem.body))) {
+                c->result = TH_CONFIG_REPLAYED;
+                th_buf_reset(&c->replayed);
+                th_buf_span(&c->replayed, sq_col(st, 2));
+                c->op.error = c->replayed.failed;
+            }
+            rc = SQLITE_DONE;
+        }
+        sqlite3_reset(st);
+        if (rc != SQLITE_DONE)
+            return rc;
+    }
+    return SQLITE_OK;
+}
+
+/** Refuses a tenant id that another living tenant has (or gets in the same op). */
+static int check_tenant_ids(struct sq_writer *w, struct th_config *c)
+{
+    sqlite3_stmt *st = w->st[SQ_W_TENANT_ID];
+
+    for (uint32_t i = 0; i < c->count; i++) {
+        int rc;
+
+        if (c->rows[i].kind != TH_ROW_TENANT || c->rows[i].del)
+            continue;
+        sq_text(st, 1, c->rows[i].id);
+        sq_u64(st, 2, c->rows[i].no);
+        rc = sqlite3_step(st);
+        sqlite3_reset(st);
+        if (rc == SQLITE_ROW)
+            c->op.error = TH_CONFLICT;
+        else if (rc != SQLITE_DONE)
+            return rc;
+        for (uint32_t j = 0; j < i; j++)
+            if (c->rows[j].kind == TH_ROW_TENANT && !c->rows[j].del &&
+                th_span_eq(c->rows[j].id, c->rows[i].id))
+                c->op.error = TH_CONFLICT;
+    }
+    return SQLITE_OK;
+}
+
+static int put_row(struct sq_writer *w, const struct th_row *r, uint64_t rev)
+{
+    sqlite3_stmt *st = w->st[SQ_W_ROW_PUT + (int)r->kind];
+    int rc;
+
+    sq_u64(st, 1, r->no);
+    sq_u64(st, 2, r->tenant);
+    sq_u64(st, 3, r->endpoint);
+    sq_u64(st, 4, rev);
+    if (r->kind == TH_ROW_KEY)
+        sqlite3_bind_blob64(st, 5, r->id.n ? r->id.p : "", r->id.n, SQLITE_STATIC);
+    else
+        sqlite3_bind_text64(st, 5, r->id.n ? r->id.p : "", r->id.n, SQLITE_STATIC, SQLITE_UTF8);
+    if (r->kind == TH_ROW_SECRET || r->kind == TH_ROW_META)
+        sq_blob(st, 6, r->conf);
+    else
+        sq_text(st, 6, r->conf);
+    sq_i64(st, 7, r->created);
+    sq_i64(st, 8, r->updated);
+    sq_i64(st, 9, r->until);
+    for (int i = 0; i < 3; i++)
+        sq_i64(st, 10 + i, r->fact[i]);
+    rc = sq_run(st);
+    if (rc != SQLITE_OK || r->kind != TH_ROW_ENDPOINT)
+        return rc;
+    st = w->st[SQ_W_ENDPOINT_REV];
+    sq_u64(st, 1, r->no);
+    sq_u64(st, 2, r->rev);
+    sq_i64(st, 3, r->updated);
+    sq_text(st, 4, r->conf);
+    return sq_run(st);
+}
+
+static int del_row(struct sq_writer *w, const struct th_row *r)
+{
+    sqlite3_stmt *st = w->st[SQ_W_ROW_DEL + (int)r->kind];
+    int from = 0, to = 0, rc;
+
+    sq_u64(st, 1, r->no);
+    sq_text(st, 2, r->id);
+    rc = sq_run(st);
+    if (r->kind == TH_ROW_TENANT) {
+        to = SQ_CASCADE_TENANT;
+        th_map_del(&w->versions, r->no);
+    } else if (r->kind == TH_ROW_ENDPOINT) {
+        from = SQ_CASCADE_TENANT;
+        to = SQ_CASCADES;
+    }
+    for (; rc == SQLITE_OK && from < to; from++) {
+        sq_u64(w->st[SQ_W_CASCADE + from], 1, r->no);
+        rc = sq_run(w->st[SQ_W_CASCADE + from]);
+    }
+    return rc;
+}
+
+static int put_version(struct sq_writer *w, uint64_t tenant, uint64_t version)
+{
+    sqlite3_stmt *st = w->st[SQ_W_VERSION_PUT];
+
+    th_map_del(&w->versions, tenant);
+    sq_u64(st, 1, tenant);
+    sq_u64(st, 2, version);
+    return sq_run(st);
+}
+
+static int put_idem(struct sq_writer *w, const struct th_config *c, uint64_t day)
+{
+    sqlite3_stmt *st = w->st[SQ_W_CIDEM_PUT];
+
+    sq_u64(st, 1, day);
+    sq_u64(st, 2, c->tenant);
+    sq_blob(st, 3, th_span(c->idem.key, sizeof c->idem.key));
+    sq_blob(st, 4, th_span(c->idem.body, sizeof c->idem.body));
+    sq_u64(st, 5, c->new_version);
+    sq_blob(st, 6, c->answer);
+    return sq_run(st);
+}
+
+int sq_config(struct sq_writer *w, struct th_config *c)
+{
+    uint64_t day = sq_idem_day(w, c->at.ms), version = 0;
+    bool found = false, exists = false;
+    int rc = SQLITE_OK;
+
+    c->op.error = TH_OK;
+    for (uint32_t i = 0; i < c->count; i++)
+        if ((unsigned)c->rows[i].kind > TH_ROW_META) {
+            c->op.error = TH_BUG;
+            return SQLITE_OK;
+        }
+    if (c->idem.given)
+        rc = find_idem(w, c, day, &found);
+    if (rc != SQLITE_OK || found)
+        return rc;
+    if (c->tenant) {
+        rc = sq_tenant_version(w, c->tenant, &exists, &version);
+        if (rc != SQLITE_OK)
+            return rc;
+        c->new_version = version;
+        if (c->keep_version ? !exists : version != c->expect_version) {
+            c->result = TH_CONFIG_STALE;
+            return SQLITE_OK;
+        }
+    }
+    rc = check_tenant_ids(w, c);
+    if (rc != SQLITE_OK || c->op.error != TH_OK)
+        return rc;
+    c->result = TH_CONFIG_DONE;
+    c->new_version = c->tenant ? version + !c->keep_version : 0;
+    for (uint32_t i = 0; rc == SQLITE_OK && i < c->count; i++) {
+        const struct th_row *r = &c->rows[i];
+
+        rc = r->del ? del_row(w, r) : put_row(w, r, r->rev);
+        if (r->kind == TH_ROW_TENANT)
+            th_map_del(&w->versions, r->no);
+    }
+    if (rc == SQLITE_OK && c->tenant)
+        rc = put_version(w, c->tenant, c->new_version);
+    if (rc == SQLITE_OK && c->idem.given)
+        rc = put_idem(w, c, day);
+    return rc;
+}
+
+/* ---- retention ---- */
+
+struct doomed { /* one event that retention removes */
+    uint64_t no, first, n, tenant;
+};
+
+static int drop_attempts(struct sq_writer *w, uint64_t no)
+{
+    sqlite3_stmt *get = w->st[SQ_W_ATTEMPT_HEAD], *del = w->st[SQ_W_ATTEMPT_DEL];
+    int rc = SQLITE_OK;
+
+    while (no && rc == SQLITE_OK) {
+        uint64_t prev = 0;
+
+        sq_u64(get, 1, no);
+        rc = sqlite3_step(get);
+        if (rc == SQLITE_ROW)
+            prev = sq_col_u64(get, 0);
+        sqlite3_reset(get);
+        if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+            return rc;
+        sq_u64(del, 1, no);
+        rc = sq_run(del);
+        no = prev;
+    }
+    return rc;
+}
+
+static int drop_deliveries(struct sq_writer *w, const struct doomed *e, uint32_t *cancelled)
+{
+    sqlite3_stmt *lasts = w->st[SQ_W_PURGE_LASTS];
+    int rc;
+
+    if (!e->n)
+        return SQLITE_OK;
+    sq_u64(lasts, 1, e->first);
+    sq_u64(lasts, 2, e->first + e->n - 1);
+    while ((rc = sqlite3_step(lasts)) == SQLITE_ROW) {
+        int inner = drop_attempts(w, sq_col_u64(lasts, 0));
+
+        if (inner != SQLITE_OK) {
+            sqlite3_reset(lasts);
+            return inner;
+        }
+    }
+    sqlite3_reset(lasts);
+    if (rc != SQLITE_DONE)
+        return rc;
+    for (int i = 0; i < 2; i++) {
+        sqlite3_stmt *st = w->st[i ? SQ_W_PURGE_DELIVERY : SQ_W_PURGE_QUEUE];
+
+        sq_u64(st, 1, e->first);
+        sq_u64(st, 2, e->first + e->n - 1);
+        rc = sq_run(st);
+        if (rc != SQLITE_OK)
+            return rc;
+        if (i == 0)
+            *cancelled += (uint32_t)sqlite3_changes(w->db);
+    }
+    return SQLITE_OK;
+}
+
+static int note_counters(struct sq_writer *w)
+{
+    static const char *const names[] = {"event", "delivery", "attempt"};
+    const uint64_t next[] = {w->next.event, w->next.delivery, w->next.attempt};
+    sqlite3_stmt *st = w->st[SQ_W_COUNTER];
+
+    for (int i = 0; i < 3; i++) {
+        int rc;
+
+        sq_text(st, 1, th_str(names[i]));
+        sq_u64(st, 2, next[i] - 1);
+        rc = sq_run(st);
+        if (rc != SQLITE_OK)
+            return rc;
+    }
+    return SQLITE_OK;
+}
+
+/** Deletes the event under the cursor of SQ_W_PURGE_EVENTS with all that hangs on it, but for its own row. */
+static int drop_event(struct sq_writer *w, sqlite3_stmt *events, uint32_t *cancelled)
+{
+    struct doomed e = {sq_col_u64(events, 0), sq_col_u64(events, 2), sq_col_u64(events, 3),
+                       sq_col_u64(events, 4)};
+    struct th_span own = sq_col(events, 5);
+    int rc = drop_deliveries(w, &e, cancelled);
+
+    if (rc == SQLITE_OK && own.n) {
+        sqlite3_stmt *st = w->st[SQ_W_PURGE_OWN];
+
+        sq_u64(st, 1, e.tenant);
+        sq_text(st, 2, own);
+        sq_u64(st, 3, e.no);
+        rc = sq_run(st);
+    }
+    return rc;
+}
+
+static int drop_keys(struct sq_writer *w, struct th_purge *p)
+{
+    for (int i = 0; i < 2; i++) {
+        sqlite3_stmt *st = w->st[i ? SQ_W_PURGE_CIDEM : SQ_W_PURGE_IDEM];
+        int rc;
+
+        sq_u64(st, 1, sq_day(p->idem_before.ms));
+        sq_u64(st, 2, PURGE_IDEM_ROWS);
+        rc = sq_run(st);
+        if (rc != SQLITE_OK)
+            return rc;
+        if (sqlite3_changes(w->db) == PURGE_IDEM_ROWS)
+            p->more = true;
+    }
+    return SQLITE_OK;
+}
+
+int sq_purge(struct sq_writer *w, struct th_purge *p)
+{
+    sqlite3_stmt *events = w->st[SQ_W_PURGE_EVENTS], *del = w->st[SQ_W_PURGE_EVENT];
+    uint64_t gone_to = 0, kept = 0;
+    int rc;
+
+    p->op.error = TH_OK;
+    p->purged = p->cancelled = 0;
+    p->more = false;
+    sq_u64(events, 1, (uint64_t)p->max_events + 1);
+    while ((rc = sqlite3_step(events)) == SQLITE_ROW) {
+        int inner;
+
+        kept = sq_col_u64(events, 0);
+        if (sqlite3_column_int64(events, 1) >= p->before.ms)
+            break;
+        if (p->purged == p->max_events) {
+            p->more = true;
+            break;
+        }
+        inner = drop_event(w, events, &p->cancelled);
+        if (inner == SQLITE_OK) {
+            /* SQLite keeps the scan in place when the row under it goes */
+            sq_u64(del, 1, kept);
+            inner = sq_run(del);
+        }
+        if (inner != SQLITE_OK) {
+            sqlite3_reset(events);
+            return inner;
+        }
+        p->purged++;
+        gone_to = kept;
+        kept = 0;
+    }
+    sqlite3_reset(events);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return rc;
+    p->upto = kept ? kept - 1 : gone_to ? gone_to : w->next.event - 1;
+    rc = p->purged ? note_counters(w) : SQLITE_OK;
+    return rc == SQLITE_OK ? drop_keys(w, p) : rc;
+}

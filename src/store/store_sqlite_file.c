@@ -1,0 +1,410 @@
+/* The database file of the SQLite store: lock, checks, migrations, connections, ballast, settings at start.
+ *
+ * Why: a file is judged before it is touched, so that a foreign, damaged or newer file is left as it was and
+ * the operator reads what to do. It refuses: a data directory that another process uses, files that are no
+ * database of this program, versions above its own.
+ *
+ * Invariants: (1) nothing is written before the lock is held and the file was judged; (2) each migration
+ * commits with its version; (3) the file and its companions are readable by their owner only.
+ *
+ * Everything here runs on the opening thread, except for the ballast (writer thread). */
+#include "store/migrations.h"
+#include "store/store_sqlite_int.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int sq_prepare_all(sqlite3 *db, const char *const *sql, int count, sqlite3_stmt **out)
+{
+    for (int i = 0; i < count; i++)
+        out[i] = NULL;
+    for (int i = 0; i < count; i++) {
+        int rc = sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &out[i], NULL);
+
+        if (rc != SQLITE_OK) {
+            sq_finalize_all(out, count);
+            return rc;
+        }
+    }
+    return SQLITE_OK;
+}
+
+void sq_finalize_all(sqlite3_stmt **st, int count)
+{
+    for (int i = 0; i < count; i++) {
+        sqlite3_finalize(st[i]);
+        st[i] = NULL;
+    }
+}
+
+int sq_run(sqlite3_stmt *st)
+{
+    int rc = sqlite3_step(st), reset = sqlite3_reset(st);
+
+    if (rc == SQLITE_DONE || rc == SQLITE_ROW)
+        return reset;
+    return rc;
+}
+
+enum th_error sq_error(sqlite3 *db, int rc)
+{
+    int system = db ? sqlite3_system_errno(db) : 0;
+    int extended =
+        db && (rc & 0xff) == (sqlite3_extended_errcode(db) & 0xff) ? sqlite3_extended_errcode(db) : rc;
+
+    switch (rc & 0xff) {
+    case SQLITE_OK:
+        return TH_OK;
+    case SQLITE_FULL:
+        return TH_FULL;
+    case SQLITE_NOMEM:
+        return TH_NOMEM;
+    case SQLITE_TOOBIG:
+        return TH_TOO_LARGE;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT:
+        return TH_RETRY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return TH_CORRUPT;
+    case SQLITE_IOERR:
+        if (extended == SQLITE_IOERR_NOMEM)
+            return TH_NOMEM;
+        /* a failed sync is never "full": the kernel may have dropped the pages */
+        if ((extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_SHMSIZE) &&
+            (system == ENOSPC || system == EDQUOT || system == EFBIG))
+            return TH_FULL;
+        return TH_IO;
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_READONLY:
+    case SQLITE_AUTH:
+        return TH_IO;
+    default:
+        return TH_BUG;
+    }
+}
+
+/* ---- lock ---- */
+
+enum th_error sq_file_lock(const struct sq_path *path, int *fd, char *why, size_t why_size)
+{
+    char text[32];
+    ssize_t n;
+
+    *fd = open(path->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*fd < 0) {
+        snprintf(why, why_size, "cannot open %s: %s; the data directory must be writable", path->lock,
+                 strerror(errno));
+        return errno == ENOSPC || errno == EDQUOT ? TH_FULL : TH_IO;
+    }
+    if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+        n = pread(*fd, text, sizeof text - 1, 0);
+        text[n > 0 ? n : 0] = '\0';
+        text[strcspn(text, "\n")] = '\0';
+        snprintf(why, why_size, "%s is held by process %s; stop that process or use another data directory",
+                 path->lock, text[0] ? text : "(unknown)");
+        close(*fd);
+        *fd = -1;
+        return TH_CONFLICT;
+    }
+    n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(*fd, 0) != 0 || pwrite(*fd, text, (size_t)n, 0) != n) {
+        /* the lock holds without the text: a full disk must not keep the process from starting */
+        text[0] = '\0';
+    }
+    return TH_OK;
+}
+
+/* ---- ballast ---- */
+
+static void sync_directory_of(const char *file)
+{
+    char dir[4096];
+    char *slash;
+    int fd;
+
+    snprintf(dir, sizeof dir, "%s", file);
+    slash = strrchr(dir, '/');
+    if (!slash)
+        return;
+    *slash = '\0';
+    fd = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+}
+
+enum th_error sq_ballast_make(const struct sq_path *path, uint32_t mib)
+{
+    off_t size = (off_t)mib << 20;
+    struct stat st;
+    int fd = open(path->ballast, O_RDWR | O_CREAT | O_CLOEXEC, 0600), failed;
+
+    if (fd < 0)
+        return errno == ENOSPC || errno == EDQUOT ? TH_FULL : TH_IO;
+    failed = fstat(fd, &st) != 0 ? errno : 0;
+    if (!failed && (st.st_size != size || (off_t)st.st_blocks * 512 < size)) {
+        failed = ftruncate(fd, size) != 0 ? errno : posix_fallocate(fd, 0, size);
+        if (!failed && fsync(fd) != 0)
+            failed = errno;
+    }
+    close(fd);
+    if (!failed)
+        return TH_OK;
+    (void)unlink(path->ballast);
+    return failed == ENOSPC || failed == EDQUOT || failed == EFBIG ? TH_FULL : TH_IO;
+}
+
+void sq_ballast_drop(const struct sq_path *path)
+{
+    (void)unlink(path->ballast);
+    sync_directory_of(path->ballast);
+}
+
+/* ---- opening ---- */
+
+static uint32_t be32(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/** Judges the first bytes without SQLite. A missing or empty file is fine: it is made. */
+static enum th_error judge_header(const struct sq_path *path, char *why, size_t why_size)
+{
+    unsigned char head[100];
+    struct stat st;
+    ssize_t n;
+    int fd = open(path->db, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        snprintf(why, why_size, "cannot open %s: %s", path->db, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return errno == ENOSPC || errno == EDQUOT ? TH_FULL : TH_IO;
+    }
+    n = st.st_size ? pread(fd, head, sizeof head, 0) : 0;
+    close(fd);
+    if (st.st_size == 0)
+        return TH_OK;
+    if (n != (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0) {
+        snprintf(why, why_size,
+                 "%s is damaged or no Tenterhook database (its header is not that of SQLite); move it away "
+                 "to start "
+                 "empty, or restore it from a backup",
+                 path->db);
+        return TH_CORRUPT;
+    }
+    if (be32(head + 68) != SQ_APPLICATION_ID && be32(head + 68) != 0) {
+        snprintf(why, why_size,
+                 "%s is a database of another program; give Tenterhook a data directory of its own",
+                 path->db);
+        return TH_INVALID;
+    }
+    return TH_OK;
+}
+
+static int pragma_int(sqlite3 *db, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(st);
+        *out = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+        rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    }
+    sqlite3_finalize(st);
+    return rc;
+}
+
+static int migrate(sqlite3 *db, int64_t version)
+{
+    int rc = SQLITE_OK;
+
+    for (; rc == SQLITE_OK && version < th_store_migration_count; version++) {
+        char end[128];
+
+        rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_exec(db, th_store_migrations[version], NULL, NULL, NULL);
+        snprintf(end, sizeof end, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT",
+                 SQ_APPLICATION_ID, (int)version + 1);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_exec(db, end, NULL, NULL, NULL);
+        if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
+            sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return rc;
+}
+
+static const char tune_writer[] = "PRAGMA page_size=16384;"
+                                  "PRAGMA journal_mode=WAL;"
+                                  "PRAGMA synchronous=FULL;"
+                                  "PRAGMA wal_autocheckpoint=0;" /* the writer does it after answering */
+                                  "PRAGMA journal_size_limit=16777216;"
+                                  "PRAGMA secure_delete=FAST;"
+                                  "PRAGMA temp_store=MEMORY;"
+                                  "PRAGMA mmap_size=0;" /* an I/O error must be a result, not a signal */
+                                  "PRAGMA trusted_schema=OFF;"
+                                  "PRAGMA cache_size=-24576";
+
+static enum th_error judge_content(const struct sq_path *path, sqlite3 *db, char *why, size_t why_size)
+{
+    int64_t version = 0, application = 0, tables = 0;
+    int rc = pragma_int(db, "PRAGMA user_version", &version);
+
+    if (rc == SQLITE_OK)
+        rc = pragma_int(db, "PRAGMA application_id", &application);
+    if (rc == SQLITE_OK)
+        rc = pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (rc != SQLITE_OK) {
+        snprintf(why, why_size, "%s cannot be read: %s; restore it from a backup", path->db,
+                 sqlite3_errmsg(db));
+        return sq_error(db, rc);
+    }
+    if (tables && application != SQ_APPLICATION_ID) {
+        snprintf(why, why_size,
+                 "%s is a database of another program; give Tenterhook a data directory of its own",
+                 path->db);
+        return TH_INVALID;
+    }
+    if (version > th_store_migration_count) {
+        snprintf(why, why_size,
+                 "%s has version %lld of the storage form, this program knows up to %d; start the newer "
+                 "Tenterhook that "
+                 "wrote it",
+                 path->db, (long long)version, th_store_migration_count);
+        return TH_INVALID;
+    }
+    rc = sqlite3_exec(db, tune_writer, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = migrate(db, version);
+    if (rc != SQLITE_OK) {
+        snprintf(why, why_size, "%s cannot be brought to version %d: %s", path->db, th_store_migration_count,
+                 sqlite3_errmsg(db));
+        return sq_error(db, rc);
+    }
+    return TH_OK;
+}
+
+static int open_db(const char *file, int flags, sqlite3 **db)
+{
+    int rc = sqlite3_open_v2(file, db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
+
+    if (rc == SQLITE_OK) {
+        sqlite3_extended_result_codes(*db, 1);
+        sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        /* a second connection meets a lock only while the other one recovers or closes the log */
+        sqlite3_busy_timeout(*db, 5000);
+    }
+    return rc;
+}
+
+enum th_error sq_file_open(const struct sq_path *path, sqlite3 **db, char *why, size_t why_size)
+{
+    enum th_error error = judge_header(path, why, why_size);
+    int rc;
+
+    *db = NULL;
+    if (error != TH_OK)
+        return error;
+    rc = open_db(path->db, SQLITE_OPEN_READWRITE, db);
+    if (rc != SQLITE_OK) {
+        snprintf(why, why_size, "cannot open %s: %s", path->db, *db ? sqlite3_errmsg(*db) : "no memory");
+        error = sq_error(*db, rc);
+    } else {
+        error = judge_content(path, *db, why, why_size);
+    }
+    if (error == TH_OK) {
+        sync_directory_of(path->db);
+        return TH_OK;
+    }
+    sqlite3_close(*db);
+    *db = NULL;
+    return error;
+}
+
+enum th_error sq_file_reader(const struct sq_path *path, sqlite3 **db)
+{
+    int rc = open_db(path->db, SQLITE_OPEN_READONLY, db);
+    enum th_error error;
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(*db,
+                          "PRAGMA query_only=ON; PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0;"
+                          "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4096",
+                          NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        return TH_OK;
+    error = sq_error(*db, rc);
+    sqlite3_close(*db);
+    *db = NULL;
+    return error;
+}
+
+/* ---- settings at start ---- */
+
+/* no, tenant, endpoint, rev, id, conf, created, updated, until, first_fail, last_ok, exhausted_run */
+static const char *const settings_sql[] = {
+    [TH_ROW_TENANT] =
+        "SELECT no,0,0,version,id,conf,created,updated,0,0,0,0 FROM tenant WHERE deleted=0 ORDER BY no",
+    [TH_ROW_KEY] = "SELECT no,tenant,0,0,hash,conf,created,updated,until,0,0,0 FROM api_key ORDER BY no",
+    [TH_ROW_ENDPOINT] =
+        "SELECT no,tenant,0,rev,NULL,conf,created,updated,0,0,0,0 FROM endpoint WHERE deleted=0 ORDER BY no",
+    [TH_ROW_SECRET] =
+        "SELECT no,tenant,endpoint,0,NULL,sealed,created,updated,until,0,0,0 FROM secret ORDER BY no",
+    [TH_ROW_FACT] =
+        ("SELECT endpoint,0,0,0,NULL,NULL,0,0,0,first_fail,last_ok,exhausted_run FROM fact WHERE endpoint"
+         " IN (SELECT no FROM endpoint WHERE deleted=0) ORDER BY endpoint"),
+    [TH_ROW_JOB] = "SELECT no,tenant,endpoint,0,NULL,conf,created,updated,0,0,0,0 FROM job ORDER BY no",
+    [TH_ROW_META] = "SELECT 0,0,0,0,k,v,0,0,0,0,0,0 FROM meta ORDER BY k",
+};
+
+static int settings_of(sqlite3 *db, enum th_row_kind kind, void (*row)(void *, const struct th_row *),
+                       void *ctx)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(db, settings_sql[kind], -1, &st, NULL);
+
+    while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct th_row r = {.kind = kind,
+                           .no = sq_col_u64(st, 0),
+                           .tenant = sq_col_u64(st, 1),
+                           .endpoint = sq_col_u64(st, 2),
+                           .rev = sq_col_u64(st, 3),
+                           .id = sq_col(st, 4),
+                           .conf = sq_col(st, 5),
+                           .created = sqlite3_column_int64(st, 6),
+                           .updated = sqlite3_column_int64(st, 7),
+                           .until = sqlite3_column_int64(st, 8),
+                           .fact = {sqlite3_column_int64(st, 9), sqlite3_column_int64(st, 10),
+                                    sqlite3_column_int64(st, 11)}};
+
+        row(ctx, &r);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(st);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+enum th_error sq_settings(const struct sq_path *path, void (*row)(void *, const struct th_row *), void *ctx)
+{
+    sqlite3 *db = NULL;
+    enum th_error error = sq_file_reader(path, &db);
+    int rc = SQLITE_OK;
+
+    if (error != TH_OK)
+        return error;
+    for (int kind = TH_ROW_TENANT; rc == SQLITE_OK && kind <= TH_ROW_META; kind++)
+        rc = settings_of(db, (enum th_row_kind)kind, row, ctx);
+    error = sq_error(db, rc);
+    sqlite3_close(db);
+    return error;
+}

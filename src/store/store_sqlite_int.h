@@ -1,0 +1,232 @@
+/* What the files of the SQLite store share. Private to src/store/store_sqlite*.c. */
+#ifndef TH_STORE_SQLITE_INT_H
+#define TH_STORE_SQLITE_INT_H
+#include "base/alloc.h"
+#include "base/map.h"
+#include "port/store.h"
+#include <pthread.h>
+#include <sqlite3.h>
+
+#define SQ_APPLICATION_ID 0x54486f6b /* "THok" */
+#define SQ_ROWS_PER_READ 20000       /* rows examined in one read transaction */
+#define SQ_MS_PER_READ 50
+#define SQ_RUN_SHIFT 16 /* 65,536 consecutive numbers are one run */
+
+struct sq_store;
+
+/* ---- a connection with its prepared statements ---- */
+
+/** Prepares count statements of sql[] into out[]; on failure finalizes all of them. Returns an SQLite code.
+ */
+int sq_prepare_all(sqlite3 *db, const char *const *sql, int count, sqlite3_stmt **out);
+void sq_finalize_all(sqlite3_stmt **st, int count);
+/** Steps a statement that gives no rows, and resets it. SQLITE_OK or the error. */
+int sq_run(sqlite3_stmt *st);
+/** What an SQLite result means for an op; `db` for the system error behind it. */
+enum th_error sq_error(sqlite3 *db, int rc);
+
+static inline void sq_u64(sqlite3_stmt *st, int i, uint64_t v)
+{
+    sqlite3_bind_int64(st, i, (sqlite3_int64)v);
+}
+static inline void sq_i64(sqlite3_stmt *st, int i, int64_t v)
+{
+    sqlite3_bind_int64(st, i, v);
+}
+/** Borrowed text; empty is NULL. */
+static inline void sq_text(sqlite3_stmt *st, int i, struct th_span s)
+{
+    if (s.n)
+        sqlite3_bind_text64(st, i, s.p, s.n, SQLITE_STATIC, SQLITE_UTF8);
+    else
+        sqlite3_bind_null(st, i);
+}
+static inline void sq_blob(sqlite3_stmt *st, int i, struct th_span s)
+{
+    if (s.n)
+        sqlite3_bind_blob64(st, i, s.p, s.n, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(st, i);
+}
+static inline uint64_t sq_col_u64(sqlite3_stmt *st, int i)
+{
+    return (uint64_t)sqlite3_column_int64(st, i);
+}
+/** Bytes of a text or blob column, valid until the next step. */
+static inline struct th_span sq_col(sqlite3_stmt *st, int i)
+{
+    const void *p = sqlite3_column_blob(st, i);
+
+    return (struct th_span){p ? (const char *)p : "", p ? (size_t)sqlite3_column_bytes(st, i) : 0};
+}
+
+/* ---- numbers ---- */
+
+/** Day of a number: days since 2026-01-01, clamped to what 53 bits hold. */
+uint64_t sq_day(int64_t wall_ms);
+static inline uint64_t sq_day_start(uint64_t day)
+{
+    return day << 40 | 1;
+}
+
+/* ---- attempts and events as rows ---- */
+
+#define SQ_EVENT_COLUMNS "no, tenant, at, time, rnd, first, n, type, own_id, resource_type, resource_id"
+#define SQ_EVENT_DATA 11 /* column after them */
+#define SQ_ATTEMPT_COLUMNS                                                                                   \
+    "no, delivery, endpoint, prev, nth, at, status, class, flags, endpoint_rev, signed_at, times, peer, "    \
+    "sigs, detail"
+#define SQ_ATTEMPT_HEAD 15 /* column after them: head, body */
+enum sq_attempt_flag { SQ_TRUNCATED = 1, SQ_REUSED = 2, SQ_OK = 4 };
+
+struct sq_packed { /* how times and peer are stored */
+    unsigned char times[20], peer[23];
+    size_t peer_n;
+};
+void sq_pack(struct sq_packed *out, const struct th_attempt_row *row);
+void sq_unpack(struct th_span times, struct th_span peer, struct th_attempt_row *row);
+
+/* ---- sorted runs ---- */
+
+enum sq_run_kind { SQ_RUN_EVENT, SQ_RUN_DELIVERY, SQ_RUN_ATTEMPT, SQ_RUN_KINDS };
+
+/* ---- the writer ---- */
+
+struct sq_counters { /* next free numbers */
+    uint64_t event, delivery, attempt;
+};
+
+struct sq_writer {
+    struct sq_store *store;
+    sqlite3 *db;
+    sqlite3_stmt **st;
+    struct sq_counters next;
+    struct th_map
+        versions; /* tenant → settings version + 1 as a pointer; only what the open transaction sees */
+    uint16_t own_slots[2048];
+};
+
+enum th_error sq_writer_open(struct sq_writer *w, struct sq_store *store, sqlite3 *db);
+void sq_writer_close(struct sq_writer *w);
+int sq_begin(struct sq_writer *w);
+int sq_commit(struct sq_writer *w);
+/** Ends the transaction if SQLite has not done so, and forgets what was cached from it. */
+void sq_rollback(struct sq_writer *w);
+/** Does one write inside the open transaction. SQLITE_OK: op->error and its results are set. Else the
+ * transaction is to be rolled back and nothing of the op counts. */
+int sq_write(struct sq_writer *w, struct th_op *op);
+int sq_purge(struct sq_writer *w, struct th_purge *p);
+int sq_config(struct sq_writer *w, struct th_config *c);
+int sq_tenant_version(struct sq_writer *w, uint64_t tenant, bool *exists, uint64_t *version);
+/** Day under which idempotency keys are kept: never falls. */
+uint64_t sq_idem_day(const struct sq_writer *w, int64_t at_ms);
+
+enum sq_writer_statement {
+    SQ_W_BEGIN,
+    SQ_W_COMMIT,
+    SQ_W_PROBE,
+    SQ_W_EVENT,
+    SQ_W_QUEUE,
+    SQ_W_OWN_GET,
+    SQ_W_OWN_PUT,
+    SQ_W_IDEM_GET,
+    SQ_W_IDEM_PUT,
+    SQ_W_SAME_EVENT,
+    SQ_W_QUEUE_GET,
+    SQ_W_QUEUE_AGAIN,
+    SQ_W_QUEUE_DEL,
+    SQ_W_DELIVERY_PUT,
+    SQ_W_DELIVERY_GET,
+    SQ_W_DELIVERY_DEL,
+    SQ_W_ATTEMPT,
+    SQ_W_ATTEMPT_HEAD,
+    SQ_W_ATTEMPT_PREV,
+    SQ_W_QUEUE_LAST,
+    SQ_W_DELIVERY_LAST,
+    SQ_W_QUEUE_RETRY,
+    SQ_W_REQUEUE,
+    SQ_W_VERSION_GET,
+    SQ_W_VERSION_PUT,
+    SQ_W_TENANT_ID,
+    SQ_W_CIDEM_GET,
+    SQ_W_CIDEM_PUT,
+    SQ_W_ENDPOINT_REV,
+    SQ_W_PURGE_EVENTS,
+    SQ_W_PURGE_LASTS,
+    SQ_W_ATTEMPT_DEL,
+    SQ_W_PURGE_QUEUE,
+    SQ_W_PURGE_DELIVERY,
+    SQ_W_PURGE_EVENT,
+    SQ_W_PURGE_OWN,
+    SQ_W_PURGE_IDEM,
+    SQ_W_PURGE_CIDEM,
+    SQ_W_COUNTER,
+    SQ_W_ROW_PUT, /* + enum th_row_kind */
+    SQ_W_ROW_DEL = SQ_W_ROW_PUT + TH_ROW_META + 1,
+    SQ_W_CASCADE = SQ_W_ROW_DEL + TH_ROW_META + 1, /* + 0 to SQ_CASCADES - 1 */
+    SQ_W_COUNT = SQ_W_CASCADE + 8
+};
+#define SQ_CASCADE_TENANT                                                                                    \
+    5 /* statements that follow the end of a tenant; the rest follow that of an endpoint */
+#define SQ_CASCADES 8
+
+/* ---- readers ---- */
+
+enum sq_reader_statement {
+    SQ_R_BEGIN,
+    SQ_R_END,
+    SQ_R_LOAD,
+    SQ_R_WALK,
+    SQ_R_EVENT,
+    SQ_R_EVENTS_DOWN,
+    SQ_R_QUEUE_DOWN,
+    SQ_R_DELIVERY_DOWN,
+    SQ_R_ATTEMPT,
+    SQ_R_ATTEMPT_FULL,
+    SQ_R_ATTEMPTS_DOWN,
+    SQ_R_OWN,
+    SQ_R_REV,
+    SQ_R_LAST_OF,
+    SQ_R_COUNT
+};
+
+struct sq_reader {
+    struct sq_store *store;
+    sqlite3 *db;
+    sqlite3_stmt *st[SQ_R_COUNT];
+    /* owner: any thread, under lock */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct th_op *head, **tail;
+    bool stop, started;
+    pthread_t thread;
+};
+
+enum th_error sq_reader_prepare(struct sq_reader *r);
+void sq_load(struct sq_reader *r, struct th_load *op);
+void sq_walk(struct sq_reader *r, struct th_walk *op);
+void sq_page(struct sq_reader *r, struct th_page *op);
+void sq_page_free(struct th_page *op);
+/** Fills an event row from the columns SQ_EVENT_COLUMNS (and data after them when asked); spans are the
+ * statement's. */
+void sq_event_row(sqlite3_stmt *st, bool data, struct th_event_row *row);
+/** Milliseconds of a steady clock. */
+int64_t sq_now_ms(void);
+
+/* ---- the file ---- */
+
+struct sq_path {
+    char db[4096], lock[4096], ballast[4096];
+};
+
+/** Checks the file and brings it to the newest version on a new connection for writing. */
+enum th_error sq_file_open(const struct sq_path *path, sqlite3 **db, char *why, size_t why_size);
+enum th_error sq_file_reader(const struct sq_path *path, sqlite3 **db);
+/** Takes the lock of the data directory; *fd stays open as long as it is held. */
+enum th_error sq_file_lock(const struct sq_path *path, int *fd, char *why, size_t why_size);
+/** Makes the ballast file durable at its full size; TH_FULL when there is no room. */
+enum th_error sq_ballast_make(const struct sq_path *path, uint32_t mib);
+void sq_ballast_drop(const struct sq_path *path);
+/** All settings rows on a connection of their own. */
+enum th_error sq_settings(const struct sq_path *path, void (*row)(void *, const struct th_row *), void *ctx);
+#endif
