@@ -1,0 +1,141 @@
+/* The exposition: every row of the tables with HELP and TYPE, names after the conventions, cumulative
+ * buckets. */
+#include "base/metric.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct th_metrics m;
+
+static const struct {
+    const char *name, *help, *type;
+} rows[] = {
+#define X(id, name, help) {name, help, "counter"},
+    TH_COUNTERS(X)
+#undef X
+#define X(id, name, help) {name, help, "gauge"},
+        TH_GAUGES(X)
+#undef X
+#define X(id, name, help) {name, help, "histogram"},
+            TH_HISTOGRAMS(X)
+#undef X
+};
+#define ROWS (sizeof rows / sizeof rows[0])
+
+static bool ends_with(const char *s, const char *end)
+{
+    return strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0;
+}
+
+static void names_follow_the_conventions(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_true(strncmp(rows[i].name, "tenterhook_", 11) == 0);
+        for (const char *p = rows[i].name; *p; p++)
+            assert_true((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_');
+        assert_true(ends_with(rows[i].name, "_total") == (strcmp(rows[i].type, "counter") == 0));
+        if (strcmp(rows[i].type, "histogram") == 0)
+            assert_true(ends_with(rows[i].name, "_seconds"));
+        assert_null(strpbrk(rows[i].help, "\n\\"));
+        assert_true(ends_with(rows[i].help, "."));
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(rows[i].name, rows[j].name);
+    }
+}
+
+static const char *written(struct th_buf *b)
+{
+    th_buf_init(b, 1 << 20);
+    th_metrics_write(&m, b);
+    assert_int_equal(b->failed, TH_OK);
+    return th_buf_cstr(b);
+}
+
+static void every_row_is_written_once(void **state)
+{
+    struct th_buf b;
+    const char *text;
+    (void)state;
+
+    memset(&m, 0, sizeof m);
+    text = written(&b);
+    for (size_t i = 0; i < ROWS; i++) {
+        char head[512];
+        const char *at;
+        snprintf(head, sizeof head, "# HELP %s %s\n# TYPE %s %s\n%s%s ", rows[i].name, rows[i].help,
+                 rows[i].name, rows[i].type, rows[i].name,
+                 strcmp(rows[i].type, "histogram") == 0 ? "_bucket{le=\"0.0001\"}" : "");
+        at = strstr(text, head);
+        if (!at)
+            fail_msg("missing: %s", head);
+        assert_null(strstr(at + 1, head));
+    }
+    assert_int_equal(text[strlen(text) - 1], '\n');
+    th_buf_fini(&b);
+}
+
+static void values(void **state)
+{
+    struct th_buf b;
+    const char *text;
+    (void)state;
+
+    memset(&m, 0, sizeof m);
+    th_count(&m, TH_C_ATTEMPTS, 3);
+    th_count(&m, TH_C_ATTEMPTS, 4);
+    th_gauge_set(&m, TH_G_TENANTS, 5);
+    th_gauge_add(&m, TH_G_TENANTS, -7);
+    text = written(&b);
+    assert_non_null(strstr(text, "\ntenterhook_attempts_total 7\n"));
+    assert_non_null(strstr(text, "\ntenterhook_tenants -2\n"));
+    th_buf_fini(&b);
+}
+
+static void histogram(void **state)
+{
+    static const int64_t observed[] = {-5, 0, 100, 101, 200, 201, 52428800, 52428801, 1000000000};
+    struct th_buf b;
+    const char *text;
+    (void)state;
+
+    memset(&m, 0, sizeof m);
+    for (size_t i = 0; i < sizeof observed / sizeof observed[0]; i++)
+        th_observe(&m, TH_H_COMMIT_SECONDS, observed[i]);
+    text = written(&b);
+#define NAME "\ntenterhook_store_commit_duration_seconds"
+    assert_non_null(strstr(text, NAME "_bucket{le=\"0.0001\"} 3" NAME "_bucket{le=\"0.0002\"} 5" NAME
+                                      "_bucket{le=\"0.0004\"} 6" NAME "_bucket{le=\"0.0008\"} 6"));
+    assert_non_null(strstr(text, NAME "_bucket{le=\"26.2144\"} 6" NAME "_bucket{le=\"52.4288\"} 7" NAME
+                                      "_bucket{le=\"+Inf\"} 9" NAME "_sum 1104.858203" NAME "_count 9\n"));
+    th_buf_fini(&b);
+}
+
+/* Each bound holds its own value and not the next microsecond. */
+static void every_bound(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < TH_HISTOGRAM_BUCKETS; i++) {
+        memset(&m, 0, sizeof m);
+        th_observe(&m, TH_H_ACCEPT_SECONDS, (int64_t)100 << i);
+        th_observe(&m, TH_H_ACCEPT_SECONDS, ((int64_t)100 << i) + 1);
+        assert_int_equal(m.histogram[TH_H_ACCEPT_SECONDS].bucket[i], 1);
+        assert_int_equal(m.histogram[TH_H_ACCEPT_SECONDS].bucket[i + 1], 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_follow_the_conventions),
+        cmocka_unit_test(every_row_is_written_once),
+        cmocka_unit_test(values),
+        cmocka_unit_test(histogram),
+        cmocka_unit_test(every_bound),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,432 @@
+/* Guard without test data: address text, networks, operator's choice, parts of a URL, names, headers, ids. */
+#include "core/guard.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct th_addr addr(const char *text)
+{
+    struct th_addr a = {0};
+
+    if (!th_addr_parse(th_str(text), &a))
+        fail_msg("no address: %s", text);
+    return a;
+}
+
+static struct th_cidr cidr(const char *text)
+{
+    struct th_cidr c = {0};
+
+    if (!th_cidr_parse(th_str(text), &c))
+        fail_msg("no network: %s", text);
+    return c;
+}
+
+static bool passes(const struct th_guard *g, const char *text)
+{
+    struct th_addr a = addr(text);
+    const char *why = NULL;
+    bool ok = th_guard_addr(g, &a, &why);
+
+    assert_true(ok || why);
+    assert_true(th_guard_addr(g, &a, NULL) == ok);
+    return ok;
+}
+
+static void address_text(void **state)
+{
+    static const char *const canonical[][2] = {
+        {"0.0.0.0", "0.0.0.0"},
+        {"255.255.255.255", "255.255.255.255"},
+        {"::", "::"},
+        {"::1", "::1"},
+        {"1::", "1::"},
+        {"0:0:0:0:0:0:0:1", "::1"},
+        {"2001:DB8::0001", "2001:db8::1"},
+        {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"}, /* the first of two equal runs */
+        {"2001:db8:0:0:0:1:0:0", "2001:db8::1:0:0"},   /* the longer run */
+        {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},
+        {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"}, /* one zero group is written out */
+        {"2001:db8::1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+        {"::1:2:3:4:5:6:7", "0:1:2:3:4:5:6:7"},
+        {"1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"},
+        {"::ffff:1.2.3.4", "::ffff:1.2.3.4"},
+        {"::ffff:102:304", "::ffff:1.2.3.4"},
+        {"64:ff9b::1.2.3.4", "64:ff9b::102:304"},
+        {"1:2:3:4:5:6:7.8.9.10", "1:2:3:4:5:6:708:90a"},
+        {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+    };
+    static const char *const bad[] = {
+        "",
+        ".",
+        ":",
+        ":::",
+        "1.2.3",
+        "1.2.3.",
+        "1.2.3.4.",
+        "1.2.3.4.5",
+        ".1.2.3",
+        "1..2.3",
+        "256.1.1.1",
+        "01.2.3.4",
+        "1.2.3.04",
+        "00.0.0.0",
+        "0x1.2.3.4",
+        "1.2.3.4 ",
+        " 1.2.3.4",
+        "1.2.3.-4",
+        "1.2.3.4/8",
+        "1000.1.1.1",
+        "1:2:3",
+        "1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:8:9",
+        "1:2:3:4:5:6:7:8::",
+        "::1:2:3:4:5:6:7:8",
+        "1:2:3:4::5:6:7:8",
+        "1::2::3",
+        "12345::",
+        "g::",
+        "1:",
+        ":1",
+        "1::2:",
+        ":1::2",
+        "::1%lo",
+        "fe80::1%25eth0",
+        "[::1]",
+        "::1.2.3",
+        "::1.2.3.4.5",
+        "1.2.3.4::",
+        "::1.2.3.4:5",
+        "1:2:3:4:5:6:7:1.2.3.4",
+        "::01.2.3.4",
+        "::ffff:256.1.1.1",
+        "1:2:3:4:5:6:7:8:",
+        ":2:3:4:5:6:7:8",
+        "::-1",
+        "1:2:3:4:5:6:7:+8",
+        "::0x1",
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof canonical / sizeof canonical[0]; i++) {
+        struct th_addr a = addr(canonical[i][0]);
+        struct th_buf b;
+
+        th_buf_init(&b, 64);
+        th_addr_format(&b, &a);
+        assert_string_equal(th_buf_cstr(&b), canonical[i][1]);
+        th_buf_fini(&b);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct th_addr a;
+        size_t n = strlen(bad[i]);
+        char *exact = malloc(n ? n : 1);
+
+        memcpy(exact, bad[i], n);
+        if (th_addr_parse(th_span(exact, n), &a))
+            fail_msg("accepted %s", bad[i]);
+        free(exact);
+    }
+}
+
+static void networks(void **state)
+{
+    static const char *const bad[] = {
+        "",           "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",  "10.0.0.0/08",
+        "fd00::/129", "fd00::1/64", "10/8",        "/8",        "10.0.0.0/8/8", "10.0.0.0/ 8"};
+    struct th_cidr c;
+    struct th_addr a;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (th_cidr_parse(th_str(bad[i]), &c))
+            fail_msg("accepted %s", bad[i]);
+    c = cidr("10.128.0.0/9");
+    a = addr("10.255.255.255");
+    assert_true(th_cidr_has(&c, &a));
+    a = addr("10.127.255.255");
+    assert_false(th_cidr_has(&c, &a));
+    a = addr("a80::");
+    assert_false(th_cidr_has(&c, &a)); /* the same first bytes, another family */
+    c = cidr("0.0.0.0/0");
+    assert_true(th_cidr_has(&c, &(struct th_addr){.family = 4, .ip = {9}}));
+    assert_false(th_cidr_has(&c, &(struct th_addr){0}));
+    c = cidr("fd00:1::/33");
+    a = addr("fd00:1:7fff::1");
+    assert_true(th_cidr_has(&c, &a));
+    a = addr("fd00:1:8000::");
+    assert_false(th_cidr_has(&c, &a));
+    c = cidr("8.8.8.8");
+    assert_int_equal(c.bits, 32);
+}
+
+static void operator_choice(void **state)
+{
+    struct th_cidr allow[] = {cidr("10.1.0.0/16"), cidr("fd00::/8")},
+                   deny[] = {cidr("93.184.216.7"), cidr("10.1.9.0/24")};
+    struct th_guard strict = {0}, open = {.allow = allow, .allow_count = 2, .deny = deny, .deny_count = 2},
+                    dev = {.allow_loopback = true};
+    (void)state;
+
+    assert_false(passes(&strict, "10.1.2.3"));
+    assert_true(passes(&open, "10.1.2.3"));
+    assert_false(passes(&open, "10.2.2.3"));
+    assert_true(passes(&open, "::ffff:10.1.2.3"));  /* mapped: the same host */
+    assert_true(passes(&open, "64:ff9b::a01:203")); /* NAT64 */
+    assert_true(passes(&open, "fd12::1"));
+    assert_false(passes(&open, "10.1.9.1")); /* deny beats allow */
+    assert_false(passes(&open, "93.184.216.7"));
+    assert_false(passes(&open, "::ffff:93.184.216.7"));
+    assert_true(passes(&open, "93.184.216.8"));
+    assert_false(passes(&open, "127.0.0.1"));
+    assert_true(passes(&dev, "127.0.0.1"));
+    assert_true(passes(&dev, "127.9.9.9"));
+    assert_true(passes(&dev, "::1"));
+    assert_false(passes(&dev, "0.0.0.0")); /* reaches this host too, but is no loopback address */
+    assert_false(passes(&dev, "::"));
+    assert_false(passes(&dev, "10.1.2.3"));
+    assert_false(passes(&strict, "::1"));
+    assert_false(th_guard_addr(&strict, &(struct th_addr){0}, NULL)); /* no family */
+    assert_false(th_guard_addr(&strict, &(struct th_addr){.family = 5}, NULL));
+}
+
+static void answers(void **state)
+{
+    struct th_addr a[3] = {addr("8.8.8.8"), addr("10.0.0.1"), addr("2606:4700::1")};
+    struct th_guard g = {0};
+    const char *why = NULL;
+    unsigned bad = 99;
+    (void)state;
+
+    assert_int_equal(th_guard_answers(&g, a, 3, &why, &bad), TH_DENIED);
+    assert_int_equal(bad, 1);
+    assert_string_equal(why, "a private address");
+    assert_int_equal(th_guard_answers(&g, a, 1, &why, &bad), TH_OK);
+    assert_int_equal(th_guard_answers(&g, a, 0, &why, &bad), TH_NOT_FOUND);
+    assert_int_equal(th_guard_answers(&g, a, 2, NULL, NULL), TH_DENIED);
+}
+
+static void url_is(const char *url, bool tls, const char *host, unsigned port, const char *authority,
+                   const char *target)
+{
+    struct th_url u;
+    const char *why = "";
+
+    if (th_url_parse(th_str(url), &u, &why))
+        fail_msg("%s: %s", url, why);
+    assert_true(u.tls == tls);
+    assert_true(th_span_is(u.host, host));
+    assert_int_equal(u.port, port);
+    assert_true(th_span_is(u.authority, authority));
+    assert_true(th_span_is(u.target, target));
+    assert_true(!u.literal || u.addr.port == port);
+}
+
+static void parts_of_a_url(void **state)
+{
+    char url[2200] = "https://example.com?";
+    struct th_url u;
+    const char *why;
+    (void)state;
+
+    url_is("https://Example.COM", true, "example.com", 443, "example.com", "/");
+    url_is("HTTP://example.com:80/a", false, "example.com", 80, "example.com", "/a");
+    url_is("http://example.com:443/a", false, "example.com", 443, "example.com:443", "/a");
+    url_is("https://example.com:8443?x=1#frag", true, "example.com", 8443, "example.com:8443", "/?x=1");
+    url_is("https://example.com./x?y?z#", true, "example.com", 443, "example.com", "/x?y?z");
+    url_is("https://example.com/a@b:c/%2f;p=1,[2]{3}|^~", true, "example.com", 443, "example.com",
+           "/a@b:c/%2f;p=1,[2]{3}|^~");
+    url_is("http://8.8.8.8:8080", false, "8.8.8.8", 8080, "8.8.8.8:8080", "/");
+    url_is("https://[2606:4700:0::0:1111]:8443/?", true, "2606:4700::1111", 8443, "[2606:4700::1111]:8443",
+           "/?");
+    memset(url + 20, 'q', 2028);
+    assert_int_equal(th_url_parse(th_span(url, 2049), &u, &why), TH_INVALID);
+    assert_int_equal(th_url_parse(th_span(url, 2048), &u, &why), TH_INVALID); /* no room to put '/' before */
+    url[19] = '/';
+    assert_int_equal(th_url_parse(th_span(url, 2048), &u, &why), TH_OK);
+    url[19] = '?';
+    assert_int_equal(th_url_parse(th_span(url, 300), &u, &why), TH_OK);
+    assert_int_equal(u.target.n, 300 - 19 + 1);
+    assert_memory_equal(u.target.p, "/?qqq", 5);
+}
+
+static void reasons(void **state)
+{
+    static const char *const rows[][2] = {
+        {"", "the URL is empty"},
+        {"ftp://example.com", "the URL does not begin with https:// or http://"},
+        {"https:/example.com", "the URL does not begin with https:// or http://"},
+        {"https://", "the URL has no host"},
+        {"https://:443/", "the URL has no host"},
+        {"https://[]/", "the URL has no host"},
+        {"https://u@example.com", "the URL contains user information"},
+        {"https://[::1", "the host has no closing bracket"},
+        {"https://[::1]x", "text after the closing bracket of the host"},
+        {"https://[1.2.3.4]", "the host in brackets is not an IPv6 address"},
+        {"https://example.com:", "the port is empty"},
+        {"https://[2606:4700::1]:", "the port is empty"},
+        {"https://example.com:0", "the port is not a number from 1 to 65535"},
+        {"https://example.com:65536", "the port is not a number from 1 to 65535"},
+        {"https://example.com:080", "the port is not a number from 1 to 65535"},
+        {"https://example.com:+80", "the port is not a number from 1 to 65535"},
+        {"https://example.com:22", "the port belongs to another service than HTTP"},
+        {"https://exa_mple.com",
+         "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://-a.com", "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://.", "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://xn--a-.com",
+         "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://xn--.com",
+         "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://xn---a.com",
+         "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://127.1", "the host is a number but not an IPv4 address in dotted decimal form"},
+        {"https://a.0x1f", "the host is a number but not an IPv4 address in dotted decimal form"},
+        {"https://1.2.3.4.", "an IPv4 address with a dot at its end"},
+        {"https://example.com/\x7f", "the URL contains a control character"},
+        {"https://example.com/ ", "the URL contains a space"},
+        {"https://example.com\\x", "the URL contains a backslash"},
+        {"https://example.com/\xc3\xa9",
+         "the URL contains a character outside ASCII (write names as xn--, paths with %XX)"},
+        {"https://example.com/%2", "the path or query contains '%' without two hexadecimal digits"},
+        {"https://example.com/<", "the path or query contains a character that must be written as %XX"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct th_url u;
+        const char *why = "accepted";
+        size_t n = strlen(rows[i][0]);
+        char *exact = malloc(n ? n : 1);
+
+        memcpy(exact, rows[i][0], n);
+        assert_int_equal(th_url_parse(th_span(exact, n), &u, NULL), TH_INVALID);
+        assert_int_equal(th_url_parse(th_span(exact, n), &u, &why), TH_INVALID);
+        if (strcmp(why, rows[i][1]) != 0)
+            fail_msg("%s: %s", rows[i][0], why);
+        free(exact);
+    }
+}
+
+static void length_of_names(void **state)
+{
+    char url[400], label[65];
+    struct th_url u;
+    const char *why;
+    (void)state;
+
+    memset(label, 'a', 64);
+    label[64] = 0;
+    for (int n = 62; n <= 64; n++) {
+        snprintf(url, sizeof url, "https://%.*s.com", n, label);
+        assert_int_equal(th_url_parse(th_str(url), &u, &why), n <= 63 ? TH_OK : TH_INVALID);
+    }
+    for (int n = 58; n <= 63; n++) { /* 3 * 64 + n = 250 to 255 */
+        snprintf(url, sizeof url, "https://%.63s.%.63s.%.63s.%.*s:65535", label, label, label, n, label);
+        assert_int_equal(th_url_parse(th_str(url), &u, &why), 192 + n <= 253 ? TH_OK : TH_INVALID);
+        snprintf(url, sizeof url, "https://%.63s.%.63s.%.63s.%.*s./", label, label, label, n, label);
+        assert_int_equal(th_url_parse(th_str(url), &u, &why), 192 + n <= 253 ? TH_OK : TH_INVALID);
+    }
+}
+
+static enum th_error judged(const struct th_guard *g, const char *url)
+{
+    struct th_url u;
+    const char *why = NULL;
+    enum th_error e = th_guard_url(g, th_str(url), &u, &why);
+
+    assert_true(!e || why);
+    return e;
+}
+
+static void names_that_are_never_public(void **state)
+{
+    struct th_cidr net = cidr("10.0.0.0/8");
+    struct th_guard strict = {0}, dev = {.allow_loopback = true}, open = {.allow = &net, .allow_count = 1};
+    (void)state;
+
+    assert_int_equal(judged(&strict, "https://localhost"), TH_DENIED);
+    assert_int_equal(judged(&strict, "https://a.LOCALHOST."), TH_DENIED);
+    assert_int_equal(judged(&strict, "https://notlocalhost.example"), TH_OK);
+    assert_int_equal(judged(&strict, "https://mylocal.example"), TH_OK);
+    assert_int_equal(judged(&strict, "https://internal.example.com"), TH_OK);
+    assert_int_equal(judged(&strict, "https://x.internal"), TH_DENIED);
+    assert_int_equal(judged(&strict, "https://intranet"), TH_DENIED);
+    assert_int_equal(judged(&strict, "https://10.0.0.1"), TH_DENIED);
+    assert_int_equal(judged(&strict, "https://10.0.0"), TH_INVALID);
+    assert_int_equal(judged(&dev, "http://localhost:9000/x"), TH_OK);
+    assert_int_equal(judged(&dev, "http://hooks.localhost:9000/x"), TH_OK);
+    assert_int_equal(judged(&dev, "http://127.0.0.1:9000/x"), TH_OK);
+    assert_int_equal(judged(&dev, "http://[::1]:9000/x"), TH_OK);
+    assert_int_equal(judged(&dev, "http://10.0.0.1/x"), TH_DENIED);
+    assert_int_equal(judged(&dev, "http://x.internal"), TH_DENIED);
+    assert_int_equal(judged(&open, "http://x.internal"), TH_OK); /* its addresses are judged at connect */
+    assert_int_equal(judged(&open, "http://10.0.0.1"), TH_OK);
+    assert_int_equal(judged(&open, "http://192.168.0.1"), TH_DENIED);
+}
+
+static void headers(void **state)
+{
+    static const struct th_span owned[] = {TH_LIT("X-Webhook-Signature")};
+    static char big[4100], name[200];
+    const char *why;
+    (void)state;
+
+    memset(big, 'v', sizeof big);
+    memset(name, 'N', sizeof name);
+#define HEADER(n, v) th_guard_header(TH_LIT(n), TH_LIT(v), owned, 1, &why)
+    assert_int_equal(HEADER("Authorization", "Bearer x"), TH_OK);
+    assert_int_equal(HEADER("X-Empty", ""), TH_OK);
+    assert_int_equal(HEADER("x-webhook-signature", "v"), TH_DENIED);
+    assert_int_equal(HEADER("x-webhook-signature-2", "v"), TH_OK);
+    assert_int_equal(HEADER("CONTENT-ENCODING", "gzip"), TH_DENIED);
+    assert_int_equal(HEADER("Contents", "v"), TH_OK);
+    assert_int_equal(HEADER("TE", "trailers"), TH_DENIED);
+    assert_int_equal(HEADER("Tea", "green"), TH_OK);
+    assert_int_equal(HEADER("", "v"), TH_INVALID);
+    assert_int_equal(HEADER("X\0", "v"), TH_INVALID);
+    assert_int_equal(HEADER("X", " v"), TH_INVALID);
+    assert_int_equal(HEADER("X", "v\t"), TH_INVALID);
+    assert_int_equal(HEADER("X", "a\rb"), TH_INVALID);
+    assert_int_equal(HEADER("X", "a\0b"), TH_INVALID);
+    assert_int_equal(HEADER("X", "caf\xc3\xa9"), TH_INVALID);
+    assert_int_equal(th_guard_header(TH_LIT("X"), th_span(big, 4096), owned, 1, NULL), TH_OK);
+    assert_int_equal(th_guard_header(TH_LIT("X"), th_span(big, 4097), owned, 1, NULL), TH_INVALID);
+    assert_int_equal(th_guard_header(th_span(name, 128), TH_LIT(""), NULL, 0, NULL), TH_OK);
+    assert_int_equal(th_guard_header(th_span(name, 129), TH_LIT(""), NULL, 0, NULL), TH_INVALID);
+}
+
+static void ids_and_types(void **state)
+{
+    char text[130];
+    (void)state;
+
+    memset(text, 'a', sizeof text);
+    assert_true(th_id_ok(th_span(text, 128)) && th_event_type_ok(th_span(text, 128)));
+    assert_false(th_id_ok(th_span(text, 129)) || th_event_type_ok(th_span(text, 129)));
+    assert_true(th_id_ok(TH_LIT("A_b-9")));
+    assert_false(th_id_ok(TH_LIT("a.b"))); /* ids are part of signed text that is joined by dots */
+    assert_false(th_id_ok(TH_LIT("")));
+    assert_true(th_event_type_ok(TH_LIT("a.b-c.D_1")));
+    assert_false(th_event_type_ok(TH_LIT("")));
+    assert_false(th_event_type_ok(TH_LIT(".a")));
+    assert_false(th_event_type_ok(TH_LIT("a.")));
+    assert_false(th_event_type_ok(TH_LIT("*")));
+    assert_false(th_event_type_ok(TH_LIT("caf\xc3\xa9")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(address_text),    cmocka_unit_test(networks),
+        cmocka_unit_test(operator_choice), cmocka_unit_test(answers),
+        cmocka_unit_test(parts_of_a_url),  cmocka_unit_test(reasons),
+        cmocka_unit_test(length_of_names), cmocka_unit_test(names_that_are_never_public),
+        cmocka_unit_test(headers),         cmocka_unit_test(ids_and_types),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
