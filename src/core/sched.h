@@ -15,7 +15,9 @@ struct th_sched_conf {
     uint32_t max_items_per_endpoint; /* beyond: spilled, read back from the store; default 1,024 */
     uint32_t max_in_flight;        /* all endpoints; default 4,096 */
     uint64_t hash_seed;
-};
+}; /* 0 means the default */
+
+#define TH_SCHED_MAX_ENDPOINTS (1u << 20)
 
 struct th_sched_endpoint {
     uint64_t no, tenant;
@@ -65,7 +67,8 @@ void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_qu
                        uint32_t count, uint64_t next, bool failed, struct th_mono now);
 
 struct th_sched_stats {
-    uint32_t items, in_flight, endpoints, spilled_endpoints;
+    uint32_t items;             /* held: waiting or under way */
+    uint32_t in_flight, endpoints, spilled_endpoints;
 };
 struct th_sched_stats th_sched_stats(const struct th_sched *s);
 /** State of one endpoint for the API and tests; false: unknown endpoint. */

@@ -1,0 +1,527 @@
+/* The scheduler of one shard: what the calls do to one delivery. How it is built: sched_int.h; why:
+ * docs/scheduler.md.
+ *
+ *   insert → waiting → pick → in flight → result → settling → settled: waiting again, or gone
+ *
+ * A delivery under way (in flight or settling) is never picked again, whatever is inserted; so there is no
+ * second request before the outcome of the first is durable. Refuses: to know bodies, URLs or schedules (a
+ * due moment is all), to read a clock, to call anybody back. Owner: one thread. The scheduler copies what it
+ * is given; conf structs are the caller's again on return. On failure: creating reports it; an item that
+ * finds no memory is left in the store and asked for again. */
+#include "core/sched.h"
+#include "base/alloc.h"
+#include "core/sched_int.h"
+
+/* ---- making ---- */
+
+static struct th_sched_conf with_defaults(struct th_sched_conf c)
+{
+    if (!c.max_items)
+        c.max_items = 1000000;
+    if (c.max_items > UINT32_MAX / 2)
+        c.max_items = UINT32_MAX / 2;
+    if (!c.max_items_per_endpoint)
+        c.max_items_per_endpoint = 1024;
+    if (!c.max_in_flight)
+        c.max_in_flight = 4096;
+    return c;
+}
+
+enum th_error th_sched_new(const struct th_sched_conf *conf, struct th_sched **out)
+{
+    struct th_sched *s = th_calloc(1, sizeof *s);
+
+    if (!s)
+        return TH_NOMEM;
+    s->conf = with_defaults(*conf);
+    if (!items_init(s)) {
+        th_free(s);
+        return TH_NOMEM;
+    }
+    s->now_us = INT64_MIN;
+    th_map_init(&s->ep_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
+    th_map_init(&s->tenant_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
+    th_heap_init(&s->timers, TH_SCHED_MAX_ENDPOINTS);
+    for (unsigned i = 0; i < SIZE_CLASSES; i++)
+        th_list_init(&s->size[i]);
+    for (unsigned i = 0; i < CLASSES; i++)
+        th_list_init(&s->ring[i]);
+    th_list_init(&s->wanting);
+    th_list_init(&s->walking);
+    th_list_init(&s->later);
+    *out = s;
+    return TH_OK;
+}
+
+void th_sched_free(struct th_sched *s)
+{
+    void *value;
+    uint64_t key;
+
+    if (!s)
+        return;
+    for (size_t i = 0; th_map_next(&s->tenant_by_no, &i, &key, &value);)
+        th_free(value);
+    for (uint32_t i = 1; i <= s->eps; i++)
+        th_free(s->ep[i]);
+    th_free(s->ep);
+    th_free(s->ep_free);
+    th_map_fini(&s->ep_by_no);
+    th_map_fini(&s->tenant_by_no);
+    th_heap_fini(&s->timers);
+    items_fini(s);
+    th_free(s);
+}
+
+/* ---- endpoints ---- */
+
+static struct tenant *tenant_get(struct th_sched *s, uint64_t no)
+{
+    struct tenant *t = th_map_get(&s->tenant_by_no, no);
+
+    if (t)
+        return t;
+    t = th_calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->no = no;
+    for (unsigned i = 0; i < CLASSES; i++) {
+        th_list_init(&t->ring[i].eps);
+        th_list_init(&t->ring[i].link);
+    }
+    if (th_map_put(&s->tenant_by_no, no, t)) {
+        th_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+static void tenant_put(struct th_sched *s, struct tenant *t)
+{
+    if (t->endpoints)
+        return;
+    th_map_del(&s->tenant_by_no, t->no);
+    th_free(t);
+}
+
+/* An index for a new endpoint, with room to give it back; 0: none. */
+static uint32_t index_new(struct th_sched *s)
+{
+    if (s->ep_free_n)
+        return s->ep_free[--s->ep_free_n];
+    if (s->eps + 1 >= s->ep_cap) {
+        uint32_t cap = s->ep_cap ? s->ep_cap * 2 : 16;
+        struct ep **v = th_realloc(s->ep, cap * sizeof *v);
+        uint32_t *f;
+        if (!v)
+            return 0;
+        s->ep = v;
+        f = th_realloc(s->ep_free, cap * sizeof *f);
+        if (!f)
+            return 0;
+        s->ep_free = f;
+        s->ep_cap = cap;
+    }
+    s->ep[++s->eps] = NULL;
+    return s->eps;
+}
+
+static void index_free(struct th_sched *s, uint32_t index)
+{
+    s->ep[index] = NULL;
+    s->ep_free[s->ep_free_n++] = index;
+}
+
+static void ep_init(struct ep *ep, const struct th_sched_endpoint *conf)
+{
+    ep->conf = *conf;
+    ep->ring = -1;
+    ep->park_due_us = INT64_MAX;
+    ep->round_after_us = INT64_MIN;
+    th_list_init(&ep->link);
+    th_list_init(&ep->size_link);
+    th_list_init(&ep->fill_link);
+    th_window_init(&ep->window, conf->max_in_flight);
+    th_bucket_rate(&ep->bucket, conf->rate_per_s);
+}
+
+static enum th_error ep_new(struct th_sched *s, const struct th_sched_endpoint *conf, struct ep **out)
+{
+    struct ep *ep = th_calloc(1, sizeof *ep);
+    enum th_error error = TH_NOMEM;
+
+    if (!ep)
+        return TH_NOMEM;
+    ep_init(ep, conf);
+    ep->index = index_new(s);
+    if (!ep->index)
+        goto err_after_ep;
+    ep->tenant = tenant_get(s, conf->tenant);
+    if (!ep->tenant)
+        goto err_after_index;
+    error = th_map_put(&s->ep_by_no, conf->no, ep);
+    if (error)
+        goto err_after_tenant;
+    error = th_heap_insert(&s->timers, &ep->timer, INT64_MAX, conf->no);
+    if (error)
+        goto err_after_map;
+    ep->tenant->endpoints++;
+    s->ep[ep->index] = ep;
+    s->ep_live++;
+    th_list_append(&s->size[0], &ep->size_link);
+    *out = ep;
+    return TH_OK;
+
+err_after_map:
+    th_map_del(&s->ep_by_no, conf->no);
+err_after_tenant:
+    tenant_put(s, ep->tenant);
+err_after_index:
+    index_free(s, ep->index);
+err_after_ep:
+    th_free(ep);
+    return error;
+}
+
+/* What became due while nothing could be sent is due now, oldest number first. */
+static void release(struct th_sched *s, struct ep *ep)
+{
+    uint32_t id = heap_dissolve(s, &ep->retry), next;
+
+    for (; id; id = next) {
+        struct item *it = item_at(s, id);
+        next = it->next;
+        if (it->due_us < s->now_us)
+            it->due_us = s->now_us;
+        heap_push(s, &ep->retry, id);
+    }
+    while ((id = ep->fresh.head)) {
+        struct item *it = item_at(s, id);
+        list_remove(s, &ep->fresh, id);
+        it->due_us = s->now_us;
+        it->place = P_RETRY;
+        heap_push(s, &ep->retry, id);
+    }
+}
+
+static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *conf)
+{
+    bool released = ep->conf.held && !conf->held;
+
+    if (ep->conf.tenant != conf->tenant) {
+        struct tenant *t = tenant_get(s, conf->tenant);
+        if (!t)
+            return TH_NOMEM;
+        ep_unplace(s, ep);
+        ep->tenant->endpoints--;
+        tenant_put(s, ep->tenant);
+        ep->tenant = t;
+        t->endpoints++;
+    }
+    ep->conf = *conf;
+    th_window_ceiling(&ep->window, conf->max_in_flight);
+    th_bucket_rate(&ep->bucket, conf->rate_per_s);
+    if (released)
+        release(s, ep);
+    return TH_OK;
+}
+
+enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_endpoint *conf,
+                                    struct th_mono now)
+{
+    struct th_sched_endpoint c = *conf;
+    struct ep *ep = th_map_get(&s->ep_by_no, c.no);
+    enum th_error error;
+
+    if (!c.no)
+        return TH_INVALID;
+    if (!c.max_in_flight)
+        c.max_in_flight = 16;
+    sched_advance(s, now);
+    error = ep ? ep_change(s, ep, &c) : ep_new(s, &c, &ep);
+    if (error)
+        return error;
+    ep_place(s, ep);
+    return TH_OK;
+}
+
+static void ep_free(struct th_sched *s, struct ep *ep)
+{
+    index_free(s, ep->index);
+    th_free(ep);
+}
+
+static void drop_list(struct th_sched *s, struct ep *ep, struct ilist *l)
+{
+    while (l->head) {
+        uint32_t id = l->head;
+        item_take(s, ep, id);
+        item_free(s, id);
+    }
+}
+
+void th_sched_endpoint_del(struct th_sched *s, uint64_t no)
+{
+    struct ep *ep = th_map_del(&s->ep_by_no, no);
+
+    if (!ep)
+        return;
+    ep_unplace(s, ep);
+    th_heap_remove(&s->timers, &ep->timer);
+    spill_leave(s, ep);
+    drop_list(s, ep, &ep->test);
+    drop_list(s, ep, &ep->manual);
+    drop_list(s, ep, &ep->fresh);
+    drop_list(s, ep, &ep->replay);
+    while (ep->retry) {
+        uint32_t id = ep->retry;
+        item_take(s, ep, id);
+        item_free(s, id);
+    }
+    th_list_remove(&ep->size_link);
+    ep->tenant->endpoints--;
+    tenant_put(s, ep->tenant);
+    ep->tenant = NULL;
+    ep->gone = true;
+    s->ep_live--;
+    if (!ep->under_way)
+        ep_free(s, ep);
+}
+
+/* ---- items ---- */
+
+static void item_set(struct item *it, const struct th_queue_row *row, int64_t due_us)
+{
+    it->event = row->event;
+    it->due_us = due_us;
+    it->due_ms = row->due;
+    it->tries = row->tries;
+    it->attempts = row->attempts;
+    it->lane = row->lane & 3u;
+}
+
+/* A retry by hand or a test of a delivery that is known. */
+static void hurry(struct th_sched *s, uint32_t id, const struct th_queue_row *row)
+{
+    struct item *it = item_at(s, id);
+    struct ep *ep = s->ep[it->ep];
+
+    if (row->lane != TH_LANE_MANUAL && row->lane != TH_LANE_TEST)
+        return;
+    if (!place_waits(it->place)) {
+        it->child = 0; /* asked for after it was cancelled */
+        return;
+    }
+    item_take(s, ep, id);
+    item_set(it, row, s->now_us);
+    item_put(s, ep, id);
+    ep_place(s, ep);
+}
+
+enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *row, struct th_mono due,
+                               struct th_mono now)
+{
+    struct ep *ep = th_map_get(&s->ep_by_no, row->endpoint);
+    bool no_memory = false;
+    uint32_t id;
+
+    sched_advance(s, now);
+    id = item_find(s, row->no);
+    if (id && item_at(s, id)->place != P_GHOST) {
+        hurry(s, id, row);
+        return TH_KNOWN;
+    }
+    if (!ep)
+        return TH_NO_ENDPOINT;
+    id = spill_admit(s, ep, row, due.us, &no_memory);
+    if (id) {
+        item_set(item_at(s, id), row, due.us);
+        item_put(s, ep, id);
+    }
+    spill_update(s, ep);
+    ep_place(s, ep);
+    return id ? TH_INSERTED : no_memory ? TH_INSERT_NOMEM : TH_SPILLED;
+}
+
+void th_sched_cancel(struct th_sched *s, uint64_t delivery)
+{
+    uint32_t id = item_find(s, delivery);
+    struct item *it;
+    struct ep *ep;
+
+    if (!id) {
+        number_forget(s, delivery);
+        return;
+    }
+    it = item_at(s, id);
+    if (it->place == P_GHOST)
+        return;
+    if (!place_waits(it->place)) {
+        it->child = 1;
+        return;
+    }
+    ep = s->ep[it->ep];
+    item_take(s, ep, id);
+    item_forget(s, ep, id);
+    spill_update(s, ep);
+    ep_place(s, ep);
+}
+
+bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *out)
+{
+    struct ep *ep;
+    struct item *it;
+    uint32_t id;
+
+    sched_advance(s, now);
+    ep = sched_turn(s);
+    if (!ep)
+        return false;
+    id = ep_next_item(s, ep);
+    it = item_at(s, id);
+    *out = (struct th_queue_row){.no = it->no,
+                                 .event = it->event,
+                                 .endpoint = ep->conf.no,
+                                 .due = it->due_ms,
+                                 .lane = it->lane & 3,
+                                 .tries = it->tries,
+                                 .attempts = it->attempts};
+    slot_take(s, ep, id);
+    ep->under_way++;
+    if (it->lane == TH_LANE_TEST) {
+        ep->tests++;
+    } else {
+        ep->in_flight++;
+        ep->tried = true;
+        th_window_started(&ep->window, (struct th_mono){s->now_us});
+        th_bucket_take(&ep->bucket, (struct th_mono){s->now_us});
+    }
+    ep_place(s, ep);
+    return true;
+}
+
+static void learn_from(struct ep *ep, enum th_learn learn, int64_t took_us)
+{
+    if (learn == TH_LEARN_OK) {
+        th_window_ok(&ep->window);
+        ep->proven = took_us <= SLOW_US;
+    } else if (learn == TH_LEARN_FAILED) {
+        th_window_failed(&ep->window);
+        ep->proven = false;
+    }
+}
+
+void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn, struct th_mono began,
+                     struct th_mono now)
+{
+    uint32_t id = item_find(s, delivery);
+    struct item *it = id ? item_at(s, id) : NULL;
+    struct ep *ep;
+
+    sched_advance(s, now);
+    if (!it || it->place != P_FLIGHT)
+        return;
+    ep = s->ep[it->ep];
+    slot_give(s, id);
+    it->place = P_SETTLE;
+    if (it->lane == TH_LANE_TEST) {
+        ep->tests--;
+    } else {
+        ep->in_flight--;
+        learn_from(ep, learn, now.us - began.us);
+    }
+    if (!ep->gone)
+        ep_place(s, ep);
+}
+
+/* Takes an item that was under way off its endpoint; returns the endpoint where it may wait again, or NULL.
+ */
+static struct ep *item_return(struct th_sched *s, uint32_t id)
+{
+    struct item *it = item_at(s, id);
+    struct ep *ep = s->ep[it->ep];
+    uint64_t no = ep->conf.no;
+
+    ep->under_way--;
+    if (!ep->gone)
+        return ep;
+    if (!ep->under_way)
+        ep_free(s, ep);
+    return th_map_get(&s->ep_by_no, no); /* the same number may have been put again */
+}
+
+void th_sched_settled(struct th_sched *s, uint64_t delivery, const struct th_queue_row *again,
+                      struct th_mono due, struct th_mono now)
+{
+    uint32_t id = item_find(s, delivery);
+    struct item *it = id ? item_at(s, id) : NULL;
+    struct ep *ep;
+    bool wait;
+
+    sched_advance(s, now);
+    if (!it)
+        return;
+    if (it->place == P_FLIGHT) /* ended without a result */
+        th_sched_result(s, delivery, TH_LEARN_NEUTRAL, now, now);
+    if (it->place != P_SETTLE)
+        return;
+    wait = again && !it->child;
+    ep = item_return(s, id);
+    if (!ep) {
+        item_free(s, id);
+        return;
+    }
+    it->child = 0;
+    if (wait)
+        item_set(it, again, due.us);
+    if (wait && !spill_parks(s, ep, due.us)) {
+        item_put(s, ep, id);
+    } else {
+        if (wait)
+            spill_note(s, ep, it->no, due.us);
+        item_forget(s, ep, id);
+    }
+    spill_update(s, ep);
+    ep_place(s, ep);
+}
+
+/* ---- looking ---- */
+
+struct th_mono th_sched_next(const struct th_sched *s, struct th_mono now)
+{
+    const struct th_heap_node *top = th_heap_top(&s->timers);
+    int64_t at = top ? top->key : INT64_MAX;
+
+    if (!th_list_empty(&s->later)) {
+        const struct ep *ep = TH_CONTAINER(s->later.next, struct ep, fill_link);
+        if (ep->fill_after_us < at)
+            at = ep->fill_after_us;
+    }
+    if (sched_has_turn(s) || at < now.us)
+        at = now.us;
+    return (struct th_mono){at};
+}
+
+struct th_sched_stats th_sched_stats(const struct th_sched *s)
+{
+    return (struct th_sched_stats){.items = s->items,
+                                   .in_flight = s->in_flight,
+                                   .endpoints = s->ep_live,
+                                   .spilled_endpoints = s->spilled};
+}
+
+bool th_sched_endpoint_stats(const struct th_sched *s, uint64_t no, struct th_sched_endpoint_stats *out)
+{
+    const struct ep *ep = th_map_get(&s->ep_by_no, no);
+
+    if (!ep)
+        return false;
+    *out = (struct th_sched_endpoint_stats){.waiting = ep->waiting,
+                                            .in_flight = ep->in_flight + ep->tests,
+                                            .window = ep->window.open ? 1 : (double)ep->window.limit,
+                                            .breaker_open = ep->window.open,
+                                            .spilled = ep_spilled(ep),
+                                            .proven = ep->proven,
+                                            .held = ep->conf.held};
+    return true;
+}

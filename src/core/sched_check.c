@@ -1,0 +1,212 @@
+/* Every invariant of the scheduler, for tests and simulators: walks everything, so it costs O(items +
+ * endpoints).
+ *
+ * It counts each thing a second way: items by their place against lists and heaps, slots against what is
+ * booked, ring and timer of each endpoint against its state. Never changes anything. */
+#include "core/sched_int.h"
+
+#define CHECK(cond, what)                                                                                    \
+    do {                                                                                                     \
+        if (!(cond))                                                                                         \
+            return (what);                                                                                   \
+    } while (0)
+
+struct count {
+    uint32_t items, ghosts, flight, probation, dead, young, waiting, under_way;
+};
+
+/* Items by place, from the pool. */
+static const char *check_pool(const struct th_sched *s, struct count *c)
+{
+    uint32_t free_items = 0;
+
+    for (uint32_t id = 1; id <= s->chunks * CHUNK; id++) {
+        const struct item *it = item_at(s, id);
+        if (it->place == P_FREE) {
+            free_items++;
+            continue;
+        }
+        CHECK(item_find(s, it->no) == id, "an item is not in the map, or twice");
+        if (it->place == P_GHOST) {
+            c->ghosts++;
+            continue;
+        }
+        c->items++;
+        CHECK(it->ep && it->ep <= s->eps && s->ep[it->ep], "an item has no endpoint");
+        c->waiting += place_waits(it->place);
+        c->under_way += !place_waits(it->place);
+        if (it->place != P_FLIGHT)
+            continue;
+        c->flight++;
+        c->probation += it->booked != C_PROVEN;
+        c->dead += it->booked == C_DEAD;
+        c->young += it->booked == C_PROVEN;
+    }
+    CHECK(c->items == s->items && c->ghosts == s->ghosts, "items are miscounted");
+    CHECK(s->items + s->ghosts <= s->conf.max_items, "more items than allowed");
+    CHECK(c->flight == s->in_flight && c->flight <= s->conf.max_in_flight,
+          "requests in flight are miscounted");
+    CHECK(c->probation == s->probation && c->dead == s->dead, "slots are booked wrongly");
+    for (uint32_t id = s->free_item; id; id = item_at(s, id)->next) {
+        CHECK(item_at(s, id)->place == P_FREE, "an item is free and used");
+        free_items--;
+    }
+    CHECK(!free_items, "free items are lost");
+    return NULL;
+}
+
+static const char *check_list(const struct th_sched *s, const struct ilist *l, uint32_t ep, unsigned place,
+                              uint32_t *n)
+{
+    uint32_t prev = 0;
+
+    for (uint32_t id = l->head; id; id = item_at(s, id)->next) {
+        const struct item *it = item_at(s, id);
+        CHECK(it->place == place && (!ep || it->ep == ep) && it->prev == prev, "a list is broken");
+        prev = id;
+        ++*n;
+    }
+    CHECK(l->tail == prev, "a list ends wrongly");
+    return NULL;
+}
+
+/* The heap's nodes in the order of a walk without a stack: down, then right, then up. */
+static const char *check_heap(const struct th_sched *s, const struct ep *ep, uint32_t *n)
+{
+    uint32_t id = ep->retry, parent = 0, above[2] = {0, 0};
+
+    CHECK(!id || (!item_at(s, id)->next && !item_at(s, id)->prev), "a heap has two roots");
+    while (id) {
+        const struct item *it = item_at(s, id);
+        CHECK(it->place == P_RETRY && it->ep == ep->index, "a foreign item is in a heap");
+        ++*n;
+        if (it->child) {
+            CHECK(item_at(s, it->child)->prev == id, "a heap's link is broken");
+            id = it->child;
+        } else {
+            while (id != ep->retry && !item_at(s, id)->next) { /* up: first child's prev is the parent */
+                for (parent = id; item_at(s, item_at(s, parent)->prev)->child != parent;)
+                    parent = item_at(s, parent)->prev;
+                id = item_at(s, parent)->prev;
+            }
+            if (id == ep->retry)
+                break;
+            above[0] = item_at(s, id)->next;
+            CHECK(item_at(s, above[0])->prev == id, "a heap's siblings are broken");
+            id = above[0];
+        }
+        /* order against the parent: the first child's prev */
+        for (above[1] = id; item_at(s, item_at(s, above[1])->prev)->child != above[1];)
+            above[1] = item_at(s, above[1])->prev;
+        parent = item_at(s, above[1])->prev;
+        CHECK(item_at(s, parent)->due_us < item_at(s, id)->due_us ||
+                  (item_at(s, parent)->due_us == item_at(s, id)->due_us &&
+                   item_at(s, parent)->no < item_at(s, id)->no),
+              "a heap is out of order");
+    }
+    return NULL;
+}
+
+static const char *check_waiting(const struct th_sched *s, const struct ep *ep, struct count *c)
+{
+    const struct ilist *list[] = {&ep->test, &ep->manual, &ep->fresh, &ep->replay};
+    const unsigned place[] = {P_TEST, P_MANUAL, P_FRESH, P_REPLAY};
+    uint32_t n = 0;
+    const char *why;
+
+    for (unsigned i = 0; i < 4; i++)
+        if ((why = check_list(s, list[i], ep->index, place[i], &n)))
+            return why;
+    if ((why = check_heap(s, ep, &n)))
+        return why;
+    CHECK(n == ep->waiting, "waiting items are miscounted");
+    c->waiting -= n;
+    return NULL;
+}
+
+static const char *check_ep(const struct th_sched *s, const struct ep *ep)
+{
+    const struct ep *next = NULL;
+    uint32_t limit = th_window_size(&ep->window);
+    bool gates = !ep->conf.held && ep->in_flight < limit;
+
+    CHECK(!th_list_empty(&ep->link) == (ep->ring >= 0), "an endpoint is on a ring and does not know");
+    CHECK(limit >= 1 && limit <= (ep->conf.max_in_flight ? ep->conf.max_in_flight : 1),
+          "a window is out of bounds");
+    CHECK(ep->in_flight <= ep->conf.max_in_flight || ep->in_flight <= ep->under_way,
+          "too many requests in flight");
+    CHECK(ep->tests <= TESTS_MAX, "too many tests in flight");
+    CHECK(ep->waiting + ep->under_way <= 3 * s->conf.max_items_per_endpoint, "an endpoint is over its share");
+    if (ep->ring >= 0) {
+        CHECK((ep->test.head && ep->tests < TESTS_MAX) || gates, "an endpoint is ready and may not send");
+        CHECK(ep->waiting, "an endpoint is ready and has nothing");
+    } else if (gates && ep->waiting && ep->test.head == 0) {
+        CHECK(ep->timer.key != INT64_MAX, "an endpoint waits for nothing");
+    }
+    CHECK(ep->fill != F_WANTING || ep->spill_from, "an endpoint wants nothing");
+    CHECK(ep->fill == F_NONE || !th_list_empty(&ep->fill_link), "an endpoint waits for the store on no list");
+    CHECK(ep->fill != F_NONE || !ep->spill_from ||
+              ep->waiting + ep->under_way >=
+                  (s->conf.max_items_per_endpoint > 4 ? s->conf.max_items_per_endpoint / 4 : 1),
+          "an endpoint has room and does not ask");
+    CHECK(!ep->missed || ep->fill == F_WALKING, "numbers are missed outside a walk");
+    (void)next;
+    return NULL;
+}
+
+static const char *check_rings(const struct th_sched *s)
+{
+    for (unsigned class = 0; class < CLASSES; class ++) {
+        for (struct th_list *l = s->ring[class].next; l != &s->ring[class]; l = l->next) {
+            const struct tenant *t =
+                (struct tenant *)(void *)((char *)l - offsetof(struct tenant, ring[0].link) -
+                                          (size_t) class * sizeof t->ring[0]);
+            CHECK(!th_list_empty(&t->ring[class].eps), "a tenant is on a ring and has nothing");
+            for (struct th_list *e = t->ring[class].eps.next; e != &t->ring[class].eps; e = e->next) {
+                const struct ep *ep = TH_CONTAINER(e, struct ep, link);
+                CHECK(ep->tenant == t && ep->ring == (int)class, "an endpoint is on the wrong ring");
+            }
+        }
+    }
+    return NULL;
+}
+
+const char *th_sched_check(const struct th_sched *s)
+{
+    struct count c = {0};
+    uint32_t n = 0, live = 0, spilled = 0, under_way = 0;
+    const char *why = check_pool(s, &c);
+
+    if (!why)
+        why = check_list(s, &s->young, 0, P_FLIGHT, &n);
+    if (!why && n != c.young)
+        why = "young requests are miscounted";
+    n = 0;
+    if (!why)
+        why = check_list(s, &s->ghost_list, 0, P_GHOST, &n);
+    if (!why && n != s->ghosts)
+        why = "ghosts are miscounted";
+    if (!why)
+        why = check_rings(s);
+    for (uint32_t i = 1; i <= s->eps && !why; i++) {
+        const struct ep *ep = s->ep[i];
+        if (!ep)
+            continue;
+        under_way += ep->under_way;
+        if (ep->gone)
+            continue;
+        live++;
+        spilled += ep_spilled(ep);
+        why = check_waiting(s, ep, &c);
+        if (!why)
+            why = check_ep(s, ep);
+    }
+    if (why)
+        return why;
+    CHECK(!c.waiting, "items wait where nobody looks");
+    CHECK(under_way == c.under_way, "items under way are miscounted");
+    CHECK(live == s->ep_live && live == s->timers.n, "endpoints are miscounted");
+    CHECK(spilled == s->spilled, "spilled endpoints are miscounted");
+    CHECK(th_list_empty(&s->walking) ? !s->ghosts : true, "ghosts have outlived the walks");
+    return NULL;
+}

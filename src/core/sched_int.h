@@ -1,0 +1,216 @@
+/* Private to the scheduler's files. Items are known by number (1-based index), never by address, so that
+ * their links take four bytes and no order can depend on where memory lies.
+ *
+ *   sched.c        the public calls, and what each does to one item
+ *   sched_item.c   memory of items, their map by delivery number, lists and pairing heaps
+ *   sched_ring.c   which endpoint may send when, and whose turn it is
+ *   sched_spill.c  what is left in the store, and how it comes back
+ *   sched_check.c  every invariant, for tests
+ */
+#ifndef TH_CORE_SCHED_INT_H
+#define TH_CORE_SCHED_INT_H
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "core/breaker.h"
+#include "core/bucket.h"
+#include "core/sched.h"
+
+#define SLOW_US 1000000         /* an attempt older than this is booked in probation */
+#define HORIZON_US 120000000    /* a spilled endpoint keeps only what is due within this */
+#define ROUND_PAUSE_US 30000000 /* between two walks over what an endpoint has parked in the store */
+#define REFILL_RETRY_US 1000000 /* after a walk that failed or found no memory */
+#define TESTS_MAX 2             /* of one endpoint at once, beside its window */
+#define REPLAY_EVERY 16         /* picks */
+#define EVICT_STEP 16           /* items taken from the largest endpoint at once */
+#define CHUNK 1024u             /* items of one allocation */
+#define SIZE_CLASSES 33         /* bit lengths of a waiting count */
+
+/* Where an item is. Only item_put() and item_take() change it for waiting ones. */
+enum place {
+    P_FREE,
+    P_TEST,   /* waiting: list */
+    P_MANUAL, /* waiting: list */
+    P_FRESH,  /* waiting: list */
+    P_REPLAY, /* waiting: list */
+    P_RETRY,  /* waiting: heap by due, then number */
+    P_FLIGHT, /* picked, no result yet */
+    P_SETTLE, /* result known, not yet durable */
+    P_GHOST,  /* no item: a number that a walk under way must not bring back */
+};
+
+/* Endpoint classes; also what a request in flight is booked as (a never-tried endpoint's as C_TRIED). */
+enum class { C_PROVEN, C_UNTRIED, C_TRIED, C_DEAD, CLASSES };
+
+struct item { /* 56 bytes */
+    uint64_t no, event;
+    int64_t due_us; /* waiting: due. In flight: when picked. Ghost: newest walk that was under way */
+    int64_t due_ms; /* wall, as given */
+    uint32_t ep;    /* index; 0 only for ghosts */
+    uint32_t next, prev, child; /* list: next, prev. Heap: next sibling; prev sibling or parent; first child.
+                                   Under way: child is 1 when cancelled */
+    uint32_t chain;             /* next item of the same hash bucket */
+    uint8_t tries;
+    unsigned lane : 2, place : 4, booked : 2; /* enum th_lane, enum place, enum class */
+    uint16_t attempts;
+};
+
+struct ilist { /* of items */
+    uint32_t head, tail;
+};
+
+struct chunk {
+    struct item item[CHUNK];
+    uint32_t
+        bucket[CHUNK]; /* heads of hash chains: as many buckets as items fit, so no table is ever rebuilt */
+};
+
+enum fill {
+    F_NONE,
+    F_WANTING, /* on s->wanting */
+    F_WALKING, /* on s->walking, in order of walk_seq */
+    F_LATER,   /* on s->later, in order of fill_after_us */
+};
+
+struct ep {
+    struct th_sched_endpoint conf;
+    uint32_t index;
+    bool gone; /* deleted; lives until nothing of it is under way */
+    struct tenant *tenant;
+
+    /* turn: sched_ring.c */
+    struct th_list link;       /* on tenant->ring[ring] when ready */
+    int8_t ring;               /* enum class, or -1 */
+    struct th_heap_node timer; /* always in s->timers; INT64_MAX: no moment */
+    uint32_t in_flight, tests; /* requests; tests are counted apart and in neither window nor bucket */
+    struct th_window window;
+    struct th_bucket bucket;
+    bool tried, proven, retry_turn;
+    uint8_t picks; /* modulo REPLAY_EVERY */
+
+    /* waiting items: sched_item.c */
+    struct ilist test, manual, fresh, replay;
+    uint32_t retry; /* root of the heap */
+    uint32_t waiting, under_way;
+    struct th_list size_link; /* on s->size[bits of waiting] */
+
+    /* what the store has and memory has not: sched_spill.c */
+    uint64_t spill_from; /* unread numbers from here on; 0: none */
+    uint64_t missed;     /* while walking: smallest number left out meanwhile; 0: none */
+    uint64_t park_from;  /* read, but not due soon: smallest such number; 0: none */
+    int64_t park_due_us; /* earliest of these */
+    int64_t round_began_us, round_after_us;
+    enum fill fill;
+    bool walk_void; /* the walk's answer cannot be trusted */
+    uint64_t walk_seq;
+    int64_t fill_after_us;
+    struct th_list fill_link;
+};
+
+struct tenant {
+    uint64_t no;
+    uint32_t endpoints;
+    struct {
+        struct th_list eps, link; /* ready endpoints; on s->ring[] when there are any */
+    } ring[CLASSES];
+};
+
+struct th_sched {
+    struct th_sched_conf conf;
+    int64_t now_us;
+
+    struct chunk **chunk; /* conf.max_items in all */
+    uint32_t chunks, chunk_max;
+    uint32_t free_item;            /* chained by next */
+    uint32_t items, ghosts;        /* in use without ghosts; ghosts */
+    uint32_t buckets, buckets_low; /* linear hashing: buckets in use, largest power of two within */
+    struct ilist ghost_list;
+
+    struct ep **ep; /* by index; [0] is not used */
+    uint32_t eps, ep_cap, ep_live;
+    uint32_t *ep_free; /* indexes to use again */
+    uint32_t ep_free_n;
+    struct th_map ep_by_no, tenant_by_no;
+    struct th_heap timers;
+    struct th_list size[SIZE_CLASSES];
+
+    struct th_list ring[CLASSES]; /* tenants with ready endpoints of a class */
+    bool probation_turn, dead_turn;
+    uint32_t in_flight, probation, dead; /* probation includes dead */
+    struct ilist young;                  /* requests booked as proven, oldest first */
+
+    struct th_list wanting, walking, later;
+    uint64_t walk_seq;
+    uint32_t spilled; /* endpoints */
+};
+
+/* sched_item.c */
+static inline struct item *item_at(const struct th_sched *s, uint32_t id)
+{
+    return &s->chunk[(id - 1) / CHUNK]->item[(id - 1) % CHUNK];
+}
+static inline bool place_waits(unsigned place)
+{
+    return place >= P_TEST && place <= P_RETRY;
+}
+bool items_init(struct th_sched *s);
+void items_fini(struct th_sched *s);
+/* 0: unknown */
+uint32_t item_find(const struct th_sched *s, uint64_t no);
+/* A new item in no place, in the map; 0: the maximum is reached or no memory. */
+uint32_t item_new(struct th_sched *s, uint64_t no, bool *no_memory);
+/* Out of the map and free; it must be in no list or heap. */
+void item_free(struct th_sched *s, uint32_t id);
+/* Puts a waiting item where it belongs by lane and due, and takes it from there. */
+void item_put(struct th_sched *s, struct ep *ep, uint32_t id);
+void item_take(struct th_sched *s, struct ep *ep, uint32_t id);
+/* The list or heap as it is: joins and leaves without counting. */
+void list_append(struct th_sched *s, struct ilist *l, uint32_t id);
+void list_remove(struct th_sched *s, struct ilist *l, uint32_t id);
+void heap_push(struct th_sched *s, uint32_t *root, uint32_t id);
+void heap_remove(struct th_sched *s, uint32_t *root, uint32_t id);
+/* Takes a heap apart into a chain by `next`, in no useful order. */
+uint32_t heap_dissolve(struct th_sched *s, uint32_t *root);
+/* Counts a waiting item in or out, and moves the endpoint between size classes. */
+void ep_count(struct th_sched *s, struct ep *ep, int change);
+
+/* sched_ring.c */
+/* Puts the endpoint on the ring or the timer that fits its state; call after every change. */
+void ep_place(struct th_sched *s, struct ep *ep);
+void ep_unplace(struct th_sched *s, struct ep *ep);
+/* Moves the clock forward: old requests into probation, expired timers onto rings. */
+void sched_advance(struct th_sched *s, struct th_mono now);
+/* The endpoint whose turn it is, or NULL; turns the rings. */
+struct ep *sched_turn(struct th_sched *s);
+bool sched_has_turn(const struct th_sched *s);
+uint32_t probation_max(const struct th_sched *s);
+uint32_t dead_max(const struct th_sched *s);
+void slot_take(struct th_sched *s, struct ep *ep, uint32_t id);
+void slot_give(struct th_sched *s, uint32_t id);
+/* The item that the endpoint sends next, taken out; 0: none. */
+uint32_t ep_next_item(struct th_sched *s, struct ep *ep);
+
+/* sched_spill.c */
+/* A new item for a row, if there is room or room can be made; else 0 and the row is noted as left in the
+ * store. */
+uint32_t spill_admit(struct th_sched *s, struct ep *ep, const struct th_queue_row *row, int64_t due_us,
+                     bool *no_memory);
+/* The store has this row and memory has not. */
+void spill_note(struct th_sched *s, struct ep *ep, uint64_t no, int64_t due_us);
+/* Forgets an item that is in no place; leaves a ghost while a walk could bring it back. */
+void item_forget(struct th_sched *s, struct ep *ep, uint32_t id);
+/* The same for a number that is not in memory. */
+void number_forget(struct th_sched *s, uint64_t no);
+/* True when an item due then does not stay in memory. */
+bool spill_parks(const struct th_sched *s, const struct ep *ep, int64_t due_us);
+/* Wants numbers from the store when there is room for them; call after items have left. */
+void spill_update(struct th_sched *s, struct ep *ep);
+/* When the endpoint's parked rows are to be walked again; INT64_MAX: not by time. */
+int64_t spill_round_us(const struct ep *ep);
+void spill_round_start(struct th_sched *s, struct ep *ep);
+void spill_leave(struct th_sched *s, struct ep *ep);
+static inline bool ep_spilled(const struct ep *ep)
+{
+    return ep->spill_from || ep->park_from;
+}
+#endif

@@ -1,0 +1,381 @@
+/* What does not fit into memory stays in the store, and comes back in time.
+ *
+ * An endpoint holds at most its share of items, all together at most conf.max_items. Of the rest only two
+ * numbers are kept: spill_from  everything unfinished from this number on may be missing and may be due: read
+ * it when there is room; park_from   numbers from here on were seen, or left memory, but are not due within
+ * the horizon: read them again when the earliest comes near (a "round", at most one in 30 s, and at most a
+ * fifth of the time). So memory holds what is due, whatever the schedule: a thousand deliveries that wait for
+ * tomorrow do not keep out the event that could be delivered now.
+ *
+ * When all memory is taken, an endpoint with few items may displace those of the largest one, so that a
+ * thousand dead endpoints with full queues cannot keep a healthy one out of memory.
+ *
+ * A walk of the store may have read a row before the commit that ended or changed it. While a walk of an
+ * endpoint is under way, each number that leaves memory therefore stays as a ghost until every walk that was
+ * under way then has ended, and a row whose number is a ghost is not taken. What is left out meanwhile lowers
+ * `missed`, and is read by the next walk.
+ *
+ * Invariants: a number that the scheduler has been told of is in memory, or at or above spill_from, missed or
+ * park_from of its endpoint, or finished. At most one walk an endpoint. When memory fails, the row is left in
+ * the store and asked for again a second later. */
+#include "core/sched_int.h"
+
+static void lower(uint64_t *mark, uint64_t no)
+{
+    if (!*mark || no < *mark)
+        *mark = no;
+}
+
+static uint32_t held_items(const struct ep *ep)
+{
+    return ep->waiting + ep->under_way;
+}
+
+static bool is_far(const struct th_sched *s, int64_t due_us)
+{
+    return due_us > s->now_us && due_us - s->now_us > HORIZON_US;
+}
+
+static uint32_t refill_below(const struct th_sched *s)
+{
+    return s->conf.max_items_per_endpoint > 4 ? s->conf.max_items_per_endpoint / 4 : 1;
+}
+
+/* ---- marks ---- */
+
+void spill_note(struct th_sched *s, struct ep *ep, uint64_t no, int64_t due_us)
+{
+    bool was = ep_spilled(ep);
+
+    if (is_far(s, due_us)) {
+        lower(&ep->park_from, no);
+        if (due_us < ep->park_due_us)
+            ep->park_due_us = due_us;
+    } else if (ep->fill == F_WALKING) {
+        lower(&ep->missed, no);
+    } else {
+        lower(&ep->spill_from, no);
+    }
+    if (!was) {
+        ep->round_began_us = s->now_us;
+        s->spilled++;
+    }
+}
+
+bool spill_parks(const struct th_sched *s, const struct ep *ep, int64_t due_us)
+{
+    return ep_spilled(ep) && is_far(s, due_us);
+}
+
+/* New items queue up behind what is unread. */
+static bool refuses(const struct th_sched *s, const struct ep *ep, int64_t due_us)
+{
+    return ep->spill_from || spill_parks(s, ep, due_us);
+}
+
+void spill_update(struct th_sched *s, struct ep *ep)
+{
+    bool wants = ep->spill_from && held_items(ep) < refill_below(s);
+
+    if (ep->fill == F_NONE && wants) {
+        ep->fill = F_WANTING;
+        th_list_append(&s->wanting, &ep->fill_link);
+    } else if (ep->fill == F_WANTING && !wants) {
+        ep->fill = F_NONE;
+        th_list_remove(&ep->fill_link);
+    }
+}
+
+int64_t spill_round_us(const struct ep *ep)
+{
+    int64_t at;
+
+    if (!ep->park_from || ep->spill_from || ep->conf.held)
+        return INT64_MAX;
+    at = ep->park_due_us - HORIZON_US;
+    return at > ep->round_after_us ? at : ep->round_after_us;
+}
+
+void spill_round_start(struct th_sched *s, struct ep *ep)
+{
+    ep->spill_from = ep->park_from;
+    ep->park_from = 0;
+    ep->park_due_us = INT64_MAX;
+    ep->round_began_us = s->now_us;
+    spill_update(s, ep);
+}
+
+/* Every number has been read: the next round starts after a pause. */
+static void round_end(struct th_sched *s, struct ep *ep)
+{
+    int64_t took_us = s->now_us - ep->round_began_us;
+
+    ep->round_after_us = s->now_us + (took_us * 4 > ROUND_PAUSE_US ? took_us * 4 : ROUND_PAUSE_US);
+    s->spilled -= !ep_spilled(ep);
+}
+
+/* ---- leaving memory ---- */
+
+/* Ghosts that no walk under way is older than. */
+static void free_ghosts(struct th_sched *s)
+{
+    uint64_t oldest = UINT64_MAX;
+
+    if (!th_list_empty(&s->walking))
+        oldest = TH_CONTAINER(s->walking.next, struct ep, fill_link)->walk_seq;
+    while (s->ghost_list.head) {
+        uint32_t id = s->ghost_list.head;
+        if ((uint64_t)item_at(s, id)->due_us >= oldest)
+            return;
+        list_remove(s, &s->ghost_list, id);
+        item_free(s, id);
+    }
+}
+
+static void ghost(struct th_sched *s, uint32_t id)
+{
+    struct item *it = item_at(s, id);
+
+    it->place = P_GHOST;
+    it->ep = 0;
+    it->due_us = (int64_t)s->walk_seq;
+    list_append(s, &s->ghost_list, id);
+    s->items--;
+    s->ghosts++;
+}
+
+void item_forget(struct th_sched *s, struct ep *ep, uint32_t id)
+{
+    if (ep->fill == F_WALKING)
+        ghost(s, id);
+    else
+        item_free(s, id);
+}
+
+void number_forget(struct th_sched *s, uint64_t no)
+{
+    bool no_memory = false;
+    uint32_t id;
+
+    if (th_list_empty(&s->walking))
+        return;
+    id = item_new(s, no, &no_memory);
+    if (id) {
+        ghost(s, id);
+        return;
+    }
+    for (struct th_list *l = s->walking.next; l != &s->walking; l = l->next)
+        TH_CONTAINER(l, struct ep, fill_link)->walk_void =
+            true; /* no room to remember it: none of them counts */
+}
+
+static void push_out(struct th_sched *s, struct ep *ep, uint32_t id)
+{
+    struct item *it = item_at(s, id);
+
+    item_take(s, ep, id);
+    spill_note(s, ep, it->no, it->due_us);
+    item_forget(s, ep, id);
+}
+
+/* Puts everything out of memory that is not due soon. */
+static void sweep(struct th_sched *s, struct ep *ep)
+{
+    uint32_t id = heap_dissolve(s, &ep->retry), next;
+
+    for (; id; id = next) {
+        struct item *it = item_at(s, id);
+        next = it->next;
+        heap_push(s, &ep->retry, id);
+        if (is_far(s, it->due_us))
+            push_out(s, ep, id);
+    }
+}
+
+/* The endpoint with the most waiting items, nearly, if that is far more than this one has. */
+static struct ep *largest_beside(const struct th_sched *s, const struct ep *ep)
+{
+    for (unsigned bits = SIZE_CLASSES - 1; bits > 1; bits--) {
+        struct ep *v;
+        if (th_list_empty(&s->size[bits]))
+            continue;
+        v = TH_CONTAINER(s->size[bits].next, struct ep, size_link);
+        return v != ep && v->waiting / 2 > ep->waiting ? v : NULL;
+    }
+    return NULL;
+}
+
+/* The waiting item that is missed least: the newest, else one that others are due before. */
+static uint32_t last_item(const struct th_sched *s, const struct ep *ep)
+{
+    if (ep->fresh.tail)
+        return ep->fresh.tail;
+    if (ep->replay.tail || !ep->retry)
+        return ep->replay.tail;
+    return item_at(s, ep->retry)->child ? item_at(s, ep->retry)->child : ep->retry;
+}
+
+/* Makes room at the cost of the largest endpoint: what it has for later goes, else its last few items. */
+static bool displace(struct th_sched *s, const struct ep *ep)
+{
+    struct ep *v = largest_beside(s, ep);
+    uint32_t had = v ? v->waiting : 0, id;
+
+    if (!v)
+        return false;
+    sweep(s, v);
+    if (v->waiting == had)
+        for (unsigned i = 0; i < EVICT_STEP && v->waiting > ep->waiting + 1 && (id = last_item(s, v)); i++)
+            push_out(s, v, id);
+    spill_update(s, v);
+    ep_place(s, v);
+    return true;
+}
+
+/* ---- entering memory ---- */
+
+/* An item for a number of this endpoint, displacing others when memory is full. */
+static uint32_t item_for(struct th_sched *s, struct ep *ep, uint64_t no, bool *no_memory)
+{
+    uint32_t id = item_new(s, no, no_memory);
+
+    if (!id && displace(s, ep))
+        id = item_new(s, no, no_memory);
+    return id;
+}
+
+static bool is_asked_for(const struct th_sched *s, const struct th_queue_row *row, int64_t due_us)
+{
+    return row->lane == TH_LANE_TEST || (row->lane == TH_LANE_MANUAL && due_us <= s->now_us);
+}
+
+static bool has_room(struct th_sched *s, struct ep *ep, const struct th_queue_row *row, int64_t due_us)
+{
+    uint32_t share = s->conf.max_items_per_endpoint;
+
+    if (is_asked_for(s, row,
+                     due_us)) /* retries by hand and tests pass the others, within a bound of their own */
+        return held_items(ep) / 2 < share;
+    if (refuses(s, ep, due_us))
+        return false;
+    if (held_items(ep) >= share && !ep_spilled(ep))
+        sweep(s, ep); /* what is not due soon makes room */
+    return held_items(ep) < share && !refuses(s, ep, due_us);
+}
+
+uint32_t spill_admit(struct th_sched *s, struct ep *ep, const struct th_queue_row *row, int64_t due_us,
+                     bool *no_memory)
+{
+    uint32_t id = item_find(s, row->no); /* 0 or a ghost */
+
+    if (!has_room(s, ep, row, due_us)) {
+        id = 0;
+    } else if (id) {
+        list_remove(s, &s->ghost_list, id);
+        item_at(s, id)->place = P_FREE;
+        s->ghosts--;
+        s->items++;
+    } else {
+        id = item_for(s, ep, row->no, no_memory);
+    }
+    if (!id)
+        spill_note(s, ep, row->no, due_us);
+    return id;
+}
+
+/* ---- walks ---- */
+
+/* True when a walk for this endpoint could bring something into memory. */
+static bool can_take(const struct th_sched *s, const struct ep *ep)
+{
+    return s->items + s->ghosts < s->conf.max_items || largest_beside(s, ep);
+}
+
+bool th_sched_want(struct th_sched *s, struct th_want *out)
+{
+    for (unsigned tries = 0; tries < 8 && !th_list_empty(&s->wanting); tries++) {
+        struct th_list *l = th_list_pop(&s->wanting);
+        struct ep *ep = TH_CONTAINER(l, struct ep, fill_link);
+        if (!can_take(s, ep)) { /* others may have more need of the room */
+            th_list_append(&s->wanting, l);
+            continue;
+        }
+        ep->fill = F_WALKING;
+        ep->walk_void = false;
+        ep->walk_seq = ++s->walk_seq;
+        th_list_append(&s->walking, l);
+        *out = (struct th_want){.endpoint = ep->conf.no,
+                                .from = ep->spill_from,
+                                .max = s->conf.max_items_per_endpoint - held_items(ep)};
+        return true;
+    }
+    return false;
+}
+
+/* Takes rows until one finds no room; returns the number to go on from. */
+static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_queue_row *rows,
+                          const struct th_mono *due, uint32_t count, uint64_t next)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bool no_memory = false;
+        uint32_t id = item_find(s, rows[i].no);
+        struct item *it;
+        if (id)
+            continue; /* known, or a ghost */
+        if (is_far(s, due[i].us)) {
+            spill_note(s, ep, rows[i].no, due[i].us);
+            continue;
+        }
+        id = held_items(ep) < s->conf.max_items_per_endpoint ? item_for(s, ep, rows[i].no, &no_memory) : 0;
+        if (!id)
+            return rows[i].no;
+        it = item_at(s, id);
+        it->event = rows[i].event;
+        it->due_us = due[i].us;
+        it->due_ms = rows[i].due;
+        it->tries = rows[i].tries;
+        it->attempts = rows[i].attempts;
+        it->lane = rows[i].lane & 3u;
+        item_put(s, ep, id);
+    }
+    return next;
+}
+
+void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_queue_row *rows,
+                       const struct th_mono *due, uint32_t count, uint64_t next, bool failed,
+                       struct th_mono now)
+{
+    struct ep *ep = th_map_get(&s->ep_by_no, endpoint);
+    uint64_t from;
+
+    sched_advance(s, now);
+    if (!ep || ep->fill != F_WALKING)
+        return; /* deleted meanwhile */
+    from = ep->spill_from;
+    if (!failed && !ep->walk_void)
+        ep->spill_from = take_rows(s, ep, rows, due, count, next);
+    th_list_remove(&ep->fill_link);
+    ep->fill = F_NONE;
+    if (ep->missed)
+        lower(&ep->spill_from, ep->missed);
+    ep->missed = 0;
+    if (!ep->spill_from)
+        round_end(s, ep);
+    free_ghosts(s);
+    if (failed || (ep->spill_from == from && !ep->walk_void)) { /* no progress: not again at once */
+        ep->fill = F_LATER;
+        ep->fill_after_us = s->now_us + REFILL_RETRY_US;
+        th_list_append(&s->later, &ep->fill_link);
+    }
+    spill_update(s, ep);
+    ep_place(s, ep);
+}
+
+void spill_leave(struct th_sched *s, struct ep *ep)
+{
+    s->spilled -= ep_spilled(ep);
+    th_list_remove(&ep->fill_link);
+    ep->fill = F_NONE;
+    ep->spill_from = ep->park_from = ep->missed = 0;
+    free_ghosts(s);
+}
