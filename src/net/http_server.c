@@ -88,17 +88,25 @@ static void on_conn_closed(uv_handle_t *h)
     close_rest(s);
 }
 
-void th_conn_close(struct th_conn *c)
+static void close_conn(struct th_conn *c, bool reset)
 {
     if (c->state == TH_CONN_CLOSING)
         return;
     th_list_remove(&c->ready);
-    if (c->state == TH_CONN_BUSY)
-        c->x->gone = true; /* its spans stay valid until the reply */
-    else
+    if (c->x && c->state == TH_CONN_BUSY) {
+        c->x->gone = true; /* the handler has it: its spans stay valid until the reply */
+    } else {
+        th_conn_release(c);
         th_conn_drop_block(c);
+    }
     th_conn_enter(c, TH_CONN_CLOSING);
-    uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
+    if (!reset || uv_tcp_close_reset(&c->tcp, on_conn_closed) != 0)
+        uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
+}
+
+void th_conn_close(struct th_conn *c)
+{
+    close_conn(c, false);
 }
 
 /* ---- time ---- */
@@ -132,7 +140,7 @@ static void expire_writing(struct th_conn *c)
     uint64_t queued = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
 
     if (!is_fast_enough(c, c->moved - queued)) {
-        th_conn_close(c);
+        close_conn(c, true); /* or the kernel would keep what it has taken, for long */
         return;
     }
     th_conn_enter(c, TH_CONN_WRITING);

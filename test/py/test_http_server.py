@@ -596,7 +596,9 @@ def test_drain_cuts_after_its_grace(echo):
         except ConnectionResetError:
             pass
     assert 0.1 < time.monotonic() - began < 1.0
-    server.stop()
+    out, _ = server.process.communicate(timeout=PATIENCE)  # the handler's late reply goes nowhere and harms nothing
+    assert (server.process.returncode, out) == (0, "drained 1 open 0\n")
+    server.seen = 1
 
 
 def test_drain_without_connections(echo):
