@@ -12,7 +12,7 @@
  * never read outside the value's own span. On failure the error names the first byte that cannot be right. No
  * memory is allocated. */
 #include "base/json.h"
-#include "base/json_utf8.h"
+#include "base/json_scan.h"
 
 struct reader {
     const char *end;
@@ -21,32 +21,6 @@ struct reader {
     unsigned depth, max_depth;
     uint64_t objects[TH_JSON_DEPTH_MAX / 64]; /* bit d: level d is an object */
 };
-
-#define ONES 0x0101010101010101u
-#define HIGHS 0x8080808080808080u
-
-/* Length of the run at p that is plain string text: ASCII from 0x20 but '"' and '\'. Eight bytes at a time;
- * the lowest flagged byte of a word is exact, because a borrow can only come from a lower flagged byte. */
-static inline const char *skip_plain(const char *p, const char *end)
-{
-    uint64_t w, flags;
-
-    while (end - p >= 8) {
-        memcpy(&w, p, 8);
-        flags = ((w - ONES * 0x20) | ((w ^ ONES * '"') - ONES) | ((w ^ ONES * '\\') - ONES) | w) & HIGHS;
-        if (flags) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            return p + (__builtin_ctzll(flags) >> 3);
-#else
-            break;
-#endif
-        }
-        p += 8;
-    }
-    while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
-        p++;
-    return p;
-}
 
 static inline const char *skip_space(const char *p, const char *end)
 {
@@ -115,7 +89,7 @@ static const char *check_string(struct reader *r, const char *p)
     size_t n, bad;
 
     for (;;) {
-        p = skip_plain(p, r->end);
+        p = th_plain_end(p, r->end);
         if (p == r->end)
             return fail(r, p, NULL);
         if (*p == '"')
@@ -347,14 +321,12 @@ err:
 static const char *skip_string(const char *p, const char *end)
 {
     for (p++;;) {
-        p = skip_plain(p, end);
+        p = th_quote_or_escape(p, end);
         if (p >= end)
             return end;
         if (*p == '"')
             return p + 1;
-        p += *p == '\\' ? 2 : 1;
-        if (p > end)
-            return end;
+        p += 2; /* the backslash and what it escapes */
     }
 }
 

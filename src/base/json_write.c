@@ -6,7 +6,7 @@
  * becomes U+FFFD, so the result is always valid. Failure (memory, maximum) sticks in the buffer; the writer
  * itself never fails. */
 #include "base/json.h"
-#include "base/json_utf8.h"
+#include "base/json_scan.h"
 
 static void separate(struct th_jw *w)
 {
@@ -64,22 +64,20 @@ static void add_string(struct th_buf *out, struct th_span s)
     const char *p = s.p, *end = s.p + s.n, *from = s.p;
 
     th_buf_char(out, '"');
-    while (p < end) {
+    while ((p = th_plain_end(p, end)) < end) {
         unsigned char c = (unsigned char)*p;
-        size_t n = 1, bad = 0;
+        size_t bad = 0, n = c < 0x80 ? 0 : th_utf8_step(p, end, &bad);
 
-        if (c >= 0x80)
-            n = th_utf8_step(p, end, &bad);
-        if (n && c >= 0x20 && c != '"' && c != '\\') {
+        if (n) {
             p += n;
             continue;
         }
         th_buf_add(out, from, (size_t)(p - from));
-        if (n)
+        if (c < 0x80)
             add_escaped(out, c);
         else
             th_buf_add(out, "\xef\xbf\xbd", 3);
-        p += n ? n : bad;
+        p += c < 0x80 ? 1 : bad;
         from = p;
     }
     th_buf_add(out, from, (size_t)(p - from));

@@ -9,7 +9,7 @@
  * to say so. */
 #include "base/log.h"
 #include "base/buf.h"
-#include "base/json_utf8.h"
+#include "base/json_scan.h"
 #include "base/time.h"
 #include <errno.h>
 #include <pthread.h>
