@@ -18,6 +18,7 @@ struct th_engine_conf {
     struct th_store *store;
     struct th_transport *transport;
     struct th_resolver *resolver;
+    struct th_clock clock;
     struct th_entropy entropy;
     struct th_metrics *metrics;
     const struct th_guard *guard;
@@ -111,10 +112,10 @@ TH_MUST_USE enum th_error th_engine_new(const struct th_engine_conf *conf, struc
 /** Loads settings, makes the tenants "default" and "operator" and id keys on the first start, begins the walk of the
  * queue. Synchronous store work; submits ops. made_key: when no operator key is given or stored, a new one is made and
  * its text (to be shown once) is written there, else it stays empty. */
-TH_MUST_USE enum th_error th_engine_start(struct th_engine *e, struct th_now now, struct th_buf *made_key, char *why, size_t why_size);
+TH_MUST_USE enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size);
 /** One turn: drains the store, settles, dispatches. Call after any wake, I/O callback that touched the engine, and at
  * the returned time (TH_MONO_NEVER: no time). */
-struct th_mono th_engine_turn(struct th_engine *e, struct th_now now);
+struct th_mono th_engine_turn(struct th_engine *e);
 /** Stops dispatching and refuses new changes; requests in flight end. th_engine_idle tells when all is settled. */
 void th_engine_drain(struct th_engine *e);
 /** Cancels the requests in flight (they stay queued in the store). */
@@ -123,7 +124,7 @@ bool th_engine_idle(const struct th_engine *e);
 void th_engine_free(struct th_engine *e); /* must be idle */
 /** Ready to accept events; else why (English, static). */
 bool th_engine_ready(const struct th_engine *e, const char **why);
-/** Now of the current turn. */
+/** The time last read from the clock. */
 struct th_now th_engine_now(const struct th_engine *e);
 const struct th_engine_conf *th_engine_conf(const struct th_engine *e);
 

@@ -1,0 +1,166 @@
+/* What a user may set of an endpoint: every rule of the dialect and of the guard that can be judged from the text. */
+#include "engine/internal.h"
+#include <stdio.h>
+
+static void refuse(struct th_change *c, const char *field, const char *detail)
+{
+    struct th_field_error *err;
+
+    if (c->error_count == TH_MAX_FIELD_ERRORS)
+        return;
+    err = &c->errors[c->error_count++];
+    snprintf(err->field, sizeof err->field, "%s", field);
+    snprintf(err->detail, sizeof err->detail, "%s", detail);
+}
+
+static void check_url(struct th_engine *e, const struct th_dialect_values *v, struct th_change *c, struct th_url *url)
+{
+    const char *why = "is not a valid URL";
+    bool https = v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production);
+
+    if (c->spec.url.n == 0) {
+        refuse(c, "url", "is required");
+        return;
+    }
+    if (th_guard_url(e->conf.guard, c->spec.url, url, &why)) {
+        refuse(c, "url", why);
+        return;
+    }
+    if (https && !url->tls)
+        refuse(c, "url", v->https == TH_HTTPS_ALWAYS ? "must use https" : "must use https in production");
+}
+
+static const char *event_problem(const struct th_dialect *d, struct th_span type)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+
+    if (th_span_is(type, "*"))
+        return v->star_allowed ? NULL : "\"*\" is not allowed; name the types, or leave the list empty for all";
+    if (type.n > 2 && type.p[type.n - 1] == '*' && type.p[type.n - 2] == '.')
+        return v->prefix_allowed && th_event_type_ok(th_span(type.p, type.n - 2)) ? NULL : "a prefix such as \"invoice.*\" is not allowed here";
+    if (!th_event_type_ok(type))
+        return "is not an event type: letters, digits, \"_\" and \"-\" joined by \".\", at most 128 bytes";
+    if (v->exhausted_event.n && th_span_eq(type, v->exhausted_event))
+        return NULL;
+    if (v->catalogue_closed && !th_dialect_type_known(d, type))
+        return "is not an event type of this catalogue";
+    return NULL;
+}
+
+static void check_events(const struct th_dialect *d, struct th_change *c)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+    char field[32];
+
+    if (c->spec.event_count == 0 && (v->events_required || !v->empty_means_all))
+        refuse(c, "events", "names no event type; at least one is required");
+    if (c->spec.event_count > TH_MAX_SUBSCRIPTIONS) {
+        refuse(c, "events", "has more than 256 entries");
+        return;
+    }
+    for (unsigned i = 0; i < c->spec.event_count; i++) {
+        const char *problem = event_problem(d, c->spec.events[i]);
+        snprintf(field, sizeof field, "events/%u", i);
+        if (problem)
+            refuse(c, field, problem);
+    }
+}
+
+static void check_headers(const struct th_dialect *d, struct th_change *c)
+{
+    unsigned owned_count;
+    const struct th_span *owned = th_dialect_owned_headers(d, &owned_count);
+    const struct th_header *h = c->spec.headers;
+    char field[64];
+
+    if (c->spec.header_count > TH_MAX_HEADERS) {
+        refuse(c, "headers", "has more than 32 entries");
+        return;
+    }
+    for (unsigned i = 0; i < c->spec.header_count; i++) {
+        const char *why = NULL;
+        snprintf(field, sizeof field, "headers/%.*s", (int)(h[i].name.n < 48 ? h[i].name.n : 48), h[i].name.p);
+        if (th_guard_header(h[i].name, h[i].value, owned, owned_count, &why))
+            refuse(c, field, why);
+        for (unsigned k = 0; k < i; k++)
+            if (th_span_ieq(h[k].name, h[i].name))
+                refuse(c, field, "is given twice (names are compared without case)");
+    }
+}
+
+static void check_metadata(const struct th_dialect_values *v, struct th_change *c)
+{
+    uint32_t max = v->metadata_max ? v->metadata_max : 50, n = 0;
+    struct th_json root, key, value;
+    struct th_json_iter it;
+    char text[80];
+
+    if (c->spec.metadata.n == 0)
+        return;
+    if (c->spec.metadata.n > 16384 || th_json_parse(c->spec.metadata, 8, &root, NULL) || root.type != TH_JSON_OBJECT) {
+        refuse(c, "metadata", "must be a JSON object of at most 16 KiB");
+        return;
+    }
+    th_json_iter(&it, root);
+    while (th_json_next(&it, &key, &value))
+        n++;
+    if (n > max) {
+        snprintf(text, sizeof text, "has %u pairs; at most %u are allowed", n, max);
+        refuse(c, "metadata", text);
+    }
+}
+
+static void check_numbers(const struct th_dialect_values *v, struct th_change *c)
+{
+    const struct th_rules *r = &v->rules;
+    char text[96];
+    bool known = c->spec.variant.n == 0;
+
+    if (c->spec.timeout_s && (c->spec.timeout_s < r->timeout_min_s || c->spec.timeout_s > r->timeout_max_s)) {
+        snprintf(text, sizeof text, "must be %u to %u seconds", r->timeout_min_s, r->timeout_max_s);
+        refuse(c, "timeout_seconds", text);
+    }
+    if (c->spec.max_in_flight > 1000)
+        refuse(c, "max_in_flight", "must be 1 to 1000");
+    if (!(c->spec.rate_per_s >= 0 && c->spec.rate_per_s <= 100000) || (c->spec.rate_per_s > 0 && c->spec.rate_per_s < 0.001))
+        refuse(c, "rate_limit_per_second", "must be null or 0.001 to 100000");
+    for (unsigned i = 0; i < v->variant_count; i++)
+        known = known || th_span_eq(v->variants[i], c->spec.variant);
+    if (!known)
+        refuse(c, "signature_variant", "is not a variant of this dialect's signature");
+    if (c->spec.description.n > 4096)
+        refuse(c, "description", "is longer than 4096 bytes");
+}
+
+static void check_secret(const struct th_dialect *d, struct th_change *c)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+    const char *why = "is not allowed";
+
+    if (c->kind == TH_CHANGE_ENDPOINT_SET)
+        return;
+    if (c->secret.n == 0) {
+        if (v->secret_source == TH_SECRET_CUSTOMER)
+            refuse(c, "secret", "is required");
+    } else if (v->secret_source == TH_SECRET_GENERATED) {
+        refuse(c, "secret", "is generated here and cannot be given");
+    } else if (th_dialect_secret_check(d, c->secret, &why)) {
+        refuse(c, "secret", why);
+    }
+}
+
+/* Fills c->errors; true when there are none. *url is the parsed URL then. */
+bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url)
+{
+    const struct th_dialect_values *v = th_dialect_values(t->dialect);
+
+    check_secret(t->dialect, c);
+    if (c->kind == TH_CHANGE_SECRET_ROTATE)
+        return c->error_count == 0;
+    check_url(e, v, c, url);
+    check_events(t->dialect, c);
+    check_headers(t->dialect, c);
+    check_metadata(v, c);
+    check_numbers(v, c);
+    return c->error_count == 0;
+}

@@ -1,0 +1,267 @@
+/* The stored form of settings: JSON blobs in the rows of tenants and endpoints, secrets and custom header values sealed. */
+#include "engine/internal.h"
+
+/* ---- sealing ---- */
+
+static size_t aad_of(uint64_t tenant, uint64_t endpoint, uint64_t no, uint8_t out[24])
+{
+    const uint64_t v[3] = {tenant, endpoint, no};
+
+    for (unsigned i = 0; i < 24; i++)
+        out[i] = (uint8_t)(v[i / 8] >> (8 * (7 - i % 8)));
+    return 24;
+}
+
+bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span plain, struct th_buf *out)
+{
+    uint8_t aad[24], nonce[12];
+    size_t aad_len = aad_of(tenant, endpoint, no, aad);
+    char *to;
+
+    th_engine_random(e, nonce, sizeof nonce);
+    th_buf_add(out, nonce, sizeof nonce);
+    to = th_buf_room(out, plain.n + 16);
+    if (!to || !th_seal(e->conf.secret_key, nonce, aad, aad_len, plain.p, plain.n, to))
+        return false;
+    out->n += plain.n + 16;
+    return true;
+}
+
+bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed, struct th_buf *plain)
+{
+    uint8_t aad[24];
+    size_t aad_len = aad_of(tenant, endpoint, no, aad), n;
+    char *to;
+
+    if (sealed.n < 12 + 16)
+        return false;
+    n = sealed.n - 12 - 16;
+    to = th_buf_room(plain, n ? n : 1);
+    if (!to || !th_unseal(e->conf.secret_key, (const uint8_t *)sealed.p, aad, aad_len, sealed.p + 12, sealed.n - 12, to))
+        return false;
+    plain->n += n;
+    return true;
+}
+
+/* ---- writing ---- */
+
+void th_tenant_write(const struct th_tenant *t, struct th_buf *out)
+{
+    struct th_jw w = th_jw(out);
+
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("name"));
+    th_jw_string(&w, t->name);
+    th_jw_key(&w, TH_LIT("dialect"));
+    th_jw_string(&w, th_dialect_values(t->dialect)->name);
+    th_jw_key(&w, TH_LIT("attributes"));
+    th_jw_raw(&w, t->attributes);
+    th_jw_key(&w, TH_LIT("rev"));
+    th_jw_u64(&w, t->rev);
+    th_jw_end_object(&w);
+}
+
+static bool write_headers(struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w)
+{
+    struct th_buf plain, sealed, text;
+    struct th_jw inner;
+    bool ok;
+
+    th_buf_init(&plain, TH_MAX_SPEC_BYTES);
+    th_buf_init(&sealed, TH_MAX_SPEC_BYTES + 64);
+    th_buf_init(&text, 2 * TH_MAX_SPEC_BYTES);
+    inner = th_jw(&plain);
+    th_jw_object(&inner);
+    for (unsigned i = 0; i < ep->spec.header_count; i++) {
+        th_jw_key(&inner, ep->spec.headers[i].name);
+        th_jw_string(&inner, ep->spec.headers[i].value);
+    }
+    th_jw_end_object(&inner);
+    ok = !plain.failed && th_engine_seal(e, ep->tenant->no, ep->no, 0, th_buf_view(&plain), &sealed);
+    th_base64(&text, sealed.p, sealed.n);
+    if (ok && !text.failed) {
+        th_jw_key(w, TH_LIT("headers_sealed"));
+        th_jw_string(w, th_buf_view(&text));
+    }
+    ok = ok && !text.failed;
+    th_buf_wipe(&plain);
+    th_buf_fini(&sealed);
+    th_buf_fini(&text);
+    return ok;
+}
+
+enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out)
+{
+    const struct th_endpoint_spec *s = &ep->spec;
+    struct th_jw w = th_jw(out);
+
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("url"));
+    th_jw_string(&w, s->url);
+    th_jw_key(&w, TH_LIT("events"));
+    th_jw_array(&w);
+    for (unsigned i = 0; i < s->event_count; i++)
+        th_jw_string(&w, s->events[i]);
+    th_jw_end_array(&w);
+    th_jw_key(&w, TH_LIT("active"));
+    th_jw_bool(&w, s->active);
+    if (s->has_description) {
+        th_jw_key(&w, TH_LIT("description"));
+        th_jw_string(&w, s->description);
+    }
+    th_jw_key(&w, TH_LIT("metadata"));
+    th_jw_raw(&w, s->metadata.n ? s->metadata : TH_LIT("{}"));
+    if (s->header_count && !write_headers(e, ep, &w))
+        return out->failed ? out->failed : TH_NOMEM;
+    th_jw_key(&w, TH_LIT("timeout_s"));
+    th_jw_u64(&w, s->timeout_s);
+    th_jw_key(&w, TH_LIT("max_in_flight"));
+    th_jw_u64(&w, s->max_in_flight);
+    th_jw_key(&w, TH_LIT("rate_milli"));
+    th_jw_u64(&w, (uint64_t)(s->rate_per_s * 1000 + 0.5));
+    th_jw_key(&w, TH_LIT("variant"));
+    th_jw_string(&w, s->variant);
+    th_jw_key(&w, TH_LIT("options"));
+    th_jw_u64(&w, s->options);
+    th_jw_key(&w, TH_LIT("rnd"));
+    th_jw_u64(&w, ep->rnd);
+    th_jw_key(&w, TH_LIT("disabled_at"));
+    th_jw_i64(&w, ep->disabled_at.ms);
+    th_jw_key(&w, TH_LIT("disabled_reason"));
+    th_jw_string(&w, ep->disabled_reason);
+    th_jw_end_object(&w);
+    return out->failed;
+}
+
+/* ---- reading ---- */
+
+static bool read_string(struct th_json root, struct th_span name, struct th_arena *mem, struct th_span *out)
+{
+    struct th_json v;
+    struct th_buf b;
+    bool ok;
+
+    *out = th_span("", 0);
+    if (!th_json_member(root, name, &v))
+        return true;
+    th_buf_init(&b, TH_MAX_SPEC_BYTES);
+    ok = th_json_string(v, &b) && !b.failed && th_arena_copy(mem, th_buf_view(&b), out);
+    th_buf_wipe(&b);
+    return ok;
+}
+
+static int64_t read_i64(struct th_json root, struct th_span name)
+{
+    struct th_json v;
+    int64_t n = 0;
+
+    if (th_json_member(root, name, &v))
+        (void)th_json_i64(v, &n);
+    return n;
+}
+
+static enum th_error read_headers(struct th_engine *e, const struct th_endpoint *ep, struct th_json root, struct th_arena *mem,
+                                  struct th_endpoint_spec *out)
+{
+    struct th_header *headers = th_arena_get(mem, TH_MAX_HEADERS * sizeof *headers);
+    struct th_buf sealed, plain, text;
+    struct th_json v, key, value;
+    struct th_json_iter it;
+    size_t n;
+    enum th_error error = TH_NOMEM;
+
+    if (!headers)
+        return TH_NOMEM;
+    out->headers = headers;
+    if (!th_json_member(root, TH_LIT("headers_sealed"), &v))
+        return TH_OK;
+    th_buf_init(&sealed, TH_MAX_SPEC_BYTES + 64);
+    th_buf_init(&plain, TH_MAX_SPEC_BYTES);
+    th_buf_init(&text, TH_MAX_SPEC_BYTES);
+    if (v.raw.n < 2 || !th_buf_room(&sealed, v.raw.n))
+        goto end;
+    error = TH_CORRUPT;
+    if (!th_unbase64(th_span(v.raw.p + 1, v.raw.n - 2), sealed.p, sealed.cap, &n) ||
+        !th_engine_unseal(e, ep->tenant->no, ep->no, 0, th_span(sealed.p, n), &plain) ||
+        th_json_parse(th_buf_view(&plain), 4, &v, NULL))
+        goto end;
+    error = TH_NOMEM;
+    th_json_iter(&it, v);
+    while (th_json_next(&it, &key, &value) && out->header_count < TH_MAX_HEADERS) {
+        struct th_header *h = &headers[out->header_count];
+        th_buf_reset(&text);
+        if (!th_json_string(key, &text) || !th_arena_copy(mem, th_buf_view(&text), &h->name))
+            goto end;
+        th_buf_reset(&text);
+        if (!th_json_string(value, &text) || !th_arena_copy(mem, th_buf_view(&text), &h->value))
+            goto end;
+        out->header_count++;
+    }
+    error = TH_OK;
+end:
+    th_buf_fini(&sealed);
+    th_buf_wipe(&plain);
+    th_buf_wipe(&text);
+    return error;
+}
+
+static enum th_error read_events(struct th_json root, struct th_arena *mem, struct th_endpoint_spec *out)
+{
+    struct th_span *events = th_arena_get(mem, TH_MAX_SUBSCRIPTIONS * sizeof *events);
+    struct th_json list, v;
+    struct th_json_iter it;
+    struct th_buf text;
+
+    if (!events)
+        return TH_NOMEM;
+    out->events = events;
+    if (!th_json_member(root, TH_LIT("events"), &list))
+        return TH_OK;
+    th_json_iter(&it, list);
+    while (th_json_next(&it, NULL, &v) && out->event_count < TH_MAX_SUBSCRIPTIONS) {
+        bool ok;
+        th_buf_init(&text, 1024);
+        ok = th_json_string(v, &text) && th_arena_copy(mem, th_buf_view(&text), &events[out->event_count]);
+        th_buf_fini(&text);
+        if (!ok)
+            return TH_NOMEM;
+        out->event_count++;
+    }
+    return TH_OK;
+}
+
+/* Fills the spec and, from the same blob, rnd and the disabled mark of *ep. */
+enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span conf, struct th_arena *mem,
+                           struct th_endpoint_spec *out)
+{
+    struct th_json root, v;
+    enum th_error error;
+
+    *out = (struct th_endpoint_spec){0};
+    if (th_json_parse(conf, 16, &root, NULL))
+        return TH_CORRUPT;
+    if (!read_string(root, TH_LIT("url"), mem, &out->url) || !read_string(root, TH_LIT("description"), mem, &out->description) ||
+        !read_string(root, TH_LIT("variant"), mem, &out->variant))
+        return TH_NOMEM;
+    out->has_description = th_json_member(root, TH_LIT("description"), &v);
+    if (th_json_member(root, TH_LIT("metadata"), &v) && !th_arena_copy(mem, v.raw, &out->metadata))
+        return TH_NOMEM;
+    if (th_json_member(root, TH_LIT("active"), &v))
+        (void)th_json_bool(v, &out->active);
+    out->timeout_s = (uint32_t)read_i64(root, TH_LIT("timeout_s"));
+    out->max_in_flight = (uint32_t)read_i64(root, TH_LIT("max_in_flight"));
+    out->rate_per_s = (double)read_i64(root, TH_LIT("rate_milli")) / 1000.0;
+    out->options = (uint32_t)read_i64(root, TH_LIT("options"));
+    ep->rnd = (uint32_t)read_i64(root, TH_LIT("rnd"));
+    ep->disabled_at.ms = read_i64(root, TH_LIT("disabled_at"));
+    if (ep->disabled_at.ms) {
+        /* one of a closed list of words: keep the static one */
+        ep->disabled_reason = TH_LIT("failing");
+        if (th_json_member(root, TH_LIT("disabled_reason"), &v))
+            for (enum th_disable d = TH_DISABLE_EXHAUSTED; d <= TH_DISABLE_GONE; d++)
+                if (th_json_string_eq(v, th_str(th_disable_name(d))))
+                    ep->disabled_reason = th_str(th_disable_name(d));
+    }
+    error = read_events(root, mem, out);
+    return error ? error : read_headers(e, ep, root, mem, out);
+}

@@ -1,0 +1,405 @@
+/* From the scheduler's pick to the request on the wire: event from memory or store, name resolved and judged, request
+ * rendered and signed for this attempt, given to the transport.
+ *
+ * A request begins only while fewer than TH_MAX_SETTLES outcomes wait for their commit, so what a crash can repeat is
+ * bounded. If the process dies here the queue row is as it was: the same attempt is made again after the start. */
+#include "engine/internal.h"
+
+#define KEEP_BUFFER (64u << 10)
+
+static struct th_attempt *attempt_get(struct th_engine *e)
+{
+    struct th_list *l = th_list_pop(&e->free_attempts);
+    struct th_attempt *a;
+
+    if (l) {
+        a = TH_CONTAINER(l, struct th_attempt, link);
+    } else {
+        a = th_calloc(1, sizeof *a);
+        if (!a)
+            return NULL;
+        a->e = e;
+        th_list_init(&a->link);
+        th_buf_init(&a->head, 256u << 10);
+        th_buf_init(&a->body, 32u << 20);
+        th_buf_init(&a->sigs, 16u << 10);
+        th_buf_init(&a->answer, 64u << 10);
+    }
+    a->cancelled = a->running = false;
+    a->event = NULL;
+    a->dns_us = -1;
+    a->delivery_id_len = 0;
+    th_buf_reset(&a->head);
+    th_buf_reset(&a->body);
+    th_buf_reset(&a->sigs);
+    th_buf_reset(&a->answer);
+    return a;
+}
+
+static void shrink(struct th_buf *b)
+{
+    if (b->cap > KEEP_BUFFER)
+        th_buf_fini(b);
+}
+
+void th_attempt_release(struct th_attempt *a)
+{
+    struct th_engine *e = a->e;
+
+    th_list_remove(&a->link);
+    if (a->event)
+        th_event_unpin(e, a->event);
+    a->event = NULL;
+    th_run_unref(a->run);
+    th_ep_unref(e, a->ep);
+    a->run = NULL;
+    a->ep = NULL;
+    shrink(&a->head);
+    shrink(&a->body);
+    shrink(&a->answer);
+    e->attempts_out--;
+    th_list_prepend(&e->free_attempts, &a->link);
+}
+
+/* The delivery is no more (event purged, endpoint deleted): the scheduler forgets it, nothing is recorded. */
+static void forget(struct th_engine *e, const struct th_queue_row *row)
+{
+    th_sched_result(e->sched, row->no, TH_LEARN_NEUTRAL, e->now.mono, e->now.mono);
+    th_sched_settled(e->sched, row->no, NULL, e->now.mono, e->now.mono);
+}
+
+/* Not now: due again after `ms`, nothing recorded, no attempt counted. */
+static void postpone(struct th_engine *e, const struct th_queue_row *row, int64_t ms)
+{
+    th_sched_result(e->sched, row->no, TH_LEARN_NEUTRAL, e->now.mono, e->now.mono);
+    th_sched_settled(e->sched, row->no, row, (struct th_mono){e->now.mono.us + ms * 1000}, e->now.mono);
+}
+
+/* ---- render and send ---- */
+
+unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms, const struct th_sign_key *out[TH_MAX_SECRETS])
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < ep->secret_count; i++)
+        if (ep->secrets[i].until == 0 || ep->secrets[i].until > now_ms)
+            out[n++] = &ep->secrets[i].key;
+    return n;
+}
+
+/* Connections are shared within a tenant only. */
+uint64_t th_endpoint_pool_key(const struct th_endpoint *ep)
+{
+    return ep->tenant->no;
+}
+
+static void fill_render(struct th_attempt *a, struct th_render *r, const struct th_sign_key **keys)
+{
+    const struct th_tenant *t = a->ep->pub.tenant;
+    const struct th_event *ev = a->event;
+
+    *r = (struct th_render){.event_id = ev->id,
+                            .event_type = ev->row.type,
+                            .data = ev->row.data,
+                            .resource_type = ev->row.resource_type,
+                            .resource_id = ev->row.resource_id,
+                            .event_time = ev->row.time,
+                            .tenant_id = t->id,
+                            .attributes = t->attributes,
+                            .endpoint_id = a->run->id,
+                            .endpoint_url = a->run->spec.url,
+                            .delivery_id = th_span(a->delivery_id, a->delivery_id_len),
+                            .attempt = a->row.attempts + 1u,
+                            .at_unix = a->signed_at,
+                            .variant = a->run->variant,
+                            .options = a->run->spec.options,
+                            .keys = keys,
+                            .custom = a->run->custom};
+    r->key_count = th_active_keys(&a->ep->pub, a->e->now.wall.ms, keys);
+}
+
+static bool render(struct th_attempt *a, struct th_span *body)
+{
+    struct th_engine *e = a->e;
+    const struct th_dialect *d = a->ep->pub.tenant->dialect;
+    const struct th_sign_key *keys[TH_MAX_SECRETS];
+    struct th_buf id = {.p = a->delivery_id, .cap = sizeof a->delivery_id, .max = sizeof a->delivery_id};
+    struct th_render r;
+    bool shared = false;
+
+    th_engine_delivery_id(e, d, &a->event->row, a->row.no, &id);
+    a->delivery_id_len = id.n;
+    fill_render(a, &r, keys);
+    if (a->event->body.p) {
+        *body = a->event->body;
+    } else {
+        if (th_dialect_body(d, &r, &a->body, &shared))
+            return false;
+        *body = th_buf_view(&a->body);
+        if (shared && a->event->row.deliveries > 1) {
+            char *copy = th_malloc(body->n);
+            if (copy) {
+                memcpy(copy, body->p, body->n);
+                a->event->body = th_span(copy, body->n);
+                *body = a->event->body;
+            }
+        }
+    }
+    return !th_dialect_head(d, &r, *body, &a->head, &a->sigs, false);
+}
+
+static void transport_done(struct th_http_req *req)
+{
+    struct th_attempt *a = req->user;
+
+    th_engine_tick(a->e);
+    a->running = false;
+    th_attempt_ended(a);
+}
+
+static void fail_locally(struct th_attempt *a, enum th_http_class class, const char *detail)
+{
+    a->req.res = (struct th_http_result){.class = class, .retry_after_s = UINT32_MAX, .detail = detail,
+                                         .times = {-1, -1, -1, -1, a->e->now.mono.us - a->began.us}};
+    th_attempt_ended(a);
+}
+
+static void send_to(struct th_attempt *a, unsigned count)
+{
+    struct th_engine *e = a->e;
+    const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
+    uint32_t timeout_s = a->run->spec.timeout_s ? a->run->spec.timeout_s : rules->timeout_s;
+    uint32_t connect_s = rules->connect_timeout_s ? rules->connect_timeout_s : 10;
+    const struct th_url *url = &a->run->url;
+    struct th_span body;
+
+    if (a->cancelled) {
+        fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
+        return;
+    }
+    a->signed_at = e->now.wall.ms / 1000;
+    if (!render(a, &body)) {
+        fail_locally(a, TH_HTTP_INTERNAL, "the request could not be rendered");
+        return;
+    }
+    for (unsigned i = 0; i < count; i++)
+        a->addrs[i].port = url->port;
+    a->req = (struct th_http_req){
+        .method = th_dialect_method(a->ep->pub.tenant->dialect),
+        .target = url->target,
+        .origin = {.tls = url->tls, .host = url->host, .authority = url->authority, .port = url->port},
+        .addrs = a->addrs,
+        .addr_count = count,
+        .pool_key = th_endpoint_pool_key(&a->ep->pub),
+        .head = th_buf_view(&a->head),
+        .body = {body},
+        .body_count = 1,
+        .deadline = {a->began.us + (int64_t)timeout_s * 1000000},
+        .connect_deadline = {e->now.mono.us + (int64_t)(connect_s < timeout_s ? connect_s : timeout_s) * 1000000},
+        .head_cap = 32u << 10,
+        .body_cap = TH_ANSWER_KEPT,
+        .done = transport_done,
+        .user = a};
+    a->running = true;
+    e->conf.transport->vt->submit(e->conf.transport, &a->req);
+}
+
+static const char *resolve_problem(enum th_error error)
+{
+    switch (error) {
+    case TH_NOT_FOUND:
+        return "the host name does not exist or has no address";
+    case TH_TIMEOUT:
+        return "the name servers did not answer in time";
+    case TH_TOO_LARGE:
+        return "the host name has too many addresses";
+    case TH_FULL:
+        return "too many name look-ups of this tenant are under way";
+    default:
+        return "the name servers failed";
+    }
+}
+
+static void resolved(struct th_resolve *r)
+{
+    struct th_attempt *a = r->user;
+    const char *why = NULL;
+    unsigned bad;
+
+    th_engine_tick(a->e);
+    a->dns_us = a->e->now.mono.us - a->began.us;
+    if (r->error == TH_CANCELLED || a->cancelled) {
+        fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
+    } else if (r->error) {
+        fail_locally(a, TH_HTTP_DNS, resolve_problem(r->error));
+    } else if (th_guard_answers(a->e->conf.guard, r->addrs, r->count, &why, &bad)) {
+        fail_locally(a, TH_HTTP_DENIED, why);
+    } else {
+        memcpy(a->addrs, r->addrs, r->count * sizeof a->addrs[0]);
+        send_to(a, r->count);
+    }
+}
+
+void th_attempt_send(struct th_attempt *a)
+{
+    struct th_engine *e = a->e;
+    const struct th_dialect_values *v = th_dialect_values(a->ep->pub.tenant->dialect);
+    const struct th_url *url = &a->run->url;
+    const char *why = NULL;
+
+    th_list_remove(&a->link);
+    th_list_append(&e->running, &a->link);
+    if (!url->tls && (v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production))) {
+        fail_locally(a, TH_HTTP_DENIED, "plain http is not allowed in production");
+    } else if (!url->literal) {
+        a->resolve = (struct th_resolve){.host = url->host, .tenant = a->ep->pub.tenant->no, .done = resolved, .user = a,
+                                         .deadline = {e->now.mono.us + (int64_t)v->rules.timeout_s * 1000000}};
+        e->conf.resolver->vt->submit(e->conf.resolver, &a->resolve);
+    } else if (!th_guard_addr(e->conf.guard, &url->addr, &why)) {
+        fail_locally(a, TH_HTTP_DENIED, why);
+    } else {
+        a->addrs[0] = url->addr;
+        send_to(a, 1);
+    }
+}
+
+/* ---- loading events that are not in memory ---- */
+
+static void loaded(struct th_op *op)
+{
+    struct th_load_batch *b = op->user;
+    struct th_engine *e = b->e;
+    struct th_list *l;
+
+    e->loads_out--;
+    if (op->error)
+        th_engine_store_error(e, op->error);
+    while ((l = th_list_pop(&b->waiting))) {
+        struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
+        struct th_event *ev = NULL;
+        bool missing = true;
+
+        for (uint32_t i = 0; i < b->op.count && !op->error; i++) {
+            if (b->rows[i].no != a->row.event)
+                continue;
+            missing = false;
+            ev = th_event_add(e, a->ep->pub.tenant, &b->rows[i], b->rows[i].deliveries);
+            break;
+        }
+        if (ev) {
+            a->event = ev;
+            th_event_pin(e, ev);
+            th_attempt_send(a);
+            continue;
+        }
+        if (missing && !op->error)
+            forget(e, &a->row); /* purged by retention */
+        else
+            postpone(e, &a->row, 1000);
+        th_attempt_release(a);
+    }
+    th_buf_fini(&b->op.mem);
+    th_free(b);
+}
+
+static void flush_batch(struct th_engine *e)
+{
+    struct th_load_batch *b = e->batch;
+
+    if (!b)
+        return;
+    e->batch = NULL;
+    b->op.op = (struct th_op){.kind = TH_OP_LOAD, .done = loaded, .user = b};
+    b->op.events = b->events;
+    b->op.rows = b->rows;
+    th_buf_init(&b->op.mem, 512u << 20);
+    e->loads_out++;
+    th_engine_submit(e, &b->op.op);
+}
+
+static bool want_event(struct th_engine *e, struct th_attempt *a)
+{
+    struct th_load_batch *b = e->batch;
+
+    if (!b) {
+        b = th_calloc(1, sizeof *b);
+        if (!b)
+            return false;
+        b->e = e;
+        th_list_init(&b->waiting);
+        e->batch = b;
+    }
+    th_list_append(&b->waiting, &a->link);
+    for (uint32_t i = 0; i < b->op.count; i++)
+        if (b->events[i] == a->row.event)
+            return true;
+    b->events[b->op.count++] = a->row.event;
+    if (b->op.count == TH_LOAD_BATCH)
+        flush_batch(e);
+    return true;
+}
+
+/* ---- pick ---- */
+
+static void begin(struct th_engine *e, const struct th_queue_row *row)
+{
+    struct th_ep *ep = th_map_get(&e->endpoints, row->endpoint);
+    struct th_attempt *a;
+    struct th_event *ev;
+
+    if (!ep || row->event <= e->purged_upto) {
+        forget(e, row);
+        return;
+    }
+    a = attempt_get(e);
+    if (!a) {
+        postpone(e, row, 1000);
+        return;
+    }
+    e->attempts_out++;
+    a->row = *row;
+    a->ep = ep;
+    ep->refs++;
+    a->run = ep->pub.run;
+    a->run->refs++;
+    a->began = e->now.mono;
+    a->began_wall = e->now.wall;
+    ev = th_map_get(&e->events, row->event);
+    if (ev) {
+        a->event = ev;
+        th_event_pin(e, ev);
+        th_attempt_send(a);
+    } else if (!want_event(e, a)) {
+        postpone(e, row, 1000);
+        th_attempt_release(a);
+    }
+}
+
+void th_dispatch_turn(struct th_engine *e)
+{
+    struct th_queue_row row;
+    unsigned budget = TH_DISPATCH_BUDGET;
+
+    while (budget && e->settles_out < TH_MAX_SETTLES && !e->dead && th_sched_pick(e->sched, e->now.mono, &row)) {
+        begin(e, &row);
+        budget--;
+    }
+    if (budget == 0)
+        e->more = true;
+    flush_batch(e);
+    th_gauge_set(e->conf.metrics, TH_G_REQUESTS_IN_FLIGHT, e->attempts_out);
+}
+
+void th_dispatch_free(struct th_engine *e)
+{
+    struct th_list *l;
+
+    while ((l = th_list_pop(&e->free_attempts))) {
+        struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
+        th_buf_fini(&a->head);
+        th_buf_fini(&a->body);
+        th_buf_fini(&a->sigs);
+        th_buf_fini(&a->answer);
+        th_free(a);
+    }
+}

@@ -1,0 +1,282 @@
+/* The engine's life: making, starting, turning, ending.
+ *
+ * One turn drains the store (its callbacks settle deliveries and finish publishes and changes), runs what was deferred,
+ * starts the next change of settings, asks the scheduler what to send, and does a slice of background work. A callback of
+ * the API never runs inside the call that registered it: immediate answers go through the deferred list.
+ *
+ * Invariants: 1. a publisher is told yes only from the done of an accept; 2. no delivery has two requests without a
+ * durable settle between them; 3. after TH_IO or TH_CORRUPT nothing is submitted any more and fatal() was called. */
+#include "engine/internal.h"
+
+void th_engine_random(struct th_engine *e, void *p, size_t n)
+{
+    char *to = p;
+
+    while (n) {
+        size_t some;
+        if (e->random_left == 0) {
+            e->conf.entropy.fill(e->conf.entropy.ctx, e->random, sizeof e->random);
+            e->random_left = sizeof e->random;
+        }
+        some = n < e->random_left ? n : e->random_left;
+        memcpy(to, e->random + sizeof e->random - e->random_left, some);
+        th_wipe(e->random + sizeof e->random - e->random_left, some);
+        e->random_left -= some;
+        to += some;
+        n -= some;
+    }
+}
+
+uint32_t th_engine_rnd32(struct th_engine *e)
+{
+    uint32_t v;
+
+    th_engine_random(e, &v, sizeof v);
+    return v;
+}
+
+/* Due times are wall clock on disk and monotonic in memory. */
+struct th_mono th_engine_mono_of(const struct th_engine *e, int64_t wall_ms)
+{
+    int64_t ahead = wall_ms - e->now.wall.ms;
+
+    if (ahead <= 0)
+        return e->now.mono;
+    if (ahead > INT64_MAX / 4000)
+        return TH_MONO_NEVER;
+    return (struct th_mono){e->now.mono.us + ahead * 1000};
+}
+
+void th_engine_submit(struct th_engine *e, struct th_op *op)
+{
+    e->conf.store->vt->submit(e->session, op);
+}
+
+/* Reads by the API are counted, so that draining waits for them: their owner's done is wrapped by nobody, so the count
+ * is kept by the store's contract of one done per op; a page is tiny and ends before the session is detached. */
+void th_engine_read(struct th_engine *e, struct th_op *op)
+{
+    th_engine_submit(e, op);
+}
+
+void th_engine_page_free(struct th_engine *e, struct th_page *page)
+{
+    e->conf.store->vt->page_free(e->conf.store, page);
+}
+
+void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void *), void *arg)
+{
+    d->fn = fn;
+    d->arg = arg;
+    th_list_append(&e->deferred, &d->link);
+    e->more = true;
+}
+
+/* What a failed store operation means for the whole engine. */
+void th_engine_store_error(struct th_engine *e, enum th_error error)
+{
+    switch (th_error_class(error)) {
+    case TH_CLASS_CORRUPT:
+    case TH_CLASS_BUG:
+        if (!e->dead) {
+            e->dead = true;
+            e->store_ok = false;
+            th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 0);
+            e->conf.fatal(e->conf.wake.ctx, error, "the store failed; stopping so that nothing is acknowledged without being durable");
+        }
+        break;
+    case TH_CLASS_RESOURCE:
+        if (e->store_ok) {
+            e->store_ok = false;
+            th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 0);
+            th_log(TH_LOG_ERROR, "store has no room: publishing answers 503 until it commits again", TH_KC("error", th_error_name(error)));
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine **out)
+{
+    struct th_sched_conf sched = {.max_items = conf->max_items, .max_items_per_endpoint = conf->max_items_per_endpoint,
+                                  .max_in_flight = conf->max_in_flight};
+    struct th_engine *e = th_calloc(1, sizeof *e);
+    enum th_error error = TH_NOMEM;
+
+    if (!e)
+        return TH_NOMEM;
+    e->conf = *conf;
+    th_engine_random(e, &e->hash_seed, sizeof e->hash_seed);
+    sched.hash_seed = e->hash_seed;
+    th_smap_init(&e->tenants_by_id, 1u << 20, e->hash_seed);
+    th_smap_init(&e->keys_by_hash, 1u << 20, e->hash_seed);
+    th_map_init(&e->endpoints, 1u << 22, e->hash_seed);
+    th_map_init(&e->tenants_by_no, 1u << 20, e->hash_seed);
+    th_map_init(&e->events, 1u << 22, e->hash_seed);
+    th_list_init(&e->dirty);
+    th_list_init(&e->changes);
+    th_list_init(&e->free_ingests);
+    th_list_init(&e->lru);
+    th_list_init(&e->free_attempts);
+    th_list_init(&e->running);
+    th_list_init(&e->settle_retry);
+    th_list_init(&e->deferred);
+    e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
+    if (!e->walk_rows)
+        goto err;
+    error = th_sched_new(&sched, &e->sched);
+    if (error)
+        goto err;
+    error = conf->store->vt->attach(conf->store, conf->wake, &e->session);
+    if (error)
+        goto err_sched;
+    *out = e;
+    return TH_OK;
+err_sched:
+    th_sched_free(e->sched);
+err:
+    th_free(e->walk_rows);
+    th_free(e);
+    return error;
+}
+
+enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size)
+{
+    enum th_error error;
+
+    th_engine_tick(e);
+    error = th_settings_load(e, made_key, why, why_size);
+    if (error)
+        return error;
+    e->store_ok = true;
+    th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 1);
+    e->facts_flushed = e->now.wall;
+    e->purge_at = (struct th_mono){e->now.mono.us + 5000000};
+    e->started = true;
+    th_recover_begin(e);
+    return TH_OK;
+}
+
+static void run_deferred(struct th_engine *e)
+{
+    struct th_list batch, *l;
+
+    th_list_init(&batch);
+    while ((l = th_list_pop(&e->deferred)))
+        th_list_append(&batch, l);
+    while ((l = th_list_pop(&batch))) {
+        struct th_deferred *d = TH_CONTAINER(l, struct th_deferred, link);
+        d->fn(d->arg);
+    }
+}
+
+static struct th_mono earlier(struct th_mono a, struct th_mono b)
+{
+    return a.us < b.us ? a : b;
+}
+
+struct th_mono th_engine_turn(struct th_engine *e)
+{
+    struct th_mono next = TH_MONO_NEVER;
+    unsigned drained;
+
+    th_engine_tick(e);
+    e->more = false;
+    drained = e->conf.store->vt->drain(e->session, 1024);
+    run_deferred(e);
+    if (e->dead)
+        return TH_MONO_NEVER;
+    th_changes_turn(e);
+    th_settle_turn(e);
+    if (!e->draining)
+        th_dispatch_turn(e);
+    th_wants_turn(e);
+    th_recover_turn(e);
+    next = earlier(next, th_jobs_turn(e));
+    if (!e->draining)
+        next = earlier(next, th_sched_next(e->sched, e->now.mono));
+    if (!th_list_empty(&e->settle_retry))
+        next = earlier(next, e->settle_retry_at);
+    if (e->more || drained == 1024 || !th_list_empty(&e->deferred))
+        next = e->now.mono;
+    return next;
+}
+
+void th_engine_drain(struct th_engine *e)
+{
+    e->draining = true;
+    th_changes_cancel(e);
+    th_facts_turn(e, true);
+}
+
+void th_engine_cancel_requests(struct th_engine *e)
+{
+    struct th_list *l, *next;
+
+    for (l = e->running.next; l != &e->running; l = next) {
+        struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
+        next = l->next;
+        if (a->cancelled)
+            continue;
+        a->cancelled = true;
+        if (a->running)
+            e->conf.transport->vt->cancel(e->conf.transport, &a->req);
+        else
+            e->conf.resolver->vt->cancel(e->conf.resolver, &a->resolve);
+    }
+}
+
+bool th_engine_idle(const struct th_engine *e)
+{
+    return e->dead || (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
+                       e->ops_out == 0 && !e->change_busy && !e->walk_busy && !e->facts_busy && !e->purge_busy &&
+                       !e->probe_busy && th_list_empty(&e->deferred));
+}
+
+void th_engine_free(struct th_engine *e)
+{
+    if (!e)
+        return;
+    if (e->session)
+        e->conf.store->vt->detach(e->session);
+    th_dispatch_free(e);
+    th_ingest_free(e);
+    th_settings_free(e);
+    th_events_trim(e, 0);
+    th_map_fini(&e->events);
+    th_sched_free(e->sched);
+    th_free(e->walk_rows);
+    th_free(e->cancels);
+    th_wipe(e->conf.secret_key, sizeof e->conf.secret_key);
+    th_free(e);
+}
+
+bool th_engine_ready(const struct th_engine *e, const char **why)
+{
+    const char *reason = NULL;
+
+    if (!e->started)
+        reason = "starting";
+    else if (e->draining)
+        reason = "stopping";
+    else if (e->dead)
+        reason = "the store failed; the process is stopping";
+    else if (!th_smap_get(&e->tenants_by_id, TH_LIT("operator")))
+        reason = "starting";
+    else if (!e->store_ok)
+        reason = "the store cannot commit: no room on the disk";
+    if (why)
+        *why = reason;
+    return !reason;
+}
+
+struct th_now th_engine_now(const struct th_engine *e)
+{
+    return e->now;
+}
+
+const struct th_engine_conf *th_engine_conf(const struct th_engine *e)
+{
+    return &e->conf;
+}

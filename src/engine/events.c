@@ -1,0 +1,92 @@
+/* Events in memory: fresh ones so that dispatch needs no read, and those just loaded. Bounded by bytes; an event that is
+ * pinned by a request stays; one whose deliveries have all ended leaves at once. Losing an entry costs a read, never more. */
+#include "engine/internal.h"
+
+static void event_free(struct th_engine *e, struct th_event *ev)
+{
+    th_map_del(&e->events, ev->row.no);
+    th_list_remove(&ev->lru);
+    e->cache_bytes -= ev->bytes;
+    th_free((char *)ev->body.p);
+    th_free(ev);
+}
+
+void th_events_trim(struct th_engine *e, size_t to)
+{
+    while (e->cache_bytes > to && !th_list_empty(&e->lru))
+        event_free(e, TH_CONTAINER(e->lru.next, struct th_event, lru));
+}
+
+static struct th_span keep(char **at, struct th_span s)
+{
+    char *p = *at;
+
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    *at += s.n;
+    return th_span(p, s.n);
+}
+
+/* NULL when there is no room: the event is loaded from the store when it is needed. */
+struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row, uint32_t left)
+{
+    size_t n = row->type.n + row->data.n + row->own_id.n + row->resource_type.n + row->resource_id.n + 64 + row->own_id.n;
+    struct th_event *ev = th_map_get(&e->events, row->no);
+    struct th_buf id;
+    char *at;
+
+    if (ev)
+        return ev;
+    th_events_trim(e, TH_EVENT_CACHE_BYTES - (n < TH_EVENT_CACHE_BYTES ? n : TH_EVENT_CACHE_BYTES));
+    ev = th_malloc(sizeof *ev + n);
+    if (!ev)
+        return NULL;
+    *ev = (struct th_event){.row = *row, .tenant_no = t->no, .left = left, .bytes = sizeof *ev + n};
+    at = ev->bytes_;
+    ev->row.type = keep(&at, row->type);
+    ev->row.data = keep(&at, row->data);
+    ev->row.own_id = keep(&at, row->own_id);
+    ev->row.resource_type = keep(&at, row->resource_type);
+    ev->row.resource_id = keep(&at, row->resource_id);
+    /* the id's text is written straight behind the rest: a bounded buffer over that memory */
+    id = (struct th_buf){.p = at, .cap = (size_t)(ev->bytes_ + n - at), .max = (size_t)(ev->bytes_ + n - at)};
+    th_engine_event_id(e, t->dialect, row, &id);
+    ev->id = th_span(id.p, id.n);
+    th_list_init(&ev->lru);
+    if (id.failed || th_map_put(&e->events, row->no, ev)) {
+        th_free(ev);
+        return NULL;
+    }
+    e->cache_bytes += ev->bytes;
+    th_list_append(&e->lru, &ev->lru);
+    return ev;
+}
+
+void th_event_pin(struct th_engine *e, struct th_event *ev)
+{
+    (void)e;
+    if (ev->pins++ == 0)
+        th_list_remove(&ev->lru);
+}
+
+void th_event_unpin(struct th_engine *e, struct th_event *ev)
+{
+    if (--ev->pins)
+        return;
+    th_list_append(&e->lru, &ev->lru);
+    if (ev->left == 0 || e->cache_bytes > TH_EVENT_CACHE_BYTES)
+        event_free(e, ev);
+}
+
+/* One of its deliveries has ended. */
+void th_event_settled(struct th_engine *e, uint64_t no)
+{
+    struct th_event *ev = th_map_get(&e->events, no);
+
+    if (!ev)
+        return;
+    if (ev->left)
+        ev->left--;
+    if (ev->left == 0 && ev->pins == 0)
+        event_free(e, ev);
+}

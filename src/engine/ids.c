@@ -1,0 +1,70 @@
+/* Public ids of the engine's objects, in the form that the tenant's dialect shows. */
+#include "engine/internal.h"
+
+static void ulid_or_integer(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_pubid id, struct th_buf *out)
+{
+    if (form == TH_ID_INTEGER) {
+        th_buf_span(out, prefix);
+        th_buf_u64(out, id.no);
+    } else {
+        th_pubid_format(out, e->id_key, prefix, id);
+    }
+}
+
+void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out)
+{
+    const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
+
+    ulid_or_integer(e, v->id_endpoint.prefix, v->id_endpoint.form, (struct th_pubid){ep->created, ep->rnd, ep->no}, out);
+}
+
+static struct th_span event_prefix(const struct th_dialect_values *v)
+{
+    return v->id_event.prefix.n ? v->id_event.prefix : TH_LIT("evt_");
+}
+
+void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row, struct th_buf *out)
+{
+    if (row->own_id.n) {
+        th_buf_span(out, row->own_id);
+        return;
+    }
+    th_pubid_format(out, e->id_key, event_prefix(th_dialect_values(d)), (struct th_pubid){row->at, row->rnd, row->no});
+}
+
+static struct th_span delivery_prefix(const struct th_dialect_values *v)
+{
+    return v->id_delivery.prefix.n || v->id_delivery.form == TH_ID_INTEGER ? v->id_delivery.prefix : TH_LIT("dlv_");
+}
+
+void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *event, uint64_t delivery,
+                           struct th_buf *out)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+
+    ulid_or_integer(e, delivery_prefix(v), v->id_delivery.form, (struct th_pubid){event->at, event->rnd, delivery}, out);
+}
+
+void th_engine_key_id(struct th_engine *e, const struct th_key *k, struct th_buf *out)
+{
+    uint32_t rnd;
+
+    memcpy(&rnd, k->hash, sizeof rnd);
+    th_pubid_format(out, e->id_key, TH_LIT("key_"), (struct th_pubid){k->created, rnd & ((1u << 27) - 1), k->no});
+}
+
+bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out)
+{
+    return th_pubid_parse(e->id_key, event_prefix(th_dialect_values(d)), text, out);
+}
+
+bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+    struct th_span prefix = delivery_prefix(v);
+
+    if (v->id_delivery.form != TH_ID_INTEGER)
+        return th_pubid_parse(e->id_key, prefix, text, out);
+    *out = (struct th_pubid){0};
+    return th_span_starts(text, prefix) && th_span_u64(th_span(text.p + prefix.n, text.n - prefix.n), INT64_MAX, &out->no) && out->no;
+}

@@ -1,0 +1,466 @@
+/* Publishing: check, match, one accept op, and only after its commit the answer and the scheduler.
+ *
+ * The accept carries the settings version that it matched against; when a change was committed between, the store answers
+ * STALE and the match is made again: "register, then publish" is exact. If the process dies before the commit the publisher
+ * hears nothing and tries again; after it, recovery finds the deliveries. */
+#include "engine/internal.h"
+#include <stdio.h>
+
+struct ingest {
+    struct th_list link;
+    struct th_engine *e;
+    struct th_publish *p;
+    struct th_deferred defer;
+    struct th_accept op;
+    struct th_new_event one;       /* the common case: one event */
+    struct th_new_event *events;
+    uint64_t few[16], *endpoints;  /* matched endpoints of all events, one after the other */
+    size_t endpoint_cap, bytes;
+    struct th_mono began;
+    struct th_load load;           /* of a replayed answer */
+    uint64_t *load_nos;
+    struct th_event_row *load_rows;
+    const struct th_endpoint *except;
+    bool by_name;
+    unsigned tries;
+};
+
+bool th_endpoint_matches(const struct th_ep *ep, struct th_span type)
+{
+    const struct th_endpoint_spec *s = &ep->pub.spec;
+
+    if (ep->pub.run->all)
+        return true;
+    for (unsigned i = 0; i < s->event_count; i++) {
+        struct th_span want = s->events[i];
+        if (want.n > 2 && want.p[want.n - 1] == '*') {
+            if (type.n >= want.n && memcmp(type.p, want.p, want.n - 1) == 0)
+                return true;
+        } else if (th_span_eq(want, type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool named(const struct th_endpoint *ep, struct th_span type)
+{
+    for (unsigned i = 0; i < ep->spec.event_count; i++)
+        if (th_span_eq(ep->spec.events[i], type))
+            return true;
+    return false;
+}
+
+static struct ingest *ingest_get(struct th_engine *e, uint32_t count)
+{
+    struct th_list *l = th_list_pop(&e->free_ingests);
+    struct ingest *g = l ? TH_CONTAINER(l, struct ingest, link) : th_calloc(1, sizeof *g);
+
+    if (!g)
+        return NULL;
+    *g = (struct ingest){.e = e};
+    th_list_init(&g->link);
+    g->endpoints = g->few;
+    g->endpoint_cap = sizeof g->few / sizeof g->few[0];
+    g->events = &g->one;
+    if (count > 1) {
+        g->events = th_calloc(count, sizeof *g->events);
+        if (!g->events) {
+            th_free(g);
+            return NULL;
+        }
+    }
+    e->ingests_out++;
+    return g;
+}
+
+static void ingest_put(struct ingest *g)
+{
+    struct th_engine *e = g->e;
+
+    e->ingests_out--;
+    e->accept_bytes -= g->bytes;
+    if (g->events != &g->one)
+        th_free(g->events);
+    if (g->endpoints != g->few)
+        th_free(g->endpoints);
+    th_free(g->load_nos);
+    th_free(g->load_rows);
+    th_list_append(&e->free_ingests, &g->link);
+}
+
+void th_ingest_free(struct th_engine *e)
+{
+    struct th_list *l;
+
+    while ((l = th_list_pop(&e->free_ingests)))
+        th_free(TH_CONTAINER(l, struct ingest, link));
+}
+
+static void finish(struct ingest *g, enum th_publish_result result)
+{
+    struct th_publish *p = g->p;
+    struct th_engine *e = g->e;
+
+    p->result = result;
+    if (result == TH_PUB_ACCEPTED)
+        th_observe(e->conf.metrics, TH_H_ACCEPT_SECONDS, e->now.mono.us - g->began.us);
+    else if (result != TH_PUB_REPLAYED)
+        th_count(e->conf.metrics, TH_C_EVENTS_REFUSED, 1);
+    ingest_put(g);
+    p->done(p);
+}
+
+static void finish_deferred(void *arg)
+{
+    struct ingest *g = arg;
+
+    finish(g, g->p->result);
+}
+
+static void refuse(struct ingest *g, enum th_publish_result result, uint32_t bad, const char *field, const char *detail)
+{
+    g->p->result = result;
+    g->p->bad = bad;
+    g->p->field = field;
+    snprintf(g->p->detail, sizeof g->p->detail, "%s", detail);
+    th_engine_defer(g->e, &g->defer, finish_deferred, g);
+}
+
+/* ---- check ---- */
+
+static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+    struct th_publish_event *ev = &g->p->events[n];
+    struct th_render r;
+    const char *missing;
+    char text[160];
+
+    if (!th_event_type_ok(ev->type)) {
+        refuse(g, TH_PUB_INVALID, n, "type", "must be letters, digits, \"_\" and \"-\" joined by \".\", at most 128 bytes");
+        return false;
+    }
+    if (!th_dialect_type_known(d, ev->type) && !(v->exhausted_event.n && th_span_eq(v->exhausted_event, ev->type) && g->by_name)) {
+        refuse(g, TH_PUB_INVALID, n, "type", "is not an event type of this tenant's catalogue");
+        return false;
+    }
+    if (ev->own_id.n && !th_id_ok(ev->own_id)) {
+        refuse(g, TH_PUB_INVALID, n, "id", "must be 1 to 128 of letters, digits, \"_\" and \"-\"");
+        return false;
+    }
+    if (ev->data.n > v->body_max) {
+        snprintf(text, sizeof text, "data has %zu bytes; at most %u are allowed", ev->data.n, v->body_max);
+        refuse(g, TH_PUB_TOO_LARGE, n, "data", text);
+        return false;
+    }
+    if (ev->resource_type.n == 0)
+        ev->resource_type = th_dialect_resource(d, ev->type);
+    r = (struct th_render){.event_id = TH_LIT("x"), .event_type = ev->type, .data = ev->data, .resource_type = ev->resource_type,
+                           .resource_id = ev->resource_id, .tenant_id = g->p->tenant->id, .attributes = g->p->tenant->attributes};
+    missing = th_dialect_missing(d, &r);
+    if (missing) {
+        refuse(g, TH_PUB_INVALID, n, missing, "is required by the dialect of this tenant");
+        return false;
+    }
+    return true;
+}
+
+/* ---- match ---- */
+
+static bool wants(const struct ingest *g, const struct th_endpoint *ep, struct th_span type)
+{
+    const struct th_rules *rules = &th_dialect_values(ep->tenant->dialect)->rules;
+
+    if (ep == g->except || (g->by_name && !named(ep, type)))
+        return false;
+    if (ep->disabled_at.ms && rules->drop_while_disabled)
+        return false;
+    return th_endpoint_matches(TH_CONTAINER(ep, struct th_ep, pub), type);
+}
+
+static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
+{
+    if (*n == g->endpoint_cap) {
+        size_t cap = g->endpoint_cap * 2;
+        uint64_t *v = th_malloc(cap * sizeof *v);
+        if (!v)
+            return false;
+        memcpy(v, g->endpoints, *n * sizeof *v);
+        if (g->endpoints != g->few)
+            th_free(g->endpoints);
+        g->endpoints = v;
+        g->endpoint_cap = cap;
+    }
+    g->endpoints[(*n)++] = no;
+    return true;
+}
+
+static bool match(struct ingest *g)
+{
+    struct th_tenant *t = g->p->tenant;
+    size_t n = 0, at = 0;
+
+    for (uint32_t i = 0; i < g->p->count; i++) {
+        size_t from = n;
+        if (g->p->only) {
+            if (!add_endpoint(g, &n, g->p->only->no))
+                return false;
+        } else {
+            for (unsigned k = 0; k < t->endpoint_count; k++)
+                if (wants(g, t->endpoints[k], g->p->events[i].type) && !add_endpoint(g, &n, t->endpoints[k]->no))
+                    return false;
+        }
+        g->events[i].endpoint_count = (uint32_t)(n - from);
+    }
+    for (uint32_t i = 0; i < g->p->count; i++) { /* the array is at its final place now */
+        g->events[i].endpoints = g->endpoints + at;
+        at += g->events[i].endpoint_count;
+    }
+    return true;
+}
+
+/* ---- accept ---- */
+
+static void accepted(struct th_op *op);
+
+static void submit(struct ingest *g)
+{
+    g->op.op = (struct th_op){.kind = TH_OP_ACCEPT, .done = accepted, .user = g};
+    g->op.tenant = g->p->tenant->no;
+    g->op.settings_version = g->p->tenant->version;
+    g->op.at = g->e->now.wall;
+    g->op.idem = g->p->idem;
+    g->op.count = g->p->count;
+    g->op.events = g->events;
+    th_engine_submit(g->e, &g->op.op);
+}
+
+static void fill_row(struct ingest *g, uint32_t i)
+{
+    struct th_publish_event *from = &g->p->events[i];
+    struct th_new_event *ev = &g->events[i];
+
+    from->row = (struct th_event_row){.no = ev->no, .tenant = g->op.tenant, .at = g->op.at, .time = ev->time, .rnd = ev->rnd,
+                                      .deliveries = ev->endpoint_count, .first_delivery = ev->first_delivery, .type = ev->type,
+                                      .data = ev->data, .own_id = ev->own_id, .resource_type = ev->resource_type,
+                                      .resource_id = ev->resource_id};
+}
+
+static void schedule(struct ingest *g, uint32_t i)
+{
+    struct th_engine *e = g->e;
+    struct th_new_event *ev = &g->events[i];
+    struct th_event *cached;
+
+    if (ev->endpoint_count == 0)
+        return;
+    cached = th_event_add(e, g->p->tenant, &g->p->events[i].row, ev->endpoint_count);
+    if (cached)
+        cached->accepted.us = g->began.us;
+    for (uint32_t k = 0; k < ev->endpoint_count; k++) {
+        struct th_queue_row row = {.no = ev->first_delivery + k, .event = ev->no, .endpoint = ev->endpoints[k],
+                                   .due = g->op.at.ms, .lane = ev->lane};
+        switch (th_sched_insert(e->sched, &row, e->now.mono, e->now.mono)) {
+        case TH_NO_ENDPOINT: /* deleted between the match and now: its rows were walked before this one was there */
+            th_cancel_endpoint(e, row.endpoint);
+            break;
+        default: /* kept, or spilled and read back later */
+            break;
+        }
+    }
+    th_count(e->conf.metrics, TH_C_DELIVERIES_CREATED, ev->endpoint_count);
+}
+
+static void replay_loaded(struct th_op *op)
+{
+    struct ingest *g = op->user;
+    struct th_engine *e = g->e;
+    uint32_t gone = 0;
+
+    e->ops_out--;
+    for (uint32_t i = 0; i < g->p->count && !op->error; i++) {
+        struct th_publish_event *ev = &g->p->events[i];
+        struct th_event_row row = g->load_rows[i];
+        gone += row.no == 0;
+        row.type = ev->type; /* the same body: the same type, ids and data, in memory that lives on */
+        row.data = ev->data;
+        row.own_id = row.own_id.n ? ev->own_id : th_span("", 0);
+        row.resource_type = ev->resource_type;
+        row.resource_id = ev->resource_id;
+        ev->row = row;
+    }
+    th_buf_fini(&g->load.mem);
+    if (op->error || gone) {
+        snprintf(g->p->detail, sizeof g->p->detail, "%s", op->error ? th_error_name(op->error) : "the first answer has been removed by retention");
+        finish(g, TH_PUB_UNAVAILABLE);
+        return;
+    }
+    g->p->first_delivery = g->p->events[0].row.first_delivery;
+    finish(g, TH_PUB_REPLAYED);
+}
+
+static void load_replay(struct ingest *g)
+{
+    uint32_t n = g->op.replayed_count;
+
+    g->load_nos = th_calloc(n, sizeof *g->load_nos);
+    g->load_rows = th_calloc(n, sizeof *g->load_rows);
+    if (!g->load_nos || !g->load_rows || n != g->p->count) {
+        snprintf(g->p->detail, sizeof g->p->detail, "the first answer cannot be rebuilt");
+        finish(g, TH_PUB_UNAVAILABLE);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        g->load_nos[i] = g->op.first_event + i;
+    th_buf_init(&g->load.mem, 64u << 20);
+    g->load.op = (struct th_op){.kind = TH_OP_LOAD, .done = replay_loaded, .user = g};
+    g->load.count = n;
+    g->load.events = g->load_nos;
+    g->load.rows = g->load_rows;
+    g->e->ops_out++;
+    th_engine_submit(g->e, &g->load.op);
+}
+
+static void stale(struct ingest *g)
+{
+    if (g->p->tenant->deleting) {
+        snprintf(g->p->detail, sizeof g->p->detail, "the tenant has been deleted");
+        finish(g, TH_PUB_TENANT_GONE);
+    } else if (++g->tries > 100 || !match(g)) {
+        snprintf(g->p->detail, sizeof g->p->detail, "settings change too fast; try again");
+        finish(g, TH_PUB_UNAVAILABLE);
+    } else {
+        submit(g);
+    }
+}
+
+static void accepted(struct th_op *op)
+{
+    struct ingest *g = op->user;
+    struct th_engine *e = g->e;
+
+    if (op->error == TH_UNKNOWN) {
+        submit(g); /* the same operation again has the same effect as once */
+        return;
+    }
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        snprintf(g->p->detail, sizeof g->p->detail, "the store cannot commit: %s", th_error_name(op->error));
+        finish(g, TH_PUB_UNAVAILABLE);
+        return;
+    }
+    switch (g->op.result) {
+    case TH_ACCEPT_NEW:
+        th_count(e->conf.metrics, TH_C_EVENTS_ACCEPTED, g->p->count);
+        for (uint32_t i = 0; i < g->p->count; i++) {
+            fill_row(g, i);
+            schedule(g, i);
+        }
+        g->p->first_delivery = g->events[0].first_delivery;
+        finish(g, TH_PUB_ACCEPTED);
+        break;
+    case TH_ACCEPT_REPLAYED:
+        load_replay(g);
+        break;
+    case TH_ACCEPT_KEY_REUSED:
+        finish(g, TH_PUB_KEY_REUSED);
+        break;
+    case TH_ACCEPT_ID_TAKEN:
+        g->p->bad = g->op.taken;
+        finish(g, TH_PUB_ID_TAKEN);
+        break;
+    case TH_ACCEPT_STALE:
+        stale(g);
+        break;
+    }
+}
+
+static void publish(struct th_engine *e, struct th_publish *p, const struct th_endpoint *except, bool by_name)
+{
+    const char *why;
+    struct ingest *g = ingest_get(e, p->count);
+
+    if (!g) {
+        p->result = TH_PUB_UNAVAILABLE;
+        p->done(p); /* no memory even for the list of deferred calls */
+        return;
+    }
+    g->p = p;
+    g->began = e->now.mono;
+    g->except = except;
+    g->by_name = by_name;
+    p->field = NULL;
+    p->detail[0] = 0;
+    for (uint32_t i = 0; i < p->count; i++)
+        g->bytes += p->events[i].data.n + 256;
+    e->accept_bytes += g->bytes;
+    if (!th_engine_ready(e, &why)) {
+        refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, why);
+        return;
+    }
+    if (e->accept_bytes > TH_MAX_ACCEPT_BYTES) {
+        refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, "too much is waiting for the store; try again");
+        return;
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct th_publish_event *from = &p->events[i];
+        if (!check_event(g, i, p->tenant->dialect))
+            return;
+        g->events[i] = (struct th_new_event){.type = from->type, .data = from->data, .own_id = from->own_id,
+                                             .resource_type = from->resource_type, .resource_id = from->resource_id,
+                                             .time = from->has_time ? from->time : e->now.wall,
+                                             .rnd = th_engine_rnd32(e) & ((1u << 27) - 1),
+                                             .lane = p->only ? TH_LANE_TEST : TH_LANE_FRESH};
+    }
+    if (!match(g)) {
+        refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, "out of memory");
+        return;
+    }
+    submit(g);
+}
+
+void th_engine_publish(struct th_engine *e, struct th_publish *p)
+{
+    th_engine_tick(e);
+    publish(e, p, NULL, false);
+}
+
+/* ---- events that the engine publishes itself ---- */
+
+struct internal {
+    struct th_publish p;
+    struct th_publish_event ev;
+    char bytes[];
+};
+
+static void internal_done(struct th_publish *p)
+{
+    if (p->result != TH_PUB_ACCEPTED)
+        th_log(TH_LOG_WARN, "an operator event was not stored", TH_KS("type", p->events[0].type), TH_KC("detail", p->detail));
+    th_free(TH_CONTAINER(p, struct internal, p));
+}
+
+void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_span type, struct th_span data,
+                         const struct th_endpoint *except, bool by_name)
+{
+    struct internal *in;
+    bool wanted = false;
+
+    if (!t || e->draining || e->dead)
+        return;
+    for (unsigned i = 0; i < t->endpoint_count && !wanted; i++)
+        wanted = t->endpoints[i] != except && (by_name ? named(t->endpoints[i], type)
+                                                       : th_endpoint_matches(TH_CONTAINER(t->endpoints[i], struct th_ep, pub), type));
+    if (!wanted)
+        return;
+    in = th_calloc(1, sizeof *in + type.n + data.n);
+    if (!in)
+        return;
+    memcpy(in->bytes, type.p, type.n);
+    memcpy(in->bytes + type.n, data.p, data.n);
+    in->ev.type = th_span(in->bytes, type.n);
+    in->ev.data = th_span(in->bytes + type.n, data.n);
+    in->p = (struct th_publish){.tenant = t, .count = 1, .events = &in->ev, .done = internal_done};
+    publish(e, &in->p, except, by_name);
+}

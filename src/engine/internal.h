@@ -1,0 +1,240 @@
+/* Shared by the files of engine/ only. */
+#ifndef TH_ENGINE_INTERNAL_H
+#define TH_ENGINE_INTERNAL_H
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/enc.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/engine.h"
+
+#define TH_MAX_SPEC_BYTES (256u << 10)
+#define TH_MAX_ACCEPT_BYTES (64u << 20)   /* publishes waiting for their commit */
+#define TH_MAX_SETTLES 4096               /* unrecorded outcomes; beyond, dispatch pauses */
+#define TH_EVENT_CACHE_BYTES (64u << 20)
+#define TH_DISPATCH_BUDGET 256            /* requests begun in one turn */
+#define TH_LOAD_BATCH 64
+#define TH_WALK_BATCH 10000
+#define TH_ANSWER_KEPT 16384              /* bytes of an answer's body, 1 KiB of a 2xx */
+#define TH_FACT_FLUSH_MS 10000
+
+/* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one. */
+struct th_endpoint_run {
+    unsigned refs;
+    struct th_arena mem;          /* owns the spec's spans, the parsed URL and the header block */
+    struct th_endpoint_spec spec;
+    struct th_url url;
+    struct th_span custom;        /* finished custom header lines */
+    unsigned variant;
+    struct th_span id;            /* public id text */
+    uint64_t rev;
+    bool all;                     /* subscribed to everything */
+};
+
+/* A full endpoint object: public part first, so that pointers convert. */
+struct th_ep {
+    struct th_endpoint pub;
+    unsigned refs;                /* one for the map, one per request under way */
+    bool gone;                    /* deleted; lives on for its requests */
+    bool facts_dirty;
+    struct th_list dirty;         /* on engine.dirty while facts_dirty */
+};
+
+/* An event in memory for dispatch. On the LRU list while nobody pins it. */
+struct th_event {
+    struct th_event_row row;      /* spans point behind this struct */
+    uint64_t tenant_no;
+    unsigned pins;
+    uint32_t left;                /* deliveries that may still want it; 0: free when unpinned */
+    size_t bytes;
+    struct th_list lru;
+    struct th_span id;            /* public id text */
+    struct th_span body;          /* rendered, when it is the same for all endpoints; own allocation; n == 0: not yet */
+    struct th_accept_time {
+        int64_t us;               /* monotonic time of the accept; 0: loaded later */
+    } accepted;
+    char bytes_[];
+};
+
+struct th_attempt {
+    struct th_list link;          /* free list, load list or running list */
+    struct th_engine *e;
+    struct th_queue_row row;
+    struct th_ep *ep;
+    struct th_endpoint_run *run;
+    struct th_event *event;
+    struct th_mono began;
+    struct th_wall began_wall;
+    int64_t signed_at, dns_us;
+    bool cancelled, running;
+    struct th_http_req req;
+    struct th_resolve resolve;
+    struct th_addr addrs[TH_RESOLVE_MAX];
+    struct th_buf head, body, sigs, answer;
+    char delivery_id[64];
+    size_t delivery_id_len;
+    struct th_settle settle;
+    enum th_verdict verdict;
+};
+
+struct th_load_batch {
+    struct th_load op;
+    struct th_engine *e;
+    struct th_list waiting;       /* attempts */
+    uint64_t events[TH_LOAD_BATCH];
+    struct th_event_row rows[TH_LOAD_BATCH];
+};
+
+struct th_deferred { /* something to finish in the next turn */
+    struct th_list link;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+struct th_engine {
+    struct th_engine_conf conf;
+    struct th_session *session;
+    struct th_now now;
+    uint8_t id_key[16];
+    uint8_t random[4096];
+    size_t random_left;
+    uint64_t hash_seed;
+
+    /* settings */
+    struct th_smap tenants_by_id, keys_by_hash;
+    struct th_map endpoints;              /* by number: struct th_ep */
+    struct th_map tenants_by_no;
+    struct th_tenant **tenants;
+    unsigned tenant_count, tenant_cap;
+    struct th_key **keys;
+    unsigned key_count, key_cap;
+    uint64_t last_tenant, last_key, last_endpoint, last_secret;
+    struct th_list dirty;                 /* endpoints whose facts are to be written */
+    struct th_wall facts_flushed;
+    bool facts_busy;
+    struct th_list changes;               /* waiting; the first may be under way */
+    bool change_busy;
+
+    /* ingest */
+    size_t accept_bytes;
+    struct th_list free_ingests;
+    unsigned ingests_out;
+
+    /* dispatch */
+    struct th_sched *sched;
+    struct th_map events;                 /* cache by number */
+    struct th_list lru;
+    size_t cache_bytes;
+    struct th_list free_attempts, running;
+    struct th_load_batch *batch;          /* being filled in this turn */
+    unsigned settles_out, attempts_out, loads_out;
+    struct th_list settle_retry;          /* settles that found the store full */
+    struct th_mono settle_retry_at;
+    uint64_t purged_upto;
+
+    /* recovery and jobs */
+    struct th_walk walk;
+    struct th_queue_row *walk_rows;
+    bool walking, walk_busy;
+    unsigned ops_out;                     /* all other store operations */
+    struct th_mono purge_at, probe_at;
+    bool purge_busy, probe_busy;
+    struct th_purge purge;
+    struct th_probe probe;
+    struct cancel_job *cancelling;
+    uint64_t *cancels;                    /* deleted endpoints whose rows are still to be cancelled */
+    uint32_t cancel_count, cancel_cap;
+
+    struct th_list deferred;
+    bool started, draining, store_ok, dead;
+    bool more;                            /* something is left for another turn at once */
+};
+
+/* engine.c */
+/** Reads the clock: at the start of a turn and of every call from outside it. */
+static inline void th_engine_tick(struct th_engine *e)
+{
+    e->now = e->conf.clock.now(e->conf.clock.ctx);
+}
+void th_engine_submit(struct th_engine *e, struct th_op *op);
+void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void *), void *arg);
+void th_engine_store_error(struct th_engine *e, enum th_error error);
+void th_engine_random(struct th_engine *e, void *p, size_t n);
+uint32_t th_engine_rnd32(struct th_engine *e);
+struct th_mono th_engine_mono_of(const struct th_engine *e, int64_t wall_ms);
+
+/* settings.c */
+struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no);
+void th_ep_unref(struct th_engine *e, struct th_ep *ep);
+void th_run_unref(struct th_endpoint_run *run);
+TH_MUST_USE enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep, const struct th_endpoint_spec *spec,
+                                     struct th_endpoint_run **out);
+enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size);
+enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t);
+void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t);
+enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep);
+void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep);
+enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k);
+void th_settings_remove_key(struct th_engine *e, struct th_key *k);
+enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep);
+void th_settings_free(struct th_engine *e);
+bool th_ep_held(const struct th_endpoint *ep);
+/* conf blobs */
+void th_tenant_write(const struct th_tenant *t, struct th_buf *out);
+enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out);
+TH_MUST_USE enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span conf, struct th_arena *mem,
+                                       struct th_endpoint_spec *out);
+enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name, struct th_span dialect,
+                            struct th_span attributes, struct th_tenant **out);
+enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct th_tenant *fresh);
+void th_tenant_drop(struct th_tenant *t); /* one that was never added */
+/* sealing: "nonce || ciphertext || tag" with tenant, endpoint and number as associated data */
+bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span plain, struct th_buf *out);
+bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed, struct th_buf *plain);
+
+/* check.c */
+bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url);
+
+/* change.c */
+void th_changes_turn(struct th_engine *e);
+void th_changes_cancel(struct th_engine *e);
+/* kinds that only the engine itself submits */
+enum { TH_CHANGE_ENDPOINT_DISABLE = 100 };
+void th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why);
+void th_facts_touch(struct th_engine *e, struct th_ep *ep);
+void th_facts_turn(struct th_engine *e, bool all);
+
+/* ingest.c */
+bool th_endpoint_matches(const struct th_ep *ep, struct th_span type);
+void th_ingest_free(struct th_engine *e);
+/* operator.c: events that the engine itself publishes */
+void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, unsigned status, const char *error);
+void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason);
+void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_span type, struct th_span data,
+                         const struct th_endpoint *except, bool by_name);
+
+/* events.c */
+struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row, uint32_t left);
+void th_event_pin(struct th_engine *e, struct th_event *ev);
+void th_event_unpin(struct th_engine *e, struct th_event *ev);
+void th_event_settled(struct th_engine *e, uint64_t no);
+void th_events_trim(struct th_engine *e, size_t to);
+
+/* dispatch.c, settle.c */
+void th_dispatch_turn(struct th_engine *e);
+void th_dispatch_forget(struct th_engine *e, uint64_t delivery);
+void th_attempt_release(struct th_attempt *a);
+void th_attempt_send(struct th_attempt *a);
+void th_attempt_ended(struct th_attempt *a);
+void th_settle_turn(struct th_engine *e);
+void th_dispatch_free(struct th_engine *e);
+unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms, const struct th_sign_key *out[TH_MAX_SECRETS]);
+uint64_t th_endpoint_pool_key(const struct th_endpoint *ep);
+
+/* recover.c: the walk at start, refills, cancellation of a deleted endpoint's rows, retention, readiness probe */
+void th_recover_begin(struct th_engine *e);
+void th_recover_turn(struct th_engine *e);
+void th_wants_turn(struct th_engine *e);
+void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint);
+struct th_mono th_jobs_turn(struct th_engine *e);
+#endif

@@ -1,0 +1,365 @@
+/* The start: settings rows into memory, and what the first start makes: the tenants "default" and "operator", the key of
+ * public ids, the proof of the secret key, the operator's API key. */
+#include "engine/internal.h"
+#include <stdio.h>
+
+#define KEY_PROOF "tenterhook secret key"
+
+struct loading {
+    struct th_engine *e;
+    enum th_error error;
+    struct th_span where;
+    bool have_id_key, have_proof, wrong_key;
+    uint8_t operator_hash[32];
+    bool have_operator;
+    char what[160];
+};
+
+static void fail(struct loading *l, enum th_error error, const char *what, uint64_t no)
+{
+    if (l->error)
+        return;
+    l->error = error;
+    snprintf(l->what, sizeof l->what, "%s %llu: %s", what, (unsigned long long)no, th_error_name(error));
+}
+
+static void load_meta(struct loading *l, const struct th_row *row)
+{
+    struct th_engine *e = l->e;
+
+    if (th_span_is(row->id, "id_key") && row->conf.n == sizeof e->id_key) {
+        memcpy(e->id_key, row->conf.p, sizeof e->id_key);
+        l->have_id_key = true;
+    } else if (th_span_is(row->id, "key_proof")) {
+        struct th_buf plain;
+        th_buf_init(&plain, 256);
+        l->have_proof = true;
+        if (!th_engine_unseal(e, 0, 0, 0, row->conf, &plain) || !th_span_is(th_buf_view(&plain), KEY_PROOF))
+            l->wrong_key = true;
+        th_buf_fini(&plain);
+    } else if (th_span_is(row->id, "operator_key") && row->conf.n == 32) {
+        memcpy(l->operator_hash, row->conf.p, 32);
+        l->have_operator = true;
+    }
+}
+
+static void load_tenant(struct loading *l, const struct th_row *row)
+{
+    struct th_json root, v;
+    struct th_span name = {"", 0}, dialect = {"", 0}, attributes = {"", 0};
+    struct th_buf text[2];
+    struct th_tenant *t;
+    int64_t rev = 1;
+    enum th_error error;
+
+    if (th_json_parse(row->conf, 64, &root, NULL)) {
+        fail(l, TH_CORRUPT, "tenant", row->no);
+        return;
+    }
+    th_buf_init(&text[0], 4096);
+    th_buf_init(&text[1], 4096);
+    if (th_json_member(root, TH_LIT("name"), &v) && th_json_string(v, &text[0]))
+        name = th_buf_view(&text[0]);
+    if (th_json_member(root, TH_LIT("dialect"), &v) && th_json_string(v, &text[1]))
+        dialect = th_buf_view(&text[1]);
+    if (th_json_member(root, TH_LIT("attributes"), &v))
+        attributes = v.raw;
+    if (th_json_member(root, TH_LIT("rev"), &v))
+        (void)th_json_i64(v, &rev);
+    error = th_tenant_new(l->e, row->no, row->id, name, dialect, attributes, &t);
+    if (!error) {
+        t->version = row->rev;
+        t->rev = (uint64_t)rev;
+        t->created.ms = row->created;
+        t->updated.ms = row->updated;
+        error = th_settings_add_tenant(l->e, t);
+    } else if (error == TH_NOT_FOUND && !l->error) {
+        l->error = TH_NOT_FOUND;
+        snprintf(l->what, sizeof l->what, "tenant \"%.*s\" has dialect \"%.*s\", which is not loaded", (int)row->id.n, row->id.p,
+                 (int)dialect.n, dialect.p);
+    }
+    if (error)
+        fail(l, error, "tenant", row->no);
+    th_buf_fini(&text[0]);
+    th_buf_fini(&text[1]);
+}
+
+static void load_key(struct loading *l, const struct th_row *row)
+{
+    struct th_key *k = th_calloc(1, sizeof *k + row->conf.n);
+    struct th_json root, v;
+    int64_t scopes = 0;
+
+    if (row->no > l->e->last_key)
+        l->e->last_key = row->no;
+    if (!k || row->id.n != 32 || th_json_parse(row->conf, 4, &root, NULL)) {
+        th_free(k);
+        fail(l, TH_CORRUPT, "key", row->no);
+        return;
+    }
+    k->no = row->no;
+    memcpy(k->hash, row->id.p, 32);
+    k->tenant = th_map_get(&l->e->tenants_by_no, row->tenant);
+    k->created.ms = row->created;
+    k->expires = row->until;
+    if (th_json_member(root, TH_LIT("scopes"), &v))
+        (void)th_json_i64(v, &scopes);
+    k->scopes = (unsigned)scopes & (TH_SCOPE_PUBLISH | TH_SCOPE_READ | TH_SCOPE_MANAGE);
+    if (th_json_member(root, TH_LIT("note"), &v)) {
+        struct th_buf text;
+        th_buf_init(&text, 4096);
+        if (th_json_string(v, &text) && text.n <= row->conf.n) {
+            memcpy((char *)(k + 1), th_buf_view(&text).p, text.n);
+            k->note = th_span(k + 1, text.n);
+        }
+        th_buf_fini(&text);
+    }
+    if (!k->tenant || th_settings_add_key(l->e, k))
+        th_free(k); /* of a deleted tenant */
+}
+
+static void load_endpoint(struct loading *l, const struct th_row *row)
+{
+    struct th_tenant *t = th_map_get(&l->e->tenants_by_no, row->tenant);
+    struct th_ep *ep;
+    struct th_arena mem;
+    struct th_endpoint_spec spec;
+    enum th_error error;
+
+    if (row->no > l->e->last_endpoint)
+        l->e->last_endpoint = row->no;
+    if (!t)
+        return;
+    ep = th_ep_new(l->e, t, row->no);
+    if (!ep) {
+        fail(l, TH_NOMEM, "endpoint", row->no);
+        return;
+    }
+    ep->pub.rev = row->rev;
+    ep->pub.created.ms = row->created;
+    ep->pub.updated.ms = row->updated;
+    th_arena_init(&mem, 2 * TH_MAX_SPEC_BYTES);
+    error = th_spec_read(l->e, &ep->pub, row->conf, &mem, &spec);
+    if (!error)
+        error = th_run_new(l->e, &ep->pub, &spec, &ep->pub.run);
+    th_arena_fini(&mem);
+    if (!error) {
+        ep->pub.spec = ep->pub.run->spec;
+        error = th_settings_add_endpoint(l->e, ep);
+    }
+    if (error) {
+        fail(l, error, "endpoint", row->no);
+        th_ep_unref(l->e, ep);
+    }
+}
+
+static void load_secret(struct loading *l, const struct th_row *row)
+{
+    struct th_ep *ep = th_map_get(&l->e->endpoints, row->endpoint);
+    struct th_secret *s;
+    struct th_buf plain;
+    char *sealed;
+
+    if (row->no > l->e->last_secret)
+        l->e->last_secret = row->no;
+    if (!ep || ep->pub.secret_count == TH_MAX_SECRETS)
+        return;
+    th_buf_init(&plain, 4096);
+    sealed = th_malloc(row->conf.n);
+    if (!sealed || !th_engine_unseal(l->e, row->tenant, row->endpoint, row->no, row->conf, &plain)) {
+        th_free(sealed);
+        th_buf_wipe(&plain);
+        fail(l, TH_CORRUPT, "secret", row->no);
+        return;
+    }
+    memcpy(sealed, row->conf.p, row->conf.n);
+    /* rows come in order of number: the newest goes first */
+    memmove(ep->pub.secrets + 1, ep->pub.secrets, ep->pub.secret_count * sizeof *ep->pub.secrets);
+    s = &ep->pub.secrets[0];
+    *s = (struct th_secret){.no = row->no, .created = {row->created}, .until = row->until, .sealed = th_span(sealed, row->conf.n)};
+    ep->pub.secret_count++;
+    if (th_dialect_key_init(ep->pub.tenant->dialect, th_buf_view(&plain), &s->key))
+        fail(l, TH_CORRUPT, "secret", row->no);
+    th_buf_wipe(&plain);
+}
+
+static void load_row(void *ctx, const struct th_row *row)
+{
+    struct loading *l = ctx;
+    struct th_ep *ep;
+
+    switch (row->kind) {
+    case TH_ROW_META:
+        break; /* in the first pass */
+    case TH_ROW_TENANT:
+        load_tenant(l, row);
+        break;
+    case TH_ROW_KEY:
+        load_key(l, row);
+        break;
+    case TH_ROW_ENDPOINT:
+        load_endpoint(l, row);
+        break;
+    case TH_ROW_SECRET:
+        load_secret(l, row);
+        break;
+    case TH_ROW_FACT:
+        ep = th_map_get(&l->e->endpoints, row->no);
+        if (ep)
+            ep->pub.facts = (struct th_facts){row->fact[0], row->fact[1], row->fact[2]};
+        break;
+    case TH_ROW_JOB:
+        break;
+    }
+}
+
+static void load_meta_row(void *ctx, const struct th_row *row)
+{
+    if (row->kind == TH_ROW_META)
+        load_meta(ctx, row);
+}
+
+/* ---- what a first start writes ---- */
+
+struct bootstrap {
+    struct th_config op;
+    struct th_engine *e;
+    struct th_row rows[3];
+    struct th_buf proof;
+    uint8_t operator_hash[32];
+};
+
+static void bootstrap_done(struct th_op *op)
+{
+    struct bootstrap *b = op->user;
+    struct th_engine *e = b->e;
+
+    e->ops_out--;
+    if (op->error)
+        th_engine_store_error(e, op->error == TH_FULL ? TH_FULL : op->error);
+    th_buf_fini(&b->op.replayed);
+    th_buf_fini(&b->proof);
+    th_free(b);
+}
+
+static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l, struct th_buf *made_key)
+{
+    struct bootstrap *b = th_calloc(1, sizeof *b);
+    uint32_t n = 0;
+
+    if (!b)
+        return TH_NOMEM;
+    b->e = e;
+    th_buf_init(&b->proof, 256);
+    th_buf_init(&b->op.replayed, 1);
+    if (!l->have_id_key) {
+        th_engine_random(e, e->id_key, sizeof e->id_key);
+        b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("id_key"), .conf = th_span(e->id_key, sizeof e->id_key)};
+    }
+    if (!l->have_proof) {
+        if (!th_engine_seal(e, 0, 0, 0, TH_LIT(KEY_PROOF), &b->proof)) {
+            th_buf_fini(&b->proof);
+            th_free(b);
+            return TH_BUG;
+        }
+        b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("key_proof"), .conf = th_buf_view(&b->proof)};
+    }
+    if (e->conf.operator_key_hash.n == 0 && !l->have_operator) {
+        uint8_t raw[32];
+        th_engine_random(e, raw, sizeof raw);
+        th_buf_str(made_key, "th_op_");
+        th_base64url(made_key, raw, sizeof raw);
+        th_sha256(made_key->p, made_key->n, b->operator_hash);
+        th_wipe(raw, sizeof raw);
+        b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("operator_key"), .conf = th_span(b->operator_hash, 32)};
+    }
+    if (n == 0) {
+        th_buf_fini(&b->proof);
+        th_free(b);
+        return TH_OK;
+    }
+    b->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = bootstrap_done, .user = b};
+    b->op.rows = b->rows;
+    b->op.count = n;
+    b->op.at = e->now.wall;
+    e->ops_out++;
+    th_engine_submit(e, &b->op.op);
+    return TH_OK;
+}
+
+static void builtin_tenant_done(struct th_change *c)
+{
+    if (c->result != TH_CH_DONE)
+        th_log(TH_LOG_ERROR, "a built-in tenant could not be made", TH_KS("tenant", c->tenant_id));
+    th_change_fini(c);
+    th_free(c);
+}
+
+static enum th_error builtin_tenant(struct th_engine *e, const char *id, const char *name, struct th_span dialect)
+{
+    struct th_change *c;
+
+    if (th_engine_tenant(e, th_str(id)))
+        return TH_OK;
+    c = th_calloc(1, sizeof *c);
+    if (!c)
+        return TH_NOMEM;
+    c->kind = TH_CHANGE_TENANT_PUT;
+    c->tenant_id = th_str(id);
+    c->name = th_str(name);
+    c->dialect = dialect;
+    c->done = builtin_tenant_done;
+    th_engine_change(e, c);
+    return TH_OK;
+}
+
+static enum th_error operator_key(struct th_engine *e, const struct loading *l, const struct th_buf *made)
+{
+    struct th_key *k = th_calloc(1, sizeof *k);
+
+    if (!k)
+        return TH_NOMEM;
+    if (e->conf.operator_key_hash.n == 32)
+        memcpy(k->hash, e->conf.operator_key_hash.p, 32);
+    else if (l->have_operator)
+        memcpy(k->hash, l->operator_hash, 32);
+    else
+        th_sha256(made->p, made->n, k->hash);
+    k->scopes = TH_SCOPE_OPERATOR | TH_SCOPE_PUBLISH | TH_SCOPE_READ | TH_SCOPE_MANAGE;
+    k->created = e->now.wall;
+    return th_settings_add_key(e, k);
+}
+
+enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size)
+{
+    struct loading l = {.e = e};
+    const struct th_store_vt *vt = e->conf.store->vt;
+    enum th_error error;
+
+    if (!th_engine_dialect(e, e->conf.default_dialect) || !th_engine_dialect(e, TH_LIT("standard"))) {
+        snprintf(why, why_size, "the default dialect \"%.*s\" is not loaded", (int)e->conf.default_dialect.n, e->conf.default_dialect.p);
+        return TH_NOT_FOUND;
+    }
+    error = vt->settings(e->conf.store, load_meta_row, &l);
+    if (!error && l.wrong_key) {
+        snprintf(why, why_size, "the secret key is not the one that sealed this data directory; start with the right key "
+                                "(TENTERHOOK_SECRET_KEY or the key file of the data directory)");
+        return TH_DENIED;
+    }
+    if (!error)
+        error = vt->settings(e->conf.store, load_row, &l);
+    if (error || l.error) {
+        snprintf(why, why_size, "cannot load the settings: %s", l.error ? l.what : th_error_name(error));
+        return error ? error : l.error;
+    }
+    error = bootstrap_meta(e, &l, made_key);
+    if (!error)
+        error = operator_key(e, &l, made_key);
+    if (!error)
+        error = builtin_tenant(e, "default", "Default", TH_LIT("standard"));
+    if (!error)
+        error = builtin_tenant(e, "operator", "Operator", TH_LIT("standard"));
+    if (error)
+        snprintf(why, why_size, "cannot start: %s", th_error_name(error));
+    return error;
+}

@@ -1,0 +1,98 @@
+/* What Tenterhook itself reports: events to the reserved tenant "operator", and, where the dialect promises it, to the
+ * tenant's own endpoints that list the type by name. Never about the operator's own deliveries, so nothing loops. */
+#include "engine/internal.h"
+
+static void member(struct th_jw *w, const char *key, struct th_span value)
+{
+    th_jw_key(w, th_str(key));
+    th_jw_string(w, value);
+}
+
+static void member_time(struct th_jw *w, const char *key, struct th_wall at)
+{
+    struct th_buf b;
+
+    th_buf_init(&b, 64);
+    th_wall_format(&b, at, TH_RFC3339_MILLIS);
+    member(w, key, th_buf_view(&b));
+    th_buf_fini(&b);
+}
+
+static bool is_operator(const struct th_tenant *t)
+{
+    return th_span_is(t->id, "operator");
+}
+
+void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason)
+{
+    struct th_buf data;
+    struct th_jw w;
+
+    if (is_operator(ep->pub.tenant))
+        return;
+    th_buf_init(&data, 16384);
+    w = th_jw(&data);
+    th_jw_object(&w);
+    member(&w, "tenant", ep->pub.tenant->id);
+    member(&w, "endpoint", ep->pub.run->id);
+    member(&w, "url", ep->pub.spec.url);
+    member(&w, "reason", th_str(reason));
+    member_time(&w, "at", e->now.wall);
+    th_jw_end_object(&w);
+    if (!data.failed)
+        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), th_str(type), th_buf_view(&data), NULL, false);
+    th_buf_fini(&data);
+}
+
+/* data.object of the tenant's own event: webhook_id, delivery_id, event_type, attempts, last_status, last_error, times. */
+static void write_failed(struct th_engine *e, const struct th_attempt *a, unsigned status, const char *error, struct th_jw *w)
+{
+    member(w, "webhook_id", a->run->id);
+    member(w, "delivery_id", th_span(a->delivery_id, a->delivery_id_len));
+    member(w, "event_id", a->event->id);
+    member(w, "event_type", a->event->row.type);
+    th_jw_key(w, TH_LIT("attempts"));
+    th_jw_u64(w, a->settle.row.nth);
+    th_jw_key(w, TH_LIT("last_status"));
+    if (status)
+        th_jw_u64(w, status);
+    else
+        th_jw_null(w);
+    th_jw_key(w, TH_LIT("last_error"));
+    if (error)
+        th_jw_string(w, th_str(error));
+    else
+        th_jw_null(w);
+    member_time(w, "first_attempt_at", a->event->row.at);
+    member_time(w, "last_attempt_at", a->settle.row.at);
+    (void)e;
+}
+
+void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, unsigned status, const char *error)
+{
+    struct th_tenant *t = a->ep->pub.tenant;
+    struct th_span own = th_dialect_values(t->dialect)->exhausted_event;
+    struct th_buf data;
+    struct th_jw w;
+
+    if (is_operator(t) || t->deleting)
+        return;
+    th_buf_init(&data, 16384);
+    w = th_jw(&data);
+    th_jw_object(&w);
+    member(&w, "tenant", t->id);
+    write_failed(e, a, status, error, &w);
+    th_jw_end_object(&w);
+    if (!data.failed)
+        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), TH_LIT("delivery.failed"), th_buf_view(&data), NULL, false);
+    if (own.n && !th_span_eq(own, a->event->row.type)) {
+        th_buf_reset(&data);
+        w = th_jw(&data);
+        th_jw_object(&w);
+        write_failed(e, a, status, error, &w);
+        th_jw_end_object(&w);
+        if (!data.failed)
+            th_publish_internal(e, t, own, th_buf_view(&data), &a->ep->pub, true);
+    }
+    th_buf_fini(&data);
+}

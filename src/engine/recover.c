@@ -1,0 +1,327 @@
+/* Background work: the walk over the queue at start, refills of spilled endpoints, cancellation of a deleted endpoint's
+ * deliveries, retries by hand, retention, the readiness probe. Everything in bounded steps beside the deliveries. */
+#include "engine/internal.h"
+
+/* ---- start: insert what is not finished; what is known already stays as it is ---- */
+
+static void walked(struct th_op *op)
+{
+    struct th_engine *e = op->user;
+    struct th_walk *w = &e->walk;
+
+    e->walk_busy = false;
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        return; /* the next turn asks again from the same number */
+    }
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct th_queue_row *row = &w->rows[i];
+        if (th_sched_insert(e->sched, row, th_engine_mono_of(e, row->due), e->now.mono) == TH_NO_ENDPOINT)
+            th_cancel_endpoint(e, row->endpoint);
+    }
+    w->from = w->next;
+    if (w->next == 0) {
+        e->walking = false;
+        th_log(TH_LOG_INFO, "queue loaded", TH_KI("deliveries", th_sched_stats(e->sched).items));
+    }
+}
+
+void th_recover_begin(struct th_engine *e)
+{
+    e->walking = true;
+    e->walk.from = 0;
+}
+
+void th_recover_turn(struct th_engine *e)
+{
+    if (!e->walking || e->walk_busy || e->draining || e->dead)
+        return;
+    e->walk.op = (struct th_op){.kind = TH_OP_WALK, .done = walked, .user = e};
+    e->walk.endpoint = 0;
+    e->walk.max = TH_WALK_BATCH;
+    e->walk.rows = e->walk_rows;
+    e->walk_busy = true;
+    th_engine_submit(e, &e->walk.op);
+}
+
+/* ---- refills ---- */
+
+struct refill {
+    struct th_walk walk;
+    struct th_engine *e;
+    struct th_mono due[1024];
+    struct th_queue_row rows[1024];
+};
+
+static void refilled(struct th_op *op)
+{
+    struct refill *r = op->user;
+    struct th_engine *e = r->e;
+
+    e->ops_out--;
+    if (op->error)
+        th_engine_store_error(e, op->error);
+    for (uint32_t i = 0; !op->error && i < r->walk.count; i++)
+        r->due[i] = th_engine_mono_of(e, r->rows[i].due);
+    th_sched_refilled(e->sched, r->walk.endpoint, r->rows, r->due, op->error ? 0 : r->walk.count, r->walk.next, op->error != TH_OK,
+                      e->now.mono);
+    th_free(r);
+}
+
+void th_wants_turn(struct th_engine *e)
+{
+    struct th_want want;
+
+    while (!e->draining && !e->dead && e->ops_out < 64 && th_sched_want(e->sched, &want)) {
+        struct refill *r = th_calloc(1, sizeof *r);
+        if (!r) {
+            th_sched_refilled(e->sched, want.endpoint, NULL, NULL, 0, 0, true, e->now.mono);
+            return;
+        }
+        r->e = e;
+        r->walk.op = (struct th_op){.kind = TH_OP_WALK, .done = refilled, .user = r};
+        r->walk.from = want.from;
+        r->walk.endpoint = want.endpoint;
+        r->walk.max = want.max < 1024 ? want.max : 1024;
+        r->walk.rows = r->rows;
+        e->ops_out++;
+        th_engine_submit(e, &r->walk.op);
+    }
+}
+
+/* ---- a deleted endpoint: its queue rows move to cancelled, a thousand a step ---- */
+
+struct cancel_job {
+    struct th_list link;
+    struct th_engine *e;
+    uint64_t endpoint;
+    bool again;                 /* rows came while it ran: once more from the start */
+    struct th_walk walk;
+    struct th_move move;
+    struct th_queue_row rows[1000];
+    uint64_t nos[1000];
+    bool moved[1000];
+};
+
+static void cancel_walk(struct cancel_job *j);
+
+static void cancel_end(struct cancel_job *j)
+{
+    j->e->cancelling = NULL;
+    j->e->ops_out--;
+    th_free(j);
+}
+
+static void cancel_step_done(struct th_op *op)
+{
+    struct cancel_job *j = op->user;
+    struct th_engine *e = j->e;
+
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        cancel_end(j); /* the walk at the next start finds the rest */
+        return;
+    }
+    for (uint32_t i = 0; i < j->move.count; i++)
+        if (j->moved[i]) {
+            th_count(e->conf.metrics, TH_C_DELIVERIES_CANCELLED, 1);
+            th_sched_cancel(e->sched, j->nos[i]);
+            th_event_settled(e, j->rows[i].event);
+        }
+    j->walk.from = j->walk.next;
+    if (j->walk.next == 0 && j->again) {
+        j->again = false;
+        j->walk.from = 0;
+    } else if (j->walk.next == 0) {
+        cancel_end(j);
+        return;
+    }
+    cancel_walk(j);
+}
+
+static void cancel_walked(struct th_op *op)
+{
+    struct cancel_job *j = op->user;
+
+    if (op->error || j->walk.count == 0) {
+        j->move.count = 0;
+        j->walk.next = op->error ? 0 : j->walk.next;
+        cancel_step_done(op);
+        return;
+    }
+    for (uint32_t i = 0; i < j->walk.count; i++)
+        j->nos[i] = j->rows[i].no;
+    j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = cancel_step_done, .user = j}, .what = TH_MOVE_CANCEL,
+                               .at = j->e->now.wall, .count = j->walk.count, .deliveries = j->nos, .moved = j->moved};
+    th_engine_submit(j->e, &j->move.op);
+}
+
+static void cancel_walk(struct cancel_job *j)
+{
+    j->walk.op = (struct th_op){.kind = TH_OP_WALK, .done = cancel_walked, .user = j};
+    j->walk.endpoint = j->endpoint;
+    j->walk.max = 1000;
+    j->walk.rows = j->rows;
+    th_engine_submit(j->e, &j->walk.op);
+}
+
+static void cancel_begin(struct th_engine *e)
+{
+    uint64_t endpoint;
+    struct cancel_job *j;
+
+    if (e->cancelling || e->cancel_count == 0 || e->draining || e->dead)
+        return;
+    j = th_calloc(1, sizeof *j);
+    if (!j)
+        return;
+    endpoint = e->cancels[--e->cancel_count];
+    j->e = e;
+    j->endpoint = endpoint;
+    e->cancelling = j;
+    e->ops_out++;
+    cancel_walk(j);
+}
+
+void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint)
+{
+    if (e->cancelling && e->cancelling->endpoint == endpoint) {
+        e->cancelling->again = true;
+        return;
+    }
+    for (uint32_t i = 0; i < e->cancel_count; i++)
+        if (e->cancels[i] == endpoint)
+            return;
+    if (e->cancel_count == e->cancel_cap) {
+        uint32_t cap = e->cancel_cap ? e->cancel_cap * 2 : 16;
+        uint64_t *v = th_realloc(e->cancels, cap * sizeof *v);
+        if (!v)
+            return; /* found again by the walk at the next start */
+        e->cancels = v;
+        e->cancel_cap = cap;
+    }
+    e->cancels[e->cancel_count++] = endpoint;
+}
+
+/* ---- retry by hand ---- */
+
+struct retry_impl {
+    struct th_move move;
+    struct th_engine *e;
+    struct th_retry_now *r;
+    struct th_queue_row row;
+    bool moved;
+};
+
+static void retried(struct th_op *op)
+{
+    struct retry_impl *i = op->user;
+    struct th_engine *e = i->e;
+    struct th_retry_now *r = i->r;
+
+    e->ops_out--;
+    r->error = op->error ? op->error : i->moved ? TH_OK : TH_NOT_FOUND;
+    if (op->error)
+        th_engine_store_error(e, op->error);
+    else if (i->moved && th_sched_insert(e->sched, &i->row, e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
+        th_cancel_endpoint(e, i->row.endpoint);
+    th_free(i);
+    r->done(r);
+}
+
+void th_engine_retry(struct th_engine *e, struct th_retry_now *r)
+{
+    struct retry_impl *i = th_calloc(1, sizeof *i);
+
+    th_engine_tick(e);
+    if (!i) {
+        r->error = TH_NOMEM;
+        r->done(r);
+        return;
+    }
+    i->e = e;
+    i->r = r;
+    i->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = retried, .user = i}, .what = TH_MOVE_RETRY, .lane = TH_LANE_MANUAL,
+                               .at = e->now.wall, .count = 1, .deliveries = &r->delivery, .moved = &i->moved, .rows = &i->row};
+    e->ops_out++;
+    th_engine_submit(e, &i->move.op);
+}
+
+/* ---- retention and readiness ---- */
+
+static void purged(struct th_op *op)
+{
+    struct th_engine *e = op->user;
+    int64_t wait_us = 60000000;
+
+    e->purge_busy = false;
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+    } else {
+        th_count(e->conf.metrics, TH_C_RETENTION_DELETED, e->purge.purged);
+        th_count(e->conf.metrics, TH_C_DELIVERIES_CANCELLED, e->purge.cancelled);
+        if (e->purge.upto > e->purged_upto)
+            e->purged_upto = e->purge.upto;
+        if (e->purge.more)
+            wait_us = 10000;
+    }
+    e->purge_at.us = e->now.mono.us + wait_us;
+}
+
+static void purge_begin(struct th_engine *e)
+{
+    int64_t day = 86400000;
+
+    if (e->purge_busy || e->draining || e->now.mono.us < e->purge_at.us)
+        return;
+    e->purge = (struct th_purge){.op = {.kind = TH_OP_PURGE, .done = purged, .user = e},
+                                 .before = {e->conf.retention_ms ? e->now.wall.ms - e->conf.retention_ms : 0},
+                                 .idem_before = {e->now.wall.ms - 2 * day},
+                                 .max_events = 200};
+    e->purge_busy = true;
+    th_engine_submit(e, &e->purge.op);
+}
+
+static void probed(struct th_op *op)
+{
+    struct th_engine *e = op->user;
+
+    e->probe_busy = false;
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        e->probe_at.us = e->now.mono.us + 1000000;
+        return;
+    }
+    e->store_ok = true;
+    th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 1);
+    th_log(TH_LOG_INFO, "store commits again: publishing is accepted", TH_KI("pending", th_sched_stats(e->sched).items));
+}
+
+static void probe_begin(struct th_engine *e)
+{
+    if (e->store_ok || e->probe_busy || e->now.mono.us < e->probe_at.us)
+        return;
+    e->probe.op = (struct th_op){.kind = TH_OP_PROBE, .done = probed, .user = e};
+    e->probe_busy = true;
+    th_engine_submit(e, &e->probe.op);
+}
+
+struct th_mono th_jobs_turn(struct th_engine *e)
+{
+    struct th_mono next = e->purge_at;
+
+    if (e->dead)
+        return TH_MONO_NEVER;
+    th_facts_turn(e, false);
+    cancel_begin(e);
+    purge_begin(e);
+    probe_begin(e);
+    th_gauge_set(e->conf.metrics, TH_G_DELIVERIES_PENDING, th_sched_stats(e->sched).items);
+    if (!e->store_ok && !e->probe_busy && e->probe_at.us < next.us)
+        next = e->probe_at;
+    if (!th_list_empty(&e->dirty) && next.us > e->now.mono.us + TH_FACT_FLUSH_MS * 1000)
+        next.us = e->now.mono.us + TH_FACT_FLUSH_MS * 1000;
+    if (e->draining)
+        return TH_MONO_NEVER;
+    return e->purge_busy && next.us == e->purge_at.us ? TH_MONO_NEVER : next;
+}

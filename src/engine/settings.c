@@ -1,0 +1,431 @@
+/* Settings in memory: tenants, keys, endpoints with their secrets. Loaded once at start, then changed only after the
+ * commit of the change (change.c), so what is here is always durable.
+ *
+ * Ownership: tenants live until the engine is freed (LIMIT: a deleted tenant keeps a few hundred bytes until the next
+ * start; requests under way may still point to it). Endpoints and their runs are counted. */
+#include "engine/internal.h"
+
+struct tenant_block { /* a tenant with its own memory */
+    struct th_tenant pub;
+    struct th_arena mem;
+};
+
+bool th_ep_held(const struct th_endpoint *ep)
+{
+    return !ep->spec.active || ep->disabled_at.ms != 0;
+}
+
+/* ---- tenants ---- */
+
+enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name, struct th_span dialect,
+                            struct th_span attributes, struct th_tenant **out)
+{
+    struct tenant_block *b = th_calloc(1, sizeof *b);
+
+    if (!b)
+        return TH_NOMEM;
+    th_arena_init(&b->mem, 1u << 20);
+    b->pub.no = no;
+    b->pub.dialect = th_engine_dialect(e, dialect);
+    if (!b->pub.dialect) {
+        th_free(b);
+        return TH_NOT_FOUND;
+    }
+    if (!th_arena_copy(&b->mem, id, &b->pub.id) || !th_arena_copy(&b->mem, name, &b->pub.name) ||
+        !th_arena_copy(&b->mem, attributes.n ? attributes : TH_LIT("{}"), &b->pub.attributes)) {
+        th_arena_fini(&b->mem);
+        th_free(b);
+        return TH_NOMEM;
+    }
+    *out = &b->pub;
+    return TH_OK;
+}
+
+static void tenant_free(struct th_tenant *t)
+{
+    struct tenant_block *b = TH_CONTAINER(t, struct tenant_block, pub);
+
+    th_free(t->endpoints);
+    th_arena_fini(&b->mem);
+    th_free(b);
+}
+
+enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t)
+{
+    if (e->tenant_count == e->tenant_cap) {
+        unsigned cap = e->tenant_cap ? e->tenant_cap * 2 : 8;
+        struct th_tenant **v = th_realloc(e->tenants, cap * sizeof *v);
+        if (!v)
+            return TH_NOMEM;
+        e->tenants = v;
+        e->tenant_cap = cap;
+    }
+    if (th_map_put(&e->tenants_by_no, t->no, t))
+        return TH_NOMEM;
+    if (th_smap_put(&e->tenants_by_id, t->id, t)) {
+        th_map_del(&e->tenants_by_no, t->no);
+        return TH_NOMEM;
+    }
+    e->tenants[e->tenant_count++] = t;
+    if (t->no > e->last_tenant)
+        e->last_tenant = t->no;
+    th_gauge_add(e->conf.metrics, TH_G_TENANTS, 1);
+    return TH_OK;
+}
+
+void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t)
+{
+    /* stays in tenants_by_no so that its memory is found at the end; no look-up by id or list shows it */
+    t->deleting = true;
+    th_smap_del(&e->tenants_by_id, t->id);
+    for (unsigned i = 0; i < e->tenant_count; i++) {
+        if (e->tenants[i] != t)
+            continue;
+        memmove(e->tenants + i, e->tenants + i + 1, (e->tenant_count - i - 1) * sizeof *e->tenants);
+        e->tenant_count--;
+        th_gauge_add(e->conf.metrics, TH_G_TENANTS, -1);
+        break;
+    }
+}
+
+struct th_tenant *th_engine_tenant(struct th_engine *e, struct th_span id)
+{
+    return th_smap_get(&e->tenants_by_id, id);
+}
+
+struct th_tenant *const *th_engine_tenants(struct th_engine *e, unsigned *count)
+{
+    *count = e->tenant_count;
+    return e->tenants;
+}
+
+const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name)
+{
+    for (unsigned i = 0; i < e->conf.dialect_count; i++)
+        if (th_span_eq(th_dialect_values(e->conf.dialects[i])->name, name))
+            return e->conf.dialects[i];
+    return NULL;
+}
+
+/* ---- keys ---- */
+
+enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k)
+{
+    if (e->key_count == e->key_cap) {
+        unsigned cap = e->key_cap ? e->key_cap * 2 : 8;
+        struct th_key **v = th_realloc(e->keys, cap * sizeof *v);
+        if (!v)
+            return TH_NOMEM;
+        e->keys = v;
+        e->key_cap = cap;
+    }
+    if (th_smap_put(&e->keys_by_hash, th_span(k->hash, sizeof k->hash), k))
+        return TH_NOMEM;
+    e->keys[e->key_count++] = k;
+    if (k->no > e->last_key)
+        e->last_key = k->no;
+    return TH_OK;
+}
+
+void th_settings_remove_key(struct th_engine *e, struct th_key *k)
+{
+    th_smap_del(&e->keys_by_hash, th_span(k->hash, sizeof k->hash));
+    for (unsigned i = 0; i < e->key_count; i++) {
+        if (e->keys[i] != k)
+            continue;
+        memmove(e->keys + i, e->keys + i + 1, (e->key_count - i - 1) * sizeof *e->keys);
+        e->key_count--;
+        break;
+    }
+    th_free(k);
+}
+
+struct th_key *th_engine_key(struct th_engine *e, const uint8_t hash[32])
+{
+    struct th_key *k = th_smap_get(&e->keys_by_hash, th_span(hash, 32));
+
+    if (!k || (k->expires && k->expires <= e->now.wall.ms) || (k->tenant && k->tenant->deleting))
+        return NULL;
+    return k;
+}
+
+struct th_key *th_engine_key_at(struct th_engine *e, const struct th_tenant *t, unsigned i)
+{
+    for (unsigned at = 0; at < e->key_count; at++)
+        if (e->keys[at]->tenant == t && i-- == 0)
+            return e->keys[at];
+    return NULL;
+}
+
+/* ---- endpoints ---- */
+
+struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no)
+{
+    struct th_ep *ep = th_calloc(1, sizeof *ep);
+
+    (void)e;
+    if (!ep)
+        return NULL;
+    ep->refs = 1;
+    ep->pub.no = no;
+    ep->pub.tenant = t;
+    th_list_init(&ep->dirty);
+    return ep;
+}
+
+void th_run_unref(struct th_endpoint_run *run)
+{
+    if (!run || --run->refs)
+        return;
+    th_arena_fini(&run->mem);
+    th_free(run);
+}
+
+void th_ep_unref(struct th_engine *e, struct th_ep *ep)
+{
+    (void)e;
+    if (--ep->refs)
+        return;
+    th_list_remove(&ep->dirty);
+    for (unsigned i = 0; i < ep->pub.secret_count; i++) {
+        th_dialect_key_fini(&ep->pub.secrets[i].key);
+        th_free((char *)ep->pub.secrets[i].sealed.p);
+    }
+    th_run_unref(ep->pub.run);
+    th_free(ep);
+}
+
+static bool spec_copy(struct th_arena *mem, const struct th_endpoint_spec *from, struct th_endpoint_spec *to)
+{
+    struct th_span *events;
+    struct th_header *headers;
+
+    *to = *from;
+    events = th_arena_get(mem, (from->event_count + 1) * sizeof *events);
+    headers = th_arena_get(mem, (from->header_count + 1) * sizeof *headers);
+    if (!events || !headers || !th_arena_copy(mem, from->url, &to->url) ||
+        !th_arena_copy(mem, from->description, &to->description) || !th_arena_copy(mem, from->metadata, &to->metadata) ||
+        !th_arena_copy(mem, from->variant, &to->variant))
+        return false;
+    for (unsigned i = 0; i < from->event_count; i++)
+        if (!th_arena_copy(mem, from->events[i], &events[i]))
+            return false;
+    for (unsigned i = 0; i < from->header_count; i++)
+        if (!th_arena_copy(mem, from->headers[i].name, &headers[i].name) ||
+            !th_arena_copy(mem, from->headers[i].value, &headers[i].value))
+            return false;
+    to->events = events;
+    to->headers = headers;
+    return true;
+}
+
+static bool custom_lines(struct th_arena *mem, const struct th_endpoint_spec *spec, struct th_span *out)
+{
+    struct th_buf b;
+    bool ok;
+
+    th_buf_init(&b, TH_MAX_SPEC_BYTES);
+    for (unsigned i = 0; i < spec->header_count; i++) {
+        th_buf_span(&b, spec->headers[i].name);
+        th_buf_str(&b, ": ");
+        th_buf_span(&b, spec->headers[i].value);
+        th_buf_str(&b, "\r\n");
+    }
+    ok = !b.failed && th_arena_copy(mem, th_buf_view(&b), out);
+    th_buf_wipe(&b);
+    return ok;
+}
+
+static bool subscribes_all(const struct th_endpoint_spec *spec)
+{
+    if (spec->event_count == 0)
+        return true;
+    for (unsigned i = 0; i < spec->event_count; i++)
+        if (th_span_is(spec->events[i], "*"))
+            return true;
+    return false;
+}
+
+enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep, const struct th_endpoint_spec *spec,
+                         struct th_endpoint_run **out)
+{
+    const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
+    struct th_endpoint_run *run = th_calloc(1, sizeof *run);
+    struct th_buf id;
+    const char *why;
+    enum th_error error = TH_NOMEM;
+
+    if (!run)
+        return TH_NOMEM;
+    run->refs = 1;
+    run->rev = ep->rev;
+    th_arena_init(&run->mem, 2 * TH_MAX_SPEC_BYTES);
+    if (!spec_copy(&run->mem, spec, &run->spec) || !custom_lines(&run->mem, &run->spec, &run->custom))
+        goto err;
+    error = th_url_parse(run->spec.url, &run->url, &why);
+    if (error)
+        goto err;
+    run->all = subscribes_all(&run->spec);
+    for (unsigned i = 0; i < v->variant_count; i++)
+        if (th_span_eq(v->variants[i], run->spec.variant))
+            run->variant = i;
+    th_buf_init(&id, 128);
+    th_engine_endpoint_id(e, ep, &id);
+    if (id.failed || !th_arena_copy(&run->mem, th_buf_view(&id), &run->id))
+        error = TH_NOMEM;
+    th_buf_fini(&id);
+    if (error)
+        goto err;
+    *out = run;
+    return TH_OK;
+err:
+    th_run_unref(run);
+    return error;
+}
+
+/* Tells the scheduler what the endpoint is now. */
+enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep)
+{
+    const struct th_rules *rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
+    uint32_t shortest = rules->delays ? rules->delay_s[0] : 1;
+    struct th_sched_endpoint conf = {.no = ep->pub.no, .tenant = ep->pub.tenant->no,
+                                     .max_in_flight = ep->pub.spec.max_in_flight, .rate_per_s = ep->pub.spec.rate_per_s,
+                                     .held = th_ep_held(&ep->pub)};
+
+    for (unsigned i = 1; i < rules->delays; i++)
+        if (rules->delay_s[i] < shortest)
+            shortest = rules->delay_s[i];
+    conf.probe_spacing_us = (int64_t)shortest * 1000000;
+    return th_sched_endpoint_put(e->sched, &conf, e->now.mono);
+}
+
+enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep)
+{
+    struct th_tenant *t = ep->pub.tenant;
+
+    if (t->endpoint_count == t->endpoint_cap) {
+        unsigned cap = t->endpoint_cap ? t->endpoint_cap * 2 : 4;
+        struct th_endpoint **v = th_realloc(t->endpoints, cap * sizeof *v);
+        if (!v)
+            return TH_NOMEM;
+        t->endpoints = v;
+        t->endpoint_cap = cap;
+    }
+    if (th_map_put(&e->endpoints, ep->pub.no, ep))
+        return TH_NOMEM;
+    if (th_settings_sched(e, ep)) {
+        th_map_del(&e->endpoints, ep->pub.no);
+        return TH_NOMEM;
+    }
+    t->endpoints[t->endpoint_count++] = &ep->pub;
+    if (ep->pub.no > e->last_endpoint)
+        e->last_endpoint = ep->pub.no;
+    th_gauge_add(e->conf.metrics, TH_G_ENDPOINTS, 1);
+    return TH_OK;
+}
+
+void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
+{
+    struct th_tenant *t = ep->pub.tenant;
+
+    for (unsigned i = 0; i < t->endpoint_count; i++) {
+        if (t->endpoints[i] != &ep->pub)
+            continue;
+        memmove(t->endpoints + i, t->endpoints + i + 1, (t->endpoint_count - i - 1) * sizeof *t->endpoints);
+        t->endpoint_count--;
+        break;
+    }
+    th_map_del(&e->endpoints, ep->pub.no);
+    th_sched_endpoint_del(e->sched, ep->pub.no);
+    th_list_remove(&ep->dirty);
+    ep->facts_dirty = false;
+    ep->gone = true;
+    th_gauge_add(e->conf.metrics, TH_G_ENDPOINTS, -1);
+    th_ep_unref(e, ep);
+}
+
+struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no)
+{
+    struct th_ep *ep = th_map_get(&e->endpoints, no);
+
+    return ep ? &ep->pub : NULL;
+}
+
+struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id, bool *foreign)
+{
+    const struct th_dialect_values *v = th_dialect_values(t->dialect);
+    struct th_endpoint *ep;
+    struct th_pubid pub;
+
+    if (foreign)
+        *foreign = false;
+    if (v->id_endpoint.form == TH_ID_INTEGER) {
+        if (!th_span_starts(id, v->id_endpoint.prefix) ||
+            !th_span_u64(th_span(id.p + v->id_endpoint.prefix.n, id.n - v->id_endpoint.prefix.n), INT64_MAX, &pub.no))
+            return NULL;
+        if (id.n > v->id_endpoint.prefix.n + 1 && id.p[v->id_endpoint.prefix.n] == '0')
+            return NULL; /* one text for one id */
+        ep = th_engine_endpoint_no(e, pub.no);
+    } else {
+        if (!th_pubid_parse(e->id_key, v->id_endpoint.prefix, id, &pub))
+            return NULL;
+        ep = th_engine_endpoint_no(e, pub.no);
+        if (ep && (ep->created.ms != pub.at.ms || ep->rnd != pub.rnd))
+            return NULL;
+    }
+    if (ep && ep->tenant != t) {
+        if (foreign)
+            *foreign = true;
+        return NULL;
+    }
+    return ep;
+}
+
+void th_settings_free(struct th_engine *e)
+{
+    size_t i = 0;
+    uint64_t no;
+    void *value;
+
+    while (th_map_next(&e->endpoints, &i, &no, &value)) {
+        struct th_ep *ep = value;
+        ep->refs = 1;
+        th_ep_unref(e, ep);
+    }
+    for (i = 0; th_map_next(&e->tenants_by_no, &i, &no, &value);)
+        tenant_free(value);
+    for (unsigned k = 0; k < e->key_count; k++)
+        th_free(e->keys[k]);
+    th_free(e->keys);
+    th_free(e->tenants);
+    th_map_fini(&e->endpoints);
+    th_map_fini(&e->tenants_by_no);
+    th_smap_fini(&e->tenants_by_id);
+    th_smap_fini(&e->keys_by_hash);
+}
+
+/* Takes over the strings of `fresh`, keeps identity and endpoints; frees the old strings and the shell of `fresh`. */
+enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct th_tenant *fresh)
+{
+    struct tenant_block *to = TH_CONTAINER(t, struct tenant_block, pub), *from = TH_CONTAINER(fresh, struct tenant_block, pub);
+    struct th_arena old = to->mem;
+
+    if (th_smap_put(&e->tenants_by_id, fresh->id, t)) /* replaces the key's bytes, cannot grow */
+        return TH_NOMEM;
+    to->mem = from->mem;
+    t->id = fresh->id;
+    t->name = fresh->name;
+    t->attributes = fresh->attributes;
+    t->dialect = fresh->dialect;
+    t->rev = fresh->rev;
+    t->updated = fresh->updated;
+    th_arena_fini(&old);
+    th_free(from);
+    return TH_OK;
+}
+
+void th_tenant_drop(struct th_tenant *t)
+{
+    if (t)
+        tenant_free(t);
+}

@@ -1,0 +1,92 @@
+/* What was sent, shown again: the attempt row keeps what cannot be computed (time, signatures), the endpoint's revision
+ * and the event give the rest. Secrets are never shown. */
+#include "engine/internal.h"
+
+const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason)
+{
+    struct th_endpoint *ep;
+
+    *reason = NULL;
+    switch (row->state) {
+    case TH_DS_QUEUED:
+        ep = th_engine_endpoint_no(e, row->endpoint);
+        if (ep && th_ep_held(ep) && row->lane != TH_LANE_TEST)
+            return "held";
+        return row->attempts ? "retrying" : "pending";
+    case TH_DS_DELIVERED:
+        return "delivered";
+    case TH_DS_EXHAUSTED:
+        *reason = "exhausted";
+        return "failed";
+    case TH_DS_FINAL:
+        *reason = "final_status";
+        return "failed";
+    default:
+        return "cancelled";
+    }
+}
+
+static bool masked_lines(const struct th_endpoint_spec *spec, struct th_buf *out)
+{
+    for (unsigned i = 0; i < spec->header_count; i++) {
+        th_buf_span(out, spec->headers[i].name);
+        th_buf_str(out, ": ***\r\n");
+    }
+    return !out->failed;
+}
+
+enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t, const struct th_attempt_view *view,
+                                     struct th_buf *head, struct th_buf *body, struct th_buf *url)
+{
+    const struct th_endpoint *now = th_engine_endpoint_no(e, view->endpoint);
+    struct th_endpoint then = {.no = view->endpoint, .tenant = (struct th_tenant *)t};
+    struct th_buf custom, event_id, delivery_id, endpoint_id;
+    struct th_endpoint_spec spec;
+    struct th_arena mem;
+    const struct th_dialect_values *v = th_dialect_values(t->dialect);
+    struct th_render r;
+    bool shared;
+    enum th_error error;
+
+    th_arena_init(&mem, 2 * TH_MAX_SPEC_BYTES);
+    th_buf_init(&custom, TH_MAX_SPEC_BYTES);
+    th_buf_init(&event_id, 256);
+    th_buf_init(&delivery_id, 256);
+    th_buf_init(&endpoint_id, 256);
+    error = view->endpoint_conf.n ? th_spec_read(e, &then, view->endpoint_conf, &mem, &spec) : now ? TH_OK : TH_NOT_FOUND;
+    if (error)
+        goto end;
+    if (view->endpoint_conf.n == 0)
+        spec = now->spec;
+    if (now) {
+        then.created = now->created;
+        then.rnd = now->rnd;
+    }
+    th_engine_endpoint_id(e, &then, &endpoint_id);
+    th_engine_event_id(e, t->dialect, &view->event, &event_id);
+    th_engine_delivery_id(e, t->dialect, &view->event, view->delivery, &delivery_id);
+    if (!masked_lines(&spec, &custom)) {
+        error = TH_NOMEM;
+        goto end;
+    }
+    r = (struct th_render){.event_id = th_buf_view(&event_id), .event_type = view->event.type, .data = view->event.data,
+                           .resource_type = view->event.resource_type, .resource_id = view->event.resource_id,
+                           .event_time = view->event.time, .tenant_id = t->id, .attributes = t->attributes,
+                           .endpoint_id = th_buf_view(&endpoint_id), .endpoint_url = spec.url,
+                           .delivery_id = th_buf_view(&delivery_id), .attempt = view->row.nth, .at_unix = view->row.signed_at,
+                           .options = spec.options, .custom = th_buf_view(&custom), .sigs = view->row.sigs};
+    for (unsigned i = 0; i < v->variant_count; i++)
+        if (th_span_eq(v->variants[i], spec.variant))
+            r.variant = i;
+    error = th_dialect_body(t->dialect, &r, body, &shared);
+    if (!error)
+        error = th_dialect_head(t->dialect, &r, th_buf_view(body), head, NULL, true);
+    th_buf_span(url, spec.url);
+end:
+    th_arena_fini(&mem);
+    th_buf_wipe(&custom);
+    th_buf_fini(&event_id);
+    th_buf_fini(&delivery_id);
+    th_buf_fini(&endpoint_id);
+    return error;
+}
