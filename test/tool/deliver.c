@@ -32,6 +32,7 @@ struct job {
     int64_t start_us;
     char *body;
     char id[32];
+    char host[300], target[1024], authority[300];
     char line[2048];
 };
 
@@ -59,10 +60,10 @@ static int64_t now_us(void)
 
 static const char *option(const char *line, const char *name)
 {
-    static char value[8][1024];
+    static char value[16][1024];
     static unsigned next;
     char pattern[64];
-    char *out = value[next++ % 8];
+    char *out = value[next++ % 16];
     const char *p;
     size_t n;
 
@@ -234,9 +235,12 @@ static void fill_request(struct job *j)
     r->method = TH_LIT("POST");
     r->addrs = j->addrs;
     r->addr_count = list ? read_addrs(list, j->addrs, 32) : 0;
-    r->target = th_str(strdup(target ? target : "/")); /* these few strings live as long as the program */
-    r->origin.host = th_str(strdup(host ? host : "localhost"));
-    r->origin.authority = authority ? th_str(strdup(authority)) : r->origin.host;
+    snprintf(j->target, sizeof j->target, "%s", target ? target : "/");
+    snprintf(j->host, sizeof j->host, "%s", host ? host : "localhost");
+    snprintf(j->authority, sizeof j->authority, "%s", authority ? authority : j->host);
+    r->target = th_str(j->target);
+    r->origin.host = th_str(j->host);
+    r->origin.authority = th_str(j->authority);
     r->origin.tls = number(j->line, "tls", 0) != 0;
     r->origin.port = (uint16_t)number(j->line, "port", j->addrs[0].port);
     r->pool_key = (uint64_t)number(j->line, "pool", 1);
@@ -364,7 +368,8 @@ static void run_line(const char *line)
     if (j->is_resolve) {
         const char *host = option(j->line, "host");
 
-        j->resolve.host = th_str(strdup(host ? host : ""));
+        snprintf(j->host, sizeof j->host, "%s", host ? host : "");
+        j->resolve.host = th_str(j->host);
         j->resolve.tenant = (uint64_t)number(j->line, "tenant", 1);
         j->resolve.deadline = in_ms(number(j->line, "deadline", 5000));
         j->resolve.done = on_resolved;
@@ -419,12 +424,12 @@ int main(int argc, char **argv)
 
     for (int i = 1; i < argc; i++)
         snprintf(line + strlen(line), sizeof line - strlen(line), " %s", argv[i]);
-    conf.ca_file = option(line, "ca") ? strdup(option(line, "ca")) : NULL;
-    conf.bind_address = option(line, "bind") ? strdup(option(line, "bind")) : NULL;
+    conf.ca_file = option(line, "ca");
+    conf.bind_address = option(line, "bind");
     conf.max_idle = (unsigned)number(line, "max_idle", 0);
     conf.max_idle_per_origin = (unsigned)number(line, "per_origin", 0);
     conf.idle_timeout_ms = (unsigned)number(line, "idle_ms", 0);
-    resolver_conf.servers = option(line, "servers") ? strdup(option(line, "servers")) : NULL;
+    resolver_conf.servers = option(line, "servers");
     resolver_conf.max_per_tenant = (unsigned)number(line, "max_per_tenant", 0);
     resolver_conf.min_ttl_s = (unsigned)number(line, "min_ttl", 0);
     resolver_conf.max_ttl_s = (unsigned)number(line, "max_ttl", 0);
