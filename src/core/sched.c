@@ -44,7 +44,7 @@ enum th_error th_sched_new(const struct th_sched_conf *conf, struct th_sched **o
     th_heap_init(&s->timers, TH_SCHED_MAX_ENDPOINTS);
     for (unsigned i = 0; i < SIZE_CLASSES; i++)
         th_list_init(&s->size[i]);
-    for (unsigned i = 0; i < CLASSES; i++)
+    for (unsigned i = 0; i < RANKS; i++)
         th_list_init(&s->ring[i]);
     th_list_init(&s->wanting);
     th_list_init(&s->walking);
@@ -85,7 +85,7 @@ static struct tenant *tenant_get(struct th_sched *s, uint64_t no)
     if (!t)
         return NULL;
     t->no = no;
-    for (unsigned i = 0; i < CLASSES; i++) {
+    for (unsigned i = 0; i < RANKS; i++) {
         th_list_init(&t->ring[i].eps);
         th_list_init(&t->ring[i].link);
     }

@@ -156,15 +156,15 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
 
 static const char *check_rings(const struct th_sched *s)
 {
-    for (unsigned class = 0; class < CLASSES; class ++) {
-        for (struct th_list *l = s->ring[class].next; l != &s->ring[class]; l = l->next) {
+    for (unsigned rank = 0; rank < RANKS; rank++) {
+        for (struct th_list *l = s->ring[rank].next; l != &s->ring[rank]; l = l->next) {
             const struct tenant *t =
                 (struct tenant *)(void *)((char *)l - offsetof(struct tenant, ring[0].link) -
-                                          (size_t) class * sizeof t->ring[0]);
-            CHECK(!th_list_empty(&t->ring[class].eps), "a tenant is on a ring and has nothing");
-            for (struct th_list *e = t->ring[class].eps.next; e != &t->ring[class].eps; e = e->next) {
+                                          (size_t)rank * sizeof t->ring[0]);
+            CHECK(!th_list_empty(&t->ring[rank].eps), "a tenant is on a ring and has nothing");
+            for (struct th_list *e = t->ring[rank].eps.next; e != &t->ring[rank].eps; e = e->next) {
                 const struct ep *ep = TH_CONTAINER(e, struct ep, link);
-                CHECK(ep->tenant == t && ep->ring == (int)class, "an endpoint is on the wrong ring");
+                CHECK(ep->tenant == t && ep->ring == (int)rank, "an endpoint is on the wrong ring");
             }
         }
     }

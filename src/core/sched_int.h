@@ -40,7 +40,7 @@ enum place {
 };
 
 /* Endpoint classes; also what a request in flight is booked as (a never-tried endpoint's as C_TRIED). */
-enum class { C_PROVEN, C_UNTRIED, C_TRIED, C_DEAD, CLASSES };
+enum rank { C_PROVEN, C_UNTRIED, C_TRIED, C_DEAD, RANKS };
 
 struct item { /* 56 bytes */
     uint64_t no, event;
@@ -51,7 +51,7 @@ struct item { /* 56 bytes */
                                    Under way: child is 1 when cancelled */
     uint32_t chain;             /* next item of the same hash bucket */
     uint8_t tries;
-    unsigned lane : 2, place : 4, booked : 2; /* enum th_lane, enum place, enum class */
+    unsigned lane : 2, place : 4, booked : 2; /* enum th_lane, enum place, enum rank */
     uint16_t attempts;
 };
 
@@ -80,7 +80,7 @@ struct ep {
 
     /* turn: sched_ring.c */
     struct th_list link;       /* on tenant->ring[ring] when ready */
-    int8_t ring;               /* enum class, or -1 */
+    int8_t ring;               /* enum rank, or -1 */
     struct th_heap_node timer; /* always in s->timers; INT64_MAX: no moment */
     uint32_t in_flight, tests; /* requests; tests are counted apart and in neither window nor bucket */
     struct th_window window;
@@ -112,7 +112,7 @@ struct tenant {
     uint32_t endpoints;
     struct {
         struct th_list eps, link; /* ready endpoints; on s->ring[] when there are any */
-    } ring[CLASSES];
+    } ring[RANKS];
 };
 
 struct th_sched {
@@ -134,7 +134,7 @@ struct th_sched {
     struct th_heap timers;
     struct th_list size[SIZE_CLASSES];
 
-    struct th_list ring[CLASSES]; /* tenants with ready endpoints of a class */
+    struct th_list ring[RANKS]; /* tenants with ready endpoints of a rank */
     bool probation_turn, dead_turn;
     uint32_t in_flight, probation, dead; /* probation includes dead */
     struct ilist young;                  /* requests booked as proven, oldest first */

@@ -1,11 +1,11 @@
 /* Whose turn it is: rings of tenants, rings of their endpoints, slots of two classes, and the timers.
  *
- * An endpoint that could send now is on the ring of its class within its tenant; one that could send at a
+ * An endpoint that could send now is on the ring of its rank within its tenant; one that could send at a
  * known moment has a timer; any other waits for an event (an item, a result, a release) that calls
  * ep_place(). ep_place() alone decides, from the whole state, so no change needs to know what the others
  * changed.
  *
- *   class      it is                                          its requests in flight, at most
+ *   rank      it is                                          its requests in flight, at most
  *   PROVEN     last attempt was a success within a second     all slots
  *   UNTRIED    never tried, or a test waits                   half of the slots, together with those below;
  * goes first there TRIED      else                                           the same half DEAD       breaker
@@ -56,13 +56,18 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
         at = item_at(s, ep->retry)->due_us;
     else
         return INT64_MAX;
-    if (!ep->manual.head) /* somebody asked for those: they need not wait for the next probe */
+    /* Somebody asked for a manual one: it need not wait for the next probe. */
+    if (!ep->manual.head)
         at = later_of(at, th_window_not_before_us(&ep->window, ep->conf.probe_spacing_us));
     return later_of(at, th_bucket_ready_us(&ep->bucket));
 }
 
-static enum class class_of(const struct ep *ep) {
-    if (ep->proven) return C_PROVEN; if (!ep->tried || may_test(ep)) return C_UNTRIED;
+static enum rank rank_of(const struct ep *ep)
+{
+    if (ep->proven)
+        return C_PROVEN;
+    if (!ep->tried || may_test(ep))
+        return C_UNTRIED;
     return ep->window.open ? C_DEAD : C_TRIED;
 }
 
@@ -76,14 +81,14 @@ static void ring_leave(struct ep *ep)
     ep->ring = -1;
 }
 
-static void ring_enter(struct th_sched *s, struct ep *ep, enum class class)
+static void ring_enter(struct th_sched *s, struct ep *ep, enum rank rank)
 {
     struct tenant *t = ep->tenant;
 
-    if (th_list_empty(&t->ring[class].eps))
-        th_list_append(&s->ring[class], &t->ring[class].link);
-    th_list_append(&t->ring[class].eps, &ep->link);
-    ep->ring = (int8_t) class;
+    if (th_list_empty(&t->ring[rank].eps))
+        th_list_append(&s->ring[rank], &t->ring[rank].link);
+    th_list_append(&t->ring[rank].eps, &ep->link);
+    ep->ring = (int8_t)rank;
 }
 
 static void timer_set(struct th_sched *s, struct ep *ep, int64_t at)
@@ -95,12 +100,12 @@ static void timer_set(struct th_sched *s, struct ep *ep, int64_t at)
 void ep_place(struct th_sched *s, struct ep *ep)
 {
     int64_t at = send_moment(s, ep), round = spill_round_us(ep);
-    int ring = at <= s->now_us ? (int)class_of(ep) : -1;
+    int ring = at <= s->now_us ? (int)rank_of(ep) : -1;
 
     if (ring != ep->ring) {
         ring_leave(ep);
         if (ring >= 0)
-            ring_enter(s, ep, (enum class)ring);
+            ring_enter(s, ep, (enum rank)ring);
     }
     if (ring >= 0 || round < at)
         at = round;
@@ -144,18 +149,18 @@ uint32_t ep_next_item(struct th_sched *s, struct ep *ep)
 void slot_take(struct th_sched *s, struct ep *ep, uint32_t id)
 {
     struct item *it = item_at(s, id);
-    enum class class = ep->ring == C_PROVEN || ep->ring == C_DEAD ? (enum class)ep->ring : C_TRIED;
+    enum rank rank = ep->ring == C_PROVEN || ep->ring == C_DEAD ? (enum rank)ep->ring : C_TRIED;
 
     it->place = P_FLIGHT;
-    it->booked = class & 3;
+    it->booked = rank & 3;
     it->due_us = s->now_us;
     s->in_flight++;
-    if (class == C_PROVEN) {
+    if (rank == C_PROVEN) {
         list_append(s, &s->young, id);
         return;
     }
     s->probation++;
-    if (class == C_DEAD)
+    if (rank == C_DEAD)
         s->dead++;
 }
 
@@ -217,7 +222,7 @@ void sched_advance(struct th_sched *s, struct th_mono now)
 /* ---- turns ---- */
 
 /* Class of the next pick within probation, or -1. */
-static int probation_class(const struct th_sched *s)
+static int probation_rank(const struct th_sched *s)
 {
     bool tried = !th_list_empty(&s->ring[C_TRIED]);
     bool dead = !th_list_empty(&s->ring[C_DEAD]) && s->dead < dead_max(s);
@@ -231,14 +236,14 @@ static int probation_class(const struct th_sched *s)
     return tried ? (int)C_TRIED : dead ? (int)C_DEAD : -1;
 }
 
-static int next_class(const struct th_sched *s)
+static int next_rank(const struct th_sched *s)
 {
     bool proven = !th_list_empty(&s->ring[C_PROVEN]);
     int other;
 
     if (s->in_flight >= s->conf.max_in_flight)
         return -1;
-    other = probation_class(s);
+    other = probation_rank(s);
     if (proven && (other < 0 || !s->probation_turn))
         return C_PROVEN;
     return other;
@@ -246,25 +251,25 @@ static int next_class(const struct th_sched *s)
 
 bool sched_has_turn(const struct th_sched *s)
 {
-    return next_class(s) >= 0;
+    return next_rank(s) >= 0;
 }
 
 struct ep *sched_turn(struct th_sched *s)
 {
-    int class = next_class(s);
+    int rank = next_rank(s);
     struct tenant *t;
     struct th_list *l;
 
-    if (class < 0)
+    if (rank < 0)
         return NULL;
-    s->probation_turn = class == C_PROVEN;
-    if (class == C_TRIED || class == C_DEAD)
-        s->dead_turn = class == C_TRIED;
-    l = th_list_pop(&s->ring[class]);
-    th_list_append(&s->ring[class], l);
+    s->probation_turn = rank == C_PROVEN;
+    if (rank == C_TRIED || rank == C_DEAD)
+        s->dead_turn = rank == C_TRIED;
+    l = th_list_pop(&s->ring[rank]);
+    th_list_append(&s->ring[rank], l);
     t = (struct tenant *)(void *)((char *)l - offsetof(struct tenant, ring[0].link) -
-                                  (size_t) class * sizeof t->ring[0]);
-    l = th_list_pop(&t->ring[class].eps);
-    th_list_append(&t->ring[class].eps, l);
+                                  (size_t)rank * sizeof t->ring[0]);
+    l = th_list_pop(&t->ring[rank].eps);
+    th_list_append(&t->ring[rank].eps, l);
     return TH_CONTAINER(l, struct ep, link);
 }
