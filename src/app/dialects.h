@@ -1,4 +1,5 @@
-/* The set of loaded dialects: those built in, and those of --dialects DIR, which replace by name. */
+/* The set of loaded dialects: those built in, and those of --dialects DIR, which replace by name.
+ * YAML is read by app/yaml.h (th_yaml_parse), the only owner of libyaml; this file goes from its nodes to the compiler. */
 #ifndef TH_APP_DIALECTS_H
 #define TH_APP_DIALECTS_H
 #include "core/dialect.h"
