@@ -300,13 +300,14 @@ static void item_set(struct item *it, const struct th_queue_row *row, int64_t du
     it->lane = row->lane & 3u;
 }
 
-/* A retry by hand or a test of a delivery that is known. */
-static void hurry(struct th_sched *s, uint32_t id, const struct th_queue_row *row)
+/* A retry by hand or a test of a delivery that is known. A later attempt of such a one has its lane too, and waits for
+ * its moment like any other. */
+static void hurry(struct th_sched *s, uint32_t id, const struct th_queue_row *row, int64_t due_us)
 {
     struct item *it = item_at(s, id);
     struct ep *ep = s->ep[it->ep];
 
-    if (row->lane != TH_LANE_MANUAL && row->lane != TH_LANE_TEST)
+    if ((row->lane != TH_LANE_MANUAL && row->lane != TH_LANE_TEST) || due_us > s->now_us)
         return;
     if (!place_waits(it->place)) {
         it->child = 0; /* asked for after it was cancelled */
@@ -328,7 +329,7 @@ enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *ro
     sched_advance(s, now);
     id = item_find(s, row->no);
     if (id && item_at(s, id)->place != P_GHOST) {
-        hurry(s, id, row);
+        hurry(s, id, row, due.us);
         return TH_KNOWN;
     }
     if (!ep)

@@ -37,8 +37,8 @@ TH_MUST_USE enum th_error th_sched_endpoint_put(struct th_sched *s, const struct
 /** Forgets the endpoint and its waiting items; items under way stay known until settled. */
 void th_sched_endpoint_del(struct th_sched *s, uint64_t no);
 
-/** due is monotonic. Inserting a known number changes nothing (TH_KNOWN), except that lane MANUAL or TEST on a waiting item
- * makes it due now. TH_SPILLED: not kept; the scheduler will ask for it by th_sched_want. */
+/** due is monotonic. Inserting a known number changes nothing (TH_KNOWN), except that lane MANUAL or TEST with a due
+ * that has come makes a waiting item due now. TH_SPILLED: not kept; the scheduler will ask for it by th_sched_want. */
 enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *row, struct th_mono due, struct th_mono now);
 /** Removes a waiting item (cancel); one under way is marked so that settled(AGAIN) forgets it. */
 void th_sched_cancel(struct th_sched *s, uint64_t delivery);
