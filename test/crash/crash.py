@@ -48,7 +48,7 @@ def crash_dialect(folder):
     if not timed:
         text, timed = re.subn(r"(?m)^( *)(delays[a-z_]*):.*\n((?:\1 *- .*\n)+)", rf"\1\2: {DELAYS_S}\n", text, count=1)
     assert timed == 1, "dialects/standard.yaml has no list of delays"
-    text = re.sub(r"(?m)^( *jitter[a-z_]*): *[0-9.]+ *$", r"\1: 0", text)
+    text = re.sub(r"(?m)^( *jitter[a-z_]*): *[0-9.]+", r"\1: 0", text)
     (folder / "crash.yaml").write_text(text)
     return named
 
