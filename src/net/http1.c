@@ -83,10 +83,12 @@ bool th_http1_is_host(struct th_span s)
 {
     size_t i = 0;
 
-    if (s.n > 0 && s.p[0] == '[') {
+    if (s.n > 0 && s.p[0] == '[') { /* the shape of an IPv6 address; who connects to it parses it */
+        size_t colons = 0;
+
         for (i = 1; i < s.n && (is_hex(s.p[i]) || s.p[i] == ':' || s.p[i] == '.'); i++)
-            continue;
-        if (i < 4 || i >= s.n || s.p[i] != ']') /* "[::]" is the shortest */
+            colons += s.p[i] == ':';
+        if (colons < 2 || i >= s.n || s.p[i] != ']')
             return false;
         i++;
     } else {
