@@ -289,7 +289,7 @@ static void locate(struct th_json_error *error, struct th_span text, const struc
 enum th_error th_json_parse(struct th_span text, unsigned max_depth, struct th_json *root,
                             struct th_json_error *error)
 {
-    struct reader r = {.end = text.p + text.n};
+    struct reader r = {0};
     const char *p, *begin;
 
     if (!text.p) /* an empty span may have no address */

@@ -61,7 +61,7 @@ static void add_escaped(struct th_buf *out, unsigned char c)
 
 static void add_string(struct th_buf *out, struct th_span s)
 {
-    const char *p = s.p, *end = s.p + s.n, *from = s.p;
+    const char *p = s.n ? s.p : "", *end = p + s.n, *from = p; /* an empty span may have no address */
 
     th_buf_char(out, '"');
     while ((p = th_plain_end(p, end)) < end) {

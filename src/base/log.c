@@ -77,7 +77,7 @@ static void put_escaped(struct line *l, unsigned char c)
 
 static void put_quoted(struct line *l, struct th_span s)
 {
-    const char *p = s.p, *end = s.p + s.n;
+    const char *p = s.n ? s.p : "", *end = p + s.n; /* an empty span may have no address */
     size_t n, bad;
 
     put(l, "\"", 1);

@@ -45,7 +45,7 @@ static void logfmt(void **state)
     th_log_setup(TH_LOG_INFO, TH_LOG_LOGFMT);
     begin();
     th_log(TH_LOG_INFO, "listening now", TH_KC("address", "127.0.0.1:8080"), TH_KI("port", -8080),
-           TH_KC("empty", ""), TH_KC("q", "a=b \"c\"\\"),
+           TH_KC("empty", NULL), TH_KC("q", "a=b \"c\"\\"),
            TH_KC("evil", "x\nlevel=error \x1b[2J\x7f\xc2\x9b\xff\xc3\xa9"));
     s = end();
     assert_memory_equal(s.p, "time=", 5);
