@@ -119,6 +119,25 @@ static void a_replaced_key_uses_the_new_bytes(void **state)
     th_smap_fini(&m);
 }
 
+/* Keys that come and go leave marks behind; there must always be a free slot where a look-up can end. */
+static void endless_fresh_keys(void **state)
+{
+    struct th_map m;
+    (void)state;
+
+    th_map_init(&m, 10, 3);
+    for (uint64_t k = 0; k < 20000; k++) {
+        assert_int_equal(th_map_put(&m, k, &values[0][0]), TH_OK);
+        assert_true(m.used < m.cap);
+        assert_null(th_map_get(&m, k + 1));
+        if (k >= 9)
+            assert_non_null(th_map_del(&m, k - 9));
+    }
+    assert_int_equal(m.n, 9);
+    assert_true(m.cap <= 64);
+    th_map_fini(&m);
+}
+
 static void limits(void **state)
 {
     struct th_map m;
@@ -179,6 +198,7 @@ int main(void)
         cmocka_unit_test(numbers),
         cmocka_unit_test(strings),
         cmocka_unit_test(a_replaced_key_uses_the_new_bytes),
+        cmocka_unit_test(endless_fresh_keys),
         cmocka_unit_test(limits),
         cmocka_unit_test(no_memory_changes_nothing),
         cmocka_unit_test(hash_depends_on_everything),
