@@ -29,7 +29,7 @@
 #define GROUP_ROWS 8192 /* a longer queue is committed in several transactions */
 #define GROUP_BYTES (16u << 20)
 #define CHECKPOINT_FRAMES 256 /* 4 MiB of 16 KiB pages */
-#define READERS 2             /* 0: dispatch (LOAD, WALK); 1: lists (PAGE) */
+#define READERS 3             /* 0: dispatch (LOAD, WALK); 1: lists (PAGE); 2: collects sorted runs */
 
 struct th_session {
     struct sq_store *store;
@@ -55,6 +55,8 @@ struct sq_store {
     bool writer_started, lock_ready;
     struct sq_writer writer;
     struct sq_reader readers[READERS];
+    struct sq_seal seals[SQ_RUN_KINDS];
+    uint64_t runs_seen[SQ_RUN_KINDS]; /* owner: writer thread */
     struct th_session *sessions;
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
@@ -120,6 +122,70 @@ static void batch_finish(struct sq_store *store)
     }
 }
 
+/* ---- sorted runs: reader collects, writer writes, until nothing is left ---- */
+
+static void submit_read(struct sq_reader *r, struct th_op *op);
+static void submit_write(struct sq_store *s, struct th_op *op);
+
+static void seal_request(struct sq_store *s, int kind)
+{
+    struct sq_seal *seal = &s->seals[kind];
+    bool start;
+
+    pthread_mutex_lock(&s->lock);
+    start = !seal->busy && !s->stop;
+    seal->again = seal->busy;
+    seal->busy = seal->busy || start;
+    pthread_mutex_unlock(&s->lock);
+    if (start)
+        submit_read(&s->readers[2], &seal->op);
+}
+
+/** The seal has come to an end: nothing to do, or it failed. */
+static void seal_idle(struct sq_store *s, struct sq_seal *seal)
+{
+    bool again;
+
+    pthread_mutex_lock(&s->lock);
+    again = seal->again;
+    seal->busy = seal->again = false;
+    pthread_mutex_unlock(&s->lock);
+    if (again)
+        seal_request(s, (int)seal->kind);
+}
+
+/** After a slice was committed, or was not. */
+static void seal_step(struct sq_store *s, struct sq_seal *seal)
+{
+    bool stop;
+
+    pthread_mutex_lock(&s->lock);
+    stop = s->stop;
+    pthread_mutex_unlock(&s->lock);
+    if (seal->op.error != TH_OK || stop) {
+        seal->again = false;
+        seal_idle(s, seal);
+        return;
+    }
+    seal->done = seal->slice_end;
+    if (seal->done < seal->count)
+        submit_write(s, &seal->op);
+    else
+        submit_read(&s->readers[2], &seal->op);
+}
+
+static void seal_requests(struct sq_store *s)
+{
+    const uint64_t next[SQ_RUN_KINDS] = {s->writer.next.event, s->writer.next.delivery,
+                                         s->writer.next.attempt};
+
+    for (int kind = 0; kind < SQ_RUN_KINDS; kind++)
+        if (next[kind] >> SQ_RUN_SHIFT != s->runs_seen[kind]) {
+            s->runs_seen[kind] = next[kind] >> SQ_RUN_SHIFT;
+            seal_request(s, kind);
+        }
+}
+
 /* ---- the writer: one group ---- */
 
 static int64_t now_us(void)
@@ -164,7 +230,7 @@ static enum th_error refused(const struct sq_store *s, const struct th_op *op)
 {
     if (s->broken != TH_OK)
         return s->broken;
-    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_CONFIG))
+    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_CONFIG || (int)op->kind == SQ_OP_SEAL))
         return TH_FULL;
     return TH_OK;
 }
@@ -267,11 +333,15 @@ static void run_group(struct sq_store *s, struct th_op *first)
         next = op->next;
         if (op->kind == TH_OP_PROBE && op->error == TH_OK && s->full)
             op->error = TH_FULL;
-        batch_add(s, op);
+        if ((int)op->kind == SQ_OP_SEAL)
+            seal_step(s, (struct sq_seal *)op);
+        else
+            batch_add(s, op);
     }
     if (s->metrics && s->broken == TH_OK)
         th_gauge_set(s->metrics, TH_G_STORE_READY, !s->full);
     batch_finish(s);
+    seal_requests(s);
 }
 
 /** After the ops have been answered, so that nobody waits for it. */
@@ -304,7 +374,7 @@ static void op_weight(const struct th_op *op, uint32_t *rows, size_t *bytes)
 {
     const struct th_accept *a = (const struct th_accept *)op;
 
-    *rows += 1;
+    *rows += (int)op->kind == SQ_OP_SEAL ? SQ_SEAL_ROWS : 1;
     if (op->kind == TH_OP_SETTLE)
         *bytes += ((const struct th_settle *)op)->row.body.n;
     if (op->kind != TH_OP_ACCEPT)
@@ -394,7 +464,7 @@ static void *writer_main(void *arg)
 
 static void submit_write(struct sq_store *s, struct th_op *op)
 {
-    bool urgent = op->kind != TH_OP_SETTLE;
+    bool urgent = op->kind != TH_OP_SETTLE && (int)op->kind != SQ_OP_SEAL;
 
     op->next = NULL;
     if (s->metrics)
@@ -433,6 +503,16 @@ static void *reader_main(void *arg)
             r->tail = &r->head;
         pthread_mutex_unlock(&r->lock);
 
+        if ((int)op->kind == SQ_OP_SEAL) {
+            struct sq_seal *seal = (struct sq_seal *)op;
+
+            sq_seal_collect(r, seal);
+            if (seal->count)
+                submit_write(r->store, op);
+            else
+                seal_idle(r->store, seal);
+            continue;
+        }
         if (op->kind == TH_OP_LOAD)
             sq_load(r, (struct th_load *)op);
         else if (op->kind == TH_OP_WALK)
@@ -581,6 +661,8 @@ static void store_free(struct sq_store *s)
         }
         stop_readers(s);
     }
+    for (int kind = 0; kind < SQ_RUN_KINDS; kind++)
+        th_free(s->seals[kind].pairs);
     while (s->sessions) {
         struct th_session *session = s->sessions;
 
@@ -730,6 +812,10 @@ enum th_error th_store_sqlite_open(const struct th_store_conf *conf, struct th_s
     s->metrics = conf->metrics;
     s->ballast_mib = conf->ballast_mib ? conf->ballast_mib : 64;
     s->tail = &s->head;
+    for (int kind = 0; kind < SQ_RUN_KINDS; kind++) {
+        s->seals[kind].kind = (enum sq_run_kind)kind;
+        s->seals[kind].op.kind = (enum th_op_kind)SQ_OP_SEAL;
+    }
     error = init_locks(s) ? set_paths(s, conf->dir, why, why_size) : TH_NOMEM;
     if (error == TH_OK)
         error = start(s, why, why_size);

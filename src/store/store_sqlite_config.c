@@ -312,6 +312,26 @@ static int drop_keys(struct sq_writer *w, struct th_purge *p)
     return SQLITE_OK;
 }
 
+/** Runs below the oldest event that is left. Attempts are no earlier than the day of their event. */
+static int drop_runs(struct sq_writer *w)
+{
+    sqlite3_stmt *st = w->st[SQ_W_PURGE_EVENTS];
+    uint64_t event = w->next.event, delivery = w->next.delivery, attempt = w->next.attempt;
+    int rc;
+
+    sq_u64(st, 1, 1);
+    rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        event = sq_col_u64(st, 0);
+        delivery = sq_col_u64(st, 2);
+        attempt = sq_day_start(sq_day(sqlite3_column_int64(st, 1)));
+    }
+    sqlite3_reset(st);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return rc;
+    return sq_runs_purge(w, event, delivery, attempt);
+}
+
 int sq_purge(struct sq_writer *w, struct th_purge *p)
 {
     sqlite3_stmt *events = w->st[SQ_W_PURGE_EVENTS], *del = w->st[SQ_W_PURGE_EVENT];
@@ -351,5 +371,7 @@ int sq_purge(struct sq_writer *w, struct th_purge *p)
         return rc;
     p->upto = kept ? kept - 1 : gone_to ? gone_to : w->next.event - 1;
     rc = p->purged ? note_counters(w) : SQLITE_OK;
+    if (rc == SQLITE_OK && p->purged)
+        rc = drop_runs(w);
     return rc == SQLITE_OK ? drop_keys(w, p) : rc;
 }

@@ -10,7 +10,10 @@
 #define SQ_APPLICATION_ID 0x54486f6b /* "THok" */
 #define SQ_ROWS_PER_READ 20000       /* rows examined in one read transaction */
 #define SQ_MS_PER_READ 50
-#define SQ_RUN_SHIFT 16 /* 65,536 consecutive numbers are one run */
+#define SQ_RUN_SHIFT                                                                                         \
+    14 /* 16,384 consecutive numbers are one run, so that what no run holds yet is one short scan */
+#define SQ_RUN_NUMBERS (1u << SQ_RUN_SHIFT)
+#define SQ_SEAL_ROWS 512 /* rows of a run written with one commit */
 
 struct sq_store;
 
@@ -88,7 +91,29 @@ void sq_unpack(struct th_span times, struct th_span peer, struct th_attempt_row 
 
 /* ---- sorted runs ---- */
 
-enum sq_run_kind { SQ_RUN_EVENT, SQ_RUN_DELIVERY, SQ_RUN_ATTEMPT, SQ_RUN_KINDS };
+enum sq_run_kind {
+    SQ_RUN_EVENT,
+    SQ_RUN_DELIVERY,
+    SQ_RUN_ATTEMPT,
+    SQ_RUN_KINDS
+};                                                     /* by tenant, endpoint, endpoint */
+extern const char *const sq_sealed_name[SQ_RUN_KINDS]; /* keys in `counter` */
+
+#define SQ_OP_SEAL (TH_OP_PROBE + 1) /* the store's own op: no session, never handed out */
+
+struct sq_pair {
+    uint64_t key, no;
+};
+
+/** One run on its way into `run`: collected and sorted by a reader, written in slices by the writer. */
+struct sq_seal {
+    struct th_op op; /* kind SQ_OP_SEAL */
+    enum sq_run_kind kind;
+    uint64_t run;
+    struct sq_pair *pairs; /* SQ_RUN_NUMBERS; sorted by key, then number */
+    uint32_t count, done, slice_end;
+    bool busy, again; /* owner: any thread, under the store's lock */
+};
 
 /* ---- the writer ---- */
 
@@ -104,6 +129,7 @@ struct sq_writer {
     struct th_map
         versions; /* tenant → settings version + 1 as a pointer; only what the open transaction sees */
     uint16_t own_slots[2048];
+    unsigned char run_nos[2 * SQ_RUN_NUMBERS];
 };
 
 enum th_error sq_writer_open(struct sq_writer *w, struct sq_store *store, sqlite3 *db);
@@ -116,6 +142,11 @@ void sq_rollback(struct sq_writer *w);
  * transaction is to be rolled back and nothing of the op counts. */
 int sq_write(struct sq_writer *w, struct th_op *op);
 int sq_purge(struct sq_writer *w, struct th_purge *p);
+/** Writes the next slice of a run; with the last one the run counts. sq_sealed tells what is left after the
+ * commit. */
+int sq_seal_slice(struct sq_writer *w, struct sq_seal *seal);
+/** Deletes at most one run of each kind that lies below these numbers. */
+int sq_runs_purge(struct sq_writer *w, uint64_t event, uint64_t delivery, uint64_t attempt);
 int sq_config(struct sq_writer *w, struct th_config *c);
 int sq_tenant_version(struct sq_writer *w, uint64_t tenant, bool *exists, uint64_t *version);
 /** Day under which idempotency keys are kept: never falls. */
@@ -161,6 +192,9 @@ enum sq_writer_statement {
     SQ_W_PURGE_IDEM,
     SQ_W_PURGE_CIDEM,
     SQ_W_COUNTER,
+    SQ_W_RUN_PUT,
+    SQ_W_RUN_OLDEST,
+    SQ_W_RUN_DEL,
     SQ_W_ROW_PUT, /* + enum th_row_kind */
     SQ_W_ROW_DEL = SQ_W_ROW_PUT + TH_ROW_META + 1,
     SQ_W_CASCADE = SQ_W_ROW_DEL + TH_ROW_META + 1, /* + 0 to SQ_CASCADES - 1 */
@@ -177,17 +211,27 @@ enum sq_reader_statement {
     SQ_R_END,
     SQ_R_LOAD,
     SQ_R_WALK,
+    SQ_R_QUEUE_ONE,
+    SQ_R_QUEUE_MIN,
     SQ_R_EVENT,
-    SQ_R_EVENTS_DOWN,
-    SQ_R_QUEUE_DOWN,
-    SQ_R_DELIVERY_DOWN,
+    SQ_R_DELIVERY_QUEUED,
+    SQ_R_DELIVERY_ENDED,
+    SQ_R_EVENT_BELOW,
+    SQ_R_FIRST_FROM,
     SQ_R_ATTEMPT,
-    SQ_R_ATTEMPT_FULL,
-    SQ_R_ATTEMPTS_DOWN,
+    SQ_R_ATTEMPT_PREV,
     SQ_R_OWN,
     SQ_R_REV,
-    SQ_R_LAST_OF,
-    SQ_R_COUNT
+    SQ_R_SEALED,
+    SQ_R_RUN,
+    SQ_R_RUN_BELOW,
+    SQ_R_RUN_FROM,
+    SQ_R_DOWN_A,                              /* + kind: numbers and keys, newest first */
+    SQ_R_DOWN_B = SQ_R_DOWN_A + SQ_RUN_KINDS, /* + kind: the second table of a kind */
+    SQ_R_NEWEST = SQ_R_DOWN_B + SQ_RUN_KINDS, /* + kind */
+    SQ_R_OLDEST_FROM = SQ_R_NEWEST + SQ_RUN_KINDS,
+    SQ_R_COLLECT = SQ_R_OLDEST_FROM + SQ_RUN_KINDS,
+    SQ_R_COUNT = SQ_R_COLLECT + SQ_RUN_KINDS
 };
 
 struct sq_reader {
@@ -205,6 +249,9 @@ struct sq_reader {
 enum th_error sq_reader_prepare(struct sq_reader *r);
 void sq_load(struct sq_reader *r, struct th_load *op);
 void sq_walk(struct sq_reader *r, struct th_walk *op);
+/** Collects the oldest complete run that is not sealed. seal->count == 0: there is none (or error says why).
+ */
+void sq_seal_collect(struct sq_reader *r, struct sq_seal *seal);
 void sq_page(struct sq_reader *r, struct th_page *op);
 void sq_page_free(struct th_page *op);
 /** Fills an event row from the columns SQ_EVENT_COLUMNS (and data after them when asked); spans are the
@@ -212,6 +259,39 @@ void sq_page_free(struct th_page *op);
 void sq_event_row(sqlite3_stmt *st, bool data, struct th_event_row *row);
 /** Milliseconds of a steady clock. */
 int64_t sq_now_ms(void);
+
+/** How much one read transaction may do. */
+struct sq_budget {
+    uint32_t examined, max;
+    int64_t deadline_ms;
+};
+void sq_budget_start(struct sq_budget *b);
+/** Counts one examined row; true when it is time to stop. */
+bool sq_budget_spent(struct sq_budget *b);
+/** First number of a kind that no run holds. Returns an SQLite code. */
+int sq_sealed(struct sq_reader *r, enum sq_run_kind kind, uint64_t *from);
+
+/** Numbers of one kind and key, newest first: what no run holds by scanning, then the runs. */
+struct sq_scan {
+    struct sq_reader *r;
+    enum sq_run_kind kind;
+    uint64_t key;   /* 0: every number, by scanning */
+    uint64_t pos;   /* every number from here up has been given or left out */
+    uint64_t floor; /* no number below it */
+    uint64_t sealed;
+    enum { SQ_SCAN_NEW, SQ_SCAN_TAIL, SQ_SCAN_RUNS, SQ_SCAN_END } phase;
+    sqlite3_stmt *side[2]; /* tail: one or two tables */
+    bool has[2];
+    const unsigned char *nos; /* run at hand, borrowed from its statement */
+    uint32_t left;
+    uint64_t run;
+};
+enum sq_next { SQ_NEXT_ONE, SQ_NEXT_END, SQ_NEXT_SPENT, SQ_NEXT_ERROR };
+void sq_scan_start(struct sq_scan *s, struct sq_reader *r, enum sq_run_kind kind, uint64_t key,
+                   uint64_t before, uint64_t floor);
+/** SPENT: go on with a new scan from s->pos. ERROR: *rc. */
+enum sq_next sq_scan_next(struct sq_scan *s, struct sq_budget *budget, uint64_t *no, int *rc);
+void sq_scan_end(struct sq_scan *s);
 
 /* ---- the file ---- */
 

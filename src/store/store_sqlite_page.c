@@ -1,10 +1,629 @@
+/* Lists of the SQLite store: events, deliveries and attempts, newest first.
+ *
+ * A page asks a source for candidate numbers in falling order, reads each candidate's rows by number, and
+ * keeps what passes every filter. Sources are: numbers known beforehand (one row, an event's deliveries, a
+ * delivery's attempts), a scan of one key (sorted runs), or the events of a tenant taken apart into their
+ * deliveries.
+ *
+ * It refuses to run long: after 20,000 examined rows or 50 ms the page is given out short, with a cursor
+ * below all that was examined. Only totals and numbered pages may go on, in further transactions, up to
+ * LONG_ROWS or LONG_MS; a total is then what was counted so far.
+ *
+ * Invariants: (1) a row of another tenant is never given out; (2) the cursor falls with every call; (3) all
+ * spans live in the page's own memory until sq_page_free. On an error the page is empty and op->error says
+ * why.
+ *
+ * Runs on a reader thread only. */
 #include "store/store_sqlite_int.h"
-void sq_page(struct sq_reader *r, struct th_page *op)
-{
-    (void)r;
-    op->op.error = TH_BUG;
-}
+#include <stdlib.h>
+
+#define LONG_ROWS 2000000u
+#define LONG_MS 2000
+#define CHAIN_MAX 4096 /* attempts looked at for one delivery or event */
+#define PAGE_BYTES ((size_t)64 << 20)
+#define BLOCK_BYTES ((size_t)64 << 10)
+
+/* ---- the page's memory ---- */
+
+struct block {
+    struct block *next;
+    size_t used, size;
+    char bytes[];
+};
+
+struct page_mem {
+    struct block *blocks;
+    size_t total;
+    void *rows;
+};
+
 void sq_page_free(struct th_page *op)
 {
-    (void)op;
+    struct page_mem *mem = op->mem;
+
+    if (!mem)
+        return;
+    while (mem->blocks) {
+        struct block *b = mem->blocks;
+
+        mem->blocks = b->next;
+        th_free(b);
+    }
+    th_free(mem->rows);
+    th_free(mem);
+    op->mem = NULL;
+    op->rows.events = NULL;
+    op->count = 0;
+}
+
+/* ---- source of candidates ---- */
+
+struct source {
+    enum { SOURCE_LIST, SOURCE_SCAN, SOURCE_TENANT } kind;
+    uint64_t pos; /* cursor: everything from here up was given or left out */
+    uint64_t *list;
+    uint32_t list_n, list_i;
+    uint64_t low, high; /* a range still to be given, from high - 1 down to low */
+    enum sq_run_kind run_kind;
+    uint64_t key, floor;
+    struct sq_scan scan;
+    bool scanning;
+};
+
+struct pager {
+    struct sq_reader *r;
+    struct th_page *op;
+    struct page_mem *mem;
+    struct sq_budget budget;
+    struct source src;
+    sqlite3_stmt *event_st;
+    struct th_event_row event; /* borrowed from event_st; no == 0: none */
+    uint64_t missing;          /* event that was looked for in vain */
+    uint64_t last;             /* newest row given out */
+    int rc;
+    enum th_error error;
+};
+
+static struct th_span copy(struct pager *p, struct th_span s)
+{
+    struct block *b = p->mem->blocks;
+    char *to;
+
+    if (!s.n)
+        return (struct th_span){"", 0};
+    if (!b || b->size - b->used < s.n) {
+        size_t size = s.n > BLOCK_BYTES ? s.n : BLOCK_BYTES;
+
+        b = p->mem->total + size > PAGE_BYTES ? NULL : th_malloc(sizeof *b + size);
+        if (!b) {
+            p->error = p->mem->total + size > PAGE_BYTES ? TH_TOO_LARGE : TH_NOMEM;
+            return (struct th_span){"", 0};
+        }
+        *b = (struct block){.next = p->mem->blocks, .size = size};
+        p->mem->blocks = b;
+        p->mem->total += size;
+    }
+    to = b->bytes + b->used;
+    memcpy(to, s.p, s.n);
+    b->used += s.n;
+    return (struct th_span){to, s.n};
+}
+
+/** Steps a point lookup. True: a row (the caller resets). */
+static bool look_up(struct pager *p, sqlite3_stmt *st, uint64_t no)
+{
+    int rc;
+
+    sq_u64(st, 1, no);
+    rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        return true;
+    sqlite3_reset(st);
+    if (rc != SQLITE_DONE)
+        p->rc = rc;
+    return false;
+}
+
+static uint64_t look_up_number(struct pager *p, enum sq_reader_statement which, uint64_t no)
+{
+    sqlite3_stmt *st = p->r->st[which];
+    uint64_t found = 0;
+
+    if (look_up(p, st, no)) {
+        found = sq_col_u64(st, 0);
+        sqlite3_reset(st);
+    }
+    return found;
+}
+
+/** The event stays borrowed until the next call or the end of the transaction. False: it is gone. */
+static bool find_event(struct pager *p, uint64_t no)
+{
+    if (p->event.no == no && no)
+        return true;
+    if (p->missing == no)
+        return false;
+    sqlite3_reset(p->event_st);
+    p->event = (struct th_event_row){0};
+    if (!look_up(p, p->event_st, no)) {
+        p->missing = no;
+        return false;
+    }
+    sq_event_row(p->event_st, p->op->with_data, &p->event);
+    return true;
+}
+
+static void list_add(struct pager *p, uint64_t no)
+{
+    if (p->src.list_n < CHAIN_MAX && no && (!p->op->before || no < p->op->before))
+        p->src.list[p->src.list_n++] = no;
+}
+
+static int falling(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void list_chain(struct pager *p, uint64_t delivery)
+{
+    uint64_t no = 0;
+
+    for (int i = 0; i < 2 && !no && p->rc == SQLITE_OK; i++) {
+        sqlite3_stmt *st = p->r->st[i ? SQ_R_DELIVERY_ENDED : SQ_R_DELIVERY_QUEUED];
+
+        if (look_up(p, st, delivery)) {
+            no = sq_col_u64(st, 6);
+            sqlite3_reset(st);
+        }
+    }
+    for (uint32_t n = 0; no && n < CHAIN_MAX && p->rc == SQLITE_OK; n++) {
+        list_add(p, no);
+        no = look_up_number(p, SQ_R_ATTEMPT_PREV, no);
+    }
+}
+
+/** The event named by a filter, or 0. */
+static uint64_t named_event(struct pager *p)
+{
+    sqlite3_stmt *st = p->r->st[SQ_R_OWN];
+    uint64_t no = 0;
+
+    if (!p->op->own_id.n)
+        return p->op->event;
+    sq_text(st, 2, p->op->own_id);
+    if (look_up(p, st, p->op->tenant)) {
+        no = sq_col_u64(st, 0);
+        sqlite3_reset(st);
+    }
+    return p->op->event && p->op->event != no ? 0 : no;
+}
+
+/** Sources for one known event. */
+static void source_event(struct pager *p, uint64_t event)
+{
+    struct source *src = &p->src;
+
+    src->kind = SOURCE_LIST;
+    if (p->op->kind == TH_PAGE_EVENTS) {
+        list_add(p, event);
+        return;
+    }
+    if (!event || !find_event(p, event) || p->event.tenant != p->op->tenant)
+        return;
+    if (p->op->kind == TH_PAGE_DELIVERIES) {
+        src->low = p->event.first_delivery;
+        src->high = src->low + p->event.deliveries;
+        if (p->op->before && p->op->before < src->high)
+            src->high = p->op->before;
+        return;
+    }
+    for (uint32_t i = 0; i < p->event.deliveries && src->list_n < CHAIN_MAX; i++)
+        list_chain(p, p->event.first_delivery + i);
+    qsort(src->list, src->list_n, sizeof *src->list, falling);
+}
+
+static void source_start(struct pager *p)
+{
+    struct th_page *op = p->op;
+    struct source *src = &p->src;
+    uint64_t cap =
+        op->until ? sq_day_start(sq_day(op->until) + 2) : 0; /* a day for clocks that stepped back */
+
+    src->pos = op->before;
+    if (cap && (!src->pos || cap < src->pos))
+        src->pos = cap;
+    src->floor = op->since ? sq_day_start(sq_day(op->since)) : 1;
+    src->kind = SOURCE_LIST;
+    if (op->no) {
+        list_add(p, op->no);
+    } else if (op->kind == TH_PAGE_ATTEMPTS && op->delivery) {
+        list_chain(p, op->delivery);
+        qsort(src->list, src->list_n, sizeof *src->list, falling);
+    } else if (op->kind == TH_PAGE_DELIVERIES && op->delivery) {
+        list_add(p, op->delivery);
+    } else if (op->event || op->own_id.n) {
+        source_event(p, named_event(p));
+    } else if (op->kind == TH_PAGE_DELIVERIES && !op->endpoint) {
+        src->kind = SOURCE_TENANT;
+        src->run_kind = SQ_RUN_EVENT;
+        src->key = op->tenant;
+    } else {
+        src->kind = SOURCE_SCAN;
+        src->run_kind = op->kind == TH_PAGE_EVENTS       ? SQ_RUN_EVENT
+                        : op->kind == TH_PAGE_DELIVERIES ? SQ_RUN_DELIVERY
+                                                         : SQ_RUN_ATTEMPT;
+        src->key = op->kind == TH_PAGE_EVENTS ? op->tenant : op->endpoint;
+    }
+}
+
+/** Begins or goes on scanning from the cursor, in a new transaction. */
+static void scan_open(struct pager *p)
+{
+    struct source *src = &p->src;
+    uint64_t before = src->pos;
+
+    if (src->kind == SOURCE_TENANT && before)
+        before = look_up_number(p, SQ_R_EVENT_BELOW, before) + 1;
+    sq_scan_start(&src->scan, p->r, src->run_kind, src->key, before, src->floor);
+    src->scanning = true;
+}
+
+/** Tells the cursor how far the scan of a tenant's events has come. */
+static void tenant_spent(struct pager *p)
+{
+    uint64_t first = look_up_number(p, SQ_R_FIRST_FROM, p->src.scan.pos);
+
+    if (first && (!p->src.pos || first < p->src.pos))
+        p->src.pos = first;
+}
+
+static enum sq_next range_next(struct pager *p, uint64_t *no)
+{
+    struct source *src = &p->src;
+
+    if (sq_budget_spent(&p->budget))
+        return SQ_NEXT_SPENT;
+    *no = src->pos = --src->high;
+    return SQ_NEXT_ONE;
+}
+
+static enum sq_next source_next(struct pager *p, uint64_t *no)
+{
+    struct source *src = &p->src;
+    enum sq_next next;
+
+    if (src->high > src->low)
+        return range_next(p, no);
+    if (src->kind == SOURCE_LIST) {
+        if (src->list_i == src->list_n)
+            return SQ_NEXT_END;
+        *no = src->pos = src->list[src->list_i++];
+        return SQ_NEXT_ONE;
+    }
+    if (!src->scanning)
+        scan_open(p);
+    for (;;) {
+        next = sq_scan_next(&src->scan, &p->budget, no, &p->rc);
+        if (src->kind == SOURCE_SCAN) {
+            if (next == SQ_NEXT_ONE || next == SQ_NEXT_SPENT)
+                src->pos = src->scan.pos;
+            return next;
+        }
+        if (next == SQ_NEXT_SPENT)
+            tenant_spent(p);
+        if (next != SQ_NEXT_ONE)
+            return next;
+        if (!find_event(p, *no))
+            continue;
+        src->low = p->event.first_delivery;
+        src->high = src->low + p->event.deliveries;
+        if (src->pos && src->pos < src->high)
+            src->high = src->pos;
+        if (!src->pos || src->high < src->pos)
+            src->pos = src->high;
+        if (src->high > src->low)
+            return range_next(p, no);
+    }
+}
+
+/* ---- filters ---- */
+
+static bool event_matches(struct pager *p, uint64_t no)
+{
+    const struct th_page *op = p->op;
+
+    if (!find_event(p, no) || p->event.tenant != op->tenant)
+        return false;
+    if (op->type.n && !th_span_eq(op->type, p->event.type))
+        return false;
+    return !(op->since && p->event.at.ms < op->since) && !(op->until && p->event.at.ms >= op->until);
+}
+
+static bool in_endpoints(const struct th_page *op, uint64_t endpoint)
+{
+    uint32_t low = 0, high = op->endpoint_count;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (op->endpoints[mid] == endpoint)
+            return true;
+        if (op->endpoints[mid] < endpoint)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return false;
+}
+
+static bool delivery_matches(const struct th_page *op, const struct th_delivery_row *d)
+{
+    if (op->endpoint && op->endpoint != d->endpoint)
+        return false;
+    if (op->states && !(op->states >> d->state & 1))
+        return false;
+    if (d->state != TH_DS_QUEUED)
+        return true;
+    if ((op->queued == TH_NO_ATTEMPTS && d->attempts) || (op->queued == TH_SOME_ATTEMPTS && !d->attempts))
+        return false;
+    if (op->endpoints_exclude || op->endpoint_count)
+        return in_endpoints(op, d->endpoint) != op->endpoints_exclude;
+    return true;
+}
+
+static bool find_delivery(struct pager *p, uint64_t no, struct th_delivery_row *d, uint64_t *event)
+{
+    for (int ended = 0; ended < 2; ended++) {
+        sqlite3_stmt *st = p->r->st[ended ? SQ_R_DELIVERY_ENDED : SQ_R_DELIVERY_QUEUED];
+
+        if (!look_up(p, st, no))
+            continue;
+        *event = sq_col_u64(st, 1);
+        *d = (struct th_delivery_row){.no = no,
+                                      .endpoint = sq_col_u64(st, 2),
+                                      .lane = (uint8_t)sq_col_u64(st, 3),
+                                      .tries = (uint8_t)sq_col_u64(st, 4),
+                                      .attempts = (uint16_t)sq_col_u64(st, 5),
+                                      .last_attempt = sq_col_u64(st, 6)};
+        if (ended) {
+            d->ended = sqlite3_column_int64(st, 7);
+            d->state = (enum th_delivery_state)sqlite3_column_int(st, 8);
+        } else {
+            d->due = sqlite3_column_int64(st, 7);
+        }
+        sqlite3_reset(st);
+        return true;
+    }
+    return false;
+}
+
+/* ---- rows given out ---- */
+
+static struct th_event_row copy_event(struct pager *p)
+{
+    struct th_event_row row = p->event;
+
+    row.type = copy(p, row.type);
+    row.data = copy(p, row.data);
+    row.own_id = copy(p, row.own_id);
+    row.resource_type = copy(p, row.resource_type);
+    row.resource_id = copy(p, row.resource_id);
+    return row;
+}
+
+static void copy_attempt(struct pager *p, sqlite3_stmt *st, bool answer, struct th_attempt_row *row)
+{
+    unsigned flags = (unsigned)sqlite3_column_int(st, 8);
+
+    *row = (struct th_attempt_row){.nth = (uint16_t)sqlite3_column_int(st, 4),
+                                   .at = {sqlite3_column_int64(st, 5)},
+                                   .status = (uint16_t)sqlite3_column_int(st, 6),
+                                   .class = (uint8_t)sqlite3_column_int(st, 7),
+                                   .truncated = flags & SQ_TRUNCATED,
+                                   .reused = flags & SQ_REUSED,
+                                   .ok = flags & SQ_OK,
+                                   .endpoint_rev = sq_col_u64(st, 9),
+                                   .signed_at = sqlite3_column_int64(st, 10)};
+    sq_unpack(sq_col(st, 11), sq_col(st, 12), row);
+    row->sigs = copy(p, sq_col(st, 13));
+    row->detail = copy(p, sq_col(st, 14));
+    row->head = answer ? copy(p, sq_col(st, SQ_ATTEMPT_HEAD)) : (struct th_span){"", 0};
+    row->body = answer ? copy(p, sq_col(st, SQ_ATTEMPT_HEAD + 1)) : (struct th_span){"", 0};
+}
+
+static void give_delivery(struct pager *p, const struct th_delivery_row *d)
+{
+    struct th_delivery_row *row = &p->op->rows.deliveries[p->op->count];
+    sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
+
+    *row = *d;
+    row->event = copy_event(p);
+    if (!d->last_attempt)
+        return;
+    if (!look_up(p, st, d->last_attempt)) {
+        row->last_attempt = 0;
+        return;
+    }
+    copy_attempt(p, st, false, &row->last);
+    sqlite3_reset(st);
+}
+
+/** The attempt's statement stands on its row. */
+static void give_attempt(struct pager *p, sqlite3_stmt *st)
+{
+    struct th_attempt_view *row = &p->op->rows.attempts[p->op->count];
+    sqlite3_stmt *rev = p->r->st[SQ_R_REV];
+
+    *row = (struct th_attempt_view){.no = sq_col_u64(st, 0),
+                                    .delivery = sq_col_u64(st, 1),
+                                    .endpoint = sq_col_u64(st, 2),
+                                    .endpoint_conf = {"", 0}};
+    copy_attempt(p, st, p->op->with_answers, &row->row);
+    row->event = copy_event(p);
+    sq_u64(rev, 2, row->row.endpoint_rev);
+    if (look_up(p, rev, row->endpoint)) {
+        row->endpoint_conf = copy(p, sq_col(rev, 0));
+        sqlite3_reset(rev);
+    }
+}
+
+/** Counts a match; true when it is to be given out. */
+static bool wanted(struct pager *p, bool *more)
+{
+    struct th_page *op = p->op;
+
+    op->total++;
+    if (op->skip) {
+        op->skip--;
+        return false;
+    }
+    *more = op->count == op->limit;
+    return !*more;
+}
+
+/** Judges one candidate and gives it out when it matches. */
+static void candidate(struct pager *p, uint64_t no, bool *more)
+{
+    struct th_page *op = p->op;
+    struct th_delivery_row d;
+    uint64_t event = no;
+    sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
+
+    if (op->kind == TH_PAGE_EVENTS) {
+        if (!event_matches(p, no) || !wanted(p, more))
+            return;
+        op->rows.events[op->count] = copy_event(p);
+    } else if (op->kind == TH_PAGE_DELIVERIES) {
+        if (!find_delivery(p, no, &d, &event) || !delivery_matches(op, &d) || !event_matches(p, event) ||
+            !wanted(p, more))
+            return;
+        give_delivery(p, &d);
+    } else {
+        bool give;
+
+        if (!look_up(p, st, no))
+            return;
+        give = (!op->endpoint || op->endpoint == sq_col_u64(st, 2)) &&
+               (!op->delivery || op->delivery == sq_col_u64(st, 1)) &&
+               find_delivery(p, sq_col_u64(st, 1), &d, &event) && (!op->event || op->event == event) &&
+               event_matches(p, event) && wanted(p, more);
+        if (give)
+            give_attempt(p, st);
+        sqlite3_reset(st);
+        if (!give)
+            return;
+    }
+    if (p->error == TH_OK && p->rc == SQLITE_OK)
+        op->count++;
+}
+
+/* ---- the page ---- */
+
+static void end_transaction(struct pager *p)
+{
+    if (p->src.scanning)
+        sq_scan_end(&p->src.scan);
+    p->src.scanning = false;
+    sqlite3_reset(p->event_st);
+    p->event = (struct th_event_row){0};
+    p->missing = 0;
+    if (!sqlite3_get_autocommit(p->r->db))
+        sq_run(p->r->st[SQ_R_END]);
+}
+
+/** Runs through candidates until the page is full, the source ends or the budget is spent. True: spent. */
+static bool fill(struct pager *p)
+{
+    struct th_page *op = p->op;
+    uint64_t no;
+
+    while (p->rc == SQLITE_OK && p->error == TH_OK) {
+        enum sq_next next = source_next(p, &no);
+        uint32_t given = op->count;
+        bool more = false;
+
+        if (next != SQ_NEXT_ONE)
+            return next == SQ_NEXT_SPENT;
+        candidate(p, no, &more);
+        if (p->error == TH_TOO_LARGE && op->count) { /* the page's memory is at its limit: a short page */
+            p->error = TH_OK;
+            op->next = p->last;
+            return false;
+        }
+        if (op->count > given)
+            p->last = no;
+        if (more && !op->next)
+            op->next = p->last;
+        if (more && !op->with_total)
+            return false;
+    }
+    return false;
+}
+
+static enum th_error prepare(struct pager *p)
+{
+    static const size_t sizes[] = {sizeof(struct th_event_row), sizeof(struct th_delivery_row),
+                                   sizeof(struct th_attempt_view)};
+    struct th_page *op = p->op;
+
+    op->count = 0;
+    op->next = op->total = 0;
+    op->mem = NULL;
+    op->rows.events = NULL;
+    if ((unsigned)op->kind > TH_PAGE_ATTEMPTS || !op->tenant)
+        return TH_BUG;
+    if (op->limit > 1000)
+        op->limit = 1000;
+    p->mem = th_calloc(1, sizeof *p->mem);
+    if (!p->mem)
+        return TH_NOMEM;
+    op->mem = p->mem;
+    p->mem->rows = th_calloc(op->limit + 1, sizes[op->kind]);
+    p->src.list = th_malloc(CHAIN_MAX * sizeof *p->src.list);
+    if (!p->mem->rows || !p->src.list)
+        return TH_NOMEM;
+    op->rows.events = p->mem->rows;
+    return TH_OK;
+}
+
+static void run(struct pager *p)
+{
+    int64_t deadline = sq_now_ms() + LONG_MS;
+    uint64_t examined = 0;
+    bool spent, started = false;
+
+    do {
+        p->rc = sq_run(p->r->st[SQ_R_BEGIN]);
+        if (p->rc != SQLITE_OK)
+            return;
+        sq_budget_start(&p->budget);
+        if (!started)
+            source_start(p);
+        started = true;
+        spent = fill(p);
+        end_transaction(p);
+        examined += p->budget.examined;
+    } while (spent && (p->op->with_total || p->op->skip) && examined < LONG_ROWS && sq_now_ms() < deadline);
+    if (spent && !p->op->next)
+        p->op->next = p->src.pos;
+}
+
+void sq_page(struct sq_reader *r, struct th_page *op)
+{
+    struct pager p = {.r = r, .op = op, .event_st = r->st[op->with_data ? SQ_R_LOAD : SQ_R_EVENT]};
+
+    p.error = prepare(&p);
+    if (p.error == TH_OK)
+        run(&p);
+    if (p.error == TH_OK)
+        p.error = sq_error(r->db, p.rc);
+    end_transaction(&p);
+    th_free(p.src.list);
+    op->op.error = p.error;
+    if (p.error != TH_OK) {
+        op->next = op->total = 0;
+        sq_page_free(op);
+    }
 }

@@ -9,26 +9,51 @@
 #include "store/store_sqlite_int.h"
 #include <time.h>
 
+#define ATTEMPT_COLUMNS_AND_BODY SQ_ATTEMPT_COLUMNS ",head,body"
+
 static const char *const reader_sql[SQ_R_COUNT] = {
     [SQ_R_BEGIN] = "BEGIN",
     [SQ_R_END] = "COMMIT",
     [SQ_R_LOAD] = "SELECT " SQ_EVENT_COLUMNS ",data FROM event WHERE no=?1",
     [SQ_R_WALK] = "SELECT no,event,endpoint,due,lane,tries,attempts FROM queue WHERE no>=?1 ORDER BY no",
+    [SQ_R_QUEUE_ONE] = "SELECT no,event,endpoint,due,lane,tries,attempts FROM queue WHERE no=?1",
+    [SQ_R_QUEUE_MIN] = "SELECT min(no) FROM queue",
     [SQ_R_EVENT] = "SELECT " SQ_EVENT_COLUMNS " FROM event WHERE no=?1",
-    [SQ_R_EVENTS_DOWN] =
-        "SELECT " SQ_EVENT_COLUMNS ",data FROM event WHERE no<?1 AND no>=?2 ORDER BY no DESC",
-    [SQ_R_QUEUE_DOWN] =
-        "SELECT no,event,endpoint,lane,tries,attempts,last,due FROM queue WHERE no<?1 AND no>=?2"
-        " ORDER BY no DESC",
-    [SQ_R_DELIVERY_DOWN] = "SELECT no,event,endpoint,lane,tries,attempts,last,ended,state FROM delivery"
-                           " WHERE no<?1 AND no>=?2 ORDER BY no DESC",
-    [SQ_R_ATTEMPT] = "SELECT " SQ_ATTEMPT_COLUMNS " FROM attempt WHERE no=?1",
-    [SQ_R_ATTEMPT_FULL] = "SELECT " SQ_ATTEMPT_COLUMNS ",head,body FROM attempt WHERE no=?1",
-    [SQ_R_ATTEMPTS_DOWN] = "SELECT no,delivery,endpoint FROM attempt WHERE no<?1 AND no>=?2 ORDER BY no DESC",
+    [SQ_R_DELIVERY_QUEUED] = "SELECT no,event,endpoint,lane,tries,attempts,last,due FROM queue WHERE no=?1",
+    [SQ_R_DELIVERY_ENDED] =
+        "SELECT no,event,endpoint,lane,tries,attempts,last,ended,state FROM delivery WHERE no=?1",
+    [SQ_R_EVENT_BELOW] =
+        "SELECT max(coalesce((SELECT event FROM queue WHERE no<?1 ORDER BY no DESC LIMIT 1),0),"
+        "coalesce((SELECT event FROM delivery WHERE no<?1 ORDER BY no DESC LIMIT 1),0))",
+    [SQ_R_FIRST_FROM] = "SELECT first FROM event WHERE no>=?1 ORDER BY no LIMIT 1",
+    [SQ_R_ATTEMPT] = "SELECT " ATTEMPT_COLUMNS_AND_BODY " FROM attempt WHERE no=?1",
+    [SQ_R_ATTEMPT_PREV] = "SELECT prev FROM attempt WHERE no=?1",
     [SQ_R_OWN] = "SELECT event FROM own WHERE tenant=?1 AND id=?2",
     [SQ_R_REV] = "SELECT conf FROM endpoint_rev WHERE endpoint=?1 AND rev=?2",
-    [SQ_R_LAST_OF] =
-        "SELECT event,last FROM queue WHERE no=?1 UNION ALL SELECT event,last FROM delivery WHERE no=?1",
+    [SQ_R_SEALED] = "SELECT v FROM counter WHERE k=?1",
+    [SQ_R_RUN] = "SELECT n,nos FROM run WHERE kind=?1 AND run=?2 AND key=?3",
+    [SQ_R_RUN_BELOW] = "SELECT run FROM run WHERE kind=?1 AND run<=?2 ORDER BY run DESC LIMIT 1",
+    [SQ_R_RUN_FROM] = "SELECT run FROM run WHERE kind=?1 AND run>=?2 ORDER BY run LIMIT 1",
+    [SQ_R_DOWN_A + SQ_RUN_EVENT] = "SELECT no,tenant FROM event WHERE no<?1 AND no>=?2 ORDER BY no DESC",
+    [SQ_R_DOWN_A + SQ_RUN_DELIVERY] = "SELECT no,endpoint FROM queue WHERE no<?1 AND no>=?2 ORDER BY no DESC",
+    [SQ_R_DOWN_A + SQ_RUN_ATTEMPT] =
+        "SELECT no,endpoint FROM attempt WHERE no<?1 AND no>=?2 ORDER BY no DESC",
+    [SQ_R_DOWN_B + SQ_RUN_EVENT] = "SELECT 0,0 WHERE 0",
+    [SQ_R_DOWN_B + SQ_RUN_DELIVERY] =
+        "SELECT no,endpoint FROM delivery WHERE no<?1 AND no>=?2 ORDER BY no DESC",
+    [SQ_R_DOWN_B + SQ_RUN_ATTEMPT] = "SELECT 0,0 WHERE 0",
+    [SQ_R_NEWEST + SQ_RUN_EVENT] = "SELECT max(no) FROM event",
+    [SQ_R_NEWEST + SQ_RUN_DELIVERY] = "SELECT max(coalesce((SELECT max(no) FROM queue),0),"
+                                      "coalesce((SELECT max(no) FROM delivery),0))",
+    [SQ_R_NEWEST + SQ_RUN_ATTEMPT] = "SELECT max(no) FROM attempt",
+    [SQ_R_OLDEST_FROM + SQ_RUN_EVENT] = "SELECT min(no) FROM event WHERE no>=?1",
+    [SQ_R_OLDEST_FROM + SQ_RUN_DELIVERY] = "SELECT min(no) FROM (SELECT min(no) AS no FROM queue WHERE no>=?1"
+                                           " UNION ALL SELECT min(no) FROM delivery WHERE no>=?1)",
+    [SQ_R_OLDEST_FROM + SQ_RUN_ATTEMPT] = "SELECT min(no) FROM attempt WHERE no>=?1",
+    [SQ_R_COLLECT + SQ_RUN_EVENT] = "SELECT no,tenant FROM event WHERE no BETWEEN ?1 AND ?2",
+    [SQ_R_COLLECT + SQ_RUN_DELIVERY] = "SELECT no,endpoint FROM queue WHERE no BETWEEN ?1 AND ?2 UNION ALL"
+                                       " SELECT no,endpoint FROM delivery WHERE no BETWEEN ?1 AND ?2",
+    [SQ_R_COLLECT + SQ_RUN_ATTEMPT] = "SELECT no,endpoint FROM attempt WHERE no BETWEEN ?1 AND ?2",
 };
 
 int64_t sq_now_ms(void)
@@ -165,38 +190,131 @@ void sq_load(struct sq_reader *r, struct th_load *op)
 
 /* ---- walk ---- */
 
-void sq_walk(struct sq_reader *r, struct th_walk *op)
+static void queue_row(sqlite3_stmt *st, struct th_queue_row *row)
+{
+    *row = (struct th_queue_row){.no = sq_col_u64(st, 0),
+                                 .event = sq_col_u64(st, 1),
+                                 .endpoint = sq_col_u64(st, 2),
+                                 .due = sqlite3_column_int64(st, 3),
+                                 .lane = (uint8_t)sq_col_u64(st, 4),
+                                 .tries = (uint8_t)sq_col_u64(st, 5),
+                                 .attempts = (uint16_t)sq_col_u64(st, 6)};
+}
+
+/** Scans the queue upwards from op->next. */
+static int walk_table(struct sq_reader *r, struct th_walk *op, struct sq_budget *budget)
 {
     sqlite3_stmt *st = r->st[SQ_R_WALK];
-    int64_t deadline = sq_now_ms() + SQ_MS_PER_READ;
-    uint32_t seen = 0;
     int rc;
 
-    op->op.error = TH_OK;
-    op->count = 0;
+    sq_u64(st, 1, op->next);
     op->next = 0;
-    sq_u64(st, 1, op->from);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        uint64_t no = sq_col_u64(st, 0), endpoint = sq_col_u64(st, 2);
+        struct th_queue_row row;
 
-        /* at least one row is looked at, so that every call gets on */
-        if (op->count == op->max || seen >= SQ_ROWS_PER_READ ||
-            (seen && seen % 256 == 0 && sq_now_ms() > deadline)) {
-            op->next = no;
+        queue_row(st, &row);
+        if (op->count == op->max || sq_budget_spent(budget)) {
+            op->next = row.no;
             break;
         }
-        seen++;
-        if (op->endpoint && op->endpoint != endpoint)
-            continue;
-        op->rows[op->count++] = (struct th_queue_row){.no = no,
-                                                      .event = sq_col_u64(st, 1),
-                                                      .endpoint = endpoint,
-                                                      .due = sqlite3_column_int64(st, 3),
-                                                      .lane = (uint8_t)sq_col_u64(st, 4),
-                                                      .tries = (uint8_t)sq_col_u64(st, 5),
-                                                      .attempts = (uint16_t)sq_col_u64(st, 6)};
+        if (!op->endpoint || op->endpoint == row.endpoint)
+            op->rows[op->count++] = row;
     }
     sqlite3_reset(st);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        op->op.error = sq_error(r->db, rc);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/** Looks up the numbers of one run and endpoint that are not below op->next. False: stopped, op->next is set.
+ */
+static bool walk_run(struct sq_reader *r, struct th_walk *op, struct sq_budget *budget, uint64_t run, int *rc)
+{
+    sqlite3_stmt *st = r->st[SQ_R_RUN], *one = r->st[SQ_R_QUEUE_ONE];
+    struct th_span nos = {"", 0};
+    bool stopped = false;
+
+    sq_u64(st, 1, SQ_RUN_DELIVERY);
+    sq_u64(st, 2, run);
+    sq_u64(st, 3, op->endpoint);
+    *rc = sqlite3_step(st);
+    if (*rc == SQLITE_ROW)
+        nos = sq_col(st, 1);
+    for (size_t i = 0; i + 1 < nos.n && !stopped && (*rc == SQLITE_ROW || *rc == SQLITE_DONE); i += 2) {
+        uint64_t no =
+            run << SQ_RUN_SHIFT | (unsigned char)nos.p[i] | (uint64_t)(unsigned char)nos.p[i + 1] << 8;
+
+        if (no < op->next)
+            continue;
+        if (op->count == op->max || sq_budget_spent(budget)) {
+            op->next = no;
+            stopped = true;
+            break;
+        }
+        sq_u64(one, 1, no);
+        *rc = sqlite3_step(one);
+        if (*rc == SQLITE_ROW)
+            queue_row(one, &op->rows[op->count++]);
+        sqlite3_reset(one);
+    }
+    sqlite3_reset(st);
+    if (*rc == SQLITE_ROW || *rc == SQLITE_DONE)
+        *rc = SQLITE_OK;
+    return !stopped && *rc == SQLITE_OK;
+}
+
+static int column_of(sqlite3_stmt *st, uint64_t *out)
+{
+    int rc = sqlite3_step(st);
+
+    *out = rc == SQLITE_ROW ? sq_col_u64(st, 0) : 0;
+    sqlite3_reset(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/** By endpoint: through the runs up to where they end, then by scanning. */
+static int walk_endpoint(struct sq_reader *r, struct th_walk *op, struct sq_budget *budget)
+{
+    sqlite3_stmt *from = r->st[SQ_R_RUN_FROM];
+    uint64_t oldest, sealed, run;
+    int rc = column_of(r->st[SQ_R_QUEUE_MIN], &oldest);
+
+    if (rc == SQLITE_OK)
+        rc = sq_sealed(r, SQ_RUN_DELIVERY, &sealed);
+    if (rc != SQLITE_OK)
+        return rc;
+    if (op->next < oldest)
+        op->next = oldest;
+    while (op->next < sealed) {
+        sq_u64(from, 1, SQ_RUN_DELIVERY);
+        sq_u64(from, 2, op->next >> SQ_RUN_SHIFT);
+        rc = column_of(from, &run);
+        if (rc != SQLITE_OK)
+            return rc;
+        if (!run || run >= sealed >> SQ_RUN_SHIFT) {
+            op->next = sealed;
+            break;
+        }
+        if (op->next < run << SQ_RUN_SHIFT)
+            op->next = run << SQ_RUN_SHIFT;
+        if (!walk_run(r, op, budget, run, &rc))
+            return rc;
+        op->next = (run + 1) << SQ_RUN_SHIFT;
+        if (sq_budget_spent(budget))
+            return SQLITE_OK;
+    }
+    return walk_table(r, op, budget);
+}
+
+void sq_walk(struct sq_reader *r, struct th_walk *op)
+{
+    struct sq_budget budget;
+    int rc = sq_run(r->st[SQ_R_BEGIN]);
+
+    sq_budget_start(&budget);
+    op->count = 0;
+    op->next = op->from;
+    if (rc == SQLITE_OK)
+        rc = op->endpoint ? walk_endpoint(r, op, &budget) : walk_table(r, op, &budget);
+    op->op.error = sq_error(r->db, rc);
+    if (!sqlite3_get_autocommit(r->db))
+        sq_run(r->st[SQ_R_END]);
 }

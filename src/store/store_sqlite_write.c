@@ -69,6 +69,9 @@ static const char *const writer_sql[SQ_W_COUNT] = {
         "DELETE FROM config_idem WHERE (day,tenant,key) IN"
         " (SELECT day,tenant,key FROM config_idem WHERE day<?1 ORDER BY day,tenant,key LIMIT ?2)",
     [SQ_W_COUNTER] = "INSERT INTO counter(k,v) VALUES(?1,?2) ON CONFLICT(k) DO UPDATE SET v = excluded.v",
+    [SQ_W_RUN_PUT] = "INSERT OR REPLACE INTO run(kind,run,key,n,nos) VALUES(?1,?2,?3,?4,?5)",
+    [SQ_W_RUN_OLDEST] = "SELECT run FROM run WHERE kind=?1 ORDER BY run LIMIT 1",
+    [SQ_W_RUN_DEL] = "DELETE FROM run WHERE kind=?1 AND run=?2",
     /* ?1 no, ?2 tenant, ?3 endpoint, ?4 rev, ?5 id, ?6 conf, ?7 created, ?8 updated, ?9 until, ?10-12 fact */
     [SQ_W_ROW_PUT + TH_ROW_TENANT] = "INSERT INTO tenant(no,version,id,conf,created,updated) "
                                      "VALUES(?1,?4,?5,?6,?7,?8) ON CONFLICT(no) DO UPDATE SET"
@@ -643,7 +646,7 @@ static int move(struct sq_writer *w, struct th_move *m)
 
 int sq_write(struct sq_writer *w, struct th_op *op)
 {
-    switch (op->kind) {
+    switch ((int)op->kind) {
     case TH_OP_ACCEPT:
         return accept(w, (struct th_accept *)op);
     case TH_OP_SETTLE:
@@ -654,6 +657,9 @@ int sq_write(struct sq_writer *w, struct th_op *op)
         return sq_config(w, (struct th_config *)op);
     case TH_OP_PURGE:
         return sq_purge(w, (struct th_purge *)op);
+    case SQ_OP_SEAL:
+        op->error = TH_OK;
+        return sq_seal_slice(w, (struct sq_seal *)op);
     case TH_OP_PROBE:
         op->error = TH_OK;
         return sq_run(w->st[SQ_W_PROBE]);
