@@ -1,4 +1,4 @@
-/* Connections of the HTTP client: open, shake hands, send, receive, close.
+/* Connections of the HTTP client: open, shake hands, receive, close.
  *
  * Raw non-blocking sockets watched with uv_poll: a request on a kept-alive connection costs one sendmsg and
  * one recv; the watch for readability stays as it is, so nothing else reaches the kernel.
@@ -18,7 +18,6 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -103,7 +102,7 @@ static void on_closed(uv_handle_t *handle)
         hc_wake(c); /* perhaps the last one */
 }
 
-static void watch(struct hc_conn *conn, int events)
+void hc_conn_watch(struct hc_conn *conn, int events)
 {
     if (conn->events == events)
         return;
@@ -215,7 +214,7 @@ bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr)
     tx->conn = conn;
     tx->received = false;
     tx->req->res.peer = conn->node.peer;
-    watch(conn, UV_WRITABLE);
+    hc_conn_watch(conn, UV_WRITABLE);
     return true;
 err_fd:
     os_error = errno;
@@ -258,7 +257,7 @@ static void on_connected(struct hc_conn *conn)
                       req->deadline.us < req->connect_deadline.us || req->res.fresh_retries
                           ? req->deadline.us
                           : req->connect_deadline.us);
-        watch(conn, UV_DISCONNECT);
+        hc_conn_watch(conn, UV_DISCONNECT);
         th_list_append(&conn->client->queued, &conn->link);
         hc_conn_shake_next(conn->client);
         return;
@@ -266,7 +265,7 @@ static void on_connected(struct hc_conn *conn)
     conn->state = CONN_BUSY;
     tx->state = TX_EXCHANGE;
     th_heap_rekey(&conn->client->timers, &tx->timer, tx->req->deadline.us);
-    watch(conn, UV_READABLE);
+    hc_conn_watch(conn, UV_READABLE);
     hc_conn_send(conn);
 }
 
@@ -279,10 +278,10 @@ static void shake(struct hc_conn *conn)
 
     switch (th_tls_handshake(conn->tls)) {
     case TH_TLS_WANT_READ:
-        watch(conn, UV_READABLE);
+        hc_conn_watch(conn, UV_READABLE);
         return;
     case TH_TLS_WANT_WRITE:
-        watch(conn, UV_READABLE | UV_WRITABLE);
+        hc_conn_watch(conn, UV_READABLE | UV_WRITABLE);
         return;
     case TH_TLS_OK:
         break;
@@ -298,7 +297,7 @@ static void shake(struct hc_conn *conn)
     conn->state = CONN_BUSY;
     tx->state = TX_EXCHANGE;
     th_heap_rekey(&c->timers, &tx->timer, tx->req->deadline.us);
-    watch(conn, UV_READABLE);
+    hc_conn_watch(conn, UV_READABLE);
     hc_conn_send(conn);
 }
 
@@ -342,151 +341,6 @@ void hc_conn_shake_next(struct hc *c)
         }
         shake_begin(TH_CONTAINER(c->queued.next, struct hc_conn, link));
     }
-}
-
-/* --- send --- */
-
-enum { PARTS = 11 };
-
-/* The request's bytes from tx->sent on, as pieces of the caller's memory. */
-static int build_request(const struct hc_tx *tx, struct iovec *out, char *length, size_t length_size,
-                         uint64_t *total)
-{
-    const struct th_http_req *req = tx->req;
-    int written =
-        snprintf(length, length_size, "Content-Length: %llu\r\n\r\n", (unsigned long long)tx->total);
-    const struct th_span parts[PARTS] = {
-        req->method,
-        TH_LIT(" "),
-        req->target,
-        TH_LIT(" HTTP/1.1\r\nHost: "),
-        req->origin.authority,
-        TH_LIT("\r\n"),
-        req->head,
-        th_span(length, (size_t)written),
-        req->body_count > 0 ? req->body[0] : TH_LIT(""),
-        req->body_count > 1 ? req->body[1] : TH_LIT(""),
-        req->body_count > 2 ? req->body[2] : TH_LIT(""),
-    };
-    uint64_t skip = tx->sent;
-    int n = 0;
-
-    *total = 0;
-    for (int i = 0; i < PARTS; i++) {
-        struct th_span s = parts[i];
-
-        *total += s.n;
-        if (skip >= s.n) {
-            skip -= s.n;
-            continue;
-        }
-        out[n++] = (struct iovec){(char *)(uintptr_t)s.p + skip, s.n - (size_t)skip};
-        skip = 0;
-    }
-    return n;
-}
-
-static void sent_all(struct hc_conn *conn)
-{
-    struct hc_tx *tx = conn->tx;
-
-    tx->req->res.times.sent = hc_now_us() - tx->start_us;
-    watch(conn, UV_READABLE);
-}
-
-/* The peer takes no more. It may have answered before (413 and close), so only a read tells how this ends. */
-static void send_broke(struct hc_conn *conn)
-{
-    if (hc_tx_retry(conn->tx))
-        return;
-    conn->tx->send_failed = true;
-    watch(conn, UV_READABLE);
-}
-
-static void send_plain(struct hc_conn *conn)
-{
-    struct hc_tx *tx = conn->tx;
-    struct iovec iov[PARTS];
-    char length[48];
-    uint64_t total;
-
-    for (;;) {
-        struct msghdr message = {.msg_iov = iov};
-        ssize_t n;
-
-        message.msg_iovlen = (size_t)build_request(tx, iov, length, sizeof length, &total);
-        if (tx->sent == total) {
-            sent_all(conn);
-            return;
-        }
-        n = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
-        if (n >= 0) {
-            tx->sent += (uint64_t)n;
-            if (tx->sent == total) {
-                sent_all(conn);
-                return;
-            }
-        } else if (errno == EAGAIN) {
-            watch(conn, UV_READABLE | UV_WRITABLE);
-            return;
-        } else if (errno != EINTR) {
-            send_broke(conn);
-            return;
-        }
-    }
-}
-
-static size_t gather(char *out, const struct iovec *iov, int n)
-{
-    size_t used = 0;
-
-    for (int i = 0; i < n && used < TH_HC_WRITE; i++) {
-        size_t take = iov[i].iov_len < TH_HC_WRITE - used ? iov[i].iov_len : TH_HC_WRITE - used;
-
-        memcpy(out + used, iov[i].iov_base, take);
-        used += take;
-    }
-    return used;
-}
-
-static void send_tls(struct hc_conn *conn)
-{
-    struct hc_tx *tx = conn->tx;
-    struct iovec iov[PARTS];
-    char length[48];
-    uint64_t total;
-
-    for (;;) {
-        int parts = build_request(tx, iov, length, sizeof length, &total);
-        size_t put;
-
-        if (tx->sent == total) {
-            sent_all(conn);
-            return;
-        }
-        switch (th_tls_write(conn->tls, conn->client->out, gather(conn->client->out, iov, parts), &put)) {
-        case TH_TLS_OK:
-            tx->sent += put;
-            break;
-        case TH_TLS_WANT_WRITE:
-            watch(conn, UV_READABLE | UV_WRITABLE);
-            return;
-        case TH_TLS_WANT_READ:
-            watch(conn, UV_READABLE);
-            return;
-        default:
-            send_broke(conn);
-            return;
-        }
-    }
-}
-
-void hc_conn_send(struct hc_conn *conn)
-{
-    if (conn->tls)
-        send_tls(conn);
-    else
-        send_plain(conn);
 }
 
 /* --- reuse --- */

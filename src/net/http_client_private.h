@@ -128,14 +128,19 @@ void hc_conn_attach(struct hc_conn *conn, struct hc_tx *tx);
 void hc_conn_release(struct hc_conn *conn);
 /* Takes the request off, if there is one, and closes. `clean`: tells a TLS peer. */
 void hc_conn_close(struct hc_conn *conn, bool clean);
-/* Writes as much of the request as the socket takes. */
-void hc_conn_send(struct hc_conn *conn);
+/* Sets which events are waited for. */
+void hc_conn_watch(struct hc_conn *conn, int events);
 /* Bytes or an end are waiting on an idle connection. */
 bool hc_conn_is_stale(struct hc_conn *conn);
 /* Begins queued handshakes as far as the limits allow. */
 void hc_conn_shake_next(struct hc *c);
 /* Sets a text for an errno into the result and returns it. */
 const char *hc_os_text(struct th_http_result *res, int os_error);
+
+/* --- http_client_send.c --- */
+
+/* Writes as much of the request as the socket takes. */
+void hc_conn_send(struct hc_conn *conn);
 
 /* --- http_client_answer.c: bytes of the answer --- */
 

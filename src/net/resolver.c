@@ -12,44 +12,28 @@
  * never. All waiters for one name share one query.
  *  3. A query counts for the tenant that started it until c-ares answers. c-ares cannot cancel one query, so
  * a name stays under way even when nobody waits any more; its answer still fills the cache.
- *  4. At most MAX_NAMES names are held; the least recently used fresh one goes first.
  *
  * Failure: name-server failures are not remembered (TH_RETRY each time); "no such name" is, for NEGATIVE_S.
  */
 #include "base/alloc.h"
 #include "base/heap.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "net/http_client.h"
+#include "net/resolver_names.h"
 #include <ares.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <uv.h>
 
 enum {
-    MAX_NAMES = 16384,
-    MAX_UNDER_WAY = 4096, /* queries in all */
-    MAX_NAME = 255,
     NEGATIVE_S = 5,
+    SETTINGS_S = 5, /* how often /etc/resolv.conf is looked at */
     QUERY_TIMEOUT_MS = 2000,
     QUERY_TRIES = 3,
-};
-
-struct name {
-    struct th_list link;    /* resolver.fresh, least recently used first; self-linked while under way */
-    struct th_list waiters; /* struct waiter */
-    struct resolver *resolver;
-    uint64_t tenant; /* that started the query */
-    bool is_under_way;
-    int64_t until_us; /* fresh until */
-    enum th_error error;
-    unsigned count;
-    struct th_addr addrs[TH_RESOLVE_MAX];
-    size_t text_n;
-    char text[MAX_NAME + 1];
 };
 
 struct waiter {
@@ -72,13 +56,15 @@ struct resolver {
     uv_timer_t timer;
     uv_idle_t wake;
     ares_channel channel;
-    struct th_smap names;
-    struct th_map tenants; /* tenant → number of queries, as a pointer */
+    struct th_names names;
     struct th_heap timers;
-    struct th_list fresh, ended, spare, socks;
+    struct th_list ended, spare, socks;
     unsigned spare_count, under_way, max_per_tenant, handles;
     int64_t min_ttl_us, max_ttl_us;
     uint64_t sequence;
+    bool has_own_servers; /* given by the configuration: the system's do not matter */
+    int64_t looked_us;    /* when /etc/resolv.conf was last looked at */
+    struct timespec changed;
     struct th_resolve *refused; /* no memory for a waiter; chained through impl */
     bool closing;
     void (*closed)(void *);
@@ -96,27 +82,6 @@ static void on_wake(uv_idle_t *wake);
 static void wake_up(struct resolver *r)
 {
     uv_idle_start(&r->wake, on_wake);
-}
-
-/* --- tenants --- */
-
-static uintptr_t tenant_count(const struct resolver *r, uint64_t tenant)
-{
-    return (uintptr_t)th_map_get(&r->tenants, tenant);
-}
-
-static bool tenant_add(struct resolver *r, uint64_t tenant)
-{
-    return th_map_put(&r->tenants, tenant, (void *)(tenant_count(r, tenant) + 1)) == TH_OK;
-}
-
-static void tenant_sub(struct resolver *r, uint64_t tenant)
-{
-    uintptr_t n = tenant_count(r, tenant);
-
-    /* Replacing a value needs no memory. */
-    if (n <= 1 || th_map_put(&r->tenants, tenant, (void *)(n - 1)) != TH_OK)
-        th_map_del(&r->tenants, tenant);
 }
 
 /* --- waiters --- */
@@ -155,7 +120,7 @@ static void waiter_end(struct resolver *r, struct waiter *w, enum th_error e)
     wake_up(r);
 }
 
-static void waiter_answer(struct resolver *r, struct waiter *w, const struct name *name)
+static void waiter_answer(struct resolver *r, struct waiter *w, const struct th_name *name)
 {
     w->req->count = name->count;
     memcpy(w->req->addrs, name->addrs, name->count * sizeof name->addrs[0]);
@@ -193,35 +158,7 @@ static void on_wake(uv_idle_t *wake)
     maybe_closed(r);
 }
 
-/* --- names --- */
-
-static void name_free(struct resolver *r, struct name *name)
-{
-    th_smap_del(&r->names, th_span(name->text, name->text_n));
-    th_list_remove(&name->link);
-    th_free(name);
-}
-
-static struct name *name_new(struct resolver *r, struct th_span host)
-{
-    struct name *name;
-
-    if (r->names.n >= MAX_NAMES && !th_list_empty(&r->fresh))
-        name_free(r, TH_CONTAINER(r->fresh.next, struct name, link));
-    name = th_calloc(1, sizeof *name);
-    if (!name)
-        return NULL;
-    name->resolver = r;
-    th_list_init(&name->link);
-    th_list_init(&name->waiters);
-    name->text_n = host.n;
-    memcpy(name->text, host.p, host.n);
-    if (th_smap_put(&r->names, th_span(name->text, name->text_n), name) != TH_OK) {
-        th_free(name);
-        return NULL;
-    }
-    return name;
-}
+/* --- answers --- */
 
 static enum th_error from_ares(int status)
 {
@@ -242,7 +179,7 @@ static enum th_error from_ares(int status)
     }
 }
 
-static void add_address(struct name *name, const struct ares_addrinfo_node *node)
+static void add_address(struct th_name *name, const struct ares_addrinfo_node *node)
 {
     struct th_addr a = {0};
 
@@ -266,9 +203,9 @@ static void add_address(struct name *name, const struct ares_addrinfo_node *node
 }
 
 /* Takes the addresses; returns how long they may be kept. */
-static int64_t read_answer(struct name *name, const struct ares_addrinfo *info)
+static int64_t read_answer(struct th_name *name, const struct ares_addrinfo *info)
 {
-    const struct resolver *r = name->resolver;
+    const struct resolver *r = name->owner;
     int64_t ttl = r->max_ttl_us;
 
     for (const struct ares_addrinfo_node *n = info->nodes; n; n = n->ai_next) {
@@ -286,15 +223,15 @@ static int64_t read_answer(struct name *name, const struct ares_addrinfo *info)
 
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
-    struct name *name = arg;
-    struct resolver *r = name->resolver;
+    struct th_name *name = arg;
+    struct resolver *r = name->owner;
     int64_t keep_us = 0;
     struct th_list *l;
 
     (void)timeouts;
     name->is_under_way = false;
     r->under_way--;
-    tenant_sub(r, name->tenant);
+    th_names_tenant_sub(&r->names, name->tenant);
     name->error = from_ares(status);
     name->count = 0;
     if (status == ARES_SUCCESS)
@@ -310,9 +247,9 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
         waiter_answer(r, TH_CONTAINER(l, struct waiter, link), name);
     if (keep_us && !r->closing) {
         name->until_us = now_us() + keep_us;
-        th_list_append(&r->fresh, &name->link);
+        th_name_fresh(&r->names, name);
     } else {
-        name_free(r, name);
+        th_name_free(&r->names, name);
     }
 }
 
@@ -417,16 +354,63 @@ static void arm(struct resolver *r)
                    0);
 }
 
+static int channel_open(struct resolver *r, ares_channel *out)
+{
+    char lookups[] = "fb"; /* the hosts file, then name servers */
+    struct ares_options options = {
+        .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS,
+        .timeout = QUERY_TIMEOUT_MS,
+        .tries = QUERY_TRIES,
+        .ndots = 0,
+        .ndomains = 0,
+        .lookups = lookups,
+        .sock_state_cb = on_sock_state,
+        .sock_state_cb_data = r,
+    };
+
+    return ares_init_options(out, &options,
+                             ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
+                                 ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB);
+}
+
+static struct timespec settings_time(void)
+{
+    struct stat st;
+
+    return stat("/etc/resolv.conf", &st) == 0 ? st.st_mtim : (struct timespec){0};
+}
+
+/* c-ares reads the system's settings once; a laptop or a container may get other name servers later. */
+static void refresh_settings(struct resolver *r)
+{
+    struct timespec changed;
+    ares_channel fresh;
+    int64_t now = now_us();
+
+    if (r->has_own_servers || r->under_way || now - r->looked_us < (int64_t)SETTINGS_S * 1000000)
+        return;
+    r->looked_us = now;
+    changed = settings_time();
+    if (changed.tv_sec == r->changed.tv_sec && changed.tv_nsec == r->changed.tv_nsec)
+        return;
+    if (channel_open(r, &fresh) != ARES_SUCCESS)
+        return; /* the old servers are better than none; tried again later */
+    r->changed = changed;
+    ares_destroy(r->channel);
+    r->channel = fresh;
+}
+
 /* --- the port --- */
 
-static enum th_error start_query(struct resolver *r, struct name *name, uint64_t tenant)
+static enum th_error start_query(struct resolver *r, struct th_name *name, uint64_t tenant)
 {
     struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 
-    if (r->under_way >= MAX_UNDER_WAY || tenant_count(r, tenant) >= r->max_per_tenant)
+    if (r->under_way >= TH_NAMES_UNDER_WAY || th_names_tenant(&r->names, tenant) >= r->max_per_tenant)
         return TH_FULL;
-    if (!tenant_add(r, tenant))
+    if (!th_names_tenant_add(&r->names, tenant))
         return TH_NOMEM;
+    refresh_settings(r);
     th_list_remove(&name->link);
     name->tenant = tenant;
     name->is_under_way = true;
@@ -439,7 +423,7 @@ static enum th_error start_query(struct resolver *r, struct name *name, uint64_t
 
 static bool is_name(struct th_span host)
 {
-    if (host.n == 0 || host.n > MAX_NAME)
+    if (host.n == 0 || host.n > TH_NAMES_TEXT)
         return false;
     for (size_t i = 0; i < host.n; i++)
         if ((unsigned char)host.p[i] <= ' ' || (unsigned char)host.p[i] >= 0x7f)
@@ -450,25 +434,24 @@ static bool is_name(struct th_span host)
 static void begin(struct resolver *r, struct waiter *w)
 {
     struct th_resolve *req = w->req;
-    struct name *name;
+    struct th_name *name;
     enum th_error e;
 
     if (r->closing || !is_name(req->host)) {
         waiter_end(r, w, r->closing ? TH_CANCELLED : TH_NOT_FOUND);
         return;
     }
-    name = th_smap_get(&r->names, req->host);
+    name = th_name_find(&r->names, req->host);
     if (name && !name->is_under_way && name->until_us > now_us()) {
-        th_list_remove(&name->link);
-        th_list_append(&r->fresh, &name->link);
+        th_name_fresh(&r->names, name);
         waiter_answer(r, w, name);
         return;
     }
     if (!name)
-        name = name_new(r, req->host);
+        name = th_name_new(&r->names, req->host, r);
     if (!name || th_heap_insert(&r->timers, &w->timer, req->deadline.us, ++r->sequence) != TH_OK) {
         if (name && !name->is_under_way)
-            name_free(r, name);
+            th_name_free(&r->names, name);
         waiter_end(r, w, TH_NOMEM);
         return;
     }
@@ -477,7 +460,7 @@ static void begin(struct resolver *r, struct waiter *w)
         e = start_query(r, name, req->tenant);
         if (e != TH_OK) {
             waiter_end(r, w, e);
-            name_free(r, name);
+            th_name_free(&r->names, name);
         }
     }
     arm(r);
@@ -518,44 +501,39 @@ static const struct th_resolver_vt resolver_vt = {resolver_submit, resolver_canc
 
 /* --- open and close --- */
 
-enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_conf *conf, struct th_resolver **out)
+static void init(struct resolver *r, uv_loop_t *loop, const struct th_resolver_conf *conf)
 {
-    struct ares_options options = {0};
-    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS | ARES_OPT_DOMAINS |
-               ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
-    struct resolver *r = th_calloc(1, sizeof *r);
-    char lookups[] = "fb";
     uint64_t seed;
-    int e;
 
-    if (!r)
-        return TH_NOMEM;
+    if (uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0)
+        seed = uv_hrtime(); /* only guards the maps against crafted collisions */
     r->port.vt = &resolver_vt;
     r->loop = loop;
     r->max_per_tenant = conf->max_per_tenant ? conf->max_per_tenant : 64;
     r->min_ttl_us = (int64_t)(conf->min_ttl_s ? conf->min_ttl_s : 1) * 1000000;
     r->max_ttl_us = (int64_t)(conf->max_ttl_s ? conf->max_ttl_s : 300) * 1000000;
-    if (uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0)
-        seed = uv_hrtime();
-    th_smap_init(&r->names, MAX_NAMES + MAX_UNDER_WAY, seed);
-    th_map_init(&r->tenants, MAX_UNDER_WAY, seed);
+    r->has_own_servers = conf->servers != NULL;
+    r->looked_us = now_us();
+    r->changed = settings_time();
+    th_names_init(&r->names, seed);
     th_heap_init(&r->timers, 1u << 20);
-    th_list_init(&r->fresh);
     th_list_init(&r->ended);
     th_list_init(&r->spare);
     th_list_init(&r->socks);
-    options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
-    options.timeout = QUERY_TIMEOUT_MS;
-    options.tries = QUERY_TRIES;
-    options.ndots = 0;
-    options.ndomains = 0;
-    options.lookups = lookups;
-    options.sock_state_cb = on_sock_state;
-    options.sock_state_cb_data = r;
+}
+
+enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_conf *conf, struct th_resolver **out)
+{
+    struct resolver *r = th_calloc(1, sizeof *r);
+    int e;
+
+    if (!r)
+        return TH_NOMEM;
+    init(r, loop, conf);
     e = ares_library_init(ARES_LIB_INIT_ALL);
     if (e != ARES_SUCCESS)
         goto err;
-    e = ares_init_options(&r->channel, &options, mask);
+    e = channel_open(r, &r->channel);
     if (e != ARES_SUCCESS)
         goto err_library;
     if (conf->servers) {
@@ -563,7 +541,7 @@ enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_conf *c
         if (e != ARES_SUCCESS)
             goto err_channel;
     }
-    uv_timer_init(loop, &r->timer);
+    uv_timer_init(loop, &r->timer); /* these never fail */
     uv_idle_init(loop, &r->wake);
     r->timer.data = r->wake.data = r;
     *out = &r->port;
@@ -588,11 +566,8 @@ static void on_last_close(uv_handle_t *handle)
         return;
     while ((l = th_list_pop(&r->spare)))
         th_free(TH_CONTAINER(l, struct waiter, link));
-    while (!th_list_empty(&r->fresh))
-        name_free(r, TH_CONTAINER(r->fresh.next, struct name, link));
     th_heap_fini(&r->timers);
-    th_smap_fini(&r->names);
-    th_map_fini(&r->tenants);
+    th_names_fini(&r->names);
     ares_library_cleanup();
     th_free(r);
     if (closed)

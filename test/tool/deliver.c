@@ -7,7 +7,7 @@
  *   send id=1 addrs=127.0.0.1:8080,[::1]:8080 [host=localhost] [tls=1] [port=N] [target=/] [authority=TEXT]
  * [pool=N] [body=TEXT] [size=N] [deadline=MS] [connect=MS] [head_cap=N] [body_cap=N] [cancel=MS] resolve id=2
  * host=NAME [tenant=N] [deadline=MS] [cancel=MS] close                  closes client and resolver with
- * whatever is under way bench id=3 addrs=... [count=N] [flight=N] [size=N] [host=...] [tls=1]
+ * whatever is under way bench id=3 addrs=... [count=N] [flight=N] [size=N] [host=...] [tls=1] [pools=N]
  *
  * The end of input waits for what is under way, then closes. Exit status 0; 2 for a bad command line. */
 #include "base/alloc.h"
@@ -38,7 +38,7 @@ struct job {
 
 struct bench {
     char id[32];
-    unsigned left, running, ok, failed;
+    unsigned left, running, ok, failed, pools;
     int64_t start_us;
     struct rusage before;
 };
@@ -281,6 +281,8 @@ static void on_bench(struct th_http_req *req)
         b->failed++;
     if (b->left) {
         b->left--;
+        if (b->pools)
+            req->pool_key = b->left % b->pools;
         req->deadline = in_ms(10000);
         req->connect_deadline = in_ms(5000);
         client->vt->submit(client, req);
@@ -329,6 +331,7 @@ static void start_bench(const char *line)
         abort();
     flight = (unsigned)number(line, "flight", 64);
     b->left = (unsigned)number(line, "count", 100000) - flight;
+    b->pools = (unsigned)number(line, "pools", 0);
     snprintf(b->id, sizeof b->id, "%s", option(line, "id") ? option(line, "id") : "");
     getrusage(RUSAGE_SELF, &b->before);
     b->start_us = now_us();

@@ -1,0 +1,157 @@
+/* Sends a request: its pieces stay where the caller has them and go out in one sendmsg.
+ *
+ * Refuses to copy, except for TLS, whose records are gathered in the client's buffer; to send a byte twice.
+ *
+ * Invariants: 1. tx->sent bytes are with the kernel (or in OpenSSL's record); the pieces are built again from
+ * there, so a part-written request needs no state of its own. 2. times.sent is set exactly when all are.
+ *
+ * Failure: a pooled connection that died leads to a fresh one; otherwise the answer, if there is one,
+ * decides. */
+#include "net/http_client_private.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum { PARTS = 11 };
+
+/* The request's bytes from tx->sent on, as pieces of the caller's memory. */
+static int build_request(const struct hc_tx *tx, struct iovec *out, char *length, size_t length_size,
+                         uint64_t *total)
+{
+    const struct th_http_req *req = tx->req;
+    int written =
+        snprintf(length, length_size, "Content-Length: %llu\r\n\r\n", (unsigned long long)tx->total);
+    const struct th_span parts[PARTS] = {
+        req->method,
+        TH_LIT(" "),
+        req->target,
+        TH_LIT(" HTTP/1.1\r\nHost: "),
+        req->origin.authority,
+        TH_LIT("\r\n"),
+        req->head,
+        th_span(length, (size_t)written),
+        req->body_count > 0 ? req->body[0] : TH_LIT(""),
+        req->body_count > 1 ? req->body[1] : TH_LIT(""),
+        req->body_count > 2 ? req->body[2] : TH_LIT(""),
+    };
+    uint64_t skip = tx->sent;
+    int n = 0;
+
+    *total = 0;
+    for (int i = 0; i < PARTS; i++) {
+        struct th_span s = parts[i];
+
+        *total += s.n;
+        if (skip >= s.n) {
+            skip -= s.n;
+            continue;
+        }
+        out[n++] = (struct iovec){(char *)(uintptr_t)s.p + skip, s.n - (size_t)skip};
+        skip = 0;
+    }
+    return n;
+}
+
+static void sent_all(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+
+    tx->req->res.times.sent = hc_now_us() - tx->start_us;
+    hc_conn_watch(conn, UV_READABLE);
+}
+
+/* The peer takes no more. It may have answered before (413 and close), so only a read tells how this ends. */
+static void send_broke(struct hc_conn *conn)
+{
+    if (hc_tx_retry(conn->tx))
+        return;
+    conn->tx->send_failed = true;
+    hc_conn_watch(conn, UV_READABLE);
+}
+
+static void send_plain(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+    struct iovec iov[PARTS];
+    char length[48];
+    uint64_t total;
+
+    for (;;) {
+        struct msghdr message = {.msg_iov = iov};
+        ssize_t n;
+
+        message.msg_iovlen = (size_t)build_request(tx, iov, length, sizeof length, &total);
+        if (tx->sent == total) {
+            sent_all(conn);
+            return;
+        }
+        n = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+        if (n >= 0) {
+            tx->sent += (uint64_t)n;
+            if (tx->sent == total) {
+                sent_all(conn);
+                return;
+            }
+        } else if (errno == EAGAIN) {
+            hc_conn_watch(conn, UV_READABLE | UV_WRITABLE);
+            return;
+        } else if (errno != EINTR) {
+            send_broke(conn);
+            return;
+        }
+    }
+}
+
+static size_t gather(char *out, const struct iovec *iov, int n)
+{
+    size_t used = 0;
+
+    for (int i = 0; i < n && used < TH_HC_WRITE; i++) {
+        size_t take = iov[i].iov_len < TH_HC_WRITE - used ? iov[i].iov_len : TH_HC_WRITE - used;
+
+        memcpy(out + used, iov[i].iov_base, take);
+        used += take;
+    }
+    return used;
+}
+
+static void send_tls(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+    struct iovec iov[PARTS];
+    char length[48];
+    uint64_t total;
+
+    for (;;) {
+        int parts = build_request(tx, iov, length, sizeof length, &total);
+        size_t put;
+
+        if (tx->sent == total) {
+            sent_all(conn);
+            return;
+        }
+        switch (th_tls_write(conn->tls, conn->client->out, gather(conn->client->out, iov, parts), &put)) {
+        case TH_TLS_OK:
+            tx->sent += put;
+            break;
+        case TH_TLS_WANT_WRITE:
+            hc_conn_watch(conn, UV_READABLE | UV_WRITABLE);
+            return;
+        case TH_TLS_WANT_READ:
+            hc_conn_watch(conn, UV_READABLE);
+            return;
+        default:
+            send_broke(conn);
+            return;
+        }
+    }
+}
+
+void hc_conn_send(struct hc_conn *conn)
+{
+    if (conn->tls)
+        send_tls(conn);
+    else
+        send_plain(conn);
+}
