@@ -1,4 +1,4 @@
-/* JSON reader: validates a text once, then hands out spans of it.
+/* JSON reader, first half: validates a text once. json_walk.c then hands out spans of it.
  *
  * Why our own: payload bytes must reach the receiver unchanged, so nothing here builds a tree, converts a
  * number or writes a value back. Refused: everything outside RFC 8259, ill-formed UTF-8, a byte order mark,
@@ -6,11 +6,12 @@
  * escapes.
  *
  * Invariants:
+ *
  *  1. No recursion: one bit a level says whether it is an object; the depth never exceeds TH_JSON_DEPTH_MAX.
- *  2. Every read is behind a check against `end` while validating.
- *  3. Functions that take a struct th_json rely on validation: they look for ends, not for errors. They still
- * never read outside the value's own span. On failure the error names the first byte that cannot be right. No
- * memory is allocated. */
+ *
+ *  2. Every read is behind a check against `end`.
+ *
+ * On failure the error names the first byte that cannot be right. No memory is allocated. */
 #include "base/json.h"
 #include "base/json_scan.h"
 
@@ -22,40 +23,12 @@ struct reader {
     uint64_t objects[TH_JSON_DEPTH_MAX / 64]; /* bit d: level d is an object */
 };
 
-static inline const char *skip_space(const char *p, const char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-        p++;
-    return p;
-}
-
-static inline bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static const char *fail(struct reader *r, const char *at, const char *what)
 {
     r->at = at;
     r->what = at >= r->end ? "unexpected end" : what;
     return NULL;
 }
-
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c = th_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Four hex digits, already validated. */
-static uint32_t hex4(const char *p)
-{
-    return (uint32_t)(hex_value(p[0]) << 12 | hex_value(p[1]) << 8 | hex_value(p[2]) << 4 | hex_value(p[3]));
-}
-
-/* ---- validation ---- */
 
 /* p is behind the backslash. */
 static const char *check_escape(struct reader *r, const char *p)
@@ -75,7 +48,7 @@ static const char *check_escape(struct reader *r, const char *p)
     case 'u':
         p++;
         for (unsigned i = 0; i < 4; i++, p++)
-            if (p == r->end || hex_value(*p) < 0)
+            if (p == r->end || th_hex_value(*p) < 0)
                 return fail(r, p, "expected four hexadecimal digits after '\\u'");
         return p;
     default:
@@ -116,30 +89,30 @@ static const char *check_number(struct reader *r, const char *p)
 
     if (*p == '-')
         p++;
-    if (p == end || !is_digit(*p))
+    if (p == end || !th_is_digit(*p))
         return fail(r, p, "expected a digit");
     if (*p == '0') {
         p++;
-        if (p < end && is_digit(*p))
+        if (p < end && th_is_digit(*p))
             return fail(r, p, "number with a leading zero");
     } else {
-        while (p < end && is_digit(*p))
+        while (p < end && th_is_digit(*p))
             p++;
     }
     if (p < end && *p == '.') {
         p++;
-        if (p == end || !is_digit(*p))
+        if (p == end || !th_is_digit(*p))
             return fail(r, p, "expected a digit after '.'");
-        while (p < end && is_digit(*p))
+        while (p < end && th_is_digit(*p))
             p++;
     }
     if (p < end && (*p == 'e' || *p == 'E')) {
         p++;
         if (p < end && (*p == '+' || *p == '-'))
             p++;
-        if (p == end || !is_digit(*p))
+        if (p == end || !th_is_digit(*p))
             return fail(r, p, "expected a digit in the exponent");
-        while (p < end && is_digit(*p))
+        while (p < end && th_is_digit(*p))
             p++;
     }
     return p;
@@ -156,7 +129,7 @@ static const char *check_word(struct reader *r, const char *p, struct th_span wo
 /* A member's name and its colon; p is before the name. */
 static const char *check_name(struct reader *r, const char *p, const char *otherwise)
 {
-    p = skip_space(p, r->end);
+    p = th_json_space_end(p, r->end);
     if (p == r->end || *p != '"')
         return fail(r, p, otherwise);
     p = check_string(r, p + 1);
@@ -164,7 +137,7 @@ static const char *check_name(struct reader *r, const char *p, const char *other
         return NULL;
     if (p < r->end && *p == ':')
         return p + 1;
-    p = skip_space(p, r->end);
+    p = th_json_space_end(p, r->end);
     if (p == r->end || *p != ':')
         return fail(r, p, "expected ':'");
     return p + 1;
@@ -183,7 +156,7 @@ static const char *check_open(struct reader *r, const char *p, bool *empty)
     else
         r->objects[r->depth / 64] &= ~((uint64_t)1 << r->depth % 64);
     r->depth++;
-    p = skip_space(p + 1, r->end);
+    p = th_json_space_end(p + 1, r->end);
     *empty = p < r->end && *p == (object ? '}' : ']');
     return *empty || !object ? p : check_name(r, p, "expected '\"' or '}'");
 }
@@ -202,7 +175,7 @@ static const char *check_scalar(struct reader *r, const char *p)
     case '-':
         return check_number(r, p);
     default:
-        return is_digit(*p) ? check_number(r, p) : fail(r, p, "expected a value");
+        return th_is_digit(*p) ? check_number(r, p) : fail(r, p, "expected a value");
     }
 }
 
@@ -213,7 +186,7 @@ static const char *check_after(struct reader *r, const char *p, bool *done)
     while (r->depth) {
         bool object = r->objects[(r->depth - 1) / 64] >> (r->depth - 1) % 64 & 1;
 
-        p = skip_space(p, r->end);
+        p = th_json_space_end(p, r->end);
         if (p == r->end)
             return fail(r, p, NULL);
         if (*p == ',')
@@ -231,7 +204,7 @@ static const char *check_after(struct reader *r, const char *p, bool *done)
 static const char *check_value(struct reader *r, const char *p)
 {
     for (bool done = false; !done;) {
-        p = skip_space(p, r->end);
+        p = th_json_space_end(p, r->end);
         if (p == r->end)
             return fail(r, p, NULL);
         if (*p == '{' || *p == '[') {
@@ -251,26 +224,6 @@ static const char *check_value(struct reader *r, const char *p)
             return NULL;
     }
     return p;
-}
-
-static enum th_json_type type_of(char c)
-{
-    switch (c) {
-    case '{':
-        return TH_JSON_OBJECT;
-    case '[':
-        return TH_JSON_ARRAY;
-    case '"':
-        return TH_JSON_STRING;
-    case 't':
-        return TH_JSON_TRUE;
-    case 'f':
-        return TH_JSON_FALSE;
-    case 'n':
-        return TH_JSON_NULL;
-    default:
-        return TH_JSON_NUMBER;
-    }
 }
 
 static void locate(struct th_json_error *error, struct th_span text, const struct reader *r)
@@ -300,12 +253,12 @@ enum th_error th_json_parse(struct th_span text, unsigned max_depth, struct th_j
         fail(&r, text.p, "byte order mark");
         goto err;
     }
-    begin = skip_space(text.p, r.end);
+    begin = th_json_space_end(text.p, r.end);
     p = check_value(&r, begin);
     if (!p)
         goto err;
-    *root = (struct th_json){type_of(*begin), th_span(begin, (size_t)(p - begin))};
-    p = skip_space(p, r.end);
+    *root = (struct th_json){th_json_type_of(*begin), th_span(begin, (size_t)(p - begin))};
+    p = th_json_space_end(p, r.end);
     if (p == r.end)
         return TH_OK;
     fail(&r, p, "unexpected text after the value");
@@ -313,327 +266,4 @@ err:
     if (error)
         locate(error, text, &r);
     return TH_MALFORMED;
-}
-
-/* ---- walking validated values ---- */
-
-/* Behind the closing quote of the string that starts at p. */
-static const char *skip_string(const char *p, const char *end)
-{
-    for (p++;;) {
-        p = th_quote_or_escape(p, end);
-        if (p >= end)
-            return end;
-        if (*p == '"')
-            return p + 1;
-        p += 2; /* the backslash and what it escapes */
-    }
-}
-
-static const char *skip_container(const char *p, const char *end)
-{
-    size_t depth = 0;
-
-    while (p < end) {
-        char c = *p;
-        if (c == '"') {
-            p = skip_string(p, end);
-            continue;
-        }
-        p++;
-        if (c == '{' || c == '[')
-            depth++;
-        else if ((c == '}' || c == ']') && --depth == 0)
-            return p;
-    }
-    return end;
-}
-
-static struct th_json value_at(const char *p, const char *end)
-{
-    enum th_json_type type = type_of(*p);
-    const char *q = p + 1;
-
-    switch (type) {
-    case TH_JSON_OBJECT:
-    case TH_JSON_ARRAY:
-        q = skip_container(p, end);
-        break;
-    case TH_JSON_STRING:
-        q = skip_string(p, end);
-        break;
-    case TH_JSON_NULL:
-    case TH_JSON_FALSE:
-    case TH_JSON_TRUE:
-    case TH_JSON_NUMBER:
-        while (q < end && *q != ',' && *q != '}' && *q != ']' && (unsigned char)*q > ' ')
-            q++;
-        break;
-    }
-    return (struct th_json){type, th_span(p, (size_t)(q - p))};
-}
-
-void th_json_iter(struct th_json_iter *it, struct th_json v)
-{
-    *it = (struct th_json_iter){NULL, NULL, false};
-    if (v.type != TH_JSON_ARRAY && v.type != TH_JSON_OBJECT)
-        return;
-    it->object = v.type == TH_JSON_OBJECT;
-    it->end = v.raw.p + v.raw.n - 1;
-    it->p = skip_space(v.raw.p + 1, it->end);
-}
-
-bool th_json_next(struct th_json_iter *it, struct th_json *key, struct th_json *value)
-{
-    const char *p = it->p, *end = it->end;
-
-    if (p == end)
-        return false;
-    if (it->object) {
-        struct th_json name = value_at(p, end);
-        p = skip_space(name.raw.p + name.raw.n, end);
-        p = skip_space(p + 1, end); /* the colon */
-        if (key)
-            *key = name;
-    } else if (key) {
-        *key = (struct th_json){TH_JSON_NULL, {NULL, 0}};
-    }
-    *value = value_at(p, end);
-    p = skip_space(value->raw.p + value->raw.n, end);
-    if (p < end)
-        p = skip_space(p + 1, end); /* the comma */
-    it->p = p;
-    return true;
-}
-
-/* ---- strings ---- */
-
-static size_t encode_utf8(uint32_t c, char out[4])
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 63));
-    out[2] = (char)(0x80 | (c >> 6 & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
-/* Resolves the escape at *p (a backslash) into 1 to 4 bytes and moves *p behind it. */
-static size_t resolve_escape(const char **p, const char *end, char out[4])
-{
-    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-    const char *q = *p + 1, *short_form;
-    uint32_t c;
-
-    if (*q != 'u') {
-        short_form = memchr(from, *q, sizeof from - 1);
-        out[0] = short_form ? to[short_form - from] : *q;
-        *p = q + 1;
-        return 1;
-    }
-    c = hex4(q + 1);
-    q += 5;
-    if (c >= 0xd800 && c <= 0xdbff && end - q >= 6 && q[0] == '\\' && q[1] == 'u') {
-        uint32_t low = hex4(q + 2);
-        if (low >= 0xdc00 && low <= 0xdfff) {
-            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-            q += 6;
-        }
-    }
-    if (c >= 0xd800 && c <= 0xdfff)
-        c = 0xfffd;
-    *p = q;
-    return encode_utf8(c, out);
-}
-
-/* The bytes between the quotes. */
-static struct th_span inside(struct th_json v)
-{
-    return th_span(v.raw.p + 1, v.raw.n - 2);
-}
-
-static const char *find_backslash(const char *p, const char *end)
-{
-    const char *q = p < end ? memchr(p, '\\', (size_t)(end - p)) : NULL;
-
-    return q ? q : end;
-}
-
-bool th_json_string(struct th_json v, struct th_buf *out)
-{
-    struct th_span s;
-    const char *p, *end;
-    char bytes[4];
-
-    if (v.type != TH_JSON_STRING)
-        return false;
-    s = inside(v);
-    for (p = s.p, end = s.p + s.n; p < end;) {
-        const char *q = find_backslash(p, end);
-        th_buf_add(out, p, (size_t)(q - p));
-        p = q;
-        if (p < end)
-            th_buf_add(out, bytes, resolve_escape(&p, end, bytes));
-    }
-    return true;
-}
-
-/* Takes the next byte of a JSON Pointer token, "~0" and "~1" resolved. False at its end and on a bad tilde.
- */
-static bool pointer_byte(struct th_span *token, char *c)
-{
-    if (token->n == 0)
-        return false;
-    *c = *token->p;
-    token->p++, token->n--;
-    if (*c != '~')
-        return true;
-    if (token->n == 0 || (*token->p != '0' && *token->p != '1'))
-        return false;
-    *c = *token->p == '0' ? '~' : '/';
-    token->p++, token->n--;
-    return true;
-}
-
-static bool string_eq(struct th_json v, struct th_span s, bool pointer)
-{
-    struct th_span in;
-    const char *p, *end;
-    char bytes[4], c;
-
-    if (v.type != TH_JSON_STRING)
-        return false;
-    in = inside(v);
-    for (p = in.p, end = in.p + in.n; p < end;) {
-        size_t n = 1;
-        if (*p == '\\')
-            n = resolve_escape(&p, end, bytes);
-        else
-            bytes[0] = *p++;
-        for (size_t i = 0; i < n; i++) {
-            if (pointer) {
-                if (!pointer_byte(&s, &c) || c != bytes[i])
-                    return false;
-            } else {
-                if (s.n == 0 || *s.p != bytes[i])
-                    return false;
-                s.p++, s.n--;
-            }
-        }
-    }
-    return s.n == 0;
-}
-
-bool th_json_string_eq(struct th_json v, struct th_span s)
-{
-    if (v.type != TH_JSON_STRING || v.raw.n - 2 < s.n) /* resolving an escape only shortens */
-        return false;
-    if (v.raw.n - 2 == s.n) /* equal lengths: equal only when there is no escape */
-        return s.n == 0 || (memcmp(v.raw.p + 1, s.p, s.n) == 0 && !memchr(s.p, '\\', s.n));
-    return string_eq(v, s, false);
-}
-
-/* ---- scalars and access ---- */
-
-bool th_json_i64(struct th_json v, int64_t *out)
-{
-    struct th_span s = v.raw;
-    uint64_t magnitude, limit = INT64_MAX;
-    bool negative;
-
-    if (v.type != TH_JSON_NUMBER)
-        return false;
-    negative = *s.p == '-';
-    if (negative) {
-        s.p++, s.n--;
-        limit++;
-    }
-    if (!th_span_u64(s, limit, &magnitude))
-        return false;
-    if (negative)
-        *out = magnitude > INT64_MAX ? INT64_MIN : -(int64_t)magnitude;
-    else
-        *out = (int64_t)magnitude;
-    return true;
-}
-
-bool th_json_bool(struct th_json v, bool *out)
-{
-    if (v.type != TH_JSON_TRUE && v.type != TH_JSON_FALSE)
-        return false;
-    *out = v.type == TH_JSON_TRUE;
-    return true;
-}
-
-static bool member(struct th_json object, struct th_span name, bool pointer, struct th_json *out)
-{
-    struct th_json_iter it;
-    struct th_json key, value;
-
-    if (object.type != TH_JSON_OBJECT)
-        return false;
-    th_json_iter(&it, object);
-    while (th_json_next(&it, &key, &value))
-        if (pointer ? string_eq(key, name, true) : th_json_string_eq(key, name)) {
-            *out = value;
-            return true;
-        }
-    return false;
-}
-
-bool th_json_member(struct th_json object, struct th_span name, struct th_json *out)
-{
-    return member(object, name, false, out);
-}
-
-/* RFC 6901 section 4: digits without a leading zero. */
-static bool element(struct th_json array, struct th_span token, struct th_json *out)
-{
-    struct th_json_iter it;
-    uint64_t index;
-
-    if ((token.n > 1 && token.p[0] == '0') || !th_span_u64(token, INT64_MAX, &index))
-        return false;
-    th_json_iter(&it, array);
-    while (th_json_next(&it, NULL, out))
-        if (index-- == 0)
-            return true;
-    return false;
-}
-
-bool th_json_pointer(struct th_json root, struct th_span pointer, struct th_json *out)
-{
-    struct th_json v = root, next;
-
-    while (pointer.n) {
-        struct th_span token;
-        const char *slash;
-
-        if (*pointer.p != '/')
-            return false;
-        token = th_span(pointer.p + 1, pointer.n - 1);
-        slash = token.n ? memchr(token.p, '/', token.n) : NULL;
-        if (slash)
-            token.n = (size_t)(slash - token.p);
-        pointer = th_span(token.p + token.n, (size_t)(pointer.p + pointer.n - (token.p + token.n)));
-        if (v.type == TH_JSON_ARRAY ? !element(v, token, &next) : !member(v, token, true, &next))
-            return false;
-        v = next;
-    }
-    *out = v;
-    return true;
 }

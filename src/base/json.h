@@ -1,9 +1,18 @@
-/* Strict JSON (RFC 8259) over spans: no tree, no number conversion, bytes unchanged. Reader and writer. Pure. */
+/* Strict JSON (RFC 8259) over spans: no tree, no number conversion, bytes unchanged. Reader and writer. Pure.
+ */
 #ifndef TH_BASE_JSON_H
 #define TH_BASE_JSON_H
 #include "base/buf.h"
 
-enum th_json_type { TH_JSON_NULL, TH_JSON_FALSE, TH_JSON_TRUE, TH_JSON_NUMBER, TH_JSON_STRING, TH_JSON_ARRAY, TH_JSON_OBJECT };
+enum th_json_type {
+    TH_JSON_NULL,
+    TH_JSON_FALSE,
+    TH_JSON_TRUE,
+    TH_JSON_NUMBER,
+    TH_JSON_STRING,
+    TH_JSON_ARRAY,
+    TH_JSON_OBJECT
+};
 
 /** A validated value: its exact bytes in the text it came from (strings with their quotes). */
 struct th_json {
@@ -17,11 +26,11 @@ struct th_json_error {
     const char *what;      /* English, static: "expected ',' or '}'" */
 };
 
-#define TH_JSON_DEPTH 64        /* what callers usually allow */
+#define TH_JSON_DEPTH 64       /* what callers usually allow */
 #define TH_JSON_DEPTH_MAX 1024 /* the most that max_depth can ask for */
 
-/** Validates the whole text (UTF-8, no BOM, nothing after the value, nesting up to max_depth, well-formed UTF-16
- * escapes not required) and returns its root. TH_MALFORMED fills *error (may be NULL). */
+/** Validates the whole text (UTF-8, no BOM, nothing after the value, nesting up to max_depth, well-formed
+ * UTF-16 escapes not required) and returns its root. TH_MALFORMED fills *error (may be NULL). */
 TH_MUST_USE enum th_error th_json_parse(struct th_span text, unsigned max_depth, struct th_json *root,
                                         struct th_json_error *error);
 
@@ -36,7 +45,8 @@ bool th_json_next(struct th_json_iter *it, struct th_json *key, struct th_json *
 
 /** Compares a string value, escapes resolved, with plain bytes. */
 bool th_json_string_eq(struct th_json v, struct th_span s);
-/** Appends a string value with its escapes resolved (UTF-8; a lone surrogate becomes U+FFFD). False when not a string. */
+/** Appends a string value with its escapes resolved (UTF-8; a lone surrogate becomes U+FFFD). False when not
+ * a string. */
 bool th_json_string(struct th_json v, struct th_buf *out);
 /** Integer without fraction or exponent that fits; else false. */
 bool th_json_i64(struct th_json v, int64_t *out);
@@ -61,8 +71,8 @@ void th_jw_end_object(struct th_jw *w);
 void th_jw_array(struct th_jw *w);
 void th_jw_end_array(struct th_jw *w);
 void th_jw_key(struct th_jw *w, struct th_span name);
-/** String from UTF-8 bytes; escapes only what RFC 8259 demands (", \, below 0x20) with JSON.stringify's spelling.
- * Bytes that are not UTF-8 become U+FFFD. */
+/** String from UTF-8 bytes; escapes only what RFC 8259 demands (", \, below 0x20) with JSON.stringify's
+ * spelling. Bytes that are not UTF-8 become U+FFFD. */
 void th_jw_string(struct th_jw *w, struct th_span s);
 void th_jw_i64(struct th_jw *w, int64_t v);
 void th_jw_u64(struct th_jw *w, uint64_t v);

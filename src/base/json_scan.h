@@ -2,6 +2,7 @@
  * step of UTF-8 (RFC 3629). Private to src/base. */
 #ifndef TH_BASE_JSON_SCAN_H
 #define TH_BASE_JSON_SCAN_H
+#include "base/json.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -88,5 +89,48 @@ static inline size_t th_utf8_step(const char *text, const char *text_end, size_t
             return 0;
         }
     return n;
+}
+
+/** Behind the white space at p. */
+static inline const char *th_json_space_end(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
+}
+
+static inline bool th_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/** Value of a hexadecimal digit of either case, or -1. */
+static inline int th_hex_value(char c)
+{
+    if (th_is_digit(c))
+        return c - '0';
+    c = th_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/** Type of the valid value that begins with c. */
+static inline enum th_json_type th_json_type_of(char c)
+{
+    switch (c) {
+    case '{':
+        return TH_JSON_OBJECT;
+    case '[':
+        return TH_JSON_ARRAY;
+    case '"':
+        return TH_JSON_STRING;
+    case 't':
+        return TH_JSON_TRUE;
+    case 'f':
+        return TH_JSON_FALSE;
+    case 'n':
+        return TH_JSON_NULL;
+    default:
+        return TH_JSON_NUMBER;
+    }
 }
 #endif

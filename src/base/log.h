@@ -1,4 +1,5 @@
-/* Structured log: logfmt on a terminal, JSON lines otherwise. Thread-safe, one write per line, never secrets. */
+/* Structured log: logfmt on a terminal, JSON lines otherwise. Thread-safe, one write per line, never secrets.
+ */
 #ifndef TH_BASE_LOG_H
 #define TH_BASE_LOG_H
 #include "base/span.h"
@@ -15,10 +16,12 @@ struct th_log_kv {
 #define TH_KC(key, c_string) ((struct th_log_kv){(key), TH_KV_SPAN, th_str(c_string), 0})
 #define TH_KI(key, number) ((struct th_log_kv){(key), TH_KV_I64, {0, 0}, (int64_t)(number)})
 
-/** th_log(TH_LOG_INFO, "listening", TH_KC("address", text), TH_KI("port", 80)); the message is a constant phrase. */
+/** th_log(TH_LOG_INFO, "listening", TH_KC("address", text), TH_KI("port", 80)); the message is a constant
+ * phrase. */
 #define th_log(level, ...) TH_LOG_PICK(level, __VA_ARGS__, TH_LOG_END)
 #define TH_LOG_END ((struct th_log_kv){0})
-#define TH_LOG_PICK(level, message, ...) th_log_write((level), (message), (const struct th_log_kv[]){__VA_ARGS__})
+#define TH_LOG_PICK(level, message, ...)                                                                     \
+    th_log_write((level), (message), (const struct th_log_kv[]){__VA_ARGS__})
 
 /** kv ends with a row whose key is NULL. Writes one line to standard error. Any thread. */
 void th_log_write(enum th_log_level level, const char *message, const struct th_log_kv *kv);

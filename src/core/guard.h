@@ -1,5 +1,5 @@
-/* SSRF guard, the pure part: strict URL reader, address classifier, rules for custom header fields, ids, event types.
- * No I/O; names are resolved elsewhere and every answer is judged here. */
+/* SSRF guard, the pure part: strict URL reader, address classifier, rules for custom header fields, ids,
+ * event types. No I/O; names are resolved elsewhere and every answer is judged here. */
 #ifndef TH_CORE_GUARD_H
 #define TH_CORE_GUARD_H
 #include "base/buf.h"
@@ -17,45 +17,52 @@ struct th_guard { /* operator's choice; the arrays are the caller's and outlive 
     const struct th_cidr *allow;
     unsigned allow_count;
     bool allow_loopback; /* development */
-    const struct th_cidr *deny; /* beats allow: this machine's own public addresses, networks of the operator */
+    const struct th_cidr
+        *deny; /* beats allow: this machine's own public addresses, networks of the operator */
     unsigned deny_count;
 };
-/** True when a delivery may go to this address: global unicast only, embedded IPv4 (mapped, NAT64) judged too; networks
- * that the operator allows pass, those that he forbids do not. When false, *why (may be NULL) says what the address
- * is: "a loopback address"; static memory. */
+/** True when a delivery may go to this address: global unicast only, embedded IPv4 (mapped, NAT64) judged
+ * too; networks that the operator allows pass, those that he forbids do not. When false, *why (may be NULL)
+ * says what the address is: "a loopback address"; static memory. */
 bool th_guard_addr(const struct th_guard *g, const struct th_addr *a, const char **why);
-/** Judges all answers of the resolver: one forbidden address refuses the whole set (TH_DENIED, *bad is its index), or
- * a name could point to a public and a private host in turns. No answer: TH_NOT_FOUND. why and bad may be NULL. */
+/** Judges all answers of the resolver: one forbidden address refuses the whole set (TH_DENIED, *bad is its
+ * index), or a name could point to a public and a private host in turns. No answer: TH_NOT_FOUND. why and bad
+ * may be NULL. */
 TH_MUST_USE enum th_error th_guard_answers(const struct th_guard *g, const struct th_addr *addrs, unsigned n,
                                            const char **why, unsigned *bad);
 
 struct th_url { /* spans into the text that was given, unless noted */
     bool tls;
-    struct th_span host;      /* canonical: lower case, no brackets; for literals the canonical address text */
+    struct th_span host; /* canonical: lower case, no brackets; for literals the canonical address text */
     struct th_span authority; /* "host" or "host:port" for the Host field */
     struct th_span target;    /* path and query, at least "/" */
     uint16_t port;
-    bool literal;             /* host is an IP address */
-    struct th_addr addr;      /* when literal, with port */
-    char text[600];           /* host and authority (they share bytes), and "/?query" of a URL without a path */
+    bool literal;        /* host is an IP address */
+    struct th_addr addr; /* when literal, with port */
+    char text[600];      /* host and authority (they share bytes), and "/?query" of a URL without a path */
 };
-/** Strict http/https URL: no user info, no fragment sent, no control characters, spaces, backslashes, no numeric host
- * forms but dotted quads and bracketed IPv6, no empty or over-long labels, ASCII (xn--) names only, at most 2048
- * bytes, no port that fetch forbids. TH_INVALID with an English reason that names the part. The spans of `out` point
- * into `url` and into out->text: `out` must not be moved. */
+/** Strict http/https URL: no user info, no fragment sent, no control characters, spaces, backslashes, no
+ * numeric host forms but dotted quads and bracketed IPv6, no empty or over-long labels, ASCII (xn--) names
+ * only, at most 2048 bytes, no port that fetch forbids. TH_INVALID with an English reason that names the
+ * part. The spans of `out` point into `url` and into out->text: `out` must not be moved. */
 TH_MUST_USE enum th_error th_url_parse(struct th_span url, struct th_url *out, const char **why);
-/** False for 0 and for the ports that the fetch standard forbids (mail, shells, chat: services that may obey lines). */
+/** False for 0 and for the ports that the fetch standard forbids (mail, shells, chat: services that may obey
+ * lines). */
 bool th_port_ok(uint16_t port);
-/** Text and literal-address judgement at registration: parse + names that are never public (localhost, *.local,
- * *.internal, single labels, ...) + th_guard_addr for literals. TH_INVALID as th_url_parse, TH_DENIED by policy. Names
- * of private networks pass when the operator allows any network, "localhost" when he allows loopback: what they
- * resolve to is judged all the same. */
-TH_MUST_USE enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct th_url *out, const char **why);
+/** Text and literal-address judgement at registration: parse + names that are never public (localhost,
+ * *.local,
+ * *.internal, single labels, ...) + th_guard_addr for literals. TH_INVALID as th_url_parse, TH_DENIED by
+ * policy. Names of private networks pass when the operator allows any network, "localhost" when he allows
+ * loopback: what they resolve to is judged all the same. */
+TH_MUST_USE enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct th_url *out,
+                                       const char **why);
 
-/** Custom header field of an endpoint: token name that is neither transport's nor in `owned` (names of the dialect's
- * own fields), value of visible ASCII with space and tab inside, at most 4 KiB. TH_INVALID or TH_DENIED with a reason. */
-TH_MUST_USE enum th_error th_guard_header(struct th_span name, struct th_span value, const struct th_span *owned,
-                                          unsigned owned_count, const char **why);
+/** Custom header field of an endpoint: token name that is neither transport's nor in `owned` (names of the
+ * dialect's own fields), value of visible ASCII with space and tab inside, at most 4 KiB. TH_INVALID or
+ * TH_DENIED with a reason. */
+TH_MUST_USE enum th_error th_guard_header(struct th_span name, struct th_span value,
+                                          const struct th_span *owned, unsigned owned_count,
+                                          const char **why);
 /** [A-Za-z0-9_-]+ joined by '.', at most 128 bytes. */
 bool th_event_type_ok(struct th_span type);
 /** [A-Za-z0-9_-]{1,128}: tenant ids, a publisher's own event ids. */

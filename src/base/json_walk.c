@@ -1,0 +1,335 @@
+/* JSON reader, second half: walks and reads values that th_json_parse has accepted.
+ *
+ * It relies on validation and looks for ends, not for errors; that makes it quick. Nothing is converted but
+ * what is asked for: a string's escapes, a small integer. No memory but the caller's buffer, whose failure
+ * sticks there. */
+#include "base/json.h"
+#include "base/json_scan.h"
+
+/* Behind the closing quote of the string that starts at p. */
+static const char *skip_string(const char *p, const char *end)
+{
+    for (p++;;) {
+        p = th_quote_or_escape(p, end);
+        if (p >= end)
+            return end;
+        if (*p == '"')
+            return p + 1;
+        p += 2; /* the backslash and what it escapes */
+    }
+}
+
+static const char *skip_container(const char *p, const char *end)
+{
+    size_t depth = 0;
+
+    while (p < end) {
+        char c = *p;
+        if (c == '"') {
+            p = skip_string(p, end);
+            continue;
+        }
+        p++;
+        if (c == '{' || c == '[')
+            depth++;
+        else if ((c == '}' || c == ']') && --depth == 0)
+            return p;
+    }
+    return end;
+}
+
+static struct th_json value_at(const char *p, const char *end)
+{
+    enum th_json_type type = th_json_type_of(*p);
+    const char *q = p + 1;
+
+    switch (type) {
+    case TH_JSON_OBJECT:
+    case TH_JSON_ARRAY:
+        q = skip_container(p, end);
+        break;
+    case TH_JSON_STRING:
+        q = skip_string(p, end);
+        break;
+    case TH_JSON_NULL:
+    case TH_JSON_FALSE:
+    case TH_JSON_TRUE:
+    case TH_JSON_NUMBER:
+        while (q < end && *q != ',' && *q != '}' && *q != ']' && (unsigned char)*q > ' ')
+            q++;
+        break;
+    }
+    return (struct th_json){type, th_span(p, (size_t)(q - p))};
+}
+
+void th_json_iter(struct th_json_iter *it, struct th_json v)
+{
+    *it = (struct th_json_iter){NULL, NULL, false};
+    if (v.type != TH_JSON_ARRAY && v.type != TH_JSON_OBJECT)
+        return;
+    it->object = v.type == TH_JSON_OBJECT;
+    it->end = v.raw.p + v.raw.n - 1;
+    it->p = th_json_space_end(v.raw.p + 1, it->end);
+}
+
+bool th_json_next(struct th_json_iter *it, struct th_json *key, struct th_json *value)
+{
+    const char *p = it->p, *end = it->end;
+
+    if (p == end)
+        return false;
+    if (it->object) {
+        struct th_json name = value_at(p, end);
+        p = th_json_space_end(name.raw.p + name.raw.n, end);
+        p = th_json_space_end(p + 1, end); /* the colon */
+        if (key)
+            *key = name;
+    } else if (key) {
+        *key = (struct th_json){TH_JSON_NULL, {NULL, 0}};
+    }
+    *value = value_at(p, end);
+    p = th_json_space_end(value->raw.p + value->raw.n, end);
+    if (p < end)
+        p = th_json_space_end(p + 1, end); /* the comma */
+    it->p = p;
+    return true;
+}
+
+/* ---- strings ---- */
+
+/* Four hex digits, already validated. */
+static uint32_t hex4(const char *p)
+{
+    return (uint32_t)(th_hex_value(p[0]) << 12 | th_hex_value(p[1]) << 8 | th_hex_value(p[2]) << 4 |
+                      th_hex_value(p[3]));
+}
+
+static size_t encode_utf8(uint32_t c, char out[4])
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xc0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 63));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char)(0xe0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 63));
+        out[2] = (char)(0x80 | (c & 63));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 63));
+    out[2] = (char)(0x80 | (c >> 6 & 63));
+    out[3] = (char)(0x80 | (c & 63));
+    return 4;
+}
+
+/* Resolves the escape at *p (a backslash) into 1 to 4 bytes and moves *p behind it. */
+static size_t resolve_escape(const char **p, const char *end, char out[4])
+{
+    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+    const char *q = *p + 1, *short_form;
+    uint32_t c;
+
+    if (*q != 'u') {
+        short_form = memchr(from, *q, sizeof from - 1);
+        out[0] = short_form ? to[short_form - from] : *q;
+        *p = q + 1;
+        return 1;
+    }
+    c = hex4(q + 1);
+    q += 5;
+    if (c >= 0xd800 && c <= 0xdbff && end - q >= 6 && q[0] == '\\' && q[1] == 'u') {
+        uint32_t low = hex4(q + 2);
+        if (low >= 0xdc00 && low <= 0xdfff) {
+            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+            q += 6;
+        }
+    }
+    if (c >= 0xd800 && c <= 0xdfff)
+        c = 0xfffd;
+    *p = q;
+    return encode_utf8(c, out);
+}
+
+/* The bytes between the quotes. */
+static struct th_span inside(struct th_json v)
+{
+    return th_span(v.raw.p + 1, v.raw.n - 2);
+}
+
+static const char *find_backslash(const char *p, const char *end)
+{
+    const char *q = p < end ? memchr(p, '\\', (size_t)(end - p)) : NULL;
+
+    return q ? q : end;
+}
+
+bool th_json_string(struct th_json v, struct th_buf *out)
+{
+    struct th_span s;
+    const char *p, *end;
+    char bytes[4];
+
+    if (v.type != TH_JSON_STRING)
+        return false;
+    s = inside(v);
+    for (p = s.p, end = s.p + s.n; p < end;) {
+        const char *q = find_backslash(p, end);
+        th_buf_add(out, p, (size_t)(q - p));
+        p = q;
+        if (p < end)
+            th_buf_add(out, bytes, resolve_escape(&p, end, bytes));
+    }
+    return true;
+}
+
+/* Takes the next byte of a JSON Pointer token, "~0" and "~1" resolved. False at its end and on a bad tilde.
+ */
+static bool pointer_byte(struct th_span *token, char *c)
+{
+    if (token->n == 0)
+        return false;
+    *c = *token->p;
+    token->p++, token->n--;
+    if (*c != '~')
+        return true;
+    if (token->n == 0 || (*token->p != '0' && *token->p != '1'))
+        return false;
+    *c = *token->p == '0' ? '~' : '/';
+    token->p++, token->n--;
+    return true;
+}
+
+static bool string_eq(struct th_json v, struct th_span s, bool pointer)
+{
+    struct th_span in;
+    const char *p, *end;
+    char bytes[4], c;
+
+    if (v.type != TH_JSON_STRING)
+        return false;
+    in = inside(v);
+    for (p = in.p, end = in.p + in.n; p < end;) {
+        size_t n = 1;
+        if (*p == '\\')
+            n = resolve_escape(&p, end, bytes);
+        else
+            bytes[0] = *p++;
+        for (size_t i = 0; i < n; i++) {
+            if (pointer) {
+                if (!pointer_byte(&s, &c) || c != bytes[i])
+                    return false;
+            } else {
+                if (s.n == 0 || *s.p != bytes[i])
+                    return false;
+                s.p++, s.n--;
+            }
+        }
+    }
+    return s.n == 0;
+}
+
+bool th_json_string_eq(struct th_json v, struct th_span s)
+{
+    if (v.type != TH_JSON_STRING || v.raw.n - 2 < s.n) /* resolving an escape only shortens */
+        return false;
+    if (v.raw.n - 2 == s.n) /* equal lengths: equal only when there is no escape */
+        return s.n == 0 || (memcmp(v.raw.p + 1, s.p, s.n) == 0 && !memchr(s.p, '\\', s.n));
+    return string_eq(v, s, false);
+}
+
+/* ---- scalars and access ---- */
+
+bool th_json_i64(struct th_json v, int64_t *out)
+{
+    struct th_span s = v.raw;
+    uint64_t magnitude, limit = INT64_MAX;
+    bool negative;
+
+    if (v.type != TH_JSON_NUMBER)
+        return false;
+    negative = *s.p == '-';
+    if (negative) {
+        s.p++, s.n--;
+        limit++;
+    }
+    if (!th_span_u64(s, limit, &magnitude))
+        return false;
+    if (negative)
+        *out = magnitude > INT64_MAX ? INT64_MIN : -(int64_t)magnitude;
+    else
+        *out = (int64_t)magnitude;
+    return true;
+}
+
+bool th_json_bool(struct th_json v, bool *out)
+{
+    if (v.type != TH_JSON_TRUE && v.type != TH_JSON_FALSE)
+        return false;
+    *out = v.type == TH_JSON_TRUE;
+    return true;
+}
+
+static bool member(struct th_json object, struct th_span name, bool pointer, struct th_json *out)
+{
+    struct th_json_iter it;
+    struct th_json key, value;
+
+    if (object.type != TH_JSON_OBJECT)
+        return false;
+    th_json_iter(&it, object);
+    while (th_json_next(&it, &key, &value))
+        if (pointer ? string_eq(key, name, true) : th_json_string_eq(key, name)) {
+            *out = value;
+            return true;
+        }
+    return false;
+}
+
+bool th_json_member(struct th_json object, struct th_span name, struct th_json *out)
+{
+    return member(object, name, false, out);
+}
+
+/* RFC 6901 section 4: digits without a leading zero. */
+static bool element(struct th_json array, struct th_span token, struct th_json *out)
+{
+    struct th_json_iter it;
+    uint64_t index;
+
+    if ((token.n > 1 && token.p[0] == '0') || !th_span_u64(token, INT64_MAX, &index))
+        return false;
+    th_json_iter(&it, array);
+    while (th_json_next(&it, NULL, out))
+        if (index-- == 0)
+            return true;
+    return false;
+}
+
+bool th_json_pointer(struct th_json root, struct th_span pointer, struct th_json *out)
+{
+    struct th_json v = root, next;
+
+    while (pointer.n) {
+        struct th_span token;
+        const char *slash;
+
+        if (*pointer.p != '/')
+            return false;
+        token = th_span(pointer.p + 1, pointer.n - 1);
+        slash = token.n ? memchr(token.p, '/', token.n) : NULL;
+        if (slash)
+            token.n = (size_t)(slash - token.p);
+        pointer = th_span(token.p + token.n, (size_t)(pointer.p + pointer.n - (token.p + token.n)));
+        if (v.type == TH_JSON_ARRAY ? !element(v, token, &next) : !member(v, token, true, &next))
+            return false;
+        v = next;
+    }
+    *out = v;
+    return true;
+}
