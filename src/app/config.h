@@ -1,0 +1,97 @@
+/* Configuration: one table of options; values come from flags, environment, file, defaults, in this order. */
+#ifndef TH_APP_CONFIG_H
+#define TH_APP_CONFIG_H
+#include "base/arena.h"
+#include "core/dialect.h"
+
+enum th_option_kind {
+    TH_OPT_TEXT,
+    TH_OPT_LIST,     /* flags repeat; environment: comma-separated; file: a list */
+    TH_OPT_MAP,      /* file only: name: value */
+    TH_OPT_NUMBER,
+    TH_OPT_DURATION, /* 30, "30s", "10m", "24h", "30d"; bare numbers are seconds */
+    TH_OPT_CHOICE,   /* one of `choices`, separated by '|' */
+    TH_OPT_SECRET,   /* environment, NAME_FILE, $CREDENTIALS_DIRECTORY/<credential>, or <key>_file in the file */
+};
+
+/* id, kind, flag, environment, key in the file, default, choices or NULL, lowest, highest, argument, help */
+#define TH_OPTIONS(X)                                                                                                              \
+    X(CONFIG, TEXT, "--config", "TENTERHOOK_CONFIG", NULL, NULL, NULL, 0, 0, "FILE", "read configuration from this YAML file")      \
+    X(LISTEN, TEXT, "--listen", "TENTERHOOK_LISTEN", "listen", "127.0.0.1:8420", NULL, 0, 0, "ADDR:PORT",                          \
+      "address of the API; port 0 takes a free one")                                                                               \
+    X(DATA, TEXT, "--data", "TENTERHOOK_DATA", "data", "./tenterhook-data", NULL, 0, 0, "DIR", "data directory, used by one process")  \
+    X(DIALECTS, TEXT, "--dialects", "TENTERHOOK_DIALECTS", "dialects", NULL, NULL, 0, 0, "DIR",                                     \
+      "dialect files that add to the built-in ones or replace them")                                                               \
+    X(DEFAULT_DIALECT, TEXT, "--default-dialect", "TENTERHOOK_DEFAULT_DIALECT", "default_dialect", "standard", NULL, 0, 0, "NAME",  \
+      "dialect of new tenants")                                                                                                    \
+    X(ALLOW_NETWORK, LIST, "--allow-network", "TENTERHOOK_ALLOW_NETWORKS", "allow_networks", NULL, NULL, 0, 0, "CIDR",              \
+      "let deliveries go to this network although it is not public; may be repeated")                                              \
+    X(ENVIRONMENT, CHOICE, "--environment", "TENTERHOOK_ENVIRONMENT", "environment", "production", "production|development", 0, 0,  \
+      "NAME", "development allows http endpoints and loopback addresses")                                                           \
+    X(ADMIN_KEY, SECRET, NULL, "TENTERHOOK_ADMIN_KEY", "admin_key", NULL, NULL, 8, 512, NULL, "the operator's API key")             \
+    X(SECRET_KEY, SECRET, NULL, "TENTERHOOK_SECRET_KEY", "secret_key", NULL, NULL, 16, 4096, NULL,                                  \
+      "encrypts secrets at rest; default: a key file in the data directory")                                                       \
+    X(RETENTION, DURATION, "--retention", "TENTERHOOK_RETENTION", "retention", "30d", NULL, 0, 315360000, "TIME",                   \
+      "how long events and deliveries are kept; 0: for ever")                                                                      \
+    X(DRAIN, DURATION, "--drain-timeout", "TENTERHOOK_DRAIN_TIMEOUT", "drain_timeout", "30s", NULL, 0, 3600, "TIME",               \
+      "how long a stop waits for requests in flight")                                                                              \
+    X(LOG_LEVEL, CHOICE, "--log-level", "TENTERHOOK_LOG_LEVEL", "log.level", "info", "debug|info|warn|error", 0, 0, "LEVEL",        \
+      "least severe messages to write")                                                                                            \
+    X(LOG_FORMAT, CHOICE, "--log-format", "TENTERHOOK_LOG_FORMAT", "log.format", "auto", "auto|logfmt|json", 0, 0, "FORM",          \
+      "auto: logfmt on a terminal, else JSON")                                                                                     \
+    X(CA_FILE, TEXT, "--ca-file", "TENTERHOOK_CA_FILE", "delivery.ca_file", NULL, NULL, 0, 0, "FILE",                               \
+      "PEM certificates to trust beside the system's")                                                                             \
+    X(BIND, TEXT, "--bind", "TENTERHOOK_BIND", "delivery.bind", NULL, NULL, 0, 0, "ADDR", "source address of deliveries")            \
+    X(DNS, TEXT, "--dns-servers", "TENTERHOOK_DNS_SERVERS", "delivery.dns_servers", NULL, NULL, 0, 0, "LIST",                       \
+      "name servers, comma-separated; default: the system's")                                                                      \
+    X(MAX_IN_FLIGHT, NUMBER, "--max-in-flight", "TENTERHOOK_MAX_IN_FLIGHT", "delivery.max_in_flight", "4096", NULL, 1, 65536, "N",  \
+      "delivery requests under way at once")                                                                                       \
+    X(MAX_PENDING, NUMBER, "--max-pending", "TENTERHOOK_MAX_PENDING", "delivery.max_pending_in_memory", "1000000", NULL, 1000,      \
+      10000000, "N", "unfinished deliveries held in memory; the store has the rest")                                               \
+    X(SOURCE_ADDRESSES, LIST, NULL, "TENTERHOOK_SOURCE_ADDRESSES", "source_addresses", NULL, NULL, 0, 0, NULL,                      \
+      "prefixes that deliveries come from, shown to customers for their firewalls")                                                \
+    X(HOSTS, MAP, NULL, NULL, "hosts", NULL, NULL, 0, 0, NULL, "which dialect's error form a host name gets: NAME: DIALECT")         \
+    X(MAX_CONNECTIONS, NUMBER, "--max-connections", "TENTERHOOK_MAX_CONNECTIONS", "limits.connections", "10000", NULL, 1, 1000000,  \
+      "N", "API connections at once")                                                                                              \
+    X(MAX_BODY, NUMBER, "--max-body", "TENTERHOOK_MAX_BODY", "limits.body_bytes", "16777216", NULL, 1024, 268435456, "BYTES",       \
+      "largest request body of the API")
+
+enum th_option_id {
+#define X(id, ...) TH_O_##id,
+    TH_OPTIONS(X)
+#undef X
+        TH_O_COUNT
+};
+
+struct th_option {
+    enum th_option_kind kind;
+    const char *flag, *env, *key, *fallback, *choices;
+    int64_t lowest, highest;
+    const char *argument, *help;
+};
+extern const struct th_option th_options[TH_O_COUNT];
+
+struct th_pair {
+    const char *name, *value;
+};
+
+struct th_value {
+    const char *text;         /* TEXT, CHOICE, SECRET; NULL: not given and no default */
+    int64_t number;           /* NUMBER; DURATION in seconds */
+    const char **list;        /* LIST */
+    struct th_pair *map;      /* MAP */
+    unsigned count;
+    const char *origin;       /* "flag --listen", "environment TENTERHOOK_LISTEN", "file x.yaml:3", "default" */
+};
+
+struct th_config {
+    struct th_arena mem;      /* owns all text; secrets are wiped by th_config_fini */
+    struct th_value v[TH_O_COUNT];
+};
+
+/** Reads flags (argv[0] is the first flag), environment and file. On failure `why` says what, where and what instead. */
+TH_MUST_USE enum th_error th_config_read(int argc, char **argv, struct th_config *out, char *why, size_t why_size);
+void th_config_fini(struct th_config *c);
+/** The options of a command, for --help and the man page. */
+void th_config_help(struct th_buf *out);
+#endif

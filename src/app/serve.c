@@ -1,0 +1,559 @@
+/* Plugs everything together on one libuv loop: store (its own threads), transport, resolver, engine, HTTP server, API.
+ *
+ * Each loop iteration ends in one turn of the engine (uv_check). An idle handle keeps the loop from sleeping while the
+ * engine has more to do; a timer wakes it at the engine's next moment; the store wakes it through uv_async.
+ *
+ * Stop (SIGTERM, SIGINT): no new connections, requests in flight are answered, then dispatch stops and outcomes are
+ * committed; after the drain time-out requests are cancelled (their deliveries stay queued). A second signal cancels at
+ * once. Exit 0. A failed store exits at once with 74: nothing may be acknowledged any more. */
+#include "app/serve.h"
+#include "api/api.h"
+#include "app/datadir.h"
+#include "app/dialects.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define EXIT_USAGE 64
+#define EXIT_STORE 74
+
+struct app {
+    const struct th_config *config;
+    bool once, failed, announced, stopping, engine_draining, closing, hard;
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_check_t check;
+    uv_idle_t idle;
+    uv_timer_t timer, grace;
+    uv_signal_t term, intr;
+    uint64_t timer_at;
+    struct th_metrics metrics;
+    struct th_dialect_set dialects;
+    struct th_guard guard;
+    struct th_cidr *allow;
+    struct th_store *store;
+    struct th_transport *transport;
+    struct th_resolver *resolver;
+    struct th_engine *engine;
+    struct th_api *api;
+    struct th_http_server *server;
+    struct th_api_host *hosts;
+    struct th_span *sources;
+    struct th_buf made_key;
+    uint8_t admin_hash[32];
+    char why[512];
+    unsigned to_close;
+};
+
+/* ---- ports of the real world ---- */
+
+static struct th_now real_now(void *ctx)
+{
+    struct timespec mono, wall;
+
+    (void)ctx;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (struct th_now){{(int64_t)mono.tv_sec * 1000000 + mono.tv_nsec / 1000},
+                           {(int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000}};
+}
+
+static void real_entropy(void *ctx, void *p, size_t n)
+{
+    (void)ctx;
+    if (!th_random(p, n)) {
+        th_log(TH_LOG_ERROR, "the kernel gives no randomness; stopping", TH_KI("bytes", n));
+        _exit(EXIT_STORE);
+    }
+}
+
+static void wake_loop(void *ctx)
+{
+    struct app *a = ctx;
+
+    uv_async_send(&a->wake);
+}
+
+static void on_fatal(void *ctx, enum th_error error, const char *what)
+{
+    (void)ctx;
+    th_log(TH_LOG_ERROR, what, TH_KC("error", th_error_name(error)));
+    _exit(EXIT_STORE);
+}
+
+/* ---- stopping ---- */
+
+static void on_closed_handle(uv_handle_t *h)
+{
+    (void)h;
+}
+
+static void close_handles(struct app *a)
+{
+    uv_handle_t *handles[] = {(uv_handle_t *)&a->wake,  (uv_handle_t *)&a->check, (uv_handle_t *)&a->idle, (uv_handle_t *)&a->timer,
+                              (uv_handle_t *)&a->grace, (uv_handle_t *)&a->term,  (uv_handle_t *)&a->intr};
+
+    for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++)
+        if (handles[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handles[i]))
+            uv_close(handles[i], on_closed_handle);
+}
+
+static void part_closed(void *ctx)
+{
+    struct app *a = ctx;
+
+    if (--a->to_close == 0)
+        close_handles(a);
+}
+
+static void close_network(struct app *a)
+{
+    a->closing = true;
+    uv_check_stop(&a->check);
+    uv_idle_stop(&a->idle);
+    uv_timer_stop(&a->timer);
+    a->to_close = 1 + (a->transport != NULL) + (a->resolver != NULL);
+    if (a->transport)
+        th_http_client_close(a->transport, part_closed, a);
+    if (a->resolver)
+        th_resolver_close(a->resolver, part_closed, a);
+    a->transport = NULL;
+    a->resolver = NULL;
+    part_closed(a);
+}
+
+static void server_drained(void *ctx)
+{
+    struct app *a = ctx;
+
+    th_http_server_free(a->server);
+    a->server = NULL;
+    a->engine_draining = true;
+    th_engine_drain(a->engine);
+    if (a->hard)
+        th_engine_cancel_requests(a->engine);
+    uv_async_send(&a->wake);
+}
+
+static void on_grace(uv_timer_t *t)
+{
+    struct app *a = t->data;
+
+    a->hard = true;
+    if (a->engine_draining)
+        th_engine_cancel_requests(a->engine);
+    uv_async_send(&a->wake);
+}
+
+static void stop(struct app *a)
+{
+    unsigned grace_ms = (unsigned)a->config->v[TH_O_DRAIN].number * 1000;
+
+    if (a->stopping) {
+        on_grace(&a->grace);
+        return;
+    }
+    a->stopping = true;
+    th_log(TH_LOG_INFO, "stopping", TH_KI("drain_seconds", grace_ms / 1000));
+    uv_timer_start(&a->grace, on_grace, grace_ms, 0);
+    if (a->server)
+        th_http_server_drain(a->server, grace_ms, server_drained, a);
+    else
+        server_drained(a);
+}
+
+static void on_signal(uv_signal_t *s, int number)
+{
+    (void)number;
+    stop(s->data);
+}
+
+/* ---- the loop ---- */
+
+static void announce(struct app *a)
+{
+    const char *listen = a->config->v[TH_O_LISTEN].text;
+
+    if (a->made_key.n) {
+        printf("operator key (shown only now, keep it safe): %s\n", th_buf_cstr(&a->made_key));
+        th_buf_wipe(&a->made_key);
+    }
+    if (!a->once) {
+        printf("listening on http://%.*s:%u\n", (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
+        th_log(TH_LOG_INFO, "listening", TH_KC("address", listen), TH_KI("port", th_http_server_port(a->server)),
+               TH_KC("version", TH_VERSION), TH_KC("data", a->config->v[TH_O_DATA].text));
+    }
+    fflush(stdout);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    struct app *a = t->data;
+
+    a->timer_at = 0; /* the check that follows takes the turn */
+}
+
+static void on_idle(uv_idle_t *i)
+{
+    (void)i;
+}
+
+static void on_wake(uv_async_t *w)
+{
+    (void)w;
+}
+
+static void on_check(uv_check_t *c)
+{
+    struct app *a = c->data;
+    struct th_mono next = th_engine_turn(a->engine);
+    int64_t wait_us;
+
+    if (!a->announced && th_engine_ready(a->engine, NULL)) {
+        a->announced = true;
+        announce(a);
+        if (a->once)
+            stop(a);
+    }
+    if (a->engine_draining && th_engine_idle(a->engine)) {
+        close_network(a);
+        return;
+    }
+    wait_us = next.us == INT64_MAX ? INT64_MAX : next.us - th_engine_now(a->engine).mono.us;
+    if (wait_us <= 0) {
+        uv_idle_start(&a->idle, on_idle);
+        return;
+    }
+    uv_idle_stop(&a->idle);
+    if (wait_us == INT64_MAX) {
+        if (a->timer_at)
+            uv_timer_stop(&a->timer);
+        a->timer_at = 0;
+    } else {
+        uint64_t at = uv_now(&a->loop) + (uint64_t)(wait_us + 999) / 1000;
+        if (at != a->timer_at) {
+            a->timer_at = at;
+            uv_timer_start(&a->timer, on_timer, (uint64_t)(wait_us + 999) / 1000, 0);
+        }
+    }
+}
+
+/* ---- starting ---- */
+
+static bool split_listen(const char *text, char *address, size_t size, uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    uint64_t v;
+
+    if (!colon || !th_span_u64(th_str(colon + 1), 65535, &v))
+        return false;
+    if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
+        text++;
+        n -= 2;
+    }
+    if (n == 0 || n >= size)
+        return false;
+    memcpy(address, text, n);
+    address[n] = 0;
+    *port = (uint16_t)v;
+    return true;
+}
+
+static enum th_error setup_guard(struct app *a)
+{
+    const struct th_value *v = &a->config->v[TH_O_ALLOW_NETWORK];
+
+    a->allow = th_calloc(v->count + 1, sizeof *a->allow);
+    if (!a->allow)
+        return TH_NOMEM;
+    for (unsigned i = 0; i < v->count; i++)
+        if (!th_cidr_parse(th_str(v->list[i]), &a->allow[i])) {
+            snprintf(a->why, sizeof a->why, "%s: \"%s\" is not a network; write for example 10.0.0.0/8 or fd00::/8 (host bits zero)",
+                     v->origin, v->list[i]);
+            return TH_INVALID;
+        }
+    a->guard = (struct th_guard){.allow = a->allow, .allow_count = v->count,
+                                 .allow_loopback = strcmp(a->config->v[TH_O_ENVIRONMENT].text, "development") == 0};
+    return TH_OK;
+}
+
+static bool has_dialect(const struct app *a, const char *name)
+{
+    for (unsigned i = 0; i < a->dialects.count; i++)
+        if (th_span_is(th_dialect_values(a->dialects.v[i])->name, name))
+            return true;
+    return false;
+}
+
+/* Everything that can be refused without touching the data directory. */
+static enum th_error prepare(struct app *a)
+{
+    const struct th_config *c = a->config;
+    char address[256];
+    uint16_t port;
+    enum th_error error;
+
+    if (!split_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &port)) {
+        snprintf(a->why, sizeof a->why, "%s: \"%s\" is not ADDR:PORT; write for example 127.0.0.1:8420 or [::1]:8420",
+                 c->v[TH_O_LISTEN].origin, c->v[TH_O_LISTEN].text);
+        return TH_INVALID;
+    }
+    error = setup_guard(a);
+    if (!error)
+        error = th_dialects_load(c->v[TH_O_DIALECTS].text, &a->dialects, a->why, sizeof a->why);
+    if (!error && !has_dialect(a, c->v[TH_O_DEFAULT_DIALECT].text)) {
+        snprintf(a->why, sizeof a->why, "%s: no dialect \"%s\" is loaded", c->v[TH_O_DEFAULT_DIALECT].origin,
+                 c->v[TH_O_DEFAULT_DIALECT].text);
+        error = TH_INVALID;
+    }
+    for (unsigned i = 0; !error && i < c->v[TH_O_HOSTS].count; i++)
+        if (!has_dialect(a, c->v[TH_O_HOSTS].map[i].value)) {
+            snprintf(a->why, sizeof a->why, "%s: host \"%s\": no dialect \"%s\" is loaded", c->v[TH_O_HOSTS].origin,
+                     c->v[TH_O_HOSTS].map[i].name, c->v[TH_O_HOSTS].map[i].value);
+            error = TH_INVALID;
+        }
+    return error;
+}
+
+static enum th_error open_store(struct app *a)
+{
+    const char *dir = a->config->v[TH_O_DATA].text;
+    struct th_store_conf conf = {.dir = dir, .metrics = &a->metrics};
+
+    return th_store_sqlite_open(&conf, &a->store, a->why, sizeof a->why);
+}
+
+static enum th_error open_network(struct app *a)
+{
+    const struct th_config *c = a->config;
+    struct th_http_client_conf client = {.ca_file = c->v[TH_O_CA_FILE].text, .bind_address = c->v[TH_O_BIND].text, .metrics = &a->metrics};
+    struct th_resolver_conf dns = {.servers = c->v[TH_O_DNS].text};
+    enum th_error error = th_http_client_open(&a->loop, &client, &a->transport, a->why, sizeof a->why);
+
+    if (error)
+        return error;
+    error = th_resolver_open(&a->loop, &dns, &a->resolver);
+    if (error)
+        snprintf(a->why, sizeof a->why, "the resolver cannot start (name servers \"%s\"): %s", dns.servers ? dns.servers : "of the system",
+                 th_error_name(error));
+    return error;
+}
+
+static enum th_error open_engine(struct app *a)
+{
+    const struct th_config *c = a->config;
+    struct th_engine_conf conf = {.store = a->store,
+                                  .transport = a->transport,
+                                  .resolver = a->resolver,
+                                  .clock = {real_now, a},
+                                  .entropy = {real_entropy, a},
+                                  .metrics = &a->metrics,
+                                  .guard = &a->guard,
+                                  .production = strcmp(c->v[TH_O_ENVIRONMENT].text, "production") == 0,
+                                  .dialects = a->dialects.v,
+                                  .dialect_count = a->dialects.count,
+                                  .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
+                                  .retention_ms = c->v[TH_O_RETENTION].number * 1000,
+                                  .max_in_flight = (uint32_t)c->v[TH_O_MAX_IN_FLIGHT].number,
+                                  .max_items = (uint32_t)c->v[TH_O_MAX_PENDING].number,
+                                  .wake = {wake_loop, a},
+                                  .fatal = on_fatal};
+    enum th_error error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, conf.secret_key, a->why, sizeof a->why);
+
+    if (error)
+        return error;
+    if (c->v[TH_O_ADMIN_KEY].text) {
+        th_sha256(c->v[TH_O_ADMIN_KEY].text, strlen(c->v[TH_O_ADMIN_KEY].text), a->admin_hash);
+        conf.operator_key_hash = th_span(a->admin_hash, sizeof a->admin_hash);
+    }
+    error = th_engine_new(&conf, &a->engine);
+    th_wipe(conf.secret_key, sizeof conf.secret_key);
+    if (!error)
+        error = th_engine_start(a->engine, &a->made_key, a->why, sizeof a->why);
+    return error;
+}
+
+static enum th_error open_api(struct app *a)
+{
+    const struct th_config *c = a->config;
+    const struct th_value *hosts = &c->v[TH_O_HOSTS], *sources = &c->v[TH_O_SOURCE_ADDRESSES];
+    struct th_api_conf conf = {.engine = a->engine, .metrics = &a->metrics, .host_count = hosts->count,
+                               .source_address_count = sources->count, .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
+                               .version = TH_LIT(TH_VERSION)};
+
+    a->hosts = th_calloc(hosts->count + 1, sizeof *a->hosts);
+    a->sources = th_calloc(sources->count + 1, sizeof *a->sources);
+    if (!a->hosts || !a->sources)
+        return TH_NOMEM;
+    for (unsigned i = 0; i < hosts->count; i++)
+        a->hosts[i] = (struct th_api_host){th_str(hosts->map[i].name), th_str(hosts->map[i].value)};
+    for (unsigned i = 0; i < sources->count; i++)
+        a->sources[i] = th_str(sources->list[i]);
+    conf.hosts = a->hosts;
+    conf.source_addresses = a->sources;
+    return th_api_new(&conf, &a->api);
+}
+
+static enum th_error open_server(struct app *a)
+{
+    const struct th_config *c = a->config;
+    char address[256];
+    struct th_http_server_conf conf = {.address = address, .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
+                                       .max_connections = (unsigned)c->v[TH_O_MAX_CONNECTIONS].number, .handle = th_api_handle,
+                                       .ctx = a->api, .metrics = &a->metrics};
+    int os_error = 0;
+    enum th_error error;
+
+    if (!split_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &conf.port))
+        return TH_BUG;
+    error = th_http_server_open(&a->loop, &conf, &a->server, &os_error);
+    if (error)
+        snprintf(a->why, sizeof a->why, "cannot listen on %s (%s): %s%s", c->v[TH_O_LISTEN].text, c->v[TH_O_LISTEN].origin,
+                 strerror(os_error), os_error == EADDRINUSE ? "; another process has this port: stop it or choose another with --listen" : "");
+    return error;
+}
+
+static void setup_loop(struct app *a)
+{
+    uv_async_init(&a->loop, &a->wake, on_wake);
+    uv_check_init(&a->loop, &a->check);
+    uv_idle_init(&a->loop, &a->idle);
+    uv_timer_init(&a->loop, &a->timer);
+    uv_timer_init(&a->loop, &a->grace);
+    uv_signal_init(&a->loop, &a->term);
+    uv_signal_init(&a->loop, &a->intr);
+    a->check.data = a->timer.data = a->grace.data = a->term.data = a->intr.data = a;
+}
+
+static void run(struct app *a)
+{
+    uv_check_start(&a->check, on_check);
+    uv_signal_start(&a->term, on_signal, SIGTERM);
+    uv_signal_start(&a->intr, on_signal, SIGINT);
+    uv_async_send(&a->wake);
+    uv_run(&a->loop, UV_RUN_DEFAULT);
+}
+
+/* After a failed start: what is open is closed in order; the engine may have operations under way, so turns go on until
+ * it is idle. */
+static void unwind(struct app *a)
+{
+    if (a->engine) {
+        th_engine_drain(a->engine);
+        for (int i = 0; i < 5000 && !th_engine_idle(a->engine); i++) {
+            th_engine_turn(a->engine);
+            usleep(1000);
+        }
+    }
+    close_network(a);
+    uv_run(&a->loop, UV_RUN_DEFAULT);
+}
+
+static void release(struct app *a)
+{
+    th_api_free(a->api);
+    th_engine_free(a->engine);
+    if (a->store)
+        a->store->vt->close(a->store);
+    th_dialects_free(&a->dialects);
+    uv_loop_close(&a->loop);
+    th_free(a->allow);
+    th_free(a->hosts);
+    th_free(a->sources);
+    th_buf_wipe(&a->made_key);
+    th_free(a);
+}
+
+static void setup_process(const struct th_config *c)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    struct rlimit files;
+    enum th_log_level level = TH_LOG_INFO;
+    const char *form = c->v[TH_O_LOG_FORMAT].text;
+
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(c->v[TH_O_LOG_LEVEL].text, levels[i]) == 0)
+            level = (enum th_log_level)i;
+    th_log_setup(level, strcmp(form, "json") == 0 ? TH_LOG_JSON : strcmp(form, "logfmt") == 0 ? TH_LOG_LOGFMT : TH_LOG_AUTO);
+    signal(SIGPIPE, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static struct app *new_app(const struct th_config *config, bool once)
+{
+    struct app *a = th_calloc(1, sizeof *a);
+
+    if (!a)
+        return NULL;
+    a->config = config;
+    a->once = once;
+    th_buf_init(&a->made_key, 256);
+    if (uv_loop_init(&a->loop) != 0) {
+        th_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+int th_config_check(const struct th_config *config)
+{
+    struct app *a = new_app(config, true);
+    enum th_error error;
+
+    if (!a)
+        return EXIT_STORE;
+    error = prepare(a);
+    if (error)
+        fprintf(stderr, "tenterhook: %s\n", a->why[0] ? a->why : th_error_name(error));
+    else
+        printf("configuration is valid: %u dialects\n", a->dialects.count);
+    release(a);
+    return error ? EXIT_USAGE : 0;
+}
+
+int th_serve(const struct th_config *config, bool once)
+{
+    struct app *a = new_app(config, once);
+    enum th_error error;
+
+    if (!a)
+        return EXIT_STORE;
+    setup_process(config);
+    setup_loop(a);
+    error = prepare(a);
+    if (!error)
+        error = th_datadir_make(config->v[TH_O_DATA].text, a->why, sizeof a->why);
+    if (!error) /* before the store makes its file: the key belongs to the database */
+        error = th_datadir_secret_key(config->v[TH_O_DATA].text, config->v[TH_O_SECRET_KEY].text, (uint8_t[32]){0}, a->why, sizeof a->why);
+    if (!error)
+        error = open_store(a);
+    if (!error)
+        error = open_network(a);
+    if (!error)
+        error = open_engine(a);
+    if (!error)
+        error = open_api(a);
+    if (!error && !once)
+        error = open_server(a);
+    if (error) {
+        fprintf(stderr, "tenterhook: %s\n", a->why[0] ? a->why : th_error_name(error));
+        unwind(a);
+    } else {
+        run(a);
+        th_log(TH_LOG_INFO, "stopped", TH_KI("exit", 0));
+    }
+    release(a);
+    return error ? EXIT_USAGE : 0;
+}
