@@ -17,19 +17,19 @@ const struct th_option th_options[TH_O_COUNT] = {
 };
 
 struct reading {
-    struct th_config *c;
+    struct th_settings *c;
     char *why;
     size_t why_size;
 };
 
-static const char *keep(struct th_config *c, struct th_span s)
+static const char *keep(struct th_settings *c, struct th_span s)
 {
     struct th_span out;
 
     return th_arena_copy(&c->mem, s, &out) ? out.p : NULL;
 }
 
-static const char *origin_of(struct th_config *c, const char *what, const char *name)
+static const char *origin_of(struct th_settings *c, const char *what, const char *name)
 {
     char text[256];
     int n = snprintf(text, sizeof text, "%s %s", what, name);
@@ -77,7 +77,7 @@ static bool in_choices(const char *choices, struct th_span s)
     return false;
 }
 
-static enum th_error add_to_list(struct th_config *c, struct th_value *v, struct th_span item)
+static enum th_error add_to_list(struct th_settings *c, struct th_value *v, struct th_span item)
 {
     const char **list = th_arena_get(&c->mem, (v->count + 1) * sizeof *list);
 
@@ -380,12 +380,12 @@ static enum th_error defaults(struct reading *r)
     return TH_OK;
 }
 
-enum th_error th_config_read(int argc, char **argv, struct th_config *out, char *why, size_t why_size)
+enum th_error th_config_read(int argc, char **argv, struct th_settings *out, char *why, size_t why_size)
 {
     struct reading r = {.c = out, .why = why, .why_size = why_size};
     enum th_error error;
 
-    *out = (struct th_config){0};
+    *out = (struct th_settings){0};
     th_arena_init(&out->mem, 4u << 20);
     snprintf(why, why_size, "out of memory");
     error = from_flags(&r, argc, argv);
@@ -400,7 +400,7 @@ enum th_error th_config_read(int argc, char **argv, struct th_config *out, char 
     return error;
 }
 
-void th_config_fini(struct th_config *c)
+void th_config_fini(struct th_settings *c)
 {
     for (unsigned id = 0; id < TH_O_COUNT; id++)
         if (th_options[id].kind == TH_OPT_SECRET && c->v[id].text)

@@ -84,14 +84,14 @@ struct th_value {
     const char *origin;       /* "flag --listen", "environment TENTERHOOK_LISTEN", "file x.yaml:3", "default" */
 };
 
-struct th_config {
+struct th_settings {
     struct th_arena mem;      /* owns all text; secrets are wiped by th_config_fini */
     struct th_value v[TH_O_COUNT];
 };
 
 /** Reads flags (argv[0] is the first flag), environment and file. On failure `why` says what, where and what instead. */
-TH_MUST_USE enum th_error th_config_read(int argc, char **argv, struct th_config *out, char *why, size_t why_size);
-void th_config_fini(struct th_config *c);
+TH_MUST_USE enum th_error th_config_read(int argc, char **argv, struct th_settings *out, char *why, size_t why_size);
+void th_config_fini(struct th_settings *c);
 /** The options of a command, for --help and the man page. */
 void th_config_help(struct th_buf *out);
 #endif

@@ -22,9 +22,9 @@ static const struct command {
     {"help", "[COMMAND]", "this text, or the options of a command", cmd_help},
 };
 
-static int with_config(int argc, char **argv, int (*then)(const struct th_config *))
+static int with_config(int argc, char **argv, int (*then)(const struct th_settings *))
 {
-    struct th_config config;
+    struct th_settings config;
     char why[512];
     int status;
 
@@ -41,12 +41,12 @@ static int with_config(int argc, char **argv, int (*then)(const struct th_config
     return status;
 }
 
-static int serve(const struct th_config *c)
+static int serve(const struct th_settings *c)
 {
     return th_serve(c, false);
 }
 
-static int init(const struct th_config *c)
+static int init(const struct th_settings *c)
 {
     int status = th_serve(c, true);
 

@@ -26,7 +26,7 @@
 #define EXIT_STORE 74
 
 struct app {
-    const struct th_config *config;
+    const struct th_settings *config;
     bool once, failed, announced, stopping, engine_draining, closing, hard;
     uv_loop_t loop;
     uv_async_t wake;
@@ -120,7 +120,7 @@ static void close_network(struct app *a)
     uv_check_stop(&a->check);
     uv_idle_stop(&a->idle);
     uv_timer_stop(&a->timer);
-    a->to_close = 1 + (a->transport != NULL) + (a->resolver != NULL);
+    a->to_close = 1u + (a->transport ? 1u : 0u) + (a->resolver ? 1u : 0u);
     if (a->transport)
         th_http_client_close(a->transport, part_closed, a);
     if (a->resolver)
@@ -297,7 +297,7 @@ static bool has_dialect(const struct app *a, const char *name)
 /* Everything that can be refused without touching the data directory. */
 static enum th_error prepare(struct app *a)
 {
-    const struct th_config *c = a->config;
+    const struct th_settings *c = a->config;
     char address[256];
     uint16_t port;
     enum th_error error;
@@ -334,7 +334,7 @@ static enum th_error open_store(struct app *a)
 
 static enum th_error open_network(struct app *a)
 {
-    const struct th_config *c = a->config;
+    const struct th_settings *c = a->config;
     struct th_http_client_conf client = {.ca_file = c->v[TH_O_CA_FILE].text, .bind_address = c->v[TH_O_BIND].text, .metrics = &a->metrics};
     struct th_resolver_conf dns = {.servers = c->v[TH_O_DNS].text};
     enum th_error error = th_http_client_open(&a->loop, &client, &a->transport, a->why, sizeof a->why);
@@ -350,7 +350,7 @@ static enum th_error open_network(struct app *a)
 
 static enum th_error open_engine(struct app *a)
 {
-    const struct th_config *c = a->config;
+    const struct th_settings *c = a->config;
     struct th_engine_conf conf = {.store = a->store,
                                   .transport = a->transport,
                                   .resolver = a->resolver,
@@ -384,7 +384,7 @@ static enum th_error open_engine(struct app *a)
 
 static enum th_error open_api(struct app *a)
 {
-    const struct th_config *c = a->config;
+    const struct th_settings *c = a->config;
     const struct th_value *hosts = &c->v[TH_O_HOSTS], *sources = &c->v[TH_O_SOURCE_ADDRESSES];
     struct th_api_conf conf = {.engine = a->engine, .metrics = &a->metrics, .host_count = hosts->count,
                                .source_address_count = sources->count, .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
@@ -405,7 +405,7 @@ static enum th_error open_api(struct app *a)
 
 static enum th_error open_server(struct app *a)
 {
-    const struct th_config *c = a->config;
+    const struct th_settings *c = a->config;
     char address[256];
     struct th_http_server_conf conf = {.address = address, .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
                                        .max_connections = (unsigned)c->v[TH_O_MAX_CONNECTIONS].number, .handle = th_api_handle,
@@ -473,7 +473,7 @@ static void release(struct app *a)
     th_free(a);
 }
 
-static void setup_process(const struct th_config *c)
+static void setup_process(const struct th_settings *c)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     struct rlimit files;
@@ -491,7 +491,7 @@ static void setup_process(const struct th_config *c)
     }
 }
 
-static struct app *new_app(const struct th_config *config, bool once)
+static struct app *new_app(const struct th_settings *config, bool once)
 {
     struct app *a = th_calloc(1, sizeof *a);
 
@@ -507,7 +507,7 @@ static struct app *new_app(const struct th_config *config, bool once)
     return a;
 }
 
-int th_config_check(const struct th_config *config)
+int th_config_check(const struct th_settings *config)
 {
     struct app *a = new_app(config, true);
     enum th_error error;
@@ -523,7 +523,7 @@ int th_config_check(const struct th_config *config)
     return error ? EXIT_USAGE : 0;
 }
 
-int th_serve(const struct th_config *config, bool once)
+int th_serve(const struct th_settings *config, bool once)
 {
     struct app *a = new_app(config, once);
     enum th_error error;
