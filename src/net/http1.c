@@ -11,9 +11,9 @@
  * else.
  *
  * Invariants: 1. Reads p[0..n) only, keeps nothing. 2. A head that is complete is never MORE. 3. Spans in the
- * result point into p. 4. The result of a growing buffer does not depend on where its pieces ended, except
- * that a head which can no longer become valid may be refused before it is complete. On failure: BAD with a
- * static English reason; nothing else of the result may be used. */
+ * result point into p. 4. The result of a growing buffer does not depend on where its pieces ended. 5. A
+ * control character is refused as soon as it is here (a TLS handshake sent to the plain port gets an answer).
+ * On failure: BAD with a static English reason; nothing else of the result may be used. */
 #include "net/http1.h"
 
 #define CLASS_TOKEN 1u  /* tchar */
@@ -108,11 +108,13 @@ bool th_http1_is_host(struct th_span s)
     return s.p[i] == ':' && is_port(th_span(s.p + i + 1, s.n - i - 1));
 }
 
-/* What can be said of bytes that no LF follows yet: a CR only as the last one, and no other control. */
-static bool may_become_line(const char *p, size_t n)
+/* What can be said of an incomplete head (every LF has been seen to follow a CR): no control but CRLF, and a
+ * CR as the last byte so far. */
+static bool may_become_head(const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!has_class(p[i], CLASS_VALUE) && !(p[i] == '\r' && i == n - 1))
+        if (!has_class(p[i], CLASS_VALUE) && p[i] != '\n' &&
+            !(p[i] == '\r' && (i == n - 1 || p[i + 1] == '\n')))
             return false;
     return true;
 }
@@ -141,11 +143,11 @@ static enum th_http1_result find_end(const char *p, size_t n, size_t *scanned, s
             return TH_HTTP1_DONE;
         }
     }
-    if (!may_become_line(p + from, n - from)) {
+    if (!may_become_head(p + *scanned, n - *scanned)) {
         *why = "control character in the head";
         return TH_HTTP1_BAD;
     }
-    *scanned = n > from && p[n - 1] == '\r' ? n - 1 : n;
+    *scanned = n > 0 && p[n - 1] == '\r' ? n - 1 : n;
     return TH_HTTP1_MORE;
 }
 

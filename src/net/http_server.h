@@ -39,7 +39,8 @@ struct th_http_server_conf {
     struct th_metrics *metrics; /* may be NULL */
 };
 
-/** Binds and listens. TH_IO with errno in *os_error (EADDRINUSE, EACCES, ...). */
+/** Binds and listens. The process must ignore SIGPIPE. TH_IO with errno in *os_error (EADDRINUSE, EACCES,
+ * ...). */
 TH_MUST_USE enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_conf *conf,
                                               struct th_http_server **out, int *os_error);
 /** The bound port. */

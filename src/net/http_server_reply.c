@@ -365,6 +365,8 @@ void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
     char id[28];
     uv_buf_t bufs[2];
 
+    if (c->state == TH_CONN_CLOSING)
+        return;
     if (c->x)
         memcpy(id, c->x->request_id, sizeof id);
     else
