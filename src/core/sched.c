@@ -300,8 +300,8 @@ static void item_set(struct item *it, const struct th_queue_row *row, int64_t du
     it->lane = row->lane & 3u;
 }
 
-/* A retry by hand or a test of a delivery that is known. A later attempt of such a one has its lane too, and waits for
- * its moment like any other. */
+/* A retry by hand or a test of a delivery that is known. A later attempt of such a one has its lane too, and
+ * waits for its moment like any other. */
 static void hurry(struct th_sched *s, uint32_t id, const struct th_queue_row *row, int64_t due_us)
 {
     struct item *it = item_at(s, id);
@@ -406,6 +406,7 @@ static void learn_from(struct ep *ep, enum th_learn learn, int64_t took_us)
     if (learn == TH_LEARN_OK) {
         th_window_ok(&ep->window);
         ep->proven = took_us <= SLOW_US;
+        ep->worked = true;
     } else if (learn == TH_LEARN_FAILED) {
         th_window_failed(&ep->window);
         ep->proven = false;

@@ -12,7 +12,7 @@
     } while (0)
 
 struct count {
-    uint32_t items, ghosts, flight, probation, dead, young, waiting, under_way;
+    uint32_t items, ghosts, flight, probation, doubtful, dead, young, waiting, under_way;
 };
 
 /* Items by place, from the pool. */
@@ -38,15 +38,17 @@ static const char *check_pool(const struct th_sched *s, struct count *c)
         if (it->place != P_FLIGHT)
             continue;
         c->flight++;
-        c->probation += it->booked != C_PROVEN;
-        c->dead += it->booked == C_DEAD;
-        c->young += it->booked == C_PROVEN;
+        c->probation += it->booked != B_PROVEN;
+        c->dead += it->booked == B_DEAD;
+        c->doubtful += it->booked >= B_TRIED;
+        c->young += it->booked == B_PROVEN;
     }
     CHECK(c->items == s->items && c->ghosts == s->ghosts, "items are miscounted");
     CHECK(s->items + s->ghosts <= s->conf.max_items, "more items than allowed");
     CHECK(c->flight == s->in_flight && c->flight <= s->conf.max_in_flight,
           "requests in flight are miscounted");
-    CHECK(c->probation == s->probation && c->dead == s->dead, "slots are booked wrongly");
+    CHECK(c->probation == s->probation && c->doubtful == s->doubtful && c->dead == s->dead,
+          "slots are booked wrongly");
     for (uint32_t id = s->free_item; id; id = item_at(s, id)->next) {
         CHECK(item_at(s, id)->place == P_FREE, "an item is free and used");
         free_items--;

@@ -39,8 +39,9 @@ enum place {
     P_GHOST,  /* no item: a number that a walk under way must not bring back */
 };
 
-/* Endpoint classes; also what a request in flight is booked as (a never-tried endpoint's as C_TRIED). */
-enum rank { C_PROVEN, C_UNTRIED, C_TRIED, C_DEAD, RANKS };
+/* How much an endpoint can be trusted with slots: sched_ring.c. */
+enum rank { R_PROVEN, R_UNTRIED, R_SHAKEN, R_TRIED, R_DEAD, RANKS };
+enum booked { B_PROVEN, B_GOOD, B_TRIED, B_DEAD };
 
 struct item { /* 56 bytes */
     uint64_t no, event;
@@ -51,7 +52,7 @@ struct item { /* 56 bytes */
                                    Under way: child is 1 when cancelled */
     uint32_t chain;             /* next item of the same hash bucket */
     uint8_t tries;
-    unsigned lane : 2, place : 4, booked : 2; /* enum th_lane, enum place, enum rank */
+    unsigned lane : 2, place : 4, booked : 2; /* enum th_lane, enum place, enum booked */
     uint16_t attempts;
 };
 
@@ -85,7 +86,7 @@ struct ep {
     uint32_t in_flight, tests; /* requests; tests are counted apart and in neither window nor bucket */
     struct th_window window;
     struct th_bucket bucket;
-    bool tried, proven, retry_turn;
+    bool tried, proven, worked, retry_turn;
     uint8_t picks; /* modulo REPLAY_EVERY */
 
     /* waiting items: sched_item.c */
@@ -135,9 +136,10 @@ struct th_sched {
     struct th_list size[SIZE_CLASSES];
 
     struct th_list ring[RANKS]; /* tenants with ready endpoints of a rank */
-    bool probation_turn, dead_turn;
-    uint32_t in_flight, probation, dead; /* probation includes dead */
-    struct ilist young;                  /* requests booked as proven, oldest first */
+    bool probation_turn;
+    uint32_t turns;                                /* picks within probation */
+    uint32_t in_flight, probation, doubtful, dead; /* probation includes doubtful, that includes dead */
+    struct ilist young;                            /* requests booked as proven, oldest first */
 
     struct th_list wanting, walking, later;
     uint64_t walk_seq;
@@ -183,8 +185,6 @@ void sched_advance(struct th_sched *s, struct th_mono now);
 /* The endpoint whose turn it is, or NULL; turns the rings. */
 struct ep *sched_turn(struct th_sched *s);
 bool sched_has_turn(const struct th_sched *s);
-uint32_t probation_max(const struct th_sched *s);
-uint32_t dead_max(const struct th_sched *s);
 void slot_take(struct th_sched *s, struct ep *ep, uint32_t id);
 void slot_give(struct th_sched *s, uint32_t id);
 /* The item that the endpoint sends next, taken out; 0: none. */

@@ -5,28 +5,29 @@
  * ep_place(). ep_place() alone decides, from the whole state, so no change needs to know what the others
  * changed.
  *
- *   rank      it is                                          its requests in flight, at most
- *   PROVEN     last attempt was a success within a second     all slots
- *   UNTRIED    never tried, or a test waits                   half of the slots, together with those below;
- * goes first there TRIED      else                                           the same half DEAD       breaker
- * open                                   a quarter
+ *   rank       it is                                           its requests in flight, at most
+ *   PROVEN     last attempt was a success within a second      all slots
+ *   UNTRIED    never tried, or a test waits                    half of the slots, together with all below
+ *   SHAKEN     has worked, no whole window has failed since    the same half
+ *   TRIED      else                                            three eighths, together with DEAD
+ *   DEAD       breaker open                                    a quarter
  *
  * Proven and others take turns, so neither starves while slots come free; silent endpoints, which hold a slot
- * until their time-out, can hold half of the slots, and those known to be dead half of that. A request of a
- * proven endpoint that is older than a second is booked with the others, and its endpoint is proven no more.
+ * until their time-out, can hold half of the slots, and those that show no life less, so that a new one or
+ * one with a single bad answer does not queue behind a thousand dead ones. Within probation three turns of
+ * four are for UNTRIED and SHAKEN. A request of a proven endpoint that is older than a second is booked in
+ * probation, and its endpoint is proven no more.
  *
  * Invariants: an endpoint is on a ring only if a pick from it gives an item; a timer is later than now once
  * the clock has been moved. Nothing here allocates or fails. */
 #include "core/sched_int.h"
 
-uint32_t probation_max(const struct th_sched *s)
+/* eighths of all slots, at least one */
+static uint32_t share_of(const struct th_sched *s, uint32_t eighths)
 {
-    return s->conf.max_in_flight > 1 ? s->conf.max_in_flight / 2 : 1;
-}
+    uint32_t n = (uint32_t)((uint64_t)s->conf.max_in_flight * eighths / 8);
 
-uint32_t dead_max(const struct th_sched *s)
-{
-    return s->conf.max_in_flight > 3 ? s->conf.max_in_flight / 4 : 1;
+    return n ? n : 1;
 }
 
 /* ---- endpoint ---- */
@@ -65,10 +66,12 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
 static enum rank rank_of(const struct ep *ep)
 {
     if (ep->proven)
-        return C_PROVEN;
+        return R_PROVEN;
     if (!ep->tried || may_test(ep))
-        return C_UNTRIED;
-    return ep->window.open ? C_DEAD : C_TRIED;
+        return R_UNTRIED;
+    if (ep->window.open)
+        return R_DEAD;
+    return ep->worked && !ep->window.cohorts ? R_SHAKEN : R_TRIED;
 }
 
 static void ring_leave(struct ep *ep)
@@ -148,20 +151,18 @@ uint32_t ep_next_item(struct th_sched *s, struct ep *ep)
 
 void slot_take(struct th_sched *s, struct ep *ep, uint32_t id)
 {
+    static const uint8_t booked[RANKS] = {B_PROVEN, B_GOOD, B_GOOD, B_TRIED, B_DEAD};
     struct item *it = item_at(s, id);
-    enum rank rank = ep->ring == C_PROVEN || ep->ring == C_DEAD ? (enum rank)ep->ring : C_TRIED;
 
     it->place = P_FLIGHT;
-    it->booked = rank & 3;
+    it->booked = booked[ep->ring] & 3u;
     it->due_us = s->now_us;
     s->in_flight++;
-    if (rank == C_PROVEN) {
+    if (it->booked == B_PROVEN)
         list_append(s, &s->young, id);
-        return;
-    }
-    s->probation++;
-    if (rank == C_DEAD)
-        s->dead++;
+    s->probation += it->booked != B_PROVEN;
+    s->doubtful += it->booked >= B_TRIED;
+    s->dead += it->booked == B_DEAD;
 }
 
 void slot_give(struct th_sched *s, uint32_t id)
@@ -169,13 +170,11 @@ void slot_give(struct th_sched *s, uint32_t id)
     struct item *it = item_at(s, id);
 
     s->in_flight--;
-    if (it->booked == C_PROVEN) {
+    if (it->booked == B_PROVEN)
         list_remove(s, &s->young, id);
-        return;
-    }
-    s->probation--;
-    if (it->booked == C_DEAD)
-        s->dead--;
+    s->probation -= it->booked != B_PROVEN;
+    s->doubtful -= it->booked >= B_TRIED;
+    s->dead -= it->booked == B_DEAD;
 }
 
 /* Requests that have taken a second are no proof of life any more. */
@@ -188,7 +187,7 @@ static void age_young(struct th_sched *s)
         if (s->now_us - it->due_us <= SLOW_US)
             return;
         list_remove(s, &s->young, id);
-        it->booked = C_TRIED;
+        it->booked = B_GOOD;
         s->probation++;
         ep->proven = false;
         if (!ep->gone)
@@ -221,31 +220,41 @@ void sched_advance(struct th_sched *s, struct th_mono now)
 
 /* ---- turns ---- */
 
-/* Class of the next pick within probation, or -1. */
+/* One of two ranks, the second when it is its turn or alone; -1: neither has anything. */
+static int either(const struct th_sched *s, enum rank a, enum rank b, bool second)
+{
+    bool has_a = !th_list_empty(&s->ring[a]), has_b = !th_list_empty(&s->ring[b]);
+
+    if (has_b && (second || !has_a))
+        return (int)b;
+    return has_a ? (int)a : -1;
+}
+
+/* Rank of the next pick within probation, or -1. */
 static int probation_rank(const struct th_sched *s)
 {
-    bool tried = !th_list_empty(&s->ring[C_TRIED]);
-    bool dead = !th_list_empty(&s->ring[C_DEAD]) && s->dead < dead_max(s);
+    int good, bad = -1;
 
-    if (s->probation >= probation_max(s))
+    if (s->probation >= share_of(s, 4))
         return -1;
-    if (!th_list_empty(&s->ring[C_UNTRIED]))
-        return C_UNTRIED;
-    if (tried && dead)
-        return s->dead_turn ? C_DEAD : C_TRIED;
-    return tried ? (int)C_TRIED : dead ? (int)C_DEAD : -1;
+    good = either(s, R_UNTRIED, R_SHAKEN, s->turns & 1);
+    if (s->doubtful < share_of(s, 3))
+        bad = either(s, R_TRIED, R_DEAD, s->turns & 4);
+    if (bad == R_DEAD && s->dead >= share_of(s, 2))
+        bad = th_list_empty(&s->ring[R_TRIED]) ? -1 : (int)R_TRIED;
+    return bad >= 0 && (good < 0 || (s->turns & 3) == 3) ? bad : good;
 }
 
 static int next_rank(const struct th_sched *s)
 {
-    bool proven = !th_list_empty(&s->ring[C_PROVEN]);
+    bool proven = !th_list_empty(&s->ring[R_PROVEN]);
     int other;
 
     if (s->in_flight >= s->conf.max_in_flight)
         return -1;
     other = probation_rank(s);
     if (proven && (other < 0 || !s->probation_turn))
-        return C_PROVEN;
+        return R_PROVEN;
     return other;
 }
 
@@ -262,9 +271,8 @@ struct ep *sched_turn(struct th_sched *s)
 
     if (rank < 0)
         return NULL;
-    s->probation_turn = rank == C_PROVEN;
-    if (rank == C_TRIED || rank == C_DEAD)
-        s->dead_turn = rank == C_TRIED;
+    s->probation_turn = rank == R_PROVEN;
+    s->turns += rank != R_PROVEN;
     l = th_list_pop(&s->ring[rank]);
     th_list_append(&s->ring[rank], l);
     t = (struct tenant *)(void *)((char *)l - offsetof(struct tenant, ring[0].link) -

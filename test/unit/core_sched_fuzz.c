@@ -340,14 +340,14 @@ static void random_operations(void **state)
     uint64_t seed = seed_of();
 
     (void)state;
-    for (uint64_t i = 0; i < 8; i++) {
+    for (uint64_t i = 0; i < 2; i++) {
         struct th_sched_conf tight = {.max_items = 40, .max_items_per_endpoint = 8, .max_in_flight = 6};
         struct th_sched_conf share = {.max_items = 1000, .max_items_per_endpoint = 12, .max_in_flight = 12};
         struct th_sched_conf roomy = {.max_items = 5000, .max_items_per_endpoint = 5000, .max_in_flight = 20};
         struct th_sched_conf least = {.max_items = 1, .max_items_per_endpoint = 1, .max_in_flight = 1};
-        run(seed + i, 3000, tight, false);
-        run(seed + i, 3000, share, false);
-        run(seed + i, 2000, roomy, false);
+        run(seed + i, 2000, tight, false);
+        run(seed + i, 2000, share, false);
+        run(seed + i, 1000, roomy, false);
         if (i == 0)
             run(seed + i, 1500, least, false);
     }
@@ -358,7 +358,7 @@ static void random_operations_short_of_memory(void **state)
     uint64_t seed = seed_of();
 
     (void)state;
-    for (uint64_t i = 0; i < 6; i++)
+    for (uint64_t i = 0; i < 2; i++)
         run(seed + i, 3000, (struct th_sched_conf){.max_items = 60, .max_items_per_endpoint = 16, .max_in_flight = 8},
             true);
 }
