@@ -57,6 +57,9 @@ bool th_json_member(struct th_json object, struct th_span name, struct th_json *
 /** RFC 6901 JSON Pointer; "" is the value itself. */
 bool th_json_pointer(struct th_json root, struct th_span pointer, struct th_json *out);
 
+/** True when the bytes are well-formed UTF-8 (RFC 3629). */
+bool th_utf8_ok(struct th_span s);
+
 /** Writer: compact, commas and colons by itself. Errors stick in the buffer. */
 struct th_jw {
     struct th_buf *out;

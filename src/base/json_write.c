@@ -127,3 +127,17 @@ void th_jw_raw(struct th_jw *w, struct th_span json)
     separate(w);
     th_buf_span(w->out, json);
 }
+
+bool th_utf8_ok(struct th_span s)
+{
+    const char *p = s.p, *end = p + s.n;
+    size_t bad, n;
+
+    while (p < end) {
+        n = (unsigned char)*p < 0x80 ? 1 : th_utf8_step(p, end, &bad);
+        if (n == 0)
+            return false;
+        p += n;
+    }
+    return true;
+}

@@ -1,0 +1,129 @@
+/* The life of a request in the API: route, key, query, body, handler, answer.
+ *
+ * A request struct lives from th_api_handle until its one answer; the exchange, its bytes included, stays
+ * valid as long, so nothing of the body is copied on the way to the store. Structs come from a free list; the
+ * hot path (one event) takes no memory. What one request may hold beside its body is bounded by its arena.
+ *
+ * Invariants: 1. every path ends in exactly one of the functions of reply.c, which frees the request; 2.
+ * pointers of the engine (tenant, endpoint) are used only in the turn in which they were looked up. Without
+ * memory for a request struct the answer is 503. */
+#include "api/private.h"
+#include <stddef.h>
+
+static struct th_api_req *req_new(struct th_api *api, struct th_http_exchange *x)
+{
+    struct th_api_req *r = api->free;
+
+    if (r) {
+        api->free = r->next_free;
+        api->free_count--;
+    } else {
+        r = th_malloc(sizeof *r);
+        if (!r)
+            return NULL;
+    }
+    memset(r, 0, offsetof(struct th_api_req, allow));
+    r->allow[0] = '\0';
+    r->api = api;
+    r->x = x;
+    th_arena_init(&r->mem, TH_API_MAX_ARENA);
+    api->live++;
+    return r;
+}
+
+void th_api_req_free(struct th_api_req *r)
+{
+    struct th_api *api = r->api;
+
+    th_api_idem_end(r);
+    th_arena_fini(&r->mem);
+    api->live--;
+    if (api->free_count >= TH_API_KEEP_REQUESTS) {
+        th_free(r);
+        return;
+    }
+    r->next_free = api->free;
+    api->free = r;
+    api->free_count++;
+}
+
+struct th_tenant *th_api_tenant(struct th_api_req *r)
+{
+    struct th_tenant *t = th_engine_tenant(r->api->engine, th_api_tenant_id(r));
+
+    return t && !t->deleting ? t : NULL;
+}
+
+const struct th_http1_field *th_api_header(const struct th_api_req *r, const char *name)
+{
+    return th_http1_field(&r->x->head, name);
+}
+
+void th_api_handle(void *ctx, struct th_http_exchange *x)
+{
+    struct th_api *api = ctx;
+    struct th_api_req *r = req_new(api, x);
+
+    if (!r) {
+        th_http_reply(x, 503, TH_LIT("Content-Type: application/problem+json\r\nRetry-After: 1\r\n"),
+                      TH_LIT("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+                             "\"detail\":\"out of memory\"}"));
+        return;
+    }
+    x->user = r;
+    if (!th_api_route(r) || !th_api_authorize(r) || !th_api_query(r))
+        return;
+    if ((r->route->flags & (TH_R_BODY | TH_R_BODY_MAY)) && !th_api_body(r))
+        return;
+    if (r->route->method[0] == 'P' && r->route->method[1] == 'O' && !th_api_idem(r))
+        return;
+    r->route->handle(r);
+}
+
+enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out)
+{
+    struct th_api *api = th_calloc(1, sizeof *api);
+    uint64_t seed;
+
+    if (!api)
+        return TH_NOMEM;
+    api->conf = *conf;
+    api->engine = conf->engine;
+    api->metrics = conf->metrics;
+    if (!api->conf.default_dialect.n)
+        api->conf.default_dialect = TH_LIT("standard");
+    th_buf_init(&api->out, TH_API_MAX_ANSWER);
+    th_buf_init(&api->fields, 64u << 10);
+    th_buf_init(&api->openapi, 1u << 20);
+    const struct th_entropy *entropy = &th_engine_conf(api->engine)->entropy;
+    entropy->fill(entropy->ctx, &seed, sizeof seed);
+    th_map_init(&api->idem, 1u << 16, seed);
+    th_api_openapi(api, &api->openapi);
+    if (api->openapi.failed) {
+        th_api_free(api);
+        return TH_NOMEM;
+    }
+    *out = api;
+    return TH_OK;
+}
+
+unsigned th_api_pending(const struct th_api *api)
+{
+    return api->live;
+}
+
+void th_api_free(struct th_api *api)
+{
+    if (!api)
+        return;
+    while (api->free) {
+        struct th_api_req *r = api->free;
+        api->free = r->next_free;
+        th_free(r);
+    }
+    th_map_fini(&api->idem);
+    th_buf_fini(&api->openapi);
+    th_buf_fini(&api->fields);
+    th_buf_wipe(&api->out);
+    th_free(api);
+}

@@ -1,0 +1,37 @@
+/* The HTTP API: one table of routes, from which dispatch, 405 and the OpenAPI document come. Everything runs
+ * on the engine's thread. */
+#ifndef TH_API_API_H
+#define TH_API_API_H
+#include "engine/engine.h"
+#include "net/http_server.h"
+
+struct th_api;
+
+/** A host name that decides the error form of requests whose tenant is not known. Lower case, without port.
+ */
+struct th_api_host {
+    struct th_span name, dialect;
+};
+
+/** All spans and arrays belong to the caller and outlive the api. */
+struct th_api_conf {
+    struct th_engine *engine;
+    struct th_metrics *metrics;
+    const struct th_api_host *hosts;
+    unsigned host_count;
+    struct th_span
+        default_dialect; /* form of errors without tenant and without matching host; n == 0: "standard" */
+    const struct th_span *source_addresses; /* prefixes that deliveries come from, as text */
+    unsigned source_address_count;
+    struct th_span version; /* of the program, for openapi.json */
+};
+
+/** TH_NOMEM when there is no memory. */
+TH_MUST_USE enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out);
+/** The server's handler (`api` is a struct th_api): answers at once or from a later turn of the engine,
+ * always exactly once. */
+void th_api_handle(void *api, struct th_http_exchange *x);
+/** Requests that wait for the engine. The api may be freed when it is 0. */
+unsigned th_api_pending(const struct th_api *api);
+void th_api_free(struct th_api *api);
+#endif

@@ -1,0 +1,199 @@
+/* Changes of settings: what every handler that alters something shares.
+ *
+ * The engine runs changes one at a time. With an Idempotency-Key the whole answer (status, field lines, body)
+ * is rendered before the commit and kept, sealed, with the key; a repetition gets those bytes again. Without
+ * one the answer is rendered after the commit from the same objects.
+ *
+ * A PATCH is merged over the object as it was when the request came; the change names that revision, and when
+ * another change was faster the merge is done again over the new object, so that no member is lost. Only a
+ * client that named a revision itself gets 412.
+ *
+ * Audit: one line at info level for each change, with key, tenant and object, never with secrets. */
+#include "api/private.h"
+#include <stdio.h>
+
+#define MAX_REDOS 16
+
+struct th_change *th_api_change(struct th_api_req *r, enum th_change_kind kind)
+{
+    struct th_change *c = &r->op.change;
+
+    memset(c, 0, sizeof *c);
+    c->kind = kind;
+    c->tenant_id = th_api_tenant_id(r);
+    c->user = r;
+    c->idem = r->idem;
+    return c;
+}
+
+/* Kept form of an answer: "201\n", field lines, "\n", body. */
+static void render(struct th_change *c, struct th_buf *answer)
+{
+    struct th_api_req *r = c->user;
+    struct th_buf fields, body;
+
+    th_buf_init(&fields, 64u << 10);
+    th_buf_init(&body, 4u << 20);
+    if (r->answer)
+        r->answer(r, c, &fields, &body);
+    th_buf_printf(answer, "%u\n", r->answer_status);
+    th_buf_span(answer, th_buf_view(&fields));
+    th_buf_char(answer, '\n');
+    th_buf_span(answer, th_buf_view(&body));
+    if (fields.failed || body.failed)
+        answer->failed = fields.failed ? fields.failed : body.failed;
+    th_buf_fini(&fields);
+    th_buf_wipe(&body);
+}
+
+static void send_kept(struct th_api_req *r, struct th_change *c)
+{
+    struct th_span kept = th_buf_view(&c->replayed);
+    const char *p = kept.p, *end = kept.p + kept.n, *fields, *from;
+    uint64_t status = 0;
+
+    from = kept.n ? memchr(p, '\n', kept.n) : NULL;
+    if (!from || !th_span_u64(th_span(p, (size_t)(from - p)), 999, &status)) {
+        th_change_fini(c);
+        th_api_fail(r, 500, "the kept answer is damaged");
+        return;
+    }
+    fields = p = from + 1;
+    while (p < end && *p != '\n') { /* lines end in CRLF; an empty line begins with \n */
+        const char *eol = memchr(p, '\n', (size_t)(end - p));
+        p = eol ? eol + 1 : end;
+    }
+    (void)th_api_begin(r);
+    th_buf_add(&r->api->fields, fields, (size_t)(p - fields));
+    if (p < end)
+        th_buf_add(&r->api->out, p + 1, (size_t)(end - p - 1));
+    th_change_fini(c);
+    r->replayed = true;
+    if (r->api->out.n)
+        th_api_send(r, (unsigned)status);
+    else
+        th_api_send_empty(r, (unsigned)status);
+}
+
+static void audit(struct th_api_req *r, const struct th_change *c)
+{
+    static const char *const verbs[] = {
+        [TH_CHANGE_TENANT_PUT] = "put",       [TH_CHANGE_TENANT_DEL] = "delete",
+        [TH_CHANGE_KEY_ADD] = "create",       [TH_CHANGE_KEY_DEL] = "delete",
+        [TH_CHANGE_ENDPOINT_ADD] = "create",  [TH_CHANGE_ENDPOINT_SET] = "update",
+        [TH_CHANGE_ENDPOINT_DEL] = "delete",  [TH_CHANGE_SECRET_ROTATE] = "rotate",
+        [TH_CHANGE_SECRET_REVOKE] = "revoke",
+    };
+    uint64_t no = c->endpoint ? c->endpoint
+                  : c->key_no ? c->key_no
+                  : c->key    ? c->key->no
+                  : c->ep     ? c->ep->no
+                              : 0;
+
+    th_log(TH_LOG_INFO, "settings changed", TH_KC("change", verbs[c->kind]), TH_KC("object", r->object),
+           TH_KS("tenant", th_api_tenant_id(r)), TH_KI("number", no), TH_KI("key", r->key_no),
+           TH_KC("by", r->operator_key ? "operator" : "tenant"), TH_KC("request_id", r->x->request_id));
+}
+
+/* The engine names native fields; the client sees those of its dialect. */
+static void copy_errors(struct th_api_req *r, const struct th_change *c)
+{
+    for (unsigned i = 0; i < c->error_count; i++) {
+        struct th_span field = th_str(c->errors[i].field), rest = {0, 0}, pointer;
+        const char *slash = memchr(field.p, '/', field.n);
+        if (slash) {
+            rest = th_span(slash + 1, field.n - (size_t)(slash + 1 - field.p));
+            field.n = (size_t)(slash - field.p);
+        }
+        pointer = th_api_pointer(r, TH_LIT(""), th_api_wire(r, field));
+        if (rest.n)
+            pointer = th_api_pointer(r, pointer, rest);
+        th_api_error(r, pointer, "%s", c->errors[i].detail);
+    }
+}
+
+static void succeeded(struct th_api_req *r, struct th_change *c)
+{
+    audit(r, c);
+    (void)th_api_begin(r);
+    if (c->kind == TH_CHANGE_TENANT_PUT && c->created)
+        r->answer_status = 201;
+    if (r->answer)
+        r->answer(r, c, &r->api->fields, &r->api->out);
+    th_change_fini(c);
+    if (r->api->out.n || r->api->out.failed)
+        th_api_send(r, r->answer_status);
+    else
+        th_api_send_empty(r, r->answer_status);
+}
+
+/* Somebody else's change came first: merge again over what is there now. */
+static bool redo(struct th_api_req *r, struct th_change *c)
+{
+    if (r->conditional || !c->check_rev || r->redos >= MAX_REDOS)
+        return false;
+    r->redos++;
+    th_change_fini(c);
+    r->tenant = th_api_tenant(r);
+    if (!r->tenant)
+        th_api_fail(r, 404, "the tenant has been deleted");
+    else
+        r->route->handle(r);
+    return true;
+}
+
+static void changed(struct th_change *c)
+{
+    struct th_api_req *r = c->user;
+    char detail[sizeof c->detail];
+
+    if (c->result == TH_CH_DONE) {
+        succeeded(r, c);
+        return;
+    }
+    if (c->result == TH_CH_REPLAYED) {
+        send_kept(r, c);
+        return;
+    }
+    if (c->result == TH_CH_PRECONDITION && redo(r, c))
+        return;
+    snprintf(detail, sizeof detail, "%s", c->detail);
+    copy_errors(r, c);
+    enum th_change_result result = c->result;
+    th_change_fini(c);
+    switch (result) {
+    case TH_CH_KEY_REUSED:
+        th_api_fail(r, 422, "this Idempotency-Key was used with another body");
+        break;
+    case TH_CH_INVALID:
+        if (!r->error_count)
+            th_api_error(r, TH_LIT(""), "%s", detail[0] ? detail : "is invalid");
+        th_api_fail_invalid(r);
+        break;
+    case TH_CH_NOT_FOUND:
+        th_api_fail(r, 404, "%s", detail[0] ? detail : "there is no such object");
+        break;
+    case TH_CH_CONFLICT:
+        th_api_fail(r, 409, "%s", detail[0] ? detail : "the object's state does not allow this");
+        break;
+    case TH_CH_PRECONDITION:
+        th_api_fail(r, 412, "the object was changed meanwhile");
+        break;
+    default:
+        th_api_fail(r, 503, "%s", detail[0] ? detail : "the change cannot be stored now");
+        break;
+    }
+}
+
+void th_api_submit(struct th_api_req *r, unsigned status, const char *object, th_api_answer_fn *answer)
+{
+    struct th_change *c = &r->op.change;
+
+    r->answer = answer;
+    r->answer_status = status;
+    r->object = object;
+    c->done = changed;
+    if (c->idem.given)
+        c->render = render;
+    th_engine_change(r->api->engine, c);
+}

@@ -1,0 +1,320 @@
+/* JSON bodies: media type, syntax, then the members by a table of fields.
+ *
+ * Every fault is noted with its JSON pointer and all of them are answered at once: unknown names (unless the
+ * dialect ignores them), names given twice, wrong types, lengths, ranges. Strings keep pointing into the body
+ * unless they have escapes, so the hot path copies nothing; `data` is never looked into.
+ *
+ * Media types: application/json and anything +json, with charset UTF-8 if any is named; other ones, a missing
+ * one and content codings are 415. */
+#include "api/private.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *th_api_json_name(enum th_json_type type)
+{
+    static const char *const names[] = {"null",     "false",    "true",     "a number",
+                                        "a string", "an array", "an object"};
+
+    return names[type];
+}
+
+static const char *const type_names[] = {"a string",  "true or false",       "an integer",       "a number",
+                                         "an object", "an array of strings", "an RFC 3339 time", "a value"};
+
+/* ---- media type ---- */
+
+static struct th_span trim(struct th_span s)
+{
+    while (s.n && (*s.p == ' ' || *s.p == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
+
+static bool json_media_type(struct th_span v)
+{
+    const char *semicolon = v.n ? memchr(v.p, ';', v.n) : NULL;
+    struct th_span type = trim(th_span(v.p, semicolon ? (size_t)(semicolon - v.p) : v.n));
+    struct th_span rest =
+        semicolon ? th_span(semicolon + 1, v.n - (size_t)(semicolon + 1 - v.p)) : TH_LIT("");
+
+    if (!th_span_ieq(type, TH_LIT("application/json")) &&
+        !(type.n > 5 && th_span_ieq(th_span(type.p + type.n - 5, 5), TH_LIT("+json")) &&
+          memchr(type.p, '/', type.n)))
+        return false;
+    while (rest.n) {
+        const char *end = memchr(rest.p, ';', rest.n);
+        struct th_span part = trim(th_span(rest.p, end ? (size_t)(end - rest.p) : rest.n));
+        rest = end ? th_span(end + 1, rest.n - (size_t)(end + 1 - rest.p)) : TH_LIT("");
+        if (part.n > 8 && th_span_ieq(th_span(part.p, 8), TH_LIT("charset=")) &&
+            !th_span_ieq(th_span(part.p + 8, part.n - 8), TH_LIT("utf-8")) &&
+            !th_span_ieq(th_span(part.p + 8, part.n - 8), TH_LIT("\"utf-8\"")))
+            return false;
+    }
+    return true;
+}
+
+bool th_api_body(struct th_api_req *r)
+{
+    const struct th_http1_field *type = th_api_header(r, "content-type"),
+                                *coding = th_api_header(r, "content-encoding");
+    struct th_json_error error;
+    struct th_span body = r->x->body;
+
+    if (!body.n && (r->route->flags & TH_R_BODY_MAY)) {
+        r->body = (struct th_json){TH_JSON_OBJECT, TH_LIT("{}")};
+        return true;
+    }
+    if (!type || !json_media_type(type->value)) {
+        th_api_fail(r, 415,
+                    type ? "Content-Type must be application/json, in UTF-8"
+                         : "Content-Type is missing; it must be application/json");
+        return false;
+    }
+    if (coding && !th_span_ieq(coding->value, TH_LIT("identity"))) {
+        th_api_fail(r, 415, "the body may not have a content coding");
+        return false;
+    }
+    if (th_json_parse(body, TH_JSON_DEPTH, &r->body, &error)) {
+        r->json_line = error.line;
+        r->json_column = error.column;
+        th_api_fail(r, 400, "the body is not JSON: line %u, column %u: %s", error.line, error.column,
+                    error.what);
+        return false;
+    }
+    return true;
+}
+
+/* ---- members ---- */
+
+bool th_api_string(struct th_api_req *r, struct th_json v, struct th_span *out)
+{
+    struct th_buf text;
+    bool ok;
+
+    if (!memchr(v.raw.p, '\\', v.raw.n)) {
+        *out = th_span(v.raw.p + 1, v.raw.n - 2);
+        return true;
+    }
+    th_buf_init(&text, v.raw.n + 16);
+    ok = th_json_string(v, &text) && !text.failed && th_arena_copy(&r->mem, th_buf_view(&text), out);
+    th_buf_fini(&text);
+    return ok;
+}
+
+struct th_span th_api_pointer(struct th_api_req *r, struct th_span prefix, struct th_span name)
+{
+    size_t n = name.n < 200 ? name.n : 200;
+    char *p = th_arena_get(&r->mem, prefix.n + 1 + 2 * n), *to = p;
+
+    if (!p)
+        return TH_LIT("");
+    if (prefix.n)
+        memcpy(to, prefix.p, prefix.n);
+    to += prefix.n;
+    *to++ = '/';
+    for (size_t i = 0; i < n; i++) {
+        if (name.p[i] == '~' || name.p[i] == '/') {
+            *to++ = '~';
+            *to++ = name.p[i] == '~' ? '0' : '1';
+        } else {
+            *to++ = name.p[i];
+        }
+    }
+    return th_span(p, (size_t)(to - p));
+}
+
+struct th_span th_api_wire(const struct th_api_req *r, struct th_span native)
+{
+    struct th_span wire = {0, 0};
+
+    if (r->dialect && (r->route->flags & TH_R_SHAPED))
+        wire = th_dialect_wire_field(r->dialect, native);
+    return wire.n ? wire : native;
+}
+
+/* Native name of a member; empty: not a field of the dialect. */
+static struct th_span native_name(struct th_api_req *r, bool shaped, struct th_span name)
+{
+    return shaped && r->dialect ? th_dialect_request_field(r->dialect, name) : name;
+}
+
+static struct th_span wire_name(struct th_api_req *r, bool shaped, const char *native)
+{
+    return shaped ? th_api_wire(r, th_str(native)) : th_str(native);
+}
+
+static bool read_strings(struct th_api_req *r, const struct th_api_field *f, struct th_span pointer,
+                         struct th_api_value *v)
+{
+    struct th_json_iter it;
+    struct th_json element;
+    unsigned n = 0;
+
+    th_json_iter(&it, v->json);
+    while (th_json_next(&it, NULL, &element))
+        n++;
+    if (n > f->max) {
+        th_api_error(r, pointer, "has %u elements, at most %u are allowed", n, (unsigned)f->max);
+        return true;
+    }
+    v->strings = th_arena_get(&r->mem, (n ? n : 1) * sizeof *v->strings);
+    if (!v->strings)
+        return false;
+    th_json_iter(&it, v->json);
+    for (unsigned i = 0; th_json_next(&it, NULL, &element); i++) {
+        if (element.type != TH_JSON_STRING) {
+            char index[16];
+            snprintf(index, sizeof index, "%u", i);
+            th_api_error(r, th_api_pointer(r, pointer, th_str(index)), "must be a string, not %s",
+                         th_api_json_name(element.type));
+            v->strings[i] = TH_LIT("");
+        } else if (!th_api_string(r, element, &v->strings[i])) {
+            return false;
+        }
+    }
+    v->count = n;
+    return true;
+}
+
+static bool read_number(struct th_span raw, double *out)
+{
+    char text[64];
+    char *end;
+
+    if (raw.n >= sizeof text)
+        return false;
+    memcpy(text, raw.p, raw.n);
+    text[raw.n] = '\0';
+    *out = strtod(text, &end);
+    return *end == '\0' && *out >= -1e15 && *out <= 1e15;
+}
+
+static bool type_fits(const struct th_api_field *f, enum th_json_type type)
+{
+    switch (f->type) {
+    case TH_T_STRING:
+    case TH_T_TIME:
+        return type == TH_JSON_STRING;
+    case TH_T_BOOL:
+        return type == TH_JSON_TRUE || type == TH_JSON_FALSE;
+    case TH_T_INTEGER:
+    case TH_T_NUMBER:
+        return type == TH_JSON_NUMBER;
+    case TH_T_OBJECT:
+        return type == TH_JSON_OBJECT;
+    case TH_T_STRINGS:
+        return type == TH_JSON_ARRAY;
+    default:
+        return true;
+    }
+}
+
+static bool read_value(struct th_api_req *r, const struct th_api_field *f, struct th_span prefix,
+                       struct th_span name, struct th_api_value *v)
+{
+    struct th_wall t;
+    bool flag = false;
+
+#define POINTER th_api_pointer(r, prefix, name)
+    v->null = v->json.type == TH_JSON_NULL && f->type != TH_T_ANY;
+    if (v->null) {
+        if (!f->nullable)
+            th_api_error(r, POINTER, "must be %s, not null", type_names[f->type]);
+        return true;
+    }
+    if (!type_fits(f, v->json.type)) {
+        th_api_error(r, POINTER, "must be %s, not %s", type_names[f->type], th_api_json_name(v->json.type));
+        return true;
+    }
+    switch (f->type) {
+    case TH_T_STRING:
+        if (!th_api_string(r, v->json, &v->text))
+            return false;
+        if (f->max && v->text.n > f->max)
+            th_api_error(r, POINTER, "has %zu bytes, at most %u are allowed", v->text.n, (unsigned)f->max);
+        break;
+    case TH_T_TIME:
+        if (!th_api_string(r, v->json, &v->text))
+            return false;
+        if (!th_wall_parse(v->text, &t))
+            th_api_error(r, POINTER, "must be an RFC 3339 time, such as 2026-04-02T08:00:00Z");
+        else
+            v->i = t.ms;
+        break;
+    case TH_T_BOOL:
+        (void)th_json_bool(v->json, &flag);
+        v->i = flag;
+        break;
+    case TH_T_INTEGER:
+        if (!th_json_i64(v->json, &v->i))
+            th_api_error(r, POINTER, "must be an integer");
+        else if (f->lo < f->hi && (v->i < f->lo || v->i > f->hi))
+            th_api_error(r, POINTER, "must be from %lld to %lld", (long long)f->lo, (long long)f->hi);
+        break;
+    case TH_T_NUMBER:
+        if (!read_number(v->json.raw, &v->number))
+            th_api_error(r, POINTER, "is out of range");
+        break;
+    case TH_T_STRINGS:
+        return read_strings(r, f, POINTER, v);
+    default:
+        break;
+    }
+    return true;
+#undef POINTER
+}
+
+/* Members that answers show and requests may not set. */
+static bool read_only(struct th_span name)
+{
+    return th_span_is(name, "id") || th_span_is(name, "created_at") || th_span_is(name, "updated_at") ||
+           th_span_is(name, "disabled");
+}
+
+bool th_api_decode(struct th_api_req *r, struct th_json object, struct th_span prefix,
+                   const struct th_api_field *fields, unsigned count, bool shaped,
+                   struct th_api_value *values)
+{
+    bool ignore = shaped && r->dialect && th_dialect_values(r->dialect)->ignore_unknown_fields;
+    struct th_json_iter it;
+    struct th_json key, value;
+    unsigned i;
+
+    memset(values, 0, count * sizeof *values);
+    if (object.type != TH_JSON_OBJECT) {
+        th_api_error(r, prefix, "must be an object, not %s", th_api_json_name(object.type));
+        return true;
+    }
+    th_json_iter(&it, object);
+    while (th_json_next(&it, &key, &value)) {
+        struct th_span name, native;
+        if (!th_api_string(r, key, &name))
+            return false;
+        native = native_name(r, shaped, name);
+        for (i = 0; i < count && !th_span_is(native, fields[i].name); i++)
+            ;
+        if (i == count) {
+            if (!ignore)
+                th_api_error(r, th_api_pointer(r, prefix, name),
+                             native.n && read_only(native) ? "is read-only"
+                                                           : "is not a field of this request");
+            continue;
+        }
+        if (values[i].present) {
+            th_api_error(r, th_api_pointer(r, prefix, name), "is given twice");
+            continue;
+        }
+        values[i].present = true;
+        values[i].json = value;
+        if (!read_value(r, &fields[i], prefix, name, &values[i]))
+            return false;
+    }
+    for (i = 0; i < count; i++)
+        if (fields[i].required && !values[i].present)
+            th_api_error(r, th_api_pointer(r, prefix, wire_name(r, shaped, fields[i].name)), "is required");
+    return true;
+}

@@ -1,0 +1,290 @@
+/* Deliveries: lists by filters, one with its attempts, retry now, and the list of one endpoint in the
+ * dialect's form.
+ *
+ * Status words stand for what the store keeps plus the state of the endpoint: "held" is "in the queue, and
+ * the endpoint is paused or disabled", so filters by pending, retrying or held go with the list of such
+ * endpoints. */
+#include "api/private.h"
+#include <stdlib.h>
+
+#define SHOWN_ATTEMPTS 100 /* newest ones; more than every schedule has */
+
+/* ---- filters ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Endpoints of the tenant whose deliveries wait. False: no memory. */
+static bool held_endpoints(struct th_api_req *r, const uint64_t **out, uint32_t *count)
+{
+    const struct th_tenant *t = r->tenant;
+    uint64_t *v = th_arena_get(&r->mem, (t->endpoint_count + 1) * sizeof *v);
+
+    *count = 0;
+    *out = v;
+    if (!v)
+        return false;
+    for (unsigned i = 0; i < t->endpoint_count; i++)
+        if (!t->endpoints[i]->spec.active || t->endpoints[i]->disabled_at.ms)
+            v[(*count)++] = t->endpoints[i]->no;
+    qsort(v, *count, sizeof *v, by_number);
+    return true;
+}
+
+static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span status;
+    bool held;
+
+    if (!th_api_param(r, "status", &status))
+        return TH_API_FILTER_OK;
+    if (th_span_is(status, "delivered"))
+        p->states = 1u << TH_DS_DELIVERED;
+    else if (th_span_is(status, "failed"))
+        p->states = 1u << TH_DS_EXHAUSTED | 1u << TH_DS_FINAL;
+    else if (th_span_is(status, "cancelled"))
+        p->states = 1u << TH_DS_CANCELLED;
+    else if (th_span_is(status, "pending") || th_span_is(status, "retrying") || th_span_is(status, "held"))
+        p->states = 1u << TH_DS_QUEUED;
+    else {
+        th_api_error_param(r, "status",
+                           "must be one of pending, retrying, held, delivered, failed, cancelled");
+        th_api_fail(
+            r, 400,
+            "query parameter status: must be one of pending, retrying, held, delivered, failed, cancelled");
+        return TH_API_FILTER_ANSWERED;
+    }
+    if (p->states != 1u << TH_DS_QUEUED)
+        return TH_API_FILTER_OK;
+    held = th_span_is(status, "held");
+    if (!held)
+        p->queued = th_span_is(status, "pending") ? TH_NO_ATTEMPTS : TH_SOME_ATTEMPTS;
+    if (!held_endpoints(r, &p->endpoints, &p->endpoint_count)) {
+        th_api_fail_nomem(r);
+        return TH_API_FILTER_ANSWERED;
+    }
+    p->endpoints_exclude = !held;
+    return held && p->endpoint_count == 0 ? TH_API_FILTER_EMPTY : TH_API_FILTER_OK;
+}
+
+enum th_api_filter th_api_delivery_filters(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span text;
+
+    *p = (struct th_page){.tenant = r->tenant->no};
+    if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until))
+        return TH_API_FILTER_ANSWERED;
+    (void)th_api_param(r, "event_type", &p->type);
+    if (th_api_param(r, "endpoint", &text)) {
+        const struct th_endpoint *ep = th_engine_endpoint(r->api->engine, r->tenant, text, NULL);
+        if (!ep)
+            return TH_API_FILTER_EMPTY;
+        p->endpoint = ep->no;
+    }
+    return filter_status(r, p);
+}
+
+/* ---- the list ---- */
+
+static void send_list(struct th_api_req *r, struct th_page *p)
+{
+    struct th_api_list l = {.r = r, .deliveries = p->rows.deliveries, .count = p->count, .next = p->next};
+    struct th_jw w = th_api_begin(r);
+
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    for (unsigned i = 0; i < l.count; i++)
+        th_api_delivery_native(&w, &l, i, false);
+    th_jw_end_array(&w);
+    th_api_next_cursor(r, &w, l.next);
+    th_jw_end_object(&w);
+    if (p->op.kind == TH_OP_PAGE)
+        th_engine_page_free(r->api->engine, p);
+    th_api_send(r, 200);
+}
+
+static void send_nothing(struct th_api_req *r)
+{
+    r->page2 = (struct th_page){.op = {.kind = TH_OP_PROBE}}; /* no page was read: nothing to free */
+    send_list(r, &r->page2);
+}
+
+static void listed(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+
+    if (op->error)
+        th_api_fail_store(r, op->error);
+    else
+        send_list(r, &r->page2);
+}
+
+/* The filter `event`: its number is known now. */
+static void event_found(struct th_api_req *r, const struct th_event_row *row)
+{
+    if (!row) {
+        send_nothing(r);
+        return;
+    }
+    r->page2.event = row->no;
+    th_engine_page_free(r->api->engine, &r->page);
+    th_api_read(r, &r->page2, TH_PAGE_DELIVERIES, listed);
+}
+
+void th_h_deliveries(struct th_api_req *r)
+{
+    struct th_span event;
+
+    switch (th_api_delivery_filters(r, &r->page2)) {
+    case TH_API_FILTER_ANSWERED:
+        return;
+    case TH_API_FILTER_EMPTY:
+        send_nothing(r);
+        return;
+    default:
+        break;
+    }
+    if (th_api_param(r, "event", &event))
+        th_api_find_event(r, event, false, event_found);
+    else
+        th_api_read(r, &r->page2, TH_PAGE_DELIVERIES, listed);
+}
+
+/* ---- one delivery ---- */
+
+static bool is_row(const struct th_pubid *id, const struct th_delivery_row *row)
+{
+    return id->at.ms == 0 || (row->event.at.ms == id->at.ms && row->event.rnd == id->rnd);
+}
+
+/* Reads the delivery that the path names into r->page; `done` checks it with found(). */
+static void find(struct th_api_req *r, void (*done)(struct th_op *))
+{
+    struct th_pubid id;
+
+    if (!th_engine_parse_delivery_id(r->api->engine, r->dialect, r->param[0], &id)) {
+        th_api_fail(r, 404, "there is no such delivery");
+        return;
+    }
+    r->page = (struct th_page){.tenant = r->tenant->no, .no = id.no, .limit = 1};
+    th_api_read(r, &r->page, TH_PAGE_DELIVERIES, done);
+}
+
+/* False: answered. */
+static bool found(struct th_api_req *r, struct th_op *op)
+{
+    struct th_pubid id;
+
+    if (op->error) {
+        th_api_fail_store(r, op->error);
+        return false;
+    }
+    if (r->page.count == 1 && th_engine_parse_delivery_id(r->api->engine, r->dialect, r->param[0], &id) &&
+        is_row(&id, &r->page.rows.deliveries[0]))
+        return true;
+    th_engine_page_free(r->api->engine, &r->page);
+    th_api_fail(r, 404, "there is no such delivery");
+    return false;
+}
+
+static void one_with_attempts(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    struct th_api_list l = {.r = r,
+                            .deliveries = r->page.rows.deliveries,
+                            .count = 1,
+                            .attempts = r->page2.rows.attempts,
+                            .attempt_count = r->page2.count};
+    struct th_jw w;
+
+    if (op->error) {
+        th_engine_page_free(r->api->engine, &r->page);
+        th_api_fail_store(r, op->error);
+        return;
+    }
+    r->tenant = th_api_tenant(r);
+    w = th_api_begin(r);
+    th_api_delivery_native(&w, &l, 0, true);
+    th_engine_page_free(r->api->engine, &r->page2);
+    th_engine_page_free(r->api->engine, &r->page);
+    th_api_send(r, 200);
+}
+
+static void one_found(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+
+    if (!found(r, op))
+        return;
+    r->page2 = (struct th_page){.tenant = r->page.tenant,
+                                .delivery = r->page.rows.deliveries[0].no,
+                                .limit = SHOWN_ATTEMPTS,
+                                .with_data = true,
+                                .with_answers = true};
+    th_api_read(r, &r->page2, TH_PAGE_ATTEMPTS, one_with_attempts);
+}
+
+void th_h_delivery(struct th_api_req *r)
+{
+    find(r, one_found);
+}
+
+/* ---- retry now ---- */
+
+static void retried(struct th_retry_now *n)
+{
+    struct th_api_req *r = n->user;
+    struct th_jw w;
+
+    if (n->error == TH_NOT_FOUND) {
+        th_api_fail(r, 404, "there is no such delivery");
+        return;
+    }
+    if (n->error == TH_CONFLICT) {
+        th_api_fail(r, 409, "the endpoint of this delivery has been deleted");
+        return;
+    }
+    if (n->error) {
+        th_api_fail_store(r, n->error);
+        return;
+    }
+    w = th_api_begin(r);
+    th_jw_object(&w);
+    th_api_str(&w, "id", r->param[0]);
+    th_api_str(&w, "status", TH_LIT("pending"));
+    th_jw_end_object(&w);
+    th_log(TH_LOG_INFO, "delivery queued by hand", TH_KS("delivery", r->param[0]),
+           TH_KS("tenant", th_api_tenant_id(r)), TH_KI("key", r->key_no),
+           TH_KC("request_id", r->x->request_id));
+    th_api_send(r, 202);
+}
+
+static void retry_found(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    uint64_t no;
+
+    if (!found(r, op))
+        return;
+    no = r->page.rows.deliveries[0].no;
+    th_engine_page_free(r->api->engine, &r->page);
+    r->op.retry = (struct th_retry_now){.delivery = no, .done = retried, .user = r};
+    th_engine_retry(r->api->engine, &r->op.retry);
+}
+
+void th_h_retry(struct th_api_req *r)
+{
+    struct th_api_value none[1];
+
+    if (!th_api_decode(r, r->body, TH_LIT(""), NULL, 0, false, none))
+        th_api_fail_nomem(r);
+    else if (r->error_count)
+        th_api_fail_invalid(r);
+    else
+        find(r, retry_found);
+}

@@ -1,0 +1,397 @@
+/* How deliveries and attempts look: native forms, and one source of fields by native name for the shapes of
+ * dialects.
+ *
+ * The request of a past attempt is rendered again by the engine, with authorization and custom values as
+ * "***". Bodies that are not UTF-8 are shown in base64 under body_base64. An attempt's times are milliseconds
+ * with microseconds behind the point; a step that did not happen is null. */
+#include "api/private.h"
+
+/* ---- parts ---- */
+
+static void write_body(struct th_jw *w, struct th_span body)
+{
+    if (th_utf8_ok(body)) {
+        th_api_str(w, "body", body);
+        return;
+    }
+    th_jw_key(w, TH_LIT("body_base64"));
+    th_jw_raw(w, TH_LIT("\""));
+    th_base64(w->out, body.p, body.n);
+    th_buf_char(w->out, '"');
+}
+
+/* Takes the next field line off `rest`. */
+static bool next_line(struct th_span *rest, struct th_span *name, struct th_span *value)
+{
+    while (rest->n) {
+        const char *eol = memchr(rest->p, '\n', rest->n), *colon;
+        struct th_span line = {rest->p, eol ? (size_t)(eol - rest->p) : rest->n};
+        size_t used = line.n + (eol != NULL);
+        *rest = th_span(rest->p + used, rest->n - used);
+        if (line.n && line.p[line.n - 1] == '\r')
+            line.n--;
+        colon = line.n ? memchr(line.p, ':', line.n) : NULL;
+        if (!colon)
+            continue;
+        *name = th_span(line.p, (size_t)(colon - line.p));
+        *value = th_span(colon + 1, line.n - name->n - 1);
+        while (value->n && (*value->p == ' ' || *value->p == '\t')) {
+            value->p++;
+            value->n--;
+        }
+        return true;
+    }
+    return false;
+}
+
+static bool seen_before(struct th_span head, const char *until, struct th_span name)
+{
+    struct th_span rest = th_span(head.p, (size_t)(until - head.p)), other, value;
+
+    while (next_line(&rest, &other, &value))
+        if (th_span_ieq(other, name))
+            return true;
+    return false;
+}
+
+/* An object; a name that is there more than once has its values joined by ", " (RFC 9110 section 5.3). */
+static void write_headers(struct th_jw *w, struct th_span head)
+{
+    struct th_span rest = head, name, value;
+    struct th_buf joined;
+
+    th_buf_init(&joined, 1u << 20);
+    th_jw_key(w, TH_LIT("headers"));
+    th_jw_object(w);
+    while (next_line(&rest, &name, &value)) {
+        struct th_span more = rest, other, text;
+        if (seen_before(head, name.p, name))
+            continue;
+        th_buf_reset(&joined);
+        th_buf_span(&joined, value);
+        while (next_line(&more, &other, &text))
+            if (th_span_ieq(other, name)) {
+                th_buf_str(&joined, ", ");
+                th_buf_span(&joined, text);
+            }
+        th_jw_key(w, name);
+        th_jw_string(w, th_buf_view(&joined));
+    }
+    th_jw_end_object(w);
+    th_buf_fini(&joined);
+}
+
+static void write_ms(struct th_jw *w, const char *name, int32_t us)
+{
+    th_jw_key(w, th_str(name));
+    if (us < 0) {
+        th_jw_null(w);
+        return;
+    }
+    th_jw_raw(w, TH_LIT(""));
+    th_buf_printf(w->out, "%d.%03d", us / 1000, us % 1000);
+}
+
+static const char *outcome(const struct th_attempt_row *row)
+{
+    if (row->class != TH_HTTP_OK)
+        return th_http_class_name((enum th_http_class)row->class);
+    return row->ok ? "success" : "failed_status";
+}
+
+static void write_endpoint_id(struct th_api_req *r, struct th_jw *w, uint64_t no)
+{
+    struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
+
+    if (!ep) { /* deleted */
+        th_jw_null(w);
+        return;
+    }
+    th_jw_raw(w, TH_LIT("\""));
+    th_engine_endpoint_id(r->api->engine, ep, w->out);
+    th_buf_char(w->out, '"');
+}
+
+static void write_event_id(struct th_api_req *r, struct th_jw *w, const struct th_event_row *row)
+{
+    th_jw_raw(w, TH_LIT("\""));
+    th_engine_event_id(r->api->engine, r->dialect, row, w->out);
+    th_buf_char(w->out, '"');
+}
+
+static void write_delivery_id(struct th_api_req *r, struct th_jw *w, const struct th_event_row *event,
+                              uint64_t no)
+{
+    th_jw_raw(w, TH_LIT("\""));
+    th_engine_delivery_id(r->api->engine, r->dialect, event, no, w->out);
+    th_buf_char(w->out, '"');
+}
+
+/* ---- attempts ---- */
+
+static void write_address(struct th_jw *w, const struct th_addr *a)
+{
+    th_jw_key(w, TH_LIT("address"));
+    if (!a->family) {
+        th_jw_null(w);
+        return;
+    }
+    th_jw_raw(w, a->family == 6 ? TH_LIT("\"[") : TH_LIT("\""));
+    th_addr_format(w->out, a);
+    th_buf_printf(w->out, a->family == 6 ? "]:%u\"" : ":%u\"", (unsigned)a->port);
+}
+
+static void write_request(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
+{
+    struct th_buf head, body, url;
+
+    th_buf_init(&head, 256u << 10);
+    th_buf_init(&body, 32u << 20);
+    th_buf_init(&url, 64u << 10);
+    th_jw_key(w, TH_LIT("request"));
+    if (!r->tenant || th_engine_show_request(r->api->engine, r->tenant, view, &head, &body, &url)) {
+        th_jw_null(w);
+    } else {
+        th_jw_object(w);
+        th_api_str(w, "method", th_dialect_method(r->dialect));
+        th_api_str(w, "url", th_buf_view(&url));
+        write_headers(w, th_buf_view(&head));
+        write_body(w, th_buf_view(&body));
+        th_jw_end_object(w);
+    }
+    th_buf_fini(&head);
+    th_buf_fini(&body);
+    th_buf_fini(&url);
+}
+
+static void write_response(struct th_jw *w, const struct th_attempt_row *row)
+{
+    th_jw_key(w, TH_LIT("response"));
+    if (!row->status) {
+        th_jw_null(w);
+        return;
+    }
+    th_jw_object(w);
+    th_api_int(w, "status", row->status);
+    write_headers(w, row->head);
+    write_body(w, row->body);
+    th_jw_key(w, TH_LIT("truncated"));
+    th_jw_bool(w, row->truncated);
+    th_jw_end_object(w);
+}
+
+void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
+{
+    static const char *const parts[5] = {"dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "duration_ms"};
+    const struct th_attempt_row *row = &view->row;
+
+    th_jw_object(w);
+    th_api_int(w, "number", row->nth);
+    th_api_time(w, "time", row->at.ms);
+    th_api_str(w, "outcome", th_str(outcome(row)));
+    th_jw_key(w, TH_LIT("status"));
+    if (row->status)
+        th_jw_u64(w, row->status);
+    else
+        th_jw_null(w);
+    th_jw_key(w, TH_LIT("detail"));
+    if (row->detail.n)
+        th_jw_string(w, row->detail);
+    else
+        th_jw_null(w);
+    write_ms(w, parts[4], row->us[4]);
+    for (int i = 0; i < 4; i++)
+        write_ms(w, parts[i], row->us[i]);
+    write_address(w, &row->peer);
+    th_jw_key(w, TH_LIT("connection_reused"));
+    th_jw_bool(w, row->reused);
+    write_request(w, r, view);
+    write_response(w, row);
+    th_jw_end_object(w);
+}
+
+/* ---- deliveries ---- */
+
+static void write_last(struct th_jw *w, const struct th_delivery_row *row)
+{
+    th_jw_key(w, TH_LIT("last_attempt"));
+    if (!row->last_attempt) {
+        th_jw_null(w);
+        return;
+    }
+    th_jw_object(w);
+    th_api_int(w, "number", row->last.nth);
+    th_api_time(w, "time", row->last.at.ms);
+    th_api_str(w, "outcome", th_str(outcome(&row->last)));
+    th_jw_key(w, TH_LIT("status"));
+    if (row->last.status)
+        th_jw_u64(w, row->last.status);
+    else
+        th_jw_null(w);
+    write_ms(w, "duration_ms", row->last.us[4]);
+    th_jw_end_object(w);
+}
+
+void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts)
+{
+    const struct th_delivery_row *row = &l->deliveries[i];
+    const char *reason = NULL, *status = th_engine_status(l->r->api->engine, row, &reason);
+
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("id"));
+    write_delivery_id(l->r, w, &row->event, row->no);
+    th_jw_key(w, TH_LIT("event"));
+    write_event_id(l->r, w, &row->event);
+    th_api_str(w, "event_type", row->event.type);
+    th_jw_key(w, TH_LIT("endpoint"));
+    write_endpoint_id(l->r, w, row->endpoint);
+    th_api_str(w, "status", th_str(status));
+    if (reason)
+        th_api_str(w, "reason", th_str(reason));
+    th_api_int(w, "attempt_count", row->attempts);
+    th_api_time(w, "created_at", row->event.at.ms);
+    th_api_time(w, "next_attempt_at", row->state == TH_DS_QUEUED ? row->due : 0);
+    th_api_time(w, "ended_at", row->ended);
+    write_last(w, row);
+    if (attempts) {
+        th_jw_key(w, TH_LIT("attempts"));
+        th_jw_array(w);
+        for (unsigned k = l->attempt_count; k-- > 0;) /* read newest first, shown in order */
+            th_api_attempt(w, l->r, &l->attempts[k]);
+        th_jw_end_array(w);
+    }
+    th_jw_end_object(w);
+}
+
+/* ---- fields for shapes ---- */
+
+/* Of the page around the rows. */
+static bool page_field(const struct th_api_list *l, struct th_span name, struct th_jw *w)
+{
+    if (th_span_is(name, "total"))
+        th_jw_u64(w, l->total);
+    else if (th_span_is(name, "total_pages"))
+        th_jw_u64(w, l->size ? (l->total + l->size - 1) / l->size : 0);
+    else if (th_span_is(name, "page_size"))
+        th_jw_u64(w, l->size);
+    else if (th_span_is(name, "page_number"))
+        th_jw_u64(w, l->number);
+    else if (th_span_is(name, "next_cursor") && l->next) {
+        th_jw_raw(w, TH_LIT("\""));
+        th_api_cursor(l->r, l->next, w->out);
+        th_buf_char(w->out, '"');
+    } else
+        return false;
+    return true;
+}
+
+/* Of the attempt, or of a delivery's last one. */
+static bool attempt_field(const struct th_attempt_row *row, struct th_span name, struct th_jw *w)
+{
+    if (th_span_is(name, "attempt_number"))
+        th_jw_u64(w, row->nth);
+    else if (th_span_is(name, "success"))
+        th_jw_bool(w, row->ok);
+    else if (th_span_is(name, "outcome"))
+        th_jw_string(w, th_str(outcome(row)));
+    else if (th_span_is(name, "attempted_at"))
+        th_api_wall(w->out, row->at.ms);
+    else if (th_span_is(name, "response_status") && row->status)
+        th_jw_u64(w, row->status);
+    else if (th_span_is(name, "response_time_ms") && row->us[4] >= 0 && row->status)
+        th_jw_i64(w, row->us[4] / 1000);
+    else if (th_span_is(name, "response_body") && row->status)
+        th_jw_string(w, row->body);
+    else if (th_span_is(name, "error") && row->detail.n)
+        th_jw_string(w, row->detail);
+    else
+        return false;
+    return true;
+}
+
+static bool request_body(struct th_api_req *r, const struct th_attempt_view *view, struct th_jw *w)
+{
+    struct th_buf head, body, url;
+    bool ok;
+
+    th_buf_init(&head, 256u << 10);
+    th_buf_init(&body, 32u << 20);
+    th_buf_init(&url, 64u << 10);
+    ok = r->tenant && !th_engine_show_request(r->api->engine, r->tenant, view, &head, &body, &url) &&
+         !body.failed;
+    if (ok)
+        th_jw_string(w, th_buf_view(&body));
+    th_buf_fini(&head);
+    th_buf_fini(&body);
+    th_buf_fini(&url);
+    return ok;
+}
+
+static bool delivery_field(struct th_api_list *l, const struct th_delivery_row *row, struct th_span name,
+                           struct th_jw *w)
+{
+    const char *reason = NULL, *status = th_engine_status(l->r->api->engine, row, &reason);
+
+    if (th_span_is(name, "id"))
+        write_delivery_id(l->r, w, &row->event, row->no);
+    else if (th_span_is(name, "status"))
+        th_jw_string(w, th_str(status));
+    else if (th_span_is(name, "reason") && reason)
+        th_jw_string(w, th_str(reason));
+    else if (th_span_is(name, "attempt_count"))
+        th_jw_u64(w, row->attempts);
+    else if (th_span_is(name, "created_at"))
+        th_api_wall(w->out, row->event.at.ms);
+    else if (th_span_is(name, "next_attempt_at") && row->state == TH_DS_QUEUED)
+        th_api_wall(w->out, row->due);
+    else if (th_span_is(name, "ended_at") && row->ended)
+        th_api_wall(w->out, row->ended);
+    else
+        return row->last_attempt && attempt_field(&row->last, name, w);
+    return true;
+}
+
+static bool log_field(struct th_api_list *l, const struct th_attempt_view *view, struct th_span name,
+                      struct th_jw *w)
+{
+    if (th_span_is(name, "id")) {
+        th_jw_raw(w, TH_LIT("\""));
+        th_buf_u64(w->out, view->no);
+        th_buf_char(w->out, '"');
+    } else if (th_span_is(name, "delivery"))
+        write_delivery_id(l->r, w, &view->event, view->delivery);
+    else if (th_span_is(name, "created_at"))
+        th_api_wall(w->out, view->row.at.ms);
+    else if (th_span_is(name, "request_body"))
+        return request_body(l->r, view, w);
+    else
+        return attempt_field(&view->row, name, w);
+    return true;
+}
+
+/* Rows are attempts when the list has attempts and no deliveries. */
+bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out)
+{
+    struct th_api_list *l = ctx;
+    struct th_jw w = th_jw(out);
+    const struct th_event_row *event;
+    uint64_t endpoint;
+
+    if (page_field(l, name, &w))
+        return true;
+    if (i >= l->count)
+        return false;
+    event = l->deliveries ? &l->deliveries[i].event : &l->attempts[i].event;
+    endpoint = l->deliveries ? l->deliveries[i].endpoint : l->attempts[i].endpoint;
+    if (th_span_is(name, "event"))
+        write_event_id(l->r, &w, event);
+    else if (th_span_is(name, "event_type"))
+        th_jw_string(&w, event->type);
+    else if (th_span_is(name, "endpoint"))
+        write_endpoint_id(l->r, &w, endpoint);
+    else if (l->deliveries)
+        return delivery_field(l, &l->deliveries[i], name, &w);
+    else
+        return log_field(l, &l->attempts[i], name, &w);
+    return true;
+}

@@ -1,0 +1,185 @@
+/* Reading events: the list, and one event with its data and deliveries.
+ *
+ * A publisher's own id is looked for first, because it may have any form; then the text is decoded as a
+ * public id, whose time and random bits must be those of the row. Reads are bounded by the store, so a page
+ * may be short and have a next one. */
+#include "api/private.h"
+
+#define SHOWN_DELIVERIES 1000
+
+void th_api_read(struct th_api_req *r, struct th_page *page, enum th_page_kind kind,
+                 void (*done)(struct th_op *))
+{
+    page->op = (struct th_op){.kind = TH_OP_PAGE, .done = done, .user = r};
+    page->kind = kind;
+    th_engine_read(r->api->engine, &page->op);
+}
+
+/* ---- one event by id ---- */
+
+static void not_found(struct th_api_req *r)
+{
+    th_api_fail(r, 404, "there is no such event");
+}
+
+static bool is_row(const struct th_pubid *id, const struct th_event_row *row)
+{
+    return row->at.ms == id->at.ms && row->rnd == id->rnd;
+}
+
+static void found_by_number(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    struct th_pubid id;
+
+    if (op->error) {
+        th_api_fail_store(r, op->error);
+        return;
+    }
+    if (r->page.count == 1 && th_engine_parse_event_id(r->api->engine, r->dialect, r->id, &id) &&
+        is_row(&id, &r->page.rows.events[0])) {
+        r->next(r, &r->page.rows.events[0]);
+        return;
+    }
+    th_engine_page_free(r->api->engine, &r->page);
+    r->next(r, NULL);
+}
+
+static void found_by_own_id(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    struct th_pubid id;
+    bool with_data = r->page.with_data;
+    uint64_t tenant = r->page.tenant;
+
+    if (op->error) {
+        th_api_fail_store(r, op->error);
+        return;
+    }
+    if (r->page.count) {
+        r->next(r, &r->page.rows.events[0]);
+        return;
+    }
+    th_engine_page_free(r->api->engine, &r->page);
+    if (!th_engine_parse_event_id(r->api->engine, r->dialect, r->id, &id)) {
+        r->next(r, NULL);
+        return;
+    }
+    r->page = (struct th_page){.tenant = tenant, .no = id.no, .limit = 1, .with_data = with_data};
+    th_api_read(r, &r->page, TH_PAGE_EVENTS, found_by_number);
+}
+
+/* `next` gets the row, which lives in r->page until th_engine_page_free, or NULL. */
+void th_api_find_event(struct th_api_req *r, struct th_span id, bool with_data,
+                       void (*next)(struct th_api_req *r, const struct th_event_row *row))
+{
+    if (!th_id_ok(id)) {
+        next(r, NULL);
+        return;
+    }
+    r->next = next;
+    r->id = id;
+    r->page = (struct th_page){.tenant = r->tenant->no, .own_id = id, .limit = 1, .with_data = with_data};
+    th_api_read(r, &r->page, TH_PAGE_EVENTS, found_by_own_id);
+}
+
+/* ---- views ---- */
+
+static void write_event(struct th_api_req *r, struct th_jw *w, const struct th_event_row *row)
+{
+    th_jw_key(w, TH_LIT("id"));
+    th_jw_raw(w, TH_LIT("\""));
+    th_engine_event_id(r->api->engine, r->dialect, row, w->out);
+    th_buf_char(w->out, '"');
+    th_api_str(w, "type", row->type);
+    th_api_str(w, "tenant", th_api_tenant_id(r));
+    th_api_time(w, "time", row->time.ms);
+    th_api_time(w, "created_at", row->at.ms);
+    if (row->resource_type.n)
+        th_api_str(w, "resource_type", row->resource_type);
+    if (row->resource_id.n)
+        th_api_str(w, "resource_id", row->resource_id);
+    th_api_int(w, "delivery_count", row->deliveries);
+}
+
+static void one_with_deliveries(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    struct th_api_list l = {.r = r, .deliveries = r->page2.rows.deliveries, .count = r->page2.count};
+    const struct th_event_row *row = &r->page.rows.events[0];
+    struct th_jw w;
+
+    if (op->error) {
+        th_engine_page_free(r->api->engine, &r->page);
+        th_api_fail_store(r, op->error);
+        return;
+    }
+    w = th_api_begin(r);
+    th_jw_object(&w);
+    write_event(r, &w, row);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_raw(&w, row->data.n ? row->data : TH_LIT("null"));
+    th_jw_key(&w, TH_LIT("deliveries"));
+    th_jw_array(&w);
+    for (unsigned i = 0; i < l.count; i++)
+        th_api_delivery_native(&w, &l, i, false);
+    th_jw_end_array(&w);
+    th_jw_end_object(&w);
+    th_engine_page_free(r->api->engine, &r->page2);
+    th_engine_page_free(r->api->engine, &r->page);
+    th_api_send(r, 200);
+}
+
+static void one_found(struct th_api_req *r, const struct th_event_row *row)
+{
+    if (!row) {
+        not_found(r);
+        return;
+    }
+    r->page2 = (struct th_page){.tenant = row->tenant, .event = row->no, .limit = SHOWN_DELIVERIES};
+    th_api_read(r, &r->page2, TH_PAGE_DELIVERIES, one_with_deliveries);
+}
+
+void th_h_event(struct th_api_req *r)
+{
+    th_api_find_event(r, r->param[0], true, one_found);
+}
+
+/* ---- the list ---- */
+
+static void listed(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    struct th_jw w;
+
+    if (op->error) {
+        th_api_fail_store(r, op->error);
+        return;
+    }
+    w = th_api_begin(r);
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    for (uint32_t i = 0; i < r->page.count; i++) {
+        th_jw_object(&w);
+        write_event(r, &w, &r->page.rows.events[i]);
+        th_api_int(&w, "deliveries", r->page.rows.events[i].deliveries);
+        th_jw_end_object(&w);
+    }
+    th_jw_end_array(&w);
+    th_api_next_cursor(r, &w, r->page.next);
+    th_jw_end_object(&w);
+    th_engine_page_free(r->api->engine, &r->page);
+    th_api_send(r, 200);
+}
+
+void th_h_events(struct th_api_req *r)
+{
+    struct th_page *p = &r->page;
+
+    *p = (struct th_page){.tenant = r->tenant->no};
+    if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until))
+        return;
+    (void)th_api_param(r, "event_type", &p->type);
+    th_api_read(r, p, TH_PAGE_EVENTS, listed);
+}

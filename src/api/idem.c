@@ -1,0 +1,86 @@
+/* Idempotency-Key: the first answer to a key is given again.
+ *
+ * The key (bare, or quoted as a structured string; the same either way) is hashed together with method and
+ * path, the body by itself; the store keeps both hashes for each tenant, in the same commit as what the
+ * request does. Two requests with one key stand in the store's queue one behind the other, so the second
+ * simply waits for the first's answer. Only when the first is under way for more than 5 s already is the next
+ * one told 409 at once instead of waiting as well.
+ *
+ * Refused with 400: keys that are empty, longer than 255, or not visible ASCII. */
+#include "api/private.h"
+#include "lib/crypto.h"
+
+static bool read_key(struct th_span v, struct th_span *key)
+{
+    if (v.n && v.p[0] == '"') {
+        if (v.n < 3 || v.p[v.n - 1] != '"')
+            return false;
+        v = th_span(v.p + 1, v.n - 2);
+    }
+    if (v.n == 0 || v.n > 255)
+        return false;
+    for (size_t i = 0; i < v.n; i++)
+        if (v.p[i] <= ' ' || v.p[i] > '~' || v.p[i] == '"' || v.p[i] == '\\')
+            return false;
+    *key = v;
+    return true;
+}
+
+static uint64_t slot(const struct th_api_req *r)
+{
+    uint64_t n;
+
+    memcpy(&n, r->idem.key, sizeof n);
+    return n ^ (r->tenant ? r->tenant->no * 0x9e3779b97f4a7c15u : 0);
+}
+
+bool th_api_idem(struct th_api_req *r)
+{
+    const struct th_http1_field *f = th_api_header(r, "idempotency-key");
+    struct th_span key;
+    struct th_buf text;
+    uint8_t digest[32];
+    struct th_api_req *first;
+
+    if (!f)
+        return true;
+    if (!read_key(f->value, &key)) {
+        th_api_fail(r, 400, "Idempotency-Key must have 1 to 255 visible ASCII characters, bare or in quotes");
+        return false;
+    }
+    th_buf_init(&text, 64u << 10);
+    th_buf_span(&text, r->x->head.method);
+    th_buf_char(&text, ' ');
+    th_buf_span(&text, r->x->path);
+    th_buf_char(&text, '\n');
+    th_buf_span(&text, key);
+    th_sha256(text.p, text.n, digest);
+    if (text.failed) {
+        th_buf_fini(&text);
+        th_api_fail_nomem(r);
+        return false;
+    }
+    th_buf_fini(&text);
+    r->idem.given = true;
+    memcpy(r->idem.key, digest, sizeof r->idem.key);
+    th_sha256(r->x->body.p, r->x->body.n, digest);
+    memcpy(r->idem.body, digest, sizeof r->idem.body);
+    r->idem_slot = slot(r);
+    first = th_map_get(&r->api->idem, r->idem_slot);
+    if (first && th_engine_now(r->api->engine).mono.us - first->x->received_us > TH_API_IDEM_WAIT_US) {
+        th_api_fail(r, 409, "the first request with this Idempotency-Key is still under way");
+        return false;
+    }
+    if (!first &&
+        th_map_put(&r->api->idem, r->idem_slot, r) == TH_OK) /* without memory only the 409 is lost */
+        r->idem_first = true;
+    return true;
+}
+
+void th_api_idem_end(struct th_api_req *r)
+{
+    if (!r->idem_first)
+        return;
+    (void)th_map_del(&r->api->idem, r->idem_slot);
+    r->idem_first = false;
+}

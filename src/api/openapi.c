@@ -1,0 +1,247 @@
+/* The OpenAPI 3.1 document, written from the table of routes, the table of query parameters and the table of
+ * schemas, so that it cannot say something else than dispatch does. Written once at start. */
+#include "api/private.h"
+#include <stdio.h>
+
+static void write_ref(struct th_jw *w, const char *schema)
+{
+    th_jw_key(w, TH_LIT("schema"));
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("$ref"));
+    th_jw_raw(w, TH_LIT("\"#/components/schemas/"));
+    th_buf_str(w->out, schema);
+    th_buf_char(w->out, '"');
+    th_jw_end_object(w);
+}
+
+static void write_content(struct th_jw *w, const char *media, const char *schema)
+{
+    th_jw_key(w, th_str(media));
+    th_jw_object(w);
+    write_ref(w, schema);
+    th_jw_end_object(w);
+}
+
+static void write_path_parameters(struct th_jw *w, const char *path)
+{
+    for (const char *p = strchr(path, '{'); p; p = strchr(p, '{')) {
+        const char *end = strchr(p, '}');
+        th_jw_object(w);
+        th_api_str(w, "name", th_span(p + 1, (size_t)(end - p - 1)));
+        th_api_str(w, "in", TH_LIT("path"));
+        th_jw_key(w, TH_LIT("required"));
+        th_jw_bool(w, true);
+        th_jw_key(w, TH_LIT("schema"));
+        th_jw_raw(w, TH_LIT("{\"type\":\"string\"}"));
+        th_jw_end_object(w);
+        p = end;
+    }
+}
+
+static void write_parameter_ref(struct th_jw *w, struct th_span name)
+{
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("$ref"));
+    th_jw_raw(w, TH_LIT("\"#/components/parameters/"));
+    th_buf_span(w->out, name);
+    th_buf_char(w->out, '"');
+    th_jw_end_object(w);
+}
+
+static void write_parameters(struct th_jw *w, const struct th_api_route *t)
+{
+    th_jw_key(w, TH_LIT("parameters"));
+    th_jw_array(w);
+    write_path_parameters(w, t->path);
+    for (const char *names = t->query; *names;) {
+        size_t n = strcspn(names, " ");
+        write_parameter_ref(w, th_span(names, n));
+        names += n;
+        names += *names == ' ';
+    }
+    if (t->flags & TH_R_TENANT)
+        write_parameter_ref(w, TH_LIT("Tenterhook-Tenant"));
+    if (strcmp(t->method, "POST") == 0)
+        write_parameter_ref(w, TH_LIT("Idempotency-Key"));
+    if (t->flags & TH_R_ETAG)
+        write_parameter_ref(w, strcmp(t->method, "GET") == 0 ? TH_LIT("If-None-Match") : TH_LIT("If-Match"));
+    th_jw_end_array(w);
+}
+
+static void write_body(struct th_jw *w, const struct th_api_route *t)
+{
+    if (!(t->flags & (TH_R_BODY | TH_R_BODY_MAY)))
+        return;
+    th_jw_key(w, TH_LIT("requestBody"));
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("required"));
+    th_jw_bool(w, (t->flags & TH_R_BODY) != 0);
+    th_jw_key(w, TH_LIT("content"));
+    th_jw_object(w);
+    if (t->flags & TH_R_MERGE)
+        write_content(w, "application/merge-patch+json", t->request);
+    write_content(w, "application/json", t->request);
+    th_jw_end_object(w);
+    th_jw_end_object(w);
+}
+
+static void write_success(struct th_jw *w, const struct th_api_route *t, unsigned status)
+{
+    char code[8];
+
+    snprintf(code, sizeof code, "%u", status);
+    th_jw_key(w, th_str(code));
+    th_jw_object(w);
+    th_api_str(w, "description", th_str(th_http_reason(status)));
+    if (t->response) {
+        bool text = strcmp(t->response, "text") == 0;
+        th_jw_key(w, TH_LIT("content"));
+        th_jw_object(w);
+        write_content(w, text ? "text/plain" : "application/json", t->response);
+        th_jw_end_object(w);
+    }
+    th_jw_end_object(w);
+}
+
+static void write_problem(struct th_jw *w, unsigned status)
+{
+    char code[8];
+
+    snprintf(code, sizeof code, "%u", status);
+    th_jw_key(w, th_str(code));
+    th_jw_object(w);
+    th_api_str(w, "description", th_str(th_http_reason(status)));
+    th_jw_key(w, TH_LIT("content"));
+    th_jw_object(w);
+    write_content(w, "application/problem+json", "Problem");
+    th_jw_end_object(w);
+    th_jw_end_object(w);
+}
+
+static void write_responses(struct th_jw *w, const struct th_api_route *t)
+{
+    bool body = (t->flags & (TH_R_BODY | TH_R_BODY_MAY)) != 0;
+
+    th_jw_key(w, TH_LIT("responses"));
+    th_jw_object(w);
+    write_success(w, t, t->status);
+    if (strcmp(t->method, "PUT") == 0)
+        write_success(w, t, 201);
+    if (!(t->flags & TH_R_PUBLIC)) {
+        write_problem(w, 401);
+        write_problem(w, 403);
+    }
+    if (t->query[0] || body || strcmp(t->method, "POST") == 0)
+        write_problem(w, 400);
+    if (strchr(t->path, '{') || (t->flags & TH_R_TENANT))
+        write_problem(w, 404);
+    if (strcmp(t->method, "GET") != 0)
+        write_problem(w, 409);
+    if ((t->flags & TH_R_ETAG) && strcmp(t->method, "GET") != 0)
+        write_problem(w, 412);
+    if (body) {
+        write_problem(w, 413);
+        write_problem(w, 415);
+        write_problem(w, 422);
+    }
+    write_problem(w, 503);
+    th_jw_end_object(w);
+}
+
+static void write_security(struct th_jw *w, const struct th_api_route *t)
+{
+    th_jw_key(w, TH_LIT("security"));
+    if (t->flags & TH_R_PUBLIC)
+        th_jw_raw(w, TH_LIT("[]"));
+    else if (t->flags & TH_R_OPERATOR)
+        th_jw_raw(w, TH_LIT("[{\"key\":[\"operator\"]}]"));
+    else if (t->scope == TH_SCOPE_PUBLISH)
+        th_jw_raw(w, TH_LIT("[{\"key\":[\"events:publish\"]}]"));
+    else if (t->scope == TH_SCOPE_READ)
+        th_jw_raw(w, TH_LIT("[{\"key\":[\"webhooks:read\"]}]"));
+    else if (t->scope == TH_SCOPE_MANAGE)
+        th_jw_raw(w, TH_LIT("[{\"key\":[\"webhooks:manage\"]}]"));
+    else
+        th_jw_raw(w, TH_LIT("[{\"key\":[]}]"));
+}
+
+static void write_operation(struct th_jw *w, const struct th_api_route *t)
+{
+    static const char *const methods[][2] = {
+        {"GET", "get"}, {"POST", "post"}, {"PUT", "put"}, {"PATCH", "patch"}, {"DELETE", "delete"}};
+
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(methods[i][0], t->method) == 0)
+            th_jw_key(w, th_str(methods[i][1]));
+    th_jw_object(w);
+    th_api_str(w, "operationId", th_str(t->id));
+    th_api_str(w, "summary", th_str(t->summary));
+    write_security(w, t);
+    write_parameters(w, t);
+    write_body(w, t);
+    write_responses(w, t);
+    th_jw_end_object(w);
+}
+
+/* Each path once, with all its methods; rows of a path need not stand together. */
+static void write_paths(struct th_jw *w)
+{
+    th_jw_key(w, TH_LIT("paths"));
+    th_jw_object(w);
+    for (const struct th_api_route *t = th_api_routes; t->method; t++) {
+        const struct th_api_route *first = th_api_routes;
+        while (strcmp(first->path, t->path) != 0)
+            first++;
+        if (first != t)
+            continue;
+        th_jw_key(w, th_str(t->path));
+        th_jw_object(w);
+        for (const struct th_api_route *o = t; o->method; o++)
+            if (strcmp(o->path, t->path) == 0)
+                write_operation(w, o);
+        th_jw_end_object(w);
+    }
+    th_jw_end_object(w);
+}
+
+static void write_table(struct th_jw *w, const char *name, const struct th_api_schema *t)
+{
+    th_jw_key(w, th_str(name));
+    th_jw_object(w);
+    for (; t->name; t++) {
+        th_jw_key(w, th_str(t->name));
+        th_jw_raw(w, th_str(t->json));
+    }
+    th_jw_end_object(w);
+}
+
+void th_api_openapi(const struct th_api *api, struct th_buf *out)
+{
+    struct th_jw w = th_jw(out);
+
+    th_jw_object(&w);
+    th_api_str(&w, "openapi", TH_LIT("3.1.0"));
+    th_jw_key(&w, TH_LIT("info"));
+    th_jw_object(&w);
+    th_api_str(&w, "title", TH_LIT("Tenterhook"));
+    th_api_str(&w, "version", api->conf.version);
+    th_api_str(
+        &w, "description",
+        TH_LIT(
+            "Webhooks as a service of your own: events in, signed and retried requests out. The shapes under "
+            "/v1/webhooks are those of the dialect standard; other dialects have their own."));
+    th_jw_key(&w, TH_LIT("license"));
+    th_jw_raw(&w, TH_LIT("{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}"));
+    th_jw_end_object(&w);
+    th_jw_key(&w, TH_LIT("servers"));
+    th_jw_raw(&w, TH_LIT("[{\"url\":\"/\"}]"));
+    write_paths(&w);
+    th_jw_key(&w, TH_LIT("components"));
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("securitySchemes"));
+    th_jw_raw(&w, TH_LIT("{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}}"));
+    write_table(&w, "parameters", th_api_parameters);
+    write_table(&w, "schemas", th_api_schemas);
+    th_jw_end_object(&w);
+    th_jw_end_object(&w);
+}

@@ -1,0 +1,325 @@
+/* Shared by the files of api/ only: one request from reading to answer, and what its steps are made of. */
+#ifndef TH_API_PRIVATE_H
+#define TH_API_PRIVATE_H
+#include "api/api.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/enc.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/map.h"
+
+#define TH_API_MAX_PARAMS 2
+#define TH_API_MAX_QUERY 12
+#define TH_API_MAX_ERRORS 20
+#define TH_API_MAX_ANSWER (256u << 20)
+#define TH_API_KEEP_ANSWER (1u << 20) /* larger buffers go back to the heap after the answer */
+#define TH_API_MAX_ARENA (64u << 20)  /* memory that one request may take beside its body */
+#define TH_API_KEEP_REQUESTS 256      /* request structs kept for reuse */
+#define TH_API_IDEM_WAIT_US 5000000   /* a second request with a key under way for longer is told 409 */
+
+struct th_api_req;
+
+/* ---- routes ---- */
+
+enum {
+    TH_R_PUBLIC = 1,    /* no key */
+    TH_R_OPERATOR = 2,  /* the operator's key only */
+    TH_R_TENANT = 4,    /* acts for a tenant: the key's, or the one that the operator names */
+    TH_R_BODY = 8,      /* a JSON body is required */
+    TH_R_BODY_MAY = 16, /* a JSON body may be there */
+    TH_R_SHAPED = 32,   /* answers and errors take the dialect's own shapes */
+    TH_R_ETAG = 64,     /* the answer carries an ETag; If-Match and If-None-Match are honoured */
+    TH_R_SECRET = 128,  /* the answer holds a secret: not cached, wiped after sending */
+    TH_R_MERGE = 256,   /* the body is a JSON Merge Patch */
+    TH_R_PUBLISH = 512, /* counted as publishing */
+};
+
+struct th_api_route {
+    const char *method, *path;
+    unsigned scope; /* of TH_SCOPE_*, for tenant keys; 0: any key */
+    unsigned flags;
+    void (*handle)(struct th_api_req *r);
+    const char *query;              /* allowed query parameters, separated by one space */
+    unsigned status;                /* of success */
+    const char *request, *response; /* schemas in the OpenAPI document; NULL: no body */
+    const char *id, *summary;
+};
+/** Ends with a row whose method is NULL. */
+extern const struct th_api_route th_api_routes[];
+
+/** Finds the route and fills r->route and r->param, or answers 404 or 405. */
+TH_MUST_USE bool th_api_route(struct th_api_req *r);
+
+/* ---- a request ---- */
+
+struct th_api_error {
+    struct th_span pointer, detail; /* JSON pointer into the body, or the name of a query parameter */
+    bool parameter;
+};
+
+struct th_api_pair {
+    struct th_span name, value;
+};
+
+/** Writes the answer to a change into body; may add field lines. */
+typedef void th_api_answer_fn(struct th_api_req *r, struct th_change *c, struct th_buf *fields,
+                              struct th_buf *body);
+
+struct th_api_req { /* zeroed at the start of each request up to `allow`; the rest is set by who uses it */
+    struct th_api *api;
+    struct th_api_req *next_free;
+    struct th_http_exchange *x;
+    const struct th_api_route *route;
+    struct th_span param[TH_API_MAX_PARAMS];
+    unsigned query_count, error_count;
+    bool operator_key; /* else a tenant's key */
+    unsigned scopes;
+    uint64_t key_no;          /* 0: no tenant's key */
+    struct th_tenant *tenant; /* valid in the turn of the request; later: th_api_tenant */
+    size_t tenant_id_len;
+    const struct th_dialect *dialect; /* the tenant's, else by host */
+    struct th_json body;
+    struct th_arena mem;
+    unsigned json_line, json_column; /* of malformed JSON */
+    bool replayed;
+    bool asked_engine; /* publishing: the engine counts its refusals itself */
+    bool idem_first;   /* this request is the one in api->idem */
+    bool conditional;  /* the client named a revision */
+    unsigned answer_status, redos;
+    th_api_answer_fn *answer; /* change */
+    const char *object;       /* change, for the audit log: "webhook", ... */
+    void (*next)(struct th_api_req *r, const struct th_event_row *row); /* where a chain of reads goes on */
+    struct th_span id;                                                  /* what a chain of reads looks for */
+    uint64_t endpoint_no, page_number;
+    struct th_idem idem;
+    uint64_t idem_slot;
+    char allow[64]; /* 405 */
+    char tenant_id[128];
+    struct th_api_pair query[TH_API_MAX_QUERY];
+    struct th_api_error errors[TH_API_MAX_ERRORS];
+    struct th_publish_event one;
+    struct th_page page, page2;
+    union {
+        struct th_publish publish;
+        struct th_change change;
+        struct th_retry_now retry;
+    } op;
+};
+
+struct th_api {
+    struct th_api_conf conf;
+    struct th_engine *engine;
+    struct th_metrics *metrics;
+    struct th_buf out, fields, openapi;
+    struct th_map idem; /* first 8 bytes of the key's hash → the request under way that came first */
+    struct th_api_req *free;
+    unsigned free_count, live;
+};
+
+static inline struct th_span th_api_tenant_id(const struct th_api_req *r)
+{
+    return th_span(r->tenant_id, r->tenant_id_len);
+}
+/** The request's tenant as it is now; NULL when it has been deleted meanwhile. */
+struct th_tenant *th_api_tenant(struct th_api_req *r);
+const struct th_http1_field *th_api_header(const struct th_api_req *r, const char *name);
+static inline bool th_api_may(const struct th_api_req *r, unsigned scope)
+{
+    return r->operator_key || (r->scopes & scope);
+}
+/** Frees the request; its answer has been given. */
+void th_api_req_free(struct th_api_req *r);
+
+/* ---- auth.c ---- */
+/** Checks the key, its scope and the tenant; answers 401, 403 or 404 itself. */
+TH_MUST_USE bool th_api_authorize(struct th_api_req *r);
+/** Binds the request to a tenant; answers 404 when there is none of this id. */
+TH_MUST_USE bool th_api_bind_tenant(struct th_api_req *r, struct th_span id);
+/** Dialect that the Host field stands for, else the default. May be NULL. */
+const struct th_dialect *th_api_host_dialect(struct th_api_req *r);
+
+/* ---- reply.c: every answer ends here, and frees the request ---- */
+
+/** Empties the answer's buffers and gives a writer for its body. Field lines go into r->api->fields. */
+struct th_jw th_api_begin(struct th_api_req *r);
+/** Sends what th_api_begin's writer has written. */
+void th_api_send(struct th_api_req *r, unsigned status);
+void th_api_send_empty(struct th_api_req *r, unsigned status);
+void th_api_send_text(struct th_api_req *r, unsigned status, struct th_span content_type,
+                      struct th_span body);
+/** Answers with an error; r->errors are listed. */
+void th_api_fail(struct th_api_req *r, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/** Remembers one fault of the body (JSON pointer) or of the query (parameter name). Bytes are copied. */
+void th_api_error(struct th_api_req *r, struct th_span pointer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void th_api_error_param(struct th_api_req *r, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/** 422, or what the dialect says for management requests: "N fields are invalid". */
+void th_api_fail_invalid(struct th_api_req *r);
+/** The answer to a failed store operation: 503 or 500. */
+void th_api_fail_store(struct th_api_req *r, enum th_error error);
+void th_api_fail_nomem(struct th_api_req *r);
+/** Adds "ETag: ..." of a tenant or endpoint. */
+void th_api_etag_line(struct th_buf *fields, uint64_t no, uint64_t rev);
+
+/* ---- conditional.c ---- */
+/** If-None-Match of a GET: true when 304 was sent. */
+TH_MUST_USE bool th_api_not_modified(struct th_api_req *r, uint64_t no, uint64_t rev);
+/** If-Match and If-None-Match of a change; no 0: there is no such object yet. False when 412 was sent; sets
+ * r->conditional when a tag was compared. */
+TH_MUST_USE bool th_api_precondition(struct th_api_req *r, uint64_t no, uint64_t rev);
+
+/* ---- idem.c ---- */
+/** Reads Idempotency-Key of a POST into r->idem; answers 400 or 409 itself. */
+TH_MUST_USE bool th_api_idem(struct th_api_req *r);
+void th_api_idem_end(struct th_api_req *r);
+
+/* ---- query.c ---- */
+/** Splits and decodes the query, refuses what the route does not know (400). */
+TH_MUST_USE bool th_api_query(struct th_api_req *r);
+/** False when the parameter is absent. */
+bool th_api_param(const struct th_api_req *r, const char *name, struct th_span *value);
+/** Decodes %XX; false when malformed or when the result would hold NUL. '+' stays. */
+TH_MUST_USE bool th_api_percent(struct th_api_req *r, struct th_span in, struct th_span *out);
+/** limit (default 100, 1..1000) and cursor (0 without). Answers 400 itself. */
+TH_MUST_USE bool th_api_paging(struct th_api_req *r, uint32_t *limit, uint64_t *before);
+/** Appends the opaque cursor for the page of numbers below `before`. */
+void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out);
+/** Member next_cursor; before 0: null. */
+void th_api_next_cursor(struct th_api_req *r, struct th_jw *w, uint64_t before);
+/** Line Link: <...>; rel="next", for lists without place for a cursor. */
+void th_api_next_link(struct th_api_req *r, uint64_t before);
+/** Parameters since and until as wall ms (0: absent). Answers 400 itself. */
+TH_MUST_USE bool th_api_since_until(struct th_api_req *r, int64_t *since, int64_t *until);
+
+/* ---- decode.c ---- */
+enum th_api_type {
+    TH_T_STRING,
+    TH_T_BOOL,
+    TH_T_INTEGER,
+    TH_T_NUMBER,
+    TH_T_OBJECT,
+    TH_T_STRINGS,
+    TH_T_TIME,
+    TH_T_ANY
+};
+struct th_api_field {
+    const char *name; /* native */
+    enum th_api_type type;
+    bool required, nullable;
+    uint32_t max;   /* STRING: bytes; STRINGS: elements */
+    int64_t lo, hi; /* INTEGER */
+};
+struct th_api_value {
+    bool present, null; /* present: given, null included */
+    struct th_json json;
+    struct th_span text;     /* STRING, unescaped */
+    struct th_span *strings; /* STRINGS */
+    unsigned count;
+    int64_t i; /* INTEGER; TIME: wall ms; BOOL: 0 or 1 */
+    double number;
+};
+/** Checks the body's media type and parses it into r->body; answers 400 or 415 itself. With an empty body
+ * that may be absent r->body is an empty object. */
+TH_MUST_USE bool th_api_body(struct th_api_req *r);
+/** Reads the members of `object` into values[], one per field; notes every fault with its pointer below
+ * `prefix`. With shaped the member names are those of the request's dialect. False only when there is no
+ * memory. */
+TH_MUST_USE bool th_api_decode(struct th_api_req *r, struct th_json object, struct th_span prefix,
+                               const struct th_api_field *fields, unsigned count, bool shaped,
+                               struct th_api_value *values);
+/** The bytes of a string value without escapes: a span of the body when it has none, else a copy. False: no
+ * memory. */
+TH_MUST_USE bool th_api_string(struct th_api_req *r, struct th_json v, struct th_span *out);
+/** prefix + "/" + name with ~ and / escaped (RFC 6901); cut when long. */
+struct th_span th_api_pointer(struct th_api_req *r, struct th_span prefix, struct th_span name);
+/** Name of a native field in the request's dialect when the route is shaped. */
+struct th_span th_api_wire(const struct th_api_req *r, struct th_span native);
+const char *th_api_json_name(enum th_json_type type);
+
+/* ---- change.c ---- */
+/** Prepares r->op.change (zeroed) for the request's tenant. */
+struct th_change *th_api_change(struct th_api_req *r, enum th_change_kind kind);
+/** Submits it; the answer is written by `answer` (NULL: no body) with this status. */
+void th_api_submit(struct th_api_req *r, unsigned status, const char *object, th_api_answer_fn *answer);
+
+/* ---- views ---- */
+/** One list of endpoints or deliveries for native and dialect shapes; elements are indexed. */
+struct th_api_list {
+    struct th_api_req *r;
+    struct th_endpoint *const *endpoints;
+    const struct th_delivery_row *deliveries;
+    const struct th_attempt_view *attempts; /* of deliveries[0] */
+    unsigned count, attempt_count;
+    struct th_span secret;              /* just created; n == 0: not shown */
+    uint64_t next, total, size, number; /* cursor; of numbered pages */
+    bool values;                        /* custom header values may be shown */
+};
+void th_api_endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i);
+bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out);
+/** The list in the shape of the dialect; false when it has none. */
+bool th_api_endpoint_list_shape(struct th_api_list *l, struct th_buf *out);
+/** One endpoint in the tenant's form; created: with its secret. */
+void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct th_span secret, bool created,
+                          struct th_buf *out);
+void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts);
+bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out);
+void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view);
+/** Member with a time, null when ms is 0. */
+void th_api_time(struct th_jw *w, const char *name, int64_t ms);
+static inline void th_api_str(struct th_jw *w, const char *name, struct th_span value)
+{
+    th_jw_key(w, th_str(name));
+    th_jw_string(w, value);
+}
+static inline void th_api_int(struct th_jw *w, const char *name, int64_t value)
+{
+    th_jw_key(w, th_str(name));
+    th_jw_i64(w, value);
+}
+static inline void th_api_wall(struct th_buf *out, int64_t ms)
+{
+    th_buf_char(out, '"');
+    th_wall_format(out, (struct th_wall){ms}, TH_RFC3339_MILLIS);
+    th_buf_char(out, '"');
+}
+/** Reads an endpoint from r->body over `base` (NULL: a new one) into c->spec; faults go to r->errors. False:
+ * no memory. */
+TH_MUST_USE bool th_api_spec(struct th_api_req *r, const struct th_endpoint *base, struct th_change *c);
+/** The endpoint that the path names; answers 404 itself. */
+struct th_endpoint *th_api_endpoint(struct th_api_req *r);
+/** Finds the event that `id` names and goes on in `next`, with its row (in r->page until th_engine_page_free)
+ * or NULL; store errors are answered here. */
+void th_api_find_event(struct th_api_req *r, struct th_span id, bool with_data,
+                       void (*next)(struct th_api_req *r, const struct th_event_row *row));
+/** Reads a page with r->page or r->page2; `done` gets the op, whose user is r. */
+void th_api_read(struct th_api_req *r, struct th_page *page, enum th_page_kind kind,
+                 void (*done)(struct th_op *));
+
+enum th_api_filter { TH_API_FILTER_OK, TH_API_FILTER_EMPTY, TH_API_FILTER_ANSWERED };
+/** Fills a page of deliveries from the query; EMPTY: nothing can match. */
+enum th_api_filter th_api_delivery_filters(struct th_api_req *r, struct th_page *p);
+
+/* ---- openapi.c ---- */
+void th_api_openapi(const struct th_api *api, struct th_buf *out);
+struct th_api_schema {
+    const char *name, *json;
+};
+/** End with a row whose name is NULL. */
+extern const struct th_api_schema th_api_schemas[];
+extern const struct th_api_schema th_api_parameters[];
+
+/* ---- handlers, one for each row of the table ---- */
+#define TH_API_HANDLERS(X)                                                                                   \
+    X(publish)                                                                                               \
+    X(publish_batch) X(events) X(event) X(deliveries) X(delivery) X(retry) X(webhooks) X(webhook_add)        \
+        X(webhook) X(webhook_set) X(webhook_del) X(webhook_test) X(webhook_deliveries) X(secrets)            \
+            X(secret_rotate) X(secret_revoke) X(tenants) X(tenant_put) X(tenant_get) X(tenant_del)           \
+                X(key_add) X(keys) X(key_del) X(dialects) X(dialect) X(source_addresses) X(livez) X(readyz)  \
+                    X(metrics) X(openapi_json)
+#define X(name) void th_h_##name(struct th_api_req *r);
+TH_API_HANDLERS(X)
+#undef X
+#endif

@@ -1,0 +1,190 @@
+/* JSON schemas and parameters of the OpenAPI document, one row each. Field names, types and limits follow the
+ * decoder tables of the handlers; the tests compare them. */
+#include "api/private.h"
+
+#define STR "{\"type\":\"string\"}"
+#define STR_NULL "{\"type\":[\"string\",\"null\"]}"
+#define INT "{\"type\":\"integer\"}"
+#define BOOL "{\"type\":\"boolean\"}"
+#define TIME "{\"type\":\"string\",\"format\":\"date-time\"}"
+#define TIME_NULL "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
+#define MS "{\"type\":[\"number\",\"null\"]}"
+#define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
+#define OBJECT(required, properties)                                                                         \
+    "{\"type\":\"object\",\"required\":[" required "],\"properties\":{" properties "}}"
+#define CLOSED(required, properties)                                                                         \
+    "{\"type\":\"object\",\"required\":[" required                                                           \
+    "],\"additionalProperties\":false,\"properties\":{" properties "}}"
+#define PAGE(name)                                                                                           \
+    OBJECT("\"data\",\"next_cursor\"",                                                                       \
+           "\"data\":{\"type\":\"array\",\"items\":" REF(name) "},\"next_cursor\":" STR_NULL)
+#define EVENT_TYPE                                                                                           \
+    "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-]+(\\\\.[A-Za-z0-9_-]+)*$\",\"maxLength\":128}"
+#define ID "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-]{1,128}$\"}"
+#define ID_NULL "{\"type\":[\"string\",\"null\"],\"pattern\":\"^[A-Za-z0-9_-]{1,128}$\"}"
+#define STATUS                                                                                               \
+    "{\"enum\":[\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],\"type\":"         \
+    "\"string\"}"
+#define STRINGS(value) "{\"type\":\"object\",\"additionalProperties\":" value "}"
+#define STRINGS_NULL(value) "{\"type\":[\"object\",\"null\"],\"additionalProperties\":" value "}"
+
+#define EVENT_FIELDS                                                                                         \
+    "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"time\":" TIME ",\"created_at\":" TIME              \
+    ",\"resource_type\":" STR ",\"resource_id\":" STR ",\"delivery_count\":" INT
+
+#define DELIVERY_FIELDS                                                                                      \
+    "\"id\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL ",\"status\":" STATUS   \
+    ",\"reason\":{\"type\":\"string\",\"enum\":[\"exhausted\",\"final_status\"]},\"attempt_count\":" INT     \
+    ",\"created_at\":" TIME ",\"next_attempt_at\":" TIME_NULL ",\"ended_at\":" TIME_NULL                     \
+    ",\"last_attempt\":{\"oneOf\":[" REF("AttemptSummary") ",{\"type\":\"null\"}]}"
+
+#define WEBHOOK_FIELDS                                                                                       \
+    "\"id\":" STR ",\"url\":" STR ",\"events\":{\"type\":\"array\",\"items\":" STR "},\"active\":" BOOL      \
+    ",\"description\":" STR_NULL                                                                             \
+    ",\"metadata\":" STRINGS(STR) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(                      \
+        BOOL) ",\"timeout_seconds\":" INT ",\"max_in_flight\":" INT                                          \
+              ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
+              ",\"created_at\":" TIME ",\"updated_at\":" TIME                                                \
+              ",\"disabled\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(                                       \
+                  "\"at\",\"reason\"", "\"at\":" TIME ",\"reason\":" STR) "]}"
+
+#define WEBHOOK_SETTINGS(url)                                                                                \
+    "\"url\":" url ",\"events\":{\"type\":[\"array\",\"null\"],\"items\":" STR                               \
+    ",\"maxItems\":256},\"active\":{\"type\":[\"boolean\",\"null\"]},\"description\":{\"type\":[\"string\"," \
+    "\"null\"],"                                                                                             \
+    "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(STR_NULL) ",\"headers\":" STRINGS_NULL(                 \
+        STR_NULL) ",\"timeout_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":1}"                     \
+                  ",\"max_in_flight\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000}"      \
+                  ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"exclusiveMinimum\":0}"       \
+                  ",\"signature_variant\":" STR_NULL                                                         \
+                  ",\"options\":" STRINGS_NULL("{\"type\":[\"boolean\",\"null\"]}")
+
+#define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
+#define KEY_FIELDS                                                                                           \
+    "\"id\":" STR ",\"scopes\":{\"type\":\"array\",\"items\":" REF("Scope") "},\"description\":" STR         \
+                                                                            ",\"created_at\":" TIME          \
+                                                                            ",\"expires_at\":" TIME_NULL
+
+const struct th_api_schema th_api_schemas[] = {
+    {"Problem", OBJECT("\"type\",\"title\",\"status\",\"detail\",\"request_id\"",
+                       "\"type\":" STR ",\"title\":" STR ",\"status\":" INT ",\"detail\":" STR
+                       ",\"request_id\":" STR ",\"line\":" INT ",\"column\":" INT
+                       ",\"errors\":{\"type\":\"array\",\"items\":" REF("Fault") "}")},
+    {"Fault",
+     OBJECT("\"detail\",\"field\",\"message\"", "\"pointer\":" STR ",\"parameter\":" STR ",\"detail\":" STR
+                                                ",\"field\":" STR ",\"message\":" STR)},
+    {"EventNew",
+     CLOSED("\"type\",\"data\"",
+            "\"type\":" EVENT_TYPE ",\"data\":{},\"tenant\":" ID_NULL ",\"id\":" ID_NULL
+            ",\"time\":" TIME_NULL
+            ",\"resource_type\":{\"type\":[\"string\",\"null\"],\"maxLength\":256},\"resource_id\":"
+            "{\"type\":[\"string\",\"null\"],\"maxLength\":512}")},
+    {"EventAccepted", OBJECT("\"id\",\"type\",\"tenant\",\"deliveries\"",
+                             "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"deliveries\":" INT
+                             ",\"warnings\":{\"type\":\"array\",\"items\":" OBJECT(
+                                 "\"pointer\",\"detail\"", "\"pointer\":" STR ",\"detail\":" STR) "}")},
+    {"EventBatch", "{\"type\":\"array\",\"minItems\":1,\"maxItems\":1000,\"items\":" REF("EventNew") "}"},
+    {"EventBatchAccepted", "{\"type\":\"array\",\"items\":" REF("EventAccepted") "}"},
+    {"Event", OBJECT("\"id\",\"type\",\"tenant\",\"time\",\"created_at\",\"deliveries\"",
+                     EVENT_FIELDS ",\"deliveries\":" INT)},
+    {"EventDetail",
+     OBJECT("\"id\",\"type\",\"tenant\",\"time\",\"created_at\",\"data\",\"deliveries\"",
+            EVENT_FIELDS ",\"data\":{},\"deliveries\":{\"type\":\"array\",\"items\":" REF("Delivery") "}")},
+    {"EventPage", PAGE("Event")},
+    {"Delivery",
+     OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempt_count\",\"created_at\"",
+            DELIVERY_FIELDS)},
+    {"DeliveryDetail",
+     OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
+            DELIVERY_FIELDS ",\"attempts\":{\"type\":\"array\",\"items\":" REF("Attempt") "}")},
+    {"DeliveryPage", PAGE("Delivery")},
+    {"DeliveryQueued", OBJECT("\"id\",\"status\"", "\"id\":" STR ",\"status\":" STR)},
+    {"AttemptSummary", OBJECT("\"number\",\"time\",\"outcome\",\"status\"",
+                              "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" STR
+                              ",\"status\":{\"type\":[\"integer\",\"null\"]},\"duration_ms\":" MS)},
+    {"Attempt", OBJECT(
+                    "\"number\",\"time\",\"outcome\",\"status\",\"request\",\"response\"",
+                    "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" STR
+                    ",\"status\":{\"type\":[\"integer\",\"null\"]},\"detail\":" STR_NULL
+                    ",\"duration_ms\":" MS ",\"dns_ms\":" MS ",\"connect_ms\":" MS ",\"tls_ms\":" MS
+                    ",\"first_byte_ms\":" MS ",\"address\":" STR_NULL ",\"connection_reused\":" BOOL
+                    ",\"request\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(
+                        "\"method\",\"url\",\"headers\"",
+                        "\"method\":" STR ",\"url\":" STR ",\"headers\":" STRINGS(
+                            STR) ",\"body\":" STR
+                                 ",\"body_base64\":" STR) "]},\"response\":{\"oneOf\":[{\"type\":\"null\"}"
+                                                          "," OBJECT("\"status\",\"headers\",\"truncated\"",
+                                                                     "\"status\":" INT
+                                                                     ",\"headers\":" STRINGS(
+                                                                         STR) ",\"body\":" STR
+                                                                              ",\"body_base64\":" STR
+                                                                              ",\"truncated\":" BOOL) "]}")},
+    {"Webhook", OBJECT("\"id\",\"url\",\"events\",\"active\",\"created_at\",\"updated_at\",\"disabled\"",
+                       WEBHOOK_FIELDS)},
+    {"WebhookCreated",
+     OBJECT("\"id\",\"url\",\"events\",\"active\",\"created_at\",\"updated_at\",\"disabled\"",
+            WEBHOOK_FIELDS ",\"secret\":" STR)},
+    {"WebhookPage", PAGE("Webhook")},
+    {"WebhookNew", CLOSED("\"url\"", WEBHOOK_SETTINGS(URL) ",\"secret\":" STR_NULL)},
+    {"WebhookPatch", CLOSED("", WEBHOOK_SETTINGS(URL))},
+    {"WebhookTest", CLOSED("", "\"type\":{\"type\":[\"string\",\"null\"],\"maxLength\":128}")},
+    {"WebhookTested", REF("Delivery")},
+    {"Secrets", OBJECT("\"secrets\"", "\"secrets\":{\"type\":\"array\",\"items\":" OBJECT(
+                                          "\"created_at\"", "\"secret\":" STR ",\"created_at\":" TIME
+                                                            ",\"expires_at\":" TIME) "}")},
+    {"SecretRotate", CLOSED("", "\"secret\":" STR_NULL
+                                ",\"overlap_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":0}")},
+    {"Tenant", OBJECT("\"id\",\"name\",\"dialect\",\"attributes\",\"created_at\",\"updated_at\"",
+                      "\"id\":" STR ",\"name\":" STR ",\"dialect\":" STR
+                      ",\"attributes\":{\"type\":\"object\"},\"created_at\":" TIME ",\"updated_at\":" TIME)},
+    {"TenantPut", CLOSED("", "\"name\":{\"type\":\"string\",\"maxLength\":256},\"dialect\":{\"type\":"
+                             "\"string\",\"maxLength\":64},"
+                             "\"attributes\":{\"type\":[\"object\",\"null\"]}")},
+    {"TenantPage", PAGE("Tenant")},
+    {"Scope", "{\"type\":\"string\",\"enum\":[\"events:publish\",\"webhooks:read\",\"webhooks:manage\"]}"},
+    {"KeyNew", CLOSED("\"scopes\"", "\"scopes\":{\"type\":\"array\",\"minItems\":1,\"items\":" REF(
+                                        "Scope") "},\"description\":{\"type\":[\"string\",\"null\"],"
+                                                 "\"maxLength\":1024},\"expires_at\":" TIME_NULL)},
+    {"Key", OBJECT("\"id\",\"scopes\",\"created_at\"", KEY_FIELDS)},
+    {"KeyCreated", OBJECT("\"id\",\"key\",\"scopes\",\"created_at\"", KEY_FIELDS ",\"key\":" STR)},
+    {"KeyPage", PAGE("Key")},
+    {"Dialect", OBJECT("\"name\"", "\"name\":" STR)},
+    {"DialectPage", PAGE("Dialect")},
+    {"SourceAddresses", OBJECT("\"prefixes\"", "\"prefixes\":{\"type\":\"array\",\"items\":" STR "}")},
+    {"Health", OBJECT("\"status\"", "\"status\":" STR)},
+    {"OpenApi", "{\"type\":\"object\"}"},
+    {"Empty", CLOSED("", "")},
+    {"text", STR},
+    {NULL, NULL},
+};
+
+#define QUERY(name, schema, description)                                                                     \
+    {                                                                                                        \
+        name, "{\"name\":\"" name "\",\"in\":\"query\",\"schema\":" schema ",\"description\":\"" description \
+              "\"}"                                                                                          \
+    }
+#define HEADER(name, description)                                                                            \
+    {                                                                                                        \
+        name, "{\"name\":\"" name "\",\"in\":\"header\",\"schema\":" STR ",\"description\":\"" description   \
+              "\"}"                                                                                          \
+    }
+
+const struct th_api_schema th_api_parameters[] = {
+    QUERY("limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}",
+          "rows of a page at most"),
+    QUERY("cursor", STR, "next_cursor of the page before"),
+    QUERY("event_type", STR, "only this type"),
+    QUERY("endpoint", STR, "only deliveries to this endpoint"),
+    QUERY("event", STR, "only deliveries of this event"),
+    QUERY("status", STATUS, "only deliveries in this status"),
+    QUERY("since", TIME, "accepted at this time or later"),
+    QUERY("until", TIME, "accepted before this time"),
+    QUERY("page", "{\"type\":\"integer\",\"minimum\":0}",
+          "number of the page, in dialects with numbered pages"),
+    QUERY("size", "{\"type\":\"integer\",\"minimum\":1}", "rows of a page, in dialects with numbered pages"),
+    HEADER("Tenterhook-Tenant", "with the operator's key: the tenant to act for (default: default)"),
+    HEADER("Idempotency-Key", "1 to 255 visible ASCII characters; a repetition gives the first answer again"),
+    HEADER("If-Match", "ETag of the revision to change; 412 when it is another"),
+    HEADER("If-None-Match", "ETag that the client has; 304 when it is still current"),
+    {NULL, NULL},
+};

@@ -1,0 +1,92 @@
+/* Routes about the installation: dialects, source addresses, health, metrics, the API's own document. */
+#include "api/private.h"
+
+void th_h_dialects(struct th_api_req *r)
+{
+    const struct th_engine_conf *conf = th_engine_conf(r->api->engine);
+    struct th_jw w = th_api_begin(r);
+
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    for (unsigned i = 0; i < conf->dialect_count; i++)
+        th_dialect_show(conf->dialects[i], &w);
+    th_jw_end_array(&w);
+    th_jw_key(&w, TH_LIT("next_cursor"));
+    th_jw_null(&w);
+    th_jw_end_object(&w);
+    th_api_send(r, 200);
+}
+
+void th_h_dialect(struct th_api_req *r)
+{
+    const struct th_dialect *d = th_engine_dialect(r->api->engine, r->param[0]);
+    struct th_jw w;
+
+    if (!d) {
+        th_api_fail(r, 404, "no dialect of this name is loaded");
+        return;
+    }
+    w = th_api_begin(r);
+    th_dialect_show(d, &w);
+    th_api_send(r, 200);
+}
+
+void th_h_source_addresses(struct th_api_req *r)
+{
+    const struct th_api_conf *conf = &r->api->conf;
+    struct th_jw w = th_api_begin(r);
+
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("prefixes"));
+    th_jw_array(&w);
+    for (unsigned i = 0; i < conf->source_address_count; i++)
+        th_jw_string(&w, conf->source_addresses[i]);
+    th_jw_end_array(&w);
+    th_jw_end_object(&w);
+    th_api_send(r, 200);
+}
+
+void th_h_livez(struct th_api_req *r)
+{
+    struct th_jw w = th_api_begin(r);
+
+    th_jw_object(&w);
+    th_api_str(&w, "status", TH_LIT("ok"));
+    th_jw_end_object(&w);
+    th_api_send(r, 200);
+}
+
+void th_h_readyz(struct th_api_req *r)
+{
+    const char *why = "not ready";
+    struct th_jw w;
+
+    if (!th_engine_ready(r->api->engine, &why)) {
+        th_api_fail(r, 503, "%s", why);
+        return;
+    }
+    w = th_api_begin(r);
+    th_jw_object(&w);
+    th_api_str(&w, "status", TH_LIT("ready"));
+    th_jw_end_object(&w);
+    th_api_send(r, 200);
+}
+
+void th_h_metrics(struct th_api_req *r)
+{
+    struct th_buf text;
+
+    th_buf_init(&text, 1u << 20);
+    th_metrics_write(r->api->metrics, &text);
+    if (text.failed)
+        th_api_fail_nomem(r);
+    else
+        th_api_send_text(r, 200, TH_LIT("text/plain; version=0.0.4; charset=utf-8"), th_buf_view(&text));
+    th_buf_fini(&text);
+}
+
+void th_h_openapi_json(struct th_api_req *r)
+{
+    th_api_send_text(r, 200, TH_LIT("application/json"), th_buf_view(&r->api->openapi));
+}

@@ -1,0 +1,309 @@
+/* Tenants and their keys: the operator's routes.
+ *
+ * A tenant is made and changed by PUT under the operator's own id. Keys are 256 random bits as text, shown
+ * once; only their SHA-256 goes on. Refused: ids outside [A-Za-z0-9_-]{1,128} (422), unknown scopes, an end
+ * in the past. */
+#include "api/private.h"
+#include "lib/crypto.h"
+#include <stdio.h>
+
+/* ---- tenants ---- */
+
+static void write_tenant(struct th_jw *w, const struct th_tenant *t)
+{
+    th_jw_object(w);
+    th_api_str(w, "id", t->id);
+    th_api_str(w, "name", t->name);
+    th_api_str(w, "dialect", th_dialect_values(t->dialect)->name);
+    th_jw_key(w, TH_LIT("attributes"));
+    th_jw_raw(w, t->attributes.n ? t->attributes : TH_LIT("{}"));
+    th_api_time(w, "created_at", t->created.ms);
+    th_api_time(w, "updated_at", t->updated.ms);
+    th_jw_end_object(w);
+}
+
+static void tenant_answer(struct th_api_req *r, struct th_change *c, struct th_buf *fields,
+                          struct th_buf *body)
+{
+    struct th_jw w = th_jw(body);
+
+    (void)r;
+    th_api_etag_line(fields, c->tenant->no, c->tenant->rev);
+    if (c->created) {
+        th_buf_str(fields, "Location: /v1/tenants/");
+        th_buf_span(fields, c->tenant->id);
+        th_buf_str(fields, "\r\n");
+    }
+    write_tenant(&w, c->tenant);
+}
+
+void th_h_tenant_put(struct th_api_req *r)
+{
+    static const struct th_api_field fields[] = {
+        {"name", TH_T_STRING, false, false, 256, 0, 0},
+        {"dialect", TH_T_STRING, false, false, 64, 0, 0},
+        {"attributes", TH_T_OBJECT, false, true, 0, 0, 0},
+    };
+    struct th_tenant *t = th_engine_tenant(r->api->engine, r->param[0]);
+    struct th_api_value v[3];
+    struct th_change *c;
+
+    if (t && t->deleting)
+        t = NULL;
+    if (!th_api_decode(r, r->body, TH_LIT(""), fields, 3, false, v)) {
+        th_api_fail_nomem(r);
+        return;
+    }
+    if (!th_id_ok(r->param[0])) {
+        th_api_fail(r, 422, "a tenant's id must have 1 to 128 characters of A-Z a-z 0-9 _ -");
+        return;
+    }
+    if (v[2].json.raw.n > 16384)
+        th_api_error(r, TH_LIT("/attributes"), "is larger than 16 KiB");
+    if (r->error_count) {
+        th_api_fail_invalid(r);
+        return;
+    }
+    if (!th_api_precondition(r, t ? t->no : 0, t ? t->rev : 0))
+        return;
+    memcpy(r->tenant_id, r->param[0].p, r->param[0].n);
+    r->tenant_id_len = r->param[0].n;
+    c = th_api_change(r, TH_CHANGE_TENANT_PUT);
+    c->name = v[0].text;
+    c->dialect = v[1].text;
+    c->attributes = v[2].present ? (v[2].null ? TH_LIT("{}") : v[2].json.raw) : TH_LIT("");
+    c->check_rev = r->conditional;
+    c->expect_rev = t ? t->rev : 0;
+    th_api_submit(r, 200, "tenant", tenant_answer);
+}
+
+void th_h_tenant_get(struct th_api_req *r)
+{
+    struct th_jw w;
+
+    if (!th_api_bind_tenant(r, r->param[0]) || th_api_not_modified(r, r->tenant->no, r->tenant->rev))
+        return;
+    w = th_api_begin(r);
+    th_api_etag_line(&r->api->fields, r->tenant->no, r->tenant->rev);
+    write_tenant(&w, r->tenant);
+    th_api_send(r, 200);
+}
+
+void th_h_tenant_del(struct th_api_req *r)
+{
+    struct th_change *c;
+
+    if (!th_api_bind_tenant(r, r->param[0]) || !th_api_precondition(r, r->tenant->no, r->tenant->rev))
+        return;
+    c = th_api_change(r, TH_CHANGE_TENANT_DEL);
+    c->check_rev = r->conditional;
+    c->expect_rev = r->tenant->rev;
+    th_api_submit(r, 204, "tenant", NULL);
+}
+
+void th_h_tenants(struct th_api_req *r)
+{
+    struct th_tenant *const *all;
+    unsigned count, shown = 0;
+    uint64_t before, next = 0;
+    uint32_t limit;
+    struct th_jw w;
+
+    if (!th_api_paging(r, &limit, &before))
+        return;
+    all = th_engine_tenants(r->api->engine, &count);
+    w = th_api_begin(r);
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    for (unsigned i = count; i > 0; i--) {
+        const struct th_tenant *t = all[i - 1];
+        if (t->deleting || (before && t->no >= before))
+            continue;
+        if (shown == limit) {
+            next = t->no + 1;
+            break;
+        }
+        write_tenant(&w, t);
+        shown++;
+    }
+    th_jw_end_array(&w);
+    th_api_next_cursor(r, &w, next);
+    th_jw_end_object(&w);
+    th_api_send(r, 200);
+}
+
+/* ---- keys ---- */
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} scopes[] = {
+    {"events:publish", TH_SCOPE_PUBLISH},
+    {"webhooks:read", TH_SCOPE_READ},
+    {"webhooks:manage", TH_SCOPE_MANAGE},
+};
+#define SCOPES (sizeof scopes / sizeof scopes[0])
+
+static void write_key(struct th_api_req *r, struct th_jw *w, const struct th_key *k, struct th_span text)
+{
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("id"));
+    th_jw_raw(w, TH_LIT("\""));
+    th_engine_key_id(r->api->engine, k, w->out);
+    th_buf_char(w->out, '"');
+    if (text.n)
+        th_api_str(w, "key", text);
+    th_jw_key(w, TH_LIT("scopes"));
+    th_jw_array(w);
+    for (size_t i = 0; i < SCOPES; i++)
+        if (k->scopes & scopes[i].bit)
+            th_jw_string(w, th_str(scopes[i].name));
+    th_jw_end_array(w);
+    th_api_str(w, "description", k->note);
+    th_api_time(w, "created_at", k->created.ms);
+    th_api_time(w, "expires_at", k->expires);
+    th_jw_end_object(w);
+}
+
+static void key_answer(struct th_api_req *r, struct th_change *c, struct th_buf *fields, struct th_buf *body)
+{
+    struct th_jw w = th_jw(body);
+
+    th_buf_str(fields, "Location: /v1/tenants/");
+    th_buf_span(fields, th_api_tenant_id(r));
+    th_buf_str(fields, "/keys/");
+    th_engine_key_id(r->api->engine, c->key, fields);
+    th_buf_str(fields, "\r\n");
+    write_key(r, &w, c->key, r->id);
+}
+
+static void read_scopes(struct th_api_req *r, const struct th_api_value *v, unsigned *out)
+{
+    *out = 0;
+    if (v->strings && v->count == 0)
+        th_api_error(r, TH_LIT("/scopes"), "needs at least one scope");
+    for (unsigned i = 0; v->strings && i < v->count; i++) {
+        char pointer[32];
+        size_t k;
+        for (k = 0; k < SCOPES && !th_span_is(v->strings[i], scopes[k].name); k++)
+            ;
+        if (k < SCOPES) {
+            *out |= scopes[k].bit;
+            continue;
+        }
+        snprintf(pointer, sizeof pointer, "/scopes/%u", i);
+        th_api_error(r, th_str(pointer), "must be one of events:publish, webhooks:read, webhooks:manage");
+    }
+}
+
+/* Makes the key's text in the request's arena, and its hash. */
+static bool make_key(struct th_api_req *r, struct th_change *c)
+{
+    const struct th_entropy *entropy = &th_engine_conf(r->api->engine)->entropy;
+    uint8_t random[32];
+    struct th_buf text;
+    bool ok;
+
+    entropy->fill(entropy->ctx, random, sizeof random);
+    th_buf_init(&text, 128);
+    th_buf_str(&text, "th_key_");
+    th_base64url(&text, random, sizeof random);
+    th_wipe(random, sizeof random);
+    ok = !text.failed && th_arena_copy(&r->mem, th_buf_view(&text), &r->id);
+    if (ok)
+        th_sha256(text.p, text.n, c->key_hash);
+    th_buf_wipe(&text);
+    return ok;
+}
+
+void th_h_key_add(struct th_api_req *r)
+{
+    static const struct th_api_field fields[] = {
+        {"scopes", TH_T_STRINGS, true, false, 16, 0, 0},
+        {"description", TH_T_STRING, false, true, 1024, 0, 0},
+        {"expires_at", TH_T_TIME, false, true, 0, 0, 0},
+    };
+    struct th_api_value v[3];
+    struct th_change *c;
+    unsigned bits;
+
+    if (!th_api_bind_tenant(r, r->param[0]))
+        return;
+    if (!th_api_decode(r, r->body, TH_LIT(""), fields, 3, false, v)) {
+        th_api_fail_nomem(r);
+        return;
+    }
+    read_scopes(r, &v[0], &bits);
+    if (v[2].i && v[2].i <= th_engine_now(r->api->engine).wall.ms)
+        th_api_error(r, TH_LIT("/expires_at"), "is in the past");
+    if (r->error_count) {
+        th_api_fail_invalid(r);
+        return;
+    }
+    c = th_api_change(r, TH_CHANGE_KEY_ADD);
+    c->scopes = bits;
+    c->note = v[1].text;
+    c->expires = v[2].i;
+    if (make_key(r, c))
+        th_api_submit(r, 201, "key", key_answer);
+    else
+        th_api_fail_nomem(r);
+}
+
+void th_h_keys(struct th_api_req *r)
+{
+    uint64_t before, next = 0;
+    uint32_t limit, shown = 0;
+    unsigned count = 0;
+    struct th_jw w;
+
+    if (!th_api_bind_tenant(r, r->param[0]) || !th_api_paging(r, &limit, &before))
+        return;
+    while (th_engine_key_at(r->api->engine, r->tenant, count))
+        count++;
+    w = th_api_begin(r);
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    for (unsigned i = count; i > 0; i--) {
+        const struct th_key *k = th_engine_key_at(r->api->engine, r->tenant, i - 1);
+        if (before && k->no >= before)
+            continue;
+        if (shown == limit) {
+            next = k->no + 1;
+            break;
+        }
+        write_key(r, &w, k, TH_LIT(""));
+        shown++;
+    }
+    th_jw_end_array(&w);
+    th_api_next_cursor(r, &w, next);
+    th_jw_end_object(&w);
+    th_api_send(r, 200);
+}
+
+void th_h_key_del(struct th_api_req *r)
+{
+    const struct th_key *k = NULL;
+    struct th_change *c;
+    struct th_buf id;
+    bool same = false;
+
+    if (!th_api_bind_tenant(r, r->param[0]))
+        return;
+    th_buf_init(&id, 128);
+    for (unsigned i = 0; !same && (k = th_engine_key_at(r->api->engine, r->tenant, i)); i++) {
+        th_buf_reset(&id);
+        th_engine_key_id(r->api->engine, k, &id);
+        same = th_span_eq(th_buf_view(&id), r->param[1]);
+    }
+    th_buf_fini(&id);
+    if (!same) {
+        th_api_fail(r, 404, "the tenant has no such key");
+        return;
+    }
+    c = th_api_change(r, TH_CHANGE_KEY_DEL);
+    c->key_no = k->no;
+    th_api_submit(r, 204, "key", NULL);
+}

@@ -1,0 +1,273 @@
+/* GET /v1/webhooks/{id}/deliveries and POST /v1/webhooks/{id}/test.
+ *
+ * The list takes the rows (deliveries or attempts), the shape and the paging that the dialect says: cursor in
+ * the body, cursor in a Link header, or numbered pages with totals. The native form is that of GET
+ * /v1/deliveries. */
+#include "api/private.h"
+
+/* ---- the list ---- */
+
+static bool page_parameter(struct th_api_req *r, const char *name, uint64_t max, uint64_t fallback,
+                           uint64_t *out)
+{
+    struct th_span text;
+
+    *out = fallback;
+    if (!th_api_param(r, name, &text))
+        return true;
+    if (th_span_u64(text, max, out))
+        return true;
+    th_api_error_param(r, name, "must be an integer from 0 to %llu", (unsigned long long)max);
+    th_api_fail(r, 400, "query parameter %s must be an integer from 0 to %llu", name,
+                (unsigned long long)max);
+    return false;
+}
+
+/* Numbered pages: a size above the dialect's limit is lowered to it, 0 is refused. */
+static bool numbered(struct th_api_req *r, struct th_page *p)
+{
+    const struct th_dialect_values *v = th_dialect_values(r->dialect);
+    uint64_t number, size, most = v->page_size_max ? v->page_size_max : 1000;
+
+    if (!page_parameter(r, "page", UINT32_MAX, 0, &number) ||
+        !page_parameter(r, "size", UINT32_MAX, v->page_size ? v->page_size : 20, &size))
+        return false;
+    if (size == 0) {
+        th_api_error_param(r, "size", "must be at least 1");
+        th_api_fail(r, 400, "query parameter size must be at least 1");
+        return false;
+    }
+    p->limit = (uint32_t)(size < most && size < 1000 ? size : most < 1000 ? most : 1000);
+    p->skip = number * p->limit;
+    p->with_total = true;
+    r->page_number = number;
+    return true;
+}
+
+static void send_native(struct th_api_req *r, struct th_api_list *l)
+{
+    struct th_jw w = th_jw(&r->api->out);
+
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    for (unsigned i = 0; i < l->count; i++)
+        th_api_delivery_native(&w, l, i, false);
+    th_jw_end_array(&w);
+    th_api_next_cursor(r, &w, l->next);
+    th_jw_end_object(&w);
+}
+
+static unsigned rows(void *ctx, struct th_span name)
+{
+    const struct th_api_list *l = ctx;
+
+    (void)name;
+    return l->count;
+}
+
+static void listed(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    struct th_page *p = &r->page;
+    struct th_api_list l = {.r = r,
+                            .count = p->count,
+                            .next = p->next,
+                            .total = p->total,
+                            .size = p->limit,
+                            .number = r->page_number};
+    struct th_shape_source source = {th_api_delivery_field, rows, &l};
+
+    if (op->error) {
+        th_api_fail_store(r, op->error);
+        return;
+    }
+    if (p->kind == TH_PAGE_ATTEMPTS) {
+        l.attempts = p->rows.attempts;
+        l.attempt_count = p->count;
+    } else {
+        l.deliveries = p->rows.deliveries;
+    }
+    r->tenant = th_api_tenant(r);
+    (void)th_api_begin(r);
+    if (!th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE)) {
+        send_native(r, &l);
+    } else {
+        if (th_dialect_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE, &source, &r->api->out) &&
+            !r->api->out.failed)
+            r->api->out.failed = TH_NOMEM;
+        if (th_dialect_values(r->dialect)->paging != TH_PAGING_PAGE)
+            th_api_next_link(r, l.next);
+    }
+    th_engine_page_free(r->api->engine, p);
+    th_api_send(r, 200);
+}
+
+void th_h_webhook_deliveries(struct th_api_req *r)
+{
+    const struct th_dialect_values *v = th_dialect_values(r->dialect);
+    struct th_endpoint *ep = th_api_endpoint(r);
+    bool shaped = th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE);
+    struct th_page *p = &r->page;
+    struct th_span unused;
+
+    if (!ep)
+        return;
+    if (shaped && v->paging == TH_PAGING_PAGE) {
+        *p = (struct th_page){.tenant = r->tenant->no};
+        if (!numbered(r, p) || !th_api_since_until(r, &p->since, &p->until))
+            return;
+        (void)th_api_param(r, "event_type", &p->type);
+    } else {
+        switch (th_api_delivery_filters(r, p)) {
+        case TH_API_FILTER_ANSWERED:
+            return;
+        case TH_API_FILTER_EMPTY:
+            p->before = 1; /* no row has a number below 1 */
+            break;
+        default:
+            break;
+        }
+        if (th_api_param(r, "page", &unused) || th_api_param(r, "size", &unused)) {
+            th_api_error_param(r, th_api_param(r, "page", &unused) ? "page" : "size",
+                               "this dialect pages with limit and cursor");
+            th_api_fail(r, 400, "this dialect pages with limit and cursor, not with page and size");
+            return;
+        }
+    }
+    p->endpoint = ep->no;
+    p->with_data = p->with_answers = shaped && v->log_attempts;
+    th_api_read(r, p, shaped && v->log_attempts ? TH_PAGE_ATTEMPTS : TH_PAGE_DELIVERIES, listed);
+}
+
+/* ---- test ---- */
+
+/* What a test of this endpoint sends: the first type that it subscribed to, a type of the catalogue for "*"
+ * and prefixes, else "webhook.test". */
+static bool test_type(struct th_api_req *r, const struct th_endpoint *ep, struct th_span *type)
+{
+    struct th_span want = ep->spec.event_count ? ep->spec.events[0] : TH_LIT("*"), known, resource, sample;
+    struct th_buf text;
+    bool ok;
+
+    if (want.n && want.p[want.n - 1] != '*')
+        return th_arena_copy(&r->mem, want, type);
+    want.n--;
+    for (unsigned i = 0; th_dialect_type(r->dialect, i, &known, &resource, &sample); i++)
+        if (th_span_starts(known, want)) {
+            *type = known;
+            return true;
+        }
+    th_buf_init(&text, 256);
+    th_buf_span(&text, want.n ? want : TH_LIT("webhook."));
+    th_buf_str(&text, "test");
+    ok = !text.failed && th_arena_copy(&r->mem, th_buf_view(&text), type);
+    th_buf_fini(&text);
+    return ok;
+}
+
+/* A sample needs every field that the envelope names. */
+static void fill_sample(struct th_api_req *r, struct th_publish_event *ev)
+{
+    struct th_render render;
+    const char *missing;
+
+    ev->data = th_dialect_sample(r->dialect, ev->type);
+    ev->resource_type = th_dialect_resource(r->dialect, ev->type);
+    for (int i = 0; i < 2; i++) {
+        render = (struct th_render){.event_id = TH_LIT("x"),
+                                    .event_type = ev->type,
+                                    .data = ev->data,
+                                    .resource_type = ev->resource_type,
+                                    .resource_id = ev->resource_id,
+                                    .tenant_id = r->tenant->id,
+                                    .attributes = r->tenant->attributes};
+        missing = th_dialect_missing(r->dialect, &render);
+        if (!missing)
+            return;
+        if (th_span_is(th_str(missing), "resource_id"))
+            ev->resource_id = TH_LIT("test");
+        else if (th_span_is(th_str(missing), "resource_type"))
+            ev->resource_type = TH_LIT("Test");
+    }
+}
+
+static void tested(struct th_publish *p)
+{
+    struct th_api_req *r = p->user;
+    struct th_delivery_row row = {.no = p->first_delivery,
+                                  .endpoint = r->endpoint_no,
+                                  .state = TH_DS_QUEUED,
+                                  .lane = TH_LANE_TEST,
+                                  .event = p->events[0].row};
+    struct th_api_list l = {.r = r, .deliveries = &row, .count = 1};
+    struct th_shape_source source = {th_api_delivery_field, rows, &l};
+    const struct th_dialect_values *v = th_dialect_values(r->dialect);
+
+    switch (p->result) {
+    case TH_PUB_ACCEPTED:
+        break;
+    case TH_PUB_REPLAYED:
+        r->replayed = true;
+        break;
+    case TH_PUB_KEY_REUSED:
+        th_api_fail(r, 422, "this Idempotency-Key was used with another body");
+        return;
+    case TH_PUB_INVALID:
+    case TH_PUB_TOO_LARGE:
+        th_api_error(r, TH_LIT("/type"), "%s", p->detail);
+        th_api_fail_invalid(r);
+        return;
+    case TH_PUB_TENANT_GONE:
+        th_api_fail(r, 404, "the tenant has been deleted");
+        return;
+    default:
+        th_api_fail(r, 503, "%s", p->detail[0] ? p->detail : "events cannot be stored now");
+        return;
+    }
+    (void)th_api_begin(r);
+    if (th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY)) {
+        if (th_dialect_shape(r->dialect, TH_SHAPE_DELIVERY, &source, &r->api->out) && !r->api->out.failed)
+            r->api->out.failed = TH_NOMEM;
+    } else {
+        struct th_jw w = th_jw(&r->api->out);
+        th_api_delivery_native(&w, &l, 0, false);
+    }
+    th_api_send(r, v->test_status ? v->test_status : 202);
+}
+
+void th_h_webhook_test(struct th_api_req *r)
+{
+    static const struct th_api_field fields[] = {{"type", TH_T_STRING, false, true, 128, 0, 0}};
+    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_api_value v[1];
+    struct th_publish *p = &r->op.publish;
+    bool ok;
+
+    if (!ep)
+        return;
+    memset(&r->one, 0, sizeof r->one);
+    ok = th_api_decode(r, r->body, TH_LIT(""), fields, 1, false, v);
+    if (ok && v[0].present && !v[0].null && v[0].json.type == TH_JSON_STRING && !th_event_type_ok(v[0].text))
+        th_api_error(r, TH_LIT("/type"),
+                     "must be names of A-Z a-z 0-9 _ - joined by full stops, at most 128 bytes");
+    if (ok && r->error_count) {
+        th_api_fail_invalid(r);
+        return;
+    }
+    r->one.type = v[0].text;
+    if (!ok || (!r->one.type.n && !test_type(r, ep, &r->one.type))) {
+        th_api_fail_nomem(r);
+        return;
+    }
+    fill_sample(r, &r->one);
+    r->endpoint_no = ep->no;
+    *p = (struct th_publish){.tenant = r->tenant,
+                             .idem = r->idem,
+                             .count = 1,
+                             .events = &r->one,
+                             .only = ep,
+                             .done = tested,
+                             .user = r};
+    th_engine_publish(r->api->engine, p);
+}

@@ -1,0 +1,319 @@
+/* From JSON to an endpoint's settings, for creation and for JSON Merge Patch (RFC 7396).
+ *
+ * One table serves both. Absent members keep the base's value (or the default for a new endpoint); null
+ * resets to the default; `metadata` and `headers` are merged member by member. The base is copied into the
+ * request's arena first, because the engine's object may be replaced before the change is made. What needs
+ * the dialect's rules (URL, types, header names, secret) is judged by the engine. */
+#include "api/private.h"
+#include <stdio.h>
+
+#define MAX_METADATA_MEMBERS 1000 /* the dialect's limit is far lower; this bounds the search for doubles */
+
+enum {
+    F_URL,
+    F_EVENTS,
+    F_ACTIVE,
+    F_DESCRIPTION,
+    F_METADATA,
+    F_HEADERS,
+    F_TIMEOUT,
+    F_IN_FLIGHT,
+    F_RATE,
+    F_VARIANT,
+    F_OPTIONS,
+    F_SECRET,
+    F_COUNT
+};
+
+static const struct th_api_field spec_fields[F_COUNT] = {
+    {"url", TH_T_STRING, false, false, 2048, 0, 0},
+    {"events", TH_T_STRINGS, false, true, TH_MAX_SUBSCRIPTIONS, 0, 0},
+    {"active", TH_T_BOOL, false, true, 0, 0, 0},
+    {"description", TH_T_STRING, false, true, 4096, 0, 0},
+    {"metadata", TH_T_OBJECT, false, true, 0, 0, 0},
+    {"headers", TH_T_OBJECT, false, true, 0, 0, 0},
+    {"timeout_seconds", TH_T_INTEGER, false, true, 0, 1, 3600},
+    {"max_in_flight", TH_T_INTEGER, false, true, 0, 1, 1000},
+    {"rate_limit_per_second", TH_T_NUMBER, false, true, 0, 0, 0},
+    {"signature_variant", TH_T_STRING, false, true, 64, 0, 0},
+    {"options", TH_T_OBJECT, false, true, 0, 0, 0},
+    {"secret", TH_T_STRING, false, true, 1024, 0, 0},
+};
+
+static struct th_span pointer_to(struct th_api_req *r, int field)
+{
+    return th_api_pointer(r, TH_LIT(""), th_api_wire(r, th_str(spec_fields[field].name)));
+}
+
+/* ---- the base ---- */
+
+static bool copy_spec(struct th_api_req *r, const struct th_endpoint_spec *from, struct th_endpoint_spec *to)
+{
+    struct th_span *events;
+    struct th_header *headers;
+    bool ok;
+
+    *to = *from;
+    events = th_arena_get(&r->mem, (from->event_count + 1) * sizeof *events);
+    headers = th_arena_get(&r->mem, (from->header_count + 1) * sizeof *headers);
+    ok = events && headers && th_arena_copy(&r->mem, from->url, &to->url) &&
+         th_arena_copy(&r->mem, from->description, &to->description) &&
+         th_arena_copy(&r->mem, from->metadata, &to->metadata) &&
+         th_arena_copy(&r->mem, from->variant, &to->variant);
+    for (unsigned i = 0; ok && i < from->event_count; i++)
+        ok = th_arena_copy(&r->mem, from->events[i], &events[i]);
+    for (unsigned i = 0; ok && i < from->header_count; i++)
+        ok = th_arena_copy(&r->mem, from->headers[i].name, &headers[i].name) &&
+             th_arena_copy(&r->mem, from->headers[i].value, &headers[i].value);
+    to->events = events;
+    to->headers = headers;
+    return ok;
+}
+
+/* ---- metadata: an object of strings, written anew without white space ---- */
+
+static bool has_member(struct th_json object, struct th_span name, struct th_json *value)
+{
+    return object.type == TH_JSON_OBJECT && th_json_member(object, name, value);
+}
+
+/* Every value must be a string (null only in a merge); names may not repeat. */
+static bool check_pairs(struct th_api_req *r, int field, struct th_json object, bool null_allowed)
+{
+    struct th_json_iter it;
+    struct th_json key, value, first;
+    unsigned n = 0;
+
+    th_json_iter(&it, object);
+    while (th_json_next(&it, &key, &value)) {
+        struct th_span name;
+        if (!th_api_string(r, key, &name))
+            return false;
+        if (++n > MAX_METADATA_MEMBERS) {
+            th_api_error(r, pointer_to(r, field), "has more than %d members", MAX_METADATA_MEMBERS);
+            return true;
+        }
+        if (value.type != TH_JSON_STRING && !(null_allowed && value.type == TH_JSON_NULL))
+            th_api_error(r, th_api_pointer(r, pointer_to(r, field), name), "must be a string, not %s",
+                         th_api_json_name(value.type));
+        else if (has_member(object, name, &first) && first.raw.p != value.raw.p)
+            th_api_error(r, th_api_pointer(r, pointer_to(r, field), name), "is given twice");
+    }
+    return true;
+}
+
+static bool merge_metadata(struct th_api_req *r, struct th_json patch, struct th_span base,
+                           struct th_span *out)
+{
+    struct th_json old = {TH_JSON_NULL, {0, 0}}, key, value, over;
+    struct th_json_iter it;
+    struct th_buf text;
+    struct th_jw w;
+    bool ok = true;
+
+    th_buf_init(&text, 1u << 20);
+    w = th_jw(&text);
+    if (base.n && th_json_parse(base, TH_JSON_DEPTH, &old, NULL))
+        old.type = TH_JSON_NULL;
+    th_jw_object(&w);
+    th_json_iter(&it, old);
+    while (ok && th_json_next(&it, &key, &value)) {
+        struct th_span name;
+        ok = th_api_string(r, key, &name);
+        if (!ok || (has_member(patch, name, &over) && over.type == TH_JSON_NULL))
+            continue;
+        th_jw_key(&w, name);
+        th_jw_raw(&w, has_member(patch, name, &over) ? over.raw : value.raw);
+    }
+    th_json_iter(&it, patch);
+    while (ok && th_json_next(&it, &key, &value)) {
+        struct th_span name;
+        ok = th_api_string(r, key, &name);
+        if (!ok || value.type == TH_JSON_NULL || has_member(old, name, &over))
+            continue;
+        th_jw_key(&w, name);
+        th_jw_raw(&w, value.raw);
+    }
+    th_jw_end_object(&w);
+    if (text.failed == TH_TOO_LARGE)
+        th_api_error(r, pointer_to(r, F_METADATA), "is too large");
+    else
+        ok = ok && !text.failed && th_arena_copy(&r->mem, th_buf_view(&text), out);
+    th_buf_fini(&text);
+    return ok;
+}
+
+/* ---- headers ---- */
+
+static bool merge_headers(struct th_api_req *r, struct th_json patch, struct th_endpoint_spec *spec)
+{
+    struct th_json_iter it;
+    struct th_json key, value;
+    struct th_header *out;
+    bool *removed;
+    unsigned n = 0, given = 0;
+
+    th_json_iter(&it, patch);
+    while (th_json_next(&it, &key, &value))
+        given++;
+    if (given > 4 * TH_MAX_HEADERS) {
+        th_api_error(r, pointer_to(r, F_HEADERS), "has %u members, at most %d are allowed", given,
+                     TH_MAX_HEADERS);
+        return true;
+    }
+    out = th_arena_get(&r->mem, (spec->header_count + given + 1) * sizeof *out);
+    removed = th_arena_get(&r->mem, (spec->header_count + given + 1) * sizeof *removed);
+    if (!out || !removed)
+        return false;
+    for (unsigned i = 0; i < spec->header_count; i++)
+        out[n++] = spec->headers[i];
+    th_json_iter(&it, patch);
+    while (th_json_next(&it, &key, &value)) {
+        struct th_header h;
+        unsigned at;
+        if (!th_api_string(r, key, &h.name))
+            return false;
+        for (at = 0; at < spec->header_count && !th_span_ieq(out[at].name, h.name); at++)
+            ;
+        if (value.type == TH_JSON_NULL) {
+            if (at < spec->header_count)
+                removed[at] = true;
+            continue;
+        }
+        if (value.type != TH_JSON_STRING)
+            continue; /* noted already */
+        if (!th_api_string(r, value, &h.value))
+            return false;
+        out[at < spec->header_count ? at : n] = h;
+        n += at == spec->header_count;
+    }
+    spec->header_count = 0;
+    for (unsigned i = 0; i < n; i++)
+        if (!removed[i])
+            out[spec->header_count++] = out[i];
+    spec->headers = out;
+    return true;
+}
+
+/* ---- options of the dialect ---- */
+
+static bool merge_options(struct th_api_req *r, struct th_json object, uint32_t *options)
+{
+    struct th_json_iter it;
+    struct th_json key, value;
+
+    th_json_iter(&it, object);
+    while (th_json_next(&it, &key, &value)) {
+        struct th_span name, pointer;
+        uint32_t bit;
+        bool on = false;
+        if (!th_api_string(r, key, &name))
+            return false;
+        pointer = th_api_pointer(r, pointer_to(r, F_OPTIONS), name);
+        bit = th_dialect_option(r->dialect, name);
+        if (!bit)
+            th_api_error(r, pointer, "is not an option of this dialect");
+        else if (value.type != TH_JSON_NULL && !th_json_bool(value, &on))
+            th_api_error(r, pointer, "must be true or false, not %s", th_api_json_name(value.type));
+        else
+            *options = on ? *options | bit : *options & ~bit;
+    }
+    return true;
+}
+
+/* ---- all together ---- */
+
+static bool given(const struct th_api_value *v, int field)
+{
+    return v[field].present && !v[field].null;
+}
+
+static void apply_plain(struct th_api_req *r, const struct th_api_value *v, struct th_change *c)
+{
+    struct th_endpoint_spec *s = &c->spec;
+    const struct th_rules *rules = &th_dialect_values(r->dialect)->rules;
+
+    if (v[F_URL].present)
+        s->url = v[F_URL].text;
+    if (v[F_EVENTS].present) {
+        s->events = v[F_EVENTS].strings;
+        s->event_count = v[F_EVENTS].count;
+    }
+    if (v[F_ACTIVE].present) {
+        s->active = v[F_ACTIVE].null || v[F_ACTIVE].i;
+        c->clear_disabled = s->active;
+    }
+    if (v[F_DESCRIPTION].present) {
+        s->has_description = !v[F_DESCRIPTION].null;
+        s->description = v[F_DESCRIPTION].text;
+    }
+    if (v[F_TIMEOUT].present) {
+        s->timeout_s = (uint32_t)v[F_TIMEOUT].i;
+        if (given(v, F_TIMEOUT) &&
+            (v[F_TIMEOUT].i < rules->timeout_min_s || v[F_TIMEOUT].i > rules->timeout_max_s))
+            th_api_error(r, pointer_to(r, F_TIMEOUT), "must be from %u to %u", rules->timeout_min_s,
+                         rules->timeout_max_s);
+    }
+    if (v[F_IN_FLIGHT].present)
+        s->max_in_flight = (uint32_t)v[F_IN_FLIGHT].i;
+    if (v[F_RATE].present) {
+        s->rate_per_s = v[F_RATE].number;
+        if (given(v, F_RATE) && !(v[F_RATE].number > 0))
+            th_api_error(r, pointer_to(r, F_RATE), "must be greater than 0, or null for no limit");
+    }
+    if (v[F_VARIANT].present)
+        s->variant = v[F_VARIANT].text;
+    if (given(v, F_SECRET) && v[F_SECRET].text.n == 0)
+        th_api_error(r, pointer_to(r, F_SECRET), "must not be empty");
+    c->secret = v[F_SECRET].text;
+}
+
+static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bool merge, struct th_change *c)
+{
+    struct th_endpoint_spec *s = &c->spec;
+
+    if (v[F_METADATA].null)
+        s->metadata = TH_LIT("");
+    if (v[F_HEADERS].null)
+        s->header_count = 0;
+    if (v[F_OPTIONS].null)
+        s->options = th_dialect_values(r->dialect)->options_default;
+    if (given(v, F_METADATA) && v[F_METADATA].json.type == TH_JSON_OBJECT)
+        if (!check_pairs(r, F_METADATA, v[F_METADATA].json, merge) ||
+            !merge_metadata(r, v[F_METADATA].json, s->metadata, &s->metadata))
+            return false;
+    if (given(v, F_HEADERS) && v[F_HEADERS].json.type == TH_JSON_OBJECT)
+        if (!check_pairs(r, F_HEADERS, v[F_HEADERS].json, merge) || !merge_headers(r, v[F_HEADERS].json, s))
+            return false;
+    if (given(v, F_OPTIONS) && v[F_OPTIONS].json.type == TH_JSON_OBJECT)
+        return merge_options(r, v[F_OPTIONS].json, &s->options);
+    return true;
+}
+
+bool th_api_spec(struct th_api_req *r, const struct th_endpoint *base, struct th_change *c)
+{
+    const struct th_dialect_values *values = th_dialect_values(r->dialect);
+    struct th_api_value v[F_COUNT];
+
+    c->spec =
+        (struct th_endpoint_spec){.active = true, .url = TH_LIT(""), .options = values->options_default};
+    if (base && !copy_spec(r, &base->spec, &c->spec))
+        return false;
+    if (!th_api_decode(r, r->body, TH_LIT(""), spec_fields, F_COUNT, true, v))
+        return false;
+    if (!base && !v[F_URL].present)
+        th_api_error(r, pointer_to(r, F_URL), "is required");
+    if (!base && values->events_required && !v[F_EVENTS].present)
+        th_api_error(r, pointer_to(r, F_EVENTS), "is required");
+    apply_plain(r, v, c);
+    if (!apply_objects(r, v, base != NULL, c))
+        return false;
+    if (base) {
+        if (v[F_SECRET].present && !values->ignore_unknown_fields)
+            th_api_error(r, pointer_to(r, F_SECRET), "is changed with POST .../rotate-secret");
+        c->secret = TH_LIT("");
+    } else if (values->secret_source == TH_SECRET_GENERATED && values->ignore_unknown_fields) {
+        c->secret = TH_LIT(""); /* no field of this dialect */
+    }
+    return true;
+}

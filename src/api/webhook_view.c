@@ -1,0 +1,231 @@
+/* How an endpoint looks: one source of native fields, used for the native form and for the shapes of
+ * dialects.
+ *
+ * Values of custom headers are shown only to keys that may read secrets; others see "***". The secret appears
+ * only in the answer to the creation. */
+#include "api/private.h"
+
+static const char *const native[] = {
+    "id",
+    "url",
+    "events",
+    "active",
+    "description",
+    "metadata",
+    "headers",
+    "options",
+    "timeout_seconds",
+    "max_in_flight",
+    "rate_limit_per_second",
+    "signature_variant",
+    "created_at",
+    "updated_at",
+    "disabled",
+    "secret",
+};
+
+void th_api_time(struct th_jw *w, const char *name, int64_t ms)
+{
+    th_jw_key(w, th_str(name));
+    if (ms == 0) {
+        th_jw_null(w);
+        return;
+    }
+    th_jw_raw(w, TH_LIT("")); /* the comma, if one is due */
+    th_api_wall(w->out, ms);
+}
+
+static void write_headers(const struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
+{
+    th_jw_object(w);
+    for (unsigned i = 0; i < ep->spec.header_count; i++) {
+        th_jw_key(w, ep->spec.headers[i].name);
+        th_jw_string(w, l->values ? ep->spec.headers[i].value : TH_LIT("***"));
+    }
+    th_jw_end_object(w);
+}
+
+static void write_events(const struct th_endpoint *ep, struct th_jw *w)
+{
+    th_jw_array(w);
+    for (unsigned i = 0; i < ep->spec.event_count; i++)
+        th_jw_string(w, ep->spec.events[i]);
+    th_jw_end_array(w);
+}
+
+static void write_disabled(const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (!ep->disabled_at.ms) {
+        th_jw_null(w);
+        return;
+    }
+    th_jw_object(w);
+    th_api_time(w, "at", ep->disabled_at.ms);
+    th_api_str(w, "reason", ep->disabled_reason);
+    th_jw_end_object(w);
+}
+
+static void write_rate(const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (!(ep->spec.rate_per_s > 0))
+        th_jw_null(w);
+    else {
+        th_jw_raw(w, TH_LIT(""));
+        th_buf_printf(w->out, "%.10g", ep->spec.rate_per_s);
+    }
+}
+
+static void write_variant(const struct th_endpoint *ep, struct th_jw *w)
+{
+    const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
+
+    if (ep->spec.variant.n)
+        th_jw_string(w, ep->spec.variant);
+    else if (v->variant_count)
+        th_jw_string(w, v->variants[0]);
+    else
+        th_jw_null(w);
+}
+
+static void write_id(const struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
+{
+    th_jw_raw(w, TH_LIT("\""));
+    th_engine_endpoint_id(l->r->api->engine, ep, w->out);
+    th_buf_char(w->out, '"');
+}
+
+/* Only endpoints of dialects that have options show them. */
+static bool write_options(const struct th_endpoint *ep, struct th_jw *w)
+{
+    struct th_span name;
+    bool any = false;
+
+    for (unsigned i = 0; th_dialect_option_at(ep->tenant->dialect, i, &name); i++) {
+        if (!any)
+            th_jw_object(w);
+        any = true;
+        th_jw_key(w, name);
+        th_jw_bool(w, (ep->spec.options & th_dialect_option(ep->tenant->dialect, name)) != 0);
+    }
+    if (any)
+        th_jw_end_object(w);
+    return any;
+}
+
+static bool write_plain(const struct th_api_list *l, const struct th_endpoint *ep, struct th_span name,
+                        struct th_jw *w)
+{
+    const struct th_endpoint_spec *s = &ep->spec;
+
+    if (th_span_is(name, "url"))
+        th_jw_string(w, s->url);
+    else if (th_span_is(name, "active"))
+        th_jw_bool(w, s->active);
+    else if (th_span_is(name, "enabled"))
+        th_jw_bool(w, s->active && !ep->disabled_at.ms);
+    else if (th_span_is(name, "description")) {
+        if (s->has_description)
+            th_jw_string(w, s->description);
+        else
+            th_jw_null(w);
+    } else if (th_span_is(name, "metadata"))
+        th_jw_raw(w, s->metadata.n ? s->metadata : TH_LIT("{}"));
+    else if (th_span_is(name, "timeout_seconds"))
+        th_jw_u64(w, s->timeout_s ? s->timeout_s : th_dialect_values(ep->tenant->dialect)->rules.timeout_s);
+    else if (th_span_is(name, "max_in_flight"))
+        th_jw_u64(w, s->max_in_flight ? s->max_in_flight : 16);
+    else if (th_span_is(name, "created_at"))
+        th_api_wall(w->out, ep->created.ms);
+    else if (th_span_is(name, "updated_at"))
+        th_api_wall(w->out, ep->updated.ms);
+    else if (th_span_is(name, "secret") && l->secret.n)
+        th_jw_string(w, l->secret);
+    else
+        return false;
+    return true;
+}
+
+bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out)
+{
+    struct th_api_list *l = ctx;
+    const struct th_endpoint *ep = i < l->count ? l->endpoints[i] : NULL;
+    struct th_jw w = th_jw(out);
+
+    if (!ep)
+        return false;
+    if (th_span_is(name, "id"))
+        write_id(l, ep, &w);
+    else if (th_span_is(name, "events"))
+        write_events(ep, &w);
+    else if (th_span_is(name, "headers"))
+        write_headers(l, ep, &w);
+    else if (th_span_is(name, "options"))
+        return write_options(ep, &w);
+    else if (th_span_is(name, "rate_limit_per_second"))
+        write_rate(ep, &w);
+    else if (th_span_is(name, "signature_variant"))
+        write_variant(ep, &w);
+    else if (th_span_is(name, "disabled"))
+        write_disabled(ep, &w);
+    else
+        return write_plain(l, ep, name, &w);
+    return true;
+}
+
+void th_api_endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i)
+{
+    struct th_buf value;
+
+    th_buf_init(&value, 1u << 20);
+    th_jw_object(w);
+    for (size_t k = 0; k < sizeof native / sizeof native[0]; k++) {
+        th_buf_reset(&value);
+        if (th_api_endpoint_field(l, th_str(native[k]), i, &value)) {
+            th_jw_key(w, th_str(native[k]));
+            th_jw_raw(w, th_buf_view(&value));
+        }
+        if (value.failed)
+            w->out->failed = value.failed;
+    }
+    th_jw_end_object(w);
+    th_buf_wipe(&value);
+}
+
+static unsigned list_count(void *ctx, struct th_span name)
+{
+    const struct th_api_list *l = ctx;
+
+    (void)name;
+    return l->count;
+}
+
+void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct th_span secret, bool created,
+                          struct th_buf *out)
+{
+    struct th_endpoint *one[1] = {ep};
+    struct th_api_list l = {
+        .r = r, .endpoints = one, .count = 1, .secret = secret, .values = th_api_may(r, TH_SCOPE_MANAGE)};
+    struct th_shape_source source = {th_api_endpoint_field, list_count, &l};
+    enum th_shape_id id = created && th_dialect_has_shape(r->dialect, TH_SHAPE_ENDPOINT_CREATED)
+                              ? TH_SHAPE_ENDPOINT_CREATED
+                              : TH_SHAPE_ENDPOINT;
+
+    if (th_dialect_has_shape(r->dialect, id)) {
+        if (th_dialect_shape(r->dialect, id, &source, out) && !out->failed)
+            out->failed = TH_NOMEM;
+    } else {
+        struct th_jw w = th_jw(out);
+        th_api_endpoint_native(&w, &l, 0);
+    }
+}
+
+bool th_api_endpoint_list_shape(struct th_api_list *l, struct th_buf *out)
+{
+    struct th_shape_source source = {th_api_endpoint_field, list_count, l};
+
+    if (!th_dialect_has_shape(l->r->dialect, TH_SHAPE_ENDPOINT_LIST))
+        return false;
+    if (th_dialect_shape(l->r->dialect, TH_SHAPE_ENDPOINT_LIST, &source, out) && !out->failed)
+        out->failed = TH_NOMEM;
+    return true;
+}

@@ -1,0 +1,253 @@
+/* Endpoints: list, create, show, change, delete; their secrets.
+ *
+ * Shown in the tenant's dialect where it has shapes, else natively. Objects of other tenants are 404, as if
+ * they did not exist. Every change goes through change.c. */
+#include "api/private.h"
+
+struct th_endpoint *th_api_endpoint(struct th_api_req *r)
+{
+    bool foreign = false;
+    struct th_endpoint *ep = th_engine_endpoint(r->api->engine, r->tenant, r->param[0], &foreign);
+
+    if (ep)
+        return ep;
+    if (foreign && th_dialect_values(r->dialect)->foreign_status == 403)
+        th_api_fail(r, 403, "Access denied");
+    else
+        th_api_fail(r, 404, "Webhook subscription not found");
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+void th_h_webhooks(struct th_api_req *r)
+{
+    struct th_api_list l = {.r = r, .values = th_api_may(r, TH_SCOPE_MANAGE)};
+    struct th_tenant *t = r->tenant;
+    struct th_endpoint **rows;
+    struct th_jw w;
+    uint32_t limit;
+    uint64_t before;
+    unsigned i;
+
+    if (!th_api_paging(r, &limit, &before))
+        return;
+    rows = th_arena_get(&r->mem, (limit + 1) * sizeof(struct th_endpoint *));
+    if (!rows) {
+        th_api_fail_nomem(r);
+        return;
+    }
+    for (i = t->endpoint_count; i > 0 && l.count < limit; i--)
+        if (!before || t->endpoints[i - 1]->no < before)
+            rows[l.count++] = t->endpoints[i - 1];
+    l.endpoints = rows;
+    if (l.count == limit && i > 0)
+        l.next = rows[limit - 1]->no;
+    w = th_api_begin(r);
+    if (th_api_endpoint_list_shape(&l, &r->api->out)) {
+        th_api_next_link(r, l.next);
+        th_api_send(r, 200);
+        return;
+    }
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    for (i = 0; i < l.count; i++)
+        th_api_endpoint_native(&w, &l, i);
+    th_jw_end_array(&w);
+    th_api_next_cursor(r, &w, l.next);
+    th_jw_end_object(&w);
+    th_api_send(r, 200);
+}
+
+void th_h_webhook(struct th_api_req *r)
+{
+    struct th_endpoint *ep = th_api_endpoint(r);
+
+    if (!ep || th_api_not_modified(r, ep->no, ep->rev))
+        return;
+    (void)th_api_begin(r);
+    th_api_etag_line(&r->api->fields, ep->no, ep->rev);
+    th_api_endpoint_show(r, ep, TH_LIT(""), false, &r->api->out);
+    th_api_send(r, 200);
+}
+
+/* ---- changing ---- */
+
+static void created(struct th_api_req *r, struct th_change *c, struct th_buf *fields, struct th_buf *body)
+{
+    const struct th_dialect_values *v = th_dialect_values(r->dialect);
+    struct th_span secret =
+        v->secret_read == TH_SECRET_NEVER && c->secret.n ? TH_LIT("") : th_buf_view(&c->secret_text);
+
+    th_buf_str(fields, "Location: /v1/webhooks/");
+    th_engine_endpoint_id(r->api->engine, c->ep, fields);
+    th_buf_str(fields, "\r\n");
+    th_api_etag_line(fields, c->ep->no, c->ep->rev);
+    th_api_endpoint_show(r, c->ep, secret, true, body);
+}
+
+static void shown(struct th_api_req *r, struct th_change *c, struct th_buf *fields, struct th_buf *body)
+{
+    th_api_etag_line(fields, c->ep->no, c->ep->rev);
+    th_api_endpoint_show(r, c->ep, TH_LIT(""), false, body);
+}
+
+void th_h_webhook_add(struct th_api_req *r)
+{
+    struct th_change *c = th_api_change(r, TH_CHANGE_ENDPOINT_ADD);
+
+    if (!th_api_spec(r, NULL, c))
+        th_api_fail_nomem(r);
+    else if (r->error_count)
+        th_api_fail_invalid(r);
+    else
+        th_api_submit(r, th_dialect_values(r->dialect)->create_status, "webhook", created);
+}
+
+/* Also called again when another change came first; see change.c. */
+void th_h_webhook_set(struct th_api_req *r)
+{
+    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_change *c;
+
+    if (!ep || !th_api_precondition(r, ep->no, ep->rev))
+        return;
+    c = th_api_change(r, TH_CHANGE_ENDPOINT_SET);
+    c->endpoint = ep->no;
+    c->check_rev = true;
+    c->expect_rev = ep->rev;
+    if (!th_api_spec(r, ep, c))
+        th_api_fail_nomem(r);
+    else if (r->error_count)
+        th_api_fail_invalid(r);
+    else
+        th_api_submit(r, 200, "webhook", shown);
+}
+
+void th_h_webhook_del(struct th_api_req *r)
+{
+    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_change *c;
+
+    if (!ep || !th_api_precondition(r, ep->no, ep->rev))
+        return;
+    c = th_api_change(r, TH_CHANGE_ENDPOINT_DEL);
+    c->endpoint = ep->no;
+    c->check_rev = r->conditional;
+    c->expect_rev = ep->rev;
+    th_api_submit(r, 204, "webhook", NULL);
+}
+
+/* ---- secrets ---- */
+
+struct secrets {
+    struct th_jw *w;
+    bool text;            /* all may be shown; else only `fresh` */
+    struct th_span fresh; /* the newest one, just made; n == 0: none */
+    unsigned n;
+};
+
+static void write_secret(void *ctx, struct th_span secret, struct th_wall at, int64_t until)
+{
+    struct secrets *s = ctx;
+
+    th_jw_object(s->w);
+    if (s->n == 0 && s->fresh.n)
+        th_api_str(s->w, "secret", s->fresh);
+    else if (s->text)
+        th_api_str(s->w, "secret", secret);
+    th_api_time(s->w, "created_at", at.ms);
+    if (until)
+        th_api_time(s->w, "expires_at", until);
+    th_jw_end_object(s->w);
+    s->n++;
+}
+
+static bool write_secrets(struct th_api_req *r, const struct th_endpoint *ep, struct th_span fresh,
+                          struct th_buf *out)
+{
+    struct th_jw w = th_jw(out);
+    struct secrets s = {&w, th_dialect_values(r->dialect)->secret_read == TH_SECRET_ALWAYS, fresh, 0};
+    bool ok;
+
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("secrets"));
+    th_jw_array(&w);
+    ok = th_engine_secrets(r->api->engine, ep, write_secret, &s);
+    th_jw_end_array(&w);
+    th_jw_end_object(&w);
+    return ok;
+}
+
+void th_h_secrets(struct th_api_req *r)
+{
+    struct th_endpoint *ep = th_api_endpoint(r);
+
+    if (!ep)
+        return;
+    if (th_dialect_values(r->dialect)->secret_read != TH_SECRET_ALWAYS) {
+        th_api_fail(r, 403, "this dialect does not show secrets again");
+        return;
+    }
+    (void)th_api_begin(r);
+    if (!write_secrets(r, ep, TH_LIT(""), &r->api->out)) {
+        th_api_fail(r, 500, "a secret cannot be opened with this installation's key");
+        return;
+    }
+    th_api_send(r, 200);
+}
+
+static void rotated(struct th_api_req *r, struct th_change *c, struct th_buf *fields, struct th_buf *body)
+{
+    const struct th_dialect_values *v = th_dialect_values(r->dialect);
+    struct th_span fresh =
+        v->secret_read == TH_SECRET_NEVER && c->secret.n ? TH_LIT("") : th_buf_view(&c->secret_text);
+
+    (void)fields;
+    if (!write_secrets(r, c->ep, fresh, body))
+        body->failed = TH_CORRUPT;
+}
+
+void th_h_secret_rotate(struct th_api_req *r)
+{
+    static const struct th_api_field fields[] = {
+        {"secret", TH_T_STRING, false, true, 1024, 0, 0},
+        {"overlap_seconds", TH_T_INTEGER, false, true, 0, 0, 10 * 365 * 86400},
+    };
+    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_api_value v[2];
+    struct th_change *c;
+
+    if (!ep)
+        return;
+    if (!th_api_decode(r, r->body, TH_LIT(""), fields, 2, false, v)) {
+        th_api_fail_nomem(r);
+        return;
+    }
+    if (v[0].present && !v[0].null && v[0].json.type == TH_JSON_STRING && v[0].text.n == 0)
+        th_api_error(r, TH_LIT("/secret"), "must not be empty");
+    if (r->error_count) {
+        th_api_fail_invalid(r);
+        return;
+    }
+    c = th_api_change(r, TH_CHANGE_SECRET_ROTATE);
+    c->endpoint = ep->no;
+    c->secret = v[0].text;
+    c->overlap_given = v[1].present;
+    c->overlap_null = v[1].null;
+    c->overlap_s = v[1].i;
+    th_api_submit(r, 200, "secret", rotated);
+}
+
+void th_h_secret_revoke(struct th_api_req *r)
+{
+    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_change *c;
+
+    if (!ep)
+        return;
+    c = th_api_change(r, TH_CHANGE_SECRET_REVOKE);
+    c->endpoint = ep->no;
+    th_api_submit(r, 204, "secret", NULL);
+}
