@@ -60,6 +60,14 @@ struct th_dialect_values {
     struct th_span exhausted_event; /* event type emitted to the tenant when a delivery is exhausted; n == 0: none */
     unsigned variant_count;
     struct th_span variants[4]; /* names; [0] is the default */
+    uint32_t options_default;   /* bits of the endpoint options that are on unless the endpoint says otherwise */
+    /* the management API */
+    unsigned create_status, test_status;  /* 201 or 200; 202 or 200 */
+    unsigned foreign_status;              /* for another tenant's object: 404 or 403 */
+    bool problem_by_accept;               /* `Accept: application/problem+json` alone relabels answers with a body */
+    enum th_paging { TH_PAGING_CURSOR, TH_PAGING_PAGE, TH_PAGING_LINK } paging; /* of an endpoint's deliveries */
+    unsigned page_size, page_size_max;
+    bool log_attempts;                    /* rows of that list are attempts; else deliveries */
 };
 const struct th_dialect_values *th_dialect_values(const struct th_dialect *d);
 
@@ -80,11 +88,21 @@ TH_MUST_USE enum th_error th_dialect_secret_check(const struct th_dialect *d, st
 /** Makes a new one in the dialect's format from 64 random bytes. */
 void th_dialect_secret_make(const struct th_dialect *d, const uint8_t random[64], struct th_buf *out);
 
+/** The same for an endpoint that chose a variant (index into variants): another algorithm can need another key. */
+TH_MUST_USE enum th_error th_dialect_secret_check_for(const struct th_dialect *d, unsigned variant, struct th_span secret,
+                                                      const char **why);
+void th_dialect_secret_make_for(const struct th_dialect *d, unsigned variant, const uint8_t random[64], struct th_buf *out);
+/** Appends the public key that belongs to an Ed25519 secret ("whpk_..."), for the customer. False: the secret has none. */
+bool th_dialect_secret_public(struct th_span secret, struct th_buf *out);
+
 /** A secret ready to sign: decoded once, never on the hot path. */
 struct th_sign_key {
     struct th_hmac hmac;
-    uint8_t seed[32];    /* ed25519 */
-    char *plain;         /* bearer: NUL-terminated copy; NULL otherwise */
+    struct th_hmac *more; /* of dialects that sign in more than one way; NULL otherwise */
+    uint8_t seed[32];     /* ed25519 */
+    uint8_t slots;        /* bits: the dialect's ways to sign that this secret serves */
+    uint8_t more_count;
+    char *plain;          /* bearer: NUL-terminated copy; NULL otherwise */
     size_t plain_len;
 };
 TH_MUST_USE enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret, struct th_sign_key *key);
@@ -119,6 +137,8 @@ void th_dialect_warnings(const struct th_dialect *d, struct th_span data, void (
 struct th_span th_dialect_method(const struct th_dialect *d);
 /** Bit of an endpoint option by name (e.g. "delivery_header"); 0: no such option. */
 uint32_t th_dialect_option(const struct th_dialect *d, struct th_span name);
+/** Name of the i-th option; false at the end. Its bit is 1 << i. */
+bool th_dialect_option_at(const struct th_dialect *d, unsigned i, struct th_span *name);
 
 /* ---- shapes: JSON objects of the management API ---- */
 enum th_shape_id { TH_SHAPE_ENDPOINT, TH_SHAPE_ENDPOINT_CREATED, TH_SHAPE_ENDPOINT_LIST, TH_SHAPE_DELIVERY, TH_SHAPE_DELIVERY_PAGE,

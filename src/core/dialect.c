@@ -1,0 +1,327 @@
+/* A compiled dialect: from the tree of a file to values and flat programs, and the plain questions about it.
+ *
+ * Invariants: 1. A dialect never changes once it is compiled; any thread may read it. 2. Everything it points
+ * to lives in its arena. 3. No vendor's name is known here: a vendor is a file.
+ *
+ * Failure: compile leaves nothing allocated and says line, key and what. */
+#include "base/alloc.h"
+#include "core/dialect_parts.h"
+
+const char *const shape_names[TH_SHAPE_COUNT] = {"endpoint", "endpoint_created", "endpoint_list",
+                                                 "delivery", "delivery_page",    "error"};
+
+static bool at_key(struct dl_where *w, const char *key)
+{
+    w->n = 0;
+    w->path[0] = 0;
+    dl_enter(w, th_str(key));
+    return true;
+}
+
+static void fill_rules(const struct dl_spec *s, struct th_rules *r)
+{
+    r->delays = (uint8_t)s->retry.delay_count;
+    for (unsigned i = 0; i < s->retry.delay_count; i++)
+        r->delay_s[i] = s->retry.delays[i];
+    r->jitter_percent = (uint8_t)s->retry.jitter_percent;
+    r->success = s->success;
+    r->final = s->retry.final;
+    r->disable = s->disable.statuses;
+    r->retry_after = s->retry.after.statuses;
+    r->retry_after_max_s = s->retry.after.max_seconds;
+    r->degraded_after = (uint8_t)s->exhausted.degraded_after;
+    r->disable_after_exhausted = s->disable.exhausted;
+    r->disable_after_s = s->disable.seconds;
+    r->drop_while_disabled = s->disable.meanwhile == 2;
+    r->timeout_s = s->timeout.total;
+    r->timeout_min_s = s->timeout.min ? s->timeout.min : s->timeout.total;
+    r->timeout_max_s = s->timeout.max ? s->timeout.max : s->timeout.total;
+    r->connect_timeout_s = s->timeout.connect;
+}
+
+static bool check_rules(struct dl_where *w, const struct dl_spec *s, const struct th_rules *r)
+{
+    if (r->timeout_min_s > r->timeout_s || r->timeout_max_s < r->timeout_s)
+        return at_key(w, "timeout") && dl_fail(w, 0, "total is not between min and max");
+    if (r->degraded_after > r->delays + 1)
+        return at_key(w, "exhausted.degraded_after") && dl_fail(w, 0, "is beyond the last attempt");
+    if (r->retry_after.count && r->retry_after_max_s == 0)
+        return at_key(w, "retry.retry_after.max_seconds") && dl_fail(w, 0, "is required with statuses");
+    for (unsigned i = 0; i < r->success.count; i++)
+        for (unsigned status = r->success.range[i].lo; status <= r->success.range[i].hi; status++)
+            if (th_status_in(&r->final, status) || th_status_in(&r->disable, status))
+                return at_key(w, "success.statuses") &&
+                       dl_fail(w, 0, "%u is a success and a final failure", status);
+    if (s->secret.min > s->secret.max)
+        return at_key(w, "secret.min") && dl_fail(w, 0, "is above max");
+    return true;
+}
+
+static bool fill_secret(struct dl_where *w, const struct dl_spec *s, struct th_dialect_values *v)
+{
+    uint64_t seconds;
+
+    v->secret_source = (enum th_secret_source)(s->secret.source - 1);
+    v->secret_read = (enum th_secret_read)(s->secret.readable - 1);
+    v->secrets_max_active = (uint8_t)s->secret.active;
+    v->secrets_all_sign = s->secret.signing == 1;
+    if (th_span_is(s->secret.overlap.s, "until_revoked"))
+        v->overlap_s = -1;
+    else if (th_span_u64(s->secret.overlap.s, 31536000, &seconds))
+        v->overlap_s = (int64_t)seconds;
+    else
+        return at_key(w, "secret.overlap_seconds") &&
+               dl_fail(w, s->secret.overlap.line, "must be seconds (at most a year) or until_revoked");
+    return true;
+}
+
+static bool check_catalogue(struct dl_where *w, const struct dl_spec *s)
+{
+    for (unsigned i = 0; i < s->catalogue.type_count; i++) {
+        const struct dl_type *t = &s->catalogue.types[i];
+        struct th_json root;
+        at_key(w, "catalogue.types");
+        dl_enter_index(w, i);
+        if (t->type.s.n == 0 || t->type.s.n > 128)
+            return dl_fail(w, t->type.line, "a type has 1 to 128 bytes");
+        if (th_json_parse(t->sample.s, TH_JSON_DEPTH, &root, NULL) != TH_OK || root.type != TH_JSON_OBJECT)
+            return dl_fail(w, t->sample.line, "the sample must be a JSON object");
+        for (unsigned k = 0; k < i; k++)
+            if (th_span_eq(t->type.s, s->catalogue.types[k].type.s))
+                return dl_fail(w, t->type.line, "the type %s is given twice", t->type.s.p);
+    }
+    return true;
+}
+
+static void fill_id(const struct dl_id *from, struct th_span *prefix, enum th_id_form *form)
+{
+    *prefix = from->prefix.s;
+    *form = (enum th_id_form)(from->form - 1);
+}
+
+bool dl_compile_values(struct dl_where *w, struct th_dialect *d)
+{
+    const struct dl_spec *s = &d->spec;
+    struct th_dialect_values *v = &d->values;
+
+    fill_rules(s, &v->rules);
+    v->content_type = s->request.content_type.s;
+    v->body_max = s->body.max_bytes;
+    v->ecmascript = s->body.json == 2;
+    v->https = (enum th_https)(s->endpoint.https - 1);
+    v->star_allowed = s->endpoint.star;
+    v->prefix_allowed = s->endpoint.prefix;
+    v->empty_means_all = s->endpoint.empty_means_all;
+    v->events_required = s->endpoint.events_required;
+    v->catalogue_closed = s->catalogue.closed;
+    v->metadata_max = s->endpoint.metadata_max;
+    fill_id(&s->id_event, &v->id_event.prefix, &v->id_event.form);
+    fill_id(&s->id_endpoint, &v->id_endpoint.prefix, &v->id_endpoint.form);
+    fill_id(&s->id_delivery, &v->id_delivery.prefix, &v->id_delivery.form);
+    v->validation_status = s->api.validation_status;
+    v->ignore_unknown_fields = s->api.unknown_fields == 2;
+    v->exhausted_event = s->exhausted.event.s;
+    for (unsigned i = 0; i < s->endpoint.option_count; i++)
+        v->options_default |= s->endpoint.options[i].on ? 1u << i : 0;
+    v->create_status = s->api.create_status;
+    v->test_status = s->api.test_status;
+    v->foreign_status = s->api.foreign_status;
+    v->problem_by_accept = s->api.problem_by_accept;
+    v->paging = (enum th_paging)(s->api.paging - 1);
+    v->page_size = s->api.page_size;
+    v->page_size_max = s->api.page_size_max;
+    v->log_attempts = s->api.rows == 2;
+    d->oldest_first = s->secret.order == 2;
+    if (v->catalogue_closed && s->catalogue.type_count == 0)
+        return at_key(w, "catalogue.closed") && dl_fail(w, 0, "a closed catalogue needs types");
+    return check_rules(w, s, &v->rules) && fill_secret(w, s, v) && check_catalogue(w, s);
+}
+
+/* What is sent must be told apart by something: a secret in a header or a signature. */
+static bool check_whole(struct dl_where *w, const struct th_dialect *d)
+{
+    if (d->sig_count == 0 && !d->needs_plain)
+        return at_key(w, "signatures") &&
+               dl_fail(w, 0, "a dialect needs a signature or an auth header with {secret}");
+    return true;
+}
+
+static bool compile_shapes(struct dl_where *w, struct th_dialect *d)
+{
+    const struct dl_spec *s = &d->spec;
+    struct shape_context c = {.envelope = true, .ecmascript = d->values.ecmascript};
+    const struct th_node *envelope = s->body.envelope.node;
+
+    at_key(w, "body.envelope");
+    if (envelope->kind == TH_NODE_SCALAR) {
+        if (!th_span_is(envelope->text, "passthrough"))
+            return dl_fail(w, envelope->line, "must be a shape, or passthrough");
+    } else if (!shape_compile(w, &c, envelope, &d->envelope)) {
+        return false;
+    }
+    c.envelope = c.ecmascript = false;
+    for (unsigned i = 0; i < TH_SHAPE_COUNT; i++)
+        c.named[i] = s->api.shapes[i].node;
+    for (unsigned i = 0; i < TH_SHAPE_COUNT; i++) {
+        at_key(w, "api.shapes");
+        dl_enter(w, th_str(shape_names[i]));
+        if (c.named[i] && !shape_compile(w, &c, c.named[i], &d->shapes[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The nodes are the loader's; nothing may point there once compile has returned. */
+static void forget_nodes(struct dl_spec *s)
+{
+    s->body.envelope.node = NULL;
+    for (unsigned i = 0; i < TH_SHAPE_COUNT; i++)
+        s->api.shapes[i].node = NULL;
+}
+
+enum th_error th_dialect_compile(struct th_span name, const struct th_node *root, struct th_dialect **out,
+                                 struct th_dialect_error *error)
+{
+    struct dl_where w = {.error = error};
+    struct th_dialect *d = th_calloc(1, sizeof *d);
+
+    *error = (struct th_dialect_error){.line = 0};
+    if (!d) {
+        dl_fail_nomem(&w);
+        return TH_NOMEM;
+    }
+    th_arena_init(&d->arena, DL_ARENA_MAX);
+    w.arena = &d->arena;
+    d->values.name = dl_copy(&d->arena, name);
+    if (!d->values.name.p)
+        dl_fail_nomem(&w);
+    else if (dl_read(&w, root, &d->spec) && dl_compile_values(&w, d) && at_key(&w, "") &&
+             dl_compile_head(&w, d, root) && compile_shapes(&w, d))
+        check_whole(&w, d);
+    if (w.code) {
+        th_dialect_free(d);
+        return w.code;
+    }
+    forget_nodes(&d->spec);
+    *out = d;
+    return TH_OK;
+}
+
+void th_dialect_free(struct th_dialect *d)
+{
+    if (!d)
+        return;
+    th_arena_fini(&d->arena);
+    th_free(d);
+}
+
+void th_dialect_show(const struct th_dialect *d, struct th_jw *w)
+{
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("name"));
+    th_jw_string(w, d->values.name);
+    dl_show(&d->spec, w);
+    th_jw_end_object(w);
+}
+
+const struct th_dialect_values *th_dialect_values(const struct th_dialect *d)
+{
+    return &d->values;
+}
+
+const struct th_span *th_dialect_owned_headers(const struct th_dialect *d, unsigned *count)
+{
+    *count = d->owned_count;
+    return d->owned;
+}
+
+struct th_span th_dialect_method(const struct th_dialect *d)
+{
+    return d->spec.request.method.s;
+}
+
+/* ---- catalogue ---- */
+
+bool th_dialect_type(const struct th_dialect *d, unsigned i, struct th_span *type, struct th_span *resource,
+                     struct th_span *sample)
+{
+    const struct dl_type *t = &d->spec.catalogue.types[i];
+
+    if (i >= d->spec.catalogue.type_count)
+        return false;
+    *type = t->type.s;
+    *resource = t->resource.s;
+    *sample = t->sample.s;
+    return true;
+}
+
+static const struct dl_type *find_type(const struct th_dialect *d, struct th_span type)
+{
+    for (unsigned i = 0; i < d->spec.catalogue.type_count; i++)
+        if (th_span_eq(type, d->spec.catalogue.types[i].type.s))
+            return &d->spec.catalogue.types[i];
+    return NULL;
+}
+
+bool th_dialect_type_known(const struct th_dialect *d, struct th_span type)
+{
+    return !d->values.catalogue_closed || find_type(d, type) ||
+           (d->values.exhausted_event.n && th_span_eq(type, d->values.exhausted_event));
+}
+
+struct th_span th_dialect_resource(const struct th_dialect *d, struct th_span type)
+{
+    const struct dl_type *t = find_type(d, type);
+
+    if (t && t->resource.s.n)
+        return t->resource.s;
+    for (unsigned i = 0; i < d->spec.catalogue.resource_count; i++)
+        if (th_span_starts(type, d->spec.catalogue.resources[i].key.s))
+            return d->spec.catalogue.resources[i].value.s;
+    return th_span("", 0);
+}
+
+struct th_span th_dialect_sample(const struct th_dialect *d, struct th_span type)
+{
+    const struct dl_type *t = find_type(d, type);
+
+    return t ? t->sample.s : TH_LIT("{}");
+}
+
+/* ---- options and fields ---- */
+
+uint32_t th_dialect_option(const struct th_dialect *d, struct th_span name)
+{
+    for (unsigned i = 0; i < d->spec.endpoint.option_count; i++)
+        if (th_span_eq(name, d->spec.endpoint.options[i].name.s))
+            return 1u << i;
+    return 0;
+}
+
+bool th_dialect_option_at(const struct th_dialect *d, unsigned i, struct th_span *name)
+{
+    if (i >= d->spec.endpoint.option_count)
+        return false;
+    *name = d->spec.endpoint.options[i].name.s;
+    return true;
+}
+
+/* A native name that the dialect calls otherwise is no field of it; every other name stands for itself. */
+struct th_span th_dialect_request_field(const struct th_dialect *d, struct th_span wire_name)
+{
+    for (unsigned i = 0; i < d->spec.api.field_count; i++)
+        if (th_span_eq(wire_name, d->spec.api.fields[i].key.s))
+            return d->spec.api.fields[i].value.s;
+    for (unsigned i = 0; i < d->spec.api.field_count; i++)
+        if (th_span_eq(wire_name, d->spec.api.fields[i].value.s))
+            return th_span("", 0);
+    return wire_name;
+}
+
+struct th_span th_dialect_wire_field(const struct th_dialect *d, struct th_span native)
+{
+    for (unsigned i = 0; i < d->spec.api.field_count; i++)
+        if (th_span_eq(native, d->spec.api.fields[i].value.s))
+            return d->spec.api.fields[i].key.s;
+    return native;
+}

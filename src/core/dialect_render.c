@@ -1,0 +1,395 @@
+/* Renders the head of one attempt: runs the flat program, signs the exact body bytes with the time of this
+ * attempt.
+ *
+ * The hot path of a delivery: no parsing, no heap but the growth of the given buffers, a few copies and the
+ * MACs.
+ *
+ * Refuses: a variable whose bytes a header value cannot carry. The caller checks ids, types and URLs when
+ * they come in; this is the second lock of that door (header injection), so it reports TH_INVALID and sends
+ * nothing.
+ *
+ * Invariant: what is signed is what is sent; the same `body` span goes into the MAC and to the transport. */
+#include "base/enc.h"
+#include "core/dialect_parts.h"
+#include <stdio.h>
+
+struct attempt { /* what is computed once for a head */
+    const struct th_dialect *d;
+    const struct th_render *r;
+    struct th_span body;
+    const struct th_sign_key *key; /* whose plain text {secret} is */
+    char number[12], stamp[DL_RFC3339 + 1][32], time[32];
+    struct th_span stamp_text[DL_RFC3339 + 1], number_text, time_text;
+};
+
+static struct th_span format_time(char *room, size_t size, struct th_wall t)
+{
+    /* A buffer over stack memory: `max` is below `cap`, so it never grows into the heap. */
+    struct th_buf b = {.p = room, .cap = size, .max = size - 1};
+
+    th_wall_format(&b, t, TH_RFC3339_SECONDS);
+    return th_span(room, b.failed ? 0 : b.n);
+}
+
+static struct th_span format_i64(char *room, size_t size, int64_t v)
+{
+    char *end = room + size, *p = end;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+    do
+        *--p = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0)
+        *--p = '-';
+    return th_span(p, (size_t)(end - p));
+}
+
+static struct th_span stamp(struct attempt *a, enum dl_stamp form)
+{
+    struct th_span *text = &a->stamp_text[form];
+    char *room = a->stamp[form];
+
+    if (text->p)
+        return *text;
+    if (form == DL_RFC3339)
+        *text = format_time(room, sizeof a->stamp[0], (struct th_wall){a->r->at_unix * 1000});
+    else
+        *text = format_i64(room, sizeof a->stamp[0],
+                           form == DL_UNIX_MILLIS ? a->r->at_unix * 1000 : a->r->at_unix);
+    return *text;
+}
+
+static struct th_span variable(struct attempt *a, enum dl_var v, enum dl_stamp form)
+{
+    const struct th_render *r = a->r;
+
+    switch (v) {
+    case DL_V_BODY:
+        return a->body;
+    case DL_V_SECRET:
+        return a->key && a->key->plain ? th_span(a->key->plain, a->key->plain_len) : th_span("", 0);
+    case DL_V_TS:
+        return stamp(a, form);
+    case DL_V_EVENT_ID:
+        return r->event_id;
+    case DL_V_EVENT_TYPE:
+        return r->event_type;
+    case DL_V_EVENT_TIME:
+        if (!a->time_text.p)
+            a->time_text = format_time(a->time, sizeof a->time, r->event_time);
+        return a->time_text;
+    case DL_V_DELIVERY_ID:
+        return r->delivery_id;
+    case DL_V_ENDPOINT_ID:
+        return r->endpoint_id;
+    case DL_V_ENDPOINT_URL:
+        return r->endpoint_url;
+    case DL_V_ATTEMPT_NUMBER:
+        if (!a->number_text.p)
+            a->number_text = format_i64(a->number, sizeof a->number, r->attempt);
+        return a->number_text;
+    default:
+        return th_span("", 0);
+    }
+}
+
+/* Visible ASCII, space and tab: what a header value may hold without doubt (RFC 9110, 5.5). */
+static bool add_checked(struct th_buf *out, struct th_span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] > '~')
+            return false;
+    th_buf_span(out, s);
+    return true;
+}
+
+/* ---- signatures ---- */
+
+static size_t mac(struct attempt *a, const struct dl_sig *sig, const struct th_sign_key *key, uint8_t out[64])
+{
+    struct th_bytes pieces[DL_PIECES];
+    const struct dl_program *p = &sig->content;
+
+    for (unsigned i = 0; i < p->count; i++) {
+        struct th_span s = p->ops[i].kind == DL_LITERAL ? p->ops[i].text
+                                                        : variable(a, (enum dl_var)p->ops[i].arg, sig->stamp);
+        pieces[i] = (struct th_bytes){s.p, s.n};
+    }
+    if (!(key->slots & 1u << sig->slot))
+        return 0;
+    if (sig->algorithm == DL_ED25519)
+        return th_ed25519_sign(key->seed, pieces, p->count, out) ? 64 : 0;
+    return th_hmac_sign(sig->slot ? &key->more[sig->slot - 1] : &key->hmac, pieces, p->count, out);
+}
+
+static bool add_item(struct attempt *a, const struct dl_sig *sig, const struct th_sign_key *key,
+                     struct th_buf *out)
+{
+    uint8_t bytes[64];
+    size_t n;
+
+    a->key = key;
+    n = mac(a, sig, key, bytes);
+    if (n == 0)
+        return false;
+    for (unsigned i = 0; i < sig->item.count; i++) {
+        const struct dl_op *op = &sig->item.ops[i];
+        if (op->kind == DL_LITERAL)
+            th_buf_span(out, op->text);
+        else if (op->arg == DL_V_TS)
+            th_buf_span(out, stamp(a, sig->stamp));
+        else if (sig->encoding == DL_HEX)
+            th_hex(out, bytes, n);
+        else
+            th_base64(out, bytes, n);
+    }
+    return true;
+}
+
+/* The keys that sign, in the dialect's order: all, or the oldest that is still active. */
+static bool add_items(struct attempt *a, const struct dl_sig *sig, struct th_buf *out)
+{
+    const struct th_render *r = a->r;
+
+    if (r->key_count == 0)
+        return false;
+    if (!a->d->values.secrets_all_sign)
+        return add_item(a, sig, r->keys[r->key_count - 1], out);
+    for (unsigned i = 0; i < r->key_count; i++) {
+        if (i)
+            th_buf_span(out, sig->join);
+        if (!add_item(a, sig, r->keys[a->d->oldest_first ? r->key_count - 1 - i : i], out))
+            return false;
+    }
+    return true;
+}
+
+/* Takes the next line from the stored values. */
+static struct th_span next_stored(struct th_span *rest)
+{
+    const char *lf = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
+    struct th_span line = th_span(rest->p, lf ? (size_t)(lf - rest->p) : rest->n);
+
+    *rest = lf ? th_span(lf + 1, rest->n - line.n - 1) : th_span(rest->p + rest->n, 0);
+    return line;
+}
+
+static bool add_signature(struct attempt *a, const struct dl_sig *sig, struct th_span *stored,
+                          struct th_buf *out, struct th_buf *sigs)
+{
+    size_t start;
+
+    th_buf_span(out, sig->header);
+    th_buf_add(out, ": ", 2);
+    start = out->n;
+    if (a->r->sigs.n) {
+        if (!add_checked(out, next_stored(stored)))
+            return false;
+    } else {
+        for (unsigned i = 0; i < sig->wrap.count; i++) {
+            const struct dl_op *op = &sig->wrap.ops[i];
+            if (op->kind == DL_LITERAL)
+                th_buf_span(out, op->text);
+            else if (op->arg == DL_V_TS)
+                th_buf_span(out, stamp(a, sig->stamp));
+            else if (!add_items(a, sig, out))
+                return false;
+        }
+    }
+    if (sigs && !out->failed) {
+        th_buf_add(sigs, out->p + start, out->n - start);
+        th_buf_char(sigs, '\n');
+    }
+    th_buf_add(out, "\r\n", 2);
+    return true;
+}
+
+/* ---- the head ---- */
+
+static const struct th_sign_key *bearer_key(const struct th_dialect *d, const struct th_render *r)
+{
+    if (r->key_count == 0)
+        return NULL;
+    return r->keys[d->values.secrets_all_sign ? 0 : r->key_count - 1];
+}
+
+enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render *r, struct th_span body,
+                              struct th_buf *out, struct th_buf *sigs, bool hide)
+{
+    struct attempt a = {.d = d, .r = r, .body = body};
+    struct th_span stored = r->sigs;
+    unsigned variant = r->variant < DL_VARIANTS ? r->variant : 0;
+    bool ok = true;
+
+    for (unsigned i = 0; ok && i < d->head.count; i++) {
+        const struct dl_op *op = &d->head.ops[i];
+        switch (op->kind) {
+        case DL_LITERAL:
+            th_buf_span(out, op->text);
+            break;
+        case DL_VAR:
+            if (op->arg == DL_V_SECRET) {
+                a.key = bearer_key(d, r);
+                ok = a.key && a.key->plain_len > 0;
+            }
+            ok = ok && add_checked(out, variable(&a, (enum dl_var)op->arg, d->stamp));
+            break;
+        case DL_SIGNATURE:
+            ok = add_signature(&a, &d->sigs[op->arg][variant], &stored, out, sigs);
+            break;
+        case DL_IF_OPTION:
+            i += r->options & 1u << op->arg ? 0u : op->skip;
+            break;
+        default: /* DL_HIDDEN */
+            if (hide) {
+                th_buf_add(out, "***", 3);
+                i += op->skip;
+            }
+            break;
+        }
+    }
+    if (!ok)
+        return TH_INVALID;
+    th_buf_span(out, r->custom);
+    return out->failed ? out->failed : sigs ? sigs->failed : TH_OK;
+}
+
+/* ---- the body ---- */
+
+struct envelope {
+    const struct th_render *r;
+    struct th_json data, attributes; /* parsed only when the envelope names members of them */
+    struct th_buf text;              /* a JSON string read from there */
+};
+
+static bool get_member(struct th_json object, struct th_span name, bool pointer, struct shape_value *out)
+{
+    struct th_json v;
+
+    if (!(pointer ? th_json_pointer(object, name, &v) : th_json_member(object, name, &v)) ||
+        v.type == TH_JSON_NULL)
+        return false;
+    *out = (struct shape_value){.kind = SHAPE_V_JSON, .s = v.raw};
+    return true;
+}
+
+static bool text_value(struct th_span s, struct shape_value *out)
+{
+    *out = (struct shape_value){.kind = SHAPE_V_TEXT, .s = s};
+    return s.n > 0;
+}
+
+static bool envelope_get(void *ctx, const struct shape_from *from, unsigned index, struct shape_value *out)
+{
+    struct envelope *e = ctx;
+    const struct th_render *r = e->r;
+    (void)index;
+
+    switch (from->source) {
+    case SHAPE_DATA:
+        *out = (struct shape_value){.kind = SHAPE_V_JSON, .s = r->data};
+        return r->data.n > 0;
+    case SHAPE_DATA_MEMBER:
+        return get_member(e->data, from->arg, true, out);
+    case SHAPE_TENANT_ATTRIBUTE:
+        return get_member(e->attributes, from->arg, false, out);
+    case SHAPE_EVENT_ID:
+        return text_value(r->event_id, out);
+    case SHAPE_EVENT_TYPE:
+        return text_value(r->event_type, out);
+    case SHAPE_RESOURCE_TYPE:
+        return text_value(r->resource_type, out);
+    case SHAPE_RESOURCE_ID:
+        return text_value(r->resource_id, out);
+    case SHAPE_TENANT_ID:
+        return text_value(r->tenant_id, out);
+    case SHAPE_ENDPOINT_ID:
+        return text_value(r->endpoint_id, out);
+    case SHAPE_ENDPOINT_URL:
+        return text_value(r->endpoint_url, out);
+    case SHAPE_DELIVERY_ID:
+        return text_value(r->delivery_id, out);
+    case SHAPE_EVENT_TIME:
+        *out = (struct shape_value){.kind = SHAPE_V_TIME, .i = r->event_time.ms};
+        return true;
+    case SHAPE_ATTEMPT_TIME:
+        *out = (struct shape_value){.kind = SHAPE_V_TIME, .i = r->at_unix * 1000};
+        return true;
+    case SHAPE_ATTEMPT_NUMBER:
+        *out = (struct shape_value){.kind = SHAPE_V_INT, .i = r->attempt};
+        return true;
+    case SHAPE_NATIVE:
+        break;
+    }
+    return false;
+}
+
+static bool envelope_open(const struct th_dialect *d, const struct th_render *r, struct envelope *e)
+{
+    *e = (struct envelope){.r = r};
+    if (!d->envelope.uses_members)
+        return true;
+    e->data.type = e->attributes.type = TH_JSON_NULL;
+    return (r->data.n == 0 || th_json_parse(r->data, TH_JSON_DEPTH_MAX, &e->data, NULL) == TH_OK) &&
+           (r->attributes.n == 0 ||
+            th_json_parse(r->attributes, TH_JSON_DEPTH_MAX, &e->attributes, NULL) == TH_OK);
+}
+
+enum th_error th_dialect_body(const struct th_dialect *d, const struct th_render *r, struct th_buf *out,
+                              bool *shared)
+{
+    struct envelope e;
+    struct shape_reader reader = {.get = envelope_get, .ctx = &e, .ecmascript = d->values.ecmascript};
+
+    *shared = !d->envelope.per_delivery;
+    if (d->envelope.count == 0) {
+        if (d->values.ecmascript)
+            return th_ecma_write(r->data, out, NULL, NULL);
+        th_buf_span(out, r->data);
+        return out->failed;
+    }
+    if (!envelope_open(d, r, &e))
+        return TH_MALFORMED;
+    return shape_run(&d->envelope, &reader, out);
+}
+
+const char *th_dialect_missing(const struct th_dialect *d, const struct th_render *r)
+{
+    struct envelope e;
+    struct shape_value v;
+
+    if (!envelope_open(d, r, &e))
+        return "data";
+    for (unsigned i = 0; i < d->envelope.count; i++) {
+        const struct shape_op *op = &d->envelope.ops[i];
+        if (op->kind != SHAPE_FIELD || !op->required || envelope_get(&e, &op->from, 0, &v) ||
+            (op->other.source != SHAPE_NATIVE && envelope_get(&e, &op->other, 0, &v)))
+            continue;
+        switch (op->from.source) {
+        case SHAPE_DATA_MEMBER:
+            return op->from.arg.p; /* a copy in the arena: NUL-terminated */
+        case SHAPE_RESOURCE_TYPE:
+            return "resource_type";
+        case SHAPE_RESOURCE_ID:
+            return "resource_id";
+        case SHAPE_EVENT_TYPE:
+            return "type";
+        default:
+            return "data";
+        }
+    }
+    return NULL;
+}
+
+void th_dialect_warnings(const struct th_dialect *d, struct th_span data,
+                         void (*warn)(void *ctx, struct th_span pointer), void *ctx)
+{
+    struct th_buf scratch;
+
+    if (!d->values.ecmascript)
+        return;
+    th_buf_init(&scratch, (size_t)d->spec.body.max_bytes * 8);
+    if (th_ecma_write(data, &scratch, warn, ctx))
+        th_buf_reset(&scratch); /* not JSON, or no memory for it: publishing finds that by itself */
+    th_buf_fini(&scratch);
+}

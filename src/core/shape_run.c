@@ -1,0 +1,289 @@
+/* Runs shapes: writes the JSON that a program describes, taking values from a reader.
+ *
+ * Why one interpreter for envelopes and API objects: they differ only in where values come from. A member
+ * without a value leaves no trace (or null, if the shape says so), so the name is written first and taken
+ * back.
+ *
+ * Invariants: 1. The last byte tells whether a comma is due: after '{' and '[' none is. No value ends with
+ * these.
+ * 2. Nothing is parsed but values that a form must change. 3. No recursion: lists are loops in the program,
+ * one deep. */
+#include "base/time.h"
+#include "core/dialect_parts.h"
+
+struct run {
+    const struct shape_reader *r;
+    struct th_buf *out;
+    struct th_buf text; /* a string with its escapes resolved */
+    size_t start;
+    unsigned index, count;
+};
+
+static void comma(struct run *run)
+{
+    struct th_buf *out = run->out;
+
+    if (!out->failed && out->n > run->start && out->p[out->n - 1] != '{' && out->p[out->n - 1] != '[')
+        th_buf_char(out, ',');
+}
+
+static void begin(struct run *run, struct th_span name)
+{
+    comma(run);
+    if (name.n)
+        th_buf_span(run->out, name);
+}
+
+/* The value as plain text, for comparing, and for numbers and times in strings. */
+static bool plain(struct run *run, const struct shape_value *v, struct th_span *out)
+{
+    struct th_json string = {TH_JSON_STRING, v->s};
+
+    if (v->kind == SHAPE_V_TEXT || (v->kind == SHAPE_V_JSON && v->s.p[0] != '"')) {
+        *out = v->s;
+        return true;
+    }
+    th_buf_reset(&run->text);
+    if (v->kind == SHAPE_V_JSON)
+        th_json_string(string, &run->text);
+    else
+        th_buf_i64(&run->text, v->i);
+    if (run->text.failed && !run->out->failed)
+        run->out->failed = run->text.failed;
+    *out = th_buf_view(&run->text);
+    return !run->text.failed;
+}
+
+static bool write_mapped(struct run *run, const struct shape_op *op, const struct shape_value *v)
+{
+    struct th_span text;
+
+    if (!plain(run, v, &text))
+        return false;
+    for (unsigned i = 0; i < op->map_count; i++)
+        if (th_span_eq(op->map[i].from, text) || th_span_is(op->map[i].from, "*")) {
+            th_buf_span(run->out, op->map[i].to);
+            return true;
+        }
+    return false;
+}
+
+static bool write_time(struct run *run, enum shape_as as, int64_t ms)
+{
+    struct th_buf *out = run->out;
+
+    if (as == SHAPE_UNIX || as == SHAPE_INTEGER) {
+        th_buf_i64(out, ms >= 0 ? ms / 1000
+                                : -((999 - ms) / 1000)); /* cut towards the past, as the text form does */
+    } else if (as == SHAPE_UNIX_MILLIS) {
+        th_buf_i64(out, ms);
+    } else {
+        th_buf_char(out, '"');
+        th_wall_format(out, (struct th_wall){ms},
+                       as == SHAPE_RFC3339_MILLIS ? TH_RFC3339_MILLIS : TH_RFC3339_SECONDS);
+        th_buf_char(out, '"');
+    }
+    return true;
+}
+
+static bool is_integer(struct th_span s)
+{
+    size_t i = s.n && s.p[0] == '-';
+
+    if (i == s.n || (s.p[i] == '0' && s.n > i + 1))
+        return false;
+    for (; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return true;
+}
+
+static bool write_string(struct run *run, struct th_span text)
+{
+    struct th_jw jw = th_jw(run->out);
+
+    th_jw_string(&jw, text);
+    return true;
+}
+
+static bool write_raw(struct run *run, const struct shape_value *v)
+{
+    if (v->kind == SHAPE_V_TIME)
+        return write_time(run, SHAPE_RFC3339, v->i);
+    if (v->kind == SHAPE_V_INT)
+        th_buf_i64(run->out, v->i);
+    else if (v->kind == SHAPE_V_TEXT)
+        return write_string(run, v->s);
+    else if (run->r->ecmascript)
+        return th_ecma_write(v->s, run->out, NULL, NULL) == TH_OK || run->out->failed;
+    else
+        th_buf_span(run->out, v->s);
+    return true;
+}
+
+static bool write_value(struct run *run, const struct shape_op *op, const struct shape_value *v)
+{
+    struct th_span text;
+    struct th_wall t;
+
+    if (v->kind == SHAPE_V_JSON && th_span_is(v->s, "null"))
+        return false;
+    if (op->map)
+        return write_mapped(run, op, v);
+    switch (op->as) {
+    case SHAPE_AS_IS:
+    case SHAPE_RAW:
+        return write_raw(run, v);
+    case SHAPE_STRING:
+        if (v->kind == SHAPE_V_TIME || (v->kind == SHAPE_V_JSON && v->s.p[0] == '"'))
+            return write_raw(run, v);
+        return plain(run, v, &text) && write_string(run, text);
+    case SHAPE_BOOLEAN:
+        if (!plain(run, v, &text) || (!th_span_is(text, "true") && !th_span_is(text, "false")))
+            return false;
+        th_buf_span(run->out, text);
+        return true;
+    case SHAPE_INTEGER:
+        if (v->kind == SHAPE_V_TIME)
+            return write_time(run, SHAPE_UNIX, v->i);
+        if (!plain(run, v, &text) || !is_integer(text))
+            return false;
+        th_buf_span(run->out, text);
+        return true;
+    default: /* the forms of time */
+        if (v->kind == SHAPE_V_TIME)
+            return write_time(run, op->as, v->i);
+        return plain(run, v, &text) && th_wall_parse(text, &t) && write_time(run, op->as, t.ms);
+    }
+}
+
+static bool from(struct run *run, const struct shape_op *op, const struct shape_from *source)
+{
+    struct shape_value v;
+
+    return run->r->get(run->r->ctx, source, run->index, &v) && write_value(run, op, &v);
+}
+
+static void field(struct run *run, const struct shape_op *op)
+{
+    static const struct shape_op as_is = {.kind = SHAPE_FIELD};
+    size_t before = run->out->n;
+
+    begin(run, op->name);
+    if (from(run, op, &op->from))
+        return;
+    /* What stands in for it keeps its own form: it is another value, not another spelling of this one. */
+    if ((op->other.source != SHAPE_NATIVE || op->other.arg.p) && from(run, &as_is, &op->other))
+        return;
+    if (op->or_null)
+        th_buf_add(run->out, "null", 4);
+    else if (!run->out->failed)
+        run->out->n = before;
+}
+
+enum th_error shape_run(const struct shape_program *p, const struct shape_reader *r, struct th_buf *out)
+{
+    struct run run = {.r = r, .out = out, .start = out->n};
+
+    th_buf_init(&run.text, 16 * 1024 * 1024);
+    for (unsigned i = 0; i < p->count && !out->failed; i++) {
+        const struct shape_op *op = &p->ops[i];
+        switch (op->kind) {
+        case SHAPE_OPEN:
+            begin(&run, op->name);
+            th_buf_char(out, '{');
+            break;
+        case SHAPE_CLOSE:
+            th_buf_char(out, '}');
+            break;
+        case SHAPE_LIST:
+            begin(&run, op->name);
+            th_buf_char(out, '[');
+            break;
+        case SHAPE_LIST_END:
+            th_buf_char(out, ']');
+            break;
+        case SHAPE_EACH:
+            run.index = 0;
+            run.count = r->count ? r->count(r->ctx, op->from.arg) : 0;
+            if (run.count == 0)
+                i = op->jump - 1;
+            break;
+        case SHAPE_NEXT:
+            if (++run.index < run.count)
+                i = op->jump - 1;
+            else
+                run.index = 0;
+            break;
+        case SHAPE_FIELD:
+            field(&run, op);
+            break;
+        case SHAPE_CONST:
+            begin(&run, op->name);
+            th_buf_span(out, op->json);
+            break;
+        case SHAPE_CREATED:
+            i += r->created ? 0 : op->jump;
+            break;
+        }
+    }
+    th_buf_fini(&run.text);
+    return out->failed;
+}
+
+/* ---- shapes of the management API ---- */
+
+struct native {
+    const struct th_shape_source *src;
+    struct th_buf json;
+};
+
+static bool native_get(void *ctx, const struct shape_from *source, unsigned index, struct shape_value *out)
+{
+    struct native *n = ctx;
+
+    th_buf_reset(&n->json);
+    if (!n->src->field(n->src->ctx, source->arg, index, &n->json) || n->json.failed || n->json.n == 0)
+        return false;
+    *out = (struct shape_value){.kind = SHAPE_V_JSON, .s = th_buf_view(&n->json)};
+    return true;
+}
+
+static unsigned native_count(void *ctx, struct th_span name)
+{
+    struct native *n = ctx;
+
+    return n->src->count ? n->src->count(n->src->ctx, name) : 0;
+}
+
+/* What has no shape of its own for a new endpoint is shown with the shape of any endpoint. */
+static const struct shape_program *shape_of(const struct th_dialect *d, enum th_shape_id id)
+{
+    if (id == TH_SHAPE_ENDPOINT_CREATED && d->shapes[id].count == 0)
+        id = TH_SHAPE_ENDPOINT;
+    return &d->shapes[id];
+}
+
+bool th_dialect_has_shape(const struct th_dialect *d, enum th_shape_id id)
+{
+    return shape_of(d, id)->count > 0;
+}
+
+enum th_error th_dialect_shape(const struct th_dialect *d, enum th_shape_id id,
+                               const struct th_shape_source *src, struct th_buf *out)
+{
+    struct native n = {.src = src};
+    struct shape_reader reader = {
+        .get = native_get, .count = native_count, .ctx = &n, .created = id == TH_SHAPE_ENDPOINT_CREATED};
+    const struct shape_program *p = shape_of(d, id);
+    enum th_error error;
+
+    if (p->count == 0)
+        return TH_NOT_FOUND;
+    th_buf_init(&n.json, 16 * 1024 * 1024);
+    error = shape_run(p, &reader, out);
+    if (!error && n.json.failed)
+        error = n.json.failed;
+    th_buf_wipe(&n.json); /* it may have held a secret */
+    return error;
+}
