@@ -190,10 +190,18 @@ def split_answers(data, is_head):
     return answers
 
 
+def is_settled(case, data):
+    """Silence is the expected outcome now; otherwise a slow machine may only need more time."""
+    try:
+        return judge(case, data, False, False)[0] is None
+    except AssertionError:
+        return False
+
+
 async def exchange(port, case, half_close, pieces, quiet):
     """What comes back: until the server ends the connection, or nothing has come for `quiet` seconds."""
     loop = asyncio.get_running_loop()
-    raw, data = base64.b64decode(case["raw_b64"]), b""
+    raw, data, began = base64.b64decode(case["raw_b64"]), b"", loop.time()
     with socket.socket() as s:
         s.setblocking(False)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -210,7 +218,9 @@ async def exchange(port, case, half_close, pieces, quiet):
                 more = await asyncio.wait_for(loop.sock_recv(s, 1 << 20), PATIENCE if half_close else quiet)
             except asyncio.TimeoutError:
                 assert not half_close, f"{case['id']}: no end within {PATIENCE} s"
-                return data, False
+                if is_settled(case, data) or loop.time() > began + PATIENCE:
+                    return data, False
+                continue
             if not more:
                 return data, True
             data += more
@@ -492,11 +502,11 @@ def test_slow_body_is_cut(echo):
 
 def test_steady_body_is_not_cut(echo):
     """1 KiB/s is enough, however long it takes altogether."""
-    p = echo(body_ms=200).connect().send(request("/", b"x" * 3000)[:-3000])
-    for _ in range(10):
+    p = echo(body_ms=600).connect().send(request("/", b"x" * 6000)[:-6000])
+    for _ in range(20):
         p.send(b"x" * 300)
         time.sleep(0.08)
-    assert len(body_of(p.json())) == 3000
+    assert len(body_of(p.json())) == 6000
 
 
 def test_idle_connection_is_closed_quietly(echo):
@@ -586,7 +596,7 @@ def test_drain_lets_requests_end(echo):
 
 def test_drain_cuts_after_its_grace(echo):
     server = echo(grace_ms=200)
-    busy, half = server.connect().send(request("/busy?delay=1200")), server.connect().send(b"GET / HT")
+    busy, half = server.connect().send(request("/busy?delay=2000")), server.connect().send(b"GET / HT")
     time.sleep(0.1)
     began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
@@ -595,7 +605,7 @@ def test_drain_cuts_after_its_grace(echo):
             assert p.is_ended()
         except ConnectionResetError:
             pass
-    assert 0.1 < time.monotonic() - began < 1.0
+    assert 0.1 < time.monotonic() - began < 1.8
     out, _ = server.process.communicate(timeout=PATIENCE)  # the handler's late reply goes nowhere and harms nothing
     assert (server.process.returncode, out) == (0, "drained 1 open 0\n")
     server.seen = 1
