@@ -36,8 +36,9 @@ struct th_conn {
     struct th_list link;  /* in server->by_state[state] */
     struct th_list ready; /* in server->ready, or on its own */
     int64_t deadline_ms;  /* uv_now */
-    uint64_t moved;       /* since the state was entered or its window of time began: bytes of a body received
-                             (BODY),       thrown away (LINGER); bytes that the kernel had not taken then (WRITING) */
+    uint64_t
+        moved; /* since the state was entered or its window of time began: bytes of a body received
+                  (BODY),       thrown away (LINGER); bytes that the kernel had not taken then (WRITING) */
     uv_shutdown_t shutdown;
     struct th_addr peer;
     uint8_t state;                                          /* enum th_conn_state */
