@@ -421,7 +421,8 @@ def test_early_answer_is_taken_and_the_connection_closed(deliver, net):
     port = net.serve(handler)
     result = deliver.ask(port, size=32 << 20)
     assert (result["class"], result["status"], result["body"], result["times"][2]) == ("ok", 413, b"big", -1)
-    assert not deliver.ask(port, size=32 << 20)["reused"]
+    result = deliver.ask(port, size=32 << 20)
+    assert not result["reused"] and result["fresh_retries"] == 0
 
 
 def test_redirect_is_not_followed(deliver, net):
@@ -449,11 +450,12 @@ def test_retry_after(deliver, net, fields, seconds):
 
 # --- reuse ---
 
-def numbered():
-    """Answers with the number of the connection."""
+def numbered(delay=0):
+    """Answers with the number of the connection, after a delay that lets concurrent requests be concurrent."""
     async def handler(number, reader, writer):
         while True:
             await read_request(reader)
+            await asyncio.sleep(delay)
             text = str(number).encode()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
             await writer.drain()
@@ -480,9 +482,9 @@ def test_reuse_and_its_borders(deliver, net):
     assert result["reused"] and result["port"] == port
 
 
-def test_most_recently_used_first_and_bounds(net):
-    port = net.serve(numbered())
-    with running(per_origin=2, max_idle=3, idle_ms=400) as program:
+def test_bounds_of_the_pool(net):
+    port = net.serve(numbered(delay=0.1))
+    with running(per_origin=2, max_idle=3, idle_ms=600) as program:
         keys = [program.send(port) for _ in range(5)]
         assert sorted(int(program.wait(k)["body"]) for k in keys) == [1, 2, 3, 4, 5]
         time.sleep(0.05)
@@ -494,8 +496,16 @@ def test_most_recently_used_first_and_bounds(net):
         time.sleep(0.05)
         keys = [program.send(port, pool=p) for p in (1, 1, 2, 3, 4)]
         assert sum(program.wait(k)["reused"] for k in keys) == 3, "in all"
-        time.sleep(0.8)
+        time.sleep(1.0)
         assert not program.ask(port)["reused"], "idle time"
+
+
+def test_most_recently_used_first(deliver, net):
+    port = net.serve(numbered(delay=0.1))
+    for key in [deliver.send(port) for _ in range(3)]:
+        deliver.wait(key)
+    last = deliver.ask(port)["body"]
+    assert [deliver.ask(port)["body"] for _ in range(3)] == [last] * 3
 
 
 @pytest.mark.parametrize("how", ["eof", "reset"])
