@@ -75,10 +75,462 @@ static void lone_deliveries_keep_every_schedule(void **state)
     }
 }
 
+/* ---- lanes ---- */
+
+static uint64_t pick_end(struct th_sched *s, int64_t now)
+{
+    uint64_t no = pick(s, now);
+
+    if (no)
+        end(s, no, TH_LEARN_OK, now, now);
+    return no;
+}
+
+static void add_lane(struct th_sched *s, uint64_t no, enum th_lane lane, uint8_t tries, int64_t due,
+                     int64_t now)
+{
+    struct th_queue_row r = row(no, 1, lane);
+
+    r.tries = tries;
+    assert_int_equal(th_sched_insert(s, &r, at_us(due), at_us(now)), TH_INSERTED);
+}
+
+static void lanes_go_in_their_order(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    const uint64_t want[] = {41, 31, 32, 1, 11, 2, 12, 3, 13, 21, 22};
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    for (uint64_t i = 1; i <= 3; i++)
+        add_lane(s, i, TH_LANE_FRESH, 0, 10, 10);
+    for (uint64_t i = 11; i <= 13; i++)
+        add_lane(s, i, TH_LANE_FRESH, 1, 10 - (int64_t)i / 100, 10);
+    add_lane(s, 21, TH_LANE_REPLAY, 0, 10, 10);
+    add_lane(s, 22, TH_LANE_REPLAY, 0, 10, 10);
+    add_lane(s, 31, TH_LANE_MANUAL, 0, 10, 10);
+    add_lane(s, 32, TH_LANE_MANUAL, 0, 10, 10);
+    add_lane(s, 41, TH_LANE_TEST, 0, 10, 10);
+    world_check(s);
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
+        assert_int_equal(pick_end(s, 10), want[i]);
+    assert_int_equal(pick_end(s, 10), 0);
+    th_sched_free(s);
+}
+
+static void replay_gets_every_sixteenth_pick(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    unsigned replays = 0;
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    for (uint64_t i = 1; i <= 160; i++)
+        add_lane(s, i, TH_LANE_FRESH, 0, 0, 0);
+    for (uint64_t i = 1001; i <= 1100; i++)
+        add_lane(s, i, TH_LANE_REPLAY, 0, 0, 0);
+    for (unsigned i = 1; i <= 160; i++) {
+        bool replay = pick_end(s, 0) > 1000;
+        assert_int_equal(replay, i % 16 == 0);
+        replays += replay;
+    }
+    assert_int_equal(replays, 10);
+    th_sched_free(s);
+}
+
+static void known_numbers_change_nothing(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_queue_row r = row(1, 1, TH_LANE_FRESH);
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    assert_int_equal(th_sched_insert(s, &r, at_us(100), at_us(0)), TH_INSERTED);
+    assert_int_equal(th_sched_insert(s, &r, at_us(0), at_us(0)), TH_KNOWN); /* not even an earlier due */
+    assert_int_equal(pick(s, 99), 0);
+    assert_int_equal(pick(s, 100), 1);
+    assert_int_equal(th_sched_insert(s, &r, at_us(100), at_us(100)), TH_KNOWN); /* in flight */
+    assert_int_equal(pick(s, 200), 0);
+    th_sched_result(s, 1, TH_LEARN_OK, at_us(100), at_us(200));
+    assert_int_equal(th_sched_insert(s, &r, at_us(100), at_us(200)), TH_KNOWN); /* settling */
+    r.lane = TH_LANE_MANUAL;
+    assert_int_equal(th_sched_insert(s, &r, at_us(100), at_us(200)), TH_KNOWN);
+    assert_int_equal(pick(s, 300), 0);
+    th_sched_settled(s, 1, NULL, at_us(0), at_us(300));
+    assert_int_equal(th_sched_stats(s).items, 0);
+    r.lane = TH_LANE_FRESH;
+    r.endpoint = 2;
+    assert_int_equal(th_sched_insert(s, &r, at_us(100), at_us(300)), TH_NO_ENDPOINT);
+    th_sched_free(s);
+}
+
+static void manual_retry_makes_a_waiting_one_due(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_queue_row r = row(1, 1, TH_LANE_FRESH), out;
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    r.tries = 3;
+    assert_int_equal(th_sched_insert(s, &r, at_us(1000 * S), at_us(0)), TH_INSERTED);
+    r.lane = TH_LANE_MANUAL;
+    assert_int_equal(th_sched_insert(s, &r, at_us(1000 * S), at_us(5)),
+                     TH_KNOWN); /* its later attempt: waits */
+    assert_int_equal(pick(s, 5), 0);
+    r.tries = 0;
+    assert_int_equal(th_sched_insert(s, &r, at_us(5), at_us(5)), TH_KNOWN);
+    assert_true(th_sched_pick(s, at_us(5), &out));
+    assert_int_equal(out.tries, 0);
+    assert_int_equal(out.lane, TH_LANE_MANUAL);
+    th_sched_free(s);
+}
+
+/* ---- hold, cancel, delete ---- */
+
+static void held_endpoints_send_only_tests(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched_endpoint e = endpoint(1, 1);
+    struct th_sched_endpoint_stats stats;
+
+    (void)state;
+    e.held = true;
+    put(s, e, 0);
+    add_lane(s, 7, TH_LANE_FRESH, 0, 0, 0);
+    add_lane(s, 5, TH_LANE_FRESH, 2, 3 * S, 0);
+    add_lane(s, 9, TH_LANE_MANUAL, 0, 0, 0);
+    add_lane(s, 3, TH_LANE_FRESH, 1, 4 * S, 0);
+    add_lane(s, 8, TH_LANE_FRESH, 1, 1000 * S, 0);
+    assert_int_equal(th_sched_next(s, at_us(0)).us, INT64_MAX);
+    add_lane(s, 10, TH_LANE_TEST, 0, 0, 0);
+    assert_int_equal(pick_end(s, 0), 10);
+    assert_int_equal(pick(s, 100 * S), 0);
+    assert_true(th_sched_endpoint_stats(s, 1, &stats));
+    assert_true(stats.held);
+    assert_int_equal(stats.waiting, 5);
+    e.held = false;
+    put(s, e, 100 * S);
+    world_check(s);
+    assert_int_equal(pick_end(s, 100 * S), 9); /* asked for */
+    assert_int_equal(pick_end(s, 100 * S), 3); /* then the oldest first */
+    assert_int_equal(pick_end(s, 100 * S), 5);
+    assert_int_equal(pick_end(s, 100 * S), 7);
+    assert_int_equal(pick_end(s, 100 * S), 0);
+    assert_int_equal(pick_end(s, 1000 * S - 1), 0); /* not due yet: hold does not shorten */
+    assert_int_equal(pick_end(s, 1000 * S), 8);
+    th_sched_free(s);
+}
+
+static void tests_pass_and_count_for_nothing(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched_endpoint e = endpoint(1, 1);
+    struct th_sched_endpoint_stats a, b;
+
+    (void)state;
+    e.max_in_flight = 1;
+    e.rate_per_s = 0.001;
+    put(s, e, 0);
+    add(s, 1, 1, 0);
+    assert_int_equal(pick(s, 0), 1); /* window full, bucket empty */
+    add(s, 2, 1, 0);
+    for (uint64_t no = 11; no <= 13; no++)
+        add_lane(s, no, TH_LANE_TEST, 0, 0, 0);
+    assert_true(th_sched_endpoint_stats(s, 1, &a));
+    assert_int_equal(pick(s, 0), 11);
+    assert_int_equal(pick(s, 0), 12);
+    assert_int_equal(pick(s, 0), 0); /* two at once */
+    end(s, 11, TH_LEARN_FAILED, 0, 1);
+    assert_int_equal(pick(s, 1), 13);
+    end(s, 12, TH_LEARN_FAILED, 0, 1);
+    end(s, 13, TH_LEARN_OK, 1, 1);
+    assert_true(th_sched_endpoint_stats(s, 1, &b));
+    assert_true(a.window >= b.window && a.window <= b.window);
+    assert_false(b.proven);
+    world_check(s);
+    th_sched_free(s);
+}
+
+static void cancelled_ones_are_not_sent(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_queue_row r = row(2, 1, TH_LANE_FRESH);
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    add(s, 1, 1, 0);
+    add(s, 2, 1, 0);
+    th_sched_cancel(s, 1);
+    th_sched_cancel(s, 99);
+    assert_int_equal(pick(s, 0), 2);
+    th_sched_cancel(s, 2); /* under way: forgotten when it would wait again */
+    th_sched_result(s, 2, TH_LEARN_FAILED, at_us(0), at_us(1));
+    th_sched_settled(s, 2, &r, at_us(5), at_us(1));
+    assert_int_equal(pick(s, 10), 0);
+    assert_int_equal(th_sched_stats(s).items, 0);
+    world_check(s);
+    th_sched_free(s);
+}
+
+static void deleting_an_endpoint_with_requests_under_way(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_queue_row r = row(1, 1, TH_LANE_FRESH);
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    add(s, 1, 1, 0);
+    add(s, 2, 1, 0);
+    add(s, 3, 1, 0);
+    assert_int_equal(pick(s, 0), 1);
+    assert_int_equal(pick(s, 0), 2);
+    th_sched_result(s, 2, TH_LEARN_OK, at_us(0), at_us(1));
+    th_sched_endpoint_del(s, 1);
+    th_sched_endpoint_del(s, 1);
+    world_check(s);
+    assert_int_equal(th_sched_stats(s).endpoints, 0);
+    assert_int_equal(th_sched_stats(s).items, 2);
+    assert_int_equal(th_sched_stats(s).in_flight, 1);
+    assert_int_equal(pick(s, 5), 0);
+    th_sched_settled(s, 2, NULL, at_us(0), at_us(5));
+    th_sched_result(s, 1, TH_LEARN_FAILED, at_us(0), at_us(6));
+    th_sched_settled(s, 1, &r, at_us(10), at_us(6));
+    world_check(s);
+    assert_int_equal(th_sched_stats(s).items, 0);
+    assert_int_equal(th_sched_stats(s).in_flight, 0);
+    assert_int_equal(pick(s, 20), 0);
+    th_sched_free(s);
+}
+
+/* ---- window, breaker, bucket ---- */
+
+static unsigned pick_all(struct th_sched *s, uint64_t *no, int64_t now)
+{
+    unsigned n = 0;
+
+    while ((no[n] = pick(s, now)))
+        n++;
+    return n;
+}
+
+static void window_grows_shrinks_and_opens(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    const unsigned grow[] = {2, 4, 8, 16, 16};
+    struct th_sched_endpoint_stats stats;
+    uint64_t no[32], next = 1;
+    int64_t now = 0;
+    unsigned n, failures = 0;
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    for (; next <= 200; next++)
+        add(s, next, 1, 0);
+    for (size_t round = 0; round < 5; round++) {
+        n = pick_all(s, no, now);
+        assert_int_equal(n, grow[round]);
+        for (unsigned i = 0; i < n; i++)
+            end(s, no[i], TH_LEARN_OK, now, now + 10);
+        now += 10;
+    }
+    for (double last = 17;; last = stats.window) { /* whole windows of failures: it at least halves */
+        n = pick_all(s, no, now);
+        for (unsigned i = 0; i < n; i++)
+            end(s, no[i], TH_LEARN_FAILED, now, now + 10);
+        failures += n;
+        now += 10;
+        assert_true(th_sched_endpoint_stats(s, 1, &stats));
+        assert_true(stats.window < last);
+        world_check(s);
+        if (stats.breaker_open)
+            break;
+    }
+    assert_true(failures >= 16 && failures <= 48);
+    /* open: one at a time, spaced by 5 s from start to start; the due delivery is the probe */
+    n = pick_all(s, no, now + 5 * S);
+    assert_int_equal(n, 1);
+    end(s, no[0], TH_LEARN_FAILED, now + 5 * S, now + 6 * S);
+    assert_int_equal(pick(s, now + 10 * S - 1), 0);
+    assert_int_equal(th_sched_next(s, at_us(now + 10 * S - 1)).us, now + 10 * S);
+    assert_int_equal(pick_all(s, no, now + 10 * S), 1);
+    end(s, no[0], TH_LEARN_NEUTRAL, now + 10 * S, now + 11 * S);
+    assert_true(th_sched_endpoint_stats(s, 1, &stats));
+    assert_true(stats.breaker_open);
+    assert_int_equal(pick_all(s, no, now + 15 * S), 1);
+    end(s, no[0], TH_LEARN_OK, now + 15 * S, now + 16 * S);
+    assert_true(th_sched_endpoint_stats(s, 1, &stats));
+    assert_false(stats.breaker_open);
+    assert_int_equal(pick_all(s, no, now + 16 * S), 2); /* slow start again */
+    th_sched_free(s);
+}
+
+static void a_window_with_every_second_failure_stays_open(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched_endpoint_stats stats;
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    for (uint64_t no = 1; no <= 500; no++) {
+        add(s, no, 1, (int64_t)no);
+        assert_int_equal(pick(s, (int64_t)no), no);
+        end(s, no, no % 2 ? TH_LEARN_OK : TH_LEARN_FAILED, (int64_t)no, (int64_t)no);
+        assert_true(th_sched_endpoint_stats(s, 1, &stats));
+        assert_false(stats.breaker_open);
+    }
+    th_sched_free(s);
+}
+
+static void in_a_crowd_schedules_slip_and_never_shorten(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    const struct th_rules *rules = rules_of("techwriter");
+    int64_t due[101] = {0}, now = 0;
+    unsigned attempts[101] = {0}, open = 100;
+    struct th_queue_row out;
+
+    (void)state;
+    put(s, endpoint(1, 1), 0);
+    for (uint64_t no = 1; no <= 100; no++)
+        add(s, no, 1, 0);
+    while (open) {
+        struct th_next_step step;
+        while (!th_sched_pick(s, at_us(now), &out)) {
+            struct th_mono next = th_sched_next(s, at_us(now));
+            assert_true(next.us > now && next.us != INT64_MAX);
+            now = next.us;
+        }
+        assert_true(now >= due[out.no]);
+        assert_int_equal(attempts[out.no]++,
+                         out.tries); /* none is suppressed, none counted that was not made */
+        step = th_retry_step(rules, TH_HTTP_TIMEOUT, 0, UINT32_MAX, out.tries, 0, false);
+        th_sched_result(s, out.no, TH_LEARN_FAILED, at_us(now), at_us(now));
+        due[out.no] = now + step.delay_ms * 1000;
+        out.tries++;
+        th_sched_settled(s, out.no, step.verdict == TH_V_AGAIN ? &out : NULL, at_us(due[out.no]), at_us(now));
+        open -= step.verdict != TH_V_AGAIN;
+    }
+    for (unsigned no = 1; no <= 100; no++)
+        assert_int_equal(attempts[no], 5);
+    th_sched_free(s);
+}
+
+static unsigned sent_within(double rate, int64_t seconds, unsigned *first_second)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){.max_items_per_endpoint = 100000});
+    struct th_sched_endpoint e = endpoint(1, 1);
+    unsigned sent = 0;
+    int64_t now = 3 * S + 1, start = now;
+
+    e.rate_per_s = rate;
+    put(s, e, now);
+    for (uint64_t no = 1; no <= 5000; no++)
+        add(s, no, 1, now);
+    *first_second = 0;
+    while (now < start + seconds * S) {
+        uint64_t no = pick(s, now);
+        if (no) {
+            sent++;
+            *first_second += now < start + S;
+            end(s, no, TH_LEARN_OK, now, now);
+        } else {
+            struct th_mono next = th_sched_next(s, at_us(now));
+            assert_true(next.us > now);
+            now = next.us;
+        }
+    }
+    th_sched_free(s);
+    return sent;
+}
+
+static void buckets_hold_their_rate_for_minutes(void **state)
+{
+    unsigned first;
+
+    (void)state;
+    /* at most burst + rate x time, at least rate x time */
+    assert_in_range(sent_within(10, 300, &first), 3000, 3010);
+    assert_in_range(first, 10, 20);
+    assert_in_range(sent_within(0.2, 600, &first), 120, 121);
+    assert_int_equal(first, 1);
+    assert_in_range(sent_within(1.0 / 3, 300, &first), 100, 101);
+    assert_in_range(sent_within(7.7, 120, &first), 924, 932);
+    assert_int_equal(sent_within(0, 1, &first), 5000);
+}
+
+/* ---- slots ---- */
+
+static void half_of_the_slots_stay_for_the_proven(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 16});
+    struct th_sched_endpoint_stats stats;
+    uint64_t no[32];
+    unsigned n;
+
+    (void)state;
+    put(s, endpoint(1000, 1), 0);
+    add(s, 1, 1000, 0);
+    assert_int_equal(pick(s, 0), 1);
+    end(s, 1, TH_LEARN_OK, 0, 1000);
+    assert_true(th_sched_endpoint_stats(s, 1000, &stats));
+    assert_true(stats.proven);
+    for (uint64_t ep = 1; ep <= 100; ep++) {
+        put(s, endpoint(ep, 1), 1000);
+        add(s, 100 + ep, ep, 1000);
+    }
+    n = pick_all(s, no, 1000);
+    assert_int_equal(n, 8);
+    for (uint64_t i = 0; i < 8; i++)
+        add(s, 500 + i, 1000, 1001);
+    n = pick_all(s, no, 1001); /* window 3, all at once although 92 silent ones wait */
+    assert_int_equal(n, 3);
+    /* older than a second: booked with the others, and proven no more */
+    assert_int_equal(pick(s, 1001 + S + 1), 0);
+    assert_true(th_sched_endpoint_stats(s, 1000, &stats));
+    assert_false(stats.proven);
+    world_check(s);
+    th_sched_free(s);
+}
+
+static void tenants_take_turns(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){0});
+    unsigned of[3] = {0};
+
+    (void)state;
+    for (uint64_t ep = 1; ep <= 20; ep++)
+        put(s, endpoint(ep, 1), 0);
+    put(s, endpoint(30, 2), 0);
+    for (uint64_t no = 1; no <= 200; no++)
+        add(s, no, 1 + no % 20, 0);
+    for (uint64_t no = 301; no <= 400; no++)
+        add(s, no, 30, 0);
+    for (unsigned i = 0; i < 120; i++) { /* after every endpoint has been tried once */
+        uint64_t no = pick_end(s, (int64_t)i * 10);
+        of[no > 300 ? 2 : 1] += i >= 40;
+    }
+    assert_in_range(of[2], 39, 41); /* one endpoint against twenty, and half of the turns */
+    th_sched_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lone_deliveries_keep_every_schedule),
+        cmocka_unit_test(lanes_go_in_their_order),
+        cmocka_unit_test(replay_gets_every_sixteenth_pick),
+        cmocka_unit_test(known_numbers_change_nothing),
+        cmocka_unit_test(manual_retry_makes_a_waiting_one_due),
+        cmocka_unit_test(held_endpoints_send_only_tests),
+        cmocka_unit_test(tests_pass_and_count_for_nothing),
+        cmocka_unit_test(cancelled_ones_are_not_sent),
+        cmocka_unit_test(deleting_an_endpoint_with_requests_under_way),
+        cmocka_unit_test(window_grows_shrinks_and_opens),
+        cmocka_unit_test(a_window_with_every_second_failure_stays_open),
+        cmocka_unit_test(in_a_crowd_schedules_slip_and_never_shorten),
+        cmocka_unit_test(buckets_hold_their_rate_for_minutes),
+        cmocka_unit_test(half_of_the_slots_stay_for_the_proven),
+        cmocka_unit_test(tenants_take_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

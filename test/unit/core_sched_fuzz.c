@@ -1,9 +1,10 @@
 /* Random operations on the scheduler beside a naive model of the store and of what has been promised.
  *
- * The model knows every delivery; the scheduler may hold only a few. Walks of the store are answered late, from what the
- * store held when they began, so rows in them may have been ended or changed meanwhile. After every step the scheduler's
- * invariants are checked; each picked delivery must be queued, due, not under way, and carry the newest row. At the end
- * everything is let go, and everything must have been delivered. The seed is printed; TENTERHOOK_SEED sets it. */
+ * The model knows every delivery; the scheduler may hold only a few. Walks of the store are answered late,
+ * from what the store held when they began, so rows in them may have been ended or changed meanwhile. After
+ * every step the scheduler's invariants are checked; each picked delivery must be queued, due, not under way,
+ * and carry the newest row. At the end everything is let go, and everything must have been delivered. The
+ * seed is printed; TENTERHOOK_SEED sets it. */
 #include "sched_world.h"
 #include <time.h>
 
@@ -32,8 +33,8 @@ struct world {
     uint64_t rnd;
     int64_t now;
     struct delivery d[MAX_DELIVERIES];
-    uint64_t last;               /* number */
-    uint64_t ep[EPS];            /* endpoint numbers in use; 0: none */
+    uint64_t last;    /* number */
+    uint64_t ep[EPS]; /* endpoint numbers in use; 0: none */
     bool held[EPS];
     uint64_t next_ep;
     uint32_t under_way[MAX_DELIVERIES], n_under_way;
@@ -359,8 +360,8 @@ static void random_operations_short_of_memory(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 2; i++)
-        run(seed + i, 3000, (struct th_sched_conf){.max_items = 60, .max_items_per_endpoint = 16, .max_in_flight = 8},
-            true);
+        run(seed + i, 3000,
+            (struct th_sched_conf){.max_items = 60, .max_items_per_endpoint = 16, .max_in_flight = 8}, true);
 }
 
 int main(void)
