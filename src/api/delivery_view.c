@@ -274,7 +274,7 @@ static bool page_field(const struct th_api_list *l, struct th_span name, struct 
         th_jw_u64(w, l->size ? (l->total + l->size - 1) / l->size : 0);
     else if (th_span_is(name, "page_size"))
         th_jw_u64(w, l->size);
-    else if (th_span_is(name, "page_number"))
+    else if (th_span_is(name, "page"))
         th_jw_u64(w, l->number);
     else if (th_span_is(name, "next_cursor") && l->next) {
         th_jw_raw(w, TH_LIT("\""));
@@ -294,11 +294,11 @@ static bool attempt_field(const struct th_attempt_row *row, struct th_span name,
         th_jw_bool(w, row->ok);
     else if (th_span_is(name, "outcome"))
         th_jw_string(w, th_str(outcome(row)));
-    else if (th_span_is(name, "attempted_at"))
+    else if (th_span_is(name, "last_attempt_at"))
         th_api_wall(w->out, row->at.ms);
-    else if (th_span_is(name, "response_status") && row->status)
+    else if (th_span_is(name, "http_status") && row->status)
         th_jw_u64(w, row->status);
-    else if (th_span_is(name, "response_time_ms") && row->us[4] >= 0 && row->status)
+    else if (th_span_is(name, "duration_ms") && row->us[4] >= 0 && row->status)
         th_jw_i64(w, row->us[4] / 1000);
     else if (th_span_is(name, "response_body") && row->status)
         th_jw_string(w, row->body);
@@ -340,7 +340,7 @@ static bool delivery_field(struct th_api_list *l, const struct th_delivery_row *
         th_jw_string(w, th_str(reason));
     else if (th_span_is(name, "attempt_count"))
         th_jw_u64(w, row->attempts);
-    else if (th_span_is(name, "created_at"))
+    else if (th_span_is(name, "at"))
         th_api_wall(w->out, row->event.at.ms);
     else if (th_span_is(name, "next_attempt_at") && row->state == TH_DS_QUEUED)
         th_api_wall(w->out, row->due);
@@ -358,9 +358,9 @@ static bool log_field(struct th_api_list *l, const struct th_attempt_view *view,
         th_jw_raw(w, TH_LIT("\""));
         th_buf_u64(w->out, view->no);
         th_buf_char(w->out, '"');
-    } else if (th_span_is(name, "delivery"))
+    } else if (th_span_is(name, "delivery_id"))
         write_delivery_id(l->r, w, &view->event, view->delivery);
-    else if (th_span_is(name, "created_at"))
+    else if (th_span_is(name, "at"))
         th_api_wall(w->out, view->row.at.ms);
     else if (th_span_is(name, "request_body"))
         return request_body(l->r, view, w);
@@ -383,11 +383,11 @@ bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th
         return false;
     event = l->deliveries ? &l->deliveries[i].event : &l->attempts[i].event;
     endpoint = l->deliveries ? l->deliveries[i].endpoint : l->attempts[i].endpoint;
-    if (th_span_is(name, "event"))
+    if (th_span_is(name, "event_id"))
         write_event_id(l->r, &w, event);
     else if (th_span_is(name, "event_type"))
         th_jw_string(&w, event->type);
-    else if (th_span_is(name, "endpoint"))
+    else if (th_span_is(name, "endpoint_id"))
         write_endpoint_id(l->r, &w, endpoint);
     else if (l->deliveries)
         return delivery_field(l, &l->deliveries[i], name, &w);

@@ -314,11 +314,12 @@ extern const struct th_api_schema th_api_parameters[];
 /* ---- handlers, one for each row of the table ---- */
 #define TH_API_HANDLERS(X)                                                                                   \
     X(publish)                                                                                               \
-    X(publish_batch) X(events) X(event) X(deliveries) X(delivery) X(retry) X(webhooks) X(webhook_add)        \
-        X(webhook) X(webhook_set) X(webhook_del) X(webhook_test) X(webhook_deliveries) X(secrets)            \
-            X(secret_rotate) X(secret_revoke) X(tenants) X(tenant_put) X(tenant_get) X(tenant_del)           \
-                X(key_add) X(keys) X(key_del) X(dialects) X(dialect) X(source_addresses) X(livez) X(readyz)  \
-                    X(metrics) X(openapi_json)
+    X(publish_batch)                                                                                         \
+    X(events) X(event) X(deliveries) X(delivery) X(retry) X(webhooks) X(webhook_add) X(webhook)              \
+        X(webhook_set) X(webhook_del) X(webhook_test) X(webhook_deliveries) X(secrets) X(secret_rotate)      \
+            X(secret_revoke) X(tenants) X(tenant_put) X(tenant_get) X(tenant_del) X(key_add) X(keys)         \
+                X(key_del) X(dialects) X(dialect) X(source_addresses) X(livez) X(readyz) X(metrics)          \
+                    X(openapi_json)
 #define X(name) void th_h_##name(struct th_api_req *r);
 TH_API_HANDLERS(X)
 #undef X

@@ -226,11 +226,11 @@ static bool fault_field(void *ctx, struct th_span name, unsigned index, struct t
         th_jw_string(&w, th_str(error_code(f->status)));
     else if (th_span_is(name, "category"))
         th_jw_string(&w, th_str(error_category(f)));
-    else if (e && th_span_is(name, "error.field"))
+    else if (e && th_span_is(name, "field"))
         th_jw_string(&w, field_of(e));
-    else if (e && th_span_is(name, "error.pointer"))
+    else if (e && th_span_is(name, "pointer"))
         th_jw_string(&w, e->pointer);
-    else if (e && th_span_is(name, "error.message"))
+    else if (e && th_span_is(name, "message"))
         th_jw_string(&w, e->detail);
     else
         return false;

@@ -102,23 +102,21 @@ const struct th_api_schema th_api_schemas[] = {
     {"AttemptSummary", OBJECT("\"number\",\"time\",\"outcome\",\"status\"",
                               "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" STR
                               ",\"status\":{\"type\":[\"integer\",\"null\"]},\"duration_ms\":" MS)},
-    {"Attempt", OBJECT(
-                    "\"number\",\"time\",\"outcome\",\"status\",\"request\",\"response\"",
-                    "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" STR
-                    ",\"status\":{\"type\":[\"integer\",\"null\"]},\"detail\":" STR_NULL
-                    ",\"duration_ms\":" MS ",\"dns_ms\":" MS ",\"connect_ms\":" MS ",\"tls_ms\":" MS
-                    ",\"first_byte_ms\":" MS ",\"address\":" STR_NULL ",\"connection_reused\":" BOOL
-                    ",\"request\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(
-                        "\"method\",\"url\",\"headers\"",
-                        "\"method\":" STR ",\"url\":" STR ",\"headers\":" STRINGS(
-                            STR) ",\"body\":" STR
-                                 ",\"body_base64\":" STR) "]},\"response\":{\"oneOf\":[{\"type\":\"null\"}"
-                                                          "," OBJECT("\"status\",\"headers\",\"truncated\"",
-                                                                     "\"status\":" INT
-                                                                     ",\"headers\":" STRINGS(
-                                                                         STR) ",\"body\":" STR
-                                                                              ",\"body_base64\":" STR
-                                                                              ",\"truncated\":" BOOL) "]}")},
+    {"Attempt",
+     OBJECT("\"number\",\"time\",\"outcome\",\"status\",\"request\",\"response\"",
+            "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" STR
+            ",\"status\":{\"type\":[\"integer\",\"null\"]},\"detail\":" STR_NULL ",\"duration_ms\":" MS
+            ",\"dns_ms\":" MS ",\"connect_ms\":" MS ",\"tls_ms\":" MS ",\"first_byte_ms\":" MS
+            ",\"address\":" STR_NULL ",\"connection_reused\":" BOOL
+            ",\"request\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(
+                "\"method\",\"url\",\"headers\"",
+                "\"method\":" STR ",\"url\":" STR ",\"headers\":" STRINGS(
+                    STR) ",\"body\":" STR
+                         ",\"body_base64\":" STR) "]},\"response\":{\"oneOf\":[{\"type\":\"null\"}"
+                                                  "," OBJECT("\"status\",\"headers\",\"truncated\"",
+                                                             "\"status\":" INT ",\"headers\":" STRINGS(
+                                                                 STR) ",\"body\":" STR ",\"body_base64\":" STR
+                                                                      ",\"truncated\":" BOOL) "]}")},
     {"Webhook", OBJECT("\"id\",\"url\",\"events\",\"active\",\"created_at\",\"updated_at\",\"disabled\"",
                        WEBHOOK_FIELDS)},
     {"WebhookCreated",

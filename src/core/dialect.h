@@ -143,7 +143,13 @@ bool th_dialect_option_at(const struct th_dialect *d, unsigned i, struct th_span
 /* ---- shapes: JSON objects of the management API ---- */
 enum th_shape_id { TH_SHAPE_ENDPOINT, TH_SHAPE_ENDPOINT_CREATED, TH_SHAPE_ENDPOINT_LIST, TH_SHAPE_DELIVERY, TH_SHAPE_DELIVERY_PAGE,
                    TH_SHAPE_ERROR, TH_SHAPE_COUNT };
-/** Field source: writes the value of a native field (by name) as JSON into out; false: has no value. index: element of
+/** Native names. Endpoint: id url events active enabled description metadata headers options timeout_seconds max_in_flight
+ * rate_limit_per_second signature_variant created_at updated_at disabled secret; list "endpoints". Delivery or attempt:
+ * id event_id event_type endpoint_id status reason attempt_count at next_attempt_at ended_at, delivery_id of an attempt,
+ * and of the (last) attempt attempt_number success outcome http_status duration_ms response_body request_body error
+ * last_attempt_at; list "deliveries"; page: total total_pages page_size page next_cursor. Error: status title detail
+ * request_id code category; list "errors" of field pointer message (outside the list: those of the first).
+ * Field source: writes the value of a native field (by name) as JSON into out; false: has no value. index: element of
  * a list under an "each" (0 outside). */
 struct th_shape_source {
     bool (*field)(void *ctx, struct th_span name, unsigned index, struct th_buf *out);
