@@ -13,7 +13,7 @@ NATIVE = {"id", "url", "events", "active", "description", "metadata", "headers",
 
 
 def make(api, receiver=None, **more):
-    url = receiver.url() if receiver else "http://127.0.0.1:9/hook"
+    url = receiver.url() if receiver else "http://127.0.0.1:9999/hook"
     return api.post("/v1/webhooks", {"url": url, **more}).expect(201).json
 
 
@@ -51,17 +51,17 @@ def test_own_secret(tenant, receiver):
     ({"url": "http://10.0.0.1/"}, "/url"),
     ({"url": "http://169.254.169.254/latest"}, "/url"),
     ({"url": "http://[fd00::1]/"}, "/url"),
-    ({"url": "http://127.0.0.1:9/", "nonsense": 1}, "/nonsense"),
-    ({"url": "http://127.0.0.1:9/", "events": "a.b"}, "/events"),
-    ({"url": "http://127.0.0.1:9/", "events": ["a.b", "a b"]}, "/events/1"),
-    ({"url": "http://127.0.0.1:9/", "active": "yes"}, "/active"),
-    ({"url": "http://127.0.0.1:9/", "secret": "short"}, "/secret"),
-    ({"url": "http://127.0.0.1:9/", "timeout_seconds": 0}, "/timeout_seconds"),
-    ({"url": "http://127.0.0.1:9/", "timeout_seconds": 31}, "/timeout_seconds"),
-    ({"url": "http://127.0.0.1:9/", "headers": {"Host": "evil"}}, "/headers/Host"),
-    ({"url": "http://127.0.0.1:9/", "headers": {"Content-Length": "3"}}, "/headers/Content-Length"),
-    ({"url": "http://127.0.0.1:9/", "headers": {"webhook-signature": "v1,x"}}, "/headers/webhook-signature"),
-    ({"url": "http://127.0.0.1:9/", "headers": {"X-A": "a\r\nX-B: b"}}, "/headers/X-A"),
+    ({"url": "http://127.0.0.1:9999/", "nonsense": 1}, "/nonsense"),
+    ({"url": "http://127.0.0.1:9999/", "events": "a.b"}, "/events"),
+    ({"url": "http://127.0.0.1:9999/", "events": ["a.b", "a b"]}, "/events/1"),
+    ({"url": "http://127.0.0.1:9999/", "active": "yes"}, "/active"),
+    ({"url": "http://127.0.0.1:9999/", "secret": "short"}, "/secret"),
+    ({"url": "http://127.0.0.1:9999/", "timeout_seconds": 0}, "/timeout_seconds"),
+    ({"url": "http://127.0.0.1:9999/", "timeout_seconds": 31}, "/timeout_seconds"),
+    ({"url": "http://127.0.0.1:9999/", "headers": {"Host": "evil"}}, "/headers/Host"),
+    ({"url": "http://127.0.0.1:9999/", "headers": {"Content-Length": "3"}}, "/headers/Content-Length"),
+    ({"url": "http://127.0.0.1:9999/", "headers": {"webhook-signature": "v1,x"}}, "/headers/webhook-signature"),
+    ({"url": "http://127.0.0.1:9999/", "headers": {"X-A": "a\r\nX-B: b"}}, "/headers/X-A"),
 ])
 def test_invalid_endpoints_are_refused(tenant, body, pointer):
     assert pointer in pointers(tenant.post("/v1/webhooks", body))
@@ -253,7 +253,7 @@ def test_tenants(shared):
     assert "default" in [row["id"] for row in api.pages("/v1/tenants")]
     assert "/dialect" in pointers(api.put("/v1/tenants/other", {"name": "x", "dialect": "nonsense"}))
     assert api.put("/v1/tenants/no.dots", {"name": "x", "dialect": "tiro"}).status in (400, 404, 422)
-    api.as_tenant("acme-1").post("/v1/webhooks", {"url": "http://127.0.0.1:9/"}).expect(201)
+    api.as_tenant("acme-1").post("/v1/webhooks", {"url": "http://127.0.0.1:9999/"}).expect(201)
     problem(api.put("/v1/tenants/acme-1", {"name": "x", "dialect": "standard"}), 409)
     api.delete("/v1/tenants/acme-1").expect(204)
     problem(api.get("/v1/tenants/acme-1"), 404)
@@ -274,7 +274,7 @@ def test_scopes(shared, tenant):
         problem(api.post("/v1/events", event), 403)
     made = make(manager)
     problem(publisher.get("/v1/webhooks"), 403)
-    problem(reader.post("/v1/webhooks", {"url": "http://127.0.0.1:9/"}), 403)
+    problem(reader.post("/v1/webhooks", {"url": "http://127.0.0.1:9999/"}), 403)
     for api in (reader, manager):
         api.get("/v1/webhooks").expect(200)
         api.get("/v1/deliveries").expect(200)
