@@ -21,10 +21,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 enum { MAX_SESSIONS = 2048, MAX_PER_KEY = 4, MAX_KEY = 300, MAX_POST = 32, SESSION_SECONDS = 3600 };
@@ -245,8 +245,11 @@ enum th_error th_tls_ctx_open(const char *ca_file, struct th_tls_ctx **out, char
     if (!ctx)
         return TH_NOMEM;
     th_list_init(&ctx->sets);
-    if (RAND_bytes((unsigned char *)&seed, sizeof seed) != 1)
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
+        snprintf(why, why_size, "no randomness from the system");
+        e = TH_IO;
         goto err;
+    }
     th_smap_init(&ctx->sessions, MAX_SESSIONS, seed);
     ctx->ssl = SSL_CTX_new(TLS_client_method());
     if (!ctx->ssl || !bio_method(ctx) || !configure(ctx->ssl))
