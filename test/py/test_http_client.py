@@ -935,21 +935,24 @@ def codes():
     return {name: n for n, name in enumerate(r for r in rows if r)}
 
 
-@pytest.mark.parametrize("entry, name", [
-    ({"rcode": 3}, "TH_NOT_FOUND"),
-    ({"A": [], "AAAA": []}, "TH_NOT_FOUND"),
-    ({"rcode": 2}, "TH_RETRY"),
-    ({"rcode": 5}, "TH_RETRY"),
-    ({"silent": True}, "TH_TIMEOUT"),
-    ({"A": [f"192.0.2.{i}" for i in range(17)]}, "TH_TOO_LARGE"),
-    ({"A": [f"192.0.2.{i}" for i in range(16)]}, "TH_OK"),
-])
-def test_name_errors(names, entry, name):
-    names.records["x.example"] = entry
+def test_name_errors(names):
+    many = [f"192.0.2.{i}" for i in range(17)]
+    expected = {
+        "missing.example": ({"rcode": 3}, "TH_NOT_FOUND"),
+        "empty.example": ({"A": [], "AAAA": []}, "TH_NOT_FOUND"),
+        "servfail.example": ({"rcode": 2}, "TH_RETRY"),
+        "refused.example": ({"rcode": 5}, "TH_RETRY"),
+        "silent.example": ({"silent": True}, "TH_TIMEOUT"),
+        "seventeen.example": ({"A": many}, "TH_TOO_LARGE"),
+        "sixteen.example": ({"A": many[:16]}, "TH_OK"),
+    }
+    names.records.update({name: entry for name, (entry, _) in expected.items()})
     with running(servers=names.address) as program:
-        result = program.look_up("x.example", deadline=400)
-        assert result["code"] == codes()[name] and result["ms"] < 1500
-        assert len(result["addrs"]) == (16 if name == "TH_OK" else 0)
+        keys = {name: program.resolve(name, deadline=500) for name in expected}
+        results = {name: program.wait(key) for name, key in keys.items()}
+    assert {n: r["code"] for n, r in results.items()} == {n: codes()[e] for n, (_, e) in expected.items()}
+    assert all(r["ms"] < 1500 for r in results.values())
+    assert {n: len(r["addrs"]) for n, r in results.items() if r["addrs"]} == {"sixteen.example": 16}
 
 
 def test_cache_and_its_bounds(names):
