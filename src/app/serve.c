@@ -15,6 +15,8 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,7 @@ struct app {
     struct th_metrics metrics;
     struct th_dialect_set dialects;
     struct th_guard guard;
-    struct th_cidr *allow;
+    struct th_cidr *allow, *deny;
     struct th_store *store;
     struct th_transport *transport;
     struct th_resolver *resolver;
@@ -268,6 +270,40 @@ static bool split_listen(const char *text, char *address, size_t size, uint16_t 
     return true;
 }
 
+/* This machine's own public addresses: a delivery to them would be a loop. Private ones are refused anyway, unless the
+ * operator allows their network. */
+static enum th_error own_addresses(struct app *a)
+{
+    struct ifaddrs *all, *i;
+    unsigned n = 0;
+
+    if (getifaddrs(&all) != 0)
+        return TH_OK;
+    for (i = all; i; i = i->ifa_next)
+        n++;
+    a->deny = th_calloc(n + 1, sizeof *a->deny);
+    for (i = a->deny ? all : NULL, n = 0; i; i = i->ifa_next) {
+        struct th_cidr own = {.bits = 32};
+        const char *why;
+        if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET) {
+            own.net.family = 4;
+            memcpy(own.net.ip, &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr, 4);
+        } else if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET6) {
+            own.net.family = 6;
+            own.bits = 128;
+            memcpy(own.net.ip, &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr, 16);
+        } else {
+            continue;
+        }
+        if (th_guard_addr(&(struct th_guard){0}, &own.net, &why))
+            a->deny[n++] = own;
+    }
+    freeifaddrs(all);
+    a->guard.deny = a->deny;
+    a->guard.deny_count = n;
+    return a->deny ? TH_OK : TH_NOMEM;
+}
+
 static enum th_error setup_guard(struct app *a)
 {
     const struct th_value *v = &a->config->v[TH_O_ALLOW_NETWORK];
@@ -283,7 +319,7 @@ static enum th_error setup_guard(struct app *a)
         }
     a->guard = (struct th_guard){.allow = a->allow, .allow_count = v->count,
                                  .allow_loopback = strcmp(a->config->v[TH_O_ENVIRONMENT].text, "development") == 0};
-    return TH_OK;
+    return own_addresses(a);
 }
 
 static bool has_dialect(const struct app *a, const char *name)
@@ -467,6 +503,7 @@ static void release(struct app *a)
     th_dialects_free(&a->dialects);
     uv_loop_close(&a->loop);
     th_free(a->allow);
+    th_free(a->deny);
     th_free(a->hosts);
     th_free(a->sources);
     th_buf_wipe(&a->made_key);
