@@ -34,7 +34,8 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_QUEUE_DEL] = "DELETE FROM queue WHERE no=?1",
     [SQ_W_DELIVERY_PUT] = "INSERT INTO delivery(no,event,endpoint,ended,lane,tries,attempts,last,state)"
                           " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
-    [SQ_W_DELIVERY_GET] = "SELECT event,endpoint,lane,attempts,last,tries,state FROM delivery WHERE no=?1",
+    [SQ_W_DELIVERY_GET] =
+        "SELECT event,endpoint,lane,attempts,last,tries,state,ended FROM delivery WHERE no=?1",
     [SQ_W_DELIVERY_DEL] = "DELETE FROM delivery WHERE no=?1",
     [SQ_W_ATTEMPT] =
         "INSERT INTO attempt(no,delivery,endpoint,prev,nth,at,status,class,flags,endpoint_rev,signed_at,"
@@ -424,7 +425,7 @@ static int accept(struct sq_writer *w, struct th_accept *a)
 struct stored { /* a delivery as it is stored now */
     bool queued, ended;
     uint64_t event, endpoint, lane, attempts, last, tries;
-    int64_t due_or_state;
+    int64_t due_or_state, ended_at;
 };
 
 static int find_delivery(struct sq_writer *w, uint64_t no, struct stored *d)
@@ -446,6 +447,7 @@ static int find_delivery(struct sq_writer *w, uint64_t no, struct stored *d)
             d->last = sq_col_u64(st, 4);
             d->tries = sq_col_u64(st, 5);
             d->due_or_state = sqlite3_column_int64(st, 6);
+            d->ended_at = i ? sqlite3_column_int64(st, 7) : 0;
         }
         sqlite3_reset(st);
         if (rc != SQLITE_DONE)
@@ -614,9 +616,10 @@ static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
     if (rc != SQLITE_OK)
         return rc;
     if (m->what == TH_MOVE_CANCEL) {
+        /* the same cancel sent again after an unknown outcome is told the same */
+        m->moved[i] = d.queued || (d.ended && d.due_or_state == TH_DS_CANCELLED && d.ended_at == m->at.ms);
         if (!d.queued)
             return SQLITE_OK;
-        m->moved[i] = true;
         return put_ended(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
     }
     if (!d.queued && !d.ended)

@@ -1,0 +1,102 @@
+/* What the files of the memory store share. Private to src/store/store_memory*.c. */
+#ifndef TH_STORE_MEMORY_INT_H
+#define TH_STORE_MEMORY_INT_H
+#include "base/alloc.h"
+#include "base/map.h"
+#include "port/store.h"
+
+/** Rows in order of their number; each begins with it. */
+struct mem_vec {
+    uint64_t **v;
+    size_t n, cap;
+};
+
+struct mem_event {
+    struct th_event_row row; /* spans point into bytes */
+    char *own_key;           /* tenant and own id, key of the map; NULL without */
+    size_t own_key_n;
+    char bytes[];
+};
+
+struct mem_delivery {
+    uint64_t no, event, endpoint, last;
+    int64_t due, ended;
+    enum th_delivery_state state;
+    uint8_t lane, tries;
+    uint16_t attempts;
+};
+
+struct mem_attempt {
+    uint64_t no, delivery, endpoint, prev;
+    struct th_attempt_row row; /* spans point into bytes */
+    char bytes[];
+};
+
+struct mem_row {
+    uint64_t no; /* its place in the vector; the row's own number is in row */
+    struct th_row row;
+    bool deleted;
+    char bytes[];
+};
+
+struct mem_rev {
+    uint64_t endpoint, rev;
+    struct th_span conf;
+    char bytes[];
+};
+
+struct mem_idem {
+    struct mem_idem *next;
+    uint64_t day, tenant, first, version;
+    uint32_t n;
+    struct th_idem idem;
+    struct th_span answer;
+    char bytes[];
+};
+
+struct mem_store {
+    struct th_store base;
+    /* committed */
+    struct mem_vec events, deliveries, attempts, rows; /* rows: in order of their first put */
+    struct mem_rev **revs;
+    size_t rev_n, rev_cap;
+    struct th_smap own;                  /* tenant and id → mem_event */
+    struct mem_idem *idem, *config_idem; /* newest first */
+    uint64_t next_event, next_delivery, next_attempt, next_row;
+    /* not committed */
+    struct th_op *head, **tail;
+    struct th_session *sessions;
+    bool manual;
+    /* failures to come */
+    enum th_error broken, fail_error;
+    unsigned fail_count;
+    bool fail_apply;
+};
+
+struct th_session {
+    struct mem_store *store;
+    struct th_session *next;
+    struct th_wake wake;
+    struct th_op *done, **done_tail;
+};
+
+/** Makes room for more rows; false: no memory, nothing changed. */
+bool mem_room(struct mem_vec *v, size_t more);
+/** First index whose number is not below no. */
+size_t mem_lower(const struct mem_vec *v, uint64_t no);
+/** The row with this number, or NULL. */
+void *mem_find(const struct mem_vec *v, uint64_t no);
+/** Takes a row out without freeing it. */
+void mem_take_out(struct mem_vec *v, uint64_t no);
+/** Copies a span to *at and moves it on. */
+struct th_span mem_put(char **at, struct th_span s);
+uint64_t mem_day(int64_t wall_ms);
+
+/** Applies one write to the committed state; sets op->error and its results. On an error nothing happened. */
+void mem_write(struct mem_store *s, struct th_op *op);
+void mem_config(struct mem_store *s, struct th_config *c);
+void mem_purge(struct mem_store *s, struct th_purge *p);
+uint64_t mem_idem_day(const struct mem_store *s, int64_t at_ms);
+void mem_read(struct mem_store *s, struct th_op *op);
+void mem_page_free(struct th_page *op);
+#endif

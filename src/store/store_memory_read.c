@@ -1,0 +1,285 @@
+/* The reads of the memory store: every row is looked at, newest first. A page's spans point into one block of
+ * copies made for it, so that they stay valid whatever is written later. See store_memory.c. */
+#include "store/store_memory_int.h"
+
+/* ---- load and walk ---- */
+
+static void load(struct mem_store *s, struct th_load *op)
+{
+    th_buf_reset(&op->mem);
+    for (uint32_t i = 0; i < op->count; i++) {
+        const struct mem_event *e = mem_find(&s->events, op->events[i]);
+
+        op->rows[i] = e ? e->row : (struct th_event_row){0};
+        if (e) {
+            th_buf_span(&op->mem, e->row.type);
+            th_buf_span(&op->mem, e->row.data);
+            th_buf_span(&op->mem, e->row.own_id);
+            th_buf_span(&op->mem, e->row.resource_type);
+            th_buf_span(&op->mem, e->row.resource_id);
+        }
+    }
+    op->op.error = op->mem.failed;
+    for (uint32_t i = 0, at = 0; op->mem.failed == TH_OK && i < op->count; i++) {
+        struct th_event_row *r = &op->rows[i];
+        struct th_span *spans[] = {&r->type, &r->data, &r->own_id, &r->resource_type, &r->resource_id};
+
+        for (size_t j = 0; r->no && j < 5; j++) {
+            spans[j]->p = spans[j]->n ? op->mem.p + at : "";
+            at += (uint32_t)spans[j]->n;
+        }
+    }
+}
+
+static void walk(struct mem_store *s, struct th_walk *op)
+{
+    op->op.error = TH_OK;
+    op->count = 0;
+    op->next = 0;
+    for (size_t i = mem_lower(&s->deliveries, op->from); i < s->deliveries.n; i++) {
+        const struct mem_delivery *d = (const struct mem_delivery *)s->deliveries.v[i];
+
+        if (d->state != TH_DS_QUEUED || (op->endpoint && op->endpoint != d->endpoint))
+            continue;
+        if (op->count == op->max) {
+            op->next = d->no;
+            return;
+        }
+        op->rows[op->count++] = (struct th_queue_row){.no = d->no,
+                                                      .event = d->event,
+                                                      .endpoint = d->endpoint,
+                                                      .due = d->due,
+                                                      .lane = d->lane,
+                                                      .tries = d->tries,
+                                                      .attempts = d->attempts};
+    }
+}
+
+/* ---- pages ---- */
+
+struct piece {
+    struct piece *next;
+    char bytes[];
+};
+
+struct mem_page {
+    struct piece *pieces;
+    void *rows;
+    bool failed;
+};
+
+void mem_page_free(struct th_page *op)
+{
+    struct mem_page *mem = op->mem;
+
+    if (!mem)
+        return;
+    while (mem->pieces) {
+        struct piece *p = mem->pieces;
+
+        mem->pieces = p->next;
+        th_free(p);
+    }
+    th_free(mem->rows);
+    th_free(mem);
+    op->mem = NULL;
+    op->rows.events = NULL;
+    op->count = 0;
+}
+
+static struct th_span copy(struct mem_page *mem, struct th_span s)
+{
+    struct piece *p = s.n ? th_malloc(sizeof *p + s.n) : NULL;
+
+    if (!p) {
+        mem->failed = mem->failed || s.n;
+        return (struct th_span){"", 0};
+    }
+    p->next = mem->pieces;
+    mem->pieces = p;
+    memcpy(p->bytes, s.p, s.n);
+    return (struct th_span){p->bytes, s.n};
+}
+
+static struct th_event_row copy_event(const struct th_page *op, const struct mem_event *e)
+{
+    struct th_event_row r = e->row;
+
+    r.type = copy(op->mem, r.type);
+    r.data = op->with_data ? copy(op->mem, r.data) : (struct th_span){"", 0};
+    r.own_id = copy(op->mem, r.own_id);
+    r.resource_type = copy(op->mem, r.resource_type);
+    r.resource_id = copy(op->mem, r.resource_id);
+    return r;
+}
+
+static struct th_attempt_row copy_attempt(const struct th_page *op, const struct mem_attempt *a, bool answer)
+{
+    struct th_attempt_row r = a->row;
+
+    r.sigs = copy(op->mem, r.sigs);
+    r.detail = copy(op->mem, r.detail);
+    r.head = answer ? copy(op->mem, r.head) : (struct th_span){"", 0};
+    r.body = answer ? copy(op->mem, r.body) : (struct th_span){"", 0};
+    return r;
+}
+
+static bool event_matches(const struct th_page *op, const struct mem_event *e)
+{
+    return e && e->row.tenant == op->tenant && (!op->type.n || th_span_eq(op->type, e->row.type)) &&
+           (!op->own_id.n || th_span_eq(op->own_id, e->row.own_id)) &&
+           (!op->event || op->event == e->row.no) && (!op->since || e->row.at.ms >= op->since) &&
+           (!op->until || e->row.at.ms < op->until);
+}
+
+static bool delivery_matches(const struct th_page *op, const struct mem_delivery *d)
+{
+    bool listed = false;
+
+    if ((op->endpoint && op->endpoint != d->endpoint) || (op->states && !(op->states >> d->state & 1)))
+        return false;
+    if (d->state != TH_DS_QUEUED)
+        return true;
+    if ((op->queued == TH_NO_ATTEMPTS && d->attempts) || (op->queued == TH_SOME_ATTEMPTS && !d->attempts))
+        return false;
+    for (uint32_t i = 0; i < op->endpoint_count; i++)
+        listed = listed || op->endpoints[i] == d->endpoint;
+    return op->endpoints_exclude ? !listed : listed || !op->endpoint_count;
+}
+
+static void give_delivery(struct mem_store *s, struct th_page *op, const struct mem_delivery *d,
+                          const struct mem_event *e)
+{
+    const struct mem_attempt *last = mem_find(&s->attempts, d->last);
+    struct th_delivery_row *row = &op->rows.deliveries[op->count];
+
+    *row = (struct th_delivery_row){.no = d->no,
+                                    .endpoint = d->endpoint,
+                                    .state = d->state,
+                                    .lane = d->lane,
+                                    .tries = d->tries,
+                                    .attempts = d->attempts,
+                                    .due = d->due,
+                                    .ended = d->ended,
+                                    .event = copy_event(op, e),
+                                    .last_attempt = last ? last->no : 0};
+    if (last)
+        row->last = copy_attempt(op, last, false);
+}
+
+static void give_attempt(struct mem_store *s, struct th_page *op, const struct mem_attempt *a,
+                         const struct mem_event *e)
+{
+    struct th_attempt_view *row = &op->rows.attempts[op->count];
+
+    *row = (struct th_attempt_view){.no = a->no,
+                                    .delivery = a->delivery,
+                                    .endpoint = a->endpoint,
+                                    .row = copy_attempt(op, a, op->with_answers),
+                                    .endpoint_conf = {"", 0},
+                                    .event = copy_event(op, e)};
+    for (size_t i = 0; i < s->rev_n; i++)
+        if (s->revs[i]->endpoint == a->endpoint && s->revs[i]->rev == a->row.endpoint_rev)
+            row->endpoint_conf = copy(op->mem, s->revs[i]->conf);
+}
+
+/** Gives a row of any kind out, or only counts it (give == false). False: it does not match. */
+static bool candidate(struct mem_store *s, struct th_page *op, const void *candidate_row, bool give)
+{
+    const struct mem_event *e = candidate_row;
+    const struct mem_delivery *d = candidate_row;
+    const struct mem_attempt *a = candidate_row;
+
+    if (op->kind == TH_PAGE_EVENTS) {
+        if (!event_matches(op, e))
+            return false;
+        if (give)
+            op->rows.events[op->count] = copy_event(op, e);
+        return true;
+    }
+    if (op->kind == TH_PAGE_DELIVERIES) {
+        e = mem_find(&s->events, d->event);
+        if ((op->delivery && op->delivery != d->no) || !delivery_matches(op, d) || !event_matches(op, e))
+            return false;
+        if (give)
+            give_delivery(s, op, d, e);
+        return true;
+    }
+    d = mem_find(&s->deliveries, a->delivery);
+    e = d ? mem_find(&s->events, d->event) : NULL;
+    if ((op->delivery && op->delivery != a->delivery) || (op->endpoint && op->endpoint != a->endpoint) ||
+        !event_matches(op, e))
+        return false;
+    if (give)
+        give_attempt(s, op, a, e);
+    return true;
+}
+
+static bool page_start(struct th_page *op)
+{
+    static const size_t sizes[] = {sizeof(struct th_event_row), sizeof(struct th_delivery_row),
+                                   sizeof(struct th_attempt_view)};
+    struct mem_page *mem = th_calloc(1, sizeof *mem);
+
+    op->count = 0;
+    op->next = op->total = 0;
+    op->mem = mem;
+    op->rows.events = NULL;
+    if (op->limit > 1000)
+        op->limit = 1000;
+    if (mem)
+        mem->rows = th_calloc(op->limit + 1, sizes[op->kind]);
+    if (!mem || !mem->rows)
+        return false;
+    op->rows.events = mem->rows;
+    return true;
+}
+
+static void page(struct mem_store *s, struct th_page *op)
+{
+    const struct mem_vec *of[] = {&s->events, &s->deliveries, &s->attempts};
+    const struct mem_vec *v;
+    uint64_t last = 0;
+
+    op->op.error = (unsigned)op->kind > TH_PAGE_ATTEMPTS || !op->tenant ? TH_BUG : TH_OK;
+    if (op->op.error != TH_OK)
+        return;
+    if (!page_start(op)) {
+        mem_page_free(op);
+        op->op.error = TH_NOMEM;
+        return;
+    }
+    v = of[op->kind];
+    for (size_t i = op->before ? mem_lower(v, op->before) : v->n; i-- > 0;) {
+        bool room = op->count < op->limit && !op->skip;
+
+        if ((op->no && op->no != *v->v[i]) || !candidate(s, op, v->v[i], room))
+            continue;
+        op->total++;
+        if (room) {
+            op->count++;
+            last = *v->v[i];
+        } else if (op->skip) {
+            op->skip--;
+        } else {
+            if (!op->next)
+                op->next = last;
+            if (!op->with_total)
+                break;
+        }
+    }
+    if (((struct mem_page *)op->mem)->failed) {
+        mem_page_free(op);
+        op->op.error = TH_NOMEM;
+    }
+}
+
+void mem_read(struct mem_store *s, struct th_op *op)
+{
+    if (op->kind == TH_OP_LOAD)
+        load(s, (struct th_load *)op);
+    else if (op->kind == TH_OP_WALK)
+        walk(s, (struct th_walk *)op);
+    else
+        page(s, (struct th_page *)op);
+}

@@ -1,0 +1,1005 @@
+/* One suite for every store: what port/store.h promises, over the memory store and the SQLite store. */
+#include "store_fixture.h"
+
+/* ---- accept ---- */
+
+static void accepts_number_events_and_deliveries_in_order(void **state)
+{
+    struct fx *f = *state;
+    uint64_t endpoints[] = {11, 12, 13};
+    struct th_new_event e[3] = {fx_event(endpoints, 3, "{\"n\":1}"), fx_event(endpoints, 0, "{\"n\":2}"),
+                                fx_event(endpoints + 1, 2, "{\"n\":3}")};
+    struct th_accept a = fx_accept(1, T0, e, 3);
+    struct th_queue_row rows[10];
+    uint64_t next;
+
+    fx_tenant(f, 1, "t");
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+    assert_int_equal(a.first_event, e[0].no);
+    assert_int_equal(e[1].no, e[0].no + 1);
+    assert_int_equal(e[2].no, e[0].no + 2);
+    assert_int_equal(e[2].first_delivery, e[0].first_delivery + 3);
+    assert_int_equal(e[0].no >> 40, (T0 - INT64_C(1767225600000)) / DAY_MS); /* day since 2026-01-01 */
+    assert_true(e[2].no < (uint64_t)1 << 53);
+    assert_int_equal(fx_walk(f, 0, 0, rows, 10, &next), 5);
+    assert_int_equal(next, 0);
+    for (uint64_t i = 0; i < 5; i++) {
+        assert_int_equal(rows[i].no, e[0].first_delivery + i);
+        assert_int_equal(rows[i].event, i < 3 ? e[0].no : e[2].no);
+        assert_int_equal(rows[i].endpoint, i < 3 ? endpoints[i] : endpoints[i - 2]);
+        assert_int_equal(rows[i].due, T0);
+        assert_int_equal(rows[i].attempts, 0);
+    }
+}
+
+static void numbers_do_not_fall_when_the_clock_steps_back(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, d1, d2, d3, e1, e2, e3;
+
+    fx_tenant(f, 1, "t");
+    e1 = fx_publish(f, 1, T0, &ep, 1, &d1);
+    e2 = fx_publish(f, 1, T0 - 30 * DAY_MS, &ep, 1, &d2);
+    e3 = fx_publish(f, 1, T0 + DAY_MS, &ep, 1, &d3);
+    assert_int_equal(e2, e1 + 1);
+    assert_int_equal(d2, d1 + 1);
+    assert_int_equal(e3 >> 40, (e1 >> 40) + 1);
+    assert_int_equal(d3 >> 40, (d1 >> 40) + 1);
+}
+
+static void stale_versions_are_refused(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5;
+    struct th_new_event e = fx_event(&ep, 1, "{}");
+    struct th_accept a = fx_accept(1, T0, &e, 1);
+    struct th_row row = fx_endpoint_row(5, 1, 1, "{}");
+    struct th_config c;
+    struct th_queue_row rows[4];
+
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_STALE); /* no such tenant */
+    fx_tenant(f, 1, "t");
+    c = fx_config(1, 1, &row, 1);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.new_version, 2);
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_STALE);
+    assert_int_equal(fx_walk(f, 0, 0, rows, 4, NULL), 0);
+    a.settings_version = 2;
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+}
+
+static void idempotency_keys_replay_for_a_day(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, first;
+    struct th_new_event e[2] = {fx_event(&ep, 1, "{}"), fx_event(&ep, 1, "{}")};
+    struct th_new_event again[2] = {e[0], e[1]}, other = e[0];
+    struct th_accept a = fx_accept(1, T0, e, 2), b;
+
+    fx_tenant(f, 1, "t");
+    fx_tenant(f, 2, "u");
+    a.idem = (struct th_idem){.given = true, .key = {1, 2}, .body = {3}};
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+    first = a.first_event;
+
+    b = fx_accept(1, T0 + DAY_MS - 1, again, 2);
+    b.idem = a.idem;
+    b.settings_version = 99; /* a replay is a replay whatever the settings are now */
+    assert_int_equal(fx_run(f, &b.op), TH_OK);
+    assert_int_equal(b.result, TH_ACCEPT_REPLAYED);
+    assert_int_equal(b.first_event, first);
+    assert_int_equal(b.replayed_count, 2);
+
+    b.idem.body[0] = 4;
+    assert_int_equal(fx_run(f, &b.op), TH_OK);
+    assert_int_equal(b.result, TH_ACCEPT_KEY_REUSED);
+
+    b = fx_accept(2, T0, &other, 1); /* another tenant's key is another key */
+    b.idem = a.idem;
+    assert_int_equal(fx_run(f, &b.op), TH_OK);
+    assert_int_equal(b.result, TH_ACCEPT_NEW);
+
+    b = fx_accept(1, T0 + 3 * DAY_MS, again, 2); /* long over */
+    b.idem = a.idem;
+    assert_int_equal(fx_run(f, &b.op), TH_OK);
+    assert_int_equal(b.result, TH_ACCEPT_NEW);
+}
+
+static void one_key_twice_in_one_commit_is_one_event(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5;
+    struct th_new_event e[8];
+    struct th_accept a[8];
+    struct th_queue_row rows[8];
+    unsigned before;
+
+    fx_tenant(f, 1, "t");
+    before = f->done;
+    for (int i = 0; i < 8; i++) {
+        e[i] = fx_event(&ep, 1, "{}");
+        a[i] = fx_accept(1, T0, &e[i], 1);
+        a[i].idem = (struct th_idem){.given = true, .key = {9}, .body = {9}};
+        fx_submit(f, &a[i].op);
+    }
+    fx_wait(f, before + 8);
+    assert_int_equal(a[0].result, TH_ACCEPT_NEW);
+    for (int i = 1; i < 8; i++) {
+        assert_int_equal(a[i].result, TH_ACCEPT_REPLAYED);
+        assert_int_equal(a[i].first_event, a[0].first_event);
+    }
+    assert_int_equal(fx_walk(f, 0, 0, rows, 8, NULL), 1);
+}
+
+static void own_ids_are_unique_per_tenant(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5;
+    struct th_new_event e[3] = {fx_event(&ep, 1, "{}"), fx_event(&ep, 1, "{}"), fx_event(&ep, 1, "{}")};
+    struct th_accept a = fx_accept(1, T0, e, 1);
+    struct th_queue_row rows[8];
+
+    fx_tenant(f, 1, "t");
+    fx_tenant(f, 2, "u");
+    e[0].own_id = TH_LIT("id-1");
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+    e[0].no = 0;
+
+    e[1].own_id = TH_LIT("id-1");
+    e[0].own_id = TH_LIT("id-2");
+    a = fx_accept(1, T0, e, 3);
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_ID_TAKEN);
+    assert_int_equal(a.taken, 1);
+
+    e[2].own_id = TH_LIT("id-2"); /* twice in one op */
+    e[1].own_id = TH_LIT("");
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_ID_TAKEN);
+    assert_int_equal(a.taken, 2);
+    assert_int_equal(fx_walk(f, 0, 0, rows, 8, NULL), 1); /* all or none */
+
+    e[0].own_id = TH_LIT("id-1");
+    a = fx_accept(2, T0, e, 1);
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+}
+
+static void an_accept_sent_again_is_one_accept(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, no;
+    struct th_new_event e = fx_event(&ep, 1, "{}");
+    struct th_accept a = fx_accept(1, T0, &e, 1);
+    struct th_queue_row rows[4];
+
+    fx_tenant(f, 1, "t");
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    no = e.no;
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+    assert_int_equal(a.first_event, no);
+    assert_int_equal(fx_walk(f, 0, 0, rows, 4, NULL), 1);
+}
+
+static void writes_complete_in_the_order_of_submission(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, d;
+    struct th_new_event e[10];
+    struct th_accept a[10];
+    struct th_settle s[10];
+    unsigned before;
+
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, &ep, 1, &d);
+    before = f->done;
+    for (int i = 0; i < 10; i++) {
+        e[i] = fx_event(&ep, 1, "{}");
+        a[i] = fx_accept(1, T0, &e[i], 1);
+        s[i] = fx_settle(d, (uint16_t)i, TH_DS_QUEUED);
+        if (i == 5)
+            a[i].settings_version = 7; /* a refusal keeps its place */
+        fx_submit(f, &s[i].op);
+        fx_submit(f, &a[i].op);
+    }
+    fx_wait(f, before + 20);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_ptr_equal(f->order[(before + 2 * i) % 64], &s[i].op);
+        assert_ptr_equal(f->order[(before + 2 * i + 1) % 64], &a[i].op);
+        assert_true(s[i].applied);
+        assert_int_equal(a[i].result, i == 5 ? TH_ACCEPT_STALE : TH_ACCEPT_NEW);
+    }
+    for (int i = 1; i < 10; i++)
+        if (i != 5 && i != 6)
+            assert_int_equal(e[i].no, e[i - 1].no + 1);
+    assert_int_equal(e[6].no, e[4].no + 1);
+}
+
+/* ---- settle ---- */
+
+static void settles_move_a_delivery_through_its_life(void **state)
+{
+    struct fx *f = *state;
+    uint64_t eps[] = {5, 6}, d;
+    struct th_queue_row rows[4];
+    struct th_delivery_row row;
+
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, eps, 2, &d);
+    assert_true(fx_settle_run(f, d, 0, TH_DS_QUEUED));
+    assert_int_equal(fx_walk(f, 0, 5, rows, 4, NULL), 1);
+    assert_int_equal(rows[0].due, T0 + 60000);
+    assert_int_equal(rows[0].attempts, 1);
+    assert_int_equal(rows[0].tries, 1);
+    assert_true(fx_settle_run(f, d, 1, TH_DS_DELIVERED));
+    assert_int_equal(fx_walk(f, 0, 5, rows, 4, NULL), 0);
+    assert_int_equal(fx_state(f, 1, d, &row), TH_DS_DELIVERED);
+    assert_int_equal(row.attempts, 2);
+    assert_int_equal(row.ended, T0 + 1000 + 4);
+    assert_int_equal(row.due, 0);
+    assert_int_equal(row.last.status, 200);
+    assert_int_equal(fx_count_attempts(f, 1, d), 2);
+    assert_true(fx_settle_run(f, d + 1, 0, TH_DS_EXHAUSTED));
+    assert_int_equal(fx_state(f, 1, d + 1, &row), TH_DS_EXHAUSTED);
+}
+
+static void a_settle_with_another_counter_is_logged_and_not_applied(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, d;
+    struct th_settle late;
+    struct th_delivery_row row;
+
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, &ep, 1, &d);
+    assert_true(fx_settle_run(f, d, 0, TH_DS_QUEUED));
+    late = fx_settle(d, 0, TH_DS_DELIVERED); /* another result for the same try */
+    late.row.at.ms += 5;
+    assert_int_equal(fx_run(f, &late.op), TH_OK);
+    assert_false(late.applied);
+    assert_int_equal(fx_state(f, 1, d, &row), TH_DS_QUEUED);
+    assert_int_equal(row.attempts, 1);
+    assert_int_equal(row.last.status, 503); /* still the one that made the state */
+    assert_int_equal(fx_count_attempts(f, 1, d), 2);
+    assert_true(fx_settle_run(f, d, 1, TH_DS_EXHAUSTED));
+    late = fx_settle(d, 2, TH_DS_DELIVERED); /* it has ended */
+    late.row.nth = 9;
+    assert_int_equal(fx_run(f, &late.op), TH_OK);
+    assert_false(late.applied);
+    assert_int_equal(fx_state(f, 1, d, NULL), TH_DS_EXHAUSTED);
+    assert_int_equal(fx_count_attempts(f, 1, d), 4);
+    late = fx_settle(d + 100, 0, TH_DS_DELIVERED); /* there is no such delivery */
+    assert_int_equal(fx_run(f, &late.op), TH_OK);
+    assert_false(late.applied);
+}
+
+static void a_settle_sent_again_is_one_attempt(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, d;
+
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, &ep, 1, &d);
+    assert_true(fx_settle_run(f, d, 0, TH_DS_QUEUED));
+    assert_true(fx_settle_run(f, d, 0, TH_DS_QUEUED));
+    assert_int_equal(fx_count_attempts(f, 1, d), 1);
+    assert_true(fx_settle_run(f, d, 1, TH_DS_DELIVERED));
+    assert_true(fx_settle_run(f, d, 1, TH_DS_DELIVERED));
+    assert_int_equal(fx_count_attempts(f, 1, d), 2);
+}
+
+static void attempts_come_back_as_they_were_given(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, d;
+    struct th_row rows[] = {fx_endpoint_row(5, 1, 1, "{\"url\":\"https://a\"}"),
+                            fx_endpoint_row(5, 1, 2, "{\"url\":\"https://b\"}")};
+    struct th_config c = fx_config(1, 1, rows, 2);
+    struct th_settle s;
+    struct th_page p = fx_page(TH_PAGE_ATTEMPTS, 1);
+    const struct th_attempt_view *v;
+
+    fx_tenant(f, 1, "t");
+    c.keep_version = true;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    fx_publish(f, 1, T0, &ep, 1, &d);
+    s = fx_settle(d, 0, TH_DS_QUEUED);
+    s.row.truncated = s.row.reused = true;
+    s.row.class = TH_HTTP_RESET;
+    s.row.peer =
+        (struct th_addr){.family = 6, .ip = {0x20, 1, 0xd, 0xb8, [15] = 7}, .scope = 3, .port = 65535};
+    assert_int_equal(fx_run(f, &s.op), TH_OK);
+    p.delivery = d;
+    p.with_answers = p.with_data = true;
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.count, 1);
+    v = &p.rows.attempts[0];
+    assert_int_equal(v->delivery, d);
+    assert_int_equal(v->endpoint, 5);
+    assert_int_equal(v->row.at.ms, s.row.at.ms);
+    assert_int_equal(v->row.nth, 1);
+    assert_int_equal(v->row.status, 503);
+    assert_int_equal(v->row.class, TH_HTTP_RESET);
+    assert_true(v->row.truncated && v->row.reused && !v->row.ok);
+    assert_memory_equal(v->row.us, s.row.us, sizeof s.row.us);
+    assert_int_equal(v->row.endpoint_rev, 1);
+    assert_int_equal(v->row.signed_at, T0 / 1000);
+    assert_int_equal(v->row.peer.family, 6);
+    assert_int_equal(v->row.peer.port, 65535);
+    assert_int_equal(v->row.peer.scope, 3);
+    assert_memory_equal(v->row.peer.ip, s.row.peer.ip, 16);
+    assert_true(th_span_is(v->row.sigs, "v1,abc") && th_span_is(v->row.detail, "why"));
+    assert_true(th_span_is(v->row.head, "A: b\r\n") && th_span_is(v->row.body, "answer"));
+    assert_true(th_span_is(v->endpoint_conf, "{\"url\":\"https://a\"}"));
+    assert_true(th_span_is(v->event.data, "{\"a\":1}") && th_span_is(v->event.type, "order.created"));
+    f->store->vt->page_free(f->store, &p);
+}
+
+/* ---- move ---- */
+
+static void cancel_takes_only_what_is_queued(void **state)
+{
+    struct fx *f = *state;
+    uint64_t eps[] = {5, 6}, d, list[3];
+    bool moved[3];
+    struct th_move m;
+    struct th_queue_row rows[4];
+    struct th_delivery_row row;
+
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, eps, 2, &d);
+    assert_true(fx_settle_run(f, d, 0, TH_DS_DELIVERED));
+    list[0] = d;
+    list[1] = d + 1;
+    list[2] = d + 2;
+    m = (struct th_move){.op = {.kind = TH_OP_MOVE},
+                         .what = TH_MOVE_CANCEL,
+                         .at = {T0 + 5},
+                         .count = 3,
+                         .deliveries = list,
+                         .moved = moved};
+    assert_int_equal(fx_run(f, &m.op), TH_OK);
+    assert_false(moved[0]);
+    assert_true(moved[1]);
+    assert_false(moved[2]);
+    assert_int_equal(fx_walk(f, 0, 0, rows, 4, NULL), 0);
+    assert_int_equal(fx_state(f, 1, d, NULL), TH_DS_DELIVERED);
+    assert_int_equal(fx_state(f, 1, d + 1, &row), TH_DS_CANCELLED);
+    assert_int_equal(row.ended, T0 + 5);
+    assert_int_equal(row.last_attempt, 0);
+}
+
+static void retry_puts_any_state_back_into_the_queue(void **state)
+{
+    struct fx *f = *state;
+    uint64_t eps[] = {5, 6}, d, list[3];
+    bool moved[3];
+    struct th_queue_row rows[3];
+    struct th_move m;
+
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, eps, 2, &d);
+    assert_true(fx_settle_run(f, d, 0, TH_DS_EXHAUSTED));
+    assert_true(fx_settle_run(f, d + 1, 0, TH_DS_QUEUED));
+    list[0] = d;
+    list[1] = d + 1;
+    list[2] = d + 7;
+    m = (struct th_move){.op = {.kind = TH_OP_MOVE},
+                         .what = TH_MOVE_RETRY,
+                         .lane = TH_LANE_MANUAL,
+                         .at = {T0 + 9},
+                         .count = 3,
+                         .deliveries = list,
+                         .moved = moved,
+                         .rows = rows};
+    assert_int_equal(fx_run(f, &m.op), TH_OK);
+    assert_true(moved[0] && moved[1] && !moved[2]);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rows[i].no, d + (uint64_t)i);
+        assert_int_equal(rows[i].endpoint, eps[i]);
+        assert_int_equal(rows[i].due, T0 + 9);
+        assert_int_equal(rows[i].lane, TH_LANE_MANUAL);
+        assert_int_equal(rows[i].tries, 0);
+        assert_int_equal(rows[i].attempts, 1); /* requests are counted on */
+    }
+    assert_int_equal(fx_walk(f, 0, 0, rows, 3, NULL), 2);
+    assert_true(fx_settle_run(f, d, 1, TH_DS_DELIVERED));
+    assert_int_equal(fx_count_attempts(f, 1, d), 2); /* the log goes on */
+}
+
+/* ---- settings ---- */
+
+struct listing {
+    char text[4096];
+    size_t n;
+};
+
+static void list_row(void *ctx, const struct th_row *r)
+{
+    static const char *const names[] = {"tenant", "key", "endpoint", "secret", "fact", "job", "meta"};
+    struct listing *l = ctx;
+
+    l->n += (size_t)snprintf(l->text + l->n, sizeof l->text - l->n,
+                             "%s %llu %llu %llu %llu [%.*s] [%.*s] %lld %lld;", names[r->kind],
+                             (unsigned long long)r->no, (unsigned long long)r->tenant,
+                             (unsigned long long)r->endpoint, (unsigned long long)r->rev,
+                             (int)(r->kind == TH_ROW_KEY ? 2 : r->id.n), r->id.p, (int)r->conf.n, r->conf.p,
+                             (long long)r->until, (long long)r->fact[1]);
+    assert_true(l->n < sizeof l->text);
+}
+
+static void settings_are_listed_and_survive(void **state)
+{
+    struct fx *f = *state;
+    char hash[32] = "HHHHHHHHHHHHHHHHHHHHHHHHHHHHHHH";
+    struct th_row rows[] = {
+        fx_tenant_row(1, "t"),
+        {.kind = TH_ROW_KEY,
+         .no = 4,
+         .tenant = 1,
+         .id = {hash, 32},
+         .conf = TH_LIT("{\"k\":1}"),
+         .until = 77},
+        fx_endpoint_row(6, 1, 1, "{\"e\":6}"),
+        fx_endpoint_row(5, 1, 1, "{\"e\":5}"),
+        fx_endpoint_row(5, 1, 2, "{\"e\":55}"),
+        {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("sealed5"), .until = 9},
+        {.kind = TH_ROW_SECRET, .no = 9, .tenant = 1, .endpoint = 6, .conf = TH_LIT("sealed6")},
+        {.kind = TH_ROW_FACT, .no = 5, .fact = {1, 2, 3}},
+        {.kind = TH_ROW_FACT, .no = 6, .fact = {1, 4, 3}},
+        {.kind = TH_ROW_JOB, .no = 10, .tenant = 1, .endpoint = 6, .conf = TH_LIT("{\"j\":1}")},
+        {.kind = TH_ROW_META, .id = TH_LIT("install"), .conf = TH_LIT("v")},
+    };
+    struct th_row del[] = {{.kind = TH_ROW_ENDPOINT, .del = true, .no = 6, .tenant = 1}};
+    struct th_config c = fx_config(1, 0, rows, 11);
+    struct listing l = {.n = 0};
+    const char *all =
+        "tenant 1 0 0 1 [t] [{\"name\":\"x\"}] 0 0;key 4 1 0 0 [HH] [{\"k\":1}] 77 0;"
+        "endpoint 5 1 0 2 [] [{\"e\":55}] 0 0;endpoint 6 1 0 1 [] [{\"e\":6}] 0 0;"
+        "secret 8 1 5 0 [] [sealed5] 9 0;secret 9 1 6 0 [] [sealed6] 0 0;fact 5 0 0 0 [] [] 0 2;"
+        "fact 6 0 0 0 [] [] 0 4;job 10 1 6 0 [] [{\"j\":1}] 0 0;meta 0 0 0 0 [install] [v] 0 0;";
+    const char *less = "tenant 1 0 0 2 [t] [{\"name\":\"x\"}] 0 0;key 4 1 0 0 [HH] [{\"k\":1}] 77 0;"
+                       "endpoint 5 1 0 2 [] [{\"e\":55}] 0 0;secret 8 1 5 0 [] [sealed5] 9 0;"
+                       "fact 5 0 0 0 [] [] 0 2;meta 0 0 0 0 [install] [v] 0 0;";
+
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_DONE);
+    if (f->sqlite) {
+        fx_close(f);
+        fx_open(f);
+    }
+    assert_int_equal(f->store->vt->settings(f->store, list_row, &l), TH_OK);
+    assert_string_equal(l.text, all);
+
+    c = fx_config(1, 1, del, 1);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.new_version, 2);
+    l.n = 0;
+    assert_int_equal(f->store->vt->settings(f->store, list_row, &l), TH_OK);
+    assert_string_equal(l.text, less); /* with the endpoint go its secret, its facts and its jobs */
+
+    del[0] = (struct th_row){.kind = TH_ROW_TENANT, .del = true, .no = 1};
+    c = fx_config(1, 2, del, 1);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    l.n = 0;
+    assert_int_equal(f->store->vt->settings(f->store, list_row, &l), TH_OK);
+    assert_string_equal(l.text, "meta 0 0 0 0 [install] [v] 0 0;");
+}
+
+static void settings_versions_guard_changes(void **state)
+{
+    struct fx *f = *state;
+    struct th_row row = fx_endpoint_row(5, 1, 1, "{}"), fact = {.kind = TH_ROW_FACT, .no = 5};
+    struct th_row twin = fx_tenant_row(2, "t");
+    struct th_config c;
+
+    fx_tenant(f, 1, "t");
+    c = fx_config(1, 0, &row, 1);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_STALE);
+    c = fx_config(1, 1, &row, 1);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.new_version, 2);
+    c = fx_config(1, 1, &fact, 1); /* facts do not change matching */
+    c.keep_version = true;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.new_version, 2);
+    c = fx_config(3, 0, &fact, 1); /* no such tenant */
+    c.keep_version = true;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_STALE);
+    c = fx_config(2, 0, &twin, 1); /* a living tenant has this id */
+    assert_int_equal(fx_run(f, &c.op), TH_CONFLICT);
+}
+
+static void settings_keys_keep_the_answer(void **state)
+{
+    struct fx *f = *state;
+    struct th_row row = fx_endpoint_row(5, 1, 1, "{}");
+    struct th_config c;
+
+    fx_tenant(f, 1, "t");
+    c = fx_config(1, 1, &row, 1);
+    c.idem = (struct th_idem){.given = true, .key = {7}, .body = {8}};
+    c.answer = th_span("se\0led", 6);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_DONE);
+    c.answer = TH_LIT("other");
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_REPLAYED);
+    assert_int_equal(c.new_version, 2);
+    assert_int_equal(c.replayed.n, 6);
+    assert_memory_equal(c.replayed.p, "se\0led", 6);
+    c.idem.body[0] = 9;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_KEY_REUSED);
+    th_buf_fini(&c.replayed);
+}
+
+/* ---- reads ---- */
+
+static void load_gives_events_and_says_which_are_missing(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, no[3];
+    struct th_event_row rows[3];
+    struct th_new_event e = fx_event(&ep, 1, "{\"x\": 1.0e5}");
+    struct th_accept a = fx_accept(1, T0, &e, 1);
+    struct th_load l = {.op = {.kind = TH_OP_LOAD}, .count = 3, .events = no, .rows = rows};
+
+    fx_tenant(f, 1, "t");
+    e.own_id = TH_LIT("mine");
+    e.time.ms = T0 - 5;
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    no[0] = e.no;
+    no[1] = e.no + 50;
+    no[2] = fx_publish(f, 1, T0, &ep, 1, NULL);
+    th_buf_init(&l.mem, 64 << 20);
+    assert_int_equal(fx_run(f, &l.op), TH_OK);
+    assert_int_equal(rows[0].no, e.no);
+    assert_int_equal(rows[0].tenant, 1);
+    assert_int_equal(rows[0].at.ms, T0);
+    assert_int_equal(rows[0].time.ms, T0 - 5);
+    assert_int_equal(rows[0].rnd, 77);
+    assert_int_equal(rows[0].deliveries, 1);
+    assert_int_equal(rows[0].first_delivery, e.first_delivery);
+    assert_true(th_span_is(rows[0].data, "{\"x\": 1.0e5}"));
+    assert_true(th_span_is(rows[0].own_id, "mine"));
+    assert_true(th_span_is(rows[0].type, "order.created"));
+    assert_true(th_span_is(rows[0].resource_type, "order"));
+    assert_true(th_span_is(rows[0].resource_id, "r-1"));
+    assert_int_equal(rows[1].no, 0);
+    assert_int_equal(rows[2].no, no[2]);
+    assert_true(th_span_is(rows[2].data, "{\"a\":1}"));
+    th_buf_fini(&l.mem);
+    th_buf_init(&l.mem, 10); /* too small a buffer is an error, not a cut */
+    assert_int_equal(fx_run(f, &l.op), TH_TOO_LARGE);
+    th_buf_fini(&l.mem);
+}
+
+static void walk_goes_on_where_it_stopped(void **state)
+{
+    struct fx *f = *state;
+    uint64_t eps[] = {5, 6, 7}, d, from = 0, seen = 0;
+    struct th_queue_row rows[4];
+
+    fx_tenant(f, 1, "t");
+    for (int i = 0; i < 5; i++)
+        fx_publish(f, 1, T0, eps, 3, &d);
+    do {
+        seen += fx_walk(f, from, 0, rows, 4, &from);
+    } while (from);
+    assert_int_equal(seen, 15);
+    assert_int_equal(fx_walk(f, 0, 6, rows, 4, &from), 4);
+    assert_int_equal(rows[3].endpoint, 6);
+    assert_int_equal(fx_walk(f, from, 6, rows, 4, &from), 1);
+    assert_int_equal(from, 0);
+    assert_int_equal(rows[0].no, d + 1);
+    assert_int_equal(fx_walk(f, 0, 8, rows, 4, &from), 0);
+}
+
+/** A small world for lists: 2 tenants, endpoints 5 and 6 (tenant 1) and 7 (tenant 2), 12 events over two
+ * days. */
+static void world(struct fx *f, uint64_t events[12], uint64_t first[12])
+{
+    uint64_t eps[] = {5, 6}, seven = 7;
+
+    fx_tenant(f, 1, "t");
+    fx_tenant(f, 2, "u");
+    for (int i = 0; i < 12; i++) {
+        struct th_new_event e = i % 3 == 2 ? fx_event(&seven, 1, "{}") : fx_event(eps, 2, "{}");
+        struct th_accept a = fx_accept(i % 3 == 2 ? 2 : 1, T0 + i * DAY_MS / 6, &e, 1);
+        char own[16];
+
+        snprintf(own, sizeof own, "own-%d", i);
+        e.own_id = th_str(own);
+        if (i % 2)
+            e.type = TH_LIT("order.paid");
+        assert_int_equal(fx_run(f, &a.op), TH_OK);
+        events[i] = e.no;
+        first[i] = e.first_delivery;
+    }
+    assert_true(fx_settle_run(f, first[0], 0, TH_DS_DELIVERED));
+    assert_true(fx_settle_run(f, first[0] + 1, 0, TH_DS_EXHAUSTED));
+    assert_true(fx_settle_run(f, first[1], 0, TH_DS_QUEUED));
+    assert_true(fx_settle_run(f, first[1], 1, TH_DS_DELIVERED));
+    assert_true(fx_settle_run(f, first[3], 0, TH_DS_QUEUED));
+}
+
+/** Follows a page's cursor to its end; the numbers found, newest first. */
+static uint32_t collect(struct fx *f, struct th_page p, uint64_t *out, uint32_t max)
+{
+    uint32_t n = 0;
+
+    do {
+        assert_int_equal(fx_run(f, &p.op), TH_OK);
+        for (uint32_t i = 0; i < p.count; i++) {
+            assert_true(n < max);
+            out[n++] = p.kind == TH_PAGE_EVENTS       ? p.rows.events[i].no
+                       : p.kind == TH_PAGE_DELIVERIES ? p.rows.deliveries[i].no
+                                                      : p.rows.attempts[i].no;
+            assert_true(n < 2 || out[n - 1] < out[n - 2]);
+        }
+        p.before = p.next;
+        f->store->vt->page_free(f->store, &p);
+    } while (p.before);
+    return n;
+}
+
+static void pages_of_events(void **state)
+{
+    struct fx *f = *state;
+    uint64_t events[12], first[12], got[32];
+    struct th_page p;
+
+    world(f, events, first);
+    p = fx_page(TH_PAGE_EVENTS, 1);
+    assert_int_equal(collect(f, p, got, 32), 8);
+    assert_int_equal(got[0], events[10]);
+    assert_int_equal(got[7], events[0]);
+    p.limit = 3;
+    assert_int_equal(collect(f, p, got, 32), 8);
+    p.limit = 4; /* full pages to the end: no empty page behind them */
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.count, 4);
+    assert_int_not_equal(p.next, 0);
+    p.before = p.next;
+    f->store->vt->page_free(f->store, &p);
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.count, 4);
+    assert_int_equal(p.next, 0);
+    f->store->vt->page_free(f->store, &p);
+
+    p = fx_page(TH_PAGE_EVENTS, 1);
+    p.type = TH_LIT("order.paid");
+    assert_int_equal(collect(f, p, got, 32), 4);
+    p.type = TH_LIT("order.none");
+    assert_int_equal(collect(f, p, got, 32), 0);
+    p = fx_page(TH_PAGE_EVENTS, 1);
+    p.since = T0 + 1 * DAY_MS / 6; /* inclusive */
+    p.until = T0 + 4 * DAY_MS / 6; /* exclusive */
+    assert_int_equal(collect(f, p, got, 32), 2);
+    assert_int_equal(got[0], events[3]);
+    assert_int_equal(got[1], events[1]);
+    p = fx_page(TH_PAGE_EVENTS, 1);
+    p.own_id = TH_LIT("own-4");
+    assert_int_equal(collect(f, p, got, 32), 1);
+    assert_int_equal(got[0], events[4]);
+    p.own_id = TH_LIT("own-5"); /* another tenant's */
+    assert_int_equal(collect(f, p, got, 32), 0);
+    p = fx_page(TH_PAGE_EVENTS, 2);
+    p.no = events[1];
+    assert_int_equal(collect(f, p, got, 32), 0);
+    p.no = events[2];
+    assert_int_equal(collect(f, p, got, 32), 1);
+}
+
+static void pages_of_deliveries(void **state)
+{
+    struct fx *f = *state;
+    uint64_t events[12], first[12], got[32], six = 6;
+    struct th_page p;
+
+    world(f, events, first);
+    p = fx_page(TH_PAGE_DELIVERIES, 1);
+    for (p.limit = 1; p.limit <= 20; p.limit++) {
+        assert_int_equal(collect(f, p, got, 32), 16);
+        assert_int_equal(got[0], first[10] + 1);
+        assert_int_equal(got[15], first[0]);
+    }
+    p.endpoint = 5;
+    assert_int_equal(collect(f, p, got, 32), 8);
+    p.tenant = 2; /* not its endpoint */
+    assert_int_equal(collect(f, p, got, 32), 0);
+    p = fx_page(TH_PAGE_DELIVERIES, 1);
+    p.states = 1u << TH_DS_DELIVERED;
+    assert_int_equal(collect(f, p, got, 32), 2);
+    assert_int_equal(got[0], first[1]);
+    assert_int_equal(got[1], first[0]);
+    p.states = 1u << TH_DS_DELIVERED | 1u << TH_DS_EXHAUSTED;
+    assert_int_equal(collect(f, p, got, 32), 3);
+    p.states = 1u << TH_DS_QUEUED;
+    assert_int_equal(collect(f, p, got, 32), 13);
+    p.queued = TH_SOME_ATTEMPTS;
+    assert_int_equal(collect(f, p, got, 32), 1);
+    assert_int_equal(got[0], first[3]);
+    p.queued = TH_NO_ATTEMPTS;
+    p.endpoints = &six;
+    p.endpoint_count = 1;
+    assert_int_equal(collect(f, p, got, 32), 7);
+    p.endpoints_exclude = true;
+    assert_int_equal(collect(f, p, got, 32), 5);
+    p.endpoint_count = 0; /* nothing excluded */
+    assert_int_equal(collect(f, p, got, 32), 12);
+    p = fx_page(TH_PAGE_DELIVERIES, 1);
+    p.event = events[4];
+    assert_int_equal(collect(f, p, got, 32), 2);
+    assert_int_equal(got[0], first[4] + 1);
+    p.event = events[5];
+    assert_int_equal(collect(f, p, got, 32), 0);
+    p = fx_page(TH_PAGE_DELIVERIES, 1);
+    p.own_id = TH_LIT("own-6");
+    assert_int_equal(collect(f, p, got, 32), 2);
+    p.own_id = TH_LIT("");
+    p.type = TH_LIT("order.paid");
+    p.since = T0 + DAY_MS;
+    assert_int_equal(collect(f, p, got, 32), 4);
+}
+
+static void pages_with_totals_and_skips(void **state)
+{
+    struct fx *f = *state;
+    uint64_t events[12], first[12];
+    struct th_page p;
+
+    world(f, events, first);
+    p = fx_page(TH_PAGE_DELIVERIES, 1);
+    p.endpoint = 5;
+    p.skip = 3;
+    p.limit = 2;
+    p.with_total = p.with_data = true;
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.total, 8);
+    assert_int_equal(p.count, 2);
+    assert_int_equal(p.rows.deliveries[0].no, first[6]);
+    assert_int_equal(p.rows.deliveries[1].no, first[4]);
+    assert_int_equal(p.rows.deliveries[0].event.no, events[6]);
+    assert_true(th_span_is(p.rows.deliveries[0].event.own_id, "own-6"));
+    assert_true(th_span_is(p.rows.deliveries[0].event.data, "{}"));
+    assert_int_equal(p.next, first[4]);
+    f->store->vt->page_free(f->store, &p);
+    p.skip = 100;
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.count, 0);
+    assert_int_equal(p.total, 8);
+    assert_int_equal(p.next, 0);
+    f->store->vt->page_free(f->store, &p);
+}
+
+static void pages_of_attempts(void **state)
+{
+    struct fx *f = *state;
+    uint64_t events[12], first[12], got[32];
+    struct th_page p;
+
+    world(f, events, first);
+    p = fx_page(TH_PAGE_ATTEMPTS, 1);
+    p.limit = 2;
+    assert_int_equal(collect(f, p, got, 32), 5);
+    p.endpoint = 5;
+    assert_int_equal(collect(f, p, got, 32), 4);
+    p.endpoint = 6;
+    assert_int_equal(collect(f, p, got, 32), 1);
+    p = fx_page(TH_PAGE_ATTEMPTS, 1);
+    p.delivery = first[1];
+    assert_int_equal(collect(f, p, got, 32), 2);
+    p.tenant = 2;
+    assert_int_equal(collect(f, p, got, 32), 0);
+    p = fx_page(TH_PAGE_ATTEMPTS, 1);
+    p.event = events[0];
+    assert_int_equal(collect(f, p, got, 32), 2);
+    p.event = 0;
+    p.no = got[0];
+    assert_int_equal(collect(f, p, got, 32), 1);
+}
+
+/* ---- retention ---- */
+
+static void purge_goes_in_steps_and_takes_everything_along(void **state)
+{
+    struct fx *f = *state;
+    uint64_t events[12], first[12], got[32];
+    struct th_purge p = {
+        .op = {.kind = TH_OP_PURGE}, .before = {T0 + DAY_MS}, .idem_before = {0}, .max_events = 4};
+    struct th_queue_row rows[32];
+    struct th_new_event e;
+    struct th_accept a;
+    uint64_t ep = 5;
+
+    world(f, events, first);
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.purged, 4);
+    assert_int_equal(p.cancelled, 4); /* first[1] + 1, event 2, event 3 twice */
+    assert_true(p.more);
+    assert_true(p.upto >= events[3] && p.upto < events[4]);
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.purged, 2); /* at T0 + DAY_MS is not before */
+    assert_int_equal(p.cancelled, 3);
+    assert_false(p.more);
+    assert_true(p.upto >= events[5] && p.upto < events[6]);
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.purged, 0);
+    assert_int_equal(collect(f, fx_page(TH_PAGE_EVENTS, 1), got, 32), 4);
+    assert_int_equal(collect(f, fx_page(TH_PAGE_DELIVERIES, 1), got, 32), 8);
+    assert_int_equal(collect(f, fx_page(TH_PAGE_ATTEMPTS, 1), got, 32), 0);
+    assert_int_equal(fx_walk(f, 0, 0, rows, 32, NULL), 10);
+    e = fx_event(&ep, 1, "{}"); /* the own id is free again */
+    e.own_id = TH_LIT("own-0");
+    a = fx_accept(1, T0, &e, 1);
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+    assert_false(fx_settle_run(f, first[0], 0, TH_DS_DELIVERED)); /* a settle comes too late */
+}
+
+static void numbers_are_never_given_twice(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, d, e, d2, e2;
+    struct th_purge p = {.op = {.kind = TH_OP_PURGE}, .before = {T0 + DAY_MS}, .max_events = 200};
+
+    fx_tenant(f, 1, "t");
+    e = fx_publish(f, 1, T0, &ep, 1, &d);
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.purged, 1);
+    assert_true(p.upto >= e);
+    if (f->sqlite) {
+        fx_close(f);
+        fx_open(f);
+    }
+    e2 = fx_publish(f, 1, T0, &ep, 1, &d2);
+    assert_int_equal(e2, e + 1);
+    assert_int_equal(d2, d + 1);
+}
+
+static void purge_forgets_idempotency_keys(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5;
+    struct th_new_event e = fx_event(&ep, 1, "{}"), again = e;
+    struct th_accept a = fx_accept(1, T0, &e, 1);
+    struct th_purge p = {.op = {.kind = TH_OP_PURGE}, .before = {0}, .idem_before = {T0}, .max_events = 200};
+
+    fx_tenant(f, 1, "t");
+    a.idem = (struct th_idem){.given = true, .key = {1}, .body = {1}};
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(fx_run(f, &p.op), TH_OK); /* the day of the key is not over */
+    a.events = &again;
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_REPLAYED);
+    p.idem_before.ms = T0 + DAY_MS;
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+}
+
+static void a_probe_commits(void **state)
+{
+    struct fx *f = *state;
+    struct th_probe p = {.op = {.kind = TH_OP_PROBE}};
+
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+}
+
+static void wrong_ops_are_bugs(void **state)
+{
+    struct fx *f = *state;
+    struct th_accept a = fx_accept(1, T0, NULL, 0);
+    struct th_page p = fx_page(TH_PAGE_EVENTS, 0);
+    struct th_row row = {.kind = (enum th_row_kind)99};
+    struct th_config c = fx_config(0, 0, &row, 1);
+
+    assert_int_equal(fx_run(f, &a.op), TH_BUG);
+    assert_int_equal(fx_run(f, &p.op), TH_BUG);
+    assert_int_equal(fx_run(f, &c.op), TH_BUG);
+}
+
+static void submitted_ops_end_at_close(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5;
+    struct th_new_event e[20];
+    struct th_accept a[20];
+    unsigned before;
+
+    fx_tenant(f, 1, "t");
+    before = f->done;
+    for (int i = 0; i < 20; i++) {
+        e[i] = fx_event(&ep, 1, "{}");
+        a[i] = fx_accept(1, T0, &e[i], 1);
+        fx_submit(f, &a[i].op);
+    }
+    f->store->vt->close(f->store); /* without a drain or a detach */
+    f->store = NULL;
+    f->session = NULL;
+    assert_int_equal(f->done, before + 20);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(a[i].result, TH_ACCEPT_NEW);
+}
+
+/* ---- both ---- */
+
+static int set_up_memory(void **state)
+{
+    struct fx *f = fx_new(false);
+
+    *state = f;
+    fx_open(f);
+    return 0;
+}
+
+static int set_up_sqlite(void **state)
+{
+    struct fx *f = fx_new(true);
+
+    *state = f;
+    fx_open(f);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fx_free(*state);
+    return 0;
+}
+
+#define BOTH(test)                                                                                           \
+    {#test " (memory)", test, set_up_memory, tear_down, NULL},                                               \
+    {                                                                                                        \
+#test " (sqlite)", test, set_up_sqlite, tear_down, NULL                                              \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(accepts_number_events_and_deliveries_in_order),
+        BOTH(numbers_do_not_fall_when_the_clock_steps_back),
+        BOTH(stale_versions_are_refused),
+        BOTH(idempotency_keys_replay_for_a_day),
+        BOTH(one_key_twice_in_one_commit_is_one_event),
+        BOTH(own_ids_are_unique_per_tenant),
+        BOTH(an_accept_sent_again_is_one_accept),
+        BOTH(writes_complete_in_the_order_of_submission),
+        BOTH(settles_move_a_delivery_through_its_life),
+        BOTH(a_settle_with_another_counter_is_logged_and_not_applied),
+        BOTH(a_settle_sent_again_is_one_attempt),
+        BOTH(attempts_come_back_as_they_were_given),
+        BOTH(cancel_takes_only_what_is_queued),
+        BOTH(retry_puts_any_state_back_into_the_queue),
+        BOTH(settings_are_listed_and_survive),
+        BOTH(settings_versions_guard_changes),
+        BOTH(settings_keys_keep_the_answer),
+        BOTH(load_gives_events_and_says_which_are_missing),
+        BOTH(walk_goes_on_where_it_stopped),
+        BOTH(pages_of_events),
+        BOTH(pages_of_deliveries),
+        BOTH(pages_with_totals_and_skips),
+        BOTH(pages_of_attempts),
+        BOTH(purge_goes_in_steps_and_takes_everything_along),
+        BOTH(numbers_are_never_given_twice),
+        BOTH(purge_forgets_idempotency_keys),
+        BOTH(a_probe_commits),
+        BOTH(wrong_ops_are_bugs),
+        BOTH(submitted_ops_end_at_close),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
