@@ -75,6 +75,8 @@ struct th_attempt {
     size_t delivery_id_len;
     struct th_settle settle;
     enum th_verdict verdict;
+    bool degraded;                /* this attempt crossed the dialect's mark */
+    struct th_mono again_at;      /* AGAIN: the exact due time; the row's wall time is for the disk */
 };
 
 struct th_load_batch {
@@ -208,7 +210,8 @@ void th_facts_turn(struct th_engine *e, bool all);
 bool th_endpoint_matches(const struct th_ep *ep, struct th_span type);
 void th_ingest_free(struct th_engine *e);
 /* operator.c: events that the engine itself publishes */
-void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, unsigned status, const char *error);
+void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first);
+void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a);
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason);
 void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_span type, struct th_span data,
                          const struct th_endpoint *except, bool by_name);

@@ -44,55 +44,82 @@ void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const cha
     th_buf_fini(&data);
 }
 
-/* data.object of the tenant's own event: webhook_id, delivery_id, event_type, attempts, last_status, last_error, times. */
-static void write_failed(struct th_engine *e, const struct th_attempt *a, unsigned status, const char *error, struct th_jw *w)
+static void member_last(struct th_jw *w, const struct th_attempt *a)
 {
-    member(w, "webhook_id", a->run->id);
-    member(w, "delivery_id", th_span(a->delivery_id, a->delivery_id_len));
-    member(w, "event_id", a->event->id);
-    member(w, "event_type", a->event->row.type);
     th_jw_key(w, TH_LIT("attempts"));
     th_jw_u64(w, a->settle.row.nth);
     th_jw_key(w, TH_LIT("last_status"));
-    if (status)
-        th_jw_u64(w, status);
+    if (a->settle.row.status)
+        th_jw_u64(w, a->settle.row.status);
     else
         th_jw_null(w);
     th_jw_key(w, TH_LIT("last_error"));
-    if (error)
-        th_jw_string(w, th_str(error));
-    else
+    if (a->settle.row.class == TH_HTTP_OK)
         th_jw_null(w);
-    member_time(w, "first_attempt_at", a->event->row.at);
-    member_time(w, "last_attempt_at", a->settle.row.at);
-    (void)e;
+    else
+        th_jw_string(w, th_str(th_http_class_name((enum th_http_class)a->settle.row.class)));
 }
 
-void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, unsigned status, const char *error)
+static void to_operator(struct th_engine *e, const struct th_attempt *a, struct th_span type, const struct th_wall *first)
 {
-    struct th_tenant *t = a->ep->pub.tenant;
-    struct th_span own = th_dialect_values(t->dialect)->exhausted_event;
     struct th_buf data;
     struct th_jw w;
 
-    if (is_operator(t) || t->deleting)
-        return;
     th_buf_init(&data, 16384);
     w = th_jw(&data);
     th_jw_object(&w);
-    member(&w, "tenant", t->id);
-    write_failed(e, a, status, error, &w);
+    member(&w, "tenant", a->ep->pub.tenant->id);
+    member(&w, "endpoint", a->run->id);
+    member(&w, "delivery", th_span(a->delivery_id, a->delivery_id_len));
+    member(&w, "event", a->event->id);
+    member(&w, "event_type", a->event->row.type);
+    member_last(&w, a);
+    if (first)
+        member_time(&w, "first_attempt_at", *first);
+    member_time(&w, "last_attempt_at", a->settle.row.at);
     th_jw_end_object(&w);
     if (!data.failed)
-        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), TH_LIT("delivery.failed"), th_buf_view(&data), NULL, false);
-    if (own.n && !th_span_eq(own, a->event->row.type)) {
-        th_buf_reset(&data);
-        w = th_jw(&data);
-        th_jw_object(&w);
-        write_failed(e, a, status, error, &w);
-        th_jw_end_object(&w);
-        if (!data.failed)
-            th_publish_internal(e, t, own, th_buf_view(&data), &a->ep->pub, true);
-    }
+        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), type, th_buf_view(&data), NULL, false);
     th_buf_fini(&data);
+}
+
+/* The customer's own event, where the dialect promises one: times in unix seconds, the ids that the customer knows. */
+static void to_tenant(struct th_engine *e, const struct th_attempt *a, struct th_span type, struct th_wall first)
+{
+    struct th_buf data;
+    struct th_jw w;
+
+    th_buf_init(&data, 16384);
+    w = th_jw(&data);
+    th_jw_object(&w);
+    member(&w, "webhook_id", a->run->id);
+    member(&w, "delivery_id", a->event->id);
+    member(&w, "event_type", a->event->row.type);
+    member_last(&w, a);
+    th_jw_key(&w, TH_LIT("first_attempt_at"));
+    th_jw_i64(&w, first.ms / 1000);
+    th_jw_key(&w, TH_LIT("last_attempt_at"));
+    th_jw_i64(&w, a->settle.row.at.ms / 1000);
+    th_jw_end_object(&w);
+    if (!data.failed)
+        th_publish_internal(e, a->ep->pub.tenant, type, th_buf_view(&data), &a->ep->pub, true);
+    th_buf_fini(&data);
+}
+
+void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first)
+{
+    const struct th_tenant *t = a->ep->pub.tenant;
+    struct th_span own = th_dialect_values(t->dialect)->exhausted_event;
+
+    if (is_operator(t) || t->deleting)
+        return;
+    to_operator(e, a, TH_LIT("delivery.failed"), &first);
+    if (own.n && !th_span_eq(own, a->event->row.type))
+        to_tenant(e, a, own, first);
+}
+
+void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a)
+{
+    if (!is_operator(a->ep->pub.tenant))
+        to_operator(e, a, TH_LIT("delivery.degraded"), NULL);
 }

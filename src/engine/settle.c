@@ -112,8 +112,8 @@ void th_attempt_ended(struct th_attempt *a)
     a->settle.next = state_of(step.verdict);
     a->settle.due.ms = step.verdict == TH_V_AGAIN ? e->now.wall.ms + step.delay_ms : 0;
     a->settle.tries = (uint8_t)(step.verdict == TH_V_AGAIN ? a->row.tries + 1 : a->row.tries);
-    /* the exact monotonic due time is kept for the scheduler; the wall time is for the disk */
-    a->req.deadline.us = e->now.mono.us + step.delay_ms * 1000;
+    a->again_at.us = e->now.mono.us + step.delay_ms * 1000;
+    a->degraded = step.degraded;
     e->settles_out++;
     submit(a);
 }
@@ -156,53 +156,53 @@ static void apply_facts(struct th_engine *e, struct th_ep *ep, enum th_verdict v
         th_endpoint_disable(e, ep, disable);
 }
 
-/* The rule about exhausted deliveries asks when this round of the delivery began: that is on record. */
+/* A delivery has failed for good: the disable rule and the reports ask when this round of attempts began. That is on
+ * record. The attempt is kept until it is read; if the process dies meanwhile, the report is not made, and the rule is
+ * evaluated again at the next exhausted delivery. */
 struct first_attempt {
     struct th_page page;
-    struct th_engine *e;
-    struct th_ep *ep;
-    enum th_verdict verdict;
-    struct th_wall at;
-    uint16_t nth;
+    struct th_attempt *a;
 };
+
+static void failed_for_good(struct th_attempt *a, struct th_wall first)
+{
+    struct th_engine *e = a->e;
+
+    apply_facts(e, a->ep, a->verdict, e->now.wall, first);
+    th_operator_delivery_failed(e, a, first);
+    th_event_settled(e, a->row.event);
+    th_attempt_release(a);
+}
 
 static void first_known(struct th_op *op)
 {
     struct first_attempt *f = op->user;
-    struct th_engine *e = f->e;
-    bool found = false;
+    struct th_attempt *a = f->a;
+    struct th_wall first = a->began_wall; /* not on record any more: judged by its last attempt, disables later, never sooner */
+    uint16_t nth = (uint16_t)(a->settle.row.nth - a->row.tries);
 
-    e->ops_out--;
-    for (uint32_t i = 0; !op->error && i < f->page.count && !found; i++) {
-        if (f->page.rows.attempts[i].row.nth != f->nth)
-            continue;
-        found = true;
-        apply_facts(e, f->ep, f->verdict, f->at, f->page.rows.attempts[i].row.at);
-    }
-    if (!found && !op->error) /* not on record any more: judged by its last attempt, which disables later, never sooner */
-        apply_facts(e, f->ep, f->verdict, f->at, f->at);
-    th_engine_page_free(e, &f->page);
-    th_ep_unref(e, f->ep);
+    a->e->ops_out--;
+    if (op->error)
+        th_engine_store_error(a->e, op->error);
+    for (uint32_t i = 0; !op->error && i < f->page.count; i++)
+        if (f->page.rows.attempts[i].row.nth == nth)
+            first = f->page.rows.attempts[i].row.at;
+    if (!op->error)
+        th_engine_page_free(a->e, &f->page);
     th_free(f);
+    failed_for_good(a, first);
 }
 
-static void facts_of(struct th_attempt *a)
+static void find_first(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
-    const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
-    bool ended = a->verdict == TH_V_EXHAUSTED || a->verdict == TH_V_FINAL;
-    struct first_attempt *f;
+    struct first_attempt *f = a->row.tries ? th_calloc(1, sizeof *f) : NULL;
 
-    if (!(ended && rules->disable_after_exhausted && a->row.tries)) {
-        apply_facts(e, a->ep, a->verdict, e->now.wall, a->began_wall);
+    if (!f) {
+        failed_for_good(a, a->began_wall);
         return;
     }
-    f = th_calloc(1, sizeof *f);
-    if (!f)
-        return; /* the rule is evaluated again when the next delivery is exhausted */
-    *f = (struct first_attempt){.e = e, .ep = a->ep, .verdict = a->verdict, .at = e->now.wall,
-                                .nth = (uint16_t)(a->settle.row.nth - a->row.tries)};
-    a->ep->refs++;
+    f->a = a;
     f->page.op = (struct th_op){.kind = TH_OP_PAGE, .done = first_known, .user = f};
     f->page.kind = TH_PAGE_ATTEMPTS;
     f->page.tenant = a->ep->pub.tenant->no;
@@ -212,6 +212,7 @@ static void facts_of(struct th_attempt *a)
     th_engine_submit(e, &f->page.op);
 }
 
+/* Gives the delivery back to the scheduler, or ends it. Releases the attempt, now or when the reports are made. */
 static void follow(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
@@ -222,16 +223,18 @@ static void follow(struct th_attempt *a)
     next.attempts++;
     next.tries = a->settle.tries;
     next.due = a->settle.due.ms;
-    if (again) {
-        th_sched_settled(e->sched, a->row.no, &next, a->req.deadline, e->now.mono);
-    } else {
-        th_sched_settled(e->sched, a->row.no, NULL, e->now.mono, e->now.mono);
-        th_event_settled(e, a->row.event);
+    th_sched_settled(e->sched, a->row.no, again ? &next : NULL, again ? a->again_at : e->now.mono, e->now.mono);
+    if (a->settle.applied && !test && !again && a->verdict != TH_V_DELIVERED) {
+        find_first(a);
+        return;
     }
     if (!test)
-        facts_of(a);
-    if (a->settle.applied && !test && (a->verdict == TH_V_EXHAUSTED || a->verdict == TH_V_FINAL || a->verdict == TH_V_GONE))
-        th_operator_delivery_failed(e, a, a->settle.row.status, a->req.res.class == TH_HTTP_OK ? NULL : th_http_class_name(a->req.res.class));
+        apply_facts(e, a->ep, a->verdict, e->now.wall, a->began_wall);
+    if (again && a->degraded)
+        th_operator_delivery_degraded(e, a);
+    if (!again)
+        th_event_settled(e, a->row.event);
+    th_attempt_release(a);
 }
 
 static void settled(struct th_op *op)
@@ -257,7 +260,6 @@ static void settled(struct th_op *op)
     }
     e->settles_out--;
     follow(a);
-    th_attempt_release(a);
 }
 
 /* Outcomes that found no room are tried again; they are few (TH_MAX_SETTLES) and no delivery is sent twice meanwhile. */
