@@ -32,7 +32,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"description", TH_T_STRING, false, true, 4096, 0, 0},
     {"metadata", TH_T_OBJECT, false, true, 0, 0, 0},
     {"headers", TH_T_OBJECT, false, true, 0, 0, 0},
-    {"timeout_seconds", TH_T_INTEGER, false, true, 0, 1, 3600},
+    {"timeout_seconds", TH_T_INTEGER, false, true, 0, 0, 0}, /* range: the dialect's */
     {"max_in_flight", TH_T_INTEGER, false, true, 0, 1, 1000},
     {"rate_limit_per_second", TH_T_NUMBER, false, true, 0, 0, 0},
     {"signature_variant", TH_T_STRING, false, true, 64, 0, 0},
