@@ -122,6 +122,7 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_list_init(&e->running);
     th_list_init(&e->settle_retry);
     th_list_init(&e->deferred);
+    th_list_init(&e->replays);
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
     if (!e->walk_rows)
         goto err;
@@ -193,6 +194,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
         th_dispatch_turn(e);
     th_wants_turn(e);
     th_recover_turn(e);
+    th_replays_turn(e);
     next = earlier(next, th_jobs_turn(e));
     if (!e->draining)
         next = earlier(next, th_sched_next(e->sched, e->now.mono));
@@ -242,6 +244,7 @@ void th_engine_free(struct th_engine *e)
         e->conf.store->vt->detach(e->session);
     th_dispatch_free(e);
     th_ingest_free(e);
+    th_replays_free(e);
     th_settings_free(e);
     th_events_trim(e, 0);
     th_map_fini(&e->events);

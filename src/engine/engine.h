@@ -122,6 +122,10 @@ void th_engine_drain(struct th_engine *e);
 void th_engine_cancel_requests(struct th_engine *e);
 bool th_engine_idle(const struct th_engine *e);
 void th_engine_free(struct th_engine *e); /* must be idle */
+/** Takes over another set of dialects (and what else the conf may change while running: guard, default dialect, retention).
+ * TH_NOT_FOUND when a tenant's dialect is missing, with the reason in why; then nothing has changed. Both sets must
+ * outlive the engine: requests under way may still use the old one. */
+TH_MUST_USE enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why, size_t why_size);
 /** Ready to accept events; else why (English, static). */
 bool th_engine_ready(const struct th_engine *e, const char **why);
 /** The time last read from the clock. */
@@ -246,6 +250,52 @@ void th_change_fini(struct th_change *c);
 /** Reads the secrets of an endpoint in clear, newest first: calls back for each. False when one cannot be opened. */
 bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
                        void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until), void *ctx);
+
+/* ---- replay: finished deliveries of one endpoint again, behind its fresh events ---- */
+
+enum th_replay_state { TH_REPLAY_COLLECTING, TH_REPLAY_RUNNING, TH_REPLAY_DONE, TH_REPLAY_CANCELLED, TH_REPLAY_FAILED };
+
+#define TH_MAX_REPLAY_TYPES 64
+
+struct th_replay { /* read-only for the API; valid until the next turn */
+    uint64_t no, endpoint;
+    uint32_t rnd;
+    struct th_tenant *tenant;
+    struct th_wall created, updated;
+    int64_t since, until;        /* wall ms; until 0: the moment of the request */
+    uint32_t states;             /* bits 1 << enum th_delivery_state; never TH_DS_QUEUED */
+    struct th_span types[TH_MAX_REPLAY_TYPES];
+    unsigned type_count;
+    enum th_replay_state state;
+    uint64_t matched, queued;    /* deliveries found; those put into the replay lane so far */
+};
+struct th_replay_start {
+    struct th_endpoint *ep;      /* in: looked up again by number */
+    int64_t since, until;
+    uint32_t states;
+    const struct th_span *types; /* exact event types; count 0: all */
+    unsigned type_count;
+    bool dry_run;                /* count only */
+    struct th_idem idem;
+    void (*render)(struct th_replay_start *, struct th_buf *answer); /* as th_change.render */
+    void (*done)(struct th_replay_start *);
+    void *user;
+    /* result: DONE, REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND, CONFLICT (too many matched or running), UNAVAILABLE */
+    enum th_change_result result;
+    uint64_t matched;
+    const struct th_replay *replay; /* NULL for a dry run */
+    struct th_buf replayed;      /* the caller frees it with th_buf_wipe */
+    char detail[200];
+    void *impl;
+};
+/** Collects the matching deliveries, records the job durably, answers; then queues them oldest first, a few hundred ahead
+ * of what the endpoint takes. After a crash it goes on where it was. */
+void th_engine_replay(struct th_engine *e, struct th_replay_start *r);
+/** By public id ("rpl_…"); NULL when unknown or another tenant's. */
+const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t, struct th_span id);
+void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct th_buf *out);
+/** Stops queueing more; what is queued already goes out. False: it has ended. Durable soon after (a crash may undo it). */
+bool th_engine_replay_cancel(struct th_engine *e, const struct th_replay *r);
 
 /* ---- deliveries ---- */
 

@@ -147,6 +147,10 @@ struct th_engine {
     uint64_t *cancels;                    /* deleted endpoints whose rows are still to be cancelled */
     uint32_t cancel_count, cancel_cap;
 
+    struct th_list replays;               /* newest first: struct replay_job */
+    unsigned replay_count;
+    uint64_t last_job;
+
     struct th_list deferred;
     bool started, draining, store_ok, dead;
     bool more;                            /* something is left for another turn at once */
@@ -240,4 +244,8 @@ void th_recover_turn(struct th_engine *e);
 void th_wants_turn(struct th_engine *e);
 void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint);
 struct th_mono th_jobs_turn(struct th_engine *e);
+/* replay.c */
+void th_replays_turn(struct th_engine *e);
+void th_replay_load(struct th_engine *e, const struct th_row *row);
+void th_replays_free(struct th_engine *e);
 #endif

@@ -209,6 +209,7 @@ static void load_row(void *ctx, const struct th_row *row)
             ep->pub.facts = (struct th_facts){row->fact[0], row->fact[1], row->fact[2]};
         break;
     case TH_ROW_JOB:
+        th_replay_load(l->e, row);
         break;
     }
 }

@@ -1,0 +1,522 @@
+/* Replay: finished deliveries of one endpoint go out again, oldest first, at the endpoint's own pace behind fresh events.
+ *
+ * COLLECTING → RUNNING [committed] → DONE | CANCELLED | FAILED. The numbers that match are collected once (at most a
+ * million), then queued in steps of 256 while fewer than 512 wait. The job row keeps the last number queued, so that after
+ * a crash it goes on there; a step that was committed without its job row is queued once more. */
+#include "engine/internal.h"
+#include <stdio.h>
+
+#define MAX_MATCHED (1u << 20)
+#define STEP 256
+#define AHEAD 512
+#define MAX_JOBS 1000
+
+struct replay_job {
+    struct th_replay pub;
+    struct th_list link;
+    struct th_engine *e;
+    struct th_arena mem;         /* types */
+    struct th_replay_start *start; /* until it is answered */
+    uint64_t *nos;               /* collected, newest first */
+    uint32_t count, cap;
+    uint64_t pos;                /* every delivery up to this number is queued */
+    bool busy, resume, row_dirty, row_busy, cancel;
+    struct th_page page;
+    struct th_move move;
+    uint64_t step_nos[STEP];
+    bool step_moved[STEP];
+    struct th_queue_row step_rows[STEP];
+    struct th_config op;
+    struct th_row row;
+    struct th_buf conf, answer;
+};
+
+static void job_free(struct replay_job *j)
+{
+    th_list_remove(&j->link);
+    th_buf_fini(&j->conf);
+    th_buf_wipe(&j->answer);
+    th_buf_wipe(&j->op.replayed);
+    th_arena_fini(&j->mem);
+    th_free(j->nos);
+    th_free(j);
+}
+
+static struct replay_job *job_new(struct th_engine *e)
+{
+    struct replay_job *j = th_calloc(1, sizeof *j);
+
+    if (!j)
+        return NULL;
+    j->e = e;
+    th_list_init(&j->link);
+    th_arena_init(&j->mem, 65536);
+    th_buf_init(&j->conf, 65536);
+    th_buf_init(&j->answer, 1u << 20);
+    th_buf_init(&j->op.replayed, 2u << 20);
+    return j;
+}
+
+void th_replays_free(struct th_engine *e)
+{
+    while (!th_list_empty(&e->replays))
+        job_free(TH_CONTAINER(e->replays.next, struct replay_job, link));
+}
+
+/* ---- the job row ---- */
+
+static void number(struct th_jw *w, const char *key, int64_t v)
+{
+    th_jw_key(w, th_str(key));
+    th_jw_i64(w, v);
+}
+
+static void write_conf(struct replay_job *j)
+{
+    struct th_jw w;
+
+    th_buf_reset(&j->conf);
+    w = th_jw(&j->conf);
+    th_jw_object(&w);
+    number(&w, "rnd", j->pub.rnd);
+    number(&w, "since", j->pub.since);
+    number(&w, "until", j->pub.until);
+    number(&w, "states", j->pub.states);
+    number(&w, "state", j->pub.state);
+    number(&w, "matched", (int64_t)j->pub.matched);
+    number(&w, "queued", (int64_t)j->pub.queued);
+    number(&w, "pos", (int64_t)j->pos);
+    th_jw_key(&w, TH_LIT("types"));
+    th_jw_array(&w);
+    for (unsigned i = 0; i < j->pub.type_count; i++)
+        th_jw_string(&w, j->pub.types[i]);
+    th_jw_end_array(&w);
+    th_jw_end_object(&w);
+}
+
+static void submit_row(struct replay_job *j, void (*done)(struct th_op *))
+{
+    write_conf(j);
+    j->row = (struct th_row){.kind = TH_ROW_JOB, .no = j->pub.no, .tenant = j->pub.tenant->no, .endpoint = j->pub.endpoint,
+                             .conf = th_buf_view(&j->conf), .created = j->pub.created.ms, .updated = j->e->now.wall.ms};
+    j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = done, .user = j};
+    j->op.tenant = j->pub.tenant->no;
+    j->op.expect_version = j->pub.tenant->version;
+    j->op.keep_version = true;
+    j->op.count = 1;
+    j->op.rows = &j->row;
+    j->op.at = j->e->now.wall;
+    j->row_busy = true;
+    j->e->ops_out++;
+    th_engine_submit(j->e, &j->op.op);
+}
+
+static void row_written(struct th_op *op)
+{
+    struct replay_job *j = op->user;
+
+    j->e->ops_out--;
+    j->row_busy = false;
+    if (op->error)
+        th_engine_store_error(j->e, op->error);
+    if (op->error || j->op.result == TH_CONFIG_STALE)
+        j->row_dirty = true; /* written again in a later turn */
+}
+
+/* ---- answering ---- */
+
+static void answer(struct replay_job *j, enum th_change_result result, const char *detail)
+{
+    struct th_replay_start *r = j->start;
+
+    j->start = NULL;
+    r->result = result;
+    r->matched = j->pub.matched;
+    r->replay = result == TH_CH_DONE && !r->dry_run ? &j->pub : NULL;
+    snprintf(r->detail, sizeof r->detail, "%s", detail);
+    if (!r->replay)
+        job_free(j);
+    r->done(r);
+}
+
+static void recorded(struct th_op *op)
+{
+    struct replay_job *j = op->user;
+    struct th_engine *e = j->e;
+
+    e->ops_out--;
+    j->row_busy = false;
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
+    } else if (j->op.result == TH_CONFIG_REPLAYED) {
+        bool ok = th_engine_unseal(e, j->pub.tenant->no, UINT64_MAX, 1, th_buf_view(&j->op.replayed), &j->start->replayed);
+        answer(j, ok ? TH_CH_REPLAYED : TH_CH_UNAVAILABLE, "the kept answer cannot be opened");
+    } else if (j->op.result == TH_CONFIG_KEY_REUSED) {
+        answer(j, TH_CH_KEY_REUSED, "");
+    } else if (j->op.result == TH_CONFIG_STALE) {
+        submit_row(j, recorded); /* settings changed between: the version is read anew */
+    } else {
+        j->op.idem.given = false;
+        j->op.answer = th_span("", 0);
+        th_list_prepend(&e->replays, &j->link);
+        e->replay_count++;
+        answer(j, TH_CH_DONE, "");
+    }
+}
+
+static void record(struct replay_job *j)
+{
+    struct th_engine *e = j->e;
+    struct th_buf plain;
+
+    j->pub.no = ++e->last_job;
+    j->pub.state = TH_REPLAY_RUNNING;
+    j->start->matched = j->pub.matched;
+    j->start->replay = &j->pub;
+    j->op.idem = j->start->idem;
+    if (j->op.idem.given && j->start->render) {
+        bool ok;
+        th_buf_init(&plain, 1u << 20);
+        j->start->render(j->start, &plain);
+        ok = !plain.failed && th_engine_seal(e, j->pub.tenant->no, UINT64_MAX, 1, th_buf_view(&plain), &j->answer);
+        th_buf_wipe(&plain);
+        if (!ok) {
+            answer(j, TH_CH_UNAVAILABLE, "out of memory");
+            return;
+        }
+        j->op.answer = th_buf_view(&j->answer);
+    }
+    submit_row(j, recorded);
+}
+
+/* ---- collecting ---- */
+
+static bool type_wanted(const struct replay_job *j, struct th_span type)
+{
+    if (j->pub.type_count == 0)
+        return true;
+    for (unsigned i = 0; i < j->pub.type_count; i++)
+        if (th_span_eq(j->pub.types[i], type))
+            return true;
+    return false;
+}
+
+static bool collect_row(struct replay_job *j, const struct th_delivery_row *row)
+{
+    if (!type_wanted(j, row->event.type) || row->lane == TH_LANE_TEST || row->no <= j->pos)
+        return true;
+    if (j->count == j->cap) {
+        uint32_t cap = j->cap ? j->cap * 2 : 256;
+        uint64_t *v = cap > MAX_MATCHED ? NULL : th_realloc(j->nos, cap * sizeof *v);
+        if (!v)
+            return false;
+        j->nos = v;
+        j->cap = cap;
+    }
+    j->nos[j->count++] = row->no;
+    return true;
+}
+
+static void collect(struct replay_job *j);
+
+static void collect_end(struct replay_job *j, bool fits)
+{
+    if (!fits) {
+        if (j->start)
+            answer(j, TH_CH_CONFLICT, "too many deliveries match; narrow the time range or the event types");
+        else
+            j->pub.state = TH_REPLAY_FAILED;
+        return;
+    }
+    if (!j->start) { /* resumed after a start */
+        j->resume = false;
+        return;
+    }
+    j->pub.matched = j->count;
+    if (j->start->dry_run)
+        answer(j, TH_CH_DONE, "");
+    else
+        record(j);
+}
+
+static void collected(struct th_op *op)
+{
+    struct replay_job *j = op->user;
+    struct th_engine *e = j->e;
+    uint64_t next = j->page.next;
+    bool fits = true;
+
+    e->ops_out--;
+    j->busy = false;
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        if (j->start)
+            answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
+        return;
+    }
+    for (uint32_t i = 0; fits && i < j->page.count; i++)
+        fits = collect_row(j, &j->page.rows.deliveries[i]);
+    th_engine_page_free(e, &j->page);
+    j->page.before = next;
+    if (!fits || next == 0)
+        collect_end(j, fits);
+    else
+        collect(j);
+}
+
+static void collect(struct replay_job *j)
+{
+    uint64_t before = j->page.before;
+
+    j->page = (struct th_page){.op = {.kind = TH_OP_PAGE, .done = collected, .user = j}, .kind = TH_PAGE_DELIVERIES,
+                               .tenant = j->pub.tenant->no, .endpoint = j->pub.endpoint, .states = j->pub.states,
+                               .since = j->pub.since, .until = j->pub.until, .before = before, .limit = 1000};
+    j->busy = true;
+    j->e->ops_out++;
+    th_engine_submit(j->e, &j->page.op);
+}
+
+/* ---- running ---- */
+
+static void stepped(struct th_op *op)
+{
+    struct replay_job *j = op->user;
+    struct th_engine *e = j->e;
+
+    e->ops_out--;
+    j->busy = false;
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        return; /* the same step again */
+    }
+    for (uint32_t i = 0; i < j->move.count; i++) {
+        if (!j->step_moved[i])
+            continue;
+        j->pub.queued++;
+        (void)th_sched_insert(e->sched, &j->step_rows[i], e->now.mono, e->now.mono);
+    }
+    j->pos = j->step_nos[j->move.count - 1];
+    j->count -= j->move.count;
+    j->pub.updated = e->now.wall;
+    if (j->count == 0)
+        j->pub.state = TH_REPLAY_DONE;
+    j->row_dirty = true;
+    e->more = true;
+}
+
+static void step(struct replay_job *j)
+{
+    struct th_engine *e = j->e;
+    struct th_sched_endpoint_stats stats;
+    uint32_t n = j->count < STEP ? j->count : STEP;
+
+    if (!th_sched_endpoint_stats(e->sched, j->pub.endpoint, &stats)) {
+        j->pub.state = TH_REPLAY_CANCELLED; /* the endpoint has been deleted */
+        j->row_dirty = true;
+        return;
+    }
+    if (n == 0) {
+        j->pub.state = TH_REPLAY_DONE;
+        j->row_dirty = true;
+        return;
+    }
+    if (stats.waiting >= AHEAD)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        j->step_nos[i] = j->nos[j->count - 1 - i];
+    j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = stepped, .user = j}, .what = TH_MOVE_RETRY,
+                               .lane = TH_LANE_REPLAY, .at = e->now.wall, .count = n, .deliveries = j->step_nos,
+                               .moved = j->step_moved, .rows = j->step_rows};
+    j->busy = true;
+    e->ops_out++;
+    th_engine_submit(e, &j->move.op);
+}
+
+/* Ended jobs beyond the limit leave, the oldest first. */
+static void forget_old(struct th_engine *e)
+{
+    struct replay_job *j;
+
+    if (e->replay_count <= MAX_JOBS)
+        return;
+    j = TH_CONTAINER(e->replays.prev, struct replay_job, link);
+    if (j->busy || j->row_busy || j->pub.state == TH_REPLAY_RUNNING)
+        return;
+    if (!j->row.del) {
+        j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = row_written, .user = j};
+        j->op.expect_version = j->pub.tenant->version;
+        j->row.del = true;
+        j->row_busy = true;
+        e->ops_out++;
+        th_engine_submit(e, &j->op.op);
+        return;
+    }
+    e->replay_count--;
+    job_free(j);
+}
+
+void th_replays_turn(struct th_engine *e)
+{
+    struct th_list *l, *next;
+
+    if (e->draining || e->dead || !e->store_ok || th_list_empty(&e->replays))
+        return;
+    for (l = e->replays.next; l != &e->replays; l = next) {
+        struct replay_job *j = TH_CONTAINER(l, struct replay_job, link);
+        next = l->next;
+        if (j->pub.tenant->deleting && !j->busy && !j->row_busy) {
+            e->replay_count--;
+            job_free(j); /* its row went with the tenant */
+            continue;
+        }
+        if (!j->busy && j->resume)
+            collect(j);
+        else if (!j->busy && j->pub.state == TH_REPLAY_RUNNING)
+            step(j);
+        if (j->row_dirty && !j->row_busy) {
+            j->row_dirty = false;
+            submit_row(j, row_written);
+        }
+        if (j->pub.state != TH_REPLAY_RUNNING && !j->busy && j->nos) {
+            th_free(j->nos);
+            j->nos = NULL;
+            j->count = j->cap = 0;
+        }
+    }
+    forget_old(e);
+}
+
+/* ---- the API's side ---- */
+
+void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
+{
+    struct replay_job *j = job_new(e);
+    bool ok = j != NULL;
+
+    th_engine_tick(e);
+    th_buf_init(&r->replayed, 1u << 20);
+    r->result = TH_CH_UNAVAILABLE;
+    r->replay = NULL;
+    r->matched = 0;
+    r->detail[0] = 0;
+    if (ok) {
+        j->start = r;
+        j->pub.endpoint = r->ep->no;
+        j->pub.tenant = r->ep->tenant;
+        j->pub.rnd = th_engine_rnd32(e) & ((1u << 27) - 1);
+        j->pub.created = j->pub.updated = e->now.wall;
+        j->pub.since = r->since;
+        j->pub.until = r->until ? r->until : e->now.wall.ms + 1;
+        j->pub.states = r->states & ~(1u << TH_DS_QUEUED);
+        j->pub.state = TH_REPLAY_COLLECTING;
+        for (unsigned i = 0; ok && i < r->type_count && i < TH_MAX_REPLAY_TYPES; i++)
+            ok = th_arena_copy(&j->mem, r->types[i], &j->pub.types[j->pub.type_count++]);
+    }
+    if (!ok) {
+        if (j)
+            job_free(j);
+        snprintf(r->detail, sizeof r->detail, "out of memory");
+        r->done(r);
+        return;
+    }
+    collect(j);
+}
+
+const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t, struct th_span id)
+{
+    struct th_pubid pub;
+
+    if (!th_pubid_parse(e->id_key, TH_LIT("rpl_"), id, &pub))
+        return NULL;
+    for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
+        struct replay_job *j = TH_CONTAINER(l, struct replay_job, link);
+        if (j->pub.no == pub.no && j->pub.rnd == pub.rnd && j->pub.created.ms == pub.at.ms && j->pub.tenant == t)
+            return &j->pub;
+    }
+    return NULL;
+}
+
+void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct th_buf *out)
+{
+    th_pubid_format(out, e->id_key, TH_LIT("rpl_"), (struct th_pubid){r->created, r->rnd, r->no});
+}
+
+bool th_engine_replay_cancel(struct th_engine *e, const struct th_replay *r)
+{
+    struct replay_job *j = TH_CONTAINER(r, struct replay_job, pub);
+
+    th_engine_tick(e);
+    if (j->pub.state != TH_REPLAY_RUNNING)
+        return false;
+    j->pub.state = TH_REPLAY_CANCELLED;
+    j->pub.updated = e->now.wall;
+    j->resume = false;
+    j->row_dirty = true;
+    e->more = true;
+    return true;
+}
+
+/* ---- the start ---- */
+
+static int64_t member(struct th_json root, const char *name)
+{
+    struct th_json v;
+    int64_t n = 0;
+
+    if (th_json_member(root, th_str(name), &v))
+        (void)th_json_i64(v, &n);
+    return n;
+}
+
+static bool load_types(struct replay_job *j, struct th_json root)
+{
+    struct th_json list, v;
+    struct th_json_iter it;
+    struct th_buf text;
+    bool ok = true;
+
+    if (!th_json_member(root, TH_LIT("types"), &list))
+        return true;
+    th_json_iter(&it, list);
+    while (ok && th_json_next(&it, NULL, &v) && j->pub.type_count < TH_MAX_REPLAY_TYPES) {
+        th_buf_init(&text, 1024);
+        ok = th_json_string(v, &text) && th_arena_copy(&j->mem, th_buf_view(&text), &j->pub.types[j->pub.type_count++]);
+        th_buf_fini(&text);
+    }
+    return ok;
+}
+
+void th_replay_load(struct th_engine *e, const struct th_row *row)
+{
+    struct th_tenant *t = th_map_get(&e->tenants_by_no, row->tenant);
+    struct replay_job *j;
+    struct th_json root;
+
+    if (row->no > e->last_job)
+        e->last_job = row->no;
+    if (!t || th_json_parse(row->conf, 8, &root, NULL))
+        return;
+    j = job_new(e);
+    if (!j || !load_types(j, root)) {
+        if (j)
+            job_free(j);
+        return;
+    }
+    j->pub.no = row->no;
+    j->pub.tenant = t;
+    j->pub.endpoint = row->endpoint;
+    j->pub.created.ms = row->created;
+    j->pub.updated.ms = row->updated;
+    j->pub.rnd = (uint32_t)member(root, "rnd");
+    j->pub.since = member(root, "since");
+    j->pub.until = member(root, "until");
+    j->pub.states = (uint32_t)member(root, "states");
+    j->pub.state = (enum th_replay_state)member(root, "state");
+    j->pub.matched = (uint64_t)member(root, "matched");
+    j->pub.queued = (uint64_t)member(root, "queued");
+    j->pos = (uint64_t)member(root, "pos");
+    j->resume = j->pub.state == TH_REPLAY_RUNNING;
+    th_list_prepend(&e->replays, &j->link);
+    e->replay_count++;
+}
