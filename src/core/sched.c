@@ -137,6 +137,7 @@ static void ep_init(struct ep *ep, const struct th_sched_endpoint *conf)
     ep->conf = *conf;
     ep->ring = -1;
     ep->park_due_us = INT64_MAX;
+    ep->horizon_us = HORIZON_US;
     ep->round_after_us = INT64_MIN;
     th_list_init(&ep->link);
     th_list_init(&ep->size_link);

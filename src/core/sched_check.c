@@ -147,6 +147,8 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
     }
     CHECK(ep->fill != F_WANTING || ep->spill_from, "an endpoint wants nothing");
     CHECK(ep->fill == F_NONE || !th_list_empty(&ep->fill_link), "an endpoint waits for the store on no list");
+    CHECK(ep->fill != F_NONE || !ep->spill_from || ep->satisfied,
+          "an endpoint has not read enough and does not ask");
     CHECK(ep->fill != F_NONE || !ep->spill_from ||
               ep->waiting + ep->under_way >=
                   (s->conf.max_items_per_endpoint > 4 ? s->conf.max_items_per_endpoint / 4 : 1),

@@ -17,8 +17,8 @@
 #include "core/sched.h"
 
 #define SLOW_US 1000000         /* an attempt older than this is booked in probation */
+#define HORIZON_MIN_US 5000000  /* ... less where even that is too much for the endpoint's share */
 #define HORIZON_US 120000000    /* a spilled endpoint keeps only what is due within this */
-#define ROUND_PAUSE_US 30000000 /* between two walks over what an endpoint has parked in the store */
 #define REFILL_RETRY_US 1000000 /* after a walk that failed or found no memory */
 #define TESTS_MAX 2             /* of one endpoint at once, beside its window */
 #define REPLAY_EVERY 16         /* picks */
@@ -100,8 +100,10 @@ struct ep {
     uint64_t missed;     /* while walking: smallest number left out meanwhile; 0: none */
     uint64_t park_from;  /* read, but not due soon: smallest such number; 0: none */
     int64_t park_due_us; /* earliest of these */
-    int64_t round_began_us, round_after_us;
+    int64_t horizon_us;  /* what is due later than this from now on is not kept while spilled */
+    int64_t walk_began_us, walked_us, round_after_us;
     enum fill fill;
+    bool satisfied; /* enough was read: no walk before memory has drained to a quarter */
     bool walk_void; /* the walk's answer cannot be trusted */
     uint64_t walk_seq;
     int64_t fill_after_us;

@@ -31,9 +31,9 @@ static uint32_t held_items(const struct ep *ep)
     return ep->waiting + ep->under_way;
 }
 
-static bool is_far(const struct th_sched *s, int64_t due_us)
+static bool is_far(const struct th_sched *s, const struct ep *ep, int64_t due_us)
 {
-    return due_us > s->now_us && due_us - s->now_us > HORIZON_US;
+    return due_us > s->now_us && due_us - s->now_us > ep->horizon_us;
 }
 
 static uint32_t refill_below(const struct th_sched *s)
@@ -47,7 +47,7 @@ void spill_note(struct th_sched *s, struct ep *ep, uint64_t no, int64_t due_us)
 {
     bool was = ep_spilled(ep);
 
-    if (is_far(s, due_us)) {
+    if (is_far(s, ep, due_us)) {
         lower(&ep->park_from, no);
         if (due_us < ep->park_due_us)
             ep->park_due_us = due_us;
@@ -56,15 +56,12 @@ void spill_note(struct th_sched *s, struct ep *ep, uint64_t no, int64_t due_us)
     } else {
         lower(&ep->spill_from, no);
     }
-    if (!was) {
-        ep->round_began_us = s->now_us;
-        s->spilled++;
-    }
+    s->spilled += !was;
 }
 
 bool spill_parks(const struct th_sched *s, const struct ep *ep, int64_t due_us)
 {
-    return ep_spilled(ep) && is_far(s, due_us);
+    return ep_spilled(ep) && is_far(s, ep, due_us);
 }
 
 /* New items queue up behind what is unread. */
@@ -75,7 +72,7 @@ static bool refuses(const struct th_sched *s, const struct ep *ep, int64_t due_u
 
 void spill_update(struct th_sched *s, struct ep *ep)
 {
-    bool wants = ep->spill_from && held_items(ep) < refill_below(s);
+    bool wants = ep->spill_from && (!ep->satisfied || held_items(ep) < refill_below(s));
 
     if (ep->fill == F_NONE && wants) {
         ep->fill = F_WANTING;
@@ -92,25 +89,30 @@ int64_t spill_round_us(const struct ep *ep)
 
     if (!ep->park_from || ep->spill_from || ep->conf.held)
         return INT64_MAX;
-    at = ep->park_due_us - HORIZON_US;
+    at = ep->park_due_us - ep->horizon_us;
     return at > ep->round_after_us ? at : ep->round_after_us;
 }
 
 void spill_round_start(struct th_sched *s, struct ep *ep)
 {
+    ep->satisfied = held_items(ep) > s->conf.max_items_per_endpoint / 2;
     ep->spill_from = ep->park_from;
     ep->park_from = 0;
     ep->park_due_us = INT64_MAX;
-    ep->round_began_us = s->now_us;
     spill_update(s, ep);
 }
 
 /* Every number has been read: the next round starts after a pause. */
 static void round_end(struct th_sched *s, struct ep *ep)
 {
-    int64_t took_us = s->now_us - ep->round_began_us;
+    int64_t rest_us = ep->walked_us * 4; /* so reading takes at most a fifth of the time */
 
-    ep->round_after_us = s->now_us + (took_us * 4 > ROUND_PAUSE_US ? took_us * 4 : ROUND_PAUSE_US);
+    if (rest_us < ep->horizon_us / 4)
+        rest_us = ep->horizon_us / 4;
+    ep->round_after_us = s->now_us + rest_us;
+    ep->walked_us = 0;
+    if (held_items(ep) < refill_below(s) && ep->horizon_us < HORIZON_US)
+        ep->horizon_us *= 2;
     s->spilled -= !ep_spilled(ep);
 }
 
@@ -187,7 +189,7 @@ static void sweep(struct th_sched *s, struct ep *ep)
         struct item *it = item_at(s, id);
         next = it->next;
         heap_push(s, &ep->retry, id);
-        if (is_far(s, it->due_us))
+        if (is_far(s, ep, it->due_us))
             push_out(s, ep, id);
     }
 }
@@ -227,6 +229,7 @@ static bool displace(struct th_sched *s, const struct ep *ep)
     if (v->waiting == had)
         for (unsigned i = 0; i < EVICT_STEP && v->waiting > ep->waiting + 1 && (id = last_item(s, v)); i++)
             push_out(s, v, id);
+    v->satisfied = true;
     spill_update(s, v);
     ep_place(s, v);
     return true;
@@ -234,11 +237,19 @@ static bool displace(struct th_sched *s, const struct ep *ep)
 
 /* ---- entering memory ---- */
 
-/* An item for a number of this endpoint, displacing others when memory is full. */
-static uint32_t item_for(struct th_sched *s, struct ep *ep, uint64_t no, bool *no_memory)
+/* An item for a number of this endpoint, displacing others when memory is full. old: 0, or its ghost. */
+static uint32_t item_for(struct th_sched *s, struct ep *ep, uint64_t no, uint32_t old, bool *no_memory)
 {
-    uint32_t id = item_new(s, no, no_memory);
+    uint32_t id;
 
+    if (old) {
+        list_remove(s, &s->ghost_list, old);
+        item_at(s, old)->place = P_FREE;
+        s->ghosts--;
+        s->items++;
+        return old;
+    }
+    id = item_new(s, no, no_memory);
     if (!id && displace(s, ep))
         id = item_new(s, no, no_memory);
     return id;
@@ -266,20 +277,13 @@ static bool has_room(struct th_sched *s, struct ep *ep, const struct th_queue_ro
 uint32_t spill_admit(struct th_sched *s, struct ep *ep, const struct th_queue_row *row, int64_t due_us,
                      bool *no_memory)
 {
-    uint32_t id = item_find(s, row->no); /* 0 or a ghost */
+    uint32_t old = item_find(s, row->no); /* 0 or a ghost */
+    uint32_t id = has_room(s, ep, row, due_us) ? item_for(s, ep, row->no, old, no_memory) : 0;
 
-    if (!has_room(s, ep, row, due_us)) {
-        id = 0;
-    } else if (id) {
-        list_remove(s, &s->ghost_list, id);
-        item_at(s, id)->place = P_FREE;
-        s->ghosts--;
-        s->items++;
-    } else {
-        id = item_for(s, ep, row->no, no_memory);
-    }
-    if (!id)
+    if (!id) {
         spill_note(s, ep, row->no, due_us);
+        ep->satisfied = true;
+    }
     return id;
 }
 
@@ -302,7 +306,9 @@ bool th_sched_want(struct th_sched *s, struct th_want *out)
         }
         ep->fill = F_WALKING;
         ep->walk_void = false;
+        ep->satisfied = false;
         ep->walk_seq = ++s->walk_seq;
+        ep->walk_began_us = s->now_us;
         th_list_append(&s->walking, l);
         *out = (struct th_want){.endpoint = ep->conf.no,
                                 .from = ep->spill_from,
@@ -310,6 +316,14 @@ bool th_sched_want(struct th_sched *s, struct th_want *out)
         return true;
     }
     return false;
+}
+
+/* A ghost from before this walk began is there for another one. */
+static bool is_older_ghost(const struct th_sched *s, const struct ep *ep, uint32_t id)
+{
+    const struct item *it = item_at(s, id);
+
+    return it->place == P_GHOST && (uint64_t)it->due_us < ep->walk_seq;
 }
 
 /* Takes rows until one finds no room; returns the number to go on from. */
@@ -320,15 +334,18 @@ static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_que
         bool no_memory = false;
         uint32_t id = item_find(s, rows[i].no);
         struct item *it;
-        if (id)
-            continue; /* known, or a ghost */
-        if (is_far(s, due[i].us)) {
+        if (id && !is_older_ghost(s, ep, id))
+            continue; /* known, or this row may be out of date */
+        if (is_far(s, ep, due[i].us)) {
             spill_note(s, ep, rows[i].no, due[i].us);
             continue;
         }
-        id = held_items(ep) < s->conf.max_items_per_endpoint ? item_for(s, ep, rows[i].no, &no_memory) : 0;
-        if (!id)
+        id =
+            held_items(ep) < s->conf.max_items_per_endpoint ? item_for(s, ep, rows[i].no, id, &no_memory) : 0;
+        if (!id) {
+            ep->satisfied = true;
             return rows[i].no;
+        }
         it = item_at(s, id);
         it->event = rows[i].event;
         it->due_us = due[i].us;
@@ -339,6 +356,20 @@ static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_que
         item_put(s, ep, id);
     }
     return next;
+}
+
+/* Keeps half of the share free by looking less far ahead, so that a round need not stop in the middle: what
+ * is parked before the place where it stops would come due unseen. What is due now cannot be helped: then the
+ * walk waits. */
+static void narrow(struct th_sched *s, struct ep *ep)
+{
+    uint32_t half = s->conf.max_items_per_endpoint / 2;
+
+    while (held_items(ep) > half && ep->retry && ep->horizon_us > HORIZON_MIN_US) {
+        ep->horizon_us /= 2;
+        sweep(s, ep);
+    }
+    ep->satisfied = held_items(ep) > half;
 }
 
 void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_queue_row *rows,
@@ -352,8 +383,12 @@ void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_qu
     if (!ep || ep->fill != F_WALKING)
         return; /* deleted meanwhile */
     from = ep->spill_from;
-    if (!failed && !ep->walk_void)
-        ep->spill_from = take_rows(s, ep, rows, due, count, next);
+    if (!failed && !ep->walk_void) {
+        next = take_rows(s, ep, rows, due, count, next);
+        narrow(s, ep); /* still spilled, as far as it knows */
+        ep->spill_from = next;
+    }
+    ep->walked_us += s->now_us - ep->walk_began_us;
     th_list_remove(&ep->fill_link);
     ep->fill = F_NONE;
     if (ep->missed)
