@@ -259,7 +259,6 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
 struct envelope {
     const struct th_render *r;
     struct th_json data, attributes; /* parsed only when the envelope names members of them */
-    struct th_buf text;              /* a JSON string read from there */
 };
 
 static bool get_member(struct th_json object, struct th_span name, bool pointer, struct shape_value *out)
@@ -327,11 +326,10 @@ static bool envelope_get(void *ctx, const struct shape_from *from, unsigned inde
 static bool envelope_open(const struct th_dialect *d, const struct th_render *r, struct envelope *e)
 {
     *e = (struct envelope){.r = r};
-    if (!d->envelope.uses_members)
-        return true;
     e->data.type = e->attributes.type = TH_JSON_NULL;
-    return (r->data.n == 0 || th_json_parse(r->data, TH_JSON_DEPTH_MAX, &e->data, NULL) == TH_OK) &&
-           (r->attributes.n == 0 ||
+    return (!d->envelope.uses_data || r->data.n == 0 ||
+            th_json_parse(r->data, TH_JSON_DEPTH_MAX, &e->data, NULL) == TH_OK) &&
+           (!d->envelope.uses_attributes || r->attributes.n == 0 ||
             th_json_parse(r->attributes, TH_JSON_DEPTH_MAX, &e->attributes, NULL) == TH_OK);
 }
 

@@ -68,8 +68,8 @@ struct shape_op {
 struct shape_program {
     const struct shape_op *ops;
     unsigned count;
-    bool per_delivery; /* uses endpoint, delivery or attempt */
-    bool uses_members; /* uses members of `data` or of the attributes */
+    bool per_delivery;               /* uses endpoint, delivery or attempt */
+    bool uses_data, uses_attributes; /* uses members of them */
 };
 #define SHAPE_OPS 256
 #define SHAPE_DEPTH 8
