@@ -80,6 +80,15 @@ void th_api_handle(void *ctx, struct th_http_exchange *x)
     r->route->handle(r);
 }
 
+void th_api_reload(struct th_api *api, const struct th_api_conf *conf)
+{
+    api->conf.hosts = conf->hosts;
+    api->conf.host_count = conf->host_count;
+    api->conf.default_dialect = conf->default_dialect.n ? conf->default_dialect : TH_LIT("standard");
+    api->conf.source_addresses = conf->source_addresses;
+    api->conf.source_address_count = conf->source_address_count;
+}
+
 enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out)
 {
     struct th_api *api = th_calloc(1, sizeof *api);

@@ -28,6 +28,8 @@ struct th_api_conf {
 
 /** TH_NOMEM when there is no memory. */
 TH_MUST_USE enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out);
+/** Takes over hosts, default dialect and source addresses of another conf, which outlives the api. */
+void th_api_reload(struct th_api *api, const struct th_api_conf *conf);
 /** The server's handler (`api` is a struct th_api): answers at once or from a later turn of the engine,
  * always exactly once. */
 void th_api_handle(void *api, struct th_http_exchange *x);

@@ -406,6 +406,7 @@ void th_config_fini(struct th_settings *c)
         if (th_options[id].kind == TH_OPT_SECRET && c->v[id].text)
             th_wipe((char *)c->v[id].text, strlen(c->v[id].text));
     th_arena_fini(&c->mem);
+    *c = (struct th_settings){0};
 }
 
 void th_config_help(struct th_buf *out)

@@ -22,48 +22,23 @@ static const struct command {
     {"help", "[COMMAND]", "this text, or the options of a command", cmd_help},
 };
 
-static int with_config(int argc, char **argv, int (*then)(const struct th_settings *))
+static bool wants_help(int argc, char **argv)
 {
-    struct th_settings config;
-    char why[512];
-    int status;
-
-    if (argc && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
-        char *serve[] = {"serve"};
-        return cmd_help(1, serve);
-    }
-    if (th_config_read(argc, argv, &config, why, sizeof why)) {
-        fprintf(stderr, "tenterhook: %s\n", why);
-        return EXIT_USAGE;
-    }
-    status = then(&config);
-    th_config_fini(&config);
-    return status;
-}
-
-static int serve(const struct th_settings *c)
-{
-    return th_serve(c, false);
-}
-
-static int init(const struct th_settings *c)
-{
-    int status = th_serve(c, true);
-
-    if (status == 0)
-        printf("data directory ready: %s\nstart the server with: tenterhook serve --data %s\n", c->v[TH_O_DATA].text,
-               c->v[TH_O_DATA].text);
-    return status;
+    return argc && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
 }
 
 static int cmd_serve(int argc, char **argv)
 {
-    return with_config(argc, argv, serve);
+    char *topic[] = {"serve"};
+
+    return wants_help(argc, argv) ? cmd_help(1, topic) : th_serve(argc, argv, false);
 }
 
 static int cmd_init(int argc, char **argv)
 {
-    return with_config(argc, argv, init);
+    char *topic[] = {"init"};
+
+    return wants_help(argc, argv) ? cmd_help(1, topic) : th_serve(argc, argv, true);
 }
 
 static int cmd_config(int argc, char **argv)
@@ -72,7 +47,7 @@ static int cmd_config(int argc, char **argv)
         fprintf(stderr, "tenterhook: config: what to do is missing or unknown; write: tenterhook config check [OPTIONS]\n");
         return EXIT_USAGE;
     }
-    return with_config(argc - 1, argv + 1, th_config_check);
+    return th_config_check(argc - 1, argv + 1);
 }
 
 static int cmd_version(int argc, char **argv)

@@ -27,28 +27,36 @@
 #define EXIT_USAGE 64
 #define EXIT_STORE 74
 
+/* What SIGHUP replaces as a whole. Old ones are kept: requests under way may point into them (LIMIT: some KiB a reload). */
+struct live {
+    struct live *older;
+    struct th_settings settings;
+    struct th_dialect_set dialects;
+    struct th_guard guard;
+    struct th_cidr *allow, *deny;
+    struct th_api_host *hosts;
+    struct th_span *sources;
+};
+
 struct app {
-    const struct th_settings *config;
+    int argc;
+    char **argv;
+    struct live *live;
     bool once, failed, announced, stopping, engine_draining, closing, hard;
     uv_loop_t loop;
     uv_async_t wake;
     uv_check_t check;
     uv_idle_t idle;
     uv_timer_t timer, grace;
-    uv_signal_t term, intr;
+    uv_signal_t term, intr, hup;
     uint64_t timer_at;
     struct th_metrics metrics;
-    struct th_dialect_set dialects;
-    struct th_guard guard;
-    struct th_cidr *allow, *deny;
     struct th_store *store;
     struct th_transport *transport;
     struct th_resolver *resolver;
     struct th_engine *engine;
     struct th_api *api;
     struct th_http_server *server;
-    struct th_api_host *hosts;
-    struct th_span *sources;
     struct th_buf made_key;
     uint8_t admin_hash[32];
     char why[512];
@@ -101,7 +109,7 @@ static void on_closed_handle(uv_handle_t *h)
 static void close_handles(struct app *a)
 {
     uv_handle_t *handles[] = {(uv_handle_t *)&a->wake,  (uv_handle_t *)&a->check, (uv_handle_t *)&a->idle, (uv_handle_t *)&a->timer,
-                              (uv_handle_t *)&a->grace, (uv_handle_t *)&a->term,  (uv_handle_t *)&a->intr};
+                              (uv_handle_t *)&a->grace, (uv_handle_t *)&a->term,  (uv_handle_t *)&a->intr,  (uv_handle_t *)&a->hup};
 
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++)
         if (handles[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handles[i]))
@@ -136,7 +144,8 @@ static void server_drained(void *ctx)
 {
     struct app *a = ctx;
 
-    th_http_server_free(a->server);
+    if (a->server)
+        th_http_server_free(a->server);
     a->server = NULL;
     a->engine_draining = true;
     th_engine_drain(a->engine);
@@ -157,7 +166,7 @@ static void on_grace(uv_timer_t *t)
 
 static void stop(struct app *a)
 {
-    unsigned grace_ms = (unsigned)a->config->v[TH_O_DRAIN].number * 1000;
+    unsigned grace_ms = (unsigned)a->live->settings.v[TH_O_DRAIN].number * 1000;
 
     if (a->stopping) {
         on_grace(&a->grace);
@@ -182,7 +191,7 @@ static void on_signal(uv_signal_t *s, int number)
 
 static void announce(struct app *a)
 {
-    const char *listen = a->config->v[TH_O_LISTEN].text;
+    const char *listen = a->live->settings.v[TH_O_LISTEN].text;
 
     if (a->made_key.n) {
         printf("operator key (shown only now, keep it safe): %s\n", th_buf_cstr(&a->made_key));
@@ -191,7 +200,7 @@ static void announce(struct app *a)
     if (!a->once) {
         printf("listening on http://%.*s:%u\n", (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
         th_log(TH_LOG_INFO, "listening", TH_KC("address", listen), TH_KI("port", th_http_server_port(a->server)),
-               TH_KC("version", TH_VERSION), TH_KC("data", a->config->v[TH_O_DATA].text));
+               TH_KC("version", TH_VERSION), TH_KC("data", a->live->settings.v[TH_O_DATA].text));
     }
     fflush(stdout);
 }
@@ -270,9 +279,21 @@ static bool split_listen(const char *text, char *address, size_t size, uint16_t 
     return true;
 }
 
+static void setup_log(const struct th_settings *c)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    const char *form = c->v[TH_O_LOG_FORMAT].text;
+    enum th_log_level level = TH_LOG_INFO;
+
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(c->v[TH_O_LOG_LEVEL].text, levels[i]) == 0)
+            level = (enum th_log_level)i;
+    th_log_setup(level, strcmp(form, "json") == 0 ? TH_LOG_JSON : strcmp(form, "logfmt") == 0 ? TH_LOG_LOGFMT : TH_LOG_AUTO);
+}
+
 /* This machine's own public addresses: a delivery to them would be a loop. Private ones are refused anyway, unless the
  * operator allows their network. */
-static enum th_error own_addresses(struct app *a)
+static enum th_error own_addresses(struct live *a)
 {
     struct ifaddrs *all, *i;
     unsigned n = 0;
@@ -304,25 +325,25 @@ static enum th_error own_addresses(struct app *a)
     return a->deny ? TH_OK : TH_NOMEM;
 }
 
-static enum th_error setup_guard(struct app *a)
+static enum th_error setup_guard(struct live *a, char *why, size_t why_size)
 {
-    const struct th_value *v = &a->config->v[TH_O_ALLOW_NETWORK];
+    const struct th_value *v = &a->settings.v[TH_O_ALLOW_NETWORK];
 
     a->allow = th_calloc(v->count + 1, sizeof *a->allow);
     if (!a->allow)
         return TH_NOMEM;
     for (unsigned i = 0; i < v->count; i++)
         if (!th_cidr_parse(th_str(v->list[i]), &a->allow[i])) {
-            snprintf(a->why, sizeof a->why, "%s: \"%s\" is not a network; write for example 10.0.0.0/8 or fd00::/8 (host bits zero)",
+            snprintf(why, why_size, "%s: \"%s\" is not a network; write for example 10.0.0.0/8 or fd00::/8 (host bits zero)",
                      v->origin, v->list[i]);
             return TH_INVALID;
         }
     a->guard = (struct th_guard){.allow = a->allow, .allow_count = v->count,
-                                 .allow_loopback = strcmp(a->config->v[TH_O_ENVIRONMENT].text, "development") == 0};
+                                 .allow_loopback = strcmp(a->settings.v[TH_O_ENVIRONMENT].text, "development") == 0};
     return own_addresses(a);
 }
 
-static bool has_dialect(const struct app *a, const char *name)
+static bool has_dialect(const struct live *a, const char *name)
 {
     for (unsigned i = 0; i < a->dialects.count; i++)
         if (th_span_is(th_dialect_values(a->dialects.v[i])->name, name))
@@ -330,39 +351,90 @@ static bool has_dialect(const struct app *a, const char *name)
     return false;
 }
 
-/* Everything that can be refused without touching the data directory. */
-static enum th_error prepare(struct app *a)
+static enum th_error setup_lists(struct live *l)
 {
-    const struct th_settings *c = a->config;
+    const struct th_value *hosts = &l->settings.v[TH_O_HOSTS], *sources = &l->settings.v[TH_O_SOURCE_ADDRESSES];
+
+    l->hosts = th_calloc(hosts->count + 1, sizeof *l->hosts);
+    l->sources = th_calloc(sources->count + 1, sizeof *l->sources);
+    if (!l->hosts || !l->sources)
+        return TH_NOMEM;
+    for (unsigned i = 0; i < hosts->count; i++)
+        l->hosts[i] = (struct th_api_host){th_str(hosts->map[i].name), th_str(hosts->map[i].value)};
+    for (unsigned i = 0; i < sources->count; i++)
+        l->sources[i] = th_str(sources->list[i]);
+    return TH_OK;
+}
+
+/* Everything that can be refused without touching the data directory. */
+static enum th_error prepare(struct live *l, char *why, size_t why_size)
+{
+    const struct th_settings *c = &l->settings;
     char address[256];
     uint16_t port;
     enum th_error error;
 
     if (!split_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &port)) {
-        snprintf(a->why, sizeof a->why, "%s: \"%s\" is not ADDR:PORT; write for example 127.0.0.1:8420 or [::1]:8420",
+        snprintf(why, why_size, "%s: \"%s\" is not ADDR:PORT; write for example 127.0.0.1:8420 or [::1]:8420",
                  c->v[TH_O_LISTEN].origin, c->v[TH_O_LISTEN].text);
         return TH_INVALID;
     }
-    error = setup_guard(a);
+    error = setup_guard(l, why, why_size);
     if (!error)
-        error = th_dialects_load(c->v[TH_O_DIALECTS].text, &a->dialects, a->why, sizeof a->why);
-    if (!error && !has_dialect(a, c->v[TH_O_DEFAULT_DIALECT].text)) {
-        snprintf(a->why, sizeof a->why, "%s: no dialect \"%s\" is loaded", c->v[TH_O_DEFAULT_DIALECT].origin,
-                 c->v[TH_O_DEFAULT_DIALECT].text);
+        error = setup_lists(l);
+    if (!error)
+        error = th_dialects_load(c->v[TH_O_DIALECTS].text, &l->dialects, why, why_size);
+    if (!error && !has_dialect(l, c->v[TH_O_DEFAULT_DIALECT].text)) {
+        snprintf(why, why_size, "%s: no dialect \"%s\" is loaded", c->v[TH_O_DEFAULT_DIALECT].origin, c->v[TH_O_DEFAULT_DIALECT].text);
         error = TH_INVALID;
     }
     for (unsigned i = 0; !error && i < c->v[TH_O_HOSTS].count; i++)
-        if (!has_dialect(a, c->v[TH_O_HOSTS].map[i].value)) {
-            snprintf(a->why, sizeof a->why, "%s: host \"%s\": no dialect \"%s\" is loaded", c->v[TH_O_HOSTS].origin,
+        if (!has_dialect(l, c->v[TH_O_HOSTS].map[i].value)) {
+            snprintf(why, why_size, "%s: host \"%s\": no dialect \"%s\" is loaded", c->v[TH_O_HOSTS].origin,
                      c->v[TH_O_HOSTS].map[i].name, c->v[TH_O_HOSTS].map[i].value);
             error = TH_INVALID;
         }
     return error;
 }
 
+static void live_free(struct live *l)
+{
+    while (l) {
+        struct live *older = l->older;
+        th_dialects_free(&l->dialects);
+        th_free(l->allow);
+        th_free(l->deny);
+        th_free(l->hosts);
+        th_free(l->sources);
+        th_config_fini(&l->settings);
+        th_free(l);
+        l = older;
+    }
+}
+
+/* Reads flags, environment and file and makes all that follows from them. */
+static enum th_error live_new(int argc, char **argv, struct live **out, char *why, size_t why_size)
+{
+    struct live *l = th_calloc(1, sizeof *l);
+    enum th_error error;
+
+    snprintf(why, why_size, "out of memory");
+    if (!l)
+        return TH_NOMEM;
+    error = th_config_read(argc, argv, &l->settings, why, why_size);
+    if (!error)
+        error = prepare(l, why, why_size);
+    if (error) {
+        live_free(l);
+        return error;
+    }
+    *out = l;
+    return TH_OK;
+}
+
 static enum th_error open_store(struct app *a)
 {
-    const char *dir = a->config->v[TH_O_DATA].text;
+    const char *dir = a->live->settings.v[TH_O_DATA].text;
     struct th_store_conf conf = {.dir = dir, .metrics = &a->metrics};
 
     return th_store_sqlite_open(&conf, &a->store, a->why, sizeof a->why);
@@ -370,7 +442,7 @@ static enum th_error open_store(struct app *a)
 
 static enum th_error open_network(struct app *a)
 {
-    const struct th_settings *c = a->config;
+    const struct th_settings *c = &a->live->settings;
     struct th_http_client_conf client = {.ca_file = c->v[TH_O_CA_FILE].text, .bind_address = c->v[TH_O_BIND].text, .metrics = &a->metrics};
     struct th_resolver_conf dns = {.servers = c->v[TH_O_DNS].text};
     enum th_error error = th_http_client_open(&a->loop, &client, &a->transport, a->why, sizeof a->why);
@@ -386,17 +458,17 @@ static enum th_error open_network(struct app *a)
 
 static enum th_error open_engine(struct app *a)
 {
-    const struct th_settings *c = a->config;
+    const struct th_settings *c = &a->live->settings;
     struct th_engine_conf conf = {.store = a->store,
                                   .transport = a->transport,
                                   .resolver = a->resolver,
                                   .clock = {real_now, a},
                                   .entropy = {real_entropy, a},
                                   .metrics = &a->metrics,
-                                  .guard = &a->guard,
+                                  .guard = &a->live->guard,
                                   .production = strcmp(c->v[TH_O_ENVIRONMENT].text, "production") == 0,
-                                  .dialects = a->dialects.v,
-                                  .dialect_count = a->dialects.count,
+                                  .dialects = a->live->dialects.v,
+                                  .dialect_count = a->live->dialects.count,
                                   .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
                                   .retention_ms = c->v[TH_O_RETENTION].number * 1000,
                                   .max_in_flight = (uint32_t)c->v[TH_O_MAX_IN_FLIGHT].number,
@@ -418,30 +490,26 @@ static enum th_error open_engine(struct app *a)
     return error;
 }
 
+static struct th_api_conf api_conf(struct app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+
+    return (struct th_api_conf){.engine = a->engine, .metrics = &a->metrics, .hosts = a->live->hosts,
+                                .host_count = c->v[TH_O_HOSTS].count, .source_addresses = a->live->sources,
+                                .source_address_count = c->v[TH_O_SOURCE_ADDRESSES].count,
+                                .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text), .version = TH_LIT(TH_VERSION)};
+}
+
 static enum th_error open_api(struct app *a)
 {
-    const struct th_settings *c = a->config;
-    const struct th_value *hosts = &c->v[TH_O_HOSTS], *sources = &c->v[TH_O_SOURCE_ADDRESSES];
-    struct th_api_conf conf = {.engine = a->engine, .metrics = &a->metrics, .host_count = hosts->count,
-                               .source_address_count = sources->count, .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
-                               .version = TH_LIT(TH_VERSION)};
+    struct th_api_conf conf = api_conf(a);
 
-    a->hosts = th_calloc(hosts->count + 1, sizeof *a->hosts);
-    a->sources = th_calloc(sources->count + 1, sizeof *a->sources);
-    if (!a->hosts || !a->sources)
-        return TH_NOMEM;
-    for (unsigned i = 0; i < hosts->count; i++)
-        a->hosts[i] = (struct th_api_host){th_str(hosts->map[i].name), th_str(hosts->map[i].value)};
-    for (unsigned i = 0; i < sources->count; i++)
-        a->sources[i] = th_str(sources->list[i]);
-    conf.hosts = a->hosts;
-    conf.source_addresses = a->sources;
     return th_api_new(&conf, &a->api);
 }
 
 static enum th_error open_server(struct app *a)
 {
-    const struct th_settings *c = a->config;
+    const struct th_settings *c = &a->live->settings;
     char address[256];
     struct th_http_server_conf conf = {.address = address, .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
                                        .max_connections = (unsigned)c->v[TH_O_MAX_CONNECTIONS].number, .handle = th_api_handle,
@@ -458,6 +526,61 @@ static enum th_error open_server(struct app *a)
     return error;
 }
 
+/* ---- reload ---- */
+
+static bool same(const struct th_value *a, const struct th_value *b)
+{
+    return (!a->text && !b->text) || (a->text && b->text && strcmp(a->text, b->text) == 0);
+}
+
+/* Options that a running server cannot change are named, so that nobody believes they are in force. */
+static void warn_unchanged(const struct th_settings *old, const struct th_settings *new)
+{
+    static const enum th_option_id fixed[] = {TH_O_LISTEN, TH_O_DATA, TH_O_ENVIRONMENT, TH_O_ADMIN_KEY, TH_O_SECRET_KEY, TH_O_CA_FILE,
+                                              TH_O_BIND, TH_O_DNS, TH_O_MAX_IN_FLIGHT, TH_O_MAX_PENDING, TH_O_MAX_CONNECTIONS,
+                                              TH_O_MAX_BODY};
+
+    for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (!same(&old->v[fixed[i]], &new->v[fixed[i]]))
+            th_log(TH_LOG_WARN, "this option is in force only after a restart", TH_KC("option", th_options[fixed[i]].env));
+}
+
+static void on_hup(uv_signal_t *s, int number)
+{
+    struct app *a = s->data;
+    struct th_engine_conf conf = *th_engine_conf(a->engine);
+    struct th_api_conf api;
+    struct live *l;
+    enum th_error error;
+
+    (void)number;
+    if (a->stopping)
+        return;
+    error = live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
+    if (!error) {
+        conf.dialects = l->dialects.v;
+        conf.dialect_count = l->dialects.count;
+        conf.default_dialect = th_str(l->settings.v[TH_O_DEFAULT_DIALECT].text);
+        conf.guard = &l->guard;
+        conf.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
+        error = th_engine_reload(a->engine, &conf, a->why, sizeof a->why);
+        if (error)
+            live_free(l);
+    }
+    if (error) {
+        th_log(TH_LOG_ERROR, "reload refused; the old configuration stays in force", TH_KC("why", a->why));
+        return;
+    }
+    warn_unchanged(&a->live->settings, &l->settings);
+    l->older = a->live;
+    a->live = l;
+    setup_log(&l->settings);
+    api = api_conf(a);
+    th_api_reload(a->api, &api);
+    th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count));
+    uv_async_send(&a->wake);
+}
+
 static void setup_loop(struct app *a)
 {
     uv_async_init(&a->loop, &a->wake, on_wake);
@@ -467,7 +590,8 @@ static void setup_loop(struct app *a)
     uv_timer_init(&a->loop, &a->grace);
     uv_signal_init(&a->loop, &a->term);
     uv_signal_init(&a->loop, &a->intr);
-    a->check.data = a->timer.data = a->grace.data = a->term.data = a->intr.data = a;
+    uv_signal_init(&a->loop, &a->hup);
+    a->check.data = a->timer.data = a->grace.data = a->term.data = a->intr.data = a->hup.data = a;
 }
 
 static void run(struct app *a)
@@ -475,6 +599,7 @@ static void run(struct app *a)
     uv_check_start(&a->check, on_check);
     uv_signal_start(&a->term, on_signal, SIGTERM);
     uv_signal_start(&a->intr, on_signal, SIGINT);
+    uv_signal_start(&a->hup, on_hup, SIGHUP);
     uv_async_send(&a->wake);
     uv_run(&a->loop, UV_RUN_DEFAULT);
 }
@@ -500,27 +625,17 @@ static void release(struct app *a)
     th_engine_free(a->engine);
     if (a->store)
         a->store->vt->close(a->store);
-    th_dialects_free(&a->dialects);
     uv_loop_close(&a->loop);
-    th_free(a->allow);
-    th_free(a->deny);
-    th_free(a->hosts);
-    th_free(a->sources);
+    live_free(a->live);
     th_buf_wipe(&a->made_key);
     th_free(a);
 }
 
 static void setup_process(const struct th_settings *c)
 {
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
     struct rlimit files;
-    enum th_log_level level = TH_LOG_INFO;
-    const char *form = c->v[TH_O_LOG_FORMAT].text;
 
-    for (unsigned i = 0; i < 4; i++)
-        if (strcmp(c->v[TH_O_LOG_LEVEL].text, levels[i]) == 0)
-            level = (enum th_log_level)i;
-    th_log_setup(level, strcmp(form, "json") == 0 ? TH_LOG_JSON : strcmp(form, "logfmt") == 0 ? TH_LOG_LOGFMT : TH_LOG_AUTO);
+    setup_log(c);
     signal(SIGPIPE, SIG_IGN);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
@@ -528,13 +643,28 @@ static void setup_process(const struct th_settings *c)
     }
 }
 
-static struct app *new_app(const struct th_settings *config, bool once)
+int th_config_check(int argc, char **argv)
+{
+    struct live *l;
+    char why[512];
+
+    if (live_new(argc, argv, &l, why, sizeof why)) {
+        fprintf(stderr, "tenterhook: %s\n", why);
+        return EXIT_USAGE;
+    }
+    printf("configuration is valid: %u dialects\n", l->dialects.count);
+    live_free(l);
+    return 0;
+}
+
+static struct app *new_app(int argc, char **argv, bool once)
 {
     struct app *a = th_calloc(1, sizeof *a);
 
     if (!a)
         return NULL;
-    a->config = config;
+    a->argc = argc;
+    a->argv = argv;
     a->once = once;
     th_buf_init(&a->made_key, 256);
     if (uv_loop_init(&a->loop) != 0) {
@@ -544,36 +674,15 @@ static struct app *new_app(const struct th_settings *config, bool once)
     return a;
 }
 
-int th_config_check(const struct th_settings *config)
+static enum th_error start(struct app *a)
 {
-    struct app *a = new_app(config, true);
-    enum th_error error;
+    const struct th_settings *c = &a->live->settings;
+    uint8_t key[32];
+    enum th_error error = th_datadir_make(c->v[TH_O_DATA].text, a->why, sizeof a->why);
 
-    if (!a)
-        return EXIT_STORE;
-    error = prepare(a);
-    if (error)
-        fprintf(stderr, "tenterhook: %s\n", a->why[0] ? a->why : th_error_name(error));
-    else
-        printf("configuration is valid: %u dialects\n", a->dialects.count);
-    release(a);
-    return error ? EXIT_USAGE : 0;
-}
-
-int th_serve(const struct th_settings *config, bool once)
-{
-    struct app *a = new_app(config, once);
-    enum th_error error;
-
-    if (!a)
-        return EXIT_STORE;
-    setup_process(config);
-    setup_loop(a);
-    error = prepare(a);
-    if (!error)
-        error = th_datadir_make(config->v[TH_O_DATA].text, a->why, sizeof a->why);
     if (!error) /* before the store makes its file: the key belongs to the database */
-        error = th_datadir_secret_key(config->v[TH_O_DATA].text, config->v[TH_O_SECRET_KEY].text, (uint8_t[32]){0}, a->why, sizeof a->why);
+        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, key, a->why, sizeof a->why);
+    th_wipe(key, sizeof key);
     if (!error)
         error = open_store(a);
     if (!error)
@@ -582,13 +691,32 @@ int th_serve(const struct th_settings *config, bool once)
         error = open_engine(a);
     if (!error)
         error = open_api(a);
-    if (!error && !once)
+    if (!error && !a->once)
         error = open_server(a);
+    return error;
+}
+
+int th_serve(int argc, char **argv, bool once)
+{
+    struct app *a = new_app(argc, argv, once);
+    enum th_error error;
+
+    if (!a)
+        return EXIT_STORE;
+    setup_loop(a);
+    error = live_new(argc, argv, &a->live, a->why, sizeof a->why);
+    if (!error) {
+        setup_process(&a->live->settings);
+        error = start(a);
+    }
     if (error) {
         fprintf(stderr, "tenterhook: %s\n", a->why[0] ? a->why : th_error_name(error));
         unwind(a);
     } else {
         run(a);
+        if (once)
+            printf("data directory ready: %s\nstart the server with: tenterhook serve --data %s\n", a->live->settings.v[TH_O_DATA].text,
+                   a->live->settings.v[TH_O_DATA].text);
         th_log(TH_LOG_INFO, "stopped", TH_KI("exit", 0));
     }
     release(a);
