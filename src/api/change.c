@@ -90,6 +90,9 @@ static void audit(struct th_api_req *r, const struct th_change *c)
                   : c->ep     ? c->ep->no
                               : 0;
 
+    if (!no && c->kind == TH_CHANGE_TENANT_PUT)
+        no = c->tenant->no;
+
     th_log(TH_LOG_INFO, "settings changed", TH_KC("change", verbs[c->kind]), TH_KC("object", r->object),
            TH_KS("tenant", th_api_tenant_id(r)), TH_KI("number", no), TH_KI("key", r->key_no),
            TH_KC("by", r->operator_key ? "operator" : "tenant"), TH_KC("request_id", r->x->request_id));
