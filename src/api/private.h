@@ -312,15 +312,35 @@ extern const struct th_api_schema th_api_schemas[];
 extern const struct th_api_schema th_api_parameters[];
 
 /* ---- handlers, one for each row of the table ---- */
-#define TH_API_HANDLERS(X)                                                                                   \
-    X(publish)                                                                                               \
-    X(publish_batch)                                                                                         \
-    X(events) X(event) X(deliveries) X(delivery) X(retry) X(webhooks) X(webhook_add) X(webhook)              \
-        X(webhook_set) X(webhook_del) X(webhook_test) X(webhook_deliveries) X(secrets) X(secret_rotate)      \
-            X(secret_revoke) X(tenants) X(tenant_put) X(tenant_get) X(tenant_del) X(key_add) X(keys)         \
-                X(key_del) X(dialects) X(dialect) X(source_addresses) X(livez) X(readyz) X(metrics)          \
-                    X(openapi_json)
-#define X(name) void th_h_##name(struct th_api_req *r);
-TH_API_HANDLERS(X)
-#undef X
+void th_h_publish(struct th_api_req *r);
+void th_h_publish_batch(struct th_api_req *r);
+void th_h_events(struct th_api_req *r);
+void th_h_event(struct th_api_req *r);
+void th_h_deliveries(struct th_api_req *r);
+void th_h_delivery(struct th_api_req *r);
+void th_h_retry(struct th_api_req *r);
+void th_h_webhooks(struct th_api_req *r);
+void th_h_webhook_add(struct th_api_req *r);
+void th_h_webhook(struct th_api_req *r);
+void th_h_webhook_set(struct th_api_req *r);
+void th_h_webhook_del(struct th_api_req *r);
+void th_h_webhook_test(struct th_api_req *r);
+void th_h_webhook_deliveries(struct th_api_req *r);
+void th_h_secrets(struct th_api_req *r);
+void th_h_secret_rotate(struct th_api_req *r);
+void th_h_secret_revoke(struct th_api_req *r);
+void th_h_tenants(struct th_api_req *r);
+void th_h_tenant_put(struct th_api_req *r);
+void th_h_tenant_get(struct th_api_req *r);
+void th_h_tenant_del(struct th_api_req *r);
+void th_h_key_add(struct th_api_req *r);
+void th_h_keys(struct th_api_req *r);
+void th_h_key_del(struct th_api_req *r);
+void th_h_dialects(struct th_api_req *r);
+void th_h_dialect(struct th_api_req *r);
+void th_h_source_addresses(struct th_api_req *r);
+void th_h_livez(struct th_api_req *r);
+void th_h_readyz(struct th_api_req *r);
+void th_h_metrics(struct th_api_req *r);
+void th_h_openapi_json(struct th_api_req *r);
 #endif
