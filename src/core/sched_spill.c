@@ -166,9 +166,9 @@ void number_forget(struct th_sched *s, uint64_t no)
         ghost(s, id);
         return;
     }
+    /* No room to remember it: no walk under way counts. */
     for (struct th_list *l = s->walking.next; l != &s->walking; l = l->next)
-        TH_CONTAINER(l, struct ep, fill_link)->walk_void =
-            true; /* no room to remember it: none of them counts */
+        TH_CONTAINER(l, struct ep, fill_link)->walk_void = true;
 }
 
 static void push_out(struct th_sched *s, struct ep *ep, uint32_t id)

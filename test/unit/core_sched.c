@@ -268,6 +268,14 @@ static void cancelled_ones_are_not_sent(void **state)
     th_sched_settled(s, 2, &r, at_us(5), at_us(1));
     assert_int_equal(pick(s, 10), 0);
     assert_int_equal(th_sched_stats(s).items, 0);
+    add(s, 2, 1, 10);
+    assert_int_equal(pick(s, 10), 2);
+    th_sched_cancel(s, 2);
+    r.lane = TH_LANE_MANUAL; /* asked for again before it ended */
+    assert_int_equal(th_sched_insert(s, &r, at_us(10), at_us(10)), TH_KNOWN);
+    th_sched_result(s, 2, TH_LEARN_FAILED, at_us(10), at_us(11));
+    th_sched_settled(s, 2, &r, at_us(15), at_us(11));
+    assert_int_equal(pick(s, 15), 2);
     world_check(s);
     th_sched_free(s);
 }
