@@ -353,7 +353,7 @@ static void checkpoint_if_due(struct sq_store *s)
     if (s->wal_frames < CHECKPOINT_FRAMES || s->broken != TH_OK)
         return;
     rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    error = sq_error(s->writer.db, rc);
+    error = sq_checkpoint_error(s->writer.db, rc);
     if (error == TH_IO || error == TH_CORRUPT)
         report_break(s, error);
     else if (error == TH_FULL)

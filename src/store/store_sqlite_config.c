@@ -158,11 +158,16 @@ int sq_config(struct sq_writer *w, struct th_config *c)
     int rc = SQLITE_OK;
 
     c->op.error = TH_OK;
-    for (uint32_t i = 0; i < c->count; i++)
-        if ((unsigned)c->rows[i].kind > TH_ROW_META) {
+    for (uint32_t i = 0; i < c->count; i++) {
+        if ((unsigned)c->rows[i].kind > TH_ROW_META)
             c->op.error = TH_BUG;
-            return SQLITE_OK;
-        }
+        else if (c->rows[i].conf.n > SQ_BYTES_MAX || c->rows[i].id.n > SQ_BYTES_MAX)
+            c->op.error = TH_TOO_LARGE;
+    }
+    if (c->answer.n > SQ_BYTES_MAX)
+        c->op.error = TH_TOO_LARGE;
+    if (c->op.error != TH_OK)
+        return SQLITE_OK;
     if (c->idem.given)
         rc = find_idem(w, c, day, &found);
     if (rc != SQLITE_OK || found)

@@ -50,9 +50,22 @@ int sq_run(sqlite3_stmt *st)
     return rc;
 }
 
-enum th_error sq_error(sqlite3 *db, int rc)
+/** The system's error behind a failed write: SQLite itself reports only ENOSPC as "full", but a quota or a
+ * size limit is no broken disk either. Transactions write to the log, checkpoints to the database. */
+static bool no_room_behind(sqlite3 *db, bool checkpoint)
 {
-    int system = db ? sqlite3_system_errno(db) : 0;
+    sqlite3_file *file = NULL;
+    int error = 0;
+
+    sqlite3_file_control(db, "main", checkpoint ? SQLITE_FCNTL_FILE_POINTER : SQLITE_FCNTL_JOURNAL_POINTER,
+                         &file);
+    if (file && file->pMethods)
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error == EDQUOT || error == EFBIG || error == ENOSPC;
+}
+
+static enum th_error map_error(sqlite3 *db, int rc, bool checkpoint)
+{
     int extended =
         db && (rc & 0xff) == (sqlite3_extended_errcode(db) & 0xff) ? sqlite3_extended_errcode(db) : rc;
 
@@ -76,8 +89,9 @@ enum th_error sq_error(sqlite3 *db, int rc)
         if (extended == SQLITE_IOERR_NOMEM)
             return TH_NOMEM;
         /* a failed sync is never "full": the kernel may have dropped the pages */
-        if ((extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_SHMSIZE) &&
-            (system == ENOSPC || system == EDQUOT || system == EFBIG))
+        if (extended == SQLITE_IOERR_WRITE && no_room_behind(db, checkpoint))
+            return TH_FULL;
+        if (extended == SQLITE_IOERR_SHMSIZE)
             return TH_FULL;
         return TH_IO;
     case SQLITE_CANTOPEN:
@@ -88,6 +102,16 @@ enum th_error sq_error(sqlite3 *db, int rc)
     default:
         return TH_BUG;
     }
+}
+
+enum th_error sq_error(sqlite3 *db, int rc)
+{
+    return map_error(db, rc, false);
+}
+
+enum th_error sq_checkpoint_error(sqlite3 *db, int rc)
+{
+    return map_error(db, rc, true);
 }
 
 /* ---- lock ---- */

@@ -13,7 +13,8 @@
 #define SQ_RUN_SHIFT                                                                                         \
     14 /* 16,384 consecutive numbers are one run, so that what no run holds yet is one short scan */
 #define SQ_RUN_NUMBERS (1u << SQ_RUN_SHIFT)
-#define SQ_SEAL_ROWS 512 /* rows of a run written with one commit */
+#define SQ_BYTES_MAX ((size_t)256 << 20) /* of one row: far below SQLite's own limit */
+#define SQ_SEAL_ROWS 512                 /* rows of a run written with one commit */
 
 struct sq_store;
 
@@ -27,6 +28,8 @@ void sq_finalize_all(sqlite3_stmt **st, int count);
 int sq_run(sqlite3_stmt *st);
 /** What an SQLite result means for an op; `db` for the system error behind it. */
 enum th_error sq_error(sqlite3 *db, int rc);
+/** The same for a checkpoint. */
+enum th_error sq_checkpoint_error(sqlite3 *db, int rc);
 
 static inline void sq_u64(sqlite3_stmt *st, int i, uint64_t v)
 {

@@ -382,17 +382,30 @@ static int put_idem(struct sq_writer *w, const struct th_accept *a, uint64_t day
     return sq_run(st);
 }
 
+/** Binding would cut what SQLite cannot hold, so it is refused before. */
+static enum th_error check_accept(const struct th_accept *a)
+{
+    if (a->count == 0 || a->count > 1000)
+        return TH_BUG;
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct th_new_event *e = &a->events[i];
+
+        if (e->data.n > SQ_BYTES_MAX || e->type.n > SQ_BYTES_MAX || e->own_id.n > SQ_BYTES_MAX ||
+            e->resource_type.n > SQ_BYTES_MAX || e->resource_id.n > SQ_BYTES_MAX)
+            return TH_TOO_LARGE;
+    }
+    return TH_OK;
+}
+
 static int accept(struct sq_writer *w, struct th_accept *a)
 {
     uint64_t day = sq_idem_day(w, a->at.ms), version;
     bool found = false, exists;
     int rc;
 
-    a->op.error = TH_OK;
-    if (a->count == 0 || a->count > 1000) {
-        a->op.error = TH_BUG;
+    a->op.error = check_accept(a);
+    if (a->op.error != TH_OK)
         return SQLITE_OK;
-    }
     rc = find_sent_before(w, a, &found);
     if (rc == SQLITE_OK && !found && a->idem.given)
         rc = find_idem(w, a, day, &found);
@@ -548,13 +561,20 @@ static int settle_late(struct sq_writer *w, struct th_settle *s, const struct st
 
 static int settle(struct sq_writer *w, struct th_settle *s)
 {
+    const struct th_attempt_row *r = &s->row;
     struct stored d;
     uint64_t no;
     sqlite3_stmt *st;
-    int rc = find_delivery(w, s->delivery, &d);
+    int rc;
 
-    s->op.error = TH_OK;
     s->applied = false;
+    s->op.error = r->sigs.n > SQ_BYTES_MAX || r->detail.n > SQ_BYTES_MAX || r->head.n > SQ_BYTES_MAX ||
+                          r->body.n > SQ_BYTES_MAX
+                      ? TH_TOO_LARGE
+                      : TH_OK;
+    if (s->op.error != TH_OK)
+        return SQLITE_OK;
+    rc = find_delivery(w, s->delivery, &d);
     if (rc != SQLITE_OK)
         return rc;
     if (!d.queued || d.attempts != s->expect_attempts)
