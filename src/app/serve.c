@@ -126,6 +126,9 @@ static void part_closed(void *ctx)
 
 static void close_network(struct app *a)
 {
+    if (a->server) /* no request waits for an answer any more: the engine is idle */
+        th_http_server_free(a->server);
+    a->server = NULL;
     a->closing = true;
     uv_check_stop(&a->check);
     uv_idle_stop(&a->idle);
@@ -144,9 +147,6 @@ static void server_drained(void *ctx)
 {
     struct app *a = ctx;
 
-    if (a->server)
-        th_http_server_free(a->server);
-    a->server = NULL;
     a->engine_draining = true;
     th_engine_drain(a->engine);
     if (a->hard)
@@ -234,7 +234,7 @@ static void on_check(uv_check_t *c)
         if (a->once)
             stop(a);
     }
-    if (a->engine_draining && th_engine_idle(a->engine)) {
+    if (a->engine_draining && th_engine_idle(a->engine) && th_api_pending(a->api) == 0) {
         close_network(a);
         return;
     }
