@@ -188,21 +188,22 @@ static void a_new_endpoint_waits_for_one_slot_at_most(void **state)
     world_close(&w, "new, another tenant");
 }
 
-/* One bad answer: back in probation, and not behind the thousand. */
+/* One bad answer, when every dead one has been tried and nothing else is under way at the healthy one to
+ * prove it anew: back in probation, and not behind the thousand. */
 static void one_bad_answer_does_not_cost_the_place(void **state)
 {
     struct world w;
 
     (void)state;
     world_open(&w, 1);
-    run(&w, 2 * S, 10000);
+    run(&w, 2 * S, 100000);
     flood(&w);
-    w.blip_at = 200 * S;
-    run(&w, 600 * S, 10000);
-    assert_true(w.blip_at == 0 && w.blip_due > 200 * S);
+    w.blip_at = 1200 * S;
+    run(&w, 1600 * S, 100000);
+    assert_true(w.blip_at == 0 && w.blip_due > 1200 * S);
     assert_true(w.worst_us <= TIMEOUT_US);
     assert_true(w.blip_slip_us <= TIMEOUT_US);
-    assert_true(w.sent >= 59900);
+    assert_true(w.sent >= 15900);
     world_close(&w, "one bad answer");
 }
 
