@@ -166,14 +166,15 @@ static bool from(struct run *run, const struct shape_op *op, const struct shape_
 
 static void field(struct run *run, const struct shape_op *op)
 {
-    static const struct shape_op as_is = {.kind = SHAPE_FIELD};
+    const struct shape_op unmapped = {.kind = SHAPE_FIELD, .as = op->as};
     size_t before = run->out->n;
 
     begin(run, op->name);
     if (from(run, op, &op->from))
         return;
-    /* What stands in for it keeps its own form: it is another value, not another spelling of this one. */
-    if ((op->other.source != SHAPE_NATIVE || op->other.arg.p) && from(run, &as_is, &op->other))
+    /* What stands in for it takes the same form, but not the renaming: that is of the first source's values.
+     */
+    if ((op->other.source != SHAPE_NATIVE || op->other.arg.p) && from(run, &unmapped, &op->other))
         return;
     if (op->or_null)
         th_buf_add(run->out, "null", 4);
