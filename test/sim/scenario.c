@@ -1,0 +1,714 @@
+/* A small language for what an engine must do: one command a line, words separated by spaces, # begins a
+ * comment.
+ *
+ *   SEED n · DEVELOPMENT · LIMITS items=N per_endpoint=N in_flight=N · RETENTION 30d   (before everything
+ * else) TENANT id DIALECT name ENDPOINT a URL url [TENANT id] [EVENTS x,y.*] [TIMEOUT 45s] [RATE 0.5]
+ * [INFLIGHT 1] [SECRET s] [VARIANT v] [HEADER name value] [INACTIVE] [REFUSED] PUBLISH type json AS e1
+ * [TENANT id] [KEY k] [ID own] [RESULT accepted|replayed|key_reused|id_taken|invalid| too_large|unavailable]
+ * [TIMES n] TEST a type AS t1                  a test delivery ANSWER a 500 timeout 429/120 200+3s    answers
+ * of its next requests, in order; else it waits for REPLY ALWAYS a 200                       answer of all
+ * others REPLY answer                       to the request that was expected last RESOLVE host answer
+ * [answer...]    93.184.216.34,::1 | nxdomain | servfail | timeout; the last one stays MARK times count from
+ * here (else from the beginning) PASS 5s EXPECT request a [AT 15s] [ATTEMPT 2] [OF e1] [HEADER name value]
+ * [NOHEADER name] [BODY text] [TYPE type] [ADDR ip] EXPECT attempts a AT 0 5 305       each of the next
+ * requests, in seconds EXPECT none [a] FOR 24h EXPECT endpoint a active|inactive|disabled|gone [REASON word]
+ *   EXPECT ready|unready
+ *   STATUS e1@a status [reason] [ATTEMPTS n]
+ *   PATCH a active=true|active=false|url=...|timeout=5|rate=2|inflight=1|events=x,y
+ *   DELETE a · ROTATE a [OVERLAP 3600s|never] · REVOKE a · RETRY e1@a · DELETE-TENANT id
+ *   CRASH                              the process dies; a new one starts on the same store
+ *   RESTART                            the process stops in order and starts again
+ *   WALL +3600s                        the wall clock steps
+ *   STORE full|retry|unknown|unknown-applied [n] · STORE ok · STORE stall · STORE go
+ */
+#include "sim/scenario.h"
+
+#define WORDS_MAX 64
+#define NAMES_MAX 64
+#define FAR (SIM_S * 86400 * 400)
+
+struct sc_endpoint {
+    char name[32], host[128], tenant[64];
+    uint64_t no;
+};
+struct sc_event {
+    char name[32];
+    uint64_t no, tenant;
+};
+struct scenario {
+    const char *file;
+    unsigned line;
+    struct sim_conf conf;
+    struct sim *sim;
+    int64_t zero_us;
+    struct sc_endpoint endpoints[NAMES_MAX];
+    struct sc_event events[NAMES_MAX];
+    unsigned endpoint_n, event_n;
+    struct sim_request *last;
+    char *word[WORDS_MAX];
+    unsigned n;
+};
+
+static void bad(const struct scenario *sc, const char *format, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
+static void bad(const struct scenario *sc, const char *format, ...)
+{
+    char text[2048];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    fail_msg("%s:%u: %s", sc->file, sc->line, text);
+    abort(); /* fail_msg does not return */
+}
+
+/* ---- words ---- */
+
+static struct sim *world(struct scenario *sc)
+{
+    if (!sc->sim)
+        sc->sim = sim_open(&sc->conf);
+    return sc->sim;
+}
+
+static bool is(const char *word, const char *text)
+{
+    return strcmp(word, text) == 0;
+}
+
+static const char *word(const struct scenario *sc, unsigned i)
+{
+    if (i >= sc->n)
+        bad(sc, "%s: a word is missing", sc->word[0]);
+    return sc->word[i];
+}
+
+/* The word behind `name` from `from` on, or NULL. */
+static const char *option(const struct scenario *sc, unsigned from, const char *name)
+{
+    for (unsigned i = from; i < sc->n; i++)
+        if (is(sc->word[i], name))
+            return word(sc, i + 1);
+    return NULL;
+}
+
+static bool flag(const struct scenario *sc, unsigned from, const char *name)
+{
+    for (unsigned i = from; i < sc->n; i++)
+        if (is(sc->word[i], name))
+            return true;
+    return false;
+}
+
+static int64_t duration(const struct scenario *sc, const char *text)
+{
+    char *end;
+    double v = strtod(text, &end), unit = 1;
+
+    if (is(end, "ms"))
+        unit = 1e-3;
+    else if (is(end, "m"))
+        unit = 60;
+    else if (is(end, "h"))
+        unit = 3600;
+    else if (is(end, "d"))
+        unit = 86400;
+    else if (*end && !is(end, "s"))
+        bad(sc, "\"%s\" is no duration", text);
+    if (end == text)
+        bad(sc, "\"%s\" is no duration", text);
+    return (int64_t)(v * unit * 1e6 + (v < 0 ? -0.5 : 0.5));
+}
+
+static struct sc_endpoint *endpoint(struct scenario *sc, const char *name)
+{
+    for (unsigned i = 0; i < sc->endpoint_n; i++)
+        if (is(sc->endpoints[i].name, name))
+            return &sc->endpoints[i];
+    bad(sc, "no endpoint \"%s\"", name);
+}
+
+static struct sc_event *event(struct scenario *sc, const char *name)
+{
+    for (unsigned i = 0; i < sc->event_n; i++)
+        if (is(sc->events[i].name, name))
+            return &sc->events[i];
+    bad(sc, "no event \"%s\"", name);
+}
+
+static void e_at(struct scenario *sc, const char *text, struct sc_event **e, struct sc_endpoint **ep)
+{
+    const char *at = strchr(text, '@');
+    char name[64];
+
+    if (!at || (size_t)(at - text) >= sizeof name)
+        bad(sc, "\"%s\": write event@endpoint", text);
+    snprintf(name, sizeof name, "%.*s", (int)(at - text), text);
+    *e = event(sc, name);
+    *ep = endpoint(sc, at + 1);
+}
+
+/* ---- commands ---- */
+
+static void do_limits(struct scenario *sc)
+{
+    for (unsigned i = 1; i < sc->n; i++) {
+        unsigned v = 0;
+        if (sscanf(sc->word[i], "items=%u", &v) == 1)
+            sc->conf.max_items = v;
+        else if (sscanf(sc->word[i], "per_endpoint=%u", &v) == 1)
+            sc->conf.max_items_per_endpoint = v;
+        else if (sscanf(sc->word[i], "in_flight=%u", &v) == 1)
+            sc->conf.max_in_flight = v;
+        else
+            bad(sc, "LIMITS: unknown \"%s\"", sc->word[i]);
+    }
+}
+
+static void do_seed(struct scenario *sc)
+{
+    sc->conf.seed = strtoull(word(sc, 1), NULL, 10);
+}
+
+static void do_development(struct scenario *sc)
+{
+    sc->conf.development = true;
+}
+
+static void do_retention(struct scenario *sc)
+{
+    sc->conf.retention_ms = duration(sc, word(sc, 1)) / 1000;
+}
+
+static void do_tenant(struct scenario *sc)
+{
+    sim_tenant(world(sc), word(sc, 1), is(word(sc, 2), "DIALECT") ? word(sc, 3) : "standard");
+}
+
+static void host_of_url(const struct scenario *sc, const char *url, char *host, size_t size)
+{
+    const char *p = strstr(url, "://");
+    size_t n;
+
+    if (!p)
+        bad(sc, "\"%s\" is no URL", url);
+    n = strcspn(p + 3, "/:?");
+    snprintf(host, size, "%.*s", (int)n, p + 3);
+}
+
+static void do_endpoint(struct scenario *sc)
+{
+    struct sim *s = world(sc);
+    struct sc_endpoint *ep = &sc->endpoints[sc->endpoint_n];
+    struct sim_spec spec = {.tenant = option(sc, 2, "TENANT"),
+                            .url = option(sc, 2, "URL"),
+                            .events = option(sc, 2, "EVENTS"),
+                            .secret = option(sc, 2, "SECRET"),
+                            .variant = option(sc, 2, "VARIANT"),
+                            .inactive = flag(sc, 2, "INACTIVE")};
+    char why[400];
+    enum th_change_result result;
+
+    if (sc->endpoint_n == NAMES_MAX)
+        bad(sc, "too many endpoints");
+    if (!spec.tenant)
+        spec.tenant = "default";
+    if (!spec.url)
+        bad(sc, "ENDPOINT needs a URL");
+    if (option(sc, 2, "TIMEOUT"))
+        spec.timeout_s = (uint32_t)(duration(sc, option(sc, 2, "TIMEOUT")) / SIM_S);
+    if (option(sc, 2, "INFLIGHT"))
+        spec.max_in_flight = (uint32_t)atoi(option(sc, 2, "INFLIGHT"));
+    if (option(sc, 2, "RATE"))
+        spec.rate_per_s = atof(option(sc, 2, "RATE"));
+    for (unsigned i = 2; i + 2 < sc->n && spec.headers < 4; i++)
+        if (is(sc->word[i], "HEADER"))
+            spec.header[spec.headers++] =
+                (struct th_header){th_str(sc->word[i + 1]), th_str(sc->word[i + 2])};
+    snprintf(ep->name, sizeof ep->name, "%s", word(sc, 1));
+    snprintf(ep->tenant, sizeof ep->tenant, "%s", spec.tenant);
+    host_of_url(sc, spec.url, ep->host, sizeof ep->host);
+    result = sim_try_endpoint(s, &spec, &ep->no, why, sizeof why);
+    if (flag(sc, 2, "REFUSED")) {
+        if (result != TH_CH_INVALID)
+            bad(sc, "the endpoint was not refused");
+        return;
+    }
+    if (result != TH_CH_DONE)
+        bad(sc, "the endpoint is refused: %s", why);
+    sc->endpoint_n++;
+}
+
+static const char *const results[] = {
+    [TH_PUB_ACCEPTED] = "accepted",       [TH_PUB_REPLAYED] = "replayed",
+    [TH_PUB_KEY_REUSED] = "key_reused",   [TH_PUB_ID_TAKEN] = "id_taken",
+    [TH_PUB_INVALID] = "invalid",         [TH_PUB_TOO_LARGE] = "too_large",
+    [TH_PUB_UNAVAILABLE] = "unavailable", [TH_PUB_TENANT_GONE] = "tenant_gone"};
+
+static void keep_event(struct scenario *sc, const char *name, const struct sim_event *e)
+{
+    if (!name)
+        return;
+    if (sc->event_n == NAMES_MAX)
+        bad(sc, "too many events");
+    snprintf(sc->events[sc->event_n].name, sizeof sc->events[0].name, "%s", name);
+    sc->events[sc->event_n].no = e->no;
+    sc->events[sc->event_n++].tenant = e->row.tenant;
+}
+
+static void publish(struct scenario *sc, struct sim_event *e, const char *want)
+{
+    sim_publish(world(sc), e);
+    if (!is(results[e->result], want ? want : "accepted"))
+        bad(sc, "the publish is %s: %s", results[e->result], e->detail);
+}
+
+static void do_publish(struct scenario *sc)
+{
+    const char *times = option(sc, 3, "TIMES");
+
+    for (int i = times ? atoi(times) : 1; i > 0; i--) {
+        struct sim_event e = {.type = word(sc, 1),
+                              .data = word(sc, 2),
+                              .tenant = option(sc, 3, "TENANT"),
+                              .key = option(sc, 3, "KEY"),
+                              .own_id = option(sc, 3, "ID")};
+        publish(sc, &e, option(sc, 3, "RESULT"));
+        if (i == 1)
+            keep_event(sc, option(sc, 3, "AS"), &e);
+    }
+}
+
+static void do_test(struct scenario *sc)
+{
+    struct sc_endpoint *ep = endpoint(sc, word(sc, 1));
+    struct sim_event e = {.type = word(sc, 2), .data = "{}", .tenant = ep->tenant, .only = ep->no};
+
+    publish(sc, &e, option(sc, 3, "RESULT"));
+    keep_event(sc, option(sc, 3, "AS"), &e);
+}
+
+static void do_answer(struct scenario *sc)
+{
+    for (unsigned i = 2; i < sc->n; i++)
+        sim_answers(world(sc), endpoint(sc, word(sc, 1))->host, sc->word[i]);
+}
+
+static void do_always(struct scenario *sc)
+{
+    sim_always(world(sc), endpoint(sc, word(sc, 1))->host, word(sc, 2));
+}
+
+static void do_reply(struct scenario *sc)
+{
+    struct sim_answer a;
+
+    if (!sim_answer_parse(th_str(word(sc, 1)), &a))
+        bad(sc, "\"%s\" is no answer", sc->word[1]);
+    if (!sc->last || !sc->last->req)
+        bad(sc, "REPLY: no request waits for it");
+    sim_reply(sc->sim, sc->last, a);
+    sim_settle(sc->sim);
+}
+
+static void do_resolve(struct scenario *sc)
+{
+    struct sim_host *h = sim_host(world(sc), word(sc, 1));
+
+    h->dns_n = h->dns_next = 0;
+    for (unsigned i = 2; i < sc->n; i++)
+        sim_dns(sc->sim, sc->word[1], sc->word[i]);
+}
+
+static void do_mark(struct scenario *sc)
+{
+    sc->zero_us = world(sc)->now_us;
+}
+
+static void do_pass(struct scenario *sc)
+{
+    sim_run_for(world(sc), duration(sc, word(sc, 1)));
+}
+
+/* ---- expectations ---- */
+
+struct wanted {
+    uint64_t endpoint; /* 0: any */
+    size_t from;
+};
+
+static struct sim_request *unclaimed(struct sim *s, const struct wanted *w)
+{
+    for (size_t i = w->from; i < s->log_n; i++)
+        if (!s->log[i]->claimed && (!w->endpoint || s->log[i]->endpoint == w->endpoint))
+            return s->log[i];
+    return NULL;
+}
+
+static bool has_unclaimed(struct sim *s, void *arg)
+{
+    struct wanted *w = arg;
+
+    return s->log_n > w->from && unclaimed(s, w);
+}
+
+static struct sim_request *next_request(struct scenario *sc, const struct sc_endpoint *ep, int64_t until_us)
+{
+    struct wanted w = {.endpoint = ep->no};
+    struct sim_request *r = unclaimed(sc->sim, &w);
+
+    if (!r) {
+        w.from = sc->sim->log_n;
+        if (!sim_run_to(sc->sim, until_us, has_unclaimed, &w))
+            bad(sc, "no request to %s until %.3f s", ep->name, (double)(until_us - sc->zero_us) / 1e6);
+        r = unclaimed(sc->sim, &w);
+    }
+    r->claimed = true;
+    sc->last = r;
+    return r;
+}
+
+static void check_time(const struct scenario *sc, const struct sim_request *r, int64_t at_us)
+{
+    int64_t real_us = r->at_us - sc->zero_us, off = real_us - at_us;
+
+    if (off < -1500 || off > 1500)
+        bad(sc, "the request came at %.3f s, not at %.3f s", (double)real_us / 1e6, (double)at_us / 1e6);
+}
+
+static void check_texts(struct scenario *sc, const struct sim_request *r)
+{
+    for (unsigned i = 3; i < sc->n; i++) {
+        const char *v;
+        if (is(sc->word[i], "HEADER")) {
+            v = sim_header(r, word(sc, i + 1));
+            if (!v || !is(v, word(sc, i + 2)))
+                bad(sc, "header %s is %s", sc->word[i + 1], v ? v : "absent");
+        } else if (is(sc->word[i], "NOHEADER")) {
+            if (sim_header(r, word(sc, i + 1)))
+                bad(sc, "header %s is there", sc->word[i + 1]);
+        } else if (is(sc->word[i], "BODY") && !strstr(r->body, word(sc, i + 1))) {
+            bad(sc, "the body is %s", r->body);
+        } else if (is(sc->word[i], "TYPE")) {
+            char want[200];
+            snprintf(want, sizeof want, "\"type\":\"%s\"", word(sc, i + 1));
+            if (!strstr(r->body, want))
+                bad(sc, "the body is %s", r->body);
+        }
+    }
+}
+
+static void expect_request(struct scenario *sc)
+{
+    const struct sc_endpoint *ep = endpoint(sc, word(sc, 2));
+    const char *at = option(sc, 3, "AT"), *attempt = option(sc, 3, "ATTEMPT"), *of = option(sc, 3, "OF"),
+               *addr = option(sc, 3, "ADDR");
+    int64_t at_us = at ? duration(sc, at) : 0;
+    const struct sim_request *r =
+        next_request(sc, ep, at ? sc->zero_us + at_us + SIM_S : sc->sim->now_us + FAR);
+    struct th_addr want;
+
+    if (at)
+        check_time(sc, r, at_us);
+    if (attempt && r->attempt != (unsigned)atoi(attempt))
+        bad(sc, "it is attempt %u", r->attempt);
+    if (of && r->event != event(sc, of)->no)
+        bad(sc, "it is of another event");
+    if (addr &&
+        (!th_addr_parse(th_str(addr), &want) || memcmp(want.ip, r->addr.ip, want.family == 4 ? 4 : 16) != 0))
+        bad(sc, "it goes to another address");
+    check_texts(sc, r);
+}
+
+static void expect_attempts(struct scenario *sc)
+{
+    const struct sc_endpoint *ep = endpoint(sc, word(sc, 2));
+
+    if (!is(word(sc, 3), "AT"))
+        bad(sc, "EXPECT attempts a AT seconds ...");
+    for (unsigned i = 4; i < sc->n; i++) {
+        int64_t at_us = duration(sc, sc->word[i]);
+        check_time(sc, next_request(sc, ep, sc->zero_us + at_us + SIM_S), at_us);
+        sim_settle(sc->sim);
+    }
+}
+
+static void expect_none(struct scenario *sc)
+{
+    bool one = !is(word(sc, 2), "FOR");
+    const struct sc_endpoint *ep = one ? endpoint(sc, word(sc, 2)) : NULL;
+    struct wanted w = {.endpoint = ep ? ep->no : 0};
+    const struct sim_request *r;
+
+    sim_run_for(sc->sim, duration(sc, word(sc, one ? 4 : 3)));
+    r = unclaimed(sc->sim, &w);
+    if (r)
+        bad(sc, "a request to %s came at %.3f s (attempt %u)", r->host->name,
+            (double)(r->at_us - sc->zero_us) / 1e6, r->attempt);
+}
+
+static void expect_endpoint(struct scenario *sc)
+{
+    const struct th_endpoint *ep;
+    const char *now, *want = word(sc, 3), *reason = option(sc, 4, "REASON");
+
+    sim_settle(sc->sim);
+    ep = sim_ep(sc->sim, endpoint(sc, word(sc, 2))->no);
+    now = !ep ? "gone" : ep->disabled_at.ms ? "disabled" : ep->spec.active ? "active" : "inactive";
+    if (!is(now, want))
+        bad(sc, "the endpoint is %s", now);
+    if (reason && !th_span_is(ep->disabled_reason, reason))
+        bad(sc, "the reason is \"%.*s\"", (int)ep->disabled_reason.n, ep->disabled_reason.p);
+}
+
+static void do_expect(struct scenario *sc)
+{
+    const char *what = word(sc, 1), *why = "";
+
+    (void)world(sc);
+    if (is(what, "request"))
+        expect_request(sc);
+    else if (is(what, "attempts"))
+        expect_attempts(sc);
+    else if (is(what, "none"))
+        expect_none(sc);
+    else if (is(what, "endpoint"))
+        expect_endpoint(sc);
+    else if (is(what, "ready") || is(what, "unready")) {
+        if (th_engine_ready(sc->sim->engine, &why) != is(what, "ready"))
+            bad(sc, "it is %s %s", is(what, "ready") ? "not ready:" : "ready", why ? why : "");
+    } else
+        bad(sc, "EXPECT what? \"%s\"", what);
+}
+
+static void do_status(struct scenario *sc)
+{
+    const char *reason = sc->n > 3 && !is(sc->word[3], "ATTEMPTS") ? sc->word[3] : NULL,
+               *attempts = option(sc, 3, "ATTEMPTS");
+    struct sc_event *e;
+    struct sc_endpoint *ep;
+    struct sim_delivery d;
+
+    e_at(sc, word(sc, 1), &e, &ep);
+    sim_settle(world(sc));
+    d = sim_delivery(sc->sim, e->tenant, 0, e->no, ep->no);
+    if (!d.found) {
+        if (!is(word(sc, 2), "absent"))
+            bad(sc, "there is no such delivery");
+        return;
+    }
+    if (!is(word(sc, 2), d.status) || (reason && (!d.reason || !is(reason, d.reason))))
+        bad(sc, "it is %s %s", d.status, d.reason ? d.reason : "");
+    if (attempts && (unsigned)atoi(attempts) != d.attempts)
+        bad(sc, "it has %u attempts", d.attempts);
+}
+
+/* ---- changes ---- */
+
+static void done(const struct scenario *sc, enum th_change_result result)
+{
+    const char *want = option(sc, 1, "RESULT");
+    static const char *const names[] = {"done",      "replayed", "key_reused",   "invalid",
+                                        "not_found", "conflict", "precondition", "unavailable"};
+
+    if (!is(names[result], want ? want : "done"))
+        bad(sc, "the change is answered %s", names[result]);
+}
+
+static void do_patch(struct scenario *sc)
+{
+    struct sim *s = world(sc);
+    uint64_t no = endpoint(sc, word(sc, 1))->no;
+    const char *p = word(sc, 2), *v = strchr(p, '=');
+    struct sim_spec spec = {0};
+
+    if (!v++)
+        bad(sc, "PATCH a name=value");
+    if (strncmp(p, "active=", 7) == 0) {
+        done(sc, sim_set_active(s, no, is(v, "true")));
+        return;
+    }
+    if (strncmp(p, "url=", 4) == 0) {
+        spec.url = v;
+        host_of_url(sc, v, endpoint(sc, sc->word[1])->host, sizeof sc->endpoints[0].host);
+    } else if (strncmp(p, "timeout=", 8) == 0)
+        spec.timeout_s = (uint32_t)atoi(v);
+    else if (strncmp(p, "rate=", 5) == 0)
+        spec.rate_per_s = atof(v);
+    else if (strncmp(p, "inflight=", 9) == 0)
+        spec.max_in_flight = (uint32_t)atoi(v);
+    else if (strncmp(p, "events=", 7) == 0)
+        spec.events = v;
+    else
+        bad(sc, "PATCH: unknown \"%s\"", p);
+    done(sc, sim_edit(s, no, &spec));
+}
+
+static void do_delete(struct scenario *sc)
+{
+    done(sc, sim_delete(world(sc), endpoint(sc, word(sc, 1))->no));
+}
+
+static void do_delete_tenant(struct scenario *sc)
+{
+    done(sc, sim_delete_tenant(world(sc), word(sc, 1)));
+}
+
+static void do_rotate(struct scenario *sc)
+{
+    const char *overlap = option(sc, 2, "OVERLAP");
+
+    done(sc, sim_rotate(world(sc), endpoint(sc, word(sc, 1))->no,
+                        !overlap               ? -2
+                        : is(overlap, "never") ? -1
+                                               : duration(sc, overlap) / SIM_S));
+}
+
+static void do_revoke(struct scenario *sc)
+{
+    done(sc, sim_revoke(world(sc), endpoint(sc, word(sc, 1))->no));
+}
+
+static void do_retry(struct scenario *sc)
+{
+    struct sc_event *e;
+    struct sc_endpoint *ep;
+    struct sim_delivery d;
+
+    e_at(sc, word(sc, 1), &e, &ep);
+    d = sim_delivery(world(sc), e->tenant, 0, e->no, ep->no);
+    if (!d.found)
+        bad(sc, "there is no such delivery");
+    if (sim_retry(sc->sim, d.no) != TH_OK)
+        bad(sc, "the retry is refused");
+}
+
+static void do_crash(struct scenario *sc)
+{
+    sim_crash(world(sc));
+    sc->last = NULL;
+    sim_start(sc->sim);
+}
+
+static void do_restart(struct scenario *sc)
+{
+    sim_stop(world(sc));
+    sc->last = NULL;
+    sim_start(sc->sim);
+}
+
+static void do_wall(struct scenario *sc)
+{
+    world(sc)->wall_step_ms += duration(sc, word(sc, 1)) / 1000;
+}
+
+static void do_store(struct scenario *sc)
+{
+    struct sim *s = world(sc);
+    const char *what = word(sc, 1);
+    unsigned count = sc->n > 2 ? (unsigned)atoi(sc->word[2]) : UINT32_MAX;
+
+    if (is(what, "stall") || is(what, "go"))
+        sim_store_stall(s->store, is(what, "stall"));
+    else if (is(what, "ok"))
+        th_store_memory_fail(s->memory, TH_OK, 0, false);
+    else if (is(what, "full"))
+        th_store_memory_fail(s->memory, TH_FULL, count, false);
+    else if (is(what, "retry"))
+        th_store_memory_fail(s->memory, TH_RETRY, count, false);
+    else if (is(what, "unknown"))
+        th_store_memory_fail(s->memory, TH_UNKNOWN, count, false);
+    else if (is(what, "unknown-applied"))
+        th_store_memory_fail(s->memory, TH_UNKNOWN, count, true);
+    else
+        bad(sc, "STORE what? \"%s\"", what);
+    sim_settle(s);
+}
+
+static const struct command {
+    const char *name;
+    void (*run)(struct scenario *);
+} commands[] = {{"SEED", do_seed},
+                {"DEVELOPMENT", do_development},
+                {"LIMITS", do_limits},
+                {"RETENTION", do_retention},
+                {"TENANT", do_tenant},
+                {"ENDPOINT", do_endpoint},
+                {"PUBLISH", do_publish},
+                {"TEST", do_test},
+                {"ANSWER", do_answer},
+                {"ALWAYS", do_always},
+                {"REPLY", do_reply},
+                {"RESOLVE", do_resolve},
+                {"MARK", do_mark},
+                {"PASS", do_pass},
+                {"EXPECT", do_expect},
+                {"STATUS", do_status},
+                {"PATCH", do_patch},
+                {"DELETE", do_delete},
+                {"DELETE-TENANT", do_delete_tenant},
+                {"ROTATE", do_rotate},
+                {"REVOKE", do_revoke},
+                {"RETRY", do_retry},
+                {"CRASH", do_crash},
+                {"RESTART", do_restart},
+                {"WALL", do_wall},
+                {"STORE", do_store}};
+
+static void run_line(struct scenario *sc, char *line)
+{
+    sc->n = 0;
+    for (char *p = line; *p;) {
+        while (*p == ' ')
+            *p++ = 0;
+        if (!*p || *p == '#')
+            break;
+        if (sc->n == WORDS_MAX)
+            bad(sc, "too many words");
+        sc->word[sc->n++] = p;
+        p += strcspn(p, " ");
+    }
+    if (sc->n == 0)
+        return;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (is(sc->word[0], commands[i].name)) {
+            commands[i].run(sc);
+            return;
+        }
+    bad(sc, "unknown command \"%s\"", sc->word[0]);
+}
+
+void scenario_run_text(const char *name, const char *text)
+{
+    struct scenario *sc = calloc(1, sizeof *sc);
+    char *copy = strdup(text), *rest = copy, *line;
+
+    assert_non_null(sc);
+    assert_non_null(copy);
+    sc->file = name;
+    while ((line = strsep(&rest, "\n"))) {
+        sc->line++;
+        run_line(sc, line);
+    }
+    if (sc->sim)
+        sim_close(sc->sim);
+    free(copy);
+    free(sc);
+}
+
+void scenario_run_file(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = calloc(1, 1u << 20);
+    size_t n;
+
+    assert_non_null(text);
+    if (!f)
+        fail_msg("%s cannot be read", path);
+    n = fread(text, 1, (1u << 20) - 1, f);
+    text[n] = 0;
+    fclose(f);
+    scenario_run_text(path, text);
+    free(text);
+}

@@ -1,0 +1,236 @@
+/* The world of a simulation: the clock, the loop from event to event, start, crash, end. */
+#include "sim/sim.h"
+#include "base/log.h"
+
+#define SPIN_MAX 200000u /* turns without a step of the clock: more is a busy loop */
+
+uint64_t sim_rand(struct sim *s)
+{
+    uint64_t z = (s->rng += 0x9e3779b97f4a7c15u); /* splitmix64 */
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+uint32_t sim_below(struct sim *s, uint32_t n)
+{
+    return n ? (uint32_t)(sim_rand(s) >> 16) % n : 0;
+}
+
+static struct th_now clock_now(void *ctx)
+{
+    const struct sim *s = ctx;
+
+    return (struct th_now){.mono = {s->now_us + SIM_S},
+                           .wall = {SIM_WALL_START + s->now_us / 1000 + s->wall_step_ms}};
+}
+
+static void entropy_fill(void *ctx, void *p, size_t n)
+{
+    unsigned char *to = p;
+
+    for (size_t i = 0; i < n; i++)
+        to[i] = (unsigned char)sim_rand(ctx);
+}
+
+static void wake(void *ctx)
+{
+    ((struct sim *)ctx)->turn_wanted = true;
+}
+
+static void fatal(void *ctx, enum th_error error, const char *what)
+{
+    struct sim *s = ctx;
+
+    (void)what;
+    s->fatal = true;
+    s->fatal_error = error;
+}
+
+void sim_bury(struct sim *s, void *p)
+{
+    if (s->grave_n == s->grave_cap) {
+        s->grave_cap = s->grave_cap ? s->grave_cap * 2 : 64;
+        s->grave = realloc(s->grave, s->grave_cap * sizeof *s->grave);
+        assert_non_null(s->grave);
+    }
+    s->grave[s->grave_n++] = p;
+}
+
+enum th_error sim_try_start(struct sim *s)
+{
+    struct th_engine_conf conf = {.store = sim_store_port(s->store),
+                                  .transport = &s->transport,
+                                  .resolver = &s->resolver,
+                                  .clock = {clock_now, s},
+                                  .entropy = {entropy_fill, s},
+                                  .metrics = &s->metrics,
+                                  .guard = s->conf.guard ? s->conf.guard : &s->no_exceptions,
+                                  .production = !s->conf.development,
+                                  .no_jitter = !s->conf.jitter,
+                                  .dialects = (struct th_dialect *const *)s->dialects.v,
+                                  .dialect_count = s->dialects.count,
+                                  .default_dialect = TH_LIT("standard"),
+                                  .retention_ms = s->conf.retention_ms,
+                                  .max_in_flight = s->conf.max_in_flight,
+                                  .max_items = s->conf.max_items,
+                                  .max_items_per_endpoint = s->conf.max_items_per_endpoint,
+                                  .wake = {wake, s},
+                                  .fatal = fatal};
+    struct th_buf made;
+    char why[256] = "";
+    enum th_error error;
+
+    memset(conf.secret_key, 7, sizeof conf.secret_key);
+    s->fatal = false;
+    error = th_engine_new(&conf, &s->engine);
+    if (error)
+        return error;
+    th_buf_init(&made, 4096);
+    error = th_engine_start(s->engine, &made, why, sizeof why);
+    th_buf_fini(&made);
+    s->turn_wanted = true;
+    return error;
+}
+
+void sim_start(struct sim *s)
+{
+    enum th_error error = sim_try_start(s);
+
+    if (error)
+        fail_msg("the engine does not start: %s", th_error_name(error));
+    sim_settle(s);
+}
+
+struct sim *sim_open(const struct sim_conf *conf)
+{
+    struct sim *s = calloc(1, sizeof *s);
+    char why[512] = "";
+
+    assert_non_null(s);
+    th_log_setup(getenv("TH_SIM_LOG") ? TH_LOG_DEBUG : TH_LOG_ERROR + 1, TH_LOG_LOGFMT);
+    if (conf)
+        s->conf = *conf;
+    s->rng = s->conf.seed ? s->conf.seed : 1;
+    if (th_dialects_load(NULL, &s->dialects, why, sizeof why) != TH_OK)
+        fail_msg("dialects: %s", why);
+    assert_int_equal(th_store_memory_open(&s->memory), TH_OK);
+    s->store = sim_store_new(s);
+    sim_net_init(s);
+    sim_start(s);
+    return s;
+}
+
+/* One thing that is due now; false: nothing is. *next_us is when to look again. */
+static bool step(struct sim *s, int64_t *next_us)
+{
+    struct th_mono next;
+    int64_t at;
+
+    sim_store_advance(s->store);
+    sim_net_advance(s);
+    if (!s->engine) {
+        *next_us = SIM_NEVER;
+        return false;
+    }
+    s->turn_wanted = false;
+    s->events++;
+    next = th_engine_turn(s->engine);
+    at = next.us == TH_MONO_NEVER.us ? SIM_NEVER : next.us - SIM_S;
+    if (sim_store_next_us(s->store) < at)
+        at = sim_store_next_us(s->store);
+    if (sim_net_next_us(s) < at)
+        at = sim_net_next_us(s);
+    *next_us = at;
+    return s->turn_wanted || at <= s->now_us;
+}
+
+bool sim_run_to(struct sim *s, int64_t until_us, bool (*stop)(struct sim *, void *), void *arg)
+{
+    unsigned spin = 0;
+
+    for (;;) {
+        int64_t next_us;
+        bool more;
+        if (stop && stop(s, arg))
+            return true;
+        more = step(s, &next_us);
+        if (stop && stop(s, arg))
+            return true;
+        if (more) {
+            if (++spin > SPIN_MAX)
+                fail_msg("the engine turns without end at %.6f s", (double)s->now_us / 1e6);
+            continue;
+        }
+        spin = 0;
+        if (next_us > until_us || next_us == SIM_NEVER)
+            break;
+        s->now_us = next_us;
+    }
+    if (until_us != SIM_NEVER && until_us > s->now_us)
+        s->now_us = until_us;
+    return false;
+}
+
+void sim_run_until(struct sim *s, int64_t until_us)
+{
+    (void)sim_run_to(s, until_us, NULL, NULL);
+}
+
+void sim_run_for(struct sim *s, int64_t us)
+{
+    sim_run_until(s, s->now_us + us);
+}
+
+void sim_settle(struct sim *s)
+{
+    sim_run_until(s, s->now_us);
+}
+
+void sim_crash(struct sim *s)
+{
+    if (!s->engine)
+        return;
+    sim_bury(s, s->engine);
+    s->engine = NULL;
+    sim_store_crash(s->store);
+    sim_net_crash(s);
+}
+
+static bool is_idle(struct sim *s, void *arg)
+{
+    (void)arg;
+    return th_engine_idle(s->engine);
+}
+
+void sim_stop(struct sim *s)
+{
+    if (!s->engine)
+        return;
+    th_engine_drain(s->engine);
+    th_engine_cancel_requests(s->engine);
+    if (!sim_run_to(s, s->now_us + 60 * SIM_S, is_idle, NULL))
+        fail_msg("the engine does not become idle");
+    th_engine_free(s->engine);
+    s->engine = NULL;
+}
+
+void sim_close(struct sim *s)
+{
+    sim_stop(s);
+    sim_store_free(s->store);
+    s->memory->vt->close(s->memory);
+    sim_net_fini(s);
+    th_dialects_free(&s->dialects);
+    /* what crashed engines held: reachable from here until the end of the process, never used again */
+    if (s->grave_n == 0) {
+        free(s->grave);
+        free(s);
+        return;
+    }
+    static struct sim *graves[4096];
+    static size_t count;
+    if (count < sizeof graves / sizeof graves[0])
+        graves[count++] = s;
+}

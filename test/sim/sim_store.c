@@ -1,0 +1,214 @@
+/* A shim between engine and memory store: decides when commits happen, keeps answers of reads back, knows
+ * every operation that is out, so that a crash can bury them.
+ *
+ * Reads look at the store when the memory store takes them, and are told up to 20 ms later: as a reader
+ * thread does it. Writes are told in order. */
+#include "sim/sim.h"
+
+struct held {
+    struct th_heap_node node;
+    struct th_op *op;
+    void (*done)(struct th_op *);
+    void *user;
+    struct sim_store *st;
+    struct held *next, **at; /* all that are out */
+};
+
+struct sim_session {
+    struct th_session *inner;
+};
+
+struct sim_store {
+    struct th_store base;
+    struct sim *s;
+    struct th_session *inner;
+    struct held *out;
+    struct th_heap late; /* reads that are done inside and not told yet */
+    uint64_t seq;
+    unsigned waiting; /* submitted, not taken by the store */
+    int64_t commit_at_us;
+    bool stalled;
+};
+
+/* There is one session: it is the shim itself that the engine holds. */
+static struct sim_store *shim_of(struct th_session *session)
+{
+    return (struct sim_store *)(void *)session;
+}
+
+static void forget(struct held *h)
+{
+    *h->at = h->next;
+    if (h->next)
+        h->next->at = h->at;
+}
+
+static void tell(struct held *h)
+{
+    struct th_op *op = h->op;
+
+    op->user = h->user;
+    op->done = h->done;
+    forget(h);
+    free(h);
+    op->done(op);
+}
+
+static bool is_read(const struct th_op *op)
+{
+    return op->kind == TH_OP_LOAD || op->kind == TH_OP_WALK || op->kind == TH_OP_PAGE;
+}
+
+static void inner_done(struct th_op *op)
+{
+    struct held *h = op->user;
+    struct sim *s = h->st->s;
+
+    if (!s->conf.slow_reads || !is_read(op)) {
+        tell(h);
+        return;
+    }
+    assert_int_equal(th_heap_insert(&h->st->late, &h->node, s->now_us + sim_below(s, 20000), ++h->st->seq),
+                     TH_OK);
+    s->turn_wanted = true;
+}
+
+static enum th_error shim_settings(struct th_store *store, void (*row)(void *, const struct th_row *),
+                                   void *ctx)
+{
+    struct sim_store *st = (struct sim_store *)store;
+
+    return st->s->memory->vt->settings(st->s->memory, row, ctx);
+}
+
+static enum th_error shim_attach(struct th_store *store, struct th_wake wake, struct th_session **out)
+{
+    struct sim_store *st = (struct sim_store *)store;
+    enum th_error error = st->s->memory->vt->attach(st->s->memory, wake, &st->inner);
+
+    *out = error ? NULL : (struct th_session *)(void *)st;
+    return error;
+}
+
+static void shim_submit(struct th_session *session, struct th_op *op)
+{
+    struct sim_store *st = shim_of(session);
+    struct held *h = calloc(1, sizeof *h);
+
+    assert_non_null(h);
+    *h = (struct held){
+        .op = op, .done = op->done, .user = op->user, .st = st, .next = st->out, .at = &st->out};
+    if (st->out)
+        st->out->at = &h->next;
+    st->out = h;
+    op->done = inner_done;
+    op->user = h;
+    if (st->waiting++ == 0)
+        st->commit_at_us =
+            st->s->now_us + (st->s->conf.commit_us ? sim_below(st->s, (uint32_t)st->s->conf.commit_us) : 0);
+    st->s->memory->vt->submit(st->inner, op);
+    st->s->turn_wanted = true;
+}
+
+static unsigned shim_drain(struct th_session *session, unsigned max)
+{
+    struct sim_store *st = shim_of(session);
+    unsigned n = st->s->memory->vt->drain(st->inner, max);
+
+    while (n < max && th_heap_top(&st->late) && th_heap_top(&st->late)->key <= st->s->now_us) {
+        struct held *h = TH_CONTAINER(th_heap_top(&st->late), struct held, node);
+        th_heap_remove(&st->late, &h->node);
+        tell(h);
+        n++;
+    }
+    return n;
+}
+
+static void shim_detach(struct th_session *session)
+{
+    struct sim_store *st = shim_of(session);
+
+    assert_null(st->out); /* everything submitted must be drained before */
+    st->s->memory->vt->detach(st->inner);
+    st->inner = NULL;
+}
+
+static void shim_page_free(struct th_store *store, struct th_page *page)
+{
+    struct sim_store *st = (struct sim_store *)store;
+
+    st->s->memory->vt->page_free(st->s->memory, page);
+}
+
+static void shim_close(struct th_store *store)
+{
+    (void)store;
+}
+
+static const struct th_store_vt shim_vt = {shim_settings, shim_attach,    shim_submit, shim_drain,
+                                           shim_detach,   shim_page_free, shim_close};
+
+struct sim_store *sim_store_new(struct sim *s)
+{
+    struct sim_store *st = calloc(1, sizeof *st);
+
+    assert_non_null(st);
+    st->base.vt = &shim_vt;
+    st->s = s;
+    th_heap_init(&st->late, 1u << 20);
+    th_store_memory_auto(s->memory, false);
+    return st;
+}
+
+void sim_store_free(struct sim_store *st)
+{
+    th_heap_fini(&st->late);
+    free(st);
+}
+
+struct th_store *sim_store_port(struct sim_store *st)
+{
+    return &st->base;
+}
+
+int64_t sim_store_next_us(const struct sim_store *st)
+{
+    int64_t at = st->waiting && !st->stalled ? st->commit_at_us : SIM_NEVER;
+
+    if (th_heap_top(&st->late) && th_heap_top(&st->late)->key < at)
+        at = th_heap_top(&st->late)->key;
+    return at;
+}
+
+void sim_store_advance(struct sim_store *st)
+{
+    struct sim *s = st->s;
+    unsigned max = st->waiting;
+
+    if (!max || st->stalled || s->now_us < st->commit_at_us)
+        return;
+    if (s->conf.commit_us)
+        max = 1 + sim_below(s, max);
+    st->waiting -= th_store_memory_step(s->memory, max);
+    st->commit_at_us = s->now_us + (s->conf.commit_us ? sim_below(s, (uint32_t)s->conf.commit_us) : 0);
+}
+
+void sim_store_stall(struct sim_store *st, bool on)
+{
+    st->stalled = on;
+}
+
+void sim_store_crash(struct sim_store *st)
+{
+    th_store_memory_crash(st->s->memory);
+    for (struct held *h = st->out, *next; h; h = next) {
+        next = h->next;
+        sim_bury(st->s, h->op);
+        sim_bury(st->s, h->user);
+        th_heap_remove(&st->late, &h->node);
+        free(h);
+    }
+    st->out = NULL;
+    st->waiting = 0;
+    st->inner = NULL;
+}
