@@ -122,8 +122,7 @@ static void test_refused(void **state)
         {"min: 1}", "min: 1, active: yes}", "t.yaml:2: secret.active: must be a whole number"},
         {"body:", "endpoint: {star: yes}\nbody:", "t.yaml:1: endpoint.star: must be true or false"},
         {"body:", "endpoint: {star: \"true\"}\nbody:", "t.yaml:1: endpoint.star: must be true or false"},
-        {"signatures:", "auth: {header: Authorization, value: Bearer x}\nsigs:",
-         ": sigs: unknown key"},
+        {"signatures:", "auth: {header: Authorization, value: Bearer x}\nsigs:", ": sigs: unknown key"},
         /* of YAML itself */
         {"body:", "retry: 1\nbody:", "t.yaml:4: "},
         {"body:", "about: &a x\nbody:", "t.yaml:1: "},
@@ -642,6 +641,53 @@ static void test_show(void **state)
     th_dialect_free(d);
 }
 
+/* ---- the document ---- */
+
+static void each_key_documented(struct th_json v, struct th_span docs)
+{
+    struct th_json_iter it;
+    struct th_json key, value;
+
+    th_json_iter(&it, v);
+    while (th_json_next(&it, &key, &value)) {
+        if (v.type == TH_JSON_OBJECT) {
+            char quoted[64];
+            int n = snprintf(quoted, sizeof quoted, "`%.*s`", (int)key.raw.n - 2, key.raw.p + 1);
+            if (!memmem(docs.p, docs.n, quoted, (size_t)n))
+                fail_msg("docs/dialects.md does not name %s", quoted);
+        }
+        each_key_documented(value, docs);
+    }
+}
+
+/* Every key of the schema stands in docs/dialects.md. */
+static void test_documented(void **state)
+{
+    char *yaml = edit("body: {envelope", "request: {headers: [{name: A, value: a}]}\n"
+                                         "catalogue: {types: [{type: a}]}\nbody: {envelope");
+    struct th_dialect *d = must_load(yaml);
+    struct th_buf docs, out;
+    struct th_jw w = th_jw(&out);
+    struct th_json name, shown;
+    struct th_json_iter it;
+    char dir[512];
+    (void)state;
+
+    th_buf_init(&out, 65536);
+    th_dialect_show(d, &w);
+    snprintf(dir, sizeof dir, "%.*sdocs", (int)(strstr(__FILE__, "test/unit/") - __FILE__), __FILE__);
+    assert_int_equal(setenv("TH_TEST_DOCS", dir, 1), 0);
+    assert_true(fixture_file("TH_TEST_DOCS", "", "dialects.md", &docs));
+    th_json_iter(&it, fixture_json(th_buf_view(&out)));
+    while (th_json_next(&it, &name, &shown))
+        if (!fixture_is(name, "name"))
+            each_key_documented(shown, th_buf_view(&docs));
+    test_free(yaml);
+    th_buf_fini(&docs);
+    th_buf_fini(&out);
+    th_dialect_free(d);
+}
+
 /* ---- loading ---- */
 
 static void test_directory(void **state)
@@ -714,7 +760,8 @@ int main(void)
         cmocka_unit_test(test_injection),        cmocka_unit_test(test_invented_values),
         cmocka_unit_test(test_secrets),          cmocka_unit_test(test_public_key),
         cmocka_unit_test(test_shapes),           cmocka_unit_test(test_show),
-        cmocka_unit_test(test_directory),        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_documented),       cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
