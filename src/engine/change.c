@@ -1,6 +1,7 @@
-/* Changes of settings, one at a time: check, (resolve the new URL's name,) build the rows, commit, then change memory.
- * One at a time makes every check exact: nothing else can change between check and commit. A commit takes milliseconds
- * and settings change rarely. What is in memory is always what the store has.
+/* Changes of settings, one at a time: check, build the rows, commit, then change memory. One at a time makes every check
+ * exact: nothing else can change between check and commit. A commit takes milliseconds and settings change rarely. What
+ * is in memory is always what the store has. The name of a new URL is looked up before the change takes its place in the
+ * queue: one customer's silent name servers hold up no other change.
  *
  * If the process dies before the commit nothing has changed; after the commit and before the answer, the new settings
  * are in force and the client asks again. */
@@ -22,11 +23,20 @@ struct change_impl {
     struct th_endpoint_run *run;
     struct th_secret secret;       /* the new one */
     struct th_url url;
-    struct th_resolve resolve;
     enum th_disable why;           /* DISABLE */
 };
 
+/* The name of a new URL being resolved; on e->lookups. */
+struct lookup {
+    struct th_list link;
+    struct th_engine *e;
+    struct th_change *c;
+    struct th_url url;
+    struct th_resolve resolve;
+};
+
 static void begin(void *arg);
+static bool look_up(struct th_engine *e, struct th_change *c);
 
 void th_engine_change(struct th_engine *e, struct th_change *c)
 {
@@ -40,6 +50,8 @@ void th_engine_change(struct th_engine *e, struct th_change *c)
     c->impl = NULL;
     th_buf_init(&c->secret_text, 4096);
     th_buf_init(&c->replayed, 1u << 20);
+    if (look_up(e, c))
+        return;
     th_list_append(&e->changes, &c->link);
     e->more = true;
 }
@@ -487,16 +499,25 @@ static void build(struct change_impl *i)
         build_endpoint_set(i);
 }
 
-/* All answers are judged; a name that does not resolve now is accepted and judged at each attempt. */
-static void resolved(struct th_resolve *r)
+static void stopping(struct th_change *c)
 {
-    struct change_impl *i = r->user;
+    snprintf(c->detail, sizeof c->detail, "the server is stopping");
+    c->done(c);
+}
+
+/* All answers are judged; a name that does not resolve now is accepted and judged at each attempt. The change goes on
+ * with the verdict among its errors, so that an answer names all that is wrong. */
+static void looked_up(struct th_resolve *r)
+{
+    struct lookup *l = r->user;
+    struct th_engine *e = l->e;
+    struct th_change *c = l->c;
     const char *why = NULL;
     unsigned bad;
 
-    th_engine_tick(i->e);
-    if (r->error == TH_OK && th_guard_answers(i->e->conf.guard, r->addrs, r->count, &why, &bad)) {
-        struct th_field_error *err = &i->c->errors[i->c->error_count++];
+    th_engine_tick(e);
+    if (r->error == TH_OK && th_guard_answers(e->conf.guard, r->addrs, r->count, &why, &bad)) {
+        struct th_field_error *err = &c->errors[c->error_count++];
         struct th_buf text;
         th_buf_init(&text, 64);
         th_addr_format(&text, &r->addrs[bad]);
@@ -504,27 +525,50 @@ static void resolved(struct th_resolve *r)
         snprintf(err->detail, sizeof err->detail, "the host resolves to %.*s, which is not allowed: %s", (int)text.n,
                  text.p ? text.p : "", why);
         th_buf_fini(&text);
-        finish(i, TH_CH_INVALID);
+    }
+    th_list_remove(&l->link);
+    th_free(l);
+    if (e->draining) {
+        stopping(c);
         return;
     }
-    build(i);
+    th_list_append(&e->changes, &c->link);
+    e->more = true;
+}
+
+/* True when the change waits for a name. Faults of the URL itself are found when the change begins. */
+static bool look_up(struct th_engine *e, struct th_change *c)
+{
+    const struct th_ep *ep = c->endpoint ? th_map_get(&e->endpoints, c->endpoint) : NULL;
+    struct lookup *l;
+    const char *why;
+
+    if ((c->kind != TH_CHANGE_ENDPOINT_ADD && c->kind != TH_CHANGE_ENDPOINT_SET) || e->draining || e->dead ||
+        (ep && th_span_eq(ep->pub.spec.url, c->spec.url)))
+        return false;
+    l = th_calloc(1, sizeof *l);
+    if (!l || th_guard_url(e->conf.guard, c->spec.url, &l->url, &why) || l->url.literal) {
+        th_free(l); /* without memory: as a name that does not resolve now */
+        return false;
+    }
+    l->e = e;
+    l->c = c;
+    th_list_init(&l->link);
+    th_list_append(&e->lookups, &l->link);
+    l->resolve = (struct th_resolve){.host = l->url.host, .done = looked_up, .user = l, .deadline = {e->now.mono.us + 3000000}};
+    l->resolve.tenant = ep ? ep->pub.tenant->no : 0;
+    if (!ep && th_engine_tenant(e, c->tenant_id))
+        l->resolve.tenant = th_engine_tenant(e, c->tenant_id)->no;
+    e->conf.resolver->vt->submit(e->conf.resolver, &l->resolve);
+    return true;
 }
 
 static void begin_endpoint_put(struct change_impl *i)
 {
-    struct th_engine *e = i->e;
-
-    if (!th_spec_check(e, i->tenant, i->c, &i->url)) {
-        finish(i, TH_CH_INVALID);
-        return;
-    }
-    if (i->url.literal || (i->ep && th_span_eq(i->ep->pub.spec.url, i->c->spec.url))) {
+    if (th_spec_check(i->e, i->tenant, i->c, &i->url))
         build(i);
-        return;
-    }
-    i->resolve = (struct th_resolve){.host = i->url.host, .tenant = i->tenant->no, .done = resolved, .user = i,
-                                     .deadline = {e->now.mono.us + 3000000}};
-    e->conf.resolver->vt->submit(e->conf.resolver, &i->resolve);
+    else
+        finish(i, TH_CH_INVALID);
 }
 
 static void end_endpoint_add(struct change_impl *i)
@@ -850,15 +894,16 @@ void th_changes_turn(struct th_engine *e)
     begin(i);
 }
 
-/* Stopping: what has not begun is refused. */
+/* Stopping: what has not begun is refused. A cancelled look-up may end inside the call. */
 void th_changes_cancel(struct th_engine *e)
 {
-    struct th_list *l;
+    struct th_list *l, *next;
 
-    while ((l = th_list_pop(&e->changes))) {
-        struct th_change *c = TH_CONTAINER(l, struct th_change, link);
-        snprintf(c->detail, sizeof c->detail, "the server is stopping");
-        c->done(c);
+    while ((l = th_list_pop(&e->changes)))
+        stopping(TH_CONTAINER(l, struct th_change, link));
+    for (l = e->lookups.next; l != &e->lookups; l = next) {
+        next = l->next;
+        e->conf.resolver->vt->cancel(e->conf.resolver, &TH_CONTAINER(l, struct lookup, link)->resolve);
     }
 }
 

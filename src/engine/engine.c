@@ -116,6 +116,7 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_map_init(&e->events, 1u << 22, e->hash_seed);
     th_list_init(&e->dirty);
     th_list_init(&e->changes);
+    th_list_init(&e->lookups);
     th_list_init(&e->free_ingests);
     th_list_init(&e->lru);
     th_list_init(&e->free_attempts);
@@ -232,7 +233,7 @@ void th_engine_cancel_requests(struct th_engine *e)
 bool th_engine_idle(const struct th_engine *e)
 {
     return e->dead || (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
-                       e->ops_out == 0 && !e->change_busy && !e->walk_busy && !e->facts_busy && !e->purge_busy &&
+                       e->ops_out == 0 && !e->change_busy && th_list_empty(&e->lookups) && !e->walk_busy && !e->facts_busy && !e->purge_busy &&
                        !e->probe_busy && th_list_empty(&e->deferred));
 }
 

@@ -116,6 +116,7 @@ struct th_engine {
     bool facts_busy;
     struct th_list changes;               /* waiting; the first may be under way */
     bool change_busy;
+    struct th_list lookups;               /* names of new URLs; their changes queue up afterwards */
 
     /* ingest */
     size_t accept_bytes;
