@@ -42,7 +42,7 @@ struct app {
     int argc;
     char **argv;
     struct live *live;
-    bool once, failed, announced, stopping, engine_draining, closing, hard;
+    bool once, announced, stopping, engine_draining, hard;
     uv_loop_t loop;
     uv_async_t wake;
     uv_check_t check;
@@ -129,7 +129,6 @@ static void close_network(struct app *a)
     if (a->server) /* no request waits for an answer any more: the engine is idle */
         th_http_server_free(a->server);
     a->server = NULL;
-    a->closing = true;
     uv_check_stop(&a->check);
     uv_idle_stop(&a->idle);
     uv_timer_stop(&a->timer);
