@@ -72,39 +72,42 @@ static const char *check_list(const struct th_sched *s, const struct ilist *l, u
     return NULL;
 }
 
-/* The heap's nodes in the order of a walk without a stack: down, then right, then up. */
+/* The first of a heap node's siblings: its prev is the parent. */
+static uint32_t first_sibling(const struct th_sched *s, uint32_t id)
+{
+    while (item_at(s, item_at(s, id)->prev)->child != id)
+        id = item_at(s, id)->prev;
+    return id;
+}
+
+static bool heap_order(const struct item *parent, const struct item *it)
+{
+    return parent->due_us < it->due_us || (parent->due_us == it->due_us && parent->no < it->no);
+}
+
+/* The next node of a walk without a stack: down, else right, else up until there is a right. 0: the end. */
+static uint32_t heap_walk(const struct th_sched *s, uint32_t root, uint32_t id)
+{
+    if (item_at(s, id)->child)
+        return item_at(s, id)->child;
+    while (id != root && !item_at(s, id)->next)
+        id = item_at(s, first_sibling(s, id))->prev;
+    return id == root ? 0 : item_at(s, id)->next;
+}
+
 static const char *check_heap(const struct th_sched *s, const struct ep *ep, uint32_t *n)
 {
-    uint32_t id = ep->retry, parent = 0, above[2] = {0, 0};
+    uint32_t root = ep->retry;
 
-    CHECK(!id || (!item_at(s, id)->next && !item_at(s, id)->prev), "a heap has two roots");
-    while (id) {
+    CHECK(!root || (!item_at(s, root)->next && !item_at(s, root)->prev), "a heap has two roots");
+    for (uint32_t id = root; id; id = heap_walk(s, root, id)) {
         const struct item *it = item_at(s, id);
         CHECK(it->place == P_RETRY && it->ep == ep->index, "a foreign item is in a heap");
-        ++*n;
-        if (it->child) {
-            CHECK(item_at(s, it->child)->prev == id, "a heap's link is broken");
-            id = it->child;
-        } else {
-            while (id != ep->retry && !item_at(s, id)->next) { /* up: first child's prev is the parent */
-                for (parent = id; item_at(s, item_at(s, parent)->prev)->child != parent;)
-                    parent = item_at(s, parent)->prev;
-                id = item_at(s, parent)->prev;
-            }
-            if (id == ep->retry)
-                break;
-            above[0] = item_at(s, id)->next;
-            CHECK(item_at(s, above[0])->prev == id, "a heap's siblings are broken");
-            id = above[0];
-        }
-        /* order against the parent: the first child's prev */
-        for (above[1] = id; item_at(s, item_at(s, above[1])->prev)->child != above[1];)
-            above[1] = item_at(s, above[1])->prev;
-        parent = item_at(s, above[1])->prev;
-        CHECK(item_at(s, parent)->due_us < item_at(s, id)->due_us ||
-                  (item_at(s, parent)->due_us == item_at(s, id)->due_us &&
-                   item_at(s, parent)->no < item_at(s, id)->no),
+        CHECK(!it->child || item_at(s, it->child)->prev == id, "a heap's link is broken");
+        CHECK(!it->next || item_at(s, it->next)->prev == id, "a heap's siblings are broken");
+        CHECK(id == root || heap_order(item_at(s, item_at(s, first_sibling(s, id))->prev), it),
               "a heap is out of order");
+        ++*n;
     }
     return NULL;
 }
@@ -128,7 +131,6 @@ static const char *check_waiting(const struct th_sched *s, const struct ep *ep, 
 
 static const char *check_ep(const struct th_sched *s, const struct ep *ep)
 {
-    const struct ep *next = NULL;
     uint32_t limit = th_window_size(&ep->window);
     bool gates = !ep->conf.held && ep->in_flight < limit;
 
@@ -154,7 +156,6 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
                   (s->conf.max_items_per_endpoint > 4 ? s->conf.max_items_per_endpoint / 4 : 1),
           "an endpoint has room and does not ask");
     CHECK(!ep->missed || ep->fill == F_WALKING, "numbers are missed outside a walk");
-    (void)next;
     return NULL;
 }
 

@@ -283,6 +283,8 @@ uint32_t spill_admit(struct th_sched *s, struct ep *ep, const struct th_queue_ro
     if (!id) {
         spill_note(s, ep, row->no, due_us);
         ep->satisfied = true;
+        if (row->lane != TH_LANE_FRESH) /* its row may have changed since the walk under way has read it */
+            ep->walk_void = true;
     }
     return id;
 }
