@@ -164,11 +164,19 @@ static void fail_locally(struct th_attempt *a, enum th_http_class class, const c
     th_attempt_ended(a);
 }
 
+/* Total time of an attempt, from the look-up of the name to the last byte of the answer. */
+static uint32_t timeout_of(const struct th_attempt *a)
+{
+    uint32_t own_s = a->run->spec.timeout_s;
+
+    return own_s ? own_s : th_dialect_values(a->ep->pub.tenant->dialect)->rules.timeout_s;
+}
+
 static void send_to(struct th_attempt *a, unsigned count)
 {
     struct th_engine *e = a->e;
     const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
-    uint32_t timeout_s = a->run->spec.timeout_s ? a->run->spec.timeout_s : rules->timeout_s;
+    uint32_t timeout_s = timeout_of(a);
     uint32_t connect_s = rules->connect_timeout_s ? rules->connect_timeout_s : 10;
     const struct th_url *url = &a->run->url;
     struct th_span body;
@@ -253,7 +261,7 @@ void th_attempt_send(struct th_attempt *a)
         fail_locally(a, TH_HTTP_DENIED, "plain http is not allowed in production");
     } else if (!url->literal) {
         a->resolve = (struct th_resolve){.host = url->host, .tenant = a->ep->pub.tenant->no, .done = resolved, .user = a,
-                                         .deadline = {e->now.mono.us + (int64_t)v->rules.timeout_s * 1000000}};
+                                         .deadline = {a->began.us + (int64_t)timeout_of(a) * 1000000}};
         e->conf.resolver->vt->submit(e->conf.resolver, &a->resolve);
     } else if (!th_guard_addr(e->conf.guard, &url->addr, &why)) {
         fail_locally(a, TH_HTTP_DENIED, why);
