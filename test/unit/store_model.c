@@ -1,0 +1,408 @@
+/* The SQLite store against the reference model: the same random ops to both, the same answers from both; with
+ * enough numbers that lists come out of sorted runs. The seed is printed; TENTERHOOK_SEED repeats a run. */
+#include "store_fixture.h"
+
+#include <sqlite3.h>
+#include <time.h>
+
+#define ENDPOINTS 7 /* numbers 1 to 7; the tenant of endpoint e is 1 + e % 2 */
+
+struct pair {
+    struct fx *mem, *sql;
+    uint64_t random, clock, deliveries[4096];
+    uint32_t delivery_n;
+    bool large; /* many rows: no short pages */
+};
+
+static uint64_t next_random(struct pair *p)
+{
+    p->random ^= p->random << 13;
+    p->random ^= p->random >> 7;
+    p->random ^= p->random << 17;
+    return p->random;
+}
+
+static uint32_t below(struct pair *p, uint32_t n)
+{
+    return (uint32_t)((next_random(p) >> 20) % n);
+}
+
+static enum th_error run_on(struct fx *f, struct th_op *op)
+{
+    fx_current = f;
+    return fx_run(f, op);
+}
+
+static int set_up(void **state)
+{
+    struct pair *p = calloc(1, sizeof *p);
+    const char *seed = getenv("TENTERHOOK_SEED");
+
+    assert_non_null(p);
+    p->random = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL) * 2654435761u + 1;
+    print_message("seed %llu\n", (unsigned long long)p->random);
+    p->clock = (uint64_t)T0;
+    p->mem = fx_new(false);
+    p->sql = fx_new(true);
+    for (int i = 0; i < 2; i++) {
+        struct fx *f = i ? p->sql : p->mem;
+
+        fx_current = f;
+        fx_open(f);
+        fx_tenant(f, 1, "a");
+        fx_tenant(f, 2, "b");
+    }
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct pair *p = *state;
+
+    fx_current = p->mem;
+    fx_free(p->mem);
+    fx_current = p->sql;
+    fx_free(p->sql);
+    free(p);
+    return 0;
+}
+
+/* ---- writes ---- */
+
+static void do_accept(struct pair *p, uint32_t count, uint32_t max_endpoints)
+{
+    static struct th_new_event a[1000], b[1000];
+    static uint64_t endpoints[1000][4];
+    static char ids[1000][16];
+    static const char *const types[] = {"order.created", "order.paid", "user.left"};
+    uint64_t tenant = 1 + below(p, 2);
+    struct th_accept x, y;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t n = below(p, max_endpoints + 1);
+
+        for (uint32_t j = 0; j < n; j++)
+            endpoints[i][j] = (tenant == 1 ? 2 : 1) + 2 * (uint64_t)below(p, 3);
+        a[i] = fx_event(endpoints[i], n, "{\"k\":[1,2,3]}");
+        a[i].type = th_str(types[below(p, 3)]);
+        a[i].rnd = below(p, 1u << 27);
+        if (count < 10 && below(p, 4) == 0) {
+            snprintf(ids[i], sizeof ids[i], "own%u", below(p, 500));
+            a[i].own_id = th_str(ids[i]);
+        }
+    }
+    memcpy(b, a, count * sizeof *a);
+    x = fx_accept(tenant, (int64_t)p->clock, a, count);
+    if (below(p, 5) == 0) {
+        x.idem.given = true;
+        x.idem.key[0] = (uint8_t)below(p, 40);
+        x.idem.body[0] = (uint8_t)below(p, 2);
+    }
+    if (below(p, 30) == 0)
+        x.settings_version = 2;
+    y = x;
+    y.events = b;
+    assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+    assert_int_equal(x.result, y.result);
+    if (x.result == TH_ACCEPT_NEW || x.result == TH_ACCEPT_REPLAYED)
+        assert_int_equal(x.first_event, y.first_event);
+    if (x.result == TH_ACCEPT_ID_TAKEN)
+        assert_int_equal(x.taken, y.taken);
+    for (uint32_t i = 0; i < count && x.result == TH_ACCEPT_NEW; i++) {
+        assert_int_equal(a[i].no, b[i].no);
+        assert_int_equal(a[i].first_delivery, b[i].first_delivery);
+        for (uint32_t j = 0; j < a[i].endpoint_count && (count < 10 || below(p, 40) == 0); j++)
+            p->deliveries[p->delivery_n++ % 4096] = a[i].first_delivery + j;
+    }
+}
+
+static uint64_t some_delivery(struct pair *p)
+{
+    uint32_t n = p->delivery_n < 4096 ? p->delivery_n : 4096;
+
+    return n ? p->deliveries[below(p, n)] : 1;
+}
+
+static void do_settle(struct pair *p)
+{
+    static const enum th_delivery_state ends[] = {TH_DS_QUEUED, TH_DS_QUEUED, TH_DS_DELIVERED,
+                                                  TH_DS_EXHAUSTED, TH_DS_FINAL};
+    struct th_settle x = fx_settle(some_delivery(p), (uint16_t)below(p, 3), ends[below(p, 5)]), y;
+
+    x.row.at.ms = (int64_t)p->clock;
+    x.row.status = (uint16_t)(200 + below(p, 3));
+    y = x;
+    assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+    assert_int_equal(x.applied, y.applied);
+}
+
+static void do_move(struct pair *p)
+{
+    uint64_t list[5];
+    bool a[5], b[5];
+    struct th_queue_row ra[5], rb[5];
+    struct th_move x = {.op = {.kind = TH_OP_MOVE},
+                        .what = below(p, 2) ? TH_MOVE_CANCEL : TH_MOVE_RETRY,
+                        .lane = TH_LANE_MANUAL,
+                        .at = {(int64_t)p->clock},
+                        .count = 5,
+                        .deliveries = list},
+                   y;
+
+    for (int i = 0; i < 5; i++)
+        list[i] = some_delivery(p);
+    memset(ra, 0, sizeof ra);
+    memset(rb, 0, sizeof rb);
+    x.moved = a;
+    x.rows = ra;
+    y = x;
+    y.moved = b;
+    y.rows = rb;
+    assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(a[i], b[i]);
+        assert_int_equal(ra[i].no, rb[i].no);
+        assert_int_equal(ra[i].attempts, rb[i].attempts);
+        assert_int_equal(ra[i].due, rb[i].due);
+    }
+}
+
+static void do_purge(struct pair *p, int64_t before)
+{
+    struct th_purge x = {.op = {.kind = TH_OP_PURGE},
+                         .before = {before},
+                         .idem_before = {before},
+                         .max_events = 200},
+                    y = x;
+
+    do {
+        assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+        assert_int_equal(x.purged, y.purged);
+        assert_int_equal(x.cancelled, y.cancelled);
+        assert_int_equal(x.upto, y.upto);
+    } while (x.more || y.more);
+}
+
+/* ---- reads ---- */
+
+struct found {
+    uint64_t no, other, status;
+};
+
+static uint32_t collect(struct fx *f, struct th_page page, struct found *out, uint32_t max)
+{
+    uint32_t n = 0;
+
+    do {
+        assert_int_equal(run_on(f, &page.op), TH_OK);
+        for (uint32_t i = 0; i < page.count; i++) {
+            struct found *at = &out[n++];
+
+            assert_true(n <= max);
+            if (page.kind == TH_PAGE_EVENTS) {
+                const struct th_event_row *r = &page.rows.events[i];
+
+                *at = (struct found){r->no, r->first_delivery, r->type.n};
+            } else if (page.kind == TH_PAGE_DELIVERIES) {
+                const struct th_delivery_row *r = &page.rows.deliveries[i];
+
+                *at = (struct found){r->no, r->event.no,
+                                     (uint64_t)r->state << 32 | (uint64_t)r->attempts << 16 | r->last.status};
+                assert_true(r->last_attempt || !r->attempts);
+            } else {
+                const struct th_attempt_view *r = &page.rows.attempts[i];
+
+                *at = (struct found){r->no, r->delivery, r->row.status};
+            }
+        }
+        page.before = page.next;
+        f->store->vt->page_free(f->store, &page);
+    } while (page.before);
+    return n;
+}
+
+static void compare_page(struct pair *p)
+{
+    static struct found a[200000], b[200000];
+    struct th_page page = fx_page((enum th_page_kind)below(p, 3), 1 + below(p, 2));
+    uint32_t n;
+
+    page.limit = p->large ? 300 + below(p, 700) : 1 + below(p, 1000);
+    if (below(p, 2))
+        page.endpoint = page.kind == TH_PAGE_EVENTS ? 0 : 1 + below(p, ENDPOINTS);
+    if (below(p, 4) == 0)
+        page.type = TH_LIT("user.left");
+    if (below(p, 4) == 0)
+        page.since = (int64_t)p->clock - (int64_t)below(p, 100) * 3600000;
+    if (below(p, 4) == 0)
+        page.until = (int64_t)p->clock - (int64_t)below(p, 100) * 3600000;
+    if (page.kind == TH_PAGE_DELIVERIES && below(p, 2))
+        page.states = 1 + below(p, 31);
+    if (page.kind == TH_PAGE_ATTEMPTS && below(p, 3) == 0)
+        page.delivery = some_delivery(p);
+    if (page.kind == TH_PAGE_DELIVERIES && page.states & 1)
+        page.queued = below(p, 3);
+    n = collect(p->mem, page, a, 200000);
+    assert_int_equal(collect(p->sql, page, b, 200000), n);
+    for (uint32_t i = 0; i < n; i++) {
+        assert_int_equal(a[i].no, b[i].no);
+        assert_int_equal(a[i].other, b[i].other);
+        assert_int_equal(a[i].status, b[i].status);
+    }
+}
+
+static void compare_total(struct pair *p)
+{
+    struct th_page x = fx_page(TH_PAGE_DELIVERIES, 1 + below(p, 2)), y;
+
+    if (below(p, 2))
+        x.endpoint = 1 + below(p, ENDPOINTS);
+    x.limit = 10;
+    x.skip = below(p, 2) ? below(p, 30000) : 0;
+    x.with_total = true;
+    y = x;
+    assert_int_equal(run_on(p->mem, &x.op), TH_OK);
+    assert_int_equal(run_on(p->sql, &y.op), TH_OK);
+    assert_int_equal(x.total, y.total);
+    assert_int_equal(x.count, y.count);
+    assert_int_equal(x.next, y.next);
+    assert_int_equal(x.skip, y.skip);
+    for (uint32_t i = 0; i < x.count; i++)
+        assert_int_equal(x.rows.deliveries[i].no, y.rows.deliveries[i].no);
+    p->mem->store->vt->page_free(p->mem->store, &x);
+    p->sql->store->vt->page_free(p->sql->store, &y);
+}
+
+static uint64_t walk_all(struct fx *f, uint64_t endpoint, uint32_t max, uint32_t *count)
+{
+    struct th_queue_row rows[500];
+    uint64_t next = 0, sum = 0, before = 0;
+
+    *count = 0;
+    fx_current = f;
+    do {
+        uint32_t n = fx_walk(f, next, endpoint, rows, max, &next);
+
+        for (uint32_t i = 0; i < n; i++) {
+            assert_true(rows[i].no > before);
+            before = rows[i].no;
+            sum = sum * 31 + rows[i].no * 7 + rows[i].attempts + rows[i].endpoint * 3;
+        }
+        *count += n;
+    } while (next);
+    return sum;
+}
+
+static void compare_walk(struct pair *p)
+{
+    uint64_t endpoint = below(p, ENDPOINTS + 1);
+    uint32_t a, b, max = 1 + below(p, 500);
+
+    if (!endpoint && max < 50)
+        max = 500;
+    assert_int_equal(walk_all(p->mem, endpoint, max, &a), walk_all(p->sql, endpoint, max, &b));
+    assert_int_equal(a, b);
+}
+
+static void both_stores_answer_the_same(void **state)
+{
+    struct pair *p = *state;
+
+    for (int i = 0; i < 700; i++) {
+        uint32_t what = below(p, 20);
+
+        p->clock += below(p, 2) ? below(p, 400000) : 0;
+        if (below(p, 50) == 0)
+            p->clock -= below(p, 3600000); /* clocks do that */
+        if (what < 7)
+            do_accept(p, 1 + below(p, 3), 3);
+        else if (what < 16)
+            do_settle(p);
+        else if (what < 18)
+            do_move(p);
+        else if (what < 19)
+            compare_page(p);
+        else
+            compare_walk(p);
+        if (i % 200 == 199)
+            do_purge(p, (int64_t)p->clock - 2 * DAY_MS);
+    }
+    for (int i = 0; i < 30; i++)
+        compare_page(p);
+}
+
+/** First number that no run holds, read beside the store. */
+static uint64_t sealed(struct fx *f, const char *kind)
+{
+    char path[128];
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    uint64_t v = 0;
+
+    snprintf(path, sizeof path, "%s/tenterhook.db", f->dir);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT v FROM counter WHERE k=?1", -1, &st, NULL), SQLITE_OK);
+    sqlite3_bind_text(st, 1, kind, -1, SQLITE_STATIC);
+    if (sqlite3_step(st) == SQLITE_ROW)
+        v = (uint64_t)sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return v;
+}
+
+static void compare_all(struct pair *p, int pages)
+{
+    for (int i = 0; i < pages; i++)
+        compare_page(p);
+    for (int i = 0; i < 6; i++)
+        compare_total(p);
+    for (int i = 0; i < 6; i++)
+        compare_walk(p);
+}
+
+static void lists_come_out_of_runs(void **state)
+{
+    struct pair *p = *state;
+    uint64_t newest, boundary;
+
+    p->large = true;
+    for (int i = 0; i < 36; i++) {
+        do_accept(p, 1000, 2);
+        p->clock += 40000;
+    }
+    for (int i = 0; i < 300; i++)
+        do_settle(p);
+    newest = some_delivery(p) & ~(uint64_t)0x3fff;
+    for (int i = 0; i < 400 && sealed(p->sql, "sealed.delivery") < newest; i++) {
+        struct th_probe probe = {.op = {.kind = TH_OP_PROBE}};
+
+        assert_int_equal(run_on(p->sql, &probe.op), TH_OK); /* slices are written beside commits */
+    }
+    boundary = sealed(p->sql, "sealed.delivery");
+    assert_true(boundary >> 14 > (T0 - INT64_C(1767225600000)) / DAY_MS << 26); /* at least one run */
+    assert_true(sealed(p->sql, "sealed.event") > 0);
+    compare_all(p, 24);
+    fx_current = p->sql;
+    fx_close(p->sql);
+    fx_open(p->sql);
+    assert_true(sealed(p->sql, "sealed.delivery") >= boundary);
+    compare_all(p, 8);
+    do_purge(p, (int64_t)p->clock - 20 * 40000);
+    compare_all(p, 8);
+    p->clock += (uint64_t)(3 * DAY_MS); /* numbers jump to another day */
+    do_accept(p, 1000, 2);
+    compare_all(p, 8);
+    do_purge(p, (int64_t)p->clock);
+    compare_all(p, 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(both_stores_answer_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lists_come_out_of_runs, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
