@@ -24,6 +24,7 @@ struct change_impl {
     struct th_secret secret;       /* the new one */
     struct th_url url;
     enum th_disable why;           /* DISABLE */
+    bool unknown;                  /* sent again after an unknown outcome */
 };
 
 /* The name of a new URL being resolved; on e->lookups. */
@@ -533,7 +534,8 @@ static void looked_up(struct th_resolve *r)
         return;
     }
     th_list_append(&e->changes, &c->link);
-    e->more = true;
+    if (e->conf.wake.fn)
+        e->conf.wake.fn(e->conf.wake.ctx); /* a loop may call this after its turn and then sleep */
 }
 
 /* True when the change waits for a name. Faults of the URL itself are found when the change begins. */
@@ -778,10 +780,26 @@ static void apply(struct change_impl *i)
     }
 }
 
+/* After an unknown outcome the same rows are sent again. That the store refuses them as stale, or as a replay, then says
+ * that the first sending was committed: this engine makes all changes, one at a time. */
+static bool was_committed(const struct change_impl *i)
+{
+    uint64_t after = i->c->kind == TH_CHANGE_TENANT_DEL ? 0 : i->op.expect_version + 1;
+
+    return i->unknown && (i->op.result == TH_CONFIG_REPLAYED || (i->op.result == TH_CONFIG_STALE && i->op.new_version == after));
+}
+
 static void committed(struct th_op *op)
 {
     struct change_impl *i = op->user;
 
+    if (op->error == TH_UNKNOWN) {
+        i->unknown = true;
+        th_engine_submit(i->e, op);
+        return;
+    }
+    if (!op->error && was_committed(i))
+        i->op.result = TH_CONFIG_DONE;
     if (op->error) {
         th_engine_store_error(i->e, op->error);
         fail(i, TH_CH_UNAVAILABLE, th_error_name(op->error));
