@@ -20,7 +20,7 @@ struct ingest {
     struct th_load load;           /* of a replayed answer */
     uint64_t *load_nos;
     struct th_event_row *load_rows;
-    const struct th_endpoint *except;
+    uint64_t only, except;         /* endpoints by number: they may be deleted before a second match */
     bool by_name;
     unsigned tries;
 };
@@ -172,7 +172,7 @@ static bool wants(const struct ingest *g, const struct th_endpoint *ep, struct t
 {
     const struct th_rules *rules = &th_dialect_values(ep->tenant->dialect)->rules;
 
-    if (ep == g->except || (g->by_name && !named(ep, type)))
+    if (ep->no == g->except || (g->by_name && !named(ep, type)))
         return false;
     if (ep->disabled_at.ms && rules->drop_while_disabled)
         return false;
@@ -203,8 +203,8 @@ static bool match(struct ingest *g)
 
     for (uint32_t i = 0; i < g->p->count; i++) {
         size_t from = n;
-        if (g->p->only) {
-            if (!add_endpoint(g, &n, g->p->only->no))
+        if (g->only) {
+            if (!add_endpoint(g, &n, g->only))
                 return false;
         } else {
             for (unsigned k = 0; k < t->endpoint_count; k++)
@@ -255,6 +255,8 @@ static void schedule(struct ingest *g, uint32_t i)
 
     if (ev->endpoint_count == 0)
         return;
+    if (!e->walk_below)
+        e->walk_below = ev->first_delivery;
     cached = th_event_add(e, g->p->tenant, &g->p->events[i].row, ev->endpoint_count);
     if (cached)
         cached->accepted.us = g->began.us;
@@ -327,6 +329,9 @@ static void stale(struct ingest *g)
     if (g->p->tenant->deleting) {
         snprintf(g->p->detail, sizeof g->p->detail, "the tenant has been deleted");
         finish(g, TH_PUB_TENANT_GONE);
+    } else if (g->only && !th_map_get(&g->e->endpoints, g->only)) {
+        snprintf(g->p->detail, sizeof g->p->detail, "the endpoint has been deleted");
+        finish(g, TH_PUB_UNAVAILABLE);
     } else if (++g->tries > 100 || !match(g)) {
         snprintf(g->p->detail, sizeof g->p->detail, "settings change too fast; try again");
         finish(g, TH_PUB_UNAVAILABLE);
@@ -388,7 +393,8 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
     }
     g->p = p;
     g->began = e->now.mono;
-    g->except = except;
+    g->only = p->only ? p->only->no : 0;
+    g->except = except ? except->no : 0;
     g->by_name = by_name;
     p->field = NULL;
     p->detail[0] = 0;

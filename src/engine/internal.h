@@ -139,6 +139,9 @@ struct th_engine {
     struct th_walk walk;
     struct th_queue_row *walk_rows;
     bool walking, walk_busy;
+    uint64_t walk_end;                    /* first delivery accepted since the start; 0: none yet */
+    bool walk_void;                       /* a delivery that the walk under way may have read has ended */
+    uint64_t walk_below;                  /* first delivery accepted since the start; 0: none */
     unsigned ops_out;                     /* all other store operations */
     struct th_mono purge_at, probe_at;
     bool purge_busy, probe_busy;
@@ -147,6 +150,7 @@ struct th_engine {
     struct cancel_job *cancelling;
     uint64_t *cancels;                    /* deleted endpoints whose rows are still to be cancelled */
     uint32_t cancel_count, cancel_cap;
+    struct th_mono cancel_at;             /* not before, after a failed step */
 
     struct th_list replays;               /* newest first: struct replay_job */
     unsigned replay_count;

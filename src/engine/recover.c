@@ -4,6 +4,19 @@
 
 /* ---- start: insert what is not finished; what is known already stays as it is ---- */
 
+/* A crash between an exhausted delivery and the disabling of its endpoint leaves the fact: it is judged again. */
+static void evaluate_rules(struct th_engine *e)
+{
+    for (unsigned i = 0; i < e->tenant_count; i++) {
+        const struct th_tenant *t = e->tenants[i];
+        for (unsigned k = 0; k < t->endpoint_count; k++) {
+            enum th_disable why = th_facts_check(&th_dialect_values(t->dialect)->rules, &t->endpoints[k]->facts);
+            if (why != TH_KEEP)
+                th_endpoint_disable(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), why);
+        }
+    }
+}
+
 static void walked(struct th_op *op)
 {
     struct th_engine *e = op->user;
@@ -14,14 +27,23 @@ static void walked(struct th_op *op)
         th_engine_store_error(e, op->error);
         return; /* the next turn asks again from the same number */
     }
+    if (e->walk_void) { /* a row may have ended after it was read: read again */
+        e->walk_void = false;
+        return;
+    }
     for (uint32_t i = 0; i < w->count; i++) {
         const struct th_queue_row *row = &w->rows[i];
+        if (e->walk_below && row->no >= e->walk_below) { /* accepted since the start: inserted then, ended since perhaps */
+            w->next = 0;
+            break;
+        }
         if (th_sched_insert(e->sched, row, th_engine_mono_of(e, row->due), e->now.mono) == TH_NO_ENDPOINT)
             th_cancel_endpoint(e, row->endpoint);
     }
     w->from = w->next;
     if (w->next == 0) {
         e->walking = false;
+        evaluate_rules(e);
         th_log(TH_LOG_INFO, "queue loaded", TH_KI("deliveries", th_sched_stats(e->sched).items));
     }
 }
@@ -117,9 +139,16 @@ static void cancel_step_done(struct th_op *op)
     struct cancel_job *j = op->user;
     struct th_engine *e = j->e;
 
-    if (op->error) {
+    if (op->error == TH_UNKNOWN && op->kind == TH_OP_MOVE) {
+        th_engine_submit(e, op);
+        return;
+    }
+    if (op->error) { /* the same walk again, a little later */
+        uint64_t endpoint = j->endpoint;
         th_engine_store_error(e, op->error);
-        cancel_end(j); /* the walk at the next start finds the rest */
+        cancel_end(j);
+        th_cancel_endpoint(e, endpoint);
+        e->cancel_at.us = e->now.mono.us + 1000000;
         return;
     }
     for (uint32_t i = 0; i < j->move.count; i++)
@@ -170,7 +199,7 @@ static void cancel_begin(struct th_engine *e)
     uint64_t endpoint;
     struct cancel_job *j;
 
-    if (e->cancelling || e->cancel_count == 0 || e->draining || e->dead)
+    if (e->cancelling || e->cancel_count == 0 || e->draining || e->dead || e->now.mono.us < e->cancel_at.us)
         return;
     j = th_calloc(1, sizeof *j);
     if (!j)
@@ -219,6 +248,10 @@ static void retried(struct th_op *op)
     struct th_engine *e = i->e;
     struct th_retry_now *r = i->r;
 
+    if (op->error == TH_UNKNOWN) { /* what is committed must be known here too: a second time has no further effect */
+        th_engine_submit(e, op);
+        return;
+    }
     e->ops_out--;
     r->error = op->error ? op->error : i->moved ? TH_OK : TH_NOT_FOUND;
     if (op->error)
@@ -319,6 +352,8 @@ struct th_mono th_jobs_turn(struct th_engine *e)
     th_gauge_set(e->conf.metrics, TH_G_DELIVERIES_PENDING, th_sched_stats(e->sched).items);
     if (!e->store_ok && !e->probe_busy && e->probe_at.us < next.us)
         next = e->probe_at;
+    if (e->cancel_count && !e->cancelling && e->cancel_at.us < next.us)
+        next = e->cancel_at;
     if (!th_list_empty(&e->dirty) && next.us > e->now.mono.us + TH_FACT_FLUSH_MS * 1000)
         next.us = e->now.mono.us + TH_FACT_FLUSH_MS * 1000;
     if (e->draining)
