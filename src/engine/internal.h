@@ -66,7 +66,7 @@ struct th_attempt {
     struct th_mono began;
     struct th_wall began_wall;
     int64_t signed_at, dns_us;
-    bool cancelled, running;
+    bool cancelled, resolving, running; /* resolving, running: the resolver, the transport has it */
     struct th_http_req req;
     struct th_resolve resolve;
     struct th_addr addrs[TH_RESOLVE_MAX];
@@ -139,7 +139,6 @@ struct th_engine {
     struct th_walk walk;
     struct th_queue_row *walk_rows;
     bool walking, walk_busy;
-    uint64_t walk_end;                    /* first delivery accepted since the start; 0: none yet */
     bool walk_void;                       /* a delivery that the walk under way may have read has ended */
     uint64_t walk_below;                  /* first delivery accepted since the start; 0: none */
     unsigned ops_out;                     /* all other store operations */
