@@ -37,18 +37,18 @@ help:
 
 build:
 	@tools/install-deps run
-	@cmake -S . -B $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
+	@cmake -S . -B $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release >/dev/null
 	@ninja -C $(RELEASE_DIR) -j$(JOBS) --quiet tenterhook
 
 build-test:
 	@tools/install-deps test
 	@cmake -S . -B $(TEST_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON -DTH_TESTS=ON \
-	  --log-level=WARNING
+	  >/dev/null
 	@ninja -C $(TEST_DIR) -j$(JOBS) --quiet tenterhook unit_tests
 
 build-bench:
 	@tools/install-deps bench
-	@cmake -S . -B $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release -DTH_BENCH=ON --log-level=WARNING
+	@cmake -S . -B $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release -DTH_BENCH=ON >/dev/null
 	@ninja -C $(RELEASE_DIR) -j$(JOBS) --quiet tenterhook bench_tools
 
 run: build
@@ -88,7 +88,7 @@ check-fresh:
 fuzz:
 	@tools/install-deps lint
 	@cmake -S . -B $(FUZZ_DIR) -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON \
-	  -DTH_FUZZ=ON -DTH_TESTS=ON --log-level=WARNING
+	  -DTH_FUZZ=ON -DTH_TESTS=ON >/dev/null
 	@ninja -C $(FUZZ_DIR) -j$(JOBS) --quiet fuzz_targets
 	@tools/run-fuzz --build $(FUZZ_DIR)
 
