@@ -1,5 +1,5 @@
-/* The only owner of OpenSSL's hash, MAC, signature and cipher functions. No malloc of its own on the paths marked
- * (hot); no clock; no I/O. */
+/* The only owner of OpenSSL's hash, MAC, signature and cipher functions. No malloc of its own on the paths
+ * marked (hot); no clock; no I/O. */
 #ifndef TH_LIB_CRYPTO_H
 #define TH_LIB_CRYPTO_H
 #include <stdbool.h>
@@ -23,7 +23,8 @@ struct th_hmac {
     uint64_t inner[28], outer[28]; /* SHA contexts after the key pad */
 };
 void th_hmac_init(struct th_hmac *h, enum th_mac mac, const void *key, size_t key_len);
-/** (hot) MAC of the concatenation of `count` pieces; returns its length (20, 32 or 64). Thread-safe for one `h`. */
+/** (hot) MAC of the concatenation of `count` pieces; returns its length (20, 32 or 64). Thread-safe for one
+ * `h`. */
 size_t th_hmac_sign(const struct th_hmac *h, const struct th_bytes *pieces, unsigned count, uint8_t out[64]);
 
 /** Ed25519 (RFC 8032) over the concatenation; seed is 32 bytes. False on an OpenSSL failure. */
@@ -32,11 +33,11 @@ bool th_ed25519_public(const uint8_t seed[32], uint8_t out[32]);
 bool th_ed25519_verify(const uint8_t key[32], const void *msg, size_t n, const uint8_t sig[64]);
 
 /** AES-256-GCM. out has n + 16 bytes (tag last). False on an OpenSSL failure. */
-bool th_seal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len, const void *in, size_t n,
-             void *out);
+bool th_seal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len, const void *in,
+             size_t n, void *out);
 /** Opens n bytes (tag included) into n - 16. False when the tag does not match; out is then wiped. */
-bool th_unseal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len, const void *in,
-               size_t n, void *out);
+bool th_unseal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
+               const void *in, size_t n, void *out);
 
 /** Constant time in n. */
 bool th_ct_equal(const void *a, const void *b, size_t n);

@@ -127,6 +127,7 @@ bool dl_compile_values(struct dl_where *w, struct th_dialect *d)
     v->test_status = s->api.test_status;
     v->foreign_status = s->api.foreign_status;
     v->problem_by_accept = s->api.problem_by_accept;
+    v->faults_by_field = s->api.faults == 2;
     v->paging = (enum th_paging)(s->api.paging - 1);
     v->page_size = s->api.page_size;
     v->page_size_max = s->api.page_size_max;

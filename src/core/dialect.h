@@ -1,6 +1,6 @@
-/* A compiled dialect: immutable, counted by its owner. Loading text is app/'s job (libyaml); it hands a generic tree of
- * nodes to th_dialect_compile, which knows every key, its type and its default, and refuses what it does not know.
- * No vendor's name stands in C. */
+/* A compiled dialect: immutable, counted by its owner. Loading text is app/'s job (libyaml); it hands a
+ * generic tree of nodes to th_dialect_compile, which knows every key, its type and its default, and refuses
+ * what it does not know. No vendor's name stands in C. */
 #ifndef TH_CORE_DIALECT_H
 #define TH_CORE_DIALECT_H
 #include "base/json.h"
@@ -10,7 +10,8 @@
 
 /* ---- input tree ---- */
 enum th_node_kind { TH_NODE_SCALAR, TH_NODE_LIST, TH_NODE_MAP };
-struct th_node { /* children of MAP: key nodes carry `key`; memory belongs to the loader until compile returns */
+struct th_node { /* children of MAP: key nodes carry `key`; memory belongs to the loader until compile returns
+                  */
     enum th_node_kind kind;
     struct th_span key, text; /* text: scalar's bytes */
     bool quoted;              /* scalar was quoted: always a string */
@@ -25,8 +26,8 @@ struct th_dialect_error {
 
 struct th_dialect;
 /** Compiles. name: the file's base name. On failure *error is filled and *out untouched. */
-TH_MUST_USE enum th_error th_dialect_compile(struct th_span name, const struct th_node *root, struct th_dialect **out,
-                                             struct th_dialect_error *error);
+TH_MUST_USE enum th_error th_dialect_compile(struct th_span name, const struct th_node *root,
+                                             struct th_dialect **out, struct th_dialect_error *error);
 void th_dialect_free(struct th_dialect *d);
 /** Writes every value of the compiled dialect as one JSON object (GET /v1/dialects/{name}). */
 void th_dialect_show(const struct th_dialect *d, struct th_jw *w);
@@ -43,38 +44,49 @@ struct th_dialect_values {
     uint32_t body_max; /* bytes of `data` */
     bool ecmascript;   /* how JSON is written */
     enum th_https https;
-    bool star_allowed;        /* "*" subscribes to everything */
-    bool prefix_allowed;      /* "invoice.*" */
-    bool empty_means_all;     /* an empty list of types */
-    bool events_required;     /* at least one type must be given at creation */
+    bool star_allowed;    /* "*" subscribes to everything */
+    bool prefix_allowed;  /* "invoice.*" */
+    bool empty_means_all; /* an empty list of types */
+    bool events_required; /* at least one type must be given at creation */
     bool catalogue_closed;
-    uint32_t metadata_max;    /* pairs */
+    uint32_t metadata_max; /* pairs */
     enum th_secret_source secret_source;
     enum th_secret_read secret_read;
     uint8_t secrets_max_active;
-    bool secrets_all_sign;    /* else the oldest active one signs */
-    int64_t overlap_s;        /* default life of the old secret after rotation; -1: until revoked */
-    struct { struct th_span prefix; enum th_id_form form; } id_event, id_endpoint, id_delivery;
+    bool secrets_all_sign; /* else the oldest active one signs */
+    int64_t overlap_s;     /* default life of the old secret after rotation; -1: until revoked */
+    struct {
+        struct th_span prefix;
+        enum th_id_form form;
+    } id_event, id_endpoint, id_delivery;
     unsigned validation_status; /* 422 or 400 */
     bool ignore_unknown_fields; /* of management requests */
-    struct th_span exhausted_event; /* event type emitted to the tenant when a delivery is exhausted; n == 0: none */
+    struct th_span
+        exhausted_event; /* event type emitted to the tenant when a delivery is exhausted; n == 0: none */
     unsigned variant_count;
     struct th_span variants[4]; /* names; [0] is the default */
-    uint32_t options_default;   /* bits of the endpoint options that are on unless the endpoint says otherwise */
+    uint32_t
+        options_default; /* bits of the endpoint options that are on unless the endpoint says otherwise */
     /* the management API */
-    unsigned create_status, test_status;  /* 201 or 200; 202 or 200 */
-    unsigned foreign_status;              /* for another tenant's object: 404 or 403 */
-    bool problem_by_accept;               /* `Accept: application/problem+json` alone relabels answers with a body */
-    enum th_paging { TH_PAGING_CURSOR, TH_PAGING_PAGE, TH_PAGING_LINK } paging; /* of an endpoint's deliveries */
+    unsigned create_status, test_status; /* 201 or 200; 202 or 200 */
+    unsigned foreign_status;             /* for another tenant's object: 404 or 403 */
+    bool problem_by_accept; /* `Accept: application/problem+json` alone relabels answers with a body */
+    bool faults_by_field;                 /* entries of a problem's `errors` are {field, message}; else {pointer, detail} */
+    enum th_paging {
+        TH_PAGING_CURSOR,
+        TH_PAGING_PAGE,
+        TH_PAGING_LINK
+    } paging; /* of an endpoint's deliveries */
     unsigned page_size, page_size_max;
-    bool log_attempts;                    /* rows of that list are attempts; else deliveries */
+    bool log_attempts; /* rows of that list are attempts; else deliveries */
 };
 const struct th_dialect_values *th_dialect_values(const struct th_dialect *d);
 
 /** Header names (lower case) that the dialect or the transport owns, for th_guard_header. */
 const struct th_span *th_dialect_owned_headers(const struct th_dialect *d, unsigned *count);
 /** Catalogue: i-th type, its resource type (may be empty) and a sample of `data` (JSON); false at the end. */
-bool th_dialect_type(const struct th_dialect *d, unsigned i, struct th_span *type, struct th_span *resource, struct th_span *sample);
+bool th_dialect_type(const struct th_dialect *d, unsigned i, struct th_span *type, struct th_span *resource,
+                     struct th_span *sample);
 /** True when the type may be published or subscribed to. */
 bool th_dialect_type_known(const struct th_dialect *d, struct th_span type);
 /** Resource type by catalogue or prefix; empty when the dialect says nothing. */
@@ -84,15 +96,19 @@ struct th_span th_dialect_sample(const struct th_dialect *d, struct th_span type
 
 /* ---- secrets ---- */
 /** Checks a secret that a customer gives. TH_INVALID with a reason. */
-TH_MUST_USE enum th_error th_dialect_secret_check(const struct th_dialect *d, struct th_span secret, const char **why);
+TH_MUST_USE enum th_error th_dialect_secret_check(const struct th_dialect *d, struct th_span secret,
+                                                  const char **why);
 /** Makes a new one in the dialect's format from 64 random bytes. */
 void th_dialect_secret_make(const struct th_dialect *d, const uint8_t random[64], struct th_buf *out);
 
-/** The same for an endpoint that chose a variant (index into variants): another algorithm can need another key. */
-TH_MUST_USE enum th_error th_dialect_secret_check_for(const struct th_dialect *d, unsigned variant, struct th_span secret,
-                                                      const char **why);
-void th_dialect_secret_make_for(const struct th_dialect *d, unsigned variant, const uint8_t random[64], struct th_buf *out);
-/** Appends the public key that belongs to an Ed25519 secret ("whpk_..."), for the customer. False: the secret has none. */
+/** The same for an endpoint that chose a variant (index into variants): another algorithm can need another
+ * key. */
+TH_MUST_USE enum th_error th_dialect_secret_check_for(const struct th_dialect *d, unsigned variant,
+                                                      struct th_span secret, const char **why);
+void th_dialect_secret_make_for(const struct th_dialect *d, unsigned variant, const uint8_t random[64],
+                                struct th_buf *out);
+/** Appends the public key that belongs to an Ed25519 secret ("whpk_..."), for the customer. False: the secret
+ * has none. */
 bool th_dialect_secret_public(struct th_span secret, struct th_buf *out);
 
 /** A secret ready to sign: decoded once, never on the hot path. */
@@ -102,10 +118,11 @@ struct th_sign_key {
     uint8_t seed[32];     /* ed25519 */
     uint8_t slots;        /* bits: the dialect's ways to sign that this secret serves */
     uint8_t more_count;
-    char *plain;          /* bearer: NUL-terminated copy; NULL otherwise */
+    char *plain; /* bearer: NUL-terminated copy; NULL otherwise */
     size_t plain_len;
 };
-TH_MUST_USE enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret, struct th_sign_key *key);
+TH_MUST_USE enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret,
+                                              struct th_sign_key *key);
 void th_dialect_key_fini(struct th_sign_key *key); /* wipes */
 
 /* ---- rendering ---- */
@@ -113,27 +130,35 @@ struct th_render {
     struct th_span event_id, event_type, data, resource_type, resource_id;
     struct th_wall event_time;
     struct th_span tenant_id;
-    struct th_span attributes;  /* tenant's JSON object; n == 0: {} */
+    struct th_span attributes; /* tenant's JSON object; n == 0: {} */
     struct th_span endpoint_id, endpoint_url, delivery_id;
-    unsigned attempt;           /* from 1 */
-    int64_t at_unix;            /* seconds, signature time of this attempt */
-    unsigned variant;           /* index into variants */
-    uint32_t options;           /* bits of the dialect's endpoint options, as th_dialect_option gives */
-    const struct th_sign_key *const *keys; /* active ones, newest first; th_dialect_head takes those that sign */
+    unsigned attempt; /* from 1 */
+    int64_t at_unix;  /* seconds, signature time of this attempt */
+    unsigned variant; /* index into variants */
+    uint32_t options; /* bits of the dialect's endpoint options, as th_dialect_option gives */
+    const struct th_sign_key *const
+        *keys; /* active ones, newest first; th_dialect_head takes those that sign */
     unsigned key_count;
-    struct th_span custom;      /* finished lines of the endpoint's own headers, each with CRLF */
-    struct th_span sigs;        /* when showing a past attempt: its stored signature values; else n == 0 and they are made */
+    struct th_span custom; /* finished lines of the endpoint's own headers, each with CRLF */
+    struct th_span
+        sigs; /* when showing a past attempt: its stored signature values; else n == 0 and they are made */
 };
-/** Name of the first event field that the envelope needs and the event lacks ("resource_id"); NULL: all there. */
+/** Name of the first event field that the envelope needs and the event lacks ("resource_id"); NULL: all
+ * there. */
 const char *th_dialect_missing(const struct th_dialect *d, const struct th_render *r);
 /** Appends the request body. True in *shared when it does not depend on endpoint, delivery or attempt. */
-TH_MUST_USE enum th_error th_dialect_body(const struct th_dialect *d, const struct th_render *r, struct th_buf *out, bool *shared);
-/** Appends the field lines ("Name: value\r\n"), without Host and Content-Length. sigs (may be NULL): values of the
- * signature headers, one per line, as the store keeps them. hide: auth values become "***" (for showing). */
-TH_MUST_USE enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render *r, struct th_span body,
-                                          struct th_buf *out, struct th_buf *sigs, bool hide);
-/** JSON pointers of numbers in `data` that the written form cannot keep exactly (ecmascript); calls back for each. */
-void th_dialect_warnings(const struct th_dialect *d, struct th_span data, void (*warn)(void *ctx, struct th_span pointer), void *ctx);
+TH_MUST_USE enum th_error th_dialect_body(const struct th_dialect *d, const struct th_render *r,
+                                          struct th_buf *out, bool *shared);
+/** Appends the field lines ("Name: value\r\n"), without Host and Content-Length. sigs (may be NULL): values
+ * of the signature headers, one per line, as the store keeps them. hide: auth values become "***" (for
+ * showing). */
+TH_MUST_USE enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render *r,
+                                          struct th_span body, struct th_buf *out, struct th_buf *sigs,
+                                          bool hide);
+/** JSON pointers of numbers in `data` that the written form cannot keep exactly (ecmascript); calls back for
+ * each. */
+void th_dialect_warnings(const struct th_dialect *d, struct th_span data,
+                         void (*warn)(void *ctx, struct th_span pointer), void *ctx);
 struct th_span th_dialect_method(const struct th_dialect *d);
 /** Bit of an endpoint option by name (e.g. "delivery_header"); 0: no such option. */
 uint32_t th_dialect_option(const struct th_dialect *d, struct th_span name);
@@ -141,16 +166,24 @@ uint32_t th_dialect_option(const struct th_dialect *d, struct th_span name);
 bool th_dialect_option_at(const struct th_dialect *d, unsigned i, struct th_span *name);
 
 /* ---- shapes: JSON objects of the management API ---- */
-enum th_shape_id { TH_SHAPE_ENDPOINT, TH_SHAPE_ENDPOINT_CREATED, TH_SHAPE_ENDPOINT_LIST, TH_SHAPE_DELIVERY, TH_SHAPE_DELIVERY_PAGE,
-                   TH_SHAPE_ERROR, TH_SHAPE_COUNT };
-/** Native names. Endpoint: id url events active enabled description metadata headers options timeout_seconds max_in_flight
- * rate_limit_per_second signature_variant created_at updated_at disabled secret; list "endpoints". Delivery or attempt:
- * id event_id event_type endpoint_id status reason attempt_count at next_attempt_at ended_at, delivery_id of an attempt,
- * and of the (last) attempt attempt_number success outcome http_status duration_ms response_body request_body error
- * last_attempt_at; list "deliveries"; page: total total_pages page_size page next_cursor. Error: status title detail
- * request_id code category; list "errors" of field pointer message (outside the list: those of the first).
- * Field source: writes the value of a native field (by name) as JSON into out; false: has no value. index: element of
- * a list under an "each" (0 outside). */
+enum th_shape_id {
+    TH_SHAPE_ENDPOINT,
+    TH_SHAPE_ENDPOINT_CREATED,
+    TH_SHAPE_ENDPOINT_LIST,
+    TH_SHAPE_DELIVERY,
+    TH_SHAPE_DELIVERY_PAGE,
+    TH_SHAPE_ERROR,
+    TH_SHAPE_COUNT
+};
+/** Native names. Endpoint: id url events active enabled description metadata headers options timeout_seconds
+ * max_in_flight rate_limit_per_second signature_variant created_at updated_at disabled secret; list
+ * "endpoints". Delivery or attempt: id event_id event_type endpoint_id status reason attempt_count at
+ * next_attempt_at ended_at, delivery_id of an attempt, and of the (last) attempt attempt_number success
+ * outcome http_status duration_ms response_body request_body error last_attempt_at; list "deliveries"; page:
+ * total total_pages page_size page next_cursor. Error: status title detail request_id code category; list
+ * "errors" of field pointer message (outside the list: those of the first). Field source: writes the value of
+ * a native field (by name) as JSON into out; false: has no value. index: element of a list under an "each" (0
+ * outside). */
 struct th_shape_source {
     bool (*field)(void *ctx, struct th_span name, unsigned index, struct th_buf *out);
     unsigned (*count)(void *ctx, struct th_span name); /* elements of a list field */
@@ -158,9 +191,10 @@ struct th_shape_source {
 };
 /** False when the dialect has no shape of its own for this: use the native form. */
 bool th_dialect_has_shape(const struct th_dialect *d, enum th_shape_id id);
-TH_MUST_USE enum th_error th_dialect_shape(const struct th_dialect *d, enum th_shape_id id, const struct th_shape_source *src,
-                                           struct th_buf *out);
-/** Native name of a management request's field ("callbackUrl" → "url"); empty: not a field of this dialect. */
+TH_MUST_USE enum th_error th_dialect_shape(const struct th_dialect *d, enum th_shape_id id,
+                                           const struct th_shape_source *src, struct th_buf *out);
+/** Native name of a management request's field ("callbackUrl" → "url"); empty: not a field of this dialect.
+ */
 struct th_span th_dialect_request_field(const struct th_dialect *d, struct th_span wire_name);
 /** Wire name of a native field ("url" → "callbackUrl"), for errors. */
 struct th_span th_dialect_wire_field(const struct th_dialect *d, struct th_span native);

@@ -151,7 +151,7 @@ struct dl_spec {
     } endpoint;
     struct {
         uint32_t validation_status, create_status, test_status, foreign_status, page_size, page_size_max;
-        unsigned unknown_fields, paging, rows;
+        unsigned unknown_fields, paging, rows, faults;
         bool problem_by_accept;
         struct dl_pair fields[DL_FIELDS]; /* wire name → native name */
         unsigned field_count;

@@ -1,0 +1,30 @@
+/* The tables of the schema, between the file that holds them and those that walk them. Private to
+ * dialect_schema.c, dialect_read.c and dialect_show.c. */
+#ifndef TH_CORE_DIALECT_TABLES_H
+#define TH_CORE_DIALECT_TABLES_H
+#include "core/dialect_parts.h"
+
+enum dl_kind { TEXT, NUMBER, BOOL, ENUM, STATUSES, NUMBERS, MAP, LIST, DICT, SHAPE };
+struct dl_table;
+struct dl_row {
+    const char *key;
+    enum dl_kind kind;
+    bool required;
+    size_t at; /* offset in the record of this table */
+    uint32_t min, max,
+        def;              /* NUMBER; BOOL and ENUM: def; LIST, DICT and NUMBERS: max elements, min elements */
+    const char *def_text; /* TEXT */
+    const char *const *names; /* ENUM: NULL-terminated; stored from 1 */
+    const struct dl_table
+        *sub;                /* MAP, LIST, DICT (DICT: the key goes into the first dl_text of the element) */
+    size_t count_at, stride; /* LIST, DICT, NUMBERS */
+};
+struct dl_table {
+    const struct dl_row *rows;
+    unsigned count;
+    const struct dl_row *scalar; /* of a DICT element that is written as one scalar */
+};
+
+/** The whole file. */
+extern const struct dl_table dl_root;
+#endif
