@@ -25,7 +25,7 @@ static struct th_attempt *attempt_get(struct th_engine *e)
         th_buf_init(&a->sigs, 16u << 10);
         th_buf_init(&a->answer, 64u << 10);
     }
-    a->cancelled = a->running = false;
+    a->cancelled = a->resolving = a->running = false;
     a->event = NULL;
     a->dns_us = -1;
     a->delivery_id_len = 0;
@@ -235,6 +235,7 @@ static void resolved(struct th_resolve *r)
     unsigned bad;
 
     th_engine_tick(a->e);
+    a->resolving = false;
     a->dns_us = a->e->now.mono.us - a->began.us;
     if (r->error == TH_CANCELLED || a->cancelled) {
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
@@ -262,6 +263,7 @@ void th_attempt_send(struct th_attempt *a)
     } else if (!url->literal) {
         a->resolve = (struct th_resolve){.host = url->host, .tenant = a->ep->pub.tenant->no, .done = resolved, .user = a,
                                          .deadline = {a->began.us + (int64_t)timeout_of(a) * 1000000}};
+        a->resolving = true;
         e->conf.resolver->vt->submit(e->conf.resolver, &a->resolve);
     } else if (!th_guard_addr(e->conf.guard, &url->addr, &why)) {
         fail_locally(a, TH_HTTP_DENIED, why);

@@ -225,7 +225,7 @@ void th_engine_cancel_requests(struct th_engine *e)
         a->cancelled = true;
         if (a->running)
             e->conf.transport->vt->cancel(e->conf.transport, &a->req);
-        else
+        else if (a->resolving)
             e->conf.resolver->vt->cancel(e->conf.resolver, &a->resolve);
     }
 }
