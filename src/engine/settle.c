@@ -224,6 +224,8 @@ static void follow(struct th_attempt *a)
     next.tries = a->settle.tries;
     next.due = a->settle.due.ms;
     th_sched_settled(e->sched, a->row.no, again ? &next : NULL, again ? a->again_at : e->now.mono, e->now.mono);
+    if (!again && e->walk_busy && a->row.no >= e->walk.from && (!e->walk_below || a->row.no < e->walk_below))
+        e->walk_void = true;
     if (a->settle.applied && !test && !again && a->verdict != TH_V_DELIVERED) {
         find_first(a);
         return;
