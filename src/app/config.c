@@ -263,11 +263,11 @@ static enum th_error value_from_node(struct reading *r, enum th_option_id id, co
 {
     const struct th_option *o = &th_options[id];
     struct th_value *v = &r->c->v[id];
-    char place[300];
+    char place[700];
     const char *origin;
     enum th_error error = TH_OK;
 
-    snprintf(place, sizeof place, "%s:%u", file, node->line);
+    snprintf(place, sizeof place, "%s:%u: %s", file, node->line, o->key);
     origin = origin_of(r->c, "file", place);
     if (v->origin && memcmp(v->origin, "file", 4) != 0)
         return TH_OK; /* a flag or the environment has said it */
