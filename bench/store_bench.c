@@ -169,6 +169,53 @@ static void load(int fd, struct th_metrics *m, uint64_t events, uint32_t outstan
            (double)events / (double)(commits ? commits : 1));
 }
 
+static void counted(struct th_op *op)
+{
+    check(op->error == TH_OK, "an op failed");
+    b.accepted++;
+}
+
+/** Retention steps over the oldest events, and list pages over the newest. */
+static void measure_steps(int fd)
+{
+    double began, worst = 0, took = 0;
+    uint32_t steps = 0, purged = 0;
+    uint64_t rows = 0;
+
+    for (; steps < 100; steps++) {
+        struct th_purge p = {
+            .op = {.kind = TH_OP_PURGE, .done = counted}, .before = {b.now_ms + 1}, .max_events = 200};
+        double one;
+
+        b.accepted = 0;
+        began = wall_s();
+        bench_submit(&p.op);
+        run_until(fd, &b.accepted, 1);
+        one = wall_s() - began;
+        took += one;
+        worst = one > worst ? one : worst;
+        purged += p.purged;
+    }
+    printf("%-18s %9.2f us per event, %u events in %u steps, longest step %.1f ms\n", "retention",
+           took * 1e6 / (purged ? purged : 1), purged, steps, worst * 1e3);
+    began = wall_s();
+    for (steps = 0; steps < 100; steps++) {
+        struct th_page p = {.op = {.kind = TH_OP_PAGE, .done = counted},
+                            .kind = TH_PAGE_DELIVERIES,
+                            .tenant = 1,
+                            .endpoint = 1 + steps % b.endpoints,
+                            .limit = 100};
+
+        b.accepted = 0;
+        bench_submit(&p.op);
+        run_until(fd, &b.accepted, 1);
+        rows += p.count;
+        store->vt->page_free(store, &p);
+    }
+    printf("%-18s %9.2f ms per page of an endpoint's deliveries, %llu rows in %u pages\n", "lists",
+           (wall_s() - began) * 1e3 / steps, (unsigned long long)rows, steps);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t events = argc > 2 ? strtoull(argv[2], NULL, 10) : 200000, backlog;
@@ -202,6 +249,7 @@ int main(int argc, char **argv)
     if (backlog)
         load(fd, &metrics, backlog, outstanding, false, "accept only");
     load(fd, &metrics, events, outstanding, true, "accept and settle");
+    measure_steps(fd);
     store->vt->detach(b.session);
     store->vt->close(store);
     free(b.units);

@@ -203,10 +203,6 @@ int sq_config(struct sq_writer *w, struct th_config *c)
 
 /* ---- retention ---- */
 
-struct doomed { /* one event that retention removes */
-    uint64_t no, first, n, tenant;
-};
-
 static int drop_attempts(struct sq_writer *w, uint64_t no)
 {
     sqlite3_stmt *get = w->st[SQ_W_ATTEMPT_HEAD], *del = w->st[SQ_W_ATTEMPT_DEL];
@@ -229,15 +225,14 @@ static int drop_attempts(struct sq_writer *w, uint64_t no)
     return rc;
 }
 
-static int drop_deliveries(struct sq_writer *w, const struct doomed *e, uint32_t *cancelled)
+/** Deletes every delivery up to a number, with its attempts. Deliveries are numbered in the order of their
+ * events, so those of the oldest events are the lowest. */
+static int drop_deliveries(struct sq_writer *w, uint64_t upto, uint32_t *cancelled)
 {
     sqlite3_stmt *lasts = w->st[SQ_W_PURGE_LASTS];
     int rc;
 
-    if (!e->n)
-        return SQLITE_OK;
-    sq_u64(lasts, 1, e->first);
-    sq_u64(lasts, 2, e->first + e->n - 1);
+    sq_u64(lasts, 1, upto);
     while ((rc = sqlite3_step(lasts)) == SQLITE_ROW) {
         int inner = drop_attempts(w, sq_col_u64(lasts, 0));
 
@@ -249,18 +244,13 @@ static int drop_deliveries(struct sq_writer *w, const struct doomed *e, uint32_t
     sqlite3_reset(lasts);
     if (rc != SQLITE_DONE)
         return rc;
-    for (int i = 0; i < 2; i++) {
-        sqlite3_stmt *st = w->st[i ? SQ_W_PURGE_DELIVERY : SQ_W_PURGE_QUEUE];
-
-        sq_u64(st, 1, e->first);
-        sq_u64(st, 2, e->first + e->n - 1);
-        rc = sq_run(st);
-        if (rc != SQLITE_OK)
-            return rc;
-        if (i == 0)
-            *cancelled += (uint32_t)sqlite3_changes(w->db);
-    }
-    return SQLITE_OK;
+    sq_u64(w->st[SQ_W_PURGE_QUEUE], 1, upto);
+    rc = sq_run(w->st[SQ_W_PURGE_QUEUE]);
+    if (rc != SQLITE_OK)
+        return rc;
+    *cancelled = (uint32_t)sqlite3_changes(w->db);
+    sq_u64(w->st[SQ_W_PURGE_DELIVERY], 1, upto);
+    return sq_run(w->st[SQ_W_PURGE_DELIVERY]);
 }
 
 static int note_counters(struct sq_writer *w)
@@ -281,23 +271,16 @@ static int note_counters(struct sq_writer *w)
     return SQLITE_OK;
 }
 
-/** Deletes the event under the cursor of SQ_W_PURGE_EVENTS with all that hangs on it, but for its own row. */
-static int drop_event(struct sq_writer *w, sqlite3_stmt *events, uint32_t *cancelled)
+static int drop_own(struct sq_writer *w, uint64_t tenant, struct th_span id, uint64_t event)
 {
-    struct doomed e = {sq_col_u64(events, 0), sq_col_u64(events, 2), sq_col_u64(events, 3),
-                       sq_col_u64(events, 4)};
-    struct th_span own = sq_col(events, 5);
-    int rc = drop_deliveries(w, &e, cancelled);
+    sqlite3_stmt *st = w->st[SQ_W_PURGE_OWN];
 
-    if (rc == SQLITE_OK && own.n) {
-        sqlite3_stmt *st = w->st[SQ_W_PURGE_OWN];
-
-        sq_u64(st, 1, e.tenant);
-        sq_text(st, 2, own);
-        sq_u64(st, 3, e.no);
-        rc = sq_run(st);
-    }
-    return rc;
+    if (!id.n)
+        return SQLITE_OK;
+    sq_u64(st, 1, tenant);
+    sq_text(st, 2, id);
+    sq_u64(st, 3, event);
+    return sq_run(st);
 }
 
 static int drop_keys(struct sq_writer *w, struct th_purge *p)
@@ -337,46 +320,58 @@ static int drop_runs(struct sq_writer *w)
     return sq_runs_purge(w, event, delivery, attempt);
 }
 
+/** Finds the events of a step and frees their own ids. *upto: the newest of them, *delivery: their newest
+ * delivery, *kept: the oldest event that stays; each 0 without one. */
+static int choose_events(struct sq_writer *w, struct th_purge *p, uint64_t *upto, uint64_t *delivery,
+                         uint64_t *kept)
+{
+    sqlite3_stmt *events = w->st[SQ_W_PURGE_EVENTS];
+    int rc;
+
+    sq_u64(events, 1, (uint64_t)p->max_events + 1);
+    while ((rc = sqlite3_step(events)) == SQLITE_ROW) {
+        uint64_t no = sq_col_u64(events, 0), end = sq_col_u64(events, 2) + sq_col_u64(events, 3);
+
+        p->more = sqlite3_column_int64(events, 1) < p->before.ms;
+        if (!p->more || p->purged == p->max_events) {
+            *kept = no;
+            break;
+        }
+        rc = drop_own(w, sq_col_u64(events, 4), sq_col(events, 5), no);
+        if (rc != SQLITE_OK)
+            break;
+        p->purged++;
+        *upto = no;
+        *delivery = end - 1;
+    }
+    sqlite3_reset(events);
+    if (rc == SQLITE_DONE)
+        p->more = false;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 int sq_purge(struct sq_writer *w, struct th_purge *p)
 {
-    sqlite3_stmt *events = w->st[SQ_W_PURGE_EVENTS], *del = w->st[SQ_W_PURGE_EVENT];
-    uint64_t gone_to = 0, kept = 0;
+    sqlite3_stmt *del = w->st[SQ_W_PURGE_EVENT];
+    uint64_t upto = 0, delivery = 0, kept = 0;
     int rc;
 
     p->op.error = TH_OK;
     p->purged = p->cancelled = 0;
     p->more = false;
-    sq_u64(events, 1, (uint64_t)p->max_events + 1);
-    while ((rc = sqlite3_step(events)) == SQLITE_ROW) {
-        int inner;
-
-        kept = sq_col_u64(events, 0);
-        if (sqlite3_column_int64(events, 1) >= p->before.ms)
-            break;
-        if (p->purged == p->max_events) {
-            p->more = true;
-            break;
-        }
-        inner = drop_event(w, events, &p->cancelled);
-        if (inner == SQLITE_OK) {
-            /* SQLite keeps the scan in place when the row under it goes */
-            sq_u64(del, 1, kept);
-            inner = sq_run(del);
-        }
-        if (inner != SQLITE_OK) {
-            sqlite3_reset(events);
-            return inner;
-        }
-        p->purged++;
-        gone_to = kept;
-        kept = 0;
+    rc = choose_events(w, p, &upto, &delivery, &kept);
+    if (rc == SQLITE_OK && p->purged) {
+        rc = drop_deliveries(w, delivery, &p->cancelled);
+        sq_u64(del, 1, upto);
+        if (rc == SQLITE_OK)
+            rc = sq_run(del);
+        if (rc == SQLITE_OK)
+            rc = note_counters(w);
+        if (rc == SQLITE_OK)
+            rc = drop_runs(w);
     }
-    sqlite3_reset(events);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+    if (rc != SQLITE_OK)
         return rc;
-    p->upto = kept ? kept - 1 : gone_to ? gone_to : w->next.event - 1;
-    rc = p->purged ? note_counters(w) : SQLITE_OK;
-    if (rc == SQLITE_OK && p->purged)
-        rc = drop_runs(w);
-    return rc == SQLITE_OK ? drop_keys(w, p) : rc;
+    p->upto = kept ? kept - 1 : upto ? upto : w->next.event - 1;
+    return drop_keys(w, p);
 }

@@ -57,12 +57,12 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_ENDPOINT_REV] = "INSERT INTO endpoint_rev(endpoint,rev,at,conf) VALUES(?1,?2,?3,?4)"
                           " ON CONFLICT(endpoint,rev) DO UPDATE SET at=excluded.at, conf=excluded.conf",
     [SQ_W_PURGE_EVENTS] = "SELECT no,at,first,n,tenant,own_id FROM event ORDER BY no LIMIT ?1",
-    [SQ_W_PURGE_LASTS] = "SELECT last FROM queue WHERE no BETWEEN ?1 AND ?2 UNION ALL"
-                         " SELECT last FROM delivery WHERE no BETWEEN ?1 AND ?2",
+    [SQ_W_PURGE_LASTS] = "SELECT last FROM queue WHERE no<=?1 UNION ALL"
+                         " SELECT last FROM delivery WHERE no<=?1",
     [SQ_W_ATTEMPT_DEL] = "DELETE FROM attempt WHERE no=?1",
-    [SQ_W_PURGE_QUEUE] = "DELETE FROM queue WHERE no BETWEEN ?1 AND ?2",
-    [SQ_W_PURGE_DELIVERY] = "DELETE FROM delivery WHERE no BETWEEN ?1 AND ?2",
-    [SQ_W_PURGE_EVENT] = "DELETE FROM event WHERE no=?1",
+    [SQ_W_PURGE_QUEUE] = "DELETE FROM queue WHERE no<=?1",
+    [SQ_W_PURGE_DELIVERY] = "DELETE FROM delivery WHERE no<=?1",
+    [SQ_W_PURGE_EVENT] = "DELETE FROM event WHERE no<=?1",
     [SQ_W_PURGE_OWN] = "DELETE FROM own WHERE tenant=?1 AND id=?2 AND event=?3",
     [SQ_W_PURGE_IDEM] = "DELETE FROM idem WHERE (day,tenant,key) IN"
                         " (SELECT day,tenant,key FROM idem WHERE day<?1 ORDER BY day,tenant,key LIMIT ?2)",

@@ -367,7 +367,7 @@ static void lists_come_out_of_runs(void **state)
     uint64_t newest, boundary;
 
     p->large = true;
-    for (int i = 0; i < 36; i++) {
+    for (int i = 0; i < 22; i++) {
         do_accept(p, 1000, 2);
         p->clock += 40000;
     }
@@ -382,17 +382,17 @@ static void lists_come_out_of_runs(void **state)
     boundary = sealed(p->sql, "sealed.delivery");
     assert_true(boundary >> 14 > (T0 - INT64_C(1767225600000)) / DAY_MS << 26); /* at least one run */
     assert_true(sealed(p->sql, "sealed.event") > 0);
-    compare_all(p, 24);
+    compare_all(p, 10);
     fx_current = p->sql;
     fx_close(p->sql);
     fx_open(p->sql);
     assert_true(sealed(p->sql, "sealed.delivery") >= boundary);
-    compare_all(p, 8);
-    do_purge(p, (int64_t)p->clock - 20 * 40000);
-    compare_all(p, 8);
+    compare_all(p, 4);
+    do_purge(p, (int64_t)p->clock - 12 * 40000);
+    compare_all(p, 4);
     p->clock += (uint64_t)(3 * DAY_MS); /* numbers jump to another day */
     do_accept(p, 1000, 2);
-    compare_all(p, 8);
+    compare_all(p, 4);
     do_purge(p, (int64_t)p->clock);
     compare_all(p, 4);
 }
