@@ -1,0 +1,28 @@
+/* Dialect files of any bytes: compiled or refused with a reason, never a crash; what compiles can be shown as
+ * JSON. */
+#include "app/dialects.h"
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct th_dialect *d = NULL;
+    char why[512] = "";
+    struct th_buf out;
+    struct th_jw w = th_jw(&out);
+    struct th_json root;
+
+    if (th_dialect_load("fuzz.yaml", TH_LIT("fuzz"), th_span(data, size), &d, why, sizeof why) != TH_OK) {
+        if (why[0] == 0 || d)
+            abort();
+        return 0;
+    }
+    th_buf_init(&out, 1 << 22);
+    th_dialect_show(d, &w);
+    if (out.failed || th_json_parse(th_buf_view(&out), TH_JSON_DEPTH, &root, NULL) != TH_OK)
+        abort();
+    th_buf_fini(&out);
+    th_dialect_free(d);
+    return 0;
+}
