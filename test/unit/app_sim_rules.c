@@ -1,0 +1,392 @@
+/* Rules of the engine that a scenario file cannot say: what happens between two commits, in crowds, at the
+ * bounds of memory. In virtual time. */
+#include "sim/sim.h"
+
+/* ---- settings that change between the match and the commit ---- */
+
+struct late_change {
+    struct th_change c;
+    bool done;
+};
+
+static void late_done(struct th_change *c)
+{
+    TH_CONTAINER(c, struct late_change, c)->done = true;
+}
+
+static const struct sim_event *finished;
+static struct sim_event finished_copy;
+
+static void on_finished(struct sim *s, struct sim_publishing *p)
+{
+    (void)s;
+    finished_copy = *sim_publishing_event(p);
+    finished = &finished_copy;
+}
+
+/* A change is under way in the store when an event is matched against the settings before it. */
+static void race(struct sim *s, struct th_change change, const struct sim_event *e)
+{
+    struct late_change late = {.c = change};
+
+    late.c.tenant_id = TH_LIT("default");
+    late.c.done = late_done;
+    finished = NULL;
+    th_engine_change(s->engine, &late.c);
+    sim_run_for(s, 1000); /* the look-up of the name */
+    sim_store_stall(s->store, true);
+    sim_run_for(s, 1000);
+    sim_publish_begin(s, e, on_finished);
+    sim_run_for(s, 1000);
+    assert_null(finished); /* nobody is told anything before the commit */
+    assert_false(late.done);
+    sim_store_stall(s->store, false);
+    sim_run_for(s, 1000);
+    assert_non_null(finished);
+    assert_true(late.done);
+    assert_int_equal(late.c.result, TH_CH_DONE);
+    th_change_fini(&late.c);
+}
+
+static void test_deleted_between_match_and_commit(void **state)
+{
+    struct sim *s = sim_open(NULL);
+    uint64_t a = sim_endpoint(s, &(struct sim_spec){.tenant = "default", .url = "https://a.example.com/"});
+
+    (void)state;
+    sim_store_stall(s->store, true);
+    {
+        struct late_change late = {.c = {.kind = TH_CHANGE_ENDPOINT_DEL,
+                                         .endpoint = a,
+                                         .tenant_id = TH_LIT("default"),
+                                         .done = late_done}};
+        th_engine_change(s->engine, &late.c);
+        sim_run_for(s, 1000);
+        finished = NULL;
+        sim_publish_begin(s, &(struct sim_event){.type = "x"}, on_finished);
+        sim_run_for(s, 1000);
+        sim_store_stall(s->store, false);
+        sim_run_for(s, 1000);
+        assert_true(late.done);
+        th_change_fini(&late.c);
+    }
+    assert_non_null(finished);
+    assert_int_equal(finished->result, TH_PUB_ACCEPTED);
+    assert_int_equal(finished->deliveries, 0);
+    sim_run_for(s, 86400 * SIM_S);
+    assert_int_equal(s->log_n, 0);
+    sim_close(s);
+}
+
+static void test_tested_endpoint_deleted_before_commit(void **state)
+{
+    struct sim *s = sim_open(NULL);
+    uint64_t a = sim_endpoint(s, &(struct sim_spec){.tenant = "default", .url = "https://a.example.com/"});
+    struct late_change late = {.c = {.kind = TH_CHANGE_ENDPOINT_DEL,
+                                     .endpoint = a,
+                                     .tenant_id = TH_LIT("default"),
+                                     .done = late_done}};
+
+    (void)state;
+    sim_store_stall(s->store, true);
+    th_engine_change(s->engine, &late.c);
+    sim_run_for(s, 1000);
+    finished = NULL;
+    sim_publish_begin(s, &(struct sim_event){.type = "x", .only = a}, on_finished);
+    sim_run_for(s, 1000);
+    sim_store_stall(s->store, false);
+    sim_run_for(s, 1000);
+    th_change_fini(&late.c);
+    assert_non_null(finished);
+    assert_int_not_equal(finished->result, TH_PUB_ACCEPTED);
+    sim_run_for(s, 86400 * SIM_S);
+    assert_int_equal(s->log_n, 0);
+    sim_close(s);
+}
+
+/* Registered before the publish is committed, though after it was matched: it gets the event. */
+static void test_registered_between_match_and_commit(void **state)
+{
+    struct sim *s = sim_open(NULL);
+    struct th_endpoint_spec spec = {.url = TH_LIT("https://93.184.216.34/"), .active = true};
+    struct late_change late = {
+        .c = {
+            .kind = TH_CHANGE_ENDPOINT_ADD, .spec = spec, .tenant_id = TH_LIT("default"), .done = late_done}};
+
+    (void)state;
+    sim_store_stall(s->store, true);
+    th_engine_change(s->engine, &late.c);
+    sim_run_for(s, 1000);
+    finished = NULL;
+    sim_publish_begin(s, &(struct sim_event){.type = "x"}, on_finished);
+    sim_run_for(s, 1000);
+    assert_null(finished);
+    sim_store_stall(s->store, false);
+    sim_run_for(s, 1000);
+    assert_int_equal(late.c.result, TH_CH_DONE);
+    th_change_fini(&late.c);
+    assert_int_equal(finished->deliveries, 1);
+    assert_int_equal(s->log_n, 1);
+    sim_close(s);
+}
+
+static void test_edit_between_match_and_commit(void **state)
+{
+    struct sim *s = sim_open(NULL);
+    struct th_span y = TH_LIT("y");
+    struct th_endpoint_spec spec = {
+        .url = TH_LIT("https://93.184.216.34/"), .active = true, .events = &y, .event_count = 1};
+    uint64_t a = sim_endpoint(
+        s, &(struct sim_spec){.tenant = "default", .url = "https://93.184.216.34/", .events = "x"});
+
+    (void)state;
+    race(s, (struct th_change){.kind = TH_CHANGE_ENDPOINT_SET, .endpoint = a, .spec = spec},
+         &(struct sim_event){.type = "y"});
+    (void)finished;
+    sim_close(s);
+}
+
+/* ---- secrets while they overlap ---- */
+
+static unsigned parts(const char *text)
+{
+    unsigned n = 1;
+
+    for (; *text; text++)
+        n += *text == ' ';
+    return n;
+}
+
+static const struct sim_request *one_request(struct sim *s, const char *tenant, const char *type)
+{
+    size_t n = s->log_n;
+
+    assert_int_equal(sim_publish(s, &(struct sim_event){.tenant = tenant, .type = type}), TH_PUB_ACCEPTED);
+    sim_run_for(s, 1000);
+    assert_int_equal(s->log_n, n + 1);
+    return s->log[n];
+}
+
+static void test_both_secrets_sign(void **state)
+{
+    struct sim *s = sim_open(NULL);
+    uint64_t a = sim_endpoint(s, &(struct sim_spec){.tenant = "default", .url = "https://a.example.com/"});
+
+    (void)state;
+    sim_always(s, "a.example.com", "200");
+    assert_int_equal(parts(sim_header(one_request(s, NULL, "x"), "webhook-signature")), 1);
+    assert_int_equal(sim_rotate(s, a, 3600), TH_CH_DONE);
+    assert_int_equal(parts(sim_header(one_request(s, NULL, "x"), "webhook-signature")), 2);
+    assert_int_equal(sim_rotate(s, a, 3600), TH_CH_CONFLICT);
+    sim_run_for(s, 3598 * SIM_S);
+    assert_int_equal(parts(sim_header(one_request(s, NULL, "x"), "webhook-signature")), 2);
+    sim_run_for(s, 3 * SIM_S);
+    assert_int_equal(parts(sim_header(one_request(s, NULL, "x"), "webhook-signature")), 1);
+    sim_crash(s);
+    sim_start(s);
+    sim_always(s, "a.example.com", "200");
+    assert_int_equal(parts(sim_header(one_request(s, NULL, "x"), "webhook-signature")), 1);
+    assert_int_equal(sim_rotate(s, a, -1), TH_CH_DONE);
+    sim_crash(s);
+    sim_start(s);
+    sim_run_for(s, 90 * 86400 * SIM_S);
+    assert_int_equal(parts(sim_header(one_request(s, NULL, "x"), "webhook-signature")), 2);
+    assert_int_equal(sim_revoke(s, a), TH_CH_DONE);
+    assert_int_equal(parts(sim_header(one_request(s, NULL, "x"), "webhook-signature")), 1);
+    assert_int_equal(sim_rotate(s, a, 0), TH_CH_DONE);
+    assert_int_equal(parts(sim_header(one_request(s, NULL, "x"), "webhook-signature")), 1);
+    sim_close(s);
+}
+
+static void test_oldest_secret_signs(void **state)
+{
+    struct sim *s = sim_open(NULL);
+    char first[512];
+    uint64_t a;
+
+    (void)state;
+    sim_tenant(s, "t", "tiro");
+    a = sim_endpoint(s, &(struct sim_spec){.tenant = "t", .url = "https://a.example.com/"});
+    sim_always(s, "a.example.com", "200");
+    snprintf(first, sizeof first, "%s", sim_header(one_request(s, "t", "note.created"), "authorization"));
+    assert_int_equal(strncmp(first, "Bearer ", 7), 0);
+    assert_int_equal(sim_rotate(s, a, -2), TH_CH_DONE); /* the dialect's overlap: a day */
+    assert_string_equal(sim_header(one_request(s, "t", "note.created"), "authorization"), first);
+    sim_run_for(s, 86390 * SIM_S);
+    assert_string_equal(sim_header(one_request(s, "t", "note.created"), "authorization"), first);
+    sim_run_for(s, 20 * SIM_S);
+    assert_string_not_equal(sim_header(one_request(s, "t", "note.created"), "authorization"), first);
+    sim_close(s);
+}
+
+/* ---- the walk at start, beside deliveries that end while its rows are on their way ---- */
+
+static void test_walk_sends_nothing_twice(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim *s = sim_open(&(struct sim_conf){.seed = seed, .slow_reads = true});
+        uint64_t held = sim_endpoint(
+            s, &(struct sim_spec){
+                   .tenant = "default", .url = "https://p.example.com/", .events = "x", .inactive = true});
+        struct sim_event old = {.type = "x"};
+        size_t before;
+        (void)sim_endpoint(
+            s, &(struct sim_spec){.tenant = "default", .url = "https://a.example.com/", .events = "y"});
+        sim_always(s, "a.example.com", "200");
+        sim_always(s, "p.example.com", "200");
+        assert_int_equal(sim_publish(s, &old), TH_PUB_ACCEPTED);
+        for (unsigned i = 0; i < 5; i++)
+            assert_int_equal(sim_publish(s, &(struct sim_event){.type = "x"}), TH_PUB_ACCEPTED);
+        sim_crash(s);
+        assert_int_equal(sim_try_start(s), TH_OK);
+        for (unsigned i = 0; i < 30; i++) {
+            sim_publish_begin(s, &(struct sim_event){.type = "y"}, on_finished);
+            sim_run_for(s, sim_below(s, 2000));
+        }
+        before = s->log_n;
+        (void)before;
+        assert_int_equal(sim_set_active(s, held, true), TH_CH_DONE);
+        sim_run_for(s, 86400 * SIM_S);
+        assert_int_equal(s->log_n, 36);
+        for (size_t i = 0; i < s->log_n; i++)
+            assert_int_equal(s->log[i]->attempt, 1);
+        for (size_t i = 0; i < s->log_n; i++)
+            for (size_t k = 0; k < i; k++)
+                assert_true(s->log[i]->delivery != s->log[k]->delivery);
+        sim_close(s);
+    }
+}
+
+/* ---- crowds ---- */
+
+static void latency(struct sim *s, const struct sim_request *r)
+{
+    int64_t *worst = s->user;
+
+    if (strcmp(r->host->name, "healthy.example.com") == 0 && r->at_us - worst[1] > worst[0])
+        worst[0] = r->at_us - worst[1];
+}
+
+static void on_healthy(struct sim *s, struct sim_request *r)
+{
+    latency(s, r);
+}
+
+/* A thousand endpoints that never answer, each with events waiting, beside one that does. */
+static void test_silent_endpoints_hold_up_nobody(void **state)
+{
+    struct sim *s =
+        sim_open(&(struct sim_conf){.forget_texts = true, .forget_requests = true, .max_in_flight = 512});
+    int64_t worst[2] = {0, 0};
+    struct sim_host *healthy;
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        char url[128], name[64];
+        snprintf(name, sizeof name, "silent%u.example.com", i);
+        snprintf(url, sizeof url, "https://%s/", name);
+        (void)sim_endpoint(s, &(struct sim_spec){.tenant = "default", .url = url, .events = "storm"});
+        sim_always(s, name, "timeout");
+    }
+    (void)sim_endpoint(
+        s, &(struct sim_spec){.tenant = "default", .url = "https://healthy.example.com/", .events = "calm"});
+    sim_always(s, "healthy.example.com", "200+20ms");
+    s->user = worst;
+    s->on_request = on_healthy;
+    healthy = sim_host(s, "healthy.example.com");
+    for (unsigned i = 0; i < 200; i++) {
+        if (i % 20 == 0)
+            assert_int_equal(sim_publish(s, &(struct sim_event){.type = "storm"}), TH_PUB_ACCEPTED);
+        worst[1] = s->now_us;
+        assert_int_equal(sim_publish(s, &(struct sim_event){.type = "calm"}), TH_PUB_ACCEPTED);
+        sim_run_for(s, SIM_S / 2);
+        assert_int_equal(healthy->requests, i + 1); /* each within half a second */
+    }
+    print_message("worst wait of the healthy endpoint: %.3f s\n", (double)worst[0] / 1e6);
+    assert_true(worst[0] < SIM_S / 5);
+    s->on_request = NULL;
+    sim_close(s);
+}
+
+struct counts {
+    struct th_map by_delivery; /* number → requests + 1, in the pointer */
+    uint64_t deliveries;
+    unsigned open, peak;
+    uint32_t items_peak;
+};
+
+static void count_request(struct sim *s, struct sim_request *r)
+{
+    struct counts *c = s->user;
+    uintptr_t n = (uintptr_t)th_map_get(&c->by_delivery, r->delivery);
+
+    assert_int_equal(n & 1, 0); /* never two at once */
+    if (n == 0)
+        c->deliveries++;
+    assert_int_equal(th_map_put(&c->by_delivery, r->delivery, (void *)((n + 2) | 1)), TH_OK);
+}
+
+static void count_answer(struct sim *s, const struct sim_request *r)
+{
+    struct counts *c = s->user;
+    uintptr_t n = (uintptr_t)th_map_get(&c->by_delivery, r->delivery);
+
+    assert_int_equal(n & 1, 1);
+    assert_int_equal(th_map_put(&c->by_delivery, r->delivery, (void *)(n & ~(uintptr_t)1)), TH_OK);
+}
+
+/* Far more waits for a dead endpoint than memory may hold: every delivery is attempted in the end. */
+static void test_backlog_beyond_memory(void **state)
+{
+    enum { EVENTS = 50000 };
+    struct sim *s = sim_open(
+        &(struct sim_conf){.forget_texts = true, .forget_requests = true, .max_items_per_endpoint = 1024});
+    struct counts c = {0};
+    uint64_t a = sim_endpoint(
+        s, &(struct sim_spec){
+               .tenant = "default", .url = "https://a.example.com/", .inactive = true, .max_in_flight = 64});
+
+    (void)state;
+    th_map_init(&c.by_delivery, 1u << 20, 1);
+    for (unsigned i = 0; i < EVENTS; i++)
+        assert_int_equal(sim_publish(s, &(struct sim_event){.type = "x"}), TH_PUB_ACCEPTED);
+    assert_true(atomic_load(&s->metrics.gauge[TH_G_DELIVERIES_PENDING]) <= 1024);
+    s->user = &c;
+    s->on_request = count_request;
+    s->on_answered = count_answer;
+    sim_always(s, "a.example.com", "200+10ms");
+    assert_int_equal(sim_set_active(s, a, true), TH_CH_DONE);
+    for (unsigned i = 0; i < 600 && c.deliveries < EVENTS; i++) {
+        sim_run_for(s, SIM_S);
+        assert_true(atomic_load(&s->metrics.gauge[TH_G_DELIVERIES_PENDING]) <= 1100);
+    }
+    sim_run_for(s, 60 * SIM_S);
+    assert_int_equal(c.deliveries, EVENTS);
+    assert_int_equal(sim_host(s, "a.example.com")->requests, EVENTS);
+    print_message("%u deliveries through 1,024 places in %.0f s of virtual time\n", EVENTS,
+                  (double)s->now_us / 1e6);
+    s->on_request = NULL;
+    s->on_answered = NULL;
+    th_map_fini(&c.by_delivery);
+    sim_close(s);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_deleted_between_match_and_commit),
+    cmocka_unit_test(test_tested_endpoint_deleted_before_commit),
+    cmocka_unit_test(test_registered_between_match_and_commit),
+    cmocka_unit_test(test_edit_between_match_and_commit),
+    cmocka_unit_test(test_both_secrets_sign),
+    cmocka_unit_test(test_oldest_secret_signs),
+    cmocka_unit_test(test_walk_sends_nothing_twice),
+    cmocka_unit_test(test_silent_endpoints_hold_up_nobody),
+    cmocka_unit_test(test_backlog_beyond_memory),
+};
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
