@@ -182,7 +182,7 @@ static bool make_secret(struct change_impl *i, const struct th_endpoint *ep)
         th_buf_span(&c->secret_text, c->secret);
     } else {
         th_engine_random(e, random, sizeof random);
-        th_dialect_secret_make(ep->tenant->dialect, random, &c->secret_text);
+        th_dialect_secret_make_for(ep->tenant->dialect, ep->run->variant, random, &c->secret_text);
         th_wipe(random, sizeof random);
     }
     i->secret.no = e->last_secret + 1;

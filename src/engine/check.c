@@ -132,19 +132,59 @@ static void check_numbers(const struct th_dialect_values *v, struct th_change *c
         refuse(c, "description", "is longer than 4096 bytes");
 }
 
-static void check_secret(const struct th_dialect *d, struct th_change *c)
+static unsigned variant_index(const struct th_dialect_values *v, struct th_span name)
+{
+    for (unsigned i = 0; i < v->variant_count; i++)
+        if (th_span_eq(v->variants[i], name))
+            return i;
+    return 0;
+}
+
+struct fitting {
+    const struct th_dialect *d;
+    unsigned variant;
+    bool ok;
+};
+
+static void fits(void *ctx, struct th_span secret, struct th_wall created, int64_t until)
+{
+    struct fitting *f = ctx;
+    const char *why;
+
+    (void)created;
+    (void)until;
+    f->ok = f->ok && !th_dialect_secret_check_for(f->d, f->variant, secret, &why);
+}
+
+/* Another variant can need another form of secret: the endpoint's own must fit it. */
+static void check_variant_change(struct th_engine *e, const struct th_dialect *d, struct th_change *c)
+{
+    const struct th_endpoint *ep = th_engine_endpoint_no(e, c->endpoint);
+    struct fitting f = {.d = d, .variant = variant_index(th_dialect_values(d), c->spec.variant), .ok = true};
+
+    if (!ep || ep->run->variant == f.variant)
+        return;
+    if (!th_engine_secrets(e, ep, fits, &f) || !f.ok)
+        refuse(c, "signature_variant", "needs a secret of another form than this endpoint has; register another endpoint for it");
+}
+
+static void check_secret(struct th_engine *e, const struct th_dialect *d, struct th_change *c)
 {
     const struct th_dialect_values *v = th_dialect_values(d);
+    const struct th_endpoint *ep = c->kind == TH_CHANGE_SECRET_ROTATE ? th_engine_endpoint_no(e, c->endpoint) : NULL;
+    unsigned variant = ep ? ep->run->variant : variant_index(v, c->spec.variant);
     const char *why = "is not allowed";
 
-    if (c->kind == TH_CHANGE_ENDPOINT_SET)
+    if (c->kind == TH_CHANGE_ENDPOINT_SET) {
+        check_variant_change(e, d, c);
         return;
+    }
     if (c->secret.n == 0) {
         if (v->secret_source == TH_SECRET_CUSTOMER)
             refuse(c, "secret", "is required");
     } else if (v->secret_source == TH_SECRET_GENERATED) {
         refuse(c, "secret", "is generated here and cannot be given");
-    } else if (th_dialect_secret_check(d, c->secret, &why)) {
+    } else if (th_dialect_secret_check_for(d, variant, c->secret, &why)) {
         refuse(c, "secret", why);
     }
 }
@@ -154,7 +194,7 @@ bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_cha
 {
     const struct th_dialect_values *v = th_dialect_values(t->dialect);
 
-    check_secret(t->dialect, c);
+    check_secret(e, t->dialect, c);
     if (c->kind == TH_CHANGE_SECRET_ROTATE)
         return c->error_count == 0;
     check_url(e, v, c, url);
