@@ -26,7 +26,17 @@ struct th_change *th_api_change(struct th_api_req *r, enum th_change_kind kind)
     return c;
 }
 
-/* Kept form of an answer: "201\n", field lines, "\n", body. */
+void th_api_keep(unsigned status, const struct th_buf *fields, const struct th_buf *body,
+                 struct th_buf *answer)
+{
+    th_buf_printf(answer, "%u\n", status);
+    th_buf_span(answer, th_buf_view(fields));
+    th_buf_char(answer, '\n');
+    th_buf_span(answer, th_buf_view(body));
+    if (fields->failed || body->failed)
+        answer->failed = fields->failed ? fields->failed : body->failed;
+}
+
 static void render(struct th_change *c, struct th_buf *answer)
 {
     struct th_api_req *r = c->user;
@@ -36,25 +46,20 @@ static void render(struct th_change *c, struct th_buf *answer)
     th_buf_init(&body, 4u << 20);
     if (r->answer)
         r->answer(r, c, &fields, &body);
-    th_buf_printf(answer, "%u\n", r->answer_status);
-    th_buf_span(answer, th_buf_view(&fields));
-    th_buf_char(answer, '\n');
-    th_buf_span(answer, th_buf_view(&body));
-    if (fields.failed || body.failed)
-        answer->failed = fields.failed ? fields.failed : body.failed;
+    th_api_keep(r->answer_status, &fields, &body, answer);
     th_buf_fini(&fields);
     th_buf_wipe(&body);
 }
 
-static void send_kept(struct th_api_req *r, struct th_change *c)
+void th_api_send_kept(struct th_api_req *r, struct th_buf *answer)
 {
-    struct th_span kept = th_buf_view(&c->replayed);
+    struct th_span kept = th_buf_view(answer);
     const char *p = kept.p, *end = kept.p + kept.n, *fields, *from;
     uint64_t status = 0;
 
     from = kept.n ? memchr(p, '\n', kept.n) : NULL;
     if (!from || !th_span_u64(th_span(p, (size_t)(from - p)), 999, &status)) {
-        th_change_fini(c);
+        th_buf_wipe(answer);
         th_api_fail(r, 500, "the kept answer is damaged");
         return;
     }
@@ -67,7 +72,7 @@ static void send_kept(struct th_api_req *r, struct th_change *c)
     th_buf_add(&r->api->fields, fields, (size_t)(p - fields));
     if (p < end)
         th_buf_add(&r->api->out, p + 1, (size_t)(end - p - 1));
-    th_change_fini(c);
+    th_buf_wipe(answer);
     r->replayed = true;
     if (r->api->out.n)
         th_api_send(r, (unsigned)status);
@@ -155,7 +160,8 @@ static void changed(struct th_change *c)
         return;
     }
     if (c->result == TH_CH_REPLAYED) {
-        send_kept(r, c);
+        th_buf_wipe(&c->secret_text);
+        th_api_send_kept(r, &c->replayed);
         return;
     }
     if (c->result == TH_CH_PRECONDITION && redo(r, c))

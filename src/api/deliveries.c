@@ -236,10 +236,74 @@ void th_h_delivery(struct th_api_req *r)
 
 /* ---- retry now ---- */
 
+/* With an Idempotency-Key: look → queue → keep. A repetition while the first is under way is told so, because
+ * it could not see the first's key yet. */
+
+static void write_queued(struct th_api_req *r, struct th_buf *out)
+{
+    struct th_jw w = th_jw(out);
+
+    th_jw_object(&w);
+    th_api_str(&w, "id", r->param[0]);
+    th_api_str(&w, "status", TH_LIT("pending"));
+    th_jw_end_object(&w);
+}
+
+static void send_queued(struct th_api_req *r)
+{
+    th_log(TH_LOG_INFO, "delivery queued by hand", TH_KS("delivery", r->param[0]),
+           TH_KS("tenant", th_api_tenant_id(r)), TH_KI("key", r->key_no),
+           TH_KC("request_id", r->x->request_id));
+    (void)th_api_begin(r);
+    write_queued(r, &r->api->out);
+    th_api_send(r, 202);
+}
+
+static void kept(struct th_remember *m)
+{
+    struct th_api_req *r = m->user;
+
+    th_buf_wipe(&m->replayed);
+    th_buf_fini(&r->op.retry.answer);
+    if (m->result == TH_CH_DONE)
+        send_queued(r);
+    else if (m->result == TH_CH_KEY_REUSED)
+        th_api_fail(r, 422, "this Idempotency-Key was used with another body");
+    else if (m->result == TH_CH_NOT_FOUND)
+        th_api_fail(r, 404, "the tenant has been deleted");
+    else
+        th_api_fail(r, 503, "the delivery is queued, but its Idempotency-Key could not be kept");
+}
+
+static void keep(struct th_api_req *r)
+{
+    struct th_remember *m = &r->op.retry.remember;
+    struct th_buf *answer = &r->op.retry.answer, fields, body;
+
+    th_buf_init(&fields, 16);
+    th_buf_init(&body, 4096);
+    th_buf_init(answer, 8192);
+    write_queued(r, &body);
+    th_api_keep(202, &fields, &body, answer);
+    th_buf_fini(&fields);
+    th_buf_fini(&body);
+    *m = (struct th_remember){.tenant_id = th_api_tenant_id(r),
+                              .idem = r->idem,
+                              .keep = true,
+                              .answer = th_buf_view(answer),
+                              .done = kept,
+                              .user = r};
+    if (answer->failed) {
+        th_buf_fini(answer);
+        th_api_fail_nomem(r);
+        return;
+    }
+    th_engine_remember(r->api->engine, m);
+}
+
 static void retried(struct th_retry_now *n)
 {
     struct th_api_req *r = n->user;
-    struct th_jw w;
 
     if (n->error == TH_NOT_FOUND) {
         th_api_fail(r, 404, "there is no such delivery");
@@ -253,15 +317,10 @@ static void retried(struct th_retry_now *n)
         th_api_fail_store(r, n->error);
         return;
     }
-    w = th_api_begin(r);
-    th_jw_object(&w);
-    th_api_str(&w, "id", r->param[0]);
-    th_api_str(&w, "status", TH_LIT("pending"));
-    th_jw_end_object(&w);
-    th_log(TH_LOG_INFO, "delivery queued by hand", TH_KS("delivery", r->param[0]),
-           TH_KS("tenant", th_api_tenant_id(r)), TH_KI("key", r->key_no),
-           TH_KC("request_id", r->x->request_id));
-    th_api_send(r, 202);
+    if (r->idem.given)
+        keep(r);
+    else
+        send_queued(r);
 }
 
 static void retry_found(struct th_op *op)
@@ -273,8 +332,42 @@ static void retry_found(struct th_op *op)
         return;
     no = r->page.rows.deliveries[0].no;
     th_engine_page_free(r->api->engine, &r->page);
-    r->op.retry = (struct th_retry_now){.delivery = no, .done = retried, .user = r};
-    th_engine_retry(r->api->engine, &r->op.retry);
+    r->op.retry.now = (struct th_retry_now){.delivery = no, .done = retried, .user = r};
+    th_engine_retry(r->api->engine, &r->op.retry.now);
+}
+
+static void looked(struct th_remember *m)
+{
+    struct th_api_req *r = m->user;
+
+    if (m->result == TH_CH_REPLAYED) {
+        th_api_send_kept(r, &m->replayed);
+        return;
+    }
+    th_buf_wipe(&m->replayed);
+    if (m->result == TH_CH_DONE && !th_api_tenant(r))
+        m->result = TH_CH_NOT_FOUND;
+    if (m->result == TH_CH_KEY_REUSED)
+        th_api_fail(r, 422, "this Idempotency-Key was used with another body");
+    else if (m->result == TH_CH_NOT_FOUND)
+        th_api_fail(r, 404, "the tenant has been deleted");
+    else if (m->result != TH_CH_DONE)
+        th_api_fail(r, 503, "the store cannot look for the Idempotency-Key now");
+    else {
+        r->tenant = th_api_tenant(r);
+        find(r, retry_found);
+    }
+}
+
+static void look(struct th_api_req *r)
+{
+    if (!r->idem_first) {
+        th_api_fail(r, 409, "the first request with this Idempotency-Key is still under way");
+        return;
+    }
+    r->op.retry.remember =
+        (struct th_remember){.tenant_id = th_api_tenant_id(r), .idem = r->idem, .done = looked, .user = r};
+    th_engine_remember(r->api->engine, &r->op.retry.remember);
 }
 
 void th_h_retry(struct th_api_req *r)
@@ -285,6 +378,8 @@ void th_h_retry(struct th_api_req *r)
         th_api_fail_nomem(r);
     else if (r->error_count)
         th_api_fail_invalid(r);
+    else if (r->idem.given)
+        look(r);
     else
         find(r, retry_found);
 }

@@ -141,6 +141,26 @@ static void write_address(struct th_jw *w, const struct th_addr *a)
     th_buf_printf(w->out, a->family == 6 ? "]:%u\"" : ":%u\"", (unsigned)a->port);
 }
 
+/* The lines that the transport adds: Host in front, Content-Length behind. */
+static void write_sent_headers(struct th_jw *w, struct th_span url, struct th_span head, struct th_span body)
+{
+    struct th_url parsed;
+    struct th_buf all;
+
+    th_buf_init(&all, 512u << 10);
+    if (th_url_parse(url, &parsed, NULL) == TH_OK) {
+        th_buf_str(&all, "Host: ");
+        th_buf_span(&all, parsed.authority);
+        th_buf_str(&all, "\r\n");
+    }
+    th_buf_span(&all, head);
+    th_buf_printf(&all, "Content-Length: %zu\r\n", body.n);
+    if (all.failed)
+        w->out->failed = all.failed;
+    write_headers(w, th_buf_view(&all));
+    th_buf_fini(&all);
+}
+
 static void write_request(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
 {
     struct th_buf head, body, url;
@@ -155,7 +175,7 @@ static void write_request(struct th_jw *w, struct th_api_req *r, const struct th
         th_jw_object(w);
         th_api_str(w, "method", th_dialect_method(r->dialect));
         th_api_str(w, "url", th_buf_view(&url));
-        write_headers(w, th_buf_view(&head));
+        write_sent_headers(w, th_buf_view(&url), th_buf_view(&head), th_buf_view(&body));
         write_body(w, th_buf_view(&body));
         th_jw_end_object(w);
     }
@@ -232,6 +252,14 @@ static void write_last(struct th_jw *w, const struct th_delivery_row *row)
     th_jw_end_object(w);
 }
 
+/* So many attempts have failed that the dialect calls the delivery degraded. */
+static bool degraded(const struct th_api_req *r, const struct th_delivery_row *row)
+{
+    unsigned after = th_dialect_values(r->dialect)->rules.degraded_after;
+
+    return after && row->attempts >= after && row->state != TH_DS_DELIVERED && row->lane != TH_LANE_TEST;
+}
+
 void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts)
 {
     const struct th_delivery_row *row = &l->deliveries[i];
@@ -249,6 +277,10 @@ void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, 
     if (reason)
         th_api_str(w, "reason", th_str(reason));
     th_api_int(w, "attempt_count", row->attempts);
+    if (degraded(l->r, row)) {
+        th_jw_key(w, TH_LIT("degraded"));
+        th_jw_bool(w, true);
+    }
     th_api_time(w, "created_at", row->event.at.ms);
     th_api_time(w, "next_attempt_at", row->state == TH_DS_QUEUED ? row->due : 0);
     th_api_time(w, "ended_at", row->ended);

@@ -103,7 +103,15 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     union {
         struct th_publish publish;
         struct th_change change;
-        struct th_retry_now retry;
+        struct {
+            struct th_retry_now now;
+            struct th_remember remember;
+            struct th_buf answer;
+        } retry;
+        struct {
+            struct th_replay_start start;
+            struct th_span types[TH_MAX_REPLAY_TYPES];
+        } replay;
     } op;
 };
 
@@ -245,6 +253,12 @@ struct th_change *th_api_change(struct th_api_req *r, enum th_change_kind kind);
 /** Submits it; the answer is written by `answer` (NULL: no body) with this status. */
 void th_api_submit(struct th_api_req *r, unsigned status, const char *object, th_api_answer_fn *answer);
 
+/** Kept form of an answer: "201\n", field lines, "\n", body. */
+void th_api_keep(unsigned status, const struct th_buf *fields, const struct th_buf *body,
+                 struct th_buf *answer);
+/** Gives a kept answer again, and wipes it. */
+void th_api_send_kept(struct th_api_req *r, struct th_buf *answer);
+
 /* ---- views ---- */
 /** One list of endpoints or deliveries for native and dialect shapes; elements are indexed. */
 struct th_api_list {
@@ -319,6 +333,9 @@ void th_h_event(struct th_api_req *r);
 void th_h_deliveries(struct th_api_req *r);
 void th_h_delivery(struct th_api_req *r);
 void th_h_retry(struct th_api_req *r);
+void th_h_replay_start(struct th_api_req *r);
+void th_h_replay(struct th_api_req *r);
+void th_h_replay_cancel(struct th_api_req *r);
 void th_h_webhooks(struct th_api_req *r);
 void th_h_webhook_add(struct th_api_req *r);
 void th_h_webhook(struct th_api_req *r);

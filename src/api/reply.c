@@ -1,8 +1,8 @@
 /* Answers. Every request ends in one of these functions, which writes the answer and frees the request.
  *
  * Errors are RFC 9457 problem details with request_id and a list of faults; each fault has `pointer` (RFC
- * 6901) and `detail`, and the same as `field` (first name of the pointer) and `message`, which form fields
- * bind to. On routes that a dialect shapes, its own error form takes their place.
+ * 6901) and `detail`, or, where the dialect says so, `field` (first name of the pointer) and `message`. On
+ * routes that a dialect shapes, its own error form takes their place.
  *
  * The body is built in one buffer of the api, reused for all answers (the server copies or sends it before it
  * returns). An answer that does not fit, or finds no memory, becomes a short 500. Buffers that held a secret
@@ -248,15 +248,20 @@ static unsigned fault_count(void *ctx, struct th_span name)
 
 static void write_errors(struct th_api_req *r, struct th_jw *w)
 {
+    bool by_field = r->dialect && th_dialect_values(r->dialect)->faults_by_field;
+
     th_jw_key(w, TH_LIT("errors"));
     th_jw_array(w);
     for (unsigned i = 0; i < r->error_count; i++) {
         const struct th_api_error *e = &r->errors[i];
         th_jw_object(w);
-        th_api_str(w, e->parameter ? "parameter" : "pointer", e->pointer);
-        th_api_str(w, "detail", e->detail);
-        th_api_str(w, "field", field_of(e));
-        th_api_str(w, "message", e->detail);
+        if (by_field) {
+            th_api_str(w, "field", field_of(e));
+            th_api_str(w, "message", e->detail);
+        } else {
+            th_api_str(w, e->parameter ? "parameter" : "pointer", e->pointer);
+            th_api_str(w, "detail", e->detail);
+        }
         th_jw_end_object(w);
     }
     th_jw_end_array(w);

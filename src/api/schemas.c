@@ -25,6 +25,7 @@
 #define STATUS                                                                                               \
     "{\"enum\":[\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],\"type\":"         \
     "\"string\"}"
+#define ENDED "{\"type\":\"string\",\"enum\":[\"delivered\",\"failed\",\"cancelled\"]}"
 #define STRINGS(value) "{\"type\":\"object\",\"additionalProperties\":" value "}"
 #define STRINGS_NULL(value) "{\"type\":[\"object\",\"null\"],\"additionalProperties\":" value "}"
 
@@ -35,7 +36,8 @@
 #define DELIVERY_FIELDS                                                                                      \
     "\"id\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL ",\"status\":" STATUS   \
     ",\"reason\":{\"type\":\"string\",\"enum\":[\"exhausted\",\"final_status\"]},\"attempt_count\":" INT     \
-    ",\"created_at\":" TIME ",\"next_attempt_at\":" TIME_NULL ",\"ended_at\":" TIME_NULL                     \
+    ",\"degraded\":" BOOL ",\"created_at\":" TIME ",\"next_attempt_at\":" TIME_NULL                          \
+    ",\"ended_at\":" TIME_NULL                                                                               \
     ",\"last_attempt\":{\"oneOf\":[" REF("AttemptSummary") ",{\"type\":\"null\"}]}"
 
 #define WEBHOOK_FIELDS                                                                                       \
@@ -70,9 +72,8 @@ const struct th_api_schema th_api_schemas[] = {
                        "\"type\":" STR ",\"title\":" STR ",\"status\":" INT ",\"detail\":" STR
                        ",\"request_id\":" STR ",\"line\":" INT ",\"column\":" INT
                        ",\"errors\":{\"type\":\"array\",\"items\":" REF("Fault") "}")},
-    {"Fault",
-     OBJECT("\"detail\",\"field\",\"message\"", "\"pointer\":" STR ",\"parameter\":" STR ",\"detail\":" STR
-                                                ",\"field\":" STR ",\"message\":" STR)},
+    {"Fault", OBJECT("", "\"pointer\":" STR ",\"parameter\":" STR ",\"detail\":" STR ",\"field\":" STR
+                         ",\"message\":" STR)},
     {"EventNew",
      CLOSED("\"type\",\"data\"",
             "\"type\":" EVENT_TYPE ",\"data\":{},\"tenant\":" ID_NULL ",\"id\":" ID_NULL
@@ -132,6 +133,23 @@ const struct th_api_schema th_api_schemas[] = {
                                                             ",\"expires_at\":" TIME) "}")},
     {"SecretRotate", CLOSED("", "\"secret\":" STR_NULL
                                 ",\"overlap_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":0}")},
+    {"ReplayNew",
+     CLOSED("\"since\"",
+            "\"since\":" TIME ",\"until\":" TIME_NULL ",\"status\":{\"oneOf\":[{\"type\":\"null\"}," ENDED
+            ",{\"type\":\"array\",\"items\":" ENDED "}]},\"event_types\":{\"type\":[\"array\",\"null\"],"
+            "\"maxItems\":64,\"items\":" EVENT_TYPE "},\"dry_run\":{\"type\":[\"boolean\",\"null\"]}")},
+    {"ReplayStarted",
+     OBJECT("\"id\",\"matched\",\"dry_run\"", "\"id\":" STR_NULL ",\"matched\":" INT ",\"dry_run\":" BOOL)},
+    {"Replay",
+     OBJECT("\"id\",\"endpoint\",\"state\",\"matched\",\"queued\",\"progress\",\"created_at\",\"updated_at\"",
+            "\"id\":" STR ",\"endpoint\":" STR_NULL
+            ",\"state\":{\"type\":\"string\",\"enum\":[\"collecting\",\"running\",\"done\",\"cancelled\","
+            "\"failed\"]}"
+            ",\"matched\":" INT ",\"queued\":" INT
+            ",\"progress\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},\"since\":" TIME
+            ",\"until\":" TIME ",\"status\":{\"type\":\"array\",\"items\":" ENDED
+            "},\"event_types\":{\"type\":\"array\",\"items\":" STR "},\"created_at\":" TIME
+            ",\"updated_at\":" TIME)},
     {"Tenant", OBJECT("\"id\",\"name\",\"dialect\",\"attributes\",\"created_at\",\"updated_at\"",
                       "\"id\":" STR ",\"name\":" STR ",\"dialect\":" STR
                       ",\"attributes\":{\"type\":\"object\"},\"created_at\":" TIME ",\"updated_at\":" TIME)},

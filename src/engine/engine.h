@@ -297,6 +297,24 @@ void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct 
 /** Stops queueing more; what is queued already goes out. False: it has ended. Durable soon after (a crash may undo it). */
 bool th_engine_replay_cancel(struct th_engine *e, const struct th_replay *r);
 
+/* ---- answers kept with an Idempotency-Key, for requests whose effect is not a change of settings ---- */
+
+/** First with keep false: is the key known? Then, after the effect, with keep true. A crash between effect and keeping
+ * makes a repetition take effect once more, never not at all. */
+struct th_remember {
+    struct th_span tenant_id;    /* in: spans valid until done */
+    struct th_idem idem;         /* given must be true */
+    bool keep;
+    struct th_span answer;       /* keep: at most 1 MiB */
+    void (*done)(struct th_remember *);
+    void *user;
+    /* result: DONE (keep: kept; else: unknown so far), REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND (tenant), UNAVAILABLE */
+    enum th_change_result result;
+    struct th_buf replayed;      /* the caller frees it with th_buf_wipe */
+    void *impl;
+};
+void th_engine_remember(struct th_engine *e, struct th_remember *r);
+
 /* ---- deliveries ---- */
 
 /** Queues a delivery again: one attempt now, then the schedule. done: TH_OK or TH_NOT_FOUND / store error. */

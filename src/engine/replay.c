@@ -155,7 +155,7 @@ static void recorded(struct th_op *op)
     } else if (j->op.result == TH_CONFIG_KEY_REUSED) {
         answer(j, TH_CH_KEY_REUSED, "");
     } else if (j->op.result == TH_CONFIG_STALE) {
-        submit_row(j, recorded); /* settings changed between: the version is read anew */
+        answer(j, TH_CH_NOT_FOUND, "the tenant has been deleted");
     } else {
         j->op.idem.given = false;
         j->op.answer = th_span("", 0);

@@ -97,9 +97,7 @@ static void schema_and_decoder_agree(void **state)
             call(w, &c, rows[i].method, rows[i].path, NULL, body, 422);
             const char *first = strstr(th_buf_cstr(&c.body), "is not a field of this request");
             assert_non_null(first);
-            /* once as `detail`, once as `message`, and nowhere else */
-            first = strstr(first + 1, "is not a field of this request");
-            assert_non_null(first);
+            /* once, and nowhere else */
             if (strstr(first + 1, "is not a field of this request"))
                 fail_msg("%s: %s", s->name, th_buf_cstr(&c.body));
             call_free(&c);
@@ -157,8 +155,7 @@ static void wrong_requests(void **state)
         {"POST", "/v1/events/batch", NULL, "[1]", 422, "\"pointer\":\"/0\"", ""},
         {"POST", "/v1/events/batch", NULL, "[{\"type\":\"a\",\"data\":1},{\"type\":\"a b\",\"data\":1}]", 422,
          "\"pointer\":\"/1/type\",\"detail\":\"must be names of A-Z a-z 0-9 _ - joined by full stops, at "
-         "most 128 bytes\","
-         "\"field\":\"type\"",
+         "most 128 bytes\"}",
          ""},
         {"POST", "/v1/events/batch", NULL,
          "[{\"type\":\"a\",\"data\":1},{\"type\":\"a\",\"data\":1,\"tenant\":\"x\"}]", 422,

@@ -1,0 +1,266 @@
+/* Replay: finished deliveries of one endpoint again.
+ *
+ * POST .../replay names a time range and, if it likes, statuses and event types; the engine counts what
+ * matches, records the job and works it off behind the endpoint's fresh events. A dry run only counts: it
+ * makes nothing, so it has no id and its Idempotency-Key is not remembered. DELETE stops a job; what it has
+ * queued still goes out, and a job that has ended stays as it is, so that a repetition is 204 as well. */
+#include "api/private.h"
+
+enum { R_SINCE, R_UNTIL, R_STATUS, R_TYPES, R_DRY, R_COUNT };
+
+static const struct th_api_field replay_fields[R_COUNT] = {
+    {"since", TH_T_TIME, true, false, 0, 0, 0},
+    {"until", TH_T_TIME, false, true, 0, 0, 0},
+    {"status", TH_T_ANY, false, true, 0, 0, 0},
+    {"event_types", TH_T_STRINGS, false, true, TH_MAX_REPLAY_TYPES, 0, 0},
+    {"dry_run", TH_T_BOOL, false, true, 0, 0, 0},
+};
+
+static const struct {
+    const char *name;
+    uint32_t states;
+} statuses[] = {
+    {"delivered", 1u << TH_DS_DELIVERED},
+    {"failed", 1u << TH_DS_EXHAUSTED | 1u << TH_DS_FINAL},
+    {"cancelled", 1u << TH_DS_CANCELLED},
+};
+#define STATUSES (sizeof statuses / sizeof statuses[0])
+
+/* ---- reading ---- */
+
+/* False: no memory. */
+static bool add_status(struct th_api_req *r, struct th_json v, struct th_span pointer, uint32_t *states)
+{
+    struct th_span name = TH_LIT("");
+
+    if (v.type == TH_JSON_STRING && !th_api_string(r, v, &name))
+        return false;
+    for (size_t i = 0; i < STATUSES; i++)
+        if (th_span_is(name, statuses[i].name)) {
+            *states |= statuses[i].states;
+            return true;
+        }
+    th_api_error(r, pointer, "must be delivered, failed or cancelled");
+    return true;
+}
+
+static bool read_status(struct th_api_req *r, const struct th_api_value *v, uint32_t *states)
+{
+    struct th_json_iter it;
+    struct th_json element;
+    unsigned n = 0;
+
+    *states = 0;
+    if (v->present && v->json.type == TH_JSON_ARRAY) {
+        th_json_iter(&it, v->json);
+        for (; th_json_next(&it, NULL, &element); n++)
+            if (!add_status(r, element, TH_LIT("/status"), states))
+                return false;
+    } else if (v->present && v->json.type != TH_JSON_NULL) {
+        return add_status(r, v->json, TH_LIT("/status"), states);
+    }
+    if (n == 0)
+        for (size_t i = 0; i < STATUSES; i++)
+            *states |= statuses[i].states;
+    return true;
+}
+
+/* The latest time is exclusive; 0 would mean none. */
+static int64_t bound(int64_t ms)
+{
+    return ms > 1 ? ms : 1;
+}
+
+static bool read_request(struct th_api_req *r, struct th_replay_start *s)
+{
+    struct th_api_value v[R_COUNT];
+
+    if (!th_api_decode(r, r->body, TH_LIT(""), replay_fields, R_COUNT, false, v) ||
+        !read_status(r, &v[R_STATUS], &s->states))
+        return false;
+    s->since = bound(v[R_SINCE].i);
+    if (v[R_UNTIL].present && !v[R_UNTIL].null) {
+        s->until = bound(v[R_UNTIL].i);
+        if (r->error_count == 0 && s->until <= s->since)
+            th_api_error(r, TH_LIT("/until"), "must be later than since");
+    }
+    for (unsigned i = 0; i < v[R_TYPES].count; i++) {
+        if (!th_event_type_ok(v[R_TYPES].strings[i]))
+            th_api_error(r, TH_LIT("/event_types"), "holds what is no event type");
+        r->op.replay.types[i] = v[R_TYPES].strings[i];
+    }
+    s->types = r->op.replay.types;
+    s->type_count = v[R_TYPES].count;
+    s->dry_run = v[R_DRY].i;
+    return true;
+}
+
+/* ---- starting ---- */
+
+static void write_started(struct th_api_req *r, const struct th_replay_start *s, struct th_buf *fields,
+                          struct th_buf *body)
+{
+    struct th_jw w = th_jw(body);
+
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("id"));
+    if (s->replay) {
+        th_jw_raw(&w, TH_LIT("\""));
+        th_engine_replay_id(r->api->engine, s->replay, body);
+        th_buf_char(body, '"');
+        th_buf_str(fields, "Location: /v1/replays/");
+        th_engine_replay_id(r->api->engine, s->replay, fields);
+        th_buf_str(fields, "\r\n");
+    } else {
+        th_jw_null(&w);
+    }
+    th_api_int(&w, "matched", (int64_t)s->matched);
+    th_jw_key(&w, TH_LIT("dry_run"));
+    th_jw_bool(&w, s->dry_run);
+    th_jw_end_object(&w);
+}
+
+static void render(struct th_replay_start *s, struct th_buf *answer)
+{
+    struct th_buf fields, body;
+
+    th_buf_init(&fields, 4096);
+    th_buf_init(&body, 4096);
+    write_started(s->user, s, &fields, &body);
+    th_api_keep(202, &fields, &body, answer);
+    th_buf_fini(&fields);
+    th_buf_fini(&body);
+}
+
+static void started(struct th_replay_start *s)
+{
+    struct th_api_req *r = s->user;
+
+    if (s->result == TH_CH_REPLAYED) {
+        th_api_send_kept(r, &s->replayed);
+        return;
+    }
+    th_buf_wipe(&s->replayed);
+    switch (s->result) {
+    case TH_CH_DONE:
+        break;
+    case TH_CH_KEY_REUSED:
+        th_api_fail(r, 422, "this Idempotency-Key was used with another body");
+        return;
+    case TH_CH_NOT_FOUND:
+        th_api_fail(r, 404, "%s", s->detail[0] ? s->detail : "there is no such endpoint");
+        return;
+    case TH_CH_CONFLICT:
+        th_api_fail(r, 409, "%s", s->detail);
+        return;
+    default:
+        th_api_fail(r, 503, "%s", s->detail[0] ? s->detail : "the replay cannot be stored now");
+        return;
+    }
+    th_log(TH_LOG_INFO, "replay", TH_KS("tenant", th_api_tenant_id(r)), TH_KS("endpoint", r->param[0]),
+           TH_KI("matched", s->matched), TH_KI("dry_run", s->dry_run), TH_KI("key", r->key_no),
+           TH_KC("request_id", r->x->request_id));
+    (void)th_api_begin(r);
+    write_started(r, s, &r->api->fields, &r->api->out);
+    th_api_send(r, 202);
+}
+
+void th_h_replay_start(struct th_api_req *r)
+{
+    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_replay_start *s = &r->op.replay.start;
+
+    if (!ep)
+        return;
+    *s = (struct th_replay_start){.ep = ep, .idem = r->idem, .render = render, .done = started, .user = r};
+    if (!read_request(r, s))
+        th_api_fail_nomem(r);
+    else if (r->error_count)
+        th_api_fail_invalid(r);
+    else
+        th_engine_replay(r->api->engine, s);
+}
+
+/* ---- showing and stopping ---- */
+
+static void write_filters(struct th_jw *w, const struct th_replay *p)
+{
+    th_api_time(w, "since", p->since);
+    th_api_time(w, "until", p->until);
+    th_jw_key(w, TH_LIT("status"));
+    th_jw_array(w);
+    for (size_t i = 0; i < STATUSES; i++)
+        if (p->states & statuses[i].states)
+            th_jw_string(w, th_str(statuses[i].name));
+    th_jw_end_array(w);
+    th_jw_key(w, TH_LIT("event_types"));
+    th_jw_array(w);
+    for (unsigned i = 0; i < p->type_count; i++)
+        th_jw_string(w, p->types[i]);
+    th_jw_end_array(w);
+}
+
+static void write_progress(struct th_jw *w, const struct th_replay *p)
+{
+    static const char *const states[] = {"collecting", "running", "done", "cancelled", "failed"};
+    double part = p->state == TH_REPLAY_DONE ? 1.0
+                  : p->matched               ? (double)p->queued / (double)p->matched
+                                             : 0.0;
+
+    th_api_str(w, "state", th_str(states[p->state]));
+    th_api_int(w, "matched", (int64_t)p->matched);
+    th_api_int(w, "queued", (int64_t)p->queued);
+    th_jw_key(w, TH_LIT("progress"));
+    th_jw_raw(w, TH_LIT(""));
+    th_buf_printf(w->out, "%.4g", part < 1.0 ? part : 1.0);
+}
+
+static const struct th_replay *find(struct th_api_req *r)
+{
+    const struct th_replay *p = th_engine_replay_find(r->api->engine, r->tenant, r->param[0]);
+
+    if (!p)
+        th_api_fail(r, 404, "there is no such replay");
+    return p;
+}
+
+void th_h_replay(struct th_api_req *r)
+{
+    const struct th_replay *p = find(r);
+    struct th_endpoint *ep;
+    struct th_jw w;
+
+    if (!p)
+        return;
+    ep = th_engine_endpoint_no(r->api->engine, p->endpoint);
+    w = th_api_begin(r);
+    th_jw_object(&w);
+    th_api_str(&w, "id", r->param[0]);
+    th_jw_key(&w, TH_LIT("endpoint"));
+    if (ep) {
+        th_jw_raw(&w, TH_LIT("\""));
+        th_engine_endpoint_id(r->api->engine, ep, w.out);
+        th_buf_char(w.out, '"');
+    } else {
+        th_jw_null(&w);
+    }
+    write_progress(&w, p);
+    write_filters(&w, p);
+    th_api_time(&w, "created_at", p->created.ms);
+    th_api_time(&w, "updated_at", p->updated.ms);
+    th_jw_end_object(&w);
+    th_api_send(r, 200);
+}
+
+void th_h_replay_cancel(struct th_api_req *r)
+{
+    const struct th_replay *p = find(r);
+
+    if (!p)
+        return;
+    if (th_engine_replay_cancel(r->api->engine, p))
+        th_log(TH_LOG_INFO, "replay cancelled", TH_KS("replay", r->param[0]), TH_KI("key", r->key_no),
+               TH_KS("tenant", th_api_tenant_id(r)), TH_KC("request_id", r->x->request_id));
+    (void)th_api_begin(r);
+    th_api_send_empty(r, 204);
+}

@@ -1,0 +1,100 @@
+/* Answers kept with an Idempotency-Key where there is no change of settings that could carry it: asked for before the
+ * effect, kept after it, as a settings operation without rows.
+ *
+ * Refuses to be the effect's guard against a crash: when the process dies between effect and keeping, a repetition takes
+ * effect again. The other order could lose the effect, which is worse.
+ *
+ * Invariant: asking never writes. It expects a settings version that no tenant has, and the store looks for the key first.
+ * When the store fails the result is UNAVAILABLE and the effect, if it was there, stays. */
+#include "engine/internal.h"
+
+#define NO_VERSION UINT64_MAX
+
+struct remember_impl {
+    struct th_engine *e;
+    struct th_remember *r;
+    struct th_tenant *tenant;
+    struct th_config op;
+    struct th_buf sealed;
+};
+
+static void finish(struct remember_impl *i, enum th_change_result result)
+{
+    struct th_remember *r = i->r;
+
+    th_buf_wipe(&i->sealed);
+    th_buf_wipe(&i->op.replayed);
+    th_free(i);
+    r->impl = NULL;
+    r->result = result;
+    r->done(r);
+}
+
+static void looked(struct th_op *op)
+{
+    struct remember_impl *i = op->user;
+    struct th_engine *e = i->e;
+    bool ok;
+
+    if (op->error == TH_UNKNOWN) { /* the same key and body again: no further effect */
+        th_engine_submit(e, op);
+        return;
+    }
+    e->ops_out--;
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        finish(i, TH_CH_UNAVAILABLE);
+        return;
+    }
+    switch (i->op.result) {
+    case TH_CONFIG_REPLAYED: /* when keeping: another request with this key was faster, or our own commit */
+        ok = i->r->keep || th_engine_unseal(e, i->tenant->no, UINT64_MAX, 1, th_buf_view(&i->op.replayed), &i->r->replayed);
+        finish(i, !ok ? TH_CH_UNAVAILABLE : i->r->keep ? TH_CH_DONE : TH_CH_REPLAYED);
+        break;
+    case TH_CONFIG_KEY_REUSED:
+        finish(i, TH_CH_KEY_REUSED);
+        break;
+    case TH_CONFIG_STALE:
+        finish(i, i->r->keep || i->tenant->deleting ? TH_CH_NOT_FOUND : TH_CH_DONE);
+        break;
+    default:
+        finish(i, TH_CH_DONE);
+        break;
+    }
+}
+
+void th_engine_remember(struct th_engine *e, struct th_remember *r)
+{
+    struct remember_impl *i = th_calloc(1, sizeof *i);
+
+    th_engine_tick(e);
+    th_buf_init(&r->replayed, 1u << 20);
+    r->result = TH_CH_UNAVAILABLE;
+    if (!i) {
+        r->done(r);
+        return;
+    }
+    r->impl = i;
+    i->e = e;
+    i->r = r;
+    th_buf_init(&i->sealed, 2u << 20);
+    th_buf_init(&i->op.replayed, 2u << 20);
+    i->tenant = th_engine_tenant(e, r->tenant_id);
+    if (!i->tenant || i->tenant->deleting) {
+        finish(i, TH_CH_NOT_FOUND);
+        return;
+    }
+    if (r->keep && !th_engine_seal(e, i->tenant->no, UINT64_MAX, 1, r->answer, &i->sealed)) {
+        finish(i, TH_CH_UNAVAILABLE);
+        return;
+    }
+    i->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = looked, .user = i};
+    i->op.tenant = i->tenant->no;
+    i->op.expect_version = NO_VERSION;
+    i->op.keep_version = r->keep;
+    i->op.idem = r->idem;
+    i->op.answer = th_buf_view(&i->sealed);
+    i->op.at = e->now.wall;
+    e->ops_out++;
+    th_engine_submit(e, &i->op.op);
+}
