@@ -141,7 +141,11 @@ static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d
         refuse(g, TH_PUB_INVALID, n, "type", "must be letters, digits, \"_\" and \"-\" joined by \".\", at most 128 bytes");
         return false;
     }
-    if (!th_dialect_type_known(d, ev->type) && !(v->exhausted_event.n && th_span_eq(v->exhausted_event, ev->type) && g->by_name)) {
+    if (v->exhausted_event.n && th_span_eq(v->exhausted_event, ev->type) && !g->by_name) {
+        refuse(g, TH_PUB_INVALID, n, "type", "is reserved: the engine itself publishes it when a delivery has failed for good");
+        return false;
+    }
+    if (!th_dialect_type_known(d, ev->type)) {
         refuse(g, TH_PUB_INVALID, n, "type", "is not an event type of this tenant's catalogue");
         return false;
     }
