@@ -78,12 +78,24 @@ static void send(struct th_api_req *r, unsigned status, struct th_span content_t
 static bool wants_problem_type(const struct th_api_req *r)
 {
     const struct th_http1_field *accept;
+    struct th_span range;
+    const char *end;
 
     if (!r->route || !(r->route->flags & TH_R_SHAPED) || !r->dialect ||
         !th_dialect_values(r->dialect)->problem_by_accept)
         return false;
     accept = th_api_header(r, "accept");
-    return accept && th_span_ieq(accept->value, TH_LIT("application/problem+json"));
+    if (!accept)
+        return false;
+    range = accept->value;
+    if (range.n && memchr(range.p, ',', range.n)) /* something else is welcome too */
+        return false;
+    end = range.n ? memchr(range.p, ';', range.n) : NULL;
+    if (end)
+        range.n = (size_t)(end - range.p);
+    while (range.n && range.p[range.n - 1] == ' ')
+        range.n--;
+    return th_span_ieq(range, TH_LIT("application/problem+json"));
 }
 
 void th_api_send(struct th_api_req *r, unsigned status)

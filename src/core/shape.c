@@ -343,7 +343,7 @@ static bool compile_each(struct compiler *k, const struct member *m, struct th_s
 {
     const struct th_node *shape;
     struct shape_op *op;
-    unsigned each;
+    unsigned each, start = k->count;
     size_t i, n = sizeof native_lists / sizeof *native_lists;
     struct th_span list;
 
@@ -365,6 +365,7 @@ static bool compile_each(struct compiler *k, const struct member *m, struct th_s
     if (!op)
         return false;
     op->name = name;
+    op->from.arg = list;
     each = k->count;
     op = push(k, SHAPE_EACH, m->each->line);
     if (!op)
@@ -379,7 +380,11 @@ static bool compile_each(struct compiler *k, const struct member *m, struct th_s
         return false;
     op->jump = each + 1;
     k->ops[each].jump = k->count;
-    return push(k, SHAPE_LIST_END, m->each->line) != NULL;
+    if (!push(k, SHAPE_LIST_END, m->each->line))
+        return false;
+    if (m->when && th_span_is(m->when->text, "present")) /* an empty list is left out */
+        k->ops[start].jump = k->count - start - 1;
+    return true;
 }
 
 static bool compile_what(struct compiler *k, const struct member *m, struct th_span name, unsigned line,

@@ -9,7 +9,7 @@ struct dl_where;
 enum shape_kind {
     SHAPE_OPEN, /* '{', with its name if it is a member */
     SHAPE_CLOSE,
-    SHAPE_LIST, /* '[' */
+    SHAPE_LIST, /* '['; with `jump`: left out with so many ops when the list `arg` is empty */
     SHAPE_LIST_END,
     SHAPE_EACH,    /* for each element of the list `arg`, up to the matching SHAPE_NEXT; `jump`: behind it */
     SHAPE_NEXT,    /* `jump`: back to the first op of the body */

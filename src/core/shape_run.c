@@ -198,6 +198,10 @@ enum th_error shape_run(const struct shape_program *p, const struct shape_reader
             th_buf_char(out, '}');
             break;
         case SHAPE_LIST:
+            if (op->jump && (!r->count || r->count(r->ctx, op->from.arg) == 0)) {
+                i += op->jump;
+                break;
+            }
             begin(&run, op->name);
             th_buf_char(out, '[');
             break;
