@@ -181,7 +181,9 @@ static void send_to(struct th_attempt *a, unsigned count)
     const struct th_url *url = &a->run->url;
     struct th_span body;
 
-    if (a->cancelled) {
+    if (a->cancelled || a->ep->gone || a->run != a->ep->pub.run) {
+        /* Deleted, paused or edited while the event was read or the name was looked up: no new request may break what the
+         * API has confirmed. No attempt; what is still wanted is due at once, with the settings of then. */
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
         return;
     }
