@@ -186,7 +186,7 @@ def test_sigterm_answers_what_has_begun(server):
         time.sleep(0.2)
         s.sendall(body[5:])
         assert b" 202 " in s.recv(65536).split(b"\r\n")[0]
-    assert running.stop() == 0
+    assert running.process.wait(40) == 0
 
 
 def test_what_waits_goes_on_after_kill_9(server, receiver):
