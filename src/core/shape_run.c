@@ -161,7 +161,13 @@ static bool from(struct run *run, const struct shape_op *op, const struct shape_
 {
     struct shape_value v;
 
-    return run->r->get(run->r->ctx, source, run->index, &v) && write_value(run, op, &v);
+    if (!run->r->get(run->r->ctx, source, run->index, &v))
+        return false;
+    if (source->source == SHAPE_DATA && th_span_is(v.s, "null")) { /* a publisher's null is a value: data, byte for byte */
+        th_buf_add(run->out, "null", 4);
+        return true;
+    }
+    return write_value(run, op, &v);
 }
 
 static void field(struct run *run, const struct shape_op *op)

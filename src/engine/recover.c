@@ -285,8 +285,10 @@ void th_engine_retry(struct th_engine *e, struct th_retry_now *r)
 static void purged(struct th_op *op)
 {
     struct th_engine *e = op->user;
-    int64_t wait_us = 60000000;
+    int64_t wait_us = 60000000, short_us = e->conf.retention_ms * 250;
 
+    if (short_us > 0 && short_us < wait_us) /* a short retention is kept to a quarter */
+        wait_us = short_us < 250000 ? 250000 : short_us;
     e->purge_busy = false;
     if (op->error) {
         th_engine_store_error(e, op->error);
