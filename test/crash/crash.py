@@ -15,6 +15,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -294,6 +295,7 @@ def main():
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     args.binary = binary_path(args.build)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server does not outlive us
     print(f"crash test: {args.cycles} cycles, --seed {args.seed}", flush=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tenterhook-crash-"))
     try:
