@@ -12,7 +12,6 @@ import base64
 import functools
 import hashlib
 import hmac
-import itertools
 import json
 import os
 import pathlib
@@ -22,15 +21,12 @@ import time
 import pytest
 
 from harness.client import Api
+from harness.dialects import DIALECTS, World, development, fast, production, secure  # noqa: F401 (fixtures)
 from harness.expect import eventually
 from harness.receiver import Receiver, Reply
-from harness.server import ROOT, Server
+from harness.server import ROOT
 
-DIALECTS = ["standard", "taskboard", "techwriter", "tiro", "tsanet"]
 FOLDER = pathlib.Path(os.environ.get("TENTERHOOK_VECTORS") or ROOT.parent / "shared" / "vectors")
-SCOPES = ["events:publish", "webhooks:read", "webhooks:manage"]
-FAST = {"taskboard": "delays: [60, 300, 1800]", "techwriter": "delays: [5, 30, 300, 1800]", "tsanet": "delays: [10, 60, 300]",
-        "tiro": "delays: [15, 30, 300, 1800, 7200]"}
 
 
 @functools.lru_cache
@@ -123,89 +119,20 @@ def test_comparing_is_strict():
     assert differences(want, good | {"extra": 1}, free, more=True) == []
 
 
-# ---- servers ----
+# ---- exchanges ----
 
-def hosts_file(folder):
-    path = folder / "config.yaml"
-    path.write_text("hosts:\n" + "".join(f"  {name}.example: {name}\n" for name in DIALECTS))
-    return ["--config", str(path)]
-
-
-@pytest.fixture(scope="module")
-def production(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("production")
-    with Server(folder / "data", environment="production", flags=hosts_file(folder)) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def development(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("development")
-    with Server(folder / "data", flags=hosts_file(folder)) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def fast(tmp_path_factory):
-    """A server whose dialects are the built-in ones with delays of a second or none."""
-    folder = tmp_path_factory.mktemp("fast")
-    dialects = folder / "dialects"
-    dialects.mkdir()
-    for name, delays in FAST.items():
-        text = (ROOT / "dialects" / f"{name}.yaml").read_text()
-        assert delays in text
-        (dialects / f"{name}.yaml").write_text(text.replace(delays, f"delays: [{', '.join('1' * (delays.count(',') + 1))}]"))
-    with Server(folder / "data", flags=hosts_file(folder) + ["--dialects", str(dialects)]) as made:
-        yield made
-
-
-_numbers = itertools.count(1)
-
-
-class World:
-    """A tenant of a dialect on one server, its keys, and what a case speaks of by example: ids, other tenants."""
-
-    def __init__(self, server, dialect, name=None):
-        self.server, self.dialect, self.operator = server, dialect, server.api
-        self.name = name or f"{dialect}-{next(_numbers)}"
-        self.operator.put(f"/v1/tenants/{self.name}", {"name": self.name, "dialect": dialect}).expect(200, 201)
-        self.api, self.manage = self.key(SCOPES), self.key(["webhooks:manage"])
-        self.names = {}  # text of the vector → text of this run
-
-    def key(self, scopes):
-        made = self.operator.post(f"/v1/tenants/{self.name}/keys", {"scopes": scopes}).expect(201).json
-        return Api(self.server.port, made["key"])
-
-    def webhook(self, body):
-        return self.api.post("/v1/webhooks", body).expect(200, 201).json
-
-    def publish(self, kind, data=None, **more):
-        return self.api.post("/v1/events", {"type": kind, "data": {} if data is None else data, **more}).expect(202).json
-
-    def secret(self, made):
-        """The secret of an endpoint just created, given, or read back."""
-        return made.get("secret") or self.api.get(f"/v1/webhooks/{made['id']}/secret").expect(200).json["secrets"][0]["secret"]
-
-    def deliveries(self, **filters):
-        query = "&".join(f"{name}={value}" for name, value in filters.items())
-        return self.api.get(f"/v1/deliveries?{query}").expect(200).json["data"]
-
-    def ended(self, event, status="delivered"):
-        rows = lambda: [row for row in self.deliveries(event=event["id"]) if row["status"] == status]  # noqa: E731
-        return eventually(rows, 15, f"delivery of {event['id']} {status}")[0]
-
-    def send(self, request):
-        """One exchange of a vector file, with this run's ids and keys."""
-        target, headers = request["target"], {"Host": f"{self.dialect}.example"}
-        for old, new in self.names.items():
-            target = target.replace(old, str(new))
-        for name, value in request["headers"].items():
-            if name == "Authorization":
-                api = self.operator if "operator" in value else self.manage if "webhooks:manage" in value else self.api
-                value = f"Bearer {api.key}"
-            headers[name] = self.names.get(value, value)
-        body = request.get("body")
-        return Api(self.server.port).request(request["method"], target, body.encode() if body is not None else None, headers)
+def send(world, request):
+    """One exchange of a vector file, with this run's ids and keys."""
+    target, headers = request["target"], {"Host": f"{world.dialect}.example"}
+    for old, new in world.names.items():
+        target = target.replace(old, str(new))
+    for name, value in request["headers"].items():
+        if name == "Authorization":
+            api = world.operator if "operator" in value else world.manage if "webhooks:manage" in value else world.api
+            value = f"Bearer {api.key}"
+        headers[name] = world.names.get(value, value)
+    body = request.get("body")
+    return Api(world.server.port).request(request["method"], target, body.encode() if body is not None else None, headers)
 
 
 # ---- what a case finds when it begins ----
@@ -332,13 +259,13 @@ def test_management(dialect, case, servers, receiver):
     if (dialect, case["name"]) == ("standard", "create"):  # see the top
         example["rate_limit_per_second"] = example.pop("rate_limit")
         example["signature_variant"] = "v1"
-    check(case, world.send(case["request"]))
+    check(case, send(world, case["request"]))
 
 
 @pytest.mark.parametrize("dialect, case", cases("publish"))
 def test_publish(dialect, case, servers, receiver):
     case = json.loads(json.dumps(case))
-    check(case, prepare(dialect, case, servers, receiver).send(case["request"]))
+    check(case, send(prepare(dialect, case, servers, receiver), case["request"]))
 
 
 def test_every_setup_is_used():
@@ -639,21 +566,8 @@ def negative_cases():
     return found or [pytest.param(None, None, marks=pytest.mark.skip(reason="no vectors: set TENTERHOOK_VECTORS"))]
 
 
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory, certificates):
-    """As `fast`, trusting the tests' CA, for a dialect that takes https only."""
-    folder = tmp_path_factory.mktemp("secure")
-    dialects = folder / "dialects"
-    dialects.mkdir()
-    text = (ROOT / "dialects" / "techwriter.yaml").read_text()
-    (dialects / "techwriter.yaml").write_text(text.replace(FAST["techwriter"], "delays: [1, 1, 1, 1]"))
-    flags = ["--dialects", str(dialects), "--ca-file", str(certificates.ca)]
-    with Server(folder / "data", flags=flags) as made:
-        yield made
-
-
 @pytest.mark.parametrize("dialect, text", negative_cases())
 def test_negative(dialect, text, servers, receiver, tls_receiver):
     world = World(servers("secure" if dialect in NEEDS_TLS else "fast"), dialect)
-    secure = lambda answer=None: tls_receiver(answer=answer)  # noqa: E731
-    NEGATIVE[dialect, text](world, secure if dialect in NEEDS_TLS else receiver)
+    over_tls = lambda answer=None: tls_receiver(answer=answer)  # noqa: E731
+    NEGATIVE[dialect, text](world, over_tls if dialect in NEEDS_TLS else receiver)
