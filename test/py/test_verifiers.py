@@ -10,6 +10,7 @@ import itertools
 import json
 import random
 import re
+import subprocess
 import time
 
 import pytest
@@ -243,7 +244,7 @@ def test_asymmetric_signature(running, node):
 def public_of(seed):
     """The Ed25519 public key of a seed, by the openssl command."""
     der = bytes.fromhex("302e020100300506032b657004220420") + seed
-    made = programs.subprocess.run(["openssl", "pkey", "-inform", "DER", "-pubout", "-outform", "DER"], input=der,
+    made = subprocess.run(["openssl", "pkey", "-inform", "DER", "-pubout", "-outform", "DER"], input=der,
                                    capture_output=True, check=True)
     return made.stdout[-32:]
 
@@ -486,8 +487,8 @@ def test_techwriter_retries_in_real_time(retried):
     """The page's first two waits, by the clock on the wall: 5 s and 30 s, so 5 s and 35 s after the first attempt."""
     api, receiver, secret, event = retried
     first, second, third = receiver.wait_for(3, timeout_s=50)
-    assert 5 <= second.mono - first.mono < 6.5, second.mono - first.mono
-    assert 35 <= third.mono - first.mono < 38, third.mono - first.mono
+    assert 5 <= second.mono - first.mono < 7, second.mono - first.mono
+    assert 35 <= third.mono - first.mono < 39, third.mono - first.mono
     stamps = []
     for request in (first, second, third):
         assert request.header("X-TechWriter-Delivery") == event

@@ -81,8 +81,9 @@ def node_folder():
                 shutil.copy(file, folder)
         if stale:
             made = run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"], folder)
-            if made.returncode and UNREACHABLE.search(made.stdout):
-                missing("npm cannot reach its registry: " + made.stdout.strip()[-300:])
+            unreachable = made.returncode and UNREACHABLE.search(made.stdout)
+            if unreachable:
+                missing(f"npm cannot reach its registry ({unreachable.group()})")
             assert made.returncode == 0, f"npm ci failed:\n{made.stdout}"
     return folder
 
