@@ -199,6 +199,8 @@ static enum th_error read_headers(struct th_engine *e, const struct th_endpoint 
     }
     error = TH_OK;
 end:
+    if (error && plain.failed)
+        error = plain.failed;
     th_buf_fini(&sealed);
     th_buf_wipe(&plain);
     th_buf_wipe(&text);

@@ -34,8 +34,12 @@ static void load_meta(struct loading *l, const struct th_row *row)
         struct th_buf plain;
         th_buf_init(&plain, 256);
         l->have_proof = true;
-        if (!th_engine_unseal(e, 0, 0, 0, row->conf, &plain) || !th_span_is(th_buf_view(&plain), KEY_PROOF))
-            l->wrong_key = true;
+        if (!th_engine_unseal(e, 0, 0, 0, row->conf, &plain) || !th_span_is(th_buf_view(&plain), KEY_PROOF)) {
+            if (plain.failed)
+                fail(l, plain.failed, "key proof", 0);
+            else
+                l->wrong_key = true;
+        }
         th_buf_fini(&plain);
     } else if (th_span_is(row->id, "operator_key") && row->conf.n == 32) {
         memcpy(l->operator_hash, row->conf.p, 32);
@@ -66,13 +70,17 @@ static void load_tenant(struct loading *l, const struct th_row *row)
         attributes = v.raw;
     if (th_json_member(root, TH_LIT("rev"), &v))
         (void)th_json_i64(v, &rev);
-    error = th_tenant_new(l->e, row->no, row->id, name, dialect, attributes, &t);
+    error = text[0].failed ? text[0].failed : text[1].failed;
+    if (!error)
+        error = th_tenant_new(l->e, row->no, row->id, name, dialect, attributes, &t);
     if (!error) {
         t->version = row->rev;
         t->rev = (uint64_t)rev;
         t->created.ms = row->created;
         t->updated.ms = row->updated;
         error = th_settings_add_tenant(l->e, t);
+        if (error)
+            th_tenant_drop(t);
     } else if (error == TH_NOT_FOUND && !l->error) {
         l->error = TH_NOT_FOUND;
         snprintf(l->what, sizeof l->what, "tenant \"%.*s\" has dialect \"%.*s\", which is not loaded", (int)row->id.n, row->id.p,
@@ -93,8 +101,8 @@ static void load_key(struct loading *l, const struct th_row *row)
     if (row->no > l->e->last_key)
         l->e->last_key = row->no;
     if (!k || row->id.n != 32 || th_json_parse(row->conf, 4, &root, NULL)) {
+        fail(l, k ? TH_CORRUPT : TH_NOMEM, "key", row->no);
         th_free(k);
-        fail(l, TH_CORRUPT, "key", row->no);
         return;
     }
     k->no = row->no;
@@ -114,8 +122,12 @@ static void load_key(struct loading *l, const struct th_row *row)
         }
         th_buf_fini(&text);
     }
-    if (!k->tenant || th_settings_add_key(l->e, k))
+    if (!k->tenant) {
         th_free(k); /* of a deleted tenant */
+    } else if (th_settings_add_key(l->e, k)) {
+        fail(l, TH_NOMEM, "key", row->no);
+        th_free(k);
+    }
 }
 
 static void load_endpoint(struct loading *l, const struct th_row *row)
@@ -158,6 +170,7 @@ static void load_secret(struct loading *l, const struct th_row *row)
     struct th_ep *ep = th_map_get(&l->e->endpoints, row->endpoint);
     struct th_secret *s;
     struct th_buf plain;
+    enum th_error error;
     char *sealed;
 
     if (row->no > l->e->last_secret)
@@ -167,9 +180,9 @@ static void load_secret(struct loading *l, const struct th_row *row)
     th_buf_init(&plain, 4096);
     sealed = th_malloc(row->conf.n);
     if (!sealed || !th_engine_unseal(l->e, row->tenant, row->endpoint, row->no, row->conf, &plain)) {
+        fail(l, !sealed ? TH_NOMEM : plain.failed ? plain.failed : TH_CORRUPT, "secret", row->no);
         th_free(sealed);
         th_buf_wipe(&plain);
-        fail(l, TH_CORRUPT, "secret", row->no);
         return;
     }
     memcpy(sealed, row->conf.p, row->conf.n);
@@ -178,8 +191,9 @@ static void load_secret(struct loading *l, const struct th_row *row)
     s = &ep->pub.secrets[0];
     *s = (struct th_secret){.no = row->no, .created = {row->created}, .until = row->until, .sealed = th_span(sealed, row->conf.n)};
     ep->pub.secret_count++;
-    if (th_dialect_key_init(ep->pub.tenant->dialect, th_buf_view(&plain), &s->key))
-        fail(l, TH_CORRUPT, "secret", row->no);
+    error = th_dialect_key_init(ep->pub.tenant->dialect, th_buf_view(&plain), &s->key);
+    if (error)
+        fail(l, error == TH_NOMEM ? TH_NOMEM : TH_CORRUPT, "secret", row->no);
     th_buf_wipe(&plain);
 }
 
@@ -259,9 +273,10 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
     }
     if (!l->have_proof) {
         if (!th_engine_seal(e, 0, 0, 0, TH_LIT(KEY_PROOF), &b->proof)) {
+            enum th_error error = b->proof.failed ? b->proof.failed : TH_BUG;
             th_buf_fini(&b->proof);
             th_free(b);
-            return TH_BUG;
+            return error;
         }
         b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("key_proof"), .conf = th_buf_view(&b->proof)};
     }
@@ -270,6 +285,12 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
         th_engine_random(e, raw, sizeof raw);
         th_buf_str(made_key, "th_op_");
         th_base64url(made_key, raw, sizeof raw);
+        if (made_key->failed) { /* never the hash of a shorter text */
+            th_wipe(raw, sizeof raw);
+            th_buf_fini(&b->proof);
+            th_free(b);
+            return made_key->failed;
+        }
         th_sha256(made_key->p, made_key->n, b->operator_hash);
         th_wipe(raw, sizeof raw);
         b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("operator_key"), .conf = th_span(b->operator_hash, 32)};
@@ -328,7 +349,11 @@ static enum th_error operator_key(struct th_engine *e, const struct loading *l, 
         th_sha256(made->p, made->n, k->hash);
     k->scopes = TH_SCOPE_OPERATOR | TH_SCOPE_PUBLISH | TH_SCOPE_READ | TH_SCOPE_MANAGE;
     k->created = e->now.wall;
-    return th_settings_add_key(e, k);
+    if (th_settings_add_key(e, k)) {
+        th_free(k);
+        return TH_NOMEM;
+    }
+    return TH_OK;
 }
 
 enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size)
