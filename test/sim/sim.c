@@ -79,16 +79,16 @@ enum th_error sim_try_start(struct sim *s)
                                   .wake = {wake, s},
                                   .fatal = fatal};
     struct th_buf made;
-    char why[256] = "";
     enum th_error error;
 
     memset(conf.secret_key, 7, sizeof conf.secret_key);
     s->fatal = false;
+    s->why[0] = 0;
     error = th_engine_new(&conf, &s->engine);
     if (error)
         return error;
     th_buf_init(&made, 4096);
-    error = th_engine_start(s->engine, &made, why, sizeof why);
+    error = th_engine_start(s->engine, &made, s->why, sizeof s->why);
     th_buf_fini(&made);
     s->turn_wanted = true;
     return error;
@@ -99,7 +99,7 @@ void sim_start(struct sim *s)
     enum th_error error = sim_try_start(s);
 
     if (error)
-        fail_msg("the engine does not start: %s", th_error_name(error));
+        fail_msg("the engine does not start: %s: %s", th_error_name(error), s->why);
     sim_settle(s);
 }
 

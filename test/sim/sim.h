@@ -100,6 +100,7 @@ struct sim {
     struct th_metrics metrics;
     struct th_engine *engine;
     bool turn_wanted, fatal;
+    char why[256]; /* of the last start that failed */
     enum th_error fatal_error;
     struct th_smap hosts;
     struct th_heap ends, lookups;
