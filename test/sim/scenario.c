@@ -19,7 +19,7 @@
  *   CRASH                              the process dies; a new one starts on the same store
  *   RESTART                            the process stops in order and starts again
  *   WALL +3600s                        the wall clock steps
- *   STORE full|retry|unknown|unknown-applied [n] · STORE ok · STORE stall · STORE go
+ *   STORE full|io|retry|unknown|unknown-applied [n] · STORE ok · STORE stall · STORE go
  */
 #include "sim/scenario.h"
 
@@ -615,6 +615,8 @@ static void do_store(struct scenario *sc)
         th_store_memory_fail(s->memory, TH_OK, 0, false);
     else if (is(what, "full"))
         th_store_memory_fail(s->memory, TH_FULL, count, false);
+    else if (is(what, "io"))
+        th_store_memory_fail(s->memory, TH_IO, count, false);
     else if (is(what, "retry"))
         th_store_memory_fail(s->memory, TH_RETRY, count, false);
     else if (is(what, "unknown"))
