@@ -178,6 +178,9 @@ static void published(struct th_publish *p)
     case TH_PUB_UNAVAILABLE:
         th_api_fail(r, 503, "%s", p->detail[0] ? p->detail : "events cannot be stored now");
         return;
+    case TH_PUB_FORGOTTEN: /* 503 would ask for another try, and none can succeed */
+        th_api_fail(r, 409, "%s", p->detail);
+        return;
     case TH_PUB_TENANT_GONE:
         th_api_fail(r, 404, "the tenant has been deleted");
         return;

@@ -218,6 +218,9 @@ static void tested(struct th_publish *p)
         th_api_error(r, TH_LIT("/type"), "%s", p->detail);
         th_api_fail_invalid(r);
         return;
+    case TH_PUB_FORGOTTEN:
+        th_api_fail(r, 409, "%s", p->detail);
+        return;
     case TH_PUB_TENANT_GONE:
         th_api_fail(r, 404, "the tenant has been deleted");
         return;

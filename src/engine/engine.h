@@ -168,7 +168,8 @@ struct th_publish_event { /* spans must live until done */
     struct th_event_row row;  /* number, times, deliveries; enough for th_engine_event_id */
 };
 enum th_publish_result { TH_PUB_ACCEPTED, TH_PUB_REPLAYED, TH_PUB_KEY_REUSED, TH_PUB_ID_TAKEN, TH_PUB_INVALID, TH_PUB_TOO_LARGE,
-                         TH_PUB_UNAVAILABLE, TH_PUB_TENANT_GONE };
+                         TH_PUB_UNAVAILABLE, TH_PUB_TENANT_GONE,
+                         TH_PUB_FORGOTTEN /* the key was used, what it made has been removed by retention */ };
 struct th_publish {
     struct th_tenant *tenant; /* looked up again when the publish is retried */
     struct th_idem idem;

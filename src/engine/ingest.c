@@ -298,8 +298,9 @@ static void replay_loaded(struct th_op *op)
     }
     th_buf_fini(&g->load.mem);
     if (op->error || gone) {
-        snprintf(g->p->detail, sizeof g->p->detail, "%s", op->error ? th_error_name(op->error) : "the first answer has been removed by retention");
-        finish(g, TH_PUB_UNAVAILABLE);
+        snprintf(g->p->detail, sizeof g->p->detail, "%s",
+                 op->error ? th_error_name(op->error) : "what was made with this Idempotency-Key has been removed by retention");
+        finish(g, op->error ? TH_PUB_UNAVAILABLE : TH_PUB_FORGOTTEN);
         return;
     }
     g->p->first_delivery = g->p->events[0].row.first_delivery;
