@@ -1,0 +1,408 @@
+"""Operation: metrics, logs, secrets on disk, memory and start, backlogs, retention, many publishers, odd payloads."""
+import base64
+import json
+import re
+import time
+
+import pytest
+
+from harness.client import Api
+from harness.expect import deliveries, eventually, problem, settled
+from harness.faults import Silent, corpus, together
+from harness.receiver import Reply
+from harness.server import binary_path
+from harness.signature import verify
+
+JSON = {"Content-Type": "application/json"}
+EVENT = {"type": "a.b", "data": {"x": 1}}
+
+
+def sanitized():
+    """Whether the program under test was built with sanitizers, whose memory and time say nothing."""
+    return b"__asan_" in binary_path().read_bytes() or b"__tsan_" in binary_path().read_bytes()
+
+
+def register(api, target, **more):
+    return api.post("/v1/webhooks", {"url": target.url(), **more}).expect(201).json
+
+
+def rss_kib(process):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
+
+
+# ---- metrics ----
+
+SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-z_]+=\"[^\"\\]*\",?)*)\})? (\S+)")
+
+
+def metrics(api):
+    """The exposition, parsed strictly: {name with labels: value}, {family: type}."""
+    answer = api.get("/metrics").expect(200)
+    assert answer.header("Content-Type").startswith("text/plain")
+    text = answer.body.decode()
+    assert text.endswith("\n")
+    values, types, helped = {}, {}, set()
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            helped.add(line.split(" ", 3)[2])
+        elif line.startswith("# TYPE "):
+            _, _, family, kind = line.split(" ")
+            assert family not in types and kind in ("counter", "gauge", "histogram"), line
+            types[family] = kind
+        elif line:
+            found = SAMPLE.fullmatch(line)
+            assert found, line
+            name = found[1]
+            family = re.sub(r"_(bucket|sum|count)$", "", name) if name not in types else name
+            assert family in types and family in helped, line
+            assert types[family] != "counter" or name.endswith("_total"), line
+            key = name + (f"{{{found[2]}}}" if found[2] else "")
+            assert key not in values, line
+            values[key] = float(found[3])
+    return values, types
+
+
+def test_metrics_are_prometheus_text(server, receiver):
+    running = server()
+    values, types = metrics(running.api)
+    assert {"counter", "gauge", "histogram"} == set(types.values())
+    for family, kind in types.items():
+        if kind != "histogram":
+            continue
+        buckets = [(key, value) for key, value in values.items() if key.startswith(family + "_bucket")]
+        bounds = [float(re.search(r'le="([^"]+)"', key)[1]) for key, _ in buckets]
+        assert bounds == sorted(bounds) and bounds[-1] == float("inf"), family
+        counts = [value for _, value in buckets]
+        assert counts == sorted(counts) and counts[-1] == values[family + "_count"], family
+
+
+def test_counters_grow_as_they_should(server, receiver):
+    running = server()
+    api = running.api
+    good, bad = receiver(), receiver(answer=lambda _: 410)
+    register(api, good, events=["good"])
+    register(api, bad, events=["bad"])
+    before, _ = metrics(api)
+    for _ in range(3):
+        api.post("/v1/events", {"type": "good", "data": {}}).expect(202)
+    api.post("/v1/events", {"type": "bad", "data": {}}).expect(202)
+    api.post("/v1/events", {"type": "bad type", "data": {}}).expect(422)
+    settled(api, 3)
+    settled(api, 1, status="failed")
+    wanted = {"events_accepted_total": 4, "deliveries_created_total": 4, "deliveries_delivered_total": 3,
+              "deliveries_failed_total": 1, "attempts_total": 4, "attempts_failed_total": 1, "endpoints_disabled_total": 1}
+
+    def grown():
+        after, _ = metrics(api)
+        got = {name: after[f"tenterhook_{name}"] - before[f"tenterhook_{name}"] for name in wanted}
+        return got if got == wanted else None
+
+    eventually(grown, 5, f"counters {wanted}")
+    after, _ = metrics(api)
+    assert after["tenterhook_endpoints"] == 2 and after["tenterhook_store_ready"] == 1
+    assert after["tenterhook_requests_in_flight"] == 0
+    assert after["tenterhook_attempt_duration_seconds_count"] - before["tenterhook_attempt_duration_seconds_count"] == 4
+
+
+# ---- logs and secrets ----
+
+def test_logs_are_json_lines_without_secrets(server, receiver, tmp_path):
+    """Everything that a server does in a day, at the most talkative level; then its log and all of its files are searched
+    for everything that nobody may read there."""
+    running = server(flags=["--log-level", "debug"], env={"TENTERHOOK_SECRET_KEY": "a-very-secret-master-key-0123456"})
+    api = running.api
+    target, bad = receiver(), receiver(answer=lambda _: 500)
+    own = "whsec_" + base64.b64encode(b"own-secret-of-the-customer-32-by").decode()
+    made = register(api, target, headers={"X-Token": "custom-header-value-1", "Authorization": "Basic custom-header-value-2"})
+    register(api, bad, secret=own)
+    api.put("/v1/tenants/t1", {"name": "x", "dialect": "tiro"}).expect(201)
+    tiro = register(api.as_tenant("t1"), target)
+    key = api.post("/v1/tenants/t1/keys", {"scopes": ["events:publish"]}, headers={"Idempotency-Key": "k"}).expect(201).json["key"]
+    api.with_key(key).post("/v1/events", {"type": "note.created", "resource_id": "1", "data": {}}).expect(202)
+    hook = api.post("/v1/webhooks", {"url": target.url(), "headers": {"X-Token": "custom-header-value-3"}},
+                    headers={"Idempotency-Key": "h"}).expect(201).json
+    rotated = api.post(f"/v1/webhooks/{made['id']}/rotate-secret", {}).expect(200).json["secrets"]
+    api.post("/v1/events", EVENT).expect(202)
+    api.with_key("a-wrong-key-that-somebody-sent").get("/v1/webhooks").expect(401)
+    api.get("/v1/webhooks?key=query-string-secret-1")
+    api.get(f"/v1/webhooks/{made['id']}/secret").expect(200)
+    settled(api, 1, status="retrying")
+    settled(api, 2)
+    secrets = [running.admin_key, key, made["secret"], tiro["secret"], hook["secret"], own, "a-very-secret-master-key",
+               "custom-header-value-1", "custom-header-value-2", "custom-header-value-3", "a-wrong-key-that-somebody-sent",
+               "query-string-secret-1"] + [s["secret"] for s in rotated]
+    secrets += [base64.b64decode(s[6:]).decode("latin-1") for s in secrets if s.startswith("whsec_")]
+    running.kill()  # with the write-ahead log as it is
+    found = [path for path in running.data.rglob("*") if path.is_file()]
+    assert found
+    for secret in secrets:
+        assert secret not in running.text(), secret
+        for path in found:
+            assert secret.encode("latin-1") not in path.read_bytes(), (path, secret)
+    log = [line for line in running.text().splitlines() if not line.startswith("listening on ")]
+    assert log
+    for line in log:
+        entry = json.loads(line)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry["time"])
+        assert entry["level"] in ("debug", "info", "warn", "error") and entry["msg"]
+
+
+def test_files_are_private(server, receiver):
+    running = server()
+    register(running.api, receiver())
+    assert running.data.stat().st_mode & 0o077 == 0
+    for path in running.data.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, (path, oct(path.stat().st_mode))
+
+
+def test_log_lines_cannot_be_forged(server):
+    running = server()
+    api = running.api
+    evil = 'x"}\n{"time":"2000-01-01T00:00:00.000Z","level":"info","msg":"forged"}'
+    api.put("/v1/tenants/evil", {"name": evil, "dialect": "standard"})
+    api.post("/v1/webhooks", {"url": "http://127.0.0.1:9/", "description": evil})
+    api.get("/v1/webhooks/" + "%0a%7b%22msg%22%3a%22forged%22%7d")
+    api.request("GET", "/v1/webhooks", headers={"User-Agent": "x\ty", "Tenterhook-Tenant": "evil\"}"})
+    running.stop()
+    for line in running.text().splitlines():
+        if not line.startswith("listening on "):
+            assert json.loads(line)["msg"] != "forged"
+
+
+# ---- figures of the release build ----
+
+@pytest.mark.skipif("sanitized()")
+def test_idle_memory_binary_and_start(server):
+    running = server()
+    time.sleep(0.3)
+    assert rss_kib(running.process) < 32 * 1024
+    assert binary_path().stat().st_size < 4 * 1024 * 1024 or b".debug_info" in binary_path().read_bytes()
+    running.stop()
+    took = []
+    for _ in range(5):
+        begun = time.monotonic()
+        running.start()
+        running.api.get("/readyz").expect(200)
+        took.append(time.monotonic() - begun)
+        running.stop()
+    assert sorted(took)[2] < 0.2, took
+
+
+def test_a_backlog_is_bounded_in_memory_and_does_not_delay_the_start(server, receiver):
+    """50,000 events for an endpoint that never answers: the process keeps few of them, and after kill -9 it is ready at
+    once and delivers new events of others while it loads."""
+    flags = ["--max-pending", "5000", "--drain-timeout", "1s"]
+    running = server(flags=flags)
+    api, good = running.api, receiver()
+    with Silent() as silent:
+        dead = api.post("/v1/webhooks", {"url": silent.url(), "events": ["dead"], "timeout_seconds": 30}).expect(201).json
+        register(api, good, events=["good"])
+        batch = json.dumps([{"type": "dead", "data": {"n": n, "pad": "x" * 200}} for n in range(1000)]).encode()
+
+        def publish(_):
+            api.post("/v1/events/batch", batch, headers=JSON).expect(202)
+
+        together(publish, range(10), 4)
+        first = rss_kib(running.process)
+        together(publish, range(40), 4)
+        grown = rss_kib(running.process) - first
+        # Fresh bodies stay in a cache of 64 MiB; beyond that nothing grows. Sanitizers keep what is freed.
+        assert sanitized() or grown < 96 * 1024, f"{grown} KiB for 40,000 more"
+        api.post("/v1/events", {"type": "good", "data": {}}).expect(202)
+        good.wait_for(1, timeout_s=3)
+        running.kill()
+        begun = time.monotonic()
+        running.start()
+        running.api.get("/readyz").expect(200)
+        assert time.monotonic() - begun < (5 if sanitized() else 1)
+        running.api.post("/v1/events", {"type": "good", "data": {}}).expect(202)
+        # the first may come again: its result was perhaps not on record
+        good.wait_for(lambda requests: len({r.header("webhook-id") for r in requests}) == 2, timeout_s=5)
+        eventually(lambda: "queue loaded" in running.text().rsplit("listening on", 1)[1], 30)
+        running.api.delete(f"/v1/webhooks/{dead['id']}").expect(204)
+        eventually(lambda: not deliveries(running.api, status="pending", limit=1)
+                   and len(deliveries(running.api, status="cancelled", limit=1000)) == 1000, 60, "cancellation of 50,000")
+        assert running.stop() == 0
+
+
+def test_a_backlog_drains_completely(server, receiver):
+    """3,000 events wait for a paused endpoint, far more than memory may hold; resumed, each goes out once, and the oldest
+    first as far as one connection at a time shows it."""
+    running = server(flags=["--max-pending", "1000"])
+    api, target = running.api, receiver()
+    made = register(api, target, active=False)
+    for _ in range(3):
+        answers = api.post("/v1/events/batch", [EVENT] * 1000).expect(202).json
+    running.kill()
+    running.start()
+    api = running.api
+    api.patch(f"/v1/webhooks/{made['id']}", {"active": True, "max_in_flight": 8}).expect(200)
+    target.wait_for(3000, timeout_s=60)
+    time.sleep(0.3)
+    ids = target.ids()
+    assert len(ids) == len(set(ids)) == 3000 and answers[-1]["id"] in ids[-200:]
+    eventually(lambda: not deliveries(api, status="pending", limit=1))
+
+
+# ---- retention ----
+
+def test_retention_removes_old_events_while_deliveries_go_on(server, receiver):
+    running = server(flags=["--retention", "1s"])
+    api = running.api
+    good, bad = receiver(), receiver(answer=lambda _: 500)
+    register(api, good, events=["good"])
+    register(api, bad, events=["bad"])
+    register(api, good, events=["held"], active=False)
+    old = [api.post("/v1/events", {"type": kind, "data": {}}).expect(202).json["id"] for kind in ("good", "bad", "held")]
+    keyed = {"Idempotency-Key": "outlives-the-event"}
+    first = api.post("/v1/events", {"type": "nobody", "data": {}}, headers=keyed).expect(202)
+    old.append(first.json["id"])
+    good.wait_for(1)
+    bad.wait_for(1)
+    eventually(lambda: all(api.get(f"/v1/events/{event}").status == 404 for event in old), 15, "removal")
+    assert deliveries(api) == []
+    # The key outlives the event: no second one is made, and trying again is not asked for.
+    assert "retention" in problem(api.post("/v1/events", {"type": "nobody", "data": {}}, headers=keyed), 409)["detail"]
+    new = api.post("/v1/events", {"type": "good", "data": {}}).expect(202).json["id"]
+    assert new in [request.header("webhook-id") for request in good.wait_for(2)]
+    values, _ = metrics(api)
+    assert values["tenterhook_retention_deleted_events_total"] >= 3
+    time.sleep(5.0)
+    assert len(bad.requests) == 1, "what is removed is not sent"
+    running.api.get("/readyz").expect(200)
+
+
+# ---- payloads ----
+
+def test_naughty_strings_are_kept_byte_for_byte(shared, receiver):
+    """As data, description, metadata value and tenant name; what the receiver gets and what the API shows."""
+    strings = json.loads(corpus("naughty-strings", "blns.json").read_bytes())
+    shared.api.put("/v1/tenants/naughty", {"name": "x", "dialect": "standard"}).expect(201)
+    api, target = shared.api.as_tenant("naughty"), receiver()
+    made = register(api, target)
+    events = api.post("/v1/events/batch", [{"type": "a.b", "data": {"s": text}} for text in strings]).expect(202).json
+    target.wait_for(len(strings), timeout_s=20)
+    got = {}
+    for request in target.requests:
+        verify(made["secret"], request)
+        got[request.header("webhook-id")] = json.loads(request.body)["data"]["s"]
+    for event, text in zip(events, strings):
+        assert got[event["id"]] == text
+    path = f"/v1/webhooks/{made['id']}"
+
+    for text in strings[::5] + [s for s in strings if "\0" in s or "\ufeff" in s]:
+        answer = api.patch(path, {"description": text, "metadata": {"k": text}, "active": False})
+        if answer.status == 200:
+            assert api.get(path).json["description"] == text and api.get(path).json["metadata"] == {"k": text}
+        else:
+            assert problem(answer, 422) and text, (text, answer)
+        named = shared.api.put("/v1/tenants/naughty", {"name": text, "dialect": "standard"})
+        if named.status == 200:
+            assert shared.api.get("/v1/tenants/naughty").json["name"] == text
+        else:
+            assert named.status == 422, (text, named)
+    shown = api.get(f"/v1/events/{events[7]['id']}").expect(200).json
+    assert shown["data"] == {"s": strings[7]}
+
+
+def test_naughty_strings_in_paths_and_queries_are_refused_politely(shared):
+    import urllib.parse
+    strings = json.loads(corpus("naughty-strings", "blns.json").read_bytes())
+    api = shared.api
+    for text in strings[::3]:
+        quoted = urllib.parse.quote(text.encode("utf-8", "surrogatepass"), safe="")
+        for path in (f"/v1/events/{quoted}", f"/v1/webhooks/{quoted}", f"/v1/deliveries?event={quoted}", f"/v1/tenants/{quoted}",
+                     f"/v1/events?cursor={quoted}"):
+            answer = api.get(path)
+            assert answer.status in (200, 400, 404, 405, 414, 422), (path, answer)
+            json.loads(answer.body)
+
+
+def test_the_json_corpus_passes_through_unchanged(tenant, receiver):
+    """test_transform: numbers, escapes, duplicate names: `data` leaves as it came. test_parsing: y_ is taken, n_ is not."""
+    target = receiver()
+    made = register(tenant, target)
+    sent = {}
+    folder = corpus("json-test-suite", "test_transform")
+    good = sorted(folder.glob("*.json")) + sorted(corpus("json-test-suite", "test_parsing").glob("y_*.json"))
+    for path in good:
+        data = path.read_bytes().strip(b" \t\r\n")
+        answer = tenant.post("/v1/events", b'{"type":"a.b","data":' + data + b"}", headers=JSON)
+        if path.name.startswith("y_"):
+            assert answer.status == 202, (path.name, answer)
+        assert answer.status in (202, 400), (path.name, answer)
+        if answer.status == 202:
+            sent[answer.json["id"]] = (path.name, data)
+    assert len(sent) > 90
+    for request in target.wait_for(len(sent), timeout_s=20):
+        name, data = sent.pop(verify(made["secret"], request))
+        assert request.body.endswith(b',"data":' + data + b"}"), name
+    assert not sent
+    for path in sorted(corpus("json-test-suite", "test_parsing").glob("n_*.json")):
+        data = path.read_bytes()
+        if len(data) > 1 << 20:
+            continue
+        answer = tenant.post("/v1/events", b'{"type":"a.b","data":' + data + b"}", headers=JSON)
+        # Some are only wrong as a whole document; nothing of what remains may be taken for valid JSON.
+        if answer.status == 202:
+            json.loads(b'{"type":"a.b","data":' + data + b"}")
+        else:
+            assert answer.status in (400, 422), (path.name, answer)
+            if answer.status == 400:
+                assert re.search(r"line \d+.*column \d+", answer.json["detail"]), (path.name, answer)
+
+
+def test_a_batch_of_a_thousand(tenant, receiver):
+    target = receiver()
+    made = register(tenant, target, max_in_flight=50)
+    answer = tenant.post("/v1/events/batch", [{"type": "a.b", "data": n} for n in range(1000)]).expect(202).json
+    assert len({row["id"] for row in answer}) == 1000 and all(row["deliveries"] == 1 for row in answer)
+    requests = target.wait_for(1000, timeout_s=30)
+    by_id = {verify(made["secret"], request): json.loads(request.body)["data"] for request in requests}
+    assert [by_id[row["id"]] for row in answer] == list(range(1000))
+    problem(tenant.post("/v1/events/batch", [EVENT] * 1001), 422)
+    problem(tenant.post("/v1/events/batch", [EVENT, {"type": "a b", "data": 1}]), 422)
+    assert len(tenant.pages("/v1/events", limit=1000)) == 1000
+
+
+def test_sixty_four_publishers(server, receiver):
+    """64 connections at once, each with keys of its own and some shared: every event once, every key one event."""
+    running = server()
+    target = receiver()
+    made = register(running.api, target, max_in_flight=100)
+    results = []
+
+    def publish(worker):
+        api = Api(running.port, running.admin_key)
+        for n in range(20):
+            key = f"shared-{n}" if worker % 8 == 0 else f"{worker}-{n}"
+            answer = api.post("/v1/events", {"type": "a.b", "data": key}, headers={"Idempotency-Key": key})
+            results.append((key, answer.status, answer.json.get("id")))
+        api.close()
+
+    together(publish, range(64), 64)
+    assert {status for _, status, _ in results} <= {202, 409}
+    by_key = {}
+    for key, status, event in results:
+        if status == 202:
+            by_key.setdefault(key, set()).add(event)
+    assert len(by_key) == 56 * 20 + 20 and all(len(ids) == 1 for ids in by_key.values())
+    requests = target.wait_for(len(by_key), timeout_s=30)
+    settled_ids = {verify(made["secret"], request) for request in requests}
+    assert settled_ids == {next(iter(ids)) for ids in by_key.values()}
+    time.sleep(0.2)
+    assert len(target.requests) == len(by_key)
+
+
+def test_large_data_up_to_the_limit_of_the_dialect(tenant, receiver):
+    target = receiver(answer=lambda _: Reply(200))
+    made = register(tenant, target)
+    limit = 262144
+    fits = "x" * (limit - 2)
+    tenant.post("/v1/events", {"type": "a.b", "data": fits}).expect(202)
+    request = target.wait_for(1)[0]
+    verify(made["secret"], request)
+    assert json.loads(request.body)["data"] == fits
+    problem(tenant.post("/v1/events", {"type": "a.b", "data": fits + "x"}), 413)
+    problem(tenant.post("/v1/events", b" " * (16 << 20) + b"{}", headers=JSON), 413)
