@@ -36,7 +36,7 @@ void th_dialect_show(const struct th_dialect *d, struct th_jw *w);
 enum th_https { TH_HTTPS_ALWAYS, TH_HTTPS_PRODUCTION, TH_HTTPS_ANY };
 enum th_secret_source { TH_SECRET_GENERATED, TH_SECRET_CUSTOMER, TH_SECRET_EITHER };
 enum th_secret_read { TH_SECRET_ONCE, TH_SECRET_ALWAYS, TH_SECRET_NEVER };
-enum th_id_form { TH_ID_ULID, TH_ID_INTEGER };
+enum th_id_form { TH_ID_ULID, TH_ID_INTEGER, TH_ID_UUID };
 
 struct th_dialect_values {
     struct th_span name, content_type;

@@ -80,20 +80,60 @@ static bool push_name(struct head *h, struct dl_text name)
     return push_text(h, name.s, name.line) && push_text(h, TH_LIT(": "), name.line);
 }
 
-/* One field line from a template. A value with the secret in it can be hidden as a whole. */
-static bool push_line(struct head *h, struct dl_text name, struct dl_text value)
+static bool value_template(struct head *h, const char *key, struct dl_text value, struct dl_program *out)
 {
-    struct dl_program p;
-    size_t old;
-    unsigned i;
+    size_t old = dl_enter(h->w, th_str(key));
 
-    old = dl_enter(h->w, TH_LIT("value"));
     if (!is_value(value.s))
         return dl_fail(h->w, value.line,
                        "holds bytes that a header value cannot carry, or white space at an end");
-    if (!dl_template(h->w, value, DL_VARS_HEADER, h->d->spec.schema_version.s, &p))
+    if (!dl_template(h->w, value, DL_VARS_HEADER, h->d->spec.schema_version.s, out))
         return false;
     dl_leave(h->w, old);
+    return true;
+}
+
+static bool push_ops(struct head *h, const struct dl_program *p, unsigned line)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        if (!push(h, p->ops[i], line))
+            return false;
+    return true;
+}
+
+/* A line that may come out empty, has something in its place, or is escaped: one op that knows its parts. */
+static bool push_careful(struct head *h, const struct dl_header *header, const struct dl_program *value)
+{
+    struct dl_program other = {.count = 0};
+    struct dl_op op = {.kind = header->escape == DL_ESCAPE_PERCENT ? DL_LINE_PERCENT : DL_LINE,
+                       .arg = (uint8_t)value->count};
+    char *text;
+
+    if (header->otherwise.s.p && !value_template(h, "otherwise", header->otherwise, &other))
+        return false;
+    if ((value->vars | other.vars) & DL_BIT(DL_V_SECRET))
+        return dl_fail(h->w, header->value.line, "{secret} cannot stand in a value that may be empty or escaped");
+    text = dl_alloc(&h->d->arena, header->name.s.n + 3);
+    if (!text)
+        return dl_fail_nomem(h->w);
+    memcpy(text, header->name.s.p, header->name.s.n);
+    memcpy(text + header->name.s.n, ": ", 2);
+    op.text = th_span(text, header->name.s.n + 2);
+    op.skip = (uint16_t)(value->count + other.count);
+    return own(h, header->name, true) && push(h, op, header->name.line) &&
+           push_ops(h, value, header->value.line) && push_ops(h, &other, header->value.line);
+}
+
+/* One field line from a template. A value with the secret in it can be hidden as a whole. */
+static bool push_line(struct head *h, const struct dl_header *header)
+{
+    struct dl_text name = header->name;
+    struct dl_program p;
+
+    if (!value_template(h, "value", header->value, &p))
+        return false;
+    if (header->otherwise.s.p || header->escape == DL_ESCAPE_PERCENT || (p.vars & DL_VARS_OPTIONAL))
+        return push_careful(h, header, &p);
     if (!own(h, name, true) || !push_name(h, name))
         return false;
     if (p.vars & DL_BIT(DL_V_SECRET)) {
@@ -101,10 +141,7 @@ static bool push_line(struct head *h, struct dl_text name, struct dl_text value)
         if (!push(h, (struct dl_op){.kind = DL_HIDDEN, .skip = (uint16_t)p.count}, name.line))
             return false;
     }
-    for (i = 0; i < p.count; i++)
-        if (!push(h, p.ops[i], name.line))
-            return false;
-    return push_text(h, TH_LIT("\r\n"), name.line);
+    return push_ops(h, &p, name.line) && push_text(h, TH_LIT("\r\n"), name.line);
 }
 
 static bool option_bit(struct head *h, struct dl_text when, uint8_t *bit)
@@ -119,20 +156,39 @@ static bool option_bit(struct head *h, struct dl_text when, uint8_t *bit)
     return dl_fail(h->w, when.line, "\"%s\" is not among endpoint.options", when.s.p);
 }
 
-static bool push_header(struct head *h, const struct dl_header *header)
+/* What follows, up to end_when, is there only if an option is on, or (with the word "retry") from the second
+ * attempt on. */
+static bool begin_when(struct head *h, struct dl_text when, unsigned *at)
 {
-    unsigned at = h->count;
-    uint8_t bit = 0;
+    struct dl_op op = {.kind = DL_IF_RETRY};
+    size_t old;
 
-    if (header->when.s.p) {
-        if (!option_bit(h, header->when, &bit) ||
-            !push(h, (struct dl_op){.kind = DL_IF_OPTION, .arg = bit}, header->when.line))
+    *at = h->count;
+    if (!when.s.p)
+        return true;
+    old = dl_enter(h->w, TH_LIT("when"));
+    if (!th_span_is(when.s, "retry")) {
+        op.kind = DL_IF_OPTION;
+        if (!option_bit(h, when, &op.arg))
             return false;
     }
-    if (!push_line(h, header->name, header->value))
-        return false;
-    if (header->when.s.p)
+    dl_leave(h->w, old);
+    return push(h, op, when.line);
+}
+
+static void end_when(struct head *h, struct dl_text when, unsigned at)
+{
+    if (when.s.p)
         h->ops[at].skip = (uint16_t)(h->count - at - 1);
+}
+
+static bool push_header(struct head *h, const struct dl_header *header)
+{
+    unsigned at;
+
+    if (!begin_when(h, header->when, &at) || !push_line(h, header))
+        return false;
+    end_when(h, header->when, at);
     return true;
 }
 
@@ -149,10 +205,12 @@ static bool do_headers(struct head *h)
     return true;
 }
 
+/* An empty value leaves the line out. */
 static bool push_named(struct head *h, const char *name, struct dl_text value)
 {
-    /* An empty value leaves the line out. */
-    return value.s.n == 0 || push_line(h, (struct dl_text){th_str(name), value.line}, value);
+    struct dl_header header = {.name = {th_str(name), value.line}, .value = value};
+
+    return value.s.n == 0 || push_line(h, &header);
 }
 
 /* The keys of `request` in their order; what the file leaves to the default comes first. */
@@ -226,7 +284,8 @@ static bool sig_compile(struct head *h, const struct dl_sig_parts *p, struct dl_
     if (!is_value(p->item.s) || !is_value(p->wrap.s) || memchr(p->join.s.p, '\r', p->join.s.n) ||
         memchr(p->join.s.p, '\n', p->join.s.n))
         return dl_fail(h->w, line, "item, join or wrap holds bytes that a header value cannot carry");
-    if (!sig_template(h, "content", p->content, (DL_VARS_HEADER | DL_BIT(DL_V_BODY)), 0, &out->content) ||
+    if (!sig_template(h, "content", p->content, (DL_VARS_HEADER & ~DL_BIT(DL_V_ATTRIBUTE)) | DL_BIT(DL_V_BODY), 0,
+                      &out->content) ||
         !sig_template(h, "item", p->item, DL_BIT(DL_V_SIG) | DL_BIT(DL_V_TS), DL_BIT(DL_V_SIG), &out->item) ||
         !sig_template(h, "wrap", p->wrap, DL_BIT(DL_V_ITEMS) | DL_BIT(DL_V_TS), DL_BIT(DL_V_ITEMS),
                       &out->wrap))
@@ -275,7 +334,7 @@ static bool do_signature(struct head *h, unsigned i)
 {
     struct dl_sig_spec *spec = &h->d->spec.signatures[i];
     struct dl_sig *row = h->d->sigs[i];
-    unsigned line = spec->parts.header.line;
+    unsigned line = spec->parts.header.line, at;
 
     if (!own(h, spec->parts.header, true) || !sig_compile(h, &spec->parts, &row[0]))
         return false;
@@ -298,7 +357,11 @@ static bool do_signature(struct head *h, unsigned i)
         h->d->variant_secret_form[index] = variant->secret_form;
         dl_leave(h->w, old);
     }
-    return push(h, (struct dl_op){.kind = DL_SIGNATURE, .arg = (uint8_t)i}, line);
+    if (!begin_when(h, spec->when, &at) ||
+        !push(h, (struct dl_op){.kind = DL_SIGNATURE, .arg = (uint8_t)i}, line))
+        return false;
+    end_when(h, spec->when, at);
+    return true;
 }
 
 static bool do_signatures(struct head *h)
@@ -316,6 +379,7 @@ static bool do_signatures(struct head *h)
 static bool do_groups(struct head *h, const struct th_node *root)
 {
     const struct dl_spec *s = &h->d->spec;
+    const struct dl_header auth = {.name = s->auth.header, .value = s->auth.value};
     const struct th_node *e;
     size_t old;
 
@@ -326,7 +390,7 @@ static bool do_groups(struct head *h, const struct th_node *root)
     for (e = root->first; e; e = e->next) {
         old = dl_enter(h->w, e->key);
         if ((th_span_is(e->key, "request") && !do_request(h, e)) ||
-            (th_span_is(e->key, "auth") && !push_line(h, s->auth.header, s->auth.value)) ||
+            (th_span_is(e->key, "auth") && !push_line(h, &auth)) ||
             (th_span_is(e->key, "signatures") && !do_signatures(h)))
             return false;
         dl_leave(h->w, old);
@@ -346,7 +410,8 @@ static bool finish(struct head *h)
         return dl_fail_nomem(h->w);
     for (unsigned i = 0; i < h->count; i++) {
         struct dl_op op = h->ops[i];
-        if (op.kind == DL_IF_OPTION || op.kind == DL_HIDDEN)
+        if (op.kind == DL_IF_OPTION || op.kind == DL_IF_RETRY || op.kind == DL_HIDDEN || op.kind == DL_LINE ||
+            op.kind == DL_LINE_PERCENT)
             barrier = i + op.skip + 1 > barrier ? i + op.skip + 1 : barrier;
         if (n && i > barrier && op.kind == DL_LITERAL && ops[n - 1].kind == DL_LITERAL) {
             struct th_span a = ops[n - 1].text, both;

@@ -51,8 +51,11 @@ enum dl_stamp { DL_UNIX = 1, DL_UNIX_MILLIS, DL_RFC3339 };
 enum dl_encoding { DL_HEX = 1, DL_BASE64 };
 enum dl_form { DL_FORM_TEXT = 1, DL_FORM_TOKEN, DL_FORM_HEX, DL_FORM_BASE64, DL_FORM_WHSEC, DL_FORM_WHSK };
 
+enum dl_escape { DL_ESCAPE_NONE = 1, DL_ESCAPE_PERCENT };
+
 struct dl_header {
-    struct dl_text name, value, when; /* when: name of an endpoint option */
+    struct dl_text name, value, otherwise, when; /* when: name of an endpoint option, or "retry" */
+    unsigned escape;
 };
 struct dl_sig_parts { /* what a variant may say differently */
     struct dl_text header, content, item, join, wrap;
@@ -65,6 +68,7 @@ struct dl_variant {
 };
 struct dl_sig_spec {
     struct dl_text variant; /* name of the default */
+    struct dl_text when;    /* as of a header */
     struct dl_sig_parts parts;
     struct dl_variant variants[DL_VARIANTS - 1];
     unsigned variant_count;
@@ -178,20 +182,46 @@ enum dl_var {
     DL_V_ATTEMPT_NUMBER,
     DL_V_SIG,
     DL_V_ITEMS,
-    DL_V_COUNT
+    DL_V_TYPE_OBJECT, /* of the event's type: what stands before its last dot */
+    DL_V_TYPE_ACTION, /* and behind it */
+    DL_V_RESOURCE_TYPE,
+    DL_V_RESOURCE_ID,
+    DL_V_TENANT_ID,
+    DL_V_RETRY_NUMBER,
+    DL_V_COUNT,
+    DL_V_ATTRIBUTE = DL_V_COUNT /* of the tenant; the op's text is its name. The table of names ends before it */
 };
 #define DL_BIT(v) (1u << (v))
 /* what a request knows when a header value or a signed content is made */
 #define DL_VARS_HEADER                                                                                       \
     (DL_BIT(DL_V_SECRET) | DL_BIT(DL_V_TS) | DL_BIT(DL_V_EVENT_ID) | DL_BIT(DL_V_EVENT_TYPE) |               \
      DL_BIT(DL_V_EVENT_TIME) | DL_BIT(DL_V_DELIVERY_ID) | DL_BIT(DL_V_ENDPOINT_ID) |                         \
-     DL_BIT(DL_V_ENDPOINT_URL) | DL_BIT(DL_V_SCHEMA_VERSION) | DL_BIT(DL_V_ATTEMPT_NUMBER))
+     DL_BIT(DL_V_ENDPOINT_URL) | DL_BIT(DL_V_SCHEMA_VERSION) | DL_BIT(DL_V_ATTEMPT_NUMBER) |               \
+     DL_BIT(DL_V_TYPE_OBJECT) | DL_BIT(DL_V_TYPE_ACTION) | DL_BIT(DL_V_RESOURCE_TYPE) |                      \
+     DL_BIT(DL_V_RESOURCE_ID) | DL_BIT(DL_V_TENANT_ID) | DL_BIT(DL_V_RETRY_NUMBER) |                         \
+     DL_BIT(DL_V_ATTRIBUTE))
+/* what an event or a tenant may not have: a header line made of these alone can come out empty */
+#define DL_VARS_OPTIONAL                                                                                     \
+    (DL_BIT(DL_V_TYPE_ACTION) | DL_BIT(DL_V_RESOURCE_TYPE) | DL_BIT(DL_V_RESOURCE_ID) |                      \
+     DL_BIT(DL_V_ATTRIBUTE))
 
-enum dl_op_kind { DL_LITERAL, DL_VAR, DL_SIGNATURE, DL_IF_OPTION, DL_HIDDEN };
+/* LINE and LINE_PERCENT: a field line that is left out when its value is empty; the latter writes what a
+ * variable gives in percent-encoding. text: "Name: "; arg: ops of the value; behind them, up to skip, those
+ * of what takes its place. */
+enum dl_op_kind {
+    DL_LITERAL,
+    DL_VAR,
+    DL_SIGNATURE,
+    DL_IF_OPTION,
+    DL_IF_RETRY,
+    DL_HIDDEN,
+    DL_LINE,
+    DL_LINE_PERCENT
+};
 struct dl_op {
     uint8_t kind;
-    uint8_t arg;   /* VAR: enum dl_var; SIGNATURE: index; IF_OPTION: bit number */
-    uint16_t skip; /* IF_OPTION, HIDDEN: ops to leave out */
+    uint8_t arg;   /* VAR: enum dl_var; SIGNATURE: index; IF_OPTION: bit number; LINE: ops of the value */
+    uint16_t skip; /* IF_OPTION, IF_RETRY, HIDDEN: ops to leave out; LINE: ops of the line */
     struct th_span text;
 };
 #define DL_PIECES 24 /* ops of one template */

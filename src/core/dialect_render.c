@@ -18,7 +18,8 @@ struct attempt { /* what is computed once for a head */
     const struct th_render *r;
     struct th_span body;
     const struct th_sign_key *key; /* whose plain text {secret} is */
-    char number[12], stamp[DL_RFC3339 + 1][32], time[32];
+    struct th_buf scratch; /* an attribute, with its escapes resolved */
+    char number[12], retry[12], stamp[DL_RFC3339 + 1][32], time[32];
     struct th_span stamp_text[DL_RFC3339 + 1], number_text, time_text;
 };
 
@@ -59,6 +60,34 @@ static struct th_span stamp(struct attempt *a, enum dl_stamp form)
     return *text;
 }
 
+/* An event's type around its last dot; a type without one is all object. */
+static struct th_span type_part(struct th_span type, bool action)
+{
+    size_t at = type.n;
+
+    while (at && type.p[at - 1] != '.')
+        at--;
+    if (at == 0)
+        return action ? th_span("", 0) : type;
+    return action ? th_span(type.p + at, type.n - at) : th_span(type.p, at - 1);
+}
+
+/* A tenant's attribute as text: a string's characters, or the JSON of another scalar. */
+static struct th_span attribute(struct attempt *a, struct th_span name)
+{
+    struct th_json root, v;
+
+    th_buf_reset(&a->scratch);
+    if (a->r->attributes.n == 0 || th_json_parse(a->r->attributes, TH_JSON_DEPTH_MAX, &root, NULL) != TH_OK ||
+        !th_json_member(root, name, &v))
+        return th_span("", 0);
+    if (v.type == TH_JSON_STRING)
+        th_json_string(v, &a->scratch);
+    else if (v.type != TH_JSON_NULL && v.type != TH_JSON_ARRAY && v.type != TH_JSON_OBJECT)
+        th_buf_span(&a->scratch, v.raw);
+    return th_buf_view(&a->scratch);
+}
+
 static struct th_span variable(struct attempt *a, enum dl_var v, enum dl_stamp form)
 {
     const struct th_render *r = a->r;
@@ -88,6 +117,18 @@ static struct th_span variable(struct attempt *a, enum dl_var v, enum dl_stamp f
         if (!a->number_text.p)
             a->number_text = format_i64(a->number, sizeof a->number, r->attempt);
         return a->number_text;
+    case DL_V_RETRY_NUMBER:
+        return format_i64(a->retry, sizeof a->retry, r->attempt ? (int64_t)r->attempt - 1 : 0);
+    case DL_V_TYPE_OBJECT:
+        return type_part(r->event_type, false);
+    case DL_V_TYPE_ACTION:
+        return type_part(r->event_type, true);
+    case DL_V_RESOURCE_TYPE:
+        return r->resource_type;
+    case DL_V_RESOURCE_ID:
+        return r->resource_id;
+    case DL_V_TENANT_ID:
+        return r->tenant_id;
     default:
         return th_span("", 0);
     }
@@ -204,6 +245,60 @@ static bool add_signature(struct attempt *a, const struct dl_sig *sig, struct th
     return true;
 }
 
+/* ---- lines that may come out empty ---- */
+
+/* Percent-encoding of what the HTTP binding of CloudEvents (1.0.2, 3.1.3.2) escapes: space, quote, percent,
+ * and all that is not visible ASCII. */
+static void add_percent(struct th_buf *out, struct th_span s)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c > ' ' && c <= '~' && c != '"' && c != '%') {
+            th_buf_char(out, (char)c);
+            continue;
+        }
+        th_buf_char(out, '%');
+        th_buf_char(out, digits[c >> 4]);
+        th_buf_char(out, digits[c & 15]);
+    }
+}
+
+static bool add_value(struct attempt *a, const struct dl_op *ops, unsigned count, bool percent,
+                      struct th_buf *out)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct th_span s = ops[i].kind == DL_LITERAL         ? ops[i].text
+                           : ops[i].arg == DL_V_ATTRIBUTE ? attribute(a, ops[i].text)
+                                                             : variable(a, (enum dl_var)ops[i].arg, a->d->stamp);
+        if (percent && ops[i].kind == DL_VAR)
+            add_percent(out, s);
+        else if (!add_checked(out, s))
+            return false;
+    }
+    return true;
+}
+
+/* A line of an op and the ops behind it; without a value it leaves no trace. */
+static bool add_line(struct attempt *a, const struct dl_op *op, struct th_buf *out)
+{
+    bool percent = op->kind == DL_LINE_PERCENT;
+    size_t before = out->n, start;
+
+    th_buf_span(out, op->text);
+    start = out->n;
+    if (!add_value(a, op + 1, op->arg, percent, out))
+        return false;
+    if (out->n == start && !add_value(a, op + 1 + op->arg, op->skip - op->arg, percent, out))
+        return false;
+    if (out->n > start)
+        th_buf_add(out, "\r\n", 2);
+    else if (!out->failed)
+        out->n = before;
+    return true;
+}
+
 /* ---- the head ---- */
 
 static const struct th_sign_key *bearer_key(const struct th_dialect *d, const struct th_render *r)
@@ -221,6 +316,7 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
     unsigned variant = r->variant < DL_VARIANTS ? r->variant : 0;
     bool ok = true;
 
+    th_buf_init(&a.scratch, 65536);
     for (unsigned i = 0; ok && i < d->head.count; i++) {
         const struct dl_op *op = &d->head.ops[i];
         switch (op->kind) {
@@ -240,6 +336,14 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
         case DL_IF_OPTION:
             i += r->options & 1u << op->arg ? 0u : op->skip;
             break;
+        case DL_IF_RETRY:
+            i += r->attempt > 1 ? 0u : op->skip;
+            break;
+        case DL_LINE:
+        case DL_LINE_PERCENT:
+            ok = add_line(&a, op, out);
+            i += op->skip;
+            break;
         default: /* DL_HIDDEN */
             if (hide) {
                 th_buf_add(out, "***", 3);
@@ -248,6 +352,9 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
             break;
         }
     }
+    if (a.scratch.failed && !out->failed)
+        out->failed = a.scratch.failed;
+    th_buf_fini(&a.scratch);
     if (!ok)
         return TH_INVALID;
     th_buf_span(out, r->custom);
@@ -296,6 +403,10 @@ static bool envelope_get(void *ctx, const struct shape_from *from, unsigned inde
         return text_value(r->event_id, out);
     case SHAPE_EVENT_TYPE:
         return text_value(r->event_type, out);
+    case SHAPE_TYPE_OBJECT:
+        return text_value(type_part(r->event_type, false), out);
+    case SHAPE_TYPE_ACTION:
+        return text_value(type_part(r->event_type, true), out);
     case SHAPE_RESOURCE_TYPE:
         return text_value(r->resource_type, out);
     case SHAPE_RESOURCE_ID:

@@ -17,11 +17,18 @@ static const char *const keys[] = {"utf8", "hex", "base64", "whsec", "whsk", NUL
 static const char *const stamps[] = {"unix", "unix_millis", "rfc3339", NULL};
 static const char *const encodings[] = {"hex", "base64", NULL};
 static const char *const forms[] = {"text", "token", "hex", "base64", "whsec", "whsk", NULL};
-static const char *const id_forms[] = {"ulid", "integer", NULL};
+static const char *const id_forms[] = {"ulid", "integer", "uuid", NULL};
+static const char *const escapes[] = {"none", "percent", NULL};
 
 static const struct dl_row header_rows[] = {
     {.key = "name", .kind = TEXT, .required = true, .at = offsetof(struct dl_header, name)},
     {.key = "value", .kind = TEXT, .required = true, .at = offsetof(struct dl_header, value)},
+    {.key = "otherwise", .kind = TEXT, .at = offsetof(struct dl_header, otherwise)},
+    {.key = "escape",
+     .kind = ENUM,
+     .at = offsetof(struct dl_header, escape),
+     .names = escapes,
+     .def = DL_ESCAPE_NONE},
     {.key = "when", .kind = TEXT, .at = offsetof(struct dl_header, when)},
 };
 static const struct dl_table header_table = {ROWS(header_rows), NULL};
@@ -83,6 +90,7 @@ static const struct dl_table variant_table = {ROWS(variant_rows), NULL};
 static const struct dl_row signature_rows[] = {
     SIG_ROWS(struct dl_sig_spec, true),
     {.key = "variant", .kind = TEXT, .at = offsetof(struct dl_sig_spec, variant), .def_text = "default"},
+    {.key = "when", .kind = TEXT, .at = offsetof(struct dl_sig_spec, when)},
     {.key = "variants",
      .kind = DICT,
      .at = offsetof(struct dl_sig_spec, variants),
@@ -182,7 +190,6 @@ static const struct dl_row retry_rows[] = {
      .kind = NUMBERS,
      .required = true,
      .at = AT(retry.delays),
-     .min = 1,
      .max = TH_MAX_DELAYS,
      .count_at = AT(retry.delay_count)},
     {.key = "jitter_percent", .kind = NUMBER, .at = AT(retry.jitter_percent), .max = 100},

@@ -19,6 +19,12 @@ static const char *const names[DL_V_COUNT] = {
     [DL_V_ATTEMPT_NUMBER] = "attempt.number",
     [DL_V_SIG] = "sig",
     [DL_V_ITEMS] = "items",
+    [DL_V_TYPE_OBJECT] = "event.type.object",
+    [DL_V_TYPE_ACTION] = "event.type.action",
+    [DL_V_RESOURCE_TYPE] = "event.resource_type",
+    [DL_V_RESOURCE_ID] = "event.resource_id",
+    [DL_V_TENANT_ID] = "tenant.id",
+    [DL_V_RETRY_NUMBER] = "retry.number",
 };
 
 struct builder {
@@ -41,18 +47,35 @@ static bool flush(struct dl_where *w, struct builder *b, unsigned line)
     return true;
 }
 
+/* The name in "tenant.attributes.NAME". */
+static bool attribute_name(struct th_span name, struct th_span *attribute)
+{
+    struct th_span prefix = TH_LIT("tenant.attributes.");
+
+    if (!th_span_starts(name, prefix) || name.n == prefix.n)
+        return false;
+    *attribute = th_span(name.p + prefix.n, name.n - prefix.n);
+    return true;
+}
+
 static bool add_var(struct dl_where *w, struct builder *b, struct dl_text text, struct th_span name,
                     uint32_t allowed, struct th_span schema_version)
 {
+    struct th_span attribute = {NULL, 0};
     unsigned v;
 
     for (v = 0; v < DL_V_COUNT; v++)
         if (th_span_is(name, names[v]))
             break;
-    if (v == DL_V_COUNT)
+    if (v == DL_V_COUNT && !attribute_name(name, &attribute))
         return dl_fail(w, text.line, "unknown variable {%.*s}", (int)(name.n < 60 ? name.n : 60), name.p);
     if (!(allowed & DL_BIT(v)))
-        return dl_fail(w, text.line, "{%s} means nothing here", names[v]);
+        return dl_fail(w, text.line, "{%.*s} means nothing here", (int)(name.n < 60 ? name.n : 60), name.p);
+    if (attribute.n) {
+        attribute = dl_copy(w->arena, attribute);
+        if (!attribute.p)
+            return dl_fail_nomem(w);
+    }
     if (v == DL_V_SCHEMA_VERSION) {
         if (schema_version.n == 0)
             return dl_fail(w, text.line, "{schema.version} needs the key schema_version");
@@ -64,7 +87,7 @@ static bool add_var(struct dl_where *w, struct builder *b, struct dl_text text, 
         return false;
     if (b->count == DL_PIECES)
         return dl_fail(w, text.line, "has more than %d parts", DL_PIECES);
-    b->ops[b->count++] = (struct dl_op){.kind = DL_VAR, .arg = (uint8_t)v};
+    b->ops[b->count++] = (struct dl_op){.kind = DL_VAR, .arg = (uint8_t)v, .text = attribute};
     b->vars |= DL_BIT(v);
     return true;
 }

@@ -4,6 +4,7 @@
 
 #define LOW27 ((1u << 27) - 1)
 #define LOW53 ((1ull << 53) - 1)
+#define LOW47 ((1ull << 47) - 1)
 
 static const char abc[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -94,4 +95,48 @@ bool th_pubid_parse(const uint8_t key[16], struct th_span prefix, struct th_span
     out->at.ms = (int64_t)at;
     out->no = no;
     return no != 0;
+}
+
+/* ---- the same as a UUID ---- */
+
+/* 128 bits: at(48) 7(4) rnd(12) | 2(2) rnd(15) low(47) */
+void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_span prefix, struct th_pubid id)
+{
+    static const char hex[] = "0123456789abcdef";
+    uint64_t at = (uint64_t)id.at.ms & 0xffffffffffffu, rnd = id.rnd & LOW27;
+    uint64_t word[2] = {at << 16 | (uint64_t)7 << 12 | rnd >> 15,
+                        (uint64_t)2 << 62 | (rnd & 0x7fff) << 47 | ((id.no ^ mask(key, at, rnd)) & LOW47)};
+
+    th_buf_span(out, prefix);
+    for (unsigned i = 0; i < 32; i++) {
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            th_buf_char(out, '-');
+        th_buf_char(out, hex[word[i / 16] >> (60 - 4 * (i % 16)) & 15]);
+    }
+}
+
+bool th_pubid_parse_uuid(const uint8_t key[16], struct th_span prefix, struct th_span text, struct th_pubid *out)
+{
+    uint64_t word[2] = {0, 0}, at;
+    unsigned n = 0;
+
+    if (text.n != prefix.n + 36 || !th_span_starts(text, prefix))
+        return false;
+    for (size_t i = 0; i < 36; i++) {
+        char c = text.p[prefix.n + i];
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash != (c == '-') || (!dash && !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))))
+            return false;
+        if (dash)
+            continue;
+        word[n / 16] = word[n / 16] << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        n++;
+    }
+    if ((word[0] >> 12 & 15) != 7 || word[1] >> 62 != 2)
+        return false;
+    at = word[0] >> 16;
+    out->at.ms = (int64_t)at;
+    out->rnd = (uint32_t)((word[0] & 0xfff) << 15 | (word[1] >> 47 & 0x7fff));
+    out->no = (word[1] ^ mask(key, at, out->rnd)) & LOW47;
+    return out->no != 0;
 }

@@ -50,6 +50,8 @@ static const struct {
     {"data", SHAPE_DATA, false, true},
     {"event.id", SHAPE_EVENT_ID, false, false},
     {"event.type", SHAPE_EVENT_TYPE, false, true},
+    {"event.type.object", SHAPE_TYPE_OBJECT, false, false},
+    {"event.type.action", SHAPE_TYPE_ACTION, false, false},
     {"event.time", SHAPE_EVENT_TIME, false, false},
     {"event.resource_type", SHAPE_RESOURCE_TYPE, false, true},
     {"event.resource_id", SHAPE_RESOURCE_ID, false, true},

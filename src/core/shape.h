@@ -23,6 +23,8 @@ enum shape_source { /* of an envelope; an API shape has SHAPE_NATIVE only */
                     SHAPE_DATA_MEMBER,
                     SHAPE_EVENT_ID,
                     SHAPE_EVENT_TYPE,
+                    SHAPE_TYPE_OBJECT,
+                    SHAPE_TYPE_ACTION,
                     SHAPE_EVENT_TIME,
                     SHAPE_RESOURCE_TYPE,
                     SHAPE_RESOURCE_ID,

@@ -1,40 +1,56 @@
 /* Public ids of the engine's objects, in the form that the tenant's dialect shows. */
 #include "engine/internal.h"
 
-static void ulid_or_integer(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_pubid id, struct th_buf *out)
+static void format_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_pubid id, struct th_buf *out)
 {
     if (form == TH_ID_INTEGER) {
         th_buf_span(out, prefix);
         th_buf_u64(out, id.no);
+    } else if (form == TH_ID_UUID) {
+        th_pubid_format_uuid(out, e->id_key, prefix, id);
     } else {
         th_pubid_format(out, e->id_key, prefix, id);
     }
+}
+
+/* Of a form that proves itself by time and random bits, so not of an integer. */
+bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_span text, struct th_pubid *out)
+{
+    return form == TH_ID_UUID ? th_pubid_parse_uuid(e->id_key, prefix, text, out) : th_pubid_parse(e->id_key, prefix, text, out);
 }
 
 void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out)
 {
     const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
 
-    ulid_or_integer(e, v->id_endpoint.prefix, v->id_endpoint.form, (struct th_pubid){ep->created, ep->rnd, ep->no}, out);
+    format_id(e, v->id_endpoint.prefix, v->id_endpoint.form, (struct th_pubid){ep->created, ep->rnd, ep->no}, out);
 }
 
 static struct th_span event_prefix(const struct th_dialect_values *v)
 {
-    return v->id_event.prefix.n ? v->id_event.prefix : TH_LIT("evt_");
+    return v->id_event.prefix.n || v->id_event.form == TH_ID_UUID ? v->id_event.prefix : TH_LIT("evt_");
+}
+
+/* An event's number alone would not tell its id from a publisher's own: there is no integer form. */
+static enum th_id_form event_form(const struct th_dialect_values *v)
+{
+    return v->id_event.form == TH_ID_UUID ? TH_ID_UUID : TH_ID_ULID;
 }
 
 void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row, struct th_buf *out)
 {
+    const struct th_dialect_values *v = th_dialect_values(d);
+
     if (row->own_id.n) {
         th_buf_span(out, row->own_id);
         return;
     }
-    th_pubid_format(out, e->id_key, event_prefix(th_dialect_values(d)), (struct th_pubid){row->at, row->rnd, row->no});
+    format_id(e, event_prefix(v), event_form(v), (struct th_pubid){row->at, row->rnd, row->no}, out);
 }
 
 static struct th_span delivery_prefix(const struct th_dialect_values *v)
 {
-    return v->id_delivery.prefix.n || v->id_delivery.form == TH_ID_INTEGER ? v->id_delivery.prefix : TH_LIT("dlv_");
+    return v->id_delivery.prefix.n || v->id_delivery.form != TH_ID_ULID ? v->id_delivery.prefix : TH_LIT("dlv_");
 }
 
 void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *event, uint64_t delivery,
@@ -42,7 +58,7 @@ void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, cons
 {
     const struct th_dialect_values *v = th_dialect_values(d);
 
-    ulid_or_integer(e, delivery_prefix(v), v->id_delivery.form, (struct th_pubid){event->at, event->rnd, delivery}, out);
+    format_id(e, delivery_prefix(v), v->id_delivery.form, (struct th_pubid){event->at, event->rnd, delivery}, out);
 }
 
 void th_engine_key_id(struct th_engine *e, const struct th_key *k, struct th_buf *out)
@@ -55,7 +71,9 @@ void th_engine_key_id(struct th_engine *e, const struct th_key *k, struct th_buf
 
 bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out)
 {
-    return th_pubid_parse(e->id_key, event_prefix(th_dialect_values(d)), text, out);
+    const struct th_dialect_values *v = th_dialect_values(d);
+
+    return th_engine_parse_id(e, event_prefix(v), event_form(v), text, out);
 }
 
 bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out)
@@ -64,7 +82,7 @@ bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d
     struct th_span prefix = delivery_prefix(v);
 
     if (v->id_delivery.form != TH_ID_INTEGER)
-        return th_pubid_parse(e->id_key, prefix, text, out);
+        return th_engine_parse_id(e, prefix, v->id_delivery.form, text, out);
     *out = (struct th_pubid){0};
     return th_span_starts(text, prefix) && th_span_u64(th_span(text.p + prefix.n, text.n - prefix.n), INT64_MAX, &out->no) && out->no;
 }

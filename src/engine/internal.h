@@ -239,6 +239,9 @@ void th_attempt_send(struct th_attempt *a);
 void th_attempt_ended(struct th_attempt *a);
 void th_settle_turn(struct th_engine *e);
 void th_dispatch_free(struct th_engine *e);
+/** Reads an id of the forms that prove themselves by time and random bits (not of integers). */
+bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_span text,
+                        struct th_pubid *out);
 unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms, const struct th_sign_key *out[TH_MAX_SECRETS]);
 uint64_t th_endpoint_pool_key(const struct th_endpoint *ep);
 

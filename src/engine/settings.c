@@ -367,7 +367,7 @@ struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tena
             return NULL; /* one text for one id */
         ep = th_engine_endpoint_no(e, pub.no);
     } else {
-        if (!th_pubid_parse(e->id_key, v->id_endpoint.prefix, id, &pub))
+        if (!th_engine_parse_id(e, v->id_endpoint.prefix, v->id_endpoint.form, id, &pub))
             return NULL;
         ep = th_engine_endpoint_no(e, pub.no);
         if (ep && (ep->created.ms != pub.at.ms || ep->rnd != pub.rnd))
