@@ -181,6 +181,7 @@ def test_start_on_a_full_disk_says_so_or_works(server, receiver, tmp_path):
         running.start()
         target.answer = None
         settled(running.api, 1, timeout_s=15)
+        running.kill()  # or the disk could not be unmounted
 
 
 def damage_start(path):
