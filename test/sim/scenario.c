@@ -1,26 +1,7 @@
-/* A small language for what an engine must do: one command a line, words separated by spaces, # begins a
- * comment.
- *
- *   SEED n · DEVELOPMENT · LIMITS items=N per_endpoint=N in_flight=N · RETENTION 30d   (before everything
- * else) TENANT id DIALECT name ENDPOINT a URL url [TENANT id] [EVENTS x,y.*] [TIMEOUT 45s] [RATE 0.5]
- * [INFLIGHT 1] [SECRET s] [VARIANT v] [HEADER name value] [INACTIVE] [REFUSED] PUBLISH type json AS e1
- * [TENANT id] [KEY k] [ID own] [RESULT accepted|replayed|key_reused|id_taken|invalid| too_large|unavailable]
- * [TIMES n] TEST a type AS t1                  a test delivery ANSWER a 500 timeout 429/120 200+3s    answers
- * of its next requests, in order; else it waits for REPLY ALWAYS a 200                       answer of all
- * others REPLY answer                       to the request that was expected last RESOLVE host answer
- * [answer...]    93.184.216.34,::1 | nxdomain | servfail | timeout; the last one stays MARK times count from
- * here (else from the beginning) PASS 5s EXPECT request a [AT 15s] [ATTEMPT 2] [OF e1] [HEADER name value]
- * [NOHEADER name] [BODY text] [TYPE type] [ADDR ip] EXPECT attempts a AT 0 5 305       each of the next
- * requests, in seconds EXPECT none [a] FOR 24h EXPECT endpoint a active|inactive|disabled|gone [REASON word]
- *   EXPECT ready|unready
- *   STATUS e1@a status [reason] [ATTEMPTS n]
- *   PATCH a active=true|active=false|url=...|timeout=5|rate=2|inflight=1|events=x,y
- *   DELETE a · ROTATE a [OVERLAP 3600s|never] · REVOKE a · RETRY e1@a · DELETE-TENANT id
- *   CRASH                              the process dies; a new one starts on the same store
- *   RESTART                            the process stops in order and starts again
- *   WALL +3600s                        the wall clock steps
- *   STORE full|io|retry|unknown|unknown-applied [n] · STORE ok · STORE stall · STORE go
- */
+/* Runs scenario files: one command a line, words separated by spaces, # begins a comment. The language is
+ * written down in test/scenarios/README.md. Refuses what it does not know, with FILE:LINE. A scenario begins
+ * with an empty store at 2026-04-02T08:00:00Z; requests that are expected are taken one after the other, each
+ * endpoint by itself. */
 #include "sim/scenario.h"
 
 #define WORDS_MAX 64
@@ -390,6 +371,9 @@ static void check_texts(struct scenario *sc, const struct sim_request *r)
                 bad(sc, "header %s is there", sc->word[i + 1]);
         } else if (is(sc->word[i], "BODY") && !strstr(r->body, word(sc, i + 1))) {
             bad(sc, "the body is %s", r->body);
+        } else if (is(sc->word[i], "HOST")) {
+            if (!is(r->host->name, word(sc, i + 1)))
+                bad(sc, "it goes to %s", r->host->name);
         } else if (is(sc->word[i], "TYPE")) {
             char want[200];
             snprintf(want, sizeof want, "\"type\":\"%s\"", word(sc, i + 1));

@@ -159,7 +159,7 @@ void sim_answers(struct sim *s, const char *host, const char *list); /* "500 tim
 void sim_always(struct sim *s, const char *host, const char *answer);
 /** Answers a waiting request now. */
 void sim_reply(struct sim *s, struct sim_request *r, struct sim_answer answer);
-/** "93.184.216.34,::1", "nxdomain", "servfail", "timeout"; appended to the host's script. */
+/** "93.184.216.34,::1", "8.8.8.8+5s" (after so long), "nxdomain", "servfail", "timeout"; appended to the host's script. */
 void sim_dns(struct sim *s, const char *host, const char *answer);
 void sim_dns_add(struct sim *s, const char *host, const struct sim_dns *answer);
 /** Value of a field line in a request's head; static memory, NULL when absent. */

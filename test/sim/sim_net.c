@@ -336,6 +336,10 @@ void sim_dns_add(struct sim *s, const char *host, const struct sim_dns *answer)
 void sim_dns(struct sim *s, const char *host, const char *answer)
 {
     struct sim_dns d = {0};
+    const char *plus = strchr(answer, '+');
+
+    if (plus && !duration(th_str(plus + 1), &d.took_us))
+        fail_msg("no duration: %s", answer);
 
     if (strcmp(answer, "nxdomain") == 0) {
         d.error = TH_NOT_FOUND;
@@ -344,8 +348,8 @@ void sim_dns(struct sim *s, const char *host, const char *answer)
     } else if (strcmp(answer, "timeout") == 0) {
         d.took_us = SIM_NEVER;
     } else {
-        while (*answer) {
-            size_t n = strcspn(answer, ",");
+        while (*answer && *answer != '+') {
+            size_t n = strcspn(answer, ",+");
             if (d.count == TH_RESOLVE_MAX || !th_addr_parse(th_span(answer, n), &d.addrs[d.count]))
                 fail_msg("no address: %s", answer);
             d.count++;

@@ -134,6 +134,45 @@ static void test_crash_between_commit_and_answer(void **state)
     sim_close(s);
 }
 
+/* A crash when the last attempt is on record and the disabling that follows from it is not: disabled by the
+ * fact at the start, or, as facts are written a little later, by the next delivery that is exhausted. Nothing
+ * is sent again. */
+static void test_crash_between_exhausted_and_disabled(void **state)
+{
+    struct sim *s = sim_open(NULL);
+    struct sim_event e = {.tenant = "t", .type = "task.created"};
+    struct sim_delivery d;
+    uint64_t a, tenant;
+
+    (void)state;
+    sim_tenant(s, "t", "taskboard");
+    a = sim_endpoint(
+        s, &(struct sim_spec){.tenant = "t", .url = "https://a.example.com/", .events = "task.created"});
+    tenant = sim_tenant_no(s, "t");
+    sim_always(s, "a.example.com", "500+1s");
+    assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
+    while (s->log_n < 4)
+        sim_run_for(s, SIM_S / 2);
+    sim_store_stall(s->store, true);
+    sim_run_for(s, 2 * SIM_S);
+    assert_int_equal(th_store_memory_step(s->memory, 1), 1); /* the settle alone */
+    sim_store_stall(s->store, false);
+    sim_crash(s);
+    sim_start(s);
+    d = sim_delivery(s, tenant, e.first_delivery, 0, 0);
+    assert_string_equal(d.status, "failed");
+    assert_int_equal(d.attempts, 4);
+    sim_run_for(s, 86400 * SIM_S);
+    assert_int_equal(s->log_n, 4);
+    if (sim_ep(s, a)->disabled_at.ms == 0) {
+        assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
+        sim_run_for(s, 3000 * SIM_S);
+        assert_int_equal(s->log_n, 8);
+    }
+    assert_true(sim_ep(s, a)->disabled_at.ms != 0);
+    sim_close(s);
+}
+
 /* ---- secrets while they overlap ---- */
 
 static unsigned parts(const char *text)
@@ -237,6 +276,26 @@ static void test_walk_sends_nothing_twice(void **state)
         for (size_t i = 0; i < s->log_n; i++)
             for (size_t k = 0; k < i; k++)
                 assert_true(s->log[i]->delivery != s->log[k]->delivery);
+        sim_close(s);
+    }
+}
+
+/* The same with an old delivery that is asked for by hand while the walk is reading it. */
+static void test_walk_beside_a_retry_by_hand(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim *s = sim_open(&(struct sim_conf){.seed = seed, .slow_reads = true});
+        struct sim_event e = {.type = "x"};
+        (void)sim_endpoint(s, &hook);
+        sim_always(s, "93.184.216.34", "200");
+        assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
+        sim_run_for(s, SIM_S);
+        sim_crash(s);
+        assert_int_equal(sim_try_start(s), TH_OK);
+        assert_int_equal(sim_retry(s, e.first_delivery), TH_OK);
+        sim_run_for(s, 86400 * SIM_S);
+        assert_int_equal(s->log_n, 2);
         sim_close(s);
     }
 }
@@ -372,9 +431,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_registered_between_match_and_commit),
     cmocka_unit_test(test_edit_between_match_and_commit),
     cmocka_unit_test(test_crash_between_commit_and_answer),
+    cmocka_unit_test(test_crash_between_exhausted_and_disabled),
     cmocka_unit_test(test_both_secrets_sign),
     cmocka_unit_test(test_oldest_secret_signs),
     cmocka_unit_test(test_walk_sends_nothing_twice),
+    cmocka_unit_test(test_walk_beside_a_retry_by_hand),
     cmocka_unit_test(test_silent_endpoints_hold_up_nobody),
     cmocka_unit_test(test_backlog_beyond_memory),
 };
