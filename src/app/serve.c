@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,19 @@ static void on_fatal(void *ctx, enum th_error error, const char *what)
     _exit(EXIT_STORE);
 }
 
+/* Only this thread takes the signals that steer the process: they are blocked before others are made, and again once
+ * the handlers go away. */
+static void stop_signals(int how)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(how, &set, NULL);
+}
+
 /* ---- stopping ---- */
 
 static void on_closed_handle(uv_handle_t *h)
@@ -108,6 +122,8 @@ static void on_closed_handle(uv_handle_t *h)
 
 static void close_handles(struct app *a)
 {
+    stop_signals(SIG_BLOCK); /* the end is certain: another signal must not turn it into a kill */
+
     uv_handle_t *handles[] = {(uv_handle_t *)&a->wake,  (uv_handle_t *)&a->check, (uv_handle_t *)&a->idle, (uv_handle_t *)&a->timer,
                               (uv_handle_t *)&a->grace, (uv_handle_t *)&a->term,  (uv_handle_t *)&a->intr,  (uv_handle_t *)&a->hup};
 
@@ -599,6 +615,7 @@ static void run(struct app *a)
     uv_signal_start(&a->term, on_signal, SIGTERM);
     uv_signal_start(&a->intr, on_signal, SIGINT);
     uv_signal_start(&a->hup, on_hup, SIGHUP);
+    stop_signals(SIG_UNBLOCK);
     uv_async_send(&a->wake);
     uv_run(&a->loop, UV_RUN_DEFAULT);
 }
@@ -636,6 +653,7 @@ static void setup_process(const struct th_settings *c)
 
     setup_log(c);
     signal(SIGPIPE, SIG_IGN);
+    stop_signals(SIG_BLOCK);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
