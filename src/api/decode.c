@@ -282,7 +282,7 @@ bool th_api_decode(struct th_api_req *r, struct th_json object, struct th_span p
     bool ignore = shaped && r->dialect && th_dialect_values(r->dialect)->ignore_unknown_fields;
     struct th_json_iter it;
     struct th_json key, value;
-    unsigned i;
+    unsigned i, faults;
 
     memset(values, 0, count * sizeof *values);
     if (object.type != TH_JSON_OBJECT) {
@@ -310,8 +310,10 @@ bool th_api_decode(struct th_api_req *r, struct th_json object, struct th_span p
         }
         values[i].present = true;
         values[i].json = value;
+        faults = r->error_count;
         if (!read_value(r, &fields[i], prefix, name, &values[i]))
             return false;
+        values[i].bad = r->error_count > faults;
     }
     for (i = 0; i < count; i++)
         if (fields[i].required && !values[i].present)

@@ -222,6 +222,7 @@ struct th_api_field {
 };
 struct th_api_value {
     bool present, null; /* present: given, null included */
+    bool bad;           /* a fault has been noted: not to be judged further */
     struct th_json json;
     struct th_span text;     /* STRING, unescaped */
     struct th_span *strings; /* STRINGS */
@@ -271,7 +272,6 @@ struct th_api_list {
     uint64_t next, total, size, number; /* cursor; of numbered pages */
     bool values;                        /* custom header values may be shown */
 };
-void th_api_endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i);
 bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out);
 /** The list in the shape of the dialect; false when it has none. */
 bool th_api_endpoint_list_shape(struct th_api_list *l, struct th_buf *out);

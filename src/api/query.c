@@ -1,8 +1,9 @@
 /* Query parameters and cursors.
  *
- * Refused with 400 and the parameter's name: what the route does not know, a parameter given twice, malformed
- * escapes, limits outside 1..1000, times that are not RFC 3339, cursors that are not ours or belong to other
- * filters. '+' is a plus sign, not a space: no parameter has spaces, and times have offsets.
+ * Refused with 400 and the parameter's name: what the route does not know (unless the dialect ignores such),
+ * a parameter given twice, malformed escapes, limits outside 1..1000, times that are not RFC 3339, cursors
+ * that are not ours or belong to other filters. '+' is a plus sign, not a space: no parameter has spaces, and
+ * times have offsets.
  *
  * A cursor is base64url of version, number and a hash over tenant, path and filters. It is no secret and no
  * capability: rows are looked up within the tenant whatever it says; the hash only catches mistakes. */
@@ -87,6 +88,9 @@ static void add(struct th_api_req *r, struct th_span pair)
         return;
     }
     snprintf(text, sizeof text, "%.*s", (int)(name.n < 64 ? name.n : 64), name.p);
+    if (!known(r->route->query, name) && (r->route->flags & TH_R_SHAPED) && r->dialect &&
+        th_dialect_values(r->dialect)->ignore_unknown_fields)
+        return;
     if (!known(r->route->query, name))
         th_api_error_param(
             r, text, r->route->query[0] ? "unknown query parameter; known: %s" : "unknown query parameter%s",

@@ -238,7 +238,7 @@ static bool fault_field(void *ctx, struct th_span name, unsigned index, struct t
         th_jw_string(&w, th_str(error_code(f->status)));
     else if (th_span_is(name, "category"))
         th_jw_string(&w, th_str(error_category(f)));
-    else if (e && th_span_is(name, "field"))
+    else if (e && th_span_is(name, "field") && field_of(e).n)
         th_jw_string(&w, field_of(e));
     else if (e && th_span_is(name, "pointer"))
         th_jw_string(&w, e->pointer);
@@ -249,25 +249,34 @@ static bool fault_field(void *ctx, struct th_span name, unsigned index, struct t
     return true;
 }
 
+/* A fault of the whole body has no field; it comes alone, and the detail says it. */
+static unsigned fields_at_fault(const struct th_api_req *r)
+{
+    return r->error_count && field_of(&r->errors[0]).n ? r->error_count : 0;
+}
+
 static unsigned fault_count(void *ctx, struct th_span name)
 {
     struct fault *f = ctx;
 
-    return th_span_is(name, "errors") ? f->r->error_count : 0;
+    return th_span_is(name, "errors") ? fields_at_fault(f->r) : 0;
 }
 
 /* ---- errors ---- */
 
+static bool by_field(const struct th_api_req *r)
+{
+    return r->dialect && th_dialect_values(r->dialect)->faults_by_field;
+}
+
 static void write_errors(struct th_api_req *r, struct th_jw *w)
 {
-    bool by_field = r->dialect && th_dialect_values(r->dialect)->faults_by_field;
-
     th_jw_key(w, TH_LIT("errors"));
     th_jw_array(w);
     for (unsigned i = 0; i < r->error_count; i++) {
         const struct th_api_error *e = &r->errors[i];
         th_jw_object(w);
-        if (by_field) {
+        if (by_field(r)) {
             th_api_str(w, "field", field_of(e));
             th_api_str(w, "message", e->detail);
         } else {
@@ -293,7 +302,7 @@ static void write_problem(struct th_api_req *r, unsigned status, struct th_span 
         th_api_int(&w, "line", r->json_line);
         th_api_int(&w, "column", r->json_column);
     }
-    if (r->error_count)
+    if (by_field(r) ? fields_at_fault(r) : r->error_count)
         write_errors(r, &w);
     th_jw_end_object(&w);
 }
@@ -353,8 +362,9 @@ void th_api_fail_invalid(struct th_api_req *r)
     if ((r->route->flags & TH_R_SHAPED) && r->dialect)
         status = th_dialect_values(r->dialect)->validation_status;
     if (r->error_count == 1)
-        th_api_fail(r, status, "%.*s: %.*s", (int)r->errors[0].pointer.n, r->errors[0].pointer.p,
-                    (int)r->errors[0].detail.n, r->errors[0].detail.p);
+        th_api_fail(r, status, "%.*s%s%.*s", (int)r->errors[0].pointer.n, r->errors[0].pointer.p,
+                    r->errors[0].pointer.n ? ": " : "the body ", (int)r->errors[0].detail.n,
+                    r->errors[0].detail.p);
     else
         th_api_fail(r, status, "%u values are invalid", r->error_count);
 }

@@ -151,6 +151,8 @@ bool th_api_route(struct th_api_req *r)
             r->route = t;
             return decode_params(r);
         }
+        if (t->flags & TH_R_SHAPED) /* for the form of the error */
+            r->route = t;
         allow(r, t->method);
     }
     if (r->allow[0])

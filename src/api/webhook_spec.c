@@ -225,7 +225,7 @@ static bool merge_options(struct th_api_req *r, struct th_json object, uint32_t 
 
 static bool given(const struct th_api_value *v, int field)
 {
-    return v[field].present && !v[field].null;
+    return v[field].present && !v[field].null && !v[field].bad;
 }
 
 static void apply_plain(struct th_api_req *r, const struct th_api_value *v, struct th_change *c)

@@ -172,7 +172,7 @@ bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th
     return true;
 }
 
-void th_api_endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i)
+static void endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i)
 {
     struct th_buf value;
 
@@ -215,7 +215,7 @@ void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct t
             out->failed = TH_NOMEM;
     } else {
         struct th_jw w = th_jw(out);
-        th_api_endpoint_native(&w, &l, 0);
+        endpoint_native(&w, &l, 0);
     }
 }
 

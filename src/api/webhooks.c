@@ -52,8 +52,10 @@ void th_h_webhooks(struct th_api_req *r)
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
-    for (i = 0; i < l.count; i++)
-        th_api_endpoint_native(&w, &l, i);
+    for (i = 0; i < l.count; i++) {
+        th_jw_raw(&w, TH_LIT("")); /* the comma, if one is due */
+        th_api_endpoint_show(r, rows[i], TH_LIT(""), false, &r->api->out);
+    }
     th_jw_end_array(&w);
     th_api_next_cursor(r, &w, l.next);
     th_jw_end_object(&w);
