@@ -62,6 +62,7 @@ struct app {
     uint8_t admin_hash[32];
     char why[512];
     unsigned to_close;
+    unsigned max_in_flight, max_idle, max_connections; /* what the descriptors allow of the configured limits */
 };
 
 /* ---- ports of the real world ---- */
@@ -455,10 +456,35 @@ static enum th_error open_store(struct app *a)
     return th_store_sqlite_open(&conf, &a->store, a->why, sizeof a->why);
 }
 
+/* A process with few descriptors must not let silent endpoints take them all: the API could not accept a connection.
+ * Where the configured limits do not fit, they are lowered in proportion. */
+static void share_descriptors(struct app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+    const uint64_t own = 64; /* store, log, name look-ups */
+    struct rlimit files = {.rlim_cur = 1024};
+    uint64_t in_flight = (uint64_t)c->v[TH_O_MAX_IN_FLIGHT].number, idle = 4096;
+    uint64_t connections = (uint64_t)c->v[TH_O_MAX_CONNECTIONS].number, want = in_flight + idle + connections, have;
+
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    have = files.rlim_cur > own + 32 ? files.rlim_cur - own : 32;
+    if (have < want) {
+        in_flight = in_flight * have / want + 1;
+        idle = idle * have / want + 1;
+        connections = connections * have / want + 1;
+        th_log(TH_LOG_WARN, "few open files are allowed; limits are lowered (ulimit -n, LimitNOFILE=)",
+               TH_KI("allowed", files.rlim_cur), TH_KI("delivery.max_in_flight", in_flight), TH_KI("limits.connections", connections));
+    }
+    a->max_in_flight = (unsigned)in_flight;
+    a->max_idle = (unsigned)idle;
+    a->max_connections = (unsigned)connections;
+}
+
 static enum th_error open_network(struct app *a)
 {
     const struct th_settings *c = &a->live->settings;
-    struct th_http_client_conf client = {.ca_file = c->v[TH_O_CA_FILE].text, .bind_address = c->v[TH_O_BIND].text, .metrics = &a->metrics};
+    struct th_http_client_conf client = {.ca_file = c->v[TH_O_CA_FILE].text, .bind_address = c->v[TH_O_BIND].text,
+                                         .max_idle = a->max_idle, .metrics = &a->metrics};
     struct th_resolver_conf dns = {.servers = c->v[TH_O_DNS].text};
     enum th_error error = th_http_client_open(&a->loop, &client, &a->transport, a->why, sizeof a->why);
 
@@ -486,7 +512,7 @@ static enum th_error open_engine(struct app *a)
                                   .dialect_count = a->live->dialects.count,
                                   .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
                                   .retention_ms = c->v[TH_O_RETENTION].number * 1000,
-                                  .max_in_flight = (uint32_t)c->v[TH_O_MAX_IN_FLIGHT].number,
+                                  .max_in_flight = a->max_in_flight,
                                   .max_items = (uint32_t)c->v[TH_O_MAX_PENDING].number,
                                   .wake = {wake_loop, a},
                                   .fatal = on_fatal};
@@ -527,7 +553,7 @@ static enum th_error open_server(struct app *a)
     const struct th_settings *c = &a->live->settings;
     char address[256];
     struct th_http_server_conf conf = {.address = address, .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
-                                       .max_connections = (unsigned)c->v[TH_O_MAX_CONNECTIONS].number, .handle = th_api_handle,
+                                       .max_connections = a->max_connections, .handle = th_api_handle,
                                        .ctx = a->api, .metrics = &a->metrics};
     int os_error = 0;
     enum th_error error;
@@ -697,6 +723,7 @@ static enum th_error start(struct app *a)
     uint8_t key[32];
     enum th_error error = th_datadir_make(c->v[TH_O_DATA].text, a->why, sizeof a->why);
 
+    share_descriptors(a);
     if (!error) /* before the store makes its file: the key belongs to the database */
         error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, key, a->why, sizeof a->why);
     th_wipe(key, sizeof key);

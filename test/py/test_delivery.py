@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from harness.client import Api
 from harness.expect import deliveries, eventually, settled
 from harness.faults import Bytes, Silent, corpus, read_request, reset, together
 from harness.receiver import Reply
@@ -740,3 +741,23 @@ def test_a_slow_tenant_does_not_hold_up_another_with_few_slots(server, receiver)
             publish(api, type="good")
             took.append(good.wait_for(n + 2, timeout_s=20)[-1].mono - begun)
         assert max(took) < 1.0, took
+
+
+def test_few_open_files_are_shared_out(server, receiver):
+    """With 128 open files, 300 silent endpoints leave room for the API and for a healthy endpoint."""
+    running = server(files=128)
+    api, good = running.api, receiver()
+    with Silent() as silent:
+        together(lambda n: register(api, silent.url(n), events=["silent"], timeout_seconds=30), range(300), 4)
+        register(api, good, events=["good"])
+        publish(api, type="good")
+        good.wait_for(1)
+        api.post("/v1/events/batch", [{"type": "silent", "data": {}}] * 3).expect(202)
+        time.sleep(0.5)
+        for n in range(5):
+            begun = time.monotonic()
+            fresh = Api(running.port, running.admin_key)
+            publish(fresh, type="good")
+            fresh.close()
+            assert good.wait_for(n + 2)[-1].mono - begun < 1.0
+        assert "too many open files" not in running.text()

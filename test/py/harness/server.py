@@ -37,10 +37,11 @@ class Server:
     """A server on a data directory. start() and stop() may be called again and again: the directory stays."""
 
     def __init__(self, data, binary=None, admin_key="test-operator-key-0123456789abcdef", environment="development",
-                 flags=(), env=None, listen="127.0.0.1:0", own_group=False):
+                 flags=(), env=None, listen="127.0.0.1:0", own_group=False, files=None):
         self.data, self.binary = pathlib.Path(data), pathlib.Path(binary or binary_path())
         self.admin_key, self.environment, self.listen = admin_key, environment, listen
         self.flags, self.env = list(flags), dict(env or {})
+        self.files = files  # how many open files it is allowed
         self.own_group = own_group  # its own process group: Ctrl-C at the terminal does not reach it
         self.process, self.port, self.api = None, None, None
         self.output, self._eof = [], False
@@ -50,7 +51,8 @@ class Server:
         command = [str(self.binary), "serve", "--listen", self.listen, "--data", str(self.data)]
         if self.environment:
             command += ["--environment", self.environment]
-        return command + self.flags
+        limit = ["prlimit", f"--nofile={self.files}:{self.files}"] if self.files else []
+        return limit + command + self.flags
 
     def start(self, timeout_s=20):
         """Starts the process and waits until it listens. Raises StartError with all that it printed."""
