@@ -1,0 +1,61 @@
+# bash completion for tenterhook. Made from the table of commands by `tenterhook help --write`.
+_tenterhook() {
+    local cur=${COMP_WORDS[COMP_CWORD]} name=${COMP_WORDS[1]} verb=${COMP_WORDS[2]} words=
+    COMPREPLY=()
+    case ${COMP_WORDS[COMP_CWORD-1]} in
+        --key-file|--secret-file|--api-ca-file|--ca-file|--config|--request)
+            COMPREPLY=($(compgen -f -- "$cur")); return;;
+        --data|--dialects)
+            COMPREPLY=($(compgen -d -- "$cur")); return;;
+    esac
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        words="serve init config send endpoints events deliveries attempts replay secrets tenants keys version help"
+    else
+        case "$name $verb" in
+            "config check") words=" --config --listen --data --dialects --default-dialect --allow-network --environment --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "endpoints list") words=" --limit --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints create") words=" --event --description --secret-file --timeout --max-in-flight --rate-limit --variant --header --metadata --field --dialect --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints show") words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints update") words=" --set-url --event --description --secret-file --timeout --max-in-flight --rate-limit --variant --header --metadata --field --dialect --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints delete") words=" --yes --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints pause") words=" --dialect --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints resume") words=" --dialect --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints test") words=" --type --verbose --url --key-file --tenant --api-ca-file --json --help";;
+            "events list") words=" --type --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
+            "events show") words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "deliveries list") words=" --endpoint --event --type --status --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
+            "deliveries show") words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "deliveries retry") words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "replay start") words=" --since --until --status --type --dry-run --no-wait --yes --url --key-file --tenant --api-ca-file --json --help";;
+            "replay show") words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "replay cancel") words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "secrets show") words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "secrets rotate") words=" --overlap --secret-file --url --key-file --tenant --api-ca-file --json --help";;
+            "secrets revoke") words=" --yes --url --key-file --tenant --api-ca-file --json --help";;
+            "tenants list") words=" --limit --url --key-file --tenant --api-ca-file --json --help";;
+            "tenants show") words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "tenants put") words=" --name --dialect --attribute --url --key-file --tenant --api-ca-file --json --help";;
+            "tenants delete") words=" --yes --url --key-file --tenant --api-ca-file --json --help";;
+            "keys list") words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "keys create") words=" --scope --description --expires --url --key-file --tenant --api-ca-file --json --help";;
+            "keys delete") words=" --yes --url --key-file --tenant --api-ca-file --json --help";;
+            "serve "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "init "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "config "*) words=" check --config --listen --data --dialects --default-dialect --allow-network --environment --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints "*) words=" list create show update delete pause resume test --limit --url --key-file --tenant --api-ca-file --json --help";;
+            "events "*) words=" list show --type --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
+            "deliveries "*) words=" list show retry --endpoint --event --type --status --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
+            "attempts "*) words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "replay "*) words=" start show cancel --since --until --status --type --dry-run --no-wait --yes --url --key-file --tenant --api-ca-file --json --help";;
+            "secrets "*) words=" show rotate revoke --url --key-file --tenant --api-ca-file --json --help";;
+            "tenants "*) words=" list show put delete --limit --url --key-file --tenant --api-ca-file --json --help";;
+            "keys "*) words=" list create delete --url --key-file --tenant --api-ca-file --json --help";;
+            "version "*) words=" --json --help";;
+            "help "*) words=" --man --completion --write --json --help";;
+        esac
+    fi
+    COMPREPLY=($(compgen -W "$words" -- "$cur"))
+    [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "$cur"))
+}
+complete -F _tenterhook tenterhook

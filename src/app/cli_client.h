@@ -1,0 +1,41 @@
+/* A client of the HTTP API for commands: one request at a time, over the product's own transport on a private
+ * loop. */
+#ifndef TH_APP_CLI_CLIENT_H
+#define TH_APP_CLI_CLIENT_H
+#include "base/json.h"
+#include "port/transport.h"
+
+struct th_client;
+struct th_client_conf {
+    const char *url;     /* base: "http://127.0.0.1:8420"; a path in front of /v1 is kept */
+    const char *key;     /* or NULL; must be without control characters */
+    const char *tenant;  /* or NULL */
+    const char *ca_file; /* or NULL */
+    unsigned timeout_ms; /* 0: 30 s */
+};
+struct th_answer {
+    unsigned status;
+    struct th_buf head, body; /* field lines; body */
+    struct th_json json;      /* raw.n == 0: the body is no JSON */
+};
+/** Resolves the name and opens the transport. TH_INVALID: url or key; TH_NOT_FOUND: the name does not
+ * resolve. */
+TH_MUST_USE enum th_error th_client_open(const struct th_client_conf *conf, struct th_client **out, char *why,
+                                         size_t why_size);
+void th_client_close(struct th_client *c);
+/** Sends one request and waits. `path` begins with '/'. body.p NULL: none; else it is JSON. fields: finished
+ * lines, or NULL. TH_OK: there is an answer (th_answer_free it, whatever its status). TH_IO: nobody answers,
+ * `why` says what happened. */
+TH_MUST_USE enum th_error th_client_call(struct th_client *c, const char *method, const char *path,
+                                         struct th_span body, const char *fields, struct th_answer *out,
+                                         char *why, size_t why_size);
+void th_answer_free(struct th_answer *a);
+/** Value of a field of the answer; n == 0: absent. */
+struct th_span th_answer_field(const struct th_answer *a, const char *name);
+/** "http://host:port" as given, for messages. */
+const char *th_client_url(const struct th_client *c);
+
+/** Resolves a host to addresses with the port set, by the system's resolver. 0: none, `why` says why. */
+unsigned th_client_resolve(struct th_span host, uint16_t port, struct th_addr out[TH_RESOLVE_MAX], char *why,
+                           size_t why_size);
+#endif

@@ -1,0 +1,175 @@
+/* The table of commands. A row here is all that help, manual pages, completions and dispatch know of a
+ * command; rows of one name stand together, the one that runs without a verb first. */
+#include "app/cmd.h"
+#include "app/serve.h"
+
+#define OPTIONS(...)                                                                                         \
+    (const struct th_cli_option[])                                                                           \
+    {                                                                                                        \
+        __VA_ARGS__,                                                                                         \
+        {                                                                                                    \
+            NULL, NULL, NULL                                                                                 \
+        }                                                                                                    \
+    }
+#define API TH_CLI_API
+#define CONFIG TH_CLI_CONFIG
+
+/* Options that several rows have. */
+#define LIMIT                                                                                                \
+    {                                                                                                        \
+        "--limit", "N", "at most this many rows"                                                             \
+    }
+#define YES                                                                                                  \
+    {                                                                                                        \
+        "--yes", NULL, "do it without asking"                                                                \
+    }
+#define DIALECT                                                                                              \
+    {                                                                                                        \
+        "--dialect", "NAME", "the tenant's dialect, where the key may not read it"                           \
+    }
+#define SINCE                                                                                                \
+    {                                                                                                        \
+        "--since", "TIME", "from this time on: 2026-04-02T08:00:00Z, or how long ago: 15m, 24h, 7d"          \
+    }
+#define UNTIL                                                                                                \
+    {                                                                                                        \
+        "--until", "TIME", "before this time"                                                                \
+    }
+#define ENDPOINT_FIELDS                                                                                      \
+    {"--event", "TYPE",                                                                                      \
+     "subscribe to this type; may be repeated; prefix.* and * where the dialect has them"},                  \
+        {"--description", "TEXT", "your words; never sent"},                                                 \
+        {"--secret-file", "FILE", "bring your own secret; - is standard input"},                             \
+        {"--timeout", "SECONDS", "for a whole attempt"},                                                     \
+        {"--max-in-flight", "N", "requests at the same time"},                                               \
+        {"--rate-limit", "N", "attempts a second; null: no limit"},                                          \
+        {"--variant", "NAME", "signature variant of the dialect"},                                           \
+        {"--header", "NAME=VALUE", "send this header; may be repeated; an empty value removes"},             \
+        {"--metadata", "NAME=VALUE", "keep this pair; may be repeated; an empty value removes"},             \
+        {"--field", "NAME=JSON",                                                                             \
+         "any other field of the dialect, by its name on the wire; may be repeated"},                        \
+        DIALECT
+
+static int config_check(int argc, char **argv)
+{
+    return th_config_check(argc, argv);
+}
+
+static int serve(int argc, char **argv)
+{
+    return th_serve(argc, argv, false);
+}
+
+static int init(int argc, char **argv)
+{
+    return th_serve(argc, argv, true);
+}
+
+const struct th_command th_commands[] = {
+    {"serve", NULL, "", "run the server",
+     "Runs until SIGTERM or Ctrl-C. SIGHUP reloads configuration and dialects.", CONFIG | TH_CLI_RAW, 0, 0,
+     NULL, NULL, serve},
+    {"init", NULL, "", "make the data directory, its keys and the operator's API key, and stop", NULL,
+     CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, init},
+    {"config", "check", "", "say whether the configuration is valid, without starting", NULL,
+     CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, config_check},
+    {"send", NULL, "TYPE [JSON|-|@FILE]", "publish one event",
+     "The data is the argument, standard input (-), a file (@FILE), or a sample of the dialect's (--sample); "
+     "without any it is {}. "
+     "With --wait the exit status says whether every endpoint got it.",
+     API, 1, 2,
+     OPTIONS({"--sample", NULL, "take the dialect's sample data for this type"},
+             {"--set", "PATH=VALUE",
+              "set a member of the data: customer.name=Zoe, items.0.count=2; may be repeated"},
+             {"--id", "ID", "your own id for the event; a repetition is refused"},
+             {"--idempotency-key", "KEY",
+              "the same key and data again give the first answer and no second event"},
+             {"--time", "TIME", "when it happened (RFC 3339); default: now"},
+             {"--resource-type", "TYPE", "what it is about"},
+             {"--resource-id", "ID", "which one it is about"},
+             {"--wait", NULL, "follow its deliveries until they have ended"},
+             {"--timeout", "TIME", "how long --wait waits (default 30s)"}, DIALECT),
+     th_cmd_send, NULL},
+    {"endpoints", "list", "", "list the tenant's endpoints", NULL, API, 0, 0, OPTIONS(LIMIT),
+     th_cmd_endpoints, NULL},
+    {"endpoints", "create", "URL", "register an endpoint and show its secret", NULL, API, 1, 1,
+     OPTIONS(ENDPOINT_FIELDS), th_cmd_endpoint_create, NULL},
+    {"endpoints", "show", "ID", "show one endpoint", NULL, API, 1, 1, NULL, th_cmd_endpoint_show, NULL},
+    {"endpoints", "update", "ID", "change an endpoint; what is not given stays", NULL, API, 1, 1,
+     OPTIONS({"--set-url", "URL", "where to send from now on"}, ENDPOINT_FIELDS), th_cmd_endpoint_update,
+     NULL},
+    {"endpoints", "delete", "ID", "delete an endpoint and cancel what waits for it", NULL, API, 1, 1,
+     OPTIONS(YES), th_cmd_endpoint_delete, NULL},
+    {"endpoints", "pause", "ID", "hold an endpoint's deliveries", NULL, API, 1, 1, OPTIONS(DIALECT),
+     th_cmd_endpoint_pause, NULL},
+    {"endpoints", "resume", "ID", "let them go out again, oldest first; also ends a disabled state", NULL,
+     API, 1, 1, OPTIONS(DIALECT), th_cmd_endpoint_resume, NULL},
+    {"endpoints", "test", "ID", "send a sample to this endpoint only, and say what came of it", NULL, API, 1,
+     1,
+     OPTIONS({"--type", "TYPE", "of this type; default: the first that it takes"},
+             {"--verbose", NULL, "show request and answer"}),
+     th_cmd_endpoint_test, NULL},
+    {"events", "list", "", "list events, newest first", NULL, API, 0, 0,
+     OPTIONS({"--type", "TYPE", "of this type"}, SINCE, UNTIL, LIMIT), th_cmd_events, NULL},
+    {"events", "show", "ID", "show an event with its data and its deliveries", NULL, API, 1, 1, NULL,
+     th_cmd_event, NULL},
+    {"deliveries", "list", "", "list deliveries, newest first", NULL, API, 0, 0,
+     OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--event", "ID", "of this event"},
+             {"--type", "TYPE", "of this type"},
+             {"--status", "STATUS", "pending, retrying, held, delivered, failed or cancelled"}, SINCE, UNTIL,
+             LIMIT),
+     th_cmd_deliveries, NULL},
+    {"deliveries", "show", "ID", "show a delivery and what came of each attempt", NULL, API, 1, 1, NULL,
+     th_cmd_delivery, NULL},
+    {"deliveries", "retry", "ID", "make one attempt now, whatever the state", NULL, API, 1, 1, NULL,
+     th_cmd_delivery_retry, NULL},
+    {"attempts", NULL, "DELIVERY", "show a delivery's attempts with requests and answers", NULL, API, 1, 1,
+     NULL, th_cmd_attempts, NULL},
+    {"replay", "start", "ENDPOINT", "send finished deliveries of an endpoint again",
+     "Counts first, asks, then shows progress and the time that is left. Ctrl-C ends the watching, not the "
+     "replay.",
+     API, 1, 1,
+     OPTIONS({"--since", "TIME", "from this time on: 2026-04-02T08:00:00Z, or how long ago (default 24h)"},
+             UNTIL,
+             {"--status", "STATUS", "delivered, failed or cancelled; may be repeated; default: all three"},
+             {"--type", "TYPE", "of this type; may be repeated"}, {"--dry-run", NULL, "only count"},
+             {"--no-wait", NULL, "start it and return"}, YES),
+     th_cmd_replay, NULL},
+    {"replay", "show", "ID", "show the progress of a replay", NULL, API, 1, 1, NULL, th_cmd_replay_show,
+     NULL},
+    {"replay", "cancel", "ID", "stop a replay; what it has queued still goes out", NULL, API, 1, 1, NULL,
+     th_cmd_replay_cancel, NULL},
+    {"secrets", "show", "ENDPOINT", "show the active secrets of an endpoint, newest first", NULL, API, 1, 1,
+     NULL, th_cmd_secrets, NULL},
+    {"secrets", "rotate", "ENDPOINT", "make a new secret beside the old one", NULL, API, 1, 1,
+     OPTIONS(
+         {"--overlap", "TIME", "how long the old one goes on: 0, 24h, until-revoked; default: the dialect's"},
+         {"--secret-file", "FILE", "bring your own; - is standard input"}),
+     th_cmd_secret_rotate, NULL},
+    {"secrets", "revoke", "ENDPOINT", "end the previous secret now", NULL, API, 1, 1, OPTIONS(YES),
+     th_cmd_secret_revoke, NULL},
+    {"tenants", "list", "", "list tenants", NULL, API, 0, 0, OPTIONS(LIMIT), th_cmd_tenants, NULL},
+    {"tenants", "show", "ID", "show one tenant", NULL, API, 1, 1, NULL, th_cmd_tenant_show, NULL},
+    {"tenants", "put", "ID", "create or change a tenant under your own id", NULL, API, 1, 1,
+     OPTIONS(
+         {"--name", "TEXT", "its name"}, {"--dialect", "NAME", "the form in which its customers get events"},
+         {"--attribute", "NAME=VALUE", "for envelope fields of the dialect; may be repeated; replaces all"}),
+     th_cmd_tenant_put, NULL},
+    {"tenants", "delete", "ID", "delete a tenant with its endpoints and keys", NULL, API, 1, 1, OPTIONS(YES),
+     th_cmd_tenant_delete, NULL},
+    {"keys", "list", "TENANT", "list a tenant's keys, never their text", NULL, API, 1, 1, NULL, th_cmd_keys,
+     NULL},
+    {"keys", "create", "TENANT", "make a key for a tenant; printed once, on standard output alone", NULL, API,
+     1, 1,
+     OPTIONS({"--scope", "SCOPE", "events:publish, webhooks:read or webhooks:manage; may be repeated"},
+             {"--description", "TEXT", "what it is for"}, {"--expires", "TIME", "when it ends (RFC 3339)"}),
+     th_cmd_key_create, NULL},
+    {"keys", "delete", "TENANT KEY", "end a key now", NULL, API, 2, 2, OPTIONS(YES), th_cmd_key_delete, NULL},
+    {"version", NULL, "", "print the version", NULL, 0, 0, 0, NULL, th_cmd_version, NULL},
+    {"help", NULL, "[COMMAND [VERB]]", "list the commands, or describe one", NULL, 0, 0, 2,
+     OPTIONS({"--man", NULL, "as a manual page"},
+             {"--completion", "SHELL", "completion for bash, zsh or fish"},
+             {"--write", "DIR", "write all manual pages and completions below this directory"}),
+     th_cmd_help, NULL},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL},
+};

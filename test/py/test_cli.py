@@ -1,0 +1,276 @@
+"""The commands as a stranger uses them: the real program against a real server, with exit statuses and output."""
+import json
+import pathlib
+import subprocess
+
+import pytest
+
+from harness.expect import eventually
+from harness.receiver import Reply
+from harness.server import ROOT, binary_path, clean_env
+
+KEY = "test-operator-key-0123456789abcdef"
+
+
+class Ran:
+    def __init__(self, done):
+        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def expect(self, status):
+        assert self.status == status, f"status {self.status}, wanted {status}\n{self.out}\n{self.err}"
+        assert "runtime error" not in self.err and "AddressSanitizer" not in self.err, self.err
+        return self
+
+
+def tenterhook(*args, env=None, stdin="", cwd=None, timeout_s=60):
+    return Ran(subprocess.run([str(binary_path()), *map(str, args)], env=clean_env(env), input=stdin, cwd=cwd,
+                              capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False))
+
+
+@pytest.fixture
+def cli(server):
+    """cli(*args) runs a command against a fresh server; cli.server is that server."""
+    running = server()
+
+    def run(*args, **options):
+        env = {"TENTERHOOK_URL": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
+        env.update(options.pop("env", {}))
+        return tenterhook(*args, env=env, **options)
+
+    run.server, run.api = running, running.api
+    return run
+
+
+# ---- arguments, help and what is made from the table ----
+
+def test_help_lists_every_command_and_the_exit_statuses():
+    text = tenterhook("help").expect(0).out
+    for word in ("serve", "send TYPE", "endpoints create URL", "replay start ENDPOINT", "exit status", "69"):
+        assert word in text
+    assert tenterhook().expect(0).out == text == tenterhook("--help").expect(0).out
+
+
+def test_every_command_describes_itself_in_three_ways():
+    names = {line.split()[0] for line in tenterhook("help").out.split("exit status")[0].splitlines()
+             if line.startswith("  ") and line.strip() and not line.startswith("   ")}
+    assert {"serve", "send", "keys", "help"} <= names
+    for name in names:
+        assert f"tenterhook {name}" in tenterhook("help", name).expect(0).out
+        assert tenterhook(name, "--help").expect(0).out.startswith("usage: tenterhook " + name)
+        assert f"tenterhook\\-{name}" in tenterhook("help", name, "--man").expect(0).out
+
+
+@pytest.mark.parametrize("args, word", [
+    (("sendd", "x"), "did you mean `tenterhook send`"),
+    (("send",), "send TYPE"),
+    (("send", "a", "{}", "more"), "too many arguments"),
+    (("send", "a.b", "--waite"), "did you mean --wait"),
+    (("send", "a.b", "--id"), "--id ID"),
+    (("send", "a.b", "--wait=1"), "takes no value"),
+    (("events", "--limit", "0"), "1 to 1000000"),
+    (("events", "--since", "yesterday"), "2026-04-02T08:00:00Z"),
+    (("send", "a.b", "--timeout", "soon", "--wait"), "soon"),
+    (("help", "nothing"), "nothing"),
+    (("keys", "create", "default"), "events:publish"),
+])
+def test_wrong_arguments_are_status_64_and_say_what_to_write(cli, args, word):
+    assert word in cli(*args).expect(64).err
+
+
+def test_packaged_pages_and_completions_are_what_the_table_says(tmp_path):
+    """When it fails: tenterhook help --write packaging"""
+    tenterhook("help", "--write", tmp_path).expect(0)
+    made = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    kept = {path.relative_to(ROOT / "packaging"): path.read_text()
+            for folder in ("man", "completions") for path in (ROOT / "packaging" / folder).iterdir()
+            if not path.name.endswith(".3")}
+    assert made == {name: text for name, text in kept.items() if name in made}
+    assert set(made) == {name for name in kept if name.parts[0] == "completions" or name.suffix == ".1"}
+
+
+@pytest.mark.parametrize("shell, file", [("bash", "tenterhook.bash"), ("zsh", "_tenterhook"), ("fish", "tenterhook.fish")])
+def test_completions_print_what_is_packaged(shell, file):
+    text = tenterhook("help", "--completion", shell).expect(0).out
+    assert text == (ROOT / "packaging" / "completions" / file).read_text()
+
+
+def test_bash_completes_names_verbs_and_options():
+    def complete(*words):
+        script = f"source {ROOT}/packaging/completions/tenterhook.bash; COMP_WORDS=({' '.join(words)}); " \
+                 f"COMP_CWORD={len(words) - 1}; _tenterhook; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert complete("tenterhook", "endp") == ["endpoints"]
+    assert "create" in complete("tenterhook", "endpoints", "cr")
+    assert complete("tenterhook", "endpoints", "create", "--rate") == ["--rate-limit"]
+    assert complete("tenterhook", "send", "x", "--wa") == ["--wait"]
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "packaging" / "man").glob("*.1")), ids=lambda path: path.name)
+def test_manual_pages_are_clean_roff(page):
+    done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(page)], capture_output=True,
+                          text=True, check=False) if pathlib.Path("/usr/bin/man").exists() else None
+    if done is None:
+        pytest.skip("man is not installed")
+    assert done.returncode == 0 and done.stderr == ""
+
+
+# ---- keys and errors ----
+
+def test_without_a_key_it_says_how_to_give_one(cli):
+    ran = cli("events", env={"TENTERHOOK_KEY": ""}).expect(77)
+    assert "TENTERHOOK_KEY" in ran.err and "--key-file" in ran.err
+
+
+def test_keys_come_from_files_standard_input_and_the_environment(cli, tmp_path):
+    file = tmp_path / "key"
+    file.write_text(KEY + "\n")
+    file.chmod(0o600)
+    without = {"TENTERHOOK_KEY": ""}
+    cli("events", "--key-file", file, env=without).expect(0)
+    cli("events", "--key-file", "-", env=without, stdin=KEY).expect(0)
+    cli("events", env={**without, "TENTERHOOK_KEY_FILE": str(file)}).expect(0)
+    file.chmod(0o644)
+    assert "chmod 600" in cli("events", "--key-file", file, env=without).expect(0).err
+    cli("events", "--key-file", tmp_path / "absent", env=without).expect(66)
+
+
+def test_a_key_is_no_argument():
+    assert "unknown option" in tenterhook("events", "--key", "secret").expect(64).err
+
+
+def test_no_server_is_status_69(cli):
+    cli.server.stop()
+    assert "tenterhook serve" in cli("events").expect(69).err
+
+
+def test_errors_are_json_with_json(cli):
+    ran = cli("deliveries", "show", "dlv_nothing", "--json").expect(1)
+    assert ran.out == "" and json.loads(ran.err) == {"error": "there is no such delivery", "exit": 1}
+
+
+def test_a_scope_that_is_missing_is_status_77(cli):
+    key = cli("keys", "create", "default", "--scope", "events:publish").expect(0).out.strip()
+    assert key.startswith("th_key_")
+    limited = {"TENTERHOOK_KEY": key}
+    cli("send", "a.b", env=limited).expect(0)
+    cli("endpoints", env=limited).expect(77)
+
+
+def test_control_characters_of_others_do_not_reach_the_terminal(cli):
+    cli.api.put("/v1/tenants/evil", {"name": "\x1b[2Jgone\u009b1m", "dialect": "standard"}).expect(201)
+    out = cli("tenants").expect(0).out
+    assert "\x1b" not in out and "\u009b" not in out and "\\x1b[2Jgone" in out
+
+
+# ---- sending and looking ----
+
+def test_send_and_wait_until_delivered(cli, receiver):
+    target = receiver()
+    made = cli("endpoints", "create", target.url(), "--event", "order.*", "--json").expect(0).json
+    ran = cli("send", "order.created", '{"id":1,"to":{"name":"x"}}', "--set", "to.name=Zoë", "--set", "a.b=[1,2]", "--wait").expect(0)
+    assert "delivered" in ran.out
+    body = json.loads(target.requests[0].body)
+    assert body["data"] == {"id": 1, "to": {"name": "Zoë"}, "a": {"b": [1, 2]}}
+    assert made["id"] in cli("deliveries").expect(0).out
+    event = cli("events", "--json").expect(0).json["data"][0]["id"]
+    shown = cli("events", "show", event, "--json").expect(0).json
+    assert shown["data"] == body["data"]
+    delivery = shown["deliveries"][0]["id"]
+    text = cli("attempts", delivery).expect(0).out
+    assert "webhook-signature" in text and "attempt 1" in text and '"name": "Zoë"' in text
+    cli("deliveries", "retry", delivery).expect(0)
+    eventually(lambda: len(target.requests) == 2)
+
+
+def test_send_reads_files_and_standard_input(cli, tmp_path):
+    (tmp_path / "data.json").write_text('{"from":"file"}')
+    first = cli("send", "a.b", f"@{tmp_path}/data.json", "--id", "own-1", "--json").expect(0).json
+    assert first["id"] == "own-1"
+    assert cli("events", "show", "own-1", "--json").json["data"] == {"from": "file"}
+    cli("send", "a.b", "-", "--id", "own-2", stdin='{"from":"stdin"}').expect(0)
+    assert cli("events", "show", "own-2", "--json").json["data"] == {"from": "stdin"}
+    cli("send", "a.b", "--id", "own-2").expect(1)
+    cli("send", "a.b", f"@{tmp_path}/absent").expect(66)
+
+
+def test_send_refuses_what_is_no_json_before_sending(cli):
+    assert "line 2, column 1" in cli("send", "a.b", '{"a":\n}').expect(65).err
+    assert "is no object" in cli("send", "a.b", '{"a":1}', "--set", "a.b=2").expect(64).err
+    assert cli("events", "--json").json["data"] == []
+
+
+def test_an_idempotency_key_gives_the_first_answer(cli):
+    first = cli("send", "a.b", "--idempotency-key", "k1", "--json").expect(0).json
+    assert cli("send", "a.b", "--idempotency-key", "k1", "--json").expect(0).json == first
+    assert len(cli("events", "--json").json["data"]) == 1
+
+
+def test_send_wait_says_no_when_a_delivery_fails(cli, receiver):
+    target = receiver(answer=lambda request: Reply(status=404))
+    cli("tenants", "put", "t", "--name", "T", "--dialect", "tiro").expect(0)
+    cli("endpoints", "create", target.url(), "--tenant", "t").expect(0)
+    ran = cli("send", "note.created", "--sample", "--resource-id", "n1", "--tenant", "t", "--wait").expect(1)
+    assert "failed" in ran.out
+    assert json.loads(target.requests[0].body)["data"]["resource"] == {"title": "Meeting Note"}
+
+
+def test_lists_follow_pages(cli):
+    for start in range(0, 1200, 600):
+        cli.api.post("/v1/events/batch", [{"type": "a.b", "data": n} for n in range(start, start + 600)]).expect(202)
+    assert len(cli("events", "--limit", "1100", "--json").expect(0).json["data"]) == 1100
+    assert len(cli("events", "--limit", "1100").expect(0).out.splitlines()) == 1101
+
+
+# ---- endpoints, secrets, replay ----
+
+def test_an_endpoint_from_birth_to_death(cli, receiver):
+    target = receiver()
+    made = cli("endpoints", "create", target.url(), "--event", "a.*", "--description", "first", "--header", "X-A=1", "--json").json
+    assert made["secret"].startswith("whsec_") and made["headers"] == {"X-A": "1"}
+    cli("endpoints", "update", made["id"], "--rate-limit", "5", "--metadata", "k=v").expect(0)
+    shown = cli("endpoints", "show", made["id"], "--json").json
+    assert (shown["rate_limit_per_second"], shown["metadata"], shown["description"]) == (5, {"k": "v"}, "first")
+    cli("endpoints", "update", made["id"]).expect(64)
+    cli("endpoints", "pause", made["id"]).expect(0)
+    assert "paused" in cli("endpoints").out
+    cli("endpoints", "resume", made["id"]).expect(0)
+    cli("endpoints", "test", made["id"]).expect(0)
+    target.close()
+    assert "connect_error" in cli("endpoints", "test", made["id"]).expect(1).out
+    cli("endpoints", "delete", made["id"]).expect(64)
+    cli("endpoints", "delete", made["id"], "--yes").expect(0)
+    assert cli("endpoints", "--json").json["data"] == []
+
+
+def test_endpoints_of_other_dialects_have_their_own_names(cli, receiver):
+    cli("tenants", "put", "t", "--name", "T", "--dialect", "tsanet").expect(0)
+    made = cli("endpoints", "create", receiver().url(), "--tenant", "t", "--json").expect(0).json
+    assert "callbackUrl" in made
+    assert made["callbackUrl"] in cli("endpoints", "--tenant", "t").expect(0).out
+
+
+def test_secrets_rotate_and_end(cli, receiver, tmp_path):
+    made = cli("endpoints", "create", receiver().url(), "--json").json
+    assert made["secret"] in cli("secrets", "show", made["id"]).expect(0).out
+    assert len(cli("secrets", "rotate", made["id"], "--overlap", "1h", "--json").expect(0).json["secrets"]) == 2
+    cli("secrets", "rotate", made["id"]).expect(1)
+    cli("secrets", "revoke", made["id"], "--yes").expect(0)
+    assert len(cli("secrets", "show", made["id"], "--json").json["secrets"]) == 1
+
+
+def test_replay_counts_asks_and_shows_progress(cli, receiver):
+    target = receiver()
+    made = cli("endpoints", "create", target.url(), "--json").json
+    for _ in range(3):
+        cli("send", "a.b", "--wait").expect(0)
+    assert "3 deliveries match" in cli("replay", made["id"], "--dry-run").expect(0).out
+    assert "--yes" in cli("replay", made["id"]).expect(64).err
+    assert len(target.requests) == 3
+    ran = cli("replay", made["id"], "--yes").expect(0)
+    assert "done  100 %" in ran.err
+    eventually(lambda: len(target.requests) == 6)
+    assert cli("replay", "show", ran.out.split()[0], "--json").json["state"] == "done"
