@@ -124,6 +124,7 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_list_init(&e->settle_retry);
     th_list_init(&e->deferred);
     th_list_init(&e->replays);
+    th_list_init(&e->replays_starting);
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
     if (!e->walk_rows)
         goto err;

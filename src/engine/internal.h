@@ -152,6 +152,7 @@ struct th_engine {
     struct th_mono cancel_at;             /* not before, after a failed step */
 
     struct th_list replays;               /* newest first: struct replay_job */
+    struct th_list replays_starting;      /* not recorded yet */
     unsigned replay_count;
     uint64_t last_job;
 

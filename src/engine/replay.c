@@ -2,18 +2,24 @@
  *
  * COLLECTING → RUNNING [committed] → DONE | CANCELLED | FAILED. The numbers that match are collected once (at most a
  * million), then queued in steps of 256 while fewer than 512 wait. The job row keeps the last number queued, so that after
- * a crash it goes on there; a step that was committed without its job row is queued once more. */
+ * a crash it goes on there; a step that was committed without its job row is queued once more.
+ *
+ * Refuses to be many: few jobs may collect or run at a time (a replay of a paused endpoint runs until that is active again),
+ * and of those that have ended the oldest are forgotten. When the store fails, a step or a page is simply tried again. */
 #include "engine/internal.h"
 #include <stdio.h>
 
 #define MAX_MATCHED (1u << 20)
 #define STEP 256
 #define AHEAD 512
-#define MAX_JOBS 1000
+#define MAX_JOBS 1000      /* rows kept, ended ones among them */
+#define MAX_AT_WORK 64     /* collecting or running: each may hold MAX_MATCHED numbers */
+#define MAX_OF_TENANT 8
 
 struct replay_job {
     struct th_replay pub;
-    struct th_list link;
+    struct th_list link;         /* of recorded jobs */
+    struct th_list starting;     /* until it is answered */
     struct th_engine *e;
     struct th_arena mem;         /* types */
     struct th_replay_start *start; /* until it is answered */
@@ -50,6 +56,7 @@ static struct replay_job *job_new(struct th_engine *e)
         return NULL;
     j->e = e;
     th_list_init(&j->link);
+    th_list_init(&j->starting);
     th_arena_init(&j->mem, 65536);
     th_buf_init(&j->conf, 65536);
     th_buf_init(&j->answer, 1u << 20);
@@ -129,6 +136,7 @@ static void answer(struct replay_job *j, enum th_change_result result, const cha
 {
     struct th_replay_start *r = j->start;
 
+    th_list_remove(&j->starting);
     j->start = NULL;
     r->result = result;
     r->matched = j->pub.matched;
@@ -206,6 +214,10 @@ static bool collect_row(struct replay_job *j, const struct th_delivery_row *row)
 {
     if (!type_wanted(j, row->event.type) || row->lane == TH_LANE_TEST || row->no <= j->pos)
         return true;
+    if (j->start && j->start->dry_run) { /* counting needs no room */
+        j->count++;
+        return true;
+    }
     if (j->count == j->cap) {
         uint32_t cap = j->cap ? j->cap * 2 : 256;
         uint64_t *v = cap > MAX_MATCHED ? NULL : th_realloc(j->nos, cap * sizeof *v);
@@ -336,12 +348,17 @@ static void step(struct replay_job *j)
 /* Ended jobs beyond the limit leave, the oldest first. */
 static void forget_old(struct th_engine *e)
 {
-    struct replay_job *j;
+    struct replay_job *j = NULL;
+    struct th_list *l;
 
     if (e->replay_count <= MAX_JOBS)
         return;
-    j = TH_CONTAINER(e->replays.prev, struct replay_job, link);
-    if (j->busy || j->row_busy || j->pub.state == TH_REPLAY_RUNNING)
+    for (l = e->replays.prev; l != &e->replays; l = l->prev) { /* few are at work */
+        j = TH_CONTAINER(l, struct replay_job, link);
+        if (!j->busy && !j->row_busy && j->pub.state != TH_REPLAY_RUNNING)
+            break;
+    }
+    if (l == &e->replays)
         return;
     if (!j->row.del) {
         j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = row_written, .user = j};
@@ -389,17 +406,48 @@ void th_replays_turn(struct th_engine *e)
 
 /* ---- the API's side ---- */
 
+/* Jobs that collect or run, all and those of one tenant. */
+static void at_work(struct th_engine *e, const struct th_tenant *t, unsigned *all, unsigned *own)
+{
+    struct replay_job *j;
+
+    *all = *own = 0;
+    for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
+        j = TH_CONTAINER(l, struct replay_job, link);
+        if (j->pub.state != TH_REPLAY_RUNNING)
+            continue;
+        ++*all;
+        *own += j->pub.tenant == t;
+    }
+    for (struct th_list *l = e->replays_starting.next; l != &e->replays_starting; l = l->next) {
+        j = TH_CONTAINER(l, struct replay_job, starting);
+        ++*all;
+        *own += j->pub.tenant == t;
+    }
+}
+
 void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
 {
-    struct replay_job *j = job_new(e);
-    bool ok = j != NULL;
+    struct replay_job *j;
+    unsigned all, own;
+    bool ok;
 
     th_engine_tick(e);
+    at_work(e, r->ep->tenant, &all, &own);
     th_buf_init(&r->replayed, 1u << 20);
     r->result = TH_CH_UNAVAILABLE;
     r->replay = NULL;
     r->matched = 0;
     r->detail[0] = 0;
+    if (all >= MAX_AT_WORK || own >= MAX_OF_TENANT) {
+        r->result = TH_CH_CONFLICT;
+        snprintf(r->detail, sizeof r->detail, "%s", own >= MAX_OF_TENANT ? "8 replays of this tenant are at work; wait for one to end, or cancel it"
+                                                                         : "64 replays are at work; wait for one to end");
+        r->done(r);
+        return;
+    }
+    j = job_new(e);
+    ok = j != NULL;
     if (ok) {
         j->start = r;
         j->pub.endpoint = r->ep->no;
@@ -420,6 +468,7 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
         r->done(r);
         return;
     }
+    th_list_append(&e->replays_starting, &j->starting);
     collect(j);
 }
 

@@ -331,6 +331,21 @@ def test_two_replays_at_once(tenant, receiver):
     assert 100 <= len(target.requests) <= 150
 
 
+def test_a_tenant_has_few_at_a_time(tenant, receiver):
+    """A replay of a paused endpoint with much to do does not end."""
+    target = receiver()
+    made = make(tenant, target)
+    publish_many(tenant, 1000)
+    all_settled(tenant, 1000)
+    tenant.patch(f"/v1/webhooks/{made['id']}", {"active": False}).expect(200)
+    started = [replay(tenant, made).expect(202).json for _ in range(8)]
+    assert {state(tenant, one)["state"] for one in started} == {"running"}
+    problem(replay(tenant, made), 409)
+    for one in started:
+        tenant.delete(f"/v1/replays/{one['id']}").expect(204)
+    replay(tenant, made).expect(202)
+
+
 def test_the_document_has_the_routes(shared):
     paths = shared.api.get("/openapi.json").expect(200).json["paths"]
     assert set(paths["/v1/replays/{id}"]) >= {"get", "delete"} and "post" in paths["/v1/webhooks/{id}/replay"]
