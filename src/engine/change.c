@@ -125,6 +125,22 @@ static struct th_row *add_row(struct change_impl *i, enum th_row_kind kind, uint
     return row;
 }
 
+/* The highest number given, beside the object that got it: a deleted one is not listed at the next start, and its number
+ * must not come back, or its deliveries and events would be another's, perhaps another tenant's. */
+static bool last_number_row(struct change_impl *i, const char *name, uint64_t no)
+{
+    struct th_row *row = add_row(i, TH_ROW_META, 0);
+    char bytes[8];
+
+    if (!row)
+        return false;
+    for (unsigned b = 0; b < 8; b++)
+        bytes[b] = (char)(no >> (8 * (7 - b)));
+    row->tenant = 0;
+    row->id = th_str(name);
+    return th_arena_copy(&i->mem, th_span(bytes, sizeof bytes), &row->conf);
+}
+
 static bool endpoint_row(struct change_impl *i, const struct th_endpoint *ep)
 {
     struct th_row *row = add_row(i, TH_ROW_ENDPOINT, ep->no);
@@ -283,6 +299,10 @@ static void begin_tenant_put(struct change_impl *i)
     row->id = c->tenant_id;
     row->created = i->fresh->created.ms;
     row->updated = i->fresh->updated.ms;
+    if (!old && !last_number_row(i, "last_tenant", i->fresh->no)) {
+        no_memory(i);
+        return;
+    }
     submit(i, false);
 }
 
@@ -457,7 +477,8 @@ static void build_endpoint_add(struct change_impl *i)
     ep->pub.secrets[0] = i->secret;
     ep->pub.secret_count = 1;
     i->secret = (struct th_secret){0};
-    if (!endpoint_row(i, &ep->pub) || !secret_row(i, &ep->pub, &ep->pub.secrets[0], false)) {
+    if (!endpoint_row(i, &ep->pub) || !secret_row(i, &ep->pub, &ep->pub.secrets[0], false) ||
+        !last_number_row(i, "last_endpoint", ep->pub.no)) {
         no_memory(i);
         return;
     }

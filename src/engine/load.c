@@ -23,6 +23,16 @@ static void fail(struct loading *l, enum th_error error, const char *what, uint6
     snprintf(l->what, sizeof l->what, "%s %llu: %s", what, (unsigned long long)no, th_error_name(error));
 }
 
+static void load_last(struct th_span bytes, uint64_t *last)
+{
+    uint64_t no = 0;
+
+    for (size_t i = 0; i < bytes.n && i < 8; i++)
+        no = no << 8 | (uint8_t)bytes.p[i];
+    if (no > *last)
+        *last = no;
+}
+
 static void load_meta(struct loading *l, const struct th_row *row)
 {
     struct th_engine *e = l->e;
@@ -44,6 +54,10 @@ static void load_meta(struct loading *l, const struct th_row *row)
     } else if (th_span_is(row->id, "operator_key") && row->conf.n == 32) {
         memcpy(l->operator_hash, row->conf.p, 32);
         l->have_operator = true;
+    } else if (th_span_is(row->id, "last_tenant")) {
+        load_last(row->conf, &e->last_tenant);
+    } else if (th_span_is(row->id, "last_endpoint")) {
+        load_last(row->conf, &e->last_endpoint);
     }
 }
 
