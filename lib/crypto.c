@@ -1,4 +1,5 @@
-/* Hashes, MACs, signatures and sealing: the one file that calls OpenSSL's cryptography.
+/* Hashes, MACs and signatures: with crypto_seal.c the one place that calls OpenSSL's cryptography. This file
+ * is part of libtenterhook and so allocates nothing itself.
  *
  * Why the low-level SHA contexts, which OpenSSL 3 calls deprecated: an HMAC here starts from two states that
  * were computed once per secret, by copying a plain struct. The EVP way copies a context through the heap and
@@ -10,18 +11,14 @@
  *
  * Invariants: 1. a struct th_hmac is plain bytes, so one may be used by several threads at once. 2. Copies of
  * key states and key blocks on the stack are wiped before return where they hold the key itself; the two pad
- * states inside struct th_hmac are secrets too and are the caller's to wipe. 3. th_unseal never leaves
- * unauthenticated plain text. */
+ * states inside struct th_hmac are secrets too and are the caller's to wipe. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "lib/crypto.h"
 #include <assert.h>
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 static_assert(sizeof(SHA_CTX) <= sizeof(((struct th_hmac *)0)->inner), "SHA-1 state fits");
 static_assert(sizeof(SHA256_CTX) <= sizeof(((struct th_hmac *)0)->inner), "SHA-256 state fits");
@@ -136,54 +133,17 @@ size_t th_hmac_sign(const struct th_hmac *h, const struct th_bytes *pieces, unsi
     return row->length;
 }
 
-/* OpenSSL 3.0 signs Ed25519 in one call over contiguous bytes only, and RFC 8032 reads the message twice
- * anyway. */
-static uint8_t *join(const struct th_bytes *pieces, unsigned count, size_t *n)
+bool th_ed25519_sign_one(const uint8_t seed[32], const void *msg, size_t n, uint8_t out[64])
 {
-    size_t total = 0, at = 0;
-    uint8_t *p;
+    static const uint8_t empty[1];
+    size_t sig_len = 64;
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = key && ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
+              EVP_DigestSign(ctx, out, &sig_len, n ? msg : empty, n) == 1 && sig_len == 64;
 
-    for (unsigned i = 0; i < count; i++) {
-        if (pieces[i].n > SIZE_MAX / 2 - total)
-            return NULL;
-        total += pieces[i].n;
-    }
-    p = malloc(total ? total : 1);
-    if (!p)
-        return NULL;
-    for (unsigned i = 0; i < count; i++)
-        if (pieces[i].n) {
-            memcpy(p + at, pieces[i].p, pieces[i].n);
-            at += pieces[i].n;
-        }
-    *n = total;
-    return p;
-}
-
-bool th_ed25519_sign(const uint8_t seed[32], const struct th_bytes *pieces, unsigned count, uint8_t out[64])
-{
-    size_t n = 0, sig_len = 64;
-    bool ok = false;
-    EVP_PKEY *key = NULL;
-    EVP_MD_CTX *ctx = NULL;
-    uint8_t *joined = NULL;
-    const uint8_t *message;
-
-    if (count == 1) {
-        message = pieces[0].p;
-        n = pieces[0].n;
-    } else {
-        message = joined = join(pieces, count, &n);
-        if (!joined)
-            return false;
-    }
-    key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
-    ctx = EVP_MD_CTX_new();
-    if (key && ctx && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1)
-        ok = EVP_DigestSign(ctx, out, &sig_len, message, n) == 1 && sig_len == 64;
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(key);
-    free(joined);
     return ok;
 }
 
@@ -210,71 +170,7 @@ bool th_ed25519_verify(const uint8_t key[32], const void *msg, size_t n, const u
     return ok;
 }
 
-/* EVP counts in int; nothing sealed comes near. */
-#define MAX_SEALED ((size_t)1 << 30)
-
-bool th_seal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len, const void *in,
-             size_t n, void *out)
-{
-    EVP_CIPHER_CTX *ctx;
-    int part;
-    bool ok;
-
-    if (n > MAX_SEALED || aad_len > MAX_SEALED)
-        return false;
-    ctx = EVP_CIPHER_CTX_new();
-    ok = ctx && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
-         (aad_len == 0 || EVP_EncryptUpdate(ctx, NULL, &part, aad, (int)aad_len) == 1) &&
-         (n == 0 || EVP_EncryptUpdate(ctx, out, &part, in, (int)n) == 1) &&
-         EVP_EncryptFinal_ex(ctx, (uint8_t *)out + n, &part) == 1 &&
-         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, (uint8_t *)out + n) == 1;
-    EVP_CIPHER_CTX_free(ctx);
-    return ok;
-}
-
-bool th_unseal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
-               const void *in, size_t n, void *out)
-{
-    EVP_CIPHER_CTX *ctx;
-    uint8_t tag[16], none[16];
-    size_t plain;
-    int part;
-    bool ok;
-
-    if (n < 16 || n > MAX_SEALED || aad_len > MAX_SEALED)
-        return false;
-    plain = n - 16;
-    memcpy(tag, (const uint8_t *)in + plain, 16);
-    ctx = EVP_CIPHER_CTX_new();
-    ok = ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
-         (aad_len == 0 || EVP_DecryptUpdate(ctx, NULL, &part, aad, (int)aad_len) == 1) &&
-         (plain == 0 || EVP_DecryptUpdate(ctx, out, &part, in, (int)plain) == 1) &&
-         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, 16, tag) == 1 &&
-         EVP_DecryptFinal_ex(ctx, none, &part) == 1;
-    EVP_CIPHER_CTX_free(ctx);
-    if (!ok && plain)
-        OPENSSL_cleanse(out, plain);
-    return ok;
-}
-
 bool th_ct_equal(const void *a, const void *b, size_t n)
 {
     return n == 0 || CRYPTO_memcmp(a, b, n) == 0;
-}
-
-bool th_random(void *p, size_t n)
-{
-    uint8_t *at = p;
-
-    while (n) {
-        ssize_t got = getrandom(at, n, 0);
-        if (got <= 0) {
-            if (got < 0 && errno == EINTR)
-                continue;
-            return false;
-        }
-        at += got;
-        n -= (size_t)got;
-    }
-    return true;
 }

@@ -29,6 +29,8 @@ size_t th_hmac_sign(const struct th_hmac *h, const struct th_bytes *pieces, unsi
 
 /** Ed25519 (RFC 8032) over the concatenation; seed is 32 bytes. False on an OpenSSL failure. */
 bool th_ed25519_sign(const uint8_t seed[32], const struct th_bytes *pieces, unsigned count, uint8_t out[64]);
+/** The same for one run of bytes; allocates nothing of its own. */
+bool th_ed25519_sign_one(const uint8_t seed[32], const void *msg, size_t n, uint8_t out[64]);
 bool th_ed25519_public(const uint8_t seed[32], uint8_t out[32]);
 bool th_ed25519_verify(const uint8_t key[32], const void *msg, size_t n, const uint8_t sig[64]);
 

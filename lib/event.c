@@ -1,0 +1,160 @@
+/* The view of a verified event: where its fields stand in the body is the scheme's to say.
+ *
+ * What a dialect signs is trusted first: a value in the body goes before one in a header. A field that the
+ * body does not have stays empty, since senders add and leave out; a field of another kind is refused, since
+ * then the body is not what the dialect says. Nothing is copied but texts with escapes, into the event
+ * itself. */
+#include "lib/internal.h"
+
+struct view {
+    const struct th_lib_verifier *v;
+    const struct tenterhook_request *request;
+    struct tenterhook_event *event;
+    size_t used; /* of event->text */
+};
+
+/* The raw JSON at a path; empty when it is not there. */
+static th_lib_span at_path(th_lib_span body, const struct tenterhook_path *path)
+{
+    char name[128];
+
+    for (unsigned i = 0; i < path->depth; i++) {
+        if (i == sizeof path->name / sizeof *path->name || path->name[i].n >= sizeof name)
+            return th_lib_of(NULL, 0);
+        memcpy(name, path->name[i].p, path->name[i].n);
+        name[path->name[i].n] = 0;
+        if (!tenterhook_member(body, name, &body))
+            return th_lib_of(NULL, 0);
+    }
+    return body;
+}
+
+/* A string as its text, a number as it is written, null as nothing. */
+static bool as_text(struct view *w, th_lib_span json, th_lib_span *out)
+{
+    char *to = w->event->text + w->used;
+    size_t n;
+
+    if (json.n == 0 || tenterhook_is(json, "null"))
+        return true;
+    if (json.p[0] == '-' || (json.p[0] >= '0' && json.p[0] <= '9')) {
+        *out = json;
+        return true;
+    }
+    if (json.p[0] != '"')
+        return false;
+    if (!memchr(json.p, '\\', json.n)) {
+        *out = th_lib_of(json.p + 1, json.n - 2);
+        return true;
+    }
+    if (w->used == sizeof w->event->text || !tenterhook_string(json, to, sizeof w->event->text - w->used, &n))
+        return false;
+    w->used += n + 1;
+    *out = th_lib_of(to, n);
+    return true;
+}
+
+static bool take_time(struct view *w, th_lib_span json)
+{
+    struct tenterhook_event *e = w->event;
+
+    if (json.n == 0 || tenterhook_is(json, "null"))
+        return true;
+    e->has_time = json.p[0] == '"' ? th_lib_rfc3339(th_lib_of(json.p + 1, json.n - 2), &e->time)
+                                   : th_lib_decimal(json, &e->time);
+    if (json.p[0] != '"' && w->v->time_form == TENTERHOOK_UNIX_MILLIS)
+        e->time /= 1000;
+    return e->has_time;
+}
+
+static const char *from_body(struct view *w, th_lib_span body)
+{
+    const struct th_lib_verifier *v = w->v;
+    struct tenterhook_event *e = w->event;
+    const struct {
+        const struct tenterhook_path *path;
+        th_lib_span *out;
+    } rows[] = {{&v->id, &e->id},
+                {&v->type, &e->type},
+                {&v->resource_type, &e->resource_type},
+                {&v->resource_id, &e->resource_id},
+                {&v->endpoint_id, &e->endpoint_id},
+                {&v->delivery_id, &e->delivery_id}};
+
+    e->data = at_path(body, &v->data);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].path->depth && !as_text(w, at_path(body, rows[i].path), rows[i].out))
+            return "a field of the event is neither a string nor a number, or too long";
+    if (v->time.depth && !take_time(w, at_path(body, &v->time)))
+        return "the time of the event is neither RFC 3339 nor unix seconds";
+    return NULL;
+}
+
+static void from_headers(struct view *w)
+{
+    struct tenterhook_event *e = w->event;
+
+    for (unsigned i = 0; i < w->v->source_count; i++) {
+        enum th_lib_var var = w->v->source[i].var;
+        th_lib_span time = {NULL, 0}, value;
+        th_lib_span *out = var == TH_LIB_EVENT_ID                     ? &e->id
+                           : var == TH_LIB_EVENT_TYPE                 ? &e->type
+                           : var == TH_LIB_ENDPOINT_ID                ? &e->endpoint_id
+                           : var == TH_LIB_DELIVERY_ID                ? &e->delivery_id
+                           : var == TH_LIB_RESOURCE_TYPE              ? &e->resource_type
+                           : var == TH_LIB_RESOURCE_ID                ? &e->resource_id
+                           : var == TH_LIB_EVENT_TIME && !e->has_time ? &time
+                                                                      : NULL;
+
+        if (out && out->n == 0 && th_lib_header(w->request, w->v->source[i].header, &value) == TENTERHOOK_OK)
+            *out = value;
+        if (time.n)
+            e->has_time = th_lib_rfc3339(time, &e->time);
+    }
+}
+
+static const char *fill(struct view *w)
+{
+    struct tenterhook_event *e = w->event;
+    th_lib_span body;
+    const char *why;
+
+    e->body = th_lib_of(w->request->body_len ? w->request->body : "", w->request->body_len);
+    if (!th_lib_json(e->body, &body))
+        return "the body is not JSON";
+    if (body.p[0] != '{')
+        return "the body is not a JSON object";
+    why = from_body(w, body);
+    if (why)
+        return why;
+    from_headers(w);
+    if (e->resource_type.n == 0)
+        e->resource_type = th_lib_resource(w->v->catalogue, e->type);
+    if (e->resource_id.n == 0) {
+        th_lib_span id;
+        if (tenterhook_member(e->data, "id", &id) && !as_text(w, id, &e->resource_id))
+            e->resource_id = th_lib_of(NULL, 0); /* some other member of this name */
+    }
+    return NULL;
+}
+
+enum tenterhook_result tenterhook_construct_event(const struct tenterhook_verifier *v,
+                                                  const struct tenterhook_request *request, int64_t now_unix,
+                                                  struct tenterhook_event *event,
+                                                  struct tenterhook_report *report)
+{
+    struct view w = {th_lib_verifier(v), request, event, 0};
+    enum tenterhook_result result = tenterhook_verify(v, request, now_unix, report);
+    const char *why;
+
+    memset(event, 0, sizeof *event);
+    if (result)
+        return result;
+    why = fill(&w);
+    if (!why)
+        return TENTERHOOK_OK;
+    memset(event, 0, sizeof *event);
+    if (report)
+        report->detail = why;
+    return TENTERHOOK_BAD_EVENT;
+}

@@ -1,0 +1,363 @@
+/* A strict JSON scanner (RFC 8259) that builds nothing: it says whether a text is JSON, finds members, and
+ * decodes strings into the caller's memory.
+ *
+ * Why its own: the library may not allocate, and data must be handed on byte for byte. Refuses: anything that
+ * the RFC's grammar has not, text that is not UTF-8, nesting beyond DEPTH (no recursion: one bit a level).
+ * A member whose name is written with escapes is passed over when a name is looked for: no dialect writes its
+ * own names so. */
+#include "lib/internal.h"
+
+#define DEPTH 256
+
+struct scan {
+    const char *p, *end;
+};
+
+static void space(struct scan *s)
+{
+    while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
+        s->p++;
+}
+
+static int hex4(const char *p)
+{
+    int v = 0;
+
+    for (int i = 0; i < 4; i++) {
+        char c = p[i];
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
+        if (d < 0)
+            return -1;
+        v = v << 4 | d;
+    }
+    return v;
+}
+
+/* Length of the UTF-8 sequence at p (RFC 3629), 0 when there is none. */
+static unsigned utf8(const unsigned char *p, size_t n)
+{
+    unsigned len = p[0] < 0x80                   ? 1
+                   : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                   : (p[0] & 0xf0) == 0xe0       ? 3
+                   : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                                 : 0;
+
+    if (len == 0 || len > n)
+        return 0;
+    for (unsigned i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+        (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+/* From the opening quote to behind the closing one. */
+static bool string(struct scan *s)
+{
+    s->p++;
+    while (s->p < s->end) {
+        unsigned char c = (unsigned char)*s->p;
+        unsigned len;
+
+        if (c == '"') {
+            s->p++;
+            return true;
+        }
+        if (c < 0x20)
+            return false;
+        if (c == '\\') {
+            if (s->end - s->p < 2)
+                return false;
+            if (s->p[1] == 'u') {
+                if (s->end - s->p < 6 || hex4(s->p + 2) < 0)
+                    return false;
+                s->p += 6;
+            } else if (s->p[1] && strchr("\"\\/bfnrt", s->p[1])) {
+                s->p += 2;
+            } else {
+                return false;
+            }
+            continue;
+        }
+        len = utf8((const unsigned char *)s->p, (size_t)(s->end - s->p));
+        if (len == 0)
+            return false;
+        s->p += len;
+    }
+    return false;
+}
+
+static bool run_of_digits(struct scan *s)
+{
+    const char *first = s->p;
+
+    while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
+        s->p++;
+    return s->p > first;
+}
+
+static bool number(struct scan *s)
+{
+    if (*s->p == '-')
+        s->p++;
+    if (s->p < s->end && *s->p == '0')
+        s->p++;
+    else if (!run_of_digits(s))
+        return false;
+    if (s->p < s->end && *s->p == '.') {
+        s->p++;
+        if (!run_of_digits(s))
+            return false;
+    }
+    if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
+        s->p++;
+        if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
+            s->p++;
+        return run_of_digits(s);
+    }
+    return true;
+}
+
+static bool word(struct scan *s, const char *w, size_t n)
+{
+    if ((size_t)(s->end - s->p) < n || memcmp(s->p, w, n) != 0)
+        return false;
+    s->p += n;
+    return true;
+}
+
+static bool scalar(struct scan *s)
+{
+    switch (*s->p) {
+    case '"':
+        return string(s);
+    case 't':
+        return word(s, "true", 4);
+    case 'f':
+        return word(s, "false", 5);
+    case 'n':
+        return word(s, "null", 4);
+    default:
+        return number(s);
+    }
+}
+
+/* A member's name with its colon. */
+static bool name(struct scan *s)
+{
+    if (s->p == s->end || *s->p != '"' || !string(s))
+        return false;
+    space(s);
+    if (s->p == s->end || *s->p != ':')
+        return false;
+    s->p++;
+    space(s);
+    return s->p < s->end;
+}
+
+/* Opens the collection at p. *empty: it is closed at once. */
+static bool open_collection(struct scan *s, bool object, bool *empty)
+{
+    s->p++;
+    space(s);
+    if (s->p == s->end)
+        return false;
+    *empty = *s->p == (object ? '}' : ']');
+    if (*empty) {
+        s->p++;
+        return true;
+    }
+    return !object || name(s);
+}
+
+/* From the first byte of a value to behind it. */
+static bool value(struct scan *s)
+{
+    uint64_t object[DEPTH / 64] = {0};
+    unsigned depth = 0;
+
+    for (;;) {
+        bool ended = true;
+
+        if (s->p == s->end)
+            return false;
+        if (*s->p == '{' || *s->p == '[') {
+            bool is_object = *s->p == '{', empty;
+
+            if (depth == DEPTH || !open_collection(s, is_object, &empty))
+                return false;
+            if (!empty) {
+                object[depth / 64] = (object[depth / 64] & ~(UINT64_C(1) << depth % 64)) | (uint64_t)is_object
+                                                                                               << depth % 64;
+                depth++;
+                ended = false;
+            }
+        } else if (!scalar(s)) {
+            return false;
+        }
+        while (ended) { /* a value has ended: close what ends with it, or step to the next one */
+            bool is_object;
+
+            if (depth == 0)
+                return true;
+            space(s);
+            if (s->p == s->end)
+                return false;
+            is_object = object[(depth - 1) / 64] >> (depth - 1) % 64 & 1;
+            if (*s->p == (is_object ? '}' : ']')) {
+                depth--;
+                s->p++;
+                continue;
+            }
+            if (*s->p++ != ',')
+                return false;
+            space(s);
+            if (is_object && !name(s))
+                return false;
+            ended = false;
+        }
+    }
+}
+
+bool th_lib_json(th_lib_span text, th_lib_span *out)
+{
+    struct scan s;
+    const char *first;
+
+    if (text.n == 0)
+        return false;
+    s = (struct scan){text.p, text.p + text.n};
+    space(&s);
+    first = s.p;
+    if (!value(&s))
+        return false;
+    *out = th_lib_of(first, (size_t)(s.p - first));
+    space(&s);
+    return s.p == s.end;
+}
+
+bool tenterhook_member(th_lib_span object, const char *wanted, th_lib_span *out)
+{
+    struct scan s;
+    th_lib_span want = tenterhook_str(wanted), found = {NULL, 0};
+    bool first;
+
+    if (object.n == 0)
+        return false;
+    s = (struct scan){object.p, object.p + object.n};
+    space(&s);
+    if (s.p == s.end || *s.p != '{')
+        return false;
+    s.p++;
+    for (first = true;; first = false) {
+        const char *from;
+        th_lib_span key;
+
+        space(&s);
+        if (s.p == s.end || *s.p == '}')
+            break;
+        if (!first) {
+            if (*s.p++ != ',')
+                return false;
+            space(&s);
+        }
+        from = s.p;
+        if (s.p == s.end || *s.p != '"' || !string(&s))
+            return false;
+        key = th_lib_of(from + 1, (size_t)(s.p - from) - 2);
+        s.p = from;
+        if (!name(&s))
+            return false;
+        from = s.p;
+        if (!value(&s))
+            return false;
+        if (th_lib_eq(key, want))
+            found = th_lib_of(from, (size_t)(s.p - from));
+    }
+    *out = found;
+    return found.p != NULL;
+}
+
+/* One escape at p (behind it at return); gives the code point, -1 for half a surrogate pair. */
+static int32_t escape(const char **p, const char *end)
+{
+    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+    const char *at;
+    int32_t c, low;
+
+    ++*p;
+    if (**p != 'u') {
+        at = strchr(from, **p);
+        c = at ? to[at - from] : **p;
+        ++*p;
+        return c;
+    }
+    c = hex4(*p + 1);
+    *p += 5;
+    if (c < 0xd800 || c > 0xdfff)
+        return c;
+    if (c > 0xdbff || end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u')
+        return -1;
+    low = hex4(*p + 2);
+    *p += 6;
+    return low < 0xdc00 || low > 0xdfff ? -1 : 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+}
+
+static unsigned put_utf8(int32_t c, char out[4])
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xc0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 63));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char)(0xe0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 63));
+        out[2] = (char)(0x80 | (c & 63));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 63));
+    out[2] = (char)(0x80 | (c >> 6 & 63));
+    out[3] = (char)(0x80 | (c & 63));
+    return 4;
+}
+
+bool tenterhook_string(th_lib_span json, char *out, size_t cap, size_t *n)
+{
+    th_lib_span text;
+    const char *p, *end;
+    size_t done = 0;
+
+    if (cap == 0 || !th_lib_json(json, &text) || text.p[0] != '"')
+        return false;
+    for (p = text.p + 1, end = text.p + text.n - 1; p < end;) {
+        char bytes[4];
+        unsigned len = 1;
+
+        if (*p == '\\') {
+            int32_t c = escape(&p, end);
+            if (c < 0)
+                return false;
+            len = put_utf8(c, bytes);
+        } else {
+            bytes[0] = *p++;
+        }
+        if (len > cap - 1 - done)
+            return false;
+        memcpy(out + done, bytes, len);
+        done += len;
+    }
+    out[done] = 0;
+    *n = done;
+    return true;
+}

@@ -1,0 +1,513 @@
+/* Schemes: what a receiver must know of a dialect, out of the text of its file.
+ *
+ * One reader serves built-in dialects (their texts are in the library) and files that a caller brings; no
+ * vendor's name stands in C. It takes request.headers, auth, one of signatures with its variants,
+ * body.envelope and the place of the catalogue; inside these groups unknown keys are refused, since a
+ * misspelt one would weaken the check silently; other groups belong to the sender.
+ *
+ * Of a dialect that passes data through, the file says nothing about where type and time stand in the body,
+ * but its samples show it: the first top-level member whose value is the sample's own type, and the first
+ * that is an RFC 3339 time.
+ *
+ * A sender that signs in several headers lets the receiver choose: the entry with the strongest algorithm.
+ *
+ * Refuses: keys that are there twice, escapes in texts that are kept (they are kept as spans), and what
+ * tenterhook_verifier_init would not accept. */
+#include "lib/internal.h"
+
+#define LEVELS 4  /* of an envelope */
+struct raw_form { /* texts of one signature; NULL where the file is silent */
+    th_lib_span header, algorithm, key, content, timestamp, encoding, item, join, wrap;
+};
+struct raw_entry { /* one of signatures */
+    struct raw_form form[TENTERHOOK_SIGNATURES_MAX];
+    th_lib_span variant_name[TENTERHOOK_SIGNATURES_MAX];
+    unsigned forms;
+};
+struct reader {
+    struct tenterhook_scheme *scheme;
+    struct raw_entry entry, best;
+    th_lib_span stamp; /* request.timestamp */
+    th_lib_span source_name, source_value;
+    struct { /* members of the envelope that are open */
+        th_lib_span name, from, as;
+    } level[LEVELS];
+    bool passthrough;
+    size_t catalogue_at, catalogue_end; /* of the lines of the group; end 0: not over yet */
+    bool in_catalogue;
+    th_lib_span row_type;
+    struct tenterhook_path shown_type, shown_time; /* where samples have them */
+};
+
+static bool fault(struct th_lib_yaml *y, const char *what)
+{
+    if (!y->fault)
+        y->fault = what;
+    return false;
+}
+
+/* Keeps a text once. */
+static bool keep(struct th_lib_yaml *y, const th_lib_span *scalar, th_lib_span *out)
+{
+    if (!scalar)
+        return true;
+    if (out->p)
+        return fault(y, "the key is there twice");
+    if (y->escaped)
+        return fault(y, "escapes are not possible here");
+    *out = *scalar;
+    return true;
+}
+
+static bool at_key(const struct th_lib_yaml *y, unsigned level, const char *key)
+{
+    return y->depth > level && !y->frame[level].list && tenterhook_is(y->frame[level].key, key);
+}
+
+static bool known(struct th_lib_yaml *y)
+{
+    return fault(y, "unknown key");
+}
+
+/* ---- auth and request ---- */
+
+static bool on_auth(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+{
+    if (!scalar)
+        return true;
+    if (y->depth == 2 && at_key(y, 1, "header"))
+        return keep(y, scalar, &r->scheme->auth_header);
+    if (y->depth == 2 && at_key(y, 1, "value"))
+        return keep(y, scalar, &r->scheme->auth_value);
+    return known(y);
+}
+
+/* A header line is over: it is a source when its value is one variable. */
+static bool end_header(struct th_lib_yaml *y, struct reader *r)
+{
+    struct tenterhook_scheme *s = r->scheme;
+    bool is_secret =
+        r->source_value.n && th_lib_find(r->source_value, tenterhook_str("{secret}")) != SIZE_MAX;
+
+    if (is_secret && !s->auth_header.p) {
+        s->auth_header = r->source_name;
+        s->auth_value = r->source_value;
+    } else if (r->source_name.n && r->source_value.n) {
+        /* "{event.type.object}/{event.type.action}" and the like: the type, as this vendor writes it */
+        if (th_lib_starts(r->source_value, tenterhook_str("{event.type.")))
+            r->source_value = tenterhook_str("{event.type}");
+        if (th_lib_variable(r->source_value) == TH_LIB_TEXT)
+            r->source_name = th_lib_of(NULL, 0);
+        else if (s->source_count == TENTERHOOK_SOURCES_MAX)
+            return fault(y, "too many headers that carry a variable");
+        else
+            s->source[s->source_count++] = (struct tenterhook_source){r->source_name, r->source_value};
+    }
+    r->source_name = r->source_value = th_lib_of(NULL, 0);
+    return true;
+}
+
+static bool on_request(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+{
+    th_lib_span ignored = {NULL, 0};
+
+    if (at_key(y, 1, "headers")) {
+        if (y->depth != 4)
+            return !scalar || scalar->n == 0 || fault(y, "must be a list of maps");
+        if (!scalar)
+            return end_header(y, r);
+        return at_key(y, 3, "name")    ? keep(y, scalar, &r->source_name)
+               : at_key(y, 3, "value") ? keep(y, scalar, &r->source_value)
+               : at_key(y, 3, "when") || at_key(y, 3, "otherwise") || at_key(y, 3, "escape") ? true
+                                                                                             : known(y);
+    }
+    if (!scalar)
+        return true;
+    if (at_key(y, 1, "timestamp"))
+        return keep(y, scalar, &r->stamp);
+    if (at_key(y, 1, "method") || at_key(y, 1, "content_type") || at_key(y, 1, "user_agent"))
+        return keep(y, scalar, &ignored);
+    return known(y);
+}
+
+/* ---- signatures ---- */
+
+static bool on_form(struct th_lib_yaml *y, const th_lib_span *scalar, struct raw_form *f, th_lib_span key)
+{
+    static const struct {
+        const char *key;
+        size_t at;
+    } rows[] = {
+        {"header", offsetof(struct raw_form, header)},
+        {"algorithm", offsetof(struct raw_form, algorithm)},
+        {"key", offsetof(struct raw_form, key)},
+        {"content", offsetof(struct raw_form, content)},
+        {"encoding", offsetof(struct raw_form, encoding)},
+        {"timestamp", offsetof(struct raw_form, timestamp)},
+        {"item", offsetof(struct raw_form, item)},
+        {"join", offsetof(struct raw_form, join)},
+        {"wrap", offsetof(struct raw_form, wrap)},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (tenterhook_is(key, rows[i].key))
+            return keep(y, scalar, (th_lib_span *)(void *)((char *)f + rows[i].at));
+    return known(y);
+}
+
+static unsigned strength(const struct raw_entry *e)
+{
+    static const char *const algorithms[] = {"hmac-sha1", "hmac-sha256", "hmac-sha512", "ed25519"};
+
+    for (unsigned i = 0; i < sizeof algorithms / sizeof *algorithms; i++)
+        if (tenterhook_is(e->form[0].algorithm, algorithms[i]))
+            return i + 1;
+    return 0;
+}
+
+/* A variant's form, by name; NULL when there are too many. */
+static struct raw_form *variant(struct raw_entry *e, th_lib_span name)
+{
+    unsigned v = 1;
+
+    while (v < e->forms && !th_lib_eq(e->variant_name[v], name))
+        v++;
+    if (v == TENTERHOOK_SIGNATURES_MAX)
+        return NULL;
+    e->variant_name[v] = name;
+    e->forms = v < e->forms ? e->forms : v + 1;
+    return &e->form[v];
+}
+
+static bool on_signature(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+{
+    struct raw_entry *e = &r->entry;
+    struct raw_form *form;
+
+    if (y->depth < 3)
+        return !scalar || fault(y, "signatures is a list of maps");
+    if (!y->frame[1].list)
+        return fault(y, "signatures is a list of maps");
+    if (!scalar && y->depth == 3) { /* the entry is over */
+        if (r->best.forms == 0 || strength(e) > strength(&r->best))
+            r->best = *e;
+        memset(e, 0, sizeof *e);
+        return true;
+    }
+    e->forms = e->forms ? e->forms : 1;
+    if (!scalar || (y->depth == 3 && (at_key(y, 2, "variant") || at_key(y, 2, "when"))))
+        return true;
+    if (y->depth == 3 && !at_key(y, 2, "variants"))
+        return on_form(y, scalar, &e->form[0], y->frame[2].key);
+    if (y->depth != 5 || !at_key(y, 2, "variants"))
+        return fault(y, "is of another form than expected");
+    form = variant(e, y->frame[3].key);
+    if (!form)
+        return fault(y, "too many variants");
+    return at_key(y, 4, "secret_form") || on_form(y, scalar, form, y->frame[4].key);
+}
+
+static unsigned choose(th_lib_span text, const char *const *names)
+{
+    for (unsigned i = 0; names[i]; i++)
+        if (tenterhook_is(text, names[i]))
+            return i + 1;
+    return 0;
+}
+
+static th_lib_span either(th_lib_span own, th_lib_span base, const char *otherwise)
+{
+    return own.p ? own : base.p ? base : tenterhook_str(otherwise);
+}
+
+static const char *finish_form(const struct raw_form *own, const struct raw_form *base, th_lib_span stamp,
+                               struct tenterhook_signature *out)
+{
+    static const char *const algorithms[] = {"hmac-sha256", "hmac-sha1", "hmac-sha512", "ed25519", NULL};
+    static const char *const keys[] = {"utf8", "hex", "base64", "whsec", "whsk", NULL};
+    static const char *const encodings[] = {"hex", "base64", NULL};
+    static const char *const stamps[] = {"unix", "unix_millis", "rfc3339", NULL};
+    struct th_lib_form compiled;
+
+    out->header = either(own->header, base->header, "");
+    out->algorithm =
+        (enum tenterhook_algorithm)choose(either(own->algorithm, base->algorithm, ""), algorithms);
+    out->key = (enum tenterhook_key)choose(either(own->key, base->key, ""), keys);
+    out->encoding = (enum tenterhook_encoding)choose(either(own->encoding, base->encoding, ""), encodings);
+    out->stamp = (enum tenterhook_stamp)choose(
+        either(own->timestamp.p ? own->timestamp : base->timestamp, stamp, "unix"), stamps);
+    out->content = either(own->content, base->content, "");
+    out->item = either(own->item, base->item, "{sig}");
+    out->join = either(own->join, base->join, ",");
+    out->wrap = either(own->wrap, base->wrap, "{items}");
+    if (!out->stamp)
+        return "timestamp must be unix, unix_millis or rfc3339";
+    return th_lib_form(out, &compiled);
+}
+
+/* ---- the envelope ---- */
+
+static bool take_path(struct th_lib_yaml *y, struct reader *r, unsigned depth, th_lib_span from)
+{
+    struct tenterhook_scheme *s = r->scheme;
+    const struct {
+        const char *from;
+        struct tenterhook_path *path;
+    } rows[] = {
+        {"event.id", &s->id},
+        {"event.type", &s->type},
+        {"event.type.object", &s->type},
+        {"event.time", &s->time},
+        {"event.resource_type", &s->resource_type},
+        {"event.resource_id", &s->resource_id},
+        {"endpoint.id", &s->endpoint_id},
+        {"delivery.id", &s->delivery_id},
+        {"data", &s->data},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct tenterhook_path *path = rows[i].path;
+
+        if (!tenterhook_is(from, rows[i].from) || path->depth)
+            continue;
+        for (unsigned k = 0; k <= depth; k++) {
+            if (r->level[k].name.n == 0)
+                return fault(y, "name must stand before shape");
+            path->name[k] = r->level[k].name;
+        }
+        path->depth = depth + 1;
+        if (path == &s->time && tenterhook_is(r->level[depth].as, "unix_millis"))
+            s->time_form = TENTERHOOK_UNIX_MILLIS;
+    }
+    return true;
+}
+
+static bool on_body(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+{
+    unsigned depth;
+
+    if (!at_key(y, 1, "envelope"))
+        return true;
+    if (y->depth == 2) {
+        if (!scalar)
+            return true;
+        r->passthrough = tenterhook_is(*scalar, "passthrough");
+        return r->passthrough || fault(y, "the envelope must be a list, or passthrough");
+    }
+    /* frames: body, envelope list, member, then for each level "shape" list and member */
+    if (y->depth < 4 || y->depth % 2 || (depth = (y->depth - 4) / 2) >= LEVELS)
+        return y->depth % 2 ? true : fault(y, "the envelope is nested too deeply");
+    if (y->depth > 4 && !at_key(y, y->depth - 3, "shape"))
+        return true; /* a map of renamings */
+    if (scalar) {
+        if (at_key(y, y->depth - 1, "name"))
+            return keep(y, scalar, &r->level[depth].name);
+        if (at_key(y, y->depth - 1, "from"))
+            return keep(y, scalar, &r->level[depth].from);
+        if (at_key(y, y->depth - 1, "as"))
+            return keep(y, scalar, &r->level[depth].as);
+        return true;
+    }
+    if (r->level[depth].from.n && !take_path(y, r, depth, r->level[depth].from))
+        return false;
+    memset(&r->level[depth], 0, sizeof r->level[depth]);
+    return true;
+}
+
+/* ---- the catalogue ---- */
+
+/* Where a sample shows type and time, for dialects that pass data through. */
+static void learn(struct reader *r, th_lib_span type, th_lib_span sample)
+{
+    th_lib_span rest, name, value;
+    int64_t when;
+
+    if (r->shown_type.depth || !th_lib_json(sample, &rest) || rest.p[0] != '{')
+        return;
+    for (size_t at = 1; at < rest.n;) { /* top-level "name":"text" pairs, found by their spans */
+        size_t quote = at;
+        char key[64];
+
+        while (quote < rest.n && rest.p[quote] != '"')
+            quote++;
+        for (at = quote + 1; at < rest.n && rest.p[at] != '"'; at++)
+            if (rest.p[at] == '\\')
+                return;
+        if (at >= rest.n || at - quote - 1 >= sizeof key)
+            return;
+        name = th_lib_of(rest.p + quote + 1, at - quote - 1);
+        memcpy(key, name.p, name.n);
+        key[name.n] = 0;
+        if (!tenterhook_member(rest, key, &value))
+            return;
+        if (value.n >= 2 && value.p[0] == '"') {
+            th_lib_span text = th_lib_of(value.p + 1, value.n - 2);
+
+            if (th_lib_eq(text, type) && !r->shown_type.depth)
+                r->shown_type = (struct tenterhook_path){.name = {name}, .depth = 1};
+            else if (th_lib_rfc3339(text, &when) && !r->shown_time.depth)
+                r->shown_time = (struct tenterhook_path){.name = {name}, .depth = 1};
+        }
+        at = (size_t)(value.p - rest.p) + value.n;
+    }
+}
+
+static bool on_catalogue(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+{
+    if (!at_key(y, 1, "types") || y->depth != 4)
+        return true;
+    if (!scalar)
+        r->row_type = th_lib_of(NULL, 0);
+    else if (at_key(y, 3, "type"))
+        r->row_type = *scalar;
+    else if (at_key(y, 3, "sample") && r->row_type.n && !y->escaped)
+        learn(r, r->row_type, *scalar);
+    return true;
+}
+
+/* The lines of the group, from the one with its key to the one before the next top-level key. */
+static void track_catalogue(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+{
+    bool in = at_key(y, 0, "catalogue");
+
+    if (in && !r->in_catalogue && !r->catalogue_end)
+        r->catalogue_at = (size_t)(y->frame[0].key.p - y->text.p);
+    else if (!in && r->in_catalogue)
+        r->catalogue_end = scalar ? (size_t)(y->frame[0].key.p - y->text.p) : y->at;
+    r->in_catalogue = in;
+}
+
+/* ---- the file ---- */
+
+static bool on_file(struct th_lib_yaml *y, const th_lib_span *scalar)
+{
+    struct reader *r = y->ctx;
+
+    if (y->frame[0].list)
+        return fault(y, "a dialect is a map");
+    if (y->depth == 1 && !scalar) {
+        if (r->in_catalogue)
+            r->catalogue_end = y->at;
+        return true;
+    }
+    track_catalogue(y, scalar, r);
+    if (at_key(y, 0, "schema_version") && y->depth == 1)
+        return keep(y, scalar, &r->scheme->schema_version);
+    if (at_key(y, 0, "auth"))
+        return on_auth(y, scalar, r);
+    if (at_key(y, 0, "request"))
+        return on_request(y, scalar, r);
+    if (at_key(y, 0, "signatures"))
+        return on_signature(y, scalar, r);
+    if (at_key(y, 0, "body"))
+        return on_body(y, scalar, r);
+    if (at_key(y, 0, "catalogue"))
+        return on_catalogue(y, scalar, r);
+    return true;
+}
+
+static const char *finish(struct reader *r, th_lib_span text)
+{
+    struct tenterhook_scheme *s = r->scheme;
+
+    for (unsigned i = 0; i < r->best.forms; i++) {
+        const char *why = finish_form(&r->best.form[i], &r->best.form[0], r->stamp, &s->signature[i]);
+        if (why)
+            return why;
+    }
+    s->signature_count = r->best.forms;
+    if (!r->best.forms && !s->auth_header.p)
+        return "the dialect neither signs nor sends a secret";
+    if (s->auth_header.p && !s->auth_value.p)
+        return "auth has no value";
+    if (r->passthrough) {
+        s->type = r->shown_type;
+        s->time = r->shown_time;
+    }
+    if (r->catalogue_end > r->catalogue_at)
+        s->catalogue = th_lib_of(text.p + r->catalogue_at, r->catalogue_end - r->catalogue_at);
+    return NULL;
+}
+
+enum tenterhook_result tenterhook_scheme_read(const char *text, size_t n, struct tenterhook_scheme *scheme,
+                                              struct tenterhook_fault *fault_out)
+{
+    struct th_lib_yaml y;
+    struct reader r;
+    const char *why;
+
+    memset(scheme, 0, sizeof *scheme);
+    memset(&r, 0, sizeof r);
+    r.scheme = scheme;
+    if (!th_lib_yaml_walk(&y, th_lib_of(text, n), on_file, &r)) {
+        why = y.fault;
+    } else {
+        y.line = 0;
+        why = finish(&r, th_lib_of(text, n));
+    }
+    if (!why)
+        return TENTERHOOK_OK;
+    if (fault_out)
+        *fault_out = (struct tenterhook_fault){y.line, why};
+    memset(scheme, 0, sizeof *scheme);
+    return TENTERHOOK_BAD_DIALECT;
+}
+
+enum tenterhook_result tenterhook_scheme_find(const char *name, struct tenterhook_scheme *scheme)
+{
+    memset(scheme, 0, sizeof *scheme);
+    for (const struct th_lib_dialect *d = th_lib_dialects; d->name; d++)
+        if (name && strcmp(name, d->name) == 0)
+            return tenterhook_scheme_read(d->text, d->n, scheme, NULL);
+    return TENTERHOOK_UNKNOWN_DIALECT;
+}
+
+const char *tenterhook_dialect_at(unsigned i)
+{
+    for (unsigned k = 0; k < i; k++)
+        if (!th_lib_dialects[k].name)
+            return NULL;
+    return th_lib_dialects[i].name;
+}
+
+/* ---- looking up a resource type ---- */
+
+struct lookup {
+    th_lib_span type, row_type, row_resource, found, by_prefix;
+};
+
+static bool on_lookup(struct th_lib_yaml *y, const th_lib_span *scalar)
+{
+    struct lookup *l = y->ctx;
+
+    if (y->depth == 3 && at_key(y, 1, "resources") && scalar) {
+        if (!l->by_prefix.n && th_lib_starts(l->type, y->frame[2].key) && y->frame[2].key.n)
+            l->by_prefix = *scalar;
+        return true;
+    }
+    if (y->depth != 4 || !at_key(y, 1, "types"))
+        return true;
+    if (scalar) {
+        if (at_key(y, 3, "type"))
+            l->row_type = *scalar;
+        else if (at_key(y, 3, "resource") && !y->escaped)
+            l->row_resource = *scalar;
+        return true;
+    }
+    if (!l->found.p && th_lib_eq(l->row_type, l->type) && l->row_resource.n)
+        l->found = l->row_resource;
+    l->row_type = l->row_resource = th_lib_of(NULL, 0);
+    return true;
+}
+
+th_lib_span th_lib_resource(th_lib_span catalogue, th_lib_span type)
+{
+    struct th_lib_yaml y;
+    struct lookup l;
+
+    memset(&l, 0, sizeof l);
+    l.type = type;
+    if (catalogue.n == 0 || type.n == 0 || !th_lib_yaml_walk(&y, catalogue, on_lookup, &l))
+        return th_lib_of(NULL, 0);
+    return l.found.p ? l.found : l.by_prefix;
+}

@@ -1,0 +1,107 @@
+/* Templates of dialects: a closed list of variables between literals; compiled once, matched or filled often.
+ * Refuses: unknown variables, single braces, more than TH_LIB_PIECES pieces, two variables side by side where
+ * a text is to be matched (nothing would say where the first one ends). */
+#include "lib/internal.h"
+
+static const struct tenterhook_span names[TH_LIB_VARS] = {
+    [TH_LIB_TEXT] = TENTERHOOK_LIT(""),
+    [TH_LIB_BODY] = TENTERHOOK_LIT("body"),
+    [TH_LIB_SECRET] = TENTERHOOK_LIT("secret"),
+    [TH_LIB_TS] = TENTERHOOK_LIT("ts"),
+    [TH_LIB_EVENT_ID] = TENTERHOOK_LIT("event.id"),
+    [TH_LIB_EVENT_TYPE] = TENTERHOOK_LIT("event.type"),
+    [TH_LIB_EVENT_TIME] = TENTERHOOK_LIT("event.time"),
+    [TH_LIB_DELIVERY_ID] = TENTERHOOK_LIT("delivery.id"),
+    [TH_LIB_ENDPOINT_ID] = TENTERHOOK_LIT("endpoint.id"),
+    [TH_LIB_ENDPOINT_URL] = TENTERHOOK_LIT("endpoint.url"),
+    [TH_LIB_ATTEMPT] = TENTERHOOK_LIT("attempt.number"),
+    [TH_LIB_RESOURCE_TYPE] = TENTERHOOK_LIT("event.resource_type"),
+    [TH_LIB_RESOURCE_ID] = TENTERHOOK_LIT("event.resource_id"),
+    [TH_LIB_VERSION] = TENTERHOOK_LIT("schema.version"),
+    [TH_LIB_SIG] = TENTERHOOK_LIT("sig"),
+    [TH_LIB_ITEMS] = TENTERHOOK_LIT("items"),
+};
+
+static enum th_lib_var by_name(th_lib_span name)
+{
+    for (unsigned v = TH_LIB_TEXT + 1; v < TH_LIB_VARS; v++)
+        if (th_lib_eq(name, names[v]))
+            return (enum th_lib_var)v;
+    return TH_LIB_TEXT;
+}
+
+enum th_lib_var th_lib_variable(th_lib_span text)
+{
+    if (text.n < 3 || text.p[0] != '{' || text.p[text.n - 1] != '}')
+        return TH_LIB_TEXT;
+    return by_name(th_lib_of(text.p + 1, text.n - 2));
+}
+
+/* The piece at the beginning of text: how long it is there, and what. 0: a mistake. */
+static size_t next_piece(th_lib_span text, uint32_t allowed, enum th_lib_var *var, th_lib_span *literal)
+{
+    size_t n = 0;
+
+    *var = TH_LIB_TEXT;
+    if (text.n >= 2 && text.p[0] == text.p[1] && (text.p[0] == '{' || text.p[0] == '}')) {
+        *literal = th_lib_of(text.p, 1);
+        return 2;
+    }
+    if (text.p[0] == '{') {
+        const char *end = memchr(text.p, '}', text.n);
+
+        if (!end)
+            return 0;
+        *var = by_name(th_lib_of(text.p + 1, (size_t)(end - text.p) - 1));
+        return *var != TH_LIB_TEXT && (allowed & TH_LIB_BIT(*var)) ? (size_t)(end - text.p) + 1 : 0;
+    }
+    while (n < text.n && text.p[n] != '{' && text.p[n] != '}')
+        n++;
+    *literal = th_lib_of(text.p, n);
+    return n; /* 0 for a single closing brace */
+}
+
+bool th_lib_template(th_lib_span text, uint32_t allowed, struct th_lib_template *out)
+{
+    memset(out, 0, sizeof *out);
+    while (text.n) {
+        enum th_lib_var var;
+        th_lib_span literal = {NULL, 0};
+        size_t n = next_piece(text, allowed, &var, &literal);
+
+        if (n == 0 || out->count == TH_LIB_PIECES)
+            return false;
+        out->piece[out->count].var = var;
+        out->piece[out->count++].text = literal;
+        out->vars |= var == TH_LIB_TEXT ? 0 : TH_LIB_BIT(var);
+        text = th_lib_of(text.p + n, text.n - n);
+    }
+    return true;
+}
+
+bool th_lib_match(const struct th_lib_template *t, th_lib_span text, th_lib_span value[TH_LIB_VARS])
+{
+    for (unsigned i = 0; i < t->count; i++) {
+        enum th_lib_var var = t->piece[i].var;
+        th_lib_span lit = t->piece[i].text;
+        size_t n = text.n;
+
+        if (var == TH_LIB_TEXT) {
+            if (!th_lib_starts(text, lit))
+                return false;
+            n = lit.n;
+        } else {
+            if (i + 1 < t->count) {
+                lit = t->piece[i + 1].text;
+                if (t->piece[i + 1].var != TH_LIB_TEXT)
+                    return false;
+                n = var == TH_LIB_ITEMS ? th_lib_find_last(text, lit) : th_lib_find(text, lit);
+                if (n == SIZE_MAX)
+                    return false;
+            }
+            value[var] = th_lib_of(text.p, n);
+        }
+        text = th_lib_of(text.p + n, text.n - n);
+    }
+    return text.n == 0;
+}
