@@ -85,7 +85,7 @@ static enum th_error load_embedded(struct th_dialect_set *set, char *why, size_t
     return TH_OK;
 }
 
-static enum th_error read_file(const char *path, struct th_buf *text, char *why, size_t why_size)
+enum th_error th_dialect_read_file(const char *path, struct th_buf *text, char *why, size_t why_size)
 {
     FILE *f = fopen(path, "re");
     enum th_error error = TH_OK;
@@ -123,6 +123,23 @@ static int is_yaml(const struct dirent *e)
     return n > 5 && e->d_name[0] != '.' && strcmp(e->d_name + n - 5, ".yaml") == 0;
 }
 
+enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, char *why, size_t why_size)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t n = strlen(name);
+    struct th_buf text;
+    enum th_error error;
+
+    if (n > 5 && strcmp(name + n - 5, ".yaml") == 0)
+        n -= 5;
+    th_buf_init(&text, FILE_MAX);
+    error = th_dialect_read_file(path, &text, why, why_size);
+    if (!error)
+        error = th_dialect_load(path, th_span(name, n), th_buf_view(&text), out, why, why_size);
+    th_buf_fini(&text);
+    return error;
+}
+
 static enum th_error load_file(struct th_dialect_set *set, const char *dir, const char *name, char *why,
                                size_t why_size)
 {
@@ -135,7 +152,7 @@ static enum th_error load_file(struct th_dialect_set *set, const char *dir, cons
         return TH_TOO_LARGE;
     }
     th_buf_init(&text, FILE_MAX);
-    error = read_file(path, &text, why, why_size);
+    error = th_dialect_read_file(path, &text, why, why_size);
     if (!error)
         error = load_text(set, path, th_span(name, strlen(name) - 5), th_buf_view(&text), why, why_size);
     th_buf_fini(&text);

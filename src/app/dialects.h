@@ -8,6 +8,12 @@
 /** Compiles one YAML text. file is for messages ("dialects/standard.yaml"). why: "FILE:LINE: KEY: what". */
 TH_MUST_USE enum th_error th_dialect_load(const char *file, struct th_span name, struct th_span yaml,
                                           struct th_dialect **out, char *why, size_t why_size);
+/** The same from a file; its base name without ".yaml" is the dialect's name. */
+TH_MUST_USE enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, char *why,
+                                               size_t why_size);
+/** Appends a file's bytes (as far as the buffer may grow). why: "PATH: what". */
+TH_MUST_USE enum th_error th_dialect_read_file(const char *path, struct th_buf *text, char *why,
+                                               size_t why_size);
 struct th_dialect_set {
     struct th_dialect **v;
     unsigned count;

@@ -240,6 +240,11 @@ const struct th_span *th_dialect_owned_headers(const struct th_dialect *d, unsig
     return d->owned;
 }
 
+struct th_span th_dialect_about(const struct th_dialect *d)
+{
+    return d->spec.about.s;
+}
+
 struct th_span th_dialect_method(const struct th_dialect *d)
 {
     return d->spec.request.method.s;

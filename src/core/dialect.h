@@ -159,6 +159,8 @@ TH_MUST_USE enum th_error th_dialect_head(const struct th_dialect *d, const stru
  * each. */
 void th_dialect_warnings(const struct th_dialect *d, struct th_span data,
                          void (*warn)(void *ctx, struct th_span pointer), void *ctx);
+/** The file's line for people; may be empty. */
+struct th_span th_dialect_about(const struct th_dialect *d);
 struct th_span th_dialect_method(const struct th_dialect *d);
 /** Bit of an endpoint option by name (e.g. "delivery_header"); 0: no such option. */
 uint32_t th_dialect_option(const struct th_dialect *d, struct th_span name);

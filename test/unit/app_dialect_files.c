@@ -566,7 +566,7 @@ static void test_shapes(void **state)
          "required\"}]}",
          two},
         {"tsanet", TH_SHAPE_ERROR, "404",
-         "{\"message\":\"Webhook subscription not found\",\"validationErrors\":[]}", none},
+         "{\"message\":\"Webhook subscription not found\"}", none},
         {"taskboard", TH_SHAPE_ENDPOINT, "",
          "{\"id\":\"42\",\"url\":\"https://api.example.com/h\",\"events\":[],\"active\":true,"
          "\"created_at\":\"2026-01-01T00:00:00Z\",\"updated_at\":\"2026-01-01T00:00:00Z\"}",
