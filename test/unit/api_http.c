@@ -507,6 +507,81 @@ static void without_memory(void **state)
         }
 }
 
+/* One endpoint and one delivery that has been delivered; fills the paths of its retry and replay. */
+static void a_delivery(struct world *w, char retry[200], char replay[200])
+{
+    call(w, &c, "POST", "/v1/webhooks", NULL, "{\"url\":\"http://127.0.0.1:8009/hook\"}", 201);
+    snprintf(replay, 200, "/v1/webhooks/%s/replay", text_of(&c, "id"));
+    call_free(&c);
+    call(w, &c, "POST", "/v1/events", NULL, "{\"type\":\"a\",\"data\":{}}", 202);
+    call_free(&c);
+    turns(w, 5);
+    answer_all(w, 200);
+    call(w, &c, "GET", "/v1/deliveries?status=delivered", NULL, NULL, 200);
+    const char *id = strstr(th_buf_cstr(&c.body), "\"id\":\"") + 6;
+    snprintf(retry, 200, "/v1/deliveries/%.*s/retry", (int)strcspn(id, "\""), id);
+    call_free(&c);
+}
+
+#define REPLAY_BODY                                                                                          \
+    "{\"since\":\"2000-01-01T00:00:00Z\",\"status\":[\"deliv\\u0065red\"],\"event_types\":[\"\\u0061\"]}"
+
+/* Whatever allocation fails, there is an answer, and the same request can be made again. */
+static void retry_and_replay_without_memory(void **state)
+{
+    struct world *w = *state;
+    char path[2][200], key[40];
+    const char *body[2] = {NULL, REPLAY_BODY};
+
+    a_delivery(w, path[0], path[1]);
+    for (int i = 0; i < 2; i++)
+        for (uint64_t n = 1; n < 60; n++) {
+            snprintf(key, sizeof key, "Idempotency-Key: k%d-%u\n", i, (unsigned)n);
+            call_begin(w, &c, "GET", "/livez", NULL, NULL); /* both buffers of the call have memory now */
+            call_end(w, &c);
+            call_free(&c);
+            th_alloc_fail_after(n);
+            call_begin(w, &c2, "POST", path[i], key, body[i]);
+            call_end(w, &c2);
+            th_alloc_fail_after(0);
+            assert_true(c2.status == 202 || c2.status >= 400);
+            call_free(&c2);
+            turns(w, 5);
+            answer_all(w, 200);
+            turns(w, 5);
+            call(w, &c, "POST", path[i], key, body[i], 202);
+            call_free(&c);
+            turns(w, 5);
+            answer_all(w, 200);
+            turns(w, 5);
+        }
+}
+
+/* A store that cannot commit is 503, and nothing is remembered. */
+static void retry_and_replay_without_store(void **state)
+{
+    struct world *w = *state;
+    char path[2][200];
+    const char *body[2] = {NULL, REPLAY_BODY};
+
+    a_delivery(w, path[0], path[1]);
+    for (int i = 0; i < 2; i++) {
+        for (unsigned n = 1; n < 4; n++) {
+            th_store_memory_fail(w->store, TH_RETRY, n, false);
+            call_begin(w, &c, "POST", path[i], "Idempotency-Key: k\n", body[i]);
+            call_end(w, &c);
+            assert_true(c.status == 503 || c.status == 202);
+            call_free(&c);
+            th_store_memory_fail(w->store, TH_RETRY, 0, false);
+            w->now.mono.us += 10000000;
+            turns(w, 20);
+            answer_all(w, 200);
+        }
+        call(w, &c, "POST", path[i], "Idempotency-Key: k\n", body[i], 202);
+        call_free(&c);
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -527,6 +602,8 @@ int main(void)
         T(a_dialects_own_shapes),
         T(header_values_need_the_scope),
         T(without_memory),
+        T(retry_and_replay_without_memory),
+        T(retry_and_replay_without_store),
     };
 
     th_log_setup(TH_LOG_ERROR, TH_LOG_LOGFMT);
