@@ -1,6 +1,7 @@
 /* The table of commands. A row here is all that help, manual pages, completions and dispatch know of a
  * command; rows of one name stand together, the one that runs without a verb first. */
 #include "app/cmd.h"
+#include "app/cmd_dialect.h"
 #include "app/serve.h"
 
 #define OPTIONS(...)                                                                                         \
@@ -26,6 +27,10 @@
 #define DIALECT                                                                                              \
     {                                                                                                        \
         "--dialect", "NAME", "the tenant's dialect, where the key may not read it"                           \
+    }
+#define DIALECTS                                                                                             \
+    {                                                                                                        \
+        "--dialects", "DIR", "dialect files that add to the built-in ones or replace them"                   \
     }
 #define SINCE                                                                                                \
     {                                                                                                        \
@@ -165,6 +170,17 @@ const struct th_command th_commands[] = {
              {"--description", "TEXT", "what it is for"}, {"--expires", "TIME", "when it ends (RFC 3339)"}),
      th_cmd_key_create, NULL},
     {"keys", "delete", "TENANT KEY", "end a key now", NULL, API, 2, 2, OPTIONS(YES), th_cmd_key_delete, NULL},
+    {"dialect", "list", "", "list the dialects that would be loaded", NULL, TH_CLI_RAW, 0, 0,
+     OPTIONS(DIALECTS), NULL, th_dialect_list_command},
+    {"dialect", "show", "NAME|FILE", "show every value of a dialect, defaults included", NULL, TH_CLI_RAW, 1,
+     1, OPTIONS(DIALECTS), NULL, th_dialect_show_command},
+    {"dialect", "check", "FILE...", "say whether dialect files are valid",
+     "Faults are printed as FILE:LINE: KEY: what.", TH_CLI_RAW, 1, 256, NULL, NULL, th_dialect_check_command},
+    {"dialect", "vectors", "FILE...", "run vectors: inputs to exact requests",
+     "docs/dialects.md describes the file. Exit status 1 when a case fails.", TH_CLI_RAW, 1, 256,
+     OPTIONS(DIALECTS), NULL, th_dialect_vectors_command},
+    {"dialect", "diff", "A B", "compare the values of two dialects, by name or file",
+     "Exit status 1 when they differ.", TH_CLI_RAW, 2, 2, OPTIONS(DIALECTS), NULL, th_dialect_diff_command},
     {"version", NULL, "", "print the version", NULL, 0, 0, 0, NULL, th_cmd_version, NULL},
     {"help", NULL, "[COMMAND [VERB]]", "list the commands, or describe one", NULL, 0, 0, 2,
      OPTIONS({"--man", NULL, "as a manual page"},
