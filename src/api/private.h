@@ -112,6 +112,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
             struct th_replay_start start;
             struct th_span types[TH_MAX_REPLAY_TYPES];
         } replay;
+        struct th_replay_cancel cancel;
     } op;
 };
 

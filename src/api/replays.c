@@ -252,15 +252,27 @@ void th_h_replay(struct th_api_req *r)
     th_api_send(r, 200);
 }
 
+static void cancelled(struct th_replay_cancel *c)
+{
+    struct th_api_req *r = c->user;
+
+    if (c->error) {
+        th_api_fail_store(r, c->error);
+        return;
+    }
+    if (c->stopped)
+        th_log(TH_LOG_INFO, "replay cancelled", TH_KS("replay", r->param[0]), TH_KI("key", r->key_no),
+               TH_KS("tenant", th_api_tenant_id(r)), TH_KC("request_id", r->x->request_id));
+    (void)th_api_begin(r);
+    th_api_send_empty(r, 204);
+}
+
 void th_h_replay_cancel(struct th_api_req *r)
 {
     const struct th_replay *p = find(r);
 
     if (!p)
         return;
-    if (th_engine_replay_cancel(r->api->engine, p))
-        th_log(TH_LOG_INFO, "replay cancelled", TH_KS("replay", r->param[0]), TH_KI("key", r->key_no),
-               TH_KS("tenant", th_api_tenant_id(r)), TH_KC("request_id", r->x->request_id));
-    (void)th_api_begin(r);
-    th_api_send_empty(r, 204);
+    r->op.cancel = (struct th_replay_cancel){.replay = p, .done = cancelled, .user = r};
+    th_engine_replay_cancel(r->api->engine, &r->op.cancel);
 }

@@ -295,8 +295,17 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r);
 /** By public id ("rpl_…"); NULL when unknown or another tenant's. */
 const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t, struct th_span id);
 void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct th_buf *out);
-/** Stops queueing more; what is queued already goes out. False: it has ended. Durable soon after (a crash may undo it). */
-bool th_engine_replay_cancel(struct th_engine *e, const struct th_replay *r);
+/** Stops queueing more at once; what is queued already goes out. done when that is durable (error: it is stopped now, but a
+ * crash would undo it). */
+struct th_replay_cancel {
+    const struct th_replay *replay; /* in */
+    void (*done)(struct th_replay_cancel *);
+    void *user;
+    bool stopped;                /* result; false: it had ended before */
+    enum th_error error;
+    struct th_list link;
+};
+void th_engine_replay_cancel(struct th_engine *e, struct th_replay_cancel *c);
 
 /* ---- answers kept with an Idempotency-Key, for requests whose effect is not a change of settings ---- */
 

@@ -20,6 +20,7 @@ struct replay_job {
     struct th_replay pub;
     struct th_list link;         /* of recorded jobs */
     struct th_list starting;     /* until it is answered */
+    struct th_list cancels, written; /* struct th_replay_cancel: for the next write of the row, for the one under way */
     struct th_engine *e;
     struct th_arena mem;         /* types */
     struct th_replay_start *start; /* until it is answered */
@@ -37,8 +38,20 @@ struct replay_job {
     struct th_buf conf, answer;
 };
 
+static void end_cancels(struct th_list *list, enum th_error error)
+{
+    while (!th_list_empty(list)) {
+        struct th_replay_cancel *c = TH_CONTAINER(list->next, struct th_replay_cancel, link);
+        th_list_remove(&c->link);
+        c->error = error;
+        c->done(c);
+    }
+}
+
 static void job_free(struct replay_job *j)
 {
+    end_cancels(&j->written, TH_OK); /* gone is stopped */
+    end_cancels(&j->cancels, TH_OK);
     th_list_remove(&j->link);
     th_buf_fini(&j->conf);
     th_buf_wipe(&j->answer);
@@ -57,6 +70,8 @@ static struct replay_job *job_new(struct th_engine *e)
     j->e = e;
     th_list_init(&j->link);
     th_list_init(&j->starting);
+    th_list_init(&j->cancels);
+    th_list_init(&j->written);
     th_arena_init(&j->mem, 65536);
     th_buf_init(&j->conf, 65536);
     th_buf_init(&j->answer, 1u << 20);
@@ -128,6 +143,7 @@ static void row_written(struct th_op *op)
         th_engine_store_error(j->e, op->error);
     if (op->error || j->op.result == TH_CONFIG_STALE)
         j->row_dirty = true; /* written again in a later turn */
+    end_cancels(&j->written, op->error);
 }
 
 /* ---- answering ---- */
@@ -377,8 +393,11 @@ void th_replays_turn(struct th_engine *e)
 {
     struct th_list *l, *next;
 
-    if (e->draining || e->dead || !e->store_ok || th_list_empty(&e->replays))
+    if (e->draining || e->dead || !e->store_ok) {
+        for (l = e->replays.next; l != &e->replays; l = l->next) /* nobody waits for a row that is not written now */
+            end_cancels(&TH_CONTAINER(l, struct replay_job, link)->cancels, e->store_ok ? TH_CANCELLED : TH_RETRY);
         return;
+    }
     for (l = e->replays.next; l != &e->replays; l = next) {
         struct replay_job *j = TH_CONTAINER(l, struct replay_job, link);
         next = l->next;
@@ -393,6 +412,11 @@ void th_replays_turn(struct th_engine *e)
             step(j);
         if (j->row_dirty && !j->row_busy) {
             j->row_dirty = false;
+            while (!th_list_empty(&j->cancels)) {
+                struct th_list *first = j->cancels.next;
+                th_list_remove(first);
+                th_list_append(&j->written, first);
+            }
             submit_row(j, row_written);
         }
         if (j->pub.state != TH_REPLAY_RUNNING && !j->busy && j->nos) {
@@ -491,19 +515,25 @@ void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct 
     th_pubid_format(out, e->id_key, TH_LIT("rpl_"), (struct th_pubid){r->created, r->rnd, r->no});
 }
 
-bool th_engine_replay_cancel(struct th_engine *e, const struct th_replay *r)
+void th_engine_replay_cancel(struct th_engine *e, struct th_replay_cancel *c)
 {
-    struct replay_job *j = TH_CONTAINER(r, struct replay_job, pub);
+    struct replay_job *j = TH_CONTAINER(c->replay, struct replay_job, pub);
 
     th_engine_tick(e);
-    if (j->pub.state != TH_REPLAY_RUNNING)
-        return false;
-    j->pub.state = TH_REPLAY_CANCELLED;
-    j->pub.updated = e->now.wall;
-    j->resume = false;
-    j->row_dirty = true;
+    c->error = TH_OK;
+    c->stopped = j->pub.state == TH_REPLAY_RUNNING;
+    if (c->stopped) {
+        j->pub.state = TH_REPLAY_CANCELLED;
+        j->pub.updated = e->now.wall;
+        j->resume = false;
+        j->row_dirty = true;
+    }
+    if (!j->row_dirty && !j->row_busy) { /* its end is durable */
+        c->done(c);
+        return;
+    }
+    th_list_append(j->row_dirty ? &j->cancels : &j->written, &c->link);
     e->more = true;
-    return true;
 }
 
 /* ---- the start ---- */

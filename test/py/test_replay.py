@@ -215,6 +215,18 @@ def test_cancel_of_an_ended_one_changes_nothing(tenant, receiver):
     assert state(tenant, started)["state"] == "done"
 
 
+def test_a_cancel_survives_kill_9(server, receiver):
+    running = server()
+    target, _, started = slow_replay(running.api, receiver)
+    running.api.delete(f"/v1/replays/{started['id']}").expect(204)
+    running.kill()
+    running.start()
+    assert state(running.api, started)["state"] == "cancelled"
+    target.answer = None
+    all_settled(running.api, SEVERAL_STEPS)
+    assert len(target.requests) < 2 * SEVERAL_STEPS
+
+
 def test_deleting_the_endpoint_ends_it(tenant, receiver):
     _, made, started = slow_replay(tenant, receiver)
     tenant.delete(f"/v1/webhooks/{made['id']}").expect(204)
