@@ -96,7 +96,8 @@ static bool end_header(struct th_lib_yaml *y, struct reader *r)
         /* "{event.type.object}/{event.type.action}" and the like: the type, as this vendor writes it */
         if (th_lib_starts(r->source_value, tenterhook_str("{event.type.")))
             r->source_value = tenterhook_str("{event.type}");
-        if (th_lib_variable(r->source_value) == TH_LIB_TEXT)
+        if (th_lib_variable(r->source_value) == TH_LIB_TEXT ||
+            th_lib_variable(r->source_value) == TH_LIB_VERSION)
             r->source_name = th_lib_of(NULL, 0);
         else if (s->source_count == TENTERHOOK_SOURCES_MAX)
             return fault(y, "too many headers that carry a variable");
@@ -391,6 +392,8 @@ static bool on_file(struct th_lib_yaml *y, const th_lib_span *scalar)
         return true;
     }
     track_catalogue(y, scalar, r);
+    if (y->depth == 1 && scalar->n == 0)
+        return true; /* an empty group */
     if (at_key(y, 0, "schema_version") && y->depth == 1)
         return keep(y, scalar, &r->scheme->schema_version);
     if (at_key(y, 0, "auth"))
