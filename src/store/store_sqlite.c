@@ -29,6 +29,8 @@
 #define GROUP_ROWS 8192 /* a longer queue is committed in several transactions */
 #define GROUP_BYTES (16u << 20)
 #define CHECKPOINT_FRAMES 256 /* 4 MiB of 16 KiB pages */
+#define RESTART_FRAMES 2048   /* 32 MiB: from here on the log's restart is worth waiting for readers */
+#define RESTART_WAIT_MS 250   /* readers end their transactions after SQ_MS_PER_READ */
 #define READERS 3             /* 0: dispatch (LOAD, WALK); 1: lists (PAGE); 2: collects sorted runs */
 
 struct th_session {
@@ -69,6 +71,7 @@ struct sq_store {
     bool full, has_ballast;
     struct th_session *batch;
     int wal_frames;
+    int restart_frames; /* length of the log at which its restart is forced */
 };
 
 static bool is_read(const struct th_op *op)
@@ -344,6 +347,21 @@ static void run_group(struct sq_store *s, struct th_op *first)
     seal_requests(s);
 }
 
+/** Copies the log into the database, waits for the readers of the log, so that the next commit starts it
+ * over. Without the wait a reader that begins one short transaction after the other would keep the log from
+ * ever starting over. Where the wait is in vain it is tried again a quarter later. */
+static int checkpoint_restart(struct sq_store *s)
+{
+    sqlite3 *db = s->writer.db;
+    int rc;
+
+    sqlite3_busy_timeout(db, RESTART_WAIT_MS);
+    rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    sqlite3_busy_timeout(db, SQ_BUSY_MS);
+    s->restart_frames = rc == SQLITE_OK ? RESTART_FRAMES : s->wal_frames + RESTART_FRAMES / 4;
+    return rc;
+}
+
 /** After the ops have been answered, so that nobody waits for it. */
 static void checkpoint_if_due(struct sq_store *s)
 {
@@ -352,7 +370,12 @@ static void checkpoint_if_due(struct sq_store *s)
 
     if (s->wal_frames < CHECKPOINT_FRAMES || s->broken != TH_OK)
         return;
-    rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (s->wal_frames < RESTART_FRAMES)
+        s->restart_frames = RESTART_FRAMES; /* it has started over by itself */
+    if (s->wal_frames < s->restart_frames)
+        rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    else
+        rc = checkpoint_restart(s);
     error = sq_checkpoint_error(s->writer.db, rc);
     if (error == TH_IO || error == TH_CORRUPT)
         report_break(s, error);

@@ -325,8 +325,7 @@ static int open_db(const char *file, int flags, sqlite3 **db)
     if (rc == SQLITE_OK) {
         sqlite3_extended_result_codes(*db, 1);
         sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        /* a second connection meets a lock only while the other one recovers or closes the log */
-        sqlite3_busy_timeout(*db, 5000);
+        sqlite3_busy_timeout(*db, SQ_BUSY_MS);
     }
     return rc;
 }

@@ -10,6 +10,7 @@
 #define SQ_APPLICATION_ID 0x54486f6b /* "THok" */
 #define SQ_ROWS_PER_READ 20000       /* rows examined in one read transaction */
 #define SQ_MS_PER_READ 50
+#define SQ_BUSY_MS 5000 /* a connection meets a lock only while another recovers or closes the log */
 #define SQ_RUN_SHIFT                                                                                         \
     14 /* 16,384 consecutive numbers are one run, so that what no run holds yet is one short scan */
 #define SQ_RUN_NUMBERS (1u << SQ_RUN_SHIFT)
