@@ -9,10 +9,10 @@ _tenterhook() {
             COMPREPLY=($(compgen -d -- "$cur")); return;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="serve init config send endpoints events deliveries attempts replay secrets tenants keys version help"
+        words="serve init config send endpoints events deliveries attempts replay secrets tenants keys listen sign verify explain dialect version help"
     else
         case "$name $verb" in
-            "config check") words=" --config --listen --data --dialects --default-dialect --allow-network --environment --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "config check") words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
             "endpoints list") words=" --limit --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints create") words=" --event --description --secret-file --timeout --max-in-flight --rate-limit --variant --header --metadata --field --dialect --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints show") words=" --url --key-file --tenant --api-ca-file --json --help";;
@@ -39,9 +39,14 @@ _tenterhook() {
             "keys list") words=" --url --key-file --tenant --api-ca-file --json --help";;
             "keys create") words=" --scope --description --expires --url --key-file --tenant --api-ca-file --json --help";;
             "keys delete") words=" --yes --url --key-file --tenant --api-ca-file --json --help";;
-            "serve "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
-            "init "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
-            "config "*) words=" check --config --listen --data --dialects --default-dialect --allow-network --environment --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "dialect list") words=" --dialects";;
+            "dialect show") words=" --dialects";;
+            "dialect check") words="";;
+            "dialect vectors") words=" --dialects";;
+            "dialect diff") words=" --dialects";;
+            "serve "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "init "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "config "*) words=" check --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints "*) words=" list create show update delete pause resume test --limit --url --key-file --tenant --api-ca-file --json --help";;
             "events "*) words=" list show --type --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
@@ -51,6 +56,11 @@ _tenterhook() {
             "secrets "*) words=" show rotate revoke --url --key-file --tenant --api-ca-file --json --help";;
             "tenants "*) words=" list show put delete --limit --url --key-file --tenant --api-ca-file --json --help";;
             "keys "*) words=" list create delete --url --key-file --tenant --api-ca-file --json --help";;
+            "listen "*) words=" --port --address --verify --secret-file --old-secret-file --forward --forward-refused --ca-file --endpoint-url --status --delay --drip --fail --count --headers --no-body --json --help";;
+            "sign "*) words=" --dialect --secret-file --id --type --delivery-id --endpoint-id --endpoint-url --at --variant --json --help";;
+            "verify "*) words=" --dialect --secret-file --old-secret-file --now --window --endpoint-url --json --help";;
+            "explain "*) words=" --dialect --secret-file --old-secret-file --now --window --endpoint-url --json --help";;
+            "dialect "*) words=" list show check vectors diff --dialects";;
             "version "*) words=" --json --help";;
             "help "*) words=" --man --completion --write --json --help";;
         esac

@@ -70,6 +70,42 @@ static int init(int argc, char **argv)
     return th_serve(argc, argv, true);
 }
 
+#define SECRET                                                                                               \
+    {                                                                                                        \
+        "--secret-file", "FILE",                                                                             \
+            "the secret; - is standard input; may be repeated, newest first [TENTERHOOK_SECRET]"             \
+    }
+#define OLD_SECRET                                                                                           \
+    {                                                                                                        \
+        "--old-secret-file", "FILE", "a secret that has ended, to say so when a request still uses it"       \
+    }
+#define AS_DIALECT                                                                                           \
+    {                                                                                                        \
+        "--dialect", "NAME", "built in, or a file: ./my.yaml (default standard)"                             \
+    }
+#define AT_TIME                                                                                              \
+    {                                                                                                        \
+        "--now", "TIME", "as if it were this time: RFC 3339, or unix seconds"                                \
+    }
+#define WINDOW                                                                                               \
+    {                                                                                                        \
+        "--window", "TIME", "how far the signed time may be away (default 300s; 0: any)"                     \
+    }
+#define ENDPOINT_URL                                                                                         \
+    {                                                                                                        \
+        "--endpoint-url", "URL", "the URL as registered, for dialects that sign it"                          \
+    }
+#define REQUEST_TEXT                                                                                         \
+    "The request is raw HTTP (a request line, headers, an empty line, the body), or JSON with \"headers\" "  \
+    "and \"body\" or "                                                                                       \
+    "\"body_base64\", or what `tenterhook attempts ID --json` prints."
+#define LISTEN_TEXT                                                                                          \
+    "Prints each request. With --verify each is checked against the secret; what fails is explained as "     \
+    "`tenterhook explain` does "                                                                             \
+    "and answered with 401 or 400. An event that came before is marked as a repetition. --status, --delay, " \
+    "--drip and --fail make "                                                                                \
+    "it a bad endpoint on purpose."
+
 const struct th_command th_commands[] = {
     {"serve", NULL, "", "run the server",
      "Runs until SIGTERM or Ctrl-C. SIGHUP reloads configuration and dialects.", CONFIG | TH_CLI_RAW, 0, 0,
@@ -170,6 +206,35 @@ const struct th_command th_commands[] = {
              {"--description", "TEXT", "what it is for"}, {"--expires", "TIME", "when it ends (RFC 3339)"}),
      th_cmd_key_create, NULL},
     {"keys", "delete", "TENANT KEY", "end a key now", NULL, API, 2, 2, OPTIONS(YES), th_cmd_key_delete, NULL},
+    {"listen", NULL, "", "receive webhooks here, verify them, and say why when that fails", LISTEN_TEXT, 0, 0,
+     0,
+     OPTIONS({"--port", "N", "on this port of loopback (default 8421; 0 takes a free one)"},
+             {"--address", "ADDR", "on this numeric address (default 127.0.0.1)"},
+             {"--verify", "DIALECT", "verify as this dialect, built in or a file, with --secret-file"},
+             SECRET, OLD_SECRET,
+             {"--forward", "URL", "pass each request on to this URL, and answer as that answers"},
+             {"--forward-refused", NULL, "pass on what does not verify as well"},
+             {"--ca-file", "FILE", "PEM certificates to trust for an https --forward"}, ENDPOINT_URL,
+             {"--status", "N", "answer with this status (default 200)"},
+             {"--delay", "TIME", "wait before the answer: 500ms, 10s"},
+             {"--drip", "TIME", "send the answer byte by byte, this far apart"},
+             {"--fail", "PERCENT", "answer 500 to this share of the requests: 30%"},
+             {"--count", "N", "end after this many requests; the exit status says whether all verified"},
+             {"--headers", NULL, "print all headers"}, {"--no-body", NULL, "do not print bodies"}),
+     th_cmd_listen, NULL},
+    {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", NULL, 0, 0, 1,
+     OPTIONS(AS_DIALECT, SECRET, {"--id", "ID", "the event's id (default: a new one)"},
+             {"--type", "TYPE", "the event's type"}, {"--delivery-id", "ID", "where the dialect has one"},
+             {"--endpoint-id", "ID", "where the dialect has one"}, ENDPOINT_URL,
+             {"--at", "TIME", "signed at this time: RFC 3339, or unix seconds (default: now)"},
+             {"--variant", "N", "which form of signature, from 0"}),
+     th_cmd_sign, NULL},
+    {"verify", NULL, "[REQUEST-FILE|-]", "verify a saved request; the exit status is the answer",
+     REQUEST_TEXT, 0, 0, 1, OPTIONS(AS_DIALECT, SECRET, OLD_SECRET, AT_TIME, WINDOW, ENDPOINT_URL),
+     th_cmd_verify, NULL},
+    {"explain", NULL, "[REQUEST-FILE|-]",
+     "say why a saved request does not verify, step by step, with the bytes", REQUEST_TEXT, 0, 0, 1,
+     OPTIONS(AS_DIALECT, SECRET, OLD_SECRET, AT_TIME, WINDOW, ENDPOINT_URL), th_cmd_explain, NULL},
     {"dialect", "list", "", "list the dialects that would be loaded", NULL, TH_CLI_RAW, 0, 0,
      OPTIONS(DIALECTS), NULL, th_dialect_list_command},
     {"dialect", "show", "NAME|FILE", "show every value of a dialect, defaults included", NULL, TH_CLI_RAW, 1,

@@ -31,6 +31,10 @@ int th_cmd_key_delete(struct th_cli *cli);
 int th_cmd_replay(struct th_cli *cli);
 int th_cmd_replay_show(struct th_cli *cli);
 int th_cmd_replay_cancel(struct th_cli *cli);
+int th_cmd_listen(struct th_cli *cli);
+int th_cmd_sign(struct th_cli *cli);
+int th_cmd_verify(struct th_cli *cli);
+int th_cmd_explain(struct th_cli *cli);
 int th_cmd_version(struct th_cli *cli);
 
 /** The dialect of the tenant that is acted for, as GET /v1/dialects/{name} shows it: --dialect, else (with

@@ -274,3 +274,201 @@ def test_replay_counts_asks_and_shows_progress(cli, receiver):
     assert "done  100 %" in ran.err
     eventually(lambda: len(target.requests) == 6)
     assert cli("replay", "show", ran.out.split()[0], "--json").json["state"] == "done"
+
+
+# ---- sign, verify, explain ----
+
+SECRET = "whsec_dbpsi5aaOyxTJP3yKxd/SyWiZvlZgp/zVdPiBWKJTdY="
+
+
+@pytest.fixture
+def secrets(tmp_path):
+    """secrets(text) gives a file with mode 0600 that holds it."""
+    def make(text, name=None):
+        path = tmp_path / (name or f"secret{len(list(tmp_path.iterdir()))}")
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+    return make
+
+
+def signed(tmp_path, body, secret_file, *args, changed=None, drop=None):
+    """A request file: the headers that `sign` prints, and the body (or another one)."""
+    (tmp_path / "body").write_bytes(body)
+    head = tenterhook("sign", tmp_path / "body", "--secret-file", secret_file, *args).expect(0).out
+    lines = [line for line in head.splitlines() if not (drop and line.lower().startswith(drop))]
+    path = tmp_path / "request"
+    path.write_bytes("\r\n".join(["POST /hook HTTP/1.1", *lines, "", ""]).encode() + (body if changed is None else changed))
+    return path
+
+
+BODY = b'{"type": "a.b", "data": {"name": "Zo\xc3\xab"}}'
+
+
+def test_what_sign_makes_an_independent_verifier_takes(tmp_path, secrets):
+    from harness import signature
+    (tmp_path / "body").write_bytes(BODY)
+    headers = tenterhook("sign", tmp_path / "body", "--secret-file", secrets(SECRET), "--id", "msg_1", "--json").expect(0).json
+
+    class Request:
+        body = BODY
+
+        @staticmethod
+        def header(name):
+            return headers[name]
+    assert signature.verify(SECRET, Request) == "msg_1"
+
+
+def test_verify_answers_with_its_exit_status(tmp_path, secrets):
+    secret = secrets(SECRET)
+    request = signed(tmp_path, BODY, secret)
+    assert "verified" in tenterhook("verify", request, "--secret-file", secret).expect(0).out
+    tenterhook("verify", request, env={"TENTERHOOK_SECRET": SECRET}).expect(0)
+    tenterhook("verify", "-", "--secret-file", secret, stdin=request.read_text()).expect(0)
+    tenterhook("verify", request, "--secret-file", secrets("whsec_" + "A" * 32)).expect(1)
+    tenterhook("verify", request).expect(64)
+    tenterhook("verify", tmp_path / "absent", "--secret-file", secret).expect(66)
+    tenterhook("verify", request, "--secret-file", secret, "--dialect", "nothing").expect(64)
+    (tmp_path / "noise").write_text("this is\nno request\n")
+    assert "noise:1" in tenterhook("verify", tmp_path / "noise", "--secret-file", secret).expect(65).err
+
+
+COMPACT = b'{"type":"a.b","data":{"name":"Zo\xc3\xab"}}'
+
+
+@pytest.mark.parametrize("body, changed, word", [
+    (BODY, COMPACT, "space behind each comma"),
+    (COMPACT, BODY, "without white space"),
+    (COMPACT, json.dumps(json.loads(COMPACT), indent=2).encode(), "JSON.stringify"),
+    (json.dumps(json.loads(COMPACT)).encode(), COMPACT, "\\u escapes"),
+    (COMPACT, COMPACT + b"\n", "line end behind it"),
+    (json.dumps(json.loads(COMPACT), indent=2, ensure_ascii=False).encode(), COMPACT, "indented by two spaces"),
+])
+def test_explain_finds_a_body_written_again(tmp_path, secrets, body, changed, word):
+    secret = secrets(SECRET)
+    ran = tenterhook("explain", signed(tmp_path, body, secret, changed=changed), "--secret-file", secret, "--json").expect(1)
+    finding, = ran.json["findings"]
+    assert word in finding and "first difference at byte" in finding
+
+
+def test_explain_finds_the_other_causes(tmp_path, secrets):
+    secret, other = secrets(SECRET), secrets("whsec_" + "B" * 32)
+
+    def findings(request, *args):
+        return tenterhook("explain", request, *args, "--json").expect(1).json["findings"][0]
+    assert "old secret" in findings(signed(tmp_path, BODY, secret), "--secret-file", other, "--old-secret-file", secret)
+    assert "another one" in findings(signed(tmp_path, BODY, secret), "--secret-file", other)
+    assert "did not arrive" in findings(signed(tmp_path, BODY, secret, drop="webhook-signature"), "--secret-file", secret)
+    assert "The signature itself is right" in findings(signed(tmp_path, BODY, secret, "--at", "1700000000"), "--secret-file", secret)
+    assert "in the future" in findings(signed(tmp_path, BODY, secret, "--at", "2090-01-01T00:00:00Z"), "--secret-file", secret)
+    shared = secrets("a shared secret")
+    board = signed(tmp_path, BODY, shared, "--dialect", "taskboard")
+    assert "taskboard" in findings(board, "--secret-file", shared, "--dialect", "techwriter")
+    (tmp_path / "prefixed").write_bytes(board.read_bytes().replace(b"sha256=", b"v1="))
+    assert "prefix" in findings(tmp_path / "prefixed", "--secret-file", shared, "--dialect", "taskboard")
+    newline = secrets("a shared secret\n ")
+    assert "white space" in findings(board, "--secret-file", newline, "--dialect", "taskboard")
+
+
+def test_explain_finds_another_decoding_of_the_key(tmp_path, secrets):
+    import base64
+    import hashlib
+    import hmac
+    import time
+    now = int(time.time())
+    value = base64.b64encode(hmac.new(SECRET.encode(), f"msg_1.{now}.".encode() + BODY, hashlib.sha256).digest()).decode()
+    (tmp_path / "request.json").write_text(json.dumps({"method": "POST", "url": "http://x/", "body": BODY.decode(), "headers": {
+        "webhook-id": "msg_1", "webhook-timestamp": str(now), "webhook-signature": f"v1,{value}"}}))
+    ran = tenterhook("explain", tmp_path / "request.json", "--secret-file", secrets(SECRET)).expect(1)
+    assert "the bytes of its text" in ran.out and "signed bytes ({event.id}.{ts}.{body}" in ran.out
+
+
+def test_explain_reads_what_attempts_prints(cli, receiver, tmp_path, secrets):
+    made = cli("endpoints", "create", receiver().url(), "--json").json
+    cli("send", "a.b", "--wait").expect(0)
+    delivery = cli("deliveries", "--json").json["data"][0]["id"]
+    saved = cli("attempts", delivery, "--json").expect(0).out
+    tenterhook("verify", "-", "--secret-file", secrets(made["secret"]), stdin=saved).expect(0)
+
+
+# ---- listen ----
+
+class Listening:
+    """A running `tenterhook listen --json`."""
+
+    def __init__(self, *args, env=None):
+        self.process = subprocess.Popen([str(binary_path()), "listen", "--port", "0", "--json", *map(str, args)], env=clean_env(env),
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.url = json.loads(self.process.stdout.readline())["listening"]
+
+    def rows(self):
+        """What it printed, once it has ended by itself."""
+        out, err = self.process.communicate(timeout=30)
+        assert "runtime error" not in err and "AddressSanitizer" not in err, err
+        return [json.loads(line) for line in out.splitlines()]
+
+    def close(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def listen():
+    running = []
+
+    def make(*args, **options):
+        running.append(Listening(*args, **options))
+        return running[-1]
+    yield make
+    for one in running:
+        one.close()
+
+
+def test_listen_verifies_real_deliveries_and_marks_repetitions(cli, listen, secrets):
+    ear = listen("--verify", "standard", "--secret-file", secrets(SECRET), "--count", "2")
+    cli("endpoints", "create", ear.url + "/hook", "--secret-file", secrets(SECRET)).expect(0)
+    cli("send", "a.b", '{"x":1}', "--wait").expect(0)
+    cli("deliveries", "retry", cli("deliveries", "--json").json["data"][0]["id"]).expect(0)
+    first, second = ear.rows()
+    assert (first["verified"], first["type"], first["repetition"], first["answered"]) == (True, "a.b", False, 200)
+    assert (second["verified"], second["repetition"], second["id"]) == (True, True, first["id"])
+    assert json.loads(first["body"])["data"] == {"x": 1} and ear.process.returncode == 0
+
+
+def test_listen_says_why_something_does_not_verify(cli, listen, secrets):
+    ear = listen("--verify", "standard", "--secret-file", secrets("whsec_" + "C" * 32), "--old-secret-file", secrets(SECRET), "--count", "1")
+    cli("endpoints", "create", ear.url, "--secret-file", secrets(SECRET)).expect(0)
+    cli("send", "a.b").expect(0)
+    row, = ear.rows()
+    assert (row["verified"], row["reason"], row["answered"]) == (False, "no_match", 401)
+    assert "old secret" in row["findings"][0] and ear.process.returncode == 1
+
+
+def test_listen_is_a_bad_endpoint_on_purpose(cli, listen):
+    cli("tenants", "put", "t", "--dialect", "standard", "--name", "T").expect(0)
+    for args, outcome, number in [(("--status", "503"), "failed_status", "503"), (("--fail", "100%"), "failed_status", "500"),
+                                  (("--drip", "400ms"), "timeout", None), (("--delay", "10s"), "timeout", None)]:
+        ear = listen(*args)
+        made = cli("endpoints", "create", ear.url, "--timeout", "2", "--json").expect(0).json
+        ran = cli("endpoints", "test", made["id"], "--json").expect(1)
+        assert ran.json["last_attempt"]["outcome"] == outcome
+        assert number is None or str(ran.json["last_attempt"]["status"]) == number
+        cli("endpoints", "delete", made["id"], "--yes").expect(0)
+
+
+def test_listen_forwards_byte_for_byte(cli, listen, receiver, secrets):
+    target = receiver(answer=lambda request: Reply(status=207, body=b"from behind"))
+    ear = listen("--forward", target.url(), "--count", "1")
+    made = cli("endpoints", "create", ear.url, "--json").json
+    ran = cli("send", "a.b", '{"n":1.00}', "--wait").expect(0)
+    assert "status 207" in ran.out
+    request, = target.requests
+    from harness import signature
+    signature.verify(made["secret"], request)
+    assert ear.rows()[0]["answered"] == 207
+
+
+def test_listen_says_when_the_port_is_taken(listen):
+    ear = listen()
+    port = ear.url.rsplit(":", 1)[1]
+    assert port in tenterhook("listen", "--port", port).expect(69).err
