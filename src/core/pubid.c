@@ -5,6 +5,7 @@
 #define LOW27 ((1u << 27) - 1)
 #define LOW53 ((1ull << 53) - 1)
 #define LOW47 ((1ull << 47) - 1)
+#define LOW34 ((1ull << 34) - 1)
 
 static const char abc[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -99,13 +100,24 @@ bool th_pubid_parse(const uint8_t key[16], struct th_span prefix, struct th_span
 
 /* ---- the same as a UUID ---- */
 
-/* 128 bits: at(48) 7(4) rnd(12) | 2(2) rnd(15) low(47) */
+/* Numbers are day(13) counter(40), see port/store.h; a UUID has room for 34 bits of the counter. */
+static uint64_t pack(uint64_t no)
+{
+    return no >> 40 << 34 | (no & LOW34);
+}
+
+static uint64_t unpack(uint64_t packed)
+{
+    return packed >> 34 << 40 | (packed & LOW34);
+}
+
+/* 128 bits: at(48) 7(4) rnd(12) | 2(2) rnd(15) packed(47) */
 void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_span prefix, struct th_pubid id)
 {
     static const char hex[] = "0123456789abcdef";
     uint64_t at = (uint64_t)id.at.ms & 0xffffffffffffu, rnd = id.rnd & LOW27;
     uint64_t word[2] = {at << 16 | (uint64_t)7 << 12 | rnd >> 15,
-                        (uint64_t)2 << 62 | (rnd & 0x7fff) << 47 | ((id.no ^ mask(key, at, rnd)) & LOW47)};
+                        (uint64_t)2 << 62 | (rnd & 0x7fff) << 47 | ((pack(id.no) ^ mask(key, at, rnd)) & LOW47)};
 
     th_buf_span(out, prefix);
     for (unsigned i = 0; i < 32; i++) {
@@ -137,6 +149,6 @@ bool th_pubid_parse_uuid(const uint8_t key[16], struct th_span prefix, struct th
     at = word[0] >> 16;
     out->at.ms = (int64_t)at;
     out->rnd = (uint32_t)((word[0] & 0xfff) << 15 | (word[1] >> 47 & 0x7fff));
-    out->no = (word[1] ^ mask(key, at, out->rnd)) & LOW47;
+    out->no = unpack((word[1] ^ mask(key, at, out->rnd)) & LOW47);
     return out->no != 0;
 }

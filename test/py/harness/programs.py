@@ -71,12 +71,12 @@ def version(*command):
     return run(command, ROOT).stdout.strip()
 
 
-def node_folder():
-    """The Node.js receivers with their packages, which npm installs as package-lock.json says."""
+def node_folder(name="node"):
+    """A folder of Node.js programs with their packages, which npm installs as package-lock.json says."""
     node, npm = tool("node", "nodejs"), tool("npm", "npm")
-    folder, lists = work_folder("node"), [SOURCES / "node" / name for name in ("package.json", "package-lock.json")]
+    folder, lists = work_folder(name), [SOURCES / name / file for file in ("package.json", "package-lock.json")]
     with fresh(folder, *lists, version(node, "--version")) as stale:
-        for file in sorted((SOURCES / "node").iterdir()):
+        for file in sorted((SOURCES / name).iterdir()):
             if file.is_file():
                 shutil.copy(file, folder)
         if stale:
