@@ -319,7 +319,7 @@ static enum th_error key_from_file(struct reading *r, const char *file, const ch
 
 static enum th_error from_tree(struct reading *r, const char *file, const struct th_node *root)
 {
-    static const char *const groups[] = {"log", "delivery", "limits"};
+    static const char *const groups[] = {"log", "delivery", "limits", "tls"};
     char key[256];
 
     if (root->kind != TH_NODE_MAP) {

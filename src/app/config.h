@@ -28,6 +28,10 @@ enum th_option_kind {
       "let deliveries go to this network although it is not public; may be repeated")                                              \
     X(ENVIRONMENT, CHOICE, "--environment", "TENTERHOOK_ENVIRONMENT", "environment", "production", "production|development", 0, 0,  \
       "NAME", "development allows http endpoints and loopback addresses")                                                           \
+    X(TLS_CERT, TEXT, "--tls-cert", "TENTERHOOK_TLS_CERT", "tls.cert_file", NULL, NULL, 0, 0, "FILE",                               \
+      "the API speaks TLS with this certificate: PEM, then its intermediate ones")                                                 \
+    X(TLS_KEY, TEXT, "--tls-key", "TENTERHOOK_TLS_KEY", "tls.key_file", NULL, NULL, 0, 0, "FILE",                                   \
+      "the certificate's key: PEM, without a passphrase")                                                                          \
     X(ADMIN_KEY, SECRET, NULL, "TENTERHOOK_ADMIN_KEY", "admin_key", NULL, NULL, 8, 512, NULL, "the operator's API key")             \
     X(SECRET_KEY, SECRET, NULL, "TENTERHOOK_SECRET_KEY", "secret_key", NULL, NULL, 16, 4096, NULL,                                  \
       "encrypts secrets at rest; default: a key file in the data directory")                                                       \

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "net/tls_server.h"
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
@@ -26,7 +27,9 @@
 #include <uv.h>
 
 #define EXIT_USAGE 64
+#define EXIT_BUG 70
 #define EXIT_STORE 74
+#define CERT_WARN_S (14 * 86400)
 
 /* What SIGHUP replaces as a whole. Old ones are kept: requests under way may point into them (LIMIT: some KiB a reload). */
 struct live {
@@ -37,6 +40,7 @@ struct live {
     struct th_cidr *allow, *deny;
     struct th_api_host *hosts;
     struct th_span *sources;
+    struct th_tls_identity *identity; /* NULL: the API is plain */
 };
 
 struct app {
@@ -44,6 +48,7 @@ struct app {
     char **argv;
     struct live *live;
     bool once, announced, stopping, engine_draining, hard;
+    bool tls; /* the API was opened with it */
     uv_loop_t loop;
     uv_async_t wake;
     uv_check_t check;
@@ -214,8 +219,9 @@ static void announce(struct app *a)
         th_buf_wipe(&a->made_key);
     }
     if (!a->once) {
-        printf("listening on http://%.*s:%u\n", (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
+        printf("listening on %s://%.*s:%u\n", a->live->identity ? "https" : "http", (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
         th_log(TH_LOG_INFO, "listening", TH_KC("address", listen), TH_KI("port", th_http_server_port(a->server)),
+               TH_KC("scheme", a->live->identity ? "https" : "http"),
                TH_KC("version", TH_VERSION), TH_KC("data", a->live->settings.v[TH_O_DATA].text));
     }
     fflush(stdout);
@@ -382,6 +388,30 @@ static enum th_error setup_lists(struct live *l)
     return TH_OK;
 }
 
+/* The certificate of the API. That it has expired is no reason to refuse: clients may still want it, and know. */
+static enum th_error setup_tls(struct live *l, char *why, size_t why_size)
+{
+    const struct th_value *cert = &l->settings.v[TH_O_TLS_CERT], *key = &l->settings.v[TH_O_TLS_KEY];
+    enum th_error error;
+    int64_t left_s;
+
+    if (!cert->text && !key->text)
+        return TH_OK;
+    if (!cert->text || !key->text) {
+        snprintf(why, why_size, "%s: TLS needs a certificate and its key; give --tls-cert and --tls-key, or neither",
+                 cert->text ? cert->origin : key->origin);
+        return TH_INVALID;
+    }
+    error = th_tls_identity_open(cert->text, key->text, &l->identity, why, why_size);
+    if (error)
+        return error;
+    left_s = th_tls_identity_left_s(l->identity, (int64_t)time(NULL));
+    if (left_s < CERT_WARN_S)
+        th_log(TH_LOG_WARN, left_s < 0 ? "the API's certificate has expired" : "the API's certificate expires soon",
+               TH_KC("file", cert->text), TH_KI("seconds_left", left_s));
+    return TH_OK;
+}
+
 /* Everything that can be refused without touching the data directory. */
 static enum th_error prepare(struct live *l, char *why, size_t why_size)
 {
@@ -398,6 +428,8 @@ static enum th_error prepare(struct live *l, char *why, size_t why_size)
     error = setup_guard(l, why, why_size);
     if (!error)
         error = setup_lists(l);
+    if (!error)
+        error = setup_tls(l, why, why_size);
     if (!error)
         error = th_dialects_load(c->v[TH_O_DIALECTS].text, &l->dialects, why, why_size);
     if (!error && !has_dialect(l, c->v[TH_O_DEFAULT_DIALECT].text)) {
@@ -422,6 +454,7 @@ static void live_free(struct live *l)
         th_free(l->deny);
         th_free(l->hosts);
         th_free(l->sources);
+        th_tls_identity_unref(l->identity);
         th_config_fini(&l->settings);
         th_free(l);
         l = older;
@@ -554,12 +587,13 @@ static enum th_error open_server(struct app *a)
     char address[256];
     struct th_http_server_conf conf = {.address = address, .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
                                        .max_connections = a->max_connections, .handle = th_api_handle,
-                                       .ctx = a->api, .metrics = &a->metrics};
+                                       .ctx = a->api, .metrics = &a->metrics, .tls = a->live->identity};
     int os_error = 0;
     enum th_error error;
 
     if (!split_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &conf.port))
         return TH_BUG;
+    a->tls = conf.tls != NULL;
     error = th_http_server_open(&a->loop, &conf, &a->server, &os_error);
     if (error)
         snprintf(a->why, sizeof a->why, "cannot listen on %s (%s): %s%s", c->v[TH_O_LISTEN].text, c->v[TH_O_LISTEN].origin,
@@ -616,6 +650,10 @@ static void on_hup(uv_signal_t *s, int number)
     l->older = a->live;
     a->live = l;
     setup_log(&l->settings);
+    if (a->tls != (l->identity != NULL))
+        th_log(TH_LOG_WARN, "the API begins or ends to speak TLS only after a restart");
+    else if (l->identity)
+        th_http_server_identity(a->server, l->identity);
     api = api_conf(a);
     th_api_reload(a->api, &api);
     th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count));
@@ -740,6 +778,16 @@ static enum th_error start(struct app *a)
     return error;
 }
 
+/* What the operator can set right by other arguments, files or permissions is usage. */
+static int exit_status(enum th_error error)
+{
+    if (error == TH_CORRUPT || error == TH_FULL)
+        return EXIT_STORE;
+    if (error == TH_NOMEM || error == TH_BUG)
+        return EXIT_BUG;
+    return error ? EXIT_USAGE : 0;
+}
+
 int th_serve(int argc, char **argv, bool once)
 {
     struct app *a = new_app(argc, argv, once);
@@ -764,5 +812,5 @@ int th_serve(int argc, char **argv, bool once)
         th_log(TH_LOG_INFO, "stopped", TH_KI("exit", 0));
     }
     release(a);
-    return error ? EXIT_USAGE : 0;
+    return exit_status(error);
 }

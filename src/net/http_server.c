@@ -11,6 +11,7 @@
  * and reports errno; without memory an accepted connection waits in libuv for the next tick. */
 #include "base/alloc.h"
 #include "net/http_server_impl.h"
+#include "net/tls_server.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -67,6 +68,7 @@ void th_conn_reap(struct th_conn *c)
     if (!c->closed || c->x)
         return;
     th_list_remove(&c->link);
+    th_conn_tls_end(c);
     th_free(c);
 }
 
@@ -93,6 +95,10 @@ static void close_conn(struct th_conn *c, bool reset)
     if (c->state == TH_CONN_CLOSING)
         return;
     th_list_remove(&c->ready);
+    if (c->tls && !reset && c->state != TH_CONN_LINGER && !c->writes)
+        th_conn_tls_bye(c);
+    if (c->state == TH_CONN_CLOSING) /* the good-bye failed and has closed it */
+        return;
     if (c->x && c->state == TH_CONN_BUSY) {
         c->x->gone = true; /* the handler has it: its spans stay valid until the reply */
     } else {
@@ -190,6 +196,13 @@ static void on_tick(uv_timer_t *t)
 
 /* ---- turns for connections that hold another request ---- */
 
+static void process(struct th_conn *c)
+{
+    th_conn_process(c);
+    if (c->tls)
+        th_conn_tls_pump(c);
+}
+
 static void on_turn(uv_idle_t *idle)
 {
     struct th_http_server *s = TH_CONTAINER(idle, struct th_http_server, turn);
@@ -200,7 +213,7 @@ static void on_turn(uv_idle_t *idle)
     while ((l = th_list_pop(&s->ready)))
         th_list_append(&now, l);
     while ((l = th_list_pop(&now)))
-        th_conn_process(TH_CONTAINER(l, struct th_conn, ready));
+        process(TH_CONTAINER(l, struct th_conn, ready));
     if (th_list_empty(&s->ready))
         (void)uv_idle_stop(idle);
 }
@@ -278,6 +291,10 @@ static void accept_one(struct th_http_server *s)
     }
     (void)uv_tcp_nodelay(&c->tcp, 1);
     peer_of(&c->tcp, &c->peer);
+    if (s->conf.tls && !th_conn_tls_begin(c)) {
+        th_conn_close(c);
+        return;
+    }
     th_conn_start(c);
     if (refused) {
         th_conn_refuse(c, 503, "too many connections");
@@ -391,6 +408,8 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_c
     if (fd < 0)
         goto err_after_memory;
     s->port = port_of(fd);
+    if (s->conf.tls)
+        (void)th_tls_identity_ref(s->conf.tls);
     for (int i = 0; i < TH_CONN_STATES; i++)
         th_list_init(&s->by_state[i]);
     th_list_init(&s->ready);
@@ -417,6 +436,14 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_c
 err_after_memory:
     th_free(s);
     return TH_IO;
+}
+
+void th_http_server_identity(struct th_http_server *s, struct th_tls_identity *id)
+{
+    struct th_tls_identity *old = s->conf.tls;
+
+    s->conf.tls = th_tls_identity_ref(id);
+    th_tls_identity_unref(old);
 }
 
 uint16_t th_http_server_port(const struct th_http_server *s)
@@ -447,5 +474,6 @@ void th_http_server_free(struct th_http_server *s)
         th_conn_reap(c);
     }
     th_server_free_pools(s);
+    th_tls_identity_unref(s->conf.tls);
     th_free(s);
 }

@@ -10,6 +10,7 @@
 
 typedef struct uv_loop_s uv_loop_t;
 struct th_http_server;
+struct th_tls_identity;
 
 /** One request, from the handler's call until th_http_reply. Everything is valid until then. */
 struct th_http_exchange {
@@ -37,12 +38,16 @@ struct th_http_server_conf {
     void (*handle)(void *ctx, struct th_http_exchange *x);
     void *ctx;
     struct th_metrics *metrics; /* may be NULL */
+    /** Speaks TLS with this certificate (tls_server.h); NULL: plain. The server takes a reference of its own. */
+    struct th_tls_identity *tls;
 };
 
 /** Binds and listens. The process must ignore SIGPIPE. TH_IO with errno in *os_error (EADDRINUSE, EACCES,
  * ...). */
 TH_MUST_USE enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_conf *conf,
                                               struct th_http_server **out, int *os_error);
+/** Another certificate for connections that begin from now on. Only on a server that was opened with one. */
+void th_http_server_identity(struct th_http_server *s, struct th_tls_identity *id);
 /** The bound port. */
 uint16_t th_http_server_port(const struct th_http_server *s);
 /** Answers, from inside `handle` or later on the loop's thread; `handle` is never called from inside.

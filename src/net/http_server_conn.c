@@ -389,9 +389,6 @@ static bool is_reading_state(const struct th_conn *c)
     return c->state <= TH_CONN_BODY || c->state == TH_CONN_LINGER;
 }
 
-static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
-
 void th_conn_start(struct th_conn *c)
 {
     bool is_empty = c->state == TH_CONN_IDLE && c->start == c->end;
@@ -404,7 +401,12 @@ void th_conn_start(struct th_conn *c)
         return;
     }
     if (!c->reading && !c->eof && is_reading_state(c)) {
-        if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0) {
+        if (c->tls && !c->pumping && c->state != TH_CONN_LINGER && th_conn_tls_waits(c)) {
+            th_conn_make_ready(c); /* what is here comes first */
+            return;
+        }
+        if (uv_read_start((uv_stream_t *)&c->tcp, c->tls ? th_conn_tls_on_alloc : th_conn_on_alloc,
+                          c->tls ? th_conn_tls_on_read : th_conn_on_read) != 0) {
             th_conn_close(c);
             return;
         }
@@ -435,7 +437,7 @@ static bool is_reading_own_body(const struct th_conn *c)
     return c->state == TH_CONN_BODY && c->body && c->x->head.body == TH_HTTP1_LENGTH;
 }
 
-static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+void th_conn_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
     struct th_conn *c = h->data;
 
@@ -491,7 +493,7 @@ static void on_thrown_away(struct th_conn *c, size_t n)
         th_conn_close(c);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+void th_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct th_conn *c = stream->data;
 

@@ -1,5 +1,6 @@
 /* What the files of the HTTP server share: http_server.c (listening, time, drain), http_server_conn.c
- * (reading), http_server_reply.c (writing). Nobody else includes this. */
+ * (reading), http_server_reply.c (writing), http_server_tls.c (a filter between these and the socket).
+ * Nobody else includes this. */
 #ifndef TH_NET_HTTP_SERVER_IMPL_H
 #define TH_NET_HTTP_SERVER_IMPL_H
 #include "base/list.h"
@@ -57,6 +58,9 @@ struct th_conn {
     size_t body_n, body_cap;
 
     unsigned writes; /* uv_write requests that have not called back */
+
+    struct th_tls_peer *tls;  /* NULL: plain */
+    bool pumping, tls_began, tls_ended; /* opening ciphertext; a byte of it has come; good-bye is said */
 };
 
 /* An exchange with its way back; `pub` is first. */
@@ -127,4 +131,25 @@ void th_server_next_id(struct th_http_server *s, char *out);
 void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail);
 /* The interim answer 100. */
 void th_conn_continue(struct th_conn *c);
+/* Sends or queues bytes as they are; false when the connection has been closed instead. */
+bool th_conn_send_raw(struct th_conn *c, const uv_buf_t *bufs, unsigned count);
+
+/* http_server_conn.c: what the socket of a plain connection calls, and the filter of a TLS one */
+void th_conn_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
+void th_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+/* http_server_tls.c; all but `begin` only with c->tls */
+bool th_conn_tls_begin(struct th_conn *c);
+void th_conn_tls_end(struct th_conn *c);
+/* Bytes from the socket wait to be opened. */
+bool th_conn_tls_waits(const struct th_conn *c);
+bool th_conn_tls_is_up(const struct th_conn *c);
+/* Opens what waits, as far as there is room. */
+void th_conn_tls_pump(struct th_conn *c);
+/* Seals and sends; as th_conn_send_raw. */
+bool th_conn_tls_send(struct th_conn *c, const uv_buf_t *bufs, unsigned count);
+/* Says good-bye, as far as the socket takes it. */
+void th_conn_tls_bye(struct th_conn *c);
+void th_conn_tls_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
+void th_conn_tls_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 #endif

@@ -234,8 +234,7 @@ static bool queue_rest(struct th_conn *c, const uv_buf_t *bufs, unsigned count, 
     return true;
 }
 
-/* Sends or queues everything; false when the connection has been closed instead. */
-static bool send_all(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
+bool th_conn_send_raw(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
 {
     int sent = uv_try_write((uv_stream_t *)&c->tcp, bufs, count);
 
@@ -245,6 +244,12 @@ static bool send_all(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
         return true;
     th_conn_close(c);
     return false;
+}
+
+/* Sends or queues everything; false when the connection has been closed instead. */
+static bool send_all(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
+{
+    return c->tls ? th_conn_tls_send(c, bufs, count) : th_conn_send_raw(c, bufs, count);
 }
 
 static uv_buf_t buf_of(struct th_span s)
@@ -270,6 +275,10 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 static void linger(struct th_conn *c)
 {
     th_conn_drop_block(c);
+    if (c->tls)
+        th_conn_tls_bye(c);
+    if (c->state == TH_CONN_CLOSING)
+        return;
     if (c->eof || uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0) {
         th_conn_close(c);
         return;
@@ -367,6 +376,10 @@ void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
 
     if (c->state == TH_CONN_CLOSING)
         return;
+    if (c->tls && !th_conn_tls_is_up(c)) { /* nothing can be said before the handshake is done */
+        th_conn_close(c);
+        return;
+    }
     if (c->x)
         memcpy(id, c->x->request_id, sizeof id);
     else

@@ -110,7 +110,7 @@ class Server:
             with self._lines:
                 self.output.append(line)
                 del self.output[:-20000]
-                found = re.match(r"listening on http://.*:(\d+)\s*$", line)
+                found = re.match(r"listening on https?://.*:(\d+)\s*$", line)
                 if found and process is self.process:
                     self.port = int(found.group(1))
                 self._lines.notify_all()

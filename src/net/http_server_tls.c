@@ -1,0 +1,187 @@
+/* TLS on a connection of the HTTP server: a filter between the socket and the reader and writer, which do not
+ * know of it.
+ *
+ * Ciphertext is read into the server's scratch memory and opened straight into the room that the reader
+ * offers; only when a request is being handled and the block is full is the rest copied and reading stopped.
+ * Answers are sealed into memory and go the plain way from there, so that time limits and queues are those of
+ * plain connections.
+ *
+ * A connection that speaks plain HTTP on this port is told so in plain text (426 would promise an upgrade;
+ * 400) and ended. The handshake has the time limit of a head. Refuses to answer anything before the handshake
+ * is done: the connection is closed instead.
+ *
+ * Invariants: 1. fed bytes are taken or kept before the scratch memory is used again. 2. the socket is not
+ * read while bytes are pending. 3. `pumping` is not entered twice. Failure: the connection is closed; TLS has
+ * said why by alert. */
+#include "net/http_server_impl.h"
+#include "net/tls_server.h"
+
+#define COALESCE 16384 /* an answer up to one record's size is sealed as one record */
+
+bool th_conn_tls_begin(struct th_conn *c)
+{
+    c->tls = th_tls_peer_new(c->server->conf.tls);
+    if (c->tls)
+        th_conn_enter(c, TH_CONN_HEAD); /* the handshake's time limit */
+    return c->tls != NULL;
+}
+
+void th_conn_tls_end(struct th_conn *c)
+{
+    th_tls_peer_free(c->tls);
+    c->tls = NULL;
+}
+
+bool th_conn_tls_waits(const struct th_conn *c)
+{
+    return th_tls_peer_pending(c->tls);
+}
+
+bool th_conn_tls_is_up(const struct th_conn *c)
+{
+    return th_tls_peer_is_up(c->tls);
+}
+
+/* False when the connection has been closed instead. */
+static bool flush(struct th_conn *c)
+{
+    struct th_span out = th_tls_peer_out(c->tls);
+    bool ok = true;
+
+    if (out.n) {
+        uv_buf_t b;
+
+        memcpy(&b.base, &out.p, sizeof b.base); /* only read: see buf_of */
+        b.len = out.n;
+        ok = th_conn_send_raw(c, &b, 1);
+        th_tls_peer_sent(c->tls);
+    }
+    return ok;
+}
+
+void th_conn_tls_bye(struct th_conn *c)
+{
+    if (c->tls_ended || !th_tls_peer_is_up(c->tls))
+        return;
+    c->tls_ended = true; /* first: a failed send closes, and closing comes here again */
+    th_tls_peer_bye(c->tls);
+    (void)flush(c);
+}
+
+bool th_conn_tls_send(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
+{
+    char together[COALESCE];
+    size_t total = 0, n = 0;
+    bool ok = true;
+
+    for (unsigned i = 0; i < count; i++)
+        total += bufs[i].len;
+    if (total <= sizeof together) {
+        for (unsigned i = 0; i < count; i++) {
+            if (bufs[i].len)
+                memcpy(together + n, bufs[i].base, bufs[i].len);
+            n += bufs[i].len;
+        }
+        ok = th_tls_peer_write(c->tls, th_span(together, n));
+    } else {
+        for (unsigned i = 0; ok && i < count; i++)
+            ok = th_tls_peer_write(c->tls, th_span(bufs[i].base, bufs[i].len));
+    }
+    if (!ok) {
+        th_conn_close(c);
+        return false;
+    }
+    return flush(c);
+}
+
+/* Goes on with the handshake. False: wait for the socket, or the connection is closed. */
+static bool handshake(struct th_conn *c)
+{
+    enum th_tls_io io = th_tls_peer_handshake(c->tls);
+
+    if (!flush(c))
+        return false;
+    if (io == TH_TLS_FAILED)
+        th_conn_close(c);
+    if (io != TH_TLS_OK)
+        return false;
+    th_conn_enter(c, TH_CONN_IDLE);
+    return true;
+}
+
+/* One step of opening what was fed. False: nothing more can be done now. */
+static bool open_some(struct th_conn *c)
+{
+    uv_stream_t *stream = (uv_stream_t *)&c->tcp;
+    enum th_tls_io io;
+    uv_buf_t room;
+    size_t got;
+
+    th_conn_on_alloc((uv_handle_t *)&c->tcp, 0, &room);
+    if (room.len == 0) {
+        if (!th_tls_peer_keep(c->tls))
+            th_conn_close(c);
+        else
+            th_conn_on_read(stream, UV_ENOBUFS, &room);
+        return false;
+    }
+    io = th_tls_peer_read(c->tls, room.base, room.len, &got);
+    if (!flush(c))
+        return false;
+    if (io == TH_TLS_FAILED)
+        th_conn_close(c);
+    else
+        th_conn_on_read(stream, io == TH_TLS_OK ? (ssize_t)got : io == TH_TLS_EOF ? UV_EOF : 0, &room);
+    return io == TH_TLS_OK;
+}
+
+void th_conn_tls_pump(struct th_conn *c)
+{
+    bool more = true;
+
+    if (c->pumping)
+        return;
+    c->pumping = true;
+    while (more && c->state < TH_CONN_LINGER)
+        more = th_tls_peer_is_up(c->tls) ? open_some(c) : handshake(c);
+    if (c->state >= TH_CONN_LINGER)
+        th_tls_peer_feed(c->tls, "", 0); /* thrown away */
+    c->pumping = false;
+}
+
+/* ---- events of the socket ---- */
+
+void th_conn_tls_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+{
+    struct th_conn *c = h->data;
+
+    (void)suggested;
+    *buf = uv_buf_init(c->server->scratch, sizeof c->server->scratch);
+}
+
+static bool looks_like_http(const uv_buf_t *buf)
+{
+    return buf->base[0] >= 'A' && buf->base[0] <= 'Z';
+}
+
+void th_conn_tls_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct th_conn *c = stream->data;
+
+    if (n <= 0 || c->state >= TH_CONN_LINGER) {
+        th_conn_on_read(stream, n, buf);
+        return;
+    }
+    if (!c->tls_began && looks_like_http(buf)) {
+        th_conn_tls_end(c);
+        (void)uv_read_stop(stream);
+        c->reading = false; /* again, with the plain callbacks */
+        th_conn_refuse(c, 400, "this port speaks TLS; use https");
+        return;
+    }
+    c->tls_began = true;
+    th_tls_peer_feed(c->tls, buf->base, (size_t)n);
+    th_conn_tls_pump(c);
+    if (c->state < TH_CONN_LINGER && !th_tls_peer_keep(c->tls))
+        th_conn_close(c);
+}

@@ -1,0 +1,404 @@
+/* The server's side of TLS over memory: one identity (certificate, key, rules) and its connections.
+ *
+ * Why over memory and not over the descriptor, as the client does: the HTTP server reads and writes through
+ * libuv, whose plain way must stay as it is; here TLS is a filter between its reads and its reader. What
+ * comes in is borrowed from the read buffer, so that an idle connection holds no bytes of its own.
+ *
+ * Refuses: TLS below 1.2, renegotiation, compression, session resumption (no ticket key whose theft opens
+ * recorded traffic; API clients keep their connections), keys behind a passphrase (nobody is there to type
+ * it), more than MAX_POST handshake messages without data between them (key-update floods).
+ *
+ * Invariants: 1. `in` is borrowed or, after th_tls_peer_keep, `kept`. 2. `out` is bounded by the answer that
+ * is written: its owner sends it after every call. 3. A connection keeps its identity alive, so a reload
+ * never pulls it away.
+ *
+ * Failure: every function reports; a failed connection can only be freed. A failed identity leaves the old
+ * one. */
+#include "net/tls_server.h"
+#include "base/alloc.h"
+#include "base/buf.h"
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_POST = 32, MAX_OUT = 1 << 30 };
+
+struct th_tls_identity {
+    unsigned refs;
+    SSL_CTX *ssl;
+    BIO_METHOD *bio;
+};
+
+struct th_tls_peer {
+    struct th_tls_identity *id;
+    SSL *ssl;
+    struct th_span in;
+    char *kept; /* own memory of `in`, or NULL */
+    struct th_buf out;
+    bool up, broken;
+    unsigned messages; /* of the handshake protocol since the last data */
+};
+
+/* ---- bytes as OpenSSL sees them ---- */
+
+static int bio_read(BIO *bio, char *p, size_t n, size_t *got)
+{
+    struct th_tls_peer *t = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    if (t->in.n == 0) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
+    *got = n < t->in.n ? n : t->in.n;
+    memcpy(p, t->in.p, *got);
+    t->in.p += *got;
+    t->in.n -= *got;
+    if (t->in.n == 0) {
+        th_free(t->kept);
+        t->kept = NULL;
+    }
+    return 1;
+}
+
+static int bio_write(BIO *bio, const char *p, size_t n, size_t *put)
+{
+    struct th_tls_peer *t = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    th_buf_add(&t->out, p, n);
+    if (t->out.failed)
+        return 0;
+    *put = n;
+    return 1;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *p)
+{
+    (void)bio;
+    (void)number;
+    (void)p;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static void count_messages(int sent, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
+{
+    struct th_tls_peer *t = arg;
+
+    (void)version;
+    (void)p;
+    (void)n;
+    (void)ssl;
+    if (!sent && type == SSL3_RT_HANDSHAKE && t->up)
+        t->messages++;
+}
+
+/* ---- identity ---- */
+
+static int no_passphrase(char *to, int size, int writing, void *ctx)
+{
+    (void)to;
+    (void)size;
+    (void)writing;
+    (void)ctx;
+    return -1;
+}
+
+static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
+                       unsigned in_n, void *ctx)
+{
+    static const unsigned char ours[] = "\x08http/1.1";
+    unsigned char *chosen;
+
+    (void)ssl;
+    (void)ctx;
+    if (SSL_select_next_proto(&chosen, out_n, ours, sizeof ours - 1, in, in_n) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static bool configure(SSL_CTX *ssl)
+{
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY); /* so that a flood of non-data records comes back to us */
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+    SSL_CTX_set_alpn_select_cb(ssl, choose_alpn, NULL);
+    return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) && SSL_CTX_set_num_tickets(ssl, 0) &&
+           SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20");
+}
+
+static bool bio_method(struct th_tls_identity *id)
+{
+    id->bio = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tenterhook memory");
+    return id->bio && BIO_meth_set_read_ex(id->bio, bio_read) && BIO_meth_set_write_ex(id->bio, bio_write) &&
+           BIO_meth_set_ctrl(id->bio, bio_ctrl) && BIO_meth_set_create(id->bio, bio_create);
+}
+
+/* OpenSSL's words for a file that cannot be opened are poor: look first. */
+static bool readable(const char *path, const char *what, char *why, size_t why_size)
+{
+    FILE *f = fopen(path, "re");
+
+    if (!f) {
+        snprintf(why, why_size, "cannot read the TLS %s %s: %s", what, path, strerror(errno));
+        return false;
+    }
+    fclose(f);
+    return true;
+}
+
+static void say(const char *path, const char *what, char *why, size_t why_size)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+
+    snprintf(why, why_size, "%s: not a usable TLS %s: %s", path, what, reason ? reason : "not PEM");
+}
+
+static enum th_error load(struct th_tls_identity *id, const char *cert_file, const char *key_file, char *why,
+                          size_t why_size)
+{
+    if (!readable(cert_file, "certificate", why, why_size) || !readable(key_file, "key", why, why_size))
+        return TH_IO;
+    if (SSL_CTX_use_certificate_chain_file(id->ssl, cert_file) != 1) {
+        say(cert_file, "certificate (PEM, the server's own first, then the intermediate ones)", why,
+            why_size);
+        return TH_INVALID;
+    }
+    if (SSL_CTX_use_PrivateKey_file(id->ssl, key_file, SSL_FILETYPE_PEM) != 1) {
+        unsigned long code = ERR_peek_last_error();
+
+        if (ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH)
+            snprintf(why, why_size, "%s: the key does not belong to the certificate in %s", key_file,
+                     cert_file);
+        else
+            say(key_file, "key (PEM, without a passphrase)", why, why_size);
+        return TH_INVALID;
+    }
+    if (SSL_CTX_check_private_key(id->ssl) != 1) {
+        snprintf(why, why_size, "%s: the key does not belong to the certificate in %s", key_file, cert_file);
+        return TH_INVALID;
+    }
+    return TH_OK;
+}
+
+enum th_error th_tls_identity_open(const char *cert_file, const char *key_file, struct th_tls_identity **out,
+                                   char *why, size_t why_size)
+{
+    struct th_tls_identity *id = th_calloc(1, sizeof *id);
+    enum th_error error = TH_NOMEM;
+
+    snprintf(why, why_size, "out of memory");
+    if (!id)
+        return TH_NOMEM;
+    id->refs = 1;
+    ERR_clear_error();
+    id->ssl = SSL_CTX_new(TLS_server_method());
+    if (id->ssl && bio_method(id) && configure(id->ssl))
+        error = load(id, cert_file, key_file, why, why_size);
+    ERR_clear_error();
+    if (error) {
+        th_tls_identity_unref(id);
+        return error;
+    }
+    *out = id;
+    return TH_OK;
+}
+
+struct th_tls_identity *th_tls_identity_ref(struct th_tls_identity *id)
+{
+    id->refs++;
+    return id;
+}
+
+void th_tls_identity_unref(struct th_tls_identity *id)
+{
+    if (!id || --id->refs)
+        return;
+    SSL_CTX_free(id->ssl);
+    BIO_meth_free(id->bio);
+    th_free(id);
+}
+
+int64_t th_tls_identity_left_s(const struct th_tls_identity *id, int64_t now_s)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(id->ssl);
+    ASN1_TIME *now = ASN1_TIME_set(NULL, (time_t)now_s);
+    int days = 0, seconds = 0;
+
+    if (!cert || !now || ASN1_TIME_diff(&days, &seconds, now, X509_get0_notAfter(cert)) != 1)
+        days = seconds = 0;
+    ASN1_TIME_free(now);
+    ERR_clear_error();
+    return (int64_t)days * 86400 + seconds;
+}
+
+/* ---- one connection ---- */
+
+struct th_tls_peer *th_tls_peer_new(struct th_tls_identity *id)
+{
+    struct th_tls_peer *p = th_calloc(1, sizeof *p);
+    BIO *bio;
+
+    if (!p)
+        return NULL;
+    th_buf_init(&p->out, MAX_OUT);
+    p->ssl = SSL_new(id->ssl);
+    bio = p->ssl ? BIO_new(id->bio) : NULL;
+    if (!bio) {
+        ERR_clear_error();
+        SSL_free(p->ssl);
+        th_free(p);
+        return NULL;
+    }
+    p->id = th_tls_identity_ref(id);
+    BIO_set_data(bio, p);
+    SSL_set_bio(p->ssl, bio, bio);
+    SSL_set_msg_callback(p->ssl, count_messages);
+    SSL_set_msg_callback_arg(p->ssl, p);
+    SSL_set_accept_state(p->ssl);
+    return p;
+}
+
+void th_tls_peer_feed(struct th_tls_peer *p, const char *bytes, size_t n)
+{
+    p->in = th_span(bytes, n);
+}
+
+bool th_tls_peer_pending(const struct th_tls_peer *p)
+{
+    return p->in.n > 0 || SSL_pending(p->ssl) > 0;
+}
+
+bool th_tls_peer_keep(struct th_tls_peer *p)
+{
+    char *copy;
+
+    if (p->in.n == 0 || p->kept)
+        return true;
+    copy = th_malloc(p->in.n);
+    if (copy)
+        memcpy(copy, p->in.p, p->in.n);
+    p->kept = copy;
+    p->in = th_span(copy ? copy : "", copy ? p->in.n : 0);
+    return copy != NULL;
+}
+
+static enum th_tls_io outcome(struct th_tls_peer *p, int result)
+{
+    switch (SSL_get_error(p->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return TH_TLS_WANT_READ;
+    case SSL_ERROR_ZERO_RETURN:
+        return p->up ? TH_TLS_EOF : TH_TLS_FAILED;
+    default:
+        p->broken = true;
+        return TH_TLS_FAILED;
+    }
+}
+
+enum th_tls_io th_tls_peer_handshake(struct th_tls_peer *p)
+{
+    enum th_tls_io io = TH_TLS_OK;
+    int r;
+
+    ERR_clear_error();
+    r = SSL_do_handshake(p->ssl);
+    if (r == 1)
+        p->up = true;
+    else
+        io = outcome(p, r);
+    ERR_clear_error();
+    return io;
+}
+
+bool th_tls_peer_is_up(const struct th_tls_peer *p)
+{
+    return p->up;
+}
+
+enum th_tls_io th_tls_peer_read(struct th_tls_peer *p, char *to, size_t n, size_t *got)
+{
+    for (;;) {
+        enum th_tls_io io;
+        int r;
+
+        ERR_clear_error();
+        *got = 0;
+        r = SSL_read_ex(p->ssl, to, n, got);
+        if (r == 1) {
+            p->messages = 0;
+            return TH_TLS_OK;
+        }
+        *got = 0;
+        io = outcome(p, r);
+        ERR_clear_error();
+        if (p->messages > MAX_POST) {
+            p->broken = true;
+            return TH_TLS_FAILED;
+        }
+        /* a record without data was consumed; each one shortens `in`, which bounds this loop */
+        if (io != TH_TLS_WANT_READ || p->in.n == 0)
+            return io;
+    }
+}
+
+bool th_tls_peer_write(struct th_tls_peer *p, struct th_span plain)
+{
+    size_t put = 0;
+
+    if (plain.n == 0)
+        return true;
+    ERR_clear_error();
+    if (!p->up || p->broken ||
+        SSL_write_ex(p->ssl, plain.p, plain.n, &put) != 1) { /* whole: partial writes are off */
+        p->broken = true;
+        ERR_clear_error();
+        return false;
+    }
+    return true;
+}
+
+void th_tls_peer_bye(struct th_tls_peer *p)
+{
+    ERR_clear_error();
+    if (p->up && !p->broken)
+        (void)SSL_shutdown(p->ssl);
+    ERR_clear_error();
+}
+
+struct th_span th_tls_peer_out(const struct th_tls_peer *p)
+{
+    return p->out.failed ? th_span("", 0) : th_span(p->out.p ? p->out.p : "", p->out.n);
+}
+
+void th_tls_peer_sent(struct th_tls_peer *p)
+{
+    th_buf_fini(&p->out);
+    th_buf_init(&p->out, MAX_OUT);
+}
+
+void th_tls_peer_free(struct th_tls_peer *p)
+{
+    if (!p)
+        return;
+    SSL_free(p->ssl);
+    ERR_clear_error();
+    th_buf_fini(&p->out);
+    th_free(p->kept);
+    th_tls_identity_unref(p->id);
+    th_free(p);
+}
