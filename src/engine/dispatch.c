@@ -260,6 +260,10 @@ void th_attempt_send(struct th_attempt *a)
 
     th_list_remove(&a->link);
     th_list_append(&e->running, &a->link);
+    if (a->ep->gone || e->no_requests) { /* deleted, or a stop that does not wait, while the event was read */
+        fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
+        return;
+    }
     if (!url->tls && (v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production))) {
         fail_locally(a, TH_HTTP_DENIED, "plain http is not allowed in production");
     } else if (!url->literal) {

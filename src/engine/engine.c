@@ -214,14 +214,15 @@ void th_engine_drain(struct th_engine *e)
     th_facts_turn(e, true);
 }
 
-void th_engine_cancel_requests(struct th_engine *e)
+/* Of one endpoint, or NULL: all. */
+static void cancel_requests(struct th_engine *e, const struct th_ep *ep)
 {
     struct th_list *l, *next;
 
     for (l = e->running.next; l != &e->running; l = next) {
         struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
-        next = l->next;
-        if (a->cancelled)
+        next = l->next; /* a cancelled look-up may end inside the call */
+        if (a->cancelled || (ep && a->ep != ep))
             continue;
         a->cancelled = true;
         if (a->running)
@@ -231,10 +232,21 @@ void th_engine_cancel_requests(struct th_engine *e)
     }
 }
 
+void th_engine_cancel_requests(struct th_engine *e)
+{
+    e->no_requests = true;
+    cancel_requests(e, NULL);
+}
+
+void th_requests_cancel(struct th_engine *e, const struct th_ep *ep)
+{
+    cancel_requests(e, ep);
+}
+
 bool th_engine_idle(const struct th_engine *e)
 {
     return e->dead || (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
-                       e->ops_out == 0 && !e->change_busy && th_list_empty(&e->lookups) && !e->walk_busy && !e->facts_busy && !e->purge_busy &&
+                       e->ops_out == 0 && !e->change_busy && th_list_empty(&e->changes) && th_list_empty(&e->lookups) && !e->walk_busy && !e->facts_busy && !e->purge_busy &&
                        !e->probe_busy && th_list_empty(&e->deferred));
 }
 

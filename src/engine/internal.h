@@ -158,6 +158,7 @@ struct th_engine {
 
     struct th_list deferred;
     bool started, draining, store_ok, dead;
+    bool no_requests;                     /* a stop that no longer waits: none begins any more */
     bool more;                            /* something is left for another turn at once */
 };
 
@@ -172,6 +173,8 @@ void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void
 void th_engine_store_error(struct th_engine *e, enum th_error error);
 void th_engine_random(struct th_engine *e, void *p, size_t n);
 uint32_t th_engine_rnd32(struct th_engine *e);
+/** Cancels what is under way to an endpoint that has been deleted; it is forgotten then. */
+void th_requests_cancel(struct th_engine *e, const struct th_ep *ep);
 struct th_mono th_engine_mono_of(const struct th_engine *e, int64_t wall_ms);
 
 /* settings.c */
@@ -234,7 +237,6 @@ void th_events_trim(struct th_engine *e, size_t to);
 
 /* dispatch.c, settle.c */
 void th_dispatch_turn(struct th_engine *e);
-void th_dispatch_forget(struct th_engine *e, uint64_t delivery);
 void th_attempt_release(struct th_attempt *a);
 void th_attempt_send(struct th_attempt *a);
 void th_attempt_ended(struct th_attempt *a);

@@ -340,6 +340,7 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
     th_list_remove(&ep->dirty);
     ep->facts_dirty = false;
     ep->gone = true;
+    th_requests_cancel(e, ep);
     th_gauge_add(e->conf.metrics, TH_G_ENDPOINTS, -1);
     th_ep_unref(e, ep);
 }

@@ -76,7 +76,8 @@ static void submit(struct th_attempt *a)
     th_engine_submit(a->e, &a->settle.op);
 }
 
-/* Cancelled by a stop, or this machine's own trouble (memory, descriptors): no attempt of the endpoint's; not counted. */
+/* Cancelled by a stop or a deletion, or this machine's own trouble (memory, descriptors): no attempt of the endpoint's;
+ * not counted. What was for a deleted endpoint is forgotten; its row is cancelled with the others. */
 static void not_an_attempt(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
@@ -85,7 +86,7 @@ static void not_an_attempt(struct th_attempt *a)
     if (wait_us)
         th_log(TH_LOG_WARN, "a request could not be begun", TH_KC("detail", a->req.res.detail ? a->req.res.detail : ""));
     th_sched_result(e->sched, a->row.no, TH_LEARN_NEUTRAL, a->began, e->now.mono);
-    th_sched_settled(e->sched, a->row.no, &a->row, (struct th_mono){e->now.mono.us + wait_us}, e->now.mono);
+    th_sched_settled(e->sched, a->row.no, a->ep->gone ? NULL : &a->row, (struct th_mono){e->now.mono.us + wait_us}, e->now.mono);
     th_attempt_release(a);
 }
 
