@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "app/datadir.h"
 #include "app/dialects.h"
+#include "app/notify.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "net/http_client.h"
@@ -53,7 +54,7 @@ struct app {
     uv_async_t wake;
     uv_check_t check;
     uv_idle_t idle;
-    uv_timer_t timer, grace;
+    uv_timer_t timer, grace, watchdog;
     uv_signal_t term, intr, hup;
     uint64_t timer_at;
     struct th_metrics metrics;
@@ -131,7 +132,8 @@ static void close_handles(struct app *a)
     stop_signals(SIG_BLOCK); /* the end is certain: another signal must not turn it into a kill */
 
     uv_handle_t *handles[] = {(uv_handle_t *)&a->wake,  (uv_handle_t *)&a->check, (uv_handle_t *)&a->idle, (uv_handle_t *)&a->timer,
-                              (uv_handle_t *)&a->grace, (uv_handle_t *)&a->term,  (uv_handle_t *)&a->intr,  (uv_handle_t *)&a->hup};
+                              (uv_handle_t *)&a->grace, (uv_handle_t *)&a->term,  (uv_handle_t *)&a->intr,  (uv_handle_t *)&a->hup,
+                              (uv_handle_t *)&a->watchdog};
 
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++)
         if (handles[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handles[i]))
@@ -194,6 +196,7 @@ static void stop(struct app *a)
         return;
     }
     a->stopping = true;
+    th_notify("STOPPING=1\nSTATUS=Answering what is under way");
     th_log(TH_LOG_INFO, "stopping", TH_KI("drain_seconds", grace_ms / 1000));
     uv_timer_start(&a->grace, on_grace, grace_ms, 0);
     if (a->server)
@@ -255,6 +258,8 @@ static void on_check(uv_check_t *c)
         announce(a);
         if (a->once)
             stop(a);
+        else
+            th_notify("READY=1\nSTATUS=Accepting events");
     }
     if (a->engine_draining && th_engine_idle(a->engine) && th_api_pending(a->api) == 0) {
         close_network(a);
@@ -620,17 +625,13 @@ static void warn_unchanged(const struct th_settings *old, const struct th_settin
             th_log(TH_LOG_WARN, "this option is in force only after a restart", TH_KC("option", th_options[fixed[i]].env));
 }
 
-static void on_hup(uv_signal_t *s, int number)
+static void reload(struct app *a)
 {
-    struct app *a = s->data;
     struct th_engine_conf conf = *th_engine_conf(a->engine);
     struct th_api_conf api;
     struct live *l;
     enum th_error error;
 
-    (void)number;
-    if (a->stopping)
-        return;
     error = live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
     if (!error) {
         conf.dialects = l->dialects.v;
@@ -660,6 +661,26 @@ static void on_hup(uv_signal_t *s, int number)
     uv_async_send(&a->wake);
 }
 
+static void on_hup(uv_signal_t *s, int number)
+{
+    struct app *a = s->data;
+
+    (void)number;
+    if (a->stopping)
+        return;
+    th_notify_reloading();
+    reload(a);
+    if (a->announced)
+        th_notify("READY=1");
+}
+
+/* From the loop and nowhere else: a loop that hangs is not alive, whatever other threads do. */
+static void on_watchdog(uv_timer_t *t)
+{
+    (void)t;
+    th_notify("WATCHDOG=1");
+}
+
 static void setup_loop(struct app *a)
 {
     uv_async_init(&a->loop, &a->wake, on_wake);
@@ -667,6 +688,7 @@ static void setup_loop(struct app *a)
     uv_idle_init(&a->loop, &a->idle);
     uv_timer_init(&a->loop, &a->timer);
     uv_timer_init(&a->loop, &a->grace);
+    uv_timer_init(&a->loop, &a->watchdog);
     uv_signal_init(&a->loop, &a->term);
     uv_signal_init(&a->loop, &a->intr);
     uv_signal_init(&a->loop, &a->hup);
@@ -675,6 +697,10 @@ static void setup_loop(struct app *a)
 
 static void run(struct app *a)
 {
+    uint64_t every_ms = a->once ? 0 : th_notify_watchdog_ms();
+
+    if (every_ms)
+        uv_timer_start(&a->watchdog, on_watchdog, 0, every_ms);
     uv_check_start(&a->check, on_check);
     uv_signal_start(&a->term, on_signal, SIGTERM);
     uv_signal_start(&a->intr, on_signal, SIGINT);

@@ -1,0 +1,194 @@
+"""What a service manager sees: notifications, watchdog, credentials, the unit file."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness.client import Api
+from harness.server import StartError, binary_path, clean_env
+
+PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "systemd"
+
+
+class Manager:
+    """The socket of a service manager."""
+
+    def __init__(self, name):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(name)
+        self.socket.settimeout(20)
+
+    def message(self):
+        """The next message, as {name: value}."""
+        return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().splitlines())
+
+    def until(self, name):
+        """Messages up to the first with this name."""
+        seen = []
+        while not seen or name not in seen[-1]:
+            seen.append(self.message())
+        return seen
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(request, tmp_path):
+    """(manager, value of NOTIFY_SOCKET)"""
+    name = str(tmp_path / "notify") if request.param == "path" else f"tenterhook-test-{os.getpid()}-{time.monotonic_ns()}"
+    made = Manager(name if request.param == "path" else "\0" + name)
+    yield made, name if request.param == "path" else "@" + name
+    made.socket.close()
+
+
+def test_life_of_a_service(server, manager):
+    heard, address = manager
+    running = server(env={"NOTIFY_SOCKET": address})
+    ready = heard.message()
+    assert ready["READY"] == "1" and ready["STATUS"]
+    before = time.monotonic_ns() // 1000
+    running.process.send_signal(signal.SIGHUP)
+    reloading = heard.message()
+    assert reloading["RELOADING"] == "1"
+    assert before <= int(reloading["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
+    assert heard.message() == {"READY": "1"}
+    running.process.send_signal(signal.SIGTERM)
+    assert heard.message()["STOPPING"] == "1"
+    assert running.stop() == 0
+    heard.socket.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        heard.message()  # nothing after the end, no ping without a watchdog
+
+
+def test_a_refused_reload_is_ready_again(server, manager, tmp_path):
+    heard, address = manager
+    config = tmp_path / "tenterhook.yaml"
+    config.write_text("retention: 1d\n")
+    running = server(flags=["--config", str(config)], env={"NOTIFY_SOCKET": address})
+    heard.until("READY")
+    config.write_text("nonsense: 1\n")
+    running.process.send_signal(signal.SIGHUP)
+    assert heard.message()["RELOADING"] == "1" and heard.message() == {"READY": "1"}
+    assert "reload refused" in running.text()
+
+
+def test_not_ready_when_the_start_is_refused(server, manager):
+    heard, address = manager
+    with pytest.raises(StartError):
+        server(env={"NOTIFY_SOCKET": address}, flags=["--default-dialect", "none-such"])
+    heard.socket.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        heard.message()
+
+
+def test_watchdog(server, manager):
+    """Twice as often as asked; not while the process hangs; and again afterwards."""
+    heard, address = manager
+    running = server(env={"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "400000"})
+    heard.until("READY")
+    heard.until("WATCHDOG")
+    began = time.monotonic()
+    for _ in range(10):
+        heard.until("WATCHDOG")
+    took = time.monotonic() - began
+    assert 1.0 < took < 4.0, took  # ten times 0.2 s
+    running.process.send_signal(signal.SIGSTOP)
+    heard.socket.settimeout(0.6)
+    with pytest.raises(TimeoutError):
+        while True:  # those that were sent before
+            heard.message()
+    running.process.send_signal(signal.SIGCONT)
+    heard.socket.settimeout(20)
+    heard.until("WATCHDOG")
+
+
+def test_a_watchdog_of_another_process(server, manager):
+    heard, address = manager
+    server(env={"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "100000", "WATCHDOG_PID": "1"})
+    heard.until("READY")
+    heard.socket.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        heard.message()
+
+
+@pytest.mark.parametrize("address", ["/none/such", "vsock:2:1234", "@", "x", "/" + "a" * 200])
+def test_no_manager_is_no_trouble(server, address):
+    assert server(env={"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "nonsense"}).stop() == 0
+
+
+def test_credentials(server, tmp_path):
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "admin_key").write_text("key-from-a-credential-0123456789\n")
+    (folder / "secret_key").write_text("secret-from-a-credential-0123456789\n")
+    running = server(admin_key=None, env={"CREDENTIALS_DIRECTORY": str(folder)})
+    Api(running.port, "key-from-a-credential-0123456789").get("/v1/tenants").expect(200)
+    assert not (running.data / "secret.key").exists()
+
+
+# ---- the unit ----
+
+def test_the_units_exposure():
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed")
+    said = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", str(PACKAGING / "tenterhook.service")],
+                          capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    found = re.search(r"Overall exposure level for tenterhook\.service: ([0-9.]+)", said.stdout)
+    assert found, said.stdout + said.stderr
+    assert float(found[1]) <= 1.5, said.stdout
+
+
+def test_the_unit_is_valid(tmp_path):
+    """With the program and the manual page where this machine has them."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed")
+    text = (PACKAGING / "tenterhook.service").read_text()
+    unit = tmp_path / "tenterhook.service"
+    unit.write_text(text.replace("/usr/bin/tenterhook", str(binary_path())).replace("Documentation=man:tenterhook-serve(1)\n", ""))
+    said = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert "tenterhook.service" not in said.stderr, said.stderr
+    assert "Type=notify\n" in text and "WatchdogSec=" in text and "RestartPreventExitStatus=64\n" in text
+
+
+def test_the_units_settings_are_valid(tmp_path):
+    said = subprocess.run([str(binary_path()), "config", "check", "--config", str(PACKAGING / "tenterhook.yaml"),
+                           "--data", str(tmp_path)], capture_output=True, text=True, env=clean_env(), check=False)
+    assert said.returncode == 0 and "valid" in said.stdout, said.stdout + said.stderr
+
+
+def test_the_program_runs_behind_the_units_filter(server, tmp_path):
+    """The system calls that the unit forbids are not needed: traced from start to stop."""
+    if not shutil.which("strace") or not shutil.which("systemd-analyze"):
+        pytest.skip("strace or systemd-analyze is not installed")
+    if b"__asan_" in binary_path().read_bytes() or b"__tsan_" in binary_path().read_bytes():
+        pytest.skip("sanitizers trace their own process")
+    sets, current = {}, None
+    for line in subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager"], capture_output=True, text=True,
+                               check=True).stdout.splitlines():
+        if line.startswith("@"):
+            current = sets.setdefault(line.strip(), [])
+        elif line.strip() and not line.strip().startswith("#") and current is not None:
+            current.append(line.strip())
+
+    def members(name):
+        for one in sets[name]:
+            yield from members(one) if one.startswith("@") else [one]
+
+    allowed = set(members("@system-service")) - set(members("@privileged")) - set(members("@resources"))
+    running = server(start=False)
+    trace = tmp_path / "trace"
+    command = running.command
+    running.command = lambda: ["strace", "-f", "-c", "-S", "name", "-o", str(trace), *command()]
+    running.start()
+    running.api.post("/v1/webhooks", {"url": "http://127.0.0.1:50999/x"}).expect(201)
+    running.api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    children = pathlib.Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text()
+    os.kill(int(children.split()[0]), signal.SIGTERM)
+    running.process.wait(30)
+    used = {line.split()[-1] for line in trace.read_text().splitlines()[2:-2] if line.strip()}
+    assert "sendto" in used or "write" in used
+    assert used - allowed <= {"setrlimit", "total"}, used - allowed  # setrlimit is tried and done without
