@@ -57,6 +57,14 @@ static enum th_error hang(struct reading *r, struct th_node *node)
     return TH_OK;
 }
 
+static enum th_error twice(struct reading *r, size_t line, struct th_span key)
+{
+    char what[128];
+
+    snprintf(what, sizeof what, "%.*s: this key is given twice", (int)(key.n < 80 ? key.n : 80), key.p);
+    return refuse(r, line, what);
+}
+
 static enum th_error scalar(struct reading *r, const yaml_event_t *ev)
 {
     struct level *top = r->depth ? &r->stack[r->depth - 1] : NULL;
@@ -69,7 +77,7 @@ static enum th_error scalar(struct reading *r, const yaml_event_t *ev)
         if (!th_arena_copy(r->mem, text, &top->key))
             return TH_NOMEM;
         if (key_taken(top->node, top->key))
-            return refuse(r, ev->start_mark.line, "this key is given twice");
+            return twice(r, ev->start_mark.line, top->key);
         top->have_key = true;
         return TH_OK;
     }

@@ -1,0 +1,238 @@
+"""The commands for dialect files, the vectors of every built-in dialect, and what a broken file may not do: start a server,
+or replace a good one.
+"""
+import json
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from harness.expect import eventually
+from harness.receiver import Receiver
+from harness.server import ROOT, Server, binary_path, clean_env
+
+DIALECTS = sorted(file.stem for file in (ROOT / "dialects").glob("*.yaml"))
+GOOD = """about: A test
+body: {envelope: passthrough}
+secret: {form: text, min: 16}
+retry: {delays: [10, 60, 300]}
+success: {statuses: [2xx]}
+timeout: {total: 20}
+signatures:
+  - {header: X-Signature, algorithm: hmac-sha256, key: utf8, content: "{body}", encoding: hex, item: "sha256={sig}"}
+"""
+
+
+def dialect(*arguments, status=0):
+    """Runs the command; gives (stdout, stderr)."""
+    made = subprocess.run([binary_path(), "dialect", *map(str, arguments)], capture_output=True, text=True, check=False,
+                          env=clean_env(), timeout=60)
+    assert made.returncode == status, (made.returncode, made.stdout, made.stderr)
+    return made.stdout, made.stderr
+
+
+# ---- list, show ----
+
+def test_list():
+    out, _ = dialect("list")
+    assert sorted(line.split()[0] for line in out.splitlines()) == DIALECTS
+    rows = json.loads(dialect("list", "--json")[0])
+    assert sorted(row["name"] for row in rows) == DIALECTS and all(row["about"] and row["attempts"] >= 1 for row in rows)
+
+
+def test_list_with_a_folder(tmp_path):
+    (tmp_path / "own.yaml").write_text(GOOD)
+    (tmp_path / "standard.yaml").write_text(GOOD.replace("A test", "In its place"))
+    rows = {row["name"]: row["about"] for row in json.loads(dialect("list", "--json", "--dialects", tmp_path)[0])}
+    assert rows["own"] == "A test" and rows["standard"] == "In its place" and len(rows) == len(DIALECTS) + 1
+
+
+def test_show():
+    out, _ = dialect("show", "techwriter")
+    lines = dict(line.split(": ", 1) for line in out.splitlines())
+    assert lines["retry.delays[0]"] == "5" and lines["timeout.max"] == "120" and lines["secret.overlap_seconds"] == '"until_revoked"'
+    shown = json.loads(dialect("show", "techwriter", "--json")[0])
+    assert shown["name"] == "techwriter" and shown["retry"]["delays"] == [5, 30, 300, 1800]
+
+
+def test_show_of_a_file(tmp_path):
+    (tmp_path / "own.yaml").write_text(GOOD)
+    assert json.loads(dialect("show", tmp_path / "own.yaml", "--json")[0])["name"] == "own"
+    assert "no dialect" in dialect("show", "own", status=1)[1]
+
+
+# ---- check ----
+
+def test_check(tmp_path):
+    file = tmp_path / "own.yaml"
+    file.write_text(GOOD)
+    assert dialect("check", file)[0] == f"{file}: valid: own\n"
+    assert dialect("check", *sorted((ROOT / "dialects").glob("*.yaml")))[0].count(": valid: ") == len(DIALECTS)
+
+
+@pytest.mark.parametrize("old, new, line, key, what", [
+    ("body:", "bdy:", 2, "bdy", "unknown key"),
+    ("form: text", "form: txt", 3, "secret.form", "unknown value"),
+    ("min: 16", "min: many", 3, "secret.min", "whole number"),
+    ("60, 300", "60, -1", 4, "retry.delays[2]", "whole number"),
+    ("2xx", "6xx", 5, "success.statuses[0]", "status"),
+    ("total: 20", "total: 20, total: 30", 6, "total", "twice"),
+    ("{body}\"", "{bdy}\"", 8, "signatures[0].content", "unknown variable {bdy}"),
+    ("item: \"sha256={sig}\"", "item: \"sha256\"", 8, "signatures[0].item", "{sig}"),
+    ("encoding: hex", "encoding: hex, when: signed", 8, "signatures[0].when", "endpoint.options"),
+    ("encoding: hex", "encoding: [", 8, "", ""),
+])
+def test_check_names_file_line_and_key(tmp_path, old, new, line, key, what):
+    file = tmp_path / "own.yaml"
+    assert old in GOOD
+    file.write_text(GOOD.replace(old, new))
+    error = dialect("check", file, status=1)[1]
+    assert error.startswith(f"{file}:{line}: ") and key in error and what in error, error
+    row = json.loads(dialect("check", "--json", file, status=1)[0])[0]
+    assert row["valid"] is False and row["file"] == str(file) and row["error"] == error.strip()
+
+
+def test_check_of_what_is_not_there(tmp_path):
+    assert "No such file" in dialect("check", tmp_path / "none.yaml", status=1)[1]
+    assert str(tmp_path) in dialect("check", tmp_path, status=1)[1]
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["show", "a", "b"], ["check"], ["vectors"], ["diff", "standard"],
+                                       ["diff", "a", "b", "c"], ["list", "x"], ["list", "--unknown"], ["check", "--dialects"]])
+def test_wrong_usage(arguments):
+    assert "tenterhook" in dialect(*arguments, status=64)[1]
+
+
+# ---- vectors ----
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_vectors(name):
+    out, _ = dialect("vectors", ROOT / "dialects" / "vectors" / f"{name}.json")
+    passed, failed = map(int, re.fullmatch(r"(\d+) passed, (\d+) failed", out.splitlines()[-1]).groups())
+    cases = json.loads((ROOT / "dialects" / "vectors" / f"{name}.json").read_text())["wire"]
+    assert passed == len(cases) and failed == 0
+    assert all(case["expected"]["request"] and case["fixed_by"] for case in cases)
+
+
+def test_every_change_fails_a_vector(tmp_path):
+    """A vector that no change of its expectation can fail would say nothing."""
+    document = json.loads((ROOT / "dialects" / "vectors" / "slack.json").read_text())
+    request = document["wire"][1]["expected"]["request"]
+    for old, new in (("POST /hooks", "PUT /hooks"), ("Slackbot", "Slackbat"), ("v0=c", "v0=d"), ("app_mention", "app_mentiom"),
+                     ("X-Slack-Signature", "x-slack-signature"), ("Content-Length: 2", "Content-Length: 3")):
+        assert old in request, old
+        document["wire"][1]["expected"]["request"] = request.replace(old, new, 1)
+        file = tmp_path / "slack.json"
+        file.write_text(json.dumps(document, ensure_ascii=False))
+        out, _ = dialect("vectors", file, status=1)
+        assert "FAIL event: request, line " in out and out.endswith("2 passed, 1 failed\n"), out
+    row = json.loads(dialect("vectors", "--json", file, status=1)[0])[0]
+    assert [case["passed"] for case in row["cases"]] == [True, False, True] and "line" in row["cases"][1]["why"]
+
+
+@pytest.mark.parametrize("text, what", [
+    ("{", ":1: "), ("[]", '"dialect"'), ('{"dialect":"standard"}', '"wire"'), ('{"dialect":"nobody","wire":[]}', "no dialect"),
+])
+def test_no_vectors(tmp_path, text, what):
+    file = tmp_path / "v.json"
+    file.write_text(text)
+    error = dialect("vectors", file, status=1)[1]
+    assert error.startswith(f"{file}:") and what in error, error
+
+
+@pytest.mark.parametrize("inputs, why", [
+    ({}, "attempt"),
+    ({"attempt": {"at_unix": 1}}, "event or endpoint"),
+    ({"attempt": {"at_unix": 1}, "event": {"type": "a", "data": {}}, "endpoint": {"url": "nowhere"}, "secrets": [{"value": "x" * 32}]}, "url"),
+    ({"attempt": {"at_unix": 1}, "event": {"type": "a", "data": {}}, "endpoint": {"url": "https://a.example/"}}, "no secret"),
+    ({"attempt": {"at_unix": 1}, "event": {"type": "a", "data": {}}, "endpoint": {"url": "https://a.example/", "options": {"x": True}}}, "option"),
+    ({"attempt": {"at_unix": "soon"}, "event": {}, "endpoint": {}}, "whole number"),
+])
+def test_wrong_inputs_fail_their_case(tmp_path, inputs, why):
+    (tmp_path / "own.yaml").write_text(GOOD)
+    file = tmp_path / "v.json"
+    file.write_text(json.dumps({"dialect": "own", "wire": [{"name": "it", "inputs": inputs, "expected": {"body": "{}"}}]}))
+    out, _ = dialect("vectors", file, "--dialects", tmp_path, status=1)
+    assert out.startswith("FAIL it: ") and why in out, out
+
+
+# ---- diff ----
+
+def test_diff(tmp_path):
+    file = tmp_path / "standard.yaml"
+    shutil.copy(ROOT / "dialects" / "standard.yaml", file)
+    assert dialect("diff", "standard", file) == ("", "")
+    file.write_text(file.read_text().replace("total: 20", "total: 25"))
+    assert dialect("diff", "standard", file, status=1)[0] == "timeout.total: 20 | 25\n"
+    assert json.loads(dialect("diff", "standard", file, "--json", status=1)[0]) == [{"key": "timeout.total", "a": 20, "b": 25}]
+    keys = {row["key"] for row in json.loads(dialect("diff", "standard", "svix", "--json", status=1)[0])}
+    assert "signatures[0].header" in keys and "signatures[0].content" not in keys
+    assert "no dialect" in dialect("diff", "standard", "nobody", status=1)[1]
+
+
+# ---- the document's example ----
+
+def test_the_documents_example(tmp_path):
+    """The file and the vector that docs/dialects.md builds step by step are valid, and pass."""
+    text = (ROOT / "docs" / "dialects.md").read_text()
+    blocks = re.findall(r"```(yaml|json)\n(.*?)```", text, re.S)
+    yaml = [body for kind, body in blocks if kind == "yaml" and body.startswith("about:")]
+    vectors = [body for kind, body in blocks if kind == "json" and '"wire"' in body]
+    assert len(yaml) == 1 and len(vectors) == 1
+    name = json.loads(vectors[0])["dialect"]
+    (tmp_path / f"{name}.yaml").write_text(yaml[0])
+    (tmp_path / f"{name}.json").write_text(vectors[0])
+    dialect("check", tmp_path / f"{name}.yaml")
+    assert dialect("vectors", tmp_path / f"{name}.json", "--dialects", tmp_path)[0].endswith("1 passed, 0 failed\n")
+
+
+# ---- the server ----
+
+def test_a_broken_file_never_starts_the_server(tmp_path):
+    folder = tmp_path / "dialects"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(GOOD.replace("2xx", "2xy"))
+    made = subprocess.run([binary_path(), "serve", "--listen", "127.0.0.1:0", "--data", tmp_path / "data", "--dialects", folder],
+                          capture_output=True, text=True, check=False, env=clean_env(), timeout=60)
+    assert made.returncode == 64 and f"{folder}/own.yaml:5: success.statuses[0]: " in made.stderr, (made.returncode, made.stderr)
+    assert not (tmp_path / "data").exists(), "nothing was begun"
+
+
+def test_a_broken_file_never_replaces_a_good_one(tmp_path):
+    """After SIGHUP with a broken file the old dialect goes on as a whole, even where the file was changed in its good parts;
+    the corrected file takes its place without a restart."""
+    folder = tmp_path / "dialects"
+    folder.mkdir()
+    file = folder / "own.yaml"
+    file.write_text(GOOD)
+    with Receiver() as receiver, Server(tmp_path / "server", flags=["--dialects", str(folder)]) as server:
+        server.api.put("/v1/tenants/t", {"name": "t", "dialect": "own"}).expect(201)
+        api = server.api.as_tenant("t")
+        api.post("/v1/webhooks", {"url": receiver.url(), "events": ["a.b"], "secret": "0123456789abcdef"}).expect(201)
+
+        def header_of_next(count):
+            api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+            return [name for name, _ in receiver.wait_for(count)[-1].headers if name.startswith("X-")]
+
+        assert header_of_next(1) == ["X-Signature"]
+        renamed = GOOD.replace("X-Signature", "X-Renamed")
+        for broken in (renamed.replace("total: 20", "totl: 20"), renamed[:-30], "", "\0", renamed + "body: {}\n"):
+            file.write_text(broken)
+            before = server.text().count("own.yaml")
+            server.process.send_signal(signal.SIGHUP)
+            eventually(lambda: server.text().count("own.yaml") > before, 10, "the refusal in the log")
+            assert server.api.get("/v1/dialects/own").expect(200).json["signatures"][0]["header"] == "X-Signature"
+        (folder / "other.yaml").write_text(GOOD)
+        file.unlink()
+        (folder / "own.yaml").mkdir()
+        server.process.send_signal(signal.SIGHUP)
+        assert header_of_next(2) == ["X-Signature"]
+        (folder / "own.yaml").rmdir()
+        file.write_text(renamed)
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: server.api.get("/v1/dialects/own").json["signatures"][0]["header"] == "X-Renamed", 10, "the new file")
+        assert header_of_next(3) == ["X-Renamed"]
+        assert pathlib.Path(folder / "other.yaml").exists() and server.api.get("/v1/dialects/other").status == 200
