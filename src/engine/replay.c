@@ -250,15 +250,16 @@ static void collect(struct replay_job *j);
 
 static void collect_end(struct replay_job *j, bool fits)
 {
-    if (!fits) {
-        if (j->start)
-            answer(j, TH_CH_CONFLICT, "too many deliveries match; narrow the time range or the event types");
-        else
-            j->pub.state = TH_REPLAY_FAILED;
-        return;
-    }
     if (!j->start) { /* resumed after a start */
         j->resume = false;
+        if (!fits && j->pub.state == TH_REPLAY_RUNNING) {
+            j->pub.state = TH_REPLAY_FAILED;
+            j->row_dirty = true;
+        }
+        return;
+    }
+    if (!fits) {
+        answer(j, TH_CH_CONFLICT, "too many deliveries match; narrow the time range or the event types");
         return;
     }
     j->pub.matched = j->count;
@@ -322,7 +323,8 @@ static void stepped(struct th_op *op)
         if (!j->step_moved[i])
             continue;
         j->pub.queued++;
-        (void)th_sched_insert(e->sched, &j->step_rows[i], e->now.mono, e->now.mono);
+        if (th_sched_insert(e->sched, &j->step_rows[i], e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
+            th_cancel_endpoint(e, j->pub.endpoint); /* deleted meanwhile: its rows may have been walked before these came */
     }
     j->pos = j->step_nos[j->move.count - 1];
     j->count -= j->move.count;
@@ -377,9 +379,14 @@ static void forget_old(struct th_engine *e)
     if (l == &e->replays)
         return;
     if (!j->row.del) {
+        j->row = (struct th_row){.kind = TH_ROW_JOB, .no = j->pub.no, .tenant = j->pub.tenant->no, .del = true};
+        j->op.tenant = j->pub.tenant->no;
+        j->op.keep_version = true;
+        j->op.count = 1;
+        j->op.rows = &j->row;
+        j->op.at = e->now.wall;
         j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = row_written, .user = j};
         j->op.expect_version = j->pub.tenant->version;
-        j->row.del = true;
         j->row_busy = true;
         e->ops_out++;
         th_engine_submit(e, &j->op.op);

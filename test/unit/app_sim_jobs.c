@@ -1,0 +1,67 @@
+/* Rows of ended replays: the oldest leave the store beyond the limit, also those from before the start. */
+#include "sim/sim.h"
+
+#define KEPT 1000
+
+static void started(struct th_replay_start *r)
+{
+    *(bool *)r->user = true;
+    assert_int_equal(r->result, TH_CH_DONE);
+    th_buf_wipe(&r->replayed);
+}
+
+static bool is_true(struct sim *s, void *arg)
+{
+    (void)s;
+    return *(bool *)arg;
+}
+
+static void replay_nothing(struct sim *s, uint64_t endpoint)
+{
+    bool done = false;
+    struct th_replay_start r = {
+        .ep = sim_ep(s, endpoint), .states = 1u << TH_DS_DELIVERED, .done = started, .user = &done};
+
+    th_engine_replay(s->engine, &r);
+    assert_true(sim_run_to(s, s->now_us + SIM_S, is_true, &done));
+    sim_run_for(s, 10000);
+}
+
+static void count_row(void *ctx, const struct th_row *row)
+{
+    *(unsigned *)ctx += row->kind == TH_ROW_JOB;
+}
+
+static unsigned rows(struct sim *s)
+{
+    unsigned n = 0;
+
+    assert_int_equal(s->memory->vt->settings(s->memory, count_row, &n), TH_OK);
+    return n;
+}
+
+static void test_oldest_leave(void **state)
+{
+    struct sim *s = sim_open(NULL);
+    uint64_t a = sim_endpoint(
+        s, &(struct sim_spec){.tenant = "default", .url = "https://93.184.216.34/", .events = "x"});
+
+    (void)state;
+    for (unsigned i = 0; i < KEPT; i++)
+        replay_nothing(s, a);
+    assert_int_equal(rows(s), KEPT);
+    sim_stop(s);
+    sim_start(s);
+    for (unsigned i = 0; i < 5; i++)
+        replay_nothing(s, a);
+    sim_run_for(s, SIM_S);
+    assert_int_equal(rows(s), KEPT);
+    sim_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_oldest_leave)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
