@@ -9,7 +9,7 @@ _tenterhook() {
             COMPREPLY=($(compgen -d -- "$cur")); return;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="serve init config send endpoints events deliveries attempts replay secrets tenants keys listen sign verify explain dialect version help"
+        words="serve init config dev send endpoints events deliveries attempts tail replay secrets tenants keys listen sign verify explain dialect version help"
     else
         case "$name $verb" in
             "config check") words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
@@ -47,11 +47,13 @@ _tenterhook() {
             "serve "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
             "init "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
             "config "*) words=" check --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "dev "*) words=" --dialect --listen --port --data --once --json --help";;
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints "*) words=" list create show update delete pause resume test --limit --url --key-file --tenant --api-ca-file --json --help";;
             "events "*) words=" list show --type --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
             "deliveries "*) words=" list show retry --endpoint --event --type --status --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
             "attempts "*) words=" --url --key-file --tenant --api-ca-file --json --help";;
+            "tail "*) words=" --endpoint --status --type --last --every --for --url --key-file --tenant --api-ca-file --json --help";;
             "replay "*) words=" start show cancel --since --until --status --type --dry-run --no-wait --yes --url --key-file --tenant --api-ca-file --json --help";;
             "secrets "*) words=" show rotate revoke --url --key-file --tenant --api-ca-file --json --help";;
             "tenants "*) words=" list show put delete --limit --url --key-file --tenant --api-ca-file --json --help";;

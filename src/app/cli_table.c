@@ -114,6 +114,16 @@ const struct th_command th_commands[] = {
      CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, init},
     {"config", "check", "", "say whether the configuration is valid, without starting", NULL,
      CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, config_check},
+    {"dev", NULL, "", "try it all on one terminal: server, endpoint, verifying receiver, live tail",
+     "No account and no configuration: starts a server on a temporary directory, registers an endpoint, "
+     "verifies what arrives and "
+     "prints a curl that works. Everything goes at the end, unless --data names a directory.",
+     0, 0, 0,
+     OPTIONS(
+         AS_DIALECT, {"--listen", "ADDR:PORT", "address of the API (default 127.0.0.1:8420, or a free port)"},
+         {"--port", "N", "of the receiver (default: a free one)"}, {"--data", "DIR", "keep the data here"},
+         {"--once", NULL, "end after the first verified delivery"}),
+     th_cmd_dev, NULL},
     {"send", NULL, "TYPE [JSON|-|@FILE]", "publish one event",
      "The data is the argument, standard input (-), a file (@FILE), or a sample of the dialect's (--sample); "
      "without any it is {}. "
@@ -166,6 +176,15 @@ const struct th_command th_commands[] = {
      th_cmd_delivery_retry, NULL},
     {"attempts", NULL, "DELIVERY", "show a delivery's attempts with requests and answers", NULL, API, 1, 1,
      NULL, th_cmd_attempts, NULL},
+    {"tail", NULL, "", "show deliveries as they happen",
+     "On a terminal Enter shows request and answer of the newest delivery, up and down choose another, r "
+     "sends it again, q ends.",
+     API, 0, 0,
+     OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--status", "STATUS", "in this state"},
+             {"--type", "TYPE", "of this type"},
+             {"--last", "N", "begin with this many that were before (default 10)"},
+             {"--every", "TIME", "look this often (default 1s)"}, {"--for", "TIME", "end after this time"}),
+     th_cmd_tail, NULL},
     {"replay", "start", "ENDPOINT", "send finished deliveries of an endpoint again",
      "Counts first, asks, then shows progress and the time that is left. Ctrl-C ends the watching, not the "
      "replay.",

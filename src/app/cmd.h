@@ -31,6 +31,8 @@ int th_cmd_key_delete(struct th_cli *cli);
 int th_cmd_replay(struct th_cli *cli);
 int th_cmd_replay_show(struct th_cli *cli);
 int th_cmd_replay_cancel(struct th_cli *cli);
+int th_cmd_dev(struct th_cli *cli);
+int th_cmd_tail(struct th_cli *cli);
 int th_cmd_listen(struct th_cli *cli);
 int th_cmd_sign(struct th_cli *cli);
 int th_cmd_verify(struct th_cli *cli);

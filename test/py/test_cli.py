@@ -1,5 +1,6 @@
 """The commands as a stranger uses them: the real program against a real server, with exit statuses and output."""
 import json
+import os
 import pathlib
 import subprocess
 
@@ -472,3 +473,114 @@ def test_listen_says_when_the_port_is_taken(listen):
     ear = listen()
     port = ear.url.rsplit(":", 1)[1]
     assert port in tenterhook("listen", "--port", port).expect(69).err
+
+
+# ---- tail and dev ----
+
+class Terminal:
+    """A command on a terminal of its own: what it shows, and keys."""
+
+    def __init__(self, *args, env=None):
+        import pty
+        self.process_id, self.fd = pty.fork()
+        if self.process_id == 0:
+            os.execve(str(binary_path()), ["tenterhook", *map(str, args)], {**clean_env(env), "TERM": "xterm"})
+        self.text = ""
+
+    def wait_for(self, word, timeout_s=20):
+        import select
+        import time
+        deadline = time.monotonic() + timeout_s
+        while word not in self.text:
+            assert time.monotonic() < deadline, f"no {word!r} in:\n{self.text}"
+            if select.select([self.fd], [], [], 0.2)[0]:
+                try:
+                    self.text += os.read(self.fd, 65536).decode(errors="replace")
+                except OSError:
+                    assert word in self.text, f"it ended without {word!r}:\n{self.text}"
+        return self.text
+
+    def key(self, text):
+        os.write(self.fd, text.encode())
+
+    def end(self):
+        """Exit status after q."""
+        self.key("q")
+        return os.waitstatus_to_exitcode(os.waitpid(self.process_id, 0)[1])
+
+    def close(self):
+        try:
+            os.kill(self.process_id, 9)
+            os.waitpid(self.process_id, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+        os.close(self.fd)
+
+
+@pytest.fixture
+def terminal():
+    running = []
+
+    def make(*args, **options):
+        running.append(Terminal(*args, **options))
+        return running[-1]
+    yield make
+    for one in running:
+        one.close()
+
+
+def test_tail_prints_each_change_once(cli, receiver):
+    replies = iter([Reply(status=503)])
+    cli("endpoints", "create", receiver(answer=lambda request: next(replies, Reply())).url()).expect(0)
+    cli("send", "a.b").expect(0)
+    cli("send", "a.c").expect(0)
+    rows = [json.loads(line) for line in cli("tail", "--json", "--every", "100ms", "--for", "9s").expect(0).out.splitlines()]
+    seen = [(row["event_type"], row["status"], row["attempt_count"]) for row in rows]
+    assert len(seen) == len(set(seen))
+    assert seen[-1][1:] == ("delivered", 2) and ("retrying", 1) in [row[1:] for row in seen]
+
+
+def test_tail_on_a_terminal_shows_and_sends_again(cli, receiver, terminal):
+    target = receiver()
+    cli("endpoints", "create", target.url()).expect(0)
+    screen = terminal("tail", "--every", "100ms", env={"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
+    screen.wait_for("Enter shows")
+    cli("send", "a.b", '{"x":"needle"}').expect(0)
+    assert "\x1b[32mdelivered" in screen.wait_for("delivered")
+    screen.key("\r")
+    screen.wait_for("webhook-signature")
+    screen.wait_for("needle")
+    screen.key("r")
+    screen.wait_for("attempt 2")
+    assert len(target.requests) == 2 and screen.end() == 0
+
+
+def test_no_color_is_honoured(cli, terminal):
+    screen = terminal("endpoints", env={"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY, "NO_COLOR": "1"})
+    assert "\x1b" not in screen.wait_for("no endpoints")
+
+
+@pytest.mark.parametrize("dialect", ["standard", "tiro", "taskboard", "tsanet"])
+def test_dev_delivers_and_verifies_at_once_and_leaves_nothing(dialect, tmp_path):
+    ran = tenterhook("dev", "--once", "--dialect", dialect, env={"TMPDIR": str(tmp_path)}).expect(0)
+    assert "verified" in ran.out and "not verified" not in ran.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dev_on_a_terminal(terminal, tmp_path):
+    import re
+    screen = terminal("dev", "--listen", "127.0.0.1:0", env={"TMPDIR": str(tmp_path), "NO_COLOR": "1"})
+    text = screen.wait_for("-> #1 200")
+    # The curl that it prints works as it stands.
+    command = re.search(r"curl .*?(?=\r?\n\r?\n)", text, re.S).group(0).replace("\r\n", "\n")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["deliveries"] == 1
+    screen.wait_for("-> #2 200")
+    screen.key("f")
+    screen.wait_for("answers 500")
+    screen.key("s")
+    screen.wait_for("retrying")
+    screen.key("\r")
+    screen.wait_for("webhook-signature")
+    assert screen.end() == 0
+    assert list(tmp_path.iterdir()) == []
