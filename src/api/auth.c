@@ -104,6 +104,7 @@ bool th_api_authorize(struct th_api_req *r)
     r->operator_key = !key->tenant;
     r->scopes = scopes;
     r->key_no = key->no;
+    r->key_owner = key->tenant;
     if (!r->operator_key) /* errors from here on are in the form that this tenant's clients know */
         r->dialect = key->tenant->dialect;
     if (!r->operator_key && ((route->flags & TH_R_OPERATOR) || (route->scope && !(scopes & route->scope)))) {

@@ -8,7 +8,7 @@
  * another change was faster the merge is done again over the new object, so that no member is lost. Only a
  * client that named a revision itself gets 412.
  *
- * Audit: one line at info level for each change, with key, tenant and object, never with secrets. */
+ * Who changed what is in the audit log (audit.c). */
 #include "api/private.h"
 #include <stdio.h>
 
@@ -80,27 +80,19 @@ void th_api_send_kept(struct th_api_req *r, struct th_buf *answer)
         th_api_send_empty(r, (unsigned)status);
 }
 
-static void audit(struct th_api_req *r, const struct th_change *c)
+/* The public id of what is new. */
+static void note_made(struct th_api_req *r, const struct th_change *c)
 {
-    static const char *const verbs[] = {
-        [TH_CHANGE_TENANT_PUT] = "put",       [TH_CHANGE_TENANT_DEL] = "delete",
-        [TH_CHANGE_KEY_ADD] = "create",       [TH_CHANGE_KEY_DEL] = "delete",
-        [TH_CHANGE_ENDPOINT_ADD] = "create",  [TH_CHANGE_ENDPOINT_SET] = "update",
-        [TH_CHANGE_ENDPOINT_DEL] = "delete",  [TH_CHANGE_SECRET_ROTATE] = "rotate",
-        [TH_CHANGE_SECRET_REVOKE] = "revoke",
-    };
-    uint64_t no = c->endpoint ? c->endpoint
-                  : c->key_no ? c->key_no
-                  : c->key    ? c->key->no
-                  : c->ep     ? c->ep->no
-                              : 0;
+    struct th_buf id;
 
-    if (!no && c->kind == TH_CHANGE_TENANT_PUT)
-        no = c->tenant->no;
-
-    th_log(TH_LOG_INFO, "settings changed", TH_KC("change", verbs[c->kind]), TH_KC("object", r->object),
-           TH_KS("tenant", th_api_tenant_id(r)), TH_KI("number", no), TH_KI("key", r->key_no),
-           TH_KC("by", r->operator_key ? "operator" : "tenant"), TH_KC("request_id", r->x->request_id));
+    th_buf_init(&id, 128);
+    if (c->kind == TH_CHANGE_KEY_ADD && c->key)
+        th_engine_key_id(r->api->engine, c->key, &id);
+    else if (c->kind == TH_CHANGE_ENDPOINT_ADD && c->ep)
+        th_engine_endpoint_id(r->api->engine, c->ep, &id);
+    if (!id.failed)
+        th_api_made(r, &id);
+    th_buf_fini(&id);
 }
 
 /* The engine names native fields; the client sees those of its dialect. */
@@ -122,7 +114,7 @@ static void copy_errors(struct th_api_req *r, const struct th_change *c)
 
 static void succeeded(struct th_api_req *r, struct th_change *c)
 {
-    audit(r, c);
+    note_made(r, c);
     (void)th_api_begin(r);
     if (c->kind == TH_CHANGE_TENANT_PUT && c->created)
         r->answer_status = 201;

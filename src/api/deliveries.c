@@ -251,9 +251,6 @@ static void write_queued(struct th_api_req *r, struct th_buf *out)
 
 static void send_queued(struct th_api_req *r)
 {
-    th_log(TH_LOG_INFO, "delivery queued by hand", TH_KS("delivery", r->param[0]),
-           TH_KS("tenant", th_api_tenant_id(r)), TH_KI("key", r->key_no),
-           TH_KC("request_id", r->x->request_id));
     (void)th_api_begin(r);
     write_queued(r, &r->api->out);
     th_api_send(r, 202);

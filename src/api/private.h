@@ -76,6 +76,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     bool operator_key; /* else a tenant's key */
     unsigned scopes;
     uint64_t key_no;          /* 0: no tenant's key */
+    const struct th_tenant *key_owner; /* valid in the turn of the request */
     struct th_tenant *tenant; /* valid in the turn of the request; later: th_api_tenant */
     size_t tenant_id_len;
     const struct th_dialect *dialect; /* the tenant's, else by host */
@@ -88,7 +89,8 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     bool conditional;  /* the client named a revision */
     unsigned answer_status, redos;
     th_api_answer_fn *answer; /* change */
-    const char *object;       /* change, for the audit log: "webhook", ... */
+    const char *object;       /* change: "webhook", ... */
+    char made[72];            /* public id of what the request has made, for the audit log */
     void (*next)(struct th_api_req *r, const struct th_event_row *row); /* where a chain of reads goes on */
     struct th_span id;                                                  /* what a chain of reads looks for */
     uint64_t endpoint_no, page_number;
@@ -137,6 +139,10 @@ static inline bool th_api_may(const struct th_api_req *r, unsigned scope)
 {
     return r->operator_key || (r->scopes & scope);
 }
+/** Notes the public id of a new object for the audit log. */
+void th_api_made(struct th_api_req *r, const struct th_buf *id);
+/** Writes the audit line of a management request that is being answered; nothing for others. */
+void th_api_audit(struct th_api_req *r, unsigned status);
 /** Frees the request; its answer has been given. */
 void th_api_req_free(struct th_api_req *r);
 

@@ -160,6 +160,14 @@ static void started(struct th_replay_start *s)
     th_log(TH_LOG_INFO, "replay", TH_KS("tenant", th_api_tenant_id(r)), TH_KS("endpoint", r->param[0]),
            TH_KI("matched", s->matched), TH_KI("dry_run", s->dry_run), TH_KI("key", r->key_no),
            TH_KC("request_id", r->x->request_id));
+    if (s->replay) {
+        struct th_buf id;
+
+        th_buf_init(&id, 128);
+        th_engine_replay_id(r->api->engine, s->replay, &id);
+        th_api_made(r, &id);
+        th_buf_fini(&id);
+    }
     (void)th_api_begin(r);
     write_started(r, s, &r->api->fields, &r->api->out);
     th_api_send(r, 202);
@@ -260,9 +268,6 @@ static void cancelled(struct th_replay_cancel *c)
         th_api_fail_store(r, c->error);
         return;
     }
-    if (c->stopped)
-        th_log(TH_LOG_INFO, "replay cancelled", TH_KS("replay", r->param[0]), TH_KI("key", r->key_no),
-               TH_KS("tenant", th_api_tenant_id(r)), TH_KC("request_id", r->x->request_id));
     (void)th_api_begin(r);
     th_api_send_empty(r, 204);
 }

@@ -29,6 +29,7 @@ static void finish(struct th_api_req *r, unsigned status)
     th_log(TH_LOG_DEBUG, "request", TH_KC("request_id", r->x->request_id), TH_KS("method", r->x->head.method),
            TH_KS("path", r->x->path), TH_KI("status", status), TH_KS("tenant", th_api_tenant_id(r)),
            TH_KI("bytes", api->out.n));
+    th_api_audit(r, status);
 }
 
 static void done(struct th_api_req *r)

@@ -1,0 +1,95 @@
+/* The audit log: one line at info level for each management request that was answered, whatever the answer:
+ * who, what, which object, on whose behalf, with which result. Also for reading a secret, which changes
+ * nothing and matters as much.
+ *
+ * Why here and not in the handlers: every answer passes through one function (reply.c), so no handler can
+ * forget it, and refusals are in it as well.
+ *
+ * Refuses: bodies, query strings, names, URLs and key texts; an id and a tenant are the customers' only words
+ * in it. The fields are documented in docs/operating.md and are an interface: they are added to, not renamed.
+ * Failure: a lost line of the log does not stop the change. */
+#include "api/private.h"
+#include "core/guard.h"
+
+enum { MAX_WORD = 128 }; /* bytes of what a client wrote */
+
+static bool is_audited(const struct th_api_req *r)
+{
+    const struct th_api_route *route = r->route;
+
+    if (!route || (route->flags & (TH_R_PUBLIC | TH_R_PUBLISH)))
+        return false;
+    if (strcmp(route->method, "GET") == 0)
+        return (route->flags & TH_R_SECRET) &&
+               (th_span_is(r->x->head.method, "GET") || th_span_is(r->x->head.method, "HEAD"));
+    return th_span_is(r->x->head.method, route->method); /* else 405 on a path that others have */
+}
+
+/* The key's public id; "" before it is known who asks, or when the key is gone. */
+static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
+{
+    const struct th_tenant *t = NULL;
+    const struct th_key *k;
+
+    if (r->operator_key)
+        return TH_LIT("operator");
+    if (r->key_no) /* without a bound tenant the request was refused in its first turn */
+        t = r->tenant_id_len ? th_api_tenant(r) : r->key_owner;
+    for (unsigned i = 0; t && (k = th_engine_key_at(r->api->engine, t, i)); i++)
+        if (k->no == r->key_no) {
+            th_engine_key_id(r->api->engine, k, mem);
+            break;
+        }
+    return th_buf_view(mem);
+}
+
+static struct th_span at_most(struct th_span s)
+{
+    return th_span(s.p, s.n < MAX_WORD ? s.n : MAX_WORD);
+}
+
+void th_api_made(struct th_api_req *r, const struct th_buf *id)
+{
+    size_t n = id->n < sizeof r->made ? id->n : sizeof r->made - 1;
+
+    memcpy(r->made, th_buf_view(id).p, n);
+    r->made[n] = 0;
+}
+
+/* The last parameter of the path names the object, unless the answer has made one. */
+static struct th_span object_id(const struct th_api_req *r)
+{
+    unsigned n = TH_API_MAX_PARAMS;
+
+    if (r->made[0])
+        return th_str(r->made);
+    while (n && !r->param[n - 1].n)
+        n--;
+    return n ? r->param[n - 1] : th_span("", 0);
+}
+
+void th_api_audit(struct th_api_req *r, unsigned status)
+{
+    struct th_span object, tenant;
+    struct th_buf id, from;
+
+    if (!is_audited(r))
+        return;
+    th_buf_init(&id, 128);
+    th_buf_init(&from, 128);
+    th_addr_format(&from, &r->x->peer);
+    object = object_id(r);
+    tenant = th_api_tenant_id(r);
+    if (!tenant.n && (r->route->flags & TH_R_OPERATOR) &&
+        r->param[0].n) /* routes that name the tenant in the path */
+        tenant = r->param[0];
+    th_log(TH_LOG_INFO, "audit", TH_KC("operation", r->route->id),
+           TH_KC("result", status < 400   ? "done"
+                           : status < 500 ? "refused"
+                                          : "failed"),
+           TH_KI("status", status), TH_KS("key", key_id(r, &id)), TH_KS("tenant", at_most(tenant)),
+           TH_KS("object", at_most(object)), TH_KS("from", th_buf_view(&from)),
+           TH_KI("repeated", r->replayed), TH_KC("request_id", r->x->request_id));
+    th_buf_fini(&id);
+    th_buf_fini(&from);
+}

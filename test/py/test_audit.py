@@ -1,0 +1,75 @@
+"""The audit log: every management request has its line, with who, what, which object and with which result."""
+import json
+
+from harness.expect import eventually
+from harness.client import Api
+
+JSON = {"Content-Type": "application/json"}
+FIELDS = {"operation", "result", "status", "key", "tenant", "object", "from", "repeated", "request_id"}
+
+
+def lines(running):
+    found = []
+    for line in running.text().splitlines():
+        if line.startswith("{") and '"audit"' in line:
+            entry = json.loads(line)
+            found.append({name: entry[name] for name in FIELDS})
+            assert set(entry) - FIELDS <= {"time", "level", "msg", "message"}, entry
+    return found
+
+
+def line_of(running, answer):
+    """The one line of this answer."""
+    def found():
+        wanted = [line for line in lines(running) if line["request_id"] == answer.header("Request-Id")]
+        assert len(wanted) < 2, wanted
+        return wanted[0] if wanted else None
+
+    return eventually(found, 5, "an audit line")
+
+
+def test_who_did_what(server, receiver):
+    running = server()
+    api, target = running.api, receiver()
+
+    def audited(answer, operation, key, tenant, target_id, result="done", repeated=0):
+        line = line_of(running, answer)
+        assert line["operation"] == operation and line["result"] == result and line["status"] == answer.status, line
+        assert line["key"] == key and line["tenant"] == tenant and line["object"] == target_id, line
+        assert line["from"] == "127.0.0.1" and line["repeated"] == repeated, line
+
+    audited(api.put("/v1/tenants/acme", {"name": "Acme", "dialect": "standard"}).expect(201), "putTenant", "operator", "acme", "acme")
+    made = api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:manage"]}).expect(201)
+    key_id, key = made.json["id"], made.json["key"]
+    audited(made, "createKey", "operator", "acme", key_id)
+    acme = Api(running.port, key)
+    answer = acme.post("/v1/webhooks", {"url": target.url()}).expect(201)
+    hook = answer.json["id"]
+    audited(answer, "createWebhook", key_id, "acme", hook)
+    audited(acme.request("PATCH", f"/v1/webhooks/{hook}", json.dumps({"description": "x"}).encode(), JSON).expect(200),
+            "updateWebhook", key_id, "acme", hook)
+    audited(acme.get(f"/v1/webhooks/{hook}/secret").expect(200), "getSecrets", key_id, "acme", hook)
+    audited(acme.post(f"/v1/webhooks/{hook}/rotate-secret", {}).expect(200), "rotateSecret", key_id, "acme", hook)
+    audited(acme.request("DELETE", f"/v1/webhooks/{hook}/secret/previous").expect(204), "revokePreviousSecret", key_id, "acme", hook)
+    # refusals are in it: invalid, not allowed, not known
+    audited(acme.post("/v1/webhooks", {"url": "nonsense"}).expect(422), "createWebhook", key_id, "acme", "", "refused")
+    audited(acme.put("/v1/tenants/other", {"name": "x", "dialect": "standard"}).expect(403), "putTenant", key_id, "other", "other",
+            "refused")
+    audited(Api(running.port, "no-such-key-0123456789").post("/v1/webhooks", {"url": target.url()}).expect(401),
+            "createWebhook", "", "", "", "refused")
+    # a repetition is told apart
+    body, headers = json.dumps({"url": target.url("/2")}).encode(), {**JSON, "Idempotency-Key": "once"}
+    first = acme.request("POST", "/v1/webhooks", body, headers).expect(201)
+    audited(first, "createWebhook", key_id, "acme", first.json["id"])
+    audited(acme.request("POST", "/v1/webhooks", body, headers).expect(201), "createWebhook", key_id, "acme", "", repeated=1)
+    audited(acme.request("DELETE", f"/v1/webhooks/{hook}").expect(204), "deleteWebhook", key_id, "acme", hook)
+    audited(api.request("DELETE", f"/v1/tenants/acme/keys/{key_id}").expect(204), "deleteKey", "operator", "acme", key_id)
+    audited(api.request("DELETE", "/v1/tenants/acme").expect(204), "deleteTenant", "operator", "acme", "acme")
+    # neither reading nor publishing
+    before = len(lines(running))
+    api.get("/v1/webhooks").expect(200)
+    api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    api.request("POST", "/v1/webhooks/x/secret").expect(405)
+    audited(api.put("/v1/tenants/last", {"name": "x", "dialect": "standard"}).expect(201), "putTenant", "operator", "last", "last")
+    assert len(lines(running)) == before + 1
+    assert key not in running.text() and "nonsense" not in running.text()
