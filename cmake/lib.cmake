@@ -67,4 +67,8 @@ install(FILES ${CMAKE_BINARY_DIR}/tenterhook-config.cmake ${CMAKE_BINARY_DIR}/te
 file(GLOB lib_manuals CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/man/*.3)
 install(FILES ${lib_manuals} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT development)
 
+if(TH_BENCH OR TH_TESTS)
+  add_executable(bench_verify ${CMAKE_SOURCE_DIR}/bench/verify.c)
+  target_link_libraries(bench_verify PRIVATE tenterhook_shared)
+endif()
 add_subdirectory(${CMAKE_SOURCE_DIR}/examples)

@@ -13,20 +13,33 @@ struct view {
     size_t used; /* of event->text */
 };
 
-/* The raw JSON at a path; empty when it is not there. */
-static th_lib_span at_path(th_lib_span body, const struct tenterhook_path *path)
-{
-    char name[128];
+#define PATHS 8
 
-    for (unsigned i = 0; i < path->depth; i++) {
-        if (i == sizeof path->name / sizeof *path->name || path->name[i].n >= sizeof name)
-            return th_lib_of(NULL, 0);
-        memcpy(name, path->name[i].p, path->name[i].n);
-        name[path->name[i].n] = 0;
-        if (!tenterhook_member(body, name, &body))
-            return th_lib_of(NULL, 0);
-    }
-    return body;
+/* The raw JSON at each path that begins in this object, in one walk; deeper ones go on from what their first
+ * name gave. found[i] is empty where path i leads nowhere. */
+static void at_paths(th_lib_span body, const struct tenterhook_path *const path[PATHS],
+                     th_lib_span found[PATHS])
+{
+    struct th_lib_members m;
+    th_lib_span key, value;
+
+    memset(found, 0, PATHS * sizeof *found);
+    if (!th_lib_first_member(body, &m))
+        return;
+    while (th_lib_next_member(&m, &key, &value))
+        for (unsigned i = 0; i < PATHS; i++)
+            if (path[i]->depth && th_lib_eq(key, path[i]->name[0]))
+                found[i] = value;
+    for (unsigned i = 0; i < PATHS; i++)
+        for (unsigned level = 1; level < path[i]->depth && found[i].n; level++) {
+            th_lib_span inner = {NULL, 0};
+
+            if (level < sizeof path[i]->name / sizeof *path[i]->name && th_lib_first_member(found[i], &m))
+                while (th_lib_next_member(&m, &key, &value))
+                    if (th_lib_eq(key, path[i]->name[level]))
+                        inner = value;
+            found[i] = inner;
+        }
 }
 
 /* A string as its text, a number as it is written, null as nothing. */
@@ -71,21 +84,19 @@ static const char *from_body(struct view *w, th_lib_span body)
 {
     const struct th_lib_verifier *v = w->v;
     struct tenterhook_event *e = w->event;
-    const struct {
-        const struct tenterhook_path *path;
-        th_lib_span *out;
-    } rows[] = {{&v->id, &e->id},
-                {&v->type, &e->type},
-                {&v->resource_type, &e->resource_type},
-                {&v->resource_id, &e->resource_id},
-                {&v->endpoint_id, &e->endpoint_id},
-                {&v->delivery_id, &e->delivery_id}};
+    const struct tenterhook_path *const path[PATHS] = {&v->id,          &v->type,        &v->resource_type,
+                                                       &v->resource_id, &v->endpoint_id, &v->delivery_id,
+                                                       &v->time,        &v->data};
+    th_lib_span *const out[] = {&e->id,          &e->type,        &e->resource_type,
+                                &e->resource_id, &e->endpoint_id, &e->delivery_id};
+    th_lib_span found[PATHS];
 
-    e->data = at_path(body, &v->data);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].path->depth && !as_text(w, at_path(body, rows[i].path), rows[i].out))
+    at_paths(body, path, found);
+    e->data = v->data.depth ? found[7] : body;
+    for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+        if (!as_text(w, found[i], out[i]))
             return "a field of the event is neither a string nor a number, or too long";
-    if (v->time.depth && !take_time(w, at_path(body, &v->time)))
+    if (!take_time(w, found[6]))
         return "the time of the event is neither RFC 3339 nor unix seconds";
     return NULL;
 }

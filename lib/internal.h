@@ -55,6 +55,15 @@ size_t th_lib_stamp(enum tenterhook_stamp as, int64_t seconds, char out[32]);
  * goes to *value. Nesting up to 256. */
 bool th_lib_json(th_lib_span text, th_lib_span *value);
 
+/** Walks the members of a JSON object in their order. False: no object; then, at its end or where it is not
+ * JSON. */
+struct th_lib_members {
+    th_lib_span rest;
+    bool first;
+};
+bool th_lib_first_member(th_lib_span object, struct th_lib_members *m);
+bool th_lib_next_member(struct th_lib_members *m, th_lib_span *key, th_lib_span *value);
+
 /* ---- yaml.c: a reader of dialect files that keeps no tree ---- */
 
 #define TH_LIB_YAML_DEPTH 24
@@ -181,10 +190,12 @@ enum tenterhook_result th_lib_header(const struct tenterhook_request *request, t
 /** Resource type of an event type by the catalogue; empty when it says nothing. */
 th_lib_span th_lib_resource(th_lib_span catalogue, th_lib_span type);
 
+/* Generated from dialects/ by the build: one text, and where each dialect's stands in it; ends with an empty
+ * name. Offsets and not pointers: each pointer would cost a relocation at every start of a program. */
 struct th_lib_dialect {
-    const char *name, *text;
-    size_t n;
+    char name[32];
+    uint32_t at, n;
 };
-/** Generated from dialects/ by the build; ends with a NULL name. */
 extern const struct th_lib_dialect th_lib_dialects[];
+extern const unsigned char th_lib_dialect_text[];
 #endif

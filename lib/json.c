@@ -60,9 +60,15 @@ static unsigned utf8(const unsigned char *p, size_t n)
 static bool string(struct scan *s)
 {
     s->p++;
-    while (s->p < s->end) {
-        unsigned char c = (unsigned char)*s->p;
+    for (;;) {
+        unsigned char c;
         unsigned len;
+
+        while (s->p < s->end && *s->p >= ' ' && *s->p != '"' && *s->p != '\\') /* ASCII, nearly always */
+            s->p++;
+        if (s->p == s->end)
+            return false;
+        c = (unsigned char)*s->p;
 
         if (c == '"') {
             s->p++;
@@ -89,7 +95,6 @@ static bool string(struct scan *s)
             return false;
         s->p += len;
     }
-    return false;
 }
 
 static bool run_of_digits(struct scan *s)
@@ -241,46 +246,62 @@ bool th_lib_json(th_lib_span text, th_lib_span *out)
     return s.p == s.end;
 }
 
-bool tenterhook_member(th_lib_span object, const char *wanted, th_lib_span *out)
+bool th_lib_first_member(th_lib_span object, struct th_lib_members *m)
 {
     struct scan s;
-    th_lib_span want = tenterhook_str(wanted), found = {NULL, 0};
-    bool first;
 
+    m->first = true;
     if (object.n == 0)
         return false;
     s = (struct scan){object.p, object.p + object.n};
     space(&s);
     if (s.p == s.end || *s.p != '{')
         return false;
-    s.p++;
-    for (first = true;; first = false) {
-        const char *from;
-        th_lib_span key;
+    m->rest = th_lib_of(s.p + 1, (size_t)(s.end - s.p) - 1);
+    return true;
+}
 
+bool th_lib_next_member(struct th_lib_members *m, th_lib_span *key, th_lib_span *out)
+{
+    struct scan s = {m->rest.p, m->rest.p + m->rest.n};
+    const char *from;
+
+    space(&s);
+    if (!m->first) {
+        if (s.p == s.end || *s.p++ != ',')
+            return false;
         space(&s);
-        if (s.p == s.end || *s.p == '}')
-            break;
-        if (!first) {
-            if (*s.p++ != ',')
-                return false;
-            space(&s);
-        }
-        from = s.p;
-        if (s.p == s.end || *s.p != '"' || !string(&s))
-            return false;
-        key = th_lib_of(from + 1, (size_t)(s.p - from) - 2);
-        s.p = from;
-        if (!name(&s))
-            return false;
-        from = s.p;
-        if (!value(&s))
-            return false;
-        if (th_lib_eq(key, want))
-            found = th_lib_of(from, (size_t)(s.p - from));
     }
-    *out = found;
-    return found.p != NULL;
+    m->first = false;
+    from = s.p;
+    if (s.p == s.end || *s.p != '"' || !string(&s))
+        return false;
+    *key = th_lib_of(from + 1, (size_t)(s.p - from) - 2);
+    space(&s);
+    if (s.p == s.end || *s.p++ != ':')
+        return false;
+    space(&s);
+    from = s.p;
+    if (!value(&s))
+        return false;
+    *out = th_lib_of(from, (size_t)(s.p - from));
+    m->rest = th_lib_of(s.p, (size_t)(s.end - s.p));
+    return true;
+}
+
+bool tenterhook_member(th_lib_span object, const char *wanted, th_lib_span *out)
+{
+    const th_lib_span want = tenterhook_str(wanted);
+    struct th_lib_members m;
+    th_lib_span key, found;
+
+    *out = th_lib_of(NULL, 0);
+    if (!th_lib_first_member(object, &m))
+        return false;
+    while (th_lib_next_member(&m, &key, &found))
+        if (th_lib_eq(key, want))
+            *out = found;
+    return out->p != NULL;
 }
 
 /* One escape at p (behind it at return); gives the code point, -1 for half a surrogate pair. */

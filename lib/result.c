@@ -2,8 +2,8 @@
 #include "lib/internal.h"
 
 static const struct {
-    const char *name, *text;
-    int status;
+    char name[16], text[64];
+    int16_t status;
 } rows[] = {
     [TENTERHOOK_OK] = {"ok", "accepted", 200},
     [TENTERHOOK_MISSING_HEADER] = {"missing_header", "a header that the scheme needs is missing", 401},

@@ -136,7 +136,7 @@ static bool on_request(struct th_lib_yaml *y, const th_lib_span *scalar, struct 
 static bool on_form(struct th_lib_yaml *y, const th_lib_span *scalar, struct raw_form *f, th_lib_span key)
 {
     static const struct {
-        const char *key;
+        char key[16];
         size_t at;
     } rows[] = {
         {"header", offsetof(struct raw_form, header)},
@@ -459,16 +459,16 @@ enum tenterhook_result tenterhook_scheme_read(const char *text, size_t n, struct
 enum tenterhook_result tenterhook_scheme_find(const char *name, struct tenterhook_scheme *scheme)
 {
     memset(scheme, 0, sizeof *scheme);
-    for (const struct th_lib_dialect *d = th_lib_dialects; d->name; d++)
+    for (const struct th_lib_dialect *d = th_lib_dialects; d->name[0]; d++)
         if (name && strcmp(name, d->name) == 0)
-            return tenterhook_scheme_read(d->text, d->n, scheme, NULL);
+            return tenterhook_scheme_read((const char *)th_lib_dialect_text + d->at, d->n, scheme, NULL);
     return TENTERHOOK_UNKNOWN_DIALECT;
 }
 
 const char *tenterhook_dialect_at(unsigned i)
 {
-    for (unsigned k = 0; k < i; k++)
-        if (!th_lib_dialects[k].name)
+    for (unsigned k = 0; k <= i; k++)
+        if (!th_lib_dialects[k].name[0])
             return NULL;
     return th_lib_dialects[i].name;
 }

@@ -3,29 +3,29 @@
  * a text is to be matched (nothing would say where the first one ends). */
 #include "lib/internal.h"
 
-static const struct tenterhook_span names[TH_LIB_VARS] = {
-    [TH_LIB_TEXT] = TENTERHOOK_LIT(""),
-    [TH_LIB_BODY] = TENTERHOOK_LIT("body"),
-    [TH_LIB_SECRET] = TENTERHOOK_LIT("secret"),
-    [TH_LIB_TS] = TENTERHOOK_LIT("ts"),
-    [TH_LIB_EVENT_ID] = TENTERHOOK_LIT("event.id"),
-    [TH_LIB_EVENT_TYPE] = TENTERHOOK_LIT("event.type"),
-    [TH_LIB_EVENT_TIME] = TENTERHOOK_LIT("event.time"),
-    [TH_LIB_DELIVERY_ID] = TENTERHOOK_LIT("delivery.id"),
-    [TH_LIB_ENDPOINT_ID] = TENTERHOOK_LIT("endpoint.id"),
-    [TH_LIB_ENDPOINT_URL] = TENTERHOOK_LIT("endpoint.url"),
-    [TH_LIB_ATTEMPT] = TENTERHOOK_LIT("attempt.number"),
-    [TH_LIB_RESOURCE_TYPE] = TENTERHOOK_LIT("event.resource_type"),
-    [TH_LIB_RESOURCE_ID] = TENTERHOOK_LIT("event.resource_id"),
-    [TH_LIB_VERSION] = TENTERHOOK_LIT("schema.version"),
-    [TH_LIB_SIG] = TENTERHOOK_LIT("sig"),
-    [TH_LIB_ITEMS] = TENTERHOOK_LIT("items"),
+static const char names[TH_LIB_VARS][24] = {
+    [TH_LIB_TEXT] = "",
+    [TH_LIB_BODY] = "body",
+    [TH_LIB_SECRET] = "secret",
+    [TH_LIB_TS] = "ts",
+    [TH_LIB_EVENT_ID] = "event.id",
+    [TH_LIB_EVENT_TYPE] = "event.type",
+    [TH_LIB_EVENT_TIME] = "event.time",
+    [TH_LIB_DELIVERY_ID] = "delivery.id",
+    [TH_LIB_ENDPOINT_ID] = "endpoint.id",
+    [TH_LIB_ENDPOINT_URL] = "endpoint.url",
+    [TH_LIB_ATTEMPT] = "attempt.number",
+    [TH_LIB_RESOURCE_TYPE] = "event.resource_type",
+    [TH_LIB_RESOURCE_ID] = "event.resource_id",
+    [TH_LIB_VERSION] = "schema.version",
+    [TH_LIB_SIG] = "sig",
+    [TH_LIB_ITEMS] = "items",
 };
 
 static enum th_lib_var by_name(th_lib_span name)
 {
     for (unsigned v = TH_LIB_TEXT + 1; v < TH_LIB_VARS; v++)
-        if (th_lib_eq(name, names[v]))
+        if (tenterhook_is(name, names[v]))
             return (enum th_lib_var)v;
     return TH_LIB_TEXT;
 }

@@ -58,6 +58,12 @@ static bool give(struct th_lib_yaml *y, th_lib_span s, bool quoted, bool escaped
     return y->on(y, &s) || fail(y, "refused");
 }
 
+/* What ends a plain scalar in a flow collection. */
+static bool is_flow(char c)
+{
+    return c == ',' || c == '[' || c == ']' || c == '{' || c == '}';
+}
+
 static void blanks(struct th_lib_yaml *y)
 {
     while (peek(y, 0) == ' ' || peek(y, 0) == '\t')
@@ -131,8 +137,10 @@ static bool plain(struct th_lib_yaml *y, bool flow, th_lib_span *out)
     for (;; y->at++) {
         char c = peek(y, 0);
 
-        if (ends(c) || (flow && strchr(",[]{}", c)) ||
-            (c == ':' && (peek(y, 1) == ' ' || ends(peek(y, 1)) || (flow && strchr(",[]{}", peek(y, 1))))) ||
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+            continue;
+        if (ends(c) || (flow && is_flow(c)) ||
+            (c == ':' && (peek(y, 1) == ' ' || ends(peek(y, 1)) || (flow && is_flow(peek(y, 1))))) ||
             (c == '#' && (peek(y, (size_t)-1) == ' ' || peek(y, (size_t)-1) == '\t')))
             break;
         if ((unsigned char)c < ' ' && c != '\t')
