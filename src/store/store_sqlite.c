@@ -31,7 +31,7 @@
 #define CHECKPOINT_FRAMES 256 /* 4 MiB of 16 KiB pages */
 #define RESTART_FRAMES 2048   /* 32 MiB: from here on the log's restart is worth waiting for readers */
 #define RESTART_WAIT_MS 250   /* readers end their transactions after SQ_MS_PER_READ */
-#define READERS 3             /* 0: dispatch (LOAD, WALK); 1: lists (PAGE); 2: collects sorted runs */
+#define READERS 3 /* 0: dispatch (LOAD, WALK, short PAGE); 1: lists (PAGE); 2: collects sorted runs */
 
 struct th_session {
     struct sq_store *store;
@@ -77,6 +77,16 @@ struct sq_store {
 static bool is_read(const struct th_op *op)
 {
     return op->kind == TH_OP_LOAD || op->kind == TH_OP_WALK || op->kind == TH_OP_PAGE;
+}
+
+/** A page that may take long. The attempts of one delivery, without answers, are what dispatch itself asks
+ * for: they must not queue up behind the lists of customers. */
+static bool is_list(const struct th_op *op)
+{
+    const struct th_page *page = (const struct th_page *)op;
+
+    return op->kind == TH_OP_PAGE && !(page->kind == TH_PAGE_ATTEMPTS && page->delivery && !page->with_data &&
+                                       !page->with_answers && !page->with_total && !page->skip);
 }
 
 /* ---- finishing ---- */
@@ -570,7 +580,7 @@ static void store_submit(struct th_session *session, struct th_op *op)
 
     op->session = session;
     if (is_read(op))
-        submit_read(&s->readers[op->kind == TH_OP_PAGE], op);
+        submit_read(&s->readers[is_list(op)], op);
     else
         submit_write(s, op);
 }
