@@ -990,7 +990,7 @@ void th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable 
     th_engine_change(e, &d->c);
 }
 
-/* ---- facts: written when they flip, and every 10 s ---- */
+/* ---- facts: written when an endpoint works again after long (a crash must not bring its failures back), and every 10 s ---- */
 
 struct facts_flush {
     struct th_config op;
@@ -1034,8 +1034,10 @@ void th_facts_turn(struct th_engine *e, bool all)
         f->rows[f->op.count++] = (struct th_row){.kind = TH_ROW_FACT, .no = ep->pub.no, .tenant = ep->pub.tenant->no,
                                                  .fact = {ep->pub.facts.first_fail, ep->pub.facts.last_ok, ep->pub.facts.exhausted_run}};
     }
-    if (th_list_empty(&e->dirty))
+    if (th_list_empty(&e->dirty)) {
         e->facts_flushed = e->now.wall;
+        e->facts_flipped = false;
+    }
     f->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = facts_flushed, .user = f};
     f->op.rows = f->rows;
     f->op.keep_version = true;

@@ -141,6 +141,8 @@ static bool render(struct th_attempt *a, struct th_span *body)
             if (copy) {
                 memcpy(copy, body->p, body->n);
                 a->event->body = th_span(copy, body->n);
+                a->event->bytes += body->n;
+                e->cache_bytes += body->n;
                 *body = a->event->body;
             }
         }

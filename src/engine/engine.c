@@ -246,7 +246,8 @@ void th_requests_cancel(struct th_engine *e, const struct th_ep *ep)
 bool th_engine_idle(const struct th_engine *e)
 {
     return e->dead || (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
-                       e->ops_out == 0 && !e->change_busy && th_list_empty(&e->changes) && th_list_empty(&e->lookups) && !e->walk_busy && !e->facts_busy && !e->purge_busy &&
+                       e->ops_out == 0 && !e->change_busy && th_list_empty(&e->changes) && th_list_empty(&e->lookups) && !e->walk_busy && !e->facts_busy &&
+                       th_list_empty(&e->dirty) && !e->purge_busy &&
                        !e->probe_busy && th_list_empty(&e->deferred));
 }
 

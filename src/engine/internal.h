@@ -113,7 +113,7 @@ struct th_engine {
     uint64_t last_tenant, last_key, last_endpoint, last_secret;
     struct th_list dirty;                 /* endpoints whose facts are to be written */
     struct th_wall facts_flushed;
-    bool facts_busy;
+    bool facts_busy, facts_flipped;       /* flipped: an endpoint works again; to be written at once */
     struct th_list changes;               /* waiting; the first may be under way */
     bool change_busy;
     struct th_list lookups;               /* names of new URLs; their changes queue up afterwards */

@@ -158,6 +158,10 @@ static void cancel_step_done(struct th_op *op)
             th_event_settled(e, j->rows[i].event);
         }
     j->walk.from = j->walk.next;
+    if (e->draining) { /* the walk at the next start finds the rest */
+        cancel_end(j);
+        return;
+    }
     if (j->walk.next == 0 && j->again) {
         j->again = false;
         j->walk.from = 0;
@@ -347,7 +351,7 @@ struct th_mono th_jobs_turn(struct th_engine *e)
 
     if (e->dead)
         return TH_MONO_NEVER;
-    th_facts_turn(e, false);
+    th_facts_turn(e, e->draining || e->facts_flipped);
     cancel_begin(e);
     purge_begin(e);
     probe_begin(e);
@@ -359,6 +363,6 @@ struct th_mono th_jobs_turn(struct th_engine *e)
     if (!th_list_empty(&e->dirty) && next.us > e->now.mono.us + TH_FACT_FLUSH_MS * 1000)
         next.us = e->now.mono.us + TH_FACT_FLUSH_MS * 1000;
     if (e->draining)
-        return TH_MONO_NEVER;
+        return th_list_empty(&e->dirty) ? TH_MONO_NEVER : (struct th_mono){e->now.mono.us + 1000000};
     return e->purge_busy && next.us == e->purge_at.us ? TH_MONO_NEVER : next;
 }

@@ -151,6 +151,8 @@ static void apply_facts(struct th_engine *e, struct th_ep *ep, enum th_verdict v
     disable = th_facts_apply(rules, &ep->pub.facts, verdict, at, first);
     if (memcmp(&before, &ep->pub.facts, sizeof before) != 0)
         th_facts_touch(e, ep);
+    if (verdict == TH_V_DELIVERED && (before.exhausted_run || (before.first_fail && at.ms - before.first_fail > TH_FACT_FLUSH_MS)))
+        e->facts_flipped = true;
     if (before.exhausted_run && verdict == TH_V_DELIVERED)
         th_operator_endpoint(e, ep, "endpoint.recovered", "delivered");
     if (disable != TH_KEEP)
@@ -158,7 +160,7 @@ static void apply_facts(struct th_engine *e, struct th_ep *ep, enum th_verdict v
 }
 
 /* A delivery has failed for good: the disable rule and the reports ask when this round of attempts began. That is on
- * record. The attempt is kept until it is read; if the process dies meanwhile, the report is not made, and the rule is
+ * record. The attempt is kept until it is read, and counts as unsettled, so that slow reads hold up dispatch; if the process dies meanwhile, the report is not made, and the rule is
  * evaluated again at the next exhausted delivery. */
 struct first_attempt {
     struct th_page page;
@@ -169,6 +171,7 @@ static void failed_for_good(struct th_attempt *a, struct th_wall first)
 {
     struct th_engine *e = a->e;
 
+    e->settles_out--;
     apply_facts(e, a->ep, a->verdict, e->now.wall, first);
     th_operator_delivery_failed(e, a, first);
     th_event_settled(e, a->row.event);
@@ -231,6 +234,7 @@ static void follow(struct th_attempt *a)
         find_first(a);
         return;
     }
+    e->settles_out--;
     if (!test)
         apply_facts(e, a->ep, a->verdict, e->now.wall, a->began_wall);
     if (again && a->degraded)
@@ -261,7 +265,6 @@ static void settled(struct th_op *op)
         th_attempt_release(a);
         return;
     }
-    e->settles_out--;
     follow(a);
 }
 
