@@ -1,0 +1,240 @@
+"""The documentation is tested: the commands of its pages run in order against a real server, its links lead somewhere,
+and the API reference is what the server says. The marks in the pages are described in docs/testing.md.
+"""
+import importlib.machinery
+import importlib.util
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness.receiver import Receiver
+from harness.server import ROOT, Server, binary_path, clean_env
+
+RUN = ["README.md", "docs/quick-start.md", "docs/concepts.md", "docs/sending.md", "docs/security.md", "docs/api.md"]
+LINKED = sorted({"README.md", *RUN, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))})
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+MARK = re.compile(r"<!-- (not run|stays|exits): (.+?) -->\s*\Z")
+KEY = "operator-key-of-the-documentation-tests"
+BLOCK_S = 60
+
+
+class Block:
+    """One ```sh block: its text, its line, how it is marked, and the output that the page shows (kind, text)."""
+
+    def __init__(self, page, line, text, mark, value, shown):
+        self.page, self.line, self.text, self.mark, self.value, self.shown = page, line, text, mark, value, shown
+
+    def __repr__(self):
+        return f"{self.page}:{self.line}"
+
+
+def blocks_of(page):
+    """The ```sh blocks of a page. A ```json or ```text block that follows one with nothing between is its output."""
+    text, blocks, end = (ROOT / page).read_text(), [], None
+    for fence in FENCE.finditer(text):
+        kind, body = fence.groups()
+        if kind == "sh":
+            mark = MARK.search(text, 0, fence.start())
+            blocks.append(Block(page, text.count("\n", 0, fence.start()) + 1, body, mark and mark[1], mark and mark[2], None))
+        elif kind in ("json", "text") and end is not None and not text[end:fence.start()].strip():
+            blocks[-1].shown = (kind, body)
+        end = fence.end() if kind == "sh" else None
+    return blocks
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def same_shape(shown, real, where="$"):
+    """Members and types as shown; an array's elements are as its first one. null in the page is any null or value."""
+    if shown is None:
+        return
+    number = (int, float)
+    kinds = number if isinstance(shown, number) and not isinstance(shown, bool) else type(shown)
+    assert isinstance(real, kinds) and isinstance(real, bool) == isinstance(shown, bool), f"{where}: {real!r}, shown {shown!r}"
+    if isinstance(shown, dict):
+        assert list(shown) == list(real), f"{where}: members {list(real)}, shown {list(shown)}"
+        for name in shown:
+            same_shape(shown[name], real[name], f"{where}.{name}")
+    elif isinstance(shown, list) and shown:
+        assert real, f"{where}: empty"
+        for index, element in enumerate(real):
+            same_shape(shown[0], element, f"{where}[{index}]")
+
+
+def same_text(shown, real):
+    """Line by line; … in the page stands for any text, and runs of blanks are alike."""
+    def words(text):
+        return "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
+    pattern = re.escape(words(shown)).replace("\\ …\\ ", "\\ (?:.*?\\ )?").replace("…", ".*?")
+    assert re.fullmatch(pattern, words(real), re.S), f"printed:\n{real}\nshown:\n{shown}"
+
+
+class Shell:
+    """One bash for a page: variables and folder stay from block to block, and the first failing command ends it."""
+
+    def __init__(self, folder, env, ports):
+        self.folder, self.ports, self.count, self.staying = folder, ports, 0, []
+        self.bash = subprocess.Popen(["bash", "--noprofile", "--norc"], cwd=folder, env=env, text=True, bufsize=1,
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                     start_new_session=True)
+        self.tell("set -eu -o pipefail; trap 'echo \"@@ $?\"' EXIT")
+        self.tell('curl() { command curl --fail-with-body "$@"; }')  # a page's 4xx is no success
+
+    def tell(self, line):
+        self.bash.stdin.write(line + "\n")
+        self.bash.stdin.flush()
+
+    def own(self, text):
+        """The ports of the page as those of this run."""
+        return re.sub(r"\b(8420|8421)\b", lambda found: str(self.ports[found[1]]), text)
+
+    def run(self, block):
+        self.count += 1
+        script, output = self.folder / f".block{self.count}", self.folder / f".output{self.count}"
+        errors = self.folder / f".errors{self.count}"
+        script.write_text(self.own(block.text))
+        if block.mark == "stays":
+            self.tell(f". {script} >{output} 2>&1 </dev/null &")
+            self.wait_for(block, output)
+            return
+        loose = block.mark == "exits"
+        self.tell(f"{'set +e;' if loose else ''} . {script} >{output} 2>{errors} </dev/null; echo \"@@ $?\"; set -e")
+        line = self.bash.stdout.readline().strip()
+        wanted = int(block.value) if loose else 0
+        assert line == f"@@ {wanted}", (f"{block}: {line or 'killed'}, not {wanted}\n{block.text}\nprinted:\n"
+                                        f"{output.read_text()}{errors.read_text()}")
+        if block.shown:
+            self.compare(block, output.read_text())
+
+    def compare(self, block, printed):
+        kind, shown = block.shown
+        try:
+            if kind == "json":
+                same_shape(json.loads(shown), json.loads(printed))
+            else:
+                same_text(self.own(shown), printed)
+        except (AssertionError, ValueError) as error:
+            raise AssertionError(f"{block}: the output is not as shown: {error}\n{printed}") from None
+
+    def wait_for(self, block, output):
+        end = time.monotonic() + BLOCK_S
+        while time.monotonic() < end:
+            if output.exists() and self.own(block.value) in output.read_text():
+                return
+            assert self.bash.poll() is None, f"{block}: the shell ended"
+            time.sleep(0.02)
+        raise AssertionError(f"{block}: {block.value!r} did not appear\n{output.read_text() if output.exists() else ''}")
+
+    def close(self):
+        try:
+            os.killpg(self.bash.pid, signal.SIGKILL)  # the shell and what stays; a group of its own
+        except ProcessLookupError:
+            pass
+        self.bash.wait(30)
+        self.bash.stdin.close()
+        self.bash.stdout.close()
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_the_commands_of_the_page_work(page, tmp_path):
+    blocks = blocks_of(page)
+    run = [block for block in blocks if block.mark != "not run"]
+    assert run, f"{page} shows no command that is run"
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "release").symlink_to(binary_path().parent)
+    own_server = any("tenterhook serve" in block.text for block in run)
+    with Receiver() as receiver, Server(tmp_path / "data-of-the-test", admin_key=KEY) as server:
+        ports = {"8420": free_port() if own_server else server.port, "8421": free_port() if own_server else receiver.port}
+        env = clean_env({"PATH": f"{binary_path().parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
+                         "TENTERHOOK_LISTEN": f"127.0.0.1:{ports['8420']}",
+                         "TENTERHOOK_URL": f"http://127.0.0.1:{ports['8420']}", "LC_ALL": "C.UTF-8"})
+        if not own_server:
+            env.update(TENTERHOOK_KEY=KEY, KEY=KEY, API=f"http://127.0.0.1:{server.port}")
+        shell = Shell(tmp_path, env, ports)
+        try:
+            for block in run:
+                shell.run(block)
+        finally:
+            shell.close()
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_what_is_not_run_says_why(page):
+    for block in blocks_of(page):
+        assert block.mark != "not run" or len(block.value) > 8, block
+
+
+def anchors(path):
+    """The names that links may use, made from headings as GitHub does."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ +(.+)$", text, re.M)}
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(), flags=re.M | re.S)
+    text = re.sub(r"`[^`\n]*`", "", text)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        assert path.exists(), f"{page}: {target}: there is no such file"
+        assert not anchor or anchor in anchors(path), f"{page}: {target}: no such heading"
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "README.md").read_text()
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name == "README.md" or f"]({path.name})" in index, f"docs/README.md does not name {path.name}"
+
+
+def reference_tool():
+    path = str(ROOT / "tools" / "make-api-reference")
+    loader = importlib.machinery.SourceFileLoader("make_api_reference", path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("make_api_reference", loader))
+    loader.exec_module(module)
+    return module
+
+
+def test_the_api_reference_is_up_to_date(api):
+    page = reference_tool().page_of(api.get("/openapi.json").expect(200).json)
+    assert (ROOT / "docs" / "api-reference.md").read_text() == page, "run tools/make-api-reference"
+
+
+def test_the_reference_refuses_what_it_cannot_show(api):
+    tool, description = reference_tool(), api.get("/openapi.json").expect(200).json
+    description["components"]["schemas"]["Tenant"]["properties"]["id"]["patternProperties"] = {}
+    with pytest.raises(tool.Unknown):
+        tool.page_of(description)
+
+
+def test_the_shell_notices(tmp_path):
+    """The runner itself: a failing command, a wrong status, another output."""
+    def block(text, mark=None, value=None, shown=None):
+        return Block("here", 1, text, mark, value, shown)
+    for wrong in (block("false\ntrue\n"), block("true\n", "exits", "3"), block("echo a\n", shown=("text", "b\n")),
+                  block("echo '{\"a\":1}'\n", shown=("json", '{"b":1}')), block("echo '[1]'\n", shown=("json", '["x"]'))):
+        shell = Shell(tmp_path, clean_env(), {})
+        try:
+            with pytest.raises(AssertionError):
+                shell.run(wrong)
+        finally:
+            shell.close()
+    shell = Shell(tmp_path, clean_env(), {})
+    try:
+        shell.run(block("x=1\n"))
+        shell.run(block("echo $x two  three\n", shown=("text", "1 … three\n")))
+        shell.run(block("(exit 3)\n", "exits", "3"))
+    finally:
+        shell.close()
