@@ -299,6 +299,7 @@ static void item_set(struct item *it, const struct th_queue_row *row, int64_t du
     it->tries = row->tries;
     it->attempts = row->attempts;
     it->lane = row->lane & 3u;
+    it->asked = 0;
 }
 
 /* A retry by hand or a test of a delivery that is known. A later attempt of such a one has its lane too, and
@@ -367,6 +368,21 @@ void th_sched_cancel(struct th_sched *s, uint64_t delivery)
     item_forget(s, ep, id);
     spill_update(s, ep);
     ep_place(s, ep);
+}
+
+void th_sched_ask(struct th_sched *s, uint64_t delivery)
+{
+    uint32_t id = item_find(s, delivery);
+
+    if (id && item_at(s, id)->place == P_FLIGHT)
+        item_at(s, id)->asked = 1;
+}
+
+bool th_sched_asked(const struct th_sched *s, uint64_t delivery)
+{
+    uint32_t id = item_find(s, delivery);
+
+    return id && item_at(s, id)->place == P_FLIGHT && item_at(s, id)->asked;
 }
 
 bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *out)

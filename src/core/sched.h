@@ -42,6 +42,10 @@ void th_sched_endpoint_del(struct th_sched *s, uint64_t no);
 enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *row, struct th_mono due, struct th_mono now);
 /** Removes a waiting item (cancel); one under way is marked so that settled(AGAIN) forgets it. */
 void th_sched_cancel(struct th_sched *s, uint64_t delivery);
+/** A retry by hand is on its way to the store while the delivery's request may be in flight: that request is the one asked
+ * for, and asked() then says that its schedule begins anew. Nothing happens when it is not in flight. */
+void th_sched_ask(struct th_sched *s, uint64_t delivery);
+bool th_sched_asked(const struct th_sched *s, uint64_t delivery);
 
 /** The next delivery to send now; false: none (see th_sched_next). Counts it as in flight. *nth_tries from the row. */
 bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *out);

@@ -281,6 +281,7 @@ void th_engine_retry(struct th_engine *e, struct th_retry_now *r)
     i->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = retried, .user = i}, .what = TH_MOVE_RETRY, .lane = TH_LANE_MANUAL,
                                .at = e->now.wall, .count = 1, .deliveries = &r->delivery, .moved = &i->moved, .rows = &i->row};
     e->ops_out++;
+    th_sched_ask(e->sched, r->delivery); /* its outcome is stored after this and must not end what is asked for */
     th_engine_submit(e, &i->move.op);
 }
 

@@ -98,6 +98,8 @@ void th_attempt_ended(struct th_attempt *a)
     bool test = a->row.lane == TH_LANE_TEST;
     struct th_next_step step;
 
+    if (th_sched_asked(e->sched, a->row.no))
+        a->row.tries = 0;
     if (res->class == TH_HTTP_CANCELLED || res->class == TH_HTTP_INTERNAL) {
         not_an_attempt(a);
         return;
