@@ -136,7 +136,8 @@ bool dl_compile_values(struct dl_where *w, struct th_dialect *d)
     for (unsigned i = 0; i < s->endpoint.option_count; i++)
         if (th_span_is(s->endpoint.options[i].name.s, "retry"))
             return at_key(w, "endpoint.options") &&
-                   dl_fail(w, s->endpoint.options[i].name.line, "retry is a word of `when`, and no name for an option");
+                   dl_fail(w, s->endpoint.options[i].name.line,
+                           "retry is a word of `when`, and no name for an option");
     if (v->catalogue_closed && s->catalogue.type_count == 0)
         return at_key(w, "catalogue.closed") && dl_fail(w, 0, "a closed catalogue needs types");
     return check_rules(w, s, &v->rules) && fill_secret(w, s, v) && check_catalogue(w, s);

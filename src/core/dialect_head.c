@@ -112,7 +112,8 @@ static bool push_careful(struct head *h, const struct dl_header *header, const s
     if (header->otherwise.s.p && !value_template(h, "otherwise", header->otherwise, &other))
         return false;
     if ((value->vars | other.vars) & DL_BIT(DL_V_SECRET))
-        return dl_fail(h->w, header->value.line, "{secret} cannot stand in a value that may be empty or escaped");
+        return dl_fail(h->w, header->value.line,
+                       "{secret} cannot stand in a value that may be empty or escaped");
     text = dl_alloc(&h->d->arena, header->name.s.n + 3);
     if (!text)
         return dl_fail_nomem(h->w);
@@ -284,8 +285,8 @@ static bool sig_compile(struct head *h, const struct dl_sig_parts *p, struct dl_
     if (!is_value(p->item.s) || !is_value(p->wrap.s) || memchr(p->join.s.p, '\r', p->join.s.n) ||
         memchr(p->join.s.p, '\n', p->join.s.n))
         return dl_fail(h->w, line, "item, join or wrap holds bytes that a header value cannot carry");
-    if (!sig_template(h, "content", p->content, (DL_VARS_HEADER & ~DL_BIT(DL_V_ATTRIBUTE)) | DL_BIT(DL_V_BODY), 0,
-                      &out->content) ||
+    if (!sig_template(h, "content", p->content,
+                      (DL_VARS_HEADER & ~DL_BIT(DL_V_ATTRIBUTE)) | DL_BIT(DL_V_BODY), 0, &out->content) ||
         !sig_template(h, "item", p->item, DL_BIT(DL_V_SIG) | DL_BIT(DL_V_TS), DL_BIT(DL_V_SIG), &out->item) ||
         !sig_template(h, "wrap", p->wrap, DL_BIT(DL_V_ITEMS) | DL_BIT(DL_V_TS), DL_BIT(DL_V_ITEMS),
                       &out->wrap))

@@ -189,17 +189,17 @@ enum dl_var {
     DL_V_TENANT_ID,
     DL_V_RETRY_NUMBER,
     DL_V_COUNT,
-    DL_V_ATTRIBUTE = DL_V_COUNT /* of the tenant; the op's text is its name. The table of names ends before it */
+    DL_V_ATTRIBUTE =
+        DL_V_COUNT /* of the tenant; the op's text is its name. The table of names ends before it */
 };
 #define DL_BIT(v) (1u << (v))
 /* what a request knows when a header value or a signed content is made */
 #define DL_VARS_HEADER                                                                                       \
     (DL_BIT(DL_V_SECRET) | DL_BIT(DL_V_TS) | DL_BIT(DL_V_EVENT_ID) | DL_BIT(DL_V_EVENT_TYPE) |               \
      DL_BIT(DL_V_EVENT_TIME) | DL_BIT(DL_V_DELIVERY_ID) | DL_BIT(DL_V_ENDPOINT_ID) |                         \
-     DL_BIT(DL_V_ENDPOINT_URL) | DL_BIT(DL_V_SCHEMA_VERSION) | DL_BIT(DL_V_ATTEMPT_NUMBER) |               \
+     DL_BIT(DL_V_ENDPOINT_URL) | DL_BIT(DL_V_SCHEMA_VERSION) | DL_BIT(DL_V_ATTEMPT_NUMBER) |                 \
      DL_BIT(DL_V_TYPE_OBJECT) | DL_BIT(DL_V_TYPE_ACTION) | DL_BIT(DL_V_RESOURCE_TYPE) |                      \
-     DL_BIT(DL_V_RESOURCE_ID) | DL_BIT(DL_V_TENANT_ID) | DL_BIT(DL_V_RETRY_NUMBER) |                         \
-     DL_BIT(DL_V_ATTRIBUTE))
+     DL_BIT(DL_V_RESOURCE_ID) | DL_BIT(DL_V_TENANT_ID) | DL_BIT(DL_V_RETRY_NUMBER) | DL_BIT(DL_V_ATTRIBUTE))
 /* what an event or a tenant may not have: a header line made of these alone can come out empty */
 #define DL_VARS_OPTIONAL                                                                                     \
     (DL_BIT(DL_V_TYPE_ACTION) | DL_BIT(DL_V_RESOURCE_TYPE) | DL_BIT(DL_V_RESOURCE_ID) |                      \

@@ -18,7 +18,9 @@ struct attempt { /* what is computed once for a head */
     const struct th_render *r;
     struct th_span body;
     const struct th_sign_key *key; /* whose plain text {secret} is */
-    struct th_buf scratch; /* an attribute, with its escapes resolved */
+    struct th_json attributes;     /* read once, when a line names one */
+    bool attributes_read;
+    struct th_buf scratch; /* an attribute whose text has escapes */
     char number[12], retry[12], stamp[DL_RFC3339 + 1][32], time[32];
     struct th_span stamp_text[DL_RFC3339 + 1], number_text, time_text;
 };
@@ -75,16 +77,23 @@ static struct th_span type_part(struct th_span type, bool action)
 /* A tenant's attribute as text: a string's characters, or the JSON of another scalar. */
 static struct th_span attribute(struct attempt *a, struct th_span name)
 {
-    struct th_json root, v;
+    struct th_json v;
 
-    th_buf_reset(&a->scratch);
-    if (a->r->attributes.n == 0 || th_json_parse(a->r->attributes, TH_JSON_DEPTH_MAX, &root, NULL) != TH_OK ||
-        !th_json_member(root, name, &v))
+    if (!a->attributes_read) {
+        a->attributes_read = true;
+        if (a->r->attributes.n == 0 ||
+            th_json_parse(a->r->attributes, TH_JSON_DEPTH_MAX, &a->attributes, NULL) != TH_OK)
+            a->attributes.type = TH_JSON_NULL;
+    }
+    if (a->attributes.type != TH_JSON_OBJECT || !th_json_member(a->attributes, name, &v) ||
+        v.type == TH_JSON_NULL || v.type == TH_JSON_ARRAY || v.type == TH_JSON_OBJECT)
         return th_span("", 0);
-    if (v.type == TH_JSON_STRING)
-        th_json_string(v, &a->scratch);
-    else if (v.type != TH_JSON_NULL && v.type != TH_JSON_ARRAY && v.type != TH_JSON_OBJECT)
-        th_buf_span(&a->scratch, v.raw);
+    if (v.type != TH_JSON_STRING)
+        return v.raw;
+    if (!memchr(v.raw.p, '\\', v.raw.n))
+        return th_span(v.raw.p + 1, v.raw.n - 2);
+    th_buf_reset(&a->scratch);
+    th_json_string(v, &a->scratch);
     return th_buf_view(&a->scratch);
 }
 
@@ -253,25 +262,27 @@ static void add_percent(struct th_buf *out, struct th_span s)
 {
     static const char digits[] = "0123456789ABCDEF";
 
+    size_t plain = 0; /* where a run of bytes that stay begins */
+
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c > ' ' && c <= '~' && c != '"' && c != '%') {
-            th_buf_char(out, (char)c);
+        char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
+        if (c > ' ' && c <= '~' && c != '"' && c != '%')
             continue;
-        }
-        th_buf_char(out, '%');
-        th_buf_char(out, digits[c >> 4]);
-        th_buf_char(out, digits[c & 15]);
+        th_buf_add(out, s.p + plain, i - plain);
+        th_buf_add(out, escape, 3);
+        plain = i + 1;
     }
+    th_buf_add(out, s.p + plain, s.n - plain);
 }
 
 static bool add_value(struct attempt *a, const struct dl_op *ops, unsigned count, bool percent,
                       struct th_buf *out)
 {
     for (unsigned i = 0; i < count; i++) {
-        struct th_span s = ops[i].kind == DL_LITERAL         ? ops[i].text
+        struct th_span s = ops[i].kind == DL_LITERAL      ? ops[i].text
                            : ops[i].arg == DL_V_ATTRIBUTE ? attribute(a, ops[i].text)
-                                                             : variable(a, (enum dl_var)ops[i].arg, a->d->stamp);
+                                                          : variable(a, (enum dl_var)ops[i].arg, a->d->stamp);
         if (percent && ops[i].kind == DL_VAR)
             add_percent(out, s);
         else if (!add_checked(out, s))

@@ -1,5 +1,6 @@
-/* Public ids: 128 bits in Crockford base32. The number is masked by a keyed hash, so that ids do not tell how many rows
- * there are; the time stays readable and sortable, as in a ULID. Not an access control: the row's tenant is checked. */
+/* Public ids: 128 bits in Crockford base32. The number is masked by a keyed hash, so that ids do not tell how
+ * many rows there are; the time stays readable and sortable, as in a ULID. Not an access control: the row's
+ * tenant is checked. */
 #include "core/pubid.h"
 
 #define LOW27 ((1u << 27) - 1)
@@ -112,12 +113,14 @@ static uint64_t unpack(uint64_t packed)
 }
 
 /* 128 bits: at(48) 7(4) rnd(12) | 2(2) rnd(15) packed(47) */
-void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_span prefix, struct th_pubid id)
+void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_span prefix,
+                          struct th_pubid id)
 {
     static const char hex[] = "0123456789abcdef";
     uint64_t at = (uint64_t)id.at.ms & 0xffffffffffffu, rnd = id.rnd & LOW27;
     uint64_t word[2] = {at << 16 | (uint64_t)7 << 12 | rnd >> 15,
-                        (uint64_t)2 << 62 | (rnd & 0x7fff) << 47 | ((pack(id.no) ^ mask(key, at, rnd)) & LOW47)};
+                        (uint64_t)2 << 62 | (rnd & 0x7fff) << 47 |
+                            ((pack(id.no) ^ mask(key, at, rnd)) & LOW47)};
 
     th_buf_span(out, prefix);
     for (unsigned i = 0; i < 32; i++) {
@@ -127,7 +130,8 @@ void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_s
     }
 }
 
-bool th_pubid_parse_uuid(const uint8_t key[16], struct th_span prefix, struct th_span text, struct th_pubid *out)
+bool th_pubid_parse_uuid(const uint8_t key[16], struct th_span prefix, struct th_span text,
+                         struct th_pubid *out)
 {
     uint64_t word[2] = {0, 0}, at;
     unsigned n = 0;

@@ -106,6 +106,36 @@ def test_wrong_usage(arguments):
     assert "tenterhook" in dialect(*arguments, status=64)[1]
 
 
+# What each vendor documents: delays (or only how many and how long in all), success, seconds to answer.
+DOCUMENTED = {
+    "github": ([], ["2xx"], 10),
+    "stripe": ((10, 259200), ["2xx"], 20),
+    "shopify": ((8, 14400), ["2xx"], 5),
+    "slack": ([1, 60, 300], ["2xx"], 3),
+    "square": ((11, 86400), ["2xx"], 10),
+    "zoom": ([300, 1200, 3600], ["200", "204"], 3),
+    "linear": ([60, 3600, 21600], ["200"], 5),
+    "gitlab": ([], ["2xx"], 10),
+    "discord": ((7, 600), ["204"], 3),
+    "svix": ([5, 300, 1800, 7200, 18000, 36000, 36000], ["2xx"], 15),
+    "cloudevents": ([5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400], ["2xx"], 20),
+    "cloudevents-structured": ([5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400], ["2xx"], 20),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_documented_schedule(name):
+    delays, success, seconds = DOCUMENTED[name]
+    shown = json.loads(dialect("show", name, "--json")[0])
+    if isinstance(delays, tuple):  # so many retries, spread over at most so long, the last ones near its end
+        count, longest = delays
+        assert len(shown["retry"]["delays"]) == count and 0.85 * longest <= sum(shown["retry"]["delays"]) <= 1.05 * longest
+        assert shown["retry"]["delays"] == sorted(shown["retry"]["delays"])
+    else:
+        assert shown["retry"]["delays"] == delays
+    assert shown["success"]["statuses"] == success and shown["timeout"]["total"] == seconds
+
+
 # ---- vectors ----
 
 @pytest.mark.parametrize("name", DIALECTS)
