@@ -315,6 +315,7 @@ static void end_tenant_put(struct change_impl *i)
     if (i->tenant) {
         error = th_tenant_replace(i->e, i->tenant, i->fresh);
         i->tenant->version = i->op.new_version;
+        th_events_forget(i->e, i->tenant);
     } else {
         i->fresh->version = i->op.new_version;
         error = th_settings_add_tenant(i->e, i->fresh);

@@ -383,7 +383,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
     a->began = e->now.mono;
     a->began_wall = e->now.wall;
     ev = th_map_get(&e->events, row->event);
-    if (ev) {
+    if (ev && !ev->stale) {
         a->event = ev;
         th_event_pin(e, ev);
         th_attempt_send(a);

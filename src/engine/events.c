@@ -4,7 +4,8 @@
 
 static void event_free(struct th_engine *e, struct th_event *ev)
 {
-    th_map_del(&e->events, ev->row.no);
+    if (th_map_get(&e->events, ev->row.no) == ev) /* a stale one may have been replaced */
+        th_map_del(&e->events, ev->row.no);
     th_list_remove(&ev->lru);
     e->cache_bytes -= ev->bytes;
     th_free((char *)ev->body.p);
@@ -35,7 +36,7 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
     struct th_buf id;
     char *at;
 
-    if (ev)
+    if (ev && !ev->stale)
         return ev;
     th_events_trim(e, TH_EVENT_CACHE_BYTES - (n < TH_EVENT_CACHE_BYTES ? n : TH_EVENT_CACHE_BYTES));
     ev = th_malloc(sizeof *ev + n);
@@ -76,6 +77,29 @@ void th_event_unpin(struct th_engine *e, struct th_event *ev)
     th_list_append(&e->lru, &ev->lru);
     if (ev->left == 0 || e->cache_bytes > TH_EVENT_CACHE_BYTES)
         event_free(e, ev);
+}
+
+/* What was made from the dialect or the tenant's attributes, ids and rendered bodies, is out of date: requests under way
+ * keep theirs, later attempts read the event again. */
+void th_events_forget(struct th_engine *e, const struct th_tenant *t)
+{
+    struct th_list *l, *next;
+    uint64_t no;
+    void *value;
+
+    for (l = e->lru.next; l != &e->lru; l = next) {
+        struct th_event *ev = TH_CONTAINER(l, struct th_event, lru);
+        next = l->next;
+        if (!t || ev->tenant_no == t->no)
+            event_free(e, ev);
+    }
+    for (size_t i = 0; th_map_next(&e->events, &i, &no, &value);) {
+        struct th_event *ev = value;
+        if (t && ev->tenant_no != t->no)
+            continue;
+        ev->stale = true;
+        ev->left = 0; /* leaves with its last pin */
+    }
 }
 
 /* One of its deliveries has ended. */

@@ -45,6 +45,7 @@ struct th_event {
     struct th_event_row row;      /* spans point behind this struct */
     uint64_t tenant_no;
     unsigned pins;
+    bool stale;                   /* made for settings of before: pinned by requests, given to no further one */
     uint32_t left;                /* deliveries that may still want it; 0: free when unpinned */
     size_t bytes;
     struct th_list lru;
@@ -234,6 +235,7 @@ void th_event_pin(struct th_engine *e, struct th_event *ev);
 void th_event_unpin(struct th_engine *e, struct th_event *ev);
 void th_event_settled(struct th_engine *e, uint64_t no);
 void th_events_trim(struct th_engine *e, size_t to);
+void th_events_forget(struct th_engine *e, const struct th_tenant *t); /* t NULL: of all tenants */
 
 /* dispatch.c, settle.c */
 void th_dispatch_turn(struct th_engine *e);

@@ -111,6 +111,7 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
     e->conf.retention_ms = conf->retention_ms;
     for (size_t i = 0; i < n; i++)
         take_over(e, &all[i]);
+    th_events_forget(e, NULL);
     th_free(all);
     return TH_OK;
 }
