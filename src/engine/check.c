@@ -16,13 +16,21 @@ static void refuse(struct th_change *c, const char *field, const char *detail)
 static void check_url(struct th_engine *e, const struct th_dialect_values *v, struct th_change *c, struct th_url *url)
 {
     const char *why = "is not a valid URL";
+    char denied[192];
+    enum th_error error;
     bool https = v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production);
 
     if (c->spec.url.n == 0) {
         refuse(c, "url", "is required");
         return;
     }
-    if (th_guard_url(e->conf.guard, c->spec.url, url, &why)) {
+    error = th_guard_url(e->conf.guard, c->spec.url, url, &why);
+    if (error) {
+        /* an address has a noun for its reason ("a private address"), all else a sentence */
+        if (error == TH_DENIED && url->literal) {
+            snprintf(denied, sizeof denied, "the host is %s, which is not allowed", why);
+            why = denied;
+        }
         refuse(c, "url", why);
         return;
     }

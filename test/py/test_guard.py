@@ -144,7 +144,8 @@ def test_allow_network_opens_exactly_that(server, flag, status):
     running = server(environment="production", flags=["--allow-network", flag] if flag else [])
     assert running.api.post("/v1/webhooks", {"url": "https://10.1.2.3/", "active": False}).status == status
     assert running.api.post("/v1/webhooks", {"url": "https://192.168.1.1/"}).status == 422
-    assert running.api.post("/v1/webhooks", {"url": "https://169.254.169.254/"}).status == 422
+    answer = running.api.post("/v1/webhooks", {"url": "https://169.254.169.254/"}).expect(422)
+    assert answer.json["errors"] == [{"pointer": "/url", "detail": "the host is a link-local address (cloud metadata), which is not allowed"}]
 
 
 @pytest.mark.parametrize("network", ["10.0.0.1/8", "nonsense", "10.0.0.0/33", "::1/129", ""])
