@@ -227,6 +227,8 @@ static const char *resolve_problem(enum th_error error)
         return "the host name has too many addresses";
     case TH_FULL:
         return "too many name look-ups of this tenant are under way";
+    case TH_NOMEM:
+        return "out of memory";
     default:
         return "the name servers failed";
     }
@@ -243,6 +245,8 @@ static void resolved(struct th_resolve *r)
     a->dns_us = a->e->now.mono.us - a->began.us;
     if (r->error == TH_CANCELLED || a->cancelled) {
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
+    } else if (r->error == TH_FULL || r->error == TH_NOMEM) { /* nobody was asked: no attempt, soon again */
+        fail_locally(a, TH_HTTP_INTERNAL, resolve_problem(r->error));
     } else if (r->error) {
         fail_locally(a, TH_HTTP_DNS, resolve_problem(r->error));
     } else if (th_guard_answers(a->e->conf.guard, r->addrs, r->count, &why, &bad)) {

@@ -117,6 +117,8 @@ struct th_engine {
     bool facts_busy, facts_flipped;       /* flipped: an endpoint works again; to be written at once */
     struct th_list changes;               /* waiting; the first may be under way */
     bool change_busy;
+    struct reseal_job *reseal;            /* NULL: none */
+    bool resealing;                       /* a step is out: no change begins */
     struct th_list lookups;               /* names of new URLs; their changes queue up afterwards */
 
     /* ingest */
@@ -133,7 +135,7 @@ struct th_engine {
     struct th_load_batch *batch;          /* being filled in this turn */
     unsigned settles_out, attempts_out, loads_out;
     struct th_list settle_retry;          /* settles that found the store full */
-    struct th_mono settle_retry_at;
+    struct th_mono settle_retry_at, warn_at;
     uint64_t purged_upto;
 
     /* recovery and jobs */
@@ -205,7 +207,21 @@ enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct
 void th_tenant_drop(struct th_tenant *t); /* one that was never added */
 /* sealing: "nonce || ciphertext || tag" with tenant, endpoint and number as associated data */
 bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span plain, struct th_buf *out);
+/** Tries the key, then the old one. */
 bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed, struct th_buf *plain);
+
+/** One key only. `aad` as of th_engine_seal. */
+bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed,
+                           struct th_buf *plain);
+
+/* reseal.c */
+#define TH_META_OLD_PROOF "key_proof_old" /* meta row, there while anything may be sealed by another key than the first proof's */
+/** Has everything sealed anew that the old key sealed; then the old key leaves. */
+TH_MUST_USE enum th_error th_reseal_begin(struct th_engine *e);
+/** Before the changes of a turn. */
+void th_reseal_turn(struct th_engine *e);
+struct th_mono th_reseal_next(const struct th_engine *e);
+void th_reseal_free(struct th_engine *e);
 
 /* check.c */
 bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url);

@@ -83,8 +83,10 @@ static void not_an_attempt(struct th_attempt *a)
     struct th_engine *e = a->e;
     int64_t wait_us = a->req.res.class == TH_HTTP_CANCELLED ? 0 : 1000000;
 
-    if (wait_us)
+    if (wait_us && e->now.mono.us >= e->warn_at.us) { /* one line a second says it for all */
+        e->warn_at.us = e->now.mono.us + 1000000;
         th_log(TH_LOG_WARN, "a request could not be begun", TH_KC("detail", a->req.res.detail ? a->req.res.detail : ""));
+    }
     th_sched_result(e->sched, a->row.no, TH_LEARN_NEUTRAL, a->began, e->now.mono);
     th_sched_settled(e->sched, a->row.no, a->ep->gone ? NULL : &a->row, (struct th_mono){e->now.mono.us + wait_us}, e->now.mono);
     th_attempt_release(a);

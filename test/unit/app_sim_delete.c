@@ -82,12 +82,38 @@ static void test_look_ups_end(void **state)
     sim_close(s);
 }
 
+/* Too many look-ups of one tenant at once: nobody was asked, so that is no attempt of the endpoint's. */
+static void test_refused_look_up_is_no_attempt(void **state)
+{
+    struct sim *s = sim_open(NULL);
+    struct sim_event e = {.type = "x"};
+    struct sim_delivery d;
+    uint64_t a;
+
+    (void)state;
+    sim_dns(s, "one.example.com", "8.8.8.8");
+    sim_dns_add(s, "one.example.com", &(struct sim_dns){.error = TH_FULL});
+    sim_dns(s, "one.example.com", "8.8.8.8");
+    sim_always(s, "one.example.com", "200");
+    a = sim_endpoint(s, &one);
+    publish(s, &e);
+    sim_run_for(s, SIM_S / 2);
+    d = sim_delivery(s, sim_tenant_no(s, "default"), e.first_delivery, 0, a);
+    assert_string_equal(d.status, "pending");
+    sim_run_for(s, SIM_S);
+    d = sim_delivery(s, sim_tenant_no(s, "default"), e.first_delivery, 0, a);
+    assert_string_equal(d.status, "delivered");
+    assert_int_equal(d.attempts, 1);
+    sim_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests_under_way_end),
         cmocka_unit_test(test_of_a_tenant),
         cmocka_unit_test(test_look_ups_end),
+        cmocka_unit_test(test_refused_look_up_is_no_attempt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
