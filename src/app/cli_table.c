@@ -114,6 +114,10 @@ const struct th_command th_commands[] = {
      CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, init},
     {"config", "check", "", "say whether the configuration is valid, without starting", NULL,
      CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, config_check},
+    {"config", "show", "", "show the configuration that would be in force", NULL, CONFIG, 0, 0,
+     OPTIONS({"--origin", NULL,
+              "say of each value where it comes from: flag, environment, file and line, default"}),
+     th_cmd_config_show, NULL},
     {"dev", NULL, "", "try it all on one terminal: server, endpoint, verifying receiver, live tail",
      "No account and no configuration: starts a server on a temporary directory, registers an endpoint, "
      "verifies what arrives and "
@@ -254,6 +258,22 @@ const struct th_command th_commands[] = {
     {"explain", NULL, "[REQUEST-FILE|-]",
      "say why a saved request does not verify, step by step, with the bytes", REQUEST_TEXT, 0, 0, 1,
      OPTIONS(AS_DIALECT, SECRET, OLD_SECRET, AT_TIME, WINDOW, ENDPOINT_URL), th_cmd_explain, NULL},
+    {"doctor", NULL, "[ENDPOINT|URL]", "say what is wrong, and what to do",
+     "Without an argument: configuration, permissions, database, disk, clock, name service and the server. "
+     "With an endpoint: why it does "
+     "not receive webhooks, in five checks (accessible, answers 2xx, https, firewall, active); sends one "
+     "test delivery. With a URL: "
+     "reachability and certificates only.",
+     API | CONFIG, 0, 1,
+     OPTIONS({"--resolve", "NAME", "a name to try the name service with (default example.com)"}),
+     th_cmd_doctor, NULL},
+    {"backup", NULL, "FILE", "copy the database of one moment, beside the running server",
+     "Reads the copy back before it says that it is whole. The secret key is not in it: keep that in another "
+     "place.",
+     CONFIG, 1, 1, NULL, th_cmd_backup, NULL},
+    {"restore", NULL, "FILE", "put a backup into a data directory that has no database", NULL, CONFIG, 1, 1,
+     OPTIONS({"--secret-key-file", "FILE", "the old server's secret.key, to put beside it"}), th_cmd_restore,
+     NULL},
     {"dialect", "list", "", "list the dialects that would be loaded", NULL, TH_CLI_RAW, 0, 0,
      OPTIONS(DIALECTS), NULL, th_dialect_list_command},
     {"dialect", "show", "NAME|FILE", "show every value of a dialect, defaults included", NULL, TH_CLI_RAW, 1,

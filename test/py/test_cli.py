@@ -584,3 +584,95 @@ def test_dev_on_a_terminal(terminal, tmp_path):
     screen.wait_for("webhook-signature")
     assert screen.end() == 0
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- backup, restore, configuration, doctor ----
+
+def test_a_backup_under_load_restores_to_a_server_that_has_everything(cli, server, receiver, tmp_path):
+    target = receiver()
+    made = cli("endpoints", "create", target.url(), "--json").json
+    for start in range(4):
+        cli.api.post("/v1/events/batch", [{"type": "a.b", "id": f"e{start}-{n}", "data": n} for n in range(500)]).expect(202)
+    ran = cli("backup", tmp_path / "copy.db", "--data", cli.server.data).expect(0)
+    assert "read back whole" in ran.out and "secret.key" in ran.out
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+    cli("backup", tmp_path / "copy.db", "--data", cli.server.data).expect(73)
+    cli("restore", tmp_path / "copy.db", "--data", cli.server.data).expect(73)
+    tenterhook("restore", tmp_path / "copy.db", "--data", tmp_path / "new", "--secret-key-file", cli.server.data / "secret.key").expect(0)
+    cli.server.stop()
+    again = server(data=tmp_path / "new")
+    assert again.api.get("/v1/events/e3-499").expect(200).json["data"] == 499
+    secrets_of = again.api.get(f"/v1/webhooks/{made['id']}/secret").expect(200).json
+    assert secrets_of["secrets"][0]["secret"] == made["secret"]
+
+
+def test_restore_takes_only_a_whole_database_of_ours(tmp_path):
+    (tmp_path / "noise").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    (tmp_path / "empty").write_bytes(b"")
+    for name in ("noise", "empty"):
+        tenterhook("restore", tmp_path / name, "--data", tmp_path / "new").expect(65)
+    tenterhook("restore", tmp_path / "absent", "--data", tmp_path / "new").expect(66)
+    tenterhook("backup", tmp_path / "x", "--data", tmp_path / "absent").expect(66)
+    assert not (tmp_path / "new").exists() and not (tmp_path / "x").exists()
+
+
+def test_a_damaged_database_is_not_called_whole(cli, tmp_path):
+    cli.api.post("/v1/events/batch", [{"type": "a.b", "data": "x" * 500} for _ in range(900)]).expect(202)
+    cli("backup", tmp_path / "copy.db", "--data", cli.server.data).expect(0)
+    data = bytearray((tmp_path / "copy.db").read_bytes())
+    page = int.from_bytes(data[16:18], "big") % 65535
+    for start in range(2 * page, len(data), page):
+        data[start:start + 12] = b"\xff" * 12
+    (tmp_path / "bad.db").write_bytes(data)
+    assert "damaged" in tenterhook("restore", tmp_path / "bad.db", "--data", tmp_path / "new").expect(65).err
+
+
+def test_config_show_says_where_values_come_from(tmp_path):
+    (tmp_path / "c.yaml").write_text("retention: 7d\n")
+    rows = {row["key"]: row for row in tenterhook("config", "show", "--json", "--origin", "--config", tmp_path / "c.yaml", "--log-level", "warn",
+                                                  env={"TENTERHOOK_DATA": "/x", "TENTERHOOK_ADMIN_KEY": "very-secret-key"}).expect(0).json}
+    assert rows["retention"]["value"] == "7d" and "c.yaml:1" in rows["retention"]["origin"]
+    assert rows["log.level"]["origin"] == "flag --log-level" and rows["data"]["origin"] == "environment TENTERHOOK_DATA"
+    assert rows["listen"]["origin"] == "default"
+    text = tenterhook("config", "show", env={"TENTERHOOK_ADMIN_KEY": "very-secret-key"}).expect(0).out
+    assert "very-secret-key" not in text and "not shown" in text
+    (tmp_path / "c.yaml").write_text("retention: soon\n")
+    assert "c.yaml:1" in tenterhook("config", "show", "--config", tmp_path / "c.yaml").expect(64).err
+
+
+def verdicts(ran):
+    return {(row["check"], row["verdict"]) for row in ran.json}
+
+
+def test_doctor_looks_at_machine_and_server(cli):
+    ran = cli("doctor", "--json", "--data", cli.server.data, "--resolve", "localhost")
+    seen = verdicts(ran)
+    for check in ("configuration", "permissions", "database", "disk speed", "DNS", "server", "key"):
+        assert (check, "ok") in seen, ran.out
+    cli.server.data.chmod(0o755)
+    ran = cli("doctor", "--json", "--data", cli.server.data, "--resolve", "localhost").expect(1)
+    assert ("permissions", "fail") in verdicts(ran) and "chmod 700" in ran.out
+    cli.server.stop()
+    assert ("server", "fail") in verdicts(cli("doctor", "--json", "--data", cli.server.data).expect(1))
+
+
+def test_doctor_says_why_an_endpoint_gets_nothing(cli, receiver):
+    target = receiver(answer=lambda request: Reply(status=301))
+    made = cli("endpoints", "create", target.url(), "--json").json
+    ran = cli("doctor", made["id"], "--json").expect(1)
+    assert {("1 accessible", "ok"), ("2 answers 2xx", "fail"), ("3 https", "note"), ("5 active", "ok")} <= verdicts(ran)
+    assert "redirects are not followed" in ran.out
+    cli("endpoints", "pause", made["id"]).expect(0)
+    target.close()
+    ran = cli("doctor", made["id"], "--json").expect(1)
+    assert {("1 accessible", "fail"), ("2 answers 2xx", "fail"), ("5 active", "fail")} <= verdicts(ran)
+    cli("doctor", "we_nothing").expect(1)
+
+
+def test_doctor_shows_the_certificate_chain(cli, tls_receiver, certificates):
+    good = tls_receiver()
+    ran = tenterhook("doctor", good.url(), "--ca-file", certificates.ca).expect(0)
+    assert "CN=receiver (by CN=tests" in ran.out and "https" in ran.out
+    assert "certificate" in tenterhook("doctor", good.url(), "--json").expect(1).out
+    wrong = tls_receiver(cert={"names": "DNS:other.example"})
+    assert "mismatch" in tenterhook("doctor", wrong.url(), "--ca-file", certificates.ca).expect(1).out.lower()

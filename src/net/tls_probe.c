@@ -1,0 +1,170 @@
+/* One blocking connection for `tenterhook doctor`.
+ *
+ * Why apart from tls.c: a probe goes on after a failed verification, to show the chain that failed; what
+ * carries deliveries must never be able to. Sends no byte of application data. Failure: every step that fails
+ * leaves its reason in out->error. */
+#include "net/tls_probe.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static socklen_t to_sockaddr(const struct th_addr *a, struct sockaddr_storage *out)
+{
+    memset(out, 0, sizeof *out);
+    if (a->family == 4) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)out;
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(a->port);
+        memcpy(&v4->sin_addr, a->ip, 4);
+        return sizeof *v4;
+    }
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)out;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(a->port);
+    v6->sin6_scope_id = a->scope;
+    memcpy(&v6->sin6_addr, a->ip, 16);
+    return sizeof *v6;
+}
+
+/* A connected blocking socket with time-outs; -1 with a reason. */
+static int connect_to(const struct th_addr *a, unsigned timeout_ms, struct th_tls_probe *out)
+{
+    struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000)};
+    struct sockaddr_storage to;
+    socklen_t n = to_sockaddr(a, &to);
+    int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    /* SO_SNDTIMEO bounds connect(2) as well, see socket(7) */
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
+        connect(fd, (const struct sockaddr *)&to, n) != 0) {
+        snprintf(out->error, sizeof out->error, "%s",
+                 errno == EINPROGRESS || errno == EAGAIN ? "no answer in time" : strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int64_t unix_of(const ASN1_TIME *t)
+{
+    struct tm tm;
+
+    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+static void name_text(const X509_NAME *name, char *out, size_t size)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    int n;
+
+    out[0] = 0;
+    if (!bio)
+        return;
+    X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB);
+    n = BIO_read(bio, out, (int)size - 1);
+    out[n > 0 ? n : 0] = 0;
+    BIO_free(bio);
+}
+
+static void note_chain(SSL *ssl, struct th_tls_probe *out)
+{
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+
+    for (int i = 0; chain && i < sk_X509_num(chain) && out->count < TH_PROBE_CERTS; i++) {
+        const X509 *cert = sk_X509_value(chain, i);
+        name_text(X509_get_subject_name(cert), out->cert[out->count].subject, sizeof out->cert[0].subject);
+        name_text(X509_get_issuer_name(cert), out->cert[out->count].issuer, sizeof out->cert[0].issuer);
+        out->cert[out->count].not_before = unix_of(X509_get0_notBefore(cert));
+        out->cert[out->count++].not_after = unix_of(X509_get0_notAfter(cert));
+    }
+}
+
+static SSL *new_session(SSL_CTX *ctx, int fd, const char *host, bool literal, const char *ca_file)
+{
+    SSL *ssl;
+
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL); /* looked at afterwards */
+    (void)SSL_CTX_set_default_verify_paths(ctx);
+    if (ca_file)
+        (void)SSL_CTX_load_verify_locations(ctx, ca_file, NULL);
+    ssl = SSL_new(ctx);
+    if (!ssl)
+        return NULL;
+    if ((literal ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
+                 : X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), host, 0)) != 1 ||
+        (!literal && SSL_set_tlsext_host_name(ssl, host) != 1) || SSL_set_fd(ssl, fd) != 1) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    return ssl;
+}
+
+static void shake_hands(SSL *ssl, int64_t began, struct th_tls_probe *out)
+{
+    long verdict;
+
+    if (SSL_connect(ssl) != 1) {
+        unsigned long e = ERR_peek_error();
+        const char *reason = e ? ERR_reason_error_string(e) : NULL;
+        snprintf(out->error, sizeof out->error, "the TLS handshake failed: %s",
+                 reason ? reason : "the connection ended, or no answer in time; is this an https address?");
+        return;
+    }
+    out->tls_ms = now_ms() - began;
+    snprintf(out->version, sizeof out->version, "%s", SSL_get_version(ssl));
+    note_chain(ssl, out);
+    verdict = SSL_get_verify_result(ssl);
+    out->verified = verdict == X509_V_OK && out->count > 0;
+    if (!out->verified)
+        snprintf(out->error, sizeof out->error, "certificate: %s", X509_verify_cert_error_string(verdict));
+}
+
+bool th_tls_probe(const struct th_addr *addr, bool tls, const char *host, const char *ca_file,
+                  unsigned timeout_ms, struct th_tls_probe *out)
+{
+    int64_t began = now_ms();
+    SSL_CTX *ctx;
+    SSL *ssl;
+    int fd;
+
+    *out = (struct th_tls_probe){.connect_ms = -1, .tls_ms = -1};
+    fd = connect_to(addr, timeout_ms, out);
+    if (fd < 0)
+        return false;
+    out->connect_ms = now_ms() - began;
+    if (!tls) {
+        close(fd);
+        return true;
+    }
+    ctx = SSL_CTX_new(TLS_client_method());
+    ssl = ctx ? new_session(ctx, fd, host, strchr(host, ':') || strspn(host, "0123456789.") == strlen(host),
+                            ca_file)
+              : NULL;
+    if (ssl)
+        shake_hands(ssl, began, out);
+    else
+        snprintf(out->error, sizeof out->error, "TLS cannot be set up for this host");
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
+    close(fd);
+    return out->verified;
+}
