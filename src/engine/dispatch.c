@@ -6,6 +6,7 @@
 #include "engine/internal.h"
 
 #define KEEP_BUFFER (64u << 10)
+#define KEEP_ATTEMPTS 256 /* with their buffers; those of a burst beyond are given back */
 
 static struct th_attempt *attempt_get(struct th_engine *e)
 {
@@ -14,6 +15,7 @@ static struct th_attempt *attempt_get(struct th_engine *e)
 
     if (l) {
         a = TH_CONTAINER(l, struct th_attempt, link);
+        e->free_attempt_count--;
     } else {
         a = th_calloc(1, sizeof *a);
         if (!a)
@@ -42,6 +44,15 @@ static void shrink(struct th_buf *b)
         th_buf_fini(b);
 }
 
+static void attempt_free(struct th_attempt *a)
+{
+    th_buf_wipe(&a->head); /* may hold a customer's bearer secret */
+    th_buf_fini(&a->body);
+    th_buf_fini(&a->sigs);
+    th_buf_fini(&a->answer);
+    th_free(a);
+}
+
 void th_attempt_release(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
@@ -58,6 +69,11 @@ void th_attempt_release(struct th_attempt *a)
     shrink(&a->body);
     shrink(&a->answer);
     e->attempts_out--;
+    if (e->free_attempt_count == KEEP_ATTEMPTS) {
+        attempt_free(a);
+        return;
+    }
+    e->free_attempt_count++;
     th_list_prepend(&e->free_attempts, &a->link);
 }
 
@@ -416,12 +432,6 @@ void th_dispatch_free(struct th_engine *e)
 {
     struct th_list *l;
 
-    while ((l = th_list_pop(&e->free_attempts))) {
-        struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
-        th_buf_fini(&a->head);
-        th_buf_fini(&a->body);
-        th_buf_fini(&a->sigs);
-        th_buf_fini(&a->answer);
-        th_free(a);
-    }
+    while ((l = th_list_pop(&e->free_attempts)))
+        attempt_free(TH_CONTAINER(l, struct th_attempt, link));
 }

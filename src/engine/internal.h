@@ -133,7 +133,7 @@ struct th_engine {
     size_t cache_bytes;
     struct th_list free_attempts, running;
     struct th_load_batch *batch;          /* being filled in this turn */
-    unsigned settles_out, attempts_out, loads_out;
+    unsigned free_attempt_count, settles_out, attempts_out, loads_out;
     struct th_list settle_retry;          /* settles that found the store full */
     struct th_mono settle_retry_at, warn_at;
     uint64_t purged_upto;
