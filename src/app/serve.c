@@ -739,9 +739,13 @@ static void release(struct app *a)
 
 static void setup_process(const struct th_settings *c)
 {
-    struct rlimit files;
+    struct rlimit files, core;
 
     setup_log(c);
+    if (getrlimit(RLIMIT_CORE, &core) == 0) { /* a core file would hold keys and secrets in clear */
+        core.rlim_cur = 0;
+        (void)setrlimit(RLIMIT_CORE, &core);
+    }
     signal(SIGPIPE, SIG_IGN);
     stop_signals(SIG_BLOCK);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
