@@ -56,7 +56,7 @@ configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/tenterhook-config.cmake.
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/tenterhook-config-version.cmake COMPATIBILITY SameMinorVersion)
 
 install(TARGETS tenterhook_shared EXPORT tenterhook-targets
-  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development)
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development)
 install(FILES ${lib_static} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/tenterhook DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   COMPONENT development FILES_MATCHING PATTERN "*.h")
@@ -66,6 +66,18 @@ install(FILES ${CMAKE_BINARY_DIR}/tenterhook-config.cmake ${CMAKE_BINARY_DIR}/te
   DESTINATION ${lib_cmake_dir} COMPONENT development)
 file(GLOB lib_manuals CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/man/*.3)
 install(FILES ${lib_manuals} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT development)
+# A page under the name of each function that another page describes.
+foreach(page IN LISTS lib_manuals)
+  get_filename_component(page_name ${page} NAME)
+  file(STRINGS ${page} page_functions REGEX "^\\.Fo tenterhook_")
+  foreach(function IN LISTS page_functions)
+    string(REPLACE ".Fo " "" function "${function}")
+    if(NOT "${function}.3" STREQUAL "${page_name}")
+      file(WRITE ${CMAKE_BINARY_DIR}/man3/${function}.3 ".so man3/${page_name}\n")
+      install(FILES ${CMAKE_BINARY_DIR}/man3/${function}.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 COMPONENT development)
+    endif()
+  endforeach()
+endforeach()
 
 if(TH_BENCH OR TH_TESTS)
   add_executable(bench_verify ${CMAKE_SOURCE_DIR}/bench/verify.c)

@@ -1,0 +1,330 @@
+"""libtenterhook as a receiver's program meets it: its symbols, its size, an installation, and the example receivers
+against deliveries of a real server."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from harness.expect import eventually
+from harness.programs import missing
+from harness.receiver import Reply
+from harness.server import ROOT, binary_path, clean_env
+
+HEADER = ROOT / "include" / "tenterhook" / "tenterhook.h"
+# What the library may need from outside beside libcrypto: no allocator, no clock, no files.
+MAY_NEED = re.compile(r"_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|(__)?(mem(cpy|cmp|set|chr|move)|str(len|cmp|chr)|explicit_bzero)(_chk)?"
+                      r"|(CRYPTO_memcmp|OPENSSL_cleanse|EVP_\w+|SHA\d+_\w+)|_ITM_\w+|__cxa_finalize|__gmon_start__")
+PROGRAM = r"""
+#include <stdio.h>
+#include <tenterhook/tenterhook.h>
+int main(void)
+{
+    struct tenterhook_verifier v;
+    const struct tenterhook_header h = {TENTERHOOK_LIT("x-hub-signature-256"),
+        TENTERHOOK_LIT("sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")};
+    struct tenterhook_request r = {.headers = &h, .header_count = 1, .body = "Hello, World!", .body_len = 13};
+
+    if (tenterhook_verifier_open(&v, "tsanet", "It's a Secret to Everybody", NULL) != TENTERHOOK_OK)
+        return 2;
+    puts(tenterhook_name(tenterhook_verify(&v, &r, 0, NULL)));
+    return 0;
+}
+"""
+
+
+def run(*command, cwd=None, **env):
+    done = subprocess.run([str(part) for part in command], cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True,
+                          timeout=300, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    """The library as it is shipped, in a build folder of its own: the tests' build has sanitizers in it."""
+    folder = tmp_path_factory.mktemp("release")
+    run("cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DTH_TESTS=ON",
+        "-DCMAKE_INSTALL_PREFIX=/usr")
+    run("ninja", "-C", folder, "-j2", "tenterhook_shared", "tenterhook_static", "bench_verify")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(release, tmp_path_factory):
+    """Its files as a package would have them, below a folder."""
+    folder = tmp_path_factory.mktemp("installed")
+    for component in ("library", "development"):
+        run("cmake", "--install", release, "--prefix", folder, "--strip", "--component", component)
+    return folder
+
+
+def find(folder, name):
+    found = sorted(folder.rglob(name))
+    assert found, f"{name} is not installed: {sorted(p.name for p in folder.rglob('*'))}"
+    return found[0]
+
+
+def functions():
+    """What the header declares."""
+    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
+    return set(re.findall(r"\b(tenterhook_\w+)\((?!\*)", re.sub(r"static inline.*?\n}\n", "", text, flags=re.S)))
+
+
+# ---- symbols and size ----
+
+def test_exports_are_what_the_header_declares(release):
+    names = {line.split()[-1] for line in run("nm", "-D", "--defined-only", release / "libtenterhook.so").splitlines()}
+    assert all(name == "TENTERHOOK_0" or name.endswith("@@TENTERHOOK_0") for name in names), names
+    assert {name.split("@")[0] for name in names} - {"TENTERHOOK_0"} == functions()
+
+
+def test_it_needs_nothing_but_libcrypto(release):
+    needed = re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "-d", release / "libtenterhook.so"))
+    assert sorted(needed) == ["libc.so.6", "libcrypto.so.3"]
+    assert "[libtenterhook.so.0]" in run("readelf", "-d", release / "libtenterhook.so")
+    for symbols in (run("nm", "-D", "--undefined-only", release / "libtenterhook.so"),
+                    run("nm", "--undefined-only", release / "libtenterhook.a")):
+        for line in symbols.splitlines():
+            if len(line.split()) >= 2:
+                assert MAY_NEED.fullmatch(line.split()[-1].split("@")[0]), line
+
+
+def test_the_static_library_has_no_other_global_names(release):
+    names = {line.split()[-1] for line in run("nm", "-g", "--defined-only", release / "libtenterhook.a").splitlines() if len(line.split()) == 3}
+    assert names and all(name.startswith("tenterhook_") for name in names), names
+
+
+def test_it_has_no_variables(release):
+    """Nothing is global, so threads have nothing to share: 8 bytes in each of the sections are the C start-up code's."""
+    sizes = dict(re.findall(r"^(\.data|\.bss|\.tdata|\.tbss)\s+(\d+)", run("size", "-A", release / "libtenterhook.so"), re.M))
+    assert all(int(size) <= 8 for size in sizes.values()), sizes
+
+
+def test_it_is_small(installed):
+    size = find(installed, "libtenterhook.so.0").resolve().stat().st_size
+    print(f"{size} bytes")
+    assert size < 64 * 1024
+
+
+def test_verifying_is_fast(release):
+    figures = json.loads(run(release / "bench_verify", "--json"))
+    print(figures)
+    # 1 KiB is 18 blocks of SHA-256 for HMAC. With the CPU's SHA instructions they cost about 0.7 us, without them 3 us
+    # and more, and then the limit is what the hash itself costs.
+    limit = 2000 if "sha_ni" in pathlib.Path("/proc/cpuinfo").read_text() else 2000 + hash_ns()
+    for name in ("tiro", "tsanet", "taskboard", "techwriter", "standard"):
+        assert 0 < figures[name]["verify_ns"] < limit, (name, figures[name], limit)
+
+
+def hash_ns():
+    """What 1 KiB of SHA-256 costs here, by openssl's own measure."""
+    last = run("openssl", "speed", "-seconds", "1", "-bytes", "1024", "-evp", "sha256").strip().splitlines()[-1]
+    return 1024 / (float(last.split()[-1].rstrip("k")) * 1000) * 1e9
+
+
+# ---- an installation ----
+
+def test_programs_find_it_with_pkg_config(installed, tmp_path):
+    source = tmp_path / "program.c"
+    source.write_text(PROGRAM)
+    env = {"PKG_CONFIG_PATH": str(find(installed, "tenterhook.pc").parent)}
+    flags = run("pkg-config", f"--define-variable=prefix={installed}", "--cflags", "--libs", "tenterhook", **env).split()
+    run("cc", "-std=c99", "-Wall", "-Werror", source, "-o", tmp_path / "shared", *flags)
+    library = find(installed, "libtenterhook.so.0").parent
+    assert run(tmp_path / "shared", LD_LIBRARY_PATH=str(library)) == "ok\n"
+    run("cc", "-I", installed / "include", source, find(installed, "libtenterhook.a"), "-o", tmp_path / "static", "-lcrypto")
+    assert run(tmp_path / "static") == "ok\n"
+
+
+def test_programs_find_it_with_cmake(installed, tmp_path):
+    (tmp_path / "program.c").write_text(PROGRAM)
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.20)\nproject(p C)\nfind_package(tenterhook 0.1 REQUIRED)\n"
+        "add_executable(shared program.c)\ntarget_link_libraries(shared tenterhook::tenterhook)\n"
+        "add_executable(static program.c)\ntarget_link_libraries(static tenterhook::static)\n")
+    run("cmake", "-S", tmp_path, "-B", tmp_path / "b", f"-DCMAKE_PREFIX_PATH={installed}")
+    run("cmake", "--build", tmp_path / "b")
+    assert run(tmp_path / "b" / "shared") == "ok\n"
+    assert run(tmp_path / "b" / "static") == "ok\n"
+
+
+def test_the_header_is_c_plus_plus_too(installed, tmp_path):
+    if not shutil.which("c++"):
+        missing("no C++ compiler (Debian package g++)")
+    (tmp_path / "p.cc").write_text('#include <tenterhook/tenterhook.h>\nint main() { return tenterhook_version()[0] != \'0\'; }\n')
+    run("c++", "-Wall", "-Werror", "-I", installed / "include", tmp_path / "p.cc", find(installed, "libtenterhook.a"), "-lcrypto",
+        "-o", tmp_path / "p")
+    run(tmp_path / "p")
+
+
+def test_every_function_has_its_manual(installed):
+    names = {path.name for path in installed.rglob("*.3")}
+    text = "".join(path.read_text() for path in installed.rglob("*.3"))
+    assert "libtenterhook.3" in names
+    for function in functions():
+        assert f".Fn {function}" in text or f".Fo {function}" in text, function
+        assert f"{function}.3" in names, function
+
+
+# ---- the example receivers ----
+
+class Example:
+    """The http_receiver example, with its lines of output."""
+
+    def __init__(self, dialect, secret, old=None):
+        program = binary_path().parent / "examples" / "http_receiver"
+        if not program.exists():
+            missing("the example receiver is not built (Debian package libmicrohttpd-dev)")
+        env = clean_env({"WEBHOOK_SECRET": secret, **({"WEBHOOK_SECRET_OLD": old} if old else {})})
+        self.process = subprocess.Popen([str(program), "0", dialect], env=env, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.lines = []
+        threading.Thread(target=self._read, daemon=True).start()
+        self.port = int(self.line(r"listening on (\d+)")[1])
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def line(self, pattern, times=1):
+        """Waits until so many lines match; gives the last match."""
+        def look():
+            found = [match for match in (re.fullmatch(pattern, line) for line in list(self.lines)) if match]
+            return found[times - 1] if len(found) >= times else None
+        return eventually(look, 15, f"{times} lines {pattern} in {self.lines}")
+
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, self.lines
+
+
+def tenant(shared, name, dialect):
+    shared.api.put(f"/v1/tenants/{name}", {"name": name, "dialect": dialect}).expect(201)
+    return shared.api.as_tenant(name)
+
+
+def settled(api, delivery, status="delivered"):
+    def look():
+        row = api.get(f"/v1/deliveries/{delivery}").expect(200).json
+        return row if row["status"] == status else None
+    return eventually(look, 15, f"{delivery} {status}")
+
+
+def delivery_of(api, event):
+    return eventually(lambda: api.get(f"/v1/deliveries?event={event}").expect(200).json["data"], 15, "a delivery")[0]["id"]
+
+
+def publish(api, kind, data, **more):
+    return api.post("/v1/events", {"type": kind, "data": data, **more}).expect(202).json["id"]
+
+
+def test_http_receiver_with_standard(shared):
+    """Handled once, a repetition known as one, an unknown type acknowledged, all answered 200."""
+    api, secret = tenant(shared, "lib-standard", "standard"), "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    with Example("standard", secret) as example:
+        api.post("/v1/webhooks", {"url": example.url(), "secret": secret}).expect(201)
+        event = publish(api, "contact.created", {"id": 1})
+        delivery = delivery_of(api, event)
+        settled(api, delivery)
+        example.line(f"handled {event}")
+        api.post(f"/v1/deliveries/{delivery}/retry")
+        example.line(f"duplicate {event}")
+        other = publish(api, "never.heard_of", {})
+        settled(api, delivery_of(api, other))
+        example.line("unknown type: never.heard_of")
+        example.line(f"acknowledged {other}")
+
+
+def test_http_receiver_refuses_another_secret(shared):
+    api = tenant(shared, "lib-wrong", "standard")
+    with Example("standard", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=") as example:
+        api.post("/v1/webhooks", {"url": example.url(), "secret": "whsec_" + "QUFB" * 10}).expect(201)
+        delivery = delivery_of(api, publish(api, "contact.created", {"id": 1}))
+        example.line(r"refused: made with none of the secrets.*raw one.*")
+        row = eventually(lambda: [r for r in [api.get(f"/v1/deliveries/{delivery}").json] if r["attempt_count"]], 15, "an attempt")[0]
+        assert row["status"] != "delivered"
+
+
+NOBODY = "http://127.0.0.1:8009/"  # where the endpoint points until its generated secret is known
+
+
+def test_http_receiver_with_tiro(shared):
+    """In the middle of a rotation: the receiver knows the next secret already, the server still sends the old one."""
+    api = tenant(shared, "lib-tiro", "tiro")
+    made = api.post("/v1/webhooks", {"url": NOBODY}).expect(201).json
+    with Example("tiro", "tiro_secret_N3xtR0tat10nY6uJ", old=made["secret"]) as example:
+        api.patch(f"/v1/webhooks/{made['id']}", {"url": example.url()}).expect(200)
+        event = publish(api, "note.created", {"title": "Meeting Note"}, resource_type="Note", resource_id="note-guid-123")
+        settled(api, delivery_of(api, event))
+        example.line("note.created of Note note-guid-123")
+        example.line(f"handled {event}")
+
+
+def test_http_receiver_with_tsanet(shared):
+    api = tenant(shared, "lib-tsanet", "tsanet")
+    made = api.post("/v1/webhooks", {"callbackUrl": NOBODY}).expect(200).json
+    with Example("tsanet", made["secret"]) as example:
+        api.patch(f"/v1/webhooks/{made['id']}", {"callbackUrl": example.url()}).expect(200)
+        publish(api, "note.created", {"eventType": "note.created", "requestToken": "tok1", "timestamp": "2026-01-01T00:00:00Z"})
+        example.line("note.created of  ")
+        example.line("handled ")
+
+
+@pytest.mark.parametrize("variant", ["prefixed", "bare"])
+def test_http_receiver_with_taskboard(shared, variant):
+    api = tenant(shared, f"lib-taskboard-{variant}", "taskboard")
+    with Example("taskboard", "your_webhook_secret") as example:
+        api.post("/v1/webhooks", {"url": example.url(), "events": ["task.created", "task.deleted"], "secret": "your_webhook_secret",
+                                  "signature_variant": variant, "options": {"delivery_header": True}}).expect(201)
+        settled(api, delivery_of(api, publish(api, "task.created", {"id": "task_789", "name": "Design homepage"})))
+        example.line('new task: "Design homepage"')
+        settled(api, delivery_of(api, publish(api, "task.deleted", {"id": "task_789"})))
+        example.line("unknown type: task.deleted")
+
+
+def test_stdin_receiver_with_techwriter(server, certificates, tls_receiver):
+    """The example on standard input behind a TLS receiver, while both of two secrets sign."""
+    program = binary_path().parent / "examples" / "stdin_receiver"
+    seen = []
+
+    def answer(request):
+        text = "".join(f"{name}: {value}\n" for name, value in request.headers).encode() + b"\n" + request.body
+        done = subprocess.run([str(program), "techwriter"], input=text, capture_output=True, timeout=30, check=False,
+                              env=clean_env({"WEBHOOK_SECRET": "two"}))
+        seen.append(done.stderr.decode())
+        return Reply(int(done.stdout or 500))
+
+    target = tls_receiver(answer=answer)
+    world = server(flags=["--ca-file", str(certificates.ca)])
+    api = tenant(world, "lib-techwriter", "techwriter")
+    made = api.post("/v1/webhooks", {"url": target.url(), "events": ["*"], "secret": "one"}).expect(201).json
+    first = delivery_of(api, publish(api, "document.published", {"id": "doc_8f2a"}))
+    eventually(lambda: seen, 15, "a request")
+    assert "refused: made with none of the secrets" in seen[0]
+    assert api.get(f"/v1/deliveries/{first}").json["status"] != "delivered"
+    api.post(f"/v1/webhooks/{made['id']}/rotate-secret", {"secret": "two"}).expect(200)
+    settled(api, delivery_of(api, publish(api, "document.published", {"id": "doc_9"})))
+    assert 'event document.published {"id": "doc_9"}' in "".join(seen)
+
+
+def test_stdin_receiver_says_what_it_needs():
+    program = binary_path().parent / "examples" / "stdin_receiver"
+    for command, secret in (([], "x"), (["nobody"], "x"), (["tiro"], None)):
+        done = subprocess.run([str(program), *command], input="", capture_output=True, text=True, timeout=30, check=False,
+                              env=clean_env({"WEBHOOK_SECRET": secret} if secret else {}))
+        assert done.returncode == 2 and "usage" in done.stderr
+    done = subprocess.run([str(program), "tiro"], input="Host: x\n\n{}", capture_output=True, text=True, timeout=30, check=False,
+                          env=clean_env({"WEBHOOK_SECRET": "x"}))
+    assert (done.returncode, done.stdout) == (1, "401\n") and "missing" in done.stderr
