@@ -556,6 +556,10 @@ static enum th_error open_engine(struct app *a)
                                   .fatal = on_fatal};
     enum th_error error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, conf.secret_key, a->why, sizeof a->why);
 
+    if (!error && c->v[TH_O_SECRET_KEY_OLD].text) {
+        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY_OLD].text, conf.old_secret_key, a->why, sizeof a->why);
+        conf.has_old_key = !error;
+    }
     if (error)
         return error;
     if (c->v[TH_O_ADMIN_KEY].text) {
@@ -564,6 +568,7 @@ static enum th_error open_engine(struct app *a)
     }
     error = th_engine_new(&conf, &a->engine);
     th_wipe(conf.secret_key, sizeof conf.secret_key);
+    th_wipe(conf.old_secret_key, sizeof conf.old_secret_key);
     if (!error)
         error = th_engine_start(a->engine, &a->made_key, a->why, sizeof a->why);
     return error;
@@ -616,7 +621,7 @@ static bool same(const struct th_value *a, const struct th_value *b)
 /* Options that a running server cannot change are named, so that nobody believes they are in force. */
 static void warn_unchanged(const struct th_settings *old, const struct th_settings *new)
 {
-    static const enum th_option_id fixed[] = {TH_O_LISTEN, TH_O_DATA, TH_O_ENVIRONMENT, TH_O_ADMIN_KEY, TH_O_SECRET_KEY, TH_O_CA_FILE,
+    static const enum th_option_id fixed[] = {TH_O_LISTEN, TH_O_DATA, TH_O_ENVIRONMENT, TH_O_ADMIN_KEY, TH_O_SECRET_KEY, TH_O_SECRET_KEY_OLD, TH_O_CA_FILE,
                                               TH_O_BIND, TH_O_DNS, TH_O_MAX_IN_FLIGHT, TH_O_MAX_PENDING, TH_O_MAX_CONNECTIONS,
                                               TH_O_MAX_BODY};
 

@@ -14,6 +14,12 @@ static size_t aad_of(uint64_t tenant, uint64_t endpoint, uint64_t no, uint8_t ou
 
 bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span plain, struct th_buf *out)
 {
+    return th_engine_seal_with(e, e->conf.secret_key, tenant, endpoint, no, plain, out);
+}
+
+bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
+                         struct th_span plain, struct th_buf *out)
+{
     uint8_t aad[24], nonce[12];
     size_t aad_len = aad_of(tenant, endpoint, no, aad);
     char *to;
@@ -21,13 +27,20 @@ bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uin
     th_engine_random(e, nonce, sizeof nonce);
     th_buf_add(out, nonce, sizeof nonce);
     to = th_buf_room(out, plain.n + 16);
-    if (!to || !th_seal(e->conf.secret_key, nonce, aad, aad_len, plain.p, plain.n, to))
+    if (!to || !th_seal(key, nonce, aad, aad_len, plain.p, plain.n, to))
         return false;
     out->n += plain.n + 16;
     return true;
 }
 
 bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed, struct th_buf *plain)
+{
+    return th_engine_unseal_with(e->conf.secret_key, tenant, endpoint, no, sealed, plain) ||
+           (e->conf.has_old_key && th_engine_unseal_with(e->conf.old_secret_key, tenant, endpoint, no, sealed, plain));
+}
+
+bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed,
+                           struct th_buf *plain)
 {
     uint8_t aad[24];
     size_t aad_len = aad_of(tenant, endpoint, no, aad), n;
@@ -37,7 +50,7 @@ bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, u
         return false;
     n = sealed.n - 12 - 16;
     to = th_buf_room(plain, n ? n : 1);
-    if (!to || !th_unseal(e->conf.secret_key, (const uint8_t *)sealed.p, aad, aad_len, sealed.p + 12, sealed.n - 12, to))
+    if (!to || !th_unseal(key, (const uint8_t *)sealed.p, aad, aad_len, sealed.p + 12, sealed.n - 12, to))
         return false;
     plain->n += n;
     return true;

@@ -190,6 +190,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     run_deferred(e);
     if (e->dead)
         return TH_MONO_NEVER;
+    th_reseal_turn(e);
     th_changes_turn(e);
     th_settle_turn(e);
     if (!e->draining)
@@ -260,6 +261,7 @@ void th_engine_free(struct th_engine *e)
     th_dispatch_free(e);
     th_ingest_free(e);
     th_replays_free(e);
+    th_reseal_free(e);
     th_settings_free(e);
     th_events_trim(e, 0);
     th_map_fini(&e->events);
@@ -267,6 +269,7 @@ void th_engine_free(struct th_engine *e)
     th_free(e->walk_rows);
     th_free(e->cancels);
     th_wipe(e->conf.secret_key, sizeof e->conf.secret_key);
+    th_wipe(e->conf.old_secret_key, sizeof e->conf.old_secret_key);
     th_free(e);
 }
 

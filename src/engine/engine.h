@@ -28,6 +28,8 @@ struct th_engine_conf {
     unsigned dialect_count;
     struct th_span default_dialect; /* of tenants made without one and of the tenant "default" */
     uint8_t secret_key[32];       /* seals secrets at rest */
+    uint8_t old_secret_key[32];   /* with has_old_key: opens what an earlier key sealed, until all is sealed anew */
+    bool has_old_key;
     struct th_span operator_key_hash; /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
     int64_t retention_ms;         /* 0: keep for ever */
     uint32_t max_in_flight, max_items, max_items_per_endpoint; /* 0: defaults of the scheduler */

@@ -210,7 +210,9 @@ bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uin
 /** Tries the key, then the old one. */
 bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed, struct th_buf *plain);
 
-/** One key only. `aad` as of th_engine_seal. */
+/** One key only, whichever. */
+bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
+                         struct th_span plain, struct th_buf *out);
 bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed,
                            struct th_buf *plain);
 

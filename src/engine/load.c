@@ -10,6 +10,9 @@ struct loading {
     enum th_error error;
     struct th_span where;
     bool have_id_key, have_proof, wrong_key;
+    bool new_key;     /* the proof is of the old key: a change of keys begins */
+    bool unfinished;  /* one has begun earlier */
+    bool missing_old; /* and the key that it needs is not given */
     uint8_t operator_hash[32];
     bool have_operator;
     char what[160];
@@ -33,6 +36,19 @@ static void load_last(struct th_span bytes, uint64_t *last)
         *last = no;
 }
 
+static bool proves(struct loading *l, const uint8_t key[32], struct th_span sealed)
+{
+    struct th_buf plain;
+    bool ok;
+
+    th_buf_init(&plain, 256);
+    ok = th_engine_unseal_with(key, 0, 0, 0, sealed, &plain) && th_span_is(th_buf_view(&plain), KEY_PROOF);
+    if (plain.failed)
+        fail(l, plain.failed, "key proof", 0);
+    th_buf_fini(&plain);
+    return ok;
+}
+
 static void load_meta(struct loading *l, const struct th_row *row)
 {
     struct th_engine *e = l->e;
@@ -41,16 +57,15 @@ static void load_meta(struct loading *l, const struct th_row *row)
         memcpy(e->id_key, row->conf.p, sizeof e->id_key);
         l->have_id_key = true;
     } else if (th_span_is(row->id, "key_proof")) {
-        struct th_buf plain;
-        th_buf_init(&plain, 256);
         l->have_proof = true;
-        if (!th_engine_unseal(e, 0, 0, 0, row->conf, &plain) || !th_span_is(th_buf_view(&plain), KEY_PROOF)) {
-            if (plain.failed)
-                fail(l, plain.failed, "key proof", 0);
-            else
-                l->wrong_key = true;
+        if (!proves(l, e->conf.secret_key, row->conf)) {
+            l->new_key = e->conf.has_old_key && proves(l, e->conf.old_secret_key, row->conf);
+            l->wrong_key = !l->new_key;
         }
-        th_buf_fini(&plain);
+    } else if (th_span_is(row->id, TH_META_OLD_PROOF)) {
+        l->unfinished = true;
+        l->missing_old = !proves(l, e->conf.secret_key, row->conf) &&
+                         !(e->conf.has_old_key && proves(l, e->conf.old_secret_key, row->conf));
     } else if (th_span_is(row->id, "operator_key") && row->conf.n == 32) {
         memcpy(l->operator_hash, row->conf.p, 32);
         l->have_operator = true;
@@ -253,8 +268,8 @@ static void load_meta_row(void *ctx, const struct th_row *row)
 struct bootstrap {
     struct th_config op;
     struct th_engine *e;
-    struct th_row rows[3];
-    struct th_buf proof;
+    struct th_row rows[4];
+    struct th_buf proof, old_proof;
     uint8_t operator_hash[32];
 };
 
@@ -268,6 +283,7 @@ static void bootstrap_done(struct th_op *op)
         th_engine_store_error(e, op->error == TH_FULL ? TH_FULL : op->error);
     th_buf_fini(&b->op.replayed);
     th_buf_fini(&b->proof);
+    th_buf_fini(&b->old_proof);
     th_free(b);
 }
 
@@ -280,12 +296,13 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
         return TH_NOMEM;
     b->e = e;
     th_buf_init(&b->proof, 256);
+    th_buf_init(&b->old_proof, 256);
     th_buf_init(&b->op.replayed, 1);
     if (!l->have_id_key) {
         th_engine_random(e, e->id_key, sizeof e->id_key);
         b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("id_key"), .conf = th_span(e->id_key, sizeof e->id_key)};
     }
-    if (!l->have_proof) {
+    if (!l->have_proof || l->new_key) {
         if (!th_engine_seal(e, 0, 0, 0, TH_LIT(KEY_PROOF), &b->proof)) {
             enum th_error error = b->proof.failed ? b->proof.failed : TH_BUG;
             th_buf_fini(&b->proof);
@@ -293,6 +310,16 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
             return error;
         }
         b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("key_proof"), .conf = th_buf_view(&b->proof)};
+    }
+    if (l->new_key) { /* in one commit with the new proof: from now on both keys are needed, until all is sealed anew */
+        if (!th_engine_seal_with(e, e->conf.old_secret_key, 0, 0, 0, TH_LIT(KEY_PROOF), &b->old_proof)) {
+            enum th_error error = b->old_proof.failed ? b->old_proof.failed : TH_BUG;
+            th_buf_fini(&b->proof);
+            th_buf_fini(&b->old_proof);
+            th_free(b);
+            return error;
+        }
+        b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT(TH_META_OLD_PROOF), .conf = th_buf_view(&b->old_proof)};
     }
     if (e->conf.operator_key_hash.n == 0 && !l->have_operator) {
         uint8_t raw[32];
@@ -302,6 +329,7 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
         if (made_key->failed) { /* never the hash of a shorter text */
             th_wipe(raw, sizeof raw);
             th_buf_fini(&b->proof);
+            th_buf_fini(&b->old_proof);
             th_free(b);
             return made_key->failed;
         }
@@ -389,6 +417,11 @@ enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, cha
                                 "(TENTERHOOK_SECRET_KEY or the key file of the data directory)");
         return TH_DENIED;
     }
+    if (!error && l.missing_old) {
+        snprintf(why, why_size, "a change of the secret key has not ended, so some secrets are still sealed with the earlier key; "
+                                "give that one too (TENTERHOOK_SECRET_KEY_OLD or TENTERHOOK_SECRET_KEY_OLD_FILE)");
+        return TH_DENIED;
+    }
     if (!error)
         error = vt->settings(e->conf.store, load_row, &l);
     if (error || l.error) {
@@ -396,6 +429,8 @@ enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, cha
         return error ? error : l.error;
     }
     error = bootstrap_meta(e, &l, made_key);
+    if (!error && (l.new_key || l.unfinished))
+        error = th_reseal_begin(e);
     if (!error)
         error = operator_key(e, &l, made_key);
     if (!error)

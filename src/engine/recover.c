@@ -361,6 +361,8 @@ struct th_mono th_jobs_turn(struct th_engine *e)
         next = e->probe_at;
     if (e->cancel_count && !e->cancelling && e->cancel_at.us < next.us)
         next = e->cancel_at;
+    if (th_reseal_next(e).us < next.us)
+        next = th_reseal_next(e);
     if (!th_list_empty(&e->dirty) && next.us > e->now.mono.us + TH_FACT_FLUSH_MS * 1000)
         next.us = e->now.mono.us + TH_FACT_FLUSH_MS * 1000;
     if (e->draining)

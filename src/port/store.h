@@ -16,13 +16,14 @@
  * (tenant, key, endpoint, secret, job) are chosen by the engine. No number is 0. */
 #ifndef TH_PORT_STORE_H
 #define TH_PORT_STORE_H
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/metric.h"
 #include "base/time.h"
 #include "port/transport.h"
 
 enum th_op_kind { TH_OP_ACCEPT, TH_OP_SETTLE, TH_OP_MOVE, TH_OP_CONFIG, TH_OP_PURGE, TH_OP_LOAD, TH_OP_WALK, TH_OP_PAGE,
-                  TH_OP_PROBE };
+                  TH_OP_PROBE, TH_OP_RESEAL };
 
 struct th_op {
     struct th_op *next; /* the store's, from submit until done */
@@ -261,6 +262,32 @@ struct th_page {
         struct th_attempt_view *attempts;
     } rows;
     void *mem;                  /* owns rows and their spans: vt->page_free */
+};
+
+/* ---- a new key for what is sealed ---- */
+
+/** The places of sealed bytes. ENDPOINT and REVISION hold a conf blob that may have them inside; the rest is all sealed. */
+enum th_sealed_kind { TH_SEALED_SECRET, TH_SEALED_ENDPOINT, TH_SEALED_REVISION, TH_SEALED_ANSWER, TH_SEALED_KINDS };
+
+struct th_sealed {
+    enum th_sealed_kind kind;
+    uint64_t key[2];            /* the place, with key3: the store's */
+    uint8_t key3[16];
+    uint64_t tenant, endpoint, no; /* whose it is; no: SECRET */
+    struct th_span bytes;       /* what is there */
+    struct th_span fresh;       /* put: what shall be there instead */
+};
+
+/** Lists sealed values, those of deleted objects and of earlier revisions included, in an order in which none that was
+ * there from the start is left out, or replaces some: each only where `bytes` is still what is there. All or none. */
+struct th_reseal {
+    struct th_op op;
+    bool put;
+    struct th_sealed after;     /* list: begin behind this one; kind, key and key3 count; zero: from the start */
+    uint32_t max;               /* list: at most so many */
+    struct th_sealed *rows;     /* list: caller's array of max; put: of count */
+    uint32_t count;             /* list: result; 0: the end */
+    struct th_arena mem;        /* list: owns `bytes`; give initialised, th_arena_fini after use */
 };
 
 /** A write of nothing: completes when a commit with sync has succeeded. For readiness after TH_FULL. */

@@ -96,6 +96,7 @@ uint64_t mem_day(int64_t wall_ms);
 void mem_write(struct mem_store *s, struct th_op *op);
 void mem_config(struct mem_store *s, struct th_config *c);
 void mem_purge(struct mem_store *s, struct th_purge *p);
+void mem_reseal(struct mem_store *s, struct th_reseal *r);
 uint64_t mem_idem_day(const struct mem_store *s, int64_t at_ms);
 void mem_read(struct mem_store *s, struct th_op *op);
 void mem_page_free(struct th_page *op);

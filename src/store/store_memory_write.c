@@ -668,6 +668,9 @@ void mem_write(struct mem_store *s, struct th_op *op)
     case TH_OP_PURGE:
         mem_purge(s, (struct th_purge *)op);
         break;
+    case TH_OP_RESEAL:
+        mem_reseal(s, (struct th_reseal *)op);
+        break;
     case TH_OP_PROBE:
         op->error = TH_OK;
         break;

@@ -243,7 +243,7 @@ static enum th_error refused(const struct sq_store *s, const struct th_op *op)
 {
     if (s->broken != TH_OK)
         return s->broken;
-    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_CONFIG || (int)op->kind == SQ_OP_SEAL))
+    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_CONFIG || op->kind == TH_OP_RESEAL || (int)op->kind == SQ_OP_SEAL))
         return TH_FULL;
     return TH_OK;
 }

@@ -103,7 +103,7 @@ enum sq_run_kind {
 };                                                     /* by tenant, endpoint, endpoint */
 extern const char *const sq_sealed_name[SQ_RUN_KINDS]; /* keys in `counter` */
 
-#define SQ_OP_SEAL (TH_OP_PROBE + 1) /* the store's own op: no session, never handed out */
+#define SQ_OP_SEAL (TH_OP_RESEAL + 1) /* the store's own op: no session, never handed out */
 
 struct sq_pair {
     uint64_t key, no;
@@ -152,6 +152,7 @@ int sq_seal_slice(struct sq_writer *w, struct sq_seal *seal);
 /** Deletes at most one run of each kind that lies below these numbers. */
 int sq_runs_purge(struct sq_writer *w, uint64_t event, uint64_t delivery, uint64_t attempt);
 int sq_config(struct sq_writer *w, struct th_config *c);
+int sq_reseal(struct sq_writer *w, struct th_reseal *r);
 int sq_tenant_version(struct sq_writer *w, uint64_t tenant, bool *exists, uint64_t *version);
 /** Day under which idempotency keys are kept: never falls. */
 uint64_t sq_idem_day(const struct sq_writer *w, int64_t at_ms);
@@ -199,7 +200,9 @@ enum sq_writer_statement {
     SQ_W_RUN_PUT,
     SQ_W_RUN_OLDEST,
     SQ_W_RUN_DEL,
-    SQ_W_ROW_PUT, /* + enum th_row_kind */
+    SQ_W_SEALED, /* + enum th_sealed_kind */
+    SQ_W_SEALED_PUT = SQ_W_SEALED + TH_SEALED_KINDS,
+    SQ_W_ROW_PUT = SQ_W_SEALED_PUT + TH_SEALED_KINDS, /* + enum th_row_kind */
     SQ_W_ROW_DEL = SQ_W_ROW_PUT + TH_ROW_META + 1,
     SQ_W_CASCADE = SQ_W_ROW_DEL + TH_ROW_META + 1, /* + 0 to SQ_CASCADES - 1 */
     SQ_W_COUNT = SQ_W_CASCADE + 8

@@ -73,6 +73,24 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_RUN_PUT] = "INSERT OR REPLACE INTO run(kind,run,key,n,nos) VALUES(?1,?2,?3,?4,?5)",
     [SQ_W_RUN_OLDEST] = "SELECT run FROM run WHERE kind=?1 ORDER BY run LIMIT 1",
     [SQ_W_RUN_DEL] = "DELETE FROM run WHERE kind=?1 AND run=?2",
+    /* ?1 to ?3 key, ?4 limit; key, tenant, endpoint, number, bytes */
+    [SQ_W_SEALED + TH_SEALED_SECRET] =
+        "SELECT no,0,NULL,tenant,endpoint,no,sealed FROM secret WHERE no>?1 ORDER BY no LIMIT ?4",
+    [SQ_W_SEALED + TH_SEALED_ENDPOINT] =
+        "SELECT no,0,NULL,tenant,no,0,conf FROM endpoint WHERE no>?1 ORDER BY no LIMIT ?4",
+    [SQ_W_SEALED + TH_SEALED_REVISION] =
+        "SELECT r.endpoint,r.rev,NULL,e.tenant,r.endpoint,0,r.conf FROM endpoint_rev r LEFT JOIN endpoint e"
+        " ON e.no=r.endpoint WHERE (r.endpoint,r.rev)>(?1,?2) ORDER BY r.endpoint,r.rev LIMIT ?4",
+    [SQ_W_SEALED + TH_SEALED_ANSWER] =
+        "SELECT day,tenant,key,tenant,0,0,answer FROM config_idem WHERE (day,tenant,key)>(?1,?2,?3)"
+        " ORDER BY day,tenant,key LIMIT ?4",
+    /* ?1 to ?3 key, ?4 fresh, ?5 bytes */
+    [SQ_W_SEALED_PUT + TH_SEALED_SECRET] = "UPDATE secret SET sealed=?4 WHERE no=?1 AND sealed=?5",
+    [SQ_W_SEALED_PUT + TH_SEALED_ENDPOINT] = "UPDATE endpoint SET conf=?4 WHERE no=?1 AND conf=?5",
+    [SQ_W_SEALED_PUT + TH_SEALED_REVISION] =
+        "UPDATE endpoint_rev SET conf=?4 WHERE endpoint=?1 AND rev=?2 AND conf=?5",
+    [SQ_W_SEALED_PUT + TH_SEALED_ANSWER] =
+        "UPDATE config_idem SET answer=?4 WHERE day=?1 AND tenant=?2 AND key=?3 AND answer=?5",
     /* ?1 no, ?2 tenant, ?3 endpoint, ?4 rev, ?5 id, ?6 conf, ?7 created, ?8 updated, ?9 until, ?10-12 fact */
     [SQ_W_ROW_PUT + TH_ROW_TENANT] = "INSERT INTO tenant(no,version,id,conf,created,updated) "
                                      "VALUES(?1,?4,?5,?6,?7,?8) ON CONFLICT(no) DO UPDATE SET"
@@ -680,6 +698,8 @@ int sq_write(struct sq_writer *w, struct th_op *op)
         return sq_config(w, (struct th_config *)op);
     case TH_OP_PURGE:
         return sq_purge(w, (struct th_purge *)op);
+    case TH_OP_RESEAL:
+        return sq_reseal(w, (struct th_reseal *)op);
     case SQ_OP_SEAL:
         op->error = TH_OK;
         return sq_seal_slice(w, (struct sq_seal *)op);

@@ -1,0 +1,266 @@
+/* A new secret key: everything that an earlier key sealed is sealed anew, a bounded number of values a step, while the
+ * server works; then the earlier key leaves.
+ *
+ * Way: the start writes, in one commit, the proof of the new key and, beside it, a proof of the old one. From then on all
+ * that is written is sealed with the new key, and both are tried for opening. Steps list values in the order of their
+ * places (current, earlier revisions, kept answers) and replace those that only the old key opens. When the list ends the
+ * old proof is deleted, and the old key is wiped from memory.
+ *
+ * Why a crash does no harm: while the old proof is there, a start without a key that opens it is refused, so nobody can
+ * lose the key too early; a start with both walks from the beginning again and finds what is done already done.
+ *
+ * Refuses: to touch a value that neither key opens; it was unreadable before, is counted, and stays as it is.
+ *
+ * Invariants: 1. no change of settings is under way from the listing of a step to the end of its replacing (`resealing`):
+ * a change may write back sealed bytes that it took from memory, behind the place that the walk has reached. 2. the sealed
+ * bytes in memory follow the store's. 3. the old proof is deleted only after a list that began behind the last value.
+ *
+ * Failure: a step that the store or memory refuses is tried again after a second. */
+#include "engine/internal.h"
+
+enum { BATCH = 32, PAUSE_US = 5000, RETRY_US = 1000000, STEP_BYTES = 64 << 20 };
+
+struct reseal_job {
+    struct th_engine *e;
+    struct th_mono at;
+    struct th_reseal op;
+    struct th_sealed rows[BATCH], last; /* last: of the list whose values are being put */
+    struct th_config end;
+    struct th_row end_row;
+    uint64_t sealed, unreadable;
+    bool ending;
+};
+
+enum outcome { KEPT, FRESH, UNREADABLE, NO_MEMORY };
+
+/* Opens with the old key what the new one does not open, and seals it anew. */
+static enum outcome seal_anew(struct th_engine *e, const struct th_sealed *s, uint64_t endpoint, uint64_t no, struct th_span sealed,
+                              struct th_buf *out)
+{
+    enum outcome result = UNREADABLE;
+    struct th_buf plain;
+
+    th_buf_init(&plain, STEP_BYTES);
+    if (th_engine_unseal_with(e->conf.secret_key, s->tenant, endpoint, no, sealed, &plain)) {
+        result = KEPT;
+    } else if (e->conf.has_old_key && !plain.failed) {
+        th_buf_wipe(&plain);
+        if (th_engine_unseal_with(e->conf.old_secret_key, s->tenant, endpoint, no, sealed, &plain))
+            result = th_engine_seal(e, s->tenant, endpoint, no, th_buf_view(&plain), out) ? FRESH : NO_MEMORY;
+    }
+    if (plain.failed)
+        result = NO_MEMORY;
+    th_buf_wipe(&plain);
+    return result;
+}
+
+/* A kept answer does not say which of two purposes it has. */
+static enum outcome answer_anew(struct th_engine *e, const struct th_sealed *s, struct th_buf *out)
+{
+    enum outcome result = UNREADABLE;
+
+    for (uint64_t no = 0; no < 2 && result == UNREADABLE; no++)
+        result = seal_anew(e, s, UINT64_MAX, no, s->bytes, out);
+    return result;
+}
+
+/* Replaces the sealed member inside of an endpoint's conf; every other byte stays. */
+static enum outcome conf_anew(struct th_engine *e, const struct th_sealed *s, struct th_buf *out)
+{
+    struct th_buf old, fresh;
+    struct th_json root, v;
+    enum outcome result = UNREADABLE;
+    const char *end = s->bytes.p + s->bytes.n;
+    size_t n;
+
+    if (th_json_parse(s->bytes, 16, &root, NULL))
+        return UNREADABLE;
+    if (!th_json_member(root, TH_LIT("headers_sealed"), &v) || v.raw.n < 2)
+        return KEPT;
+    th_buf_init(&old, STEP_BYTES);
+    th_buf_init(&fresh, STEP_BYTES);
+    if (!th_buf_room(&old, v.raw.n))
+        result = NO_MEMORY;
+    else if (th_unbase64(th_span(v.raw.p + 1, v.raw.n - 2), old.p, old.cap, &n))
+        result = seal_anew(e, s, s->endpoint, 0, th_span(old.p, n), &fresh);
+    if (result == FRESH) {
+        th_buf_add(out, s->bytes.p, (size_t)(v.raw.p + 1 - s->bytes.p));
+        th_base64(out, fresh.p, fresh.n);
+        th_buf_add(out, v.raw.p + v.raw.n - 1, (size_t)(end - (v.raw.p + v.raw.n - 1)));
+    }
+    th_buf_fini(&old);
+    th_buf_fini(&fresh);
+    return result;
+}
+
+static enum outcome anew(struct reseal_job *j, struct th_sealed *s)
+{
+    enum outcome result = KEPT;
+    struct th_buf out;
+
+    if (s->bytes.n == 0)
+        return KEPT;
+    th_buf_init(&out, STEP_BYTES);
+    if (s->kind == TH_SEALED_SECRET)
+        result = seal_anew(j->e, s, s->endpoint, s->no, s->bytes, &out);
+    else if (s->kind == TH_SEALED_ANSWER)
+        result = answer_anew(j->e, s, &out);
+    else
+        result = conf_anew(j->e, s, &out);
+    if (result == FRESH && (out.failed || !th_arena_copy(&j->op.mem, th_buf_view(&out), &s->fresh)))
+        result = NO_MEMORY;
+    th_buf_fini(&out);
+    return result;
+}
+
+/* ---- steps ---- */
+
+static void step_over(struct reseal_job *j, int64_t pause_us)
+{
+    struct th_engine *e = j->e;
+
+    th_arena_fini(&j->op.mem);
+    e->resealing = false;
+    e->ops_out--;
+    e->more = true; /* changes may wait */
+    j->at.us = e->now.mono.us + pause_us;
+}
+
+static void failed(struct reseal_job *j, enum th_error error)
+{
+    if (error != TH_NOMEM)
+        th_engine_store_error(j->e, error);
+    step_over(j, RETRY_US);
+}
+
+/* What changes and reloads take from memory must be what the store has. */
+static void follow(struct th_engine *e, const struct th_sealed *s)
+{
+    struct th_ep *ep = s->kind == TH_SEALED_SECRET ? th_map_get(&e->endpoints, s->endpoint) : NULL;
+
+    for (unsigned i = 0; ep && i < ep->pub.secret_count; i++) {
+        struct th_secret *own = &ep->pub.secrets[i];
+
+        if (own->no == s->no && own->sealed.n == s->fresh.n && th_span_eq(own->sealed, s->bytes))
+            memcpy((char *)own->sealed.p, s->fresh.p, s->fresh.n); /* same length: same plain text */
+    }
+}
+
+static void put_done(struct th_op *op)
+{
+    struct reseal_job *j = op->user;
+
+    if (op->error) {
+        failed(j, op->error); /* unknown: the step is listed again, and then shows what it is */
+        return;
+    }
+    for (uint32_t i = 0; i < j->op.count; i++)
+        follow(j->e, &j->rows[i]);
+    j->sealed += j->op.count;
+    j->op.after = j->last;
+    step_over(j, PAUSE_US);
+}
+
+static void end_done(struct th_op *op)
+{
+    struct reseal_job *j = op->user;
+    struct th_engine *e = j->e;
+
+    th_buf_fini(&j->end.replayed);
+    if (op->error) {
+        failed(j, op->error);
+        return;
+    }
+    th_log(j->unreadable ? TH_LOG_WARN : TH_LOG_INFO, "all secrets are sealed with the new key; the old one is not needed any more",
+           TH_KI("sealed", j->sealed), TH_KI("unreadable", j->unreadable));
+    step_over(j, 0);
+    th_wipe(e->conf.old_secret_key, sizeof e->conf.old_secret_key);
+    e->conf.has_old_key = false;
+    th_reseal_free(e);
+}
+
+static void end(struct reseal_job *j)
+{
+    j->end_row = (struct th_row){.kind = TH_ROW_META, .del = true, .id = TH_LIT(TH_META_OLD_PROOF)};
+    j->end = (struct th_config){.op = {.kind = TH_OP_CONFIG, .done = end_done, .user = j}, .rows = &j->end_row, .count = 1,
+                                .at = j->e->now.wall};
+    th_buf_init(&j->end.replayed, 1);
+    th_engine_submit(j->e, &j->end.op);
+}
+
+static void listed(struct th_op *op)
+{
+    struct reseal_job *j = op->user;
+    uint32_t fresh = 0;
+
+    if (op->error) {
+        failed(j, op->error);
+        return;
+    }
+    if (j->op.count == 0) {
+        end(j);
+        return;
+    }
+    j->last = j->rows[j->op.count - 1];
+    j->last.bytes = th_span("", 0);
+    for (uint32_t i = 0; i < j->op.count; i++) {
+        enum outcome result = anew(j, &j->rows[i]);
+
+        if (result == NO_MEMORY) {
+            failed(j, TH_NOMEM);
+            return;
+        }
+        j->unreadable += result == UNREADABLE;
+        if (result == FRESH)
+            j->rows[fresh++] = j->rows[i];
+    }
+    j->op.count = fresh;
+    j->op.put = true;
+    j->op.op = (struct th_op){.kind = TH_OP_RESEAL, .done = put_done, .user = j};
+    if (fresh == 0) {
+        j->op.after = j->last;
+        step_over(j, PAUSE_US);
+        return;
+    }
+    th_engine_submit(j->e, &j->op.op);
+}
+
+void th_reseal_turn(struct th_engine *e)
+{
+    struct reseal_job *j = e->reseal;
+
+    if (!j || e->resealing || e->change_busy || e->draining || e->dead || e->now.mono.us < j->at.us)
+        return;
+    e->resealing = true;
+    e->ops_out++;
+    j->op.put = false;
+    j->op.max = BATCH;
+    j->op.rows = j->rows;
+    th_arena_init(&j->op.mem, STEP_BYTES);
+    j->op.op = (struct th_op){.kind = TH_OP_RESEAL, .done = listed, .user = j};
+    th_engine_submit(e, &j->op.op);
+}
+
+struct th_mono th_reseal_next(const struct th_engine *e)
+{
+    return e->reseal && !e->resealing && !e->change_busy ? e->reseal->at : TH_MONO_NEVER;
+}
+
+enum th_error th_reseal_begin(struct th_engine *e)
+{
+    struct reseal_job *j = th_calloc(1, sizeof *j);
+
+    if (!j)
+        return TH_NOMEM;
+    j->e = e;
+    j->at = e->now.mono;
+    e->reseal = j;
+    th_log(TH_LOG_INFO, "secrets are being sealed with the new key; keep the old one until this has ended");
+    return TH_OK;
+}
+
+void th_reseal_free(struct th_engine *e)
+{
+    th_free(e->reseal);
+    e->reseal = NULL;
+}
