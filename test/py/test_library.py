@@ -328,3 +328,30 @@ def test_stdin_receiver_says_what_it_needs():
     done = subprocess.run([str(program), "tiro"], input="Host: x\n\n{}", capture_output=True, text=True, timeout=30, check=False,
                           env=clean_env({"WEBHOOK_SECRET": "x"}))
     assert (done.returncode, done.stdout) == (1, "401\n") and "missing" in done.stderr
+
+
+# ---- the documentation ----
+
+def test_the_code_of_the_documentation_compiles(installed, tmp_path):
+    """Every C block of docs/receiving.md, as one program with stand-ins for what is the reader's."""
+    text = (ROOT / "docs" / "receiving.md").read_text()
+    blocks = re.findall(r"^```c\n(.*?)^```$", text, re.M | re.S)
+    assert len(blocks) >= 9
+    stand_ins = """
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <tenterhook/tenterhook.h>
+        #include <time.h>
+        struct your_http_request;
+        const char *your_http_header(void *ctx, const char *name);
+        int your_insert(void *db, const void *p, size_t n);
+        int your_is_done(void *db, const void *p, size_t n);
+        void your_set_done(void *db, const void *p, size_t n);
+        void your_delete(void *db, const void *p, size_t n);
+        void answer(int status);
+        void later(const struct tenterhook_event *event, struct tenterhook_span what);
+    """
+    (tmp_path / "doc.c").write_text(stand_ins + "\n".join(blocks[1:]))
+    run("cc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-I", installed / "include", "-c", tmp_path / "doc.c", "-o", tmp_path / "doc.o")
+    for name in re.findall(r"\b(tenterhook_\w+)\(", text):
+        assert name in functions() | {"tenterhook_is", "tenterhook_str"}, name

@@ -172,6 +172,14 @@ static void test_window(void **state)
     assert_false(tenterhook_verifier_protects(&v));
     assert_int_equal(tenterhook_verifier_open(&v, "standard", "whsec_AAAA", NULL), TENTERHOOK_OK);
     assert_true(tenterhook_verifier_protects(&v));
+    assert_int_equal(tenterhook_verifier_open(&v, "stripe", "key", NULL), TENTERHOOK_OK);
+    assert_true(tenterhook_verifier_protects(&v));
+    assert_int_equal(tenterhook_verifier_open(&v, "slack", "key", NULL), TENTERHOOK_OK);
+    assert_true(tenterhook_verifier_protects(&v));
+    assert_int_equal(tenterhook_verifier_open(&v, "github", "key", NULL), TENTERHOOK_OK);
+    assert_false(tenterhook_verifier_protects(&v));
+    assert_int_equal(tenterhook_verifier_open(&v, "tsanet", "key", NULL), TENTERHOOK_OK);
+    assert_false(tenterhook_verifier_protects(&v));
     assert_int_equal(tenterhook_verifier_open(&v, "tiro", "key", NULL), TENTERHOOK_OK);
     assert_false(tenterhook_verifier_protects(&v));
 }
