@@ -128,9 +128,10 @@ const struct th_api_schema th_api_schemas[] = {
     {"WebhookPatch", CLOSED("", WEBHOOK_SETTINGS(URL))},
     {"WebhookTest", CLOSED("", "\"type\":{\"type\":[\"string\",\"null\"],\"maxLength\":128}")},
     {"WebhookTested", REF("Delivery")},
-    {"Secrets", OBJECT("\"secrets\"", "\"secrets\":{\"type\":\"array\",\"items\":" OBJECT(
-                                          "\"created_at\"", "\"secret\":" STR ",\"created_at\":" TIME
-                                                            ",\"expires_at\":" TIME) "}")},
+    {"Secrets",
+     OBJECT("\"secrets\"", "\"secrets\":{\"type\":\"array\",\"items\":" OBJECT(
+                               "\"created_at\"", "\"secret\":" STR ",\"public_key\":" STR
+                                                 ",\"created_at\":" TIME ",\"expires_at\":" TIME) "}")},
     {"SecretRotate", CLOSED("", "\"secret\":" STR_NULL
                                 ",\"overlap_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":0}")},
     {"ReplayNew",

@@ -153,12 +153,19 @@ struct secrets {
 static void write_secret(void *ctx, struct th_span secret, struct th_wall at, int64_t until)
 {
     struct secrets *s = ctx;
+    struct th_buf public;
+
+    th_buf_init(&public, 256);
+    (void)th_dialect_secret_public(s->n == 0 && s->fresh.n ? s->fresh : secret, &public);
 
     th_jw_object(s->w);
     if (s->n == 0 && s->fresh.n)
         th_api_str(s->w, "secret", s->fresh);
     else if (s->text)
         th_api_str(s->w, "secret", secret);
+    if (public.n) /* what the customer of an asymmetric signature verifies with */
+        th_api_str(s->w, "public_key", th_buf_view(&public));
+    th_buf_fini(&public);
     th_api_time(s->w, "created_at", at.ms);
     if (until)
         th_api_time(s->w, "expires_at", until);
