@@ -545,6 +545,95 @@ static void settings_keys_keep_the_answer(void **state)
     th_buf_fini(&c.replayed);
 }
 
+/* ---- sealed values ---- */
+
+/* Everything sealed, `step` at a time, as "kind:bytes " in one text. */
+static void list_sealed(struct fx *f, uint32_t step, char *out, size_t size)
+{
+    struct th_sealed rows[4], last;
+    struct th_reseal r = {.op = {.kind = TH_OP_RESEAL}, .max = step, .rows = rows};
+    size_t n = 0;
+
+    out[0] = 0;
+    do {
+        th_arena_init(&r.mem, 1u << 20);
+        assert_int_equal(fx_run(f, &r.op), TH_OK);
+        assert_true(r.count <= step);
+        for (uint32_t i = 0; i < r.count; i++)
+            n += (size_t)snprintf(out + n, size - n, "%d:%.*s ", (int)rows[i].kind, (int)rows[i].bytes.n, rows[i].bytes.p);
+        if (r.count)
+            last = rows[r.count - 1];
+        th_arena_fini(&r.mem);
+        r.after = last;
+    } while (r.count);
+}
+
+static void make_sealed(struct fx *f)
+{
+    struct th_row rows[] = {fx_endpoint_row(5, 1, 1, "{\"e\":5}"), fx_endpoint_row(6, 1, 1, "{\"e\":6}"),
+                            {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("s8")},
+                            {.kind = TH_ROW_SECRET, .no = 9, .tenant = 1, .endpoint = 6, .conf = TH_LIT("s9")}};
+    struct th_row again = fx_endpoint_row(5, 1, 2, "{\"e\":55}"), gone = {.kind = TH_ROW_ENDPOINT, .no = 6, .tenant = 1, .del = true};
+    struct th_config c = fx_config(1, 1, rows, 4);
+
+    fx_tenant(f, 1, "t");
+    c.idem = (struct th_idem){.given = true, .key = {7}, .body = {8}};
+    c.answer = TH_LIT("kept");
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    c = fx_config(1, 2, &again, 1);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    c = fx_config(1, 3, &gone, 1); /* its secret is erased, its history stays */
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_DONE);
+}
+
+static void sealed_values_are_listed_wherever_they_are(void **state)
+{
+    static const char all[] = "0:s8 1:{\"e\":55} 1:{\"e\":6} 2:{\"e\":5} 2:{\"e\":55} 2:{\"e\":6} 3:kept ";
+    struct fx *f = *state;
+    char text[512];
+
+    list_sealed(f, 2, text, sizeof text);
+    assert_string_equal(text, "");
+    make_sealed(f);
+    for (uint32_t step = 1; step <= 4; step++) {
+        list_sealed(f, step, text, sizeof text);
+        assert_string_equal(text, all);
+    }
+}
+
+static void sealed_values_are_replaced_where_they_are_still_the_same(void **state)
+{
+    struct fx *f = *state;
+    struct th_sealed rows[8];
+    struct th_reseal r = {.op = {.kind = TH_OP_RESEAL}, .max = 8, .rows = rows};
+    struct th_row other = {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("changed")};
+    struct th_config c;
+    char text[512];
+
+    make_sealed(f);
+    th_arena_init(&r.mem, 1u << 20);
+    assert_int_equal(fx_run(f, &r.op), TH_OK);
+    assert_int_equal(r.count, 7);
+    assert_int_equal(rows[0].tenant, 1);
+    assert_int_equal(rows[0].endpoint, 5);
+    assert_int_equal(rows[0].no, 8);
+    assert_int_equal(rows[3].tenant, 1); /* of a revision */
+    assert_int_equal(rows[3].endpoint, 5);
+    assert_int_equal(rows[6].tenant, 1);
+    c = fx_config(1, 4, &other, 1); /* between list and put */
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_DONE);
+    for (uint32_t i = 0; i < r.count; i++)
+        rows[i].fresh = TH_LIT("\"new\"");
+    r.put = true;
+    assert_int_equal(fx_run(f, &r.op), TH_OK);
+    assert_int_equal(fx_run(f, &r.op), TH_OK); /* a second time: no further effect */
+    th_arena_fini(&r.mem);
+    list_sealed(f, 3, text, sizeof text);
+    assert_string_equal(text, "0:changed 1:\"new\" 1:\"new\" 2:\"new\" 2:\"new\" 2:\"new\" 3:\"new\" ");
+}
+
 /* ---- reads ---- */
 
 static void load_gives_events_and_says_which_are_missing(void **state)
@@ -987,6 +1076,8 @@ int main(void)
         BOTH(settings_are_listed_and_survive),
         BOTH(settings_versions_guard_changes),
         BOTH(settings_keys_keep_the_answer),
+        BOTH(sealed_values_are_listed_wherever_they_are),
+        BOTH(sealed_values_are_replaced_where_they_are_still_the_same),
         BOTH(load_gives_events_and_says_which_are_missing),
         BOTH(walk_goes_on_where_it_stopped),
         BOTH(pages_of_events),
