@@ -9,7 +9,7 @@ _tenterhook() {
             COMPREPLY=($(compgen -d -- "$cur")); return;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="serve init config dev send endpoints events deliveries attempts tail replay secrets tenants keys listen sign verify explain doctor backup restore dialect version help"
+        words="serve init config dev send endpoints events deliveries attempts tail replay secrets tenants keys listen sign verify explain doctor backup restore export import dialect version help"
     else
         case "$name $verb" in
             "config check") words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
@@ -66,6 +66,8 @@ _tenterhook() {
             "doctor "*) words=" --resolve --url --key-file --tenant --api-ca-file --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
             "backup "*) words=" --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
             "restore "*) words=" --secret-key-file --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "export "*) words=" --to --secrets --url --key-file --tenant --api-ca-file --json --help";;
+            "import "*) words=" --dry-run --url --key-file --tenant --api-ca-file --json --help";;
             "dialect "*) words=" list show check vectors diff --dialects";;
             "version "*) words=" --json --help";;
             "help "*) words=" --man --completion --write --json --help";;

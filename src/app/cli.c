@@ -322,6 +322,8 @@ int th_cli_connect(struct th_cli *cli)
 
     if (cli->client)
         return TH_EXIT_OK;
+    if (cli->acting_tenant)
+        conf.tenant = NULL;
     status = find_key(cli, &key);
     if (status)
         return status;
@@ -346,6 +348,8 @@ int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct 
     *answer = (struct th_answer){0};
     if (status)
         return status;
+    if (cli->acting_tenant)
+        fields = th_cli_printf(cli, "%sTenterhook-Tenant: %s\r\n", fields ? fields : "", cli->acting_tenant);
     if (!th_client_call(cli->client, method, path, body, fields, answer, why, sizeof why))
         return TH_EXIT_OK;
     th_answer_free(answer);

@@ -66,6 +66,8 @@ struct th_cli {
     int config_argc;
     bool json, colour, terminal; /* of standard output */
     struct th_client *client;
+    const char
+        *acting_tenant; /* of the next requests, for commands that act for several; instead of --tenant */
 };
 
 /** Finds the command, reads its arguments, runs it; gives the exit status. */

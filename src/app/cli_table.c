@@ -14,6 +14,7 @@
     }
 #define API TH_CLI_API
 #define CONFIG TH_CLI_CONFIG
+#define ANY (TH_CLI_ARGS - 1)
 
 /* Options that several rows have. */
 #define LIMIT                                                                                                \
@@ -274,6 +275,18 @@ const struct th_command th_commands[] = {
     {"restore", NULL, "FILE", "put a backup into a data directory that has no database", NULL, CONFIG, 1, 1,
      OPTIONS({"--secret-key-file", "FILE", "the old server's secret.key, to put beside it"}), th_cmd_restore,
      NULL},
+    {"export", NULL, "[TENANT...]", "write tenants and endpoints as YAML",
+     "For version control, for a second installation, for moving. Values of custom headers are in it; "
+     "secrets only with --secrets.",
+     API, 0, ANY,
+     OPTIONS({"--to", "FILE", "write this file (mode 0600); default: standard output"},
+             {"--secrets", NULL, "with the newest secret of each endpoint"}),
+     th_cmd_export, NULL},
+    {"import", NULL, "FILE|-", "make tenants and endpoints as a YAML file says",
+     "Tenants are found by id, endpoints by URL. What differs is changed, what is missing is made, what the "
+     "file does not name is left "
+     "alone. Running it again changes nothing.",
+     API, 1, 1, OPTIONS({"--dry-run", NULL, "only say what would be done"}), th_cmd_import, NULL},
     {"dialect", "list", "", "list the dialects that would be loaded", NULL, TH_CLI_RAW, 0, 0,
      OPTIONS(DIALECTS), NULL, th_dialect_list_command},
     {"dialect", "show", "NAME|FILE", "show every value of a dialect, defaults included", NULL, TH_CLI_RAW, 1,

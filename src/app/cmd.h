@@ -37,6 +37,8 @@ int th_cmd_backup(struct th_cli *cli);
 int th_cmd_restore(struct th_cli *cli);
 int th_cmd_config_show(struct th_cli *cli);
 int th_cmd_doctor(struct th_cli *cli);
+int th_cmd_export(struct th_cli *cli);
+int th_cmd_import(struct th_cli *cli);
 int th_cmd_listen(struct th_cli *cli);
 int th_cmd_sign(struct th_cli *cli);
 int th_cmd_verify(struct th_cli *cli);
