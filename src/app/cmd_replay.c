@@ -97,38 +97,37 @@ static int watch(struct th_cli *cli, const char *id)
 int th_cmd_replay(struct th_cli *cli)
 {
     struct th_answer answer;
-    const char *matched, *id;
+    const char *matched, *id, *match;
     int status = start(cli, true, &answer);
 
     if (status)
         return status;
     matched = th_cli_member(cli, answer.json, "/matched");
+    match = strcmp(matched, "1") == 0 ? "delivery matches" : "deliveries match";
     if (th_cli_has(cli, "--dry-run") || strcmp(matched, "0") == 0) {
         if (!th_cmd_json(cli, &answer))
-            printf("%s deliveries match%s\n", matched,
+            printf("%s %s%s\n", matched, match,
                    strcmp(matched, "0") == 0 ? "; nothing to replay" : "; nothing was sent (dry run)");
         th_answer_free(&answer);
         return TH_EXIT_OK;
     }
     th_answer_free(&answer);
-    if (!th_cli_confirm(
-            cli, th_cli_printf(cli, "%s deliveries match. Send them to %s again?", matched, cli->args[0])))
+    if (!th_cli_confirm(cli, th_cli_printf(cli, "%s %s. Send to %s again?", matched, match, cli->args[0])))
         return th_cli_fail(cli, TH_EXIT_USAGE,
-                           "%s deliveries match; nothing was sent. Say --yes to send without being asked",
-                           matched);
+                           "%s %s; nothing was sent. Say --yes to send without being asked", matched, match);
     status = start(cli, false, &answer);
     if (status)
         return status;
     id = th_cli_member(cli, answer.json, "/id");
     if (th_cli_has(cli, "--no-wait")) {
         if (!th_cmd_json(cli, &answer))
-            printf("%s  %s deliveries; `tenterhook replay show %s` shows progress\n", id, matched, id);
+            printf("%s  %s %s; `tenterhook replay show %s` shows progress\n", id, matched, match, id);
         th_answer_free(&answer);
         return TH_EXIT_OK;
     }
     th_answer_free(&answer);
     if (!cli->json)
-        printf("%s  %s deliveries\n", id, matched);
+        printf("%s  %s %s\n", id, matched, match);
     return watch(cli, id);
 }
 

@@ -20,7 +20,7 @@ static enum th_error refuse(char *why, size_t why_size, const char *path, const 
 
 enum th_error th_datadir_make(const char *dir, char *why, size_t why_size)
 {
-    char path[4096];
+    char path[4096], what[160];
     struct stat st;
     size_t n = strlen(dir);
 
@@ -32,8 +32,10 @@ enum th_error th_datadir_make(const char *dir, char *why, size_t why_size)
         if (old != '/' && old != 0)
             continue;
         *p = 0;
-        if (mkdir(path, 0700) != 0 && errno != EEXIST)
-            return refuse(why, why_size, path, strerror(errno));
+        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+            snprintf(what, sizeof what, "the data directory cannot be made: %s", strerror(errno));
+            return refuse(why, why_size, path, what);
+        }
         *p = old;
         if (old == 0)
             break;
