@@ -134,13 +134,14 @@ static void fill_render(struct th_attempt *a, struct th_render *r, const struct 
     r->key_count = th_active_keys(&a->ep->pub, a->e->now.wall.ms, keys);
 }
 
-static bool render(struct th_attempt *a, struct th_span *body)
+static enum th_error render(struct th_attempt *a, struct th_span *body)
 {
     struct th_engine *e = a->e;
     const struct th_dialect *d = a->ep->pub.tenant->dialect;
     const struct th_sign_key *keys[TH_MAX_SECRETS];
     struct th_buf id = {.p = a->delivery_id, .cap = sizeof a->delivery_id, .max = sizeof a->delivery_id};
     struct th_render r;
+    enum th_error error;
     bool shared = false;
 
     th_engine_delivery_id(e, d, &a->event->row, a->row.no, &id);
@@ -149,8 +150,9 @@ static bool render(struct th_attempt *a, struct th_span *body)
     if (a->event->body.p) {
         *body = a->event->body;
     } else {
-        if (th_dialect_body(d, &r, &a->body, &shared))
-            return false;
+        error = th_dialect_body(d, &r, &a->body, &shared);
+        if (error)
+            return error;
         *body = th_buf_view(&a->body);
         if (shared && a->event->row.deliveries > 1) {
             char *copy = th_malloc(body->n);
@@ -163,7 +165,7 @@ static bool render(struct th_attempt *a, struct th_span *body)
             }
         }
     }
-    return !th_dialect_head(d, &r, *body, &a->head, &a->sigs, false);
+    return th_dialect_head(d, &r, *body, &a->head, &a->sigs, false);
 }
 
 static void transport_done(struct th_http_req *req)
@@ -198,6 +200,7 @@ static void send_to(struct th_attempt *a, unsigned count)
     uint32_t connect_s = rules->connect_timeout_s ? rules->connect_timeout_s : 10;
     const struct th_url *url = &a->run->url;
     struct th_span body;
+    enum th_error error;
 
     if (a->cancelled || a->ep->gone || a->run != a->ep->pub.run) {
         /* Deleted, paused or edited while the event was read or the name was looked up: no new request may break what the
@@ -206,7 +209,10 @@ static void send_to(struct th_attempt *a, unsigned count)
         return;
     }
     a->signed_at = e->now.wall.ms / 1000;
-    if (!render(a, &body)) {
+    error = render(a, &body);
+    if (error) {
+        /* Without memory: later, uncounted. What can never be rendered uses up its schedule, so that it ends. */
+        a->unsendable = error != TH_NOMEM;
         fail_locally(a, TH_HTTP_INTERNAL, "the request could not be rendered");
         return;
     }

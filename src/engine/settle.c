@@ -102,7 +102,7 @@ void th_attempt_ended(struct th_attempt *a)
 
     if (th_sched_asked(e->sched, a->row.no))
         a->row.tries = 0;
-    if (res->class == TH_HTTP_CANCELLED || res->class == TH_HTTP_INTERNAL) {
+    if (res->class == TH_HTTP_CANCELLED || (res->class == TH_HTTP_INTERNAL && !a->unsendable)) {
         not_an_attempt(a);
         return;
     }
@@ -110,7 +110,7 @@ void th_attempt_ended(struct th_attempt *a)
                          e->conf.no_jitter ? 0 : th_engine_rnd32(e), test);
     a->verdict = step.verdict;
     th_sched_result(e->sched, a->row.no,
-                    test ? TH_LEARN_NEUTRAL : step.verdict == TH_V_DELIVERED ? TH_LEARN_OK : TH_LEARN_FAILED, a->began, e->now.mono);
+                    test || a->unsendable ? TH_LEARN_NEUTRAL : step.verdict == TH_V_DELIVERED ? TH_LEARN_OK : TH_LEARN_FAILED, a->began, e->now.mono);
     fill_row(a);
     a->settle.delivery = a->row.no;
     a->settle.expect_attempts = a->row.attempts;
