@@ -27,7 +27,7 @@ static struct th_attempt *attempt_get(struct th_engine *e)
         th_buf_init(&a->sigs, 16u << 10);
         th_buf_init(&a->answer, 64u << 10);
     }
-    a->cancelled = a->resolving = a->running = false;
+    a->unsendable = a->cancelled = a->resolving = a->running = false;
     a->event = NULL;
     a->dns_us = -1;
     a->delivery_id_len = 0;

@@ -67,8 +67,8 @@ struct th_attempt {
     struct th_mono began;
     struct th_wall began_wall;
     int64_t signed_at, dns_us;
-    bool cancelled, resolving, running;
-    bool unsendable;              /* the dialect cannot render this delivery */ /* resolving, running: the resolver, the transport has it */
+    bool cancelled, resolving, running; /* resolving, running: the resolver, the transport has it */
+    bool unsendable;              /* the dialect cannot render this delivery */
     struct th_http_req req;
     struct th_resolve resolve;
     struct th_addr addrs[TH_RESOLVE_MAX];
