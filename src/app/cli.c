@@ -279,13 +279,13 @@ bool th_cli_confirm(const struct th_cli *cli, const char *question)
 
 /* The key: option, environment, file named in the environment; the server's own variables serve on the same
  * machine. */
-static int find_key(struct th_cli *cli, struct th_buf *key)
+static int find_key(struct th_cli *cli, bool here, struct th_buf *key)
 {
     static const char *const names[] = {"TENTERHOOK_KEY", "TENTERHOOK_ADMIN_KEY"};
     const char *file = th_cli_option(cli, "--key-file");
 
     th_buf_init(key, 65536);
-    for (unsigned i = 0; i < 2 && !file; i++) {
+    for (unsigned i = 0; i < (here ? 2u : 1u) && !file; i++) {
         char name[64];
         const char *text = getenv(names[i]);
         if (text && *text) {
@@ -297,6 +297,22 @@ static int find_key(struct th_cli *cli, struct th_buf *key)
         file = file && *file ? file : NULL;
     }
     return file ? th_cli_read_secret(cli, file, key) : TH_EXIT_OK;
+}
+
+/* A URL of loopback. The server's own variables are used only there: the operator's key must not reach
+ * another host because of a --url. */
+static bool on_this_machine(const char *url)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
+    const char *host = strstr(url, "://");
+
+    for (unsigned i = 0; host && i < 3; i++) {
+        size_t n = strlen(hosts[i]);
+        if (strncmp(host + 3, hosts[i], n) == 0 &&
+            (host[3 + n] == ':' || host[3 + n] == '/' || host[3 + n] == 0))
+            return true;
+    }
+    return false;
 }
 
 static const char *option_or_env(const struct th_cli *cli, const char *option, const char *env,
@@ -324,10 +340,12 @@ int th_cli_connect(struct th_cli *cli)
         return TH_EXIT_OK;
     if (cli->acting_tenant)
         conf.tenant = NULL;
-    status = find_key(cli, &key);
+    status = find_key(cli, on_this_machine(conf.url), &key);
     if (status)
         return status;
     conf.key = key.n ? th_buf_cstr(&key) : NULL;
+    if (conf.key && !cli->json && strncmp(conf.url, "https:", 6) != 0 && !on_this_machine(conf.url))
+        fprintf(stderr, "tenterhook: note: the key goes to %s in the clear; use https\n", conf.url);
     error = th_client_open(&conf, &cli->client, why, sizeof why);
     th_buf_wipe(&key);
     if (!error)

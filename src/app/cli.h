@@ -13,7 +13,7 @@ enum {
     TH_EXIT_OK = 0,
     TH_EXIT_NO = 1,           /* the thing asked failed, or the answer is no */
     TH_EXIT_USAGE = 64,       /* wrong arguments or configuration */
-    TH_EXIT_DATA = 65,        /* input that is not what it should be (JSON, YAML, a request file) */
+    TH_EXIT_DATA = 65,        /* input that is not what it should be (JSON, YAML, a request file, a database) */
     TH_EXIT_INPUT = 66,       /* a file cannot be read */
     TH_EXIT_UNREACHABLE = 69, /* no server answers */
     TH_EXIT_BUG = 70,         /* out of memory, or our own mistake */
@@ -99,6 +99,8 @@ int th_cli_nomem(const struct th_cli *cli);
  * them. */
 char *th_cli_text(struct th_cli *cli, struct th_span s);
 char *th_cli_printf(struct th_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** The text as a JSON string. In cli->mem. */
+const char *th_cli_quoted(struct th_cli *cli, const char *text);
 /** Reads a file, or standard input for "-". Exit status; on failure a message has been printed. */
 int th_cli_read_file(const struct th_cli *cli, const char *path, size_t max, struct th_buf *out);
 /** Secret from a file without its line end. Warns when others can read the file. */

@@ -4,13 +4,13 @@
  * matched. So the likely mistakes are made on purpose, one at a time and then two together, until the
  * signature fits. What fits is the cause; nothing is guessed that a MAC has not proved.
  *
- * Refuses: bodies over 1 MiB get only single changes, so that the answer comes at once.
+ * LIMIT: bodies over 128 KiB get only single changes, so that the answer comes at once.
  * Memory: every try's verifier is wiped; texts live in the JSON that is returned. */
 #include "app/cli_request.h"
 #include "base/enc.h"
 #include "core/shape.h"
 
-#define TRY_BODY_MAX ((size_t)1 << 20)
+#define TRY_BODY_MAX ((size_t)128 << 10)
 #define SHOWN 160
 
 /* ---- the body, written another way ---- */

@@ -151,7 +151,7 @@ static int read_arguments(struct th_cli *cli, int argc, char **argv)
         int status = TH_EXIT_OK;
         if (options && strcmp(argv[i], "--") == 0)
             options = false;
-        else if (options && strcmp(argv[i], "-h") == 0)
+        else if (options && strcmp(argv[i], "-h") == 0 && cli->given_count < TH_CLI_ARGS)
             cli->given[cli->given_count++].name = "--help";
         else if (options && argv[i][0] == '-' && argv[i][1])
             status = read_option(cli, argc, argv, &i);

@@ -125,6 +125,20 @@ const char *th_cli_member(struct th_cli *cli, struct th_json v, const char *poin
     return kept[0] ? kept : "-";
 }
 
+const char *th_cli_quoted(struct th_cli *cli, const char *text)
+{
+    struct th_buf out;
+    struct th_jw w;
+    const char *kept;
+
+    th_buf_init(&out, strlen(text) * 6 + 16);
+    w = th_jw(&out);
+    th_jw_string(&w, th_str(text));
+    kept = th_cli_text(cli, th_buf_view(&out));
+    th_buf_fini(&out);
+    return kept;
+}
+
 const char *th_cli_time(struct th_cli *cli, struct th_json v, const char *pointer)
 {
     const char *text = th_cli_member(cli, v, pointer);

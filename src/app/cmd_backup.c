@@ -88,7 +88,7 @@ int th_cmd_backup(struct th_cli *cli)
     if (!error && stat(to, &st) != 0)
         st.st_size = 0;
     if (!error && cli->json)
-        printf("{\"file\": \"%s\", \"bytes\": %lld, \"layout\": %d, \"seconds\": %.3f}\n", to,
+        printf("{\"file\": %s, \"bytes\": %lld, \"layout\": %d, \"seconds\": %.3f}\n", th_cli_quoted(cli, to),
                (long long)st.st_size, version, (double)(th_cmd_mono_ms() - p.began_ms) / 1000);
     else if (!error)
         printf("%s  %lld KiB, read back whole, in %.1f s\n%sthe secrets in it open only with the secret key: "
@@ -183,7 +183,7 @@ int th_cmd_restore(struct th_cli *cli)
     dir = th_cli_text(cli, th_str(c.v[TH_O_DATA].text));
     status = put(cli, dir, key_file);
     if (!status && cli->json)
-        printf("{\"data\": \"%s\", \"layout\": %d}\n", dir, version);
+        printf("{\"data\": %s, \"layout\": %d}\n", th_cli_quoted(cli, dir), version);
     else if (!status) {
         printf("restored into %s; start with: tenterhook serve --data %s\n", dir, dir);
         if (!key_file && !c.v[TH_O_SECRET_KEY].text &&

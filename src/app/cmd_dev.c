@@ -27,7 +27,7 @@ struct dev {
     uv_loop_t loop;
     uv_process_t process;
     uv_pipe_t output;
-    uv_signal_t intr, term;
+    uv_signal_t intr, term, hup;
     uv_timer_t look, limit;
     uv_poll_t keys;
     struct th_listener *listener;
@@ -35,6 +35,7 @@ struct dev {
     struct th_tail *tail;
     char dir[128], key[80], url[128], line[LINE_MAX_BYTES];
     const char *data, *dialect, *type, *sample; /* of the first event type of the dialect */
+    const char *endpoint;                       /* its path, to delete it at the end */
     size_t line_n;
     bool temporary, started, running, keys_open, once, failing, ending, child, has_receiver;
     unsigned samples;
@@ -247,6 +248,7 @@ static int register_endpoint(struct dev *d)
         return status;
     if (!secret)
         secret = th_cli_member(d->cli, made.json, "/secret");
+    d->endpoint = th_cli_path(d->cli, "/v1/webhooks/%s", th_cli_member(d->cli, made.json, "/id"));
     th_answer_free(&made);
     th_buf_str(&d->receiver.secret[0], secret);
     d->receiver.secret_count = 1;
@@ -304,8 +306,8 @@ static void on_verified(void *ctx, const char *id, bool again)
 static void welcome(const struct dev *d)
 {
     if (d->cli->json) {
-        printf("{\"url\":\"%s\",\"key\":\"%s\",\"receiver\":\"http://127.0.0.1:%u/hook\",\"data\":\"%s\"}\n",
-               d->url, d->key, th_listener_port(d->listener), d->data);
+        printf("{\"url\":\"%s\",\"key\":\"%s\",\"receiver\":\"http://127.0.0.1:%u/hook\",\"data\":%s}\n",
+               d->url, d->key, th_listener_port(d->listener), th_cli_quoted(d->cli, d->data));
     } else {
         printf("%sTenterhook is running%s, in development mode%s%s.\n\n", th_bold(d->cli), th_plain(d->cli),
                d->temporary ? "; what it stores goes when you end it" : ", on ", d->temporary ? "" : d->data);
@@ -409,17 +411,21 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static void end(struct dev *d, int status)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&d->output, (uv_handle_t *)&d->intr, (uv_handle_t *)&d->term,
-                              (uv_handle_t *)&d->look, (uv_handle_t *)&d->limit};
+    uv_handle_t *handles[] = {(uv_handle_t *)&d->output, (uv_handle_t *)&d->intr,  (uv_handle_t *)&d->term,
+                              (uv_handle_t *)&d->look,   (uv_handle_t *)&d->limit, (uv_handle_t *)&d->hup};
+    struct th_answer answer;
 
     if (d->ending)
         return;
     d->ending = true;
     d->status = status;
-    for (unsigned i = 0; i < 5; i++)
+    for (unsigned i = 0; i < 6; i++)
         uv_close(handles[i], NULL);
     if (uv_handle_get_type((uv_handle_t *)&d->keys) == UV_POLL)
         uv_close((uv_handle_t *)&d->keys, NULL);
+    if (d->child && !d->temporary && d->endpoint &&
+        !th_cli_try(d->cli, "DELETE", d->endpoint, (struct th_span){0}, NULL, &answer))
+        th_answer_free(&answer); /* the next run registers its own receiver */
     if (d->child)
         uv_process_kill(&d->process, SIGTERM);
     if (d->listener)
@@ -462,14 +468,16 @@ static void init_handles(struct dev *d)
     uv_pipe_init(&d->loop, &d->output, 0);
     uv_signal_init(&d->loop, &d->intr);
     uv_signal_init(&d->loop, &d->term);
+    uv_signal_init(&d->loop, &d->hup);
     uv_timer_init(&d->loop, &d->look);
     uv_timer_init(&d->loop, &d->limit);
     if (!d->once && isatty(STDIN_FILENO))
         (void)uv_poll_init(&d->loop, &d->keys, STDIN_FILENO);
-    d->process.data = d->output.data = d->intr.data = d->term.data = d->look.data = d->limit.data =
-        d->keys.data = d;
+    d->process.data = d->output.data = d->intr.data = d->term.data = d->hup.data = d->look.data =
+        d->limit.data = d->keys.data = d;
     uv_signal_start(&d->intr, on_signal, SIGINT);
     uv_signal_start(&d->term, on_signal, SIGTERM);
+    uv_signal_start(&d->hup, on_signal, SIGHUP); /* the terminal was closed */
     uv_timer_start(&d->limit, on_limit, 30000, 0);
 }
 

@@ -11,6 +11,7 @@ struct listening {
     uv_loop_t loop;
     uv_signal_t intr, term;
     uv_timer_t last; /* lets the last answer go out */
+    uint64_t last_ms;
     struct th_listener *listener;
     bool ending;
 };
@@ -42,7 +43,7 @@ static void on_ended(void *ctx)
 {
     struct listening *a = ctx;
 
-    uv_timer_start(&a->last, on_last, 300, 0);
+    uv_timer_start(&a->last, on_last, a->last_ms, 0);
 }
 
 /* "30%" or "30". */
@@ -99,6 +100,7 @@ static int run(struct th_cli *cli, struct th_listener_conf *conf)
 
     if (uv_loop_init(&a.loop) != 0)
         return th_cli_nomem(cli);
+    a.last_ms = 300 + conf->delay_ms + (uint64_t)conf->drip_ms * 200; /* an answer has fewer than 200 bytes */
     conf->ended = on_ended;
     conf->ctx = &a;
     status = th_listener_open(&a.loop, conf, &a.listener);

@@ -56,7 +56,7 @@ def test_help_lists_every_command_and_the_exit_statuses():
 
 
 def test_every_command_describes_itself_in_three_ways():
-    names = {line.split()[0] for line in tenterhook("help").out.split("exit status")[0].splitlines()
+    names = {line.split()[0] for line in tenterhook("help").out.split("\nexit status")[0].splitlines()
              if line.startswith("  ") and line.strip() and not line.startswith("   ")}
     assert {"serve", "send", "keys", "help"} <= names
     for name in names:
@@ -719,3 +719,38 @@ def test_import_changes_only_what_differs(cli, receiver, tmp_path):
 def test_import_says_what_is_wrong_with_a_file(cli, tmp_path, text, word):
     (tmp_path / "f.yaml").write_text(text)
     assert word in cli("import", tmp_path / "f.yaml").expect(65).err
+
+
+def test_the_page_about_commands_is_true(cli, receiver, tmp_path):
+    """All blocks marked sh of docs/cli.md, in order, in one shell that stops at the first failure."""
+    page = (ROOT / "docs" / "cli.md").read_text()
+    blocks = [block.split("```", 1)[0] for block in page.split("```sh\n")[1:]]
+    assert len(blocks) >= 6
+    env = clean_env({"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY, "RECEIVER": receiver().url(),
+                     "DATA": str(cli.server.data), "PATH": f"{binary_path().parent}:{os.environ['PATH']}"})
+    done = subprocess.run(["bash", "-euxc", "\n".join(blocks)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "space" in done.stdout or "JSON.stringify" in done.stdout
+
+
+def test_the_page_about_commands_names_every_command():
+    page = (ROOT / "docs" / "cli.md").read_text()
+    for folder in (ROOT / "packaging" / "man").glob("tenterhook-*.1"):
+        name = folder.stem.removeprefix("tenterhook-")
+        assert name in page or name in ("init", "version", "dialect"), name
+
+
+def test_the_servers_own_key_is_used_on_loopback_only(cli):
+    own = {"TENTERHOOK_KEY": "", "TENTERHOOK_ADMIN_KEY": KEY}
+    cli("events", env=own).expect(0)
+    ran = cli("events", "--url", f"http://127.0.0.1.nip.invalid:{cli.server.port}", env=own)
+    assert ran.status == 69 and "in the clear" not in ran.err
+
+
+def test_dev_keeps_a_named_directory_and_leaves_no_dead_endpoint(server, tmp_path):
+    for _ in range(2):
+        tenterhook("dev", "--once", "--data", tmp_path / "kept").expect(0)
+    again = server(data=tmp_path / "kept")
+    assert again.api.get("/v1/webhooks").expect(200).json["data"] == []
+    assert len(again.api.get("/v1/events").json["data"]) == 2
