@@ -106,7 +106,7 @@ def test_a_damaged_database_is_refused_and_left_alone(server):
     path = database(running.data)
     broken = b"\xff" * 4096 + path.read_bytes()[4096:]
     path.write_bytes(broken)
-    output = refused(running, 74)
+    output = refused(running, 65)
     assert path.name in output or "database" in output.lower()
     assert path.read_bytes() == broken
 

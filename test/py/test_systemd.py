@@ -151,7 +151,7 @@ def test_the_unit_is_valid(tmp_path):
     unit.write_text(text.replace("/usr/bin/tenterhook", str(binary_path())).replace("Documentation=man:tenterhook-serve(1)\n", ""))
     said = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
     assert "tenterhook.service" not in said.stderr, said.stderr
-    assert "Type=notify\n" in text and "WatchdogSec=" in text and "RestartPreventExitStatus=64\n" in text
+    assert "Type=notify\n" in text and "WatchdogSec=" in text and "RestartPreventExitStatus=64 65\n" in text
 
 
 def test_the_units_settings_are_valid(tmp_path):
