@@ -28,6 +28,7 @@
 #include <uv.h>
 
 #define EXIT_USAGE 64
+#define EXIT_DATA 65
 #define EXIT_BUG 70
 #define EXIT_STORE 74
 #define CERT_WARN_S (14 * 86400)
@@ -816,7 +817,9 @@ static enum th_error start(struct app *a)
 /* What the operator can set right by other arguments, files or permissions is usage. */
 static int exit_status(enum th_error error)
 {
-    if (error == TH_CORRUPT || error == TH_FULL)
+    if (error == TH_CORRUPT)
+        return EXIT_DATA; /* a manager need not start it again: it stays damaged */
+    if (error == TH_FULL)
         return EXIT_STORE;
     if (error == TH_NOMEM || error == TH_BUG)
         return EXIT_BUG;
