@@ -659,8 +659,11 @@ static void reload(struct app *a)
     setup_log(&l->settings);
     if (a->tls != (l->identity != NULL))
         th_log(TH_LOG_WARN, "the API begins or ends to speak TLS only after a restart");
-    else if (l->identity)
+    else if (l->identity) {
         th_http_server_identity(a->server, l->identity);
+        th_tls_identity_unref(l->older->identity); /* connections keep theirs */
+        l->older->identity = NULL;
+    }
     api = api_conf(a);
     th_api_reload(a->api, &api);
     th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count));

@@ -270,6 +270,7 @@ struct bootstrap {
     struct th_engine *e;
     struct th_row rows[4];
     struct th_buf proof, old_proof;
+    bool new_key;
     uint8_t operator_hash[32];
 };
 
@@ -281,6 +282,11 @@ static void bootstrap_done(struct th_op *op)
     e->ops_out--;
     if (op->error)
         th_engine_store_error(e, op->error == TH_FULL ? TH_FULL : op->error);
+    if (op->error && b->new_key && !e->dead) { /* never seal with a key whose proof is not stored: it would be given up */
+        e->dead = true;
+        e->store_ok = false;
+        e->conf.fatal(e->conf.wake.ctx, op->error, "the new secret key could not be noted; stopping before anything is sealed with it");
+    }
     th_buf_fini(&b->op.replayed);
     th_buf_fini(&b->proof);
     th_buf_fini(&b->old_proof);
@@ -295,6 +301,7 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
     if (!b)
         return TH_NOMEM;
     b->e = e;
+    b->new_key = l->new_key;
     th_buf_init(&b->proof, 256);
     th_buf_init(&b->old_proof, 256);
     th_buf_init(&b->op.replayed, 1);

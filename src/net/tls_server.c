@@ -6,7 +6,7 @@
  *
  * Refuses: TLS below 1.2, renegotiation, compression, session resumption (no ticket key whose theft opens
  * recorded traffic; API clients keep their connections), keys behind a passphrase (nobody is there to type
- * it), more than MAX_POST handshake messages without data between them (key-update floods).
+ * it), more than MAX_POST handshake messages after the handshake (key-update floods).
  *
  * Invariants: 1. `in` is borrowed or, after th_tls_peer_keep, `kept`. 2. `out` is bounded by the answer that
  * is written: its owner sends it after every call. 3. A connection keeps its identity alive, so a reload
@@ -39,7 +39,7 @@ struct th_tls_peer {
     char *kept; /* own memory of `in`, or NULL */
     struct th_buf out;
     bool up, broken;
-    unsigned messages; /* of the handshake protocol since the last data */
+    unsigned messages; /* of the handshake protocol after the handshake */
 };
 
 /* ---- bytes as OpenSSL sees them ---- */
@@ -339,17 +339,17 @@ enum th_tls_io th_tls_peer_read(struct th_tls_peer *p, char *to, size_t n, size_
         ERR_clear_error();
         *got = 0;
         r = SSL_read_ex(p->ssl, to, n, got);
-        if (r == 1) {
-            p->messages = 0;
-            return TH_TLS_OK;
+        if (p->messages > MAX_POST) {
+            *got = 0;
+            p->broken = true;
+            ERR_clear_error();
+            return TH_TLS_FAILED;
         }
+        if (r == 1)
+            return TH_TLS_OK;
         *got = 0;
         io = outcome(p, r);
         ERR_clear_error();
-        if (p->messages > MAX_POST) {
-            p->broken = true;
-            return TH_TLS_FAILED;
-        }
         /* a record without data was consumed; each one shortens `in`, which bounds this loop */
         if (io != TH_TLS_WANT_READ || p->in.n == 0)
             return io;

@@ -4,7 +4,9 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import threading
+import time
 
 import pytest
 
@@ -249,3 +251,23 @@ def test_stop_answers_what_is_under_way(tls_server, certificates):
     assert connection.ask("GET", "/readyz")[0] in (200, 204)
     assert running.stop() == 0
     assert connection.socket.recv(10) == b""  # an idle connection gets a good-bye
+
+
+def test_a_flood_of_key_updates_ends(tls_server, certificates):
+    """`K` makes s_client change its keys and ask the server to do the same."""
+    running = tls_server()
+    client = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{running.port}", "-tls1_3", "-CAfile", str(certificates.ca)],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        for _ in range(200):
+            client.stdin.write("K\n")
+            client.stdin.flush()
+            time.sleep(0.01)  # one command a read
+            if client.poll() is not None:
+                break
+    except BrokenPipeError:
+        pass
+    finally:
+        said, _ = client.communicate(timeout=10) if client.poll() is None else (client.stdout.read(), None)
+    assert 10 < said.count("KEYUPDATE") < 60, said[-500:]
+    assert Connection(running.port, trusting(certificates)).ask("GET", "/readyz")[0] in (200, 204)
