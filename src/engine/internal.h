@@ -234,7 +234,9 @@ void th_changes_turn(struct th_engine *e);
 void th_changes_cancel(struct th_engine *e);
 /* kinds that only the engine itself submits */
 enum { TH_CHANGE_ENDPOINT_DISABLE = 100 };
+/* change_endpoint.c */
 void th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why);
+/* facts.c */
 void th_facts_touch(struct th_engine *e, struct th_ep *ep);
 void th_facts_turn(struct th_engine *e, bool all);
 

@@ -1,0 +1,76 @@
+/* A change of settings under way. Private to src/engine/change*.c.
+ *
+ * A kind has th_change_begin_x, which checks, builds the rows and ends with th_change_submit, th_change_fail or
+ * th_change_finish, exactly one of them and as the last thing, since these may free the change; and th_change_end_x, called
+ * after the commit, which brings memory to what the store has. All run on the engine's thread. */
+#ifndef TH_ENGINE_CHANGE_H
+#define TH_ENGINE_CHANGE_H
+#include "engine/internal.h"
+
+struct change_impl {
+    struct th_engine *e;
+    struct th_change *c;
+    struct th_deferred defer;
+    struct th_config op;
+    struct th_row *rows;
+    uint32_t row_cap;
+    struct th_arena mem;           /* row blobs */
+    struct th_tenant *tenant, *fresh;
+    struct th_ep *ep, *made;
+    struct th_key *key;
+    struct th_endpoint next;       /* ENDPOINT_SET, ROTATE, REVOKE, DISABLE: as it will be */
+    struct th_endpoint_run *run;
+    struct th_secret secret;       /* the new one */
+    struct th_url url;
+    enum th_disable why;           /* DISABLE */
+    bool unknown;                  /* sent again after an unknown outcome */
+};
+
+/* change.c */
+/** Ends the change: frees it, then calls its done. */
+void th_change_finish(struct change_impl *i, enum th_change_result result);
+/** The same, with a detail for people (copied). */
+void th_change_fail(struct change_impl *i, enum th_change_result result, const char *detail);
+void th_change_no_memory(struct change_impl *i);
+/** Ends a change that has not begun, since the server stops. */
+void th_change_stopping(struct th_change *c);
+/** A new row of the tenant, borrowed until the next one is added; NULL without memory. */
+struct th_row *th_change_row(struct change_impl *i, enum th_row_kind kind, uint64_t no);
+/** False without memory, as with all the rows below. */
+bool th_change_last_number(struct change_impl *i, const char *name, uint64_t no);
+/** Commits the rows. keep_version: the settings that events are matched against stay the same. */
+void th_change_submit(struct change_impl *i, bool keep_version);
+
+/* change_tenant.c */
+void th_change_begin_tenant_put(struct change_impl *i);
+void th_change_end_tenant_put(struct change_impl *i);
+void th_change_begin_tenant_del(struct change_impl *i);
+void th_change_end_tenant_del(struct change_impl *i);
+void th_change_begin_key_add(struct change_impl *i);
+void th_change_begin_key_del(struct change_impl *i);
+void th_change_end_key_del(struct change_impl *i);
+
+/* change_endpoint.c */
+/** True when the change waits for a name and takes its place in the queue later. */
+bool th_change_look_up(struct th_engine *e, struct th_change *c);
+/** A cancelled look-up may end inside the call. */
+void th_change_look_ups_cancel(struct th_engine *e);
+void th_change_begin_endpoint_put(struct change_impl *i);
+void th_change_end_endpoint_add(struct change_impl *i);
+/** Also of ENDPOINT_DISABLE. */
+void th_change_end_endpoint_set(struct change_impl *i);
+void th_change_begin_endpoint_del(struct change_impl *i);
+void th_change_end_endpoint_del(struct change_impl *i);
+void th_change_begin_endpoint_disable(struct change_impl *i);
+
+/* change_secret.c */
+void th_change_secret_fini(struct th_secret *s);
+bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, const struct th_secret *s, bool del);
+/** Makes i->secret from the customer's text or anew; the clear text goes to c->secret_text for the answer. False without
+ * memory. */
+bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep);
+void th_change_begin_rotate(struct change_impl *i);
+void th_change_begin_revoke(struct change_impl *i);
+/** Of a rotation and of a revocation. */
+void th_change_end_secrets(struct change_impl *i);
+#endif

@@ -1,0 +1,321 @@
+/* Changes of endpoints: look-up of a new URL's name, making, changing, deleting, and the disabling that the engine itself
+ * asks for.
+ *
+ * It refuses: specs that do not check, URLs whose name resolves to an address that the guard does not allow. A name that
+ * does not resolve now is accepted, since each attempt judges it again.
+ *
+ * Invariants: (1) a look-up is on e->lookups until it has ended, and ends once, also when it is cancelled; (2) a `begin`
+ * changes no settings in memory, it submits or fails; (3) an endpoint in memory is replaced field by field, so that
+ * pointers to it stay good. A disabling for which there is no memory is dropped: the next failure asks again. */
+#include "engine/change.h"
+#include <stdio.h>
+
+/* The name of a new URL being resolved; on e->lookups. */
+struct lookup {
+    struct th_list link;
+    struct th_engine *e;
+    struct th_change *c;
+    struct th_url url;
+    struct th_resolve resolve;
+};
+
+/* ---- rows ---- */
+
+static bool endpoint_row(struct change_impl *i, const struct th_endpoint *ep)
+{
+    struct th_row *row = th_change_row(i, TH_ROW_ENDPOINT, ep->no);
+    struct th_buf conf;
+    bool ok;
+
+    if (!row)
+        return false;
+    row->rev = ep->rev;
+    row->created = ep->created.ms;
+    row->updated = ep->updated.ms;
+    th_buf_init(&conf, TH_MAX_SPEC_BYTES * 2);
+    ok = !th_endpoint_write(i->e, ep, &conf) && !conf.failed && th_arena_copy(&i->mem, th_buf_view(&conf), &row->conf);
+    th_buf_fini(&conf);
+    return ok;
+}
+
+static bool fact_row(struct change_impl *i, const struct th_endpoint *ep)
+{
+    struct th_row *row = th_change_row(i, TH_ROW_FACT, ep->no);
+
+    if (!row)
+        return false;
+    row->fact[0] = ep->facts.first_fail;
+    row->fact[1] = ep->facts.last_ok;
+    row->fact[2] = ep->facts.exhausted_run;
+    return true;
+}
+
+/* ---- building ---- */
+
+static void build_endpoint_add(struct change_impl *i)
+{
+    struct th_engine *e = i->e;
+    struct th_change *c = i->c;
+    struct th_ep *ep = th_ep_new(e, i->tenant, e->last_endpoint + 1);
+
+    i->made = ep;
+    if (!ep) {
+        th_change_no_memory(i);
+        return;
+    }
+    ep->pub.rev = 1;
+    ep->pub.created = ep->pub.updated = e->now.wall;
+    ep->pub.rnd = th_engine_rnd32(e) & ((1u << 27) - 1);
+    if (th_run_new(e, &ep->pub, &c->spec, &ep->pub.run)) {
+        th_change_no_memory(i);
+        return;
+    }
+    ep->pub.spec = ep->pub.run->spec;
+    if (!th_change_secret_make(i, &ep->pub)) {
+        th_change_no_memory(i);
+        return;
+    }
+    ep->pub.secrets[0] = i->secret;
+    ep->pub.secret_count = 1;
+    i->secret = (struct th_secret){0};
+    if (!endpoint_row(i, &ep->pub) || !th_change_secret_row(i, &ep->pub, &ep->pub.secrets[0], false) ||
+        !th_change_last_number(i, "last_endpoint", ep->pub.no)) {
+        th_change_no_memory(i);
+        return;
+    }
+    c->ep = &ep->pub;
+    c->tenant = i->tenant;
+    th_change_submit(i, false);
+}
+
+static void build_endpoint_set(struct change_impl *i)
+{
+    struct th_engine *e = i->e;
+    struct th_change *c = i->c;
+
+    i->next = i->ep->pub;
+    i->next.rev++;
+    i->next.updated = e->now.wall;
+    if (c->clear_disabled) {
+        i->next.disabled_at.ms = 0;
+        i->next.disabled_reason = th_span("", 0);
+        i->next.facts.first_fail = 0;
+        i->next.facts.exhausted_run = 0;
+    }
+    if (th_run_new(e, &i->next, &c->spec, &i->run)) {
+        th_change_no_memory(i);
+        return;
+    }
+    i->next.spec = i->run->spec;
+    if (!endpoint_row(i, &i->next) || (c->clear_disabled && !fact_row(i, &i->next))) {
+        th_change_no_memory(i);
+        return;
+    }
+    th_change_submit(i, false);
+}
+
+static void build(struct change_impl *i)
+{
+    if (i->c->kind == TH_CHANGE_ENDPOINT_ADD)
+        build_endpoint_add(i);
+    else
+        build_endpoint_set(i);
+}
+
+/* ---- the name of a new URL ---- */
+
+/* All answers are judged; a name that does not resolve now is accepted and judged at each attempt. The change goes on
+ * with the verdict among its errors, so that an answer names all that is wrong. */
+static void looked_up(struct th_resolve *r)
+{
+    struct lookup *l = r->user;
+    struct th_engine *e = l->e;
+    struct th_change *c = l->c;
+    const char *why = NULL;
+    unsigned bad;
+
+    th_engine_tick(e);
+    if (r->error == TH_OK && th_guard_answers(e->conf.guard, r->addrs, r->count, &why, &bad)) {
+        struct th_field_error *err = &c->errors[c->error_count++];
+        struct th_buf text;
+        th_buf_init(&text, 64);
+        th_addr_format(&text, &r->addrs[bad]);
+        snprintf(err->field, sizeof err->field, "url");
+        snprintf(err->detail, sizeof err->detail, "the host resolves to %.*s, which is not allowed: %s", (int)text.n,
+                 text.p ? text.p : "", why);
+        th_buf_fini(&text);
+    }
+    th_list_remove(&l->link);
+    th_free(l);
+    if (e->draining) {
+        th_change_stopping(c);
+        return;
+    }
+    th_list_append(&e->changes, &c->link);
+    if (e->conf.wake.fn)
+        e->conf.wake.fn(e->conf.wake.ctx); /* a loop may call this after its turn and then sleep */
+}
+
+/* True when the change waits for a name. Faults of the URL itself are found when the change begins. */
+bool th_change_look_up(struct th_engine *e, struct th_change *c)
+{
+    const struct th_ep *ep = c->endpoint ? th_map_get(&e->endpoints, c->endpoint) : NULL;
+    struct lookup *l;
+    const char *why;
+
+    if ((c->kind != TH_CHANGE_ENDPOINT_ADD && c->kind != TH_CHANGE_ENDPOINT_SET) || e->draining || e->dead ||
+        (ep && th_span_eq(ep->pub.spec.url, c->spec.url)))
+        return false;
+    l = th_calloc(1, sizeof *l);
+    if (!l || th_guard_url(e->conf.guard, c->spec.url, &l->url, &why) || l->url.literal) {
+        th_free(l); /* without memory: as a name that does not resolve now */
+        return false;
+    }
+    l->e = e;
+    l->c = c;
+    th_list_init(&l->link);
+    th_list_append(&e->lookups, &l->link);
+    l->resolve = (struct th_resolve){.host = l->url.host, .done = looked_up, .user = l, .deadline = {e->now.mono.us + 3000000}};
+    l->resolve.tenant = ep ? ep->pub.tenant->no : 0;
+    if (!ep && th_engine_tenant(e, c->tenant_id))
+        l->resolve.tenant = th_engine_tenant(e, c->tenant_id)->no;
+    e->conf.resolver->vt->submit(e->conf.resolver, &l->resolve);
+    return true;
+}
+
+void th_change_look_ups_cancel(struct th_engine *e)
+{
+    struct th_list *l, *next;
+
+    for (l = e->lookups.next; l != &e->lookups; l = next) {
+        next = l->next;
+        e->conf.resolver->vt->cancel(e->conf.resolver, &TH_CONTAINER(l, struct lookup, link)->resolve);
+    }
+}
+
+/* ---- begin and end ---- */
+
+void th_change_begin_endpoint_put(struct change_impl *i)
+{
+    if (th_spec_check(i->e, i->tenant, i->c, &i->url))
+        build(i);
+    else
+        th_change_finish(i, TH_CH_INVALID);
+}
+
+void th_change_end_endpoint_add(struct change_impl *i)
+{
+    struct th_engine *e = i->e;
+
+    i->tenant->version = i->op.new_version;
+    e->last_secret = i->made->pub.secrets[0].no;
+    if (th_settings_add_endpoint(e, i->made)) {
+        th_engine_store_error(e, TH_BUG);
+        return;
+    }
+    i->c->ep = &i->made->pub;
+    i->made = NULL;
+}
+
+void th_change_end_endpoint_set(struct change_impl *i)
+{
+    struct th_ep *ep = i->ep;
+
+    i->tenant->version = i->op.new_version;
+    th_run_unref(ep->pub.run);
+    ep->pub.run = i->run;
+    i->run = NULL;
+    ep->pub.spec = ep->pub.run->spec;
+    ep->pub.rev = i->next.rev;
+    ep->pub.updated = i->next.updated;
+    ep->pub.disabled_at = i->next.disabled_at;
+    ep->pub.disabled_reason = i->next.disabled_reason;
+    if (i->c->clear_disabled)
+        ep->pub.facts = i->next.facts;
+    if (th_settings_sched(i->e, ep))
+        th_engine_store_error(i->e, TH_BUG);
+    i->c->ep = &ep->pub;
+}
+
+void th_change_begin_endpoint_del(struct change_impl *i)
+{
+    struct th_row *row = th_change_row(i, TH_ROW_ENDPOINT, i->ep->pub.no);
+
+    if (!row) {
+        th_change_no_memory(i);
+        return;
+    }
+    row->del = true;
+    th_change_submit(i, false);
+}
+
+void th_change_end_endpoint_del(struct change_impl *i)
+{
+    uint64_t no = i->ep->pub.no;
+
+    i->tenant->version = i->op.new_version;
+    th_settings_remove_endpoint(i->e, i->ep);
+    th_cancel_endpoint(i->e, no);
+}
+
+void th_change_begin_endpoint_disable(struct change_impl *i)
+{
+    i->next = i->ep->pub;
+    if (i->next.disabled_at.ms || !i->next.spec.active) {
+        th_change_fail(i, TH_CH_CONFLICT, "already inactive");
+        return;
+    }
+    i->next.rev++;
+    i->next.updated = i->e->now.wall;
+    i->next.disabled_at = i->e->now.wall;
+    i->next.disabled_reason = i->c->note;
+    if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !endpoint_row(i, &i->next) || !fact_row(i, &i->next)) {
+        th_change_no_memory(i);
+        return;
+    }
+    th_change_submit(i, false);
+}
+
+/* ---- the engine's own changes ---- */
+
+struct disabling {
+    struct th_change c;
+    struct th_engine *e;
+    uint64_t endpoint;
+    char tenant[160];
+};
+
+static void disabled(struct th_change *c)
+{
+    struct disabling *d = TH_CONTAINER(c, struct disabling, c);
+    struct th_ep *ep = th_map_get(&d->e->endpoints, d->endpoint);
+
+    if (c->result == TH_CH_DONE && ep) {
+        th_count(d->e->conf.metrics, TH_C_ENDPOINTS_DISABLED, 1);
+        th_log(TH_LOG_WARN, "endpoint disabled", TH_KS("endpoint", ep->pub.run->id), TH_KS("tenant", ep->pub.tenant->id),
+               TH_KS("reason", c->note));
+        th_operator_endpoint(d->e, ep, "endpoint.disabled", c->note.p);
+    }
+    th_change_fini(c);
+    th_free(d);
+}
+
+void th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why)
+{
+    struct disabling *d;
+
+    if (ep->gone || th_ep_held(&ep->pub) || ep->pub.tenant->id.n >= sizeof d->tenant)
+        return;
+    d = th_calloc(1, sizeof *d);
+    if (!d)
+        return; /* the rule is evaluated again at the next failure */
+    d->e = e;
+    d->endpoint = ep->pub.no;
+    memcpy(d->tenant, ep->pub.tenant->id.p, ep->pub.tenant->id.n);
+    d->c.kind = (enum th_change_kind)TH_CHANGE_ENDPOINT_DISABLE;
+    d->c.tenant_id = th_span(d->tenant, ep->pub.tenant->id.n);
+    d->c.endpoint = ep->pub.no;
+    d->c.note = th_str(th_disable_name(why));
+    d->c.done = disabled;
+    th_engine_change(e, &d->c);
+}

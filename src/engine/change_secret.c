@@ -1,0 +1,177 @@
+/* Secrets of endpoints: making, rotating, revoking, reading.
+ *
+ * It refuses: a rotation that would leave more active secrets than the dialect allows, revoking when there is no previous
+ * secret.
+ *
+ * Invariants: (1) the clear text is only in buffers that are wiped at their end; in memory and in the store it is sealed
+ * for its tenant, endpoint and number; (2) the first secret of an endpoint is the newest, those behind it end by their `until`;
+ * (3) secrets that left are freed after the commit, never before. */
+#include "engine/change.h"
+
+void th_change_secret_fini(struct th_secret *s)
+{
+    th_dialect_key_fini(&s->key);
+    th_free((char *)s->sealed.p);
+    *s = (struct th_secret){0};
+}
+
+bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, const struct th_secret *s, bool del)
+{
+    struct th_row *row = th_change_row(i, TH_ROW_SECRET, s->no);
+
+    if (!row)
+        return false;
+    row->del = del;
+    row->endpoint = ep->no;
+    row->conf = s->sealed;
+    row->created = s->created.ms;
+    row->until = s->until;
+    return true;
+}
+
+/* Makes i->secret from the customer's text or anew; the clear text goes to c->secret_text for the answer. */
+bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep)
+{
+    struct th_engine *e = i->e;
+    struct th_change *c = i->c;
+    uint8_t random[64];
+    struct th_buf sealed;
+    bool ok = false;
+
+    th_buf_init(&sealed, 8192);
+    if (c->secret.n) {
+        th_buf_span(&c->secret_text, c->secret);
+    } else {
+        th_engine_random(e, random, sizeof random);
+        th_dialect_secret_make_for(ep->tenant->dialect, ep->run->variant, random, &c->secret_text);
+        th_wipe(random, sizeof random);
+    }
+    i->secret.no = e->last_secret + 1;
+    i->secret.created = e->now.wall;
+    if (!c->secret_text.failed && th_engine_seal(e, ep->tenant->no, ep->no, i->secret.no, th_buf_view(&c->secret_text), &sealed)) {
+        char *copy = th_malloc(sealed.n);
+        if (copy) {
+            memcpy(copy, sealed.p, sealed.n);
+            i->secret.sealed = th_span(copy, sealed.n);
+            ok = !th_dialect_key_init(ep->tenant->dialect, th_buf_view(&c->secret_text), &i->secret.key);
+        }
+    }
+    th_buf_fini(&sealed);
+    return ok;
+}
+
+/* ---- secrets ---- */
+
+static bool is_active(const struct th_secret *s, int64_t now_ms)
+{
+    return s->until == 0 || s->until > now_ms;
+}
+
+void th_change_begin_rotate(struct change_impl *i)
+{
+    struct th_change *c = i->c;
+    const struct th_dialect_values *v = th_dialect_values(i->tenant->dialect);
+    int64_t now_ms = i->e->now.wall.ms, overlap_s = c->overlap_given ? (c->overlap_null ? -1 : c->overlap_s) : v->overlap_s;
+    unsigned active = 0, max = v->secrets_max_active ? v->secrets_max_active : 2;
+    bool ok = true;
+
+    if (!th_spec_check(i->e, i->tenant, c, &i->url)) {
+        th_change_finish(i, TH_CH_INVALID);
+        return;
+    }
+    i->next = i->ep->pub;
+    for (unsigned n = 0; n < i->next.secret_count; n++)
+        active += is_active(&i->next.secrets[n], now_ms);
+    if (active >= max && overlap_s != 0) {
+        th_change_fail(i, TH_CH_CONFLICT, "two secrets are active already; revoke the previous one first (DELETE …/secret/previous)");
+        return;
+    }
+    if (!th_change_secret_make(i, &i->ep->pub)) {
+        th_change_no_memory(i);
+        return;
+    }
+    /* the active ones move on behind the new one, with their end; the expired ones leave */
+    i->next.secrets[0] = i->secret;
+    i->next.secret_count = 1;
+    ok = th_change_secret_row(i, &i->next, &i->secret, false);
+    for (unsigned n = 0; ok && n < i->ep->pub.secret_count; n++) {
+        struct th_secret s = i->ep->pub.secrets[n];
+        bool keep = is_active(&s, now_ms) && overlap_s != 0 && i->next.secret_count < TH_MAX_SECRETS;
+        if (keep && overlap_s > 0 && (s.until == 0 || s.until > now_ms + overlap_s * 1000))
+            s.until = now_ms + overlap_s * 1000;
+        if (keep)
+            i->next.secrets[i->next.secret_count++] = s;
+        ok = th_change_secret_row(i, &i->next, &s, !keep);
+    }
+    if (!ok) {
+        th_change_no_memory(i);
+        return;
+    }
+    c->ep = &i->next;
+    c->tenant = i->tenant;
+    th_change_submit(i, false);
+}
+
+void th_change_begin_revoke(struct change_impl *i)
+{
+    unsigned active = 0;
+
+    i->next = i->ep->pub;
+    for (unsigned n = 0; n < i->next.secret_count; n++)
+        active += is_active(&i->next.secrets[n], i->e->now.wall.ms);
+    if (active < 2) {
+        th_change_fail(i, TH_CH_NOT_FOUND, "there is no previous secret");
+        return;
+    }
+    for (unsigned n = 1; n < i->next.secret_count; n++)
+        if (!th_change_secret_row(i, &i->next, &i->next.secrets[n], true)) {
+            th_change_no_memory(i);
+            return;
+        }
+    i->next.secret_count = 1;
+    th_change_submit(i, false);
+}
+
+/* Frees what is in memory and not in `next`, takes over `next`. */
+void th_change_end_secrets(struct change_impl *i)
+{
+    struct th_endpoint *pub = &i->ep->pub;
+
+    i->tenant->version = i->op.new_version;
+    for (unsigned n = 0; n < pub->secret_count; n++) {
+        bool kept = false;
+        for (unsigned k = 0; k < i->next.secret_count; k++)
+            kept = kept || i->next.secrets[k].no == pub->secrets[n].no;
+        if (!kept)
+            th_change_secret_fini(&pub->secrets[n]);
+    }
+    memcpy(pub->secrets, i->next.secrets, sizeof pub->secrets);
+    pub->secret_count = i->next.secret_count;
+    if (i->secret.no) {
+        i->e->last_secret = i->secret.no;
+        i->secret = (struct th_secret){0}; /* now the endpoint's */
+    }
+    i->c->ep = pub;
+}
+
+/* ---- reading secrets ---- */
+
+bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
+                       void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until), void *ctx)
+{
+    struct th_buf plain;
+    bool ok = true;
+
+    th_buf_init(&plain, 4096);
+    for (unsigned n = 0; ok && n < ep->secret_count; n++) {
+        const struct th_secret *s = &ep->secrets[n];
+        if (!is_active(s, e->now.wall.ms))
+            continue;
+        th_buf_reset(&plain);
+        ok = th_engine_unseal(e, ep->tenant->no, ep->no, s->no, s->sealed, &plain);
+        if (ok)
+            each(ctx, th_buf_view(&plain), s->created, s->until);
+    }
+    th_buf_wipe(&plain);
+    return ok;
+}

@@ -1,0 +1,205 @@
+/* Changes of tenants and of their keys. Each kind has a `begin`, which checks and builds the rows, and an `end`, which
+ * brings memory to what was committed; change.c calls them in turn.
+ *
+ * It refuses: dialects that are not loaded, another dialect for a tenant that has endpoints, deleting the built-in tenants.
+ *
+ * Invariants: (1) a `begin` changes no settings in memory, it submits or fails; (2) a deleted tenant takes its endpoints
+ * and keys with it in the same commit, and their deliveries are cancelled after it. Settings that were committed but
+ * cannot be held for lack of memory stop the engine: only a restart makes memory true again. */
+#include "engine/change.h"
+#include <stdio.h>
+
+void th_change_begin_tenant_put(struct change_impl *i)
+{
+    struct th_engine *e = i->e;
+    struct th_change *c = i->c;
+    struct th_tenant *old = i->tenant;
+    struct th_span dialect = c->dialect.n ? c->dialect : old ? th_dialect_values(old->dialect)->name : e->conf.default_dialect;
+    struct th_span name = c->name.n ? c->name : old ? old->name : c->tenant_id;
+    struct th_span attributes = c->attributes.n ? c->attributes : old ? old->attributes : TH_LIT("{}");
+    struct th_row *row;
+    struct th_buf conf;
+    enum th_error error;
+    bool ok;
+
+    if (!th_engine_dialect(e, dialect)) {
+        c->error_count = 1;
+        snprintf(c->errors[0].field, sizeof c->errors[0].field, "dialect");
+        snprintf(c->errors[0].detail, sizeof c->errors[0].detail, "no dialect of this name is loaded; see GET /v1/dialects");
+        th_change_finish(i, TH_CH_INVALID);
+        return;
+    }
+    if (old && th_engine_dialect(e, dialect) != old->dialect && old->endpoint_count) {
+        th_change_fail(i, TH_CH_CONFLICT, "the tenant has endpoints; delete them before changing its dialect");
+        return;
+    }
+    error = th_tenant_new(e, old ? old->no : e->last_tenant + 1, c->tenant_id, name, dialect, attributes, &i->fresh);
+    if (error) {
+        th_change_no_memory(i);
+        return;
+    }
+    i->fresh->rev = old ? old->rev + 1 : 1;
+    i->fresh->created = old ? old->created : e->now.wall;
+    i->fresh->updated = e->now.wall;
+    row = th_change_row(i, TH_ROW_TENANT, i->fresh->no);
+    th_buf_init(&conf, 4u << 20);
+    th_tenant_write(i->fresh, &conf);
+    ok = row && !conf.failed && th_arena_copy(&i->mem, th_buf_view(&conf), &row->conf);
+    th_buf_fini(&conf);
+    if (!ok) {
+        th_change_no_memory(i);
+        return;
+    }
+    row->id = c->tenant_id;
+    row->created = i->fresh->created.ms;
+    row->updated = i->fresh->updated.ms;
+    if (!old && !th_change_last_number(i, "last_tenant", i->fresh->no)) {
+        th_change_no_memory(i);
+        return;
+    }
+    th_change_submit(i, false);
+}
+
+void th_change_end_tenant_put(struct change_impl *i)
+{
+    struct th_change *c = i->c;
+    enum th_error error;
+
+    c->created = !i->tenant;
+    if (i->tenant) {
+        error = th_tenant_replace(i->e, i->tenant, i->fresh);
+        i->tenant->version = i->op.new_version;
+        th_events_forget(i->e, i->tenant);
+    } else {
+        i->fresh->version = i->op.new_version;
+        error = th_settings_add_tenant(i->e, i->fresh);
+        if (!error)
+            i->tenant = i->fresh;
+    }
+    if (!error)
+        i->fresh = NULL;
+    else
+        th_engine_store_error(i->e, TH_BUG); /* committed, but not to be held: only a restart makes memory true again */
+    c->tenant = i->tenant;
+}
+
+void th_change_begin_tenant_del(struct change_impl *i)
+{
+    struct th_tenant *t = i->tenant;
+    struct th_row *row;
+
+    if (th_span_is(t->id, "default") || th_span_is(t->id, "operator")) {
+        th_change_fail(i, TH_CH_CONFLICT, "this tenant is built in and always exists");
+        return;
+    }
+    row = th_change_row(i, TH_ROW_TENANT, t->no);
+    for (unsigned n = 0; row && n < t->endpoint_count; n++) {
+        row->del = true;
+        row = th_change_row(i, TH_ROW_ENDPOINT, t->endpoints[n]->no);
+    }
+    for (unsigned n = 0; row && n < i->e->key_count; n++) {
+        struct th_key *k = i->e->keys[n];
+        if (k->tenant != t)
+            continue;
+        row->del = true;
+        row = th_change_row(i, TH_ROW_KEY, k->no);
+        if (row)
+            row->id = th_span(k->hash, sizeof k->hash);
+    }
+    if (!row) {
+        th_change_no_memory(i);
+        return;
+    }
+    row->del = true;
+    th_change_submit(i, false);
+}
+
+void th_change_end_tenant_del(struct change_impl *i)
+{
+    struct th_tenant *t = i->tenant;
+
+    while (t->endpoint_count) {
+        uint64_t no = t->endpoints[t->endpoint_count - 1]->no;
+        th_settings_remove_endpoint(i->e, TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub));
+        th_cancel_endpoint(i->e, no);
+    }
+    for (unsigned n = i->e->key_count; n-- > 0;)
+        if (i->e->keys[n]->tenant == t)
+            th_settings_remove_key(i->e, i->e->keys[n]);
+    th_settings_remove_tenant(i->e, t);
+    i->c->tenant = t;
+}
+
+void th_change_begin_key_add(struct change_impl *i)
+{
+    struct th_change *c = i->c;
+    struct th_key *k = th_calloc(1, sizeof *k + c->note.n);
+    struct th_row *row = th_change_row(i, TH_ROW_KEY, i->e->last_key + 1);
+    struct th_buf conf;
+    struct th_jw w;
+    bool ok;
+
+    i->key = k;
+    if (!k || !row) {
+        th_change_no_memory(i);
+        return;
+    }
+    k->no = row->no;
+    memcpy(k->hash, c->key_hash, sizeof k->hash);
+    k->tenant = i->tenant;
+    k->scopes = c->scopes;
+    k->created = i->e->now.wall;
+    k->expires = c->expires;
+    memcpy((char *)(k + 1), c->note.p ? c->note.p : "", c->note.n);
+    k->note = th_span(k + 1, c->note.n);
+    th_buf_init(&conf, 65536);
+    w = th_jw(&conf);
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("scopes"));
+    th_jw_u64(&w, k->scopes);
+    th_jw_key(&w, TH_LIT("note"));
+    th_jw_string(&w, k->note);
+    th_jw_end_object(&w);
+    ok = !conf.failed && th_arena_copy(&i->mem, th_buf_view(&conf), &row->conf);
+    th_buf_fini(&conf);
+    if (!ok) {
+        th_change_no_memory(i);
+        return;
+    }
+    row->id = th_span(k->hash, sizeof k->hash);
+    row->created = k->created.ms;
+    row->until = k->expires;
+    c->key = k;
+    c->tenant = i->tenant;
+    th_change_submit(i, true);
+}
+
+void th_change_begin_key_del(struct change_impl *i)
+{
+    struct th_row *row;
+
+    for (unsigned n = 0; n < i->e->key_count; n++) {
+        struct th_key *k = i->e->keys[n];
+        if (k->no != i->c->key_no || k->tenant != i->tenant)
+            continue;
+        row = th_change_row(i, TH_ROW_KEY, k->no);
+        if (!row) {
+            th_change_no_memory(i);
+            return;
+        }
+        row->del = true;
+        row->id = th_span(k->hash, sizeof k->hash);
+        th_change_submit(i, true);
+        return;
+    }
+    th_change_fail(i, TH_CH_NOT_FOUND, "no such key");
+}
+
+void th_change_end_key_del(struct change_impl *i)
+{
+    for (unsigned n = 0; n < i->e->key_count; n++)
+        if (i->e->keys[n]->no == i->c->key_no) {
+            th_settings_remove_key(i->e, i->e->keys[n]);
+            return;
+        }
+}
