@@ -1,0 +1,431 @@
+/* The writer thread of the SQLite store: its queue, the group commit, the full disk, the checkpoints.
+ *
+ * Why one writer: SQLite has one writer anyway, and the cost of a commit is its sync. So the writer takes
+ * everything that has queued up over all sessions by the time its last commit ended, and commits it at once.
+ * There is no timer for accepts: waiting for company lowers throughput. Settles do wait (SETTLE_WAIT_MS or
+ * SETTLE_COUNT of them), since losing one only means a repeated request; they ride with the next accept.
+ *
+ * It refuses: to go on after an I/O error, a failed sync or a damaged page. From then on every write ends
+ * with that error and the process must stop; what was acknowledged is on disk.
+ *
+ * Invariants: (1) an op is finished only after the COMMIT with its sync has returned; (2) per session, writes
+ * are run and finished in the order of submission; (3) only the writer writes and checkpoints.
+ *
+ * A full disk: the group is rolled back, the ballast file is given up so that settles still commit, accepts
+ * and settings are refused with TH_FULL until a PROBE finds room to make the ballast again. */
+#include "base/log.h"
+#include "store/store_sqlite_threads.h"
+#include <errno.h>
+#include <time.h>
+
+#define SETTLE_WAIT_MS 10
+#define SETTLE_COUNT 256
+#define GROUP_ROWS 8192 /* a longer queue is committed in several transactions */
+#define GROUP_BYTES (16u << 20)
+#define CHECKPOINT_FRAMES 256 /* 4 MiB of 16 KiB pages */
+#define RESTART_FRAMES 2048   /* 32 MiB: from here on the log's restart is worth waiting for readers */
+#define RESTART_WAIT_MS 250   /* readers end their transactions after SQ_MS_PER_READ */
+
+static void batch_add(struct sq_store *store, struct th_op *op)
+{
+    struct th_session *s = op->session;
+
+    if (!s->in_batch) {
+        s->in_batch = true;
+        s->batch_tail = &s->batch;
+        s->batch_next = store->batch;
+        store->batch = s;
+    }
+    *s->batch_tail = op;
+    s->batch_tail = &op->next;
+}
+
+static void batch_finish(struct sq_store *store)
+{
+    struct th_session *s = store->batch;
+
+    store->batch = NULL;
+    while (s) {
+        struct th_session *next = s->batch_next;
+
+        s->in_batch = false;
+        sq_hand_over(s, s->batch, s->batch_tail);
+        s = next;
+    }
+}
+
+/* ---- sorted runs: reader collects, writer writes, until nothing is left ---- */
+
+static void seal_request(struct sq_store *s, int kind)
+{
+    struct sq_seal *seal = &s->seals[kind];
+    bool start;
+
+    pthread_mutex_lock(&s->lock);
+    start = !seal->busy && !s->stop;
+    seal->again = seal->busy;
+    seal->busy = seal->busy || start;
+    pthread_mutex_unlock(&s->lock);
+    if (start)
+        sq_submit_read(&s->readers[2], &seal->op);
+}
+
+void sq_seal_idle(struct sq_store *s, struct sq_seal *seal)
+{
+    bool again;
+
+    pthread_mutex_lock(&s->lock);
+    again = seal->again;
+    seal->busy = seal->again = false;
+    pthread_mutex_unlock(&s->lock);
+    if (again)
+        seal_request(s, (int)seal->kind);
+}
+
+/** After a slice was committed, or was not. */
+static void seal_step(struct sq_store *s, struct sq_seal *seal)
+{
+    bool stop;
+
+    pthread_mutex_lock(&s->lock);
+    stop = s->stop;
+    pthread_mutex_unlock(&s->lock);
+    if (seal->op.error != TH_OK || stop) {
+        seal->again = false;
+        sq_seal_idle(s, seal);
+        return;
+    }
+    seal->done = seal->slice_end;
+    if (seal->done < seal->count)
+        sq_submit_write(s, &seal->op);
+    else
+        sq_submit_read(&s->readers[2], &seal->op);
+}
+
+static void seal_requests(struct sq_store *s)
+{
+    const uint64_t next[SQ_RUN_KINDS] = {s->writer.next.event, s->writer.next.delivery,
+                                         s->writer.next.attempt};
+
+    for (int kind = 0; kind < SQ_RUN_KINDS; kind++)
+        if (next[kind] >> SQ_RUN_SHIFT != s->runs_seen[kind]) {
+            s->runs_seen[kind] = next[kind] >> SQ_RUN_SHIFT;
+            seal_request(s, kind);
+        }
+}
+
+/* ---- the writer: one group ---- */
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void report_break(struct sq_store *s, enum th_error error)
+{
+    if (s->broken != TH_OK)
+        return;
+    s->broken = error;
+    th_log(TH_LOG_ERROR, "the store has stopped; no further write is taken, restart after checking the disk",
+           TH_KC("file", s->path.db), TH_KC("error", th_error_name(error)),
+           TH_KC("sqlite", sqlite3_errmsg(s->writer.db)),
+           TH_KI("code", sqlite3_extended_errcode(s->writer.db)),
+           TH_KI("system_error", sqlite3_system_errno(s->writer.db)));
+    if (s->metrics)
+        th_gauge_set(s->metrics, TH_G_STORE_READY, 0);
+}
+
+static void report_full(struct sq_store *s)
+{
+    if (s->has_ballast) {
+        sq_ballast_drop(&s->path);
+        s->has_ballast = false;
+    }
+    if (s->full)
+        return;
+    s->full = true;
+    th_log(TH_LOG_ERROR, "the disk is full; events are refused until there is room again",
+           TH_KC("file", s->path.db));
+    if (s->metrics)
+        th_gauge_set(s->metrics, TH_G_STORE_READY, 0);
+}
+
+/** What an op gets without trying, or TH_OK. */
+static enum th_error refused(const struct sq_store *s, const struct th_op *op)
+{
+    if (s->broken != TH_OK)
+        return s->broken;
+    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_CONFIG || op->kind == TH_OP_RESEAL ||
+                    (int)op->kind == SQ_OP_SEAL))
+        return TH_FULL;
+    return TH_OK;
+}
+
+/** One transaction over a list of ops. TH_OK: durable, every op has its result. Else nothing happened (but
+ * for a broken store, where that is unknown). */
+static enum th_error transaction(struct sq_store *s, struct th_op *first, uint32_t *written)
+{
+    struct sq_counters before = s->writer.next;
+    int64_t began = now_us();
+    enum th_error error = TH_OK;
+    int rc = sq_begin(&s->writer);
+
+    *written = 0;
+    for (struct th_op *op = first; rc == SQLITE_OK && op; op = op->next) {
+        op->error = refused(s, op);
+        if (op->error != TH_OK)
+            continue;
+        rc = sq_write(&s->writer, op);
+        *written += 1;
+    }
+    if (rc == SQLITE_OK)
+        rc = sq_commit(&s->writer);
+    if (rc != SQLITE_OK) {
+        error = sq_error(s->writer.db, rc);
+        if (error == TH_IO || error == TH_CORRUPT)
+            report_break(s, error);
+        else
+            th_log(TH_LOG_WARN, "a store transaction failed", TH_KC("error", th_error_name(error)),
+                   TH_KC("sqlite", sqlite3_errmsg(s->writer.db)), TH_KI("code", rc));
+        sq_rollback(&s->writer);
+        s->writer.next = before;
+    }
+    if (!s->metrics)
+        return error;
+    if (error != TH_OK) {
+        th_count(s->metrics, TH_C_STORE_FAILURES, 1);
+    } else if (*written) {
+        th_count(s->metrics, TH_C_STORE_COMMITS, 1);
+        th_count(s->metrics, TH_C_STORE_OPS, *written);
+        th_observe(s->metrics, TH_H_COMMIT_SECONDS, now_us() - began);
+    }
+    return error;
+}
+
+static void run_alone(struct sq_store *s, struct th_op *op)
+{
+    struct th_op *rest = op->next;
+    enum th_error error;
+    uint32_t written;
+
+    op->next = NULL;
+    error = refused(s, op);
+    if (error == TH_OK)
+        error = transaction(s, op, &written);
+    else
+        op->error = error;
+    if (error == TH_FULL) {
+        bool had = s->has_ballast;
+
+        report_full(s);
+        if (had && refused(s, op) == TH_OK)
+            error = transaction(s, op, &written);
+    }
+    if (error != TH_OK)
+        op->error = error;
+    op->next = rest;
+}
+
+/** A PROBE on a full store first makes the ballast again: room for it is the mark above which events are
+ * taken. */
+static void try_room(struct sq_store *s)
+{
+    if (!s->full || sq_ballast_make(&s->path, s->ballast_mib) != TH_OK)
+        return;
+    s->full = false;
+    s->has_ballast = true;
+    th_log(TH_LOG_INFO, "the disk has room again; events are taken", TH_KC("file", s->path.db));
+}
+
+static void run_group(struct sq_store *s, struct th_op *first)
+{
+    enum th_error error = s->broken;
+    uint32_t written = 0;
+
+    for (struct th_op *op = first; op && error == TH_OK; op = op->next)
+        if (op->kind == TH_OP_PROBE)
+            try_room(s);
+    if (error == TH_OK)
+        error = transaction(s, first, &written);
+    if (error == TH_FULL)
+        report_full(s);
+    for (struct th_op *op = first; op && error != TH_OK; op = op->next) {
+        if (s->broken != TH_OK)
+            op->error = s->broken;
+        else
+            run_alone(s, op);
+    }
+    for (struct th_op *op = first, *next; op; op = next) {
+        next = op->next;
+        if (op->kind == TH_OP_PROBE && op->error == TH_OK && s->full)
+            op->error = TH_FULL;
+        if ((int)op->kind == SQ_OP_SEAL)
+            seal_step(s, (struct sq_seal *)op);
+        else
+            batch_add(s, op);
+    }
+    if (s->metrics && s->broken == TH_OK)
+        th_gauge_set(s->metrics, TH_G_STORE_READY, !s->full);
+    batch_finish(s);
+    seal_requests(s);
+}
+
+/** Copies the log into the database, waits for the readers of the log, so that the next commit starts it
+ * over. Without the wait a reader that begins one short transaction after the other would keep the log from
+ * ever starting over. Where the wait is in vain it is tried again a quarter later. */
+static int checkpoint_restart(struct sq_store *s)
+{
+    sqlite3 *db = s->writer.db;
+    int rc;
+
+    sqlite3_busy_timeout(db, RESTART_WAIT_MS);
+    rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    sqlite3_busy_timeout(db, SQ_BUSY_MS);
+    s->restart_frames = rc == SQLITE_OK ? RESTART_FRAMES : s->wal_frames + RESTART_FRAMES / 4;
+    return rc;
+}
+
+/** After the ops have been answered, so that nobody waits for it. */
+static void checkpoint_if_due(struct sq_store *s)
+{
+    enum th_error error;
+    int rc;
+
+    if (s->wal_frames < CHECKPOINT_FRAMES || s->broken != TH_OK)
+        return;
+    if (s->wal_frames < RESTART_FRAMES)
+        s->restart_frames = RESTART_FRAMES; /* it has started over by itself */
+    if (s->wal_frames < s->restart_frames)
+        rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    else
+        rc = checkpoint_restart(s);
+    error = sq_checkpoint_error(s->writer.db, rc);
+    if (error == TH_IO || error == TH_CORRUPT)
+        report_break(s, error);
+    else if (error == TH_FULL)
+        report_full(s);
+}
+
+int sq_note_frames(void *ctx, sqlite3 *db, const char *name, int frames)
+{
+    (void)db;
+    (void)name;
+    ((struct sq_store *)ctx)->wal_frames = frames;
+    return SQLITE_OK;
+}
+
+/* ---- the writer: its queue ---- */
+
+static void op_weight(const struct th_op *op, uint32_t *rows, size_t *bytes)
+{
+    const struct th_accept *a = (const struct th_accept *)op;
+
+    *rows += (int)op->kind == SQ_OP_SEAL ? SQ_SEAL_ROWS : 1;
+    if (op->kind == TH_OP_SETTLE)
+        *bytes += ((const struct th_settle *)op)->row.body.n;
+    if (op->kind != TH_OP_ACCEPT)
+        return;
+    for (uint32_t i = 0; i < a->count; i++) {
+        *rows += 1 + a->events[i].endpoint_count;
+        *bytes += a->events[i].data.n;
+    }
+}
+
+/** Cuts a group off the front of a list; at least one op. */
+static struct th_op *cut_group(struct th_op **list, uint32_t *count)
+{
+    struct th_op *first = *list, *last = first;
+    uint32_t rows = 0;
+    size_t bytes = 0;
+
+    *count = 1;
+    op_weight(first, &rows, &bytes);
+    while (last->next && rows < GROUP_ROWS && bytes < GROUP_BYTES) {
+        last = last->next;
+        op_weight(last, &rows, &bytes);
+        *count += 1;
+    }
+    *list = last->next;
+    last->next = NULL;
+    return first;
+}
+
+/** Waits until something is to be committed. False: stop and nothing is left. Under the lock. */
+static bool wait_for_work(struct sq_store *s)
+{
+    struct timespec until;
+    bool waited = false;
+
+    while (!s->urgent && s->queued < SETTLE_COUNT && !s->stop) {
+        if (waited && s->queued)
+            return true;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += SETTLE_WAIT_MS * 1000000L;
+        if (until.tv_nsec >= 1000000000L) {
+            until.tv_nsec -= 1000000000L;
+            until.tv_sec++;
+        }
+        s->sleeping = true;
+        s->timed = s->queued || !waited;
+        if (s->timed)
+            waited = pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT;
+        else
+            pthread_cond_wait(&s->wake, &s->lock);
+        /* woken from the untimed sleep by a first settle: it gets its time of company */
+        if (!s->timed)
+            waited = false;
+        s->sleeping = s->timed = false;
+    }
+    return s->queued || !s->stop;
+}
+
+void *sq_writer_main(void *arg)
+{
+    struct sq_store *s = arg;
+
+    for (;;) {
+        struct th_op *list;
+
+        pthread_mutex_lock(&s->lock);
+        if (!wait_for_work(s)) {
+            pthread_mutex_unlock(&s->lock);
+            return NULL;
+        }
+        list = s->head;
+        s->head = NULL;
+        s->tail = &s->head;
+        s->queued = s->urgent = 0;
+        pthread_mutex_unlock(&s->lock);
+        while (list) {
+            uint32_t count;
+            struct th_op *group = cut_group(&list, &count);
+
+            run_group(s, group);
+            if (s->metrics)
+                th_gauge_add(s->metrics, TH_G_STORE_QUEUE, -(int64_t)count);
+            checkpoint_if_due(s);
+        }
+    }
+}
+
+void sq_submit_write(struct sq_store *s, struct th_op *op)
+{
+    bool urgent = op->kind != TH_OP_SETTLE && (int)op->kind != SQ_OP_SEAL;
+
+    op->next = NULL;
+    if (s->metrics)
+        th_gauge_add(s->metrics, TH_G_STORE_QUEUE, 1);
+    pthread_mutex_lock(&s->lock);
+    *s->tail = op;
+    s->tail = &op->next;
+    s->queued++;
+    s->urgent += urgent;
+    if (s->sleeping && (urgent || s->queued >= SETTLE_COUNT || !s->timed)) {
+        s->sleeping = false;
+        pthread_cond_signal(&s->wake);
+    }
+    pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,73 @@
+/* The store's threads and sessions. Private to store_sqlite.c, store_sqlite_commit.c and
+ * store_sqlite_session.c. */
+#ifndef TH_STORE_SQLITE_THREADS_H
+#define TH_STORE_SQLITE_THREADS_H
+#include "store/store_sqlite_int.h"
+
+#define SQ_READERS 3 /* 0: dispatch (LOAD, WALK, short PAGE); 1: lists (PAGE); 2: collects sorted runs */
+
+struct th_session {
+    struct sq_store *store;
+    struct th_session *next; /* all sessions, until close */
+    struct th_wake wake;
+    bool attached;
+    /* owner: writer thread, ops of the commit under way */
+    struct th_op *batch, **batch_tail;
+    struct th_session *batch_next;
+    bool in_batch;
+    /* owner: any thread, under lock */
+    pthread_mutex_t lock;
+    struct th_op *done, **done_tail;
+};
+
+struct sq_store {
+    struct th_store base;
+    struct sq_path path;
+    struct th_metrics *metrics;
+    uint32_t ballast_mib;
+    int lock_fd;
+    pthread_t thread;
+    bool writer_started, lock_ready;
+    struct sq_writer writer;
+    struct sq_reader readers[SQ_READERS];
+    struct sq_seal seals[SQ_RUN_KINDS];
+    uint64_t runs_seen[SQ_RUN_KINDS]; /* owner: writer thread */
+    struct th_session *sessions;
+    /* owner: any thread, under lock */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct th_op *head, **tail;
+    uint32_t queued, urgent;    /* ops waiting; those among them that may not wait for company */
+    bool stop, sleeping, timed; /* timed: the sleeping writer looks again by itself soon */
+    /* owner: writer thread */
+    enum th_error broken; /* TH_IO or TH_CORRUPT: takes no further writes */
+    bool full, has_ballast;
+    struct th_session *batch;
+    int wal_frames;
+    int restart_frames; /* length of the log at which its restart is forced */
+};
+
+/* ---- store_sqlite_session.c ---- */
+
+/** Hands a list of ops to their session, and wakes it when it had nothing to drain. Any thread. */
+void sq_hand_over(struct th_session *s, struct th_op *first, struct th_op **tail);
+/** Queues an op of this reader. Any thread. */
+void sq_submit_read(struct sq_reader *r, struct th_op *op);
+/** The thread of a struct sq_reader. */
+void *sq_reader_main(void *arg);
+void sq_session_submit(struct th_session *session, struct th_op *op);
+unsigned sq_session_drain(struct th_session *s, unsigned max);
+enum th_error sq_session_attach(struct th_store *store, struct th_wake wake, struct th_session **out);
+void sq_session_detach(struct th_session *session);
+
+/* ---- store_sqlite_commit.c ---- */
+
+/** Queues a write. Any thread. */
+void sq_submit_write(struct sq_store *s, struct th_op *op);
+/** The thread of a struct sq_store's writer: ends with s->stop, when nothing is left. */
+void *sq_writer_main(void *arg);
+/** The seal has come to an end: nothing to do, or it failed. Any thread. */
+void sq_seal_idle(struct sq_store *s, struct sq_seal *seal);
+/** SQLite's hook after each commit: how long the log is. */
+int sq_note_frames(void *ctx, sqlite3 *db, const char *name, int frames);
+#endif
