@@ -419,6 +419,8 @@ enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, cha
         return TH_NOT_FOUND;
     }
     error = vt->settings(e->conf.store, load_meta_row, &l);
+    if (l.error) /* without memory nothing can be said of the keys */
+        error = l.error;
     if (!error && l.wrong_key) {
         snprintf(why, why_size, "the secret key is not the one that sealed this data directory; start with the right key "
                                 "(TENTERHOOK_SECRET_KEY or the key file of the data directory)");
