@@ -98,6 +98,13 @@ void mem_config(struct mem_store *s, struct th_config *c);
 void mem_purge(struct mem_store *s, struct th_purge *p);
 void mem_reseal(struct mem_store *s, struct th_reseal *r);
 uint64_t mem_idem_day(const struct mem_store *s, int64_t at_ms);
+/** The settings row with this number; META: with this id. Also a deleted tenant or endpoint. Or NULL. */
+struct mem_row *mem_row_find(struct mem_store *s, enum th_row_kind kind, uint64_t no, struct th_span id);
+/** The key as it was used on this day or the day before, or NULL. */
+struct mem_idem *mem_idem_find(struct mem_idem *list, uint64_t day, uint64_t tenant,
+                               const struct th_idem *idem);
+/** Frees an event that is in no list. */
+void mem_event_free(struct mem_event *e);
 void mem_read(struct mem_store *s, struct th_op *op);
 void mem_page_free(struct th_page *op);
 #endif
