@@ -9,7 +9,7 @@
 #include "app/serve.h"
 #include "api/api.h"
 #include "app/datadir.h"
-#include "app/dialects.h"
+#include "app/live.h"
 #include "app/notify.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -17,8 +17,6 @@
 #include "net/http_server.h"
 #include "net/tls_server.h"
 #include <errno.h>
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,24 +29,11 @@
 #define EXIT_DATA 65
 #define EXIT_BUG 70
 #define EXIT_STORE 74
-#define CERT_WARN_S (14 * 86400)
-
-/* What SIGHUP replaces as a whole. Old ones are kept: requests under way may point into them (LIMIT: some KiB a reload). */
-struct live {
-    struct live *older;
-    struct th_settings settings;
-    struct th_dialect_set dialects;
-    struct th_guard guard;
-    struct th_cidr *allow, *deny;
-    struct th_api_host *hosts;
-    struct th_span *sources;
-    struct th_tls_identity *identity; /* NULL: the API is plain */
-};
 
 struct app {
     int argc;
     char **argv;
-    struct live *live;
+    struct th_live *live;
     bool once, announced, stopping, engine_draining, hard;
     bool tls; /* the API was opened with it */
     uv_loop_t loop;
@@ -287,206 +272,6 @@ static void on_check(uv_check_t *c)
 
 /* ---- starting ---- */
 
-static bool split_listen(const char *text, char *address, size_t size, uint16_t *port)
-{
-    const char *colon = strrchr(text, ':');
-    size_t n = colon ? (size_t)(colon - text) : 0;
-    uint64_t v;
-
-    if (!colon || !th_span_u64(th_str(colon + 1), 65535, &v))
-        return false;
-    if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
-        text++;
-        n -= 2;
-    }
-    if (n == 0 || n >= size)
-        return false;
-    memcpy(address, text, n);
-    address[n] = 0;
-    *port = (uint16_t)v;
-    return true;
-}
-
-static void setup_log(const struct th_settings *c)
-{
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
-    const char *form = c->v[TH_O_LOG_FORMAT].text;
-    enum th_log_level level = TH_LOG_INFO;
-
-    for (unsigned i = 0; i < 4; i++)
-        if (strcmp(c->v[TH_O_LOG_LEVEL].text, levels[i]) == 0)
-            level = (enum th_log_level)i;
-    th_log_setup(level, strcmp(form, "json") == 0 ? TH_LOG_JSON : strcmp(form, "logfmt") == 0 ? TH_LOG_LOGFMT : TH_LOG_AUTO);
-}
-
-/* This machine's own public addresses: a delivery to them would be a loop. Private ones are refused anyway, unless the
- * operator allows their network. */
-static enum th_error own_addresses(struct live *a)
-{
-    struct ifaddrs *all, *i;
-    unsigned n = 0;
-
-    if (getifaddrs(&all) != 0)
-        return TH_OK;
-    for (i = all; i; i = i->ifa_next)
-        n++;
-    a->deny = th_calloc(n + 1, sizeof *a->deny);
-    for (i = a->deny ? all : NULL, n = 0; i; i = i->ifa_next) {
-        struct th_cidr own = {.bits = 32};
-        const char *why;
-        if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET) {
-            own.net.family = 4;
-            memcpy(own.net.ip, &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr, 4);
-        } else if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET6) {
-            own.net.family = 6;
-            own.bits = 128;
-            memcpy(own.net.ip, &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr, 16);
-        } else {
-            continue;
-        }
-        if (th_guard_addr(&(struct th_guard){0}, &own.net, &why))
-            a->deny[n++] = own;
-    }
-    freeifaddrs(all);
-    a->guard.deny = a->deny;
-    a->guard.deny_count = n;
-    return a->deny ? TH_OK : TH_NOMEM;
-}
-
-static enum th_error setup_guard(struct live *a, char *why, size_t why_size)
-{
-    const struct th_value *v = &a->settings.v[TH_O_ALLOW_NETWORK];
-
-    a->allow = th_calloc(v->count + 1, sizeof *a->allow);
-    if (!a->allow)
-        return TH_NOMEM;
-    for (unsigned i = 0; i < v->count; i++)
-        if (!th_cidr_parse(th_str(v->list[i]), &a->allow[i])) {
-            snprintf(why, why_size, "%s: \"%s\" is not a network; write for example 10.0.0.0/8 or fd00::/8 (host bits zero)",
-                     v->origin, v->list[i]);
-            return TH_INVALID;
-        }
-    a->guard = (struct th_guard){.allow = a->allow, .allow_count = v->count,
-                                 .allow_loopback = strcmp(a->settings.v[TH_O_ENVIRONMENT].text, "development") == 0};
-    return own_addresses(a);
-}
-
-static bool has_dialect(const struct live *a, const char *name)
-{
-    for (unsigned i = 0; i < a->dialects.count; i++)
-        if (th_span_is(th_dialect_values(a->dialects.v[i])->name, name))
-            return true;
-    return false;
-}
-
-static enum th_error setup_lists(struct live *l)
-{
-    const struct th_value *hosts = &l->settings.v[TH_O_HOSTS], *sources = &l->settings.v[TH_O_SOURCE_ADDRESSES];
-
-    l->hosts = th_calloc(hosts->count + 1, sizeof *l->hosts);
-    l->sources = th_calloc(sources->count + 1, sizeof *l->sources);
-    if (!l->hosts || !l->sources)
-        return TH_NOMEM;
-    for (unsigned i = 0; i < hosts->count; i++)
-        l->hosts[i] = (struct th_api_host){th_str(hosts->map[i].name), th_str(hosts->map[i].value)};
-    for (unsigned i = 0; i < sources->count; i++)
-        l->sources[i] = th_str(sources->list[i]);
-    return TH_OK;
-}
-
-/* The certificate of the API. That it has expired is no reason to refuse: clients may still want it, and know. */
-static enum th_error setup_tls(struct live *l, char *why, size_t why_size)
-{
-    const struct th_value *cert = &l->settings.v[TH_O_TLS_CERT], *key = &l->settings.v[TH_O_TLS_KEY];
-    enum th_error error;
-    int64_t left_s;
-
-    if (!cert->text && !key->text)
-        return TH_OK;
-    if (!cert->text || !key->text) {
-        snprintf(why, why_size, "%s: TLS needs a certificate and its key; give --tls-cert and --tls-key, or neither",
-                 cert->text ? cert->origin : key->origin);
-        return TH_INVALID;
-    }
-    error = th_tls_identity_open(cert->text, key->text, &l->identity, why, why_size);
-    if (error)
-        return error;
-    left_s = th_tls_identity_left_s(l->identity, (int64_t)time(NULL));
-    if (left_s < CERT_WARN_S)
-        th_log(TH_LOG_WARN, left_s < 0 ? "the API's certificate has expired" : "the API's certificate expires soon",
-               TH_KC("file", cert->text), TH_KI("seconds_left", left_s));
-    return TH_OK;
-}
-
-/* Everything that can be refused without touching the data directory. */
-static enum th_error prepare(struct live *l, char *why, size_t why_size)
-{
-    const struct th_settings *c = &l->settings;
-    char address[256];
-    uint16_t port;
-    enum th_error error;
-
-    if (!split_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &port)) {
-        snprintf(why, why_size, "%s: \"%s\" is not ADDR:PORT; write for example 127.0.0.1:8420 or [::1]:8420",
-                 c->v[TH_O_LISTEN].origin, c->v[TH_O_LISTEN].text);
-        return TH_INVALID;
-    }
-    error = setup_guard(l, why, why_size);
-    if (!error)
-        error = setup_lists(l);
-    if (!error)
-        error = setup_tls(l, why, why_size);
-    if (!error)
-        error = th_dialects_load(c->v[TH_O_DIALECTS].text, &l->dialects, why, why_size);
-    if (!error && !has_dialect(l, c->v[TH_O_DEFAULT_DIALECT].text)) {
-        snprintf(why, why_size, "%s: no dialect \"%s\" is loaded", c->v[TH_O_DEFAULT_DIALECT].origin, c->v[TH_O_DEFAULT_DIALECT].text);
-        error = TH_INVALID;
-    }
-    for (unsigned i = 0; !error && i < c->v[TH_O_HOSTS].count; i++)
-        if (!has_dialect(l, c->v[TH_O_HOSTS].map[i].value)) {
-            snprintf(why, why_size, "%s: host \"%s\": no dialect \"%s\" is loaded", c->v[TH_O_HOSTS].origin,
-                     c->v[TH_O_HOSTS].map[i].name, c->v[TH_O_HOSTS].map[i].value);
-            error = TH_INVALID;
-        }
-    return error;
-}
-
-static void live_free(struct live *l)
-{
-    while (l) {
-        struct live *older = l->older;
-        th_dialects_free(&l->dialects);
-        th_free(l->allow);
-        th_free(l->deny);
-        th_free(l->hosts);
-        th_free(l->sources);
-        th_tls_identity_unref(l->identity);
-        th_config_fini(&l->settings);
-        th_free(l);
-        l = older;
-    }
-}
-
-/* Reads flags, environment and file and makes all that follows from them. */
-static enum th_error live_new(int argc, char **argv, struct live **out, char *why, size_t why_size)
-{
-    struct live *l = th_calloc(1, sizeof *l);
-    enum th_error error;
-
-    snprintf(why, why_size, "out of memory");
-    if (!l)
-        return TH_NOMEM;
-    error = th_config_read(argc, argv, &l->settings, why, why_size);
-    if (!error)
-        error = prepare(l, why, why_size);
-    if (error) {
-        live_free(l);
-        return error;
-    }
-    *out = l;
-    return TH_OK;
-}
-
 static enum th_error open_store(struct app *a)
 {
     const char *dir = a->live->settings.v[TH_O_DATA].text;
@@ -602,7 +387,7 @@ static enum th_error open_server(struct app *a)
     int os_error = 0;
     enum th_error error;
 
-    if (!split_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &conf.port))
+    if (!th_live_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &conf.port))
         return TH_BUG;
     a->tls = conf.tls != NULL;
     error = th_http_server_open(&a->loop, &conf, &a->server, &os_error);
@@ -635,10 +420,10 @@ static void reload(struct app *a)
 {
     struct th_engine_conf conf = *th_engine_conf(a->engine);
     struct th_api_conf api;
-    struct live *l;
+    struct th_live *l;
     enum th_error error;
 
-    error = live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
+    error = th_live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
     if (!error) {
         conf.dialects = l->dialects.v;
         conf.dialect_count = l->dialects.count;
@@ -647,7 +432,7 @@ static void reload(struct app *a)
         conf.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
         error = th_engine_reload(a->engine, &conf, a->why, sizeof a->why);
         if (error)
-            live_free(l);
+            th_live_free(l);
     }
     if (error) {
         th_log(TH_LOG_ERROR, "reload refused; the old configuration stays in force", TH_KC("why", a->why));
@@ -656,7 +441,7 @@ static void reload(struct app *a)
     warn_unchanged(&a->live->settings, &l->settings);
     l->older = a->live;
     a->live = l;
-    setup_log(&l->settings);
+    th_live_log(&l->settings);
     if (a->tls != (l->identity != NULL))
         th_log(TH_LOG_WARN, "the API begins or ends to speak TLS only after a restart");
     else if (l->identity) {
@@ -741,7 +526,7 @@ static void release(struct app *a)
     if (a->store)
         a->store->vt->close(a->store);
     uv_loop_close(&a->loop);
-    live_free(a->live);
+    th_live_free(a->live);
     th_buf_wipe(&a->made_key);
     th_free(a);
 }
@@ -750,7 +535,7 @@ static void setup_process(const struct th_settings *c)
 {
     struct rlimit files, core;
 
-    setup_log(c);
+    th_live_log(c);
     if (getrlimit(RLIMIT_CORE, &core) == 0) { /* a core file would hold keys and secrets in clear */
         core.rlim_cur = 0;
         (void)setrlimit(RLIMIT_CORE, &core);
@@ -765,15 +550,15 @@ static void setup_process(const struct th_settings *c)
 
 int th_config_check(int argc, char **argv)
 {
-    struct live *l;
+    struct th_live *l;
     char why[512];
 
-    if (live_new(argc, argv, &l, why, sizeof why)) {
+    if (th_live_new(argc, argv, &l, why, sizeof why)) {
         fprintf(stderr, "tenterhook: %s\n", why);
         return EXIT_USAGE;
     }
     printf("configuration is valid: %u dialects\n", l->dialects.count);
-    live_free(l);
+    th_live_free(l);
     return 0;
 }
 
@@ -837,7 +622,7 @@ int th_serve(int argc, char **argv, bool once)
     if (!a)
         return EXIT_STORE;
     setup_loop(a);
-    error = live_new(argc, argv, &a->live, a->why, sizeof a->why);
+    error = th_live_new(argc, argv, &a->live, a->why, sizeof a->why);
     if (!error) {
         setup_process(&a->live->settings);
         error = start(a);

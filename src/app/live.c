@@ -1,0 +1,213 @@
+/* Options and all that is made of them before a port is opened or the data directory is touched; the same code serves the
+ * start, SIGHUP and `config check`, so that what one accepts the others do. A set that is refused leaves nothing behind. */
+#include "app/live.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define CERT_WARN_S (14 * 86400)
+
+bool th_live_listen(const char *text, char *address, size_t size, uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    uint64_t v;
+
+    if (!colon || !th_span_u64(th_str(colon + 1), 65535, &v))
+        return false;
+    if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
+        text++;
+        n -= 2;
+    }
+    if (n == 0 || n >= size)
+        return false;
+    memcpy(address, text, n);
+    address[n] = 0;
+    *port = (uint16_t)v;
+    return true;
+}
+
+void th_live_log(const struct th_settings *c)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    const char *form = c->v[TH_O_LOG_FORMAT].text;
+    enum th_log_level level = TH_LOG_INFO;
+
+    for (unsigned i = 0; i < 4; i++)
+        if (strcmp(c->v[TH_O_LOG_LEVEL].text, levels[i]) == 0)
+            level = (enum th_log_level)i;
+    th_log_setup(level, strcmp(form, "json") == 0 ? TH_LOG_JSON : strcmp(form, "logfmt") == 0 ? TH_LOG_LOGFMT : TH_LOG_AUTO);
+}
+
+/* This machine's own public addresses: a delivery to them would be a loop. Private ones are refused anyway, unless the
+ * operator allows their network. */
+static enum th_error own_addresses(struct th_live *a)
+{
+    struct ifaddrs *all, *i;
+    unsigned n = 0;
+
+    if (getifaddrs(&all) != 0)
+        return TH_OK;
+    for (i = all; i; i = i->ifa_next)
+        n++;
+    a->deny = th_calloc(n + 1, sizeof *a->deny);
+    for (i = a->deny ? all : NULL, n = 0; i; i = i->ifa_next) {
+        struct th_cidr own = {.bits = 32};
+        const char *why;
+        if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET) {
+            own.net.family = 4;
+            memcpy(own.net.ip, &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr, 4);
+        } else if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET6) {
+            own.net.family = 6;
+            own.bits = 128;
+            memcpy(own.net.ip, &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr, 16);
+        } else {
+            continue;
+        }
+        if (th_guard_addr(&(struct th_guard){0}, &own.net, &why))
+            a->deny[n++] = own;
+    }
+    freeifaddrs(all);
+    a->guard.deny = a->deny;
+    a->guard.deny_count = n;
+    return a->deny ? TH_OK : TH_NOMEM;
+}
+
+static enum th_error setup_guard(struct th_live *a, char *why, size_t why_size)
+{
+    const struct th_value *v = &a->settings.v[TH_O_ALLOW_NETWORK];
+
+    a->allow = th_calloc(v->count + 1, sizeof *a->allow);
+    if (!a->allow)
+        return TH_NOMEM;
+    for (unsigned i = 0; i < v->count; i++)
+        if (!th_cidr_parse(th_str(v->list[i]), &a->allow[i])) {
+            snprintf(why, why_size, "%s: \"%s\" is not a network; write for example 10.0.0.0/8 or fd00::/8 (host bits zero)",
+                     v->origin, v->list[i]);
+            return TH_INVALID;
+        }
+    a->guard = (struct th_guard){.allow = a->allow, .allow_count = v->count,
+                                 .allow_loopback = strcmp(a->settings.v[TH_O_ENVIRONMENT].text, "development") == 0};
+    return own_addresses(a);
+}
+
+static bool has_dialect(const struct th_live *a, const char *name)
+{
+    for (unsigned i = 0; i < a->dialects.count; i++)
+        if (th_span_is(th_dialect_values(a->dialects.v[i])->name, name))
+            return true;
+    return false;
+}
+
+static enum th_error setup_lists(struct th_live *l)
+{
+    const struct th_value *hosts = &l->settings.v[TH_O_HOSTS], *sources = &l->settings.v[TH_O_SOURCE_ADDRESSES];
+
+    l->hosts = th_calloc(hosts->count + 1, sizeof *l->hosts);
+    l->sources = th_calloc(sources->count + 1, sizeof *l->sources);
+    if (!l->hosts || !l->sources)
+        return TH_NOMEM;
+    for (unsigned i = 0; i < hosts->count; i++)
+        l->hosts[i] = (struct th_api_host){th_str(hosts->map[i].name), th_str(hosts->map[i].value)};
+    for (unsigned i = 0; i < sources->count; i++)
+        l->sources[i] = th_str(sources->list[i]);
+    return TH_OK;
+}
+
+/* The certificate of the API. That it has expired is no reason to refuse: clients may still want it, and know. */
+static enum th_error setup_tls(struct th_live *l, char *why, size_t why_size)
+{
+    const struct th_value *cert = &l->settings.v[TH_O_TLS_CERT], *key = &l->settings.v[TH_O_TLS_KEY];
+    enum th_error error;
+    int64_t left_s;
+
+    if (!cert->text && !key->text)
+        return TH_OK;
+    if (!cert->text || !key->text) {
+        snprintf(why, why_size, "%s: TLS needs a certificate and its key; give --tls-cert and --tls-key, or neither",
+                 cert->text ? cert->origin : key->origin);
+        return TH_INVALID;
+    }
+    error = th_tls_identity_open(cert->text, key->text, &l->identity, why, why_size);
+    if (error)
+        return error;
+    left_s = th_tls_identity_left_s(l->identity, (int64_t)time(NULL));
+    if (left_s < CERT_WARN_S)
+        th_log(TH_LOG_WARN, left_s < 0 ? "the API's certificate has expired" : "the API's certificate expires soon",
+               TH_KC("file", cert->text), TH_KI("seconds_left", left_s));
+    return TH_OK;
+}
+
+/* Everything that can be refused without touching the data directory. */
+static enum th_error prepare(struct th_live *l, char *why, size_t why_size)
+{
+    const struct th_settings *c = &l->settings;
+    char address[256];
+    uint16_t port;
+    enum th_error error;
+
+    if (!th_live_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &port)) {
+        snprintf(why, why_size, "%s: \"%s\" is not ADDR:PORT; write for example 127.0.0.1:8420 or [::1]:8420",
+                 c->v[TH_O_LISTEN].origin, c->v[TH_O_LISTEN].text);
+        return TH_INVALID;
+    }
+    error = setup_guard(l, why, why_size);
+    if (!error)
+        error = setup_lists(l);
+    if (!error)
+        error = setup_tls(l, why, why_size);
+    if (!error)
+        error = th_dialects_load(c->v[TH_O_DIALECTS].text, &l->dialects, why, why_size);
+    if (!error && !has_dialect(l, c->v[TH_O_DEFAULT_DIALECT].text)) {
+        snprintf(why, why_size, "%s: no dialect \"%s\" is loaded", c->v[TH_O_DEFAULT_DIALECT].origin, c->v[TH_O_DEFAULT_DIALECT].text);
+        error = TH_INVALID;
+    }
+    for (unsigned i = 0; !error && i < c->v[TH_O_HOSTS].count; i++)
+        if (!has_dialect(l, c->v[TH_O_HOSTS].map[i].value)) {
+            snprintf(why, why_size, "%s: host \"%s\": no dialect \"%s\" is loaded", c->v[TH_O_HOSTS].origin,
+                     c->v[TH_O_HOSTS].map[i].name, c->v[TH_O_HOSTS].map[i].value);
+            error = TH_INVALID;
+        }
+    return error;
+}
+
+void th_live_free(struct th_live *l)
+{
+    while (l) {
+        struct th_live *older = l->older;
+        th_dialects_free(&l->dialects);
+        th_free(l->allow);
+        th_free(l->deny);
+        th_free(l->hosts);
+        th_free(l->sources);
+        th_tls_identity_unref(l->identity);
+        th_config_fini(&l->settings);
+        th_free(l);
+        l = older;
+    }
+}
+
+/* Reads flags, environment and file and makes all that follows from them. */
+enum th_error th_live_new(int argc, char **argv, struct th_live **out, char *why, size_t why_size)
+{
+    struct th_live *l = th_calloc(1, sizeof *l);
+    enum th_error error;
+
+    snprintf(why, why_size, "out of memory");
+    if (!l)
+        return TH_NOMEM;
+    error = th_config_read(argc, argv, &l->settings, why, why_size);
+    if (!error)
+        error = prepare(l, why, why_size);
+    if (error) {
+        th_live_free(l);
+        return error;
+    }
+    *out = l;
+    return TH_OK;
+}
