@@ -75,9 +75,9 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     unsigned query_count, error_count;
     bool operator_key; /* else a tenant's key */
     unsigned scopes;
-    uint64_t key_no;          /* 0: no tenant's key */
+    uint64_t key_no;                   /* 0: no tenant's key */
     const struct th_tenant *key_owner; /* valid in the turn of the request */
-    struct th_tenant *tenant; /* valid in the turn of the request; later: th_api_tenant */
+    struct th_tenant *tenant;          /* valid in the turn of the request; later: th_api_tenant */
     size_t tenant_id_len;
     const struct th_dialect *dialect; /* the tenant's, else by host */
     struct th_json body;

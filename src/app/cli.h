@@ -11,10 +11,10 @@
 /** Exit statuses, after sysexits.h where it has one. `tenterhook help` and docs/cli.md list them. */
 enum {
     TH_EXIT_OK = 0,
-    TH_EXIT_NO = 1,           /* the thing asked failed, or the answer is no */
-    TH_EXIT_USAGE = 64,       /* wrong arguments or configuration */
-    TH_EXIT_DATA = 65,        /* input that is not what it should be (JSON, YAML, a request file, a database) */
-    TH_EXIT_INPUT = 66,       /* a file cannot be read */
+    TH_EXIT_NO = 1,     /* the thing asked failed, or the answer is no */
+    TH_EXIT_USAGE = 64, /* wrong arguments or configuration */
+    TH_EXIT_DATA = 65,  /* input that is not what it should be (JSON, YAML, a request file, a database) */
+    TH_EXIT_INPUT = 66, /* a file cannot be read */
     TH_EXIT_UNREACHABLE = 69, /* no server answers */
     TH_EXIT_BUG = 70,         /* out of memory, or our own mistake */
     TH_EXIT_OUTPUT = 73,      /* a file cannot be written */

@@ -91,20 +91,23 @@ static enum th_error add_to_list(struct th_settings *c, struct th_value *v, stru
     return list[v->count - 1] ? TH_OK : TH_NOMEM;
 }
 
-static enum th_error check_number(struct reading *r, const struct th_option *o, struct th_value *v, const char *origin, const char *text)
+static enum th_error check_number(struct reading *r, const struct th_option *o, struct th_value *v,
+                                  const char *origin, const char *text)
 {
     char what[120];
     uint64_t n;
-    bool ok = o->kind == TH_OPT_DURATION ? read_duration(th_str(text), &v->number) : th_span_u64(th_str(text), INT64_MAX, &n);
+    bool ok = o->kind == TH_OPT_DURATION ? read_duration(th_str(text), &v->number)
+                                         : th_span_u64(th_str(text), INT64_MAX, &n);
 
     if (!ok)
         return refuse(r, origin, text,
-                      o->kind == TH_OPT_DURATION ? "is not a time; write for example 30, 30s, 10m, 24h or 30d" : "is not a whole number");
+                      o->kind == TH_OPT_DURATION ? "is not a time; write for example 30, 30s, 10m, 24h or 30d"
+                                                 : "is not a whole number");
     if (o->kind == TH_OPT_NUMBER)
         v->number = (int64_t)n;
     if (v->number < o->lowest || v->number > o->highest) {
-        snprintf(what, sizeof what, "is out of range; %lld to %lld%s are allowed", (long long)o->lowest, (long long)o->highest,
-                 o->kind == TH_OPT_DURATION ? " seconds" : "");
+        snprintf(what, sizeof what, "is out of range; %lld to %lld%s are allowed", (long long)o->lowest,
+                 (long long)o->highest, o->kind == TH_OPT_DURATION ? " seconds" : "");
         return refuse(r, origin, text, what);
     }
     return TH_OK;
@@ -131,7 +134,8 @@ static enum th_error set(struct reading *r, enum th_option_id id, struct th_span
         return refuse(r, origin, v->text, what);
     }
     if (o->kind == TH_OPT_SECRET && ((int64_t)text.n < o->lowest || (int64_t)text.n > o->highest)) {
-        snprintf(what, sizeof what, "must have %lld to %lld characters", (long long)o->lowest, (long long)o->highest);
+        snprintf(what, sizeof what, "must have %lld to %lld characters", (long long)o->lowest,
+                 (long long)o->highest);
         return refuse(r, origin, "(not shown)", what);
     }
     return TH_OK;
@@ -167,7 +171,8 @@ static enum th_error read_file(const char *path, size_t max, struct th_buf *out,
     return TH_OK;
 }
 
-static enum th_error set_from_file(struct reading *r, enum th_option_id id, const char *path, const char *origin)
+static enum th_error set_from_file(struct reading *r, enum th_option_id id, const char *path,
+                                   const char *origin)
 {
     struct th_buf text;
     struct th_span s;
@@ -191,15 +196,18 @@ static enum th_error from_flags(struct reading *r, int argc, char **argv)
         unsigned id = 0;
         enum th_error error;
 
-        while (id < TH_O_COUNT && !(th_options[id].flag && th_span_eq(th_str(th_options[id].flag), th_span(argv[i], n))))
+        while (id < TH_O_COUNT &&
+               !(th_options[id].flag && th_span_eq(th_str(th_options[id].flag), th_span(argv[i], n))))
             id++;
         if (id == TH_O_COUNT) {
-            snprintf(r->why, r->why_size, "unknown argument \"%s\"; `tenterhook help serve` lists what there is", argv[i]);
+            snprintf(r->why, r->why_size,
+                     "unknown argument \"%s\"; `tenterhook help serve` lists what there is", argv[i]);
             return TH_INVALID;
         }
         value = eq ? eq + 1 : i + 1 < argc ? argv[++i] : NULL;
         if (!value) {
-            snprintf(r->why, r->why_size, "%s needs a value: %s", th_options[id].flag, th_options[id].argument);
+            snprintf(r->why, r->why_size, "%s needs a value: %s", th_options[id].flag,
+                     th_options[id].argument);
             return TH_INVALID;
         }
         error = set(r, (enum th_option_id)id, th_str(value), origin_of(r->c, "flag", th_options[id].flag));
@@ -209,7 +217,8 @@ static enum th_error from_flags(struct reading *r, int argc, char **argv)
     return TH_OK;
 }
 
-static enum th_error list_from_env(struct reading *r, enum th_option_id id, const char *text, const char *origin)
+static enum th_error list_from_env(struct reading *r, enum th_option_id id, const char *text,
+                                   const char *origin)
 {
     while (*text) {
         size_t n = strcspn(text, ",");
@@ -249,8 +258,9 @@ static enum th_error from_environment(struct reading *r)
         if (r->c->v[id].origin)
             continue;
         if (text && *text)
-            error = o->kind == TH_OPT_LIST ? list_from_env(r, id, text, origin_of(r->c, "environment", o->env))
-                                           : set(r, id, th_str(text), origin_of(r->c, "environment", o->env));
+            error = o->kind == TH_OPT_LIST
+                        ? list_from_env(r, id, text, origin_of(r->c, "environment", o->env))
+                        : set(r, id, th_str(text), origin_of(r->c, "environment", o->env));
         else if (o->kind == TH_OPT_SECRET)
             error = secret_from_env(r, id);
         if (error)
@@ -259,7 +269,8 @@ static enum th_error from_environment(struct reading *r)
     return TH_OK;
 }
 
-static enum th_error value_from_node(struct reading *r, enum th_option_id id, const char *file, const struct th_node *node)
+static enum th_error value_from_node(struct reading *r, enum th_option_id id, const char *file,
+                                     const struct th_node *node)
 {
     const struct th_option *o = &th_options[id];
     struct th_value *v = &r->c->v[id];
@@ -273,7 +284,8 @@ static enum th_error value_from_node(struct reading *r, enum th_option_id id, co
         return TH_OK; /* a flag or the environment has said it */
     if (o->kind == TH_OPT_LIST && node->kind == TH_NODE_LIST) {
         for (const struct th_node *n = node->first; n && !error; n = n->next)
-            error = n->kind == TH_NODE_SCALAR ? set(r, id, n->text, origin) : refuse(r, origin, o->key, "must be a list of texts");
+            error = n->kind == TH_NODE_SCALAR ? set(r, id, n->text, origin)
+                                              : refuse(r, origin, o->key, "must be a list of texts");
         return error;
     }
     if (o->kind == TH_OPT_MAP && node->kind == TH_NODE_MAP) {
@@ -292,12 +304,16 @@ static enum th_error value_from_node(struct reading *r, enum th_option_id id, co
         return TH_OK;
     }
     if (node->kind != TH_NODE_SCALAR || o->kind == TH_OPT_LIST || o->kind == TH_OPT_MAP)
-        return refuse(r, origin, o->key, o->kind == TH_OPT_LIST ? "must be a list" : o->kind == TH_OPT_MAP ? "must be a map" : "must be one value");
+        return refuse(r, origin, o->key,
+                      o->kind == TH_OPT_LIST  ? "must be a list"
+                      : o->kind == TH_OPT_MAP ? "must be a map"
+                                              : "must be one value");
     return set(r, id, node->text, origin);
 }
 
 /* Finds the option behind a key of the file; "admin_key_file" names the file of a secret. */
-static enum th_error key_from_file(struct reading *r, const char *file, const char *key, const struct th_node *node)
+static enum th_error key_from_file(struct reading *r, const char *file, const char *key,
+                                   const struct th_node *node)
 {
     size_t n = strlen(key);
 
@@ -307,13 +323,17 @@ static enum th_error key_from_file(struct reading *r, const char *file, const ch
         if (!len)
             continue;
         if (o->kind == TH_OPT_SECRET) {
-            if (n == len + 5 && strncmp(key, o->key, len) == 0 && strcmp(key + len, "_file") == 0 && node->kind == TH_NODE_SCALAR)
-                return r->c->v[id].origin ? TH_OK : set_from_file(r, id, keep(r->c, node->text), origin_of(r->c, "file", key));
+            if (n == len + 5 && strncmp(key, o->key, len) == 0 && strcmp(key + len, "_file") == 0 &&
+                node->kind == TH_NODE_SCALAR)
+                return r->c->v[id].origin
+                           ? TH_OK
+                           : set_from_file(r, id, keep(r->c, node->text), origin_of(r->c, "file", key));
         } else if (strcmp(o->key, key) == 0) {
             return value_from_node(r, (enum th_option_id)id, file, node);
         }
     }
-    snprintf(r->why, r->why_size, "%s:%u: unknown key \"%s\"; `tenterhook help serve` lists the keys", file, node->line, key);
+    snprintf(r->why, r->why_size, "%s:%u: unknown key \"%s\"; `tenterhook help serve` lists the keys", file,
+             node->line, key);
     return TH_INVALID;
 }
 
@@ -424,9 +444,11 @@ void th_config_help(struct th_buf *out)
             th_buf_printf(out, " (default %s)", o->fallback);
         th_buf_str(out, "\n       ");
         if (o->env)
-            th_buf_printf(out, " environment %s%s", o->env, o->kind == TH_OPT_SECRET ? " or its _FILE form" : "");
+            th_buf_printf(out, " environment %s%s", o->env,
+                          o->kind == TH_OPT_SECRET ? " or its _FILE form" : "");
         if (o->key)
-            th_buf_printf(out, "%s file key %s%s", o->env ? "," : "", o->key, o->kind == TH_OPT_SECRET ? "_file" : "");
+            th_buf_printf(out, "%s file key %s%s", o->env ? "," : "", o->key,
+                          o->kind == TH_OPT_SECRET ? "_file" : "");
         th_buf_str(out, "\n");
     }
 }

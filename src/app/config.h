@@ -6,15 +6,16 @@
 
 enum th_option_kind {
     TH_OPT_TEXT,
-    TH_OPT_LIST,     /* flags repeat; environment: comma-separated; file: a list */
-    TH_OPT_MAP,      /* file only: name: value */
+    TH_OPT_LIST, /* flags repeat; environment: comma-separated; file: a list */
+    TH_OPT_MAP,  /* file only: name: value */
     TH_OPT_NUMBER,
     TH_OPT_DURATION, /* 30, "30s", "10m", "24h", "30d"; bare numbers are seconds */
     TH_OPT_CHOICE,   /* one of `choices`, separated by '|' */
-    TH_OPT_SECRET,   /* environment, NAME_FILE, $CREDENTIALS_DIRECTORY/<credential>, or <key>_file in the file */
+    TH_OPT_SECRET, /* environment, NAME_FILE, $CREDENTIALS_DIRECTORY/<credential>, or <key>_file in the file */
 };
 
 /* id, kind, flag, environment, key in the file, default, choices or NULL, lowest, highest, argument, help */
+/* clang-format off */
 #define TH_OPTIONS(X)                                                                                                              \
     X(CONFIG, TEXT, "--config", "TENTERHOOK_CONFIG", NULL, NULL, NULL, 0, 0, "FILE", "read configuration from this YAML file")      \
     X(LISTEN, TEXT, "--listen", "TENTERHOOK_LISTEN", "listen", "127.0.0.1:8420", NULL, 0, 0, "ADDR:PORT",                          \
@@ -61,6 +62,7 @@ enum th_option_kind {
       "N", "API connections at once")                                                                                              \
     X(MAX_BODY, NUMBER, "--max-body", "TENTERHOOK_MAX_BODY", "limits.body_bytes", "16777216", NULL, 1024, 268435456, "BYTES",       \
       "largest request body of the API")
+/* clang-format on */
 
 enum th_option_id {
 #define X(id, ...) TH_O_##id,
@@ -82,21 +84,22 @@ struct th_pair {
 };
 
 struct th_value {
-    const char *text;         /* TEXT, CHOICE, SECRET; NULL: not given and no default */
-    int64_t number;           /* NUMBER; DURATION in seconds */
-    const char **list;        /* LIST */
-    struct th_pair *map;      /* MAP */
+    const char *text;    /* TEXT, CHOICE, SECRET; NULL: not given and no default */
+    int64_t number;      /* NUMBER; DURATION in seconds */
+    const char **list;   /* LIST */
+    struct th_pair *map; /* MAP */
     unsigned count;
-    const char *origin;       /* "flag --listen", "environment TENTERHOOK_LISTEN", "file x.yaml:3", "default" */
+    const char *origin; /* "flag --listen", "environment TENTERHOOK_LISTEN", "file x.yaml:3", "default" */
 };
 
 struct th_settings {
-    struct th_arena mem;      /* owns all text; secrets are wiped by th_config_fini */
+    struct th_arena mem; /* owns all text; secrets are wiped by th_config_fini */
     struct th_value v[TH_O_COUNT];
 };
 
 /** Reads flags (argv[0] is the first flag), environment and file. On failure `why` says what, where and what instead. */
-TH_MUST_USE enum th_error th_config_read(int argc, char **argv, struct th_settings *out, char *why, size_t why_size);
+TH_MUST_USE enum th_error th_config_read(int argc, char **argv, struct th_settings *out, char *why,
+                                         size_t why_size);
 void th_config_fini(struct th_settings *c);
 /** The options of a command, for --help and the man page. */
 void th_config_help(struct th_buf *out);

@@ -47,7 +47,8 @@ enum th_error th_datadir_make(const char *dir, char *why, size_t why_size)
     if (access(dir, R_OK | W_OK | X_OK) != 0)
         return refuse(why, why_size, dir, "cannot be written by this user");
     if (st.st_mode & 077)
-        th_log(TH_LOG_WARN, "the data directory can be read by others; chmod 700 it", TH_KC("directory", dir));
+        th_log(TH_LOG_WARN, "the data directory can be read by others; chmod 700 it",
+               TH_KC("directory", dir));
     return TH_OK;
 }
 
@@ -108,7 +109,8 @@ static enum th_error make_key_file(const char *dir, const char *path, char *why,
     return TH_OK;
 }
 
-enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t out[32], char *why, size_t why_size)
+enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t out[32], char *why,
+                                    size_t why_size)
 {
     char path[4200], db[4200], line[256];
     struct stat st;
@@ -126,8 +128,10 @@ enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t o
         if (errno != ENOENT)
             return refuse(why, why_size, path, strerror(errno));
         if (stat(db, &st) == 0 && st.st_size > 0)
-            return refuse(why, why_size, path, "is missing, and this data directory has a database sealed with it; put the key file "
-                                               "back or give TENTERHOOK_SECRET_KEY");
+            return refuse(
+                why, why_size, path,
+                "is missing, and this data directory has a database sealed with it; put the key file "
+                "back or give TENTERHOOK_SECRET_KEY");
         error = make_key_file(dir, path, why, why_size);
         if (error)
             return error;

@@ -9,5 +9,6 @@
 TH_MUST_USE enum th_error th_datadir_make(const char *dir, char *why, size_t why_size);
 /** The key that seals secrets: from `text` when given, else from DIR/secret.key, which is made (mode 0600, synced) when
  * the directory has no database yet. A database without its key is refused: a new key could not open it. */
-TH_MUST_USE enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t out[32], char *why, size_t why_size);
+TH_MUST_USE enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t out[32], char *why,
+                                                size_t why_size);
 #endif

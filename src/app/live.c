@@ -41,7 +41,9 @@ void th_live_log(const struct th_settings *c)
     for (unsigned i = 0; i < 4; i++)
         if (strcmp(c->v[TH_O_LOG_LEVEL].text, levels[i]) == 0)
             level = (enum th_log_level)i;
-    th_log_setup(level, strcmp(form, "json") == 0 ? TH_LOG_JSON : strcmp(form, "logfmt") == 0 ? TH_LOG_LOGFMT : TH_LOG_AUTO);
+    th_log_setup(level, strcmp(form, "json") == 0     ? TH_LOG_JSON
+                        : strcmp(form, "logfmt") == 0 ? TH_LOG_LOGFMT
+                                                      : TH_LOG_AUTO);
 }
 
 /* This machine's own public addresses: a delivery to them would be a loop. Private ones are refused anyway, unless the
@@ -87,12 +89,15 @@ static enum th_error setup_guard(struct th_live *a, char *why, size_t why_size)
         return TH_NOMEM;
     for (unsigned i = 0; i < v->count; i++)
         if (!th_cidr_parse(th_str(v->list[i]), &a->allow[i])) {
-            snprintf(why, why_size, "%s: \"%s\" is not a network; write for example 10.0.0.0/8 or fd00::/8 (host bits zero)",
+            snprintf(why, why_size,
+                     "%s: \"%s\" is not a network; write for example 10.0.0.0/8 or fd00::/8 (host bits zero)",
                      v->origin, v->list[i]);
             return TH_INVALID;
         }
-    a->guard = (struct th_guard){.allow = a->allow, .allow_count = v->count,
-                                 .allow_loopback = strcmp(a->settings.v[TH_O_ENVIRONMENT].text, "development") == 0};
+    a->guard =
+        (struct th_guard){.allow = a->allow,
+                          .allow_count = v->count,
+                          .allow_loopback = strcmp(a->settings.v[TH_O_ENVIRONMENT].text, "development") == 0};
     return own_addresses(a);
 }
 
@@ -106,7 +111,8 @@ static bool has_dialect(const struct th_live *a, const char *name)
 
 static enum th_error setup_lists(struct th_live *l)
 {
-    const struct th_value *hosts = &l->settings.v[TH_O_HOSTS], *sources = &l->settings.v[TH_O_SOURCE_ADDRESSES];
+    const struct th_value *hosts = &l->settings.v[TH_O_HOSTS],
+                          *sources = &l->settings.v[TH_O_SOURCE_ADDRESSES];
 
     l->hosts = th_calloc(hosts->count + 1, sizeof *l->hosts);
     l->sources = th_calloc(sources->count + 1, sizeof *l->sources);
@@ -129,7 +135,8 @@ static enum th_error setup_tls(struct th_live *l, char *why, size_t why_size)
     if (!cert->text && !key->text)
         return TH_OK;
     if (!cert->text || !key->text) {
-        snprintf(why, why_size, "%s: TLS needs a certificate and its key; give --tls-cert and --tls-key, or neither",
+        snprintf(why, why_size,
+                 "%s: TLS needs a certificate and its key; give --tls-cert and --tls-key, or neither",
                  cert->text ? cert->origin : key->origin);
         return TH_INVALID;
     }
@@ -138,7 +145,8 @@ static enum th_error setup_tls(struct th_live *l, char *why, size_t why_size)
         return error;
     left_s = th_tls_identity_left_s(l->identity, (int64_t)time(NULL));
     if (left_s < CERT_WARN_S)
-        th_log(TH_LOG_WARN, left_s < 0 ? "the API's certificate has expired" : "the API's certificate expires soon",
+        th_log(TH_LOG_WARN,
+               left_s < 0 ? "the API's certificate has expired" : "the API's certificate expires soon",
                TH_KC("file", cert->text), TH_KI("seconds_left", left_s));
     return TH_OK;
 }
@@ -164,7 +172,8 @@ static enum th_error prepare(struct th_live *l, char *why, size_t why_size)
     if (!error)
         error = th_dialects_load(c->v[TH_O_DIALECTS].text, &l->dialects, why, why_size);
     if (!error && !has_dialect(l, c->v[TH_O_DEFAULT_DIALECT].text)) {
-        snprintf(why, why_size, "%s: no dialect \"%s\" is loaded", c->v[TH_O_DEFAULT_DIALECT].origin, c->v[TH_O_DEFAULT_DIALECT].text);
+        snprintf(why, why_size, "%s: no dialect \"%s\" is loaded", c->v[TH_O_DEFAULT_DIALECT].origin,
+                 c->v[TH_O_DEFAULT_DIALECT].text);
         error = TH_INVALID;
     }
     for (unsigned i = 0; !error && i < c->v[TH_O_HOSTS].count; i++)

@@ -20,7 +20,8 @@ struct th_live {
 
 /** Reads flags, environment and file, checks them, and makes all that follows from them. On failure `why` says what, where
  * and what instead, and nothing is left. */
-TH_MUST_USE enum th_error th_live_new(int argc, char **argv, struct th_live **out, char *why, size_t why_size);
+TH_MUST_USE enum th_error th_live_new(int argc, char **argv, struct th_live **out, char *why,
+                                      size_t why_size);
 /** Frees it and all older ones. NULL is allowed. */
 void th_live_free(struct th_live *l);
 /** Sets up the log as the options say. */

@@ -54,7 +54,8 @@ struct app {
     uint8_t admin_hash[32];
     char why[512];
     unsigned to_close;
-    unsigned max_in_flight, max_idle, max_connections; /* what the descriptors allow of the configured limits */
+    unsigned max_in_flight, max_idle,
+        max_connections; /* what the descriptors allow of the configured limits */
 };
 
 /* ---- ports of the real world ---- */
@@ -117,9 +118,10 @@ static void close_handles(struct app *a)
 {
     stop_signals(SIG_BLOCK); /* the end is certain: another signal must not turn it into a kill */
 
-    uv_handle_t *handles[] = {(uv_handle_t *)&a->wake,  (uv_handle_t *)&a->check, (uv_handle_t *)&a->idle, (uv_handle_t *)&a->timer,
-                              (uv_handle_t *)&a->grace, (uv_handle_t *)&a->term,  (uv_handle_t *)&a->intr,  (uv_handle_t *)&a->hup,
-                              (uv_handle_t *)&a->watchdog};
+    uv_handle_t *handles[] = {
+        (uv_handle_t *)&a->wake,  (uv_handle_t *)&a->check, (uv_handle_t *)&a->idle,
+        (uv_handle_t *)&a->timer, (uv_handle_t *)&a->grace, (uv_handle_t *)&a->term,
+        (uv_handle_t *)&a->intr,  (uv_handle_t *)&a->hup,   (uv_handle_t *)&a->watchdog};
 
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++)
         if (handles[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handles[i]))
@@ -208,10 +210,12 @@ static void announce(struct app *a)
         th_buf_wipe(&a->made_key);
     }
     if (!a->once) {
-        printf("listening on %s://%.*s:%u\n", a->live->identity ? "https" : "http", (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
-        th_log(TH_LOG_INFO, "listening", TH_KC("address", listen), TH_KI("port", th_http_server_port(a->server)),
-               TH_KC("scheme", a->live->identity ? "https" : "http"),
-               TH_KC("version", TH_VERSION), TH_KC("data", a->live->settings.v[TH_O_DATA].text));
+        printf("listening on %s://%.*s:%u\n", a->live->identity ? "https" : "http",
+               (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
+        th_log(TH_LOG_INFO, "listening", TH_KC("address", listen),
+               TH_KI("port", th_http_server_port(a->server)),
+               TH_KC("scheme", a->live->identity ? "https" : "http"), TH_KC("version", TH_VERSION),
+               TH_KC("data", a->live->settings.v[TH_O_DATA].text));
     }
     fflush(stdout);
 }
@@ -288,7 +292,8 @@ static void share_descriptors(struct app *a)
     const uint64_t own = 64; /* store, log, name look-ups */
     struct rlimit files = {.rlim_cur = 1024};
     uint64_t in_flight = (uint64_t)c->v[TH_O_MAX_IN_FLIGHT].number, idle = 4096;
-    uint64_t connections = (uint64_t)c->v[TH_O_MAX_CONNECTIONS].number, want = in_flight + idle + connections, have;
+    uint64_t connections = (uint64_t)c->v[TH_O_MAX_CONNECTIONS].number, want = in_flight + idle + connections,
+             have;
 
     (void)getrlimit(RLIMIT_NOFILE, &files);
     have = files.rlim_cur > own + 32 ? files.rlim_cur - own : 32;
@@ -297,7 +302,8 @@ static void share_descriptors(struct app *a)
         idle = idle * have / want + 1;
         connections = connections * have / want + 1;
         th_log(TH_LOG_WARN, "few open files are allowed; limits are lowered (ulimit -n, LimitNOFILE=)",
-               TH_KI("allowed", files.rlim_cur), TH_KI("delivery.max_in_flight", in_flight), TH_KI("limits.connections", connections));
+               TH_KI("allowed", files.rlim_cur), TH_KI("delivery.max_in_flight", in_flight),
+               TH_KI("limits.connections", connections));
     }
     a->max_in_flight = (unsigned)in_flight;
     a->max_idle = (unsigned)idle;
@@ -307,8 +313,10 @@ static void share_descriptors(struct app *a)
 static enum th_error open_network(struct app *a)
 {
     const struct th_settings *c = &a->live->settings;
-    struct th_http_client_conf client = {.ca_file = c->v[TH_O_CA_FILE].text, .bind_address = c->v[TH_O_BIND].text,
-                                         .max_idle = a->max_idle, .metrics = &a->metrics};
+    struct th_http_client_conf client = {.ca_file = c->v[TH_O_CA_FILE].text,
+                                         .bind_address = c->v[TH_O_BIND].text,
+                                         .max_idle = a->max_idle,
+                                         .metrics = &a->metrics};
     struct th_resolver_conf dns = {.servers = c->v[TH_O_DNS].text};
     enum th_error error = th_http_client_open(&a->loop, &client, &a->transport, a->why, sizeof a->why);
 
@@ -316,8 +324,8 @@ static enum th_error open_network(struct app *a)
         return error;
     error = th_resolver_open(&a->loop, &dns, &a->resolver);
     if (error)
-        snprintf(a->why, sizeof a->why, "the resolver cannot start (name servers \"%s\"): %s", dns.servers ? dns.servers : "of the system",
-                 th_error_name(error));
+        snprintf(a->why, sizeof a->why, "the resolver cannot start (name servers \"%s\"): %s",
+                 dns.servers ? dns.servers : "of the system", th_error_name(error));
     return error;
 }
 
@@ -340,10 +348,12 @@ static enum th_error open_engine(struct app *a)
                                   .max_items = (uint32_t)c->v[TH_O_MAX_PENDING].number,
                                   .wake = {wake_loop, a},
                                   .fatal = on_fatal};
-    enum th_error error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, conf.secret_key, a->why, sizeof a->why);
+    enum th_error error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text,
+                                                conf.secret_key, a->why, sizeof a->why);
 
     if (!error && c->v[TH_O_SECRET_KEY_OLD].text) {
-        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY_OLD].text, conf.old_secret_key, a->why, sizeof a->why);
+        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY_OLD].text,
+                                      conf.old_secret_key, a->why, sizeof a->why);
         conf.has_old_key = !error;
     }
     if (error)
@@ -364,10 +374,14 @@ static struct th_api_conf api_conf(struct app *a)
 {
     const struct th_settings *c = &a->live->settings;
 
-    return (struct th_api_conf){.engine = a->engine, .metrics = &a->metrics, .hosts = a->live->hosts,
-                                .host_count = c->v[TH_O_HOSTS].count, .source_addresses = a->live->sources,
+    return (struct th_api_conf){.engine = a->engine,
+                                .metrics = &a->metrics,
+                                .hosts = a->live->hosts,
+                                .host_count = c->v[TH_O_HOSTS].count,
+                                .source_addresses = a->live->sources,
                                 .source_address_count = c->v[TH_O_SOURCE_ADDRESSES].count,
-                                .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text), .version = TH_LIT(TH_VERSION)};
+                                .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
+                                .version = TH_LIT(TH_VERSION)};
 }
 
 static enum th_error open_api(struct app *a)
@@ -381,9 +395,13 @@ static enum th_error open_server(struct app *a)
 {
     const struct th_settings *c = &a->live->settings;
     char address[256];
-    struct th_http_server_conf conf = {.address = address, .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
-                                       .max_connections = a->max_connections, .handle = th_api_handle,
-                                       .ctx = a->api, .metrics = &a->metrics, .tls = a->live->identity};
+    struct th_http_server_conf conf = {.address = address,
+                                       .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
+                                       .max_connections = a->max_connections,
+                                       .handle = th_api_handle,
+                                       .ctx = a->api,
+                                       .metrics = &a->metrics,
+                                       .tls = a->live->identity};
     int os_error = 0;
     enum th_error error;
 
@@ -392,8 +410,11 @@ static enum th_error open_server(struct app *a)
     a->tls = conf.tls != NULL;
     error = th_http_server_open(&a->loop, &conf, &a->server, &os_error);
     if (error)
-        snprintf(a->why, sizeof a->why, "cannot listen on %s (%s): %s%s", c->v[TH_O_LISTEN].text, c->v[TH_O_LISTEN].origin,
-                 strerror(os_error), os_error == EADDRINUSE ? "; another process has this port: stop it or choose another with --listen" : "");
+        snprintf(a->why, sizeof a->why, "cannot listen on %s (%s): %s%s", c->v[TH_O_LISTEN].text,
+                 c->v[TH_O_LISTEN].origin, strerror(os_error),
+                 os_error == EADDRINUSE
+                     ? "; another process has this port: stop it or choose another with --listen"
+                     : "");
     return error;
 }
 
@@ -407,13 +428,15 @@ static bool same(const struct th_value *a, const struct th_value *b)
 /* Options that a running server cannot change are named, so that nobody believes they are in force. */
 static void warn_unchanged(const struct th_settings *old, const struct th_settings *new)
 {
-    static const enum th_option_id fixed[] = {TH_O_LISTEN, TH_O_DATA, TH_O_ENVIRONMENT, TH_O_ADMIN_KEY, TH_O_SECRET_KEY, TH_O_SECRET_KEY_OLD, TH_O_CA_FILE,
-                                              TH_O_BIND, TH_O_DNS, TH_O_MAX_IN_FLIGHT, TH_O_MAX_PENDING, TH_O_MAX_CONNECTIONS,
-                                              TH_O_MAX_BODY};
+    static const enum th_option_id fixed[] = {
+        TH_O_LISTEN,  TH_O_DATA, TH_O_ENVIRONMENT, TH_O_ADMIN_KEY,     TH_O_SECRET_KEY,  TH_O_SECRET_KEY_OLD,
+        TH_O_CA_FILE, TH_O_BIND, TH_O_DNS,         TH_O_MAX_IN_FLIGHT, TH_O_MAX_PENDING, TH_O_MAX_CONNECTIONS,
+        TH_O_MAX_BODY};
 
     for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same(&old->v[fixed[i]], &new->v[fixed[i]]))
-            th_log(TH_LOG_WARN, "this option is in force only after a restart", TH_KC("option", th_options[fixed[i]].env));
+            th_log(TH_LOG_WARN, "this option is in force only after a restart",
+                   TH_KC("option", th_options[fixed[i]].env));
 }
 
 static void reload(struct app *a)
@@ -587,7 +610,8 @@ static enum th_error start(struct app *a)
 
     share_descriptors(a);
     if (!error) /* before the store makes its file: the key belongs to the database */
-        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, key, a->why, sizeof a->why);
+        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, key, a->why,
+                                      sizeof a->why);
     th_wipe(key, sizeof key);
     if (!error)
         error = open_store(a);
@@ -633,8 +657,8 @@ int th_serve(int argc, char **argv, bool once)
     } else {
         run(a);
         if (once)
-            printf("data directory ready: %s\nstart the server with: tenterhook serve --data %s\n", a->live->settings.v[TH_O_DATA].text,
-                   a->live->settings.v[TH_O_DATA].text);
+            printf("data directory ready: %s\nstart the server with: tenterhook serve --data %s\n",
+                   a->live->settings.v[TH_O_DATA].text, a->live->settings.v[TH_O_DATA].text);
         th_log(TH_LOG_INFO, "stopped", TH_KI("exit", 0));
     }
     release(a);

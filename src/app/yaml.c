@@ -122,9 +122,11 @@ static enum th_error event(struct reading *r, const yaml_event_t *ev)
     case YAML_SCALAR_EVENT:
         return scalar(r, ev);
     case YAML_SEQUENCE_START_EVENT:
-        return open_collection(r, TH_NODE_LIST, ev->start_mark.line, ev->data.sequence_start.anchor || ev->data.sequence_start.tag);
+        return open_collection(r, TH_NODE_LIST, ev->start_mark.line,
+                               ev->data.sequence_start.anchor || ev->data.sequence_start.tag);
     case YAML_MAPPING_START_EVENT:
-        return open_collection(r, TH_NODE_MAP, ev->start_mark.line, ev->data.mapping_start.anchor || ev->data.mapping_start.tag);
+        return open_collection(r, TH_NODE_MAP, ev->start_mark.line,
+                               ev->data.mapping_start.anchor || ev->data.mapping_start.tag);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
         r->depth--;
@@ -150,8 +152,8 @@ static enum th_error run(struct reading *r, yaml_parser_t *parser)
     return error;
 }
 
-enum th_error th_yaml_parse(const char *file, struct th_span text, struct th_arena *mem, struct th_node **root, char *why,
-                            size_t why_size)
+enum th_error th_yaml_parse(const char *file, struct th_span text, struct th_arena *mem,
+                            struct th_node **root, char *why, size_t why_size)
 {
     struct reading r = {.file = file, .mem = mem, .why = why, .why_size = why_size};
     yaml_parser_t parser;

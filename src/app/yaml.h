@@ -7,6 +7,6 @@
 #include "core/dialect.h"
 
 /** The tree lives in `mem`. On failure `why` says "FILE:LINE: what". An empty document gives a map without children. */
-TH_MUST_USE enum th_error th_yaml_parse(const char *file, struct th_span text, struct th_arena *mem, struct th_node **root,
-                                        char *why, size_t why_size);
+TH_MUST_USE enum th_error th_yaml_parse(const char *file, struct th_span text, struct th_arena *mem,
+                                        struct th_node **root, char *why, size_t why_size);
 #endif

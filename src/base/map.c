@@ -109,7 +109,8 @@ enum th_error th_map_put(struct th_map *m, uint64_t key, void *value)
         return TH_TOO_LARGE;
     if (m->used + 1 > m->cap * 3 / 4 && resize(m))
         return TH_NOMEM;
-    for (i = mix(key ^ m->seed) & (m->cap - 1); m->v[i].value && m->v[i].value != TOMB; i = (i + 1) & (m->cap - 1))
+    for (i = mix(key ^ m->seed) & (m->cap - 1); m->v[i].value && m->v[i].value != TOMB;
+         i = (i + 1) & (m->cap - 1))
         ;
     if (!m->v[i].value)
         m->used++;

@@ -71,7 +71,7 @@ struct th_dialect_values {
     unsigned create_status, test_status; /* 201 or 200; 202 or 200 */
     unsigned foreign_status;             /* for another tenant's object: 404 or 403 */
     bool problem_by_accept; /* `Accept: application/problem+json` alone relabels answers with a body */
-    bool faults_by_field;                 /* entries of a problem's `errors` are {field, message}; else {pointer, detail} */
+    bool faults_by_field;   /* entries of a problem's `errors` are {field, message}; else {pointer, detail} */
     enum th_paging {
         TH_PAGING_CURSOR,
         TH_PAGING_PAGE,

@@ -16,9 +16,11 @@ void th_pubid_format(struct th_buf *out, const uint8_t key[16], struct th_span p
 /** The same as a UUID of version 7 (RFC 9562, 5.7): 48 bits of time, 27 random bits, and the number in 47 bits, masked in
  * the same way. LIMIT: it leads back to numbers whose counter (port/store.h) is below 2^34, which is 17 thousand million
  * rows a day; beyond that the row's time and random bits do not prove the id. */
-void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_span prefix, struct th_pubid id);
+void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_span prefix,
+                          struct th_pubid id);
 /** False when the text is not prefix + a UUID of version 7 in lower case. */
-bool th_pubid_parse_uuid(const uint8_t key[16], struct th_span prefix, struct th_span text, struct th_pubid *out);
+bool th_pubid_parse_uuid(const uint8_t key[16], struct th_span prefix, struct th_span text,
+                         struct th_pubid *out);
 /** False when the text is not prefix + 26 valid characters. The caller compares at and rnd with the row. */
 bool th_pubid_parse(const uint8_t key[16], struct th_span prefix, struct th_span text, struct th_pubid *out);
 #endif

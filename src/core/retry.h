@@ -24,7 +24,7 @@ struct th_next_step th_retry_step(const struct th_rules *rules, enum th_http_cla
 
 /** Facts about an endpoint that the disable rules need; stored as they are. Times are wall ms, 0: never. */
 struct th_facts {
-    int64_t first_fail;   /* of the current run of nothing but failures */
+    int64_t first_fail; /* of the current run of nothing but failures */
     int64_t last_ok;
     int64_t exhausted_run;
 };

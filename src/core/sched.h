@@ -11,9 +11,9 @@
 struct th_sched;
 
 struct th_sched_conf {
-    uint32_t max_items;            /* held in memory; default 1,000,000 */
+    uint32_t max_items;              /* held in memory; default 1,000,000 */
     uint32_t max_items_per_endpoint; /* beyond: spilled, read back from the store; default 1,024 */
-    uint32_t max_in_flight;        /* all endpoints; default 4,096 */
+    uint32_t max_in_flight;          /* all endpoints; default 4,096 */
     uint64_t hash_seed;
 }; /* 0 means the default */
 
@@ -21,10 +21,11 @@ struct th_sched_conf {
 
 struct th_sched_endpoint {
     uint64_t no, tenant;
-    uint32_t max_in_flight;        /* ceiling of the window; default 16 */
-    double rate_per_s;             /* token bucket with a burst of one second's worth (at least 1); 0: no limit */
-    int64_t probe_spacing_us;      /* breaker open: at least this between two requests (dialect's shortest delay) */
-    bool held;                     /* inactive or disabled: nothing is picked but TH_LANE_TEST */
+    uint32_t max_in_flight; /* ceiling of the window; default 16 */
+    double rate_per_s;      /* token bucket with a burst of one second's worth (at least 1); 0: no limit */
+    int64_t
+        probe_spacing_us; /* breaker open: at least this between two requests (dialect's shortest delay) */
+    bool held;            /* inactive or disabled: nothing is picked but TH_LANE_TEST */
 };
 
 enum th_insert { TH_INSERTED, TH_KNOWN, TH_SPILLED, TH_NO_ENDPOINT, TH_INSERT_NOMEM };
@@ -33,13 +34,15 @@ TH_MUST_USE enum th_error th_sched_new(const struct th_sched_conf *conf, struct 
 void th_sched_free(struct th_sched *s);
 
 /** Adds an endpoint or changes its configuration (waiting items stay; released ones go out oldest first). */
-TH_MUST_USE enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_endpoint *conf, struct th_mono now);
+TH_MUST_USE enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_endpoint *conf,
+                                                struct th_mono now);
 /** Forgets the endpoint and its waiting items; items under way stay known until settled. */
 void th_sched_endpoint_del(struct th_sched *s, uint64_t no);
 
 /** due is monotonic. Inserting a known number changes nothing (TH_KNOWN), except that lane MANUAL or TEST with a due
  * that has come makes a waiting item due now. TH_SPILLED: not kept; the scheduler will ask for it by th_sched_want. */
-enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *row, struct th_mono due, struct th_mono now);
+enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *row, struct th_mono due,
+                               struct th_mono now);
 /** Removes a waiting item (cancel); one under way is marked so that settled(AGAIN) forgets it. */
 void th_sched_cancel(struct th_sched *s, uint64_t delivery);
 /** A retry by hand is on its way to the store while the delivery's request may be in flight: that request is the one asked
@@ -52,10 +55,11 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
 /** The request has ended: frees the slot, feeds window, breaker, probation. `began` is when it was picked. neutral: learn
  * nothing (cancelled, internal errors, tests). */
 enum th_learn { TH_LEARN_OK, TH_LEARN_FAILED, TH_LEARN_NEUTRAL };
-void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn, struct th_mono began, struct th_mono now);
+void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn, struct th_mono began,
+                     struct th_mono now);
 /** The settle is durable: again (with the row's new due, tries, attempts) or gone. */
-void th_sched_settled(struct th_sched *s, uint64_t delivery, const struct th_queue_row *again, struct th_mono due,
-                      struct th_mono now);
+void th_sched_settled(struct th_sched *s, uint64_t delivery, const struct th_queue_row *again,
+                      struct th_mono due, struct th_mono now);
 /** When pick should be called next if nothing else happens; TH_MONO_NEVER: not by time. */
 struct th_mono th_sched_next(const struct th_sched *s, struct th_mono now);
 
@@ -67,11 +71,12 @@ struct th_want {
     uint32_t max;
 };
 bool th_sched_want(struct th_sched *s, struct th_want *out);
-void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_queue_row *rows, const struct th_mono *due,
-                       uint32_t count, uint64_t next, bool failed, struct th_mono now);
+void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_queue_row *rows,
+                       const struct th_mono *due, uint32_t count, uint64_t next, bool failed,
+                       struct th_mono now);
 
 struct th_sched_stats {
-    uint32_t items;             /* held: waiting or under way */
+    uint32_t items; /* held: waiting or under way */
     uint32_t in_flight, endpoints, spilled_endpoints;
 };
 struct th_sched_stats th_sched_stats(const struct th_sched *s);

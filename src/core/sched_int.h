@@ -52,7 +52,8 @@ struct item { /* 56 bytes */
                                    Under way: child is 1 when cancelled */
     uint32_t chain;             /* next item of the same hash bucket */
     uint8_t tries;
-    unsigned lane : 2, place : 4, booked : 2, asked : 1; /* enum th_lane, enum place, enum booked; th_sched_ask */
+    unsigned lane : 2, place : 4, booked : 2,
+        asked : 1; /* enum th_lane, enum place, enum booked; th_sched_ask */
     uint16_t attempts;
 };
 

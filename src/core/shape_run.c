@@ -163,7 +163,8 @@ static bool from(struct run *run, const struct shape_op *op, const struct shape_
 
     if (!run->r->get(run->r->ctx, source, run->index, &v))
         return false;
-    if (source->source == SHAPE_DATA && th_span_is(v.s, "null")) { /* a publisher's null is a value: data, byte for byte */
+    if (source->source == SHAPE_DATA &&
+        th_span_is(v.s, "null")) { /* a publisher's null is a value: data, byte for byte */
         th_buf_add(run->out, "null", 4);
         return true;
     }

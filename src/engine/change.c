@@ -138,7 +138,8 @@ void th_change_submit(struct change_impl *i, bool keep_version)
         th_buf_init(&plain, 1u << 20);
         th_buf_init(&sealed, (1u << 20) + 64);
         c->render(c, &plain);
-        ok = !plain.failed && th_engine_seal(i->e, i->op.tenant, UINT64_MAX, 0, th_buf_view(&plain), &sealed) &&
+        ok = !plain.failed &&
+             th_engine_seal(i->e, i->op.tenant, UINT64_MAX, 0, th_buf_view(&plain), &sealed) &&
              th_arena_copy(&i->mem, th_buf_view(&sealed), &i->op.answer);
         th_buf_wipe(&plain);
         th_buf_fini(&sealed);
@@ -196,7 +197,8 @@ static bool was_committed(const struct change_impl *i)
 {
     uint64_t after = i->c->kind == TH_CHANGE_TENANT_DEL ? 0 : i->op.expect_version + 1;
 
-    return i->unknown && (i->op.result == TH_CONFIG_REPLAYED || (i->op.result == TH_CONFIG_STALE && i->op.new_version == after));
+    return i->unknown && (i->op.result == TH_CONFIG_REPLAYED ||
+                          (i->op.result == TH_CONFIG_STALE && i->op.new_version == after));
 }
 
 static void committed(struct th_op *op)
@@ -221,7 +223,8 @@ static void committed(struct th_op *op)
         th_change_finish(i, TH_CH_DONE);
         break;
     case TH_CONFIG_REPLAYED:
-        if (th_engine_unseal(i->e, i->op.tenant, UINT64_MAX, 0, th_buf_view(&i->op.replayed), &i->c->replayed))
+        if (th_engine_unseal(i->e, i->op.tenant, UINT64_MAX, 0, th_buf_view(&i->op.replayed),
+                             &i->c->replayed))
             th_change_finish(i, TH_CH_REPLAYED);
         else
             th_change_fail(i, TH_CH_UNAVAILABLE, "the kept answer cannot be opened");

@@ -14,16 +14,16 @@ struct change_impl {
     struct th_config op;
     struct th_row *rows;
     uint32_t row_cap;
-    struct th_arena mem;           /* row blobs */
+    struct th_arena mem; /* row blobs */
     struct th_tenant *tenant, *fresh;
     struct th_ep *ep, *made;
     struct th_key *key;
-    struct th_endpoint next;       /* ENDPOINT_SET, ROTATE, REVOKE, DISABLE: as it will be */
+    struct th_endpoint next; /* ENDPOINT_SET, ROTATE, REVOKE, DISABLE: as it will be */
     struct th_endpoint_run *run;
-    struct th_secret secret;       /* the new one */
+    struct th_secret secret; /* the new one */
     struct th_url url;
-    enum th_disable why;           /* DISABLE */
-    bool unknown;                  /* sent again after an unknown outcome */
+    enum th_disable why; /* DISABLE */
+    bool unknown;        /* sent again after an unknown outcome */
 };
 
 /* change.c */
@@ -65,7 +65,8 @@ void th_change_begin_endpoint_disable(struct change_impl *i);
 
 /* change_secret.c */
 void th_change_secret_fini(struct th_secret *s);
-bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, const struct th_secret *s, bool del);
+bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, const struct th_secret *s,
+                          bool del);
 /** Makes i->secret from the customer's text or anew; the clear text goes to c->secret_text for the answer. False without
  * memory. */
 bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep);

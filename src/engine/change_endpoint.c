@@ -33,7 +33,8 @@ static bool endpoint_row(struct change_impl *i, const struct th_endpoint *ep)
     row->created = ep->created.ms;
     row->updated = ep->updated.ms;
     th_buf_init(&conf, TH_MAX_SPEC_BYTES * 2);
-    ok = !th_endpoint_write(i->e, ep, &conf) && !conf.failed && th_arena_copy(&i->mem, th_buf_view(&conf), &row->conf);
+    ok = !th_endpoint_write(i->e, ep, &conf) && !conf.failed &&
+         th_arena_copy(&i->mem, th_buf_view(&conf), &row->conf);
     th_buf_fini(&conf);
     return ok;
 }
@@ -141,8 +142,8 @@ static void looked_up(struct th_resolve *r)
         th_buf_init(&text, 64);
         th_addr_format(&text, &r->addrs[bad]);
         snprintf(err->field, sizeof err->field, "url");
-        snprintf(err->detail, sizeof err->detail, "the host resolves to %.*s, which is not allowed: %s", (int)text.n,
-                 text.p ? text.p : "", why);
+        snprintf(err->detail, sizeof err->detail, "the host resolves to %.*s, which is not allowed: %s",
+                 (int)text.n, text.p ? text.p : "", why);
         th_buf_fini(&text);
     }
     th_list_remove(&l->link);
@@ -175,7 +176,8 @@ bool th_change_look_up(struct th_engine *e, struct th_change *c)
     l->c = c;
     th_list_init(&l->link);
     th_list_append(&e->lookups, &l->link);
-    l->resolve = (struct th_resolve){.host = l->url.host, .done = looked_up, .user = l, .deadline = {e->now.mono.us + 3000000}};
+    l->resolve = (struct th_resolve){
+        .host = l->url.host, .done = looked_up, .user = l, .deadline = {e->now.mono.us + 3000000}};
     l->resolve.tenant = ep ? ep->pub.tenant->no : 0;
     if (!ep && th_engine_tenant(e, c->tenant_id))
         l->resolve.tenant = th_engine_tenant(e, c->tenant_id)->no;
@@ -269,7 +271,8 @@ void th_change_begin_endpoint_disable(struct change_impl *i)
     i->next.updated = i->e->now.wall;
     i->next.disabled_at = i->e->now.wall;
     i->next.disabled_reason = i->c->note;
-    if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !endpoint_row(i, &i->next) || !fact_row(i, &i->next)) {
+    if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !endpoint_row(i, &i->next) ||
+        !fact_row(i, &i->next)) {
         th_change_no_memory(i);
         return;
     }
@@ -292,8 +295,8 @@ static void disabled(struct th_change *c)
 
     if (c->result == TH_CH_DONE && ep) {
         th_count(d->e->conf.metrics, TH_C_ENDPOINTS_DISABLED, 1);
-        th_log(TH_LOG_WARN, "endpoint disabled", TH_KS("endpoint", ep->pub.run->id), TH_KS("tenant", ep->pub.tenant->id),
-               TH_KS("reason", c->note));
+        th_log(TH_LOG_WARN, "endpoint disabled", TH_KS("endpoint", ep->pub.run->id),
+               TH_KS("tenant", ep->pub.tenant->id), TH_KS("reason", c->note));
         th_operator_endpoint(d->e, ep, "endpoint.disabled", c->note.p);
     }
     th_change_fini(c);

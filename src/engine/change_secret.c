@@ -15,7 +15,8 @@ void th_change_secret_fini(struct th_secret *s)
     *s = (struct th_secret){0};
 }
 
-bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, const struct th_secret *s, bool del)
+bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, const struct th_secret *s,
+                          bool del)
 {
     struct th_row *row = th_change_row(i, TH_ROW_SECRET, s->no);
 
@@ -48,7 +49,8 @@ bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep)
     }
     i->secret.no = e->last_secret + 1;
     i->secret.created = e->now.wall;
-    if (!c->secret_text.failed && th_engine_seal(e, ep->tenant->no, ep->no, i->secret.no, th_buf_view(&c->secret_text), &sealed)) {
+    if (!c->secret_text.failed &&
+        th_engine_seal(e, ep->tenant->no, ep->no, i->secret.no, th_buf_view(&c->secret_text), &sealed)) {
         char *copy = th_malloc(sealed.n);
         if (copy) {
             memcpy(copy, sealed.p, sealed.n);
@@ -71,7 +73,8 @@ void th_change_begin_rotate(struct change_impl *i)
 {
     struct th_change *c = i->c;
     const struct th_dialect_values *v = th_dialect_values(i->tenant->dialect);
-    int64_t now_ms = i->e->now.wall.ms, overlap_s = c->overlap_given ? (c->overlap_null ? -1 : c->overlap_s) : v->overlap_s;
+    int64_t now_ms = i->e->now.wall.ms,
+            overlap_s = c->overlap_given ? (c->overlap_null ? -1 : c->overlap_s) : v->overlap_s;
     unsigned active = 0, max = v->secrets_max_active ? v->secrets_max_active : 2;
     bool ok = true;
 
@@ -83,7 +86,9 @@ void th_change_begin_rotate(struct change_impl *i)
     for (unsigned n = 0; n < i->next.secret_count; n++)
         active += is_active(&i->next.secrets[n], now_ms);
     if (active >= max && overlap_s != 0) {
-        th_change_fail(i, TH_CH_CONFLICT, "two secrets are active already; revoke the previous one first (DELETE …/secret/previous)");
+        th_change_fail(
+            i, TH_CH_CONFLICT,
+            "two secrets are active already; revoke the previous one first (DELETE …/secret/previous)");
         return;
     }
     if (!th_change_secret_make(i, &i->ep->pub)) {
@@ -157,7 +162,8 @@ void th_change_end_secrets(struct change_impl *i)
 /* ---- reading secrets ---- */
 
 bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
-                       void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until), void *ctx)
+                       void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until),
+                       void *ctx)
 {
     struct th_buf plain;
     bool ok = true;

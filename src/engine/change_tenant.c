@@ -14,7 +14,9 @@ void th_change_begin_tenant_put(struct change_impl *i)
     struct th_engine *e = i->e;
     struct th_change *c = i->c;
     struct th_tenant *old = i->tenant;
-    struct th_span dialect = c->dialect.n ? c->dialect : old ? th_dialect_values(old->dialect)->name : e->conf.default_dialect;
+    struct th_span dialect = c->dialect.n ? c->dialect
+                             : old        ? th_dialect_values(old->dialect)->name
+                                          : e->conf.default_dialect;
     struct th_span name = c->name.n ? c->name : old ? old->name : c->tenant_id;
     struct th_span attributes = c->attributes.n ? c->attributes : old ? old->attributes : TH_LIT("{}");
     struct th_row *row;
@@ -25,15 +27,18 @@ void th_change_begin_tenant_put(struct change_impl *i)
     if (!th_engine_dialect(e, dialect)) {
         c->error_count = 1;
         snprintf(c->errors[0].field, sizeof c->errors[0].field, "dialect");
-        snprintf(c->errors[0].detail, sizeof c->errors[0].detail, "no dialect of this name is loaded; see GET /v1/dialects");
+        snprintf(c->errors[0].detail, sizeof c->errors[0].detail,
+                 "no dialect of this name is loaded; see GET /v1/dialects");
         th_change_finish(i, TH_CH_INVALID);
         return;
     }
     if (old && th_engine_dialect(e, dialect) != old->dialect && old->endpoint_count) {
-        th_change_fail(i, TH_CH_CONFLICT, "the tenant has endpoints; delete them before changing its dialect");
+        th_change_fail(i, TH_CH_CONFLICT,
+                       "the tenant has endpoints; delete them before changing its dialect");
         return;
     }
-    error = th_tenant_new(e, old ? old->no : e->last_tenant + 1, c->tenant_id, name, dialect, attributes, &i->fresh);
+    error = th_tenant_new(e, old ? old->no : e->last_tenant + 1, c->tenant_id, name, dialect, attributes,
+                          &i->fresh);
     if (error) {
         th_change_no_memory(i);
         return;
@@ -79,7 +84,8 @@ void th_change_end_tenant_put(struct change_impl *i)
     if (!error)
         i->fresh = NULL;
     else
-        th_engine_store_error(i->e, TH_BUG); /* committed, but not to be held: only a restart makes memory true again */
+        th_engine_store_error(
+            i->e, TH_BUG); /* committed, but not to be held: only a restart makes memory true again */
     c->tenant = i->tenant;
 }
 
@@ -120,7 +126,8 @@ void th_change_end_tenant_del(struct change_impl *i)
 
     while (t->endpoint_count) {
         uint64_t no = t->endpoints[t->endpoint_count - 1]->no;
-        th_settings_remove_endpoint(i->e, TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub));
+        th_settings_remove_endpoint(i->e,
+                                    TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub));
         th_cancel_endpoint(i->e, no);
     }
     for (unsigned n = i->e->key_count; n-- > 0;)

@@ -13,7 +13,8 @@ static void refuse(struct th_change *c, const char *field, const char *detail)
     snprintf(err->detail, sizeof err->detail, "%s", detail);
 }
 
-static void check_url(struct th_engine *e, const struct th_dialect_values *v, struct th_change *c, struct th_url *url)
+static void check_url(struct th_engine *e, const struct th_dialect_values *v, struct th_change *c,
+                      struct th_url *url)
 {
     const char *why = "is not a valid URL";
     char denied[192];
@@ -43,9 +44,12 @@ static const char *event_problem(const struct th_dialect *d, struct th_span type
     const struct th_dialect_values *v = th_dialect_values(d);
 
     if (th_span_is(type, "*"))
-        return v->star_allowed ? NULL : "\"*\" is not allowed; name the types, or leave the list empty for all";
+        return v->star_allowed ? NULL
+                               : "\"*\" is not allowed; name the types, or leave the list empty for all";
     if (type.n > 2 && type.p[type.n - 1] == '*' && type.p[type.n - 2] == '.')
-        return v->prefix_allowed && th_event_type_ok(th_span(type.p, type.n - 2)) ? NULL : "a prefix such as \"invoice.*\" is not allowed here";
+        return v->prefix_allowed && th_event_type_ok(th_span(type.p, type.n - 2))
+                   ? NULL
+                   : "a prefix such as \"invoice.*\" is not allowed here";
     if (!th_event_type_ok(type))
         return "is not an event type: letters, digits, \"_\" and \"-\" joined by \".\", at most 128 bytes";
     if (v->exhausted_event.n && th_span_eq(type, v->exhausted_event))
@@ -87,7 +91,8 @@ static void check_headers(const struct th_dialect *d, struct th_change *c)
     }
     for (unsigned i = 0; i < c->spec.header_count; i++) {
         const char *why = NULL;
-        snprintf(field, sizeof field, "headers/%.*s", (int)(h[i].name.n < 48 ? h[i].name.n : 48), h[i].name.p);
+        snprintf(field, sizeof field, "headers/%.*s", (int)(h[i].name.n < 48 ? h[i].name.n : 48),
+                 h[i].name.p);
         if (th_guard_header(h[i].name, h[i].value, owned, owned_count, &why))
             refuse(c, field, why);
         for (unsigned k = 0; k < i; k++)
@@ -105,7 +110,8 @@ static void check_metadata(const struct th_dialect_values *v, struct th_change *
 
     if (c->spec.metadata.n == 0)
         return;
-    if (c->spec.metadata.n > 16384 || th_json_parse(c->spec.metadata, 8, &root, NULL) || root.type != TH_JSON_OBJECT) {
+    if (c->spec.metadata.n > 16384 || th_json_parse(c->spec.metadata, 8, &root, NULL) ||
+        root.type != TH_JSON_OBJECT) {
         refuse(c, "metadata", "must be a JSON object of at most 16 KiB");
         return;
     }
@@ -130,7 +136,8 @@ static void check_numbers(const struct th_dialect_values *v, struct th_change *c
     }
     if (c->spec.max_in_flight > 1000)
         refuse(c, "max_in_flight", "must be 1 to 1000");
-    if (!(c->spec.rate_per_s >= 0 && c->spec.rate_per_s <= 100000) || (c->spec.rate_per_s > 0 && c->spec.rate_per_s < 0.001))
+    if (!(c->spec.rate_per_s >= 0 && c->spec.rate_per_s <= 100000) ||
+        (c->spec.rate_per_s > 0 && c->spec.rate_per_s < 0.001))
         refuse(c, "rate_limit_per_second", "must be null or 0.001 to 100000");
     for (unsigned i = 0; i < v->variant_count; i++)
         known = known || th_span_eq(v->variants[i], c->spec.variant);
@@ -173,13 +180,15 @@ static void check_variant_change(struct th_engine *e, const struct th_dialect *d
     if (!ep || ep->run->variant == f.variant)
         return;
     if (!th_engine_secrets(e, ep, fits, &f) || !f.ok)
-        refuse(c, "signature_variant", "needs a secret of another form than this endpoint has; register another endpoint for it");
+        refuse(c, "signature_variant",
+               "needs a secret of another form than this endpoint has; register another endpoint for it");
 }
 
 static void check_secret(struct th_engine *e, const struct th_dialect *d, struct th_change *c)
 {
     const struct th_dialect_values *v = th_dialect_values(d);
-    const struct th_endpoint *ep = c->kind == TH_CHANGE_SECRET_ROTATE ? th_engine_endpoint_no(e, c->endpoint) : NULL;
+    const struct th_endpoint *ep =
+        c->kind == TH_CHANGE_SECRET_ROTATE ? th_engine_endpoint_no(e, c->endpoint) : NULL;
     unsigned variant = ep ? ep->run->variant : variant_index(v, c->spec.variant);
     const char *why = "is not allowed";
 

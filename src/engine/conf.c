@@ -12,13 +12,14 @@ static size_t aad_of(uint64_t tenant, uint64_t endpoint, uint64_t no, uint8_t ou
     return 24;
 }
 
-bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span plain, struct th_buf *out)
+bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                    struct th_span plain, struct th_buf *out)
 {
     return th_engine_seal_with(e, e->conf.secret_key, tenant, endpoint, no, plain, out);
 }
 
-bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
-                         struct th_span plain, struct th_buf *out)
+bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
+                         uint64_t no, struct th_span plain, struct th_buf *out)
 {
     uint8_t aad[24], nonce[12];
     size_t aad_len = aad_of(tenant, endpoint, no, aad);
@@ -33,14 +34,16 @@ bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t te
     return true;
 }
 
-bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed, struct th_buf *plain)
+bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                      struct th_span sealed, struct th_buf *plain)
 {
     return th_engine_unseal_with(e->conf.secret_key, tenant, endpoint, no, sealed, plain) ||
-           (e->conf.has_old_key && th_engine_unseal_with(e->conf.old_secret_key, tenant, endpoint, no, sealed, plain));
+           (e->conf.has_old_key &&
+            th_engine_unseal_with(e->conf.old_secret_key, tenant, endpoint, no, sealed, plain));
 }
 
-bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed,
-                           struct th_buf *plain)
+bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
+                           struct th_span sealed, struct th_buf *plain)
 {
     uint8_t aad[24];
     size_t aad_len = aad_of(tenant, endpoint, no, aad), n;
@@ -173,8 +176,8 @@ static int64_t read_i64(struct th_json root, struct th_span name)
     return n;
 }
 
-static enum th_error read_headers(struct th_engine *e, const struct th_endpoint *ep, struct th_json root, struct th_arena *mem,
-                                  struct th_endpoint_spec *out)
+static enum th_error read_headers(struct th_engine *e, const struct th_endpoint *ep, struct th_json root,
+                                  struct th_arena *mem, struct th_endpoint_spec *out)
 {
     struct th_header *headers = th_arena_get(mem, TH_MAX_HEADERS * sizeof *headers);
     struct th_buf sealed, plain, text;
@@ -246,8 +249,8 @@ static enum th_error read_events(struct th_json root, struct th_arena *mem, stru
 }
 
 /* Fills the spec and, from the same blob, rnd and the disabled mark of *ep. */
-enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span conf, struct th_arena *mem,
-                           struct th_endpoint_spec *out)
+enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span conf,
+                           struct th_arena *mem, struct th_endpoint_spec *out)
 {
     struct th_json root, v;
     enum th_error error;
@@ -255,7 +258,8 @@ enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct t
     *out = (struct th_endpoint_spec){0};
     if (th_json_parse(conf, 16, &root, NULL))
         return TH_CORRUPT;
-    if (!read_string(root, TH_LIT("url"), mem, &out->url) || !read_string(root, TH_LIT("description"), mem, &out->description) ||
+    if (!read_string(root, TH_LIT("url"), mem, &out->url) ||
+        !read_string(root, TH_LIT("description"), mem, &out->description) ||
         !read_string(root, TH_LIT("variant"), mem, &out->variant))
         return TH_NOMEM;
     out->has_description = th_json_member(root, TH_LIT("description"), &v);

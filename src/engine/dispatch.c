@@ -93,7 +93,8 @@ static void postpone(struct th_engine *e, const struct th_queue_row *row, int64_
 
 /* ---- render and send ---- */
 
-unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms, const struct th_sign_key *out[TH_MAX_SECRETS])
+unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms,
+                        const struct th_sign_key *out[TH_MAX_SECRETS])
 {
     unsigned n = 0;
 
@@ -179,7 +180,9 @@ static void transport_done(struct th_http_req *req)
 
 static void fail_locally(struct th_attempt *a, enum th_http_class class, const char *detail)
 {
-    a->req.res = (struct th_http_result){.class = class, .retry_after_s = UINT32_MAX, .detail = detail,
+    a->req.res = (struct th_http_result){.class = class,
+                                         .retry_after_s = UINT32_MAX,
+                                         .detail = detail,
                                          .times = {-1, -1, -1, -1, a->e->now.mono.us - a->began.us}};
     th_attempt_ended(a);
 }
@@ -229,7 +232,8 @@ static void send_to(struct th_attempt *a, unsigned count)
         .body = {body},
         .body_count = 1,
         .deadline = {a->began.us + (int64_t)timeout_s * 1000000},
-        .connect_deadline = {e->now.mono.us + (int64_t)(connect_s < timeout_s ? connect_s : timeout_s) * 1000000},
+        .connect_deadline = {e->now.mono.us +
+                             (int64_t)(connect_s < timeout_s ? connect_s : timeout_s) * 1000000},
         .head_cap = 32u << 10,
         .body_cap = TH_ANSWER_KEPT,
         .done = transport_done,
@@ -292,10 +296,14 @@ void th_attempt_send(struct th_attempt *a)
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
         return;
     }
-    if (!url->tls && (v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production))) {
+    if (!url->tls &&
+        (v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production))) {
         fail_locally(a, TH_HTTP_DENIED, "plain http is not allowed in production");
     } else if (!url->literal) {
-        a->resolve = (struct th_resolve){.host = url->host, .tenant = a->ep->pub.tenant->no, .done = resolved, .user = a,
+        a->resolve = (struct th_resolve){.host = url->host,
+                                         .tenant = a->ep->pub.tenant->no,
+                                         .done = resolved,
+                                         .user = a,
                                          .deadline = {a->began.us + (int64_t)timeout_of(a) * 1000000}};
         a->resolving = true;
         e->conf.resolver->vt->submit(e->conf.resolver, &a->resolve);
@@ -424,7 +432,8 @@ void th_dispatch_turn(struct th_engine *e)
     struct th_queue_row row;
     unsigned budget = TH_DISPATCH_BUDGET;
 
-    while (budget && e->settles_out < TH_MAX_SETTLES && !e->dead && th_sched_pick(e->sched, e->now.mono, &row)) {
+    while (budget && e->settles_out < TH_MAX_SETTLES && !e->dead &&
+           th_sched_pick(e->sched, e->now.mono, &row)) {
         begin(e, &row);
         budget--;
     }

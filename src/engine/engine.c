@@ -82,14 +82,16 @@ void th_engine_store_error(struct th_engine *e, enum th_error error)
             e->dead = true;
             e->store_ok = false;
             th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 0);
-            e->conf.fatal(e->conf.wake.ctx, error, "the store failed; stopping so that nothing is acknowledged without being durable");
+            e->conf.fatal(e->conf.wake.ctx, error,
+                          "the store failed; stopping so that nothing is acknowledged without being durable");
         }
         break;
     case TH_CLASS_RESOURCE:
         if (e->store_ok) {
             e->store_ok = false;
             th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 0);
-            th_log(TH_LOG_ERROR, "store has no room: publishing answers 503 until it commits again", TH_KC("error", th_error_name(error)));
+            th_log(TH_LOG_ERROR, "store has no room: publishing answers 503 until it commits again",
+                   TH_KC("error", th_error_name(error)));
         }
         break;
     default:
@@ -99,7 +101,8 @@ void th_engine_store_error(struct th_engine *e, enum th_error error)
 
 enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine **out)
 {
-    struct th_sched_conf sched = {.max_items = conf->max_items, .max_items_per_endpoint = conf->max_items_per_endpoint,
+    struct th_sched_conf sched = {.max_items = conf->max_items,
+                                  .max_items_per_endpoint = conf->max_items_per_endpoint,
                                   .max_in_flight = conf->max_in_flight};
     struct th_engine *e = th_calloc(1, sizeof *e);
     enum th_error error = TH_NOMEM;
@@ -246,10 +249,11 @@ void th_requests_cancel(struct th_engine *e, const struct th_ep *ep)
 
 bool th_engine_idle(const struct th_engine *e)
 {
-    return e->dead || (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
-                       e->ops_out == 0 && !e->change_busy && th_list_empty(&e->changes) && th_list_empty(&e->lookups) && !e->walk_busy && !e->facts_busy &&
-                       th_list_empty(&e->dirty) && !e->purge_busy &&
-                       !e->probe_busy && th_list_empty(&e->deferred));
+    return e->dead ||
+           (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
+            e->ops_out == 0 && !e->change_busy && th_list_empty(&e->changes) && th_list_empty(&e->lookups) &&
+            !e->walk_busy && !e->facts_busy && th_list_empty(&e->dirty) && !e->purge_busy && !e->probe_busy &&
+            th_list_empty(&e->deferred));
 }
 
 void th_engine_free(struct th_engine *e)

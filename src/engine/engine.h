@@ -22,18 +22,20 @@ struct th_engine_conf {
     struct th_entropy entropy;
     struct th_metrics *metrics;
     const struct th_guard *guard;
-    bool production;              /* https as the dialect says; false (development): http allowed */
-    bool no_jitter;               /* virtual time */
+    bool production;                    /* https as the dialect says; false (development): http allowed */
+    bool no_jitter;                     /* virtual time */
     struct th_dialect *const *dialects; /* outlive the engine */
     unsigned dialect_count;
     struct th_span default_dialect; /* of tenants made without one and of the tenant "default" */
-    uint8_t secret_key[32];       /* seals secrets at rest */
-    uint8_t old_secret_key[32];   /* with has_old_key: opens what an earlier key sealed, until all is sealed anew */
+    uint8_t secret_key[32];         /* seals secrets at rest */
+    uint8_t
+        old_secret_key[32]; /* with has_old_key: opens what an earlier key sealed, until all is sealed anew */
     bool has_old_key;
-    struct th_span operator_key_hash; /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
-    int64_t retention_ms;         /* 0: keep for ever */
+    struct th_span
+        operator_key_hash; /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
+    int64_t retention_ms;  /* 0: keep for ever */
     uint32_t max_in_flight, max_items, max_items_per_endpoint; /* 0: defaults of the scheduler */
-    struct th_wake wake;          /* from any thread: call th_engine_turn soon */
+    struct th_wake wake;                                       /* from any thread: call th_engine_turn soon */
     void (*fatal)(void *ctx, enum th_error error, const char *what); /* the process must stop; ctx of wake */
 };
 
@@ -42,7 +44,7 @@ struct th_engine_conf {
 enum { TH_SCOPE_PUBLISH = 1, TH_SCOPE_READ = 2, TH_SCOPE_MANAGE = 4, TH_SCOPE_OPERATOR = 8 };
 
 struct th_tenant {
-    uint64_t no, version, rev;    /* version: settings; rev: of this object (ETag) */
+    uint64_t no, version, rev;           /* version: settings; rev: of this object (ETag) */
     struct th_span id, name, attributes; /* attributes: JSON object */
     const struct th_dialect *dialect;
     struct th_wall created, updated;
@@ -67,20 +69,20 @@ struct th_endpoint_spec {
     bool active;
     bool has_description;
     struct th_span description;
-    struct th_span metadata;      /* JSON object of strings, raw; n == 0: {} */
+    struct th_span metadata; /* JSON object of strings, raw; n == 0: {} */
     const struct th_header *headers;
     unsigned header_count;
-    uint32_t timeout_s;           /* 0: the dialect's default */
-    uint32_t max_in_flight;       /* 0: 16 */
-    double rate_per_s;            /* 0: none */
-    struct th_span variant;       /* n == 0: the dialect's default */
-    uint32_t options;             /* th_dialect_option bits */
+    uint32_t timeout_s;     /* 0: the dialect's default */
+    uint32_t max_in_flight; /* 0: 16 */
+    double rate_per_s;      /* 0: none */
+    struct th_span variant; /* n == 0: the dialect's default */
+    uint32_t options;       /* th_dialect_option bits */
 };
 
 struct th_secret {
     uint64_t no;
     struct th_wall created;
-    int64_t until;                /* wall ms; 0: for ever */
+    int64_t until; /* wall ms; 0: for ever */
     struct th_span sealed;
     struct th_sign_key key;
 };
@@ -92,19 +94,19 @@ struct th_endpoint {
     struct th_wall created, updated, disabled_at; /* disabled_at.ms == 0: not disabled */
     struct th_span disabled_reason;
     uint32_t rnd;
-    struct th_secret secrets[TH_MAX_SECRETS];     /* newest first */
+    struct th_secret secrets[TH_MAX_SECRETS]; /* newest first */
     unsigned secret_count;
     struct th_facts facts;
-    struct th_endpoint_run *run;  /* the engine's: parsed URL, header block, scheduler state */
+    struct th_endpoint_run *run; /* the engine's: parsed URL, header block, scheduler state */
 };
 
 struct th_key {
     uint64_t no;
     uint8_t hash[32];
-    struct th_tenant *tenant;     /* NULL: the operator's */
+    struct th_tenant *tenant; /* NULL: the operator's */
     unsigned scopes;
     struct th_wall created;
-    int64_t expires;              /* wall ms; 0: never */
+    int64_t expires; /* wall ms; 0: never */
     struct th_span note;
 };
 
@@ -114,7 +116,8 @@ TH_MUST_USE enum th_error th_engine_new(const struct th_engine_conf *conf, struc
 /** Loads settings, makes the tenants "default" and "operator" and id keys on the first start, begins the walk of the
  * queue. Synchronous store work; submits ops. made_key: when no operator key is given or stored, a new one is made and
  * its text (to be shown once) is written there, else it stays empty. */
-TH_MUST_USE enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size);
+TH_MUST_USE enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char *why,
+                                          size_t why_size);
 /** One turn: drains the store, settles, dispatches. Call after any wake, I/O callback that touched the engine, and at
  * the returned time (TH_MONO_NEVER: no time). */
 struct th_mono th_engine_turn(struct th_engine *e);
@@ -127,7 +130,8 @@ void th_engine_free(struct th_engine *e); /* must be idle */
 /** Takes over another set of dialects (and what else the conf may change while running: guard, default dialect, retention).
  * TH_NOT_FOUND when a tenant's dialect is missing, with the reason in why; then nothing has changed. Both sets must
  * outlive the engine: requests under way may still use the old one. */
-TH_MUST_USE enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why, size_t why_size);
+TH_MUST_USE enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why,
+                                           size_t why_size);
 /** Ready to accept events; else why (English, static). */
 bool th_engine_ready(const struct th_engine *e, const char **why);
 /** The time last read from the clock. */
@@ -145,20 +149,25 @@ struct th_key *th_engine_key(struct th_engine *e, const uint8_t hash[32]);
 struct th_key *th_engine_key_at(struct th_engine *e, const struct th_tenant *t, unsigned i);
 /** By public id in the tenant's dialect form; NULL when unknown or another tenant's. foreign (may be NULL): set true when
  * it exists under another tenant. */
-struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id, bool *foreign);
+struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id,
+                                       bool *foreign);
 struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
 
 /* ---- public ids ---- */
 void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out);
-void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row, struct th_buf *out);
-void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *event, uint64_t delivery,
-                           struct th_buf *out);
-void th_engine_key_id(struct th_engine *e, const struct th_key *k, struct th_buf *out); /* "key_" + ULID form */
+void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row,
+                        struct th_buf *out);
+void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *event,
+                           uint64_t delivery, struct th_buf *out);
+void th_engine_key_id(struct th_engine *e, const struct th_key *k,
+                      struct th_buf *out); /* "key_" + ULID form */
 /** Numbers behind ids; false: no such form. The caller loads the row and must compare `at` and `rnd` (integer forms: at.ms
  * is 0 and nothing is compared). Events with an own id are found by th_page.own_id first. */
-bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out);
-bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out);
+bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
+                              struct th_pubid *out);
+bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
+                                 struct th_pubid *out);
 
 /* ---- publishing ---- */
 
@@ -167,25 +176,33 @@ struct th_publish_event { /* spans must live until done */
     bool has_time;
     struct th_wall time;
     /* result */
-    struct th_event_row row;  /* number, times, deliveries; enough for th_engine_event_id */
+    struct th_event_row row; /* number, times, deliveries; enough for th_engine_event_id */
 };
-enum th_publish_result { TH_PUB_ACCEPTED, TH_PUB_REPLAYED, TH_PUB_KEY_REUSED, TH_PUB_ID_TAKEN, TH_PUB_INVALID, TH_PUB_TOO_LARGE,
-                         TH_PUB_UNAVAILABLE, TH_PUB_TENANT_GONE,
-                         TH_PUB_FORGOTTEN /* the key was used, what it made has been removed by retention */ };
+enum th_publish_result {
+    TH_PUB_ACCEPTED,
+    TH_PUB_REPLAYED,
+    TH_PUB_KEY_REUSED,
+    TH_PUB_ID_TAKEN,
+    TH_PUB_INVALID,
+    TH_PUB_TOO_LARGE,
+    TH_PUB_UNAVAILABLE,
+    TH_PUB_TENANT_GONE,
+    TH_PUB_FORGOTTEN /* the key was used, what it made has been removed by retention */
+};
 struct th_publish {
     struct th_tenant *tenant; /* looked up again when the publish is retried */
     struct th_idem idem;
-    uint32_t count;           /* 1..1000 */
+    uint32_t count; /* 1..1000 */
     struct th_publish_event *events;
     struct th_endpoint *only; /* test: this endpoint, also when inactive; else NULL */
     void (*done)(struct th_publish *);
     void *user;
     /* result */
     enum th_publish_result result;
-    uint32_t bad;             /* ID_TAKEN, INVALID, TOO_LARGE: index of the event */
-    const char *field;        /* INVALID: native field name ("resource_id", "type", "data") */
-    char detail[200];         /* INVALID, UNAVAILABLE: in words */
-    uint64_t first_delivery;  /* of events[0] */
+    uint32_t bad;            /* ID_TAKEN, INVALID, TOO_LARGE: index of the event */
+    const char *field;       /* INVALID: native field name ("resource_id", "type", "data") */
+    char detail[200];        /* INVALID, UNAVAILABLE: in words */
+    uint64_t first_delivery; /* of events[0] */
     void *impl;
 };
 /** Checks (types, required fields, size), matches, stores durably; done after the commit. */
@@ -193,40 +210,49 @@ void th_engine_publish(struct th_engine *e, struct th_publish *p);
 
 /* ---- changes of settings: one at a time, in order of submission ---- */
 
-enum th_change_kind { TH_CHANGE_TENANT_PUT, TH_CHANGE_TENANT_DEL, TH_CHANGE_KEY_ADD, TH_CHANGE_KEY_DEL, TH_CHANGE_ENDPOINT_ADD,
-                      TH_CHANGE_ENDPOINT_SET, TH_CHANGE_ENDPOINT_DEL, TH_CHANGE_SECRET_ROTATE, TH_CHANGE_SECRET_REVOKE };
+enum th_change_kind {
+    TH_CHANGE_TENANT_PUT,
+    TH_CHANGE_TENANT_DEL,
+    TH_CHANGE_KEY_ADD,
+    TH_CHANGE_KEY_DEL,
+    TH_CHANGE_ENDPOINT_ADD,
+    TH_CHANGE_ENDPOINT_SET,
+    TH_CHANGE_ENDPOINT_DEL,
+    TH_CHANGE_SECRET_ROTATE,
+    TH_CHANGE_SECRET_REVOKE
+};
 enum th_change_result {
     TH_CH_DONE,
-    TH_CH_REPLAYED,      /* Idempotency-Key seen: `replayed` holds the first answer */
+    TH_CH_REPLAYED, /* Idempotency-Key seen: `replayed` holds the first answer */
     TH_CH_KEY_REUSED,
-    TH_CH_INVALID,       /* errors[] says why */
-    TH_CH_NOT_FOUND,     /* the object is gone */
-    TH_CH_CONFLICT,      /* detail: dialect change with endpoints, third secret, ... */
-    TH_CH_PRECONDITION,  /* expect_rev differs */
-    TH_CH_UNAVAILABLE,   /* the store cannot commit */
+    TH_CH_INVALID,      /* errors[] says why */
+    TH_CH_NOT_FOUND,    /* the object is gone */
+    TH_CH_CONFLICT,     /* detail: dialect change with endpoints, third secret, ... */
+    TH_CH_PRECONDITION, /* expect_rev differs */
+    TH_CH_UNAVAILABLE,  /* the store cannot commit */
 };
 struct th_field_error {
-    char field[64];      /* native name, "headers/X-Key", "events/3" */
+    char field[64]; /* native name, "headers/X-Key", "events/3" */
     char detail[200];
 };
 #define TH_MAX_FIELD_ERRORS 8
 struct th_change {
     enum th_change_kind kind;
     /* in: spans and arrays of the caller, valid until done */
-    struct th_span tenant_id;    /* all kinds */
+    struct th_span tenant_id;                 /* all kinds */
     struct th_span name, dialect, attributes; /* TENANT_PUT; n == 0: keep or default */
-    uint64_t key_no;             /* KEY_DEL */
-    unsigned scopes;             /* KEY_ADD */
+    uint64_t key_no;                          /* KEY_DEL */
+    unsigned scopes;                          /* KEY_ADD */
     uint8_t key_hash[32];
     int64_t expires;
     struct th_span note;
-    uint64_t endpoint;           /* ENDPOINT_SET/DEL, SECRET_*: number */
+    uint64_t endpoint;            /* ENDPOINT_SET/DEL, SECRET_*: number */
     struct th_endpoint_spec spec; /* ENDPOINT_ADD/SET */
-    bool clear_disabled;         /* ENDPOINT_SET: "active": true was given */
-    struct th_span secret;       /* ENDPOINT_ADD, SECRET_ROTATE: customer's; n == 0: generate */
+    bool clear_disabled;          /* ENDPOINT_SET: "active": true was given */
+    struct th_span secret;        /* ENDPOINT_ADD, SECRET_ROTATE: customer's; n == 0: generate */
     bool overlap_given, overlap_null;
-    int64_t overlap_s;           /* SECRET_ROTATE; not given: the dialect's */
-    bool check_rev;              /* If-Match */
+    int64_t overlap_s; /* SECRET_ROTATE; not given: the dialect's */
+    bool check_rev;    /* If-Match */
     uint64_t expect_rev;
     struct th_idem idem;
     /** With idem.given: called before the commit, with the objects as they will be, to render the answer that is kept
@@ -236,11 +262,11 @@ struct th_change {
     void *user;
     /* result */
     enum th_change_result result;
-    bool created;                /* TENANT_PUT: 201 */
+    bool created; /* TENANT_PUT: 201 */
     struct th_tenant *tenant;
     struct th_endpoint *ep;
     struct th_key *key;
-    struct th_buf secret_text;   /* ENDPOINT_ADD, SECRET_ROTATE: the secret in clear; wiped by th_change_fini */
+    struct th_buf secret_text; /* ENDPOINT_ADD, SECRET_ROTATE: the secret in clear; wiped by th_change_fini */
     struct th_buf replayed;
     struct th_field_error errors[TH_MAX_FIELD_ERRORS];
     unsigned error_count;
@@ -252,11 +278,18 @@ void th_engine_change(struct th_engine *e, struct th_change *c);
 void th_change_fini(struct th_change *c);
 /** Reads the secrets of an endpoint in clear, newest first: calls back for each. False when one cannot be opened. */
 bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
-                       void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until), void *ctx);
+                       void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until),
+                       void *ctx);
 
 /* ---- replay: finished deliveries of one endpoint again, behind its fresh events ---- */
 
-enum th_replay_state { TH_REPLAY_COLLECTING, TH_REPLAY_RUNNING, TH_REPLAY_DONE, TH_REPLAY_CANCELLED, TH_REPLAY_FAILED };
+enum th_replay_state {
+    TH_REPLAY_COLLECTING,
+    TH_REPLAY_RUNNING,
+    TH_REPLAY_DONE,
+    TH_REPLAY_CANCELLED,
+    TH_REPLAY_FAILED
+};
 
 #define TH_MAX_REPLAY_TYPES 64
 
@@ -265,20 +298,20 @@ struct th_replay { /* read-only for the API; valid until the next turn */
     uint32_t rnd;
     struct th_tenant *tenant;
     struct th_wall created, updated;
-    int64_t since, until;        /* wall ms; until 0: the moment of the request */
-    uint32_t states;             /* bits 1 << enum th_delivery_state; never TH_DS_QUEUED */
+    int64_t since, until; /* wall ms; until 0: the moment of the request */
+    uint32_t states;      /* bits 1 << enum th_delivery_state; never TH_DS_QUEUED */
     struct th_span types[TH_MAX_REPLAY_TYPES];
     unsigned type_count;
     enum th_replay_state state;
-    uint64_t matched, queued;    /* deliveries found; those put into the replay lane so far */
+    uint64_t matched, queued; /* deliveries found; those put into the replay lane so far */
 };
 struct th_replay_start {
-    struct th_endpoint *ep;      /* in: looked up again by number */
+    struct th_endpoint *ep; /* in: looked up again by number */
     int64_t since, until;
     uint32_t states;
     const struct th_span *types; /* exact event types; count 0: all */
     unsigned type_count;
-    bool dry_run;                /* count only */
+    bool dry_run; /* count only */
     struct th_idem idem;
     void (*render)(struct th_replay_start *, struct th_buf *answer); /* as th_change.render */
     void (*done)(struct th_replay_start *);
@@ -287,7 +320,7 @@ struct th_replay_start {
     enum th_change_result result;
     uint64_t matched;
     const struct th_replay *replay; /* NULL for a dry run */
-    struct th_buf replayed;      /* the caller frees it with th_buf_wipe */
+    struct th_buf replayed;         /* the caller frees it with th_buf_wipe */
     char detail[200];
     void *impl;
 };
@@ -295,7 +328,8 @@ struct th_replay_start {
  * of what the endpoint takes. After a crash it goes on where it was. */
 void th_engine_replay(struct th_engine *e, struct th_replay_start *r);
 /** By public id ("rpl_…"); NULL when unknown or another tenant's. */
-const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t, struct th_span id);
+const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t,
+                                              struct th_span id);
 void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct th_buf *out);
 /** Stops queueing more at once; what is queued already goes out. done when that is durable (error: it is stopped now, but a
  * crash would undo it). */
@@ -303,7 +337,7 @@ struct th_replay_cancel {
     const struct th_replay *replay; /* in */
     void (*done)(struct th_replay_cancel *);
     void *user;
-    bool stopped;                /* result; false: it had ended before */
+    bool stopped; /* result; false: it had ended before */
     enum th_error error;
     struct th_list link;
 };
@@ -314,15 +348,15 @@ void th_engine_replay_cancel(struct th_engine *e, struct th_replay_cancel *c);
 /** First with keep false: is the key known? Then, after the effect, with keep true. A crash between effect and keeping
  * makes a repetition take effect once more, never not at all. */
 struct th_remember {
-    struct th_span tenant_id;    /* in: spans valid until done */
-    struct th_idem idem;         /* given must be true */
+    struct th_span tenant_id; /* in: spans valid until done */
+    struct th_idem idem;      /* given must be true */
     bool keep;
-    struct th_span answer;       /* keep: at most 1 MiB */
+    struct th_span answer; /* keep: at most 1 MiB */
     void (*done)(struct th_remember *);
     void *user;
     /* result: DONE (keep: kept; else: unknown so far), REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND (tenant), UNAVAILABLE */
     enum th_change_result result;
-    struct th_buf replayed;      /* the caller frees it with th_buf_wipe */
+    struct th_buf replayed; /* the caller frees it with th_buf_wipe */
     void *impl;
 };
 void th_engine_remember(struct th_engine *e, struct th_remember *r);
@@ -344,6 +378,7 @@ void th_engine_page_free(struct th_engine *e, struct th_page *page);
 /** "pending", "retrying", "held", "delivered", "failed", "cancelled"; reason: "exhausted", "final_status" or NULL. */
 const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason);
 /** Renders again what an attempt sent: head lines (auth and custom values as ***) and body. */
-TH_MUST_USE enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t, const struct th_attempt_view *view,
-                                                 struct th_buf *head, struct th_buf *body, struct th_buf *url);
+TH_MUST_USE enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t,
+                                                 const struct th_attempt_view *view, struct th_buf *head,
+                                                 struct th_buf *body, struct th_buf *url);
 #endif

@@ -29,9 +29,11 @@ static struct th_span keep(char **at, struct th_span s)
 }
 
 /* NULL when there is no room: the event is loaded from the store when it is needed. */
-struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row, uint32_t left)
+struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,
+                              uint32_t left)
 {
-    size_t n = row->type.n + row->data.n + row->own_id.n + row->resource_type.n + row->resource_id.n + 64 + row->own_id.n;
+    size_t n = row->type.n + row->data.n + row->own_id.n + row->resource_type.n + row->resource_id.n + 64 +
+               row->own_id.n;
     struct th_event *ev = th_map_get(&e->events, row->no);
     struct th_buf id;
     char *at;

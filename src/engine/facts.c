@@ -18,7 +18,8 @@ static void facts_flushed(struct th_op *op)
 
     f->e->facts_busy = false;
     if (op->error)
-        th_engine_store_error(f->e, op->error); /* facts are hints: the next flush writes what changed since */
+        th_engine_store_error(f->e,
+                              op->error); /* facts are hints: the next flush writes what changed since */
     th_free(f);
 }
 
@@ -36,7 +37,8 @@ void th_facts_turn(struct th_engine *e, bool all)
     struct th_list *l;
 
     if (th_list_empty(&e->dirty) || e->facts_busy || e->dead ||
-        (!all && e->now.wall.ms - e->facts_flushed.ms < TH_FACT_FLUSH_MS && e->now.wall.ms >= e->facts_flushed.ms))
+        (!all && e->now.wall.ms - e->facts_flushed.ms < TH_FACT_FLUSH_MS &&
+         e->now.wall.ms >= e->facts_flushed.ms))
         return;
     f = th_calloc(1, sizeof *f);
     if (!f)
@@ -45,8 +47,11 @@ void th_facts_turn(struct th_engine *e, bool all)
     while (f->op.count < 256 && (l = th_list_pop(&e->dirty))) {
         struct th_ep *ep = TH_CONTAINER(l, struct th_ep, dirty);
         ep->facts_dirty = false;
-        f->rows[f->op.count++] = (struct th_row){.kind = TH_ROW_FACT, .no = ep->pub.no, .tenant = ep->pub.tenant->no,
-                                                 .fact = {ep->pub.facts.first_fail, ep->pub.facts.last_ok, ep->pub.facts.exhausted_run}};
+        f->rows[f->op.count++] = (struct th_row){
+            .kind = TH_ROW_FACT,
+            .no = ep->pub.no,
+            .tenant = ep->pub.tenant->no,
+            .fact = {ep->pub.facts.first_fail, ep->pub.facts.last_ok, ep->pub.facts.exhausted_run}};
     }
     if (th_list_empty(&e->dirty)) {
         e->facts_flushed = e->now.wall;

@@ -1,7 +1,8 @@
 /* Public ids of the engine's objects, in the form that the tenant's dialect shows. */
 #include "engine/internal.h"
 
-static void format_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_pubid id, struct th_buf *out)
+static void format_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_pubid id,
+                      struct th_buf *out)
 {
     if (form == TH_ID_INTEGER) {
         th_buf_span(out, prefix);
@@ -14,16 +15,19 @@ static void format_id(struct th_engine *e, struct th_span prefix, enum th_id_for
 }
 
 /* Of a form that proves itself by time and random bits, so not of an integer. */
-bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_span text, struct th_pubid *out)
+bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_span text,
+                        struct th_pubid *out)
 {
-    return form == TH_ID_UUID ? th_pubid_parse_uuid(e->id_key, prefix, text, out) : th_pubid_parse(e->id_key, prefix, text, out);
+    return form == TH_ID_UUID ? th_pubid_parse_uuid(e->id_key, prefix, text, out)
+                              : th_pubid_parse(e->id_key, prefix, text, out);
 }
 
 void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out)
 {
     const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
 
-    format_id(e, v->id_endpoint.prefix, v->id_endpoint.form, (struct th_pubid){ep->created, ep->rnd, ep->no}, out);
+    format_id(e, v->id_endpoint.prefix, v->id_endpoint.form, (struct th_pubid){ep->created, ep->rnd, ep->no},
+              out);
 }
 
 static struct th_span event_prefix(const struct th_dialect_values *v)
@@ -37,7 +41,8 @@ static enum th_id_form event_form(const struct th_dialect_values *v)
     return v->id_event.form == TH_ID_UUID ? TH_ID_UUID : TH_ID_ULID;
 }
 
-void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row, struct th_buf *out)
+void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row,
+                        struct th_buf *out)
 {
     const struct th_dialect_values *v = th_dialect_values(d);
 
@@ -50,15 +55,17 @@ void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const s
 
 static struct th_span delivery_prefix(const struct th_dialect_values *v)
 {
-    return v->id_delivery.prefix.n || v->id_delivery.form != TH_ID_ULID ? v->id_delivery.prefix : TH_LIT("dlv_");
+    return v->id_delivery.prefix.n || v->id_delivery.form != TH_ID_ULID ? v->id_delivery.prefix
+                                                                        : TH_LIT("dlv_");
 }
 
-void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *event, uint64_t delivery,
-                           struct th_buf *out)
+void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *event,
+                           uint64_t delivery, struct th_buf *out)
 {
     const struct th_dialect_values *v = th_dialect_values(d);
 
-    format_id(e, delivery_prefix(v), v->id_delivery.form, (struct th_pubid){event->at, event->rnd, delivery}, out);
+    format_id(e, delivery_prefix(v), v->id_delivery.form, (struct th_pubid){event->at, event->rnd, delivery},
+              out);
 }
 
 void th_engine_key_id(struct th_engine *e, const struct th_key *k, struct th_buf *out)
@@ -66,17 +73,20 @@ void th_engine_key_id(struct th_engine *e, const struct th_key *k, struct th_buf
     uint32_t rnd;
 
     memcpy(&rnd, k->hash, sizeof rnd);
-    th_pubid_format(out, e->id_key, TH_LIT("key_"), (struct th_pubid){k->created, rnd & ((1u << 27) - 1), k->no});
+    th_pubid_format(out, e->id_key, TH_LIT("key_"),
+                    (struct th_pubid){k->created, rnd & ((1u << 27) - 1), k->no});
 }
 
-bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out)
+bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
+                              struct th_pubid *out)
 {
     const struct th_dialect_values *v = th_dialect_values(d);
 
     return th_engine_parse_id(e, event_prefix(v), event_form(v), text, out);
 }
 
-bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text, struct th_pubid *out)
+bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
+                                 struct th_pubid *out)
 {
     const struct th_dialect_values *v = th_dialect_values(d);
     struct th_span prefix = delivery_prefix(v);
@@ -84,5 +94,6 @@ bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d
     if (v->id_delivery.form != TH_ID_INTEGER)
         return th_engine_parse_id(e, prefix, v->id_delivery.form, text, out);
     *out = (struct th_pubid){0};
-    return th_span_starts(text, prefix) && th_span_u64(th_span(text.p + prefix.n, text.n - prefix.n), INT64_MAX, &out->no) && out->no;
+    return th_span_starts(text, prefix) &&
+           th_span_u64(th_span(text.p + prefix.n, text.n - prefix.n), INT64_MAX, &out->no) && out->no;
 }

@@ -12,15 +12,15 @@ struct ingest {
     struct th_publish *p;
     struct th_deferred defer;
     struct th_accept op;
-    struct th_new_event one;       /* the common case: one event */
+    struct th_new_event one; /* the common case: one event */
     struct th_new_event *events;
-    uint64_t few[16], *endpoints;  /* matched endpoints of all events, one after the other */
+    uint64_t few[16], *endpoints; /* matched endpoints of all events, one after the other */
     size_t endpoint_cap, bytes;
     struct th_mono began;
-    struct th_load load;           /* of a replayed answer */
+    struct th_load load; /* of a replayed answer */
     uint64_t *load_nos;
     struct th_event_row *load_rows;
-    uint64_t only, except;         /* endpoints by number: they may be deleted before a second match */
+    uint64_t only, except; /* endpoints by number: they may be deleted before a second match */
     bool by_name;
     unsigned tries;
 };
@@ -118,7 +118,8 @@ static void finish_deferred(void *arg)
     finish(g, g->p->result);
 }
 
-static void refuse(struct ingest *g, enum th_publish_result result, uint32_t bad, const char *field, const char *detail)
+static void refuse(struct ingest *g, enum th_publish_result result, uint32_t bad, const char *field,
+                   const char *detail)
 {
     g->p->result = result;
     g->p->bad = bad;
@@ -138,11 +139,13 @@ static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d
     char text[160];
 
     if (!th_event_type_ok(ev->type)) {
-        refuse(g, TH_PUB_INVALID, n, "type", "must be letters, digits, \"_\" and \"-\" joined by \".\", at most 128 bytes");
+        refuse(g, TH_PUB_INVALID, n, "type",
+               "must be letters, digits, \"_\" and \"-\" joined by \".\", at most 128 bytes");
         return false;
     }
     if (v->exhausted_event.n && th_span_eq(v->exhausted_event, ev->type) && !g->by_name) {
-        refuse(g, TH_PUB_INVALID, n, "type", "is reserved: the engine itself publishes it when a delivery has failed for good");
+        refuse(g, TH_PUB_INVALID, n, "type",
+               "is reserved: the engine itself publishes it when a delivery has failed for good");
         return false;
     }
     if (!th_dialect_type_known(d, ev->type)) {
@@ -160,8 +163,13 @@ static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d
     }
     if (ev->resource_type.n == 0)
         ev->resource_type = th_dialect_resource(d, ev->type);
-    r = (struct th_render){.event_id = TH_LIT("x"), .event_type = ev->type, .data = ev->data, .resource_type = ev->resource_type,
-                           .resource_id = ev->resource_id, .tenant_id = g->p->tenant->id, .attributes = g->p->tenant->attributes};
+    r = (struct th_render){.event_id = TH_LIT("x"),
+                           .event_type = ev->type,
+                           .data = ev->data,
+                           .resource_type = ev->resource_type,
+                           .resource_id = ev->resource_id,
+                           .tenant_id = g->p->tenant->id,
+                           .attributes = g->p->tenant->attributes};
     missing = th_dialect_missing(d, &r);
     if (missing) {
         refuse(g, TH_PUB_INVALID, n, missing, "is required by the dialect of this tenant");
@@ -212,7 +220,8 @@ static bool match(struct ingest *g)
                 return false;
         } else {
             for (unsigned k = 0; k < t->endpoint_count; k++)
-                if (wants(g, t->endpoints[k], g->p->events[i].type) && !add_endpoint(g, &n, t->endpoints[k]->no))
+                if (wants(g, t->endpoints[k], g->p->events[i].type) &&
+                    !add_endpoint(g, &n, t->endpoints[k]->no))
                     return false;
         }
         g->events[i].endpoint_count = (uint32_t)(n - from);
@@ -245,9 +254,17 @@ static void fill_row(struct ingest *g, uint32_t i)
     struct th_publish_event *from = &g->p->events[i];
     struct th_new_event *ev = &g->events[i];
 
-    from->row = (struct th_event_row){.no = ev->no, .tenant = g->op.tenant, .at = g->op.at, .time = ev->time, .rnd = ev->rnd,
-                                      .deliveries = ev->endpoint_count, .first_delivery = ev->first_delivery, .type = ev->type,
-                                      .data = ev->data, .own_id = ev->own_id, .resource_type = ev->resource_type,
+    from->row = (struct th_event_row){.no = ev->no,
+                                      .tenant = g->op.tenant,
+                                      .at = g->op.at,
+                                      .time = ev->time,
+                                      .rnd = ev->rnd,
+                                      .deliveries = ev->endpoint_count,
+                                      .first_delivery = ev->first_delivery,
+                                      .type = ev->type,
+                                      .data = ev->data,
+                                      .own_id = ev->own_id,
+                                      .resource_type = ev->resource_type,
                                       .resource_id = ev->resource_id};
 }
 
@@ -265,8 +282,11 @@ static void schedule(struct ingest *g, uint32_t i)
     if (cached)
         cached->accepted.us = g->began.us;
     for (uint32_t k = 0; k < ev->endpoint_count; k++) {
-        struct th_queue_row row = {.no = ev->first_delivery + k, .event = ev->no, .endpoint = ev->endpoints[k],
-                                   .due = g->op.at.ms, .lane = ev->lane};
+        struct th_queue_row row = {.no = ev->first_delivery + k,
+                                   .event = ev->no,
+                                   .endpoint = ev->endpoints[k],
+                                   .due = g->op.at.ms,
+                                   .lane = ev->lane};
         switch (th_sched_insert(e->sched, &row, e->now.mono, e->now.mono)) {
         case TH_NO_ENDPOINT: /* deleted between the match and now: its rows were walked before this one was there */
             th_cancel_endpoint(e, row.endpoint);
@@ -299,7 +319,8 @@ static void replay_loaded(struct th_op *op)
     th_buf_fini(&g->load.mem);
     if (op->error || gone) {
         snprintf(g->p->detail, sizeof g->p->detail, "%s",
-                 op->error ? th_error_name(op->error) : "what was made with this Idempotency-Key has been removed by retention");
+                 op->error ? th_error_name(op->error)
+                           : "what was made with this Idempotency-Key has been removed by retention");
         finish(g, op->error ? TH_PUB_UNAVAILABLE : TH_PUB_FORGOTTEN);
         return;
     }
@@ -418,8 +439,11 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
         struct th_publish_event *from = &p->events[i];
         if (!check_event(g, i, p->tenant->dialect))
             return;
-        g->events[i] = (struct th_new_event){.type = from->type, .data = from->data, .own_id = from->own_id,
-                                             .resource_type = from->resource_type, .resource_id = from->resource_id,
+        g->events[i] = (struct th_new_event){.type = from->type,
+                                             .data = from->data,
+                                             .own_id = from->own_id,
+                                             .resource_type = from->resource_type,
+                                             .resource_id = from->resource_id,
                                              .time = from->has_time ? from->time : e->now.wall,
                                              .rnd = th_engine_rnd32(e) & ((1u << 27) - 1),
                                              .lane = p->only ? TH_LANE_TEST : TH_LANE_FRESH};
@@ -448,7 +472,8 @@ struct internal {
 static void internal_done(struct th_publish *p)
 {
     if (p->result != TH_PUB_ACCEPTED)
-        th_log(TH_LOG_WARN, "an operator event was not stored", TH_KS("type", p->events[0].type), TH_KC("detail", p->detail));
+        th_log(TH_LOG_WARN, "an operator event was not stored", TH_KS("type", p->events[0].type),
+               TH_KC("detail", p->detail));
     th_free(TH_CONTAINER(p, struct internal, p));
 }
 
@@ -461,8 +486,9 @@ void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_spa
     if (!t || e->draining || e->dead)
         return;
     for (unsigned i = 0; i < t->endpoint_count && !wanted; i++)
-        wanted = t->endpoints[i] != except && (by_name ? named(t->endpoints[i], type)
-                                                       : th_endpoint_matches(TH_CONTAINER(t->endpoints[i], struct th_ep, pub), type));
+        wanted = t->endpoints[i] != except &&
+                 (by_name ? named(t->endpoints[i], type)
+                          : th_endpoint_matches(TH_CONTAINER(t->endpoints[i], struct th_ep, pub), type));
     if (!wanted)
         return;
     in = th_calloc(1, sizeof *in + type.n + data.n);

@@ -9,56 +9,57 @@
 #include "engine/engine.h"
 
 #define TH_MAX_SPEC_BYTES (256u << 10)
-#define TH_MAX_ACCEPT_BYTES (64u << 20)   /* publishes waiting for their commit */
-#define TH_MAX_SETTLES 4096               /* unrecorded outcomes; beyond, dispatch pauses */
+#define TH_MAX_ACCEPT_BYTES (64u << 20) /* publishes waiting for their commit */
+#define TH_MAX_SETTLES 4096             /* unrecorded outcomes; beyond, dispatch pauses */
 #define TH_EVENT_CACHE_BYTES (64u << 20)
-#define TH_DISPATCH_BUDGET 256            /* requests begun in one turn */
+#define TH_DISPATCH_BUDGET 256 /* requests begun in one turn */
 #define TH_LOAD_BATCH 64
 #define TH_WALK_BATCH 10000
-#define TH_ANSWER_KEPT 16384              /* bytes of an answer's body, 1 KiB of a 2xx */
+#define TH_ANSWER_KEPT 16384 /* bytes of an answer's body, 1 KiB of a 2xx */
 #define TH_FACT_FLUSH_MS 10000
 
 /* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one. */
 struct th_endpoint_run {
     unsigned refs;
-    struct th_arena mem;          /* owns the spec's spans, the parsed URL and the header block */
+    struct th_arena mem; /* owns the spec's spans, the parsed URL and the header block */
     struct th_endpoint_spec spec;
     struct th_url url;
-    struct th_span custom;        /* finished custom header lines */
+    struct th_span custom; /* finished custom header lines */
     unsigned variant;
-    struct th_span id;            /* public id text */
+    struct th_span id; /* public id text */
     uint64_t rev;
-    bool all;                     /* subscribed to everything */
+    bool all; /* subscribed to everything */
 };
 
 /* A full endpoint object: public part first, so that pointers convert. */
 struct th_ep {
     struct th_endpoint pub;
-    unsigned refs;                /* one for the map, one per request under way */
-    bool gone;                    /* deleted; lives on for its requests */
+    unsigned refs; /* one for the map, one per request under way */
+    bool gone;     /* deleted; lives on for its requests */
     bool facts_dirty;
-    struct th_list dirty;         /* on engine.dirty while facts_dirty */
+    struct th_list dirty; /* on engine.dirty while facts_dirty */
 };
 
 /* An event in memory for dispatch. On the LRU list while nobody pins it. */
 struct th_event {
-    struct th_event_row row;      /* spans point behind this struct */
+    struct th_event_row row; /* spans point behind this struct */
     uint64_t tenant_no;
     unsigned pins;
-    bool stale;                   /* made for settings of before: pinned by requests, given to no further one */
-    uint32_t left;                /* deliveries that may still want it; 0: free when unpinned */
+    bool stale;    /* made for settings of before: pinned by requests, given to no further one */
+    uint32_t left; /* deliveries that may still want it; 0: free when unpinned */
     size_t bytes;
     struct th_list lru;
-    struct th_span id;            /* public id text */
-    struct th_span body;          /* rendered, when it is the same for all endpoints; own allocation; n == 0: not yet */
+    struct th_span id; /* public id text */
+    struct th_span
+        body; /* rendered, when it is the same for all endpoints; own allocation; n == 0: not yet */
     struct th_accept_time {
-        int64_t us;               /* monotonic time of the accept; 0: loaded later */
+        int64_t us; /* monotonic time of the accept; 0: loaded later */
     } accepted;
     char bytes_[];
 };
 
 struct th_attempt {
-    struct th_list link;          /* free list, load list or running list */
+    struct th_list link; /* free list, load list or running list */
     struct th_engine *e;
     struct th_queue_row row;
     struct th_ep *ep;
@@ -68,7 +69,7 @@ struct th_attempt {
     struct th_wall began_wall;
     int64_t signed_at, dns_us;
     bool cancelled, resolving, running; /* resolving, running: the resolver, the transport has it */
-    bool unsendable;              /* the dialect cannot render this delivery */
+    bool unsendable;                    /* the dialect cannot render this delivery */
     struct th_http_req req;
     struct th_resolve resolve;
     struct th_addr addrs[TH_RESOLVE_MAX];
@@ -77,14 +78,14 @@ struct th_attempt {
     size_t delivery_id_len;
     struct th_settle settle;
     enum th_verdict verdict;
-    bool degraded;                /* this attempt crossed the dialect's mark */
-    struct th_mono again_at;      /* AGAIN: the exact due time; the row's wall time is for the disk */
+    bool degraded;           /* this attempt crossed the dialect's mark */
+    struct th_mono again_at; /* AGAIN: the exact due time; the row's wall time is for the disk */
 };
 
 struct th_load_batch {
     struct th_load op;
     struct th_engine *e;
-    struct th_list waiting;       /* attempts */
+    struct th_list waiting; /* attempts */
     uint64_t events[TH_LOAD_BATCH];
     struct th_event_row rows[TH_LOAD_BATCH];
 };
@@ -106,21 +107,21 @@ struct th_engine {
 
     /* settings */
     struct th_smap tenants_by_id, keys_by_hash;
-    struct th_map endpoints;              /* by number: struct th_ep */
+    struct th_map endpoints; /* by number: struct th_ep */
     struct th_map tenants_by_no;
     struct th_tenant **tenants;
     unsigned tenant_count, tenant_cap;
     struct th_key **keys;
     unsigned key_count, key_cap;
     uint64_t last_tenant, last_key, last_endpoint, last_secret;
-    struct th_list dirty;                 /* endpoints whose facts are to be written */
+    struct th_list dirty; /* endpoints whose facts are to be written */
     struct th_wall facts_flushed;
-    bool facts_busy, facts_flipped;       /* flipped: an endpoint works again; to be written at once */
-    struct th_list changes;               /* waiting; the first may be under way */
+    bool facts_busy, facts_flipped; /* flipped: an endpoint works again; to be written at once */
+    struct th_list changes;         /* waiting; the first may be under way */
     bool change_busy;
-    struct reseal_job *reseal;            /* NULL: none */
-    bool resealing;                       /* a step is out: no change begins */
-    struct th_list lookups;               /* names of new URLs; their changes queue up afterwards */
+    struct reseal_job *reseal; /* NULL: none */
+    bool resealing;            /* a step is out: no change begins */
+    struct th_list lookups;    /* names of new URLs; their changes queue up afterwards */
 
     /* ingest */
     size_t accept_bytes;
@@ -129,13 +130,13 @@ struct th_engine {
 
     /* dispatch */
     struct th_sched *sched;
-    struct th_map events;                 /* cache by number */
+    struct th_map events; /* cache by number */
     struct th_list lru;
     size_t cache_bytes;
     struct th_list free_attempts, running;
-    struct th_load_batch *batch;          /* being filled in this turn */
+    struct th_load_batch *batch; /* being filled in this turn */
     unsigned free_attempt_count, settles_out, attempts_out, loads_out;
-    struct th_list settle_retry;          /* settles that found the store full */
+    struct th_list settle_retry; /* settles that found the store full */
     struct th_mono settle_retry_at, warn_at;
     uint64_t purged_upto;
 
@@ -143,27 +144,27 @@ struct th_engine {
     struct th_walk walk;
     struct th_queue_row *walk_rows;
     bool walking, walk_busy;
-    bool walk_void;                       /* a delivery that the walk under way may have read has ended */
-    uint64_t walk_below;                  /* first delivery accepted since the start; 0: none */
-    unsigned ops_out;                     /* all other store operations */
+    bool walk_void;      /* a delivery that the walk under way may have read has ended */
+    uint64_t walk_below; /* first delivery accepted since the start; 0: none */
+    unsigned ops_out;    /* all other store operations */
     struct th_mono purge_at, probe_at;
     bool purge_busy, probe_busy;
     struct th_purge purge;
     struct th_probe probe;
     struct cancel_job *cancelling;
-    uint64_t *cancels;                    /* deleted endpoints whose rows are still to be cancelled */
+    uint64_t *cancels; /* deleted endpoints whose rows are still to be cancelled */
     uint32_t cancel_count, cancel_cap;
-    struct th_mono cancel_at;             /* not before, after a failed step */
+    struct th_mono cancel_at; /* not before, after a failed step */
 
-    struct th_list replays;               /* newest first: struct replay_job */
-    struct th_list replays_starting;      /* not recorded yet */
+    struct th_list replays;          /* newest first: struct replay_job */
+    struct th_list replays_starting; /* not recorded yet */
     unsigned replay_count;
     uint64_t last_job;
 
     struct th_list deferred;
     bool started, draining, store_ok, dead;
-    bool no_requests;                     /* a stop that no longer waits: none begins any more */
-    bool more;                            /* something is left for another turn at once */
+    bool no_requests; /* a stop that no longer waits: none begins any more */
+    bool more;        /* something is left for another turn at once */
 };
 
 /* engine.c */
@@ -185,8 +186,8 @@ struct th_mono th_engine_mono_of(const struct th_engine *e, int64_t wall_ms);
 struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no);
 void th_ep_unref(struct th_engine *e, struct th_ep *ep);
 void th_run_unref(struct th_endpoint_run *run);
-TH_MUST_USE enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep, const struct th_endpoint_spec *spec,
-                                     struct th_endpoint_run **out);
+TH_MUST_USE enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
+                                     const struct th_endpoint_spec *spec, struct th_endpoint_run **out);
 enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size);
 enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t);
 void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t);
@@ -200,25 +201,28 @@ bool th_ep_held(const struct th_endpoint *ep);
 /* conf blobs */
 void th_tenant_write(const struct th_tenant *t, struct th_buf *out);
 enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out);
-TH_MUST_USE enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span conf, struct th_arena *mem,
-                                       struct th_endpoint_spec *out);
-enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name, struct th_span dialect,
-                            struct th_span attributes, struct th_tenant **out);
+TH_MUST_USE enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span conf,
+                                       struct th_arena *mem, struct th_endpoint_spec *out);
+enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name,
+                            struct th_span dialect, struct th_span attributes, struct th_tenant **out);
 enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct th_tenant *fresh);
 void th_tenant_drop(struct th_tenant *t); /* one that was never added */
 /* sealing: "nonce || ciphertext || tag" with tenant, endpoint and number as associated data */
-bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span plain, struct th_buf *out);
+bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                    struct th_span plain, struct th_buf *out);
 /** Tries the key, then the old one. */
-bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed, struct th_buf *plain);
+bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                      struct th_span sealed, struct th_buf *plain);
 
 /** One key only, whichever. */
-bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
-                         struct th_span plain, struct th_buf *out);
-bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no, struct th_span sealed,
-                           struct th_buf *plain);
+bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
+                         uint64_t no, struct th_span plain, struct th_buf *out);
+bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
+                           struct th_span sealed, struct th_buf *plain);
 
 /* reseal.c */
-#define TH_META_OLD_PROOF "key_proof_old" /* meta row, there while anything may be sealed by another key than the first proof's */
+#define TH_META_OLD_PROOF                                                                                    \
+    "key_proof_old" /* meta row, there while anything may be sealed by another key than the first proof's */
 /** Has everything sealed anew that the old key sealed; then the old key leaves. */
 TH_MUST_USE enum th_error th_reseal_begin(struct th_engine *e);
 /** Before the changes of a turn. */
@@ -251,7 +255,8 @@ void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_spa
                          const struct th_endpoint *except, bool by_name);
 
 /* events.c */
-struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row, uint32_t left);
+struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,
+                              uint32_t left);
 void th_event_pin(struct th_engine *e, struct th_event *ev);
 void th_event_unpin(struct th_engine *e, struct th_event *ev);
 void th_event_settled(struct th_engine *e, uint64_t no);
@@ -268,7 +273,8 @@ void th_dispatch_free(struct th_engine *e);
 /** Reads an id of the forms that prove themselves by time and random bits (not of integers). */
 bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_span text,
                         struct th_pubid *out);
-unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms, const struct th_sign_key *out[TH_MAX_SECRETS]);
+unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms,
+                        const struct th_sign_key *out[TH_MAX_SECRETS]);
 uint64_t th_endpoint_pool_key(const struct th_endpoint *ep);
 
 /* recover.c: the walk at start, refills, cancellation of a deleted endpoint's rows, retention, readiness probe */

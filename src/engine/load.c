@@ -112,8 +112,8 @@ static void load_tenant(struct loading *l, const struct th_row *row)
             th_tenant_drop(t);
     } else if (error == TH_NOT_FOUND && !l->error) {
         l->error = TH_NOT_FOUND;
-        snprintf(l->what, sizeof l->what, "tenant \"%.*s\" has dialect \"%.*s\", which is not loaded", (int)row->id.n, row->id.p,
-                 (int)dialect.n, dialect.p);
+        snprintf(l->what, sizeof l->what, "tenant \"%.*s\" has dialect \"%.*s\", which is not loaded",
+                 (int)row->id.n, row->id.p, (int)dialect.n, dialect.p);
     }
     if (error)
         fail(l, error, "tenant", row->no);
@@ -218,7 +218,10 @@ static void load_secret(struct loading *l, const struct th_row *row)
     /* rows come in order of number: the newest goes first */
     memmove(ep->pub.secrets + 1, ep->pub.secrets, ep->pub.secret_count * sizeof *ep->pub.secrets);
     s = &ep->pub.secrets[0];
-    *s = (struct th_secret){.no = row->no, .created = {row->created}, .until = row->until, .sealed = th_span(sealed, row->conf.n)};
+    *s = (struct th_secret){.no = row->no,
+                            .created = {row->created},
+                            .until = row->until,
+                            .sealed = th_span(sealed, row->conf.n)};
     ep->pub.secret_count++;
     error = th_dialect_key_init(ep->pub.tenant->dialect, th_buf_view(&plain), &s->key);
     if (error)
@@ -282,10 +285,12 @@ static void bootstrap_done(struct th_op *op)
     e->ops_out--;
     if (op->error)
         th_engine_store_error(e, op->error == TH_FULL ? TH_FULL : op->error);
-    if (op->error && b->new_key && !e->dead) { /* never seal with a key whose proof is not stored: it would be given up */
+    if (op->error && b->new_key &&
+        !e->dead) { /* never seal with a key whose proof is not stored: it would be given up */
         e->dead = true;
         e->store_ok = false;
-        e->conf.fatal(e->conf.wake.ctx, op->error, "the new secret key could not be noted; stopping before anything is sealed with it");
+        e->conf.fatal(e->conf.wake.ctx, op->error,
+                      "the new secret key could not be noted; stopping before anything is sealed with it");
     }
     th_buf_fini(&b->op.replayed);
     th_buf_fini(&b->proof);
@@ -307,7 +312,8 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
     th_buf_init(&b->op.replayed, 1);
     if (!l->have_id_key) {
         th_engine_random(e, e->id_key, sizeof e->id_key);
-        b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("id_key"), .conf = th_span(e->id_key, sizeof e->id_key)};
+        b->rows[n++] = (struct th_row){
+            .kind = TH_ROW_META, .id = TH_LIT("id_key"), .conf = th_span(e->id_key, sizeof e->id_key)};
     }
     if (!l->have_proof || l->new_key) {
         if (!th_engine_seal(e, 0, 0, 0, TH_LIT(KEY_PROOF), &b->proof)) {
@@ -316,7 +322,8 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
             th_free(b);
             return error;
         }
-        b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("key_proof"), .conf = th_buf_view(&b->proof)};
+        b->rows[n++] =
+            (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("key_proof"), .conf = th_buf_view(&b->proof)};
     }
     if (l->new_key) { /* in one commit with the new proof: from now on both keys are needed, until all is sealed anew */
         if (!th_engine_seal_with(e, e->conf.old_secret_key, 0, 0, 0, TH_LIT(KEY_PROOF), &b->old_proof)) {
@@ -326,7 +333,8 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
             th_free(b);
             return error;
         }
-        b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT(TH_META_OLD_PROOF), .conf = th_buf_view(&b->old_proof)};
+        b->rows[n++] = (struct th_row){
+            .kind = TH_ROW_META, .id = TH_LIT(TH_META_OLD_PROOF), .conf = th_buf_view(&b->old_proof)};
     }
     if (e->conf.operator_key_hash.n == 0 && !l->have_operator) {
         uint8_t raw[32];
@@ -342,7 +350,8 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
         }
         th_sha256(made_key->p, made_key->n, b->operator_hash);
         th_wipe(raw, sizeof raw);
-        b->rows[n++] = (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("operator_key"), .conf = th_span(b->operator_hash, 32)};
+        b->rows[n++] = (struct th_row){
+            .kind = TH_ROW_META, .id = TH_LIT("operator_key"), .conf = th_span(b->operator_hash, 32)};
     }
     if (n == 0) {
         th_buf_fini(&b->proof);
@@ -368,7 +377,8 @@ static void builtin_tenant_done(struct th_change *c)
     th_free(c);
 }
 
-static enum th_error builtin_tenant(struct th_engine *e, const char *id, const char *name, struct th_span dialect)
+static enum th_error builtin_tenant(struct th_engine *e, const char *id, const char *name,
+                                    struct th_span dialect)
 {
     struct th_change *c;
 
@@ -415,20 +425,24 @@ enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, cha
     enum th_error error;
 
     if (!th_engine_dialect(e, e->conf.default_dialect) || !th_engine_dialect(e, TH_LIT("standard"))) {
-        snprintf(why, why_size, "the default dialect \"%.*s\" is not loaded", (int)e->conf.default_dialect.n, e->conf.default_dialect.p);
+        snprintf(why, why_size, "the default dialect \"%.*s\" is not loaded", (int)e->conf.default_dialect.n,
+                 e->conf.default_dialect.p);
         return TH_NOT_FOUND;
     }
     error = vt->settings(e->conf.store, load_meta_row, &l);
     if (l.error) /* without memory nothing can be said of the keys */
         error = l.error;
     if (!error && l.wrong_key) {
-        snprintf(why, why_size, "the secret key is not the one that sealed this data directory; start with the right key "
-                                "(TENTERHOOK_SECRET_KEY or the key file of the data directory)");
+        snprintf(why, why_size,
+                 "the secret key is not the one that sealed this data directory; start with the right key "
+                 "(TENTERHOOK_SECRET_KEY or the key file of the data directory)");
         return TH_DENIED;
     }
     if (!error && l.missing_old) {
-        snprintf(why, why_size, "a change of the secret key has not ended, so some secrets are still sealed with the earlier key; "
-                                "give that one too (TENTERHOOK_SECRET_KEY_OLD or TENTERHOOK_SECRET_KEY_OLD_FILE)");
+        snprintf(why, why_size,
+                 "a change of the secret key has not ended, so some secrets are still sealed with the "
+                 "earlier key; "
+                 "give that one too (TENTERHOOK_SECRET_KEY_OLD or TENTERHOOK_SECRET_KEY_OLD_FILE)");
         return TH_DENIED;
     }
     if (!error)

@@ -40,7 +40,8 @@ void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const cha
     member_time(&w, "at", e->now.wall);
     th_jw_end_object(&w);
     if (!data.failed)
-        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), th_str(type), th_buf_view(&data), NULL, false);
+        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), th_str(type), th_buf_view(&data),
+                            NULL, false);
     th_buf_fini(&data);
 }
 
@@ -60,7 +61,8 @@ static void member_last(struct th_jw *w, const struct th_attempt *a)
         th_jw_string(w, th_str(th_http_class_name((enum th_http_class)a->settle.row.class)));
 }
 
-static void to_operator(struct th_engine *e, const struct th_attempt *a, struct th_span type, const struct th_wall *first)
+static void to_operator(struct th_engine *e, const struct th_attempt *a, struct th_span type,
+                        const struct th_wall *first)
 {
     struct th_buf data;
     struct th_jw w;
@@ -79,12 +81,14 @@ static void to_operator(struct th_engine *e, const struct th_attempt *a, struct 
     member_time(&w, "last_attempt_at", a->settle.row.at);
     th_jw_end_object(&w);
     if (!data.failed)
-        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), type, th_buf_view(&data), NULL, false);
+        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), type, th_buf_view(&data), NULL,
+                            false);
     th_buf_fini(&data);
 }
 
 /* The customer's own event, where the dialect promises one: times in unix seconds, the ids that the customer knows. */
-static void to_tenant(struct th_engine *e, const struct th_attempt *a, struct th_span type, struct th_wall first)
+static void to_tenant(struct th_engine *e, const struct th_attempt *a, struct th_span type,
+                      struct th_wall first)
 {
     struct th_buf data;
     struct th_jw w;

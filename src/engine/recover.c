@@ -10,7 +10,8 @@ static void evaluate_rules(struct th_engine *e)
     for (unsigned i = 0; i < e->tenant_count; i++) {
         const struct th_tenant *t = e->tenants[i];
         for (unsigned k = 0; k < t->endpoint_count; k++) {
-            enum th_disable why = th_facts_check(&th_dialect_values(t->dialect)->rules, &t->endpoints[k]->facts);
+            enum th_disable why =
+                th_facts_check(&th_dialect_values(t->dialect)->rules, &t->endpoints[k]->facts);
             if (why != TH_KEEP)
                 th_endpoint_disable(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), why);
         }
@@ -33,7 +34,8 @@ static void walked(struct th_op *op)
     }
     for (uint32_t i = 0; i < w->count; i++) {
         const struct th_queue_row *row = &w->rows[i];
-        if (e->walk_below && row->no >= e->walk_below) { /* accepted since the start: inserted then, ended since perhaps */
+        if (e->walk_below &&
+            row->no >= e->walk_below) { /* accepted since the start: inserted then, ended since perhaps */
             w->next = 0;
             break;
         }
@@ -85,8 +87,8 @@ static void refilled(struct th_op *op)
         th_engine_store_error(e, op->error);
     for (uint32_t i = 0; !op->error && i < r->walk.count; i++)
         r->due[i] = th_engine_mono_of(e, r->rows[i].due);
-    th_sched_refilled(e->sched, r->walk.endpoint, r->rows, r->due, op->error ? 0 : r->walk.count, r->walk.next, op->error != TH_OK,
-                      e->now.mono);
+    th_sched_refilled(e->sched, r->walk.endpoint, r->rows, r->due, op->error ? 0 : r->walk.count,
+                      r->walk.next, op->error != TH_OK, e->now.mono);
     th_free(r);
 }
 
@@ -117,7 +119,7 @@ struct cancel_job {
     struct th_list link;
     struct th_engine *e;
     uint64_t endpoint;
-    bool again;                 /* rows came while it ran: once more from the start */
+    bool again; /* rows came while it ran: once more from the start */
     struct th_walk walk;
     struct th_move move;
     struct th_queue_row rows[1000];
@@ -184,8 +186,12 @@ static void cancel_walked(struct th_op *op)
     }
     for (uint32_t i = 0; i < j->walk.count; i++)
         j->nos[i] = j->rows[i].no;
-    j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = cancel_step_done, .user = j}, .what = TH_MOVE_CANCEL,
-                               .at = j->e->now.wall, .count = j->walk.count, .deliveries = j->nos, .moved = j->moved};
+    j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = cancel_step_done, .user = j},
+                               .what = TH_MOVE_CANCEL,
+                               .at = j->e->now.wall,
+                               .count = j->walk.count,
+                               .deliveries = j->nos,
+                               .moved = j->moved};
     th_engine_submit(j->e, &j->move.op);
 }
 
@@ -252,7 +258,8 @@ static void retried(struct th_op *op)
     struct th_engine *e = i->e;
     struct th_retry_now *r = i->r;
 
-    if (op->error == TH_UNKNOWN) { /* what is committed must be known here too: a second time has no further effect */
+    if (op->error ==
+        TH_UNKNOWN) { /* what is committed must be known here too: a second time has no further effect */
         th_engine_submit(e, op);
         return;
     }
@@ -278,10 +285,17 @@ void th_engine_retry(struct th_engine *e, struct th_retry_now *r)
     }
     i->e = e;
     i->r = r;
-    i->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = retried, .user = i}, .what = TH_MOVE_RETRY, .lane = TH_LANE_MANUAL,
-                               .at = e->now.wall, .count = 1, .deliveries = &r->delivery, .moved = &i->moved, .rows = &i->row};
+    i->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = retried, .user = i},
+                               .what = TH_MOVE_RETRY,
+                               .lane = TH_LANE_MANUAL,
+                               .at = e->now.wall,
+                               .count = 1,
+                               .deliveries = &r->delivery,
+                               .moved = &i->moved,
+                               .rows = &i->row};
     e->ops_out++;
-    th_sched_ask(e->sched, r->delivery); /* its outcome is stored after this and must not end what is asked for */
+    th_sched_ask(e->sched,
+                 r->delivery); /* its outcome is stored after this and must not end what is asked for */
     th_engine_submit(e, &i->move.op);
 }
 
@@ -334,7 +348,8 @@ static void probed(struct th_op *op)
     }
     e->store_ok = true;
     th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 1);
-    th_log(TH_LOG_INFO, "store commits again: publishing is accepted", TH_KI("pending", th_sched_stats(e->sched).items));
+    th_log(TH_LOG_INFO, "store commits again: publishing is accepted",
+           TH_KI("pending", th_sched_stats(e->sched).items));
 }
 
 static void probe_begin(struct th_engine *e)

@@ -60,10 +60,12 @@ static void take_over(struct th_engine *e, struct prepared *p)
         pub->secrets[i].key = p->keys[i];
     }
     if (th_settings_sched(e, p->ep))
-        th_log(TH_LOG_WARN, "an endpoint keeps its old pace until the next start: out of memory", TH_KS("endpoint", pub->run->id));
+        th_log(TH_LOG_WARN, "an endpoint keeps its old pace until the next start: out of memory",
+               TH_KS("endpoint", pub->run->id));
 }
 
-enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why, size_t why_size)
+enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why,
+                               size_t why_size)
 {
     size_t total = 0, n = 0;
     struct prepared *all;
@@ -79,13 +81,13 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
         total += e->tenants[i]->endpoint_count;
         if (find(conf, name))
             continue;
-        snprintf(why, why_size, "tenant \"%.*s\" has dialect \"%.*s\", which is missing from the new set", (int)e->tenants[i]->id.n,
-                 e->tenants[i]->id.p, (int)name.n, name.p);
+        snprintf(why, why_size, "tenant \"%.*s\" has dialect \"%.*s\", which is missing from the new set",
+                 (int)e->tenants[i]->id.n, e->tenants[i]->id.p, (int)name.n, name.p);
         return TH_NOT_FOUND;
     }
     if (!find(conf, conf->default_dialect)) {
-        snprintf(why, why_size, "the default dialect \"%.*s\" is missing from the new set", (int)conf->default_dialect.n,
-                 conf->default_dialect.p);
+        snprintf(why, why_size, "the default dialect \"%.*s\" is missing from the new set",
+                 (int)conf->default_dialect.n, conf->default_dialect.p);
         return TH_NOT_FOUND;
     }
     all = th_calloc(total + 1, sizeof *all);
@@ -96,7 +98,8 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
             ok = prepare(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), d, &all[n++]);
     }
     if (!all || !ok) {
-        snprintf(why, why_size, all ? "an endpoint's secret does not fit the new form of its dialect" : "out of memory");
+        snprintf(why, why_size,
+                 all ? "an endpoint's secret does not fit the new form of its dialect" : "out of memory");
         for (size_t i = 0; all && i < n; i++)
             drop(&all[i]);
         th_free(all);

@@ -48,7 +48,8 @@ static void looked(struct th_op *op)
     }
     switch (i->op.result) {
     case TH_CONFIG_REPLAYED: /* when keeping: another request with this key was faster, or our own commit */
-        ok = i->r->keep || th_engine_unseal(e, i->tenant->no, UINT64_MAX, 1, th_buf_view(&i->op.replayed), &i->r->replayed);
+        ok = i->r->keep ||
+             th_engine_unseal(e, i->tenant->no, UINT64_MAX, 1, th_buf_view(&i->op.replayed), &i->r->replayed);
         finish(i, !ok ? TH_CH_UNAVAILABLE : i->r->keep ? TH_CH_DONE : TH_CH_REPLAYED);
         break;
     case TH_CONFIG_KEY_REUSED:

@@ -12,21 +12,22 @@
 #define MAX_MATCHED (1u << 20)
 #define STEP 256
 #define AHEAD 512
-#define MAX_JOBS 1000      /* rows kept, ended ones among them */
-#define MAX_AT_WORK 64     /* collecting or running: each may hold MAX_MATCHED numbers */
+#define MAX_JOBS 1000  /* rows kept, ended ones among them */
+#define MAX_AT_WORK 64 /* collecting or running: each may hold MAX_MATCHED numbers */
 #define MAX_OF_TENANT 8
 
 struct replay_job {
     struct th_replay pub;
-    struct th_list link;         /* of recorded jobs */
-    struct th_list starting;     /* until it is answered */
-    struct th_list cancels, written; /* struct th_replay_cancel: for the next write of the row, for the one under way */
+    struct th_list link;     /* of recorded jobs */
+    struct th_list starting; /* until it is answered */
+    struct th_list cancels,
+        written; /* struct th_replay_cancel: for the next write of the row, for the one under way */
     struct th_engine *e;
-    struct th_arena mem;         /* types */
+    struct th_arena mem;           /* types */
     struct th_replay_start *start; /* until it is answered */
-    uint64_t *nos;               /* collected, newest first */
+    uint64_t *nos;                 /* collected, newest first */
     uint32_t count, cap;
-    uint64_t pos;                /* every delivery up to this number is queued */
+    uint64_t pos; /* every delivery up to this number is queued */
     bool busy, resume, row_dirty, row_busy, cancel;
     struct th_page page;
     struct th_move move;
@@ -119,8 +120,13 @@ static void write_conf(struct replay_job *j)
 static void submit_row(struct replay_job *j, void (*done)(struct th_op *))
 {
     write_conf(j);
-    j->row = (struct th_row){.kind = TH_ROW_JOB, .no = j->pub.no, .tenant = j->pub.tenant->no, .endpoint = j->pub.endpoint,
-                             .conf = th_buf_view(&j->conf), .created = j->pub.created.ms, .updated = j->e->now.wall.ms};
+    j->row = (struct th_row){.kind = TH_ROW_JOB,
+                             .no = j->pub.no,
+                             .tenant = j->pub.tenant->no,
+                             .endpoint = j->pub.endpoint,
+                             .conf = th_buf_view(&j->conf),
+                             .created = j->pub.created.ms,
+                             .updated = j->e->now.wall.ms};
     j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = done, .user = j};
     j->op.tenant = j->pub.tenant->no;
     j->op.expect_version = j->pub.tenant->version;
@@ -174,7 +180,8 @@ static void recorded(struct th_op *op)
         th_engine_store_error(e, op->error);
         answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
     } else if (j->op.result == TH_CONFIG_REPLAYED) {
-        bool ok = th_engine_unseal(e, j->pub.tenant->no, UINT64_MAX, 1, th_buf_view(&j->op.replayed), &j->start->replayed);
+        bool ok = th_engine_unseal(e, j->pub.tenant->no, UINT64_MAX, 1, th_buf_view(&j->op.replayed),
+                                   &j->start->replayed);
         answer(j, ok ? TH_CH_REPLAYED : TH_CH_UNAVAILABLE, "the kept answer cannot be opened");
     } else if (j->op.result == TH_CONFIG_KEY_REUSED) {
         answer(j, TH_CH_KEY_REUSED, "");
@@ -203,7 +210,8 @@ static void record(struct replay_job *j)
         bool ok;
         th_buf_init(&plain, 1u << 20);
         j->start->render(j->start, &plain);
-        ok = !plain.failed && th_engine_seal(e, j->pub.tenant->no, UINT64_MAX, 1, th_buf_view(&plain), &j->answer);
+        ok = !plain.failed &&
+             th_engine_seal(e, j->pub.tenant->no, UINT64_MAX, 1, th_buf_view(&plain), &j->answer);
         th_buf_wipe(&plain);
         if (!ok) {
             answer(j, TH_CH_UNAVAILABLE, "out of memory");
@@ -298,9 +306,15 @@ static void collect(struct replay_job *j)
 {
     uint64_t before = j->page.before;
 
-    j->page = (struct th_page){.op = {.kind = TH_OP_PAGE, .done = collected, .user = j}, .kind = TH_PAGE_DELIVERIES,
-                               .tenant = j->pub.tenant->no, .endpoint = j->pub.endpoint, .states = j->pub.states,
-                               .since = j->pub.since, .until = j->pub.until, .before = before, .limit = 1000};
+    j->page = (struct th_page){.op = {.kind = TH_OP_PAGE, .done = collected, .user = j},
+                               .kind = TH_PAGE_DELIVERIES,
+                               .tenant = j->pub.tenant->no,
+                               .endpoint = j->pub.endpoint,
+                               .states = j->pub.states,
+                               .since = j->pub.since,
+                               .until = j->pub.until,
+                               .before = before,
+                               .limit = 1000};
     j->busy = true;
     j->e->ops_out++;
     th_engine_submit(j->e, &j->page.op);
@@ -324,7 +338,8 @@ static void stepped(struct th_op *op)
             continue;
         j->pub.queued++;
         if (th_sched_insert(e->sched, &j->step_rows[i], e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
-            th_cancel_endpoint(e, j->pub.endpoint); /* deleted meanwhile: its rows may have been walked before these came */
+            th_cancel_endpoint(
+                e, j->pub.endpoint); /* deleted meanwhile: its rows may have been walked before these came */
     }
     j->pos = j->step_nos[j->move.count - 1];
     j->count -= j->move.count;
@@ -355,9 +370,14 @@ static void step(struct replay_job *j)
         return;
     for (uint32_t i = 0; i < n; i++)
         j->step_nos[i] = j->nos[j->count - 1 - i];
-    j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = stepped, .user = j}, .what = TH_MOVE_RETRY,
-                               .lane = TH_LANE_REPLAY, .at = e->now.wall, .count = n, .deliveries = j->step_nos,
-                               .moved = j->step_moved, .rows = j->step_rows};
+    j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = stepped, .user = j},
+                               .what = TH_MOVE_RETRY,
+                               .lane = TH_LANE_REPLAY,
+                               .at = e->now.wall,
+                               .count = n,
+                               .deliveries = j->step_nos,
+                               .moved = j->step_moved,
+                               .rows = j->step_rows};
     j->busy = true;
     e->ops_out++;
     th_engine_submit(e, &j->move.op);
@@ -379,7 +399,8 @@ static void forget_old(struct th_engine *e)
     if (l == &e->replays)
         return;
     if (!j->row.del) {
-        j->row = (struct th_row){.kind = TH_ROW_JOB, .no = j->pub.no, .tenant = j->pub.tenant->no, .del = true};
+        j->row =
+            (struct th_row){.kind = TH_ROW_JOB, .no = j->pub.no, .tenant = j->pub.tenant->no, .del = true};
         j->op.tenant = j->pub.tenant->no;
         j->op.keep_version = true;
         j->op.count = 1;
@@ -401,8 +422,10 @@ void th_replays_turn(struct th_engine *e)
     struct th_list *l, *next;
 
     if (e->draining || e->dead || !e->store_ok) {
-        for (l = e->replays.next; l != &e->replays; l = l->next) /* nobody waits for a row that is not written now */
-            end_cancels(&TH_CONTAINER(l, struct replay_job, link)->cancels, e->store_ok ? TH_CANCELLED : TH_RETRY);
+        for (l = e->replays.next; l != &e->replays;
+             l = l->next) /* nobody waits for a row that is not written now */
+            end_cancels(&TH_CONTAINER(l, struct replay_job, link)->cancels,
+                        e->store_ok ? TH_CANCELLED : TH_RETRY);
         return;
     }
     for (l = e->replays.next; l != &e->replays; l = next) {
@@ -472,8 +495,10 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
     r->detail[0] = 0;
     if (all >= MAX_AT_WORK || own >= MAX_OF_TENANT) {
         r->result = TH_CH_CONFLICT;
-        snprintf(r->detail, sizeof r->detail, "%s", own >= MAX_OF_TENANT ? "8 replays of this tenant are at work; wait for one to end, or cancel it"
-                                                                         : "64 replays are at work; wait for one to end");
+        snprintf(r->detail, sizeof r->detail, "%s",
+                 own >= MAX_OF_TENANT
+                     ? "8 replays of this tenant are at work; wait for one to end, or cancel it"
+                     : "64 replays are at work; wait for one to end");
         r->done(r);
         return;
     }
@@ -503,7 +528,8 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
     collect(j);
 }
 
-const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t, struct th_span id)
+const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t,
+                                              struct th_span id)
 {
     struct th_pubid pub;
 
@@ -511,7 +537,8 @@ const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct 
         return NULL;
     for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
         struct replay_job *j = TH_CONTAINER(l, struct replay_job, link);
-        if (j->pub.no == pub.no && j->pub.rnd == pub.rnd && j->pub.created.ms == pub.at.ms && j->pub.tenant == t)
+        if (j->pub.no == pub.no && j->pub.rnd == pub.rnd && j->pub.created.ms == pub.at.ms &&
+            j->pub.tenant == t)
             return &j->pub;
     }
     return NULL;
@@ -567,7 +594,8 @@ static bool load_types(struct replay_job *j, struct th_json root)
     th_json_iter(&it, list);
     while (ok && th_json_next(&it, NULL, &v) && j->pub.type_count < TH_MAX_REPLAY_TYPES) {
         th_buf_init(&text, 1024);
-        ok = th_json_string(v, &text) && th_arena_copy(&j->mem, th_buf_view(&text), &j->pub.types[j->pub.type_count++]);
+        ok = th_json_string(v, &text) &&
+             th_arena_copy(&j->mem, th_buf_view(&text), &j->pub.types[j->pub.type_count++]);
         th_buf_fini(&text);
     }
     return ok;

@@ -34,8 +34,8 @@ struct reseal_job {
 enum outcome { KEPT, FRESH, UNREADABLE, NO_MEMORY };
 
 /* Opens with the old key what the new one does not open, and seals it anew. */
-static enum outcome seal_anew(struct th_engine *e, const struct th_sealed *s, uint64_t endpoint, uint64_t no, struct th_span sealed,
-                              struct th_buf *out)
+static enum outcome seal_anew(struct th_engine *e, const struct th_sealed *s, uint64_t endpoint, uint64_t no,
+                              struct th_span sealed, struct th_buf *out)
 {
     enum outcome result = UNREADABLE;
     struct th_buf plain;
@@ -171,7 +171,8 @@ static void end_done(struct th_op *op)
         failed(j, op->error);
         return;
     }
-    th_log(j->unreadable ? TH_LOG_WARN : TH_LOG_INFO, "all secrets are sealed with the new key; the old one is not needed any more",
+    th_log(j->unreadable ? TH_LOG_WARN : TH_LOG_INFO,
+           "all secrets are sealed with the new key; the old one is not needed any more",
            TH_KI("sealed", j->sealed), TH_KI("unreadable", j->unreadable));
     step_over(j, 0);
     th_wipe(e->conf.old_secret_key, sizeof e->conf.old_secret_key);
@@ -182,7 +183,9 @@ static void end_done(struct th_op *op)
 static void end(struct reseal_job *j)
 {
     j->end_row = (struct th_row){.kind = TH_ROW_META, .del = true, .id = TH_LIT(TH_META_OLD_PROOF)};
-    j->end = (struct th_config){.op = {.kind = TH_OP_CONFIG, .done = end_done, .user = j}, .rows = &j->end_row, .count = 1,
+    j->end = (struct th_config){.op = {.kind = TH_OP_CONFIG, .done = end_done, .user = j},
+                                .rows = &j->end_row,
+                                .count = 1,
                                 .at = j->e->now.wall};
     th_buf_init(&j->end.replayed, 1);
     th_engine_submit(j->e, &j->end.op);

@@ -17,8 +17,8 @@ bool th_ep_held(const struct th_endpoint *ep)
 
 /* ---- tenants ---- */
 
-enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name, struct th_span dialect,
-                            struct th_span attributes, struct th_tenant **out)
+enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name,
+                            struct th_span dialect, struct th_span attributes, struct th_tenant **out)
 {
     struct tenant_block *b = th_calloc(1, sizeof *b);
 
@@ -204,7 +204,8 @@ static bool spec_copy(struct th_arena *mem, const struct th_endpoint_spec *from,
     events = th_arena_get(mem, (from->event_count + 1) * sizeof *events);
     headers = th_arena_get(mem, (from->header_count + 1) * sizeof *headers);
     if (!events || !headers || !th_arena_copy(mem, from->url, &to->url) ||
-        !th_arena_copy(mem, from->description, &to->description) || !th_arena_copy(mem, from->metadata, &to->metadata) ||
+        !th_arena_copy(mem, from->description, &to->description) ||
+        !th_arena_copy(mem, from->metadata, &to->metadata) ||
         !th_arena_copy(mem, from->variant, &to->variant))
         return false;
     for (unsigned i = 0; i < from->event_count; i++)
@@ -246,8 +247,8 @@ static bool subscribes_all(const struct th_endpoint_spec *spec)
     return false;
 }
 
-enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep, const struct th_endpoint_spec *spec,
-                         struct th_endpoint_run **out)
+enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
+                         const struct th_endpoint_spec *spec, struct th_endpoint_run **out)
 {
     const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
     struct th_endpoint_run *run = th_calloc(1, sizeof *run);
@@ -288,8 +289,10 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep)
 {
     const struct th_rules *rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
     uint32_t shortest = rules->delays ? rules->delay_s[0] : 1;
-    struct th_sched_endpoint conf = {.no = ep->pub.no, .tenant = ep->pub.tenant->no,
-                                     .max_in_flight = ep->pub.spec.max_in_flight, .rate_per_s = ep->pub.spec.rate_per_s,
+    struct th_sched_endpoint conf = {.no = ep->pub.no,
+                                     .tenant = ep->pub.tenant->no,
+                                     .max_in_flight = ep->pub.spec.max_in_flight,
+                                     .rate_per_s = ep->pub.spec.rate_per_s,
                                      .held = th_ep_held(&ep->pub)};
 
     for (unsigned i = 1; i < rules->delays; i++)
@@ -352,7 +355,8 @@ struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no)
     return ep ? &ep->pub : NULL;
 }
 
-struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id, bool *foreign)
+struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id,
+                                       bool *foreign)
 {
     const struct th_dialect_values *v = th_dialect_values(t->dialect);
     struct th_endpoint *ep;
@@ -362,7 +366,8 @@ struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tena
         *foreign = false;
     if (v->id_endpoint.form == TH_ID_INTEGER) {
         if (!th_span_starts(id, v->id_endpoint.prefix) ||
-            !th_span_u64(th_span(id.p + v->id_endpoint.prefix.n, id.n - v->id_endpoint.prefix.n), INT64_MAX, &pub.no))
+            !th_span_u64(th_span(id.p + v->id_endpoint.prefix.n, id.n - v->id_endpoint.prefix.n), INT64_MAX,
+                         &pub.no))
             return NULL;
         if (id.n > v->id_endpoint.prefix.n + 1 && id.p[v->id_endpoint.prefix.n] == '0')
             return NULL; /* one text for one id */
@@ -408,7 +413,8 @@ void th_settings_free(struct th_engine *e)
 /* Takes over the strings of `fresh`, keeps identity and endpoints; frees the old strings and the shell of `fresh`. */
 enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct th_tenant *fresh)
 {
-    struct tenant_block *to = TH_CONTAINER(t, struct tenant_block, pub), *from = TH_CONTAINER(fresh, struct tenant_block, pub);
+    struct tenant_block *to = TH_CONTAINER(t, struct tenant_block, pub),
+                        *from = TH_CONTAINER(fresh, struct tenant_block, pub);
     struct th_arena old = to->mem;
 
     if (th_smap_put(&e->tenants_by_id, fresh->id, t)) /* replaces the key's bytes, cannot grow */

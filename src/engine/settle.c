@@ -11,7 +11,8 @@ static void keep_answer(struct th_attempt *a)
 {
     const struct th_http_result *res = &a->req.res;
     struct th_attempt_row *row = &a->settle.row;
-    size_t body = res->body.n, cap = row->ok ? 1024 : TH_ANSWER_KEPT, head = res->head.n < 8192 ? res->head.n : 8192;
+    size_t body = res->body.n, cap = row->ok ? 1024 : TH_ANSWER_KEPT,
+           head = res->head.n < 8192 ? res->head.n : 8192;
 
     if (body > cap) {
         body = cap;
@@ -41,10 +42,17 @@ static void fill_row(struct th_attempt *a)
     struct th_attempt_row *row = &a->settle.row;
     int64_t dns = a->dns_us < 0 ? 0 : a->dns_us;
 
-    *row = (struct th_attempt_row){.at = a->began_wall, .nth = (uint16_t)(a->row.attempts + 1), .status = (uint16_t)res->status,
-                                   .class = (uint8_t)res->class, .truncated = res->truncated, .reused = res->reused,
-                                   .ok = a->verdict == TH_V_DELIVERED, .endpoint_rev = a->run->rev, .signed_at = a->signed_at,
-                                   .peer = res->peer, .sigs = th_buf_view(&a->sigs),
+    *row = (struct th_attempt_row){.at = a->began_wall,
+                                   .nth = (uint16_t)(a->row.attempts + 1),
+                                   .status = (uint16_t)res->status,
+                                   .class = (uint8_t)res->class,
+                                   .truncated = res->truncated,
+                                   .reused = res->reused,
+                                   .ok = a->verdict == TH_V_DELIVERED,
+                                   .endpoint_rev = a->run->rev,
+                                   .signed_at = a->signed_at,
+                                   .peer = res->peer,
+                                   .sigs = th_buf_view(&a->sigs),
                                    .detail = th_str(res->detail ? res->detail : "")};
     row->us[0] = a->dns_us < 0 ? -1 : since(0, a->dns_us);
     row->us[1] = since(0, t->connected);
@@ -85,10 +93,12 @@ static void not_an_attempt(struct th_attempt *a)
 
     if (wait_us && e->now.mono.us >= e->warn_at.us) { /* one line a second says it for all */
         e->warn_at.us = e->now.mono.us + 1000000;
-        th_log(TH_LOG_WARN, "a request could not be begun", TH_KC("detail", a->req.res.detail ? a->req.res.detail : ""));
+        th_log(TH_LOG_WARN, "a request could not be begun",
+               TH_KC("detail", a->req.res.detail ? a->req.res.detail : ""));
     }
     th_sched_result(e->sched, a->row.no, TH_LEARN_NEUTRAL, a->began, e->now.mono);
-    th_sched_settled(e->sched, a->row.no, a->ep->gone ? NULL : &a->row, (struct th_mono){e->now.mono.us + wait_us}, e->now.mono);
+    th_sched_settled(e->sched, a->row.no, a->ep->gone ? NULL : &a->row,
+                     (struct th_mono){e->now.mono.us + wait_us}, e->now.mono);
     th_attempt_release(a);
 }
 
@@ -110,7 +120,10 @@ void th_attempt_ended(struct th_attempt *a)
                          e->conf.no_jitter ? 0 : th_engine_rnd32(e), test);
     a->verdict = step.verdict;
     th_sched_result(e->sched, a->row.no,
-                    test || a->unsendable ? TH_LEARN_NEUTRAL : step.verdict == TH_V_DELIVERED ? TH_LEARN_OK : TH_LEARN_FAILED, a->began, e->now.mono);
+                    test || a->unsendable            ? TH_LEARN_NEUTRAL
+                    : step.verdict == TH_V_DELIVERED ? TH_LEARN_OK
+                                                     : TH_LEARN_FAILED,
+                    a->began, e->now.mono);
     fill_row(a);
     a->settle.delivery = a->row.no;
     a->settle.expect_attempts = a->row.attempts;
@@ -144,7 +157,8 @@ static void count(struct th_attempt *a)
     }
 }
 
-static void apply_facts(struct th_engine *e, struct th_ep *ep, enum th_verdict verdict, struct th_wall at, struct th_wall first)
+static void apply_facts(struct th_engine *e, struct th_ep *ep, enum th_verdict verdict, struct th_wall at,
+                        struct th_wall first)
 {
     const struct th_rules *rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
     struct th_facts before = ep->pub.facts;
@@ -155,7 +169,8 @@ static void apply_facts(struct th_engine *e, struct th_ep *ep, enum th_verdict v
     disable = th_facts_apply(rules, &ep->pub.facts, verdict, at, first);
     if (memcmp(&before, &ep->pub.facts, sizeof before) != 0)
         th_facts_touch(e, ep);
-    if (verdict == TH_V_DELIVERED && (before.exhausted_run || (before.first_fail && at.ms - before.first_fail > TH_FACT_FLUSH_MS)))
+    if (verdict == TH_V_DELIVERED &&
+        (before.exhausted_run || (before.first_fail && at.ms - before.first_fail > TH_FACT_FLUSH_MS)))
         e->facts_flipped = true;
     if (before.exhausted_run && verdict == TH_V_DELIVERED)
         th_operator_endpoint(e, ep, "endpoint.recovered", "delivered");
@@ -186,7 +201,8 @@ static void first_known(struct th_op *op)
 {
     struct first_attempt *f = op->user;
     struct th_attempt *a = f->a;
-    struct th_wall first = a->began_wall; /* not on record any more: judged by its last attempt, disables later, never sooner */
+    struct th_wall first =
+        a->began_wall; /* not on record any more: judged by its last attempt, disables later, never sooner */
     uint16_t nth = (uint16_t)(a->settle.row.nth - a->row.tries);
 
     a->e->ops_out--;
@@ -231,7 +247,8 @@ static void follow(struct th_attempt *a)
     next.attempts++;
     next.tries = a->settle.tries;
     next.due = a->settle.due.ms;
-    th_sched_settled(e->sched, a->row.no, again ? &next : NULL, again ? a->again_at : e->now.mono, e->now.mono);
+    th_sched_settled(e->sched, a->row.no, again ? &next : NULL, again ? a->again_at : e->now.mono,
+                     e->now.mono);
     if (!again && e->walk_busy && a->row.no >= e->walk.from && (!e->walk_below || a->row.no < e->walk_below))
         e->walk_void = true;
     if (a->settle.applied && !test && !again && a->verdict != TH_V_DELIVERED) {

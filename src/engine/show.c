@@ -35,8 +35,9 @@ static bool masked_lines(const struct th_endpoint_spec *spec, struct th_buf *out
     return !out->failed;
 }
 
-enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t, const struct th_attempt_view *view,
-                                     struct th_buf *head, struct th_buf *body, struct th_buf *url)
+enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t,
+                                     const struct th_attempt_view *view, struct th_buf *head,
+                                     struct th_buf *body, struct th_buf *url)
 {
     const struct th_endpoint *now = th_engine_endpoint_no(e, view->endpoint);
     struct th_endpoint then = {.no = view->endpoint, .tenant = (struct th_tenant *)t};
@@ -53,7 +54,9 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     th_buf_init(&event_id, 256);
     th_buf_init(&delivery_id, 256);
     th_buf_init(&endpoint_id, 256);
-    error = view->endpoint_conf.n ? th_spec_read(e, &then, view->endpoint_conf, &mem, &spec) : now ? TH_OK : TH_NOT_FOUND;
+    error = view->endpoint_conf.n ? th_spec_read(e, &then, view->endpoint_conf, &mem, &spec)
+            : now                 ? TH_OK
+                                  : TH_NOT_FOUND;
     if (error)
         goto end;
     if (view->endpoint_conf.n == 0)
@@ -69,12 +72,22 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
         error = TH_NOMEM;
         goto end;
     }
-    r = (struct th_render){.event_id = th_buf_view(&event_id), .event_type = view->event.type, .data = view->event.data,
-                           .resource_type = view->event.resource_type, .resource_id = view->event.resource_id,
-                           .event_time = view->event.time, .tenant_id = t->id, .attributes = t->attributes,
-                           .endpoint_id = th_buf_view(&endpoint_id), .endpoint_url = spec.url,
-                           .delivery_id = th_buf_view(&delivery_id), .attempt = view->row.nth, .at_unix = view->row.signed_at,
-                           .options = spec.options, .custom = th_buf_view(&custom), .sigs = view->row.sigs};
+    r = (struct th_render){.event_id = th_buf_view(&event_id),
+                           .event_type = view->event.type,
+                           .data = view->event.data,
+                           .resource_type = view->event.resource_type,
+                           .resource_id = view->event.resource_id,
+                           .event_time = view->event.time,
+                           .tenant_id = t->id,
+                           .attributes = t->attributes,
+                           .endpoint_id = th_buf_view(&endpoint_id),
+                           .endpoint_url = spec.url,
+                           .delivery_id = th_buf_view(&delivery_id),
+                           .attempt = view->row.nth,
+                           .at_unix = view->row.signed_at,
+                           .options = spec.options,
+                           .custom = th_buf_view(&custom),
+                           .sigs = view->row.sigs};
     for (unsigned i = 0; i < v->variant_count; i++)
         if (th_span_eq(v->variants[i], spec.variant))
             r.variant = i;

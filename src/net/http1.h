@@ -20,7 +20,7 @@ struct th_http1_head {
     struct th_http1_field fields[TH_HTTP1_MAX_FIELDS];
     unsigned field_count;
     enum th_http1_body body;
-    uint64_t length;      /* TH_HTTP1_LENGTH */
+    uint64_t length; /* TH_HTTP1_LENGTH */
     bool keep_alive, expect_continue;
 };
 
@@ -36,11 +36,11 @@ bool th_http1_is_host(struct th_span s);
 /** Reads one request head from the start of p[0..n). MORE: incomplete so far and still acceptable. BAD: *status is
  * the answer to give (400, 414, 417, 431, 501, 505), *why says what. DONE: *used bytes belong to the head.
  * `scanned` (in/out, starts at 0) lets repeated calls on a growing buffer avoid reading from the start. */
-enum th_http1_result th_http1_request(const char *p, size_t n, size_t *scanned, struct th_http1_head *head, size_t *used,
-                                      unsigned *status, const char **why);
+enum th_http1_result th_http1_request(const char *p, size_t n, size_t *scanned, struct th_http1_head *head,
+                                      size_t *used, unsigned *status, const char **why);
 /** The same for an answer to a request whose method was not HEAD. Interim (1xx) answers are returned like others. */
-enum th_http1_result th_http1_answer(const char *p, size_t n, size_t *scanned, struct th_http1_head *head, size_t *used,
-                                     const char **why);
+enum th_http1_result th_http1_answer(const char *p, size_t n, size_t *scanned, struct th_http1_head *head,
+                                     size_t *used, const char **why);
 /** First field of that name, compared without case; NULL when absent. */
 const struct th_http1_field *th_http1_field(const struct th_http1_head *head, const char *name);
 

@@ -37,8 +37,7 @@ struct th_conn {
     struct th_list link;  /* in server->by_state[state] */
     struct th_list ready; /* in server->ready, or on its own */
     int64_t deadline_ms;  /* uv_now */
-    uint64_t
-        moved; /* since the state was entered or its window of time began: bytes of a body received
+    uint64_t moved;       /* since the state was entered or its window of time began: bytes of a body received
                   (BODY),       thrown away (LINGER); bytes that the kernel had not taken then (WRITING) */
     uv_shutdown_t shutdown;
     struct th_addr peer;
@@ -59,7 +58,7 @@ struct th_conn {
 
     unsigned writes; /* uv_write requests that have not called back */
 
-    struct th_tls_peer *tls;  /* NULL: plain */
+    struct th_tls_peer *tls;            /* NULL: plain */
     bool pumping, tls_began, tls_ended; /* opening ciphertext; a byte of it has come; good-bye is said */
 };
 

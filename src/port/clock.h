@@ -13,7 +13,8 @@ struct th_clock {
     void *ctx;
 };
 struct th_entropy {
-    void (*fill)(void *ctx, void *p, size_t n); /* never fails; cryptographic in the product, seeded in simulation */
+    void (*fill)(void *ctx, void *p,
+                 size_t n); /* never fails; cryptographic in the product, seeded in simulation */
     void *ctx;
 };
 #endif

@@ -22,8 +22,18 @@
 #include "base/time.h"
 #include "port/transport.h"
 
-enum th_op_kind { TH_OP_ACCEPT, TH_OP_SETTLE, TH_OP_MOVE, TH_OP_CONFIG, TH_OP_PURGE, TH_OP_LOAD, TH_OP_WALK, TH_OP_PAGE,
-                  TH_OP_PROBE, TH_OP_RESEAL };
+enum th_op_kind {
+    TH_OP_ACCEPT,
+    TH_OP_SETTLE,
+    TH_OP_MOVE,
+    TH_OP_CONFIG,
+    TH_OP_PURGE,
+    TH_OP_LOAD,
+    TH_OP_WALK,
+    TH_OP_PAGE,
+    TH_OP_PROBE,
+    TH_OP_RESEAL
+};
 
 struct th_op {
     struct th_op *next; /* the store's, from submit until done */
@@ -38,7 +48,7 @@ struct th_op {
 
 enum th_accept_result {
     TH_ACCEPT_NEW,
-    TH_ACCEPT_REPLAYED,   /* same idempotency key and body: first_event and count are those of the first time */
+    TH_ACCEPT_REPLAYED, /* same idempotency key and body: first_event and count are those of the first time */
     TH_ACCEPT_KEY_REUSED, /* same key, other body */
     TH_ACCEPT_ID_TAKEN,   /* own_id of events[taken] exists (or repeats within the op) */
     TH_ACCEPT_STALE,      /* the tenant's settings version is another: match again */
@@ -48,8 +58,8 @@ struct th_new_event {
     struct th_span type, data; /* data: valid JSON, kept byte for byte */
     struct th_span own_id;     /* publisher's id; n == 0: none */
     struct th_span resource_type, resource_id;
-    struct th_wall time;       /* when it happened (publisher's or accept time) */
-    uint32_t rnd;              /* 27 random bits of the public id */
+    struct th_wall time; /* when it happened (publisher's or accept time) */
+    uint32_t rnd;        /* 27 random bits of the public id */
     uint32_t endpoint_count;
     const uint64_t *endpoints; /* one delivery each, in this order */
     uint8_t lane;              /* enum th_lane */
@@ -83,30 +93,30 @@ enum th_lane { TH_LANE_FRESH, TH_LANE_REPLAY, TH_LANE_MANUAL, TH_LANE_TEST };
 enum th_delivery_state { TH_DS_QUEUED, TH_DS_DELIVERED, TH_DS_EXHAUSTED, TH_DS_FINAL, TH_DS_CANCELLED };
 
 struct th_attempt_row {
-    struct th_wall at;          /* when it began */
-    uint16_t nth;               /* 1 for the first attempt of the delivery */
-    uint16_t status;            /* 0: no answer */
-    uint8_t class;              /* enum th_http_class */
+    struct th_wall at; /* when it began */
+    uint16_t nth;      /* 1 for the first attempt of the delivery */
+    uint16_t status;   /* 0: no answer */
+    uint8_t class;     /* enum th_http_class */
     bool truncated, reused, ok;
-    int32_t us[5];              /* dns, connect, tls, first byte, total: microseconds; -1 unknown */
+    int32_t us[5]; /* dns, connect, tls, first byte, total: microseconds; -1 unknown */
     uint64_t endpoint_rev;
-    int64_t signed_at;          /* unix seconds used in the signature */
+    int64_t signed_at; /* unix seconds used in the signature */
     struct th_addr peer;
-    struct th_span sigs;        /* what cannot be computed again: signature header values, one per line */
-    struct th_span detail;      /* error in words */
-    struct th_span head, body;  /* of the answer */
+    struct th_span sigs;       /* what cannot be computed again: signature header values, one per line */
+    struct th_span detail;     /* error in words */
+    struct th_span head, body; /* of the answer */
 };
 
 struct th_settle {
     struct th_op op;
     uint64_t delivery;
-    uint16_t expect_attempts;   /* value in the queue row; another value: not applied */
+    uint16_t expect_attempts; /* value in the queue row; another value: not applied */
     struct th_attempt_row row;
     enum th_delivery_state next; /* TH_DS_QUEUED: again at `due` */
     struct th_wall due;
     uint8_t tries;
     /* result */
-    bool applied;               /* false: the attempt is logged, the state not touched */
+    bool applied; /* false: the attempt is logged, the state not touched */
 };
 
 /* ---- move: cancel or requeue without an attempt ---- */
@@ -114,32 +124,40 @@ struct th_settle {
 struct th_move {
     struct th_op op;
     enum { TH_MOVE_CANCEL, TH_MOVE_RETRY } what;
-    uint8_t lane;               /* RETRY: lane of the queue row */
-    struct th_wall at;          /* CANCEL: end time; RETRY: due */
-    uint32_t count;             /* at most 1000 */
+    uint8_t lane;      /* RETRY: lane of the queue row */
+    struct th_wall at; /* CANCEL: end time; RETRY: due */
+    uint32_t count;    /* at most 1000 */
     const uint64_t *deliveries;
     /* result per delivery, caller's arrays: moved (CANCEL: was queued; RETRY: exists, now queued with tries 0) */
     bool *moved;
-    struct th_queue_row *rows;  /* RETRY: the queue row as it is now; NULL: not wanted */
+    struct th_queue_row *rows; /* RETRY: the queue row as it is now; NULL: not wanted */
 };
 
 /* ---- settings rows ---- */
 
-enum th_row_kind { TH_ROW_TENANT, TH_ROW_KEY, TH_ROW_ENDPOINT, TH_ROW_SECRET, TH_ROW_FACT, TH_ROW_JOB, TH_ROW_META };
+enum th_row_kind {
+    TH_ROW_TENANT,
+    TH_ROW_KEY,
+    TH_ROW_ENDPOINT,
+    TH_ROW_SECRET,
+    TH_ROW_FACT,
+    TH_ROW_JOB,
+    TH_ROW_META
+};
 
 /** One settings row; conf blobs are the engine's JSON, opaque here. */
 struct th_row {
     enum th_row_kind kind;
     bool del;
-    uint64_t no;                /* TENANT KEY ENDPOINT SECRET JOB; FACT: the endpoint */
-    uint64_t tenant;            /* KEY ENDPOINT SECRET JOB; 0 for operator-wide rows */
-    uint64_t endpoint;          /* SECRET, JOB */
-    uint64_t rev;               /* TENANT: version; ENDPOINT: revision (each put keeps the conf under its revision) */
-    struct th_span id;          /* TENANT: id; META: key; KEY: its 32-byte hash */
-    struct th_span conf;        /* TENANT ENDPOINT KEY JOB: JSON; SECRET: sealed bytes; META: value */
-    int64_t created, updated;   /* wall ms */
-    int64_t until;              /* KEY: expires, SECRET: active until; 0: for ever */
-    int64_t fact[3];            /* FACT: first_fail ms, last_ok ms, exhausted run */
+    uint64_t no;       /* TENANT KEY ENDPOINT SECRET JOB; FACT: the endpoint */
+    uint64_t tenant;   /* KEY ENDPOINT SECRET JOB; 0 for operator-wide rows */
+    uint64_t endpoint; /* SECRET, JOB */
+    uint64_t rev;      /* TENANT: version; ENDPOINT: revision (each put keeps the conf under its revision) */
+    struct th_span id; /* TENANT: id; META: key; KEY: its 32-byte hash */
+    struct th_span conf;      /* TENANT ENDPOINT KEY JOB: JSON; SECRET: sealed bytes; META: value */
+    int64_t created, updated; /* wall ms */
+    int64_t until;            /* KEY: expires, SECRET: active until; 0: for ever */
+    int64_t fact[3];          /* FACT: first_fail ms, last_ok ms, exhausted run */
 };
 
 enum th_config_result { TH_CONFIG_DONE, TH_CONFIG_REPLAYED, TH_CONFIG_KEY_REUSED, TH_CONFIG_STALE };
@@ -148,25 +166,26 @@ enum th_config_result { TH_CONFIG_DONE, TH_CONFIG_REPLAYED, TH_CONFIG_KEY_REUSED
  * any more, its history stays readable until retention; secrets of a deleted endpoint are erased. */
 struct th_config {
     struct th_op op;
-    uint64_t tenant;            /* 0: operator-wide, no version */
-    uint64_t expect_version;    /* tenant's settings version; another: STALE. A put of a new tenant expects 0 */
-    bool keep_version;          /* true: facts, jobs and keys, which do not change matching */
+    uint64_t tenant;         /* 0: operator-wide, no version */
+    uint64_t expect_version; /* tenant's settings version; another: STALE. A put of a new tenant expects 0 */
+    bool keep_version;       /* true: facts, jobs and keys, which do not change matching */
     uint32_t count;
     const struct th_row *rows;
-    struct th_idem idem;        /* Idempotency-Key of a management request, scoped by `tenant` */
-    struct th_span answer;      /* sealed answer to keep with the key */
+    struct th_idem idem;   /* Idempotency-Key of a management request, scoped by `tenant` */
+    struct th_span answer; /* sealed answer to keep with the key */
     struct th_wall at;
     /* result */
     enum th_config_result result;
     uint64_t new_version;
-    struct th_buf replayed;     /* the kept answer; the caller frees it with th_buf_fini. Give it initialised */
+    struct th_buf replayed; /* the kept answer; the caller frees it with th_buf_fini. Give it initialised */
 };
 
 /* ---- retention ---- */
 
 struct th_purge {
     struct th_op op;
-    struct th_wall before;      /* events accepted earlier, with deliveries and attempts; unfinished ones are dropped too */
+    struct th_wall
+        before; /* events accepted earlier, with deliveries and attempts; unfinished ones are dropped too */
     struct th_wall idem_before; /* idempotency keys first used earlier */
     uint32_t max_events;        /* a step; 200 */
     /* result */
@@ -179,7 +198,7 @@ struct th_purge {
 
 struct th_queue_row {
     uint64_t no, event, endpoint;
-    int64_t due;                /* wall ms */
+    int64_t due; /* wall ms */
     uint8_t lane, tries;
     uint16_t attempts;
 };
@@ -187,12 +206,12 @@ struct th_queue_row {
 /** Queue rows in number order from `from` on. */
 struct th_walk {
     struct th_op op;
-    uint64_t from, endpoint;    /* endpoint 0: all */
+    uint64_t from, endpoint; /* endpoint 0: all */
     uint32_t max;
-    struct th_queue_row *rows;  /* caller's array of max */
+    struct th_queue_row *rows; /* caller's array of max */
     /* result */
     uint32_t count;
-    uint64_t next;              /* continue here; 0: the end was reached */
+    uint64_t next; /* continue here; 0: the end was reached */
 };
 
 struct th_event_row {
@@ -206,10 +225,10 @@ struct th_event_row {
 /** Events by number, for dispatch and for replayed answers. A missing one has no == 0. */
 struct th_load {
     struct th_op op;
-    uint32_t count;             /* at most 1000 */
+    uint32_t count; /* at most 1000 */
     const uint64_t *events;
-    struct th_event_row *rows;  /* caller's array of count */
-    struct th_buf mem;          /* owns the spans of rows; give initialised (max >= 64 MiB), th_buf_fini after use */
+    struct th_event_row *rows; /* caller's array of count */
+    struct th_buf mem; /* owns the spans of rows; give initialised (max >= 64 MiB), th_buf_fini after use */
 };
 
 struct th_delivery_row {
@@ -237,45 +256,52 @@ enum th_page_kind { TH_PAGE_EVENTS, TH_PAGE_DELIVERIES, TH_PAGE_ATTEMPTS };
 struct th_page {
     struct th_op op;
     enum th_page_kind kind;
-    uint64_t tenant;            /* always given */
+    uint64_t tenant; /* always given */
     /* filters; 0 or n == 0: not used */
-    uint64_t no;                /* exactly this event, delivery or attempt */
+    uint64_t no; /* exactly this event, delivery or attempt */
     uint64_t event, endpoint, delivery;
     struct th_span own_id, type;
-    uint32_t states;            /* bits 1 << enum th_delivery_state; 0: all */
+    uint32_t states; /* bits 1 << enum th_delivery_state; 0: all */
     enum { TH_ANY_ATTEMPTS, TH_NO_ATTEMPTS, TH_SOME_ATTEMPTS } queued; /* refines TH_DS_QUEUED */
-    const uint64_t *endpoints;  /* QUEUED rows must be (or with exclude: must not be) of these, sorted ascending */
+    const uint64_t
+        *endpoints; /* QUEUED rows must be (or with exclude: must not be) of these, sorted ascending */
     uint32_t endpoint_count;
     bool endpoints_exclude;
-    int64_t since, until;       /* event accept time, wall ms; since inclusive, until exclusive */
-    uint64_t before;            /* cursor: numbers below; 0: from the newest */
-    uint64_t skip;              /* rows to leave out first (numbered pages); on return what is still to be left out */
-    uint32_t limit;             /* at most 1000 */
+    int64_t since, until; /* event accept time, wall ms; since inclusive, until exclusive */
+    uint64_t before;      /* cursor: numbers below; 0: from the newest */
+    uint64_t skip;  /* rows to leave out first (numbered pages); on return what is still to be left out */
+    uint32_t limit; /* at most 1000 */
     bool with_data, with_answers, with_total; /* events' data; attempts' head and body; count all matches */
     /* result */
     uint32_t count;
-    uint64_t next;              /* cursor for the next page; 0: the end */
+    uint64_t next; /* cursor for the next page; 0: the end */
     uint64_t total;
     union {
         struct th_event_row *events;
         struct th_delivery_row *deliveries;
         struct th_attempt_view *attempts;
     } rows;
-    void *mem;                  /* owns rows and their spans: vt->page_free */
+    void *mem; /* owns rows and their spans: vt->page_free */
 };
 
 /* ---- a new key for what is sealed ---- */
 
 /** The places of sealed bytes. ENDPOINT and REVISION hold a conf blob that may have them inside; the rest is all sealed. */
-enum th_sealed_kind { TH_SEALED_SECRET, TH_SEALED_ENDPOINT, TH_SEALED_REVISION, TH_SEALED_ANSWER, TH_SEALED_KINDS };
+enum th_sealed_kind {
+    TH_SEALED_SECRET,
+    TH_SEALED_ENDPOINT,
+    TH_SEALED_REVISION,
+    TH_SEALED_ANSWER,
+    TH_SEALED_KINDS
+};
 
 struct th_sealed {
     enum th_sealed_kind kind;
-    uint64_t key[2];            /* the place, with key3: the store's */
+    uint64_t key[2]; /* the place, with key3: the store's */
     uint8_t key3[16];
     uint64_t tenant, endpoint, no; /* whose it is; no: SECRET */
-    struct th_span bytes;       /* what is there */
-    struct th_span fresh;       /* put: what shall be there instead */
+    struct th_span bytes;          /* what is there */
+    struct th_span fresh;          /* put: what shall be there instead */
 };
 
 /** Lists sealed values, those of deleted objects and of earlier revisions included, in an order in which none that was
@@ -283,11 +309,11 @@ struct th_sealed {
 struct th_reseal {
     struct th_op op;
     bool put;
-    struct th_sealed after;     /* list: begin behind this one; kind, key and key3 count; zero: from the start */
-    uint32_t max;               /* list: at most so many */
-    struct th_sealed *rows;     /* list: caller's array of max; put: of count */
-    uint32_t count;             /* list: result; 0: the end */
-    struct th_arena mem;        /* list: owns `bytes`; give initialised, th_arena_fini after use */
+    struct th_sealed after; /* list: begin behind this one; kind, key and key3 count; zero: from the start */
+    uint32_t max;           /* list: at most so many */
+    struct th_sealed *rows; /* list: caller's array of max; put: of count */
+    uint32_t count;         /* list: result; 0: the end */
+    struct th_arena mem;    /* list: owns `bytes`; give initialised, th_arena_fini after use */
 };
 
 /** A write of nothing: completes when a commit with sync has succeeded. For readiness after TH_FULL. */
@@ -295,7 +321,8 @@ struct th_probe {
     struct th_op op;
 };
 
-struct th_wake { /* called by the store from any thread when a session has something to drain and had nothing before */
+struct
+    th_wake { /* called by the store from any thread when a session has something to drain and had nothing before */
     void (*fn)(void *ctx);
     void *ctx;
 };
@@ -315,18 +342,18 @@ struct th_store_vt {
     unsigned (*drain)(struct th_session *, unsigned max);
     void (*detach)(struct th_session *); /* everything submitted must be drained before */
     void (*page_free)(struct th_store *, struct th_page *);
-    void (*close)(struct th_store *);    /* commits what is submitted, then frees */
+    void (*close)(struct th_store *); /* commits what is submitted, then frees */
 };
 
 struct th_store_conf {
-    const char *dir;            /* data directory; the store owns files in it named tenterhook.db* and ballast */
-    uint32_t ballast_mib;       /* room kept for settles on a full disk; default 64 when 0 */
+    const char *dir;      /* data directory; the store owns files in it named tenterhook.db* and ballast */
+    uint32_t ballast_mib; /* room kept for settles on a full disk; default 64 when 0 */
     struct th_metrics *metrics; /* may be NULL */
 };
 /** Opens or creates; runs migrations; refuses a damaged or newer file with a reason in why. TH_CONFLICT: locked by
  * another process. */
-TH_MUST_USE enum th_error th_store_sqlite_open(const struct th_store_conf *conf, struct th_store **out, char *why,
-                                               size_t why_size);
+TH_MUST_USE enum th_error th_store_sqlite_open(const struct th_store_conf *conf, struct th_store **out,
+                                               char *why, size_t why_size);
 
 /** Reference model. Nothing survives close; th_store_memory_step decides what "commits" when. */
 TH_MUST_USE enum th_error th_store_memory_open(struct th_store **out);

@@ -33,27 +33,30 @@ const char *th_http_class_name(enum th_http_class c);
 
 struct th_origin {
     bool tls;
-    struct th_span host; /* as in the URL: lower case, brackets around IPv6 removed; used for SNI and verification */
+    struct th_span
+        host; /* as in the URL: lower case, brackets around IPv6 removed; used for SNI and verification */
     struct th_span authority; /* value of the Host field: host[:port], default port left out */
     uint16_t port;
 };
 
-struct th_http_times { /* microseconds since the submit; -1: did not happen (reused connection, failed earlier) */
+struct
+    th_http_times { /* microseconds since the submit; -1: did not happen (reused connection, failed earlier) */
     int64_t connected, tls, sent, first_byte, done;
 };
 
 struct th_http_result {
     enum th_http_class class;
-    unsigned status;          /* final status; 0 without an answer */
-    struct th_span head;      /* field lines "Name: value\r\n" of the final answer, valid during done() */
-    struct th_span body;      /* first body_cap bytes, valid during done() */
-    bool truncated;           /* the body was longer */
-    uint32_t retry_after_s;   /* delta-seconds of Retry-After (HTTP-date forms converted), UINT32_MAX: none */
+    unsigned status;        /* final status; 0 without an answer */
+    struct th_span head;    /* field lines "Name: value\r\n" of the final answer, valid during done() */
+    struct th_span body;    /* first body_cap bytes, valid during done() */
+    bool truncated;         /* the body was longer */
+    uint32_t retry_after_s; /* delta-seconds of Retry-After (HTTP-date forms converted), UINT32_MAX: none */
     struct th_addr peer;
     struct th_http_times times;
-    bool reused;              /* an existing connection carried it */
-    uint8_t fresh_retries;    /* 1: the pooled connection was dead before the first byte, sent again on a new one */
-    const char *detail;       /* English, static or in the request's detail buffer; NULL when all is well */
+    bool reused; /* an existing connection carried it */
+    uint8_t
+        fresh_retries;  /* 1: the pooled connection was dead before the first byte, sent again on a new one */
+    const char *detail; /* English, static or in the request's detail buffer; NULL when all is well */
     char detail_text[160];
 };
 
@@ -63,9 +66,9 @@ struct th_http_req {
     struct th_origin origin;
     const struct th_addr *addrs; /* already judged, in order of trial; the transport never resolves */
     unsigned addr_count;
-    uint64_t pool_key;           /* connections are never shared across different keys */
-    struct th_span head;         /* finished field lines, each ending in CRLF, without Host and Content-Length */
-    struct th_span body[3];      /* sent one after the other */
+    uint64_t pool_key;      /* connections are never shared across different keys */
+    struct th_span head;    /* finished field lines, each ending in CRLF, without Host and Content-Length */
+    struct th_span body[3]; /* sent one after the other */
     unsigned body_count;
     struct th_mono deadline, connect_deadline;
     uint32_t head_cap, body_cap; /* bytes of the answer kept; more head than head_cap is a protocol error */
@@ -88,8 +91,8 @@ struct th_transport_vt {
 
 #define TH_RESOLVE_MAX 16
 struct th_resolve {
-    struct th_span host;  /* lower-case ASCII name; caller's memory until done */
-    uint64_t tenant;      /* look-ups under way are capped per tenant */
+    struct th_span host; /* lower-case ASCII name; caller's memory until done */
+    uint64_t tenant;     /* look-ups under way are capped per tenant */
     struct th_mono deadline;
     void (*done)(struct th_resolve *);
     void *user;

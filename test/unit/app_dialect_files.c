@@ -51,7 +51,8 @@ static void test_refused(void **state)
         {"body:", "bodys: 1\nbody:", "t.yaml:1: bodys: unknown key"},
         {"retry: {delays: [1]}", "retry: {delays: [1], delay: 2}", "t.yaml:3: retry.delay: unknown key"},
         {"retry: {delays: [1]}", "retry: {}", "t.yaml:3: retry.delays: is required"},
-        {"retry: {delays: [1]}", "retry: {delays: [0]}", "t.yaml:3: retry.delays[0]: must be from 1 to 31536000"},
+        {"retry: {delays: [1]}", "retry: {delays: [0]}",
+         "t.yaml:3: retry.delays[0]: must be from 1 to 31536000"},
         {"retry: {delays: [1]}", "retry: {delays: [1, x]}",
          "t.yaml:3: retry.delays[1]: must be a whole number"},
         {"retry: {delays: [1]}", "retry: {delays: [1, -5]}",
@@ -565,8 +566,7 @@ static void test_shapes(void **state)
          "{\"message\":\"what is wrong\",\"validationErrors\":[{\"field\":\"url\",\"message\":\"is "
          "required\"}]}",
          two},
-        {"tsanet", TH_SHAPE_ERROR, "404",
-         "{\"message\":\"Webhook subscription not found\"}", none},
+        {"tsanet", TH_SHAPE_ERROR, "404", "{\"message\":\"Webhook subscription not found\"}", none},
         {"taskboard", TH_SHAPE_ENDPOINT, "",
          "{\"id\":\"42\",\"url\":\"https://api.example.com/h\",\"events\":[],\"active\":true,"
          "\"created_at\":\"2026-01-01T00:00:00Z\",\"updated_at\":\"2026-01-01T00:00:00Z\"}",

@@ -560,7 +560,8 @@ static void list_sealed(struct fx *f, uint32_t step, char *out, size_t size)
         assert_int_equal(fx_run(f, &r.op), TH_OK);
         assert_true(r.count <= step);
         for (uint32_t i = 0; i < r.count; i++)
-            n += (size_t)snprintf(out + n, size - n, "%d:%.*s ", (int)rows[i].kind, (int)rows[i].bytes.n, rows[i].bytes.p);
+            n += (size_t)snprintf(out + n, size - n, "%d:%.*s ", (int)rows[i].kind, (int)rows[i].bytes.n,
+                                  rows[i].bytes.p);
         if (r.count)
             last = rows[r.count - 1];
         th_arena_fini(&r.mem);
@@ -570,10 +571,13 @@ static void list_sealed(struct fx *f, uint32_t step, char *out, size_t size)
 
 static void make_sealed(struct fx *f)
 {
-    struct th_row rows[] = {fx_endpoint_row(5, 1, 1, "{\"e\":5}"), fx_endpoint_row(6, 1, 1, "{\"e\":6}"),
-                            {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("s8")},
-                            {.kind = TH_ROW_SECRET, .no = 9, .tenant = 1, .endpoint = 6, .conf = TH_LIT("s9")}};
-    struct th_row again = fx_endpoint_row(5, 1, 2, "{\"e\":55}"), gone = {.kind = TH_ROW_ENDPOINT, .no = 6, .tenant = 1, .del = true};
+    struct th_row rows[] = {
+        fx_endpoint_row(5, 1, 1, "{\"e\":5}"),
+        fx_endpoint_row(6, 1, 1, "{\"e\":6}"),
+        {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("s8")},
+        {.kind = TH_ROW_SECRET, .no = 9, .tenant = 1, .endpoint = 6, .conf = TH_LIT("s9")}};
+    struct th_row again = fx_endpoint_row(5, 1, 2, "{\"e\":55}"),
+                  gone = {.kind = TH_ROW_ENDPOINT, .no = 6, .tenant = 1, .del = true};
     struct th_config c = fx_config(1, 1, rows, 4);
 
     fx_tenant(f, 1, "t");
@@ -607,7 +611,8 @@ static void sealed_values_are_replaced_where_they_are_still_the_same(void **stat
     struct fx *f = *state;
     struct th_sealed rows[8];
     struct th_reseal r = {.op = {.kind = TH_OP_RESEAL}, .max = 8, .rows = rows};
-    struct th_row other = {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("changed")};
+    struct th_row other = {
+        .kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("changed")};
     struct th_config c;
     char text[512];
 
