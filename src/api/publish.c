@@ -171,6 +171,10 @@ static void published(struct th_publish *p)
         th_api_fail_invalid(r);
         return;
     case TH_PUB_TOO_LARGE:
+        if (!p->field) {
+            th_api_fail(r, 413, "the request %s", p->detail);
+            return;
+        }
         th_api_error(r, bad_pointer(r, p, "data"), "has %zu bytes, the dialect allows %u",
                      p->events[p->bad].data.n, (unsigned)th_dialect_values(r->dialect)->body_max);
         th_api_fail(r, 413, "the data of the event is too large");

@@ -21,7 +21,7 @@ struct ingest {
     uint64_t *load_nos;
     struct th_event_row *load_rows;
     uint64_t only, except; /* endpoints by number: they may be deleted before a second match */
-    bool by_name;
+    bool by_name, too_many;
     unsigned tries;
 };
 
@@ -195,7 +195,8 @@ static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
 {
     if (*n == g->endpoint_cap) {
         size_t cap = g->endpoint_cap * 2;
-        uint64_t *v = th_malloc(cap * sizeof *v);
+        uint64_t *v = cap > TH_MAX_ACCEPT_DELIVERIES ? NULL : th_malloc(cap * sizeof *v);
+        g->too_many = cap > TH_MAX_ACCEPT_DELIVERIES;
         if (!v)
             return false;
         memcpy(v, g->endpoints, *n * sizeof *v);
@@ -449,7 +450,10 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
                                              .lane = p->only ? TH_LANE_TEST : TH_LANE_FRESH};
     }
     if (!match(g)) {
-        refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, "out of memory");
+        refuse(g, g->too_many ? TH_PUB_TOO_LARGE : TH_PUB_UNAVAILABLE, 0, NULL,
+               g->too_many
+                   ? "makes too many deliveries at once (events times endpoints); publish in smaller batches"
+                   : "out of memory");
         return;
     }
     submit(g);

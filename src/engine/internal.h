@@ -10,7 +10,9 @@
 
 #define TH_MAX_SPEC_BYTES (256u << 10)
 #define TH_MAX_ACCEPT_BYTES (64u << 20) /* publishes waiting for their commit */
-#define TH_MAX_SETTLES 4096             /* unrecorded outcomes; beyond, dispatch pauses */
+#define TH_MAX_ACCEPT_DELIVERIES                                                                             \
+    (1u << 18)              /* of one publish: one transaction must not hold up all others for long */
+#define TH_MAX_SETTLES 4096 /* unrecorded outcomes; beyond, dispatch pauses */
 #define TH_EVENT_CACHE_BYTES (64u << 20)
 #define TH_DISPATCH_BUDGET 256 /* requests begun in one turn */
 #define TH_LOAD_BATCH 64
