@@ -22,7 +22,7 @@ SOURCES = ROOT / "test" / "verifiers"
 PYTHON = "/usr/bin/python3"
 # What npm says when it cannot reach a registry, as opposed to a lock file or a package that is wrong.
 UNREACHABLE = re.compile(r"EAI_AGAIN|ENOTFOUND|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|ENETWORK|ERR_SOCKET_TIMEOUT|"
-                         r"E50[0-9]|E40[137]|ENOTCACHED")
+                         r"E50[0-9]|E40[137]|ENOTCACHED|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_[A-Z_]*CERT[A-Z_]*|CERT_[A-Z_]+")
 
 
 def missing(why):
