@@ -277,6 +277,14 @@ struct bootstrap {
     uint8_t operator_hash[32];
 };
 
+static void bootstrap_free(struct bootstrap *b)
+{
+    th_buf_fini(&b->op.replayed);
+    th_buf_fini(&b->proof);
+    th_buf_fini(&b->old_proof);
+    th_free(b);
+}
+
 static void bootstrap_done(struct th_op *op)
 {
     struct bootstrap *b = op->user;
@@ -284,7 +292,7 @@ static void bootstrap_done(struct th_op *op)
 
     e->ops_out--;
     if (op->error)
-        th_engine_store_error(e, op->error == TH_FULL ? TH_FULL : op->error);
+        th_engine_store_error(e, op->error);
     if (op->error && b->new_key &&
         !e->dead) { /* never seal with a key whose proof is not stored: it would be given up */
         e->dead = true;
@@ -292,16 +300,42 @@ static void bootstrap_done(struct th_op *op)
         e->conf.fatal(e->conf.wake.ctx, op->error,
                       "the new secret key could not be noted; stopping before anything is sealed with it");
     }
-    th_buf_fini(&b->op.replayed);
-    th_buf_fini(&b->proof);
-    th_buf_fini(&b->old_proof);
-    th_free(b);
+    bootstrap_free(b);
+}
+
+static void meta_row(struct bootstrap *b, struct th_span id, struct th_span value)
+{
+    b->rows[b->op.count++] = (struct th_row){.kind = TH_ROW_META, .id = id, .conf = value};
+}
+
+static enum th_error proof_row(struct bootstrap *b, const uint8_t key[32], struct th_span id,
+                               struct th_buf *proof)
+{
+    if (!th_engine_seal_with(b->e, key, 0, 0, 0, TH_LIT(KEY_PROOF), proof))
+        return proof->failed ? proof->failed : TH_BUG;
+    meta_row(b, id, th_buf_view(proof));
+    return TH_OK;
+}
+
+static enum th_error operator_key_row(struct bootstrap *b, struct th_buf *made_key)
+{
+    uint8_t raw[32];
+
+    th_engine_random(b->e, raw, sizeof raw);
+    th_buf_str(made_key, "th_op_");
+    th_base64url(made_key, raw, sizeof raw);
+    th_wipe(raw, sizeof raw);
+    if (made_key->failed) /* never the hash of a shorter text */
+        return made_key->failed;
+    th_sha256(made_key->p, made_key->n, b->operator_hash);
+    meta_row(b, TH_LIT("operator_key"), th_span(b->operator_hash, sizeof b->operator_hash));
+    return TH_OK;
 }
 
 static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l, struct th_buf *made_key)
 {
     struct bootstrap *b = th_calloc(1, sizeof *b);
-    uint32_t n = 0;
+    enum th_error error = TH_OK;
 
     if (!b)
         return TH_NOMEM;
@@ -312,55 +346,21 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
     th_buf_init(&b->op.replayed, 1);
     if (!l->have_id_key) {
         th_engine_random(e, e->id_key, sizeof e->id_key);
-        b->rows[n++] = (struct th_row){
-            .kind = TH_ROW_META, .id = TH_LIT("id_key"), .conf = th_span(e->id_key, sizeof e->id_key)};
+        meta_row(b, TH_LIT("id_key"), th_span(e->id_key, sizeof e->id_key));
     }
-    if (!l->have_proof || l->new_key) {
-        if (!th_engine_seal(e, 0, 0, 0, TH_LIT(KEY_PROOF), &b->proof)) {
-            enum th_error error = b->proof.failed ? b->proof.failed : TH_BUG;
-            th_buf_fini(&b->proof);
-            th_free(b);
-            return error;
-        }
-        b->rows[n++] =
-            (struct th_row){.kind = TH_ROW_META, .id = TH_LIT("key_proof"), .conf = th_buf_view(&b->proof)};
-    }
-    if (l->new_key) { /* in one commit with the new proof: from now on both keys are needed, until all is sealed anew */
-        if (!th_engine_seal_with(e, e->conf.old_secret_key, 0, 0, 0, TH_LIT(KEY_PROOF), &b->old_proof)) {
-            enum th_error error = b->old_proof.failed ? b->old_proof.failed : TH_BUG;
-            th_buf_fini(&b->proof);
-            th_buf_fini(&b->old_proof);
-            th_free(b);
-            return error;
-        }
-        b->rows[n++] = (struct th_row){
-            .kind = TH_ROW_META, .id = TH_LIT(TH_META_OLD_PROOF), .conf = th_buf_view(&b->old_proof)};
-    }
-    if (e->conf.operator_key_hash.n == 0 && !l->have_operator) {
-        uint8_t raw[32];
-        th_engine_random(e, raw, sizeof raw);
-        th_buf_str(made_key, "th_op_");
-        th_base64url(made_key, raw, sizeof raw);
-        if (made_key->failed) { /* never the hash of a shorter text */
-            th_wipe(raw, sizeof raw);
-            th_buf_fini(&b->proof);
-            th_buf_fini(&b->old_proof);
-            th_free(b);
-            return made_key->failed;
-        }
-        th_sha256(made_key->p, made_key->n, b->operator_hash);
-        th_wipe(raw, sizeof raw);
-        b->rows[n++] = (struct th_row){
-            .kind = TH_ROW_META, .id = TH_LIT("operator_key"), .conf = th_span(b->operator_hash, 32)};
-    }
-    if (n == 0) {
-        th_buf_fini(&b->proof);
-        th_free(b);
-        return TH_OK;
+    if (!l->have_proof || l->new_key)
+        error = proof_row(b, e->conf.secret_key, TH_LIT("key_proof"), &b->proof);
+    /* in one commit with the new proof: from now on both keys are needed, until all is sealed anew */
+    if (!error && l->new_key)
+        error = proof_row(b, e->conf.old_secret_key, TH_LIT(TH_META_OLD_PROOF), &b->old_proof);
+    if (!error && e->conf.operator_key_hash.n == 0 && !l->have_operator)
+        error = operator_key_row(b, made_key);
+    if (error || b->op.count == 0) {
+        bootstrap_free(b);
+        return error;
     }
     b->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = bootstrap_done, .user = b};
     b->op.rows = b->rows;
-    b->op.count = n;
     b->op.at = e->now.wall;
     e->ops_out++;
     th_engine_submit(e, &b->op.op);
