@@ -4,6 +4,7 @@
 #   make run        build, start on loopback, deliver real events to a real receiver, stay up until Ctrl-C
 #   make demo       the same, ends by itself; fails if one step fails
 #   make test       everything with sanitizers; the last line is "N passed, N failed, N skipped"
+#   make tsan       what has threads (store, log, the server as a whole) with the thread sanitizer
 #   make crash      200 rounds of kill -9 under load, judged by an independent checker
 #   make bench      one table of figures for this machine
 #   make install    PREFIX=/usr/local, DESTDIR= for packagers
@@ -18,6 +19,7 @@ WERROR ?= OFF
 # Build folders. Other compilers get their own: make test CC=clang TEST_DIR=build/test-clang
 RELEASE_DIR ?= build/release
 TEST_DIR ?= build/test
+TSAN_DIR ?= build/tsan
 FUZZ_DIR ?= build/fuzz
 CYCLES ?= 200
 
@@ -26,7 +28,7 @@ ifneq ($(origin CC),default)
 CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
-.PHONY: all build build-test build-bench run demo test crash bench install format lint check-layers \
+.PHONY: all build build-test build-bench run demo test tsan crash bench install format lint check-layers \
         check-fresh fuzz clean help
 
 all: build
@@ -59,6 +61,13 @@ demo: build
 
 test: build-test
 	@$(PYTHON) tools/run-tests --build $(TEST_DIR)
+
+tsan:
+	@tools/install-deps test
+	@cmake -S . -B $(TSAN_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_TSAN=ON -DTH_TESTS=ON >/dev/null
+	@ninja -C $(TSAN_DIR) -j$(JOBS) --quiet tenterhook unit_tests
+	@$(PYTHON) tools/run-tests --build $(TSAN_DIR) --only unit_store_ --only unit_base_log --only test_process \
+	  --only test_delivery --only test_replay --only test_key_rotation
 
 crash: build-test
 	@$(PYTHON) test/crash/crash.py --build $(TEST_DIR) --cycles $(CYCLES)
