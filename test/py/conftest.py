@@ -33,6 +33,8 @@ def server(tmp_path):
     yield make
     for made in servers:
         made.kill()
+    for made in servers:
+        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,15 @@ class Server:
             self.process.wait(30)
             self.process = None
 
+    def close(self):
+        """Kills it, and fails if a sanitizer had something to report, which the test itself may not have met."""
+        self.kill()
+        with self._lines:
+            self._lines.wait_for(lambda: self._eof, 5)
+        text = self.text()
+        found = re.search(r"(WARNING|ERROR): \w+Sanitizer|runtime error: ", text)
+        assert not found, text[max(0, found.start() - 500):found.start() + 8000]
+
     def text(self):
         """Everything that all processes of this server have printed."""
         with self._lines:
@@ -103,7 +112,7 @@ class Server:
         return self.start()
 
     def __exit__(self, *_):
-        self.kill()
+        self.close()
 
     def _read(self, process):
         for line in process.stdout:
