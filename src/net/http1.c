@@ -15,6 +15,7 @@
  * control character is refused as soon as it is here (a TLS handshake sent to the plain port gets an answer).
  * On failure: BAD with a static English reason; nothing else of the result may be used. */
 #include "net/http1.h"
+#include "core/guard.h"
 
 #define CLASS_TOKEN 1u  /* tchar */
 #define CLASS_VALUE 2u  /* HTAB, SP, VCHAR, obs-text */
@@ -83,14 +84,13 @@ bool th_http1_is_host(struct th_span s)
 {
     size_t i = 0;
 
-    if (s.n > 0 && s.p[0] == '[') { /* the shape of an IPv6 address; who connects to it parses it */
-        size_t colons = 0;
+    if (s.n > 0 && s.p[0] == '[') {
+        const char *close = memchr(s.p, ']', s.n);
+        struct th_addr addr;
 
-        for (i = 1; i < s.n && (is_hex(s.p[i]) || s.p[i] == ':' || s.p[i] == '.'); i++)
-            colons += s.p[i] == ':';
-        if (colons < 2 || i >= s.n || s.p[i] != ']')
+        if (!close || !th_addr_parse(th_span(s.p + 1, (size_t)(close - s.p) - 1), &addr) || addr.family != 6)
             return false;
-        i++;
+        i = (size_t)(close - s.p) + 1;
     } else {
         while (i < s.n && s.p[i] != ':') {
             if (s.p[i] == '%' && s.n - i > 2 && is_hex(s.p[i + 1]) && is_hex(s.p[i + 2]))
@@ -169,13 +169,16 @@ static struct th_span next_element(struct th_span *rest)
 static const char *note_host(struct framing *f, struct th_span value)
 {
     f->hosts++;
-    return th_http1_is_host(value) ? NULL : "Host is not a host with an optional port";
+    /* Empty: what a client sends whose target URI has no authority (RFC 9112 section 3.2). */
+    return value.n == 0 || th_http1_is_host(value) ? NULL : "Host is not a host with an optional port";
 }
 
 static const char *note_length(struct framing *f, struct th_span value)
 {
     if (f->lengths++)
         return "more than one Content-Length";
+    while (value.n > 1 && value.p[0] == '0') /* 1*DIGIT: zeros in front do not make it large */
+        value.p++, value.n--;
     return th_span_u64(value, INT64_MAX, &f->length) ? NULL : "Content-Length is not a decimal number";
 }
 

@@ -3,7 +3,7 @@
 #define TH_NET_HTTP1_H
 #include "base/span.h"
 
-#define TH_HTTP1_MAX_FIELDS 100
+#define TH_HTTP1_MAX_FIELDS 128
 #define TH_HTTP1_MAX_TARGET 16384 /* bytes; RFC 9112 section 3 asks for at least 8,000 */
 
 struct th_http1_field {
@@ -30,7 +30,7 @@ enum th_http1_result { TH_HTTP1_MORE, TH_HTTP1_DONE, TH_HTTP1_BAD };
  * and a byte that a field value may hold (HTAB, SP, VCHAR, obs-text; section 5.5). */
 bool th_http1_is_token(struct th_span s);
 bool th_http1_is_value(struct th_span s);
-/** uri-host [":" port] as in the Host field (RFC 9110 section 7.2, RFC 3986 section 3.2.2); an empty host is refused. */
+/** uri-host [":" port] as in the Host field (RFC 9110 section 7.2, RFC 3986 section 3.2.2); not the empty one. */
 bool th_http1_is_host(struct th_span s);
 
 /** Reads one request head from the start of p[0..n). MORE: incomplete so far and still acceptable. BAD: *status is
@@ -52,6 +52,8 @@ struct th_http1_chunked {
     unsigned overhead;
 };
 void th_http1_chunked_init(struct th_http1_chunked *c);
+/** Payload bytes of the present chunk that have not come yet; 0 while its size is being read. */
+uint64_t th_http1_chunked_left(const struct th_http1_chunked *c);
 /** Reads from p[0..n): sets *used, and *data to a run of payload bytes inside p (may be empty). Call again with the rest
  * until it returns MORE with *used == n, DONE (message complete; *used ends after the trailer) or BAD (*why). */
 enum th_http1_result th_http1_chunked(struct th_http1_chunked *c, const char *p, size_t n, size_t *used,

@@ -39,6 +39,11 @@ void th_http1_chunked_init(struct th_http1_chunked *c)
     *c = (struct th_http1_chunked){.state = SIZE_FIRST};
 }
 
+uint64_t th_http1_chunked_left(const struct th_http1_chunked *c)
+{
+    return c->state == DATA ? c->left : 0;
+}
+
 static int hex_value(char ch)
 {
     if (ch >= '0' && ch <= '9')

@@ -206,6 +206,11 @@ static void refuse_memory(struct th_conn *c)
     th_conn_refuse(c, 503, "out of memory");
 }
 
+static void refuse_size(struct th_conn *c)
+{
+    th_conn_refuse(c, 413, "the request body is larger than allowed");
+}
+
 /* ---- bodies ---- */
 
 /* Appends decoded payload; false when the connection has been refused. */
@@ -214,7 +219,7 @@ static bool add_payload(struct th_conn *c, struct th_span data)
     size_t most = c->server->conf.max_body;
 
     if (data.n > most - c->body_n) {
-        th_conn_refuse(c, 413, "the request body is larger than allowed");
+        refuse_size(c);
         return false;
     }
     if (data.n == 0)
@@ -245,6 +250,10 @@ static void feed_chunks(struct th_conn *c)
         c->raw += used;
         if (!add_payload(c, data))
             return;
+        if (th_http1_chunked_left(&c->chunked) > c->server->conf.max_body - c->body_n) {
+            refuse_size(c);
+            return;
+        }
     }
     if (r == TH_HTTP1_DONE) {
         dispatch(c, th_span(c->body ? c->body : "", c->body_n), c->raw);
@@ -317,7 +326,7 @@ static void begin_body(struct th_conn *c)
         return;
     }
     if (head->body == TH_HTTP1_LENGTH && head->length > c->server->conf.max_body) {
-        th_conn_refuse(c, 413, "the request body is larger than allowed");
+        refuse_size(c);
         return;
     }
     if (!(head->body == TH_HTTP1_LENGTH ? place_length(c) : place_chunks(c))) {

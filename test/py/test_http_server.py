@@ -437,7 +437,9 @@ def test_absolute_form_names_the_host(peer):
     (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
     (b"GET /" + b"a" * 40_000, 414),
     (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 40_000, 431),
-    (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431),
+    (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 128 + b"\r\n", 431),
+    (chunked(fields="Expect: 100-continue\r\n")[:-5] + b"1000001\r\n", 413),
+    (chunked(b"x")[:-5] + b"7fffffffffffffff\r\n", 413),
     (b"\x16\x03\x01\x02\x00", 400),
     (b"HEAD /\r\n\r\n", 400),
 ])
