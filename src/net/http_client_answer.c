@@ -240,7 +240,7 @@ void hc_answer_reset(struct hc_tx *tx, enum th_http_class class, const char *det
         hc_tx_end(tx, class, detail);
 }
 
-void hc_answer_eof(struct hc_tx *tx)
+void hc_answer_eof(struct hc_tx *tx, bool cut)
 {
     if (!tx->received) {
         hc_answer_reset(tx, TH_HTTP_RESET, "the server closed the connection without an answer");
@@ -250,8 +250,11 @@ void hc_answer_eof(struct hc_tx *tx)
         hc_tx_end(tx, TH_HTTP_RESET, "the server closed the connection inside the answer's head");
         return;
     }
-    if (tx->framing == TH_HTTP1_UNTIL_CLOSE)
-        complete(tx, 0, false);
-    else
+    if (tx->framing != TH_HTTP1_UNTIL_CLOSE)
         hc_tx_end(tx, TH_HTTP_RESET, "the server closed the connection before the answer was complete");
+    else if (cut) /* RFC 9112 section 9.8: only a closing alert completes such an answer */
+        hc_tx_end(tx, TH_HTTP_RESET,
+                  "TLS: the connection ended without a closing alert inside an answer without a length");
+    else
+        complete(tx, 0, false);
 }

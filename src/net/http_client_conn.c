@@ -386,10 +386,11 @@ bool hc_conn_is_stale(struct hc_conn *conn)
 
 /* --- receive --- */
 
-static void conn_eof(struct hc_conn *conn)
+/* `cut`: a TLS peer has not said good-bye. */
+static void conn_eof(struct hc_conn *conn, bool cut)
 {
     if (conn->tx)
-        hc_answer_eof(conn->tx);
+        hc_answer_eof(conn->tx, cut);
     else
         hc_conn_close(conn, true);
 }
@@ -419,7 +420,10 @@ static bool read_some(struct hc_conn *conn)
         case TH_TLS_OK:
             break;
         case TH_TLS_EOF:
-            conn_eof(conn);
+            conn_eof(conn, false);
+            return false;
+        case TH_TLS_CUT:
+            conn_eof(conn, true);
             return false;
         case TH_TLS_FAILED:
             conn_broke(conn, th_tls_error(conn->tls));
@@ -431,7 +435,7 @@ static bool read_some(struct hc_conn *conn)
         ssize_t n = recv(conn->fd, c->in, sizeof c->in, 0);
 
         if (n == 0) {
-            conn_eof(conn);
+            conn_eof(conn, false);
             return false;
         }
         if (n < 0) {

@@ -146,8 +146,9 @@ void hc_conn_send(struct hc_conn *conn);
 
 /* Takes n > 0 bytes of the answer. False: the request has ended, tx must not be touched any more. */
 bool hc_answer_feed(struct hc_tx *tx, const char *p, size_t n);
-/* The peer has closed in order. Ends the request or starts it again. */
-void hc_answer_eof(struct hc_tx *tx);
+/* The peer has closed; `cut`: over TLS, without saying so, which anybody on the way can bring about. Ends the request
+ * or starts it again. */
+void hc_answer_eof(struct hc_tx *tx, bool cut);
 /* The connection broke. Ends the request or starts it again. */
 void hc_answer_reset(struct hc_tx *tx, enum th_http_class class, const char *detail);
 

@@ -1,10 +1,10 @@
-/* TLS client: the only owner of OpenSSL's TLS headers.
+/* TLS client over sockets.
  *
  * Why: deliveries carry customers' data; they go only to a peer that proves the name (or address) in the URL.
  * There is no switch to turn verification off.
  *
  * Refuses: TLS below 1.2, renegotiation, compression, client certificates (none are configured), a peer that
- * sends more than MAX_POST handshake messages after the handshake (key-update floods).
+ * floods us with handshake messages after the handshake.
  *
  * Invariants:
  *  1. A session is remembered only after a verified handshake, under the caller's key, and offered only under
@@ -18,16 +18,14 @@
 #include "base/alloc.h"
 #include "base/list.h"
 #include "base/map.h"
-#include <arpa/inet.h>
+#include "net/tls_common.h"
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
-enum { MAX_SESSIONS = 2048, MAX_PER_KEY = 4, MAX_KEY = 300, MAX_POST = 32, SESSION_SECONDS = 3600 };
+enum { MAX_SESSIONS = 2048, MAX_PER_KEY = 4, MAX_KEY = 300, SESSION_SECONDS = 3600 };
 
 struct session_set {     /* sessions of one key, newest last */
     struct th_list link; /* th_tls_ctx.sets, least recently stored first */
@@ -51,8 +49,7 @@ struct th_tls {
     int os_error;     /* of the last failed system call */
     bool would_block; /* the socket had no more bytes, or no room */
     bool eof;
-    bool up;           /* handshake done */
-    unsigned messages; /* handshake messages received after it */
+    struct th_tls_posts posts;
     size_t key_n;
     char key[MAX_KEY];
     char error[160];
@@ -189,41 +186,15 @@ static long bio_ctrl(BIO *bio, int command, long number, void *p)
     return command == BIO_CTRL_FLUSH;
 }
 
-static int bio_create(BIO *bio)
-{
-    BIO_set_init(bio, 1);
-    return 1;
-}
-
-static void count_messages(int sent, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
-{
-    struct th_tls *t = arg;
-
-    (void)version;
-    (void)p;
-    (void)n;
-    (void)ssl;
-    if (!sent && type == SSL3_RT_HANDSHAKE && t->up)
-        t->messages++;
-}
-
 /* --- context --- */
-
-static bool bio_method(struct th_tls_ctx *ctx)
-{
-    ctx->bio = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tenterhook socket");
-    return ctx->bio && BIO_meth_set_read_ex(ctx->bio, bio_read) &&
-           BIO_meth_set_write_ex(ctx->bio, bio_write) && BIO_meth_set_ctrl(ctx->bio, bio_ctrl) &&
-           BIO_meth_set_create(ctx->bio, bio_create);
-}
 
 static bool configure(SSL_CTX *ssl)
 {
     static const unsigned char alpn[] = "\x08http/1.1";
 
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-    /* Many servers drop the connection without the closing alert; the answer's own framing tells what is
-     * missing. */
+    /* Many servers drop the connection without the closing alert: that is told (TH_TLS_CUT), not an error by
+     * itself, because the framing of most answers says whether something is missing. */
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
@@ -252,7 +223,8 @@ enum th_error th_tls_ctx_open(const char *ca_file, struct th_tls_ctx **out, char
     }
     th_smap_init(&ctx->sessions, MAX_SESSIONS, seed);
     ctx->ssl = SSL_CTX_new(TLS_client_method());
-    if (!ctx->ssl || !bio_method(ctx) || !configure(ctx->ssl))
+    ctx->bio = th_tls_bio_method("tenterhook socket", bio_read, bio_write, bio_ctrl);
+    if (!ctx->ssl || !ctx->bio || !configure(ctx->ssl))
         goto err;
     e = TH_IO;
     if (!SSL_CTX_set_default_verify_paths(ctx->ssl)) {
@@ -260,7 +232,7 @@ enum th_error th_tls_ctx_open(const char *ca_file, struct th_tls_ctx **out, char
         goto err;
     }
     if (ca_file && !SSL_CTX_load_verify_file(ctx->ssl, ca_file)) {
-        const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+        const char *reason = th_tls_reason();
 
         snprintf(why, why_size, "cannot read certificate authorities from %s: %s", ca_file,
                  reason ? reason : "no certificate found");
@@ -291,24 +263,6 @@ void th_tls_ctx_close(struct th_tls_ctx *ctx)
 
 /* --- one connection --- */
 
-/* Binds the name or address that the certificate must carry. */
-static bool expect_host(SSL *ssl, struct th_span host)
-{
-    char text[256];
-    unsigned char ip[16];
-
-    if (host.n == 0 || host.n >= sizeof text || memchr(host.p, 0, host.n))
-        return false;
-    memcpy(text, host.p, host.n);
-    text[host.n] = 0;
-    if (inet_pton(AF_INET, text, ip) == 1 || inet_pton(AF_INET6, text, ip) == 1)
-        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), text) == 1;
-    if (text[host.n - 1] == '.') /* certificates name hosts without the root's dot */
-        text[host.n - 1] = 0;
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, text) == 1 && SSL_set_tlsext_host_name(ssl, text) == 1;
-}
-
 struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host, struct th_span session_key)
 {
     struct th_tls *t;
@@ -330,10 +284,9 @@ struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host, s
     BIO_set_data(bio, t);
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_app_data(t->ssl, t);
-    SSL_set_msg_callback(t->ssl, count_messages);
-    SSL_set_msg_callback_arg(t->ssl, t);
+    th_tls_posts_watch(t->ssl, &t->posts);
     SSL_set_connect_state(t->ssl);
-    if (!expect_host(t->ssl, host))
+    if (!th_tls_expect_host(t->ssl, host))
         goto err;
     session_offer(t);
     return t;
@@ -344,42 +297,18 @@ err:
     return NULL;
 }
 
-static const char *verify_text(long result)
-{
-    switch (result) {
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-        return "host name mismatch";
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return "IP address mismatch";
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-        return "expired";
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-        return "not yet valid";
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        return "self-signed";
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-        return "unknown certificate authority";
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        return "issuer unknown or intermediate certificate missing";
-    default:
-        return X509_verify_cert_error_string(result);
-    }
-}
-
 static void describe(struct th_tls *t)
 {
     long verify = SSL_get_verify_result(t->ssl);
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    const char *reason = th_tls_reason();
 
-    if (verify != X509_V_OK && !t->up)
-        snprintf(t->error, sizeof t->error, "certificate: %s", verify_text(verify));
+    if (verify != X509_V_OK && !t->posts.up)
+        snprintf(t->error, sizeof t->error, "certificate: %s", th_tls_verify_text(verify));
     else if (t->os_error)
         snprintf(t->error, sizeof t->error, "TLS: %s",
                  t->os_error == ECONNRESET || t->os_error == EPIPE ? "connection reset by the server"
                                                                    : "connection failed");
-    else if (t->eof && !t->up)
+    else if (t->eof && !t->posts.up)
         snprintf(t->error, sizeof t->error, "TLS: the server closed the connection during the handshake");
     else
         snprintf(t->error, sizeof t->error, "TLS: %s", reason ? reason : "connection failed");
@@ -393,8 +322,8 @@ static enum th_tls_io outcome(struct th_tls *t, int result)
     case SSL_ERROR_WANT_WRITE:
         return TH_TLS_WANT_WRITE;
     case SSL_ERROR_ZERO_RETURN:
-        if (t->up)
-            return TH_TLS_EOF;
+        if (t->posts.up) /* t->eof: OpenSSL asked the socket for more before it had seen a closing alert */
+            return t->eof ? TH_TLS_CUT : TH_TLS_EOF;
         t->eof = true;
         break;
     default:
@@ -412,7 +341,7 @@ enum th_tls_io th_tls_handshake(struct th_tls *t)
     r = SSL_do_handshake(t->ssl);
     if (r != 1)
         return outcome(t, r);
-    t->up = true;
+    t->posts.up = true;
     return TH_TLS_OK;
 }
 
@@ -426,7 +355,7 @@ enum th_tls_io th_tls_read(struct th_tls *t, char *p, size_t n, size_t *got)
         *got = 0;
         int r = SSL_read_ex(t->ssl, p, n, got);
 
-        if (t->messages > MAX_POST) {
+        if (th_tls_posts_too_many(&t->posts)) {
             *got = 0;
             snprintf(t->error, sizeof t->error, "TLS: too many handshake messages after the handshake");
             return TH_TLS_FAILED;
@@ -475,7 +404,7 @@ void th_tls_free(struct th_tls *t, bool clean)
     if (!t)
         return;
     ERR_clear_error();
-    if (clean && t->up && !t->error[0])
+    if (clean && t->posts.up && !t->error[0])
         SSL_shutdown(t->ssl);
     ERR_clear_error();
     SSL_free(t->ssl);

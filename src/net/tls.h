@@ -12,7 +12,8 @@ enum th_tls_io {
     TH_TLS_OK,
     TH_TLS_WANT_READ,  /* call again when the socket is readable */
     TH_TLS_WANT_WRITE, /* call again when the socket is writable */
-    TH_TLS_EOF,        /* the peer closed */
+    TH_TLS_EOF,        /* the peer said good-bye and closed */
+    TH_TLS_CUT,        /* the connection ended without a good-bye: what was read may not be all */
     TH_TLS_FAILED,     /* th_tls_error says why; only th_tls_free is left */
 };
 

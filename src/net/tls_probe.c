@@ -4,11 +4,10 @@
  * carries deliveries must never be able to. Sends no byte of application data. Failure: every step that fails
  * leaves its reason in out->error. */
 #include "net/tls_probe.h"
+#include "net/tls_common.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -96,7 +95,7 @@ static void note_chain(SSL *ssl, struct th_tls_probe *out)
     }
 }
 
-static SSL *new_session(SSL_CTX *ctx, int fd, const char *host, bool literal, const char *ca_file)
+static SSL *new_session(SSL_CTX *ctx, int fd, const char *host, const char *ca_file)
 {
     SSL *ssl;
 
@@ -106,15 +105,10 @@ static SSL *new_session(SSL_CTX *ctx, int fd, const char *host, bool literal, co
     if (ca_file)
         (void)SSL_CTX_load_verify_locations(ctx, ca_file, NULL);
     ssl = SSL_new(ctx);
-    if (!ssl)
-        return NULL;
-    if ((literal ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
-                 : X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), host, 0)) != 1 ||
-        (!literal && SSL_set_tlsext_host_name(ssl, host) != 1) || SSL_set_fd(ssl, fd) != 1) {
-        SSL_free(ssl);
-        return NULL;
-    }
-    return ssl;
+    if (ssl && th_tls_expect_host(ssl, th_str(host)) && SSL_set_fd(ssl, fd) == 1)
+        return ssl;
+    SSL_free(ssl);
+    return NULL;
 }
 
 static void shake_hands(SSL *ssl, int64_t began, struct th_tls_probe *out)
@@ -122,8 +116,8 @@ static void shake_hands(SSL *ssl, int64_t began, struct th_tls_probe *out)
     long verdict;
 
     if (SSL_connect(ssl) != 1) {
-        unsigned long e = ERR_peek_error();
-        const char *reason = e ? ERR_reason_error_string(e) : NULL;
+        const char *reason = th_tls_reason();
+
         snprintf(out->error, sizeof out->error, "the TLS handshake failed: %s",
                  reason ? reason : "the connection ended, or no answer in time; is this an https address?");
         return;
@@ -134,7 +128,7 @@ static void shake_hands(SSL *ssl, int64_t began, struct th_tls_probe *out)
     verdict = SSL_get_verify_result(ssl);
     out->verified = verdict == X509_V_OK && out->count > 0;
     if (!out->verified)
-        snprintf(out->error, sizeof out->error, "certificate: %s", X509_verify_cert_error_string(verdict));
+        snprintf(out->error, sizeof out->error, "certificate: %s", th_tls_verify_text(verdict));
 }
 
 bool th_tls_probe(const struct th_addr *addr, bool tls, const char *host, const char *ca_file,
@@ -155,9 +149,7 @@ bool th_tls_probe(const struct th_addr *addr, bool tls, const char *host, const 
         return true;
     }
     ctx = SSL_CTX_new(TLS_client_method());
-    ssl = ctx ? new_session(ctx, fd, host, strchr(host, ':') || strspn(host, "0123456789.") == strlen(host),
-                            ca_file)
-              : NULL;
+    ssl = ctx ? new_session(ctx, fd, host, ca_file) : NULL;
     if (ssl)
         shake_hands(ssl, began, out);
     else

@@ -6,7 +6,7 @@
  *
  * Refuses: TLS below 1.2, renegotiation, compression, session resumption (no ticket key whose theft opens
  * recorded traffic; API clients keep their connections), keys behind a passphrase (nobody is there to type
- * it), more than MAX_POST handshake messages after the handshake (key-update floods).
+ * it), floods of handshake messages after the handshake.
  *
  * Invariants: 1. `in` is borrowed or, after th_tls_peer_keep, `kept`. 2. `out` is bounded by the answer that
  * is written: its owner sends it after every call. 3. A connection keeps its identity alive, so a reload
@@ -17,14 +17,14 @@
 #include "net/tls_server.h"
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "net/tls_common.h"
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_POST = 32, MAX_OUT = 1 << 30 };
+enum { MAX_OUT = 1 << 30 };
 
 struct th_tls_identity {
     unsigned refs;
@@ -38,8 +38,8 @@ struct th_tls_peer {
     struct th_span in;
     char *kept; /* own memory of `in`, or NULL */
     struct th_buf out;
-    bool up, broken;
-    unsigned messages; /* of the handshake protocol after the handshake */
+    bool broken;
+    struct th_tls_posts posts;
 };
 
 /* ---- bytes as OpenSSL sees them ---- */
@@ -84,24 +84,6 @@ static long bio_ctrl(BIO *bio, int command, long number, void *p)
     return command == BIO_CTRL_FLUSH;
 }
 
-static int bio_create(BIO *bio)
-{
-    BIO_set_init(bio, 1);
-    return 1;
-}
-
-static void count_messages(int sent, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
-{
-    struct th_tls_peer *t = arg;
-
-    (void)version;
-    (void)p;
-    (void)n;
-    (void)ssl;
-    if (!sent && type == SSL3_RT_HANDSHAKE && t->up)
-        t->messages++;
-}
-
 /* ---- identity ---- */
 
 static int no_passphrase(char *to, int size, int writing, void *ctx)
@@ -140,13 +122,6 @@ static bool configure(SSL_CTX *ssl)
            SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20");
 }
 
-static bool bio_method(struct th_tls_identity *id)
-{
-    id->bio = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tenterhook memory");
-    return id->bio && BIO_meth_set_read_ex(id->bio, bio_read) && BIO_meth_set_write_ex(id->bio, bio_write) &&
-           BIO_meth_set_ctrl(id->bio, bio_ctrl) && BIO_meth_set_create(id->bio, bio_create);
-}
-
 /* OpenSSL's words for a file that cannot be opened are poor: look first. */
 static bool readable(const char *path, const char *what, char *why, size_t why_size)
 {
@@ -162,8 +137,7 @@ static bool readable(const char *path, const char *what, char *why, size_t why_s
 
 static void say(const char *path, const char *what, char *why, size_t why_size)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+    const char *reason = th_tls_reason();
 
     snprintf(why, why_size, "%s: not a usable TLS %s: %s", path, what, reason ? reason : "not PEM");
 }
@@ -207,7 +181,8 @@ enum th_error th_tls_identity_open(const char *cert_file, const char *key_file, 
     id->refs = 1;
     ERR_clear_error();
     id->ssl = SSL_CTX_new(TLS_server_method());
-    if (id->ssl && bio_method(id) && configure(id->ssl))
+    id->bio = th_tls_bio_method("tenterhook memory", bio_read, bio_write, bio_ctrl);
+    if (id->ssl && id->bio && configure(id->ssl))
         error = load(id, cert_file, key_file, why, why_size);
     ERR_clear_error();
     if (error) {
@@ -267,8 +242,7 @@ struct th_tls_peer *th_tls_peer_new(struct th_tls_identity *id)
     p->id = th_tls_identity_ref(id);
     BIO_set_data(bio, p);
     SSL_set_bio(p->ssl, bio, bio);
-    SSL_set_msg_callback(p->ssl, count_messages);
-    SSL_set_msg_callback_arg(p->ssl, p);
+    th_tls_posts_watch(p->ssl, &p->posts);
     SSL_set_accept_state(p->ssl);
     return p;
 }
@@ -303,7 +277,7 @@ static enum th_tls_io outcome(struct th_tls_peer *p, int result)
     case SSL_ERROR_WANT_READ:
         return TH_TLS_WANT_READ;
     case SSL_ERROR_ZERO_RETURN:
-        return p->up ? TH_TLS_EOF : TH_TLS_FAILED;
+        return p->posts.up ? TH_TLS_EOF : TH_TLS_FAILED;
     default:
         p->broken = true;
         return TH_TLS_FAILED;
@@ -318,7 +292,7 @@ enum th_tls_io th_tls_peer_handshake(struct th_tls_peer *p)
     ERR_clear_error();
     r = SSL_do_handshake(p->ssl);
     if (r == 1)
-        p->up = true;
+        p->posts.up = true;
     else
         io = outcome(p, r);
     ERR_clear_error();
@@ -327,7 +301,7 @@ enum th_tls_io th_tls_peer_handshake(struct th_tls_peer *p)
 
 bool th_tls_peer_is_up(const struct th_tls_peer *p)
 {
-    return p->up;
+    return p->posts.up;
 }
 
 enum th_tls_io th_tls_peer_read(struct th_tls_peer *p, char *to, size_t n, size_t *got)
@@ -339,7 +313,7 @@ enum th_tls_io th_tls_peer_read(struct th_tls_peer *p, char *to, size_t n, size_
         ERR_clear_error();
         *got = 0;
         r = SSL_read_ex(p->ssl, to, n, got);
-        if (p->messages > MAX_POST) {
+        if (th_tls_posts_too_many(&p->posts)) {
             *got = 0;
             p->broken = true;
             ERR_clear_error();
@@ -363,7 +337,7 @@ bool th_tls_peer_write(struct th_tls_peer *p, struct th_span plain)
     if (plain.n == 0)
         return true;
     ERR_clear_error();
-    if (!p->up || p->broken ||
+    if (!p->posts.up || p->broken ||
         SSL_write_ex(p->ssl, plain.p, plain.n, &put) != 1) { /* whole: partial writes are off */
         p->broken = true;
         ERR_clear_error();
@@ -375,7 +349,7 @@ bool th_tls_peer_write(struct th_tls_peer *p, struct th_span plain)
 void th_tls_peer_bye(struct th_tls_peer *p)
 {
     ERR_clear_error();
-    if (p->up && !p->broken)
+    if (p->posts.up && !p->broken)
         (void)SSL_shutdown(p->ssl);
     ERR_clear_error();
 }

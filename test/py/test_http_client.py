@@ -372,9 +372,11 @@ def test_faulty_requests_are_refused(deliver, net):
     (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK", b"OK", False, False),
     (b"HTTP/1.1 204 No Content\r\n\r\n", b"", False, True),
     (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", b"", False, True),
+    (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100 + b"Content-Length: 0002\r\n\r\nOK", b"OK", False, True),
     (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
      b"", False, True),
-], ids=["exact", "one more", "much more", "chunked", "chunked, one more", "close", "1.0", "204", "304", "interim"])
+], ids=["exact", "one more", "much more", "chunked", "chunked, one more", "close", "1.0", "204", "304", "fields",
+        "interim"])
 def test_bodies_and_reuse(deliver, net, answer, body, truncated, reused):
     async def handler(_, reader, writer):
         while True:
@@ -662,21 +664,25 @@ def authority(tmp_path_factory):
         openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
 
     (folder / "ca.cnf").write_text(
-        "[ca]\ndefault_ca=d\n[d]\ndatabase=db\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n"
+        "[ca]\ndefault_ca=d\n[d]\ndatabase=db\nunique_subject=no\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n"
         "copy_extensions=copy\n[p]\ncommonName=optional\n[req]\ndistinguished_name=n\n[n]\n")
     (folder / "db").write_text("")
     (folder / "serial").write_text("01\n")
     key("ca")
     openssl("req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=Test CA", "-days", "2", "-out", "ca.pem")
-    for name, alternative, dates in (
-            ("good", "DNS:localhost,DNS:*.wild.example", ("20200101000000Z", "20400101000000Z")),
-            ("address", "IP:127.0.0.1", ("20200101000000Z", "20400101000000Z")),
-            ("wrong", "DNS:other.example", ("20200101000000Z", "20400101000000Z")),
-            ("expired", "DNS:localhost", ("20200101000000Z", "20210101000000Z")),
-            ("future", "DNS:localhost", ("20390101000000Z", "20400101000000Z"))):
+    years = "20200101000000Z", "20400101000000Z"
+    for name, subject, extensions, dates in (
+            ("good", "good", ["subjectAltName=DNS:localhost,DNS:*.wild.example"], years),
+            ("address", "address", ["subjectAltName=IP:127.0.0.1"], years),
+            ("wrong", "localhost", ["subjectAltName=DNS:other.example"], years),
+            ("partial", "partial", ["subjectAltName=DNS:l*.wild.example,DNS:*"], years),
+            ("subject", "localhost", [], years),
+            ("client", "client", ["subjectAltName=DNS:localhost", "extendedKeyUsage=clientAuth"], years),
+            ("expired", "expired", ["subjectAltName=DNS:localhost"], ("20200101000000Z", "20210101000000Z")),
+            ("future", "future", ["subjectAltName=DNS:localhost"], ("20390101000000Z", "20400101000000Z"))):
         key(name)
-        openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/CN={name}", "-addext",
-                f"subjectAltName={alternative}", "-out", f"{name}.csr")
+        openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/CN={subject}",
+                *(word for extension in extensions for word in ("-addext", extension)), "-out", f"{name}.csr")
         openssl("ca", "-batch", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key", "-in", f"{name}.csr",
                 "-startdate", dates[0], "-enddate", dates[1], "-out", f"{name}.pem")
     key("self")
@@ -705,6 +711,10 @@ def secure(authority):
     ("address", "localhost", "certificate: host name mismatch"),
     ("good", "127.0.0.1", "certificate: IP address mismatch"),
     ("wrong", "localhost", "certificate: host name mismatch"),
+    ("subject", "localhost", "certificate: host name mismatch"),
+    ("partial", "l.wild.example", "certificate: host name mismatch"),
+    ("partial", "localhost", "certificate: host name mismatch"),
+    ("client", "localhost", "certificate: unsuitable certificate purpose"),
     ("expired", "localhost", "certificate: expired"),
     ("future", "localhost", "certificate: not yet valid"),
     ("self", "localhost", "certificate: self-signed"),
@@ -825,6 +835,36 @@ def test_flood_of_key_updates(secure, authority):
         server.wait()
         os.close(master)
         os.close(slave)
+
+
+@pytest.mark.parametrize("answer, good", [
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK", True),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\n\r\n", True),
+    (b"HTTP/1.1 200 OK\r\n\r\nOK", False),
+    (b"HTTP/1.0 200 OK\r\n\r\n", False),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nOK", False),
+], ids=["length", "chunked", "until close", "until close, empty", "short"])
+@pytest.mark.parametrize("alert", [False, True])
+def test_end_without_a_closing_alert(secure, authority, answer, good, alert):
+    """Anybody on the way can end a TCP connection; what only its end completes is not complete then (RFC 9112, 9.8)."""
+    def serve():
+        connection = context(authority).wrap_socket(listener.accept()[0], server_side=True)
+        connection.recv(4096)
+        connection.sendall(answer)
+        if alert:
+            with contextlib.suppress(OSError):
+                connection.unwrap()
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        result = secure.ask(listener.getsockname()[1], tls=1)
+        thread.join()
+    if alert and b"Length: 3" not in answer:
+        good = True
+    assert result["class"] == ("ok" if good else "connection_reset"), result
+    assert result["body"] == (b"OK" if good and b"1.0" not in answer else b"")
 
 
 @pytest.mark.parametrize("what", ["silent", "plain", "closes"])

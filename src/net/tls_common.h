@@ -1,0 +1,28 @@
+/* What the client, the server and the probe of TLS share. Private to tls*.c. */
+#ifndef TH_NET_TLS_COMMON_H
+#define TH_NET_TLS_COMMON_H
+#include "base/span.h"
+#include <openssl/ssl.h>
+
+/** Binds the host that the peer's certificate must carry (RFC 9525): an IP address in text, or a DNS name, which is
+ * then sent as SNI. False: no memory, or no such thing. */
+bool th_tls_expect_host(SSL *ssl, struct th_span host);
+/** English for a result of SSL_get_verify_result. */
+const char *th_tls_verify_text(long result);
+/** OpenSSL's words for its latest error, or NULL. */
+const char *th_tls_reason(void);
+
+/** A BIO over the caller's own reading and writing; its data is set by the caller. NULL: no memory. */
+BIO_METHOD *th_tls_bio_method(const char *name, int (*read)(BIO *, char *, size_t, size_t *),
+                              int (*write)(BIO *, const char *, size_t, size_t *),
+                              long (*ctrl)(BIO *, int, long, void *));
+
+/** Counts what a peer sends of the handshake protocol after the handshake, which nothing else bounds. */
+struct th_tls_posts {
+    bool up; /* the handshake is done */
+    unsigned count;
+};
+void th_tls_posts_watch(SSL *ssl, struct th_tls_posts *posts);
+/** There were more than any peer has reason to send (a flood of key updates). */
+bool th_tls_posts_too_many(const struct th_tls_posts *posts);
+#endif
