@@ -9,11 +9,39 @@
 
 /* ---- names that are never public ---- */
 
-/* RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476, ICANN's reserved "internal", and what private networks
- * use. */
+/* RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476, ICANN's reserved "internal" and its withheld "home", "corp" and
+ * "mail", what private networks, container platforms and hosts files use, and public names of metadata services. */
 static const char *const private_suffixes[] = {
-    "localhost", "localdomain", "local", "internal", "intranet", "private", "lan",     "home",       "corp",
-    "test",      "invalid",     "onion", "alt",      "arpa",     "svc",     "default", "localhost6",
+    "localhost",
+    "localhost4",
+    "localhost6",
+    "localdomain",
+    "localdomain4",
+    "localdomain6",
+    "local",
+    "internal",
+    "intranet",
+    "private",
+    "lan",
+    "home",
+    "corp",
+    "mail",
+    "workgroup",
+    "domain",
+    "test",
+    "invalid",
+    "onion",
+    "alt",
+    "arpa",
+    "svc",
+    "default",
+    "cluster",
+    "consul",
+    "docker",
+    "metadata.goog",
+    "metadata.tencentyun.com",
+    "metadata.packet.net",
+    "metadata.platformequinix.com",
 };
 
 static bool has_suffix(struct th_span host, struct th_span suffix)

@@ -75,8 +75,25 @@ static enum th_error read_port(struct th_span text, bool tls, uint16_t *port, co
 
 /* ---- host names ---- */
 
-/* Punycode (RFC 3492 section 6.2) far enough to know that a label decodes: code points in range, no
- * surrogates. */
+/* Code points that no encoder of international names leaves in a label (UTS 46 forbids them, drops them or maps them to
+ * others): controls, spaces, marks without a look, other full stops, letters and digits in another dress. A reader
+ * that decodes such a label and encodes it again has another host. Not the whole table, which grows with Unicode. */
+static const uint32_t never_in_label[][2] = {
+    {0x80, 0xa0},     {0xad, 0xad},     {0xc0, 0xd6},     {0xd8, 0xde},       {0x34f, 0x34f},
+    {0x115f, 0x1160}, {0x2000, 0x200b}, {0x200e, 0x200f}, {0x2024, 0x2026},   {0x2028, 0x202f},
+    {0x205f, 0x206f}, {0x2460, 0x24ea}, {0x3000, 0x3000}, {0x3002, 0x3002},   {0xd800, 0xf8ff},
+    {0xfdd0, 0xfdef}, {0xfe00, 0xfe1f}, {0xfe47, 0xffff}, {0x1d400, 0x1d7ff}, {0xe0000, 0x10ffff},
+};
+
+static bool may_be_in_label(uint32_t code_point)
+{
+    for (size_t i = 0; i < sizeof never_in_label / sizeof never_in_label[0]; i++)
+        if (code_point >= never_in_label[i][0] && code_point <= never_in_label[i][1])
+            return false;
+    return true;
+}
+
+/* Punycode (RFC 3492 section 6.2) far enough to know that a label decodes, and to what. */
 static bool punycode_ok(struct th_span s)
 {
     uint32_t n = 128, bias = 72;
@@ -118,7 +135,7 @@ static bool punycode_ok(struct th_span s)
         if (i / length > 0x10ffff - n)
             return false;
         n += (uint32_t)(i / length);
-        if (n >= 0xd800 && n <= 0xdfff)
+        if (!may_be_in_label(n))
             return false;
         i = i % length + 1;
     }

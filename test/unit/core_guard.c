@@ -281,6 +281,16 @@ static void reasons(void **state)
          "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
         {"https://xn--.com",
          "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://xn--a.com", /* a control, U+0080 */
+         "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://xn--8g7c.com", /* a full-width 1 */
+         "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://xn--ab-r13a.com", /* an ideographic full stop */
+         "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://xn--localhost-7ma.com", /* a soft hyphen */
+         "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
+        {"https://xn--dca.com", /* a capital letter */
+         "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
         {"https://xn---a.com",
          "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
         {"https://127.1", "the host is a number but not an IPv4 address in dotted decimal form"},
@@ -354,6 +364,12 @@ static void names_that_are_never_public(void **state)
     assert_int_equal(judged(&strict, "https://mylocal.example"), TH_OK);
     assert_int_equal(judged(&strict, "https://internal.example.com"), TH_OK);
     assert_int_equal(judged(&strict, "https://x.internal"), TH_DENIED);
+    assert_int_equal(judged(&strict, "https://metadata.goog/computeMetadata/v1/"), TH_DENIED);
+    assert_int_equal(judged(&strict, "https://xmetadata.goog/"), TH_OK);
+    assert_int_equal(judged(&strict, "https://localhost4.localdomain4/"), TH_DENIED);
+    assert_int_equal(judged(&strict, "https://web.service.consul/"), TH_DENIED);
+    assert_int_equal(judged(&strict, "https://xn--bcher-kva.example/"), TH_OK);
+    assert_int_equal(judged(&strict, "https://xn--e1afmkfd.example/"), TH_OK);
     assert_int_equal(judged(&strict, "https://intranet"), TH_DENIED);
     assert_int_equal(judged(&strict, "https://10.0.0.1"), TH_DENIED);
     assert_int_equal(judged(&strict, "https://10.0.0"), TH_INVALID);
