@@ -1,22 +1,24 @@
 /* The seen-set: which of the last events were worked on, in a fixed piece of the caller's memory.
  *
- * An array of entries, used in turn by a hand that goes round, and a hash table over it by open addressing. A
- * new event takes the entry under the hand: the oldest, unless somebody works on that one; then the hand goes
- * on (so a handler that never ends keeps one entry, not the set). begin is O(1) but for steps over busy
- * entries.
+ * An array of entries linked into a circle, a hand on its oldest one, and a hash table over the entries by open
+ * addressing. A new event takes the entry under the hand, unless somebody works on that one; then the hand goes
+ * on, which makes that entry the newest (so a handler that never ends keeps one entry, not the set). An entry
+ * that is given back goes under the hand: an event that fails a hundred times uses one place, and pushes none
+ * out that was done. begin is O(1) but for steps over busy entries.
  *
  * Why digests: an id may be of any length, and a sender must not choose which ids collide; 128 bits of
  * SHA-256 do not in practice.
  *
  * Invariants: 1. An entry is in the table exactly when its state is not FREE. 2. The table has at least twice
  * as many slots as entries, so a search ends at an empty slot. 3. Only an entry that is DONE or FREE is
- * reused. */
+ * reused, and a FREE one before all others. */
 #include "lib/internal.h"
 
 enum { FREE, BUSY, DONE };
 struct tenterhook_seen_entry {
     struct tenterhook_key_id key;
-    uint64_t state;
+    uint32_t newer;                 /* the newest one's is the oldest */
+    uint32_t older : 30, state : 2; /* 28 bits are enough for any capacity */
 };
 #define EMPTY UINT32_MAX
 #define CAPACITY_MAX (UINT32_C(1) << 28)
@@ -38,6 +40,25 @@ size_t tenterhook_seen_size(uint32_t capacity)
            (size_t)slots_for(capacity) * sizeof(uint32_t);
 }
 
+static void link_to(struct tenterhook_seen *set, uint32_t older, uint32_t newer)
+{
+    set->entries[older].newer = newer;
+    set->entries[newer].older = older & (CAPACITY_MAX - 1);
+}
+
+/* Makes an entry the oldest. */
+static void put_under_hand(struct tenterhook_seen *set, uint32_t entry)
+{
+    struct tenterhook_seen_entry *e = &set->entries[entry];
+
+    if (entry == set->hand)
+        return;
+    link_to(set, e->older, e->newer);
+    link_to(set, set->entries[set->hand].older, entry);
+    link_to(set, entry, set->hand);
+    set->hand = entry;
+}
+
 enum tenterhook_result tenterhook_seen_init(struct tenterhook_seen *set, uint32_t capacity, void *memory,
                                             size_t size)
 {
@@ -53,6 +74,8 @@ enum tenterhook_result tenterhook_seen_init(struct tenterhook_seen *set, uint32_
     set->capacity = capacity;
     set->slots = slots_for(capacity);
     memset(set->entries, 0, (size_t)capacity * sizeof *set->entries);
+    for (uint32_t i = 0; i < capacity; i++)
+        link_to(set, i, i + 1 == capacity ? 0 : i + 1);
     memset(set->table, 0xff, (size_t)set->slots * sizeof *set->table);
     return TENTERHOOK_OK;
 }
@@ -104,10 +127,10 @@ enum tenterhook_mark tenterhook_seen_begin(struct tenterhook_seen *set, const st
     while (set->entries[set->hand].state == BUSY) {
         if (++steps > set->capacity)
             return TENTERHOOK_FULL;
-        set->hand = set->hand + 1 == set->capacity ? 0 : set->hand + 1;
+        set->hand = set->entries[set->hand].newer;
     }
     entry = set->hand;
-    set->hand = entry + 1 == set->capacity ? 0 : entry + 1;
+    set->hand = set->entries[entry].newer;
     if (set->entries[entry].state == DONE)
         remove_slot(set, slot_of(set, &set->entries[entry].key));
     set->entries[entry].key = *key;
@@ -134,8 +157,10 @@ void tenterhook_seen_forget(struct tenterhook_seen *set, const struct tenterhook
     if (set->capacity == 0)
         return;
     slot = slot_of(set, key);
-    if (set->table[slot] != EMPTY)
-        remove_slot(set, slot);
+    if (set->table[slot] == EMPTY)
+        return;
+    put_under_hand(set, set->table[slot]);
+    remove_slot(set, slot);
 }
 
 static enum tenterhook_mark store_begin(void *ctx, const struct tenterhook_key_id *key,

@@ -297,34 +297,50 @@ static void test_once(void **state)
 /* ---- the set against a model ---- */
 
 #define CAPACITY 37
-struct model {
-    struct {
+struct model { /* the oldest first; what was given back goes to the front */
+    struct model_entry {
         uint32_t id;
         int state; /* 0 free, 1 busy, 2 done */
     } entry[CAPACITY];
-    unsigned hand;
 };
 
-static int *model_find(struct model *m, uint32_t id)
+static struct model_entry *model_find(struct model *m, uint32_t id)
 {
     for (unsigned i = 0; i < CAPACITY; i++)
         if (m->entry[i].state && m->entry[i].id == id)
-            return &m->entry[i].state;
+            return &m->entry[i];
     return NULL;
+}
+
+static void model_to_back(struct model *m)
+{
+    struct model_entry first = m->entry[0];
+
+    memmove(m->entry, m->entry + 1, (CAPACITY - 1) * sizeof first);
+    m->entry[CAPACITY - 1] = first;
+}
+
+static void model_forget(struct model *m, uint32_t id)
+{
+    struct model_entry *e = model_find(m, id);
+
+    if (!e)
+        return;
+    memmove(m->entry + 1, m->entry, (size_t)(e - m->entry) * sizeof *e);
+    m->entry[0].state = 0;
 }
 
 static enum tenterhook_mark model_begin(struct model *m, uint32_t id)
 {
-    int *found = model_find(m, id);
+    struct model_entry *found = model_find(m, id);
 
     if (found)
-        return *found == 2 ? TENTERHOOK_SEEN : TENTERHOOK_BUSY;
-    for (unsigned steps = 0; m->entry[m->hand].state == 1; m->hand = (m->hand + 1) % CAPACITY)
+        return found->state == 2 ? TENTERHOOK_SEEN : TENTERHOOK_BUSY;
+    for (unsigned steps = 0; m->entry[0].state == 1; model_to_back(m))
         if (++steps > CAPACITY)
             return TENTERHOOK_FULL;
-    m->entry[m->hand].id = id;
-    m->entry[m->hand].state = 1;
-    m->hand = (m->hand + 1) % CAPACITY;
+    m->entry[0] = (struct model_entry){id, 1};
+    model_to_back(m);
     return TENTERHOOK_NEW;
 }
 
@@ -347,7 +363,7 @@ static void test_seen_model(void **state)
     for (unsigned step = 0; step < 300000; step++) {
         struct tenterhook_key_id key = {{0}};
         uint32_t id;
-        int *at;
+        struct model_entry *at;
 
         random = random * 1664525 + 1013904223;
         id = (random >> 8) % 60;
@@ -358,14 +374,13 @@ static void test_seen_model(void **state)
         switch (random >> 4 & 7) {
         case 0:
             tenterhook_seen_forget(&set, &key);
-            if (at)
-                *at = 0;
+            model_forget(&m, id);
             break;
         case 1:
         case 2:
             tenterhook_seen_done(&set, &key);
             if (at)
-                *at = 2;
+                at->state = 2;
             break;
         default: {
             enum tenterhook_mark mark = tenterhook_seen_begin(&set, &key);
@@ -379,12 +394,32 @@ static void test_seen_model(void **state)
     free(memory);
 }
 
+/* A failing event that comes again and again must not push out what was done. */
+static void test_seen_failures(void **state)
+{
+    uint64_t memory[64];
+    struct tenterhook_seen set;
+    struct tenterhook_key_id done = {{1}}, failing = {{2}};
+
+    (void)state;
+    assert_int_equal(tenterhook_seen_init(&set, 4, memory, sizeof memory), TENTERHOOK_OK);
+    assert_int_equal(tenterhook_seen_begin(&set, &done), TENTERHOOK_NEW);
+    tenterhook_seen_done(&set, &done);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(tenterhook_seen_begin(&set, &failing), TENTERHOOK_NEW);
+        tenterhook_seen_forget(&set, &failing);
+    }
+    assert_int_equal(tenterhook_seen_begin(&set, &done), TENTERHOOK_SEEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tiro),       cmocka_unit_test(test_tsanet),   cmocka_unit_test(test_taskboard),
-        cmocka_unit_test(test_techwriter), cmocka_unit_test(test_standard), cmocka_unit_test(test_odd_bodies),
-        cmocka_unit_test(test_routes),     cmocka_unit_test(test_once),     cmocka_unit_test(test_seen_model),
+        cmocka_unit_test(test_tiro),       cmocka_unit_test(test_tsanet),
+        cmocka_unit_test(test_taskboard),  cmocka_unit_test(test_techwriter),
+        cmocka_unit_test(test_standard),   cmocka_unit_test(test_odd_bodies),
+        cmocka_unit_test(test_routes),     cmocka_unit_test(test_once),
+        cmocka_unit_test(test_seen_model), cmocka_unit_test(test_seen_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
