@@ -8,12 +8,12 @@
  * be sold as "a" and "1.2.x". A part that holds the separator behind it is refused, and so is a body that
  * begins as a time and a separator would, where something stands before the time.
  *
- * Refuses: a header that is there twice, two times in one header, more than ITEMS items, times in any but the
- * one spelling, signatures in any but the one spelling. On every refusal the report says which header and
+ * Refuses: a header that is there twice, two headers that give one signed value
+ * differently, two times in one header, times in any but the one spelling, signatures in any but the one spelling. On every refusal the report says which header and
  * why. */
 #include "lib/internal.h"
 
-#define ITEMS 32
+#define ED25519_ITEMS 32 /* each costs a hundred microseconds, which a stranger must not ask for at will */
 
 struct check {
     const struct th_lib_verifier *v;
@@ -22,8 +22,8 @@ struct check {
     unsigned form_number;
     int64_t now;
     struct tenterhook_report *report;
-    th_lib_span item[ITEMS]; /* the encoded signatures of the header */
-    unsigned items;
+    th_lib_span list;  /* the elements of the header, as they stand there */
+    unsigned items;    /* signatures among them */
     bool wrong_length; /* one was there, of another length */
     th_lib_span value[TH_LIB_VARS];
 };
@@ -34,6 +34,14 @@ static enum tenterhook_result say(struct check *c, enum tenterhook_result result
     c->report->header = header;
     c->report->detail = detail;
     return result;
+}
+
+/* Of several secrets that match the first counts: while it is 0, the ones behind it are not needed. */
+static void note_match(struct check *c, unsigned secret, bool *match)
+{
+    if (!*match || secret < c->report->secret)
+        c->report->secret = secret;
+    *match = true;
 }
 
 /* ---- headers ---- */
@@ -96,10 +104,8 @@ static enum tenterhook_result check_auth(struct check *c)
     /* Equal digests mean equal secrets; so a comparison of 32 bytes tells nothing of the secret's length. */
     th_sha256(value[TH_LIB_SECRET].p, value[TH_LIB_SECRET].n, digest);
     for (unsigned i = 0; i < v->secret_count; i++)
-        if (th_ct_equal(digest, v->digest[i], 32)) {
-            match = true;
-            c->report->secret = i;
-        }
+        if (th_ct_equal(digest, v->digest[i], 32))
+            note_match(c, i, &match);
     return match ? TENTERHOOK_OK : say(c, TENTERHOOK_NO_MATCH, v->auth_header, "not one of the secrets");
 }
 
@@ -137,10 +143,22 @@ static const char *take_element(struct check *c, th_lib_span text)
     }
     if ((f->item.vars & TH_LIB_BIT(TH_LIB_TS)) && !note_time(c, value[TH_LIB_TS], false))
         return "the header has two times";
-    if (c->items == ITEMS)
-        return "the header has too many signatures";
-    c->item[c->items++] = value[TH_LIB_SIG];
+    c->items++;
     return NULL;
+}
+
+/* Takes the next signature off *rest, in its encoding, passing over everything else: for lists that
+ * take_element has accepted. */
+static bool next_signature(const struct check *c, th_lib_span *rest, bool *more, th_lib_span *sig)
+{
+    th_lib_span part, value[TH_LIB_VARS];
+
+    while (th_lib_split(rest, c->form->join, &part, more))
+        if (th_lib_match(&c->form->item, part, value) && value[TH_LIB_SIG].n == encoded_length(c->form)) {
+            *sig = value[TH_LIB_SIG];
+            return true;
+        }
+    return false;
 }
 
 static const char *take_header(struct check *c, th_lib_span text)
@@ -157,6 +175,7 @@ static const char *take_header(struct check *c, th_lib_span text)
         if ((f->wrap.vars & TH_LIB_BIT(TH_LIB_TS)) && !note_time(c, value[TH_LIB_TS], true))
             return "the header has two times";
     }
+    c->list = text;
     while (!why && th_lib_split(&text, f->join, &part, &more))
         why = take_element(c, part);
     if (!why && c->items == 0)
@@ -167,10 +186,32 @@ static const char *take_header(struct check *c, th_lib_span text)
 
 /* ---- the values that are signed ---- */
 
+/* A value that is signed, out of one of the headers that carry it. Where several do, they must agree: whoever
+ * reads the other one must not read what was not signed. */
+static enum tenterhook_result take_source(struct check *c, th_lib_span header, th_lib_span *value)
+{
+    th_lib_span text = {NULL, 0};
+    enum tenterhook_result result;
+
+    if (value->p && th_lib_header(c->request, header, &text) == TENTERHOOK_MISSING_HEADER)
+        return TENTERHOOK_OK;
+    result = get(c, header, &text);
+    if (result)
+        return result;
+    if (text.n == 0)
+        return say(c, TENTERHOOK_MALFORMED, header, "the header is empty");
+    if (value->p && !th_lib_eq(*value, text))
+        return say(c, TENTERHOOK_MALFORMED, header, "another header has another value of the same");
+    *value = text;
+    return TENTERHOOK_OK;
+}
+
 static enum tenterhook_result fill_values(struct check *c)
 {
     const struct th_lib_form *f = c->form;
     const struct th_lib_verifier *v = c->v;
+    uint32_t wanted = f->content.vars; /* of the other headers */
+    enum tenterhook_result result = TENTERHOOK_OK;
 
     c->value[TH_LIB_BODY] = th_lib_of(c->request->body_len ? c->request->body : "", c->request->body_len);
     c->value[TH_LIB_VERSION] = v->schema_version;
@@ -179,19 +220,12 @@ static enum tenterhook_result fill_values(struct check *c)
             return say(c, TENTERHOOK_INVALID, f->header, "the scheme signs the URL, and none is given");
         c->value[TH_LIB_ENDPOINT_URL] = c->request->url;
     }
-    for (unsigned i = 0; i < v->source_count; i++) {
-        enum th_lib_var var = v->source[i].var;
-        enum tenterhook_result result;
-
-        if (!(f->content.vars & TH_LIB_BIT(var)) || c->value[var].p)
-            continue;
-        result = get(c, v->source[i].header, &c->value[var]);
-        if (result)
-            return result;
-        if (c->value[var].n == 0)
-            return say(c, TENTERHOOK_MALFORMED, v->source[i].header, "the header is empty");
-    }
-    return TENTERHOOK_OK;
+    for (unsigned var = 0; var < TH_LIB_VARS; var++)
+        wanted &= ~(c->value[var].p ? TH_LIB_BIT(var) : 0);
+    for (unsigned i = 0; i < v->source_count && !result; i++)
+        if (wanted & TH_LIB_BIT(v->source[i].var))
+            result = take_source(c, v->source[i].header, &c->value[v->source[i].var]);
+    return result;
 }
 
 static th_lib_span time_header(const struct check *c)
@@ -271,59 +305,72 @@ static bool serves(const struct check *c, const struct th_lib_key *key)
 
 static enum tenterhook_result check_hmac(struct check *c, const struct th_bytes *pieces, unsigned count)
 {
-    bool match = false;
+    char text[TH_LIB_KEYS][128]; /* what each key would have signed */
+    const size_t n = encoded_length(c->form);
+    th_lib_span rest = c->list, sig;
+    bool match = false, more = true;
+    uint8_t mac[64];
 
-    for (unsigned k = 0; k < c->v->key_count; k++) {
-        const struct th_lib_key *key = &c->v->key[k];
-        uint8_t mac[64];
-        char text[132];
-        size_t n;
-
-        if (!serves(c, key))
-            continue;
-        n = th_lib_encode(c->form->encoding, mac, th_hmac_sign(&key->u.hmac, pieces, count, mac), text);
-        for (unsigned i = 0; i < c->items; i++)
-            if (th_ct_equal(text, c->item[i].p, n)) {
-                match = true;
-                c->report->secret = key->secret;
-            }
-    }
+    for (unsigned k = 0; k < c->v->key_count; k++)
+        if (serves(c, &c->v->key[k]))
+            th_lib_encode(c->form->encoding, mac, th_hmac_sign(&c->v->key[k].u.hmac, pieces, count, mac),
+                          text[k]);
+    while (next_signature(c, &rest, &more, &sig))
+        for (unsigned k = 0; k < c->v->key_count; k++)
+            if (serves(c, &c->v->key[k]) && th_ct_equal(text[k], sig.p, n))
+                note_match(c, c->v->key[k].secret, &match);
     return match ? TENTERHOOK_OK : TENTERHOOK_NO_MATCH;
+}
+
+/* The signed content in one piece. */
+static enum tenterhook_result join(struct check *c, const struct th_bytes *pieces, unsigned count,
+                                   struct th_bytes *out)
+{
+    *out = pieces[0];
+    if (count == 1)
+        return TENTERHOOK_OK;
+    *out = (struct th_bytes){c->request->scratch, 0};
+    for (unsigned i = 0; i < count; i++) {
+        if (!out->p || pieces[i].n > c->request->scratch_len - out->n)
+            return say(c, TENTERHOOK_NO_ROOM, c->form->header, "the scratch memory is too small");
+        if (pieces[i].n)
+            memcpy((char *)c->request->scratch + out->n, pieces[i].p, pieces[i].n);
+        out->n += pieces[i].n;
+    }
+    return TENTERHOOK_OK;
+}
+
+/* Decodes a signature; false when it is not the one spelling of its bytes. */
+static bool decode(const struct th_lib_form *f, th_lib_span text, uint8_t sig[64])
+{
+    char again[128];
+    size_t n = 0;
+    bool ok =
+        f->encoding == TENTERHOOK_HEX ? th_lib_unhex(text, sig, 64, &n) : th_lib_unbase64(text, sig, 64, &n);
+
+    return ok && n == 64 && th_lib_eq(th_lib_of(again, th_lib_encode(f->encoding, sig, 64, again)), text);
 }
 
 static enum tenterhook_result check_ed25519(struct check *c, const struct th_bytes *pieces, unsigned count)
 {
-    const void *message = pieces[0].p;
-    size_t n = 0;
-    bool match = false;
+    struct th_bytes message;
+    th_lib_span rest = c->list, text;
+    bool match = false, more = true;
+    uint8_t sig[64];
+    enum tenterhook_result result = join(c, pieces, count, &message);
 
-    for (unsigned i = 0; i < count && count > 1; i++) {
-        if (!c->request->scratch || pieces[i].n > c->request->scratch_len - n)
-            return say(c, TENTERHOOK_NO_ROOM, c->form->header, "the scratch memory is too small");
-        if (pieces[i].n)
-            memcpy((char *)c->request->scratch + n, pieces[i].p, pieces[i].n);
-        n += pieces[i].n;
-        message = c->request->scratch;
+    if (result)
+        return result;
+    if (c->items > ED25519_ITEMS)
+        return say(c, TENTERHOOK_MALFORMED, c->form->header, "the header has too many signatures");
+    while (next_signature(c, &rest, &more, &text)) {
+        if (!decode(c->form, text, sig))
+            continue;
+        for (unsigned k = 0; k < c->v->key_count; k++)
+            if (serves(c, &c->v->key[k]) &&
+                th_ed25519_verify(c->v->key[k].u.public_key, message.p, message.n, sig))
+                note_match(c, c->v->key[k].secret, &match);
     }
-    if (count == 1)
-        n = pieces[0].n;
-    for (unsigned k = 0; k < c->v->key_count; k++)
-        for (unsigned i = 0; i < c->items && serves(c, &c->v->key[k]); i++) {
-            uint8_t sig[64];
-            size_t len;
-            char again[132];
-            bool ok = c->form->encoding == TENTERHOOK_HEX ? th_lib_unhex(c->item[i], sig, 64, &len)
-                                                          : th_lib_unbase64(c->item[i], sig, 64, &len);
-
-            /* One spelling only, here too. */
-            if (!ok || len != 64 ||
-                !th_lib_eq(th_lib_of(again, th_lib_encode(c->form->encoding, sig, 64, again)), c->item[i]))
-                continue;
-            if (th_ed25519_verify(c->v->key[k].u.public_key, message, n, sig)) {
-                match = true;
-                c->report->secret = c->v->key[k].secret;
-            }
-        }
     return match ? TENTERHOOK_OK : TENTERHOOK_NO_MATCH;
 }
 

@@ -223,12 +223,13 @@ struct tenterhook_report {
     const char *detail;            /* static text, never NULL */
     int64_t signed_at, age_s;      /* the signed time (unix seconds) and now minus it; 0 when there is none */
     bool has_time;                 /* the two are set */
-    unsigned signature, secret;    /* when accepted: which form and which secret, counted from 0 */
+    unsigned signature, secret;    /* when accepted: the first form and secret that match, from 0 */
     void *reserved[4];
 };
 /** Verifies a request. now_unix: the receiver's clock in seconds. report may be NULL. Compares in constant
- * time, tries every secret, and gives TENTERHOOK_OK or one of the refusals. LIMIT: at most 32 signatures in a
- * header are looked at (more is malformed), and a header that is needed and there twice is malformed. */
+ * time, tries every secret, and gives TENTERHOOK_OK or one of the refusals. Malformed are a header that is
+ * needed and there twice, two headers that give one signed value differently, and (LIMIT) more than 32 Ed25519
+ * signatures. */
 TENTERHOOK_API TENTERHOOK_MUST_USE enum tenterhook_result
 tenterhook_verify(const struct tenterhook_verifier *v, const struct tenterhook_request *request,
                   int64_t now_unix, struct tenterhook_report *report);

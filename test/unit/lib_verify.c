@@ -208,14 +208,89 @@ static void test_lists(void **state)
     o.h[0].value = tenterhook_str("t=1700000000,v0=ab,v1=00");
     assert_int_equal(check("techwriter", "new", NULL, &o, NOW, &why), TENTERHOOK_MALFORMED);
     assert_non_null(strstr(why.detail, "length"));
-    /* More signatures than anybody sends. */
-    strcpy(value, "t=1700000000");
-    for (int i = 0; i < 33; i++)
-        strcat(value, other + 12);
-    o.h[0].value = tenterhook_str(value);
-    assert_int_equal(check("techwriter", "old", NULL, &o, NOW, &why), TENTERHOOK_MALFORMED);
-    o.h[0].value.n -= strlen(other + 12);
-    assert_int_equal(check("techwriter", "old", NULL, &o, NOW, &why), TENTERHOOK_OK);
+}
+
+/* However many signatures there are, the one that fits is found, at either end. */
+static void test_long_lists(void **state)
+{
+    struct tenterhook_message m = {.body = tenterhook_str(BODY), .ts = NOW};
+    static char value[64 * 1024];
+    struct tenterhook_report why;
+    char own[256], other[256];
+    struct one o;
+
+    (void)state;
+    sign_value("techwriter", 0, "own", &m, own);
+    sign_value("techwriter", 0, "other", &m, other);
+    for (int last = 0; last < 2; last++) {
+        strcpy(value, last ? "t=1700000000" : own);
+        for (int i = 0; i < 500; i++)
+            strcat(value, strchr(other, ','));
+        strcat(value, last ? strchr(own, ',') : "");
+        with_body(&o, BODY);
+        add(&o, "X-TechWriter-Signature", value);
+        assert_int_equal(check("techwriter", "own", NULL, &o, NOW, &why), TENTERHOOK_OK);
+        /* Of two secrets that fit the first is reported. */
+        assert_int_equal(check("techwriter", "own", "other", &o, NOW, &why), TENTERHOOK_OK);
+        assert_int_equal(why.secret, 0);
+        assert_int_equal(check("techwriter", "third", NULL, &o, NOW, &why), TENTERHOOK_NO_MATCH);
+    }
+}
+
+/* Ed25519 is dear: a stranger's list is looked at as far as 32 signatures. */
+static void test_long_asymmetric_list(void **state)
+{
+    static const char secret[] = "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+    static char scratch[512], value[8192];
+    struct tenterhook_message m = {.body = tenterhook_str(BODY),
+                                   .event_id = tenterhook_str("msg_1"),
+                                   .ts = NOW,
+                                   .scratch = scratch,
+                                   .scratch_len = sizeof scratch};
+    char own[256];
+    struct one o;
+
+    (void)state;
+    sign_value("standard", 1, secret, &m, own);
+    value[0] = 0;
+    for (int i = 0; i < 32; i++) {
+        strcat(value, own);
+        strcat(value, " ");
+    }
+    with_body(&o, BODY);
+    add(&o, "webhook-id", "msg_1");
+    add(&o, "webhook-timestamp", "1700000000");
+    add(&o, "webhook-signature", value);
+    assert_int_equal(check("standard", secret, NULL, &o, NOW, NULL), TENTERHOOK_OK);
+    strcat(value, own);
+    o.h[2].value = tenterhook_str(value);
+    assert_int_equal(check("standard", secret, NULL, &o, NOW, NULL), TENTERHOOK_MALFORMED);
+}
+
+/* Where two headers carry what one signature covers, neither may be changed. */
+static void test_two_headers_of_one_value(void **state)
+{
+    static const char secret[] = "whsec_MDEyMzQ1Njc4OWFiY2RlZg==";
+    struct tenterhook_message m = {
+        .body = tenterhook_str(BODY), .event_id = tenterhook_str("evt_1"), .ts = NOW};
+    struct tenterhook_report why;
+    char value[256];
+    struct one o;
+
+    (void)state;
+    sign_value("cloudevents", 0, secret, &m, value);
+    with_body(&o, BODY);
+    add(&o, "webhook-id", "evt_1");
+    add(&o, "webhook-timestamp", "1700000000");
+    add(&o, "webhook-signature", value);
+    add(&o, "ce-id", "evt_1");
+    assert_int_equal(check("cloudevents", secret, NULL, &o, NOW, &why), TENTERHOOK_OK);
+    o.h[0].value = tenterhook_str("evt_2");
+    assert_int_equal(check("cloudevents", secret, NULL, &o, NOW, &why), TENTERHOOK_MALFORMED);
+    assert_true(tenterhook_is(why.header, "webhook-id"));
+    o.h[0].value = tenterhook_str("evt_1");
+    o.h[3].value = tenterhook_str("evt_2");
+    assert_int_not_equal(check("cloudevents", secret, NULL, &o, NOW, &why), TENTERHOOK_OK);
 }
 
 static void test_standard(void **state)
@@ -490,11 +565,19 @@ static void test_results(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bearer),      cmocka_unit_test(test_hex),
-        cmocka_unit_test(test_every_bit),   cmocka_unit_test(test_window),
-        cmocka_unit_test(test_lists),       cmocka_unit_test(test_standard),
-        cmocka_unit_test(test_ambiguous),   cmocka_unit_test(test_own_scheme),
-        cmocka_unit_test(test_round_trips), cmocka_unit_test(test_refused_schemes),
+        cmocka_unit_test(test_long_lists),
+        cmocka_unit_test(test_long_asymmetric_list),
+        cmocka_unit_test(test_two_headers_of_one_value),
+        cmocka_unit_test(test_bearer),
+        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_every_bit),
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_standard),
+        cmocka_unit_test(test_ambiguous),
+        cmocka_unit_test(test_own_scheme),
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_refused_schemes),
         cmocka_unit_test(test_results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
