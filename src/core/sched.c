@@ -38,7 +38,7 @@ enum th_error th_sched_new(const struct th_sched_conf *conf, struct th_sched **o
         th_free(s);
         return TH_NOMEM;
     }
-    s->now_us = INT64_MIN;
+    s->now_us = s->silent_us = INT64_MIN;
     th_map_init(&s->ep_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
     th_map_init(&s->tenant_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
     th_heap_init(&s->timers, TH_SCHED_MAX_ENDPOINTS);
@@ -46,6 +46,7 @@ enum th_error th_sched_new(const struct th_sched_conf *conf, struct th_sched **o
         th_list_init(&s->size[i]);
     for (unsigned i = 0; i < RANKS; i++)
         th_list_init(&s->ring[i]);
+    th_list_init(&s->untried);
     th_list_init(&s->wanting);
     th_list_init(&s->walking);
     th_list_init(&s->later);
@@ -140,6 +141,7 @@ static void ep_init(struct ep *ep, const struct th_sched_endpoint *conf)
     ep->horizon_us = HORIZON_US;
     ep->round_after_us = INT64_MIN;
     th_list_init(&ep->link);
+    th_list_init(&ep->untried);
     th_list_init(&ep->size_link);
     th_list_init(&ep->fill_link);
     th_window_init(&ep->window, conf->max_in_flight);
@@ -220,6 +222,10 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
         t->endpoints++;
     }
     ep->conf = *conf;
+    if (conf->anew) {
+        ep->tried = ep->judged = ep->proven = ep->worked = false;
+        th_window_init(&ep->window, conf->max_in_flight);
+    }
     th_window_ceiling(&ep->window, conf->max_in_flight);
     th_bucket_rate(&ep->bucket, conf->rate_per_s);
     if (released)
@@ -244,6 +250,18 @@ enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_en
         return error;
     ep_place(s, ep);
     return TH_OK;
+}
+
+void th_sched_endpoint_known(struct th_sched *s, uint64_t no, int64_t first_fail_ms, int64_t last_ok_ms,
+                             int64_t now_ms)
+{
+    struct ep *ep = th_map_get(&s->ep_by_no, no);
+
+    if (!ep || ep->tried || (!first_fail_ms && !last_ok_ms))
+        return;
+    ep->tried = ep->judged = true;
+    ep->worked = last_ok_ms && (!first_fail_ms || now_ms - first_fail_ms <= KNOWN_DEAD_MS);
+    ep_place(s, ep);
 }
 
 static void ep_free(struct th_sched *s, struct ep *ep)
@@ -299,7 +317,6 @@ static void item_set(struct item *it, const struct th_queue_row *row, int64_t du
     it->tries = row->tries;
     it->attempts = row->attempts;
     it->lane = row->lane & 3u;
-    it->asked = 0;
 }
 
 /* A retry by hand or a test of a delivery that is known. A later attempt of such a one has its lane too, and
@@ -312,7 +329,7 @@ static void hurry(struct th_sched *s, uint32_t id, const struct th_queue_row *ro
     if ((row->lane != TH_LANE_MANUAL && row->lane != TH_LANE_TEST) || due_us > s->now_us)
         return;
     if (!place_waits(it->place)) {
-        it->child = 0; /* asked for after it was cancelled */
+        it->child &= ~(uint32_t)W_CANCELLED; /* asked for after it was cancelled */
         return;
     }
     item_take(s, ep, id);
@@ -360,7 +377,7 @@ void th_sched_cancel(struct th_sched *s, uint64_t delivery)
     if (it->place == P_GHOST)
         return;
     if (!place_waits(it->place)) {
-        it->child = 1;
+        it->child |= W_CANCELLED;
         return;
     }
     ep = s->ep[it->ep];
@@ -375,14 +392,14 @@ void th_sched_ask(struct th_sched *s, uint64_t delivery)
     uint32_t id = item_find(s, delivery);
 
     if (id && item_at(s, id)->place == P_FLIGHT)
-        item_at(s, id)->asked = 1;
+        item_at(s, id)->child |= W_ASKED;
 }
 
 bool th_sched_asked(const struct th_sched *s, uint64_t delivery)
 {
     uint32_t id = item_find(s, delivery);
 
-    return id && item_at(s, id)->place == P_FLIGHT && item_at(s, id)->asked;
+    return id && item_at(s, id)->place == P_FLIGHT && (item_at(s, id)->child & W_ASKED);
 }
 
 bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *out)
@@ -420,11 +437,16 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
 
 static void learn_from(struct ep *ep, enum th_learn learn, int64_t took_us)
 {
+    if (learn == TH_LEARN_NEUTRAL) {
+        ep->tried = ep->judged; /* an attempt that was none leaves a newcomer a newcomer */
+        return;
+    }
+    ep->judged = true;
     if (learn == TH_LEARN_OK) {
         th_window_ok(&ep->window);
         ep->proven = took_us <= SLOW_US;
         ep->worked = true;
-    } else if (learn == TH_LEARN_FAILED) {
+    } else {
         th_window_failed(&ep->window);
         ep->proven = false;
     }
@@ -484,7 +506,7 @@ void th_sched_settled(struct th_sched *s, uint64_t delivery, const struct th_que
         th_sched_result(s, delivery, TH_LEARN_NEUTRAL, now, now);
     if (it->place != P_SETTLE)
         return;
-    wait = again && !it->child;
+    wait = again && !(it->child & W_CANCELLED);
     ep = item_return(s, id);
     if (!ep) {
         item_free(s, id);
@@ -516,6 +538,8 @@ struct th_mono th_sched_next(const struct th_sched *s, struct th_mono now)
         if (ep->fill_after_us < at)
             at = ep->fill_after_us;
     }
+    if (sched_reserve_us(s) < at)
+        at = sched_reserve_us(s);
     if (sched_has_turn(s) || at < now.us)
         at = now.us;
     return (struct th_mono){at};

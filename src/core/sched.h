@@ -26,6 +26,7 @@ struct th_sched_endpoint {
     int64_t
         probe_spacing_us; /* breaker open: at least this between two requests (dialect's shortest delay) */
     bool held;            /* inactive or disabled: nothing is picked but TH_LANE_TEST */
+    bool anew;            /* what was learnt of it does not hold any more: another URL, or enabled again */
 };
 
 enum th_insert { TH_INSERTED, TH_KNOWN, TH_SPILLED, TH_NO_ENDPOINT, TH_INSERT_NOMEM };
@@ -36,6 +37,10 @@ void th_sched_free(struct th_sched *s);
 /** Adds an endpoint or changes its configuration (waiting items stay; released ones go out oldest first). */
 TH_MUST_USE enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_endpoint *conf,
                                                 struct th_mono now);
+/** What is known of an endpoint from before the start: when it began to fail (0: it does not) and last worked (0: never),
+ * wall clock. It then passes for no newcomer. */
+void th_sched_endpoint_known(struct th_sched *s, uint64_t no, int64_t first_fail_ms, int64_t last_ok_ms,
+                             int64_t now_ms);
 /** Forgets the endpoint and its waiting items; items under way stay known until settled. */
 void th_sched_endpoint_del(struct th_sched *s, uint64_t no);
 

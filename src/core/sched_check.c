@@ -12,7 +12,7 @@
     } while (0)
 
 struct count {
-    uint32_t items, ghosts, flight, probation, doubtful, dead, young, waiting, under_way;
+    uint32_t items, ghosts, flight, probation, doubtful, dead, young, newcomers, reserved, waiting, under_way;
 };
 
 /* Items by place, from the pool. */
@@ -42,6 +42,8 @@ static const char *check_pool(const struct th_sched *s, struct count *c)
         c->dead += it->booked == B_DEAD;
         c->doubtful += it->booked >= B_TRIED;
         c->young += it->booked == B_PROVEN;
+        c->newcomers += (it->child & W_NEWCOMER) != 0;
+        c->reserved += (it->child & W_RESERVED) != 0;
     }
     CHECK(c->items == s->items && c->ghosts == s->ghosts, "items are miscounted");
     CHECK(s->items + s->ghosts <= s->conf.max_items, "more items than allowed");
@@ -49,6 +51,7 @@ static const char *check_pool(const struct th_sched *s, struct count *c)
           "requests in flight are miscounted");
     CHECK(c->probation == s->probation && c->doubtful == s->doubtful && c->dead == s->dead,
           "slots are booked wrongly");
+    CHECK(c->reserved == s->reserved, "the reserve is miscounted");
     for (uint32_t id = s->free_item; id; id = item_at(s, id)->next) {
         CHECK(item_at(s, id)->place == P_FREE, "an item is free and used");
         free_items--;
@@ -135,6 +138,7 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
     bool gates = !ep->conf.held && ep->in_flight < limit;
 
     CHECK(!th_list_empty(&ep->link) == (ep->ring >= 0), "an endpoint is on a ring and does not know");
+    CHECK(!th_list_empty(&ep->untried) == (ep->ring == R_UNTRIED), "an untried endpoint is not among those");
     CHECK(limit >= 1 && limit <= (ep->conf.max_in_flight ? ep->conf.max_in_flight : 1),
           "a window is out of bounds");
     CHECK(ep->in_flight <= ep->conf.max_in_flight || ep->in_flight <= ep->under_way,
@@ -186,6 +190,11 @@ const char *th_sched_check(const struct th_sched *s)
         why = check_list(s, &s->young, 0, P_FLIGHT, &n);
     if (!why && n != c.young)
         why = "young requests are miscounted";
+    n = 0;
+    if (!why)
+        why = check_list(s, &s->newcomers, 0, P_FLIGHT, &n);
+    if (!why && n != c.newcomers)
+        why = "newcomers are miscounted";
     n = 0;
     if (!why)
         why = check_list(s, &s->ghost_list, 0, P_GHOST, &n);

@@ -16,7 +16,9 @@
 #include "core/bucket.h"
 #include "core/sched.h"
 
-#define SLOW_US 1000000         /* an attempt older than this is booked in probation */
+#define SLOW_US 1000000         /* an attempt older than this is no sign of life */
+#define RESERVE_PART 16         /* of the reserve, that untried endpoints may take in SLOW_US */
+#define KNOWN_DEAD_MS 300000    /* failing for longer before the start: shows no life */
 #define HORIZON_MIN_US 5000000  /* ... less where even that is too much for the endpoint's share */
 #define HORIZON_US 120000000    /* a spilled endpoint keeps only what is due within this */
 #define REFILL_RETRY_US 1000000 /* after a walk that failed or found no memory */
@@ -49,12 +51,17 @@ struct item { /* 56 bytes */
     int64_t due_ms; /* wall, as given */
     uint32_t ep;    /* index; 0 only for ghosts */
     uint32_t next, prev, child; /* list: next, prev. Heap: next sibling; prev sibling or parent; first child.
-                                   Under way: child is 1 when cancelled */
+                                   Under way: child is a set of enum under_way */
     uint32_t chain;             /* next item of the same hash bucket */
     uint8_t tries;
-    unsigned lane : 2, place : 4, booked : 2,
-        asked : 1; /* enum th_lane, enum place, enum booked; th_sched_ask */
+    unsigned lane : 2, place : 4, booked : 2; /* enum th_lane, enum place, enum booked */
     uint16_t attempts;
+};
+enum under_way {
+    W_CANCELLED = 1,
+    W_ASKED = 2,    /* th_sched_ask */
+    W_NEWCOMER = 4, /* in flight for less than a second to an endpoint that was untried: on s->newcomers */
+    W_RESERVED = 8  /* and in one of the slots kept for such */
 };
 
 struct ilist { /* of items */
@@ -82,12 +89,15 @@ struct ep {
 
     /* turn: sched_ring.c */
     struct th_list link;       /* on tenant->ring[ring] when ready */
+    struct th_list untried;    /* on s->untried while on the ring of that rank */
     int8_t ring;               /* enum rank, or -1 */
     struct th_heap_node timer; /* always in s->timers; INT64_MAX: no moment */
     uint32_t in_flight, tests; /* requests; tests are counted apart and in neither window nor bucket */
     struct th_window window;
     struct th_bucket bucket;
-    bool tried, proven, worked, retry_turn;
+    bool tried;  /* a request has begun, or is known from before the start */
+    bool judged; /* ... and one has ended with a result that teaches */
+    bool proven, worked, retry_turn;
     uint8_t picks; /* modulo REPLAY_EVERY */
 
     /* waiting items: sched_item.c */
@@ -139,10 +149,14 @@ struct th_sched {
     struct th_list size[SIZE_CLASSES];
 
     struct th_list ring[RANKS]; /* tenants with ready endpoints of a rank */
-    bool probation_turn;
+    struct th_list untried;     /* ready endpoints that are untried, the newest last */
+    bool probation_turn, newest_turn;
     uint32_t turns;                                /* picks within probation */
     uint32_t in_flight, probation, doubtful, dead; /* probation includes doubtful, that includes dead */
     struct ilist young;                            /* requests booked as proven, oldest first */
+    struct ilist newcomers;                        /* requests to untried ones, oldest first */
+    uint32_t reserved;                             /* newcomers in slots of the reserve */
+    int64_t silent_us; /* when the last newcomer began that did not answer within a second */
 
     struct th_list wanting, walking, later;
     uint64_t walk_seq;
@@ -188,6 +202,8 @@ void sched_advance(struct th_sched *s, struct th_mono now);
 /* The endpoint whose turn it is, or NULL; turns the rings. */
 struct ep *sched_turn(struct th_sched *s);
 bool sched_has_turn(const struct th_sched *s);
+/* When the reserve lets an untried endpoint go; INT64_MAX: none waits for that. */
+int64_t sched_reserve_us(const struct th_sched *s);
 void slot_take(struct th_sched *s, struct ep *ep, uint32_t id);
 void slot_give(struct th_sched *s, uint32_t id);
 /* The item that the endpoint sends next, taken out; 0: none. */

@@ -8,7 +8,7 @@
  *   rank       it is                                           its requests in flight, at most
  *   PROVEN     last attempt was a success within a second      all slots
  *   UNTRIED    never tried, or a test waits                    half of the slots, together with all below
- *   SHAKEN     has worked, no whole window has failed since    the same half
+ *   SHAKEN     has worked, no whole window has failed since    the same half but for an eighth of it
  *   TRIED      else                                            three eighths, together with DEAD
  *   DEAD       breaker open                                    a quarter
  *
@@ -16,7 +16,12 @@
  * until their time-out, can hold half of the slots, and those that show no life less, so that a new one or
  * one with a single bad answer does not queue behind a thousand dead ones. Within probation three turns of
  * four are for UNTRIED and SHAKEN. A request of a proven endpoint that is older than a second is booked in
- * probation, and its endpoint is proven no more.
+ * probation, and its endpoint is proven no more; one of an untried endpoint is booked with those of TRIED.
+ *
+ * The last quarter of the half is a reserve, so that a crowd of silent newcomers does not take the place of the
+ * next one for a whole time-out. Of what is free of it untried endpoints take a sixteenth a second at most, so it
+ * runs low but not out, and requests that are answered within the second do not count. The one that came last
+ * and the one whose turn it is go in turn: the first waits for no crowd, the second is not passed for ever.
  *
  * Invariants: an endpoint is on a ring only if a pick from it gives an item; a timer is later than now once
  * the clock has been moved. Nothing here allocates or fails. */
@@ -79,6 +84,7 @@ static void ring_leave(struct ep *ep)
     if (ep->ring < 0)
         return;
     th_list_remove(&ep->link);
+    th_list_remove(&ep->untried);
     if (th_list_empty(&ep->tenant->ring[ep->ring].eps))
         th_list_remove(&ep->tenant->ring[ep->ring].link);
     ep->ring = -1;
@@ -91,6 +97,8 @@ static void ring_enter(struct th_sched *s, struct ep *ep, enum rank rank)
     if (th_list_empty(&t->ring[rank].eps))
         th_list_append(&s->ring[rank], &t->ring[rank].link);
     th_list_append(&t->ring[rank].eps, &ep->link);
+    if (rank == R_UNTRIED)
+        th_list_append(&s->untried, &ep->untried);
     ep->ring = (int8_t)rank;
 }
 
@@ -149,6 +157,18 @@ uint32_t ep_next_item(struct th_sched *s, struct ep *ep)
 
 /* ---- slots ---- */
 
+static uint32_t probation_free(const struct th_sched *s)
+{
+    uint32_t all = share_of(s, 4);
+
+    return s->probation < all ? all - s->probation : 0;
+}
+
+static bool in_reserve(const struct th_sched *s)
+{
+    return probation_free(s) <= share_of(s, 1);
+}
+
 void slot_take(struct th_sched *s, struct ep *ep, uint32_t id)
 {
     static const uint8_t booked[RANKS] = {B_PROVEN, B_GOOD, B_GOOD, B_TRIED, B_DEAD};
@@ -157,12 +177,27 @@ void slot_take(struct th_sched *s, struct ep *ep, uint32_t id)
     it->place = P_FLIGHT;
     it->booked = booked[ep->ring] & 3u;
     it->due_us = s->now_us;
+    it->child = ep->ring != R_UNTRIED ? 0u : in_reserve(s) ? W_NEWCOMER | W_RESERVED : W_NEWCOMER;
     s->in_flight++;
     if (it->booked == B_PROVEN)
         list_append(s, &s->young, id);
+    if (it->child)
+        list_append(s, &s->newcomers, id);
+    s->reserved += (it->child & W_RESERVED) != 0;
     s->probation += it->booked != B_PROVEN;
     s->doubtful += it->booked >= B_TRIED;
     s->dead += it->booked == B_DEAD;
+}
+
+static void newcomer_no_more(struct th_sched *s, uint32_t id)
+{
+    struct item *it = item_at(s, id);
+
+    if (!(it->child & W_NEWCOMER))
+        return;
+    list_remove(s, &s->newcomers, id);
+    s->reserved -= (it->child & W_RESERVED) != 0;
+    it->child &= ~(uint32_t)(W_NEWCOMER | W_RESERVED);
 }
 
 void slot_give(struct th_sched *s, uint32_t id)
@@ -170,6 +205,7 @@ void slot_give(struct th_sched *s, uint32_t id)
     struct item *it = item_at(s, id);
 
     s->in_flight--;
+    newcomer_no_more(s, id);
     if (it->booked == B_PROVEN)
         list_remove(s, &s->young, id);
     s->probation -= it->booked != B_PROVEN;
@@ -195,6 +231,20 @@ static void age_young(struct th_sched *s)
     }
 }
 
+static void age_newcomers(struct th_sched *s)
+{
+    while (s->newcomers.head) {
+        uint32_t id = s->newcomers.head;
+        struct item *it = item_at(s, id);
+        if (s->now_us - it->due_us <= SLOW_US)
+            return;
+        newcomer_no_more(s, id);
+        it->booked = B_TRIED;
+        s->doubtful++;
+        s->silent_us = it->due_us;
+    }
+}
+
 void sched_advance(struct th_sched *s, struct th_mono now)
 {
     struct th_heap_node *top;
@@ -202,6 +252,7 @@ void sched_advance(struct th_sched *s, struct th_mono now)
     if (now.us > s->now_us)
         s->now_us = now.us;
     age_young(s);
+    age_newcomers(s);
     while ((top = th_heap_top(&s->timers)) && top->key <= s->now_us) {
         struct ep *ep = TH_CONTAINER(top, struct ep, timer);
         if (spill_round_us(ep) <= s->now_us)
@@ -220,29 +271,62 @@ void sched_advance(struct th_sched *s, struct th_mono now)
 
 /* ---- turns ---- */
 
-/* One of two ranks, the second when it is its turn or alone; -1: neither has anything. */
-static int either(const struct th_sched *s, enum rank a, enum rank b, bool second)
+/* Newcomers of the reserve that may be without an answer at once, at least one. */
+static uint32_t reserve_step(const struct th_sched *s)
 {
-    bool has_a = !th_list_empty(&s->ring[a]), has_b = !th_list_empty(&s->ring[b]);
+    uint32_t n = probation_free(s) / RESERVE_PART;
 
-    if (has_b && (second || !has_a))
-        return (int)b;
-    return has_a ? (int)a : -1;
+    return n ? n : 1;
+}
+
+/* Where a step would be less than one, a silent one makes the next wait for longer than the second. */
+static int64_t after_silent_us(const struct th_sched *s)
+{
+    return s->silent_us == INT64_MIN ? INT64_MIN
+                                     : s->silent_us + SLOW_US * RESERVE_PART / (int64_t)probation_free(s);
+}
+
+static bool untried_may(const struct th_sched *s)
+{
+    if (th_list_empty(&s->ring[R_UNTRIED]) || !probation_free(s))
+        return false;
+    return !in_reserve(s) || (s->reserved < reserve_step(s) && s->now_us >= after_silent_us(s));
+}
+
+static bool shaken_may(const struct th_sched *s)
+{
+    uint32_t all = share_of(s, 4);
+
+    return !th_list_empty(&s->ring[R_SHAKEN]) && s->probation < all - all / 8;
+}
+
+int64_t sched_reserve_us(const struct th_sched *s)
+{
+    int64_t at;
+
+    if (th_list_empty(&s->ring[R_UNTRIED]) || !probation_free(s) || s->in_flight >= s->conf.max_in_flight ||
+        untried_may(s))
+        return INT64_MAX;
+    at = after_silent_us(s);
+    if (s->reserved >=
+        reserve_step(s)) /* then newcomers has some: the oldest makes room by answering, or not */
+        return item_at(s, s->newcomers.head)->due_us + SLOW_US + 1;
+    return at;
 }
 
 /* Rank of the next pick within probation, or -1. */
 static int probation_rank(const struct th_sched *s)
 {
-    int good, bad = -1;
+    bool untried = untried_may(s), shaken = shaken_may(s);
+    bool room = s->doubtful < share_of(s, 3) && probation_free(s) && (!in_reserve(s) || !s->probation);
+    bool tried = room && !th_list_empty(&s->ring[R_TRIED]);
+    bool dead = room && s->dead < share_of(s, 2) && !th_list_empty(&s->ring[R_DEAD]);
 
-    if (s->probation >= share_of(s, 4))
-        return -1;
-    good = either(s, R_UNTRIED, R_SHAKEN, s->turns & 1);
-    if (s->doubtful < share_of(s, 3))
-        bad = either(s, R_TRIED, R_DEAD, s->turns & 4);
-    if (bad == R_DEAD && s->dead >= share_of(s, 2))
-        bad = th_list_empty(&s->ring[R_TRIED]) ? -1 : (int)R_TRIED;
-    return bad >= 0 && (good < 0 || (s->turns & 3) == 3) ? bad : good;
+    if ((tried || dead) && ((!untried && !shaken) || (s->turns & 3) == 3))
+        return dead && (!tried || (s->turns & 4)) ? R_DEAD : R_TRIED;
+    if (untried || shaken)
+        return shaken && (!untried || (s->turns & 1)) ? R_SHAKEN : R_UNTRIED;
+    return -1;
 }
 
 static int next_rank(const struct th_sched *s)
@@ -273,6 +357,11 @@ struct ep *sched_turn(struct th_sched *s)
         return NULL;
     s->probation_turn = rank == R_PROVEN;
     s->turns += rank != R_PROVEN;
+    if (rank == R_UNTRIED && in_reserve(s)) {
+        s->newest_turn = !s->newest_turn;
+        if (s->newest_turn)
+            return TH_CONTAINER(s->untried.prev, struct ep, untried);
+    }
     l = th_list_pop(&s->ring[rank]);
     th_list_append(&s->ring[rank], l);
     t = (struct tenant *)(void *)((char *)l - offsetof(struct tenant, ring[0].link) -

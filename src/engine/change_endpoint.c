@@ -222,6 +222,8 @@ void th_change_end_endpoint_add(struct change_impl *i)
 void th_change_end_endpoint_set(struct change_impl *i)
 {
     struct th_ep *ep = i->ep;
+    bool anew = !th_span_eq(ep->pub.spec.url, i->run->spec.url) ||
+                (ep->pub.disabled_at.ms && !i->next.disabled_at.ms);
 
     i->tenant->version = i->op.new_version;
     th_run_unref(ep->pub.run);
@@ -234,7 +236,7 @@ void th_change_end_endpoint_set(struct change_impl *i)
     ep->pub.disabled_reason = i->next.disabled_reason;
     if (i->c->clear_disabled)
         ep->pub.facts = i->next.facts;
-    if (th_settings_sched(i->e, ep))
+    if (th_settings_sched(i->e, ep, anew))
         th_engine_store_error(i->e, TH_BUG);
     i->c->ep = &ep->pub;
 }

@@ -229,10 +229,19 @@ static void load_secret(struct loading *l, const struct th_row *row)
     th_buf_wipe(&plain);
 }
 
+static void load_fact(struct th_engine *e, const struct th_row *row)
+{
+    struct th_ep *ep = th_map_get(&e->endpoints, row->no);
+
+    if (!ep)
+        return;
+    ep->pub.facts = (struct th_facts){row->fact[0], row->fact[1], row->fact[2]};
+    th_sched_endpoint_known(e->sched, row->no, row->fact[0], row->fact[1], e->now.wall.ms);
+}
+
 static void load_row(void *ctx, const struct th_row *row)
 {
     struct loading *l = ctx;
-    struct th_ep *ep;
 
     switch (row->kind) {
     case TH_ROW_META:
@@ -250,9 +259,7 @@ static void load_row(void *ctx, const struct th_row *row)
         load_secret(l, row);
         break;
     case TH_ROW_FACT:
-        ep = th_map_get(&l->e->endpoints, row->no);
-        if (ep)
-            ep->pub.facts = (struct th_facts){row->fact[0], row->fact[1], row->fact[2]};
+        load_fact(l->e, row);
         break;
     case TH_ROW_JOB:
         th_replay_load(l->e, row);

@@ -59,7 +59,7 @@ static void take_over(struct th_engine *e, struct prepared *p)
         th_dialect_key_fini(&pub->secrets[i].key);
         pub->secrets[i].key = p->keys[i];
     }
-    if (th_settings_sched(e, p->ep))
+    if (th_settings_sched(e, p->ep, false))
         th_log(TH_LOG_WARN, "an endpoint keeps its old pace until the next start: out of memory",
                TH_KS("endpoint", pub->run->id));
 }

@@ -284,8 +284,7 @@ err:
     return error;
 }
 
-/* Tells the scheduler what the endpoint is now. */
-enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep)
+enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew)
 {
     const struct th_rules *rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
     uint32_t shortest = rules->delays ? rules->delay_s[0] : 1;
@@ -293,7 +292,8 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep)
                                      .tenant = ep->pub.tenant->no,
                                      .max_in_flight = ep->pub.spec.max_in_flight,
                                      .rate_per_s = ep->pub.spec.rate_per_s,
-                                     .held = th_ep_held(&ep->pub)};
+                                     .held = th_ep_held(&ep->pub),
+                                     .anew = anew};
 
     for (unsigned i = 1; i < rules->delays; i++)
         if (rules->delay_s[i] < shortest)
@@ -316,7 +316,7 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep)
     }
     if (th_map_put(&e->endpoints, ep->pub.no, ep))
         return TH_NOMEM;
-    if (th_settings_sched(e, ep)) {
+    if (th_settings_sched(e, ep, false)) {
         th_map_del(&e->endpoints, ep->pub.no);
         return TH_NOMEM;
     }

@@ -729,6 +729,24 @@ def test_a_thousand_silent_endpoints_hold_up_nobody(server, receiver):
         assert running.process.poll() is None
 
 
+def test_a_newcomer_does_not_wait_for_a_thousand_silent_ones(server, receiver):
+    """1,000 endpoints that were never tried and never answer want all of 512 slots; an endpoint that is registered then gets
+    its first delivery within about a second, not after a time-out, and so does the next."""
+    running = server(flags=["--max-in-flight", "512"])
+    api, good = running.api, receiver()
+    with Silent() as silent:
+        together(lambda n: register(api, silent.url(n), events=["silent"], timeout_seconds=30), range(1000), 8)
+        api.post("/v1/events/batch", [{"type": "silent", "data": {}}] * 3).expect(202)
+        time.sleep(1.5)  # for all of them to have shown that they are silent
+        took = []
+        for n in range(8):
+            register(api, good.url(f"/{n}"), events=[f"new.{n}"])
+            begun = time.monotonic()
+            publish(api, type=f"new.{n}")
+            took.append(good.wait_for(n + 1, timeout_s=20)[-1].mono - begun)
+        assert max(took) < 3.0 and statistics.median(took) < 1.5, took
+
+
 def test_a_slow_tenant_does_not_hold_up_another_with_few_slots(server, receiver):
     """The same with 64 requests at once in all: silent endpoints may hold half of them, never all."""
     running = server(flags=["--max-in-flight", "64"])

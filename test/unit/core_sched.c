@@ -487,7 +487,7 @@ static void half_of_the_slots_stay_for_the_proven(void **state)
         add(s, 100 + ep, ep, 1000);
     }
     n = pick_all(s, no, 1000);
-    assert_int_equal(n, 8);
+    assert_int_equal(n, 7); /* the eighth is kept for the next newcomer */
     for (uint64_t i = 0; i < 8; i++)
         add(s, 500 + i, 1000, 1001);
     n = pick_all(s, no, 1001); /* window 3, all at once although 92 silent ones wait */
@@ -496,6 +496,71 @@ static void half_of_the_slots_stay_for_the_proven(void **state)
     assert_int_equal(pick(s, 1001 + S + 1), 0);
     assert_true(th_sched_endpoint_stats(s, 1000, &stats));
     assert_false(stats.proven);
+    world_check(s);
+    th_sched_free(s);
+}
+
+/* Ten silent newcomers take what is not kept and one slot of the reserve; the last one is for whoever comes next, and of two
+ * that come, the later goes first. */
+static void the_reserve_is_for_who_comes_next(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 64});
+    uint64_t no[64];
+    unsigned n = 0;
+
+    (void)state;
+    for (uint64_t ep = 1; ep <= 40; ep++) {
+        put(s, endpoint(ep, 1), 0);
+        add(s, ep, ep, 0);
+    }
+    assert_int_equal(pick_all(s, no, 0), 25); /* half of 64, but for its last quarter, and one of that */
+    for (uint64_t ep = 100; ep < 103; ep++) {
+        put(s, endpoint(ep, 1), 1000);
+        add(s, ep, ep, 1000);
+    }
+    assert_int_equal(pick_all(s, no, 1000),
+                     0); /* the one of the reserve has not shown yet that it is silent */
+    assert_int_equal(th_sched_next(s, at_us(1000)).us, S + 1);
+    for (int64_t now = 1000; n < 2;) {
+        int64_t next = th_sched_next(s, at_us(now)).us;
+        assert_true(next > now);
+        now = next;
+        n += pick_all(s, no + n, now);
+        assert_true(n == 0 || now < 5 * S);
+        world_check(s);
+    }
+    assert_true(no[0] == 102 || no[1] == 102);
+    assert_true(no[0] < 100 || no[1] < 100);
+    end(s, 102, TH_LEARN_OK, 5 * S, 5 * S); /* an answer makes room at once */
+    assert_int_equal(pick_all(s, no, 5 * S + 1000), 1);
+    th_sched_free(s);
+}
+
+/* What was seen before the start, and what is no attempt, is told apart from what was never tried. */
+static void newcomers_are_known(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 16});
+    struct th_sched_endpoint e = endpoint(4, 1);
+
+    (void)state;
+    for (uint64_t ep = 1; ep <= 4; ep++) {
+        put(s, endpoint(ep, 1), 0);
+        add(s, ep, ep, 0);
+    }
+    th_sched_endpoint_known(s, 1, 1000, 0, 400000);      /* dead for long */
+    th_sched_endpoint_known(s, 2, 390000, 1000, 400000); /* shaken */
+    assert_int_equal(pick(s, 0), 3);
+    end(s, 3, TH_LEARN_NEUTRAL, 0, 0);
+    add(s, 33, 3, 0);
+    assert_int_equal(pick(s, 0), 2);
+    assert_int_equal(pick(s, 0), 4); /* before 33: it came first */
+    end(s, 4, TH_LEARN_FAILED, 0, 0);
+    add(s, 44, 4, 0);
+    e.anew = true;
+    put(s, e, 0);
+    assert_int_equal(pick(s, 0), 1); /* every fourth turn is theirs */
+    assert_int_equal(pick(s, 0), 33);
+    assert_int_equal(pick(s, 0), 44);
     world_check(s);
     th_sched_free(s);
 }
@@ -538,6 +603,8 @@ int main(void)
         cmocka_unit_test(in_a_crowd_schedules_slip_and_never_shorten),
         cmocka_unit_test(buckets_hold_their_rate_for_minutes),
         cmocka_unit_test(half_of_the_slots_stay_for_the_proven),
+        cmocka_unit_test(the_reserve_is_for_who_comes_next),
+        cmocka_unit_test(newcomers_are_known),
         cmocka_unit_test(tenants_take_turns),
     };
 
