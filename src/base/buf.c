@@ -59,7 +59,7 @@ char *th_buf_room(struct th_buf *b, size_t more)
     return b->p + b->n;
 }
 
-void th_buf_add(struct th_buf *b, const void *p, size_t n)
+void th_buf_grow_add(struct th_buf *b, const void *p, size_t n)
 {
     char *to = th_buf_room(b, n);
 
@@ -73,16 +73,6 @@ void th_buf_add(struct th_buf *b, const void *p, size_t n)
 void th_buf_str(struct th_buf *b, const char *s)
 {
     th_buf_add(b, s, strlen(s));
-}
-
-void th_buf_span(struct th_buf *b, struct th_span s)
-{
-    th_buf_add(b, s.p, s.n);
-}
-
-void th_buf_char(struct th_buf *b, char c)
-{
-    th_buf_add(b, &c, 1);
 }
 
 void th_buf_u64(struct th_buf *b, uint64_t v)

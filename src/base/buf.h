@@ -21,10 +21,27 @@ void th_buf_wipe(struct th_buf *b);
 void th_buf_reset(struct th_buf *b);
 /** Makes room for `more` bytes; NULL on failure (sticky). The caller writes there and adds to n. */
 char *th_buf_room(struct th_buf *b, size_t more);
-void th_buf_add(struct th_buf *b, const void *p, size_t n);
+/** th_buf_add where the bytes do not fit as they stand. */
+void th_buf_grow_add(struct th_buf *b, const void *p, size_t n);
+/* Inline: heads, bodies and answers are made of many short pieces. */
+static inline void th_buf_add(struct th_buf *b, const void *p, size_t n)
+{
+    if (b->failed || n > b->cap - b->n || n > b->max - b->n || n == 0) {
+        th_buf_grow_add(b, p, n);
+        return;
+    }
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
 void th_buf_str(struct th_buf *b, const char *s);
-void th_buf_span(struct th_buf *b, struct th_span s);
-void th_buf_char(struct th_buf *b, char c);
+static inline void th_buf_span(struct th_buf *b, struct th_span s)
+{
+    th_buf_add(b, s.p, s.n);
+}
+static inline void th_buf_char(struct th_buf *b, char c)
+{
+    th_buf_add(b, &c, 1);
+}
 void th_buf_u64(struct th_buf *b, uint64_t v);
 void th_buf_i64(struct th_buf *b, int64_t v);
 void th_buf_printf(struct th_buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

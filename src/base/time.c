@@ -31,13 +31,13 @@ static void civil_from_days(int64_t z, int64_t *y, unsigned *m, unsigned *d)
     *y = (int64_t)yoe + era * 400 + (*m <= 2);
 }
 
-static void digits(struct th_buf *out, uint64_t v, unsigned width)
+/* v in `width` digits and what stands behind them; returns behind that. */
+static char *digits(char *to, uint64_t v, unsigned width, char then)
 {
-    char text[4];
-
     for (unsigned i = width; i-- > 0; v /= 10)
-        text[i] = (char)('0' + v % 10);
-    th_buf_add(out, text, width);
+        to[i] = (char)('0' + v % 10);
+    to[width] = then;
+    return to + width + 1;
 }
 
 /* 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what four digits of a year can say. */
@@ -48,6 +48,7 @@ void th_wall_format(struct th_buf *out, struct th_wall wall, enum th_rfc3339 for
 {
     struct th_wall t = {wall.ms < FIRST_MS ? FIRST_MS : wall.ms > LAST_MS ? LAST_MS : wall.ms};
     int64_t days = t.ms / 86400000, rest = t.ms % 86400000, y;
+    char text[sizeof "0000-00-00T00:00:00.000Z"], *to = text;
     unsigned m, d;
 
     if (rest < 0) {
@@ -55,22 +56,15 @@ void th_wall_format(struct th_buf *out, struct th_wall wall, enum th_rfc3339 for
         days--;
     }
     civil_from_days(days, &y, &m, &d);
-    digits(out, (uint64_t)y % 10000, 4);
-    th_buf_char(out, '-');
-    digits(out, m, 2);
-    th_buf_char(out, '-');
-    digits(out, d, 2);
-    th_buf_char(out, 'T');
-    digits(out, (uint64_t)rest / 3600000, 2);
-    th_buf_char(out, ':');
-    digits(out, (uint64_t)rest / 60000 % 60, 2);
-    th_buf_char(out, ':');
-    digits(out, (uint64_t)rest / 1000 % 60, 2);
-    if (form == TH_RFC3339_MILLIS) {
-        th_buf_char(out, '.');
-        digits(out, (uint64_t)rest % 1000, 3);
-    }
-    th_buf_char(out, 'Z');
+    to = digits(to, (uint64_t)y % 10000, 4, '-');
+    to = digits(to, m, 2, '-');
+    to = digits(to, d, 2, 'T');
+    to = digits(to, (uint64_t)rest / 3600000, 2, ':');
+    to = digits(to, (uint64_t)rest / 60000 % 60, 2, ':');
+    to = digits(to, (uint64_t)rest / 1000 % 60, 2, form == TH_RFC3339_MILLIS ? '.' : 'Z');
+    if (form == TH_RFC3339_MILLIS)
+        to = digits(to, (uint64_t)rest % 1000, 3, 'Z');
+    th_buf_add(out, text, (size_t)(to - text));
 }
 
 static bool number(struct th_span s, size_t at, size_t width, unsigned lo, unsigned hi, unsigned *out)
