@@ -27,9 +27,13 @@ void th_hmac_init(struct th_hmac *h, enum th_mac mac, const void *key, size_t ke
  * `h`. */
 size_t th_hmac_sign(const struct th_hmac *h, const struct th_bytes *pieces, unsigned count, uint8_t out[64]);
 
-/** Ed25519 (RFC 8032) over the concatenation; seed is 32 bytes. False on an OpenSSL failure. */
-bool th_ed25519_sign(const uint8_t seed[32], const struct th_bytes *pieces, unsigned count, uint8_t out[64]);
-/** The same for one run of bytes; allocates nothing of its own. */
+/** An Ed25519 key (RFC 8032) that is kept for many signatures; seed is 32 bytes. NULL without memory. */
+struct th_ed25519 *th_ed25519_new(const uint8_t seed[32]);
+/** Wipes; NULL is none. */
+void th_ed25519_free(struct th_ed25519 *k);
+/** (hot) Signs the concatenation. False on an OpenSSL failure. Not for two threads at once. */
+bool th_ed25519_sign(struct th_ed25519 *k, const struct th_bytes *pieces, unsigned count, uint8_t out[64]);
+/** One signature over one run of bytes; allocates nothing of its own. False on an OpenSSL failure. */
 bool th_ed25519_sign_one(const uint8_t seed[32], const void *msg, size_t n, uint8_t out[64]);
 bool th_ed25519_public(const uint8_t seed[32], uint8_t out[32]);
 bool th_ed25519_verify(const uint8_t key[32], const void *msg, size_t n, const uint8_t sig[64]);

@@ -1,4 +1,5 @@
-/* The server's half of cryptography: sealing, randomness, and Ed25519 over pieces, which needs the heap.
+/* The server's half of cryptography: sealing, randomness, and Ed25519 with a key that is kept, which needs the
+ * heap.
  *
  * Apart from crypto.c because libtenterhook leaves this file out: a receiver's library neither allocates nor
  * asks the kernel for anything.
@@ -36,16 +37,52 @@ static uint8_t *join(const struct th_bytes *pieces, unsigned count, size_t *n)
     return p;
 }
 
-bool th_ed25519_sign(const uint8_t seed[32], const struct th_bytes *pieces, unsigned count, uint8_t out[64])
-{
-    size_t n = 0;
-    uint8_t *joined;
-    bool ok;
+/* OpenSSL computes the public point with the key, which takes as long as a signature: once, when the first is
+ * asked for, so that a start with many secrets need not wait for it. */
+struct th_ed25519 {
+    EVP_PKEY *key;
+    uint8_t seed[32]; /* until there is a key */
+};
 
-    if (count == 1)
-        return th_ed25519_sign_one(seed, pieces[0].p, pieces[0].n, out);
-    joined = join(pieces, count, &n);
-    ok = joined && th_ed25519_sign_one(seed, joined, n, out);
+struct th_ed25519 *th_ed25519_new(const uint8_t seed[32])
+{
+    struct th_ed25519 *k = malloc(sizeof *k);
+
+    if (k) {
+        k->key = NULL;
+        memcpy(k->seed, seed, sizeof k->seed);
+    }
+    return k;
+}
+
+void th_ed25519_free(struct th_ed25519 *k)
+{
+    if (!k)
+        return;
+    EVP_PKEY_free(k->key); /* wipes the private key */
+    OPENSSL_cleanse(k, sizeof *k);
+    free(k);
+}
+
+static bool make_key(struct th_ed25519 *k)
+{
+    if (!k->key) {
+        k->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, k->seed, sizeof k->seed);
+        if (k->key)
+            OPENSSL_cleanse(k->seed, sizeof k->seed);
+    }
+    return k->key != NULL;
+}
+
+bool th_ed25519_sign(struct th_ed25519 *k, const struct th_bytes *pieces, unsigned count, uint8_t out[64])
+{
+    size_t n = 0, sig_len = 64;
+    uint8_t *joined = join(pieces, count, &n);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = joined && ctx && make_key(k) && EVP_DigestSignInit(ctx, NULL, NULL, NULL, k->key) == 1 &&
+              EVP_DigestSign(ctx, out, &sig_len, joined, n) == 1 && sig_len == 64;
+
+    EVP_MD_CTX_free(ctx);
     free(joined);
     return ok;
 }

@@ -114,9 +114,9 @@ bool th_dialect_secret_public(struct th_span secret, struct th_buf *out);
 /** A secret ready to sign: decoded once, never on the hot path. */
 struct th_sign_key {
     struct th_hmac hmac;
-    struct th_hmac *more; /* of dialects that sign in more than one way; NULL otherwise */
-    uint8_t seed[32];     /* ed25519 */
-    uint8_t slots;        /* bits: the dialect's ways to sign that this secret serves */
+    struct th_hmac *more;       /* of dialects that sign in more than one way; NULL otherwise */
+    struct th_ed25519 *ed25519; /* NULL: no way to sign needs it */
+    uint8_t slots;              /* bits: the dialect's ways to sign that this secret serves */
     uint8_t more_count;
     char *plain; /* bearer: NUL-terminated copy; NULL otherwise */
     size_t plain_len;

@@ -168,7 +168,7 @@ static size_t mac(struct attempt *a, const struct dl_sig *sig, const struct th_s
     if (!(key->slots & 1u << sig->slot))
         return 0;
     if (sig->algorithm == DL_ED25519)
-        return th_ed25519_sign(key->seed, pieces, p->count, out) ? 64 : 0;
+        return th_ed25519_sign(key->ed25519, pieces, p->count, out) ? 64 : 0;
     return th_hmac_sign(sig->slot ? &key->more[sig->slot - 1] : &key->hmac, pieces, p->count, out);
 }
 

@@ -206,28 +206,43 @@ bool th_dialect_secret_public(struct th_span secret, struct th_buf *out)
 
 /* ---- keys ---- */
 
-/* One slot of a key; false when the secret does not fit it (another variant's secret). */
-static bool fill_slot(const struct dl_slot *slot, unsigned index, struct th_span secret,
-                      struct th_sign_key *key)
+static enum th_error fill_ed25519(const uint8_t *bytes, size_t n, struct th_sign_key *key)
+{
+    uint8_t seed[32];
+    bool fits = seed_of(bytes, n, seed);
+
+    if (fits) {
+        th_ed25519_free(key->ed25519);
+        key->ed25519 = th_ed25519_new(seed);
+    }
+    th_wipe(seed, sizeof seed);
+    return !fits ? TH_INVALID : key->ed25519 ? TH_OK : TH_NOMEM;
+}
+
+/* One slot of a key; TH_INVALID when the secret does not fit it (another variant's secret). */
+static enum th_error fill_slot(const struct dl_slot *slot, unsigned index, struct th_span secret,
+                               struct th_sign_key *key)
 {
     static const enum th_mac macs[] = {
         [DL_HMAC_SHA256] = TH_MAC_SHA256, [DL_HMAC_SHA1] = TH_MAC_SHA1, [DL_HMAC_SHA512] = TH_MAC_SHA512};
     uint8_t bytes[KEY_MAX];
     size_t n = 0;
-    bool ok = decode(slot->key, secret, bytes, &n) && n > 0;
+    enum th_error error = decode(slot->key, secret, bytes, &n) && n > 0 ? TH_OK : TH_INVALID;
 
-    if (ok && slot->algorithm == DL_ED25519)
-        ok = seed_of(bytes, n, key->seed);
-    else if (ok)
+    if (!error && slot->algorithm == DL_ED25519)
+        error = fill_ed25519(bytes, n, key);
+    else if (!error)
         th_hmac_init(index ? &key->more[index - 1] : &key->hmac, macs[slot->algorithm], bytes, n);
-    if (ok)
+    if (!error)
         key->slots |= (uint8_t)(1u << index);
     th_wipe(bytes, sizeof bytes);
-    return ok;
+    return error;
 }
 
 enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret, struct th_sign_key *key)
 {
+    enum th_error error = TH_OK;
+
     *key = (struct th_sign_key){.slots = 0};
     if (d->needs_plain) {
         if (secret.n == 0 || !all_in(secret, is_visible))
@@ -247,13 +262,13 @@ enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span sec
         }
         key->more_count = (uint8_t)(d->slot_count - 1);
     }
-    for (unsigned i = 0; i < d->slot_count; i++)
-        fill_slot(&d->slots[i], i, secret, key);
-    if (d->slot_count && !key->slots) {
+    for (unsigned i = 0; i < d->slot_count && error != TH_NOMEM; i++)
+        error = fill_slot(&d->slots[i], i, secret, key);
+    if (error != TH_NOMEM)
+        error = d->slot_count && !key->slots ? TH_INVALID : TH_OK;
+    if (error)
         th_dialect_key_fini(key);
-        return TH_INVALID;
-    }
-    return TH_OK;
+    return error;
 }
 
 void th_dialect_key_fini(struct th_sign_key *key)
@@ -266,5 +281,6 @@ void th_dialect_key_fini(struct th_sign_key *key)
         th_wipe(key->more, key->more_count * sizeof *key->more);
         th_free(key->more);
     }
+    th_ed25519_free(key->ed25519);
     th_wipe(key, sizeof *key);
 }
