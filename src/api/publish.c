@@ -112,7 +112,7 @@ static void write_event(struct th_api_req *r, struct th_jw *w, const struct th_p
     th_api_str(w, "type", ev->type);
     th_api_str(w, "tenant", th_api_tenant_id(r));
     th_api_int(w, "deliveries", ev->row.deliveries);
-    if (th_dialect_values(r->dialect)->ecmascript) {
+    if (th_dialect_values(r->dialect)->ecmascript && !ev->data_exact) {
         th_dialect_warnings(r->dialect, ev->data, warn, &warnings);
         if (warnings.any)
             th_jw_end_array(w);

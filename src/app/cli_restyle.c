@@ -4,7 +4,7 @@
  * Works over the bytes of valid JSON: numbers and the order of members stay, but for ECMAScript's own rules.
  * Each way gives false where it cannot be (the body is no JSON). */
 #include "app/cli_request.h"
-#include "core/shape.h"
+#include "core/ecma.h"
 
 enum { RE_MINIFY = 0, RE_PYTHON = 1, RE_PRETTY2 = 2, RE_PRETTY4 = 4, RE_ASCII = 8, RE_SLASH = 16 };
 
@@ -109,7 +109,9 @@ static bool pretty4(struct th_span b, struct th_buf *out)
 }
 static bool ecmascript(struct th_span b, struct th_buf *out)
 {
-    return th_ecma_write(b, out, NULL, NULL) == TH_OK;
+    struct th_json v;
+
+    return th_json_parse(b, TH_JSON_DEPTH_MAX, &v, NULL) == TH_OK && th_ecma_write(v, out, NULL) == TH_OK;
 }
 static bool more_newline(struct th_span b, struct th_buf *out)
 {

@@ -1,8 +1,8 @@
 /* JSON reader, second half: walks and reads values that th_json_parse has accepted.
  *
- * It relies on validation and looks for ends, not for errors; that makes it quick. Nothing is converted but
- * what is asked for: a string's escapes, a small integer. No memory but the caller's buffer, whose failure
- * sticks there. */
+ * It relies on validation and looks for ends, not for errors; that makes it quick. On bytes that were never
+ * validated it gives nonsense, but reads nothing beyond their end. Nothing is converted but what is asked for:
+ * a string's escapes, a small integer. No memory but the caller's buffer, whose failure sticks there. */
 #include "base/json.h"
 #include "base/json_scan.h"
 
@@ -15,6 +15,8 @@ static const char *skip_string(const char *p, const char *end)
             return end;
         if (*p == '"')
             return p + 1;
+        if (end - p < 2)
+            return end;
         p += 2; /* the backslash and what it escapes */
     }
 }
@@ -38,6 +40,24 @@ static const char *skip_container(const char *p, const char *end)
     return end;
 }
 
+/* A string has two quotes; half a one is none. */
+static struct th_json of_type(enum th_json_type type, const char *p, const char *end)
+{
+    if (type == TH_JSON_STRING && end - p < 2)
+        type = TH_JSON_NULL;
+    return (struct th_json){type, th_span(p, (size_t)(end - p))};
+}
+
+struct th_json th_json_of(struct th_span text)
+{
+    const char *end = text.p + text.n, *p = th_json_space_end(text.p, end);
+
+    while (end > p && (unsigned char)end[-1] <= ' ')
+        end--;
+    return of_type(p < end ? th_json_type_of(*p) : TH_JSON_NULL, p, end);
+}
+
+/* p < end */
 static struct th_json value_at(const char *p, const char *end)
 {
     enum th_json_type type = th_json_type_of(*p);
@@ -59,13 +79,13 @@ static struct th_json value_at(const char *p, const char *end)
             q++;
         break;
     }
-    return (struct th_json){type, th_span(p, (size_t)(q - p))};
+    return of_type(type, p, q);
 }
 
 void th_json_iter(struct th_json_iter *it, struct th_json v)
 {
     *it = (struct th_json_iter){NULL, NULL, false};
-    if (v.type != TH_JSON_ARRAY && v.type != TH_JSON_OBJECT)
+    if ((v.type != TH_JSON_ARRAY && v.type != TH_JSON_OBJECT) || v.raw.n < 2)
         return;
     it->object = v.type == TH_JSON_OBJECT;
     it->end = v.raw.p + v.raw.n - 1;
@@ -81,7 +101,9 @@ bool th_json_next(struct th_json_iter *it, struct th_json *key, struct th_json *
     if (it->object) {
         struct th_json name = value_at(p, end);
         p = th_json_space_end(name.raw.p + name.raw.n, end);
-        p = th_json_space_end(p + 1, end); /* the colon */
+        p = p < end ? th_json_space_end(p + 1, end) : p; /* the colon */
+        if (p == end)
+            return false;
         if (key)
             *key = name;
     } else if (key) {
@@ -135,7 +157,12 @@ static size_t resolve_escape(const char **p, const char *end, char out[4])
     const char *q = *p + 1, *short_form;
     uint32_t c;
 
-    if (*q != 'u') {
+    if (q == end) {
+        out[0] = '\\';
+        *p = q;
+        return 1;
+    }
+    if (*q != 'u' || end - q < 5) {
         short_form = memchr(from, *q, sizeof from - 1);
         out[0] = short_form ? to[short_form - from] : *q;
         *p = q + 1;

@@ -127,10 +127,12 @@ void th_dialect_key_fini(struct th_sign_key *key); /* wipes */
 
 /* ---- rendering ---- */
 struct th_render {
-    struct th_span event_id, event_type, data, resource_type, resource_id;
+    struct th_span event_id, event_type, resource_type, resource_id;
+    struct th_span data; /* valid JSON */
+    bool data_written;   /* it is what th_dialect_data made */
     struct th_wall event_time;
     struct th_span tenant_id;
-    struct th_span attributes; /* tenant's JSON object; n == 0: {} */
+    struct th_span attributes; /* tenant's JSON object, valid; n == 0: {} */
     struct th_span endpoint_id, endpoint_url, delivery_id;
     unsigned attempt; /* from 1 */
     int64_t at_unix;  /* seconds, signature time of this attempt */
@@ -146,6 +148,10 @@ struct th_render {
 /** Name of the first event field that the envelope needs and the event lacks ("resource_id"); NULL: all
  * there. */
 const char *th_dialect_missing(const struct th_dialect *d, const struct th_render *r);
+/** Appends `data` of an event (valid JSON) as the dialect's bodies hold it: once an event, whatever the number
+ * of its deliveries and attempts. False in *exact: th_dialect_warnings has something to say about it. */
+TH_MUST_USE enum th_error th_dialect_data(const struct th_dialect *d, struct th_span data, struct th_buf *out,
+                                          bool *exact);
 /** Appends the request body. True in *shared when it does not depend on endpoint, delivery or attempt. */
 TH_MUST_USE enum th_error th_dialect_body(const struct th_dialect *d, const struct th_render *r,
                                           struct th_buf *out, bool *shared);

@@ -11,6 +11,7 @@
  * Invariant: what is signed is what is sent; the same `body` span goes into the MAC and to the transport. */
 #include "base/enc.h"
 #include "core/dialect_parts.h"
+#include "core/ecma.h"
 #include <stdio.h>
 
 struct attempt { /* what is computed once for a head */
@@ -18,9 +19,7 @@ struct attempt { /* what is computed once for a head */
     const struct th_render *r;
     struct th_span body;
     const struct th_sign_key *key; /* whose plain text {secret} is */
-    struct th_json attributes;     /* read once, when a line names one */
-    bool attributes_read;
-    struct th_buf scratch; /* an attribute whose text has escapes */
+    struct th_buf scratch;         /* an attribute whose text has escapes */
     char number[12], retry[12], stamp[DL_RFC3339 + 1][32], time[32];
     struct th_span stamp_text[DL_RFC3339 + 1], number_text, time_text;
 };
@@ -79,14 +78,8 @@ static struct th_span attribute(struct attempt *a, struct th_span name)
 {
     struct th_json v;
 
-    if (!a->attributes_read) {
-        a->attributes_read = true;
-        if (a->r->attributes.n == 0 ||
-            th_json_parse(a->r->attributes, TH_JSON_DEPTH_MAX, &a->attributes, NULL) != TH_OK)
-            a->attributes.type = TH_JSON_NULL;
-    }
-    if (a->attributes.type != TH_JSON_OBJECT || !th_json_member(a->attributes, name, &v) ||
-        v.type == TH_JSON_NULL || v.type == TH_JSON_ARRAY || v.type == TH_JSON_OBJECT)
+    if (!th_json_member(th_json_of(a->r->attributes), name, &v) || v.type == TH_JSON_NULL ||
+        v.type == TH_JSON_ARRAY || v.type == TH_JSON_OBJECT)
         return th_span("", 0);
     if (v.type != TH_JSON_STRING)
         return v.raw;
@@ -376,14 +369,15 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
 
 struct envelope {
     const struct th_render *r;
-    struct th_json data, attributes; /* parsed only when the envelope names members of them */
+    bool ecmascript;
 };
 
-static bool get_member(struct th_json object, struct th_span name, bool pointer, struct shape_value *out)
+/* Of text that was validated when it came in: here it is not read anew for each attempt. */
+static bool get_member(struct th_span text, struct th_span name, bool pointer, struct shape_value *out)
 {
-    struct th_json v;
+    struct th_json root = th_json_of(text), v;
 
-    if (!(pointer ? th_json_pointer(object, name, &v) : th_json_member(object, name, &v)) ||
+    if (!(pointer ? th_json_pointer(root, name, &v) : th_json_member(root, name, &v)) ||
         v.type == TH_JSON_NULL)
         return false;
     *out = (struct shape_value){.kind = SHAPE_V_JSON, .s = v.raw};
@@ -407,9 +401,12 @@ static bool envelope_get(void *ctx, const struct shape_from *from, unsigned inde
         *out = (struct shape_value){.kind = SHAPE_V_JSON, .s = r->data};
         return r->data.n > 0;
     case SHAPE_DATA_MEMBER:
-        return get_member(e->data, from->arg, true, out);
+        return get_member(r->data, from->arg, true, out);
     case SHAPE_TENANT_ATTRIBUTE:
-        return get_member(e->attributes, from->arg, false, out);
+        if (!get_member(r->attributes, from->arg, false, out))
+            return false;
+        out->ecmascript = e->ecmascript;
+        return true;
     case SHAPE_EVENT_ID:
         return text_value(r->event_id, out);
     case SHAPE_EVENT_TYPE:
@@ -445,41 +442,58 @@ static bool envelope_get(void *ctx, const struct shape_from *from, unsigned inde
     return false;
 }
 
-static bool envelope_open(const struct th_dialect *d, const struct th_render *r, struct envelope *e)
+enum th_error th_dialect_data(const struct th_dialect *d, struct th_span data, struct th_buf *out,
+                              bool *exact)
 {
-    *e = (struct envelope){.r = r};
-    e->data.type = e->attributes.type = TH_JSON_NULL;
-    return (!d->envelope.uses_data || r->data.n == 0 ||
-            th_json_parse(r->data, TH_JSON_DEPTH_MAX, &e->data, NULL) == TH_OK) &&
-           (!d->envelope.uses_attributes || r->attributes.n == 0 ||
-            th_json_parse(r->attributes, TH_JSON_DEPTH_MAX, &e->attributes, NULL) == TH_OK);
+    bool inexact = false;
+    enum th_error error;
+
+    if (d->values.ecmascript) {
+        error = th_ecma_write(th_json_of(data), out, &inexact);
+    } else {
+        th_buf_span(out, data);
+        error = out->failed;
+    }
+    *exact = !inexact;
+    return error;
+}
+
+static enum th_error body(const struct th_dialect *d, const struct th_render *r, struct th_buf *out)
+{
+    struct envelope e = {r, d->values.ecmascript};
+    struct shape_reader reader = {.get = envelope_get, .ctx = &e};
+
+    if (d->envelope.count)
+        return shape_run(&d->envelope, &reader, out);
+    th_buf_span(out, r->data);
+    return out->failed;
 }
 
 enum th_error th_dialect_body(const struct th_dialect *d, const struct th_render *r, struct th_buf *out,
                               bool *shared)
 {
-    struct envelope e;
-    struct shape_reader reader = {.get = envelope_get, .ctx = &e, .ecmascript = d->values.ecmascript};
+    struct th_render rewritten = *r;
+    struct th_buf data;
+    enum th_error error;
+    bool exact;
 
     *shared = !d->envelope.per_delivery;
-    if (d->envelope.count == 0) {
-        if (d->values.ecmascript)
-            return th_ecma_write(r->data, out, NULL, NULL);
-        th_buf_span(out, r->data);
-        return out->failed;
-    }
-    if (!envelope_open(d, r, &e))
-        return TH_MALFORMED;
-    return shape_run(&d->envelope, &reader, out);
+    if (!d->values.ecmascript || r->data_written)
+        return body(d, r, out);
+    th_buf_init(&data, out->max);
+    error = th_dialect_data(d, r->data, &data, &exact);
+    rewritten.data = th_buf_view(&data);
+    if (!error)
+        error = body(d, &rewritten, out);
+    th_buf_fini(&data);
+    return error;
 }
 
 const char *th_dialect_missing(const struct th_dialect *d, const struct th_render *r)
 {
-    struct envelope e;
+    struct envelope e = {r, d->values.ecmascript};
     struct shape_value v;
 
-    if (!envelope_open(d, r, &e))
-        return "data";
     for (unsigned i = 0; i < d->envelope.count; i++) {
         const struct shape_op *op = &d->envelope.ops[i];
         if (op->kind != SHAPE_FIELD || !op->required || envelope_get(&e, &op->from, 0, &v) ||
@@ -504,12 +518,15 @@ const char *th_dialect_missing(const struct th_dialect *d, const struct th_rende
 void th_dialect_warnings(const struct th_dialect *d, struct th_span data,
                          void (*warn)(void *ctx, struct th_span pointer), void *ctx)
 {
-    struct th_buf scratch;
+    struct th_buf written;
+    bool exact;
 
     if (!d->values.ecmascript)
         return;
-    th_buf_init(&scratch, (size_t)d->spec.body.max_bytes * 8);
-    if (th_ecma_write(data, &scratch, warn, ctx))
-        th_buf_reset(&scratch); /* not JSON, or no memory for it: publishing finds that by itself */
-    th_buf_fini(&scratch);
+    th_buf_init(&written, (size_t)d->spec.body.max_bytes * 8);
+    /* no memory for it: publishing finds that by itself */
+    if (!th_dialect_data(d, data, &written, &exact) && !exact &&
+        th_ecma_inexact(th_buf_view(&written), warn, ctx))
+        th_buf_reset(&written);
+    th_buf_fini(&written);
 }

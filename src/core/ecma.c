@@ -2,59 +2,82 @@
  * a signature over the stringified body must find the bytes that were signed.
  *
  * What changes: white space goes; strings get the shortest escapes, lone surrogates stay escaped
- * ("well-formed JSON.stringify"); numbers get Number::toString's spelling; in objects the last of equal names
- * wins at the place of the first, and names that are array indexes come first in ascending order. "__proto__"
- * is a name like any other, as JSON.parse defines it as an own property.
+ * ("well-formed JSON.stringify"); numbers get Number::toString's spelling (ecma_number.c); in objects the last
+ * of equal names wins at the place of the first, and names that are array indexes come first in ascending
+ * order. "__proto__" is a name like any other, as JSON.parse defines it as an own property.
  *
- * What does not: a number that a double cannot hold exactly as a decimal (beyond 2^53, too many digits,
- * 1e400, 1e-400). Writing what ECMAScript would make of it sends another value than was published. It is left
- * as it is and reported.
+ * One pass, and most text is already spelled so: what needs no change is not looked at again but copied in
+ * long runs. A run reaches from `from` to the reading position; it is copied when something must change. The
+ * place of a byte in the output is therefore known before the byte is there. An object is put into order when
+ * it ends, and only if its names ask for it.
  *
- * Invariants: 1. The input is parsed strictly first. 2. No recursion: one frame a level, at most
- * TH_JSON_DEPTH_MAX.
- * 3. Sorting is O(n log n) whatever the names. */
-#include "base/alloc.h"
-#include "base/decimal.h"
-#include "core/shape.h"
-#include <stdio.h>
+ * Invariants: 1. The input is valid JSON; on any other bytes the result is nonsense or TH_MALFORMED, and
+ * nothing beyond the end is read. 2. No recursion: one frame a level, at most TH_JSON_DEPTH_MAX. 3. Putting n
+ * members into order takes O(n log n) whatever their names. */
+#include "core/ecma.h"
+#include "base/json_scan.h"
 
 #define NO_INDEX UINT32_MAX
-#define KEYS_MAX ((size_t)64 * 1024 * 1024)
+#define FEW_MEMBERS 64 /* up to here equal names are looked for one by one */
+#define MEMBERS_MAX ((size_t)1 << 30)
 
 struct member {
-    struct th_span raw;     /* the name as it came */
-    uint32_t key_at, key_n; /* canonical: in `keys` when it had escapes */
-    bool in_keys, dropped;
-    uint32_t index; /* array index, or NO_INDEX */
+    size_t key, key_n; /* its name in the output, quotes included */
+    size_t end;        /* behind its value, in the output */
+    uint32_t index;    /* array index, or NO_INDEX */
     uint32_t order;
-    struct th_json value;
+    uint32_t hash; /* of the name */
+    bool dropped;
 };
 
 struct frame { /* an object or array that is being written */
-    bool object, first;
-    struct th_json_iter it; /* array */
-    size_t base, next, end; /* object: its members on the stack */
-    size_t keys_base, path_n;
-    uint64_t element; /* array: index of the current one */
+    bool object;
+    bool repeated, indexed; /* what asks for putting the members into order */
+    size_t begin;           /* behind its opening bracket, in the output */
+    size_t base;            /* its members on the stack */
+    uint64_t seen;          /* a bit for each name's hash: nearly always tells that a name is new */
 };
 
 struct writer {
     struct th_buf *out;
-    struct th_buf members, keys, path, frames; /* stacks */
-    void (*warn)(void *ctx, struct th_span pointer);
-    void *ctx;
+    const char *p, *end, *from;
+    struct th_buf members; /* stack of those of all open objects */
+    unsigned depth;
+    bool name; /* a string here is a member's name */
+    bool inexact;
+    enum th_error error;
+    struct frame frames[TH_JSON_DEPTH_MAX];
 };
+
+/* ---- the run ---- */
+
+/* Copies what has not been copied, up to `to`, and goes on with the bytes at `next`. */
+static void flush(struct writer *w, const char *to, const char *next)
+{
+    th_buf_add(w->out, w->from, (size_t)(to - w->from));
+    w->from = next;
+}
+
+/* Where a byte of the run stands, or will stand, in the output. */
+static size_t place(const struct writer *w, const char *p)
+{
+    return w->out->n + (size_t)(p - w->from);
+}
+
+static bool malformed(struct writer *w)
+{
+    w->error = TH_MALFORMED;
+    return false;
+}
 
 /* ---- strings ---- */
 
-static int hex4(const char *p)
+static uint32_t hex4(const char *p)
 {
-    int v = 0;
+    uint32_t v = 0;
 
-    for (int i = 0; i < 4; i++) {
-        char c = th_lower(p[i]);
-        v = v << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
-    }
+    for (int i = 0; i < 4; i++)
+        v = v << 4 | ((uint32_t)th_hex_value(p[i]) & 15);
     return v;
 }
 
@@ -82,7 +105,7 @@ static void add_utf8(struct th_buf *out, uint32_t c)
     }
 }
 
-/* QuoteJSONString for one code unit that came as an escape. */
+/* QuoteJSONString for one code unit that came as \u. */
 static void add_quoted(struct th_buf *out, uint32_t c)
 {
     static const char shorts[] = {
@@ -98,173 +121,104 @@ static void add_quoted(struct th_buf *out, uint32_t c)
     }
 }
 
-static uint32_t short_escape(char c)
+/* p is at the backslash of a \u; returns behind it, or behind the pair of surrogates that it begins. */
+static const char *unicode_escape(struct writer *w, const char *p)
 {
-    switch (c) {
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return (unsigned char)c; /* quote, backslash, solidus */
+    uint32_t c = hex4(p + 2), low;
+
+    flush(w, p, p);
+    p += 6;
+    if (c >= 0xd800 && c <= 0xdbff && w->end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
+        low = hex4(p + 2);
+        if (low >= 0xdc00 && low <= 0xdfff) {
+            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+            p += 6;
+        }
     }
+    add_quoted(w->out, c);
+    w->from = p;
+    return p;
 }
 
-/* raw: a valid JSON string with its quotes. */
-static void add_string(struct th_buf *out, struct th_span raw)
+/* From the opening quote to behind the closing one. The other short escapes are the shortest already. */
+static bool string(struct writer *w)
 {
-    const char *p = raw.p + 1, *end = raw.p + raw.n - 1;
+    const char *p = w->p + 1;
 
-    th_buf_char(out, '"');
-    while (p < end) {
-        const char *slash = memchr(p, '\\', (size_t)(end - p));
-        uint32_t c;
-        if (!slash)
-            slash = end;
-        th_buf_add(out, p, (size_t)(slash - p));
-        if (slash == end)
+    for (;;) {
+        p = th_quote_or_escape(p, w->end);
+        if (w->end - p < 2) {
+            if (p == w->end || *p != '"')
+                return malformed(w);
             break;
-        if (slash[1] != 'u') {
-            add_quoted(out, short_escape(slash[1]));
-            p = slash + 2;
-            continue;
         }
-        c = (uint32_t)hex4(slash + 2);
-        p = slash + 6;
-        if (c >= 0xd800 && c <= 0xdbff && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
-            uint32_t low = (uint32_t)hex4(p + 2);
-            if (low >= 0xdc00 && low <= 0xdfff) {
-                c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-                p += 6;
-            }
+        if (*p == '"')
+            break;
+        if (p[1] == 'u') {
+            if (w->end - p < 6)
+                return malformed(w);
+            p = unicode_escape(w, p);
+        } else {
+            if (p[1] == '/')
+                flush(w, p, p + 1);
+            p += 2;
         }
-        add_quoted(out, c);
     }
-    th_buf_char(out, '"');
+    w->p = p + 1;
+    return true;
 }
 
-/* ---- numbers ---- */
+/* ---- numbers and words ---- */
 
-/* Reads a valid JSON number. False when it has more digits than any double's shortest form. */
-static bool read_number(struct th_span raw, struct th_decimal *d, bool *negative)
+/* An integer of few digits is spelled so already; the rest is ecma_number.c's. */
+static bool number(struct writer *w)
 {
-    const char *p = raw.p, *end = raw.p + raw.n;
-    int64_t point = 0, exponent = 0;
-    bool fraction = false, fits = true, minus = false;
+    const char *p = w->p, *digits = p + (*p == '-'), *q = digits;
 
-    *d = (struct th_decimal){.count = 0};
-    *negative = p < end && *p == '-';
-    if (*negative)
-        p++;
-    for (; p < end && *p != 'e' && *p != 'E'; p++) {
-        if (*p == '.') {
-            fraction = true;
-            continue;
-        }
-        if (*p == '0' && d->count == 0) { /* leading zeros count only behind the point */
-            point -= fraction;
-            continue;
-        }
-        if (d->count < sizeof d->digits)
-            d->digits[d->count++] = *p;
-        else
-            fits &= *p == '0';
-        point += !fraction;
-    }
-    if (p < end) {
-        p++;
-        minus = *p == '-';
-        p += *p == '-' || *p == '+';
-        for (; p < end; p++)
-            if (exponent < 1000000000)
-                exponent = exponent * 10 + (*p - '0');
-    }
-    while (d->count && d->digits[d->count - 1] == '0')
-        d->count--;
-    point += minus ? -exponent : exponent;
-    /* A text of a few hundred KiB cannot hold digits that bring such an exponent back. */
-    d->point = point > 1000000 ? 1000000 : point < -1000000 ? -1000000 : (int)point;
-    return fits && d->count <= 17;
-}
-
-/* Number::toString (ECMA-262, 6.1.6.1.20) from digits and point. */
-static void add_number(struct th_buf *out, const struct th_decimal *d, bool negative)
-{
-    static const char zeros[] = "000000000000000000000";
-    unsigned k = d->count;
-    int n = d->point;
-
-    if (k == 0) {
-        th_buf_char(out, '0'); /* minus zero too */
-        return;
-    }
-    if (negative)
-        th_buf_char(out, '-');
-    if (n >= (int)k && n <= 21) {
-        th_buf_add(out, d->digits, k);
-        th_buf_add(out, zeros, (size_t)n - k);
-    } else if (n > 0 && n <= 21) {
-        th_buf_add(out, d->digits, (size_t)n);
-        th_buf_char(out, '.');
-        th_buf_add(out, d->digits + n, k - (size_t)n);
-    } else if (n > -6 && n <= 0) {
-        th_buf_add(out, "0.", 2);
-        th_buf_add(out, zeros, (size_t)-n);
-        th_buf_add(out, d->digits, k);
-    } else {
-        th_buf_char(out, d->digits[0]);
-        if (k > 1) {
-            th_buf_char(out, '.');
-            th_buf_add(out, d->digits + 1, k - 1);
-        }
-        th_buf_char(out, 'e');
-        th_buf_char(out, n > 0 ? '+' : '-');
-        th_buf_u64(out, (uint64_t)(n > 0 ? n - 1 : 1 - n));
-    }
-}
-
-/* True when the nearest double's own spelling has this decimal value. */
-static bool is_exact(const struct th_decimal *d)
-{
-    struct th_decimal shortest;
-
-    /* Any decimal of up to 15 digits survives a double in the range of normal numbers (DBL_DIG). */
-    if (d->count == 0 || (d->count <= 15 && d->point > -300 && d->point <= 300))
+    while (q < w->end && th_is_digit(*q))
+        q++;
+    if (q - digits > 0 && q - digits <= 15 && (q == w->end || (*q != '.' && (*q | 32) != 'e')) &&
+        (*p != '-' || *digits != '0')) {
+        w->p = q;
         return true;
-    return th_decimal_shortest(d, &shortest) && shortest.count == d->count && shortest.point == d->point &&
-           memcmp(shortest.digits, d->digits, d->count) == 0;
-}
-
-static void do_number(struct writer *w, struct th_span raw)
-{
-    struct th_decimal d;
-    bool negative;
-
-    if (read_number(raw, &d, &negative) && is_exact(&d)) {
-        add_number(w->out, &d, negative);
-        return;
     }
-    th_buf_span(w->out, raw);
-    if (w->warn && !w->path.failed)
-        w->warn(w->ctx, th_buf_view(&w->path));
+    while (q < w->end && (th_is_digit(*q) || *q == '.' || (*q | 32) == 'e' || *q == '+' || *q == '-'))
+        q++;
+    if (q == p)
+        return malformed(w);
+    flush(w, p, q);
+    if (!th_ecma_number(th_span(p, (size_t)(q - p)), w->out))
+        w->inexact = true;
+    w->p = q;
+    return true;
 }
 
-/* ---- objects ---- */
+/* true, false and null */
+static bool word(struct writer *w)
+{
+    const char *p = w->p;
+
+    while (w->p < w->end && *w->p >= 'a' && *w->p <= 'z')
+        w->p++;
+    return w->p > p || number(w);
+}
+
+/* ---- putting members into order ---- */
 
 static struct member *member_at(struct writer *w, size_t i)
 {
     return (struct member *)(void *)w->members.p + i;
 }
 
+static size_t member_count(const struct writer *w)
+{
+    return w->members.n / sizeof(struct member);
+}
+
+/* Only where the whole name has been copied. */
 static struct th_span key_of(const struct writer *w, const struct member *m)
 {
-    return m->in_keys ? th_span(w->keys.p + m->key_at, m->key_n) : m->raw;
+    return th_span(w->out->p + m->key, m->key_n);
 }
 
 /* "0" or digits without a leading zero, below 2^32 - 1: what ECMAScript calls an array index. key has its
@@ -274,7 +228,7 @@ static uint32_t array_index(struct th_span key)
     uint64_t v;
     struct th_span digits = th_span(key.p + 1, key.n - 2);
 
-    if (digits.n == 0 || digits.n > 10 || (digits.p[0] == '0' && digits.n > 1))
+    if (digits.n == 0 || !th_is_digit(*digits.p) || digits.n > 10 || (digits.p[0] == '0' && digits.n > 1))
         return NO_INDEX;
     return th_span_u64(digits, UINT32_MAX - 1, &v) ? (uint32_t)v : NO_INDEX;
 }
@@ -325,216 +279,193 @@ static void sort_members(const struct writer *w, struct member *v, size_t n, com
     }
 }
 
-/* True when the members may not simply go out as they came. */
-static bool needs_order(struct writer *w, struct member *v, size_t n)
+/* Of each run of one name only the last stays, at the place of the first. True when there was such a run. */
+static bool drop_repeated(const struct writer *w, struct member *v, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (v[i].index != NO_INDEX)
-            return true;
-        for (size_t k = 0; n <= 16 && k < i; k++) {
-            struct th_span a = key_of(w, &v[i]), b = key_of(w, &v[k]);
-            if (a.n == b.n && memcmp(a.p, b.p, a.n) == 0)
-                return true;
-        }
-    }
-    return n > 16;
-}
+    bool any = false;
 
-static void order_members(struct writer *w, struct member *v, size_t n)
-{
-    if (!needs_order(w, v, n))
-        return;
     sort_members(w, v, n, compare_keys);
-    for (size_t i = 0; i < n;) { /* runs of one name: the first keeps its place and takes the last value */
+    for (size_t i = 0; i < n;) {
         size_t last = i;
         while (last + 1 < n && th_span_eq(key_of(w, &v[i]), key_of(w, &v[last + 1])))
-            v[++last].dropped = true;
-        v[i].value = v[last].value;
+            v[last++].dropped = any = true;
+        v[last].order = v[i].order;
         i = last + 1;
     }
+    return any;
+}
+
+/* Writes the members of an object, which stand in the output as they came, again in their order. */
+static void order_members(struct writer *w, const struct frame *f)
+{
+    struct member *v = member_at(w, f->base);
+    size_t n = member_count(w) - f->base;
+    bool repeated;
+    struct th_buf sorted;
+
+    flush(w, w->p, w->p);
+    if (w->out->failed)
+        return;
+    repeated = drop_repeated(w, v, n);
+    if (!repeated && !f->indexed)
+        return;
     sort_members(w, v, n, compare_places);
-}
-
-static bool push_frame(struct writer *w, const struct frame *f)
-{
-    th_buf_add(&w->frames, f, sizeof *f);
-    return !w->frames.failed;
-}
-
-static bool begin_object(struct writer *w, struct th_json v)
-{
-    struct frame f = {.object = true,
-                      .first = true,
-                      .base = w->members.n / sizeof(struct member),
-                      .keys_base = w->keys.n,
-                      .path_n = w->path.n};
-    struct th_json_iter it;
-    struct th_json key, value;
-    uint32_t order = 0;
-
-    th_json_iter(&it, v);
-    while (th_json_next(&it, &key, &value)) {
-        struct member m = {.raw = key.raw, .order = order++, .value = value};
-        if (memchr(key.raw.p, '\\', key.raw.n)) {
-            m.in_keys = true;
-            m.key_at = (uint32_t)w->keys.n;
-            add_string(&w->keys, key.raw);
-            m.key_n = (uint32_t)(w->keys.n - m.key_at);
-            if (w->keys.failed)
-                return false;
-        }
-        m.index = array_index(key_of(w, &m));
-        th_buf_add(&w->members, &m, sizeof m);
+    th_buf_init(&sorted, w->out->max);
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].dropped)
+            continue;
+        if (sorted.n)
+            th_buf_char(&sorted, ',');
+        th_buf_add(&sorted, w->out->p + v[i].key, v[i].end - v[i].key);
     }
-    if (w->members.failed)
+    w->out->n = f->begin;
+    th_buf_span(w->out, th_buf_view(&sorted));
+    if (sorted.failed && !w->out->failed)
+        w->out->failed = sorted.failed;
+    th_buf_fini(&sorted);
+}
+
+/* ---- objects and arrays ---- */
+
+static uint32_t hash_of(struct th_span s)
+{
+    uint32_t h = (uint32_t)s.n;
+
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ (unsigned char)s.p[i]) * 16777619u;
+    return h ^ h >> 16;
+}
+
+/* Marks the object when the name may be one of its earlier ones. */
+static void look_for_repeat(struct writer *w, struct frame *f, uint32_t hash)
+{
+    uint64_t bit = (uint64_t)1 << (hash & 63);
+    size_t n = member_count(w);
+
+    if (n - f->base >= FEW_MEMBERS)
+        f->repeated = true;
+    for (size_t i = f->base; !f->repeated && f->seen & bit && i < n; i++)
+        f->repeated = member_at(w, i)->hash == hash;
+    f->seen |= bit;
+}
+
+/* A member's name. It is whole either in the run or, once an escape was written anew, in the output. */
+static bool name(struct writer *w)
+{
+    struct frame *f = &w->frames[w->depth - 1];
+    const char *begin = w->p;
+    struct member m = {.key = place(w, begin), .order = (uint32_t)(member_count(w) - f->base)};
+    struct th_span key;
+
+    if (!string(w))
         return false;
-    f.next = f.base;
-    f.end = w->members.n / sizeof(struct member);
-    if (f.end > f.base)
-        order_members(w, member_at(w, f.base), f.end - f.base);
-    th_buf_char(w->out, '{');
-    return push_frame(w, &f);
-}
-
-static bool begin_array(struct writer *w, struct th_json v)
-{
-    struct frame f = {.first = true, .path_n = w->path.n};
-
-    th_json_iter(&f.it, v);
-    th_buf_char(w->out, '[');
-    return push_frame(w, &f);
-}
-
-/* The pointer to the current value; only kept when somebody asked for warnings. */
-static void point_at_key(struct writer *w, size_t base, struct th_span raw)
-{
-    size_t from;
-    struct th_buf plain;
-
-    if (!w->warn)
-        return;
-    w->path.n = base;
-    th_buf_char(&w->path, '/');
-    th_buf_init(&plain, KEYS_MAX);
-    th_json_string((struct th_json){TH_JSON_STRING, raw}, &plain);
-    for (from = 0; from < plain.n; from++) {
-        if (plain.p[from] == '~' || plain.p[from] == '/')
-            th_buf_add(&w->path, plain.p[from] == '~' ? "~0" : "~1", 2);
-        else
-            th_buf_char(&w->path, plain.p[from]);
-    }
-    th_buf_fini(&plain);
-}
-
-static void point_at_element(struct writer *w, size_t base, uint64_t i)
-{
-    if (!w->warn)
-        return;
-    w->path.n = base;
-    th_buf_char(&w->path, '/');
-    th_buf_u64(&w->path, i);
-}
-
-static bool value(struct writer *w, struct th_json v)
-{
-    switch (v.type) {
-    case TH_JSON_OBJECT:
-        return begin_object(w, v);
-    case TH_JSON_ARRAY:
-        return begin_array(w, v);
-    case TH_JSON_STRING:
-        add_string(w->out, v.raw);
-        return true;
-    case TH_JSON_NUMBER:
-        do_number(w, v.raw);
-        return true;
-    default:
-        th_buf_span(w->out, v.raw);
-        return true;
-    }
-}
-
-/* The next value of the innermost frame; false at its end. */
-static bool next(struct writer *w, struct frame *f, struct th_json *v)
-{
-    if (!f->object) {
-        if (!th_json_next(&f->it, NULL, v))
+    m.key_n = place(w, w->p) - m.key;
+    key = th_span(begin, m.key_n);
+    if (w->from > begin) {
+        flush(w, w->p, w->p);
+        if (w->out->failed)
             return false;
-        point_at_element(w, f->path_n, f->element++);
-    } else {
-        const struct member *m;
-        while (f->next < f->end && member_at(w, f->next)->dropped)
-            f->next++;
-        if (f->next == f->end)
-            return false;
-        m = member_at(w, f->next++);
-        *v = m->value;
-        if (!f->first)
-            th_buf_char(w->out, ',');
-        th_buf_span(w->out, key_of(w, m));
-        th_buf_char(w->out, ':');
-        point_at_key(w, f->path_n, m->raw);
-        f->first = false;
-        return true;
+        key = key_of(w, &m);
     }
-    if (!f->first)
-        th_buf_char(w->out, ',');
-    f->first = false;
+    m.index = array_index(key);
+    m.hash = hash_of(key);
+    f->indexed |= m.index != NO_INDEX;
+    look_for_repeat(w, f, m.hash);
+    th_buf_add(&w->members, &m, sizeof m);
+    w->name = false;
+    return !w->members.failed;
+}
+
+static void end_member(struct writer *w)
+{
+    if (w->depth && w->frames[w->depth - 1].object && member_count(w) > w->frames[w->depth - 1].base)
+        member_at(w, member_count(w) - 1)->end = place(w, w->p);
+}
+
+static bool open_level(struct writer *w, bool object)
+{
+    if (w->depth == TH_JSON_DEPTH_MAX)
+        return malformed(w);
+    w->p++;
+    w->frames[w->depth++] =
+        (struct frame){.object = object, .begin = place(w, w->p), .base = member_count(w)};
+    w->name = object;
+    if (object && w->members.cap == 0) /* one allocation is enough for most events */
+        return th_buf_room(&w->members, 16 * sizeof(struct member)) != NULL;
     return true;
 }
 
-static void end_frame(struct writer *w, const struct frame *f)
+static bool close_level(struct writer *w)
 {
-    th_buf_char(w->out, f->object ? '}' : ']');
-    if (f->object) {
-        w->members.n = f->base * sizeof(struct member);
-        w->keys.n = f->keys_base;
-    }
-    w->path.n = f->path_n;
-    w->frames.n -= sizeof *f;
+    struct frame *f;
+
+    if (w->depth == 0)
+        return malformed(w);
+    f = &w->frames[w->depth - 1];
+    end_member(w);
+    if (f->repeated || f->indexed)
+        order_members(w, f);
+    w->members.n = f->base * sizeof(struct member);
+    w->depth--;
+    w->p++;
+    w->name = false;
+    return true;
 }
 
-static enum th_error run(struct writer *w, struct th_json root)
+static bool step(struct writer *w)
 {
-    bool ok = value(w, root);
+    const char *p;
 
-    while (ok && w->frames.n && !w->out->failed) {
-        struct frame f;
-        struct th_json v;
-        char *top = w->frames.p + w->frames.n - sizeof f;
-        memcpy(&f, top, sizeof f);
-        if (next(w, &f, &v)) {
-            memcpy(top, &f, sizeof f);
-            ok = value(w, v);
-        } else {
-            end_frame(w, &f);
-        }
+    switch (*w->p) {
+    case ' ':
+    case '\t':
+    case '\n':
+    case '\r':
+        p = w->p;
+        w->p = th_json_space_end(p, w->end);
+        flush(w, p, w->p);
+        return true;
+    case '"':
+        return w->name ? name(w) : string(w);
+    case '{':
+    case '[':
+        return open_level(w, *w->p == '{');
+    case '}':
+    case ']':
+        return close_level(w);
+    case ',':
+        end_member(w);
+        w->name = w->depth && w->frames[w->depth - 1].object;
+        w->p++;
+        return true;
+    case ':':
+        w->p++;
+        return true;
+    default:
+        return word(w);
     }
-    if (w->out->failed)
-        return w->out->failed;
-    return ok                  ? TH_OK
-           : w->frames.failed  ? w->frames.failed
-           : w->members.failed ? w->members.failed
-                               : w->keys.failed;
 }
 
-enum th_error th_ecma_write(struct th_span text, struct th_buf *out,
-                            void (*warn)(void *ctx, struct th_span pointer), void *ctx)
+enum th_error th_ecma_write(struct th_json v, struct th_buf *out, bool *inexact)
 {
-    struct writer w = {.out = out, .warn = warn, .ctx = ctx};
-    struct th_json root;
-    enum th_error error = th_json_parse(text, TH_JSON_DEPTH_MAX, &root, NULL);
+    struct writer w;
 
-    if (error)
-        return error;
-    th_buf_init(&w.members, KEYS_MAX * 16);
-    th_buf_init(&w.keys, KEYS_MAX);
-    th_buf_init(&w.path, KEYS_MAX);
-    th_buf_init(&w.frames, (TH_JSON_DEPTH_MAX + 1) * sizeof(struct frame));
-    error = run(&w, root);
+    w.out = out;
+    w.p = w.from = v.raw.p;
+    w.end = v.raw.p + v.raw.n;
+    w.depth = 0;
+    w.name = w.inexact = false;
+    w.error = TH_OK;
+    th_buf_init(&w.members, MEMBERS_MAX);
+    while (w.p < w.end && !out->failed && step(&w))
+        ;
+    flush(&w, w.p, w.p);
+    if (w.depth && !w.error)
+        w.error = TH_MALFORMED;
+    if (inexact)
+        *inexact = w.inexact;
+    if (out->failed || w.members.failed)
+        w.error = out->failed ? out->failed : w.members.failed;
     th_buf_fini(&w.members);
-    th_buf_fini(&w.keys);
-    th_buf_fini(&w.path);
-    th_buf_fini(&w.frames);
-    return error;
+    return w.error;
 }

@@ -10,7 +10,7 @@ struct compiler {
     const struct shape_context *c;
     struct shape_op ops[SHAPE_OPS];
     unsigned count;
-    bool per_delivery, uses_data, uses_attributes, in_each;
+    bool per_delivery, in_each;
 };
 
 struct member { /* the keys of one member, as nodes */
@@ -150,11 +150,9 @@ static bool read_source(struct compiler *k, const struct th_node *node, struct s
             }
         if (th_span_starts(arg, attributes) && arg.n > attributes.n) {
             out->source = SHAPE_TENANT_ATTRIBUTE;
-            k->uses_attributes = true;
             arg = th_span(arg.p + attributes.n, arg.n - attributes.n);
         } else if (arg.n && arg.p[0] == '/') {
             out->source = SHAPE_DATA_MEMBER;
-            k->uses_data = true;
             *required = true;
         } else {
             return dl_fail(k->w, node->line, "unknown source \"%.*s\"", (int)(arg.n < 60 ? arg.n : 60),
@@ -500,6 +498,6 @@ bool shape_compile(struct dl_where *w, const struct shape_context *c, const stru
     if (!ops)
         return dl_fail_nomem(w);
     memcpy(ops, k.ops, sizeof *ops * k.count);
-    *out = (struct shape_program){ops, k.count, k.per_delivery, k.uses_data, k.uses_attributes};
+    *out = (struct shape_program){ops, k.count, k.per_delivery};
     return true;
 }

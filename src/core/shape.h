@@ -70,8 +70,7 @@ struct shape_op {
 struct shape_program {
     const struct shape_op *ops;
     unsigned count;
-    bool per_delivery;               /* uses endpoint, delivery or attempt */
-    bool uses_data, uses_attributes; /* uses members of them */
+    bool per_delivery; /* uses endpoint, delivery or attempt */
 };
 #define SHAPE_OPS 256
 #define SHAPE_DEPTH 8
@@ -93,6 +92,7 @@ struct shape_value {
     enum { SHAPE_V_TEXT, SHAPE_V_INT, SHAPE_V_TIME, SHAPE_V_JSON } kind;
     struct th_span s; /* TEXT: plain UTF-8; JSON: valid JSON */
     int64_t i;        /* INT; TIME: Unix milliseconds */
+    bool ecmascript;  /* JSON: still to be written as ECMAScript writes it */
 };
 /** Where values come from. get: false when there is none. */
 struct shape_reader {
@@ -100,14 +100,7 @@ struct shape_reader {
     unsigned (*count)(void *ctx, struct th_span name);
     void *ctx;
     bool created;
-    bool ecmascript;
 };
 TH_MUST_USE enum th_error shape_run(const struct shape_program *p, const struct shape_reader *r,
                                     struct th_buf *out);
-
-/** Appends JSON as JSON.stringify(JSON.parse(text)) of ECMAScript would write it (ECMA-262, 25.5), except
- * that a number whose decimal value would change is left as it is; warn (may be NULL) is called with its JSON
- * pointer. TH_MALFORMED when text is not JSON. */
-TH_MUST_USE enum th_error th_ecma_write(struct th_span text, struct th_buf *out,
-                                        void (*warn)(void *ctx, struct th_span pointer), void *ctx);
 #endif

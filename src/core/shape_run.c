@@ -10,6 +10,7 @@
  * one deep. */
 #include "base/time.h"
 #include "core/dialect_parts.h"
+#include "core/ecma.h"
 
 struct run {
     const struct shape_reader *r;
@@ -114,8 +115,8 @@ static bool write_raw(struct run *run, const struct shape_value *v)
         th_buf_i64(run->out, v->i);
     else if (v->kind == SHAPE_V_TEXT)
         return write_string(run, v->s);
-    else if (run->r->ecmascript)
-        return th_ecma_write(v->s, run->out, NULL, NULL) == TH_OK || run->out->failed;
+    else if (v->ecmascript)
+        return th_ecma_write(th_json_of(v->s), run->out, NULL) == TH_OK || run->out->failed;
     else
         th_buf_span(run->out, v->s);
     return true;

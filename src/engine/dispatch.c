@@ -5,7 +5,6 @@
  * bounded. If the process dies here the queue row is as it was: the same attempt is made again after the start. */
 #include "engine/internal.h"
 
-#define KEEP_BUFFER (64u << 10)
 #define KEEP_ATTEMPTS 256 /* with their buffers; those of a burst beyond are given back */
 
 static struct th_attempt *attempt_get(struct th_engine *e)
@@ -38,12 +37,6 @@ static struct th_attempt *attempt_get(struct th_engine *e)
     return a;
 }
 
-static void shrink(struct th_buf *b)
-{
-    if (b->cap > KEEP_BUFFER)
-        th_buf_fini(b);
-}
-
 static void attempt_free(struct th_attempt *a)
 {
     th_buf_wipe(&a->head); /* may hold a customer's bearer secret */
@@ -65,9 +58,9 @@ void th_attempt_release(struct th_attempt *a)
     th_ep_unref(e, a->ep);
     a->run = NULL;
     a->ep = NULL;
-    shrink(&a->head);
-    shrink(&a->body);
-    shrink(&a->answer);
+    th_buf_shrink(&a->head);
+    th_buf_shrink(&a->body);
+    th_buf_shrink(&a->answer);
     e->attempts_out--;
     if (e->free_attempt_count == KEEP_ATTEMPTS) {
         attempt_free(a);
@@ -118,6 +111,7 @@ static void fill_render(struct th_attempt *a, struct th_render *r, const struct 
     *r = (struct th_render){.event_id = ev->id,
                             .event_type = ev->row.type,
                             .data = ev->row.data,
+                            .data_written = ev->data_written,
                             .resource_type = ev->row.resource_type,
                             .resource_id = ev->row.resource_id,
                             .event_time = ev->row.time,

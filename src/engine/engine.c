@@ -117,6 +117,7 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_map_init(&e->endpoints, 1u << 22, e->hash_seed);
     th_map_init(&e->tenants_by_no, 1u << 20, e->hash_seed);
     th_map_init(&e->events, 1u << 22, e->hash_seed);
+    th_buf_init(&e->written, 64u << 20);
     th_list_init(&e->dirty);
     th_list_init(&e->changes);
     th_list_init(&e->lookups);
@@ -269,6 +270,7 @@ void th_engine_free(struct th_engine *e)
     th_settings_free(e);
     th_events_trim(e, 0);
     th_map_fini(&e->events);
+    th_buf_fini(&e->written);
     th_sched_free(e->sched);
     th_free(e->walk_rows);
     th_free(e->cancels);

@@ -177,6 +177,7 @@ struct th_publish_event { /* spans must live until done */
     struct th_wall time;
     /* result */
     struct th_event_row row; /* number, times, deliveries; enough for th_engine_event_id */
+    bool data_exact;         /* th_dialect_warnings has nothing to say; false: it was not looked for */
 };
 enum th_publish_result {
     TH_PUB_ACCEPTED,

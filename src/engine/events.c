@@ -28,26 +28,50 @@ static struct th_span keep(char **at, struct th_span s)
     return th_span(p, s.n);
 }
 
+/* The data as the tenant's dialect writes it, once for all deliveries and attempts. What cannot be written (no room, or
+ * no JSON in a damaged row) stays as it is: rendering meets the same fault and says what follows. */
+static struct th_span written_data(struct th_engine *e, const struct th_dialect *d, struct th_span data,
+                                   struct th_event *made)
+{
+    bool exact;
+
+    if (!th_dialect_values(d)->ecmascript) {
+        made->data_written = made->data_exact = true;
+        return data;
+    }
+    th_buf_reset(&e->written);
+    made->data_written = th_dialect_data(d, data, &e->written, &exact) == TH_OK;
+    made->data_exact = made->data_written && exact;
+    return made->data_written ? th_buf_view(&e->written) : data;
+}
+
 /* NULL when there is no room: the event is loaded from the store when it is needed. */
 struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,
                               uint32_t left)
 {
-    size_t n = row->type.n + row->data.n + row->own_id.n + row->resource_type.n + row->resource_id.n + 64 +
-               row->own_id.n;
-    struct th_event *ev = th_map_get(&e->events, row->no);
+    struct th_event *ev = th_map_get(&e->events, row->no), made = {.stale = false};
+    struct th_span data;
     struct th_buf id;
+    size_t n;
     char *at;
 
     if (ev && !ev->stale)
         return ev;
+    data = written_data(e, t->dialect, row->data, &made);
+    n = row->type.n + data.n + row->own_id.n + row->resource_type.n + row->resource_id.n + 64 + row->own_id.n;
     th_events_trim(e, TH_EVENT_CACHE_BYTES - (n < TH_EVENT_CACHE_BYTES ? n : TH_EVENT_CACHE_BYTES));
     ev = th_malloc(sizeof *ev + n);
     if (!ev)
         return NULL;
-    *ev = (struct th_event){.row = *row, .tenant_no = t->no, .left = left, .bytes = sizeof *ev + n};
+    *ev = made;
+    ev->row = *row;
+    ev->tenant_no = t->no;
+    ev->left = left;
+    ev->bytes = sizeof *ev + n;
     at = ev->bytes_;
     ev->row.type = keep(&at, row->type);
-    ev->row.data = keep(&at, row->data);
+    ev->row.data = keep(&at, data);
+    th_buf_shrink(&e->written);
     ev->row.own_id = keep(&at, row->own_id);
     ev->row.resource_type = keep(&at, row->resource_type);
     ev->row.resource_id = keep(&at, row->resource_id);

@@ -280,8 +280,10 @@ static void schedule(struct ingest *g, uint32_t i)
     if (!e->walk_below)
         e->walk_below = ev->first_delivery;
     cached = th_event_add(e, g->p->tenant, &g->p->events[i].row, ev->endpoint_count);
-    if (cached)
+    if (cached) {
         cached->accepted.us = g->began.us;
+        g->p->events[i].data_exact = cached->data_exact;
+    }
     for (uint32_t k = 0; k < ev->endpoint_count; k++) {
         struct th_queue_row row = {.no = ev->first_delivery + k,
                                    .event = ev->no,

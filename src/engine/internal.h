@@ -17,7 +17,8 @@
 #define TH_DISPATCH_BUDGET 256 /* requests begun in one turn */
 #define TH_LOAD_BATCH 64
 #define TH_WALK_BATCH 10000
-#define TH_ANSWER_KEPT 16384 /* bytes of an answer's body, 1 KiB of a 2xx */
+#define TH_KEEP_BUFFER (64u << 10) /* a buffer that is used again gives back what it has beyond */
+#define TH_ANSWER_KEPT 16384       /* bytes of an answer's body, 1 KiB of a 2xx */
 #define TH_FACT_FLUSH_MS 10000
 
 /* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one. */
@@ -47,6 +48,7 @@ struct th_event {
     struct th_event_row row; /* spans point behind this struct */
     uint64_t tenant_no;
     unsigned pins;
+    bool data_written, data_exact; /* row.data is as th_dialect_data made it; and lost no number's value */
     bool stale;    /* made for settings of before: pinned by requests, given to no further one */
     uint32_t left; /* deliveries that may still want it; 0: free when unpinned */
     size_t bytes;
@@ -132,7 +134,8 @@ struct th_engine {
 
     /* dispatch */
     struct th_sched *sched;
-    struct th_map events; /* cache by number */
+    struct th_map events;  /* cache by number */
+    struct th_buf written; /* scratch: an event's data as its dialect writes it */
     struct th_list lru;
     size_t cache_bytes;
     struct th_list free_attempts, running;
@@ -168,6 +171,13 @@ struct th_engine {
     bool no_requests; /* a stop that no longer waits: none begins any more */
     bool more;        /* something is left for another turn at once */
 };
+
+/** Gives the memory of a large buffer back, between two uses. */
+static inline void th_buf_shrink(struct th_buf *b)
+{
+    if (b->cap > TH_KEEP_BUFFER)
+        th_buf_fini(b);
+}
 
 /* engine.c */
 /** Reads the clock: at the start of a turn and of every call from outside it. */

@@ -8,8 +8,8 @@
  *
  * Refuses documents above 64 MiB. Exit status 0 at the end of input; 1 when memory or the output fails; 2 for
  * broken framing. */
+#include "core/ecma.h"
 #include "base/alloc.h"
-#include "core/shape.h"
 #include <stdio.h>
 
 #define DOCUMENT_MAX ((size_t)64 * 1024 * 1024)
@@ -56,12 +56,16 @@ static int get_frame(struct th_buf *in)
 static bool write_document(struct th_span text)
 {
     struct th_buf out, warnings;
-    enum th_error error;
-    bool ok;
+    struct th_json v;
+    enum th_error error = th_json_parse(text, TH_JSON_DEPTH_MAX, &v, NULL);
+    bool ok, inexact = false;
 
     th_buf_init(&out, DOCUMENT_MAX * 2);
     th_buf_init(&warnings, DOCUMENT_MAX);
-    error = th_ecma_write(text, &out, add_pointer, &warnings);
+    if (!error)
+        error = th_ecma_write(v, &out, &inexact);
+    if (!error && inexact)
+        error = th_ecma_inexact(th_buf_view(&out), add_pointer, &warnings);
     if (error)
         th_buf_reset(&out);
     ok = !warnings.failed && put_frame(error ? th_str(th_error_name(error)) : th_str("ok")) &&
