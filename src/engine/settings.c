@@ -144,6 +144,7 @@ struct th_key *th_engine_key(struct th_engine *e, const uint8_t hash[32])
 {
     struct th_key *k = th_smap_get(&e->keys_by_hash, th_span(hash, 32));
 
+    th_engine_tick(e); /* a request comes between turns, and its key may have expired since the last */
     if (!k || (k->expires && k->expires <= e->now.wall.ms) || (k->tenant && k->tenant->deleting))
         return NULL;
     return k;
