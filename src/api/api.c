@@ -77,7 +77,10 @@ void th_api_handle(void *ctx, struct th_http_exchange *x)
         return;
     if (r->route->method[0] == 'P' && r->route->method[1] == 'O' && !th_api_idem(r))
         return;
-    r->route->handle(r);
+    if (r->idem.given && (r->route->flags & TH_R_KEEPS))
+        th_api_idem_recall(r);
+    else
+        r->route->handle(r);
 }
 
 void th_api_reload(struct th_api *api, const struct th_api_conf *conf)

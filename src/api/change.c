@@ -175,7 +175,7 @@ static void changed(struct th_change *c)
         th_api_fail(r, 404, "%s", detail[0] ? detail : "there is no such object");
         break;
     case TH_CH_CONFLICT:
-        th_api_fail(r, 409, "%s", detail[0] ? detail : "the object's state does not allow this");
+        th_api_fail_conflict(r, detail);
         break;
     case TH_CH_PRECONDITION:
         th_api_fail(r, 412, "the object was changed meanwhile");

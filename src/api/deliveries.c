@@ -236,16 +236,19 @@ void th_h_delivery(struct th_api_req *r)
 
 /* ---- retry now ---- */
 
-/* With an Idempotency-Key: look → queue → keep. A repetition while the first is under way is told so, because
- * it could not see the first's key yet. */
+/* With an Idempotency-Key the answer is kept after the delivery has been queued. A repetition while the first is under
+ * way is told so, because it could not see the first's key yet. */
 
 static void write_queued(struct th_api_req *r, struct th_buf *out)
 {
+    const struct th_delivery_row row = {
+        .state = TH_DS_QUEUED, .lane = TH_LANE_MANUAL, .endpoint = r->endpoint_no};
     struct th_jw w = th_jw(out);
+    const char *reason;
 
     th_jw_object(&w);
     th_api_str(&w, "id", r->param[0]);
-    th_api_str(&w, "status", TH_LIT("pending"));
+    th_api_str(&w, "status", th_str(th_engine_status(r->api->engine, &row, &reason)));
     th_jw_end_object(&w);
 }
 
@@ -306,10 +309,6 @@ static void retried(struct th_retry_now *n)
         th_api_fail(r, 404, "there is no such delivery");
         return;
     }
-    if (n->error == TH_CONFLICT) {
-        th_api_fail(r, 409, "the endpoint of this delivery has been deleted");
-        return;
-    }
     if (n->error) {
         th_api_fail_store(r, n->error);
         return;
@@ -328,43 +327,10 @@ static void retry_found(struct th_op *op)
     if (!found(r, op))
         return;
     no = r->page.rows.deliveries[0].no;
+    r->endpoint_no = r->page.rows.deliveries[0].endpoint;
     th_engine_page_free(r->api->engine, &r->page);
     r->op.retry.now = (struct th_retry_now){.delivery = no, .done = retried, .user = r};
     th_engine_retry(r->api->engine, &r->op.retry.now);
-}
-
-static void looked(struct th_remember *m)
-{
-    struct th_api_req *r = m->user;
-
-    if (m->result == TH_CH_REPLAYED) {
-        th_api_send_kept(r, &m->replayed);
-        return;
-    }
-    th_buf_wipe(&m->replayed);
-    if (m->result == TH_CH_DONE && !th_api_tenant(r))
-        m->result = TH_CH_NOT_FOUND;
-    if (m->result == TH_CH_KEY_REUSED)
-        th_api_fail(r, 422, "this Idempotency-Key was used with another body");
-    else if (m->result == TH_CH_NOT_FOUND)
-        th_api_fail(r, 404, "the tenant has been deleted");
-    else if (m->result != TH_CH_DONE)
-        th_api_fail(r, 503, "the store cannot look for the Idempotency-Key now");
-    else {
-        r->tenant = th_api_tenant(r);
-        find(r, retry_found);
-    }
-}
-
-static void look(struct th_api_req *r)
-{
-    if (!r->idem_first) {
-        th_api_fail(r, 409, "the first request with this Idempotency-Key is still under way");
-        return;
-    }
-    r->op.retry.remember =
-        (struct th_remember){.tenant_id = th_api_tenant_id(r), .idem = r->idem, .done = looked, .user = r};
-    th_engine_remember(r->api->engine, &r->op.retry.remember);
 }
 
 void th_h_retry(struct th_api_req *r)
@@ -375,8 +341,8 @@ void th_h_retry(struct th_api_req *r)
         th_api_fail_nomem(r);
     else if (r->error_count)
         th_api_fail_invalid(r);
-    else if (r->idem.given)
-        look(r);
+    else if (r->idem.given && !r->idem_first)
+        th_api_fail_conflict(r, "");
     else
         find(r, retry_found);
 }

@@ -6,6 +6,9 @@
  * simply waits for the first's answer. Only when the first is under way for more than 5 s already is the next
  * one told 409 at once instead of waiting as well.
  *
+ * Where the whole answer is kept the store is asked before the handler looks at anything: what the first
+ * request has changed (a second active secret, a time that has passed since) must not refuse its repetition.
+ *
  * Refused with 400: keys that are empty, longer than 255, or not visible ASCII. */
 #include "api/private.h"
 #include "lib/crypto.h"
@@ -75,6 +78,45 @@ bool th_api_idem(struct th_api_req *r)
         th_map_put(&r->api->idem, r->idem_slot, r) == TH_OK) /* without memory only the 409 is lost */
         r->idem_first = true;
     return true;
+}
+
+static void recalled(struct th_remember *m)
+{
+    struct th_api_req *r = m->user;
+
+    if (m->result == TH_CH_REPLAYED) {
+        th_api_send_kept(r, &m->replayed);
+        return;
+    }
+    th_buf_wipe(&m->replayed);
+    r->tenant = th_api_tenant(r);
+    if (m->result == TH_CH_KEY_REUSED)
+        th_api_fail(r, 422, "this Idempotency-Key was used with another body");
+    else if (m->result == TH_CH_NOT_FOUND || (m->result == TH_CH_DONE && !r->tenant))
+        th_api_fail(r, 404, "the tenant has been deleted");
+    else if (m->result != TH_CH_DONE)
+        th_api_fail(r, 503, "the store cannot look for the Idempotency-Key now");
+    else {
+        r->dialect = r->tenant->dialect;
+        r->route->handle(r);
+    }
+}
+
+void th_api_idem_recall(struct th_api_req *r)
+{
+    if (!r->tenant && !th_api_bind_tenant(r, r->param[0])) /* an operator's route has it in the path */
+        return;
+    r->op.recall =
+        (struct th_remember){.tenant_id = th_api_tenant_id(r), .idem = r->idem, .done = recalled, .user = r};
+    th_engine_remember(r->api->engine, &r->op.recall);
+}
+
+void th_api_fail_conflict(struct th_api_req *r, const char *detail)
+{
+    if (r->idem.given && !r->idem_first)
+        th_api_fail(r, 409, "the first request with this Idempotency-Key was still under way");
+    else
+        th_api_fail(r, 409, "%s", detail[0] ? detail : "the object's state does not allow this");
 }
 
 void th_api_idem_end(struct th_api_req *r)

@@ -33,6 +33,7 @@ enum {
     TH_R_SECRET = 128,  /* the answer holds a secret: not cached, wiped after sending */
     TH_R_MERGE = 256,   /* the body is a JSON Merge Patch */
     TH_R_PUBLISH = 512, /* counted as publishing */
+    TH_R_KEEPS = 1024,  /* the whole answer is kept with an Idempotency-Key */
 };
 
 struct th_api_route {
@@ -105,6 +106,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     union {
         struct th_publish publish;
         struct th_change change;
+        struct th_remember recall; /* before the handler */
         struct {
             struct th_retry_now now;
             struct th_remember remember;
@@ -189,6 +191,10 @@ TH_MUST_USE bool th_api_precondition(struct th_api_req *r, uint64_t no, uint64_t
 /* ---- idem.c ---- */
 /** Reads Idempotency-Key of a POST into r->idem; answers 400 or 409 itself. */
 TH_MUST_USE bool th_api_idem(struct th_api_req *r);
+/** Gives the answer that is kept for the key, or calls the route's handler when there is none. */
+void th_api_idem_recall(struct th_api_req *r);
+/** 409 of an object's state; what another request with the same key does meanwhile is such a state too. */
+void th_api_fail_conflict(struct th_api_req *r, const char *detail);
 void th_api_idem_end(struct th_api_req *r);
 
 /* ---- query.c ---- */

@@ -151,7 +151,7 @@ static void started(struct th_replay_start *s)
         th_api_fail(r, 404, "%s", s->detail[0] ? s->detail : "there is no such endpoint");
         return;
     case TH_CH_CONFLICT:
-        th_api_fail(r, 409, "%s", s->detail);
+        th_api_fail_conflict(r, s->detail);
         return;
     default:
         th_api_fail(r, 503, "%s", s->detail[0] ? s->detail : "the replay cannot be stored now");

@@ -54,16 +54,6 @@ static enum outcome seal_anew(struct th_engine *e, const struct th_sealed *s, ui
     return result;
 }
 
-/* A kept answer does not say which of two purposes it has. */
-static enum outcome answer_anew(struct th_engine *e, const struct th_sealed *s, struct th_buf *out)
-{
-    enum outcome result = UNREADABLE;
-
-    for (uint64_t no = 0; no < 2 && result == UNREADABLE; no++)
-        result = seal_anew(e, s, UINT64_MAX, no, s->bytes, out);
-    return result;
-}
-
 /* Replaces the sealed member inside of an endpoint's conf; every other byte stays. */
 static enum outcome conf_anew(struct th_engine *e, const struct th_sealed *s, struct th_buf *out)
 {
@@ -104,7 +94,7 @@ static enum outcome anew(struct reseal_job *j, struct th_sealed *s)
     if (s->kind == TH_SEALED_SECRET)
         result = seal_anew(j->e, s, s->endpoint, s->no, s->bytes, &out);
     else if (s->kind == TH_SEALED_ANSWER)
-        result = answer_anew(j->e, s, &out);
+        result = seal_anew(j->e, s, UINT64_MAX, 0, s->bytes, &out);
     else
         result = conf_anew(j->e, s, &out);
     if (result == FRESH && (out.failed || !th_arena_copy(&j->op.mem, th_buf_view(&out), &s->fresh)))

@@ -1,5 +1,7 @@
 """Endpoints, tenants, keys: the management routes in the native dialect."""
 import base64
+import datetime
+import threading
 import time
 
 import pytest
@@ -216,6 +218,69 @@ def test_rotate_without_overlap_switches_at_once(tenant, receiver):
     verify(given, request)
     with pytest.raises(SignatureError):
         verify(made["secret"], request)
+
+
+def test_the_old_secret_is_gone_at_its_end(tenant):
+    """Nothing else happens on the server between the end and the reading: the clock is read for the request."""
+    made = make(tenant)
+    path = f"/v1/webhooks/{made['id']}"
+    rotated = tenant.post(f"{path}/rotate-secret", {"overlap_seconds": 1}).expect(200).json["secrets"]
+    end = datetime.datetime.fromisoformat(rotated[1]["expires_at"])
+    time.sleep((end - datetime.datetime.now(datetime.timezone.utc)).total_seconds() + 0.02)
+    assert tenant.get(f"{path}/secret").expect(200).json["secrets"] == rotated[:1]
+
+
+def same_again(api, path, body, key):
+    """Sends a request twice with one key; the second answer must be the first. Gives that answer."""
+    headers = {"Idempotency-Key": key}
+    first = api.post(path, body, headers=headers).expect(200, 201, 202)
+    again = api.post(path, body, headers=headers).expect(first.status)
+    assert again.body == first.body and again.header("Idempotency-Replayed") == "true"
+    assert first.header("Idempotency-Replayed") is None
+    for name in ("Location", "ETag", "Content-Type", "Cache-Control"):
+        assert again.header(name) == first.header(name)
+    problem(api.post(path, {**(body or {}), "other": 1}, headers=headers), 422)
+    return first
+
+
+def test_a_key_repeats_every_answer_of_management(shared, tenant, receiver):
+    """Also where what the first request did would refuse a second: two secrets are active, the time has passed."""
+    target = receiver()
+    made = same_again(tenant, "/v1/webhooks", {"url": target.url()}, "k1").json
+    path = f"/v1/webhooks/{made['id']}"
+    same_again(tenant, f"{path}/rotate-secret", None, "k1")
+    assert len(tenant.get(f"{path}/secret").json["secrets"]) == 2
+    same_again(tenant, f"{path}/test", None, "k1")
+    row = settled(tenant, 1)[0]
+    same_again(tenant, f"/v1/deliveries/{row['id']}/retry", None, "k1")
+    eventually(lambda: tenant.get(f"/v1/deliveries/{row['id']}").json["attempt_count"] == 2)
+    same_again(tenant, f"{path}/replay", {"since": "2020-01-01T00:00:00Z"}, "k1")
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=0.3)
+    new = {"scopes": ["webhooks:read"], "expires_at": soon.isoformat()}
+    keys, key = f"/v1/tenants/{tenant.tenant}/keys", {"Idempotency-Key": "k1"}
+    first = shared.api.post(keys, new, headers=key).expect(201)
+    time.sleep(0.35)
+    assert shared.api.post(keys, new, headers=key).expect(201).body == first.body
+    assert len(shared.api.get(keys).json["data"]) == 1
+
+
+def test_rotations_at_once_with_one_key_make_one(tenant):
+    made = make(tenant)
+    path, answers = f"/v1/webhooks/{made['id']}", []
+
+    def rotate():
+        answers.append(tenant.post(f"{path}/rotate-secret", {}, headers={"Idempotency-Key": "k"}))
+
+    threads = [threading.Thread(target=rotate) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({answer.body for answer in answers if answer.status == 200}) == 1
+    for answer in answers:
+        if answer.status != 200:
+            assert "Idempotency-Key" in problem(answer, 409)["detail"]
+    assert len(tenant.get(f"{path}/secret").expect(200).json["secrets"]) == 2
 
 
 def test_deliveries_of_one_endpoint(tenant, receiver):

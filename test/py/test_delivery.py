@@ -524,7 +524,7 @@ def test_retry_from_every_state(tenant, receiver):
     attempts(5, "failed")
     eventually(lambda: tenant.get(path).json["disabled"])
     replies["n"] = 200
-    tenant.post(again).expect(202)
+    assert tenant.post(again).expect(202).json["status"] == "held"
     attempts(5, "held")
     tenant.patch(path, {"active": True}).expect(200)
     attempts(6, "delivered")
