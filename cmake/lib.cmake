@@ -79,6 +79,11 @@ foreach(page IN LISTS lib_manuals)
   endforeach()
 endforeach()
 
+install(FILES ${CMAKE_SOURCE_DIR}/docs/receiving.md ${CMAKE_SOURCE_DIR}/docs/dialects.md
+  DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
+install(FILES ${CMAKE_SOURCE_DIR}/examples/http_receiver.c ${CMAKE_SOURCE_DIR}/examples/stdin_receiver.c
+  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT development)
+
 if(TH_BENCH OR TH_TESTS)
   add_executable(bench_verify ${CMAKE_SOURCE_DIR}/bench/verify.c)
   target_link_libraries(bench_verify PRIVATE tenterhook_shared)
