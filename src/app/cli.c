@@ -371,9 +371,7 @@ int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct 
     if (!th_client_call(cli->client, method, path, body, fields, answer, why, sizeof why))
         return TH_EXIT_OK;
     th_answer_free(answer);
-    return th_cli_fail(cli, TH_EXIT_UNREACHABLE,
-                       "%s; is the server running? Start one with: tenterhook serve, or name it with --url",
-                       why);
+    return th_cli_fail(cli, TH_EXIT_UNREACHABLE, "%s; %s", why, th_client_advice(cli->client));
 }
 
 static int exit_of(unsigned http)

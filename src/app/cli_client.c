@@ -10,6 +10,8 @@
 #include "base/alloc.h"
 #include "core/guard.h"
 #include "net/http_client.h"
+#include "net/tls.h"
+#include "net/tls_probe.h"
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -18,6 +20,8 @@
 
 #define ANSWER_MAX ((size_t)64 << 20)
 #define HEAD_MAX 32768u
+#define PROBE_MS 3000
+#define START_ONE "is the server running? Start one with: tenterhook serve, or name it with --url"
 
 struct th_client {
     uv_loop_t loop;
@@ -32,6 +36,7 @@ struct th_client {
     struct th_answer *out;
     enum th_http_class class;
     char detail[200];
+    const char *advice; /* of the last failure */
 };
 
 unsigned th_client_resolve(struct th_span host, uint16_t port, struct th_addr out[TH_RESOLVE_MAX], char *why,
@@ -183,19 +188,79 @@ static void on_done(struct th_http_req *req)
     c->done = true;
 }
 
-static void say_failure(const struct th_client *c, char *why, size_t why_size)
+/* Whether TLS is spoken where plain HTTP was tried: asked of the port itself. */
+static bool port_speaks_tls(const struct th_client *c)
 {
-    static const char *const words[] = {
-        [TH_HTTP_CONNECT] = "nothing listens there",
-        [TH_HTTP_TLS] = "the TLS handshake failed",
-        [TH_HTTP_TIMEOUT] = "no answer in time",
-        [TH_HTTP_RESET] = "the connection was lost",
-        [TH_HTTP_PROTOCOL] = "what answers there does not speak HTTP/1.1",
-    };
-    const char *word = (unsigned)c->class < sizeof words / sizeof words[0] ? words[c->class] : NULL;
+    char host[256];
+    bool yes = false;
 
-    snprintf(why, why_size, "%s: %s%s%s%s", c->url_text, word ? word : th_http_class_name(c->class),
-             c->detail[0] ? " (" : "", c->detail, c->detail[0] ? ")" : "");
+    if (c->url.tls || c->url.host.n >= sizeof host)
+        return false;
+    memcpy(host, c->url.host.p, c->url.host.n);
+    host[c->url.host.n] = 0;
+    for (unsigned i = 0; i < c->addr_count && !yes; i++) {
+        struct th_addr to = c->addrs[i];
+        struct th_tls_probe probe;
+        to.port = c->url.port;
+        (void)th_tls_probe(&to, true, host, NULL, PROBE_MS, &probe);
+        yes = probe.count > 0;
+    }
+    return yes;
+}
+
+/* The server may also answer plain HTTP on its TLS port, to say just this. */
+static bool refused_as_plain(const struct th_client *c, const struct th_answer *a)
+{
+    return a->status == 400 && !c->url.tls && a->body.n &&
+           (memmem(a->body.p, a->body.n, "https", 5) || memmem(a->body.p, a->body.n, "HTTPS", 5)) &&
+           port_speaks_tls(c);
+}
+
+static void say_tls(struct th_client *c, char *why, size_t why_size)
+{
+    snprintf(why, why_size, "%s: this port speaks TLS", c->url_text);
+    c->advice = "write https:// in --url";
+}
+
+/* What went wrong, and in c->advice what to do. */
+static void say_failure(struct th_client *c, char *why, size_t why_size)
+{
+    static const struct {
+        enum th_http_class class;
+        const char *detail; /* part of it; "": any */
+        const char *words, *advice;
+    } rows[] = {
+        {TH_HTTP_TLS, "mismatch", "its certificate is for another name",
+         "name it in --url as its certificate does"},
+        {TH_HTTP_TLS, "certificate: expired", "its certificate is too old", "the server needs a new one"},
+        {TH_HTTP_TLS, "not yet valid", "its certificate is not valid yet",
+         "is the clock right, here and there?"},
+        {TH_HTTP_TLS, "certificate:", "its certificate is signed by nobody that this machine trusts",
+         "name the authority with --api-ca-file FILE or TENTERHOOK_API_CA_FILE"},
+        {TH_HTTP_TLS, TH_TLS_NOT_SPOKEN, "the TLS handshake failed",
+         "write http:// in --url, if that is meant"},
+        {TH_HTTP_TLS, "", "the TLS handshake failed", "is that the port of Tenterhook?"},
+        {TH_HTTP_CONNECT, "", "nothing listens there", START_ONE},
+        {TH_HTTP_TIMEOUT, "", "no answer in time", START_ONE},
+        {TH_HTTP_RESET, "", "the connection was lost", START_ONE},
+        {TH_HTTP_PROTOCOL, "", "what answers there does not speak HTTP/1.1",
+         "is that the port of Tenterhook?"},
+    };
+    const char *words = th_http_class_name(c->class);
+
+    c->advice = START_ONE;
+    if ((c->class == TH_HTTP_RESET || c->class == TH_HTTP_PROTOCOL) && port_speaks_tls(c)) {
+        say_tls(c, why, why_size);
+        return;
+    }
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].class == c->class && strstr(c->detail, rows[i].detail)) {
+            words = rows[i].words;
+            c->advice = rows[i].advice;
+            break;
+        }
+    snprintf(why, why_size, "%s: %s%s%s%s", c->url_text, words, c->detail[0] ? " (" : "", c->detail,
+             c->detail[0] ? ")" : "");
 }
 
 enum th_error th_client_call(struct th_client *c, const char *method, const char *path, struct th_span body,
@@ -219,6 +284,7 @@ enum th_error th_client_call(struct th_client *c, const char *method, const char
     th_buf_printf(&target, "%s%s", c->base, path);
     if (head.failed || target.failed) {
         snprintf(why, why_size, "out of memory");
+        c->advice = "ask for less at a time";
         th_buf_wipe(&head);
         th_buf_fini(&target);
         return TH_NOMEM;
@@ -245,8 +311,13 @@ enum th_error th_client_call(struct th_client *c, const char *method, const char
         return TH_IO;
     }
     if (out->body.failed || out->head.failed) {
-        snprintf(why, why_size, "the answer is too large");
+        snprintf(why, why_size, "%s: the answer is too large", c->url_text);
+        c->advice = "ask for less at a time";
         return TH_TOO_LARGE;
+    }
+    if (refused_as_plain(c, out)) {
+        say_tls(c, why, why_size);
+        return TH_IO;
     }
     if (th_json_parse(th_buf_view(&out->body), TH_JSON_DEPTH, &out->json, NULL))
         out->json = (struct th_json){0};
@@ -281,6 +352,11 @@ struct th_span th_answer_field(const struct th_answer *a, const char *name)
         }
     }
     return (struct th_span){"", 0};
+}
+
+const char *th_client_advice(const struct th_client *c)
+{
+    return c->advice;
 }
 
 const char *th_client_url(const struct th_client *c)

@@ -29,6 +29,8 @@ void th_client_close(struct th_client *c);
 TH_MUST_USE enum th_error th_client_call(struct th_client *c, const char *method, const char *path,
                                          struct th_span body, const char *fields, struct th_answer *out,
                                          char *why, size_t why_size);
+/** What to do after a call that failed: a clause without a full stop. Static memory. */
+const char *th_client_advice(const struct th_client *c);
 void th_answer_free(struct th_answer *a);
 /** Value of a field of the answer; n == 0: absent. */
 struct th_span th_answer_field(const struct th_answer *a, const char *name);

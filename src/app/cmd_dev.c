@@ -377,7 +377,8 @@ static void started(struct dev *d)
     d->running = true;
     setenv("TENTERHOOK_URL", d->url, 1);
     setenv("TENTERHOOK_KEY", d->key, 1);
-    unsetenv("TENTERHOOK_TENANT");
+    unsetenv("TENTERHOOK_TENANT"); /* meant for another server, as is the next */
+    unsetenv("TENTERHOOK_API_CA_FILE");
     status = register_endpoint(d);
     if (status) {
         end(d, status);

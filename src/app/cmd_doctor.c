@@ -239,7 +239,10 @@ static bool check_server(struct doctor *d)
     char why[600] = "the address or the key cannot be used";
 
     if (status || th_client_call(d->cli->client, "GET", "/readyz", none, NULL, &a, why, sizeof why)) {
-        say(d, FAIL, "server", "start it with `tenterhook serve`, or name it with --url", "%s", why);
+        say(d, FAIL, "server",
+            status ? "name the server with --url, and its key with --key-file"
+                   : th_client_advice(d->cli->client),
+            "%s", why);
         return false;
     }
     if (a.status != 200)

@@ -1,6 +1,7 @@
 """Fixtures of the black-box tests: real servers, real receivers, real sockets."""
 import itertools
 import pathlib
+import shutil
 import ssl
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from harness.command import Terminal, tenterhook  # noqa: E402
 from harness.receiver import Receiver  # noqa: E402
 from harness.server import Server, binary_path  # noqa: E402
 
@@ -106,6 +108,45 @@ def tls_receiver(receiver, certificates):
     """A factory like receiver, over TLS with a certificate for 127.0.0.1 and localhost; options of
     Certificates.issue go in `cert`."""
     return lambda cert=None, **options: receiver(tls=certificates.context(**(cert or {})), **options)
+
+
+@pytest.fixture
+def tls_server(server, certificates, tmp_path):
+    """A server whose certificate files may be replaced: server.cert, server.key_file."""
+    def make(**options):
+        cert, key = tmp_path / "api.pem", tmp_path / "api.key"
+        for source, to in zip(certificates.issue(), (cert, key)):
+            shutil.copy(source, to)
+        made = server(flags=["--tls-cert", str(cert), "--tls-key", str(key), *options.pop("flags", [])], **options)
+        made.cert, made.key_file = cert, key
+        return made
+    return make
+
+
+@pytest.fixture
+def cli(server):
+    """cli(*args) runs a command against a fresh server; cli.server is that server."""
+    running = server()
+
+    def run(*args, **options):
+        env = {"TENTERHOOK_URL": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
+        env.update(options.pop("env", {}))
+        return tenterhook(*args, env=env, **options)
+
+    run.server, run.api = running, running.api
+    return run
+
+
+@pytest.fixture
+def terminal():
+    running = []
+
+    def make(*args, **options):
+        running.append(Terminal(*args, **options))
+        return running[-1]
+    yield make
+    for one in running:
+        one.close()
 
 
 @pytest.fixture

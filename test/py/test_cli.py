@@ -6,45 +6,10 @@ import subprocess
 
 import pytest
 
+from harness.command import KEY, tenterhook
 from harness.expect import eventually
 from harness.receiver import Reply
 from harness.server import ROOT, binary_path, clean_env
-
-KEY = "test-operator-key-0123456789abcdef"
-
-
-class Ran:
-    def __init__(self, done):
-        self.status, self.out, self.err = done.returncode, done.stdout, done.stderr
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-    def expect(self, status):
-        assert self.status == status, f"status {self.status}, wanted {status}\n{self.out}\n{self.err}"
-        assert "runtime error" not in self.err and "AddressSanitizer" not in self.err, self.err
-        return self
-
-
-def tenterhook(*args, env=None, stdin="", cwd=None, timeout_s=60):
-    return Ran(subprocess.run([str(binary_path()), *map(str, args)], env=clean_env(env), input=stdin, cwd=cwd,
-                              capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False))
-
-
-@pytest.fixture
-def cli(server):
-    """cli(*args) runs a command against a fresh server; cli.server is that server."""
-    running = server()
-
-    def run(*args, **options):
-        env = {"TENTERHOOK_URL": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
-        env.update(options.pop("env", {}))
-        return tenterhook(*args, env=env, **options)
-
-    run.server, run.api = running, running.api
-    return run
-
 
 # ---- arguments, help and what is made from the table ----
 
@@ -477,58 +442,6 @@ def test_listen_says_when_the_port_is_taken(listen):
 
 # ---- tail and dev ----
 
-class Terminal:
-    """A command on a terminal of its own: what it shows, and keys."""
-
-    def __init__(self, *args, env=None):
-        import pty
-        self.process_id, self.fd = pty.fork()
-        if self.process_id == 0:
-            os.execve(str(binary_path()), ["tenterhook", *map(str, args)], {**clean_env(env), "TERM": "xterm"})
-        self.text = ""
-
-    def wait_for(self, word, timeout_s=20):
-        import select
-        import time
-        deadline = time.monotonic() + timeout_s
-        while word not in self.text:
-            assert time.monotonic() < deadline, f"no {word!r} in:\n{self.text}"
-            if select.select([self.fd], [], [], 0.2)[0]:
-                try:
-                    self.text += os.read(self.fd, 65536).decode(errors="replace")
-                except OSError:
-                    assert word in self.text, f"it ended without {word!r}:\n{self.text}"
-        return self.text
-
-    def key(self, text):
-        os.write(self.fd, text.encode())
-
-    def end(self):
-        """Exit status after q."""
-        self.key("q")
-        return os.waitstatus_to_exitcode(os.waitpid(self.process_id, 0)[1])
-
-    def close(self):
-        try:
-            os.kill(self.process_id, 9)
-            os.waitpid(self.process_id, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-        os.close(self.fd)
-
-
-@pytest.fixture
-def terminal():
-    running = []
-
-    def make(*args, **options):
-        running.append(Terminal(*args, **options))
-        return running[-1]
-    yield make
-    for one in running:
-        one.close()
-
-
 def test_tail_prints_each_change_once(cli, receiver):
     replies = iter([Reply(status=503)])
     cli("endpoints", "create", receiver(answer=lambda request: next(replies, Reply())).url()).expect(0)
@@ -586,46 +499,7 @@ def test_dev_on_a_terminal(terminal, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# ---- backup, restore, configuration, doctor ----
-
-def test_a_backup_under_load_restores_to_a_server_that_has_everything(cli, server, receiver, tmp_path):
-    target = receiver()
-    made = cli("endpoints", "create", target.url(), "--json").json
-    for start in range(4):
-        cli.api.post("/v1/events/batch", [{"type": "a.b", "id": f"e{start}-{n}", "data": n} for n in range(500)]).expect(202)
-    ran = cli("backup", tmp_path / "copy.db", "--data", cli.server.data).expect(0)
-    assert "read back whole" in ran.out and "secret.key" in ran.out
-    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
-    cli("backup", tmp_path / "copy.db", "--data", cli.server.data).expect(73)
-    cli("restore", tmp_path / "copy.db", "--data", cli.server.data).expect(73)
-    tenterhook("restore", tmp_path / "copy.db", "--data", tmp_path / "new", "--secret-key-file", cli.server.data / "secret.key").expect(0)
-    cli.server.stop()
-    again = server(data=tmp_path / "new")
-    assert again.api.get("/v1/events/e3-499").expect(200).json["data"] == 499
-    secrets_of = again.api.get(f"/v1/webhooks/{made['id']}/secret").expect(200).json
-    assert secrets_of["secrets"][0]["secret"] == made["secret"]
-
-
-def test_restore_takes_only_a_whole_database_of_ours(tmp_path):
-    (tmp_path / "noise").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
-    (tmp_path / "empty").write_bytes(b"")
-    for name in ("noise", "empty"):
-        tenterhook("restore", tmp_path / name, "--data", tmp_path / "new").expect(65)
-    tenterhook("restore", tmp_path / "absent", "--data", tmp_path / "new").expect(66)
-    tenterhook("backup", tmp_path / "x", "--data", tmp_path / "absent").expect(66)
-    assert not (tmp_path / "new").exists() and not (tmp_path / "x").exists()
-
-
-def test_a_damaged_database_is_not_called_whole(cli, tmp_path):
-    cli.api.post("/v1/events/batch", [{"type": "a.b", "data": "x" * 500} for _ in range(900)]).expect(202)
-    cli("backup", tmp_path / "copy.db", "--data", cli.server.data).expect(0)
-    data = bytearray((tmp_path / "copy.db").read_bytes())
-    page = int.from_bytes(data[16:18], "big") % 65535
-    for start in range(2 * page, len(data), page):
-        data[start:start + 12] = b"\xff" * 12
-    (tmp_path / "bad.db").write_bytes(data)
-    assert "damaged" in tenterhook("restore", tmp_path / "bad.db", "--data", tmp_path / "new").expect(65).err
-
+# ---- configuration, doctor ----
 
 def test_config_show_says_where_values_come_from(tmp_path):
     (tmp_path / "c.yaml").write_text("retention: 7d\n")
@@ -678,48 +552,7 @@ def test_doctor_shows_the_certificate_chain(cli, tls_receiver, certificates):
     assert "mismatch" in tenterhook("doctor", wrong.url(), "--ca-file", certificates.ca).expect(1).out.lower()
 
 
-# ---- export and import ----
-
-def test_export_and_import_make_a_second_installation_like_the_first(cli, server, receiver, tmp_path):
-    target = receiver()
-    cli("tenants", "put", "acme", "--name", 'Acme "Inc": #1', "--dialect", "taskboard", "--attribute", "a=1").expect(0)
-    cli("endpoints", "create", target.url(), "--tenant", "acme", "--event", "task.created").expect(0)
-    cli("endpoints", "create", target.url(), "--description", "zwei: # 'x'\n- y", "--header", "X-A=true", "--metadata", "n=007",
-        "--rate-limit", "2.5", "--event", "a.*").expect(0)
-    file = tmp_path / "all.yaml"
-    cli("export", "--to", file, "--secrets").expect(0)
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert "secret" not in cli("export").expect(0).out
-    assert "nothing was changed" in cli("import", file, "--dry-run").expect(0).out
-    assert "0 to create, 0 to change" in cli("import", file).expect(0).out
-    other = server()
-    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
-    assert "3 to create" in tenterhook("import", file, "--dry-run", env=env).expect(0).out
-    assert other.api.get("/v1/webhooks").json["data"] == []
-    tenterhook("import", file, env=env).expect(0)
-    assert "0 to create, 0 to change" in tenterhook("import", "-", env=env, stdin=file.read_text()).expect(0).out
-    assert tenterhook("export", "--secrets", env=env).expect(0).out == file.read_text()
-
-
-def test_import_changes_only_what_differs(cli, receiver, tmp_path):
-    target = receiver()
-    made = cli("endpoints", "create", target.url(), "--description", "old", "--json").json
-    (tmp_path / "f.yaml").write_text(f"tenants:\n  - id: default\n    endpoints:\n      - url: {target.url()}\n        description: new\n"
-                                     f"      - url: {target.url()}2\n        active: false\n")
-    ran = cli("import", tmp_path / "f.yaml").expect(0)
-    assert "~ endpoint" in ran.out and "description" in ran.out and "+ endpoint" in ran.out
-    assert cli("endpoints", "show", made["id"], "--json").json["description"] == "new"
-    assert len(cli("endpoints", "--json").json["data"]) == 2
-
-
-@pytest.mark.parametrize("text, word", [
-    ("tenants: [", "f.yaml"), ("tenant: []", "unknown key"), ("tenants: []\nx: 1", "f.yaml:2"), ("tenants:\n  - name: x", "without id"),
-    ("tenants:\n  - id: default\n    endpoints:\n      - events: []", "f.yaml:4"),
-])
-def test_import_says_what_is_wrong_with_a_file(cli, tmp_path, text, word):
-    (tmp_path / "f.yaml").write_text(text)
-    assert word in cli("import", tmp_path / "f.yaml").expect(65).err
-
+# ---- the page about commands ----
 
 def test_the_page_about_commands_is_true(cli, receiver, tmp_path):
     """All blocks marked sh of docs/cli.md, in order, in one shell that stops at the first failure."""

@@ -16,19 +16,6 @@ from harness.server import StartError
 KEY = "test-operator-key-0123456789abcdef"
 
 
-@pytest.fixture
-def tls_server(server, certificates, tmp_path):
-    """A server whose certificate files may be replaced: server.cert, server.key_file."""
-    def make(**options):
-        cert, key = tmp_path / "api.pem", tmp_path / "api.key"
-        for source, to in zip(certificates.issue(), (cert, key)):
-            shutil.copy(source, to)
-        made = server(flags=["--tls-cert", str(cert), "--tls-key", str(key), *options.pop("flags", [])], **options)
-        made.cert, made.key_file = cert, key
-        return made
-    return make
-
-
 def trusting(certificates, least=None, most=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(certificates.ca)
