@@ -228,5 +228,6 @@ int th_cli_main(int argc, char **argv)
     if (command->flags & TH_CLI_RAW)
         return run_raw(command, argc - skip, argv + skip);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is an error of the write, as a full disk is */
     return run(command, argc - skip, argv + skip);
 }

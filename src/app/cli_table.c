@@ -269,12 +269,16 @@ const struct th_command th_commands[] = {
      OPTIONS({"--resolve", "NAME", "a name to try the name service with (default example.com)"}),
      th_cmd_doctor, NULL},
     {"backup", NULL, "FILE", "copy the database of one moment, beside the running server",
-     "Reads the copy back before it says that it is whole. The secret key is not in it: keep that in another "
-     "place.",
+     "The copy gets its name when it is on the disk and was read back whole. The secret key is not in it: "
+     "keep "
+     "that in another place.",
      CONFIG, 1, 1, NULL, th_cmd_backup, NULL},
-    {"restore", NULL, "FILE", "put a backup into a data directory that has no database", NULL, CONFIG, 1, 1,
-     OPTIONS({"--secret-key-file", "FILE", "the old server's secret.key, to put beside it"}), th_cmd_restore,
-     NULL},
+    {"restore", NULL, "FILE", "put a backup into a data directory that has no database",
+     "Reads all of the file first (pages, tables, what must hold between rows) and tries the secret key on "
+     "what "
+     "is sealed in it. What it refuses has changed nothing.",
+     CONFIG, 1, 1, OPTIONS({"--secret-key-file", "FILE", "the old server's secret.key, to put beside it"}),
+     th_cmd_restore, NULL},
     {"export", NULL, "[TENANT...]", "write tenants and endpoints as YAML",
      "For version control, for a second installation, for moving. Values of custom headers are in it; "
      "secrets only with --secrets.",

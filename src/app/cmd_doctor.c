@@ -175,8 +175,8 @@ static void check_database(struct doctor *d, const char *dir)
 {
     const char *path = th_cli_printf(d->cli, "%s/tenterhook.db", dir);
     struct stat st;
+    struct th_sqlite_state state;
     char why[600];
-    int version;
 
     if (stat(path, &st) != 0)
         return;
@@ -186,11 +186,14 @@ static void check_database(struct doctor *d, const char *dir)
             (long long)(st.st_size >> 20));
         return;
     }
-    if (th_sqlite_judge(path, &version, why, sizeof why))
+    if (th_sqlite_judge(path, true, NULL, NULL, &state, why, sizeof why))
         say(d, FAIL, "database", "keep it as it is, and restore a backup into another directory", "%s", why);
+    else if (state.unfit[0])
+        say(d, FAIL, "database", "keep it as it is, and restore a backup into another directory",
+            "%s is whole, but its rows do not fit together: %s", path, state.unfit);
     else
         say(d, OK, "database", NULL, "%s is whole (%lld KiB, layout %d)", path, (long long)(st.st_size >> 10),
-            version);
+            state.version);
 }
 
 static void check_clock(struct doctor *d)

@@ -1,8 +1,8 @@
 /* replay: finished deliveries of one endpoint again. Always counts first (dry run), asks, then shows progress
  * with the time that is left. A replay goes on by itself: Ctrl-C ends the watching, not the replay. */
+#include "app/cli_progress.h"
 #include "app/cmd.h"
 #include <stdlib.h>
-#include <unistd.h>
 
 static bool write_filters(struct th_cli *cli, struct th_buf *body, bool dry)
 {
@@ -53,24 +53,25 @@ static int start(struct th_cli *cli, bool dry, struct th_answer *answer)
     return status;
 }
 
-static void say_progress(struct th_cli *cli, struct th_json replay, int64_t began_ms, bool last)
+static void say_progress(struct th_cli *cli, struct th_progress *progress, struct th_json replay, bool last)
 {
     double part = strtod(th_cli_member(cli, replay, "/progress"), NULL);
-    int64_t spent = th_cmd_mono_ms() - began_ms;
-    char left[64] = "";
+    const char *state = th_cli_member(cli, replay, "/state"),
+               *text = th_cli_printf(cli, "%s of %s queued", th_cli_member(cli, replay, "/queued"),
+                                     th_cli_member(cli, replay, "/matched"));
 
-    if (part > 0.01 && part < 1 && spent > 500)
-        snprintf(left, sizeof left, ", about %lld s left",
-                 (long long)((double)spent * (1 - part) / part / 1000) + 1);
-    fprintf(stderr, "%s%s  %3.0f %%  %s of %s queued%s%s", cli->terminal ? "\r\033[K" : "",
-            th_cli_member(cli, replay, "/state"), part * 100, th_cli_member(cli, replay, "/queued"),
-            th_cli_member(cli, replay, "/matched"), left, cli->terminal && !last ? "" : "\n");
+    if (last)
+        th_progress_end(progress, th_cli_printf(cli, "%s  %3.0f %%  %s", state, part * 100, text));
+    else
+        th_progress_say(progress, part, state, text);
 }
 
 static int watch(struct th_cli *cli, const char *id)
 {
-    int64_t began = th_cmd_mono_ms(), pause_ms = 50;
+    struct th_progress progress;
+    int64_t pause_ms = 50;
 
+    th_progress_start(&progress, cli);
     for (;;) {
         struct th_answer answer;
         const char *state;
@@ -81,9 +82,8 @@ static int watch(struct th_cli *cli, const char *id)
             return status;
         state = th_cli_member(cli, answer.json, "/state");
         over = strcmp(state, "collecting") != 0 && strcmp(state, "running") != 0;
-        if (!cli->json)
-            say_progress(cli, answer.json, began, over);
-        else if (over)
+        say_progress(cli, &progress, answer.json, over);
+        if (cli->json && over)
             th_print_json(stdout, answer.json);
         status = strcmp(state, "done") == 0 ? TH_EXIT_OK : TH_EXIT_NO;
         th_answer_free(&answer);

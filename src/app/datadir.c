@@ -109,13 +109,33 @@ static enum th_error make_key_file(const char *dir, const char *path, char *why,
     return TH_OK;
 }
 
+enum th_error th_datadir_read_key(const char *path, uint8_t out[32], char *why, size_t why_size)
+{
+    struct stat st;
+    char line[256];
+    ssize_t n;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return refuse(why, why_size, path, strerror(errno));
+    if (fstat(fd, &st) == 0 && (st.st_mode & 077))
+        th_log(TH_LOG_WARN, "the secret key can be read by others; chmod 600 it", TH_KC("file", path));
+    n = read(fd, line, sizeof line);
+    close(fd);
+    while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+        n--;
+    if (n < 16)
+        return refuse(why, why_size, path, "is damaged: it should hold one line of 64 hexadecimal digits");
+    derive(th_span(line, (size_t)n), out);
+    th_wipe(line, sizeof line);
+    return TH_OK;
+}
+
 enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t out[32], char *why,
                                     size_t why_size)
 {
-    char path[4200], db[4200], line[256];
+    char path[4200], db[4200];
     struct stat st;
-    ssize_t n;
-    int fd;
 
     if (text) {
         derive(th_str(text), out);
@@ -136,18 +156,5 @@ enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t o
         if (error)
             return error;
     }
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return refuse(why, why_size, path, strerror(errno));
-    if (fstat(fd, &st) == 0 && (st.st_mode & 077))
-        th_log(TH_LOG_WARN, "the secret key can be read by others; chmod 600 it", TH_KC("file", path));
-    n = read(fd, line, sizeof line);
-    close(fd);
-    while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-        n--;
-    if (n < 16)
-        return refuse(why, why_size, path, "is damaged: it should hold one line of 64 hexadecimal digits");
-    derive(th_span(line, (size_t)n), out);
-    th_wipe(line, sizeof line);
-    return TH_OK;
+    return th_datadir_read_key(path, out, why, why_size);
 }

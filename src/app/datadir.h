@@ -11,4 +11,6 @@ TH_MUST_USE enum th_error th_datadir_make(const char *dir, char *why, size_t why
  * the directory has no database yet. A database without its key is refused: a new key could not open it. */
 TH_MUST_USE enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t out[32], char *why,
                                                 size_t why_size);
+/** The key of a key file: its one line, without the line end. */
+TH_MUST_USE enum th_error th_datadir_read_key(const char *path, uint8_t out[32], char *why, size_t why_size);
 #endif

@@ -176,6 +176,23 @@ static int64_t read_i64(struct th_json root, struct th_span name)
     return n;
 }
 
+enum th_error th_headers_sealed(struct th_json root, struct th_json *member, struct th_buf *out)
+{
+    size_t n;
+
+    th_buf_init(out, 2 * TH_MAX_SPEC_BYTES);
+    if (!th_json_member(root, TH_LIT("headers_sealed"), member))
+        return TH_NOT_FOUND;
+    if (member->raw.n < 2)
+        return TH_CORRUPT;
+    if (!th_buf_room(out, member->raw.n))
+        return TH_NOMEM;
+    if (!th_unbase64(th_span(member->raw.p + 1, member->raw.n - 2), out->p, out->cap, &n))
+        return TH_CORRUPT;
+    out->n = n;
+    return TH_OK;
+}
+
 static enum th_error read_headers(struct th_engine *e, const struct th_endpoint *ep, struct th_json root,
                                   struct th_arena *mem, struct th_endpoint_spec *out)
 {
@@ -183,22 +200,20 @@ static enum th_error read_headers(struct th_engine *e, const struct th_endpoint 
     struct th_buf sealed, plain, text;
     struct th_json v, key, value;
     struct th_json_iter it;
-    size_t n;
-    enum th_error error = TH_NOMEM;
+    enum th_error error;
 
     if (!headers)
         return TH_NOMEM;
     out->headers = headers;
-    if (!th_json_member(root, TH_LIT("headers_sealed"), &v))
-        return TH_OK;
-    th_buf_init(&sealed, TH_MAX_SPEC_BYTES + 64);
+    error = th_headers_sealed(root, &v, &sealed);
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
     th_buf_init(&text, TH_MAX_SPEC_BYTES);
-    if (v.raw.n < 2 || !th_buf_room(&sealed, v.raw.n))
+    if (error) {
+        error = error == TH_NOT_FOUND ? TH_OK : error;
         goto end;
+    }
     error = TH_CORRUPT;
-    if (!th_unbase64(th_span(v.raw.p + 1, v.raw.n - 2), sealed.p, sealed.cap, &n) ||
-        !th_engine_unseal(e, ep->tenant->no, ep->no, 0, th_span(sealed.p, n), &plain) ||
+    if (!th_engine_unseal(e, ep->tenant->no, ep->no, 0, th_buf_view(&sealed), &plain) ||
         th_json_parse(th_buf_view(&plain), 4, &v, NULL))
         goto end;
     error = TH_NOMEM;

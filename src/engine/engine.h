@@ -138,6 +138,18 @@ bool th_engine_ready(const struct th_engine *e, const char **why);
 struct th_now th_engine_now(const struct th_engine *e);
 const struct th_engine_conf *th_engine_conf(const struct th_engine *e);
 
+/* ---- keys and settings of a store that no engine has loaded ---- */
+
+/** Give the keys, zero the rest, show it every row of settings: then it says what a start would find. */
+struct th_key_check {
+    const uint8_t *key, *old_key; /* 32 bytes; old_key: NULL, or the one that is being replaced */
+    unsigned opened, closed;      /* sealed values that a key opens, and that none does */
+    bool wrong;                   /* no key here is the one of this store */
+    bool missing_old;             /* a change of keys has not ended, and its other key is not here */
+    enum th_error error;          /* TH_NOMEM: nothing can be said */
+};
+void th_key_check_row(struct th_key_check *c, const struct th_row *row);
+
 /* ---- look-ups ---- */
 
 struct th_tenant *th_engine_tenant(struct th_engine *e, struct th_span id);

@@ -233,6 +233,16 @@ bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t te
 bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
                            struct th_span sealed, struct th_buf *plain);
 
+/** Sealed bytes of the custom headers in a parsed conf, and the member that has them. TH_NOT_FOUND: it has none;
+ * TH_CORRUPT; TH_NOMEM. `out` is made in any case, for th_buf_fini. */
+enum th_error th_headers_sealed(struct th_json root, struct th_json *member, struct th_buf *out);
+
+/* keycheck.c */
+#define TH_META_PROOF "key_proof" /* meta row: TH_KEY_PROOF, sealed with the key of this store */
+#define TH_KEY_PROOF "tenterhook secret key"
+/** *error is set when memory was lacking, and left alone else. */
+bool th_key_proves(const uint8_t key[32], struct th_span sealed, enum th_error *error);
+
 /* reseal.c */
 #define TH_META_OLD_PROOF                                                                                    \
     "key_proof_old" /* meta row, there while anything may be sealed by another key than the first proof's */

@@ -3,8 +3,6 @@
 #include "engine/internal.h"
 #include <stdio.h>
 
-#define KEY_PROOF "tenterhook secret key"
-
 struct loading {
     struct th_engine *e;
     enum th_error error;
@@ -38,14 +36,11 @@ static void load_last(struct th_span bytes, uint64_t *last)
 
 static bool proves(struct loading *l, const uint8_t key[32], struct th_span sealed)
 {
-    struct th_buf plain;
-    bool ok;
+    enum th_error error = TH_OK;
+    bool ok = th_key_proves(key, sealed, &error);
 
-    th_buf_init(&plain, 256);
-    ok = th_engine_unseal_with(key, 0, 0, 0, sealed, &plain) && th_span_is(th_buf_view(&plain), KEY_PROOF);
-    if (plain.failed)
-        fail(l, plain.failed, "key proof", 0);
-    th_buf_fini(&plain);
+    if (error)
+        fail(l, error, "key proof", 0);
     return ok;
 }
 
@@ -56,7 +51,7 @@ static void load_meta(struct loading *l, const struct th_row *row)
     if (th_span_is(row->id, "id_key") && row->conf.n == sizeof e->id_key) {
         memcpy(e->id_key, row->conf.p, sizeof e->id_key);
         l->have_id_key = true;
-    } else if (th_span_is(row->id, "key_proof")) {
+    } else if (th_span_is(row->id, TH_META_PROOF)) {
         l->have_proof = true;
         if (!proves(l, e->conf.secret_key, row->conf)) {
             l->new_key = e->conf.has_old_key && proves(l, e->conf.old_secret_key, row->conf);
@@ -318,7 +313,7 @@ static void meta_row(struct bootstrap *b, struct th_span id, struct th_span valu
 static enum th_error proof_row(struct bootstrap *b, const uint8_t key[32], struct th_span id,
                                struct th_buf *proof)
 {
-    if (!th_engine_seal_with(b->e, key, 0, 0, 0, TH_LIT(KEY_PROOF), proof))
+    if (!th_engine_seal_with(b->e, key, 0, 0, 0, TH_LIT(TH_KEY_PROOF), proof))
         return proof->failed ? proof->failed : TH_BUG;
     meta_row(b, id, th_buf_view(proof));
     return TH_OK;
@@ -356,7 +351,7 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
         meta_row(b, TH_LIT("id_key"), th_span(e->id_key, sizeof e->id_key));
     }
     if (!l->have_proof || l->new_key)
-        error = proof_row(b, e->conf.secret_key, TH_LIT("key_proof"), &b->proof);
+        error = proof_row(b, e->conf.secret_key, TH_LIT(TH_META_PROOF), &b->proof);
     /* in one commit with the new proof: from now on both keys are needed, until all is sealed anew */
     if (!error && l->new_key)
         error = proof_row(b, e->conf.old_secret_key, TH_LIT(TH_META_OLD_PROOF), &b->old_proof);

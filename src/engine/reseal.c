@@ -60,19 +60,19 @@ static enum outcome conf_anew(struct th_engine *e, const struct th_sealed *s, st
     struct th_buf old, fresh;
     struct th_json root, v;
     enum outcome result = UNREADABLE;
+    enum th_error error;
     const char *end = s->bytes.p + s->bytes.n;
-    size_t n;
 
     if (th_json_parse(s->bytes, 16, &root, NULL))
         return UNREADABLE;
-    if (!th_json_member(root, TH_LIT("headers_sealed"), &v) || v.raw.n < 2)
-        return KEPT;
-    th_buf_init(&old, STEP_BYTES);
+    error = th_headers_sealed(root, &v, &old);
     th_buf_init(&fresh, STEP_BYTES);
-    if (!th_buf_room(&old, v.raw.n))
+    if (error == TH_NOT_FOUND)
+        result = KEPT;
+    else if (error == TH_NOMEM)
         result = NO_MEMORY;
-    else if (th_unbase64(th_span(v.raw.p + 1, v.raw.n - 2), old.p, old.cap, &n))
-        result = seal_anew(e, s, s->endpoint, 0, th_span(old.p, n), &fresh);
+    else if (!error)
+        result = seal_anew(e, s, s->endpoint, 0, th_buf_view(&old), &fresh);
     if (result == FRESH) {
         th_buf_add(out, s->bytes.p, (size_t)(v.raw.p + 1 - s->bytes.p));
         th_base64(out, fresh.p, fresh.n);

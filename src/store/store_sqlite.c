@@ -20,7 +20,14 @@
 static enum th_error store_settings(struct th_store *store, void (*row)(void *, const struct th_row *),
                                     void *ctx)
 {
-    return sq_settings(&((struct sq_store *)store)->path, row, ctx);
+    sqlite3 *db = NULL;
+    enum th_error error = sq_file_reader(&((struct sq_store *)store)->path, &db);
+
+    if (error != TH_OK)
+        return error;
+    error = sq_error(db, sq_settings(db, row, ctx));
+    sqlite3_close(db);
+    return error;
 }
 
 static void store_page_free(struct th_store *store, struct th_page *page)

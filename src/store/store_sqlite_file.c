@@ -417,17 +417,11 @@ static int settings_of(sqlite3 *db, enum th_row_kind kind, void (*row)(void *, c
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-enum th_error sq_settings(const struct sq_path *path, void (*row)(void *, const struct th_row *), void *ctx)
+int sq_settings(sqlite3 *db, void (*row)(void *, const struct th_row *), void *ctx)
 {
-    sqlite3 *db = NULL;
-    enum th_error error = sq_file_reader(path, &db);
     int rc = SQLITE_OK;
 
-    if (error != TH_OK)
-        return error;
     for (int kind = TH_ROW_TENANT; rc == SQLITE_OK && kind <= TH_ROW_META; kind++)
         rc = settings_of(db, (enum th_row_kind)kind, row, ctx);
-    error = sq_error(db, rc);
-    sqlite3_close(db);
-    return error;
+    return rc;
 }

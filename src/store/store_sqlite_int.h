@@ -314,6 +314,13 @@ enum th_error sq_file_lock(const struct sq_path *path, int *fd, char *why, size_
 /** Makes the ballast file durable at its full size; TH_FULL when there is no room. */
 enum th_error sq_ballast_make(const struct sq_path *path, uint32_t mib);
 void sq_ballast_drop(const struct sq_path *path);
-/** All settings rows on a connection of their own. */
-enum th_error sq_settings(const struct sq_path *path, void (*row)(void *, const struct th_row *), void *ctx);
+/** All settings rows, in the order of their kinds. Gives an SQLite code. */
+int sq_settings(sqlite3 *db, void (*row)(void *, const struct th_row *), void *ctx);
+
+/* ---- files apart from a store (sqlite_judge.c) ---- */
+
+/** First value of a statement; -1 when there is none. */
+int64_t sq_copy_number(sqlite3 *db, const char *sql);
+/** What an SQLite result means for a file, with its message in `why`. */
+enum th_error sq_copy_failed(sqlite3 *db, int rc, const char *file, char *why, size_t why_size);
 #endif

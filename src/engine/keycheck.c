@@ -1,0 +1,73 @@
+/* Whether a secret key fits settings that no engine has loaded: those of a copy that is about to be put in place.
+ *
+ * Asks for what a start needs: the proofs, every endpoint's secrets, the values of custom headers. Earlier
+ * revisions and kept answers that no key opens do not keep a server from starting, so they do not count here.
+ * Failure: without memory nothing can be said of a key. */
+#include "engine/internal.h"
+
+bool th_key_proves(const uint8_t key[32], struct th_span sealed, enum th_error *error)
+{
+    struct th_buf plain;
+    bool ok;
+
+    th_buf_init(&plain, 256);
+    ok = th_engine_unseal_with(key, 0, 0, 0, sealed, &plain) && th_span_is(th_buf_view(&plain), TH_KEY_PROOF);
+    if (plain.failed)
+        *error = plain.failed;
+    th_buf_fini(&plain);
+    return ok;
+}
+
+static bool proves(struct th_key_check *c, struct th_span sealed)
+{
+    return th_key_proves(c->key, sealed, &c->error) ||
+           (c->old_key && th_key_proves(c->old_key, sealed, &c->error));
+}
+
+static void check_sealed(struct th_key_check *c, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                         struct th_span sealed)
+{
+    struct th_buf plain;
+    bool open;
+
+    th_buf_init(&plain, sealed.n + 16);
+    open = th_engine_unseal_with(c->key, tenant, endpoint, no, sealed, &plain) ||
+           (c->old_key && th_engine_unseal_with(c->old_key, tenant, endpoint, no, sealed, &plain));
+    if (plain.failed)
+        c->error = plain.failed;
+    c->opened += open;
+    c->closed += !open;
+    th_buf_wipe(&plain);
+}
+
+static void check_endpoint(struct th_key_check *c, const struct th_row *row)
+{
+    struct th_json root, member;
+    struct th_buf sealed;
+    enum th_error error;
+
+    if (th_json_parse(row->conf, 16, &root, NULL)) {
+        c->closed++;
+        return;
+    }
+    error = th_headers_sealed(root, &member, &sealed);
+    if (!error)
+        check_sealed(c, row->tenant, row->no, 0, th_buf_view(&sealed));
+    else if (error == TH_NOMEM)
+        c->error = error;
+    else if (error != TH_NOT_FOUND)
+        c->closed++;
+    th_buf_fini(&sealed);
+}
+
+void th_key_check_row(struct th_key_check *c, const struct th_row *row)
+{
+    if (row->kind == TH_ROW_SECRET)
+        check_sealed(c, row->tenant, row->endpoint, row->no, row->conf);
+    else if (row->kind == TH_ROW_ENDPOINT)
+        check_endpoint(c, row);
+    else if (row->kind == TH_ROW_META && th_span_is(row->id, TH_META_PROOF))
+        c->wrong = !proves(c, row->conf);
+    else if (row->kind == TH_ROW_META && th_span_is(row->id, TH_META_OLD_PROOF))
+        c->missing_old = !proves(c, row->conf);
+}
