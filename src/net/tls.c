@@ -310,8 +310,6 @@ static void describe(struct th_tls *t)
                                                                    : "connection failed");
     else if (t->eof && !t->posts.up)
         snprintf(t->error, sizeof t->error, "TLS: the server closed the connection during the handshake");
-    else if (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER || ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST)
-        snprintf(t->error, sizeof t->error, "TLS: " TH_TLS_NOT_SPOKEN);
     else
         snprintf(t->error, sizeof t->error, "TLS: %s", reason ? reason : "connection failed");
 }

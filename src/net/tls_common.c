@@ -3,6 +3,7 @@
  *
  * Why one place for the peer's name: what `tenterhook doctor` calls good must be what a delivery accepts. */
 #include "net/tls_common.h"
+#include "net/tls.h"
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -54,6 +55,9 @@ const char *th_tls_reason(void)
 {
     unsigned long code = ERR_peek_last_error();
 
+    if (code &&
+        (ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER || ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST))
+        return TH_TLS_NOT_SPOKEN;
     return code ? ERR_reason_error_string(code) : NULL;
 }
 

@@ -9,7 +9,7 @@
 bool th_tls_expect_host(SSL *ssl, struct th_span host);
 /** English for a result of SSL_get_verify_result. */
 const char *th_tls_verify_text(long result);
-/** OpenSSL's words for its latest error, or NULL. */
+/** Words for the latest error: ours where its own mislead (a peer without TLS), OpenSSL's, or NULL. */
 const char *th_tls_reason(void);
 
 /** A BIO over the caller's own reading and writing; its data is set by the caller. NULL: no memory. */
