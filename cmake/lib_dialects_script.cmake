@@ -12,7 +12,7 @@ foreach(file IN LISTS FILES)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\1," hex "${hex}")
   string(REPLACE "0a," "0a,\n" hex "${hex}")
   string(REGEX REPLACE "(^|\n)(20,)*23,[0-9a-f,]*" "\\1" hex "${hex}")
-  foreach(group about ids secret retry success timeout disable exhausted endpoint api)
+  foreach(group about ids retry success timeout disable exhausted endpoint api)
     string(HEX "${group}:" key)
     string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\1," key "${key}")
     string(REGEX REPLACE "(^|\n)${key}[0-9a-f,]*(\n20,[0-9a-f,]*|\n0a,|\n\n)*" "\\1" hex "${hex}")
@@ -33,7 +33,9 @@ foreach(file IN LISTS FILES)
   endif()
   string(REGEX REPLACE "2c,20,73,61,6d,70,6c,65,3a,20,27,[0-9a-f,]*,27,7d,0a," "7d,0a," hex "${hex}")
   string(PREPEND hex "${kept}")
-  foreach(key method user_agent content_type json max_bytes closed) # "  key: ..."
+  # Of `secret` only `signing` is the receiver's.
+  foreach(key method user_agent content_type json max_bytes closed source form min max prefix generated_form generated_bytes
+          readable active order overlap_seconds) # "  key: ..."
     string(HEX "${key}: " line)
     string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\1," line "${line}")
     string(REGEX REPLACE "(^|\n)20,20,${line}(${byte})*" "\\1" hex "${hex}")

@@ -2,7 +2,7 @@
  *
  * One reader serves built-in dialects (their texts are in the library) and files that a caller brings; no
  * vendor's name stands in C. It takes request.headers, auth, one of signatures with its variants,
- * body.envelope and the place of the catalogue; inside these groups unknown keys are refused, since a
+ * body.envelope, secret.signing and the place of the catalogue; inside these groups unknown keys are refused, since a
  * misspelt one would weaken the check silently; other groups belong to the sender.
  *
  * Of a dialect that passes data through, the file says nothing about where type and time stand in the body,
@@ -10,6 +10,9 @@
  * that is an RFC 3339 time.
  *
  * A sender that signs in several headers lets the receiver choose: the entry with the strongest algorithm.
+ *
+ * Where only the oldest secret signs and the file names no `join`, the header holds one signature: a list there
+ * is refused, as the vendors' own verifiers do.
  *
  * Refuses: keys that are there twice, escapes in texts that are kept (they are kept as spans), and what
  * tenterhook_verifier_init would not accept. */
@@ -32,7 +35,7 @@ struct reader {
     struct { /* members of the envelope that are open */
         th_lib_span name, from, as;
     } level[LEVELS];
-    bool passthrough;
+    bool passthrough, oldest_signs;
     size_t catalogue_at, catalogue_end; /* of the lines of the group; end 0: not over yet */
     bool in_catalogue;
     th_lib_span row_type;
@@ -222,7 +225,7 @@ static th_lib_span either(th_lib_span own, th_lib_span base, const char *otherwi
 }
 
 static const char *finish_form(const struct raw_form *own, const struct raw_form *base, th_lib_span stamp,
-                               struct tenterhook_signature *out)
+                               bool one, struct tenterhook_signature *out)
 {
     static const char *const algorithms[] = {"hmac-sha256", "hmac-sha1", "hmac-sha512", "ed25519", NULL};
     static const char *const keys[] = {"utf8", "hex", "base64", "whsec", "whsk", NULL};
@@ -239,7 +242,7 @@ static const char *finish_form(const struct raw_form *own, const struct raw_form
         either(own->timestamp.p ? own->timestamp : base->timestamp, stamp, "unix"), stamps);
     out->content = either(own->content, base->content, "");
     out->item = either(own->item, base->item, "{sig}");
-    out->join = either(own->join, base->join, ",");
+    out->join = either(own->join, base->join, one ? "" : ",");
     out->wrap = either(own->wrap, base->wrap, "{items}");
     if (!out->stamp)
         return "timestamp must be unix, unix_millis or rfc3339";
@@ -406,6 +409,8 @@ static bool on_file(struct th_lib_yaml *y, const th_lib_span *scalar)
         return on_body(y, scalar, r);
     if (at_key(y, 0, "catalogue"))
         return on_catalogue(y, scalar, r);
+    if (at_key(y, 0, "secret") && y->depth == 2 && scalar && at_key(y, 1, "signing"))
+        r->oldest_signs = tenterhook_is(*scalar, "oldest");
     return true;
 }
 
@@ -414,7 +419,8 @@ static const char *finish(struct reader *r, th_lib_span text)
     struct tenterhook_scheme *s = r->scheme;
 
     for (unsigned i = 0; i < r->best.forms; i++) {
-        const char *why = finish_form(&r->best.form[i], &r->best.form[0], r->stamp, &s->signature[i]);
+        const char *why =
+            finish_form(&r->best.form[i], &r->best.form[0], r->stamp, r->oldest_signs, &s->signature[i]);
         if (why)
             return why;
     }

@@ -104,6 +104,35 @@ static void test_hex(void **state)
     assert_int_equal(why.signature, 0);
 }
 
+/* A header that holds one signature (secret.signing: oldest) holds no list, as the vendors' verifiers say. */
+static void test_one_signature(void **state)
+{
+#define SIG "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    static const char *const lists[] = {"sha256=" SIG ",sha256=" SIG, "sha256=" SIG ", sha256=" SIG,
+                                        "sha256=0000,sha256=" SIG, "sha256=" SIG ","};
+    struct tenterhook_report why;
+    struct one o;
+
+    (void)state;
+    with_body(&o, "Hello, World!");
+    add(&o, "", "");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        o.h[0].value = tenterhook_str(lists[i]);
+        o.h[0].name = tenterhook_str("X-Hub-Signature-256");
+        assert_int_equal(check("tsanet", "It's a Secret to Everybody", NULL, &o, NOW, &why),
+                         TENTERHOOK_MALFORMED);
+        assert_int_equal(check("github", "It's a Secret to Everybody", NULL, &o, NOW, &why),
+                         TENTERHOOK_MALFORMED);
+        o.h[0].name = tenterhook_str("X-Webhook-Signature");
+        assert_int_not_equal(check("taskboard", "It's a Secret to Everybody", NULL, &o, NOW, &why),
+                             TENTERHOOK_OK);
+    }
+    o.h[0].value = tenterhook_str(SIG "," SIG);
+    assert_int_not_equal(check("taskboard", "It's a Secret to Everybody", NULL, &o, NOW, &why),
+                         TENTERHOOK_OK);
+#undef SIG
+}
+
 static void test_every_bit(void **state)
 {
     struct tenterhook_message m = {.body = tenterhook_str(BODY), .ts = NOW};
@@ -570,6 +599,7 @@ int main(void)
         cmocka_unit_test(test_two_headers_of_one_value),
         cmocka_unit_test(test_bearer),
         cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_one_signature),
         cmocka_unit_test(test_every_bit),
         cmocka_unit_test(test_window),
         cmocka_unit_test(test_lists),
