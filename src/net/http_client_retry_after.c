@@ -105,6 +105,14 @@ static bool read_date(struct th_span s, int64_t now_s, int64_t *out)
     return true;
 }
 
+static bool all_digits(struct th_span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return true;
+}
+
 uint32_t th_http_retry_after(const struct th_http1_head *head, int64_t now_s)
 {
     const struct th_http1_field *field = th_http1_field(head, "Retry-After");
@@ -116,6 +124,8 @@ uint32_t th_http_retry_after(const struct th_http1_head *head, int64_t now_s)
         return UINT32_MAX;
     if (th_span_u64(field->value, UINT64_MAX / 2, &seconds))
         return seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX - 1;
+    if (all_digits(field->value)) /* more than fit: as long as can be said */
+        return UINT32_MAX - 1;
     if (!read_date(field->value, now_s, &at))
         return UINT32_MAX;
     if (date)
