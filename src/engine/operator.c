@@ -86,9 +86,10 @@ static void to_operator(struct th_engine *e, const struct th_attempt *a, struct 
     th_buf_fini(&data);
 }
 
-/* The customer's own event, where the dialect promises one: times in unix seconds, the ids that the customer knows. */
-static void to_tenant(struct th_engine *e, const struct th_attempt *a, struct th_span type,
-                      struct th_wall first)
+/* The customer's own event, where the dialect promises one: times in unix seconds, the ids that the customer knows. The
+ * operator gets it too, with the tenant beside. */
+static void promised(struct th_engine *e, const struct th_attempt *a, struct th_span type,
+                     struct th_wall first, bool operator)
 {
     struct th_buf data;
     struct th_jw w;
@@ -96,6 +97,8 @@ static void to_tenant(struct th_engine *e, const struct th_attempt *a, struct th
     th_buf_init(&data, 16384);
     w = th_jw(&data);
     th_jw_object(&w);
+    if (operator)
+        member(&w, "tenant", a->ep->pub.tenant->id);
     member(&w, "webhook_id", a->run->id);
     member(&w, "delivery_id", a->event->id);
     member(&w, "event_type", a->event->row.type);
@@ -105,7 +108,10 @@ static void to_tenant(struct th_engine *e, const struct th_attempt *a, struct th
     th_jw_key(&w, TH_LIT("last_attempt_at"));
     th_jw_i64(&w, a->settle.row.at.ms / 1000);
     th_jw_end_object(&w);
-    if (!data.failed)
+    if (!data.failed && operator)
+        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), type, th_buf_view(&data), NULL,
+                            false);
+    else if (!data.failed)
         th_publish_internal(e, a->ep->pub.tenant, type, th_buf_view(&data), &a->ep->pub, true);
     th_buf_fini(&data);
 }
@@ -118,8 +124,10 @@ void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a
     if (is_operator(t) || t->deleting)
         return;
     to_operator(e, a, TH_LIT("delivery.failed"), &first);
-    if (own.n && !th_span_eq(own, a->event->row.type))
-        to_tenant(e, a, own, first);
+    if (!own.n || th_span_eq(own, a->event->row.type))
+        return;
+    promised(e, a, own, first, false);
+    promised(e, a, own, first, true);
 }
 
 void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a)
