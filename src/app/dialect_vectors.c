@@ -138,7 +138,7 @@ static bool read_secrets(struct one_case *c)
 {
     struct th_json secrets, secret;
     struct th_json_iter it;
-    struct th_span value;
+    struct th_span value, state;
     int64_t until;
 
     c->r.keys = c->keys;
@@ -146,9 +146,10 @@ static bool read_secrets(struct one_case *c)
         return true;
     th_json_iter(&it, secrets);
     while (th_json_next(&it, NULL, &secret)) {
-        if (!text_of(c, secret, "value", &value) || !int_of(c, secret, "until_unix", INT64_MAX, &until))
+        if (!text_of(c, secret, "value", &value) || !text_of(c, secret, "state", &state) ||
+            !int_of(c, secret, "until_unix", INT64_MAX, &until))
             return false;
-        if (c->r.at_unix >= until)
+        if (c->r.at_unix >= until || th_span_is(state, "expired") || th_span_is(state, "revoked"))
             continue;
         if (c->r.key_count == KEYS_MAX)
             return fail(c, "inputs: more than %d secrets", KEYS_MAX);
