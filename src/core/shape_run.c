@@ -164,6 +164,12 @@ static bool from(struct run *run, const struct shape_op *op, const struct shape_
 
     if (!run->r->get(run->r->ctx, source, run->index, &v))
         return false;
+    if (source->source == SHAPE_TENANT_ATTRIBUTE && v.kind == SHAPE_V_JSON && v.s.p[0] == '"') {
+        /* written as the other names are, whatever escapes the operator used: only data goes byte for byte */
+        if (!plain(run, &v, &v.s))
+            return false;
+        v.kind = SHAPE_V_TEXT;
+    }
     if (source->source == SHAPE_DATA &&
         th_span_is(v.s, "null")) { /* a publisher's null is a value: data, byte for byte */
         th_buf_add(run->out, "null", 4);
