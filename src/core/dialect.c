@@ -10,12 +10,10 @@
 const char *const shape_names[TH_SHAPE_COUNT] = {"endpoint", "endpoint_created", "endpoint_list",
                                                  "delivery", "delivery_page",    "error"};
 
-static bool at_key(struct dl_where *w, const char *key)
+static void at_key(struct dl_where *w, const char *key)
 {
-    w->n = 0;
-    w->path[0] = 0;
+    dl_leave(w, 0);
     dl_enter(w, th_str(key));
-    return true;
 }
 
 static void fill_rules(const struct dl_spec *s, struct th_rules *r)
@@ -39,25 +37,7 @@ static void fill_rules(const struct dl_spec *s, struct th_rules *r)
     r->connect_timeout_s = s->timeout.connect;
 }
 
-static bool check_rules(struct dl_where *w, const struct dl_spec *s, const struct th_rules *r)
-{
-    if (r->timeout_min_s > r->timeout_s || r->timeout_max_s < r->timeout_s)
-        return at_key(w, "timeout") && dl_fail(w, 0, "total is not between min and max");
-    if (r->degraded_after > r->delays + 1)
-        return at_key(w, "exhausted.degraded_after") && dl_fail(w, 0, "is beyond the last attempt");
-    if (r->retry_after.count && r->retry_after_max_s == 0)
-        return at_key(w, "retry.retry_after.max_seconds") && dl_fail(w, 0, "is required with statuses");
-    for (unsigned i = 0; i < r->success.count; i++)
-        for (unsigned status = r->success.range[i].lo; status <= r->success.range[i].hi; status++)
-            if (th_status_in(&r->final, status) || th_status_in(&r->disable, status))
-                return at_key(w, "success.statuses") &&
-                       dl_fail(w, 0, "%u is a success and a final failure", status);
-    if (s->secret.min > s->secret.max)
-        return at_key(w, "secret.min") && dl_fail(w, 0, "is above max");
-    return true;
-}
-
-static bool fill_secret(struct dl_where *w, const struct dl_spec *s, struct th_dialect_values *v)
+static void fill_secret(const struct dl_spec *s, struct th_dialect_values *v)
 {
     uint64_t seconds;
 
@@ -65,32 +45,7 @@ static bool fill_secret(struct dl_where *w, const struct dl_spec *s, struct th_d
     v->secret_read = (enum th_secret_read)(s->secret.readable - 1);
     v->secrets_max_active = (uint8_t)s->secret.active;
     v->secrets_all_sign = s->secret.signing == 1;
-    if (th_span_is(s->secret.overlap.s, "until_revoked"))
-        v->overlap_s = -1;
-    else if (th_span_u64(s->secret.overlap.s, 31536000, &seconds))
-        v->overlap_s = (int64_t)seconds;
-    else
-        return at_key(w, "secret.overlap_seconds") &&
-               dl_fail(w, s->secret.overlap.line, "must be seconds (at most a year) or until_revoked");
-    return true;
-}
-
-static bool check_catalogue(struct dl_where *w, const struct dl_spec *s)
-{
-    for (unsigned i = 0; i < s->catalogue.type_count; i++) {
-        const struct dl_type *t = &s->catalogue.types[i];
-        struct th_json root;
-        at_key(w, "catalogue.types");
-        dl_enter_index(w, i);
-        if (t->type.s.n == 0 || t->type.s.n > 128)
-            return dl_fail(w, t->type.line, "a type has 1 to 128 bytes");
-        if (th_json_parse(t->sample.s, TH_JSON_DEPTH, &root, NULL) != TH_OK || root.type != TH_JSON_OBJECT)
-            return dl_fail(w, t->sample.line, "the sample must be a JSON object");
-        for (unsigned k = 0; k < i; k++)
-            if (th_span_eq(t->type.s, s->catalogue.types[k].type.s))
-                return dl_fail(w, t->type.line, "the type %s is given twice", t->type.s.p);
-    }
-    return true;
+    v->overlap_s = th_span_u64(s->secret.overlap.s, 31536000, &seconds) ? (int64_t)seconds : -1;
 }
 
 static void fill_id(const struct dl_id *from, struct th_span *prefix, enum th_id_form *form)
@@ -99,12 +54,11 @@ static void fill_id(const struct dl_id *from, struct th_span *prefix, enum th_id
     *form = (enum th_id_form)(from->form - 1);
 }
 
-bool dl_compile_values(struct dl_where *w, struct th_dialect *d)
+static void fill_values(struct th_dialect *d)
 {
     const struct dl_spec *s = &d->spec;
     struct th_dialect_values *v = &d->values;
 
-    fill_rules(s, &v->rules);
     v->content_type = s->request.content_type.s;
     v->body_max = s->body.max_bytes;
     v->ecmascript = s->body.json == 2;
@@ -133,23 +87,8 @@ bool dl_compile_values(struct dl_where *w, struct th_dialect *d)
     v->page_size_max = s->api.page_size_max;
     v->log_attempts = s->api.rows == 2;
     d->oldest_first = s->secret.order == 2;
-    for (unsigned i = 0; i < s->endpoint.option_count; i++)
-        if (th_span_is(s->endpoint.options[i].name.s, "retry"))
-            return at_key(w, "endpoint.options") &&
-                   dl_fail(w, s->endpoint.options[i].name.line,
-                           "retry is a word of `when`, and no name for an option");
-    if (v->catalogue_closed && s->catalogue.type_count == 0)
-        return at_key(w, "catalogue.closed") && dl_fail(w, 0, "a closed catalogue needs types");
-    return check_rules(w, s, &v->rules) && fill_secret(w, s, v) && check_catalogue(w, s);
-}
-
-/* What is sent must be told apart by something: a secret in a header or a signature. */
-static bool check_whole(struct dl_where *w, const struct th_dialect *d)
-{
-    if (d->sig_count == 0 && !d->needs_plain)
-        return at_key(w, "signatures") &&
-               dl_fail(w, 0, "a dialect needs a signature or an auth header with {secret}");
-    return true;
+    fill_rules(s, &v->rules);
+    fill_secret(s, v);
 }
 
 static bool compile_shapes(struct dl_where *w, struct th_dialect *d)
@@ -185,10 +124,19 @@ static void forget_nodes(struct dl_spec *s)
         s->api.shapes[i].node = NULL;
 }
 
+static bool compile(struct dl_where *w, struct th_dialect *d)
+{
+    if (!dl_read(w, w->root, &d->spec) || !dl_check_spec(w, &d->spec))
+        return false;
+    fill_values(d);
+    dl_leave(w, 0);
+    return dl_compile_head(w, d, w->root) && compile_shapes(w, d) && dl_check_compiled(w, d);
+}
+
 enum th_error th_dialect_compile(struct th_span name, const struct th_node *root, struct th_dialect **out,
                                  struct th_dialect_error *error)
 {
-    struct dl_where w = {.error = error};
+    struct dl_where w = {.error = error, .root = root};
     struct th_dialect *d = th_calloc(1, sizeof *d);
 
     *error = (struct th_dialect_error){.line = 0};
@@ -201,9 +149,8 @@ enum th_error th_dialect_compile(struct th_span name, const struct th_node *root
     d->values.name = dl_copy(&d->arena, name);
     if (!d->values.name.p)
         dl_fail_nomem(&w);
-    else if (dl_read(&w, root, &d->spec) && dl_compile_values(&w, d) && at_key(&w, "") &&
-             dl_compile_head(&w, d, root) && compile_shapes(&w, d))
-        check_whole(&w, d);
+    else
+        compile(&w, d);
     if (w.code) {
         th_dialect_free(d);
         return w.code;
@@ -317,9 +264,19 @@ bool th_dialect_option_at(const struct th_dialect *d, unsigned i, struct th_span
     return true;
 }
 
-/* A native name that the dialect calls otherwise is no field of it; every other name stands for itself. */
-struct th_span th_dialect_request_field(const struct th_dialect *d, struct th_span wire_name)
+static bool can_create_with(const struct th_dialect *d, struct th_span wire_name)
 {
+    for (unsigned i = 0; i < d->spec.api.create_field_count; i++)
+        if (th_span_eq(wire_name, d->spec.api.create_fields[i].name.s))
+            return true;
+    return d->spec.api.create_field_count == 0;
+}
+
+/* A native name that the dialect calls otherwise is no field of it; every other name stands for itself. */
+struct th_span th_dialect_request_field(const struct th_dialect *d, struct th_span wire_name, bool creating)
+{
+    if (creating && !can_create_with(d, wire_name))
+        return th_span("", 0);
     for (unsigned i = 0; i < d->spec.api.field_count; i++)
         if (th_span_eq(wire_name, d->spec.api.fields[i].key.s))
             return d->spec.api.fields[i].value.s;

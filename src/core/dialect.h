@@ -201,9 +201,9 @@ struct th_shape_source {
 bool th_dialect_has_shape(const struct th_dialect *d, enum th_shape_id id);
 TH_MUST_USE enum th_error th_dialect_shape(const struct th_dialect *d, enum th_shape_id id,
                                            const struct th_shape_source *src, struct th_buf *out);
-/** Native name of a management request's field ("callbackUrl" → "url"); empty: not a field of this dialect.
- */
-struct th_span th_dialect_request_field(const struct th_dialect *d, struct th_span wire_name);
+/** Native name of a management request's field ("callbackUrl" → "url"); empty: not a field of this dialect, or
+ * not one that creating an endpoint takes. */
+struct th_span th_dialect_request_field(const struct th_dialect *d, struct th_span wire_name, bool creating);
 /** Wire name of a native field ("url" → "callbackUrl"), for errors. */
 struct th_span th_dialect_wire_field(const struct th_dialect *d, struct th_span native);
 #endif

@@ -11,6 +11,8 @@ struct head {
     struct th_dialect *d;
     struct dl_op ops[HEAD_OPS];
     unsigned count;
+    const char *name_key,
+        *value_key; /* of a line, below the present path; NULL: the path is the key itself */
 };
 
 static bool is_token(struct th_span s)
@@ -24,12 +26,26 @@ static bool is_token(struct th_span s)
     return s.n > 0;
 }
 
+static bool is_method(struct th_span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < 'A' || s.p[i] > 'Z')
+            return false;
+    return s.n > 0;
+}
+
 static bool is_value(struct th_span s)
 {
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] != '\t' && (s.p[i] < ' ' || s.p[i] > '~'))
             return false;
     return s.n == 0 || (s.p[0] != ' ' && s.p[0] != '\t' && s.p[s.n - 1] != ' ' && s.p[s.n - 1] != '\t');
+}
+
+/* Keys of a value or a name below the present path: none where the path is the key itself. */
+static size_t enter(struct head *h, const char *key)
+{
+    return key ? dl_enter(h->w, th_str(key)) : h->w->n;
 }
 
 /* Adds a name to the list of owned ones; with `fresh` it must not be there yet. */
@@ -40,15 +56,21 @@ static bool own(struct head *h, struct dl_text name, bool fresh)
         "upgrade", "keep-alive",     "expect",     "proxy-authorization"};
     struct th_dialect *d = h->d;
     struct th_span lower;
+    size_t old = enter(h, h->name_key);
+    bool known = false;
 
     if (!is_token(name.s))
         return dl_fail(h->w, name.line, "\"%s\" is no header name", name.s.p);
     for (size_t i = 0; i < sizeof transport / sizeof *transport; i++)
         if (th_span_ieq(name.s, th_str(transport[i])))
             return dl_fail(h->w, name.line, "%s is set by the transport", name.s.p);
-    for (unsigned i = 0; i < d->owned_count; i++)
-        if (th_span_ieq(name.s, d->owned[i]))
-            return fresh ? dl_fail(h->w, name.line, "the header %s is set twice", name.s.p) : true;
+    for (unsigned i = 0; i < d->owned_count && !known; i++)
+        known = th_span_ieq(name.s, d->owned[i]);
+    if (known && fresh)
+        return dl_fail(h->w, name.line, "the header %s is set twice", name.s.p);
+    dl_leave(h->w, old);
+    if (known)
+        return true;
     lower = dl_copy(&d->arena, name.s);
     if (!lower.p)
         return dl_fail_nomem(h->w);
@@ -82,7 +104,7 @@ static bool push_name(struct head *h, struct dl_text name)
 
 static bool value_template(struct head *h, const char *key, struct dl_text value, struct dl_program *out)
 {
-    size_t old = dl_enter(h->w, th_str(key));
+    size_t old = enter(h, key);
 
     if (!is_value(value.s))
         return dl_fail(h->w, value.line,
@@ -131,7 +153,7 @@ static bool push_line(struct head *h, const struct dl_header *header)
     struct dl_text name = header->name;
     struct dl_program p;
 
-    if (!value_template(h, "value", header->value, &p))
+    if (!value_template(h, h->value_key, header->value, &p))
         return false;
     if (header->otherwise.s.p || header->escape == DL_ESCAPE_PERCENT || (p.vars & DL_VARS_OPTIONAL))
         return push_careful(h, header, &p);
@@ -199,6 +221,8 @@ static bool do_headers(struct head *h)
 
     for (unsigned i = 0; i < s->request.header_count; i++) {
         size_t old = dl_enter_index(h->w, i);
+        h->name_key = "name";
+        h->value_key = "value";
         if (!push_header(h, &s->request.headers[i]))
             return false;
         dl_leave(h->w, old);
@@ -211,6 +235,7 @@ static bool push_named(struct head *h, const char *name, struct dl_text value)
 {
     struct dl_header header = {.name = {th_str(name), value.line}, .value = value};
 
+    h->name_key = h->value_key = NULL;
     return value.s.n == 0 || push_line(h, &header);
 }
 
@@ -262,6 +287,8 @@ static bool sig_template(struct head *h, const char *key, struct dl_text text, u
 {
     size_t old = dl_enter(h->w, th_str(key));
 
+    if (text.s.n == 0)
+        return dl_fail(h->w, text.line, "must not be empty");
     if (!dl_template(h->w, text, allowed, h->d->spec.schema_version.s, out))
         return false;
     if ((out->vars & needed) != needed)
@@ -270,21 +297,32 @@ static bool sig_template(struct head *h, const char *key, struct dl_text text, u
     return true;
 }
 
+/* Literal text around the signatures. A join may be or end in white space: it stands between two items. */
+static bool sig_text(struct head *h, const char *key, struct dl_text text, bool whole)
+{
+    if (whole ? is_value(text.s) : !memchr(text.s.p, '\r', text.s.n) && !memchr(text.s.p, '\n', text.s.n))
+        return true;
+    dl_enter(h->w, th_str(key));
+    return dl_fail(h->w, text.line, "holds bytes that a header value cannot carry, or white space at an end");
+}
+
 static bool sig_compile(struct head *h, const struct dl_sig_parts *p, struct dl_sig *out)
 {
     unsigned line = p->header.line;
 
     if ((p->algorithm == DL_ED25519) != (p->key == DL_KEY_WHSK) && p->key != DL_KEY_HEX &&
-        p->key != DL_KEY_BASE64)
+        p->key != DL_KEY_BASE64) {
+        dl_enter(h->w, TH_LIT("key"));
         return dl_fail(h->w, line, "this algorithm cannot use a key of this kind");
+    }
     *out = (struct dl_sig){.header = p->header.s,
                            .algorithm = (enum dl_algorithm)p->algorithm,
                            .encoding = (enum dl_encoding)p->encoding,
                            .stamp = p->timestamp ? (enum dl_stamp)p->timestamp : h->d->stamp,
                            .join = p->join.s};
-    if (!is_value(p->item.s) || !is_value(p->wrap.s) || memchr(p->join.s.p, '\r', p->join.s.n) ||
-        memchr(p->join.s.p, '\n', p->join.s.n))
-        return dl_fail(h->w, line, "item, join or wrap holds bytes that a header value cannot carry");
+    if (!sig_text(h, "item", p->item, true) || !sig_text(h, "join", p->join, false) ||
+        !sig_text(h, "wrap", p->wrap, true))
+        return false;
     if (!sig_template(h, "content", p->content,
                       (DL_VARS_HEADER & ~DL_BIT(DL_V_ATTRIBUTE)) | DL_BIT(DL_V_BODY), 0, &out->content) ||
         !sig_template(h, "item", p->item, DL_BIT(DL_V_SIG) | DL_BIT(DL_V_TS), DL_BIT(DL_V_SIG), &out->item) ||
@@ -367,6 +405,7 @@ static bool do_signature(struct head *h, unsigned i)
 
 static bool do_signatures(struct head *h)
 {
+    h->name_key = "header";
     for (unsigned i = 0; i < h->d->spec.signature_count; i++) {
         size_t old = dl_enter_index(h->w, i);
         if (!do_signature(h, i))
@@ -377,10 +416,25 @@ static bool do_signatures(struct head *h)
     return true;
 }
 
-static bool do_groups(struct head *h, const struct th_node *root)
+static bool push_auth(struct head *h)
 {
     const struct dl_spec *s = &h->d->spec;
     const struct dl_header auth = {.name = s->auth.header, .value = s->auth.value};
+    struct dl_program p;
+
+    h->name_key = "header";
+    h->value_key = "value";
+    if (!value_template(h, "value", auth.value, &p))
+        return false;
+    if (!(p.vars & DL_BIT(DL_V_SECRET))) {
+        dl_enter(h->w, TH_LIT("value"));
+        return dl_fail(h->w, auth.value.line, "must use {secret}");
+    }
+    return push_line(h, &auth);
+}
+
+static bool do_groups(struct head *h, const struct th_node *root)
+{
     const struct th_node *e;
     size_t old;
 
@@ -391,7 +445,7 @@ static bool do_groups(struct head *h, const struct th_node *root)
     for (e = root->first; e; e = e->next) {
         old = dl_enter(h->w, e->key);
         if ((th_span_is(e->key, "request") && !do_request(h, e)) ||
-            (th_span_is(e->key, "auth") && !push_line(h, &auth)) ||
+            (th_span_is(e->key, "auth") && !push_auth(h)) ||
             (th_span_is(e->key, "signatures") && !do_signatures(h)))
             return false;
         dl_leave(h->w, old);
@@ -437,9 +491,9 @@ bool dl_compile_head(struct dl_where *w, struct th_dialect *d, const struct th_n
     const struct dl_spec *s = &d->spec;
 
     d->stamp = (enum dl_stamp)s->request.timestamp;
-    if (!is_token(s->request.method.s)) {
+    if (!is_method(s->request.method.s)) {
         dl_enter(w, TH_LIT("request.method"));
-        return dl_fail(w, s->request.method.line, "is no method");
+        return dl_fail(w, s->request.method.line, "is no method: capital letters, as in POST");
     }
     if (s->signature_count) {
         unsigned index;

@@ -18,7 +18,8 @@ struct th_span dl_copy(struct th_arena *a, struct th_span s);
 struct dl_where {
     struct th_arena *arena;
     struct th_dialect_error *error;
-    enum th_error code; /* set with the first error; later ones do not replace it */
+    const struct th_node *root; /* the file */
+    enum th_error code;         /* set with the first error; later ones do not replace it */
     char path[96];
     size_t n;
 };
@@ -82,6 +83,9 @@ struct dl_option {
 };
 struct dl_pair {
     struct dl_text key, value;
+};
+struct dl_name {
+    struct dl_text name;
 };
 struct dl_id {
     struct dl_text prefix;
@@ -159,6 +163,8 @@ struct dl_spec {
         bool problem_by_accept;
         struct dl_pair fields[DL_FIELDS]; /* wire name → native name */
         unsigned field_count;
+        struct dl_name create_fields[DL_FIELDS]; /* wire names; none: all */
+        unsigned create_field_count;
         struct dl_node_ref shapes[TH_SHAPE_COUNT];
     } api;
 };
@@ -270,6 +276,7 @@ struct th_dialect {
 };
 /** Programs of head and signatures, from the spec. root gives the order of the groups. */
 bool dl_compile_head(struct dl_where *w, struct th_dialect *d, const struct th_node *root);
-/** Values of th_dialect_values from the spec, with the checks that span several keys. */
-bool dl_compile_values(struct dl_where *w, struct th_dialect *d);
+/** What the tables cannot refuse: of the record alone, and when everything else has been compiled. */
+bool dl_check_spec(struct dl_where *w, const struct dl_spec *s);
+bool dl_check_compiled(struct dl_where *w, const struct th_dialect *d);
 #endif

@@ -68,7 +68,7 @@ bool dl_fail(struct dl_where *w, unsigned line, const char *format, ...)
     if (w->code)
         return false;
     w->code = TH_INVALID;
-    w->error->line = line;
+    w->error->line = line ? line : 1; /* an empty file has no line of its own */
     snprintf(w->error->key, sizeof w->error->key, "%s", w->path);
     va_start(args, format);
     vsnprintf(w->error->what, sizeof w->error->what, format, args);
@@ -157,12 +157,12 @@ static bool read_enum(struct dl_where *w, const struct dl_row *row, const struct
                    (int)(node->text.n < 40 ? node->text.n : 40), node->text.p, list);
 }
 
-/* "204", "2xx" or "400-499". */
+/* "204", "2xx" or "400-499". No 1xx: such an answer is never the last one. */
 static bool read_status(struct th_span s, struct th_status_range *out)
 {
     uint64_t lo, hi;
 
-    if (s.n == 3 && s.p[1] == 'x' && s.p[2] == 'x' && s.p[0] >= '1' && s.p[0] <= '5') {
+    if (s.n == 3 && s.p[1] == 'x' && s.p[2] == 'x' && s.p[0] >= '2' && s.p[0] <= '5') {
         lo = (uint64_t)(s.p[0] - '0') * 100;
         hi = lo + 99;
     } else if (s.n == 7 && s.p[3] == '-') {
@@ -174,7 +174,7 @@ static bool read_status(struct th_span s, struct th_status_range *out)
         hi = lo;
     }
     *out = (struct th_status_range){(uint16_t)lo, (uint16_t)hi};
-    return lo >= 100 && lo <= hi;
+    return lo >= 200 && lo <= hi;
 }
 
 static bool read_statuses(struct dl_where *w, const struct th_node *node, struct th_status_set *out)
@@ -191,7 +191,8 @@ static bool read_statuses(struct dl_where *w, const struct th_node *node, struct
         if (i == TH_MAX_RANGES)
             return dl_fail(w, e->line, "has more than %d entries", TH_MAX_RANGES);
         if (!read_status(e->text, &out->range[i]))
-            return dl_fail(w, e->line, "must be a status (204), a class (2xx) or a range (400-499)");
+            return dl_fail(w, e->line,
+                           "must be a status (204), a class (2xx) or a range (400-499), from 200 to 599");
         out->count++;
         dl_leave(w, old);
     }

@@ -110,6 +110,8 @@ static const struct dl_table type_table = {ROWS(type_rows), NULL};
 static const struct dl_row pair_scalar = {
     .key = "value", .kind = TEXT, .at = offsetof(struct dl_pair, value)};
 static const struct dl_table pair_table = {NULL, 0, &pair_scalar};
+static const struct dl_row name_scalar = {.key = "name", .kind = TEXT, .at = offsetof(struct dl_name, name)};
+static const struct dl_table name_table = {NULL, 0, &name_scalar};
 static const struct dl_row catalogue_rows[] = {
     {.key = "closed", .kind = BOOL, .at = AT(catalogue.closed)},
     {.key = "types",
@@ -294,6 +296,13 @@ static const struct dl_row api_rows[] = {
      .max = DL_FIELDS,
      .count_at = AT(api.field_count),
      .stride = sizeof(struct dl_pair)},
+    {.key = "create_fields",
+     .kind = LIST,
+     .at = AT(api.create_fields),
+     .sub = &name_table,
+     .max = DL_FIELDS,
+     .count_at = AT(api.create_field_count),
+     .stride = sizeof(struct dl_name)},
     {.key = "shapes", .kind = MAP, .sub = &shape_table},
 };
 static const struct dl_table api_table = {ROWS(api_rows), NULL};

@@ -115,9 +115,12 @@ static const char *const native_sources[] = {"id",
                                              "message"};
 static const char *const native_lists[] = {"endpoints", "deliveries", "errors"};
 
+/* A fault of one key of a member. Always false. */
+#define FAIL_KEY(k, node, ...) (dl_enter((k)->w, (node)->key), dl_fail((k)->w, (node)->line, __VA_ARGS__))
+
 static bool scalar(struct compiler *k, const struct th_node *node)
 {
-    return node->kind == TH_NODE_SCALAR || dl_fail(k->w, node->line, "must be a scalar");
+    return node->kind == TH_NODE_SCALAR || FAIL_KEY(k, node, "must be a scalar");
 }
 
 static struct shape_op *push(struct compiler *k, enum shape_kind kind, unsigned line)
@@ -131,6 +134,14 @@ static struct shape_op *push(struct compiler *k, enum shape_kind kind, unsigned 
 }
 
 /* ---- pieces of a member ---- */
+
+static bool is_pointer(struct th_span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '~' && (i + 1 == s.n || (s.p[i + 1] != '0' && s.p[i + 1] != '1')))
+            return false;
+    return true;
+}
 
 static bool read_source(struct compiler *k, const struct th_node *node, struct shape_from *out,
                         bool *required)
@@ -152,19 +163,19 @@ static bool read_source(struct compiler *k, const struct th_node *node, struct s
             out->source = SHAPE_TENANT_ATTRIBUTE;
             arg = th_span(arg.p + attributes.n, arg.n - attributes.n);
         } else if (arg.n && arg.p[0] == '/') {
+            if (!is_pointer(arg))
+                return FAIL_KEY(k, node, "is no JSON pointer: ~ is written ~0, / in a name ~1");
             out->source = SHAPE_DATA_MEMBER;
             *required = true;
         } else {
-            return dl_fail(k->w, node->line, "unknown source \"%.*s\"", (int)(arg.n < 60 ? arg.n : 60),
-                           arg.p);
+            return FAIL_KEY(k, node, "unknown source \"%.*s\"", (int)(arg.n < 60 ? arg.n : 60), arg.p);
         }
     } else {
         size_t i, n = sizeof native_sources / sizeof *native_sources;
         for (i = 0; i < n && !th_span_is(arg, native_sources[i]); i++)
             ;
         if (i == n)
-            return dl_fail(k->w, node->line, "unknown source \"%.*s\"", (int)(arg.n < 60 ? arg.n : 60),
-                           arg.p);
+            return FAIL_KEY(k, node, "unknown source \"%.*s\"", (int)(arg.n < 60 ? arg.n : 60), arg.p);
         out->source = SHAPE_NATIVE;
     }
     out->arg = dl_copy(k->w->arena, arg);
@@ -190,7 +201,7 @@ static bool constant(struct compiler *k, const struct th_node *node, struct th_s
     else
         th_jw_string(&jw, node->text);
     if (text.failed) {
-        ok = text.failed == TH_NOMEM ? dl_fail_nomem(k->w) : dl_fail(k->w, node->line, "is too long");
+        ok = text.failed == TH_NOMEM ? dl_fail_nomem(k->w) : FAIL_KEY(k, node, "is too long");
     } else {
         *out = dl_copy(k->w->arena, th_buf_view(&text));
         ok = out->p || dl_fail_nomem(k->w);
@@ -211,13 +222,12 @@ static bool member_name(struct compiler *k, const struct th_node *node, struct t
     for (size_t i = 0; i < node->text.n; i++)
         digits &= node->text.p[i] >= '0' && node->text.p[i] <= '9';
     if (digits && k->c->ecmascript)
-        return dl_fail(k->w, node->line, "ECMAScript would move a member with a number for a name");
+        return FAIL_KEY(k, node, "ECMAScript would move a member with a number for a name");
     th_buf_init(&text, 1024);
     th_jw_string(&jw, node->text);
     th_buf_char(&text, ':');
     if (text.failed) {
-        ok =
-            text.failed == TH_NOMEM ? dl_fail_nomem(k->w) : dl_fail(k->w, node->line, "the name is too long");
+        ok = text.failed == TH_NOMEM ? dl_fail_nomem(k->w) : FAIL_KEY(k, node, "the name is too long");
     } else {
         *out = dl_copy(k->w->arena, th_buf_view(&text));
         ok = out->p || dl_fail_nomem(k->w);
@@ -235,27 +245,28 @@ static bool read_form(struct compiler *k, const struct th_node *node, enum shape
             *out = (enum shape_as)i;
             return true;
         }
-    return dl_fail(k->w, node->line,
-                   "unknown form \"%.*s\"; one of: string, integer, boolean, rfc3339, rfc3339_millis, "
-                   "unix, unix_millis, raw",
-                   (int)(node->text.n < 40 ? node->text.n : 40), node->text.p);
+    return FAIL_KEY(k, node,
+                    "unknown form \"%.*s\"; one of: string, integer, boolean, rfc3339, rfc3339_millis, "
+                    "unix, unix_millis, raw",
+                    (int)(node->text.n < 40 ? node->text.n : 40), node->text.p);
 }
 
 static bool read_renames(struct compiler *k, const struct th_node *node, struct shape_op *op)
 {
     struct shape_map *map;
     unsigned n = 0;
+    size_t old;
 
-    if (node->kind != TH_NODE_MAP)
-        return dl_fail(k->w, node->line, "must be a map");
+    if (node->kind != TH_NODE_MAP || !node->first)
+        return FAIL_KEY(k, node, "must be a map of at least one value");
     for (const struct th_node *e = node->first; e; e = e->next)
         n++;
     map = dl_alloc(k->w->arena, sizeof *map * (n ? n : 1));
     if (!map)
         return dl_fail_nomem(k->w);
     op->map = map;
+    old = dl_enter(k->w, node->key);
     for (const struct th_node *e = node->first; e; e = e->next) {
-        size_t old = dl_enter(k->w, e->key);
         map->from = dl_copy(k->w->arena, e->key);
         if (!map->from.p)
             return dl_fail_nomem(k->w);
@@ -263,8 +274,8 @@ static bool read_renames(struct compiler *k, const struct th_node *node, struct 
             return false;
         map++;
         op->map_count++;
-        dl_leave(k->w, old);
     }
+    dl_leave(k->w, old);
     return true;
 }
 
@@ -273,7 +284,7 @@ static bool read_flag(struct compiler *k, const struct th_node *node, bool *out)
     if (!scalar(k, node))
         return false;
     if (node->quoted || (!th_span_is(node->text, "true") && !th_span_is(node->text, "false")))
-        return dl_fail(k->w, node->line, "must be true or false");
+        return FAIL_KEY(k, node, "must be true or false");
     *out = node->text.n == 4;
     return true;
 }
@@ -335,7 +346,7 @@ static const struct th_node *find_shape(struct compiler *k, const struct th_node
     for (unsigned i = 0; i < TH_SHAPE_COUNT; i++)
         if (k->c->named[i] && th_span_is(node->text, shape_names[i]))
             return k->c->named[i];
-    dl_fail(k->w, node->line, "there is no shape of this name");
+    FAIL_KEY(k, node, "there is no shape of this name");
     return NULL;
 }
 
@@ -348,15 +359,15 @@ static bool compile_each(struct compiler *k, const struct member *m, struct th_s
     struct th_span list;
 
     if (k->c->envelope || k->in_each)
-        return dl_fail(k->w, m->each->line, "a list cannot stand here");
+        return FAIL_KEY(k, m->each, "a list cannot stand here");
     if (!scalar(k, m->each))
         return false;
     for (i = 0; i < n && !th_span_is(m->each->text, native_lists[i]); i++)
         ;
     if (i == n)
-        return dl_fail(k->w, m->each->line, "unknown list; one of: endpoints, deliveries, errors");
+        return FAIL_KEY(k, m->each, "unknown list; one of: endpoints, deliveries, errors");
     if (!m->shape)
-        return dl_fail(k->w, m->each->line, "needs a shape for its elements");
+        return FAIL_KEY(k, m->each, "needs a shape for its elements");
     list = dl_copy(k->w->arena, m->each->text);
     if (!list.p)
         return dl_fail_nomem(k->w);
@@ -426,7 +437,7 @@ static bool compile_member(struct compiler *k, const struct th_node *node, unsig
         return false;
     created = m.when && m.when->kind == TH_NODE_SCALAR && th_span_is(m.when->text, "created");
     if (m.when && !created && !(m.when->kind == TH_NODE_SCALAR && th_span_is(m.when->text, "present")))
-        return dl_fail(k->w, m.when->line, "unknown condition; one of: created, present");
+        return FAIL_KEY(k, m.when, "unknown condition; one of: created, present");
     if (created && !push(k, SHAPE_CREATED, node->line))
         return false;
     if (!compile_what(k, &m, name, node->line, depth))
@@ -457,6 +468,8 @@ static bool compile_object(struct compiler *k, const struct th_node *node, struc
         return dl_fail(k->w, node->line, "is nested more than %d levels deep", SHAPE_DEPTH);
     if (node->kind != TH_NODE_LIST)
         return dl_fail(k->w, node->line, "must be a list of members");
+    if (!node->first)
+        return dl_fail(k->w, node->line, "needs at least one member");
     op = push(k, SHAPE_OPEN, node->line);
     if (!op)
         return false;

@@ -95,6 +95,79 @@ def test_check_names_file_line_and_key(tmp_path, old, new, line, key, what):
     assert row["valid"] is False and row["file"] == str(file) and row["error"] == error.strip()
 
 
+# What the tables of keys cannot see: values that contradict each other, or name nothing, or could never work.
+@pytest.mark.parametrize("more, key, what", [
+    ("api: {fields: {callbackUrl: uri}}", "api.fields.callbackUrl", 'no field "uri"'),
+    ("api: {fields: {a: url, b: url}}", "api.fields.b", "another name"),
+    ("api: {create_fields: [address]}", "api.create_fields[0]", "no field"),
+    ("api: {fields: {address: url}, create_fields: [url]}", "api.create_fields[0]", "no field"),
+    ("api: {paging: page}", "api.paging", "delivery_page"),
+    ("api: {log_rows: attempts}", "api.log_rows", "delivery_page"),
+    ("api: {page_size: 9, page_size_max: 5}", "api.page_size", "page_size_max"),
+    ("api: {shapes: {endpoint: []}}", "api.shapes.endpoint", "at least one"),
+    ("api: {shapes: {endpoint: [{name: id, from: nope}]}}", "api.shapes.endpoint[0].from", "unknown source"),
+    ("api: {shapes: {endpoint: [{name: id, from: id, map: {a: [1]}}]}}", "api.shapes.endpoint[0].map.a", "scalar"),
+    ("api: {shapes: {endpoint: [{name: id, from: id, map: {}}]}}", "api.shapes.endpoint[0].map", "at least one"),
+    ("auth: {header: Authorization, value: Bearer}", "auth.value", "{secret}"),
+    ("auth: {header: X-Signature, value: '{secret}'}", "auth.header", "twice"),
+    ("catalogue: {closed: true}", "catalogue.closed", "needs types"),
+    ("catalogue: {types: [{type: a b}]}", "catalogue.types[0]", "full stops"),
+    ("disable: {statuses: [200]}", "disable.statuses", "success.statuses"),
+    ("endpoint: {options: {a b: true}}", "endpoint.options", "a name must be"),
+    ("exhausted: {event: a b}", "exhausted.event", "no event type"),
+    ("exhausted: {degraded_after: 9}", "exhausted.degraded_after", "last attempt"),
+    ("ids: {event: {form: integer}}", "ids.event.form", "no integer"),
+    ("ids: {endpoint: {prefix: a.b}}", "ids.endpoint.prefix", "A-Z"),
+    ("request: {method: post}", "request.method", "capital"),
+    ("request: {headers: [{name: A b, value: x}]}", "request.headers[0].name", "no header name"),
+    ("request: {headers: [{name: A, value: x}, {name: a, value: y}]}", "request.headers[1].name", "twice"),
+    ('request: {user_agent: "a\\nb"}', "request.user_agent", "cannot carry"),
+])
+def test_check_of_what_cannot_work(tmp_path, more, key, what):
+    file = tmp_path / "own.yaml"
+    file.write_text(GOOD + more + "\n")
+    error = dialect("check", file, status=1)[1]
+    assert error.startswith(f"{file}:9: {key}: ") and what in error, error
+
+
+@pytest.mark.parametrize("old, new, line, key, what", [
+    ("[2xx]", "[]", 5, "success.statuses", "at least one"),
+    ("2xx", "1xx", 5, "success.statuses[0]", "from 200 to 599"),
+    ("[10, 60, 300]", "[10], final: [2xx]", 4, "retry.final", "200 is among success.statuses"),
+    ("[10, 60, 300]", "[10], retry_after: {statuses: [429]}", 4, "retry.retry_after.max_seconds", "required"),
+    ("total: 20", "total: 20, min: 1", 6, "timeout.max", "together"),
+    ("total: 20", "total: 20, min: 1, max: 5", 6, "timeout.total", "between"),
+    ("min: 16", "min: 16, max: 8", 3, "secret.min", "above max"),
+    ("min: 16", "min: 100, max: 120, generated_bytes: 16", 3, "secret.generated_bytes", "too short"),
+    ("form: text", "form: hex, generated_form: base64", 3, "secret.generated_bytes", "hex digits"),
+    ("passthrough", "[]", 2, "body.envelope", "at least one"),
+    ("passthrough", "[{name: a, from: /x~2}]", 2, "body.envelope[0].from", "JSON pointer"),
+    ('"{body}"', '""', 8, "signatures[0].content", "empty"),
+    ("X-Signature", "Host", 8, "signatures[0].header", "transport"),
+    ('"sha256={sig}"', '"{sig} "', 8, "signatures[0].item", "white space"),
+    ("key: utf8", "key: whsk", 8, "signatures[0].key", "kind"),
+])
+def test_check_names_the_line_of_what_cannot_work(tmp_path, old, new, line, key, what):
+    test_check_names_file_line_and_key(tmp_path, old, new, line, key + ": ", what)
+
+
+def test_every_request_field_can_be_renamed(tmp_path, shared):
+    """What `api.fields` takes is what the API reads."""
+    schemas = shared.api.get("/openapi.json").expect(200).json["components"]["schemas"]
+    fields = list(schemas["WebhookNew"]["properties"])
+    file = tmp_path / "own.yaml"
+    file.write_text(GOOD + "api: {fields: {" + ", ".join(f"their_{name}: {name}" for name in fields) + "}}\n")
+    dialect("check", file)
+    assert len(fields) >= 12
+
+
+def test_a_file_without_a_line(tmp_path):
+    for name, text in (("empty", ""), ("comment", "# nothing\n")):
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(text)
+        assert dialect("check", file, status=1)[1].startswith(f"{file}:1: body: is required")
+
+
 def test_check_of_what_is_not_there(tmp_path):
     assert "No such file" in dialect("check", tmp_path / "none.yaml", status=1)[1]
     assert str(tmp_path) in dialect("check", tmp_path, status=1)[1]

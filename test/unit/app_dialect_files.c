@@ -62,26 +62,27 @@ static void test_refused(void **state)
         {"retry: {delays: [1]}", "retry: {delays: [1], jitter_percent: 101}",
          "t.yaml:3: retry.jitter_percent: must be from 0 to 100"},
         {"retry: {delays: [1]}", "retry: {delays: [1], final: [200]}",
-         "success.statuses: 200 is a success and a final failure"},
+         "t.yaml:3: retry.final: 200 is among success.statuses"},
         {"[2xx]", "[2xy]", "t.yaml:4: success.statuses[0]: must be a status"},
         {"[2xx]", "[299-200]", "t.yaml:4: success.statuses[0]: must be a status"},
         {"[2xx]", "[700]", "t.yaml:4: success.statuses[0]: must be a status"},
-        {"{total: 20}", "{total: 20, min: 25, max: 30}", "timeout: total is not between min and max"},
+        {"{total: 20}", "{total: 20, min: 25, max: 30}",
+         "t.yaml:5: timeout.total: is not between min and max"},
         {"hmac-sha256", "sha",
          "t.yaml:7: signatures[0].algorithm: unknown value \"sha\"; one of: hmac-sha256, hmac-sha1"},
-        {"hmac-sha256", "ed25519", "signatures[0]: this algorithm cannot use a key of this kind"},
+        {"hmac-sha256", "ed25519", "signatures[0].key: this algorithm cannot use a key of this kind"},
         {"{body}", "{bod}", "t.yaml:8: signatures[0].content: unknown variable {bod}"},
         {"{body}", "{sig}", "t.yaml:8: signatures[0].content: {sig} means nothing here"},
         {"{body}", "{body", "t.yaml:8: signatures[0].content: has a brace without its end"},
         {"{body}", "body}", "t.yaml:8: signatures[0].content: has a brace without its beginning"},
         {"{sig}", "v1", "t.yaml:8: signatures[0].item: must use {sig}"},
-        {"X-Sig", "X Sig", "t.yaml:7: signatures[0]: \"X Sig\" is no header name"},
-        {"X-Sig", "Content-Length", "t.yaml:7: signatures[0]: Content-Length is set by the transport"},
-        {"X-Sig", "content-type", "t.yaml:7: signatures[0]: the header content-type is set twice"},
+        {"X-Sig", "X Sig", "t.yaml:7: signatures[0].header: \"X Sig\" is no header name"},
+        {"X-Sig", "Content-Length", "t.yaml:7: signatures[0].header: Content-Length is set by the transport"},
+        {"X-Sig", "content-type", "t.yaml:7: signatures[0].header: the header content-type is set twice"},
         {"body:", "request: {headers: [{name: x-sig, value: a}]}\nbody:",
-         "signatures[0]: the header X-Sig is set twice"},
+         "signatures[0].header: the header X-Sig is set twice"},
         {"body:", "request: {headers: [{name: A, value: a}, {name: a, value: b}]}\nbody:",
-         "t.yaml:1: request.headers[1]: the header a is set twice"},
+         "t.yaml:1: request.headers[1].name: the header a is set twice"},
         {"body:", "request: {headers: [{name: A, value: \"a\\r\\nB: c\"}]}\nbody:",
          "request.headers[0].value: holds bytes that a header value cannot carry"},
         {"body:", "request: {headers: [{name: A, value: \"{body}\"}]}\nbody:",
@@ -92,34 +93,36 @@ static void test_refused(void **state)
          "request.headers[0].value: {schema.version} needs the key schema_version"},
         {"body:", "request: {method: \"GET /\"}\nbody:", "request.method: is no method"},
         {"passthrough", "[{name: a, from: event.nothing}]",
-         "body.envelope[0]: unknown source \"event.nothing\""},
-        {"passthrough", "[{name: a, from: status}]", "body.envelope[0]: unknown source \"status\""},
+         "body.envelope[0].from: unknown source \"event.nothing\""},
+        {"passthrough", "[{name: a, from: status}]", "body.envelope[0].from: unknown source \"status\""},
         {"passthrough", "[{name: a, from: data}, {name: a, value: 1}]",
          "body.envelope[1]: the name is given twice"},
         {"passthrough", "[{name: a, from: data, value: 1}]", "body.envelope[0]: needs exactly one of"},
         {"passthrough", "[{from: data}]", "body.envelope[0]: needs a name"},
-        {"passthrough", "[{name: a, from: data, as: number}]", "body.envelope[0]: unknown form \"number\""},
+        {"passthrough", "[{name: a, from: data, as: number}]",
+         "body.envelope[0].as: unknown form \"number\""},
         {"passthrough", "[{name: a, each: deliveries, shape: []}]",
-         "body.envelope[0]: a list cannot stand here"},
-        {"passthrough", "[{name: a, from: data, when: never}]", "body.envelope[0]: unknown condition"},
+         "body.envelope[0].each: a list cannot stand here"},
+        {"passthrough", "[{name: a, from: data, when: never}]", "body.envelope[0].when: unknown condition"},
         {"passthrough", "[{name: a, from: data, als: 1}]", "body.envelope[0].als: unknown key"},
         {"passthrough", "pass", "t.yaml:1: body.envelope: must be a shape, or passthrough"},
         {"{envelope: passthrough}", "{json: ecmascript, envelope: [{name: \"7\", from: data}]}",
-         "body.envelope[0]: ECMAScript would move"},
-        {"body:", "catalogue: {closed: true}\nbody:", "catalogue.closed: a closed catalogue needs types"},
+         "body.envelope[0].name: ECMAScript would move"},
+        {"body:", "catalogue: {closed: true}\nbody:",
+         "t.yaml:1: catalogue.closed: a closed catalogue needs types"},
         {"body:", "catalogue: {types: [{type: a, sample: '{'}]}\nbody:",
          "t.yaml:1: catalogue.types[0]: the sample must be a JSON object"},
         {"body:", "catalogue: {types: [{type: a}, {type: a}]}\nbody:",
          "catalogue.types[1]: the type a is given twice"},
-        {"body:", "api: {shapes: {error: {each: errors}}}\nbody:", "api.shapes.error: needs a shape"},
+        {"body:", "api: {shapes: {error: {each: errors}}}\nbody:", "api.shapes.error.each: needs a shape"},
         {"body:", "api: {shapes: {error: [{name: a, shape: delivery}]}}\nbody:",
-         "api.shapes.error[0]: there is no shape of this name"},
+         "api.shapes.error[0].shape: there is no shape of this name"},
         {"body:", "api: {shapes: {delivery: [{name: a, shape: delivery}]}}\nbody:",
          "is nested more than 8 levels deep"},
         {"body:", "exhausted: {degraded_after: 3}\nbody:",
-         "exhausted.degraded_after: is beyond the last attempt"},
+         "t.yaml:1: exhausted.degraded_after: is beyond the last attempt"},
         {"min: 1}", "min: 1, overlap_seconds: soon}", "secret.overlap_seconds: must be seconds"},
-        {"min: 1}", "min: 9, max: 8}", "secret.min: is above max"},
+        {"min: 1}", "min: 9, max: 8}", "t.yaml:2: secret.min: is above max"},
         {"min: 1}", "min: 1, active: yes}", "t.yaml:2: secret.active: must be a whole number"},
         {"body:", "endpoint: {star: yes}\nbody:", "t.yaml:1: endpoint.star: must be true or false"},
         {"body:", "endpoint: {star: \"true\"}\nbody:", "t.yaml:1: endpoint.star: must be true or false"},
@@ -202,7 +205,7 @@ static const char invented[] =
     "    - {name: inner, shape: [{name: t, from: event.time, as: rfc3339_millis}, {name: u, from: "
     "endpoint.url}]}\n"
     "    - {name: payload, from: data}\n"
-    "secret: {form: text, min: 3, max: 9, generated_form: hex, generated_bytes: 16, signing: all, order: "
+    "secret: {form: text, min: 3, max: 40, generated_form: hex, generated_bytes: 16, signing: all, order: "
     "oldest_first,\n"
     "         prefix: \"p_\", source: customer, readable: once, active: 3, overlap_seconds: until_revoked}\n"
     "retry: {delays: [1, 2], final: [4xx, 501-503], retry_after: {statuses: [429], max_seconds: 60}}\n"
@@ -211,7 +214,8 @@ static const char invented[] =
     "disable: {after_exhausted: 2, after_seconds: 60, statuses: [418], meanwhile: dropped}\n"
     "exhausted: {event: it.failed, degraded_after: 2}\n"
     "endpoint: {https: always, star: true, options: {quiet: true, asked: false}}\n"
-    "api: {unknown_fields: ignore, paging: link, fields: {address: url}}\n";
+    "api: {unknown_fields: ignore, paging: link, fields: {address: url},\n"
+    "      shapes: {delivery_page: [{name: rows, from: total}]}}\n";
 
 static void render(const struct th_dialect *d, unsigned variant, uint32_t options, bool hide,
                    struct th_buf *head, struct th_buf *body, bool *shared)
@@ -325,9 +329,9 @@ static void test_invented_values(void **state)
     assert_true(th_dialect_option_at(d, 1, &name) && th_span_is(name, "asked"));
     assert_false(th_dialect_option_at(d, 2, &name));
     assert_int_equal(th_dialect_option(d, TH_LIT("loud")), 0);
-    assert_true(th_span_is(th_dialect_request_field(d, TH_LIT("address")), "url"));
-    assert_int_equal(th_dialect_request_field(d, TH_LIT("url")).n, 0);
-    assert_true(th_span_is(th_dialect_request_field(d, TH_LIT("active")), "active"));
+    assert_true(th_span_is(th_dialect_request_field(d, TH_LIT("address"), false), "url"));
+    assert_int_equal(th_dialect_request_field(d, TH_LIT("url"), false).n, 0);
+    assert_true(th_span_is(th_dialect_request_field(d, TH_LIT("active"), true), "active"));
     assert_true(th_span_is(th_dialect_wire_field(d, TH_LIT("url")), "address"));
     assert_true(th_span_is(th_dialect_method(d), "PUT"));
     assert_int_equal(n, 7); /* x-one x-one-512 x-two x-event x-asked content-type x-key */
