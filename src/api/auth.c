@@ -8,7 +8,7 @@
 #include "api/private.h"
 #include "lib/crypto.h"
 
-const struct th_dialect *th_api_host_dialect(struct th_api_req *r)
+static const struct th_dialect *host_dialect(const struct th_api_req *r)
 {
     const struct th_api_conf *conf = &r->api->conf;
     const struct th_http1_field *host = th_api_header(r, "host");
@@ -43,6 +43,30 @@ static bool bearer(const struct th_api_req *r, struct th_span *key)
     }
     *key = v;
     return v.n > 0;
+}
+
+static const struct th_key *known_key(const struct th_api_req *r)
+{
+    struct th_span text;
+    uint8_t hash[32];
+    const struct th_key *key;
+
+    if (!bearer(r, &text))
+        return NULL;
+    th_sha256(text.p, text.n, hash);
+    key = th_engine_key(r->api->engine, hash);
+    return key && key->tenant && key->tenant->deleting ? NULL : key;
+}
+
+const struct th_dialect *th_api_client_dialect(struct th_api_req *r)
+{
+    const struct th_http1_field *named = th_api_header(r, "tenterhook-tenant");
+    const struct th_key *key = known_key(r);
+    const struct th_tenant *t = key ? key->tenant : NULL;
+
+    if (key && !t && named && th_id_ok(named->value))
+        t = th_engine_tenant(r->api->engine, named->value);
+    return t && !t->deleting ? t->dialect : host_dialect(r);
 }
 
 bool th_api_bind_tenant(struct th_api_req *r, struct th_span id)
@@ -85,19 +109,15 @@ bool th_api_authorize(struct th_api_req *r)
     const struct th_api_route *route = r->route;
     const struct th_key *key;
     struct th_span text;
-    uint8_t hash[32];
     unsigned scopes;
 
     if (route->flags & TH_R_PUBLIC)
         return true;
-    if (!bearer(r, &text)) {
-        th_api_fail(r, 401, "the request needs a key: Authorization: Bearer KEY");
-        return false;
-    }
-    th_sha256(text.p, text.n, hash);
-    key = th_engine_key(r->api->engine, hash);
-    if (!key || (key->tenant && key->tenant->deleting)) {
-        th_api_fail(r, 401, "the key is unknown, revoked or expired");
+    key = known_key(r);
+    if (!key) {
+        th_api_fail(r, 401, "%s",
+                    bearer(r, &text) ? "the key is unknown, revoked or expired"
+                                     : "the request needs a key: Authorization: Bearer KEY");
         return false;
     }
     scopes = key->scopes | (key->scopes & TH_SCOPE_MANAGE ? TH_SCOPE_READ : 0u);

@@ -5,7 +5,7 @@
  * unless they have escapes, so the hot path copies nothing; `data` is never looked into.
  *
  * Media types: application/json and anything +json, with charset UTF-8 if any is named; other ones, a missing
- * one and content codings are 415. */
+ * one and content codings are 415. A body that is missing altogether is 400. */
 #include "api/private.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,32 +23,16 @@ static const char *const type_names[] = {"a string",  "true or false",       "an
 
 /* ---- media type ---- */
 
-static struct th_span trim(struct th_span s)
-{
-    while (s.n && (*s.p == ' ' || *s.p == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-        s.n--;
-    return s;
-}
-
 static bool json_media_type(struct th_span v)
 {
-    const char *semicolon = v.n ? memchr(v.p, ';', v.n) : NULL;
-    struct th_span type = trim(th_span(v.p, semicolon ? (size_t)(semicolon - v.p) : v.n));
-    struct th_span rest =
-        semicolon ? th_span(semicolon + 1, v.n - (size_t)(semicolon + 1 - v.p)) : TH_LIT("");
+    struct th_span type = th_span_trim(th_span_cut(&v, ';'));
 
     if (!th_span_ieq(type, TH_LIT("application/json")) &&
         !(type.n > 5 && th_span_ieq(th_span(type.p + type.n - 5, 5), TH_LIT("+json")) &&
           memchr(type.p, '/', type.n)))
         return false;
-    while (rest.n) {
-        const char *end = memchr(rest.p, ';', rest.n);
-        struct th_span part = trim(th_span(rest.p, end ? (size_t)(end - rest.p) : rest.n));
-        rest = end ? th_span(end + 1, rest.n - (size_t)(end + 1 - rest.p)) : TH_LIT("");
+    while (v.n) {
+        struct th_span part = th_span_trim(th_span_cut(&v, ';'));
         if (part.n > 8 && th_span_ieq(th_span(part.p, 8), TH_LIT("charset=")) &&
             !th_span_ieq(th_span(part.p + 8, part.n - 8), TH_LIT("utf-8")) &&
             !th_span_ieq(th_span(part.p + 8, part.n - 8), TH_LIT("\"utf-8\"")))
@@ -67,6 +51,10 @@ bool th_api_body(struct th_api_req *r)
     if (!body.n && (r->route->flags & TH_R_BODY_MAY)) {
         r->body = (struct th_json){TH_JSON_OBJECT, TH_LIT("{}")};
         return true;
+    }
+    if (!body.n && !type) {
+        th_api_fail(r, 400, "the body is missing; it must be JSON");
+        return false;
     }
     if (!type || !json_media_type(type->value)) {
         th_api_fail(r, 415,
@@ -131,7 +119,7 @@ struct th_span th_api_wire(const struct th_api_req *r, struct th_span native)
 {
     struct th_span wire = {0, 0};
 
-    if (r->dialect && (r->route->flags & TH_R_SHAPED))
+    if (r->dialect && r->shaped)
         wire = th_dialect_wire_field(r->dialect, native);
     return wire.n ? wire : native;
 }
@@ -139,7 +127,8 @@ struct th_span th_api_wire(const struct th_api_req *r, struct th_span native)
 /* Native name of a member; empty: not a field of the dialect. */
 static struct th_span native_name(struct th_api_req *r, bool shaped, struct th_span name)
 {
-    return shaped && r->dialect ? th_dialect_request_field(r->dialect, name) : name;
+    return shaped && r->dialect ? th_dialect_request_field(r->dialect, name, !(r->route->flags & TH_R_MERGE))
+                                : name;
 }
 
 static struct th_span wire_name(struct th_api_req *r, bool shaped, const char *native)
@@ -191,6 +180,19 @@ static bool read_number(struct th_span raw, double *out)
     text[raw.n] = '\0';
     *out = strtod(text, &end);
     return *end == '\0' && *out >= -1e15 && *out <= 1e15;
+}
+
+/* 30 may be written 30.0 or 3e1: to JSON it is the same number. */
+static bool read_integer(struct th_json v, int64_t *out)
+{
+    double number;
+
+    if (th_json_i64(v, out))
+        return true;
+    if (!read_number(v.raw, &number) || number != (double)(int64_t)number)
+        return false;
+    *out = (int64_t)number;
+    return true;
 }
 
 static bool type_fits(const struct th_api_field *f, enum th_json_type type)
@@ -250,7 +252,7 @@ static bool read_value(struct th_api_req *r, const struct th_api_field *f, struc
         v->i = flag;
         break;
     case TH_T_INTEGER:
-        if (!th_json_i64(v->json, &v->i))
+        if (!read_integer(v->json, &v->i))
             th_api_error(r, POINTER, "must be an integer");
         else if (f->lo < f->hi && (v->i < f->lo || v->i > f->hi))
             th_api_error(r, POINTER, "must be from %lld to %lld", (long long)f->lo, (long long)f->hi);

@@ -28,12 +28,11 @@ enum {
     TH_R_TENANT = 4,    /* acts for a tenant: the key's, or the one that the operator names */
     TH_R_BODY = 8,      /* a JSON body is required */
     TH_R_BODY_MAY = 16, /* a JSON body may be there */
-    TH_R_SHAPED = 32,   /* answers and errors take the dialect's own shapes */
-    TH_R_ETAG = 64,     /* the answer carries an ETag; If-Match and If-None-Match are honoured */
-    TH_R_SECRET = 128,  /* the answer holds a secret: not cached, wiped after sending */
-    TH_R_MERGE = 256,   /* the body is a JSON Merge Patch */
-    TH_R_PUBLISH = 512, /* counted as publishing */
-    TH_R_KEEPS = 1024,  /* the whole answer is kept with an Idempotency-Key */
+    TH_R_ETAG = 32,     /* the answer carries an ETag; If-Match and If-None-Match are honoured */
+    TH_R_SECRET = 64,   /* the answer holds a secret: not cached, wiped after sending */
+    TH_R_MERGE = 128,   /* the body is a JSON Merge Patch */
+    TH_R_PUBLISH = 256, /* counted as publishing */
+    TH_R_KEEPS = 512,   /* the whole answer is kept with an Idempotency-Key */
 };
 
 struct th_api_route {
@@ -74,6 +73,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     const struct th_api_route *route;
     struct th_span param[TH_API_MAX_PARAMS];
     unsigned query_count, error_count;
+    bool shaped;       /* the path is one whose answers and errors dialects shape */
     bool operator_key; /* else a tenant's key */
     unsigned scopes;
     uint64_t key_no;                   /* 0: no tenant's key */
@@ -153,8 +153,9 @@ void th_api_req_free(struct th_api_req *r);
 TH_MUST_USE bool th_api_authorize(struct th_api_req *r);
 /** Binds the request to a tenant; answers 404 when there is none of this id. */
 TH_MUST_USE bool th_api_bind_tenant(struct th_api_req *r, struct th_span id);
-/** Dialect that the Host field stands for, else the default. May be NULL. */
-const struct th_dialect *th_api_host_dialect(struct th_api_req *r);
+/** Dialect in which this client expects an error: its tenant's when it has a key, else the one that the Host
+ * field stands for, else the default. May be NULL. */
+const struct th_dialect *th_api_client_dialect(struct th_api_req *r);
 
 /* ---- reply.c: every answer ends here, and frees the request ---- */
 

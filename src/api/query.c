@@ -62,24 +62,10 @@ static bool known(const char *names, struct th_span name)
     return false;
 }
 
-static struct th_span cut(struct th_span *rest, char at)
-{
-    const char *p = rest->n ? memchr(rest->p, at, rest->n) : NULL;
-    struct th_span part = *rest;
-
-    if (!p) {
-        *rest = th_span("", 0);
-        return part;
-    }
-    part.n = (size_t)(p - rest->p);
-    *rest = th_span(p + 1, rest->n - part.n - 1);
-    return part;
-}
-
 /* Adds one "name=value"; notes a fault. */
 static void add(struct th_api_req *r, struct th_span pair)
 {
-    struct th_span value = pair, name = cut(&value, '=');
+    struct th_span value = pair, name = th_span_cut(&value, '=');
     struct th_span seen;
     char text[65];
 
@@ -88,7 +74,7 @@ static void add(struct th_api_req *r, struct th_span pair)
         return;
     }
     snprintf(text, sizeof text, "%.*s", (int)(name.n < 64 ? name.n : 64), name.p);
-    if (!known(r->route->query, name) && (r->route->flags & TH_R_SHAPED) && r->dialect &&
+    if (!known(r->route->query, name) && r->shaped && r->dialect &&
         th_dialect_values(r->dialect)->ignore_unknown_fields)
         return;
     if (!known(r->route->query, name))
@@ -120,7 +106,7 @@ bool th_api_query(struct th_api_req *r)
     if (!rest.n)
         return true;
     while (rest.n && r->error_count < TH_API_MAX_ERRORS) {
-        struct th_span pair = cut(&rest, '&');
+        struct th_span pair = th_span_cut(&rest, '&');
         if (pair.n)
             add(r, pair);
     }
@@ -255,7 +241,7 @@ void th_api_next_link(struct th_api_req *r, uint64_t before)
     th_buf_str(f, "?cursor=");
     th_api_cursor(r, before, f);
     for (struct th_span rest = r->x->query; rest.n;) { /* the client's own spelling of the other parameters */
-        struct th_span pair = cut(&rest, '&');
+        struct th_span pair = th_span_cut(&rest, '&');
         if (!pair.n || th_span_starts(pair, TH_LIT("cursor=")))
             continue;
         th_buf_char(f, '&');

@@ -75,28 +75,51 @@ static void send(struct th_api_req *r, unsigned status, struct th_span content_t
     done(r);
 }
 
+/* "q=0" and its longer spellings: not acceptable (RFC 9110, 12.4.2). */
+static bool is_refused(struct th_span parameters)
+{
+    while (parameters.n) {
+        struct th_span one = th_span_trim(th_span_cut(&parameters, ';'));
+        if (one.n >= 3 && th_lower(one.p[0]) == 'q' && one.p[1] == '=' && one.p[2] == '0') {
+            size_t i = one.n > 3 && one.p[3] == '.' ? 4 : 3;
+            while (i < one.n && one.p[i] == '0')
+                i++;
+            return i == one.n;
+        }
+    }
+    return false;
+}
+
+/* The next media range of an Accept value that is not refused, without its parameters. */
+static bool next_range(struct th_span *rest, struct th_span *range)
+{
+    while (rest->n) {
+        struct th_span parameters = th_span_cut(rest, ',');
+        *range = th_span_trim(th_span_cut(&parameters, ';'));
+        if (range->n && !is_refused(parameters))
+            return true;
+    }
+    return false;
+}
+
 /* A client of a dialect with an error form of its own may ask for the other media type of the same JSON. */
 static bool wants_problem_type(const struct th_api_req *r)
 {
     const struct th_http1_field *accept;
-    struct th_span range;
-    const char *end;
+    struct th_span rest, range;
+    bool named = false;
 
-    if (!r->route || !(r->route->flags & TH_R_SHAPED) || !r->dialect ||
-        !th_dialect_values(r->dialect)->problem_by_accept)
+    if (!r->shaped || !r->dialect || !th_dialect_values(r->dialect)->problem_by_accept)
         return false;
     accept = th_api_header(r, "accept");
     if (!accept)
         return false;
-    range = accept->value;
-    if (range.n && memchr(range.p, ',', range.n)) /* something else is welcome too */
-        return false;
-    end = range.n ? memchr(range.p, ';', range.n) : NULL;
-    if (end)
-        range.n = (size_t)(end - range.p);
-    while (range.n && range.p[range.n - 1] == ' ')
-        range.n--;
-    return th_span_ieq(range, TH_LIT("application/problem+json"));
+    for (rest = accept->value; next_range(&rest, &range);) {
+        if (!th_span_ieq(range, TH_LIT("application/problem+json"))) /* something else is welcome too */
+            return false;
+        named = true;
+    }
+    return named;
 }
 
 void th_api_send(struct th_api_req *r, unsigned status)
@@ -338,9 +361,9 @@ void th_api_fail(struct th_api_req *r, unsigned status, const char *format, ...)
     fault.detail.n = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
     (void)th_api_begin(r);
     write_status_fields(r, status);
-    if (r->route && (r->route->flags & TH_R_SHAPED)) {
+    if (r->shaped) {
         if (!r->dialect)
-            r->dialect = th_api_host_dialect(r);
+            r->dialect = th_api_client_dialect(r);
         if (r->dialect && th_dialect_has_shape(r->dialect, TH_SHAPE_ERROR)) {
             if (th_dialect_shape(r->dialect, TH_SHAPE_ERROR, &source, &r->api->out) && !r->api->out.failed)
                 r->api->out.failed = TH_NOMEM;
@@ -360,7 +383,7 @@ void th_api_fail_invalid(struct th_api_req *r)
         th_api_fail_nomem(r);
         return;
     }
-    if ((r->route->flags & TH_R_SHAPED) && r->dialect)
+    if (r->shaped && r->dialect)
         status = th_dialect_values(r->dialect)->validation_status;
     if (r->error_count == 1)
         th_api_fail(r, status, "%.*s%s%.*s", (int)r->errors[0].pointer.n, r->errors[0].pointer.p,

@@ -4,6 +4,8 @@
 
 #define STR "{\"type\":\"string\"}"
 #define STR_NULL "{\"type\":[\"string\",\"null\"]}"
+#define SCALAR "{\"type\":[\"string\",\"number\",\"boolean\"]}"
+#define SCALAR_NULL "{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]}"
 #define INT "{\"type\":\"integer\"}"
 #define BOOL "{\"type\":\"boolean\"}"
 #define TIME "{\"type\":\"string\",\"format\":\"date-time\"}"
@@ -43,7 +45,7 @@
 #define WEBHOOK_FIELDS                                                                                       \
     "\"id\":" STR ",\"url\":" STR ",\"events\":{\"type\":\"array\",\"items\":" STR "},\"active\":" BOOL      \
     ",\"description\":" STR_NULL                                                                             \
-    ",\"metadata\":" STRINGS(STR) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(                      \
+    ",\"metadata\":" STRINGS(SCALAR) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(                   \
         BOOL) ",\"timeout_seconds\":" INT ",\"max_in_flight\":" INT                                          \
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
               ",\"created_at\":" TIME ",\"updated_at\":" TIME                                                \
@@ -54,7 +56,7 @@
     "\"url\":" url ",\"events\":{\"type\":[\"array\",\"null\"],\"items\":" STR                               \
     ",\"maxItems\":256},\"active\":{\"type\":[\"boolean\",\"null\"]},\"description\":{\"type\":[\"string\"," \
     "\"null\"],"                                                                                             \
-    "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(STR_NULL) ",\"headers\":" STRINGS_NULL(                 \
+    "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(SCALAR_NULL) ",\"headers\":" STRINGS_NULL(              \
         STR_NULL) ",\"timeout_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":1}"                     \
                   ",\"max_in_flight\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000}"      \
                   ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"exclusiveMinimum\":0}"       \

@@ -23,14 +23,14 @@ static bool page_parameter(struct th_api_req *r, const char *name, uint64_t max,
     return false;
 }
 
-/* Numbered pages: a size above the dialect's limit is lowered to it, 0 is refused. */
+/* Numbered pages, of 32 bits: a size above the dialect's limit is lowered to it, 0 is refused. */
 static bool numbered(struct th_api_req *r, struct th_page *p)
 {
     const struct th_dialect_values *v = th_dialect_values(r->dialect);
     uint64_t number, size, most = v->page_size_max ? v->page_size_max : 1000;
 
-    if (!page_parameter(r, "page", UINT32_MAX, 0, &number) ||
-        !page_parameter(r, "size", UINT32_MAX, v->page_size ? v->page_size : 20, &size))
+    if (!page_parameter(r, "page", INT32_MAX, 0, &number) ||
+        !page_parameter(r, "size", INT32_MAX, v->page_size ? v->page_size : 20, &size))
         return false;
     if (size == 0) {
         th_api_error_param(r, "size", "must be at least 1");

@@ -70,14 +70,25 @@ static bool copy_spec(struct th_api_req *r, const struct th_endpoint_spec *from,
     return ok;
 }
 
-/* ---- metadata: an object of strings, written anew without white space ---- */
+/* ---- metadata: an object of scalars, written anew without white space ---- */
 
 static bool has_member(struct th_json object, struct th_span name, struct th_json *value)
 {
     return object.type == TH_JSON_OBJECT && th_json_member(object, name, value);
 }
 
-/* Every value must be a string (null only in a merge); names may not repeat. */
+static const char *pair_fault(int field, struct th_json value, bool null_allowed)
+{
+    if (value.type == TH_JSON_STRING || (null_allowed && value.type == TH_JSON_NULL))
+        return NULL;
+    if (field == F_HEADERS)
+        return "must be a string";
+    return value.type == TH_JSON_NULL || value.type == TH_JSON_ARRAY || value.type == TH_JSON_OBJECT
+               ? "must be a string, a number, true or false"
+               : NULL;
+}
+
+/* Every value must be a scalar, of headers a string (null only in a merge, where it removes); names may not repeat. */
 static bool check_pairs(struct th_api_req *r, int field, struct th_json object, bool null_allowed)
 {
     struct th_json_iter it;
@@ -87,14 +98,16 @@ static bool check_pairs(struct th_api_req *r, int field, struct th_json object, 
     th_json_iter(&it, object);
     while (th_json_next(&it, &key, &value)) {
         struct th_span name;
+        const char *fault;
         if (!th_api_string(r, key, &name))
             return false;
         if (++n > MAX_METADATA_MEMBERS) {
             th_api_error(r, pointer_to(r, field), "has more than %d members", MAX_METADATA_MEMBERS);
             return true;
         }
-        if (value.type != TH_JSON_STRING && !(null_allowed && value.type == TH_JSON_NULL))
-            th_api_error(r, th_api_pointer(r, pointer_to(r, field), name), "must be a string, not %s",
+        fault = pair_fault(field, value, null_allowed);
+        if (fault)
+            th_api_error(r, th_api_pointer(r, pointer_to(r, field), name), "%s, not %s", fault,
                          th_api_json_name(value.type));
         else if (has_member(object, name, &first) && first.raw.p != value.raw.p)
             th_api_error(r, th_api_pointer(r, pointer_to(r, field), name), "is given twice");
@@ -301,6 +314,8 @@ bool th_api_spec(struct th_api_req *r, const struct th_endpoint *base, struct th
         return false;
     if (!th_api_decode(r, r->body, TH_LIT(""), spec_fields, F_COUNT, true, v))
         return false;
+    if (r->body.type != TH_JSON_OBJECT) /* said already, and it says all */
+        return true;
     if (!base && !v[F_URL].present)
         th_api_error(r, pointer_to(r, F_URL), "is required");
     if (!base && values->events_required && !v[F_EVENTS].present)
@@ -312,8 +327,6 @@ bool th_api_spec(struct th_api_req *r, const struct th_endpoint *base, struct th
         if (v[F_SECRET].present && !values->ignore_unknown_fields)
             th_api_error(r, pointer_to(r, F_SECRET), "is changed with POST .../rotate-secret");
         c->secret = TH_LIT("");
-    } else if (values->secret_source == TH_SECRET_GENERATED && values->ignore_unknown_fields) {
-        c->secret = TH_LIT(""); /* no field of this dialect */
     }
     return true;
 }

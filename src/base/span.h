@@ -47,6 +47,10 @@ static inline bool th_span_starts(struct th_span a, struct th_span prefix)
 {
     return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
+/** Without blanks and tabs at its ends. */
+struct th_span th_span_trim(struct th_span s);
+/** Takes what stands before the next `at` (all of it when there is none) off *rest. */
+struct th_span th_span_cut(struct th_span *rest, char at);
 /** Unsigned decimal of 1 to 19 digits, nothing else. False when it is not one or exceeds `max`. */
 bool th_span_u64(struct th_span s, uint64_t max, uint64_t *out);
 #endif

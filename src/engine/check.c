@@ -44,8 +44,9 @@ static const char *event_problem(const struct th_dialect *d, struct th_span type
     const struct th_dialect_values *v = th_dialect_values(d);
 
     if (th_span_is(type, "*"))
-        return v->star_allowed ? NULL
-                               : "\"*\" is not allowed; name the types, or leave the list empty for all";
+        return v->star_allowed      ? NULL
+               : v->empty_means_all ? "\"*\" is not allowed; name the types, or leave the list empty for all"
+                                    : "\"*\" is not allowed; name the types";
     if (type.n > 2 && type.p[type.n - 1] == '*' && type.p[type.n - 2] == '.')
         return v->prefix_allowed && th_event_type_ok(th_span(type.p, type.n - 2))
                    ? NULL
@@ -197,7 +198,7 @@ static void check_secret(struct th_engine *e, const struct th_dialect *d, struct
         return;
     }
     if (c->secret.n == 0) {
-        if (v->secret_source == TH_SECRET_CUSTOMER)
+        if (v->secret_source == TH_SECRET_CUSTOMER && c->kind != TH_CHANGE_SECRET_ROTATE)
             refuse(c, "secret", "is required");
     } else if (v->secret_source == TH_SECRET_GENERATED) {
         refuse(c, "secret", "is generated here and cannot be given");

@@ -99,7 +99,10 @@ def test_tsanet_subscriptions(production):
 def test_tsanet_ignores_what_it_does_not_know(production):
     _, calls = tsanet(production)
     made = calls.create({"callbackUrl": HTTPS, "secret": "mine", "nonsense": [1], "url": "x", "active": False, "id": 7})
-    assert made["secret"] != "mine" and made["active"] in (True, False) and made["id"] != 7
+    assert made["secret"] != "mine" and made["active"] is True and made["id"] != 7
+    # The schema names two members; what we call by these names elsewhere is unknown here too, whatever its value.
+    calls.create({"callbackUrl": HTTPS, "timeout_seconds": "x", "metadata": 5, "headers": 7, "description": 4, "options": 2,
+                  "rate_limit_per_second": -3, "signature_variant": 9, "events": 5, "active": "no", "max_in_flight": 0})
     valid(calls.list(), "tsanet", "list")
     calls.call("GET", "/v1/webhooks?nonsense=1", schema="list")
     calls.log(made["id"], "?nonsense=1&sort=createdAt,desc")
@@ -128,7 +131,10 @@ def test_tsanet_refuses_with_400(production, body, fields):
 def test_tsanet_refuses_what_is_no_json(production):
     _, calls = tsanet(production)
     for body in (b"", b"{", b"[]", b"5", b"null", b'{"callbackUrl":"a"} x', b'{"callbackUrl":"\xff"}'):
-        calls.call("POST", "/v1/webhooks", body, status=400, **{"Content-Type": JSON})
+        assert "validationErrors" not in calls.call("POST", "/v1/webhooks", body, status=400, **{"Content-Type": JSON})
+    assert calls.call("POST", "/v1/webhooks", b"[]", status=400, **{"Content-Type": JSON}) == \
+        {"message": "the body must be an object, not an array"}
+    calls.call("POST", "/v1/webhooks", status=400)  # no body at all
     calls.call("POST", "/v1/webhooks", b"callbackUrl=x", status=415, **{"Content-Type": "application/x-www-form-urlencoded"})
 
 
@@ -167,6 +173,15 @@ def test_tsanet_other_methods_and_routes(production):
     path = f"/v1/webhooks/{made['id']}"
     answer = bare(production, "tsanet")("PUT", path).expect(405)
     assert valid(answer.json, "tsanet", "ErrorResponse") and answer.header("Allow")
+    # A key tells the dialect, wherever the request goes.
+    for method, target, status in (("PUT", path, 405), ("DELETE", "/v1/webhooks", 405), ("POST", f"{path}/deliveries", 405),
+                                   ("GET", f"{path}/", 404), ("GET", "/v1/webhooks//deliveries", 404), ("GET", f"{path}/other", 404),
+                                   ("GET", "/v1/webhooks/%zz/deliveries", 404)):
+        calls.call(method, target, status=status)
+        calls.call(method, target, status=status, media=PROBLEM, Accept=PROBLEM)
+        acting = production.api.as_tenant(world.name).request(method, target).expect(status)
+        assert set(valid(acting.json, "tsanet", "ErrorResponse")) == {"message"}
+        problem(production.api.request(method, target), status)  # the default tenant's
     changed = calls.call("PATCH", path, {"eventTypes": [], "active": False}, "WebhookSubscriptionDTO")
     assert (changed["eventTypes"], changed["active"], changed["id"]) == ([], False, made["id"])
     assert calls.call("GET", path, schema="WebhookSubscriptionDTO") == changed
@@ -203,7 +218,7 @@ def test_tsanet_pages(development, receiver):
                                           ("?page=0&size=45", 45, 1, 45, 0), ("?page=1&size=44", 1, 2, 44, 1)):
         page = calls.log(number, query)
         assert (len(page["content"]), page["totalPages"], page["size"], page["number"]) == (count, pages, size, at), query
-    for query in ("?page=-1", "?size=-1", "?size=0", "?page=x", "?size=1.5", "?page=", "?size=99999999999999999999", "?page=1&page=2"):
+    for query in ("?page=2147483648", "?size=2147483648", "?size=9223372036854775807", "?page=-1", "?size=-1", "?size=0", "?page=x", "?size=1.5", "?page=", "?size=99999999999999999999", "?page=1&page=2"):
         assert calls.log(number, query, 400)["validationErrors"][0]["field"] in ("page", "size"), query
 
 
@@ -386,6 +401,11 @@ def test_techwriter_options(production):
     changed = world.api.patch(path, {"metadata": {"k0": None, "new": "v"}, "timeout": None, "description": None}).expect(200).json
     assert (len(changed["metadata"]), changed["timeout"], changed["description"]) == (16, 30, None)
     assert {one["id"] for one in world.api.get("/v1/webhooks").json["data"]} == {made["id"], full["id"]}
+    arbitrary = {"n": 1.50, "yes": True, "": "x", "é": False}
+    answer = techwriter(world, metadata=arbitrary).expect(201)
+    assert answer.json["metadata"] == arbitrary
+    whole = b'{"url":"%s","events":["*"],"secret":"s","timeout":45.0}' % HTTPS.encode()  # a number, whole however it is written
+    assert world.api.post("/v1/webhooks", whole, headers={"Content-Type": JSON}).expect(201).json["timeout"] == 45
 
 
 @pytest.mark.parametrize("change, field", [
@@ -395,7 +415,8 @@ def test_techwriter_options(production):
     ({"secret": None}, "secret"), ({"secret": ""}, "secret"), ({"secret": 5}, "secret"),
     ({"timeout": 0}, "timeout"), ({"timeout": 121}, "timeout"), ({"timeout": -5}, "timeout"), ({"timeout": 1.5}, "timeout"),
     ({"timeout": "30"}, "timeout"), ({"timeout_seconds": 30}, "timeout_seconds"),
-    ({"metadata": {f"k{n}": "v" for n in range(17)}}, "metadata"), ({"metadata": {"k": 1}}, "metadata"),
+    ({"metadata": {f"k{n}": "v" for n in range(17)}}, "metadata"), ({"metadata": {"k": [1]}}, "metadata"),
+    ({"metadata": {"k": {}}}, "metadata"), ({"metadata": {"k": None}}, "metadata"),
     ({"metadata": []}, "metadata"), ({"description": 5}, "description"), ({"active": 1}, "active"), ({"nonsense": 1}, "nonsense"),
 ])
 @pytest.mark.parametrize("environment", ["production", "development"])
@@ -436,6 +457,8 @@ def test_techwriter_secrets(secure, tls_receiver):
     stamp, only = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", request.header("X-TechWriter-Signature")).groups()
     assert only == hexdigest("two", f"{stamp}.".encode() + request.body)
     assert by_field(world.manage.post(f"{path}/rotate-secret", {"secret": ""})) == ["secret"]
+    made_here = world.manage.post(f"{path}/rotate-secret").expect(200).json["secrets"]  # a rotation need not bring one
+    assert len(made_here[0]["secret"]) >= 32 and made_here[1]["secret"] == "two"
     assert by_field(world.manage.patch(path, {"secret": "four"})) == ["secret"]
 
 
@@ -446,7 +469,7 @@ def test_techwriter_delivery_failed(secure, tls_receiver):
     failing = techwriter(world, url=down.url(), events=["document.published", "webhook.delivery_failed"]).expect(201).json
     listening = techwriter(world, url=named.url(), events=["webhook.delivery_failed"]).expect(201).json
     techwriter(world, url=star.url(), events=["*"]).expect(201)
-    secure.api.as_tenant("operator").post("/v1/webhooks", {"url": operator.url(), "events": ["delivery.failed"]}).expect(201)
+    secure.api.as_tenant("operator").post("/v1/webhooks", {"url": operator.url()}).expect(201)
     event = world.publish("document.published")
     assert event["deliveries"] == 2
     notice = json.loads(named.wait_for(1, 20)[0].body)
@@ -463,9 +486,14 @@ def test_techwriter_delivery_failed(secure, tls_receiver):
     eventually(lambda: [row for row in world.deliveries(endpoint=listening["id"]) if row["status"] == "failed"], 20)
     assert {row["event_type"] for row in world.deliveries(endpoint=failing["id"])} == {"document.published"}
     assert len(world.deliveries()) == 3 and len(star.requests) == 1 and len(down.requests) == 5
-    told = [json.loads(request.body)["data"] for request in operator.wait_for(1)]
-    told = [data for data in told if data["tenant"] == world.name]
-    assert told[0]["endpoint"] == failing["id"] and told[0]["attempts"] == 5
+
+    def told(kind):
+        bodies = [json.loads(request.body) for request in operator.requests]
+        return [body["data"] for body in bodies if body["type"] == kind and body["data"]["tenant"] == world.name]
+
+    eventually(lambda: len(told("delivery.failed")) == 2)
+    assert [(one["endpoint"], one["attempts"]) for one in told("delivery.failed")] == [(failing["id"], 5), (listening["id"], 5)]
+    assert told("webhook.delivery_failed") == [{"tenant": world.name} | data]
 
 
 def test_techwriter_degraded(secure, tls_receiver):

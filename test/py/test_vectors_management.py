@@ -285,6 +285,11 @@ def test_every_setup_is_used():
     ("Application/Problem+JSON", "application/problem+json"),
     ("application/problem+json;q=0.9", "application/problem+json"),
     ("application/problem+json, */*", "application/json"),
+    ("application/problem+json;q=0", "application/json"),
+    ("application/json;q=0, application/problem+json", "application/problem+json"),
+    ("text/html;q=0.0 , application/problem+json ; q=1.0", "application/problem+json"),
+    ("application/problem+json, text/html", "application/json"),
+    ("", "application/json"),
 ])
 def test_media_types(production, accept, want):
     if not (vectors("tsanet") or {}).get("media_types"):
