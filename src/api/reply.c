@@ -378,6 +378,7 @@ void th_api_fail(struct th_api_req *r, unsigned status, const char *format, ...)
 void th_api_fail_invalid(struct th_api_req *r)
 {
     unsigned status = 422;
+    char more[32] = "";
 
     if (r->error_count == 0) { /* there was a fault, but no memory to keep it */
         th_api_fail_nomem(r);
@@ -385,12 +386,11 @@ void th_api_fail_invalid(struct th_api_req *r)
     }
     if (r->shaped && r->dialect)
         status = th_dialect_values(r->dialect)->validation_status;
-    if (r->error_count == 1)
-        th_api_fail(r, status, "%.*s%s%.*s", (int)r->errors[0].pointer.n, r->errors[0].pointer.p,
-                    r->errors[0].pointer.n ? ": " : "the body ", (int)r->errors[0].detail.n,
-                    r->errors[0].detail.p);
-    else
-        th_api_fail(r, status, "%u values are invalid", r->error_count);
+    if (r->error_count > 1) /* error forms without a list show this alone */
+        snprintf(more, sizeof more, " (and %u more)", r->error_count - 1);
+    th_api_fail(r, status, "%.*s%s%.*s%s", (int)r->errors[0].pointer.n, r->errors[0].pointer.p,
+                r->errors[0].pointer.n ? ": " : "the body ", (int)r->errors[0].detail.n,
+                r->errors[0].detail.p, more);
 }
 
 void th_api_fail_store(struct th_api_req *r, enum th_error error)

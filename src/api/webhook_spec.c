@@ -264,8 +264,10 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
         s->timeout_s = (uint32_t)v[F_TIMEOUT].i;
         if (given(v, F_TIMEOUT) &&
             (v[F_TIMEOUT].i < rules->timeout_min_s || v[F_TIMEOUT].i > rules->timeout_max_s))
-            th_api_error(r, pointer_to(r, F_TIMEOUT), "must be from %u to %u", rules->timeout_min_s,
-                         rules->timeout_max_s);
+            th_api_error(r, pointer_to(r, F_TIMEOUT),
+                         rules->timeout_min_s < rules->timeout_max_s ? "must be from %u to %u"
+                                                                     : "is always %u in this dialect",
+                         rules->timeout_min_s, rules->timeout_max_s);
     }
     if (v[F_IN_FLIGHT].present)
         s->max_in_flight = (uint32_t)v[F_IN_FLIGHT].i;
