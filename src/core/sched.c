@@ -186,11 +186,13 @@ err_after_ep:
     return error;
 }
 
-/* What became due while nothing could be sent is due now, oldest number first. */
+/* What became due while nothing could be sent is due now, oldest number first. Whoever lets the endpoint go says that it
+ * works: what was learnt of its failures is forgotten, or its first request would wait for the breaker's spacing. */
 static void release(struct th_sched *s, struct ep *ep)
 {
     uint32_t id = heap_dissolve(s, &ep->retry), next;
 
+    th_window_init(&ep->window, ep->conf.max_in_flight);
     for (; id; id = next) {
         struct item *it = item_at(s, id);
         next = it->next;
