@@ -289,7 +289,7 @@ static enum th_error open_store(struct app *a)
 static void share_descriptors(struct app *a)
 {
     const struct th_settings *c = &a->live->settings;
-    const uint64_t own = 64; /* store, log, name look-ups */
+    const uint64_t own = 64 + TH_HTTP_SERVER_REFUSED; /* store, log, name look-ups; clients too many */
     struct rlimit files = {.rlim_cur = 1024};
     uint64_t in_flight = (uint64_t)c->v[TH_O_MAX_IN_FLIGHT].number, idle = 4096;
     uint64_t connections = (uint64_t)c->v[TH_O_MAX_CONNECTIONS].number, want = in_flight + idle + connections,

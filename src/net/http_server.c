@@ -1,24 +1,16 @@
-/* The HTTP server's outside: listening, accepting, the passing of time, draining.
+/* The HTTP server as a whole: the passing of time, turns, draining.
  *
  * Why one coarse timer: a timer a connection costs a heap operation a request. Here each state has a list in
  * the order of expiry, and a tick looks at the heads of the lists only. The tick stops when there is no
  * connection.
  *
- * Refuses: connections above the maximum (503, a bounded number of them at a time, the rest without a word).
  * Invariants: 1. `open` connections are on exactly one list each. 2. A state's list is sorted by deadline. 3.
  * drained() is called once, from the loop, never from inside th_http_server_drain. 4. A connection's memory
  * lives until its handle is closed and its exchange has been answered. On failure: open gives everything back
- * and reports errno; without memory an accepted connection waits in libuv for the next tick. */
+ * and reports errno. */
 #include "base/alloc.h"
 #include "net/http_server_impl.h"
 #include "net/tls_server.h"
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define BACKLOG 1024
 
 static int64_t now_ms(const struct th_http_server *s)
 {
@@ -84,7 +76,7 @@ static void on_conn_closed(uv_handle_t *h)
         th_list_remove(&c->link);
     if (s->conf.metrics)
         th_gauge_add(s->conf.metrics, TH_G_HTTP_OPEN, -1);
-    if (s->open == 0 && !s->draining && !s->accept_blocked)
+    if (s->open == 0 && !s->draining && !s->accept_waits)
         (void)uv_timer_stop(&s->tick);
     th_conn_reap(c);
     close_rest(s);
@@ -177,7 +169,19 @@ static void close_list(struct th_http_server *s, enum th_conn_state state)
         th_conn_close(TH_CONTAINER(s->by_state[state].next, struct th_conn, link));
 }
 
-static void accept_one(struct th_http_server *s);
+/* Somebody waits to be accepted: who has had his last answer, and a moment to read it, makes room. */
+static void shed_lingering(struct th_http_server *s, int64_t now)
+{
+    struct th_list *l;
+
+    while ((l = s->by_state[TH_CONN_LINGER].next) != &s->by_state[TH_CONN_LINGER]) {
+        struct th_conn *c = TH_CONTAINER(l, struct th_conn, link);
+
+        if (c->deadline_ms - TH_SERVER_LINGER_MS + (int64_t)s->tick_ms > now)
+            break;
+        th_conn_close(c);
+    }
+}
 
 static void on_tick(uv_timer_t *t)
 {
@@ -190,8 +194,16 @@ static void on_tick(uv_timer_t *t)
     if (s->draining && now >= s->cut_ms)
         for (int state = 0; state < TH_CONN_CLOSING; state++)
             close_list(s, (enum th_conn_state)state);
-    if (s->accept_blocked && !s->draining)
-        accept_one(s);
+    if (s->accept_waits) {
+        shed_lingering(s, now);
+        th_server_accept(s);
+    }
+}
+
+void th_server_tick_start(struct th_http_server *s)
+{
+    if (!uv_is_active((uv_handle_t *)&s->tick))
+        (void)uv_timer_start(&s->tick, on_tick, s->tick_ms, s->tick_ms);
 }
 
 /* ---- turns for connections that hold another request ---- */
@@ -227,91 +239,6 @@ void th_conn_make_ready(struct th_conn *c)
         (void)uv_idle_start(&c->server->turn, on_turn);
 }
 
-/* ---- accepting ---- */
-
-static void peer_of(const uv_tcp_t *tcp, struct th_addr *out)
-{
-    struct sockaddr_storage sa;
-    int n = (int)sizeof sa;
-
-    *out = (struct th_addr){0};
-    if (uv_tcp_getpeername(tcp, (struct sockaddr *)&sa, &n) != 0)
-        return;
-    if (sa.ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)&sa;
-
-        out->family = 4;
-        memcpy(out->ip, &in->sin_addr, 4);
-        out->port = ntohs(in->sin_port);
-    } else if (sa.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&sa;
-
-        out->family = 6;
-        memcpy(out->ip, &in6->sin6_addr, 16);
-        out->scope = in6->sin6_scope_id;
-        out->port = ntohs(in6->sin6_port);
-    }
-}
-
-static struct th_conn *new_conn(struct th_http_server *s)
-{
-    struct th_conn *c = th_calloc(1, sizeof *c);
-
-    if (!c)
-        return NULL;
-    c->server = s;
-    th_list_init(&c->link);
-    th_list_init(&c->ready);
-    (void)uv_tcp_init(s->loop, &c->tcp); /* without a socket yet: cannot fail */
-    c->tcp.data = c;
-    return c;
-}
-
-static void accept_one(struct th_http_server *s)
-{
-    struct th_conn *c = new_conn(s);
-    bool refused;
-
-    s->accept_blocked = !c;
-    if (!uv_is_active((uv_handle_t *)&s->tick))
-        (void)uv_timer_start(&s->tick, on_tick, s->tick_ms, s->tick_ms);
-    if (!c)
-        return;
-    s->open++;
-    if (s->conf.metrics) {
-        th_count(s->conf.metrics, TH_C_HTTP_CONNECTIONS, 1);
-        th_gauge_add(s->conf.metrics, TH_G_HTTP_OPEN, 1);
-    }
-    th_conn_enter(c, TH_CONN_IDLE);
-    refused = s->counted >= s->conf.max_connections;
-    if (uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&c->tcp) != 0 ||
-        (refused && s->open - s->counted > TH_SERVER_REFUSED)) {
-        th_conn_close(c);
-        return;
-    }
-    (void)uv_tcp_nodelay(&c->tcp, 1);
-    peer_of(&c->tcp, &c->peer);
-    if (s->conf.tls && !th_conn_tls_begin(c)) {
-        th_conn_close(c);
-        return;
-    }
-    th_conn_start(c);
-    if (refused) {
-        th_conn_refuse(c, 503, "too many connections");
-        return;
-    }
-    c->counted = true;
-    s->counted++;
-}
-
-static void on_connection(uv_stream_t *listener, int status)
-{
-    struct th_http_server *s = listener->data;
-
-    if (status == 0 && !s->draining)
-        accept_one(s);
-}
-
 /* ---- life of the server ---- */
 
 static void use_defaults(struct th_http_server *s, const struct th_http_server_conf *conf)
@@ -339,43 +266,6 @@ static void use_defaults(struct th_http_server *s, const struct th_http_server_c
     s->tick_ms = least / 8 < 5 ? 5 : least / 8 > 250 ? 250 : least / 8;
 }
 
-/* A bound, listening socket, or -1 with *os_error. */
-static int listen_on(const char *address, uint16_t port, int *os_error)
-{
-    struct sockaddr_storage sa = {0};
-    struct sockaddr_in *in = (struct sockaddr_in *)&sa;
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&sa;
-    socklen_t n = sizeof *in;
-    int fd, one = 1;
-
-    if (uv_ip4_addr(address, port, in) != 0) {
-        n = sizeof *in6;
-        if (uv_ip6_addr(address, port, in6) != 0) {
-            *os_error = EINVAL;
-            return -1;
-        }
-    }
-    fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-        bind(fd, (struct sockaddr *)&sa, n) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    *os_error = errno;
-    if (fd >= 0)
-        (void)close(fd);
-    return -1;
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage sa = {0};
-    socklen_t n = sizeof sa;
-
-    if (getsockname(fd, (struct sockaddr *)&sa, &n) != 0)
-        return 0;
-    return ntohs(sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
-                                          : ((struct sockaddr_in *)&sa)->sin_port);
-}
-
 static void make_id_prefix(struct th_http_server *s)
 {
     static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -388,54 +278,33 @@ static void make_id_prefix(struct th_http_server *s)
         s->id_prefix[i] = alphabet[random[i] & 31];
 }
 
-static void free_server(void *ctx)
-{
-    th_http_server_free(ctx);
-}
-
 enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_conf *conf,
                                   struct th_http_server **out, int *os_error)
 {
     struct th_http_server *s = th_calloc(1, sizeof *s);
-    int fd, rc;
 
     *os_error = 0;
     if (!s)
         return TH_NOMEM;
     s->loop = loop;
     use_defaults(s, conf);
-    fd = listen_on(conf->address, conf->port, os_error);
-    if (fd < 0)
-        goto err_after_memory;
-    s->port = port_of(fd);
+    if (!th_server_listen(s, os_error)) {
+        th_free(s);
+        return TH_IO;
+    }
     if (s->conf.tls)
         (void)th_tls_identity_ref(s->conf.tls);
     for (int i = 0; i < TH_CONN_STATES; i++)
         th_list_init(&s->by_state[i]);
     th_list_init(&s->ready);
     make_id_prefix(s);
-    (void)uv_tcp_init(loop, &s->listener); /* the three inits cannot fail */
-    (void)uv_timer_init(loop, &s->tick);
+    (void)uv_timer_init(loop, &s->tick); /* these two cannot fail */
     (void)uv_idle_init(loop, &s->turn);
     s->listener.data = s->tick.data = s->turn.data = s;
     s->handles = 3;
-    rc = uv_tcp_open(&s->listener, fd);
-    if (rc != 0)
-        (void)close(fd);
-    else
-        rc = uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection);
+    th_server_accept(s);
     *out = s;
-    if (rc == 0)
-        return TH_OK;
-    /* Handles are known to the loop: give the caller's loop the chance to close them, then be gone. */
-    *os_error = -rc;
-    *out = NULL;
-    th_http_server_drain(s, 0, free_server, s);
-    return TH_IO;
-
-err_after_memory:
-    th_free(s);
-    return TH_IO;
+    return TH_OK;
 }
 
 void th_http_server_identity(struct th_http_server *s, struct th_tls_identity *id)
@@ -458,7 +327,7 @@ void th_http_server_drain(struct th_http_server *s, unsigned grace_ms, void (*dr
     s->drained_ctx = ctx;
     uv_update_time(s->loop);
     s->cut_ms = now_ms(s) + grace_ms;
-    uv_close((uv_handle_t *)&s->listener, on_handle_closed);
+    th_server_unlisten(s, on_handle_closed);
     close_list(s, TH_CONN_IDLE);
     close_rest(s);
 }

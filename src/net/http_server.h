@@ -26,6 +26,8 @@ struct th_http_exchange {
     void *user;          /* the handler's */
 };
 
+#define TH_HTTP_SERVER_REFUSED 64 /* connections above max_connections that are told so at the same time */
+
 struct th_http_server_conf {
     const char *address;       /* numeric */
     uint16_t port;             /* 0: a free one */

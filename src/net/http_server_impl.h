@@ -1,4 +1,4 @@
-/* What the files of the HTTP server share: http_server.c (listening, time, drain), http_server_conn.c
+/* What the files of the HTTP server share: http_server_accept.c (listening), http_server.c (time, drain), http_server_conn.c
  * (reading), http_server_reply.c (writing), http_server_tls.c (a filter between these and the socket).
  * Nobody else includes this. */
 #ifndef TH_NET_HTTP_SERVER_IMPL_H
@@ -10,7 +10,6 @@
 #define TH_SERVER_BLOCK 8192     /* bytes of a usual read block */
 #define TH_SERVER_POOL 256       /* blocks, and exchanges, kept for reuse */
 #define TH_SERVER_SCRATCH 65536  /* bytes read at once to be thrown away */
-#define TH_SERVER_REFUSED 64     /* connections above the maximum that are told so at the same time */
 #define TH_SERVER_LINGER_MS 5000 /* time for a client to read a last answer */
 #define TH_SERVER_MIN_RATE 1024  /* bytes a second, below which a body or an answer is cut */
 
@@ -73,12 +72,14 @@ struct th_exchange {
 struct th_http_server {
     struct th_http_server_conf conf;
     uv_loop_t *loop;
-    uv_tcp_t listener;
+    uv_poll_t listener;
+    int listen_fd;
     uv_timer_t tick;
     uv_idle_t turn; /* runs while `ready` has connections */
     uint16_t port;
     uint64_t tick_ms;
-    bool accept_blocked; /* a connection waits in libuv for memory */
+    bool accept_waits; /* until the next tick: no descriptor or no memory */
+    int64_t warned_ms; /* uv_now of the last log line about that; 0: none */
     struct th_list by_state[TH_CONN_STATES];
     unsigned limit_ms[TH_CONN_STATES];
     struct th_list ready; /* answered connections that hold bytes of another request */
@@ -103,7 +104,16 @@ struct th_http_server {
     char scratch[TH_SERVER_SCRATCH];
 };
 
+/* http_server_accept.c */
+/* Binds and listens; false with errno in *os_error, and nothing is left. */
+bool th_server_listen(struct th_http_server *s, int *os_error);
+/* Watches for connections, from the beginning or after a wait. */
+void th_server_accept(struct th_http_server *s);
+void th_server_unlisten(struct th_http_server *s, uv_close_cb closed);
+
 /* http_server.c */
+/* Has time pass: while there is a connection, or one cannot be accepted. */
+void th_server_tick_start(struct th_http_server *s);
 void th_conn_enter(struct th_conn *c, enum th_conn_state state);
 void th_conn_close(struct th_conn *c);
 /* Frees the memory of a closed connection whose exchange has come back. */

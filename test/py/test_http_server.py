@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -28,9 +29,11 @@ PATIENCE = 10  # seconds after which a missing answer is a failure
 class Echo:
     """One echo server; stop() drains it and checks that it ended well."""
 
-    def __init__(self, **options):
+    def __init__(self, files=None, **options):
+        """`files`: how many open files it is allowed."""
+        limit = ["prlimit", f"--nofile={files}:{files}"] if files else []
         self.process = subprocess.Popen(
-            [str(BINARY), *(f"{k}={v}" for k, v in options.items())], stdout=subprocess.PIPE, text=True)
+            [*limit, str(BINARY), *(f"{k}={v}" for k, v in options.items())], stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
         self.seen = None
 
@@ -38,6 +41,10 @@ class Echo:
         s = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Peer(s)
+
+    def cpu_ticks(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
 
     def stop(self):
         if self.seen is None:
@@ -99,6 +106,12 @@ class Peer:
 
     def close(self):
         self.sock.close()
+
+
+def served_of(peers, seconds=0):
+    """Those whose answer is here; waits that long for the first one."""
+    ready, _, _ = select.select([p.sock for p in peers], [], [], seconds)
+    return [p for p in peers if p.sock in ready]
 
 
 def parse_head(head):
@@ -570,6 +583,36 @@ def test_connections_above_the_maximum(echo):
             break
         assert time.monotonic() < deadline
     assert all(p.send(request()).json() for p in held)
+
+
+def test_without_a_free_descriptor_clients_wait(echo):
+    """Nobody is thrown away, the process does not turn in circles, and who waits is served when there is room."""
+    server = echo(files=32)
+    waiting = [server.connect().send(request(f"/{i}")) for i in range(60)]
+    time.sleep(0.3)
+    served = served_of(waiting)
+    assert 5 < len(served) < 32
+    ticks, began = server.cpu_ticks(), time.monotonic()
+    time.sleep(0.5)
+    assert server.cpu_ticks() - ticks < 0.5 * (time.monotonic() - began) * os.sysconf("SC_CLK_TCK")
+    while served:
+        for p in served:
+            assert p.json()
+            p.close()
+            waiting.remove(p)
+        served = served_of(waiting, PATIENCE) if waiting else []
+    assert not waiting, "never served"
+
+
+def test_refused_connections_make_room(echo):
+    """Those above the maximum are told so; when descriptors are short they are not waited for."""
+    server = echo(files=32, max_connections=2)
+    held = [server.connect() for _ in range(2)]
+    assert all(p.send(request()).json() for p in held)
+    began = time.monotonic()
+    for p in [server.connect() for _ in range(60)]:
+        assert is_problem(p.answer(), 503)
+    assert time.monotonic() - began < 4
 
 
 def test_drain_lets_requests_end(echo):

@@ -1,0 +1,206 @@
+/* The listening socket of the HTTP server: bind, accept, wait when nothing can be accepted.
+ *
+ * Why accept(2) and not libuv's listener: when the process has no descriptor left, libuv throws away whoever waits, and
+ * when somebody else takes the descriptor that it has put aside for that, it turns in circles. Here whoever waits
+ * stays in the kernel's queue, and the socket is looked at again with the next tick.
+ *
+ * Refuses: connections above the maximum (503, a bounded number of them at a time, the rest without a word).
+ * Invariants: 1. The socket is watched exactly while the server neither drains nor waits (accept_waits). 2. While it
+ * waits, the tick runs. Failure: without descriptors or memory nothing is lost, and the log says so, seldom. */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "net/http_server_impl.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    BACKLOG = 1024,
+    PER_TURN = 64,        /* connections accepted in one turn of the loop */
+    WARN_EVERY_MS = 60000 /* for the log */
+};
+
+union address {
+    struct sockaddr sa;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+static void peer_of(const union address *from, struct th_addr *out)
+{
+    if (from->sa.sa_family == AF_INET) {
+        out->family = 4;
+        memcpy(out->ip, &from->in.sin_addr, 4);
+        out->port = ntohs(from->in.sin_port);
+    } else if (from->sa.sa_family == AF_INET6) {
+        out->family = 6;
+        memcpy(out->ip, &from->in6.sin6_addr, 16);
+        out->scope = from->in6.sin6_scope_id;
+        out->port = ntohs(from->in6.sin6_port);
+    }
+}
+
+/* Takes over `fd`; `c` is all zeros. */
+static void begin(struct th_http_server *s, struct th_conn *c, int fd, const union address *from)
+{
+    bool refused = s->counted >= s->conf.max_connections, opened;
+
+    c->server = s;
+    th_list_init(&c->link);
+    th_list_init(&c->ready);
+    peer_of(from, &c->peer);
+    (void)uv_tcp_init(s->loop, &c->tcp); /* without a socket yet: cannot fail */
+    c->tcp.data = c;
+    s->open++;
+    if (s->conf.metrics) {
+        th_count(s->conf.metrics, TH_C_HTTP_CONNECTIONS, 1);
+        th_gauge_add(s->conf.metrics, TH_G_HTTP_OPEN, 1);
+    }
+    th_conn_enter(c, TH_CONN_IDLE);
+    th_server_tick_start(s);
+    opened = uv_tcp_open(&c->tcp, fd) == 0;
+    if (!opened)
+        (void)close(fd);
+    if (!opened || (refused && s->open - s->counted > TH_HTTP_SERVER_REFUSED)) {
+        th_conn_close(c);
+        return;
+    }
+    (void)uv_tcp_nodelay(&c->tcp, 1);
+    if (s->conf.tls && !th_conn_tls_begin(c)) {
+        th_conn_close(c);
+        return;
+    }
+    th_conn_start(c);
+    if (refused) {
+        th_conn_refuse(c, 503, "too many connections");
+        return;
+    }
+    c->counted = true;
+    s->counted++;
+}
+
+/* The next one who waits; -1 with errno when there is none or none can be had. Those that are gone again are passed
+ * over (accept(2): errors of the network belong to the connection). */
+static int next_one(const struct th_http_server *s, union address *from)
+{
+    for (;;) {
+        socklen_t n = sizeof *from;
+        int fd = accept4(s->listen_fd, &from->sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0)
+            return fd;
+        switch (errno) {
+        case EINTR:
+        case ECONNABORTED:
+        case EPROTO:
+        case EPERM:
+        case ENETDOWN:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case EOPNOTSUPP:
+        case ENETUNREACH:
+            continue;
+        default:
+            return -1;
+        }
+    }
+}
+
+static void wait_a_tick(struct th_http_server *s, int os_error)
+{
+    int64_t now = (int64_t)uv_now(s->loop);
+
+    s->accept_waits = true;
+    (void)uv_poll_stop(&s->listener);
+    th_server_tick_start(s);
+    if (s->warned_ms && now - s->warned_ms < WARN_EVERY_MS)
+        return;
+    s->warned_ms = now ? now : 1;
+    th_log(TH_LOG_WARN, "no connection can be accepted for now; clients wait",
+           TH_KC("error", strerror(os_error)), TH_KI("open", s->open));
+}
+
+static void on_waiting(uv_poll_t *poll, int status, int events)
+{
+    struct th_http_server *s = poll->data;
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < PER_TURN; i++) {
+        struct th_conn *c = th_calloc(1, sizeof *c); /* first: who cannot be served goes on waiting */
+        union address from = {0};
+        int fd = c ? next_one(s, &from) : -1;
+
+        if (fd < 0) {
+            int os_error = c ? errno : ENOMEM;
+
+            th_free(c);
+            if (os_error != EAGAIN)
+                wait_a_tick(s, os_error);
+            return;
+        }
+        begin(s, c, fd, &from);
+    }
+}
+
+void th_server_accept(struct th_http_server *s)
+{
+    s->accept_waits = false;
+    (void)uv_poll_start(&s->listener, UV_READABLE, on_waiting); /* fails only for handles that are closing */
+}
+
+/* A bound, listening socket, or -1 with *os_error. */
+static int listen_on(const char *address, uint16_t port, int *os_error)
+{
+    union address at = {0};
+    socklen_t n = sizeof at.in;
+    int fd, one = 1;
+
+    if (uv_ip4_addr(address, port, &at.in) != 0) {
+        n = sizeof at.in6;
+        if (uv_ip6_addr(address, port, &at.in6) != 0) {
+            *os_error = EINVAL;
+            return -1;
+        }
+    }
+    fd = socket(at.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
+        bind(fd, &at.sa, n) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    *os_error = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
+}
+
+bool th_server_listen(struct th_http_server *s, int *os_error)
+{
+    union address at = {0};
+    socklen_t n = sizeof at;
+    int rc;
+
+    s->listen_fd = listen_on(s->conf.address, s->conf.port, os_error);
+    if (s->listen_fd < 0)
+        return false;
+    rc = uv_poll_init(s->loop, &s->listener, s->listen_fd);
+    if (rc != 0) {
+        *os_error = -rc;
+        (void)close(s->listen_fd);
+        return false;
+    }
+    if (getsockname(s->listen_fd, &at.sa, &n) == 0)
+        s->port = ntohs(at.sa.sa_family == AF_INET6 ? at.in6.sin6_port : at.in.sin_port);
+    return true;
+}
+
+void th_server_unlisten(struct th_http_server *s, uv_close_cb closed)
+{
+    s->accept_waits = false;
+    uv_close((uv_handle_t *)&s->listener,
+             closed); /* leaves the event queue before the descriptor is closed */
+    (void)close(s->listen_fd);
+}
