@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "net/http_server_impl.h"
 #include "net/tls_server.h"
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 static int64_t now_ms(const struct th_http_server *s)
 {
@@ -115,9 +117,18 @@ static bool is_fast_enough(const struct th_conn *c, uint64_t bytes)
     return bytes >= (uint64_t)c->server->limit_ms[c->state] * TH_SERVER_MIN_RATE / 1000;
 }
 
+/* The kernel has bytes of an answer that the client has not taken. It would keep them long after an orderly close. */
+static bool is_unread(const struct th_conn *c)
+{
+    uv_os_fd_t fd;
+    int bytes = 0;
+
+    return uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
+}
+
 static void expire_quietly(struct th_conn *c)
 {
-    th_conn_close(c);
+    close_conn(c, is_unread(c));
 }
 
 static void expire_head(struct th_conn *c)
@@ -138,7 +149,7 @@ static void expire_writing(struct th_conn *c)
     uint64_t queued = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
 
     if (!is_fast_enough(c, c->moved - queued)) {
-        close_conn(c, true); /* or the kernel would keep what it has taken, for long */
+        close_conn(c, true); /* see is_unread */
         return;
     }
     th_conn_enter(c, TH_CONN_WRITING);

@@ -552,6 +552,27 @@ def test_client_that_does_not_read_is_cut(echo):
     assert server.connect().send(request("/next")).json()["path"] == "/next"
 
 
+@pytest.mark.parametrize("last, limits", [(b"", {"idle_ms": 400}), (b"GET / HT", {"head_ms": 300})], ids=["idle", "refused"])
+def test_answers_that_nobody_reads_do_not_stay_in_the_kernel(echo, last, limits):
+    """The kernel has taken all of them, so nothing is queued here; an orderly close would leave them with it for minutes."""
+    server = echo(**limits)
+    p = server.connect()
+    p.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    p.send(request("/?size=200000") * 2 + last)
+    ours = "%08X:%04X" % (0x0100007F, server.port)
+
+    def unsent():
+        rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return [int(row[4].split(":")[0], 16) for row in rows if row[1] == ours and row[3] != "0A"]
+
+    deadline = time.monotonic() + PATIENCE
+    while not any(unsent()):
+        assert time.monotonic() < deadline
+    while unsent():
+        assert time.monotonic() < deadline, unsent()
+        time.sleep(0.05)
+
+
 def test_large_answer_to_a_slow_reader(echo):
     p = echo(write_ms=300).connect()
     p.send(request("/?size=3000000") + request("/next"))
