@@ -188,6 +188,7 @@ enum sq_writer_statement {
     SQ_W_CIDEM_PUT,
     SQ_W_ENDPOINT_REV,
     SQ_W_PURGE_EVENTS,
+    SQ_W_PURGE_EARLIER,
     SQ_W_PURGE_LASTS,
     SQ_W_ATTEMPT_DEL,
     SQ_W_PURGE_QUEUE,

@@ -10,6 +10,9 @@
  * Opening and closing run on the opening thread, the rest on the writer thread only. */
 #include "store/store_sqlite_int.h"
 
+/* the newest attempts of the deliveries up to ?1 */
+#define LASTS "SELECT last FROM queue WHERE no<=?1 UNION ALL SELECT last FROM delivery WHERE no<=?1"
+
 static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_BEGIN] = "BEGIN IMMEDIATE",
     [SQ_W_COMMIT] = "COMMIT",
@@ -52,8 +55,8 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_ENDPOINT_REV] = "INSERT INTO endpoint_rev(endpoint,rev,at,conf) VALUES(?1,?2,?3,?4)"
                           " ON CONFLICT(endpoint,rev) DO UPDATE SET at=excluded.at, conf=excluded.conf",
     [SQ_W_PURGE_EVENTS] = "SELECT no,at,first,n,tenant,own_id FROM event ORDER BY no LIMIT ?1",
-    [SQ_W_PURGE_LASTS] = "SELECT last FROM queue WHERE no<=?1 UNION ALL"
-                         " SELECT last FROM delivery WHERE no<=?1",
+    [SQ_W_PURGE_EARLIER] = "SELECT a.prev FROM (" LASTS ") CROSS JOIN attempt a ON a.no=last WHERE a.prev>0",
+    [SQ_W_PURGE_LASTS] = "DELETE FROM attempt WHERE no IN (" LASTS ")",
     [SQ_W_ATTEMPT_DEL] = "DELETE FROM attempt WHERE no=?1",
     [SQ_W_PURGE_QUEUE] = "DELETE FROM queue WHERE no<=?1",
     [SQ_W_PURGE_DELIVERY] = "DELETE FROM delivery WHERE no<=?1",

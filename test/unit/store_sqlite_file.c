@@ -225,6 +225,55 @@ static void everything_is_there_after_a_reopen(void **state)
     assert_int_equal(d2, e.first_delivery + 1);
 }
 
+static int64_t count_of(const struct fx *f, const char *sql)
+{
+    char path[128];
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    int64_t n;
+
+    db_path(f, path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    n = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return n;
+}
+
+/* Lists do not show an attempt without its delivery, so the tables themselves are asked. */
+static void retention_leaves_no_attempt_behind(void **state)
+{
+    struct fx *f = *state;
+    const uint64_t endpoints[] = {5, 6};
+    uint64_t old, none, young;
+    struct th_purge p = {.op = {.kind = TH_OP_PURGE}, .before = {T0 + 1}, .max_events = 200};
+
+    fx_open(f);
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, endpoints, 2, &old);
+    fx_publish(f, 1, T0, endpoints, 1, &none);
+    fx_publish(f, 1, T0 + 1, endpoints, 2, &young);
+    assert_true(fx_settle_run(f, old, 0, TH_DS_QUEUED));
+    assert_true(fx_settle_run(f, young, 0, TH_DS_QUEUED));
+    assert_true(fx_settle_run(f, old, 1, TH_DS_QUEUED));
+    assert_true(fx_settle_run(f, old, 2, TH_DS_DELIVERED));
+    assert_false(fx_settle_run(f, old, 1, TH_DS_DELIVERED)); /* late: hangs behind the newest */
+    assert_true(fx_settle_run(f, old + 1, 0, TH_DS_QUEUED));
+    assert_true(fx_settle_run(f, young, 1, TH_DS_DELIVERED));
+    assert_int_equal(count_of(f, "SELECT count(*) FROM attempt"), 7);
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.purged, 2);
+    assert_int_equal(p.cancelled, 2);
+    assert_int_equal(count_of(f, "SELECT count(*) FROM attempt"), 2);
+    assert_int_equal(count_of(f, "SELECT count(*) FROM event"), 1);
+    assert_int_equal(count_of(f, "SELECT count(*) FROM queue"), 1);
+    assert_int_equal(count_of(f, "SELECT count(*) FROM delivery"), 1);
+    assert_int_equal(fx_count_attempts(f, 1, young), 2);
+    fx_close(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_damaged_page_stops_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_made_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(everything_is_there_after_a_reopen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(retention_leaves_no_attempt_behind, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* What the SQLite store costs alone: accepts of one event and one endpoint, each followed by its settle, with
  * a fixed number outstanding. Prints events/s, CPU of the process per event and commits.
  *
- * usage: store_bench DIR [events [outstanding [body-bytes [endpoints [backlog]]]]]
+ * usage: bench_store DIR [events [outstanding [body-bytes [endpoints [backlog]]]]]
  * backlog: events accepted first and never settled. DIR must not hold a store yet. */
 #include "port/store.h"
 #include <poll.h>
@@ -35,7 +35,7 @@ static struct th_store *store;
 static void check(bool ok, const char *what)
 {
     if (!ok) {
-        fprintf(stderr, "store_bench: %s\n", what);
+        fprintf(stderr, "bench_store: %s\n", what);
         exit(1);
     }
 }
@@ -178,7 +178,7 @@ static void counted(struct th_op *op)
 /** Retention steps over the oldest events, and list pages over the newest. */
 static void measure_steps(int fd)
 {
-    double began, worst = 0, took = 0;
+    double began, worst = 0, took = 0, cpu = cpu_s();
     uint32_t steps = 0, purged = 0;
     uint64_t rows = 0;
 
@@ -196,8 +196,9 @@ static void measure_steps(int fd)
         worst = one > worst ? one : worst;
         purged += p.purged;
     }
-    printf("%-18s %9.2f us per event, %u events in %u steps, longest step %.1f ms\n", "retention",
-           took * 1e6 / (purged ? purged : 1), purged, steps, worst * 1e3);
+    printf("%-18s %9.2f us per event, %.2f us CPU, %u events in %u steps, longest step %.1f ms\n",
+           "retention", took * 1e6 / (purged ? purged : 1), (cpu_s() - cpu) * 1e6 / (purged ? purged : 1),
+           purged, steps, worst * 1e3);
     began = wall_s();
     for (steps = 0; steps < 100; steps++) {
         struct th_page p = {.op = {.kind = TH_OP_PAGE, .done = counted},
@@ -230,7 +231,7 @@ int main(int argc, char **argv)
     int fd = eventfd(0, EFD_CLOEXEC);
 
     check(argc > 1 && events && outstanding && fd >= 0,
-          "usage: store_bench DIR [events [outstanding [body-bytes "
+          "usage: bench_store DIR [events [outstanding [body-bytes "
           "[endpoints [backlog]]]]]");
     b.endpoints = argc > 5 ? (uint32_t)strtoul(argv[5], NULL, 10) : 1000;
     backlog = argc > 6 ? strtoull(argv[6], NULL, 10) : 0;
