@@ -121,17 +121,22 @@ bool th_change_last_number(struct change_impl *i, const char *name, uint64_t no)
 
 static void committed(struct th_op *op);
 
-void th_change_submit(struct change_impl *i, bool keep_version)
+void th_change_prepare(struct change_impl *i, bool keep_version)
 {
-    struct th_change *c = i->c;
-
     i->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = committed, .user = i};
     i->op.tenant = i->tenant ? i->tenant->no : i->fresh ? i->fresh->no : 0;
     i->op.expect_version = i->tenant ? i->tenant->version : 0;
     i->op.keep_version = keep_version;
     i->op.rows = i->rows;
     i->op.at = i->e->now.wall;
-    i->op.idem = c->idem;
+    i->op.idem = i->c->idem;
+}
+
+void th_change_submit(struct change_impl *i, bool keep_version)
+{
+    struct th_change *c = i->c;
+
+    th_change_prepare(i, keep_version);
     if (c->idem.given && c->render) {
         struct th_buf plain, sealed;
         bool ok;
@@ -239,6 +244,18 @@ static void committed(struct th_op *op)
     }
 }
 
+void th_change_carried(struct change_impl *i, enum th_error error, bool applied)
+{
+    if (error) {
+        th_change_fail(i, TH_CH_UNAVAILABLE, th_error_name(error));
+    } else if (!applied) {
+        th_change_fail(i, TH_CH_CONFLICT, "what it was to go with did not happen");
+    } else {
+        apply(i);
+        th_change_finish(i, TH_CH_DONE);
+    }
+}
+
 static bool precondition_fails(const struct change_impl *i)
 {
     const struct th_change *c = i->c;
@@ -325,12 +342,19 @@ void th_changes_turn(struct th_engine *e)
     begin(i);
 }
 
-/* Stopping: what has not begun is refused. A cancelled look-up may end inside the call. */
+/* Stopping: what has not begun is refused, but for what the engine itself has to store. A cancelled look-up may end inside
+ * the call. */
 void th_changes_cancel(struct th_engine *e)
 {
-    struct th_list *l;
+    struct th_list *l, *next;
 
-    while ((l = th_list_pop(&e->changes)))
-        th_change_stopping(TH_CONTAINER(l, struct th_change, link));
+    for (l = e->changes.next; l != &e->changes; l = next) {
+        struct th_change *c = TH_CONTAINER(l, struct th_change, link);
+        next = l->next;
+        if ((int)c->kind == TH_CHANGE_ENDPOINT_DISABLE)
+            continue;
+        th_list_remove(l);
+        th_change_stopping(c);
+    }
     th_change_look_ups_cancel(e);
 }

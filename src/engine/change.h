@@ -40,6 +40,8 @@ struct th_row *th_change_row(struct change_impl *i, enum th_row_kind kind, uint6
 bool th_change_last_number(struct change_impl *i, const char *name, uint64_t no);
 /** Commits the rows. keep_version: the settings that events are matched against stay the same. */
 void th_change_submit(struct change_impl *i, bool keep_version);
+/** Makes i->op of the rows, for a change that another operation carries; th_change_carried is its end. */
+void th_change_prepare(struct change_impl *i, bool keep_version);
 
 /* change_tenant.c */
 void th_change_begin_tenant_put(struct change_impl *i);

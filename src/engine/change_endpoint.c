@@ -6,7 +6,8 @@
  *
  * Invariants: (1) a look-up is on e->lookups until it has ended, and ends once, also when it is cancelled; (2) a `begin`
  * changes no settings in memory, it submits or fails; (3) an endpoint in memory is replaced field by field, so that
- * pointers to it stay good. A disabling for which there is no memory is dropped: the next failure asks again. */
+ * pointers to it stay good; (4) the outcome that a disabling follows from is stored with it, in one commit, and without it
+ * where there is none. A disabling for which there is no memory is dropped: the next failure asks again. */
 #include "engine/change.h"
 #include <stdio.h>
 
@@ -262,23 +263,42 @@ void th_change_end_endpoint_del(struct change_impl *i)
     th_cancel_endpoint(i->e, no);
 }
 
-void th_change_begin_endpoint_disable(struct change_impl *i)
+/* The rows of a disabling. DONE: they are made. */
+static enum th_change_result disable_rows(struct change_impl *i)
 {
     i->next = i->ep->pub;
-    if (i->next.disabled_at.ms || !i->next.spec.active) {
-        th_change_fail(i, TH_CH_CONFLICT, "already inactive");
-        return;
-    }
+    if (th_ep_held(&i->next))
+        return TH_CH_CONFLICT;
     i->next.rev++;
     i->next.updated = i->e->now.wall;
     i->next.disabled_at = i->e->now.wall;
     i->next.disabled_reason = i->c->note;
     if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !endpoint_row(i, &i->next) ||
-        !fact_row(i, &i->next)) {
-        th_change_no_memory(i);
+        !fact_row(i, &i->next))
+        return TH_CH_UNAVAILABLE;
+    return TH_CH_DONE;
+}
+
+void th_change_begin_endpoint_disable(struct change_impl *i)
+{
+    struct th_attempt *a = i->c->user;
+    bool wanted = !a || th_attempt_conclude(a) != TH_KEEP;
+    enum th_change_result result = wanted ? disable_rows(i) : TH_CH_CONFLICT;
+
+    i->c->user = NULL;
+    if (result == TH_CH_DONE && !a) {
+        th_change_submit(i, false);
         return;
     }
-    th_change_submit(i, false);
+    if (result == TH_CH_DONE) {
+        th_change_prepare(i, false);
+        a->change = i;
+        a->settle.with = &i->op;
+    }
+    if (a)
+        th_settle_submit(a);
+    if (result != TH_CH_DONE)
+        th_change_finish(i, result);
 }
 
 /* ---- the engine's own changes ---- */
@@ -295,6 +315,10 @@ static void disabled(struct th_change *c)
     struct disabling *d = TH_CONTAINER(c, struct disabling, c);
     struct th_ep *ep = th_map_get(&d->e->endpoints, d->endpoint);
 
+    if (c->user) { /* it has not had its turn */
+        (void)th_attempt_conclude(c->user);
+        th_settle_submit(c->user);
+    }
     if (c->result == TH_CH_DONE && ep) {
         th_count(d->e->conf.metrics, TH_C_ENDPOINTS_DISABLED, 1);
         th_log(TH_LOG_WARN, "endpoint disabled", TH_KS("endpoint", ep->pub.run->id),
@@ -305,15 +329,15 @@ static void disabled(struct th_change *c)
     th_free(d);
 }
 
-void th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why)
+bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a)
 {
     struct disabling *d;
 
     if (ep->gone || th_ep_held(&ep->pub) || ep->pub.tenant->id.n >= sizeof d->tenant)
-        return;
+        return false;
     d = th_calloc(1, sizeof *d);
     if (!d)
-        return; /* the rule is evaluated again at the next failure */
+        return false; /* the rule is evaluated again at the next failure */
     d->e = e;
     d->endpoint = ep->pub.no;
     memcpy(d->tenant, ep->pub.tenant->id.p, ep->pub.tenant->id.n);
@@ -322,5 +346,7 @@ void th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable 
     d->c.endpoint = ep->pub.no;
     d->c.note = th_str(th_disable_name(why));
     d->c.done = disabled;
+    d->c.user = a;
     th_engine_change(e, &d->c);
+    return true;
 }

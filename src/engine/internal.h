@@ -62,6 +62,8 @@ struct th_event {
     char bytes_[];
 };
 
+struct change_impl;
+
 struct th_attempt {
     struct th_list link; /* free list, load list or running list */
     struct th_engine *e;
@@ -80,9 +82,13 @@ struct th_attempt {
     struct th_buf head, body, sigs, answer;
     char delivery_id[64];
     size_t delivery_id_len;
+    struct th_now ended;
+    struct th_wall first; /* when this round of attempts began; known where the delivery fails for good */
     struct th_settle settle;
+    struct change_impl *change; /* stored with it: the disabling of the endpoint; NULL: none */
     enum th_verdict verdict;
     bool degraded;           /* this attempt crossed the dialect's mark */
+    bool recovered;          /* the endpoint works again after exhausted deliveries */
     struct th_mono again_at; /* AGAIN: the exact due time; the row's wall time is for the disk */
 };
 
@@ -258,11 +264,15 @@ bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_cha
 
 /* change.c */
 void th_changes_turn(struct th_engine *e);
+/** The operation that carried a change has ended: with an error, or with or without the change. Ends it. */
+void th_change_carried(struct change_impl *i, enum th_error error, bool applied);
 void th_changes_cancel(struct th_engine *e);
 /* kinds that only the engine itself submits */
 enum { TH_CHANGE_ENDPOINT_DISABLE = 100 };
 /* change_endpoint.c */
-void th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why);
+/** `a`: the attempt whose end is the reason, to be concluded when it is its turn and stored in the same commit; it is stored in
+ * any case. NULL: none. False: inactive already, or no memory; then `a` is the caller's. */
+bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a);
 /* facts.c */
 void th_facts_touch(struct th_engine *e, struct th_ep *ep);
 void th_facts_turn(struct th_engine *e, bool all);
@@ -292,6 +302,10 @@ void th_attempt_release(struct th_attempt *a);
 void th_attempt_send(struct th_attempt *a);
 void th_attempt_ended(struct th_attempt *a);
 void th_settle_turn(struct th_engine *e);
+/** The last word on an attempt that has ended: verdict and facts, right before it is stored. */
+enum th_disable th_attempt_conclude(struct th_attempt *a);
+/** Stores the outcome. */
+void th_settle_submit(struct th_attempt *a);
 void th_dispatch_free(struct th_engine *e);
 /** Reads an id of the forms that prove themselves by time and random bits (not of integers). */
 bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_span text,

@@ -4,7 +4,7 @@
 
 /* ---- start: insert what is not finished; what is known already stays as it is ---- */
 
-/* A crash between an exhausted delivery and the disabling of its endpoint leaves the fact: it is judged again. */
+/* The rules may be others than those of before the stop, and a disabling may have found no memory. */
 static void evaluate_rules(struct th_engine *e)
 {
     for (unsigned i = 0; i < e->tenant_count; i++) {
@@ -13,7 +13,7 @@ static void evaluate_rules(struct th_engine *e)
             enum th_disable why =
                 th_facts_check(&th_dialect_values(t->dialect)->rules, &t->endpoints[k]->facts);
             if (why != TH_KEEP)
-                th_endpoint_disable(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), why);
+                (void)th_endpoint_disable(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), why, NULL);
         }
     }
 }

@@ -1,8 +1,13 @@
 /* The end of an attempt: what it means, recorded durably, and only then what follows from it.
  *
- * SENDING → ended (slot free) → settle op → committed → DELIVERED | again at T | EXHAUSTED | FINAL. The scheduler gets the
- * delivery back only after the commit: no second request before the first is on record. If the process dies before the
- * commit, the attempt is made again; after it, the schedule goes on where it was. */
+ * SENDING → ended → [it fails for good: when did this round begin?] → [the endpoint is to be disabled: its turn among the
+ * changes of settings] → concluded (slot free) → settle op → committed → DELIVERED | again at T | EXHAUSTED | FINAL. The
+ * scheduler gets the delivery back only after the commit: no second request before the first is on record. If the process
+ * dies before the commit, the attempt is made again; after it, the schedule goes on where it was.
+ *
+ * The facts of the endpoint change in memory when the settle is on its way, so they are written behind it. When they say
+ * that the endpoint is to be disabled, that is stored in the same commit: nobody sees the delivery failed and the endpoint
+ * active, and no crash comes between. */
 #include "engine/internal.h"
 
 static void settled(struct th_op *op);
@@ -58,7 +63,7 @@ static void fill_row(struct th_attempt *a)
     row->us[1] = since(0, t->connected);
     row->us[2] = since(t->connected < 0 ? 0 : t->connected, t->tls);
     row->us[3] = t->first_byte < 0 ? -1 : since(0, t->first_byte + dns);
-    row->us[4] = since(a->began.us, a->e->now.mono.us);
+    row->us[4] = since(a->began.us, a->ended.mono.us);
     if (row->detail.n > 400)
         row->detail.n = 400;
     keep_answer(a);
@@ -78,7 +83,7 @@ static enum th_delivery_state state_of(enum th_verdict v)
     }
 }
 
-static void submit(struct th_attempt *a)
+void th_settle_submit(struct th_attempt *a)
 {
     a->settle.op = (struct th_op){.kind = TH_OP_SETTLE, .done = settled, .user = a};
     th_engine_submit(a->e, &a->settle.op);
@@ -102,38 +107,148 @@ static void not_an_attempt(struct th_attempt *a)
     th_attempt_release(a);
 }
 
-void th_attempt_ended(struct th_attempt *a)
+/* A change of address while the request was under way: its end says nothing of the new one. */
+static enum th_learn learn_of(const struct th_attempt *a)
+{
+    if (a->row.lane == TH_LANE_TEST || a->unsendable || !th_span_eq(a->run->spec.url, a->ep->pub.spec.url))
+        return TH_LEARN_NEUTRAL;
+    return a->verdict == TH_V_DELIVERED ? TH_LEARN_OK : TH_LEARN_FAILED;
+}
+
+static struct th_next_step judge(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
     const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
     const struct th_http_result *res = &a->req.res;
-    bool test = a->row.lane == TH_LANE_TEST;
-    struct th_next_step step;
 
-    if (th_sched_asked(e->sched, a->row.no))
+    if (th_sched_asked(e->sched, a->row.no)) /* for by hand, while it was under way */
         a->row.tries = 0;
+    return th_retry_step(rules, res->class, res->status, res->retry_after_s, a->row.tries,
+                         e->conf.no_jitter ? 0 : th_engine_rnd32(e), a->row.lane == TH_LANE_TEST);
+}
+
+static void fill_settle(struct th_attempt *a, const struct th_next_step *step)
+{
+    bool again = step->verdict == TH_V_AGAIN;
+
+    a->settle.delivery = a->row.no;
+    a->settle.expect_attempts = a->row.attempts;
+    a->settle.next = state_of(step->verdict);
+    a->settle.due.ms = again ? a->ended.wall.ms + step->delay_ms : 0;
+    a->settle.tries = (uint8_t)(again ? a->row.tries + 1 : a->row.tries);
+    a->settle.with = NULL;
+    a->change = NULL;
+    a->again_at.us = a->ended.mono.us + step->delay_ms * 1000;
+    a->degraded = step->degraded;
+}
+
+/* What the end says of the endpoint. */
+static enum th_disable apply_facts(struct th_attempt *a)
+{
+    struct th_engine *e = a->e;
+    struct th_endpoint *pub = &a->ep->pub;
+    struct th_facts before = pub->facts;
+    enum th_disable disable = th_facts_apply(&th_dialect_values(pub->tenant->dialect)->rules, &pub->facts,
+                                             a->verdict, a->ended.wall, a->first);
+
+    if (memcmp(&before, &pub->facts, sizeof before) != 0)
+        th_facts_touch(e, a->ep);
+    if (a->verdict == TH_V_DELIVERED &&
+        (before.exhausted_run ||
+         (before.first_fail && a->ended.wall.ms - before.first_fail > TH_FACT_FLUSH_MS)))
+        e->facts_flipped = true;
+    a->recovered = before.exhausted_run && a->verdict == TH_V_DELIVERED;
+    return disable;
+}
+
+enum th_disable th_attempt_conclude(struct th_attempt *a)
+{
+    struct th_next_step step = judge(a);
+
+    a->verdict = step.verdict;
+    a->recovered = false;
+    th_sched_result(a->e->sched, a->row.no, learn_of(a), a->began, a->e->now.mono);
+    fill_settle(a, &step);
+    return a->row.lane == TH_LANE_TEST || a->ep->gone ? TH_KEEP : apply_facts(a);
+}
+
+/* Where the endpoint is to be disabled, it is the turn of that change when the attempt is concluded: until then it is under
+ * way, and a retry that is asked for changes the verdict. */
+static void end(struct th_attempt *a)
+{
+    const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
+    struct th_facts facts = a->ep->pub.facts;
+    enum th_disable why = TH_KEEP;
+
+    a->verdict = judge(a).verdict;
+    if (a->row.lane != TH_LANE_TEST && !a->ep->gone)
+        why = th_facts_apply(rules, &facts, a->verdict, a->ended.wall, a->first);
+    if (why != TH_KEEP && th_endpoint_disable(a->e, a->ep, why, a))
+        return;
+    (void)th_attempt_conclude(a);
+    th_settle_submit(a);
+}
+
+/* When this round of attempts began is on record: the disable rule and the reports ask for it. The request counts as under
+ * way until it is read, so that a retry that is asked for meanwhile finds it. */
+struct first_attempt {
+    struct th_page page;
+    struct th_attempt *a;
+};
+
+static void first_known(struct th_op *op)
+{
+    struct first_attempt *f = op->user;
+    struct th_attempt *a = f->a;
+    uint16_t nth = (uint16_t)(a->row.attempts + 1 - a->row.tries);
+
+    a->e->ops_out--;
+    if (op->error) /* judged by its last attempt then: disables later, never sooner */
+        th_engine_store_error(a->e, op->error);
+    for (uint32_t i = 0; !op->error && i < f->page.count; i++)
+        if (f->page.rows.attempts[i].row.nth == nth)
+            a->first = f->page.rows.attempts[i].row.at;
+    if (!op->error)
+        th_engine_page_free(a->e, &f->page);
+    th_free(f);
+    end(a);
+}
+
+static bool find_first(struct th_attempt *a)
+{
+    struct th_engine *e = a->e;
+    struct first_attempt *f = a->row.tries ? th_calloc(1, sizeof *f) : NULL;
+
+    if (!f)
+        return false;
+    f->a = a;
+    f->page.op = (struct th_op){.kind = TH_OP_PAGE, .done = first_known, .user = f};
+    f->page.kind = TH_PAGE_ATTEMPTS;
+    f->page.tenant = a->ep->pub.tenant->no;
+    f->page.delivery = a->row.no;
+    f->page.limit = 200;
+    e->ops_out++;
+    th_engine_submit(e, &f->page.op);
+    return true;
+}
+
+void th_attempt_ended(struct th_attempt *a)
+{
+    struct th_engine *e = a->e;
+    const struct th_http_result *res = &a->req.res;
+    bool test = a->row.lane == TH_LANE_TEST;
+
     if (res->class == TH_HTTP_CANCELLED || (res->class == TH_HTTP_INTERNAL && !a->unsendable)) {
         not_an_attempt(a);
         return;
     }
-    step = th_retry_step(rules, res->class, res->status, res->retry_after_s, a->row.tries,
-                         e->conf.no_jitter ? 0 : th_engine_rnd32(e), test);
-    a->verdict = step.verdict;
-    th_sched_result(e->sched, a->row.no,
-                    test || a->unsendable            ? TH_LEARN_NEUTRAL
-                    : step.verdict == TH_V_DELIVERED ? TH_LEARN_OK
-                                                     : TH_LEARN_FAILED,
-                    a->began, e->now.mono);
-    fill_row(a);
-    a->settle.delivery = a->row.no;
-    a->settle.expect_attempts = a->row.attempts;
-    a->settle.next = state_of(step.verdict);
-    a->settle.due.ms = step.verdict == TH_V_AGAIN ? e->now.wall.ms + step.delay_ms : 0;
-    a->settle.tries = (uint8_t)(step.verdict == TH_V_AGAIN ? a->row.tries + 1 : a->row.tries);
-    a->again_at.us = e->now.mono.us + step.delay_ms * 1000;
-    a->degraded = step.degraded;
+    a->ended = e->now;
+    a->first = a->began_wall;
     e->settles_out++;
-    submit(a);
+    a->verdict = judge(a).verdict;
+    fill_row(a); /* the answer is the transport's, and gone after this call */
+    if (test || a->verdict == TH_V_DELIVERED || a->verdict == TH_V_AGAIN || !find_first(a))
+        end(a);
 }
 
 /* ---- after the commit ---- */
@@ -157,90 +272,26 @@ static void count(struct th_attempt *a)
     }
 }
 
-static void apply_facts(struct th_engine *e, struct th_ep *ep, enum th_verdict verdict, struct th_wall at,
-                        struct th_wall first)
-{
-    const struct th_rules *rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
-    struct th_facts before = ep->pub.facts;
-    enum th_disable disable;
-
-    if (ep->gone)
-        return;
-    disable = th_facts_apply(rules, &ep->pub.facts, verdict, at, first);
-    if (memcmp(&before, &ep->pub.facts, sizeof before) != 0)
-        th_facts_touch(e, ep);
-    if (verdict == TH_V_DELIVERED &&
-        (before.exhausted_run || (before.first_fail && at.ms - before.first_fail > TH_FACT_FLUSH_MS)))
-        e->facts_flipped = true;
-    if (before.exhausted_run && verdict == TH_V_DELIVERED)
-        th_operator_endpoint(e, ep, "endpoint.recovered", "delivered");
-    if (disable != TH_KEEP)
-        th_endpoint_disable(e, ep, disable);
-}
-
-/* A delivery has failed for good: the disable rule and the reports ask when this round of attempts began. That is on
- * record. The attempt is kept until it is read, and counts as unsettled, so that slow reads hold up dispatch; if the process dies meanwhile, the report is not made, and the rule is
- * evaluated again at the next exhausted delivery. */
-struct first_attempt {
-    struct th_page page;
-    struct th_attempt *a;
-};
-
-static void failed_for_good(struct th_attempt *a, struct th_wall first)
+/* What others hear of it. */
+static void report(struct th_attempt *a, bool again)
 {
     struct th_engine *e = a->e;
 
-    e->settles_out--;
-    apply_facts(e, a->ep, a->verdict, e->now.wall, first);
-    th_operator_delivery_failed(e, a, first);
-    th_event_settled(e, a->row.event);
-    th_attempt_release(a);
-}
-
-static void first_known(struct th_op *op)
-{
-    struct first_attempt *f = op->user;
-    struct th_attempt *a = f->a;
-    struct th_wall first =
-        a->began_wall; /* not on record any more: judged by its last attempt, disables later, never sooner */
-    uint16_t nth = (uint16_t)(a->settle.row.nth - a->row.tries);
-
-    a->e->ops_out--;
-    if (op->error)
-        th_engine_store_error(a->e, op->error);
-    for (uint32_t i = 0; !op->error && i < f->page.count; i++)
-        if (f->page.rows.attempts[i].row.nth == nth)
-            first = f->page.rows.attempts[i].row.at;
-    if (!op->error)
-        th_engine_page_free(a->e, &f->page);
-    th_free(f);
-    failed_for_good(a, first);
-}
-
-static void find_first(struct th_attempt *a)
-{
-    struct th_engine *e = a->e;
-    struct first_attempt *f = a->row.tries ? th_calloc(1, sizeof *f) : NULL;
-
-    if (!f) {
-        failed_for_good(a, a->began_wall);
+    if (a->row.lane == TH_LANE_TEST)
         return;
-    }
-    f->a = a;
-    f->page.op = (struct th_op){.kind = TH_OP_PAGE, .done = first_known, .user = f};
-    f->page.kind = TH_PAGE_ATTEMPTS;
-    f->page.tenant = a->ep->pub.tenant->no;
-    f->page.delivery = a->row.no;
-    f->page.limit = 200;
-    e->ops_out++;
-    th_engine_submit(e, &f->page.op);
+    if (a->recovered)
+        th_operator_endpoint(e, a->ep, "endpoint.recovered", "delivered");
+    if (again && a->degraded)
+        th_operator_delivery_degraded(e, a);
+    if (a->settle.applied && !again && a->verdict != TH_V_DELIVERED)
+        th_operator_delivery_failed(e, a, a->first);
 }
 
-/* Gives the delivery back to the scheduler, or ends it. Releases the attempt, now or when the reports are made. */
+/* Gives the delivery back to the scheduler, or ends it. Releases the attempt. */
 static void follow(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
-    bool test = a->row.lane == TH_LANE_TEST, again = a->settle.applied && a->verdict == TH_V_AGAIN;
+    bool again = a->settle.applied && a->verdict == TH_V_AGAIN;
     struct th_queue_row next = a->row;
 
     count(a);
@@ -251,15 +302,8 @@ static void follow(struct th_attempt *a)
                      e->now.mono);
     if (!again && e->walk_busy && a->row.no >= e->walk.from && (!e->walk_below || a->row.no < e->walk_below))
         e->walk_void = true;
-    if (a->settle.applied && !test && !again && a->verdict != TH_V_DELIVERED) {
-        find_first(a);
-        return;
-    }
     e->settles_out--;
-    if (!test)
-        apply_facts(e, a->ep, a->verdict, e->now.wall, a->began_wall);
-    if (again && a->degraded)
-        th_operator_delivery_degraded(e, a);
+    report(a, again);
     if (!again)
         th_event_settled(e, a->row.event);
     th_attempt_release(a);
@@ -269,24 +313,33 @@ static void settled(struct th_op *op)
 {
     struct th_attempt *a = op->user;
     struct th_engine *e = a->e;
+    struct change_impl *i = a->change;
+    bool applied = a->settle.applied;
 
     if (op->error == TH_UNKNOWN || op->error == TH_RETRY) {
-        submit(a); /* compare-and-set: twice is once */
+        th_settle_submit(a); /* compare-and-set: twice is once */
         return;
     }
-    if (op->error) {
-        th_engine_store_error(e, op->error);
-        if (th_error_class(op->error) == TH_CLASS_RESOURCE && !e->dead) {
-            th_list_remove(&a->link);
-            th_list_append(&e->settle_retry, &a->link);
-            e->settle_retry_at.us = e->now.mono.us + 500000;
-            return;
-        }
-        e->settles_out--;
-        th_attempt_release(a);
+    if (!op->error) {
+        follow(a);
+        if (i)
+            th_change_carried(i, TH_OK, applied);
         return;
     }
-    follow(a);
+    /* what is in memory is what the store has, and changes are made one at a time: nothing can refuse it */
+    th_engine_store_error(e, op->error == TH_CONFLICT ? TH_BUG : op->error);
+    if (i)
+        th_change_carried(i, op->error, false); /* others wait for their turn */
+    a->change = NULL;
+    a->settle.with = NULL;
+    if (th_error_class(op->error) == TH_CLASS_RESOURCE && !e->dead) {
+        th_list_remove(&a->link);
+        th_list_append(&e->settle_retry, &a->link);
+        e->settle_retry_at.us = e->now.mono.us + 500000;
+        return;
+    }
+    e->settles_out--;
+    th_attempt_release(a);
 }
 
 /* Outcomes that found no room are tried again; they are few (TH_MAX_SETTLES) and no delivery is sent twice meanwhile. */
@@ -302,6 +355,6 @@ void th_settle_turn(struct th_engine *e)
     while ((l = th_list_pop(&batch))) {
         struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
         th_list_append(&e->running, &a->link);
-        submit(a);
+        th_settle_submit(a);
     }
 }

@@ -3,7 +3,9 @@
  * Contract (one conformance suite runs on all implementations):
  *  1. Each op is atomic by itself; ops share commits, never results. One op's refusal does not fail its neighbours.
  *  2. Per session, writes take effect and complete in the order of submission. Reads (PAGE, LOAD, WALK) complete in any
- *     order; a read sees at least every write that this session has drained before submitting it.
+ *     order; a read sees at least every write that this session has drained before submitting it. A PAGE of events or
+ *     deliveries shows no write of this session before that write's done(): what users are shown and what the engine has in
+ *     memory go together.
  *  3. done() of a write means durable. done() is called only inside drain(), on the session's thread.
  *  4. The caller's memory belongs to the store from submit until done; each op gets exactly one done, also at close.
  *  5. Errors: TH_RETRY (nothing happened), TH_FULL (no room, nothing happened), TH_UNKNOWN, TH_CORRUPT and TH_IO (the
@@ -90,6 +92,8 @@ enum th_lane { TH_LANE_FRESH, TH_LANE_REPLAY, TH_LANE_MANUAL, TH_LANE_TEST };
 
 /* ---- settle: the outcome of one attempt; compare-and-set on `attempts` ---- */
 
+struct th_config;
+
 enum th_delivery_state { TH_DS_QUEUED, TH_DS_DELIVERED, TH_DS_EXHAUSTED, TH_DS_FINAL, TH_DS_CANCELLED };
 
 struct th_attempt_row {
@@ -115,8 +119,10 @@ struct th_settle {
     enum th_delivery_state next; /* TH_DS_QUEUED: again at `due` */
     struct th_wall due;
     uint8_t tries;
-    /* result */
-    bool applied; /* false: the attempt is logged, the state not touched */
+    struct th_config
+        *with; /* settings that change exactly when this is applied; its result is set then. NULL: none */
+    /* result; TH_CONFLICT: `with` was refused, and nothing happened */
+    bool applied; /* false: the attempt is logged, the state and `with` not touched */
 };
 
 /* ---- move: cancel or requeue without an attempt ---- */

@@ -261,10 +261,36 @@ static struct mem_attempt *new_attempt(const struct th_settle *s)
     return m;
 }
 
+/* Sent again: what went with it was committed with it, and nothing can have changed since. */
+static void settled_before(struct mem_store *s, struct th_settle *op)
+{
+    const struct mem_row *tenant;
+
+    op->applied = true;
+    if (!op->with)
+        return;
+    tenant = mem_row_find(s, TH_ROW_TENANT, op->with->tenant, TH_LIT(""));
+    op->with->op.error = TH_OK;
+    op->with->result = TH_CONFIG_DONE;
+    op->with->new_version = op->with->tenant && tenant ? tenant->row.rev : 0;
+}
+
+static bool with_refused(struct mem_store *s, struct th_settle *op)
+{
+    if (!op->with)
+        return false;
+    mem_config(s, op->with);
+    op->op.error = op->with->op.error                   ? op->with->op.error
+                   : op->with->result != TH_CONFIG_DONE ? TH_CONFLICT
+                                                        : TH_OK;
+    return op->op.error != TH_OK;
+}
+
 static void settle(struct mem_store *s, struct th_settle *op)
 {
     struct mem_delivery *d = mem_find(&s->deliveries, op->delivery);
     struct mem_attempt *last, *a;
+    bool late;
 
     op->op.error = TH_OK;
     op->applied = false;
@@ -274,20 +300,25 @@ static void settle(struct mem_store *s, struct th_settle *op)
     if (last && last->row.nth == op->row.nth && last->row.at.ms == op->row.at.ms &&
         last->row.status == op->row.status && last->row.class == op->row.class &&
         last->row.endpoint_rev == op->row.endpoint_rev && d->attempts == op->expect_attempts + 1u) {
-        op->applied = true; /* sent again */
+        settled_before(s, op);
         return;
     }
+    late = d->state != TH_DS_QUEUED || d->attempts != op->expect_attempts;
     a = new_attempt(op);
     if (!a || !mem_room(&s->attempts, 1)) {
         th_free(a);
         op->op.error = TH_NOMEM;
         return;
     }
+    if (!late && with_refused(s, op)) {
+        th_free(a);
+        return;
+    }
     align(&s->next_attempt, op->row.at.ms);
     a->no = s->next_attempt++;
     a->endpoint = d->endpoint;
     s->attempts.v[s->attempts.n++] = &a->no;
-    if (d->state != TH_DS_QUEUED || d->attempts != op->expect_attempts) { /* late: logged behind the newest */
+    if (late) { /* logged behind the newest */
         if (last) {
             a->prev = last->prev;
             last->prev = a->no;

@@ -89,6 +89,7 @@ static void store_free(struct sq_store *s)
         sqlite3_close(s->writer.db);
     }
     if (s->lock_ready) {
+        pthread_cond_destroy(&s->told);
         pthread_cond_destroy(&s->wake);
         pthread_mutex_destroy(&s->lock);
     }
@@ -133,14 +134,17 @@ static enum th_error set_paths(struct sq_store *s, const char *dir, char *why, s
 static bool init_locks(struct sq_store *s)
 {
     pthread_condattr_t attr;
-    bool ok = pthread_condattr_init(&attr) == 0;
+    bool wake = pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+                pthread_cond_init(&s->wake, &attr) == 0;
+    bool told = wake && pthread_cond_init(&s->told, NULL) == 0;
 
-    ok = ok && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
-         pthread_cond_init(&s->wake, &attr) == 0;
-    if (!ok)
-        return false;
-    pthread_condattr_destroy(&attr);
-    s->lock_ready = pthread_mutex_init(&s->lock, NULL) == 0;
+    s->lock_ready = told && pthread_mutex_init(&s->lock, NULL) == 0;
+    if (wake)
+        pthread_condattr_destroy(&attr);
+    if (told && !s->lock_ready)
+        pthread_cond_destroy(&s->told);
+    if (wake && !s->lock_ready)
+        pthread_cond_destroy(&s->wake);
     return s->lock_ready;
 }
 

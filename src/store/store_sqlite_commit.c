@@ -54,6 +54,41 @@ static void batch_finish(struct sq_store *store)
     }
 }
 
+/* ---- what lists may show ---- */
+
+uint64_t sq_group_mark(struct sq_store *s)
+{
+    uint64_t mark;
+
+    pthread_mutex_lock(&s->lock);
+    mark = s->groups_begun;
+    pthread_mutex_unlock(&s->lock);
+    return mark;
+}
+
+void sq_group_wait(struct sq_store *s, uint64_t mark)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->groups_told < mark)
+        pthread_cond_wait(&s->told, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void group_begin(struct sq_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->groups_begun++;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void group_told(struct sq_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->groups_told = s->groups_begun;
+    pthread_cond_signal(&s->told); /* one reader has lists */
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* ---- sorted runs: reader collects, writer writes, until nothing is left ---- */
 
 static void seal_request(struct sq_store *s, int kind)
@@ -245,6 +280,7 @@ static void run_group(struct sq_store *s, struct th_op *first)
     enum th_error error = s->broken;
     uint32_t written = 0;
 
+    group_begin(s);
     for (struct th_op *op = first; op && error == TH_OK; op = op->next)
         if (op->kind == TH_OP_PROBE)
             try_room(s);
@@ -270,6 +306,7 @@ static void run_group(struct sq_store *s, struct th_op *first)
     if (s->metrics && s->broken == TH_OK)
         th_gauge_set(s->metrics, TH_G_STORE_READY, !s->full);
     batch_finish(s);
+    group_told(s);
     seal_requests(s);
 }
 

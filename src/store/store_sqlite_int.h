@@ -246,6 +246,7 @@ struct sq_reader {
     struct sq_store *store;
     sqlite3 *db;
     sqlite3_stmt *st[SQ_R_COUNT];
+    uint64_t mark; /* newest group that the page at hand may show */
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -265,6 +266,10 @@ void sq_page_free(struct th_page *op);
 /** Fills an event row from the columns SQ_EVENT_COLUMNS (and data after them when asked); spans are the
  * statement's. */
 void sq_event_row(sqlite3_stmt *st, bool data, struct th_event_row *row);
+/** The newest group that has begun its commit. Any thread. */
+uint64_t sq_group_mark(struct sq_store *s);
+/** Waits until the ops of that group have been handed to their sessions. Any thread but the writer's. */
+void sq_group_wait(struct sq_store *s, uint64_t mark);
 /** Milliseconds of a steady clock. */
 int64_t sq_now_ms(void);
 

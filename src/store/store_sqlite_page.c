@@ -588,6 +588,18 @@ static enum th_error prepare(struct pager *p)
     return TH_OK;
 }
 
+/** Begins to read: with the first row the moment is fixed that the page shows. */
+static int fix_moment(struct pager *p)
+{
+    uint64_t unused;
+    int rc = sq_run(p->r->st[SQ_R_BEGIN]);
+
+    if (rc == SQLITE_OK)
+        rc = sq_sealed(p->r, SQ_RUN_EVENT, &unused);
+    p->r->mark = sq_group_mark(p->r->store);
+    return rc;
+}
+
 static void run(struct pager *p)
 {
     int64_t deadline = sq_now_ms() + LONG_MS;
@@ -595,7 +607,7 @@ static void run(struct pager *p)
     bool spent, started = false;
 
     do {
-        p->rc = sq_run(p->r->st[SQ_R_BEGIN]);
+        p->rc = fix_moment(p);
         if (p->rc != SQLITE_OK)
             return;
         sq_budget_start(&p->budget);

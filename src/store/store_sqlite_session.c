@@ -6,7 +6,8 @@
  *
  * Invariants: (1) a session is woken only when it had nothing to drain, so at most once per commit, and never
  * after it was detached; (2) an op's `done` is called by sq_session_drain only, without a lock; (3) readers
- * are read-only and their transactions are short; (4) a session's struct stays until the store is closed. */
+ * are read-only and their transactions are short; (4) a session's struct stays until the store is closed; (5) a list is
+ * handed over behind the writes that it shows: the writer hands them over right after the commit that makes them visible. */
 #include "base/log.h"
 #include "store/store_sqlite_threads.h"
 
@@ -84,6 +85,8 @@ void *sq_reader_main(void *arg)
                    "a read from the store failed; check the disk and the file with PRAGMA integrity_check",
                    TH_KC("file", r->store->path.db), TH_KC("error", th_error_name(op->error)),
                    TH_KC("sqlite", sqlite3_errmsg(r->db)));
+        if (is_list(op)) /* and not before the writes that it shows */
+            sq_group_wait(r->store, r->mark);
         sq_hand_over(op->session, op, &op->next);
     }
 }

@@ -35,7 +35,8 @@ struct sq_store {
     struct th_session *sessions;
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
-    pthread_cond_t wake;
+    pthread_cond_t wake, told;
+    uint64_t groups_begun, groups_told; /* commits, and those whose ops have been handed over */
     struct th_op *head, **tail;
     uint32_t queued, urgent;    /* ops waiting; those among them that may not wait for company */
     bool stop, sleeping, timed; /* timed: the sleeping writer looks again by itself soon */

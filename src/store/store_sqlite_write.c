@@ -319,6 +319,33 @@ static int put_ended(struct sq_writer *w, uint64_t no, const struct stored *d, i
     return sq_run(w->st[SQ_W_QUEUE_DEL]);
 }
 
+/** Sent again: what went with it was committed with it, and nothing can have changed since. */
+static int settled_before(struct sq_writer *w, struct th_settle *s)
+{
+    bool exists;
+
+    s->applied = true;
+    if (!s->with)
+        return SQLITE_OK;
+    s->with->op.error = TH_OK;
+    s->with->result = TH_CONFIG_DONE;
+    s->with->new_version = 0;
+    return s->with->tenant ? sq_tenant_version(w, s->with->tenant, &exists, &s->with->new_version)
+                           : SQLITE_OK;
+}
+
+/** The settings that change with an outcome. Refused: op.error is set, and nothing is written. */
+static int settle_with(struct sq_writer *w, struct th_settle *s)
+{
+    int rc = sq_config(w, s->with);
+
+    if (rc == SQLITE_OK && s->with->op.error != TH_OK)
+        s->op.error = s->with->op.error;
+    else if (rc == SQLITE_OK && s->with->result != TH_CONFIG_DONE)
+        s->op.error = TH_CONFLICT;
+    return rc;
+}
+
 /** A settle whose counter does not fit: the attempt is logged behind the newest one, so that the delivery
  * still shows the attempt that made its state. The same settle sent again finds itself and changes nothing.
  */
@@ -342,10 +369,8 @@ static int settle_late(struct sq_writer *w, struct th_settle *s, const struct st
         }
         sqlite3_reset(st);
     }
-    if (same) {
-        s->applied = true;
-        return SQLITE_OK;
-    }
+    if (same)
+        return settled_before(w, s);
     if (rc != SQLITE_ROW)
         return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
     rc = put_attempt(w, s, d->endpoint, prev, &no);
@@ -377,6 +402,10 @@ static int settle(struct sq_writer *w, struct th_settle *s)
         return rc;
     if (!d.queued || d.attempts != s->expect_attempts)
         return settle_late(w, s, &d);
+    if (s->with)
+        rc = settle_with(w, s);
+    if (rc != SQLITE_OK || s->op.error != TH_OK)
+        return rc;
     rc = put_attempt(w, s, d.endpoint, d.last, &no);
     if (rc != SQLITE_OK)
         return rc;

@@ -234,6 +234,18 @@ def test_gone_disables(tenant, receiver):
     assert len(target.requests) == 1
 
 
+def test_a_delivery_has_never_failed_before_its_endpoint_is_disabled(tenant, receiver):
+    """One commit says both: whoever sees the delivery failed finds the endpoint disabled."""
+    target = receiver(answer=lambda _: 410)
+    for n in range(20):
+        made = register(tenant, target.url(f"/{n}"), events=[f"gone.{n}"])
+        event = publish(tenant, type=f"gone.{n}")
+        deadline = time.monotonic() + 15
+        while tenant.get(f"/v1/events/{event['id']}").json["deliveries"][0]["status"] != "failed":
+            assert time.monotonic() < deadline  # asked again at once, or what follows would long have happened
+        assert tenant.get(f"/v1/webhooks/{made['id']}").json["disabled"]
+
+
 # ---- hostile answers ----
 
 def test_hostile_answers_end_in_a_clear_outcome(server):

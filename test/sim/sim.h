@@ -146,6 +146,8 @@ int64_t sim_store_next_us(const struct sim_store *st);
 void sim_store_advance(struct sim_store *st);
 /** Commits nothing until it is let go. */
 void sim_store_stall(struct sim_store *st, bool on);
+/** Does the next operation of a stalled store. */
+void sim_store_step(struct sim_store *st);
 void sim_store_crash(struct sim_store *st);
 
 /* ---- network (sim_net.c) ---- */

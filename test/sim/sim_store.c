@@ -198,6 +198,11 @@ void sim_store_stall(struct sim_store *st, bool on)
     st->stalled = on;
 }
 
+void sim_store_step(struct sim_store *st)
+{
+    st->waiting -= th_store_memory_step(st->s->memory, 1);
+}
+
 void sim_store_crash(struct sim_store *st)
 {
     th_store_memory_crash(st->s->memory);

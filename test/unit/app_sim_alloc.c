@@ -55,6 +55,12 @@ static void published(struct sim *s, struct sim_publishing *p)
     }
 }
 
+static void asked_for_nothing(struct sim *s, struct sim_publishing *p)
+{
+    (void)s;
+    (void)p;
+}
+
 static void check_start(struct sim *s, enum th_error error)
 {
     if (error != TH_NOMEM)
@@ -64,7 +70,7 @@ static void check_start(struct sim *s, enum th_error error)
 /* The same life each time, until something is refused. */
 static void live(struct sim *s, struct life *l)
 {
-    struct th_span x = TH_LIT("x");
+    struct th_span x = TH_LIT("x"), y = TH_LIT("y");
     struct th_header header = {TH_LIT("X-One"), TH_LIT("1")};
     struct th_endpoint_spec spec = {.url = TH_LIT("https://a.example.com/hook"),
                                     .events = &x,
@@ -87,6 +93,18 @@ static void live(struct sim *s, struct life *l)
         sim_publish_begin(s, &(struct sim_event){.type = "x", .data = "{\"n\":1}", .key = i ? NULL : "k"},
                           published);
     sim_run_for(s, 10 * SIM_S);
+    if (s->fatal) /* settings on disk that memory could not hold */
+        return;
+    spec.url = TH_LIT("https://gone.example.com/hook"); /* one that is disabled by what it answers */
+    spec.events = &y;
+    (void)change(s, (struct th_change){.kind = TH_CHANGE_ENDPOINT_ADD, .spec = spec});
+    if (th_engine_ready(s->engine, NULL))
+        sim_publish_begin(s, &(struct sim_event){.type = "y", .data = "{}"}, asked_for_nothing);
+    sim_run_for(s, SIM_S);
+    if (s->fatal)
+        return;
+    spec.url = TH_LIT("https://a.example.com/hook");
+    spec.events = &x;
     if (th_engine_tenant(s->engine, TH_LIT("default"))->endpoint_count) {
         uint64_t no = th_engine_tenant(s->engine, TH_LIT("default"))->endpoints[0]->no;
         (void)change(s, (struct th_change){.kind = TH_CHANGE_SECRET_ROTATE, .endpoint = no});
@@ -165,6 +183,7 @@ static void one_life(struct sim *s, struct life *l, uint64_t n)
     h->answer_n = h->answer_next = 0;
     sim_answers(s, h->name, "500 connection_refused 200 503");
     sim_always(s, h->name, "200");
+    sim_always(s, "gone.example.com", "410");
     *l = (struct life){0};
     s->user = l;
     th_alloc_fail_after(n);

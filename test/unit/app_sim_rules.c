@@ -14,6 +14,11 @@ static void late_done(struct th_change *c)
     TH_CONTAINER(c, struct late_change, c)->done = true;
 }
 
+static void late_retry(struct th_retry_now *r)
+{
+    (void)r;
+}
+
 static const struct sim_event *finished;
 static struct sim_event finished_copy;
 
@@ -134,43 +139,79 @@ static void test_crash_between_commit_and_answer(void **state)
     sim_close(s);
 }
 
-/* A crash when the last attempt is on record and the disabling that follows from it is not: disabled by the
- * fact at the start, or, as facts are written a little later, by the next delivery that is exhausted. Nothing
- * is sent again. */
+/* The process dies after each operation of the store from the end of the last attempt on. The delivery has failed and
+ * its endpoint is disabled, or neither: one commit says both. */
 static void test_crash_between_exhausted_and_disabled(void **state)
 {
-    struct sim *s = sim_open(NULL);
-    struct sim_event e = {.tenant = "t", .type = "task.created"};
-    struct sim_delivery d;
-    uint64_t a, tenant;
+    bool seen[2] = {false, false};
 
     (void)state;
-    sim_tenant(s, "t", "taskboard");
-    a = sim_endpoint(
-        s, &(struct sim_spec){.tenant = "t", .url = "https://a.example.com/", .events = "task.created"});
-    tenant = sim_tenant_no(s, "t");
-    sim_always(s, "a.example.com", "500+1s");
-    assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
-    while (s->log_n < 4)
-        sim_run_for(s, SIM_S / 2);
-    sim_store_stall(s->store, true);
-    sim_run_for(s, 2 * SIM_S);
-    assert_int_equal(th_store_memory_step(s->memory, 1), 1); /* the settle alone */
-    sim_store_stall(s->store, false);
-    sim_crash(s);
-    sim_start(s);
-    d = sim_delivery(s, tenant, e.first_delivery, 0, 0);
-    assert_string_equal(d.status, "failed");
-    assert_int_equal(d.attempts, 4);
-    sim_run_for(s, 86400 * SIM_S);
-    assert_int_equal(s->log_n, 4);
-    if (sim_ep(s, a)->disabled_at.ms == 0) {
+    for (unsigned steps = 0; steps < 6; steps++) {
+        struct sim *s = sim_open(NULL);
+        struct sim_event e = {.tenant = "t", .type = "task.created"};
+        struct sim_delivery d;
+        uint64_t a;
+        bool failed;
+
+        sim_tenant(s, "t", "taskboard");
+        a = sim_endpoint(
+            s, &(struct sim_spec){.tenant = "t", .url = "https://a.example.com/", .events = "task.created"});
+        sim_always(s, "a.example.com", "500+1s");
         assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
-        sim_run_for(s, 3000 * SIM_S);
-        assert_int_equal(s->log_n, 8);
+        while (s->log_n < 4)
+            sim_run_for(s, SIM_S / 2);
+        sim_store_stall(s->store, true);
+        sim_run_for(s, 2 * SIM_S);
+        for (unsigned i = 0; i < steps; i++) {
+            sim_store_step(s->store);
+            sim_settle(s); /* the engine hears of it, and asks for the next */
+        }
+        sim_store_stall(s->store, false);
+        sim_crash(s);
+        sim_start(s);
+        d = sim_delivery(s, sim_tenant_no(s, "t"), e.first_delivery, 0, 0);
+        failed = strcmp(d.status, "failed") == 0;
+        seen[failed] = true;
+        assert_int_equal(d.attempts, failed ? 4 : 3);
+        assert_int_equal(sim_ep(s, a)->disabled_at.ms != 0, failed);
+        sim_run_for(s, 86400 * SIM_S);
+        assert_int_equal(s->log_n, failed ? 4 : 5); /* what was not on record is made again */
+        assert_true(sim_ep(s, a)->disabled_at.ms != 0);
+        sim_close(s);
     }
-    assert_true(sim_ep(s, a)->disabled_at.ms != 0);
-    sim_close(s);
+    assert_true(seen[false] && seen[true]);
+}
+
+/* A retry is asked for while the last attempt's end is being looked into: it is that attempt, and its schedule begins. */
+static void test_retry_while_the_last_attempt_ends(void **state)
+{
+    (void)state;
+    for (unsigned steps = 0; steps < 4; steps++) {
+        struct sim *s = sim_open(NULL);
+        struct sim_event e = {.tenant = "t", .type = "note.created"};
+        struct th_retry_now retry = {.done = late_retry};
+
+        sim_tenant(s, "t", "tsanet");
+        (void)sim_endpoint(
+            s, &(struct sim_spec){.tenant = "t", .url = "https://a.example.com/", .events = "note.created"});
+        sim_always(s, "a.example.com", "500+1s");
+        assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
+        while (s->log_n < 4)
+            sim_run_for(s, SIM_S / 2);
+        sim_store_stall(s->store, true);
+        sim_run_for(s, 2 * SIM_S);
+        for (unsigned i = 0; i < steps; i++) {
+            sim_store_step(s->store);
+            sim_settle(s);
+        }
+        retry.delivery = e.first_delivery;
+        th_engine_retry(s->engine, &retry);
+        sim_store_stall(s->store, false);
+        sim_run_for(s, 86400 * SIM_S);
+        assert_int_equal(retry.error, TH_OK);
+        assert_in_range(s->log_n, 7, 8); /* three more, or four where it had ended before */
+        sim_close(s);
+    }
 }
 
 /* ---- secrets while they overlap ---- */
@@ -485,6 +526,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_edit_between_match_and_commit),
     cmocka_unit_test(test_crash_between_commit_and_answer),
     cmocka_unit_test(test_crash_between_exhausted_and_disabled),
+    cmocka_unit_test(test_retry_while_the_last_attempt_ends),
     cmocka_unit_test(test_both_secrets_sign),
     cmocka_unit_test(test_oldest_secret_signs),
     cmocka_unit_test(test_walk_sends_nothing_twice),

@@ -1031,36 +1031,6 @@ static void submitted_ops_end_at_close(void **state)
 
 /* ---- both ---- */
 
-static int set_up_memory(void **state)
-{
-    struct fx *f = fx_new(false);
-
-    *state = f;
-    fx_open(f);
-    return 0;
-}
-
-static int set_up_sqlite(void **state)
-{
-    struct fx *f = fx_new(true);
-
-    *state = f;
-    fx_open(f);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    fx_free(*state);
-    return 0;
-}
-
-#define BOTH(test)                                                                                           \
-    {#test " (memory)", test, set_up_memory, tear_down, NULL},                                               \
-    {                                                                                                        \
-#test " (sqlite)", test, set_up_sqlite, tear_down, NULL                                              \
-    }
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

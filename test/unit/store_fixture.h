@@ -316,4 +316,36 @@ static inline uint32_t fx_count_attempts(struct fx *f, uint64_t tenant, uint64_t
     f->store->vt->page_free(f->store, &p);
     return count;
 }
+
+/* ---- one test on both stores ---- */
+
+static inline int fx_set_up_memory(void **state)
+{
+    struct fx *f = fx_new(false);
+
+    *state = f;
+    fx_open(f);
+    return 0;
+}
+
+static inline int fx_set_up_sqlite(void **state)
+{
+    struct fx *f = fx_new(true);
+
+    *state = f;
+    fx_open(f);
+    return 0;
+}
+
+static inline int fx_tear_down(void **state)
+{
+    fx_free(*state);
+    return 0;
+}
+
+#define BOTH(test)                                                                                           \
+    {#test " (memory)", test, fx_set_up_memory, fx_tear_down, NULL},                                         \
+    {                                                                                                        \
+#test " (sqlite)", test, fx_set_up_sqlite, fx_tear_down, NULL                                        \
+    }
 #endif
