@@ -16,13 +16,8 @@ static void keep_answer(struct th_attempt *a)
 {
     const struct th_http_result *res = &a->req.res;
     struct th_attempt_row *row = &a->settle.row;
-    size_t body = res->body.n, cap = row->ok ? 1024 : TH_ANSWER_KEPT,
-           head = res->head.n < 8192 ? res->head.n : 8192;
+    size_t body = res->body.n, head = res->head.n < 8192 ? res->head.n : 8192;
 
-    if (body > cap) {
-        body = cap;
-        row->truncated = true;
-    }
     th_buf_add(&a->answer, res->head.p, head);
     th_buf_add(&a->answer, res->body.p, body);
     if (a->answer.failed) {
