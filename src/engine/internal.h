@@ -18,7 +18,7 @@
 #define TH_LOAD_BATCH 64
 #define TH_WALK_BATCH 10000
 #define TH_KEEP_BUFFER (64u << 10) /* a buffer that is used again gives back what it has beyond */
-#define TH_ANSWER_KEPT 16384 /* bytes of an answer's body; the transport gives no more */
+#define TH_ANSWER_KEPT 16384       /* bytes of an answer's body; the transport gives no more */
 #define TH_FACT_FLUSH_MS 10000
 
 /* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one. */
