@@ -156,6 +156,7 @@ bool hc_tx_retry(struct hc_tx *tx)
 
     if (!res->reused || res->fresh_retries || tx->received || hc_now_us() >= tx->req->deadline.us)
         return false;
+    tx->origin->wary = true;
     hc_conn_close(tx->conn, false);
     res->fresh_retries = 1;
     res->reused = false;
@@ -212,7 +213,10 @@ static void begin(struct hc_tx *tx)
     while ((node = th_pool_take(&c->pool, tx->origin, req->addrs, req->addr_count, req->origin.port))) {
         struct hc_conn *conn = TH_CONTAINER(node, struct hc_conn, node);
 
-        if (c->turn - conn->idle_turn < 2 && hc_conn_is_stale(conn)) {
+        /* What reached a connection before the last two turns has been seen by now. The look costs a system call, so
+         * only servers get it whose connections have not been quiet; the first surprise of one costs a retry. */
+        if (c->turn - conn->idle_turn < 2 && (conn->tls || tx->origin->wary) && hc_conn_is_stale(conn)) {
+            tx->origin->wary = true;
             hc_conn_close(conn, false);
             continue;
         }

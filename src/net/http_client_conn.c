@@ -489,6 +489,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
             on_readable(conn);
         break;
     case CONN_IDLE:
+        conn->node.origin->wary = true;
         on_readable(conn);
         break;
     case CONN_CLOSING:

@@ -9,19 +9,27 @@
  * decides. */
 #include "net/http_client_private.h"
 #include <errno.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 enum { PARTS = 11 };
+
+/* The length of the body and the empty line, in `room`. */
+static struct th_span end_of_head(char *room, size_t size, uint64_t length)
+{
+    struct th_buf b = {.p = room, .cap = size, .max = size - 1}; /* never grows into the heap */
+
+    th_buf_str(&b, "Content-Length: ");
+    th_buf_u64(&b, length);
+    th_buf_str(&b, "\r\n\r\n");
+    return th_buf_view(&b);
+}
 
 /* The request's bytes from tx->sent on, as pieces of the caller's memory. */
 static int build_request(const struct hc_tx *tx, struct iovec *out, char *length, size_t length_size,
                          uint64_t *total)
 {
     const struct th_http_req *req = tx->req;
-    int written =
-        snprintf(length, length_size, "Content-Length: %llu\r\n\r\n", (unsigned long long)tx->total);
     const struct th_span parts[PARTS] = {
         req->method,
         TH_LIT(" "),
@@ -30,7 +38,7 @@ static int build_request(const struct hc_tx *tx, struct iovec *out, char *length
         req->origin.authority,
         TH_LIT("\r\n"),
         req->head,
-        th_span(length, (size_t)written),
+        end_of_head(length, length_size, tx->total),
         req->body_count > 0 ? req->body[0] : TH_LIT(""),
         req->body_count > 1 ? req->body[1] : TH_LIT(""),
         req->body_count > 2 ? req->body[2] : TH_LIT(""),

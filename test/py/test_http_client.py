@@ -530,6 +530,25 @@ def test_stale_pooled_connection_is_tried_again_once(deliver, net, how):
     assert seen == [(1, "/second")]
 
 
+def test_a_server_that_hangs_up_unannounced_surprises_once():
+    """Its end comes in one packet with the answer, and the next request begins in the same moment."""
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    if connection.recv(65536):
+                        connection.send(OK, socket.MSG_MORE)
+                        connection.shutdown(socket.SHUT_WR)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        with running() as program:
+            program.line(f"bench id=b addrs=127.0.0.1:{listener.getsockname()[1]} count=6 flight=1")
+            result = program.wait("b")
+    assert (result["ok"], result["failed"], result["connects"], result["reuses"]) == (6, 0, 6, 1)
+
+
 def test_no_second_try_after_the_first_byte_or_on_a_fresh_connection(deliver, net):
     count = []
 
