@@ -10,8 +10,12 @@
  * s, and prints one JSON object. It checks no content; an answer other than 2xx counts as an error and its
  * event as lost.
  *
- * usage: bench_load --board FILE --port PORT [--path /v1/events] [--key KEY] [--rate R] [--connections N]
- *                   [--seconds S] [--size BYTES] [--direct] */
+ * usage: bench_load --board FILE --port PORT [--path /v1/events] [--key KEY] [--tenant ID] [--type TYPE]
+ *                   [--extra MEMBERS] [--rate R] [--connections N] [--seconds S] [--size BYTES] [--first N]
+ *                   [--records] [--direct]
+ * --records: the data are many small members; else one string fills them
+ * --extra: further members of the event, as JSON, each with a comma behind it
+ * --first: slot of the board that the first event takes, so that several runs can share a board and a sink */
 #include "board.h"
 
 #include <arpa/inet.h>
@@ -34,14 +38,15 @@ struct conn {
 };
 
 struct load {
-    const char *path, *key, *board_path;
-    uint64_t port, rate, connections, seconds, size;
+    const char *path, *key, *board_path, *tenant, *type, *extra;
+    uint64_t port, rate, connections, seconds, size, first;
+    bool records;
     bool direct; /* straight to the sink: only the posts are timed, nothing else arrives */
     struct board *board;
     struct conn *conns;
     unsigned *idle, idle_count;
     int epoll;
-    uint64_t begun, next, accepted, errors, in_flight, last_answer;
+    uint64_t begun, next, accepted, errors, in_flight, last_answer, arrived_before, repeated_before;
     char request[MAX_SIZE + 1024];
     size_t request_n, seq_at; /* where the ten digits of the number stand */
 };
@@ -70,31 +75,58 @@ static void connect_one(struct load *l, unsigned i)
     l->idle[l->idle_count++] = i;
 }
 
+static void put(struct load *l, const char *a, const char *b, const char *c)
+{
+    size_t room = sizeof l->request - l->request_n;
+    int n = snprintf(l->request + l->request_n, room, "%s%s%s", a, b, c);
+    if (n < 0 || (size_t)n >= room) {
+        fprintf(stderr, "the request is too large\n");
+        exit(2);
+    }
+    l->request_n += (size_t)n;
+}
+
+/* JSON of at most `size` bytes: one string, or a list of small objects. */
+static void make_fill(char *out, size_t size, bool records)
+{
+    static const char record[] = "{\"id\":\"item_0123456789\",\"amount\":1250,\"paid\":true,\"note\":null}";
+    size_t n = 0;
+    out[n++] = records ? '[' : '"';
+    if (!records)
+        for (; n + 1 < size; n++)
+            out[n] = 'x';
+    for (; records && n + sizeof record + 1 <= size; n += sizeof record - 1) {
+        if (n > 1)
+            out[n++] = ',';
+        memcpy(out + n, record, sizeof record - 1);
+    }
+    out[n++] = records ? ']' : '"';
+    out[n] = '\0';
+}
+
 /* The request is the same each time but for ten digits, so that posting costs a copy of ten bytes and a
  * write. */
 static void make_request(struct load *l)
 {
-    static const char before[] = "{\"type\":\"bench.event\",\"data\":{\"seq\":", middle[] = ",\"fill\":\"",
-                      after[] = "\"}}";
-    size_t data_head = sizeof "{\"seq\":" - 1 + 10 + sizeof middle - 1 + sizeof "\"}" - 1;
-    size_t fill = l->size > data_head ? l->size - data_head : 0;
-    size_t body_n = sizeof before - 1 + 10 + sizeof middle - 1 + fill + sizeof after - 1;
-    int n = snprintf(l->request, sizeof l->request,
-                     "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s%s%sContent-Type: application/json\r\n"
-                     "Content-Length: %zu\r\n\r\n",
-                     l->path, l->key ? "Authorization: Bearer " : "", l->key ? l->key : "",
-                     l->key ? "\r\n" : "", body_n);
-    if (n < 0 || (size_t)n + body_n > sizeof l->request) {
-        fprintf(stderr, "the request is too large\n");
+    static char fill[MAX_SIZE + 3], body[MAX_SIZE + 1024], length[32];
+    size_t data_head = sizeof "{\"seq\":0123456789,\"fill\":}" - 1;
+    make_fill(fill, l->size > data_head ? l->size - data_head : 2, l->records);
+    int n = snprintf(body, sizeof body, "{\"type\":\"%s\",%s\"data\":{\"seq\":", l->type, l->extra);
+    size_t seq_at = n < 0 ? 0 : (size_t)n;
+    n = n < 0 ? n : snprintf(body + n, sizeof body - (size_t)n, "0123456789,\"fill\":%s}}", fill);
+    if (n < 0 || seq_at + (size_t)n >= sizeof body) {
+        fprintf(stderr, "the event is too large\n");
         exit(2);
     }
-    char *p = l->request + n;
-    p = mempcpy(p, before, sizeof before - 1);
-    l->seq_at = (size_t)(p - l->request);
-    p = mempcpy(p + 10, middle, sizeof middle - 1);
-    memset(p, 'x', fill);
-    p = mempcpy(p + fill, after, sizeof after - 1);
-    l->request_n = (size_t)(p - l->request);
+    snprintf(length, sizeof length, "%zu", seq_at + (size_t)n);
+    put(l, "POST ", l->path, " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n");
+    if (l->key)
+        put(l, "Authorization: Bearer ", l->key, "\r\n");
+    if (l->tenant)
+        put(l, "Tenterhook-Tenant: ", l->tenant, "\r\n");
+    put(l, "Content-Length: ", length, "\r\n\r\n");
+    l->seq_at = l->request_n + seq_at;
+    put(l, body, "", "");
 }
 
 static void write_seq(char *at, uint64_t seq)
@@ -170,9 +202,9 @@ static uint64_t post_due(struct load *l, uint64_t now, uint64_t end)
             post(l, now);
         return 100 * MILLISECOND;
     }
-    uint64_t total = l->rate * l->seconds < limit ? l->rate * l->seconds : limit;
+    uint64_t total = l->first + l->rate * l->seconds < limit ? l->first + l->rate * l->seconds : limit;
     while (l->idle_count > 0 && l->next < total) {
-        uint64_t due = l->begun + l->next * 1000000000u / l->rate;
+        uint64_t due = l->begun + (l->next - l->first) * 1000000000u / l->rate;
         if (due > now)
             return due - now;
         post(l, due);
@@ -183,7 +215,7 @@ static uint64_t post_due(struct load *l, uint64_t now, uint64_t end)
 static bool finished(const struct load *l, uint64_t now, uint64_t end)
 {
     bool all = l->rate == 0 ? now >= end || l->next >= l->board->capacity
-                            : l->next >= l->rate * l->seconds || l->next >= l->board->capacity;
+                            : l->next >= l->first + l->rate * l->seconds || l->next >= l->board->capacity;
     return all && l->in_flight == 0;
 }
 
@@ -218,7 +250,7 @@ static void await_arrivals(const struct load *l)
 {
     uint64_t seen = 0, since = now_ns();
     for (;;) {
-        uint64_t arrived = atomic_load_explicit(&l->board->arrived, memory_order_acquire);
+        uint64_t arrived = atomic_load_explicit(&l->board->arrived, memory_order_acquire) - l->arrived_before;
         if (arrived >= l->accepted)
             return;
         uint64_t now = now_ns();
@@ -257,14 +289,16 @@ static uint64_t since(uint64_t from, uint64_t to)
 
 static void report(const struct load *l)
 {
-    uint64_t *values[3], arrived = atomic_load(&l->board->arrived), last = atomic_load(&l->board->last_ns);
+    uint64_t *values[3], count = l->next - l->first;
+    uint64_t arrived = atomic_load(&l->board->arrived) - l->arrived_before;
+    uint64_t last = atomic_load(&l->board->last_ns);
     size_t counts[3] = {0, 0, 0};
     for (int k = 0; k < 3; k++) {
-        if ((values[k] = calloc(l->next + 1, sizeof **values)) == NULL)
+        if ((values[k] = calloc(count + 1, sizeof **values)) == NULL)
             fail("calloc");
     }
     /* The first tenth warms up: connections are made, windows open, caches fill. */
-    for (uint64_t i = l->next / 10; i < l->next; i++) {
+    for (uint64_t i = l->first + count / 10; i < l->next; i++) {
         const struct board_slot *s = &l->board->slots[i];
         if (s->accepted_ns == 0)
             continue;
@@ -279,9 +313,9 @@ static void report(const struct load *l)
     printf("{\"posted\":%llu,\"accepted\":%llu,\"errors\":%llu,\"unanswered\":%llu,\"arrived\":%llu,"
            "\"repeated\":%llu,"
            "\"seconds\":%.3f,\"per_second\":%.0f,\"accepted_per_second\":%.0f",
-           (unsigned long long)l->next, (unsigned long long)l->accepted, (unsigned long long)l->errors,
+           (unsigned long long)count, (unsigned long long)l->accepted, (unsigned long long)l->errors,
            (unsigned long long)l->in_flight, (unsigned long long)arrived,
-           (unsigned long long)atomic_load(&l->board->repeated), seconds,
+           (unsigned long long)(atomic_load(&l->board->repeated) - l->repeated_before), seconds,
            (double)(l->direct ? l->accepted : arrived) / seconds,
            (double)l->accepted / ((double)(l->last_answer - l->begun) / 1e9));
     print_quantiles("posted_accepted", values[0], counts[0]);
@@ -295,11 +329,21 @@ static void report(const struct load *l)
 static void read_options(struct load *l, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"board", required_argument, NULL, 'b'},   {"port", required_argument, NULL, 'p'},
-        {"path", required_argument, NULL, 'u'},    {"key", required_argument, NULL, 'k'},
-        {"rate", required_argument, NULL, 'r'},    {"connections", required_argument, NULL, 'c'},
-        {"seconds", required_argument, NULL, 's'}, {"size", required_argument, NULL, 'z'},
-        {"direct", no_argument, NULL, 'd'},        {NULL, 0, NULL, 0},
+        {"board", required_argument, NULL, 'b'},
+        {"port", required_argument, NULL, 'p'},
+        {"path", required_argument, NULL, 'u'},
+        {"key", required_argument, NULL, 'k'},
+        {"rate", required_argument, NULL, 'r'},
+        {"connections", required_argument, NULL, 'c'},
+        {"seconds", required_argument, NULL, 's'},
+        {"size", required_argument, NULL, 'z'},
+        {"tenant", required_argument, NULL, 't'},
+        {"type", required_argument, NULL, 'y'},
+        {"extra", required_argument, NULL, 'x'},
+        {"first", required_argument, NULL, 'f'},
+        {"records", no_argument, NULL, 'e'},
+        {"direct", no_argument, NULL, 'd'},
+        {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
@@ -327,6 +371,21 @@ static void read_options(struct load *l, int argc, char **argv)
         case 'z':
             l->size = number_arg(optarg);
             break;
+        case 't':
+            l->tenant = optarg;
+            break;
+        case 'y':
+            l->type = optarg;
+            break;
+        case 'x':
+            l->extra = optarg;
+            break;
+        case 'f':
+            l->first = number_arg(optarg);
+            break;
+        case 'e':
+            l->records = true;
+            break;
         case 'd':
             l->direct = true;
             break;
@@ -343,9 +402,17 @@ static void read_options(struct load *l, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static struct load l = {.path = "/v1/events", .connections = 64, .seconds = 10, .size = 1024};
+    static struct load l = {.path = "/v1/events",
+                            .type = "bench.event",
+                            .extra = "",
+                            .connections = 64,
+                            .seconds = 10,
+                            .size = 1024};
     read_options(&l, argc, argv);
     l.board = board_open(l.board_path);
+    l.next = l.first;
+    l.arrived_before = atomic_load(&l.board->arrived);
+    l.repeated_before = atomic_load(&l.board->repeated);
     l.epoll = epoll_create1(EPOLL_CLOEXEC);
     l.conns = calloc(l.connections, sizeof *l.conns);
     l.idle = calloc(l.connections, sizeof *l.idle);

@@ -4,7 +4,7 @@
  * the number after "seq": in its body says which slot of the board gets the time of arrival. It refuses
  * nothing and checks nothing; a request larger than the buffer ends its connection. Runs until it is killed.
  *
- * usage: bench_sink BOARD          prints its port on standard output */
+ * usage: bench_sink BOARD [204]          prints its port on standard output; 204: answers with this status */
 #include "board.h"
 
 #include <arpa/inet.h>
@@ -24,7 +24,10 @@ struct conn {
 };
 
 static struct conn *conns[MAX_FD];
-static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                  no_content[] = "HTTP/1.1 204 No Content\r\n\r\n";
+static const char *answer = ok;
+static size_t answer_n = sizeof ok - 1;
 
 static int listen_anywhere(uint16_t *port)
 {
@@ -98,10 +101,10 @@ static void note(struct board *board, const char *body, size_t n, uint64_t at)
 /* Answers every whole request in the buffer, all with one write. False: the connection is to end. */
 static bool serve(int fd, struct conn *c, struct board *board)
 {
-    char out[sizeof answer * 64];
+    char out[sizeof ok * 64];
     size_t from = 0, out_n = 0;
     uint64_t at = now_ns();
-    while (out_n + sizeof answer <= sizeof out) {
+    while (out_n + answer_n <= sizeof out) {
         char *head = c->data + from;
         char *end = memmem(head, c->used - from, "\r\n\r\n", 4);
         if (end == NULL)
@@ -111,8 +114,8 @@ static bool serve(int fd, struct conn *c, struct board *board)
         if (head_n + body_n > c->used - from)
             break;
         note(board, head + head_n, body_n, at);
-        memcpy(out + out_n, answer, sizeof answer - 1);
-        out_n += sizeof answer - 1;
+        memcpy(out + out_n, answer, answer_n);
+        out_n += answer_n;
         from += head_n + body_n;
     }
     if (from > 0) {
@@ -141,9 +144,13 @@ static void readable(int fd, struct board *board)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: bench_sink BOARD\n");
+    if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "204") != 0)) {
+        fprintf(stderr, "usage: bench_sink BOARD [204]\n");
         return 2;
+    }
+    if (argc == 3) {
+        answer = no_content;
+        answer_n = sizeof no_content - 1;
     }
     struct board *board = board_open(argv[1]);
     struct rlimit files = {MAX_FD, MAX_FD};

@@ -1,0 +1,132 @@
+"""What the benches share: the board, the sink, the load generator, the engine, and what is read of a process."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "test" / "py"))
+
+from harness.server import Server  # noqa: E402
+
+HEADER_BYTES, SLOT_BYTES = 40, 24  # struct board and struct board_slot in bench/board.h
+KEY = "bench-operator-key-0123456789abcdef"
+
+
+class Board:
+    """The file that load generator and sink share."""
+
+    def __init__(self, slots):
+        fd, self.path = tempfile.mkstemp(prefix="tenterhook-bench-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+        os.truncate(fd, HEADER_BYTES + SLOT_BYTES * slots)
+        os.close(fd)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.unlink(self.path)
+
+
+@contextlib.contextmanager
+def sink(build, board, *status):
+    process = subprocess.Popen([str(build / "bench" / "bench_sink"), board.path, *status], stdout=subprocess.PIPE, text=True)
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+
+
+def load(build, board, port, **options):
+    """Runs the load generator; gives its figures."""
+    command = [str(build / "bench" / "bench_load"), "--board", board.path, "--port", str(port)]
+    for name, value in options.items():
+        command += [f"--{name}"] + ([] if value is True else [str(value)])
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if not done.stdout:
+        raise SystemExit(f"the load generator failed (status {done.returncode})")
+    return json.loads(done.stdout)
+
+
+def start_engine(build, folder, *flags):
+    server = Server(pathlib.Path(folder) / "data", binary=build / "tenterhook", admin_key=KEY,
+                    flags=["--allow-network", "127.0.0.0/8", *flags])
+    begun = time.perf_counter()
+    server.start()
+    server.ready_ms = (time.perf_counter() - begun) * 1000
+    return server
+
+
+def unfinished(api):
+    return sum(len(api.get(f"/v1/deliveries?limit=1&status={status}").expect(200).json["data"])
+               for status in ("pending", "retrying"))
+
+
+def await_recorded(api, patience_s=20):
+    """Waits until the log has nothing unfinished; gives whether it came to that."""
+    end = time.monotonic() + patience_s
+    while unfinished(api):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def fdatasync_ms(folder, count=400):
+    """(p50, p99) in milliseconds of a 4 KiB append and fdatasync on the file system of the data."""
+    path, times, block = os.path.join(folder, "sync-probe"), [], b"x" * 4096
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        for _ in range(count):
+            begun = time.perf_counter()
+            os.write(fd, block)
+            os.fdatasync(fd)
+            times.append((time.perf_counter() - begun) * 1000)
+    finally:
+        os.close(fd)
+        os.unlink(path)
+    times.sort()
+    return times[len(times) // 2], times[-1 - len(times) // 100]
+
+
+def cpu_seconds(pid):
+    """Processor time of all threads, to the nanosecond; of those that have ended nothing, and none of ours end."""
+    return sum(int(path.read_text().split()[0]) for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+def memory_mib(pid, name):
+    return int(re.search(rf"{name}:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
+
+
+@contextlib.contextmanager
+def counting_system_calls(pid):
+    """Counts those of all threads of a process. Gives a function that says, afterwards, (how many, who counted), or None.
+
+    perf counts in the kernel; where it may not, strace stops the process at each, which makes small groups of large ones:
+    then more calls are made for an event than without it.
+    """
+    for counter, pattern in ((["perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter"], r"^(\d+),"),
+                             (["strace", "-f", "-c", "-q"], r"^100\.00\s+\S+\s+(?:\d+\s+)?(\d+)\s+(?:\d+\s+)?total")):
+        with tempfile.NamedTemporaryFile(prefix="tenterhook-calls-") as out:
+            try:
+                tracer = subprocess.Popen([*counter, "-o", out.name, "-p", str(pid)], stderr=subprocess.DEVNULL)
+            except FileNotFoundError:
+                continue
+            time.sleep(0.7)
+            if tracer.poll() is not None:
+                continue
+            result = []
+            yield lambda: result[0] if result else None
+            tracer.send_signal(2)  # perf writes its counts on SIGINT, strace on any signal
+            tracer.wait()
+            total = re.search(pattern, pathlib.Path(out.name).read_text(), re.M)
+            if total:
+                result.append((int(total.group(1)), counter[0]))
+            return
+    yield lambda: None
