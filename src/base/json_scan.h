@@ -1,5 +1,5 @@
 /* The inner loops of JSON reader, JSON writer and log: runs of plain text, eight bytes at a time, and one
- * step of UTF-8 (RFC 3629). Private to src/base and core/ecma.c. */
+ * step of UTF-8 (RFC 3629). Private to src/base and core/ecma*.c. */
 #ifndef TH_BASE_JSON_SCAN_H
 #define TH_BASE_JSON_SCAN_H
 #include "base/json.h"

@@ -4,9 +4,10 @@
  * What it does not (beyond 2^53, too many digits, 1e400, 1e-400) stays as it is: writing what ECMAScript would
  * make of it sends another value than was published. */
 #include "base/decimal.h"
+#include "base/json_scan.h"
 #include "core/ecma.h"
 
-/* Reads a valid JSON number. False when it has more digits than any double's shortest form. */
+/* Reads a JSON number. False when it has more digits than any double's shortest form, or is none. */
 static bool read_number(struct th_span raw, struct th_decimal *d, bool *negative)
 {
     const char *p = raw.p, *end = raw.p + raw.n;
@@ -22,6 +23,8 @@ static bool read_number(struct th_span raw, struct th_decimal *d, bool *negative
             fraction = true;
             continue;
         }
+        if (!th_is_digit(*p))
+            return false;
         if (*p == '0' && d->count == 0) { /* leading zeros count only behind the point */
             point -= fraction;
             continue;
@@ -35,7 +38,7 @@ static bool read_number(struct th_span raw, struct th_decimal *d, bool *negative
     if (p < end && ++p < end) {
         minus = *p == '-';
         p += *p == '-' || *p == '+';
-        for (; p < end; p++)
+        for (; p < end && th_is_digit(*p); p++)
             if (exponent < 1000000000)
                 exponent = exponent * 10 + (*p - '0');
     }
