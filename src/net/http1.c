@@ -397,6 +397,10 @@ enum th_http1_result th_http1_request(const char *p, size_t n, size_t *scanned, 
         *why = read_fields(th_span(lf + 1, *used - (size_t)(lf - p) - 3), head, &f, status);
     if (!*why)
         *why = judge_request(head, &f, status);
+    if (*why && *status != 400 && !may_become_head(p, *used)) {
+        *status = 400; /* as when that byte is the last one here: see invariant 4 */
+        *why = "control character in the head";
+    }
     return *why ? TH_HTTP1_BAD : TH_HTTP1_DONE;
 }
 

@@ -123,6 +123,8 @@ static void test_requests_refused(void **state)
         {"GET ftp://b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
         {"CONNECT b:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501},
         {"GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505},
+        {"GET / HTTP/1.2\r\nHost: a\x01\r\n\r\n", 400},
+        {"CONNECT b:443 HTTP/1.1\r\nHost: a\r\r\n\r\n", 400},
         {"GET / http/1.1\r\nHost: a\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 400},
