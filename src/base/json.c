@@ -228,15 +228,15 @@ static const char *check_value(struct reader *r, const char *p)
 
 static void locate(struct th_json_error *error, struct th_span text, const struct reader *r)
 {
-    const char *line = text.p;
-
     *error = (struct th_json_error){(size_t)(r->at - text.p), 1, 1, r->what};
-    for (const char *p = text.p; p < r->at; p++)
+    for (const char *p = text.p; p < r->at; p++) {
         if (*p == '\n') {
             error->line++;
-            line = p + 1;
+            error->column = 1;
+        } else if (((unsigned char)*p & 0xc0) != 0x80) { /* not the rest of a character */
+            error->column++;
         }
-    error->column = (unsigned)(r->at - line) + 1;
+    }
 }
 
 enum th_error th_json_parse(struct th_span text, unsigned max_depth, struct th_json *root,

@@ -22,7 +22,7 @@ struct th_json {
 
 struct th_json_error {
     size_t offset;         /* bytes from the start */
-    unsigned line, column; /* from 1; column counts bytes */
+    unsigned line, column; /* from 1; column counts characters, as editors do */
     const char *what;      /* English, static: "expected ',' or '}'" */
 };
 

@@ -57,6 +57,7 @@ static void positions_of_errors(void **state)
         {"nulx", 0, 1, 1, "expected a value"},
         {"1 2", 2, 1, 3, "unexpected text after the value"},
         {"\xef\xbb\xbf{}", 0, 1, 1, "byte order mark"},
+        {"\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\" x", 12, 1, 7, "unexpected text after the value"},
         {"'a'", 0, 1, 1, "expected a value"},
         {"NaN", 0, 1, 1, "expected a value"},
     };
