@@ -59,6 +59,28 @@ const struct th_http1_field *th_api_header(const struct th_api_req *r, const cha
     return th_http1_field(&r->x->head, name);
 }
 
+/* Fields that say one thing: who chose the first of two and who chose the last would not see the same request. */
+static bool fields_once(struct th_api_req *r)
+{
+    static const char *const names[] = {"authorization", "tenterhook-tenant", "idempotency-key",
+                                        "content-type",  "content-encoding",  "if-match",
+                                        "if-none-match"};
+    const struct th_http1_head *head = &r->x->head;
+    unsigned seen = 0;
+
+    for (unsigned i = 0; i < head->field_count; i++)
+        for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++) {
+            if (!th_span_ieq(head->fields[i].name, th_str(names[k])))
+                continue;
+            if (seen & 1u << k) {
+                th_api_fail(r, 400, "the field %s is given twice", names[k]);
+                return false;
+            }
+            seen |= 1u << k;
+        }
+    return true;
+}
+
 void th_api_handle(void *ctx, struct th_http_exchange *x)
 {
     struct th_api *api = ctx;
@@ -71,7 +93,7 @@ void th_api_handle(void *ctx, struct th_http_exchange *x)
         return;
     }
     x->user = r;
-    if (!th_api_route(r) || !th_api_authorize(r) || !th_api_query(r))
+    if (!th_api_route(r) || !fields_once(r) || !th_api_authorize(r) || !th_api_query(r))
         return;
     if ((r->route->flags & (TH_R_BODY | TH_R_BODY_MAY)) && !th_api_body(r))
         return;

@@ -106,7 +106,7 @@ static void copy_errors(struct th_api_req *r, const struct th_change *c)
             field.n = (size_t)(slash - field.p);
         }
         pointer = th_api_pointer(r, TH_LIT(""), th_api_wire(r, field));
-        if (rest.n)
+        if (slash)
             pointer = th_api_pointer(r, pointer, rest);
         th_api_error(r, pointer, "%s", c->errors[i].detail);
     }

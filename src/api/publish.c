@@ -11,13 +11,14 @@
 #include <stdio.h>
 
 #define MAX_BATCH 1000
+#define ID_FORM "must have 1 to 128 characters of A-Z a-z 0-9 _ -"
 
 enum { F_TYPE, F_DATA, F_TENANT, F_ID, F_TIME, F_RESOURCE_TYPE, F_RESOURCE_ID, F_COUNT };
 
 static const struct th_api_field event_fields[F_COUNT] = {
     {"type", TH_T_STRING, true, false, 0, 0, 0},
     {"data", TH_T_ANY, true, false, 0, 0, 0},
-    {"tenant", TH_T_STRING, false, true, 128, 0, 0},
+    {"tenant", TH_T_STRING, false, true, 0, 0, 0},
     {"id", TH_T_STRING, false, true, 0, 0, 0},
     {"time", TH_T_TIME, false, true, 0, 0, 0},
     {"resource_type", TH_T_STRING, false, true, 256, 0, 0},
@@ -44,9 +45,10 @@ static bool read_event(struct th_api_req *r, struct th_json v, struct th_span pr
     if (values[F_TYPE].json.type == TH_JSON_STRING && values[F_TYPE].present && !th_event_type_ok(ev->type))
         th_api_error(r, th_api_pointer(r, prefix, TH_LIT("type")),
                      "must be names of A-Z a-z 0-9 _ - joined by full stops, at most 128 bytes");
+    if (values[F_TENANT].present && values[F_TENANT].json.type == TH_JSON_STRING && !th_id_ok(*tenant))
+        th_api_error(r, th_api_pointer(r, prefix, TH_LIT("tenant")), ID_FORM);
     if (values[F_ID].present && values[F_ID].json.type == TH_JSON_STRING && !th_id_ok(ev->own_id))
-        th_api_error(r, th_api_pointer(r, prefix, TH_LIT("id")),
-                     "must have 1 to 128 characters of A-Z a-z 0-9 _ -");
+        th_api_error(r, th_api_pointer(r, prefix, TH_LIT("id")), ID_FORM);
     return true;
 }
 

@@ -138,6 +138,8 @@ def test_deep_nesting_is_refused(tenant):
     (event(time="yesterday"), "/time"),
     (event(time="2026-02-30T00:00:00Z"), "/time"),
     (event(tenant=3), "/tenant"),
+    (event(tenant=""), "/tenant"),
+    (event(tenant="no.dots"), "/tenant"),
 ])
 def test_invalid_values_are_named(tenant, body, pointer):
     assert pointer in pointers(tenant.post("/v1/events", body))
@@ -167,6 +169,19 @@ def test_too_large_body_is_413(shared):
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", None])
 def test_other_media_types_are_415(tenant, media):
     problem(tenant.post("/v1/events", b'{"type":"a","data":{}}', headers={"Content-Type": media}), 415)
+
+
+@pytest.mark.parametrize("name, values", [
+    ("Authorization", ["Bearer {key}", "Bearer other"]), ("Tenterhook-Tenant", ["default", "operator"]),
+    ("Content-Type", ["application/json", "application/json"]), ("Idempotency-Key", ["a1", "a2"])])
+def test_a_field_that_says_one_thing_may_not_come_twice(shared, name, values):
+    """Two parties that choose differently would see two requests."""
+    fields = {"Host": ["x"], "Connection": ["close"], "Authorization": [f"Bearer {shared.admin_key}"],
+              "Content-Type": ["application/json"], "Content-Length": ["21"],
+              name: [value.format(key=shared.admin_key) for value in values]}
+    head = "".join(f"{field}: {value}\r\n" for field, each in fields.items() for value in each)
+    answer = raw(shared.port, f"POST /v1/events HTTP/1.1\r\n{head}\r\n".encode() + b'{"type":"a","data":1}')
+    assert answer.startswith(b"HTTP/1.1 400 ") and f"{name.lower()} is given twice".encode() in answer, answer
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/json; charset=utf-8", "Application/JSON"])

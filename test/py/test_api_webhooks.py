@@ -64,6 +64,7 @@ def test_own_secret(tenant, receiver):
     ({"url": "http://127.0.0.1:9999/", "headers": {"Content-Length": "3"}}, "/headers/Content-Length"),
     ({"url": "http://127.0.0.1:9999/", "headers": {"webhook-signature": "v1,x"}}, "/headers/webhook-signature"),
     ({"url": "http://127.0.0.1:9999/", "headers": {"X-A": "a\r\nX-B: b"}}, "/headers/X-A"),
+    ({"url": "http://127.0.0.1:9999/", "headers": {"": "x"}}, "/headers/"),
 ])
 def test_invalid_endpoints_are_refused(tenant, body, pointer):
     assert pointer in pointers(tenant.post("/v1/webhooks", body))
@@ -92,6 +93,14 @@ def test_patch_is_a_merge(tenant):
     assert "/nonsense" in pointers(tenant.patch(path, {"nonsense": 1}))
     assert "/url" in pointers(tenant.patch(path, {"url": "http://10.0.0.1/"}))
     assert tenant.get(path).json == again
+
+
+@pytest.mark.parametrize("media, status", [("application/merge-patch+json", 200), ("application/json", 200),
+                                           ("application/json-patch+json", 415), ("text/plain", 415)])
+def test_a_patch_is_a_merge_patch(tenant, media, status):
+    path = f"/v1/webhooks/{make(tenant)['id']}"
+    answer = tenant.patch(path, b"{}", headers={"Content-Type": media}).expect(status)
+    assert status == 200 or answer.header("Accept-Patch") == "application/merge-patch+json, application/json"
 
 
 def test_etag_and_if_match(tenant):
