@@ -163,6 +163,15 @@ def test_the_operators_key_from_a_file(server, tmp_path):
     Api(running.port, "a-key-from-a-file-0123456789abcdef").get("/v1/tenants").expect(200)
 
 
+@pytest.mark.parametrize("name, text", [("TENTERHOOK_ADMIN_KEY", "brief"), ("TENTERHOOK_SECRET_KEY", "fifteen letters")])
+def test_short_keys_are_for_development_only(server, name, text):
+    desk = server(admin_key=None, env={name: text})
+    assert name != "TENTERHOOK_ADMIN_KEY" or desk.api.with_key(text).get("/v1/tenants").status == 200
+    desk.stop()
+    output = refused(server(admin_key=None, env={name: text}, environment="production", start=False))
+    assert name in output and text not in output and "characters" in output
+
+
 def test_sigterm_lets_requests_in_flight_end(server, receiver):
     target = receiver(answer=lambda _: Reply(200, delay_s=1.0))
     running = server()
