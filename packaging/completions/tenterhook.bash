@@ -12,8 +12,8 @@ _tenterhook() {
         words="serve init config dev send endpoints events deliveries attempts tail replay secrets tenants keys listen sign verify explain doctor backup restore export import dialect version help"
     else
         case "$name $verb" in
-            "config check") words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
-            "config show") words=" --origin --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "config check") words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
+            "config show") words=" --origin --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
             "endpoints list") words=" --limit --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints create") words=" --event --description --secret-file --timeout --max-in-flight --rate-limit --variant --header --metadata --field --dialect --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints show") words=" --url --key-file --tenant --api-ca-file --json --help";;
@@ -45,9 +45,9 @@ _tenterhook() {
             "dialect check") words="";;
             "dialect vectors") words=" --dialects";;
             "dialect diff") words=" --dialects";;
-            "serve "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
-            "init "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
-            "config "*) words=" check show --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "serve "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
+            "init "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
+            "config "*) words=" check show --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
             "dev "*) words=" --dialect --listen --port --data --once --json --help";;
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints "*) words=" list create show update delete pause resume test --limit --url --key-file --tenant --api-ca-file --json --help";;
@@ -63,9 +63,9 @@ _tenterhook() {
             "sign "*) words=" --dialect --secret-file --id --type --delivery-id --endpoint-id --endpoint-url --at --variant --json --help";;
             "verify "*) words=" --dialect --secret-file --old-secret-file --now --window --endpoint-url --json --help";;
             "explain "*) words=" --dialect --secret-file --old-secret-file --now --window --endpoint-url --json --help";;
-            "doctor "*) words=" --resolve --url --key-file --tenant --api-ca-file --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
-            "backup "*) words=" --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
-            "restore "*) words=" --secret-key-file --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body";;
+            "doctor "*) words=" --resolve --url --key-file --tenant --api-ca-file --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
+            "backup "*) words=" --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
+            "restore "*) words=" --secret-key-file --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
             "export "*) words=" --to --secrets --url --key-file --tenant --api-ca-file --json --help";;
             "import "*) words=" --dry-run --url --key-file --tenant --api-ca-file --json --help";;
             "dialect "*) words=" list show check vectors diff --dialects";;

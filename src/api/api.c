@@ -62,18 +62,23 @@ const struct th_http1_field *th_api_header(const struct th_api_req *r, const cha
 /* Fields that say one thing: who chose the first of two and who chose the last would not see the same request. */
 static bool fields_once(struct th_api_req *r)
 {
-    static const char *const names[] = {"authorization", "tenterhook-tenant", "idempotency-key",
-                                        "content-type",  "content-encoding",  "if-match",
-                                        "if-none-match"};
+#define NAME(s)                                                                                              \
+    {                                                                                                        \
+        s, sizeof s - 1                                                                                      \
+    }
+    static const struct th_span names[] = {
+        NAME("authorization"),    NAME("tenterhook-tenant"), NAME("idempotency-key"), NAME("content-type"),
+        NAME("content-encoding"), NAME("if-match"),          NAME("if-none-match")};
+#undef NAME
     const struct th_http1_head *head = &r->x->head;
     unsigned seen = 0;
 
     for (unsigned i = 0; i < head->field_count; i++)
         for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++) {
-            if (!th_span_ieq(head->fields[i].name, th_str(names[k])))
+            if (!th_span_ieq(head->fields[i].name, names[k]))
                 continue;
             if (seen & 1u << k) {
-                th_api_fail(r, 400, "the field %s is given twice", names[k]);
+                th_api_fail(r, 400, "the field %s is given twice", names[k].p);
                 return false;
             }
             seen |= 1u << k;
@@ -112,6 +117,8 @@ void th_api_reload(struct th_api *api, const struct th_api_conf *conf)
     api->conf.default_dialect = conf->default_dialect.n ? conf->default_dialect : TH_LIT("standard");
     api->conf.source_addresses = conf->source_addresses;
     api->conf.source_address_count = conf->source_address_count;
+    if (!th_api_limit_rates(api, conf))
+        th_log(TH_LOG_WARN, "rate limits of the API stay as they were: out of memory");
 }
 
 enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out)
@@ -132,8 +139,9 @@ enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out)
     const struct th_entropy *entropy = &th_engine_conf(api->engine)->entropy;
     entropy->fill(entropy->ctx, &seed, sizeof seed);
     th_map_init(&api->idem, 1u << 16, seed);
+    api->keys.seed = api->tenants.seed = api->addresses.seed = seed;
     th_api_openapi(api, &api->openapi);
-    if (api->openapi.failed) {
+    if (api->openapi.failed || !th_api_limit_rates(api, conf)) {
         th_api_free(api);
         return TH_NOMEM;
     }
@@ -156,6 +164,9 @@ void th_api_free(struct th_api *api)
         th_free(r);
     }
     th_map_fini(&api->idem);
+    th_api_meter_fini(&api->keys);
+    th_api_meter_fini(&api->tenants);
+    th_api_meter_fini(&api->addresses);
     th_buf_fini(&api->openapi);
     th_buf_fini(&api->fields);
     th_buf_wipe(&api->out);

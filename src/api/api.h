@@ -23,12 +23,13 @@ struct th_api_conf {
         default_dialect; /* form of errors without tenant and without matching host; n == 0: "standard" */
     const struct th_span *source_addresses; /* prefixes that deliveries come from, as text */
     unsigned source_address_count;
-    struct th_span version; /* of the program, for openapi.json */
+    uint32_t key_rate, tenant_rate, wrong_key_rate; /* requests a second, see limit.c; 0: no limit */
+    struct th_span version;                         /* of the program, for openapi.json */
 };
 
 /** TH_NOMEM when there is no memory. */
 TH_MUST_USE enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out);
-/** Takes over hosts, default dialect and source addresses of another conf, which outlives the api. */
+/** Takes over hosts, default dialect, source addresses and rates of another conf, which outlives the api. */
 void th_api_reload(struct th_api *api, const struct th_api_conf *conf);
 /** The server's handler (`api` is a struct th_api): answers at once or from a later turn of the engine,
  * always exactly once. */

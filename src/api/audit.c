@@ -73,7 +73,7 @@ void th_api_audit(struct th_api_req *r, unsigned status)
     struct th_span object, tenant;
     struct th_buf id, from;
 
-    if (!is_audited(r))
+    if (!is_audited(r) || status == 429) /* a flood of what was not even tried stays out of it */
         return;
     th_buf_init(&id, 128);
     th_buf_init(&from, 128);

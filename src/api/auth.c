@@ -2,7 +2,8 @@
  * bytes (RFC 6750 for the form of the header). A tenant's key acts for its tenant; the operator's key for the
  * one that Tenterhook-Tenant names, else for "default".
  *
- * Refused: no key or an unknown one (401), a key without the scope (403), a tenant that does not exist (404).
+ * Refused: no key or an unknown one (401), a key without the scope (403), a tenant that does not exist (404),
+ * more than the rates allow (429).
  * What a key may not touch is 404 as if it did not exist; the handlers see to that by looking up within the
  * tenant. */
 #include "api/private.h"
@@ -45,17 +46,22 @@ static bool bearer(const struct th_api_req *r, struct th_span *key)
     return v.n > 0;
 }
 
-static const struct th_key *known_key(const struct th_api_req *r)
+/* NULL also for an address that must wait: by nothing, the form of an error included, may it learn which key is right. */
+static const struct th_key *known_key(struct th_api_req *r)
 {
     struct th_span text;
     uint8_t hash[32];
     const struct th_key *key;
 
-    if (!bearer(r, &text))
+    if (r->wrong_key || !bearer(r, &text) || th_api_limit_address_us(r))
         return NULL;
     th_sha256(text.p, text.n, hash);
     key = th_engine_key(r->api->engine, hash);
-    return key && key->tenant && key->tenant->deleting ? NULL : key;
+    if (key && !(key->tenant && key->tenant->deleting))
+        return key;
+    r->wrong_key = true; /* counts once */
+    th_api_limit_wrong_key(r);
+    return NULL;
 }
 
 const struct th_dialect *th_api_client_dialect(struct th_api_req *r)
@@ -89,12 +95,13 @@ static bool choose_tenant(struct th_api_req *r, const struct th_key *key)
     const struct th_http1_field *named = th_api_header(r, "tenterhook-tenant");
 
     if (r->operator_key)
-        return th_api_bind_tenant(r, named ? named->value : TH_LIT("default"));
+        return th_api_bind_tenant(r, named ? named->value : TH_LIT("default")) &&
+               ((r->route->flags & TH_R_PUBLISH) || th_api_limit_tenant(r)); /* an event may name another */
     if (named && !th_span_eq(named->value, key->tenant->id)) {
         th_api_fail(r, 403, "Tenterhook-Tenant names another tenant than the key's");
         return false;
     }
-    return th_api_bind_tenant(r, key->tenant->id);
+    return th_api_bind_tenant(r, key->tenant->id) && th_api_limit_tenant(r);
 }
 
 static const char *scope_name(unsigned scope)
@@ -113,6 +120,8 @@ bool th_api_authorize(struct th_api_req *r)
 
     if (route->flags & TH_R_PUBLIC)
         return true;
+    if (bearer(r, &text) && !th_api_limit_address(r))
+        return false;
     key = known_key(r);
     if (!key) {
         th_api_fail(r, 401, "%s",
@@ -127,6 +136,8 @@ bool th_api_authorize(struct th_api_req *r)
     r->key_owner = key->tenant;
     if (!r->operator_key) /* errors from here on are in the form that this tenant's clients know */
         r->dialect = key->tenant->dialect;
+    if (!th_api_limit_key(r))
+        return false;
     if (!r->operator_key && ((route->flags & TH_R_OPERATOR) || (route->scope && !(scopes & route->scope)))) {
         if (route->flags & TH_R_OPERATOR)
             th_api_fail(r, 403, "this needs the operator's key");

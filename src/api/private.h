@@ -2,6 +2,7 @@
 #ifndef TH_API_PRIVATE_H
 #define TH_API_PRIVATE_H
 #include "api/api.h"
+#include "api/meter.h"
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/enc.h"
@@ -75,8 +76,11 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     unsigned query_count, error_count;
     bool shaped;       /* the path is one whose answers and errors dialects shape */
     bool operator_key; /* else a tenant's key */
+    bool wrong_key;    /* looked for and not found */
     unsigned scopes;
     uint64_t key_no;                   /* 0: no tenant's key */
+    uint64_t metered_tenant;           /* whose rate this request counts for; 0: nobody's */
+    unsigned retry_after_s;            /* of 429; 0: 1 */
     const struct th_tenant *key_owner; /* valid in the turn of the request */
     struct th_tenant *tenant;          /* valid in the turn of the request; later: th_api_tenant */
     size_t tenant_id_len;
@@ -125,6 +129,7 @@ struct th_api {
     struct th_engine *engine;
     struct th_metrics *metrics;
     struct th_buf out, fields, openapi;
+    struct th_api_meter keys, tenants, addresses;
     struct th_map idem; /* first 8 bytes of the key's hash → the request under way that came first */
     struct th_api_req *free;
     unsigned free_count, live;
@@ -156,6 +161,19 @@ TH_MUST_USE bool th_api_bind_tenant(struct th_api_req *r, struct th_span id);
 /** Dialect in which this client expects an error: its tenant's when it has a key, else the one that the Host
  * field stands for, else the default. May be NULL. */
 const struct th_dialect *th_api_client_dialect(struct th_api_req *r);
+
+/* ---- limit.c ---- */
+/** Sets the rates of the conf. False: no memory, some may be the old ones. */
+TH_MUST_USE bool th_api_limit_rates(struct th_api *api, const struct th_api_conf *conf);
+/** Count a request for its key, for its tenant; look whether its address may show a key. Answer 429 themselves. */
+TH_MUST_USE bool th_api_limit_key(struct th_api_req *r);
+TH_MUST_USE bool th_api_limit_tenant(struct th_api_req *r);
+TH_MUST_USE bool th_api_limit_address(struct th_api_req *r);
+/** Microseconds that the address must wait; 0: none. */
+int64_t th_api_limit_address_us(const struct th_api_req *r);
+void th_api_limit_wrong_key(struct th_api_req *r);
+/** The RateLimit lines of an answer. */
+void th_api_limit_fields(struct th_api_req *r);
 
 /* ---- reply.c: every answer ends here, and frees the request ---- */
 

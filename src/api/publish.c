@@ -72,6 +72,12 @@ static bool choose_tenant(struct th_api_req *r, struct th_span tenant)
     return th_api_bind_tenant(r, tenant);
 }
 
+/* With the operator's key it is only known here for which tenant the request counts. */
+static bool may_publish(struct th_api_req *r, struct th_span tenant)
+{
+    return choose_tenant(r, tenant) && (!r->operator_key || th_api_limit_tenant(r));
+}
+
 /* ---- the answer ---- */
 
 struct warnings {
@@ -216,7 +222,7 @@ void th_h_publish(struct th_api_req *r)
         th_api_fail_invalid(r);
         return;
     }
-    if (choose_tenant(r, tenant))
+    if (may_publish(r, tenant))
         submit(r, &r->one, 1);
 }
 
@@ -271,6 +277,6 @@ void th_h_publish_batch(struct th_api_req *r)
         th_api_fail_nomem(r);
         return;
     }
-    if (read_batch(r, events, &tenant) && choose_tenant(r, tenant))
+    if (read_batch(r, events, &tenant) && may_publish(r, tenant))
         submit(r, events, count);
 }

@@ -60,6 +60,7 @@ static void send(struct th_api_req *r, unsigned status, struct th_span content_t
         th_buf_str(fields, "Cache-Control: no-store\r\n");
     if (r->replayed)
         th_buf_str(fields, "Idempotency-Replayed: true\r\n");
+    th_api_limit_fields(r);
     if (fields->failed || r->api->out.failed) {
         th_log(TH_LOG_ERROR, "answer could not be written", TH_KC("request_id", r->x->request_id),
                TH_KC("error", th_error_name(fields->failed ? fields->failed : r->api->out.failed)));
@@ -342,7 +343,7 @@ static void write_status_fields(struct th_api_req *r, unsigned status)
     if (status == 405)
         th_buf_printf(fields, "Allow: %s\r\n", r->allow);
     if (status == 429 || status == 503)
-        th_buf_str(fields, "Retry-After: 1\r\n");
+        th_buf_printf(fields, "Retry-After: %u\r\n", r->retry_after_s ? r->retry_after_s : 1);
     if (status == 415 && r->route && (r->route->flags & TH_R_MERGE))
         th_buf_str(fields, "Accept-Patch: application/merge-patch+json, application/json\r\n");
 }

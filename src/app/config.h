@@ -61,7 +61,13 @@ enum th_option_kind {
     X(MAX_CONNECTIONS, NUMBER, "--max-connections", "TENTERHOOK_MAX_CONNECTIONS", "limits.connections", "10000", NULL, 1, 1000000,  \
       "N", "API connections at once")                                                                                              \
     X(MAX_BODY, NUMBER, "--max-body", "TENTERHOOK_MAX_BODY", "limits.body_bytes", "16777216", NULL, 1024, 268435456, "BYTES",       \
-      "largest request body of the API")
+      "largest request body of the API")                                                                                           \
+    X(KEY_RATE, NUMBER, "--key-rate", "TENTERHOOK_KEY_RATE", "limits.key_rate", "0", NULL, 0, 1000000, "N",                         \
+      "API requests a second with one tenant's key; 0: no limit")                                                                  \
+    X(TENANT_RATE, NUMBER, "--tenant-rate", "TENTERHOOK_TENANT_RATE", "limits.tenant_rate", "0", NULL, 0, 1000000, "N",             \
+      "API requests a second for one tenant, whatever the key; 0: no limit")                                                       \
+    X(WRONG_KEY_RATE, NUMBER, "--wrong-key-rate", "TENTERHOOK_WRONG_KEY_RATE", "limits.wrong_key_rate", "0", NULL, 0, 1000000, "N", \
+      "requests a second with a wrong key from one address before it is refused for a while; 0: no limit")
 /* clang-format on */
 
 enum th_option_id {

@@ -381,6 +381,9 @@ static struct th_api_conf api_conf(struct app *a)
                                 .source_addresses = a->live->sources,
                                 .source_address_count = c->v[TH_O_SOURCE_ADDRESSES].count,
                                 .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
+                                .key_rate = (uint32_t)c->v[TH_O_KEY_RATE].number,
+                                .tenant_rate = (uint32_t)c->v[TH_O_TENANT_RATE].number,
+                                .wrong_key_rate = (uint32_t)c->v[TH_O_WRONG_KEY_RATE].number,
                                 .version = TH_LIT(TH_VERSION)};
 }
 

@@ -22,6 +22,7 @@
     X(ENDPOINTS_DISABLED, "tenterhook_endpoints_disabled_total", "Endpoints disabled by a rule.")            \
     X(HTTP_REQUESTS, "tenterhook_http_requests_total", "API requests answered.")                             \
     X(HTTP_ERRORS, "tenterhook_http_request_errors_total", "API requests answered with 5xx.")                \
+    X(HTTP_LIMITED, "tenterhook_http_requests_limited_total", "API requests refused by a rate limit (429).") \
     X(HTTP_CONNECTIONS, "tenterhook_http_connections_total", "API connections accepted.")                    \
     X(STORE_COMMITS, "tenterhook_store_commits_total", "Store transactions committed.")                      \
     X(STORE_OPS, "tenterhook_store_operations_total", "Store write operations committed.")                   \

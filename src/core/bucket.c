@@ -31,6 +31,15 @@ int64_t th_bucket_ready_us(const struct th_bucket *b)
     return ns / 1000 + (ns % 1000 != 0);
 }
 
+int64_t th_bucket_left(const struct th_bucket *b, struct th_mono now)
+{
+    int64_t ahead_ns = b->spent_ns - now.us * 1000;
+
+    if (ahead_ns > b->tolerance_ns)
+        return 0;
+    return (b->tolerance_ns - (ahead_ns > 0 ? ahead_ns : 0)) / b->interval_ns + 1;
+}
+
 void th_bucket_take(struct th_bucket *b, struct th_mono now)
 {
     int64_t now_ns = now.us * 1000;

@@ -15,6 +15,8 @@ struct th_bucket {
 void th_bucket_rate(struct th_bucket *b, double rate_per_s);
 /** The moment at which a token is there; not after `now` when one is there already. */
 int64_t th_bucket_ready_us(const struct th_bucket *b);
+/** Tokens that are there now; at most one burst. Only with a limit. */
+int64_t th_bucket_left(const struct th_bucket *b, struct th_mono now);
 /** Takes a token; call only when one is there. */
 void th_bucket_take(struct th_bucket *b, struct th_mono now);
 #endif

@@ -2,6 +2,7 @@
 import base64
 import json
 import re
+import signal
 import time
 
 import pytest
@@ -103,6 +104,38 @@ def test_counters_grow_as_they_should(server, receiver):
     assert after["tenterhook_endpoints"] == 2 and after["tenterhook_store_ready"] == 1
     assert after["tenterhook_requests_in_flight"] == 0
     assert after["tenterhook_attempt_duration_seconds_count"] - before["tenterhook_attempt_duration_seconds_count"] == 4
+
+
+# ---- rates of the API ----
+
+def test_rates_are_set_by_configuration_and_changed_by_sighup(server, tmp_path):
+    """A key above its rate is 429 in its dialect's form until the second is over; other keys are not touched."""
+    config = tmp_path / "tenterhook.yaml"
+    config.write_text("limits:\n  key_rate: 2\n")
+    running = server(flags=["--config", str(config)])
+
+    def key_of(name, dialect):
+        running.api.put(f"/v1/tenants/{name}", {"dialect": dialect}).expect(201)
+        made = running.api.post(f"/v1/tenants/{name}/keys", {"scopes": ["webhooks:read"]}).expect(201).json
+        return running.api.with_key(made["key"])
+
+    flood, other = key_of("flood", "standard"), key_of("other", "taskboard")
+    began = time.monotonic()
+    while (answer := flood.get("/v1/webhooks")).status == 200:
+        assert time.monotonic() - began < 10
+    assert "2 a second" in problem(answer, 429)["detail"] and answer.header("Retry-After") == "1"
+    assert answer.header("RateLimit").startswith('"key";r=0;')
+    other.get("/v1/webhooks").expect(200)
+    eventually(lambda: flood.get("/v1/webhooks").status == 200, 5, "another request after the rest of the second")
+    while (answer := other.get("/v1/webhooks")).status == 200:
+        assert time.monotonic() - began < 10
+    assert answer.json["error"]["code"] == "rate_limited"
+    assert metrics(running.api)[0]["tenterhook_http_requests_limited_total"] >= 2
+    config.write_text("limits:\n  key_rate: 0\n")
+    running.process.send_signal(signal.SIGHUP)
+    eventually(lambda: flood.get("/v1/webhooks").header("RateLimit") is None, 5, "the new configuration")
+    for _ in range(20):
+        flood.get("/v1/webhooks").expect(200)
 
 
 # ---- logs and secrets ----

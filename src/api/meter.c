@@ -1,0 +1,104 @@
+/* A table of token buckets: a name is looked for in one set of eight, so finding and forgetting cost the same whatever
+ * the number of names, and a flood of them takes no memory. A name that is not there has a full bucket; that is what an
+ * idle one has too, so what is forgotten first, the bucket nearest to full, is the one that matters least.
+ *
+ * LIMIT: of more than eight names of one set that have all spent within a second the nearest to full gets its tokens back.
+ * With 32,768 slots that takes tens of thousands of names at work in the same second.
+ *
+ * Invariants: a table is there exactly when there is a rate; per name one number is kept, the moment up to which its
+ * allowance is spent, so a new rate holds at once for all. Failure: without memory the old rate stays. */
+#include "api/meter.h"
+#include "base/alloc.h"
+#include "base/map.h"
+
+enum { SETS = 4096, WAYS = 8 };
+
+struct th_api_meter_slot {
+    uint64_t name;
+    int64_t spent_ns;
+};
+
+bool th_api_meter_rate(struct th_api_meter *m, uint32_t per_second)
+{
+    if (per_second && !m->slots) {
+        m->slots = th_calloc(SETS * WAYS, sizeof *m->slots);
+        if (!m->slots)
+            return false;
+    }
+    if (!per_second)
+        th_api_meter_fini(m);
+    m->per_second = per_second;
+    th_bucket_rate(&m->rate, per_second);
+    return true;
+}
+
+void th_api_meter_fini(struct th_api_meter *m)
+{
+    th_free(m->slots);
+    m->slots = NULL;
+    m->per_second = 0;
+}
+
+/* The slot of the name, or the one that it would take. */
+static struct th_api_meter_slot *slot_of(const struct th_api_meter *m, uint64_t name)
+{
+    uint64_t hash = th_hash(th_span((const char *)&name, sizeof name), m->seed);
+    struct th_api_meter_slot *set = m->slots + hash % SETS * WAYS, *fullest = set;
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (set[i].name == name)
+            return &set[i];
+        if (set[i].spent_ns < fullest->spent_ns)
+            fullest = &set[i];
+    }
+    return fullest;
+}
+
+static struct th_bucket bucket_of(const struct th_api_meter *m, uint64_t name,
+                                  struct th_api_meter_slot **slot)
+{
+    struct th_bucket b = m->rate;
+
+    *slot = slot_of(m, name);
+    b.spent_ns = (*slot)->name == name ? (*slot)->spent_ns : 0;
+    return b;
+}
+
+int64_t th_api_meter_take(struct th_api_meter *m, uint64_t name, struct th_mono now)
+{
+    struct th_api_meter_slot *slot;
+    struct th_bucket b;
+    int64_t ready_us;
+
+    if (!m->per_second)
+        return 0;
+    b = bucket_of(m, name, &slot);
+    ready_us = th_bucket_ready_us(&b);
+    if (ready_us > now.us)
+        return ready_us - now.us;
+    th_bucket_take(&b, now);
+    *slot = (struct th_api_meter_slot){name, b.spent_ns};
+    return 0;
+}
+
+int64_t th_api_meter_wait(const struct th_api_meter *m, uint64_t name, struct th_mono now)
+{
+    struct th_api_meter_slot *slot;
+    struct th_bucket b;
+    int64_t ready_us;
+
+    if (!m->per_second)
+        return 0;
+    b = bucket_of(m, name, &slot);
+    ready_us = th_bucket_ready_us(&b);
+    return ready_us > now.us ? ready_us - now.us : 0;
+}
+
+uint32_t th_api_meter_left(const struct th_api_meter *m, uint64_t name, struct th_mono now, int64_t *full_us)
+{
+    struct th_api_meter_slot *slot;
+    struct th_bucket b = bucket_of(m, name, &slot);
+
+    *full_us = b.spent_ns / 1000 > now.us ? b.spent_ns / 1000 - now.us : 0;
+    return (uint32_t)th_bucket_left(&b, now);
+}
