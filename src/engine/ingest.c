@@ -412,6 +412,7 @@ static void accepted(struct th_op *op)
 
 static void publish(struct th_engine *e, struct th_publish *p, const struct th_endpoint *except, bool by_name)
 {
+    char text[160];
     const char *why;
     struct ingest *g = ingest_get(e, p->count);
 
@@ -451,14 +452,17 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
                                              .rnd = th_engine_rnd32(e) & ((1u << 27) - 1),
                                              .lane = p->only ? TH_LANE_TEST : TH_LANE_FRESH};
     }
-    if (!match(g)) {
-        refuse(g, g->too_many ? TH_PUB_TOO_LARGE : TH_PUB_UNAVAILABLE, 0, NULL,
-               g->too_many
-                   ? "makes too many deliveries at once (events times endpoints); publish in smaller batches"
-                   : "out of memory");
-        return;
+    if (match(g)) {
+        submit(g);
+    } else if (g->too_many) {
+        snprintf(text, sizeof text,
+                 "makes more than %u deliveries (its events times the endpoints that take them); publish "
+                 "fewer events at once",
+                 TH_MAX_ACCEPT_DELIVERIES);
+        refuse(g, TH_PUB_TOO_LARGE, 0, NULL, text);
+    } else {
+        refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, "out of memory");
     }
-    submit(g);
 }
 
 void th_engine_publish(struct th_engine *e, struct th_publish *p)

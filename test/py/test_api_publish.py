@@ -281,6 +281,15 @@ def test_an_empty_batch_is_refused_or_empty(tenant):
     assert answer.status == 422 or (answer.status == 202 and answer.json == [])
 
 
+def test_a_batch_that_makes_too_many_deliveries_is_413(tenant):
+    for number in range(263):
+        tenant.post("/v1/webhooks", {"url": f"http://127.0.0.1:9999/{number}", "active": False}).expect(201)
+    detail = problem(tenant.post("/v1/events/batch", [event()] * 1000), 413)["detail"]
+    assert "262144 deliveries" in detail and "publish fewer events at once" in detail
+    assert tenant.get("/v1/events").expect(200).json["data"] == []
+    assert [made["deliveries"] for made in tenant.post("/v1/events/batch", [event()] * 2).expect(202).json] == [263] * 2
+
+
 @pytest.mark.parametrize("bad, status", [({"type": "a b", "data": {}}, 422), (event(id="x1"), 409)])
 def test_a_batch_is_all_or_none(tenant, bad, status):
     tenant.post("/v1/events", event(id="x1")).expect(202)
