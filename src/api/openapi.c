@@ -85,6 +85,37 @@ static void write_body(struct th_jw *w, const struct th_api_route *t)
     th_jw_end_object(w);
 }
 
+static void write_header_ref(struct th_jw *w, bool is_there, const char *name)
+{
+    if (!is_there)
+        return;
+    th_jw_key(w, th_str(name));
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("$ref"));
+    th_jw_raw(w, TH_LIT("\"#/components/headers/"));
+    th_buf_str(w->out, name);
+    th_buf_char(w->out, '"');
+    th_jw_end_object(w);
+}
+
+static void write_headers(struct th_jw *w, const struct th_api_route *t, unsigned status)
+{
+    bool good = status < 400, post = strcmp(t->method, "POST") == 0,
+         metered = !(t->flags & TH_R_PUBLIC) && (good || status == 429);
+
+    th_jw_key(w, TH_LIT("headers"));
+    th_jw_object(w);
+    write_header_ref(w, true, "Request-Id");
+    write_header_ref(w, status == 201, "Location");
+    write_header_ref(w, good && (t->flags & TH_R_ETAG) && status != 204, "ETag");
+    write_header_ref(w, good && post, "Idempotency-Replayed");
+    write_header_ref(w, status == 401, "WWW-Authenticate");
+    write_header_ref(w, status == 429 || status == 503, "Retry-After");
+    write_header_ref(w, metered, "RateLimit-Policy");
+    write_header_ref(w, metered, "RateLimit");
+    th_jw_end_object(w);
+}
+
 static void write_success(struct th_jw *w, const struct th_api_route *t, unsigned status)
 {
     char code[8];
@@ -93,7 +124,8 @@ static void write_success(struct th_jw *w, const struct th_api_route *t, unsigne
     th_jw_key(w, th_str(code));
     th_jw_object(w);
     th_api_str(w, "description", th_str(th_http_reason(status)));
-    if (t->response) {
+    write_headers(w, t, status);
+    if (t->response && status != 304) {
         bool text = strcmp(t->response, "text") == 0;
         th_jw_key(w, TH_LIT("content"));
         th_jw_object(w);
@@ -103,7 +135,7 @@ static void write_success(struct th_jw *w, const struct th_api_route *t, unsigne
     th_jw_end_object(w);
 }
 
-static void write_problem(struct th_jw *w, unsigned status)
+static void write_problem(struct th_jw *w, const struct th_api_route *t, unsigned status)
 {
     char code[8];
 
@@ -111,6 +143,7 @@ static void write_problem(struct th_jw *w, unsigned status)
     th_jw_key(w, th_str(code));
     th_jw_object(w);
     th_api_str(w, "description", th_str(th_http_reason(status)));
+    write_headers(w, t, status);
     th_jw_key(w, TH_LIT("content"));
     th_jw_object(w);
     write_content(w, "application/problem+json", "Problem");
@@ -120,31 +153,28 @@ static void write_problem(struct th_jw *w, unsigned status)
 
 static void write_responses(struct th_jw *w, const struct th_api_route *t)
 {
-    bool body = (t->flags & (TH_R_BODY | TH_R_BODY_MAY)) != 0;
+    bool body = (t->flags & (TH_R_BODY | TH_R_BODY_MAY)) != 0, get = strcmp(t->method, "GET") == 0,
+         keyed = !(t->flags & TH_R_PUBLIC), etag = (t->flags & TH_R_ETAG) != 0;
+    const struct {
+        bool is_there;
+        unsigned status;
+    } problems[] = {{true, 400},  {keyed, 401},
+                    {keyed, 403}, {strchr(t->path, '{') || (t->flags & TH_R_TENANT), 404},
+                    {!get, 409},  {etag && !get, 412},
+                    {body, 413},  {body, 415},
+                    {body, 422},  {keyed, 429},
+                    {true, 503}};
 
     th_jw_key(w, TH_LIT("responses"));
     th_jw_object(w);
     write_success(w, t, t->status);
     if (strcmp(t->method, "PUT") == 0)
         write_success(w, t, 201);
-    if (!(t->flags & TH_R_PUBLIC)) {
-        write_problem(w, 401);
-        write_problem(w, 403);
-    }
-    if (t->query[0] || body || strcmp(t->method, "POST") == 0)
-        write_problem(w, 400);
-    if (strchr(t->path, '{') || (t->flags & TH_R_TENANT))
-        write_problem(w, 404);
-    if (strcmp(t->method, "GET") != 0)
-        write_problem(w, 409);
-    if ((t->flags & TH_R_ETAG) && strcmp(t->method, "GET") != 0)
-        write_problem(w, 412);
-    if (body) {
-        write_problem(w, 413);
-        write_problem(w, 415);
-        write_problem(w, 422);
-    }
-    write_problem(w, 503);
+    if (etag && get)
+        write_success(w, t, 304);
+    for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++)
+        if (problems[i].is_there)
+            write_problem(w, t, problems[i].status);
     th_jw_end_object(w);
 }
 
@@ -241,6 +271,7 @@ void th_api_openapi(const struct th_api *api, struct th_buf *out)
     th_jw_key(&w, TH_LIT("securitySchemes"));
     th_jw_raw(&w, TH_LIT("{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}}"));
     write_table(&w, "parameters", th_api_parameters);
+    write_table(&w, "headers", th_api_headers);
     write_table(&w, "schemas", th_api_schemas);
     th_jw_end_object(&w);
     th_jw_end_object(&w);

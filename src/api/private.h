@@ -356,6 +356,7 @@ struct th_api_schema {
 /** End with a row whose name is NULL. */
 extern const struct th_api_schema th_api_schemas[];
 extern const struct th_api_schema th_api_parameters[];
+extern const struct th_api_schema th_api_headers[]; /* of answers */
 
 /* ---- handlers, one for each row of the table ---- */
 void th_h_publish(struct th_api_req *r);

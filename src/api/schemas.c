@@ -22,6 +22,9 @@
            "\"data\":{\"type\":\"array\",\"items\":" REF(name) "},\"next_cursor\":" STR_NULL)
 #define EVENT_TYPE                                                                                           \
     "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-]+(\\\\.[A-Za-z0-9_-]+)*$\",\"maxLength\":128}"
+#define EVENT_TYPE_NULL                                                                                      \
+    "{\"type\":[\"string\",\"null\"],\"pattern\":\"^[A-Za-z0-9_-]+(\\\\.[A-Za-z0-9_-]+)*$\",\"maxLength\":"  \
+    "128}"
 #define ID "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-]{1,128}$\"}"
 #define ID_NULL "{\"type\":[\"string\",\"null\"],\"pattern\":\"^[A-Za-z0-9_-]{1,128}$\"}"
 #define STATUS                                                                                               \
@@ -59,10 +62,12 @@
     "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(SCALAR_NULL) ",\"headers\":" STRINGS_NULL(              \
         STR_NULL) ",\"timeout_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":1}"                     \
                   ",\"max_in_flight\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000}"      \
-                  ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"exclusiveMinimum\":0}"       \
+                  ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"minimum\":0.001,"            \
+                  "\"maximum\":100000}"                                                                      \
                   ",\"signature_variant\":" STR_NULL                                                         \
                   ",\"options\":" STRINGS_NULL("{\"type\":[\"boolean\",\"null\"]}")
 
+#define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
 #define KEY_FIELDS                                                                                           \
     "\"id\":" STR ",\"scopes\":{\"type\":\"array\",\"items\":" REF("Scope") "},\"description\":" STR         \
@@ -101,7 +106,7 @@ const struct th_api_schema th_api_schemas[] = {
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
             DELIVERY_FIELDS ",\"attempts\":{\"type\":\"array\",\"items\":" REF("Attempt") "}")},
     {"DeliveryPage", PAGE("Delivery")},
-    {"DeliveryQueued", OBJECT("\"id\",\"status\"", "\"id\":" STR ",\"status\":" STR)},
+    {"DeliveryQueued", OBJECT("\"id\",\"status\"", "\"id\":" STR ",\"status\":" STATUS)},
     {"AttemptSummary", OBJECT("\"number\",\"time\",\"outcome\",\"status\"",
                               "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" STR
                               ",\"status\":{\"type\":[\"integer\",\"null\"]},\"duration_ms\":" MS)},
@@ -126,16 +131,17 @@ const struct th_api_schema th_api_schemas[] = {
      OBJECT("\"id\",\"url\",\"events\",\"active\",\"created_at\",\"updated_at\",\"disabled\"",
             WEBHOOK_FIELDS ",\"secret\":" STR)},
     {"WebhookPage", PAGE("Webhook")},
-    {"WebhookNew", CLOSED("\"url\"", WEBHOOK_SETTINGS(URL) ",\"secret\":" STR_NULL)},
+    {"WebhookNew", CLOSED("\"url\"", WEBHOOK_SETTINGS(URL) ",\"secret\":" SECRET_NULL)},
     {"WebhookPatch", CLOSED("", WEBHOOK_SETTINGS(URL))},
-    {"WebhookTest", CLOSED("", "\"type\":{\"type\":[\"string\",\"null\"],\"maxLength\":128}")},
+    {"WebhookTest", CLOSED("", "\"type\":" EVENT_TYPE_NULL)},
     {"WebhookTested", REF("Delivery")},
     {"Secrets",
      OBJECT("\"secrets\"", "\"secrets\":{\"type\":\"array\",\"items\":" OBJECT(
                                "\"created_at\"", "\"secret\":" STR ",\"public_key\":" STR
                                                  ",\"created_at\":" TIME ",\"expires_at\":" TIME) "}")},
-    {"SecretRotate", CLOSED("", "\"secret\":" STR_NULL
-                                ",\"overlap_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":0}")},
+    {"SecretRotate", CLOSED("", "\"secret\":" SECRET_NULL
+                                ",\"overlap_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,"
+                                "\"maximum\":315360000}")},
     {"ReplayNew",
      CLOSED("\"since\"",
             "\"since\":" TIME ",\"until\":" TIME_NULL ",\"status\":{\"oneOf\":[{\"type\":\"null\"}," ENDED
@@ -156,9 +162,10 @@ const struct th_api_schema th_api_schemas[] = {
     {"Tenant", OBJECT("\"id\",\"name\",\"dialect\",\"attributes\",\"created_at\",\"updated_at\"",
                       "\"id\":" STR ",\"name\":" STR ",\"dialect\":" STR
                       ",\"attributes\":{\"type\":\"object\"},\"created_at\":" TIME ",\"updated_at\":" TIME)},
-    {"TenantPut", CLOSED("", "\"name\":{\"type\":\"string\",\"maxLength\":256},\"dialect\":{\"type\":"
-                             "\"string\",\"maxLength\":64},"
-                             "\"attributes\":{\"type\":[\"object\",\"null\"]}")},
+    {"TenantPut",
+     CLOSED("", "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":256},\"dialect\":{\"type\":"
+                "\"string\",\"minLength\":1,\"maxLength\":64},"
+                "\"attributes\":{\"type\":[\"object\",\"null\"]}")},
     {"TenantPage", PAGE("Tenant")},
     {"Scope", "{\"type\":\"string\",\"enum\":[\"events:publish\",\"webhooks:read\",\"webhooks:manage\"]}"},
     {"KeyNew", CLOSED("\"scopes\"", "\"scopes\":{\"type\":\"array\",\"minItems\":1,\"items\":" REF(
@@ -182,16 +189,24 @@ const struct th_api_schema th_api_schemas[] = {
         name, "{\"name\":\"" name "\",\"in\":\"query\",\"schema\":" schema ",\"description\":\"" description \
               "\"}"                                                                                          \
     }
-#define HEADER(name, description)                                                                            \
+#define HEADER(name, schema, description)                                                                    \
     {                                                                                                        \
-        name, "{\"name\":\"" name "\",\"in\":\"header\",\"schema\":" STR ",\"description\":\"" description   \
-              "\"}"                                                                                          \
+        name, "{\"name\":\"" name "\",\"in\":\"header\",\"schema\":" schema                                  \
+              ",\"description\":\"" description "\"}"                                                        \
     }
+#define ANSWER(name, schema, description)                                                                    \
+    {                                                                                                        \
+        name, "{\"schema\":" schema ",\"description\":\"" description "\"}"                                  \
+    }
+#define CURSOR "{\"type\":\"string\",\"minLength\":1}"
+#define KEY_CHARACTERS "[!#-\\\\[\\\\]-~]{1,255}"
+#define IDEMPOTENCY_KEY                                                                                      \
+    "{\"type\":\"string\",\"pattern\":\"^(" KEY_CHARACTERS "|\\\"" KEY_CHARACTERS "\\\")$\"}"
 
 const struct th_api_schema th_api_parameters[] = {
     QUERY("limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}",
           "rows of a page at most"),
-    QUERY("cursor", STR, "next_cursor of the page before"),
+    QUERY("cursor", CURSOR, "next_cursor of the page before"),
     QUERY("event_type", STR, "only this type"),
     QUERY("endpoint", STR, "only deliveries to this endpoint"),
     QUERY("event", STR, "only deliveries of this event"),
@@ -201,9 +216,23 @@ const struct th_api_schema th_api_parameters[] = {
     QUERY("page", "{\"type\":\"integer\",\"minimum\":0}",
           "number of the page, in dialects with numbered pages"),
     QUERY("size", "{\"type\":\"integer\",\"minimum\":1}", "rows of a page, in dialects with numbered pages"),
-    HEADER("Tenterhook-Tenant", "with the operator's key: the tenant to act for (default: default)"),
-    HEADER("Idempotency-Key", "1 to 255 visible ASCII characters; a repetition gives the first answer again"),
-    HEADER("If-Match", "ETag of the revision to change; 412 when it is another"),
-    HEADER("If-None-Match", "ETag that the client has; 304 when it is still current"),
+    HEADER("Tenterhook-Tenant", ID, "with the operator's key: the tenant to act for (default: default)"),
+    HEADER("Idempotency-Key", IDEMPOTENCY_KEY,
+           "1 to 255 visible ASCII characters; a repetition gives the first answer again"),
+    HEADER("If-Match", STR, "ETag of the revision to change; 412 when it is another"),
+    HEADER("If-None-Match", STR, "ETag that the client has; 304 when it is still current"),
+    {NULL, NULL},
+};
+
+const struct th_api_schema th_api_headers[] = {
+    ANSWER("Request-Id", STR, "the same as request_id of an error, and in the log line of the request"),
+    ANSWER("Location", STR, "path of what was made"),
+    ANSWER("ETag", STR, "revision, for If-Match and If-None-Match"),
+    ANSWER("Idempotency-Replayed", "{\"type\":\"string\",\"enum\":[\"true\"]}",
+           "this is the first answer to the Idempotency-Key, given again"),
+    ANSWER("WWW-Authenticate", STR, "Bearer"),
+    ANSWER("Retry-After", "{\"type\":\"integer\",\"minimum\":1}", "seconds to wait"),
+    ANSWER("RateLimit-Policy", STR, "where a rate is set: what a key and a tenant may ask for in a second"),
+    ANSWER("RateLimit", STR, "where a rate is set: what is left of it, and seconds until all is there again"),
     {NULL, NULL},
 };

@@ -1,6 +1,7 @@
 """Endpoints, tenants, keys: the management routes in the native dialect."""
 import base64
 import datetime
+import re
 import threading
 import time
 
@@ -93,6 +94,17 @@ def test_patch_is_a_merge(tenant):
     assert "/nonsense" in pointers(tenant.patch(path, {"nonsense": 1}))
     assert "/url" in pointers(tenant.patch(path, {"url": "http://10.0.0.1/"}))
     assert tenant.get(path).json == again
+
+
+@pytest.mark.parametrize("text, value", [("12", 12), ("12.0", 12), ("1.2e1", 12), ("120e-1", 12), ("12.5", None),
+                                         ("1e400", None), ("9223372036854775808", None), ("-12", None)])
+def test_an_integer_may_be_written_in_any_way(tenant, text, value):
+    path, body = f"/v1/webhooks/{make(tenant)['id']}", b'{"timeout_seconds":' + text.encode() + b"}"
+    answer = tenant.patch(path, body, headers={"Content-Type": "application/json"})
+    if value is None:
+        assert pointers(answer) == ["/timeout_seconds"]
+    else:
+        assert answer.expect(200).json["timeout_seconds"] == value
 
 
 @pytest.mark.parametrize("media, status", [("application/merge-patch+json", 200), ("application/json", 200),
@@ -419,6 +431,28 @@ def test_health_metrics_and_openapi(shared):
     assert document["openapi"].startswith("3.1")
     assert {"post", "get"} <= set(document["paths"]["/v1/events"])
     assert "patch" in document["paths"]["/v1/webhooks/{id}"]
+
+
+@pytest.mark.parametrize("key", ["a", '"a"', "x" * 255, '"' + "x" * 255 + '"', "[a]~!", "x" * 256, '"', '""', '"a', "a b",
+                                 'a"b', "a\\b", '"a b"'])
+def test_the_document_takes_the_keys_that_the_server_takes(shared, tenant, key):
+    document = shared.api.get("/openapi.json").expect(200).json
+    pattern = document["components"]["parameters"]["Idempotency-Key"]["schema"]["pattern"]
+    answer = tenant.post("/v1/events", {"type": "a", "data": 1}, headers={"Idempotency-Key": key})
+    assert bool(re.fullmatch(pattern, key)) == (answer.expect(202, 400).status == 202)
+
+
+def test_the_document_says_what_every_route_may_answer(shared):
+    document = shared.api.get("/openapi.json").expect(200).json
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            answers = operation["responses"]
+            assert all("Request-Id" in answer["headers"] for answer in answers.values()), (method, path)
+            assert ({"401", "403", "429"} <= set(answers)) == bool(operation["security"]), (method, path)
+            assert "429" not in answers or "Retry-After" in answers["429"]["headers"], (method, path)
+            conditional = [name for name in ("If-Match", "If-None-Match") if
+                           {"$ref": f"#/components/parameters/{name}"} in operation["parameters"]]
+            assert ("412" in answers or "304" in answers) == bool(conditional), (method, path)
 
 
 def test_dialects_are_shown(shared):
