@@ -1,5 +1,5 @@
-/* The audit log: one line at info level for each management request that was answered, whatever the answer:
- * who, what, which object, on whose behalf, with which result. Also for reading a secret, which changes
+/* The audit log: one line at info level for each management request that was answered, whatever the answer but
+ * 429: who, what, which object, on whose behalf, with which result. Also for reading a secret, which changes
  * nothing and matters as much.
  *
  * Why here and not in the handlers: every answer passes through one function (reply.c), so no handler can

@@ -182,6 +182,7 @@ static void a_tenant_over_its_rate_holds_up_no_other(void **state)
 static void an_address_with_wrong_keys_must_wait(void **state)
 {
     struct world *w = *state;
+    const char *shaped = tenant_key(w, "a", "shaped");
 
     rates(w, 0, 0, 2);
     for (unsigned i = 0; i < 20; i++)
@@ -194,6 +195,17 @@ static void an_address_with_wrong_keys_must_wait(void **state)
     w->now.mono.us += 500000;
     get(w, NULL, 200);
     get(w, "Authorization: Bearer three\n", 401);
+    get(w, NULL, 429);
+    call(w, &c, "PUT", "/v1/webhooks", shaped, NULL,
+         405); /* nor does the form of an error tell a right key */
+    assert_true(has(&c, "req_test"));
+    call_free(&c);
+    w->now.mono.us += 500000;
+    call(w, &c, "PUT", "/v1/webhooks", shaped, NULL, 405);
+    assert_true(!has(&c, "req_test") && text_of(&c, "message")[0]);
+    call_free(&c);
+    call(w, &c, "PUT", "/v1/webhooks", "Authorization: Bearer four\n", NULL, 405); /* counts as well */
+    call_free(&c);
     get(w, NULL, 429);
 }
 
