@@ -181,6 +181,14 @@ static bool write_block(int out, const char *p, size_t n)
     return true;
 }
 
+/* Root restores for the service's user: the files belong to whom the directory belongs to. */
+static bool give(const struct restore *r, int file)
+{
+    struct stat dir;
+
+    return geteuid() != 0 || (stat(r->dir, &dir) == 0 && fchown(file, dir.st_uid, dir.st_gid) == 0);
+}
+
 static bool copy_file(struct restore *r, const char *from, const char *to)
 {
     int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -198,7 +206,7 @@ static bool copy_file(struct restore *r, const char *from, const char *to)
                  (long long)(st.st_size >> 20));
         th_progress_say(&r->progress, (double)done / (double)(st.st_size ? st.st_size : 1), "copying", text);
     }
-    ok = ok && n == 0 && fsync(out) == 0;
+    ok = ok && n == 0 && give(r, out) && fsync(out) == 0;
     if (!ok)
         snprintf(r->why, sizeof r->why, "%s: cannot be copied to %s: %s", from, to, strerror(errno));
     if (in >= 0)

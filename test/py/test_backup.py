@@ -1,5 +1,6 @@
 """backup and restore: a copy of one moment, on the disk before it is called done, judged before it is put in place."""
 import functools
+import os
 import pathlib
 import re
 import shutil
@@ -235,6 +236,16 @@ def test_a_copied_directory_of_a_stopped_server_can_be_restored(filled, server, 
     assert not (filled.server.data / "tenterhook.db-shm").exists()
     again = server(data=tmp_path / "new")
     assert again.api.get("/v1/events/own-1").expect(200).json["id"] == "own-1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_restores_belongs_to_whom_the_directory_belongs(copy, tmp_path):
+    (tmp_path / "new").mkdir(mode=0o700)
+    os.chown(tmp_path / "new", 12345, 12346)
+    tenterhook("restore", copy / "copy.db", "--data", tmp_path / "new", "--secret-key-file", copy / "data" / "secret.key").expect(0)
+    for name in ("tenterhook.db", "secret.key"):
+        made = (tmp_path / "new" / name).stat()
+        assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (12345, 12346, 0o600), name
 
 
 def test_a_disk_that_is_full_leaves_nothing_behind(copy, tmp_path):
