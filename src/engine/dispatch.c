@@ -134,13 +134,10 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
     struct th_engine *e = a->e;
     const struct th_dialect *d = a->ep->pub.tenant->dialect;
     const struct th_sign_key *keys[TH_MAX_SECRETS];
-    struct th_buf id = {.p = a->delivery_id, .cap = sizeof a->delivery_id, .max = sizeof a->delivery_id};
     struct th_render r;
     enum th_error error;
     bool shared = false;
 
-    th_engine_delivery_id(e, d, &a->event->row, a->row.no, &id);
-    a->delivery_id_len = id.n;
     fill_render(a, &r, keys);
     if (a->event->body.p) {
         *body = a->event->body;
@@ -282,8 +279,11 @@ void th_attempt_send(struct th_attempt *a)
     struct th_engine *e = a->e;
     const struct th_dialect_values *v = th_dialect_values(a->ep->pub.tenant->dialect);
     const struct th_url *url = &a->run->url;
+    struct th_buf id = {.p = a->delivery_id, .cap = sizeof a->delivery_id, .max = sizeof a->delivery_id};
     const char *why = NULL;
 
+    th_engine_delivery_id(e, a->ep->pub.tenant->dialect, &a->event->row, a->row.no, &id);
+    a->delivery_id_len = id.n;
     th_list_remove(&a->link);
     th_list_append(&e->running, &a->link);
     if (a->ep->gone || e->no_requests) { /* deleted, or a stop that does not wait, while the event was read */
