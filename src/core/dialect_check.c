@@ -204,6 +204,20 @@ static bool check_secret(struct dl_where *w, const struct dl_spec *s)
     return true;
 }
 
+/* Signatures of several secrets in one header must be told apart. */
+static bool check_joins(struct dl_where *w, const struct dl_spec *s)
+{
+    for (unsigned i = 0; s->secret.signing == 1 && s->secret.active > 1 && i < s->signature_count; i++) {
+        const struct dl_text *join = &s->signatures[i].parts.join;
+        at(w, "signatures");
+        dl_enter_index(w, i);
+        dl_enter(w, TH_LIT("join"));
+        if (join->s.n == 0)
+            return dl_fail(w, join->line, "must not be empty where all active secrets sign (secret.signing)");
+    }
+    return true;
+}
+
 /* A new secret must be one that the dialect would take. */
 static bool check_generated(struct dl_where *w, const struct th_dialect *d)
 {
@@ -239,7 +253,7 @@ bool dl_check_spec(struct dl_where *w, const struct dl_spec *s)
 {
     return check_timeout(w, s) && check_success(w, s) && check_retry(w, s) && check_catalogue(w, s) &&
            check_ids(w, s) && check_options(w, s) && check_fields(w, s) && check_paging(w, s) &&
-           check_secret(w, s);
+           check_secret(w, s) && check_joins(w, s);
 }
 
 bool dl_check_compiled(struct dl_where *w, const struct th_dialect *d)

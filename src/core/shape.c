@@ -219,6 +219,8 @@ static bool member_name(struct compiler *k, const struct th_node *node, struct t
 
     if (!scalar(k, node))
         return false;
+    if (!node->text.n)
+        return FAIL_KEY(k, node, "must not be empty");
     for (size_t i = 0; i < node->text.n; i++)
         digits &= node->text.p[i] >= '0' && node->text.p[i] <= '9';
     if (digits && k->c->ecmascript)

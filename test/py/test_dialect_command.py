@@ -146,6 +146,8 @@ def test_check_of_what_cannot_work(tmp_path, more, key, what):
     ("X-Signature", "Host", 8, "signatures[0].header", "transport"),
     ('"sha256={sig}"', '"{sig} "', 8, "signatures[0].item", "white space"),
     ("key: utf8", "key: whsk", 8, "signatures[0].key", "kind"),
+    ("encoding: hex", 'encoding: hex, join: ""', 8, "signatures[0].join", "must not be empty"),
+    ("passthrough", "[{name: , from: data}]", 2, "body.envelope[0].name", "must not be empty"),
 ])
 def test_check_names_the_line_of_what_cannot_work(tmp_path, old, new, line, key, what):
     test_check_names_file_line_and_key(tmp_path, old, new, line, key + ": ", what)
