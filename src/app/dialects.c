@@ -1,12 +1,13 @@
 /* The loaded dialects: those built into the binary, then the files of a directory, which add or replace by
  * name.
  *
- * Refuses: a file that does not compile, with "FILE:LINE: KEY: what"; one bad file refuses the whole load, so
- * a server never runs with fewer dialects than it was given. */
+ * Refuses: a file that does not compile, with "FILE:LINE: KEY: what", or that is not named NAME.yaml; one bad file
+ * refuses the whole load, so a server never runs with fewer dialects than it was given. */
 #include "app/dialects.h"
 #include "app/embedded.h"
 #include "app/yaml.h"
 #include "base/alloc.h"
+#include "core/guard.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -58,15 +59,11 @@ static enum th_error add(struct th_dialect_set *set, struct th_dialect *d)
     return TH_OK;
 }
 
-static enum th_error load_text(struct th_dialect_set *set, const char *file, struct th_span name,
-                               struct th_span text, char *why, size_t why_size)
+static enum th_error add_loaded(struct th_dialect_set *set, const char *file, struct th_dialect *d, char *why,
+                                size_t why_size)
 {
-    struct th_dialect *d;
-    enum th_error error = th_dialect_load(file, name, text, &d, why, why_size);
+    enum th_error error = add(set, d);
 
-    if (error)
-        return error;
-    error = add(set, d);
     if (error)
         snprintf(why, why_size, "%s: %s", file, th_error_name(error));
     return error;
@@ -76,9 +73,12 @@ static enum th_error load_embedded(struct th_dialect_set *set, char *why, size_t
 {
     for (const struct th_embedded *e = th_embedded_dialects; e->name; e++) {
         char file[128];
+        struct th_dialect *d;
         enum th_error error;
         snprintf(file, sizeof file, "dialects/%s.yaml", e->name);
-        error = load_text(set, file, th_str(e->name), th_span(e->text, e->len), why, why_size);
+        error = th_dialect_load(file, th_str(e->name), th_span(e->text, e->len), &d, why, why_size);
+        if (!error)
+            error = add_loaded(set, file, d, why, why_size);
         if (error)
             return error;
     }
@@ -116,26 +116,47 @@ enum th_error th_dialect_read_file(const char *path, struct th_buf *text, char *
     return error;
 }
 
+static bool ends_in(struct th_span name, const char *with)
+{
+    size_t n = strlen(with);
+
+    return name.n > n && memcmp(name.p + name.n - n, with, n) == 0;
+}
+
+/* The other spelling too: a file that is passed over in silence helps nobody. */
 static int is_yaml(const struct dirent *e)
 {
-    size_t n = strlen(e->d_name);
+    struct th_span name = th_str(e->d_name);
 
-    return n > 5 && e->d_name[0] != '.' && strcmp(e->d_name + n - 5, ".yaml") == 0;
+    return e->d_name[0] != '.' && (ends_in(name, ".yaml") || ends_in(name, ".yml"));
+}
+
+/* The dialect's name from its file's. */
+static enum th_error name_of(const char *path, struct th_span *name, char *why, size_t why_size)
+{
+    const char *slash = strrchr(path, '/');
+
+    *name = th_str(slash ? slash + 1 : path);
+    if (ends_in(*name, ".yaml"))
+        name->n -= 5;
+    if (th_id_ok(*name) && name->n <= 64)
+        return TH_OK;
+    snprintf(why, why_size, "%s: must be named NAME.yaml, and NAME be of A-Z a-z 0-9 _ -, at most 64", path);
+    return TH_INVALID;
 }
 
 enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, char *why, size_t why_size)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    size_t n = strlen(name);
     struct th_buf text;
+    struct th_span name;
     enum th_error error;
 
-    if (n > 5 && strcmp(name + n - 5, ".yaml") == 0)
-        n -= 5;
     th_buf_init(&text, FILE_MAX);
     error = th_dialect_read_file(path, &text, why, why_size);
     if (!error)
-        error = th_dialect_load(path, th_span(name, n), th_buf_view(&text), out, why, why_size);
+        error = name_of(path, &name, why, why_size);
+    if (!error)
+        error = th_dialect_load(path, name, th_buf_view(&text), out, why, why_size);
     th_buf_fini(&text);
     return error;
 }
@@ -143,7 +164,7 @@ enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, ch
 static enum th_error load_file(struct th_dialect_set *set, const char *dir, const char *name, char *why,
                                size_t why_size)
 {
-    struct th_buf text;
+    struct th_dialect *d;
     char path[4096];
     enum th_error error;
 
@@ -151,12 +172,8 @@ static enum th_error load_file(struct th_dialect_set *set, const char *dir, cons
         snprintf(why, why_size, "%s: the path is too long", dir);
         return TH_TOO_LARGE;
     }
-    th_buf_init(&text, FILE_MAX);
-    error = th_dialect_read_file(path, &text, why, why_size);
-    if (!error)
-        error = load_text(set, path, th_span(name, strlen(name) - 5), th_buf_view(&text), why, why_size);
-    th_buf_fini(&text);
-    return error;
+    error = th_dialect_load_file(path, &d, why, why_size);
+    return error ? error : add_loaded(set, path, d, why, why_size);
 }
 
 static enum th_error load_dir(struct th_dialect_set *set, const char *dir, char *why, size_t why_size)

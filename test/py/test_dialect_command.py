@@ -163,6 +163,15 @@ def test_every_request_field_can_be_renamed(tmp_path, shared):
     assert len(fields) >= 12
 
 
+@pytest.mark.parametrize("name", ["own.yml", "my own.yaml", "a.b.yaml", "x" * 65 + ".yaml"])
+def test_names_of_files(tmp_path, name):
+    (tmp_path / name).write_text(GOOD)
+    for arguments in (["check", tmp_path / name], ["list", "--dialects", tmp_path]):
+        assert f"{tmp_path / name}: must be named NAME.yaml" in dialect(*arguments, status=1)[1]
+    (tmp_path / name).rename(tmp_path / "own_2-A.yaml")
+    assert "own_2-A" in dialect("list", "--dialects", tmp_path)[0]
+
+
 def test_a_file_without_a_line(tmp_path):
     for name, text in (("empty", ""), ("comment", "# nothing\n")):
         file = tmp_path / f"{name}.yaml"
