@@ -84,7 +84,7 @@ void th_api_audit(struct th_api_req *r, unsigned status)
         r->param[0].n) /* routes that name the tenant in the path */
         tenant = r->param[0];
     th_log(TH_LOG_INFO, "audit", TH_KC("operation", r->route->id),
-           TH_KC("result", status < 400   ? "done"
+           TH_KC("result", status < 400   ? r->dry_run ? "checked" : "done"
                            : status < 500 ? "refused"
                                           : "failed"),
            TH_KI("status", status), TH_KS("key", key_id(r, &id)), TH_KS("tenant", at_most(tenant)),

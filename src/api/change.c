@@ -8,6 +8,8 @@
  * another change was faster the merge is done again over the new object, so that no member is lost. Only a
  * client that named a revision itself gets 412.
  *
+ * With dry_run=true the engine checks everything that it would check, and nothing is stored: 204, or the errors.
+ *
  * Who changed what is in the audit log (audit.c). */
 #include "api/private.h"
 #include <stdio.h>
@@ -151,6 +153,12 @@ static void changed(struct th_change *c)
         succeeded(r, c);
         return;
     }
+    if (c->result == TH_CH_CHECKED) {
+        th_change_fini(c);
+        (void)th_api_begin(r);
+        th_api_send_empty(r, 204);
+        return;
+    }
     if (c->result == TH_CH_REPLAYED) {
         th_buf_wipe(&c->secret_text);
         th_api_send_kept(r, &c->replayed);
@@ -190,6 +198,9 @@ void th_api_submit(struct th_api_req *r, unsigned status, const char *object, th
 {
     struct th_change *c = &r->op.change;
 
+    if (!th_api_flag(r, "dry_run", &c->dry_run))
+        return;
+    r->dry_run = c->dry_run;
     r->answer = answer;
     r->answer_status = status;
     r->object = object;

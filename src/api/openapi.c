@@ -116,7 +116,9 @@ static void write_headers(struct th_jw *w, const struct th_api_route *t, unsigne
     th_jw_end_object(w);
 }
 
-static void write_success(struct th_jw *w, const struct th_api_route *t, unsigned status)
+/* response: NULL: without a body. */
+static void write_success(struct th_jw *w, const struct th_api_route *t, const char *response,
+                          unsigned status)
 {
     char code[8];
 
@@ -125,11 +127,11 @@ static void write_success(struct th_jw *w, const struct th_api_route *t, unsigne
     th_jw_object(w);
     th_api_str(w, "description", th_str(th_http_reason(status)));
     write_headers(w, t, status);
-    if (t->response && status != 304) {
-        bool text = strcmp(t->response, "text") == 0;
+    if (response && status != 304) {
+        bool text = strcmp(response, "text") == 0;
         th_jw_key(w, TH_LIT("content"));
         th_jw_object(w);
-        write_content(w, text ? "text/plain" : "application/json", t->response);
+        write_content(w, text ? "text/plain" : "application/json", response);
         th_jw_end_object(w);
     }
     th_jw_end_object(w);
@@ -167,11 +169,13 @@ static void write_responses(struct th_jw *w, const struct th_api_route *t)
 
     th_jw_key(w, TH_LIT("responses"));
     th_jw_object(w);
-    write_success(w, t, t->status);
+    write_success(w, t, t->response, t->status);
     if (strcmp(t->method, "PUT") == 0)
-        write_success(w, t, 201);
+        write_success(w, t, t->response, 201);
     if (etag && get)
-        write_success(w, t, 304);
+        write_success(w, t, NULL, 304);
+    if (strstr(t->query, "dry_run"))
+        write_success(w, t, NULL, 204);
     for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++)
         if (problems[i].is_there)
             write_problem(w, t, problems[i].status);

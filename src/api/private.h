@@ -89,6 +89,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     struct th_arena mem;
     unsigned json_line, json_column; /* of malformed JSON */
     bool replayed;
+    bool dry_run;      /* change */
     bool asked_engine; /* publishing: the engine counts its refusals itself */
     bool idem_first;   /* this request is the one in api->idem */
     bool conditional;  /* the client named a revision */
@@ -221,6 +222,8 @@ void th_api_idem_end(struct th_api_req *r);
 TH_MUST_USE bool th_api_query(struct th_api_req *r);
 /** False when the parameter is absent. */
 bool th_api_param(const struct th_api_req *r, const char *name, struct th_span *value);
+/** "true" or "false", false when it is not given; else answers 400 and returns false. */
+bool th_api_flag(struct th_api_req *r, const char *name, bool *out);
 /** Decodes %XX; false when malformed or when the result would hold NUL. '+' stays. */
 TH_MUST_USE bool th_api_percent(struct th_api_req *r, struct th_span in, struct th_span *out);
 /** limit (default 100, 1..1000) and cursor (0 without). Answers 400 itself. */

@@ -123,6 +123,17 @@ bool th_api_param(const struct th_api_req *r, const char *name, struct th_span *
     return false;
 }
 
+bool th_api_flag(struct th_api_req *r, const char *name, bool *out)
+{
+    struct th_span value = {"", 0};
+
+    *out = th_api_param(r, name, &value) && th_span_is(value, "true");
+    if (*out || !value.n || th_span_is(value, "false"))
+        return true;
+    th_api_error_param(r, name, "must be true or false");
+    return fail_query(r);
+}
+
 /* Hash over everything that a cursor belongs to. */
 static void filter_hash(struct th_api_req *r, uint8_t out[8])
 {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define PAGE "limit cursor"
+#define DRY "dry_run"
 #define OP TH_R_OPERATOR
 #define TEN TH_R_TENANT
 #define READ TH_SCOPE_READ
@@ -32,11 +33,11 @@ const struct th_api_route th_api_routes[] = {
      "Attempt a delivery now, whatever its state, then follow the schedule"},
     {"GET", "/v1/webhooks", READ, TEN, th_h_webhooks, PAGE, 200, NULL, "WebhookPage", "listWebhooks",
      "List the tenant's endpoints, newest first"},
-    {"POST", "/v1/webhooks", MANAGE, TEN | TH_R_BODY | TH_R_SECRET | TH_R_KEEPS, th_h_webhook_add, "", 201,
+    {"POST", "/v1/webhooks", MANAGE, TEN | TH_R_BODY | TH_R_SECRET | TH_R_KEEPS, th_h_webhook_add, DRY, 201,
      "WebhookNew", "WebhookCreated", "createWebhook", "Register an endpoint; its secret is shown once"},
     {"GET", "/v1/webhooks/{id}", READ, TEN | TH_R_ETAG, th_h_webhook, "", 200, NULL, "Webhook", "getWebhook",
      "Show one endpoint"},
-    {"PATCH", "/v1/webhooks/{id}", MANAGE, TEN | TH_R_BODY | TH_R_ETAG | TH_R_MERGE, th_h_webhook_set, "",
+    {"PATCH", "/v1/webhooks/{id}", MANAGE, TEN | TH_R_BODY | TH_R_ETAG | TH_R_MERGE, th_h_webhook_set, DRY,
      200, "WebhookPatch", "Webhook", "updateWebhook", "Change an endpoint (JSON Merge Patch, null resets)"},
     {"DELETE", "/v1/webhooks/{id}", MANAGE, TEN | TH_R_ETAG, th_h_webhook_del, "", 204, NULL, NULL,
      "deleteWebhook", "Delete an endpoint; what is pending for it is cancelled"},
@@ -60,7 +61,7 @@ const struct th_api_route th_api_routes[] = {
     {"DELETE", "/v1/replays/{id}", MANAGE, TEN, th_h_replay_cancel, "", 204, NULL, NULL, "cancelReplay",
      "Stop a replay; what it has queued still goes out"},
     {"GET", "/v1/tenants", 0, OP, th_h_tenants, PAGE, 200, NULL, "TenantPage", "listTenants", "List tenants"},
-    {"PUT", "/v1/tenants/{tenant}", 0, OP | TH_R_BODY | TH_R_ETAG, th_h_tenant_put, "", 200, "TenantPut",
+    {"PUT", "/v1/tenants/{tenant}", 0, OP | TH_R_BODY | TH_R_ETAG, th_h_tenant_put, DRY, 200, "TenantPut",
      "Tenant", "putTenant", "Create or change a tenant under the operator's own id"},
     {"GET", "/v1/tenants/{tenant}", 0, OP | TH_R_ETAG, th_h_tenant_get, "", 200, NULL, "Tenant", "getTenant",
      "Show one tenant"},

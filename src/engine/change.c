@@ -136,6 +136,10 @@ void th_change_submit(struct change_impl *i, bool keep_version)
 {
     struct th_change *c = i->c;
 
+    if (c->dry_run) {
+        th_change_finish(i, TH_CH_CHECKED);
+        return;
+    }
     th_change_prepare(i, keep_version);
     if (c->idem.given && c->render) {
         struct th_buf plain, sealed;

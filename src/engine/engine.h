@@ -236,6 +236,7 @@ enum th_change_kind {
 };
 enum th_change_result {
     TH_CH_DONE,
+    TH_CH_CHECKED,  /* dry_run: it would be done now */
     TH_CH_REPLAYED, /* Idempotency-Key seen: `replayed` holds the first answer */
     TH_CH_KEY_REUSED,
     TH_CH_INVALID,      /* errors[] says why */
@@ -267,6 +268,7 @@ struct th_change {
     int64_t overlap_s; /* SECRET_ROTATE; not given: the dialect's */
     bool check_rev;    /* If-Match */
     uint64_t expect_rev;
+    bool dry_run; /* everything is checked, nothing is stored or made */
     struct th_idem idem;
     /** With idem.given: called before the commit, with the objects as they will be, to render the answer that is kept
      * (sealed) with the key. Writes the answer's bytes. */

@@ -461,3 +461,40 @@ def test_dialects_are_shown(shared):
     assert shared.api.get("/v1/dialects/standard").expect(200).json["name"] == "standard"
     problem(shared.api.get("/v1/dialects/nonsense"), 404)
     shared.api.get("/v1/source-addresses").expect(200)
+
+
+# ---- dry runs ----
+
+def test_a_dry_run_checks_everything_and_changes_nothing(tenant):
+    answer = tenant.post("/v1/webhooks?dry_run=true", {"url": "http://127.0.0.1:9999/x"}).expect(204)
+    assert answer.body == b"" and tenant.get("/v1/webhooks").json["data"] == []
+    assert pointers(tenant.post("/v1/webhooks?dry_run=true", {"url": "http://10.0.0.1/"})) == ["/url"]
+    assert pointers(tenant.post("/v1/webhooks?dry_run=true", {"url": "http://127.0.0.1:9999/", "events": ["a b"]})) == ["/events/0"]
+    made = make(tenant)
+    path = f"/v1/webhooks/{made['id']}"
+    before = tenant.get(path).expect(200)
+    tenant.patch(f"{path}?dry_run=true", {"description": "changed", "active": False}).expect(204)
+    assert pointers(tenant.patch(f"{path}?dry_run=true", {"timeout_seconds": 0})) == ["/timeout_seconds"]
+    after = tenant.get(path).expect(200)
+    assert after.json == before.json and after.header("ETag") == before.header("ETag")
+    tenant.patch(f"{path}?dry_run=false", {"description": "changed"}).expect(200)
+    assert "must be true or false" in problem(tenant.patch(f"{path}?dry_run=1", {"description": "x"}), 400)["detail"]
+    problem(tenant.get("/v1/webhooks?dry_run=true"), 400)
+
+
+def test_a_dry_run_of_a_tenant(shared):
+    api = shared.api
+    api.put("/v1/tenants/never?dry_run=true", {"name": "Never", "dialect": "standard"}).expect(204)
+    problem(api.get("/v1/tenants/never"), 404)
+    assert pointers(api.put("/v1/tenants/never?dry_run=true", {"dialect": "nonesuch"})) == ["/dialect"]
+    api.put("/v1/tenants/once", {"name": "Once", "dialect": "standard"}).expect(201)
+    api.put("/v1/tenants/once?dry_run=true", {"name": "Other"}).expect(204)
+    assert api.get("/v1/tenants/once").json["name"] == "Once"
+
+
+def test_a_dry_run_keeps_no_idempotency_key(tenant):
+    key = {"Idempotency-Key": "dry-1"}
+    body = {"url": "http://127.0.0.1:9999/x"}
+    tenant.post("/v1/webhooks?dry_run=true", body, headers=key).expect(204)
+    tenant.post("/v1/webhooks", body, headers=key).expect(201)
+    assert len(tenant.get("/v1/webhooks").json["data"]) == 1

@@ -51,6 +51,7 @@ def test_who_did_what(server, receiver):
     audited(acme.get(f"/v1/webhooks/{hook}/secret").expect(200), "getSecrets", key_id, "acme", hook)
     audited(acme.post(f"/v1/webhooks/{hook}/rotate-secret", {}).expect(200), "rotateSecret", key_id, "acme", hook)
     audited(acme.request("DELETE", f"/v1/webhooks/{hook}/secret/previous").expect(204), "revokePreviousSecret", key_id, "acme", hook)
+    audited(acme.post("/v1/webhooks?dry_run=true", {"url": target.url()}).expect(204), "createWebhook", key_id, "acme", "", "checked")
     # refusals are in it: invalid, not allowed, not known
     audited(acme.post("/v1/webhooks", {"url": "nonsense"}).expect(422), "createWebhook", key_id, "acme", "", "refused")
     audited(acme.put("/v1/tenants/other", {"name": "x", "dialect": "standard"}).expect(403), "putTenant", key_id, "other", "other",
