@@ -43,9 +43,11 @@ int th_cli_fail(const struct th_cli *cli, int status, const char *format, ...)
     char line[4096];
     struct th_jw w;
     va_list args;
+    int n = snprintf(line, sizeof line / 2, "%s", cli && cli->where ? cli->where : "");
 
+    n = n < (int)sizeof line / 2 ? n : (int)sizeof line / 2 - 1;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    vsnprintf(line + n, sizeof line - (size_t)n, format, args);
     va_end(args);
     fflush(stdout);
     if (!cli || !cli->json) {

@@ -66,6 +66,7 @@ struct th_cli {
     int config_argc;
     bool json, colour, terminal; /* of standard output */
     struct th_client *client;
+    const char *where; /* in front of messages: where in a file it is; NULL: nowhere */
     const char
         *acting_tenant; /* of the next requests, for commands that act for several; instead of --tenant */
 };

@@ -288,8 +288,9 @@ const struct th_command th_commands[] = {
      th_cmd_export, NULL},
     {"import", NULL, "FILE|-", "make tenants and endpoints as a YAML file says",
      "Tenants are found by id, endpoints by URL. What differs is changed, what is missing is made, what the "
-     "file does not name is left "
-     "alone. Running it again changes nothing.",
+     "file does not name is left alone. Running it again changes nothing, or finishes what was cut short. "
+     "With "
+     "--dry-run the server checks every row and nothing is changed. At most 64 MiB.",
      API, 1, 1, OPTIONS({"--dry-run", NULL, "only say what would be done"}), th_cmd_import, NULL},
     {"dialect", "list", "", "list the dialects that would be loaded", NULL, TH_CLI_RAW, 0, 0,
      OPTIONS(DIALECTS), NULL, th_dialect_list_command},

@@ -396,7 +396,7 @@ static enum th_error from_file(struct reading *r)
     if (error)
         return error;
     th_arena_init(&mem, 16u << 20);
-    error = th_yaml_parse(path, th_buf_view(&text), &mem, &root, r->why, r->why_size);
+    error = th_yaml_parse(path, th_buf_view(&text), TH_YAML_MAX, &mem, &root, r->why, r->why_size);
     if (!error)
         error = from_tree(r, path, root);
     th_arena_fini(&mem);

@@ -27,7 +27,7 @@ enum th_error th_dialect_load(const char *file, struct th_span name, struct th_s
     enum th_error error;
 
     th_arena_init(&mem, TREE_MAX);
-    error = th_yaml_parse(file, yaml, &mem, &root, why, why_size);
+    error = th_yaml_parse(file, yaml, TH_YAML_MAX, &mem, &root, why, why_size);
     if (!error) {
         error = th_dialect_compile(name, root, out, &what);
         if (error)

@@ -4,7 +4,7 @@
 #include <yaml.h>
 
 #define MAX_DEPTH 32
-#define MAX_TEXT (1u << 20)
+#define MAX_KEYS 4096 /* of one map: each is compared with those before */
 
 struct level {
     struct th_node *node, **tail; /* where the next child goes */
@@ -30,9 +30,10 @@ static enum th_error refuse(struct reading *r, size_t line, const char *what)
     return TH_MALFORMED;
 }
 
-static bool key_taken(const struct th_node *map, struct th_span key)
+static bool key_taken(const struct th_node *map, struct th_span key, unsigned *keys)
 {
-    for (const struct th_node *n = map->first; n; n = n->next)
+    *keys = 0;
+    for (const struct th_node *n = map->first; n; n = n->next, ++*keys)
         if (th_span_eq(n->key, key))
             return true;
     return false;
@@ -70,14 +71,17 @@ static enum th_error scalar(struct reading *r, const yaml_event_t *ev)
     struct level *top = r->depth ? &r->stack[r->depth - 1] : NULL;
     struct th_span text = th_span(ev->data.scalar.value, ev->data.scalar.length);
     struct th_node *node;
+    unsigned keys;
 
     if (ev->data.scalar.anchor || ev->data.scalar.tag)
         return refuse(r, ev->start_mark.line, "anchors and tags are not supported");
     if (top && top->node->kind == TH_NODE_MAP && !top->have_key) {
         if (!th_arena_copy(r->mem, text, &top->key))
             return TH_NOMEM;
-        if (key_taken(top->node, top->key))
+        if (key_taken(top->node, top->key, &keys))
             return twice(r, ev->start_mark.line, top->key);
+        if (keys == MAX_KEYS)
+            return refuse(r, ev->start_mark.line, "more than 4096 keys in one map");
         top->have_key = true;
         return TH_OK;
     }
@@ -152,15 +156,15 @@ static enum th_error run(struct reading *r, yaml_parser_t *parser)
     return error;
 }
 
-enum th_error th_yaml_parse(const char *file, struct th_span text, struct th_arena *mem,
+enum th_error th_yaml_parse(const char *file, struct th_span text, size_t max, struct th_arena *mem,
                             struct th_node **root, char *why, size_t why_size)
 {
     struct reading r = {.file = file, .mem = mem, .why = why, .why_size = why_size};
     yaml_parser_t parser;
     enum th_error error;
 
-    if (text.n > MAX_TEXT) {
-        snprintf(why, why_size, "%s: larger than 1 MiB", file);
+    if (text.n > max) {
+        snprintf(why, why_size, "%s: larger than %zu MiB", file, max >> 20);
         return TH_TOO_LARGE;
     }
     if (!yaml_parser_initialize(&parser))

@@ -1,45 +1,219 @@
 """export and import: tenants and endpoints as a file."""
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+
 import pytest
 
-from harness.command import tenterhook
+from harness.command import KEY, tenterhook
+from harness.expect import eventually
+from harness.server import binary_path, clean_env
+
+URL = "http://127.0.0.1:9999/customer/%d"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(text) makes a file of it."""
+    def make(text):
+        path = tmp_path / "f.yaml"
+        path.write_text(text)
+        return path
+    return make
+
+
+def endpoints(count, tenant="default", more=""):
+    """A file with so many endpoints."""
+    return f"tenants:\n  - id: {tenant}\n    endpoints:\n" + "".join(f"      - url: {URL % n}\n{more}" for n in range(count))
+
+
+def summary(ran):
+    return json.loads(ran.out.splitlines()[-1])
 
 
 def test_export_and_import_make_a_second_installation_like_the_first(cli, server, receiver, tmp_path):
     target = receiver()
     cli("tenants", "put", "acme", "--name", 'Acme "Inc": #1', "--dialect", "taskboard", "--attribute", "a=1").expect(0)
     cli("endpoints", "create", target.url(), "--tenant", "acme", "--event", "task.created").expect(0)
+    cli("tenants", "put", "t", "--dialect", "tsanet").expect(0)
+    cli("endpoints", "create", target.url(), "--tenant", "t").expect(0)
     cli("endpoints", "create", target.url(), "--description", "zwei: # 'x'\n- y", "--header", "X-A=true", "--metadata", "n=007",
         "--rate-limit", "2.5", "--event", "a.*").expect(0)
     file = tmp_path / "all.yaml"
     cli("export", "--to", file, "--secrets").expect(0)
-    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_mode & 0o777 == 0o600 and [path.name for path in tmp_path.glob("all*")] == ["all.yaml"]
     assert "secret" not in cli("export").expect(0).out
     assert "nothing was changed" in cli("import", file, "--dry-run").expect(0).out
-    assert "0 to create, 0 to change" in cli("import", file).expect(0).out
+    assert "0 created, 0 changed" in cli("import", file).expect(0).out
     other = server()
     env = {"TENTERHOOK_URL": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
-    assert "3 to create" in tenterhook("import", file, "--dry-run", env=env).expect(0).out
+    assert "5 to create" in tenterhook("import", file, "--dry-run", env=env).expect(0).out
     assert other.api.get("/v1/webhooks").json["data"] == []
-    tenterhook("import", file, env=env).expect(0)
-    assert "0 to create, 0 to change" in tenterhook("import", "-", env=env, stdin=file.read_text()).expect(0).out
+    assert "5 created" in tenterhook("import", file, env=env).expect(0).out
+    assert "0 created, 0 changed" in tenterhook("import", "-", env=env, stdin=file.read_text()).expect(0).out
     assert tenterhook("export", "--secrets", env=env).expect(0).out == file.read_text()
 
 
-def test_import_changes_only_what_differs(cli, receiver, tmp_path):
+def test_any_text_comes_back_as_it_was(cli, server, tmp_path):
+    """What YAML would fold, refuse or take for something else."""
+    texts = ["\u0085\u2028\u2029\ufeff\u009b\u007f\u00a0", "\U0001f600 \u00fc", "yes", "007", "1e3", "~", " a  b ", "# no", "a: b", "'\"\\/", "-",
+             "\t\n\r\n", "{x}", "*a", "&a", "!t", "%d", "@x", "`x"]
+    cli.api.put("/v1/tenants/odd", {"name": texts[0], "dialect": "standard"}).expect(201)
+    for text in texts:
+        cli.api.request("POST", "/v1/webhooks", json.dumps({"url": URL % 1, "description": text, "metadata": {"k": text}}).encode(),
+                        {"Content-Type": "application/json", "Tenterhook-Tenant": "odd"}).expect(201)
+    file = tmp_path / "odd.yaml"
+    cli("export", "odd", "--to", file).expect(0)
+    assert "0 to create, 0 to change" in cli("import", file, "--dry-run").expect(0).out
+    other = server()
+    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
+    tenterhook("import", file, env=env).expect(0)
+    made = other.api.as_tenant("odd").get("/v1/webhooks").json["data"]
+    assert [row["description"] for row in reversed(made)] == texts
+    assert [row["metadata"]["k"] for row in reversed(made)] == texts
+    assert other.api.get("/v1/tenants/odd").json["name"] == texts[0]
+
+
+def test_import_changes_only_what_differs(cli, receiver, write):
     target = receiver()
     made = cli("endpoints", "create", target.url(), "--description", "old", "--json").json
-    (tmp_path / "f.yaml").write_text(f"tenants:\n  - id: default\n    endpoints:\n      - url: {target.url()}\n        description: new\n"
-                                     f"      - url: {target.url()}2\n        active: false\n")
-    ran = cli("import", tmp_path / "f.yaml").expect(0)
+    file = write(f"tenants:\n  - id: default\n    endpoints:\n      - url: {target.url()}\n        description: new\n"
+                 f"      - url: {target.url()}2\n        active: false\n")
+    ran = cli("import", file).expect(0)
     assert "~ endpoint" in ran.out and "description" in ran.out and "+ endpoint" in ran.out
     assert cli("endpoints", "show", made["id"], "--json").json["description"] == "new"
     assert len(cli("endpoints", "--json").json["data"]) == 2
 
 
+def test_values_differ_by_what_they_mean(cli, write):
+    file = write(f"""tenants:
+  - id: default
+    endpoints:
+      - url: {URL % 1}
+        events: [b.*, a.*]
+        metadata: {{z: "1", a: "\\u00e9"}}
+        rate_limit_per_second: 2.50
+        description:
+""")
+    cli("import", file).expect(0)
+    assert "0 created, 0 changed, 2 as they should be" in cli("import", file).expect(0).out
+
+
+def test_endpoints_with_one_url_are_told_apart(cli, write):
+    """Each row of the file takes the one that is nearest, whatever the order."""
+    for event in ("a.*", "b.*", "c.*"):
+        cli("endpoints", "create", URL % 1, "--event", event).expect(0)
+    rows = "tenants:\n  - id: default\n    endpoints:\n" + "".join(
+        f"      - {{url: '{URL % 1}', events: [{event}], description: {word}}}\n" for event, word in (("c.*", "third"), ("b.*", "second")))
+    cli("import", write(rows)).expect(0)
+    shown = {row["events"][0]: row["description"] for row in cli("endpoints", "--json").json["data"]}
+    assert shown["b.*"] == "second" and shown["c.*"] == "third" and not shown["a.*"]
+
+
 @pytest.mark.parametrize("text, word", [
     ("tenants: [", "f.yaml"), ("tenant: []", "unknown key"), ("tenants: []\nx: 1", "f.yaml:2"), ("tenants:\n  - name: x", "without id"),
     ("tenants:\n  - id: default\n    endpoints:\n      - events: []", "f.yaml:4"),
+    ("tenants:\n  - id: a\n  - id: a", "f.yaml:3"), ("tenants:\n  - id: a\n    endpoint: []", "unknown key \"endpoint\""),
+    ("tenants:\n  - id: a\n    endpoints: {}", "must be a list"), ("tenants:\n  - id: a\n    endpoints: [x]", "must be a map"),
+    ("tenants:\n  - id: {" + ", ".join(f"k{n}: 1" for n in range(4097)) + "}", "4096 keys"),
 ])
-def test_import_says_what_is_wrong_with_a_file(cli, tmp_path, text, word):
-    (tmp_path / "f.yaml").write_text(text)
-    assert word in cli("import", tmp_path / "f.yaml").expect(65).err
+def test_import_says_what_is_wrong_with_a_file(cli, write, text, word):
+    assert word in cli("import", write(text)).expect(65).err
+
+
+def test_a_fault_at_the_end_of_a_file_is_found_before_anything_is_done(cli, write):
+    cli("import", write(endpoints(3) + "  - name: x\n")).expect(65)
+    assert cli("endpoints", "--json").json["data"] == []
+
+
+BAD = f"""tenants:
+  - id: fresh
+    endpoints:
+      - url: {URL % 1}
+      - url: ftp://x
+      - url: {URL % 2}
+        timeout: 3
+  - id: other
+    dialect: nonesuch
+    endpoints:
+      - url: {URL % 3}
+"""
+
+
+def test_a_dry_run_finds_what_the_server_would_refuse_and_where(cli, write):
+    ran = cli("import", write(BAD), "--dry-run", "--json").expect(1)
+    errors = [json.loads(line)["error"] for line in ran.err.splitlines()]
+    assert [error.split(":", 2)[1] for error in errors] == ["5", "6", "8"]
+    assert "https://" in errors[0] and "/timeout" in errors[1] and "/dialect" in errors[2]
+    assert summary(ran) == {"done": False, "dry_run": True, "created": 2, "changed": 0, "kept": 0, "refused": 3, "unchecked": 0, "left": 0}
+    assert {row["id"] for row in cli("tenants", "--json").json["data"]} == {"default", "operator"}
+
+
+def test_a_dry_run_says_exactly_what_is_done_then(cli, write):
+    cli("endpoints", "create", URL % 1, "--description", "old").expect(0)
+    file = write(endpoints(4) + f"  - id: more\n    dialect: tsanet\n    endpoints:\n      - callbackUrl: {URL % 9}\n")
+    dry, real = cli("import", file, "--dry-run", "--json").expect(0), cli("import", file, "--json").expect(0)
+    assert dry.out.splitlines()[:-1] == real.out.splitlines()[:-1]
+    first, second = summary(dry), summary(real)
+    assert first.pop("unchecked") == 1 and second.pop("unchecked") == 0
+    assert {**first, "dry_run": False} == second
+
+
+def test_what_was_done_is_said_and_a_second_run_finishes(cli, write):
+    ran = cli("import", write(BAD)).expect(1)
+    assert "f.yaml:5" in ran.err and "stopped: 2 created, 0 changed, 0 as they should be, 4 not reached" in ran.out
+    mended = BAD.replace("ftp://x", "http://127.0.0.1:9999/y").replace("        timeout: 3\n", "").replace("nonesuch", "standard")
+    assert "4 created, 0 changed, 2 as they should be" in cli("import", write(mended)).expect(0).out
+    assert "0 created, 0 changed, 6 as they should be" in cli("import", write(mended)).expect(0).out
+
+
+def test_a_server_that_dies_half_way_loses_nothing_and_doubles_nothing(server, write, tmp_path):
+    running = server()
+    file = write(endpoints(400))
+
+    def env():
+        return clean_env({"TENTERHOOK_URL": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": KEY})
+    with open(tmp_path / "out", "w") as out:
+        work = subprocess.Popen([binary_path(), "import", file, "--json"], env=env(), stdout=out, stderr=subprocess.PIPE, text=True)
+        eventually(lambda: len((tmp_path / "out").read_text().splitlines()) > 40)
+        running.kill()
+        _, said = work.communicate(timeout=60)
+    lines = (tmp_path / "out").read_text().splitlines()
+    last = json.loads(lines[-1])
+    assert work.returncode == 69 and "f.yaml:" in said
+    assert last["done"] is False and last["created"] == len(lines) - 2 and last["left"] > 0
+    running.start()
+    done = summary(tenterhook("import", file, "--json", env=env()).expect(0))
+    assert done["kept"] + done["created"] == 401 and done["kept"] >= last["created"] + 1
+    assert len(tenterhook("endpoints", "--json", env=env()).json["data"]) == 400
+
+
+def test_a_platforms_file(cli, write):
+    """Larger than what a person writes: 10,000 endpoints, compared in seconds; over 64 MiB is refused."""
+    text = endpoints(10000, more="        description: " + "x" * 200 + "\n")
+    assert len(text) > 2 << 20
+    done = summary(cli("import", write(text), "--dry-run", "--json", timeout_s=120).expect(0))
+    assert (done["created"], done["kept"]) == (10000, 1)
+    assert "larger than" in cli("import", write("#" + " " * (64 << 20)), "--dry-run").expect(66).err
+
+
+def test_progress_and_the_time_that_is_left_are_shown(cli, write):
+    """On a terminal, with standard output elsewhere; and Ctrl-C ends after what is under way."""
+    ours, theirs = pty.openpty()
+    file = write(endpoints(3000))
+    env = clean_env({"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
+    work = subprocess.Popen([binary_path(), "import", file], env=env, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    text = ""
+    while "s left" not in text:
+        assert select.select([ours], [], [], 30)[0], text
+        text += os.read(ours, 65536).decode()
+    work.send_signal(signal.SIGINT)
+    out, _ = work.communicate(timeout=30)
+    os.close(ours)
+    assert work.returncode == 1 and "stopped: " in out and "not reached" in out
+    made = int(out.split("stopped: ")[1].split()[0])
+    assert len(cli("endpoints", "--json").json["data"]) == made > 0
