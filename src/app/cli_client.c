@@ -133,6 +133,7 @@ enum th_error th_client_open(const struct th_client_conf *conf, struct th_client
         return TH_NOMEM;
     th_buf_init(&c->auth, 16384);
     error = read_conf(c, conf, why, why_size);
+    http.plain = !c->url.tls && !conf->ca_file; /* a file that is named is read, so that a wrong name shows */
     if (!error && c->url.literal) {
         c->addrs[0] = c->url.addr;
         c->addr_count = 1;

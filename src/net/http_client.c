@@ -455,7 +455,7 @@ enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_c
     }
     if (uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0)
         seed = uv_hrtime(); /* only guards the map against crafted collisions */
-    e = th_tls_ctx_open(conf->ca_file, &c->tls, why, why_size);
+    e = conf->plain ? TH_OK : th_tls_ctx_open(conf->ca_file, &c->tls, why, why_size);
     if (e != TH_OK) {
         th_free(c);
         return e;

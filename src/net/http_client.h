@@ -10,6 +10,7 @@ typedef struct uv_loop_s uv_loop_t;
 
 struct th_http_client_conf {
     const char *ca_file;          /* PEM bundle; NULL: the system's */
+    bool plain;                   /* no https will be asked for: reads no authorities, which takes longest */
     const char *bind_address;     /* numeric source address, or NULL */
     unsigned max_idle;            /* kept-alive connections in all; default 4,096 */
     unsigned max_idle_per_origin; /* default 64 */

@@ -307,8 +307,9 @@ static void shake_begin(struct hc_conn *conn)
     struct hc_tx *tx = conn->tx;
 
     th_list_remove(&conn->link);
-    conn->tls = th_tls_new(c->tls, conn->fd, tx->req->origin.host,
-                           th_span(conn->node.origin->key, conn->node.origin->key_n));
+    conn->tls = !c->tls ? NULL
+                        : th_tls_new(c->tls, conn->fd, tx->req->origin.host,
+                                     th_span(conn->node.origin->key, conn->node.origin->key_n));
     if (!conn->tls) {
         hc_tx_end(tx, TH_HTTP_INTERNAL, "out of memory");
         return;
