@@ -12,7 +12,7 @@ _tenterhook() {
         words="serve init config dev send endpoints events deliveries attempts tail replay secrets tenants keys listen sign verify explain doctor backup restore export import dialect version help"
     else
         case "$name $verb" in
-            "config check") words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
+            "config check") words=" --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
             "config show") words=" --origin --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
             "endpoints list") words=" --limit --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints create") words=" --event --description --secret-file --timeout --max-in-flight --rate-limit --variant --header --metadata --field --dialect --url --key-file --tenant --api-ca-file --json --help";;
@@ -40,14 +40,14 @@ _tenterhook() {
             "keys list") words=" --url --key-file --tenant --api-ca-file --json --help";;
             "keys create") words=" --scope --description --expires --url --key-file --tenant --api-ca-file --json --help";;
             "keys delete") words=" --yes --url --key-file --tenant --api-ca-file --json --help";;
-            "dialect list") words=" --dialects";;
-            "dialect show") words=" --dialects";;
-            "dialect check") words="";;
-            "dialect vectors") words=" --dialects";;
-            "dialect diff") words=" --dialects";;
+            "dialect list") words=" --dialects --json --help";;
+            "dialect show") words=" --dialects --json --help";;
+            "dialect check") words=" --json --help";;
+            "dialect vectors") words=" --dialects --json --help";;
+            "dialect diff") words=" --dialects --json --help";;
             "serve "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
-            "init "*) words=" --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
-            "config "*) words=" check show --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
+            "init "*) words=" --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
+            "config "*) words=" check show --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
             "dev "*) words=" --dialect --listen --port --data --once --json --help";;
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints "*) words=" list create show update delete pause resume test --limit --url --key-file --tenant --api-ca-file --json --help";;
@@ -68,7 +68,7 @@ _tenterhook() {
             "restore "*) words=" --secret-key-file --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
             "export "*) words=" --to --secrets --url --key-file --tenant --api-ca-file --json --help";;
             "import "*) words=" --dry-run --url --key-file --tenant --api-ca-file --json --help";;
-            "dialect "*) words=" list show check vectors diff --dialects";;
+            "dialect "*) words=" list show check vectors diff --dialects --json --help";;
             "version "*) words=" --json --help";;
             "help "*) words=" --man --completion --write --json --help";;
         esac

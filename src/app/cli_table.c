@@ -1,7 +1,6 @@
 /* The table of commands. A row here is all that help, manual pages, completions and dispatch know of a
  * command; rows of one name stand together, the one that runs without a verb first. */
 #include "app/cmd.h"
-#include "app/cmd_dialect.h"
 #include "app/serve.h"
 
 #define OPTIONS(...)                                                                                         \
@@ -56,19 +55,9 @@
          "any other field of the dialect, by its name on the wire; may be repeated"},                        \
         DIALECT
 
-static int config_check(int argc, char **argv)
-{
-    return th_config_check(argc, argv);
-}
-
 static int serve(int argc, char **argv)
 {
-    return th_serve(argc, argv, false);
-}
-
-static int init(int argc, char **argv)
-{
-    return th_serve(argc, argv, true);
+    return th_serve(argc, argv, NULL);
 }
 
 #define SECRET                                                                                               \
@@ -111,10 +100,12 @@ const struct th_command th_commands[] = {
     {"serve", NULL, "", "run the server",
      "Runs until SIGTERM or Ctrl-C. SIGHUP reloads configuration and dialects.", CONFIG | TH_CLI_RAW, 0, 0,
      NULL, NULL, serve},
-    {"init", NULL, "", "make the data directory, its keys and the operator's API key, and stop", NULL,
-     CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, init},
-    {"config", "check", "", "say whether the configuration is valid, without starting", NULL,
-     CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, config_check},
+    {"init", NULL, "", "make the data directory, its keys and the operator's API key, and stop",
+     "A directory that is there already stays as it is. The key is printed once, and never when you gave "
+     "one.",
+     CONFIG, 0, 0, NULL, th_cmd_init, NULL},
+    {"config", "check", "", "say whether the configuration is valid, without starting", NULL, CONFIG, 0, 0,
+     NULL, th_cmd_config_check, NULL},
     {"config", "show", "", "show the configuration that would be in force", NULL, CONFIG, 0, 0,
      OPTIONS({"--origin", NULL,
               "say of each value where it comes from: flag, environment, file and line, default"}),
@@ -292,17 +283,17 @@ const struct th_command th_commands[] = {
      "With "
      "--dry-run the server checks every row and nothing is changed. At most 64 MiB.",
      API, 1, 1, OPTIONS({"--dry-run", NULL, "only say what would be done"}), th_cmd_import, NULL},
-    {"dialect", "list", "", "list the dialects that would be loaded", NULL, TH_CLI_RAW, 0, 0,
-     OPTIONS(DIALECTS), NULL, th_dialect_list_command},
-    {"dialect", "show", "NAME|FILE", "show every value of a dialect, defaults included", NULL, TH_CLI_RAW, 1,
-     1, OPTIONS(DIALECTS), NULL, th_dialect_show_command},
+    {"dialect", "list", "", "list the dialects that would be loaded", NULL, 0, 0, 0, OPTIONS(DIALECTS),
+     th_cmd_dialect_list, NULL},
+    {"dialect", "show", "NAME|FILE", "show every value of a dialect, defaults included", NULL, 0, 1, 1,
+     OPTIONS(DIALECTS), th_cmd_dialect_show, NULL},
     {"dialect", "check", "FILE...", "say whether dialect files are valid",
-     "Faults are printed as FILE:LINE: KEY: what.", TH_CLI_RAW, 1, 256, NULL, NULL, th_dialect_check_command},
+     "Faults are printed as FILE:LINE: KEY: what.", 0, 1, ANY, NULL, th_cmd_dialect_check, NULL},
     {"dialect", "vectors", "FILE...", "run vectors: inputs to exact requests",
-     "docs/dialects.md describes the file. Exit status 1 when a case fails.", TH_CLI_RAW, 1, 256,
-     OPTIONS(DIALECTS), NULL, th_dialect_vectors_command},
+     "docs/dialects.md describes the file. Exit status 1 when a case fails.", 0, 1, ANY, OPTIONS(DIALECTS),
+     th_cmd_dialect_vectors, NULL},
     {"dialect", "diff", "A B", "compare the values of two dialects, by name or file",
-     "Exit status 1 when they differ.", TH_CLI_RAW, 2, 2, OPTIONS(DIALECTS), NULL, th_dialect_diff_command},
+     "Exit status 1 when they differ.", 0, 2, 2, OPTIONS(DIALECTS), th_cmd_dialect_diff, NULL},
     {"version", NULL, "", "print the version", NULL, 0, 0, 0, NULL, th_cmd_version, NULL},
     {"help", NULL, "[COMMAND [VERB]]", "list the commands, or describe one", NULL, 0, 0, 2,
      OPTIONS({"--man", NULL, "as a manual page"},

@@ -35,6 +35,8 @@ int th_cmd_dev(struct th_cli *cli);
 int th_cmd_tail(struct th_cli *cli);
 int th_cmd_backup(struct th_cli *cli);
 int th_cmd_restore(struct th_cli *cli);
+int th_cmd_init(struct th_cli *cli);
+int th_cmd_config_check(struct th_cli *cli);
 int th_cmd_config_show(struct th_cli *cli);
 int th_cmd_doctor(struct th_cli *cli);
 int th_cmd_export(struct th_cli *cli);
@@ -43,6 +45,11 @@ int th_cmd_listen(struct th_cli *cli);
 int th_cmd_sign(struct th_cli *cli);
 int th_cmd_verify(struct th_cli *cli);
 int th_cmd_explain(struct th_cli *cli);
+int th_cmd_dialect_list(struct th_cli *cli);
+int th_cmd_dialect_show(struct th_cli *cli);
+int th_cmd_dialect_check(struct th_cli *cli);
+int th_cmd_dialect_vectors(struct th_cli *cli);
+int th_cmd_dialect_diff(struct th_cli *cli);
 int th_cmd_version(struct th_cli *cli);
 
 /** The dialect of the tenant that is acted for, as GET /v1/dialects/{name} shows it: --dialect, else (with

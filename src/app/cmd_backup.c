@@ -1,4 +1,4 @@
-/* backup, config show: what an operator does with a running server's data directory and a configuration.
+/* backup: what an operator does with a running server's data directory.
  *
  * A backup is the database of one moment, taken beside the running server. The secret key is not in it, on
  * purpose: a stolen backup alone opens no secret. It is done when file and folder are on the disk. */
@@ -97,68 +97,4 @@ int th_cmd_backup(struct th_cli *cli)
         report(cli, &c, &state, began_ms);
     th_config_fini(&c);
     return status;
-}
-
-/* ---- config show ---- */
-
-static void value_text(const struct th_option *o, const struct th_value *v, struct th_buf *out)
-{
-    if (o->kind == TH_OPT_SECRET)
-        th_buf_str(out, v->text ? "(set, not shown)" : "");
-    else if (o->kind == TH_OPT_LIST)
-        for (unsigned i = 0; i < v->count; i++)
-            th_buf_printf(out, "%s%s", i ? ", " : "", v->list[i]);
-    else if (o->kind == TH_OPT_MAP)
-        for (unsigned i = 0; i < v->count; i++)
-            th_buf_printf(out, "%s%s: %s", i ? ", " : "", v->map[i].name, v->map[i].value);
-    else
-        th_buf_str(out, v->text ? v->text : "");
-}
-
-int th_cmd_config_show(struct th_cli *cli)
-{
-    static const char *const heads[] = {"KEY", "VALUE", "ORIGIN"};
-    bool origin = th_cli_has(cli, "--origin");
-    struct th_settings c;
-    struct th_table t;
-    struct th_buf json;
-    struct th_jw w;
-
-    if (!th_cmd_settings(cli, &c))
-        return TH_EXIT_USAGE;
-    th_buf_init(&json, 1u << 20);
-    w = th_jw(&json);
-    th_jw_array(&w);
-    th_table_init(&t, cli, origin ? 3 : 2, heads);
-    for (unsigned id = 0; id < TH_O_COUNT; id++) {
-        const struct th_option *o = &th_options[id];
-        const char *name = o->key ? o->key : o->flag, *from = c.v[id].origin ? c.v[id].origin : "not set";
-        struct th_buf value;
-        th_buf_init(&value, 65536);
-        value_text(o, &c.v[id], &value);
-        th_table_add(&t, name);
-        th_table_add(&t, value.n ? th_cli_text(cli, th_buf_view(&value)) : "-");
-        if (origin)
-            th_table_add(&t, th_cli_text(cli, th_str(from)));
-        th_jw_object(&w);
-        th_jw_key(&w, TH_LIT("key"));
-        th_jw_string(&w, th_str(name));
-        th_jw_key(&w, TH_LIT("value"));
-        if (value.n)
-            th_jw_string(&w, th_buf_view(&value));
-        else
-            th_jw_null(&w);
-        th_jw_key(&w, TH_LIT("origin"));
-        th_jw_string(&w, th_str(from));
-        th_jw_end_object(&w);
-        th_buf_fini(&value);
-    }
-    th_jw_end_array(&w);
-    if (cli->json)
-        th_print_json(stdout, (struct th_json){TH_JSON_ARRAY, th_buf_view(&json)});
-    else
-        th_table_print(&t);
-    th_buf_fini(&json);
-    th_config_fini(&c);
-    return TH_EXIT_OK;
 }

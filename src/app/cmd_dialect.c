@@ -6,51 +6,33 @@
  *
  * Output goes to stdout, errors to stderr as "FILE:LINE: KEY: what". With --json stdout is one JSON value. */
 #include "app/cmd_dialect.h"
+#include "app/cmd.h"
 #include "base/arena.h"
 #include <stdio.h>
 #include <string.h>
 
-#define EXIT_NO 1
-#define EXIT_USAGE 64
-#define ARGS_MAX 256
 #define OUT_MAX ((size_t)64 << 20)
 #define VECTORS_MAX ((size_t)16 << 20)
 
-struct run;
-struct verb {
-    const char *name, *arguments;
-    unsigned min, max;
-    bool loads; /* needs the built-in ones and those of --dialects */
-    int (*run)(struct run *run, const struct th_dialect_set *set);
-};
-
 struct run {
-    const struct verb *verb;
-    char *args[ARGS_MAX];
-    unsigned count;
-    const char *dir; /* --dialects */
-    bool json;
+    struct th_cli *cli;
     struct th_buf out;
     char why[512];
 };
 
-static int usage(const struct verb *verb, const char *what)
+/* As a compiler says it, so that editors find the line. */
+static int refuse(struct run *run, int status)
 {
-    fprintf(stderr, "tenterhook: dialect %s: %s; write: tenterhook dialect %s %s [--dialects DIR] [--json]\n",
-            verb->name, what, verb->name, verb->arguments);
-    return EXIT_USAGE;
+    if (run->cli->json)
+        return th_cli_fail(run->cli, status, "%s", run->why);
+    th_print_safe(stderr, th_str(run->why));
+    fputc('\n', stderr);
+    return status;
 }
 
-static int refuse(struct run *run)
+static int no_memory(const struct run *run)
 {
-    fprintf(stderr, "%s\n", run->why);
-    return EXIT_NO;
-}
-
-static int no_memory(struct run *run)
-{
-    snprintf(run->why, sizeof run->why, "tenterhook: dialect: out of memory");
-    return refuse(run);
+    return th_cli_nomem(run->cli);
 }
 
 /* ---- which dialect ---- */
@@ -74,8 +56,7 @@ static struct th_dialect *pick(struct run *run, const struct th_dialect_set *set
         if (th_span_is(th_dialect_values(set->v[i])->name, name))
             return set->v[i];
     snprintf(run->why, sizeof run->why,
-             "tenterhook: dialect: no dialect \"%s\" is loaded (a file is given by a path with / or .yaml)",
-             name);
+             "no dialect \"%s\" is loaded (a file is given by a path with / or .yaml)", name);
     return NULL;
 }
 
@@ -170,12 +151,12 @@ static int list(struct run *run, const struct th_dialect_set *set)
 {
     struct th_jw w = th_jw(&run->out);
 
-    if (run->json)
+    if (run->cli->json)
         th_jw_array(&w);
     for (unsigned i = 0; i < set->count; i++) {
         const struct th_dialect_values *v = th_dialect_values(set->v[i]);
         struct th_span about = th_dialect_about(set->v[i]);
-        if (run->json) {
+        if (run->cli->json) {
             th_jw_object(&w);
             th_jw_key(&w, TH_LIT("name"));
             th_jw_string(&w, v->name);
@@ -188,7 +169,7 @@ static int list(struct run *run, const struct th_dialect_set *set)
             th_buf_printf(&run->out, "%-24.*s%.*s\n", (int)v->name.n, v->name.p, (int)about.n, about.p);
         }
     }
-    if (run->json)
+    if (run->cli->json)
         th_jw_end_array(&w);
     return 0;
 }
@@ -199,14 +180,14 @@ static int show(struct run *run, const struct th_dialect_set *set)
     struct th_json root;
     struct lines lines = {.count = 0};
     bool own;
-    struct th_dialect *d = pick(run, set, run->args[0], &own);
+    struct th_dialect *d = pick(run, set, run->cli->args[0], &own);
     int status = 0;
 
     if (!d)
-        return refuse(run);
-    if (shown(d, &text, &root) || (!run->json && lines_of(&lines, root)))
+        return refuse(run, TH_EXIT_NO);
+    if (shown(d, &text, &root) || (!run->cli->json && lines_of(&lines, root)))
         status = no_memory(run);
-    else if (run->json)
+    else if (run->cli->json)
         th_buf_span(&run->out, th_buf_view(&text));
     else
         for (unsigned i = 0; i < lines.count; i++)
@@ -238,21 +219,21 @@ static int check(struct run *run, const struct th_dialect_set *set)
     int status = 0;
     (void)set;
 
-    if (run->json)
+    if (run->cli->json)
         th_jw_array(&w);
-    for (unsigned i = 0; i < run->count; i++) {
+    for (unsigned i = 0; i < run->cli->arg_count; i++) {
         struct th_dialect *d = NULL;
-        if (th_dialect_load_file(run->args[i], &d, run->why, sizeof run->why))
-            status = EXIT_NO;
-        if (run->json)
-            check_json(&w, run->args[i], d, run->why);
+        if (th_dialect_load_file(run->cli->args[i], &d, run->why, sizeof run->why))
+            status = TH_EXIT_NO;
+        if (run->cli->json)
+            check_json(&w, run->cli->args[i], d, run->why);
         else if (d)
-            th_buf_printf(&run->out, "%s: valid: %s\n", run->args[i], th_dialect_values(d)->name.p);
+            th_buf_printf(&run->out, "%s: valid: %s\n", run->cli->args[i], th_dialect_values(d)->name.p);
         else
             fprintf(stderr, "%s\n", run->why);
         th_dialect_free(d);
     }
-    if (run->json)
+    if (run->cli->json)
         th_jw_end_array(&w);
     return status;
 }
@@ -262,29 +243,29 @@ static int vectors(struct run *run, const struct th_dialect_set *set)
     unsigned passed = 0, failed = 0;
     int status = 0;
 
-    if (run->json)
+    if (run->cli->json)
         th_buf_char(&run->out, '[');
-    for (unsigned i = 0; i < run->count; i++) {
+    for (unsigned i = 0; i < run->cli->arg_count; i++) {
         struct th_buf text;
         bool ran;
         th_buf_init(&text, VECTORS_MAX);
-        if (run->json && i)
+        if (run->cli->json && i)
             th_buf_char(&run->out, ',');
-        ran = !th_dialect_read_file(run->args[i], &text, run->why, sizeof run->why) &&
-              th_dialect_vectors(set, run->args[i], th_buf_view(&text), run->json, &run->out, &passed,
-                                 &failed, run->why, sizeof run->why);
+        ran = !th_dialect_read_file(run->cli->args[i], &text, run->why, sizeof run->why) &&
+              th_dialect_vectors(set, run->cli->args[i], th_buf_view(&text), run->cli->json, &run->out,
+                                 &passed, &failed, run->why, sizeof run->why);
         th_buf_fini(&text);
         if (!ran) {
             th_buf_reset(&run->out);
-            return refuse(run);
+            return refuse(run, TH_EXIT_NO);
         }
     }
-    if (run->json)
+    if (run->cli->json)
         th_buf_char(&run->out, ']');
     else
         th_buf_printf(&run->out, "%u passed, %u failed\n", passed, failed);
     if (failed || passed == 0)
-        status = EXIT_NO;
+        status = TH_EXIT_NO;
     return status;
 }
 
@@ -299,10 +280,10 @@ static const struct line *find_line(const struct lines *l, struct th_span path)
 static void one_difference(struct run *run, struct th_jw *w, struct th_span path, const struct line *a,
                            const struct line *b)
 {
-    struct th_span none = run->json ? TH_LIT("null") : TH_LIT("(none)"), x = a ? a->value : none,
+    struct th_span none = run->cli->json ? TH_LIT("null") : TH_LIT("(none)"), x = a ? a->value : none,
                    y = b ? b->value : none;
 
-    if (!run->json) {
+    if (!run->cli->json) {
         th_buf_printf(&run->out, "%.*s: %.*s | %.*s\n", (int)path.n, path.p, (int)x.n, x.p, (int)y.n, y.p);
         return;
     }
@@ -322,7 +303,7 @@ static unsigned differences(struct run *run, const struct lines *a, const struct
     struct th_jw w = th_jw(&run->out);
     unsigned n = 0;
 
-    if (run->json)
+    if (run->cli->json)
         th_jw_array(&w);
     for (unsigned i = 0; i < a->count; i++) {
         const struct line *x = &a->v[i], *y = find_line(b, x->path);
@@ -337,7 +318,7 @@ static unsigned differences(struct run *run, const struct lines *a, const struct
             one_difference(run, &w, b->v[i].path, NULL, &b->v[i]);
             n++;
         }
-    if (run->json)
+    if (run->cli->json)
         th_jw_end_array(&w);
     return n;
 }
@@ -348,14 +329,14 @@ static int diff(struct run *run, const struct th_dialect_set *set)
     struct th_buf text[2];
     struct lines lines[2] = {{.count = 0}, {.count = 0}};
     bool own[2] = {false, false};
-    int status = EXIT_NO;
+    int status = TH_EXIT_NO;
     unsigned ready = 0;
 
     for (unsigned i = 0; i < 2; i++) {
         struct th_json root;
-        d[i] = pick(run, set, run->args[i], &own[i]);
+        d[i] = pick(run, set, run->cli->args[i], &own[i]);
         if (!d[i]) {
-            refuse(run);
+            refuse(run, TH_EXIT_NO);
             goto end;
         }
         ready++;
@@ -364,7 +345,7 @@ static int diff(struct run *run, const struct th_dialect_set *set)
             goto end;
         }
     }
-    status = differences(run, &lines[0], &lines[1]) ? EXIT_NO : 0;
+    status = differences(run, &lines[0], &lines[1]) ? TH_EXIT_NO : 0;
 end:
     for (unsigned i = 0; i < 2; i++) {
         if (i < ready)
@@ -377,44 +358,18 @@ end:
     return status;
 }
 
-/* Flags may stand anywhere behind the verb; what is left are the arguments. */
-static int read_arguments(struct run *run, int argc, char **argv)
+static int run_verb(struct th_cli *cli, bool loads,
+                    int (*verb)(struct run *run, const struct th_dialect_set *set))
 {
-    for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            run->json = true;
-        } else if (strncmp(argv[i], "--dialects=", 11) == 0) {
-            run->dir = argv[i] + 11;
-        } else if (strcmp(argv[i], "--dialects") == 0) {
-            if (++i == argc)
-                return usage(run->verb, "--dialects needs a directory");
-            run->dir = argv[i];
-        } else if (argv[i][0] == '-' && argv[i][1]) {
-            return usage(run->verb, "an option is unknown");
-        } else if (run->count == ARGS_MAX) {
-            return usage(run->verb, "too many arguments");
-        } else {
-            run->args[run->count++] = argv[i];
-        }
-    }
-    return 0;
-}
-
-static int run_verb(const struct verb *verb, int argc, char **argv)
-{
-    struct run run = {.verb = verb};
     struct th_dialect_set set = {NULL, 0};
-    int status = read_arguments(&run, argc, argv);
+    struct run run = {.cli = cli};
+    int status;
 
-    if (status)
-        return status;
-    if (run.count < verb->min || run.count > verb->max)
-        return usage(verb, run.count < verb->min ? "an argument is missing" : "too many arguments");
-    if (verb->loads && th_dialects_load(run.dir, &set, run.why, sizeof run.why))
-        return refuse(&run);
+    if (loads && th_dialects_load(th_cli_option(cli, "--dialects"), &set, run.why, sizeof run.why))
+        return refuse(&run, TH_EXIT_NO);
     th_buf_init(&run.out, OUT_MAX);
-    status = verb->run(&run, &set);
-    if (run.json && run.out.n)
+    status = verb(&run, &set);
+    if (cli->json && run.out.n)
         th_buf_char(&run.out, '\n');
     if (run.out.failed)
         status = no_memory(&run);
@@ -425,37 +380,27 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
     return status;
 }
 
-int th_dialect_list_command(int argc, char **argv)
+int th_cmd_dialect_list(struct th_cli *cli)
 {
-    static const struct verb verb = {"list", "", 0, 0, true, list};
-
-    return run_verb(&verb, argc, argv);
+    return run_verb(cli, true, list);
 }
 
-int th_dialect_show_command(int argc, char **argv)
+int th_cmd_dialect_show(struct th_cli *cli)
 {
-    static const struct verb verb = {"show", "NAME|FILE", 1, 1, true, show};
-
-    return run_verb(&verb, argc, argv);
+    return run_verb(cli, true, show);
 }
 
-int th_dialect_check_command(int argc, char **argv)
+int th_cmd_dialect_check(struct th_cli *cli)
 {
-    static const struct verb verb = {"check", "FILE...", 1, ARGS_MAX, false, check};
-
-    return run_verb(&verb, argc, argv);
+    return run_verb(cli, false, check);
 }
 
-int th_dialect_vectors_command(int argc, char **argv)
+int th_cmd_dialect_vectors(struct th_cli *cli)
 {
-    static const struct verb verb = {"vectors", "FILE...", 1, ARGS_MAX, true, vectors};
-
-    return run_verb(&verb, argc, argv);
+    return run_verb(cli, true, vectors);
 }
 
-int th_dialect_diff_command(int argc, char **argv)
+int th_cmd_dialect_diff(struct th_cli *cli)
 {
-    static const struct verb verb = {"diff", "A B", 2, 2, true, diff};
-
-    return run_verb(&verb, argc, argv);
+    return run_verb(cli, true, diff);
 }

@@ -34,7 +34,8 @@ struct app {
     int argc;
     char **argv;
     struct th_live *live;
-    bool once, announced, stopping, engine_draining, hard;
+    struct th_first_start *first; /* NULL: serve */
+    bool announced, stopping, engine_draining, hard;
     bool tls; /* the API was opened with it */
     uv_loop_t loop;
     uv_async_t wake;
@@ -205,18 +206,19 @@ static void announce(struct app *a)
 {
     const char *listen = a->live->settings.v[TH_O_LISTEN].text;
 
+    if (a->first) {
+        snprintf(a->first->key, sizeof a->first->key, "%s", a->made_key.n ? th_buf_cstr(&a->made_key) : "");
+        return;
+    }
     if (a->made_key.n) {
         printf("operator key (shown only now, keep it safe): %s\n", th_buf_cstr(&a->made_key));
         th_buf_wipe(&a->made_key);
     }
-    if (!a->once) {
-        printf("listening on %s://%.*s:%u\n", a->live->identity ? "https" : "http",
-               (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
-        th_log(TH_LOG_INFO, "listening", TH_KC("address", listen),
-               TH_KI("port", th_http_server_port(a->server)),
-               TH_KC("scheme", a->live->identity ? "https" : "http"), TH_KC("version", TH_VERSION),
-               TH_KC("data", a->live->settings.v[TH_O_DATA].text));
-    }
+    printf("listening on %s://%.*s:%u\n", a->live->identity ? "https" : "http",
+           (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
+    th_log(TH_LOG_INFO, "listening", TH_KC("address", listen), TH_KI("port", th_http_server_port(a->server)),
+           TH_KC("scheme", a->live->identity ? "https" : "http"), TH_KC("version", TH_VERSION),
+           TH_KC("data", a->live->settings.v[TH_O_DATA].text));
     fflush(stdout);
 }
 
@@ -246,7 +248,7 @@ static void on_check(uv_check_t *c)
     if (!a->announced && th_engine_ready(a->engine, NULL)) {
         a->announced = true;
         announce(a);
-        if (a->once)
+        if (a->first)
             stop(a);
         else
             th_notify("READY=1\nSTATUS=Accepting events");
@@ -517,7 +519,7 @@ static void setup_loop(struct app *a)
 
 static void run(struct app *a)
 {
-    uint64_t every_ms = a->once ? 0 : th_notify_watchdog_ms();
+    uint64_t every_ms = a->first ? 0 : th_notify_watchdog_ms();
 
     if (every_ms)
         uv_timer_start(&a->watchdog, on_watchdog, 0, every_ms);
@@ -557,12 +559,14 @@ static void release(struct app *a)
     th_free(a);
 }
 
-static void setup_process(const struct th_settings *c)
+static void setup_process(const struct th_settings *c, bool first)
 {
     struct rlimit files, core;
 
     th_live_log(c);
-    if (getrlimit(RLIMIT_CORE, &core) == 0) { /* a core file would hold keys and secrets in clear */
+    if (first && strcmp(c->v[TH_O_LOG_LEVEL].origin, "default") == 0)
+        th_log_setup(TH_LOG_WARN, TH_LOG_AUTO); /* its start and its stop are no news */
+    if (getrlimit(RLIMIT_CORE, &core) == 0) {   /* a core file would hold keys and secrets in clear */
         core.rlim_cur = 0;
         (void)setrlimit(RLIMIT_CORE, &core);
     }
@@ -574,21 +578,7 @@ static void setup_process(const struct th_settings *c)
     }
 }
 
-int th_config_check(int argc, char **argv)
-{
-    struct th_live *l;
-    char why[512];
-
-    if (th_live_new(argc, argv, &l, why, sizeof why)) {
-        fprintf(stderr, "tenterhook: %s\n", why);
-        return EXIT_USAGE;
-    }
-    printf("configuration is valid: %u dialects\n", l->dialects.count);
-    th_live_free(l);
-    return 0;
-}
-
-static struct app *new_app(int argc, char **argv, bool once)
+static struct app *new_app(int argc, char **argv, struct th_first_start *first)
 {
     struct app *a = th_calloc(1, sizeof *a);
 
@@ -596,7 +586,7 @@ static struct app *new_app(int argc, char **argv, bool once)
         return NULL;
     a->argc = argc;
     a->argv = argv;
-    a->once = once;
+    a->first = first;
     th_buf_init(&a->made_key, 256);
     if (uv_loop_init(&a->loop) != 0) {
         th_free(a);
@@ -624,7 +614,7 @@ static enum th_error start(struct app *a)
         error = open_engine(a);
     if (!error)
         error = open_api(a);
-    if (!error && !a->once)
+    if (!error && !a->first)
         error = open_server(a);
     return error;
 }
@@ -641,9 +631,9 @@ static int exit_status(enum th_error error)
     return error ? EXIT_USAGE : 0;
 }
 
-int th_serve(int argc, char **argv, bool once)
+int th_serve(int argc, char **argv, struct th_first_start *first)
 {
-    struct app *a = new_app(argc, argv, once);
+    struct app *a = new_app(argc, argv, first);
     enum th_error error;
 
     if (!a)
@@ -651,17 +641,18 @@ int th_serve(int argc, char **argv, bool once)
     setup_loop(a);
     error = th_live_new(argc, argv, &a->live, a->why, sizeof a->why);
     if (!error) {
-        setup_process(&a->live->settings);
+        setup_process(&a->live->settings, first != NULL);
         error = start(a);
     }
     if (error) {
-        fprintf(stderr, "tenterhook: %s\n", a->why[0] ? a->why : th_error_name(error));
+        const char *why = a->why[0] ? a->why : th_error_name(error);
+        if (first)
+            snprintf(first->why, sizeof first->why, "%s", why);
+        else
+            fprintf(stderr, "tenterhook: %s\n", why);
         unwind(a);
     } else {
         run(a);
-        if (once)
-            printf("data directory ready: %s\nstart the server with: tenterhook serve --data %s\n",
-                   a->live->settings.v[TH_O_DATA].text, a->live->settings.v[TH_O_DATA].text);
         th_log(TH_LOG_INFO, "stopped", TH_KI("exit", 0));
     }
     release(a);

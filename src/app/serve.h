@@ -3,10 +3,13 @@
 #define TH_APP_SERVE_H
 #include "app/config.h"
 
-/** Runs until SIGTERM or SIGINT; returns the exit status. argv: the command's arguments (read again at SIGHUP). once:
- * starts, makes what a first start makes, and stops (init). */
-int th_serve(int argc, char **argv, bool once);
-/** Checks what th_serve would refuse before it touches the data directory: options, addresses, networks, dialects. Exit
- * status. */
-int th_config_check(int argc, char **argv);
+/** What `tenterhook init` tells. */
+struct th_first_start {
+    char key[128]; /* the operator's, made by this start; empty: there was one */
+    char why[512]; /* after a failure */
+};
+
+/** Runs until SIGTERM or SIGINT; returns the exit status. argv: the command's arguments (read again at SIGHUP). first:
+ * starts, makes what a first start makes, and stops; prints nothing. NULL: serves. */
+int th_serve(int argc, char **argv, struct th_first_start *first);
 #endif
