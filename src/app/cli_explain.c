@@ -8,6 +8,7 @@
  * Memory: every try's verifier is wiped; texts live in the JSON that is returned. */
 #include "app/cli_request.h"
 #include "base/enc.h"
+#include <stdlib.h>
 
 #define TRY_BODY_MAX ((size_t)128 << 10)
 #define SHOWN 160
@@ -291,45 +292,6 @@ static void similar_headers(struct explain *x)
                              (int)x->report.header.n, x->report.header.p, *all ? "; these did: " : "", all));
 }
 
-static void find_causes(struct explain *x)
-{
-    th_jw_key(&x->w, TH_LIT("findings"));
-    th_jw_array(&x->w);
-    switch (x->result) {
-    case TENTERHOOK_OK:
-        break;
-    case TENTERHOOK_TOO_OLD:
-        finding(x, th_cli_printf(
-                       x->cli, "it was signed %lld s ago, and the window is %d s. The signature itself is %s",
-                       (long long)x->report.age_s, TENTERHOOK_WINDOW_S,
-                       attempt(x, (unsigned[DIMENSIONS]){0})
-                           ? "right: the request was kept or sent again, or this clock is ahead"
-                           : "wrong too"));
-        break;
-    case TENTERHOOK_TOO_NEW:
-        finding(
-            x, th_cli_printf(
-                   x->cli,
-                   "it was signed %lld s in the future: this clock is behind, or the time is in milliseconds",
-                   -(long long)x->report.age_s));
-        break;
-    case TENTERHOOK_MISSING_HEADER:
-        if (!other_dialect(x))
-            similar_headers(x);
-        break;
-    default:
-        if (single_changes(x) || other_dialect(x) ||
-            (x->request->body.n <= TRY_BODY_MAX && double_changes(x)))
-            break;
-        finding(x, x->r->has_old ? "no usual mistake explains it: the secret is another one, or the bytes "
-                                   "were changed in another way"
-                                 : "no usual mistake explains it: the secret is another one (give the "
-                                   "previous one with --old-secret-file), or "
-                                   "the bytes were changed in another way");
-    }
-    th_jw_end_array(&x->w);
-}
-
 /* ---- what was expected ---- */
 
 /* Values of variables that headers carry. */
@@ -392,10 +354,14 @@ static void write_signed(struct explain *x)
     th_buf_fini(&text);
 }
 
-static void write_expected(struct explain *x)
+/* What the header of the first signature would be; 0: cannot be said. bare: the MAC alone, without what the scheme
+ * writes around it. */
+static size_t expected(struct explain *x, unsigned which, bool bare, char *value, size_t size)
 {
+    struct tenterhook_scheme scheme = x->r->scheme;
+    struct tenterhook_signature *s = &scheme.signature[0];
     struct th_span ts = variable(x, TH_LIT("{ts}"));
-    struct tenterhook_span secret = lib_span(th_buf_view(&x->r->secret[0]));
+    struct tenterhook_span secret = lib_span(th_buf_view(&x->r->secret[which]));
     struct tenterhook_message m = {.body = lib_span(x->request->body),
                                    .event_id = lib_span(variable(x, TH_LIT("{event.id}"))),
                                    .event_type = lib_span(variable(x, TH_LIT("{event.type}"))),
@@ -403,18 +369,92 @@ static void write_expected(struct explain *x)
                                    .endpoint_id = lib_span(variable(x, TH_LIT("{endpoint.id}"))),
                                    .endpoint_url = lib_span(x->request->url),
                                    .attempt_number = lib_span(variable(x, TH_LIT("{attempt.number}")))};
-    char value[1024];
     uint64_t unix_s;
-    size_t n;
+    size_t n = 0;
 
     m.ts = x->report.has_time                            ? x->report.signed_at
            : ts.n && th_span_u64(ts, INT64_MAX, &unix_s) ? (int64_t)unix_s
                                                          : x->now;
-    if (x->r->scheme.signature_count == 0 || x->r->scheme.signature[0].algorithm == TENTERHOOK_ED25519 ||
-        tenterhook_sign(&x->r->scheme, 0, &secret, 1, &m, value, sizeof value, &n) != TENTERHOOK_OK)
+    if (scheme.signature_count == 0 || s->algorithm == TENTERHOOK_ED25519)
+        return 0;
+    if (bare) {
+        s->item = span("{sig}");
+        s->join = s->wrap = (struct tenterhook_span){NULL, 0};
+    }
+    return tenterhook_sign(&scheme, 0, &secret, 1, &m, value, size, &n) == TENTERHOOK_OK ? n : 0;
+}
+
+static void write_expected(struct explain *x)
+{
+    char value[1024];
+    size_t n = expected(x, 0, false, value, sizeof value);
+
+    if (n == 0)
         return;
     th_jw_key(&x->w, TH_LIT("expected"));
     th_jw_string(&x->w, th_span(value, n));
+}
+
+/* The right MAC with something else around it: another prefix, another list. */
+static bool written_otherwise(struct explain *x)
+{
+    const struct tenterhook_signature *s = &x->r->scheme.signature[0];
+    struct th_span came =
+        th_request_header(x->request, th_cli_text(x->cli, th_span(s->header.p, s->header.n)));
+    char bare[1024], whole[1024];
+
+    for (unsigned i = 0; x->r->scheme.signature_count && came.p && i < x->r->secret_count; i++) {
+        size_t n = expected(x, i, true, bare, sizeof bare), m = expected(x, i, false, whole, sizeof whole);
+        if (n && m && memmem(came.p, came.n, bare, n)) {
+            finding(x,
+                    th_cli_printf(
+                        x->cli,
+                        "the value is right, what is written around it (its prefix) is not: %.*s came, %.*s "
+                        "belongs there",
+                        (int)(came.n < 300 ? came.n : 300), came.p, (int)m, whole));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void find_causes(struct explain *x)
+{
+    th_jw_key(&x->w, TH_LIT("findings"));
+    th_jw_array(&x->w);
+    switch (x->result) {
+    case TENTERHOOK_OK:
+        break;
+    case TENTERHOOK_TOO_OLD:
+        finding(x, th_cli_printf(
+                       x->cli, "it was signed %lld s ago, and the window is %d s. The signature itself is %s",
+                       (long long)x->report.age_s, TENTERHOOK_WINDOW_S,
+                       attempt(x, (unsigned[DIMENSIONS]){0})
+                           ? "right: the request was kept or sent again, or this clock is ahead"
+                           : "wrong too"));
+        break;
+    case TENTERHOOK_TOO_NEW:
+        finding(
+            x, th_cli_printf(
+                   x->cli,
+                   "it was signed %lld s in the future: this clock is behind, or the time is in milliseconds",
+                   -(long long)x->report.age_s));
+        break;
+    case TENTERHOOK_MISSING_HEADER:
+        if (!other_dialect(x))
+            similar_headers(x);
+        break;
+    default:
+        if (written_otherwise(x) || single_changes(x) || other_dialect(x) ||
+            (x->request->body.n <= TRY_BODY_MAX && double_changes(x)))
+            break;
+        finding(x, x->r->has_old ? "no usual mistake explains it: the secret is another one, or the bytes "
+                                   "were changed in another way"
+                                 : "no usual mistake explains it: the secret is another one (give the "
+                                   "previous one with --old-secret-file), or "
+                                   "the bytes were changed in another way");
+    }
+    th_jw_end_array(&x->w);
 }
 
 /* ---- steps ---- */
@@ -468,9 +508,10 @@ static void write_steps(struct explain *x)
         header_step(x, s->signature[0].header, false, true);
     if (x->report.has_time)
         step(x, "time", !timed,
-             th_str(th_cli_printf(x->cli, "signed %lld s ago, at %lld; %d s are allowed on both sides",
-                                  (long long)x->report.age_s, (long long)x->report.signed_at,
-                                  TENTERHOOK_WINDOW_S)));
+             th_str(th_cli_printf(x->cli, "signed %lld s %s, at %lld; %d s are allowed on both sides",
+                                  llabs((long long)x->report.age_s),
+                                  x->report.age_s < 0 ? "in the future" : "ago",
+                                  (long long)x->report.signed_at, TENTERHOOK_WINDOW_S)));
     if (x->result == TENTERHOOK_OK || x->result == TENTERHOOK_NO_MATCH)
         step(x, s->signature_count ? "signature" : "secret", x->result == TENTERHOOK_OK,
              th_str(x->report.detail));
@@ -517,9 +558,10 @@ void th_explain_print(struct th_cli *cli, struct th_json e, bool steps, const ch
         th_json_iter(&it, list);
         while (th_json_next(&it, NULL, &row)) {
             bool ok = strcmp(th_cli_member(cli, row, "/ok"), "true") == 0;
-            printf("%s%s%s%s  %s: ", margin, ok ? th_green(cli) : th_red(cli), ok ? "ok  " : "FAIL",
-                   th_plain(cli), th_cli_member(cli, row, "/name"));
-            th_print_safe(stdout, th_str(th_cli_member(cli, row, "/value")));
+            const char *value = th_cli_member(cli, row, "/value");
+            printf("%s%s%s%s  %s%s", margin, ok ? th_green(cli) : th_red(cli), ok ? "ok  " : "FAIL",
+                   th_plain(cli), th_cli_member(cli, row, "/name"), strcmp(value, "-") == 0 ? "" : ": ");
+            th_print_safe(stdout, th_str(strcmp(value, "-") == 0 ? "" : value));
             putchar('\n');
         }
     }

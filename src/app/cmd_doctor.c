@@ -345,6 +345,12 @@ static void check_https(struct doctor *d, const struct th_url *url)
             "the URL is http: anybody on the way can read it");
 }
 
+/* The server was there a moment ago; what it was asked for has been said. */
+static void lost(struct doctor *d, const char *what)
+{
+    say(d, FAIL, what, "try again when the server answers", "the server was lost while this was looked at");
+}
+
 /* What the server itself sees: its own test delivery. */
 static void check_answer(struct doctor *d, const char *id)
 {
@@ -353,8 +359,10 @@ static void check_answer(struct doctor *d, const char *id)
     struct th_answer a;
     const char *delivery;
 
-    if (th_cli_try(d->cli, "POST", th_cli_path(d->cli, "/v1/webhooks/%s/test", id), th_str("{}"), NULL, &a))
+    if (th_cli_try(d->cli, "POST", th_cli_path(d->cli, "/v1/webhooks/%s/test", id), th_str("{}"), NULL, &a)) {
+        lost(d, "2 answers 2xx");
         return;
+    }
     delivery = a.status < 300 ? th_cli_member(d->cli, a.json, "/id") : "-";
     if (delivery[0] == '-')
         say(d, NOTE, "2 answers 2xx", "the key needs webhooks:manage for a test",
@@ -362,8 +370,10 @@ static void check_answer(struct doctor *d, const char *id)
     th_answer_free(&a);
     while (delivery[0] != '-' && th_cmd_mono_ms() < until) {
         const char *outcome, *status;
-        if (th_cli_try(d->cli, "GET", th_cli_path(d->cli, "/v1/deliveries/%s", delivery), none, NULL, &a))
+        if (th_cli_try(d->cli, "GET", th_cli_path(d->cli, "/v1/deliveries/%s", delivery), none, NULL, &a)) {
+            lost(d, "2 answers 2xx");
             return;
+        }
         outcome = th_cli_member(d->cli, a.json, "/attempts/0/outcome");
         status = th_cli_member(d->cli, a.json, "/attempts/0/status");
         if (outcome[0] != '-') {
@@ -405,8 +415,10 @@ static void check_firewall(struct doctor *d)
     const char *all = "";
     struct th_answer a;
 
-    if (th_cli_try(d->cli, "GET", "/v1/source-addresses", none, NULL, &a))
+    if (th_cli_try(d->cli, "GET", "/v1/source-addresses", none, NULL, &a)) {
+        lost(d, "4 firewall");
         return;
+    }
     if (a.json.raw.n && th_json_member(a.json, TH_LIT("prefixes"), &list)) {
         th_json_iter(&it, list);
         while (th_json_next(&it, NULL, &row))
@@ -460,12 +472,20 @@ static void check_endpoint(struct doctor *d, const char *id, const char *ca_file
     struct th_answer a;
     const char *url;
 
-    if (th_cli_try(d->cli, "GET", th_cli_path(d->cli, "/v1/webhooks/%s", id), none, NULL, &a))
+    if (th_cli_try(d->cli, "GET", th_cli_path(d->cli, "/v1/webhooks/%s", id), none, NULL, &a)) {
+        lost(d, "endpoint");
         return;
-    if (a.status != 200) {
+    }
+    if (a.status == 404) {
         say(d, FAIL, "endpoint",
             "`tenterhook endpoints` lists those of the tenant; another tenant's need --tenant",
             "there is no endpoint %s", id);
+        th_answer_free(&a);
+        return;
+    }
+    if (a.status != 200) {
+        say(d, FAIL, "endpoint", "the server's log says more", "it cannot be looked at (status %u)",
+            a.status);
         th_answer_free(&a);
         return;
     }
@@ -521,6 +541,8 @@ int th_cmd_doctor(struct th_cli *cli)
     } else if (target) {
         if (check_server(&d))
             check_endpoint(&d, target, ca_file);
+        else if (!d.failed)
+            say(&d, FAIL, "endpoint", "use a key with webhooks:manage", "this key may not look at it");
     } else {
         check_machine(&d);
         (void)check_server(&d);

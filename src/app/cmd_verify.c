@@ -17,6 +17,7 @@ static bool moment_of(const struct th_cli *cli, const char *option, int64_t *out
 {
     const char *text = th_cli_option(cli, option);
     struct th_wall at;
+    uint64_t unix_s;
 
     *out = unix_now();
     if (!text)
@@ -25,7 +26,13 @@ static bool moment_of(const struct th_cli *cli, const char *option, int64_t *out
         *out = at.ms / 1000;
         return true;
     }
-    return th_cli_number(cli, option, 0, INT64_MAX / 1000, 0, out);
+    if (th_span_u64(th_str(text), INT64_MAX / 1000, &unix_s)) {
+        *out = (int64_t)unix_s;
+        return true;
+    }
+    th_cli_fail(cli, TH_EXIT_USAGE, "%s \"%s\": is no time; write 2026-04-02T08:00:00Z, or unix seconds",
+                option, text);
+    return false;
 }
 
 /* ---- verify and explain ---- */
