@@ -50,6 +50,8 @@ int th_cli_fail(const struct th_cli *cli, int status, const char *format, ...)
     vsnprintf(line + n, sizeof line - (size_t)n, format, args);
     va_end(args);
     fflush(stdout);
+    if (cli && cli->mute)
+        return status;
     if (!cli || !cli->json) {
         fputs("tenterhook: ", stderr);
         if (cli && cli->command)

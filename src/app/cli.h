@@ -55,6 +55,7 @@ extern const struct th_cli_option th_cli_common[], th_cli_api[];
 #define TH_CLI_ARGS 256
 struct th_cli {
     const struct th_command *command;
+    bool implied_verb; /* none was given: the name's first row */
     struct th_arena mem;
     const char *args[TH_CLI_ARGS]; /* positional */
     unsigned arg_count;
@@ -65,6 +66,7 @@ struct th_cli {
     char **config_argv; /* TH_CLI_CONFIG: the server's options, for th_config_read */
     int config_argc;
     bool json, colour, terminal; /* of standard output */
+    bool mute;                   /* th_cli_fail says nothing: it has been said */
     struct th_client *client;
     const char *where; /* in front of messages: where in a file it is; NULL: nowhere */
     const char
@@ -142,6 +144,8 @@ const char *th_plain(const struct th_cli *cli);
 /** Prints text that came from elsewhere: control characters (but newline and tab) are shown as \xNN, so that
  * they cannot steer the terminal. */
 void th_print_safe(FILE *to, struct th_span s);
+/** Writes out what was printed; false when nobody can read it any more (said, unless the reader has gone). */
+bool th_cli_flush(void);
 /** Prints JSON with indentation, followed by a newline. Numbers and strings keep their bytes. */
 void th_print_json(FILE *to, struct th_json v);
 /** A value at a JSON Pointer as text: strings without quotes, null and absent as "-", others raw. In
@@ -162,7 +166,7 @@ struct th_table {
 void th_table_init(struct th_table *t, struct th_cli *cli, unsigned columns, const char *const *heads);
 void th_table_add(struct th_table *t, const char *cell);
 unsigned th_table_rows(const struct th_table *t);
-/** Prints with aligned columns. */
+/** Prints with aligned columns; on a terminal that is too narrow a row takes several lines. */
 void th_table_print(const struct th_table *t);
 
 /* ---- texts made from the table (cli_help.c) ---- */

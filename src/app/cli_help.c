@@ -103,7 +103,7 @@ static void overview(FILE *to)
         else
             fprintf(to, "  %-36s %s\n", left, c->help);
     }
-    fputs("\n`tenterhook help COMMAND [VERB]` describes one. Most take --json.\n\n", to);
+    fputs("\n`tenterhook help COMMAND [VERB]` describes one. All but serve take --json.\n\n", to);
     fputs(statuses, to);
 }
 
@@ -494,6 +494,69 @@ static int print_completion(struct th_cli *cli, const char *shell)
     return TH_EXIT_OK;
 }
 
+/* ---- for programs ---- */
+
+static void json_text(struct th_jw *w, const char *name, const char *text)
+{
+    th_jw_key(w, th_str(name));
+    if (text)
+        th_jw_string(w, th_str(text));
+    else
+        th_jw_null(w);
+}
+
+static void json_options(struct th_jw *w, const struct th_cli_option *list)
+{
+    for (; list && list->name; list++) {
+        th_jw_object(w);
+        json_text(w, "name", list->name);
+        json_text(w, "argument", list->argument);
+        json_text(w, "help", list->help);
+        th_jw_end_object(w);
+    }
+}
+
+static void json_command(struct th_jw *w, const struct th_command *c)
+{
+    th_jw_object(w);
+    json_text(w, "name", c->name);
+    json_text(w, "verb", c->verb);
+    json_text(w, "arguments", c->arguments);
+    json_text(w, "help", c->help);
+    th_jw_key(w, TH_LIT("options"));
+    th_jw_array(w);
+    json_options(w, c->options);
+    json_options(w, c->flags & TH_CLI_API ? th_cli_api : NULL);
+    for (unsigned id = 0; c->flags & TH_CLI_CONFIG && id < TH_O_COUNT; id++)
+        if (th_options[id].flag)
+            json_options(w, (const struct th_cli_option[]){
+                                {th_options[id].flag, th_options[id].argument, th_options[id].help}, {0}});
+    json_options(w, c->flags & TH_CLI_RAW ? NULL : th_cli_common);
+    th_jw_end_array(w);
+    th_jw_end_object(w);
+}
+
+/* Of one name, or of all; and of one verb. */
+static int json_help(struct th_cli *cli, const char *name, const char *verb)
+{
+    struct th_buf out;
+    struct th_jw w;
+
+    th_buf_init(&out, 4u << 20);
+    w = th_jw(&out);
+    th_jw_array(&w);
+    for (const struct th_command *c = th_commands; c->name; c++)
+        if (shown(c) && (!name || strcmp(c->name, name) == 0) &&
+            (!verb || (c->verb && strcmp(c->verb, verb) == 0)))
+            json_command(&w, c);
+    th_jw_end_array(&w);
+    if (out.failed)
+        return th_cli_nomem(cli);
+    th_print_json(stdout, (struct th_json){TH_JSON_ARRAY, th_buf_view(&out)});
+    th_buf_fini(&out);
+    return TH_EXIT_OK;
+}
+
 int th_cmd_help(struct th_cli *cli)
 {
     const char *name = cli->arg_count ? cli->args[0] : NULL, *verb = cli->arg_count > 1 ? cli->args[1] : NULL;
@@ -507,6 +570,8 @@ int th_cmd_help(struct th_cli *cli)
         return th_cli_fail(cli, TH_EXIT_USAGE,
                            "there is no command \"%s%s%s\"; `tenterhook help` lists what there is", name,
                            verb ? " " : "", verb ? verb : "");
+    if (cli->json)
+        return json_help(cli, name, verb);
     if (th_cli_has(cli, "--man")) {
         if (c)
             man_command(stdout, th_command_find(name, NULL));

@@ -194,7 +194,8 @@ static void answer(struct work *k, unsigned status, struct th_span fields, struc
     th_buf_fini(&k->head);
     th_arena_fini(&k->cli.mem);
     th_free(k);
-    if (l->conf.count && l->answered == l->conf.count)
+    if (l->conf.ended &&
+        (l->answered == l->conf.count || !th_cli_flush())) /* or nobody reads what is shown */
         l->conf.ended(l->conf.ctx);
 }
 
@@ -387,6 +388,7 @@ static int open_forward(struct th_listener *l, uv_loop_t *loop)
         if (!l->addr_count)
             return th_cli_fail(l->conf.cli, TH_EXIT_UNREACHABLE, "--forward: %s", text);
     }
+    http.plain = !l->forward.tls && !http.ca_file;
     if (th_http_client_open(loop, &http, &l->transport, text, sizeof text))
         return th_cli_fail(l->conf.cli, TH_EXIT_USAGE, "--forward: %s", text);
     return TH_EXIT_OK;
@@ -417,6 +419,11 @@ int th_listener_open(uv_loop_t *loop, const struct th_listener_conf *conf, struc
 uint16_t th_listener_port(const struct th_listener *l)
 {
     return th_hook_port(l->server);
+}
+
+unsigned th_listener_received(const struct th_listener *l)
+{
+    return l->number;
 }
 
 unsigned th_listener_refused(const struct th_listener *l)

@@ -23,7 +23,8 @@ struct th_listener_conf {
 /** Listens. Exit status; a message has been printed when it is not 0. */
 int th_listener_open(uv_loop_t *loop, const struct th_listener_conf *conf, struct th_listener **out);
 uint16_t th_listener_port(const struct th_listener *l);
-/** Requests that did not verify. */
+/** Requests so far, and those that did not verify. */
+unsigned th_listener_received(const struct th_listener *l);
 unsigned th_listener_refused(const struct th_listener *l);
 /** From now on answers with this (dev's keys). */
 void th_listener_behave(struct th_listener *l, unsigned status);

@@ -40,7 +40,8 @@ static unsigned distance(const char *a, const char *b)
 
 static void nearest(const char *word, const char *candidate, const char **best, unsigned *best_distance)
 {
-    unsigned d = distance(word, candidate);
+    bool begins = strlen(word) > 4 && strncmp(word, candidate, strlen(word)) == 0;
+    unsigned d = begins ? 1 : distance(word, candidate);
 
     if (d < *best_distance) {
         *best_distance = d;
@@ -48,10 +49,16 @@ static void nearest(const char *word, const char *candidate, const char **best, 
     }
 }
 
+/* Below this distance words are near: a third of them is to be changed, at most. */
+static unsigned near_enough(const char *word)
+{
+    return (unsigned)(strlen(word) - strspn(word, "-") + 2) / 3 + 1;
+}
+
 static int unknown_command(const char *name)
 {
     const char *best = NULL;
-    unsigned d = 3;
+    unsigned d = near_enough(name);
 
     for (const struct th_command *c = th_commands; c->name; c++)
         if (!(c->flags & TH_CLI_HIDDEN))
@@ -91,12 +98,16 @@ static int unknown_option(const struct th_cli *cli, const char *given, size_t n)
                                            cli->command->flags & TH_CLI_API ? th_cli_api : NULL};
     const char *best = NULL;
     char word[64];
-    unsigned d = 4;
+    unsigned d;
 
     snprintf(word, sizeof word, "%.*s", (int)(n < 60 ? n : 60), given);
+    d = near_enough(word);
     for (unsigned i = 0; i < 3; i++)
         for (const struct th_cli_option *o = lists[i]; o && o->name; o++)
             nearest(word, o->name, &best, &d);
+    for (unsigned id = 0; cli->command->flags & TH_CLI_CONFIG && id < TH_O_COUNT; id++)
+        if (th_options[id].flag)
+            nearest(word, th_options[id].flag, &best, &d);
     if (best)
         return th_cli_fail(cli, TH_EXIT_USAGE, "unknown option \"%s\"; did you mean %s?", word, best);
     return th_cli_fail(
@@ -138,6 +149,30 @@ static int read_option(struct th_cli *cli, int argc, char **argv, int *i)
     return TH_EXIT_OK;
 }
 
+/* "endpoints lst": the first verb was taken, and has no use for the word. */
+static int unknown_verb(const struct th_cli *cli, const char *word)
+{
+    const char *name = cli->command->name, *best = NULL;
+    unsigned d = near_enough(word);
+    struct th_buf all;
+    int status;
+
+    th_buf_init(&all, 4096);
+    for (const struct th_command *c = th_commands; c->name; c++)
+        if (strcmp(c->name, name) == 0) {
+            nearest(word, c->verb, &best, &d);
+            th_buf_printf(&all, "%s%s", all.n ? ", " : "", c->verb);
+        }
+    if (best)
+        status = th_cli_fail(cli, TH_EXIT_USAGE,
+                             "there is no \"%s\"; did you mean `tenterhook %s %s`? There are %s", word, name,
+                             best, th_buf_cstr(&all));
+    else
+        status = th_cli_fail(cli, TH_EXIT_USAGE, "there is no \"%s\"; there are %s", word, th_buf_cstr(&all));
+    th_buf_fini(&all);
+    return status;
+}
+
 static int read_arguments(struct th_cli *cli, int argc, char **argv)
 {
     bool options = true;
@@ -164,19 +199,21 @@ static int read_arguments(struct th_cli *cli, int argc, char **argv)
         if (cli->given_count && strcmp(cli->given[cli->given_count - 1].name, "--help") == 0)
             return TH_EXIT_OK;
     }
+    if (cli->arg_count > cli->command->max_args && cli->implied_verb)
+        return unknown_verb(cli, cli->args[0]);
     if (cli->arg_count < cli->command->min_args || cli->arg_count > cli->command->max_args)
-        return th_cli_fail(cli, TH_EXIT_USAGE, "%s; write: tenterhook %s%s%s %s",
-                           cli->arg_count < cli->command->min_args ? "an argument is missing"
-                                                                   : "too many arguments",
-                           cli->command->name, cli->command->verb ? " " : "",
-                           cli->command->verb ? cli->command->verb : "", cli->command->arguments);
+        return th_cli_fail(
+            cli, TH_EXIT_USAGE, "%s; write: tenterhook %s%s%s%s%s",
+            cli->arg_count < cli->command->min_args ? "an argument is missing" : "too many arguments",
+            cli->command->name, cli->command->verb ? " " : "", cli->command->verb ? cli->command->verb : "",
+            *cli->command->arguments ? " " : "", cli->command->arguments);
     return TH_EXIT_OK;
 }
 
-static int run(const struct th_command *command, int argc, char **argv)
+static int run(const struct th_command *command, bool implied_verb, int argc, char **argv)
 {
     const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
-    struct th_cli cli = {.command = command};
+    struct th_cli cli = {.command = command, .implied_verb = implied_verb};
     int status;
 
     th_arena_init(&cli.mem, (size_t)256 << 20);
@@ -190,9 +227,7 @@ static int run(const struct th_command *command, int argc, char **argv)
         status = command->run(&cli);
     th_client_close(cli.client);
     th_arena_fini(&cli.mem);
-    if (fflush(stdout) != 0 && status == TH_EXIT_OK)
-        status = TH_EXIT_OUTPUT;
-    return status;
+    return th_cli_flush() || status ? status : TH_EXIT_OUTPUT;
 }
 
 static int run_raw(const struct th_command *command, int argc, char **argv)
@@ -229,5 +264,6 @@ int th_cli_main(int argc, char **argv)
         return run_raw(command, argc - skip, argv + skip);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is an error of the write, as a full disk is */
-    return run(command, argc - skip, argv + skip);
+    return run(command, command->verb && (argc < 3 || !th_command_find(name, argv[2])), argc - skip,
+               argv + skip);
 }

@@ -1,7 +1,11 @@
 /* Output: colours, tables, JSON with indentation, and text of others made harmless. Colour only on a
  * terminal, and not when NO_COLOR is set (no-color.org). */
 #include "app/cli.h"
+#include "app/cli_progress.h"
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const char *when(const struct th_cli *cli, const char *code)
 {
@@ -59,6 +63,18 @@ void th_print_safe(FILE *to, struct th_span s)
         else if (c != '\r' || i + 1 >= s.n || s.p[i + 1] != '\n')
             fprintf(to, "\\x%02x", c);
     }
+}
+
+/* A reader that has gone (`| head`) is told nothing: it knows. Anything else is a fault of the output, said once. */
+bool th_cli_flush(void)
+{
+    static bool said;
+    bool ok = fflush(stdout) == 0 && !ferror(stdout);
+
+    if (!ok && !said && errno != EPIPE)
+        fprintf(stderr, "tenterhook: standard output cannot be written: %s\n", strerror(errno));
+    said = said || !ok;
+    return ok;
 }
 
 /* ---- JSON ---- */
@@ -154,6 +170,8 @@ const char *th_cli_time(struct th_cli *cli, struct th_json v, const char *pointe
 /* ---- tables ---- */
 
 #define COLUMNS_MAX 16
+#define GAP 2u   /* between columns */
+#define INDENT 4 /* of a row's further lines */
 
 void th_table_init(struct th_table *t, struct th_cli *cli, unsigned columns, const char *const *heads)
 {
@@ -195,26 +213,47 @@ static unsigned width(const char *s)
     return n;
 }
 
+/* Where a row goes on in a further line, indented: at the columns that a terminal has no room for. */
+static void fold(const struct th_table *t, const unsigned *wide, bool *breaks)
+{
+    unsigned columns = t->cli->terminal ? th_terminal_columns(STDOUT_FILENO) : UINT_MAX / 2, at = wide[0];
+
+    breaks[0] = false;
+    for (unsigned i = 1; i < t->columns; i++) {
+        breaks[i] = at + GAP + wide[i] > columns;
+        at = (breaks[i] ? INDENT : at + GAP) + wide[i];
+    }
+}
+
+static void print_cell(const struct th_table *t, unsigned i)
+{
+    const char *colour = i < t->columns                       ? th_dim(t->cli)
+                         : i % t->columns == t->status_column ? th_status_colour(t->cli, t->cell[i])
+                                                              : "";
+
+    fputs(colour, stdout);
+    th_print_safe(stdout, th_str(t->cell[i]));
+    fputs(*colour ? th_plain(t->cli) : "", stdout);
+}
+
 void th_table_print(const struct th_table *t)
 {
     unsigned wide[COLUMNS_MAX] = {0};
+    bool breaks[COLUMNS_MAX];
 
     for (unsigned i = 0; i < t->cells; i++)
         if (width(t->cell[i]) > wide[i % t->columns])
             wide[i % t->columns] = width(t->cell[i]);
+    fold(t, wide, breaks);
     for (unsigned i = 0; i < t->cells; i++) {
         unsigned column = i % t->columns;
-        bool head = i < t->columns;
-        const char *colour = head                         ? th_dim(t->cli)
-                             : column == t->status_column ? th_status_colour(t->cli, t->cell[i])
-                                                          : "";
 
-        fputs(colour, stdout);
-        th_print_safe(stdout, th_str(t->cell[i]));
-        fputs(*colour ? th_plain(t->cli) : "", stdout);
+        print_cell(t, i);
         if (column + 1 == t->columns)
-            fputc('\n', stdout);
+            putchar('\n');
+        else if (breaks[column + 1])
+            printf("\n%*s", INDENT, "");
         else
-            printf("%*s", (int)(wide[column] - width(t->cell[i]) + 2), "");
+            printf("%*s", (int)(wide[column] - width(t->cell[i]) + GAP), "");
     }
 }

@@ -130,7 +130,7 @@ int th_tail_look(struct th_tail *t, unsigned last)
         th_answer_free(&answer);
         status = t->primed ? look_by_id(t) : TH_EXIT_OK;
     }
-    t->primed = true;
+    t->primed = t->primed || !status;
     th_arena_fini(&t->cli->mem);
     t->cli->mem = saved;
     fflush(stdout);

@@ -51,7 +51,7 @@ static int tenant_call(struct th_cli *cli, const char *method, struct th_span bo
         return status;
     if (answer.json.raw.n)
         status = print_tenant(cli, &answer);
-    else if (!cli->json)
+    else if (!th_cmd_json(cli, &answer))
         printf("%s  deleted\n", cli->args[0]);
     th_answer_free(&answer);
     return status;
@@ -205,7 +205,7 @@ int th_cmd_key_delete(struct th_cli *cli)
                     (struct th_span){0}, NULL, &answer);
     if (status)
         return status;
-    if (!cli->json)
+    if (!th_cmd_json(cli, &answer))
         printf("%s  ended\n", cli->args[1]);
     th_answer_free(&answer);
     return TH_EXIT_OK;

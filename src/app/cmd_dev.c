@@ -336,6 +336,8 @@ static void on_look(uv_timer_t *t)
 
     if (!d->ending)
         (void)th_tail_look(d->tail, 0);
+    if (!th_cli_flush())
+        end(d, TH_EXIT_OUTPUT);
 }
 
 static void on_key(uv_poll_t *p, int status, int events)

@@ -7,6 +7,7 @@
 #include "app/cli_progress.h"
 #include "app/cmd.h"
 #include "app/cmd_transfer.h"
+#include "app/yaml.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -149,6 +150,30 @@ static int put_file(struct th_cli *cli, const char *path, struct th_span text)
     return TH_EXIT_OUTPUT;
 }
 
+/* With --json: the same tree, written as import would read it. */
+static int as_json(struct export *x)
+{
+    struct th_arena mem;
+    struct th_node *root;
+    struct th_buf json;
+    struct th_jw w;
+    char why[300];
+    int status = TH_EXIT_OK;
+
+    th_arena_init(&mem, TH_TRANSFER_TREE);
+    th_buf_init(&json, (size_t)1 << 30);
+    w = th_jw(&json);
+    if (th_yaml_parse("export", th_buf_view(&x->out), TH_TRANSFER_MAX, &mem, &root, why, sizeof why))
+        status = th_cli_fail(x->cli, TH_EXIT_BUG, "%s", why);
+    else
+        th_yaml_json(root, &w);
+    th_buf_char(&json, '\n');
+    th_arena_fini(&mem);
+    th_buf_wipe(&x->out);
+    x->out = json;
+    return status;
+}
+
 static int put(struct export *x)
 {
     const char *to = th_cli_option(x->cli, "--to");
@@ -161,6 +186,11 @@ static int put(struct export *x)
             "tenterhook: note: this is larger than the %zu MiB that import takes; export some tenants at a "
             "time\n",
             TH_TRANSFER_MAX >> 20);
+    if (x->cli->json) {
+        int status = as_json(x);
+        if (status)
+            return status;
+    }
     if (to)
         return put_file(x->cli, to, th_buf_view(&x->out));
     fwrite(x->out.p, 1, x->out.n, stdout);

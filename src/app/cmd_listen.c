@@ -68,6 +68,8 @@ static bool percent(const struct th_cli *cli, unsigned *out)
 static bool read_conf(struct th_cli *cli, struct th_listener_conf *conf)
 {
     int64_t port, status, delay, drip, count;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
 
     if (!th_cli_number(cli, "--port", 0, 65535, DEFAULT_PORT, &port) ||
         !th_cli_number(cli, "--status", 200, 599, 200, &status) ||
@@ -81,6 +83,11 @@ static bool read_conf(struct th_cli *cli, struct th_listener_conf *conf)
     }
     conf->cli = cli;
     conf->address = th_cli_option(cli, "--address") ? th_cli_option(cli, "--address") : "127.0.0.1";
+    if (uv_ip4_addr(conf->address, 0, &v4) != 0 && uv_ip6_addr(conf->address, 0, &v6) != 0) {
+        th_cli_fail(cli, TH_EXIT_USAGE,
+                    "--address \"%s\": must be a numeric address: 127.0.0.1, 0.0.0.0, ::1", conf->address);
+        return false;
+    }
     conf->port = (uint16_t)port;
     conf->status = (unsigned)status;
     conf->delay_ms = (unsigned)delay;
@@ -123,8 +130,14 @@ static int run(struct th_cli *cli, struct th_listener_conf *conf)
     }
     uv_run(&a.loop, UV_RUN_DEFAULT);
     uv_loop_close(&a.loop);
-    if (!status)
-        status = th_listener_refused(a.listener) ? TH_EXIT_NO : TH_EXIT_OK;
+    if (!status) {
+        unsigned refused = th_listener_refused(a.listener);
+        status = refused ? TH_EXIT_NO : TH_EXIT_OK;
+        if (!cli->json && conf->receiver)
+            printf("%u received, %u not verified\n", th_listener_received(a.listener), refused);
+        else if (!cli->json)
+            printf("%u received\n", th_listener_received(a.listener));
+    }
     th_listener_free(a.listener);
     return status;
 }

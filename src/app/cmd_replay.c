@@ -156,7 +156,7 @@ int th_cmd_replay_cancel(struct th_cli *cli)
 
     if (status)
         return status;
-    if (!cli->json)
+    if (!th_cmd_json(cli, &answer))
         printf("%s  stopped; what it had queued still goes out\n", cli->args[0]);
     th_answer_free(&answer);
     return TH_EXIT_OK;

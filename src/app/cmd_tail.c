@@ -9,8 +9,8 @@ static volatile sig_atomic_t stop_asked;
 
 static void on_stop(int number)
 {
-    (void)number;
     stop_asked = 1;
+    signal(number, SIG_DFL); /* the second time it ends at once, whatever is waited for */
 }
 
 /* False: the end was asked for. */
@@ -36,11 +36,27 @@ static bool act(struct th_tail *t)
     return true;
 }
 
+/* A server that is being restarted is waited for, once it has answered. False: the end. */
+static bool lasts(struct th_tail *t, int status, bool *away)
+{
+    struct th_cli *cli = t->cli;
+
+    if (status && (!t->primed || (status != TH_EXIT_UNREACHABLE && status != TH_EXIT_LATER)))
+        return false;
+    if (status && !*away && !cli->json)
+        fprintf(stderr, "%swaiting until it is back; Ctrl-C ends%s\n", th_dim(cli), th_plain(cli));
+    if (!status && *away && !cli->json)
+        fprintf(stderr, "%sit is back%s\n", th_dim(cli), th_plain(cli));
+    *away = cli->mute = status != 0;
+    return true;
+}
+
 static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t every_ms, int64_t for_ms)
 {
     int64_t until = for_ms ? th_cmd_mono_ms() + for_ms : INT64_MAX;
     bool keys = !cli->json && cli->terminal && th_keys_open();
     int status = TH_EXIT_OK;
+    bool away = false;
 
     if (keys)
         printf("%slive deliveries; Enter shows request and answer, r sends again, q ends%s\n", th_dim(cli),
@@ -48,13 +64,15 @@ static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t 
     while (!stop_asked && th_cmd_mono_ms() < until) {
         int64_t next = th_cmd_mono_ms() + every_ms;
         status = th_tail_look(t, last);
-        if (status)
+        if (!lasts(t, status, &away))
             break;
         while (!stop_asked && th_cmd_mono_ms() < next) {
-            struct pollfd in = {.fd = keys ? STDIN_FILENO : -1, .events = POLLIN};
+            struct pollfd wait[] = {{.fd = keys ? STDIN_FILENO : -1, .events = POLLIN},
+                                    {.fd = STDOUT_FILENO}};
             int64_t left = next - th_cmd_mono_ms();
-            if (poll(&in, 1, left > 0 ? (int)left : 0) > 0 && !act(t))
-                stop_asked = 1;
+            if (poll(wait, 2, left > 0 ? (int)left : 0) > 0 &&
+                ((wait[1].revents & (POLLERR | POLLHUP)) || (wait[0].revents && !act(t))))
+                stop_asked = 1; /* the reader of our output has gone, or q */
         }
     }
     th_keys_close();
@@ -80,6 +98,15 @@ int th_cmd_tail(struct th_cli *cli)
                                  th_cli_path(cli, "%s", th_cli_option(cli, options[i])));
             mark = '&';
         }
+    if (th_cli_option(cli, "--endpoint")) { /* a typing error would be silence for ever */
+        struct th_answer answer;
+        int status =
+            th_cli_call(cli, "GET", th_cli_path(cli, "/v1/webhooks/%s", th_cli_option(cli, "--endpoint")),
+                        (struct th_span){0}, NULL, &answer);
+        if (status)
+            return status;
+        th_answer_free(&answer);
+    }
     signal(SIGINT, on_stop);
     signal(SIGTERM, on_stop);
     th_tail_init(&tail, cli, path);

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -42,9 +43,23 @@ def test_every_command_describes_itself_in_three_ways():
     (("send", "a.b", "--timeout", "soon", "--wait"), "soon"),
     (("help", "nothing"), "nothing"),
     (("keys", "create", "default"), "events:publish"),
+    (("endpoints", "lst"), "did you mean `tenterhook endpoints list`"),
+    (("secrets", "rotat", "x"), "did you mean `tenterhook secrets rotate`"),
+    (("config", "nothing"), "there are check, show"),
+    (("backup", "--dta", "x"), "did you mean --data"),
+    (("endpoints", "create", "http://x", "--secret", "x"), "did you mean --secret-file"),
+    (("listen", "--address", "here"), "numeric address"),
 ])
 def test_wrong_arguments_are_status_64_and_say_what_to_write(cli, args, word):
     assert word in cli(*args).expect(64).err
+
+
+def test_help_is_there_for_programs_too():
+    rows = {(row["name"], row["verb"]): row for row in tenterhook("help", "--json").expect(0).json}
+    options = {option["name"]: option["argument"] for option in rows["endpoints", "create"]["options"]}
+    assert options["--event"] == "TYPE" and options["--json"] is None and "--url" in options
+    assert "--data" in {option["name"] for option in rows["backup", None]["options"]}
+    assert [row["verb"] for row in tenterhook("help", "replay", "cancel", "--json").expect(0).json] == ["cancel"]
 
 
 def test_packaged_pages_and_completions_are_what_the_table_says(tmp_path):
@@ -116,6 +131,15 @@ def test_no_server_is_status_69(cli):
 def test_errors_are_json_with_json(cli):
     ran = cli("deliveries", "show", "dlv_nothing", "--json").expect(1)
     assert ran.out == "" and json.loads(ran.err) == {"error": "there is no such delivery", "exit": 1}
+
+
+def test_what_answers_nothing_is_an_object_with_json(cli):
+    made = cli("endpoints", "create", "http://127.0.0.1:9999/x", "--json").json
+    assert cli("endpoints", "delete", made["id"], "--yes", "--json").expect(0).json == {}
+    cli("tenants", "put", "t", "--dialect", "standard").expect(0)
+    key = cli("keys", "create", "t", "--scope", "events:publish", "--json").json
+    assert cli("keys", "delete", "t", key["id"], "--yes", "--json").expect(0).json == {}
+    assert cli("tenants", "delete", "t", "--yes", "--json").expect(0).json == {}
 
 
 def test_a_scope_that_is_missing_is_status_77(cli):
@@ -334,6 +358,8 @@ def test_explain_finds_the_other_causes(tmp_path, secrets):
     assert "prefix" in findings(tmp_path / "prefixed", "--secret-file", shared, "--dialect", "taskboard")
     newline = secrets("a shared secret\n ")
     assert "white space" in findings(board, "--secret-file", newline, "--dialect", "taskboard")
+    (tmp_path / "prefixed").write_bytes(signed(tmp_path, BODY, secret).read_bytes().replace(b"v1,", b"v2,"))
+    assert "prefix" in findings(tmp_path / "prefixed", "--secret-file", secret)
 
 
 def test_explain_finds_another_decoding_of_the_key(tmp_path, secrets):
@@ -434,6 +460,13 @@ def test_listen_forwards_byte_for_byte(cli, listen, receiver, secrets):
     assert ear.rows()[0]["answered"] == 207
 
 
+def test_listen_ends_when_nobody_reads_what_it_shows(listen):
+    ear = listen()
+    ear.process.stdout.close()
+    urllib.request.urlopen(ear.url, data=b"{}").close()
+    assert ear.process.wait(20) == 73
+
+
 def test_listen_says_when_the_port_is_taken(listen):
     ear = listen()
     port = ear.url.rsplit(":", 1)[1]
@@ -451,6 +484,56 @@ def test_tail_prints_each_change_once(cli, receiver):
     seen = [(row["event_type"], row["status"], row["attempt_count"]) for row in rows]
     assert len(seen) == len(set(seen))
     assert seen[-1][1:] == ("delivered", 2) and ("retrying", 1) in [row[1:] for row in seen]
+
+
+def test_tail_ends_when_its_reader_has_gone_and_at_ctrl_c(cli, terminal):
+    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY}
+    piped = subprocess.Popen([binary_path(), "tail", "--every", "100ms"], env=clean_env(env), stdout=subprocess.PIPE)
+    piped.stdout.close()  # nothing happens, so nothing is written either
+    piped.wait(20)
+    screen = terminal("tail", "--every", "100ms", env=env)
+    screen.wait_for("Enter shows")
+    assert screen.end("\x03") == 0
+    cli("tail", "--endpoint", "we_nothing").expect(1)
+
+
+def test_tail_waits_for_a_server_that_is_started_again(cli, receiver, tmp_path):
+    cli("endpoints", "create", receiver().url()).expect(0)
+    cli.server.listen = f"127.0.0.1:{cli.server.port}"
+    env = clean_env({"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
+    with open(tmp_path / "out", "w") as out, open(tmp_path / "err", "w") as err:
+        watching = subprocess.Popen([binary_path(), "tail", "--every", "100ms"], env=env, stdout=out, stderr=err)
+        cli("send", "a.first", "--wait").expect(0)
+        eventually(lambda: "a.first" in (tmp_path / "out").read_text())
+        cli.server.stop()
+        eventually(lambda: "waiting until it is back" in (tmp_path / "err").read_text())
+        cli.server.start()
+        cli("send", "a.second", "--wait").expect(0)
+        eventually(lambda: any("a.second" in line and "delivered" in line for line in (tmp_path / "out").read_text().splitlines()))
+        watching.send_signal(2)
+        assert watching.wait(20) == 0
+    said = (tmp_path / "err").read_text()
+    assert said.count("nothing listens") == 1 and "it is back" in said
+
+
+def test_tables_fit_a_narrow_terminal(cli, terminal):
+    """A row that does not fit takes several lines; in a pipe it is always one."""
+    cli("endpoints", "create", "http://127.0.0.1:9999/" + "x" * 60, "--event", "a.b").expect(0)
+    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY, "NO_COLOR": "1"}
+    wide = terminal("endpoints", env=env, columns=200).wait_for("a.b").splitlines()
+    assert len(wide) == 2 and wide[0].split() == ["ENDPOINT", "STATUS", "URL", "EVENTS"]
+    narrow = terminal("endpoints", env=env, columns=24).wait_for("a.b").splitlines()
+    assert narrow[:4] == ["ENDPOINT", "    STATUS", "    URL", "    EVENTS"] and narrow[5].strip() == "active"
+    assert len(cli("endpoints").out.splitlines()) == 2
+
+
+def test_an_output_that_cannot_be_written_is_said(cli):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([binary_path(), "help"], env=clean_env(), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 73 and "standard output cannot be written" in done.stderr
+    gone = subprocess.run(["bash", "-c", f"{binary_path()} help | head -1; exit ${{PIPESTATUS[0]}}"], env=clean_env(), capture_output=True,
+                          text=True, check=False)
+    assert gone.returncode in (0, 73) and gone.stderr == ""
 
 
 def test_tail_on_a_terminal_shows_and_sends_again(cli, receiver, terminal):
@@ -514,6 +597,16 @@ def test_config_show_says_where_values_come_from(tmp_path):
     assert "c.yaml:1" in tenterhook("config", "show", "--config", tmp_path / "c.yaml").expect(64).err
 
 
+def test_init_and_config_check_for_programs(tmp_path):
+    made = tenterhook("init", "--data", tmp_path / "d", "--json").expect(0)
+    assert made.json["data"] == str(tmp_path / "d") and made.json["operator_key"].startswith("th_op_") and made.err == ""
+    assert tenterhook("init", "--data", tmp_path / "d", "--json").expect(0).json["operator_key"] is None
+    ran = tenterhook("init", "--data", "/proc/none", "--json").expect(64)
+    assert "/proc/none" in json.loads(ran.err)["error"]
+    assert tenterhook("config", "check", "--json").expect(0).json["valid"] is True
+    assert json.loads(tenterhook("config", "check", "--listen", "x", "--json").expect(64).err)["exit"] == 64
+
+
 def verdicts(ran):
     return {(row["check"], row["verdict"]) for row in ran.json}
 
@@ -541,6 +634,8 @@ def test_doctor_says_why_an_endpoint_gets_nothing(cli, receiver):
     ran = cli("doctor", made["id"], "--json").expect(1)
     assert {("1 accessible", "fail"), ("2 answers 2xx", "fail"), ("5 active", "fail")} <= verdicts(ran)
     cli("doctor", "we_nothing").expect(1)
+    key = cli("keys", "create", "default", "--scope", "events:publish").expect(0).out.strip()
+    assert ("endpoint", "fail") in verdicts(cli("doctor", made["id"], "--json", env={"TENTERHOOK_KEY": key}).expect(1))
 
 
 def test_doctor_shows_the_certificate_chain(cli, tls_receiver, certificates):

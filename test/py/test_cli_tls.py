@@ -67,7 +67,7 @@ def test_every_command_that_asks_the_server(over_tls, receiver, tmp_path):
     over_tls("tenants").expect(0)
     assert "a.b" in over_tls("events").expect(0).out
     over_tls("export", "--to", tmp_path / "all.yaml").expect(0)
-    assert "0 to create, 0 to change" in over_tls("import", tmp_path / "all.yaml").expect(0).out
+    assert "0 created, 0 changed" in over_tls("import", tmp_path / "all.yaml").expect(0).out
     rows = over_tls("doctor", made["id"], "--json").expect(0).json
     assert ("server", "ok") in [(row["check"], row["verdict"]) for row in rows]
     ran = over_tls("doctor", "--data", over_tls.server.data, "--json").expect(0)

@@ -57,6 +57,14 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
     assert tenterhook("export", "--secrets", env=env).expect(0).out == file.read_text()
 
 
+def test_export_is_there_as_json_too(cli, write):
+    cli("endpoints", "create", URL % 1, "--event", "a.*").expect(0)
+    ran = cli("export", "default", "--json").expect(0)
+    tenant, = ran.json["tenants"]
+    assert tenant["id"] == "default" and tenant["endpoints"][0]["events"] == ["a.*"]
+    assert "0 created, 0 changed, 2 as" in cli("import", write(ran.out)).expect(0).out
+
+
 def test_any_text_comes_back_as_it_was(cli, server, tmp_path):
     """What YAML would fold, refuse or take for something else."""
     texts = ["\u0085\u2028\u2029\ufeff\u009b\u007f\u00a0", "\U0001f600 \u00fc", "yes", "007", "1e3", "~", " a  b ", "# no", "a: b", "'\"\\/", "-",

@@ -1,9 +1,12 @@
 """The commands, run as a user runs them: in a pipe, or on a terminal of their own."""
+import fcntl
 import json
 import os
 import pty
 import select
+import struct
 import subprocess
+import termios
 import time
 
 from .server import binary_path, clean_env
@@ -33,10 +36,16 @@ def tenterhook(*args, env=None, stdin="", cwd=None, timeout_s=60):
 class Terminal:
     """A command on a terminal of its own: what it shows, and keys."""
 
-    def __init__(self, *args, env=None):
+    def __init__(self, *args, env=None, columns=200):
+        ready, go = os.pipe()
         self.process_id, self.fd = pty.fork()
         if self.process_id == 0:
+            os.close(go)
+            os.read(ready, 1)  # until the terminal has its size
             os.execve(str(binary_path()), ["tenterhook", *map(str, args)], {**clean_env(env), "TERM": "xterm"})
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.close(go)
+        os.close(ready)
         self.text = ""
 
     def wait_for(self, word, timeout_s=20):
@@ -53,9 +62,9 @@ class Terminal:
     def key(self, text):
         os.write(self.fd, text.encode())
 
-    def end(self):
-        """Exit status after q."""
-        self.key("q")
+    def end(self, key="q"):
+        """Exit status after q, or another key."""
+        self.key(key)
         return os.waitstatus_to_exitcode(os.waitpid(self.process_id, 0)[1])
 
     def close(self):
