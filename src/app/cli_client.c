@@ -309,15 +309,18 @@ enum th_error th_client_call(struct th_client *c, const char *method, const char
     th_buf_fini(&target);
     if (c->class != TH_HTTP_OK) {
         say_failure(c, why, why_size);
+        th_answer_free(out);
         return TH_IO;
     }
     if (out->body.failed || out->head.failed) {
         snprintf(why, why_size, "%s: the answer is too large", c->url_text);
         c->advice = "ask for less at a time";
+        th_answer_free(out);
         return TH_TOO_LARGE;
     }
     if (refused_as_plain(c, out)) {
         say_tls(c, why, why_size);
+        th_answer_free(out);
         return TH_IO;
     }
     if (th_json_parse(th_buf_view(&out->body), TH_JSON_DEPTH, &out->json, NULL))
