@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.command import Terminal, tenterhook  # noqa: E402
+from harness.deliver import Loop, running  # noqa: E402
 from harness.receiver import Receiver  # noqa: E402
 from harness.server import Server, binary_path  # noqa: E402
 
@@ -158,3 +159,17 @@ def tenant(shared):
 
 
 _tenant_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def deliver():
+    """One program for all tests that give no options: each has a port, and so connections, of its own."""
+    with running() as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def net():
+    loop = Loop()
+    yield loop
+    loop.stop()
