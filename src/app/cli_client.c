@@ -29,7 +29,7 @@ struct th_client {
     char url_text[2100];
     struct th_url url;
     char *base; /* path in front of /v1, without a '/' at its end */
-    struct th_addr addrs[TH_RESOLVE_MAX];
+    struct th_addr addrs[TH_CONNECT_MAX];
     unsigned addr_count, timeout_ms;
     struct th_buf auth; /* field lines of every request */
     bool done, loop_open;
@@ -39,7 +39,7 @@ struct th_client {
     const char *advice; /* of the last failure */
 };
 
-unsigned th_client_resolve(struct th_span host, uint16_t port, struct th_addr out[TH_RESOLVE_MAX], char *why,
+unsigned th_client_resolve(struct th_span host, uint16_t port, struct th_addr out[TH_CONNECT_MAX], char *why,
                            size_t why_size)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all = NULL;
@@ -58,7 +58,7 @@ unsigned th_client_resolve(struct th_span host, uint16_t port, struct th_addr ou
         snprintf(why, why_size, "the name %s does not resolve: %s", name, gai_strerror(error));
         return 0;
     }
-    for (struct addrinfo *i = all; i && n < TH_RESOLVE_MAX; i = i->ai_next) {
+    for (struct addrinfo *i = all; i && n < TH_CONNECT_MAX; i = i->ai_next) {
         struct th_addr a = {.port = port};
         if (i->ai_family == AF_INET) {
             a.family = 4;

@@ -38,6 +38,6 @@ struct th_span th_answer_field(const struct th_answer *a, const char *name);
 const char *th_client_url(const struct th_client *c);
 
 /** Resolves a host to addresses with the port set, by the system's resolver. 0: none, `why` says why. */
-unsigned th_client_resolve(struct th_span host, uint16_t port, struct th_addr out[TH_RESOLVE_MAX], char *why,
+unsigned th_client_resolve(struct th_span host, uint16_t port, struct th_addr out[TH_CONNECT_MAX], char *why,
                            size_t why_size);
 #endif

@@ -23,7 +23,7 @@ struct th_listener {
     struct th_transport *transport;
     char forward_text[2100];
     struct th_url forward;
-    struct th_addr addrs[TH_RESOLVE_MAX];
+    struct th_addr addrs[TH_CONNECT_MAX];
     unsigned addr_count;
     struct tenterhook_seen seen;
     void *seen_memory;

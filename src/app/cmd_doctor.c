@@ -217,7 +217,7 @@ static void check_clock(struct doctor *d)
 
 static void check_dns(struct doctor *d, const char *name)
 {
-    struct th_addr addrs[TH_RESOLVE_MAX];
+    struct th_addr addrs[TH_CONNECT_MAX];
     int64_t began = th_cmd_mono_ms();
     char why[400];
     unsigned n = th_client_resolve(th_str(name), 443, addrs, why, sizeof why);
@@ -291,7 +291,7 @@ static void show_chain(struct doctor *d, const struct th_tls_probe *p)
 /* Reaches for every address; false when none can be reached and verified. */
 static void check_reach(struct doctor *d, const struct th_url *url, const char *ca_file)
 {
-    struct th_addr addrs[TH_RESOLVE_MAX];
+    struct th_addr addrs[TH_CONNECT_MAX];
     const char *host = th_cli_text(d->cli, url->host);
     unsigned n = 1;
     char why[400];

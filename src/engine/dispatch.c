@@ -269,8 +269,11 @@ static void resolved(struct th_resolve *r)
     } else if (th_guard_answers(a->e->conf.guard, r->addrs, r->count, &why, &bad)) {
         fail_locally(a, TH_HTTP_DENIED, why);
     } else {
-        memcpy(a->addrs, r->addrs, r->count * sizeof a->addrs[0]);
-        send_to(a, r->count);
+        unsigned n =
+            r->count < TH_CONNECT_MAX ? r->count : TH_CONNECT_MAX; /* all are judged, some are tried */
+
+        memcpy(a->addrs, r->addrs, n * sizeof a->addrs[0]);
+        send_to(a, n);
     }
 }
 

@@ -78,7 +78,7 @@ struct th_attempt {
     bool unsendable;                    /* the dialect cannot render this delivery */
     struct th_http_req req;
     struct th_resolve resolve;
-    struct th_addr addrs[TH_RESOLVE_MAX];
+    struct th_addr addrs[TH_CONNECT_MAX];
     struct th_buf head, body, sigs, answer;
     char delivery_id[64];
     size_t delivery_id_len;

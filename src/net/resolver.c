@@ -1,4 +1,4 @@
-/* Resolver: c-ares on the loop, with a cache. The only owner of <ares.h>.
+/* Resolver: c-ares on the loop, with a cache.
  *
  * Why: look-ups in threads (getaddrinfo) let one tenant's dead name servers stop everybody's; a search list
  * or an alias file would let a URL mean another host than it says.
@@ -13,8 +13,7 @@
  *  3. A query counts for the tenant that started it until c-ares answers. c-ares cannot cancel one query, so
  * a name stays under way even when nobody waits any more; its answer still fills the cache.
  *
- * Failure: name-server failures are not remembered (TH_RETRY each time); "no such name" is, for NEGATIVE_S.
- */
+ * Failure: name-server failures are not remembered (TH_RETRY each time). */
 #include "base/alloc.h"
 #include "base/heap.h"
 #include "base/list.h"
@@ -30,7 +29,6 @@
 #include <uv.h>
 
 enum {
-    NEGATIVE_S = 5,
     SETTINGS_S = 5, /* how often /etc/resolv.conf is looked at */
     QUERY_TIMEOUT_MS = 2000,
     QUERY_TRIES = 3,
@@ -40,6 +38,7 @@ struct waiter {
     struct th_heap_node timer; /* resolver.timers while it waits */
     struct th_list link;       /* name.waiters, resolver.ended or resolver.spare */
     struct th_resolve *req;
+    struct th_addrs *answer; /* kept until done() has returned */
     bool has_ended;
 };
 
@@ -122,8 +121,9 @@ static void waiter_end(struct resolver *r, struct waiter *w, enum th_error e)
 
 static void waiter_answer(struct resolver *r, struct waiter *w, const struct th_name *name)
 {
-    w->req->count = name->count;
-    memcpy(w->req->addrs, name->addrs, name->count * sizeof name->addrs[0]);
+    w->answer = th_addrs_ref(name->answer);
+    w->req->count = w->answer ? w->answer->count : 0;
+    w->req->addrs = w->answer ? w->answer->v : NULL;
     waiter_end(r, w, name->error);
 }
 
@@ -148,11 +148,13 @@ static void on_wake(uv_idle_t *wake)
         th_list_append(&batch, l);
     while ((l = th_list_pop(&batch))) {
         struct waiter *w = TH_CONTAINER(l, struct waiter, link);
+        struct th_addrs *answer = w->answer;
 
         req = w->req;
         req->impl = NULL;
         waiter_free(r, w);
         req->done(req); /* may free req, submit, cancel, close */
+        th_addrs_unref(answer);
     }
     r->handles--;
     maybe_closed(r);
@@ -160,93 +162,25 @@ static void on_wake(uv_idle_t *wake)
 
 /* --- answers --- */
 
-static enum th_error from_ares(int status)
-{
-    switch (status) {
-    case ARES_SUCCESS:
-        return TH_OK;
-    case ARES_ENODATA:
-    case ARES_ENOTFOUND:
-    case ARES_ENONAME:
-    case ARES_EBADNAME:
-        return TH_NOT_FOUND;
-    case ARES_ETIMEOUT:
-        return TH_TIMEOUT;
-    case ARES_ENOMEM:
-        return TH_NOMEM;
-    default:
-        return TH_RETRY;
-    }
-}
-
-static void add_address(struct th_name *name, const struct ares_addrinfo_node *node)
-{
-    struct th_addr a = {0};
-
-    if (node->ai_family == AF_INET) {
-        a.family = 4;
-        memcpy(a.ip, &((const struct sockaddr_in *)node->ai_addr)->sin_addr, 4);
-    } else if (node->ai_family == AF_INET6) {
-        a.family = 6;
-        memcpy(a.ip, &((const struct sockaddr_in6 *)node->ai_addr)->sin6_addr, 16);
-        a.scope = ((const struct sockaddr_in6 *)node->ai_addr)->sin6_scope_id;
-    } else {
-        return;
-    }
-    for (unsigned i = 0; i < name->count; i++)
-        if (name->addrs[i].family == a.family && memcmp(name->addrs[i].ip, a.ip, 16) == 0)
-            return;
-    if (name->count == TH_RESOLVE_MAX)
-        name->error = TH_TOO_LARGE; /* all answers must be judged, so a part of them is no answer */
-    else
-        name->addrs[name->count++] = a;
-}
-
-/* Takes the addresses; returns how long they may be kept. */
-static int64_t read_answer(struct th_name *name, const struct ares_addrinfo *info)
-{
-    const struct resolver *r = name->owner;
-    int64_t ttl = r->max_ttl_us;
-
-    for (const struct ares_addrinfo_node *n = info->nodes; n; n = n->ai_next) {
-        add_address(name, n);
-        if (n->ai_ttl >= 0 && (int64_t)n->ai_ttl * 1000000 < ttl)
-            ttl = (int64_t)n->ai_ttl * 1000000;
-    }
-    for (const struct ares_addrinfo_cname *c = info->cnames; c; c = c->next)
-        if (c->ttl >= 0 && (int64_t)c->ttl * 1000000 < ttl)
-            ttl = (int64_t)c->ttl * 1000000;
-    if (name->error == TH_OK && name->count == 0)
-        name->error = TH_NOT_FOUND;
-    return ttl > r->min_ttl_us ? ttl : r->min_ttl_us;
-}
-
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
     struct th_name *name = arg;
     struct resolver *r = name->owner;
-    int64_t keep_us = 0;
+    int64_t keep_us;
     struct th_list *l;
 
     (void)timeouts;
     name->is_under_way = false;
     r->under_way--;
     th_names_tenant_sub(&r->names, name->tenant);
-    name->error = from_ares(status);
-    name->count = 0;
-    if (status == ARES_SUCCESS)
-        keep_us = read_answer(name, info);
-    if (name->error == TH_NOT_FOUND || name->error == TH_TOO_LARGE) {
-        name->count = 0;
-        keep_us =
-            (int64_t)NEGATIVE_S * 1000000 < r->max_ttl_us ? (int64_t)NEGATIVE_S * 1000000 : r->max_ttl_us;
-    }
+    keep_us = th_name_take(name, status, info) * 1000000;
     if (info)
         ares_freeaddrinfo(info);
     while ((l = th_list_pop(&name->waiters)))
         waiter_answer(r, TH_CONTAINER(l, struct waiter, link), name);
-    if (keep_us && !r->closing) {
-        name->until_us = now_us() + keep_us;
+    if (keep_us >= 0 && !r->closing) {
+        keep_us = keep_us < r->max_ttl_us ? keep_us : r->max_ttl_us;
+        name->until_us = now_us() + (keep_us > r->min_ttl_us ? keep_us : r->min_ttl_us);
         th_name_fresh(&r->names, name);
     } else {
         th_name_free(&r->names, name);
@@ -472,6 +406,7 @@ static void resolver_submit(struct th_resolver *port, struct th_resolve *req)
     struct waiter *w = waiter_new(r);
 
     req->count = 0;
+    req->addrs = NULL;
     req->error = TH_NOMEM;
     if (!w) {
         req->impl = r->refused;

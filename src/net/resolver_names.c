@@ -7,6 +7,28 @@
 #include "net/resolver_names.h"
 #include "base/alloc.h"
 
+struct th_addrs *th_addrs_new(unsigned room)
+{
+    struct th_addrs *a = th_malloc(sizeof *a + room * sizeof a->v[0]);
+
+    if (a)
+        *a = (struct th_addrs){.refs = 1};
+    return a;
+}
+
+struct th_addrs *th_addrs_ref(struct th_addrs *a)
+{
+    if (a)
+        a->refs++;
+    return a;
+}
+
+void th_addrs_unref(struct th_addrs *a)
+{
+    if (a && --a->refs == 0)
+        th_free(a);
+}
+
 void th_names_init(struct th_names *n, uint64_t seed)
 {
     th_smap_init(&n->by_text, TH_NAMES_MAX + TH_NAMES_UNDER_WAY, seed);
@@ -50,6 +72,7 @@ struct th_name *th_name_new(struct th_names *n, struct th_span text, void *owner
 
 void th_name_free(struct th_names *n, struct th_name *name)
 {
+    th_addrs_unref(name->answer);
     th_smap_del(&n->by_text, th_span(name->text, name->text_n));
     th_list_remove(&name->link);
     th_free(name);

@@ -12,6 +12,17 @@ enum {
     TH_NAMES_TEXT = 255,
 };
 
+/** The addresses of one answer, shared by the name and by those who have waited for it. */
+struct th_addrs {
+    unsigned refs, count;
+    struct th_addr v[];
+};
+/** Empty, with room for so many; NULL: no memory. */
+struct th_addrs *th_addrs_new(unsigned room);
+/** NULL is allowed in both. */
+struct th_addrs *th_addrs_ref(struct th_addrs *a);
+void th_addrs_unref(struct th_addrs *a);
+
 struct th_name {
     struct th_list link;    /* th_names.fresh; self-linked while under way */
     struct th_list waiters; /* the resolver's */
@@ -20,8 +31,7 @@ struct th_name {
     bool is_under_way;
     int64_t until_us; /* fresh until */
     enum th_error error;
-    unsigned count;
-    struct th_addr addrs[TH_RESOLVE_MAX];
+    struct th_addrs *answer; /* NULL: none */
     size_t text_n;
     char text[TH_NAMES_TEXT + 1]; /* NUL-terminated */
 };
@@ -41,6 +51,10 @@ struct th_name *th_name_find(struct th_names *n, struct th_span text);
  * NULL: no memory. */
 struct th_name *th_name_new(struct th_names *n, struct th_span text, void *owner);
 void th_name_free(struct th_names *n, struct th_name *name);
+/** Sets error and answer from what c-ares says (resolver_answer.c). Returns the seconds for which they hold; negative:
+ * not to be remembered. */
+struct ares_addrinfo;
+int64_t th_name_take(struct th_name *name, int status, const struct ares_addrinfo *info);
 /** Makes it the most recently used fresh name. */
 void th_name_fresh(struct th_names *n, struct th_name *name);
 

@@ -89,7 +89,8 @@ struct th_transport_vt {
     void (*cancel)(struct th_transport *, struct th_http_req *);
 };
 
-#define TH_RESOLVE_MAX 16
+#define TH_RESOLVE_MAX 256 /* addresses of one name: what fits into a datagram of 4 KiB */
+#define TH_CONNECT_MAX 16  /* addresses that one attempt tries */
 struct th_resolve {
     struct th_span host; /* lower-case ASCII name; caller's memory until done */
     uint64_t tenant;     /* look-ups under way are capped per tenant */
@@ -99,7 +100,7 @@ struct th_resolve {
     /* result: TH_OK with count >= 1; TH_NOT_FOUND no such name or no address (NXDOMAIN, NODATA); TH_RETRY name server
      * failure; TH_TIMEOUT; TH_TOO_LARGE more than TH_RESOLVE_MAX addresses; TH_FULL too many look-ups under way */
     enum th_error error;
-    struct th_addr addrs[TH_RESOLVE_MAX]; /* all A and AAAA answers, port 0 */
+    const struct th_addr *addrs; /* all A and AAAA answers, port 0; until done() returns */
     unsigned count;
     void *impl;
 };

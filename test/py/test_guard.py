@@ -161,6 +161,7 @@ def test_a_wrong_network_is_refused_at_start(server, network):
 DENIED = {"private.example.com": [["10.0.0.1"]], "loop.example.com": [["127.0.0.1"]], "meta.example.com": [["169.254.169.254"]],
           "mapped.example.com": [["::ffff:127.0.0.1"]], "six.example.com": [["::1"]], "unique.example.com": [["fd00::1"]],
           "mixed.example.com": [["93.184.216.34", "10.0.0.1"]], "mixed6.example.com": [["93.184.216.34", "fe80::1"]],
+          "last.example.com": [[f"93.184.216.{n}" for n in range(100, 170)] + ["10.0.0.1"]],
           "zero.example.com": [["0.0.0.0"]], "nat.example.com": [["64:ff9b::7f00:1"]],
           "alias.example.com": [("CNAME", "metadata.google.internal", ["169.254.169.254"])]}
 

@@ -1,4 +1,5 @@
 """The resolver against a scripted name server on real sockets: answers, errors, the cache, bounds."""
+import contextlib
 import socket
 import struct
 import threading
@@ -10,6 +11,9 @@ from harness.deliver import running
 from harness.server import ROOT
 
 
+DATAGRAM = 1232  # bytes of an answer that fit; see dnsflagday.net/2020
+
+
 class NameServer:
     """Scripted: records[name] = {"A": [...], "AAAA": [...], "ttl": n, "rcode": n, "silent": True, "cname": name}."""
 
@@ -17,45 +21,70 @@ class NameServer:
         self.records, self.queries = records, []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
+        self.listener = socket.create_server(self.socket.getsockname())
         self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
-        threading.Thread(target=self.run, daemon=True).start()
+        for run in (self.run, self.run_tcp):
+            threading.Thread(target=run, daemon=True).start()
 
     @staticmethod
     def encode(name):
         return b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\0"
 
     def run(self):
-        while True:
-            try:
+        with contextlib.suppress(OSError):
+            while True:
                 packet, peer = self.socket.recvfrom(2048)
-            except OSError:
-                return
-            at, labels = 12, []
-            while packet[at]:
-                labels.append(packet[at + 1:at + 1 + packet[at]].decode())
-                at += packet[at] + 1
-            name, kind = ".".join(labels).lower(), struct.unpack("!H", packet[at + 1:at + 3])[0]
-            self.queries.append((name, kind))
-            entry = self.records.get(name, {"rcode": 3})
-            if entry.get("silent"):
-                continue
-            answers, owner, ttl = [], b"\xc0\x0c", entry.get("ttl", 60)
-            if "cname" in entry:
-                target = self.encode(entry["cname"])
-                answers.append(owner + struct.pack("!HHIH", 5, 1, entry.get("cname_ttl", ttl), len(target)) + target)
-                owner = target
-            for text in entry.get("A" if kind == 1 else "AAAA", []):
-                raw = socket.inet_pton(socket.AF_INET if kind == 1 else socket.AF_INET6, text)
-                answers.append(owner + struct.pack("!HHIH", kind, 1, ttl, len(raw)) + raw)
-            self.socket.sendto(packet[:2] + struct.pack("!HHHHH", 0x8180 | entry.get("rcode", 0), 1, len(answers), 0, 0)
-                               + packet[12:at + 5] + b"".join(answers), peer)
+                if not packet:  # closed
+                    return
+                reply = self.answer(packet)
+                if reply and len(reply) > DATAGRAM:
+                    reply = reply[:2] + b"\x83\x80" + reply[4:6] + bytes(6) + packet[12:]  # truncated: ask over TCP
+                if reply:
+                    self.socket.sendto(reply, peer)
+
+    def run_tcp(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                with connection, contextlib.suppress(struct.error):
+                    while True:
+                        size, = struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))
+                        reply = self.answer(connection.recv(size, socket.MSG_WAITALL))
+                        connection.sendall(struct.pack("!H", len(reply)) + reply)
+
+    def answer(self, packet):
+        at, labels = 12, []
+        while packet[at]:
+            labels.append(packet[at + 1:at + 1 + packet[at]].decode())
+            at += packet[at] + 1
+        name, kind = ".".join(labels).lower(), struct.unpack("!H", packet[at + 1:at + 3])[0]
+        self.queries.append((name, kind))
+        entry = self.records.get(name, {"rcode": 3})
+        if entry.get("silent"):
+            return None
+        answers, owner, ttl = [], b"\xc0\x0c", entry.get("ttl", 60)
+        if "cname" in entry:
+            target = self.encode(entry["cname"])
+            answers.append(owner + struct.pack("!HHIH", 5, 1, entry.get("cname_ttl", ttl), len(target)) + target)
+            owner = target
+        for text in entry.get("A" if kind == 1 else "AAAA", []):
+            raw = socket.inet_pton(socket.AF_INET if kind == 1 else socket.AF_INET6, text)
+            answers.append(owner + struct.pack("!HHIH", kind, 1, ttl, len(raw)) + raw)
+        return (packet[:2] + struct.pack("!HHHHH", 0x8180 | entry.get("rcode", 0), 1, len(answers), 0, 0)
+                + packet[12:at + 5] + b"".join(answers))
+
+    def close(self):
+        for s in (self.socket, self.listener):
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+            s.close()
 
 
 @pytest.fixture
 def names():
     server = NameServer({})
     yield server
-    server.socket.close()
+    server.close()
 
 
 def test_both_families_are_returned(names):
@@ -75,15 +104,16 @@ def codes():
 
 
 def test_name_errors(names):
-    many = [f"192.0.2.{i}" for i in range(17)]
+    four, six = [f"192.0.2.{i}" for i in range(200)], [f"2001:db8::{i:x}" for i in range(57)]
     expected = {
         "missing.example": ({"rcode": 3}, "TH_NOT_FOUND"),
         "empty.example": ({"A": [], "AAAA": []}, "TH_NOT_FOUND"),
         "servfail.example": ({"rcode": 2}, "TH_RETRY"),
         "refused.example": ({"rcode": 5}, "TH_RETRY"),
         "silent.example": ({"silent": True}, "TH_TIMEOUT"),
-        "seventeen.example": ({"A": many}, "TH_TOO_LARGE"),
-        "sixteen.example": ({"A": many[:16]}, "TH_OK"),
+        "large.example": ({"A": four, "AAAA": six}, "TH_TOO_LARGE"),
+        "all.example": ({"A": four, "AAAA": six[1:]}, "TH_OK"),
+        "twice.example": ({"A": four[:50] * 2}, "TH_OK"),
     }
     names.records.update({name: entry for name, (entry, _) in expected.items()})
     with running(servers=names.address) as program:
@@ -91,7 +121,7 @@ def test_name_errors(names):
         results = {name: program.wait(key) for name, key in keys.items()}
     assert {n: r["code"] for n, r in results.items()} == {n: codes()[e] for n, (_, e) in expected.items()}
     assert all(r["ms"] < 1500 for r in results.values())
-    assert {n: len(r["addrs"]) for n, r in results.items() if r["addrs"]} == {"sixteen.example": 16}
+    assert {n: len(r["addrs"]) for n, r in results.items() if r["addrs"]} == {"all.example": 256, "twice.example": 50}
 
 
 def test_cache_and_its_bounds(names):
@@ -105,6 +135,10 @@ def test_cache_and_its_bounds(names):
         assert len(names.queries) == 6, "each name once for each family"
         assert program.look_up("none.example")["code"] == program.look_up("none.example")["code"] != 0
         assert len(names.queries) == 8, "no such name is remembered too"
+        names.records["many.example"] = {"A": [f"192.0.2.{i}" for i in range(17)], "ttl": 1000}
+        for _ in range(2):
+            assert len(program.look_up("many.example")["addrs"]) == 17
+        assert len(names.queries) == 12, "a name with that many addresses is not remembered"
         time.sleep(1.2)
         names.records["zero.example"] = {"A": ["192.0.2.9"]}
         assert program.look_up("zero.example")["addrs"] == ["192.0.2.9"], "at least min_ttl"

@@ -213,7 +213,7 @@ static void transport_submit(struct th_transport *t, struct th_http_req *req)
     const struct th_guard *guard = s->conf.guard ? s->conf.guard : &s->no_exceptions;
 
     assert_non_null(r);
-    assert_in_range(req->addr_count, 1, TH_RESOLVE_MAX);
+    assert_in_range(req->addr_count, 1, TH_CONNECT_MAX);
     for (unsigned i = 0; i < req->addr_count; i++) {
         assert_true(th_guard_addr(guard, &req->addrs[i], NULL)); /* judged before, every one */
         assert_int_not_equal(req->addrs[i].port, 0);
@@ -389,10 +389,10 @@ void sim_net_advance(struct sim *s)
         th_heap_remove(&s->lookups, n);
         r->error = l->answer.error;
         r->count = l->answer.count;
-        memcpy(r->addrs, l->answer.addrs, sizeof r->addrs);
-        free(l);
+        r->addrs = l->answer.addrs;
         s->turn_wanted = true;
         r->done(r);
+        free(l);
     }
     while ((n = th_heap_top(&s->ends)) && n->key <= s->now_us) {
         struct sim_request *r = TH_CONTAINER(n, struct sim_request, node);
