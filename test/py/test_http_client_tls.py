@@ -167,6 +167,15 @@ def test_server_that_refuses_the_name(secure, authority):
     assert names == ["localhost"]
 
 
+@pytest.mark.parametrize("certificate, host, sent", [("address", "127.0.0.1", None), ("good", "localhost", "localhost")])
+def test_an_address_is_no_name_to_send(secure, net, authority, certificate, host, sent):
+    """RFC 6066 section 3: literal addresses are not sent as server names."""
+    names, c = [], context(authority, certificate)
+    c.sni_callback = lambda _, name, __: names.append(name)
+    assert secure.ask(net.serve(answering(), ssl=c), tls=1, host=host)["status"] == 200
+    assert names == [sent]
+
+
 def test_server_that_wants_a_client_certificate(secure, net, authority):
     paced("TLS: client certificate requested")
     c = context(authority)
