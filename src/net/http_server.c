@@ -260,6 +260,9 @@ static void use_defaults(struct th_http_server *s, const struct th_http_server_c
     *own = *conf;
     own->max_head = own->max_head ? own->max_head : 32 * 1024;
     own->max_body = own->max_body ? own->max_body : 16 * 1024 * 1024;
+    own->max_bodies = own->max_bodies ? own->max_bodies : 256 * 1024 * 1024;
+    if (own->max_bodies / 4 < own->max_body)
+        own->max_bodies = own->max_body * 4;
     own->max_connections = own->max_connections ? own->max_connections : 10000;
     own->head_timeout_ms = own->head_timeout_ms ? own->head_timeout_ms : 10000;
     own->body_timeout_ms = own->body_timeout_ms ? own->body_timeout_ms : 60000;

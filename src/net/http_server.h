@@ -32,6 +32,7 @@ struct th_http_server_conf {
     const char *address;       /* numeric */
     uint16_t port;             /* 0: a free one */
     size_t max_head, max_body; /* defaults 32 KiB, 16 MiB when 0 */
+    size_t max_bodies;         /* bytes of all bodies together; default 256 MiB, and at least 4 * max_body */
     unsigned max_connections;  /* default 10,000; beyond: 503 and close */
     unsigned head_timeout_ms, body_timeout_ms,
         idle_timeout_ms;       /* defaults 10 s, 60 s (and at least 1 KiB/s), 75 s */

@@ -4,7 +4,7 @@
  * from the server's pool, an exchange that has been answered gives it back, so that a thousand idle
  * connections cost a thousand small structs, and a request in steady state costs no allocation and no copy:
  * head and body are read where they lie. A body that does not fit into the block, or is chunked, gets memory
- * of its own that grows with what has arrived, never with what was announced.
+ * of its own that grows with what has arrived, never with what was announced, and has a limit over all connections.
  *
  * Refuses: heads above max_head (431, 414 while the request line has no end), bodies above max_body (413, as
  * soon as it is known), whatever http1.c refuses. Invariants: 1. start <= end <= block_cap. 2. While there is
@@ -81,6 +81,7 @@ void th_conn_release(struct th_conn *c)
         return;
     give_exchange(c->server, (struct th_exchange *)c->x);
     c->x = NULL;
+    c->server->body_bytes -= c->body_cap;
     th_free(c->body);
     c->body = NULL;
     c->body_n = c->body_cap = 0;
@@ -127,9 +128,35 @@ static bool make_head_room(struct th_conn *c)
     return move_block(c, cap);
 }
 
+static void refuse_memory(struct th_conn *c)
+{
+    th_conn_refuse(c, 503, "no memory for this request now");
+}
+
+/* The memory for bodies is used up: the one that has been coming for the longest gives way, if that is longer than a
+ * head may take. So who sends slowly cannot keep others from sending. False: there is none. */
+static bool make_way(struct th_conn *c)
+{
+    struct th_list *all = &c->server->by_state[TH_CONN_BODY];
+    struct th_conn *longest = NULL;
+
+    for (struct th_list *l = all->next; l != all; l = l->next) {
+        struct th_conn *other = TH_CONTAINER(l, struct th_conn, link);
+
+        if (other->body && (!longest || other->body_ms < longest->body_ms))
+            longest = other;
+    }
+    if (!longest || longest == c ||
+        (int64_t)uv_now(c->server->loop) - longest->body_ms < c->server->conf.head_timeout_ms)
+        return false;
+    refuse_memory(longest);
+    return true;
+}
+
 /* Memory of its own for the body: at least one byte free, at most `most` bytes in all. */
 static bool make_body_room(struct th_conn *c, size_t want, size_t most)
 {
+    struct th_http_server *s = c->server;
     size_t cap = c->body_cap ? c->body_cap : BODY_FIRST;
     char *p;
 
@@ -139,9 +166,13 @@ static bool make_body_room(struct th_conn *c, size_t want, size_t most)
         cap *= 2;
     if (cap > most)
         cap = most;
+    while (s->body_bytes + (cap - c->body_cap) > s->conf.max_bodies)
+        if (!make_way(c))
+            return false;
     p = th_realloc(c->body, cap);
     if (!p)
         return false;
+    s->body_bytes += cap - c->body_cap;
     c->body = p;
     c->body_cap = cap;
     return true;
@@ -199,11 +230,6 @@ static void dispatch(struct th_conn *c, struct th_span body, size_t next)
     ((struct th_exchange *)x)->head_only = th_span_is(x->head.method, "HEAD");
     th_conn_enter(c, TH_CONN_BUSY);
     s->conf.handle(s->conf.ctx, x);
-}
-
-static void refuse_memory(struct th_conn *c)
-{
-    th_conn_refuse(c, 503, "out of memory");
 }
 
 static void refuse_size(struct th_conn *c)
@@ -321,6 +347,7 @@ static void begin_body(struct th_conn *c)
     const struct th_http1_head *head = &c->x->head;
     bool early = c->end > c->start + c->head_used; /* bytes of the body are here: the client has not waited */
 
+    c->body_ms = (int64_t)uv_now(c->server->loop);
     if (head->body == TH_HTTP1_NO_BODY) {
         dispatch(c, th_span("", 0), c->start + c->head_used);
         return;

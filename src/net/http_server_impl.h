@@ -54,6 +54,7 @@ struct th_conn {
     struct th_http1_chunked chunked;
     char *body; /* own memory for a body that does not lie in the block, or NULL */
     size_t body_n, body_cap;
+    int64_t body_ms; /* uv_now when its head was complete */
 
     unsigned writes; /* uv_write requests that have not called back */
 
@@ -85,6 +86,7 @@ struct th_http_server {
     struct th_list ready; /* answered connections that hold bytes of another request */
     unsigned open;        /* connections whose handle is not closed */
     unsigned counted;     /* those that count towards max_connections */
+    size_t body_bytes;    /* sum of body_cap */
 
     struct th_exchange *exchanges; /* pool */
     unsigned exchange_count;

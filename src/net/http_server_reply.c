@@ -399,6 +399,8 @@ void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
     put_str(&body, id);
     put_str(&body, "\"}\n");
     put_head(&head, s, status, id, body.n, "close");
+    if (status == 503)
+        put_str(&head, "Retry-After: 1\r\n");
     put_str(&head, "Content-Type: application/problem+json\r\n\r\n");
     bufs[0] = buf_of(th_span(head.p, head.n));
     bufs[1] = buf_of(th_span(body.p, body.n));

@@ -477,6 +477,30 @@ def test_limits_are_exact(echo):
     assert is_problem(server.connect().send(request("/", fields=f"X: {'a' * (2001 - bare)}\r\n")).answer(), 431)
 
 
+def test_bodies_have_a_limit_together(echo):
+    """Above it a new one is refused; one that has been coming for long gives way. What is answered is free again."""
+    server = echo(max_body=1_000_000, max_bodies=4_000_000, head_ms=600)
+    body = b"x" * 1_000_000
+    for _ in range(5):
+        assert body_of(server.connect().send(request("/", body)).json()) == body
+    slow = [server.connect().send(request("/", body)[:-1]) for _ in range(3)]
+    quick = server.connect().send(request("/", body)[:-1])
+    time.sleep(0.2)
+    refused = server.connect().send(request("/", body)).answer()
+    assert is_problem(refused, 503) and refused[1]["retry-after"] == "1"
+    assert body_of(server.connect().send(request("/", b"small")).json()) == b"small"
+    assert quick.send(b"x").json()
+    time.sleep(0.6)
+    for p in slow[:2]:
+        assert body_of(server.connect().send(request("/", body)).json()) == body
+        waiting = server.connect().send(request("/", body)[:-1])
+        time.sleep(0.05)
+        assert body_of(server.connect().send(chunked(body)).json()) == body
+        assert is_problem(p.answer(), 503)
+        slow.append(waiting)
+    assert all(p.send(b"x").json() for p in slow[2:])
+
+
 def test_refusal_reaches_a_client_that_goes_on_sending(peer):
     """No reset may destroy the answer: what still comes in is read and thrown away."""
     body = b"x" * 16_777_217

@@ -1,6 +1,6 @@
 /* The HTTP server with a handler that tells what it saw, for black-box tests of the reader.
  *
- * usage: echo_server [NAME=NUMBER]...   NAME: max_head max_body max_connections head_ms body_ms idle_ms
+ * usage: echo_server [NAME=NUMBER]...   NAME: max_head max_body max_bodies max_connections head_ms body_ms idle_ms
  * write_ms grace_ms Prints the port, serves on 127.0.0.1 until SIGTERM, drains, prints "drained SEEN", where
  * SEEN counts the requests. Every request is answered with
  * {"seen":N,"method":...,"path":...,"query":...,"host":...,"body_b64":...}. In the query: delay=MS answers
@@ -138,6 +138,8 @@ static bool set_option(struct th_http_server_conf *conf, const char *arg)
         conf->max_head = v;
     else if (th_span_is(name, "max_body"))
         conf->max_body = v;
+    else if (th_span_is(name, "max_bodies"))
+        conf->max_bodies = v;
     else if (th_span_is(name, "max_connections"))
         conf->max_connections = (unsigned)v;
     else if (th_span_is(name, "head_ms"))
