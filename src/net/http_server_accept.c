@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 enum {
-    BACKLOG = 1024,
     PER_TURN = 64,        /* connections accepted in one turn of the loop */
     WARN_EVERY_MS = 60000 /* for the log */
 };
@@ -169,7 +168,7 @@ static int listen_on(const char *address, uint16_t port, int *os_error)
     }
     fd = socket(at.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-        bind(fd, &at.sa, n) == 0 && listen(fd, BACKLOG) == 0)
+        bind(fd, &at.sa, n) == 0 && listen(fd, SOMAXCONN) == 0)
         return fd;
     *os_error = errno;
     if (fd >= 0)
