@@ -68,12 +68,14 @@ static void add(struct th_api_req *r, struct th_span pair)
     struct th_span value = pair, name = th_span_cut(&value, '=');
     struct th_span seen;
     char text[65];
+    bool escapes;
 
-    if (!th_api_percent(r, name, &name) || !th_api_percent(r, value, &value)) {
-        th_api_error_param(r, "", "malformed percent-escape in the query");
+    escapes = th_api_percent(r, name, &name) && th_api_percent(r, value, &value);
+    snprintf(text, sizeof text, "%.*s", (int)(name.n < 64 ? name.n : 64), name.p);
+    if (!escapes) {
+        th_api_error_param(r, text, "has a malformed percent-escape");
         return;
     }
-    snprintf(text, sizeof text, "%.*s", (int)(name.n < 64 ? name.n : 64), name.p);
     if (!known(r->route->query, name) && r->shaped && r->dialect &&
         th_dialect_values(r->dialect)->ignore_unknown_fields)
         return;
