@@ -64,18 +64,23 @@ static struct th_bucket bucket_of(const struct th_api_meter *m, uint64_t name,
     return b;
 }
 
+static int64_t wait_us(const struct th_bucket *b, struct th_mono now)
+{
+    int64_t ready_us = th_bucket_ready_us(b);
+
+    return ready_us > now.us ? ready_us - now.us : 0;
+}
+
 int64_t th_api_meter_take(struct th_api_meter *m, uint64_t name, struct th_mono now)
 {
     struct th_api_meter_slot *slot;
     struct th_bucket b;
-    int64_t ready_us;
 
     if (!m->per_second)
         return 0;
     b = bucket_of(m, name, &slot);
-    ready_us = th_bucket_ready_us(&b);
-    if (ready_us > now.us)
-        return ready_us - now.us;
+    if (wait_us(&b, now))
+        return wait_us(&b, now);
     th_bucket_take(&b, now);
     *slot = (struct th_api_meter_slot){name, b.spent_ns};
     return 0;
@@ -85,13 +90,11 @@ int64_t th_api_meter_wait(const struct th_api_meter *m, uint64_t name, struct th
 {
     struct th_api_meter_slot *slot;
     struct th_bucket b;
-    int64_t ready_us;
 
     if (!m->per_second)
         return 0;
     b = bucket_of(m, name, &slot);
-    ready_us = th_bucket_ready_us(&b);
-    return ready_us > now.us ? ready_us - now.us : 0;
+    return wait_us(&b, now);
 }
 
 uint32_t th_api_meter_left(const struct th_api_meter *m, uint64_t name, struct th_mono now, int64_t *full_us)

@@ -3,14 +3,12 @@
 #include "api/private.h"
 #include <stdio.h>
 
-static void write_ref(struct th_jw *w, const char *schema)
+static void write_ref(struct th_jw *w, const char *kind, struct th_span name)
 {
-    th_jw_key(w, TH_LIT("schema"));
     th_jw_object(w);
     th_jw_key(w, TH_LIT("$ref"));
-    th_jw_raw(w, TH_LIT("\"#/components/schemas/"));
-    th_buf_str(w->out, schema);
-    th_buf_char(w->out, '"');
+    th_jw_raw(w, TH_LIT("\"#/components/"));
+    th_buf_printf(w->out, "%s/%.*s\"", kind, (int)name.n, name.p);
     th_jw_end_object(w);
 }
 
@@ -18,7 +16,8 @@ static void write_content(struct th_jw *w, const char *media, const char *schema
 {
     th_jw_key(w, th_str(media));
     th_jw_object(w);
-    write_ref(w, schema);
+    th_jw_key(w, TH_LIT("schema"));
+    write_ref(w, "schemas", th_str(schema));
     th_jw_end_object(w);
 }
 
@@ -38,16 +37,6 @@ static void write_path_parameters(struct th_jw *w, const char *path)
     }
 }
 
-static void write_parameter_ref(struct th_jw *w, struct th_span name)
-{
-    th_jw_object(w);
-    th_jw_key(w, TH_LIT("$ref"));
-    th_jw_raw(w, TH_LIT("\"#/components/parameters/"));
-    th_buf_span(w->out, name);
-    th_buf_char(w->out, '"');
-    th_jw_end_object(w);
-}
-
 static void write_parameters(struct th_jw *w, const struct th_api_route *t)
 {
     th_jw_key(w, TH_LIT("parameters"));
@@ -55,16 +44,17 @@ static void write_parameters(struct th_jw *w, const struct th_api_route *t)
     write_path_parameters(w, t->path);
     for (const char *names = t->query; *names;) {
         size_t n = strcspn(names, " ");
-        write_parameter_ref(w, th_span(names, n));
+        write_ref(w, "parameters", th_span(names, n));
         names += n;
         names += *names == ' ';
     }
     if (t->flags & TH_R_TENANT)
-        write_parameter_ref(w, TH_LIT("Tenterhook-Tenant"));
+        write_ref(w, "parameters", TH_LIT("Tenterhook-Tenant"));
     if (strcmp(t->method, "POST") == 0)
-        write_parameter_ref(w, TH_LIT("Idempotency-Key"));
+        write_ref(w, "parameters", TH_LIT("Idempotency-Key"));
     if (t->flags & TH_R_ETAG)
-        write_parameter_ref(w, strcmp(t->method, "GET") == 0 ? TH_LIT("If-None-Match") : TH_LIT("If-Match"));
+        write_ref(w, "parameters",
+                  strcmp(t->method, "GET") == 0 ? TH_LIT("If-None-Match") : TH_LIT("If-Match"));
     th_jw_end_array(w);
 }
 
@@ -85,17 +75,12 @@ static void write_body(struct th_jw *w, const struct th_api_route *t)
     th_jw_end_object(w);
 }
 
-static void write_header_ref(struct th_jw *w, bool is_there, const char *name)
+static void write_header(struct th_jw *w, bool is_there, const char *name)
 {
     if (!is_there)
         return;
     th_jw_key(w, th_str(name));
-    th_jw_object(w);
-    th_jw_key(w, TH_LIT("$ref"));
-    th_jw_raw(w, TH_LIT("\"#/components/headers/"));
-    th_buf_str(w->out, name);
-    th_buf_char(w->out, '"');
-    th_jw_end_object(w);
+    write_ref(w, "headers", th_str(name));
 }
 
 static void write_headers(struct th_jw *w, const struct th_api_route *t, unsigned status)
@@ -105,14 +90,14 @@ static void write_headers(struct th_jw *w, const struct th_api_route *t, unsigne
 
     th_jw_key(w, TH_LIT("headers"));
     th_jw_object(w);
-    write_header_ref(w, true, "Request-Id");
-    write_header_ref(w, status == 201, "Location");
-    write_header_ref(w, good && (t->flags & TH_R_ETAG) && status != 204, "ETag");
-    write_header_ref(w, good && post, "Idempotency-Replayed");
-    write_header_ref(w, status == 401, "WWW-Authenticate");
-    write_header_ref(w, status == 429 || status == 503, "Retry-After");
-    write_header_ref(w, metered, "RateLimit-Policy");
-    write_header_ref(w, metered, "RateLimit");
+    write_header(w, true, "Request-Id");
+    write_header(w, status == 201, "Location");
+    write_header(w, good && (t->flags & TH_R_ETAG) && status != 204, "ETag");
+    write_header(w, good && post, "Idempotency-Replayed");
+    write_header(w, status == 401, "WWW-Authenticate");
+    write_header(w, status == 429 || status == 503, "Retry-After");
+    write_header(w, metered, "RateLimit-Policy");
+    write_header(w, metered, "RateLimit");
     th_jw_end_object(w);
 }
 
