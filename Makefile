@@ -7,6 +7,7 @@
 #   make tsan       what has threads (store, log, the server as a whole) with the thread sanitizer
 #   make crash      200 rounds of kill -9 under load, judged by an independent checker
 #   make bench      one table of figures for this machine
+#   make fuzz       10 million executions of every fuzz target (RUNS=, ONLY=, JOBS=)
 #   make install    PREFIX=/usr/local, DESTDIR= for packagers
 #   make help       this text
 
@@ -35,7 +36,7 @@ all: build
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
-	@echo "also: build, build-test, format, lint, check-layers, check-fresh, fuzz, clean"
+	@echo "also: build, build-test, format, lint, check-layers, check-fresh, clean"
 
 build:
 	@tools/install-deps run

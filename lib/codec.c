@@ -22,16 +22,22 @@ bool th_lib_ieq(th_lib_span a, th_lib_span b)
 
 size_t th_lib_find(th_lib_span s, th_lib_span what)
 {
-    for (size_t i = 0; what.n <= s.n && i <= s.n - what.n; i++)
-        if (memcmp(s.p + i, what.p, what.n) == 0)
+    for (size_t i = 0; what.n <= s.n && i <= s.n - what.n; i++) {
+        const char *first = memchr(s.p + i, what.p[0], s.n - what.n - i + 1);
+
+        if (!first)
+            break;
+        i = (size_t)(first - s.p);
+        if (memcmp(first, what.p, what.n) == 0)
             return i;
+    }
     return SIZE_MAX;
 }
 
 size_t th_lib_find_last(th_lib_span s, th_lib_span what)
 {
     for (size_t i = s.n < what.n ? 0 : s.n - what.n + 1; i-- > 0;)
-        if (memcmp(s.p + i, what.p, what.n) == 0)
+        if (s.p[i] == what.p[0] && memcmp(s.p + i, what.p, what.n) == 0)
             return i;
     return SIZE_MAX;
 }

@@ -1,9 +1,7 @@
 /* Dialect files of any bytes: compiled or refused with a reason, never a crash; what compiles can be shown as
  * JSON. */
 #include "app/dialects.h"
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -14,14 +12,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct th_json root;
 
     if (th_dialect_load("fuzz.yaml", TH_LIT("fuzz"), th_span(data, size), &d, why, sizeof why) != TH_OK) {
-        if (why[0] == 0 || d)
-            abort();
+        must(why[0] && !d);
         return 0;
     }
     th_buf_init(&out, 1 << 22);
     th_dialect_show(d, &w);
-    if (out.failed || th_json_parse(th_buf_view(&out), TH_JSON_DEPTH, &root, NULL) != TH_OK)
-        abort();
+    must(!out.failed && th_json_parse(th_buf_view(&out), TH_JSON_DEPTH, &root, NULL) == TH_OK);
     th_buf_fini(&out);
     th_dialect_free(d);
     return 0;

@@ -1,15 +1,7 @@
 /* The ECMAScript writer on any bytes: what is JSON becomes JSON that is its own spelling (writing it again
  * changes nothing and leaves the same number of values inexact); what is not is read no further than its end. */
 #include "core/ecma.h"
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
-}
+#include "fuzz.h"
 
 static void hear(void *ctx, struct th_span pointer)
 {

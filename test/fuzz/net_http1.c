@@ -1,9 +1,7 @@
 /* HTTP/1.1 heads and chunked bodies on any bytes: no crash, no read past the end, spans inside the input, and
  * the same result however the input is cut. The first byte chooses the reader and the size of the pieces. */
+#include "fuzz.h"
 #include "net/http1.h"
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct outcome {
     enum th_http1_result result;
@@ -11,12 +9,6 @@ struct outcome {
     uint64_t hash;
     struct th_http1_head head;
 };
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
-}
 
 static bool is_inside(struct th_span s, const char *p, size_t n)
 {

@@ -344,15 +344,15 @@ static void call_end(struct world *w, struct call *c)
     assert_int_equal(c->replies, 1);
 }
 
-static void call_free(struct call *c)
+static inline void call_free(struct call *c)
 {
     th_buf_fini(&c->fields);
     th_buf_fini(&c->body);
 }
 
 /* One call from begin to end; shows the answer when the status is another. Free with call_free. */
-static void call(struct world *w, struct call *c, const char *method, const char *target, const char *fields,
-                 const char *body, unsigned status)
+static inline void call(struct world *w, struct call *c, const char *method, const char *target,
+                        const char *fields, const char *body, unsigned status)
 {
     call_begin(w, c, method, target, fields, body);
     call_end(w, c);
@@ -360,18 +360,18 @@ static void call(struct world *w, struct call *c, const char *method, const char
         fail_msg("%s %s: status %u, wanted %u: %s", method, target, c->status, status, th_buf_cstr(&c->body));
 }
 
-static bool has(struct call *c, const char *text)
+static inline bool has(struct call *c, const char *text)
 {
     return strstr(th_buf_cstr(&c->body), text) != NULL;
 }
 
-static bool has_field(struct call *c, const char *line)
+static inline bool has_field(struct call *c, const char *line)
 {
     return strstr(th_buf_cstr(&c->fields), line) != NULL;
 }
 
 /* Value of a string member of the answer. */
-static const char *text_of(struct call *c, const char *member)
+static inline const char *text_of(struct call *c, const char *member)
 {
     static char out[8][512];
     static unsigned next;

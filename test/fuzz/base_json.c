@@ -1,15 +1,7 @@
 /* JSON reader on any bytes: no crash, no read past the end; what it accepts can be walked, resolved, written
  * back and accepted again; what it refuses has a position inside the text. */
 #include "base/json.h"
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
-}
+#include "fuzz.h"
 
 static void use(struct th_json v, unsigned level)
 {

@@ -1,15 +1,7 @@
 /* URL reader, address text and header rule on any bytes: no crash; what the reader accepts is canonical,
  * holds no byte that could split a request, and is read the same when written again. */
 #include "core/guard.h"
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-    if (!ok)
-        abort();
-}
+#include "fuzz.h"
 
 static void check_safe(struct th_span s)
 {

@@ -1,0 +1,91 @@
+/* Hex, base64, base64url, numbers, times and UTF-8 on any bytes: one text for one value, and what is written is
+ * read as the same. */
+#include "base/enc.h"
+#include "base/json.h"
+#include "base/time.h"
+#include "fuzz.h"
+
+struct codec {
+    void (*encode)(struct th_buf *out, const void *p, size_t n);
+    bool (*decode)(struct th_span text, void *out, size_t cap, size_t *n);
+    bool any_case;
+};
+static const struct codec codecs[] = {
+    {th_hex, th_unhex, true}, {th_base64, th_unbase64, false}, {th_base64url, th_unbase64url, false}};
+
+static void fuzz_codec(struct fuzz *f, const struct codec *c, struct th_span s)
+{
+    void *out = fuzz_block(f, s.n), *back = fuzz_block(f, s.n);
+    struct th_buf text;
+    size_t n;
+
+    th_buf_init(&text, 1 << 20);
+    if (c->decode(s, out, s.n, &n)) {
+        c->encode(&text, out, n);
+        must(c->any_case ? th_span_ieq(th_buf_view(&text), s) : th_span_eq(th_buf_view(&text), s));
+        must(n == 0 || !c->decode(s, out, n - 1, &n));
+    }
+    th_buf_reset(&text);
+    c->encode(&text, s.p, s.n);
+    must(c->decode(th_buf_view(&text), back, s.n, &n) && th_span_eq(th_span(back, n), s));
+    th_buf_fini(&text);
+}
+
+static void fuzz_time(struct th_span s)
+{
+    struct th_wall t, again;
+    struct th_buf text;
+
+    if (!th_wall_parse(s, &t))
+        return;
+    th_buf_init(&text, 64);
+    th_wall_format(&text, t, TH_RFC3339_MILLIS);
+    must(th_wall_parse(th_buf_view(&text), &again) && again.ms == t.ms);
+    th_buf_fini(&text);
+}
+
+static void fuzz_number(struct th_span s)
+{
+    struct th_buf text;
+    uint64_t v;
+
+    if (!th_span_u64(s, UINT64_MAX, &v))
+        return;
+    th_buf_init(&text, 64);
+    th_buf_printf(&text, "%llu", (unsigned long long)v);
+    while (s.n > 1 && *s.p == '0')
+        s.p++, s.n--;
+    must(th_span_eq(th_buf_view(&text), s));
+    th_buf_fini(&text);
+}
+
+/* A text is UTF-8 exactly when it can stand in a JSON string as it is. */
+static void fuzz_utf8(struct th_span s)
+{
+    struct th_buf text, back;
+    struct th_json root;
+    struct th_jw w = th_jw(&text);
+
+    th_buf_init(&text, 1 << 20);
+    th_buf_init(&back, 1 << 20);
+    th_jw_string(&w, s);
+    must(th_json_parse(th_buf_view(&text), 0, &root, NULL) == TH_OK && th_json_string(root, &back));
+    must(th_span_eq(th_buf_view(&back), s) == th_utf8_ok(s));
+    th_buf_fini(&text);
+    th_buf_fini(&back);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct fuzz f = fuzz_begin(data, size);
+    struct fuzz_bytes bytes = fuzz_rest(&f);
+    struct th_span s = th_span(bytes.p, bytes.n);
+
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
+        fuzz_codec(&f, &codecs[i], s);
+    fuzz_time(s);
+    fuzz_number(s);
+    fuzz_utf8(s);
+    fuzz_end(&f);
+    return 0;
+}
