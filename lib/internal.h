@@ -34,6 +34,10 @@ size_t th_lib_find_last(th_lib_span s, th_lib_span what);
  * whether another part follows, which may be empty. */
 bool th_lib_split(th_lib_span *rest, th_lib_span sep, th_lib_span *part, bool *more);
 
+/** The place of a text in a list of names, each with a NUL behind it, from 1; 0: it is none of them. One
+ * literal and not an array of pointers: each pointer would cost a relocation at every start of a program. */
+unsigned th_lib_choose(th_lib_span text, const char *names);
+
 /* ---- codec.c ---- */
 
 /** Strict: one text for one value (canonical padding, no left-over bits). False: not that, or longer than
@@ -193,7 +197,7 @@ th_lib_span th_lib_resource(th_lib_span catalogue, th_lib_span type);
 /* Generated from dialects/ by the build: one text, and where each dialect's stands in it; ends with an empty
  * name. Offsets and not pointers: each pointer would cost a relocation at every start of a program. */
 struct th_lib_dialect {
-    char name[32];
+    char name[24];
     uint32_t at, n;
 };
 extern const struct th_lib_dialect th_lib_dialects[];

@@ -6,6 +6,7 @@
  * A member whose name is written with escapes is passed over when a name is looked for: no dialect writes its
  * own names so. */
 #include "lib/internal.h"
+#include "lib/text.h"
 
 #define DEPTH 256
 
@@ -15,85 +16,51 @@ struct scan {
 
 static void space(struct scan *s)
 {
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
-        s->p++;
+    s->p = th_json_space_end(s->p, s->end);
 }
 
-static int hex4(const char *p)
+/* From a backslash to behind the escape. */
+static bool escape(struct scan *s)
 {
-    int v = 0;
+    if (s->end - s->p < 2)
+        return false;
+    if (s->p[1] != 'u') {
+        bool known = memchr("\"\\/bfnrt", s->p[1], 8) != NULL;
 
-    for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        int d = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : -1;
-        if (d < 0)
-            return -1;
-        v = v << 4 | d;
+        s->p += 2;
+        return known;
     }
-    return v;
-}
-
-/* Length of the UTF-8 sequence at p (RFC 3629), 0 when there is none. */
-static unsigned utf8(const unsigned char *p, size_t n)
-{
-    unsigned len = p[0] < 0x80                   ? 1
-                   : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-                   : (p[0] & 0xf0) == 0xe0       ? 3
-                   : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-                                                 : 0;
-
-    if (len == 0 || len > n)
-        return 0;
-    for (unsigned i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-        (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return len;
+    if (s->end - s->p < 6)
+        return false;
+    s->p += 2;
+    for (unsigned i = 0; i < 4; i++)
+        if (th_hex_value(*s->p++) < 0)
+            return false;
+    return true;
 }
 
 /* From the opening quote to behind the closing one. */
 static bool string(struct scan *s)
 {
-    s->p++;
-    for (;;) {
-        unsigned char c;
-        unsigned len;
+    size_t n, bad;
 
-        while (s->p < s->end && *s->p >= ' ' && *s->p != '"' && *s->p != '\\') /* ASCII, nearly always */
-            s->p++;
-        if (s->p == s->end)
+    for (s->p++;;) {
+        s->p = th_plain_end(s->p, s->end);
+        if (s->p == s->end || (unsigned char)*s->p < 0x20)
             return false;
-        c = (unsigned char)*s->p;
-
-        if (c == '"') {
+        if (*s->p == '"') {
             s->p++;
             return true;
         }
-        if (c < 0x20)
-            return false;
-        if (c == '\\') {
-            if (s->end - s->p < 2)
+        if (*s->p == '\\') {
+            if (!escape(s))
                 return false;
-            if (s->p[1] == 'u') {
-                if (s->end - s->p < 6 || hex4(s->p + 2) < 0)
-                    return false;
-                s->p += 6;
-            } else if (s->p[1] && strchr("\"\\/bfnrt", s->p[1])) {
-                s->p += 2;
-            } else {
+        } else {
+            n = th_utf8_step(s->p, s->end, &bad);
+            if (n == 0)
                 return false;
-            }
-            continue;
+            s->p += n;
         }
-        len = utf8((const unsigned char *)s->p, (size_t)(s->end - s->p));
-        if (len == 0)
-            return false;
-        s->p += len;
     }
 }
 
@@ -101,7 +68,7 @@ static bool run_of_digits(struct scan *s)
 {
     const char *first = s->p;
 
-    while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
+    while (s->p < s->end && th_is_digit(*s->p))
         s->p++;
     return s->p > first;
 }
@@ -304,55 +271,6 @@ bool tenterhook_member(th_lib_span object, const char *wanted, th_lib_span *out)
     return out->p != NULL;
 }
 
-/* One escape at p (behind it at return); gives the code point, -1 for half a surrogate pair. */
-static int32_t escape(const char **p, const char *end)
-{
-    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-    const char *at;
-    int32_t c, low;
-
-    ++*p;
-    if (**p != 'u') {
-        at = strchr(from, **p);
-        c = at ? to[at - from] : **p;
-        ++*p;
-        return c;
-    }
-    c = hex4(*p + 1);
-    *p += 5;
-    if (c < 0xd800 || c > 0xdfff)
-        return c;
-    if (c > 0xdbff || end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u')
-        return -1;
-    low = hex4(*p + 2);
-    *p += 6;
-    return low < 0xdc00 || low > 0xdfff ? -1 : 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-}
-
-static unsigned put_utf8(int32_t c, char out[4])
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 63));
-    out[2] = (char)(0x80 | (c >> 6 & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
 bool tenterhook_string(th_lib_span json, char *out, size_t cap, size_t *n)
 {
     th_lib_span text;
@@ -363,13 +281,13 @@ bool tenterhook_string(th_lib_span json, char *out, size_t cap, size_t *n)
         return false;
     for (p = text.p + 1, end = text.p + text.n - 1; p < end;) {
         char bytes[4];
-        unsigned len = 1;
+        size_t len = 1;
 
         if (*p == '\\') {
-            int32_t c = escape(&p, end);
-            if (c < 0)
-                return false;
-            len = put_utf8(c, bytes);
+            uint32_t c = th_json_escape(&p, end);
+            if (c >= 0xd800 && c <= 0xdfff)
+                return false; /* half a pair */
+            len = th_utf8_write(c, bytes);
         } else {
             bytes[0] = *p++;
         }

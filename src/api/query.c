@@ -14,14 +14,6 @@
 #define CURSOR_VERSION 1
 #define CURSOR_BYTES 17 /* version, 8 bytes number, 8 bytes hash */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = th_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool th_api_percent(struct th_api_req *r, struct th_span in, struct th_span *out)
 {
     char *to;
@@ -40,7 +32,7 @@ bool th_api_percent(struct th_api_req *r, struct th_span in, struct th_span *out
             to[n++] = in.p[i];
             continue;
         }
-        if (in.n - i < 3 || (hi = hex_value(in.p[i + 1])) < 0 || (lo = hex_value(in.p[i + 2])) < 0 ||
+        if (in.n - i < 3 || (hi = th_hex_value(in.p[i + 1])) < 0 || (lo = th_hex_value(in.p[i + 2])) < 0 ||
             hi + lo == 0)
             return false;
         to[n++] = (char)(hi << 4 | lo);

@@ -119,68 +119,12 @@ bool th_json_next(struct th_json_iter *it, struct th_json *key, struct th_json *
 
 /* ---- strings ---- */
 
-/* Four hex digits, already validated. */
-static uint32_t hex4(const char *p)
-{
-    return (uint32_t)(th_hex_value(p[0]) << 12 | th_hex_value(p[1]) << 8 | th_hex_value(p[2]) << 4 |
-                      th_hex_value(p[3]));
-}
-
-static size_t encode_utf8(uint32_t c, char out[4])
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 63));
-    out[2] = (char)(0x80 | (c >> 6 & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
 /* Resolves the escape at *p (a backslash) into 1 to 4 bytes and moves *p behind it. */
 static size_t resolve_escape(const char **p, const char *end, char out[4])
 {
-    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-    const char *q = *p + 1, *short_form;
-    uint32_t c;
+    uint32_t c = th_json_escape(p, end);
 
-    if (q == end) {
-        out[0] = '\\';
-        *p = q;
-        return 1;
-    }
-    if (*q != 'u' || end - q < 5) {
-        short_form = memchr(from, *q, sizeof from - 1);
-        out[0] = short_form ? to[short_form - from] : *q;
-        *p = q + 1;
-        return 1;
-    }
-    c = hex4(q + 1);
-    q += 5;
-    if (c >= 0xd800 && c <= 0xdbff && end - q >= 6 && q[0] == '\\' && q[1] == 'u') {
-        uint32_t low = hex4(q + 2);
-        if (low >= 0xdc00 && low <= 0xdfff) {
-            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-            q += 6;
-        }
-    }
-    if (c >= 0xd800 && c <= 0xdfff)
-        c = 0xfffd;
-    *p = q;
-    return encode_utf8(c, out);
+    return th_utf8_write(c >= 0xd800 && c <= 0xdfff ? 0xfffd : c, out);
 }
 
 /* The bytes between the quotes. */

@@ -1,6 +1,7 @@
 /* A borrowed run of bytes: never owns, never NUL-terminated. */
 #ifndef TH_BASE_SPAN_H
 #define TH_BASE_SPAN_H
+#include "lib/text.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,10 +29,6 @@ static inline bool th_span_eq(struct th_span a, struct th_span b)
 static inline bool th_span_is(struct th_span a, const char *s)
 {
     return th_span_eq(a, th_str(s));
-}
-static inline char th_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 /** ASCII case-insensitive comparison (field names, host names). */
 static inline bool th_span_ieq(struct th_span a, struct th_span b)

@@ -1,35 +1,5 @@
-/* RFC 3339 in and out, by the proleptic Gregorian calendar (days_from_civil after H. Hinnant's public
- * algorithm). */
+/* RFC 3339 in and out. */
 #include "base/time.h"
-
-static int64_t days_from_civil(int64_t y, unsigned m, unsigned d)
-{
-    int64_t era;
-    unsigned yoe, doy, doe;
-
-    y -= m <= 2;
-    era = (y >= 0 ? y : y - 399) / 400;
-    yoe = (unsigned)(y - era * 400);
-    doy = (153 * (m + (m > 2 ? -3u : 9u)) + 2) / 5 + d - 1;
-    doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-    return era * 146097 + (int64_t)doe - 719468;
-}
-
-static void civil_from_days(int64_t z, int64_t *y, unsigned *m, unsigned *d)
-{
-    int64_t era;
-    unsigned doe, yoe, doy, mp;
-
-    z += 719468;
-    era = (z >= 0 ? z : z - 146096) / 146097;
-    doe = (unsigned)(z - era * 146097);
-    yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    mp = (5 * doy + 2) / 153;
-    *d = doy - (153 * mp + 2) / 5 + 1;
-    *m = mp < 10 ? mp + 3 : mp - 9;
-    *y = (int64_t)yoe + era * 400 + (*m <= 2);
-}
 
 /* v in `width` digits and what stands behind them; returns behind that. */
 static char *digits(char *to, uint64_t v, unsigned width, char then)
@@ -55,7 +25,7 @@ void th_wall_format(struct th_buf *out, struct th_wall wall, enum th_rfc3339 for
         rest += 86400000;
         days--;
     }
-    civil_from_days(days, &y, &m, &d);
+    th_date_from_days(days, &y, &m, &d);
     to = digits(to, (uint64_t)y % 10000, 4, '-');
     to = digits(to, m, 2, '-');
     to = digits(to, d, 2, 'T');
@@ -79,7 +49,6 @@ static bool number(struct th_span s, size_t at, size_t width, unsigned lo, unsig
 
 bool th_wall_parse(struct th_span s, struct th_wall *out)
 {
-    static const unsigned char lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     unsigned y, mo, d, h, mi, se, oh = 0, om = 0, ms = 0, scale = 100;
     size_t i = 19;
     int64_t offset = 0, ms_since_epoch;
@@ -89,7 +58,7 @@ bool th_wall_parse(struct th_span s, struct th_wall *out)
         !number(s, 11, 2, 0, 23, &h) || s.p[13] != ':' || !number(s, 14, 2, 0, 59, &mi) || s.p[16] != ':' ||
         !number(s, 17, 2, 0, 60, &se))
         return false;
-    if (d > lengths[mo - 1] && !(mo == 2 && d == 29 && (y % 4 == 0 && (y % 100 != 0 || y % 400 == 0))))
+    if (!th_is_date(y, mo, d))
         return false;
     if (s.p[i] == '.') {
         size_t from = ++i;
@@ -110,7 +79,7 @@ bool th_wall_parse(struct th_span s, struct th_wall *out)
     if (i != s.n)
         return false;
     ms_since_epoch =
-        (days_from_civil(y, mo, d) * 86400 + (int64_t)h * 3600 + (int64_t)mi * 60 + (se == 60 ? 59 : se)) *
+        (th_days_from_date(y, mo, d) * 86400 + (int64_t)h * 3600 + (int64_t)mi * 60 + (se == 60 ? 59 : se)) *
             1000 +
         ms - offset;
     if (ms_since_epoch < FIRST_MS || ms_since_epoch > LAST_MS)

@@ -32,22 +32,14 @@ static bool parse_v4(struct th_span s, uint8_t out[4])
     return at == s.n;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = th_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One group of 1 to 4 hexadecimal digits. */
 static bool parse_group(struct th_span s, size_t *at, uint8_t out[2])
 {
     size_t from = *at;
     unsigned v = 0;
 
-    for (; *at < s.n && *at - from < 4 && hex_digit(s.p[*at]) >= 0; (*at)++)
-        v = v << 4 | (unsigned)hex_digit(s.p[*at]);
+    for (; *at < s.n && *at - from < 4 && th_hex_value(s.p[*at]) >= 0; (*at)++)
+        v = v << 4 | (unsigned)th_hex_value(s.p[*at]);
     if (*at == from)
         return false;
     out[0] = (uint8_t)(v >> 8);

@@ -44,14 +44,6 @@ uint64_t th_http1_chunked_left(const struct th_http1_chunked *c)
     return c->state == DATA ? c->left : 0;
 }
 
-static int hex_value(char ch)
-{
-    if (ch >= '0' && ch <= '9')
-        return ch - '0';
-    ch = th_lower(ch);
-    return ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
-}
-
 static bool is_token_byte(char ch)
 {
     return th_http1_is_token(th_span(&ch, 1));
@@ -76,7 +68,7 @@ static const char *end_of_part(struct th_http1_chunked *c, char ch)
 
 static const char *on_size(struct th_http1_chunked *c, char ch)
 {
-    int v = hex_value(ch);
+    int v = th_hex_value(ch);
 
     if (v < 0)
         return c->state == SIZE ? end_of_part(c, ch) : "chunk size is not a hexadecimal number";

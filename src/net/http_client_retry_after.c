@@ -81,27 +81,16 @@ static bool read_asctime(struct th_span s, struct date *d)
            is_at(s, 10, " ") && time_at(s, 11, d) && is_at(s, 19, " ") && digits(s, 20, 4, &d->year);
 }
 
-/* Days since 1970-01-01 in the proleptic Gregorian calendar. */
-static int64_t days(const struct date *d)
-{
-    int64_t y = (int64_t)d->year - (d->month <= 2 ? 1 : 0),
-            shifted = d->month > 2 ? d->month - 3 : d->month + 9;
-
-    return 365 * y + y / 4 - y / 100 + y / 400 + (153 * shifted + 2) / 5 + d->day - 1 - 719468;
-}
-
 static bool read_date(struct th_span s, int64_t now_s, int64_t *out)
 {
-    static const unsigned char lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     struct date d = {0};
     unsigned year_now = 1970 + (unsigned)(now_s > 0 ? now_s / 31556952 : 0);
 
     if (!read_fixdate(s, &d) && !read_rfc850(s, year_now, &d) && !read_asctime(s, &d))
         return false;
-    if (d.month < 1 || d.day < 1 || d.day > lengths[d.month - 1] || d.hour > 23 || d.minute > 59 ||
-        d.second > 60)
+    if (!th_is_date(d.year, d.month, d.day) || d.hour > 23 || d.minute > 59 || d.second > 60)
         return false;
-    *out = days(&d) * 86400 + d.hour * 3600 + d.minute * 60 + d.second;
+    *out = th_days_from_date(d.year, d.month, d.day) * 86400 + d.hour * 3600 + d.minute * 60 + d.second;
     return true;
 }
 
