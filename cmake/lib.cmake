@@ -27,6 +27,7 @@ set_target_properties(tenterhook_shared PROPERTIES
   OUTPUT_NAME tenterhook EXPORT_NAME tenterhook VERSION 0.${PROJECT_VERSION_MINOR}.${PROJECT_VERSION_PATCH} SOVERSION 0
   LINK_DEPENDS ${lib_map})
 target_link_options(tenterhook_shared PRIVATE -Wl,--gc-sections -Wl,--version-script=${lib_map} -Wl,--as-needed
+  -Wl,-Bsymbolic-functions # its own functions call each other without a detour
   -Wl,-z,noseparate-code) # pages shared between code and tables: the file stays small
 target_link_libraries(tenterhook_shared PRIVATE PkgConfig::CRYPTO)
 target_include_directories(tenterhook_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)

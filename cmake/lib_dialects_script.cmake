@@ -47,6 +47,8 @@ foreach(file IN LISTS FILES)
   # - {name: X, value: "{tenant... or "{schema... or "{retry...
   string(REGEX REPLACE "(^|\n)(20,)+2d,20,7b,6e,61,6d,65,3a,20,([013-9a-f][0-9a-f],|2[0-9abdef],)*2c,20,76,61,6c,75,65,3a,20,22,7b,(74,65,6e,61|73,63,68,65|72,65,74,72),(${byte})*" "\\1" hex "${hex}")
   string(REGEX REPLACE "(20,)+23,20,(${byte})*0a,\n" "0a,\n" hex "${hex}") # a comment behind something
+  # , as: rfc3339, rfc3339_millis or unix, which a reader sees in the value
+  string(REGEX REPLACE "2c,20,61,73,3a,20,(72,66,63,33,33,33,39(,5f,6d,69,6c,6c,69,73)?|75,6e,69,78),7d," "7d," hex "${hex}")
   string(REGEX REPLACE "(^|\n)0a," "\\1" hex "${hex}")
   string(REGEX REPLACE "[\n]" "" hex "${hex}")
   string(REGEX REPLACE "([0-9a-f][0-9a-f])," "0x\\1," bytes "${hex}")

@@ -161,12 +161,7 @@ static bool on_form(struct th_lib_yaml *y, const th_lib_span *scalar, struct raw
 
 static unsigned strength(const struct raw_entry *e)
 {
-    static const char *const algorithms[] = {"hmac-sha1", "hmac-sha256", "hmac-sha512", "ed25519"};
-
-    for (unsigned i = 0; i < sizeof algorithms / sizeof *algorithms; i++)
-        if (tenterhook_is(e->form[0].algorithm, algorithms[i]))
-            return i + 1;
-    return 0;
+    return th_lib_choose(e->form[0].algorithm, "hmac-sha1\0hmac-sha256\0hmac-sha512\0ed25519\0");
 }
 
 /* A variant's form, by name; NULL when there are too many. */
@@ -211,14 +206,6 @@ static bool on_signature(struct th_lib_yaml *y, const th_lib_span *scalar, struc
     return at_key(y, 4, "secret_form") || on_form(y, scalar, form, y->frame[4].key);
 }
 
-static unsigned choose(th_lib_span text, const char *const *names)
-{
-    for (unsigned i = 0; names[i]; i++)
-        if (tenterhook_is(text, names[i]))
-            return i + 1;
-    return 0;
-}
-
 static th_lib_span either(th_lib_span own, th_lib_span base, const char *otherwise)
 {
     return own.p ? own : base.p ? base : tenterhook_str(otherwise);
@@ -227,19 +214,18 @@ static th_lib_span either(th_lib_span own, th_lib_span base, const char *otherwi
 static const char *finish_form(const struct raw_form *own, const struct raw_form *base, th_lib_span stamp,
                                bool one, struct tenterhook_signature *out)
 {
-    static const char *const algorithms[] = {"hmac-sha256", "hmac-sha1", "hmac-sha512", "ed25519", NULL};
-    static const char *const keys[] = {"utf8", "hex", "base64", "whsec", "whsk", NULL};
-    static const char *const encodings[] = {"hex", "base64", NULL};
-    static const char *const stamps[] = {"unix", "unix_millis", "rfc3339", NULL};
     struct th_lib_form compiled;
 
     out->header = either(own->header, base->header, "");
-    out->algorithm =
-        (enum tenterhook_algorithm)choose(either(own->algorithm, base->algorithm, ""), algorithms);
-    out->key = (enum tenterhook_key)choose(either(own->key, base->key, ""), keys);
-    out->encoding = (enum tenterhook_encoding)choose(either(own->encoding, base->encoding, ""), encodings);
-    out->stamp = (enum tenterhook_stamp)choose(
-        either(own->timestamp.p ? own->timestamp : base->timestamp, stamp, "unix"), stamps);
+    out->algorithm = (enum tenterhook_algorithm)th_lib_choose(
+        either(own->algorithm, base->algorithm, ""), "hmac-sha256\0hmac-sha1\0hmac-sha512\0ed25519\0");
+    out->key = (enum tenterhook_key)th_lib_choose(either(own->key, base->key, ""),
+                                                  "utf8\0hex\0base64\0whsec\0whsk\0");
+    out->encoding =
+        (enum tenterhook_encoding)th_lib_choose(either(own->encoding, base->encoding, ""), "hex\0base64\0");
+    out->stamp = (enum tenterhook_stamp)th_lib_choose(
+        either(own->timestamp.p ? own->timestamp : base->timestamp, stamp, "unix"),
+        "unix\0unix_millis\0rfc3339\0");
     out->content = either(own->content, base->content, "");
     out->item = either(own->item, base->item, "{sig}");
     out->join = either(own->join, base->join, one ? "" : ",");
@@ -323,36 +309,22 @@ static bool on_body(struct th_lib_yaml *y, const th_lib_span *scalar, struct rea
 /* Where a sample shows type and time, for dialects that pass data through. */
 static void learn(struct reader *r, th_lib_span type, th_lib_span sample)
 {
-    th_lib_span rest, name, value;
+    struct th_lib_members m;
+    th_lib_span whole, name, value;
     int64_t when;
 
-    if (r->shown_type.depth || !th_lib_json(sample, &rest) || rest.p[0] != '{')
+    if (r->shown_type.depth || !th_lib_json(sample, &whole) || !th_lib_first_member(whole, &m))
         return;
-    for (size_t at = 1; at < rest.n;) { /* top-level "name":"text" pairs, found by their spans */
-        size_t quote = at;
-        char key[64];
+    while (th_lib_next_member(&m, &name, &value)) {
+        th_lib_span text;
 
-        while (quote < rest.n && rest.p[quote] != '"')
-            quote++;
-        for (at = quote + 1; at < rest.n && rest.p[at] != '"'; at++)
-            if (rest.p[at] == '\\')
-                return;
-        if (at >= rest.n || at - quote - 1 >= sizeof key)
-            return;
-        name = th_lib_of(rest.p + quote + 1, at - quote - 1);
-        memcpy(key, name.p, name.n);
-        key[name.n] = 0;
-        if (!tenterhook_member(rest, key, &value))
-            return;
-        if (value.n >= 2 && value.p[0] == '"') {
-            th_lib_span text = th_lib_of(value.p + 1, value.n - 2);
-
-            if (th_lib_eq(text, type) && !r->shown_type.depth)
-                r->shown_type = (struct tenterhook_path){.name = {name}, .depth = 1};
-            else if (th_lib_rfc3339(text, &when) && !r->shown_time.depth)
-                r->shown_time = (struct tenterhook_path){.name = {name}, .depth = 1};
-        }
-        at = (size_t)(value.p - rest.p) + value.n;
+        if (value.p[0] != '"')
+            continue;
+        text = th_lib_of(value.p + 1, value.n - 2);
+        if (th_lib_eq(text, type) && !r->shown_type.depth)
+            r->shown_type = (struct tenterhook_path){.name = {name}, .depth = 1};
+        else if (th_lib_rfc3339(text, &when) && !r->shown_time.depth)
+            r->shown_time = (struct tenterhook_path){.name = {name}, .depth = 1};
     }
 }
 

@@ -3,31 +3,14 @@
  * a text is to be matched (nothing would say where the first one ends). */
 #include "lib/internal.h"
 
-static const char names[TH_LIB_VARS][24] = {
-    [TH_LIB_TEXT] = "",
-    [TH_LIB_BODY] = "body",
-    [TH_LIB_SECRET] = "secret",
-    [TH_LIB_TS] = "ts",
-    [TH_LIB_EVENT_ID] = "event.id",
-    [TH_LIB_EVENT_TYPE] = "event.type",
-    [TH_LIB_EVENT_TIME] = "event.time",
-    [TH_LIB_DELIVERY_ID] = "delivery.id",
-    [TH_LIB_ENDPOINT_ID] = "endpoint.id",
-    [TH_LIB_ENDPOINT_URL] = "endpoint.url",
-    [TH_LIB_ATTEMPT] = "attempt.number",
-    [TH_LIB_RESOURCE_TYPE] = "event.resource_type",
-    [TH_LIB_RESOURCE_ID] = "event.resource_id",
-    [TH_LIB_VERSION] = "schema.version",
-    [TH_LIB_SIG] = "sig",
-    [TH_LIB_ITEMS] = "items",
-};
-
 static enum th_lib_var by_name(th_lib_span name)
 {
-    for (unsigned v = TH_LIB_TEXT + 1; v < TH_LIB_VARS; v++)
-        if (tenterhook_is(name, names[v]))
-            return (enum th_lib_var)v;
-    return TH_LIB_TEXT;
+    /* as in enum th_lib_var, without TH_LIB_TEXT */
+    return (enum th_lib_var)th_lib_choose(name,
+                                          "body\0secret\0ts\0event.id\0event.type\0event.time\0delivery.id\0"
+                                          "endpoint.id\0endpoint.url\0attempt.number\0"
+                                          "event.resource_type\0event.resource_id\0schema.version\0"
+                                          "sig\0items\0");
 }
 
 enum th_lib_var th_lib_variable(th_lib_span text)
