@@ -294,39 +294,6 @@ static void test_once(void **state)
     assert_int_equal(tenterhook_dispatch(&r, &e), TENTERHOOK_HANDLED);
 }
 
-/* ---- times ---- */
-
-static void test_times(void **state)
-{
-    static const struct {
-        const char *text;
-        int64_t seconds; /* -1: refused */
-    } rows[] = {
-        {"1970-01-01T00:00:00Z", 0},
-        {"2026-04-02t08:00:00.123z", 1775116800},
-        {"2000-02-29T01:00:00+01:00", 951782400},
-        {"2016-12-31T23:59:60Z", 1483228799}, /* as the server reads it */
-        {"9999-12-31T23:59:59Z", INT64_C(253402300799)},
-        {"9999-12-31T23:59:59-00:01", -1}, /* beyond the calendar */
-        {"1900-02-29T00:00:00Z", -1},
-        {"2023-02-29T00:00:00Z", -1},
-        {"2023-01-01T24:00:00Z", -1},
-        {"2023-01-01T00:00:00.Z", -1},
-        {"2023-01-01T00:00:00+24:00", -1},
-        {"2023-01-01 00:00:00Z", -1},
-        {"2023-01-01T00:00:00", -1},
-    };
-    int64_t seconds;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool ok = th_lib_rfc3339(tenterhook_str(rows[i].text), &seconds);
-
-        if (ok != (rows[i].seconds >= 0) || (ok && seconds != rows[i].seconds))
-            fail_msg("%s", rows[i].text);
-    }
-}
-
 /* ---- the set against a model ---- */
 
 #define CAPACITY 37
@@ -448,12 +415,11 @@ static void test_seen_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tiro),          cmocka_unit_test(test_tsanet),
-        cmocka_unit_test(test_taskboard),     cmocka_unit_test(test_techwriter),
-        cmocka_unit_test(test_standard),      cmocka_unit_test(test_odd_bodies),
-        cmocka_unit_test(test_routes),        cmocka_unit_test(test_once),
-        cmocka_unit_test(test_times),         cmocka_unit_test(test_seen_model),
-        cmocka_unit_test(test_seen_failures),
+        cmocka_unit_test(test_tiro),       cmocka_unit_test(test_tsanet),
+        cmocka_unit_test(test_taskboard),  cmocka_unit_test(test_techwriter),
+        cmocka_unit_test(test_standard),   cmocka_unit_test(test_odd_bodies),
+        cmocka_unit_test(test_routes),     cmocka_unit_test(test_once),
+        cmocka_unit_test(test_seen_model), cmocka_unit_test(test_seen_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
