@@ -25,6 +25,9 @@ struct th_api_conf {
     unsigned source_address_count;
     uint32_t key_rate, tenant_rate, wrong_key_rate; /* requests a second, see limit.c; 0: no limit */
     struct th_span version;                         /* of the program, for openapi.json */
+    void (*measure)(
+        void *ctx); /* before the metrics are written: what only the owner can measure; may be NULL */
+    void *measure_ctx;
 };
 
 /** TH_NOMEM when there is no memory. */

@@ -94,9 +94,7 @@ static void write_ms(struct th_jw *w, const char *name, int32_t us)
 
 static const char *outcome(const struct th_attempt_row *row)
 {
-    if (row->class != TH_HTTP_OK)
-        return th_http_class_name((enum th_http_class)row->class);
-    return row->ok ? "success" : "failed_status";
+    return th_outcome_name((enum th_http_class)row->class, row->ok);
 }
 
 static void write_endpoint_id(struct th_api_req *r, struct th_jw *w, uint64_t no)

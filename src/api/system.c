@@ -77,6 +77,9 @@ void th_h_metrics(struct th_api_req *r)
 {
     struct th_buf text;
 
+    th_engine_measure(r->api->engine);
+    if (r->api->conf.measure)
+        r->api->conf.measure(r->api->conf.measure_ctx);
     th_buf_init(&text, 1u << 20);
     th_metrics_write(r->api->metrics, &text);
     if (text.failed)

@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "app/datadir.h"
 #include "app/live.h"
+#include "app/measure.h"
 #include "app/notify.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -218,7 +219,8 @@ static void announce(struct app *a)
            (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
     th_log(TH_LOG_INFO, "listening", TH_KC("address", listen), TH_KI("port", th_http_server_port(a->server)),
            TH_KC("scheme", a->live->identity ? "https" : "http"), TH_KC("version", TH_VERSION),
-           TH_KC("data", a->live->settings.v[TH_O_DATA].text));
+           TH_KC("data", a->live->settings.v[TH_O_DATA].text),
+           TH_KC("environment", a->live->settings.v[TH_O_ENVIRONMENT].text));
     fflush(stdout);
 }
 
@@ -372,6 +374,13 @@ static enum th_error open_engine(struct app *a)
     return error;
 }
 
+static void measure(void *ctx)
+{
+    struct app *a = ctx;
+
+    th_measure(&a->metrics, a->live);
+}
+
 static struct th_api_conf api_conf(struct app *a)
 {
     const struct th_settings *c = &a->live->settings;
@@ -386,7 +395,9 @@ static struct th_api_conf api_conf(struct app *a)
                                 .key_rate = (uint32_t)c->v[TH_O_KEY_RATE].number,
                                 .tenant_rate = (uint32_t)c->v[TH_O_TENANT_RATE].number,
                                 .wrong_key_rate = (uint32_t)c->v[TH_O_WRONG_KEY_RATE].number,
-                                .version = TH_LIT(TH_VERSION)};
+                                .version = TH_LIT(TH_VERSION),
+                                .measure = measure,
+                                .measure_ctx = a};
 }
 
 static enum th_error open_api(struct app *a)
@@ -637,7 +648,8 @@ int th_serve(int argc, char **argv, struct th_first_start *first)
     enum th_error error;
 
     if (!a)
-        return EXIT_STORE;
+        return EXIT_BUG;
+    th_measure_start(&a->metrics);
     setup_loop(a);
     error = th_live_new(argc, argv, &a->live, a->why, sizeof a->why);
     if (!error) {

@@ -38,6 +38,11 @@ void th_log_setup(enum th_log_level least, enum th_log_form form)
     atomic_store(&chosen_form, (int)form);
 }
 
+bool th_log_wants(enum th_log_level level)
+{
+    return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed);
+}
+
 /* All of the bytes or none; after the first refusal nothing more. */
 static void put(struct line *l, const char *p, size_t n)
 {
@@ -198,7 +203,7 @@ void th_log_write(enum th_log_level level, const char *message, const struct th_
     int form = atomic_load_explicit(&chosen_form, memory_order_relaxed), saved = errno;
     struct line l;
 
-    if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed))
+    if (!th_log_wants(level))
         return;
     if (form == TH_LOG_AUTO)
         form = isatty(STDERR_FILENO) ? TH_LOG_LOGFMT : TH_LOG_JSON;

@@ -23,6 +23,8 @@ struct th_log_kv {
 #define TH_LOG_PICK(level, message, ...)                                                                     \
     th_log_write((level), (message), (const struct th_log_kv[]){__VA_ARGS__})
 
+/** Whether a line of this level is written: for those that cost something to build. */
+bool th_log_wants(enum th_log_level level);
 /** kv ends with a row whose key is NULL. Writes one line to standard error. Any thread. */
 void th_log_write(enum th_log_level level, const char *message, const struct th_log_kv *kv);
 

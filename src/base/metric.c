@@ -4,21 +4,25 @@
  * cumulative when read. `_count` is the sum of the buckets read in the same pass, never a separate counter,
  * so a scrape beside running threads always has +Inf equal to the count. Failure sticks in the buffer. */
 #include "base/metric.h"
+#include <string.h>
 
 #define FIRST_BOUND_US 100
 
-static const char *const counter_names[][2] = {
-#define X(id, name, help) {name, help},
+struct row {
+    const char *name, *labels, *help;
+};
+static const struct row counters[] = {
+#define X(id, name, labels, help) {name, labels, help},
     TH_COUNTERS(X)
 #undef X
 };
-static const char *const gauge_names[][2] = {
-#define X(id, name, help) {name, help},
+static const struct row gauges[] = {
+#define X(id, name, labels, help) {name, labels, help},
     TH_GAUGES(X)
 #undef X
 };
-static const char *const histogram_names[][2] = {
-#define X(id, name, help) {name, help},
+static const struct row histograms[] = {
+#define X(id, name, help) {name, "", help},
     TH_HISTOGRAMS(X)
 #undef X
 };
@@ -42,9 +46,11 @@ void th_observe(struct th_metrics *m, enum th_histogram h, int64_t us)
     atomic_fetch_add_explicit(&m->histogram[h].sum_us, v, memory_order_relaxed);
 }
 
-static void head(struct th_buf *out, const char *const row[2], const char *type)
+/* HELP and TYPE come once, before the first row of a name. */
+static void head(struct th_buf *out, const struct row *rows, unsigned i, const char *type)
 {
-    th_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row[0], row[1], row[0], type);
+    if (i == 0 || strcmp(rows[i - 1].name, rows[i].name) != 0)
+        th_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", rows[i].name, rows[i].help, rows[i].name, type);
 }
 
 /* Microseconds as exact seconds without trailing zeros. */
@@ -66,10 +72,10 @@ static void seconds(struct th_buf *out, uint64_t us)
 
 static void histogram(struct th_metrics *m, enum th_histogram h, struct th_buf *out)
 {
-    const char *name = histogram_names[h][0];
+    const char *name = histograms[h].name;
     uint64_t total = 0, sum;
 
-    head(out, histogram_names[h], "histogram");
+    head(out, histograms, h, "histogram");
     sum = atomic_load_explicit(&m->histogram[h].sum_us, memory_order_relaxed);
     for (unsigned i = 0; i <= TH_HISTOGRAM_BUCKETS; i++) {
         total += atomic_load_explicit(&m->histogram[h].bucket[i], memory_order_relaxed);
@@ -92,14 +98,14 @@ static void histogram(struct th_metrics *m, enum th_histogram h, struct th_buf *
 void th_metrics_write(struct th_metrics *m, struct th_buf *out)
 {
     for (unsigned i = 0; i < TH_C_COUNT; i++) {
-        head(out, counter_names[i], "counter");
-        th_buf_printf(out, "%s ", counter_names[i][0]);
+        head(out, counters, i, "counter");
+        th_buf_printf(out, "%s%s ", counters[i].name, counters[i].labels);
         th_buf_u64(out, atomic_load_explicit(&m->counter[i], memory_order_relaxed));
         th_buf_char(out, '\n');
     }
     for (unsigned i = 0; i < TH_G_COUNT; i++) {
-        head(out, gauge_names[i], "gauge");
-        th_buf_printf(out, "%s ", gauge_names[i][0]);
+        head(out, gauges, i, "gauge");
+        th_buf_printf(out, "%s%s ", gauges[i].name, gauges[i].labels);
         th_buf_i64(out, atomic_load_explicit(&m->gauge[i], memory_order_relaxed));
         th_buf_char(out, '\n');
     }

@@ -6,40 +6,77 @@
 #include "base/buf.h"
 #include <stdatomic.h>
 
+/* X(id, name, labels, help). Rows of one name follow each other and have one help text. */
 #define TH_COUNTERS(X)                                                                                       \
-    X(EVENTS_ACCEPTED, "tenterhook_events_accepted_total", "Events durably accepted.")                       \
-    X(EVENTS_REFUSED, "tenterhook_events_refused_total", "Publish requests refused with 4xx or 5xx.")        \
-    X(DELIVERIES_CREATED, "tenterhook_deliveries_created_total",                                             \
+    X(EVENTS_ACCEPTED, "tenterhook_events_accepted_total", "", "Events durably accepted.")                   \
+    X(EVENTS_REFUSED, "tenterhook_events_refused_total", "", "Publish requests refused with 4xx or 5xx.")    \
+    X(DELIVERIES_CREATED, "tenterhook_deliveries_created_total", "",                                         \
       "Deliveries made, one per event and endpoint.")                                                        \
-    X(DELIVERIES_DELIVERED, "tenterhook_deliveries_delivered_total",                                         \
+    X(DELIVERIES_DELIVERED, "tenterhook_deliveries_delivered_total", "",                                     \
       "Deliveries that ended with a success status.")                                                        \
-    X(DELIVERIES_FAILED, "tenterhook_deliveries_failed_total",                                               \
-      "Deliveries whose schedule is used up or final.")                                                      \
-    X(DELIVERIES_CANCELLED, "tenterhook_deliveries_cancelled_total", "Deliveries cancelled before an end.")  \
-    X(ATTEMPTS, "tenterhook_attempts_total", "Delivery attempts with a recorded outcome.")                   \
-    X(ATTEMPTS_FAILED, "tenterhook_attempts_failed_total", "Delivery attempts that did not succeed.")        \
-    X(ATTEMPTS_DENIED, "tenterhook_attempts_denied_total", "Attempts stopped by the address guard.")         \
-    X(ENDPOINTS_DISABLED, "tenterhook_endpoints_disabled_total", "Endpoints disabled by a rule.")            \
-    X(HTTP_REQUESTS, "tenterhook_http_requests_total", "API requests answered.")                             \
-    X(HTTP_ERRORS, "tenterhook_http_request_errors_total", "API requests answered with 5xx.")                \
-    X(HTTP_LIMITED, "tenterhook_http_requests_limited_total", "API requests refused by a rate limit (429).") \
-    X(HTTP_CONNECTIONS, "tenterhook_http_connections_total", "API connections accepted.")                    \
-    X(STORE_COMMITS, "tenterhook_store_commits_total", "Store transactions committed.")                      \
-    X(STORE_OPS, "tenterhook_store_operations_total", "Store write operations committed.")                   \
-    X(STORE_FAILURES, "tenterhook_store_failures_total", "Store commits that failed.")                       \
-    X(CLIENT_CONNECTS, "tenterhook_client_connects_total", "Connections opened to endpoints.")               \
-    X(CLIENT_REUSES, "tenterhook_client_reuses_total", "Attempts sent on a kept-alive connection.")          \
-    X(RETENTION_DELETED, "tenterhook_retention_deleted_events_total", "Events removed by retention.")
+    X(DELIVERIES_EXHAUSTED, "tenterhook_deliveries_failed_total", "{reason=\"exhausted\"}", TH_HELP_FAILED)  \
+    X(DELIVERIES_FINAL, "tenterhook_deliveries_failed_total", "{reason=\"final_status\"}", TH_HELP_FAILED)   \
+    X(DELIVERIES_CANCELLED, "tenterhook_deliveries_cancelled_total", "",                                     \
+      "Deliveries cancelled before an end.")                                                                 \
+    TH_OUTCOME_COUNTERS(X)                                                                                   \
+    X(ENDPOINTS_DISABLED, "tenterhook_endpoints_disabled_total", "", "Endpoints disabled by a rule.")        \
+    X(HTTP_2XX, "tenterhook_http_requests_total", "{code=\"2xx\"}", TH_HELP_HTTP)                            \
+    X(HTTP_3XX, "tenterhook_http_requests_total", "{code=\"3xx\"}", TH_HELP_HTTP)                            \
+    X(HTTP_4XX, "tenterhook_http_requests_total", "{code=\"4xx\"}", TH_HELP_HTTP)                            \
+    X(HTTP_5XX, "tenterhook_http_requests_total", "{code=\"5xx\"}", TH_HELP_HTTP)                            \
+    X(HTTP_LIMITED, "tenterhook_http_requests_limited_total", "",                                            \
+      "API requests refused by a rate limit (429).")                                                         \
+    X(HTTP_CONNECTIONS, "tenterhook_http_connections_total", "", "API connections accepted.")                \
+    X(STORE_COMMITS, "tenterhook_store_commits_total", "", "Store transactions committed.")                  \
+    X(STORE_OPS, "tenterhook_store_operations_total", "", "Store write operations committed.")               \
+    X(STORE_FAILURES, "tenterhook_store_failures_total", "", "Store commits that failed.")                   \
+    X(CLIENT_CONNECTS, "tenterhook_client_connects_total", "", "Connections opened to endpoints.")           \
+    X(CLIENT_REUSES, "tenterhook_client_reuses_total", "", "Attempts sent on a kept-alive connection.")      \
+    X(RETENTION_DELETED, "tenterhook_retention_deleted_events_total", "", "Events removed by retention.")
+
+/* Attempts by outcome, as the API names it; the first two had an answer, the others are in the order of
+ * enum th_http_class. */
+#define TH_OUTCOME_COUNTERS(X)                                                                               \
+    X(ATTEMPTS_SUCCESS, "tenterhook_attempts_total", "{outcome=\"success\"}", TH_HELP_ATTEMPTS)              \
+    X(ATTEMPTS_STATUS, "tenterhook_attempts_total", "{outcome=\"failed_status\"}", TH_HELP_ATTEMPTS)         \
+    X(ATTEMPTS_DNS, "tenterhook_attempts_total", "{outcome=\"dns_error\"}", TH_HELP_ATTEMPTS)                \
+    X(ATTEMPTS_DENIED, "tenterhook_attempts_total", "{outcome=\"denied\"}", TH_HELP_ATTEMPTS)                \
+    X(ATTEMPTS_CONNECT, "tenterhook_attempts_total", "{outcome=\"connect_error\"}", TH_HELP_ATTEMPTS)        \
+    X(ATTEMPTS_TLS, "tenterhook_attempts_total", "{outcome=\"tls_error\"}", TH_HELP_ATTEMPTS)                \
+    X(ATTEMPTS_TIMEOUT, "tenterhook_attempts_total", "{outcome=\"timeout\"}", TH_HELP_ATTEMPTS)              \
+    X(ATTEMPTS_RESET, "tenterhook_attempts_total", "{outcome=\"connection_reset\"}", TH_HELP_ATTEMPTS)       \
+    X(ATTEMPTS_PROTOCOL, "tenterhook_attempts_total", "{outcome=\"protocol_error\"}", TH_HELP_ATTEMPTS)      \
+    X(ATTEMPTS_INTERNAL, "tenterhook_attempts_total", "{outcome=\"internal_error\"}", TH_HELP_ATTEMPTS)
 
 #define TH_GAUGES(X)                                                                                         \
-    X(DELIVERIES_PENDING, "tenterhook_deliveries_pending",                                                   \
-      "Unfinished deliveries held in memory by the scheduler.")                                              \
-    X(REQUESTS_IN_FLIGHT, "tenterhook_requests_in_flight", "Delivery requests under way.")                   \
-    X(ENDPOINTS, "tenterhook_endpoints", "Registered endpoints.")                                            \
-    X(TENANTS, "tenterhook_tenants", "Tenants.")                                                             \
-    X(STORE_QUEUE, "tenterhook_store_queue", "Store operations waiting for a commit.")                       \
-    X(HTTP_OPEN, "tenterhook_http_connections_open", "Open API connections.")                                \
-    X(STORE_READY, "tenterhook_store_ready", "1 while the store commits.")
+    X(DELIVERIES_PENDING, "tenterhook_deliveries_pending", "",                                               \
+      "Unfinished deliveries in the store, those of paused and disabled endpoints included.")                \
+    X(DELIVERIES_IN_MEMORY, "tenterhook_deliveries_in_memory", "",                                           \
+      "Unfinished deliveries that the scheduler has in memory.")                                             \
+    X(OLDEST_DUE, "tenterhook_deliveries_oldest_due_seconds", "",                                            \
+      "How long the delivery that is due longest has waited; of endpoints that answer.")                     \
+    X(REQUESTS_IN_FLIGHT, "tenterhook_requests_in_flight", "", "Delivery requests under way.")               \
+    X(ENDPOINTS_ACTIVE, "tenterhook_endpoints", "{state=\"active\"}", TH_HELP_ENDPOINTS)                     \
+    X(ENDPOINTS_PAUSED, "tenterhook_endpoints", "{state=\"paused\"}", TH_HELP_ENDPOINTS)                     \
+    X(ENDPOINTS_OFF, "tenterhook_endpoints", "{state=\"disabled\"}", TH_HELP_ENDPOINTS)                      \
+    X(ENDPOINTS_FAILING, "tenterhook_endpoints_failing", "",                                                 \
+      "Endpoints whose breaker is open: they fail, and get one request at a time.")                          \
+    X(TENANTS, "tenterhook_tenants", "", "Tenants.")                                                         \
+    X(STORE_QUEUE, "tenterhook_store_queue", "", "Store operations waiting for a commit.")                   \
+    X(HTTP_OPEN, "tenterhook_http_connections_open", "", "Open API connections.")                            \
+    X(STORE_READY, "tenterhook_store_ready", "", "1 while the store commits.")                               \
+    X(STORE_BYTES, "tenterhook_store_bytes", "", "Size of the database and its log.")                        \
+    X(STORE_FREE, "tenterhook_store_free_bytes", "", "Room that the data directory's file system has left.") \
+    X(TLS_EXPIRY, "tenterhook_tls_certificate_expiry_timestamp_seconds", "",                                 \
+      "When the API's certificate expires; 0: no TLS.")                                                      \
+    X(BUILD, "tenterhook_build_info", "{version=\"" TH_VERSION "\"}", "1, and the version of the program.")  \
+    X(RESIDENT_BYTES, "process_resident_memory_bytes", "", "Resident memory.")                               \
+    X(START_TIME, "process_start_time_seconds", "", "When the process started, in Unix time.")
+
+#define TH_HELP_FAILED "Deliveries that failed for good: schedule used up, or a final status."
+#define TH_HELP_ATTEMPTS "Delivery attempts with a recorded outcome."
+#define TH_HELP_HTTP "API requests answered."
+#define TH_HELP_ENDPOINTS "Registered endpoints."
 
 #define TH_HISTOGRAMS(X)                                                                                     \
     X(ACCEPT_SECONDS, "tenterhook_accept_duration_seconds", "Publish request read to durable.")              \
@@ -49,13 +86,13 @@
     X(COMMIT_SECONDS, "tenterhook_store_commit_duration_seconds", "One store transaction with its sync.")
 
 enum th_counter {
-#define X(id, name, help) TH_C_##id,
+#define X(id, name, labels, help) TH_C_##id,
     TH_COUNTERS(X)
 #undef X
         TH_C_COUNT
 };
 enum th_gauge {
-#define X(id, name, help) TH_G_##id,
+#define X(id, name, labels, help) TH_G_##id,
     TH_GAUGES(X)
 #undef X
         TH_G_COUNT

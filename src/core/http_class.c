@@ -28,3 +28,10 @@ const char *th_http_class_name(enum th_http_class c)
     }
     return "internal_error";
 }
+
+const char *th_outcome_name(enum th_http_class c, bool ok)
+{
+    if (c != TH_HTTP_OK)
+        return th_http_class_name(c);
+    return ok ? "success" : "failed_status";
+}

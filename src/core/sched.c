@@ -39,6 +39,7 @@ enum th_error th_sched_new(const struct th_sched_conf *conf, struct th_sched **o
         return TH_NOMEM;
     }
     s->now_us = s->silent_us = INT64_MIN;
+    s->look_due_us = s->overdue_due_us = INT64_MAX;
     th_map_init(&s->ep_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
     th_map_init(&s->tenant_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
     th_heap_init(&s->timers, TH_SCHED_MAX_ENDPOINTS);
@@ -186,13 +187,19 @@ err_after_ep:
     return error;
 }
 
+static void window_anew(struct th_sched *s, struct ep *ep)
+{
+    s->broken -= ep->window.open;
+    th_window_init(&ep->window, ep->conf.max_in_flight);
+}
+
 /* What became due while nothing could be sent is due now, oldest number first. Whoever lets the endpoint go says that it
  * works: what was learnt of its failures is forgotten, or its first request would wait for the breaker's spacing. */
 static void release(struct th_sched *s, struct ep *ep)
 {
     uint32_t id = heap_dissolve(s, &ep->retry), next;
 
-    th_window_init(&ep->window, ep->conf.max_in_flight);
+    window_anew(s, ep);
     for (; id; id = next) {
         struct item *it = item_at(s, id);
         next = it->next;
@@ -226,7 +233,7 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
     ep->conf = *conf;
     if (conf->anew) {
         ep->tried = ep->judged = ep->proven = ep->worked = false;
-        th_window_init(&ep->window, conf->max_in_flight);
+        window_anew(s, ep);
     }
     th_window_ceiling(&ep->window, conf->max_in_flight);
     th_bucket_rate(&ep->bucket, conf->rate_per_s);
@@ -289,6 +296,7 @@ void th_sched_endpoint_del(struct th_sched *s, uint64_t no)
         return;
     ep_unplace(s, ep);
     th_heap_remove(&s->timers, &ep->timer);
+    s->broken -= ep->window.open;
     spill_leave(s, ep);
     drop_list(s, ep, &ep->test);
     drop_list(s, ep, &ep->manual);
@@ -437,8 +445,10 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
     return true;
 }
 
-static void learn_from(struct ep *ep, enum th_learn learn, int64_t took_us)
+static void learn_from(struct th_sched *s, struct ep *ep, enum th_learn learn, int64_t took_us)
 {
+    bool open = ep->window.open;
+
     if (learn == TH_LEARN_NEUTRAL) {
         ep->tried = ep->judged; /* an attempt that was none leaves a newcomer a newcomer */
         return;
@@ -452,6 +462,10 @@ static void learn_from(struct ep *ep, enum th_learn learn, int64_t took_us)
         th_window_failed(&ep->window);
         ep->proven = false;
     }
+    if (ep->gone)
+        return;
+    s->broken -= open;
+    s->broken += ep->window.open;
 }
 
 void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn, struct th_mono began,
@@ -471,7 +485,7 @@ void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn,
         ep->tests--;
     } else {
         ep->in_flight--;
-        learn_from(ep, learn, now.us - began.us);
+        learn_from(s, ep, learn, now.us - began.us);
     }
     if (!ep->gone)
         ep_place(s, ep);
@@ -545,28 +559,4 @@ struct th_mono th_sched_next(const struct th_sched *s, struct th_mono now)
     if (sched_has_turn(s) || at < now.us)
         at = now.us;
     return (struct th_mono){at};
-}
-
-struct th_sched_stats th_sched_stats(const struct th_sched *s)
-{
-    return (struct th_sched_stats){.items = s->items,
-                                   .in_flight = s->in_flight,
-                                   .endpoints = s->ep_live,
-                                   .spilled_endpoints = s->spilled};
-}
-
-bool th_sched_endpoint_stats(const struct th_sched *s, uint64_t no, struct th_sched_endpoint_stats *out)
-{
-    const struct ep *ep = th_map_get(&s->ep_by_no, no);
-
-    if (!ep)
-        return false;
-    *out = (struct th_sched_endpoint_stats){.waiting = ep->waiting,
-                                            .in_flight = ep->in_flight + ep->tests,
-                                            .window = ep->window.open ? 1 : (double)ep->window.limit,
-                                            .breaker_open = ep->window.open,
-                                            .spilled = ep_spilled(ep),
-                                            .proven = ep->proven,
-                                            .held = ep->conf.held};
-    return true;
 }

@@ -83,8 +83,12 @@ void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_qu
 struct th_sched_stats {
     uint32_t items; /* held: waiting or under way */
     uint32_t in_flight, endpoints, spilled_endpoints;
+    uint32_t broken_endpoints; /* breaker open */
 };
 struct th_sched_stats th_sched_stats(const struct th_sched *s);
+/** How long the delivery that is due longest has waited; of endpoints that may be sent to: not held, breaker closed. Looks
+ * at a bounded number of endpoints: with more than that the answer is of the last whole round over several calls. */
+int64_t th_sched_overdue_us(struct th_sched *s, struct th_mono now);
 /** State of one endpoint for the API and tests; false: unknown endpoint. */
 struct th_sched_endpoint_stats {
     uint32_t waiting, in_flight;

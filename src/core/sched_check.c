@@ -183,7 +183,7 @@ static const char *check_rings(const struct th_sched *s)
 const char *th_sched_check(const struct th_sched *s)
 {
     struct count c = {0};
-    uint32_t n = 0, live = 0, spilled = 0, under_way = 0;
+    uint32_t n = 0, live = 0, spilled = 0, broken = 0, under_way = 0;
     const char *why = check_pool(s, &c);
 
     if (!why)
@@ -211,6 +211,7 @@ const char *th_sched_check(const struct th_sched *s)
             continue;
         live++;
         spilled += ep_spilled(ep);
+        broken += ep->window.open;
         why = check_waiting(s, ep, &c);
         if (!why)
             why = check_ep(s, ep);
@@ -221,6 +222,7 @@ const char *th_sched_check(const struct th_sched *s)
     CHECK(under_way == c.under_way, "items under way are miscounted");
     CHECK(live == s->ep_live && live == s->timers.n, "endpoints are miscounted");
     CHECK(spilled == s->spilled, "spilled endpoints are miscounted");
+    CHECK(broken == s->broken, "failing endpoints are miscounted");
     CHECK(th_list_empty(&s->walking) ? !s->ghosts : true, "ghosts have outlived the walks");
     return NULL;
 }

@@ -5,6 +5,7 @@
  *   sched_item.c   memory of items, their map by delivery number, lists and pairing heaps
  *   sched_ring.c   which endpoint may send when, and whose turn it is
  *   sched_spill.c  what is left in the store, and how it comes back
+ *   sched_look.c   counts and states, for metrics and the API
  *   sched_check.c  every invariant, for tests
  */
 #ifndef TH_CORE_SCHED_INT_H
@@ -26,6 +27,7 @@
 #define REPLAY_EVERY 16         /* picks */
 #define EVICT_STEP 16           /* items taken from the largest endpoint at once */
 #define CHUNK 1024u             /* items of one allocation */
+#define LOOK_STEP 16384         /* endpoints of one th_sched_overdue_us */
 #define SIZE_CLASSES 33         /* bit lengths of a waiting count */
 
 /* Where an item is. Only item_put() and item_take() change it for waiting ones. */
@@ -161,6 +163,11 @@ struct th_sched {
     struct th_list wanting, walking, later;
     uint64_t walk_seq;
     uint32_t spilled; /* endpoints */
+    uint32_t broken;  /* endpoints whose breaker is open */
+
+    /* th_sched_overdue_us: endpoints looked at in this round, the earliest due seen; that of the last round */
+    uint32_t looked;
+    int64_t look_due_us, overdue_due_us;
 };
 
 /* sched_item.c */

@@ -132,6 +132,8 @@ void th_engine_free(struct th_engine *e); /* must be idle */
  * outlive the engine: requests under way may still use the old one. */
 TH_MUST_USE enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why,
                                            size_t why_size);
+/** Brings the gauges up to date that are not kept with every change. In bounded time. */
+void th_engine_measure(struct th_engine *e);
 /** Ready to accept events; else why (English, static). */
 bool th_engine_ready(const struct th_engine *e, const char **why);
 /** The time last read from the clock. */

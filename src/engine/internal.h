@@ -41,6 +41,7 @@ struct th_ep {
     bool gone;     /* deleted; lives on for its requests */
     bool facts_dirty;
     struct th_list dirty; /* on engine.dirty while facts_dirty */
+    unsigned counted;     /* enum th_gauge of the state that it is counted in, plus 1; 0: in none */
 };
 
 /* An event in memory for dispatch. On the LRU list while nobody pins it. */
@@ -149,6 +150,8 @@ struct th_engine {
     unsigned free_attempt_count, settles_out, attempts_out, loads_out;
     struct th_list settle_retry; /* settles that found the store full */
     struct th_mono settle_retry_at, warn_at;
+    struct th_mono reports_until; /* of the second that `reports` counts */
+    unsigned reports, reports_left_out;
     uint64_t purged_upto;
 
     /* recovery and jobs */
@@ -286,6 +289,11 @@ void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt 
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason);
 void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_span type, struct th_span data,
                          const struct th_endpoint *except, bool by_name);
+
+/* report.c */
+void th_report_attempt(const struct th_attempt *a);
+void th_report_failed(struct th_attempt *a);
+void th_report_breaker(const struct th_attempt *a, bool opened);
 
 /* events.c */
 struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,

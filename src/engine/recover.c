@@ -371,7 +371,7 @@ struct th_mono th_jobs_turn(struct th_engine *e)
     cancel_begin(e);
     purge_begin(e);
     probe_begin(e);
-    th_gauge_set(e->conf.metrics, TH_G_DELIVERIES_PENDING, th_sched_stats(e->sched).items);
+    th_gauge_set(e->conf.metrics, TH_G_DELIVERIES_IN_MEMORY, th_sched_stats(e->sched).items);
     if (!e->store_ok && !e->probe_busy && e->probe_at.us < next.us)
         next = e->probe_at;
     if (e->cancel_count && !e->cancelling && e->cancel_at.us < next.us)

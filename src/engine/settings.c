@@ -285,6 +285,24 @@ err:
     return error;
 }
 
+/* Counts the endpoint in the gauge of its state, and no longer in that of the state before. */
+static void count_endpoint(struct th_engine *e, struct th_ep *ep)
+{
+    unsigned state = ep->gone                 ? 0
+                     : ep->pub.disabled_at.ms ? TH_G_ENDPOINTS_OFF + 1
+                     : !ep->pub.spec.active   ? TH_G_ENDPOINTS_PAUSED + 1
+                                              : TH_G_ENDPOINTS_ACTIVE + 1;
+
+    if (state == ep->counted)
+        return;
+    if (ep->counted)
+        th_gauge_add(e->conf.metrics, (enum th_gauge)(ep->counted - 1), -1);
+    if (state)
+        th_gauge_add(e->conf.metrics, (enum th_gauge)(state - 1), 1);
+    ep->counted = state;
+}
+
+/* Tells the scheduler what the endpoint is now. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew)
 {
     const struct th_rules *rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
@@ -295,12 +313,16 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew
                                      .rate_per_s = ep->pub.spec.rate_per_s,
                                      .held = th_ep_held(&ep->pub),
                                      .anew = anew};
+    enum th_error error;
 
     for (unsigned i = 1; i < rules->delays; i++)
         if (rules->delay_s[i] < shortest)
             shortest = rules->delay_s[i];
     conf.probe_spacing_us = (int64_t)shortest * 1000000;
-    return th_sched_endpoint_put(e->sched, &conf, e->now.mono);
+    error = th_sched_endpoint_put(e->sched, &conf, e->now.mono);
+    if (!error)
+        count_endpoint(e, ep);
+    return error;
 }
 
 enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep)
@@ -324,7 +346,6 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep)
     t->endpoints[t->endpoint_count++] = &ep->pub;
     if (ep->pub.no > e->last_endpoint)
         e->last_endpoint = ep->pub.no;
-    th_gauge_add(e->conf.metrics, TH_G_ENDPOINTS, 1);
     return TH_OK;
 }
 
@@ -345,7 +366,7 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
     ep->facts_dirty = false;
     ep->gone = true;
     th_requests_cancel(e, ep);
-    th_gauge_add(e->conf.metrics, TH_G_ENDPOINTS, -1);
+    count_endpoint(e, ep);
     th_ep_unref(e, ep);
 }
 

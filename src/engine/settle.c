@@ -159,10 +159,14 @@ static enum th_disable apply_facts(struct th_attempt *a)
 enum th_disable th_attempt_conclude(struct th_attempt *a)
 {
     struct th_next_step step = judge(a);
+    uint32_t broken = th_sched_stats(a->e->sched).broken_endpoints, broken_now;
 
     a->verdict = step.verdict;
     a->recovered = false;
     th_sched_result(a->e->sched, a->row.no, learn_of(a), a->began, a->e->now.mono);
+    broken_now = th_sched_stats(a->e->sched).broken_endpoints;
+    if (broken_now != broken)
+        th_report_breaker(a, broken_now > broken);
     fill_settle(a, &step);
     return a->row.lane == TH_LANE_TEST || a->ep->gone ? TH_KEEP : apply_facts(a);
 }
@@ -248,22 +252,30 @@ void th_attempt_ended(struct th_attempt *a)
 
 /* ---- after the commit ---- */
 
+static enum th_counter outcome_counter(const struct th_attempt_row *row)
+{
+    _Static_assert((int)TH_C_ATTEMPTS_PROTOCOL - (int)TH_C_ATTEMPTS_DNS ==
+                       (int)TH_HTTP_PROTOCOL - (int)TH_HTTP_DNS,
+                   "in the same order");
+    if (row->class == TH_HTTP_OK)
+        return row->ok ? TH_C_ATTEMPTS_SUCCESS : TH_C_ATTEMPTS_STATUS;
+    if (row->class >= TH_HTTP_DNS && row->class <= TH_HTTP_PROTOCOL)
+        return (enum th_counter)(TH_C_ATTEMPTS_DNS + (row->class - TH_HTTP_DNS));
+    return TH_C_ATTEMPTS_INTERNAL;
+}
+
 static void count(struct th_attempt *a)
 {
     struct th_metrics *m = a->e->conf.metrics;
 
-    th_count(m, TH_C_ATTEMPTS, 1);
+    th_count(m, outcome_counter(&a->settle.row), 1);
     th_observe(m, TH_H_ATTEMPT_SECONDS, a->settle.row.us[4]);
-    if (a->verdict != TH_V_DELIVERED)
-        th_count(m, TH_C_ATTEMPTS_FAILED, 1);
-    if (a->req.res.class == TH_HTTP_DENIED)
-        th_count(m, TH_C_ATTEMPTS_DENIED, 1);
     if (a->verdict == TH_V_DELIVERED) {
         th_count(m, TH_C_DELIVERIES_DELIVERED, 1);
         if (a->settle.row.nth == 1 && a->event->accepted.us)
             th_observe(m, TH_H_DELIVERY_SECONDS, a->e->now.mono.us - a->event->accepted.us);
     } else if (a->verdict != TH_V_AGAIN) {
-        th_count(m, TH_C_DELIVERIES_FAILED, 1);
+        th_count(m, a->verdict == TH_V_EXHAUSTED ? TH_C_DELIVERIES_EXHAUSTED : TH_C_DELIVERIES_FINAL, 1);
     }
 }
 
@@ -278,8 +290,10 @@ static void report(struct th_attempt *a, bool again)
         th_operator_endpoint(e, a->ep, "endpoint.recovered", "delivered");
     if (again && a->degraded)
         th_operator_delivery_degraded(e, a);
-    if (a->settle.applied && !again && a->verdict != TH_V_DELIVERED)
+    if (a->settle.applied && !again && a->verdict != TH_V_DELIVERED) {
+        th_report_failed(a);
         th_operator_delivery_failed(e, a, a->first);
+    }
 }
 
 /* Gives the delivery back to the scheduler, or ends it. Releases the attempt. */
@@ -290,6 +304,7 @@ static void follow(struct th_attempt *a)
     struct th_queue_row next = a->row;
 
     count(a);
+    th_report_attempt(a);
     next.attempts++;
     next.tries = a->settle.tries;
     next.due = a->settle.due.ms;

@@ -319,9 +319,12 @@ static void count_answer(struct th_http_server *s, unsigned status)
 {
     if (!s->conf.metrics)
         return;
-    th_count(s->conf.metrics, TH_C_HTTP_REQUESTS, 1);
-    if (status >= 500)
-        th_count(s->conf.metrics, TH_C_HTTP_ERRORS, 1);
+    th_count(s->conf.metrics,
+             status >= 500   ? TH_C_HTTP_5XX
+             : status >= 400 ? TH_C_HTTP_4XX
+             : status >= 300 ? TH_C_HTTP_3XX
+                             : TH_C_HTTP_2XX,
+             1);
 }
 
 /* ---- answers ---- */

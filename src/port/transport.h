@@ -30,6 +30,8 @@ enum th_http_class {
 /** Stable short names for logs and the API: "ok", "dns_error", "denied", "connect_error", "tls_error", "timeout",
  * "connection_reset", "protocol_error", "cancelled", "internal_error". */
 const char *th_http_class_name(enum th_http_class c);
+/** An attempt's outcome as the API names it: "success" or "failed_status" when there was an answer, else the class. */
+const char *th_outcome_name(enum th_http_class c, bool ok);
 
 struct th_origin {
     bool tls;

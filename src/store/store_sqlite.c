@@ -235,8 +235,10 @@ enum th_error th_store_sqlite_open(const struct th_store_conf *conf, struct th_s
         store_free(s);
         return error;
     }
-    if (s->metrics)
+    if (s->metrics) {
         th_gauge_set(s->metrics, TH_G_STORE_READY, !s->full);
+        th_gauge_set(s->metrics, TH_G_DELIVERIES_PENDING, (int64_t)s->writer.next.queued);
+    }
     *out = &s->base;
     return TH_OK;
 }

@@ -236,6 +236,7 @@ static enum th_error transaction(struct sq_store *s, struct th_op *first, uint32
         th_count(s->metrics, TH_C_STORE_COMMITS, 1);
         th_count(s->metrics, TH_C_STORE_OPS, *written);
         th_observe(s->metrics, TH_H_COMMIT_SECONDS, now_us() - began);
+        th_gauge_set(s->metrics, TH_G_DELIVERIES_PENDING, (int64_t)s->writer.next.queued);
     }
     return error;
 }

@@ -261,6 +261,7 @@ static int drop_deliveries(struct sq_writer *w, uint64_t upto, uint32_t *cancell
     if (rc != SQLITE_OK)
         return rc;
     *cancelled = (uint32_t)sqlite3_changes(w->db);
+    w->next.queued -= *cancelled;
     sq_u64(w->st[SQ_W_PURGE_DELIVERY], 1, upto);
     return sq_run(w->st[SQ_W_PURGE_DELIVERY]);
 }

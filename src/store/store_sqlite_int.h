@@ -121,8 +121,8 @@ struct sq_seal {
 
 /* ---- the writer ---- */
 
-struct sq_counters { /* next free numbers */
-    uint64_t event, delivery, attempt;
+struct sq_counters { /* next free numbers; rows of `queue` */
+    uint64_t event, delivery, attempt, queued;
 };
 
 struct sq_writer {

@@ -134,8 +134,8 @@ uint64_t sq_day(int64_t wall_ms)
     return day > 8191 ? 8191 : (uint64_t)day;
 }
 
-/** First free number of a kind: above every stored one and above what retention has noted. */
-static int first_free(sqlite3 *db, const char *sql, uint64_t *out)
+/** What a query of one number gives. */
+static int number_of(sqlite3 *db, const char *sql, uint64_t *out)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
@@ -143,7 +143,7 @@ static int first_free(sqlite3 *db, const char *sql, uint64_t *out)
     if (rc == SQLITE_OK) {
         rc = sqlite3_step(st);
         if (rc == SQLITE_ROW) {
-            *out = sq_col_u64(st, 0) + 1;
+            *out = sq_col_u64(st, 0);
             rc = SQLITE_OK;
         }
     }
@@ -151,6 +151,7 @@ static int first_free(sqlite3 *db, const char *sql, uint64_t *out)
     return rc;
 }
 
+/* First free number of a kind: above every stored one and above what retention has noted. */
 #define NOTED(k) "coalesce((SELECT v FROM counter WHERE k='" k "'),0)"
 #define NEWEST(table) "coalesce((SELECT max(no) FROM " table "),0)"
 
@@ -165,12 +166,14 @@ enum th_error sq_writer_open(struct sq_writer *w, struct sq_store *store, sqlite
         return TH_NOMEM;
     rc = sq_prepare_all(db, writer_sql, SQ_W_COUNT, w->st);
     if (rc == SQLITE_OK)
-        rc = first_free(db, "SELECT max(" NOTED("event") "," NEWEST("event") ")", &w->next.event);
+        rc = number_of(db, "SELECT 1 + max(" NOTED("event") "," NEWEST("event") ")", &w->next.event);
     if (rc == SQLITE_OK)
-        rc = first_free(db, "SELECT max(" NOTED("delivery") "," NEWEST("queue") "," NEWEST("delivery") ")",
-                        &w->next.delivery);
+        rc = number_of(db, "SELECT 1 + max(" NOTED("delivery") "," NEWEST("queue") "," NEWEST("delivery") ")",
+                       &w->next.delivery);
     if (rc == SQLITE_OK)
-        rc = first_free(db, "SELECT max(" NOTED("attempt") "," NEWEST("attempt") ")", &w->next.attempt);
+        rc = number_of(db, "SELECT 1 + max(" NOTED("attempt") "," NEWEST("attempt") ")", &w->next.attempt);
+    if (rc == SQLITE_OK)
+        rc = number_of(db, "SELECT count(*) FROM queue", &w->next.queued);
     return rc == SQLITE_OK ? TH_OK : sq_error(db, rc);
 }
 

@@ -157,6 +157,7 @@ static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_n
         sq_u64(queue, 5, e->lane);
         rc = sq_run(queue);
     }
+    w->next.queued += e->endpoint_count;
     if (rc == SQLITE_OK && e->own_id.n) {
         st = w->st[SQ_W_OWN_PUT];
         sq_u64(st, 1, a->tenant);
@@ -315,6 +316,7 @@ static int put_ended(struct sq_writer *w, uint64_t no, const struct stored *d, i
     rc = sq_run(st);
     if (rc != SQLITE_OK)
         return rc;
+    w->next.queued--;
     sq_u64(w->st[SQ_W_QUEUE_DEL], 1, no);
     return sq_run(w->st[SQ_W_QUEUE_DEL]);
 }
@@ -447,6 +449,7 @@ static int requeue(struct sq_writer *w, const struct th_move *m, uint64_t no, co
     rc = sq_run(st);
     if (rc != SQLITE_OK)
         return rc;
+    w->next.queued++;
     sq_u64(w->st[SQ_W_DELIVERY_DEL], 1, no);
     return sq_run(w->st[SQ_W_DELIVERY_DEL]);
 }

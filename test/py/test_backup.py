@@ -242,7 +242,8 @@ def test_a_copied_directory_of_a_stopped_server_can_be_restored(filled, server, 
 def test_what_root_restores_belongs_to_whom_the_directory_belongs(copy, tmp_path):
     (tmp_path / "new").mkdir(mode=0o700)
     os.chown(tmp_path / "new", 12345, 12346)
-    tenterhook("restore", copy / "copy.db", "--data", tmp_path / "new", "--secret-key-file", copy / "data" / "secret.key").expect(0)
+    file, key = copy
+    tenterhook("restore", file, "--data", tmp_path / "new", "--secret-key-file", key).expect(0)
     for name in ("tenterhook.db", "secret.key"):
         made = (tmp_path / "new" / name).stat()
         assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (12345, 12346, 0o600), name

@@ -1,4 +1,4 @@
-"""Operation: metrics, logs, secrets on disk, memory and start, backlogs, retention, many publishers, odd payloads."""
+"""Operation: logs, secrets on disk, memory and start, backlogs, retention, many publishers, odd payloads."""
 import base64
 import json
 import re
@@ -10,6 +10,7 @@ import pytest
 from harness.client import Api
 from harness.expect import deliveries, eventually, problem, settled
 from harness.faults import Silent, corpus, together
+from harness.metrics import metrics
 from harness.receiver import Reply
 from harness.server import binary_path
 from harness.signature import verify
@@ -30,80 +31,6 @@ def register(api, target, **more):
 def rss_kib(process):
     with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
         return int(re.search(r"VmRSS:\s+(\d+) kB", status.read()).group(1))
-
-
-# ---- metrics ----
-
-SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-z_]+=\"[^\"\\]*\",?)*)\})? (\S+)")
-
-
-def metrics(api):
-    """The exposition, parsed strictly: {name with labels: value}, {family: type}."""
-    answer = api.get("/metrics").expect(200)
-    assert answer.header("Content-Type").startswith("text/plain")
-    text = answer.body.decode()
-    assert text.endswith("\n")
-    values, types, helped = {}, {}, set()
-    for line in text.splitlines():
-        if line.startswith("# HELP "):
-            helped.add(line.split(" ", 3)[2])
-        elif line.startswith("# TYPE "):
-            _, _, family, kind = line.split(" ")
-            assert family not in types and kind in ("counter", "gauge", "histogram"), line
-            types[family] = kind
-        elif line:
-            found = SAMPLE.fullmatch(line)
-            assert found, line
-            name = found[1]
-            family = re.sub(r"_(bucket|sum|count)$", "", name) if name not in types else name
-            assert family in types and family in helped, line
-            assert types[family] != "counter" or name.endswith("_total"), line
-            key = name + (f"{{{found[2]}}}" if found[2] else "")
-            assert key not in values, line
-            values[key] = float(found[3])
-    return values, types
-
-
-def test_metrics_are_prometheus_text(server, receiver):
-    running = server()
-    values, types = metrics(running.api)
-    assert {"counter", "gauge", "histogram"} == set(types.values())
-    for family, kind in types.items():
-        if kind != "histogram":
-            continue
-        buckets = [(key, value) for key, value in values.items() if key.startswith(family + "_bucket")]
-        bounds = [float(re.search(r'le="([^"]+)"', key)[1]) for key, _ in buckets]
-        assert bounds == sorted(bounds) and bounds[-1] == float("inf"), family
-        counts = [value for _, value in buckets]
-        assert counts == sorted(counts) and counts[-1] == values[family + "_count"], family
-
-
-def test_counters_grow_as_they_should(server, receiver):
-    running = server()
-    api = running.api
-    good, bad = receiver(), receiver(answer=lambda _: 410)
-    register(api, good, events=["good"])
-    register(api, bad, events=["bad"])
-    before, _ = metrics(api)
-    for _ in range(3):
-        api.post("/v1/events", {"type": "good", "data": {}}).expect(202)
-    api.post("/v1/events", {"type": "bad", "data": {}}).expect(202)
-    api.post("/v1/events", {"type": "bad type", "data": {}}).expect(422)
-    settled(api, 3)
-    settled(api, 1, status="failed")
-    wanted = {"events_accepted_total": 4, "deliveries_created_total": 4, "deliveries_delivered_total": 3,
-              "deliveries_failed_total": 1, "attempts_total": 4, "attempts_failed_total": 1, "endpoints_disabled_total": 1}
-
-    def grown():
-        after, _ = metrics(api)
-        got = {name: after[f"tenterhook_{name}"] - before[f"tenterhook_{name}"] for name in wanted}
-        return got if got == wanted else None
-
-    eventually(grown, 5, f"counters {wanted}")
-    after, _ = metrics(api)
-    assert after["tenterhook_endpoints"] == 2 and after["tenterhook_store_ready"] == 1
-    assert after["tenterhook_requests_in_flight"] == 0
-    assert after["tenterhook_attempt_duration_seconds_count"] - before["tenterhook_attempt_duration_seconds_count"] == 4
 
 
 # ---- rates of the API ----

@@ -150,7 +150,7 @@ static void finish(struct sim *s, const struct life *l)
     for (uint64_t no = 0; l->deliveries && no < s->log_n; no++)
         done += s->log[no]->answer.kind == SIM_STATUS && s->log[no]->answer.status == 200;
     assert_true(done >= l->deliveries);
-    assert_int_equal(atomic_load(&s->metrics.gauge[TH_G_DELIVERIES_PENDING]), 0);
+    assert_int_equal(atomic_load(&s->metrics.gauge[TH_G_DELIVERIES_IN_MEMORY]), 0);
 }
 
 static void forget_log(struct sim *s)

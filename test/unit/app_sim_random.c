@@ -392,7 +392,7 @@ static void judge(struct world *w)
     for (size_t i = 0; i < w->n; i++)
         for (uint32_t k = 0; k < w->v[i].n; k++)
             judge_delivery(w, &w->v[i], w->v[i].first + k);
-    assert_int_equal(atomic_load(&w->s->metrics.gauge[TH_G_DELIVERIES_PENDING]), 0);
+    assert_int_equal(atomic_load(&w->s->metrics.gauge[TH_G_DELIVERIES_IN_MEMORY]), 0);
 }
 
 static void run_world(uint64_t seed)

@@ -498,7 +498,7 @@ static void test_backlog_beyond_memory(void **state)
     th_map_init(&c.by_delivery, 1u << 20, 1);
     for (unsigned i = 0; i < EVENTS; i++)
         assert_int_equal(sim_publish(s, &(struct sim_event){.type = "x"}), TH_PUB_ACCEPTED);
-    assert_true(atomic_load(&s->metrics.gauge[TH_G_DELIVERIES_PENDING]) <= 1024);
+    assert_true(atomic_load(&s->metrics.gauge[TH_G_DELIVERIES_IN_MEMORY]) <= 1024);
     s->user = &c;
     s->on_request = count_request;
     s->on_answered = count_answer;
@@ -506,7 +506,7 @@ static void test_backlog_beyond_memory(void **state)
     assert_int_equal(sim_set_active(s, a, true), TH_CH_DONE);
     for (unsigned i = 0; i < 600 && c.deliveries < EVENTS; i++) {
         sim_run_for(s, SIM_S);
-        assert_true(atomic_load(&s->metrics.gauge[TH_G_DELIVERIES_PENDING]) <= 1100);
+        assert_true(atomic_load(&s->metrics.gauge[TH_G_DELIVERIES_IN_MEMORY]) <= 1100);
     }
     sim_run_for(s, 60 * SIM_S);
     assert_int_equal(c.deliveries, EVENTS);

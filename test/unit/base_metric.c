@@ -11,15 +11,15 @@
 static struct th_metrics m;
 
 static const struct {
-    const char *name, *help, *type;
+    const char *name, *labels, *help, *type;
 } rows[] = {
-#define X(id, name, help) {name, help, "counter"},
+#define X(id, name, labels, help) {name, labels, help, "counter"},
     TH_COUNTERS(X)
 #undef X
-#define X(id, name, help) {name, help, "gauge"},
+#define X(id, name, labels, help) {name, labels, help, "gauge"},
         TH_GAUGES(X)
 #undef X
-#define X(id, name, help) {name, help, "histogram"},
+#define X(id, name, help) {name, "", help, "histogram"},
             TH_HISTOGRAMS(X)
 #undef X
 };
@@ -30,11 +30,17 @@ static bool ends_with(const char *s, const char *end)
     return strlen(s) >= strlen(end) && strcmp(s + strlen(s) - strlen(end), end) == 0;
 }
 
+static bool is_first(size_t i)
+{
+    return i == 0 || strcmp(rows[i].name, rows[i - 1].name) != 0;
+}
+
 static void names_follow_the_conventions(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS; i++) {
-        assert_true(strncmp(rows[i].name, "tenterhook_", 11) == 0);
+        assert_true(strncmp(rows[i].name, "tenterhook_", 11) == 0 ||
+                    strncmp(rows[i].name, "process_", 8) == 0);
         for (const char *p = rows[i].name; *p; p++)
             assert_true((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_');
         assert_true(ends_with(rows[i].name, "_total") == (strcmp(rows[i].type, "counter") == 0));
@@ -43,7 +49,13 @@ static void names_follow_the_conventions(void **state)
         assert_null(strpbrk(rows[i].help, "\n\\"));
         assert_true(ends_with(rows[i].help, "."));
         for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(rows[i].name, rows[j].name);
+            assert_true(strcmp(rows[i].name, rows[j].name) != 0 ||
+                        strcmp(rows[i].labels, rows[j].labels) != 0);
+        if (is_first(i)) /* the rows of a name follow each other */
+            for (size_t j = 0; j < i; j++)
+                assert_string_not_equal(rows[i].name, rows[j].name);
+        else
+            assert_string_equal(rows[i].help, rows[i - 1].help);
     }
 }
 
@@ -65,10 +77,13 @@ static void every_row_is_written_once(void **state)
     text = written(&b);
     for (size_t i = 0; i < ROWS; i++) {
         char head[512];
-        const char *at;
-        snprintf(head, sizeof head, "# HELP %s %s\n# TYPE %s %s\n%s%s ", rows[i].name, rows[i].help,
-                 rows[i].name, rows[i].type, rows[i].name,
-                 strcmp(rows[i].type, "histogram") == 0 ? "_bucket{le=\"0.0001\"}" : "");
+        const char *at,
+            *labels = strcmp(rows[i].type, "histogram") == 0 ? "_bucket{le=\"0.0001\"}" : rows[i].labels;
+        if (is_first(i))
+            snprintf(head, sizeof head, "# HELP %s %s\n# TYPE %s %s\n%s%s ", rows[i].name, rows[i].help,
+                     rows[i].name, rows[i].type, rows[i].name, labels);
+        else
+            snprintf(head, sizeof head, "\n%s%s ", rows[i].name, labels);
         at = strstr(text, head);
         if (!at)
             fail_msg("missing: %s", head);
@@ -85,12 +100,12 @@ static void values(void **state)
     (void)state;
 
     memset(&m, 0, sizeof m);
-    th_count(&m, TH_C_ATTEMPTS, 3);
-    th_count(&m, TH_C_ATTEMPTS, 4);
+    th_count(&m, TH_C_ATTEMPTS_TIMEOUT, 3);
+    th_count(&m, TH_C_ATTEMPTS_TIMEOUT, 4);
     th_gauge_set(&m, TH_G_TENANTS, 5);
     th_gauge_add(&m, TH_G_TENANTS, -7);
     text = written(&b);
-    assert_non_null(strstr(text, "\ntenterhook_attempts_total 7\n"));
+    assert_non_null(strstr(text, "\ntenterhook_attempts_total{outcome=\"timeout\"} 7\n"));
     assert_non_null(strstr(text, "\ntenterhook_tenants -2\n"));
     th_buf_fini(&b);
 }

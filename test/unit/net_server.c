@@ -349,8 +349,8 @@ static void test_bad_status_of_a_handler(void **state)
     (void)listen_for(&w, fd, text, sizeof text, 60, &ended);
     assert_non_null(strstr(text, "HTTP/1.1 500 Internal Server Error\r\n"));
     assert_non_null(strstr(text, "Content-Length: 0\r\n"));
-    assert_int_equal(w.metrics.counter[TH_C_HTTP_ERRORS], 1);
-    assert_int_equal(w.metrics.counter[TH_C_HTTP_REQUESTS], 1);
+    assert_int_equal(w.metrics.counter[TH_C_HTTP_5XX], 1);
+    assert_int_equal(w.metrics.counter[TH_C_HTTP_2XX], 0);
     assert_int_equal(w.metrics.counter[TH_C_HTTP_CONNECTIONS], 1);
     close(fd);
     close_world(&w);

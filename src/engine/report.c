@@ -1,0 +1,83 @@
+/* What the log and the metrics say about deliveries: each attempt at `debug`, a delivery that failed for good and an endpoint that stops or
+ * begins to answer at `info` and above. All lines name delivery, event, endpoint and tenant by the ids of the API. No URL
+ * (its path may hold a token) and nothing of bodies.
+ *
+ * A dead endpoint of a dialect without retries could fill the disk: at most REPORTS_A_SECOND deliveries are named, and the
+ * next line says how many were left out. */
+#include "engine/internal.h"
+
+#define REPORTS_A_SECOND 100
+
+static const char *state_after(const struct th_attempt *a)
+{
+    switch (a->verdict) {
+    case TH_V_DELIVERED:
+        return "delivered";
+    case TH_V_AGAIN:
+        return "retrying";
+    default:
+        return "failed";
+    }
+}
+
+void th_report_attempt(const struct th_attempt *a)
+{
+    const struct th_attempt_row *row = &a->settle.row;
+
+    if (!th_log_wants(TH_LOG_DEBUG))
+        return;
+    th_log(TH_LOG_DEBUG, "attempt", TH_KS("delivery", th_span(a->delivery_id, a->delivery_id_len)),
+           TH_KS("event", a->event->id), TH_KS("type", a->event->row.type), TH_KS("endpoint", a->run->id),
+           TH_KS("tenant", a->ep->pub.tenant->id), TH_KI("attempt", row->nth),
+           TH_KC("outcome", th_outcome_name((enum th_http_class)row->class, row->ok)),
+           TH_KI("status", row->status), TH_KS("detail", row->detail),
+           TH_KI("duration_ms", row->us[4] / 1000), TH_KC("state", state_after(a)),
+           TH_KI("retry_in_s", a->verdict == TH_V_AGAIN ? (a->settle.due.ms - a->e->now.wall.ms) / 1000 : 0));
+}
+
+void th_report_failed(struct th_attempt *a)
+{
+    const struct th_attempt_row *row = &a->settle.row;
+    struct th_engine *e = a->e;
+
+    if (e->now.mono.us >= e->reports_until.us) {
+        e->reports_until.us = e->now.mono.us + 1000000;
+        e->reports = 0;
+    }
+    if (e->reports == REPORTS_A_SECOND) {
+        e->reports_left_out++;
+        return;
+    }
+    e->reports++;
+    th_log(TH_LOG_WARN, "delivery failed", TH_KS("delivery", th_span(a->delivery_id, a->delivery_id_len)),
+           TH_KS("event", a->event->id), TH_KS("type", a->event->row.type), TH_KS("endpoint", a->run->id),
+           TH_KS("tenant", a->ep->pub.tenant->id),
+           TH_KC("reason", a->verdict == TH_V_EXHAUSTED ? "exhausted" : "final_status"),
+           TH_KI("attempts", row->nth),
+           TH_KC("outcome", th_outcome_name((enum th_http_class)row->class, row->ok)),
+           TH_KI("status", row->status), TH_KS("detail", row->detail),
+           TH_KI("left_out", e->reports_left_out));
+    e->reports_left_out = 0;
+}
+
+void th_engine_measure(struct th_engine *e)
+{
+    th_engine_tick(e);
+    th_gauge_set(e->conf.metrics, TH_G_ENDPOINTS_FAILING, th_sched_stats(e->sched).broken_endpoints);
+    th_gauge_set(e->conf.metrics, TH_G_OLDEST_DUE, th_sched_overdue_us(e->sched, e->now.mono) / 1000000);
+}
+
+void th_report_breaker(const struct th_attempt *a, bool opened)
+{
+    const struct th_attempt_row *row = &a->settle.row;
+
+    if (opened)
+        th_log(TH_LOG_WARN, "endpoint fails; it gets one request at a time until it answers",
+               TH_KS("endpoint", a->run->id), TH_KS("tenant", a->ep->pub.tenant->id),
+               TH_KS("delivery", th_span(a->delivery_id, a->delivery_id_len)),
+               TH_KC("outcome", th_outcome_name((enum th_http_class)row->class, row->ok)),
+               TH_KI("status", row->status), TH_KS("detail", row->detail));
+    else
+        th_log(TH_LOG_INFO, "endpoint works again", TH_KS("endpoint", a->run->id),
+               TH_KS("tenant", a->ep->pub.tenant->id));
+}
