@@ -23,6 +23,8 @@ TEST_DIR ?= build/test
 TSAN_DIR ?= build/tsan
 FUZZ_DIR ?= build/fuzz
 CYCLES ?= 200
+# On a terminal one line shows how far it is; a log gets warnings and errors only.
+NINJA_FLAGS := -j$(JOBS) $(shell [ -t 2 ] || echo --quiet)
 
 CMAKE_COMMON := -G Ninja -DTH_WERROR=$(WERROR) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 ifneq ($(origin CC),default)
@@ -40,19 +42,18 @@ help:
 
 build:
 	@tools/install-deps run
-	@cmake -S . -B $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release >/dev/null
-	@ninja -C $(RELEASE_DIR) -j$(JOBS) --quiet tenterhook
+	@tools/configure $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release
+	@ninja -C $(RELEASE_DIR) $(NINJA_FLAGS) tenterhook
 
 build-test:
 	@tools/install-deps test
-	@cmake -S . -B $(TEST_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON -DTH_TESTS=ON \
-	  >/dev/null
-	@ninja -C $(TEST_DIR) -j$(JOBS) --quiet tenterhook unit_tests
+	@tools/configure $(TEST_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON -DTH_TESTS=ON
+	@ninja -C $(TEST_DIR) $(NINJA_FLAGS) tenterhook unit_tests
 
 build-bench:
 	@tools/install-deps bench
-	@cmake -S . -B $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release -DTH_BENCH=ON >/dev/null
-	@ninja -C $(RELEASE_DIR) -j$(JOBS) --quiet tenterhook bench_tools
+	@tools/configure $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release -DTH_BENCH=ON
+	@ninja -C $(RELEASE_DIR) $(NINJA_FLAGS) tenterhook bench_tools
 
 run: build
 	@$(PYTHON) tools/demo --binary $(RELEASE_DIR)/tenterhook --stay
@@ -97,9 +98,9 @@ check-fresh:
 
 fuzz:
 	@tools/install-deps lint
-	@cmake -S . -B $(FUZZ_DIR) -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON \
-	  -DTH_FUZZ=ON -DTH_TESTS=ON >/dev/null
-	@ninja -C $(FUZZ_DIR) -j$(JOBS) --quiet fuzz_targets
+	@tools/configure $(FUZZ_DIR) -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON \
+	  -DTH_FUZZ=ON -DTH_TESTS=ON
+	@ninja -C $(FUZZ_DIR) $(NINJA_FLAGS) fuzz_targets
 	@tools/run-fuzz --build $(FUZZ_DIR)
 
 clean:
