@@ -110,6 +110,16 @@ static int session_new(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
+static bool session_is_fresh(const SSL_SESSION *session)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L /* where the other one is deprecated */
+    time_t made = SSL_SESSION_get_time_ex(session);
+#else
+    time_t made = (time_t)SSL_SESSION_get_time(session);
+#endif
+    return time(NULL) - made < SESSION_SECONDS;
+}
+
 static void session_offer(struct th_tls *t)
 {
     struct session_set *set = th_smap_get(&t->ctx->sessions, th_span(t->key, t->key_n));
@@ -118,10 +128,9 @@ static void session_offer(struct th_tls *t)
     if (!set)
         return;
     session = set->v[set->n - 1];
-    if ((long)time(NULL) - SSL_SESSION_get_time(session) < SESSION_SECONDS)
+    if (session_is_fresh(session))
         SSL_set_session(t->ssl, session);
-    if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION ||
-        (long)time(NULL) - SSL_SESSION_get_time(session) >= SESSION_SECONDS) {
+    if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION || !session_is_fresh(session)) {
         SSL_SESSION_free(session);
         if (--set->n == 0)
             set_free(t->ctx, set);
