@@ -22,6 +22,7 @@ _tenterhook() {
             "endpoints pause") words=" --dialect --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints resume") words=" --dialect --url --key-file --tenant --api-ca-file --json --help";;
             "endpoints test") words=" --type --verbose --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints health") words=" --state --limit --url --key-file --tenant --api-ca-file --json --help";;
             "events list") words=" --type --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
             "events show") words=" --url --key-file --tenant --api-ca-file --json --help";;
             "deliveries list") words=" --endpoint --event --type --status --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
@@ -50,7 +51,7 @@ _tenterhook() {
             "config "*) words=" check show --json --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --wrong-key-rate";;
             "dev "*) words=" --dialect --listen --port --data --once --json --help";;
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --url --key-file --tenant --api-ca-file --json --help";;
-            "endpoints "*) words=" list create show update delete pause resume test --limit --url --key-file --tenant --api-ca-file --json --help";;
+            "endpoints "*) words=" list create show update delete pause resume test health --limit --url --key-file --tenant --api-ca-file --json --help";;
             "events "*) words=" list show --type --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
             "deliveries "*) words=" list show retry --endpoint --event --type --status --since --until --limit --url --key-file --tenant --api-ca-file --json --help";;
             "attempts "*) words=" --url --key-file --tenant --api-ca-file --json --help";;

@@ -383,6 +383,7 @@ void th_h_secrets(struct th_api_req *r);
 void th_h_secret_rotate(struct th_api_req *r);
 void th_h_secret_revoke(struct th_api_req *r);
 void th_h_tenants(struct th_api_req *r);
+void th_h_endpoint_health(struct th_api_req *r);
 void th_h_tenant_put(struct th_api_req *r);
 void th_h_tenant_get(struct th_api_req *r);
 void th_h_tenant_del(struct th_api_req *r);

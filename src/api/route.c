@@ -61,6 +61,8 @@ const struct th_api_route th_api_routes[] = {
     {"DELETE", "/v1/replays/{id}", MANAGE, TEN, th_h_replay_cancel, "", 204, NULL, NULL, "cancelReplay",
      "Stop a replay; what it has queued still goes out"},
     {"GET", "/v1/tenants", 0, OP, th_h_tenants, PAGE, 200, NULL, "TenantPage", "listTenants", "List tenants"},
+    {"GET", "/v1/endpoint-health", 0, OP, th_h_endpoint_health, PAGE " tenant state", 200, NULL,
+     "EndpointHealthPage", "listEndpointHealth", "How the endpoints of all tenants do, newest first"},
     {"PUT", "/v1/tenants/{tenant}", 0, OP | TH_R_BODY | TH_R_ETAG, th_h_tenant_put, DRY, 200, "TenantPut",
      "Tenant", "putTenant", "Create or change a tenant under the operator's own id"},
     {"GET", "/v1/tenants/{tenant}", 0, OP | TH_R_ETAG, th_h_tenant_get, "", 200, NULL, "Tenant", "getTenant",

@@ -45,15 +45,17 @@
     ",\"ended_at\":" TIME_NULL                                                                               \
     ",\"last_attempt\":{\"oneOf\":[" REF("AttemptSummary") ",{\"type\":\"null\"}]}"
 
+#define DISABLED                                                                                             \
+    "{\"oneOf\":[{\"type\":\"null\"}," OBJECT("\"at\",\"reason\"", "\"at\":" TIME ",\"reason\":" STR) "]}"
+#define HEALTH "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
+
 #define WEBHOOK_FIELDS                                                                                       \
     "\"id\":" STR ",\"url\":" STR ",\"events\":{\"type\":\"array\",\"items\":" STR "},\"active\":" BOOL      \
     ",\"description\":" STR_NULL                                                                             \
     ",\"metadata\":" STRINGS(SCALAR) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(                   \
         BOOL) ",\"timeout_seconds\":" INT ",\"max_in_flight\":" INT                                          \
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
-              ",\"created_at\":" TIME ",\"updated_at\":" TIME                                                \
-              ",\"disabled\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(                                       \
-                  "\"at\",\"reason\"", "\"at\":" TIME ",\"reason\":" STR) "]}"
+              ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED
 
 #define WEBHOOK_SETTINGS(url)                                                                                \
     "\"url\":" url ",\"events\":{\"type\":[\"array\",\"null\"],\"items\":" STR                               \
@@ -167,6 +169,14 @@ const struct th_api_schema th_api_schemas[] = {
                 "\"string\",\"minLength\":1,\"maxLength\":64},"
                 "\"attributes\":{\"type\":[\"object\",\"null\"]}")},
     {"TenantPage", PAGE("Tenant")},
+    {"EndpointHealth",
+     OBJECT(
+         "\"tenant\",\"endpoint\",\"url\",\"state\",\"failing_since\",\"last_success_at\",\"breaker_open\","
+         "\"waiting\",\"more_in_store\",\"in_flight\",\"disabled\"",
+         "\"tenant\":" STR ",\"endpoint\":" STR ",\"url\":" STR ",\"state\":" HEALTH
+         ",\"failing_since\":" TIME_NULL ",\"last_success_at\":" TIME_NULL ",\"breaker_open\":" BOOL
+         ",\"waiting\":" INT ",\"more_in_store\":" BOOL ",\"in_flight\":" INT ",\"disabled\":" DISABLED)},
+    {"EndpointHealthPage", PAGE("EndpointHealth")},
     {"Scope", "{\"type\":\"string\",\"enum\":[\"events:publish\",\"webhooks:read\",\"webhooks:manage\"]}"},
     {"KeyNew", CLOSED("\"scopes\"", "\"scopes\":{\"type\":\"array\",\"minItems\":1,\"items\":" REF(
                                         "Scope") "},\"description\":{\"type\":[\"string\",\"null\"],"
@@ -211,6 +221,8 @@ const struct th_api_schema th_api_parameters[] = {
     QUERY("endpoint", STR, "only deliveries to this endpoint"),
     QUERY("event", STR, "only deliveries of this event"),
     QUERY("status", STATUS, "only deliveries in this status"),
+    QUERY("tenant", ID, "only endpoints of this tenant"),
+    QUERY("state", HEALTH, "only endpoints in this state; failing: nothing but failures since failing_since"),
     QUERY("since", TIME, "accepted at this time or later"),
     QUERY("until", TIME, "accepted before this time"),
     QUERY("page", "{\"type\":\"integer\",\"minimum\":0}",

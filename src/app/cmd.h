@@ -11,6 +11,7 @@ int th_cmd_delivery(struct th_cli *cli);
 int th_cmd_delivery_retry(struct th_cli *cli);
 int th_cmd_attempts(struct th_cli *cli);
 int th_cmd_endpoints(struct th_cli *cli);
+int th_cmd_endpoint_health(struct th_cli *cli);
 int th_cmd_endpoint_create(struct th_cli *cli);
 int th_cmd_endpoint_show(struct th_cli *cli);
 int th_cmd_endpoint_update(struct th_cli *cli);

@@ -72,6 +72,45 @@ int th_cmd_endpoints(struct th_cli *cli)
     return status;
 }
 
+static void health_row(void *ctx, struct th_json row)
+{
+    struct th_table *t = ctx;
+    const char *waiting = th_cli_member(t->cli, row, "/waiting");
+    bool more = strcmp(th_cli_member(t->cli, row, "/more_in_store"), "true") == 0;
+
+    th_table_add(t, th_cli_member(t->cli, row, "/tenant"));
+    th_table_add(t, th_cli_member(t->cli, row, "/endpoint"));
+    th_table_add(t, th_cli_member(t->cli, row, "/state"));
+    th_table_add(t, th_cli_time(t->cli, row, "/failing_since"));
+    th_table_add(t, th_cli_time(t->cli, row, "/last_success_at"));
+    th_table_add(t, more ? th_cli_printf(t->cli, "%s+", waiting) : waiting);
+    th_table_add(t, th_cli_member(t->cli, row, "/url"));
+}
+
+int th_cmd_endpoint_health(struct th_cli *cli)
+{
+    static const char *const heads[] = {"TENANT",       "ENDPOINT", "STATE", "FAILING SINCE",
+                                        "LAST SUCCESS", "WAITING",  "URL"};
+    const char *state = th_cli_option(cli, "--state"), *path = "/v1/endpoint-health";
+    struct th_table t;
+    int64_t limit;
+    int status;
+
+    if (!th_cli_number(cli, "--limit", 1, 1000000, 1000, &limit))
+        return TH_EXIT_USAGE;
+    if (state)
+        path = th_cli_printf(cli, "%s?state=%s", path, th_cli_path(cli, "%s", state));
+    if (cli->json)
+        return th_cmd_list_json(cli, path, limit);
+    th_table_init(&t, cli, 7, heads);
+    status = th_cli_list(cli, path, limit, health_row, &t);
+    if (!status && th_table_rows(&t))
+        th_table_print(&t);
+    else if (!status)
+        printf("%s\n", state ? th_cli_printf(cli, "no endpoint is %s", state) : "no endpoints");
+    return status;
+}
+
 static void print_endpoint(struct th_cli *cli, struct th_json e)
 {
     struct th_json key, value;

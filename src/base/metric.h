@@ -59,7 +59,7 @@
     X(ENDPOINTS_ACTIVE, "tenterhook_endpoints", "{state=\"active\"}", TH_HELP_ENDPOINTS)                     \
     X(ENDPOINTS_PAUSED, "tenterhook_endpoints", "{state=\"paused\"}", TH_HELP_ENDPOINTS)                     \
     X(ENDPOINTS_OFF, "tenterhook_endpoints", "{state=\"disabled\"}", TH_HELP_ENDPOINTS)                      \
-    X(ENDPOINTS_FAILING, "tenterhook_endpoints_failing", "",                                                 \
+    X(BREAKERS_OPEN, "tenterhook_endpoints_breaker_open", "",                                                \
       "Endpoints whose breaker is open: they fail, and get one request at a time.")                          \
     X(TENANTS, "tenterhook_tenants", "", "Tenants.")                                                         \
     X(STORE_QUEUE, "tenterhook_store_queue", "", "Store operations waiting for a commit.")                   \

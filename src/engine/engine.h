@@ -132,6 +132,15 @@ void th_engine_free(struct th_engine *e); /* must be idle */
  * outlive the engine: requests under way may still use the old one. */
 TH_MUST_USE enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why,
                                            size_t why_size);
+/** How an endpoint does. FAILING: nothing but failures since facts.first_fail, at least one. */
+struct th_endpoint_health {
+    enum th_endpoint_state { TH_EP_ACTIVE, TH_EP_FAILING, TH_EP_PAUSED, TH_EP_DISABLED } state;
+    uint32_t waiting, in_flight; /* deliveries in memory; requests */
+    bool breaker_open, spilled;  /* spilled: the store has more that wait */
+};
+struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, const struct th_endpoint *ep);
+/** The highest number of an endpoint; th_engine_endpoint_no finds those that there are. */
+uint64_t th_engine_last_endpoint(const struct th_engine *e);
 /** Brings the gauges up to date that are not kept with every change. In bounded time. */
 void th_engine_measure(struct th_engine *e);
 /** Ready to accept events; else why (English, static). */

@@ -63,8 +63,32 @@ void th_report_failed(struct th_attempt *a)
 void th_engine_measure(struct th_engine *e)
 {
     th_engine_tick(e);
-    th_gauge_set(e->conf.metrics, TH_G_ENDPOINTS_FAILING, th_sched_stats(e->sched).broken_endpoints);
+    th_gauge_set(e->conf.metrics, TH_G_BREAKERS_OPEN, th_sched_stats(e->sched).broken_endpoints);
     th_gauge_set(e->conf.metrics, TH_G_OLDEST_DUE, th_sched_overdue_us(e->sched, e->now.mono) / 1000000);
+}
+
+uint64_t th_engine_last_endpoint(const struct th_engine *e)
+{
+    return e->last_endpoint;
+}
+
+struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, const struct th_endpoint *ep)
+{
+    struct th_sched_endpoint_stats stats = {0};
+    struct th_endpoint_health h = {.state = TH_EP_ACTIVE};
+
+    (void)th_sched_endpoint_stats(e->sched, ep->no, &stats);
+    if (ep->disabled_at.ms)
+        h.state = TH_EP_DISABLED;
+    else if (!ep->spec.active)
+        h.state = TH_EP_PAUSED;
+    else if (ep->facts.first_fail)
+        h.state = TH_EP_FAILING;
+    h.waiting = stats.waiting;
+    h.in_flight = stats.in_flight;
+    h.breaker_open = stats.breaker_open;
+    h.spilled = stats.spilled;
+    return h;
 }
 
 void th_report_breaker(const struct th_attempt *a, bool opened)

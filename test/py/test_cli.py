@@ -582,6 +582,17 @@ def test_dev_on_a_terminal(terminal, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_operator_sees_which_endpoints_fail(cli, receiver):
+    cli("endpoints", "health").expect(0)
+    assert cli("endpoints", "health", "--state", "failing").expect(0).out == "no endpoint is failing\n"
+    made = cli("endpoints", "create", receiver(answer=lambda _: 500).url(), "--json").json
+    cli("send", "a.b", "{}").expect(0)
+    row = eventually(lambda: cli("endpoints", "health", "--state", "failing", "--json").expect(0).json["data"])[0]
+    assert row["endpoint"] == made["id"] and row["tenant"] == "default"
+    assert made["id"] in cli("endpoints", "health", "--state", "failing").expect(0).out
+    cli("endpoints", "health", "--state", "nonsense").expect(1)
+
+
 # ---- configuration, doctor ----
 
 def test_config_show_says_where_values_come_from(tmp_path):

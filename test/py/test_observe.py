@@ -3,7 +3,7 @@ import json
 import re
 import time
 
-from harness.expect import eventually, settled
+from harness.expect import eventually, problem, settled
 from harness.faults import Dns
 from harness.metrics import metrics
 from harness.receiver import Reply
@@ -171,6 +171,44 @@ def api_version(api):
     return api.get("/openapi.json").expect(200).json["info"]["version"]
 
 
+# ---- how endpoints do ----
+
+def health(api, query=""):
+    return api.get("/v1/endpoint-health" + query).expect(200).json["data"]
+
+
+def test_the_health_of_endpoints_over_all_tenants(server, receiver):
+    running = server()
+    api = running.api
+    api.put("/v1/tenants/acme", {"name": "Acme", "dialect": "standard"}).expect(201)
+    acme = api.as_tenant("acme")
+    failing = register(acme, receiver(answer=lambda _: 500), events=["x"])
+    fine, off = register(api, receiver(), events=["x"]), register(api, receiver(answer=lambda _: 410), events=["y"])
+    paused = register(api, receiver(), events=["z"], active=False)
+    for tenant, kind in ((acme, "x"), (api, "x"), (api, "y"), (api, "z")):
+        tenant.post("/v1/events", {"type": kind, "data": {}}).expect(202)
+    wanted = [(paused["id"], "paused"), (off["id"], "disabled"), (fine["id"], "active"), (failing["id"], "failing")]
+    eventually(lambda: [(row["endpoint"], row["state"]) for row in health(api)] == wanted, 5, f"health {wanted}")
+    rows = {row["endpoint"]: row for row in health(api)}
+    assert rows[failing["id"]]["tenant"] == "acme" and rows[failing["id"]]["failing_since"] and rows[failing["id"]]["waiting"] == 1
+    assert rows[failing["id"]]["last_success_at"] is None and rows[failing["id"]]["url"] == failing["url"]
+    assert rows[fine["id"]]["last_success_at"] and rows[fine["id"]]["failing_since"] is None and not rows[fine["id"]]["breaker_open"]
+    assert rows[off["id"]]["disabled"]["reason"] == "gone" and rows[paused["id"]]["waiting"] == 1
+    assert [row["endpoint"] for row in health(api, "?state=failing")] == [failing["id"]]
+    assert [row["endpoint"] for row in health(api, "?tenant=acme")] == [failing["id"]]
+    assert health(api, "?tenant=acme&state=paused") == []
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = api.get(f"/v1/endpoint-health?limit=1{cursor and '&cursor=' + cursor}").expect(200).json
+        seen += [row["endpoint"] for row in page["data"]]
+        cursor = page["next_cursor"]
+    assert seen == [endpoint for endpoint, _ in wanted]
+    assert "state: must be" in problem(api.get("/v1/endpoint-health?state=broken"), 400)["detail"]
+    problem(api.get("/v1/endpoint-health?tenant=nobody"), 404)
+    key = api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:manage"]}).expect(201).json["key"]
+    problem(api.with_key(key).get("/v1/endpoint-health"), 403)
+
+
 # ---- the log ----
 
 def test_the_log_says_what_became_of_each_attempt(server, receiver):
@@ -204,12 +242,12 @@ def test_at_info_one_line_says_that_an_endpoint_fails_and_one_that_it_works(serv
         api.post("/v1/events", {"type": "x", "data": {}}).expect(202)
     failing = eventually(lambda: lines(running, "endpoint fails; it gets one request at a time until it answers"))
     assert len(failing) == 1 and failing[0]["endpoint"] == endpoint["id"] and failing[0]["status"] == 500
-    assert metrics(api)[0]["tenterhook_endpoints_failing"] == 1
+    assert metrics(api)[0]["tenterhook_endpoints_breaker_open"] == 1
     assert not lines(running, "attempt") and not lines(running, "delivery failed")
     target.answer = lambda _: 200
     again = eventually(lambda: lines(running, "endpoint works again"), 20)
     assert len(again) == 1 and again[0]["endpoint"] == endpoint["id"] and again[0]["tenant"] == "default"
-    assert metrics(api)[0]["tenterhook_endpoints_failing"] == 0
+    assert metrics(api)[0]["tenterhook_endpoints_breaker_open"] == 0
 
 
 def test_a_flood_of_failures_does_not_flood_the_log(server, receiver):
