@@ -23,6 +23,8 @@ foreach(file tenterhook.service tenterhook.yaml)
   string(REPLACE /etc/tenterhook ${settings_dir} text "${text}")
   file(WRITE ${CMAKE_BINARY_DIR}/systemd/${file} "${text}")
 endforeach()
+install(FILES ${CMAKE_SOURCE_DIR}/packaging/prometheus/tenterhook.rules.yaml
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/tenterhook COMPONENT server)
 install(FILES ${CMAKE_BINARY_DIR}/systemd/tenterhook.service DESTINATION lib/systemd/system COMPONENT server)
 install(CODE "
   if(EXISTS \"\$ENV{DESTDIR}${settings_dir}/tenterhook.yaml\")
