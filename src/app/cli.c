@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define WAIT_MAX_S 60 /* of a Retry-After */
 #define DEFAULT_URL "http://127.0.0.1:8420"
 
 const struct th_cli_option th_cli_common[] = {
@@ -372,8 +373,15 @@ int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct 
         return status;
     if (cli->acting_tenant)
         fields = th_cli_printf(cli, "%sTenterhook-Tenant: %s\r\n", fields ? fields : "", cli->acting_tenant);
-    if (!th_client_call(cli->client, method, path, body, fields, answer, why, sizeof why))
-        return TH_EXIT_OK;
+    while (!th_client_call(cli->client, method, path, body, fields, answer, why, sizeof why)) {
+        struct th_span wait = th_answer_field(answer, "Retry-After");
+        uint64_t seconds = 1;
+        if (answer->status != 429 || !cli->patient || (wait.n && !th_span_u64(wait, WAIT_MAX_S, &seconds)))
+            return TH_EXIT_OK;
+        th_answer_free(answer);
+        if (sleep((unsigned)seconds)) /* a signal: the command decides what it means */
+            return TH_EXIT_LATER;
+    }
     th_answer_free(answer);
     return th_cli_fail(cli, TH_EXIT_UNREACHABLE, "%s; %s", why, th_client_advice(cli->client));
 }

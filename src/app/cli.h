@@ -66,6 +66,7 @@ struct th_cli {
     char **config_argv; /* TH_CLI_CONFIG: the server's options, for th_config_read */
     int config_argc;
     bool json, colour, terminal; /* of standard output */
+    bool patient;                /* 429 is waited for: work of many requests */
     bool mute;                   /* th_cli_fail says nothing: it has been said */
     struct th_client *client;
     const char *where; /* in front of messages: where in a file it is; NULL: nowhere */

@@ -204,6 +204,7 @@ int th_cmd_export(struct th_cli *cli)
     int status;
 
     cli->acting_tenant = "default";
+    cli->patient = true;
     status = th_rows_read(cli, "/v1/tenants", &tenants);
     th_progress_start(&x.progress, cli);
     th_buf_init(&x.out, (size_t)1 << 30);

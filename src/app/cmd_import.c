@@ -492,6 +492,7 @@ int th_cmd_import(struct th_cli *cli)
     if (status)
         return status;
     cli->acting_tenant = "default"; /* named in each request: not in the client */
+    cli->patient = true;
     th_arena_init(&mem, TH_TRANSFER_TREE);
     if (th_yaml_parse(m.file, th_buf_view(&text), TH_TRANSFER_MAX, &mem, &root, why, sizeof why))
         status = th_cli_fail(cli, TH_EXIT_DATA, "%s", why);
