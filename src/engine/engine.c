@@ -118,6 +118,7 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_map_init(&e->tenants_by_no, 1u << 20, e->hash_seed);
     th_map_init(&e->events, 1u << 22, e->hash_seed);
     th_buf_init(&e->written, 64u << 20);
+    th_map_init(&e->cancels_known, 1u << 22, e->hash_seed);
     th_list_init(&e->dirty);
     th_list_init(&e->changes);
     th_list_init(&e->lookups);
@@ -130,7 +131,8 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_list_init(&e->replays);
     th_list_init(&e->replays_starting);
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
-    if (!e->walk_rows)
+    e->fan_rows = th_calloc(TH_FAN_STEP, sizeof *e->fan_rows);
+    if (!e->walk_rows || !e->fan_rows)
         goto err;
     error = th_sched_new(&sched, &e->sched);
     if (error)
@@ -143,6 +145,7 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
 err_sched:
     th_sched_free(e->sched);
 err:
+    th_free(e->fan_rows);
     th_free(e->walk_rows);
     th_free(e);
     return error;
@@ -161,6 +164,7 @@ enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char
     e->facts_flushed = e->now.wall;
     e->purge_at = (struct th_mono){e->now.mono.us + 5000000};
     e->started = true;
+    e->fan_left = true; /* of before, perhaps */
     th_recover_begin(e);
     return TH_OK;
 }
@@ -201,10 +205,13 @@ struct th_mono th_engine_turn(struct th_engine *e)
         th_dispatch_turn(e);
     th_wants_turn(e);
     th_recover_turn(e);
+    th_fan_turn(e);
     th_replays_turn(e);
     next = earlier(next, th_jobs_turn(e));
-    if (!e->draining)
+    if (!e->draining) {
         next = earlier(next, th_sched_next(e->sched, e->now.mono));
+        next = earlier(next, th_fan_next(e));
+    }
     if (!th_list_empty(&e->settle_retry))
         next = earlier(next, e->settle_retry_at);
     if (e->more || drained == 1024 || !th_list_empty(&e->deferred))
@@ -273,7 +280,9 @@ void th_engine_free(struct th_engine *e)
     th_buf_fini(&e->written);
     th_sched_free(e->sched);
     th_free(e->walk_rows);
+    th_free(e->fan_rows);
     th_free(e->cancels);
+    th_map_fini(&e->cancels_known);
     th_wipe(e->conf.secret_key, sizeof e->conf.secret_key);
     th_wipe(e->conf.old_secret_key, sizeof e->conf.old_secret_key);
     th_free(e);

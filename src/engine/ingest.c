@@ -212,7 +212,7 @@ static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
 static bool match(struct ingest *g)
 {
     struct th_tenant *t = g->p->tenant;
-    size_t n = 0, at = 0;
+    size_t n = 0, at = 0, had = g->endpoint_cap;
 
     for (uint32_t i = 0; i < g->p->count; i++) {
         size_t from = n;
@@ -227,6 +227,8 @@ static bool match(struct ingest *g)
         }
         g->events[i].endpoint_count = (uint32_t)(n - from);
     }
+    g->bytes += (g->endpoint_cap - had) * sizeof *g->endpoints;
+    g->e->accept_bytes += (g->endpoint_cap - had) * sizeof *g->endpoints;
     for (uint32_t i = 0; i < g->p->count; i++) { /* the array is at its final place now */
         g->events[i].endpoints = g->endpoints + at;
         at += g->events[i].endpoint_count;
@@ -284,7 +286,7 @@ static void schedule(struct ingest *g, uint32_t i)
         cached->accepted.us = g->began.us;
         g->p->events[i].data_exact = cached->data_exact;
     }
-    for (uint32_t k = 0; k < ev->endpoint_count; k++) {
+    for (uint32_t k = 0; k < ev->queued; k++) {
         struct th_queue_row row = {.no = ev->first_delivery + k,
                                    .event = ev->no,
                                    .endpoint = ev->endpoints[k],
@@ -298,7 +300,8 @@ static void schedule(struct ingest *g, uint32_t i)
             break;
         }
     }
-    th_count(e->conf.metrics, TH_C_DELIVERIES_CREATED, ev->endpoint_count);
+    th_count(e->conf.metrics, TH_C_DELIVERIES_CREATED, ev->queued);
+    e->fan_left = e->fan_left || ev->queued < ev->endpoint_count;
 }
 
 static void replay_loaded(struct th_op *op)

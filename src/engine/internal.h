@@ -9,10 +9,9 @@
 #include "engine/engine.h"
 
 #define TH_MAX_SPEC_BYTES (256u << 10)
-#define TH_MAX_ACCEPT_BYTES (64u << 20) /* publishes waiting for their commit */
-#define TH_MAX_ACCEPT_DELIVERIES                                                                             \
-    (1u << 18)              /* of one publish: one transaction must not hold up all others for long */
-#define TH_MAX_SETTLES 4096 /* unrecorded outcomes; beyond, dispatch pauses */
+#define TH_MAX_ACCEPT_BYTES (64u << 20)     /* publishes waiting for their commit */
+#define TH_MAX_ACCEPT_DELIVERIES (1u << 18) /* of one publish: their endpoints are held until its commit */
+#define TH_MAX_SETTLES 4096                 /* unrecorded outcomes; beyond, dispatch pauses */
 #define TH_EVENT_CACHE_BYTES (64u << 20)
 #define TH_DISPATCH_BUDGET 256 /* requests begun in one turn */
 #define TH_LOAD_BATCH 64
@@ -154,6 +153,13 @@ struct th_engine {
     unsigned reports, reports_left_out;
     uint64_t purged_upto;
 
+    /* fan-out: fan.c */
+    struct th_fanout fan;
+    struct th_queue_row *fan_rows;
+    bool fan_left, fan_busy; /* left: the store may have events with deliveries that are not queued */
+    uint64_t fan_after;
+    struct th_mono fan_at; /* not before, after a failed step */
+
     /* recovery and jobs */
     struct th_walk walk;
     struct th_queue_row *walk_rows;
@@ -168,7 +174,8 @@ struct th_engine {
     struct cancel_job *cancelling;
     uint64_t *cancels; /* deleted endpoints whose rows are still to be cancelled */
     uint32_t cancel_count, cancel_cap;
-    struct th_mono cancel_at; /* not before, after a failed step */
+    struct th_map cancels_known; /* the same numbers */
+    struct th_mono cancel_at;    /* not before, after a failed step */
 
     struct th_list replays;          /* newest first: struct replay_job */
     struct th_list replays_starting; /* not recorded yet */
@@ -322,6 +329,9 @@ unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms,
                         const struct th_sign_key *out[TH_MAX_SECRETS]);
 uint64_t th_endpoint_pool_key(const struct th_endpoint *ep);
 
+/* fan.c */
+void th_fan_turn(struct th_engine *e);
+struct th_mono th_fan_next(const struct th_engine *e);
 /* recover.c: the walk at start, refills, cancellation of a deleted endpoint's rows, retention, readiness probe */
 void th_recover_begin(struct th_engine *e);
 void th_recover_turn(struct th_engine *e);

@@ -215,6 +215,7 @@ static void cancel_begin(struct th_engine *e)
     if (!j)
         return;
     endpoint = e->cancels[--e->cancel_count];
+    (void)th_map_del(&e->cancels_known, endpoint);
     j->e = e;
     j->endpoint = endpoint;
     e->cancelling = j;
@@ -228,9 +229,8 @@ void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint)
         e->cancelling->again = true;
         return;
     }
-    for (uint32_t i = 0; i < e->cancel_count; i++)
-        if (e->cancels[i] == endpoint)
-            return;
+    if (th_map_get(&e->cancels_known, endpoint))
+        return;
     if (e->cancel_count == e->cancel_cap) {
         uint32_t cap = e->cancel_cap ? e->cancel_cap * 2 : 16;
         uint64_t *v = th_realloc(e->cancels, cap * sizeof *v);
@@ -239,7 +239,8 @@ void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint)
         e->cancels = v;
         e->cancel_cap = cap;
     }
-    e->cancels[e->cancel_count++] = endpoint;
+    if (th_map_put(&e->cancels_known, endpoint, e) == TH_OK) /* else as above */
+        e->cancels[e->cancel_count++] = endpoint;
 }
 
 /* ---- retry by hand ---- */

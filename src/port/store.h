@@ -26,6 +26,7 @@
 
 enum th_op_kind {
     TH_OP_ACCEPT,
+    TH_OP_FANOUT,
     TH_OP_SETTLE,
     TH_OP_MOVE,
     TH_OP_CONFIG,
@@ -67,6 +68,7 @@ struct th_new_event {
     uint8_t lane;              /* enum th_lane */
     /* result */
     uint64_t no, first_delivery; /* deliveries are first_delivery .. + endpoint_count - 1 */
+    uint32_t queued;             /* the first so many are queued; FANOUT queues the others */
 };
 
 struct th_idem {
@@ -89,6 +91,30 @@ struct th_accept {
 };
 
 enum th_lane { TH_LANE_FRESH, TH_LANE_REPLAY, TH_LANE_MANUAL, TH_LANE_TEST };
+
+/* ---- fan-out: what an accept has left ---- */
+
+#define TH_FAN_STEP 1000 /* deliveries that one operation queues, an accept included */
+
+struct th_queue_row { /* an unfinished delivery */
+    uint64_t no, event, endpoint;
+    int64_t due; /* wall ms */
+    uint8_t lane, tries;
+    uint16_t attempts;
+};
+
+/** Queues the next deliveries of one accept that has some left: the first such accept behind `after` by its first event, else
+ * the first of all. The accept has numbered them and noted their endpoints, so nothing is lost when the process dies between
+ * two steps. When all are queued, one more step forgets the accept: until then its last step can be sent again. */
+struct th_fanout {
+    struct th_op op;
+    uint64_t after;
+    struct th_queue_row *rows; /* caller's array of TH_FAN_STEP */
+    uint64_t event; /* give 0; result: first event of the accept, 0 when none has deliveries left */
+    uint32_t from;  /* its deliveries that were queued before */
+    /* result */
+    uint32_t count; /* queued now: `rows`; 0: there were none left */
+};
 
 /* ---- settle: the outcome of one attempt; compare-and-set on `attempts` ---- */
 
@@ -201,13 +227,6 @@ struct th_purge {
 };
 
 /* ---- reads ---- */
-
-struct th_queue_row {
-    uint64_t no, event, endpoint;
-    int64_t due; /* wall ms */
-    uint8_t lane, tries;
-    uint16_t attempts;
-};
 
 /** Queue rows in number order from `from` on. */
 struct th_walk {
@@ -366,6 +385,8 @@ TH_MUST_USE enum th_error th_store_memory_open(struct th_store **out);
 /** Commits up to `max` submitted ops over all sessions in order; auto mode (default) commits everything at submit. */
 void th_store_memory_auto(struct th_store *, bool on);
 unsigned th_store_memory_step(struct th_store *, unsigned max);
+/** Accepts and FANOUT queue so many deliveries at a time, at most TH_FAN_STEP. */
+void th_store_memory_fan_step(struct th_store *, uint32_t step);
 /** Drops everything that is submitted and not committed (its ops get no done: their owner died), keeps what is
  * committed; sessions are gone. As a crash with an intact disk. */
 void th_store_memory_crash(struct th_store *);

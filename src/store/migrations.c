@@ -56,5 +56,10 @@ static const char init[] =
     "CREATE TABLE meta(k TEXT PRIMARY KEY, v BLOB) WITHOUT ROWID;"
     "CREATE TABLE counter(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;";
 
-const char *const th_store_migrations[] = {init};
+/* Accepts with deliveries that are numbered and not queued yet, by their first event: n from `first` on. */
+static const char fan[] =
+    "CREATE TABLE fan(event INTEGER PRIMARY KEY, first INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT "
+    "NULL, endpoints BLOB NOT NULL);";
+
+const char *const th_store_migrations[] = {init, fan};
 const int th_store_migration_count = sizeof th_store_migrations / sizeof *th_store_migrations;

@@ -45,6 +45,15 @@ size_t mem_lower(const struct mem_vec *v, uint64_t no)
     return low;
 }
 
+void mem_insert(struct mem_vec *v, uint64_t *row)
+{
+    size_t at = mem_lower(v, *row);
+
+    memmove(v->v + at + 1, v->v + at, (v->n - at) * sizeof *v->v);
+    v->v[at] = row;
+    v->n++;
+}
+
 void *mem_find(const struct mem_vec *v, uint64_t no)
 {
     size_t i = mem_lower(v, no);
@@ -277,6 +286,8 @@ static void store_close(struct th_store *store)
         th_free(s->revs[i]);
     th_free(s->revs);
     th_smap_fini(&s->own);
+    while (s->fans)
+        mem_fan_drop(s, s->fans->event);
     free_idem(s->idem);
     free_idem(s->config_idem);
     th_free(s);
@@ -301,6 +312,7 @@ enum th_error th_store_memory_open(struct th_store **out)
         return TH_NOMEM;
     s->base.vt = &memory_vt;
     s->tail = &s->head;
+    s->fan_step = TH_FAN_STEP;
     s->next_event = s->next_delivery = s->next_attempt = s->next_row = 1;
     th_smap_init(&s->own, (size_t)1 << 26, 0x9e3779b97f4a7c15u);
     *out = &s->base;
@@ -314,6 +326,11 @@ void th_store_memory_auto(struct th_store *store, bool on)
     s->manual = !on;
     while (on && th_store_memory_step(store, 1000))
         ;
+}
+
+void th_store_memory_fan_step(struct th_store *store, uint32_t step)
+{
+    ((struct mem_store *)store)->fan_step = step < TH_FAN_STEP ? step : TH_FAN_STEP;
 }
 
 void th_store_memory_crash(struct th_store *store)

@@ -269,6 +269,7 @@ static void drop_event(struct mem_store *s, struct mem_event *e, uint32_t *cance
     s->deliveries.n -= n;
     if (e->own_key)
         th_smap_del(&s->own, th_span(e->own_key, e->own_key_n));
+    mem_fan_drop(s, e->row.no); /* by the first event of its accept; the others are as old */
     mem_take_out(&s->events, e->row.no);
     mem_event_free(e);
 }

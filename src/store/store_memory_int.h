@@ -54,6 +54,14 @@ struct mem_idem {
     char bytes[];
 };
 
+/** An accept whose deliveries are not all queued: their rows, told by number from `first` on. */
+struct mem_fan {
+    struct mem_fan *next;
+    uint64_t event, first; /* event: the first of the accept */
+    uint32_t n;
+    struct th_queue_row rows[];
+};
+
 struct mem_store {
     struct th_store base;
     /* committed */
@@ -62,6 +70,8 @@ struct mem_store {
     size_t rev_n, rev_cap;
     struct th_smap own;                  /* tenant and id → mem_event */
     struct mem_idem *idem, *config_idem; /* newest first */
+    struct mem_fan *fans;                /* oldest first */
+    uint32_t fan_step;
     uint64_t next_event, next_delivery, next_attempt, next_row;
     /* not committed */
     struct th_op *head, **tail;
@@ -82,6 +92,8 @@ struct th_session {
 
 /** Makes room for more rows; false: no memory, nothing changed. */
 bool mem_room(struct mem_vec *v, size_t more);
+/** Puts a row where its number belongs; there must be room. */
+void mem_insert(struct mem_vec *v, uint64_t *row);
 /** First index whose number is not below no. */
 size_t mem_lower(const struct mem_vec *v, uint64_t no);
 /** The row with this number, or NULL. */
@@ -96,6 +108,12 @@ uint64_t mem_day(int64_t wall_ms);
 void mem_write(struct mem_store *s, struct th_op *op);
 void mem_config(struct mem_store *s, struct th_config *c);
 void mem_purge(struct mem_store *s, struct th_purge *p);
+void mem_fanout(struct mem_store *s, struct th_fanout *f);
+/** Room for the note of an accept with n deliveries, in no list yet; NULL: no memory. */
+struct mem_fan *mem_fan_new(uint32_t n);
+/** After the accept has its numbers. */
+void mem_fan_add(struct mem_store *s, struct mem_fan *fan, const struct th_accept *a);
+void mem_fan_drop(struct mem_store *s, uint64_t event);
 void mem_reseal(struct mem_store *s, struct th_reseal *r);
 uint64_t mem_idem_day(const struct mem_store *s, int64_t at_ms);
 /** The settings row with this number; META: with this id. Also a deleted tenant or endpoint. Or NULL. */

@@ -89,6 +89,7 @@ void mem_event_free(struct mem_event *e)
 /** What an accept needs, made before anything changes. */
 struct made {
     struct mem_event **events;
+    struct mem_fan *fan; /* NULL: everything is queued at once */
     struct mem_delivery **deliveries;
     struct mem_idem *idem;
     size_t delivery_n, own_n; /* own_n: events whose own id is in the map */
@@ -103,6 +104,7 @@ static void unmake(struct mem_store *s, struct made *m, uint32_t count)
         mem_event_free(m->events[i]);
     for (size_t i = 0; m->deliveries && i < m->delivery_n; i++)
         th_free(m->deliveries[i]);
+    th_free(m->fan);
     th_free(m->events);
     th_free(m->deliveries);
     th_free(m->idem);
@@ -110,13 +112,22 @@ static void unmake(struct mem_store *s, struct made *m, uint32_t count)
 
 static enum th_error make(struct mem_store *s, struct th_accept *a, struct made *m)
 {
-    for (uint32_t i = 0; i < a->count; i++)
-        m->delivery_n += a->events[i].endpoint_count;
+    uint32_t room = s->fan_step, all = 0;
+
+    for (uint32_t i = 0; i < a->count; i++) {
+        struct th_new_event *e = &a->events[i];
+
+        e->queued = e->endpoint_count < room ? e->endpoint_count : room;
+        room -= e->queued;
+        all += e->endpoint_count;
+        m->delivery_n += e->queued;
+    }
     m->events = th_calloc(a->count, sizeof(*m->events));
+    m->fan = all > m->delivery_n ? mem_fan_new(all) : NULL;
     m->deliveries = th_calloc(m->delivery_n + 1, sizeof(*m->deliveries));
     m->idem = th_calloc(1, sizeof *m->idem + 1);
-    if (!m->events || !m->deliveries || !m->idem || !mem_room(&s->events, a->count) ||
-        !mem_room(&s->deliveries, m->delivery_n))
+    if (!m->events || (all > m->delivery_n && !m->fan) || !m->deliveries || !m->idem ||
+        !mem_room(&s->events, a->count) || !mem_room(&s->deliveries, m->delivery_n))
         return TH_NOMEM;
     for (size_t i = 0; i < m->delivery_n; i++)
         if (!(m->deliveries[i] = th_calloc(1, sizeof **m->deliveries)))
@@ -160,8 +171,8 @@ static void link_event(struct mem_store *s, const struct th_accept *a, struct th
     e->no = m->row.no = s->next_event++;
     e->first_delivery = m->row.first_delivery = s->next_delivery;
     s->events.v[s->events.n++] = &m->row.no;
-    for (uint32_t i = 0; i < e->endpoint_count; i++) {
-        *deliveries[i] = (struct mem_delivery){.no = s->next_delivery++,
+    for (uint32_t i = 0; i < e->queued; i++) {
+        *deliveries[i] = (struct mem_delivery){.no = s->next_delivery + i,
                                                .event = e->no,
                                                .endpoint = e->endpoints[i],
                                                .due = a->at.ms,
@@ -169,6 +180,7 @@ static void link_event(struct mem_store *s, const struct th_accept *a, struct th
                                                .lane = e->lane};
         s->deliveries.v[s->deliveries.n++] = &deliveries[i]->no;
     }
+    s->next_delivery += e->endpoint_count;
 }
 
 /** True: the op has its result without writing anything. */
@@ -224,7 +236,7 @@ static void accept(struct mem_store *s, struct th_accept *a)
     a->first_event = s->next_event;
     for (uint32_t i = 0; i < a->count; i++) {
         link_event(s, a, &a->events[i], m.events[i], m.deliveries + used);
-        used += a->events[i].endpoint_count;
+        used += a->events[i].queued;
     }
     if (a->idem.given) {
         *m.idem = (struct mem_idem){.next = s->idem,
@@ -236,6 +248,8 @@ static void accept(struct mem_store *s, struct th_accept *a)
         s->idem = m.idem;
         m.idem = NULL;
     }
+    if (m.fan)
+        mem_fan_add(s, m.fan, a);
     th_free(m.idem);
     th_free(m.events);
     th_free(m.deliveries);
@@ -381,6 +395,9 @@ void mem_write(struct mem_store *s, struct th_op *op)
     switch (op->kind) {
     case TH_OP_ACCEPT:
         accept(s, (struct th_accept *)op);
+        break;
+    case TH_OP_FANOUT:
+        mem_fanout(s, (struct th_fanout *)op);
         break;
     case TH_OP_SETTLE:
         settle(s, (struct th_settle *)op);

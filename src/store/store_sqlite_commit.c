@@ -142,6 +142,9 @@ static void seal_requests(struct sq_store *s)
     const uint64_t next[SQ_RUN_KINDS] = {s->writer.next.event, s->writer.next.delivery,
                                          s->writer.next.attempt};
 
+    if (s->writer.fan_ended)
+        s->runs_seen[SQ_RUN_DELIVERY] = 0;
+    s->writer.fan_ended = false;
     for (int kind = 0; kind < SQ_RUN_KINDS; kind++)
         if (next[kind] >> SQ_RUN_SHIFT != s->runs_seen[kind]) {
             s->runs_seen[kind] = next[kind] >> SQ_RUN_SHIFT;
@@ -193,8 +196,8 @@ static enum th_error refused(const struct sq_store *s, const struct th_op *op)
 {
     if (s->broken != TH_OK)
         return s->broken;
-    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_CONFIG || op->kind == TH_OP_RESEAL ||
-                    (int)op->kind == SQ_OP_SEAL))
+    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_FANOUT || op->kind == TH_OP_CONFIG ||
+                    op->kind == TH_OP_RESEAL || (int)op->kind == SQ_OP_SEAL))
         return TH_FULL;
     return TH_OK;
 }
@@ -360,16 +363,19 @@ int sq_note_frames(void *ctx, sqlite3 *db, const char *name, int frames)
 static void op_weight(const struct th_op *op, uint32_t *rows, size_t *bytes)
 {
     const struct th_accept *a = (const struct th_accept *)op;
+    uint32_t queued = 0;
 
-    *rows += (int)op->kind == SQ_OP_SEAL ? SQ_SEAL_ROWS : 1;
+    *rows += (int)op->kind == SQ_OP_SEAL ? SQ_SEAL_ROWS : op->kind == TH_OP_FANOUT ? TH_FAN_STEP : 1;
     if (op->kind == TH_OP_SETTLE)
         *bytes += ((const struct th_settle *)op)->row.body.n;
     if (op->kind != TH_OP_ACCEPT)
         return;
     for (uint32_t i = 0; i < a->count; i++) {
-        *rows += 1 + a->events[i].endpoint_count;
+        *rows += 1;
+        queued += a->events[i].endpoint_count;
         *bytes += a->events[i].data.n;
     }
+    *rows += queued < TH_FAN_STEP ? queued : TH_FAN_STEP;
 }
 
 /** Cuts a group off the front of a list; at least one op. */

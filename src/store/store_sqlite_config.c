@@ -365,7 +365,7 @@ static int choose_events(struct sq_writer *w, struct th_purge *p, uint64_t *upto
 
 int sq_purge(struct sq_writer *w, struct th_purge *p)
 {
-    sqlite3_stmt *del = w->st[SQ_W_PURGE_EVENT];
+    sqlite3_stmt *del = w->st[SQ_W_PURGE_EVENT], *fan = w->st[SQ_W_PURGE_FAN];
     uint64_t upto = 0, delivery = 0, kept = 0;
     int rc;
 
@@ -378,6 +378,9 @@ int sq_purge(struct sq_writer *w, struct th_purge *p)
         sq_u64(del, 1, upto);
         if (rc == SQLITE_OK)
             rc = sq_run(del);
+        sq_u64(fan, 1, upto);
+        if (rc == SQLITE_OK)
+            rc = sq_run(fan);
         if (rc == SQLITE_OK)
             rc = note_counters(w);
         if (rc == SQLITE_OK)

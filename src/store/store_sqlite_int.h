@@ -132,6 +132,8 @@ struct sq_writer {
     struct sq_counters next;
     struct th_map
         versions; /* tenant → settings version + 1 as a pointer; only what the open transaction sees */
+    struct th_buf packed; /* endpoints of a fan-out on their way */
+    bool fan_ended;       /* runs that waited for it may be sealed */
     uint16_t own_slots[2048];
     unsigned char run_nos[2 * SQ_RUN_NUMBERS];
 };
@@ -146,6 +148,11 @@ void sq_rollback(struct sq_writer *w);
  * transaction is to be rolled back and nothing of the op counts. */
 int sq_write(struct sq_writer *w, struct th_op *op);
 int sq_purge(struct sq_writer *w, struct th_purge *p);
+/** Notes an accept whose deliveries are not all queued. */
+int sq_fan_note(struct sq_writer *w, const struct th_accept *a);
+int sq_fanout(struct sq_writer *w, struct th_fanout *f);
+/** Queues one delivery. */
+int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row);
 /** Writes the next slice of a run; with the last one the run counts. sq_sealed tells what is left after the
  * commit. */
 int sq_seal_slice(struct sq_writer *w, struct sq_seal *seal);
@@ -163,6 +170,12 @@ enum sq_writer_statement {
     SQ_W_PROBE,
     SQ_W_EVENT,
     SQ_W_QUEUE,
+    SQ_W_FAN_PUT,
+    SQ_W_FAN_GET,
+    SQ_W_FAN_AFTER,
+    SQ_W_FAN_QUEUED,
+    SQ_W_FAN_DEL,
+    SQ_W_PURGE_FAN,
     SQ_W_OWN_GET,
     SQ_W_OWN_PUT,
     SQ_W_IDEM_GET,
@@ -231,6 +244,7 @@ enum sq_reader_statement {
     SQ_R_OWN,
     SQ_R_REV,
     SQ_R_SEALED,
+    SQ_R_FAN_FIRST,
     SQ_R_RUN,
     SQ_R_RUN_BELOW,
     SQ_R_RUN_FROM,

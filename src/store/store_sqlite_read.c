@@ -31,6 +31,7 @@ static const char *const reader_sql[SQ_R_COUNT] = {
     [SQ_R_OWN] = "SELECT event FROM own WHERE tenant=?1 AND id=?2",
     [SQ_R_REV] = "SELECT conf FROM endpoint_rev WHERE endpoint=?1 AND rev=?2",
     [SQ_R_SEALED] = "SELECT v FROM counter WHERE k=?1",
+    [SQ_R_FAN_FIRST] = "SELECT first FROM fan ORDER BY event LIMIT 1",
     [SQ_R_RUN] = "SELECT n,nos FROM run WHERE kind=?1 AND run=?2 AND key=?3",
     [SQ_R_RUN_BELOW] = "SELECT run FROM run WHERE kind=?1 AND run<=?2 ORDER BY run DESC LIMIT 1",
     [SQ_R_RUN_FROM] = "SELECT run FROM run WHERE kind=?1 AND run>=?2 ORDER BY run LIMIT 1",

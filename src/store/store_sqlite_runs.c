@@ -8,7 +8,8 @@
  *
  * Invariants: (1) `counter` 'sealed.*' is the first number that no run holds, and moves in the commit of a
  * run's last slice, so a half-written run does not count and is written again; (2) only runs below the newest
- * number's are sealed, since numbers grow in commit order; (3) a number in a run may be gone (retention),
+ * number's are sealed, since numbers grow in commit order, and of deliveries only those below the first
+ * number of a fan-out that has not ended; (3) a number in a run may be gone (retention),
  * never the other way round.
  *
  * Collecting runs on a reader thread, slices on the writer thread, scans on the readers. A run that cannot be
@@ -65,7 +66,7 @@ static int one_number(sqlite3_stmt *st, uint64_t *out)
 static int collect(struct sq_reader *r, struct sq_seal *seal)
 {
     sqlite3_stmt *st = r->st[SQ_R_COLLECT + (int)seal->kind];
-    uint64_t sealed, newest, oldest;
+    uint64_t sealed, newest, oldest, fan;
     int rc = sq_sealed(r, seal->kind, &sealed);
 
     if (rc == SQLITE_OK)
@@ -73,6 +74,10 @@ static int collect(struct sq_reader *r, struct sq_seal *seal)
     if (rc == SQLITE_OK) {
         sq_u64(r->st[SQ_R_OLDEST_FROM + (int)seal->kind], 1, sealed);
         rc = one_number(r->st[SQ_R_OLDEST_FROM + (int)seal->kind], &oldest);
+    }
+    if (rc == SQLITE_OK && seal->kind == SQ_RUN_DELIVERY) {
+        rc = one_number(r->st[SQ_R_FAN_FIRST], &fan);
+        newest = fan && fan < newest ? fan : newest;
     }
     if (rc != SQLITE_OK || !oldest || oldest >> SQ_RUN_SHIFT >= newest >> SQ_RUN_SHIFT)
         return rc;

@@ -22,6 +22,13 @@ static const char *const writer_sql[SQ_W_COUNT] = {
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
     [SQ_W_QUEUE] =
         "INSERT INTO queue(no,event,endpoint,due,lane,tries,attempts,last) VALUES(?1,?2,?3,?4,?5,0,0,0)",
+    [SQ_W_FAN_PUT] = "INSERT INTO fan(event,first,n,at,endpoints) VALUES(?1,?2,?3,?4,?5)",
+    [SQ_W_FAN_GET] = "SELECT first,n,at,endpoints FROM fan WHERE event=?1",
+    [SQ_W_FAN_AFTER] = "SELECT event FROM fan WHERE event>?1 ORDER BY event LIMIT 1",
+    [SQ_W_FAN_QUEUED] = "SELECT max(coalesce((SELECT no FROM queue WHERE no<?2 ORDER BY no DESC LIMIT 1),0),"
+                        "coalesce((SELECT no FROM delivery WHERE no<?2 ORDER BY no DESC LIMIT 1),0),?1-1)",
+    [SQ_W_FAN_DEL] = "DELETE FROM fan WHERE event=?1",
+    [SQ_W_PURGE_FAN] = "DELETE FROM fan WHERE event<=?1",
     [SQ_W_OWN_GET] = "SELECT event FROM own WHERE tenant=?1 AND id=?2",
     [SQ_W_OWN_PUT] = "INSERT INTO own(tenant,id,event) VALUES(?1,?2,?3)",
     [SQ_W_IDEM_GET] = "SELECT body,first,n FROM idem WHERE day=?1 AND tenant=?2 AND key=?3",
@@ -154,6 +161,8 @@ static int number_of(sqlite3 *db, const char *sql, uint64_t *out)
 /* First free number of a kind: above every stored one and above what retention has noted. */
 #define NOTED(k) "coalesce((SELECT v FROM counter WHERE k='" k "'),0)"
 #define NEWEST(table) "coalesce((SELECT max(no) FROM " table "),0)"
+/* deliveries have their numbers before they are queued */
+#define NUMBERED "coalesce((SELECT first+n-1 FROM event ORDER BY no DESC LIMIT 1),0)"
 
 enum th_error sq_writer_open(struct sq_writer *w, struct sq_store *store, sqlite3 *db)
 {
@@ -161,6 +170,7 @@ enum th_error sq_writer_open(struct sq_writer *w, struct sq_store *store, sqlite
 
     *w = (struct sq_writer){.store = store, .db = db};
     th_map_init(&w->versions, 100000, 0x9e3779b97f4a7c15u);
+    th_buf_init(&w->packed, 16u << 20);
     w->st = th_calloc(SQ_W_COUNT, sizeof *w->st);
     if (!w->st)
         return TH_NOMEM;
@@ -168,8 +178,10 @@ enum th_error sq_writer_open(struct sq_writer *w, struct sq_store *store, sqlite
     if (rc == SQLITE_OK)
         rc = number_of(db, "SELECT 1 + max(" NOTED("event") "," NEWEST("event") ")", &w->next.event);
     if (rc == SQLITE_OK)
-        rc = number_of(db, "SELECT 1 + max(" NOTED("delivery") "," NEWEST("queue") "," NEWEST("delivery") ")",
-                       &w->next.delivery);
+        rc = number_of(
+            db,
+            "SELECT 1 + max(" NOTED("delivery") "," NEWEST("queue") "," NEWEST("delivery") "," NUMBERED ")",
+            &w->next.delivery);
     if (rc == SQLITE_OK)
         rc = number_of(db, "SELECT 1 + max(" NOTED("attempt") "," NEWEST("attempt") ")", &w->next.attempt);
     if (rc == SQLITE_OK)
@@ -184,6 +196,7 @@ void sq_writer_close(struct sq_writer *w)
     th_free(w->st);
     w->st = NULL;
     th_map_fini(&w->versions);
+    th_buf_fini(&w->packed);
 }
 
 int sq_begin(struct sq_writer *w)

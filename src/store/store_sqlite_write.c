@@ -129,9 +129,23 @@ static int find_sent_before(struct sq_writer *w, struct th_accept *a, bool *foun
     return *found || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_new_event *e)
+int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row)
 {
-    sqlite3_stmt *st = w->st[SQ_W_EVENT], *queue = w->st[SQ_W_QUEUE];
+    sqlite3_stmt *st = w->st[SQ_W_QUEUE];
+
+    sq_u64(st, 1, row->no);
+    sq_u64(st, 2, row->event);
+    sq_u64(st, 3, row->endpoint);
+    sq_i64(st, 4, row->due);
+    sq_u64(st, 5, row->lane);
+    w->next.queued++; /* a transaction that is rolled back puts back all of `next` */
+    return sq_run(st);
+}
+
+/** room: deliveries that this op may still queue. */
+static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_new_event *e, uint32_t *room)
+{
+    sqlite3_stmt *st = w->st[SQ_W_EVENT];
     int rc;
 
     e->no = take(&w->next.event, 1);
@@ -149,15 +163,14 @@ static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_n
     sq_text(st, 11, e->resource_id);
     sq_text(st, 12, e->data);
     rc = sq_run(st);
-    for (uint32_t i = 0; rc == SQLITE_OK && i < e->endpoint_count; i++) {
-        sq_u64(queue, 1, e->first_delivery + i);
-        sq_u64(queue, 2, e->no);
-        sq_u64(queue, 3, e->endpoints[i]);
-        sq_i64(queue, 4, a->at.ms);
-        sq_u64(queue, 5, e->lane);
-        rc = sq_run(queue);
-    }
-    w->next.queued += e->endpoint_count;
+    e->queued = e->endpoint_count < *room ? e->endpoint_count : *room;
+    *room -= e->queued;
+    for (uint32_t i = 0; rc == SQLITE_OK && i < e->queued; i++)
+        rc = sq_queue_put(w, &(struct th_queue_row){.no = e->first_delivery + i,
+                                                    .event = e->no,
+                                                    .endpoint = e->endpoints[i],
+                                                    .due = a->at.ms,
+                                                    .lane = e->lane});
     if (rc == SQLITE_OK && e->own_id.n) {
         st = w->st[SQ_W_OWN_PUT];
         sq_u64(st, 1, a->tenant);
@@ -199,6 +212,7 @@ static enum th_error check_accept(const struct th_accept *a)
 static int accept(struct sq_writer *w, struct th_accept *a)
 {
     uint64_t day = sq_idem_day(w, a->at.ms), version;
+    uint32_t room = TH_FAN_STEP, all = 0;
     bool found = false, exists;
     int rc;
 
@@ -225,8 +239,12 @@ static int accept(struct sq_writer *w, struct th_accept *a)
     align(&w->next.delivery, a->at.ms);
     a->result = TH_ACCEPT_NEW;
     a->first_event = w->next.event;
-    for (uint32_t i = 0; rc == SQLITE_OK && i < a->count; i++)
-        rc = put_event(w, a, &a->events[i]);
+    for (uint32_t i = 0; rc == SQLITE_OK && i < a->count; i++) {
+        rc = put_event(w, a, &a->events[i], &room);
+        all += a->events[i].endpoint_count;
+    }
+    if (rc == SQLITE_OK && all > TH_FAN_STEP)
+        rc = sq_fan_note(w, a);
     if (rc == SQLITE_OK && a->idem.given)
         rc = put_idem(w, a, day);
     return rc;
@@ -502,6 +520,8 @@ int sq_write(struct sq_writer *w, struct th_op *op)
     switch ((int)op->kind) {
     case TH_OP_ACCEPT:
         return accept(w, (struct th_accept *)op);
+    case TH_OP_FANOUT:
+        return sq_fanout(w, (struct th_fanout *)op);
     case TH_OP_SETTLE:
         return settle(w, (struct th_settle *)op);
     case TH_OP_MOVE:

@@ -118,6 +118,25 @@ def test_killed_again_and_again_loses_nothing(server, receiver):
     eventually(lambda: not deliveries(running.api, status="pending"))
 
 
+def test_a_large_fan_out_goes_on_after_kill_9(server, receiver):
+    """One event for 2,500 endpoints is acknowledged with its first thousand; killed right then, the others follow."""
+    running = server()
+    target = receiver()
+    together(lambda n: register(running.api, target, active=False), range(2500), 8)
+    event = running.api.post("/v1/events", EVENT).expect(202).json
+    assert event["deliveries"] == 2500
+    running.kill()
+    running.start()
+
+    def held():
+        return len(running.api.pages(f"/v1/deliveries?event={event['id']}&status=held", limit=1000))
+
+    eventually(lambda: held() == 2500, timeout_s=30)
+    running.kill()
+    running.start()
+    assert held() == 2500
+
+
 # ---- disks ----
 
 def test_full_disk(server, receiver, tmp_path):

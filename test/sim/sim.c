@@ -116,6 +116,8 @@ struct sim *sim_open(const struct sim_conf *conf)
     if (th_dialects_load(NULL, &s->dialects, why, sizeof why) != TH_OK)
         fail_msg("dialects: %s", why);
     assert_int_equal(th_store_memory_open(&s->memory), TH_OK);
+    if (s->conf.fan_step)
+        th_store_memory_fan_step(s->memory, s->conf.fan_step);
     s->store = sim_store_new(s);
     sim_net_init(s);
     sim_start(s);

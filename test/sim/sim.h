@@ -80,6 +80,7 @@ struct sim_conf {
     bool jitter;
     uint32_t max_items, max_items_per_endpoint, max_in_flight;
     int64_t retention_ms;
+    uint32_t fan_step;            /* deliveries that an accept and each step after it queue; 0: the usual */
     bool forget_texts;            /* keep no head and body of requests */
     bool forget_requests;         /* keep no answered request at all */
     bool slow_reads;              /* lists, loads and walks answer up to 20 ms late, in any order */

@@ -403,6 +403,7 @@ static void run_world(uint64_t seed)
                             .jitter = seed % 3 == 0,
                             .slow_reads = seed % 2 == 0,
                             .commit_us = seed % 4 < 2 ? 5000 : 0,
+                            .fan_step = seed % 3 ? (uint32_t)(seed % 3) : 0,
                             .max_items_per_endpoint = seed % 5 == 0 ? 8 : 0,
                             .max_items = seed % 5 == 0 ? 64 : 0};
     struct world w = {.s = sim_open(&conf)};

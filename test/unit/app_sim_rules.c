@@ -214,6 +214,51 @@ static void test_retry_while_the_last_attempt_ends(void **state)
     }
 }
 
+/* Nine endpoints, two deliveries a step, and the process dies after each operation of the store: everybody gets the event,
+ * and what was not under way gets it once. One endpoint is deleted while its delivery is numbered and not queued. */
+static void test_crash_between_steps_of_a_fan_out(void **state)
+{
+    (void)state;
+    for (unsigned steps = 1; steps < 10; steps++) {
+        struct sim *s = sim_open(&(struct sim_conf){.fan_step = 2});
+        struct sim_event e = {.type = "x", .key = "k"};
+        uint64_t no[9];
+
+        for (unsigned i = 0; i < 9; i++) {
+            char url[64];
+            snprintf(url, sizeof url, "https://a%u.example.com", i);
+            no[i] = sim_endpoint(s, &(struct sim_spec){.tenant = "default", .url = url, .events = "x"});
+            sim_always(s, url + strlen("https://"), "200");
+        }
+        sim_store_stall(s->store, true);
+        sim_publish_begin(s, &e, on_finished);
+        for (unsigned i = 0; i < steps; i++) {
+            sim_store_step(s->store);
+            sim_settle(s);
+        }
+        sim_store_stall(s->store, false);
+        if (steps % 2)
+            sim_crash(s), sim_start(s);
+        assert_int_equal(sim_delete(s, no[8]), TH_CH_DONE);
+        sim_run_for(s, 86400 * SIM_S);
+        assert_int_equal(sim_publish(s, &e), TH_PUB_REPLAYED);
+        assert_int_equal(e.deliveries, 9);
+        for (unsigned i = 0; i < 9; i++) {
+            struct sim_delivery d = sim_delivery(s, sim_tenant_no(s, "default"), e.first_delivery + i, 0, 0);
+            assert_true(d.found);
+            if (i < 8 || strcmp(d.status, "cancelled") != 0)
+                assert_string_equal(d.status, "delivered");
+            assert_int_equal(d.attempts, strcmp(d.status, "delivered") == 0);
+        }
+        for (size_t i = 0; i < s->log_n; i++)
+            for (size_t k = 0; k < i; k++)
+                assert_true(s->log[i]->delivery != s->log[k]->delivery || s->log[k]->lost ||
+                            steps % 2); /* again only where a crash came before its outcome was on record */
+        assert_int_equal(atomic_load(&s->metrics.gauge[TH_G_DELIVERIES_PENDING]), 0);
+        sim_close(s);
+    }
+}
+
 /* ---- secrets while they overlap ---- */
 
 static unsigned parts(const char *text)
@@ -527,6 +572,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_crash_between_commit_and_answer),
     cmocka_unit_test(test_crash_between_exhausted_and_disabled),
     cmocka_unit_test(test_retry_while_the_last_attempt_ends),
+    cmocka_unit_test(test_crash_between_steps_of_a_fan_out),
     cmocka_unit_test(test_both_secrets_sign),
     cmocka_unit_test(test_oldest_secret_signs),
     cmocka_unit_test(test_walk_sends_nothing_twice),

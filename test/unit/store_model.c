@@ -112,8 +112,40 @@ static void do_accept(struct pair *p, uint32_t count, uint32_t max_endpoints)
     for (uint32_t i = 0; i < count && x.result == TH_ACCEPT_NEW; i++) {
         assert_int_equal(a[i].no, b[i].no);
         assert_int_equal(a[i].first_delivery, b[i].first_delivery);
-        for (uint32_t j = 0; j < a[i].endpoint_count && (count < 10 || below(p, 40) == 0); j++)
+        assert_int_equal(a[i].queued, b[i].queued);
+        for (uint32_t j = 0; j < a[i].queued && (count < 10 || below(p, 40) == 0); j++)
             p->deliveries[p->delivery_n++ % 4096] = a[i].first_delivery + j;
+    }
+}
+
+/* One step of what accepts have left, at most so many of them. */
+static void do_fanout(struct pair *p, uint32_t steps)
+{
+    static struct th_queue_row ra[TH_FAN_STEP], rb[TH_FAN_STEP];
+    uint64_t after = 0;
+
+    for (uint32_t i = 0; i < steps; i++) {
+        struct th_fanout x = {.op = {.kind = TH_OP_FANOUT}, .after = after, .rows = ra}, y = x;
+
+        y.rows = rb;
+        assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+        assert_int_equal(x.event, y.event);
+        assert_int_equal(x.from, y.from);
+        assert_int_equal(x.count, y.count);
+        for (uint32_t k = 0; k < x.count; k++) {
+            assert_memory_equal(&ra[k], &rb[k], sizeof ra[k]);
+            if (below(p, 40) == 0)
+                p->deliveries[p->delivery_n++ % 4096] = ra[k].no;
+        }
+        after = x.event;
+        if (!x.event)
+            return;
+        if (below(p, 4) == 0) { /* sent again: the same once more */
+            assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+            assert_int_equal(x.count, y.count);
+            for (uint32_t k = 0; k < x.count; k++)
+                assert_memory_equal(&ra[k], &rb[k], sizeof ra[k]);
+        }
     }
 }
 
@@ -371,8 +403,12 @@ static void lists_come_out_of_runs(void **state)
     p->large = true;
     for (int i = 0; i < 22; i++) {
         do_accept(p, 1000, 2);
+        do_fanout(p, below(p, 3)); /* some are left for a while, and lists are asked for meanwhile */
+        if (i % 5 == 4)
+            compare_all(p, 1);
         p->clock += 40000;
     }
+    do_fanout(p, 1000);
     for (int i = 0; i < 300; i++)
         do_settle(p);
     newest = some_delivery(p) & ~(uint64_t)0x3fff;
@@ -394,6 +430,7 @@ static void lists_come_out_of_runs(void **state)
     compare_all(p, 4);
     p->clock += (uint64_t)(3 * DAY_MS); /* numbers jump to another day */
     do_accept(p, 1000, 2);
+    do_fanout(p, 1);
     compare_all(p, 4);
     do_purge(p, (int64_t)p->clock);
     compare_all(p, 4);

@@ -132,6 +132,27 @@ static void a_newer_version_is_refused(void **state)
     assert_non_null(strstr(why, "newer"));
 }
 
+static void an_older_version_is_brought_up(void **state)
+{
+    static struct th_queue_row rows[TH_FAN_STEP];
+    struct fx *f = *state;
+    struct th_fanout o = {.op = {.kind = TH_OP_FANOUT}, .rows = rows};
+    uint64_t eps[1200], d;
+
+    for (uint64_t i = 0; i < 1200; i++)
+        eps[i] = i + 1;
+    fx_open(f);
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, eps, 1, &d);
+    fx_close(f);
+    run_sql(f, "DROP TABLE fan; PRAGMA user_version=1"); /* as the first version left it */
+    fx_open(f);
+    assert_int_equal(fx_state(f, 1, d, NULL), TH_DS_QUEUED);
+    fx_publish(f, 1, T0, eps, 1200, NULL);
+    assert_int_equal(fx_run(f, &o.op), TH_OK);
+    assert_int_equal(o.count, 200);
+}
+
 static void a_missing_table_is_damage(void **state)
 {
     struct fx *f = *state;
@@ -282,6 +303,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_database_is_refused_and_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_foreign_database_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_version_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_older_version_is_brought_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_missing_table_is_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_page_stops_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_made_is_named, set_up, tear_down),

@@ -1,0 +1,51 @@
+/* The deliveries that an accept has left: queued in steps beside everything else, and told to the scheduler.
+ *
+ * One step at a time, the events in turn: a fan-out to a hundred thousand endpoints holds up neither another publisher's
+ * commit nor another's fan-out. What is left and where it stands is the store's alone, so there is nothing to remember and
+ * nothing to lose: after a start it is simply asked.
+ *
+ * Refuses: to go on while the server stops or the store has no room. Failure: the same again after a second. */
+#include "engine/internal.h"
+
+#define RETRY_US 1000000
+
+static void fanned(struct th_op *op)
+{
+    struct th_engine *e = op->user;
+    struct th_fanout *f = &e->fan;
+
+    if (op->error == TH_UNKNOWN) {
+        th_engine_submit(e, op); /* the same step: it is done once */
+        return;
+    }
+    e->ops_out--;
+    e->fan_busy = false;
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        e->fan_at.us = e->now.mono.us + RETRY_US;
+        return;
+    }
+    for (uint32_t i = 0; i < f->count; i++)
+        if (th_sched_insert(e->sched, &f->rows[i], e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
+            th_cancel_endpoint(e, f->rows[i].endpoint); /* deleted since it was matched */
+    th_count(e->conf.metrics, TH_C_DELIVERIES_CREATED, f->count);
+    e->fan_after = f->event;
+    e->fan_left = f->event != 0; /* what is accepted from now on says so itself */
+}
+
+void th_fan_turn(struct th_engine *e)
+{
+    if (!e->fan_left || e->fan_busy || e->draining || e->dead || !e->store_ok ||
+        e->now.mono.us < e->fan_at.us)
+        return;
+    e->fan = (struct th_fanout){
+        .op = {.kind = TH_OP_FANOUT, .done = fanned, .user = e}, .after = e->fan_after, .rows = e->fan_rows};
+    e->fan_busy = true;
+    e->ops_out++;
+    th_engine_submit(e, &e->fan.op);
+}
+
+struct th_mono th_fan_next(const struct th_engine *e)
+{
+    return e->fan_left && !e->fan_busy && e->store_ok ? e->fan_at : TH_MONO_NEVER;
+}

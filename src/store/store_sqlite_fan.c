@@ -1,0 +1,189 @@
+/* Fan-out of the SQLite store: an accept queues a bounded number of deliveries; those beyond follow in steps.
+ *
+ * Why: one event for a hundred thousand endpoints is as many rows, and all other commits would wait for them. The accept
+ * numbers all deliveries, so that they are one range whatever is accepted meanwhile, and keeps the endpoints in one packed
+ * row of `fan`. How far the steps have come is not stored: the newest number in `queue` or `delivery` within the range says
+ * it, since steps go upwards and rows of the range leave with their events only.
+ *
+ * Packed, for each event of the accept: how many endpoints, with the lane in the two lowest bits; for each of them the
+ * difference to the one before, zigzag. All of it in seven bits a byte, lowest first.
+ *
+ * Invariants: (1) rows of the range are queued in order, without gaps; (2) `fan` has the accept until a step has found
+ * nothing left; (3) no run of deliveries is sealed at or above the first number of an accept in `fan`; (4) events of one
+ * accept have one age, so retention takes them all, and the row with the first.
+ *
+ * Runs on the writer thread only. On an SQLite error the caller rolls back. */
+#include "store/store_sqlite_int.h"
+
+static void pack(struct th_buf *out, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        th_buf_char(out, (char)(v | 0x80));
+    th_buf_char(out, (char)v);
+}
+
+/** False: the bytes end too early or say too much. */
+static bool unpack(struct th_span *in, uint64_t *out)
+{
+    *out = 0;
+    for (unsigned shift = 0; shift < 64 && in->n; shift += 7) {
+        unsigned char byte = (unsigned char)*in->p;
+
+        *in = th_span(in->p + 1, in->n - 1);
+        *out |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return true;
+    }
+    return false;
+}
+
+static void pack_event(struct th_buf *out, const struct th_new_event *e)
+{
+    uint64_t before = 0;
+
+    pack(out, (uint64_t)e->endpoint_count << 2 | (e->lane & 3u));
+    for (uint32_t i = 0; i < e->endpoint_count; i++) {
+        int64_t step = (int64_t)(e->endpoints[i] - before);
+
+        pack(out, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+        before = e->endpoints[i];
+    }
+}
+
+int sq_fan_note(struct sq_writer *w, const struct th_accept *a)
+{
+    sqlite3_stmt *st = w->st[SQ_W_FAN_PUT];
+    uint64_t n = 0;
+
+    th_buf_reset(&w->packed);
+    for (uint32_t i = 0; i < a->count; i++) {
+        pack_event(&w->packed, &a->events[i]);
+        n += a->events[i].endpoint_count;
+    }
+    if (w->packed.failed)
+        return w->packed.failed == TH_NOMEM ? SQLITE_NOMEM : SQLITE_TOOBIG;
+    sq_u64(st, 1, a->first_event);
+    sq_u64(st, 2, a->events[0].first_delivery);
+    sq_u64(st, 3, n);
+    sq_i64(st, 4, a->at.ms);
+    sq_blob(st, 5, th_buf_view(&w->packed));
+    return sq_run(st);
+}
+
+/** The number that a one-row statement gives, 0 without a row. */
+static int number_of(sqlite3_stmt *st, uint64_t *out)
+{
+    int rc = sqlite3_step(st);
+
+    *out = rc == SQLITE_ROW ? sq_col_u64(st, 0) : 0;
+    sqlite3_reset(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/** Whose turn it is. */
+static int choose(struct sq_writer *w, struct th_fanout *f)
+{
+    sqlite3_stmt *after = w->st[SQ_W_FAN_AFTER];
+    int rc;
+
+    sq_u64(after, 1, f->after);
+    rc = number_of(after, &f->event);
+    if (rc != SQLITE_OK || f->event || !f->after)
+        return rc;
+    sq_u64(after, 1, 0);
+    return number_of(after, &f->event);
+}
+
+/** How many deliveries of a range are, or were, queued. */
+static int queued_of(struct sq_writer *w, uint64_t first, uint64_t n, uint32_t *queued)
+{
+    sqlite3_stmt *st = w->st[SQ_W_FAN_QUEUED];
+    uint64_t newest;
+    int rc;
+
+    sq_u64(st, 1, first);
+    sq_u64(st, 2, first + n);
+    rc = number_of(st, &newest);
+    *queued = (uint32_t)(newest + 1 - first);
+    return rc;
+}
+
+/** The deliveries of one accept, one after the other. */
+struct reading {
+    struct th_span packed;
+    uint64_t event, left, endpoint;
+    uint8_t lane;
+};
+
+static bool next_endpoint(struct reading *r)
+{
+    uint64_t v;
+
+    while (r->left == 0) {
+        if (!unpack(&r->packed, &v))
+            return false;
+        r->event++;
+        r->left = v >> 2;
+        r->lane = (uint8_t)(v & 3);
+        r->endpoint = 0;
+    }
+    if (!unpack(&r->packed, &v))
+        return false;
+    r->left--;
+    r->endpoint += v >> 1 ^ (0 - (v & 1));
+    return true;
+}
+
+/** The rows of a step, of which those beyond `queued` are new. fan: its statement, on the accept's row. */
+static int put_step(struct sq_writer *w, struct th_fanout *f, sqlite3_stmt *fan, uint32_t queued)
+{
+    struct reading r = {.packed = sq_col(fan, 3), .event = f->event - 1};
+    uint64_t first = sq_col_u64(fan, 0), n = sq_col_u64(fan, 1);
+    int rc = SQLITE_OK;
+
+    for (uint32_t i = 0; rc == SQLITE_OK && i < n && f->count < TH_FAN_STEP; i++) {
+        if (!next_endpoint(&r))
+            return SQLITE_CORRUPT;
+        if (i < f->from)
+            continue;
+        f->rows[f->count] = (struct th_queue_row){.no = first + i,
+                                                  .event = r.event,
+                                                  .endpoint = r.endpoint,
+                                                  .due = sqlite3_column_int64(fan, 2),
+                                                  .lane = r.lane};
+        if (i >= queued)
+            rc = sq_queue_put(w, &f->rows[f->count]);
+        f->count++;
+    }
+    return rc;
+}
+
+int sq_fanout(struct sq_writer *w, struct th_fanout *f)
+{
+    sqlite3_stmt *fan = w->st[SQ_W_FAN_GET], *del = w->st[SQ_W_FAN_DEL];
+    bool again = f->event != 0; /* sent again after an unknown outcome: the same step */
+    uint32_t queued = 0;
+    int rc = again ? SQLITE_OK : choose(w, f);
+
+    f->op.error = TH_OK;
+    f->count = 0;
+    if (rc != SQLITE_OK || !f->event)
+        return rc;
+    sq_u64(fan, 1, f->event);
+    rc = sqlite3_step(fan);
+    if (rc == SQLITE_ROW) {
+        rc = queued_of(w, sq_col_u64(fan, 0), sq_col_u64(fan, 1), &queued);
+        if (!again)
+            f->from = queued;
+        if (rc == SQLITE_OK)
+            rc = put_step(w, f, fan, queued);
+    } else if (rc == SQLITE_DONE) {
+        rc = SQLITE_OK;
+    }
+    sqlite3_reset(fan);
+    if (rc != SQLITE_OK || f->count)
+        return rc;
+    w->fan_ended = true;
+    sq_u64(del, 1, f->event);
+    return sq_run(del);
+}
