@@ -9,6 +9,7 @@
 #include "app/cmd.h"
 #include "app/datadir.h"
 #include "base/alloc.h"
+#include "base/sync.h"
 #include "engine/engine.h"
 #include "store/sqlite_backup.h"
 #include <errno.h>
@@ -218,16 +219,6 @@ static bool copy_file(struct restore *r, const char *from, const char *to)
     return ok;
 }
 
-static bool sync_folder(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-
-    if (fd >= 0)
-        close(fd);
-    return ok;
-}
-
 /* The key first: with a database and no key the server refuses to start, and says what is missing. */
 static int put(struct restore *r)
 {
@@ -244,7 +235,7 @@ static int put(struct restore *r)
         ok = true;
     }
     ok = ok && copy_file(r, r->file, part);
-    if (ok && (rename(part, r->db) != 0 || !sync_folder(r->dir))) {
+    if (ok && (rename(part, r->db) != 0 || !th_sync_folder_of(r->db))) {
         snprintf(r->why, sizeof r->why, "%s: %s", r->db, strerror(errno));
         ok = false;
     }

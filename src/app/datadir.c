@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/enc.h"
 #include "base/log.h"
+#include "base/sync.h"
 #include "lib/crypto.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@ enum th_error th_datadir_make(const char *dir, char *why, size_t why_size)
     char path[4096], what[160];
     struct stat st;
     size_t n = strlen(dir);
+    bool made;
 
     if (n == 0 || n >= sizeof path)
         return refuse(why, why_size, dir, "is not a usable directory name");
@@ -32,7 +34,8 @@ enum th_error th_datadir_make(const char *dir, char *why, size_t why_size)
         if (old != '/' && old != 0)
             continue;
         *p = 0;
-        if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        made = mkdir(path, 0700) == 0;
+        if ((!made && errno != EEXIST) || (made && !th_sync_folder_of(path))) {
             snprintf(what, sizeof what, "the data directory cannot be made: %s", strerror(errno));
             return refuse(why, why_size, path, what);
         }
@@ -77,11 +80,11 @@ static bool write_all(int fd, const char *p, size_t n)
     return true;
 }
 
-static enum th_error make_key_file(const char *dir, const char *path, char *why, size_t why_size)
+static enum th_error make_key_file(const char *path, char *why, size_t why_size)
 {
     uint8_t raw[32];
     struct th_buf text;
-    int fd, dirfd;
+    int fd;
     bool ok;
 
     if (!th_random(raw, sizeof raw))
@@ -98,11 +101,7 @@ static enum th_error make_key_file(const char *dir, const char *path, char *why,
     ok = !text.failed && write_all(fd, text.p, text.n) && fsync(fd) == 0;
     close(fd);
     th_buf_wipe(&text);
-    dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ok = ok && dirfd >= 0 && fsync(dirfd) == 0;
-    if (dirfd >= 0)
-        close(dirfd);
-    if (!ok) {
+    if (!ok || !th_sync_folder_of(path)) {
         unlink(path);
         return refuse(why, why_size, path, "could not be written durably");
     }
@@ -152,7 +151,7 @@ enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t o
                 why, why_size, path,
                 "is missing, and this data directory has a database sealed with it; put the key file "
                 "back or give TENTERHOOK_SECRET_KEY");
-        error = make_key_file(dir, path, why, why_size);
+        error = make_key_file(path, why, why_size);
         if (error)
             return error;
     }

@@ -8,6 +8,7 @@
  * crash leaves FILE.part. The source is opened for reading only. What is written to the log meanwhile cannot be cut
  * off it until the copy is done. */
 #include "store/sqlite_backup.h"
+#include "base/sync.h"
 #include "store/store_sqlite_int.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -31,23 +32,14 @@ static int on_progress(void *ctx)
     return c->progress && !c->progress(c->ctx, stat(c->part, &st) == 0 ? (int64_t)st.st_size : 0, c->total);
 }
 
-static bool sync_path(const char *path, int flags)
+static bool sync_file(const char *path)
 {
-    int fd = open(path, flags | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool ok = fd >= 0 && fsync(fd) == 0;
 
     if (fd >= 0)
         close(fd);
     return ok;
-}
-
-static bool sync_folder_of(const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    char dir[4096];
-
-    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - file) + (slash == file) : 1, slash ? file : ".");
-    return sync_path(dir, O_RDONLY | O_DIRECTORY);
 }
 
 /* The part file exists, empty and private, before SQLite opens it: the copy holds what the database holds. */
@@ -95,7 +87,7 @@ static enum th_error copy(sqlite3 *db, const char *part, th_backup_progress *pro
 
 static enum th_error finish(const char *part, const char *to, char *why, size_t why_size)
 {
-    if (rename(part, to) == 0 && sync_folder_of(to))
+    if (rename(part, to) == 0 && th_sync_folder_of(to))
         return TH_OK;
     snprintf(why, why_size, "%s: cannot be put on the disk: %s", to, strerror(errno));
     return TH_IO;
@@ -127,7 +119,7 @@ enum th_error th_sqlite_backup(const char *dir, const char *to, th_backup_progre
         error = copy(db, part, progress, ctx, why, why_size);
     }
     sqlite3_close(db);
-    if (!error && !sync_path(part, O_RDONLY)) {
+    if (!error && !sync_file(part)) {
         snprintf(why, why_size, "%s: cannot be put on the disk: %s", part, strerror(errno));
         error = TH_IO;
     }

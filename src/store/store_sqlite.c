@@ -10,6 +10,7 @@
  * Invariants: (1) nothing but this file starts or joins a thread of the store; (2) a store that has broken is
  * closed without a checkpoint, so that its log stays for the next start. */
 #include "base/log.h"
+#include "base/sync.h"
 #include "store/store_sqlite_threads.h"
 #include <errno.h>
 #include <stdio.h>
@@ -117,7 +118,9 @@ static const struct th_store_vt sqlite_vt = {
 
 static enum th_error set_paths(struct sq_store *s, const char *dir, char *why, size_t why_size)
 {
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+    bool made = mkdir(dir, 0700) == 0;
+
+    if ((!made && errno != EEXIST) || (made && !th_sync_folder_of(dir))) {
         snprintf(why, why_size, "cannot make the data directory %s: %s", dir, strerror(errno));
         return TH_IO;
     }

@@ -5,9 +5,11 @@
  * database of this program, versions above its own.
  *
  * Invariants: (1) nothing is written before the lock is held and the file was judged; (2) each migration
- * commits with its version; (3) the file and its companions are readable by their owner only.
+ * commits with its version; (3) the file and its companions are readable by their owner only; (4) nothing is
+ * acknowledged before their names are durable.
  *
  * Everything here runs on the opening thread, except for the ballast (writer thread). */
+#include "base/sync.h"
 #include "store/migrations.h"
 #include "store/store_sqlite_int.h"
 #include <errno.h>
@@ -147,24 +149,6 @@ enum th_error sq_file_lock(const struct sq_path *path, int *fd, char *why, size_
 
 /* ---- ballast ---- */
 
-static void sync_directory_of(const char *file)
-{
-    char dir[4096];
-    char *slash;
-    int fd;
-
-    snprintf(dir, sizeof dir, "%s", file);
-    slash = strrchr(dir, '/');
-    if (!slash)
-        return;
-    *slash = '\0';
-    fd = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-}
-
 enum th_error sq_ballast_make(const struct sq_path *path, uint32_t mib)
 {
     off_t size = (off_t)mib << 20;
@@ -189,7 +173,7 @@ enum th_error sq_ballast_make(const struct sq_path *path, uint32_t mib)
 void sq_ballast_drop(const struct sq_path *path)
 {
     (void)unlink(path->ballast);
-    sync_directory_of(path->ballast);
+    (void)th_sync_folder_of(path->ballast); /* nothing depends on it */
 }
 
 /* ---- opening ---- */
@@ -345,10 +329,12 @@ enum th_error sq_file_open(const struct sq_path *path, sqlite3 **db, char *why, 
     } else {
         error = judge_content(path, *db, why, why_size);
     }
-    if (error == TH_OK) {
-        sync_directory_of(path->db);
-        return TH_OK;
+    if (error == TH_OK && !th_sync_folder_of(path->db)) {
+        snprintf(why, why_size, "%s cannot be made durable: %s", path->db, strerror(errno));
+        error = TH_IO;
     }
+    if (error == TH_OK)
+        return TH_OK;
     sqlite3_close(*db);
     *db = NULL;
     return error;
