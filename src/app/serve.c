@@ -473,6 +473,8 @@ static void reload(struct app *a)
         if (error)
             th_live_free(l);
     }
+    th_wipe(conf.secret_key, sizeof conf.secret_key);
+    th_wipe(conf.old_secret_key, sizeof conf.old_secret_key);
     if (error) {
         th_log(TH_LOG_ERROR, "reload refused; the old configuration stays in force", TH_KC("why", a->why));
         return;

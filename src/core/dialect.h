@@ -118,7 +118,7 @@ struct th_sign_key {
     struct th_ed25519 *ed25519; /* NULL: no way to sign needs it */
     uint8_t slots;              /* bits: the dialect's ways to sign that this secret serves */
     uint8_t more_count;
-    char *plain; /* bearer: NUL-terminated copy; NULL otherwise */
+    char *plain; /* bearer: NUL-terminated copy in memory for secrets; NULL otherwise */
     size_t plain_len;
 };
 TH_MUST_USE enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret,

@@ -1,12 +1,14 @@
 /* Secrets: the form that a dialect wants, new ones, and their decoding into keys that are ready to sign.
  *
  * A secret is decoded here once, when it is loaded; signing copies pad states. Plain text is kept only where
- * a header carries it. Everything that held a key is wiped before it is left.
+ * a header carries it (in memory for secrets), and OpenSSL's key objects of Ed25519. Everything that held a key is wiped
+ * before it is left.
  *
  * Refuses: what the dialect's form does not allow, and any byte that a header value cannot carry when a
  * header will. */
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "base/secret.h"
 #include "core/dialect_parts.h"
 
 #define KEY_MAX 512 /* bytes of a decoded key */
@@ -245,22 +247,18 @@ enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span sec
 
     *key = (struct th_sign_key){.slots = 0};
     if (d->needs_plain) {
-        if (secret.n == 0 || !all_in(secret, is_visible))
+        if (secret.n == 0 || secret.n >= TH_SECRET_MAX || !all_in(secret, is_visible))
             return TH_INVALID;
-        key->plain = th_malloc(secret.n + 1);
+        key->plain = th_secret_alloc(secret.n + 1);
         if (!key->plain)
             return TH_NOMEM;
         memcpy(key->plain, secret.p, secret.n);
-        key->plain[secret.n] = 0;
         key->plain_len = secret.n;
     }
     if (d->slot_count > 1) {
         key->more = th_calloc(d->slot_count - 1, sizeof *key->more);
-        if (!key->more) {
-            th_dialect_key_fini(key);
-            return TH_NOMEM;
-        }
-        key->more_count = (uint8_t)(d->slot_count - 1);
+        error = key->more ? TH_OK : TH_NOMEM;
+        key->more_count = key->more ? (uint8_t)(d->slot_count - 1) : 0;
     }
     for (unsigned i = 0; i < d->slot_count && error != TH_NOMEM; i++)
         error = fill_slot(&d->slots[i], i, secret, key);
@@ -273,10 +271,7 @@ enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span sec
 
 void th_dialect_key_fini(struct th_sign_key *key)
 {
-    if (key->plain) {
-        th_wipe(key->plain, key->plain_len);
-        th_free(key->plain);
-    }
+    th_secret_free(key->plain, key->plain_len + 1);
     if (key->more) {
         th_wipe(key->more, key->more_count * sizeof *key->more);
         th_free(key->more);

@@ -39,7 +39,7 @@ static struct th_attempt *attempt_get(struct th_engine *e)
 
 static void attempt_free(struct th_attempt *a)
 {
-    th_buf_wipe(&a->head); /* may hold a customer's bearer secret */
+    th_buf_wipe(&a->head);
     th_buf_fini(&a->body);
     th_buf_fini(&a->sigs);
     th_buf_fini(&a->answer);
@@ -58,6 +58,8 @@ void th_attempt_release(struct th_attempt *a)
     th_ep_unref(e, a->ep);
     a->run = NULL;
     a->ep = NULL;
+    if (a->head.n) /* may hold a customer's bearer secret */
+        th_wipe(a->head.p, a->head.n);
     th_buf_shrink(&a->head);
     th_buf_shrink(&a->body);
     th_buf_shrink(&a->answer);

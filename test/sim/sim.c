@@ -1,6 +1,7 @@
 /* The world of a simulation: the clock, the loop from event to event, start, crash, end. */
 #include "sim/sim.h"
 #include "base/log.h"
+#include "base/secret.h"
 
 #define SPIN_MAX 200000u /* turns without a step of the clock: more is a busy loop */
 
@@ -109,6 +110,7 @@ struct sim *sim_open(const struct sim_conf *conf)
     char why[512] = "";
 
     assert_non_null(s);
+    s->secrets = th_secret_count();
     th_log_setup(getenv("TH_SIM_LOG") ? TH_LOG_DEBUG : TH_LOG_ERROR + 1, TH_LOG_LOGFMT);
     if (conf)
         s->conf = *conf;
@@ -227,6 +229,7 @@ void sim_close(struct sim *s)
     th_dialects_free(&s->dialects);
     /* what crashed engines held: reachable from here until the end of the process, never used again */
     if (s->grave_n == 0) {
+        assert_int_equal(th_secret_count(), s->secrets);
         free(s->grave);
         free(s);
         return;

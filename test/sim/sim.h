@@ -116,6 +116,7 @@ struct sim {
     void **grave;
     size_t grave_n, grave_cap;
     uint64_t events, idle_turns;
+    size_t secrets; /* in memory before it was opened */
 };
 
 struct sim *sim_open(const struct sim_conf *conf);

@@ -1,0 +1,15 @@
+/* Memory for secrets in clear: not swapped out, not in core dumps, not in children, wiped when given back. */
+#ifndef TH_BASE_SECRET_H
+#define TH_BASE_SECRET_H
+#include <stdbool.h>
+#include <stddef.h>
+
+#define TH_SECRET_MAX 4096 /* bytes of one */
+
+/** Zeroed; NULL when there is no memory. Give it back with th_secret_free and the same size. Any thread. */
+void *th_secret_alloc(size_t n);
+/** Wipes and gives back; NULL is allowed. */
+void th_secret_free(void *p, size_t n);
+/** Secrets that are not given back, for tests. */
+size_t th_secret_count(void);
+#endif
