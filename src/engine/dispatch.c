@@ -4,6 +4,7 @@
  * A request begins only while fewer than TH_MAX_SETTLES outcomes wait for their commit, so what a crash can repeat is
  * bounded. If the process dies here the queue row is as it was: the same attempt is made again after the start. */
 #include "engine/internal.h"
+#include <stdio.h>
 
 #define KEEP_ATTEMPTS 256 /* with their buffers; those of a burst beyond are given back */
 
@@ -175,9 +176,38 @@ static void fail_locally(struct th_attempt *a, enum th_http_class class, const c
 {
     a->req.res = (struct th_http_result){.class = class,
                                          .retry_after_s = UINT32_MAX,
-                                         .detail = detail,
                                          .times = {-1, -1, -1, -1, a->e->now.mono.us - a->began.us}};
+    snprintf(a->req.res.detail_text, sizeof a->req.res.detail_text, "%s", detail);
+    a->req.res.detail = a->req.res.detail_text;
     th_attempt_ended(a);
+}
+
+/* The name of the header whose value could not be written: the line that has no end. */
+static struct th_span unfinished_header(const struct th_buf *head)
+{
+    size_t from = head->n, to;
+
+    while (from && head->p[from - 1] != '\n')
+        from--;
+    for (to = from; to < head->n && head->p[to] != ':'; to++)
+        ;
+    return th_span(head->p + from, to - from);
+}
+
+/* The dialect or the tenant's attributes are others than when the event was accepted. What cannot be rendered uses up its
+ * schedule, so that it ends, and says what is wrong. Without memory: later, uncounted. */
+static void fail_unrendered(struct th_attempt *a, enum th_error error)
+{
+    struct th_span name = error == TH_INVALID && a->head.n ? unfinished_header(&a->head) : TH_LIT("");
+    char text[sizeof a->req.res.detail_text];
+
+    if (error == TH_INVALID)
+        snprintf(text, sizeof text, "no request was made: the value for \"%.*s\" cannot stand in a header",
+                 (int)(name.n < 80 ? name.n : 80), name.p);
+    else
+        snprintf(text, sizeof text, "no request was made: it cannot be written (%s)", th_error_name(error));
+    a->unsendable = error != TH_NOMEM;
+    fail_locally(a, TH_HTTP_INTERNAL, text);
 }
 
 /* Total time of an attempt, from the look-up of the name to the last byte of the answer. */
@@ -207,9 +237,7 @@ static void send_to(struct th_attempt *a, unsigned count)
     a->signed_at = e->now.wall.ms / 1000;
     error = render(a, &body);
     if (error) {
-        /* Without memory: later, uncounted. What can never be rendered uses up its schedule, so that it ends. */
-        a->unsendable = error != TH_NOMEM;
-        fail_locally(a, TH_HTTP_INTERNAL, "the request could not be rendered");
+        fail_unrendered(a, error);
         return;
     }
     for (unsigned i = 0; i < count; i++)

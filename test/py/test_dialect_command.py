@@ -350,3 +350,33 @@ def test_a_broken_file_never_replaces_a_good_one(tmp_path):
         eventually(lambda: server.api.get("/v1/dialects/own").json["signatures"][0]["header"] == "X-Renamed", 10, "the new file")
         assert header_of_next(3) == ["X-Renamed"]
         assert pathlib.Path(folder / "other.yaml").exists() and server.api.get("/v1/dialects/other").status == 200
+
+
+def test_a_delivery_that_cannot_be_written_any_more_ends_and_says_why(tmp_path):
+    """Between two attempts the tenant gets an attribute that the dialect's header cannot carry: the attempts are recorded with
+    the reason, use up the schedule, and say nothing against the endpoint."""
+    folder = tmp_path / "dialects"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(GOOD.replace("[10, 60, 300]", "[2, 1]")
+                                     + 'request: {headers: [{name: X-Source, value: "{tenant.attributes.source}"}]}\n')
+    with Receiver(answer=lambda _: 500) as receiver, Server(tmp_path / "server", flags=["--dialects", str(folder)]) as server:
+        tenant = {"name": "t", "dialect": "own", "attributes": {"source": "here"}}
+        server.api.put("/v1/tenants/t", tenant).expect(201)
+        api = server.api.as_tenant("t")
+        made = api.post("/v1/webhooks", {"url": receiver.url(), "events": ["a.b"], "secret": "0123456789abcdef"}).expect(201).json
+        event = api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202).json
+        assert receiver.wait_for(1)[0].header("X-Source") == "here"
+        server.api.put("/v1/tenants/t", {**tenant, "attributes": {"source": "über"}}).expect(200)
+
+        def failed():
+            rows = api.get(f"/v1/deliveries?event={event['id']}").expect(200).json["data"]
+            return [row for row in rows if row["status"] == "failed"]
+
+        row = eventually(failed, 30, "the end of the delivery")[0]
+        attempts = api.get(f"/v1/deliveries/{row['id']}").expect(200).json["attempts"]
+        unsent = [attempt for attempt in attempts if attempt["outcome"] == "internal_error"]
+        assert row["reason"] == "exhausted" and len(attempts) == 3 and unsent
+        assert len(receiver.requests) == 3 - len(unsent)
+        for attempt in unsent:
+            assert attempt["status"] is None and "no request was made" in attempt["detail"] and "X-Source" in attempt["detail"]
+        assert not api.get(f"/v1/webhooks/{made['id']}").expect(200).json["disabled"]
