@@ -42,6 +42,11 @@ void th_window_started(struct th_window *w, struct th_mono now)
     w->last_start_us = now.us;
 }
 
+void th_window_probe_now(struct th_window *w)
+{
+    w->last_start_us = INT64_MIN;
+}
+
 void th_window_ok(struct th_window *w)
 {
     w->failed_run = 0;

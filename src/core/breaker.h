@@ -27,6 +27,8 @@ uint32_t th_window_size(const struct th_window *w);
  * time. */
 int64_t th_window_not_before_us(const struct th_window *w, int64_t spacing_us);
 void th_window_started(struct th_window *w, struct th_mono now);
+/** The next request need not wait for the spacing. */
+void th_window_probe_now(struct th_window *w);
 void th_window_ok(struct th_window *w);
 void th_window_failed(struct th_window *w);
 #endif

@@ -194,12 +194,12 @@ static void window_anew(struct th_sched *s, struct ep *ep)
 }
 
 /* What became due while nothing could be sent is due now, oldest number first. Whoever lets the endpoint go says that it
- * works: what was learnt of its failures is forgotten, or its first request would wait for the breaker's spacing. */
+ * works: with an open breaker the first request is the probe, and does not wait for the spacing. */
 static void release(struct th_sched *s, struct ep *ep)
 {
     uint32_t id = heap_dissolve(s, &ep->retry), next;
 
-    window_anew(s, ep);
+    th_window_probe_now(&ep->window);
     for (; id; id = next) {
         struct item *it = item_at(s, id);
         next = it->next;

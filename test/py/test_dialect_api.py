@@ -352,7 +352,7 @@ def test_taskboard_log_pages_by_link(development, receiver):
 def test_taskboard_disable_test_enable(fast, receiver):
     world = World(fast, "taskboard")
     target = receiver(lambda _: 500)
-    made = world.webhook({"url": target.url(), "events": ["task.created"]})
+    made = world.webhook({"url": target.url(), "events": ["task.created"], "max_in_flight": 1})  # to see the order of what was held
     path = f"/v1/webhooks/{made['id']}"
     failed = world.ended(world.publish("task.created"), "failed")
     assert (failed["reason"], failed["attempt_count"]) == ("exhausted", 4) and len(target.requests) == 4
