@@ -11,6 +11,7 @@
  *   - types that no row knows are reported and acknowledged
  *   - when the queue is full the answer is 503: the sender keeps the event and comes again
  * The queue is in memory: what is in it is lost with the process. Put it on disk where that matters. */
+#define _POSIX_C_SOURCE 200809L /* signals and threads, with -std=c17 too */
 #include <microhttpd.h>
 #include <pthread.h>
 #include <signal.h>

@@ -7,7 +7,11 @@
  * change after its initialisation, so all threads may share one.
  *
  * Structs that the caller fills are zero where nothing is said; leave `reserved` zero. Spans that the library
- * gives point into the caller's request or the dialect's text and live as long as those. */
+ * gives point into the caller's request or the dialect's text and live as long as those.
+ *
+ * What stays while the library is libtenterhook.so.0: functions (symbol version TENTERHOOK_0), the sizes of structs,
+ * the values of enumerations. What may come: functions, values of enumerations (so have a default), members in
+ * place of `reserved`. The manual is libtenterhook(3), a guide docs/receiving.md. */
 #ifndef TENTERHOOK_TENTERHOOK_H
 #define TENTERHOOK_TENTERHOOK_H
 #include <stdbool.h>
@@ -165,7 +169,7 @@ tenterhook_scheme_read(const char *text, size_t n, struct tenterhook_scheme *sch
 /* ---- verifying ---- */
 
 #define TENTERHOOK_KEYS_MAX 8
-#define TENTERHOOK_WINDOW_S 300
+#define TENTERHOOK_WINDOW_S 300 /* the tolerance of Standard Webhooks 1.0.0's verifiers, and most vendors' */
 
 /** A scheme with its secrets, ready to verify. On the caller's memory; opaque; holds key material: wipe it.
  */
@@ -191,7 +195,7 @@ tenterhook_verifier_window(struct tenterhook_verifier *v, int64_t back_s, int64_
 /** True when every accepted request was signed with a time inside a window. False where the scheme signs no
  * time (a time header beside such a signature proves nothing) or the window is off. */
 TENTERHOOK_API bool tenterhook_verifier_protects(const struct tenterhook_verifier *v);
-/** Overwrites *v. */
+/** Overwrites *v, which then refuses everything. */
 TENTERHOOK_API void tenterhook_verifier_wipe(struct tenterhook_verifier *v);
 
 struct tenterhook_header {

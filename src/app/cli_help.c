@@ -186,14 +186,12 @@ static void roff_config(FILE *to)
     }
 }
 
-static void man_head(FILE *to, const char *name, const char *help)
+static void man_head(FILE *to, const char *name)
 {
     fprintf(to, ".\\\" Made from the table of commands by `tenterhook help --write`.\n.TH ");
     for (; *name; name++)
         fputc(*name >= 'a' && *name <= 'z' ? *name - 32 : *name, to);
-    fprintf(to, " 1 \"\" \"Tenterhook %s\" \"Tenterhook\"\n", TH_VERSION);
-    fputs(".SH NAME\n", to);
-    (void)help;
+    fputs(" 1 " TH_DATE " \"Tenterhook " TH_VERSION "\" \"Tenterhook\"\n.SH NAME\n", to);
 }
 
 static void man_verb(FILE *to, const struct th_command *c)
@@ -218,7 +216,7 @@ static void man_command(FILE *to, const struct th_command *first)
     char name[80];
 
     snprintf(name, sizeof name, "tenterhook-%s", first->name);
-    man_head(to, name, first->help);
+    man_head(to, name);
     roff(to, name);
     fputs(" \\- ", to);
     roff(to, first->help);
@@ -257,7 +255,7 @@ static void man_command(FILE *to, const struct th_command *first)
 
 static void man_main(FILE *to)
 {
-    man_head(to, "tenterhook", NULL);
+    man_head(to, "tenterhook");
     fputs("tenterhook \\- the webhook engine\n.SH SYNOPSIS\n.B tenterhook\n\\fICOMMAND\\fR "
           "[\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n",
           to);

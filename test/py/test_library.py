@@ -159,13 +159,58 @@ def test_programs_find_it_with_cmake(installed, tmp_path):
     assert run(tmp_path / "b" / "static") == "ok\n"
 
 
-def test_the_header_is_c_plus_plus_too(installed, tmp_path):
+CPLUSPLUS = r"""
+#include <tenterhook/tenterhook.h>
+int main()
+{
+    static tenterhook_verifier v;
+    const tenterhook_header h = {TENTERHOOK_LIT("x-hub-signature-256"),
+        TENTERHOOK_LIT("sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")};
+    tenterhook_request r = tenterhook_request();
+    if (tenterhook_verifier_open(&v, "tsanet", "It's a Secret to Everybody", NULL) != TENTERHOOK_OK)
+        return 2;
+    r.headers = &h;
+    r.header_count = 1;
+    r.body = "Hello, World!";
+    r.body_len = 13;
+    return tenterhook_verify(&v, &r, 0, NULL);
+}
+"""
+
+
+@pytest.mark.parametrize("standard", ["c++11", "c++20"])
+def test_the_header_is_c_plus_plus_too(installed, tmp_path, standard):
     if not shutil.which("c++"):
         missing("no C++ compiler (Debian package g++)")
-    (tmp_path / "p.cc").write_text('#include <tenterhook/tenterhook.h>\nint main() { return tenterhook_version()[0] != \'0\'; }\n')
-    run("c++", "-Wall", "-Werror", "-I", installed / "include", tmp_path / "p.cc", find(installed, "libtenterhook.a"), "-lcrypto",
-        "-o", tmp_path / "p")
+    (tmp_path / "p.cc").write_text(CPLUSPLUS)
+    run("c++", f"-std={standard}", "-Wall", "-Wextra", "-pedantic", "-Wshadow", "-Wconversion", "-Werror", "-I", installed / "include",
+        tmp_path / "p.cc", find(installed, "libtenterhook.a"), "-lcrypto", "-o", tmp_path / "p")
     run(tmp_path / "p")
+
+
+@pytest.mark.parametrize("name,packages", [("stdin_receiver", []), ("http_receiver", ["libmicrohttpd"])])
+def test_examples_compile_outside_of_the_tree(installed, tmp_path, name, packages):
+    """As a reader would: a strict compiler, the installed header, no definitions of ours."""
+    for package in packages:
+        if subprocess.run(["pkg-config", "--exists", package], check=False).returncode:
+            missing(f"no {package} (Debian package {package}-dev)")
+    run("cc", "-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", ROOT / "examples" / f"{name}.c", "-I", installed / "include",
+        find(installed, "libtenterhook.a"), "-lcrypto", "-lpthread",
+        *(run("pkg-config", "--cflags", "--libs", *packages).split() if packages else []), "-o", tmp_path / name)
+
+
+def test_manuals_render(installed):
+    """Each page with every warning of groff's; mandoc looks closer where it is there."""
+    if not shutil.which("groff"):
+        missing("no groff (Debian package groff-base)")
+    pages = [page for page in sorted(installed.rglob("*.3")) if not page.read_text().startswith(".so")]
+    pages += sorted((ROOT / "packaging" / "man").glob("*.1"))
+    assert len(pages) > 20
+    for page in pages:
+        done = subprocess.run(["groff", "-mandoc", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0 and not done.stderr, (page, done.stderr)
+        if shutil.which("mandoc"):
+            assert not run("mandoc", "-T", "lint", "-W", "warning", page), page
 
 
 def test_every_function_has_its_manual(installed):
@@ -337,8 +382,76 @@ def test_stdin_receiver_says_what_it_needs():
 
 # ---- the documentation ----
 
-def test_the_code_of_the_documentation_compiles(installed, tmp_path):
-    """Every C block of docs/receiving.md, as one program with stand-ins for what is the reader's."""
+RECEIVERS = r"""
+/* The stand-ins, and each vendor's receiver with a request that is signed, one that comes again, and one of a stranger. */
+static int answered, worked;
+const char *your_http_header(void *ctx, const char *name) { (void)ctx; (void)name; return NULL; }
+int your_insert(void *db, const void *p, size_t n) { (void)db; (void)p; (void)n; return -1; }
+int your_is_done(void *db, const void *p, size_t n) { (void)db; (void)p; (void)n; return 0; }
+void your_set_done(void *db, const void *p, size_t n) { (void)db; (void)p; (void)n; }
+void your_delete(void *db, const void *p, size_t n) { (void)db; (void)p; (void)n; }
+void answer(int status) { answered = status; }
+void later(const struct tenterhook_event *event, struct tenterhook_span what) { worked += event->type.n && what.n; }
+#define HANDLER(name)                                                                                     \
+    enum tenterhook_handled name(void *ctx, const struct tenterhook_event *event)                         \
+    {                                                                                                     \
+        (void)ctx;                                                                                        \
+        worked += tenterhook_is(event->resource_id, "n1");                                                \
+        return TENTERHOOK_DONE;                                                                           \
+    }
+HANDLER(handle_note) HANDLER(handle_document) HANDLER(handle_summary) HANDLER(handle_folder)
+
+static int deliver(const char *dialect, const char *text, const char *used)
+{
+    static struct tenterhook_verifier v;
+    struct tenterhook_scheme scheme;
+    struct tenterhook_span secret = tenterhook_str(used);
+    struct tenterhook_message message = {.body = tenterhook_str(text), .ts = time(NULL)};
+    char value[256];
+    struct tenterhook_header h = {{NULL, 0}, {value, 0}};
+    struct tenterhook_request request = {.headers = &h, .header_count = 1, .body = text, .body_len = strlen(text)};
+
+    answered = 0;
+    if (tenterhook_scheme_find(dialect, &scheme) || tenterhook_verifier_open(&v, dialect, "the right one", NULL) ||
+        tenterhook_sign(&scheme, 0, &secret, 1, &message, value, sizeof value, &h.value.n))
+        return 0;
+    h.name = scheme.signature_count ? scheme.signature[0].header : scheme.auth_header;
+    switch (dialect[1]) {
+    case 'i': return tiro_webhook(&v, &store, &request);
+    case 's': return tsanet_webhook(&v, &request);
+    case 'a': taskboard_webhook(&v, &request); return answered;
+    default: techwriter_webhook(&v, &request); return answered;
+    }
+}
+
+int main(void)
+{
+    static const struct { const char *dialect, *body; int again, stranger; } rows[] = {
+        {"tiro", "{\"id\":\"evt_1\",\"type\":\"note.created\",\"createdAt\":\"2026-04-02T08:00:00Z\",\"workspaceGuid\":\"w\","
+                 "\"data\":{\"resourceType\":\"Note\",\"resourceId\":\"n1\",\"resource\":{}}}", 0, 401},
+        {"tsanet", "{\"eventType\":\"collaboration-request.created\",\"requestToken\":\"t\"}", 1, 401},
+        {"taskboard", "{\"event\":\"task.created\",\"webhook_id\":\"1\",\"data\":{\"name\":\"Design\"}}", 1, 401},
+        {"techwriter", "{\"id\":\"evt_1\",\"type\":\"document.published\",\"created\":1,\"data\":{\"object\":{\"title\":\"x\"}}}", 1, 400}};
+
+    if (!start())
+        return 1;
+    for (int i = 0; i < 4; i++) {
+        int before = worked;
+
+        if (deliver(rows[i].dialect, rows[i].body, "the right one") != 200 || worked != before + 1 ||
+            deliver(rows[i].dialect, rows[i].body, "the right one") != 200 || worked != before + 1 + rows[i].again ||
+            deliver(rows[i].dialect, rows[i].body, "another") != rows[i].stranger || worked != before + 1 + rows[i].again) {
+            printf("%s: answered %d, worked %d times\n", rows[i].dialect, answered, worked - before);
+            return 1;
+        }
+    }
+    return 0;
+}
+"""
+
+
+def test_the_code_of_the_documentation_runs(installed, tmp_path):
+    """Every C block of docs/receiving.md, as one program with stand-ins for what is the reader's; the vendors' receivers run."""
     text = (ROOT / "docs" / "receiving.md").read_text()
     blocks = re.findall(r"^```c\n(.*?)^```$", text, re.M | re.S)
     assert len(blocks) >= 9
@@ -356,7 +469,9 @@ def test_the_code_of_the_documentation_compiles(installed, tmp_path):
         void answer(int status);
         void later(const struct tenterhook_event *event, struct tenterhook_span what);
     """
-    (tmp_path / "doc.c").write_text(stand_ins + "\n".join(blocks[1:]))
-    run("cc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-I", installed / "include", "-c", tmp_path / "doc.c", "-o", tmp_path / "doc.o")
+    (tmp_path / "doc.c").write_text(stand_ins + "\n".join(blocks[1:]) + RECEIVERS)
+    run("cc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-I", installed / "include", tmp_path / "doc.c", "-o", tmp_path / "doc",
+        find(installed, "libtenterhook.a"), "-lcrypto")
+    run(tmp_path / "doc")
     for name in re.findall(r"\b(tenterhook_\w+)\(", text):
         assert name in functions() | {"tenterhook_is", "tenterhook_str"}, name
