@@ -4,9 +4,11 @@ A receiver in this process answers as each test wants; the client runs in the he
 """
 import asyncio
 import base64
+import contextlib
 import json
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
