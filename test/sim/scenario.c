@@ -493,8 +493,15 @@ static void do_status(struct scenario *sc)
 static void done(const struct scenario *sc, enum th_change_result result)
 {
     const char *want = option(sc, 1, "RESULT");
-    static const char *const names[] = {"done",      "replayed", "key_reused",   "invalid",
-                                        "not_found", "conflict", "precondition", "unavailable"};
+    static const char *const names[] = {[TH_CH_DONE] = "done",
+                                        [TH_CH_CHECKED] = "checked",
+                                        [TH_CH_REPLAYED] = "replayed",
+                                        [TH_CH_KEY_REUSED] = "key_reused",
+                                        [TH_CH_INVALID] = "invalid",
+                                        [TH_CH_NOT_FOUND] = "not_found",
+                                        [TH_CH_CONFLICT] = "conflict",
+                                        [TH_CH_PRECONDITION] = "precondition",
+                                        [TH_CH_UNAVAILABLE] = "unavailable"};
 
     if (!is(names[result], want ? want : "done"))
         bad(sc, "the change is answered %s", names[result]);
