@@ -193,6 +193,20 @@ static void window_anew(struct th_sched *s, struct ep *ep)
     th_window_init(&ep->window, ep->conf.max_in_flight);
 }
 
+/* Moves a list to what is due, in the order of the numbers. */
+static void due_now(struct th_sched *s, struct ep *ep, struct ilist *list)
+{
+    uint32_t id;
+
+    while ((id = list->head)) {
+        struct item *it = item_at(s, id);
+        list_remove(s, list, id);
+        it->due_us = s->now_us;
+        it->place = P_RETRY;
+        heap_push(s, &ep->retry, id);
+    }
+}
+
 /* What became due while nothing could be sent is due now, oldest number first. Whoever lets the endpoint go says that it
  * works: with an open breaker the first request is the probe, and does not wait for the spacing. */
 static void release(struct th_sched *s, struct ep *ep)
@@ -207,18 +221,12 @@ static void release(struct th_sched *s, struct ep *ep)
             it->due_us = s->now_us;
         heap_push(s, &ep->retry, id);
     }
-    while ((id = ep->fresh.head)) {
-        struct item *it = item_at(s, id);
-        list_remove(s, &ep->fresh, id);
-        it->due_us = s->now_us;
-        it->place = P_RETRY;
-        heap_push(s, &ep->retry, id);
-    }
+    due_now(s, ep, &ep->fresh);
 }
 
 static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *conf)
 {
-    bool released = ep->conf.held && !conf->held;
+    bool released = ep->conf.held && !conf->held, stopped = !ep->conf.held && conf->held;
 
     if (ep->conf.tenant != conf->tenant) {
         struct tenant *t = tenant_get(s, conf->tenant);
@@ -239,6 +247,8 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
     th_bucket_rate(&ep->bucket, conf->rate_per_s);
     if (released)
         release(s, ep);
+    if (stopped) /* what was asked for before waits like the rest; what is asked for from now on does not */
+        due_now(s, ep, &ep->manual);
     return TH_OK;
 }
 

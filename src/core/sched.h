@@ -25,7 +25,7 @@ struct th_sched_endpoint {
     double rate_per_s;      /* token bucket with a burst of one second's worth (at least 1); 0: no limit */
     int64_t
         probe_spacing_us; /* breaker open: at least this between two requests (dialect's shortest delay) */
-    bool held;            /* inactive or disabled: nothing is picked but TH_LANE_TEST */
+    bool held;            /* inactive or disabled: only tests and what somebody asked for by hand */
     bool anew;            /* what was learnt of it does not hold any more: another URL, or enabled again */
 };
 

@@ -313,10 +313,10 @@ static enum place place_of(const struct th_sched *s, const struct item *it)
         return P_TEST; /* a test has no schedule */
     if (it->due_us > s->now_us)
         return P_RETRY;
-    if (it->lane == TH_LANE_MANUAL)
-        return P_MANUAL;
     if (it->tries) /* not attempts: a replayed delivery has some, and its first place in the schedule */
         return P_RETRY;
+    if (it->lane == TH_LANE_MANUAL) /* the one attempt that was asked for; what follows is the schedule's */
+        return P_MANUAL;
     return it->lane == TH_LANE_REPLAY ? P_REPLAY : P_FRESH;
 }
 

@@ -54,7 +54,7 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
 
     if (may_test(ep))
         return INT64_MIN;
-    if (ep->conf.held || ep->in_flight >= th_window_size(&ep->window))
+    if ((ep->conf.held && !ep->manual.head) || ep->in_flight >= th_window_size(&ep->window))
         return INT64_MAX;
     if (ep->manual.head || ep->fresh.head || ep->replay.head)
         at = INT64_MIN;

@@ -537,13 +537,16 @@ def test_retry_from_every_state(tenant, receiver):
     tenant.post(again).expect(202)
     attempts(5, "failed")
     eventually(lambda: tenant.get(path).json["disabled"])
-    replies["n"] = 200
-    assert tenant.post(again).expect(202).json["status"] == "held"
-    attempts(5, "held")
+    replies["n"] = 500
+    assert tenant.post(again).expect(202).json["status"] == "retrying"
+    attempts(6, "held")
     tenant.patch(path, {"active": True}).expect(200)
-    attempts(6, "delivered")
-    assert [a["number"] for a in detail(tenant, row["id"])["attempts"]] == [1, 2, 3, 4, 5, 6]
-    assert len(target.requests) == 6
+    tenant.patch(path, {"active": False}).expect(200)
+    replies["n"] = 200
+    tenant.post(again).expect(202)
+    attempts(7, "delivered")
+    assert [a["number"] for a in detail(tenant, row["id"])["attempts"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert len(target.requests) == 7
 
 
 def test_retry_while_the_request_is_under_way(tenant, receiver):

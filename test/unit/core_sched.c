@@ -187,7 +187,7 @@ static void manual_retry_makes_a_waiting_one_due(void **state)
 
 /* ---- hold, cancel, delete ---- */
 
-static void held_endpoints_send_only_tests(void **state)
+static void held_endpoints_send_only_what_is_asked_for(void **state)
 {
     struct th_sched *s = world_new((struct th_sched_conf){0});
     struct th_sched_endpoint e = endpoint(1, 1);
@@ -195,26 +195,31 @@ static void held_endpoints_send_only_tests(void **state)
 
     (void)state;
     e.held = true;
+    put(s, endpoint(1, 1), 0);
+    add_lane(s, 9, TH_LANE_MANUAL, 0, 0, 0); /* asked for before the hold */
     put(s, e, 0);
     add_lane(s, 7, TH_LANE_FRESH, 0, 0, 0);
     add_lane(s, 5, TH_LANE_FRESH, 2, 3 * S, 0);
-    add_lane(s, 9, TH_LANE_MANUAL, 0, 0, 0);
+    add_lane(s, 4, TH_LANE_MANUAL, 1, 0, 0); /* the schedule of what was asked for */
     add_lane(s, 3, TH_LANE_FRESH, 1, 4 * S, 0);
     add_lane(s, 8, TH_LANE_FRESH, 1, 1000 * S, 0);
     assert_int_equal(th_sched_next(s, at_us(0)).us, INT64_MAX);
     add_lane(s, 10, TH_LANE_TEST, 0, 0, 0);
+    add_lane(s, 11, TH_LANE_MANUAL, 0, 0, 0);
     assert_int_equal(pick_end(s, 0), 10);
+    assert_int_equal(pick_end(s, 0), 11);
     assert_int_equal(pick(s, 100 * S), 0);
     assert_true(th_sched_endpoint_stats(s, 1, &stats));
     assert_true(stats.held);
-    assert_int_equal(stats.waiting, 5);
+    assert_int_equal(stats.waiting, 6);
     e.held = false;
     put(s, e, 100 * S);
     world_check(s);
-    assert_int_equal(pick_end(s, 100 * S), 9); /* asked for */
-    assert_int_equal(pick_end(s, 100 * S), 3); /* then the oldest first */
+    assert_int_equal(pick_end(s, 100 * S), 3); /* the oldest first */
+    assert_int_equal(pick_end(s, 100 * S), 4);
     assert_int_equal(pick_end(s, 100 * S), 5);
     assert_int_equal(pick_end(s, 100 * S), 7);
+    assert_int_equal(pick_end(s, 100 * S), 9);
     assert_int_equal(pick_end(s, 100 * S), 0);
     assert_int_equal(pick_end(s, 1000 * S - 1), 0); /* not due yet: hold does not shorten */
     assert_int_equal(pick_end(s, 1000 * S), 8);
@@ -594,7 +599,7 @@ int main(void)
         cmocka_unit_test(replay_gets_every_sixteenth_pick),
         cmocka_unit_test(known_numbers_change_nothing),
         cmocka_unit_test(manual_retry_makes_a_waiting_one_due),
-        cmocka_unit_test(held_endpoints_send_only_tests),
+        cmocka_unit_test(held_endpoints_send_only_what_is_asked_for),
         cmocka_unit_test(tests_pass_and_count_for_nothing),
         cmocka_unit_test(cancelled_ones_are_not_sent),
         cmocka_unit_test(deleting_an_endpoint_with_requests_under_way),

@@ -164,7 +164,8 @@ static void step_pick(struct world *w, bool calm)
     assert_int_equal(out.lane, d->row.lane);
     slot = ep_slot(w, out.endpoint);
     assert_true(slot >= 0);
-    assert_true(calm || !w->held[slot] || out.lane == TH_LANE_TEST);
+    assert_true(calm || !w->held[slot] || out.lane == TH_LANE_TEST ||
+                (out.lane == TH_LANE_MANUAL && !out.tries));
     d->state = FLIGHT;
     d->began = w->now;
     w->under_way[w->n_under_way++] = (uint32_t)out.no;
