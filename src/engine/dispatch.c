@@ -30,6 +30,7 @@ static struct th_attempt *attempt_get(struct th_engine *e)
     a->unsendable = a->cancelled = a->resolving = a->running = false;
     a->event = NULL;
     a->dns_us = -1;
+    a->held = 0;
     a->delivery_id_len = 0;
     th_buf_reset(&a->head);
     th_buf_reset(&a->body);
@@ -61,6 +62,7 @@ void th_attempt_release(struct th_attempt *a)
     a->ep = NULL;
     if (a->head.n) /* may hold a customer's bearer secret */
         th_wipe(a->head.p, a->head.n);
+    e->pinned_bytes -= a->held;
     th_buf_shrink(&a->head);
     th_buf_shrink(&a->body);
     th_buf_shrink(&a->answer);
@@ -156,9 +158,13 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
                 a->event->body = th_span(copy, body->n);
                 a->event->bytes += body->n;
                 e->cache_bytes += body->n;
+                e->pinned_bytes += body->n;
                 *body = a->event->body;
+                shrink(&a->body);
             }
         }
+        a->held = a->body.cap;
+        e->pinned_bytes += a->held;
     }
     return th_dialect_head(d, &r, *body, &a->head, &a->sigs, false);
 }
@@ -420,6 +426,15 @@ static bool want_event(struct th_engine *e, struct th_attempt *a)
 
 /* ---- pick ---- */
 
+/* Silent endpoints hold what is sent to them until their time is up. When that is much, what would take more waits: large
+ * events, and those that are not in memory. */
+static bool must_wait_for_memory(const struct th_engine *e, const struct th_event *ev)
+{
+    if (e->pinned_bytes <= e->conf.max_pinned_bytes)
+        return false;
+    return !ev || (!ev->pins && ev->bytes > TH_LARGE_EVENT);
+}
+
 static void begin(struct th_engine *e, const struct th_queue_row *row)
 {
     struct th_ep *ep = th_map_get(&e->endpoints, row->endpoint);
@@ -428,6 +443,13 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
 
     if (!ep || row->event <= e->purged_upto) {
         forget(e, row);
+        return;
+    }
+    ev = th_map_get(&e->events, row->event);
+    if (ev && ev->stale)
+        ev = NULL;
+    if (must_wait_for_memory(e, ev)) {
+        postpone(e, row, 250);
         return;
     }
     a = attempt_get(e);
@@ -443,8 +465,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
     a->run->refs++;
     a->began = e->now.mono;
     a->began_wall = e->now.wall;
-    ev = th_map_get(&e->events, row->event);
-    if (ev && !ev->stale) {
+    if (ev) {
         a->event = ev;
         th_event_pin(e, ev);
         th_attempt_send(a);
@@ -454,13 +475,24 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
     }
 }
 
+/* Until the store has answered. */
+static bool is_paused(const struct th_engine *e)
+{
+    return e->settles_out >= TH_MAX_SETTLES || e->loads_out >= TH_MAX_LOADS || e->dead;
+}
+
+/* While it is paused the store's answer is what it waits for, not a moment. */
+struct th_mono th_dispatch_next(const struct th_engine *e)
+{
+    return is_paused(e) ? TH_MONO_NEVER : th_sched_next(e->sched, e->now.mono);
+}
+
 void th_dispatch_turn(struct th_engine *e)
 {
     struct th_queue_row row;
     unsigned budget = TH_DISPATCH_BUDGET;
 
-    while (budget && e->settles_out < TH_MAX_SETTLES && !e->dead &&
-           th_sched_pick(e->sched, e->now.mono, &row)) {
+    while (budget && !is_paused(e) && th_sched_pick(e->sched, e->now.mono, &row)) {
         begin(e, &row);
         budget--;
     }

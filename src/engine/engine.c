@@ -110,6 +110,8 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     if (!e)
         return TH_NOMEM;
     e->conf = *conf;
+    if (!e->conf.max_pinned_bytes)
+        e->conf.max_pinned_bytes = TH_MAX_PINNED_BYTES;
     th_engine_random(e, &e->hash_seed, sizeof e->hash_seed);
     sched.hash_seed = e->hash_seed;
     th_smap_init(&e->tenants_by_id, 1u << 20, e->hash_seed);
@@ -165,6 +167,7 @@ enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char
     e->purge_at = (struct th_mono){e->now.mono.us + 5000000};
     e->started = true;
     e->fan_left = true; /* of before, perhaps */
+    th_clock_begin(e);
     th_recover_begin(e);
     return TH_OK;
 }
@@ -198,6 +201,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     run_deferred(e);
     if (e->dead)
         return TH_MONO_NEVER;
+    th_clock_turn(e);
     th_reseal_turn(e);
     th_changes_turn(e);
     th_settle_turn(e);
@@ -209,7 +213,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     th_replays_turn(e);
     next = earlier(next, th_jobs_turn(e));
     if (!e->draining) {
-        next = earlier(next, th_sched_next(e->sched, e->now.mono));
+        next = earlier(next, th_dispatch_next(e));
         next = earlier(next, th_fan_next(e));
     }
     if (!th_list_empty(&e->settle_retry))

@@ -35,7 +35,9 @@ struct th_engine_conf {
         operator_key_hash; /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
     int64_t retention_ms;  /* 0: keep for ever */
     uint32_t max_in_flight, max_items, max_items_per_endpoint; /* 0: defaults of the scheduler */
-    struct th_wake wake;                                       /* from any thread: call th_engine_turn soon */
+    size_t
+        max_pinned_bytes; /* of events and bodies of requests in flight: beyond, large ones wait; 0: 256 MiB */
+    struct th_wake wake;  /* from any thread: call th_engine_turn soon */
     void (*fatal)(void *ctx, enum th_error error, const char *what); /* the process must stop; ctx of wake */
 };
 

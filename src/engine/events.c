@@ -91,15 +91,17 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
 
 void th_event_pin(struct th_engine *e, struct th_event *ev)
 {
-    (void)e;
-    if (ev->pins++ == 0)
-        th_list_remove(&ev->lru);
+    if (ev->pins++)
+        return;
+    th_list_remove(&ev->lru);
+    e->pinned_bytes += ev->bytes;
 }
 
 void th_event_unpin(struct th_engine *e, struct th_event *ev)
 {
     if (--ev->pins)
         return;
+    e->pinned_bytes -= ev->bytes;
     th_list_append(&e->lru, &ev->lru);
     if (ev->left == 0 || e->cache_bytes > TH_EVENT_CACHE_BYTES)
         event_free(e, ev);

@@ -13,8 +13,11 @@
 #define TH_MAX_ACCEPT_DELIVERIES (1u << 18) /* of one publish: their endpoints are held until its commit */
 #define TH_MAX_SETTLES 4096                 /* unrecorded outcomes; beyond, dispatch pauses */
 #define TH_EVENT_CACHE_BYTES (64u << 20)
+#define TH_MAX_PINNED_BYTES (256u << 20)
+#define TH_LARGE_EVENT 16384   /* bytes from which an event waits for others to leave memory */
 #define TH_DISPATCH_BUDGET 256 /* requests begun in one turn */
 #define TH_LOAD_BATCH 64
+#define TH_MAX_LOADS 4 /* batches under way; beyond, dispatch pauses */
 #define TH_WALK_BATCH 10000
 #define TH_KEEP_BUFFER (64u << 10) /* a buffer that is used again gives back what it has beyond */
 #define TH_ANSWER_KEPT 16384       /* bytes of an answer's body; the transport gives no more */
@@ -80,6 +83,7 @@ struct th_attempt {
     struct th_resolve resolve;
     struct th_addr addrs[TH_CONNECT_MAX];
     struct th_buf head, body, sigs, answer;
+    size_t held; /* of body, among the pinned bytes */
     char delivery_id[64];
     size_t delivery_id_len;
     struct th_now ended;
@@ -152,6 +156,7 @@ struct th_engine {
     struct th_mono reports_until; /* of the second that `reports` counts */
     unsigned reports, reports_left_out;
     uint64_t purged_upto;
+    size_t pinned_bytes; /* of events and bodies that attempts hold */
 
     /* fan-out: fan.c */
     struct th_fanout fan;
@@ -160,13 +165,16 @@ struct th_engine {
     uint64_t fan_after;
     struct th_mono fan_at; /* not before, after a failed step */
 
+    int64_t clock_offset_ms; /* wall less steady time, when last looked at */
+
     /* recovery and jobs */
     struct th_walk walk;
     struct th_queue_row *walk_rows;
     bool walking, walk_busy;
-    bool walk_void;      /* a delivery that the walk under way may have read has ended */
-    uint64_t walk_below; /* first delivery accepted since the start; 0: none */
-    unsigned ops_out;    /* all other store operations */
+    struct th_mono walk_at; /* not before, after a failed step */
+    bool walk_void;         /* a delivery that the walk under way may have read has ended */
+    uint64_t walk_below;    /* first delivery accepted since the start; 0: none */
+    unsigned ops_out;       /* all other store operations */
     struct th_mono purge_at, probe_at;
     bool purge_busy, probe_busy;
     struct th_purge purge;
@@ -313,6 +321,7 @@ void th_events_forget(struct th_engine *e, const struct th_tenant *t); /* t NULL
 
 /* dispatch.c, settle.c */
 void th_dispatch_turn(struct th_engine *e);
+struct th_mono th_dispatch_next(const struct th_engine *e);
 void th_attempt_release(struct th_attempt *a);
 void th_attempt_send(struct th_attempt *a);
 void th_attempt_ended(struct th_attempt *a);
@@ -329,6 +338,9 @@ unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms,
                         const struct th_sign_key *out[TH_MAX_SECRETS]);
 uint64_t th_endpoint_pool_key(const struct th_endpoint *ep);
 
+/* clock.c */
+void th_clock_begin(struct th_engine *e);
+void th_clock_turn(struct th_engine *e);
 /* fan.c */
 void th_fan_turn(struct th_engine *e);
 struct th_mono th_fan_next(const struct th_engine *e);

@@ -24,9 +24,10 @@ static void walked(struct th_op *op)
     struct th_walk *w = &e->walk;
 
     e->walk_busy = false;
-    if (op->error) {
+    if (op->error) { /* asked again from the same number */
         th_engine_store_error(e, op->error);
-        return; /* the next turn asks again from the same number */
+        e->walk_at.us = e->now.mono.us + 1000000;
+        return;
     }
     if (e->walk_void) { /* a row may have ended after it was read: read again */
         e->walk_void = false;
@@ -58,7 +59,7 @@ void th_recover_begin(struct th_engine *e)
 
 void th_recover_turn(struct th_engine *e)
 {
-    if (!e->walking || e->walk_busy || e->draining || e->dead)
+    if (!e->walking || e->walk_busy || e->draining || e->dead || e->now.mono.us < e->walk_at.us)
         return;
     e->walk.op = (struct th_op){.kind = TH_OP_WALK, .done = walked, .user = e};
     e->walk.endpoint = 0;
@@ -377,6 +378,8 @@ struct th_mono th_jobs_turn(struct th_engine *e)
         next = e->probe_at;
     if (e->cancel_count && !e->cancelling && e->cancel_at.us < next.us)
         next = e->cancel_at;
+    if (e->walking && !e->walk_busy && e->walk_at.us < next.us)
+        next = e->walk_at;
     if (th_reseal_next(e).us < next.us)
         next = th_reseal_next(e);
     if (!th_list_empty(&e->dirty) && next.us > e->now.mono.us + TH_FACT_FLUSH_MS * 1000)

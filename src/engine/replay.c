@@ -28,7 +28,8 @@ struct replay_job {
     uint64_t *nos;                 /* collected, newest first */
     uint32_t count, cap;
     uint64_t pos; /* every delivery up to this number is queued */
-    bool busy, resume, row_dirty, row_busy, cancel;
+    bool busy, resume, row_dirty, row_busy;
+    bool unknown; /* the outcome of recording it was: sent again */
     struct th_page page;
     struct th_move move;
     uint64_t step_nos[STEP];
@@ -174,6 +175,13 @@ static void recorded(struct th_op *op)
     struct replay_job *j = op->user;
     struct th_engine *e = j->e;
 
+    if (op->error == TH_UNKNOWN) { /* the same row again; a replay of its own key says that it was there */
+        j->unknown = true;
+        th_engine_submit(e, op);
+        return;
+    }
+    if (!op->error && j->unknown && j->op.result == TH_CONFIG_REPLAYED)
+        j->op.result = TH_CONFIG_DONE;
     e->ops_out--;
     j->row_busy = false;
     if (op->error) {

@@ -76,6 +76,7 @@ enum th_error sim_try_start(struct sim *s)
                                   .retention_ms = s->conf.retention_ms,
                                   .max_in_flight = s->conf.max_in_flight,
                                   .max_items = s->conf.max_items,
+                                  .max_pinned_bytes = s->conf.max_pinned_bytes,
                                   .max_items_per_endpoint = s->conf.max_items_per_endpoint,
                                   .wake = {wake, s},
                                   .fatal = fatal};

@@ -79,6 +79,7 @@ struct sim_conf {
     bool development;
     bool jitter;
     uint32_t max_items, max_items_per_endpoint, max_in_flight;
+    size_t max_pinned_bytes;
     int64_t retention_ms;
     uint32_t fan_step;            /* deliveries that an accept and each step after it queue; 0: the usual */
     bool forget_texts;            /* keep no head and body of requests */
