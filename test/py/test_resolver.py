@@ -14,14 +14,24 @@ from harness.server import ROOT
 DATAGRAM = 1232  # bytes of an answer that fit; see dnsflagday.net/2020
 
 
+def bind_both():
+    """A datagram socket and a listener on one port, which must be free for both."""
+    while True:
+        listener, datagrams = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            datagrams.bind(listener.getsockname())
+            return datagrams, listener
+        except OSError:
+            listener.close()
+            datagrams.close()
+
+
 class NameServer:
     """Scripted: records[name] = {"A": [...], "AAAA": [...], "ttl": n, "rcode": n, "silent": True, "cname": name}."""
 
     def __init__(self, records):
         self.records, self.queries = records, []
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.listener = socket.create_server(self.socket.getsockname())
+        self.socket, self.listener = bind_both()
         self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
         for run in (self.run, self.run_tcp):
             threading.Thread(target=run, daemon=True).start()
