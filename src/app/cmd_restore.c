@@ -199,6 +199,7 @@ static bool copy_file(struct restore *r, const char *from, const char *to)
     ssize_t n = -1;
     bool ok = in >= 0 && out >= 0 && fstat(in, &st) == 0;
 
+    th_progress_start(&r->progress, r->cli); /* its time is its own, not that of the reading before */
     while (ok && (n = read(in, block, sizeof block)) > 0) {
         char text[64];
         ok = write_block(out, block, (size_t)n);
@@ -223,17 +224,13 @@ static bool copy_file(struct restore *r, const char *from, const char *to)
 static int put(struct restore *r)
 {
     const char *part = th_cli_printf(r->cli, "%s/restore.part", r->dir);
-    bool new_dir = !exists(r->dir), put_key = false, ok = false;
+    bool new_dir = !exists(r->dir), put_key = false, ok = true;
 
     if (th_datadir_make(r->dir, r->why, sizeof r->why))
         return th_cli_fail(r->cli, TH_EXIT_OUTPUT, "%s", r->why);
     (void)unlink(part);
-    if (r->key_file && !exists(r->key)) {
-        put_key = copy_file(r, r->key_file, r->key);
-        ok = put_key;
-    } else {
-        ok = true;
-    }
+    if (r->key_file && !exists(r->key))
+        ok = put_key = copy_file(r, r->key_file, r->key);
     ok = ok && copy_file(r, r->file, part);
     if (ok && (rename(part, r->db) != 0 || !th_sync_folder_of(r->db))) {
         snprintf(r->why, sizeof r->why, "%s: %s", r->db, strerror(errno));

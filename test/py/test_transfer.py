@@ -209,14 +209,11 @@ def test_a_platforms_file(cli, write):
 
 
 def test_a_rate_that_the_operator_has_set_is_kept(server, write, tmp_path):
-    running = server(flags=["--key-rate", "20", "--tenant-rate", "20"])
-    key = running.api.post("/v1/tenants/default/keys", {"scopes": ["webhooks:manage"]}).expect(201).json["key"]
+    running = server(flags=["--tenant-rate", "5"])
     env = {"TENTERHOOK_URL": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
-    tenterhook("import", write(endpoints(60)), env=env).expect(0)
+    tenterhook("import", write(endpoints(15)), env=env).expect(0)
     tenterhook("export", "--secrets", "--to", tmp_path / "all.yaml", env=env).expect(0)
-    limited = {**env, "TENTERHOOK_KEY": key}
-    statuses = {tenterhook("endpoints", env=limited).status for _ in range(30)}
-    assert statuses == {0, 75}, "no rate was in force"
+    assert 429 in [running.api.get("/v1/webhooks").status for _ in range(20)], "no rate was in force"
 
 
 def test_progress_and_the_time_that_is_left_are_shown(cli, write):
