@@ -160,7 +160,7 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
                 e->cache_bytes += body->n;
                 e->pinned_bytes += body->n;
                 *body = a->event->body;
-                shrink(&a->body);
+                th_buf_shrink(&a->body);
             }
         }
         a->held = a->body.cap;
