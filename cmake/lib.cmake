@@ -1,6 +1,7 @@
 # libtenterhook: what receivers link. The same sources are in th_lib for the server; here they are built with hidden
 # names, a symbol map, and nothing that the public functions do not use.
 include(GNUInstallDirs)
+include(CheckCCompilerFlag)
 include(CMakePackageConfigHelpers)
 
 set(lib_dialects_c ${CMAKE_BINARY_DIR}/lib_dialects.c)
@@ -18,8 +19,9 @@ list(FILTER lib_sources EXCLUDE REGEX "/crypto_seal\\.c$") # the server's
 set(lib_map ${CMAKE_SOURCE_DIR}/packaging/libtenterhook.map)
 add_library(tenterhook_objects OBJECT ${lib_sources} ${lib_dialects_c})
 set_target_properties(tenterhook_objects PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+check_c_compiler_flag(-Oz lib_has_oz) # gcc from 12 on, clang
 target_compile_options(tenterhook_objects PRIVATE -ffunction-sections -fdata-sections
-  $<$<CONFIG:Release>:-Os>)
+  $<$<CONFIG:Release>:$<IF:$<BOOL:${lib_has_oz}>,-Oz,-Os>>)
 target_link_libraries(tenterhook_objects PRIVATE PkgConfig::CRYPTO)
 
 add_library(tenterhook_shared SHARED $<TARGET_OBJECTS:tenterhook_objects>)
