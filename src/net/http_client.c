@@ -156,7 +156,6 @@ bool hc_tx_retry(struct hc_tx *tx)
 
     if (!res->reused || res->fresh_retries || tx->received || hc_now_us() >= tx->req->deadline.us)
         return false;
-    tx->origin->wary = true;
     hc_conn_close(tx->conn, false);
     res->fresh_retries = 1;
     res->reused = false;
@@ -188,11 +187,25 @@ static const char *find_fault(const struct th_http_req *req)
     return NULL;
 }
 
+void hc_tx_begin(struct hc_tx *tx)
+{
+    struct hc *c = tx->client;
+    const struct th_http_req *req = tx->req;
+    struct th_pool_node *node =
+        th_pool_take(&c->pool, tx->origin, req->addrs, req->addr_count, req->origin.port);
+
+    if (!node) {
+        hc_tx_connect(tx);
+        return;
+    }
+    hc_conn_reserve(TH_CONTAINER(node, struct hc_conn, node), tx);
+    hc_arm(c);
+}
+
 static void begin(struct hc_tx *tx)
 {
     struct hc *c = tx->client;
     struct th_http_req *req = tx->req;
-    struct th_pool_node *node;
     const char *fault = find_fault(req);
 
     if (c->closing) {
@@ -210,22 +223,7 @@ static void begin(struct hc_tx *tx)
         hc_tx_end(tx, TH_HTTP_INTERNAL, "out of memory");
         return;
     }
-    while ((node = th_pool_take(&c->pool, tx->origin, req->addrs, req->addr_count, req->origin.port))) {
-        struct hc_conn *conn = TH_CONTAINER(node, struct hc_conn, node);
-
-        /* What reached a connection before the last two turns has been seen by now. The look costs a system call, so
-         * only servers get it whose connections have not been quiet; the first surprise of one costs a retry. */
-        if (c->turn - conn->idle_turn < 2 && (conn->tls || tx->origin->wary) && hc_conn_is_stale(conn)) {
-            tx->origin->wary = true;
-            hc_conn_close(conn, false);
-            continue;
-        }
-        hc_conn_attach(conn, tx);
-        hc_arm(c);
-        hc_conn_send(conn);
-        return;
-    }
-    hc_tx_connect(tx);
+    hc_tx_begin(tx);
 }
 
 static void client_submit(struct th_transport *t, struct th_http_req *req)
@@ -393,6 +391,8 @@ static void on_wake(uv_idle_t *wake)
     while ((l = batch.next) != &batch)
         call_done(TH_CONTAINER(l, struct hc_tx, link));
     hc_conn_shake_next(c);
+    if (!th_list_empty(&c->reserved))
+        hc_wake(c); /* the loop must look, and not sleep over it */
     c->handles--;
     maybe_closed(c);
 }
@@ -408,6 +408,12 @@ static void on_turn_end(uv_check_t *check)
 
     c->turn++;
     c->begun_this_turn = 0;
+    if (th_list_empty(&c->reserved))
+        return;
+    c->handles++; /* keeps the client while callbacks run */
+    hc_conn_use_reserved(c);
+    c->handles--;
+    maybe_closed(c);
 }
 
 /* --- open and close --- */
@@ -469,6 +475,7 @@ enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_c
     th_list_init(&c->spare_txs);
     th_list_init(&c->queued);
     th_list_init(&c->shaking);
+    th_list_init(&c->reserved);
     uv_timer_init(loop, &c->timer); /* these three never fail */
     uv_idle_init(loop, &c->wake);
     uv_check_init(loop, &c->turn_end);

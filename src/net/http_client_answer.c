@@ -37,8 +37,6 @@ static void complete(struct hc_tx *tx, size_t surplus, bool reusable)
 
     if (tx->body_n && tx->body.n == tx->body_n)
         res->body = th_buf_view(&tx->body);
-    if (surplus)
-        tx->origin->wary = true;
     if (reusable && surplus == 0 && tx->keep_alive && res->times.sent >= 0 && !tx->client->closing &&
         (!conn->tls || th_tls_quiet(conn->tls)))
         hc_conn_release(conn);

@@ -9,7 +9,9 @@
  * Invariants: 1. `fd` is open exactly until CLOSING. 2. A conn is freed only in libuv's close callback, so a
  * caller up the stack may still look at its state. 3. shaking_count counts `shaking`; handshakes that wait
  * longer than TH_HC_HANDSHAKE_IDLE lose their place, so silent servers cannot hold up the queue. 4. The
- * origin is held until the connection is closed.
+ * origin is held until the connection is closed. 5. A request goes out on a kept connection only after the loop has
+ * looked at the connection since the answer before: what has come by then (an end, surplus) is not taken for its
+ * answer. That costs no system call, only a turn when one request follows the other at once.
  *
  * Failure: reported to the request that the connection carries, if any. */
 #include "base/alloc.h"
@@ -346,17 +348,65 @@ void hc_conn_shake_next(struct hc *c)
 
 /* --- reuse --- */
 
-void hc_conn_attach(struct hc_conn *conn, struct hc_tx *tx)
+static void use(struct hc_conn *conn)
 {
+    struct hc_tx *tx = conn->tx;
+
     conn->state = CONN_BUSY;
-    conn->tx = tx;
-    tx->conn = conn;
     tx->state = TX_EXCHANGE;
     tx->received = false;
     tx->req->res.reused = true;
     tx->req->res.peer = conn->node.peer;
     if (conn->client->metrics)
         th_count(conn->client->metrics, TH_C_CLIENT_REUSES, 1);
+    hc_conn_send(conn);
+}
+
+void hc_conn_reserve(struct hc_conn *conn, struct hc_tx *tx)
+{
+    struct hc *c = conn->client;
+
+    conn->tx = tx;
+    tx->conn = conn;
+    if (c->turn - conn->quiet_turn >= 2 && !c->looking) {
+        use(conn);
+        return;
+    }
+    conn->state = CONN_RESERVED;
+    conn->quiet_turn = c->turn;
+    th_list_append(&c->reserved, &conn->link);
+    hc_wake(c);
+}
+
+void hc_conn_use_reserved(struct hc *c)
+{
+    struct th_list ready, *l, *next;
+
+    th_list_init(&ready);
+    for (l = c->reserved.next; l != &c->reserved; l = next) {
+        struct hc_conn *conn = TH_CONTAINER(l, struct hc_conn, link);
+
+        next = l->next;
+        if (c->turn - conn->quiet_turn >= 2) { /* a whole look has begun and ended since */
+            th_list_remove(l);
+            th_list_append(&ready, l);
+        }
+    }
+    while ((l = th_list_pop(&ready))) /* done() may cancel others, which leaves them on no list */
+        use(TH_CONTAINER(l, struct hc_conn, link));
+}
+
+/* A reserved connection has something to say: an end, surplus of the answer before, or a session ticket of TLS. */
+static void reserved_spoke(struct hc_conn *conn, bool broken)
+{
+    struct hc_tx *tx = conn->tx;
+    char byte;
+    size_t got;
+
+    if (!broken && conn->tls && th_tls_read(conn->tls, &byte, 1, &got) == TH_TLS_WANT_READ)
+        return;
+    hc_conn_close(conn, false);
+    hc_tx_begin(tx);
 }
 
 void hc_conn_release(struct hc_conn *conn)
@@ -367,22 +417,11 @@ void hc_conn_release(struct hc_conn *conn)
     conn->tx->conn = NULL;
     conn->tx = NULL;
     conn->state = CONN_IDLE;
-    conn->idle_turn = c->turn;
+    conn->quiet_turn = c->turn;
     out = th_pool_put(&c->pool, &conn->node, hc_now_us());
     if (out)
         hc_conn_close(TH_CONTAINER(out, struct hc_conn, node), true);
     hc_arm(c);
-}
-
-bool hc_conn_is_stale(struct hc_conn *conn)
-{
-    char byte;
-
-    if (conn->tls && !th_tls_quiet(conn->tls))
-        return true;
-    if (conn->tls)
-        return false; /* bytes on the socket may be a session ticket */
-    return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
 /* --- receive --- */
@@ -470,7 +509,9 @@ static void on_readable(struct hc_conn *conn)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct hc_conn *conn = poll->data;
+    struct hc *c = conn->client;
 
+    c->looking++;
     if (status < 0)
         events = UV_READABLE | UV_WRITABLE; /* an error waits on the socket: the next call fetches it */
     switch (conn->state) {
@@ -490,8 +531,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
             on_readable(conn);
         break;
     case CONN_IDLE:
-        conn->node.origin->wary = true;
         on_readable(conn);
+        break;
+    case CONN_RESERVED:
+        reserved_spoke(conn, status < 0);
         break;
     case CONN_CLOSING:
         break;
@@ -499,4 +542,5 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     /* After an error libuv has stopped the watch. Nothing may stay behind that nobody watches. */
     if (status < 0 && conn->state != CONN_CLOSING && conn->state != CONN_CONNECTING)
         conn_broke(conn, "connection reset by the server");
+    c->looking--;
 }

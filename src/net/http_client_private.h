@@ -3,8 +3,8 @@
  * A `tx` carries one request from submit to done; a `conn` is one socket. A busy connection and its tx point
  * to each other; an idle connection is in the pool.
  *
- *   conn: CONNECTING → QUEUED (waits for its turn to shake hands) → HANDSHAKE → BUSY ⇄ IDLE      all →
- * CLOSING └────────────── without TLS ──────────────────────────────↗
+ *   conn: CONNECTING → QUEUED (waits for its turn to shake hands) → HANDSHAKE → BUSY → IDLE → RESERVED → BUSY
+ *         CONNECTING → BUSY without TLS; all → CLOSING
  */
 #ifndef TH_NET_HTTP_CLIENT_PRIVATE_H
 #define TH_NET_HTTP_CLIENT_PRIVATE_H
@@ -30,20 +30,28 @@ enum {
     TH_HC_MAX_TX = 1u << 20,       /* requests under way */
 };
 
-enum hc_conn_state { CONN_CONNECTING, CONN_QUEUED, CONN_HANDSHAKE, CONN_BUSY, CONN_IDLE, CONN_CLOSING };
+enum hc_conn_state {
+    CONN_CONNECTING,
+    CONN_QUEUED,
+    CONN_HANDSHAKE,
+    CONN_BUSY,
+    CONN_IDLE,
+    CONN_RESERVED,
+    CONN_CLOSING
+};
 
 struct hc_conn {
     uv_poll_t poll;
     struct hc *client;
     struct hc_tx *tx;         /* NULL when idle or closing */
-    struct th_list link;      /* hc.queued, hc.shaking or hc.spare_conns */
+    struct th_list link;      /* hc.queued, hc.shaking, hc.reserved or hc.spare_conns */
     struct th_pool_node node; /* its origin is held; peer */
     struct th_tls *tls;       /* NULL: none, or not yet */
     int fd;
     int events; /* watched now */
     enum hc_conn_state state;
     int64_t shaking_since_us;
-    uint64_t idle_turn; /* turn of the loop in which it became idle */
+    uint64_t quiet_turn; /* turn of the loop in which it became IDLE, then RESERVED */
 };
 
 enum hc_tx_state { TX_CONNECT, TX_EXCHANGE, TX_ENDED };
@@ -83,8 +91,9 @@ struct hc {
     int64_t idle_timeout_us;
     struct th_pool pool;
     struct th_heap timers;
-    struct th_list active, ended, spare_conns, spare_txs, queued, shaking;
+    struct th_list active, ended, spare_conns, spare_txs, queued, shaking, reserved;
     unsigned spare_conn_count, spare_tx_count, shaking_count, begun_this_turn;
+    unsigned looking; /* > 0: inside a callback of the loop's look at the sockets */
     unsigned handles; /* libuv handles of connections that are not closed yet */
     uint64_t turn, sequence;
     int64_t armed_us;            /* when the timer fires; INT64_MAX: not armed */
@@ -107,6 +116,8 @@ static inline int64_t hc_now_us(void)
 /* Ends a request: gives its connection up, and calls done() now, or in the next turn inside submit and
  * cancel. */
 void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail);
+/* Takes a kept connection, or connects. */
+void hc_tx_begin(struct hc_tx *tx);
 /* Connects to tx->addr and the following addresses until one is under way; ends the request when none is
  * left. */
 void hc_tx_connect(struct hc_tx *tx);
@@ -122,16 +133,17 @@ void hc_wake(struct hc *c);
 
 /* Opens a socket towards addr for tx. False with errno set, and nothing changed. */
 bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr);
-/* Gives an idle connection a request. */
-void hc_conn_attach(struct hc_conn *conn, struct hc_tx *tx);
+/* Gives an idle connection a request. It is sent when the loop has looked at the connection since it became idle: what
+ * has come by then is no answer to it. */
+void hc_conn_reserve(struct hc_conn *conn, struct hc_tx *tx);
+/* Sends the requests that have waited for that. To be called at the end of each turn. */
+void hc_conn_use_reserved(struct hc *c);
 /* Takes the request off and puts the connection into the pool. */
 void hc_conn_release(struct hc_conn *conn);
 /* Takes the request off, if there is one, and closes. `clean`: tells a TLS peer. */
 void hc_conn_close(struct hc_conn *conn, bool clean);
 /* Sets which events are waited for. */
 void hc_conn_watch(struct hc_conn *conn, int events);
-/* Bytes or an end are waiting on an idle connection. */
-bool hc_conn_is_stale(struct hc_conn *conn);
 /* Begins queued handshakes as far as the limits allow. */
 void hc_conn_shake_next(struct hc *c);
 /* Sets a text for an errno into the result and returns it. */

@@ -12,7 +12,6 @@ enum { TH_POOL_KEY_MAX = 11 + 255 };
 struct th_pool_origin {
     struct th_list idle; /* most recently used first */
     unsigned idle_count, refs;
-    bool wary; /* one of its kept connections ended or spoke by itself: each is looked at before it is used */
     size_t key_n;
     char key[TH_POOL_KEY_MAX];
 };

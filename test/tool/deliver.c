@@ -38,7 +38,7 @@ struct job {
 
 struct bench {
     char id[32];
-    unsigned left, running, ok, failed, pools;
+    unsigned left, running, ok, refused, failed, pools;
     int64_t start_us;
     struct rusage before;
 };
@@ -275,10 +275,12 @@ static void on_bench(struct th_http_req *req)
     struct rusage after;
     double s, cpu;
 
-    if (req->res.class == TH_HTTP_OK)
+    if (req->res.class != TH_HTTP_OK)
+        b->failed++;
+    else if (req->res.status < 300)
         b->ok++;
     else
-        b->failed++;
+        b->refused++;
     if (b->left) {
         b->left--;
         if (b->pools)
@@ -296,10 +298,11 @@ static void on_bench(struct th_http_req *req)
               (double)(after.ru_utime.tv_usec - b->before.ru_utime.tv_usec + after.ru_stime.tv_usec -
                        b->before.ru_stime.tv_usec) /
                   1e6;
-        printf("{\"id\":\"%s\",\"ok\":%u,\"failed\":%u,\"seconds\":%.3f,\"per_second\":%.0f,\"cpu_us\":%.2f,"
+        printf("{\"id\":\"%s\",\"ok\":%u,\"refused\":%u,\"failed\":%u,\"seconds\":%.3f,\"per_second\":%.0f,"
+               "\"cpu_us\":%.2f,"
                "\"connects\":%llu,\"reuses\":%llu}\n",
-               b->id, b->ok, b->failed, s, (b->ok + b->failed) / s, cpu * 1e6 / (b->ok + b->failed),
-               (unsigned long long)metrics.counter[TH_C_CLIENT_CONNECTS],
+               b->id, b->ok, b->refused, b->failed, s, (b->ok + b->failed) / s,
+               cpu * 1e6 / (b->ok + b->failed), (unsigned long long)metrics.counter[TH_C_CLIENT_CONNECTS],
                (unsigned long long)metrics.counter[TH_C_CLIENT_REUSES]);
         fflush(stdout);
         free(b);
