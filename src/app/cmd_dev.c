@@ -37,6 +37,7 @@ struct dev {
     const char *data, *dialect, *type, *sample; /* of the first event type of the dialect */
     const char *endpoint;                       /* its path, to delete it at the end */
     size_t line_n;
+    bool any_port, usual_port, taken; /* of the API; usual: 8420 was free a moment ago */
     bool temporary, started, running, keys_open, once, failing, ending, child, has_receiver;
     unsigned samples;
     int status;
@@ -87,7 +88,10 @@ static void on_exit_of_server(uv_process_t *p, int64_t status, int number)
 
     d->child = false;
     uv_close((uv_handle_t *)p, NULL);
-    if (!d->ending) {
+    if (!d->ending && !d->started && d->usual_port && (d->temporary || !port_free(8420))) {
+        d->taken = true; /* a new directory gives it no other reason to end */
+        end(d, TH_EXIT_UNREACHABLE);
+    } else if (!d->ending) {
         th_cli_fail(d->cli, TH_EXIT_UNREACHABLE, "the server has ended (status %lld, signal %d)",
                     (long long)status, number);
         end(d, TH_EXIT_UNREACHABLE);
@@ -132,12 +136,13 @@ static void on_output(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 static int spawn(struct dev *d)
 {
     const char *listen_at = th_cli_option(d->cli, "--listen");
+    bool usual = !listen_at && !d->any_port && port_free(8420);
     char *args[] = {(char *)(uintptr_t) "tenterhook",
                     (char *)(uintptr_t) "serve",
                     (char *)(uintptr_t) "--listen",
-                    (char *)(uintptr_t)(listen_at         ? listen_at
-                                        : port_free(8420) ? "127.0.0.1:8420"
-                                                          : "127.0.0.1:0"),
+                    (char *)(uintptr_t)(listen_at ? listen_at
+                                        : usual   ? "127.0.0.1:8420"
+                                                  : "127.0.0.1:0"),
                     (char *)(uintptr_t) "--data",
                     (char *)(uintptr_t)d->data,
                     (char *)(uintptr_t) "--environment",
@@ -161,6 +166,7 @@ static int spawn(struct dev *d)
     if (error)
         return th_cli_fail(d->cli, TH_EXIT_BUG, "the server cannot be started: %s", uv_strerror(error));
     d->child = true;
+    d->usual_port = usual;
     uv_read_start((uv_stream_t *)&d->output, on_alloc, on_output);
     return TH_EXIT_OK;
 }
@@ -484,7 +490,8 @@ static void init_handles(struct dev *d)
     uv_timer_start(&d->limit, on_limit, 30000, 0);
 }
 
-int th_cmd_dev(struct th_cli *cli)
+/* *taken: the usual port was lost to somebody else. */
+static int run(struct th_cli *cli, bool any_port, bool *taken)
 {
     static struct th_tail tail; /* large; there is one */
     struct dev *d = th_calloc(1, sizeof *d);
@@ -493,6 +500,7 @@ int th_cmd_dev(struct th_cli *cli)
     if (!d || uv_loop_init(&d->loop) != 0)
         return th_cli_nomem(cli);
     d->cli = cli;
+    d->any_port = any_port;
     d->tail = &tail;
     d->once = th_cli_has(cli, "--once");
     d->data = th_cli_option(cli, "--data");
@@ -509,10 +517,19 @@ int th_cmd_dev(struct th_cli *cli)
     th_keys_close();
     uv_loop_close(&d->loop);
     status = d->status;
+    *taken = d->taken;
     th_listener_free(d->listener);
     th_receiver_fini(&d->receiver);
     if (d->temporary)
         (void)nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     th_free(d);
     return status;
+}
+
+int th_cmd_dev(struct th_cli *cli)
+{
+    bool taken = false;
+    int status = run(cli, false, &taken);
+
+    return taken ? run(cli, true, &taken) : status;
 }
