@@ -21,7 +21,7 @@ RUN = ["README.md", "docs/quick-start.md", "docs/concepts.md", "docs/sending.md"
 RUN_ELSEWHERE = ["docs/cli.md"]  # by test_cli.py
 LINKED = sorted({"README.md", *RUN, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))})
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
-MARK = re.compile(r"<!-- (not run|stays|exits): (.+?) -->\s*\Z")
+MARK = re.compile(r"<!-- (not run|stays|exits|soon): (.+?) -->\s*\Z")
 KEY = "operator-key-of-the-documentation-tests"
 BLOCK_S = 60
 
@@ -100,6 +100,16 @@ class Shell:
         return re.sub(r"\b(8420|8421)\b", lambda found: str(self.ports[found[1]]), text)
 
     def run(self, block):
+        end = time.monotonic() + (BLOCK_S if block.mark == "soon" else 0)
+        while True:
+            try:
+                return self.once(block)
+            except AssertionError:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.1)
+
+    def once(self, block):
         self.count += 1
         script, output = self.folder / f".block{self.count}", self.folder / f".output{self.count}"
         errors = self.folder / f".errors{self.count}"
