@@ -241,8 +241,10 @@ void th_h_delivery(struct th_api_req *r)
 
 static void write_queued(struct th_api_req *r, struct th_buf *out)
 {
-    const struct th_delivery_row row = {
-        .state = TH_DS_QUEUED, .lane = TH_LANE_MANUAL, .endpoint = r->endpoint_no};
+    const struct th_delivery_row row = {.state = TH_DS_QUEUED,
+                                        .lane = TH_LANE_MANUAL,
+                                        .endpoint = r->endpoint_no,
+                                        .attempts = r->op.retry.attempts};
     struct th_jw w = th_jw(out);
     const char *reason;
 
@@ -322,14 +324,15 @@ static void retried(struct th_retry_now *n)
 static void retry_found(struct th_op *op)
 {
     struct th_api_req *r = op->user;
-    uint64_t no;
+    struct th_delivery_row row;
 
     if (!found(r, op))
         return;
-    no = r->page.rows.deliveries[0].no;
-    r->endpoint_no = r->page.rows.deliveries[0].endpoint;
+    row = r->page.rows.deliveries[0]; /* its spans go with the page */
+    r->endpoint_no = row.endpoint;
+    r->op.retry.attempts = row.attempts;
     th_engine_page_free(r->api->engine, &r->page);
-    r->op.retry.now = (struct th_retry_now){.delivery = no, .done = retried, .user = r};
+    r->op.retry.now = (struct th_retry_now){.delivery = row.no, .done = retried, .user = r};
     th_engine_retry(r->api->engine, &r->op.retry.now);
 }
 

@@ -114,6 +114,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
         struct th_remember recall; /* before the handler */
         struct {
             struct th_retry_now now;
+            uint16_t attempts; /* that it had */
             struct th_remember remember;
             struct th_buf answer;
         } retry;

@@ -774,7 +774,7 @@ def test_redeliver_in_every_dialect(everywhere, dialect):
     world, target = everywhere(dialect)
     world.webhook(body_of(dialect, target.url()))
     row = world.ended(world.publish(LISTS[dialect][0], **MORE.get(dialect, {})))
-    assert world.manage.post(f"/v1/deliveries/{row['id']}/retry").expect(202).json == {"id": row["id"], "status": "pending"}
+    assert world.manage.post(f"/v1/deliveries/{row['id']}/retry").expect(202).json == {"id": row["id"], "status": "retrying"}
     target.wait_for(2)
     shown = eventually(lambda: (d := world.read.get(f"/v1/deliveries/{row['id']}").expect(200).json)["attempt_count"] == 2 and d)
     for attempt, request in zip(shown["attempts"], target.requests):
