@@ -35,7 +35,7 @@ foreach(file IN LISTS FILES)
   string(PREPEND hex "${kept}")
   # Of `secret` only `signing` is the receiver's.
   foreach(key method user_agent content_type json max_bytes closed source form min max prefix generated_form generated_bytes
-          readable active order overlap_seconds) # "  key: ..."
+          readable active order overlap_seconds "  variant") # "  key: ..."
     string(HEX "${key}: " line)
     string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\1," line "${line}")
     string(REGEX REPLACE "(^|\n)20,20,${line}(${byte})*" "\\1" hex "${hex}")
@@ -50,7 +50,14 @@ foreach(file IN LISTS FILES)
   # , as: rfc3339, rfc3339_millis or unix, which a reader sees in the value
   string(REGEX REPLACE "2c,20,61,73,3a,20,(72,66,63,33,33,33,39(,5f,6d,69,6c,6c,69,73)?|75,6e,69,78),7d," "7d," hex "${hex}")
   string(REGEX REPLACE "(^|\n)0a," "\\1" hex "${hex}")
+  # What is the default: timestamp: unix of a signature where the request names no other, and that all secrets sign.
+  if(NOT hex MATCHES "(^|\n)20,20,74,69,6d,65,73,74,61,6d,70,3a,")
+    string(REGEX REPLACE "(^|\n)20,20,20,20,74,69,6d,65,73,74,61,6d,70,3a,20,75,6e,69,78,0a," "\\1" hex "${hex}")
+  endif()
   string(REGEX REPLACE "[\n]" "" hex "${hex}")
+  string(HEX "secret:\n  signing: all\n" lines)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\1," lines "${lines}")
+  string(REPLACE "${lines}" "" hex "${hex}")
   string(REGEX REPLACE "([0-9a-f][0-9a-f])," "0x\\1," bytes "${hex}")
   string(LENGTH "${bytes}" n)
   math(EXPR n "${n} / 5") # "0xNN," each

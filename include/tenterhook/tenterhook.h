@@ -158,7 +158,8 @@ tenterhook_scheme_find(const char *name, struct tenterhook_scheme *scheme);
 /** Name of the i-th built-in dialect, NULL after the last. */
 TENTERHOOK_API const char *tenterhook_dialect_at(unsigned i);
 /** Reads what concerns a receiver from the text of a dialect file (docs/dialects.md): request.headers, auth,
- * of signatures the one with the strongest algorithm, with its variants, body.envelope, catalogue. Other
+ * of signatures the one with the strongest algorithm, with its variants, body.envelope, catalogue; and
+ * secret.signing, which says whether a header may hold several signatures. Other
  * groups are only scanned. The text must outlive the scheme. It may use this much of YAML: block and flow
  * mappings and lists, plain scalars and quoted ones on one line, comments. TENTERHOOK_BAD_DIALECT with *fault
  * (may be NULL). */
