@@ -196,7 +196,7 @@ def test_manual_retry_goes_at_once(tenant, receiver):
     before = time.monotonic()
     tenant.post(f"/v1/deliveries/{row['id']}/retry").expect(202)
     requests = target.wait_for(2)
-    assert requests[1].mono - before < 3 and requests[0].header("webhook-id") == requests[1].header("webhook-id")
+    assert requests[1].mono - before < 4.5 and requests[0].header("webhook-id") == requests[1].header("webhook-id")
     settled(tenant, 1)
     tenant.post(f"/v1/deliveries/{row['id']}/retry").expect(202)
     target.wait_for(3)
@@ -383,7 +383,7 @@ def test_keys_are_never_shown_again_and_end(shared, tenant):
 
 
 def test_an_expired_key_is_401(shared, tenant):
-    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5))
     _, client = key_for(shared, tenant, "webhooks:read", expires_at=soon)
     client.get("/v1/webhooks").expect(200)
     eventually(lambda: client.get("/v1/webhooks").status == 401)

@@ -395,7 +395,7 @@ class Listening:
 
     def rows(self):
         """What it printed, once it has ended by itself."""
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=60)
         assert "runtime error" not in err and "AddressSanitizer" not in err, err
         return [json.loads(line) for line in out.splitlines()]
 

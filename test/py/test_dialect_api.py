@@ -356,7 +356,7 @@ def test_taskboard_disable_test_enable(fast, receiver):
     path = f"/v1/webhooks/{made['id']}"
     failed = world.ended(world.publish("task.created"), "failed")
     assert (failed["reason"], failed["attempt_count"]) == ("exhausted", 4) and len(target.requests) == 4
-    eventually(lambda: world.api.get(path).json["active"] is False)  # its own commit, behind the delivery's
+    assert world.api.get(path).json["active"] is False  # one commit says both
     log = world.api.get(f"{path}/deliveries").json["data"]
     assert [(row["status"], row["response_code"]) for row in log] == [("failed", 500)]
     held = [world.publish("task.created", {"n": n}) for n in range(3)]
@@ -372,7 +372,8 @@ def test_taskboard_disable_test_enable(fast, receiver):
     assert world.api.patch(path, {"active": True}).expect(200).json["active"] is True
     for event in held:
         world.ended(event)
-    assert [json.loads(request.body)["data"].get("n") for request in target.wait_for(9)[6:]] == [0, 1, 2]
+    # They leave in this order, and may arrive by three connections.
+    assert sorted(json.loads(request.body)["data"].get("n") for request in target.wait_for(9)[6:]) == [0, 1, 2]
     world.ended(world.publish("task.created"))
 
 
@@ -706,8 +707,7 @@ def test_one_signature_during_rotation(everywhere, dialect):
     at_once = world.manage.post(f"{path}/rotate-secret", {"overlap_seconds": 0}).expect(200).json["secrets"]
     assert len(at_once) == 1 and signed(next_request(), at_once[0]["secret"])
     soon = world.manage.post(f"{path}/rotate-secret", {"overlap_seconds": 1}).expect(200).json["secrets"]
-    assert signed(next_request(), at_once[0]["secret"])
-    time.sleep(1.1)
+    time.sleep(1.2)
     assert signed(next_request(), soon[0]["secret"])
     until = world.manage.post(f"{path}/rotate-secret", {"overlap_seconds": None}).expect(200).json["secrets"]
     assert all("expires_at" not in one for one in until) and signed(next_request(), soon[0]["secret"])
@@ -798,6 +798,7 @@ def test_retry_remembers_its_key(server, receiver):
     path, key = f"/v1/deliveries/{row['id']}/retry", {"Idempotency-Key": "again"}
     first = api.post(path, headers=key).expect(202)
     target.wait_for(2)
+    eventually(lambda: api.get(f"/v1/deliveries/{row['id']}").json["attempt_count"] == 2)  # or a kill might repeat it
     for _ in range(2):
         repeated = api.post(path, headers=key).expect(202)
         assert repeated.json == first.json and repeated.header("Idempotency-Replayed") == "true"

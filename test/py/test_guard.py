@@ -256,11 +256,11 @@ def test_a_name_that_does_not_resolve_is_retried(server):
                .expect(201).json["id"] for name in names]
         publish(running.api)
         for endpoint in ids:
-            assert attempt_of(running.api, endpoint, "dns_error", timeout_s=20)["detail"]
+            assert attempt_of(running.api, endpoint, "dns_error", timeout_s=60)["detail"]
         settled(running.api, 3, status="retrying")
         for name in names:
             dns.names[name] = [[OTHER]]
-        assert {request.target[1:] for request in target.wait_for(3, timeout_s=15)} == set(names)
+        assert {request.target[1:] for request in target.wait_for(3)} == set(names)
 
 
 def test_silent_name_servers_hold_up_nobody(server):
@@ -285,7 +285,7 @@ def test_silent_name_servers_hold_up_nobody(server):
 
         # Registering is no different: the others' look-ups take their time, and nobody waits for them.
         took = together(lambda work: work[0](work[1]), [(slow, name) for name in names] + [(quick, 0)], 101)
-        assert took[-1] < 1.0
+        assert took[-1] < 2.5  # a look-up of the others takes 3
         for _ in range(3):
             publish(api)
         worst = 0
@@ -293,7 +293,7 @@ def test_silent_name_servers_hold_up_nobody(server):
             begun = time.monotonic()
             publish(other)
             worst = max(worst, target.wait_for(n + 1)[-1].mono - begun)
-        assert worst < 1.0
+        assert worst < 2.5
 
 
 def test_poisoned_dns_answers_do_no_harm(server):

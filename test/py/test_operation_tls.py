@@ -255,6 +255,6 @@ def test_a_flood_of_key_updates_ends(tls_server, certificates):
     except BrokenPipeError:
         pass
     finally:
-        said, _ = client.communicate(timeout=10) if client.poll() is None else (client.stdout.read(), None)
+        said, _ = client.communicate(timeout=60) if client.poll() is None else (client.stdout.read(), None)
     assert 10 < said.count("KEYUPDATE") < 60, said[-500:]
     assert Connection(running.port, trusting(certificates)).ask("GET", "/readyz")[0] in (200, 204)

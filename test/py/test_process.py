@@ -189,15 +189,16 @@ def test_sigterm_answers_what_has_begun(server):
     running = server()
     body = json.dumps(EVENT).encode()
     head = (f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.admin_key}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode()
-    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as s:
-        s.sendall(head + body[:5])
-        time.sleep(0.2)
+            f"Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n").encode()
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as s:
+        s.sendall(head)
+        assert b" 100 " in s.recv(65536).split(b"\r\n")[0]  # it has begun
+        s.sendall(body[:5])
         running.process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
+        eventually(lambda: "stopping" in running.text())
         s.sendall(body[5:])
         assert b" 202 " in s.recv(65536).split(b"\r\n")[0]
-    assert running.process.wait(40) == 0
+    assert running.process.wait(90) == 0
 
 
 def test_what_waits_goes_on_after_kill_9(server, receiver):
@@ -209,7 +210,7 @@ def test_what_waits_goes_on_after_kill_9(server, receiver):
     first = target.requests[0]
     running.kill()
     running.start()
-    requests = target.wait_for(2, timeout_s=15)
+    requests = target.wait_for(2)
     assert verify(made["secret"], requests[1]) == event["id"]
     assert requests[1].mono - first.mono >= 4.95
     row = running.api.get("/v1/deliveries").json["data"][0]
@@ -257,8 +258,8 @@ def test_a_silent_endpoint_holds_up_nobody(server, receiver):
     for n in range(50):
         begun = time.monotonic()
         api.post("/v1/events", {"type": "good", "data": {"n": n}}).expect(202)
-        took.append(good.wait_for(n + 1, timeout_s=5)[-1].mono - begun)
-    assert sorted(took)[len(took) // 2] < 0.5, took
+        took.append(good.wait_for(n + 1, timeout_s=20)[-1].mono - begun)
+    assert sorted(took)[len(took) // 2] < 1.5, took  # a silent one holds what waits for it for 30 s
 
 
 def test_tls_delivery_with_a_ca_file(server, tls_receiver, certificates):

@@ -145,9 +145,11 @@ def test_fresh_events_go_first(tenant, receiver):
     replay(tenant, made).expect(202)
     target.wait_for(105)
     fresh = publish_many(tenant, 5, "fresh")
-    target.wait_for(205, 20)
+    so_far = len(target.requests)
+    target.wait_for(205, 60)
     places = [target.ids().index(one) for one in fresh]
-    assert places == sorted(places) and max(places) < 130, places
+    # Behind what was under way; every 16th turn is the replay's all the same.
+    assert so_far < 195 and places == sorted(places) and max(places) < so_far + 10, (so_far, places)
 
 
 def test_a_paused_endpoint_gets_it_later(tenant, receiver):

