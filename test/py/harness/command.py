@@ -48,7 +48,7 @@ class Terminal:
         os.close(ready)
         self.text = ""
 
-    def wait_for(self, word, timeout_s=20):
+    def wait_for(self, word, timeout_s=60):
         deadline = time.monotonic() + timeout_s
         while word not in self.text:
             assert time.monotonic() < deadline, f"no {word!r} in:\n{self.text}"
