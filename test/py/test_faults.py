@@ -308,7 +308,7 @@ def test_a_missing_key_file_is_refused(server, receiver):
 
 
 def test_a_secret_key_of_the_wrong_size_is_refused(server):
-    assert "TENTERHOOK_SECRET_KEY" in refused(server(start=False, env={"TENTERHOOK_SECRET_KEY": "short"}))
+    assert "TENTERHOOK_SECRET_KEY" in refused(server(start=False, environment="production", env={"TENTERHOOK_SECRET_KEY": "short"}))
     assert "nowhere" in refused(server(start=False, env={"TENTERHOOK_SECRET_KEY_FILE": "/nowhere/key"}))
 
 
