@@ -2,8 +2,8 @@
 #ifndef TH_APP_LIVE_H
 #define TH_APP_LIVE_H
 #include "api/api.h"
-#include "app/config.h"
-#include "app/dialects.h"
+#include "conf/config.h"
+#include "conf/dialects.h"
 #include "net/tls_server.h"
 
 /* What SIGHUP replaces as a whole. Old ones are kept: requests under way may point into them (LIMIT: some KiB a reload). */

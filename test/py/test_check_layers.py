@@ -9,12 +9,14 @@ from harness.server import ROOT
 
 @pytest.fixture
 def tree(tmp_path):
-    for folder in ("tools", "src/base", "src/core", "src/engine", "src/net", "src/app", "lib"):
+    for folder in ("tools", "src/base", "src/core", "src/engine", "src/net", "src/app", "src/cli", "lib"):
         (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / "tools" / "check-layers", tmp_path / "tools")
     (tmp_path / "src/base/buf.h").write_text("#include <stddef.h>\n")
     (tmp_path / "src/core/rule.c").write_text('#include "base/buf.h"\nint th_rule(int x);\nint th_rule(int x) { return x; }\n')
     (tmp_path / "src/app/app.h").write_text("")
+    (tmp_path / "src/cli/cli.h").write_text("")
+    (tmp_path / "src/main.c").write_text('#include "cli/cli.h"\n')
     return tmp_path
 
 
@@ -30,6 +32,7 @@ def test_a_clean_tree_passes(tree):
 @pytest.mark.parametrize("path, text, fault", [
     ("src/base/bad.c", '#include "core/rule.h"', "base may not include core"),
     ("src/net/bad.c", '#include "app/app.h"', "net may not include app"),
+    ("src/app/bad.c", '#include "cli/cli.h"', "app may not include cli"),
     ("src/engine/bad.c", '#include "net/tls.h"', "engine may not include net"),
     ("src/core/bad.c", "#include <time.h>", "core is pure"),
     ("src/engine/bad.c", "#include <errno.h>", "engine is pure"),

@@ -1,0 +1,225 @@
+/* Opens the parts of the server, each with what the configuration says for it. */
+#include "app/datadir.h"
+#include "app/measure.h"
+#include "app/serve_parts.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "lib/crypto.h"
+#include "net/tls_server.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static struct th_now real_now(void *ctx)
+{
+    struct timespec mono, wall;
+
+    (void)ctx;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (struct th_now){{(int64_t)mono.tv_sec * 1000000 + mono.tv_nsec / 1000},
+                           {(int64_t)wall.tv_sec * 1000 + wall.tv_nsec / 1000000}};
+}
+
+static void real_entropy(void *ctx, void *p, size_t n)
+{
+    (void)ctx;
+    if (!th_random(p, n)) {
+        th_log(TH_LOG_ERROR, "the kernel gives no randomness; stopping", TH_KI("bytes", n));
+        _exit(EXIT_STORE);
+    }
+}
+
+static void wake_loop(void *ctx)
+{
+    struct th_app *a = ctx;
+
+    uv_async_send(&a->wake);
+}
+
+static void on_fatal(void *ctx, enum th_error error, const char *what)
+{
+    (void)ctx;
+    th_log(TH_LOG_ERROR, what, TH_KC("error", th_error_name(error)));
+    _exit(EXIT_STORE);
+}
+
+static enum th_error open_store(struct th_app *a)
+{
+    const char *dir = a->live->settings.v[TH_O_DATA].text;
+    struct th_store_conf conf = {.dir = dir, .metrics = &a->metrics};
+
+    return th_store_sqlite_open(&conf, &a->store, a->why, sizeof a->why);
+}
+
+/* A process with few descriptors must not let silent endpoints take them all: the API could not accept a connection.
+ * Where the configured limits do not fit, they are lowered in proportion. */
+static void share_descriptors(struct th_app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+    const uint64_t own = 64 + TH_HTTP_SERVER_REFUSED; /* store, log, name look-ups; clients too many */
+    struct rlimit files = {.rlim_cur = 1024};
+    uint64_t in_flight = (uint64_t)c->v[TH_O_MAX_IN_FLIGHT].number, idle = 4096;
+    uint64_t connections = (uint64_t)c->v[TH_O_MAX_CONNECTIONS].number, want = in_flight + idle + connections,
+             have;
+
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    have = files.rlim_cur > own + 32 ? files.rlim_cur - own : 32;
+    if (have < want) {
+        in_flight = in_flight * have / want + 1;
+        idle = idle * have / want + 1;
+        connections = connections * have / want + 1;
+        th_log(TH_LOG_WARN, "few open files are allowed; limits are lowered (ulimit -n, LimitNOFILE=)",
+               TH_KI("allowed", files.rlim_cur), TH_KI("delivery.max_in_flight", in_flight),
+               TH_KI("limits.connections", connections));
+    }
+    a->max_in_flight = (unsigned)in_flight;
+    a->max_idle = (unsigned)idle;
+    a->max_connections = (unsigned)connections;
+}
+
+static enum th_error open_network(struct th_app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+    struct th_http_client_conf client = {.ca_file = c->v[TH_O_CA_FILE].text,
+                                         .bind_address = c->v[TH_O_BIND].text,
+                                         .max_idle = a->max_idle,
+                                         .metrics = &a->metrics};
+    struct th_resolver_conf dns = {.servers = c->v[TH_O_DNS].text};
+    enum th_error error = th_http_client_open(&a->loop, &client, &a->transport, a->why, sizeof a->why);
+
+    if (error)
+        return error;
+    error = th_resolver_open(&a->loop, &dns, &a->resolver);
+    if (error)
+        snprintf(a->why, sizeof a->why, "the resolver cannot start (name servers \"%s\"): %s",
+                 dns.servers ? dns.servers : "of the system", th_error_name(error));
+    return error;
+}
+
+static enum th_error open_engine(struct th_app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+    struct th_engine_conf conf = {.store = a->store,
+                                  .transport = a->transport,
+                                  .resolver = a->resolver,
+                                  .clock = {real_now, a},
+                                  .entropy = {real_entropy, a},
+                                  .metrics = &a->metrics,
+                                  .guard = &a->live->guard,
+                                  .production = strcmp(c->v[TH_O_ENVIRONMENT].text, "production") == 0,
+                                  .dialects = a->live->dialects.v,
+                                  .dialect_count = a->live->dialects.count,
+                                  .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
+                                  .retention_ms = c->v[TH_O_RETENTION].number * 1000,
+                                  .max_in_flight = a->max_in_flight,
+                                  .max_items = (uint32_t)c->v[TH_O_MAX_PENDING].number,
+                                  .wake = {wake_loop, a},
+                                  .fatal = on_fatal};
+    enum th_error error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text,
+                                                conf.secret_key, a->why, sizeof a->why);
+
+    if (!error && c->v[TH_O_SECRET_KEY_OLD].text) {
+        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY_OLD].text,
+                                      conf.old_secret_key, a->why, sizeof a->why);
+        conf.has_old_key = !error;
+    }
+    if (error)
+        return error;
+    if (c->v[TH_O_ADMIN_KEY].text) {
+        th_sha256(c->v[TH_O_ADMIN_KEY].text, strlen(c->v[TH_O_ADMIN_KEY].text), a->admin_hash);
+        conf.operator_key_hash = th_span(a->admin_hash, sizeof a->admin_hash);
+    }
+    error = th_engine_new(&conf, &a->engine);
+    th_wipe(conf.secret_key, sizeof conf.secret_key);
+    th_wipe(conf.old_secret_key, sizeof conf.old_secret_key);
+    if (!error)
+        error = th_engine_start(a->engine, &a->made_key, a->why, sizeof a->why);
+    return error;
+}
+
+static void measure(void *ctx)
+{
+    struct th_app *a = ctx;
+
+    th_measure(&a->metrics, a->live);
+}
+
+struct th_api_conf th_app_api_conf(struct th_app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+
+    return (struct th_api_conf){.engine = a->engine,
+                                .metrics = &a->metrics,
+                                .hosts = a->live->hosts,
+                                .host_count = c->v[TH_O_HOSTS].count,
+                                .source_addresses = a->live->sources,
+                                .source_address_count = c->v[TH_O_SOURCE_ADDRESSES].count,
+                                .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
+                                .key_rate = (uint32_t)c->v[TH_O_KEY_RATE].number,
+                                .tenant_rate = (uint32_t)c->v[TH_O_TENANT_RATE].number,
+                                .wrong_key_rate = (uint32_t)c->v[TH_O_WRONG_KEY_RATE].number,
+                                .version = TH_LIT(TH_VERSION),
+                                .measure = measure,
+                                .measure_ctx = a};
+}
+
+static enum th_error open_api(struct th_app *a)
+{
+    struct th_api_conf conf = th_app_api_conf(a);
+
+    return th_api_new(&conf, &a->api);
+}
+
+static enum th_error open_server(struct th_app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+    char address[256];
+    struct th_http_server_conf conf = {.address = address,
+                                       .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
+                                       .max_connections = a->max_connections,
+                                       .handle = th_api_handle,
+                                       .ctx = a->api,
+                                       .metrics = &a->metrics,
+                                       .tls = a->live->identity};
+    int os_error = 0;
+    enum th_error error;
+
+    if (!th_live_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &conf.port))
+        return TH_BUG;
+    a->tls = conf.tls != NULL;
+    error = th_http_server_open(&a->loop, &conf, &a->server, &os_error);
+    if (error)
+        snprintf(a->why, sizeof a->why, "cannot listen on %s (%s): %s%s", c->v[TH_O_LISTEN].text,
+                 c->v[TH_O_LISTEN].origin, strerror(os_error),
+                 os_error == EADDRINUSE
+                     ? "; another process has this port: stop it or choose another with --listen"
+                     : "");
+    return error;
+}
+
+enum th_error th_app_open(struct th_app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+    uint8_t key[32];
+    enum th_error error = th_datadir_make(c->v[TH_O_DATA].text, a->why, sizeof a->why);
+
+    share_descriptors(a);
+    if (!error) /* before the store makes its file: the key belongs to the database */
+        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, key, a->why,
+                                      sizeof a->why);
+    th_wipe(key, sizeof key);
+    if (!error)
+        error = open_store(a);
+    if (!error)
+        error = open_network(a);
+    if (!error)
+        error = open_engine(a);
+    if (!error)
+        error = open_api(a);
+    if (!error && !a->first)
+        error = open_server(a);
+    return error;
+}

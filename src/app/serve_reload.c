@@ -1,0 +1,66 @@
+/* The configuration read again while the server runs. */
+#include "app/serve_parts.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "net/tls_server.h"
+#include <string.h>
+
+static bool same(const struct th_value *a, const struct th_value *b)
+{
+    return (!a->text && !b->text) || (a->text && b->text && strcmp(a->text, b->text) == 0);
+}
+
+/* Options that a running server cannot change are named, so that nobody believes they are in force. */
+static void warn_unchanged(const struct th_settings *old, const struct th_settings *new)
+{
+    static const enum th_option_id fixed[] = {
+        TH_O_LISTEN,  TH_O_DATA, TH_O_ENVIRONMENT, TH_O_ADMIN_KEY,     TH_O_SECRET_KEY,  TH_O_SECRET_KEY_OLD,
+        TH_O_CA_FILE, TH_O_BIND, TH_O_DNS,         TH_O_MAX_IN_FLIGHT, TH_O_MAX_PENDING, TH_O_MAX_CONNECTIONS,
+        TH_O_MAX_BODY};
+
+    for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (!same(&old->v[fixed[i]], &new->v[fixed[i]]))
+            th_log(TH_LOG_WARN, "this option is in force only after a restart",
+                   TH_KC("option", th_options[fixed[i]].env));
+}
+
+void th_app_reload(struct th_app *a)
+{
+    struct th_engine_conf conf = *th_engine_conf(a->engine);
+    struct th_api_conf api;
+    struct th_live *l;
+    enum th_error error;
+
+    error = th_live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
+    if (!error) {
+        conf.dialects = l->dialects.v;
+        conf.dialect_count = l->dialects.count;
+        conf.default_dialect = th_str(l->settings.v[TH_O_DEFAULT_DIALECT].text);
+        conf.guard = &l->guard;
+        conf.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
+        error = th_engine_reload(a->engine, &conf, a->why, sizeof a->why);
+        if (error)
+            th_live_free(l);
+    }
+    th_wipe(conf.secret_key, sizeof conf.secret_key);
+    th_wipe(conf.old_secret_key, sizeof conf.old_secret_key);
+    if (error) {
+        th_log(TH_LOG_ERROR, "reload refused; the old configuration stays in force", TH_KC("why", a->why));
+        return;
+    }
+    warn_unchanged(&a->live->settings, &l->settings);
+    l->older = a->live;
+    a->live = l;
+    th_live_log(&l->settings);
+    if (a->tls != (l->identity != NULL))
+        th_log(TH_LOG_WARN, "the API begins or ends to speak TLS only after a restart");
+    else if (l->identity) {
+        th_http_server_identity(a->server, l->identity);
+        th_tls_identity_unref(l->older->identity); /* connections keep theirs */
+        l->older->identity = NULL;
+    }
+    api = th_app_api_conf(a);
+    th_api_reload(a->api, &api);
+    th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count));
+    uv_async_send(&a->wake);
+}

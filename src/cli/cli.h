@@ -1,0 +1,176 @@
+/* What every command shares: the table of commands, reading of arguments, exit statuses, output for people
+ * and for programs. All on the main thread; memory of one run lives in cli->mem. */
+#ifndef TH_APP_CLI_H
+#define TH_APP_CLI_H
+#include "cli/cli_client.h"
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/time.h"
+#include <stdio.h>
+
+/** Exit statuses, after sysexits.h where it has one. `tenterhook help` and docs/cli.md list them. */
+enum {
+    TH_EXIT_OK = 0,
+    TH_EXIT_NO = 1,     /* the thing asked failed, or the answer is no */
+    TH_EXIT_USAGE = 64, /* wrong arguments or configuration */
+    TH_EXIT_DATA = 65,  /* input that is not what it should be (JSON, YAML, a request file, a database) */
+    TH_EXIT_INPUT = 66, /* a file cannot be read */
+    TH_EXIT_UNREACHABLE = 69, /* no server answers */
+    TH_EXIT_BUG = 70,         /* out of memory, or our own mistake */
+    TH_EXIT_OUTPUT = 73,      /* a file cannot be written */
+    TH_EXIT_STORE = 74,       /* the store failed */
+    TH_EXIT_LATER = 75,       /* the server cannot now; trying again later may work */
+    TH_EXIT_DENIED = 77,      /* key missing, wrong, or without the right */
+};
+
+struct th_cli_option {
+    const char *name;     /* "--forward" */
+    const char *argument; /* "URL"; NULL: a flag */
+    const char *help;
+};
+
+enum {
+    TH_CLI_API = 1,    /* talks to a server: --url, --key-file, --tenant, --ca-file */
+    TH_CLI_CONFIG = 2, /* takes the server's options (th_options) */
+    TH_CLI_HIDDEN = 4, /* not in lists */
+    TH_CLI_RAW = 8,    /* reads its arguments itself */
+};
+
+struct th_cli;
+/** One command: a name, or a name and a verb. A name's first row is taken when no verb is given. */
+struct th_command {
+    const char *name, *verb;
+    const char *arguments; /* positional, as shown: "TYPE [JSON|-|@FILE]" */
+    const char *help;      /* one line, no full stop */
+    const char *text;      /* paragraphs for the manual page, separated by an empty line; NULL: none */
+    unsigned flags, min_args, max_args;
+    const struct th_cli_option *options; /* ends with a row whose name is NULL; NULL: none */
+    int (*run)(struct th_cli *cli);
+    int (*raw)(int argc, char **argv); /* TH_CLI_RAW */
+};
+/** The table; ends with a row whose name is NULL. */
+extern const struct th_command th_commands[];
+extern const struct th_cli_option th_cli_common[], th_cli_api[];
+
+#define TH_CLI_ARGS 256
+struct th_cli {
+    const struct th_command *command;
+    bool implied_verb; /* none was given: the name's first row */
+    struct th_arena mem;
+    const char *args[TH_CLI_ARGS]; /* positional */
+    unsigned arg_count;
+    struct {
+        const char *name, *value; /* value NULL: a flag */
+    } given[TH_CLI_ARGS];
+    unsigned given_count;
+    char **config_argv; /* TH_CLI_CONFIG: the server's options, for th_config_read */
+    int config_argc;
+    bool json, colour, terminal; /* of standard output */
+    bool patient;                /* 429 is waited for: work of many requests */
+    bool mute;                   /* th_cli_fail says nothing: it has been said */
+    struct th_client *client;
+    const char *where; /* in front of messages: where in a file it is; NULL: nowhere */
+    const char
+        *acting_tenant; /* of the next requests, for commands that act for several; instead of --tenant */
+};
+
+/** Finds the command, reads its arguments, runs it; gives the exit status. */
+int th_cli_main(int argc, char **argv);
+/** Row of a name and a verb (NULL: the name's first row). NULL: there is none. */
+const struct th_command *th_command_find(const char *name, const char *verb);
+
+/** Last value of an option; NULL when not given. */
+const char *th_cli_option(const struct th_cli *cli, const char *name);
+bool th_cli_has(const struct th_cli *cli, const char *name);
+/** Values of an option that may be repeated, in order; NULL after the last. */
+const char *th_cli_option_at(const struct th_cli *cli, const char *name, unsigned i);
+/** A whole number of an option, `fallback` when not given. False (after a message) when out of range. */
+bool th_cli_number(const struct th_cli *cli, const char *name, int64_t low, int64_t high, int64_t fallback,
+                   int64_t *out);
+/** A time of an option ("30", "30s", "500ms", "10m", "24h", "30d") in milliseconds; as th_cli_number. */
+bool th_cli_duration(const struct th_cli *cli, const char *name, int64_t fallback_ms, int64_t *out);
+/** Milliseconds of a duration text. */
+bool th_duration_ms(struct th_span text, int64_t *out);
+/** "2026-04-02T08:00:00Z", or how long ago: "15m", "24h". Gives RFC 3339 text in cli->mem; NULL after a
+ * message. */
+const char *th_cli_moment(struct th_cli *cli, const char *text);
+
+/** Says what is wrong on standard error ("tenterhook: NAME: ..."), as JSON with --json; returns `status`. */
+int th_cli_fail(const struct th_cli *cli, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int th_cli_nomem(const struct th_cli *cli);
+/** Text in cli->mem. On lack of memory the process ends (TH_EXIT_BUG): commands hold nothing that outlives
+ * them. */
+char *th_cli_text(struct th_cli *cli, struct th_span s);
+char *th_cli_printf(struct th_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** The text as a JSON string. In cli->mem. */
+const char *th_cli_quoted(struct th_cli *cli, const char *text);
+/** Reads a file, or standard input for "-". Exit status; on failure a message has been printed. */
+int th_cli_read_file(const struct th_cli *cli, const char *path, size_t max, struct th_buf *out);
+/** Secret from a file without its line end. Warns when others can read the file. */
+int th_cli_read_secret(const struct th_cli *cli, const char *path, struct th_buf *out);
+/** Asks on the terminal; false when there is none, or the answer is not yes. */
+bool th_cli_confirm(const struct th_cli *cli, const char *question);
+
+/* ---- the server ---- */
+
+/** Opens the client from --url, key and tenant. Exit status. */
+int th_cli_connect(struct th_cli *cli);
+/** One request; 2xx gives TH_EXIT_OK and *answer (th_answer_free). Else the problem is said in plain words
+ * and *answer is empty. fields: extra field lines, or NULL. */
+int th_cli_call(struct th_cli *cli, const char *method, const char *path, struct th_span body,
+                const char *fields, struct th_answer *answer);
+/** The same, without a message: any status. Exit status of the transport alone. */
+int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct th_span body,
+               const char *fields, struct th_answer *answer);
+/** What an answer that is no 2xx means: says it, gives the exit status. */
+int th_cli_refused(const struct th_cli *cli, const struct th_answer *answer);
+/** Reads a list page by page (at most `limit` rows) and calls back for each. */
+int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
+                void (*row)(void *ctx, struct th_json row), void *ctx);
+/** Percent-encodes a path segment or query value. */
+void th_cli_escape(struct th_buf *out, struct th_span s);
+/** Path from a format whose %s are percent-encoded. In cli->mem. */
+const char *th_cli_path(struct th_cli *cli, const char *format, ...);
+
+/* ---- output (cli_out.c) ---- */
+
+/** Escape sequences, "" without colour. */
+const char *th_red(const struct th_cli *cli);
+const char *th_green(const struct th_cli *cli);
+const char *th_yellow(const struct th_cli *cli);
+const char *th_dim(const struct th_cli *cli);
+const char *th_bold(const struct th_cli *cli);
+const char *th_plain(const struct th_cli *cli);
+/** Prints text that came from elsewhere: control characters (but newline and tab) are shown as \xNN, so that
+ * they cannot steer the terminal. */
+void th_print_safe(FILE *to, struct th_span s);
+/** Writes out what was printed; false when nobody can read it any more (said, unless the reader has gone). */
+bool th_cli_flush(void);
+/** Prints JSON with indentation, followed by a newline. Numbers and strings keep their bytes. */
+void th_print_json(FILE *to, struct th_json v);
+/** A value at a JSON Pointer as text: strings without quotes, null and absent as "-", others raw. In
+ * cli->mem. */
+const char *th_cli_member(struct th_cli *cli, struct th_json v, const char *pointer);
+/** The same for a time: "2026-04-02 08:00:00". */
+const char *th_cli_time(struct th_cli *cli, struct th_json v, const char *pointer);
+/** A colour for a delivery's status or an outcome. */
+const char *th_status_colour(const struct th_cli *cli, const char *status);
+
+struct th_table {
+    struct th_cli *cli;
+    unsigned columns, cells, status_column; /* status_column: coloured; columns: none */
+    const char **cell;
+    unsigned cap;
+};
+/** heads: "ID\0URL\0..." column names, `columns` of them. */
+void th_table_init(struct th_table *t, struct th_cli *cli, unsigned columns, const char *const *heads);
+void th_table_add(struct th_table *t, const char *cell);
+unsigned th_table_rows(const struct th_table *t);
+/** Prints with aligned columns; on a terminal that is too narrow a row takes several lines. */
+void th_table_print(const struct th_table *t);
+
+/* ---- texts made from the table (cli_help.c) ---- */
+int th_cmd_help(struct th_cli *cli);
+void th_help_command(FILE *to, const struct th_command *c);
+#endif

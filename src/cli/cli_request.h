@@ -1,0 +1,62 @@
+/* A saved request, a dialect and secrets, as sign, verify, explain, listen and dev take them. */
+#ifndef TH_APP_CLI_REQUEST_H
+#define TH_APP_CLI_REQUEST_H
+#include "cli/cli.h"
+#include "tenterhook/tenterhook.h"
+
+#define TH_REQUEST_HEADERS 100
+/** A request in memory. The spans point into what it was read from, or into cli->mem. */
+struct th_saved_request {
+    struct th_span method, target;
+    struct tenterhook_header headers[TH_REQUEST_HEADERS];
+    size_t header_count;
+    struct th_span body, url;
+};
+/** Reads raw HTTP ("POST /x HTTP/1.1", headers, empty line, body) or JSON: {"method", "url", "headers": {} or
+ * [[name, value]], "body" or "body_base64"}, or what `tenterhook attempts ID --json` prints (its last
+ * attempt). Exit status. */
+int th_request_read(struct th_cli *cli, const char *path, struct th_saved_request *out);
+/** Value of a header compared without case; n == 0 with p NULL: absent. */
+struct th_span th_request_header(const struct th_saved_request *r, const char *name);
+
+#define TH_SECRETS 4
+struct th_receiver {
+    const char *dialect;
+    struct tenterhook_scheme scheme;
+    struct th_buf scheme_text; /* of a dialect file */
+    struct th_buf secret[TH_SECRETS], old;
+    unsigned secret_count;
+    bool has_old;
+    struct tenterhook_verifier verifier;
+};
+/** From --dialect (or the option named here), --secret-file (repeated: newest first), --old-secret-file.
+ * Secrets may also stand in TENTERHOOK_SECRET. Exit status; th_receiver_fini in any case. */
+int th_receiver_init(struct th_cli *cli, const char *dialect_option, struct th_receiver *r);
+void th_receiver_fini(struct th_receiver *r);
+/** Finds a scheme by built-in name, or reads a dialect file when the name holds '/' or ends with .yaml. Exit
+ * status. */
+int th_receiver_scheme(struct th_cli *cli, const char *name, struct th_receiver *r);
+/** Verifies at `now`; event may be NULL. Scratch memory is found here. */
+enum tenterhook_result th_receiver_check(struct th_cli *cli, const struct tenterhook_verifier *v,
+                                         const struct th_saved_request *request, int64_t now,
+                                         struct tenterhook_event *event, struct tenterhook_report *report);
+
+/* ---- a body written another way (cli_restyle.c) ---- */
+
+struct th_restyle {
+    bool (*make)(struct th_span body, struct th_buf *out);
+    const char *what; /* "indented by two spaces" */
+};
+/** th_restyle_count of them; the first changes nothing and has no function. */
+extern const struct th_restyle th_restyles[];
+extern const unsigned th_restyle_count;
+
+/* ---- explaining (cli_explain.c) ---- */
+
+/** Why a request is refused, or that it is not: `json` gets an object with "ok", "result", "detail", "steps",
+ * "signed", "expected", "findings". Returns the result of verifying. */
+enum tenterhook_result th_explain(struct th_cli *cli, const struct th_receiver *r,
+                                  const struct th_saved_request *request, int64_t now, struct th_buf *json);
+/** The object for people. steps: also those that are right. */
+void th_explain_print(struct th_cli *cli, struct th_json explained, bool steps, const char *margin);
+#endif

@@ -1,0 +1,168 @@
+/* A JSON body as other programs would have written it: for `explain`, which looks for the one that was
+ * signed.
+ *
+ * Works over the bytes of valid JSON: numbers and the order of members stay, but for ECMAScript's own rules.
+ * Each way gives false where it cannot be (the body is no JSON). */
+#include "cli/cli_request.h"
+#include "core/ecma.h"
+
+enum { RE_MINIFY = 0, RE_PYTHON = 1, RE_PRETTY2 = 2, RE_PRETTY4 = 4, RE_ASCII = 8, RE_SLASH = 16 };
+
+static void new_line(struct th_buf *out, unsigned flags, unsigned depth)
+{
+    if (!(flags & (RE_PRETTY2 | RE_PRETTY4)))
+        return;
+    th_buf_char(out, '\n');
+    for (unsigned i = 0; i < depth * (flags & RE_PRETTY2 ? 2u : 4u); i++)
+        th_buf_char(out, ' ');
+}
+
+/* One UTF-8 sequence as \uXXXX (a pair above the BMP); the length read. The text is valid. */
+static size_t escape_one(const unsigned char *p, struct th_buf *out)
+{
+    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    uint32_t c = p[0] & (n == 4 ? 7u : n == 3 ? 15u : 31u);
+
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | (p[i] & 63u);
+    if (c > 0xffff)
+        th_buf_printf(out, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
+                      0xdc00 + ((c - 0x10000) & 0x3ff));
+    else
+        th_buf_printf(out, "\\u%04x", c);
+    return n;
+}
+
+static bool restyle(struct th_span body, unsigned flags, struct th_buf *out)
+{
+    struct th_json root;
+    unsigned depth = 0;
+    bool string = false, empty = false;
+
+    if (th_json_parse(body, TH_JSON_DEPTH, &root, NULL))
+        return false;
+    for (size_t i = 0; i < root.raw.n; i++) {
+        char c = root.raw.p[i];
+        if (string) {
+            if ((flags & RE_ASCII) && (unsigned char)c >= 0x80) {
+                i += escape_one((const unsigned char *)root.raw.p + i, out) - 1;
+                continue;
+            }
+            if ((flags & RE_SLASH) && c == '/')
+                th_buf_char(out, '\\');
+            th_buf_char(out, c);
+            if (c == '\\')
+                th_buf_char(out, root.raw.p[++i]);
+            string = c != '"';
+            continue;
+        }
+        if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
+            continue;
+        if (c == '}' || c == ']') {
+            depth--;
+            if (!empty)
+                new_line(out, flags, depth);
+        } else if (empty) {
+            new_line(out, flags, depth);
+        }
+        empty = c == '{' || c == '[';
+        depth += empty;
+        string = c == '"';
+        th_buf_char(out, c);
+        if (c == ':' && flags & (RE_PYTHON | RE_PRETTY2 | RE_PRETTY4))
+            th_buf_char(out, ' ');
+        if (c == ',' && flags & RE_PYTHON)
+            th_buf_char(out, ' ');
+        if (c == ',')
+            new_line(out, flags, depth);
+    }
+    return !out->failed;
+}
+
+static bool minify(struct th_span b, struct th_buf *out)
+{
+    return restyle(b, RE_MINIFY, out);
+}
+static bool python(struct th_span b, struct th_buf *out)
+{
+    return restyle(b, RE_PYTHON, out);
+}
+static bool python_ascii(struct th_span b, struct th_buf *out)
+{
+    return restyle(b, RE_PYTHON | RE_ASCII, out);
+}
+static bool ascii(struct th_span b, struct th_buf *out)
+{
+    return restyle(b, RE_ASCII, out);
+}
+static bool php(struct th_span b, struct th_buf *out)
+{
+    return restyle(b, RE_ASCII | RE_SLASH, out);
+}
+static bool pretty2(struct th_span b, struct th_buf *out)
+{
+    return restyle(b, RE_PRETTY2, out);
+}
+static bool pretty4(struct th_span b, struct th_buf *out)
+{
+    return restyle(b, RE_PRETTY4, out);
+}
+static bool ecmascript(struct th_span b, struct th_buf *out)
+{
+    struct th_json v;
+
+    return th_json_parse(b, TH_JSON_DEPTH_MAX, &v, NULL) == TH_OK && th_ecma_write(v, out, NULL) == TH_OK;
+}
+static bool more_newline(struct th_span b, struct th_buf *out)
+{
+    th_buf_span(out, b);
+    th_buf_char(out, '\n');
+    return true;
+}
+static bool less_newline(struct th_span b, struct th_buf *out)
+{
+    while (b.n && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == '\r'))
+        b.n--;
+    th_buf_span(out, b);
+    return true;
+}
+static bool to_lf(struct th_span b, struct th_buf *out)
+{
+    for (size_t i = 0; i < b.n; i++)
+        if (b.p[i] != '\r')
+            th_buf_char(out, b.p[i]);
+    return true;
+}
+static bool to_crlf(struct th_span b, struct th_buf *out)
+{
+    for (size_t i = 0; i < b.n; i++) {
+        if (b.p[i] == '\n' && (i == 0 || b.p[i - 1] != '\r'))
+            th_buf_char(out, '\r');
+        th_buf_char(out, b.p[i]);
+    }
+    return true;
+}
+static bool nothing(struct th_span b, struct th_buf *out)
+{
+    (void)b;
+    (void)out;
+    return true;
+}
+
+const struct th_restyle th_restyles[] = {
+    {NULL, NULL}, /* as it is */
+    {less_newline, "without the line end behind it"},
+    {more_newline, "with a line end behind it"},
+    {minify, "written without white space"},
+    {python, "written with a space behind each comma and colon, as Python's json.dumps does"},
+    {python_ascii, "written as Python's json.dumps does, with \\u escapes"},
+    {ascii, "written without white space and with \\u escapes"},
+    {php, "written as PHP's json_encode does"},
+    {ecmascript, "written as JSON.stringify does"},
+    {pretty2, "indented by two spaces"},
+    {pretty4, "indented by four spaces"},
+    {to_lf, "with LF line ends"},
+    {to_crlf, "with CRLF line ends"},
+    {nothing, "empty"},
+};
+const unsigned th_restyle_count = sizeof th_restyles / sizeof th_restyles[0];

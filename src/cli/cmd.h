@@ -1,0 +1,79 @@
+/* The commands' functions, for the table, and what the command files share. Each returns an exit status. */
+#ifndef TH_APP_CMD_H
+#define TH_APP_CMD_H
+#include "cli/cli.h"
+
+int th_cmd_send(struct th_cli *cli);
+int th_cmd_events(struct th_cli *cli);
+int th_cmd_event(struct th_cli *cli);
+int th_cmd_deliveries(struct th_cli *cli);
+int th_cmd_delivery(struct th_cli *cli);
+int th_cmd_delivery_retry(struct th_cli *cli);
+int th_cmd_attempts(struct th_cli *cli);
+int th_cmd_endpoints(struct th_cli *cli);
+int th_cmd_endpoint_health(struct th_cli *cli);
+int th_cmd_endpoint_create(struct th_cli *cli);
+int th_cmd_endpoint_show(struct th_cli *cli);
+int th_cmd_endpoint_update(struct th_cli *cli);
+int th_cmd_endpoint_delete(struct th_cli *cli);
+int th_cmd_endpoint_pause(struct th_cli *cli);
+int th_cmd_endpoint_resume(struct th_cli *cli);
+int th_cmd_endpoint_test(struct th_cli *cli);
+int th_cmd_secrets(struct th_cli *cli);
+int th_cmd_secret_rotate(struct th_cli *cli);
+int th_cmd_secret_revoke(struct th_cli *cli);
+int th_cmd_tenants(struct th_cli *cli);
+int th_cmd_tenant_show(struct th_cli *cli);
+int th_cmd_tenant_put(struct th_cli *cli);
+int th_cmd_tenant_delete(struct th_cli *cli);
+int th_cmd_keys(struct th_cli *cli);
+int th_cmd_key_create(struct th_cli *cli);
+int th_cmd_key_delete(struct th_cli *cli);
+int th_cmd_replay(struct th_cli *cli);
+int th_cmd_replay_show(struct th_cli *cli);
+int th_cmd_replay_cancel(struct th_cli *cli);
+int th_cmd_dev(struct th_cli *cli);
+int th_cmd_tail(struct th_cli *cli);
+int th_cmd_backup(struct th_cli *cli);
+int th_cmd_restore(struct th_cli *cli);
+int th_cmd_init(struct th_cli *cli);
+int th_cmd_config_check(struct th_cli *cli);
+int th_cmd_config_show(struct th_cli *cli);
+int th_cmd_doctor(struct th_cli *cli);
+int th_cmd_export(struct th_cli *cli);
+int th_cmd_import(struct th_cli *cli);
+int th_cmd_listen(struct th_cli *cli);
+int th_cmd_sign(struct th_cli *cli);
+int th_cmd_verify(struct th_cli *cli);
+int th_cmd_explain(struct th_cli *cli);
+int th_cmd_dialect_list(struct th_cli *cli);
+int th_cmd_dialect_show(struct th_cli *cli);
+int th_cmd_dialect_check(struct th_cli *cli);
+int th_cmd_dialect_vectors(struct th_cli *cli);
+int th_cmd_dialect_diff(struct th_cli *cli);
+int th_cmd_version(struct th_cli *cli);
+
+/** The dialect of the tenant that is acted for, as GET /v1/dialects/{name} shows it: --dialect, else (with
+ * the operator's key) the tenant's own, else "standard". Exit status; `answer` is the caller's to free. */
+int th_cmd_dialect_of(struct th_cli *cli, struct th_answer *answer);
+/** Wire name of a native endpoint field in a dialect ("url" -> "callbackUrl"). */
+const char *th_cmd_wire(struct th_cli *cli, struct th_json dialect, const char *native);
+/** Prints a delivery (as the API shows it) with its attempts: requests and answers. */
+void th_cmd_print_delivery(struct th_cli *cli, struct th_json delivery, bool bodies);
+/** One JSON value of an answer: printed with indentation with --json; else false. */
+bool th_cmd_json(struct th_cli *cli, const struct th_answer *answer);
+/** Collects the rows of a list as JSON text: th_cli_list's callback, with ctx a struct th_cmd_rows. */
+struct th_cmd_rows {
+    struct th_cli *cli;
+    struct th_buf *out;
+    unsigned count;
+};
+int th_cmd_list_json(struct th_cli *cli, const char *path, int64_t limit);
+/** Milliseconds of the monotonic clock, and a sleep. */
+int64_t th_cmd_mono_ms(void);
+void th_cmd_sleep_ms(int64_t ms);
+/** JSON text with the value at a dotted path ("a.b.0") set. value: JSON when it is that, else a string.
+ * False: `why` says what stands in the way. */
+bool th_cmd_set_path(struct th_span json, const char *path, struct th_span value, struct th_buf *out,
+                     char *why, size_t why_size);
+#endif

@@ -1,0 +1,221 @@
+/* tenants and keys: what only the operator may do. */
+#include "cli/cmd.h"
+
+static void tenant_row(void *ctx, struct th_json row)
+{
+    struct th_table *t = ctx;
+
+    th_table_add(t, th_cli_member(t->cli, row, "/id"));
+    th_table_add(t, th_cli_member(t->cli, row, "/name"));
+    th_table_add(t, th_cli_member(t->cli, row, "/dialect"));
+    th_table_add(t, th_cli_time(t->cli, row, "/created_at"));
+}
+
+int th_cmd_tenants(struct th_cli *cli)
+{
+    static const char *const heads[] = {"TENANT", "NAME", "DIALECT", "CREATED"};
+    struct th_table t;
+    int64_t limit;
+    int status;
+
+    if (!th_cli_number(cli, "--limit", 1, 1000000, 1000, &limit))
+        return TH_EXIT_USAGE;
+    if (cli->json)
+        return th_cmd_list_json(cli, "/v1/tenants", limit);
+    th_table_init(&t, cli, 4, heads);
+    status = th_cli_list(cli, "/v1/tenants", limit, tenant_row, &t);
+    if (!status)
+        th_table_print(&t);
+    return status;
+}
+
+static int print_tenant(struct th_cli *cli, const struct th_answer *answer)
+{
+    if (!th_cmd_json(cli, answer)) {
+        printf("%s%s%s  %s  dialect %s  changed %s\n", th_bold(cli), th_cli_member(cli, answer->json, "/id"),
+               th_plain(cli), th_cli_member(cli, answer->json, "/name"),
+               th_cli_member(cli, answer->json, "/dialect"), th_cli_time(cli, answer->json, "/updated_at"));
+        if (strlen(th_cli_member(cli, answer->json, "/attributes")) > 2)
+            printf("attributes %s\n", th_cli_member(cli, answer->json, "/attributes"));
+    }
+    return TH_EXIT_OK;
+}
+
+static int tenant_call(struct th_cli *cli, const char *method, struct th_span body)
+{
+    struct th_answer answer;
+    int status =
+        th_cli_call(cli, method, th_cli_path(cli, "/v1/tenants/%s", cli->args[0]), body, NULL, &answer);
+
+    if (status)
+        return status;
+    if (answer.json.raw.n)
+        status = print_tenant(cli, &answer);
+    else if (!th_cmd_json(cli, &answer))
+        printf("%s  deleted\n", cli->args[0]);
+    th_answer_free(&answer);
+    return status;
+}
+
+int th_cmd_tenant_show(struct th_cli *cli)
+{
+    return tenant_call(cli, "GET", (struct th_span){0});
+}
+
+int th_cmd_tenant_put(struct th_cli *cli)
+{
+    const char *name = th_cli_option(cli, "--name"), *dialect = th_cli_option(cli, "--dialect"), *pair;
+    struct th_buf body;
+    struct th_jw w;
+    int status = TH_EXIT_OK;
+
+    th_buf_init(&body, 1u << 20);
+    w = th_jw(&body);
+    th_jw_object(&w);
+    if (name) {
+        th_jw_key(&w, TH_LIT("name"));
+        th_jw_string(&w, th_str(name));
+    }
+    if (dialect) {
+        th_jw_key(&w, TH_LIT("dialect"));
+        th_jw_string(&w, th_str(dialect));
+    }
+    if (th_cli_has(cli, "--attribute")) {
+        th_jw_key(&w, TH_LIT("attributes"));
+        th_jw_object(&w);
+        for (unsigned i = 0; (pair = th_cli_option_at(cli, "--attribute", i)) != NULL; i++) {
+            const char *eq = strchr(pair, '=');
+            if (!eq) {
+                status = th_cli_fail(cli, TH_EXIT_USAGE, "--attribute \"%s\": write NAME=VALUE", pair);
+                break;
+            }
+            th_jw_key(&w, th_span(pair, (size_t)(eq - pair)));
+            th_jw_string(&w, th_str(eq + 1));
+        }
+        th_jw_end_object(&w);
+    }
+    th_jw_end_object(&w);
+    if (!status)
+        status = tenant_call(cli, "PUT", th_buf_view(&body));
+    th_buf_fini(&body);
+    return status;
+}
+
+int th_cmd_tenant_delete(struct th_cli *cli)
+{
+    if (!th_cli_confirm(cli,
+                        th_cli_printf(cli, "Delete tenant %s with its endpoints and keys?", cli->args[0])))
+        return th_cli_fail(cli, TH_EXIT_USAGE, "not deleted; say --yes to delete without being asked");
+    return tenant_call(cli, "DELETE", (struct th_span){0});
+}
+
+/* ---- keys ---- */
+
+static void key_row(void *ctx, struct th_json row)
+{
+    struct th_table *t = ctx;
+    struct th_json list, e;
+    struct th_json_iter it;
+    const char *scopes = "";
+
+    if (th_json_member(row, TH_LIT("scopes"), &list)) {
+        th_json_iter(&it, list);
+        while (th_json_next(&it, NULL, &e))
+            scopes =
+                th_cli_printf(t->cli, "%s%s%s", scopes, *scopes ? ", " : "", th_cli_member(t->cli, e, ""));
+    }
+    th_table_add(t, th_cli_member(t->cli, row, "/id"));
+    th_table_add(t, scopes);
+    th_table_add(t, th_cli_member(t->cli, row, "/description"));
+    th_table_add(t, th_cli_time(t->cli, row, "/created_at"));
+    th_table_add(t, th_cli_time(t->cli, row, "/expires_at"));
+}
+
+int th_cmd_keys(struct th_cli *cli)
+{
+    static const char *const heads[] = {"KEY", "SCOPES", "DESCRIPTION", "CREATED", "EXPIRES"};
+    const char *path = th_cli_path(cli, "/v1/tenants/%s/keys", cli->args[0]);
+    struct th_table t;
+    int status;
+
+    if (cli->json)
+        return th_cmd_list_json(cli, path, 1000000);
+    th_table_init(&t, cli, 5, heads);
+    status = th_cli_list(cli, path, 1000000, key_row, &t);
+    if (!status && th_table_rows(&t))
+        th_table_print(&t);
+    else if (!status)
+        printf("no keys; make one with: tenterhook keys create %s --scope events:publish\n", cli->args[0]);
+    return status;
+}
+
+int th_cmd_key_create(struct th_cli *cli)
+{
+    const char *text = th_cli_option(cli, "--description"), *expires = th_cli_option(cli, "--expires"),
+               *scope;
+    struct th_answer answer;
+    struct th_buf body;
+    struct th_jw w;
+    int status;
+
+    if (!th_cli_has(cli, "--scope"))
+        return th_cli_fail(
+            cli, TH_EXIT_USAGE,
+            "--scope is missing: events:publish, webhooks:read or webhooks:manage; it may be repeated");
+    th_buf_init(&body, 1u << 20);
+    w = th_jw(&body);
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("scopes"));
+    th_jw_array(&w);
+    for (unsigned i = 0; (scope = th_cli_option_at(cli, "--scope", i)) != NULL; i++)
+        th_jw_string(&w, th_str(scope));
+    th_jw_end_array(&w);
+    if (text) {
+        th_jw_key(&w, TH_LIT("description"));
+        th_jw_string(&w, th_str(text));
+    }
+    if (expires) {
+        th_jw_key(&w, TH_LIT("expires_at"));
+        th_jw_string(&w, th_str(expires));
+    }
+    th_jw_end_object(&w);
+    status = th_cli_call(cli, "POST", th_cli_path(cli, "/v1/tenants/%s/keys", cli->args[0]),
+                         th_buf_view(&body), NULL, &answer);
+    th_buf_fini(&body);
+    if (status)
+        return status;
+    if (!th_cmd_json(cli, &answer)) {
+        printf("%s\n", th_cli_member(cli, answer.json, "/key"));
+        fprintf(stderr, "%s, for tenant %s; the key is shown only now\n",
+                th_cli_member(cli, answer.json, "/id"), cli->args[0]);
+    }
+    th_answer_free(&answer);
+    return TH_EXIT_OK;
+}
+
+int th_cmd_key_delete(struct th_cli *cli)
+{
+    struct th_answer answer;
+    int status;
+
+    if (!th_cli_confirm(cli, th_cli_printf(cli, "End key %s of tenant %s now?", cli->args[1], cli->args[0])))
+        return th_cli_fail(cli, TH_EXIT_USAGE, "not ended; say --yes to end it without being asked");
+    status =
+        th_cli_call(cli, "DELETE", th_cli_path(cli, "/v1/tenants/%s/keys/%s", cli->args[0], cli->args[1]),
+                    (struct th_span){0}, NULL, &answer);
+    if (status)
+        return status;
+    if (!th_cmd_json(cli, &answer))
+        printf("%s  ended\n", cli->args[1]);
+    th_answer_free(&answer);
+    return TH_EXIT_OK;
+}
+
+int th_cmd_version(struct th_cli *cli)
+{
+    if (cli->json)
+        printf("{\"version\": \"%s\"}\n", TH_VERSION);
+    else
+        printf("tenterhook %s\n", TH_VERSION);
+    return TH_EXIT_OK;
+}

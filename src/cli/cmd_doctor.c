@@ -1,0 +1,559 @@
+/* doctor: looks at what usually goes wrong, and says in plain words what to do.
+ *
+ * Without an argument: this machine (configuration, permissions, clock, name service, disk) and the server.
+ * With an endpoint's id, or a URL: why it does not receive webhooks, in the five checks that every vendor's
+ * help page has: is the URL accessible, does it answer 2xx, is it https, does a firewall let us in, is the
+ * webhook active.
+ *
+ * Each check is a line: ok, note (works, but look at it) or FAIL, and under it what to do. Exit status 1 when
+ * something fails. It changes nothing; the one request that it makes to an endpoint is the API's own test. */
+#include "cli/cmd.h"
+#include "conf/config.h"
+#include "conf/dialects.h"
+#include "core/guard.h"
+#include "net/tls_probe.h"
+#include "store/sqlite_backup.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <unistd.h>
+
+enum verdict { OK, NOTE, FAIL };
+
+struct doctor {
+    struct th_cli *cli;
+    struct th_buf json;
+    struct th_jw w;
+    unsigned failed, notes;
+};
+
+static void say(struct doctor *d, enum verdict v, const char *what, const char *advice, const char *format,
+                ...) __attribute__((format(printf, 5, 6)));
+
+static void say(struct doctor *d, enum verdict v, const char *what, const char *advice, const char *format,
+                ...)
+{
+    static const char *const words[] = {"ok", "note", "FAIL"};
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    d->failed += v == FAIL;
+    d->notes += v == NOTE;
+    th_jw_object(&d->w);
+    th_jw_key(&d->w, TH_LIT("check"));
+    th_jw_string(&d->w, th_str(what));
+    th_jw_key(&d->w, TH_LIT("verdict"));
+    th_jw_string(&d->w, th_str(v == OK ? "ok" : v == NOTE ? "note" : "fail"));
+    th_jw_key(&d->w, TH_LIT("text"));
+    th_jw_string(&d->w, th_str(text));
+    th_jw_key(&d->w, TH_LIT("advice"));
+    if (advice)
+        th_jw_string(&d->w, th_str(advice));
+    else
+        th_jw_null(&d->w);
+    th_jw_end_object(&d->w);
+    if (d->cli->json)
+        return;
+    printf("%s%-4s%s  %-14s ", th_status_colour(d->cli, words[v]), words[v], th_plain(d->cli), what);
+    th_print_safe(stdout, th_str(text));
+    putchar('\n');
+    if (advice && v != OK)
+        printf("      %-14s %s\n", "", advice);
+    fflush(stdout);
+}
+
+/* ---- this machine ---- */
+
+static void check_config(struct doctor *d, struct th_settings *c, bool *have)
+{
+    struct th_dialect_set set;
+    char why[600];
+
+    *have = !th_config_read(d->cli->config_argc, d->cli->config_argv, c, why, sizeof why);
+    if (!*have) {
+        say(d, FAIL, "configuration",
+            "mend this value; `tenterhook config show --origin` says where each comes from", "%s", why);
+        return;
+    }
+    if (th_dialects_load(c->v[TH_O_DIALECTS].text, &set, why, sizeof why)) {
+        say(d, FAIL, "configuration", "mend the dialect file; `tenterhook dialect check FILE` tests it", "%s",
+            why);
+        return;
+    }
+    say(d, OK, "configuration", NULL, "valid, %u dialects, environment %s", set.count,
+        c->v[TH_O_ENVIRONMENT].text);
+    th_dialects_free(&set);
+}
+
+static void check_private(struct doctor *d, const char *path, unsigned allowed, bool must)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0) {
+        if (must || errno != ENOENT)
+            say(d, errno == ENOENT ? NOTE : FAIL, "permissions",
+                "the first start makes it; name another with --data", "%s: %s", path, strerror(errno));
+    } else if (st.st_mode & 077) {
+        say(d, FAIL, "permissions", th_cli_printf(d->cli, "chmod %o %s", allowed, path),
+            "%s can be read by others (mode %03o)", path, st.st_mode & 0777u);
+    } else if (st.st_uid != geteuid()) {
+        say(d, NOTE, "permissions", "run the server and this command as the same user",
+            "%s belongs to user %u, and this is user %u", path, st.st_uid, geteuid());
+    } else {
+        say(d, OK, "permissions", NULL, "%s is private (mode %03o)", path, st.st_mode & 0777u);
+    }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+#define SYNCS 60
+
+static double ms_of(const struct timespec *a, const struct timespec *b)
+{
+    return (double)(b->tv_sec - a->tv_sec) * 1000 + (double)(b->tv_nsec - a->tv_nsec) / 1e6;
+}
+
+/* What each group commit of the store costs: one append and one fdatasync. */
+static void check_disk(struct doctor *d, const char *dir)
+{
+    const char *path = th_cli_printf(d->cli, "%s/.doctor-%ld", dir, (long)getpid());
+    static char block[4096];
+    struct statvfs fs;
+    double ms[SYNCS];
+    int fd, n = 0;
+
+    if (statvfs(dir, &fs) == 0) {
+        double mib = (double)fs.f_bavail * (double)fs.f_frsize / 1048576;
+        say(d,
+            mib < 256    ? FAIL
+            : mib < 2048 ? NOTE
+                         : OK,
+            "disk space", "without room nothing more is accepted; make some, or shorten --retention",
+            "%.0f MiB free for %s", mib, dir);
+    }
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        say(d, FAIL, "disk speed", "the server must be able to write here", "%s: %s", dir, strerror(errno));
+        return;
+    }
+    for (; n < SYNCS; n++) {
+        struct timespec a, b;
+        clock_gettime(CLOCK_MONOTONIC, &a);
+        if (write(fd, block, sizeof block) != (ssize_t)sizeof block || fdatasync(fd) != 0)
+            break;
+        clock_gettime(CLOCK_MONOTONIC, &b);
+        ms[n] = ms_of(&a, &b);
+    }
+    close(fd);
+    (void)unlink(path);
+    if (n < SYNCS) {
+        say(d, FAIL, "disk speed", "look at the system's log: the disk may be full or broken",
+            "a sync failed: %s", strerror(errno));
+        return;
+    }
+    qsort(ms, SYNCS, sizeof ms[0], by_number);
+    say(d, ms[SYNCS / 2] > 20 ? NOTE : OK, "disk speed",
+        "each accepted event waits for a sync; a disk with its own power backup makes them faster",
+        "a durable write takes %.2f ms in the middle, %.2f ms at the worst of %d", ms[SYNCS / 2],
+        ms[SYNCS - 1], SYNCS);
+}
+
+static void check_database(struct doctor *d, const char *dir)
+{
+    const char *path = th_cli_printf(d->cli, "%s/tenterhook.db", dir);
+    struct stat st;
+    struct th_sqlite_state state;
+    char why[600];
+
+    if (stat(path, &st) != 0)
+        return;
+    if (st.st_size > (off_t)1 << 30) {
+        say(d, OK, "database", NULL,
+            "%s, %lld MiB (too large to be read whole here; `tenterhook backup` does)", path,
+            (long long)(st.st_size >> 20));
+        return;
+    }
+    if (th_sqlite_judge(path, true, NULL, NULL, &state, why, sizeof why))
+        say(d, FAIL, "database", "keep it as it is, and restore a backup into another directory", "%s", why);
+    else if (state.unfit[0])
+        say(d, FAIL, "database", "keep it as it is, and restore a backup into another directory",
+            "%s is whole, but its rows do not fit together: %s", path, state.unfit);
+    else
+        say(d, OK, "database", NULL, "%s is whole (%lld KiB, layout %d)", path, (long long)(st.st_size >> 10),
+            state.version);
+}
+
+static void check_clock(struct doctor *d)
+{
+    struct timex t = {.modes = 0};
+    int state = adjtimex(&t);
+    time_t now = time(NULL);
+
+    if (now < 1704067200) /* 2024-01-01 */
+        say(d, FAIL, "clock",
+            "set the clock: receivers refuse signatures whose time is off by more than 5 minutes",
+            "it is before 2024");
+    else if (state == TIME_ERROR || (t.status & STA_UNSYNC))
+        say(d, NOTE, "clock",
+            "let a time service (chrony, systemd-timesyncd) keep it: receivers refuse what is off by more "
+            "than 5 minutes",
+            "the kernel says that nothing keeps it in step");
+    else
+        say(d, OK, "clock", NULL, "kept in step by a time service");
+}
+
+static void check_dns(struct doctor *d, const char *name)
+{
+    struct th_addr addrs[TH_CONNECT_MAX];
+    int64_t began = th_cmd_mono_ms();
+    char why[400];
+    unsigned n = th_client_resolve(th_str(name), 443, addrs, why, sizeof why);
+
+    if (n)
+        say(d, OK, "DNS", NULL, "%s resolves to %u address%s in %lld ms", name, n, n == 1 ? "" : "es",
+            (long long)(th_cmd_mono_ms() - began));
+    else
+        say(d, NOTE, "DNS",
+            "look at /etc/resolv.conf, or name servers with --dns-servers; without them no name is delivered "
+            "to",
+            "%s", why);
+}
+
+/* ---- the server ---- */
+
+static bool check_server(struct doctor *d)
+{
+    struct th_span none = {NULL, 0};
+    struct th_answer a;
+    int status = th_cli_connect(d->cli);
+    char why[600] = "the address or the key cannot be used";
+
+    if (status || th_client_call(d->cli->client, "GET", "/readyz", none, NULL, &a, why, sizeof why)) {
+        say(d, FAIL, "server",
+            status ? "name the server with --url, and its key with --key-file"
+                   : th_client_advice(d->cli->client),
+            "%s", why);
+        return false;
+    }
+    if (a.status != 200)
+        say(d, FAIL, "server", "its log says more; most often the disk is full",
+            "%s answers, and is not ready: %s", th_client_url(d->cli->client),
+            th_cli_member(d->cli, a.json, "/detail"));
+    else
+        say(d, OK, "server", NULL, "%s is ready", th_client_url(d->cli->client));
+    th_answer_free(&a);
+    if (th_client_call(d->cli->client, "GET", "/v1/webhooks?limit=1", none, NULL, &a, why, sizeof why))
+        return false;
+    status = a.status == 200;
+    if (a.status == 401)
+        say(d, FAIL, "key", "set TENTERHOOK_KEY, or give --key-file FILE",
+            "the server does not know this key");
+    else if (a.status == 403)
+        say(d, NOTE, "key", "endpoints can be looked at with a key that has webhooks:read",
+            "valid, but it may not read endpoints");
+    else
+        say(d, status ? OK : NOTE, "key", NULL, "%s",
+            status ? "valid" : th_cli_printf(d->cli, "the server answered %u", a.status));
+    th_answer_free(&a);
+    return status;
+}
+
+/* ---- an endpoint: the five checks ---- */
+
+static void show_chain(struct doctor *d, const struct th_tls_probe *p)
+{
+    for (unsigned i = 0; i < p->count && !d->cli->json; i++) {
+        struct th_buf until;
+        th_buf_init(&until, 64);
+        th_wall_format(&until, (struct th_wall){p->cert[i].not_after * 1000}, TH_RFC3339_SECONDS);
+        printf("      %-14s %u. ", "", i);
+        th_print_safe(stdout, th_str(p->cert[i].subject));
+        printf(" (by ");
+        th_print_safe(stdout, th_str(p->cert[i].issuer));
+        printf(", until %s)\n", th_buf_cstr(&until));
+        th_buf_fini(&until);
+    }
+}
+
+/* Reaches for every address; false when none can be reached and verified. */
+static void check_reach(struct doctor *d, const struct th_url *url, const char *ca_file)
+{
+    struct th_addr addrs[TH_CONNECT_MAX];
+    const char *host = th_cli_text(d->cli, url->host);
+    unsigned n = 1;
+    char why[400];
+
+    addrs[0] = url->addr;
+    addrs[0].port = url->port;
+    if (!url->literal)
+        n = th_client_resolve(url->host, url->port, addrs, why, sizeof why);
+    if (n == 0) {
+        say(d, FAIL, "1 accessible", "is the name written right, and is it published?", "%s", why);
+        return;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        const char *not_public;
+        struct th_tls_probe p;
+        struct th_buf text;
+        bool ok = th_tls_probe(&addrs[i], url->tls, host, ca_file, 10000, &p);
+        int64_t days = p.count ? (p.cert[0].not_after - (int64_t)time(NULL)) / 86400 : 0;
+        th_buf_init(&text, 128);
+        th_addr_format(&text, &addrs[i]);
+        if (!th_guard_addr(&(struct th_guard){0}, &addrs[i], &not_public))
+            say(d, NOTE, "1 accessible",
+                "deliveries go to public addresses only, unless the operator allows this network with "
+                "--allow-network",
+                "%s is %s", th_buf_cstr(&text), not_public);
+        if (ok && url->tls)
+            say(d, days < 14 ? NOTE : OK, "1 accessible", "renew its certificate soon",
+                "%s port %u: connected in %lld ms, %s in %lld ms, certificate good for %lld days",
+                th_buf_cstr(&text), url->port, (long long)p.connect_ms, p.version, (long long)p.tls_ms,
+                (long long)days);
+        else if (ok)
+            say(d, OK, "1 accessible", NULL, "%s port %u: connected in %lld ms", th_buf_cstr(&text),
+                url->port, (long long)p.connect_ms);
+        else
+            say(d, FAIL, "1 accessible",
+                p.connect_ms < 0 ? "does the receiver run, and does its firewall let this machine in? (see 4)"
+                                 : "the server must send its certificate with the intermediate ones, for "
+                                   "this name, and in time",
+                "%s port %u: %s", th_buf_cstr(&text), url->port, p.error);
+        show_chain(d, &p);
+        th_buf_fini(&text);
+    }
+}
+
+static void check_https(struct doctor *d, const struct th_url *url)
+{
+    if (url->tls)
+        say(d, OK, "3 https", NULL, "the URL is https");
+    else
+        say(d, NOTE, "3 https", "use https in production: most dialects refuse http there",
+            "the URL is http: anybody on the way can read it");
+}
+
+/* The server was there a moment ago; what it was asked for has been said. */
+static void lost(struct doctor *d, const char *what)
+{
+    say(d, FAIL, what, "try again when the server answers", "the server was lost while this was looked at");
+}
+
+/* What the server itself sees: its own test delivery. */
+static void check_answer(struct doctor *d, const char *id)
+{
+    struct th_span none = {NULL, 0};
+    int64_t until = th_cmd_mono_ms() + 65000;
+    struct th_answer a;
+    const char *delivery;
+
+    if (th_cli_try(d->cli, "POST", th_cli_path(d->cli, "/v1/webhooks/%s/test", id), th_str("{}"), NULL, &a)) {
+        lost(d, "2 answers 2xx");
+        return;
+    }
+    delivery = a.status < 300 ? th_cli_member(d->cli, a.json, "/id") : "-";
+    if (delivery[0] == '-')
+        say(d, NOTE, "2 answers 2xx", "the key needs webhooks:manage for a test",
+            "a test could not be sent (status %u)", a.status);
+    th_answer_free(&a);
+    while (delivery[0] != '-' && th_cmd_mono_ms() < until) {
+        const char *outcome, *status;
+        if (th_cli_try(d->cli, "GET", th_cli_path(d->cli, "/v1/deliveries/%s", delivery), none, NULL, &a)) {
+            lost(d, "2 answers 2xx");
+            return;
+        }
+        outcome = th_cli_member(d->cli, a.json, "/attempts/0/outcome");
+        status = th_cli_member(d->cli, a.json, "/attempts/0/status");
+        if (outcome[0] != '-') {
+            const char *detail = th_cli_member(d->cli, a.json, "/attempts/0/detail");
+            if (strcmp(outcome, "success") == 0)
+                say(d, OK, "2 answers 2xx", NULL, "a test delivery was answered with %s in %s ms", status,
+                    th_cli_member(d->cli, a.json, "/attempts/0/duration_ms"));
+            else if (status[0] != '-')
+                say(d, FAIL, "2 answers 2xx",
+                    status[0] == '3' ? "register the URL that it redirects to: redirects are not followed"
+                    : strcmp(status, "401") == 0 || strcmp(status, "403") == 0
+                        ? "does it verify with the right secret? `tenterhook attempts ID --json | tenterhook "
+                          "explain` says"
+                        : "its own log says why; answer 2xx first and work afterwards",
+                    "a test delivery was answered with %s", status);
+            else
+                say(d, FAIL, "2 answers 2xx",
+                    strcmp(outcome, "timeout") == 0
+                        ? "answer first and work afterwards; or a firewall drops us (see 4)"
+                        : NULL,
+                    "a test delivery got no answer: %s%s%s", outcome, detail[0] == '-' ? "" : ": ",
+                    detail[0] == '-' ? "" : detail);
+            th_answer_free(&a);
+            return;
+        }
+        th_answer_free(&a);
+        th_cmd_sleep_ms(50);
+    }
+    if (delivery[0] != '-')
+        say(d, FAIL, "2 answers 2xx", "answer first and work afterwards",
+            "a test delivery has no answer after 65 s");
+}
+
+static void check_firewall(struct doctor *d)
+{
+    struct th_span none = {NULL, 0};
+    struct th_json list, row;
+    struct th_json_iter it;
+    const char *all = "";
+    struct th_answer a;
+
+    if (th_cli_try(d->cli, "GET", "/v1/source-addresses", none, NULL, &a)) {
+        lost(d, "4 firewall");
+        return;
+    }
+    if (a.json.raw.n && th_json_member(a.json, TH_LIT("prefixes"), &list)) {
+        th_json_iter(&it, list);
+        while (th_json_next(&it, NULL, &row))
+            all = th_cli_printf(d->cli, "%s%s%s", all, *all ? ", " : "", th_cli_member(d->cli, row, ""));
+    }
+    th_answer_free(&a);
+    if (*all)
+        say(d, OK, "4 firewall", NULL, "let these in: %s", all);
+    else
+        say(d, NOTE, "4 firewall", "set source_addresses in the configuration, so that customers can be told",
+            "the server names no addresses that deliveries come from");
+}
+
+static void check_active(struct doctor *d, struct th_json e, const char *id)
+{
+    const char *disabled = th_cli_member(d->cli, e, "/disabled");
+
+    if (disabled[0] == '{')
+        say(d, FAIL, "5 active",
+            th_cli_printf(d->cli, "mend the receiver, then: tenterhook endpoints resume %s", id),
+            "disabled since %s: %s", th_cli_time(d->cli, e, "/disabled/at"),
+            th_cli_member(d->cli, e, "/disabled/reason"));
+    else if (strcmp(th_cli_member(d->cli, e, "/active"), "false") == 0)
+        say(d, FAIL, "5 active", th_cli_printf(d->cli, "tenterhook endpoints resume %s", id),
+            "paused: its deliveries are held");
+    else
+        say(d, OK, "5 active", NULL, "it is active");
+}
+
+/* id: NULL for a URL alone. */
+static void check_url(struct doctor *d, const char *text, const char *id, const char *ca_file)
+{
+    char copy[2100];
+    struct th_url url;
+    const char *why = "is too long";
+
+    snprintf(copy, sizeof copy, "%s", text);
+    if (strlen(text) >= sizeof copy || th_url_parse(th_str(copy), &url, &why)) {
+        say(d, FAIL, "1 accessible", "register another URL", "%s: %s", text, why);
+        return;
+    }
+    check_reach(d, &url, ca_file);
+    if (id)
+        check_answer(d, id);
+    check_https(d, &url);
+}
+
+static void check_endpoint(struct doctor *d, const char *id, const char *ca_file)
+{
+    struct th_span none = {NULL, 0};
+    struct th_answer a;
+    const char *url;
+
+    if (th_cli_try(d->cli, "GET", th_cli_path(d->cli, "/v1/webhooks/%s", id), none, NULL, &a)) {
+        lost(d, "endpoint");
+        return;
+    }
+    if (a.status == 404) {
+        say(d, FAIL, "endpoint",
+            "`tenterhook endpoints` lists those of the tenant; another tenant's need --tenant",
+            "there is no endpoint %s", id);
+        th_answer_free(&a);
+        return;
+    }
+    if (a.status != 200) {
+        say(d, FAIL, "endpoint", "the server's log says more", "it cannot be looked at (status %u)",
+            a.status);
+        th_answer_free(&a);
+        return;
+    }
+    url = th_cli_member(d->cli, a.json, "/url");
+    if (url[0] == '-')
+        url = th_cli_member(d->cli, a.json, "/callbackUrl");
+    check_url(d, url, id, ca_file);
+    check_firewall(d);
+    check_active(d, a.json, id);
+    th_answer_free(&a);
+}
+
+/* ---- the command ---- */
+
+static void check_machine(struct doctor *d)
+{
+    struct th_settings c;
+    bool have;
+
+    check_config(d, &c, &have);
+    if (have) {
+        const char *dir = c.v[TH_O_DATA].text;
+        struct stat st;
+        check_private(d, dir, 0700, true);
+        check_private(d, th_cli_printf(d->cli, "%s/secret.key", dir), 0600, false);
+        if (stat(dir, &st) == 0) {
+            check_database(d, dir);
+            check_disk(d, dir);
+        }
+    }
+    check_clock(d);
+    check_dns(d, th_cli_option(d->cli, "--resolve") ? th_cli_option(d->cli, "--resolve") : "example.com");
+    if (have)
+        th_config_fini(&c);
+}
+
+int th_cmd_doctor(struct th_cli *cli)
+{
+    const char *target = cli->arg_count ? cli->args[0] : NULL, *ca_file = NULL;
+    struct doctor d = {.cli = cli};
+    struct th_settings c;
+    char why[600];
+
+    th_buf_init(&d.json, 1u << 20);
+    d.w = th_jw(&d.json);
+    th_jw_array(&d.w);
+    if (target && !th_config_read(cli->config_argc, cli->config_argv, &c, why, sizeof why)) {
+        ca_file = c.v[TH_O_CA_FILE].text ? th_cli_text(cli, th_str(c.v[TH_O_CA_FILE].text)) : NULL;
+        th_config_fini(&c);
+    }
+    if (target && strstr(target, "://")) {
+        check_url(&d, target, NULL, ca_file);
+    } else if (target) {
+        if (check_server(&d))
+            check_endpoint(&d, target, ca_file);
+        else if (!d.failed)
+            say(&d, FAIL, "endpoint", "use a key with webhooks:manage", "this key may not look at it");
+    } else {
+        check_machine(&d);
+        (void)check_server(&d);
+    }
+    th_jw_end_array(&d.w);
+    if (cli->json)
+        th_print_json(stdout, (struct th_json){TH_JSON_ARRAY, th_buf_view(&d.json)});
+    else
+        printf("\n%s\n", d.failed  ? "something fails: see FAIL above"
+                         : d.notes ? "nothing fails; look at the notes above"
+                                   : "all is well");
+    th_buf_fini(&d.json);
+    return d.failed ? TH_EXIT_NO : TH_EXIT_OK;
+}

@@ -1,0 +1,502 @@
+/* endpoints and secrets: the tenant's registered receivers. Field names are those of the tenant's dialect on
+ * the wire; the options have the native names, and the dialect's own table translates them. */
+#include "cli/cmd.h"
+#include <stdlib.h>
+
+#define BODY_MAX ((size_t)1 << 20)
+
+/* First of some members that a row has: dialects name them differently. */
+static const char *first_of(struct th_cli *cli, struct th_json row, const char *const *pointers)
+{
+    for (; *pointers; pointers++) {
+        const char *text = th_cli_member(cli, row, *pointers);
+        if (text[0] != '-')
+            return text;
+    }
+    return "-";
+}
+
+static const char *state_of(struct th_cli *cli, struct th_json row)
+{
+    if (th_cli_member(cli, row, "/disabled")[0] == '{')
+        return "disabled";
+    return strcmp(th_cli_member(cli, row, "/active"), "false") == 0 ? "paused" : "active";
+}
+
+/* ["a","b"] as "a, b"; an empty list takes everything. */
+static const char *events_of(struct th_cli *cli, struct th_json row)
+{
+    static const char *const names[] = {"events", "eventTypes"};
+    struct th_json list, e;
+    struct th_json_iter it;
+    const char *text = "";
+
+    for (unsigned i = 0; i < 2; i++)
+        if (th_json_member(row, th_str(names[i]), &list) && list.type == TH_JSON_ARRAY) {
+            th_json_iter(&it, list);
+            while (th_json_next(&it, NULL, &e))
+                text = th_cli_printf(cli, "%s%s%s", text, *text ? ", " : "", th_cli_member(cli, e, ""));
+        }
+    return *text ? text : "(all)";
+}
+
+static const char *const urls[] = {"/url", "/callbackUrl", "/target", NULL};
+
+static void endpoint_row(void *ctx, struct th_json row)
+{
+    struct th_table *t = ctx;
+
+    th_table_add(t, th_cli_member(t->cli, row, "/id"));
+    th_table_add(t, state_of(t->cli, row));
+    th_table_add(t, first_of(t->cli, row, urls));
+    th_table_add(t, events_of(t->cli, row));
+}
+
+int th_cmd_endpoints(struct th_cli *cli)
+{
+    static const char *const heads[] = {"ENDPOINT", "STATUS", "URL", "EVENTS"};
+    struct th_table t;
+    int64_t limit;
+    int status;
+
+    if (!th_cli_number(cli, "--limit", 1, 1000000, 1000, &limit))
+        return TH_EXIT_USAGE;
+    if (cli->json)
+        return th_cmd_list_json(cli, "/v1/webhooks", limit);
+    th_table_init(&t, cli, 4, heads);
+    status = th_cli_list(cli, "/v1/webhooks", limit, endpoint_row, &t);
+    if (!status && th_table_rows(&t))
+        th_table_print(&t);
+    else if (!status)
+        printf("no endpoints; make one with: tenterhook endpoints create URL\n");
+    return status;
+}
+
+static void health_row(void *ctx, struct th_json row)
+{
+    struct th_table *t = ctx;
+    const char *waiting = th_cli_member(t->cli, row, "/waiting");
+    bool more = strcmp(th_cli_member(t->cli, row, "/more_in_store"), "true") == 0;
+
+    th_table_add(t, th_cli_member(t->cli, row, "/tenant"));
+    th_table_add(t, th_cli_member(t->cli, row, "/endpoint"));
+    th_table_add(t, th_cli_member(t->cli, row, "/state"));
+    th_table_add(t, th_cli_time(t->cli, row, "/failing_since"));
+    th_table_add(t, th_cli_time(t->cli, row, "/last_success_at"));
+    th_table_add(t, more ? th_cli_printf(t->cli, "%s+", waiting) : waiting);
+    th_table_add(t, th_cli_member(t->cli, row, "/url"));
+}
+
+int th_cmd_endpoint_health(struct th_cli *cli)
+{
+    static const char *const heads[] = {"TENANT",       "ENDPOINT", "STATE", "FAILING SINCE",
+                                        "LAST SUCCESS", "WAITING",  "URL"};
+    const char *state = th_cli_option(cli, "--state"), *path = "/v1/endpoint-health";
+    struct th_table t;
+    int64_t limit;
+    int status;
+
+    if (!th_cli_number(cli, "--limit", 1, 1000000, 1000, &limit))
+        return TH_EXIT_USAGE;
+    if (state)
+        path = th_cli_printf(cli, "%s?state=%s", path, th_cli_path(cli, "%s", state));
+    if (cli->json)
+        return th_cmd_list_json(cli, path, limit);
+    th_table_init(&t, cli, 7, heads);
+    status = th_cli_list(cli, path, limit, health_row, &t);
+    if (!status && th_table_rows(&t))
+        th_table_print(&t);
+    else if (!status)
+        printf("%s\n", state ? th_cli_printf(cli, "no endpoint is %s", state) : "no endpoints");
+    return status;
+}
+
+static void print_endpoint(struct th_cli *cli, struct th_json e)
+{
+    struct th_json key, value;
+    struct th_json_iter it;
+
+    th_json_iter(&it, e);
+    while (th_json_next(&it, &key, &value)) {
+        const char *name = th_cli_member(cli, key, "");
+        printf("%s%-22s%s ", th_dim(cli), name, th_plain(cli));
+        th_print_safe(stdout, th_str(th_cli_member(cli, value, "")));
+        putchar('\n');
+    }
+}
+
+/* ---- bodies from options ---- */
+
+static void key_of(struct th_cli *cli, struct th_jw *w, struct th_json dialect, const char *native)
+{
+    th_jw_key(w, th_str(th_cmd_wire(cli, dialect, native)));
+}
+
+/* NAME=VALUE options as an object of texts; "NAME=" removes. False after a message. */
+static bool write_pairs(struct th_cli *cli, struct th_jw *w, struct th_json dialect, const char *option,
+                        const char *native)
+{
+    const char *pair;
+
+    if (!th_cli_has(cli, option))
+        return true;
+    key_of(cli, w, dialect, native);
+    th_jw_object(w);
+    for (unsigned i = 0; (pair = th_cli_option_at(cli, option, i)) != NULL; i++) {
+        const char *eq = strchr(pair, '=');
+        if (!eq) {
+            th_cli_fail(cli, TH_EXIT_USAGE, "%s \"%s\": write NAME=VALUE", option, pair);
+            return false;
+        }
+        th_jw_key(w, th_span(pair, (size_t)(eq - pair)));
+        if (eq[1])
+            th_jw_string(w, th_str(eq + 1));
+        else
+            th_jw_null(w);
+    }
+    th_jw_end_object(w);
+    return true;
+}
+
+static bool write_number(struct th_cli *cli, struct th_jw *w, struct th_json dialect, const char *option,
+                         const char *native)
+{
+    const char *text = th_cli_option(cli, option);
+    struct th_json v;
+
+    if (!text)
+        return true;
+    if (th_json_parse(th_str(text), 1, &v, NULL) || (v.type != TH_JSON_NUMBER && v.type != TH_JSON_NULL)) {
+        th_cli_fail(cli, TH_EXIT_USAGE, "%s \"%s\": must be a number, or null for the default", option, text);
+        return false;
+    }
+    key_of(cli, w, dialect, native);
+    th_jw_raw(w, v.raw);
+    return true;
+}
+
+static bool write_fields(struct th_cli *cli, struct th_jw *w)
+{
+    const char *field;
+
+    for (unsigned i = 0; (field = th_cli_option_at(cli, "--field", i)) != NULL; i++) {
+        const char *eq = strchr(field, '=');
+        struct th_json v;
+        if (!eq) {
+            th_cli_fail(cli, TH_EXIT_USAGE, "--field \"%s\": write NAME=JSON", field);
+            return false;
+        }
+        th_jw_key(w, th_span(field, (size_t)(eq - field)));
+        if (th_json_parse(th_str(eq + 1), TH_JSON_DEPTH, &v, NULL))
+            th_jw_string(w, th_str(eq + 1));
+        else
+            th_jw_raw(w, v.raw);
+    }
+    return true;
+}
+
+static bool write_secret(struct th_cli *cli, struct th_jw *w, struct th_json dialect)
+{
+    const char *file = th_cli_option(cli, "--secret-file");
+    struct th_buf secret;
+
+    if (!file)
+        return true;
+    if (th_cli_read_secret(cli, file, &secret))
+        return false;
+    key_of(cli, w, dialect, "secret");
+    th_jw_string(w, th_buf_view(&secret));
+    th_buf_wipe(&secret);
+    return true;
+}
+
+static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const char *url, struct th_buf *body)
+{
+    static const struct {
+        const char *option, *native;
+    } texts[] = {{"--description", "description"}, {"--variant", "signature_variant"}};
+    static const struct {
+        const char *option, *native;
+    } numbers[] = {{"--timeout", "timeout_seconds"},
+                   {"--max-in-flight", "max_in_flight"},
+                   {"--rate-limit", "rate_limit_per_second"}};
+    struct th_jw w = th_jw(body);
+    bool ok = true;
+
+    th_jw_object(&w);
+    if (url) {
+        key_of(cli, &w, dialect, "url");
+        th_jw_string(&w, th_str(url));
+    }
+    if (th_cli_has(cli, "--event")) {
+        const char *type;
+        key_of(cli, &w, dialect, "events");
+        th_jw_array(&w);
+        for (unsigned i = 0; (type = th_cli_option_at(cli, "--event", i)) != NULL; i++)
+            if (*type)
+                th_jw_string(&w, th_str(type));
+        th_jw_end_array(&w);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        if (th_cli_option(cli, texts[i].option)) {
+            key_of(cli, &w, dialect, texts[i].native);
+            th_jw_string(&w, th_str(th_cli_option(cli, texts[i].option)));
+        }
+    for (unsigned i = 0; ok && i < 3; i++)
+        ok = write_number(cli, &w, dialect, numbers[i].option, numbers[i].native);
+    ok = ok && write_pairs(cli, &w, dialect, "--metadata", "metadata") &&
+         write_pairs(cli, &w, dialect, "--header", "headers");
+    ok = ok && write_fields(cli, &w) && write_secret(cli, &w, dialect);
+    th_jw_end_object(&w);
+    return ok;
+}
+
+/* ---- commands ---- */
+
+int th_cmd_endpoint_create(struct th_cli *cli)
+{
+    struct th_answer dialect, answer;
+    struct th_buf body;
+    int status = th_cmd_dialect_of(cli, &dialect);
+
+    if (status)
+        return status;
+    th_buf_init(&body, BODY_MAX);
+    status = write_endpoint(cli, dialect.json, cli->args[0], &body)
+                 ? th_cli_call(cli, "POST", "/v1/webhooks", th_buf_view(&body), NULL, &answer)
+                 : TH_EXIT_USAGE;
+    th_buf_wipe(&body);
+    th_answer_free(&dialect);
+    if (status)
+        return status;
+    if (!th_cmd_json(cli, &answer)) {
+        print_endpoint(cli, answer.json);
+        if (th_cli_member(cli, answer.json, "/secret")[0] != '-')
+            printf("%skeep the secret: some dialects show it only now%s\n", th_dim(cli), th_plain(cli));
+    }
+    th_answer_free(&answer);
+    return TH_EXIT_OK;
+}
+
+static int one(struct th_cli *cli, const char *method, const char *format, struct th_span body,
+               const char *done)
+{
+    struct th_answer answer;
+    int status = th_cli_call(cli, method, th_cli_path(cli, format, cli->args[0]), body, NULL, &answer);
+
+    if (status)
+        return status;
+    if (!th_cmd_json(cli, &answer)) {
+        if (done)
+            printf("%s  %s\n", cli->args[0], done);
+        else
+            print_endpoint(cli, answer.json);
+    }
+    th_answer_free(&answer);
+    return TH_EXIT_OK;
+}
+
+int th_cmd_endpoint_show(struct th_cli *cli)
+{
+    return one(cli, "GET", "/v1/webhooks/%s", (struct th_span){0}, NULL);
+}
+
+int th_cmd_endpoint_update(struct th_cli *cli)
+{
+    struct th_answer dialect;
+    struct th_buf body;
+    int status = th_cmd_dialect_of(cli, &dialect);
+
+    if (status)
+        return status;
+    th_buf_init(&body, BODY_MAX);
+    if (!write_endpoint(cli, dialect.json, th_cli_option(cli, "--set-url"), &body))
+        status = TH_EXIT_USAGE;
+    else if (body.n <= 2)
+        status =
+            th_cli_fail(cli, TH_EXIT_USAGE,
+                        "nothing to change was given; `tenterhook help endpoints update` lists what can be");
+    else
+        status = one(cli, "PATCH", "/v1/webhooks/%s", th_buf_view(&body), NULL);
+    th_buf_wipe(&body);
+    th_answer_free(&dialect);
+    return status;
+}
+
+int th_cmd_endpoint_delete(struct th_cli *cli)
+{
+    if (!th_cli_confirm(cli,
+                        th_cli_printf(cli, "Delete endpoint %s and cancel what waits for it?", cli->args[0])))
+        return th_cli_fail(cli, TH_EXIT_USAGE, "not deleted; say --yes to delete without being asked");
+    return one(cli, "DELETE", "/v1/webhooks/%s", (struct th_span){0}, "deleted");
+}
+
+static int set_active(struct th_cli *cli, bool active, const char *done)
+{
+    struct th_answer dialect;
+    struct th_buf body;
+    struct th_jw w;
+    int status = th_cmd_dialect_of(cli, &dialect);
+
+    if (status)
+        return status;
+    th_buf_init(&body, 4096);
+    w = th_jw(&body);
+    th_jw_object(&w);
+    key_of(cli, &w, dialect.json, "active");
+    th_jw_bool(&w, active);
+    th_jw_end_object(&w);
+    status = one(cli, "PATCH", "/v1/webhooks/%s", th_buf_view(&body), done);
+    th_buf_fini(&body);
+    th_answer_free(&dialect);
+    return status;
+}
+
+int th_cmd_endpoint_pause(struct th_cli *cli)
+{
+    return set_active(cli, false, "paused: its deliveries are held");
+}
+
+int th_cmd_endpoint_resume(struct th_cli *cli)
+{
+    return set_active(cli, true, "active: what was held goes out, oldest first");
+}
+
+/* Follows the test's one attempt to its end, so that the answer to "does it work?" is the exit status. */
+static int follow(struct th_cli *cli, const char *id)
+{
+    int64_t until = th_cmd_mono_ms() + 60000;
+
+    for (;;) {
+        struct th_answer answer;
+        const char *outcome;
+        int status = th_cli_call(cli, "GET", th_cli_path(cli, "/v1/deliveries/%s", id), (struct th_span){0},
+                                 NULL, &answer);
+        if (status)
+            return status;
+        outcome = th_cli_member(cli, answer.json, "/last_attempt/outcome");
+        if (outcome[0] != '-' || th_cmd_mono_ms() > until) {
+            bool good = strcmp(outcome, "success") == 0;
+            if (!th_cmd_json(cli, &answer))
+                th_cmd_print_delivery(cli, answer.json, th_cli_has(cli, "--verbose"));
+            th_answer_free(&answer);
+            return good ? TH_EXIT_OK : outcome[0] == '-' ? TH_EXIT_LATER : TH_EXIT_NO;
+        }
+        th_answer_free(&answer);
+        th_cmd_sleep_ms(30);
+    }
+}
+
+int th_cmd_endpoint_test(struct th_cli *cli)
+{
+    const char *type = th_cli_option(cli, "--type");
+    struct th_answer answer;
+    struct th_buf body;
+    struct th_jw w;
+    const char *id;
+    int status;
+
+    th_buf_init(&body, 4096);
+    w = th_jw(&body);
+    th_jw_object(&w);
+    if (type) {
+        th_jw_key(&w, TH_LIT("type"));
+        th_jw_string(&w, th_str(type));
+    }
+    th_jw_end_object(&w);
+    status = th_cli_call(cli, "POST", th_cli_path(cli, "/v1/webhooks/%s/test", cli->args[0]),
+                         th_buf_view(&body), NULL, &answer);
+    th_buf_fini(&body);
+    if (status)
+        return status;
+    id = th_cli_member(cli, answer.json, "/id");
+    if (id[0] == '-') { /* a dialect's own answer names no delivery */
+        if (!th_cmd_json(cli, &answer))
+            printf("%s  a sample goes out; `tenterhook deliveries --endpoint %s` shows it\n", cli->args[0],
+                   cli->args[0]);
+        th_answer_free(&answer);
+        return TH_EXIT_OK;
+    }
+    th_answer_free(&answer);
+    return follow(cli, id);
+}
+
+/* ---- secrets ---- */
+
+static int print_secrets(struct th_cli *cli, const struct th_answer *answer)
+{
+    static const char *const heads[] = {"SECRET", "SINCE", "ENDS"};
+    struct th_json list, row;
+    struct th_json_iter it;
+    struct th_table t;
+
+    if (th_cmd_json(cli, answer))
+        return TH_EXIT_OK;
+    th_table_init(&t, cli, 3, heads);
+    if (th_json_member(answer->json, TH_LIT("secrets"), &list)) {
+        th_json_iter(&it, list);
+        while (th_json_next(&it, NULL, &row)) {
+            th_table_add(&t, th_cli_member(cli, row, "/secret"));
+            th_table_add(&t, th_cli_time(cli, row, "/created_at"));
+            th_table_add(&t, th_cli_time(cli, row, "/expires_at"));
+        }
+    }
+    th_table_print(&t);
+    return TH_EXIT_OK;
+}
+
+int th_cmd_secrets(struct th_cli *cli)
+{
+    struct th_answer answer;
+    int status = th_cli_call(cli, "GET", th_cli_path(cli, "/v1/webhooks/%s/secret", cli->args[0]),
+                             (struct th_span){0}, NULL, &answer);
+
+    if (status)
+        return status;
+    status = print_secrets(cli, &answer);
+    th_answer_free(&answer);
+    return status;
+}
+
+int th_cmd_secret_rotate(struct th_cli *cli)
+{
+    const char *overlap = th_cli_option(cli, "--overlap");
+    struct th_answer answer;
+    struct th_buf body;
+    struct th_jw w;
+    int64_t ms;
+    int status = TH_EXIT_OK;
+
+    th_buf_init(&body, 8192);
+    w = th_jw(&body);
+    th_jw_object(&w);
+    if (overlap) {
+        th_jw_key(&w, TH_LIT("overlap_seconds"));
+        if (strcmp(overlap, "until-revoked") == 0)
+            th_jw_null(&w);
+        else if (th_cli_duration(cli, "--overlap", 0, &ms))
+            th_jw_i64(&w, ms / 1000);
+        else
+            status = TH_EXIT_USAGE;
+    }
+    if (!status && !write_secret(cli, &w, (struct th_json){0}))
+        status = TH_EXIT_INPUT;
+    th_jw_end_object(&w);
+    if (!status)
+        status = th_cli_call(cli, "POST", th_cli_path(cli, "/v1/webhooks/%s/rotate-secret", cli->args[0]),
+                             th_buf_view(&body), NULL, &answer);
+    th_buf_wipe(&body);
+    if (status)
+        return status;
+    status = print_secrets(cli, &answer);
+    th_answer_free(&answer);
+    return status;
+}
+
+int th_cmd_secret_revoke(struct th_cli *cli)
+{
+    if (!th_cli_confirm(cli, "End the previous secret now? Receivers that still use it will refuse."))
+        return th_cli_fail(cli, TH_EXIT_USAGE, "not revoked; say --yes to revoke without being asked");
+    return one(cli, "DELETE", "/v1/webhooks/%s/secret/previous", (struct th_span){0},
+               "the previous secret has ended");
+}

@@ -1,0 +1,12 @@
+/* What backup and restore share. */
+#ifndef TH_APP_CMD_RESTORE_H
+#define TH_APP_CMD_RESTORE_H
+#include "cli/cli.h"
+#include "conf/config.h"
+#include "base/error.h"
+
+/** Exit status for what became of a database file. */
+int th_cmd_store_status(enum th_error error);
+/** The server's settings from the command's options; false after a message. */
+bool th_cmd_settings(struct th_cli *cli, struct th_settings *out);
+#endif

@@ -1,0 +1,114 @@
+/* tail: live deliveries. On a terminal, keys show one with request and answer, or send it again. */
+#include "cli/cli_tail.h"
+#include "cli/cmd.h"
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_stop(int number)
+{
+    stop_asked = 1;
+    signal(number, SIG_DFL); /* the second time it ends at once, whatever is waited for */
+}
+
+/* False: the end was asked for. */
+static bool act(struct th_tail *t)
+{
+    bool arrow;
+    int key;
+
+    while ((key = th_keys_read(&arrow)) != 0) {
+        if (arrow && (key == 'A' || key == 'B'))
+            th_tail_move(t, key == 'A' ? -1 : 1);
+        else if (key == '\n' || key == '\r')
+            (void)th_tail_show(t);
+        else if (key == 'r')
+            (void)th_tail_retry(t);
+        else if (key == 'q' || key == 4)
+            return false;
+        else
+            printf("Enter shows request and answer, up and down choose another delivery, r sends it again, q "
+                   "ends\n");
+    }
+    fflush(stdout);
+    return true;
+}
+
+/* A server that is being restarted is waited for, once it has answered. False: the end. */
+static bool lasts(struct th_tail *t, int status, bool *away)
+{
+    struct th_cli *cli = t->cli;
+
+    if (status && (!t->primed || (status != TH_EXIT_UNREACHABLE && status != TH_EXIT_LATER)))
+        return false;
+    if (status && !*away && !cli->json)
+        fprintf(stderr, "%swaiting until it is back; Ctrl-C ends%s\n", th_dim(cli), th_plain(cli));
+    if (!status && *away && !cli->json)
+        fprintf(stderr, "%sit is back%s\n", th_dim(cli), th_plain(cli));
+    *away = cli->mute = status != 0;
+    return true;
+}
+
+static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t every_ms, int64_t for_ms)
+{
+    int64_t until = for_ms ? th_cmd_mono_ms() + for_ms : INT64_MAX;
+    bool keys = !cli->json && cli->terminal && th_keys_open();
+    int status = TH_EXIT_OK;
+    bool away = false;
+
+    if (keys)
+        printf("%slive deliveries; Enter shows request and answer, r sends again, q ends%s\n", th_dim(cli),
+               th_plain(cli));
+    while (!stop_asked && th_cmd_mono_ms() < until) {
+        int64_t next = th_cmd_mono_ms() + every_ms;
+        status = th_tail_look(t, last);
+        if (!lasts(t, status, &away))
+            break;
+        while (!stop_asked && th_cmd_mono_ms() < next) {
+            struct pollfd wait[] = {{.fd = keys ? STDIN_FILENO : -1, .events = POLLIN},
+                                    {.fd = STDOUT_FILENO}};
+            int64_t left = next - th_cmd_mono_ms();
+            if (poll(wait, 2, left > 0 ? (int)left : 0) > 0 &&
+                ((wait[1].revents & (POLLERR | POLLHUP)) || (wait[0].revents && !act(t))))
+                stop_asked = 1; /* the reader of our output has gone, or q */
+        }
+    }
+    th_keys_close();
+    return status;
+}
+
+int th_cmd_tail(struct th_cli *cli)
+{
+    static struct th_tail tail; /* large; there is one */
+    const char *path = "/v1/deliveries", *options[] = {"--endpoint", "--status", "--type"},
+               *names[] = {"endpoint", "status", "event_type"};
+    int64_t last, every, length;
+    char mark = '?';
+
+    if (!th_cli_number(cli, "--last", 0, 200, 10, &last) || !th_cli_duration(cli, "--every", 1000, &every) ||
+        !th_cli_duration(cli, "--for", 0, &length))
+        return TH_EXIT_USAGE;
+    if (every < 50 || every > 3600000)
+        return th_cli_fail(cli, TH_EXIT_USAGE, "--every: 50ms to 1h");
+    for (unsigned i = 0; i < 3; i++)
+        if (th_cli_option(cli, options[i])) {
+            path = th_cli_printf(cli, "%s%c%s=%s", path, mark, names[i],
+                                 th_cli_path(cli, "%s", th_cli_option(cli, options[i])));
+            mark = '&';
+        }
+    if (th_cli_option(cli, "--endpoint")) { /* a typing error would be silence for ever */
+        struct th_answer answer;
+        int status =
+            th_cli_call(cli, "GET", th_cli_path(cli, "/v1/webhooks/%s", th_cli_option(cli, "--endpoint")),
+                        (struct th_span){0}, NULL, &answer);
+        if (status)
+            return status;
+        th_answer_free(&answer);
+    }
+    signal(SIGINT, on_stop);
+    signal(SIGTERM, on_stop);
+    th_tail_init(&tail, cli, path);
+    return follow(cli, &tail, (unsigned)last, every, length);
+}

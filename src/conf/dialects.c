@@ -1,0 +1,219 @@
+/* The loaded dialects: those built into the binary, then the files of a directory, which add or replace by
+ * name.
+ *
+ * Refuses: a file that does not compile, with "FILE:LINE: KEY: what", or that is not named NAME.yaml; one bad file
+ * refuses the whole load, so a server never runs with fewer dialects than it was given. */
+#include "conf/dialects.h"
+#include "conf/embedded.h"
+#include "conf/yaml.h"
+#include "base/alloc.h"
+#include "core/guard.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX ((size_t)1 << 20)
+#define TREE_MAX ((size_t)32 << 20)
+#define DIALECTS_MAX 256u
+
+enum th_error th_dialect_load(const char *file, struct th_span name, struct th_span yaml,
+                              struct th_dialect **out, char *why, size_t why_size)
+{
+    struct th_arena mem;
+    struct th_node *root;
+    struct th_dialect_error what;
+    enum th_error error;
+
+    th_arena_init(&mem, TREE_MAX);
+    error = th_yaml_parse(file, yaml, TH_YAML_MAX, &mem, &root, why, why_size);
+    if (!error) {
+        error = th_dialect_compile(name, root, out, &what);
+        if (error)
+            snprintf(why, why_size, "%s:%u: %s%s%s", file, what.line, what.key, what.key[0] ? ": " : "",
+                     what.what);
+    }
+    th_arena_fini(&mem);
+    return error;
+}
+
+/* Adds, or takes the place of the one with the same name. Owns d from here on. */
+static enum th_error add(struct th_dialect_set *set, struct th_dialect *d)
+{
+    struct th_dialect **v;
+
+    for (unsigned i = 0; i < set->count; i++)
+        if (th_span_eq(th_dialect_values(set->v[i])->name, th_dialect_values(d)->name)) {
+            th_dialect_free(set->v[i]);
+            set->v[i] = d;
+            return TH_OK;
+        }
+    v = set->count < DIALECTS_MAX ? th_realloc(set->v, (set->count + 1) * sizeof(struct th_dialect *)) : NULL;
+    if (!v) {
+        th_dialect_free(d);
+        return set->count < DIALECTS_MAX ? TH_NOMEM : TH_TOO_LARGE;
+    }
+    set->v = v;
+    set->v[set->count++] = d;
+    return TH_OK;
+}
+
+static enum th_error add_loaded(struct th_dialect_set *set, const char *file, struct th_dialect *d, char *why,
+                                size_t why_size)
+{
+    enum th_error error = add(set, d);
+
+    if (error)
+        snprintf(why, why_size, "%s: %s", file, th_error_name(error));
+    return error;
+}
+
+static enum th_error load_embedded(struct th_dialect_set *set, char *why, size_t why_size)
+{
+    for (const struct th_embedded *e = th_embedded_dialects; e->name; e++) {
+        char file[128];
+        struct th_dialect *d;
+        enum th_error error;
+        snprintf(file, sizeof file, "dialects/%s.yaml", e->name);
+        error = th_dialect_load(file, th_str(e->name), th_span(e->text, e->len), &d, why, why_size);
+        if (!error)
+            error = add_loaded(set, file, d, why, why_size);
+        if (error)
+            return error;
+    }
+    return TH_OK;
+}
+
+enum th_error th_dialect_read_file(const char *path, struct th_buf *text, char *why, size_t why_size)
+{
+    FILE *f = fopen(path, "re");
+    enum th_error error = TH_OK;
+
+    if (!f) {
+        snprintf(why, why_size, "%s: %s", path, strerror(errno));
+        return TH_IO;
+    }
+    for (;;) {
+        char *room = th_buf_room(text, 4096);
+        size_t n;
+        if (!room) {
+            error = text->failed;
+            snprintf(why, why_size, "%s: %s", path,
+                     error == TH_NOMEM ? "out of memory" : "larger than 1 MiB");
+            break;
+        }
+        n = fread(room, 1, 4096, f);
+        text->n += n;
+        if (n == 0)
+            break;
+    }
+    if (!error && ferror(f)) {
+        snprintf(why, why_size, "%s: cannot be read", path);
+        error = TH_IO;
+    }
+    fclose(f);
+    return error;
+}
+
+static bool ends_in(struct th_span name, const char *with)
+{
+    size_t n = strlen(with);
+
+    return name.n > n && memcmp(name.p + name.n - n, with, n) == 0;
+}
+
+/* The other spelling too: a file that is passed over in silence helps nobody. */
+static int is_yaml(const struct dirent *e)
+{
+    struct th_span name = th_str(e->d_name);
+
+    return e->d_name[0] != '.' && (ends_in(name, ".yaml") || ends_in(name, ".yml"));
+}
+
+/* The dialect's name from its file's. */
+static enum th_error name_of(const char *path, struct th_span *name, char *why, size_t why_size)
+{
+    const char *slash = strrchr(path, '/');
+
+    *name = th_str(slash ? slash + 1 : path);
+    if (ends_in(*name, ".yaml"))
+        name->n -= 5;
+    if (th_id_ok(*name) && name->n <= 64)
+        return TH_OK;
+    snprintf(why, why_size, "%s: must be named NAME.yaml, and NAME be of A-Z a-z 0-9 _ -, at most 64", path);
+    return TH_INVALID;
+}
+
+enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, char *why, size_t why_size)
+{
+    struct th_buf text;
+    struct th_span name;
+    enum th_error error;
+
+    th_buf_init(&text, FILE_MAX);
+    error = th_dialect_read_file(path, &text, why, why_size);
+    if (!error)
+        error = name_of(path, &name, why, why_size);
+    if (!error)
+        error = th_dialect_load(path, name, th_buf_view(&text), out, why, why_size);
+    th_buf_fini(&text);
+    return error;
+}
+
+static enum th_error load_file(struct th_dialect_set *set, const char *dir, const char *name, char *why,
+                               size_t why_size)
+{
+    struct th_dialect *d;
+    char path[4096];
+    enum th_error error;
+
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, name) >= sizeof path) {
+        snprintf(why, why_size, "%s: the path is too long", dir);
+        return TH_TOO_LARGE;
+    }
+    error = th_dialect_load_file(path, &d, why, why_size);
+    return error ? error : add_loaded(set, path, d, why, why_size);
+}
+
+static enum th_error load_dir(struct th_dialect_set *set, const char *dir, char *why, size_t why_size)
+{
+    struct dirent **entries;
+    int n = scandir(dir, &entries, is_yaml, alphasort);
+    enum th_error error = TH_OK;
+
+    if (n < 0) {
+        snprintf(why, why_size, "%s: %s", dir, strerror(errno));
+        return errno == ENOMEM ? TH_NOMEM : TH_IO;
+    }
+    for (int i = 0; i < n; i++) {
+        if (!error)
+            error = load_file(set, dir, entries[i]->d_name, why, why_size);
+        free(entries[i]);
+    }
+    free(entries);
+    return error;
+}
+
+enum th_error th_dialects_load(const char *dir, struct th_dialect_set *out, char *why, size_t why_size)
+{
+    struct th_dialect_set set = {NULL, 0};
+    enum th_error error = load_embedded(&set, why, why_size);
+
+    if (!error && dir)
+        error = load_dir(&set, dir, why, why_size);
+    if (error) {
+        th_dialects_free(&set);
+        return error;
+    }
+    *out = set;
+    return TH_OK;
+}
+
+void th_dialects_free(struct th_dialect_set *set)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        th_dialect_free(set->v[i]);
+    th_free(set->v);
+    *set = (struct th_dialect_set){NULL, 0};
+}

@@ -1,0 +1,25 @@
+/* The set of loaded dialects: those built in, and those of --dialects DIR, which replace by name.
+ * YAML is read by conf/yaml.h (th_yaml_parse), the only owner of libyaml; this file goes from its nodes to the
+ * compiler. */
+#ifndef TH_APP_DIALECTS_H
+#define TH_APP_DIALECTS_H
+#include "core/dialect.h"
+
+/** Compiles one YAML text. file is for messages ("dialects/standard.yaml"). why: "FILE:LINE: KEY: what". */
+TH_MUST_USE enum th_error th_dialect_load(const char *file, struct th_span name, struct th_span yaml,
+                                          struct th_dialect **out, char *why, size_t why_size);
+/** The same from a file; its base name without ".yaml" is the dialect's name. */
+TH_MUST_USE enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, char *why,
+                                               size_t why_size);
+/** Appends a file's bytes (as far as the buffer may grow). why: "PATH: what". */
+TH_MUST_USE enum th_error th_dialect_read_file(const char *path, struct th_buf *text, char *why,
+                                               size_t why_size);
+struct th_dialect_set {
+    struct th_dialect **v;
+    unsigned count;
+};
+/** Loads all; dir may be NULL. On failure nothing is left allocated. */
+TH_MUST_USE enum th_error th_dialects_load(const char *dir, struct th_dialect_set *out, char *why,
+                                           size_t why_size);
+void th_dialects_free(struct th_dialect_set *set);
+#endif

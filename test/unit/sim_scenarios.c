@@ -1,0 +1,53 @@
+/* Every scenario file of test/scenarios, each a test of its own, in virtual time. One of them: pass its name.
+ */
+#include "sim/scenario.h"
+#include <dirent.h>
+
+static char folder[1024];
+
+static void run(void **state)
+{
+    scenario_run_file(*state);
+}
+
+static int is_scenario(const struct dirent *e)
+{
+    size_t n = strlen(e->d_name);
+
+    return n > 3 && strcmp(e->d_name + n - 3, ".th") == 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *cut = strstr(__FILE__, "unit/sim_scenarios.c");
+    struct CMUnitTest *tests;
+    struct dirent **v;
+    int n, failed;
+
+    snprintf(folder, sizeof folder, "%.*sscenarios", cut ? (int)(cut - __FILE__) : 0, __FILE__);
+    n = scandir(folder, &v, is_scenario, alphasort);
+    if (n <= 0) {
+        fprintf(stderr, "no scenarios in %s\n", folder);
+        return 1;
+    }
+    tests = calloc((size_t)n, sizeof *tests);
+    if (!tests)
+        return 1;
+    size_t count = 0;
+    for (int i = 0; i < n; i++) {
+        char path[2048];
+        if (argc > 1 && !strstr(v[i]->d_name, argv[1]))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, v[i]->d_name);
+        tests[count++] =
+            (struct CMUnitTest){.name = v[i]->d_name, .test_func = run, .initial_state = strdup(path)};
+    }
+    failed = _cmocka_run_group_tests("scenarios", tests, count, NULL, NULL);
+    for (size_t i = 0; i < count; i++)
+        free(tests[i].initial_state);
+    for (int i = 0; i < n; i++)
+        free(v[i]);
+    free(v);
+    free(tests);
+    return failed;
+}
