@@ -7,8 +7,8 @@
  * Refuses: unknown options (the nearest is named), secrets as arguments: every user of the machine can see
  * those. Failure: a message on standard error that says what to do, and an exit status of cli.h. */
 #include "cli/cli.h"
-#include "conf/config.h"
 #include "base/alloc.h"
+#include "conf/config.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

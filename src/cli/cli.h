@@ -2,10 +2,10 @@
  * and for programs. All on the main thread; memory of one run lives in cli->mem. */
 #ifndef TH_APP_CLI_H
 #define TH_APP_CLI_H
-#include "cli/cli_client.h"
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "cli/cli_client.h"
 #include <stdio.h>
 
 /** Exit statuses, after sysexits.h where it has one. `tenterhook help` and docs/cli.md list them. */

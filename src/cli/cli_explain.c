@@ -6,8 +6,8 @@
  *
  * LIMIT: bodies over 128 KiB get only single changes, so that the answer comes at once.
  * Memory: every try's verifier is wiped; texts live in the JSON that is returned. */
-#include "cli/cli_request.h"
 #include "base/enc.h"
+#include "cli/cli_request.h"
 #include <stdlib.h>
 
 #define TRY_BODY_MAX ((size_t)128 << 10)

@@ -1,7 +1,7 @@
 /* The table of commands. A row here is all that help, manual pages, completions and dispatch know of a
  * command; rows of one name stand together, the one that runs without a verb first. */
-#include "cli/cmd.h"
 #include "app/serve.h"
+#include "cli/cmd.h"
 
 #define OPTIONS(...)                                                                                         \
     (const struct th_cli_option[])                                                                           \

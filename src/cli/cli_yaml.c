@@ -2,8 +2,8 @@
  *
  * JSON is nearly YAML, but not quite: YAML takes some characters in quotes for line ends or refuses them, and has
  * no pairs of surrogates. So strings are decoded and written anew, with what YAML reads differently as \u. */
-#include "cli/cmd_transfer.h"
 #include "base/enc.h"
+#include "cli/cmd_transfer.h"
 #include <stdlib.h>
 
 /* Length of the UTF-8 sequence at p, and its code point. The text is well formed. */

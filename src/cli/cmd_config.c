@@ -1,9 +1,9 @@
 /* init, config check, config show: before a server runs. */
-#include "cli/cmd.h"
-#include "cli/cmd_restore.h"
 #include "app/live.h"
 #include "app/serve.h"
 #include "base/alloc.h"
+#include "cli/cmd.h"
+#include "cli/cmd_restore.h"
 
 int th_cmd_init(struct th_cli *cli)
 {

@@ -5,11 +5,11 @@
  * Order: receiver listens → server starts → endpoint is registered → a first event is sent. The end goes the
  * other way round, and the temporary directory is removed. Failure: what the server says on standard error is
  * shown; the exit status is that of the step that failed. */
+#include "base/alloc.h"
+#include "base/enc.h"
 #include "cli/cli_listen.h"
 #include "cli/cli_tail.h"
 #include "cli/cmd.h"
-#include "base/alloc.h"
-#include "base/enc.h"
 #include "lib/crypto.h"
 #include <ftw.h>
 #include <netinet/in.h>

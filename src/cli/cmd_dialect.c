@@ -6,8 +6,8 @@
  *
  * Output goes to stdout, errors to stderr as "FILE:LINE: KEY: what". With --json stdout is one JSON value. */
 #include "cli/cmd_dialect.h"
-#include "cli/cmd.h"
 #include "base/arena.h"
+#include "cli/cmd.h"
 #include <stdio.h>
 #include <string.h>
 

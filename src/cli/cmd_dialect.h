@@ -1,8 +1,8 @@
 /* Vectors of dialects, for `tenterhook dialect vectors`. */
 #ifndef TH_APP_CMD_DIALECT_H
 #define TH_APP_CMD_DIALECT_H
-#include "conf/dialects.h"
 #include "base/json.h"
+#include "conf/dialects.h"
 
 /** Runs the cases of a vectors file (JSON text) against the loaded dialects. `out` gets lines for people, or
  * with `json` one object. Counts passed and failed cases. False when the file is not one of vectors, or names

@@ -6,8 +6,8 @@
  * Refuses: a file that is not JSON, without "wire", or of a dialect that is not loaded. What a case gets
  * wrong fails that case alone. Input is only the user's own file, but every read is checked; memory of a case
  * goes with it. */
-#include "cli/cmd_dialect.h"
 #include "base/arena.h"
+#include "cli/cmd_dialect.h"
 #include "core/guard.h"
 #include <stdarg.h>
 #include <stdio.h>

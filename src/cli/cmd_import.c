@@ -9,11 +9,11 @@
  * twice. The server judges the rest, with --dry-run as well. Stops at the first refusal, says where in the file it
  * is, and what has been done. A dry run goes on, so that all that is wrong is said at once. Memory: the file and its tree, one tenant's endpoints, one
  * object; all bounded (cmd_transfer.h). */
+#include "base/map.h"
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include "cli/cmd_transfer.h"
 #include "conf/yaml.h"
-#include "base/map.h"
 #include <signal.h>
 #include <stdlib.h>
 

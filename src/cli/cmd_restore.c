@@ -5,11 +5,11 @@
  * nothing. The database gets its name last, so a crash in between leaves a directory that a second restore
  * finishes; a failure takes away what it had put there. */
 #include "cli/cmd_restore.h"
-#include "cli/cli_progress.h"
-#include "cli/cmd.h"
 #include "app/datadir.h"
 #include "base/alloc.h"
 #include "base/sync.h"
+#include "cli/cli_progress.h"
+#include "cli/cmd.h"
 #include "engine/engine.h"
 #include "store/sqlite_backup.h"
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* What backup and restore share. */
 #ifndef TH_APP_CMD_RESTORE_H
 #define TH_APP_CMD_RESTORE_H
+#include "base/error.h"
 #include "cli/cli.h"
 #include "conf/config.h"
-#include "base/error.h"
 
 /** Exit status for what became of a database file. */
 int th_cmd_store_status(enum th_error error);

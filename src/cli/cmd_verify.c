@@ -1,9 +1,9 @@
 /* sign, verify, explain: signatures without a server, for requests saved in a file. Secrets come from files,
  * standard input or TENTERHOOK_SECRET, never from arguments. */
-#include "cli/cli_request.h"
-#include "cli/cmd.h"
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "cli/cli_request.h"
+#include "cli/cmd.h"
 #include "lib/crypto.h"
 #include <time.h>
 

@@ -1,9 +1,9 @@
 /* One table of options; flags, environment and file are three ways to the same values. Every value is checked here, with
  * a message that names its origin; what needs other modules (addresses, dialect names) is checked where it is used. */
 #include "conf/config.h"
-#include "conf/yaml.h"
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "conf/yaml.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

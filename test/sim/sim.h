@@ -6,10 +6,10 @@
  * stays reachable in `grave` until the sim is closed, so that a leak checker sees real leaks only. */
 #ifndef TH_TEST_SIM_H
 #define TH_TEST_SIM_H
-#include "conf/dialects.h"
 #include "base/alloc.h"
 #include "base/heap.h"
 #include "base/map.h"
+#include "conf/dialects.h"
 #include "engine/engine.h"
 #include <setjmp.h>
 #include <stdarg.h>
