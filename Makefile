@@ -98,8 +98,8 @@ check-fresh:
 
 fuzz:
 	@tools/install-deps lint
-	@tools/configure $(FUZZ_DIR) -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON \
-	  -DTH_FUZZ=ON -DTH_TESTS=ON
+	@tools/configure $(FUZZ_DIR) $(CMAKE_COMMON) -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug \
+	  -DTH_SANITIZE=ON -DTH_FUZZ=ON -DTH_TESTS=ON
 	@ninja -C $(FUZZ_DIR) $(NINJA_FLAGS) fuzz_targets
 	@tools/run-fuzz --build $(FUZZ_DIR)
 

@@ -100,6 +100,8 @@ struct sent { /* a request that the engine wants to send */
     struct th_http_req *req;
 };
 
+#define IN_FLIGHT 64
+
 struct world {
     struct th_store *store;
     struct th_transport transport;
@@ -111,7 +113,7 @@ struct world {
     struct th_api *api;
     struct th_now now;
     struct th_arena mem;
-    struct th_http_req *requests[64];
+    struct th_http_req *requests[IN_FLIGHT];
     unsigned request_count;
     uint64_t seed;
 };
@@ -146,7 +148,7 @@ static void transport_submit(struct th_transport *t, struct th_http_req *req)
 {
     struct world *w = TH_CONTAINER(t, struct world, transport);
 
-    assert_true(w->request_count < 64);
+    assert_true(w->request_count < IN_FLIGHT);
     w->requests[w->request_count++] = req;
 }
 static void transport_cancel(struct th_transport *t, struct th_http_req *req)
@@ -243,6 +245,7 @@ static struct world *world_new(void)
                                   .metrics = &w->metrics,
                                   .guard = &w->guard,
                                   .no_jitter = true,
+                                  .max_in_flight = IN_FLIGHT,
                                   .dialects = w->dialects,
                                   .dialect_count = 2,
                                   .default_dialect = TH_LIT("standard"),
