@@ -44,7 +44,7 @@ enum place {
 };
 
 /* How much an endpoint can be trusted with slots: sched_ring.c. */
-enum rank { R_PROVEN, R_UNTRIED, R_SHAKEN, R_TRIED, R_DEAD, RANKS };
+enum rank { R_PROVEN, R_BUSY, R_UNTRIED, R_SHAKEN, R_TRIED, R_DEAD, RANKS };
 enum booked { B_PROVEN, B_GOOD, B_TRIED, B_DEAD };
 
 struct item { /* 56 bytes */
@@ -152,7 +152,7 @@ struct th_sched {
 
     struct th_list ring[RANKS]; /* tenants with ready endpoints of a rank */
     struct th_list untried;     /* ready endpoints that are untried, the newest last */
-    bool probation_turn, newest_turn;
+    bool probation_turn, busy_turn, newest_turn;
     uint32_t turns;                                /* picks within probation */
     uint32_t in_flight, probation, doubtful, dead; /* probation includes doubtful, that includes dead */
     struct ilist young;                            /* requests booked as proven, oldest first */

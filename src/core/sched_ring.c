@@ -6,17 +6,21 @@
  * changed.
  *
  *   rank       it is                                           its requests in flight, at most
- *   PROVEN     last attempt was a success within a second      all slots
+ *   PROVEN     last attempt was a success within a second,     all slots
+ *              and none is in flight now
+ *   BUSY       the same with some in flight                    all but an eighth
  *   UNTRIED    never tried, or a test waits                    half of the slots, together with all below
  *   SHAKEN     has worked, no whole window has failed since    the same half but for an eighth of it
  *   TRIED      else                                            three eighths, together with DEAD
  *   DEAD       breaker open                                    a quarter
  *
- * Proven and others take turns, so neither starves while slots come free; silent endpoints, which hold a slot
- * until their time-out, can hold half of the slots, and those that show no life less, so that a new one or
- * one with a single bad answer does not queue behind a thousand dead ones. Within probation three turns of
- * four are for UNTRIED and SHAKEN. A request of a proven endpoint that is older than a second is booked in
- * probation, and its endpoint is proven no more; one of an untried endpoint is booked with those of TRIED.
+ * Proven and busy ones take turns, and these with the others, so none starves while slots come free; silent
+ * endpoints, which hold a slot until their time-out, can hold half of the slots, and those that show no life
+ * less, so that a new one or one with a single bad answer does not queue behind a thousand dead ones. Within
+ * probation three turns of four are for UNTRIED and SHAKEN. A request of a proven endpoint that is older than a
+ * second is booked in probation, and its endpoint is proven no more; one of an untried endpoint is booked with
+ * those of TRIED. Of the last eighth of all slots an endpoint gets one, so what a crowd of proven endpoints
+ * sends before it is known that all of them fell silent leaves room for those that answer.
  *
  * The last quarter of the half is a reserve, so that a crowd of silent newcomers does not take the place of the
  * next one for a whole time-out. Of what is free of it untried endpoints take a sixteenth a second at most, so it
@@ -71,7 +75,7 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
 static enum rank rank_of(const struct ep *ep)
 {
     if (ep->proven)
-        return R_PROVEN;
+        return ep->in_flight ? R_BUSY : R_PROVEN;
     if (!ep->tried || may_test(ep))
         return R_UNTRIED;
     if (ep->window.open)
@@ -171,7 +175,7 @@ static bool in_reserve(const struct th_sched *s)
 
 void slot_take(struct th_sched *s, struct ep *ep, uint32_t id)
 {
-    static const uint8_t booked[RANKS] = {B_PROVEN, B_GOOD, B_GOOD, B_TRIED, B_DEAD};
+    static const uint8_t booked[RANKS] = {B_PROVEN, B_PROVEN, B_GOOD, B_GOOD, B_TRIED, B_DEAD};
     struct item *it = item_at(s, id);
 
     it->place = P_FLIGHT;
@@ -329,16 +333,28 @@ static int probation_rank(const struct th_sched *s)
     return -1;
 }
 
+/* Rank of the next pick among the proven, or -1. */
+static int proven_rank(const struct th_sched *s)
+{
+    bool idle = !th_list_empty(&s->ring[R_PROVEN]);
+    bool busy =
+        !th_list_empty(&s->ring[R_BUSY]) && s->in_flight < s->conf.max_in_flight - s->conf.max_in_flight / 8;
+
+    if (idle && (!busy || !s->busy_turn))
+        return R_PROVEN;
+    return busy ? R_BUSY : -1;
+}
+
 static int next_rank(const struct th_sched *s)
 {
-    bool proven = !th_list_empty(&s->ring[R_PROVEN]);
-    int other;
+    int proven, other;
 
     if (s->in_flight >= s->conf.max_in_flight)
         return -1;
+    proven = proven_rank(s);
     other = probation_rank(s);
-    if (proven && (other < 0 || !s->probation_turn))
-        return R_PROVEN;
+    if (proven >= 0 && (other < 0 || !s->probation_turn))
+        return proven;
     return other;
 }
 
@@ -355,8 +371,10 @@ struct ep *sched_turn(struct th_sched *s)
 
     if (rank < 0)
         return NULL;
-    s->probation_turn = rank == R_PROVEN;
-    s->turns += rank != R_PROVEN;
+    s->probation_turn = rank <= R_BUSY;
+    s->turns += rank > R_BUSY;
+    if (rank <= R_BUSY)
+        s->busy_turn = rank == R_PROVEN;
     if (rank == R_UNTRIED && in_reserve(s)) {
         s->newest_turn = !s->newest_turn;
         if (s->newest_turn)

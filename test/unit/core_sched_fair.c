@@ -35,6 +35,7 @@ struct world {
     int64_t newcomer_at; /* its request began; 0: not yet */
     int64_t blip_at;     /* the first healthy request after this moment fails */
     int64_t blip_no, blip_due, blip_slip_us;
+    int64_t silent_from; /* until then the dead ones answer */
 };
 
 #define FIRST_HEALTHY 1000000
@@ -56,10 +57,10 @@ static void start_all(struct world *w)
         assert_true(q < w->req + w->slots);
         q->row = r;
         q->began = w->now;
-        q->ok = r.endpoint == HEALTHY || r.endpoint >= NEWCOMER;
+        q->ok = r.endpoint == HEALTHY || r.endpoint >= NEWCOMER || w->now < w->silent_from;
         if (r.endpoint >= NEWCOMER) {
             w->newcomer_at = w->now;
-        } else if (q->ok) {
+        } else if (r.endpoint == HEALTHY) {
             int64_t waited = w->now - w->arrived[r.no - FIRST_HEALTHY];
             if (r.tries) {
                 w->blip_slip_us = w->now - w->blip_due;
@@ -75,9 +76,9 @@ static void start_all(struct world *w)
         } else {
             w->dead_sent++;
         }
-        assert_int_equal(
-            th_heap_insert(&w->ends, &q->node, w->now + (r.endpoint >= HEALTHY ? 20000 : TIMEOUT_US), r.no),
-            TH_OK);
+        assert_int_equal(th_heap_insert(&w->ends, &q->node,
+                                        w->now + (q->ok || r.endpoint == HEALTHY ? 20000 : TIMEOUT_US), r.no),
+                         TH_OK);
     }
 }
 
@@ -265,6 +266,29 @@ static void one_bad_answer_does_not_cost_the_place(void **state)
     world_close(&w, "one bad answer");
 }
 
+/* As many busy endpoints as could fill every slot, all of them proven, fall silent in one moment: a network between here and
+ * all of them is down. Before anything can be learnt of it, each has sent as much as it may. */
+static void a_blackout_leaves_room(void **state)
+{
+    static const uint64_t many[] = {300, 2000};
+    struct world w;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof many / sizeof many[0]; i++) {
+        world_open_with(&w, 4096, many[i], 1);
+        w.silent_from = S;
+        flood_of(&w, many[i], 20);
+        run(&w, S / 2, 50000);
+        w.sent = 0;
+        w.worst_us = w.sum_us = 0;
+        run(&w, 60 * S, 50000);
+        assert_true(w.sent >= 1185);
+        print_message("%llu fall silent: ", (unsigned long long)many[i]);
+        assert_true(w.worst_us <= 50000);
+        world_close(&w, "blackout");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_new_endpoint_waits_for_a_slot_of_the_reserve),
         cmocka_unit_test(a_newcomer_does_not_wait_for_silent_newcomers),
         cmocka_unit_test(one_bad_answer_does_not_cost_the_place),
+        cmocka_unit_test(a_blackout_leaves_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
