@@ -6,143 +6,20 @@
  *
  * Refuses to be many: few jobs may collect or run at a time (a replay of a paused endpoint runs until that is active again),
  * and of those that have ended the oldest are forgotten. When the store fails, a step or a page is simply tried again. */
-#include "engine/internal.h"
+#include "engine/replay_job.h"
 #include <stdio.h>
 
 #define MAX_MATCHED (1u << 20)
-#define STEP 256
 #define AHEAD 512
 #define MAX_JOBS 1000  /* rows kept, ended ones among them */
 #define MAX_AT_WORK 64 /* collecting or running: each may hold MAX_MATCHED numbers */
 #define MAX_OF_TENANT 8
 
-struct replay_job {
-    struct th_replay pub;
-    struct th_list link;     /* of recorded jobs */
-    struct th_list starting; /* until it is answered */
-    struct th_list cancels,
-        written; /* struct th_replay_cancel: for the next write of the row, for the one under way */
-    struct th_engine *e;
-    struct th_arena mem;           /* types */
-    struct th_replay_start *start; /* until it is answered */
-    uint64_t *nos;                 /* collected, newest first */
-    uint32_t count, cap;
-    uint64_t pos; /* every delivery up to this number is queued */
-    bool busy, resume, row_dirty, row_busy;
-    bool unknown; /* the outcome of recording it was: sent again */
-    struct th_page page;
-    struct th_move move;
-    uint64_t step_nos[STEP];
-    bool step_moved[STEP];
-    struct th_queue_row step_rows[STEP];
-    struct th_config op;
-    struct th_row row;
-    struct th_buf conf, answer;
-};
-
-static void end_cancels(struct th_list *list, enum th_error error)
-{
-    while (!th_list_empty(list)) {
-        struct th_replay_cancel *c = TH_CONTAINER(list->next, struct th_replay_cancel, link);
-        th_list_remove(&c->link);
-        c->error = error;
-        c->done(c);
-    }
-}
-
-static void job_free(struct replay_job *j)
-{
-    end_cancels(&j->written, TH_OK); /* gone is stopped */
-    end_cancels(&j->cancels, TH_OK);
-    th_list_remove(&j->link);
-    th_buf_fini(&j->conf);
-    th_buf_wipe(&j->answer);
-    th_buf_wipe(&j->op.replayed);
-    th_arena_fini(&j->mem);
-    th_free(j->nos);
-    th_free(j);
-}
-
-static struct replay_job *job_new(struct th_engine *e)
-{
-    struct replay_job *j = th_calloc(1, sizeof *j);
-
-    if (!j)
-        return NULL;
-    j->e = e;
-    th_list_init(&j->link);
-    th_list_init(&j->starting);
-    th_list_init(&j->cancels);
-    th_list_init(&j->written);
-    th_arena_init(&j->mem, 65536);
-    th_buf_init(&j->conf, 65536);
-    th_buf_init(&j->answer, 1u << 20);
-    th_buf_init(&j->op.replayed, 2u << 20);
-    return j;
-}
-
-void th_replays_free(struct th_engine *e)
-{
-    while (!th_list_empty(&e->replays))
-        job_free(TH_CONTAINER(e->replays.next, struct replay_job, link));
-}
-
 /* ---- the job row ---- */
-
-static void number(struct th_jw *w, const char *key, int64_t v)
-{
-    th_jw_key(w, th_str(key));
-    th_jw_i64(w, v);
-}
-
-static void write_conf(struct replay_job *j)
-{
-    struct th_jw w;
-
-    th_buf_reset(&j->conf);
-    w = th_jw(&j->conf);
-    th_jw_object(&w);
-    number(&w, "rnd", j->pub.rnd);
-    number(&w, "since", j->pub.since);
-    number(&w, "until", j->pub.until);
-    number(&w, "states", j->pub.states);
-    number(&w, "state", j->pub.state);
-    number(&w, "matched", (int64_t)j->pub.matched);
-    number(&w, "queued", (int64_t)j->pub.queued);
-    number(&w, "pos", (int64_t)j->pos);
-    th_jw_key(&w, TH_LIT("types"));
-    th_jw_array(&w);
-    for (unsigned i = 0; i < j->pub.type_count; i++)
-        th_jw_string(&w, j->pub.types[i]);
-    th_jw_end_array(&w);
-    th_jw_end_object(&w);
-}
-
-static void submit_row(struct replay_job *j, void (*done)(struct th_op *))
-{
-    write_conf(j);
-    j->row = (struct th_row){.kind = TH_ROW_JOB,
-                             .no = j->pub.no,
-                             .tenant = j->pub.tenant->no,
-                             .endpoint = j->pub.endpoint,
-                             .conf = th_buf_view(&j->conf),
-                             .created = j->pub.created.ms,
-                             .updated = j->e->now.wall.ms};
-    j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = done, .user = j};
-    j->op.tenant = j->pub.tenant->no;
-    j->op.expect_version = j->pub.tenant->version;
-    j->op.keep_version = true;
-    j->op.count = 1;
-    j->op.rows = &j->row;
-    j->op.at = j->e->now.wall;
-    j->row_busy = true;
-    j->e->ops_out++;
-    th_engine_submit(j->e, &j->op.op);
-}
 
 static void row_written(struct th_op *op)
 {
-    struct replay_job *j = op->user;
+    struct th_replay_job *j = op->user;
 
     j->e->ops_out--;
     j->row_busy = false;
@@ -150,12 +27,12 @@ static void row_written(struct th_op *op)
         th_engine_store_error(j->e, op->error);
     if (op->error || j->op.result == TH_CONFIG_STALE)
         j->row_dirty = true; /* written again in a later turn */
-    end_cancels(&j->written, op->error);
+    th_replay_end_cancels(&j->written, op->error);
 }
 
 /* ---- answering ---- */
 
-static void answer(struct replay_job *j, enum th_change_result result, const char *detail)
+static void answer(struct th_replay_job *j, enum th_change_result result, const char *detail)
 {
     struct th_replay_start *r = j->start;
 
@@ -166,13 +43,13 @@ static void answer(struct replay_job *j, enum th_change_result result, const cha
     r->replay = result == TH_CH_DONE && !r->dry_run ? &j->pub : NULL;
     snprintf(r->detail, sizeof r->detail, "%s", detail);
     if (!r->replay)
-        job_free(j);
+        th_replay_job_free(j);
     r->done(r);
 }
 
 static void recorded(struct th_op *op)
 {
-    struct replay_job *j = op->user;
+    struct th_replay_job *j = op->user;
     struct th_engine *e = j->e;
 
     if (op->error == TH_UNKNOWN) { /* the same row again; a replay of its own key says that it was there */
@@ -204,7 +81,7 @@ static void recorded(struct th_op *op)
     }
 }
 
-static void record(struct replay_job *j)
+static void record(struct th_replay_job *j)
 {
     struct th_engine *e = j->e;
     struct th_buf plain;
@@ -227,12 +104,12 @@ static void record(struct replay_job *j)
         }
         j->op.answer = th_buf_view(&j->answer);
     }
-    submit_row(j, recorded);
+    th_replay_job_submit(j, recorded);
 }
 
 /* ---- collecting ---- */
 
-static bool type_wanted(const struct replay_job *j, struct th_span type)
+static bool type_wanted(const struct th_replay_job *j, struct th_span type)
 {
     if (j->pub.type_count == 0)
         return true;
@@ -242,7 +119,7 @@ static bool type_wanted(const struct replay_job *j, struct th_span type)
     return false;
 }
 
-static bool collect_row(struct replay_job *j, const struct th_delivery_row *row)
+static bool collect_row(struct th_replay_job *j, const struct th_delivery_row *row)
 {
     if (!type_wanted(j, row->event.type) || row->lane == TH_LANE_TEST || row->no <= j->pos)
         return true;
@@ -262,9 +139,9 @@ static bool collect_row(struct replay_job *j, const struct th_delivery_row *row)
     return true;
 }
 
-static void collect(struct replay_job *j);
+static void collect(struct th_replay_job *j);
 
-static void collect_end(struct replay_job *j, bool fits)
+static void collect_end(struct th_replay_job *j, bool fits)
 {
     if (!j->start) { /* resumed after a start */
         j->resume = false;
@@ -287,7 +164,7 @@ static void collect_end(struct replay_job *j, bool fits)
 
 static void collected(struct th_op *op)
 {
-    struct replay_job *j = op->user;
+    struct th_replay_job *j = op->user;
     struct th_engine *e = j->e;
     uint64_t next = j->page.next;
     bool fits = true;
@@ -310,7 +187,7 @@ static void collected(struct th_op *op)
         collect(j);
 }
 
-static void collect(struct replay_job *j)
+static void collect(struct th_replay_job *j)
 {
     uint64_t before = j->page.before;
 
@@ -332,7 +209,7 @@ static void collect(struct replay_job *j)
 
 static void stepped(struct th_op *op)
 {
-    struct replay_job *j = op->user;
+    struct th_replay_job *j = op->user;
     struct th_engine *e = j->e;
 
     e->ops_out--;
@@ -358,11 +235,11 @@ static void stepped(struct th_op *op)
     e->more = true;
 }
 
-static void step(struct replay_job *j)
+static void step(struct th_replay_job *j)
 {
     struct th_engine *e = j->e;
     struct th_sched_endpoint_stats stats;
-    uint32_t n = j->count < STEP ? j->count : STEP;
+    uint32_t n = j->count < TH_REPLAY_STEP ? j->count : TH_REPLAY_STEP;
 
     if (!th_sched_endpoint_stats(e->sched, j->pub.endpoint, &stats)) {
         j->pub.state = TH_REPLAY_CANCELLED; /* the endpoint has been deleted */
@@ -394,13 +271,13 @@ static void step(struct replay_job *j)
 /* Ended jobs beyond the limit leave, the oldest first. */
 static void forget_old(struct th_engine *e)
 {
-    struct replay_job *j = NULL;
+    struct th_replay_job *j = NULL;
     struct th_list *l;
 
     if (e->replay_count <= MAX_JOBS)
         return;
     for (l = e->replays.prev; l != &e->replays; l = l->prev) { /* few are at work */
-        j = TH_CONTAINER(l, struct replay_job, link);
+        j = TH_CONTAINER(l, struct th_replay_job, link);
         if (!j->busy && !j->row_busy && j->pub.state != TH_REPLAY_RUNNING)
             break;
     }
@@ -422,7 +299,7 @@ static void forget_old(struct th_engine *e)
         return;
     }
     e->replay_count--;
-    job_free(j);
+    th_replay_job_free(j);
 }
 
 void th_replays_turn(struct th_engine *e)
@@ -432,16 +309,16 @@ void th_replays_turn(struct th_engine *e)
     if (e->draining || e->dead || !e->store_ok) {
         for (l = e->replays.next; l != &e->replays;
              l = l->next) /* nobody waits for a row that is not written now */
-            end_cancels(&TH_CONTAINER(l, struct replay_job, link)->cancels,
-                        e->store_ok ? TH_CANCELLED : TH_RETRY);
+            th_replay_end_cancels(&TH_CONTAINER(l, struct th_replay_job, link)->cancels,
+                                  e->store_ok ? TH_CANCELLED : TH_RETRY);
         return;
     }
     for (l = e->replays.next; l != &e->replays; l = next) {
-        struct replay_job *j = TH_CONTAINER(l, struct replay_job, link);
+        struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
         next = l->next;
         if (j->pub.tenant->deleting && !j->busy && !j->row_busy) {
             e->replay_count--;
-            job_free(j); /* its row went with the tenant */
+            th_replay_job_free(j); /* its row went with the tenant */
             continue;
         }
         if (!j->busy && j->resume)
@@ -455,7 +332,7 @@ void th_replays_turn(struct th_engine *e)
                 th_list_remove(first);
                 th_list_append(&j->written, first);
             }
-            submit_row(j, row_written);
+            th_replay_job_submit(j, row_written);
         }
         if (j->pub.state != TH_REPLAY_RUNNING && !j->busy && j->nos) {
             th_free(j->nos);
@@ -471,18 +348,18 @@ void th_replays_turn(struct th_engine *e)
 /* Jobs that collect or run, all and those of one tenant. */
 static void at_work(struct th_engine *e, const struct th_tenant *t, unsigned *all, unsigned *own)
 {
-    struct replay_job *j;
+    struct th_replay_job *j;
 
     *all = *own = 0;
     for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
-        j = TH_CONTAINER(l, struct replay_job, link);
+        j = TH_CONTAINER(l, struct th_replay_job, link);
         if (j->pub.state != TH_REPLAY_RUNNING)
             continue;
         ++*all;
         *own += j->pub.tenant == t;
     }
     for (struct th_list *l = e->replays_starting.next; l != &e->replays_starting; l = l->next) {
-        j = TH_CONTAINER(l, struct replay_job, starting);
+        j = TH_CONTAINER(l, struct th_replay_job, starting);
         ++*all;
         *own += j->pub.tenant == t;
     }
@@ -490,7 +367,7 @@ static void at_work(struct th_engine *e, const struct th_tenant *t, unsigned *al
 
 void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
 {
-    struct replay_job *j;
+    struct th_replay_job *j;
     unsigned all, own;
     bool ok;
 
@@ -503,14 +380,13 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
     r->detail[0] = 0;
     if (all >= MAX_AT_WORK || own >= MAX_OF_TENANT) {
         r->result = TH_CH_CONFLICT;
-        snprintf(r->detail, sizeof r->detail, "%s",
-                 own >= MAX_OF_TENANT
-                     ? "8 replays of this tenant are at work; wait for one to end, or cancel it"
-                     : "64 replays are at work; wait for one to end");
+        snprintf(r->detail, sizeof r->detail, "%d replays%s are at work; wait for one to end, or cancel one",
+                 own >= MAX_OF_TENANT ? MAX_OF_TENANT : MAX_AT_WORK,
+                 own >= MAX_OF_TENANT ? " of this tenant" : "");
         r->done(r);
         return;
     }
-    j = job_new(e);
+    j = th_replay_job_new(e);
     ok = j != NULL;
     if (ok) {
         j->start = r;
@@ -527,7 +403,7 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
     }
     if (!ok) {
         if (j)
-            job_free(j);
+            th_replay_job_free(j);
         snprintf(r->detail, sizeof r->detail, "out of memory");
         r->done(r);
         return;
@@ -544,7 +420,7 @@ const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct 
     if (!th_pubid_parse(e->id_key, TH_LIT("rpl_"), id, &pub))
         return NULL;
     for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
-        struct replay_job *j = TH_CONTAINER(l, struct replay_job, link);
+        struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
         if (j->pub.no == pub.no && j->pub.rnd == pub.rnd && j->pub.created.ms == pub.at.ms &&
             j->pub.tenant == t)
             return &j->pub;
@@ -559,7 +435,7 @@ void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct 
 
 void th_engine_replay_cancel(struct th_engine *e, struct th_replay_cancel *c)
 {
-    struct replay_job *j = TH_CONTAINER(c->replay, struct replay_job, pub);
+    struct th_replay_job *j = TH_CONTAINER(c->replay, struct th_replay_job, pub);
 
     th_engine_tick(e);
     c->error = TH_OK;
@@ -576,69 +452,4 @@ void th_engine_replay_cancel(struct th_engine *e, struct th_replay_cancel *c)
     }
     th_list_append(j->row_dirty ? &j->cancels : &j->written, &c->link);
     e->more = true;
-}
-
-/* ---- the start ---- */
-
-static int64_t member(struct th_json root, const char *name)
-{
-    struct th_json v;
-    int64_t n = 0;
-
-    if (th_json_member(root, th_str(name), &v))
-        (void)th_json_i64(v, &n);
-    return n;
-}
-
-static bool load_types(struct replay_job *j, struct th_json root)
-{
-    struct th_json list, v;
-    struct th_json_iter it;
-    struct th_buf text;
-    bool ok = true;
-
-    if (!th_json_member(root, TH_LIT("types"), &list))
-        return true;
-    th_json_iter(&it, list);
-    while (ok && th_json_next(&it, NULL, &v) && j->pub.type_count < TH_MAX_REPLAY_TYPES) {
-        th_buf_init(&text, 1024);
-        ok = th_json_string(v, &text) &&
-             th_arena_copy(&j->mem, th_buf_view(&text), &j->pub.types[j->pub.type_count++]);
-        th_buf_fini(&text);
-    }
-    return ok;
-}
-
-void th_replay_load(struct th_engine *e, const struct th_row *row)
-{
-    struct th_tenant *t = th_map_get(&e->tenants_by_no, row->tenant);
-    struct replay_job *j;
-    struct th_json root;
-
-    if (row->no > e->last_job)
-        e->last_job = row->no;
-    if (!t || th_json_parse(row->conf, 8, &root, NULL))
-        return;
-    j = job_new(e);
-    if (!j || !load_types(j, root)) {
-        if (j)
-            job_free(j);
-        return;
-    }
-    j->pub.no = row->no;
-    j->pub.tenant = t;
-    j->pub.endpoint = row->endpoint;
-    j->pub.created.ms = row->created;
-    j->pub.updated.ms = row->updated;
-    j->pub.rnd = (uint32_t)member(root, "rnd");
-    j->pub.since = member(root, "since");
-    j->pub.until = member(root, "until");
-    j->pub.states = (uint32_t)member(root, "states");
-    j->pub.state = (enum th_replay_state)member(root, "state");
-    j->pub.matched = (uint64_t)member(root, "matched");
-    j->pub.queued = (uint64_t)member(root, "queued");
-    j->pos = (uint64_t)member(root, "pos");
-    j->resume = j->pub.state == TH_REPLAY_RUNNING;
-    th_list_prepend(&e->replays, &j->link);
-    e->replay_count++;
 }

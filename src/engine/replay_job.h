@@ -1,0 +1,41 @@
+/* A replay under way, shared by the files that replay: replay.c has its life, replay_row.c its memory and its row. */
+#ifndef TH_ENGINE_REPLAY_JOB_H
+#define TH_ENGINE_REPLAY_JOB_H
+#include "engine/internal.h"
+
+#define TH_REPLAY_STEP 256
+
+struct th_replay_job {
+    struct th_replay pub;
+    struct th_list link;     /* of recorded jobs */
+    struct th_list starting; /* until it is answered */
+    struct th_list cancels,
+        written; /* struct th_replay_cancel: for the next write of the row, for the one under way */
+    struct th_engine *e;
+    struct th_arena mem;           /* types */
+    struct th_replay_start *start; /* until it is answered */
+    uint64_t *nos;                 /* collected, newest first */
+    uint32_t count, cap;
+    uint64_t pos; /* every delivery up to this number is queued */
+    bool busy, resume, row_dirty, row_busy;
+    bool unknown; /* the outcome of recording it was: sent again */
+    struct th_page page;
+    struct th_move move;
+    uint64_t step_nos[TH_REPLAY_STEP];
+    bool step_moved[TH_REPLAY_STEP];
+    struct th_queue_row step_rows[TH_REPLAY_STEP];
+    struct th_config op;
+    struct th_row row;
+    struct th_buf conf, answer;
+};
+
+/* A job that waits for nothing and is on no list; NULL without memory. */
+struct th_replay_job *th_replay_job_new(struct th_engine *e);
+/* Takes it off its lists, tells those who wait for its end that it has one. */
+void th_replay_job_free(struct th_replay_job *j);
+/* Tells all of a list of struct th_replay_cancel, which is then empty. */
+void th_replay_end_cancels(struct th_list *list, enum th_error error);
+/* Sends the row, as the job is now, to the store. */
+void th_replay_job_submit(struct th_replay_job *j, void (*done)(struct th_op *));
+
+#endif

@@ -1,0 +1,167 @@
+/* The memory of a replay, and its row in the store: written at each change, read at the start. */
+#include "engine/replay_job.h"
+
+void th_replay_end_cancels(struct th_list *list, enum th_error error)
+{
+    while (!th_list_empty(list)) {
+        struct th_replay_cancel *c = TH_CONTAINER(list->next, struct th_replay_cancel, link);
+        th_list_remove(&c->link);
+        c->error = error;
+        c->done(c);
+    }
+}
+
+void th_replay_job_free(struct th_replay_job *j)
+{
+    th_replay_end_cancels(&j->written, TH_OK); /* gone is stopped */
+    th_replay_end_cancels(&j->cancels, TH_OK);
+    th_list_remove(&j->link);
+    th_buf_fini(&j->conf);
+    th_buf_wipe(&j->answer);
+    th_buf_wipe(&j->op.replayed);
+    th_arena_fini(&j->mem);
+    th_free(j->nos);
+    th_free(j);
+}
+
+struct th_replay_job *th_replay_job_new(struct th_engine *e)
+{
+    struct th_replay_job *j = th_calloc(1, sizeof *j);
+
+    if (!j)
+        return NULL;
+    j->e = e;
+    th_list_init(&j->link);
+    th_list_init(&j->starting);
+    th_list_init(&j->cancels);
+    th_list_init(&j->written);
+    th_arena_init(&j->mem, 65536);
+    th_buf_init(&j->conf, 65536);
+    th_buf_init(&j->answer, 1u << 20);
+    th_buf_init(&j->op.replayed, 2u << 20);
+    return j;
+}
+
+void th_replays_free(struct th_engine *e)
+{
+    while (!th_list_empty(&e->replays))
+        th_replay_job_free(TH_CONTAINER(e->replays.next, struct th_replay_job, link));
+}
+
+/* ---- the job row ---- */
+
+static void number(struct th_jw *w, const char *key, int64_t v)
+{
+    th_jw_key(w, th_str(key));
+    th_jw_i64(w, v);
+}
+
+static void write_conf(struct th_replay_job *j)
+{
+    struct th_jw w;
+
+    th_buf_reset(&j->conf);
+    w = th_jw(&j->conf);
+    th_jw_object(&w);
+    number(&w, "rnd", j->pub.rnd);
+    number(&w, "since", j->pub.since);
+    number(&w, "until", j->pub.until);
+    number(&w, "states", j->pub.states);
+    number(&w, "state", j->pub.state);
+    number(&w, "matched", (int64_t)j->pub.matched);
+    number(&w, "queued", (int64_t)j->pub.queued);
+    number(&w, "pos", (int64_t)j->pos);
+    th_jw_key(&w, TH_LIT("types"));
+    th_jw_array(&w);
+    for (unsigned i = 0; i < j->pub.type_count; i++)
+        th_jw_string(&w, j->pub.types[i]);
+    th_jw_end_array(&w);
+    th_jw_end_object(&w);
+}
+
+void th_replay_job_submit(struct th_replay_job *j, void (*done)(struct th_op *))
+{
+    write_conf(j);
+    j->row = (struct th_row){.kind = TH_ROW_JOB,
+                             .no = j->pub.no,
+                             .tenant = j->pub.tenant->no,
+                             .endpoint = j->pub.endpoint,
+                             .conf = th_buf_view(&j->conf),
+                             .created = j->pub.created.ms,
+                             .updated = j->e->now.wall.ms};
+    j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = done, .user = j};
+    j->op.tenant = j->pub.tenant->no;
+    j->op.expect_version = j->pub.tenant->version;
+    j->op.keep_version = true;
+    j->op.count = 1;
+    j->op.rows = &j->row;
+    j->op.at = j->e->now.wall;
+    j->row_busy = true;
+    j->e->ops_out++;
+    th_engine_submit(j->e, &j->op.op);
+}
+
+/* ---- the start ---- */
+
+static int64_t member(struct th_json root, const char *name)
+{
+    struct th_json v;
+    int64_t n = 0;
+
+    if (th_json_member(root, th_str(name), &v))
+        (void)th_json_i64(v, &n);
+    return n;
+}
+
+static bool load_types(struct th_replay_job *j, struct th_json root)
+{
+    struct th_json list, v;
+    struct th_json_iter it;
+    struct th_buf text;
+    bool ok = true;
+
+    if (!th_json_member(root, TH_LIT("types"), &list))
+        return true;
+    th_json_iter(&it, list);
+    while (ok && th_json_next(&it, NULL, &v) && j->pub.type_count < TH_MAX_REPLAY_TYPES) {
+        th_buf_init(&text, 1024);
+        ok = th_json_string(v, &text) &&
+             th_arena_copy(&j->mem, th_buf_view(&text), &j->pub.types[j->pub.type_count++]);
+        th_buf_fini(&text);
+    }
+    return ok;
+}
+
+void th_replay_load(struct th_engine *e, const struct th_row *row)
+{
+    struct th_tenant *t = th_map_get(&e->tenants_by_no, row->tenant);
+    struct th_replay_job *j;
+    struct th_json root;
+
+    if (row->no > e->last_job)
+        e->last_job = row->no;
+    if (!t || th_json_parse(row->conf, 8, &root, NULL))
+        return;
+    j = th_replay_job_new(e);
+    if (!j || !load_types(j, root)) {
+        if (j)
+            th_replay_job_free(j);
+        return;
+    }
+    j->pub.no = row->no;
+    j->pub.tenant = t;
+    j->pub.endpoint = row->endpoint;
+    j->pub.created.ms = row->created;
+    j->pub.updated.ms = row->updated;
+    j->pub.rnd = (uint32_t)member(root, "rnd");
+    j->pub.since = member(root, "since");
+    j->pub.until = member(root, "until");
+    j->pub.states = (uint32_t)member(root, "states");
+    j->pub.state = (enum th_replay_state)member(root, "state");
+    j->pub.matched = (uint64_t)member(root, "matched");
+    j->pub.queued = (uint64_t)member(root, "queued");
+    j->pos = (uint64_t)member(root, "pos");
+    j->resume = j->pub.state == TH_REPLAY_RUNNING;
+    th_list_prepend(&e->replays, &j->link);
+    e->replay_count++;
+}
