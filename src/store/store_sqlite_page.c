@@ -14,37 +14,23 @@
  * why.
  *
  * Runs on a reader thread only. */
-#include "store/store_sqlite_int.h"
-#include <stdlib.h>
+#include "store/store_sqlite_page.h"
 
 #define LONG_ROWS 2000000u
 #define LONG_MS 2000
-#define CHAIN_MAX 4096 /* attempts looked at for one delivery or event */
 #define PAGE_BYTES ((size_t)64 << 20)
 #define BLOCK_BYTES ((size_t)64 << 10)
 
 /* ---- the page's memory ---- */
 
-struct block {
-    struct block *next;
-    size_t used, size;
-    char bytes[];
-};
-
-struct page_mem {
-    struct block *blocks;
-    size_t total;
-    void *rows;
-};
-
 void sq_page_free(struct th_page *op)
 {
-    struct page_mem *mem = op->mem;
+    struct sq_page_mem *mem = op->mem;
 
     if (!mem)
         return;
     while (mem->blocks) {
-        struct block *b = mem->blocks;
+        struct sq_block *b = mem->blocks;
 
         mem->blocks = b->next;
         th_free(b);
@@ -56,37 +42,9 @@ void sq_page_free(struct th_page *op)
     op->count = 0;
 }
 
-/* ---- source of candidates ---- */
-
-struct source {
-    enum { SOURCE_LIST, SOURCE_SCAN, SOURCE_TENANT } kind;
-    uint64_t pos; /* cursor: everything from here up was given or left out */
-    uint64_t *list;
-    uint32_t list_n, list_i;
-    uint64_t low, high; /* a range still to be given, from high - 1 down to low */
-    enum sq_run_kind run_kind;
-    uint64_t key, floor;
-    struct sq_scan scan;
-    bool scanning;
-};
-
-struct pager {
-    struct sq_reader *r;
-    struct th_page *op;
-    struct page_mem *mem;
-    struct sq_budget budget;
-    struct source src;
-    sqlite3_stmt *event_st;
-    struct th_event_row event; /* borrowed from event_st; no == 0: none */
-    uint64_t missing;          /* event that was looked for in vain */
-    uint64_t last;             /* newest row given out */
-    int rc;
-    enum th_error error;
-};
-
-static struct th_span copy(struct pager *p, struct th_span s)
+static struct th_span copy(struct sq_pager *p, struct th_span s)
 {
-    struct block *b = p->mem->blocks;
+    struct sq_block *b = p->mem->blocks;
     char *to;
 
     if (!s.n)
@@ -99,7 +57,7 @@ static struct th_span copy(struct pager *p, struct th_span s)
             p->error = p->mem->total + size > PAGE_BYTES ? TH_TOO_LARGE : TH_NOMEM;
             return (struct th_span){"", 0};
         }
-        *b = (struct block){.next = p->mem->blocks, .size = size};
+        *b = (struct sq_block){.next = p->mem->blocks, .size = size};
         p->mem->blocks = b;
         p->mem->total += size;
     }
@@ -109,232 +67,13 @@ static struct th_span copy(struct pager *p, struct th_span s)
     return (struct th_span){to, s.n};
 }
 
-/** Steps a point lookup. True: a row (the caller resets). */
-static bool look_up(struct pager *p, sqlite3_stmt *st, uint64_t no)
-{
-    int rc;
-
-    sq_u64(st, 1, no);
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW)
-        return true;
-    sqlite3_reset(st);
-    if (rc != SQLITE_DONE)
-        p->rc = rc;
-    return false;
-}
-
-static uint64_t look_up_number(struct pager *p, enum sq_reader_statement which, uint64_t no)
-{
-    sqlite3_stmt *st = p->r->st[which];
-    uint64_t found = 0;
-
-    if (look_up(p, st, no)) {
-        found = sq_col_u64(st, 0);
-        sqlite3_reset(st);
-    }
-    return found;
-}
-
-/** The event stays borrowed until the next call or the end of the transaction. False: it is gone. */
-static bool find_event(struct pager *p, uint64_t no)
-{
-    if (p->event.no == no && no)
-        return true;
-    if (p->missing == no)
-        return false;
-    sqlite3_reset(p->event_st);
-    p->event = (struct th_event_row){0};
-    if (!look_up(p, p->event_st, no)) {
-        p->missing = no;
-        return false;
-    }
-    sq_event_row(p->event_st, p->op->with_data, &p->event);
-    return true;
-}
-
-static void list_add(struct pager *p, uint64_t no)
-{
-    if (p->src.list_n < CHAIN_MAX && no && (!p->op->before || no < p->op->before))
-        p->src.list[p->src.list_n++] = no;
-}
-
-static int falling(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
-static void list_chain(struct pager *p, uint64_t delivery)
-{
-    uint64_t no = 0;
-
-    for (int i = 0; i < 2 && !no && p->rc == SQLITE_OK; i++) {
-        sqlite3_stmt *st = p->r->st[i ? SQ_R_DELIVERY_ENDED : SQ_R_DELIVERY_QUEUED];
-
-        if (look_up(p, st, delivery)) {
-            no = sq_col_u64(st, 6);
-            sqlite3_reset(st);
-        }
-    }
-    for (uint32_t n = 0; no && n < CHAIN_MAX && p->rc == SQLITE_OK; n++) {
-        list_add(p, no);
-        no = look_up_number(p, SQ_R_ATTEMPT_PREV, no);
-    }
-}
-
-/** The event named by a filter, or 0. */
-static uint64_t named_event(struct pager *p)
-{
-    sqlite3_stmt *st = p->r->st[SQ_R_OWN];
-    uint64_t no = 0;
-
-    if (!p->op->own_id.n)
-        return p->op->event;
-    sq_text(st, 2, p->op->own_id);
-    if (look_up(p, st, p->op->tenant)) {
-        no = sq_col_u64(st, 0);
-        sqlite3_reset(st);
-    }
-    return p->op->event && p->op->event != no ? 0 : no;
-}
-
-/** Sources for one known event. */
-static void source_event(struct pager *p, uint64_t event)
-{
-    struct source *src = &p->src;
-
-    src->kind = SOURCE_LIST;
-    if (p->op->kind == TH_PAGE_EVENTS) {
-        list_add(p, event);
-        return;
-    }
-    if (!event || !find_event(p, event) || p->event.tenant != p->op->tenant)
-        return;
-    if (p->op->kind == TH_PAGE_DELIVERIES) {
-        src->low = p->event.first_delivery;
-        src->high = src->low + p->event.deliveries;
-        if (p->op->before && p->op->before < src->high)
-            src->high = p->op->before;
-        return;
-    }
-    for (uint32_t i = 0; i < p->event.deliveries && src->list_n < CHAIN_MAX; i++)
-        list_chain(p, p->event.first_delivery + i);
-    qsort(src->list, src->list_n, sizeof *src->list, falling);
-}
-
-static void source_start(struct pager *p)
-{
-    struct th_page *op = p->op;
-    struct source *src = &p->src;
-    uint64_t cap =
-        op->until ? sq_day_start(sq_day(op->until) + 2) : 0; /* a day for clocks that stepped back */
-
-    src->pos = op->before;
-    if (cap && (!src->pos || cap < src->pos))
-        src->pos = cap;
-    src->floor = op->since ? sq_day_start(sq_day(op->since)) : 1;
-    src->kind = SOURCE_LIST;
-    if (op->no) {
-        list_add(p, op->no);
-    } else if (op->kind == TH_PAGE_ATTEMPTS && op->delivery) {
-        list_chain(p, op->delivery);
-        qsort(src->list, src->list_n, sizeof *src->list, falling);
-    } else if (op->kind == TH_PAGE_DELIVERIES && op->delivery) {
-        list_add(p, op->delivery);
-    } else if (op->event || op->own_id.n) {
-        source_event(p, named_event(p));
-    } else if (op->kind == TH_PAGE_DELIVERIES && !op->endpoint) {
-        src->kind = SOURCE_TENANT;
-        src->run_kind = SQ_RUN_EVENT;
-        src->key = op->tenant;
-    } else {
-        src->kind = SOURCE_SCAN;
-        src->run_kind = op->kind == TH_PAGE_EVENTS       ? SQ_RUN_EVENT
-                        : op->kind == TH_PAGE_DELIVERIES ? SQ_RUN_DELIVERY
-                                                         : SQ_RUN_ATTEMPT;
-        src->key = op->kind == TH_PAGE_EVENTS ? op->tenant : op->endpoint;
-    }
-}
-
-/** Begins or goes on scanning from the cursor, in a new transaction. */
-static void scan_open(struct pager *p)
-{
-    struct source *src = &p->src;
-    uint64_t before = src->pos;
-
-    if (src->kind == SOURCE_TENANT && before)
-        before = look_up_number(p, SQ_R_EVENT_BELOW, before) + 1;
-    sq_scan_start(&src->scan, p->r, src->run_kind, src->key, before, src->floor);
-    src->scanning = true;
-}
-
-/** Tells the cursor how far the scan of a tenant's events has come. */
-static void tenant_spent(struct pager *p)
-{
-    uint64_t first = look_up_number(p, SQ_R_FIRST_FROM, p->src.scan.pos);
-
-    if (first && (!p->src.pos || first < p->src.pos))
-        p->src.pos = first;
-}
-
-static enum sq_next range_next(struct pager *p, uint64_t *no)
-{
-    struct source *src = &p->src;
-
-    if (sq_budget_spent(&p->budget))
-        return SQ_NEXT_SPENT;
-    *no = src->pos = --src->high;
-    return SQ_NEXT_ONE;
-}
-
-static enum sq_next source_next(struct pager *p, uint64_t *no)
-{
-    struct source *src = &p->src;
-    enum sq_next next;
-
-    if (src->high > src->low)
-        return range_next(p, no);
-    if (src->kind == SOURCE_LIST) {
-        if (src->list_i == src->list_n)
-            return SQ_NEXT_END;
-        *no = src->pos = src->list[src->list_i++];
-        return SQ_NEXT_ONE;
-    }
-    if (!src->scanning)
-        scan_open(p);
-    for (;;) {
-        next = sq_scan_next(&src->scan, &p->budget, no, &p->rc);
-        if (src->kind == SOURCE_SCAN) {
-            if (next == SQ_NEXT_ONE || next == SQ_NEXT_SPENT)
-                src->pos = src->scan.pos;
-            return next;
-        }
-        if (next == SQ_NEXT_SPENT)
-            tenant_spent(p);
-        if (next != SQ_NEXT_ONE)
-            return next;
-        if (!find_event(p, *no))
-            continue;
-        src->low = p->event.first_delivery;
-        src->high = src->low + p->event.deliveries;
-        if (src->pos && src->pos < src->high)
-            src->high = src->pos;
-        if (!src->pos || src->high < src->pos)
-            src->pos = src->high;
-        if (src->high > src->low)
-            return range_next(p, no);
-    }
-}
-
 /* ---- filters ---- */
 
-static bool event_matches(struct pager *p, uint64_t no)
+static bool event_matches(struct sq_pager *p, uint64_t no)
 {
     const struct th_page *op = p->op;
 
-    if (!find_event(p, no) || p->event.tenant != op->tenant)
+    if (!sq_find_event(p, no) || p->event.tenant != op->tenant)
         return false;
     if (op->type.n && !th_span_eq(op->type, p->event.type))
         return false;
@@ -373,12 +112,12 @@ static bool delivery_matches(const struct th_page *op, const struct th_delivery_
     return true;
 }
 
-static bool find_delivery(struct pager *p, uint64_t no, struct th_delivery_row *d, uint64_t *event)
+static bool find_delivery(struct sq_pager *p, uint64_t no, struct th_delivery_row *d, uint64_t *event)
 {
     for (int ended = 0; ended < 2; ended++) {
         sqlite3_stmt *st = p->r->st[ended ? SQ_R_DELIVERY_ENDED : SQ_R_DELIVERY_QUEUED];
 
-        if (!look_up(p, st, no))
+        if (!sq_look_up(p, st, no))
             continue;
         *event = sq_col_u64(st, 1);
         *d = (struct th_delivery_row){.no = no,
@@ -401,7 +140,7 @@ static bool find_delivery(struct pager *p, uint64_t no, struct th_delivery_row *
 
 /* ---- rows given out ---- */
 
-static struct th_event_row copy_event(struct pager *p)
+static struct th_event_row copy_event(struct sq_pager *p)
 {
     struct th_event_row row = p->event;
 
@@ -413,7 +152,7 @@ static struct th_event_row copy_event(struct pager *p)
     return row;
 }
 
-static void copy_attempt(struct pager *p, sqlite3_stmt *st, bool answer, struct th_attempt_row *row)
+static void copy_attempt(struct sq_pager *p, sqlite3_stmt *st, bool answer, struct th_attempt_row *row)
 {
     unsigned flags = (unsigned)sqlite3_column_int(st, 8);
 
@@ -433,7 +172,7 @@ static void copy_attempt(struct pager *p, sqlite3_stmt *st, bool answer, struct 
     row->body = answer ? copy(p, sq_col(st, SQ_ATTEMPT_HEAD + 1)) : (struct th_span){"", 0};
 }
 
-static void give_delivery(struct pager *p, const struct th_delivery_row *d)
+static void give_delivery(struct sq_pager *p, const struct th_delivery_row *d)
 {
     struct th_delivery_row *row = &p->op->rows.deliveries[p->op->count];
     sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
@@ -442,7 +181,7 @@ static void give_delivery(struct pager *p, const struct th_delivery_row *d)
     row->event = copy_event(p);
     if (!d->last_attempt)
         return;
-    if (!look_up(p, st, d->last_attempt)) {
+    if (!sq_look_up(p, st, d->last_attempt)) {
         row->last_attempt = 0;
         return;
     }
@@ -451,7 +190,7 @@ static void give_delivery(struct pager *p, const struct th_delivery_row *d)
 }
 
 /** The attempt's statement stands on its row. */
-static void give_attempt(struct pager *p, sqlite3_stmt *st)
+static void give_attempt(struct sq_pager *p, sqlite3_stmt *st)
 {
     struct th_attempt_view *row = &p->op->rows.attempts[p->op->count];
     sqlite3_stmt *rev = p->r->st[SQ_R_REV];
@@ -463,14 +202,14 @@ static void give_attempt(struct pager *p, sqlite3_stmt *st)
     copy_attempt(p, st, p->op->with_answers, &row->row);
     row->event = copy_event(p);
     sq_u64(rev, 2, row->row.endpoint_rev);
-    if (look_up(p, rev, row->endpoint)) {
+    if (sq_look_up(p, rev, row->endpoint)) {
         row->endpoint_conf = copy(p, sq_col(rev, 0));
         sqlite3_reset(rev);
     }
 }
 
 /** Counts a match; true when it is to be given out. */
-static bool wanted(struct pager *p, bool *more)
+static bool wanted(struct sq_pager *p, bool *more)
 {
     struct th_page *op = p->op;
 
@@ -484,7 +223,7 @@ static bool wanted(struct pager *p, bool *more)
 }
 
 /** Judges one candidate and gives it out when it matches. */
-static void candidate(struct pager *p, uint64_t no, bool *more)
+static void candidate(struct sq_pager *p, uint64_t no, bool *more)
 {
     struct th_page *op = p->op;
     struct th_delivery_row d;
@@ -503,7 +242,7 @@ static void candidate(struct pager *p, uint64_t no, bool *more)
     } else {
         bool give;
 
-        if (!look_up(p, st, no))
+        if (!sq_look_up(p, st, no))
             return;
         give = (!op->endpoint || op->endpoint == sq_col_u64(st, 2)) &&
                (!op->delivery || op->delivery == sq_col_u64(st, 1)) &&
@@ -521,7 +260,7 @@ static void candidate(struct pager *p, uint64_t no, bool *more)
 
 /* ---- the page ---- */
 
-static void end_transaction(struct pager *p)
+static void end_transaction(struct sq_pager *p)
 {
     if (p->src.scanning)
         sq_scan_end(&p->src.scan);
@@ -534,13 +273,13 @@ static void end_transaction(struct pager *p)
 }
 
 /** Runs through candidates until the page is full, the source ends or the budget is spent. True: spent. */
-static bool fill(struct pager *p)
+static bool fill(struct sq_pager *p)
 {
     struct th_page *op = p->op;
     uint64_t no;
 
     while (p->rc == SQLITE_OK && p->error == TH_OK) {
-        enum sq_next next = source_next(p, &no);
+        enum sq_next next = sq_source_next(p, &no);
         uint32_t given = op->count;
         bool more = false;
 
@@ -562,7 +301,7 @@ static bool fill(struct pager *p)
     return false;
 }
 
-static enum th_error prepare(struct pager *p)
+static enum th_error prepare(struct sq_pager *p)
 {
     static const size_t sizes[] = {sizeof(struct th_event_row), sizeof(struct th_delivery_row),
                                    sizeof(struct th_attempt_view)};
@@ -581,7 +320,7 @@ static enum th_error prepare(struct pager *p)
         return TH_NOMEM;
     op->mem = p->mem;
     p->mem->rows = th_calloc(op->limit + 1, sizes[op->kind]);
-    p->src.list = th_malloc(CHAIN_MAX * sizeof *p->src.list);
+    p->src.list = th_malloc(SQ_CHAIN_MAX * sizeof *p->src.list);
     if (!p->mem->rows || !p->src.list)
         return TH_NOMEM;
     op->rows.events = p->mem->rows;
@@ -589,7 +328,7 @@ static enum th_error prepare(struct pager *p)
 }
 
 /** Begins to read: with the first row the moment is fixed that the page shows. */
-static int fix_moment(struct pager *p)
+static int fix_moment(struct sq_pager *p)
 {
     uint64_t unused;
     int rc = sq_run(p->r->st[SQ_R_BEGIN]);
@@ -600,7 +339,7 @@ static int fix_moment(struct pager *p)
     return rc;
 }
 
-static void run(struct pager *p)
+static void run(struct sq_pager *p)
 {
     int64_t deadline = sq_now_ms() + LONG_MS;
     uint64_t examined = 0;
@@ -612,7 +351,7 @@ static void run(struct pager *p)
             return;
         sq_budget_start(&p->budget);
         if (!started)
-            source_start(p);
+            sq_source_start(p);
         started = true;
         spent = fill(p);
         end_transaction(p);
@@ -624,7 +363,7 @@ static void run(struct pager *p)
 
 void sq_page(struct sq_reader *r, struct th_page *op)
 {
-    struct pager p = {.r = r, .op = op, .event_st = r->st[op->with_data ? SQ_R_LOAD : SQ_R_EVENT]};
+    struct sq_pager p = {.r = r, .op = op, .event_st = r->st[op->with_data ? SQ_R_LOAD : SQ_R_EVENT]};
 
     p.error = prepare(&p);
     if (p.error == TH_OK)
