@@ -3,7 +3,10 @@
  * What a dialect signs is trusted first: a value in the body goes before one in a header. A field that the
  * body does not have stays empty, since senders add and leave out; a field of another kind is refused, since
  * then the body is not what the dialect says. Nothing is copied but texts with escapes, into the event
- * itself. */
+ * itself.
+ *
+ * Where the body is the data itself, the publisher writes it, and its time is a guess from a sample: what cannot be
+ * read as one is no time, and the event is not lost for it. */
 #include "lib/internal.h"
 
 struct view {
@@ -14,6 +17,7 @@ struct view {
 };
 
 #define PATHS 8
+#define YEAR_9999 INT64_C(253402300799) /* its end: more are milliseconds, say */
 
 /* The raw JSON at each path that begins in this object, in one walk; deeper ones go on from what their first
  * name gave. found[i] is empty where path i leads nowhere. */
@@ -77,6 +81,11 @@ static bool take_time(struct view *w, th_lib_span json)
                                    : th_lib_decimal(json, &e->time);
     if (json.p[0] != '"' && w->v->time_form == TENTERHOOK_UNIX_MILLIS)
         e->time /= 1000;
+    if (w->v->data.depth == 0 && (!e->has_time || e->time > YEAR_9999)) {
+        e->has_time = false;
+        e->time = 0;
+        return true;
+    }
     return e->has_time;
 }
 

@@ -257,7 +257,8 @@ struct tenterhook_event {
 };
 /** Verifies, then gives a view of the event. resource_type: from the body, else what the dialect's catalogue
  * says of the type. resource_id: from the body, else the member `id` of data. TENTERHOOK_BAD_EVENT when the
- * body is not strict JSON, not an object, or a field is of another kind or longer than `text`. */
+ * body is not strict JSON, not an object, or a field is of another kind or longer than `text`. (Where the whole body
+ * is the data, a member that is no time leaves the event without one.) */
 TENTERHOOK_API TENTERHOOK_MUST_USE enum tenterhook_result
 tenterhook_construct_event(const struct tenterhook_verifier *v, const struct tenterhook_request *request,
                            int64_t now_unix, struct tenterhook_event *event,

@@ -80,6 +80,35 @@ static void test_tsanet(void **state)
     assert_true(m.event.has_time && m.event.time == 1767225600);
 }
 
+/* The body is the publisher's own: what stands where a time is expected may be anything. */
+static void test_tsanet_without_a_time(void **state)
+{
+    static const char *const times[] = {"\"2026-01-01T00:00:01.123456\"",
+                                        "[2026,1,1,0,0,1]",
+                                        "1767225600000",
+                                        "1767225600.5",
+                                        "-1",
+                                        "\"\"",
+                                        "true",
+                                        "{}",
+                                        "null"};
+    char body[128];
+    struct made m;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        snprintf(body, sizeof body, "{\"timestamp\":%s,\"eventType\":\"note.created\"}", times[i]);
+        if (make(&m, "tsanet", "", body, NULL, NULL) != TENTERHOOK_OK || m.event.has_time || m.event.time)
+            fail_msg("refused, or with a time: %s", body);
+        is(m.event.type, "note.created");
+        is(m.event.data, body);
+    }
+    assert_int_equal(make(&m, "tsanet", "", "{\"timestamp\":1767225600,\"eventType\":\"x\"}", NULL, NULL),
+                     TENTERHOOK_OK);
+    assert_true(m.event.has_time && m.event.time == 1767225600);
+    assert_int_equal(make(&m, "tsanet", "", "{\"eventType\":{}}", NULL, NULL), TENTERHOOK_BAD_EVENT);
+}
+
 static void test_taskboard(void **state)
 {
     static const char body[] =
@@ -415,11 +444,17 @@ static void test_seen_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tiro),       cmocka_unit_test(test_tsanet),
-        cmocka_unit_test(test_taskboard),  cmocka_unit_test(test_techwriter),
-        cmocka_unit_test(test_standard),   cmocka_unit_test(test_odd_bodies),
-        cmocka_unit_test(test_routes),     cmocka_unit_test(test_once),
-        cmocka_unit_test(test_seen_model), cmocka_unit_test(test_seen_failures),
+        cmocka_unit_test(test_tiro),
+        cmocka_unit_test(test_tsanet),
+        cmocka_unit_test(test_tsanet_without_a_time),
+        cmocka_unit_test(test_taskboard),
+        cmocka_unit_test(test_techwriter),
+        cmocka_unit_test(test_standard),
+        cmocka_unit_test(test_odd_bodies),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_once),
+        cmocka_unit_test(test_seen_model),
+        cmocka_unit_test(test_seen_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
