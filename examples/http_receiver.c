@@ -10,6 +10,8 @@
  * told 200
  *   - types that no row knows are reported and acknowledged
  *   - when the queue is full the answer is 503: the sender keeps the event and comes again
+ *   - what a stranger may send is bounded: headers, body, time, connections. (Put a proxy before it that ends TLS and
+ * bounds each stranger's connections.)
  * The queue is in memory: what is in it is lost with the process. Put it on disk where that matters. */
 #define _POSIX_C_SOURCE 200809L /* signals and threads, with -std=c17 too */
 #include <microhttpd.h>
@@ -22,6 +24,9 @@
 #include <unistd.h>
 
 #define BODY_MAX (1 << 20)
+#define HEADERS_MAX 100
+#define REQUEST_S 30
+#define CONNECTIONS_MAX 256 /* each holds a body in the worst case */
 #define QUEUE_MAX 1024
 #define SEEN_MAX 65536
 #define TRIES_MAX 3
@@ -163,24 +168,30 @@ static void *work(void *ctx)
 /* ---- HTTP ---- */
 
 struct upload {
-    size_t n;
+    struct tenterhook_header headers[HEADERS_MAX];
+    size_t header_count, n;
+    time_t since;
     int too_long;
     char body[BODY_MAX], scratch[BODY_MAX + TENTERHOOK_SCRATCH];
 };
 
-static bool header(void *ctx, const char *name, struct tenterhook_span *value)
+/* All of them and not a look-up by name: a header that is there twice must be seen. */
+static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-    const char *text = MHD_lookup_connection_value(ctx, MHD_HEADER_KIND, name);
+    struct upload *up = cls;
 
-    if (text)
-        *value = tenterhook_str(text);
-    return text != NULL;
+    (void)kind;
+    up->too_long |= up->header_count == HEADERS_MAX;
+    if (up->too_long)
+        return MHD_NO;
+    up->headers[up->header_count].name = tenterhook_str(name);
+    up->headers[up->header_count++].value = tenterhook_str(value);
+    return MHD_YES;
 }
 
 static unsigned judge(struct MHD_Connection *connection, struct upload *up)
 {
-    struct tenterhook_request request = {.header = header,
-                                         .ctx = connection,
+    struct tenterhook_request request = {.headers = up->headers,
                                          .body = up->body,
                                          .body_len = up->n,
                                          .scratch = up->scratch,
@@ -189,11 +200,14 @@ static unsigned judge(struct MHD_Connection *connection, struct upload *up)
     struct tenterhook_event event;
     enum tenterhook_result result;
 
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, up);
+    request.header_count = up->header_count;
     if (up->too_long)
         return 413;
     result = tenterhook_construct_event(&verifier, &request, time(NULL), &event, &report);
     if (result) {
-        fprintf(stderr, "refused: %s (%s)\n", tenterhook_text(result), report.detail);
+        fprintf(stderr, "refused: %s (%.*s%s%s)\n", tenterhook_text(result), (int)report.header.n,
+                report.header.p, report.header.n ? ": " : "", report.detail);
         return (unsigned)tenterhook_status(result);
     }
     return enqueue(&event) ? 200 : 503;
@@ -213,11 +227,16 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)version;
     if (!up) {
         *state = up = malloc(sizeof *up); /* freed in on_end */
-        if (up)
-            up->n = 0, up->too_long = 0;
-        return up ? MHD_YES : MHD_NO;
+        if (!up)
+            return MHD_NO;
+        up->header_count = up->n = 0;
+        up->too_long = 0;
+        up->since = time(NULL);
+        return MHD_YES;
     }
     if (*n) {
+        if (time(NULL) - up->since > REQUEST_S)
+            return MHD_NO; /* a byte now and then must not keep the memory */
         up->too_long |= *n > sizeof up->body - up->n;
         if (!up->too_long) {
             memcpy(up->body + up->n, data, *n);
@@ -230,6 +249,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
+    if (status == 405)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, MHD_HTTP_METHOD_POST);
     ok = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return ok;
@@ -247,17 +268,21 @@ static void on_end(void *cls, struct MHD_Connection *connection, void **state,
 int main(int argc, char **argv)
 {
     const char *secret = getenv("WEBHOOK_SECRET");
+    enum tenterhook_result result;
     struct MHD_Daemon *daemon;
     pthread_t worker;
     sigset_t stop;
+    char *after = NULL;
+    unsigned long port = argc == 3 ? strtoul(argv[1], &after, 10) : 0;
     int sig;
 
-    if (argc != 3 || !secret) {
+    if (argc != 3 || !secret || after == argv[1] || *after || port > UINT16_MAX) {
         fputs("usage: WEBHOOK_SECRET=... http_receiver PORT DIALECT\n", stderr);
         return 2;
     }
-    if (tenterhook_verifier_open(&verifier, argv[2], secret, getenv("WEBHOOK_SECRET_OLD")) != TENTERHOOK_OK) {
-        fputs("the dialect is unknown, or the secret does not fit it\n", stderr);
+    result = tenterhook_verifier_open(&verifier, argv[2], secret, getenv("WEBHOOK_SECRET_OLD"));
+    if (result) {
+        fprintf(stderr, "%s: %s\n", argv[2], tenterhook_text(result));
         return 2;
     }
     sigemptyset(&stop);
@@ -266,9 +291,10 @@ int main(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &stop, NULL); /* before there are threads: they inherit it */
     if (pthread_create(&worker, NULL, work, NULL) != 0)
         return 1;
-    daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, (uint16_t)atoi(argv[1]), NULL, NULL,
-                              on_request, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL,
-                              MHD_OPTION_CONNECTION_TIMEOUT, 30u, MHD_OPTION_END);
+    daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, (uint16_t)port, NULL, NULL, on_request, NULL,
+                              MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_CONNECTION_TIMEOUT,
+                              (unsigned)REQUEST_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                              MHD_OPTION_END);
     if (!daemon) {
         perror("cannot listen");
         return 1;

@@ -1,11 +1,13 @@
 """libtenterhook as a receiver's program meets it: its symbols, its size, an installation, and the example receivers
 against deliveries of a real server."""
+import http.client
 import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 
@@ -354,7 +356,7 @@ def test_stdin_receiver_with_techwriter(server, certificates, tls_receiver):
         done = subprocess.run([str(program), "techwriter"], input=text, capture_output=True, timeout=30, check=False,
                               env=clean_env({"WEBHOOK_SECRET": "two"}))
         seen.append(done.stderr.decode())
-        return Reply(int(done.stdout or 500))
+        return Reply(int(done.stdout.split()[1]) if done.stdout else 500)
 
     target = tls_receiver(answer=answer)
     world = server(flags=["--ca-file", str(certificates.ca)])
@@ -374,10 +376,115 @@ def test_stdin_receiver_says_what_it_needs():
     for command, secret in (([], "x"), (["nobody"], "x"), (["tiro"], None)):
         done = subprocess.run([str(program), *command], input="", capture_output=True, text=True, timeout=30, check=False,
                               env=clean_env({"WEBHOOK_SECRET": secret} if secret else {}))
-        assert done.returncode == 2 and "usage" in done.stderr
-    done = subprocess.run([str(program), "tiro"], input="Host: x\n\n{}", capture_output=True, text=True, timeout=30, check=False,
-                          env=clean_env({"WEBHOOK_SECRET": "x"}))
-    assert (done.returncode, done.stdout) == (1, "401\n") and "missing" in done.stderr
+        assert done.returncode == 2 and ("no built-in dialect" if command == ["nobody"] else "usage") in done.stderr
+
+
+TIRO_NOTE = (b'{"id":"evt_1","type":"note.created","createdAt":"2025-09-05T07:12:34Z","workspaceGuid":"w",'
+             b'"data":{"resourceType":"Note","resourceId":"n1","resource":{}}}')
+
+
+def test_stdin_receiver_reads_saved_requests():
+    program = binary_path().parent / "examples" / "stdin_receiver"
+    auth = b"Authorization: Bearer x"
+    for text, status, said in (
+            (auth + b"\n\n" + TIRO_NOTE, 200, "event note.created {}"),
+            (auth + b"\r\n\r\n" + TIRO_NOTE, 200, "event note.created {}"),
+            (b"POST /a:b HTTP/1.1\r\nHost: x\r\n" + auth + b"\r\nContent-Length: %d\r\n\r\n" % len(TIRO_NOTE) + TIRO_NOTE + b"more",
+             200, "event note.created {}"),
+            (b"Authorization:Bearer x\n\n" + TIRO_NOTE, 200, "event note.created {}"),
+            (b"Authorization: \t Bearer x\n\n" + TIRO_NOTE, 200, "event note.created {}"),
+            (b"Host: x\n\n{}", 401, "(Authorization: the header is not there)"),
+            (b"", 401, "missing"),
+            (auth + b"\n" + auth + b"\n\n" + TIRO_NOTE, 400, "(Authorization: the header is there twice)"),
+            (auth + b"\n\n" + TIRO_NOTE[:-1], 400, "(the body is not JSON)"),
+            (b"X: y\n" * 64 + auth + b"\n\n" + TIRO_NOTE, 500, "too small (more headers"),
+            (auth + b"\n\n" + b"x" * (1 << 20), 500, "too small (more headers"),
+            (b"x" * (2 << 20), 500, "too small (more headers"),
+            (b"X: " + b"y" * (1 << 20) + b"\n\n" + TIRO_NOTE, 500, "too small (more headers")):
+        done = subprocess.run([str(program), "tiro"], input=text, capture_output=True, timeout=30, check=False,
+                              env=clean_env({"WEBHOOK_SECRET": "x"}))
+        assert done.stdout.startswith(b"HTTP/1.1 %d " % status) and done.stdout.endswith(b"\r\n\r\n"), (text[:99], done)
+        assert said in done.stderr.decode() and done.returncode == (0 if status == 200 else 1), (text[:99], done)
+
+
+def test_stdin_receiver_on_a_connection():
+    """As a socket unit starts it: the connection is its standard input and output, and stays open until it has answered."""
+    program = binary_path().parent / "examples" / "stdin_receiver"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=30)
+        client.connect()
+        server_side, _ = listener.accept()
+        child = subprocess.Popen([str(program), "tiro"], stdin=server_side, stdout=server_side, stderr=subprocess.PIPE,
+                                 env=clean_env({"WEBHOOK_SECRET": "x"}))
+        server_side.close()
+        client.request("POST", "/hook", TIRO_NOTE, {"Authorization": "Bearer x"})
+        assert client.getresponse().status == 200
+        assert (child.communicate(timeout=30)[1], child.returncode) == (b"event note.created {}\n", 0)
+        client.close()
+
+
+def raw(port, *parts):
+    """Status and headers of the answer to bytes that are sent in these parts; None when the connection is closed without one."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        for part in parts:
+            connection.sendall(part)
+        answer = http.client.HTTPResponse(connection)
+        try:
+            answer.begin()
+        except (http.client.HTTPException, ConnectionError):
+            return None, {}
+        return answer.status, answer.headers
+
+
+def test_http_receiver_with_odd_requests():
+    """What a stranger may send: refused with a reason, and the next request is served."""
+    body = b"Content-Length: %d\r\n\r\n" % len(TIRO_NOTE) + TIRO_NOTE
+    start, auth = b"POST / HTTP/1.1\r\nHost: x\r\n", b"Authorization: Bearer x\r\n"
+    with Example("tiro", "x") as example:
+        for status, parts in (
+                (200, [bytes([b]) for b in start + auth + body]),
+                (200, [start + auth + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(TIRO_NOTE) + TIRO_NOTE + b"\r\n0\r\n\r\n"]),
+                (401, [start + body]),
+                (401, [start + auth.replace(b"x", b"y") + body]),
+                (400, [start + auth + auth + body]),
+                (400, [start + auth + auth.replace(b"x", b"y") + body]),
+                (400, [start + auth + b"Content-Length: 2\r\n\r\n[]"]),
+                (413, [start + auth + b"X: y\r\n" * 100 + body]),
+                (413, [start + auth + b"Content-Length: %d\r\n\r\n" % (1 << 21), b"x" * (1 << 21)]),
+                (None, [b"\x16\x03\x01\x00\x00\r\n\r\n"]),
+                (200, [start + auth + body])):
+            assert raw(example.port, *parts)[0] == status, (status, parts[0][:200])
+        status, headers = raw(example.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (status, headers["Allow"]) == (405, "POST")
+        example.line("handled evt_1")
+        example.line("duplicate evt_1", 2)
+        example.line(r"refused: .*\(Authorization: the header is not there\)")
+        example.line(r"refused: .*\(Authorization: the header is there twice\)", 2)
+        example.line(r"refused: .*\(the body is not a JSON object\)")
+
+
+def test_http_receiver_after_many_connections():
+    """More strangers than it has connections for, each in the middle of a body; when they are gone it serves again."""
+    with Example("tiro", "x") as example:
+        start = b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: %d\r\n\r\n"
+        strangers = [socket.create_connection(("127.0.0.1", example.port), timeout=30) for _ in range(300)]
+        for stranger in strangers:
+            stranger.sendall(start % 1000000 + b"x" * 1000)
+        for stranger in strangers:
+            stranger.close()
+        assert raw(example.port, start % len(TIRO_NOTE) + TIRO_NOTE)[0] == 200
+
+
+def test_http_receiver_says_what_it_needs():
+    program = binary_path().parent / "examples" / "http_receiver"
+    if not program.exists():
+        missing("the example receiver is not built (Debian package libmicrohttpd-dev)")
+    for arguments, secret, said in (([], "x", "usage"), (["0"], "x", "usage"), (["0", "tiro"], None, "usage"), (["http", "tiro"], "x", "usage"),
+                                    (["65536", "tiro"], "x", "usage"), (["", "tiro"], "x", "usage"), (["0", "tiro"], "", "a secret is empty"),
+                                    (["0", "nobody"], "x", "no built-in dialect"), (["0", "standard"], "?", "of another form")):
+        done = subprocess.run([str(program), *arguments], capture_output=True, text=True, timeout=30, check=False,
+                              env=clean_env({} if secret is None else {"WEBHOOK_SECRET": secret}))
+        assert done.returncode == 2 and said in done.stderr, (arguments, done)
 
 
 # ---- the documentation ----
