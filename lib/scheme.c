@@ -14,8 +14,8 @@
  * Where only the oldest secret signs and the file names no `join`, the header holds one signature: a list there
  * is refused, as the vendors' own verifiers do.
  *
- * Refuses: keys that are there twice, escapes in texts that are kept (they are kept as spans), and what
- * tenterhook_verifier_init would not accept. */
+ * Refuses: keys that are there twice, escapes in texts that are kept (they are kept as spans), and forms of signature
+ * that tenterhook_verifier_init would not accept. */
 #include "lib/internal.h"
 
 #define LEVELS 4  /* of an envelope */
@@ -25,7 +25,7 @@ struct raw_form { /* texts of one signature; NULL where the file is silent */
 struct raw_entry { /* one of signatures */
     struct raw_form form[TENTERHOOK_SIGNATURES_MAX];
     th_lib_span variant_name[TENTERHOOK_SIGNATURES_MAX];
-    unsigned forms;
+    unsigned forms, line; /* of its first key */
 };
 struct reader {
     struct tenterhook_scheme *scheme;
@@ -193,7 +193,10 @@ static bool on_signature(struct th_lib_yaml *y, const th_lib_span *scalar, struc
         memset(e, 0, sizeof *e);
         return true;
     }
-    e->forms = e->forms ? e->forms : 1;
+    if (!e->forms) {
+        e->forms = 1;
+        e->line = y->line;
+    }
     if (!scalar || (y->depth == 3 && (at_key(y, 2, "variant") || at_key(y, 2, "when"))))
         return true;
     if (y->depth == 3 && !at_key(y, 2, "variants"))
@@ -386,16 +389,19 @@ static bool on_file(struct th_lib_yaml *y, const th_lib_span *scalar)
     return true;
 }
 
-static const char *finish(struct reader *r, th_lib_span text)
+/* NULL, or what is wrong, with *line when it is of one. */
+static const char *finish(struct reader *r, th_lib_span text, unsigned *line)
 {
     struct tenterhook_scheme *s = r->scheme;
 
+    *line = r->best.line;
     for (unsigned i = 0; i < r->best.forms; i++) {
         const char *why =
             finish_form(&r->best.form[i], &r->best.form[0], r->stamp, r->oldest_signs, &s->signature[i]);
         if (why)
             return why;
     }
+    *line = 0;
     s->signature_count = r->best.forms;
     if (!r->best.forms && !s->auth_header.p)
         return "the dialect neither signs nor sends a secret";
@@ -423,8 +429,7 @@ enum tenterhook_result tenterhook_scheme_read(const char *text, size_t n, struct
     if (!th_lib_yaml_walk(&y, th_lib_of(text, n), on_file, &r)) {
         why = y.fault;
     } else {
-        y.line = 0;
-        why = finish(&r, th_lib_of(text, n));
+        why = finish(&r, th_lib_of(text, n), &y.line);
     }
     if (!why)
         return TENTERHOOK_OK;

@@ -355,6 +355,8 @@ bool th_lib_yaml_walk(struct th_lib_yaml *y, th_lib_span text,
     y->ctx = ctx;
     if (text.n > TH_LIB_YAML_MAX)
         return fail(y, "too long");
+    if (th_lib_starts(text, tenterhook_str("\xef\xbb\xbf")))
+        y->at = y->line_start = 3; /* a byte order mark, which would make another key of the first one */
     while (y->at < text.n) {
         while (peek(y, 0) == ' ' && y->at < text.n)
             y->at++;

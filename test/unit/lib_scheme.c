@@ -52,6 +52,10 @@ static void test_yaml(void **state)
     walks("# nothing\n\n   \n  # more", "");
     walks("a: 1", "/a=1;/a end;");
     walks("---\na: 1\n", "/a=1;/a end;");
+    walks("\xef\xbb\xbf"
+          "a: 1\nb: 2",
+          "/a=1;/b=2;/b end;");
+    walks("\xef\xbb\xbf- 1", "[0]=1;[0] end;");
     walks("a: b c  # d\nb: 'x # y'\nc: \"p\\\"q\"", "/a=b c;/b=x # y;/c=p\\\"q;/c end;");
     walks("a: #c\n  b: x#y\nc:\nd: e", "/a/b=x#y;/a/b end;/c=;/d=e;/d end;");
     walks("a:\n  - 1\n  - 2\nb: 3", "/a[0]=1;/a[1]=2;/a[1] end;/b=3;/b end;");
@@ -73,6 +77,8 @@ static void test_yaml_refused(void **state)
     fails("a: 1\n b: 2", 2);
     fails("a:\n  b: 1\n c: 2", 3);
     fails("a: 1\n- b", 2);
+    fails("\xef\xbb", 1);
+    fails("a: 1\n\xef\xbb\xbf", 2);
     fails("- a\nb: 1", 2);
     fails("a: |\n  text", 1);
     fails("a: >-\n  text", 1);
@@ -351,18 +357,22 @@ static void test_refused_files(void **state)
     assert_int_equal(tenterhook_scheme_read(SIG, strlen(SIG), &s, NULL), TENTERHOOK_OK);
     refused("", 0);
     refused("- a", 1);
+    refused("\xef\xbb\xbf"
+            "auth: {headr: A}\n" SIG,
+            1); /* and not another group, which says nothing here */
     refused("body: {envelope: passthrough}\n", 0);
     refused("about: x\n" SIG "auth: {header: A}\n", 0);
     refused(SIG "auth: {headr: A}\n", 3);
     refused("signatures:\n  - {header: S, algorithm: md5, key: utf8, content: \"{body}\", encoding: hex}\n",
-            0);
+            2);
+    refused("signatures:\n  - header: S\n    algorithm: hmac-sha256\nbody: {envelope: passthrough}\n", 2);
     refused("signatures:\n  - {header: S, algoritm: hmac-sha256}\n", 2);
     refused("signatures:\n  - header: S\n    header: T\n", 3);
     refused("signatures: none\n", 1);
     refused("signatures:\n  header: S\n", 2);
     refused(
         "signatures:\n  - {header: S, algorithm: hmac-sha256, key: utf8, content: \"{ts}\", encoding: hex}\n",
-        0);
+        2);
     refused("signatures:\n  - {header: \"S\\x41\", algorithm: hmac-sha256}\n", 2);
     refused(SIG "    variants:\n      a: {content: \"{secret}\"}\n", 3);
     refused("body: {envelope: all}\n" SIG, 1);
