@@ -125,12 +125,25 @@ static enum th_error setup_lists(struct th_live *l)
     return TH_OK;
 }
 
-/* The certificate of the API. That it has expired is no reason to refuse: clients may still want it, and know. */
+/* That it has expired or is not yet valid is no reason to refuse: clients may still want it, and know. */
+static void warn_of_certificate(const struct th_live *l, const char *file)
+{
+    int64_t now_s = (int64_t)time(NULL), left_s = th_tls_identity_left_s(l->identity, now_s),
+            begins_s = th_tls_identity_begins_s(l->identity, now_s);
+
+    if (left_s < CERT_WARN_S)
+        th_log(TH_LOG_WARN,
+               left_s < 0 ? "the API's certificate has expired" : "the API's certificate expires soon",
+               TH_KC("file", file), TH_KI("seconds_left", left_s));
+    if (begins_s > 0)
+        th_log(TH_LOG_WARN, "the API's certificate is not valid yet", TH_KC("file", file),
+               TH_KI("seconds_until", begins_s));
+}
+
 static enum th_error setup_tls(struct th_live *l, char *why, size_t why_size)
 {
     const struct th_value *cert = &l->settings.v[TH_O_TLS_CERT], *key = &l->settings.v[TH_O_TLS_KEY];
     enum th_error error;
-    int64_t left_s;
 
     if (!cert->text && !key->text)
         return TH_OK;
@@ -143,11 +156,8 @@ static enum th_error setup_tls(struct th_live *l, char *why, size_t why_size)
     error = th_tls_identity_open(cert->text, key->text, &l->identity, why, why_size);
     if (error)
         return error;
-    left_s = th_tls_identity_left_s(l->identity, (int64_t)time(NULL));
-    if (left_s < CERT_WARN_S)
-        th_log(TH_LOG_WARN,
-               left_s < 0 ? "the API's certificate has expired" : "the API's certificate expires soon",
-               TH_KC("file", cert->text), TH_KI("seconds_left", left_s));
+    th_config_warn_open(key->text);
+    warn_of_certificate(l, cert->text);
     return TH_OK;
 }
 

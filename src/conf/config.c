@@ -3,11 +3,13 @@
 #include "conf/config.h"
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "conf/yaml.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const struct th_option th_options[TH_O_COUNT] = {
@@ -188,6 +190,16 @@ static enum th_error read_file(const char *path, size_t max, struct th_buf *out,
     return TH_OK;
 }
 
+/* A group is left to the operator: keys are often shared with the one of the service. */
+void th_config_warn_open(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO))
+        th_log(TH_LOG_WARN, "this file holds a secret and is open to every user; chmod o= it",
+               TH_KC("file", path));
+}
+
 static enum th_error set_from_file(struct reading *r, enum th_option_id id, const char *path,
                                    const char *origin)
 {
@@ -202,6 +214,8 @@ static enum th_error set_from_file(struct reading *r, enum th_option_id id, cons
         s.n--;
     error = set(r, id, s, origin);
     th_buf_wipe(&text);
+    if (!error)
+        th_config_warn_open(path);
     return error;
 }
 
@@ -260,8 +274,8 @@ static enum th_error secret_from_env(struct reading *r, enum th_option_id id)
     if (!dir)
         return TH_OK;
     snprintf(file, sizeof file, "%s/%s", dir, o->key);
-    if (access(file, R_OK) != 0)
-        return TH_OK;
+    if (access(file, F_OK) != 0 && errno == ENOENT)
+        return TH_OK; /* one that is there and cannot be read is refused: another key would be in force unseen */
     return set_from_file(r, id, file, origin_of(r->c, "credential", o->key));
 }
 

@@ -107,6 +107,8 @@ struct th_settings {
 TH_MUST_USE enum th_error th_config_read(int argc, char **argv, struct th_settings *out, char *why,
                                          size_t why_size);
 void th_config_fini(struct th_settings *c);
+/** Says in the log when every user of the machine can read this file. */
+void th_config_warn_open(const char *path);
 /** The options of a command, for --help and the man page. */
 void th_config_help(struct th_buf *out);
 #endif

@@ -30,6 +30,7 @@ struct th_tls_identity {
     unsigned refs;
     SSL_CTX *ssl;
     BIO_METHOD *bio;
+    bool asked; /* for a passphrase */
 };
 
 struct th_tls_peer {
@@ -91,7 +92,7 @@ static int no_passphrase(char *to, int size, int writing, void *ctx)
     (void)to;
     (void)size;
     (void)writing;
-    (void)ctx;
+    ((struct th_tls_identity *)ctx)->asked = true;
     return -1;
 }
 
@@ -109,14 +110,17 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n
     return SSL_TLSEXT_ERR_OK;
 }
 
-static bool configure(SSL_CTX *ssl)
+static bool configure(struct th_tls_identity *id)
 {
+    SSL_CTX *ssl = id->ssl;
+
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY); /* so that a flood of non-data records comes back to us */
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+    SSL_CTX_set_default_passwd_cb_userdata(ssl, id);
     SSL_CTX_set_alpn_select_cb(ssl, choose_alpn, NULL);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) && SSL_CTX_set_num_tickets(ssl, 0) &&
            SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20");
@@ -137,9 +141,14 @@ static bool readable(const char *path, const char *what, char *why, size_t why_s
 
 static void say(const char *path, const char *what, char *why, size_t why_size)
 {
-    const char *reason = th_tls_reason();
+    unsigned long first = ERR_peek_error(); /* the last one is only "PEM lib" */
+    int code = ERR_GET_REASON(first);
+    const char *reason = ERR_reason_error_string(first);
 
-    snprintf(why, why_size, "%s: not a usable TLS %s: %s", path, what, reason ? reason : "not PEM");
+    if (!reason || code == ERR_R_UNSUPPORTED ||
+        (ERR_GET_LIB(first) == ERR_LIB_PEM && code == PEM_R_NO_START_LINE))
+        reason = "there is none in PEM form in it";
+    snprintf(why, why_size, "%s: not a usable TLS %s: %s", path, what, reason);
 }
 
 static enum th_error load(struct th_tls_identity *id, const char *cert_file, const char *key_file, char *why,
@@ -152,12 +161,18 @@ static enum th_error load(struct th_tls_identity *id, const char *cert_file, con
             why_size);
         return TH_INVALID;
     }
+    ERR_clear_error();
     if (SSL_CTX_use_PrivateKey_file(id->ssl, key_file, SSL_FILETYPE_PEM) != 1) {
         unsigned long code = ERR_peek_last_error();
 
         if (ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH)
             snprintf(why, why_size, "%s: the key does not belong to the certificate in %s", key_file,
                      cert_file);
+        else if (id->asked)
+            snprintf(why, why_size,
+                     "%s: the TLS key is behind a passphrase, which nobody is there to type; "
+                     "take one without",
+                     key_file);
         else
             say(key_file, "key (PEM, without a passphrase)", why, why_size);
         return TH_INVALID;
@@ -182,7 +197,7 @@ enum th_error th_tls_identity_open(const char *cert_file, const char *key_file, 
     ERR_clear_error();
     id->ssl = SSL_CTX_new(TLS_server_method());
     id->bio = th_tls_bio_method("tenterhook memory", bio_read, bio_write, bio_ctrl);
-    if (id->ssl && id->bio && configure(id->ssl))
+    if (id->ssl && id->bio && configure(id))
         error = load(id, cert_file, key_file, why, why_size);
     ERR_clear_error();
     if (error) {
@@ -208,17 +223,30 @@ void th_tls_identity_unref(struct th_tls_identity *id)
     th_free(id);
 }
 
-int64_t th_tls_identity_left_s(const struct th_tls_identity *id, int64_t now_s)
+static int64_t seconds_to(const ASN1_TIME *then, int64_t now_s)
 {
-    const X509 *cert = SSL_CTX_get0_certificate(id->ssl);
     ASN1_TIME *now = ASN1_TIME_set(NULL, (time_t)now_s);
     int days = 0, seconds = 0;
 
-    if (!cert || !now || ASN1_TIME_diff(&days, &seconds, now, X509_get0_notAfter(cert)) != 1)
+    if (!then || !now || ASN1_TIME_diff(&days, &seconds, now, then) != 1)
         days = seconds = 0;
     ASN1_TIME_free(now);
     ERR_clear_error();
     return (int64_t)days * 86400 + seconds;
+}
+
+int64_t th_tls_identity_left_s(const struct th_tls_identity *id, int64_t now_s)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(id->ssl);
+
+    return seconds_to(cert ? X509_get0_notAfter(cert) : NULL, now_s);
+}
+
+int64_t th_tls_identity_begins_s(const struct th_tls_identity *id, int64_t now_s)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(id->ssl);
+
+    return seconds_to(cert ? X509_get0_notBefore(cert) : NULL, now_s);
 }
 
 /* ---- one connection ---- */

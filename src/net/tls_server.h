@@ -19,6 +19,8 @@ struct th_tls_identity *th_tls_identity_ref(struct th_tls_identity *id);
 void th_tls_identity_unref(struct th_tls_identity *id);
 /** Seconds from `now_s` (unix time) until the certificate expires; negative: since. */
 int64_t th_tls_identity_left_s(const struct th_tls_identity *id, int64_t now_s);
+/** The same until it begins to be valid. */
+int64_t th_tls_identity_begins_s(const struct th_tls_identity *id, int64_t now_s);
 
 /** One connection before its first byte. NULL: no memory. */
 struct th_tls_peer *th_tls_peer_new(struct th_tls_identity *id);

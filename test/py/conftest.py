@@ -87,6 +87,19 @@ class Certificates:
                       "-addext", "basicConstraints=critical,CA:FALSE", *issuer, "-keyout", key, "-out", cert)
         return cert, key
 
+    def dated(self, begin, end):
+        """(certificate file, key file) that is valid between two times, YYYYMMDDHHMMSSZ. `req` knows only days from now."""
+        cert, key = self.issue()
+        request, config = cert.with_suffix(".csr"), cert.with_suffix(".cnf")
+        config.write_text(f"[ca]\ndefault_ca=d\n[d]\ndatabase={cert.with_suffix('.index')}\nnew_certs_dir={self.folder}\n"
+                          "rand_serial=yes\ndefault_md=sha256\npolicy=p\nx509_extensions=e\n[p]\ncommonName=supplied\n"
+                          "[e]\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        cert.with_suffix(".index").write_text("")
+        self._openssl("req", "-new", "-key", key, "-subj", "/CN=receiver", "-out", request)
+        self._openssl("ca", "-batch", "-config", config, "-cert", self.ca, "-keyfile", self.ca_key, "-startdate", begin,
+                      "-enddate", end, "-notext", "-in", request, "-out", cert)
+        return cert, key
+
     def context(self, **options):
         """A server-side TLS context with a certificate of issue(**options)."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

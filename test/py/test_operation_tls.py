@@ -1,5 +1,6 @@
 """The API over TLS: versions, requests of every size, reload of the certificate, what is refused."""
 import json
+import re
 import shutil
 import signal
 import socket
@@ -230,6 +231,41 @@ def test_refused_at_start(server, certificates, tmp_path):
         with pytest.raises(StartError) as refused:
             server(flags=[str(flag) for flag in flags])
         assert why in str(refused.value) and refused.value.status == 64
+
+
+@pytest.mark.parametrize("begin,end,said", [("20200101000000Z", "20210101000000Z", "has expired"),
+                                            ("20900101000000Z", "20910101000000Z", "is not valid yet")])
+def test_a_certificate_out_of_its_time_is_told(server, certificates, begin, end, said):
+    """At start and again at each reload; the server serves, since its clients may still want it."""
+    cert, key = certificates.dated(begin, end)
+    running = server(flags=["--tls-cert", str(cert), "--tls-key", str(key)])
+    assert running.text().count(f"certificate {said}") == 1
+    running.process.send_signal(signal.SIGHUP)
+    eventually(lambda: running.text().count(f"certificate {said}") == 2, 10)
+
+
+def test_a_key_that_everybody_can_read_is_told(server, certificates, tmp_path):
+    cert, key = certificates.issue()
+    admin = tmp_path / "admin.key"
+    admin.write_text("test-operator-key-0123456789abcdef\n")
+    for mode, told in ((0o600, 0), (0o640, 0), (0o644, 2)):
+        key.chmod(mode)
+        admin.chmod(mode)
+        running = server(flags=["--tls-cert", str(cert), "--tls-key", str(key)], admin_key=None,
+                         env={"TENTERHOOK_ADMIN_KEY_FILE": str(admin)})
+        assert running.text().count("open to every user") == told, (mode, running.text())
+
+
+@pytest.mark.parametrize("content", ["", "hello\n", "another kind"])
+def test_what_is_wrong_with_a_file_is_said(server, certificates, tmp_path, content):
+    cert, key = certificates.issue()
+    wrong = tmp_path / "wrong"
+    for flags, kind, other in ((["--tls-cert", wrong, "--tls-key", key], "certificate", key),
+                               (["--tls-cert", cert, "--tls-key", wrong], "key", cert)):
+        wrong.write_text(other.read_text() if content == "another kind" else content)
+        with pytest.raises(StartError) as refused:
+            server(flags=[str(flag) for flag in flags])
+        assert re.search(rf"wrong: not a usable TLS {kind} .*: there is none in PEM form in it", str(refused.value))
 
 
 def test_stop_answers_what_is_under_way(tls_server, certificates):

@@ -131,6 +131,19 @@ def test_credentials(server, tmp_path):
     assert not (running.data / "secret.key").exists()
 
 
+def test_a_credential_that_cannot_be_read_is_refused(server, tmp_path):
+    """Not passed over: the first start would make another key, and nobody would know."""
+    (tmp_path / "admin_key").mkdir()  # root may read every file
+    with pytest.raises(StartError) as error:
+        server(admin_key=None, env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert error.value.status == 64 and "admin_key: cannot be read" in str(error.value)
+    os.rmdir(tmp_path / "admin_key")
+    (tmp_path / "admin_key").symlink_to(tmp_path / "admin_key")  # neither there nor absent
+    with pytest.raises(StartError) as error:
+        server(admin_key=None, env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert "admin_key: cannot be read" in str(error.value)
+
+
 # ---- the unit ----
 
 def test_the_units_exposure():
