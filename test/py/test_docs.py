@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,12 +15,15 @@ import time
 
 import pytest
 
+from harness.client import Api
 from harness.receiver import Receiver
 from harness.server import ROOT, Server, binary_path, clean_env
 
-RUN = ["README.md", "docs/quick-start.md", "docs/concepts.md", "docs/sending.md", "docs/security.md", "docs/api.md"]
+RUN = ["README.md", "docs/quick-start.md", "docs/concepts.md", "docs/sending.md", "docs/security.md", "docs/api.md",
+       "docs/troubleshooting.md"]
+MACHINE = ["docs/operating.md", "docs/deployment.md"]  # with a machine's folders and systemd, see Machine
 RUN_ELSEWHERE = ["docs/cli.md"]  # by test_cli.py
-LINKED = sorted({"README.md", *RUN, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))})
+LINKED = sorted({"README.md", *RUN, *MACHINE, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))})
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 MARK = re.compile(r"<!-- (not run|stays|exits|soon): (.+?) -->\s*\Z")
 KEY = "operator-key-of-the-documentation-tests"
@@ -83,8 +87,8 @@ def same_text(shown, real):
 class Shell:
     """One bash for a page: variables and folder stay from block to block, and the first failing command ends it."""
 
-    def __init__(self, folder, env, ports):
-        self.folder, self.ports, self.count, self.staying = folder, ports, 0, []
+    def __init__(self, folder, env, ports, root=None):
+        self.folder, self.ports, self.root, self.count = folder, ports, root, 0
         self.bash = subprocess.Popen(["bash", "--noprofile", "--norc"], cwd=folder, env=env, text=True, bufsize=1,
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                      start_new_session=True)
@@ -96,8 +100,9 @@ class Shell:
         self.bash.stdin.flush()
 
     def own(self, text):
-        """The ports of the page as those of this run."""
-        return re.sub(r"\b(8420|8421)\b", lambda found: str(self.ports[found[1]]), text)
+        """The ports of the page as those of this run, and a machine's folders as those below `root`."""
+        text = re.sub(r"\b(8420|8421|8443|8499)\b", lambda found: str(self.ports[found[1]]), text)
+        return re.sub(r"(?<![\w.$}/-])(?=/(?:etc|var/lib|backup|another-place|root)(?:/|\s))", self.root, text) if self.root else text
 
     def run(self, block):
         end = time.monotonic() + (BLOCK_S if block.mark == "soon" else 0)
@@ -156,6 +161,137 @@ class Shell:
         self.bash.stdout.close()
 
 
+SYSTEMCTL = """#!/bin/bash
+# Stands for systemd: starts what the unit starts, with the credentials of its drop-ins.
+log=$ROOT/journal
+start() {
+    [ ! -f $ROOT/pid ] || return 0
+    rm -rf $ROOT/credentials; mkdir -p $ROOT/credentials
+    grep -hs ^LoadCredential= $ROOT/etc/systemd/system/tenterhook.service.d/*.conf | while IFS=:= read -r _ name file; do
+        install -m 400 $file $ROOT/credentials/$name
+    done
+    : > $log
+    CREDENTIALS_DIRECTORY=$ROOT/credentials tenterhook serve --config $ROOT/etc/tenterhook/tenterhook.yaml \\
+        --data $ROOT/var/lib/tenterhook > $log 2>&1 < /dev/null &
+    echo $! > $ROOT/pid
+    until grep -q '^listening on' $log; do
+        kill -0 $! 2>/dev/null || { cat $log >&2; exit 1; }
+        sleep 0.02
+    done
+}
+stop() {
+    [ -f $ROOT/pid ] || return 0
+    kill $(<$ROOT/pid)
+    until grep -q '"msg":"stopped"' $log; do sleep 0.02; done
+    rm $ROOT/pid
+}
+case $1 in
+daemon-reload) ;;
+enable | start) start ;;
+stop | disable) stop ;;
+restart) stop; start ;;
+*) echo "systemctl: $1 is not known here" >&2; exit 1 ;;
+esac
+"""
+
+
+def machine(folder):
+    """The folders and commands of a machine on which the package was just installed; gives their root."""
+    root = folder / "machine"
+    for name in ("etc/tenterhook", "var/lib", "root", "another-place", "bin"):
+        (root / name).mkdir(parents=True)
+    settings = (ROOT / "packaging" / "systemd" / "tenterhook.yaml").read_text()
+    (root / "etc" / "tenterhook" / "tenterhook.yaml").write_text(settings)
+    for name, text in (("systemctl", SYSTEMCTL), ("journalctl", "#!/bin/bash\ncat $ROOT/journal\n")):
+        (root / "bin" / name).write_text(text)
+        (root / "bin" / name).chmod(0o755)
+    return root
+
+
+@pytest.mark.parametrize("page", MACHINE)
+def test_the_commands_of_the_page_work_on_a_machine(page, tmp_path):
+    root = machine(tmp_path)
+    ports = {name: free_port() for name in ("8420", "8421", "8443", "8499")}
+    env = clean_env({"PATH": f"{root / 'bin'}:{binary_path().parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "ROOT": str(root),
+                     "TENTERHOOK_LISTEN": f"127.0.0.1:{ports['8420']}", "TENTERHOOK_URL": f"http://127.0.0.1:{ports['8420']}",
+                     "LC_ALL": "C.UTF-8"})
+    blocks = [block for block in blocks_of(page) if block.mark != "not run"]
+    if page != "docs/operating.md":  # goes on from there
+        blocks[:0] = [block for block in blocks_of("docs/operating.md") if "enable --now" in block.text or "mkdir -p" in block.text]
+    shell = Shell(tmp_path, env, ports, str(root))
+    try:
+        for block in blocks:
+            shell.run(block)
+            if "disable --now" in block.text:  # what follows is on another machine
+                (root / "var/lib/tenterhook").rename(root / "old")
+    finally:
+        shell.close()
+
+
+def fences(page, kind):
+    return [body for found, body in FENCE.findall((ROOT / page).read_text()) if found == kind]
+
+
+def test_the_container_starts_what_there_is(server):
+    (text,) = fences("docs/deployment.md", "dockerfile")
+    command = json.loads(re.search(r"^ENTRYPOINT (\[.*\])$", text, re.M)[1])
+    assert command[:2] == ["tenterhook", "serve"] and "--listen" in command and "--data" in command
+    running = server(start=False)
+    flags = command[2:]
+    flags[flags.index("--listen") + 1] = "0.0.0.0:0"
+    flags[flags.index("--data") + 1] = str(running.data)
+    (compose,) = fences("docs/deployment.md", "yaml")
+    names = re.findall(r"(TENTERHOOK_\w+): /run/secrets/(\w+)", compose)
+    assert len(names) == 2
+    running.admin_key, key_file = None, running.data.parent / "given.key"
+    key_file.write_text("key-of-the-container-0123456789\n")
+    running.env = {name: str(key_file) for name, _ in names}
+    running.command = lambda: [str(running.binary), "serve", *flags]
+    running.start()
+    Api(running.port, "key-of-the-container-0123456789").get("/v1/tenants").expect(200)
+    assert not (running.data / "secret.key").exists()
+
+
+@pytest.mark.parametrize("name", ["nginx", "caddy"])
+def test_the_proxies_pass_on_what_they_should(server, certificates, tmp_path, name):
+    """The page's own configuration, in a proxy of this run where the machine has it."""
+    if not shutil.which(name):
+        pytest.skip(f"{name} is not installed")
+    running, port = server(admin_key=KEY), free_port()
+    (text,) = fences("docs/deployment.md", name)
+    text = text.replace("127.0.0.1:8420", f"127.0.0.1:{running.port}")
+    cert, key = certificates.issue()
+    config, log = tmp_path / "proxy.conf", tmp_path / "proxy.log"
+    if name == "nginx":
+        text = (text.replace("listen 443", f"listen 127.0.0.1:{port}").replace("/etc/nginx/hooks.crt", str(cert))
+                .replace("/etc/nginx/hooks.key", str(key)).replace("/var/log/nginx/hooks.log", str(log)))
+        config.write_text(f"daemon off; pid {tmp_path}/pid; error_log stderr; events {{}}\nhttp {{\naccess_log off;\n{text}\n}}\n")
+        command = ["nginx", "-p", str(tmp_path), "-c", str(config)]
+    else:
+        text = text.replace("hooks.example.com {", f"https://localhost:{port} {{\n    tls {cert} {key}")
+        config.write_text("{\n    auto_https disable_redirects\n    skip_install_trust\n    admin off\n}\n" + text)
+        command = ["caddy", "run", "--adapter", "caddyfile", "--config", str(config)]
+    with subprocess.Popen(command, env=clean_env({"HOME": str(tmp_path)}), stderr=subprocess.PIPE, text=True) as proxy:
+        try:
+            asked = ["curl", "-sS", "--retry-connrefused", "--retry", "20", "--retry-delay", "1", "--cacert", str(certificates.ca),
+                     "-H", f"Authorization: Bearer {KEY}", "-D", "-"]
+            def ask(path, *more):
+                done = subprocess.run([*asked, *more, f"https://localhost:{port}{path}"], capture_output=True, text=True, check=False)
+                assert done.returncode == 0, done.stderr + (proxy.stderr.read() if proxy.poll() is not None else "")
+                return done.stdout
+            big = tmp_path / "big.json"
+            big.write_text(json.dumps([{"type": "a.b", "data": "x" * 200000}] * 70))
+            said = ask("/v1/events/batch", "-H", "Content-Type: application/json", "-H", "Expect:", "--data-binary", f"@{big}")
+            assert re.match(r"HTTP/\S+ 202", said), said[:500]
+            request_id = re.search(r"(?i)^request-id: (\S+)", said, re.M)[1]
+            for path in ("/metrics", "/readyz", "/openapi.json"):
+                assert re.match(r"HTTP/\S+ 404", ask(path)), path
+            if name == "nginx":
+                assert f'"POST /v1/events/batch HTTP/1.1" 202 {request_id}' in log.read_text()
+        finally:
+            proxy.terminate()
+
+
 @pytest.mark.parametrize("page", RUN)
 def test_the_commands_of_the_page_work(page, tmp_path):
     blocks = blocks_of(page)
@@ -165,7 +301,8 @@ def test_the_commands_of_the_page_work(page, tmp_path):
     (tmp_path / "build" / "release").symlink_to(binary_path().parent)
     own_server = any("tenterhook serve" in block.text for block in run)
     with Receiver() as receiver, Server(tmp_path / "data-of-the-test", admin_key=KEY) as server:
-        ports = {"8420": free_port() if own_server else server.port, "8421": free_port() if own_server else receiver.port}
+        ports = {"8420": free_port() if own_server else server.port, "8421": free_port() if own_server else receiver.port,
+                 "8499": free_port()}
         env = clean_env({"PATH": f"{binary_path().parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
                          "TENTERHOOK_LISTEN": f"127.0.0.1:{ports['8420']}",
                          "TENTERHOOK_URL": f"http://127.0.0.1:{ports['8420']}", "LC_ALL": "C.UTF-8"})
@@ -182,7 +319,7 @@ def test_the_commands_of_the_page_work(page, tmp_path):
 @pytest.mark.parametrize("page", LINKED)
 def test_what_is_not_run_says_why(page):
     for block in blocks_of(page):
-        assert block.mark == "not run" or page in RUN + RUN_ELSEWHERE, f"{block} is run by no test"
+        assert block.mark == "not run" or page in RUN + MACHINE + RUN_ELSEWHERE, f"{block} is run by no test"
         assert block.mark != "not run" or len(block.value) > 8, block
 
 
