@@ -51,6 +51,7 @@ static void report(struct th_cli *cli, const struct th_settings *c, const struct
 {
     const char *to = cli->args[0];
     double seconds = (double)(th_cmd_mono_ms() - began_ms) / 1000;
+    const char *key_file;
     struct stat st;
 
     if (stat(to, &st) != 0)
@@ -61,10 +62,12 @@ static void report(struct th_cli *cli, const struct th_settings *c, const struct
         return;
     }
     printf("%s  %lld KiB, read back whole, in %.1f s\n", to, (long long)(st.st_size >> 10), seconds);
-    printf("%sthe secrets in it open only with the secret key: keep %s as well, in another place%s\n",
+    key_file = th_cli_printf(cli, "%s/secret.key", c->v[TH_O_DATA].text);
+    printf("%sthe secrets in it open only with the secret key (%s): keep it as well, in another place%s\n",
            th_dim(cli),
-           c->v[TH_O_SECRET_KEY].text ? "TENTERHOOK_SECRET_KEY"
-                                      : th_cli_printf(cli, "%s/secret.key", c->v[TH_O_DATA].text),
+           c->v[TH_O_SECRET_KEY].text ? c->v[TH_O_SECRET_KEY].origin
+           : stat(key_file, &st) == 0 ? key_file
+                                      : "the one that the server is given",
            th_plain(cli));
 }
 

@@ -78,6 +78,17 @@ def test_a_backup_under_load_restores_to_a_server_that_has_everything(cli, serve
     assert secrets_of["secrets"][0]["secret"] == made["secret"]
 
 
+def test_a_backup_names_the_key_that_it_needs(server, tmp_path):
+    """The directory's own, the one of the environment, or one that only the server has been given (a credential)."""
+    for given, known in ((False, False), (True, True), (True, False)):
+        env = {"TENTERHOOK_SECRET_KEY": "secret-of-this-test-0123456789"} if given else {}
+        running = server(env=env)
+        said = tenterhook("backup", tmp_path / f"{given}{known}.db", "--data", running.data, env=env if known else {}).expect(0).out
+        assert ("TENTERHOOK_SECRET_KEY" if known else "the one that the server is given" if given
+                else f"{running.data}/secret.key") in said, said
+        running.stop()
+
+
 def test_a_backup_is_on_the_disk_before_it_is_called_done(cli, tmp_path):
     """The order of system calls: the copy is synced, gets its name, and its folder is synced; then it is said."""
     if not shutil.which("strace"):
