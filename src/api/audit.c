@@ -43,9 +43,20 @@ static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
     return th_buf_view(mem);
 }
 
+struct th_span th_api_loggable(struct th_span s)
+{
+    static const struct th_span secrets[] = {{"th_key_", 7}, {"whsec_", 6}, {"whsk_", 5}};
+
+    for (size_t i = 0; i < s.n; i++)
+        for (unsigned k = 0; k < sizeof secrets / sizeof secrets[0]; k++)
+            if (th_span_starts(th_span(s.p + i, s.n - i), secrets[k]))
+                return th_span(s.p, i + secrets[k].n);
+    return s;
+}
+
 static struct th_span at_most(struct th_span s)
 {
-    return th_span(s.p, s.n < MAX_WORD ? s.n : MAX_WORD);
+    return th_api_loggable(th_span(s.p, s.n < MAX_WORD ? s.n : MAX_WORD));
 }
 
 void th_api_made(struct th_api_req *r, const struct th_buf *id)

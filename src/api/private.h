@@ -150,6 +150,8 @@ static inline bool th_api_may(const struct th_api_req *r, unsigned scope)
 }
 /** Notes the public id of a new object for the audit log. */
 void th_api_made(struct th_api_req *r, const struct th_buf *id);
+/** What a client wrote, for the log: ends where a key or a secret begins, which may stand where an id belongs. */
+struct th_span th_api_loggable(struct th_span s);
 /** Writes the audit line of a management request that is being answered; nothing for others. */
 void th_api_audit(struct th_api_req *r, unsigned status);
 /** Frees the request; its answer has been given. */

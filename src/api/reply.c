@@ -27,8 +27,8 @@ static void finish(struct th_api_req *r, unsigned status)
     if ((flags & TH_R_PUBLISH) && status >= 400 && !r->asked_engine) /* the engine counts what it refuses */
         th_count(api->metrics, TH_C_EVENTS_REFUSED, 1);
     th_log(TH_LOG_DEBUG, "request", TH_KC("request_id", r->x->request_id), TH_KS("method", r->x->head.method),
-           TH_KS("path", r->x->path), TH_KI("status", status), TH_KS("tenant", th_api_tenant_id(r)),
-           TH_KI("bytes", api->out.n));
+           TH_KS("path", th_api_loggable(r->x->path)), TH_KI("status", status),
+           TH_KS("tenant", th_api_loggable(th_api_tenant_id(r))), TH_KI("bytes", api->out.n));
     th_api_audit(r, status);
 }
 

@@ -74,3 +74,18 @@ def test_who_did_what(server, receiver):
     audited(api.put("/v1/tenants/last", {"name": "x", "dialect": "standard"}).expect(201), "putTenant", "operator", "last", "last")
     assert len(lines(running)) == before + 1
     assert key not in running.text() and "nonsense" not in running.text()
+
+
+def test_a_key_in_the_place_of_an_id_is_not_in_the_log(server):
+    """Who ends a key by its text has made a mistake, and has not given it away."""
+    running = server(flags=["--log-level", "debug"])
+    api = running.api
+    api.put("/v1/tenants/acme", {"name": "Acme", "dialect": "standard"}).expect(201)
+    key = api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:manage"]}).expect(201).json["key"]
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    for wrong in (key, secret):
+        line = line_of(running, api.request("DELETE", f"/v1/tenants/acme/keys/{wrong}").expect(404))
+        assert line["object"] == wrong[:line["object"].index("_", 3) + 1] and line["result"] == "refused"
+        line_of(running, api.request("DELETE", f"/v1/tenants/{wrong}").expect(404, 422))
+        line_of(running, api.as_tenant(wrong).post("/v1/webhooks", {"url": "https://example.com/"}).expect(404, 422))
+        assert wrong[:6] in running.text() and wrong[8:] not in running.text()
