@@ -3,11 +3,35 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "net/tls_server.h"
+#include <stdio.h>
 #include <string.h>
+
+static bool same_text(const char *a, const char *b)
+{
+    return (!a && !b) || (a && b && strcmp(a, b) == 0);
+}
 
 static bool same(const struct th_value *a, const struct th_value *b)
 {
-    return (!a->text && !b->text) || (a->text && b->text && strcmp(a->text, b->text) == 0);
+    bool equal = same_text(a->text, b->text) && a->count == b->count;
+
+    for (unsigned i = 0; equal && i < a->count; i++)
+        equal = a->list ? same_text(a->list[i], b->list[i])
+                        : same_text(a->map[i].name, b->map[i].name) &&
+                              same_text(a->map[i].value, b->map[i].value);
+    return equal;
+}
+
+/* Names of the options whose values are others now, for who asks later since when a network is allowed. */
+static void changed(const struct th_settings *old, const struct th_settings *new, char *out, size_t size)
+{
+    size_t n = 0;
+
+    out[0] = 0;
+    for (unsigned i = 0; i < TH_O_COUNT && n < size; i++)
+        if (!same(&old->v[i], &new->v[i]))
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? "," : "",
+                                  th_options[i].key ? th_options[i].key : th_options[i].env);
 }
 
 /* Options that a running server cannot change are named, so that nobody believes they are in force. */
@@ -30,6 +54,7 @@ void th_app_reload(struct th_app *a)
     struct th_api_conf api;
     struct th_live *l;
     enum th_error error;
+    char names[512]; /* all of them fit */
 
     error = th_live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
     if (!error) {
@@ -49,6 +74,7 @@ void th_app_reload(struct th_app *a)
         return;
     }
     warn_unchanged(&a->live->settings, &l->settings);
+    changed(&a->live->settings, &l->settings, names, sizeof names);
     l->older = a->live;
     a->live = l;
     th_live_log(&l->settings);
@@ -61,6 +87,7 @@ void th_app_reload(struct th_app *a)
     }
     api = th_app_api_conf(a);
     th_api_reload(a->api, &api);
-    th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count));
+    th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count),
+           TH_KC("changed", names));
     uv_async_send(&a->wake);
 }

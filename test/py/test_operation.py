@@ -67,6 +67,22 @@ def test_rates_are_set_by_configuration_and_changed_by_sighup(server, tmp_path):
 
 # ---- logs and secrets ----
 
+def test_a_reload_names_what_has_changed(server, tmp_path):
+    config = tmp_path / "tenterhook.yaml"
+    config.write_text("retention: 1d\nallow_networks: [10.0.0.0/8, 10.1.0.0/16]\nhosts: {a.example: tiro}\n")
+    running = server(flags=["--config", str(config)])
+    for n, (text, names) in enumerate((("retention: 1d\nallow_networks: [10.0.0.0/8, 10.1.0.0/16]\nhosts: {a.example: tiro}\n", ""),
+                                       ("retention: 2d\nallow_networks: [10.0.0.0/8, 10.2.0.0/16]\nhosts: {a.example: tiro}\n",
+                                        "retention,allow_networks"),
+                                       ("retention: 2d\nlog: {level: debug}\nhosts: {a.example: slack}\n",
+                                        "log.level,allow_networks,hosts"))):
+        config.write_text(text)
+        running.process.send_signal(signal.SIGHUP)
+        lines = eventually(lambda: (found := [line for line in running.text().splitlines()  # pylint: disable=cell-var-from-loop
+                                              if '"configuration reloaded"' in line])[n:] and found, 10)
+        assert set(json.loads(lines[n])["changed"].split(",")) == set(names.split(",")), lines[n]
+
+
 def test_logs_are_json_lines_without_secrets(server, receiver, tmp_path):
     """Everything that a server does in a day, at the most talkative level; then its log and all of its files are searched
     for everything that nobody may read there."""
