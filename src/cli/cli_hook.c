@@ -134,6 +134,7 @@ static void refuse(struct th_hook *k, unsigned status, const char *why)
 {
     uv_read_stop((uv_stream_t *)&k->tcp);
     k->handled = true;
+    k->server->conf.refused(k->server->conf.ctx, status, why);
     th_hook_reply(k, status, TH_LIT("Content-Type: text/plain\r\n"), th_str(why), 0, 0);
 }
 
@@ -170,6 +171,12 @@ static void read_chunks(struct th_hook *k)
     }
 }
 
+/* A sender that was given an https URL begins with this. */
+static bool speaks_tls(const struct th_hook *k)
+{
+    return k->in.n >= 2 && k->in.p[0] == 0x16 && k->in.p[1] == 0x03;
+}
+
 /* The head again: its spans point into `in`, which has moved while it grew. */
 static bool read_head(struct th_hook *k)
 {
@@ -182,6 +189,8 @@ static bool read_head(struct th_hook *k)
                          k->have_head ? &scanned : &k->scanned, &k->head, &k->head_used, &status, &why);
     if (r == TH_HTTP1_MORE && k->in.n > HEAD_MAX)
         refuse(k, 431, "the head is larger than 64 KiB");
+    else if (r == TH_HTTP1_BAD && speaks_tls(k))
+        refuse(k, status, "TLS came, and plain http is spoken here: the URL must begin with http://");
     else if (r == TH_HTTP1_BAD)
         refuse(k, status, why);
     return r == TH_HTTP1_DONE;

@@ -16,6 +16,8 @@ struct th_hook_conf {
     /** A complete request; leads to exactly one th_hook_reply, at once or later. Everything in `head` and
      * `body` is valid until then. */
     void (*handle)(void *ctx, struct th_hook *hook, const struct th_http1_head *head, struct th_span body);
+    /** What came was no request that can be handled; it is answered with this status. */
+    void (*refused)(void *ctx, unsigned status, const char *why);
     void *ctx;
 };
 /** TH_IO with *os_error, a negative libuv error. */

@@ -181,6 +181,7 @@ static void answer(struct work *k, unsigned status, struct th_span fields, struc
     if (k->cli.json) {
         th_jw_key(&k->w, TH_LIT("answered"));
         th_jw_u64(&k->w, status);
+        json_text(&k->w, "note", th_str(note));
         th_jw_end_object(&k->w);
         printf("%s\n", th_buf_cstr(&k->json));
     } else {
@@ -210,19 +211,6 @@ static bool fails_now(const struct th_listener *l)
 
 /* ---- forwarding ---- */
 
-static void forwarded(struct th_http_req *req)
-{
-    struct work *k = req->user;
-    bool ok = req->res.class == TH_HTTP_OK;
-    const char *note =
-        ok ? "from the forward address"
-           : th_cli_printf(&k->cli, "not forwarded: %s%s%s", th_http_class_name(req->res.class),
-                           req->res.detail ? ": " : "", req->res.detail ? req->res.detail : "");
-
-    answer(k, ok ? req->res.status : 502, TH_LIT("Content-Type: text/plain\r\n"),
-           ok ? req->res.body : TH_LIT("not forwarded"), note);
-}
-
 static bool kept_back(struct th_span name)
 {
     static const char *const names[] = {"host",   "content-length", "connection", "transfer-encoding",
@@ -232,6 +220,37 @@ static bool kept_back(struct th_span name)
         if (th_span_ieq(name, th_str(names[i])))
             return true;
     return false;
+}
+
+/* Of the answer's field lines those that are its own, not its connection's. */
+static void pass_fields(struct th_span head, struct th_buf *out)
+{
+    while (head.n) {
+        const char *eol = memchr(head.p, '\n', head.n);
+        struct th_span line = {head.p, eol ? (size_t)(eol + 1 - head.p) : head.n};
+        const char *colon = memchr(line.p, ':', line.n);
+        if (colon && !kept_back(th_span(line.p, (size_t)(colon - line.p))))
+            th_buf_span(out, line);
+        head = th_span(head.p + line.n, head.n - line.n);
+    }
+}
+
+static void forwarded(struct th_http_req *req)
+{
+    struct work *k = req->user;
+    bool ok = req->res.class == TH_HTTP_OK;
+    const char *note =
+        ok ? "from the forward address"
+           : th_cli_printf(&k->cli, "not forwarded: %s%s%s", th_http_class_name(req->res.class),
+                           req->res.detail ? ": " : "", req->res.detail ? req->res.detail : "");
+
+    th_buf_reset(&k->head);
+    if (ok)
+        pass_fields(req->res.head, &k->head);
+    else
+        th_buf_str(&k->head, "Content-Type: text/plain\r\n");
+    answer(k, ok ? req->res.status : 502, th_buf_view(&k->head), ok ? req->res.body : TH_LIT("not forwarded"),
+           note);
 }
 
 static void forward(struct work *k)
@@ -326,15 +345,13 @@ static void judge(struct work *k)
     th_buf_fini(&explained);
     if (result == TENTERHOOK_OK && l->conf.verified)
         l->conf.verified(l->conf.ctx, th_cli_text(&k->cli, th_span(event.id.p, event.id.n)), again);
-    if (l->transport && (result == TENTERHOOK_OK || l->conf.forward_refused)) {
-        forward(k);
-        return;
-    }
-    if (result != TENTERHOOK_OK)
+    if (result != TENTERHOOK_OK && !(l->transport && l->conf.forward_refused))
         answer(k, (unsigned)tenterhook_status(result), TH_LIT("Content-Type: text/plain\r\n"),
                th_str(report.detail), "");
     else if (fails_now(l))
         answer(k, 500, TH_LIT(""), TH_LIT("failed on purpose"), "on purpose (--fail)");
+    else if (l->transport)
+        forward(k);
     else
         answer(k, l->conf.status, TH_LIT("Content-Type: text/plain\r\n"), TH_LIT("ok\n"), "");
 }
@@ -363,9 +380,24 @@ static void on_request(void *ctx, struct th_hook *hook, const struct th_http1_he
         k->request.headers[k->request.header_count++] =
             (struct tenterhook_header){{head->fields[i].name.p, head->fields[i].name.n},
                                        {head->fields[i].value.p, head->fields[i].value.n}};
-    if (l->conf.receiver && th_cli_option(l->conf.cli, "--endpoint-url"))
-        k->request.url = th_str(th_cli_option(l->conf.cli, "--endpoint-url"));
+    if (l->conf.url)
+        k->request.url = th_str(l->conf.url);
     judge(k);
+}
+
+static void on_refused(void *ctx, unsigned status, const char *why)
+{
+    struct th_listener *l = ctx;
+
+    if (l->conf.cli->json) {
+        printf("{\"refused\":%u,\"detail\":%s}\n", status, th_cli_quoted(l->conf.cli, why));
+    } else {
+        printf("%s", th_dim(l->conf.cli));
+        show_time();
+        printf("%s  %srefused with %u%s: %s\n", th_plain(l->conf.cli), th_red(l->conf.cli), status,
+               th_plain(l->conf.cli), why);
+    }
+    fflush(stdout);
 }
 
 /* ---- opening and closing ---- */
@@ -397,7 +429,8 @@ static int open_forward(struct th_listener *l, uv_loop_t *loop)
 int th_listener_open(uv_loop_t *loop, const struct th_listener_conf *conf, struct th_listener **out)
 {
     struct th_listener *l = th_calloc(1, sizeof *l);
-    struct th_hook_conf hook = {.address = conf->address, .port = conf->port, .handle = on_request, .ctx = l};
+    struct th_hook_conf hook = {
+        .address = conf->address, .port = conf->port, .handle = on_request, .refused = on_refused, .ctx = l};
     size_t size = tenterhook_seen_size(SEEN);
     int status = TH_EXIT_OK, os_error = 0;
 
@@ -434,6 +467,11 @@ unsigned th_listener_refused(const struct th_listener *l)
 void th_listener_behave(struct th_listener *l, unsigned status)
 {
     l->conf.status = status;
+}
+
+void th_listener_registered(struct th_listener *l, const char *url)
+{
+    l->conf.url = url;
 }
 
 static void transport_closed(void *ctx)

@@ -12,6 +12,7 @@ struct th_listener_conf {
     const char *address;
     uint16_t port;
     const struct th_receiver *receiver; /* NULL: not verified */
+    const char *url;                    /* as it was registered, for dialects that sign it; or NULL */
     const char *forward;                /* URL, or NULL */
     bool forward_refused, headers, no_body;
     unsigned status, delay_ms, drip_ms, fail_percent;
@@ -28,6 +29,8 @@ unsigned th_listener_received(const struct th_listener *l);
 unsigned th_listener_refused(const struct th_listener *l);
 /** From now on answers with this (dev's keys). */
 void th_listener_behave(struct th_listener *l, unsigned status);
+/** The URL under which it was registered; the text stays the caller's. */
+void th_listener_registered(struct th_listener *l, const char *url);
 /** Stops; memory is freed by th_listener_free after the loop has run. */
 void th_listener_close(struct th_listener *l);
 void th_listener_free(struct th_listener *l);

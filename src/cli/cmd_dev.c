@@ -5,6 +5,7 @@
  * Order: receiver listens → server starts → endpoint is registered → a first event is sent. The end goes the
  * other way round, and the temporary directory is removed. Failure: what the server says on standard error is
  * shown; the exit status is that of the step that failed. */
+#include "cli/cmd_dev.h"
 #include "base/alloc.h"
 #include "base/enc.h"
 #include "cli/cli_listen.h"
@@ -34,11 +35,12 @@ struct dev {
     struct th_receiver receiver;
     struct th_tail *tail;
     char dir[128], key[80], url[128], line[LINE_MAX_BYTES];
-    const char *data, *dialect, *type, *sample; /* of the first event type of the dialect */
-    const char *endpoint;                       /* its path, to delete it at the end */
+    const char *data, *type, *sample; /* of the first event type of the dialect */
+    const char *endpoint;             /* its path, to delete it at the end */
+    struct th_dev_dialect dialect;
     size_t line_n;
     bool any_port, usual_port, taken; /* of the API; usual: 8420 was free a moment ago */
-    bool temporary, started, running, keys_open, once, failing, ending, child, has_receiver;
+    bool temporary, started, running, keys_open, once, failing, ending, child;
     unsigned samples;
     int status;
 };
@@ -149,6 +151,8 @@ static int spawn(struct dev *d)
                     (char *)(uintptr_t) "development",
                     (char *)(uintptr_t) "--log-level",
                     (char *)(uintptr_t) "warn",
+                    (char *)(uintptr_t)(d->dialect.directory ? "--dialects" : NULL),
+                    (char *)(uintptr_t)d->dialect.directory,
                     NULL};
     uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
                                   {.flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE),
@@ -173,6 +177,17 @@ static int spawn(struct dev *d)
 
 /* ---- the endpoint ---- */
 
+static bool says(const struct dev *d, struct th_json dialect, const char *member)
+{
+    return strcmp(th_cli_member(d->cli, dialect, member), "true") == 0;
+}
+
+/* Where the receiver is, as it is registered. */
+static const char *receiver_url(const struct dev *d)
+{
+    return th_cli_printf(d->cli, "http://127.0.0.1:%u/hook", th_listener_port(d->listener));
+}
+
 static void write_endpoint(struct dev *d, struct th_json dialect, const char *secret, struct th_buf *body)
 {
     struct th_jw w = th_jw(body);
@@ -181,18 +196,21 @@ static void write_endpoint(struct dev *d, struct th_json dialect, const char *se
 
     th_jw_object(&w);
     th_jw_key(&w, th_str(th_cmd_wire(d->cli, dialect, "url")));
-    th_jw_string(&w,
-                 th_str(th_cli_printf(d->cli, "http://127.0.0.1:%u/hook", th_listener_port(d->listener))));
-    if (th_json_pointer(dialect, TH_LIT("/catalogue/types"), &types)) {
-        th_jw_key(&w, th_str(th_cmd_wire(d->cli, dialect, "events")));
-        th_jw_array(&w);
-        th_json_iter(&it, types);
-        while (strcmp(th_cli_member(d->cli, dialect, "/endpoint/empty_means_all"), "true") != 0 &&
-               th_json_next(&it, NULL, &row))
-            if (th_json_member(row, TH_LIT("type"), &v))
-                th_jw_raw(&w, v.raw);
-        th_jw_end_array(&w);
+    th_jw_string(&w, th_str(receiver_url(d)));
+    th_jw_key(&w, th_str(th_cmd_wire(d->cli, dialect, "events")));
+    th_jw_array(&w);
+    if (!says(d, dialect, "/endpoint/empty_means_all")) {
+        unsigned named = 0;
+        if (th_json_pointer(dialect, TH_LIT("/catalogue/types"), &types)) {
+            th_json_iter(&it, types);
+            for (; th_json_next(&it, NULL, &row); named++)
+                if (th_json_member(row, TH_LIT("type"), &v))
+                    th_jw_raw(&w, v.raw);
+        }
+        if (named == 0)
+            th_jw_string(&w, says(d, dialect, "/endpoint/star") ? TH_LIT("*") : th_str(d->type));
     }
+    th_jw_end_array(&w);
     if (secret) {
         th_jw_key(&w, th_str(th_cmd_wire(d->cli, dialect, "secret")));
         th_jw_string(&w, th_str(secret));
@@ -216,6 +234,26 @@ static const char *random_text(struct dev *d, const char *prefix)
     return text;
 }
 
+/* What verifies: the secret, or the public key of one that is private. */
+static const char *verifying_key(struct dev *d, const char *secret)
+{
+    const struct tenterhook_signature *s = &d->receiver.scheme.signature[0];
+    uint8_t seed[64], public[32];
+    struct th_buf out;
+    size_t n;
+
+    if (d->receiver.scheme.signature_count == 0 || s->algorithm != TENTERHOOK_ED25519 ||
+        s->key != TENTERHOOK_KEY_HEX || !th_unhex(th_str(secret), seed, sizeof seed, &n) || n < 32 ||
+        !th_ed25519_public(seed, public))
+        return secret;
+    th_wipe(seed, sizeof seed);
+    th_buf_init(&out, 128);
+    th_hex(&out, public, sizeof public);
+    secret = th_cli_text(d->cli, th_buf_view(&out));
+    th_buf_fini(&out);
+    return secret;
+}
+
 /* The server makes the secret where the dialect lets it; else the customer brings one, and that is us. */
 static int register_endpoint(struct dev *d)
 {
@@ -225,15 +263,16 @@ static int register_endpoint(struct dev *d)
     const char *secret;
     int status = TH_EXIT_OK;
 
-    if (strcmp(d->dialect, "standard") != 0) {
-        status = th_cli_call(d->cli, "PUT", "/v1/tenants/" TENANT,
-                             th_str(th_cli_printf(d->cli, "{\"dialect\":\"%s\"}", d->dialect)), NULL, &made);
+    if (strcmp(d->dialect.name, "standard") != 0) {
+        status =
+            th_cli_call(d->cli, "PUT", "/v1/tenants/" TENANT,
+                        th_str(th_cli_printf(d->cli, "{\"dialect\":\"%s\"}", d->dialect.name)), NULL, &made);
         if (!status)
             th_answer_free(&made);
     }
     if (!status)
-        status = th_cli_call(d->cli, "GET", th_cli_path(d->cli, "/v1/dialects/%s", d->dialect), none, NULL,
-                             &dialect);
+        status = th_cli_call(d->cli, "GET", th_cli_path(d->cli, "/v1/dialects/%s", d->dialect.name), none,
+                             NULL, &dialect);
     if (status)
         return status;
     d->type = th_cli_member(d->cli, dialect.json, "/catalogue/types/0/type");
@@ -256,20 +295,28 @@ static int register_endpoint(struct dev *d)
         secret = th_cli_member(d->cli, made.json, "/secret");
     d->endpoint = th_cli_path(d->cli, "/v1/webhooks/%s", th_cli_member(d->cli, made.json, "/id"));
     th_answer_free(&made);
+    secret = verifying_key(d, secret);
+    th_listener_registered(d->listener, receiver_url(d));
     th_buf_str(&d->receiver.secret[0], secret);
     d->receiver.secret_count = 1;
     if (tenterhook_verifier_init(&d->receiver.verifier, &d->receiver.scheme,
                                  &(struct tenterhook_span){secret, strlen(secret)}, 1, NULL) != TENTERHOOK_OK)
-        return th_cli_fail(d->cli, TH_EXIT_BUG, "the server's secret does not fit dialect %s", d->dialect);
+        return th_cli_fail(d->cli, TH_EXIT_BUG, "the server's secret does not fit dialect %s",
+                           d->dialect.name);
     return TH_EXIT_OK;
 }
 
 /* ---- events ---- */
 
+static bool standard(const struct dev *d)
+{
+    return strcmp(d->dialect.name, "standard") == 0;
+}
+
 static const char *event_of(const struct dev *d, const char *data, unsigned number)
 {
     const char *resource =
-        strcmp(d->dialect, "standard") == 0
+        standard(d)
             ? ""
             : th_cli_printf(d->cli, ",\"resource_type\":\"Sample\",\"resource_id\":\"sample_%u\"", number);
 
@@ -312,20 +359,23 @@ static void on_verified(void *ctx, const char *id, bool again)
 static void welcome(const struct dev *d)
 {
     if (d->cli->json) {
-        printf("{\"url\":\"%s\",\"key\":\"%s\",\"receiver\":\"http://127.0.0.1:%u/hook\",\"data\":%s}\n",
-               d->url, d->key, th_listener_port(d->listener), th_cli_quoted(d->cli, d->data));
+        printf("{\"url\":\"%s\",\"key\":\"%s\",\"receiver\":\"%s\",\"data\":%s}\n", d->url, d->key,
+               receiver_url(d), th_cli_quoted(d->cli, d->data));
     } else {
         printf("%sTenterhook is running%s, in development mode%s%s.\n\n", th_bold(d->cli), th_plain(d->cli),
                d->temporary ? "; what it stores goes when you end it" : ", on ", d->temporary ? "" : d->data);
-        printf("  API       %s\n  key       %s\n  endpoint  http://127.0.0.1:%u/hook (dialect %s; each "
+        printf("  API       %s\n  key       %s\n  endpoint  %s (dialect %s; each "
                "request is verified below)\n\n",
-               d->url, d->key, th_listener_port(d->listener), d->dialect);
+               d->url, d->key, receiver_url(d), d->dialect.name);
         printf("Publish from another terminal:\n\n  curl %s/v1/events -H 'Authorization: Bearer %s' -H "
                "'Content-Type: application/json' \\\n"
                "       -d '%s'\n\n",
                d->url, d->key, event_of(d, d->sample, 0));
-        printf("or: export TENTERHOOK_URL=%s TENTERHOOK_KEY=%s\n    tenterhook send %s --sample --wait\n\n",
-               d->url, d->key, d->type);
+        printf("or: export TENTERHOOK_URL=%s TENTERHOOK_KEY=%s\n    tenterhook send %s --sample --wait%s\n\n",
+               d->url, d->key, d->type, standard(d) ? "" : " --resource-type Sample --resource-id sample_0");
+        if (d->dialect.https_waived)
+            printf("%sdialect %s wants https endpoints; here, on loopback, http is taken%s\n\n",
+                   th_dim(d->cli), d->dialect.name, th_plain(d->cli));
         if (d->keys_open)
             printf("%skeys: s send a sample, f fail (500) or not, Enter last delivery, r send it again, q "
                    "end%s\n\n",
@@ -441,6 +491,23 @@ static void end(struct dev *d, int status)
         th_listener_close(d->listener);
 }
 
+/* For what goes at the end: all of it, or with --data the dialect. */
+static int make_directory(struct dev *d)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    snprintf(d->dir, sizeof d->dir, "%.100s/tenterhook-dev-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(d->dir)) {
+        th_cli_fail(d->cli, TH_EXIT_OUTPUT, "%s: no directory can be made there", d->dir);
+        d->dir[0] = 0;
+        return TH_EXIT_OUTPUT;
+    }
+    d->temporary = !d->data;
+    if (d->temporary)
+        d->data = th_cli_printf(d->cli, "%s/data", d->dir);
+    return TH_EXIT_OK;
+}
+
 static int open_all(struct dev *d)
 {
     struct th_listener_conf conf = {.cli = d->cli,
@@ -449,7 +516,7 @@ static int open_all(struct dev *d)
                                     .status = 200,
                                     .verified = on_verified,
                                     .ctx = d};
-    int status = th_receiver_scheme(d->cli, d->dialect, &d->receiver);
+    int status = th_receiver_scheme(d->cli, d->dialect.name, &d->receiver);
     int64_t port;
 
     if (!status && !th_cli_number(d->cli, "--port", 0, 65535, 0, &port))
@@ -460,14 +527,11 @@ static int open_all(struct dev *d)
     status = th_listener_open(&d->loop, &conf, &d->listener);
     if (status)
         return status;
-    if (!d->data) {
-        const char *tmp = getenv("TMPDIR");
-        snprintf(d->dir, sizeof d->dir, "%.100s/tenterhook-dev-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-        if (!mkdtemp(d->dir))
-            return th_cli_fail(d->cli, TH_EXIT_OUTPUT, "%s: no directory can be made there", d->dir);
-        d->data = d->dir;
-        d->temporary = true;
-    }
+    status = make_directory(d);
+    if (!status)
+        status = th_dev_dialect(d->cli, d->dir, th_buf_view(&d->receiver.scheme_text), &d->dialect);
+    if (status)
+        return status;
     snprintf(d->key, sizeof d->key, "%s", random_text(d, "dev_"));
     return spawn(d);
 }
@@ -504,7 +568,7 @@ static int run(struct th_cli *cli, bool any_port, bool *taken)
     d->tail = &tail;
     d->once = th_cli_has(cli, "--once");
     d->data = th_cli_option(cli, "--data");
-    d->dialect = th_cli_option(cli, "--dialect") ? th_cli_option(cli, "--dialect") : "standard";
+    d->dialect.name = th_cli_option(cli, "--dialect") ? th_cli_option(cli, "--dialect") : "standard";
     th_buf_init(&d->receiver.scheme_text, 2u << 20);
     for (unsigned i = 0; i < TH_SECRETS; i++)
         th_buf_init(&d->receiver.secret[i], 4096);
@@ -520,7 +584,7 @@ static int run(struct th_cli *cli, bool any_port, bool *taken)
     *taken = d->taken;
     th_listener_free(d->listener);
     th_receiver_fini(&d->receiver);
-    if (d->temporary)
+    if (d->dir[0])
         (void)nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     th_free(d);
     return status;

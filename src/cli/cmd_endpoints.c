@@ -425,20 +425,23 @@ int th_cmd_endpoint_test(struct th_cli *cli)
 
 static int print_secrets(struct th_cli *cli, const struct th_answer *answer)
 {
-    static const char *const heads[] = {"SECRET", "SINCE", "ENDS"};
+    static const char *const heads[] = {"SECRET", "SINCE", "ENDS", "PUBLIC KEY"};
+    bool pairs = th_json_pointer(answer->json, TH_LIT("/secrets/0/public_key"), &(struct th_json){0});
     struct th_json list, row;
     struct th_json_iter it;
     struct th_table t;
 
     if (th_cmd_json(cli, answer))
         return TH_EXIT_OK;
-    th_table_init(&t, cli, 3, heads);
+    th_table_init(&t, cli, pairs ? 4 : 3, heads);
     if (th_json_member(answer->json, TH_LIT("secrets"), &list)) {
         th_json_iter(&it, list);
         while (th_json_next(&it, NULL, &row)) {
             th_table_add(&t, th_cli_member(cli, row, "/secret"));
             th_table_add(&t, th_cli_time(cli, row, "/created_at"));
             th_table_add(&t, th_cli_time(cli, row, "/expires_at"));
+            if (pairs)
+                th_table_add(&t, th_cli_member(cli, row, "/public_key"));
         }
     }
     th_table_print(&t);

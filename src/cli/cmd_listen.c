@@ -94,6 +94,12 @@ static bool read_conf(struct th_cli *cli, struct th_listener_conf *conf)
     conf->drip_ms = (unsigned)drip;
     conf->count = (unsigned)count;
     conf->forward = th_cli_option(cli, "--forward");
+    conf->url = th_cli_option(cli, "--endpoint-url");
+    if (conf->forward && th_cli_has(cli, "--status")) {
+        th_cli_fail(cli, TH_EXIT_USAGE,
+                    "--status and --forward: with --forward the answer is that of its URL; leave one out");
+        return false;
+    }
     conf->forward_refused = th_cli_has(cli, "--forward-refused");
     conf->headers = th_cli_has(cli, "--headers");
     conf->no_body = th_cli_has(cli, "--no-body");

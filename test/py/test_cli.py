@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
@@ -243,6 +244,13 @@ def test_endpoints_of_other_dialects_have_their_own_names(cli, receiver):
     assert made["callbackUrl"] in cli("endpoints", "--tenant", "t").expect(0).out
 
 
+def test_secrets_show_the_public_key_that_a_customer_needs(cli):
+    made = cli("endpoints", "create", "https://receiver.example.com/", "--variant", "v1a", "--json").expect(0).json
+    public = cli("secrets", made["id"], "--json").expect(0).json["secrets"][0]["public_key"]
+    shown = cli("secrets", made["id"]).expect(0).out
+    assert "PUBLIC KEY" in shown and public in shown
+
+
 def test_secrets_rotate_and_end(cli, receiver, tmp_path):
     made = cli("endpoints", "create", receiver().url(), "--json").json
     assert made["secret"] in cli("secrets", "show", made["id"]).expect(0).out
@@ -460,6 +468,48 @@ def test_listen_forwards_byte_for_byte(cli, listen, receiver, secrets):
     assert ear.rows()[0]["answered"] == 207
 
 
+def test_listen_passes_on_what_the_forward_address_says_besides(listen, receiver):
+    target = receiver(answer=lambda request: Reply(status=429, body=b"{}", headers=[("Content-Type", "application/json"), ("Retry-After", "7")]))
+    ear = listen("--forward", target.url(), "--count", "1")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(ear.url, data=b"{}")
+    assert (refused.value.code, refused.value.headers["Content-Type"], refused.value.headers["Retry-After"]) == (429, "application/json", "7")
+
+
+def test_listen_says_why_it_could_not_forward(listen):
+    import socket
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        ear = listen("--forward", f"http://127.0.0.1:{nobody.getsockname()[1]}/", "--count", "1")
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(ear.url, data=b"{}")
+        row, = ear.rows()
+    assert row["answered"] == 502 and "connect_error" in row["note"]
+
+
+def test_listen_fails_its_share_before_it_forwards_and_leaves_the_status_to_the_other_side(listen, receiver):
+    target = receiver()
+    ear = listen("--forward", target.url(), "--fail", "100%", "--count", "1")
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(ear.url, data=b"{}")
+    assert ear.rows()[0]["answered"] == 500 and target.requests == []
+    assert "--forward" in tenterhook("listen", "--forward", target.url(), "--status", "503").expect(64).err
+
+
+@pytest.mark.parametrize("sent, status, word", [
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "TLS"),
+    (b"no request\r\n\r\n", 400, ""),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 16777217\r\n\r\n", 413, "16 MiB"),
+])
+def test_listen_shows_what_it_refuses(listen, sent, status, word):
+    import socket
+    ear = listen()
+    with socket.create_connection(("127.0.0.1", int(ear.url.rsplit(":", 1)[1]))) as client:
+        client.sendall(sent)
+        row = json.loads(ear.process.stdout.readline())
+    assert row["refused"] == status and word in row["detail"]
+
+
 def test_listen_ends_when_nobody_reads_what_it_shows(listen):
     ear = listen()
     ear.process.stdout.close()
@@ -556,11 +606,32 @@ def test_no_color_is_honoured(cli, terminal):
     assert "\x1b" not in screen.wait_for("no endpoints")
 
 
-@pytest.mark.parametrize("dialect", ["standard", "tiro", "taskboard", "tsanet"])
+@pytest.mark.parametrize("dialect", sorted(file.stem for file in (ROOT / "dialects").glob("*.yaml")))
 def test_dev_delivers_and_verifies_at_once_and_leaves_nothing(dialect, tmp_path):
     ran = tenterhook("dev", "--once", "--dialect", dialect, env={"TMPDIR": str(tmp_path)}).expect(0)
     assert "verified" in ran.out and "not verified" not in ran.out
+    waived = "https: always" in (ROOT / "dialects" / f"{dialect}.yaml").read_text()
+    assert ("wants https endpoints" in ran.out) == waived
     assert list(tmp_path.iterdir()) == []
+
+
+def test_dev_takes_the_dialect_of_a_file(tmp_path):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "mine.yaml").write_text((ROOT / "dialects" / "slack.yaml").read_text())
+    ran = tenterhook("dev", "--once", "--dialect", tmp_path / "mine.yaml", "--data", tmp_path / "kept",
+                     env={"TMPDIR": str(tmp_path / "tmp")}).expect(0)
+    assert "dialect mine;" in ran.out and "not verified" not in ran.out
+    assert (tmp_path / "kept" / "tenterhook.db").exists() and list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_what_dev_says_to_publish_with_works_in_a_dialect_that_wants_a_resource(terminal, tmp_path):
+    import re
+    screen = terminal("dev", "--listen", "127.0.0.1:0", "--dialect", "tiro", env={"TMPDIR": str(tmp_path), "NO_COLOR": "1"})
+    text = screen.wait_for("-> #1 200").replace("\r", "")
+    environment = dict(re.findall(r"(TENTERHOOK_\w+)=(\S+)", text))
+    sending = re.search(r"^    tenterhook (send .*)$", text, re.M).group(1)
+    assert "delivered" in tenterhook(*sending.split(), env=environment).expect(0).out
+    assert screen.end() == 0
 
 
 def test_dev_on_a_terminal(terminal, tmp_path):
