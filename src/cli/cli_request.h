@@ -12,9 +12,10 @@ struct th_saved_request {
     size_t header_count;
     struct th_span body, url;
 };
-/** Reads raw HTTP ("POST /x HTTP/1.1", headers, empty line, body) or JSON: {"method", "url", "headers": {} or
- * [[name, value]], "body" or "body_base64"}, or what `tenterhook attempts ID --json` prints (its last
- * attempt). Exit status. */
+/** Reads raw HTTP ("POST /x HTTP/1.1", headers, empty line, body; also as `curl -v` shows it, with names of HTTP/2,
+ * in chunks) or JSON: {"method", "url", "headers": {} or [[name, value]] or [{"name", "value"}], "body" or
+ * "body_base64"}, what `tenterhook attempts ID --json` prints (its last attempt), a HAR file (its last entry), ngrok's
+ * inspector, a Lambda event. Exit status. (cli_saved.c) */
 int th_request_read(struct th_cli *cli, const char *path, struct th_saved_request *out);
 /** Value of a header compared without case; n == 0 with p NULL: absent. */
 struct th_span th_request_header(const struct th_saved_request *r, const char *name);
@@ -27,6 +28,7 @@ struct th_receiver {
     struct th_buf secret[TH_SECRETS], old;
     unsigned secret_count;
     bool has_old;
+    int64_t window_s; /* that of the verifier, on both sides; 0: any time */
     struct tenterhook_verifier verifier;
 };
 /** From --dialect (or the option named here), --secret-file (repeated: newest first), --old-secret-file.

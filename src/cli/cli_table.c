@@ -88,7 +88,9 @@ static int serve(int argc, char **argv)
 #define REQUEST_TEXT                                                                                         \
     "The request is raw HTTP (a request line, headers, an empty line, the body), or JSON with \"headers\" "  \
     "and \"body\" or "                                                                                       \
-    "\"body_base64\", or what `tenterhook attempts ID --json` prints."
+    "\"body_base64\", or what `tenterhook attempts ID --json` prints. Also: what `curl -v` shows (with the " \
+    "body put "                                                                                              \
+    "behind it), a HAR file, ngrok's inspector, a Lambda event."
 #define LISTEN_TEXT                                                                                          \
     "Prints each request. With --verify each is checked against the secret; what fails is explained as "     \
     "`tenterhook explain` does "                                                                             \

@@ -40,7 +40,7 @@ struct dev {
     struct th_dev_dialect dialect;
     size_t line_n;
     bool any_port, usual_port, taken; /* of the API; usual: 8420 was free a moment ago */
-    bool temporary, started, running, keys_open, once, failing, ending, child;
+    bool made, temporary, started, running, keys_open, once, failing, ending, child;
     unsigned samples;
     int status;
 };
@@ -497,14 +497,11 @@ static int make_directory(struct dev *d)
     const char *tmp = getenv("TMPDIR");
 
     snprintf(d->dir, sizeof d->dir, "%.100s/tenterhook-dev-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(d->dir)) {
-        th_cli_fail(d->cli, TH_EXIT_OUTPUT, "%s: no directory can be made there", d->dir);
-        d->dir[0] = 0;
-        return TH_EXIT_OUTPUT;
-    }
+    if (!mkdtemp(d->dir))
+        return th_cli_fail(d->cli, TH_EXIT_OUTPUT, "%s: no directory can be made there", d->dir);
+    d->made = true;
     d->temporary = !d->data;
-    if (d->temporary)
-        d->data = th_cli_printf(d->cli, "%s/data", d->dir);
+    d->data = d->data ? d->data : th_cli_printf(d->cli, "%s/data", d->dir);
     return TH_EXIT_OK;
 }
 
@@ -569,6 +566,7 @@ static int run(struct th_cli *cli, bool any_port, bool *taken)
     d->once = th_cli_has(cli, "--once");
     d->data = th_cli_option(cli, "--data");
     d->dialect.name = th_cli_option(cli, "--dialect") ? th_cli_option(cli, "--dialect") : "standard";
+    d->receiver.window_s = TENTERHOOK_WINDOW_S;
     th_buf_init(&d->receiver.scheme_text, 2u << 20);
     for (unsigned i = 0; i < TH_SECRETS; i++)
         th_buf_init(&d->receiver.secret[i], 4096);
@@ -584,7 +582,7 @@ static int run(struct th_cli *cli, bool any_port, bool *taken)
     *taken = d->taken;
     th_listener_free(d->listener);
     th_receiver_fini(&d->receiver);
-    if (d->dir[0])
+    if (d->made)
         (void)nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     th_free(d);
     return status;

@@ -53,8 +53,13 @@ static int check(struct th_cli *cli, bool explain)
     if (!status && (!moment_of(cli, "--now", &now) ||
                     !th_cli_duration(cli, "--window", TENTERHOOK_WINDOW_S * 1000, &window)))
         status = TH_EXIT_USAGE;
-    if (!status && tenterhook_verifier_window(&r.verifier, window / 1000, window / 1000) != TENTERHOOK_OK)
-        status = TH_EXIT_USAGE;
+    if (!status && window % 1000)
+        status = th_cli_fail(cli, TH_EXIT_USAGE, "--window: whole seconds");
+    if (!status) {
+        r.window_s = window / 1000;
+        if (tenterhook_verifier_window(&r.verifier, r.window_s, r.window_s) != TENTERHOOK_OK)
+            status = TH_EXIT_USAGE;
+    }
     if (!status)
         result = th_explain(cli, &r, &request, now, &json);
     if (!status && (json.failed || th_json_parse(th_buf_view(&json), TH_JSON_DEPTH, &root, NULL)))

@@ -370,6 +370,126 @@ def test_explain_finds_the_other_causes(tmp_path, secrets):
     assert "prefix" in findings(tmp_path / "prefixed", "--secret-file", secret)
 
 
+def test_explain_goes_on_behind_a_time_that_is_too_old(tmp_path, secrets):
+    secret, old = secrets(SECRET), secrets("whsec_" + "B" * 32)
+
+    def findings(request, *args):
+        return tenterhook("explain", request, *args, "--json").expect(1).json["findings"]
+    late, body = findings(signed(tmp_path, BODY, secret, "--at", "1700000000", changed=COMPACT), "--secret-file", secret)
+    assert "wrong too" in late and "space behind each comma" in body
+    late, body, stale = findings(signed(tmp_path, BODY, old, "--at", "1700000000", changed=COMPACT), "--secret-file", secret,
+                                 "--old-secret-file", old)
+    assert "wrong too" in late and "space behind each comma" in body and "old secret" in stale
+
+
+def test_explain_names_the_window_that_was_given(tmp_path, secrets):
+    secret = secrets(SECRET)
+    request = signed(tmp_path, BODY, secret, "--at", "1700000000")
+    ran = tenterhook("explain", request, "--secret-file", secret, "--window", "10s", "--now", "1700000020").expect(1)
+    assert "10 s are allowed" in ran.out and "the window is 10 s" in ran.out and "300" not in ran.out
+    assert "any time is allowed" in tenterhook("explain", request, "--secret-file", secret, "--window", "0").expect(0).out
+    assert "seconds" in tenterhook("explain", request, "--secret-file", secret, "--window", "500ms").expect(64).err
+
+
+@pytest.mark.parametrize("handled, word", [
+    (lambda value: value.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D"), "percent signs"),
+    (lambda value: value.replace("+", " "), "+ for each space"),
+    (lambda value: value.replace("+", "-").replace("/", "_"), "usual base64"),
+    (lambda value: value.rstrip("="), "with the = at its end"),
+    (lambda value: value.replace("+", "-").replace("/", "_").rstrip("="), "and = at its end"),
+])
+def test_explain_finds_what_was_done_to_the_header(tmp_path, secrets, handled, word):
+    secret = secrets(SECRET)
+    text = signed(tmp_path, BODY, secret, "--at", "1700000005", "--id", "msg_1").read_bytes().decode()  # its signature has all three: + / =
+    value = text.split("webhook-signature: v1,")[1].split("\r\n")[0]
+    assert "+" in value and "/" in value and "=" in value
+    (tmp_path / "handled").write_bytes(text.replace(value, handled(value)).encode())
+    ran = tenterhook("explain", tmp_path / "handled", "--secret-file", secret, "--now", "1700000000", "--json").expect(1)
+    assert word in ran.json["findings"][0]
+
+
+def test_explain_blames_no_secret_for_a_header_of_another_form(tmp_path, secrets):
+    import base64
+    import hashlib
+    import hmac
+    secret = secrets(SECRET)
+    text = signed(tmp_path, BODY, secret, "--id", "msg_1").read_bytes().decode()
+
+    def finding(changed):
+        (tmp_path / "changed").write_bytes(changed.encode())
+        return tenterhook("explain", tmp_path / "changed", "--secret-file", secret, "--json").expect(1).json["findings"][0]
+    stamp = text.split("webhook-timestamp: ")[1].split("\r\n")[0]
+    assert 'holds "soon"' in finding(text.replace(f"webhook-timestamp: {stamp}", "webhook-timestamp: soon"))
+    right = text.split("webhook-signature: ")[1].split("\r\n")[0]
+
+    def stamped(time):
+        mac = hmac.new(base64.b64decode(SECRET[6:]), f"msg_1.{time}.".encode() + BODY, hashlib.sha256).digest()
+        return finding(text.replace(stamp, time).replace(right, "v1," + base64.b64encode(mac).decode()))
+    assert "RFC 3339" in stamped("2023-11-14T22:13:20Z")
+    millis = stamped("1700000000000")
+    assert "milliseconds" in millis and "seconds (1700000000)" in millis and "itself is right" in millis
+
+
+def saved_forms():
+    """One signed request as each program saves it: (name, make(head lines, body))."""
+    import base64
+
+    def pairs(lines):
+        return [tuple(line.split(": ", 1)) for line in lines[1:]]
+
+    def raw(lines, body, eol="\r\n", more=()):
+        return (eol.join([*lines, *more]) + eol * 2).encode() + body
+
+    def curl(lines, body, protocol="HTTP/1.1"):
+        head = "".join(f"> {line}\r\n" for line in [lines[0].replace("HTTP/1.1", protocol), *lines[1:], f"Content-Length: {len(body)}"])
+        return f"*   Trying 127.0.0.1:80...\n* Connected\n{head}> \n* upload completely sent off\n".encode() + body + b"\n"
+
+    def chunks(lines, body):
+        framed = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])) + b"0\r\n\r\n"
+        return raw(lines, framed + b"\n", more=["Transfer-Encoding: chunked"])
+
+    def document(make):
+        return lambda lines, body: json.dumps(make(pairs(lines), body.decode())).encode()
+    return {
+        "LF": lambda lines, body: raw(lines, body, eol="\n"),
+        "a line end more than the head says": lambda lines, body: raw(lines, body + b"\r\n", more=[f"Content-Length: {len(body)}"]),
+        "chunks": chunks,
+        "a byte order mark": lambda lines, body: b"\xef\xbb\xbf" + raw(lines, body),
+        "HTTP/2": lambda lines, body: raw([lines[0].replace("HTTP/1.1", "HTTP/2"), *lines[1:]], body),
+        "pseudo headers": lambda lines, body: raw([":method: POST", ":authority: x", ":path: /hook", *lines[1:]], body),
+        "curl": curl,
+        "curl, HTTP/2": lambda lines, body: curl(lines, body, "HTTP/2"),
+        "names and values": document(lambda headers, body: {"headers": [{"name": n, "value": v} for n, v in headers], "body": body}),
+        "HAR": document(lambda headers, body: {"log": {"entries": [{"request": {}}, {"request": {
+            "method": "POST", "url": "http://x/", "headers": [{"name": n, "value": v} for n, v in headers],
+            "postData": {"mimeType": "application/json", "text": body}}}]}}),
+        "ngrok": lambda lines, body: json.dumps({"requests": [{"request": {
+            "headers": {n: [v] for n, v in pairs(lines)}, "raw": base64.b64encode(raw(lines, body)).decode()}}]}).encode(),
+        "Lambda": document(lambda headers, body: {
+            "headers": dict(headers), "body": base64.b64encode(body.encode()).decode(), "isBase64Encoded": True}),
+        "webhook.site": document(lambda headers, body: {"headers": {n: [v] for n, v in headers}, "content": body}),
+    }
+
+
+@pytest.mark.parametrize("form", saved_forms())
+def test_saved_requests_are_read_as_programs_save_them(tmp_path, secrets, form):
+    secret = secrets(SECRET)
+    lines = signed(tmp_path, BODY, secret).read_bytes().split(b"\r\n\r\n", 1)[0].decode().split("\r\n")
+    (tmp_path / "saved").write_bytes(saved_forms()[form](lines, BODY))
+    tenterhook("verify", tmp_path / "saved", "--secret-file", secret).expect(0)
+
+
+def test_a_saved_request_whose_body_is_not_whole_is_said(tmp_path, secrets):
+    secret = secrets(SECRET)
+    head, _ = signed(tmp_path, BODY, secret).read_bytes().split(b"\r\n\r\n", 1)
+    (tmp_path / "cut").write_bytes(head + b"\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY[:-3])
+    ran = tenterhook("explain", tmp_path / "cut", "--secret-file", secret, "--json").expect(1)
+    assert f"says {len(BODY)} bytes, and {len(BODY) - 3} are here" in ran.json["findings"][0]
+    shown = b"".join(b"> %s\r\n" % line for line in head.split(b"\r\n")) + b"> Content-Length: 40\r\n> \n< HTTP/1.1 401 Unauthorized\n< \n"
+    (tmp_path / "curl").write_bytes(shown)
+    assert "body of 40 bytes is not there" in tenterhook("explain", tmp_path / "curl", "--secret-file", secret).expect(65).err
+
+
 def test_explain_finds_another_decoding_of_the_key(tmp_path, secrets):
     import base64
     import hashlib
