@@ -326,6 +326,36 @@ static void report(const struct load *l)
         free(values[k]);
 }
 
+/* Where an option goes: a text, a number, or a flag, by the letter that stands for it. */
+static void set_option(struct load *l, int letter)
+{
+    struct {
+        char letter;
+        const char **text;
+        uint64_t *number;
+        bool *flag;
+    } const places[] = {
+        {'b', &l->board_path, NULL, NULL}, {'u', &l->path, NULL, NULL},   {'k', &l->key, NULL, NULL},
+        {'t', &l->tenant, NULL, NULL},     {'y', &l->type, NULL, NULL},   {'x', &l->extra, NULL, NULL},
+        {'p', NULL, &l->port, NULL},       {'r', NULL, &l->rate, NULL},   {'c', NULL, &l->connections, NULL},
+        {'s', NULL, &l->seconds, NULL},    {'z', NULL, &l->size, NULL},   {'f', NULL, &l->first, NULL},
+        {'e', NULL, NULL, &l->records},    {'d', NULL, NULL, &l->direct},
+    };
+
+    for (unsigned i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (places[i].letter != letter)
+            continue;
+        if (places[i].text)
+            *places[i].text = optarg;
+        else if (places[i].number)
+            *places[i].number = number_arg(optarg);
+        else
+            *places[i].flag = true;
+        return;
+    }
+    exit(2);
+}
+
 static void read_options(struct load *l, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -345,54 +375,8 @@ static void read_options(struct load *l, int argc, char **argv)
         {"direct", no_argument, NULL, 'd'},
         {NULL, 0, NULL, 0},
     };
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (c) {
-        case 'b':
-            l->board_path = optarg;
-            break;
-        case 'p':
-            l->port = number_arg(optarg);
-            break;
-        case 'u':
-            l->path = optarg;
-            break;
-        case 'k':
-            l->key = optarg;
-            break;
-        case 'r':
-            l->rate = number_arg(optarg);
-            break;
-        case 'c':
-            l->connections = number_arg(optarg);
-            break;
-        case 's':
-            l->seconds = number_arg(optarg);
-            break;
-        case 'z':
-            l->size = number_arg(optarg);
-            break;
-        case 't':
-            l->tenant = optarg;
-            break;
-        case 'y':
-            l->type = optarg;
-            break;
-        case 'x':
-            l->extra = optarg;
-            break;
-        case 'f':
-            l->first = number_arg(optarg);
-            break;
-        case 'e':
-            l->records = true;
-            break;
-        case 'd':
-            l->direct = true;
-            break;
-        default:
-            exit(2);
-        }
-    }
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        set_option(l, c);
     if (l->board_path == NULL || l->port == 0 || l->port > 65535 || l->connections == 0 ||
         l->connections > MAX_CONNECTIONS || l->size > MAX_SIZE || l->seconds == 0) {
         fprintf(stderr, "usage: bench_load --board FILE --port PORT [options], see the top of load.c\n");
