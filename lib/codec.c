@@ -108,8 +108,6 @@ bool th_lib_decimal(th_lib_span text, int64_t *value)
     return true;
 }
 
-#define LAST_SECOND INT64_C(253402300799) /* of the year 9999 */
-
 /* Whether a text begins as the pattern, in which 0 is any digit; letters of either case. */
 static bool fits(const char *p, const char *pattern)
 {
@@ -171,7 +169,7 @@ bool th_lib_rfc3339(th_lib_span t, int64_t *seconds)
         return false;
     second -= second == 60; /* a leap second counts as the one before */
     *seconds = th_days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone;
-    return *seconds <= LAST_SECOND;
+    return *seconds <= TH_LIB_LAST_SECOND;
 }
 
 static size_t put_decimal(int64_t v, char *out)
@@ -211,7 +209,7 @@ static size_t put_rfc3339(int64_t seconds, char out[32])
 
 size_t th_lib_stamp(enum tenterhook_stamp as, int64_t seconds, char out[32])
 {
-    if (seconds < 0 || seconds > LAST_SECOND)
+    if (seconds < 0 || seconds > TH_LIB_LAST_SECOND)
         return 0;
     if (as == TENTERHOOK_RFC3339)
         return put_rfc3339(seconds, out);

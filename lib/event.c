@@ -17,7 +17,6 @@ struct view {
 };
 
 #define PATHS 8
-#define YEAR_9999 INT64_C(253402300799) /* its end: more are milliseconds, say */
 
 /* The raw JSON at each path that begins in this object, in one walk; deeper ones go on from what their first
  * name gave. found[i] is empty where path i leads nowhere. */
@@ -32,7 +31,7 @@ static void at_paths(th_lib_span body, const struct tenterhook_path *const path[
         return;
     while (th_lib_next_member(&m, &key, &value))
         for (unsigned i = 0; i < PATHS; i++)
-            if (path[i]->depth && th_lib_eq(key, path[i]->name[0]))
+            if (path[i]->depth && th_lib_named(key, path[i]->name[0]))
                 found[i] = value;
     for (unsigned i = 0; i < PATHS; i++)
         for (unsigned level = 1; level < path[i]->depth && found[i].n; level++) {
@@ -40,7 +39,7 @@ static void at_paths(th_lib_span body, const struct tenterhook_path *const path[
 
             if (level < sizeof path[i]->name / sizeof *path[i]->name && th_lib_first_member(found[i], &m))
                 while (th_lib_next_member(&m, &key, &value))
-                    if (th_lib_eq(key, path[i]->name[level]))
+                    if (th_lib_named(key, path[i]->name[level]))
                         inner = value;
             found[i] = inner;
         }
@@ -81,7 +80,7 @@ static bool take_time(struct view *w, th_lib_span json)
                                    : th_lib_decimal(json, &e->time);
     if (json.p[0] != '"' && w->v->time_form == TENTERHOOK_UNIX_MILLIS)
         e->time /= 1000;
-    if (w->v->data.depth == 0 && (!e->has_time || e->time > YEAR_9999)) {
+    if (w->v->data.depth == 0 && (!e->has_time || e->time > TH_LIB_LAST_SECOND)) {
         e->has_time = false;
         e->time = 0;
         return true;

@@ -48,6 +48,7 @@ bool th_lib_unhex(th_lib_span text, uint8_t *out, size_t cap, size_t *n);
 size_t th_lib_encode(enum tenterhook_encoding as, const uint8_t *p, size_t n, char *out);
 /** Decimal without sign, leading zeros or space, at most 15 digits. */
 bool th_lib_decimal(th_lib_span text, int64_t *value);
+#define TH_LIB_LAST_SECOND INT64_C(253402300799) /* of the year 9999 */
 /** RFC 3339 to unix seconds, a fraction cut off. Years 1970 to 9999. */
 bool th_lib_rfc3339(th_lib_span text, int64_t *seconds);
 /** Text of a stamp into out[32]; returns its length, 0 when the time cannot be written. */
@@ -67,6 +68,8 @@ struct th_lib_members {
 };
 bool th_lib_first_member(th_lib_span object, struct th_lib_members *m);
 bool th_lib_next_member(struct th_lib_members *m, th_lib_span *key, th_lib_span *value);
+/** Whether a key that th_lib_next_member gave, with its escapes, is this name. */
+bool th_lib_named(th_lib_span key, th_lib_span name);
 
 /* ---- yaml.c: a reader of dialect files that keeps no tree ---- */
 

@@ -3,8 +3,7 @@
  *
  * Why its own: the library may not allocate, and data must be handed on byte for byte. Refuses: anything that
  * the RFC's grammar has not, text that is not UTF-8, nesting beyond DEPTH (no recursion: one bit a level).
- * A member whose name is written with escapes is passed over when a name is looked for: no dialect writes its
- * own names so. */
+ * Names are compared as texts: some senders write all that is not ASCII with escapes. */
 #include "lib/internal.h"
 #include "lib/text.h"
 
@@ -256,6 +255,35 @@ bool th_lib_next_member(struct th_lib_members *m, th_lib_span *key, th_lib_span 
     return true;
 }
 
+/* The character at *p of a validated string's text, which it moves behind it, as UTF-8; its length, 0 for half a surrogate
+ * pair. Of several bytes that need no escape one is given at a time. */
+static size_t character(const char **p, const char *end, char out[4])
+{
+    uint32_t c;
+
+    if (**p != '\\') {
+        out[0] = *(*p)++;
+        return 1;
+    }
+    c = th_json_escape(p, end);
+    return c >= 0xd800 && c <= 0xdfff ? 0 : th_utf8_write(c, out);
+}
+
+bool th_lib_named(th_lib_span key, th_lib_span name)
+{
+    const char *p = key.p, *end = key.p + key.n;
+    char bytes[4];
+
+    while (p < end) {
+        size_t n = character(&p, end, bytes);
+
+        if (n == 0 || !th_lib_starts(name, th_lib_of(bytes, n)))
+            return false;
+        name = th_lib_of(name.p + n, name.n - n);
+    }
+    return name.n == 0;
+}
+
 bool tenterhook_member(th_lib_span object, const char *wanted, th_lib_span *out)
 {
     const th_lib_span want = tenterhook_str(wanted);
@@ -266,7 +294,7 @@ bool tenterhook_member(th_lib_span object, const char *wanted, th_lib_span *out)
     if (!th_lib_first_member(object, &m))
         return false;
     while (th_lib_next_member(&m, &key, &found))
-        if (th_lib_eq(key, want))
+        if (th_lib_named(key, want))
             *out = found;
     return out->p != NULL;
 }
@@ -281,17 +309,9 @@ bool tenterhook_string(th_lib_span json, char *out, size_t cap, size_t *n)
         return false;
     for (p = text.p + 1, end = text.p + text.n - 1; p < end;) {
         char bytes[4];
-        size_t len = 1;
+        size_t len = character(&p, end, bytes);
 
-        if (*p == '\\') {
-            uint32_t c = th_json_escape(&p, end);
-            if (c >= 0xd800 && c <= 0xdfff)
-                return false; /* half a pair */
-            len = th_utf8_write(c, bytes);
-        } else {
-            bytes[0] = *p++;
-        }
-        if (len > cap - 1 - done)
+        if (len == 0 || len > cap - 1 - done)
             return false;
         memcpy(out + done, bytes, len);
         done += len;

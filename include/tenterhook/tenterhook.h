@@ -263,8 +263,8 @@ TENTERHOOK_API TENTERHOOK_MUST_USE enum tenterhook_result
 tenterhook_construct_event(const struct tenterhook_verifier *v, const struct tenterhook_request *request,
                            int64_t now_unix, struct tenterhook_event *event,
                            struct tenterhook_report *report);
-/** The raw JSON of a member of a JSON object, by name; the last one of this name, as JSON.parse has it. False
- * when `object` is no object or has none. */
+/** The raw JSON of a member of a JSON object, by name (as UTF-8, however the JSON escapes it); the last one of this
+ * name, as JSON.parse has it. False when `object` is no object or has none. */
 TENTERHOOK_API bool tenterhook_member(struct tenterhook_span object, const char *name,
                                       struct tenterhook_span *value);
 /** Decodes a JSON string into out as UTF-8, with a NUL after it. False: no string, or longer than cap - 1. */

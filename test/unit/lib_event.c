@@ -190,6 +190,14 @@ static void test_odd_bodies(void **state)
         make(&m, "standard", "msg_1", "{\"type\":\"a\\/b\\u00e9\",\"data\":{\"id\":\"\\\"x\"}}", NULL, NULL),
         TENTERHOOK_OK);
     is(m.event.type, "a/b\xc3\xa9");
+    assert_int_equal(
+        make(&m, "standard", "msg_1", "{\"type\":\"a\",\"t\\u0079pe\":\"b\",\"d\\u0061ta\":{}}", NULL, NULL),
+        TENTERHOOK_OK); /* names with escapes: as JSON.parse would read them */
+    is(m.event.type, "b");
+    is(m.event.data, "{}");
+    assert_int_equal(
+        make(&m, "standard", "msg_1", "{\"type\":\"a\\/b\\u00e9\",\"data\":{\"id\":\"\\\"x\"}}", NULL, NULL),
+        TENTERHOOK_OK);
     is(m.event.resource_id, "\"x");
     memset(body + strlen(body), 'a', 600);
     strcat(body, "\"}");

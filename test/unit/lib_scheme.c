@@ -113,6 +113,9 @@ static bool is_json(const char *text)
 
 static void test_json(void **state)
 {
+    static const char *const others[] = {"{\"\\u0069\":1}",        "{\"\\u0069dd\":1}",  "{\"id\\u0000\":1}",
+                                         "{\"i\\\\u0064\":1}",     "{\"\\ud800\":1}",    "{\"id\\ud800\":1}",
+                                         "{\"\\u0069\\u0044\":1}", "{\"\\u0069\\n\":1}", "{\"\":1}"};
     static const char *const good[] = {"{}",      " [ ] ",          "1",
                                        "-0.5e+7", "\"\\u00e9\\n\"", "{\"a\":[1,{\"b\":null}],\"c\":true}",
                                        "false",   "\"\xc3\xa9\""};
@@ -166,6 +169,16 @@ static void test_json(void **state)
     assert_false(tenterhook_member(tenterhook_str("{\"b\":{\"a\":2}}"), "a", &v));
     assert_false(tenterhook_member(tenterhook_str("[\"a\",1]"), "a", &v));
     assert_false(tenterhook_member(tenterhook_str("{\"a\" 1}"), "a", &v));
+    assert_true(tenterhook_member(tenterhook_str("{\"\\uc81c\\ubaa9\":1}"), "\xec\xa0\x9c\xeb\xaa\xa9", &v));
+    assert_true(
+        tenterhook_member(tenterhook_str("{\"\xec\xa0\x9c\\ubaa9\":1}"), "\xec\xa0\x9c\xeb\xaa\xa9", &v));
+    assert_true(tenterhook_member(tenterhook_str("{\"a\\/\\ud83d\\ude00\":1}"), "a/\xf0\x9f\x98\x80", &v));
+    assert_true(tenterhook_member(tenterhook_str("{\"id\":1,\"\\u0069d\":2}"), "id", &v));
+    assert_true(tenterhook_is(v, "2"));
+    assert_true(tenterhook_member(tenterhook_str("{\"\":3}"), "", &v));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (tenterhook_member(tenterhook_str(others[i]), "id", &v))
+            fail_msg("taken for id: %s", others[i]);
     assert_true(tenterhook_string(tenterhook_str("\"a\\/\\u00e9\\ud83d\\ude00\\t\""), out, sizeof out, &n));
     assert_string_equal(out, "a/\xc3\xa9\xf0\x9f\x98\x80\t");
     assert_int_equal(n, 9);
