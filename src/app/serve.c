@@ -178,6 +178,7 @@ static void on_check(uv_check_t *c)
         else
             th_notify("READY=1\nSTATUS=Accepting events");
     }
+    th_app_reload_turn(a);
     if (a->engine_draining && th_engine_idle(a->engine) && th_api_pending(a->api) == 0) {
         close_network(a);
         return;
@@ -206,12 +207,8 @@ static void on_hup(uv_signal_t *s, int number)
     struct th_app *a = s->data;
 
     (void)number;
-    if (a->stopping)
-        return;
-    th_notify_reloading();
-    th_app_reload(a);
-    if (a->announced)
-        th_notify("READY=1");
+    if (!a->stopping)
+        th_app_ask_reload(a);
 }
 
 /* From the loop and nowhere else: a loop that hangs is not alive, whatever other threads do. */

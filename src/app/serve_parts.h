@@ -21,7 +21,8 @@ struct th_app {
     struct th_live *live;
     struct th_first_start *first; /* NULL: serve */
     bool announced, stopping, engine_draining, hard;
-    bool tls; /* the API was opened with it */
+    bool tls;     /* the API was opened with it */
+    bool reloads; /* SIGHUP came; it waits for the change of settings under way */
     uv_loop_t loop;
     uv_async_t wake;
     uv_check_t check;
@@ -51,8 +52,10 @@ enum th_error th_app_open(struct th_app *a);
 /* What the API is given, out of the configuration in force. */
 struct th_api_conf th_app_api_conf(struct th_app *a);
 
-/* Reads configuration, dialects and certificate again (SIGHUP). What cannot be used is logged with its place, and
- * everything stays as it was. */
-void th_app_reload(struct th_app *a);
+/* SIGHUP: configuration, dialects and certificate are to be read again. */
+void th_app_ask_reload(struct th_app *a);
+/* After each turn: does so when it was asked for and no change of settings is under way. What cannot be used is logged with its
+ * place, and everything stays as it was. */
+void th_app_reload_turn(struct th_app *a);
 
 #endif

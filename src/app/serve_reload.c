@@ -1,4 +1,5 @@
 /* The configuration read again while the server runs. */
+#include "app/notify.h"
 #include "app/serve_parts.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -48,7 +49,7 @@ static void warn_unchanged(const struct th_settings *old, const struct th_settin
                    TH_KC("option", th_options[fixed[i]].env));
 }
 
-void th_app_reload(struct th_app *a)
+static void reload(struct th_app *a)
 {
     struct th_engine_conf conf = *th_engine_conf(a->engine);
     struct th_api_conf api;
@@ -89,5 +90,27 @@ void th_app_reload(struct th_app *a)
     th_api_reload(a->api, &api);
     th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count),
            TH_KC("changed", names));
+}
+
+void th_app_ask_reload(struct th_app *a)
+{
+    if (!a->reloads)
+        th_notify_reloading();
+    a->reloads = true;
+    th_engine_hold_changes(a->engine, true);
+    uv_async_send(&a->wake);
+}
+
+void th_app_reload_turn(struct th_app *a)
+{
+    if (!a->reloads || (th_engine_changing(a->engine) && !a->stopping))
+        return;
+    a->reloads = false;
+    if (!a->stopping) {
+        reload(a);
+        if (a->announced)
+            th_notify("READY=1");
+    }
+    th_engine_hold_changes(a->engine, false);
     uv_async_send(&a->wake);
 }

@@ -329,7 +329,7 @@ void th_changes_turn(struct th_engine *e)
     struct th_list *l;
     struct change_impl *i;
 
-    if (e->change_busy || e->resealing || !(l = th_list_pop(&e->changes)))
+    if (e->change_busy || e->changes_held || e->resealing || !(l = th_list_pop(&e->changes)))
         return;
     i = th_calloc(1, sizeof *i);
     if (!i) {

@@ -129,6 +129,10 @@ void th_engine_drain(struct th_engine *e);
 void th_engine_cancel_requests(struct th_engine *e);
 bool th_engine_idle(const struct th_engine *e);
 void th_engine_free(struct th_engine *e); /* must be idle */
+/** While held no change of settings begins; they wait in their queue. For th_engine_reload, which no change may be under way
+ * of: hold, turn until th_engine_changing says no, reload, let go. */
+void th_engine_hold_changes(struct th_engine *e, bool hold);
+bool th_engine_changing(const struct th_engine *e);
 /** Takes over another set of dialects (and what else the conf may change while running: guard, default dialect, retention).
  * TH_NOT_FOUND when a tenant's dialect is missing, with the reason in why; then nothing has changed. Both sets must
  * outlive the engine: requests under way may still use the old one. */

@@ -133,6 +133,7 @@ struct th_engine {
     bool facts_busy, facts_flipped; /* flipped: an endpoint works again; to be written at once */
     struct th_list changes;         /* waiting; the first may be under way */
     bool change_busy;
+    bool changes_held;         /* none begins: a reload waits for the one under way */
     struct reseal_job *reseal; /* NULL: none */
     bool resealing;            /* a step is out: no change begins */
     struct th_list lookups;    /* names of new URLs; their changes queue up afterwards */

@@ -64,6 +64,17 @@ static void take_over(struct th_engine *e, struct prepared *p)
                TH_KS("endpoint", pub->run->id));
 }
 
+void th_engine_hold_changes(struct th_engine *e, bool hold)
+{
+    e->changes_held = hold;
+    e->more = true;
+}
+
+bool th_engine_changing(const struct th_engine *e)
+{
+    return e->change_busy;
+}
+
 enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why,
                                size_t why_size)
 {
@@ -72,7 +83,7 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
     bool ok = true;
 
     th_engine_tick(e);
-    if (e->change_busy || !th_list_empty(&e->changes)) {
+    if (e->change_busy) { /* those that wait are checked against the settings that they find */
         snprintf(why, why_size, "a change of settings is under way; try again");
         return TH_RETRY;
     }

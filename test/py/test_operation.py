@@ -83,6 +83,36 @@ def test_a_reload_names_what_has_changed(server, tmp_path):
         assert set(json.loads(lines[n])["changed"].split(",")) == set(names.split(",")), lines[n]
 
 
+def test_a_reload_comes_through_while_settings_change_all_the_time(server, receiver, tmp_path):
+    """It waits for the change under way, and the changes behind wait for it; none is lost and none is refused."""
+    config = tmp_path / "tenterhook.yaml"
+    config.write_text("retention: 1d\n")
+    running, target = server(flags=["--config", str(config)]), receiver()
+    reloads, stop = 12, []
+
+    def change(worker):
+        api = Api(running.port, running.admin_key)
+        hook = api.post("/v1/webhooks", {"url": target.url()}).expect(201).json["id"]
+        for n in range(100000):
+            body = json.dumps({"description": f"{worker} {n}"}).encode()
+            api.request("PATCH", f"/v1/webhooks/{hook}", body, JSON).expect(200)
+            assert api.get(f"/v1/webhooks/{hook}").expect(200).json["description"] == f"{worker} {n}"
+            if stop:
+                return
+
+    def reload(_):
+        try:
+            for n in range(reloads):
+                config.write_text(f"retention: {n + 2}d\n")
+                running.process.send_signal(signal.SIGHUP)
+                eventually(lambda: running.text().count('"configuration reloaded"') > n, 20)  # pylint: disable=cell-var-from-loop
+        finally:
+            stop.append(True)
+
+    together(lambda n: reload(n) if n == 0 else change(n), range(7), 7)
+    assert "reload refused" not in running.text()
+
+
 def test_logs_are_json_lines_without_secrets(server, receiver, tmp_path):
     """Everything that a server does in a day, at the most talkative level; then its log and all of its files are searched
     for everything that nobody may read there."""
