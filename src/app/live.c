@@ -195,11 +195,32 @@ static enum th_error prepare(struct th_live *l, char *why, size_t why_size)
     return error;
 }
 
+void th_live_borrow(struct th_live *l, const struct th_live *old)
+{
+    if (memcmp(l->dialects.print, old->dialects.print, sizeof l->dialects.print) != 0)
+        return;
+    th_dialects_free(&l->dialects);
+    l->dialects = old->dialects;
+    l->borrows = true;
+}
+
+void th_live_replace(struct th_live *l, struct th_live *old)
+{
+    if (!old->older || !old->borrows) {
+        l->older = old;
+        return;
+    }
+    l->older = old->older;
+    old->older = NULL;
+    th_live_free(old);
+}
+
 void th_live_free(struct th_live *l)
 {
     while (l) {
         struct th_live *older = l->older;
-        th_dialects_free(&l->dialects);
+        if (!l->borrows)
+            th_dialects_free(&l->dialects);
         th_free(l->allow);
         th_free(l->deny);
         th_free(l->hosts);

@@ -6,11 +6,13 @@
 #include "conf/dialects.h"
 #include "net/tls_server.h"
 
-/* What SIGHUP replaces as a whole. Old ones are kept: requests under way may point into them (LIMIT: some KiB a reload). */
+/* What SIGHUP replaces as a whole. Kept for good are the first, whose texts the parts of the server point to, and each that
+ * brought other dialects, which requests under way may point to (LIMIT: about 1 MiB a change of a dialect file). */
 struct th_live {
     struct th_live *older;
     struct th_settings settings;
     struct th_dialect_set dialects;
+    bool borrows; /* the dialects are an older one's */
     struct th_guard guard;
     struct th_cidr *allow, *deny;
     struct th_api_host *hosts;
@@ -22,6 +24,10 @@ struct th_live {
  * and what instead, and nothing is left. */
 TH_MUST_USE enum th_error th_live_new(int argc, char **argv, struct th_live **out, char *why,
                                       size_t why_size);
+/** Takes the dialects of `old` instead of its own where they are equal. */
+void th_live_borrow(struct th_live *l, const struct th_live *old);
+/** Puts `l` in the place of `old`, which lives on behind it or is freed. */
+void th_live_replace(struct th_live *l, struct th_live *old);
 /** Frees it and all older ones. NULL is allowed. */
 void th_live_free(struct th_live *l);
 /** Sets up the log as the options say. */

@@ -53,12 +53,13 @@ static void reload(struct th_app *a)
 {
     struct th_engine_conf conf = *th_engine_conf(a->engine);
     struct th_api_conf api;
-    struct th_live *l;
+    struct th_live *l, *old;
     enum th_error error;
     char names[512]; /* all of them fit */
 
     error = th_live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
     if (!error) {
+        th_live_borrow(l, a->live);
         conf.dialects = l->dialects.v;
         conf.dialect_count = l->dialects.count;
         conf.default_dialect = th_str(l->settings.v[TH_O_DEFAULT_DIALECT].text);
@@ -76,18 +77,19 @@ static void reload(struct th_app *a)
     }
     warn_unchanged(&a->live->settings, &l->settings);
     changed(&a->live->settings, &l->settings, names, sizeof names);
-    l->older = a->live;
+    old = a->live;
     a->live = l;
     th_live_log(&l->settings);
     if (a->tls != (l->identity != NULL))
         th_log(TH_LOG_WARN, "the API begins or ends to speak TLS only after a restart");
     else if (l->identity) {
         th_http_server_identity(a->server, l->identity);
-        th_tls_identity_unref(l->older->identity); /* connections keep theirs */
-        l->older->identity = NULL;
+        th_tls_identity_unref(old->identity); /* connections keep theirs */
+        old->identity = NULL;
     }
     api = th_app_api_conf(a);
     th_api_reload(a->api, &api);
+    th_live_replace(l, old); /* nothing points to it any more */
     th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count),
            TH_KC("changed", names));
 }

@@ -361,7 +361,7 @@ end:
 static int run_verb(struct th_cli *cli, bool loads,
                     int (*verb)(struct run *run, const struct th_dialect_set *set))
 {
-    struct th_dialect_set set = {NULL, 0};
+    struct th_dialect_set set = {0};
     struct run run = {.cli = cli};
     int status;
 

@@ -8,6 +8,7 @@
 #include "conf/embedded.h"
 #include "conf/yaml.h"
 #include "core/guard.h"
+#include "lib/crypto.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -145,7 +146,26 @@ static enum th_error name_of(const char *path, struct th_span *name, char *why, 
     return TH_INVALID;
 }
 
-enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, char *why, size_t why_size)
+/* What was read and under which name, as one more link of a chain of hashes. */
+static bool add_print(uint8_t print[32], struct th_span name, struct th_span text)
+{
+    struct th_buf b;
+    bool ok;
+
+    th_buf_init(&b, FILE_MAX + 4096);
+    th_buf_add(&b, (const char *)print, 32);
+    th_buf_span(&b, name);
+    th_buf_char(&b, 0);
+    th_buf_span(&b, text);
+    ok = !b.failed;
+    if (ok)
+        th_sha256(b.p, b.n, print);
+    th_buf_fini(&b);
+    return ok;
+}
+
+static enum th_error load_one(const char *path, struct th_dialect **out, uint8_t print[32], char *why,
+                              size_t why_size)
 {
     struct th_buf text;
     struct th_span name;
@@ -155,10 +175,21 @@ enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, ch
     error = th_dialect_read_file(path, &text, why, why_size);
     if (!error)
         error = name_of(path, &name, why, why_size);
+    if (!error && !add_print(print, name, th_buf_view(&text))) {
+        snprintf(why, why_size, "%s: out of memory", path);
+        error = TH_NOMEM;
+    }
     if (!error)
         error = th_dialect_load(path, name, th_buf_view(&text), out, why, why_size);
     th_buf_fini(&text);
     return error;
+}
+
+enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, char *why, size_t why_size)
+{
+    uint8_t print[32] = {0};
+
+    return load_one(path, out, print, why, why_size);
 }
 
 static enum th_error load_file(struct th_dialect_set *set, const char *dir, const char *name, char *why,
@@ -172,7 +203,7 @@ static enum th_error load_file(struct th_dialect_set *set, const char *dir, cons
         snprintf(why, why_size, "%s: the path is too long", dir);
         return TH_TOO_LARGE;
     }
-    error = th_dialect_load_file(path, &d, why, why_size);
+    error = load_one(path, &d, set->print, why, why_size);
     return error ? error : add_loaded(set, path, d, why, why_size);
 }
 
@@ -197,7 +228,7 @@ static enum th_error load_dir(struct th_dialect_set *set, const char *dir, char 
 
 enum th_error th_dialects_load(const char *dir, struct th_dialect_set *out, char *why, size_t why_size)
 {
-    struct th_dialect_set set = {NULL, 0};
+    struct th_dialect_set set = {0};
     enum th_error error = load_embedded(&set, why, why_size);
 
     if (!error && dir)
@@ -215,5 +246,5 @@ void th_dialects_free(struct th_dialect_set *set)
     for (unsigned i = 0; i < set->count; i++)
         th_dialect_free(set->v[i]);
     th_free(set->v);
-    *set = (struct th_dialect_set){NULL, 0};
+    *set = (struct th_dialect_set){0};
 }

@@ -17,6 +17,7 @@ TH_MUST_USE enum th_error th_dialect_read_file(const char *path, struct th_buf *
 struct th_dialect_set {
     struct th_dialect **v;
     unsigned count;
+    uint8_t print[32]; /* of names and texts of the files: equal ones make equal sets */
 };
 /** Loads all; dir may be NULL. On failure nothing is left allocated. */
 TH_MUST_USE enum th_error th_dialects_load(const char *dir, struct th_dialect_set *out, char *why,

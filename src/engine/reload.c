@@ -80,7 +80,7 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
 {
     size_t total = 0, n = 0;
     struct prepared *all;
-    bool ok = true;
+    bool ok = true, same = conf->dialects == e->conf.dialects;
 
     th_engine_tick(e);
     if (e->change_busy) { /* those that wait are checked against the settings that they find */
@@ -102,7 +102,7 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
         return TH_NOT_FOUND;
     }
     all = th_calloc(total + 1, sizeof *all);
-    for (unsigned i = 0; all && ok && i < e->tenant_count; i++) {
+    for (unsigned i = 0; all && ok && !same && i < e->tenant_count; i++) {
         struct th_tenant *t = e->tenants[i];
         const struct th_dialect *d = find(conf, th_dialect_values(t->dialect)->name);
         for (unsigned k = 0; ok && k < t->endpoint_count; k++)

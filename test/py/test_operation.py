@@ -3,6 +3,7 @@ import base64
 import json
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from harness.expect import deliveries, eventually, problem, settled
 from harness.faults import Silent, corpus, together
 from harness.metrics import metrics
 from harness.receiver import Reply
-from harness.server import binary_path
+from harness.server import ROOT, binary_path
 from harness.signature import verify
 
 JSON = {"Content-Type": "application/json"}
@@ -111,6 +112,38 @@ def test_a_reload_comes_through_while_settings_change_all_the_time(server, recei
 
     together(lambda n: reload(n) if n == 0 else change(n), range(7), 7)
     assert "reload refused" not in running.text()
+
+
+def test_reloads_that_change_no_dialect_keep_nothing(server, certificates, tmp_path):
+    """Who reloads every minute must not run out of memory: the dialects alone are more than half a MiB."""
+    config, dialects = tmp_path / "tenterhook.yaml", tmp_path / "dialects"
+    dialects.mkdir()
+    own = (ROOT / "dialects" / "standard.yaml").read_text()
+    (dialects / "own.yaml").write_text(own)
+    cert, key = certificates.issue()
+    config.write_text(f"dialects: {dialects}\nhosts: {{a.example: own}}\n")
+    running = server(flags=["--config", str(config), "--tls-cert", str(cert), "--tls-key", str(key)])
+
+    def reload(times):
+        for _ in range(times):
+            before = running.text().count('"configuration reloaded"')
+            running.process.send_signal(signal.SIGHUP)
+            eventually(lambda: running.text().count('"configuration reloaded"') > before, 20)  # pylint: disable=cell-var-from-loop
+
+    reload(5)
+    before = rss_kib(running.process)
+    reload(40)
+    if not sanitized():  # whose freed memory waits in quarantine
+        assert rss_kib(running.process) - before < 4096
+    (dialects / "own.yaml").write_text(own.replace("about:", "about: changed", 1))  # and one that does is taken
+    reload(1)
+    shown = running.process and subprocess.run(["curl", "-sS", "--cacert", str(certificates.ca), "-H",
+                                                f"Authorization: Bearer {running.admin_key}",
+                                                f"https://localhost:{running.port}/v1/dialects/own"],
+                                               capture_output=True, text=True, check=True).stdout
+    assert "changed" in json.loads(shown)["about"]
+    reload(3)
+    assert running.stop() == 0
 
 
 def test_logs_are_json_lines_without_secrets(server, receiver, tmp_path):
