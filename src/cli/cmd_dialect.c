@@ -44,19 +44,32 @@ static bool is_path(const char *name)
     return strchr(name, '/') || (n > 5 && strcmp(name + n - 5, ".yaml") == 0);
 }
 
-/* A loaded one by its name, or a file by its path. *own: the caller frees it. */
-static struct th_dialect *pick(struct run *run, const struct th_dialect_set *set, const char *name, bool *own)
+/* A file that cannot be read says nothing of what would be in it. */
+static int status_of(enum th_error error)
+{
+    return error == TH_IO ? TH_EXIT_INPUT : TH_EXIT_NO;
+}
+
+/* A loaded one by its name, or a file by its path. *own: the caller frees it. NULL after a message. */
+static struct th_dialect *pick(struct run *run, const struct th_dialect_set *set, const char *name, bool *own,
+                               int *status)
 {
     struct th_dialect *d;
 
     *own = is_path(name);
-    if (*own)
-        return th_dialect_load_file(name, &d, run->why, sizeof run->why) ? NULL : d;
+    *status = TH_EXIT_OK;
+    if (*own) {
+        enum th_error error = th_dialect_load_file(name, &d, run->why, sizeof run->why);
+        if (error)
+            *status = refuse(run, status_of(error));
+        return error ? NULL : d;
+    }
     for (unsigned i = 0; i < set->count; i++)
         if (th_span_is(th_dialect_values(set->v[i])->name, name))
             return set->v[i];
     snprintf(run->why, sizeof run->why,
              "no dialect \"%s\" is loaded (a file is given by a path with / or .yaml)", name);
+    *status = refuse(run, TH_EXIT_NO);
     return NULL;
 }
 
@@ -180,11 +193,11 @@ static int show(struct run *run, const struct th_dialect_set *set)
     struct th_json root;
     struct lines lines = {.count = 0};
     bool own;
-    struct th_dialect *d = pick(run, set, run->cli->args[0], &own);
-    int status = 0;
+    int status;
+    struct th_dialect *d = pick(run, set, run->cli->args[0], &own, &status);
 
     if (!d)
-        return refuse(run, TH_EXIT_NO);
+        return status;
     if (shown(d, &text, &root) || (!run->cli->json && lines_of(&lines, root)))
         status = no_memory(run);
     else if (run->cli->json)
@@ -223,8 +236,9 @@ static int check(struct run *run, const struct th_dialect_set *set)
         th_jw_array(&w);
     for (unsigned i = 0; i < run->cli->arg_count; i++) {
         struct th_dialect *d = NULL;
-        if (th_dialect_load_file(run->cli->args[i], &d, run->why, sizeof run->why))
-            status = TH_EXIT_NO;
+        enum th_error error = th_dialect_load_file(run->cli->args[i], &d, run->why, sizeof run->why);
+        if (error && status != TH_EXIT_INPUT)
+            status = status_of(error);
         if (run->cli->json)
             check_json(&w, run->cli->args[i], d, run->why);
         else if (d)
@@ -247,17 +261,18 @@ static int vectors(struct run *run, const struct th_dialect_set *set)
         th_buf_char(&run->out, '[');
     for (unsigned i = 0; i < run->cli->arg_count; i++) {
         struct th_buf text;
+        enum th_error error;
         bool ran;
         th_buf_init(&text, VECTORS_MAX);
         if (run->cli->json && i)
             th_buf_char(&run->out, ',');
-        ran = !th_dialect_read_file(run->cli->args[i], &text, run->why, sizeof run->why) &&
-              th_dialect_vectors(set, run->cli->args[i], th_buf_view(&text), run->cli->json, &run->out,
-                                 &passed, &failed, run->why, sizeof run->why);
+        error = th_dialect_read_file(run->cli->args[i], &text, run->why, sizeof run->why);
+        ran = !error && th_dialect_vectors(set, run->cli->args[i], th_buf_view(&text), run->cli->json,
+                                           &run->out, &passed, &failed, run->why, sizeof run->why);
         th_buf_fini(&text);
         if (!ran) {
             th_buf_reset(&run->out);
-            return refuse(run, TH_EXIT_NO);
+            return refuse(run, status_of(error));
         }
     }
     if (run->cli->json)
@@ -334,14 +349,12 @@ static int diff(struct run *run, const struct th_dialect_set *set)
 
     for (unsigned i = 0; i < 2; i++) {
         struct th_json root;
-        d[i] = pick(run, set, run->cli->args[i], &own[i]);
-        if (!d[i]) {
-            refuse(run, TH_EXIT_NO);
+        d[i] = pick(run, set, run->cli->args[i], &own[i], &status);
+        if (!d[i])
             goto end;
-        }
         ready++;
         if (shown(d[i], &text[i], &root) || lines_of(&lines[i], root)) {
-            no_memory(run);
+            status = no_memory(run);
             goto end;
         }
     }
@@ -363,10 +376,13 @@ static int run_verb(struct th_cli *cli, bool loads,
 {
     struct th_dialect_set set = {0};
     struct run run = {.cli = cli};
+    enum th_error error = TH_OK;
     int status;
 
-    if (loads && th_dialects_load(th_cli_option(cli, "--dialects"), &set, run.why, sizeof run.why))
-        return refuse(&run, TH_EXIT_NO);
+    if (loads)
+        error = th_dialects_load(th_cli_option(cli, "--dialects"), &set, run.why, sizeof run.why);
+    if (error)
+        return refuse(&run, status_of(error));
     th_buf_init(&run.out, OUT_MAX);
     status = verb(&run, &set);
     if (cli->json && run.out.n)

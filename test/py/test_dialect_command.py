@@ -180,8 +180,13 @@ def test_a_file_without_a_line(tmp_path):
 
 
 def test_check_of_what_is_not_there(tmp_path):
-    assert "No such file" in dialect("check", tmp_path / "none.yaml", status=1)[1]
-    assert str(tmp_path) in dialect("check", tmp_path, status=1)[1]
+    assert "No such file" in dialect("check", tmp_path / "none.yaml", status=66)[1]
+    assert str(tmp_path) in dialect("check", tmp_path, status=66)[1]
+    for arguments in (["show", tmp_path / "none.yaml"], ["vectors", tmp_path / "none.json"], ["diff", "standard", tmp_path / "none.yaml"],
+                      ["list", "--dialects", tmp_path / "none"]):
+        assert "No such file" in dialect(*arguments, status=66)[1]
+    (tmp_path / "bad.yaml").write_text("nothing: 1\n")
+    dialect("check", tmp_path / "bad.yaml", tmp_path / "none.yaml", tmp_path / "bad.yaml", status=66)
 
 
 @pytest.mark.parametrize("arguments", [["show"], ["show", "a", "b"], ["check"], ["vectors"], ["diff", "standard"],
