@@ -21,6 +21,7 @@ struct judging {
     th_backup_progress *progress;
     void *ctx;
     int64_t done, total; /* bytes, roughly: half of the work is the pages, half are the rows */
+    int64_t read;
     char *why;
     size_t why_size;
 };
@@ -60,6 +61,44 @@ static int on_progress(void *ctx)
     struct judging *j = ctx;
 
     return j->progress && !j->progress(j->ctx, j->done, j->total);
+}
+
+/* ---- how far the reading of pages is ---- */
+
+/* SQLite says nothing while it walks the pages of a large file, for minutes. So the reads themselves are counted, in
+ * the place of the file's own function. All pages are read once, and most of them again with the rows and indexes. */
+static _Thread_local struct {
+    struct judging *j;
+    int (*read)(sqlite3_file *file, void *to, int n, sqlite3_int64 at);
+    sqlite3_io_methods methods;
+} watched;
+
+static int count_read(sqlite3_file *file, void *to, int n, sqlite3_int64 at)
+{
+    struct judging *j = watched.j;
+    int64_t before = j->read, done;
+
+    j->read += n;
+    done = j->read / 4 < j->total / 2 ? j->read / 4 : j->total / 2;
+    if (done > j->done)
+        j->done = done;
+    if (before >> 20 != j->read >> 20 && on_progress(j))
+        sqlite3_interrupt(j->db);
+    return watched.read(file, to, n, at);
+}
+
+static void watch_reads(struct judging *j)
+{
+    sqlite3_file *file = NULL;
+
+    if (sqlite3_file_control(j->db, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&file) != SQLITE_OK || !file ||
+        !file->pMethods)
+        return;
+    watched.j = j;
+    watched.read = file->pMethods->xRead;
+    watched.methods = *file->pMethods;
+    watched.methods.xRead = count_read;
+    file->pMethods = &watched.methods;
 }
 
 static enum th_error refuse(struct judging *j, enum th_error error, const char *what)
@@ -303,6 +342,7 @@ enum th_error th_sqlite_judge(const char *file, bool live, th_backup_progress *p
     if (!error) {
         sqlite3_busy_timeout(j.db, SQ_BUSY_MS);
         sqlite3_progress_handler(j.db, 200000, on_progress, &j);
+        watch_reads(&j);
         (void)sqlite3_exec(j.db, "BEGIN", NULL, NULL, NULL); /* what cannot be read shows below */
         error = judge(&j, state);
     }

@@ -1,4 +1,5 @@
 /* Opening a data directory: what is refused, with which words, and that nothing refused is touched. */
+#include "store/sqlite_backup.h"
 #include "store_fixture.h"
 
 #include <fcntl.h>
@@ -295,6 +296,40 @@ static void retention_leaves_no_attempt_behind(void **state)
     fx_close(f);
 }
 
+struct seen {
+    int64_t between, last; /* how often the pages were neither at their beginning nor done; how far it was */
+};
+
+static bool look(void *ctx, int64_t done, int64_t total)
+{
+    struct seen *seen = ctx;
+
+    assert_true(done >= seen->last && done <= total / 2); /* the rows are never reached */
+    seen->between += done > 0 && done < total / 2;
+    seen->last = done;
+    return true;
+}
+
+static void the_reading_of_pages_says_how_far_it_is(void **state)
+{
+    struct fx *f = *state;
+    struct th_sqlite_state is;
+    struct seen seen = {0};
+    char path[128], why[700];
+
+    fx_open(f);
+    fx_close(f);
+    run_sql(f,
+            "CREATE TABLE strange(a INTEGER PRIMARY KEY, b); CREATE INDEX strange_b ON strange(b);"
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<100000)"
+            "INSERT INTO strange SELECT i, hex(i*7919) || 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' FROM n;"
+            "PRAGMA wal_checkpoint(TRUNCATE)");
+    db_path(f, path);
+    assert_int_equal(th_sqlite_judge(path, true, look, &seen, &is, why, sizeof why), TH_CORRUPT);
+    assert_non_null(strstr(why, "its tables are not those of its layout"));
+    assert_true(seen.between > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_made_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(everything_is_there_after_a_reopen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(retention_leaves_no_attempt_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_reading_of_pages_says_how_far_it_is, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
