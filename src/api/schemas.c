@@ -229,6 +229,7 @@ const struct th_api_schema th_api_parameters[] = {
           "number of the page, in dialects with numbered pages"),
     QUERY("size", "{\"type\":\"integer\",\"minimum\":1}", "rows of a page, in dialects with numbered pages"),
     QUERY("dry_run", BOOL, "true: check everything, change nothing, answer 204"),
+    QUERY("dialect", STR, "with dry_run: check by the rules of this dialect, not of the tenant's"),
     HEADER("Tenterhook-Tenant", ID, "with the operator's key: the tenant to act for (default: default)"),
     HEADER("Idempotency-Key", IDEMPOTENCY_KEY,
            "1 to 255 visible ASCII characters; a repetition gives the first answer again"),

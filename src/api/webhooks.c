@@ -95,10 +95,34 @@ static void shown(struct th_api_req *r, struct th_change *c, struct th_buf *fiel
     th_api_endpoint_show(r, c->ep, TH_LIT(""), false, body);
 }
 
+/* dialect=NAME: whether the endpoint would do for a tenant in that dialect, before there is one. */
+static bool choose_rules(struct th_api_req *r, struct th_change *c)
+{
+    struct th_span name;
+    bool dry;
+
+    if (!th_api_param(r, "dialect", &name))
+        return true;
+    if (!th_api_flag(r, "dry_run", &dry))
+        return false;
+    c->check_as = th_engine_dialect(r->api->engine, name);
+    if (!dry)
+        th_api_fail(r, 400,
+                    "query parameter dialect: only with dry_run=true; an endpoint has its tenant's dialect");
+    else if (!c->check_as)
+        th_api_fail(r, 400,
+                    "query parameter dialect: no dialect of this name is loaded; see GET /v1/dialects");
+    else
+        r->dialect = c->check_as;
+    return dry && c->check_as;
+}
+
 void th_h_webhook_add(struct th_api_req *r)
 {
     struct th_change *c = th_api_change(r, TH_CHANGE_ENDPOINT_ADD);
 
+    if (!choose_rules(r, c))
+        return;
     if (!th_api_spec(r, NULL, c))
         th_api_fail_nomem(r);
     else if (r->error_count)

@@ -200,10 +200,12 @@ void th_change_look_ups_cancel(struct th_engine *e)
 
 void th_change_begin_endpoint_put(struct change_impl *i)
 {
-    if (th_spec_check(i->e, i->tenant, i->c, &i->url))
-        build(i);
-    else
+    if (!th_spec_check(i->e, i->tenant, i->c, &i->url))
         th_change_finish(i, TH_CH_INVALID);
+    else if (i->c->check_as)
+        th_change_finish(i, TH_CH_CHECKED); /* what would be built belongs to a tenant that is not there */
+    else
+        build(i);
 }
 
 void th_change_end_endpoint_add(struct change_impl *i)

@@ -210,14 +210,15 @@ static void check_secret(struct th_engine *e, const struct th_dialect *d, struct
 /* Fills c->errors; true when there are none. *url is the parsed URL then. */
 bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url)
 {
-    const struct th_dialect_values *v = th_dialect_values(t->dialect);
+    const struct th_dialect *d = c->check_as ? c->check_as : t->dialect;
+    const struct th_dialect_values *v = th_dialect_values(d);
 
-    check_secret(e, t->dialect, c);
+    check_secret(e, d, c);
     if (c->kind == TH_CHANGE_SECRET_ROTATE)
         return c->error_count == 0;
     check_url(e, v, c, url);
-    check_events(t->dialect, c);
-    check_headers(t->dialect, c);
+    check_events(d, c);
+    check_headers(d, c);
     check_metadata(v, c);
     check_numbers(v, c);
     return c->error_count == 0;

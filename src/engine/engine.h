@@ -286,6 +286,8 @@ struct th_change {
     bool check_rev;    /* If-Match */
     uint64_t expect_rev;
     bool dry_run; /* everything is checked, nothing is stored or made */
+    const struct th_dialect
+        *check_as; /* ENDPOINT_ADD with dry_run: by the rules of this dialect; NULL: the tenant's */
     struct th_idem idem;
     /** With idem.given: called before the commit, with the objects as they will be, to render the answer that is kept
      * (sealed) with the key. Writes the answer's bytes. */

@@ -482,6 +482,17 @@ def test_a_dry_run_checks_everything_and_changes_nothing(tenant):
     problem(tenant.get("/v1/webhooks?dry_run=true"), 400)
 
 
+def test_a_dry_run_by_the_rules_of_another_dialect(tenant):
+    new = {"url": "https://receiver.example.com/", "events": ["message"]}
+    tenant.post("/v1/webhooks?dry_run=true&dialect=slack", new).expect(204)
+    refused = tenant.post("/v1/webhooks?dry_run=true&dialect=slack", {"url": "http://127.0.0.1:9999/", "events": ["*"]})
+    assert pointers(refused) == ["/url", "/events/0"]
+    tenant.post("/v1/webhooks?dry_run=true&dialect=tsanet", {"callbackUrl": "http://127.0.0.1:9999/"}).expect(204)
+    assert "dry_run=true" in problem(tenant.post("/v1/webhooks?dialect=slack", new), 400)["detail"]
+    assert "no dialect" in problem(tenant.post("/v1/webhooks?dry_run=true&dialect=none", new), 400)["detail"]
+    assert tenant.get("/v1/webhooks").json["data"] == []
+
+
 def test_a_dry_run_of_a_tenant(shared):
     api = shared.api
     api.put("/v1/tenants/never?dry_run=true", {"name": "Never", "dialect": "standard"}).expect(204)

@@ -156,7 +156,7 @@ def test_a_dry_run_finds_what_the_server_would_refuse_and_where(cli, write):
     errors = [json.loads(line)["error"] for line in ran.err.splitlines()]
     assert [error.split(":", 2)[1] for error in errors] == ["5", "6", "8"]
     assert "https://" in errors[0] and "/timeout" in errors[1] and "/dialect" in errors[2]
-    assert summary(ran) == {"done": False, "dry_run": True, "created": 2, "changed": 0, "kept": 0, "refused": 3, "unchecked": 0, "left": 0}
+    assert summary(ran) == {"done": False, "dry_run": True, "created": 2, "changed": 0, "kept": 0, "refused": 3, "left": 0}
     assert {row["id"] for row in cli("tenants", "--json").json["data"]} == {"default", "operator"}
 
 
@@ -165,9 +165,19 @@ def test_a_dry_run_says_exactly_what_is_done_then(cli, write):
     file = write(endpoints(4) + f"  - id: more\n    dialect: tsanet\n    endpoints:\n      - callbackUrl: {URL % 9}\n")
     dry, real = cli("import", file, "--dry-run", "--json").expect(0), cli("import", file, "--json").expect(0)
     assert dry.out.splitlines()[:-1] == real.out.splitlines()[:-1]
-    first, second = summary(dry), summary(real)
-    assert first.pop("unchecked") == 1 and second.pop("unchecked") == 0
-    assert {**first, "dry_run": False} == second
+    assert {**summary(dry), "dry_run": False} == summary(real)
+
+
+def test_a_dry_run_checks_endpoints_of_a_dialect_that_no_tenant_has_yet(cli, write):
+    cli("tenants", "delete", "default", "--yes")  # whoever is asked, it is not this one
+    file = write("tenants:\n  - id: new\n    dialect: slack\n    endpoints:\n"
+                 f"      - {{url: {URL % 1}, events: [message]}}\n"
+                 "      - {url: 'https://receiver.example.com/', events: [message]}\n"
+                 "      - {url: 'https://receiver.example.com/', events: ['*']}\n")
+    ran = cli("import", file, "--dry-run", "--json").expect(1)
+    errors = [json.loads(line)["error"] for line in ran.err.splitlines()]
+    assert [error.split(":", 2)[1] for error in errors] == ["5", "7"] and "https" in errors[0] and "events" in errors[1]
+    assert summary(ran)["created"] == 2 and summary(ran)["refused"] == 2
 
 
 def test_what_was_done_is_said_and_a_second_run_finishes(cli, write):
