@@ -34,7 +34,7 @@ const struct th_api_route th_api_routes[] = {
     {"GET", "/v1/webhooks", READ, TEN, th_h_webhooks, PAGE, 200, NULL, "WebhookPage", "listWebhooks",
      "List the tenant's endpoints, newest first"},
     {"POST", "/v1/webhooks", MANAGE, TEN | TH_R_BODY | TH_R_SECRET | TH_R_KEEPS, th_h_webhook_add,
-     DRY " dialect", 201, "WebhookNew", "WebhookCreated", "createWebhook",
+     DRY " dialect moved", 201, "WebhookNew", "WebhookCreated", "createWebhook",
      "Register an endpoint; its secret is shown once"},
     {"GET", "/v1/webhooks/{id}", READ, TEN | TH_R_ETAG, th_h_webhook, "", 200, NULL, "Webhook", "getWebhook",
      "Show one endpoint"},

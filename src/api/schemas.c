@@ -229,6 +229,8 @@ const struct th_api_schema th_api_parameters[] = {
           "number of the page, in dialects with numbered pages"),
     QUERY("size", "{\"type\":\"integer\",\"minimum\":1}", "rows of a page, in dialects with numbered pages"),
     QUERY("dry_run", BOOL, "true: check everything, change nothing, answer 204"),
+    QUERY("moved", BOOL,
+          "true, with the operator's key: take the given secret where the dialect makes its own"),
     QUERY("dialect", STR, "with dry_run: check by the rules of this dialect, not of the tenant's"),
     HEADER("Tenterhook-Tenant", ID, "with the operator's key: the tenant to act for (default: default)"),
     HEADER("Idempotency-Key", IDEMPOTENCY_KEY,

@@ -117,11 +117,21 @@ static bool choose_rules(struct th_api_req *r, struct th_change *c)
     return dry && c->check_as;
 }
 
+/* moved=true: the operator brings an endpoint with the secret that its receiver has already. */
+static bool choose_secret(struct th_api_req *r, struct th_change *c)
+{
+    if (!th_api_flag(r, "moved", &c->moved))
+        return false;
+    if (c->moved && !r->operator_key)
+        th_api_fail(r, 403, "moved=true is for the operator's key");
+    return !c->moved || r->operator_key;
+}
+
 void th_h_webhook_add(struct th_api_req *r)
 {
     struct th_change *c = th_api_change(r, TH_CHANGE_ENDPOINT_ADD);
 
-    if (!choose_rules(r, c))
+    if (!choose_rules(r, c) || !choose_secret(r, c))
         return;
     if (!th_api_spec(r, NULL, c))
         th_api_fail_nomem(r);

@@ -19,7 +19,7 @@ struct export
     struct th_cli *cli;
     struct th_buf out;
     struct th_progress progress;
-    unsigned tenants, done, endpoints;
+    unsigned tenants, done, endpoints, unread;
 };
 
 static void write_fields(struct th_buf *out, const char *margin, struct th_json object)
@@ -54,11 +54,14 @@ static int write_secret(struct export *x, const char *id)
         th_buf_str(&x->out, "        secret: ");
         th_yaml_write(&x->out, secret);
         th_buf_char(&x->out, '\n');
-    } else {
+    } else if (answer.status == 403) { /* the dialect shows it once, or never */
         th_buf_str(&x->out, "        # its secret cannot be read\n");
+        x->unread++;
+    } else if (answer.status != 404) { /* 404: deleted meanwhile */
+        status = th_cli_refused(x->cli, &answer);
     }
     th_answer_free(&answer);
-    return TH_EXIT_OK;
+    return status;
 }
 
 static void say(struct export *x, unsigned part, unsigned of)
@@ -197,6 +200,16 @@ static int put(struct export *x)
     return TH_EXIT_OK;
 }
 
+static bool is_there(const struct th_rows *tenants, const char *name)
+{
+    struct th_json id;
+
+    for (unsigned i = 0; i < tenants->count; i++)
+        if (th_transfer_member(tenants->v[i], "id", &id) && th_json_string_eq(id, th_str(name)))
+            return true;
+    return false;
+}
+
 int th_cmd_export(struct th_cli *cli)
 {
     struct export x = {.cli = cli};
@@ -213,9 +226,10 @@ int th_cmd_export(struct th_cli *cli)
         "# Tenants and endpoints, written by `tenterhook export`; `tenterhook import` reads it.\ntenants:\n");
     for (unsigned i = 0; i < tenants.count; i++)
         x.tenants += wanted(cli, tenants.v[i]);
-    if (!status && cli->arg_count && x.tenants < cli->arg_count)
-        status = th_cli_fail(cli, TH_EXIT_NO,
-                             "one of these tenants does not exist; `tenterhook tenants` lists them");
+    for (unsigned i = 0; !status && i < cli->arg_count; i++)
+        if (!is_there(&tenants, cli->args[i]))
+            status = th_cli_fail(cli, TH_EXIT_NO,
+                                 "there is no tenant \"%s\"; `tenterhook tenants` lists them", cli->args[i]);
     for (unsigned i = tenants.count; !status && i-- > 0;)
         if (wanted(cli, tenants.v[i])) {
             status = write_tenant(&x, tenants.v[i]);
@@ -224,6 +238,10 @@ int th_cmd_export(struct th_cli *cli)
     th_progress_end(&x.progress, NULL);
     if (!status)
         status = put(&x);
+    if (!status && x.unread)
+        fprintf(stderr, "tenterhook: note: %u secret%s not shown again by %s dialect; import makes %s\n",
+                x.unread, x.unread == 1 ? " is" : "s are", x.unread == 1 ? "its" : "their",
+                x.unread == 1 ? "a new one" : "new ones");
     th_buf_wipe(&x.out);
     return status;
 }

@@ -316,8 +316,9 @@ static int learn_dialect(struct import *m, struct th_json want, struct th_json h
     else if (dialect[0] == '-')
         dialect = have.raw.n ? old : "standard";
     m->there = have.raw.n || !m->dry;
-    m->add = m->dry && strcmp(old, dialect) != 0 ? th_cli_path(m->cli, "/v1/webhooks?dialect=%s", dialect)
-                                                 : "/v1/webhooks";
+    m->add = m->dry && strcmp(old, dialect) != 0
+                 ? th_cli_path(m->cli, "/v1/webhooks?moved=true&dialect=%s", dialect)
+                 : "/v1/webhooks?moved=true";
     m->cli->acting_tenant = "default";
     status = th_cli_call(m->cli, "GET", th_cli_path(m->cli, "/v1/dialects/%s", dialect), (struct th_span){0},
                          NULL, &answer);

@@ -200,7 +200,7 @@ static void check_secret(struct th_engine *e, const struct th_dialect *d, struct
     if (c->secret.n == 0) {
         if (v->secret_source == TH_SECRET_CUSTOMER && c->kind != TH_CHANGE_SECRET_ROTATE)
             refuse(c, "secret", "is required");
-    } else if (v->secret_source == TH_SECRET_GENERATED) {
+    } else if (v->secret_source == TH_SECRET_GENERATED && !c->moved) {
         refuse(c, "secret", "is generated here and cannot be given");
     } else if (th_dialect_secret_check_for(d, variant, c->secret, &why)) {
         refuse(c, "secret", why);

@@ -285,6 +285,8 @@ struct th_change {
     int64_t overlap_s; /* SECRET_ROTATE; not given: the dialect's */
     bool check_rev;    /* If-Match */
     uint64_t expect_rev;
+    /* ENDPOINT_ADD: `secret` comes from another installation, and is taken where the dialect makes its own */
+    bool moved;
     bool dry_run; /* everything is checked, nothing is stored or made */
     const struct th_dialect
         *check_as; /* ENDPOINT_ADD with dry_run: by the rules of this dialect; NULL: the tenant's */

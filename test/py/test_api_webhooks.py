@@ -482,6 +482,16 @@ def test_a_dry_run_checks_everything_and_changes_nothing(tenant):
     problem(tenant.get("/v1/webhooks?dry_run=true"), 400)
 
 
+def test_a_moved_endpoint_keeps_the_secret_that_its_dialect_would_make(shared):
+    shared.api.put("/v1/tenants/moving", {"name": "M", "dialect": "stripe"}).expect(201)
+    api, new = shared.api.as_tenant("moving"), {"url": "http://127.0.0.1:9999/", "events": ["*"], "secret": "whsec_" + "a" * 43}
+    assert pointers(api.post("/v1/webhooks", new)) == ["/secret"]
+    assert pointers(api.post("/v1/webhooks?moved=true", {**new, "secret": "x"})) == ["/secret"]
+    assert api.post("/v1/webhooks?moved=true", new).expect(201).json["secret"] == new["secret"]
+    _, manager = key_for(shared, api, "webhooks:manage")
+    problem(manager.post("/v1/webhooks?moved=true", new), 403)
+
+
 def test_a_dry_run_by_the_rules_of_another_dialect(tenant):
     new = {"url": "https://receiver.example.com/", "events": ["message"]}
     tenant.post("/v1/webhooks?dry_run=true&dialect=slack", new).expect(204)

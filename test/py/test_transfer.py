@@ -57,6 +57,27 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
     assert tenterhook("export", "--secrets", env=env).expect(0).out == file.read_text()
 
 
+@pytest.mark.parametrize("dialect", ["stripe", "svix", "tiro"])
+def test_secrets_that_a_dialect_makes_are_moved_too(cli, server, tmp_path, dialect):
+    """The receivers have them already: with others their requests would not verify any more."""
+    cli("tenants", "put", "t", "--dialect", dialect).expect(0)
+    cli("endpoints", "create", URL % 1, "--tenant", "t", "--event", "order.created").expect(0)
+    cli("export", "t", "--secrets", "--to", tmp_path / "t.yaml").expect(0)
+    other = server()
+    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
+    assert "2 to create" in tenterhook("import", tmp_path / "t.yaml", "--dry-run", env=env).expect(0).out
+    assert "2 created" in tenterhook("import", tmp_path / "t.yaml", env=env).expect(0).out
+    assert tenterhook("export", "t", "--secrets", env=env).expect(0).out == (tmp_path / "t.yaml").read_text()
+
+
+def test_export_says_which_tenant_is_not_there_and_which_secrets_it_could_not_read(cli):
+    assert '"nobody"' in cli("export", "default", "nobody").expect(1).err
+    cli("tenants", "put", "g", "--dialect", "github").expect(0)
+    cli("endpoints", "create", URL % 1, "--tenant", "g", "--event", "push").expect(0)
+    assert "1 secret is not shown again" in cli("export", "g", "--secrets").expect(0).err
+    assert "secret" not in cli("export", "g").expect(0).err
+
+
 def test_export_is_there_as_json_too(cli, write):
     cli("endpoints", "create", URL % 1, "--event", "a.*").expect(0)
     ran = cli("export", "default", "--json").expect(0)
