@@ -259,7 +259,8 @@ int th_cli_read_secret(const struct th_cli *cli, const char *path, struct th_buf
         out->n--;
     if (out->n == 0 || memchr(out->p, 0, out->n)) {
         th_buf_wipe(out);
-        return th_cli_fail(cli, TH_EXIT_DATA, "%s: holds no secret (it is empty, or has a NUL byte)", path);
+        return th_cli_fail(cli, TH_EXIT_DATA, "%s: holds no secret (it is empty, or has a NUL byte)",
+                           strcmp(path, "-") == 0 ? "standard input" : path);
     }
     if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) &&
         !cli->json)

@@ -240,6 +240,7 @@ static bool check_server(struct doctor *d)
     struct th_answer a;
     int status = th_cli_connect(d->cli);
     char why[600] = "the address or the key cannot be used";
+    bool ours;
 
     if (status || th_client_call(d->cli->client, "GET", "/readyz", none, NULL, &a, why, sizeof why)) {
         say(d, FAIL, "server",
@@ -248,13 +249,20 @@ static bool check_server(struct doctor *d)
             "%s", why);
         return false;
     }
+    ours = strcmp(th_cli_member(d->cli, a.json, "/status"), "ready") == 0;
     if (a.status != 200)
         say(d, FAIL, "server", "its log says more; most often the disk is full",
             "%s answers, and is not ready: %s", th_client_url(d->cli->client),
             th_cli_member(d->cli, a.json, "/detail"));
+    else if (!ours)
+        say(d, FAIL, "server", "name the server with --url", "what answers at %s is not Tenterhook",
+            th_client_url(d->cli->client));
     else
         say(d, OK, "server", NULL, "%s is ready", th_client_url(d->cli->client));
+    ours = ours || a.status != 200;
     th_answer_free(&a);
+    if (!ours) /* a stranger is asked nothing more */
+        return false;
     if (th_client_call(d->cli->client, "GET", "/v1/webhooks?limit=1", none, NULL, &a, why, sizeof why))
         return false;
     status = a.status == 200;

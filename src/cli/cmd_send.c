@@ -90,6 +90,11 @@ bool th_cmd_set_path(struct th_span json, const char *path, struct th_span value
         th_buf_add(out, json.p + end, json.n - end);
         return !out->failed;
     }
+    if (at.type == TH_JSON_ARRAY) {
+        snprintf(why, why_size, "\"%s\": the list that holds \"%.*s\" has no such item (the first is 0)",
+                 path, (int)segments[depth].n, segments[depth].p);
+        return false;
+    }
     if (at.type != TH_JSON_OBJECT) {
         snprintf(why, why_size, "\"%s\": what holds \"%.*s\" is no object", path, (int)segments[depth].n,
                  segments[depth].p);

@@ -194,6 +194,11 @@ def test_send_refuses_what_is_no_json_before_sending(cli):
     assert cli("events", "--json").json["data"] == []
 
 
+def test_send_says_that_a_list_has_no_such_item(cli):
+    assert "no such item" in cli("send", "a.b", '{"a":[1,2]}', "--set", "a.2=3").expect(64).err
+    assert "is no object" in cli("send", "a.b", '{"a":1}', "--set", "a.b=3").expect(64).err
+
+
 def test_an_idempotency_key_gives_the_first_answer(cli):
     first = cli("send", "a.b", "--idempotency-key", "k1", "--json").expect(0).json
     assert cli("send", "a.b", "--idempotency-key", "k1", "--json").expect(0).json == first
@@ -823,6 +828,13 @@ def test_doctor_looks_at_machine_and_server(cli):
     assert ("permissions", "fail") in verdicts(ran) and "chmod 700" in ran.out
     cli.server.stop()
     assert ("server", "fail") in verdicts(cli("doctor", "--json", "--data", cli.server.data).expect(1))
+
+
+def test_doctor_knows_another_service_from_the_server_and_asks_it_nothing_more(receiver):
+    stranger = receiver(answer=lambda request: Reply(body=b"{}"))
+    env = {"TENTERHOOK_URL": stranger.url().rsplit("/", 1)[0], "TENTERHOOK_KEY": KEY}
+    assert "is not Tenterhook" in tenterhook("doctor", "we_1", env=env).expect(1).out
+    assert [request.target for request in stranger.requests] == ["/readyz"]
 
 
 def test_doctor_says_why_an_endpoint_gets_nothing(cli, receiver):
