@@ -1,5 +1,6 @@
 /* The smallest receiver: one HTTP/1.1 request on standard input, its answer on standard output. For systemd socket
- * units (Accept=yes, StandardInput=socket), whatever else hands over a connection, or a saved request.
+ * units (Accept=yes, StandardInput=socket), whatever else hands over a connection, or a saved request. The body has
+ * a Content-Length, as Tenterhook sends it, or ends with the input.
  *   stdin_receiver DIALECT, with the secret in WEBHOOK_SECRET (and the old one in WEBHOOK_SECRET_OLD) */
 #define _POSIX_C_SOURCE 200809L /* alarm and strncasecmp, with -std=c17 too */
 #include <stdio.h>

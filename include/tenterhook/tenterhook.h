@@ -193,8 +193,8 @@ tenterhook_verifier_open(struct tenterhook_verifier *v, const char *dialect, con
  */
 TENTERHOOK_API TENTERHOOK_MUST_USE enum tenterhook_result
 tenterhook_verifier_window(struct tenterhook_verifier *v, int64_t back_s, int64_t ahead_s);
-/** True when every accepted request was signed with a time inside a window. False where the scheme signs no
- * time (a time header beside such a signature proves nothing) or the window is off. */
+/** True when every accepted request was signed with a time no further back than the window. False where the scheme
+ * signs no time (a time header beside such a signature proves nothing) or the side back is off. */
 TENTERHOOK_API bool tenterhook_verifier_protects(const struct tenterhook_verifier *v);
 /** Overwrites *v, which then refuses everything. */
 TENTERHOOK_API void tenterhook_verifier_wipe(struct tenterhook_verifier *v);
