@@ -14,8 +14,8 @@
  * Where only the oldest secret signs and the file names no `join`, the header holds one signature: a list there
  * is refused, as the vendors' own verifiers do.
  *
- * Refuses: keys that are there twice, escapes in texts that are kept (they are kept as spans), and forms of signature
- * that tenterhook_verifier_init would not accept. */
+ * Refuses: groups and keys that are there twice, escapes in texts that are kept (they are kept as spans), and forms
+ * of signature that tenterhook_verifier_init would not accept. */
 #include "lib/internal.h"
 
 #define LEVELS 4  /* of an envelope */
@@ -38,6 +38,8 @@ struct reader {
     bool passthrough, oldest_signs;
     size_t catalogue_at, catalogue_end; /* of the lines of the group; end 0: not over yet */
     bool in_catalogue;
+    const char *group; /* key of the top-level group being read */
+    unsigned groups;   /* bits of those that were read */
     th_lib_span row_type;
     struct tenterhook_path shown_type, shown_time; /* where samples have them */
 };
@@ -358,6 +360,22 @@ static void track_catalogue(struct th_lib_yaml *y, const th_lib_span *scalar, st
 
 /* ---- the file ---- */
 
+/* A group that is there a second time would add to the first, or hide it. */
+static bool begin_group(struct th_lib_yaml *y, struct reader *r)
+{
+    unsigned bit =
+        1u << th_lib_choose(y->frame[0].key,
+                            "schema_version\0auth\0request\0signatures\0body\0catalogue\0secret\0");
+
+    if (y->frame[0].key.p == r->group)
+        return true;
+    r->group = y->frame[0].key.p;
+    if (bit > 1 && (r->groups & bit))
+        return fault(y, "the group is there twice");
+    r->groups |= bit;
+    return true;
+}
+
 static bool on_file(struct th_lib_yaml *y, const th_lib_span *scalar)
 {
     struct reader *r = y->ctx;
@@ -369,6 +387,8 @@ static bool on_file(struct th_lib_yaml *y, const th_lib_span *scalar)
             r->catalogue_end = y->at;
         return true;
     }
+    if (!begin_group(y, r))
+        return false;
     track_catalogue(y, scalar, r);
     if (y->depth == 1 && scalar->n == 0)
         return true; /* an empty group */

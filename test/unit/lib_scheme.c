@@ -381,6 +381,8 @@ static void test_refused_files(void **state)
     refused("signatures:\n  - header: S\n    algorithm: hmac-sha256\nbody: {envelope: passthrough}\n", 2);
     refused("signatures:\n  - {header: S, algoritm: hmac-sha256}\n", 2);
     refused("signatures:\n  - header: S\n    header: T\n", 3);
+    refused(SIG SIG, 4);
+    refused("secret:\n" SIG "secret: {signing: oldest}\n", 4);
     refused("signatures: none\n", 1);
     refused("signatures:\n  header: S\n", 2);
     refused(
