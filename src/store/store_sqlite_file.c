@@ -9,6 +9,7 @@
  * acknowledged before their names are durable.
  *
  * Everything here runs on the opening thread, except for the ballast (writer thread). */
+#include "base/log.h"
 #include "base/sync.h"
 #include "store/migrations.h"
 #include "store/store_sqlite_int.h"
@@ -232,8 +233,9 @@ static int pragma_int(sqlite3 *db, const char *sql, int64_t *out)
     return rc;
 }
 
-static int migrate(sqlite3 *db, int64_t version)
+static int migrate(const struct sq_path *path, sqlite3 *db, int64_t version, char *why, size_t why_size)
 {
+    int64_t from = version;
     int rc = SQLITE_OK;
 
     for (; rc == SQLITE_OK && version < th_store_migration_count; version++) {
@@ -246,9 +248,15 @@ static int migrate(sqlite3 *db, int64_t version)
                  SQ_APPLICATION_ID, (int)version + 1);
         if (rc == SQLITE_OK)
             rc = sqlite3_exec(db, end, NULL, NULL, NULL);
+        if (rc != SQLITE_OK) /* before the rollback, which succeeds */
+            snprintf(why, why_size, "%s cannot be brought to version %d of the storage form: %s", path->db,
+                     (int)version + 1, sqlite3_errmsg(db));
         if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
             sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     }
+    if (rc == SQLITE_OK && from > 0 && from < version)
+        th_log(TH_LOG_INFO, "the database has a newer storage form now; an older program refuses it",
+               TH_KC("file", path->db), TH_KI("from", from), TH_KI("to", version));
     return rc;
 }
 
@@ -291,15 +299,20 @@ static enum th_error judge_content(const struct sq_path *path, sqlite3 *db, char
                  path->db, (long long)version, th_store_migration_count);
         return TH_INVALID;
     }
-    rc = sqlite3_exec(db, tune_writer, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = migrate(db, version);
-    if (rc != SQLITE_OK) {
-        snprintf(why, why_size, "%s cannot be brought to version %d: %s", path->db, th_store_migration_count,
-                 sqlite3_errmsg(db));
-        return sq_error(db, rc);
+    if (tables && version < 1) {
+        snprintf(why, why_size,
+                 "%s has tables, but no version of the storage form: it is damaged; restore it from a backup",
+                 path->db);
+        return TH_CORRUPT;
     }
-    return TH_OK;
+    rc = sqlite3_exec(db, tune_writer, NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        snprintf(why, why_size, "%s cannot be written: %s", path->db, sqlite3_errmsg(db));
+    else
+        rc = migrate(path, db, version, why, why_size);
+    return rc == SQLITE_OK      ? TH_OK
+           : rc == SQLITE_ERROR ? TH_CORRUPT /* other tables than its version has */
+                                : sq_error(db, rc);
 }
 
 static int open_db(const char *file, int flags, sqlite3 **db)

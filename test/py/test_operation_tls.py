@@ -101,8 +101,22 @@ def test_older_versions_are_refused(tls_server, certificates):
     assert Connection(running.port, trusting(certificates)).ask("GET", "/readyz")[0] in (200, 204)
 
 
+@pytest.mark.parametrize("cipher", ["AES128-SHA", "AES128-GCM-SHA256", "DHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA256",
+                                    "ECDHE-ECDSA-AES128-SHA"])
+def test_ciphers_without_forward_secrecy_or_aead_are_refused(tls_server, certificates, cipher):
+    running = tls_server()
+    context = trusting(certificates, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)
+    context.set_ciphers(f"{cipher}:@SECLEVEL=0")
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+        Connection(running.port, context)
+
+
 def test_alpn(tls_server, certificates):
     running = tls_server()
+    other = trusting(certificates)
+    other.set_alpn_protocols(["h2"])
+    with pytest.raises(ssl.SSLError, match="(?i)no.application.protocol"):
+        Connection(running.port, other)
     context = trusting(certificates)
     context.set_alpn_protocols(["h2", "http/1.1"])
     assert Connection(running.port, context).socket.selected_alpn_protocol() == "http/1.1"

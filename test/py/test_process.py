@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -109,6 +110,33 @@ def test_a_damaged_database_is_refused_and_left_alone(server):
     output = refused(running, 65)
     assert path.name in output or "database" in output.lower()
     assert path.read_bytes() == broken
+
+
+def test_an_older_database_is_brought_up_and_said(server):
+    running = server()
+    event = running.api.post("/v1/events", EVENT).expect(202).json["id"]
+    running.stop()
+    with sqlite3.connect(database(running.data)) as db:
+        newest = db.execute("pragma user_version").fetchone()[0]
+        db.executescript("drop table fan; pragma user_version = 1")  # as the first version left it
+    db.close()
+    running.start()
+    running.api.get(f"/v1/events/{event}").expect(200)
+    (line,) = [json.loads(line) for line in running.text().splitlines() if "newer storage form" in line]
+    assert (line["from"], line["to"]) == (1, newest)
+    running.stop()
+    assert running.start().text().count("newer storage form") == 1  # once
+
+
+def test_a_database_of_no_or_a_half_version_is_refused(server):
+    running = server()
+    running.stop()
+    for change, status, why in (("pragma user_version = 0", 65, "no version"), ("pragma user_version = 1", 65, "already exists"),
+                                ("pragma user_version = 9", 64, "newer")):
+        with sqlite3.connect(database(running.data)) as db:
+            db.executescript(change)
+        db.close()
+        assert why in refused(running, status)
 
 
 def test_a_wrong_secret_key_is_refused(server, receiver):
