@@ -14,9 +14,10 @@ import threading
 import pytest
 
 from harness.expect import eventually
+from harness.pages import Shell, blocks_of, free_port
 from harness.programs import missing
 from harness.receiver import Reply
-from harness.server import ROOT, binary_path, clean_env
+from harness.server import ROOT, Server, binary_path, clean_env
 
 HEADER = ROOT / "include" / "tenterhook" / "tenterhook.h"
 # What the library may need from outside beside libcrypto: no allocator, no clock, no files.
@@ -199,6 +200,26 @@ def test_examples_compile_outside_of_the_tree(installed, tmp_path, name, package
     run("cc", "-std=c17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", ROOT / "examples" / f"{name}.c", "-I", installed / "include",
         find(installed, "libtenterhook.a"), "-lcrypto", "-lpthread",
         *(run("pkg-config", "--cflags", "--libs", *packages).split() if packages else []), "-o", tmp_path / name)
+
+
+def test_the_commands_of_the_page_work(installed, tmp_path):
+    """docs/receiving.md, with the installation's folders in the place of the system's."""
+    if subprocess.run(["pkg-config", "--exists", "libmicrohttpd"], check=False).returncode:
+        missing("no libmicrohttpd (Debian package libmicrohttpd-dev)")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    libraries = str(find(installed, "libtenterhook.so.0").parent)
+    with Server(tmp_path / "data") as server:
+        url = f"http://127.0.0.1:{server.port}"
+        env = clean_env({"PATH": f"{binary_path().parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8",
+                         "PKG_CONFIG_PATH": str(find(installed, "tenterhook.pc").parent), "CPATH": str(installed / "include"),
+                         "LIBRARY_PATH": libraries, "LD_LIBRARY_PATH": libraries, "TENTERHOOK_URL": url,
+                         "TENTERHOOK_KEY": server.admin_key})
+        shell = Shell(tmp_path, env, {"8420": server.port, "8421": free_port()})
+        try:
+            for block in blocks_of("docs/receiving.md"):
+                shell.run(block)
+        finally:
+            shell.close()
 
 
 def test_manuals_render(installed):
