@@ -45,7 +45,7 @@ static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
 
 struct th_span th_api_loggable(struct th_span s)
 {
-    static const struct th_span secrets[] = {{"th_key_", 7}, {"whsec_", 6}, {"whsk_", 5}};
+    static const struct th_span secrets[] = {{"th_key_", 7}, {"th_op_", 6}, {"whsec_", 6}, {"whsk_", 5}};
 
     for (size_t i = 0; i < s.n; i++)
         for (unsigned k = 0; k < sizeof secrets / sizeof secrets[0]; k++)

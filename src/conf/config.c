@@ -205,10 +205,13 @@ static enum th_error set_from_file(struct reading *r, enum th_option_id id, cons
 {
     struct th_buf text;
     struct th_span s;
-    enum th_error error = read_file(path, 65536, &text, r->why, r->why_size);
+    char what[400];
+    enum th_error error = read_file(path, 65536, &text, what, sizeof what);
 
-    if (error)
+    if (error) {
+        snprintf(r->why, r->why_size, "%s: %s", origin, what);
         return error;
+    }
     s = th_buf_view(&text);
     while (s.n && (s.p[s.n - 1] == '\n' || s.p[s.n - 1] == '\r'))
         s.n--;

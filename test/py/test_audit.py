@@ -83,7 +83,7 @@ def test_a_key_in_the_place_of_an_id_is_not_in_the_log(server):
     api.put("/v1/tenants/acme", {"name": "Acme", "dialect": "standard"}).expect(201)
     key = api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:manage"]}).expect(201).json["key"]
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-    for wrong in (key, secret):
+    for wrong in (key, secret, "th_op_zUOrFe8sMUHd5tQePRlFBzqIrohmIiaP4hLUYC4wPGM"):
         line = line_of(running, api.request("DELETE", f"/v1/tenants/acme/keys/{wrong}").expect(404))
         assert line["object"] == wrong[:line["object"].index("_", 3) + 1] and line["result"] == "refused"
         line_of(running, api.request("DELETE", f"/v1/tenants/{wrong}").expect(404, 422))
