@@ -1,5 +1,7 @@
 """The audit log: every management request has its line, with who, what, which object and with which result."""
 import json
+import socket
+import struct
 
 from harness.expect import eventually
 from harness.client import Api
@@ -89,3 +91,19 @@ def test_a_key_in_the_place_of_an_id_is_not_in_the_log(server):
         line_of(running, api.request("DELETE", f"/v1/tenants/{wrong}").expect(404, 422))
         line_of(running, api.as_tenant(wrong).post("/v1/webhooks", {"url": "https://example.com/"}).expect(404, 422))
         assert wrong[:6] in running.text() and wrong[8:] not in running.text()
+
+
+def test_a_change_whose_client_has_gone_is_in_it(server):
+    running = server()
+    body = b'{"name":"x","dialect":"standard"}'
+    for n in range(20):
+        with socket.create_connection(("127.0.0.1", running.port), 10) as s:
+            s.sendall(f"PUT /v1/tenants/gone{n} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {running.admin_key}\r\n"
+                      f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not an end
+
+    def made():
+        return {row["id"] for row in running.api.get("/v1/tenants?limit=1000").json["data"]} - {"default", "operator"}
+    eventually(lambda: all(f"gone{n}" in running.text() or f"gone{n}" not in made() for n in range(20)))
+    done = {line["object"] for line in lines(running) if line["result"] == "done"}
+    assert made() <= done
