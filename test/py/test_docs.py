@@ -128,7 +128,10 @@ def test_the_proxies_pass_on_what_they_should(server, certificates, tmp_path, na
     if name == "nginx":
         text = (text.replace("listen 443", f"listen 127.0.0.1:{port}").replace("/etc/nginx/hooks.crt", str(cert))
                 .replace("/etc/nginx/hooks.key", str(key)).replace("/var/log/nginx/hooks.log", str(log)))
-        config.write_text(f"daemon off; pid {tmp_path}/pid; error_log stderr; events {{}}\nhttp {{\naccess_log off;\n{text}\n}}\n")
+        own = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        user = "user root;" if os.geteuid() == 0 else ""  # the folders of the tests are root's then
+        config.write_text(f"{user} daemon off; pid {tmp_path}/pid; error_log stderr; events {{}}\n"
+                          f"http {{\naccess_log off;\n{own}{text}\n}}\n")
         command = ["nginx", "-p", str(tmp_path), "-c", str(config)]
     else:
         text = text.replace("hooks.example.com {", f"https://localhost:{port} {{\n    tls {cert} {key}")
