@@ -3,10 +3,12 @@ _tenterhook() {
     local cur=${COMP_WORDS[COMP_CWORD]} name=${COMP_WORDS[1]} verb=${COMP_WORDS[2]} words=
     COMPREPLY=()
     case ${COMP_WORDS[COMP_CWORD-1]} in
-        --key-file|--secret-file|--api-ca-file|--ca-file|--config|--request)
+        --*-file|--config|--to)
             COMPREPLY=($(compgen -f -- "$cur")); return;;
         --data|--dialects)
             COMPREPLY=($(compgen -d -- "$cur")); return;;
+        --dialect|--verify|--default-dialect)
+            COMPREPLY=($(compgen -W "cloudevents-structured cloudevents discord github gitlab linear shopify slack square standard stripe svix taskboard techwriter tiro tsanet zoom" -- "$cur") $(compgen -f -- "$cur")); return;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="serve init config dev send endpoints events deliveries attempts tail replay secrets tenants keys listen sign verify explain doctor backup restore export import dialect version help"

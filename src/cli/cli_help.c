@@ -1,20 +1,9 @@
-/* Texts made from the table of commands: help, manual pages, completions. One source, so they cannot differ;
+/* Texts made from the table of commands: help, manual pages. One source, so they cannot differ;
  * a test compares what packaging/ holds with what this writes. */
-#include "cli/cli.h"
+#include "cli/cli_help.h"
 #include "conf/config.h"
 #include <errno.h>
 #include <sys/stat.h>
-
-static bool shown(const struct th_command *c)
-{
-    return !(c->flags & TH_CLI_HIDDEN);
-}
-
-/* The first row of each name stands for all of them. */
-static bool first_of_name(const struct th_command *c)
-{
-    return c == th_commands || strcmp(c[-1].name, c->name) != 0;
-}
 
 static void usage(FILE *to, const struct th_command *c)
 {
@@ -73,7 +62,7 @@ void th_help_command(FILE *to, const struct th_command *c)
                 th_buf_cstr(&config));
         th_buf_fini(&config);
     }
-    if (first_of_name(c) && c->verb)
+    if (th_help_first_of_name(c) && c->verb)
         for (const struct th_command *v = c; v->name && strcmp(v->name, c->name) == 0; v++) {
             fputs(v == c ? "\nall of it:\n  " : "  ", to);
             usage(to, v);
@@ -94,7 +83,7 @@ static void overview(FILE *to)
     fputs("tenterhook: the webhook engine\n\n", to);
     for (const struct th_command *c = th_commands; c->name; c++) {
         char left[160];
-        if (!shown(c))
+        if (!th_help_shown(c))
             continue;
         snprintf(left, sizeof left, "%s%s%s%s%s", c->name, c->verb ? " " : "", c->verb ? c->verb : "",
                  *c->arguments ? " " : "", c->arguments);
@@ -265,7 +254,7 @@ static void man_main(FILE *to)
           "COMMANDS\n",
           to);
     for (const struct th_command *c = th_commands; c->name; c++) {
-        if (!shown(c) || !first_of_name(c))
+        if (!th_help_shown(c) || !th_help_first_of_name(c))
             continue;
         fputs(".TP\n.BR ", to);
         fputs("tenterhook\\-", to);
@@ -279,161 +268,6 @@ static void man_main(FILE *to)
     fputs(".fi\n.SH ENVIRONMENT\n", to);
     roff_options(to, th_cli_api);
     fputs(".TP\n.B NO_COLOR\nNo colour, when it is set to anything.\n", to);
-}
-
-/* ---- completions ---- */
-
-static void each_option(FILE *to, const struct th_command *c,
-                        void (*put)(FILE *, const struct th_command *, const struct th_cli_option *))
-{
-    const struct th_cli_option *lists[] = {c->options, c->flags & TH_CLI_API ? th_cli_api : NULL,
-                                           c->flags & TH_CLI_RAW ? NULL : th_cli_common};
-
-    for (unsigned i = 0; i < 3; i++)
-        for (const struct th_cli_option *o = lists[i]; o && o->name; o++)
-            put(to, c, o);
-    for (unsigned id = 0; (c->flags & TH_CLI_CONFIG) && id < TH_O_COUNT; id++)
-        if (th_options[id].flag)
-            put(to, c,
-                &(struct th_cli_option){th_options[id].flag, th_options[id].argument, th_options[id].help});
-}
-
-static void put_word(FILE *to, const struct th_command *c, const struct th_cli_option *o)
-{
-    (void)c;
-    fprintf(to, " %s", o->name);
-}
-
-static void bash_completion(FILE *to)
-{
-    fputs("# bash completion for tenterhook. Made from the table of commands by `tenterhook help --write`.\n"
-          "_tenterhook() {\n    local cur=${COMP_WORDS[COMP_CWORD]} name=${COMP_WORDS[1]} "
-          "verb=${COMP_WORDS[2]} words=\n"
-          "    COMPREPLY=()\n    case ${COMP_WORDS[COMP_CWORD-1]} in\n"
-          "        --key-file|--secret-file|--api-ca-file|--ca-file|--config|--request)\n"
-          "            COMPREPLY=($(compgen -f -- \"$cur\")); return;;\n        --data|--dialects)\n"
-          "            COMPREPLY=($(compgen -d -- \"$cur\")); return;;\n    esac\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"",
-          to);
-    for (const struct th_command *c = th_commands; c->name; c++)
-        if (shown(c) && first_of_name(c))
-            fprintf(to, "%s%s", c == th_commands ? "" : " ", c->name);
-    fputs("\"\n    else\n        case \"$name $verb\" in\n", to);
-    for (const struct th_command *c = th_commands; c->name; c++) {
-        if (!shown(c) || !c->verb)
-            continue;
-        fprintf(to, "            \"%s %s\") words=\"", c->name, c->verb);
-        each_option(to, c, put_word);
-        fputs("\";;\n", to);
-    }
-    for (const struct th_command *c = th_commands; c->name; c++) {
-        if (!shown(c) || !first_of_name(c))
-            continue;
-        fprintf(to, "            \"%s \"*) words=\"", c->name);
-        for (const struct th_command *v = c; c->verb && v->name && strcmp(v->name, c->name) == 0; v++)
-            fprintf(to, " %s", v->verb);
-        each_option(to, c, put_word);
-        fputs("\";;\n", to);
-    }
-    fputs("        esac\n    fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-          "    [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$cur\"))\n}\ncomplete -F "
-          "_tenterhook tenterhook\n",
-          to);
-}
-
-/* Single-quoted for the shells: the quote itself is left out, it carries no meaning here. */
-static void put_quoted(FILE *to, const char *text, const char *escaped)
-{
-    for (; *text; text++) {
-        if (*text == '\'')
-            continue;
-        if (strchr(escaped, *text))
-            fputc('\\', to);
-        fputc(*text, to);
-    }
-}
-
-static void put_zsh(FILE *to, const struct th_command *c, const struct th_cli_option *o)
-{
-    (void)c;
-    fprintf(to, " \\\n                '*%s[", o->name);
-    put_quoted(to, o->help, "[]:\\");
-    fputc(']', to);
-    if (o->argument)
-        fprintf(to, ":%s:%s", o->argument,
-                strstr(o->argument, "FILE")       ? "_files"
-                : strcmp(o->argument, "DIR") == 0 ? "_directories"
-                                                  : "");
-    fputc('\'', to);
-}
-
-static void zsh_completion(FILE *to)
-{
-    fputs("#compdef tenterhook\n# Made from the table of commands by `tenterhook help "
-          "--write`.\n_tenterhook() {\n    local -a names\n"
-          "    names=(\n",
-          to);
-    for (const struct th_command *c = th_commands; c->name; c++) {
-        if (!shown(c) || !first_of_name(c))
-            continue;
-        fprintf(to, "        '%s:", c->name);
-        put_quoted(to, c->help, ":\\");
-        fputs("'\n", to);
-    }
-    fputs("    )\n    if (( CURRENT == 2 )); then\n        _describe command names\n        return\n    fi\n"
-          "    case \"$words[2] $words[3]\" in\n",
-          to);
-    for (unsigned pass = 0; pass < 2; pass++)
-        for (const struct th_command *c = th_commands; c->name; c++) {
-            if (!shown(c) || (pass == 0 ? !c->verb : !first_of_name(c)))
-                continue;
-            fprintf(to, pass == 0 ? "        \"%s %s\")\n" : "        \"%s \"*)\n", c->name, c->verb);
-            if (pass == 1 && c->verb) {
-                fputs("            (( CURRENT == 3 )) && compadd --", to);
-                for (const struct th_command *v = c; v->name && strcmp(v->name, c->name) == 0; v++)
-                    fprintf(to, " %s", v->verb);
-                fputc('\n', to);
-            }
-            fputs("            _arguments", to);
-            each_option(to, c, put_zsh);
-            fputs(" \\\n                '*:argument:_files'\n            ;;\n", to);
-        }
-    fputs("    esac\n}\n_tenterhook \"$@\"\n", to);
-}
-
-static void put_fish(FILE *to, const struct th_command *c, const struct th_cli_option *o)
-{
-    fprintf(to, "complete -c tenterhook -n '__fish_seen_subcommand_from %s", c->name);
-    if (c->verb && !first_of_name(c))
-        fprintf(to, "; and __fish_seen_subcommand_from %s", c->verb);
-    fprintf(to, "' -l %s%s -d '", o->name + 2,
-            !o->argument                                                     ? ""
-            : strstr(o->argument, "FILE") || strcmp(o->argument, "DIR") == 0 ? " -r -F"
-                                                                             : " -x");
-    put_quoted(to, o->help, "\\");
-    fputs("'\n", to);
-}
-
-static void fish_completion(FILE *to)
-{
-    fputs("# fish completion for tenterhook. Made from the table of commands by `tenterhook help --write`.\n",
-          to);
-    for (const struct th_command *c = th_commands; c->name; c++) {
-        if (!shown(c))
-            continue;
-        if (first_of_name(c)) {
-            fprintf(to, "complete -c tenterhook -n __fish_use_subcommand -f -a %s -d '", c->name);
-            put_quoted(to, c->help, "\\");
-            fputs("'\n", to);
-        }
-        if (c->verb) {
-            fprintf(to, "complete -c tenterhook -n '__fish_seen_subcommand_from %s' -a %s -d '", c->name,
-                    c->verb);
-            put_quoted(to, c->help, "\\");
-            fputs("'\n", to);
-        }
-        each_option(to, c, put_fish);
-    }
 }
 
 /* ---- help ---- */
@@ -468,25 +302,25 @@ static int write_all(struct th_cli *cli, const char *dir)
     (void)mkdir(completions, 0777);
     status = write_file(cli, man, "tenterhook.1", NULL, man_main);
     for (const struct th_command *c = th_commands; !status && c->name; c++)
-        if (shown(c) && first_of_name(c))
+        if (th_help_shown(c) && th_help_first_of_name(c))
             status = write_file(cli, man, th_cli_printf(cli, "tenterhook-%s.1", c->name), c, NULL);
     if (!status)
-        status = write_file(cli, completions, "tenterhook.bash", NULL, bash_completion);
+        status = write_file(cli, completions, "tenterhook.bash", NULL, th_complete_bash);
     if (!status)
-        status = write_file(cli, completions, "_tenterhook", NULL, zsh_completion);
+        status = write_file(cli, completions, "_tenterhook", NULL, th_complete_zsh);
     if (!status)
-        status = write_file(cli, completions, "tenterhook.fish", NULL, fish_completion);
+        status = write_file(cli, completions, "tenterhook.fish", NULL, th_complete_fish);
     return status;
 }
 
 static int print_completion(struct th_cli *cli, const char *shell)
 {
     if (strcmp(shell, "bash") == 0)
-        bash_completion(stdout);
+        th_complete_bash(stdout);
     else if (strcmp(shell, "zsh") == 0)
-        zsh_completion(stdout);
+        th_complete_zsh(stdout);
     else if (strcmp(shell, "fish") == 0)
-        fish_completion(stdout);
+        th_complete_fish(stdout);
     else
         return th_cli_fail(cli, TH_EXIT_USAGE, "--completion \"%s\": bash, zsh or fish", shell);
     return TH_EXIT_OK;
@@ -544,7 +378,7 @@ static int json_help(struct th_cli *cli, const char *name, const char *verb)
     w = th_jw(&out);
     th_jw_array(&w);
     for (const struct th_command *c = th_commands; c->name; c++)
-        if (shown(c) && (!name || strcmp(c->name, name) == 0) &&
+        if (th_help_shown(c) && (!name || strcmp(c->name, name) == 0) &&
             (!verb || (c->verb && strcmp(c->verb, verb) == 0)))
             json_command(&w, c);
     th_jw_end_array(&w);

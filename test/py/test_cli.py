@@ -89,6 +89,16 @@ def test_bash_completes_names_verbs_and_options():
     assert "create" in complete("tenterhook", "endpoints", "cr")
     assert complete("tenterhook", "endpoints", "create", "--rate") == ["--rate-limit"]
     assert complete("tenterhook", "send", "x", "--wa") == ["--wait"]
+    assert {"stripe", "standard", "slack"} <= set(complete("tenterhook", "verify", "--dialect", "s"))
+
+
+def test_completions_keep_the_apostrophes_of_what_they_describe():
+    for shell in ("zsh", "fish"):
+        text = tenterhook("help", "--completion", shell).expect(0).out
+        line = next(line for line in text.splitlines() if "operator" in line and "init" in line)
+        quoted = line[line.index("'") if shell == "zsh" else line.index("-d ") + 3:]
+        shown = subprocess.run(["sh", "-c", f"printf %s {quoted}"], capture_output=True, text=True, check=True).stdout
+        assert "the operator's API key" in shown
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "packaging" / "man").glob("*.1")), ids=lambda path: path.name)

@@ -1,0 +1,21 @@
+/* What is made from the table of commands: help, manual pages (cli_help.c) and completions (cli_complete.c). */
+#ifndef TH_APP_CLI_HELP_H
+#define TH_APP_CLI_HELP_H
+#include "cli/cli.h"
+
+static inline bool th_help_shown(const struct th_command *c)
+{
+    return !(c->flags & TH_CLI_HIDDEN);
+}
+
+/* The first row of each name stands for all of them. */
+static inline bool th_help_first_of_name(const struct th_command *c)
+{
+    return c == th_commands || strcmp(c[-1].name, c->name) != 0;
+}
+
+/** The file that a shell reads. */
+void th_complete_bash(FILE *to);
+void th_complete_zsh(FILE *to);
+void th_complete_fish(FILE *to);
+#endif
