@@ -221,13 +221,29 @@ static bool other_length(struct th_explain *x)
     return true;
 }
 
+static bool private_key(struct th_explain *x)
+{
+    for (unsigned k = 0; k < x->r->secret_count; k++) {
+        const char *public = th_receiver_public(x->cli, &x->r->scheme, th_buf_view(&x->r->secret[k]));
+        if (public && th_explain_verifies(x, &x->r->scheme, th_str(public))) {
+            th_explain_finding(
+                x, th_cli_printf(x->cli,
+                                 "the secret given is the private key; a receiver verifies with the "
+                                 "public one: it matches with %s",
+                                 public));
+            return true;
+        }
+    }
+    return false;
+}
+
 /* How the signature would be right, whatever the time. */
 static void find_signature_causes(struct th_explain *x)
 {
     struct th_span name = {x->report.header.p, x->report.header.n};
     struct th_span came = name.n ? th_request_header(x->request, th_cli_text(x->cli, name)) : name;
 
-    if (written_otherwise(x) || th_explain_one_change(x) || other_dialect(x) ||
+    if (written_otherwise(x) || private_key(x) || th_explain_one_change(x) || other_dialect(x) ||
         (x->request->body.n <= TRY_BODY_MAX && th_explain_two_changes(x)) || other_length(x))
         return;
     if (x->result == TENTERHOOK_MALFORMED)

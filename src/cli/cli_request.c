@@ -1,5 +1,8 @@
 /* What a developer has at hand when a webhook fails: a dialect and its secrets, and what they say of a request. */
 #include "cli/cli_request.h"
+#include "base/alloc.h"
+#include "base/enc.h"
+#include "lib/crypto.h"
 #include <stdlib.h>
 
 /* ---- dialect and secrets ---- */
@@ -60,6 +63,42 @@ static int read_secrets(struct th_cli *cli, struct th_receiver *r)
     return status;
 }
 
+const char *th_receiver_public(struct th_cli *cli, const struct tenterhook_scheme *scheme,
+                               struct th_span secret)
+{
+    const struct tenterhook_signature *s = &scheme->signature[0];
+    uint8_t seed[64], public[32];
+    const char *text = NULL;
+    struct th_buf out;
+    size_t n;
+
+    if (scheme->signature_count == 0 || s->algorithm != TENTERHOOK_ED25519 || s->key != TENTERHOOK_KEY_HEX ||
+        !th_unhex(secret, seed, sizeof seed, &n) || n < 32)
+        return NULL;
+    if (th_ed25519_public(seed, public)) {
+        th_buf_init(&out, 128);
+        th_hex(&out, public, sizeof public);
+        text = th_cli_text(cli, th_buf_view(&out));
+        th_buf_fini(&out);
+    }
+    th_wipe(seed, sizeof seed);
+    return text;
+}
+
+/* What a secret looks like. */
+static const char *form_of(const struct tenterhook_scheme *scheme)
+{
+    const struct tenterhook_signature *s = &scheme->signature[0];
+
+    if (scheme->signature_count == 0 || s->key == TENTERHOOK_KEY_UTF8)
+        return "a text, not too long";
+    if (s->key == TENTERHOOK_KEY_HEX)
+        return s->algorithm == TENTERHOOK_ED25519 ? "the public key in hex" : "hex digits";
+    return s->key == TENTERHOOK_KEY_WHSEC  ? "base64, mostly with \"whsec_\" before it"
+           : s->key == TENTERHOOK_KEY_WHSK ? "base64, with \"whpk_\" or \"whsk_\" before it"
+                                           : "base64";
+}
+
 int th_receiver_init(struct th_cli *cli, const char *dialect_option, struct th_receiver *r)
 {
     struct tenterhook_span secrets[TH_SECRETS];
@@ -83,8 +122,11 @@ int th_receiver_init(struct th_cli *cli, const char *dialect_option, struct th_r
     result = tenterhook_verifier_init(&r->verifier, &r->scheme, secrets, r->secret_count, &fault);
     if (result == TENTERHOOK_OK)
         return TH_EXIT_OK;
-    return th_cli_fail(cli, TH_EXIT_DATA, "the secret does not fit dialect %s: %s%s%s", r->dialect,
-                       tenterhook_text(result), fault.what ? ": " : "", fault.what ? fault.what : "");
+    if (result == TENTERHOOK_BAD_SECRET)
+        return th_cli_fail(cli, TH_EXIT_DATA, "the secret does not fit dialect %s: it must be %s", r->dialect,
+                           form_of(&r->scheme));
+    return th_cli_fail(cli, TH_EXIT_DATA, "dialect %s: %s%s%s", r->dialect, tenterhook_text(result),
+                       fault.what ? ": " : "", fault.what ? fault.what : "");
 }
 
 void th_receiver_fini(struct th_receiver *r)

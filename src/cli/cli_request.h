@@ -35,6 +35,9 @@ struct th_receiver {
  * Secrets may also stand in TENTERHOOK_SECRET. Exit status; th_receiver_fini in any case. */
 int th_receiver_init(struct th_cli *cli, const char *dialect_option, struct th_receiver *r);
 void th_receiver_fini(struct th_receiver *r);
+/** The public key, as text, when the scheme verifies with one and `secret` is a private key in hex; else NULL. */
+const char *th_receiver_public(struct th_cli *cli, const struct tenterhook_scheme *scheme,
+                               struct th_span secret);
 /** Finds a scheme by built-in name, or reads a dialect file when the name holds '/' or ends with .yaml. Exit
  * status. */
 int th_receiver_scheme(struct th_cli *cli, const char *name, struct th_receiver *r);

@@ -234,33 +234,13 @@ static const char *random_text(struct dev *d, const char *prefix)
     return text;
 }
 
-/* What verifies: the secret, or the public key of one that is private. */
-static const char *verifying_key(struct dev *d, const char *secret)
-{
-    const struct tenterhook_signature *s = &d->receiver.scheme.signature[0];
-    uint8_t seed[64], public[32];
-    struct th_buf out;
-    size_t n;
-
-    if (d->receiver.scheme.signature_count == 0 || s->algorithm != TENTERHOOK_ED25519 ||
-        s->key != TENTERHOOK_KEY_HEX || !th_unhex(th_str(secret), seed, sizeof seed, &n) || n < 32 ||
-        !th_ed25519_public(seed, public))
-        return secret;
-    th_wipe(seed, sizeof seed);
-    th_buf_init(&out, 128);
-    th_hex(&out, public, sizeof public);
-    secret = th_cli_text(d->cli, th_buf_view(&out));
-    th_buf_fini(&out);
-    return secret;
-}
-
 /* The server makes the secret where the dialect lets it; else the customer brings one, and that is us. */
 static int register_endpoint(struct dev *d)
 {
     struct th_answer dialect, made;
     struct th_span none = {NULL, 0};
     struct th_buf body;
-    const char *secret;
+    const char *secret, *public;
     int status = TH_EXIT_OK;
 
     if (strcmp(d->dialect.name, "standard") != 0) {
@@ -295,7 +275,8 @@ static int register_endpoint(struct dev *d)
         secret = th_cli_member(d->cli, made.json, "/secret");
     d->endpoint = th_cli_path(d->cli, "/v1/webhooks/%s", th_cli_member(d->cli, made.json, "/id"));
     th_answer_free(&made);
-    secret = verifying_key(d, secret);
+    public = th_receiver_public(d->cli, &d->receiver.scheme, th_str(secret));
+    secret = public ? public : secret;
     th_listener_registered(d->listener, receiver_url(d));
     th_buf_str(&d->receiver.secret[0], secret);
     d->receiver.secret_count = 1;

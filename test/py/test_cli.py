@@ -397,6 +397,22 @@ def test_explain_goes_on_behind_a_time_that_is_too_old(tmp_path, secrets):
     assert "wrong too" in late and "space behind each comma" in body and "old secret" in stale
 
 
+def test_explain_says_when_a_private_key_was_given_for_the_public_one(tmp_path, secrets):
+    seed = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"  # RFC 8032, 7.1, test 1
+    public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    request = signed(tmp_path, BODY, secrets(seed), "--dialect", "discord")
+    finding, = tenterhook("explain", request, "--secret-file", secrets(seed), "--dialect", "discord", "--json").expect(1).json["findings"]
+    assert "private key" in finding and public in finding
+    tenterhook("verify", request, "--secret-file", secrets(public), "--dialect", "discord").expect(0)
+
+
+@pytest.mark.parametrize("dialect, word", [("standard", "whsec_"), ("discord", "public key in hex")])
+def test_a_secret_of_another_form_is_told_which_form(tmp_path, secrets, dialect, word):
+    (tmp_path / "request").write_text("POST / HTTP/1.1\nx: y\n\n")
+    ran = tenterhook("explain", tmp_path / "request", "--secret-file", secrets("not base64!"), "--dialect", dialect).expect(65)
+    assert word in ran.err
+
+
 def test_explain_names_the_window_that_was_given(tmp_path, secrets):
     secret = secrets(SECRET)
     request = signed(tmp_path, BODY, secret, "--at", "1700000000")
