@@ -326,7 +326,8 @@ static int read_json(struct th_cli *cli, const char *path, struct th_span text, 
         return th_cli_fail(cli, TH_EXIT_DATA, "%s:%u:%u: is no JSON: %s", path, where.line, where.column,
                            where.what);
     root = unwrap(root);
-    if (th_json_member(root, TH_LIT("raw"), &v) && decode(cli, v, &whole)) /* all of it, as ngrok keeps it */
+    if (!th_json_member(root, TH_LIT("body"), &v) && th_json_member(root, TH_LIT("raw"), &v) &&
+        decode(cli, v, &whole)) /* all of it, as ngrok keeps it */
         return read_raw(cli, path, whole, r);
     if (!th_json_member(root, TH_LIT("headers"), &v) || !json_headers(cli, v, r))
         return th_cli_fail(

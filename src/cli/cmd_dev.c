@@ -234,6 +234,18 @@ static const char *random_text(struct dev *d, const char *prefix)
     return text;
 }
 
+/* A kept directory may have another one from the last time. */
+static int set_dialect(const struct dev *d, const char *name)
+{
+    struct th_answer made;
+    int status = th_cli_call(d->cli, "PUT", "/v1/tenants/" TENANT,
+                             th_str(th_cli_printf(d->cli, "{\"dialect\":\"%s\"}", name)), NULL, &made);
+
+    if (!status)
+        th_answer_free(&made);
+    return status;
+}
+
 /* The server makes the secret where the dialect lets it; else the customer brings one, and that is us. */
 static int register_endpoint(struct dev *d)
 {
@@ -241,15 +253,8 @@ static int register_endpoint(struct dev *d)
     struct th_span none = {NULL, 0};
     struct th_buf body;
     const char *secret, *public;
-    int status = TH_EXIT_OK;
+    int status = set_dialect(d, d->dialect.name);
 
-    if (strcmp(d->dialect.name, "standard") != 0) {
-        status =
-            th_cli_call(d->cli, "PUT", "/v1/tenants/" TENANT,
-                        th_str(th_cli_printf(d->cli, "{\"dialect\":\"%s\"}", d->dialect.name)), NULL, &made);
-        if (!status)
-            th_answer_free(&made);
-    }
     if (!status)
         status = th_cli_call(d->cli, "GET", th_cli_path(d->cli, "/v1/dialects/%s", d->dialect.name), none,
                              NULL, &dialect);
@@ -464,8 +469,11 @@ static void end(struct dev *d, int status)
     if (uv_handle_get_type((uv_handle_t *)&d->keys) == UV_POLL)
         uv_close((uv_handle_t *)&d->keys, NULL);
     if (d->child && !d->temporary && d->endpoint &&
-        !th_cli_try(d->cli, "DELETE", d->endpoint, (struct th_span){0}, NULL, &answer))
+        !th_cli_try(d->cli, "DELETE", d->endpoint, (struct th_span){0}, NULL, &answer)) {
         th_answer_free(&answer); /* the next run registers its own receiver */
+        if (d->dialect.own)
+            (void)set_dialect(d, "standard"); /* the next run may not bring the file */
+    }
     if (d->child)
         uv_process_kill(&d->process, SIGTERM);
     if (d->listener)

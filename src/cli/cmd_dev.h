@@ -4,9 +4,9 @@
 #include "cli/cli.h"
 
 struct th_dev_dialect {
-    const char *name;      /* in: built in, or a file's path; out: as the server knows it */
-    const char *directory; /* for the server's --dialects; NULL: what is built in will do */
-    bool https_waived;
+    const char *name;       /* in: built in, or a file's path; out: as the server knows it */
+    const char *directory;  /* for the server's --dialects; NULL: what is built in will do */
+    bool https_waived, own; /* own: a file of the user's */
 };
 /** A file, and a dialect that always wants https, are written below `dir`. own: the file's text; empty: built in.
  * Exit status. */

@@ -57,6 +57,7 @@ int th_dev_dialect(struct th_cli *cli, const char *dir, struct th_span own, stru
 
     th_buf_init(&text, 2u << 20);
     dialect->https_waived = without_https(own.n ? own : built_in(dialect->name), &text);
+    dialect->own = own.n;
     if (own.n)
         dialect->name = base_name(cli, dialect->name);
     if (own.n || dialect->https_waived) {

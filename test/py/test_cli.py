@@ -775,6 +775,13 @@ def test_dev_takes_the_dialect_of_a_file(tmp_path):
     assert (tmp_path / "kept" / "tenterhook.db").exists() and list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_dev_takes_another_dialect_on_a_directory_that_it_kept(tmp_path):
+    (tmp_path / "mine.yaml").write_text((ROOT / "dialects" / "stripe.yaml").read_text())
+    for dialect in (tmp_path / "mine.yaml", "stripe", "standard"):
+        ran = tenterhook("dev", "--once", "--dialect", dialect, "--data", tmp_path / "kept").expect(0)
+        assert "verified" in ran.out and "not verified" not in ran.out
+
+
 def test_what_dev_says_to_publish_with_works_in_a_dialect_that_wants_a_resource(terminal, tmp_path):
     import re
     screen = terminal("dev", "--listen", "127.0.0.1:0", "--dialect", "tiro", env={"TMPDIR": str(tmp_path), "NO_COLOR": "1"})
