@@ -418,6 +418,16 @@ static void say_faults(struct th_cli *cli, struct th_json json, struct th_buf *o
     }
 }
 
+/* The operator's key acts for one tenant, and that may not be the one that the id was seen at. */
+static bool tenant_left_out(const struct th_cli *cli)
+{
+    const char *name = cli->command ? cli->command->name : "";
+
+    return cli->command && (cli->command->flags & TH_CLI_API) && !cli->acting_tenant &&
+           strcmp(name, "tenants") != 0 && strcmp(name, "keys") != 0 &&
+           !option_or_env(cli, "--tenant", "TENTERHOOK_TENANT", NULL);
+}
+
 int th_cli_refused(const struct th_cli *cli, const struct th_answer *a)
 {
     static const char *const details[] = {"/detail", "/error/message", "/message", "/error", "/title"};
@@ -442,6 +452,8 @@ int th_cli_refused(const struct th_cli *cli, const struct th_answer *a)
     what = a->json.raw.n ? th_cli_member(c, a->json, "/request_id") : "-";
     if (what[0] != '-' && a->status >= 500)
         th_buf_printf(&text, "\n    in the server's log: request_id %s", what);
+    if (a->status == 404 && !cli->json && tenant_left_out(cli))
+        th_buf_str(&text, "\n    with the operator's key, another tenant's needs --tenant ID");
     th_cli_fail(cli, status, "%s", th_buf_cstr(&text));
     th_buf_fini(&text);
     return status;

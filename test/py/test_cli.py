@@ -153,6 +153,12 @@ def test_what_answers_nothing_is_an_object_with_json(cli):
     assert cli("tenants", "delete", "t", "--yes", "--json").expect(0).json == {}
 
 
+def test_what_is_not_found_may_be_another_tenants(cli):
+    assert "--tenant ID" in cli("deliveries", "show", "dlv_1").expect(1).err
+    assert "--tenant ID" not in cli("deliveries", "show", "dlv_1", "--tenant", "default").expect(1).err
+    assert "--tenant ID" not in cli("tenants", "show", "nobody").expect(1).err
+
+
 def test_a_scope_that_is_missing_is_status_77(cli):
     key = cli("keys", "create", "default", "--scope", "events:publish").expect(0).out.strip()
     assert key.startswith("th_key_")
