@@ -1,7 +1,7 @@
 /* What every command shares: the table of commands, reading of arguments, exit statuses, output for people
  * and for programs. All on the main thread; memory of one run lives in cli->mem. */
-#ifndef TH_APP_CLI_H
-#define TH_APP_CLI_H
+#ifndef TH_CLI_CLI_H
+#define TH_CLI_CLI_H
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/time.h"

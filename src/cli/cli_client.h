@@ -1,7 +1,7 @@
 /* A client of the HTTP API for commands: one request at a time, over the product's own transport on a private
  * loop. */
-#ifndef TH_APP_CLI_CLIENT_H
-#define TH_APP_CLI_CLIENT_H
+#ifndef TH_CLI_CLI_CLIENT_H
+#define TH_CLI_CLI_CLIENT_H
 #include "base/json.h"
 #include "port/transport.h"
 

@@ -1,6 +1,6 @@
 /* What cli_explain.c (what is said) and cli_explain_try.c (the mistakes that are made on purpose) share. */
-#ifndef TH_APP_CLI_EXPLAIN_H
-#define TH_APP_CLI_EXPLAIN_H
+#ifndef TH_CLI_CLI_EXPLAIN_H
+#define TH_CLI_CLI_EXPLAIN_H
 #include "cli/cli_request.h"
 
 struct th_explain {

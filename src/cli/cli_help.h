@@ -1,6 +1,6 @@
 /* What is made from the table of commands: help, manual pages (cli_help.c) and completions (cli_complete.c). */
-#ifndef TH_APP_CLI_HELP_H
-#define TH_APP_CLI_HELP_H
+#ifndef TH_CLI_CLI_HELP_H
+#define TH_CLI_CLI_HELP_H
 #include "cli/cli.h"
 
 static inline bool th_help_shown(const struct th_command *c)

@@ -1,8 +1,8 @@
 /* A small HTTP server for receiving webhooks on a developer's machine: one request a connection, and answers
  * as bad as one likes (late, byte by byte). Not the product's server: that one cannot be made to misbehave.
  */
-#ifndef TH_APP_CLI_HOOK_H
-#define TH_APP_CLI_HOOK_H
+#ifndef TH_CLI_CLI_HOOK_H
+#define TH_CLI_CLI_HOOK_H
 #include "base/buf.h"
 #include "net/http1.h"
 

@@ -1,7 +1,7 @@
 /* Receiving on a developer's machine: prints, verifies, explains, dedupes, forwards. Used by listen and dev.
  */
-#ifndef TH_APP_CLI_LISTEN_H
-#define TH_APP_CLI_LISTEN_H
+#ifndef TH_CLI_CLI_LISTEN_H
+#define TH_CLI_CLI_LISTEN_H
 #include "cli/cli_hook.h"
 #include "cli/cli_request.h"
 #include "port/transport.h"

@@ -1,6 +1,6 @@
 /* Progress of long work, with the time that is left. */
-#ifndef TH_APP_CLI_PROGRESS_H
-#define TH_APP_CLI_PROGRESS_H
+#ifndef TH_CLI_CLI_PROGRESS_H
+#define TH_CLI_CLI_PROGRESS_H
 #include "cli/cli.h"
 
 struct th_progress {

@@ -1,6 +1,6 @@
 /* A saved request, a dialect and secrets, as sign, verify, explain, listen and dev take them. */
-#ifndef TH_APP_CLI_REQUEST_H
-#define TH_APP_CLI_REQUEST_H
+#ifndef TH_CLI_CLI_REQUEST_H
+#define TH_CLI_CLI_REQUEST_H
 #include "cli/cli.h"
 #include "tenterhook/tenterhook.h"
 

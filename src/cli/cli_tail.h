@@ -1,6 +1,6 @@
 /* Live deliveries, and keys of a terminal. Used by tail and dev. */
-#ifndef TH_APP_CLI_TAIL_H
-#define TH_APP_CLI_TAIL_H
+#ifndef TH_CLI_CLI_TAIL_H
+#define TH_CLI_CLI_TAIL_H
 #include "cli/cli.h"
 
 #define TH_TAIL_MAX 1024

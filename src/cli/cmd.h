@@ -1,6 +1,6 @@
 /* The commands' functions, for the table, and what the command files share. Each returns an exit status. */
-#ifndef TH_APP_CMD_H
-#define TH_APP_CMD_H
+#ifndef TH_CLI_CMD_H
+#define TH_CLI_CMD_H
 #include "cli/cli.h"
 
 int th_cmd_send(struct th_cli *cli);
@@ -62,13 +62,16 @@ const char *th_cmd_wire(struct th_cli *cli, struct th_json dialect, const char *
 void th_cmd_print_delivery(struct th_cli *cli, struct th_json delivery, bool bodies);
 /** One JSON value of an answer: printed with indentation with --json; else false. */
 bool th_cmd_json(struct th_cli *cli, const struct th_answer *answer);
-/** Collects the rows of a list as JSON text: th_cli_list's callback, with ctx a struct th_cmd_rows. */
-struct th_cmd_rows {
-    struct th_cli *cli;
-    struct th_buf *out;
-    unsigned count;
+/** A list that is printed: as a table, or with --json as {"data": [...]}. Exit status. */
+struct th_cmd_list {
+    const char *path;
+    const char *const *heads; /* of `columns` */
+    unsigned columns;
+    void (*row)(void *ctx, struct th_json row); /* adds the cells of one; ctx is the struct th_table */
+    const char *none;                           /* said when there is nothing */
+    int64_t most;                               /* rows, where --limit is not given */
 };
-int th_cmd_list_json(struct th_cli *cli, const char *path, int64_t limit);
+int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list);
 /** Milliseconds of the monotonic clock, and a sleep. */
 int64_t th_cmd_mono_ms(void);
 void th_cmd_sleep_ms(int64_t ms);

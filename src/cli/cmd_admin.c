@@ -14,19 +14,8 @@ static void tenant_row(void *ctx, struct th_json row)
 int th_cmd_tenants(struct th_cli *cli)
 {
     static const char *const heads[] = {"TENANT", "NAME", "DIALECT", "CREATED"};
-    struct th_table t;
-    int64_t limit;
-    int status;
 
-    if (!th_cli_number(cli, "--limit", 1, 1000000, 1000, &limit))
-        return TH_EXIT_USAGE;
-    if (cli->json)
-        return th_cmd_list_json(cli, "/v1/tenants", limit);
-    th_table_init(&t, cli, 4, heads);
-    status = th_cli_list(cli, "/v1/tenants", limit, tenant_row, &t);
-    if (!status)
-        th_table_print(&t);
-    return status;
+    return th_cmd_list(cli, &(struct th_cmd_list){"/v1/tenants", heads, 4, tenant_row, "no tenants", 1000});
 }
 
 static int print_tenant(struct th_cli *cli, const struct th_answer *answer)
@@ -134,19 +123,11 @@ static void key_row(void *ctx, struct th_json row)
 int th_cmd_keys(struct th_cli *cli)
 {
     static const char *const heads[] = {"KEY", "SCOPES", "DESCRIPTION", "CREATED", "EXPIRES"};
-    const char *path = th_cli_path(cli, "/v1/tenants/%s/keys", cli->args[0]);
-    struct th_table t;
-    int status;
+    const char *none = th_cli_printf(
+        cli, "no keys; make one with: tenterhook keys create %s --scope events:publish", cli->args[0]);
 
-    if (cli->json)
-        return th_cmd_list_json(cli, path, 1000000);
-    th_table_init(&t, cli, 5, heads);
-    status = th_cli_list(cli, path, 1000000, key_row, &t);
-    if (!status && th_table_rows(&t))
-        th_table_print(&t);
-    else if (!status)
-        printf("no keys; make one with: tenterhook keys create %s --scope events:publish\n", cli->args[0]);
-    return status;
+    return th_cmd_list(cli, &(struct th_cmd_list){th_cli_path(cli, "/v1/tenants/%s/keys", cli->args[0]),
+                                                  heads, 5, key_row, none, 1000000});
 }
 
 int th_cmd_key_create(struct th_cli *cli)

@@ -1,6 +1,6 @@
 /* What `dev` does to a dialect before its server gets it. */
-#ifndef TH_APP_CMD_DEV_H
-#define TH_APP_CMD_DEV_H
+#ifndef TH_CLI_CMD_DEV_H
+#define TH_CLI_CMD_DEV_H
 #include "cli/cli.h"
 
 struct th_dev_dialect {

@@ -1,6 +1,6 @@
 /* Vectors of dialects, for `tenterhook dialect vectors`. */
-#ifndef TH_APP_CMD_DIALECT_H
-#define TH_APP_CMD_DIALECT_H
+#ifndef TH_CLI_CMD_DIALECT_H
+#define TH_CLI_CMD_DIALECT_H
 #include "base/json.h"
 #include "conf/dialects.h"
 

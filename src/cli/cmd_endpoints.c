@@ -55,21 +55,10 @@ static void endpoint_row(void *ctx, struct th_json row)
 int th_cmd_endpoints(struct th_cli *cli)
 {
     static const char *const heads[] = {"ENDPOINT", "STATUS", "URL", "EVENTS"};
-    struct th_table t;
-    int64_t limit;
-    int status;
 
-    if (!th_cli_number(cli, "--limit", 1, 1000000, 1000, &limit))
-        return TH_EXIT_USAGE;
-    if (cli->json)
-        return th_cmd_list_json(cli, "/v1/webhooks", limit);
-    th_table_init(&t, cli, 4, heads);
-    status = th_cli_list(cli, "/v1/webhooks", limit, endpoint_row, &t);
-    if (!status && th_table_rows(&t))
-        th_table_print(&t);
-    else if (!status)
-        printf("no endpoints; make one with: tenterhook endpoints create URL\n");
-    return status;
+    return th_cmd_list(
+        cli, &(struct th_cmd_list){"/v1/webhooks", heads, 4, endpoint_row,
+                                   "no endpoints; make one with: tenterhook endpoints create URL", 1000});
 }
 
 static void health_row(void *ctx, struct th_json row)
@@ -91,24 +80,14 @@ int th_cmd_endpoint_health(struct th_cli *cli)
 {
     static const char *const heads[] = {"TENANT",       "ENDPOINT", "STATE", "FAILING SINCE",
                                         "LAST SUCCESS", "WAITING",  "URL"};
-    const char *state = th_cli_option(cli, "--state"), *path = "/v1/endpoint-health";
-    struct th_table t;
-    int64_t limit;
-    int status;
+    const char *state = th_cli_option(cli, "--state");
+    struct th_cmd_list list = {"/v1/endpoint-health", heads, 7, health_row, "no endpoints", 1000};
 
-    if (!th_cli_number(cli, "--limit", 1, 1000000, 1000, &limit))
-        return TH_EXIT_USAGE;
-    if (state)
-        path = th_cli_printf(cli, "%s?state=%s", path, th_cli_path(cli, "%s", state));
-    if (cli->json)
-        return th_cmd_list_json(cli, path, limit);
-    th_table_init(&t, cli, 7, heads);
-    status = th_cli_list(cli, path, limit, health_row, &t);
-    if (!status && th_table_rows(&t))
-        th_table_print(&t);
-    else if (!status)
-        printf("%s\n", state ? th_cli_printf(cli, "no endpoint is %s", state) : "no endpoints");
-    return status;
+    if (state) {
+        list.path = th_cli_printf(cli, "%s?state=%s", list.path, th_cli_path(cli, "%s", state));
+        list.none = th_cli_printf(cli, "no endpoint is %s", state);
+    }
+    return th_cmd_list(cli, &list);
 }
 
 static void print_endpoint(struct th_cli *cli, struct th_json e)

@@ -1,6 +1,6 @@
 /* What backup and restore share. */
-#ifndef TH_APP_CMD_RESTORE_H
-#define TH_APP_CMD_RESTORE_H
+#ifndef TH_CLI_CMD_RESTORE_H
+#define TH_CLI_CMD_RESTORE_H
 #include "base/error.h"
 #include "cli/cli.h"
 #include "conf/config.h"

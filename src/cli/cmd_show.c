@@ -9,33 +9,6 @@ bool th_cmd_json(struct th_cli *cli, const struct th_answer *answer)
     return cli->json;
 }
 
-static void keep_row(void *ctx, struct th_json row)
-{
-    struct th_cmd_rows *rows = ctx;
-
-    th_buf_str(rows->out, rows->count++ ? "," : "");
-    th_buf_span(rows->out, row.raw);
-}
-
-/* Bounded by 1 GiB, which --limit keeps far away. */
-int th_cmd_list_json(struct th_cli *cli, const char *path, int64_t limit)
-{
-    struct th_buf out;
-    struct th_cmd_rows rows = {cli, &out, 0};
-    int status;
-
-    th_buf_init(&out, (size_t)1 << 30);
-    th_buf_str(&out, "{\"data\":[");
-    status = th_cli_list(cli, path, limit, keep_row, &rows);
-    th_buf_str(&out, "]}");
-    if (!status)
-        status = out.failed ? th_cli_nomem(cli) : TH_EXIT_OK;
-    if (!status)
-        th_print_json(stdout, (struct th_json){TH_JSON_OBJECT, th_buf_view(&out)});
-    th_buf_fini(&out);
-    return status;
-}
-
 /* ---- lists ---- */
 
 /* Appends the filters that were given: option name without dashes, '-' as '_'. Exit status. */
@@ -69,25 +42,13 @@ static int filtered(struct th_cli *cli, const char *base, const char **path)
     return TH_EXIT_OK;
 }
 
-static int list(struct th_cli *cli, const char *base, struct th_table *table,
-                void (*row)(void *ctx, struct th_json row), const char *none)
+/* Of events or deliveries, as the filters say. */
+static int list_filtered(struct th_cli *cli, struct th_cmd_list list)
 {
-    const char *path;
-    int64_t limit;
-    int status = filtered(cli, base, &path);
+    int status = filtered(cli, list.path, &list.path);
 
-    if (status)
-        return status;
-    if (!th_cli_number(cli, "--limit", 1, 1000000, 20, &limit))
-        return TH_EXIT_USAGE;
-    if (cli->json)
-        return th_cmd_list_json(cli, path, limit);
-    status = th_cli_list(cli, path, limit, row, table);
-    if (!status && th_table_rows(table))
-        th_table_print(table);
-    else if (!status)
-        printf("%s\n", none);
-    return status;
+    list.most = 20;
+    return status ? status : th_cmd_list(cli, &list);
 }
 
 static void event_row(void *ctx, struct th_json row)
@@ -103,10 +64,8 @@ static void event_row(void *ctx, struct th_json row)
 int th_cmd_events(struct th_cli *cli)
 {
     static const char *const heads[] = {"EVENT", "TYPE", "ACCEPTED", "DELIVERIES"};
-    struct th_table t;
 
-    th_table_init(&t, cli, 4, heads);
-    return list(cli, "/v1/events", &t, event_row, "no events");
+    return list_filtered(cli, (struct th_cmd_list){"/v1/events", heads, 4, event_row, "no events", 0});
 }
 
 static void delivery_row(void *ctx, struct th_json row)
@@ -131,10 +90,8 @@ static const char *const delivery_heads[] = {"DELIVERY", "TYPE",   "ENDPOINT", "
 
 int th_cmd_deliveries(struct th_cli *cli)
 {
-    struct th_table t;
-
-    th_table_init(&t, cli, 8, delivery_heads);
-    return list(cli, "/v1/deliveries", &t, delivery_row, "no deliveries");
+    return list_filtered(
+        cli, (struct th_cmd_list){"/v1/deliveries", delivery_heads, 8, delivery_row, "no deliveries", 0});
 }
 
 /* ---- one event ---- */

@@ -1,6 +1,6 @@
 /* What export and import share: lists of the API that are kept, and which members are whose. */
-#ifndef TH_APP_CMD_TRANSFER_H
-#define TH_APP_CMD_TRANSFER_H
+#ifndef TH_CLI_CMD_TRANSFER_H
+#define TH_CLI_CMD_TRANSFER_H
 #include "cli/cli.h"
 #include "core/dialect.h"
 

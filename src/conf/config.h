@@ -1,6 +1,6 @@
 /* Configuration: one table of options; values come from flags, environment, file, defaults, in this order. */
-#ifndef TH_APP_CONFIG_H
-#define TH_APP_CONFIG_H
+#ifndef TH_CONF_CONFIG_H
+#define TH_CONF_CONFIG_H
 #include "base/arena.h"
 #include "core/dialect.h"
 

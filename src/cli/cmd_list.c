@@ -1,0 +1,53 @@
+/* What every command that lists something does: rows of all pages up to --limit, as a table for people, or as one JSON
+ * object for programs. */
+#include "cli/cmd.h"
+
+struct rows {
+    struct th_buf out;
+    unsigned count;
+};
+
+static void keep_row(void *ctx, struct th_json row)
+{
+    struct rows *rows = ctx;
+
+    th_buf_str(&rows->out, rows->count++ ? "," : "");
+    th_buf_span(&rows->out, row.raw);
+}
+
+/* Bounded by 1 GiB, which --limit keeps far away. */
+static int print_json(struct th_cli *cli, const char *path, int64_t limit)
+{
+    struct rows rows = {.count = 0};
+    int status;
+
+    th_buf_init(&rows.out, (size_t)1 << 30);
+    th_buf_str(&rows.out, "{\"data\":[");
+    status = th_cli_list(cli, path, limit, keep_row, &rows);
+    th_buf_str(&rows.out, "]}");
+    if (!status)
+        status = rows.out.failed ? th_cli_nomem(cli) : TH_EXIT_OK;
+    if (!status)
+        th_print_json(stdout, (struct th_json){TH_JSON_OBJECT, th_buf_view(&rows.out)});
+    th_buf_fini(&rows.out);
+    return status;
+}
+
+int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list)
+{
+    struct th_table table;
+    int64_t limit;
+    int status;
+
+    if (!th_cli_number(cli, "--limit", 1, 1000000, list->most, &limit))
+        return TH_EXIT_USAGE;
+    if (cli->json)
+        return print_json(cli, list->path, limit);
+    th_table_init(&table, cli, list->columns, list->heads);
+    status = th_cli_list(cli, list->path, limit, list->row, &table);
+    if (!status && th_table_rows(&table))
+        th_table_print(&table);
+    else if (!status)
+        printf("%s\n", list->none);
+    return status;
+}
