@@ -3,100 +3,53 @@
 #include "app/serve.h"
 #include "cli/cmd.h"
 
-#define OPTIONS(...)                                                                                         \
-    (const struct th_cli_option[])                                                                           \
-    {                                                                                                        \
-        __VA_ARGS__,                                                                                         \
-        {                                                                                                    \
-            NULL, NULL, NULL                                                                                 \
-        }                                                                                                    \
-    }
+/* Rows of a table: laid out by hand. */
+/* clang-format off */
+#define OPTIONS(...) (const struct th_cli_option[]) {__VA_ARGS__, {NULL, NULL, NULL}}
 #define API TH_CLI_API
 #define CONFIG TH_CLI_CONFIG
 #define ANY (TH_CLI_ARGS - 1)
 
 /* Options that several rows have. */
-#define LIMIT                                                                                                \
-    {                                                                                                        \
-        "--limit", "N", "at most this many rows"                                                             \
-    }
-#define YES                                                                                                  \
-    {                                                                                                        \
-        "--yes", NULL, "do it without asking"                                                                \
-    }
-#define DIALECT                                                                                              \
-    {                                                                                                        \
-        "--dialect", "NAME", "the tenant's dialect, where the key may not read it"                           \
-    }
-#define DIALECTS                                                                                             \
-    {                                                                                                        \
-        "--dialects", "DIR", "dialect files that add to the built-in ones or replace them"                   \
-    }
-#define SINCE                                                                                                \
-    {                                                                                                        \
-        "--since", "TIME", "from this time on: 2026-04-02T08:00:00Z, or how long ago: 15m, 24h, 7d"          \
-    }
-#define UNTIL                                                                                                \
-    {                                                                                                        \
-        "--until", "TIME", "before this time"                                                                \
-    }
-#define ENDPOINT_FIELDS                                                                                      \
-    {"--event", "TYPE",                                                                                      \
-     "subscribe to this type; may be repeated; prefix.* and * where the dialect has them"},                  \
-        {"--description", "TEXT", "your words; never sent"},                                                 \
-        {"--secret-file", "FILE", "bring your own secret; - is standard input"},                             \
-        {"--timeout", "SECONDS", "for a whole attempt"},                                                     \
-        {"--max-in-flight", "N", "requests at the same time"},                                               \
-        {"--rate-limit", "N", "attempts a second; null: no limit"},                                          \
-        {"--variant", "NAME", "signature variant of the dialect"},                                           \
-        {"--header", "NAME=VALUE", "send this header; may be repeated; an empty value removes"},             \
-        {"--metadata", "NAME=VALUE", "keep this pair; may be repeated; an empty value removes"},             \
-        {"--field", "NAME=JSON",                                                                             \
-         "any other field of the dialect, by its name on the wire; may be repeated"},                        \
-        DIALECT
+#define LIMIT {"--limit", "N", "at most this many rows"}
+#define YES {"--yes", NULL, "do it without asking"}
+#define DIALECT {"--dialect", "NAME", "the tenant's dialect, where the key may not read it"}
+#define DIALECTS {"--dialects", "DIR", "dialect files that add to the built-in ones or replace them"}
+#define SINCE {"--since", "TIME", "from this time on: 2026-04-02T08:00:00Z, or how long ago: 15m, 24h, 7d"}
+#define UNTIL {"--until", "TIME", "before this time"}
+#define ENDPOINT_FIELDS \
+    {"--event", "TYPE", "subscribe to this type; may be repeated; prefix.* and * where the dialect has them"}, \
+    {"--description", "TEXT", "your words; never sent"}, \
+    {"--secret-file", "FILE", "bring your own secret; - is standard input"}, \
+    {"--timeout", "SECONDS", "for a whole attempt"}, \
+    {"--max-in-flight", "N", "requests at the same time"}, \
+    {"--rate-limit", "N", "attempts a second; null: no limit"}, \
+    {"--variant", "NAME", "signature variant of the dialect"}, \
+    {"--header", "NAME=VALUE", "send this header; may be repeated; an empty value removes"}, \
+    {"--metadata", "NAME=VALUE", "keep this pair; may be repeated; an empty value removes"}, \
+    {"--field", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
+    DIALECT
 
 static int serve(int argc, char **argv)
 {
     return th_serve(argc, argv, NULL);
 }
 
-#define SECRET                                                                                               \
-    {                                                                                                        \
-        "--secret-file", "FILE",                                                                             \
-            "the secret; - is standard input; may be repeated, newest first [TENTERHOOK_SECRET]"             \
-    }
-#define OLD_SECRET                                                                                           \
-    {                                                                                                        \
-        "--old-secret-file", "FILE", "a secret that has ended, to say so when a request still uses it"       \
-    }
-#define AS_DIALECT                                                                                           \
-    {                                                                                                        \
-        "--dialect", "NAME", "built in, or a file: ./my.yaml (default standard)"                             \
-    }
-#define AT_TIME                                                                                              \
-    {                                                                                                        \
-        "--now", "TIME", "as if it were this time: RFC 3339, or unix seconds"                                \
-    }
-#define WINDOW                                                                                               \
-    {                                                                                                        \
-        "--window", "TIME", "how far the signed time may be away (default 300s; 0: any)"                     \
-    }
-#define ENDPOINT_URL                                                                                         \
-    {                                                                                                        \
-        "--endpoint-url", "URL", "the URL as registered, for dialects that sign it"                          \
-    }
-#define REQUEST_TEXT                                                                                         \
-    "The request is raw HTTP (a request line, headers, an empty line, the body), or JSON with \"headers\" "  \
-    "and \"body\" or "                                                                                       \
-    "\"body_base64\", or what `tenterhook attempts ID --json` prints. Also: what `curl -v` shows (with the " \
-    "body put "                                                                                              \
+#define SECRET {"--secret-file", "FILE", \
+    "the secret; - is standard input; may be repeated, newest first [TENTERHOOK_SECRET]"}
+#define OLD_SECRET {"--old-secret-file", "FILE", "a secret that has ended, to say so when a request still uses it"}
+#define AS_DIALECT {"--dialect", "NAME", "built in, or a file: ./my.yaml (default standard)"}
+#define AT_TIME {"--now", "TIME", "as if it were this time: RFC 3339, or unix seconds"}
+#define WINDOW {"--window", "TIME", "how far the signed time may be away (default 300s; 0: any)"}
+#define ENDPOINT_URL {"--endpoint-url", "URL", "the URL as registered, for dialects that sign it"}
+#define REQUEST_TEXT \
+    "The request is raw HTTP (a request line, headers, an empty line, the body), or JSON with \"headers\" and \"body\" " \
+    "or \"body_base64\", or what `tenterhook attempts ID --json` prints. Also: what `curl -v` shows (with the body put " \
     "behind it), a HAR file, ngrok's inspector, a Lambda event."
-#define LISTEN_TEXT                                                                                          \
-    "Prints each request. With --verify each is checked against the secret; what fails is explained as "     \
-    "`tenterhook explain` does "                                                                             \
-    "and answered with 401 or 400. An event that came before is marked as a repetition. --status, --delay, " \
-    "--drip and --fail make "                                                                                \
-    "it a bad endpoint on purpose."
+#define LISTEN_TEXT \
+    "Prints each request. With --verify each is checked against the secret; what fails is explained as " \
+    "`tenterhook explain` does and answered with 401 or 400. An event that came before is marked as a repetition. " \
+    "--status, --delay, --drip and --fail make it a bad endpoint on purpose."
 
 const struct th_command th_commands[] = {
     {"serve", NULL, "", "run the server",
@@ -307,3 +260,4 @@ const struct th_command th_commands[] = {
      th_cmd_help, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL},
 };
+/* clang-format on */
