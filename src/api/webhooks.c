@@ -179,6 +179,7 @@ void th_h_webhook_del(struct th_api_req *r)
 
 struct secrets {
     struct th_jw *w;
+    const struct th_dialect *dialect;
     bool text;            /* all may be shown; else only `fresh` */
     struct th_span fresh; /* the newest one, just made; n == 0: none */
     unsigned n;
@@ -190,7 +191,7 @@ static void write_secret(void *ctx, struct th_span secret, struct th_wall at, in
     struct th_buf public;
 
     th_buf_init(&public, 256);
-    (void)th_dialect_secret_public(s->n == 0 && s->fresh.n ? s->fresh : secret, &public);
+    (void)th_dialect_secret_public(s->dialect, s->n == 0 && s->fresh.n ? s->fresh : secret, &public);
 
     th_jw_object(s->w);
     if (s->n == 0 && s->fresh.n)
@@ -211,7 +212,8 @@ static bool write_secrets(struct th_api_req *r, const struct th_endpoint *ep, st
                           struct th_buf *out)
 {
     struct th_jw w = th_jw(out);
-    struct secrets s = {&w, th_dialect_values(r->dialect)->secret_read == TH_SECRET_ALWAYS, fresh, 0};
+    struct secrets s = {&w, r->dialect, th_dialect_values(r->dialect)->secret_read == TH_SECRET_ALWAYS, fresh,
+                        0};
     bool ok;
 
     th_jw_object(&w);

@@ -107,9 +107,9 @@ TH_MUST_USE enum th_error th_dialect_secret_check_for(const struct th_dialect *d
                                                       struct th_span secret, const char **why);
 void th_dialect_secret_make_for(const struct th_dialect *d, unsigned variant, const uint8_t random[64],
                                 struct th_buf *out);
-/** Appends the public key that belongs to an Ed25519 secret ("whpk_..."), for the customer. False: the secret
- * has none. */
-bool th_dialect_secret_public(struct th_span secret, struct th_buf *out);
+/** Appends the public key that belongs to a secret which signs with Ed25519 in this dialect, for the customer: in the form
+ * of the secret ("whpk_..." for "whsk_..."). False: the secret has none. */
+bool th_dialect_secret_public(const struct th_dialect *d, struct th_span secret, struct th_buf *out);
 
 /** A secret ready to sign: decoded once, never on the hot path. */
 struct th_sign_key {

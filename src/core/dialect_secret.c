@@ -190,20 +190,29 @@ void th_dialect_secret_make(const struct th_dialect *d, const uint8_t random[64]
     th_dialect_secret_make_for(d, 0, random, out);
 }
 
-bool th_dialect_secret_public(struct th_span secret, struct th_buf *out)
+bool th_dialect_secret_public(const struct th_dialect *d, struct th_span secret, struct th_buf *out)
 {
     uint8_t key[KEY_MAX], seed[32], public[32];
+    bool found = false;
     size_t n = 0;
-    bool ok =
-        decode(DL_KEY_WHSK, secret, key, &n) && seed_of(key, n, seed) && th_ed25519_public(seed, public);
 
-    if (ok) {
-        th_buf_str(out, "whpk_");
-        th_base64(out, public, sizeof public);
+    for (unsigned i = 0; !found && i < d->slot_count; i++) {
+        enum dl_key form = d->slots[i].key;
+
+        found = d->slots[i].algorithm == DL_ED25519 && decode(form, secret, key, &n) &&
+                seed_of(key, n, seed) && th_ed25519_public(seed, public);
+        if (!found)
+            continue;
+        if (form == DL_KEY_HEX) {
+            th_hex(out, public, sizeof public);
+        } else {
+            th_buf_str(out, form == DL_KEY_WHSK ? "whpk_" : "");
+            th_base64(out, public, sizeof public);
+        }
     }
     th_wipe(key, sizeof key);
     th_wipe(seed, sizeof seed);
-    return ok;
+    return found;
 }
 
 /* ---- keys ---- */

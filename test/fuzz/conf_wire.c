@@ -52,7 +52,7 @@ static void verify(struct fuzz *f, struct wire *w, struct th_span secret)
              th_dialect_values(w->d)->name.p);
     must(tenterhook_scheme_find(name, &scheme) == TENTERHOOK_OK);
     th_buf_init(&public_key, 256);
-    if (th_dialect_secret_public(secret, &public_key) && scheme.signature_count &&
+    if (th_dialect_secret_public(w->d, secret, &public_key) && scheme.signature_count &&
         scheme.signature[0].algorithm == TENTERHOOK_ED25519)
         key = (struct tenterhook_span){public_key.p, public_key.n};
     if (tenterhook_verifier_init(&v, &scheme, &key, 1, NULL) == TENTERHOOK_OK) {
