@@ -299,10 +299,9 @@ static enum th_error judge_content(const struct sq_path *path, sqlite3 *db, char
                  path->db, (long long)version, th_store_migration_count);
         return TH_INVALID;
     }
-    if (tables && version < 1) {
-        snprintf(why, why_size,
-                 "%s has tables, but no version of the storage form: it is damaged; restore it from a backup",
-                 path->db);
+    if (tables ? version < 1 : version != 0) {
+        snprintf(why, why_size, "%s has %s the storage form: it is damaged; restore it from a backup", path->db,
+                 tables ? "tables, but no version of" : "no tables, but a version of");
         return TH_CORRUPT;
     }
     rc = sqlite3_exec(db, tune_writer, NULL, NULL, NULL);

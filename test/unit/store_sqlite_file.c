@@ -133,6 +133,20 @@ static void a_newer_version_is_refused(void **state)
     assert_non_null(strstr(why, "newer"));
 }
 
+static void a_version_without_tables_is_damage(void **state)
+{
+    struct fx *f = *state;
+    char why[512];
+
+    run_sql(f, "PRAGMA user_version=-200");
+    assert_int_equal(fx_try_open(f, why, sizeof why), TH_CORRUPT);
+    assert_non_null(strstr(why, "no tables, but a version"));
+    run_sql(f, "PRAGMA user_version=1");
+    assert_int_equal(fx_try_open(f, why, sizeof why), TH_CORRUPT);
+    run_sql(f, "PRAGMA user_version=0"); /* as a start leaves it that ended before its first commit */
+    fx_open(f);
+}
+
 static void an_older_version_is_brought_up(void **state)
 {
     static struct th_queue_row rows[TH_FAN_STEP];
@@ -338,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_database_is_refused_and_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_foreign_database_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newer_version_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_version_without_tables_is_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_older_version_is_brought_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_missing_table_is_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_page_stops_the_store, set_up, tear_down),
