@@ -125,12 +125,17 @@ static enum th_error setup_lists(struct th_live *l)
     return TH_OK;
 }
 
-/* That it has expired or is not yet valid is no reason to refuse: clients may still want it, and know. */
-static void warn_of_certificate(const struct th_live *l, const char *file)
+/* That a certificate has expired or is not yet valid is no reason to refuse: clients may still want it, and know. */
+void th_live_warn(const struct th_live *l)
 {
-    int64_t now_s = (int64_t)time(NULL), left_s = th_tls_identity_left_s(l->identity, now_s),
-            begins_s = th_tls_identity_begins_s(l->identity, now_s);
+    const char *file = l->settings.v[TH_O_TLS_CERT].text;
+    int64_t now_s = (int64_t)time(NULL), left_s, begins_s;
 
+    th_config_warn_open(&l->settings);
+    if (!l->identity)
+        return;
+    left_s = th_tls_identity_left_s(l->identity, now_s);
+    begins_s = th_tls_identity_begins_s(l->identity, now_s);
     if (left_s < CERT_WARN_S)
         th_log(TH_LOG_WARN,
                left_s < 0 ? "the API's certificate has expired" : "the API's certificate expires soon",
@@ -143,7 +148,6 @@ static void warn_of_certificate(const struct th_live *l, const char *file)
 static enum th_error setup_tls(struct th_live *l, char *why, size_t why_size)
 {
     const struct th_value *cert = &l->settings.v[TH_O_TLS_CERT], *key = &l->settings.v[TH_O_TLS_KEY];
-    enum th_error error;
 
     if (!cert->text && !key->text)
         return TH_OK;
@@ -153,12 +157,7 @@ static enum th_error setup_tls(struct th_live *l, char *why, size_t why_size)
                  cert->text ? cert->origin : key->origin);
         return TH_INVALID;
     }
-    error = th_tls_identity_open(cert->text, key->text, &l->identity, why, why_size);
-    if (error)
-        return error;
-    th_config_warn_open(key->text);
-    warn_of_certificate(l, cert->text);
-    return TH_OK;
+    return th_tls_identity_open(cert->text, key->text, &l->identity, why, why_size);
 }
 
 /* Everything that can be refused without touching the data directory. */

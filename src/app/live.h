@@ -32,6 +32,8 @@ void th_live_replace(struct th_live *l, struct th_live *old);
 void th_live_free(struct th_live *l);
 /** Sets up the log as the options say. */
 void th_live_log(const struct th_settings *c);
+/** Says in the log what is allowed and still not as it should be. Once the log is set up: th_live_new says nothing there. */
+void th_live_warn(const struct th_live *l);
 /** Divides "ADDR:PORT" or "[ADDR]:PORT". */
 bool th_live_listen(const char *text, char *address, size_t size, uint16_t *port);
 #endif

@@ -334,6 +334,7 @@ int th_serve(int argc, char **argv, struct th_first_start *first)
     error = th_live_new(argc, argv, &a->live, a->why, sizeof a->why);
     if (!error) {
         setup_process(&a->live->settings, first != NULL);
+        th_live_warn(a->live);
         error = th_app_open(a);
     }
     if (error) {

@@ -80,6 +80,7 @@ static void reload(struct th_app *a)
     old = a->live;
     a->live = l;
     th_live_log(&l->settings);
+    th_live_warn(l);
     if (a->tls != (l->identity != NULL))
         th_log(TH_LOG_WARN, "the API begins or ends to speak TLS only after a restart");
     else if (l->identity) {

@@ -39,6 +39,7 @@ int th_cmd_config_check(struct th_cli *cli)
 
     if (th_live_new(cli->config_argc, cli->config_argv, &l, why, sizeof why))
         return th_cli_fail(cli, TH_EXIT_USAGE, "%s", why);
+    th_live_warn(l);
     printf(cli->json ? "{\"valid\": true, \"dialects\": %u}\n" : "configuration is valid: %u dialects\n",
            l->dialects.count);
     th_live_free(l);

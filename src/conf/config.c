@@ -190,16 +190,6 @@ static enum th_error read_file(const char *path, size_t max, struct th_buf *out,
     return TH_OK;
 }
 
-/* A group is left to the operator: keys are often shared with the one of the service. */
-void th_config_warn_open(const char *path)
-{
-    struct stat st;
-
-    if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO))
-        th_log(TH_LOG_WARN, "this file holds a secret and is open to every user; chmod o= it",
-               TH_KC("file", path));
-}
-
 static enum th_error set_from_file(struct reading *r, enum th_option_id id, const char *path,
                                    const char *origin)
 {
@@ -217,9 +207,8 @@ static enum th_error set_from_file(struct reading *r, enum th_option_id id, cons
         s.n--;
     error = set(r, id, s, origin);
     th_buf_wipe(&text);
-    if (!error)
-        th_config_warn_open(path);
-    return error;
+    r->c->v[id].file = keep(r->c, th_str(path));
+    return error || r->c->v[id].file ? error : TH_NOMEM;
 }
 
 static enum th_error from_flags(struct reading *r, int argc, char **argv)
@@ -454,6 +443,19 @@ enum th_error th_config_read(int argc, char **argv, struct th_settings *out, cha
     if (error)
         th_config_fini(out);
     return error;
+}
+
+/* A group is left to the operator: keys are often shared with the one of the service. */
+void th_config_warn_open(const struct th_settings *c)
+{
+    for (unsigned id = 0; id < TH_O_COUNT; id++) {
+        const char *file = id == TH_O_TLS_KEY ? c->v[id].text : c->v[id].file;
+        struct stat st;
+
+        if (file && stat(file, &st) == 0 && (st.st_mode & S_IRWXO))
+            th_log(TH_LOG_WARN, "this file holds a secret and is open to every user; chmod o= it",
+                   TH_KC("file", file));
+    }
 }
 
 void th_config_fini(struct th_settings *c)

@@ -96,6 +96,7 @@ struct th_value {
     struct th_pair *map; /* MAP */
     unsigned count;
     const char *origin; /* "flag --listen", "environment TENTERHOOK_LISTEN", "file x.yaml:3", "default" */
+    const char *file;   /* SECRET: the one that holds it; NULL: none */
 };
 
 struct th_settings {
@@ -107,8 +108,8 @@ struct th_settings {
 TH_MUST_USE enum th_error th_config_read(int argc, char **argv, struct th_settings *out, char *why,
                                          size_t why_size);
 void th_config_fini(struct th_settings *c);
-/** Says in the log when every user of the machine can read this file. */
-void th_config_warn_open(const char *path);
+/** Says in the log which files of secrets every user of the machine can read. Once the log is set up: reading says nothing. */
+void th_config_warn_open(const struct th_settings *c);
 /** The options of a command, for --help and the man page. */
 void th_config_help(struct th_buf *out);
 #endif

@@ -270,6 +270,17 @@ def test_a_key_that_everybody_can_read_is_told(server, certificates, tmp_path):
         assert running.text().count("open to every user") == told, (mode, running.text())
 
 
+def test_warnings_of_the_configuration_are_in_the_log_that_it_asks_for(server, certificates):
+    """In its form and from its level on, although they are found before the log is set up."""
+    cert, key = certificates.dated("20200101000000Z", "20210101000000Z")
+    key.chmod(0o644)
+    for level, told in (("warn", ["chmod o=", "has expired"]), ("error", [])):
+        running = server(flags=["--tls-cert", str(cert), "--tls-key", str(key), "--log-format", "logfmt", "--log-level", level])
+        lines = [line for line in running.text().splitlines() if "level" in line]
+        assert all(line.startswith("time=") for line in lines), lines
+        assert [what for what in ("chmod o=", "has expired") if any(what in line for line in lines)] == told
+
+
 @pytest.mark.parametrize("content", ["", "hello\n", "another kind"])
 def test_what_is_wrong_with_a_file_is_said(server, certificates, tmp_path, content):
     cert, key = certificates.issue()
