@@ -146,6 +146,54 @@ def test_reloads_that_change_no_dialect_keep_nothing(server, certificates, tmp_p
     assert running.stop() == 0
 
 
+def test_requests_under_way_outlive_what_a_reload_replaces(server, receiver, tmp_path):
+    """Dialect, guard, hosts and addresses are others after each reload, and all the time events are published and delivered,
+    settings change and lists are read: nothing is lost, nothing refused."""
+    config, dialects = tmp_path / "tenterhook.yaml", tmp_path / "dialects"
+    own, reloads, stop = (ROOT / "dialects" / "standard.yaml").read_text(), 12, []
+    dialects.mkdir()
+
+    def configure(n):
+        (dialects / "own.yaml").write_text(f"# {n // 2}\n{own}")  # every second reload brings another dialect
+        config.write_text(f"dialects: {dialects}\nhosts: {{h{n}.example: own, localhost: own}}\nsource_addresses: [192.0.2.{n}]\n"
+                          f"default_dialect: {('own', 'standard')[n % 2]}\nallow_networks: [10.{n}.0.0/16]\n")
+
+    configure(0)
+    running, target = server(flags=["--config", str(config)]), receiver(answer=lambda _: Reply(delay_s=0.05))
+    running.api.put("/v1/tenants/t", {"name": "t", "dialect": "own"}).expect(201)
+
+    def work(worker):
+        operator = Api(running.port, running.admin_key)
+        api, n = operator.as_tenant("t"), 0
+        hook = api.post("/v1/webhooks", {"url": target.url(), "events": [f"worker.w{worker}"]}).expect(201).json["id"]
+        while not stop:
+            for _ in range(5):
+                api.post("/v1/events", {"type": f"worker.w{worker}", "data": {"n": n}}).expect(202)
+                n += 1
+            api.patch(f"/v1/webhooks/{hook}", {"description": str(n)}).expect(200)
+            api.post("/v1/webhooks?dry_run=true&dialect=own", {"url": target.url(), "events": ["*"]}).expect(204)
+            operator.put(f"/v1/tenants/w{worker}-{n}", {"name": "n"}).expect(201)
+            operator.get("/v1/source-addresses").expect(200)
+            Api(running.port, "no-key").get("/v1/webhooks").expect(401)
+        return n
+
+    def reload(_):
+        try:
+            for n in range(1, reloads + 1):
+                configure(n)
+                running.process.send_signal(signal.SIGHUP)
+                eventually(lambda: running.text().count('"configuration reloaded"') >= n, 30)  # pylint: disable=cell-var-from-loop
+        finally:
+            stop.append(True)
+        return 0
+
+    published = sum(together(lambda n: reload(n) if n == 0 else work(n), range(5), 5))
+    assert "reload refused" not in running.text() and published >= reloads
+    seen = lambda: len({(json.loads(r.body)["type"], json.loads(r.body)["data"]["n"]) for r in list(target.requests)})  # noqa: E731
+    eventually(lambda: seen() == published, 60, "every event delivered")
+    assert running.stop() == 0
+
+
 def test_logs_are_json_lines_without_secrets(server, receiver, tmp_path):
     """Everything that a server does in a day, at the most talkative level; then its log and all of its files are searched
     for everything that nobody may read there."""
