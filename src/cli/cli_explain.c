@@ -52,7 +52,9 @@ static bool other_dialect(struct th_explain *x)
             all = th_cli_printf(x->cli, "%s%s%s", all, *all ? ", " : "", name);
     if (*all)
         th_explain_finding(
-            x, th_cli_printf(x->cli, "it is a request of another dialect, and right in that: %s", all));
+            x,
+            th_cli_printf(x->cli,
+                          "it is a request of another dialect, and its signature is right in that: %s", all));
     return *all;
 }
 
@@ -237,13 +239,57 @@ static bool private_key(struct th_explain *x)
     return false;
 }
 
+static bool there_twice(struct th_explain *x)
+{
+    struct th_span name = {x->report.header.p, x->report.header.n};
+    unsigned count = 0;
+
+    for (size_t i = 0; i < x->request->header_count; i++)
+        count += th_span_ieq(th_span(x->request->headers[i].name.p, x->request->headers[i].name.n), name);
+    if (count < 2)
+        return false;
+    th_explain_finding(
+        x, th_cli_printf(x->cli,
+                         "header %.*s came %u times, and nothing says which one counts: a proxy or a "
+                         "framework has added one",
+                         (int)name.n, name.p, count));
+    return true;
+}
+
+/* A header that holds the secret itself: its value is not shown, and the body has nothing to do with it. */
+static bool other_secret(struct th_explain *x)
+{
+    const struct th_span name = {x->r->scheme.auth_header.p, x->r->scheme.auth_header.n};
+    const struct tenterhook_span form = x->r->scheme.auth_value;
+    const char *text = th_cli_text(x->cli, name);
+    struct th_span came = th_request_header(x->request, text);
+    bool holds = false;
+
+    if (!name.n || !th_span_ieq(th_span(x->report.header.p, x->report.header.n), name))
+        return false;
+    for (unsigned k = 0; came.p && k < x->r->secret_count; k++)
+        holds = holds || memmem(came.p, came.n, x->r->secret[k].p, x->r->secret[k].n);
+    if (x->result == TENTERHOOK_MALFORMED)
+        th_explain_finding(
+            x, th_cli_printf(x->cli, "header %s is not of the form of this dialect: \"%.*s\" belongs there%s",
+                             text, (int)form.n, form.p, holds ? "; the secret in it is the right one" : ""));
+    else
+        th_explain_finding(
+            x,
+            th_cli_printf(x->cli, "the secret in header %s is another one%s%s", text,
+                          holds ? ": the one given here with more before or behind it" : "",
+                          holds || x->r->has_old ? "" : " (give the previous one with --old-secret-file)"));
+    return true;
+}
+
 /* How the signature would be right, whatever the time. */
 static void find_signature_causes(struct th_explain *x)
 {
     struct th_span name = {x->report.header.p, x->report.header.n};
     struct th_span came = name.n ? th_request_header(x->request, th_cli_text(x->cli, name)) : name;
 
-    if (written_otherwise(x) || private_key(x) || th_explain_one_change(x) || other_dialect(x) ||
+    if (there_twice(x) || written_otherwise(x) || private_key(x) || th_explain_one_change(x) ||
+        other_dialect(x) || other_secret(x) ||
         (x->request->body.n <= TRY_BODY_MAX && th_explain_two_changes(x)) || other_length(x))
         return;
     if (x->result == TENTERHOOK_MALFORMED)
