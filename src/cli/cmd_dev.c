@@ -22,13 +22,14 @@
 
 #define TENANT "default"
 #define LINE_MAX_BYTES 4096
+#define SIGNALS 4 /* that end it */
 
 struct dev {
     struct th_cli *cli;
     uv_loop_t loop;
     uv_process_t process;
     uv_pipe_t output;
-    uv_signal_t intr, term, hup;
+    uv_signal_t signals[SIGNALS];
     uv_timer_t look, limit;
     uv_poll_t keys;
     struct th_listener *listener;
@@ -408,10 +409,16 @@ static void on_key(uv_poll_t *p, int status, int events)
     }
 }
 
+/* The second time the server is not waited for. */
 static void on_signal(uv_signal_t *s, int number)
 {
+    struct dev *d = s->data;
+
     (void)number;
-    end(s->data, TH_EXIT_OK);
+    if (!d->ending)
+        end(d, TH_EXIT_OK);
+    else if (d->child)
+        uv_process_kill(&d->process, SIGKILL);
 }
 
 static void started(struct dev *d)
@@ -456,16 +463,17 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static void end(struct dev *d, int status)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&d->output, (uv_handle_t *)&d->intr,  (uv_handle_t *)&d->term,
-                              (uv_handle_t *)&d->look,   (uv_handle_t *)&d->limit, (uv_handle_t *)&d->hup};
+    uv_handle_t *handles[] = {(uv_handle_t *)&d->output, (uv_handle_t *)&d->look, (uv_handle_t *)&d->limit};
     struct th_answer answer;
 
     if (d->ending)
         return;
     d->ending = true;
     d->status = status;
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < 3; i++)
         uv_close(handles[i], NULL);
+    for (unsigned i = 0; i < SIGNALS; i++) /* taken until nothing is left to tidy, but not waited for */
+        uv_unref((uv_handle_t *)&d->signals[i]);
     if (uv_handle_get_type((uv_handle_t *)&d->keys) == UV_POLL)
         uv_close((uv_handle_t *)&d->keys, NULL);
     if (d->child && !d->temporary && d->endpoint &&
@@ -524,19 +532,19 @@ static int open_all(struct dev *d)
 
 static void init_handles(struct dev *d)
 {
+    static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP /* the terminal was closed */};
+
     uv_pipe_init(&d->loop, &d->output, 0);
-    uv_signal_init(&d->loop, &d->intr);
-    uv_signal_init(&d->loop, &d->term);
-    uv_signal_init(&d->loop, &d->hup);
     uv_timer_init(&d->loop, &d->look);
     uv_timer_init(&d->loop, &d->limit);
     if (!d->once && isatty(STDIN_FILENO))
         (void)uv_poll_init(&d->loop, &d->keys, STDIN_FILENO);
-    d->process.data = d->output.data = d->intr.data = d->term.data = d->hup.data = d->look.data =
-        d->limit.data = d->keys.data = d;
-    uv_signal_start(&d->intr, on_signal, SIGINT);
-    uv_signal_start(&d->term, on_signal, SIGTERM);
-    uv_signal_start(&d->hup, on_signal, SIGHUP); /* the terminal was closed */
+    d->process.data = d->output.data = d->look.data = d->limit.data = d->keys.data = d;
+    for (unsigned i = 0; i < SIGNALS; i++) {
+        uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+    }
     uv_timer_start(&d->limit, on_limit, 30000, 0);
 }
 
@@ -566,13 +574,16 @@ static int run(struct th_cli *cli, bool any_port, bool *taken)
         end(d, status);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     th_keys_close();
+    if (d->made)
+        (void)nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    for (unsigned i = 0; i < SIGNALS; i++)
+        uv_close((uv_handle_t *)&d->signals[i], NULL);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
     uv_loop_close(&d->loop);
     status = d->status;
     *taken = d->taken;
     th_listener_free(d->listener);
     th_receiver_fini(&d->receiver);
-    if (d->made)
-        (void)nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     th_free(d);
     return status;
 }
