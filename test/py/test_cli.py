@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import urllib.error
 import urllib.request
@@ -467,6 +468,31 @@ def test_explain_blames_no_secret_for_a_header_of_another_form(tmp_path, secrets
     assert "milliseconds" in millis and "seconds (1700000000)" in millis and "itself is right" in millis
 
 
+@pytest.mark.parametrize("dialect, header, value, word", [
+    ("tiro", "Authorization", "{}", '"Bearer {{secret}}" belongs there; the secret in it is the right one'),
+    ("tiro", "Authorization", "Basic other-0123456789", '"Bearer {{secret}}" belongs there'),
+    ("tiro", "Authorization", "Bearer other-0123456789", "the secret in header Authorization is another one (give the previous"),
+    ("gitlab", "X-Gitlab-Token", "token={}", "is another one: the one given here with more before or behind it"),
+    ("gitlab", "X-Gitlab-Token", "other-0123456789", "the secret in header X-Gitlab-Token is another one"),
+])
+def test_explain_shows_no_secret_of_a_header_and_blames_no_body_for_it(tmp_path, secrets, dialect, header, value, word):
+    secret = "a-secret-of-a-header-0123"
+    value = value.format(secret)
+    (tmp_path / "request").write_text(f"POST / HTTP/1.1\r\n{header}: {value}\r\nContent-Length: 99\r\n\r\n{{}}")
+    ran = tenterhook("explain", tmp_path / "request", "--secret-file", secrets(secret), "--dialect", dialect).expect(1)
+    assert word.replace("{{", "{").replace("}}", "}") in ran.out
+    assert secret not in ran.out and "0123456789" not in ran.out and "Content-Length" not in ran.out
+
+
+def test_explain_says_that_a_header_came_twice(tmp_path, secrets):
+    secret = secrets(SECRET)
+    text = signed(tmp_path, BODY, secret).read_bytes()
+    line = next(row for row in text.split(b"\r\n") if row.startswith(b"webhook-signature"))
+    (tmp_path / "twice").write_bytes(text.replace(line, line + b"\r\n" + line))
+    finding, = tenterhook("explain", tmp_path / "twice", "--secret-file", secret, "--json").expect(1).json["findings"]
+    assert finding.startswith("header webhook-signature came 2 times")
+
+
 def saved_forms():
     """One signed request as each program saves it: (name, make(head lines, body))."""
     import base64
@@ -814,6 +840,20 @@ def test_dev_on_a_terminal(terminal, tmp_path):
     screen.key("\r")
     screen.wait_for("webhook-signature")
     assert screen.end() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGTERM,), (signal.SIGQUIT,), (signal.SIGINT, signal.SIGINT, signal.SIGINT)])
+def test_dev_leaves_nothing_whichever_way_it_is_ended(numbers, tmp_path):
+    with subprocess.Popen([binary_path(), "dev", "--listen", "127.0.0.1:0", "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          text=True, env={**clean_env(), "TMPDIR": str(tmp_path)}) as dev:
+        started = json.loads(dev.stdout.readline())
+        assert pathlib.Path(started["data"]).is_relative_to(tmp_path)
+        for number in numbers:
+            dev.send_signal(number)
+        assert dev.wait(timeout=60) == 0
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(started["url"] + "/livez", timeout=60)
     assert list(tmp_path.iterdir()) == []
 
 
