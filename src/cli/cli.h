@@ -145,9 +145,12 @@ const char *th_plain(const struct th_cli *cli);
 /** Prints text that came from elsewhere: control characters (but newline and tab) are shown as \xNN, so that
  * they cannot steer the terminal. */
 void th_print_safe(FILE *to, struct th_span s);
+/** The same for what stands in one line: newline and tab are shown as \xNN too. */
+void th_print_line(FILE *to, struct th_span s);
 /** Writes out what was printed; false when nobody can read it any more (said, unless the reader has gone). */
 bool th_cli_flush(void);
-/** Prints JSON with indentation, followed by a newline. Numbers and strings keep their bytes. */
+/** Prints JSON with indentation, followed by a newline. Numbers and strings keep their bytes, but for control
+ * characters, which are escaped. */
 void th_print_json(FILE *to, struct th_json v);
 /** A value at a JSON Pointer as text: strings without quotes, null and absent as "-", others raw. In
  * cli->mem. */

@@ -4,8 +4,10 @@
 #include "cli/cli_progress.h"
 #include <errno.h>
 #include <limits.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <wchar.h>
 
 static const char *when(const struct th_cli *cli, const char *code)
 {
@@ -51,18 +53,41 @@ const char *th_status_colour(const struct th_cli *cli, const char *s)
     return strcmp(s, "-") == 0 || strcmp(s, "cancelled") == 0 ? th_dim(cli) : th_red(cli);
 }
 
-void th_print_safe(FILE *to, struct th_span s)
+/* Bytes at p that a terminal must not get: 1 or 2 of a control character (C1 has two in UTF-8), 1 of what is no UTF-8. */
+static size_t harmful(const char *p, size_t n, bool utf8)
+{
+    unsigned char c = (unsigned char)p[0];
+
+    if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
+        return 1;
+    return c == 0xc2 && n > 1 && (unsigned char)p[1] < 0xa0 ? 2 : 0;
+}
+
+static void print_harmless(FILE *to, struct th_span s, bool lines)
 {
     bool utf8 = th_utf8_ok(s);
 
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool c1 = utf8 && c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0; /* U+0080 to U+009F */
-        if (c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f && (c < 0x80 || (utf8 && !c1))))
-            fputc(c, to);
-        else if (c != '\r' || i + 1 >= s.n || s.p[i + 1] != '\n')
-            fprintf(to, "\\x%02x", c);
+    for (size_t i = 0, used; i < s.n; i += used) {
+        size_t bad = harmful(s.p + i, s.n - i, utf8);
+        bool kept = lines && (s.p[i] == '\n' || s.p[i] == '\t');
+        used = bad ? bad : 1;
+        if (lines && s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n')
+            continue;
+        if (!bad || kept)
+            fputc(s.p[i], to);
+        for (size_t k = 0; k < bad && !kept; k++)
+            fprintf(to, "\\x%02x", (unsigned char)s.p[i + k]);
     }
+}
+
+void th_print_safe(FILE *to, struct th_span s)
+{
+    print_harmless(to, s, true);
+}
+
+void th_print_line(FILE *to, struct th_span s)
+{
+    print_harmless(to, s, false);
 }
 
 /* A reader that has gone (`| head`) is told nothing: it knows. Anything else is a fault of the output, said once. */
@@ -86,7 +111,8 @@ static void indent(FILE *to, unsigned depth)
         fputs("  ", to);
 }
 
-/* Over the bytes, which are valid: no recursion, nothing re-written but white space. */
+/* Over the bytes, which are valid: no recursion, nothing re-written but white space, and control characters that JSON
+ * allows in a string (DEL and C1), which would steer a terminal. */
 void th_print_json(FILE *to, struct th_json v)
 {
     unsigned depth = 0;
@@ -95,7 +121,12 @@ void th_print_json(FILE *to, struct th_json v)
     for (size_t i = 0; i < v.raw.n; i++) {
         char c = v.raw.p[i];
         if (string) {
-            fputc(c, to);
+            size_t bad = harmful(v.raw.p + i, v.raw.n - i, true);
+            i += bad ? bad - 1 : 0;
+            if (bad)
+                fprintf(to, "\\u%04x", (unsigned char)v.raw.p[i]);
+            else
+                fputc(c, to);
             if (c == '\\')
                 fputc(v.raw.p[++i], to);
             else if (c == '"')
@@ -203,14 +234,35 @@ unsigned th_table_rows(const struct th_table *t)
     return t->cells / t->columns - 1;
 }
 
-/* Code points, which is close enough to columns for ids, URLs and times. */
+/* A code point of valid UTF-8, and how many bytes it has. */
+static size_t code_point(const char *p, wchar_t *c)
+{
+    unsigned char first = (unsigned char)p[0];
+    size_t n = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+    *c = n == 1 ? first : first & (0x7f >> n);
+    for (size_t i = 1; i < n; i++)
+        *c = *c << 6 | (p[i] & 0x3f);
+    return n;
+}
+
+/* Columns on a terminal of what print_cell writes: 0 of a combining character, 2 of a wide one, 4 of each byte that is
+ * escaped. The locale knows; where it does not, a character counts 1. */
 static unsigned width(const char *s)
 {
-    unsigned n = 0;
+    size_t n = strlen(s);
+    bool utf8 = th_utf8_ok(th_span(s, n));
+    unsigned columns = 0;
 
-    for (; *s; s++)
-        n += ((unsigned char)*s & 0xc0) != 0x80;
-    return n;
+    for (size_t i = 0, used; i < n; i += used) {
+        size_t bad = harmful(s + i, n - i, utf8);
+        wchar_t c = 0;
+        int wide;
+        used = bad ? bad : code_point(s + i, &c);
+        wide = bad ? (int)bad * 4 : wcwidth(c);
+        columns += wide < 0 ? 1 : (unsigned)wide;
+    }
+    return columns;
 }
 
 /* Where a row goes on in a further line, indented: at the columns that a terminal has no room for. */
@@ -232,7 +284,7 @@ static void print_cell(const struct th_table *t, unsigned i)
                                                               : "";
 
     fputs(colour, stdout);
-    th_print_safe(stdout, th_str(t->cell[i]));
+    th_print_line(stdout, th_str(t->cell[i])); /* a cell with lines would look like rows */
     fputs(*colour ? th_plain(t->cli) : "", stdout);
 }
 
@@ -240,6 +292,7 @@ void th_table_print(const struct th_table *t)
 {
     unsigned wide[COLUMNS_MAX] = {0};
     bool breaks[COLUMNS_MAX];
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before = uselocale(utf8);
 
     for (unsigned i = 0; i < t->cells; i++)
         if (width(t->cell[i]) > wide[i % t->columns])
@@ -256,4 +309,7 @@ void th_table_print(const struct th_table *t)
         else
             printf("%*s", (int)(wide[column] - width(t->cell[i]) + GAP), "");
     }
+    uselocale(before);
+    if (utf8)
+        freelocale(utf8);
 }

@@ -36,8 +36,7 @@ static void print_row(struct th_tail *t, struct th_json row)
                *next = th_cli_time(cli, row, "/next_attempt_at");
 
     if (cli->json) {
-        th_print_safe(stdout, row.raw);
-        putchar('\n');
+        printf("%.*s\n", (int)row.raw.n, row.raw.p);
     } else {
         if (time[0] == '-')
             time = th_cli_time(cli, row, "/created_at");

@@ -21,11 +21,16 @@ int th_cmd_tenants(struct th_cli *cli)
 static int print_tenant(struct th_cli *cli, const struct th_answer *answer)
 {
     if (!th_cmd_json(cli, answer)) {
-        printf("%s%s%s  %s  dialect %s  changed %s\n", th_bold(cli), th_cli_member(cli, answer->json, "/id"),
-               th_plain(cli), th_cli_member(cli, answer->json, "/name"),
-               th_cli_member(cli, answer->json, "/dialect"), th_cli_time(cli, answer->json, "/updated_at"));
-        if (strlen(th_cli_member(cli, answer->json, "/attributes")) > 2)
-            printf("attributes %s\n", th_cli_member(cli, answer->json, "/attributes"));
+        const char *attributes = th_cli_member(cli, answer->json, "/attributes");
+        printf("%s%s%s  ", th_bold(cli), th_cli_member(cli, answer->json, "/id"), th_plain(cli));
+        th_print_line(stdout, th_str(th_cli_member(cli, answer->json, "/name")));
+        printf("  dialect %s  changed %s\n", th_cli_member(cli, answer->json, "/dialect"),
+               th_cli_time(cli, answer->json, "/updated_at"));
+        if (strlen(attributes) > 2) {
+            printf("attributes ");
+            th_print_line(stdout, th_str(attributes));
+            putchar('\n');
+        }
     }
     return TH_EXIT_OK;
 }

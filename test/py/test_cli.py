@@ -172,6 +172,21 @@ def test_control_characters_of_others_do_not_reach_the_terminal(cli):
     cli.api.put("/v1/tenants/evil", {"name": "\x1b[2Jgone\u009b1m", "dialect": "standard"}).expect(201)
     out = cli("tenants").expect(0).out
     assert "\x1b" not in out and "\u009b" not in out and "\\x1b[2Jgone" in out
+    assert "\\x1b[2Jgone\\xc2\\x9b1m" in out
+    assert "gone\\u009b1m" in cli("tenants", "show", "evil", "--json").expect(0).out
+
+
+def test_a_table_keeps_its_rows_and_columns_whatever_a_name_has(cli):
+    import unicodedata
+    for number, name in enumerate(["Acme\nFAKE  row", "\u65e5\u672c\u8a9e", "Zoe\u0308", "tab\there"]):
+        cli.api.put(f"/v1/tenants/t{number}", {"name": name}).expect(201)
+    lines = cli("tenants").expect(0).out.splitlines()
+    rows = [line for line in lines if line.startswith("t")]
+    assert len(rows) == 4 and "Acme\\x0aFAKE" in rows[-1] and "tab\\x09here" in rows[0]
+
+    def columns(text):
+        return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) == "W" else 1 for c in text)
+    assert {columns(line[:line.index("standard")]) for line in rows} == {lines[0].index("DIALECT")}
 
 
 # ---- sending and looking ----
