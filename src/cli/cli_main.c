@@ -55,7 +55,7 @@ static unsigned near_enough(const char *word)
     return (unsigned)(strlen(word) - strspn(word, "-") + 2) / 3 + 1;
 }
 
-static int unknown_command(const char *name)
+static int unknown_command(const struct th_cli *cli, const char *name)
 {
     const char *best = NULL;
     unsigned d = near_enough(name);
@@ -63,13 +63,9 @@ static int unknown_command(const char *name)
     for (const struct th_command *c = th_commands; c->name; c++)
         if (!(c->flags & TH_CLI_HIDDEN))
             nearest(name, c->name, &best, &d);
-    fprintf(stderr, "tenterhook: unknown command \"");
-    th_print_safe(stderr, th_str(name));
-    fprintf(stderr, "\"; ");
-    if (best)
-        fprintf(stderr, "did you mean `tenterhook %s`? ", best);
-    fprintf(stderr, "`tenterhook help` lists what there is\n");
-    return TH_EXIT_USAGE;
+    return th_cli_fail(cli, TH_EXIT_USAGE,
+                       "unknown command \"%.200s\"; %s%s%s`tenterhook help` lists what there is", name,
+                       best ? "did you mean `tenterhook " : "", best ? best : "", best ? "`? " : "");
 }
 
 /* ---- one command's arguments ---- */
@@ -173,6 +169,15 @@ static int unknown_verb(const struct th_cli *cli, const char *word)
     return status;
 }
 
+/* Known before the first message. */
+static bool asks_json(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
 static int read_arguments(struct th_cli *cli, int argc, char **argv)
 {
     bool options = true;
@@ -180,8 +185,7 @@ static int read_arguments(struct th_cli *cli, int argc, char **argv)
     cli->config_argv = th_arena_get(&cli->mem, ((size_t)argc + 1) * sizeof *cli->config_argv);
     if (!cli->config_argv)
         return th_cli_nomem(cli);
-    for (int i = 0; i < argc; i++) /* known before the first message */
-        cli->json = cli->json || strcmp(argv[i], "--json") == 0;
+    cli->json = asks_json(argc, argv);
     for (int i = 0; i < argc; i++) {
         int status = TH_EXIT_OK;
         if (options && strcmp(argv[i], "--") == 0)
@@ -252,7 +256,7 @@ int th_cli_main(int argc, char **argv)
         name = "help";
     first = command = th_command_find(name, NULL);
     if (!first)
-        return unknown_command(name);
+        return unknown_command(&(struct th_cli){.json = asks_json(argc, argv)}, name);
     if (argc > 2 && first->verb) {
         command = th_command_find(name, argv[2]);
         skip = command ? 3 : 2;
