@@ -334,16 +334,33 @@ static void find_time_causes(struct th_explain *x, bool right)
                              right ? ": the request was kept or sent again, or this clock is ahead" : ""));
 }
 
+/* The signature is right, and a receiver refuses all the same. */
+static void find_event_causes(struct th_explain *x)
+{
+    struct tenterhook_report report;
+    struct tenterhook_event event;
+
+    if (th_receiver_check(x->cli, &x->r->verifier, x->request, x->now, &event, &report) ==
+        TENTERHOOK_BAD_EVENT)
+        th_explain_finding(
+            x, th_cli_printf(x->cli,
+                             "the signature is right, but the body is no event of this dialect: %s. "
+                             "tenterhook_construct_event refuses it",
+                             report.detail));
+}
+
 static void find_causes(struct th_explain *x)
 {
     bool right = x->result == TENTERHOOK_OK;
 
     th_jw_key(&x->w, TH_LIT("findings"));
     th_jw_array(&x->w);
-    if (x->result == TENTERHOOK_MISSING_HEADER) {
+    if (right) {
+        find_event_causes(x);
+    } else if (x->result == TENTERHOOK_MISSING_HEADER) {
         if (!other_dialect(x))
             similar_headers(x);
-    } else if (!right) {
+    } else {
         if (x->result == TENTERHOOK_TOO_OLD || x->result == TENTERHOOK_TOO_NEW) {
             right = th_explain_as_it_is(x);
             find_time_causes(x, right);

@@ -97,6 +97,8 @@ static void show_request(struct work *k, const struct tenterhook_event *event, e
     printf("  %zu bytes", r->body.n);
     if (k->l->conf.receiver && result == TENTERHOOK_OK)
         printf("  %sverified%s", th_green(cli), th_plain(cli));
+    else if (k->l->conf.receiver && result == TENTERHOOK_BAD_EVENT)
+        printf("  %sverified, but refused: %s%s", th_red(cli), report->detail, th_plain(cli));
     else if (k->l->conf.receiver)
         printf("  %snot verified: %s%s", th_red(cli), report->detail, th_plain(cli));
     printf("%s\n", again ? "  (a repetition)" : "");
@@ -137,7 +139,7 @@ static void json_request(struct work *k, const struct tenterhook_event *event, e
     json_text(w, "id", event ? th_span(event->id.p, event->id.n) : TH_LIT(""));
     th_jw_key(w, TH_LIT("verified"));
     if (k->l->conf.receiver)
-        th_jw_bool(w, result == TENTERHOOK_OK);
+        th_jw_bool(w, result == TENTERHOOK_OK || result == TENTERHOOK_BAD_EVENT);
     else
         th_jw_null(w);
     if (k->l->conf.receiver && result != TENTERHOOK_OK) {

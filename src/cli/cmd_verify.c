@@ -35,6 +35,19 @@ static bool moment_of(const struct th_cli *cli, const char *option, int64_t *out
     return false;
 }
 
+/* Standard input gives one thing only. */
+static int one_input(const struct th_cli *cli, const char *what)
+{
+    const char *secret = th_cli_option(cli, "--secret-file"), *old = th_cli_option(cli, "--old-secret-file");
+    bool wanted = (secret && strcmp(secret, "-") == 0) || (old && strcmp(old, "-") == 0);
+
+    if (wanted && (cli->arg_count == 0 || strcmp(cli->args[0], "-") == 0))
+        return th_cli_fail(
+            cli, TH_EXIT_USAGE,
+            "the secret and the %s cannot both come from standard input: name a file for one of them", what);
+    return TH_EXIT_OK;
+}
+
 /* ---- verify and explain ---- */
 
 static int check(struct th_cli *cli, bool explain)
@@ -45,8 +58,11 @@ static int check(struct th_cli *cli, bool explain)
     struct th_json root;
     enum tenterhook_result result = TENTERHOOK_INVALID;
     int64_t now, window;
-    int status = th_receiver_init(cli, "--dialect", &r);
+    int status = one_input(cli, "request");
 
+    if (status)
+        return status;
+    status = th_receiver_init(cli, "--dialect", &r);
     th_buf_init(&json, (size_t)8 << 20);
     if (!status)
         status = th_request_read(cli, cli->arg_count ? cli->args[0] : "-", &request);
@@ -203,8 +219,11 @@ int th_cmd_sign(struct th_cli *cli)
     struct th_json root;
     struct th_receiver r;
     int64_t form;
-    int status = th_receiver_init(cli, "--dialect", &r);
+    int status = one_input(cli, "body");
 
+    if (status)
+        return status;
+    status = th_receiver_init(cli, "--dialect", &r);
     th_buf_init(&body, 1);
     th_buf_init(&json, 1u << 20);
     if (!status)

@@ -56,6 +56,11 @@ def test_wrong_arguments_are_status_64_and_say_what_to_write(cli, args, word):
     assert word in cli(*args).expect(64).err
 
 
+def test_an_unknown_command_is_an_error_for_programs_too():
+    error = json.loads(tenterhook("sendd", "x", "--json").expect(64).err)
+    assert error["exit"] == 64 and "did you mean `tenterhook send`" in error["error"]
+
+
 def test_help_is_there_for_programs_too():
     rows = {(row["name"], row["verb"]): row for row in tenterhook("help", "--json").expect(0).json}
     options = {option["name"]: option["argument"] for option in rows["endpoints", "create"]["options"]}
@@ -497,6 +502,22 @@ def test_explain_shows_no_secret_of_a_header_and_blames_no_body_for_it(tmp_path,
     ran = tenterhook("explain", tmp_path / "request", "--secret-file", secrets(secret), "--dialect", dialect).expect(1)
     assert word.replace("{{", "{").replace("}}", "}") in ran.out
     assert secret not in ran.out and "0123456789" not in ran.out and "Content-Length" not in ran.out
+
+
+def test_a_right_signature_on_a_body_that_is_no_event_is_not_called_wrong(tmp_path, secrets):
+    secret = secrets(SECRET)
+    request = signed(tmp_path, b"hello", secret)
+    for command in ("verify", "explain"):
+        ran = tenterhook(command, request, "--secret-file", secret).expect(0)
+        assert ran.out.startswith("verified") and "the body is no event of this dialect: the body is not JSON" in ran.out
+    assert tenterhook("verify", signed(tmp_path, BODY, secret), "--secret-file", secret, "--json").expect(0).json["findings"] == []
+
+
+def test_standard_input_is_not_secret_and_request_at_once(tmp_path, secrets):
+    for args in (("verify", "--secret-file", "-"), ("explain", "-", "--secret-file", "-"), ("sign", "--secret-file", "-")):
+        assert "cannot both come from standard input" in tenterhook(*args, stdin=SECRET).expect(64).err
+    request = signed(tmp_path, BODY, secrets(SECRET))
+    tenterhook("verify", request, "--secret-file", "-", stdin=SECRET).expect(0)
 
 
 def test_explain_says_that_a_header_came_twice(tmp_path, secrets):
