@@ -49,6 +49,16 @@ static void warn_unchanged(const struct th_settings *old, const struct th_settin
                    TH_KC("option", th_options[fixed[i]].env));
 }
 
+/* What the server was started with: of the options that it cannot change, this is in force. */
+static const struct th_live *started_with(const struct th_app *a)
+{
+    const struct th_live *l = a->live;
+
+    while (l->older)
+        l = l->older;
+    return l;
+}
+
 static void reload(struct th_app *a)
 {
     struct th_engine_conf conf = *th_engine_conf(a->engine);
@@ -63,6 +73,7 @@ static void reload(struct th_app *a)
         conf.dialects = l->dialects.v;
         conf.dialect_count = l->dialects.count;
         conf.default_dialect = th_str(l->settings.v[TH_O_DEFAULT_DIALECT].text);
+        l->guard.allow_loopback = started_with(a)->guard.allow_loopback; /* the environment's */
         conf.guard = &l->guard;
         conf.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
         error = th_engine_reload(a->engine, &conf, a->why, sizeof a->why);
@@ -75,7 +86,7 @@ static void reload(struct th_app *a)
         th_log(TH_LOG_ERROR, "reload refused; the old configuration stays in force", TH_KC("why", a->why));
         return;
     }
-    warn_unchanged(&a->live->settings, &l->settings);
+    warn_unchanged(&started_with(a)->settings, &l->settings);
     changed(&a->live->settings, &l->settings, names, sizeof names);
     old = a->live;
     a->live = l;

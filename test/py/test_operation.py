@@ -146,6 +146,19 @@ def test_reloads_that_change_no_dialect_keep_nothing(server, certificates, tmp_p
     assert running.stop() == 0
 
 
+@pytest.mark.parametrize("first,then,status", [("development", "production", 204), ("production", "development", 422)])
+def test_the_environment_stays_as_a_whole_until_a_restart(server, tmp_path, first, then, status):
+    config = tmp_path / "tenterhook.yaml"
+    config.write_text(f"environment: {first}\n")
+    running = server(flags=["--config", str(config)], environment=None)
+    for n, (value, told) in enumerate(((then, 1), (then, 2), (first, 2)), 1):  # each reload says what is not in force
+        config.write_text(f"environment: {value}\n")
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: running.text().count('"configuration reloaded"') == n, 10)  # pylint: disable=cell-var-from-loop
+        assert len(re.findall(r"only after a restart.*TENTERHOOK_ENVIRONMENT", running.text())) == told
+        running.api.post("/v1/webhooks?dry_run=true", {"url": "https://127.0.0.1:8443/"}).expect(status)
+
+
 def test_requests_under_way_outlive_what_a_reload_replaces(server, receiver, tmp_path):
     """Dialect, guard, hosts and addresses are others after each reload, and all the time events are published and delivered,
     settings change and lists are read: nothing is lost, nothing refused."""
