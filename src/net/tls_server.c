@@ -147,7 +147,7 @@ static void say(const char *path, const char *what, char *why, size_t why_size)
 
     if (!reason || code == ERR_R_UNSUPPORTED ||
         (ERR_GET_LIB(first) == ERR_LIB_PEM && code == PEM_R_NO_START_LINE))
-        reason = "there is none in PEM form in it";
+        reason = "there is none in PEM form in it, or a damaged one";
     snprintf(why, why_size, "%s: not a usable TLS %s: %s", path, what, reason);
 }
 

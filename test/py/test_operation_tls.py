@@ -236,11 +236,13 @@ def test_a_bad_certificate_keeps_the_old_one(tls_server, certificates, damage):
 def test_refused_at_start(server, certificates, tmp_path):
     cert, key = certificates.issue()
     other = certificates.issue()[1]
-    locked = tmp_path / "locked.key"
+    locked, cut = tmp_path / "locked.key", tmp_path / "cut.key"
+    cut.write_bytes(key.read_bytes()[:-60])
     certificates._openssl("pkey", "-in", key, "-aes256", "-passout", "pass:x", "-out", locked)  # pylint: disable=protected-access
     for flags, why in ((["--tls-cert", cert], "--tls-key"), (["--tls-key", key], "--tls-cert"),
                        (["--tls-cert", cert, "--tls-key", other], "does not belong"),
                        (["--tls-cert", cert, "--tls-key", "/none/such"], "/none/such"),
+                       (["--tls-cert", cert, "--tls-key", cut], "a damaged one"),
                        (["--tls-cert", cert, "--tls-key", locked], "passphrase")):
         with pytest.raises(StartError) as refused:
             server(flags=[str(flag) for flag in flags])
