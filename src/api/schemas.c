@@ -185,7 +185,9 @@ const struct th_api_schema th_api_schemas[] = {
     {"KeyCreated", OBJECT("\"id\",\"key\",\"scopes\",\"created_at\"", KEY_FIELDS ",\"key\":" STR)},
     {"KeyPage", PAGE("Key")},
     {"Dialect", OBJECT("\"name\"", "\"name\":" STR)},
-    {"DialectPage", PAGE("Dialect")},
+    {"DialectPage", OBJECT("\"data\",\"next_cursor\",\"default\"",
+                           "\"data\":{\"type\":\"array\",\"items\":" REF("Dialect") "},\"next_cursor\":" STR_NULL
+                           ",\"default\":" STR)},
     {"SourceAddresses", OBJECT("\"prefixes\"", "\"prefixes\":{\"type\":\"array\",\"items\":" STR "}")},
     {"Health", OBJECT("\"status\"", "\"status\":" STR)},
     {"OpenApi", "{\"type\":\"object\"}"},

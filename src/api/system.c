@@ -14,6 +14,8 @@ void th_h_dialects(struct th_api_req *r)
     th_jw_end_array(&w);
     th_jw_key(&w, TH_LIT("next_cursor"));
     th_jw_null(&w);
+    th_jw_key(&w, TH_LIT("default"));
+    th_jw_string(&w, conf->default_dialect);
     th_jw_end_object(&w);
     th_api_send(r, 200);
 }

@@ -30,6 +30,7 @@ struct import {
     const char *url; /* name of the URL's member */
     const char *any; /* a tenant that is there, to ask in the name of one that is not */
     struct th_progress progress;
+    const char *fallback; /* dialect of a tenant that names none; NULL: not asked for yet */
 };
 
 /* An endpoint that is there; those with one URL hang together, oldest first. */
@@ -303,23 +304,44 @@ static bool import_endpoints(struct import *m, const struct th_node *list, const
     return on;
 }
 
+/* What a tenant gets that names none. */
+static int default_dialect(struct import *m, const char **name)
+{
+    struct th_answer answer;
+    int status = TH_EXIT_OK;
+
+    if (!m->fallback) {
+        status = th_cli_call(m->cli, "GET", "/v1/dialects", (struct th_span){0}, NULL, &answer);
+        if (status)
+            return status;
+        m->fallback = th_cli_member(m->cli, answer.json, "/default");
+        th_answer_free(&answer);
+    }
+    *name = m->fallback;
+    return status;
+}
+
 /* The dialect that the tenant has or will have: what its URLs are called, and by which rules they are checked. */
 static int learn_dialect(struct import *m, struct th_json want, struct th_json have, struct th_json now)
 {
     const char *old = have.raw.n ? th_cli_member(m->cli, have, "/dialect") : "-",
                *dialect = th_cli_member(m->cli, want, "/dialect");
     struct th_answer answer;
-    int status;
+    int status = TH_EXIT_OK;
 
+    m->cli->acting_tenant = "default";
     if (now.raw.n)
         dialect = th_cli_member(m->cli, now, "/dialect");
+    else if (dialect[0] == '-' && have.raw.n)
+        dialect = old;
     else if (dialect[0] == '-')
-        dialect = have.raw.n ? old : "standard";
+        status = default_dialect(m, &dialect);
+    if (status)
+        return status;
     m->there = have.raw.n || !m->dry;
     m->add = m->dry && strcmp(old, dialect) != 0
                  ? th_cli_path(m->cli, "/v1/webhooks?moved=true&dialect=%s", dialect)
                  : "/v1/webhooks?moved=true";
-    m->cli->acting_tenant = "default";
     status = th_cli_call(m->cli, "GET", th_cli_path(m->cli, "/v1/dialects/%s", dialect), (struct th_span){0},
                          NULL, &answer);
     if (status)

@@ -201,6 +201,14 @@ def test_a_dry_run_checks_endpoints_of_a_dialect_that_no_tenant_has_yet(cli, wri
     assert summary(ran)["created"] == 2 and summary(ran)["refused"] == 2
 
 
+def test_a_dry_run_knows_what_a_tenant_gets_that_names_no_dialect(server, write):
+    other = server(flags=["--default-dialect", "taskboard"])
+    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
+    file = write("tenants:\n  - id: new\n    name: New\n    endpoints:\n      - {url: 'https://receiver.example.com/', events: [card.created]}\n")
+    for flags in (["--dry-run"], []):
+        assert "f.yaml:5: /events/0: is not an event type of this catalogue" in tenterhook("import", file, *flags, env=env).expect(1).err
+
+
 def test_what_was_done_is_said_and_a_second_run_finishes(cli, write):
     ran = cli("import", write(BAD)).expect(1)
     assert "f.yaml:5" in ran.err and "stopped: 2 created, 0 changed, 0 as they should be, 4 not reached" in ran.out
