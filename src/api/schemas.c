@@ -186,8 +186,8 @@ const struct th_api_schema th_api_schemas[] = {
     {"KeyPage", PAGE("Key")},
     {"Dialect", OBJECT("\"name\"", "\"name\":" STR)},
     {"DialectPage", OBJECT("\"data\",\"next_cursor\",\"default\"",
-                           "\"data\":{\"type\":\"array\",\"items\":" REF("Dialect") "},\"next_cursor\":" STR_NULL
-                           ",\"default\":" STR)},
+                           "\"data\":{\"type\":\"array\",\"items\":" REF(
+                               "Dialect") "},\"next_cursor\":" STR_NULL ",\"default\":" STR)},
     {"SourceAddresses", OBJECT("\"prefixes\"", "\"prefixes\":{\"type\":\"array\",\"items\":" STR "}")},
     {"Health", OBJECT("\"status\"", "\"status\":" STR)},
     {"OpenApi", "{\"type\":\"object\"}"},

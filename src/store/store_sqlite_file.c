@@ -300,8 +300,8 @@ static enum th_error judge_content(const struct sq_path *path, sqlite3 *db, char
         return TH_INVALID;
     }
     if (tables ? version < 1 : version != 0) {
-        snprintf(why, why_size, "%s has %s the storage form: it is damaged; restore it from a backup", path->db,
-                 tables ? "tables, but no version of" : "no tables, but a version of");
+        snprintf(why, why_size, "%s has %s the storage form: it is damaged; restore it from a backup",
+                 path->db, tables ? "tables, but no version of" : "no tables, but a version of");
         return TH_CORRUPT;
     }
     rc = sqlite3_exec(db, tune_writer, NULL, NULL, NULL);
