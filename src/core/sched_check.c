@@ -12,7 +12,7 @@
     } while (0)
 
 struct count {
-    uint32_t items, ghosts, flight, probation, doubtful, dead, young, newcomers, reserved, waiting, under_way;
+    uint32_t items, ghosts, flight, probation, doubtful, dead, young, newcomers, reserved, busy, waiting, under_way;
 };
 
 /* Items by place, from the pool. */
@@ -44,6 +44,7 @@ static const char *check_pool(const struct th_sched *s, struct count *c)
         c->young += it->booked == B_PROVEN;
         c->newcomers += (it->child & W_NEWCOMER) != 0;
         c->reserved += (it->child & W_RESERVED) != 0;
+        c->busy += (it->child & W_BUSY) != 0;
     }
     CHECK(c->items == s->items && c->ghosts == s->ghosts, "items are miscounted");
     CHECK(s->items + s->ghosts <= s->conf.max_items, "more items than allowed");
@@ -52,6 +53,7 @@ static const char *check_pool(const struct th_sched *s, struct count *c)
     CHECK(c->probation == s->probation && c->doubtful == s->doubtful && c->dead == s->dead,
           "slots are booked wrongly");
     CHECK(c->reserved == s->reserved, "the reserve is miscounted");
+    CHECK(c->busy == s->busy, "second requests are miscounted");
     for (uint32_t id = s->free_item; id; id = item_at(s, id)->next) {
         CHECK(item_at(s, id)->place == P_FREE, "an item is free and used");
         free_items--;

@@ -63,7 +63,8 @@ enum under_way {
     W_CANCELLED = 1,
     W_ASKED = 2,    /* th_sched_ask */
     W_NEWCOMER = 4, /* in flight for less than a second to an endpoint that was untried: on s->newcomers */
-    W_RESERVED = 8  /* and in one of the slots kept for such */
+    W_RESERVED = 8, /* and in one of the slots kept for such */
+    W_BUSY = 16     /* in flight beside another of a proven endpoint */
 };
 
 struct ilist { /* of items */
@@ -158,6 +159,7 @@ struct th_sched {
     struct ilist young;                            /* requests booked as proven, oldest first */
     struct ilist newcomers;                        /* requests to untried ones, oldest first */
     uint32_t reserved;                             /* newcomers in slots of the reserve */
+    uint32_t busy;                                 /* requests beside another of a proven endpoint */
     int64_t silent_us; /* when the last newcomer began that did not answer within a second */
 
     struct th_list wanting, walking, later;

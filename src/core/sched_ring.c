@@ -8,7 +8,7 @@
  *   rank       it is                                           its requests in flight, at most
  *   PROVEN     last attempt was a success within a second,     all slots
  *              and none is in flight now
- *   BUSY       the same with some in flight                    all but an eighth
+ *   BUSY       the same with some in flight                    all but an eighth, or a quarter of such
  *   UNTRIED    never tried, or a test waits                    half of the slots, together with all below
  *   SHAKEN     has worked, no whole window has failed since    the same half but for an eighth of it
  *   TRIED      else                                            three eighths, together with DEAD
@@ -20,7 +20,8 @@
  * probation three turns of four are for UNTRIED and SHAKEN. A request of a proven endpoint that is older than a
  * second is booked in probation, and its endpoint is proven no more; one of an untried endpoint is booked with
  * those of TRIED. Of the last eighth of all slots an endpoint gets one, so what a crowd of proven endpoints
- * sends before it is known that all of them fell silent leaves room for those that answer.
+ * sends before it is known that all of them fell silent leaves room for those that answer. But where so many
+ * endpoints have one request each that the eighth is never free, a quarter of the slots may be a second one.
  *
  * The last quarter of the half is a reserve, so that a crowd of silent newcomers does not take the place of the
  * next one for a whole time-out. Of what is free of it untried endpoints take a sixteenth a second at most, so it
@@ -181,12 +182,16 @@ void slot_take(struct th_sched *s, struct ep *ep, uint32_t id)
     it->place = P_FLIGHT;
     it->booked = booked[ep->ring] & 3u;
     it->due_us = s->now_us;
-    it->child = ep->ring != R_UNTRIED ? 0u : in_reserve(s) ? W_NEWCOMER | W_RESERVED : W_NEWCOMER;
+    it->child = ep->ring == R_BUSY      ? W_BUSY
+                : ep->ring != R_UNTRIED ? 0u
+                : in_reserve(s)         ? W_NEWCOMER | W_RESERVED
+                                        : W_NEWCOMER;
     s->in_flight++;
     if (it->booked == B_PROVEN)
         list_append(s, &s->young, id);
-    if (it->child)
+    if (it->child & W_NEWCOMER)
         list_append(s, &s->newcomers, id);
+    s->busy += (it->child & W_BUSY) != 0;
     s->reserved += (it->child & W_RESERVED) != 0;
     s->probation += it->booked != B_PROVEN;
     s->doubtful += it->booked >= B_TRIED;
@@ -210,6 +215,8 @@ void slot_give(struct th_sched *s, uint32_t id)
 
     s->in_flight--;
     newcomer_no_more(s, id);
+    s->busy -= (it->child & W_BUSY) != 0;
+    it->child &= ~(uint32_t)W_BUSY;
     if (it->booked == B_PROVEN)
         list_remove(s, &s->young, id);
     s->probation -= it->booked != B_PROVEN;
@@ -336,9 +343,10 @@ static int probation_rank(const struct th_sched *s)
 /* Rank of the next pick among the proven, or -1. */
 static int proven_rank(const struct th_sched *s)
 {
+    uint32_t all = s->conf.max_in_flight;
+    bool room = s->in_flight < all - all / 8 || s->busy < all / 4;
     bool idle = !th_list_empty(&s->ring[R_PROVEN]);
-    bool busy =
-        !th_list_empty(&s->ring[R_BUSY]) && s->in_flight < s->conf.max_in_flight - s->conf.max_in_flight / 8;
+    bool busy = room && !th_list_empty(&s->ring[R_BUSY]);
 
     if (idle && (!busy || !s->busy_turn))
         return R_PROVEN;
