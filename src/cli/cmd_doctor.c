@@ -240,6 +240,7 @@ static bool check_server(struct doctor *d)
     struct th_answer a;
     int status = th_cli_connect(d->cli);
     char why[600] = "the address or the key cannot be used";
+    const char *detail;
     bool ours;
 
     if (status || th_client_call(d->cli->client, "GET", "/readyz", none, NULL, &a, why, sizeof why)) {
@@ -249,17 +250,19 @@ static bool check_server(struct doctor *d)
             "%s", why);
         return false;
     }
-    ours = strcmp(th_cli_member(d->cli, a.json, "/status"), "ready") == 0;
-    if (a.status != 200)
+    detail = th_cli_member(d->cli, a.json, "/detail");
+    ours = a.status == 503 ||
+           (a.status == 200 && strcmp(th_cli_member(d->cli, a.json, "/status"), "ready") == 0);
+    if (a.status == 503)
         say(d, FAIL, "server", "its log says more; most often the disk is full",
-            "%s answers, and is not ready: %s", th_client_url(d->cli->client),
-            th_cli_member(d->cli, a.json, "/detail"));
+            "%s answers, and is not ready: %s", th_client_url(d->cli->client), detail);
     else if (!ours)
-        say(d, FAIL, "server", "name the server with --url", "what answers at %s is not Tenterhook",
-            th_client_url(d->cli->client));
+        say(d, FAIL, "server",
+            "name the server with --url; if it is a proxy, its log says why it does not pass this on",
+            "what answers at %s with status %u is not Tenterhook%s%s", th_client_url(d->cli->client),
+            a.status, detail[0] == '-' ? "" : ": ", detail[0] == '-' ? "" : detail);
     else
         say(d, OK, "server", NULL, "%s is ready", th_client_url(d->cli->client));
-    ours = ours || a.status != 200;
     th_answer_free(&a);
     if (!ours) /* a stranger is asked nothing more */
         return false;
