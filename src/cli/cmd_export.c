@@ -141,8 +141,13 @@ static int put_file(struct th_cli *cli, const char *path, struct th_span text)
     struct stat st;
     bool other = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
     const char *part = other ? path : th_cli_printf(cli, "%s.part", path);
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write_all(fd, text) && (other || fsync(fd) == 0);
+    int fd;
+    bool ok;
+
+    if (!other) /* what a run before left there may be open to everybody: secrets can be in it */
+        (void)unlink(part);
+    fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC | (other ? O_TRUNC : O_EXCL), 0600);
+    ok = fd >= 0 && write_all(fd, text) && (other || fsync(fd) == 0);
 
     ok = fd >= 0 && close(fd) == 0 && ok && (other || rename(part, path) == 0);
     if (ok)
