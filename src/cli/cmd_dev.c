@@ -265,8 +265,7 @@ static int register_endpoint(struct dev *d)
     d->sample = th_cli_member(d->cli, dialect.json, "/catalogue/types/0/sample");
     if (d->type[0] == '-')
         d->type = "hello.world";
-    if (d->sample[0] == '-')
-        d->sample = "{\"greeting\":\"It works\"}";
+    d->sample = d->sample[0] == '-' ? "{\"greeting\":\"It works\"}" : th_dev_quotable(d->cli, d->sample);
     secret = strcmp(th_cli_member(d->cli, dialect.json, "/secret/source"), "customer") == 0
                  ? random_text(d, "dev-")
                  : NULL;

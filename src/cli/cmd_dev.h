@@ -11,4 +11,6 @@ struct th_dev_dialect {
 /** A file, and a dialect that always wants https, are written below `dir`. own: the file's text; empty: built in.
  * Exit status. */
 int th_dev_dialect(struct th_cli *cli, const char *dir, struct th_span own, struct th_dev_dialect *dialect);
+/** The JSON as it may stand between a shell's single quotes: an apostrophe, which only a string has, is written \u0027. */
+const char *th_dev_quotable(struct th_cli *cli, const char *json);
 #endif

@@ -50,6 +50,22 @@ static int write_copy(struct th_cli *cli, const struct th_dev_dialect *dialect, 
     return ok ? TH_EXIT_OK : th_cli_fail(cli, TH_EXIT_OUTPUT, "%s: cannot be written", path);
 }
 
+const char *th_dev_quotable(struct th_cli *cli, const char *json)
+{
+    const char *text;
+    struct th_buf out;
+
+    th_buf_init(&out, strlen(json) * 6 + 16);
+    for (; *json; json++)
+        if (*json == '\'')
+            th_buf_str(&out, "\\u0027");
+        else
+            th_buf_char(&out, *json);
+    text = th_cli_text(cli, th_buf_view(&out));
+    th_buf_fini(&out);
+    return text;
+}
+
 int th_dev_dialect(struct th_cli *cli, const char *dir, struct th_span own, struct th_dev_dialect *dialect)
 {
     struct th_buf text;
