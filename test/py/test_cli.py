@@ -663,6 +663,18 @@ def test_listen_says_why_something_does_not_verify(cli, listen, secrets):
     assert "old secret" in row["findings"][0] and ear.process.returncode == 1
 
 
+def test_listen_tells_a_bad_event_from_a_bad_signature(listen, tmp_path, secrets):
+    secret = secrets(SECRET)
+    ear = listen("--verify", "standard", "--secret-file", secret, "--count", "1")
+    head, body = signed(tmp_path, b"hello", secret).read_bytes().decode().split("\r\n\r\n")
+    request = urllib.request.Request(ear.url + "/hook", body.encode(), dict(line.split(": ") for line in head.split("\r\n")[1:]))
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+    refused.value.close()
+    row, = ear.rows()
+    assert (row["verified"], row["reason"], row["answered"], refused.value.code) == (True, "bad_event", 400, 400)
+
+
 def test_listen_is_a_bad_endpoint_on_purpose(cli, listen):
     cli("tenants", "put", "t", "--dialect", "standard", "--name", "T").expect(0)
     for args, outcome, number in [(("--status", "503"), "failed_status", "503"), (("--fail", "100%"), "failed_status", "500"),
@@ -843,6 +855,14 @@ def test_dev_takes_the_dialect_of_a_file(tmp_path):
     assert (tmp_path / "kept" / "tenterhook.db").exists() and list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_the_curl_that_dev_prints_bears_an_apostrophe(tmp_path):
+    text = (ROOT / "dialects" / "tiro.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text.replace("""sample: '{"title":"Meeting Note"}'""", """sample: '{"title":"Zoe''s"}'"""))
+    ran = tenterhook("dev", "--once", "--dialect", tmp_path / "mine.yaml").expect(0)
+    assert "Zoe" in ran.out and all(line.count("'") % 2 == 0 for line in ran.out.splitlines() if line.startswith("       -d"))
+    assert "Zoe\\u0027s" in ran.out
+
+
 def test_dev_takes_another_dialect_on_a_directory_that_it_kept(tmp_path):
     (tmp_path / "mine.yaml").write_text((ROOT / "dialects" / "stripe.yaml").read_text())
     for dialect in (tmp_path / "mine.yaml", "stripe", "standard"):
@@ -945,8 +965,9 @@ def test_doctor_looks_at_machine_and_server(cli):
     assert ("server", "fail") in verdicts(cli("doctor", "--json", "--data", cli.server.data).expect(1))
 
 
-def test_doctor_knows_another_service_from_the_server_and_asks_it_nothing_more(receiver):
-    stranger = receiver(answer=lambda request: Reply(body=b"{}"))
+@pytest.mark.parametrize("status", [200, 401, 404, 500, 502])
+def test_doctor_knows_another_service_from_the_server_and_asks_it_nothing_more(receiver, status):
+    stranger = receiver(answer=lambda request: Reply(status=status, body=b"{}"))
     env = {"TENTERHOOK_URL": stranger.url().rsplit("/", 1)[0], "TENTERHOOK_KEY": KEY}
     assert "is not Tenterhook" in tenterhook("doctor", "we_1", env=env).expect(1).out
     assert [request.target for request in stranger.requests] == ["/readyz"]
