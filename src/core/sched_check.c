@@ -12,7 +12,8 @@
     } while (0)
 
 struct count {
-    uint32_t items, ghosts, flight, probation, doubtful, dead, young, newcomers, reserved, busy, waiting, under_way;
+    uint32_t items, ghosts, flight, probation, doubtful, dead, young, newcomers, reserved, busy, waiting,
+        under_way;
 };
 
 /* Items by place, from the pool. */
