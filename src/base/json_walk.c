@@ -50,8 +50,12 @@ static struct th_json of_type(enum th_json_type type, const char *p, const char 
 
 struct th_json th_json_of(struct th_span text)
 {
-    const char *end = text.p + text.n, *p = th_json_space_end(text.p, end);
+    const char *p, *end;
 
+    if (text.n == 0)
+        return (struct th_json){TH_JSON_NULL, TH_LIT("")}; /* there may be no text at all: p NULL */
+    end = text.p + text.n;
+    p = th_json_space_end(text.p, end);
     while (end > p && (unsigned char)end[-1] <= ' ')
         end--;
     return of_type(p < end ? th_json_type_of(*p) : TH_JSON_NULL, p, end);

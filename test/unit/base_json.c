@@ -173,6 +173,7 @@ static void walking(void **state)
     struct th_json_iter it;
     unsigned n = 0;
     (void)state;
+    assert_int_equal(th_json_of((struct th_span){NULL, 0}).type, TH_JSON_NULL);
 
     assert_int_equal(v.type, TH_JSON_OBJECT);
     for (th_json_iter(&it, v); th_json_next(&it, &key, &m); n++) {
