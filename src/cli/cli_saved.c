@@ -48,20 +48,14 @@ static struct th_span take_line(struct th_span *rest)
     return trim(line);
 }
 
-static bool begins(struct th_span s, const char *with)
-{
-    size_t n = strlen(with);
-
-    return s.n >= n && memcmp(s.p, with, n) == 0;
-}
-
 /* `curl -v` writes what it sends behind "> ", what it gets behind "< ", and remarks behind "* ". False: such a
  * line, of which nothing is taken. A `>` without anything ends the head. */
 static bool sent_line(struct th_span *line)
 {
-    if (begins(*line, ">"))
+    if (th_span_starts(*line, TH_LIT(">")))
         *line = trim(th_span(line->p + 1, line->n - 1));
-    else if (begins(*line, "* ") || begins(*line, "< ") || begins(*line, "{ [") || begins(*line, "} ["))
+    else if (th_span_starts(*line, TH_LIT("* ")) || th_span_starts(*line, TH_LIT("< ")) ||
+             th_span_starts(*line, TH_LIT("{ [")) || th_span_starts(*line, TH_LIT("} [")))
         return false;
     return true;
 }
@@ -71,9 +65,9 @@ static bool request_line(struct th_span line, struct th_saved_request *r)
 {
     const char *a = memchr(line.p, ' ', line.n), *b = memrchr(line.p, ' ', line.n);
 
-    if (begins(line, ":method:"))
+    if (th_span_starts(line, TH_LIT(":method:")))
         r->method = trim(th_span(line.p + 8, line.n - 8));
-    else if (begins(line, ":path:"))
+    else if (th_span_starts(line, TH_LIT(":path:")))
         r->target = trim(th_span(line.p + 6, line.n - 6));
     else if (r->header_count == 0 && a && memmem(line.p, line.n, " HTTP/", 6)) {
         r->method = th_span(line.p, (size_t)(a - line.p));
@@ -140,7 +134,7 @@ static int read_head(struct th_cli *cli, const char *path, struct th_span *rest,
         bool shown;
         line = take_line(rest);
         number++;
-        shown = begins(line, ">");
+        shown = th_span_starts(line, TH_LIT(">"));
         *curl = *curl || shown;
         if (!sent_line(&line))
             continue;
@@ -173,7 +167,7 @@ static int read_raw(struct th_cli *cli, const char *path, struct th_span text, s
     while (!status && curl && rest.n) { /* remarks, and the answer, which ends what was sent */
         after = rest;
         line = take_line(&after);
-        if (begins(line, "< "))
+        if (th_span_starts(line, TH_LIT("< ")))
             rest.n = 0;
         else if (sent_line(&line))
             break;
@@ -354,7 +348,7 @@ int th_request_read(struct th_cli *cli, const char *path, struct th_saved_reques
         return status;
     text = th_span(th_cli_text(cli, th_buf_view(&file)), file.n);
     th_buf_fini(&file);
-    if (begins(text, "\xef\xbb\xbf")) /* as some editors begin a file */
+    if (th_span_starts(text, TH_LIT("\xef\xbb\xbf"))) /* as some editors begin a file */
         text = th_span(text.p + 3, text.n - 3);
     first = text;
     while (first.n && (first.p[0] == ' ' || first.p[0] == '\n' || first.p[0] == '\r' || first.p[0] == '\t'))
