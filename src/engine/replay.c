@@ -284,18 +284,7 @@ static void forget_old(struct th_engine *e)
     if (l == &e->replays)
         return;
     if (!j->row.del) {
-        j->row =
-            (struct th_row){.kind = TH_ROW_JOB, .no = j->pub.no, .tenant = j->pub.tenant->no, .del = true};
-        j->op.tenant = j->pub.tenant->no;
-        j->op.keep_version = true;
-        j->op.count = 1;
-        j->op.rows = &j->row;
-        j->op.at = e->now.wall;
-        j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = row_written, .user = j};
-        j->op.expect_version = j->pub.tenant->version;
-        j->row_busy = true;
-        e->ops_out++;
-        th_engine_submit(e, &j->op.op);
+        th_replay_job_erase(j, row_written);
         return;
     }
     e->replay_count--;

@@ -37,5 +37,7 @@ void th_replay_job_free(struct th_replay_job *j);
 void th_replay_end_cancels(struct th_list *list, enum th_error error);
 /* Sends the row, as the job is now, to the store. */
 void th_replay_job_submit(struct th_replay_job *j, void (*done)(struct th_op *));
+/* Has the store delete the row. */
+void th_replay_job_erase(struct th_replay_job *j, void (*done)(struct th_op *));
 
 #endif

@@ -79,16 +79,8 @@ static void write_conf(struct th_replay_job *j)
     th_jw_end_object(&w);
 }
 
-void th_replay_job_submit(struct th_replay_job *j, void (*done)(struct th_op *))
+static void submit(struct th_replay_job *j, void (*done)(struct th_op *))
 {
-    write_conf(j);
-    j->row = (struct th_row){.kind = TH_ROW_JOB,
-                             .no = j->pub.no,
-                             .tenant = j->pub.tenant->no,
-                             .endpoint = j->pub.endpoint,
-                             .conf = th_buf_view(&j->conf),
-                             .created = j->pub.created.ms,
-                             .updated = j->e->now.wall.ms};
     j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = done, .user = j};
     j->op.tenant = j->pub.tenant->no;
     j->op.expect_version = j->pub.tenant->version;
@@ -99,6 +91,25 @@ void th_replay_job_submit(struct th_replay_job *j, void (*done)(struct th_op *))
     j->row_busy = true;
     j->e->ops_out++;
     th_engine_submit(j->e, &j->op.op);
+}
+
+void th_replay_job_submit(struct th_replay_job *j, void (*done)(struct th_op *))
+{
+    write_conf(j);
+    j->row = (struct th_row){.kind = TH_ROW_JOB,
+                             .no = j->pub.no,
+                             .tenant = j->pub.tenant->no,
+                             .endpoint = j->pub.endpoint,
+                             .conf = th_buf_view(&j->conf),
+                             .created = j->pub.created.ms,
+                             .updated = j->e->now.wall.ms};
+    submit(j, done);
+}
+
+void th_replay_job_erase(struct th_replay_job *j, void (*done)(struct th_op *))
+{
+    j->row = (struct th_row){.kind = TH_ROW_JOB, .no = j->pub.no, .tenant = j->pub.tenant->no, .del = true};
+    submit(j, done);
 }
 
 /* ---- the start ---- */
