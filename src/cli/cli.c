@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define WAIT_MAX_S 60 /* of a Retry-After */
-#define DEFAULT_URL "http://127.0.0.1:8420"
+#define DEFAULT_SERVER "http://127.0.0.1:8420"
 
 const struct th_cli_option th_cli_common[] = {
     {"--json", NULL, "print JSON for programs"},
@@ -27,12 +27,13 @@ const struct th_cli_option th_cli_common[] = {
     {NULL, NULL, NULL},
 };
 const struct th_cli_option th_cli_api[] = {
-    {"--url", "URL", "the server [TENTERHOOK_URL, default " DEFAULT_URL "]"},
+    {"--server", "URL", "the server to ask [TENTERHOOK_SERVER, default " DEFAULT_SERVER "]"},
     {"--key-file", "FILE",
      "file with the API key; - is standard input [TENTERHOOK_KEY_FILE, or the key itself in TENTERHOOK_KEY]"},
     {"--tenant", "ID",
      "the tenant to act for, with the operator's key [TENTERHOOK_TENANT, default: default]"},
-    {"--api-ca-file", "FILE", "PEM certificates to trust for an https --url [TENTERHOOK_API_CA_FILE]"},
+    {"--api-ca-file", "FILE", "PEM certificates to trust for an https --server [TENTERHOOK_API_CA_FILE]"},
+    {"--insecure", NULL, "let the key go to another host over http, where everybody on the way reads it"},
     {NULL, NULL, NULL},
 };
 
@@ -305,22 +306,6 @@ static int find_key(struct th_cli *cli, bool here, struct th_buf *key)
     return file ? th_cli_read_secret(cli, file, key) : TH_EXIT_OK;
 }
 
-/* A URL of loopback. The server's own variables are used only there: the operator's key must not reach
- * another host because of a --url. */
-static bool on_this_machine(const char *url)
-{
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
-    const char *host = strstr(url, "://");
-
-    for (unsigned i = 0; host && i < 3; i++) {
-        size_t n = strlen(hosts[i]);
-        if (strncmp(host + 3, hosts[i], n) == 0 &&
-            (host[3 + n] == ':' || host[3 + n] == '/' || host[3 + n] == 0))
-            return true;
-    }
-    return false;
-}
-
 static const char *option_or_env(const struct th_cli *cli, const char *option, const char *env,
                                  const char *fallback)
 {
@@ -331,36 +316,62 @@ static const char *option_or_env(const struct th_cli *cli, const char *option, c
     return text && *text ? text : fallback;
 }
 
+/* Gives the client the key, when it may go there. The server's own variables are used only for a server on this machine;
+ * no key goes in the clear to another one, whatever made us believe that it is the server. */
+static int use_key(struct th_cli *cli, struct th_client *client, const char *server)
+{
+    struct th_buf key;
+    enum th_error error = TH_OK;
+    int status = find_key(cli, th_client_here(client), &key);
+
+    if (status || key.n == 0)
+        return status;
+    if (!th_client_here(client) && !th_client_encrypted(client) && !cli->own_server &&
+        !th_cli_has(cli, "--insecure")) {
+        th_buf_wipe(&key);
+        return th_cli_fail(
+            cli, TH_EXIT_USAGE,
+            "the key was not sent: %s is another machine, and with http everybody on the way reads "
+            "it; write https://, or --insecure where you trust the whole way",
+            server);
+    }
+    error = th_client_set_key(client, th_buf_cstr(&key));
+    th_buf_wipe(&key);
+    if (error == TH_INVALID)
+        return th_cli_fail(cli, TH_EXIT_USAGE, "the key holds white space or control characters");
+    return error ? th_cli_nomem(cli) : TH_EXIT_OK;
+}
+
 int th_cli_connect(struct th_cli *cli)
 {
-    struct th_client_conf conf = {.url = option_or_env(cli, "--url", "TENTERHOOK_URL", DEFAULT_URL),
+    struct th_client_conf conf = {.url = option_or_env(cli, "--server", "TENTERHOOK_SERVER", NULL),
                                   .tenant = option_or_env(cli, "--tenant", "TENTERHOOK_TENANT", NULL),
                                   .ca_file =
                                       option_or_env(cli, "--api-ca-file", "TENTERHOOK_API_CA_FILE", NULL)};
-    struct th_buf key;
+    struct th_client *client = NULL;
     enum th_error error;
     char why[600];
     int status;
 
     if (cli->client)
         return TH_EXIT_OK;
+    if (!conf.url) /* as the variable was called before */
+        conf.url = option_or_env(cli, "--server", "TENTERHOOK_URL", DEFAULT_SERVER);
     if (cli->acting_tenant)
         conf.tenant = NULL;
-    status = find_key(cli, on_this_machine(conf.url), &key);
+    error = th_client_open(&conf, &client, why, sizeof why);
+    if (error)
+        return th_cli_fail(cli,
+                           error == TH_NOT_FOUND ? TH_EXIT_UNREACHABLE
+                           : error == TH_NOMEM   ? TH_EXIT_BUG
+                                                 : TH_EXIT_USAGE,
+                           "%s", why);
+    status = use_key(cli, client, conf.url);
     if (status)
-        return status;
-    conf.key = key.n ? th_buf_cstr(&key) : NULL;
-    if (conf.key && !cli->json && strncmp(conf.url, "https:", 6) != 0 && !on_this_machine(conf.url))
-        fprintf(stderr, "tenterhook: note: the key goes to %s in the clear; use https\n", conf.url);
-    error = th_client_open(&conf, &cli->client, why, sizeof why);
-    th_buf_wipe(&key);
-    if (!error)
-        return TH_EXIT_OK;
-    return th_cli_fail(cli,
-                       error == TH_NOT_FOUND ? TH_EXIT_UNREACHABLE
-                       : error == TH_NOMEM   ? TH_EXIT_BUG
-                                             : TH_EXIT_USAGE,
-                       "%s", why);
+        th_client_close(client);
+    else
+        cli->client = client;
+    return status;
 }
 
 int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct th_span body,
@@ -540,7 +551,7 @@ int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
         if (!answer.json.raw.n) {
             th_answer_free(&answer);
             return th_cli_fail(cli, TH_EXIT_NO,
-                               "the server's answer is no JSON; is --url that of Tenterhook?");
+                               "the server's answer is no JSON; is --server that of Tenterhook?");
         }
         rows = answer.json;
         if (rows.type == TH_JSON_OBJECT && !th_json_member(answer.json, TH_LIT("data"), &rows)) {

@@ -30,7 +30,7 @@ struct th_cli_option {
 };
 
 enum {
-    TH_CLI_API = 1,    /* talks to a server: --url, --key-file, --tenant, --ca-file */
+    TH_CLI_API = 1,    /* talks to a server: --server, --key-file, --tenant, --api-ca-file */
     TH_CLI_CONFIG = 2, /* takes the server's options (th_options) */
     TH_CLI_HIDDEN = 4, /* not in lists */
     TH_CLI_RAW = 8,    /* reads its arguments itself */
@@ -66,6 +66,7 @@ struct th_cli {
     char **config_argv; /* TH_CLI_CONFIG: the server's options, for th_config_read */
     int config_argc;
     bool json, colour, terminal; /* of standard output */
+    bool own_server;             /* this process has started it: its key may go there, whatever the address */
     bool patient;                /* 429 is waited for: work of many requests */
     bool mute;                   /* th_cli_fail says nothing: it has been said */
     struct th_client *client;
@@ -114,7 +115,7 @@ bool th_cli_confirm(const struct th_cli *cli, const char *question);
 
 /* ---- the server ---- */
 
-/** Opens the client from --url, key and tenant. Exit status. */
+/** Opens the client from --server, key and tenant. Exit status. */
 int th_cli_connect(struct th_cli *cli);
 /** One request; 2xx gives TH_EXIT_OK and *answer (th_answer_free). Else the problem is said in plain words
  * and *answer is empty. fields: extra field lines, or NULL. */

@@ -3,7 +3,8 @@
  * Why not another client: what checks TLS and reads answers strictly is there already, and a command that
  * tests the server with the server's own reader finds the same faults.
  *
- * Refuses: redirects (the key would go to another host), keys with control characters.
+ * Refuses: redirects (the key would go to another host), keys with control characters. The key is given only when the
+ * addresses are known, so that who gives it can judge where it goes.
  * Invariants: at most one request is under way; the loop runs only inside th_client_call and th_client_close.
  * Failure: every call says in English what happened; nothing is repeated here. */
 #include "cli/cli_client.h"
@@ -21,7 +22,7 @@
 #define ANSWER_MAX ((size_t)64 << 20)
 #define HEAD_MAX 32768u
 #define PROBE_MS 3000
-#define START_ONE "is the server running? Start one with: tenterhook serve, or name it with --url"
+#define START_ONE "is the server running? Start one with: tenterhook serve, or name it with --server"
 
 struct th_client {
     uv_loop_t loop;
@@ -107,14 +108,11 @@ static enum th_error read_conf(struct th_client *c, const struct th_client_conf 
     if (!c->base)
         return TH_NOMEM;
     memcpy(c->base, c->url.target.p, n);
-    if ((conf->key && !visible(conf->key)) || (conf->tenant && !visible(conf->tenant))) {
-        snprintf(why, why_size, "the %s holds white space or control characters",
-                 conf->key && !visible(conf->key) ? "key" : "tenant's id");
+    if (conf->tenant && !visible(conf->tenant)) {
+        snprintf(why, why_size, "the tenant's id holds white space or control characters");
         return TH_INVALID;
     }
     th_buf_printf(&c->auth, "User-Agent: tenterhook-cli/%s\r\nAccept: application/json\r\n", TH_VERSION);
-    if (conf->key)
-        th_buf_printf(&c->auth, "Authorization: Bearer %s\r\n", conf->key);
     if (conf->tenant)
         th_buf_printf(&c->auth, "Tenterhook-Tenant: %s\r\n", conf->tenant);
     c->timeout_ms = conf->timeout_ms ? conf->timeout_ms : 30000;
@@ -173,6 +171,31 @@ void th_client_close(struct th_client *c)
     th_free(c);
 }
 
+bool th_client_here(const struct th_client *c)
+{
+    static const uint8_t any[16] = {0}; /* 0.0.0.0 and ::, which lead to this machine as well */
+    bool here = c->addr_count > 0;
+
+    for (unsigned i = 0; i < c->addr_count; i++) {
+        const struct th_addr *a = &c->addrs[i];
+        here = here && (th_addr_loopback(a) || memcmp(a->ip, any, a->family == 4 ? 4 : 16) == 0);
+    }
+    return here;
+}
+
+bool th_client_encrypted(const struct th_client *c)
+{
+    return c->url.tls;
+}
+
+enum th_error th_client_set_key(struct th_client *c, const char *key)
+{
+    if (!visible(key))
+        return TH_INVALID;
+    th_buf_printf(&c->auth, "Authorization: Bearer %s\r\n", key);
+    return c->auth.failed;
+}
+
 static void on_done(struct th_http_req *req)
 {
     struct th_client *c = req->user;
@@ -220,7 +243,7 @@ static bool refused_as_plain(const struct th_client *c, const struct th_answer *
 static void say_tls(struct th_client *c, char *why, size_t why_size)
 {
     snprintf(why, why_size, "%s: this port speaks TLS", c->url_text);
-    c->advice = "write https:// in --url";
+    c->advice = "write https:// in --server";
 }
 
 /* What went wrong, and in c->advice what to do. */
@@ -232,14 +255,14 @@ static void say_failure(struct th_client *c, char *why, size_t why_size)
         const char *words, *advice;
     } rows[] = {
         {TH_HTTP_TLS, "mismatch", "its certificate is for another name",
-         "name it in --url as its certificate does"},
+         "name it in --server as its certificate does"},
         {TH_HTTP_TLS, "certificate: expired", "its certificate is too old", "the server needs a new one"},
         {TH_HTTP_TLS, "not yet valid", "its certificate is not valid yet",
          "is the clock right, here and there?"},
         {TH_HTTP_TLS, "certificate:", "its certificate is signed by nobody that this machine trusts",
          "name the authority with --api-ca-file FILE or TENTERHOOK_API_CA_FILE"},
         {TH_HTTP_TLS, TH_TLS_NOT_SPOKEN, "the TLS handshake failed",
-         "write http:// in --url, if that is meant"},
+         "write http:// in --server, if that is meant"},
         {TH_HTTP_TLS, "", "the TLS handshake failed", "is that the port of Tenterhook?"},
         {TH_HTTP_CONNECT, "", "nothing listens there", START_ONE},
         {TH_HTTP_TIMEOUT, "", "no answer in time", START_ONE},

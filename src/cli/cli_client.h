@@ -8,7 +8,6 @@
 struct th_client;
 struct th_client_conf {
     const char *url;     /* base: "http://127.0.0.1:8420"; a path in front of /v1 is kept */
-    const char *key;     /* or NULL; must be without control characters */
     const char *tenant;  /* or NULL */
     const char *ca_file; /* or NULL */
     unsigned timeout_ms; /* 0: 30 s */
@@ -18,11 +17,18 @@ struct th_answer {
     struct th_buf head, body; /* field lines; body */
     struct th_json json;      /* raw.n == 0: the body is no JSON */
 };
-/** Resolves the name and opens the transport. TH_INVALID: url or key; TH_NOT_FOUND: the name does not
- * resolve. */
+/** Resolves the name and opens the transport; sends nothing. TH_INVALID: url or tenant; TH_NOT_FOUND: the name
+ * does not resolve. */
 TH_MUST_USE enum th_error th_client_open(const struct th_client_conf *conf, struct th_client **out, char *why,
                                          size_t why_size);
 void th_client_close(struct th_client *c);
+/** Whether every address that requests go to is one of this machine (127.0.0.0/8, ::1, and 0.0.0.0 and ::), whatever its name. */
+bool th_client_here(const struct th_client *c);
+/** Whether requests go out over TLS. */
+bool th_client_encrypted(const struct th_client *c);
+/** Gives the key to all requests from now on. The caller has asked first where they go: over plain HTTP everybody
+ * on the way reads it. TH_INVALID: white space or control characters in it. */
+TH_MUST_USE enum th_error th_client_set_key(struct th_client *c, const char *key);
 /** Sends one request and waits. `path` begins with '/'. body.p NULL: none; else it is JSON. fields: finished
  * lines, or NULL. TH_OK: there is an answer (th_answer_free it, whatever its status). TH_IO: nobody answers,
  * `why` says what happened. */

@@ -111,6 +111,22 @@ static int unknown_option(const struct th_cli *cli, const char *given, size_t n)
         cli->command->name, cli->command->verb ? " " : "", cli->command->verb ? cli->command->verb : "");
 }
 
+/* --url was the server once. Who writes it means mostly the URL of an endpoint: taken for the server it would get the
+ * key. */
+static int url_is_no_server(const struct th_cli *cli)
+{
+    static const char server[] = "the server is named with --server URL, or TENTERHOOK_SERVER";
+    const struct th_command *c = cli->command;
+
+    if (strstr(c->arguments, "URL"))
+        return th_cli_fail(cli, TH_EXIT_USAGE,
+                           "--url: write the URL as the argument: tenterhook %s%s%s URL; %s", c->name,
+                           c->verb ? " " : "", c->verb ? c->verb : "", server);
+    return th_cli_fail(
+        cli, TH_EXIT_USAGE,
+        "--url: %s; an endpoint gets another URL with `tenterhook endpoints update ID --url URL`", server);
+}
+
 static int read_option(struct th_cli *cli, int argc, char **argv, int *i)
 {
     const struct th_command *c = cli->command;
@@ -129,6 +145,8 @@ static int read_option(struct th_cli *cli, int argc, char **argv, int *i)
             cli->config_argv[cli->config_argc++] = argv[++*i];
         return TH_EXIT_OK;
     }
+    if (!o && (c->flags & TH_CLI_API) && n == 5 && memcmp(text, "--url", 5) == 0)
+        return url_is_no_server(cli);
     if (!o)
         return unknown_option(cli, text, n);
     if (o->argument) {

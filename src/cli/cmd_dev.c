@@ -357,8 +357,9 @@ static void welcome(const struct dev *d)
                "'Content-Type: application/json' \\\n"
                "       -d '%s'\n\n",
                d->url, d->key, event_of(d, d->sample, 0));
-        printf("or: export TENTERHOOK_URL=%s TENTERHOOK_KEY=%s\n    tenterhook send %s --sample --wait%s\n\n",
-               d->url, d->key, d->type, standard(d) ? "" : " --resource-type Sample --resource-id sample_0");
+        printf(
+            "or: export TENTERHOOK_SERVER=%s TENTERHOOK_KEY=%s\n    tenterhook send %s --sample --wait%s\n\n",
+            d->url, d->key, d->type, standard(d) ? "" : " --resource-type Sample --resource-id sample_0");
         if (d->dialect.https_waived)
             printf("%sdialect %s wants https endpoints; here, on loopback, http is taken%s\n\n",
                    th_dim(d->cli), d->dialect.name, th_plain(d->cli));
@@ -425,8 +426,9 @@ static void started(struct dev *d)
     int status;
 
     d->running = true;
-    setenv("TENTERHOOK_URL", d->url, 1);
+    setenv("TENTERHOOK_SERVER", d->url, 1);
     setenv("TENTERHOOK_KEY", d->key, 1);
+    d->cli->own_server = true;
     unsetenv("TENTERHOOK_TENANT"); /* meant for another server, as is the next */
     unsetenv("TENTERHOOK_API_CA_FILE");
     status = register_endpoint(d);

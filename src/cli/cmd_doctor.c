@@ -245,7 +245,7 @@ static bool check_server(struct doctor *d)
 
     if (status || th_client_call(d->cli->client, "GET", "/readyz", none, NULL, &a, why, sizeof why)) {
         say(d, FAIL, "server",
-            status ? "name the server with --url, and its key with --key-file"
+            status ? "name the server with --server, and its key with --key-file"
                    : th_client_advice(d->cli->client),
             "%s", why);
         return false;
@@ -258,7 +258,7 @@ static bool check_server(struct doctor *d)
             "%s answers, and is not ready: %s", th_client_url(d->cli->client), detail);
     else if (!ours)
         say(d, FAIL, "server",
-            "name the server with --url; if it is a proxy, its log says why it does not pass this on",
+            "name the server with --server; if it is a proxy, its log says why it does not pass this on",
             "what answers at %s with status %u is not Tenterhook%s%s", th_client_url(d->cli->client),
             a.status, detail[0] == '-' ? "" : ": ", detail[0] == '-' ? "" : detail);
     else

@@ -282,6 +282,7 @@ int th_cmd_endpoint_show(struct th_cli *cli)
 
 int th_cmd_endpoint_update(struct th_cli *cli)
 {
+    const char *url = th_cli_option(cli, th_cli_has(cli, "--url") ? "--url" : "--set-url");
     struct th_answer dialect;
     struct th_buf body;
     int status = th_cmd_dialect_of(cli, &dialect);
@@ -289,7 +290,7 @@ int th_cmd_endpoint_update(struct th_cli *cli)
     if (status)
         return status;
     th_buf_init(&body, BODY_MAX);
-    if (!write_endpoint(cli, dialect.json, th_cli_option(cli, "--set-url"), &body))
+    if (!write_endpoint(cli, dialect.json, url, &body))
         status = TH_EXIT_USAGE;
     else if (body.n <= 2)
         status =

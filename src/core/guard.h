@@ -12,6 +12,8 @@ struct th_cidr {
 /** "10.0.0.0/8", "fd00::/8", or a bare address. Host bits must be zero. */
 bool th_cidr_parse(struct th_span text, struct th_cidr *out);
 bool th_cidr_has(const struct th_cidr *c, const struct th_addr *a);
+/** 127.0.0.0/8 and ::1: what is sent there does not leave this machine. */
+bool th_addr_loopback(const struct th_addr *a);
 
 struct th_guard { /* operator's choice; the arrays are the caller's and outlive it */
     const struct th_cidr *allow;

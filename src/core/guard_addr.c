@@ -114,7 +114,7 @@ static bool listed(const struct th_cidr *v, unsigned n, const struct th_addr *a)
     return false;
 }
 
-static bool is_loopback(const struct th_addr *a)
+bool th_addr_loopback(const struct th_addr *a)
 {
     static const uint8_t one[16] = {[15] = 1};
 
@@ -149,7 +149,7 @@ static bool operator_says(const struct th_guard *g, const struct th_addr *a, boo
         *why = "in a network that the operator forbids";
         return true;
     }
-    *verdict = listed(g->allow, g->allow_count, a) || (g->allow_loopback && is_loopback(a));
+    *verdict = listed(g->allow, g->allow_count, a) || (g->allow_loopback && th_addr_loopback(a));
     return *verdict;
 }
 

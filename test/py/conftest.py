@@ -143,7 +143,7 @@ def cli(server):
     running = server()
 
     def run(*args, **options):
-        env = {"TENTERHOOK_URL": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
+        env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
         env.update(options.pop("env", {}))
         return tenterhook(*args, env=env, **options)
 

@@ -36,7 +36,7 @@ def original(tmp_path_factory):
     """A folder with the backup of such a server, and its key."""
     folder = tmp_path_factory.mktemp("original")
     with Server(folder / "data") as server, Receiver() as target:
-        env = {"TENTERHOOK_URL": f"http://127.0.0.1:{server.port}", "TENTERHOOK_KEY": KEY}
+        env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{server.port}", "TENTERHOOK_KEY": KEY}
         fill(functools.partial(tenterhook, env=env), target)
         tenterhook("backup", folder / "copy.db", "--data", folder / "data").expect(0)
     return folder

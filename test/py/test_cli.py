@@ -2,8 +2,11 @@
 import json
 import os
 import pathlib
+import http.server
 import signal
+import socket
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 
@@ -64,7 +67,7 @@ def test_an_unknown_command_is_an_error_for_programs_too():
 def test_help_is_there_for_programs_too():
     rows = {(row["name"], row["verb"]): row for row in tenterhook("help", "--json").expect(0).json}
     options = {option["name"]: option["argument"] for option in rows["endpoints", "create"]["options"]}
-    assert options["--event"] == "TYPE" and options["--json"] is None and "--url" in options
+    assert options["--event"] == "TYPE" and options["--json"] is None and "--server" in options and "--insecure" in options
     assert "--data" in {option["name"] for option in rows["backup", None]["options"]}
     assert [row["verb"] for row in tenterhook("help", "replay", "cancel", "--json").expect(0).json] == ["cancel"]
 
@@ -768,7 +771,7 @@ def test_tail_prints_each_change_once(cli, receiver):
 
 
 def test_tail_ends_when_its_reader_has_gone_and_at_ctrl_c(cli, terminal):
-    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY}
+    env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY}
     piped = subprocess.Popen([binary_path(), "tail", "--every", "100ms"], env=clean_env(env), stdout=subprocess.PIPE)
     piped.stdout.close()  # nothing happens, so nothing is written either
     piped.wait(20)
@@ -781,7 +784,7 @@ def test_tail_ends_when_its_reader_has_gone_and_at_ctrl_c(cli, terminal):
 def test_tail_waits_for_a_server_that_is_started_again(cli, receiver, tmp_path):
     cli("endpoints", "create", receiver().url()).expect(0)
     cli.server.listen = f"127.0.0.1:{cli.server.port}"
-    env = clean_env({"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
+    env = clean_env({"TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
     with open(tmp_path / "out", "w") as out, open(tmp_path / "err", "w") as err:
         watching = subprocess.Popen([binary_path(), "tail", "--every", "100ms"], env=env, stdout=out, stderr=err)
         cli("send", "a.first", "--wait").expect(0)
@@ -800,7 +803,7 @@ def test_tail_waits_for_a_server_that_is_started_again(cli, receiver, tmp_path):
 def test_tables_fit_a_narrow_terminal(cli, terminal):
     """A row that does not fit takes several lines; in a pipe it is always one."""
     cli("endpoints", "create", "http://127.0.0.1:9999/" + "x" * 60, "--event", "a.b").expect(0)
-    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY, "NO_COLOR": "1"}
+    env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY, "NO_COLOR": "1"}
     wide = terminal("endpoints", env=env, columns=200).wait_for("a.b").splitlines()
     assert len(wide) == 2 and wide[0].split() == ["ENDPOINT", "STATUS", "URL", "EVENTS"]
     narrow = terminal("endpoints", env=env, columns=24).wait_for("a.b").splitlines()
@@ -820,7 +823,7 @@ def test_an_output_that_cannot_be_written_is_said(cli):
 def test_tail_on_a_terminal_shows_and_sends_again(cli, receiver, terminal):
     target = receiver()
     cli("endpoints", "create", target.url()).expect(0)
-    screen = terminal("tail", "--every", "100ms", env={"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
+    screen = terminal("tail", "--every", "100ms", env={"TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
     screen.wait_for("Enter shows")
     cli("send", "a.b", '{"x":"needle"}').expect(0)
     assert "\x1b[32mdelivered" in screen.wait_for("delivered")
@@ -833,7 +836,7 @@ def test_tail_on_a_terminal_shows_and_sends_again(cli, receiver, terminal):
 
 
 def test_no_color_is_honoured(cli, terminal):
-    screen = terminal("endpoints", env={"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY, "NO_COLOR": "1"})
+    screen = terminal("endpoints", env={"TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY, "NO_COLOR": "1"})
     assert "\x1b" not in screen.wait_for("no endpoints")
 
 
@@ -968,7 +971,7 @@ def test_doctor_looks_at_machine_and_server(cli):
 @pytest.mark.parametrize("status", [200, 401, 404, 500, 502])
 def test_doctor_knows_another_service_from_the_server_and_asks_it_nothing_more(receiver, status):
     stranger = receiver(answer=lambda request: Reply(status=status, body=b"{}"))
-    env = {"TENTERHOOK_URL": stranger.url().rsplit("/", 1)[0], "TENTERHOOK_KEY": KEY}
+    env = {"TENTERHOOK_SERVER": stranger.url().rsplit("/", 1)[0], "TENTERHOOK_KEY": KEY}
     assert "is not Tenterhook" in tenterhook("doctor", "we_1", env=env).expect(1).out
     assert [request.target for request in stranger.requests] == ["/readyz"]
 
@@ -1004,7 +1007,7 @@ def test_the_page_about_commands_is_true(cli, receiver, tmp_path):
     page = (ROOT / "docs" / "cli.md").read_text()
     blocks = [block.split("```", 1)[0] for block in page.split("```sh\n")[1:]]
     assert len(blocks) >= 6
-    env = clean_env({"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY, "RECEIVER": receiver().url(),
+    env = clean_env({"TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY, "RECEIVER": receiver().url(),
                      "DATA": str(cli.server.data), "PATH": f"{binary_path().parent}:{os.environ['PATH']}"})
     done = subprocess.run(["bash", "-euxc", "\n".join(blocks)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=120, check=False)
@@ -1022,8 +1025,108 @@ def test_the_page_about_commands_names_every_command():
 def test_the_servers_own_key_is_used_on_loopback_only(cli):
     own = {"TENTERHOOK_KEY": "", "TENTERHOOK_ADMIN_KEY": KEY}
     cli("events", env=own).expect(0)
-    ran = cli("events", "--url", f"http://127.0.0.1.nip.invalid:{cli.server.port}", env=own)
+    ran = cli("events", "--server", f"http://127.0.0.1.nip.invalid:{cli.server.port}", env=own)
     assert ran.status == 69 and "in the clear" not in ran.err
+
+
+def placeholders(row, given):
+    """The arguments of a command, as many as it must have."""
+    words = [word for word in row["arguments"].split() if not word.startswith("[")]
+    return [given.get(word, "x") for word in words]
+
+
+def test_no_command_takes_a_url_for_the_server(cli, receiver):
+    """Whoever writes --url means the URL of an endpoint: taken for the server it would get the operator's key."""
+    customer = receiver()
+    endpoint = cli("endpoints", "create", receiver().url("/a"), "--json").expect(0).json["id"]
+    asked = 0
+    for row in tenterhook("help", "--json").json:
+        if "--server" not in {option["name"] for option in row["options"]}:
+            continue
+        asked += 1
+        verb = [row["verb"]] if row["verb"] else []
+        ran = cli(row["name"], *verb, *placeholders(row, {"ID": endpoint}), "--url", customer.url("/b"))
+        if (row["name"], row["verb"]) == ("endpoints", "update"):
+            ran.expect(0)
+            assert cli("endpoints", "show", endpoint, "--json").json["url"] == customer.url("/b")
+        else:
+            assert "--server URL" in ran.expect(64).err, row
+    assert asked > 25
+    assert "endpoints create URL" in cli("endpoints", "create", "--url", customer.url()).expect(64).err
+    assert "doctor URL" in cli("doctor", "--url", customer.url()).expect(64).err
+    assert customer.requests == []
+
+
+def test_an_endpoint_gets_another_url(cli, receiver):
+    old, new = receiver(), receiver()
+    endpoint = cli("endpoints", "create", old.url("/a"), "--json").expect(0).json["id"]
+    assert cli("endpoints", "update", endpoint, "--url", new.url("/b"), "--json").expect(0).json["url"] == new.url("/b")
+    assert cli("endpoints", "update", endpoint, "--set-url", new.url("/c"), "--json").expect(0).json["url"] == new.url("/c")
+    assert old.requests == [] and new.requests == []
+
+
+def test_a_url_that_is_looked_at_gets_no_key(cli, receiver):
+    customer = receiver()
+    cli("doctor", customer.url())
+    assert customer.requests == []
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "[2001:db8::1]", "10.0.0.1", "169.254.1.1", "[::ffff:192.0.2.1]"])
+@pytest.mark.parametrize("command", [("events",), ("send", "a.b"), ("doctor",), ("tail",), ("export",), ("import", "/dev/null")])
+def test_no_key_goes_to_another_machine_in_the_clear(tmp_path, host, command):
+    """192.0.2.0/24 and 2001:db8::/32 are of nobody: with the key sent, the command would wait for an answer."""
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "key").chmod(0o600)
+    for env, option in (({"TENTERHOOK_KEY": KEY}, ()), ({}, ("--key-file", tmp_path / "key")), ({"TENTERHOOK_KEY_FILE": str(tmp_path / "key")}, ())):
+        ran = tenterhook(*command, *option, "--server", f"http://{host}:8420", env=env)
+        if command[0] == "import":
+            ran.expect(65)  # the file is read first, and is none
+        elif command[0] == "doctor":
+            assert "address or the key" in ran.expect(1).out and "--insecure" in ran.err
+        else:
+            assert "--insecure" in ran.expect(64).err and "https://" in ran.err
+
+
+def own_address():
+    """An address of this machine that is not loopback; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return probe.getsockname()[0]
+
+
+def test_insecure_lets_the_key_go(tmp_path):
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"data":[]}')
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer((own_address(), 0), Handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        url = f"http://{other.server_address[0]}:{other.server_address[1]}"
+        for name in ("TENTERHOOK_SERVER", "TENTERHOOK_URL"):
+            tenterhook("events", env={"TENTERHOOK_KEY": KEY, name: url}).expect(64)
+        assert seen == []
+        tenterhook("events", "--server", url, env={"TENTERHOOK_ADMIN_KEY": KEY}).expect(0)
+        assert seen == [None]  # the server's own key is for this machine's server only
+        tenterhook("events", "--server", url, "--insecure", env={"TENTERHOOK_KEY": KEY}).expect(0)
+        assert seen[1:] == [f"Bearer {KEY}"]
+        other.shutdown()
+
+
+def test_the_variable_of_before_names_the_server_still(cli):
+    url = f"http://127.0.0.1:{cli.server.port}"
+    tenterhook("events", env={"TENTERHOOK_KEY": KEY, "TENTERHOOK_URL": url}).expect(0)
+    tenterhook("events", env={"TENTERHOOK_KEY": KEY, "TENTERHOOK_URL": "http://127.0.0.1:1", "TENTERHOOK_SERVER": url}).expect(0)
 
 
 def test_dev_keeps_a_named_directory_and_leaves_no_dead_endpoint(server, tmp_path):

@@ -16,7 +16,7 @@ def over_tls(tls_server, certificates):
     running = tls_server()
 
     def run(*args, **options):
-        env = {"TENTERHOOK_URL": f"https://localhost:{running.port}", "TENTERHOOK_KEY": KEY,
+        env = {"TENTERHOOK_SERVER": f"https://localhost:{running.port}", "TENTERHOOK_KEY": KEY,
                "TENTERHOOK_API_CA_FILE": str(certificates.ca)}
         env.update(options.pop("env", {}))
         return tenterhook(*args, env=env, **options)
@@ -92,9 +92,9 @@ def test_an_authority_that_nobody_knows(over_tls):
 def test_a_certificate_for_another_name(certificates, server, names, host):
     cert, key = certificates.issue(names=names)
     running = server(flags=["--tls-cert", str(cert), "--tls-key", str(key)])
-    ran = tenterhook("tenants", "--url", f"https://{host}:{running.port}", "--api-ca-file", certificates.ca,
+    ran = tenterhook("tenants", "--server", f"https://{host}:{running.port}", "--api-ca-file", certificates.ca,
                      env={"TENTERHOOK_KEY": KEY}).expect(69)
-    assert "another name" in ran.err and "--url" in ran.err
+    assert "another name" in ran.err and "--server" in ran.err
 
 
 def test_the_key_does_not_leave_before_the_server_is_known(certificates, port_of):
@@ -107,13 +107,13 @@ def test_the_key_does_not_leave_before_the_server_is_known(certificates, port_of
                 heard.append(wrapped.recv(4096))
         except ssl.SSLError:
             heard.append(b"")
-    tenterhook("tenants", "--url", f"https://localhost:{port_of(handle)}", "--api-ca-file", certificates.ca,
+    tenterhook("tenants", "--server", f"https://localhost:{port_of(handle)}", "--api-ca-file", certificates.ca,
                env={"TENTERHOOK_KEY": KEY}).expect(69)
     assert eventually(lambda: heard) and not any(heard)
 
 
 def test_plain_http_to_our_port_of_tls(over_tls):
-    plain = {"TENTERHOOK_URL": f"http://localhost:{over_tls.server.port}"}
+    plain = {"TENTERHOOK_SERVER": f"http://localhost:{over_tls.server.port}"}
     assert "this port speaks TLS; write https://" in over_tls("tenants", env=plain).expect(69).err
     ran = over_tls("doctor", "--json", "--data", over_tls.server.data, env=plain).expect(1)
     row, = [row for row in ran.json if row["check"] == "server"]
@@ -127,15 +127,15 @@ def test_plain_http_to_a_port_of_tls_that_says_nothing(certificates, port_of):
         except ssl.SSLError:
             pass
     certificates_context = certificates.context()
-    ran = tenterhook("tenants", "--url", f"http://localhost:{port_of(handle)}", env={"TENTERHOOK_KEY": KEY}).expect(69)
+    ran = tenterhook("tenants", "--server", f"http://localhost:{port_of(handle)}", env={"TENTERHOOK_KEY": KEY}).expect(69)
     assert "this port speaks TLS; write https://" in ran.err
 
 
 def test_tls_to_a_port_of_plain_http(cli):
-    ran = cli("tenants", env={"TENTERHOOK_URL": f"https://localhost:{cli.server.port}"}).expect(69)
+    ran = cli("tenants", env={"TENTERHOOK_SERVER": f"https://localhost:{cli.server.port}"}).expect(69)
     assert "does not speak TLS" in ran.err and "http://" in ran.err
 
 
 def test_dev_is_not_misled_by_settings_for_another_server(tmp_path):
-    tenterhook("dev", "--once", env={"TMPDIR": str(tmp_path), "TENTERHOOK_URL": "https://hooks.example", "TENTERHOOK_KEY": "x",
+    tenterhook("dev", "--once", env={"TMPDIR": str(tmp_path), "TENTERHOOK_SERVER": "https://hooks.example", "TENTERHOOK_KEY": "x",
                                      "TENTERHOOK_TENANT": "other", "TENTERHOOK_API_CA_FILE": "/none/such"}).expect(0)

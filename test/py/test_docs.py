@@ -76,7 +76,7 @@ def test_the_commands_of_the_page_work_on_a_machine(page, tmp_path):
     root = machine(tmp_path)
     ports = {name: free_port() for name in ("8420", "8421", "8443", "8499")}
     env = clean_env({"PATH": f"{root / 'bin'}:{binary_path().parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "ROOT": str(root),
-                     "TENTERHOOK_LISTEN": f"127.0.0.1:{ports['8420']}", "TENTERHOOK_URL": f"http://127.0.0.1:{ports['8420']}",
+                     "TENTERHOOK_LISTEN": f"127.0.0.1:{ports['8420']}", "TENTERHOOK_SERVER": f"http://127.0.0.1:{ports['8420']}",
                      "LC_ALL": "C.UTF-8"})
     blocks = [block for block in blocks_of(page) if block.mark != "not run"]
     if page != "docs/operating.md":  # goes on from there
@@ -171,7 +171,7 @@ def test_the_commands_of_the_page_work(page, tmp_path):
                  "8499": free_port()}
         env = clean_env({"PATH": f"{binary_path().parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
                          "TENTERHOOK_LISTEN": f"127.0.0.1:{ports['8420']}",
-                         "TENTERHOOK_URL": f"http://127.0.0.1:{ports['8420']}", "LC_ALL": "C.UTF-8"})
+                         "TENTERHOOK_SERVER": f"http://127.0.0.1:{ports['8420']}", "LC_ALL": "C.UTF-8"})
         if not own_server:
             env.update(TENTERHOOK_KEY=KEY, KEY=KEY, API=f"http://127.0.0.1:{server.port}")
         shell = Shell(tmp_path, env, ports)

@@ -212,7 +212,7 @@ def test_the_commands_of_the_page_work(installed, tmp_path):
         url = f"http://127.0.0.1:{server.port}"
         env = clean_env({"PATH": f"{binary_path().parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8",
                          "PKG_CONFIG_PATH": str(find(installed, "tenterhook.pc").parent), "CPATH": str(installed / "include"),
-                         "LIBRARY_PATH": libraries, "LD_LIBRARY_PATH": libraries, "TENTERHOOK_URL": url,
+                         "LIBRARY_PATH": libraries, "LD_LIBRARY_PATH": libraries, "TENTERHOOK_SERVER": url,
                          "TENTERHOOK_KEY": server.admin_key})
         shell = Shell(tmp_path, env, {"8420": server.port, "8421": free_port()})
         try:

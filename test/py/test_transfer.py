@@ -50,7 +50,7 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
     assert "nothing was changed" in cli("import", file, "--dry-run").expect(0).out
     assert "0 created, 0 changed" in cli("import", file).expect(0).out
     other = server()
-    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
+    env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
     assert "5 to create" in tenterhook("import", file, "--dry-run", env=env).expect(0).out
     assert other.api.get("/v1/webhooks").json["data"] == []
     assert "5 created" in tenterhook("import", file, env=env).expect(0).out
@@ -65,7 +65,7 @@ def test_secrets_that_a_dialect_makes_are_moved_too(cli, server, tmp_path, diale
     cli("endpoints", "create", URL % 1, "--tenant", "t", "--event", "order.created").expect(0)
     cli("export", "t", "--secrets", "--to", tmp_path / "t.yaml").expect(0)
     other = server()
-    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
+    env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
     assert "2 to create" in tenterhook("import", tmp_path / "t.yaml", "--dry-run", env=env).expect(0).out
     assert "2 created" in tenterhook("import", tmp_path / "t.yaml", env=env).expect(0).out
     assert tenterhook("export", "t", "--secrets", env=env).expect(0).out == (tmp_path / "t.yaml").read_text()
@@ -99,7 +99,7 @@ def test_any_text_comes_back_as_it_was(cli, server, tmp_path):
     cli("export", "odd", "--to", file).expect(0)
     assert "0 to create, 0 to change" in cli("import", file, "--dry-run").expect(0).out
     other = server()
-    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
+    env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
     tenterhook("import", file, env=env).expect(0)
     made = other.api.as_tenant("odd").get("/v1/webhooks").json["data"]
     assert [row["description"] for row in reversed(made)] == texts
@@ -204,7 +204,7 @@ def test_a_dry_run_checks_endpoints_of_a_dialect_that_no_tenant_has_yet(cli, wri
 
 def test_a_dry_run_knows_what_a_tenant_gets_that_names_no_dialect(server, write):
     other = server(flags=["--default-dialect", "taskboard"])
-    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
+    env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
     file = write("tenants:\n  - id: new\n    name: New\n    endpoints:\n      - {url: 'https://receiver.example.com/', events: [card.created]}\n")
     for flags in (["--dry-run"], []):
         assert "f.yaml:5: /events/0: is not an event type of this catalogue" in tenterhook("import", file, *flags, env=env).expect(1).err
@@ -223,7 +223,7 @@ def test_a_server_that_dies_half_way_loses_nothing_and_doubles_nothing(server, w
     file = write(endpoints(400))
 
     def env():
-        return clean_env({"TENTERHOOK_URL": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": KEY})
+        return clean_env({"TENTERHOOK_SERVER": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": KEY})
     with open(tmp_path / "out", "w") as out:
         work = subprocess.Popen([binary_path(), "import", file, "--json"], env=env(), stdout=out, stderr=subprocess.PIPE, text=True)
         eventually(lambda: len((tmp_path / "out").read_text().splitlines()) > 40)
@@ -250,7 +250,7 @@ def test_a_platforms_file(cli, write):
 
 def test_a_rate_that_the_operator_has_set_is_kept(server, write, tmp_path):
     running = server(flags=["--tenant-rate", "5"])
-    env = {"TENTERHOOK_URL": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
+    env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
     tenterhook("import", write(endpoints(15)), env=env).expect(0)
     tenterhook("export", "--secrets", "--to", tmp_path / "all.yaml", env=env).expect(0)
     assert 429 in [running.api.get("/v1/webhooks").status for _ in range(20)], "no rate was in force"
@@ -260,7 +260,7 @@ def test_progress_and_the_time_that_is_left_are_shown(cli, write):
     """On a terminal, with standard output elsewhere; and Ctrl-C ends after what is under way."""
     ours, theirs = pty.openpty()
     file = write(endpoints(3000))
-    env = clean_env({"TENTERHOOK_URL": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
+    env = clean_env({"TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
     work = subprocess.Popen([binary_path(), "import", file], env=env, stdout=subprocess.PIPE, stderr=theirs, text=True)
     os.close(theirs)
     text = ""
