@@ -100,6 +100,14 @@ void th_api_handle(void *ctx, struct th_http_exchange *x)
     x->user = r;
     if (!th_api_route(r) || !fields_once(r) || !th_api_authorize(r) || !th_api_query(r))
         return;
+    if (th_api_owner_later(r))
+        th_api_owner_find(r);
+    else
+        th_api_go_on(r);
+}
+
+void th_api_go_on(struct th_api_req *r)
+{
     if ((r->route->flags & (TH_R_BODY | TH_R_BODY_MAY)) && !th_api_body(r))
         return;
     if (r->route->method[0] == 'P' && r->route->method[1] == 'O' && !th_api_idem(r))

@@ -1,6 +1,6 @@
 /* Who asks: the key's text is hashed, and the hash is looked up, so that no comparison depends on secret
  * bytes (RFC 6750 for the form of the header). A tenant's key acts for its tenant; the operator's key for the
- * one that Tenterhook-Tenant names, else for "default".
+ * one that Tenterhook-Tenant names, else for that of the object whose id it gives (owner.c), else for "default".
  *
  * Refused: no key or an unknown one (401), a key without the scope (403), a tenant that does not exist (404),
  * more than the rates allow (429).
@@ -94,9 +94,12 @@ static bool choose_tenant(struct th_api_req *r, const struct th_key *key)
 {
     const struct th_http1_field *named = th_api_header(r, "tenterhook-tenant");
 
-    if (r->operator_key)
-        return th_api_bind_tenant(r, named ? named->value : TH_LIT("default")) &&
-               ((r->route->flags & TH_R_PUBLISH) || th_api_limit_tenant(r)); /* an event may name another */
+    if (r->operator_key) {
+        r->unnamed = !named;
+        return th_api_bind_tenant(r, named ? named->value : th_api_owner_now(r)) &&
+               ((r->route->flags & TH_R_PUBLISH) || th_api_owner_later(r) || /* it may be another's */
+                th_api_limit_tenant(r));
+    }
     if (named && !th_span_eq(named->value, key->tenant->id)) {
         th_api_fail(r, 403, "Tenterhook-Tenant names another tenant than the key's");
         return false;

@@ -34,6 +34,12 @@ enum {
     TH_R_MERGE = 128,   /* the body is a JSON Merge Patch */
     TH_R_PUBLISH = 256, /* counted as publishing */
     TH_R_KEEPS = 512,   /* the whole answer is kept with an Idempotency-Key */
+    /* The operator's key need not name the tenant: it is that of the object ... */
+    TH_R_OF_ENDPOINT = 1024, /* ... in the path */
+    TH_R_OF_REPLAY = 2048,
+    TH_R_OF_EVENT = 4096,
+    TH_R_OF_DELIVERY = 8192,
+    TH_R_OF_FILTERS = 16384, /* ... in the query: `endpoint`, else `event` */
 };
 
 struct th_api_route {
@@ -76,6 +82,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     unsigned query_count, error_count;
     bool shaped;       /* the path is one whose answers and errors dialects shape */
     bool operator_key; /* else a tenant's key */
+    bool unnamed;      /* the operator's key without the name of a tenant */
     bool wrong_key;    /* looked for and not found */
     unsigned scopes;
     uint64_t key_no;                   /* 0: no tenant's key */
@@ -99,6 +106,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     char made[72];            /* public id of what the request has made, for the audit log */
     void (*next)(struct th_api_req *r, const struct th_event_row *row); /* where a chain of reads goes on */
     struct th_span id;                                                  /* what a chain of reads looks for */
+    struct owner *owner;                                                /* owner.c */
     uint64_t endpoint_no, page_number;
     struct th_idem idem;
     uint64_t idem_slot;
@@ -154,6 +162,8 @@ void th_api_made(struct th_api_req *r, const struct th_buf *id);
 struct th_span th_api_loggable(struct th_span s);
 /** Writes the audit line of a management request that is being answered; nothing for others. */
 void th_api_audit(struct th_api_req *r, unsigned status);
+/** What follows when key, tenant and query are known: body, Idempotency-Key, handler. */
+void th_api_go_on(struct th_api_req *r);
 /** Frees the request; its answer has been given. */
 void th_api_req_free(struct th_api_req *r);
 
@@ -165,6 +175,13 @@ TH_MUST_USE bool th_api_bind_tenant(struct th_api_req *r, struct th_span id);
 /** Dialect in which this client expects an error: its tenant's when it has a key, else the one that the Host
  * field stands for, else the default. May be NULL. */
 const struct th_dialect *th_api_client_dialect(struct th_api_req *r);
+
+/* ---- owner.c: the tenant of an operator's request that names none ---- */
+/** By an id that is in memory, else "default". */
+struct th_span th_api_owner_now(struct th_api_req *r);
+/** Whether the store or the query must be asked; then th_api_owner_find binds the tenant and goes on, or answers. */
+bool th_api_owner_later(const struct th_api_req *r);
+void th_api_owner_find(struct th_api_req *r);
 
 /* ---- limit.c ---- */
 /** Sets the rates of the conf. False: no memory, some may be the old ones. */

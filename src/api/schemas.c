@@ -234,7 +234,9 @@ const struct th_api_schema th_api_parameters[] = {
     QUERY("moved", BOOL,
           "true, with the operator's key: take the given secret where the dialect makes its own"),
     QUERY("dialect", STR, "with dry_run: check by the rules of this dialect, not of the tenant's"),
-    HEADER("Tenterhook-Tenant", ID, "with the operator's key: the tenant to act for (default: default)"),
+    HEADER("Tenterhook-Tenant", ID,
+           "with the operator's key: the tenant to act for (default: that of the object that an id names, "
+           "else default)"),
     HEADER("Idempotency-Key", IDEMPOTENCY_KEY,
            "1 to 255 visible ASCII characters; a repetition gives the first answer again"),
     HEADER("If-Match", STR, "ETag of the revision to change; 412 when it is another"),

@@ -170,6 +170,8 @@ void th_key_check_row(struct th_key_check *c, const struct th_row *row);
 /* ---- look-ups ---- */
 
 struct th_tenant *th_engine_tenant(struct th_engine *e, struct th_span id);
+/** By number; NULL when unknown. One that has been deleted may still be found: `deleting` says so. */
+struct th_tenant *th_engine_tenant_no(struct th_engine *e, uint64_t no);
 /** All tenants, by number ascending. */
 struct th_tenant *const *th_engine_tenants(struct th_engine *e, unsigned *count);
 /** By SHA-256 of the key's text; NULL when unknown or expired. */
@@ -180,6 +182,8 @@ struct th_key *th_engine_key_at(struct th_engine *e, const struct th_tenant *t, 
  * it exists under another tenant. */
 struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id,
                                        bool *foreign);
+/** The same of whatever tenant. */
+struct th_endpoint *th_engine_endpoint_anywhere(struct th_engine *e, struct th_span id);
 struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
 
@@ -363,7 +367,7 @@ struct th_replay_start {
 /** Collects the matching deliveries, records the job durably, answers; then queues them oldest first, a few hundred ahead
  * of what the endpoint takes. After a crash it goes on where it was. */
 void th_engine_replay(struct th_engine *e, struct th_replay_start *r);
-/** By public id ("rpl_…"); NULL when unknown or another tenant's. */
+/** By public id ("rpl_…"); NULL when unknown or another tenant's; t NULL: any tenant's. */
 const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t,
                                               struct th_span id);
 void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct th_buf *out);

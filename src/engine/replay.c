@@ -411,7 +411,7 @@ const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct 
     for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
         struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
         if (j->pub.no == pub.no && j->pub.rnd == pub.rnd && j->pub.created.ms == pub.at.ms &&
-            j->pub.tenant == t)
+            (!t || j->pub.tenant == t))
             return &j->pub;
     }
     return NULL;

@@ -93,6 +93,11 @@ struct th_tenant *th_engine_tenant(struct th_engine *e, struct th_span id)
     return th_smap_get(&e->tenants_by_id, id);
 }
 
+struct th_tenant *th_engine_tenant_no(struct th_engine *e, uint64_t no)
+{
+    return th_map_get(&e->tenants_by_no, no);
+}
+
 struct th_tenant *const *th_engine_tenants(struct th_engine *e, unsigned *count)
 {
     *count = e->tenant_count;
@@ -377,6 +382,14 @@ struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no)
     return ep ? &ep->pub : NULL;
 }
 
+static bool integer_id(struct th_span prefix, struct th_span id, uint64_t *no)
+{
+    if (!th_span_starts(id, prefix))
+        return false;
+    id = th_span(id.p + prefix.n, id.n - prefix.n);
+    return th_span_u64(id, INT64_MAX, no) && !(id.n > 1 && id.p[0] == '0'); /* one text for one id */
+}
+
 struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id,
                                        bool *foreign)
 {
@@ -387,12 +400,8 @@ struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tena
     if (foreign)
         *foreign = false;
     if (v->id_endpoint.form == TH_ID_INTEGER) {
-        if (!th_span_starts(id, v->id_endpoint.prefix) ||
-            !th_span_u64(th_span(id.p + v->id_endpoint.prefix.n, id.n - v->id_endpoint.prefix.n), INT64_MAX,
-                         &pub.no))
+        if (!integer_id(v->id_endpoint.prefix, id, &pub.no))
             return NULL;
-        if (id.n > v->id_endpoint.prefix.n + 1 && id.p[v->id_endpoint.prefix.n] == '0')
-            return NULL; /* one text for one id */
         ep = th_engine_endpoint_no(e, pub.no);
     } else {
         if (!th_engine_parse_id(e, v->id_endpoint.prefix, v->id_endpoint.form, id, &pub))
@@ -407,6 +416,24 @@ struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tena
         return NULL;
     }
     return ep;
+}
+
+struct th_endpoint *th_engine_endpoint_anywhere(struct th_engine *e, struct th_span id)
+{
+    for (unsigned i = 0; i < e->conf.dialect_count; i++) {
+        const struct th_dialect_values *v = th_dialect_values(e->conf.dialects[i]);
+        struct th_endpoint *ep;
+        struct th_pubid pub;
+
+        if (v->id_endpoint.form == TH_ID_INTEGER
+                ? !integer_id(v->id_endpoint.prefix, id, &pub.no)
+                : !th_engine_parse_id(e, v->id_endpoint.prefix, v->id_endpoint.form, id, &pub))
+            continue;
+        ep = th_engine_endpoint_no(e, pub.no);
+        if (ep && !ep->tenant->deleting && th_engine_endpoint(e, ep->tenant, id, NULL) == ep)
+            return ep;
+    }
+    return NULL;
 }
 
 void th_settings_free(struct th_engine *e)

@@ -281,7 +281,7 @@ enum th_page_kind { TH_PAGE_EVENTS, TH_PAGE_DELIVERIES, TH_PAGE_ATTEMPTS };
 struct th_page {
     struct th_op op;
     enum th_page_kind kind;
-    uint64_t tenant; /* always given */
+    uint64_t tenant; /* 0: of any tenant that is not deleted; only with `no` or `own_id` */
     /* filters; 0 or n == 0: not used */
     uint64_t no; /* exactly this event, delivery or attempt */
     uint64_t event, endpoint, delivery;

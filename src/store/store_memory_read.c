@@ -124,9 +124,19 @@ static struct th_attempt_row copy_attempt(const struct th_page *op, const struct
     return r;
 }
 
-static bool event_matches(const struct th_page *op, const struct mem_event *e)
+static bool tenant_matches(struct mem_store *s, const struct th_page *op, const struct mem_event *e)
 {
-    return e && e->row.tenant == op->tenant && (!op->type.n || th_span_eq(op->type, e->row.type)) &&
+    const struct mem_row *t;
+
+    if (op->tenant || !op->own_id.n)
+        return !op->tenant || e->row.tenant == op->tenant;
+    t = mem_row_find(s, TH_ROW_TENANT, e->row.tenant, TH_LIT(""));
+    return t && !t->deleted;
+}
+
+static bool event_matches(struct mem_store *s, const struct th_page *op, const struct mem_event *e)
+{
+    return e && tenant_matches(s, op, e) && (!op->type.n || th_span_eq(op->type, e->row.type)) &&
            (!op->own_id.n || th_span_eq(op->own_id, e->row.own_id)) &&
            (!op->event || op->event == e->row.no) && (!op->since || e->row.at.ms >= op->since) &&
            (!op->until || e->row.at.ms < op->until);
@@ -191,7 +201,7 @@ static bool candidate(struct mem_store *s, struct th_page *op, const void *candi
     const struct mem_attempt *a = candidate_row;
 
     if (op->kind == TH_PAGE_EVENTS) {
-        if (!event_matches(op, e))
+        if (!event_matches(s, op, e))
             return false;
         if (give)
             op->rows.events[op->count] = copy_event(op, e);
@@ -199,7 +209,7 @@ static bool candidate(struct mem_store *s, struct th_page *op, const void *candi
     }
     if (op->kind == TH_PAGE_DELIVERIES) {
         e = mem_find(&s->events, d->event);
-        if ((op->delivery && op->delivery != d->no) || !delivery_matches(op, d) || !event_matches(op, e))
+        if ((op->delivery && op->delivery != d->no) || !delivery_matches(op, d) || !event_matches(s, op, e))
             return false;
         if (give)
             give_delivery(s, op, d, e);
@@ -208,7 +218,7 @@ static bool candidate(struct mem_store *s, struct th_page *op, const void *candi
     d = mem_find(&s->deliveries, a->delivery);
     e = d ? mem_find(&s->events, d->event) : NULL;
     if ((op->delivery && op->delivery != a->delivery) || (op->endpoint && op->endpoint != a->endpoint) ||
-        !event_matches(op, e))
+        !event_matches(s, op, e))
         return false;
     if (give)
         give_attempt(s, op, a, e);
@@ -241,7 +251,8 @@ static void page(struct mem_store *s, struct th_page *op)
     const struct mem_vec *v;
     uint64_t last = 0;
 
-    op->op.error = (unsigned)op->kind > TH_PAGE_ATTEMPTS || !op->tenant ? TH_BUG : TH_OK;
+    op->op.error =
+        (unsigned)op->kind > TH_PAGE_ATTEMPTS || !(op->tenant || op->no || op->own_id.n) ? TH_BUG : TH_OK;
     if (op->op.error != TH_OK)
         return;
     if (!page_start(op)) {

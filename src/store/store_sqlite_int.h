@@ -242,6 +242,7 @@ enum sq_reader_statement {
     SQ_R_ATTEMPT,
     SQ_R_ATTEMPT_PREV,
     SQ_R_OWN,
+    SQ_R_OWN_ANY,
     SQ_R_REV,
     SQ_R_SEALED,
     SQ_R_FAN_FIRST,

@@ -9,7 +9,7 @@
  * below all that was examined. Only totals and numbered pages may go on, in further transactions, up to
  * LONG_ROWS or LONG_MS; a total is then what was counted so far.
  *
- * Invariants: (1) a row of another tenant is never given out; (2) the cursor falls with every call; (3) all
+ * Invariants: (1) a row of another tenant than the page's, if it has one, is never given out; (2) the cursor falls with every call; (3) all
  * spans live in the page's own memory until sq_page_free. On an error the page is empty and op->error says
  * why.
  *
@@ -73,7 +73,7 @@ static bool event_matches(struct sq_pager *p, uint64_t no)
 {
     const struct th_page *op = p->op;
 
-    if (!sq_find_event(p, no) || p->event.tenant != op->tenant)
+    if (!sq_find_event(p, no) || (op->tenant && p->event.tenant != op->tenant))
         return false;
     if (op->type.n && !th_span_eq(op->type, p->event.type))
         return false;
@@ -311,7 +311,7 @@ static enum th_error prepare(struct sq_pager *p)
     op->next = op->total = 0;
     op->mem = NULL;
     op->rows.events = NULL;
-    if ((unsigned)op->kind > TH_PAGE_ATTEMPTS || !op->tenant)
+    if ((unsigned)op->kind > TH_PAGE_ATTEMPTS || !(op->tenant || op->no || op->own_id.n))
         return TH_BUG;
     if (op->limit > 1000)
         op->limit = 1000;

@@ -29,6 +29,8 @@ static const char *const reader_sql[SQ_R_COUNT] = {
     [SQ_R_ATTEMPT] = "SELECT " ATTEMPT_COLUMNS_AND_BODY " FROM attempt WHERE no=?1",
     [SQ_R_ATTEMPT_PREV] = "SELECT prev FROM attempt WHERE no=?1",
     [SQ_R_OWN] = "SELECT event FROM own WHERE tenant=?1 AND id=?2",
+    [SQ_R_OWN_ANY] = "SELECT own.event FROM tenant CROSS JOIN own ON own.tenant=tenant.no AND own.id=?1 "
+                     "WHERE tenant.deleted=0",
     [SQ_R_REV] = "SELECT conf FROM endpoint_rev WHERE endpoint=?1 AND rev=?2",
     [SQ_R_SEALED] = "SELECT v FROM counter WHERE k=?1",
     [SQ_R_FAN_FIRST] = "SELECT first FROM fan ORDER BY event LIMIT 1",

@@ -92,6 +92,21 @@ static uint64_t named_event(struct sq_pager *p)
     return p->op->event && p->op->event != no ? 0 : no;
 }
 
+/** The events that have an own id, of whatever tenant. */
+static void source_own_anywhere(struct sq_pager *p)
+{
+    sqlite3_stmt *st = p->r->st[SQ_R_OWN_ANY];
+    int rc;
+
+    sq_text(st, 1, p->op->own_id);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+        list_add(p, sq_col_u64(st, 0));
+    sqlite3_reset(st);
+    if (rc != SQLITE_DONE)
+        p->rc = rc;
+    qsort(p->src.list, p->src.list_n, sizeof *p->src.list, falling);
+}
+
 /** Sources for one known event. */
 static void source_event(struct sq_pager *p, uint64_t event)
 {
@@ -135,6 +150,8 @@ void sq_source_start(struct sq_pager *p)
         qsort(src->list, src->list_n, sizeof *src->list, falling);
     } else if (op->kind == TH_PAGE_DELIVERIES && op->delivery) {
         list_add(p, op->delivery);
+    } else if (op->kind == TH_PAGE_EVENTS && !op->tenant) {
+        source_own_anywhere(p);
     } else if (op->event || op->own_id.n) {
         source_event(p, named_event(p));
     } else if (op->kind == TH_PAGE_DELIVERIES && !op->endpoint) {

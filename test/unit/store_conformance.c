@@ -641,6 +641,49 @@ static void sealed_values_are_replaced_where_they_are_still_the_same(void **stat
 
 /* ---- reads ---- */
 
+static void rows_are_found_without_their_tenant(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, first[2];
+    struct th_row gone = {.kind = TH_ROW_TENANT, .del = true, .no = 2};
+    struct th_config c;
+
+    fx_tenant(f, 1, "t");
+    fx_tenant(f, 2, "u");
+    for (uint64_t i = 0; i < 2; i++) {
+        struct th_new_event e = fx_event(&ep, 1, "{}");
+        struct th_accept a = fx_accept(i + 1, T0, &e, 1);
+        struct th_page by_no = {.op = {.kind = TH_OP_PAGE}, .limit = 10}, by_own = by_no;
+
+        e.own_id = TH_LIT("mine");
+        assert_int_equal(fx_run(f, &a.op), TH_OK);
+        first[i] = e.no;
+        by_no.kind = TH_PAGE_DELIVERIES;
+        by_no.no = e.first_delivery;
+        assert_int_equal(fx_run(f, &by_no.op), TH_OK);
+        assert_int_equal(by_no.count, 1);
+        assert_int_equal(by_no.rows.deliveries[0].event.tenant, i + 1);
+        f->store->vt->page_free(f->store, &by_no);
+        by_own.own_id = TH_LIT("mine");
+        assert_int_equal(fx_run(f, &by_own.op), TH_OK);
+        assert_int_equal(by_own.count, i + 1);
+        assert_int_equal(by_own.rows.events[0].no, e.no);
+        assert_int_equal(by_own.rows.events[i].no, first[0]);
+        f->store->vt->page_free(f->store, &by_own);
+    }
+    c = fx_config(2, 1, &gone, 1);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    {
+        struct th_page p = {.op = {.kind = TH_OP_PAGE}, .own_id = TH_LIT("mine"), .limit = 10};
+        assert_int_equal(fx_run(f, &p.op), TH_OK);
+        assert_int_equal(p.count, 1); /* a deleted tenant's is not found */
+        assert_int_equal(p.rows.events[0].no, first[0]);
+        f->store->vt->page_free(f->store, &p);
+        p = (struct th_page){.op = {.kind = TH_OP_PAGE}, .limit = 10};
+        assert_int_equal(fx_run(f, &p.op), TH_BUG); /* a list always has a tenant */
+    }
+}
+
 static void load_gives_events_and_says_which_are_missing(void **state)
 {
     struct fx *f = *state;
@@ -1053,6 +1096,7 @@ int main(void)
         BOTH(settings_keys_keep_the_answer),
         BOTH(sealed_values_are_listed_wherever_they_are),
         BOTH(sealed_values_are_replaced_where_they_are_still_the_same),
+        BOTH(rows_are_found_without_their_tenant),
         BOTH(load_gives_events_and_says_which_are_missing),
         BOTH(walk_goes_on_where_it_stopped),
         BOTH(pages_of_events),
