@@ -2,7 +2,7 @@
  *
  * A line is built in a buffer on the stack and written with one write(2) under a lock, so lines of threads
  * never mix, and logging needs no heap. Nothing that a stranger sends can start a second line, close a quote
- * or move a terminal's cursor: control characters (C0, DEL, C1) are escaped, ill-formed UTF-8 becomes U+FFFD.
+ * or steer a terminal: control characters and what is not seen (th_unseen) are escaped, ill-formed UTF-8 becomes U+FFFD.
  *
  * A line is at most LINE_MAX_BYTES; what does not fit is left out between two characters and the line ends
  * with cut=true, still well formed. When standard error cannot be written, the line is lost: there is nowhere
@@ -11,9 +11,11 @@
 #include "base/buf.h"
 #include "base/json_scan.h"
 #include "base/time.h"
+#include "base/unseen.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -80,6 +82,17 @@ static void put_escaped(struct line *l, unsigned char c)
     }
 }
 
+/* As JSON has it: above U+FFFF as a pair. */
+static void put_unseen(struct line *l, uint32_t c)
+{
+    char text[13];
+    int n = c > 0xffff
+                ? snprintf(text, sizeof text, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff))
+                : snprintf(text, sizeof text, "\\u%04x", c);
+
+    put(l, text, (size_t)n);
+}
+
 static void put_quoted(struct line *l, struct th_span s)
 {
     const char *p = s.n ? s.p : "", *end = p + s.n; /* an empty span may have no address */
@@ -98,8 +111,8 @@ static void put_quoted(struct line *l, struct th_span s)
         } else if ((n = th_utf8_step(p, end, &bad)) == 0) {
             put(l, "\xef\xbf\xbd", 3);
             n = bad;
-        } else if (c == 0xc2 && (unsigned char)p[1] < 0xa0) {
-            put_escaped(l, (unsigned char)p[1]); /* C1 controls */
+        } else if (th_unseen(th_utf8_code(p, end, &n))) {
+            put_unseen(l, th_utf8_code(p, end, &n)); /* whoever reads the log on a terminal */
         } else {
             put(l, p, n);
         }

@@ -143,10 +143,10 @@ const char *th_yellow(const struct th_cli *cli);
 const char *th_dim(const struct th_cli *cli);
 const char *th_bold(const struct th_cli *cli);
 const char *th_plain(const struct th_cli *cli);
-/** Prints text that came from elsewhere: control characters (but newline and tab) are shown as \xNN, so that
- * they cannot steer the terminal. */
+/** Prints text that came from elsewhere: what is not seen (th_unseen; but newline and tab), and bytes that are no UTF-8,
+ * are shown as \xNN or \uNNNN, so that they cannot steer the terminal. */
 void th_print_safe(FILE *to, struct th_span s);
-/** The same for what stands in one line: newline and tab are shown as \xNN too. */
+/** The same for what stands in one line: newline and tab are shown as \x0a and \x09. */
 void th_print_line(FILE *to, struct th_span s);
 /** Writes out what was printed; false when nobody can read it any more (said, unless the reader has gone). */
 bool th_cli_flush(void);

@@ -1,5 +1,6 @@
 /* The way from argv to a command's function. Split from cli.c, which holds what commands share. */
 #include "cli/cli.h"
+#include "cli/cli_stream.h"
 #include "conf/config.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -273,6 +274,8 @@ int th_cli_main(int argc, char **argv)
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
     first = command = th_command_find(name, NULL);
+    if (!first || !(first->flags & TH_CLI_RAW))
+        th_stream_open(asks_json(argc, argv));
     if (!first)
         return unknown_command(&(struct th_cli){.json = asks_json(argc, argv)}, name);
     if (argc > 2 && first->verb) {

@@ -1,7 +1,9 @@
 /* Output: colours, tables, JSON with indentation, and text of others made harmless. Colour only on a
  * terminal, and not when NO_COLOR is set (no-color.org). */
+#include "base/unseen.h"
 #include "cli/cli.h"
 #include "cli/cli_progress.h"
+#include "cli/cli_stream.h"
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
@@ -16,27 +18,27 @@ static const char *when(const struct th_cli *cli, const char *code)
 
 const char *th_red(const struct th_cli *cli)
 {
-    return when(cli, "\033[31m");
+    return when(cli, TH_STREAM_MARK "r");
 }
 const char *th_green(const struct th_cli *cli)
 {
-    return when(cli, "\033[32m");
+    return when(cli, TH_STREAM_MARK "g");
 }
 const char *th_yellow(const struct th_cli *cli)
 {
-    return when(cli, "\033[33m");
+    return when(cli, TH_STREAM_MARK "y");
 }
 const char *th_dim(const struct th_cli *cli)
 {
-    return when(cli, "\033[2m");
+    return when(cli, TH_STREAM_MARK "d");
 }
 const char *th_bold(const struct th_cli *cli)
 {
-    return when(cli, "\033[1m");
+    return when(cli, TH_STREAM_MARK "b");
 }
 const char *th_plain(const struct th_cli *cli)
 {
-    return when(cli, "\033[0m");
+    return when(cli, TH_STREAM_MARK "p");
 }
 
 const char *th_status_colour(const struct th_cli *cli, const char *s)
@@ -53,30 +55,31 @@ const char *th_status_colour(const struct th_cli *cli, const char *s)
     return strcmp(s, "-") == 0 || strcmp(s, "cancelled") == 0 ? th_dim(cli) : th_red(cli);
 }
 
-/* Bytes at p that a terminal must not get: 1 or 2 of a control character (C1 has two in UTF-8), 1 of what is no UTF-8. */
-static size_t harmful(const char *p, size_t n, bool utf8)
+/* Whether a terminal must not get what stands at p, and how many bytes that has: what is not seen, and a byte of what is
+ * no UTF-8. */
+static bool harmful(const char *p, const char *end, uint32_t *c, size_t *n)
 {
-    unsigned char c = (unsigned char)p[0];
-
-    if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
-        return 1;
-    return c == 0xc2 && n > 1 && (unsigned char)p[1] < 0xa0 ? 2 : 0;
+    *c = th_utf8_code(p, end, n);
+    if (*n && !th_unseen(*c))
+        return false;
+    *n = *n ? *n : 1;
+    return true;
 }
 
 static void print_harmless(FILE *to, struct th_span s, bool lines)
 {
-    bool utf8 = th_utf8_ok(s);
+    const char *end = s.p + s.n;
+    char text[16];
+    uint32_t c;
 
-    for (size_t i = 0, used; i < s.n; i += used) {
-        size_t bad = harmful(s.p + i, s.n - i, utf8);
-        bool kept = lines && (s.p[i] == '\n' || s.p[i] == '\t');
-        used = bad ? bad : 1;
-        if (lines && s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n')
+    for (size_t used; s.n; s = th_span(s.p + used, (size_t)(end - s.p) - used)) {
+        bool bad = harmful(s.p, end, &c, &used);
+        if (lines && c == '\r' && s.n > 1 && s.p[1] == '\n')
             continue;
-        if (!bad || kept)
-            fputc(s.p[i], to);
-        for (size_t k = 0; k < bad && !kept; k++)
-            fprintf(to, "\\x%02x", (unsigned char)s.p[i + k]);
+        if (!bad || (lines && (c == '\n' || c == '\t')))
+            fwrite(s.p, 1, used, to);
+        else
+            fwrite(text, 1, (size_t)th_escaped(text, c, used), to);
     }
 }
 
@@ -111,28 +114,38 @@ static void indent(FILE *to, unsigned depth)
         fputs("  ", to);
 }
 
-/* Over the bytes, which are valid: no recursion, nothing re-written but white space, and control characters that JSON
- * allows in a string (DEL and C1), which would steer a terminal. */
+/* A character of a string, and the one behind a backslash: as they are, or escaped where a terminal must not get them.
+ * Gives how many bytes that was. */
+static size_t print_in_string(FILE *to, const char *p, const char *end)
+{
+    size_t n;
+    uint32_t c;
+
+    if (harmful(p, end, &c, &n) && c > 0xffff)
+        fprintf(to, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+    else if (harmful(p, end, &c, &n))
+        fprintf(to, "\\u%04x", c);
+    else
+        fwrite(p, 1, n = c == '\\' ? 2 : n, to);
+    return n;
+}
+
+/* Over the bytes, which are valid: no recursion, nothing re-written but white space, and what JSON allows in a string
+ * and a terminal must not get. */
 void th_print_json(FILE *to, struct th_json v)
 {
+    const char *end = v.raw.p + v.raw.n;
     unsigned depth = 0;
     bool string = false, empty = false;
 
-    for (size_t i = 0; i < v.raw.n; i++) {
-        char c = v.raw.p[i];
+    for (const char *p = v.raw.p; p < end;) {
+        char c = *p;
         if (string) {
-            size_t bad = harmful(v.raw.p + i, v.raw.n - i, true);
-            i += bad ? bad - 1 : 0;
-            if (bad)
-                fprintf(to, "\\u%04x", (unsigned char)v.raw.p[i]);
-            else
-                fputc(c, to);
-            if (c == '\\')
-                fputc(v.raw.p[++i], to);
-            else if (c == '"')
-                string = false;
+            string = c != '"';
+            p += print_in_string(to, p, end);
             continue;
         }
+        p++;
         if (c == ' ' || c == '\n' || c == '\r' || c == '\t')
             continue;
         if (c == '}' || c == ']') {
@@ -234,32 +247,17 @@ unsigned th_table_rows(const struct th_table *t)
     return t->cells / t->columns - 1;
 }
 
-/* A code point of valid UTF-8, and how many bytes it has. */
-static size_t code_point(const char *p, wchar_t *c)
-{
-    unsigned char first = (unsigned char)p[0];
-    size_t n = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-
-    *c = n == 1 ? first : first & (0x7f >> n);
-    for (size_t i = 1; i < n; i++)
-        *c = *c << 6 | (p[i] & 0x3f);
-    return n;
-}
-
-/* Columns on a terminal of what print_cell writes: 0 of a combining character, 2 of a wide one, 4 of each byte that is
- * escaped. The locale knows; where it does not, a character counts 1. */
+/* Columns on a terminal of what print_cell writes: 0 of a combining character, 2 of a wide one, those of the escape of
+ * what is escaped. The locale knows; where it does not, a character counts 1. */
 static unsigned width(const char *s)
 {
-    size_t n = strlen(s);
-    bool utf8 = th_utf8_ok(th_span(s, n));
+    const char *end = s + strlen(s);
     unsigned columns = 0;
 
-    for (size_t i = 0, used; i < n; i += used) {
-        size_t bad = harmful(s + i, n - i, utf8);
-        wchar_t c = 0;
-        int wide;
-        used = bad ? bad : code_point(s + i, &c);
-        wide = bad ? (int)bad * 4 : wcwidth(c);
+    for (size_t used; s < end; s += used) {
+        char text[16];
+        uint32_t c;
+        int wide = harmful(s, end, &c, &used) ? th_escaped(text, c, used) : wcwidth((wchar_t)c);
         columns += wide < 0 ? 1 : (unsigned)wide;
     }
     return columns;

@@ -1,6 +1,7 @@
 /* Progress of long work on standard error: a line that is written anew on a terminal, else a line a second; with
  * the time that is left, once that can be told. Silent with --json: programs wait for the result. */
 #include "cli/cli_progress.h"
+#include "cli/cli_stream.h"
 #include "cli/cmd.h"
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -29,8 +30,8 @@ static void write_line(struct th_progress *p, const char *line)
     /* one column is left free: a full line would wrap, and could not be written over */
     unsigned columns = p->terminal ? th_terminal_columns(STDERR_FILENO) : COLUMNS;
 
-    fprintf(stderr, "%s%.*s%s", p->terminal ? "\r\033[K" : "", (int)(columns > 1 ? columns - 1 : 1), line,
-            p->terminal ? "" : "\n");
+    fprintf(stderr, "%s%.*s%s", p->terminal ? TH_STREAM_CLEAR : "", (int)(columns > 1 ? columns - 1 : 1),
+            line, p->terminal ? "" : "\n");
     fflush(stderr);
     p->shown = true;
 }
@@ -56,7 +57,7 @@ void th_progress_end(struct th_progress *p, const char *line)
     if (!p->silent && line)
         write_line(p, line);
     else if (p->shown && p->terminal)
-        fputs("\r\033[K", stderr); /* what comes next takes its place */
+        fputs(TH_STREAM_CLEAR, stderr); /* what comes next takes its place */
     if (!p->silent && line && p->terminal)
         fputc('\n', stderr);
     p->shown = false;

@@ -3,6 +3,7 @@
  * JSON is nearly YAML, but not quite: YAML takes some characters in quotes for line ends or refuses them, and has
  * no pairs of surrogates. So strings are decoded and written anew, with what YAML reads differently as \u. */
 #include "base/enc.h"
+#include "base/unseen.h"
 #include "cli/cmd_transfer.h"
 #include <stdlib.h>
 
@@ -17,11 +18,11 @@ static size_t code_point(const unsigned char *p, unsigned *out)
     return n;
 }
 
-/* What YAML would take for a line end, or refuse. */
+/* What YAML would take for a line end, or refuse; and what a terminal must not get. */
 static bool read_otherwise(unsigned c)
 {
     return (c >= 0x7f && c <= 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff || c == 0xfffe ||
-           c == 0xffff;
+           c == 0xffff || (c < 0xffff && th_unseen(c));
 }
 
 static void write_string(struct th_buf *out, struct th_json v)

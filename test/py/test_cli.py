@@ -1,8 +1,9 @@
 """The commands as a stranger uses them: the real program against a real server, with exit statuses and output."""
+import http.client
+import http.server
 import json
 import os
 import pathlib
-import http.server
 import signal
 import socket
 import subprocess
@@ -182,6 +183,66 @@ def test_control_characters_of_others_do_not_reach_the_terminal(cli):
     assert "\x1b" not in out and "\u009b" not in out and "\\x1b[2Jgone" in out
     assert "\\x1b[2Jgone\\xc2\\x9b1m" in out
     assert "gone\\u009b1m" in cli("tenants", "show", "evil", "--json").expect(0).out
+
+
+UNSEEN = "\u202eevil\u200b\u2066x\u2028y\u2029\ufeff\u061c\u00ad\U000e0041\u2060\ufe0f"
+
+
+def assert_harmless(text):
+    """Nothing that steers a terminal, or is not seen: control characters, bidi, separators, zero width."""
+    import unicodedata
+    for c in text:
+        assert c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp"), (hex(ord(c)), text)
+    assert "\ufe0f" not in text
+
+
+def test_nothing_unseen_of_others_reaches_a_terminal(cli, receiver, terminal, tmp_path):
+    """Each place that shows what tenants and receivers said, as text and as JSON, in a pipe and on a terminal."""
+    answering = receiver(answer=lambda request: Reply(500, body=f"{UNSEEN}\x1b[2J".encode(), headers=[("X-Evil", UNSEEN.encode().decode("latin-1"))]))
+    cli.api.put("/v1/tenants/unseen", {"name": UNSEEN, "dialect": "standard", "attributes": {"a": UNSEEN}}).expect(201)
+    endpoint = cli("endpoints", "create", answering.url(), "--description", UNSEEN, "--metadata", f"k={UNSEEN}", "--json").expect(0).json
+    assert endpoint["description"] == UNSEEN
+    event = cli("send", "order.created", json.dumps({"who": UNSEEN}, ensure_ascii=False), "--json").expect(0).json["id"]
+    delivery = eventually(lambda: cli("deliveries", "--json", "--status", "retrying").json["data"])[0]["id"]
+    cli("keys", "create", "default", "--scope", "webhooks:read", "--description", UNSEEN).expect(0)
+    shown = 0
+    for args in (("tenants",), ("tenants", "show", "unseen"), ("endpoints",), ("endpoints", "show", endpoint["id"]), ("keys", "list", "default"),
+                 ("events", "show", event), ("attempts", delivery), ("deliveries", "show", delivery), ("tail", "--for", "100ms"),
+                 ("export",), ("endpoints", UNSEEN), (UNSEEN,), ("events", "--type", UNSEEN), ("events", "show", UNSEEN),
+                 ("send", UNSEEN), ("send", "a", "--set", f"{UNSEEN}.{UNSEEN}={UNSEEN}"), ("tenants", "put", UNSEEN), ("import", UNSEEN)):
+        for form in ((), ("--json",)):
+            ran = cli(*args, *form)
+            assert_harmless(ran.out + ran.err)
+            shown += "\\u202e" in ran.out + ran.err
+            if form and ran.out and args[0] not in ("tail", "export"):
+                assert "\\u202e" not in json.dumps(ran.json, ensure_ascii=False), args
+    assert shown > 20
+    screen = terminal("attempts", delivery, env={"TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY})
+    text = screen.wait_for("\\u2066x")
+    for sequence in ("\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\r\n"):
+        text = text.replace(sequence, "")
+    assert_harmless(text)
+    (tmp_path / "secret").write_text("whsec_" + "A" * 44)
+    for form in ((), ("--json",)):
+        with subprocess.Popen([str(binary_path()), "listen", "--port", "0", "--verify", "standard", "--secret-file", str(tmp_path / "secret"),
+                               "--headers", "--count", "2", *form], env=clean_env(), stdout=subprocess.PIPE, text=True) as ear:
+            first = ear.stdout.readline()
+            port = int(first.split("127.0.0.1:")[1].split("\"")[0].strip())
+            evil = UNSEEN.encode().decode("latin-1")
+            for body in (UNSEEN.encode() + b"\x1b[2J", json.dumps({"type": UNSEEN, UNSEEN: UNSEEN}, ensure_ascii=False).encode()):
+                there = http.client.HTTPConnection("127.0.0.1", port)
+                there.request("POST", "/hook", body, {"X-Evil": evil, "webhook-id": "m", "webhook-signature": evil})
+                there.getresponse().read()
+                there.close()
+            out = ear.stdout.read()
+        assert "\\u202e" in out
+        assert_harmless(out)
+    request = tmp_path / "request"
+    request.write_text(f"POST /{UNSEEN} HTTP/1.1\nwebhook-id: {UNSEEN}\nwebhook-timestamp: {UNSEEN}\nwebhook-signature: v1,{UNSEEN}\n\n{UNSEEN}")
+    for command in ("verify", "explain"):
+        for form in ((), ("--json",)):
+            ran = tenterhook(command, request, "--secret-file", tmp_path / "secret", *form)
+            assert_harmless(ran.out + ran.err)
 
 
 def test_a_table_keeps_its_rows_and_columns_whatever_a_name_has(cli):

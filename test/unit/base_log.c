@@ -46,7 +46,7 @@ static void logfmt(void **state)
     begin();
     th_log(TH_LOG_INFO, "listening now", TH_KC("address", "127.0.0.1:8080"), TH_KI("port", -8080),
            TH_KC("empty", NULL), TH_KC("q", "a=b \"c\"\\"),
-           TH_KC("evil", "x\nlevel=error \x1b[2J\x7f\xc2\x9b\xff\xc3\xa9"));
+           TH_KC("evil", "x\nlevel=error \x1b[2J\x7f\xc2\x9b\xff\xc3\xa9\xe2\x80\xae\xf3\xa0\x81\x81"));
     s = end();
     assert_memory_equal(s.p, "time=", 5);
     assert_int_equal(s.p[s.n - 1], '\n');
@@ -54,7 +54,7 @@ static void logfmt(void **state)
     assert_string_equal(s.p + 29,
                         " level=info msg=\"listening now\" address=127.0.0.1:8080 port=-8080 empty=\"\" "
                         "q=\"a=b \\\"c\\\"\\\\\" evil=\"x\\nlevel=error \\u001b[2J\\u007f\\u009b"
-                        "\xef\xbf\xbd\xc3\xa9\"\n");
+                        "\xef\xbf\xbd\xc3\xa9\\u202e\\udb40\\udc41\"\n");
 }
 
 static void json(void **state)
