@@ -251,6 +251,10 @@ static void write_queued(struct th_api_req *r, struct th_buf *out)
     th_jw_object(&w);
     th_api_str(&w, "id", r->param[0]);
     th_api_str(&w, "status", th_str(th_engine_status(r->api->engine, &row, &reason)));
+    if (r->op.retry.now.under_way) {
+        th_jw_key(&w, TH_LIT("under_way"));
+        th_jw_bool(&w, true);
+    }
     th_jw_end_object(&w);
 }
 
@@ -303,12 +307,23 @@ static void keep(struct th_api_req *r)
     th_engine_remember(r->api->engine, m);
 }
 
+static void fail_deleted(struct th_api_req *r)
+{
+    th_api_fail_conflict(r,
+                         "the endpoint of this delivery has been deleted, so nothing can be sent to it; the "
+                         "delivery stays as it was");
+}
+
 static void retried(struct th_retry_now *n)
 {
     struct th_api_req *r = n->user;
 
     if (n->error == TH_NOT_FOUND) {
         th_api_fail(r, 404, "there is no such delivery");
+        return;
+    }
+    if (n->error == TH_CONFLICT) {
+        fail_deleted(r);
         return;
     }
     if (n->error) {
@@ -332,6 +347,10 @@ static void retry_found(struct th_op *op)
     r->endpoint_no = row.endpoint;
     r->op.retry.attempts = row.attempts;
     th_engine_page_free(r->api->engine, &r->page);
+    if (!th_engine_endpoint_no(r->api->engine, row.endpoint)) {
+        fail_deleted(r);
+        return;
+    }
     r->op.retry.now = (struct th_retry_now){.delivery = row.no, .done = retried, .user = r};
     th_engine_retry(r->api->engine, &r->op.retry.now);
 }

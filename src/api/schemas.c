@@ -108,7 +108,11 @@ const struct th_api_schema th_api_schemas[] = {
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
             DELIVERY_FIELDS ",\"attempts\":{\"type\":\"array\",\"items\":" REF("Attempt") "}")},
     {"DeliveryPage", PAGE("Delivery")},
-    {"DeliveryQueued", OBJECT("\"id\",\"status\"", "\"id\":" STR ",\"status\":" STATUS)},
+    {"DeliveryQueued",
+     OBJECT("\"id\",\"status\"",
+            "\"id\":" STR ",\"status\":" STATUS
+            ",\"under_way\":{\"type\":\"boolean\",\"description\":\"a request of it is under way: another "
+            "one goes out as soon as that has ended, unless it delivers\"}")},
     {"AttemptSummary", OBJECT("\"number\",\"time\",\"outcome\",\"status\"",
                               "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" STR
                               ",\"status\":{\"type\":[\"integer\",\"null\"]},\"duration_ms\":" MS)},

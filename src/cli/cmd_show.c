@@ -274,7 +274,10 @@ int th_cmd_delivery_retry(struct th_cli *cli)
     if (status)
         return status;
     if (!th_cmd_json(cli, &answer))
-        printf("%s  one attempt goes out now; `tenterhook attempts %s` shows it\n", cli->args[0],
+        printf("%s  %s; `tenterhook attempts %s` shows it\n", cli->args[0],
+               strcmp(th_cli_member(cli, answer.json, "/under_way"), "true") == 0
+                   ? "a request is under way; one more goes out as soon as it has ended, unless it delivers"
+                   : "one attempt goes out now",
                cli->args[0]);
     th_answer_free(&answer);
     return TH_EXIT_OK;

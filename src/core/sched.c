@@ -407,12 +407,20 @@ void th_sched_cancel(struct th_sched *s, uint64_t delivery)
     ep_place(s, ep);
 }
 
-void th_sched_ask(struct th_sched *s, uint64_t delivery)
+bool th_sched_ask(struct th_sched *s, uint64_t delivery)
 {
     uint32_t id = item_find(s, delivery);
 
-    if (id && item_at(s, id)->place == P_FLIGHT)
-        item_at(s, id)->child |= W_ASKED;
+    if (!id || item_at(s, id)->place != P_FLIGHT)
+        return false;
+    item_at(s, id)->child |= W_ASKED;
+    return true;
+}
+
+void th_sched_unask(struct th_sched *s, uint64_t delivery)
+{
+    if (th_sched_asked(s, delivery))
+        item_at(s, item_find(s, delivery))->child &= ~(uint32_t)W_ASKED;
 }
 
 bool th_sched_asked(const struct th_sched *s, uint64_t delivery)

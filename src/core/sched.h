@@ -50,9 +50,11 @@ enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *ro
                                struct th_mono now);
 /** Removes a waiting item (cancel); one under way is marked so that settled(AGAIN) forgets it. */
 void th_sched_cancel(struct th_sched *s, uint64_t delivery);
-/** A retry by hand is on its way to the store while the delivery's request may be in flight: that request is the one asked
- * for, and asked() then says that its schedule begins anew. Nothing happens when it is not in flight. */
-void th_sched_ask(struct th_sched *s, uint64_t delivery);
+/** A retry by hand is on its way to the store while the delivery's request may be in flight: asked() then says, when that
+ * request ends, that another one is wanted unless it has delivered. False, and nothing happens, when none is in flight. */
+bool th_sched_ask(struct th_sched *s, uint64_t delivery);
+/** The retry was refused: as if it had not been asked for. */
+void th_sched_unask(struct th_sched *s, uint64_t delivery);
 bool th_sched_asked(const struct th_sched *s, uint64_t delivery);
 
 /** The next delivery to send now; false: none (see th_sched_next). Counts it as in flight. *nth_tries from the row. */

@@ -403,12 +403,15 @@ void th_engine_remember(struct th_engine *e, struct th_remember *r);
 
 /* ---- deliveries ---- */
 
-/** Queues a delivery again: one attempt now, then the schedule. done: TH_OK or TH_NOT_FOUND / store error. */
+/** Queues a delivery again: one attempt now, then the schedule. While a request of it is under way: one attempt as soon as
+ * that has ended, unless it delivers. done: TH_OK; TH_NOT_FOUND; TH_CONFLICT: its endpoint has been deleted; a store error. But
+ * for TH_OK the delivery is as it was. */
 struct th_retry_now {
     uint64_t delivery;
     void (*done)(struct th_retry_now *);
     void *user;
     enum th_error error;
+    bool under_way; /* result: a request was */
     void *impl;
 };
 void th_engine_retry(struct th_engine *e, struct th_retry_now *r);

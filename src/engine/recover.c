@@ -266,7 +266,9 @@ static void retried(struct th_op *op)
         return;
     }
     e->ops_out--;
-    r->error = op->error ? op->error : i->moved ? TH_OK : TH_NOT_FOUND;
+    r->error = op->error ? op->error : i->moved ? TH_OK : i->move.gone ? TH_CONFLICT : TH_NOT_FOUND;
+    if (r->error)
+        th_sched_unask(e->sched, r->delivery);
     if (op->error)
         th_engine_store_error(e, op->error);
     else if (i->moved && th_sched_insert(e->sched, &i->row, e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
@@ -296,8 +298,8 @@ void th_engine_retry(struct th_engine *e, struct th_retry_now *r)
                                .moved = &i->moved,
                                .rows = &i->row};
     e->ops_out++;
-    th_sched_ask(e->sched,
-                 r->delivery); /* its outcome is stored after this and must not end what is asked for */
+    /* its outcome is stored after this and must not end what is asked for */
+    r->under_way = th_sched_ask(e->sched, r->delivery);
     th_engine_submit(e, &i->move.op);
 }
 

@@ -64,6 +64,14 @@ static void fill_row(struct th_attempt *a)
     keep_answer(a);
 }
 
+/* As the row is in the store since the retry was asked for. */
+static void ask_row(struct th_attempt *a)
+{
+    if (a->row.lane != TH_LANE_TEST)
+        a->row.lane = TH_LANE_MANUAL;
+    a->row.tries = 0;
+}
+
 static enum th_delivery_state state_of(enum th_verdict v)
 {
     switch (v) {
@@ -96,6 +104,8 @@ static void not_an_attempt(struct th_attempt *a)
         th_log(TH_LOG_WARN, "a request could not be begun",
                TH_KC("detail", a->req.res.detail ? a->req.res.detail : ""));
     }
+    if (th_sched_asked(e->sched, a->row.no))
+        ask_row(a);
     th_sched_result(e->sched, a->row.no, TH_LEARN_NEUTRAL, a->began, e->now.mono);
     th_sched_settled(e->sched, a->row.no, a->ep->gone ? NULL : &a->row,
                      (struct th_mono){e->now.mono.us + wait_us}, e->now.mono);
@@ -116,7 +126,7 @@ static struct th_next_step judge(struct th_attempt *a)
     const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
     const struct th_http_result *res = &a->req.res;
 
-    if (th_sched_asked(e->sched, a->row.no)) /* for by hand, while it was under way */
+    if (th_sched_asked(e->sched, a->row.no)) /* for by hand, while it was under way: nothing is used up */
         a->row.tries = 0;
     return th_retry_step(rules, res->class, res->status, res->retry_after_s, a->row.tries,
                          e->conf.no_jitter ? 0 : th_engine_rnd32(e), a->row.lane == TH_LANE_TEST);
@@ -156,10 +166,24 @@ static enum th_disable apply_facts(struct th_attempt *a)
     return disable;
 }
 
+/* A retry was asked for by hand while this attempt was under way, and it has not delivered: the next one goes out now, and the
+ * schedule begins with it. The store has the delivery in the lane of what is asked for already. */
+static void go_again(struct th_attempt *a)
+{
+    struct th_next_step now = {.verdict = TH_V_AGAIN};
+
+    a->verdict = TH_V_AGAIN;
+    fill_settle(a, &now);
+    a->settle.tries = 0;
+    ask_row(a);
+}
+
 enum th_disable th_attempt_conclude(struct th_attempt *a)
 {
     struct th_next_step step = judge(a);
     uint32_t broken = th_sched_stats(a->e->sched).broken_endpoints, broken_now;
+    bool asked = th_sched_asked(a->e->sched, a->row.no) && step.verdict != TH_V_DELIVERED;
+    enum th_disable disable;
 
     a->verdict = step.verdict;
     a->recovered = false;
@@ -168,11 +192,14 @@ enum th_disable th_attempt_conclude(struct th_attempt *a)
     if (broken_now != broken)
         th_report_breaker(a, broken_now > broken);
     fill_settle(a, &step);
-    return a->row.lane == TH_LANE_TEST || a->ep->gone ? TH_KEEP : apply_facts(a);
+    disable = a->row.lane == TH_LANE_TEST || a->ep->gone ? TH_KEEP : apply_facts(a);
+    if (asked)
+        go_again(a);
+    return disable;
 }
 
 /* Where the endpoint is to be disabled, it is the turn of that change when the attempt is concluded: until then it is under
- * way, and a retry that is asked for changes the verdict. */
+ * way, and a retry that is asked for changes what comes next. */
 static void end(struct th_attempt *a)
 {
     const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;

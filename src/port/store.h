@@ -160,9 +160,11 @@ struct th_move {
     struct th_wall at; /* CANCEL: end time; RETRY: due */
     uint32_t count;    /* at most 1000 */
     const uint64_t *deliveries;
-    /* result per delivery, caller's arrays: moved (CANCEL: was queued; RETRY: exists, now queued with tries 0) */
+    /* result per delivery, caller's arrays: moved (CANCEL: was queued; RETRY: exists, its endpoint too, now queued with tries
+     * 0; the lane of a test stays) */
     bool *moved;
     struct th_queue_row *rows; /* RETRY: the queue row as it is now; NULL: not wanted */
+    uint32_t gone;             /* RETRY: left as they were, because their endpoint has been deleted */
 };
 
 /* ---- settings rows ---- */

@@ -351,7 +351,14 @@ static void settle(struct mem_store *s, struct th_settle *op)
     d->ended = op->next == TH_DS_QUEUED ? 0 : op->row.at.ms + (op->row.us[4] > 0 ? op->row.us[4] : 0) / 1000;
 }
 
-static void move_one(struct mem_delivery *d, struct th_move *m, uint32_t i)
+static bool endpoint_gone(struct mem_store *s, uint64_t endpoint)
+{
+    const struct mem_row *r = mem_row_find(s, TH_ROW_ENDPOINT, endpoint, TH_LIT(""));
+
+    return r && r->deleted;
+}
+
+static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move *m, uint32_t i)
 {
     m->moved[i] = false;
     if (m->rows)
@@ -367,11 +374,15 @@ static void move_one(struct mem_delivery *d, struct th_move *m, uint32_t i)
         d->due = 0;
         return;
     }
+    if (endpoint_gone(s, d->endpoint)) {
+        m->gone++;
+        return;
+    }
     m->moved[i] = true;
     d->state = TH_DS_QUEUED;
     d->due = m->at.ms;
     d->ended = 0;
-    d->lane = m->lane;
+    d->lane = d->lane == TH_LANE_TEST ? d->lane : m->lane;
     d->tries = 0;
     if (m->rows)
         m->rows[i] = (struct th_queue_row){.no = d->no,
@@ -386,8 +397,9 @@ static void move_one(struct mem_delivery *d, struct th_move *m, uint32_t i)
 static void move(struct mem_store *s, struct th_move *m)
 {
     m->op.error = m->count <= 1000 ? TH_OK : TH_BUG;
+    m->gone = 0;
     for (uint32_t i = 0; m->op.error == TH_OK && i < m->count; i++)
-        move_one(mem_find(&s->deliveries, m->deliveries[i]), m, i);
+        move_one(s, mem_find(&s->deliveries, m->deliveries[i]), m, i);
 }
 
 void mem_write(struct mem_store *s, struct th_op *op)

@@ -194,6 +194,7 @@ enum sq_writer_statement {
     SQ_W_DELIVERY_LAST,
     SQ_W_QUEUE_RETRY,
     SQ_W_REQUEUE,
+    SQ_W_ENDPOINT_GONE,
     SQ_W_VERSION_GET,
     SQ_W_VERSION_PUT,
     SQ_W_TENANT_ID,

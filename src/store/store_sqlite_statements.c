@@ -53,6 +53,7 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_QUEUE_RETRY] = "UPDATE queue SET due=?2,lane=?3,tries=0 WHERE no=?1",
     [SQ_W_REQUEUE] =
         "INSERT INTO queue(no,event,endpoint,due,lane,tries,attempts,last) VALUES(?1,?2,?3,?4,?5,0,?6,?7)",
+    [SQ_W_ENDPOINT_GONE] = "SELECT 1 FROM endpoint WHERE no=?1 AND deleted=1",
     [SQ_W_VERSION_GET] = "SELECT version FROM tenant WHERE no=?1 AND deleted=0",
     [SQ_W_VERSION_PUT] = "UPDATE tenant SET version=?2 WHERE no=?1",
     [SQ_W_TENANT_ID] = "SELECT 1 FROM tenant WHERE id=?1 AND deleted=0 AND no<>?2",

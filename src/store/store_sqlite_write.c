@@ -447,21 +447,33 @@ static int settle(struct sq_writer *w, struct th_settle *s)
 
 /* ---- move ---- */
 
-static int requeue(struct sq_writer *w, const struct th_move *m, uint64_t no, const struct stored *d)
+static int endpoint_gone(struct sq_writer *w, uint64_t endpoint, bool *gone)
+{
+    sqlite3_stmt *st = w->st[SQ_W_ENDPOINT_GONE];
+    int rc;
+
+    sq_u64(st, 1, endpoint);
+    rc = sqlite3_step(st);
+    *gone = rc == SQLITE_ROW;
+    sqlite3_reset(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, const struct stored *d)
 {
     sqlite3_stmt *st = w->st[d->queued ? SQ_W_QUEUE_RETRY : SQ_W_REQUEUE];
     int rc;
 
     sq_u64(st, 1, no);
     if (d->queued) {
-        sq_i64(st, 2, m->at.ms);
-        sq_u64(st, 3, m->lane);
+        sq_i64(st, 2, at);
+        sq_u64(st, 3, lane);
         return sq_run(st);
     }
     sq_u64(st, 2, d->event);
     sq_u64(st, 3, d->endpoint);
-    sq_i64(st, 4, m->at.ms);
-    sq_u64(st, 5, m->lane);
+    sq_i64(st, 4, at);
+    sq_u64(st, 5, lane);
     sq_u64(st, 6, d->attempts);
     sq_u64(st, 7, d->last);
     rc = sq_run(st);
@@ -476,6 +488,8 @@ static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
 {
     uint64_t no = m->deliveries[i];
     struct stored d;
+    uint8_t lane;
+    bool gone = false;
     int rc = find_delivery(w, no, &d);
 
     m->moved[i] = false;
@@ -492,14 +506,19 @@ static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
     }
     if (!d.queued && !d.ended)
         return SQLITE_OK;
-    rc = requeue(w, m, no, &d);
+    rc = endpoint_gone(w, d.endpoint, &gone);
+    m->gone += gone;
+    if (rc != SQLITE_OK || gone)
+        return rc;
+    lane = d.lane == TH_LANE_TEST ? TH_LANE_TEST : m->lane;
+    rc = requeue(w, m->at.ms, lane, no, &d);
     m->moved[i] = rc == SQLITE_OK;
     if (m->rows && m->moved[i])
         m->rows[i] = (struct th_queue_row){.no = no,
                                            .event = d.event,
                                            .endpoint = d.endpoint,
                                            .due = m->at.ms,
-                                           .lane = m->lane,
+                                           .lane = lane,
                                            .tries = 0,
                                            .attempts = (uint16_t)d.attempts};
     return rc;
@@ -510,6 +529,7 @@ static int move(struct sq_writer *w, struct th_move *m)
     int rc = SQLITE_OK;
 
     m->op.error = m->count <= 1000 ? TH_OK : TH_BUG;
+    m->gone = 0;
     for (uint32_t i = 0; rc == SQLITE_OK && m->op.error == TH_OK && i < m->count; i++)
         rc = move_one(w, m, i);
     return rc;

@@ -584,17 +584,66 @@ def test_retry_while_the_request_is_under_way(tenant, receiver):
     assert settled_down() and most[0] == 1
 
 
-def test_retry_of_a_deleted_endpoints_delivery(tenant, receiver):
-    target = receiver(answer=lambda _: 500)
-    made = register(tenant, target)
-    publish(tenant)
-    row = settled(tenant, 1, status="retrying")[0]
-    tenant.delete(f"/v1/webhooks/{made['id']}").expect(204)
-    settled(tenant, 1, status="cancelled")
-    assert tenant.post(f"/v1/deliveries/{row['id']}/retry").status in (202, 404, 409)
-    time.sleep(0.5)
+CREATE = {"standard": {"events": ["task.created"]}, "tiro": {"events": ["task.created"]}, "tsanet": {},
+          "taskboard": {"events": ["task.created"], "secret": "s" * 32}}
+
+
+@pytest.mark.parametrize("dialect", CREATE)
+def test_retry_of_a_deleted_endpoints_delivery_is_refused(server, receiver, dialect):
+    """409 with what is wrong, in each dialect; the record, delivered or cancelled, stays as it was, after a restart too."""
+    at = server()
+    at.api.put("/v1/tenants/t", {"name": "t", "dialect": dialect}).expect(201)
+    api, target = at.api.as_tenant("t"), receiver()
+    made = api.post("/v1/webhooks", {"callbackUrl" if dialect == "tsanet" else "url": target.url(), **CREATE[dialect]}).json
+    event = {"type": "note.created" if dialect == "tsanet" else "task.created", "data": {"id": 1}}
+    if dialect == "tiro":
+        event |= {"resource_type": "Note", "resource_id": "n1"}
+    api.post("/v1/events", event).expect(202)
+    done = settled(api, 1, status="delivered")[0]
+    api.patch(f"/v1/webhooks/{made['id']}", {"active": False}).expect(200)
+    api.post("/v1/events", event).expect(202)
+    held = settled(api, 1, status="held")[0]
+    before = detail(api, done["id"])
+    api.delete(f"/v1/webhooks/{made['id']}").expect(204)
+    for _ in range(2):  # while what is held is being cancelled, and afterwards
+        for row in (done, held):
+            answer = api.post(f"/v1/deliveries/{row['id']}/retry")
+            assert answer.status == 409 and b"deleted" in answer.body, answer
+        settled(api, 1, status="cancelled")
+    at.stop()
+    at.start()
+    api = at.api.as_tenant("t")
+    assert api.post(f"/v1/deliveries/{done['id']}/retry").status == 409
+    after = detail(api, done["id"])
+    assert (after["status"], after["ended_at"]) == ("delivered", before["ended_at"])
     assert len(target.requests) == 1
-    settled(tenant, 1, status="cancelled")
+
+
+def test_retry_while_the_request_is_under_way_and_fails(tenant, receiver):
+    """One attempt as soon as the one under way has failed, not when the schedule says; the answer says that one is under way."""
+    go = threading.Event()
+
+    def answer(request):
+        if len(target.requests) == 1:
+            go.wait(30)
+            return 500
+        return 200
+
+    target = receiver(answer=answer)
+    register(tenant, target)
+    publish(tenant)
+    target.wait_for(1)
+    row = deliveries(tenant)[0]
+    for _ in range(2):  # asked for twice it is still one
+        assert tenant.post(f"/v1/deliveries/{row['id']}/retry").expect(202).json == {
+            "id": row["id"], "status": "pending", "under_way": True}
+    go.set()
+    target.wait_for(2, timeout_s=3)
+    settled(tenant, 1, status="delivered")
+    assert "under_way" not in tenant.post(f"/v1/deliveries/{row['id']}/retry").expect(202).json
+    target.wait_for(3)
+    time.sleep(0.5)
+    assert len(target.requests) == 3
 
 
 def test_rotation_signs_with_both_until_the_overlap_ends(tenant, receiver):

@@ -571,8 +571,9 @@ static void do_retry(struct scenario *sc)
     d = sim_delivery(world(sc), e->tenant, 0, e->no, ep->no);
     if (!d.found)
         bad(sc, "there is no such delivery");
-    if (sim_retry(sc->sim, d.no) != TH_OK)
-        bad(sc, "the retry is refused");
+    if ((sim_retry(sc->sim, d.no) == TH_OK) !=
+        (!option(sc, 2, "RESULT") || is(option(sc, 2, "RESULT"), "done")))
+        bad(sc, "the retry ends otherwise");
 }
 
 static void do_crash(struct scenario *sc)

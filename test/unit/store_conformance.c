@@ -414,6 +414,73 @@ static void retry_puts_any_state_back_into_the_queue(void **state)
     assert_int_equal(fx_count_attempts(f, 1, d), 2); /* the log goes on */
 }
 
+static void retry_leaves_what_has_no_endpoint(void **state)
+{
+    struct fx *f = *state;
+    uint64_t eps[] = {5, 6}, d, list[2];
+    bool moved[2];
+    struct th_queue_row rows[2];
+    struct th_row put = fx_endpoint_row(5, 1, 1, "{}"),
+                  del = {.kind = TH_ROW_ENDPOINT, .no = 5, .tenant = 1, .del = true};
+    struct th_config c;
+    struct th_delivery_row row;
+    struct th_move m;
+
+    fx_tenant(f, 1, "t");
+    c = fx_config(1, 1, &put, 1);
+    c.keep_version = true;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    fx_publish(f, 1, T0, eps, 2, &d);
+    assert_true(fx_settle_run(f, d, 0, TH_DS_DELIVERED));
+    c = fx_config(1, 1, &del, 1);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    list[0] = d;
+    list[1] = d + 1;
+    m = (struct th_move){.op = {.kind = TH_OP_MOVE},
+                         .what = TH_MOVE_RETRY,
+                         .lane = TH_LANE_MANUAL,
+                         .at = {T0 + 9},
+                         .count = 2,
+                         .deliveries = list,
+                         .moved = moved,
+                         .rows = rows};
+    assert_int_equal(fx_run(f, &m.op), TH_OK);
+    assert_true(!moved[0] && moved[1]);
+    assert_int_equal(m.gone, 1);
+    assert_int_equal(fx_state(f, 1, d, &row), TH_DS_DELIVERED);
+    assert_int_equal(row.attempts, 1);
+}
+
+static void retry_of_a_test_stays_a_test(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5;
+    bool moved;
+    struct th_queue_row row;
+    struct th_new_event e = fx_event(&ep, 1, "{}");
+    struct th_accept a;
+    struct th_move m;
+
+    fx_tenant(f, 1, "t");
+    e.lane = TH_LANE_TEST;
+    a = fx_accept(1, T0, &e, 1);
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    m = (struct th_move){.op = {.kind = TH_OP_MOVE},
+                         .what = TH_MOVE_RETRY,
+                         .lane = TH_LANE_MANUAL,
+                         .at = {T0 + 9},
+                         .count = 1,
+                         .deliveries = &e.first_delivery,
+                         .moved = &moved,
+                         .rows = &row};
+    for (int ended = 0; ended < 2; ended++) {
+        assert_int_equal(fx_run(f, &m.op), TH_OK);
+        assert_true(moved);
+        assert_int_equal(row.lane, TH_LANE_TEST);
+        assert_true(fx_settle_run(f, e.first_delivery, (uint16_t)ended, TH_DS_EXHAUSTED));
+    }
+}
+
 /* ---- settings ---- */
 
 struct listing {
@@ -1091,6 +1158,8 @@ int main(void)
         BOTH(attempts_come_back_as_they_were_given),
         BOTH(cancel_takes_only_what_is_queued),
         BOTH(retry_puts_any_state_back_into_the_queue),
+        BOTH(retry_leaves_what_has_no_endpoint),
+        BOTH(retry_of_a_test_stays_a_test),
         BOTH(settings_are_listed_and_survive),
         BOTH(settings_versions_guard_changes),
         BOTH(settings_keys_keep_the_answer),
