@@ -60,7 +60,7 @@
     X(ENDPOINTS_PAUSED, "tenterhook_endpoints", "{state=\"paused\"}", TH_HELP_ENDPOINTS)                     \
     X(ENDPOINTS_OFF, "tenterhook_endpoints", "{state=\"disabled\"}", TH_HELP_ENDPOINTS)                      \
     X(BREAKERS_OPEN, "tenterhook_endpoints_breaker_open", "",                                                \
-      "Endpoints whose breaker is open: they fail, and get one request at a time.")                          \
+      "Endpoints whose breaker is open: nobody answers there.")                                              \
     X(TENANTS, "tenterhook_tenants", "", "Tenants.")                                                         \
     X(STORE_QUEUE, "tenterhook_store_queue", "", "Store operations waiting for a commit.")                   \
     X(HTTP_OPEN, "tenterhook_http_connections_open", "", "Open API connections.")                            \

@@ -7,7 +7,8 @@
  * Invariants:
  *  1. A delay is never shorter than the dialect's: jitter and Retry-After only lengthen it.
  *  2. After attempt `delays + 1` of a round there is no further one, whatever the answer was.
- *  3. Facts change only with the end of an attempt, and a success clears every run of failures.
+ *  3. Facts change only with the end of an attempt, and a success clears every run of failures. An answer that
+ *     is final for its delivery alone changes none: it says nothing of the endpoint.
  *
  * Nothing here can fail. */
 #include "core/retry.h"
@@ -98,6 +99,8 @@ enum th_disable th_facts_apply(const struct th_rules *rules, struct th_facts *fa
         facts->first_fail = facts->exhausted_run = 0;
         return TH_KEEP;
     }
+    if (verdict == TH_V_FINAL) /* "this event never, others yes": no failure of the endpoint */
+        return TH_KEEP;
     note_failure(facts, verdict, at, delivery_first_attempt);
     if (verdict == TH_V_GONE)
         return TH_DISABLE_GONE;

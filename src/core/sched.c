@@ -145,7 +145,7 @@ static void ep_init(struct ep *ep, const struct th_sched_endpoint *conf)
     th_list_init(&ep->untried);
     th_list_init(&ep->size_link);
     th_list_init(&ep->fill_link);
-    th_window_init(&ep->window, conf->max_in_flight);
+    th_breaker_init(&ep->breaker);
     th_bucket_rate(&ep->bucket, conf->rate_per_s);
 }
 
@@ -187,10 +187,11 @@ err_after_ep:
     return error;
 }
 
-static void window_anew(struct th_sched *s, struct ep *ep)
+static void learn_anew(struct th_sched *s, struct ep *ep)
 {
-    s->broken -= ep->window.open;
-    th_window_init(&ep->window, ep->conf.max_in_flight);
+    ep->tried = ep->judged = ep->proven = ep->answered = false;
+    s->broken -= ep->breaker.open;
+    th_breaker_init(&ep->breaker);
 }
 
 /* Moves a list to what is due, in the order of the numbers. */
@@ -207,13 +208,11 @@ static void due_now(struct th_sched *s, struct ep *ep, struct ilist *list)
     }
 }
 
-/* What became due while nothing could be sent is due now, oldest number first. Whoever lets the endpoint go says that it
- * works: with an open breaker the first request is the probe, and does not wait for the spacing. */
+/* What became due while nothing could be sent is due now, oldest number first. */
 static void release(struct th_sched *s, struct ep *ep)
 {
     uint32_t id = heap_dissolve(s, &ep->retry), next;
 
-    th_window_probe_now(&ep->window);
     for (; id; id = next) {
         struct item *it = item_at(s, id);
         next = it->next;
@@ -239,11 +238,8 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
         t->endpoints++;
     }
     ep->conf = *conf;
-    if (conf->anew) {
-        ep->tried = ep->judged = ep->proven = ep->worked = false;
-        window_anew(s, ep);
-    }
-    th_window_ceiling(&ep->window, conf->max_in_flight);
+    if (conf->anew)
+        learn_anew(s, ep);
     th_bucket_rate(&ep->bucket, conf->rate_per_s);
     if (released)
         release(s, ep);
@@ -279,7 +275,7 @@ void th_sched_endpoint_known(struct th_sched *s, uint64_t no, int64_t first_fail
     if (!ep || ep->tried || (!first_fail_ms && !last_ok_ms))
         return;
     ep->tried = ep->judged = true;
-    ep->worked = last_ok_ms && (!first_fail_ms || now_ms - first_fail_ms <= KNOWN_DEAD_MS);
+    ep->answered = last_ok_ms && (!first_fail_ms || now_ms - first_fail_ms <= KNOWN_DEAD_MS);
     ep_place(s, ep);
 }
 
@@ -306,7 +302,7 @@ void th_sched_endpoint_del(struct th_sched *s, uint64_t no)
         return;
     ep_unplace(s, ep);
     th_heap_remove(&s->timers, &ep->timer);
-    s->broken -= ep->window.open;
+    s->broken -= ep->breaker.open;
     spill_leave(s, ep);
     drop_list(s, ep, &ep->test);
     drop_list(s, ep, &ep->manual);
@@ -456,34 +452,35 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
     } else {
         ep->in_flight++;
         ep->tried = true;
-        th_window_started(&ep->window, (struct th_mono){s->now_us});
         th_bucket_take(&ep->bucket, (struct th_mono){s->now_us});
     }
     ep_place(s, ep);
     return true;
 }
 
-static void learn_from(struct th_sched *s, struct ep *ep, enum th_learn learn, int64_t took_us)
+/* An answer is a sign of life whatever it says; how fast it came decides what the endpoint may do with slots. */
+static void learn_from(struct th_sched *s, struct ep *ep, enum th_learn learn, struct th_mono began,
+                       struct th_mono now)
 {
-    bool open = ep->window.open;
+    bool open = ep->breaker.open;
 
     if (learn == TH_LEARN_NEUTRAL) {
         ep->tried = ep->judged; /* an attempt that was none leaves a newcomer a newcomer */
         return;
     }
     ep->judged = true;
-    if (learn == TH_LEARN_OK) {
-        th_window_ok(&ep->window);
-        ep->proven = took_us <= SLOW_US;
-        ep->worked = true;
-    } else {
-        th_window_failed(&ep->window);
+    if (learn == TH_LEARN_FAILED) {
+        th_breaker_silent(&ep->breaker, began, now);
         ep->proven = false;
+    } else {
+        th_breaker_answered(&ep->breaker);
+        ep->proven = now.us - began.us <= SLOW_US;
+        ep->answered = true;
     }
     if (ep->gone)
         return;
     s->broken -= open;
-    s->broken += ep->window.open;
+    s->broken += ep->breaker.open;
 }
 
 void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn, struct th_mono began,
@@ -503,7 +500,7 @@ void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn,
         ep->tests--;
     } else {
         ep->in_flight--;
-        learn_from(s, ep, learn, now.us - began.us);
+        learn_from(s, ep, learn, began, now);
     }
     if (!ep->gone)
         ep_place(s, ep);

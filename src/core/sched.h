@@ -1,6 +1,6 @@
 /* The scheduler of one shard: which delivery goes next. Pure: no clock, no I/O, no order by address.
  *
- * Life of an item:  insert → (waits) → pick → result (slot free, window and breaker learn) → settled AGAIN (waits) or GONE.
+ * Life of an item:  insert → (waits) → pick → result (slot free, breaker and rank learn) → settled AGAIN (waits) or GONE.
  * Between pick and settled an item is under way: it is never picked again and inserting it changes nothing. */
 #ifndef TH_CORE_SCHED_H
 #define TH_CORE_SCHED_H
@@ -21,12 +21,10 @@ struct th_sched_conf {
 
 struct th_sched_endpoint {
     uint64_t no, tenant;
-    uint32_t max_in_flight; /* ceiling of the window; default 16 */
+    uint32_t max_in_flight; /* requests at once; default 16 */
     double rate_per_s;      /* token bucket with a burst of one second's worth (at least 1); 0: no limit */
-    int64_t
-        probe_spacing_us; /* breaker open: at least this between two requests (dialect's shortest delay) */
-    bool held;            /* inactive or disabled: only tests and what somebody asked for by hand */
-    bool anew;            /* what was learnt of it does not hold any more: another URL, or enabled again */
+    bool held;              /* inactive or disabled: only tests and what somebody asked for by hand */
+    bool anew;              /* what was learnt of it does not hold any more: another URL, or enabled again */
 };
 
 enum th_insert { TH_INSERTED, TH_KNOWN, TH_SPILLED, TH_NO_ENDPOINT, TH_INSERT_NOMEM };
@@ -59,9 +57,10 @@ bool th_sched_asked(const struct th_sched *s, uint64_t delivery);
 
 /** The next delivery to send now; false: none (see th_sched_next). Counts it as in flight. *nth_tries from the row. */
 bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *out);
-/** The request has ended: frees the slot, feeds window, breaker, probation. `began` is when it was picked. neutral: learn
- * nothing (cancelled, internal errors, tests). */
-enum th_learn { TH_LEARN_OK, TH_LEARN_FAILED, TH_LEARN_NEUTRAL };
+/** The request has ended: frees the slot; breaker and rank learn from it. `began` is when it was picked. OK: delivered.
+ * ANSWERED: something was there and answered, but it is not delivered. FAILED: nobody answered (time-out, connection
+ * refused, no such name). NEUTRAL: learn nothing (cancelled, internal errors, tests). */
+enum th_learn { TH_LEARN_OK, TH_LEARN_ANSWERED, TH_LEARN_FAILED, TH_LEARN_NEUTRAL };
 void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn, struct th_mono began,
                      struct th_mono now);
 /** The settle is durable: again (with the row's new due, tries, attempts) or gone. */
@@ -94,7 +93,6 @@ int64_t th_sched_overdue_us(struct th_sched *s, struct th_mono now);
 /** State of one endpoint for the API and tests; false: unknown endpoint. */
 struct th_sched_endpoint_stats {
     uint32_t waiting, in_flight;
-    double window;
     bool breaker_open, spilled, proven, held;
 };
 bool th_sched_endpoint_stats(const struct th_sched *s, uint64_t no, struct th_sched_endpoint_stats *out);

@@ -137,15 +137,15 @@ static const char *check_waiting(const struct th_sched *s, const struct ep *ep, 
 
 static const char *check_ep(const struct th_sched *s, const struct ep *ep)
 {
-    uint32_t limit = th_window_size(&ep->window);
+    uint32_t limit = ep->conf.max_in_flight;
     bool gates = (!ep->conf.held || ep->manual.head) && ep->in_flight < limit;
 
     CHECK(!th_list_empty(&ep->link) == (ep->ring >= 0), "an endpoint is on a ring and does not know");
     CHECK(!th_list_empty(&ep->untried) == (ep->ring == R_UNTRIED), "an untried endpoint is not among those");
-    CHECK(limit >= 1 && limit <= (ep->conf.max_in_flight ? ep->conf.max_in_flight : 1),
-          "a window is out of bounds");
-    CHECK(ep->in_flight <= ep->conf.max_in_flight || ep->in_flight <= ep->under_way,
-          "too many requests in flight");
+    CHECK(limit >= 1 && ep->in_flight <= ep->under_way, "requests in flight are miscounted");
+    CHECK(ep->breaker.open == (ep->breaker.rounds >= TH_BREAKER_ROUNDS) &&
+              ep->breaker.silent >= ep->breaker.rounds,
+          "a breaker is miscounted");
     CHECK(ep->tests <= TESTS_MAX, "too many tests in flight");
     CHECK(ep->waiting + ep->under_way <= 3 * s->conf.max_items_per_endpoint, "an endpoint is over its share");
     if (ep->ring >= 0) {
@@ -214,7 +214,7 @@ const char *th_sched_check(const struct th_sched *s)
             continue;
         live++;
         spilled += ep_spilled(ep);
-        broken += ep->window.open;
+        broken += ep->breaker.open;
         why = check_waiting(s, ep, &c);
         if (!why)
             why = check_ep(s, ep);

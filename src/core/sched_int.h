@@ -17,13 +17,14 @@
 #include "core/bucket.h"
 #include "core/sched.h"
 
-#define SLOW_US 1000000         /* an attempt older than this is no sign of life */
-#define RESERVE_PART 16         /* of the reserve, that untried endpoints may take in SLOW_US */
+#define SLOW_US 1000000 /* an attempt older than this is no sign of life */
+#define SHAKEN_SILENT 3 /* requests in a row without an answer, after which having answered does not count */
+#define RESERVE_PART 16 /* of the reserve, that untried endpoints may take in SLOW_US */
 #define KNOWN_DEAD_MS 300000    /* failing for longer before the start: shows no life */
 #define HORIZON_MIN_US 5000000  /* ... less where even that is too much for the endpoint's share */
 #define HORIZON_US 120000000    /* a spilled endpoint keeps only what is due within this */
 #define REFILL_RETRY_US 1000000 /* after a walk that failed or found no memory */
-#define TESTS_MAX 2             /* of one endpoint at once, beside its window */
+#define TESTS_MAX 2             /* of one endpoint at once, beside its limit */
 #define REPLAY_EVERY 16         /* picks */
 #define EVICT_STEP 16           /* items taken from the largest endpoint at once */
 #define CHUNK 1024u             /* items of one allocation */
@@ -44,7 +45,7 @@ enum place {
 };
 
 /* How much an endpoint can be trusted with slots: sched_ring.c. */
-enum rank { R_PROVEN, R_BUSY, R_UNTRIED, R_SHAKEN, R_TRIED, R_DEAD, RANKS };
+enum rank { R_PROVEN, R_BUSY, R_UNTRIED, R_SHAKEN, R_TRIED, R_DEAD, R_MORE, RANKS };
 enum booked { B_PROVEN, B_GOOD, B_TRIED, B_DEAD };
 
 struct item { /* 56 bytes */
@@ -95,12 +96,14 @@ struct ep {
     struct th_list untried;    /* on s->untried while on the ring of that rank */
     int8_t ring;               /* enum rank, or -1 */
     struct th_heap_node timer; /* always in s->timers; INT64_MAX: no moment */
-    uint32_t in_flight, tests; /* requests; tests are counted apart and in neither window nor bucket */
-    struct th_window window;
+    uint32_t in_flight, tests; /* requests; tests are counted apart, and in neither limit nor bucket */
+    struct th_breaker breaker;
     struct th_bucket bucket;
-    bool tried;  /* a request has begun, or is known from before the start */
-    bool judged; /* ... and one has ended with a result that teaches */
-    bool proven, worked, retry_turn;
+    bool tried;    /* a request has begun, or is known from before the start */
+    bool judged;   /* ... and one has ended with a result that teaches */
+    bool proven;   /* the last answer came within SLOW_US */
+    bool answered; /* it has answered, ever */
+    bool retry_turn;
     uint8_t picks; /* modulo REPLAY_EVERY */
 
     /* waiting items: sched_item.c */
@@ -153,7 +156,7 @@ struct th_sched {
 
     struct th_list ring[RANKS]; /* tenants with ready endpoints of a rank */
     struct th_list untried;     /* ready endpoints that are untried, the newest last */
-    bool probation_turn, busy_turn, newest_turn;
+    bool probation_turn, busy_turn, newest_turn, more_turn;
     uint32_t turns;                                /* picks within probation */
     uint32_t in_flight, probation, doubtful, dead; /* probation includes doubtful, that includes dead */
     struct ilist young;                            /* requests booked as proven, oldest first */

@@ -17,7 +17,7 @@ static int64_t first_due_us(const struct th_sched *s, const struct ep *ep)
     const uint32_t first[] = {ep->manual.head, ep->fresh.head, ep->retry};
     int64_t due = INT64_MAX;
 
-    if (ep->gone || ep->conf.held || ep->window.open)
+    if (ep->gone || ep->conf.held || ep->breaker.open)
         return INT64_MAX;
     for (unsigned i = 0; i < sizeof first / sizeof *first; i++)
         if (first[i] && item_at(s, first[i])->due_us < due)
@@ -49,8 +49,7 @@ bool th_sched_endpoint_stats(const struct th_sched *s, uint64_t no, struct th_sc
         return false;
     *out = (struct th_sched_endpoint_stats){.waiting = ep->waiting,
                                             .in_flight = ep->in_flight + ep->tests,
-                                            .window = ep->window.open ? 1 : (double)ep->window.limit,
-                                            .breaker_open = ep->window.open,
+                                            .breaker_open = ep->breaker.open,
                                             .spilled = ep_spilled(ep),
                                             .proven = ep->proven,
                                             .held = ep->conf.held};

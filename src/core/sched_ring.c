@@ -1,27 +1,32 @@
-/* Whose turn it is: rings of tenants, rings of their endpoints, slots of two classes, and the timers.
+/* Whose turn it is: rings of tenants, rings of their endpoints, slots of several classes, and the timers.
  *
  * An endpoint that could send now is on the ring of its rank within its tenant; one that could send at a
  * known moment has a timer; any other waits for an event (an item, a result, a release) that calls
  * ep_place(). ep_place() alone decides, from the whole state, so no change needs to know what the others
- * changed.
+ * changed. While slots are free an endpoint has up to conf.max_in_flight requests under way, whatever its rank:
+ * what it has earned decides only who waits when slots are scarce.
  *
  *   rank       it is                                           its requests in flight, at most
- *   PROVEN     last attempt was a success within a second,     all slots
+ *   PROVEN     last answer came within a second,               all slots
  *              and none is in flight now
  *   BUSY       the same with some in flight                    all but an eighth, or a quarter of such
  *   UNTRIED    never tried, or a test waits                    half of the slots, together with all below
- *   SHAKEN     has worked, no whole window has failed since    the same half but for an eighth of it
- *   TRIED      else                                            three eighths, together with DEAD
- *   DEAD       breaker open                                    a quarter
+ *   SHAKEN     has answered, fewer than three silent since     the same half but for an eighth of it
+ *   TRIED      else, none in flight                            three eighths, together with DEAD and MORE
+ *   DEAD       breaker open, none in flight                    a quarter
+ *   MORE       TRIED or DEAD, but with some in flight          while TRIED, DEAD and MORE hold less than three
+ *                                                              sixteenths
  *
- * Proven and busy ones take turns, and these with the others, so none starves while slots come free; silent
- * endpoints, which hold a slot until their time-out, can hold half of the slots, and those that show no life
- * less, so that a new one or one with a single bad answer does not queue behind a thousand dead ones. Within
- * probation three turns of four are for UNTRIED and SHAKEN. A request of a proven endpoint that is older than a
- * second is booked in probation, and its endpoint is proven no more; one of an untried endpoint is booked with
- * those of TRIED. Of the last eighth of all slots an endpoint gets one, so what a crowd of proven endpoints
- * sends before it is known that all of them fell silent leaves room for those that answer. But where so many
- * endpoints have one request each that the eighth is never free, a quarter of the slots may be a second one.
+ * An answer is one whatever it says: an endpoint that refuses every delivery at once holds no slot, so it costs
+ * nobody anything. Proven and busy ones take turns, and these with the others, so none starves while slots come
+ * free; silent endpoints, which hold a slot until their time-out, can hold half of the slots, and those that show
+ * no life less, so that a new one or one with a single bad answer does not queue behind a thousand dead ones; and
+ * where there are many of them, each has one request at a time. Within probation three turns of four are for
+ * UNTRIED and SHAKEN. A request of a proven endpoint that is older than a second is booked in probation, and its
+ * endpoint is proven no more; one of an untried endpoint is booked with those of TRIED. Of the last eighth of all
+ * slots an endpoint gets one, so what a crowd of proven endpoints sends before it is known that all of them fell
+ * silent leaves room for those that answer. But where so many endpoints have one request each that the eighth is
+ * never free, a quarter of the slots may be a second one.
  *
  * The last quarter of the half is a reserve, so that a crowd of silent newcomers does not take the place of the
  * next one for a whole time-out. Of what is free of it untried endpoints take a sixteenth a second at most, so it
@@ -59,7 +64,7 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
 
     if (may_test(ep))
         return INT64_MIN;
-    if ((ep->conf.held && !ep->manual.head) || ep->in_flight >= th_window_size(&ep->window))
+    if ((ep->conf.held && !ep->manual.head) || ep->in_flight >= ep->conf.max_in_flight)
         return INT64_MAX;
     if (ep->manual.head || ep->fresh.head || ep->replay.head)
         at = INT64_MIN;
@@ -67,9 +72,6 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
         at = item_at(s, ep->retry)->due_us;
     else
         return INT64_MAX;
-    /* Somebody asked for a manual one: it need not wait for the next probe. */
-    if (!ep->manual.head)
-        at = later_of(at, th_window_not_before_us(&ep->window, ep->conf.probe_spacing_us));
     return later_of(at, th_bucket_ready_us(&ep->bucket));
 }
 
@@ -79,9 +81,11 @@ static enum rank rank_of(const struct ep *ep)
         return ep->in_flight ? R_BUSY : R_PROVEN;
     if (!ep->tried || may_test(ep))
         return R_UNTRIED;
-    if (ep->window.open)
-        return R_DEAD;
-    return ep->worked && !ep->window.cohorts ? R_SHAKEN : R_TRIED;
+    if (ep->answered && ep->breaker.silent < SHAKEN_SILENT)
+        return R_SHAKEN;
+    if (ep->in_flight)
+        return R_MORE;
+    return ep->breaker.open ? R_DEAD : R_TRIED;
 }
 
 static void ring_leave(struct ep *ep)
@@ -174,13 +178,26 @@ static bool in_reserve(const struct th_sched *s)
     return probation_free(s) <= share_of(s, 1);
 }
 
+static enum booked booked_as(const struct ep *ep)
+{
+    switch ((enum rank)ep->ring) {
+    case R_PROVEN:
+    case R_BUSY:
+        return B_PROVEN;
+    case R_UNTRIED:
+    case R_SHAKEN:
+        return B_GOOD;
+    default:
+        return ep->breaker.open ? B_DEAD : B_TRIED;
+    }
+}
+
 void slot_take(struct th_sched *s, struct ep *ep, uint32_t id)
 {
-    static const uint8_t booked[RANKS] = {B_PROVEN, B_PROVEN, B_GOOD, B_GOOD, B_TRIED, B_DEAD};
     struct item *it = item_at(s, id);
 
     it->place = P_FLIGHT;
-    it->booked = booked[ep->ring] & 3u;
+    it->booked = booked_as(ep) & 3u;
     it->due_us = s->now_us;
     it->child = ep->ring == R_BUSY      ? W_BUSY
                 : ep->ring != R_UNTRIED ? 0u
@@ -325,16 +342,29 @@ int64_t sched_reserve_us(const struct th_sched *s)
     return at;
 }
 
+/* Rank of the next pick among those that show no life, or -1. */
+static int doubtful_rank(const struct th_sched *s)
+{
+    bool room = s->doubtful < share_of(s, 3) && probation_free(s) && (!in_reserve(s) || !s->probation);
+    bool tried = room && !th_list_empty(&s->ring[R_TRIED]);
+    bool dead = room && s->dead < share_of(s, 2) && !th_list_empty(&s->ring[R_DEAD]);
+    bool more = room && 2 * s->doubtful < share_of(s, 3) && !th_list_empty(&s->ring[R_MORE]);
+
+    if (more && ((!tried && !dead) || s->more_turn))
+        return R_MORE;
+    if (dead && (!tried || (s->turns & 4)))
+        return R_DEAD;
+    return tried ? R_TRIED : -1;
+}
+
 /* Rank of the next pick within probation, or -1. */
 static int probation_rank(const struct th_sched *s)
 {
     bool untried = untried_may(s), shaken = shaken_may(s);
-    bool room = s->doubtful < share_of(s, 3) && probation_free(s) && (!in_reserve(s) || !s->probation);
-    bool tried = room && !th_list_empty(&s->ring[R_TRIED]);
-    bool dead = room && s->dead < share_of(s, 2) && !th_list_empty(&s->ring[R_DEAD]);
+    int doubtful = doubtful_rank(s);
 
-    if ((tried || dead) && ((!untried && !shaken) || (s->turns & 3) == 3))
-        return dead && (!tried || (s->turns & 4)) ? R_DEAD : R_TRIED;
+    if (doubtful >= 0 && ((!untried && !shaken) || (s->turns & 3) == 3))
+        return doubtful;
     if (untried || shaken)
         return shaken && (!untried || (s->turns & 1)) ? R_SHAKEN : R_UNTRIED;
     return -1;
@@ -383,6 +413,8 @@ struct ep *sched_turn(struct th_sched *s)
     s->turns += rank > R_BUSY;
     if (rank <= R_BUSY)
         s->busy_turn = rank == R_PROVEN;
+    if (rank >= R_TRIED)
+        s->more_turn = rank != R_MORE;
     if (rank == R_UNTRIED && in_reserve(s)) {
         s->newest_turn = !s->newest_turn;
         if (s->newest_turn)

@@ -96,12 +96,12 @@ void th_report_breaker(const struct th_attempt *a, bool opened)
     const struct th_attempt_row *row = &a->settle.row;
 
     if (opened)
-        th_log(TH_LOG_WARN, "endpoint fails; it gets one request at a time until it answers",
+        th_log(TH_LOG_WARN, "endpoint does not answer; where slots are scarce it waits for those that do",
                TH_KS("endpoint", a->run->id), TH_KS("tenant", a->ep->pub.tenant->id),
                TH_KS("delivery", th_span(a->delivery_id, a->delivery_id_len)),
                TH_KC("outcome", th_outcome_name((enum th_http_class)row->class, row->ok)),
                TH_KI("status", row->status), TH_KS("detail", row->detail));
     else
-        th_log(TH_LOG_INFO, "endpoint works again", TH_KS("endpoint", a->run->id),
+        th_log(TH_LOG_INFO, "endpoint answers again", TH_KS("endpoint", a->run->id),
                TH_KS("tenant", a->ep->pub.tenant->id));
 }

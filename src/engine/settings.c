@@ -310,21 +310,14 @@ static void count_endpoint(struct th_engine *e, struct th_ep *ep)
 /* Tells the scheduler what the endpoint is now. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew)
 {
-    const struct th_rules *rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
-    uint32_t shortest = rules->delays ? rules->delay_s[0] : 1;
     struct th_sched_endpoint conf = {.no = ep->pub.no,
                                      .tenant = ep->pub.tenant->no,
                                      .max_in_flight = ep->pub.spec.max_in_flight,
                                      .rate_per_s = ep->pub.spec.rate_per_s,
                                      .held = th_ep_held(&ep->pub),
                                      .anew = anew};
-    enum th_error error;
+    enum th_error error = th_sched_endpoint_put(e->sched, &conf, e->now.mono);
 
-    for (unsigned i = 1; i < rules->delays; i++)
-        if (rules->delay_s[i] < shortest)
-            shortest = rules->delay_s[i];
-    conf.probe_spacing_us = (int64_t)shortest * 1000000;
-    error = th_sched_endpoint_put(e->sched, &conf, e->now.mono);
     if (!error)
         count_endpoint(e, ep);
     return error;

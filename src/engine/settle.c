@@ -117,7 +117,17 @@ static enum th_learn learn_of(const struct th_attempt *a)
 {
     if (a->row.lane == TH_LANE_TEST || a->unsendable || !th_span_eq(a->run->spec.url, a->ep->pub.spec.url))
         return TH_LEARN_NEUTRAL;
-    return a->verdict == TH_V_DELIVERED ? TH_LEARN_OK : TH_LEARN_FAILED;
+    if (a->verdict == TH_V_DELIVERED)
+        return TH_LEARN_OK;
+    switch (a->req.res.class) {
+    case TH_HTTP_DNS:
+    case TH_HTTP_DENIED:
+    case TH_HTTP_CONNECT:
+    case TH_HTTP_TIMEOUT:
+        return TH_LEARN_FAILED;
+    default: /* whatever it said, or how it hung up: somebody was there */
+        return TH_LEARN_ANSWERED;
+    }
 }
 
 static struct th_next_step judge(struct th_attempt *a)

@@ -233,19 +233,28 @@ def test_the_log_says_what_became_of_each_attempt(server, receiver):
     assert report[0]["reason"] == "exhausted" and report[0]["status"] == 503 and report[0]["attempts"] == 1
 
 
-def test_at_info_one_line_says_that_an_endpoint_fails_and_one_that_it_works(server, receiver):
+def test_at_info_one_line_says_that_an_endpoint_is_silent_and_one_that_it_answers(server, receiver):
+    """Silence, not refusal: one that answers 500 has no such line."""
+    silent = "endpoint does not answer; where slots are scarce it waits for those that do"
     running = server()
     api = running.api
-    target = receiver(answer=lambda _: 500)
-    endpoint = register(api, target)
+    refusing = receiver(answer=lambda _: 500)
+    register(api, refusing, events=["y"])
+    target = receiver()
+    endpoint = register(api, target, events=["x"])
+    target.close()
     for _ in range(12):
         api.post("/v1/events", {"type": "x", "data": {}}).expect(202)
-    failing = eventually(lambda: lines(running, "endpoint fails; it gets one request at a time until it answers"))
-    assert len(failing) == 1 and failing[0]["endpoint"] == endpoint["id"] and failing[0]["status"] == 500
+        api.post("/v1/events", {"type": "y", "data": {}}).expect(202)
+    failing = eventually(lambda: lines(running, silent))
+    refusing.wait_for(lambda requests: len(requests) >= 24)
+    assert len(failing) == len(lines(running, silent)) == 1
+    assert failing[0]["endpoint"] == endpoint["id"] and failing[0]["outcome"] == "connect_error"
     assert metrics(api)[0]["tenterhook_endpoints_breaker_open"] == 1
     assert not lines(running, "attempt") and not lines(running, "delivery failed")
-    target.answer = lambda _: 200
-    again = eventually(lambda: lines(running, "endpoint works again"), 20)
+    receiver(port=target.port)
+    api.post("/v1/events", {"type": "x", "data": {}}).expect(202)
+    again = eventually(lambda: lines(running, "endpoint answers again"), 20)
     assert len(again) == 1 and again[0]["endpoint"] == endpoint["id"] and again[0]["tenant"] == "default"
     assert metrics(api)[0]["tenterhook_endpoints_breaker_open"] == 0
 
@@ -256,7 +265,7 @@ def test_a_flood_of_failures_does_not_flood_the_log(server, receiver):
     running.api.put("/v1/tenants/once", {"name": "no retries", "dialect": "github"}).expect(201)
     once = running.api.as_tenant("once")
     target = receiver()
-    target.answer = lambda _: 200 if len(target.requests) % 2 else 500  # so the breaker stays closed
+    target.answer = lambda _: 200 if len(target.requests) % 2 else 500
     register(once, target, events=["y"], max_in_flight=100)
     begun = time.monotonic()
     once.post("/v1/events/batch", [{"type": "y", "data": {}}] * 1000).expect(202)

@@ -232,6 +232,29 @@ static void the_others_never_disable(void **state)
     }
 }
 
+/* "Never this event" says nothing of the endpoint: it neither begins nor ends a run of failures. */
+static void a_final_answer_is_no_failure_of_the_endpoint(void **state)
+{
+    struct th_rules rules = {.disable_after_s = 10, .disable_after_exhausted = 2};
+    struct th_facts f = {0}, before;
+
+    (void)state;
+    for (int64_t s = 1; s < 100; s++)
+        assert_int_equal(
+            th_facts_apply(&rules, &f, TH_V_FINAL, (struct th_wall){s * 1000}, (struct th_wall){s * 1000}),
+            TH_KEEP);
+    assert_true(f.first_fail == 0 && f.last_ok == 0 && f.exhausted_run == 0);
+    assert_int_equal(
+        th_facts_apply(&rules, &f, TH_V_AGAIN, (struct th_wall){100000}, (struct th_wall){100000}), TH_KEEP);
+    before = f;
+    assert_int_equal(
+        th_facts_apply(&rules, &f, TH_V_FINAL, (struct th_wall){120000}, (struct th_wall){120000}), TH_KEEP);
+    assert_memory_equal(&before, &f, sizeof f);
+    assert_int_equal(
+        th_facts_apply(&rules, &f, TH_V_AGAIN, (struct th_wall){121000}, (struct th_wall){100000}),
+        TH_DISABLE_FAILING);
+}
+
 static void exhausted_ones_are_counted_in_a_row(void **state)
 {
     struct th_rules rules = {.disable_after_exhausted = 3};
@@ -264,6 +287,7 @@ int main(void)
         cmocka_unit_test(standard_disables_after_days_of_failures),
         cmocka_unit_test(gone_disables_at_once),
         cmocka_unit_test(the_others_never_disable),
+        cmocka_unit_test(a_final_answer_is_no_failure_of_the_endpoint),
         cmocka_unit_test(exhausted_ones_are_counted_in_a_row),
     };
 

@@ -1,4 +1,4 @@
-/* The scheduler in virtual time: schedules, lanes, windows, buckets, breaker, hold, cancel, deletion. */
+/* The scheduler in virtual time: schedules, lanes, slots, buckets, breaker, hold, cancel, deletion. */
 #include "sched_world.h"
 
 /* ---- schedules ---- */
@@ -62,7 +62,6 @@ static void lone_deliveries_keep_every_schedule(void **state)
             struct th_sched_endpoint e = endpoint(1, 1);
             int64_t at[20];
             unsigned n;
-            e.probe_spacing_us = (int64_t)rules->delay_s[0] * S;
             put(s, e, 0);
             n = run_alone(s, rules, 7 * S + 3, took, at);
             assert_int_equal(n, schedules[d].count);
@@ -230,18 +229,17 @@ static void tests_pass_and_count_for_nothing(void **state)
 {
     struct th_sched *s = world_new((struct th_sched_conf){0});
     struct th_sched_endpoint e = endpoint(1, 1);
-    struct th_sched_endpoint_stats a, b;
+    struct th_sched_endpoint_stats stats;
 
     (void)state;
     e.max_in_flight = 1;
     e.rate_per_s = 0.001;
     put(s, e, 0);
     add(s, 1, 1, 0);
-    assert_int_equal(pick(s, 0), 1); /* window full, bucket empty */
+    assert_int_equal(pick(s, 0), 1); /* the limit is reached, the bucket empty */
     add(s, 2, 1, 0);
     for (uint64_t no = 11; no <= 13; no++)
         add_lane(s, no, TH_LANE_TEST, 0, 0, 0);
-    assert_true(th_sched_endpoint_stats(s, 1, &a));
     assert_int_equal(pick(s, 0), 11);
     assert_int_equal(pick(s, 0), 12);
     assert_int_equal(pick(s, 0), 0); /* two at once */
@@ -249,9 +247,8 @@ static void tests_pass_and_count_for_nothing(void **state)
     assert_int_equal(pick(s, 1), 13);
     end(s, 12, TH_LEARN_FAILED, 0, 1);
     end(s, 13, TH_LEARN_OK, 1, 1);
-    assert_true(th_sched_endpoint_stats(s, 1, &b));
-    assert_true(a.window >= b.window && a.window <= b.window);
-    assert_false(b.proven);
+    assert_true(th_sched_endpoint_stats(s, 1, &stats));
+    assert_false(stats.proven || stats.breaker_open);
     world_check(s);
     th_sched_free(s);
 }
@@ -315,7 +312,7 @@ static void deleting_an_endpoint_with_requests_under_way(void **state)
     th_sched_free(s);
 }
 
-/* ---- window, breaker, bucket ---- */
+/* ---- limit, breaker, bucket ---- */
 
 static unsigned pick_all(struct th_sched *s, uint64_t *no, int64_t now)
 {
@@ -326,80 +323,126 @@ static unsigned pick_all(struct th_sched *s, uint64_t *no, int64_t now)
     return n;
 }
 
-static void window_grows_shrinks_and_opens(void **state)
+/* A new endpoint, one that refuses everything and one that never answers have the same limit while slots are free. */
+static void the_limit_is_the_same_whatever_comes_back(void **state)
+{
+    static const enum th_learn learn[] = {TH_LEARN_OK, TH_LEARN_ANSWERED, TH_LEARN_FAILED, TH_LEARN_NEUTRAL};
+
+    (void)state;
+    for (size_t l = 0; l < sizeof learn / sizeof learn[0]; l++) {
+        struct th_sched *s = world_new((struct th_sched_conf){0});
+        uint64_t no[32];
+        int64_t now = 0;
+        put(s, endpoint(1, 1), 0);
+        for (uint64_t next = 1; next <= 200; next++)
+            add(s, next, 1, 0);
+        for (unsigned round = 0; round < 12; round++) {
+            assert_int_equal(pick_all(s, no, now), 16);
+            world_check(s);
+            for (unsigned i = 0; i < 16; i++)
+                end(s, no[i], learn[l], now, now + 30 * S);
+            now += 30 * S;
+        }
+        assert_int_equal(pick_all(s, no, now), 8); /* the last ones of 200 */
+        th_sched_free(s);
+    }
+}
+
+static bool is_open(const struct th_sched *s)
+{
+    struct th_sched_endpoint_stats stats;
+
+    assert_true(th_sched_endpoint_stats(s, 1, &stats));
+    assert_int_equal(th_sched_stats(s).broken_endpoints, stats.breaker_open);
+    return stats.breaker_open;
+}
+
+/* Sends `count` requests at once, which end `took` later. */
+static void burst(struct th_sched *s, int64_t *now, unsigned count, enum th_learn learn, int64_t took)
+{
+    static uint64_t next = 1;
+    uint64_t no[32];
+
+    for (unsigned i = 0; i < count; i++)
+        add(s, next++, 1, *now);
+    assert_int_equal(pick_all(s, no, *now), count);
+    for (unsigned i = 0; i < count; i++)
+        end(s, no[i], learn, *now, *now + took);
+    *now += took;
+    world_check(s);
+}
+
+static void the_breaker_is_for_silence(void **state)
 {
     struct th_sched *s = world_new((struct th_sched_conf){0});
-    const unsigned grow[] = {2, 4, 8, 16, 16};
-    struct th_sched_endpoint_stats stats;
-    uint64_t no[32], next = 1;
     int64_t now = 0;
-    unsigned n, failures = 0;
 
     (void)state;
     put(s, endpoint(1, 1), 0);
-    for (; next <= 200; next++)
-        add(s, next, 1, 0);
-    for (size_t round = 0; round < 5; round++) {
-        n = pick_all(s, no, now);
-        assert_int_equal(n, grow[round]);
-        for (unsigned i = 0; i < n; i++)
-            end(s, no[i], TH_LEARN_OK, now, now + 10);
-        now += 10;
-    }
-    for (double last = 17;; last = stats.window) { /* whole windows of failures: it at least halves */
-        n = pick_all(s, no, now);
-        for (unsigned i = 0; i < n; i++)
-            end(s, no[i], TH_LEARN_FAILED, now, now + 10);
-        failures += n;
-        now += 10;
-        assert_true(th_sched_endpoint_stats(s, 1, &stats));
-        assert_true(stats.window < last);
-        world_check(s);
-        if (stats.breaker_open)
-            break;
-    }
-    assert_true(failures >= 16 && failures <= 48);
-    /* open: one at a time, spaced by 5 s from start to start; the due delivery is the probe */
-    n = pick_all(s, no, now + 5 * S);
-    assert_int_equal(n, 1);
-    end(s, no[0], TH_LEARN_FAILED, now + 5 * S, now + 6 * S);
-    assert_int_equal(pick(s, now + 10 * S - 1), 0);
-    assert_int_equal(th_sched_next(s, at_us(now + 10 * S - 1)).us, now + 10 * S);
-    assert_int_equal(pick_all(s, no, now + 10 * S), 1);
-    end(s, no[0], TH_LEARN_NEUTRAL, now + 10 * S, now + 11 * S);
-    assert_true(th_sched_endpoint_stats(s, 1, &stats));
-    assert_true(stats.breaker_open);
-    assert_int_equal(pick_all(s, no, now + 15 * S), 1);
-    end(s, no[0], TH_LEARN_OK, now + 15 * S, now + 16 * S);
-    assert_true(th_sched_endpoint_stats(s, 1, &stats));
-    assert_false(stats.breaker_open);
-    assert_int_equal(pick_all(s, no, now + 16 * S), 2); /* slow start again */
+    for (unsigned i = 0; i < 20; i++)
+        burst(s, &now, 16, TH_LEARN_ANSWERED, i % 2 ? 20 * S : 1000);
+    assert_false(is_open(s));
+    burst(s, &now, 16, TH_LEARN_FAILED, 30 * S); /* one round, however many ended in it */
+    burst(s, &now, 1, TH_LEARN_FAILED, 1000);
+    burst(s, &now, 1, TH_LEARN_NEUTRAL, 1000);
+    assert_false(is_open(s));
+    burst(s, &now, 1, TH_LEARN_ANSWERED, 29 * S); /* however late and whatever it says */
+    for (unsigned i = 0; i < 2; i++)
+        burst(s, &now, 16, TH_LEARN_FAILED, 1000);
+    assert_false(is_open(s));
+    burst(s, &now, 1, TH_LEARN_FAILED, 1000);
+    assert_true(is_open(s));
+    burst(s, &now, 16, TH_LEARN_FAILED, 30 * S); /* and nothing waits for it */
+    assert_true(is_open(s));
+    burst(s, &now, 1, TH_LEARN_OK, 1000);
+    assert_false(is_open(s));
     th_sched_free(s);
 }
 
-static void a_window_with_every_second_failure_stays_open(void **state)
+/* Where silent endpoints are many, each has one request at a time, so that those who answer slowly, and newcomers, find
+ * slots. One that answers at once needs none of them, whatever it says. */
+static void silent_endpoints_wait_where_slots_are_scarce(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
-    struct th_sched_endpoint_stats stats;
+    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 64});
+    struct th_queue_row r;
+    unsigned of[41] = {0}, silent = 0;
 
     (void)state;
-    put(s, endpoint(1, 1), 0);
-    for (uint64_t no = 1; no <= 500; no++) {
-        add(s, no, 1, (int64_t)no);
-        assert_int_equal(pick(s, (int64_t)no), no);
-        end(s, no, no % 2 ? TH_LEARN_OK : TH_LEARN_FAILED, (int64_t)no, (int64_t)no);
-        assert_true(th_sched_endpoint_stats(s, 1, &stats));
-        assert_false(stats.breaker_open);
+    for (uint64_t ep = 1; ep <= 40; ep++) {
+        put(s, endpoint(ep, 1), 0);
+        for (unsigned i = 0; i < 3; i++) {
+            add(s, ep, ep, i);
+            assert_int_equal(pick(s, i), ep);
+            end(s, ep, ep == 40 ? TH_LEARN_ANSWERED : TH_LEARN_FAILED, i, i);
+        }
     }
+    assert_int_equal(th_sched_stats(s).broken_endpoints, 39);
+    for (uint64_t i = 0; i < 10; i++)
+        add(s, 1000 + i, 1, 10);
+    while (th_sched_pick(s, at_us(10), &r))
+        of[r.endpoint]++;
+    assert_int_equal(of[1], 10); /* alone it waits for nothing */
+    for (uint64_t ep = 2; ep <= 40; ep++)
+        for (uint64_t i = 0; i < 20; i++)
+            add(s, 1000 * ep + i, ep, 10);
+    while (th_sched_pick(s, at_us(10), &r))
+        of[r.endpoint]++;
+    world_check(s);
+    assert_int_equal(of[40], 16);
+    for (uint64_t ep = 1; ep <= 39; ep++) {
+        silent += of[ep];
+        assert_true(ep == 1 || of[ep] <= 2);
+    }
+    assert_int_equal(silent, 16); /* a quarter of the slots */
     th_sched_free(s);
 }
 
 static void in_a_crowd_schedules_slip_and_never_shorten(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 32});
     const struct th_rules *rules = rules_of("techwriter");
     int64_t due[101] = {0}, now = 0;
-    unsigned attempts[101] = {0}, open = 100;
+    unsigned attempts[101] = {0}, open = 100, late = 0;
     struct th_queue_row out;
 
     (void)state;
@@ -407,22 +450,35 @@ static void in_a_crowd_schedules_slip_and_never_shorten(void **state)
     for (uint64_t no = 1; no <= 100; no++)
         add(s, no, 1, 0);
     while (open) {
-        struct th_next_step step;
-        while (!th_sched_pick(s, at_us(now), &out)) {
+        struct th_queue_row batch[32];
+        unsigned n = 0;
+        while (th_sched_pick(s, at_us(now), &out)) {
+            assert_true(n < 32 && now >= due[out.no]);
+            late += now > due[out.no];
+            assert_int_equal(attempts[out.no]++,
+                             out.tries); /* none is suppressed, none counted that was not made */
+            batch[n++] = out;
+        }
+        if (!n) {
             struct th_mono next = th_sched_next(s, at_us(now));
             assert_true(next.us > now && next.us != INT64_MAX);
             now = next.us;
+            continue;
         }
-        assert_true(now >= due[out.no]);
-        assert_int_equal(attempts[out.no]++,
-                         out.tries); /* none is suppressed, none counted that was not made */
-        step = th_retry_step(rules, TH_HTTP_TIMEOUT, 0, UINT32_MAX, out.tries, 0, false);
-        th_sched_result(s, out.no, TH_LEARN_FAILED, at_us(now), at_us(now));
-        due[out.no] = now + step.delay_ms * 1000;
-        out.tries++;
-        th_sched_settled(s, out.no, step.verdict == TH_V_AGAIN ? &out : NULL, at_us(due[out.no]), at_us(now));
-        open -= step.verdict != TH_V_AGAIN;
+        for (unsigned i = 0; i < n; i++) {
+            struct th_next_step step =
+                th_retry_step(rules, TH_HTTP_TIMEOUT, 0, UINT32_MAX, batch[i].tries, 0, false);
+            uint64_t no = batch[i].no;
+            th_sched_result(s, no, TH_LEARN_FAILED, at_us(now), at_us(now + 30 * S));
+            due[no] = now + 30 * S + step.delay_ms * 1000;
+            batch[i].tries++;
+            th_sched_settled(s, no, step.verdict == TH_V_AGAIN ? &batch[i] : NULL, at_us(due[no]),
+                             at_us(now + 30 * S));
+            open -= step.verdict != TH_V_AGAIN;
+        }
+        now += 30 * S;
     }
+    assert_true(late > 0);
     for (unsigned no = 1; no <= 100; no++)
         assert_int_equal(attempts[no], 5);
     th_sched_free(s);
@@ -495,8 +551,8 @@ static void half_of_the_slots_stay_for_the_proven(void **state)
     assert_int_equal(n, 7); /* the eighth is kept for the next newcomer */
     for (uint64_t i = 0; i < 8; i++)
         add(s, 500 + i, 1000, 1001);
-    n = pick_all(s, no, 1001); /* window 3, all at once although 92 silent ones wait */
-    assert_int_equal(n, 3);
+    n = pick_all(s, no, 1001); /* all at once although 92 silent ones wait, but for the last eighth */
+    assert_int_equal(n, 7);
     /* older than a second: booked with the others, and proven no more */
     assert_int_equal(pick(s, 1001 + S + 1), 0);
     assert_true(th_sched_endpoint_stats(s, 1000, &stats));
@@ -603,8 +659,9 @@ int main(void)
         cmocka_unit_test(tests_pass_and_count_for_nothing),
         cmocka_unit_test(cancelled_ones_are_not_sent),
         cmocka_unit_test(deleting_an_endpoint_with_requests_under_way),
-        cmocka_unit_test(window_grows_shrinks_and_opens),
-        cmocka_unit_test(a_window_with_every_second_failure_stays_open),
+        cmocka_unit_test(the_limit_is_the_same_whatever_comes_back),
+        cmocka_unit_test(the_breaker_is_for_silence),
+        cmocka_unit_test(silent_endpoints_wait_where_slots_are_scarce),
         cmocka_unit_test(in_a_crowd_schedules_slip_and_never_shorten),
         cmocka_unit_test(buckets_hold_their_rate_for_minutes),
         cmocka_unit_test(half_of_the_slots_stay_for_the_proven),

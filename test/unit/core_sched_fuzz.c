@@ -80,7 +80,6 @@ static void step_endpoint(struct world *w, bool calm)
     e.held = !calm && rnd(w, 3) == 0;
     e.max_in_flight = 1 + rnd(w, 5);
     e.rate_per_s = rnd(w, 4) == 0 ? 5 : 0;
-    e.probe_spacing_us = 2 * S;
     if (th_sched_endpoint_put(w->s, &e, at_us(w->now)) != TH_OK) {
         assert_true(w->fail_memory);
         return;
@@ -198,7 +197,7 @@ static void step_end(struct world *w, bool calm)
     i = rnd(w, w->n_under_way);
     d = &w->d[w->under_way[i]];
     if (d->state == FLIGHT) {
-        enum th_learn learn = calm ? TH_LEARN_OK : (enum th_learn)rnd(w, 3);
+        enum th_learn learn = calm ? TH_LEARN_OK : (enum th_learn)rnd(w, 4);
         d->state = SETTLING;
         th_sched_result(w->s, d->row.no, learn, at_us(d->began), at_us(w->now));
         if (rnd(w, 2))

@@ -41,8 +41,7 @@ static inline void world_check(const struct th_sched *s)
 
 static inline struct th_sched_endpoint endpoint(uint64_t no, uint64_t tenant)
 {
-    return (struct th_sched_endpoint){
-        .no = no, .tenant = tenant, .max_in_flight = 16, .probe_spacing_us = 5 * S};
+    return (struct th_sched_endpoint){.no = no, .tenant = tenant, .max_in_flight = 16};
 }
 
 static inline void put(struct th_sched *s, struct th_sched_endpoint e, int64_t now)
