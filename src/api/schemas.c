@@ -53,7 +53,7 @@
     "\"id\":" STR ",\"url\":" STR ",\"events\":{\"type\":\"array\",\"items\":" STR "},\"active\":" BOOL      \
     ",\"description\":" STR_NULL                                                                             \
     ",\"metadata\":" STRINGS(SCALAR) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(                   \
-        BOOL) ",\"timeout_seconds\":" INT ",\"max_in_flight\":" INT                                          \
+        BOOL) ",\"timeout_seconds\":{\"type\":\"number\"},\"max_in_flight\":" INT                                          \
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
               ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED
 
@@ -62,7 +62,7 @@
     ",\"maxItems\":256},\"active\":{\"type\":[\"boolean\",\"null\"]},\"description\":{\"type\":[\"string\"," \
     "\"null\"],"                                                                                             \
     "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(SCALAR_NULL) ",\"headers\":" STRINGS_NULL(              \
-        STR_NULL) ",\"timeout_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":1}"                     \
+        STR_NULL) ",\"timeout_seconds\":{\"type\":[\"number\",\"null\"],\"minimum\":1}"                     \
                   ",\"max_in_flight\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000}"      \
                   ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"minimum\":0.001,"            \
                   "\"maximum\":100000}"                                                                      \

@@ -32,7 +32,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"description", TH_T_STRING, false, true, 4096, 0, 0},
     {"metadata", TH_T_OBJECT, false, true, 0, 0, 0},
     {"headers", TH_T_OBJECT, false, true, 0, 0, 0},
-    {"timeout_seconds", TH_T_INTEGER, false, true, 0, 0, 0}, /* range: the dialect's */
+    {"timeout_seconds", TH_T_NUMBER, false, true, 0, 0, 0}, /* range and form: the dialect's */
     {"max_in_flight", TH_T_INTEGER, false, true, 0, 1, 1000},
     {"rate_limit_per_second", TH_T_NUMBER, false, true, 0, 0, 0},
     {"signature_variant", TH_T_STRING, false, true, 64, 0, 0},
@@ -241,6 +241,24 @@ static bool given(const struct th_api_value *v, int field)
     return v[field].present && !v[field].null && !v[field].bad;
 }
 
+/* Seconds; parts of one only where the dialect's own API speaks of a number, not of an integer. */
+static void apply_timeout(struct th_api_req *r, const struct th_api_value *v, const struct th_rules *rules,
+                          struct th_endpoint_spec *s)
+{
+    s->timeout_ms = 0;
+    if (v->null || v->bad)
+        return;
+    if (v->number < rules->timeout_min_s || v->number > rules->timeout_max_s)
+        th_api_error(r, pointer_to(r, F_TIMEOUT),
+                     rules->timeout_min_s < rules->timeout_max_s ? "must be from %u to %u"
+                                                                 : "is always %u in this dialect",
+                     rules->timeout_min_s, rules->timeout_max_s);
+    else if (!rules->timeout_fractions && v->number != (double)(uint32_t)v->number)
+        th_api_error(r, pointer_to(r, F_TIMEOUT), "must be an integer");
+    else
+        s->timeout_ms = (uint32_t)(v->number * 1000 + 0.5);
+}
+
 static void apply_plain(struct th_api_req *r, const struct th_api_value *v, struct th_change *c)
 {
     struct th_endpoint_spec *s = &c->spec;
@@ -260,15 +278,8 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
         s->has_description = !v[F_DESCRIPTION].null;
         s->description = v[F_DESCRIPTION].text;
     }
-    if (v[F_TIMEOUT].present) {
-        s->timeout_s = (uint32_t)v[F_TIMEOUT].i;
-        if (given(v, F_TIMEOUT) &&
-            (v[F_TIMEOUT].i < rules->timeout_min_s || v[F_TIMEOUT].i > rules->timeout_max_s))
-            th_api_error(r, pointer_to(r, F_TIMEOUT),
-                         rules->timeout_min_s < rules->timeout_max_s ? "must be from %u to %u"
-                                                                     : "is always %u in this dialect",
-                         rules->timeout_min_s, rules->timeout_max_s);
-    }
+    if (v[F_TIMEOUT].present)
+        apply_timeout(r, &v[F_TIMEOUT], rules, s);
     if (v[F_IN_FLIGHT].present)
         s->max_in_flight = (uint32_t)v[F_IN_FLIGHT].i;
     if (v[F_RATE].present) {

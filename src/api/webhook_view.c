@@ -75,6 +75,16 @@ static void write_rate(const struct th_endpoint *ep, struct th_jw *w)
     }
 }
 
+static void write_timeout(const struct th_endpoint *ep, struct th_jw *w)
+{
+    uint32_t ms = ep->spec.timeout_ms;
+
+    if (!ms)
+        ms = th_dialect_values(ep->tenant->dialect)->rules.timeout_s * 1000;
+    th_jw_raw(w, TH_LIT(""));
+    th_buf_printf(w->out, "%.10g", ms / 1000.0);
+}
+
 static void write_variant(const struct th_endpoint *ep, struct th_jw *w)
 {
     const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
@@ -131,7 +141,7 @@ static bool write_plain(const struct th_api_list *l, const struct th_endpoint *e
     } else if (th_span_is(name, "metadata"))
         th_jw_raw(w, s->metadata.n ? s->metadata : TH_LIT("{}"));
     else if (th_span_is(name, "timeout_seconds"))
-        th_jw_u64(w, s->timeout_s ? s->timeout_s : th_dialect_values(ep->tenant->dialect)->rules.timeout_s);
+        write_timeout(ep, w);
     else if (th_span_is(name, "max_in_flight"))
         th_jw_u64(w, s->max_in_flight ? s->max_in_flight : 16);
     else if (th_span_is(name, "created_at"))

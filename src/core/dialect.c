@@ -35,6 +35,7 @@ static void fill_rules(const struct dl_spec *s, struct th_rules *r)
     r->timeout_min_s = s->timeout.min ? s->timeout.min : s->timeout.total;
     r->timeout_max_s = s->timeout.max ? s->timeout.max : s->timeout.total;
     r->connect_timeout_s = s->timeout.connect;
+    r->timeout_fractions = s->timeout.fractions;
 }
 
 static void fill_secret(const struct dl_spec *s, struct th_dialect_values *v)

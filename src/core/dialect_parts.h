@@ -140,6 +140,7 @@ struct dl_spec {
     struct th_status_set success;
     struct {
         uint32_t total, connect, min, max;
+        bool fractions;
     } timeout;
     struct {
         uint32_t exhausted, seconds;

@@ -208,6 +208,7 @@ static const struct dl_row timeout_rows[] = {
     {.key = "connect", .kind = NUMBER, .at = AT(timeout.connect), .min = 1, .max = 600, .def = 10},
     {.key = "min", .kind = NUMBER, .at = AT(timeout.min), .max = 600},
     {.key = "max", .kind = NUMBER, .at = AT(timeout.max), .max = 600},
+    {.key = "fractions", .kind = BOOL, .at = AT(timeout.fractions)},
 };
 static const struct dl_table timeout_table = {ROWS(timeout_rows), NULL};
 static const struct dl_row disable_rows[] = {

@@ -38,5 +38,6 @@ struct th_rules {
     uint32_t disable_after_s; /* seconds of nothing but failures; 0: never */
     bool drop_while_disabled; /* else held */
     uint32_t timeout_s, timeout_min_s, timeout_max_s, connect_timeout_s;
+    bool timeout_fractions; /* an endpoint may ask for parts of a second */
 };
 #endif

@@ -131,7 +131,8 @@ static void check_numbers(const struct th_dialect_values *v, struct th_change *c
     char text[96];
     bool known = c->spec.variant.n == 0;
 
-    if (c->spec.timeout_s && (c->spec.timeout_s < r->timeout_min_s || c->spec.timeout_s > r->timeout_max_s)) {
+    if (c->spec.timeout_ms &&
+        (c->spec.timeout_ms < r->timeout_min_s * 1000 || c->spec.timeout_ms > r->timeout_max_s * 1000)) {
         snprintf(text, sizeof text, "must be %u to %u seconds", r->timeout_min_s, r->timeout_max_s);
         refuse(c, "timeout_seconds", text);
     }

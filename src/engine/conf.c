@@ -129,8 +129,8 @@ enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *e
     th_jw_raw(&w, s->metadata.n ? s->metadata : TH_LIT("{}"));
     if (s->header_count && !write_headers(e, ep, &w))
         return out->failed ? out->failed : TH_NOMEM;
-    th_jw_key(&w, TH_LIT("timeout_s"));
-    th_jw_u64(&w, s->timeout_s);
+    th_jw_key(&w, TH_LIT("timeout_ms"));
+    th_jw_u64(&w, s->timeout_ms);
     th_jw_key(&w, TH_LIT("max_in_flight"));
     th_jw_u64(&w, s->max_in_flight);
     th_jw_key(&w, TH_LIT("rate_milli"));
@@ -282,7 +282,9 @@ enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct t
         return TH_NOMEM;
     if (th_json_member(root, TH_LIT("active"), &v))
         (void)th_json_bool(v, &out->active);
-    out->timeout_s = (uint32_t)read_i64(root, TH_LIT("timeout_s"));
+    out->timeout_ms = (uint32_t)read_i64(root, TH_LIT("timeout_ms"));
+    if (!out->timeout_ms) /* stored before parts of a second were taken */
+        out->timeout_ms = (uint32_t)read_i64(root, TH_LIT("timeout_s")) * 1000;
     out->max_in_flight = (uint32_t)read_i64(root, TH_LIT("max_in_flight"));
     out->rate_per_s = (double)read_i64(root, TH_LIT("rate_milli")) / 1000.0;
     out->options = (uint32_t)read_i64(root, TH_LIT("options"));

@@ -217,19 +217,19 @@ static void fail_unrendered(struct th_attempt *a, enum th_error error)
 }
 
 /* Total time of an attempt, from the look-up of the name to the last byte of the answer. */
-static uint32_t timeout_of(const struct th_attempt *a)
+static uint32_t timeout_ms_of(const struct th_attempt *a)
 {
-    uint32_t own_s = a->run->spec.timeout_s;
+    uint32_t own_ms = a->run->spec.timeout_ms;
 
-    return own_s ? own_s : th_dialect_values(a->ep->pub.tenant->dialect)->rules.timeout_s;
+    return own_ms ? own_ms : th_dialect_values(a->ep->pub.tenant->dialect)->rules.timeout_s * 1000;
 }
 
 static void send_to(struct th_attempt *a, unsigned count)
 {
     struct th_engine *e = a->e;
     const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
-    uint32_t timeout_s = timeout_of(a);
-    uint32_t connect_s = rules->connect_timeout_s ? rules->connect_timeout_s : 10;
+    uint32_t timeout_ms = timeout_ms_of(a);
+    uint32_t connect_ms = (rules->connect_timeout_s ? rules->connect_timeout_s : 10) * 1000;
     const struct th_url *url = &a->run->url;
     struct th_span body;
     enum th_error error;
@@ -258,9 +258,9 @@ static void send_to(struct th_attempt *a, unsigned count)
         .head = th_buf_view(&a->head),
         .body = {body},
         .body_count = 1,
-        .deadline = {a->began.us + (int64_t)timeout_s * 1000000},
+        .deadline = {a->began.us + (int64_t)timeout_ms * 1000},
         .connect_deadline = {e->now.mono.us +
-                             (int64_t)(connect_s < timeout_s ? connect_s : timeout_s) * 1000000},
+                             (int64_t)(connect_ms < timeout_ms ? connect_ms : timeout_ms) * 1000},
         .head_cap = 32u << 10,
         .body_cap = TH_ANSWER_KEPT,
         .done = transport_done,
@@ -337,7 +337,7 @@ void th_attempt_send(struct th_attempt *a)
                                          .tenant = a->ep->pub.tenant->no,
                                          .done = resolved,
                                          .user = a,
-                                         .deadline = {a->began.us + (int64_t)timeout_of(a) * 1000000}};
+                                         .deadline = {a->began.us + (int64_t)timeout_ms_of(a) * 1000}};
         a->resolving = true;
         e->conf.resolver->vt->submit(e->conf.resolver, &a->resolve);
     } else if (!th_guard_addr(e->conf.guard, &url->addr, &why)) {

@@ -74,7 +74,7 @@ struct th_endpoint_spec {
     struct th_span metadata; /* JSON object of strings, raw; n == 0: {} */
     const struct th_header *headers;
     unsigned header_count;
-    uint32_t timeout_s;     /* 0: the dialect's default */
+    uint32_t timeout_ms;    /* 0: the dialect's default */
     uint32_t max_in_flight; /* 0: 16 */
     double rate_per_s;      /* 0: none */
     struct th_span variant; /* n == 0: the dialect's default */

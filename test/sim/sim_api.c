@@ -63,7 +63,7 @@ static void fill_spec(struct th_endpoint_spec *to, const struct sim_spec *from, 
     *to = (struct th_endpoint_spec){.url = th_str(from->url),
                                     .events = texts->events,
                                     .active = !from->inactive,
-                                    .timeout_s = from->timeout_s,
+                                    .timeout_ms = from->timeout_s * 1000,
                                     .max_in_flight = from->max_in_flight,
                                     .rate_per_s = from->rate_per_s,
                                     .headers = from->header,
@@ -149,8 +149,8 @@ enum th_change_result sim_edit(struct sim *s, uint64_t endpoint, const struct si
         spec.events = given.events;
         spec.event_count = given.event_count;
     }
-    if (given.timeout_s)
-        spec.timeout_s = given.timeout_s;
+    if (given.timeout_ms)
+        spec.timeout_ms = given.timeout_ms;
     if (given.max_in_flight)
         spec.max_in_flight = given.max_in_flight;
     if (given.rate_per_s > 0)
