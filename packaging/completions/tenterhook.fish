@@ -417,7 +417,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from keys' -l insecure -d 'let
 complete -c tenterhook -n '__fish_seen_subcommand_from keys' -l json -d 'print JSON for programs'
 complete -c tenterhook -n '__fish_seen_subcommand_from keys' -l help -d 'describe this command'
 complete -c tenterhook -n '__fish_seen_subcommand_from keys' -a create -d 'make a key for a tenant; printed once, on standard output alone'
-complete -c tenterhook -n '__fish_seen_subcommand_from keys; and __fish_seen_subcommand_from create' -l scope -x -d 'events:publish, webhooks:read or webhooks:manage; may be repeated'
+complete -c tenterhook -n '__fish_seen_subcommand_from keys; and __fish_seen_subcommand_from create' -l scope -x -d 'events:publish, webhooks:read, answers:read or webhooks:manage; may be repeated'
 complete -c tenterhook -n '__fish_seen_subcommand_from keys; and __fish_seen_subcommand_from create' -l description -x -d 'what it is for'
 complete -c tenterhook -n '__fish_seen_subcommand_from keys; and __fish_seen_subcommand_from create' -l expires -x -d 'when it ends (RFC 3339)'
 complete -c tenterhook -n '__fish_seen_subcommand_from keys; and __fish_seen_subcommand_from create' -l server -x -d 'the server to ask [TENTERHOOK_SERVER, default http://127.0.0.1:8420]'

@@ -132,7 +132,7 @@ bool th_api_authorize(struct th_api_req *r)
                                      : "the request needs a key: Authorization: Bearer KEY");
         return false;
     }
-    scopes = key->scopes | (key->scopes & TH_SCOPE_MANAGE ? TH_SCOPE_READ : 0u);
+    scopes = key->scopes | (key->scopes & TH_SCOPE_MANAGE ? TH_SCOPE_READ | TH_SCOPE_ANSWERS : 0u);
     r->operator_key = !key->tenant;
     r->scopes = scopes;
     r->key_no = key->no;

@@ -167,7 +167,8 @@ static void write_request(struct th_jw *w, struct th_api_req *r, const struct th
     th_buf_init(&body, 32u << 20);
     th_buf_init(&url, 64u << 10);
     th_jw_key(w, TH_LIT("request"));
-    if (!r->tenant || th_engine_show_request(r->api->engine, r->tenant, view, &head, &body, &url)) {
+    if (!r->tenant || th_engine_show_request(r->api->engine, r->tenant, view, th_api_may(r, TH_SCOPE_MANAGE),
+                                             &head, &body, &url)) {
         th_jw_null(w);
     } else {
         th_jw_object(w);
@@ -182,7 +183,8 @@ static void write_request(struct th_jw *w, struct th_api_req *r, const struct th
     th_buf_fini(&url);
 }
 
-static void write_response(struct th_jw *w, const struct th_attempt_row *row)
+/* Head and body are what the endpoint wrote: for keys with the scope for it. */
+static void write_response(struct th_jw *w, const struct th_api_req *r, const struct th_attempt_row *row)
 {
     th_jw_key(w, TH_LIT("response"));
     if (!row->status) {
@@ -191,6 +193,11 @@ static void write_response(struct th_jw *w, const struct th_attempt_row *row)
     }
     th_jw_object(w);
     th_api_int(w, "status", row->status);
+    if (!th_api_may(r, TH_SCOPE_ANSWERS)) {
+        th_api_str(w, "hidden", TH_LIT("headers and body need the scope answers:read"));
+        th_jw_end_object(w);
+        return;
+    }
     write_headers(w, row->head);
     write_body(w, row->body);
     th_jw_key(w, TH_LIT("truncated"));
@@ -224,7 +231,7 @@ void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attem
     th_jw_key(w, TH_LIT("connection_reused"));
     th_jw_bool(w, row->reused);
     write_request(w, r, view);
-    write_response(w, row);
+    write_response(w, r, row);
     th_jw_end_object(w);
 }
 
@@ -347,7 +354,9 @@ static bool request_body(struct th_api_req *r, const struct th_attempt_view *vie
     th_buf_init(&head, 256u << 10);
     th_buf_init(&body, 32u << 20);
     th_buf_init(&url, 64u << 10);
-    ok = r->tenant && !th_engine_show_request(r->api->engine, r->tenant, view, &head, &body, &url) &&
+    ok = r->tenant &&
+         !th_engine_show_request(r->api->engine, r->tenant, view, th_api_may(r, TH_SCOPE_MANAGE), &head,
+                                 &body, &url) &&
          !body.failed;
     if (ok)
         th_jw_string(w, th_buf_view(&body));

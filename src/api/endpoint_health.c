@@ -44,7 +44,8 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
     th_jw_raw(w, TH_LIT("\""));
     th_engine_endpoint_id(r->api->engine, ep, w->out);
     th_buf_char(w->out, '"');
-    th_api_str(w, "url", ep->spec.url);
+    th_jw_key(w, TH_LIT("url"));
+    th_api_url(w, ep, th_api_may(r, TH_SCOPE_MANAGE));
     th_api_str(w, "state", th_str(states[h->state]));
     th_api_time(w, "failing_since", ep->facts.first_fail);
     th_api_time(w, "last_success_at", ep->facts.last_ok);

@@ -338,6 +338,8 @@ bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th
 void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view);
 /** Member with a time, null when ms is 0. */
 void th_api_time(struct th_jw *w, const char *name, int64_t ms);
+/** The endpoint's URL; a secret one masked unless `whole`. */
+void th_api_url(struct th_jw *w, const struct th_endpoint *ep, bool whole);
 static inline void th_api_str(struct th_jw *w, const char *name, struct th_span value)
 {
     th_jw_key(w, th_str(name));

@@ -50,19 +50,20 @@
 #define HEALTH "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
 
 #define WEBHOOK_FIELDS                                                                                       \
-    "\"id\":" STR ",\"url\":" STR ",\"events\":{\"type\":\"array\",\"items\":" STR "},\"active\":" BOOL      \
-    ",\"description\":" STR_NULL                                                                             \
+    "\"id\":" STR ",\"url\":" STR ",\"url_secret\":" BOOL ",\"events\":{\"type\":\"array\",\"items\":" STR   \
+    "},\"active\":" BOOL ",\"description\":" STR_NULL                                                        \
     ",\"metadata\":" STRINGS(SCALAR) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(                   \
-        BOOL) ",\"timeout_seconds\":{\"type\":\"number\"},\"max_in_flight\":" INT                                          \
+        BOOL) ",\"timeout_seconds\":{\"type\":\"number\"},\"max_in_flight\":" INT                            \
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
               ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED
 
 #define WEBHOOK_SETTINGS(url)                                                                                \
-    "\"url\":" url ",\"events\":{\"type\":[\"array\",\"null\"],\"items\":" STR                               \
+    "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"events\":{\"type\":[\"array\","      \
+    "\"null\"],\"items\":" STR                                                                               \
     ",\"maxItems\":256},\"active\":{\"type\":[\"boolean\",\"null\"]},\"description\":{\"type\":[\"string\"," \
     "\"null\"],"                                                                                             \
     "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(SCALAR_NULL) ",\"headers\":" STRINGS_NULL(              \
-        STR_NULL) ",\"timeout_seconds\":{\"type\":[\"number\",\"null\"],\"minimum\":1}"                     \
+        STR_NULL) ",\"timeout_seconds\":{\"type\":[\"number\",\"null\"],\"minimum\":1}"                      \
                   ",\"max_in_flight\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000}"      \
                   ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"minimum\":0.001,"            \
                   "\"maximum\":100000}"                                                                      \
@@ -127,7 +128,8 @@ const struct th_api_schema th_api_schemas[] = {
                 "\"method\":" STR ",\"url\":" STR ",\"headers\":" STRINGS(
                     STR) ",\"body\":" STR
                          ",\"body_base64\":" STR) "]},\"response\":{\"oneOf\":[{\"type\":\"null\"}"
-                                                  "," OBJECT("\"status\",\"headers\",\"truncated\"",
+                                                  "," OBJECT("\"status\"",
+                                                             "\"hidden\":" STR ","
                                                              "\"status\":" INT ",\"headers\":" STRINGS(
                                                                  STR) ",\"body\":" STR ",\"body_base64\":" STR
                                                                       ",\"truncated\":" BOOL) "]}")},
@@ -181,7 +183,8 @@ const struct th_api_schema th_api_schemas[] = {
          ",\"failing_since\":" TIME_NULL ",\"last_success_at\":" TIME_NULL ",\"breaker_open\":" BOOL
          ",\"waiting\":" INT ",\"more_in_store\":" BOOL ",\"in_flight\":" INT ",\"disabled\":" DISABLED)},
     {"EndpointHealthPage", PAGE("EndpointHealth")},
-    {"Scope", "{\"type\":\"string\",\"enum\":[\"events:publish\",\"webhooks:read\",\"webhooks:manage\"]}"},
+    {"Scope", "{\"type\":\"string\",\"enum\":[\"events:publish\",\"webhooks:read\",\"answers:read\","
+              "\"webhooks:manage\"]}"},
     {"KeyNew", CLOSED("\"scopes\"", "\"scopes\":{\"type\":\"array\",\"minItems\":1,\"items\":" REF(
                                         "Scope") "},\"description\":{\"type\":[\"string\",\"null\"],"
                                                  "\"maxLength\":1024},\"expires_at\":" TIME_NULL)},

@@ -144,6 +144,7 @@ static const struct {
 } scopes[] = {
     {"events:publish", TH_SCOPE_PUBLISH},
     {"webhooks:read", TH_SCOPE_READ},
+    {"answers:read", TH_SCOPE_ANSWERS},
     {"webhooks:manage", TH_SCOPE_MANAGE},
 };
 #define SCOPES (sizeof scopes / sizeof scopes[0])
@@ -196,7 +197,8 @@ static void read_scopes(struct th_api_req *r, const struct th_api_value *v, unsi
             continue;
         }
         snprintf(pointer, sizeof pointer, "/scopes/%u", i);
-        th_api_error(r, th_str(pointer), "must be one of events:publish, webhooks:read, webhooks:manage");
+        th_api_error(r, th_str(pointer),
+                     "must be one of events:publish, webhooks:read, answers:read, webhooks:manage");
     }
 }
 

@@ -11,6 +11,7 @@
 
 enum {
     F_URL,
+    F_URL_SECRET,
     F_EVENTS,
     F_ACTIVE,
     F_DESCRIPTION,
@@ -27,6 +28,7 @@ enum {
 
 static const struct th_api_field spec_fields[F_COUNT] = {
     {"url", TH_T_STRING, false, false, 2048, 0, 0},
+    {"url_secret", TH_T_BOOL, false, true, 0, 0, 0},
     {"events", TH_T_STRINGS, false, true, TH_MAX_SUBSCRIPTIONS, 0, 0},
     {"active", TH_T_BOOL, false, true, 0, 0, 0},
     {"description", TH_T_STRING, false, true, 4096, 0, 0},
@@ -266,6 +268,10 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
 
     if (v[F_URL].present)
         s->url = v[F_URL].text;
+    if (v[F_URL_SECRET].present)
+        s->url_secret = v[F_URL_SECRET].null ? TH_URL_BY_NAME
+                        : v[F_URL_SECRET].i  ? TH_URL_SECRET
+                                             : TH_URL_OPEN;
     if (v[F_EVENTS].present) {
         s->events = v[F_EVENTS].strings;
         s->event_count = v[F_EVENTS].count;

@@ -1,13 +1,15 @@
 /* How an endpoint looks: one source of native fields, used for the native form and for the shapes of
  * dialects.
  *
- * Values of custom headers are shown only to keys that may read secrets; others see "***". The secret appears
+ * Values of custom headers, and path and query of a URL that is secret, are shown only to keys that may read secrets;
+ * others see "***". The secret appears
  * only in the answer to the creation. */
 #include "api/private.h"
 
 static const char *const native[] = {
     "id",
     "url",
+    "url_secret",
     "events",
     "active",
     "description",
@@ -33,6 +35,22 @@ void th_api_time(struct th_jw *w, const char *name, int64_t ms)
     }
     th_jw_raw(w, TH_LIT("")); /* the comma, if one is due */
     th_api_wall(w->out, ms);
+}
+
+void th_api_url(struct th_jw *w, const struct th_endpoint *ep, bool whole)
+{
+    struct th_buf masked;
+
+    if (whole || !th_url_is_secret(&ep->spec)) {
+        th_jw_string(w, ep->spec.url);
+        return;
+    }
+    th_buf_init(&masked, 4096);
+    th_url_mask(ep->spec.url, &masked);
+    th_jw_string(w, th_buf_view(&masked));
+    if (masked.failed)
+        w->out->failed = masked.failed;
+    th_buf_fini(&masked);
 }
 
 static void write_headers(const struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
@@ -128,7 +146,9 @@ static bool write_plain(const struct th_api_list *l, const struct th_endpoint *e
     const struct th_endpoint_spec *s = &ep->spec;
 
     if (th_span_is(name, "url"))
-        th_jw_string(w, s->url);
+        th_api_url(w, ep, l->values);
+    else if (th_span_is(name, "url_secret") && th_url_is_secret(s))
+        th_jw_bool(w, true);
     else if (th_span_is(name, "active"))
         th_jw_bool(w, s->active);
     else if (th_span_is(name, "enabled"))

@@ -176,7 +176,7 @@ const struct th_command th_commands[] = {
      NULL},
     {"keys", "create", "TENANT", "make a key for a tenant; printed once, on standard output alone", NULL, API,
      1, 1,
-     OPTIONS({"--scope", "SCOPE", "events:publish, webhooks:read or webhooks:manage; may be repeated"},
+     OPTIONS({"--scope", "SCOPE", "events:publish, webhooks:read, answers:read or webhooks:manage; may be repeated"},
              {"--description", "TEXT", "what it is for"}, {"--expires", "TIME", "when it ends (RFC 3339)"}),
      th_cmd_key_create, NULL},
     {"keys", "delete", "TENANT KEY", "end a key now", NULL, API, 2, 2, OPTIONS(YES), th_cmd_key_delete, NULL},

@@ -145,9 +145,9 @@ int th_cmd_key_create(struct th_cli *cli)
     int status;
 
     if (!th_cli_has(cli, "--scope"))
-        return th_cli_fail(
-            cli, TH_EXIT_USAGE,
-            "--scope is missing: events:publish, webhooks:read or webhooks:manage; it may be repeated");
+        return th_cli_fail(cli, TH_EXIT_USAGE,
+                           "--scope is missing: events:publish, webhooks:read, answers:read or "
+                           "webhooks:manage; it may be repeated");
     th_buf_init(&body, 1u << 20);
     w = th_jw(&body);
     th_jw_object(&w);

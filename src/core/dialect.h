@@ -5,6 +5,7 @@
 #define TH_CORE_DIALECT_H
 #include "base/json.h"
 #include "base/time.h"
+#include "core/mask.h"
 #include "core/rules.h"
 #include "lib/crypto.h"
 
@@ -110,6 +111,9 @@ void th_dialect_secret_make_for(const struct th_dialect *d, unsigned variant, co
 /** Appends the public key that belongs to a secret which signs with Ed25519 in this dialect, for the customer: in the form
  * of the secret ("whpk_..." for "whsk_..."). False: the secret has none. */
 bool th_dialect_secret_public(const struct th_dialect *d, struct th_span secret, struct th_buf *out);
+
+/** Adds what may not be shown of a secret: its text, and the forms of the bytes that it stands for in this dialect. */
+void th_dialect_secret_needles(const struct th_dialect *d, struct th_span secret, struct th_needles *out);
 
 /** A secret ready to sign: decoded once, never on the hot path. */
 struct th_sign_key {

@@ -8,9 +8,19 @@
 #include "core/guard.h"
 
 /* Fields of management requests that `api.fields` may rename. */
-static const char *const request_fields[] = {
-    "url",     "events", "active",          "description",   "metadata",          "headers",
-    "options", "secret", "timeout_seconds", "max_in_flight", "signature_variant", "rate_limit_per_second"};
+static const char *const request_fields[] = {"url",
+                                             "events",
+                                             "active",
+                                             "description",
+                                             "metadata",
+                                             "headers",
+                                             "url_secret",
+                                             "options",
+                                             "secret",
+                                             "timeout_seconds",
+                                             "max_in_flight",
+                                             "signature_variant",
+                                             "rate_limit_per_second"};
 
 /* Line of a key ("timeout.min") in the file, or of the innermost group on the way to it that is there. */
 static unsigned line_of(const struct th_node *node, const char *path)

@@ -215,6 +215,25 @@ bool th_dialect_secret_public(const struct th_dialect *d, struct th_span secret,
     return found;
 }
 
+void th_dialect_secret_needles(const struct th_dialect *d, struct th_span secret, struct th_needles *out)
+{
+    static const enum dl_key text_only = DL_KEY_UTF8;
+    uint8_t key[KEY_MAX];
+    size_t n = 0;
+
+    th_needles_add(out, secret, TH_NEEDLE_MIN);
+    for (unsigned i = 0; i < (d->slot_count ? d->slot_count : 1); i++) {
+        enum dl_key form = d->slot_count ? d->slots[i].key : text_only;
+
+        if (!decode(form, secret, key, &n))
+            continue;
+        th_needles_bytes(out, key, n);
+        if (form == DL_KEY_WHSK && n > 32)
+            th_needles_bytes(out, key, 32); /* the seed without the public key */
+    }
+    th_wipe(key, sizeof key);
+}
+
 /* ---- keys ---- */
 
 static enum th_error fill_ed25519(const uint8_t *bytes, size_t n, struct th_sign_key *key)

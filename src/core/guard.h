@@ -43,6 +43,12 @@ struct th_url { /* spans into the text that was given, unless noted */
     struct th_addr addr; /* when literal, with port */
     char text[600];      /* host and authority (they share bytes), and "/?query" of a URL without a path */
 };
+/** True when a name in the query says that its value is a credential: token, key, secret, sig and the like. */
+bool th_url_has_credential(struct th_span url);
+/** Appends the URL with "***" for path and query. */
+void th_url_mask(struct th_span url, struct th_buf *out);
+/** True for what th_url_mask makes. */
+bool th_url_is_masked(struct th_span url);
 /** Strict http/https URL: no user info, no fragment sent, no control characters, spaces, backslashes, no
  * numeric host forms but dotted quads and bracketed IPv6, no empty or over-long labels, ASCII (xn--) names
  * only, at most 2048 bytes, no port that fetch forbids. TH_INVALID with an English reason that names the

@@ -66,6 +66,7 @@ static const struct {
 /* What an API shape can name: the fields that the management API offers, see docs/dialects.md. */
 static const char *const native_sources[] = {"id",
                                              "url",
+                                             "url_secret",
                                              "events",
                                              "active",
                                              "enabled",

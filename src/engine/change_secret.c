@@ -11,6 +11,7 @@
 void th_change_secret_fini(struct th_secret *s)
 {
     th_dialect_key_fini(&s->key);
+    th_mask_free(s->mask);
     th_free((char *)s->sealed.p);
     *s = (struct th_secret){0};
 }
@@ -55,7 +56,8 @@ bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep)
         if (copy) {
             memcpy(copy, sealed.p, sealed.n);
             i->secret.sealed = th_span(copy, sealed.n);
-            ok = !th_dialect_key_init(ep->tenant->dialect, th_buf_view(&c->secret_text), &i->secret.key);
+            ok = !th_dialect_key_init(ep->tenant->dialect, th_buf_view(&c->secret_text), &i->secret.key) &&
+                 !th_mask_secret(e, ep->tenant->dialect, th_buf_view(&c->secret_text), &i->secret.mask);
         }
     }
     th_buf_fini(&sealed);
@@ -147,8 +149,10 @@ void th_change_end_secrets(struct change_impl *i)
         bool kept = false;
         for (unsigned k = 0; k < i->next.secret_count; k++)
             kept = kept || i->next.secrets[k].no == pub->secrets[n].no;
-        if (!kept)
-            th_change_secret_fini(&pub->secrets[n]);
+        if (kept)
+            continue;
+        th_mask_keep(i->ep, &pub->secrets[n], i->e->now.wall.ms);
+        th_change_secret_fini(&pub->secrets[n]);
     }
     memcpy(pub->secrets, i->next.secrets, sizeof pub->secrets);
     pub->secret_count = i->next.secret_count;

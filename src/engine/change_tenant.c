@@ -162,6 +162,8 @@ void th_change_begin_key_add(struct change_impl *i)
     th_buf_init(&conf, 65536);
     w = th_jw(&conf);
     th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("form")); /* keys without it were made before reading answers was a scope */
+    th_jw_u64(&w, 2);
     th_jw_key(&w, TH_LIT("scopes"));
     th_jw_u64(&w, k->scopes);
     th_jw_key(&w, TH_LIT("note"));

@@ -77,15 +77,34 @@ void th_tenant_write(const struct th_tenant *t, struct th_buf *out)
     th_jw_end_object(&w);
 }
 
+/* A member with sealed bytes. */
+static bool write_sealed(struct th_engine *e, const struct th_endpoint *ep, uint64_t no, struct th_span name,
+                         struct th_span plain, struct th_jw *w)
+{
+    struct th_buf sealed, text;
+    bool ok;
+
+    th_buf_init(&sealed, TH_MAX_SPEC_BYTES + 64);
+    th_buf_init(&text, 2 * TH_MAX_SPEC_BYTES);
+    ok = th_engine_seal(e, ep->tenant->no, ep->no, no, plain, &sealed);
+    th_base64(&text, sealed.p, sealed.n);
+    ok = ok && !text.failed;
+    if (ok) {
+        th_jw_key(w, name);
+        th_jw_string(w, th_buf_view(&text));
+    }
+    th_buf_fini(&sealed);
+    th_buf_fini(&text);
+    return ok;
+}
+
 static bool write_headers(struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w)
 {
-    struct th_buf plain, sealed, text;
+    struct th_buf plain;
     struct th_jw inner;
     bool ok;
 
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
-    th_buf_init(&sealed, TH_MAX_SPEC_BYTES + 64);
-    th_buf_init(&text, 2 * TH_MAX_SPEC_BYTES);
     inner = th_jw(&plain);
     th_jw_object(&inner);
     for (unsigned i = 0; i < ep->spec.header_count; i++) {
@@ -93,17 +112,24 @@ static bool write_headers(struct th_engine *e, const struct th_endpoint *ep, str
         th_jw_string(&inner, ep->spec.headers[i].value);
     }
     th_jw_end_object(&inner);
-    ok = !plain.failed && th_engine_seal(e, ep->tenant->no, ep->no, 0, th_buf_view(&plain), &sealed);
-    th_base64(&text, sealed.p, sealed.n);
-    if (ok && !text.failed) {
-        th_jw_key(w, TH_LIT("headers_sealed"));
-        th_jw_string(w, th_buf_view(&text));
-    }
-    ok = ok && !text.failed;
+    ok = !plain.failed &&
+         write_sealed(e, ep, TH_SEALED_NO_HEADERS, TH_LIT("headers_sealed"), th_buf_view(&plain), w);
     th_buf_wipe(&plain);
-    th_buf_fini(&sealed);
-    th_buf_fini(&text);
     return ok;
+}
+
+/* A secret one is nowhere in clear: a program that knows nothing of sealed ones must find none. */
+static bool write_url(struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (ep->spec.url_secret != TH_URL_BY_NAME) {
+        th_jw_key(w, TH_LIT("url_secret"));
+        th_jw_bool(w, ep->spec.url_secret == TH_URL_SECRET);
+    }
+    if (th_url_is_secret(&ep->spec))
+        return write_sealed(e, ep, TH_SEALED_NO_URL, TH_LIT("url_sealed"), ep->spec.url, w);
+    th_jw_key(w, TH_LIT("url"));
+    th_jw_string(w, ep->spec.url);
+    return true;
 }
 
 enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out)
@@ -112,8 +138,8 @@ enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *e
     struct th_jw w = th_jw(out);
 
     th_jw_object(&w);
-    th_jw_key(&w, TH_LIT("url"));
-    th_jw_string(&w, s->url);
+    if (!write_url(e, ep, &w))
+        return out->failed ? out->failed : TH_NOMEM;
     th_jw_key(&w, TH_LIT("events"));
     th_jw_array(&w);
     for (unsigned i = 0; i < s->event_count; i++)
@@ -176,12 +202,18 @@ static int64_t read_i64(struct th_json root, struct th_span name)
     return n;
 }
 
-enum th_error th_headers_sealed(struct th_json root, struct th_json *member, struct th_buf *out)
+const struct th_sealed_member th_sealed_members[TH_SEALED_MEMBERS] = {
+    {{"headers_sealed", 14}, TH_SEALED_NO_HEADERS},
+    {{"url_sealed", 10}, TH_SEALED_NO_URL},
+};
+
+enum th_error th_member_sealed(struct th_json root, struct th_span name, struct th_json *member,
+                               struct th_buf *out)
 {
     size_t n;
 
     th_buf_init(out, 2 * TH_MAX_SPEC_BYTES);
-    if (!th_json_member(root, TH_LIT("headers_sealed"), member))
+    if (!th_json_member(root, name, member))
         return TH_NOT_FOUND;
     if (member->raw.n < 2)
         return TH_CORRUPT;
@@ -191,6 +223,30 @@ enum th_error th_headers_sealed(struct th_json root, struct th_json *member, str
         return TH_CORRUPT;
     out->n = n;
     return TH_OK;
+}
+
+static enum th_error read_url(struct th_engine *e, const struct th_endpoint *ep, struct th_json root,
+                              struct th_arena *mem, struct th_endpoint_spec *out)
+{
+    struct th_buf sealed, plain;
+    struct th_json v;
+    enum th_error error;
+    bool secret = false;
+
+    if (th_json_member(root, TH_LIT("url_secret"), &v) && th_json_bool(v, &secret))
+        out->url_secret = secret ? TH_URL_SECRET : TH_URL_OPEN;
+    error = th_member_sealed(root, TH_LIT("url_sealed"), &v, &sealed);
+    th_buf_init(&plain, TH_MAX_SPEC_BYTES);
+    if (error == TH_NOT_FOUND)
+        error = read_string(root, TH_LIT("url"), mem, &out->url) ? TH_OK : TH_NOMEM;
+    else if (!error &&
+             !th_engine_unseal(e, ep->tenant->no, ep->no, TH_SEALED_NO_URL, th_buf_view(&sealed), &plain))
+        error = plain.failed ? plain.failed : TH_CORRUPT;
+    else if (!error && !th_arena_copy(mem, th_buf_view(&plain), &out->url))
+        error = TH_NOMEM;
+    th_buf_fini(&sealed);
+    th_buf_wipe(&plain);
+    return error;
 }
 
 static enum th_error read_headers(struct th_engine *e, const struct th_endpoint *ep, struct th_json root,
@@ -205,7 +261,7 @@ static enum th_error read_headers(struct th_engine *e, const struct th_endpoint 
     if (!headers)
         return TH_NOMEM;
     out->headers = headers;
-    error = th_headers_sealed(root, &v, &sealed);
+    error = th_member_sealed(root, TH_LIT("headers_sealed"), &v, &sealed);
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
     th_buf_init(&text, TH_MAX_SPEC_BYTES);
     if (error) {
@@ -213,7 +269,7 @@ static enum th_error read_headers(struct th_engine *e, const struct th_endpoint 
         goto end;
     }
     error = TH_CORRUPT;
-    if (!th_engine_unseal(e, ep->tenant->no, ep->no, 0, th_buf_view(&sealed), &plain) ||
+    if (!th_engine_unseal(e, ep->tenant->no, ep->no, TH_SEALED_NO_HEADERS, th_buf_view(&sealed), &plain) ||
         th_json_parse(th_buf_view(&plain), 4, &v, NULL))
         goto end;
     error = TH_NOMEM;
@@ -273,8 +329,10 @@ enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct t
     *out = (struct th_endpoint_spec){0};
     if (th_json_parse(conf, 16, &root, NULL))
         return TH_CORRUPT;
-    if (!read_string(root, TH_LIT("url"), mem, &out->url) ||
-        !read_string(root, TH_LIT("description"), mem, &out->description) ||
+    error = read_url(e, ep, root, mem, out);
+    if (error)
+        return error;
+    if (!read_string(root, TH_LIT("description"), mem, &out->description) ||
         !read_string(root, TH_LIT("variant"), mem, &out->variant))
         return TH_NOMEM;
     out->has_description = th_json_member(root, TH_LIT("description"), &v);

@@ -43,7 +43,13 @@ struct th_engine_conf {
 
 /* ---- settings as the engine holds them; pointers are valid until the next turn ---- */
 
-enum { TH_SCOPE_PUBLISH = 1, TH_SCOPE_READ = 2, TH_SCOPE_MANAGE = 4, TH_SCOPE_OPERATOR = 8 };
+enum {
+    TH_SCOPE_PUBLISH = 1,
+    TH_SCOPE_READ = 2,
+    TH_SCOPE_MANAGE = 4,
+    TH_SCOPE_OPERATOR = 8,
+    TH_SCOPE_ANSWERS = 16
+};
 
 struct th_tenant {
     uint64_t no, version, rev;           /* version: settings; rev: of this object (ETag) */
@@ -66,6 +72,7 @@ struct th_header {
 /** What a user sets of an endpoint. In a request: spans of the caller, valid during the call. */
 struct th_endpoint_spec {
     struct th_span url;
+    enum th_url_secret { TH_URL_BY_NAME, TH_URL_OPEN, TH_URL_SECRET } url_secret;
     const struct th_span *events;
     unsigned event_count;
     bool active;
@@ -87,6 +94,7 @@ struct th_secret {
     int64_t until; /* wall ms; 0: for ever */
     struct th_span sealed;
     struct th_sign_key key;
+    struct th_mask *mask; /* of its text and its forms, for answers that repeat it */
 };
 
 struct th_endpoint {
@@ -166,6 +174,9 @@ struct th_key_check {
     enum th_error error;          /* TH_NOMEM: nothing can be said */
 };
 void th_key_check_row(struct th_key_check *c, const struct th_row *row);
+
+/** True when path and query of the URL are a credential: sealed at rest, and shown to keys that may read secrets only. */
+bool th_url_is_secret(const struct th_endpoint_spec *spec);
 
 /* ---- look-ups ---- */
 
@@ -420,8 +431,10 @@ void th_engine_read(struct th_engine *e, struct th_op *op);
 void th_engine_page_free(struct th_engine *e, struct th_page *page);
 /** "pending", "retrying", "held", "delivered", "failed", "cancelled"; reason: "exhausted", "final_status" or NULL. */
 const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason);
-/** Renders again what an attempt sent: head lines (auth and custom values as ***) and body. */
+/** Renders again what an attempt sent: head lines (auth and custom values as ***) and body. whole_url: else a URL that is
+ * secret is masked wherever it stands. */
 TH_MUST_USE enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t,
-                                                 const struct th_attempt_view *view, struct th_buf *head,
-                                                 struct th_buf *body, struct th_buf *url);
+                                                 const struct th_attempt_view *view, bool whole_url,
+                                                 struct th_buf *head, struct th_buf *body,
+                                                 struct th_buf *url);
 #endif

@@ -22,6 +22,7 @@
 #define TH_KEEP_BUFFER (64u << 10) /* a buffer that is used again gives back what it has beyond */
 #define TH_ANSWER_KEPT 16384       /* bytes of an answer's body; the transport gives no more */
 #define TH_FACT_FLUSH_MS 10000
+#define TH_PAST_SECRETS 2 /* ended ones of an endpoint that its answers are still searched for */
 
 /* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one. */
 struct th_endpoint_run {
@@ -31,7 +32,8 @@ struct th_endpoint_run {
     struct th_url url;
     struct th_span custom; /* finished custom header lines */
     unsigned variant;
-    struct th_span id; /* public id text */
+    struct th_mask *mask; /* of the custom headers' values and of a secret URL; NULL: none */
+    struct th_span id;    /* public id text */
     uint64_t rev;
     bool all; /* subscribed to everything */
 };
@@ -39,8 +41,12 @@ struct th_endpoint_run {
 /* A full endpoint object: public part first, so that pointers convert. */
 struct th_ep {
     struct th_endpoint pub;
-    unsigned refs; /* one for the map, one per request under way */
-    bool gone;     /* deleted; lives on for its requests */
+    unsigned refs;   /* one for the map, one per request under way */
+    struct th_past { /* of secrets that were ended before their time: endpoints still know them */
+        struct th_mask *mask;
+        int64_t until;
+    } past[TH_PAST_SECRETS];
+    bool gone; /* deleted; lives on for its requests */
     bool facts_dirty;
     struct th_list dirty; /* on engine.dirty while facts_dirty */
     unsigned counted;     /* enum th_gauge of the state that it is counted in, plus 1; 0: in none */
@@ -258,9 +264,18 @@ bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t te
 bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
                            struct th_span sealed, struct th_buf *plain);
 
-/** Sealed bytes of the custom headers in a parsed conf, and the member that has them. TH_NOT_FOUND: it has none;
- * TH_CORRUPT; TH_NOMEM. `out` is made in any case, for th_buf_fini. */
-enum th_error th_headers_sealed(struct th_json root, struct th_json *member, struct th_buf *out);
+/* What an endpoint's conf has inside that is sealed: the number stands where that of a secret stands. */
+#define TH_SEALED_NO_HEADERS 0
+#define TH_SEALED_NO_URL UINT64_MAX
+#define TH_SEALED_MEMBERS 2
+extern const struct th_sealed_member {
+    struct th_span name;
+    uint64_t no;
+} th_sealed_members[TH_SEALED_MEMBERS];
+/** Sealed bytes of a member of a parsed conf, and the member. TH_NOT_FOUND: it has none; TH_CORRUPT; TH_NOMEM. `out` is
+ * made in any case, for th_buf_fini. */
+enum th_error th_member_sealed(struct th_json root, struct th_span name, struct th_json *member,
+                               struct th_buf *out);
 
 /* keycheck.c */
 #define TH_META_PROOF "key_proof" /* meta row: TH_KEY_PROOF, sealed with the key of this store */
@@ -335,6 +350,18 @@ void th_dispatch_free(struct th_engine *e);
 /** Reads an id of the forms that prove themselves by time and random bits (not of integers). */
 bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_span text,
                         struct th_pubid *out);
+/* masks.c: what answers may not show */
+#define TH_MASKS_MAX (TH_MAX_SECRETS + TH_PAST_SECRETS + 1)
+TH_MUST_USE enum th_error th_mask_secret(struct th_engine *e, const struct th_dialect *d,
+                                         struct th_span secret, struct th_mask **out);
+TH_MUST_USE enum th_error th_mask_run(struct th_engine *e, struct th_endpoint_run *run);
+/** All that answers of this endpoint to a request with these settings may not show; returns how many. */
+unsigned th_masks_of(const struct th_ep *ep, const struct th_endpoint_run *run, int64_t now_ms,
+                     struct th_mask *out[TH_MASKS_MAX]);
+/** A secret leaves: its mask stays for as long as the secret would have been good, a day at least. */
+void th_mask_keep(struct th_ep *ep, struct th_secret *s, int64_t now_ms);
+void th_masks_free(struct th_ep *ep);
+
 unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms,
                         const struct th_sign_key *out[TH_MAX_SECRETS]);
 uint64_t th_endpoint_pool_key(const struct th_endpoint *ep);

@@ -43,21 +43,23 @@ static void check_sealed(struct th_key_check *c, uint64_t tenant, uint64_t endpo
 static void check_endpoint(struct th_key_check *c, const struct th_row *row)
 {
     struct th_json root, member;
-    struct th_buf sealed;
-    enum th_error error;
 
     if (th_json_parse(row->conf, 16, &root, NULL)) {
         c->closed++;
         return;
     }
-    error = th_headers_sealed(root, &member, &sealed);
-    if (!error)
-        check_sealed(c, row->tenant, row->no, 0, th_buf_view(&sealed));
-    else if (error == TH_NOMEM)
-        c->error = error;
-    else if (error != TH_NOT_FOUND)
-        c->closed++;
-    th_buf_fini(&sealed);
+    for (unsigned i = 0; i < TH_SEALED_MEMBERS; i++) {
+        struct th_buf sealed;
+        enum th_error error = th_member_sealed(root, th_sealed_members[i].name, &member, &sealed);
+
+        if (!error)
+            check_sealed(c, row->tenant, row->no, th_sealed_members[i].no, th_buf_view(&sealed));
+        else if (error == TH_NOMEM)
+            c->error = error;
+        else if (error != TH_NOT_FOUND)
+            c->closed++;
+        th_buf_fini(&sealed);
+    }
 }
 
 void th_key_check_row(struct th_key_check *c, const struct th_row *row)

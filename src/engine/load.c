@@ -136,7 +136,9 @@ static void load_key(struct loading *l, const struct th_row *row)
     k->expires = row->until;
     if (th_json_member(root, TH_LIT("scopes"), &v))
         (void)th_json_i64(v, &scopes);
-    k->scopes = (unsigned)scopes & (TH_SCOPE_PUBLISH | TH_SCOPE_READ | TH_SCOPE_MANAGE);
+    k->scopes = (unsigned)scopes & (TH_SCOPE_PUBLISH | TH_SCOPE_READ | TH_SCOPE_MANAGE | TH_SCOPE_ANSWERS);
+    if (!th_json_member(root, TH_LIT("form"), &v) && (k->scopes & TH_SCOPE_READ))
+        k->scopes |= TH_SCOPE_ANSWERS; /* made before this was a scope of its own */
     if (th_json_member(root, TH_LIT("note"), &v)) {
         struct th_buf text;
         th_buf_init(&text, 4096);
@@ -219,6 +221,8 @@ static void load_secret(struct loading *l, const struct th_row *row)
                             .sealed = th_span(sealed, row->conf.n)};
     ep->pub.secret_count++;
     error = th_dialect_key_init(ep->pub.tenant->dialect, th_buf_view(&plain), &s->key);
+    if (!error)
+        error = th_mask_secret(l->e, ep->pub.tenant->dialect, th_buf_view(&plain), &s->mask);
     if (error)
         fail(l, error == TH_NOMEM ? TH_NOMEM : TH_CORRUPT, "secret", row->no);
     th_buf_wipe(&plain);
@@ -411,7 +415,7 @@ static enum th_error operator_key(struct th_engine *e, const struct loading *l, 
         memcpy(k->hash, l->operator_hash, 32);
     else
         th_sha256(made->p, made->n, k->hash);
-    k->scopes = TH_SCOPE_OPERATOR | TH_SCOPE_PUBLISH | TH_SCOPE_READ | TH_SCOPE_MANAGE;
+    k->scopes = TH_SCOPE_OPERATOR | TH_SCOPE_PUBLISH | TH_SCOPE_READ | TH_SCOPE_MANAGE | TH_SCOPE_ANSWERS;
     k->created = e->now.wall;
     if (th_settings_add_key(e, k)) {
         th_free(k);

@@ -25,17 +25,22 @@ static bool is_operator(const struct th_tenant *t)
 
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason)
 {
-    struct th_buf data;
+    struct th_buf data, url;
     struct th_jw w;
 
     if (is_operator(ep->pub.tenant))
         return;
     th_buf_init(&data, 16384);
+    th_buf_init(&url, 4096);
+    if (th_url_is_secret(&ep->pub.spec)) /* an event is stored and sent as it is */
+        th_url_mask(ep->pub.spec.url, &url);
+    else
+        th_buf_span(&url, ep->pub.spec.url);
     w = th_jw(&data);
     th_jw_object(&w);
     member(&w, "tenant", ep->pub.tenant->id);
     member(&w, "endpoint", ep->pub.run->id);
-    member(&w, "url", ep->pub.spec.url);
+    member(&w, "url", th_buf_view(&url));
     member(&w, "reason", th_str(reason));
     member_time(&w, "at", e->now.wall);
     th_jw_end_object(&w);
@@ -43,6 +48,7 @@ void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const cha
         th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), th_str(type), th_buf_view(&data),
                             NULL, false);
     th_buf_fini(&data);
+    th_buf_fini(&url);
 }
 
 static void member_last(struct th_jw *w, const struct th_attempt *a)

@@ -54,32 +54,58 @@ static enum outcome seal_anew(struct th_engine *e, const struct th_sealed *s, ui
     return result;
 }
 
-/* Replaces the sealed member inside of an endpoint's conf; every other byte stays. */
-static enum outcome conf_anew(struct th_engine *e, const struct th_sealed *s, struct th_buf *out)
+/* Replaces one sealed member inside of an endpoint's conf; every other byte stays. */
+static enum outcome member_anew(struct th_engine *e, const struct th_sealed *s, struct th_span conf,
+                                const struct th_sealed_member *member, struct th_buf *out)
 {
     struct th_buf old, fresh;
     struct th_json root, v;
     enum outcome result = UNREADABLE;
     enum th_error error;
-    const char *end = s->bytes.p + s->bytes.n;
+    const char *end = conf.p + conf.n;
 
-    if (th_json_parse(s->bytes, 16, &root, NULL))
+    if (th_json_parse(conf, 16, &root, NULL))
         return UNREADABLE;
-    error = th_headers_sealed(root, &v, &old);
+    error = th_member_sealed(root, member->name, &v, &old);
     th_buf_init(&fresh, STEP_BYTES);
     if (error == TH_NOT_FOUND)
         result = KEPT;
     else if (error == TH_NOMEM)
         result = NO_MEMORY;
     else if (!error)
-        result = seal_anew(e, s, s->endpoint, 0, th_buf_view(&old), &fresh);
+        result = seal_anew(e, s, s->endpoint, member->no, th_buf_view(&old), &fresh);
     if (result == FRESH) {
-        th_buf_add(out, s->bytes.p, (size_t)(v.raw.p + 1 - s->bytes.p));
+        th_buf_add(out, conf.p, (size_t)(v.raw.p + 1 - conf.p));
         th_base64(out, fresh.p, fresh.n);
         th_buf_add(out, v.raw.p + v.raw.n - 1, (size_t)(end - (v.raw.p + v.raw.n - 1)));
     }
     th_buf_fini(&old);
     th_buf_fini(&fresh);
+    return result;
+}
+
+/* All of them. What one of them says counts for the whole: fresh, when any is; unreadable, when none could be helped. */
+static enum outcome conf_anew(struct th_engine *e, const struct th_sealed *s, struct th_buf *out)
+{
+    enum outcome result = KEPT;
+    struct th_buf step;
+
+    th_buf_init(&step, STEP_BYTES);
+    for (unsigned i = 0; i < TH_SEALED_MEMBERS && result != NO_MEMORY; i++) {
+        enum outcome one =
+            member_anew(e, s, out->n ? th_buf_view(out) : s->bytes, &th_sealed_members[i], &step);
+
+        if (one == FRESH) {
+            struct th_buf done = *out;
+
+            *out = step;
+            step = done;
+            th_buf_reset(&step);
+        }
+        if (one == FRESH || one == NO_MEMORY || (one == UNREADABLE && result == KEPT))
+            result = one;
+    }
+    th_buf_fini(&step);
     return result;
 }
 

@@ -183,6 +183,7 @@ void th_run_unref(struct th_endpoint_run *run)
 {
     if (!run || --run->refs)
         return;
+    th_mask_free(run->mask);
     th_arena_fini(&run->mem);
     th_free(run);
 }
@@ -193,6 +194,7 @@ void th_ep_unref(struct th_engine *e, struct th_ep *ep)
     if (--ep->refs)
         return;
     th_list_remove(&ep->dirty);
+    th_masks_free(ep);
     for (unsigned i = 0; i < ep->pub.secret_count; i++) {
         th_dialect_key_fini(&ep->pub.secrets[i].key);
         th_free((char *)ep->pub.secrets[i].sealed.p);
@@ -270,6 +272,9 @@ enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
     if (!spec_copy(&run->mem, spec, &run->spec) || !custom_lines(&run->mem, &run->spec, &run->custom))
         goto err;
     error = th_url_parse(run->spec.url, &run->url, &why);
+    if (error)
+        goto err;
+    error = th_mask_run(e, run);
     if (error)
         goto err;
     run->all = subscribes_all(&run->spec);

@@ -10,20 +10,26 @@
  * active, and no crash comes between. */
 #include "engine/internal.h"
 
+#define HEAD_KEPT 8192 /* bytes of an answer's head */
+
 static void settled(struct th_op *op);
 
 static void keep_answer(struct th_attempt *a)
 {
     const struct th_http_result *res = &a->req.res;
     struct th_attempt_row *row = &a->settle.row;
-    size_t body = res->body.n, head = res->head.n < 8192 ? res->head.n : 8192;
+    struct th_mask *masks[TH_MASKS_MAX];
+    unsigned count = th_masks_of(a->ep, a->run, a->e->now.wall.ms, masks);
+    size_t body = 0, head = res->head.n < HEAD_KEPT ? res->head.n : HEAD_KEPT;
 
-    th_buf_add(&a->answer, res->head.p, head);
-    th_buf_add(&a->answer, res->body.p, body);
+    th_mask_write(masks, count, th_span(res->head.p, head), head < res->head.n, &a->answer);
+    head = a->answer.n;
+    th_mask_write(masks, count, res->body, res->truncated, &a->answer);
     if (a->answer.failed) {
         th_buf_reset(&a->answer);
-        head = body = 0;
+        head = 0;
     }
+    body = a->answer.n - head;
     row->head = th_span(a->answer.p ? a->answer.p : "", head);
     row->body = th_span((a->answer.p ? a->answer.p : "") + head, body);
 }

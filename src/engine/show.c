@@ -36,7 +36,7 @@ static bool masked_lines(const struct th_endpoint_spec *spec, struct th_buf *out
 }
 
 enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t,
-                                     const struct th_attempt_view *view, struct th_buf *head,
+                                     const struct th_attempt_view *view, bool whole_url, struct th_buf *head,
                                      struct th_buf *body, struct th_buf *url)
 {
     const struct th_endpoint *now = th_engine_endpoint_no(e, view->endpoint);
@@ -68,7 +68,11 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     th_engine_endpoint_id(e, &then, &endpoint_id);
     th_engine_event_id(e, t->dialect, &view->event, &event_id);
     th_engine_delivery_id(e, t->dialect, &view->event, view->delivery, &delivery_id);
-    if (!masked_lines(&spec, &custom)) {
+    if (whole_url || !th_url_is_secret(&spec))
+        th_buf_span(url, spec.url);
+    else
+        th_url_mask(spec.url, url);
+    if (!masked_lines(&spec, &custom) || url->failed) {
         error = TH_NOMEM;
         goto end;
     }
@@ -81,7 +85,7 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
                            .tenant_id = t->id,
                            .attributes = t->attributes,
                            .endpoint_id = th_buf_view(&endpoint_id),
-                           .endpoint_url = spec.url,
+                           .endpoint_url = th_buf_view(url),
                            .delivery_id = th_buf_view(&delivery_id),
                            .attempt = view->row.nth,
                            .at_unix = view->row.signed_at,
@@ -94,7 +98,6 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     error = th_dialect_body(t->dialect, &r, body, &shared);
     if (!error)
         error = th_dialect_head(t->dialect, &r, th_buf_view(body), head, NULL, true);
-    th_buf_span(url, spec.url);
 end:
     th_arena_fini(&mem);
     th_buf_wipe(&custom);
