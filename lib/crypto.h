@@ -45,6 +45,11 @@ bool th_seal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, si
 bool th_unseal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
                const void *in, size_t n, void *out);
 
+/** A key out of what people can remember: scrypt (RFC 7914) with N = 2^log2_n. Takes 128 * r * N bytes and, for that, a
+ * fraction of a second. False without memory, or for parameters out of range. */
+bool th_stretch(const void *phrase, size_t n, const uint8_t salt[16], unsigned log2_n, unsigned r, unsigned p,
+                uint8_t out[32]);
+
 /** Constant time in n. */
 bool th_ct_equal(const void *a, const void *b, size_t n);
 /** Cryptographic randomness (getrandom(2)). False only when the kernel has none. */

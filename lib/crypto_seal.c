@@ -134,6 +134,15 @@ bool th_unseal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, 
     return ok;
 }
 
+bool th_stretch(const void *phrase, size_t n, const uint8_t salt[16], unsigned log2_n, unsigned r, unsigned p,
+                uint8_t out[32])
+{
+    if (log2_n < 10 || log2_n > 20 || r < 1 || r > 32 || p < 1 || p > 16)
+        return false;
+    return EVP_PBE_scrypt(phrase, n, salt, 16, (uint64_t)1 << log2_n, r, p, (uint64_t)512 << 20, out, 32) ==
+           1;
+}
+
 bool th_random(void *p, size_t n)
 {
     uint8_t *at = p;

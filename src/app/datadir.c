@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/sync.h"
 #include "lib/crypto.h"
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -55,8 +56,17 @@ enum th_error th_datadir_make(const char *dir, char *why, size_t why_size)
     return TH_OK;
 }
 
+/* What `openssl rand -hex 32` prints is a key and can be guessed by nobody; of anything else that cannot be said. */
+static bool is_phrase(struct th_span text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (!isxdigit((unsigned char)text.p[i]))
+            return true;
+    return text.n < 64;
+}
+
 /* Any text of enough length is a key: its SHA-256, with a prefix so that the same text hashed elsewhere differs. */
-static void derive(struct th_span text, uint8_t out[32])
+static void derive(struct th_span text, struct th_base_key *out)
 {
     static const char label[] = "tenterhook secret key 1\n";
     struct th_buf b;
@@ -64,7 +74,8 @@ static void derive(struct th_span text, uint8_t out[32])
     th_buf_init(&b, 1u << 20);
     th_buf_add(&b, label, sizeof label - 1);
     th_buf_span(&b, text);
-    th_sha256(b.p, b.n, out);
+    th_sha256(b.p, b.n, out->bytes);
+    out->phrase = is_phrase(text);
     th_buf_wipe(&b);
 }
 
@@ -108,7 +119,7 @@ static enum th_error make_key_file(const char *path, char *why, size_t why_size)
     return TH_OK;
 }
 
-enum th_error th_datadir_read_key(const char *path, uint8_t out[32], char *why, size_t why_size)
+enum th_error th_datadir_read_key(const char *path, struct th_base_key *out, char *why, size_t why_size)
 {
     struct stat st;
     char line[256];
@@ -130,7 +141,7 @@ enum th_error th_datadir_read_key(const char *path, uint8_t out[32], char *why, 
     return TH_OK;
 }
 
-enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t out[32], char *why,
+enum th_error th_datadir_secret_key(const char *dir, const char *text, struct th_base_key *out, char *why,
                                     size_t why_size)
 {
     char path[4200], db[4200];

@@ -2,6 +2,7 @@
 #ifndef TH_APP_DATADIR_H
 #define TH_APP_DATADIR_H
 #include "base/error.h"
+#include "engine/engine.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,8 +10,9 @@
 TH_MUST_USE enum th_error th_datadir_make(const char *dir, char *why, size_t why_size);
 /** The key that seals secrets: from `text` when given, else from DIR/secret.key, which is made (mode 0600, synced) when
  * the directory has no database yet. A database without its key is refused: a new key could not open it. */
-TH_MUST_USE enum th_error th_datadir_secret_key(const char *dir, const char *text, uint8_t out[32], char *why,
-                                                size_t why_size);
+TH_MUST_USE enum th_error th_datadir_secret_key(const char *dir, const char *text, struct th_base_key *out,
+                                                char *why, size_t why_size);
 /** The key of a key file: its one line, without the line end. */
-TH_MUST_USE enum th_error th_datadir_read_key(const char *path, uint8_t out[32], char *why, size_t why_size);
+TH_MUST_USE enum th_error th_datadir_read_key(const char *path, struct th_base_key *out, char *why,
+                                              size_t why_size);
 #endif

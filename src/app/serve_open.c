@@ -119,11 +119,11 @@ static enum th_error open_engine(struct th_app *a)
                                   .wake = {wake_loop, a},
                                   .fatal = on_fatal};
     enum th_error error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text,
-                                                conf.secret_key, a->why, sizeof a->why);
+                                                &conf.secret_key, a->why, sizeof a->why);
 
     if (!error && c->v[TH_O_SECRET_KEY_OLD].text) {
         error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY_OLD].text,
-                                      conf.old_secret_key, a->why, sizeof a->why);
+                                      &conf.old_secret_key, a->why, sizeof a->why);
         conf.has_old_key = !error;
     }
     if (error)
@@ -133,8 +133,8 @@ static enum th_error open_engine(struct th_app *a)
         conf.operator_key_hash = th_span(a->admin_hash, sizeof a->admin_hash);
     }
     error = th_engine_new(&conf, &a->engine);
-    th_wipe(conf.secret_key, sizeof conf.secret_key);
-    th_wipe(conf.old_secret_key, sizeof conf.old_secret_key);
+    th_wipe(&conf.secret_key, sizeof conf.secret_key);
+    th_wipe(&conf.old_secret_key, sizeof conf.old_secret_key);
     if (!error)
         error = th_engine_start(a->engine, &a->made_key, a->why, sizeof a->why);
     return error;
@@ -203,14 +203,14 @@ static enum th_error open_server(struct th_app *a)
 enum th_error th_app_open(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
-    uint8_t key[32];
+    struct th_base_key key;
     enum th_error error = th_datadir_make(c->v[TH_O_DATA].text, a->why, sizeof a->why);
 
     share_descriptors(a);
     if (!error) /* before the store makes its file: the key belongs to the database */
-        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, key, a->why,
+        error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, &key, a->why,
                                       sizeof a->why);
-    th_wipe(key, sizeof key);
+    th_wipe(&key, sizeof key);
     if (!error)
         error = open_store(a);
     if (!error)

@@ -80,8 +80,6 @@ static void reload(struct th_app *a)
         if (error)
             th_live_free(l);
     }
-    th_wipe(conf.secret_key, sizeof conf.secret_key);
-    th_wipe(conf.old_secret_key, sizeof conf.old_secret_key);
     if (error) {
         th_log(TH_LOG_ERROR, "reload refused; the old configuration stays in force", TH_KC("why", a->why));
         return;

@@ -46,13 +46,18 @@ static bool exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
+static void show_form(void *ctx, const struct th_row *row)
+{
+    th_key_check_form(ctx, row);
+}
+
 static void show_row(void *ctx, const struct th_row *row)
 {
     th_key_check_row(ctx, row);
 }
 
 /* The key that a server on the new directory would have: given here, or in the configuration, or there already. */
-static int find_key(struct restore *r, const struct th_settings *c, uint8_t key[32])
+static int find_key(struct restore *r, const struct th_settings *c, struct th_base_key *key)
 {
     enum th_error error = TH_OK;
 
@@ -68,6 +73,12 @@ static int find_key(struct restore *r, const struct th_settings *c, uint8_t key[
 
 static int say_key(const struct restore *r, const struct th_key_check *check)
 {
+    if (check->error == TH_CORRUPT)
+        return th_cli_fail(
+            r->cli, TH_EXIT_DATA,
+            "%s has a form of the secret key that this version does not know; nothing was written. Use "
+            "the version that made it, or a newer one",
+            r->file);
     if (check->error)
         return th_cli_nomem(r->cli);
     if (check->wrong)
@@ -94,21 +105,23 @@ static int say_key(const struct restore *r, const struct th_key_check *check)
 static int judge_key(struct restore *r, const struct th_settings *c)
 {
     struct th_key_check check = {0};
-    uint8_t key[32], old[32];
-    int status = find_key(r, c, key);
+    struct th_base_key key, old;
+    int status = find_key(r, c, &key);
 
     if (status || !r->have_key)
         return status;
-    check.key = key;
+    check.key = &key;
     if (c->v[TH_O_SECRET_KEY_OLD].text) {
-        if (th_datadir_secret_key(r->dir, c->v[TH_O_SECRET_KEY_OLD].text, old, r->why, sizeof r->why))
+        if (th_datadir_secret_key(r->dir, c->v[TH_O_SECRET_KEY_OLD].text, &old, r->why, sizeof r->why))
             return th_cli_fail(r->cli, TH_EXIT_USAGE, "%s", r->why);
-        check.old_key = old;
+        check.old_key = &old;
     }
-    if (th_sqlite_settings(r->file, show_row, &check, r->why, sizeof r->why))
+    if (th_sqlite_settings(r->file, show_form, &check, r->why, sizeof r->why) ||
+        th_sqlite_settings(r->file, show_row, &check, r->why, sizeof r->why))
         status = th_cli_fail(r->cli, TH_EXIT_DATA, "%s", r->why);
-    th_wipe(key, sizeof key);
-    th_wipe(old, sizeof old);
+    th_wipe(&key, sizeof key);
+    th_wipe(&old, sizeof old);
+    th_wipe(&check.ring, sizeof check.ring);
     return status ? status : say_key(r, &check);
 }
 
@@ -140,14 +153,14 @@ static int judge_file(struct restore *r, struct th_sqlite_state *state)
 /* A key that is there already is the given one, or it stays and this ends. */
 static bool same_key(const struct restore *r)
 {
-    uint8_t given[32], there[32];
+    struct th_base_key given, there;
     char why[200];
-    bool same = !th_datadir_read_key(r->key_file, given, why, sizeof why) &&
-                !th_datadir_read_key(r->key, there, why, sizeof why) &&
-                memcmp(given, there, sizeof given) == 0;
+    bool same = !th_datadir_read_key(r->key_file, &given, why, sizeof why) &&
+                !th_datadir_read_key(r->key, &there, why, sizeof why) &&
+                memcmp(given.bytes, there.bytes, sizeof given.bytes) == 0;
 
-    th_wipe(given, sizeof given);
-    th_wipe(there, sizeof there);
+    th_wipe(&given, sizeof given);
+    th_wipe(&there, sizeof there);
     return same;
 }
 

@@ -148,7 +148,7 @@ void th_change_submit(struct change_impl *i, bool keep_version)
         th_buf_init(&sealed, (1u << 20) + 64);
         c->render(c, &plain);
         ok = !plain.failed &&
-             th_engine_seal(i->e, i->op.tenant, UINT64_MAX, 0, th_buf_view(&plain), &sealed) &&
+             th_answer_seal(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&plain), &sealed) &&
              th_arena_copy(&i->mem, th_buf_view(&sealed), &i->op.answer);
         th_buf_wipe(&plain);
         th_buf_fini(&sealed);
@@ -232,7 +232,7 @@ static void committed(struct th_op *op)
         th_change_finish(i, TH_CH_DONE);
         break;
     case TH_CONFIG_REPLAYED:
-        if (th_engine_unseal(i->e, i->op.tenant, UINT64_MAX, 0, th_buf_view(&i->op.replayed),
+        if (th_answer_unseal(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&i->op.replayed),
                              &i->c->replayed))
             th_change_finish(i, TH_CH_REPLAYED);
         else

@@ -3,60 +3,114 @@
 
 /* ---- sealing ---- */
 
-static size_t aad_of(uint64_t tenant, uint64_t endpoint, uint64_t no, uint8_t out[24])
+#define AAD_MAX (24 + 16)
+#define ANSWER_FORM 2 /* 1 had no number, and no key in the associated data */
+
+static size_t aad_of(uint64_t tenant, uint64_t endpoint, uint64_t no, const uint8_t *key,
+                     uint8_t out[AAD_MAX])
 {
     const uint64_t v[3] = {tenant, endpoint, no};
 
     for (unsigned i = 0; i < 24; i++)
         out[i] = (uint8_t)(v[i / 8] >> (8 * (7 - i % 8)));
-    return 24;
+    if (key)
+        memcpy(out + 24, key, 16);
+    return key ? AAD_MAX : 24;
 }
 
-bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
-                    struct th_span plain, struct th_buf *out)
+static bool seal(struct th_engine *e, const uint8_t secret[32], const uint8_t *aad, size_t aad_len,
+                 struct th_span plain, struct th_buf *out)
 {
-    return th_engine_seal_with(e, e->conf.secret_key, tenant, endpoint, no, plain, out);
-}
-
-bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
-                         uint64_t no, struct th_span plain, struct th_buf *out)
-{
-    uint8_t aad[24], nonce[12];
-    size_t aad_len = aad_of(tenant, endpoint, no, aad);
+    uint8_t nonce[12];
     char *to;
 
     th_engine_random(e, nonce, sizeof nonce);
     th_buf_add(out, nonce, sizeof nonce);
     to = th_buf_room(out, plain.n + 16);
-    if (!to || !th_seal(key, nonce, aad, aad_len, plain.p, plain.n, to))
+    if (!to || !th_seal(secret, nonce, aad, aad_len, plain.p, plain.n, to))
         return false;
     out->n += plain.n + 16;
     return true;
 }
 
-bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
-                      struct th_span sealed, struct th_buf *plain)
+static bool unseal(const uint8_t secret[32], const uint8_t *aad, size_t aad_len, struct th_span sealed,
+                   struct th_buf *plain)
 {
-    return th_engine_unseal_with(e->conf.secret_key, tenant, endpoint, no, sealed, plain) ||
-           (e->conf.has_old_key &&
-            th_engine_unseal_with(e->conf.old_secret_key, tenant, endpoint, no, sealed, plain));
-}
-
-bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
-                           struct th_span sealed, struct th_buf *plain)
-{
-    uint8_t aad[24];
-    size_t aad_len = aad_of(tenant, endpoint, no, aad), n;
+    size_t n;
     char *to;
 
     if (sealed.n < 12 + 16)
         return false;
     n = sealed.n - 12 - 16;
     to = th_buf_room(plain, n ? n : 1);
-    if (!to || !th_unseal(key, (const uint8_t *)sealed.p, aad, aad_len, sealed.p + 12, sealed.n - 12, to))
+    if (!to || !th_unseal(secret, (const uint8_t *)sealed.p, aad, aad_len, sealed.p + 12, sealed.n - 12, to))
         return false;
     plain->n += n;
     return true;
+}
+
+bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                    struct th_span plain, struct th_buf *out)
+{
+    return th_engine_seal_with(e, e->ring->v[0], tenant, endpoint, no, plain, out);
+}
+
+bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
+                         uint64_t no, struct th_span plain, struct th_buf *out)
+{
+    uint8_t aad[AAD_MAX];
+    size_t aad_len = aad_of(tenant, endpoint, no, NULL, aad);
+
+    return seal(e, key, aad, aad_len, plain, out);
+}
+
+bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                      struct th_span sealed, struct th_buf *plain)
+{
+    for (unsigned i = 0; i < e->ring->count; i++)
+        if (th_engine_unseal_with(e->ring->v[i], tenant, endpoint, no, sealed, plain))
+            return true;
+    return false;
+}
+
+bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
+                           struct th_span sealed, struct th_buf *plain)
+{
+    uint8_t aad[AAD_MAX];
+    size_t aad_len = aad_of(tenant, endpoint, no, NULL, aad);
+
+    return unseal(key, aad, aad_len, sealed, plain);
+}
+
+bool th_answer_seal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
+                    struct th_buf *out)
+{
+    uint8_t aad[AAD_MAX];
+    size_t aad_len = aad_of(tenant, UINT64_MAX, 0, key, aad);
+
+    th_buf_char(out, ANSWER_FORM);
+    return seal(e, e->ring->v[0], aad, aad_len, plain, out);
+}
+
+/* The first byte of one without a number is random: the tag decides. */
+bool th_answer_unseal_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],
+                           struct th_span sealed, struct th_buf *plain)
+{
+    uint8_t aad[AAD_MAX];
+    size_t aad_len = aad_of(tenant, UINT64_MAX, 0, key, aad);
+
+    return (sealed.n && *sealed.p == ANSWER_FORM &&
+            unseal(secret, aad, aad_len, th_span(sealed.p + 1, sealed.n - 1), plain)) ||
+           th_engine_unseal_with(secret, tenant, UINT64_MAX, 0, sealed, plain);
+}
+
+bool th_answer_unseal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span sealed,
+                      struct th_buf *plain)
+{
+    for (unsigned i = 0; i < e->ring->count; i++)
+        if (th_answer_unseal_with(e->ring->v[i], tenant, key, sealed, plain))
+            return true;
+    return false;
 }
 
 /* ---- writing ---- */

@@ -6,6 +6,7 @@
  *
  * Invariants: 1. a publisher is told yes only from the done of an accept; 2. no delivery has two requests without a
  * durable settle between them; 3. after TH_IO or TH_CORRUPT nothing is submitted any more and fatal() was called. */
+#include "base/secret.h"
 #include "engine/internal.h"
 
 void th_engine_random(struct th_engine *e, void *p, size_t n)
@@ -132,9 +133,10 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_list_init(&e->deferred);
     th_list_init(&e->replays);
     th_list_init(&e->replays_starting);
+    e->ring = th_secret_alloc(sizeof *e->ring);
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
     e->fan_rows = th_calloc(TH_FAN_STEP, sizeof *e->fan_rows);
-    if (!e->walk_rows || !e->fan_rows)
+    if (!e->ring || !e->walk_rows || !e->fan_rows)
         goto err;
     error = th_sched_new(&sched, &e->sched);
     if (error)
@@ -147,10 +149,18 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
 err_sched:
     th_sched_free(e->sched);
 err:
+    th_secret_free(e->ring, sizeof *e->ring);
     th_free(e->fan_rows);
     th_free(e->walk_rows);
     th_free(e);
     return error;
+}
+
+/* What was given: the ring has what is needed of it. */
+static void forget_given(struct th_engine *e)
+{
+    th_wipe(&e->conf.secret_key, sizeof e->conf.secret_key);
+    th_wipe(&e->conf.old_secret_key, sizeof e->conf.old_secret_key);
 }
 
 enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size)
@@ -159,6 +169,7 @@ enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char
 
     th_engine_tick(e);
     error = th_settings_load(e, made_key, why, why_size);
+    forget_given(e);
     if (error)
         return error;
     e->store_ok = true;
@@ -287,8 +298,8 @@ void th_engine_free(struct th_engine *e)
     th_free(e->fan_rows);
     th_free(e->cancels);
     th_map_fini(&e->cancels_known);
-    th_wipe(e->conf.secret_key, sizeof e->conf.secret_key);
-    th_wipe(e->conf.old_secret_key, sizeof e->conf.old_secret_key);
+    forget_given(e);
+    th_secret_free(e->ring, sizeof *e->ring);
     th_free(e);
 }
 

@@ -14,6 +14,19 @@
 
 struct th_engine;
 
+/** A secret key as it was given. */
+struct th_base_key {
+    uint8_t bytes[32]; /* hash of the text */
+    bool phrase;       /* the text is one that people make up: it is stretched, with the salt of the store */
+};
+
+/** What opens: v[0] seals too. Which keys a text gives depends on the form that the store keeps. */
+#define TH_KEYS_MAX 4
+struct th_keyring {
+    uint8_t v[TH_KEYS_MAX][32];
+    unsigned count;
+};
+
 struct th_engine_conf {
     struct th_store *store;
     struct th_transport *transport;
@@ -27,9 +40,9 @@ struct th_engine_conf {
     struct th_dialect *const *dialects; /* outlive the engine */
     unsigned dialect_count;
     struct th_span default_dialect; /* of tenants made without one and of the tenant "default" */
-    uint8_t secret_key[32];         /* seals secrets at rest */
-    uint8_t
-        old_secret_key[32]; /* with has_old_key: opens what an earlier key sealed, until all is sealed anew */
+    struct th_base_key secret_key;  /* seals secrets at rest */
+    struct th_base_key
+        old_secret_key; /* with has_old_key: opens what an earlier key sealed, until all is sealed anew */
     bool has_old_key;
     struct th_span
         operator_key_hash; /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
@@ -165,14 +178,20 @@ const struct th_engine_conf *th_engine_conf(const struct th_engine *e);
 
 /* ---- keys and settings of a store that no engine has loaded ---- */
 
-/** Give the keys, zero the rest, show it every row of settings: then it says what a start would find. */
+/** Give the keys, zero the rest; show every row of settings to th_key_check_form and then again to th_key_check_row: then it
+ * says what a start would find. Wipe `ring` afterwards. */
+#define TH_KEY_FORM_BYTES 20
 struct th_key_check {
-    const uint8_t *key, *old_key; /* 32 bytes; old_key: NULL, or the one that is being replaced */
-    unsigned opened, closed;      /* sealed values that a key opens, and that none does */
-    bool wrong;                   /* no key here is the one of this store */
-    bool missing_old;             /* a change of keys has not ended, and its other key is not here */
-    enum th_error error;          /* TH_NOMEM: nothing can be said */
+    const struct th_base_key *key, *old_key; /* old_key: NULL, or the one that is being replaced */
+    uint8_t form[TH_KEY_FORM_BYTES];         /* how the store wants phrases stretched */
+    size_t form_len;
+    struct th_keyring ring;
+    unsigned opened, closed; /* sealed values that a key opens, and that none does */
+    bool wrong;              /* no key here is the one of this store */
+    bool missing_old;        /* a change of keys has not ended, and its other key is not here */
+    enum th_error error;     /* TH_NOMEM: nothing can be said; TH_CORRUPT: an unknown form of keys */
 };
+void th_key_check_form(struct th_key_check *c, const struct th_row *row);
 void th_key_check_row(struct th_key_check *c, const struct th_row *row);
 
 /** True when path and query of the URL are a credential: sealed at rest, and shown to keys that may read secrets only. */

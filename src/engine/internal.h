@@ -120,6 +120,7 @@ struct th_engine {
     struct th_engine_conf conf;
     struct th_session *session;
     struct th_now now;
+    struct th_keyring *ring; /* in memory for secrets */
     uint8_t id_key[16];
     uint8_t random[4096];
     size_t random_left;
@@ -251,12 +252,32 @@ enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id,
                             struct th_span dialect, struct th_span attributes, struct th_tenant **out);
 enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct th_tenant *fresh);
 void th_tenant_drop(struct th_tenant *t); /* one that was never added */
+/* keys.c */
+#define TH_META_KEY_FORM                                                                                     \
+    "key_form" /* meta row: how phrases are stretched in this store; none: they are not */
+/** A new form, with a salt of its own. */
+void th_key_form_make(struct th_engine *e, uint8_t out[TH_KEY_FORM_BYTES]);
+/** The keys that the texts give in a store of this form (n == 0: none). TH_NOMEM; TH_CORRUPT: a form that is not known. */
+TH_MUST_USE enum th_error th_keyring_make(struct th_keyring *ring, const struct th_base_key *key,
+                                          const struct th_base_key *old, struct th_span form);
+/** Index of the key that sealed the proof; -1: none of them. *error is set when memory was lacking, and left alone else. */
+int th_keyring_proves(const struct th_keyring *ring, struct th_span sealed, enum th_error *error);
+
 /* sealing: "nonce || ciphertext || tag" with tenant, endpoint and number as associated data */
 bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
                     struct th_span plain, struct th_buf *out);
-/** Tries the key, then the old one. */
+/** Tries the key, then old ones. */
 bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
                       struct th_span sealed, struct th_buf *plain);
+
+/** The answer that is kept with an Idempotency-Key: the number of its form, then as above with that key behind the
+ * associated data, so that no answer can take another's place. Those of before have neither, and open as well. */
+bool th_answer_seal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
+                    struct th_buf *out);
+bool th_answer_unseal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span sealed,
+                      struct th_buf *plain);
+bool th_answer_unseal_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],
+                           struct th_span sealed, struct th_buf *plain);
 
 /** One key only, whichever. */
 bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
@@ -277,17 +298,14 @@ extern const struct th_sealed_member {
 enum th_error th_member_sealed(struct th_json root, struct th_span name, struct th_json *member,
                                struct th_buf *out);
 
-/* keycheck.c */
 #define TH_META_PROOF "key_proof" /* meta row: TH_KEY_PROOF, sealed with the key of this store */
 #define TH_KEY_PROOF "tenterhook secret key"
-/** *error is set when memory was lacking, and left alone else. */
-bool th_key_proves(const uint8_t key[32], struct th_span sealed, enum th_error *error);
 
 /* reseal.c */
 #define TH_META_OLD_PROOF                                                                                    \
     "key_proof_old" /* meta row, there while anything may be sealed by another key than the first proof's */
-/** Has everything sealed anew that the old key sealed; then the old key leaves. */
-TH_MUST_USE enum th_error th_reseal_begin(struct th_engine *e);
+/** Has everything sealed anew that old keys sealed; then those leave. */
+TH_MUST_USE enum th_error th_reseal_begin(struct th_engine *e, const char *why);
 /** Before the changes of a turn. */
 void th_reseal_turn(struct th_engine *e);
 struct th_mono th_reseal_next(const struct th_engine *e);

@@ -5,34 +5,20 @@
  * Failure: without memory nothing can be said of a key. */
 #include "engine/internal.h"
 
-bool th_key_proves(const uint8_t key[32], struct th_span sealed, enum th_error *error)
-{
-    struct th_buf plain;
-    bool ok;
-
-    th_buf_init(&plain, 256);
-    ok = th_engine_unseal_with(key, 0, 0, 0, sealed, &plain) && th_span_is(th_buf_view(&plain), TH_KEY_PROOF);
-    if (plain.failed)
-        *error = plain.failed;
-    th_buf_fini(&plain);
-    return ok;
-}
-
 static bool proves(struct th_key_check *c, struct th_span sealed)
 {
-    return th_key_proves(c->key, sealed, &c->error) ||
-           (c->old_key && th_key_proves(c->old_key, sealed, &c->error));
+    return th_keyring_proves(&c->ring, sealed, &c->error) >= 0;
 }
 
 static void check_sealed(struct th_key_check *c, uint64_t tenant, uint64_t endpoint, uint64_t no,
                          struct th_span sealed)
 {
     struct th_buf plain;
-    bool open;
+    bool open = false;
 
     th_buf_init(&plain, sealed.n + 16);
-    open = th_engine_unseal_with(c->key, tenant, endpoint, no, sealed, &plain) ||
-           (c->old_key && th_engine_unseal_with(c->old_key, tenant, endpoint, no, sealed, &plain));
+    for (unsigned i = 0; !open && i < c->ring.count; i++)
+        open = th_engine_unseal_with(c->ring.v[i], tenant, endpoint, no, sealed, &plain);
     if (plain.failed)
         c->error = plain.failed;
     c->opened += open;
@@ -62,8 +48,24 @@ static void check_endpoint(struct th_key_check *c, const struct th_row *row)
     }
 }
 
+void th_key_check_form(struct th_key_check *c, const struct th_row *row)
+{
+    if (row->kind != TH_ROW_META || !th_span_is(row->id, TH_META_KEY_FORM))
+        return;
+    if (row->conf.n == sizeof c->form) {
+        memcpy(c->form, row->conf.p, sizeof c->form);
+        c->form_len = sizeof c->form;
+    } else {
+        c->error = TH_CORRUPT;
+    }
+}
+
 void th_key_check_row(struct th_key_check *c, const struct th_row *row)
 {
+    if (!c->ring.count && !c->error)
+        c->error = th_keyring_make(&c->ring, c->key, c->old_key, th_span(c->form, c->form_len));
+    if (c->error)
+        return;
     if (row->kind == TH_ROW_SECRET)
         check_sealed(c, row->tenant, row->endpoint, row->no, row->conf);
     else if (row->kind == TH_ROW_ENDPOINT)

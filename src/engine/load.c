@@ -7,10 +7,13 @@ struct loading {
     struct th_engine *e;
     enum th_error error;
     struct th_span where;
-    bool have_id_key, have_proof, wrong_key;
-    bool new_key;     /* the proof is of the old key: a change of keys begins */
-    bool unfinished;  /* one has begun earlier */
-    bool missing_old; /* and the key that it needs is not given */
+    bool have_id_key, wrong_key;
+    struct th_buf proof, old_proof, form; /* meta rows */
+    bool fresh_form;                      /* it was made now, and is to be stored before anything is sealed */
+    int proven;                           /* the key of the ring that sealed the proof */
+    bool new_key;                         /* the proof is of an old key: a change of keys begins */
+    bool unfinished;                      /* one has begun earlier */
+    bool missing_old;                     /* and the key that it needs is not given */
     uint8_t operator_hash[32];
     bool have_operator;
     char what[160];
@@ -34,16 +37,6 @@ static void load_last(struct th_span bytes, uint64_t *last)
         *last = no;
 }
 
-static bool proves(struct loading *l, const uint8_t key[32], struct th_span sealed)
-{
-    enum th_error error = TH_OK;
-    bool ok = th_key_proves(key, sealed, &error);
-
-    if (error)
-        fail(l, error, "key proof", 0);
-    return ok;
-}
-
 static void load_meta(struct loading *l, const struct th_row *row)
 {
     struct th_engine *e = l->e;
@@ -52,15 +45,12 @@ static void load_meta(struct loading *l, const struct th_row *row)
         memcpy(e->id_key, row->conf.p, sizeof e->id_key);
         l->have_id_key = true;
     } else if (th_span_is(row->id, TH_META_PROOF)) {
-        l->have_proof = true;
-        if (!proves(l, e->conf.secret_key, row->conf)) {
-            l->new_key = e->conf.has_old_key && proves(l, e->conf.old_secret_key, row->conf);
-            l->wrong_key = !l->new_key;
-        }
+        th_buf_span(&l->proof, row->conf);
     } else if (th_span_is(row->id, TH_META_OLD_PROOF)) {
+        th_buf_span(&l->old_proof, row->conf);
         l->unfinished = true;
-        l->missing_old = !proves(l, e->conf.secret_key, row->conf) &&
-                         !(e->conf.has_old_key && proves(l, e->conf.old_secret_key, row->conf));
+    } else if (th_span_is(row->id, TH_META_KEY_FORM)) {
+        th_buf_span(&l->form, row->conf);
     } else if (th_span_is(row->id, "operator_key") && row->conf.n == 32) {
         memcpy(l->operator_hash, row->conf.p, 32);
         l->have_operator = true;
@@ -69,6 +59,41 @@ static void load_meta(struct loading *l, const struct th_row *row)
     } else if (th_span_is(row->id, "last_endpoint")) {
         load_last(row->conf, &e->last_endpoint);
     }
+}
+
+/* Which keys there are, and what the proofs say of them. */
+static enum th_error judge_keys(struct loading *l)
+{
+    struct th_engine *e = l->e;
+    struct th_keyring *ring = e->ring;
+    enum th_error error = TH_OK;
+
+    if (!l->form.n && e->conf.secret_key.phrase) {
+        uint8_t form[TH_KEY_FORM_BYTES];
+
+        th_key_form_make(e, form);
+        th_buf_add(&l->form, form, sizeof form);
+        l->fresh_form = true;
+    }
+    error = l->form.failed ? l->form.failed : l->proof.failed ? l->proof.failed : l->old_proof.failed;
+    if (!error)
+        error = th_keyring_make(ring, &e->conf.secret_key,
+                                e->conf.has_old_key ? &e->conf.old_secret_key : NULL, th_buf_view(&l->form));
+    if (error) {
+        fail(l, error, "form of the secret key", 0);
+        return error;
+    }
+    l->proven = l->proof.n ? th_keyring_proves(ring, th_buf_view(&l->proof), &error) : 0;
+    l->wrong_key = l->proven < 0;
+    l->new_key = l->proven > 0;
+    l->missing_old = l->unfinished && th_keyring_proves(ring, th_buf_view(&l->old_proof), &error) < 0;
+    if (!l->new_key && !l->unfinished && !e->conf.has_old_key) { /* what a phrase gave in earlier versions */
+        th_wipe(ring->v + 1, sizeof ring->v - sizeof ring->v[0]);
+        ring->count = 1;
+    }
+    if (error)
+        fail(l, error, "key proof", 0);
+    return error;
 }
 
 static void load_tenant(struct loading *l, const struct th_row *row)
@@ -277,9 +302,10 @@ static void load_meta_row(void *ctx, const struct th_row *row)
 struct bootstrap {
     struct th_config op;
     struct th_engine *e;
-    struct th_row rows[4];
+    struct th_row rows[5];
     struct th_buf proof, old_proof;
-    bool new_key;
+    uint8_t form[TH_KEY_FORM_BYTES];
+    bool new_key; /* or a new form of it: nothing that it seals could be opened if this were not stored */
     uint8_t operator_hash[32];
 };
 
@@ -346,7 +372,7 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
     if (!b)
         return TH_NOMEM;
     b->e = e;
-    b->new_key = l->new_key;
+    b->new_key = l->new_key || l->fresh_form;
     th_buf_init(&b->proof, 256);
     th_buf_init(&b->old_proof, 256);
     th_buf_init(&b->op.replayed, 1);
@@ -354,11 +380,15 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
         th_engine_random(e, e->id_key, sizeof e->id_key);
         meta_row(b, TH_LIT("id_key"), th_span(e->id_key, sizeof e->id_key));
     }
-    if (!l->have_proof || l->new_key)
-        error = proof_row(b, e->conf.secret_key, TH_LIT(TH_META_PROOF), &b->proof);
+    if (!l->proof.n || l->new_key)
+        error = proof_row(b, e->ring->v[0], TH_LIT(TH_META_PROOF), &b->proof);
+    if (l->fresh_form) { /* in one commit with the proof: neither is of use without the other */
+        memcpy(b->form, l->form.p, sizeof b->form);
+        meta_row(b, TH_LIT(TH_META_KEY_FORM), th_span(b->form, sizeof b->form));
+    }
     /* in one commit with the new proof: from now on both keys are needed, until all is sealed anew */
     if (!error && l->new_key)
-        error = proof_row(b, e->conf.old_secret_key, TH_LIT(TH_META_OLD_PROOF), &b->old_proof);
+        error = proof_row(b, e->ring->v[l->proven], TH_LIT(TH_META_OLD_PROOF), &b->old_proof);
     if (!error && e->conf.operator_key_hash.n == 0 && !l->have_operator)
         error = operator_key_row(b, made_key);
     if (error || b->op.count == 0) {
@@ -424,9 +454,9 @@ static enum th_error operator_key(struct th_engine *e, const struct loading *l, 
     return TH_OK;
 }
 
-enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size)
+static enum th_error load(struct loading *l, struct th_buf *made_key, char *why, size_t why_size)
 {
-    struct loading l = {.e = e};
+    struct th_engine *e = l->e;
     const struct th_store_vt *vt = e->conf.store->vt;
     enum th_error error;
 
@@ -435,16 +465,25 @@ enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, cha
                  e->conf.default_dialect.p);
         return TH_NOT_FOUND;
     }
-    error = vt->settings(e->conf.store, load_meta_row, &l);
-    if (l.error) /* without memory nothing can be said of the keys */
-        error = l.error;
-    if (!error && l.wrong_key) {
+    error = vt->settings(e->conf.store, load_meta_row, l);
+    if (l->error) /* without memory nothing can be said of the keys */
+        error = l->error;
+    if (!error)
+        error = judge_keys(l);
+    if (error == TH_CORRUPT && l->form.n) {
+        snprintf(
+            why, why_size,
+            "this data directory has a form of the secret key that this version does not know; start the "
+            "version that made it, or a newer one");
+        return error;
+    }
+    if (!error && l->wrong_key) {
         snprintf(why, why_size,
                  "the secret key is not the one that sealed this data directory; start with the right key "
                  "(TENTERHOOK_SECRET_KEY or the key file of the data directory)");
         return TH_DENIED;
     }
-    if (!error && l.missing_old) {
+    if (!error && l->missing_old) {
         snprintf(why, why_size,
                  "a change of the secret key has not ended, so some secrets are still sealed with the "
                  "earlier key; "
@@ -452,21 +491,41 @@ enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, cha
         return TH_DENIED;
     }
     if (!error)
-        error = vt->settings(e->conf.store, load_row, &l);
-    if (error || l.error) {
-        snprintf(why, why_size, "cannot load the settings: %s", l.error ? l.what : th_error_name(error));
-        return error ? error : l.error;
+        error = vt->settings(e->conf.store, load_row, l);
+    if (error || l->error) {
+        snprintf(why, why_size, "cannot load the settings: %s", l->error ? l->what : th_error_name(error));
+        return error ? error : l->error;
     }
-    error = bootstrap_meta(e, &l, made_key);
-    if (!error && (l.new_key || l.unfinished))
-        error = th_reseal_begin(e);
+    error = bootstrap_meta(e, l, made_key);
+    if (!error && (l->new_key || l->unfinished))
+        error = th_reseal_begin(
+            e, l->fresh_form && l->proven == 1
+                   ? "the secret key is a phrase: it is stretched from now on, and secrets are "
+                     "being sealed anew"
+                   : "secrets are being sealed with the new key; keep the old one until this has "
+                     "ended");
     if (!error)
-        error = operator_key(e, &l, made_key);
+        error = operator_key(e, l, made_key);
     if (!error)
         error = builtin_tenant(e, "default", "Default", TH_LIT("standard"));
     if (!error)
         error = builtin_tenant(e, "operator", "Operator", TH_LIT("standard"));
     if (error)
         snprintf(why, why_size, "cannot start: %s", th_error_name(error));
+    return error;
+}
+
+enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size)
+{
+    struct loading l = {.e = e};
+    enum th_error error;
+
+    th_buf_init(&l.proof, 4096);
+    th_buf_init(&l.old_proof, 4096);
+    th_buf_init(&l.form, 4096);
+    error = load(&l, made_key, why, why_size);
+    th_buf_fini(&l.proof);
+    th_buf_fini(&l.old_proof);
+    th_buf_fini(&l.form);
     return error;
 }

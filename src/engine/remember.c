@@ -48,8 +48,8 @@ static void looked(struct th_op *op)
     }
     switch (i->op.result) {
     case TH_CONFIG_REPLAYED: /* when keeping: another request with this key was faster, or our own commit */
-        ok = i->r->keep ||
-             th_engine_unseal(e, i->tenant->no, UINT64_MAX, 0, th_buf_view(&i->op.replayed), &i->r->replayed);
+        ok = i->r->keep || th_answer_unseal(e, i->tenant->no, i->r->idem.key, th_buf_view(&i->op.replayed),
+                                            &i->r->replayed);
         finish(i, !ok ? TH_CH_UNAVAILABLE : i->r->keep ? TH_CH_DONE : TH_CH_REPLAYED);
         break;
     case TH_CONFIG_KEY_REUSED:
@@ -85,7 +85,7 @@ void th_engine_remember(struct th_engine *e, struct th_remember *r)
         finish(i, TH_CH_NOT_FOUND);
         return;
     }
-    if (r->keep && !th_engine_seal(e, i->tenant->no, UINT64_MAX, 0, r->answer, &i->sealed)) {
+    if (r->keep && !th_answer_seal(e, i->tenant->no, r->idem.key, r->answer, &i->sealed)) {
         finish(i, TH_CH_UNAVAILABLE);
         return;
     }

@@ -65,7 +65,7 @@ static void recorded(struct th_op *op)
         th_engine_store_error(e, op->error);
         answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
     } else if (j->op.result == TH_CONFIG_REPLAYED) {
-        bool ok = th_engine_unseal(e, j->pub.tenant->no, UINT64_MAX, 0, th_buf_view(&j->op.replayed),
+        bool ok = th_answer_unseal(e, j->pub.tenant->no, j->op.idem.key, th_buf_view(&j->op.replayed),
                                    &j->start->replayed);
         answer(j, ok ? TH_CH_REPLAYED : TH_CH_UNAVAILABLE, "the kept answer cannot be opened");
     } else if (j->op.result == TH_CONFIG_KEY_REUSED) {
@@ -96,7 +96,7 @@ static void record(struct th_replay_job *j)
         th_buf_init(&plain, 1u << 20);
         j->start->render(j->start, &plain);
         ok = !plain.failed &&
-             th_engine_seal(e, j->pub.tenant->no, UINT64_MAX, 0, th_buf_view(&plain), &j->answer);
+             th_answer_seal(e, j->pub.tenant->no, j->op.idem.key, th_buf_view(&plain), &j->answer);
         th_buf_wipe(&plain);
         if (!ok) {
             answer(j, TH_CH_UNAVAILABLE, "out of memory");

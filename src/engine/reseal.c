@@ -33,7 +33,14 @@ struct reseal_job {
 
 enum outcome { KEPT, FRESH, UNREADABLE, NO_MEMORY };
 
-/* Opens with the old key what the new one does not open, and seals it anew. */
+static bool open_with(const uint8_t key[32], const struct th_sealed *s, uint64_t endpoint, uint64_t no,
+                      struct th_span sealed, struct th_buf *plain)
+{
+    return s->kind == TH_SEALED_ANSWER ? th_answer_unseal_with(key, s->tenant, s->key3, sealed, plain)
+                                       : th_engine_unseal_with(key, s->tenant, endpoint, no, sealed, plain);
+}
+
+/* Opens with old keys what the new one does not open, and seals it anew. */
 static enum outcome seal_anew(struct th_engine *e, const struct th_sealed *s, uint64_t endpoint, uint64_t no,
                               struct th_span sealed, struct th_buf *out)
 {
@@ -41,11 +48,15 @@ static enum outcome seal_anew(struct th_engine *e, const struct th_sealed *s, ui
     struct th_buf plain;
 
     th_buf_init(&plain, STEP_BYTES);
-    if (th_engine_unseal_with(e->conf.secret_key, s->tenant, endpoint, no, sealed, &plain)) {
-        result = KEPT;
-    } else if (e->conf.has_old_key && !plain.failed) {
+    for (unsigned i = 0; result == UNREADABLE && i < e->ring->count && !plain.failed; i++) {
         th_buf_wipe(&plain);
-        if (th_engine_unseal_with(e->conf.old_secret_key, s->tenant, endpoint, no, sealed, &plain))
+        if (!open_with(e->ring->v[i], s, endpoint, no, sealed, &plain))
+            continue;
+        if (i == 0)
+            result = KEPT;
+        else if (s->kind == TH_SEALED_ANSWER)
+            result = th_answer_seal(e, s->tenant, s->key3, th_buf_view(&plain), out) ? FRESH : NO_MEMORY;
+        else
             result = th_engine_seal(e, s->tenant, endpoint, no, th_buf_view(&plain), out) ? FRESH : NO_MEMORY;
     }
     if (plain.failed)
@@ -191,8 +202,8 @@ static void end_done(struct th_op *op)
            "all secrets are sealed with the new key; the old one is not needed any more",
            TH_KI("sealed", j->sealed), TH_KI("unreadable", j->unreadable));
     step_over(j, 0);
-    th_wipe(e->conf.old_secret_key, sizeof e->conf.old_secret_key);
-    e->conf.has_old_key = false;
+    th_wipe(e->ring->v + 1, sizeof e->ring->v - sizeof e->ring->v[0]);
+    e->ring->count = 1;
     th_reseal_free(e);
 }
 
@@ -265,7 +276,7 @@ struct th_mono th_reseal_next(const struct th_engine *e)
     return e->reseal && !e->resealing && !e->change_busy ? e->reseal->at : TH_MONO_NEVER;
 }
 
-enum th_error th_reseal_begin(struct th_engine *e)
+enum th_error th_reseal_begin(struct th_engine *e, const char *why)
 {
     struct reseal_job *j = th_calloc(1, sizeof *j);
 
@@ -274,7 +285,7 @@ enum th_error th_reseal_begin(struct th_engine *e)
     j->e = e;
     j->at = e->now.mono;
     e->reseal = j;
-    th_log(TH_LOG_INFO, "secrets are being sealed with the new key; keep the old one until this has ended");
+    th_log(TH_LOG_INFO, why);
     return TH_OK;
 }
 

@@ -83,7 +83,7 @@ enum th_error sim_try_start(struct sim *s)
     struct th_buf made;
     enum th_error error;
 
-    memset(conf.secret_key, 7, sizeof conf.secret_key);
+    memset(conf.secret_key.bytes, 7, sizeof conf.secret_key.bytes);
     s->fatal = false;
     s->why[0] = 0;
     error = th_engine_new(&conf, &s->engine);
