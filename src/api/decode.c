@@ -137,8 +137,9 @@ struct th_span th_api_wire(const struct th_api_req *r, struct th_span native)
 /* Native name of a member; empty: not a field of the dialect. */
 static struct th_span native_name(struct th_api_req *r, bool shaped, struct th_span name)
 {
-    return shaped && r->dialect ? th_dialect_request_field(r->dialect, name, !(r->route->flags & TH_R_MERGE))
-                                : name;
+    return shaped && r->dialect
+               ? th_dialect_request_field(r->dialect, name, !(r->route->flags & TH_R_MERGE) && !r->moved)
+               : name;
 }
 
 static struct th_span wire_name(struct th_api_req *r, bool shaped, const char *native)
@@ -291,7 +292,7 @@ bool th_api_decode(struct th_api_req *r, struct th_json object, struct th_span p
                    const struct th_api_field *fields, unsigned count, bool shaped,
                    struct th_api_value *values)
 {
-    bool ignore = shaped && r->dialect && th_dialect_values(r->dialect)->ignore_unknown_fields;
+    bool ignore = shaped && r->dialect && !r->moved && th_dialect_values(r->dialect)->ignore_unknown_fields;
     struct th_json_iter it;
     struct th_json key, value;
     unsigned i, faults;

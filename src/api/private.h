@@ -100,6 +100,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     bool asked_engine; /* publishing: the engine counts its refusals itself */
     bool idem_first;   /* this request is the one in api->idem */
     bool conditional;  /* the client named a revision */
+    bool moved;        /* an endpoint from elsewhere: all of its fields count */
     unsigned answer_status, redos;
     th_api_answer_fn *answer; /* change */
     const char *object;       /* change: "webhook", ... */

@@ -117,13 +117,15 @@ static bool choose_rules(struct th_api_req *r, struct th_change *c)
     return dry && c->check_as;
 }
 
-/* moved=true: the operator brings an endpoint with the secret that its receiver has already. */
+/* moved=true: the operator brings an endpoint with the secret that its receiver has already. All that it says counts then,
+ * also what the vendor's own clients cannot say: nothing of it is left out without a word. */
 static bool choose_secret(struct th_api_req *r, struct th_change *c)
 {
     if (!th_api_flag(r, "moved", &c->moved))
         return false;
     if (c->moved && !r->operator_key)
         th_api_fail(r, 403, "moved=true is for the operator's key");
+    r->moved = c->moved;
     return !c->moved || r->operator_key;
 }
 

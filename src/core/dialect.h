@@ -102,6 +102,10 @@ TH_MUST_USE enum th_error th_dialect_secret_check(const struct th_dialect *d, st
 /** Makes a new one in the dialect's format from 64 random bytes. */
 void th_dialect_secret_make(const struct th_dialect *d, const uint8_t random[64], struct th_buf *out);
 
+/** For a secret that another system made, in a dialect whose own are generated: their form is ours, so all counts that can
+ * be used as a key, and carried in a header where one carries it. */
+TH_MUST_USE enum th_error th_dialect_secret_check_moved(const struct th_dialect *d, struct th_span secret,
+                                                        const char **why);
 /** The same for an endpoint that chose a variant (index into variants): another algorithm can need another
  * key. */
 TH_MUST_USE enum th_error th_dialect_secret_check_for(const struct th_dialect *d, unsigned variant,

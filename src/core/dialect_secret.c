@@ -132,6 +132,27 @@ enum th_error th_dialect_secret_check_for(const struct th_dialect *d, unsigned v
     return *why ? TH_INVALID : TH_OK;
 }
 
+enum th_error th_dialect_secret_check_moved(const struct th_dialect *d, struct th_span secret,
+                                            const char **why)
+{
+    struct th_sign_key key;
+    enum th_error error;
+
+    *why = !secret.n ? "must not be empty"
+           : d->needs_plain && !all_in(secret, is_visible)
+               ? "must be visible ASCII, because a header carries it"
+           : !all_in(secret, is_text_char) ? "must not hold control characters"
+                                           : NULL;
+    if (*why)
+        return TH_INVALID;
+    error = th_dialect_key_init(d, secret, &key);
+    if (error == TH_INVALID)
+        *why = "cannot be a key of this dialect's signature";
+    else if (!error)
+        th_dialect_key_fini(&key);
+    return error == TH_INVALID ? TH_INVALID : TH_OK; /* without memory the change says so itself */
+}
+
 enum th_error th_dialect_secret_check(const struct th_dialect *d, struct th_span secret, const char **why)
 {
     const char *other;

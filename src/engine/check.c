@@ -207,6 +207,9 @@ static void check_secret(struct th_engine *e, const struct th_dialect *d, struct
             refuse(c, "secret", "is required");
     } else if (v->secret_source == TH_SECRET_GENERATED && !c->moved) {
         refuse(c, "secret", "is generated here and cannot be given");
+    } else if (v->secret_source == TH_SECRET_GENERATED) {
+        if (th_dialect_secret_check_moved(d, c->secret, &why))
+            refuse(c, "secret", why);
     } else if (th_dialect_secret_check_for(d, variant, c->secret, &why)) {
         refuse(c, "secret", why);
     }

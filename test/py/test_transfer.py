@@ -1,4 +1,7 @@
 """export and import: tenants and endpoints as a file."""
+import base64
+import hashlib
+import hmac
 import json
 import os
 import pty
@@ -8,9 +11,11 @@ import subprocess
 
 import pytest
 
+from harness.client import Api
 from harness.command import KEY, tenterhook
 from harness.expect import eventually
-from harness.server import binary_path, clean_env
+from harness.sealing import Sealed, hashed, opened
+from harness.server import ROOT, binary_path, clean_env
 
 URL = "http://127.0.0.1:9999/customer/%d"
 
@@ -273,3 +278,83 @@ def test_progress_and_the_time_that_is_left_are_shown(cli, write):
     assert work.returncode == 1 and "stopped: " in out and "not reached" in out
     made = int(out.split("stopped: ")[1].split()[0])
     assert len(cli("endpoints", "--json").json["data"]) == made > 0
+
+
+# ---- what is moved is moved whole, in every dialect ----
+
+ALL = sorted(path.stem for path in (ROOT / "dialects").glob("*.yaml"))
+FIELD = {"tsanet": ("callbackUrl", "eventTypes")}
+TYPES = {"taskboard": "task.created", "tsanet": "note.created", "techwriter": "document.published", "tiro": "note.created"}
+
+
+def described(api, dialect):
+    """A creation that says everything, and the secret in it: one that this dialect made or would have taken."""
+    shown = api.get(f"/v1/dialects/{dialect}").expect(200).json
+    url, events = FIELD.get(dialect, ("url", "events"))
+    wire = {native: name for name, native in shown["api"].get("fields", {}).items()}
+    types = [row["type"] for row in shown["catalogue"].get("types", [])]
+    body = {url: "https://hooks.example.com/moved", events: types[:1] or ["a.b"],
+            wire.get("active", "active"): False, wire.get("description", "description"): "from elsewhere",
+            wire.get("headers", "headers"): {"X-Own": "kept-as-it-was"}}
+    form, size = shown["secret"]["form"], max(shown["secret"]["min"], 32)
+    random = bytes(range(100, 132))
+    secret = {"whsec": "whsec_" + base64.b64encode(random).decode(), "base64": base64.b64encode(random).decode(),
+              "hex": random.hex(), "whsk": "whsk_" + base64.b64encode(bytes(range(32))).decode()}.get(form, "Moved-secret_" + "x" * size)
+    return {**body, "secret": secret[:shown["secret"]["max"]] if form in ("text", "token") else secret}
+
+
+def current_secret(running, hook):
+    """Out of the database: some dialects show it never."""
+    running.stop()
+    with Sealed(running.data) as sealed:
+        key = hashed((running.data / "secret.key").read_text().strip())
+        found = [opened(key, aad, one).decode() for _, aad, one in sealed.secrets()]
+    running.start()
+    return found
+
+
+def test_what_is_moved_keeps_its_secret_in_every_dialect(server):
+    running = server()
+    given = []
+    for dialect in ALL:
+        running.api.put(f"/v1/tenants/{dialect}", {"name": dialect, "dialect": dialect}).expect(201)
+        api, body = running.api.as_tenant(dialect), described(running.api, dialect)
+        made = api.post("/v1/webhooks?moved=true", body).expect(200, 201).json
+        assert made.get("secret", body["secret"]) == body["secret"], dialect
+        assert api.get(f"/v1/webhooks/{made['id']}").expect(200).json["active"] is False, dialect
+        given.append(body["secret"])
+        # what cannot be taken is refused, not left out
+        for more in ({"signing_secret": "x"}, {"secret": ""}, {"headers": {"Content-Length": "1"}}):
+            api.post("/v1/webhooks?moved=true", {**body, **more}).expect(400, 422)
+        api.post("/v1/webhooks?moved=true&dry_run=true", {**body, "signing_secret": "x"}).expect(400, 422)
+    assert current_secret(running, None) == given
+
+
+def test_import_keeps_the_secrets_of_tsanet(server, receiver, write):
+    """The vendor's clients cannot give a secret; who moves an endpoint can, and it signs what is sent."""
+    running, target = server(), receiver()
+    env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key}
+    text = f"""\
+tenants:
+  - id: t
+    dialect: tsanet
+    endpoints:
+      - callbackUrl: {target.url()}
+        secret: the-secret-that-the-receiver-has-0123456789
+        headers: {{X-Own: kept-as-it-was}}
+"""
+    wrong = write(text.replace("secret: the", "signingSecret: the"))
+    refused = tenterhook("import", wrong, "--dry-run", env=env)
+    assert refused.status != 0 and "signingSecret" in refused.err + refused.out
+    assert tenterhook("import", wrong, env=env).status != 0
+    assert running.api.as_tenant("t").get("/v1/webhooks").json == []
+    tenterhook("import", write(text), env=env).expect(0)
+    running.api.as_tenant("t").post("/v1/events", {"type": "note.created", "data": {"a": 1}}).expect(202)
+    request = target.wait_for(1)[0]
+    want = hmac.new(b"the-secret-that-the-receiver-has-0123456789", request.body, hashlib.sha256).hexdigest()
+    assert request.header("X-Hub-Signature-256") == f"sha256={want}" and request.header("X-Own") == "kept-as-it-was"
+    # the vendor's own clients are told nothing new: what they cannot set is ignored
+    key = running.api.post("/v1/tenants/t/keys", {"scopes": ["webhooks:manage"]}).expect(201).json["key"]
+    made = Api(running.port, key).post("/v1/webhooks", {"callbackUrl": target.url("/2"), "secret": "ignored", "x": 1}).expect(200).json
+    assert made["secret"] != "ignored"
+    assert Api(running.port, key).post("/v1/webhooks?moved=true", {"callbackUrl": target.url("/3"), "secret": "x" * 40}).status == 403
