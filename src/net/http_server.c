@@ -44,6 +44,7 @@ static void close_rest(struct th_http_server *s)
         return;
     uv_close((uv_handle_t *)&s->tick, on_handle_closed);
     uv_close((uv_handle_t *)&s->turn, on_handle_closed);
+    uv_close((uv_handle_t *)&s->turn_end, on_handle_closed);
 }
 
 void th_conn_enter(struct th_conn *c, enum th_conn_state state)
@@ -109,6 +110,11 @@ void th_conn_close(struct th_conn *c)
     close_conn(c, false);
 }
 
+void th_conn_cut(struct th_conn *c)
+{
+    close_conn(c, true);
+}
+
 /* ---- time ---- */
 
 /* True when `bytes` moved in the window of time that ends now are enough to be given another one. */
@@ -146,9 +152,11 @@ static void expire_body(struct th_conn *c)
 
 static void expire_writing(struct th_conn *c)
 {
-    uint64_t queued = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    uint64_t queued = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp), taken = c->moved - queued;
 
-    if (!is_fast_enough(c, c->moved - queued)) {
+    if (!is_fast_enough(c, taken) ||
+        (c->moved > TH_SERVER_LARGE &&
+         taken < (uint64_t)c->server->limit_ms[TH_CONN_WRITING] * TH_SERVER_LARGE_RATE / 1000)) {
         close_conn(c, true); /* see is_unread */
         return;
     }
@@ -241,6 +249,18 @@ static void on_turn(uv_idle_t *idle)
         (void)uv_idle_stop(idle);
 }
 
+static void on_turn_end(uv_check_t *check)
+{
+    struct th_http_server *s = check->data;
+
+    s->turn_us = 0;
+}
+
+int64_t th_http_server_spent(const struct th_http_server *s)
+{
+    return s->turn_us;
+}
+
 void th_conn_make_ready(struct th_conn *c)
 {
     if (!th_list_empty(&c->ready))
@@ -260,6 +280,7 @@ static void use_defaults(struct th_http_server *s, const struct th_http_server_c
     *own = *conf;
     own->max_head = own->max_head ? own->max_head : 32 * 1024;
     own->max_body = own->max_body ? own->max_body : 16 * 1024 * 1024;
+    own->max_answers = own->max_answers ? own->max_answers : 64 * 1024 * 1024;
     own->max_bodies = own->max_bodies ? own->max_bodies : 256 * 1024 * 1024;
     if (own->max_bodies / 4 < own->max_body)
         own->max_bodies = own->max_body * 4;
@@ -312,10 +333,12 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_c
         th_list_init(&s->by_state[i]);
     th_list_init(&s->ready);
     make_id_prefix(s);
-    (void)uv_timer_init(loop, &s->tick); /* these two cannot fail */
+    (void)uv_timer_init(loop, &s->tick); /* these cannot fail */
     (void)uv_idle_init(loop, &s->turn);
-    s->listener.data = s->tick.data = s->turn.data = s;
-    s->handles = 3;
+    (void)uv_check_init(loop, &s->turn_end);
+    (void)uv_check_start(&s->turn_end, on_turn_end);
+    s->listener.data = s->tick.data = s->turn.data = s->turn_end.data = s;
+    s->handles = 4;
     th_server_accept(s);
     *out = s;
     return TH_OK;

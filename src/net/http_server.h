@@ -32,11 +32,12 @@ struct th_http_server_conf {
     const char *address;       /* numeric */
     uint16_t port;             /* 0: a free one */
     size_t max_head, max_body; /* defaults 32 KiB, 16 MiB when 0 */
+    size_t max_answers;        /* bytes of all answers that clients have not taken yet; default 64 MiB */
     size_t max_bodies;         /* bytes of all bodies together; default 256 MiB, and at least 4 * max_body */
     unsigned max_connections;  /* default 10,000; beyond: 503 and close */
     unsigned head_timeout_ms, body_timeout_ms,
         idle_timeout_ms;       /* defaults 10 s, 60 s (and at least 1 KiB/s), 75 s */
-    unsigned write_timeout_ms; /* default 30 s */
+    unsigned write_timeout_ms; /* default 30 s, and at least 1 KiB/s; 8 KiB/s while more than 64 KiB wait */
     /** Called for each complete request. Must lead to exactly one th_http_reply, at once or later. */
     void (*handle)(void *ctx, struct th_http_exchange *x);
     void *ctx;
@@ -57,6 +58,11 @@ uint16_t th_http_server_port(const struct th_http_server *s);
  * `fields`: finished lines "Name: value\r\n" (Content-Type, Location, ...); Content-Length, Date, Request-Id
  * and Connection are added here. Bytes are copied. Status 204 and 304 and answers to HEAD carry no body. */
 void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span fields, struct th_span body);
+/** The same for a body that stays as it is until the server is freed: it is not copied. */
+void th_http_reply_lasting(struct th_http_exchange *x, unsigned status, struct th_span fields,
+                           struct th_span body);
+/** Microseconds that reading and handling requests took in this turn of the loop so far. */
+int64_t th_http_server_spent(const struct th_http_server *s);
 /** To be called once. Stops accepting, closes idle connections, lets requests in flight finish (Connection:
  * close); calls drained(ctx) once none is left, or after grace_ms, when the rest is cut. */
 void th_http_server_drain(struct th_http_server *s, unsigned grace_ms, void (*drained)(void *ctx), void *ctx);

@@ -157,7 +157,7 @@ static int listen_on(const char *address, uint16_t port, int *os_error)
 {
     union address at = {0};
     socklen_t n = sizeof at.in;
-    int fd, one = 1;
+    int fd, one = 1, kept = TH_SERVER_KERNEL; /* connections take it over */
 
     if (uv_ip4_addr(address, port, &at.in) != 0) {
         n = sizeof at.in6;
@@ -168,7 +168,8 @@ static int listen_on(const char *address, uint16_t port, int *os_error)
     }
     fd = socket(at.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-        bind(fd, &at.sa, n) == 0 && listen(fd, SOMAXCONN) == 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kept, sizeof kept) == 0 && bind(fd, &at.sa, n) == 0 &&
+        listen(fd, SOMAXCONN) == 0)
         return fd;
     *os_error = errno;
     if (fd >= 0)

@@ -450,18 +450,47 @@ void th_conn_start(struct th_conn *c)
     }
 }
 
+/* What is here waits for the next turn, and nothing more is read until then. */
+static void wait_a_turn(struct th_conn *c)
+{
+    if (c->reading)
+        (void)uv_read_stop((uv_stream_t *)&c->tcp);
+    c->reading = false;
+    th_conn_make_ready(c);
+}
+
 void th_conn_process(struct th_conn *c)
 {
+    struct th_http_server *s = c->server;
+    bool more = true;
+    int64_t began_us;
+
     if (c->processing)
         return;
+    if (th_server_turn_over(s)) {
+        wait_a_turn(c);
+        return;
+    }
     c->processing = true;
+    began_us = (int64_t)(uv_hrtime() / 1000);
     if (c->state == TH_CONN_BODY)
         feed_body(c);
-    while (c->state <= TH_CONN_HEAD && c->start < c->end)
-        if (!begin_request(c))
-            break;
+    do {
+        int64_t now_us;
+
+        more = more && c->state <= TH_CONN_HEAD && c->start < c->end;
+        if (more)
+            more = begin_request(c);
+        now_us = (int64_t)(uv_hrtime() / 1000);
+        s->turn_us += now_us - began_us;
+        began_us = now_us;
+    } while (more && !th_server_turn_over(s));
     c->processing = false;
-    if (c->state != TH_CONN_CLOSING)
+    if (c->state == TH_CONN_CLOSING)
+        return;
+    if (more && c->state <= TH_CONN_HEAD && c->start < c->end)
+        wait_a_turn(c);
+    else
         th_conn_start(c);
 }
 
@@ -478,17 +507,27 @@ void th_conn_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     struct th_conn *c = h->data;
 
     (void)suggested;
+    if (th_server_turn_over(c->server))
+        *buf = uv_buf_init(NULL, 0);
+    else
+        th_conn_room(c, buf);
+}
+
+void th_conn_room(struct th_conn *c, uv_buf_t *buf)
+{
     if (c->state == TH_CONN_LINGER) {
         *buf = uv_buf_init(c->server->scratch, sizeof c->server->scratch);
         return;
     }
     if (is_reading_own_body(c)) {
-        size_t length = (size_t)c->x->head.length;
+        size_t length = (size_t)c->x->head.length, room;
 
-        if (!make_body_room(c, c->body_n + 1, length))
+        if (!make_body_room(c, c->body_n + 1, length)) {
             *buf = uv_buf_init(NULL, 0);
-        else
-            *buf = uv_buf_init(c->body + c->body_n, (unsigned)(c->body_cap - c->body_n));
+            return;
+        }
+        room = c->body_cap - c->body_n;
+        *buf = uv_buf_init(c->body + c->body_n, (unsigned)(room < TH_SERVER_READ ? room : TH_SERVER_READ));
         return;
     }
     if (!c->block) {
@@ -499,9 +538,13 @@ void th_conn_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
         c->block ? uv_buf_init(c->block + c->end, (unsigned)(c->block_cap - c->end)) : uv_buf_init(NULL, 0);
 }
 
-/* No room: wait when a request is being handled, give up when it is for want of memory. */
+/* No room: wait when a request is being handled or the turn has taken long enough, give up when it is for want of memory. */
 static void on_no_room(struct th_conn *c)
 {
+    if (th_server_turn_over(c->server) && c->state != TH_CONN_BUSY) {
+        wait_a_turn(c);
+        return;
+    }
     (void)uv_read_stop((uv_stream_t *)&c->tcp);
     c->reading = false;
     if (is_reading_state(c))
@@ -536,6 +579,8 @@ void th_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     (void)buf;
     if (c->state == TH_CONN_CLOSING)
         return;
+    if (n > 0)
+        c->server->turn_us += n / 2048; /* what the kernel took to hand it over, roughly */
     if (n == UV_ENOBUFS) {
         on_no_room(c);
     } else if (n < 0) {

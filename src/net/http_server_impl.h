@@ -12,6 +12,12 @@
 #define TH_SERVER_SCRATCH 65536  /* bytes read at once to be thrown away */
 #define TH_SERVER_LINGER_MS 5000 /* time for a client to read a last answer */
 #define TH_SERVER_MIN_RATE 1024  /* bytes a second, below which a body or an answer is cut */
+#define TH_SERVER_KERNEL                                                                                     \
+    131072 /* bytes of answers that the kernel keeps for one client, twice with its own needs */
+#define TH_SERVER_LARGE 65536 /* bytes that wait for a client, from which the next rate holds */
+#define TH_SERVER_LARGE_RATE 8192
+#define TH_SERVER_TURN_US 2000 /* in one turn of the loop; what is there beyond is handled in the next */
+#define TH_SERVER_READ 262144  /* bytes read at once */
 
 /* Life of a connection. Every state but BUSY has a time limit; each has one list, whose connections expire in
  * the order in which they entered because the limit is the same for all of them.
@@ -77,16 +83,19 @@ struct th_http_server {
     int listen_fd;
     uv_timer_t tick;
     uv_idle_t turn; /* runs while `ready` has connections */
+    uv_check_t turn_end;
+    int64_t turn_us; /* reading and handling in this turn so far */
     uint16_t port;
     uint64_t tick_ms;
     bool accept_waits; /* until the next tick: no descriptor or no memory */
     int64_t warned_ms; /* uv_now of the last log line about that; 0: none */
     struct th_list by_state[TH_CONN_STATES];
     unsigned limit_ms[TH_CONN_STATES];
-    struct th_list ready; /* answered connections that hold bytes of another request */
+    struct th_list ready; /* connections that hold bytes of a request, and wait for a turn */
     unsigned open;        /* connections whose handle is not closed */
     unsigned counted;     /* those that count towards max_connections */
     size_t body_bytes;    /* sum of body_cap */
+    size_t answer_bytes;  /* copies of answers that wait for their clients */
 
     struct th_exchange *exchanges; /* pool */
     unsigned exchange_count;
@@ -102,7 +111,7 @@ struct th_http_server {
     int64_t cut_ms; /* uv_now when what is left is cut */
     void (*drained)(void *ctx);
     void *drained_ctx;
-    unsigned handles; /* listener, tick and turn that are not closed */
+    unsigned handles; /* listener, tick, turn and turn_end that are not closed */
     char scratch[TH_SERVER_SCRATCH];
 };
 
@@ -118,10 +127,17 @@ void th_server_unlisten(struct th_http_server *s, uv_close_cb closed);
 void th_server_tick_start(struct th_http_server *s);
 void th_conn_enter(struct th_conn *c, enum th_conn_state state);
 void th_conn_close(struct th_conn *c);
+/* The same, and what the kernel still has for the client is thrown away. */
+void th_conn_cut(struct th_conn *c);
 /* Frees the memory of a closed connection whose exchange has come back. */
 void th_conn_reap(struct th_conn *c);
 /* Has conn_process called for it in the next turn of the loop. */
 void th_conn_make_ready(struct th_conn *c);
+/* This turn has taken long enough. */
+static inline bool th_server_turn_over(const struct th_http_server *s)
+{
+    return s->turn_us >= TH_SERVER_TURN_US;
+}
 
 /* http_server_conn.c */
 /* Has the socket read as the state wants it, and gives memory back that the state does not need. */
@@ -147,6 +163,8 @@ bool th_conn_send_raw(struct th_conn *c, const uv_buf_t *bufs, unsigned count);
 
 /* http_server_conn.c: what the socket of a plain connection calls, and the filter of a TLS one */
 void th_conn_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
+/* Where the next bytes go: on_alloc, whatever the turn has taken. */
+void th_conn_room(struct th_conn *c, uv_buf_t *buf);
 void th_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
 /* http_server_tls.c; all but `begin` only with c->tls */

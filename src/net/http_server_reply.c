@@ -7,17 +7,23 @@
  * only then the socket is closed (RFC 9112 section 9.6).
  *
  * Invariants: 1. One answer per exchange. 2. No answer overtakes another. 3. After a problem no byte of the
- * connection is read as a request. On failure: without memory for the rest of an answer the connection is
- * closed. */
+ * connection is read as a request. 4. Copies of answers that wait for their clients take no more than max_answers
+ * together. On failure: without memory for the rest of an answer the connection is closed. */
 #include "base/alloc.h"
 #include "net/http_server_impl.h"
 #include <time.h>
+
+enum {
+    MIN_AGE_MS = 250, /* of an answer whose speed is judged */
+    LOOK_AT = 256     /* connections */
+};
 
 #define HEAD_ROOM 512 /* status line and our own fields: 320 bytes at most */
 
 struct write {
     uv_write_t req;
     struct th_conn *conn;
+    size_t n;
     char bytes[];
 };
 
@@ -191,6 +197,7 @@ static void on_written(uv_write_t *req, int status)
     struct write *w = req->data;
     struct th_conn *c = w->conn;
 
+    c->server->answer_bytes -= w->n;
     th_free(w);
     c->writes--;
     if (c->state == TH_CONN_CLOSING)
@@ -201,55 +208,115 @@ static void on_written(uv_write_t *req, int status)
         after_answer(c);
 }
 
-/* Copies and queues what is left of the buffers behind the first `sent` bytes. */
-static bool queue_rest(struct th_conn *c, const uv_buf_t *bufs, unsigned count, size_t sent)
+/* How fast the client takes its answer, in bytes a second since its window of time began; -1: it is too early to say. */
+static int64_t rate_of(const struct th_conn *c)
 {
-    size_t total = 0, n = 0;
-    struct write *w;
-    uv_buf_t out;
+    int64_t began = c->deadline_ms - c->server->limit_ms[TH_CONN_WRITING];
+    int64_t ms = (int64_t)uv_now(c->server->loop) - began;
+    size_t queued = uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
 
-    for (unsigned i = 0; i < count; i++)
-        total += bufs[i].len;
-    if (sent == total)
+    return ms < MIN_AGE_MS ? -1 : (int64_t)(c->moved - queued) * 1000 / ms;
+}
+
+/* The memory for answers is used up: who takes his the slowest gives way, among those that have waited for the longest;
+ * while all have just begun, the one with the most. So who does not read costs himself only. False: there is nobody. */
+static bool make_way(struct th_conn *c)
+{
+    struct th_list *all = &c->server->by_state[TH_CONN_WRITING];
+    struct th_conn *slowest = NULL, *largest = NULL;
+    int64_t lowest = INT64_MAX;
+    unsigned looked = 0;
+
+    for (struct th_list *l = all->next; l != all && looked < LOOK_AT; l = l->next, looked++) {
+        struct th_conn *other = TH_CONTAINER(l, struct th_conn, link);
+        int64_t rate = rate_of(other);
+
+        if (other == c)
+            continue;
+        if (rate >= 0 && rate < lowest) {
+            lowest = rate;
+            slowest = other;
+        }
+        if (!largest || other->moved > largest->moved)
+            largest = other;
+    }
+    if (!slowest)
+        slowest = largest;
+    if (!slowest)
+        return false;
+    th_conn_cut(slowest);
+    return true;
+}
+
+/* Copies and queues what is left of the buffers behind the first `sent` bytes; of the last one only a reference is kept
+ * when it is `lasting`. */
+static bool queue_rest(struct th_conn *c, const uv_buf_t *bufs, unsigned count, size_t sent, bool lasting)
+{
+    struct th_http_server *s = c->server;
+    size_t n = 0, skipped = sent;
+    uv_buf_t out[2];
+    struct write *w;
+    unsigned parts = 0, copied = count - lasting;
+
+    for (unsigned i = 0; i < copied; i++) {
+        size_t skip = skipped < bufs[i].len ? skipped : bufs[i].len;
+
+        n += bufs[i].len - skip;
+        skipped -= skip;
+    }
+    if (n == 0 && (!lasting || skipped == bufs[copied].len))
         return true;
-    w = th_malloc(sizeof *w + total - sent);
+    while (s->answer_bytes + n > s->conf.max_answers)
+        if (!make_way(c))
+            return false;
+    w = th_malloc(sizeof *w + n);
     if (!w)
         return false;
-    for (unsigned i = 0; i < count; i++) {
+    w->n = 0;
+    for (unsigned i = 0; i < copied; i++) {
         size_t skip = sent < bufs[i].len ? sent : bufs[i].len;
 
         if (bufs[i].len > skip)
-            memcpy(w->bytes + n, bufs[i].base + skip, bufs[i].len - skip);
-        n += bufs[i].len - skip;
+            memcpy(w->bytes + w->n, bufs[i].base + skip, bufs[i].len - skip);
+        w->n += bufs[i].len - skip;
         sent -= skip;
     }
     w->conn = c;
     w->req.data = w;
-    out = uv_buf_init(w->bytes, (unsigned)n);
-    if (uv_write(&w->req, (uv_stream_t *)&c->tcp, &out, 1, on_written) != 0) {
+    if (n)
+        out[parts++] = uv_buf_init(w->bytes, (unsigned)n);
+    if (lasting && sent < bufs[copied].len)
+        out[parts++] = uv_buf_init(bufs[copied].base + sent, (unsigned)(bufs[copied].len - sent));
+    if (uv_write(&w->req, (uv_stream_t *)&c->tcp, out, parts, on_written) != 0) {
         th_free(w);
         return false;
     }
+    s->answer_bytes += n;
     c->writes++;
     return true;
 }
 
-bool th_conn_send_raw(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
+static bool send_bufs(struct th_conn *c, const uv_buf_t *bufs, unsigned count, bool lasting)
 {
     int sent = uv_try_write((uv_stream_t *)&c->tcp, bufs, count);
 
     if (sent == UV_EAGAIN)
         sent = 0;
-    if (sent >= 0 && queue_rest(c, bufs, count, (size_t)sent))
+    if (sent >= 0 && queue_rest(c, bufs, count, (size_t)sent, lasting))
         return true;
     th_conn_close(c);
     return false;
 }
 
-/* Sends or queues everything; false when the connection has been closed instead. */
-static bool send_all(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
+bool th_conn_send_raw(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
 {
-    return c->tls ? th_conn_tls_send(c, bufs, count) : th_conn_send_raw(c, bufs, count);
+    return send_bufs(c, bufs, count, false);
+}
+
+/* Sends or queues everything; false when the connection has been closed instead. */
+static bool send_all(struct th_conn *c, const uv_buf_t *bufs, unsigned count, bool lasting)
+{
+    return c->tls ? th_conn_tls_send(c, bufs, count) : send_bufs(c, bufs, count, lasting);
 }
 
 static uv_buf_t buf_of(struct th_span s)
@@ -329,7 +396,8 @@ static void count_answer(struct th_http_server *s, unsigned status)
 
 /* ---- answers ---- */
 
-void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span fields, struct th_span body)
+static void reply(struct th_http_exchange *x, unsigned status, struct th_span fields, struct th_span body,
+                  bool lasting)
 {
     struct th_exchange *own = (struct th_exchange *)x;
     struct th_conn *c = own->conn;
@@ -359,7 +427,7 @@ void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span f
     bufs[2] = buf_of(TH_LIT("\r\n"));
     if (has_body(status) && body.n > 0 && !own->head_only)
         bufs[count++] = buf_of(body);
-    sent = send_all(c, bufs, count);
+    sent = send_all(c, bufs, count, lasting && count == 4);
     th_conn_release(c);
     if (!sent) {
         th_conn_drop_block(c);
@@ -367,6 +435,17 @@ void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span f
     }
     c->ending = !keep;
     answered(c);
+}
+
+void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span fields, struct th_span body)
+{
+    reply(x, status, fields, body, false);
+}
+
+void th_http_reply_lasting(struct th_http_exchange *x, unsigned status, struct th_span fields,
+                           struct th_span body)
+{
+    reply(x, status, fields, body, true);
 }
 
 void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
@@ -407,7 +486,7 @@ void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
     put_str(&head, "Content-Type: application/problem+json\r\n\r\n");
     bufs[0] = buf_of(th_span(head.p, head.n));
     bufs[1] = buf_of(th_span(body.p, body.n));
-    if (send_all(c, bufs, head_only ? 1 : 2))
+    if (send_all(c, bufs, head_only ? 1 : 2, false))
         answered(c);
 }
 
@@ -415,5 +494,5 @@ void th_conn_continue(struct th_conn *c)
 {
     uv_buf_t buf = buf_of(TH_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
 
-    (void)send_all(c, &buf, 1);
+    (void)send_all(c, &buf, 1, false);
 }

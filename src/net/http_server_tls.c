@@ -117,7 +117,7 @@ static bool open_some(struct th_conn *c)
     uv_buf_t room;
     size_t got;
 
-    th_conn_on_alloc((uv_handle_t *)&c->tcp, 0, &room);
+    th_conn_room(c, &room);
     if (room.len == 0) {
         if (!th_tls_peer_keep(c->tls))
             th_conn_close(c);
@@ -139,11 +139,16 @@ void th_conn_tls_pump(struct th_conn *c)
 {
     bool more = true;
 
-    if (c->pumping)
+    if (c->pumping || !th_list_empty(&c->ready))
         return;
     c->pumping = true;
-    while (more && c->state < TH_CONN_LINGER)
+    while (more && c->state < TH_CONN_LINGER && th_list_empty(&c->ready)) {
+        int64_t began_us = (int64_t)(uv_hrtime() / 1000), before_us = c->server->turn_us;
+
         more = th_tls_peer_is_up(c->tls) ? open_some(c) : handshake(c);
+        if (c->server->turn_us == before_us) /* else the reader has counted it */
+            c->server->turn_us += (int64_t)(uv_hrtime() / 1000) - began_us;
+    }
     if (c->state >= TH_CONN_LINGER)
         th_tls_peer_feed(c->tls, "", 0); /* thrown away */
     c->pumping = false;
@@ -156,7 +161,10 @@ void th_conn_tls_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
     struct th_conn *c = h->data;
 
     (void)suggested;
-    *buf = uv_buf_init(c->server->scratch, sizeof c->server->scratch);
+    if (th_server_turn_over(c->server))
+        *buf = uv_buf_init(NULL, 0);
+    else
+        *buf = uv_buf_init(c->server->scratch, sizeof c->server->scratch);
 }
 
 static bool looks_like_http(const uv_buf_t *buf)

@@ -137,6 +137,12 @@ void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span f
     assert_true(th_utf8_ok(body));
 }
 
+void th_http_reply_lasting(struct th_http_exchange *x, unsigned status, struct th_span fields,
+                           struct th_span body)
+{
+    th_http_reply(x, status, fields, body);
+}
+
 const char *th_http_reason(unsigned status)
 {
     static const char *const words[] = {"OK", "Bad Request", "Server Error"};
