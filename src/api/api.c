@@ -36,6 +36,7 @@ void th_api_req_free(struct th_api_req *r)
     struct th_api *api = r->api;
 
     th_api_idem_end(r);
+    th_api_read_end(r);
     th_arena_fini(&r->mem);
     api->live--;
     if (api->free_count >= TH_API_KEEP_REQUESTS) {
@@ -106,9 +107,9 @@ void th_api_handle(void *ctx, struct th_http_exchange *x)
         th_api_go_on(r);
 }
 
-void th_api_go_on(struct th_api_req *r)
+static void body_is_read(struct th_api_req *r)
 {
-    if ((r->route->flags & (TH_R_BODY | TH_R_BODY_MAY)) && !th_api_body(r))
+    if (!th_api_body_end(r))
         return;
     if (r->route->method[0] == 'P' && r->route->method[1] == 'O' && !th_api_idem(r))
         return;
@@ -116,6 +117,41 @@ void th_api_go_on(struct th_api_req *r)
         th_api_idem_recall(r);
     else
         r->route->handle(r);
+}
+
+static void read_body(void *arg)
+{
+    th_api_body_read(arg);
+}
+
+/* In a later turn: what was looked up before has to be so again. */
+static void large_body_is_read(void *arg)
+{
+    struct th_api_req *r = arg;
+
+    if (r->tenant) {
+        r->tenant = th_api_tenant(r);
+        if (!r->tenant) {
+            th_api_fail(r, 404, "the tenant has been deleted");
+            return;
+        }
+        r->dialect = r->tenant->dialect;
+    }
+    body_is_read(r);
+}
+
+void th_api_go_on(struct th_api_req *r)
+{
+    const struct th_api_conf *conf = &r->api->conf;
+
+    if ((r->route->flags & (TH_R_BODY | TH_R_BODY_MAY)) && !th_api_body_begin(r))
+        return;
+    if (conf->work && r->x->body.n >= TH_API_LARGE_BODY) {
+        conf->work(conf->work_ctx, read_body, large_body_is_read, r);
+        return;
+    }
+    th_api_body_read(r);
+    body_is_read(r);
 }
 
 void th_api_reload(struct th_api *api, const struct th_api_conf *conf)
@@ -141,6 +177,7 @@ enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out)
     api->metrics = conf->metrics;
     if (!api->conf.default_dialect.n)
         api->conf.default_dialect = TH_LIT("standard");
+    th_list_init(&api->reads);
     th_buf_init(&api->out, TH_API_MAX_ANSWER);
     th_buf_init(&api->fields, 64u << 10);
     th_buf_init(&api->openapi, 1u << 20);

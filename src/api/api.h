@@ -28,6 +28,9 @@ struct th_api_conf {
     void (*measure)(
         void *ctx); /* before the metrics are written: what only the owner can measure; may be NULL */
     void *measure_ctx;
+    /** Has run(arg) called by another thread, then done(arg) by this one, from its loop. NULL: large bodies are read here. */
+    void (*work)(void *ctx, void (*run)(void *arg), void (*done)(void *arg), void *arg);
+    void *work_ctx;
 };
 
 /** TH_NOMEM when there is no memory. */

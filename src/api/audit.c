@@ -10,6 +10,7 @@
  * Failure: a lost line of the log does not stop the change. */
 #include "api/private.h"
 #include "core/guard.h"
+#include <limits.h>
 
 enum { MAX_WORD = 128 }; /* bytes of what a client wrote */
 
@@ -35,7 +36,7 @@ static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
         return TH_LIT("operator");
     if (r->key_no) /* without a bound tenant the request was refused in its first turn */
         t = r->tenant_id_len ? th_api_tenant(r) : r->key_owner;
-    for (unsigned i = 0; t && (k = th_engine_key_at(r->api->engine, t, i)); i++)
+    for (unsigned at = UINT_MAX; t && (k = th_engine_key_below(r->api->engine, t, &at));)
         if (k->no == r->key_no) {
             th_engine_key_id(r->api->engine, k, mem);
             break;

@@ -8,6 +8,7 @@
  * charset UTF-8 if any is named; other ones, a missing one and content codings are 415. A body that is missing
  * altogether is 400. */
 #include "api/private.h"
+#include "lib/crypto.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,16 +52,20 @@ static bool json_media_type(const struct th_api_req *r, struct th_span v)
     return true;
 }
 
-bool th_api_body(struct th_api_req *r)
+bool th_api_body_begin(struct th_api_req *r)
 {
     const struct th_http1_field *type = th_api_header(r, "content-type"),
                                 *coding = th_api_header(r, "content-encoding");
-    struct th_json_error error;
     struct th_span body = r->x->body;
 
-    if (!body.n && (r->route->flags & TH_R_BODY_MAY)) {
-        r->body = (struct th_json){TH_JSON_OBJECT, TH_LIT("{}")};
+    r->body = (struct th_json){TH_JSON_OBJECT, TH_LIT("{}")};
+    if (!body.n && (r->route->flags & TH_R_BODY_MAY))
         return true;
+    if (!(r->route->flags & TH_R_PUBLISH) && body.n > TH_API_MAX_SETTINGS) {
+        th_api_fail(r, 413,
+                    "the request body is larger than allowed: only events may have more than %u bytes",
+                    TH_API_MAX_SETTINGS);
+        return false;
     }
     if (!body.n && !type) {
         th_api_fail(r, 400, "the body is missing; it must be JSON");
@@ -76,14 +81,34 @@ bool th_api_body(struct th_api_req *r)
         th_api_fail(r, 415, "the body may not have a content coding");
         return false;
     }
-    if (th_json_parse(body, TH_JSON_DEPTH, &r->body, &error)) {
-        r->json_line = error.line;
-        r->json_column = error.column;
-        th_api_fail(r, 400, "the body is not JSON: line %u, column %u: %s", error.line, error.column,
-                    error.what);
-        return false;
-    }
     return true;
+}
+
+void th_api_body_read(struct th_api_req *r)
+{
+    uint8_t digest[32];
+
+    if (th_api_header(r, "idempotency-key")) {
+        th_sha256(r->x->body.p, r->x->body.n, digest);
+        memcpy(r->idem.body, digest, sizeof r->idem.body);
+    }
+    if (!(r->route->flags & (TH_R_BODY | TH_R_BODY_MAY)) ||
+        (!r->x->body.n && (r->route->flags & TH_R_BODY_MAY)))
+        return;
+    r->bad_json = th_json_parse(r->x->body, TH_JSON_DEPTH, &r->body, &r->json_error) != TH_OK;
+    if (!r->bad_json && (r->route->flags & TH_R_PUBLISH))
+        th_api_publish_read(r);
+}
+
+bool th_api_body_end(struct th_api_req *r)
+{
+    if (!r->bad_json)
+        return true;
+    r->json_line = r->json_error.line;
+    r->json_column = r->json_error.column;
+    th_api_fail(r, 400, "the body is not JSON: line %u, column %u: %s", r->json_line, r->json_column,
+                r->json_error.what);
+    return false;
 }
 
 /* ---- members ---- */

@@ -7,8 +7,6 @@
 #include "api/private.h"
 #include <stdlib.h>
 
-#define SHOWN_ATTEMPTS 100 /* newest ones; more than every schedule has */
-
 /* ---- filters ---- */
 
 static int by_number(const void *a, const void *b)
@@ -75,7 +73,7 @@ enum th_api_filter th_api_delivery_filters(struct th_api_req *r, struct th_page 
 {
     struct th_span text;
 
-    *p = (struct th_page){.tenant = r->tenant->no};
+    *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
     if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until))
         return TH_API_FILTER_ANSWERED;
     (void)th_api_param(r, "event_type", &p->type);
@@ -98,8 +96,7 @@ static void send_list(struct th_api_req *r, struct th_page *p)
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
-    for (unsigned i = 0; i < l.count; i++)
-        th_api_delivery_native(&w, &l, i, false);
+    th_api_deliveries_native(&w, &l);
     th_jw_end_array(&w);
     th_api_next_cursor(r, &w, l.next);
     th_jw_end_object(&w);
@@ -199,7 +196,8 @@ static void one_with_attempts(struct th_op *op)
                             .deliveries = r->page.rows.deliveries,
                             .count = 1,
                             .attempts = r->page2.rows.attempts,
-                            .attempt_count = r->page2.count};
+                            .attempt_count = r->page2.count,
+                            .next = r->page2.next};
     struct th_jw w;
 
     if (op->error) {
@@ -221,17 +219,18 @@ static void one_found(struct th_op *op)
 
     if (!found(r, op))
         return;
-    r->page2 = (struct th_page){.tenant = r->page.tenant,
-                                .delivery = r->page.rows.deliveries[0].no,
-                                .limit = SHOWN_ATTEMPTS,
-                                .with_data = true,
-                                .with_answers = true};
+    r->page2.tenant = r->page.tenant;
+    r->page2.delivery = r->page.rows.deliveries[0].no;
+    r->page2.with_data = r->page2.with_answers = true;
+    r->page2.max_bytes = TH_API_ROW_BYTES;
     th_api_read(r, &r->page2, TH_PAGE_ATTEMPTS, one_with_attempts);
 }
 
 void th_h_delivery(struct th_api_req *r)
 {
-    find(r, one_found);
+    r->page2 = (struct th_page){.kind = TH_PAGE_ATTEMPTS};
+    if (th_api_paging(r, &r->page2.limit, &r->page2.before))
+        find(r, one_found);
 }
 
 /* ---- retry now ---- */

@@ -296,14 +296,26 @@ void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, 
         for (unsigned k = l->attempt_count; k-- > 0;) /* read newest first, shown in order */
             th_api_attempt(w, l->r, &l->attempts[k]);
         th_jw_end_array(w);
+        th_api_next_cursor(l->r, w, l->next); /* to earlier ones */
     }
     th_jw_end_object(w);
+}
+
+void th_api_deliveries_native(struct th_jw *w, struct th_api_list *l)
+{
+    for (unsigned i = 0; i < l->count; i++) {
+        if (i && th_api_is_full(l->r)) {
+            l->next = l->deliveries[i - 1].no;
+            return;
+        }
+        th_api_delivery_native(w, l, i, false);
+    }
 }
 
 /* ---- fields for shapes ---- */
 
 /* Of the page around the rows. */
-static bool page_field(const struct th_api_list *l, struct th_span name, struct th_jw *w)
+static bool page_field(struct th_api_list *l, struct th_span name, struct th_jw *w)
 {
     if (th_span_is(name, "total"))
         th_jw_u64(w, l->total);
@@ -314,6 +326,7 @@ static bool page_field(const struct th_api_list *l, struct th_span name, struct 
     else if (th_span_is(name, "page"))
         th_jw_u64(w, l->number);
     else if (th_span_is(name, "next_cursor") && l->next) {
+        l->next_shown = true;
         th_jw_raw(w, TH_LIT("\""));
         th_api_cursor(l->r, l->next, w->out);
         th_buf_char(w->out, '"');

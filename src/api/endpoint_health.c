@@ -67,7 +67,7 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
     th_jw_end_object(w);
 }
 
-void th_h_endpoint_health(struct th_api_req *r)
+static void write_endpoint_health_now(struct th_api_req *r)
 {
     const struct th_tenant *tenant;
     uint64_t before, no, next = 0;
@@ -87,11 +87,11 @@ void th_h_endpoint_health(struct th_api_req *r)
     for (; no > 0; no--) {
         const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
         struct th_endpoint_health h;
-        if (shown == limit || ++looked > LOOK_AT) {
+        if (shown == limit || (shown && th_api_is_full(r)) || ++looked > LOOK_AT) {
             next = no + 1;
             break;
         }
-        if (!ep || (tenant && ep->tenant != tenant))
+        if (!ep || ep->tenant->deleting || (tenant && ep->tenant != tenant))
             continue;
         h = th_engine_endpoint_health(r->api->engine, ep);
         if (state >= 0 && (int)h.state != state)
@@ -103,4 +103,9 @@ void th_h_endpoint_health(struct th_api_req *r)
     th_api_next_cursor(r, &w, next);
     th_jw_end_object(&w);
     th_api_send(r, 200);
+}
+
+void th_h_endpoint_health(struct th_api_req *r)
+{
+    th_api_in_turn(r, write_endpoint_health_now);
 }

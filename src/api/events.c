@@ -7,14 +7,6 @@
 
 #define SHOWN_DELIVERIES 1000
 
-void th_api_read(struct th_api_req *r, struct th_page *page, enum th_page_kind kind,
-                 void (*done)(struct th_op *))
-{
-    page->op = (struct th_op){.kind = TH_OP_PAGE, .done = done, .user = r};
-    page->kind = kind;
-    th_engine_read(r->api->engine, &page->op);
-}
-
 /* ---- one event by id ---- */
 
 static void not_found(struct th_api_req *r)
@@ -102,10 +94,26 @@ static void write_event(struct th_api_req *r, struct th_jw *w, const struct th_e
     th_api_int(w, "delivery_count", row->deliveries);
 }
 
+/* The rest of an event's deliveries is a list of its own. */
+static void write_more(struct th_api_req *r, struct th_jw *w, uint64_t before)
+{
+    th_jw_key(w, TH_LIT("more_deliveries"));
+    if (!before) {
+        th_jw_null(w);
+        return;
+    }
+    th_jw_raw(w, TH_LIT("\"/v1/deliveries?event="));
+    th_buf_span(w->out, r->param[0]);
+    th_buf_str(w->out, "&cursor=");
+    th_api_cursor_of(r, TH_LIT("/v1/deliveries"), TH_LIT("event"), r->param[0], before, w->out);
+    th_buf_char(w->out, '"');
+}
+
 static void one_with_deliveries(struct th_op *op)
 {
     struct th_api_req *r = op->user;
-    struct th_api_list l = {.r = r, .deliveries = r->page2.rows.deliveries, .count = r->page2.count};
+    struct th_api_list l = {
+        .r = r, .deliveries = r->page2.rows.deliveries, .count = r->page2.count, .next = r->page2.next};
     const struct th_event_row *row = &r->page.rows.events[0];
     struct th_jw w;
 
@@ -121,9 +129,9 @@ static void one_with_deliveries(struct th_op *op)
     th_jw_raw(&w, row->data.n ? row->data : TH_LIT("null"));
     th_jw_key(&w, TH_LIT("deliveries"));
     th_jw_array(&w);
-    for (unsigned i = 0; i < l.count; i++)
-        th_api_delivery_native(&w, &l, i, false);
+    th_api_deliveries_native(&w, &l);
     th_jw_end_array(&w);
+    write_more(r, &w, l.next);
     th_jw_end_object(&w);
     th_engine_page_free(r->api->engine, &r->page2);
     th_engine_page_free(r->api->engine, &r->page);
@@ -136,7 +144,8 @@ static void one_found(struct th_api_req *r, const struct th_event_row *row)
         not_found(r);
         return;
     }
-    r->page2 = (struct th_page){.tenant = row->tenant, .event = row->no, .limit = SHOWN_DELIVERIES};
+    r->page2 = (struct th_page){
+        .tenant = row->tenant, .event = row->no, .limit = SHOWN_DELIVERIES, .max_bytes = TH_API_PAGE_BYTES};
     th_api_read(r, &r->page2, TH_PAGE_DELIVERIES, one_with_deliveries);
 }
 
@@ -161,6 +170,10 @@ static void listed(struct th_op *op)
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
     for (uint32_t i = 0; i < r->page.count; i++) {
+        if (i && th_api_is_full(r)) {
+            r->page.next = r->page.rows.events[i - 1].no;
+            break;
+        }
         th_jw_object(&w);
         write_event(r, &w, &r->page.rows.events[i]);
         th_api_int(&w, "deliveries", r->page.rows.events[i].deliveries);
@@ -177,7 +190,7 @@ void th_h_events(struct th_api_req *r)
 {
     struct th_page *p = &r->page;
 
-    *p = (struct th_page){.tenant = r->tenant->no};
+    *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
     if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until))
         return;
     (void)th_api_param(r, "event_type", &p->type);

@@ -66,8 +66,6 @@ bool th_api_idem(struct th_api_req *r)
     th_buf_fini(&text);
     r->idem.given = true;
     memcpy(r->idem.key, digest, sizeof r->idem.key);
-    th_sha256(r->x->body.p, r->x->body.n, digest);
-    memcpy(r->idem.body, digest, sizeof r->idem.body);
     r->idem_slot = slot(r);
     first = th_map_get(&r->api->idem, r->idem_slot);
     if (first && th_engine_now(r->api->engine).mono.us - first->x->received_us > TH_API_IDEM_WAIT_US) {

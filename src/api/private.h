@@ -14,10 +14,19 @@
 #define TH_API_MAX_QUERY 12
 #define TH_API_MAX_ERRORS 20
 #define TH_API_MAX_ANSWER (256u << 20)
-#define TH_API_KEEP_ANSWER (1u << 20) /* larger buffers go back to the heap after the answer */
-#define TH_API_MAX_ARENA (64u << 20)  /* memory that one request may take beside its body */
-#define TH_API_KEEP_REQUESTS 256      /* request structs kept for reuse */
-#define TH_API_IDEM_WAIT_US 5000000   /* a second request with a key under way for longer is told 409 */
+#define TH_API_PAGE_BYTES                                                                                    \
+    (768u << 10) /* a list ends with the row that brings it to so many bytes: about 1 MiB */
+#define TH_API_ROW_BYTES                                                                                     \
+    (384u << 10) /* the same for what is read for rows that are written larger than they are kept */
+#define TH_API_SLICE (256u << 10)      /* bytes of an answer written in one go where it cannot end early */
+#define TH_API_READERS 16              /* requests that read or write much at a time, */
+#define TH_API_TENANT_READERS 4        /* and of one tenant; others wait */
+#define TH_API_KEEP_ANSWER (1u << 20)  /* larger buffers go back to the heap after the answer */
+#define TH_API_MAX_SETTINGS (1u << 20) /* bytes of a body that is no event */
+#define TH_API_LARGE_BODY (32u << 10)  /* from which another thread reads it */
+#define TH_API_MAX_ARENA (64u << 20)   /* memory that one request may take beside its body */
+#define TH_API_KEEP_REQUESTS 256       /* request structs kept for reuse */
+#define TH_API_IDEM_WAIT_US 5000000    /* a second request with a key under way for longer is told 409 */
 
 struct th_api_req;
 
@@ -95,6 +104,10 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     struct th_json body;
     struct th_arena mem;
     unsigned json_line, json_column; /* of malformed JSON */
+    bool bad_json, no_memory;        /* found by th_api_body_read */
+    struct th_publish_event *events;
+    uint32_t event_count; /* 0: the batch has none, or too many */
+    struct th_span events_tenant;
     bool replayed;
     bool dry_run;      /* change */
     bool asked_engine; /* publishing: the engine counts its refusals itself */
@@ -107,10 +120,26 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     char made[72];            /* public id of what the request has made, for the audit log */
     void (*next)(struct th_api_req *r, const struct th_event_row *row); /* where a chain of reads goes on */
     struct th_span id;                                                  /* what a chain of reads looks for */
-    struct owner *owner;                                                /* owner.c */
+    struct th_list reads;    /* read.c: in api->reads while it waits */
+    struct th_page *reading; /* what it waits to read */
+    bool reader;             /* counts as one, at this place */
+    unsigned reader_slot;
+    struct owner *owner; /* owner.c */
     uint64_t endpoint_no, page_number;
     struct th_idem idem;
     uint64_t idem_slot;
+    void (*read)(struct th_op *op); /* read.c: who gets what was read */
+    struct th_op *read_op;
+    void (*write)(struct th_api_req *r); /* who writes what is in memory */
+    uint64_t turn_of;
+    struct th_deferred defer;
+    bool (*step)(struct th_api_req *r); /* slow.c */
+    struct th_buf slow_out, slow_fields;
+    struct th_jw slow_w;
+    unsigned slow_at;
+    struct th_shape_run shape;
+    struct th_shape_source shape_source;
+    struct th_json_error json_error;
     char allow[64]; /* 405 */
     char tenant_id[128];
     struct th_api_pair query[TH_API_MAX_QUERY];
@@ -144,6 +173,8 @@ struct th_api {
     struct th_map idem; /* first 8 bytes of the key's hash → the request under way that came first */
     struct th_api_req *free;
     unsigned free_count, live;
+    struct th_list reads;                   /* requests that wait until others have been answered */
+    uint64_t reader_tenant[TH_API_READERS]; /* whose requests they are; 0: free */
 };
 
 static inline struct th_span th_api_tenant_id(const struct th_api_req *r)
@@ -206,6 +237,8 @@ void th_api_send(struct th_api_req *r, unsigned status);
 void th_api_send_empty(struct th_api_req *r, unsigned status);
 void th_api_send_text(struct th_api_req *r, unsigned status, struct th_span content_type,
                       struct th_span body);
+/** 200 with a body that stays as it is as long as the API: it is not copied. */
+void th_api_send_lasting(struct th_api_req *r, struct th_span content_type, struct th_span body);
 /** Answers with an error; r->errors are listed. */
 void th_api_fail(struct th_api_req *r, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -251,6 +284,9 @@ TH_MUST_USE bool th_api_percent(struct th_api_req *r, struct th_span in, struct 
 TH_MUST_USE bool th_api_paging(struct th_api_req *r, uint32_t *limit, uint64_t *before);
 /** Appends the opaque cursor for the page of numbers below `before`. */
 void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out);
+/** The same for another list of the request's tenant, with one filter. */
+void th_api_cursor_of(struct th_api_req *r, struct th_span path, struct th_span name, struct th_span value,
+                      uint64_t before, struct th_buf *out);
 /** Member next_cursor; before 0: null. */
 void th_api_next_cursor(struct th_api_req *r, struct th_jw *w, uint64_t before);
 /** Line Link: <...>; rel="next", for lists without place for a cursor. */
@@ -286,9 +322,13 @@ struct th_api_value {
     int64_t i; /* INTEGER; TIME: wall ms; BOOL: 0 or 1 */
     double number;
 };
-/** Checks the body's media type and parses it into r->body; answers 400 or 415 itself. With an empty body
- * that may be absent r->body is an empty object. */
-TH_MUST_USE bool th_api_body(struct th_api_req *r);
+/** Checks the body's media type and size; answers 400, 413 or 415 itself. A body that may be absent is an empty object. */
+TH_MUST_USE bool th_api_body_begin(struct th_api_req *r);
+/** Parses it into r->body, hashes it for an Idempotency-Key, and reads events: all that takes long with a large one. Touches
+ * nothing but the request, so that another thread may do it. */
+void th_api_body_read(struct th_api_req *r);
+/** Answers 400 itself when it was no JSON. */
+TH_MUST_USE bool th_api_body_end(struct th_api_req *r);
 /** Reads the members of `object` into values[], one per field; notes every fault with its pointer below
  * `prefix`. With shaped the member names are those of the request's dialect. False only when there is no
  * memory. */
@@ -303,6 +343,10 @@ struct th_span th_api_pointer(struct th_api_req *r, struct th_span prefix, struc
 /** Name of a native field in the request's dialect when the route is shaped. */
 struct th_span th_api_wire(const struct th_api_req *r, struct th_span native);
 const char *th_api_json_name(enum th_json_type type);
+
+/* ---- publish.c ---- */
+/** Reads one event or a batch out of r->body: r->events, r->event_count, r->events_tenant, and faults in r->errors. */
+void th_api_publish_read(struct th_api_req *r);
 
 /* ---- change.c ---- */
 /** Prepares r->op.change (zeroed) for the request's tenant. */
@@ -326,15 +370,21 @@ struct th_api_list {
     unsigned count, attempt_count;
     struct th_span secret;              /* just created; n == 0: not shown */
     uint64_t next, total, size, number; /* cursor; of numbered pages */
-    bool values;                        /* custom header values may be shown */
+    bool next_shown;                    /* the shape has written it: the list cannot end earlier any more */
+    unsigned ended; /* a shape's list ended by bytes, with so many elements; 0: it did not */
+    bool values;    /* custom header values may be shown */
 };
 bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out);
+/** th_shape_source.stop for lists that may end by bytes: sets l->ended. */
+bool th_api_list_stop(void *ctx, unsigned count, size_t bytes);
 /** The list in the shape of the dialect; false when it has none. */
 bool th_api_endpoint_list_shape(struct th_api_list *l, struct th_buf *out);
 /** One endpoint in the tenant's form; created: with its secret. */
 void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct th_span secret, bool created,
                           struct th_buf *out);
 void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts);
+/** Rows of a list, as far as there is room: then l->next says where it goes on. */
+void th_api_deliveries_native(struct th_jw *w, struct th_api_list *l);
 bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out);
 void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view);
 /** Member with a time, null when ms is 0. */
@@ -366,9 +416,25 @@ struct th_endpoint *th_api_endpoint(struct th_api_req *r);
  * or NULL; store errors are answered here. */
 void th_api_find_event(struct th_api_req *r, struct th_span id, bool with_data,
                        void (*next)(struct th_api_req *r, const struct th_event_row *row));
-/** Reads a page with r->page or r->page2; `done` gets the op, whose user is r. */
+/** Reads a page with r->page or r->page2; `done` gets the op, whose user is r. In a turn of its own, with time to write
+ * about TH_API_PAGE_BYTES, and in turn with other requests: see read.c. */
 void th_api_read(struct th_api_req *r, struct th_page *page, enum th_page_kind kind,
                  void (*done)(struct th_op *));
+
+/** Calls `then`, which answers out of memory and may write as much, in the same way. The tenant is looked up again for it. */
+void th_api_in_turn(struct th_api_req *r, void (*then)(struct th_api_req *r));
+/** The request has been answered: another one may read. */
+void th_api_read_end(struct th_api_req *r);
+/** The list that is being written is full: its last row was the last one. */
+static inline bool th_api_is_full(const struct th_api_req *r)
+{
+    return r->api->out.n >= TH_API_PAGE_BYTES;
+}
+
+/* ---- slow.c: answers that are written in several turns ---- */
+/** Calls `step` in turns to come, until it says that it has answered: then the request is gone. It writes to api->out and
+ * api->fields as usual, which hold what it has written in earlier steps; `begin` empties them first. */
+void th_api_slowly(struct th_api_req *r, bool (*step)(struct th_api_req *r));
 
 enum th_api_filter { TH_API_FILTER_OK, TH_API_FILTER_EMPTY, TH_API_FILTER_ANSWERED };
 /** Fills a page of deliveries from the query; EMPTY: nothing can match. */

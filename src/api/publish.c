@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #define MAX_BATCH 1000
+#define WARN_STEP (256u << 10) /* bytes of data looked through in one go */
 #define ID_FORM "must have 1 to 128 characters of A-Z a-z 0-9 _ -"
 
 enum { F_TYPE, F_DATA, F_TENANT, F_ID, F_TIME, F_RESOURCE_TYPE, F_RESOURCE_ID, F_COUNT };
@@ -128,11 +129,37 @@ static void write_event(struct th_api_req *r, struct th_jw *w, const struct th_p
     th_jw_end_object(w);
 }
 
+/* What is much is looked through for numbers in several turns. */
+static bool answer_some(struct th_api_req *r)
+{
+    const struct th_publish *p = &r->op.publish;
+    size_t bytes = 0;
+
+    if (r->slow_at == 0) {
+        r->slow_w = th_api_begin(r);
+        th_jw_array(&r->slow_w);
+    }
+    while (r->slow_at < p->count && bytes < WARN_STEP) {
+        bytes += p->events[r->slow_at].data.n;
+        write_event(r, &r->slow_w, &p->events[r->slow_at++]);
+    }
+    if (r->slow_at < p->count)
+        return false;
+    th_jw_end_array(&r->slow_w);
+    th_api_send(r, 202);
+    return true;
+}
+
 static void answer(struct th_api_req *r, struct th_publish *p)
 {
-    struct th_jw w = th_api_begin(r);
+    struct th_jw w;
     bool batch = r->route->handle == th_h_publish_batch;
 
+    if (batch && r->x->body.n >= TH_API_LARGE_BODY && th_dialect_values(r->dialect)->ecmascript) {
+        th_api_slowly(r, answer_some);
+        return;
+    }
+    w = th_api_begin(r);
     if (batch)
         th_jw_array(&w);
     for (uint32_t i = 0; i < p->count; i++)
@@ -210,55 +237,8 @@ static void submit(struct th_api_req *r, struct th_publish_event *events, uint32
     th_engine_publish(r->api->engine, p);
 }
 
-void th_h_publish(struct th_api_req *r)
+static void read_batch(struct th_api_req *r)
 {
-    struct th_span tenant;
-
-    if (!read_event(r, r->body, TH_LIT(""), &r->one, &tenant)) {
-        th_api_fail_nomem(r);
-        return;
-    }
-    if (r->error_count) {
-        th_api_fail_invalid(r);
-        return;
-    }
-    if (may_publish(r, tenant))
-        submit(r, &r->one, 1);
-}
-
-/* Reads all events of a batch. False: answered. */
-static bool read_batch(struct th_api_req *r, struct th_publish_event *events, struct th_span *tenant)
-{
-    struct th_json_iter it;
-    struct th_json v;
-
-    th_json_iter(&it, r->body);
-    for (uint32_t i = 0; th_json_next(&it, NULL, &v); i++) {
-        char index[16];
-        struct th_span prefix, named;
-        snprintf(index, sizeof index, "/%u", (unsigned)i);
-        prefix = th_str(index);
-        if (!read_event(r, v, prefix, &events[i], &named)) {
-            th_api_fail_nomem(r);
-            return false;
-        }
-        if (i == 0)
-            *tenant = named;
-        else if (!th_span_eq(named, *tenant))
-            th_api_error(r, th_api_pointer(r, prefix, TH_LIT("tenant")),
-                         "all events of a batch must have one tenant");
-    }
-    if (r->error_count) {
-        th_api_fail_invalid(r);
-        return false;
-    }
-    return true;
-}
-
-void th_h_publish_batch(struct th_api_req *r)
-{
-    struct th_publish_event *events;
-    struct th_span tenant = {0, 0};
     struct th_json_iter it;
     struct th_json v;
     uint32_t count = 0;
@@ -267,16 +247,56 @@ void th_h_publish_batch(struct th_api_req *r)
     if (r->body.type == TH_JSON_ARRAY)
         while (th_json_next(&it, NULL, &v) && count <= MAX_BATCH)
             count++;
-    if (count == 0 || count > MAX_BATCH) {
-        th_api_error(r, TH_LIT(""), "must be an array of 1 to %d events", MAX_BATCH);
-        th_api_fail_invalid(r);
+    if (count == 0 || count > MAX_BATCH)
+        return;
+    r->events = th_arena_get(&r->mem, count * sizeof *r->events);
+    r->no_memory = !r->events;
+    th_json_iter(&it, r->body);
+    for (uint32_t i = 0; !r->no_memory && th_json_next(&it, NULL, &v); i++) {
+        char index[16];
+        struct th_span prefix, named;
+        snprintf(index, sizeof index, "/%u", (unsigned)i);
+        prefix = th_str(index);
+        r->no_memory = !read_event(r, v, prefix, &r->events[i], &named);
+        if (i == 0)
+            r->events_tenant = named;
+        else if (!r->no_memory && !th_span_eq(named, r->events_tenant))
+            th_api_error(r, th_api_pointer(r, prefix, TH_LIT("tenant")),
+                         "all events of a batch must have one tenant");
+    }
+    r->event_count = count;
+}
+
+void th_api_publish_read(struct th_api_req *r)
+{
+    if (r->route->handle == th_h_publish_batch) {
+        read_batch(r);
         return;
     }
-    events = th_arena_get(&r->mem, count * sizeof *events);
-    if (!events) {
+    r->events = &r->one;
+    r->event_count = 1;
+    r->no_memory = !read_event(r, r->body, TH_LIT(""), &r->one, &r->events_tenant);
+}
+
+/* The events have been read with the body. */
+static void publish(struct th_api_req *r)
+{
+    if (r->no_memory)
         th_api_fail_nomem(r);
-        return;
-    }
-    if (read_batch(r, events, &tenant) && may_publish(r, tenant))
-        submit(r, events, count);
+    else if (r->error_count)
+        th_api_fail_invalid(r);
+    else if (may_publish(r, r->events_tenant))
+        submit(r, r->events, r->event_count);
+}
+
+void th_h_publish(struct th_api_req *r)
+{
+    publish(r);
+}
+
+void th_h_publish_batch(struct th_api_req *r)
+{
+    if (r->event_count == 0 && !r->no_memory)
+        th_api_error(r, TH_LIT(""), "must be an array of 1 to %d events", MAX_BATCH);
+    publish(r);
 }

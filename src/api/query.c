@@ -128,8 +128,8 @@ bool th_api_flag(struct th_api_req *r, const char *name, bool *out)
     return fail_query(r);
 }
 
-/* Hash over everything that a cursor belongs to. */
-static void filter_hash(struct th_api_req *r, uint8_t out[8])
+/* Hash over everything that a cursor belongs to: tenant, path, and lines "name=value" of the filters. */
+static void hash_of(struct th_api_req *r, struct th_span path, struct th_span filters, uint8_t out[8])
 {
     uint8_t digest[32];
     struct th_buf text;
@@ -137,23 +137,38 @@ static void filter_hash(struct th_api_req *r, uint8_t out[8])
     th_buf_init(&text, 64u << 10);
     th_buf_span(&text, th_api_tenant_id(r));
     th_buf_char(&text, '\n');
-    th_buf_span(&text, r->x->path);
+    th_buf_span(&text, path);
+    th_buf_span(&text, filters);
+    th_sha256(text.p, text.n, digest);
+    memcpy(out, digest, 8);
+    th_buf_fini(&text);
+}
+
+static void filter_line(struct th_buf *text, struct th_span name, struct th_span value)
+{
+    th_buf_char(text, '\n');
+    th_buf_span(text, name);
+    th_buf_char(text, '=');
+    th_buf_span(text, value);
+}
+
+/* Of the list that the request asks for. */
+static void filter_hash(struct th_api_req *r, uint8_t out[8])
+{
+    struct th_buf text;
+
+    th_buf_init(&text, 64u << 10);
     for (const char *names = r->route->query;
          *names;) { /* in the order of the table, so that the client's is free */
         size_t n = strcspn(names, " ");
         for (unsigned i = 0; i < r->query_count; i++)
             if (th_span_eq(r->query[i].name, th_span(names, n)) && !th_span_is(r->query[i].name, "limit") &&
-                !th_span_is(r->query[i].name, "cursor")) {
-                th_buf_char(&text, '\n');
-                th_buf_span(&text, r->query[i].name);
-                th_buf_char(&text, '=');
-                th_buf_span(&text, r->query[i].value);
-            }
+                !th_span_is(r->query[i].name, "cursor"))
+                filter_line(&text, r->query[i].name, r->query[i].value);
         names += n;
         names += *names == ' ';
     }
-    th_sha256(text.p, text.n, digest);
-    memcpy(out, digest, 8);
+    hash_of(r, r->x->path, th_buf_view(&text), out);
     th_buf_fini(&text);
 }
 
@@ -213,14 +228,35 @@ bool th_api_since_until(struct th_api_req *r, int64_t *since, int64_t *until)
     return true;
 }
 
-void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out)
+static void write_cursor(uint64_t before, const uint8_t hash[8], struct th_buf *out)
 {
     uint8_t bytes[CURSOR_BYTES] = {CURSOR_VERSION};
 
     for (int i = 0; i < 8; i++)
         bytes[1 + i] = (uint8_t)(before >> (56 - 8 * i));
-    filter_hash(r, bytes + 9);
+    memcpy(bytes + 9, hash, 8);
     th_base64url(out, bytes, sizeof bytes);
+}
+
+void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out)
+{
+    uint8_t hash[8];
+
+    filter_hash(r, hash);
+    write_cursor(before, hash, out);
+}
+
+void th_api_cursor_of(struct th_api_req *r, struct th_span path, struct th_span name, struct th_span value,
+                      uint64_t before, struct th_buf *out)
+{
+    uint8_t hash[8];
+    struct th_buf text;
+
+    th_buf_init(&text, 64u << 10);
+    filter_line(&text, name, value);
+    hash_of(r, path, th_buf_view(&text), hash);
+    th_buf_fini(&text);
+    write_cursor(before, hash, out);
 }
 
 void th_api_next_cursor(struct th_api_req *r, struct th_jw *w, uint64_t before)

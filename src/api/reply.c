@@ -134,6 +134,24 @@ void th_api_send_empty(struct th_api_req *r, unsigned status)
     send(r, status, TH_LIT(""));
 }
 
+void th_api_send_lasting(struct th_api_req *r, struct th_span content_type, struct th_span body)
+{
+    struct th_buf *fields = &r->api->fields;
+
+    (void)th_api_begin(r);
+    th_buf_str(fields, "Content-Type: ");
+    th_buf_span(fields, content_type);
+    th_buf_str(fields, "\r\n");
+    th_api_limit_fields(r);
+    if (fields->failed) {
+        th_api_fail_nomem(r);
+        return;
+    }
+    finish(r, 200);
+    th_http_reply_lasting(r->x, 200, th_buf_view(fields), body);
+    done(r);
+}
+
 void th_api_send_text(struct th_api_req *r, unsigned status, struct th_span content_type, struct th_span body)
 {
     th_buf_reset(&r->api->fields);
@@ -352,7 +370,7 @@ void th_api_fail(struct th_api_req *r, unsigned status, const char *format, ...)
 {
     char text[400];
     struct fault fault = {r, status, {text, 0}};
-    struct th_shape_source source = {fault_field, fault_count, &fault};
+    struct th_shape_source source = {fault_field, fault_count, &fault, NULL};
     va_list ap;
     int n;
 

@@ -27,7 +27,7 @@ const struct th_api_route th_api_routes[] = {
     {"GET", "/v1/deliveries", READ, TEN | TH_R_OF_FILTERS, th_h_deliveries,
      PAGE " endpoint event event_type status since until", 200, NULL, "DeliveryPage", "listDeliveries",
      "List deliveries, newest first"},
-    {"GET", "/v1/deliveries/{id}", READ, TEN | TH_R_OF_DELIVERY, th_h_delivery, "", 200, NULL,
+    {"GET", "/v1/deliveries/{id}", READ, TEN | TH_R_OF_DELIVERY, th_h_delivery, PAGE, 200, NULL,
      "DeliveryDetail", "getDelivery", "Show one delivery with its attempts"},
     {"POST", "/v1/deliveries/{id}/retry", MANAGE, TEN | TH_R_OF_DELIVERY | TH_R_BODY_MAY | TH_R_KEEPS,
      th_h_retry, "", 202, "Empty", "DeliveryQueued", "retryDelivery",

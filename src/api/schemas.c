@@ -100,14 +100,18 @@ const struct th_api_schema th_api_schemas[] = {
                      EVENT_FIELDS ",\"deliveries\":" INT)},
     {"EventDetail",
      OBJECT("\"id\",\"type\",\"tenant\",\"time\",\"created_at\",\"data\",\"deliveries\"",
-            EVENT_FIELDS ",\"data\":{},\"deliveries\":{\"type\":\"array\",\"items\":" REF("Delivery") "}")},
+            EVENT_FIELDS ",\"data\":{},\"deliveries\":{\"type\":\"array\",\"items\":" REF(
+                "Delivery") "},\"more_deliveries\":{\"type\":[\"string\",\"null\"],\"description\":\"path of "
+                            "the list of the rest; null: these are all\"}")},
     {"EventPage", PAGE("Event")},
     {"Delivery",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempt_count\",\"created_at\"",
             DELIVERY_FIELDS)},
     {"DeliveryDetail",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
-            DELIVERY_FIELDS ",\"attempts\":{\"type\":\"array\",\"items\":" REF("Attempt") "}")},
+            DELIVERY_FIELDS ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
+                "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":\"to earlier "
+                           "attempts of this delivery; null: there are none\"}")},
     {"DeliveryPage", PAGE("Delivery")},
     {"DeliveryQueued",
      OBJECT("\"id\",\"status\"",

@@ -1,7 +1,7 @@
 /* Routes about the installation: dialects, source addresses, health, metrics, the API's own document. */
 #include "api/private.h"
 
-void th_h_dialects(struct th_api_req *r)
+static void write_dialects_now(struct th_api_req *r)
 {
     const struct th_engine_conf *conf = th_engine_conf(r->api->engine);
     struct th_jw w = th_api_begin(r);
@@ -18,6 +18,11 @@ void th_h_dialects(struct th_api_req *r)
     th_jw_string(&w, conf->default_dialect);
     th_jw_end_object(&w);
     th_api_send(r, 200);
+}
+
+void th_h_dialects(struct th_api_req *r)
+{
+    th_api_in_turn(r, write_dialects_now);
 }
 
 void th_h_dialect(struct th_api_req *r)
@@ -75,7 +80,7 @@ void th_h_readyz(struct th_api_req *r)
     th_api_send(r, 200);
 }
 
-void th_h_metrics(struct th_api_req *r)
+static void write_metrics_now(struct th_api_req *r)
 {
     struct th_buf text;
 
@@ -91,7 +96,12 @@ void th_h_metrics(struct th_api_req *r)
     th_buf_fini(&text);
 }
 
+void th_h_metrics(struct th_api_req *r)
+{
+    th_api_in_turn(r, write_metrics_now);
+}
+
 void th_h_openapi_json(struct th_api_req *r)
 {
-    th_api_send_text(r, 200, TH_LIT("application/json"), th_buf_view(&r->api->openapi));
+    th_api_send_lasting(r, TH_LIT("application/json"), th_buf_view(&r->api->openapi));
 }

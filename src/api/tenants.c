@@ -5,6 +5,7 @@
  * in the past. */
 #include "api/private.h"
 #include "lib/crypto.h"
+#include <limits.h>
 #include <stdio.h>
 
 /* ---- tenants ---- */
@@ -104,7 +105,7 @@ void th_h_tenant_del(struct th_api_req *r)
     th_api_submit(r, 204, "tenant", NULL);
 }
 
-void th_h_tenants(struct th_api_req *r)
+static void write_tenants_now(struct th_api_req *r)
 {
     struct th_tenant *const *all;
     unsigned count, shown = 0;
@@ -123,7 +124,7 @@ void th_h_tenants(struct th_api_req *r)
         const struct th_tenant *t = all[i - 1];
         if (t->deleting || (before && t->no >= before))
             continue;
-        if (shown == limit) {
+        if (shown == limit || (shown && th_api_is_full(r))) {
             next = t->no + 1;
             break;
         }
@@ -134,6 +135,11 @@ void th_h_tenants(struct th_api_req *r)
     th_api_next_cursor(r, &w, next);
     th_jw_end_object(&w);
     th_api_send(r, 200);
+}
+
+void th_h_tenants(struct th_api_req *r)
+{
+    th_api_in_turn(r, write_tenants_now);
 }
 
 /* ---- keys ---- */
@@ -256,26 +262,24 @@ void th_h_key_add(struct th_api_req *r)
         th_api_fail_nomem(r);
 }
 
-void th_h_keys(struct th_api_req *r)
+static void write_keys_now(struct th_api_req *r)
 {
     uint64_t before, next = 0;
     uint32_t limit, shown = 0;
-    unsigned count = 0;
+    unsigned at = UINT_MAX;
+    const struct th_key *k;
     struct th_jw w;
 
-    if (!th_api_bind_tenant(r, r->param[0]) || !th_api_paging(r, &limit, &before))
+    if (!th_api_paging(r, &limit, &before))
         return;
-    while (th_engine_key_at(r->api->engine, r->tenant, count))
-        count++;
     w = th_api_begin(r);
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
-    for (unsigned i = count; i > 0; i--) {
-        const struct th_key *k = th_engine_key_at(r->api->engine, r->tenant, i - 1);
+    while ((k = th_engine_key_below(r->api->engine, r->tenant, &at))) {
         if (before && k->no >= before)
             continue;
-        if (shown == limit) {
+        if (shown == limit || (shown && th_api_is_full(r))) {
             next = k->no + 1;
             break;
         }
@@ -288,6 +292,12 @@ void th_h_keys(struct th_api_req *r)
     th_api_send(r, 200);
 }
 
+void th_h_keys(struct th_api_req *r)
+{
+    if (th_api_bind_tenant(r, r->param[0]))
+        th_api_in_turn(r, write_keys_now);
+}
+
 void th_h_key_del(struct th_api_req *r)
 {
     const struct th_key *k = NULL;
@@ -298,7 +308,7 @@ void th_h_key_del(struct th_api_req *r)
     if (!th_api_bind_tenant(r, r->param[0]))
         return;
     th_buf_init(&id, 128);
-    for (unsigned i = 0; !same && (k = th_engine_key_at(r->api->engine, r->tenant, i)); i++) {
+    for (unsigned at = UINT_MAX; !same && (k = th_engine_key_below(r->api->engine, r->tenant, &at));) {
         th_buf_reset(&id);
         th_engine_key_id(r->api->engine, k, &id);
         same = th_span_eq(th_buf_view(&id), r->param[1]);

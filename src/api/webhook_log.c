@@ -51,8 +51,7 @@ static void send_native(struct th_api_req *r, struct th_api_list *l)
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
-    for (unsigned i = 0; i < l->count; i++)
-        th_api_delivery_native(&w, l, i, false);
+    th_api_deliveries_native(&w, l);
     th_jw_end_array(&w);
     th_api_next_cursor(r, &w, l->next);
     th_jw_end_object(&w);
@@ -66,6 +65,46 @@ static unsigned rows(void *ctx, struct th_span name)
     return l->count;
 }
 
+static void send_shaped(struct th_api_req *r, struct th_api_list *l)
+{
+    struct th_shape_source source = {th_api_delivery_field, rows, l, th_api_list_stop};
+
+    (void)th_api_begin(r);
+    if (th_dialect_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE, &source, &r->api->out) && !r->api->out.failed)
+        r->api->out.failed = TH_NOMEM;
+    if (l->ended)
+        l->next = l->deliveries ? l->deliveries[l->ended - 1].no : l->attempts[l->ended - 1].no;
+    th_api_next_link(r, l->next);
+}
+
+/* A numbered page has the rows that its number says, however large they are: some at a time. */
+static bool write_numbered(struct th_api_req *r)
+{
+    r->tenant = th_api_tenant(r);
+    if (r->slow_at++ == 0) {
+        (void)th_api_begin(r);
+        th_shape_begin(&r->shape, r->dialect, TH_SHAPE_DELIVERY_PAGE, &r->shape_source, &r->api->out);
+    }
+    if (!th_shape_step(&r->shape, TH_API_SLICE))
+        return false;
+    th_shape_end(&r->shape);
+    th_engine_page_free(r->api->engine, &r->page);
+    th_api_send(r, 200);
+    return true;
+}
+
+static bool send_numbered(struct th_api_req *r, const struct th_api_list *from)
+{
+    struct th_api_list *l = th_arena_get(&r->mem, sizeof *l);
+
+    if (!l)
+        return false;
+    *l = *from;
+    r->shape_source = (struct th_shape_source){th_api_delivery_field, rows, l, NULL};
+    th_api_slowly(r, write_numbered);
+    return true;
+}
+
 static void listed(struct th_op *op)
 {
     struct th_api_req *r = op->user;
@@ -76,7 +115,6 @@ static void listed(struct th_op *op)
                             .total = p->total,
                             .size = p->limit,
                             .number = r->page_number};
-    struct th_shape_source source = {th_api_delivery_field, rows, &l};
 
     if (op->error) {
         th_api_fail_store(r, op->error);
@@ -89,15 +127,17 @@ static void listed(struct th_op *op)
         l.deliveries = p->rows.deliveries;
     }
     r->tenant = th_api_tenant(r);
-    (void)th_api_begin(r);
     if (!th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE)) {
+        (void)th_api_begin(r);
         send_native(r, &l);
+    } else if (th_dialect_values(r->dialect)->paging != TH_PAGING_PAGE) {
+        send_shaped(r, &l);
     } else {
-        if (th_dialect_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE, &source, &r->api->out) &&
-            !r->api->out.failed)
-            r->api->out.failed = TH_NOMEM;
-        if (th_dialect_values(r->dialect)->paging != TH_PAGING_PAGE)
-            th_api_next_link(r, l.next);
+        if (!send_numbered(r, &l)) {
+            th_engine_page_free(r->api->engine, p);
+            th_api_fail_nomem(r);
+        }
+        return;
     }
     th_engine_page_free(r->api->engine, p);
     th_api_send(r, 200);
@@ -137,6 +177,8 @@ void th_h_webhook_deliveries(struct th_api_req *r)
     }
     p->endpoint = ep->no;
     p->with_data = p->with_answers = shaped && v->log_attempts;
+    if (p->max_bytes && p->with_data)
+        p->max_bytes = TH_API_ROW_BYTES;
     th_api_read(r, p, shaped && v->log_attempts ? TH_PAGE_ATTEMPTS : TH_PAGE_DELIVERIES, listed);
 }
 
@@ -201,7 +243,7 @@ static void tested(struct th_publish *p)
                                   .lane = TH_LANE_TEST,
                                   .event = p->events[0].row};
     struct th_api_list l = {.r = r, .deliveries = &row, .count = 1};
-    struct th_shape_source source = {th_api_delivery_field, rows, &l};
+    struct th_shape_source source = {th_api_delivery_field, rows, &l, NULL};
     const struct th_dialect_values *v = th_dialect_values(r->dialect);
 
     switch (p->result) {

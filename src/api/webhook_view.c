@@ -235,7 +235,7 @@ void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct t
     struct th_endpoint *one[1] = {ep};
     struct th_api_list l = {
         .r = r, .endpoints = one, .count = 1, .secret = secret, .values = th_api_may(r, TH_SCOPE_MANAGE)};
-    struct th_shape_source source = {th_api_endpoint_field, list_count, &l};
+    struct th_shape_source source = {th_api_endpoint_field, list_count, &l, NULL};
     enum th_shape_id id = created && th_dialect_has_shape(r->dialect, TH_SHAPE_ENDPOINT_CREATED)
                               ? TH_SHAPE_ENDPOINT_CREATED
                               : TH_SHAPE_ENDPOINT;
@@ -249,9 +249,19 @@ void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct t
     }
 }
 
+bool th_api_list_stop(void *ctx, unsigned count, size_t bytes)
+{
+    struct th_api_list *l = ctx;
+
+    if (bytes < TH_API_PAGE_BYTES || l->next_shown)
+        return false;
+    l->ended = count;
+    return true;
+}
+
 bool th_api_endpoint_list_shape(struct th_api_list *l, struct th_buf *out)
 {
-    struct th_shape_source source = {th_api_endpoint_field, list_count, l};
+    struct th_shape_source source = {th_api_endpoint_field, list_count, l, th_api_list_stop};
 
     if (!th_dialect_has_shape(l->r->dialect, TH_SHAPE_ENDPOINT_LIST))
         return false;

@@ -20,7 +20,7 @@ struct th_endpoint *th_api_endpoint(struct th_api_req *r)
 
 /* ---- reading ---- */
 
-void th_h_webhooks(struct th_api_req *r)
+static void write_webhooks_now(struct th_api_req *r)
 {
     struct th_api_list l = {.r = r, .values = th_api_may(r, TH_SCOPE_MANAGE)};
     struct th_tenant *t = r->tenant;
@@ -45,6 +45,8 @@ void th_h_webhooks(struct th_api_req *r)
         l.next = rows[limit - 1]->no;
     w = th_api_begin(r);
     if (th_api_endpoint_list_shape(&l, &r->api->out)) {
+        if (l.ended) /* by bytes */
+            l.next = rows[l.ended - 1]->no;
         th_api_next_link(r, l.next);
         th_api_send(r, 200);
         return;
@@ -53,6 +55,10 @@ void th_h_webhooks(struct th_api_req *r)
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
     for (i = 0; i < l.count; i++) {
+        if (i && th_api_is_full(r)) {
+            l.next = rows[i - 1]->no;
+            break;
+        }
         th_jw_raw(&w, TH_LIT("")); /* the comma, if one is due */
         th_api_endpoint_show(r, rows[i], TH_LIT(""), false, &r->api->out);
     }
@@ -62,7 +68,12 @@ void th_h_webhooks(struct th_api_req *r)
     th_api_send(r, 200);
 }
 
-void th_h_webhook(struct th_api_req *r)
+void th_h_webhooks(struct th_api_req *r)
+{
+    th_api_in_turn(r, write_webhooks_now);
+}
+
+static void write_webhook_now(struct th_api_req *r)
 {
     struct th_endpoint *ep = th_api_endpoint(r);
 
@@ -72,6 +83,11 @@ void th_h_webhook(struct th_api_req *r)
     th_api_etag_line(&r->api->fields, ep->no, ep->rev);
     th_api_endpoint_show(r, ep, TH_LIT(""), false, &r->api->out);
     th_api_send(r, 200);
+}
+
+void th_h_webhook(struct th_api_req *r)
+{
+    th_api_in_turn(r, write_webhook_now);
 }
 
 /* ---- changing ---- */

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Only this thread takes the signals that steer the process: they are blocked before others are made, and again once
@@ -164,11 +165,23 @@ static void on_wake(uv_async_t *w)
     (void)w;
 }
 
-static void on_check(uv_check_t *c)
+static int64_t thread_us(void)
 {
-    struct th_app *a = c->data;
-    struct th_mono next = th_engine_turn(a->engine);
+    struct timespec t;
+
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
+        return 0;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void turn(struct th_app *a)
+{
+    struct th_mono next;
     int64_t wait_us;
+
+    if (a->server)
+        th_engine_spent(a->engine, th_http_server_spent(a->server));
+    next = th_engine_turn(a->engine);
 
     if (!a->announced && th_engine_ready(a->engine, NULL)) {
         a->announced = true;
@@ -200,6 +213,19 @@ static void on_check(uv_check_t *c)
             uv_timer_start(&a->timer, on_timer, (uint64_t)(wait_us + 999) / 1000, 0);
         }
     }
+}
+
+/* A turn is what lies between two ends of this: everybody else waits for it. Starting is not one. */
+static void on_check(uv_check_t *c)
+{
+    struct th_app *a = c->data;
+    int64_t now_us;
+
+    turn(a);
+    now_us = thread_us();
+    if (a->turned_us && a->announced)
+        th_observe(&a->metrics, TH_H_LOOP_TURN, now_us - a->turned_us);
+    a->turned_us = now_us;
 }
 
 static void on_hup(uv_signal_t *s, int number)

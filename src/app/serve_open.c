@@ -147,6 +147,50 @@ static void measure(void *ctx)
     th_measure(&a->metrics, a->live);
 }
 
+/* ---- work for another thread ---- */
+
+struct work {
+    uv_work_t req;
+    void (*run)(void *arg);
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void run_work(uv_work_t *req)
+{
+    struct work *w = req->data;
+
+    w->run(w->arg);
+}
+
+static void end_work(uv_work_t *req, int status)
+{
+    struct work *w = req->data;
+    void (*done)(void *arg) = w->done;
+    void *arg = w->arg;
+
+    (void)status; /* nobody cancels it */
+    th_free(w);
+    done(arg);
+}
+
+/* Without memory this thread does it. */
+static void work(void *ctx, void (*run)(void *arg), void (*done)(void *arg), void *arg)
+{
+    struct th_app *a = ctx;
+    struct work *w = th_malloc(sizeof *w);
+
+    if (w) {
+        *w = (struct work){.run = run, .done = done, .arg = arg};
+        w->req.data = w;
+        if (uv_queue_work(&a->loop, &w->req, run_work, end_work) == 0)
+            return;
+    }
+    th_free(w);
+    run(arg);
+    done(arg);
+}
+
 struct th_api_conf th_app_api_conf(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
@@ -163,7 +207,9 @@ struct th_api_conf th_app_api_conf(struct th_app *a)
                                 .wrong_key_rate = (uint32_t)c->v[TH_O_WRONG_KEY_RATE].number,
                                 .version = TH_LIT(TH_VERSION),
                                 .measure = measure,
-                                .measure_ctx = a};
+                                .measure_ctx = a,
+                                .work = work,
+                                .work_ctx = a};
 }
 
 static enum th_error open_api(struct th_app *a)

@@ -30,6 +30,7 @@ struct th_app {
     uv_timer_t timer, grace, watchdog;
     uv_signal_t term, intr, hup;
     uint64_t timer_at;
+    int64_t turned_us; /* of the thread's processor time, at the end of the last turn */
     struct th_metrics metrics;
     struct th_store *store;
     struct th_transport *transport;

@@ -1,7 +1,7 @@
 /* Prometheus text exposition 0.0.4 of every row of the tables in metric.h.
  *
- * Buckets are powers of two from 0.1 ms, so that finding one is a bit scan; they are counted apart and made
- * cumulative when read. `_count` is the sum of the buckets read in the same pass, never a separate counter,
+ * Buckets are powers of two from 0.1 ms, so that finding one is a bit scan; those of a turn of the loop are 1, 2 and 5 of
+ * each power of ten, because its limit of 10 ms has to be a bound. They are counted apart and made cumulative when read. `_count` is the sum of the buckets read in the same pass, never a separate counter,
  * so a scrape beside running threads always has +Inf equal to the count. Failure sticks in the buffer. */
 #include "base/metric.h"
 #include <string.h>
@@ -27,10 +27,28 @@ static const struct row histograms[] = {
 #undef X
 };
 
-/* Bucket i holds what is above bound i-1 and at most 0.1 ms * 2^i. */
-static unsigned bucket_of(uint64_t us)
+static uint64_t bound_us(enum th_histogram h, unsigned i)
+{
+    static const unsigned steps[] = {1, 2, 5};
+    uint64_t power = 10;
+
+    if (h != TH_H_LOOP_TURN)
+        return (uint64_t)FIRST_BOUND_US << i;
+    for (unsigned k = i / 3; k; k--)
+        power *= 10;
+    return power * steps[i % 3];
+}
+
+/* Bucket i holds what is above bound i-1 and at most bound i. */
+static unsigned bucket_of(enum th_histogram h, uint64_t us)
 {
     unsigned i;
+
+    if (h == TH_H_LOOP_TURN) {
+        for (i = 0; i < TH_HISTOGRAM_BUCKETS && us > bound_us(h, i); i++)
+            ;
+        return i;
+    }
 
     if (us <= FIRST_BOUND_US)
         return 0;
@@ -42,7 +60,7 @@ void th_observe(struct th_metrics *m, enum th_histogram h, int64_t us)
 {
     uint64_t v = us > 0 ? (uint64_t)us : 0;
 
-    atomic_fetch_add_explicit(&m->histogram[h].bucket[bucket_of(v)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->histogram[h].bucket[bucket_of(h, v)], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&m->histogram[h].sum_us, v, memory_order_relaxed);
 }
 
@@ -81,7 +99,7 @@ static void histogram(struct th_metrics *m, enum th_histogram h, struct th_buf *
         total += atomic_load_explicit(&m->histogram[h].bucket[i], memory_order_relaxed);
         th_buf_printf(out, "%s_bucket{le=\"", name);
         if (i < TH_HISTOGRAM_BUCKETS)
-            seconds(out, (uint64_t)FIRST_BOUND_US << i);
+            seconds(out, bound_us(h, i));
         else
             th_buf_str(out, "+Inf");
         th_buf_str(out, "\"} ");

@@ -204,11 +204,28 @@ struct th_shape_source {
     bool (*field)(void *ctx, struct th_span name, unsigned index, struct th_buf *out);
     unsigned (*count)(void *ctx, struct th_span name); /* elements of a list field */
     void *ctx;
+    /** After an element that is not the last: whether the list ends here, with `count` elements in `bytes` of the shape so
+     * far. NULL: never. */
+    bool (*stop)(void *ctx, unsigned count, size_t bytes);
 };
 /** False when the dialect has no shape of its own for this: use the native form. */
 bool th_dialect_has_shape(const struct th_dialect *d, enum th_shape_id id);
 TH_MUST_USE enum th_error th_dialect_shape(const struct th_dialect *d, enum th_shape_id id,
                                            const struct th_shape_source *src, struct th_buf *out);
+/** The same in steps, for long lists: `src` and `out` must stay until the end. Begin is for a shape that there is; a step
+ * appends about so many bytes, to the end of an element, and says whether it was the last one; failure is in `out`. */
+struct th_shape_run {
+    const struct th_dialect *dialect;
+    enum th_shape_id id;
+    const struct th_shape_source *src;
+    struct th_buf *out, json, text;
+    size_t start;
+    unsigned index, count, at;
+};
+void th_shape_begin(struct th_shape_run *s, const struct th_dialect *d, enum th_shape_id id,
+                    const struct th_shape_source *src, struct th_buf *out);
+bool th_shape_step(struct th_shape_run *s, size_t bytes);
+void th_shape_end(struct th_shape_run *s);
 /** Native name of a management request's field ("callbackUrl" → "url"); empty: not a field of this dialect, or
  * not one that creating an endpoint takes. */
 struct th_span th_dialect_request_field(const struct th_dialect *d, struct th_span wire_name, bool creating);

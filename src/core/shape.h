@@ -98,6 +98,7 @@ struct shape_value {
 struct shape_reader {
     bool (*get)(void *ctx, const struct shape_from *from, unsigned index, struct shape_value *out);
     unsigned (*count)(void *ctx, struct th_span name);
+    bool (*stop)(void *ctx, unsigned count, size_t bytes); /* of th_shape_source */
     void *ctx;
     bool created;
 };

@@ -12,12 +12,15 @@
 #include "core/dialect_parts.h"
 #include "core/ecma.h"
 
+#define TEXT_MAX (16u * 1024 * 1024)
+
 struct run {
     const struct shape_reader *r;
     struct th_buf *out;
     struct th_buf text; /* a string with its escapes resolved */
     size_t start;
     unsigned index, count;
+    unsigned at; /* the next op */
 };
 
 static void comma(struct run *run)
@@ -196,16 +199,31 @@ static void field(struct run *run, const struct shape_op *op)
         run->out->n = before;
 }
 
-enum th_error shape_run(const struct shape_program *p, const struct shape_reader *r, struct th_buf *out)
+/* The end of an element: the next one, or the end of the list. True: the next one. */
+static bool next_element(struct run *run)
 {
-    struct run run = {.r = r, .out = out, .start = out->n};
+    const struct shape_reader *r = run->r;
 
-    th_buf_init(&run.text, 16 * 1024 * 1024);
-    for (unsigned i = 0; i < p->count && !out->failed; i++) {
-        const struct shape_op *op = &p->ops[i];
+    run->index++;
+    if (run->index < run->count && r->stop && r->stop(r->ctx, run->index, run->out->n - run->start))
+        run->count = run->index;
+    if (run->index < run->count)
+        return true;
+    run->index = 0;
+    return false;
+}
+
+/* Runs to the end (true), or pauses (false) behind an element of a list when `out` has `pause_at` bytes. */
+static bool run_some(struct run *run, const struct shape_program *p, size_t pause_at)
+{
+    const struct shape_reader *r = run->r;
+    struct th_buf *out = run->out;
+
+    for (; run->at < p->count && !out->failed; run->at++) {
+        const struct shape_op *op = &p->ops[run->at];
         switch (op->kind) {
         case SHAPE_OPEN:
-            begin(&run, op->name);
+            begin(run, op->name);
             th_buf_char(out, '{');
             break;
         case SHAPE_CLOSE:
@@ -213,39 +231,51 @@ enum th_error shape_run(const struct shape_program *p, const struct shape_reader
             break;
         case SHAPE_LIST:
             if (op->jump && (!r->count || r->count(r->ctx, op->from.arg) == 0)) {
-                i += op->jump;
+                run->at += op->jump;
                 break;
             }
-            begin(&run, op->name);
+            begin(run, op->name);
             th_buf_char(out, '[');
             break;
         case SHAPE_LIST_END:
             th_buf_char(out, ']');
             break;
         case SHAPE_EACH:
-            run.index = 0;
-            run.count = r->count ? r->count(r->ctx, op->from.arg) : 0;
-            if (run.count == 0)
-                i = op->jump - 1;
+            run->index = 0;
+            run->count = r->count ? r->count(r->ctx, op->from.arg) : 0;
+            if (run->count == 0)
+                run->at = op->jump - 1;
             break;
         case SHAPE_NEXT:
-            if (++run.index < run.count)
-                i = op->jump - 1;
-            else
-                run.index = 0;
+            if (!next_element(run))
+                break;
+            run->at = op->jump - 1;
+            if (out->n >= pause_at) {
+                run->at++;
+                return false;
+            }
             break;
         case SHAPE_FIELD:
-            field(&run, op);
+            field(run, op);
             break;
         case SHAPE_CONST:
-            begin(&run, op->name);
+            begin(run, op->name);
             th_buf_span(out, op->json);
             break;
         case SHAPE_CREATED:
-            i += r->created ? 0 : op->jump;
+            run->at += r->created ? 0 : op->jump;
             break;
         }
     }
+    return true;
+}
+
+enum th_error shape_run(const struct shape_program *p, const struct shape_reader *r, struct th_buf *out)
+{
+    struct run run = {.r = r, .out = out, .start = out->n};
+
+    th_buf_init(&run.text, TEXT_MAX);
+    (void)run_some(&run, p, SIZE_MAX);
     th_buf_fini(&run.text);
     return out->failed;
 }
@@ -288,21 +318,64 @@ bool th_dialect_has_shape(const struct th_dialect *d, enum th_shape_id id)
     return shape_of(d, id)->count > 0;
 }
 
+static bool native_stop(void *ctx, unsigned count, size_t bytes)
+{
+    struct native *n = ctx;
+
+    return n->src->stop(n->src->ctx, count, bytes);
+}
+
+void th_shape_begin(struct th_shape_run *s, const struct th_dialect *d, enum th_shape_id id,
+                    const struct th_shape_source *src, struct th_buf *out)
+{
+    *s = (struct th_shape_run){.dialect = d, .id = id, .src = src, .out = out, .start = out->n};
+    th_buf_init(&s->json, TEXT_MAX);
+    th_buf_init(&s->text, TEXT_MAX);
+}
+
+bool th_shape_step(struct th_shape_run *s, size_t bytes)
+{
+    struct native n = {.src = s->src, .json = s->json};
+    struct shape_reader reader = {.get = native_get,
+                                  .count = native_count,
+                                  .stop = s->src->stop ? native_stop : NULL,
+                                  .ctx = &n,
+                                  .created = s->id == TH_SHAPE_ENDPOINT_CREATED};
+    struct run run = {.r = &reader,
+                      .out = s->out,
+                      .text = s->text,
+                      .start = s->start,
+                      .index = s->index,
+                      .count = s->count,
+                      .at = s->at};
+    bool done = run_some(&run, shape_of(s->dialect, s->id),
+                         bytes > SIZE_MAX - s->out->n ? SIZE_MAX : s->out->n + bytes);
+
+    s->json = n.json;
+    s->text = run.text;
+    s->index = run.index;
+    s->count = run.count;
+    s->at = run.at;
+    if (s->json.failed && !s->out->failed)
+        s->out->failed = s->json.failed;
+    return done || s->out->failed;
+}
+
+void th_shape_end(struct th_shape_run *s)
+{
+    th_buf_wipe(&s->json); /* it may have held a secret */
+    th_buf_fini(&s->text);
+}
+
 enum th_error th_dialect_shape(const struct th_dialect *d, enum th_shape_id id,
                                const struct th_shape_source *src, struct th_buf *out)
 {
-    struct native n = {.src = src};
-    struct shape_reader reader = {
-        .get = native_get, .count = native_count, .ctx = &n, .created = id == TH_SHAPE_ENDPOINT_CREATED};
-    const struct shape_program *p = shape_of(d, id);
-    enum th_error error;
+    struct th_shape_run run;
 
-    if (p->count == 0)
+    if (shape_of(d, id)->count == 0)
         return TH_NOT_FOUND;
-    th_buf_init(&n.json, 16 * 1024 * 1024);
-    error = shape_run(p, &reader, out);
-    if (!error && n.json.failed)
-        error = n.json.failed;
-    th_buf_wipe(&n.json); /* it may have held a secret */
-    return error;
+    th_shape_begin(&run, d, id, src, out);
+    (void)th_shape_step(&run, SIZE_MAX);
+    th_shape_end(&run);
+    return out->failed;
 }

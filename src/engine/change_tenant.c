@@ -124,17 +124,40 @@ void th_change_end_tenant_del(struct change_impl *i)
 {
     struct th_tenant *t = i->tenant;
 
-    while (t->endpoint_count) {
-        uint64_t no = t->endpoints[t->endpoint_count - 1]->no;
-        th_settings_remove_endpoint(i->e,
-                                    TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub));
-        th_cancel_endpoint(i->e, no);
+    for (unsigned n = 0; n < t->endpoint_count; n++) {
+        struct th_ep *ep = TH_CONTAINER(t->endpoints[n], struct th_ep, pub);
+        if (ep->refs > 1)
+            th_requests_cancel(i->e, ep);
     }
     for (unsigned n = i->e->key_count; n-- > 0;)
         if (i->e->keys[n]->tenant == t)
             th_settings_remove_key(i->e, i->e->keys[n]);
     th_settings_remove_tenant(i->e, t);
+    t->next_leaving = i->e->leaving;
+    i->e->leaving = t;
+    i->e->more = true;
     i->c->tenant = t;
+}
+
+void th_leaving_turn(struct th_engine *e)
+{
+    while (e->leaving) {
+        struct th_tenant *t = e->leaving;
+
+        if (t->endpoint_count) {
+            struct th_ep *ep = TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub);
+            uint64_t no = ep->pub.no;
+
+            th_settings_remove_endpoint(e, ep);
+            th_cancel_endpoint(e, no);
+        } else {
+            e->leaving = t->next_leaving;
+        }
+        if (e->leaving && th_turn_over(e, TH_TURN_DISPATCH_US)) {
+            e->more = true;
+            return;
+        }
+    }
 }
 
 void th_change_begin_key_add(struct change_impl *i)

@@ -234,7 +234,7 @@ static void send_to(struct th_attempt *a, unsigned count)
     struct th_span body;
     enum th_error error;
 
-    if (a->cancelled || a->ep->gone || a->run != a->ep->pub.run) {
+    if (a->cancelled || a->ep->gone || a->ep->pub.tenant->deleting || a->run != a->ep->pub.run) {
         /* Deleted, paused or edited while the event was read or the name was looked up: no new request may break what the
          * API has confirmed. No attempt; what is still wanted is due at once, with the settings of then. */
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
@@ -325,7 +325,8 @@ void th_attempt_send(struct th_attempt *a)
     a->delivery_id_len = id.n;
     th_list_remove(&a->link);
     th_list_append(&e->running, &a->link);
-    if (a->ep->gone || e->no_requests) { /* deleted, or a stop that does not wait, while the event was read */
+    if (a->ep->gone || a->ep->pub.tenant->deleting ||
+        e->no_requests) { /* deleted, or a stop that does not wait, while the event was read */
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
         return;
     }
@@ -350,41 +351,58 @@ void th_attempt_send(struct th_attempt *a)
 
 /* ---- loading events that are not in memory ---- */
 
-static void loaded(struct th_op *op)
+static void send_loaded(struct th_load_batch *b, struct th_attempt *a)
 {
-    struct th_load_batch *b = op->user;
+    struct th_engine *e = b->e;
+    struct th_event *ev = NULL;
+    bool missing = true;
+
+    for (uint32_t i = 0; i < b->op.count && !b->op.op.error; i++) {
+        if (b->rows[i].no != a->row.event)
+            continue;
+        missing = false;
+        ev = th_event_add(e, a->ep->pub.tenant, &b->rows[i], b->rows[i].deliveries);
+        break;
+    }
+    if (ev) {
+        a->event = ev;
+        th_event_pin(e, ev);
+        th_attempt_send(a);
+        return;
+    }
+    if (missing && !b->op.op.error)
+        forget(e, &a->row); /* purged by retention */
+    else
+        postpone(e, &a->row, 1000);
+    th_attempt_release(a);
+}
+
+/* Events may be large: writing and signing them for everybody who waits may take more than one turn. */
+static void send_some(void *arg)
+{
+    struct th_load_batch *b = arg;
     struct th_engine *e = b->e;
     struct th_list *l;
 
-    e->loads_out--;
-    if (op->error)
-        th_engine_store_error(e, op->error);
     while ((l = th_list_pop(&b->waiting))) {
-        struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
-        struct th_event *ev = NULL;
-        bool missing = true;
-
-        for (uint32_t i = 0; i < b->op.count && !op->error; i++) {
-            if (b->rows[i].no != a->row.event)
-                continue;
-            missing = false;
-            ev = th_event_add(e, a->ep->pub.tenant, &b->rows[i], b->rows[i].deliveries);
-            break;
+        send_loaded(b, TH_CONTAINER(l, struct th_attempt, link));
+        if (!th_list_empty(&b->waiting) && th_turn_over(e, TH_TURN_DEFERRED_US)) {
+            th_engine_defer(e, &b->defer, send_some, b);
+            return;
         }
-        if (ev) {
-            a->event = ev;
-            th_event_pin(e, ev);
-            th_attempt_send(a);
-            continue;
-        }
-        if (missing && !op->error)
-            forget(e, &a->row); /* purged by retention */
-        else
-            postpone(e, &a->row, 1000);
-        th_attempt_release(a);
     }
+    e->loads_out--;
     th_buf_fini(&b->op.mem);
     th_free(b);
+}
+
+static void loaded(struct th_op *op)
+{
+    struct th_load_batch *b = op->user;
+
+    if (op->error)
+        th_engine_store_error(b->e, op->error);
+    th_engine_defer(b->e, &b->defer, send_some, b);
 }
 
 static void flush_batch(struct th_engine *e)
@@ -441,7 +459,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
     struct th_attempt *a;
     struct th_event *ev;
 
-    if (!ep || row->event <= e->purged_upto) {
+    if (!ep || ep->pub.tenant->deleting || row->event <= e->purged_upto) {
         forget(e, row);
         return;
     }
@@ -494,7 +512,8 @@ void th_dispatch_turn(struct th_engine *e)
 
     while (budget && !is_paused(e) && th_sched_pick(e->sched, e->now.mono, &row)) {
         begin(e, &row);
-        budget--;
+        if (--budget % 4 == 0 && budget && th_turn_over(e, TH_TURN_DISPATCH_US))
+            budget = 0;
     }
     if (budget == 0)
         e->more = true;

@@ -9,6 +9,8 @@
 #include "base/secret.h"
 #include "engine/internal.h"
 
+enum { DRAIN_STEP = 16, DRAIN_MOST = 1024 }; /* operations: between two looks at the clock, in a turn */
+
 void th_engine_random(struct th_engine *e, void *p, size_t n)
 {
     char *to = p;
@@ -123,6 +125,7 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_buf_init(&e->written, 64u << 20);
     th_map_init(&e->cancels_known, 1u << 22, e->hash_seed);
     th_list_init(&e->dirty);
+    th_list_init(&e->graves);
     th_list_init(&e->changes);
     th_list_init(&e->lookups);
     th_list_init(&e->free_ingests);
@@ -183,6 +186,17 @@ enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char
     return TH_OK;
 }
 
+void th_engine_spent(struct th_engine *e, int64_t us)
+{
+    e->spent_us += us;
+}
+
+bool th_turn_over(const struct th_engine *e, int64_t us)
+{
+    return e->conf.clock.now(e->conf.clock.ctx).mono.us - e->turn_us >= us;
+}
+
+/* What is deferred meanwhile waits behind what was there. */
 static void run_deferred(struct th_engine *e)
 {
     struct th_list batch, *l;
@@ -193,7 +207,25 @@ static void run_deferred(struct th_engine *e)
     while ((l = th_list_pop(&batch))) {
         struct th_deferred *d = TH_CONTAINER(l, struct th_deferred, link);
         d->fn(d->arg);
+        if (!th_list_empty(&batch) && th_turn_over(e, TH_TURN_DEFERRED_US))
+            break;
     }
+    while ((l = th_list_pop(&e->deferred)))
+        th_list_append(&batch, l);
+    while ((l = th_list_pop(&batch)))
+        th_list_append(&e->deferred, l);
+}
+
+/* Finishes what the store has done, as far as time allows. True: there may be more. */
+static bool drain(struct th_engine *e)
+{
+    unsigned n, drained = 0;
+
+    do {
+        n = e->conf.store->vt->drain(e->session, DRAIN_STEP);
+        drained += n;
+    } while (n == DRAIN_STEP && drained < DRAIN_MOST && !th_turn_over(e, TH_TURN_DRAIN_US));
+    return n == DRAIN_STEP;
 }
 
 static struct th_mono earlier(struct th_mono a, struct th_mono b)
@@ -204,11 +236,13 @@ static struct th_mono earlier(struct th_mono a, struct th_mono b)
 struct th_mono th_engine_turn(struct th_engine *e)
 {
     struct th_mono next = TH_MONO_NEVER;
-    unsigned drained;
+    bool undrained;
 
     th_engine_tick(e);
+    e->turn_us = e->now.mono.us - e->spent_us;
+    e->spent_us = 0;
     e->more = false;
-    drained = e->conf.store->vt->drain(e->session, 1024);
+    undrained = drain(e);
     run_deferred(e);
     if (e->dead)
         return TH_MONO_NEVER;
@@ -218,6 +252,8 @@ struct th_mono th_engine_turn(struct th_engine *e)
     th_settle_turn(e);
     if (!e->draining)
         th_dispatch_turn(e);
+    th_leaving_turn(e);
+    th_graves_turn(e);
     th_wants_turn(e);
     th_recover_turn(e);
     th_fan_turn(e);
@@ -229,7 +265,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     }
     if (!th_list_empty(&e->settle_retry))
         next = earlier(next, e->settle_retry_at);
-    if (e->more || drained == 1024 || !th_list_empty(&e->deferred))
+    if (e->more || undrained || !th_list_empty(&e->deferred))
         next = e->now.mono;
     return next;
 }

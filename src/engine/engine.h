@@ -72,6 +72,7 @@ struct th_tenant {
     bool deleting;
     struct th_endpoint **endpoints; /* by number, ascending */
     unsigned endpoint_count, endpoint_cap;
+    struct th_tenant *next_leaving; /* the engine's: of those that are deleting and still have endpoints */
 };
 
 struct th_header {
@@ -144,6 +145,16 @@ TH_MUST_USE enum th_error th_engine_start(struct th_engine *e, struct th_buf *ma
 /** One turn: drains the store, settles, dispatches. Call after any wake, I/O callback that touched the engine, and at
  * the returned time (TH_MONO_NEVER: no time). */
 struct th_mono th_engine_turn(struct th_engine *e);
+/** The thread has spent this much time on other work since the last turn: the next one does less. */
+void th_engine_spent(struct th_engine *e, int64_t us);
+/** Calls `fn` in a turn, in order, as far as its time goes; the rest in the next one. For what takes a part of a
+ * millisecond or more. `d` is the caller's until then. */
+struct th_deferred {
+    struct th_list link;
+    void (*fn)(void *arg);
+    void *arg;
+};
+void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void *), void *arg);
 /** Stops dispatching and refuses new changes; requests in flight end. th_engine_idle tells when all is settled. */
 void th_engine_drain(struct th_engine *e);
 /** Cancels the requests in flight (they stay queued in the store). */
@@ -206,8 +217,8 @@ struct th_tenant *th_engine_tenant_no(struct th_engine *e, uint64_t no);
 struct th_tenant *const *th_engine_tenants(struct th_engine *e, unsigned *count);
 /** By SHA-256 of the key's text; NULL when unknown or expired. */
 struct th_key *th_engine_key(struct th_engine *e, const uint8_t hash[32]);
-/** i-th key of a tenant in order of number; NULL at the end. */
-struct th_key *th_engine_key_at(struct th_engine *e, const struct th_tenant *t, unsigned i);
+/** A tenant's keys, newest first: the next one below *at, which is moved; begin with UINT_MAX. NULL at the end. */
+struct th_key *th_engine_key_below(struct th_engine *e, const struct th_tenant *t, unsigned *at);
 /** By public id in the tenant's dialect form; NULL when unknown or another tenant's. foreign (may be NULL): set true when
  * it exists under another tenant. */
 struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id,

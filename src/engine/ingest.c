@@ -23,6 +23,11 @@ struct ingest {
     uint64_t only, except; /* endpoints by number: they may be deleted before a second match */
     bool by_name, too_many;
     unsigned tries;
+    /* matching, which may take several turns */
+    size_t matched;         /* endpoints so far */
+    uint32_t at;            /* the event whose endpoints are looked for */
+    unsigned at_endpoint;   /* of the tenant, the next to be looked at */
+    uint64_t match_version; /* the settings that it is made for */
 };
 
 bool th_endpoint_matches(const struct th_ep *ep, struct th_span type)
@@ -60,6 +65,7 @@ static struct ingest *ingest_get(struct th_engine *e, uint32_t count)
         return NULL;
     *g = (struct ingest){.e = e};
     th_list_init(&g->link);
+    g->match_version = UINT64_MAX;
     g->endpoints = g->few;
     g->endpoint_cap = sizeof g->few / sizeof g->few[0];
     g->events = &g->one;
@@ -180,6 +186,12 @@ static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d
 
 /* ---- match ---- */
 
+#define MATCH_STEP 20000 /* comparisons in one go: a part of a millisecond */
+enum match_result { MATCH_DONE, MATCH_MORE, MATCH_FAILED };
+
+static void match_more(void *arg);
+static bool gone(struct ingest *g);
+
 static bool wants(const struct ingest *g, const struct th_endpoint *ep, struct th_span type)
 {
     const struct th_rules *rules = &th_dialect_values(ep->tenant->dialect)->rules;
@@ -209,31 +221,112 @@ static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
     return true;
 }
 
-static bool match(struct ingest *g)
+/* The same endpoints as those of the event before, which has the same type. False: no room. */
+static bool repeat_match(struct ingest *g)
 {
-    struct th_tenant *t = g->p->tenant;
-    size_t n = 0, at = 0, had = g->endpoint_cap;
+    uint32_t count = g->events[g->at - 1].endpoint_count;
+    size_t from = g->matched - count;
 
-    for (uint32_t i = 0; i < g->p->count; i++) {
-        size_t from = n;
-        if (g->only) {
-            if (!add_endpoint(g, &n, g->only))
-                return false;
-        } else {
-            for (unsigned k = 0; k < t->endpoint_count; k++)
-                if (wants(g, t->endpoints[k], g->p->events[i].type) &&
-                    !add_endpoint(g, &n, t->endpoints[k]->no))
-                    return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (!add_endpoint(g, &g->matched, g->endpoints[from + i]))
+            return false;
+    return true;
+}
+
+/* Goes on with the event `at`, for about MATCH_STEP comparisons in all. */
+static enum match_result match_event(struct ingest *g, unsigned *left)
+{
+    const struct th_tenant *t = g->p->tenant;
+
+    if (g->only) {
+        if (!add_endpoint(g, &g->matched, g->only))
+            return MATCH_FAILED;
+    } else if (g->at && g->at_endpoint == 0 &&
+               th_span_eq(g->p->events[g->at].type, g->p->events[g->at - 1].type)) {
+        if (!repeat_match(g))
+            return MATCH_FAILED;
+    } else {
+        for (; g->at_endpoint < t->endpoint_count; g->at_endpoint++) {
+            const struct th_endpoint *ep = t->endpoints[g->at_endpoint];
+            unsigned cost = 1 + ep->spec.event_count / 8;
+
+            if (*left < cost)
+                return MATCH_MORE;
+            *left -= cost;
+            if (wants(g, ep, g->p->events[g->at].type) && !add_endpoint(g, &g->matched, ep->no))
+                return MATCH_FAILED;
         }
-        g->events[i].endpoint_count = (uint32_t)(n - from);
+    }
+    g->at_endpoint = 0;
+    return MATCH_DONE;
+}
+
+static enum match_result match_some(struct ingest *g)
+{
+    size_t at = 0, had = g->endpoint_cap;
+    unsigned left = MATCH_STEP;
+    enum match_result result = MATCH_DONE;
+
+    if (g->match_version != g->p->tenant->version) { /* anew: settings have changed since the last step */
+        g->match_version = g->p->tenant->version;
+        g->matched = g->at = g->at_endpoint = 0;
+    }
+    while (g->at < g->p->count) {
+        size_t from = g->matched;
+
+        if (g->at_endpoint)
+            from -= g->events[g->at].endpoint_count;
+        result = match_event(g, &left);
+        g->events[g->at].endpoint_count = (uint32_t)(g->matched - from);
+        if (result != MATCH_DONE)
+            break;
+        g->at++;
     }
     g->bytes += (g->endpoint_cap - had) * sizeof *g->endpoints;
     g->e->accept_bytes += (g->endpoint_cap - had) * sizeof *g->endpoints;
-    for (uint32_t i = 0; i < g->p->count; i++) { /* the array is at its final place now */
+    for (uint32_t i = 0; result == MATCH_DONE && i < g->p->count;
+         i++) { /* the array is at its final place now */
         g->events[i].endpoints = g->endpoints + at;
         at += g->events[i].endpoint_count;
     }
-    return true;
+    return result;
+}
+
+static void submit(struct ingest *g);
+
+/* Matches, and submits when that is done: at once, or in turns to come when there is much to compare. */
+static void match(struct ingest *g)
+{
+    char text[160];
+
+    switch (match_some(g)) {
+    case MATCH_DONE:
+        submit(g);
+        return;
+    case MATCH_MORE:
+        th_engine_defer(g->e, &g->defer, match_more, g);
+        return;
+    default:
+        break;
+    }
+    if (!g->too_many) {
+        refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, "out of memory");
+        return;
+    }
+    snprintf(text, sizeof text,
+             "makes more than %u deliveries (its events times the endpoints that take them); publish "
+             "fewer events at once",
+             TH_MAX_ACCEPT_DELIVERIES);
+    refuse(g, TH_PUB_TOO_LARGE, 0, NULL, text);
+}
+
+static void match_more(void *arg)
+{
+    struct ingest *g = arg;
+
+    if (gone(g))
+        return;
+    match(g);
 }
 
 /* ---- accept ---- */
@@ -281,7 +374,10 @@ static void schedule(struct ingest *g, uint32_t i)
         return;
     if (!e->walk_below)
         e->walk_below = ev->first_delivery;
-    cached = th_event_add(e, g->p->tenant, &g->p->events[i].row, ev->endpoint_count);
+    /* what is much is read when it is sent: to keep all of it here would take long */
+    cached = g->bytes > TH_KEEP_ACCEPT
+                 ? NULL
+                 : th_event_add(e, g->p->tenant, &g->p->events[i].row, ev->endpoint_count);
     if (cached) {
         cached->accepted.us = g->began.us;
         g->p->events[i].data_exact = cached->data_exact;
@@ -356,7 +452,8 @@ static void load_replay(struct ingest *g)
     th_engine_submit(g->e, &g->load.op);
 }
 
-static void stale(struct ingest *g)
+/* Whom the publish was for has been deleted meanwhile: it has been answered. */
+static bool gone(struct ingest *g)
 {
     if (g->p->tenant->deleting) {
         snprintf(g->p->detail, sizeof g->p->detail, "the tenant has been deleted");
@@ -364,12 +461,23 @@ static void stale(struct ingest *g)
     } else if (g->only && !th_map_get(&g->e->endpoints, g->only)) {
         snprintf(g->p->detail, sizeof g->p->detail, "the endpoint has been deleted");
         finish(g, TH_PUB_UNAVAILABLE);
-    } else if (++g->tries > 100 || !match(g)) {
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void stale(struct ingest *g)
+{
+    if (gone(g))
+        return;
+    if (++g->tries > 100) {
         snprintf(g->p->detail, sizeof g->p->detail, "settings change too fast; try again");
         finish(g, TH_PUB_UNAVAILABLE);
-    } else {
-        submit(g);
+        return;
     }
+    g->match_version = UINT64_MAX;
+    match(g);
 }
 
 static void accepted(struct th_op *op)
@@ -415,7 +523,6 @@ static void accepted(struct th_op *op)
 
 static void publish(struct th_engine *e, struct th_publish *p, const struct th_endpoint *except, bool by_name)
 {
-    char text[160];
     const char *why;
     struct ingest *g = ingest_get(e, p->count);
 
@@ -455,17 +562,7 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
                                              .rnd = th_engine_rnd32(e) & ((1u << 27) - 1),
                                              .lane = p->only ? TH_LANE_TEST : TH_LANE_FRESH};
     }
-    if (match(g)) {
-        submit(g);
-    } else if (g->too_many) {
-        snprintf(text, sizeof text,
-                 "makes more than %u deliveries (its events times the endpoints that take them); publish "
-                 "fewer events at once",
-                 TH_MAX_ACCEPT_DELIVERIES);
-        refuse(g, TH_PUB_TOO_LARGE, 0, NULL, text);
-    } else {
-        refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, "out of memory");
-    }
+    match(g);
 }
 
 void th_engine_publish(struct th_engine *e, struct th_publish *p)

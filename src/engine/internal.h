@@ -10,12 +10,18 @@
 
 #define TH_MAX_SPEC_BYTES (256u << 10)
 #define TH_MAX_ACCEPT_BYTES (64u << 20)     /* publishes waiting for their commit */
+#define TH_KEEP_ACCEPT (2u << 20)           /* one with more than that does not leave its events in memory */
 #define TH_MAX_ACCEPT_DELIVERIES (1u << 18) /* of one publish: their endpoints are held until its commit */
 #define TH_MAX_SETTLES 4096                 /* unrecorded outcomes; beyond, dispatch pauses */
 #define TH_EVENT_CACHE_BYTES (64u << 20)
 #define TH_MAX_PINNED_BYTES (256u << 20)
 #define TH_LARGE_EVENT 16384   /* bytes from which an event waits for others to leave memory */
 #define TH_DISPATCH_BUDGET 256 /* requests begun in one turn */
+/* A turn of the loop shall take less than 10 ms. These are the marks, in microseconds, at which a part of the turn begins
+ * nothing further; each does one step at least, and no step takes more than some milliseconds. */
+#define TH_TURN_DRAIN_US 2500
+#define TH_TURN_DEFERRED_US 3000
+#define TH_TURN_DISPATCH_US 4500
 #define TH_LOAD_BATCH 64
 #define TH_MAX_LOADS 4 /* batches under way; beyond, dispatch pauses */
 #define TH_WALK_BATCH 10000
@@ -104,16 +110,11 @@ struct th_attempt {
 
 struct th_load_batch {
     struct th_load op;
+    struct th_deferred defer;
     struct th_engine *e;
     struct th_list waiting; /* attempts */
     uint64_t events[TH_LOAD_BATCH];
     struct th_event_row rows[TH_LOAD_BATCH];
-};
-
-struct th_deferred { /* something to finish in the next turn */
-    struct th_list link;
-    void (*fn)(void *arg);
-    void *arg;
 };
 
 struct th_engine {
@@ -121,6 +122,8 @@ struct th_engine {
     struct th_session *session;
     struct th_now now;
     struct th_keyring *ring; /* in memory for secrets */
+    int64_t turn_us;         /* mono: when this turn began, less what was spent before it */
+    int64_t spent_us;        /* since the last turn, on other work of the thread */
     uint8_t id_key[16];
     uint8_t random[4096];
     size_t random_left;
@@ -129,6 +132,8 @@ struct th_engine {
     /* settings */
     struct th_smap tenants_by_id, keys_by_hash;
     struct th_map endpoints; /* by number: struct th_ep */
+    struct th_tenant *leaving;
+    struct th_list graves; /* endpoints that nobody holds any more */
     struct th_map tenants_by_no;
     struct th_tenant **tenants;
     unsigned tenant_count, tenant_cap;
@@ -218,7 +223,8 @@ static inline void th_engine_tick(struct th_engine *e)
     e->now = e->conf.clock.now(e->conf.clock.ctx);
 }
 void th_engine_submit(struct th_engine *e, struct th_op *op);
-void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void *), void *arg);
+/** Whether this turn has had so much of the loop's time, what was spent before it included. Reads the clock. */
+bool th_turn_over(const struct th_engine *e, int64_t us);
 void th_engine_store_error(struct th_engine *e, enum th_error error);
 void th_engine_random(struct th_engine *e, void *p, size_t n);
 uint32_t th_engine_rnd32(struct th_engine *e);
@@ -393,6 +399,9 @@ struct th_mono th_fan_next(const struct th_engine *e);
 /* recover.c: the walk at start, refills, cancellation of a deleted endpoint's rows, retention, readiness probe */
 void th_recover_begin(struct th_engine *e);
 void th_recover_turn(struct th_engine *e);
+/** Endpoints of deleted tenants leave memory, as far as time allows. Nothing is sent to them any more before. */
+void th_leaving_turn(struct th_engine *e);
+void th_graves_turn(struct th_engine *e);
 void th_wants_turn(struct th_engine *e);
 void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint);
 struct th_mono th_jobs_turn(struct th_engine *e);

@@ -155,11 +155,15 @@ struct th_key *th_engine_key(struct th_engine *e, const uint8_t hash[32])
     return k;
 }
 
-struct th_key *th_engine_key_at(struct th_engine *e, const struct th_tenant *t, unsigned i)
+struct th_key *th_engine_key_below(struct th_engine *e, const struct th_tenant *t, unsigned *at)
 {
-    for (unsigned at = 0; at < e->key_count; at++)
-        if (e->keys[at]->tenant == t && i-- == 0)
-            return e->keys[at];
+    unsigned i = *at < e->key_count ? *at : e->key_count;
+
+    while (i-- > 0)
+        if (e->keys[i]->tenant == t) {
+            *at = i;
+            return e->keys[i];
+        }
     return NULL;
 }
 
@@ -188,12 +192,8 @@ void th_run_unref(struct th_endpoint_run *run)
     th_free(run);
 }
 
-void th_ep_unref(struct th_engine *e, struct th_ep *ep)
+static void ep_free(struct th_ep *ep)
 {
-    (void)e;
-    if (--ep->refs)
-        return;
-    th_list_remove(&ep->dirty);
     th_masks_free(ep);
     for (unsigned i = 0; i < ep->pub.secret_count; i++) {
         th_dialect_key_fini(&ep->pub.secrets[i].key);
@@ -201,6 +201,30 @@ void th_ep_unref(struct th_engine *e, struct th_ep *ep)
     }
     th_run_unref(ep->pub.run);
     th_free(ep);
+}
+
+/* Giving the memory back takes longer than all else of a deletion; of a tenant with thousands of endpoints it takes turns. */
+void th_ep_unref(struct th_engine *e, struct th_ep *ep)
+{
+    if (--ep->refs)
+        return;
+    th_list_remove(&ep->dirty);
+    th_list_append(&e->graves, &ep->dirty);
+    e->more = true;
+}
+
+void th_graves_turn(struct th_engine *e)
+{
+    struct th_list *l;
+
+    while (!th_list_empty(&e->graves)) {
+        for (unsigned i = 0; i < 16 && (l = th_list_pop(&e->graves)); i++)
+            ep_free(TH_CONTAINER(l, struct th_ep, dirty));
+        if (!th_list_empty(&e->graves) && th_turn_over(e, TH_TURN_DISPATCH_US)) {
+            e->more = true;
+            return;
+        }
+    }
 }
 
 static bool spec_copy(struct th_arena *mem, const struct th_endpoint_spec *from, struct th_endpoint_spec *to)
@@ -356,7 +380,7 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
 {
     struct th_tenant *t = ep->pub.tenant;
 
-    for (unsigned i = 0; i < t->endpoint_count; i++) {
+    for (unsigned i = t->endpoint_count; i-- > 0;) {
         if (t->endpoints[i] != &ep->pub)
             continue;
         memmove(t->endpoints + i, t->endpoints + i + 1, (t->endpoint_count - i - 1) * sizeof *t->endpoints);
@@ -368,7 +392,8 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
     th_list_remove(&ep->dirty);
     ep->facts_dirty = false;
     ep->gone = true;
-    th_requests_cancel(e, ep);
+    if (ep->refs > 1)
+        th_requests_cancel(e, ep);
     count_endpoint(e, ep);
     th_ep_unref(e, ep);
 }
@@ -445,6 +470,8 @@ void th_settings_free(struct th_engine *e)
         ep->refs = 1;
         th_ep_unref(e, ep);
     }
+    for (struct th_list *l; (l = th_list_pop(&e->graves));)
+        ep_free(TH_CONTAINER(l, struct th_ep, dirty));
     for (i = 0; th_map_next(&e->tenants_by_no, &i, &no, &value);)
         tenant_free(value);
     for (unsigned k = 0; k < e->key_count; k++)

@@ -296,8 +296,9 @@ struct th_page {
     bool endpoints_exclude;
     int64_t since, until; /* event accept time, wall ms; since inclusive, until exclusive */
     uint64_t before;      /* cursor: numbers below; 0: from the newest */
-    uint64_t skip;  /* rows to leave out first (numbered pages); on return what is still to be left out */
-    uint32_t limit; /* at most 1000 */
+    uint64_t skip;    /* rows to leave out first (numbered pages); on return what is still to be left out */
+    uint32_t limit;   /* at most 1000 */
+    size_t max_bytes; /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
     bool with_data, with_answers, with_total; /* events' data; attempts' head and body; count all matches */
     /* result */
     uint32_t count;

@@ -64,6 +64,7 @@ struct piece {
 
 struct mem_page {
     struct piece *pieces;
+    size_t used;
     void *rows;
     bool failed;
 };
@@ -97,6 +98,7 @@ static struct th_span copy(struct mem_page *mem, struct th_span s)
     }
     p->next = mem->pieces;
     mem->pieces = p;
+    mem->used += s.n;
     memcpy(p->bytes, s.p, s.n);
     return (struct th_span){p->bytes, s.n};
 }
@@ -264,6 +266,10 @@ static void page(struct mem_store *s, struct th_page *op)
     for (size_t i = op->before ? mem_lower(v, op->before) : v->n; i-- > 0;) {
         bool room = op->count < op->limit && !op->skip;
 
+        if (op->max_bytes && op->count && ((struct mem_page *)op->mem)->used >= op->max_bytes) {
+            op->next = last;
+            break;
+        }
         if ((op->no && op->no != *v->v[i]) || !candidate(s, op, v->v[i], room))
             continue;
         op->total++;

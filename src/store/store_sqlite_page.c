@@ -64,6 +64,7 @@ static struct th_span copy(struct sq_pager *p, struct th_span s)
     to = b->bytes + b->used;
     memcpy(to, s.p, s.n);
     b->used += s.n;
+    p->mem->used += s.n;
     return (struct th_span){to, s.n};
 }
 
@@ -285,6 +286,10 @@ static bool fill(struct sq_pager *p)
 
         if (next != SQ_NEXT_ONE)
             return next == SQ_NEXT_SPENT;
+        if (op->max_bytes && op->count && p->mem->used >= op->max_bytes) { /* and there may be another row */
+            op->next = p->last;
+            return false;
+        }
         candidate(p, no, &more);
         if (p->error == TH_TOO_LARGE && op->count) { /* the page's memory is at its limit: a short page */
             p->error = TH_OK;

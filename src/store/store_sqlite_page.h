@@ -14,7 +14,7 @@ struct sq_block {
 
 struct sq_page_mem {
     struct sq_block *blocks;
-    size_t total;
+    size_t total, used; /* bytes of the blocks; of the spans in them */
     void *rows;
 };
 

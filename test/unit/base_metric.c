@@ -77,8 +77,10 @@ static void every_row_is_written_once(void **state)
     text = written(&b);
     for (size_t i = 0; i < ROWS; i++) {
         char head[512];
-        const char *at,
-            *labels = strcmp(rows[i].type, "histogram") == 0 ? "_bucket{le=\"0.0001\"}" : rows[i].labels;
+        const char *at, *labels = strcmp(rows[i].name, "tenterhook_loop_turn_cpu_seconds") == 0
+                                      ? "_bucket{le=\"0.00001\"}"
+                                  : strcmp(rows[i].type, "histogram") == 0 ? "_bucket{le=\"0.0001\"}"
+                                                                           : rows[i].labels;
         if (is_first(i))
             snprintf(head, sizeof head, "# HELP %s %s\n# TYPE %s %s\n%s%s ", rows[i].name, rows[i].help,
                      rows[i].name, rows[i].type, rows[i].name, labels);
@@ -142,6 +144,26 @@ static void every_bound(void **state)
     }
 }
 
+/* The limit of a turn of the loop is a bound of its histogram. */
+static void turns(void **state)
+{
+    static const int64_t observed[] = {0, 10, 11, 10000, 10001, 20000000, 20000001};
+    struct th_buf b;
+    const char *text;
+    (void)state;
+
+    memset(&m, 0, sizeof m);
+    for (size_t i = 0; i < sizeof observed / sizeof observed[0]; i++)
+        th_observe(&m, TH_H_LOOP_TURN, observed[i]);
+    text = written(&b);
+#define TURN "\ntenterhook_loop_turn_cpu_seconds_bucket"
+    assert_non_null(
+        strstr(text, TURN "{le=\"0.00001\"} 2" TURN "{le=\"0.00002\"} 3" TURN "{le=\"0.00005\"} 3"));
+    assert_non_null(strstr(text, TURN "{le=\"0.005\"} 3" TURN "{le=\"0.01\"} 4" TURN "{le=\"0.02\"} 5"));
+    assert_non_null(strstr(text, TURN "{le=\"10\"} 5" TURN "{le=\"20\"} 6" TURN "{le=\"+Inf\"} 7\n"));
+    th_buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +172,7 @@ int main(void)
         cmocka_unit_test(values),
         cmocka_unit_test(histogram),
         cmocka_unit_test(every_bound),
+        cmocka_unit_test(turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

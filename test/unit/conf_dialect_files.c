@@ -631,7 +631,7 @@ static void test_shapes(void **state)
     assert_int_equal(th_dialects_load(NULL, &set, why, sizeof why), TH_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (unsigned k = 0; k < set.count; k++) {
-            struct th_shape_source src = {give, cases[i].count, (void *)(uintptr_t)cases[i].status};
+            struct th_shape_source src = {give, cases[i].count, (void *)(uintptr_t)cases[i].status, NULL};
             struct th_buf out;
             if (!th_span_is(th_dialect_values(set.v[k])->name, cases[i].dialect))
                 continue;

@@ -751,6 +751,29 @@ static void rows_are_found_without_their_tenant(void **state)
     }
 }
 
+static void pages_end_by_bytes(void **state)
+{
+    struct fx *f = *state;
+    uint64_t ep = 5, no[4], before = 0;
+    unsigned pages = 0, rows = 0;
+
+    fx_tenant(f, 1, "t");
+    for (int i = 0; i < 4; i++)
+        no[i] = fx_publish(f, 1, T0, &ep, 1, NULL);
+    do { /* each event is larger than the page may be: one a page, and none is left out */
+        struct th_page p = {
+            .op = {.kind = TH_OP_PAGE}, .tenant = 1, .limit = 10, .max_bytes = 8, .before = before};
+        assert_int_equal(fx_run(f, &p.op), TH_OK);
+        assert_int_equal(p.count, 1);
+        assert_int_equal(p.rows.events[0].no, no[3 - rows]);
+        rows += p.count;
+        before = p.next;
+        f->store->vt->page_free(f->store, &p);
+    } while (before && ++pages < 10);
+    assert_int_equal(rows, 4);
+    assert_int_equal(before, 0);
+}
+
 static void load_gives_events_and_says_which_are_missing(void **state)
 {
     struct fx *f = *state;
@@ -1166,6 +1189,7 @@ int main(void)
         BOTH(sealed_values_are_listed_wherever_they_are),
         BOTH(sealed_values_are_replaced_where_they_are_still_the_same),
         BOTH(rows_are_found_without_their_tenant),
+        BOTH(pages_end_by_bytes),
         BOTH(load_gives_events_and_says_which_are_missing),
         BOTH(walk_goes_on_where_it_stopped),
         BOTH(pages_of_events),
