@@ -169,6 +169,7 @@ static void changed(struct th_change *c)
     snprintf(detail, sizeof detail, "%s", c->detail);
     copy_errors(r, c);
     enum th_change_result result = c->result;
+    enum th_limit limit = c->limit;
     th_change_fini(c);
     switch (result) {
     case TH_CH_KEY_REUSED:
@@ -184,6 +185,9 @@ static void changed(struct th_change *c)
         break;
     case TH_CH_CONFLICT:
         th_api_fail_conflict(r, detail);
+        break;
+    case TH_CH_LIMITED:
+        th_api_fail_limit(r, limit, detail);
         break;
     case TH_CH_PRECONDITION:
         th_api_fail(r, 412, "the object was changed meanwhile");

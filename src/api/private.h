@@ -97,6 +97,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     uint64_t key_no;                   /* 0: no tenant's key */
     uint64_t metered_tenant;           /* whose rate this request counts for; 0: nobody's */
     unsigned retry_after_s;            /* of 429; 0: 1 */
+    const char *limit;                 /* of 429: the tenant's limit that is reached; NULL: another reason */
     const struct th_tenant *key_owner; /* valid in the turn of the request */
     struct th_tenant *tenant;          /* valid in the turn of the request; later: th_api_tenant */
     size_t tenant_id_len;
@@ -214,6 +215,13 @@ struct th_span th_api_owner_now(struct th_api_req *r);
 /** Whether the store or the query must be asked; then th_api_owner_find binds the tenant and goes on, or answers. */
 bool th_api_owner_later(const struct th_api_req *r);
 void th_api_owner_find(struct th_api_req *r);
+/* ---- tenant_limits.c ---- */
+/** Reads `limits` of a request into c; faults are noted. False: no memory. */
+TH_MUST_USE bool th_api_limits_read(struct th_api_req *r, const struct th_json *v, struct th_change *c);
+/** The members `limits` and, with use, `usage` of a tenant. */
+void th_api_limits_write(struct th_api_req *r, struct th_jw *w, const struct th_tenant *t, bool use);
+/** Appends what tenants use of their limits, for those with limits of their own or near one. */
+void th_api_limits_metrics(struct th_api *api, struct th_buf *out);
 
 /* ---- limit.c ---- */
 /** Sets the rates of the conf. False: no memory, some may be the old ones. */
@@ -268,6 +276,8 @@ TH_MUST_USE bool th_api_idem(struct th_api_req *r);
 /** Gives the answer that is kept for the key, or calls the route's handler when there is none. */
 void th_api_idem_recall(struct th_api_req *r);
 /** 409 of an object's state; what another request with the same key does meanwhile is such a state too. */
+/** 429: a limit of the tenant is reached. */
+void th_api_fail_limit(struct th_api_req *r, enum th_limit limit, const char *detail);
 void th_api_fail_conflict(struct th_api_req *r, const char *detail);
 void th_api_idem_end(struct th_api_req *r);
 

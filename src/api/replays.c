@@ -153,6 +153,9 @@ static void started(struct th_replay_start *s)
     case TH_CH_CONFLICT:
         th_api_fail_conflict(r, s->detail);
         return;
+    case TH_CH_LIMITED:
+        th_api_fail_limit(r, TH_L_REPLAYS, s->detail);
+        return;
     default:
         th_api_fail(r, 503, "%s", s->detail[0] ? s->detail : "the replay cannot be stored now");
         return;

@@ -341,6 +341,8 @@ static void write_problem(struct th_api_req *r, unsigned status, struct th_span 
     th_api_int(&w, "status", status);
     th_api_str(&w, "detail", detail);
     th_api_str(&w, "request_id", th_str(r->x->request_id));
+    if (r->limit)
+        th_api_str(&w, "limit", th_str(r->limit));
     if (r->json_line) {
         th_api_int(&w, "line", r->json_line);
         th_api_int(&w, "column", r->json_column);
@@ -410,6 +412,14 @@ void th_api_fail_invalid(struct th_api_req *r)
     th_api_fail(r, status, "%.*s%s%.*s%s", (int)r->errors[0].pointer.n, r->errors[0].pointer.p,
                 r->errors[0].pointer.n ? ": " : "the body ", (int)r->errors[0].detail.n,
                 r->errors[0].detail.p, more);
+}
+
+void th_api_fail_limit(struct th_api_req *r, enum th_limit limit, const char *detail)
+{
+    r->limit = th_limit_name(limit);
+    r->retry_after_s = 60; /* it takes somebody, or time, to make room */
+    th_count(r->api->metrics, TH_C_LIMITS_REACHED, 1);
+    th_api_fail(r, 429, "%s", detail);
 }
 
 void th_api_fail_store(struct th_api_req *r, enum th_error error)

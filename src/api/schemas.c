@@ -27,6 +27,9 @@
     "128}"
 #define ID "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-]{1,128}$\"}"
 #define ID_NULL "{\"type\":[\"string\",\"null\"],\"pattern\":\"^[A-Za-z0-9_-]{1,128}$\"}"
+#define LIMIT "{\"type\":[\"integer\",\"null\"],\"minimum\":0}"
+#define LIMITS /* of core/limits.h; a test compares them */                                                  \
+    "\"endpoints\":" LIMIT ",\"header_bytes\":" LIMIT ",\"keys\":" LIMIT ",\"replays\":" LIMIT
 #define STATUS                                                                                               \
     "{\"enum\":[\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],\"type\":"         \
     "\"string\"}"
@@ -171,13 +174,20 @@ const struct th_api_schema th_api_schemas[] = {
             ",\"until\":" TIME ",\"status\":{\"type\":\"array\",\"items\":" ENDED
             "},\"event_types\":{\"type\":\"array\",\"items\":" STR "},\"created_at\":" TIME
             ",\"updated_at\":" TIME)},
-    {"Tenant", OBJECT("\"id\",\"name\",\"dialect\",\"attributes\",\"created_at\",\"updated_at\"",
-                      "\"id\":" STR ",\"name\":" STR ",\"dialect\":" STR
-                      ",\"attributes\":{\"type\":\"object\"},\"created_at\":" TIME ",\"updated_at\":" TIME)},
+    {"Tenant",
+     OBJECT(
+         "\"id\",\"name\",\"dialect\",\"attributes\",\"limits\",\"created_at\",\"updated_at\"",
+         "\"id\":" STR ",\"name\":" STR ",\"dialect\":" STR
+         ",\"attributes\":{\"type\":\"object\"},\"limits\":{\"type\":\"object\",\"additionalProperties\":" INT
+         "},\"usage\":{\"type\":\"object\",\"additionalProperties\":" OBJECT(
+             "\"used\",\"allowed\"",
+             "\"used\":" INT ",\"allowed\":{\"type\":[\"integer\",\"null\"]}") "},\"created_at\":" TIME
+                                                                               ",\"updated_at\":" TIME)},
     {"TenantPut",
      CLOSED("", "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":256},\"dialect\":{\"type\":"
                 "\"string\",\"minLength\":1,\"maxLength\":64},"
-                "\"attributes\":{\"type\":[\"object\",\"null\"]}")},
+                "\"attributes\":{\"type\":[\"object\",\"null\"]},\"limits\":{\"type\":[\"object\",\"null\"],"
+                "\"properties\":{" LIMITS "},\"additionalProperties\":false}")},
     {"TenantPage", PAGE("Tenant")},
     {"EndpointHealth",
      OBJECT(

@@ -89,6 +89,7 @@ static void write_metrics_now(struct th_api_req *r)
         r->api->conf.measure(r->api->conf.measure_ctx);
     th_buf_init(&text, 1u << 20);
     th_metrics_write(r->api->metrics, &text);
+    th_api_limits_metrics(r->api, &text);
     if (text.failed)
         th_api_fail_nomem(r);
     else

@@ -10,7 +10,7 @@
 
 /* ---- tenants ---- */
 
-static void write_tenant(struct th_jw *w, const struct th_tenant *t)
+static void write_tenant(struct th_api_req *r, struct th_jw *w, const struct th_tenant *t, bool use)
 {
     th_jw_object(w);
     th_api_str(w, "id", t->id);
@@ -18,6 +18,7 @@ static void write_tenant(struct th_jw *w, const struct th_tenant *t)
     th_api_str(w, "dialect", th_dialect_values(t->dialect)->name);
     th_jw_key(w, TH_LIT("attributes"));
     th_jw_raw(w, t->attributes.n ? t->attributes : TH_LIT("{}"));
+    th_api_limits_write(r, w, t, use);
     th_api_time(w, "created_at", t->created.ms);
     th_api_time(w, "updated_at", t->updated.ms);
     th_jw_end_object(w);
@@ -28,14 +29,13 @@ static void tenant_answer(struct th_api_req *r, struct th_change *c, struct th_b
 {
     struct th_jw w = th_jw(body);
 
-    (void)r;
     th_api_etag_line(fields, c->tenant->no, c->tenant->rev);
     if (c->created) {
         th_buf_str(fields, "Location: /v1/tenants/");
         th_buf_span(fields, c->tenant->id);
         th_buf_str(fields, "\r\n");
     }
-    write_tenant(&w, c->tenant);
+    write_tenant(r, &w, c->tenant, true);
 }
 
 void th_h_tenant_put(struct th_api_req *r)
@@ -44,14 +44,15 @@ void th_h_tenant_put(struct th_api_req *r)
         {"name", TH_T_STRING, false, false, 256, 0, 0},
         {"dialect", TH_T_STRING, false, false, 64, 0, 0},
         {"attributes", TH_T_OBJECT, false, true, 0, 0, 0},
+        {"limits", TH_T_OBJECT, false, true, 0, 0, 0},
     };
     struct th_tenant *t = th_engine_tenant(r->api->engine, r->param[0]);
-    struct th_api_value v[3];
+    struct th_api_value v[4];
     struct th_change *c;
 
     if (t && t->deleting)
         t = NULL;
-    if (!th_api_decode(r, r->body, TH_LIT(""), fields, 3, false, v)) {
+    if (!th_api_decode(r, r->body, TH_LIT(""), fields, 4, false, v)) {
         th_api_fail_nomem(r);
         return;
     }
@@ -64,15 +65,19 @@ void th_h_tenant_put(struct th_api_req *r)
             th_api_error(r, i ? TH_LIT("/dialect") : TH_LIT("/name"), "is empty");
     if (v[2].json.raw.n > 16384)
         th_api_error(r, TH_LIT("/attributes"), "is larger than 16 KiB");
+    memcpy(r->tenant_id, r->param[0].p, r->param[0].n);
+    r->tenant_id_len = r->param[0].n;
+    c = th_api_change(r, TH_CHANGE_TENANT_PUT);
+    if (v[3].present && !th_api_limits_read(r, &v[3].json, c)) {
+        th_api_fail_nomem(r);
+        return;
+    }
     if (r->error_count) {
         th_api_fail_invalid(r);
         return;
     }
     if (!th_api_precondition(r, t ? t->no : 0, t ? t->rev : 0))
         return;
-    memcpy(r->tenant_id, r->param[0].p, r->param[0].n);
-    r->tenant_id_len = r->param[0].n;
-    c = th_api_change(r, TH_CHANGE_TENANT_PUT);
     c->name = v[0].text;
     c->dialect = v[1].text;
     c->attributes = v[2].present ? (v[2].null ? TH_LIT("{}") : v[2].json.raw) : TH_LIT("");
@@ -89,7 +94,7 @@ void th_h_tenant_get(struct th_api_req *r)
         return;
     w = th_api_begin(r);
     th_api_etag_line(&r->api->fields, r->tenant->no, r->tenant->rev);
-    write_tenant(&w, r->tenant);
+    write_tenant(r, &w, r->tenant, true);
     th_api_send(r, 200);
 }
 
@@ -128,7 +133,7 @@ static void write_tenants_now(struct th_api_req *r)
             next = t->no + 1;
             break;
         }
-        write_tenant(&w, t);
+        write_tenant(r, &w, t, false);
         shown++;
     }
     th_jw_end_array(&w);

@@ -32,6 +32,15 @@ bool th_live_listen(const char *text, char *address, size_t size, uint16_t *port
     return true;
 }
 
+struct th_limits th_live_limits(const struct th_settings *c)
+{
+    struct th_limits l;
+
+    for (unsigned i = 0; i < TH_L_COUNT; i++)
+        l.v[i] = c->v[TH_O_TENANT_ENDPOINTS + i].number; /* rows of both tables are in one order */
+    return l;
+}
+
 void th_live_log(const struct th_settings *c)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error"};

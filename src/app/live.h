@@ -30,6 +30,8 @@ void th_live_borrow(struct th_live *l, const struct th_live *old);
 void th_live_replace(struct th_live *l, struct th_live *old);
 /** Frees it and all older ones. NULL is allowed. */
 void th_live_free(struct th_live *l);
+/** What the options allow each tenant. */
+struct th_limits th_live_limits(const struct th_settings *c);
 /** Sets up the log as the options say. */
 void th_live_log(const struct th_settings *c);
 /** Says in the log what is allowed and still not as it should be. Once the log is set up: th_live_new says nothing there. */

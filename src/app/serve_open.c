@@ -114,6 +114,8 @@ static enum th_error open_engine(struct th_app *a)
                                   .dialect_count = a->live->dialects.count,
                                   .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
                                   .retention_ms = c->v[TH_O_RETENTION].number * 1000,
+                                  .limits = th_live_limits(&a->live->settings),
+                                  .warn_percent = (unsigned)c->v[TH_O_LIMIT_WARNING].number,
                                   .max_in_flight = a->max_in_flight,
                                   .max_items = (uint32_t)c->v[TH_O_MAX_PENDING].number,
                                   .wake = {wake_loop, a},

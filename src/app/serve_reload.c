@@ -65,7 +65,7 @@ static void reload(struct th_app *a)
     struct th_api_conf api;
     struct th_live *l, *old;
     enum th_error error;
-    char names[512]; /* all of them fit */
+    char names[2048]; /* all of them fit */
 
     error = th_live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
     if (!error) {
@@ -76,6 +76,8 @@ static void reload(struct th_app *a)
         l->guard.allow_loopback = started_with(a)->guard.allow_loopback; /* the environment's */
         conf.guard = &l->guard;
         conf.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
+        conf.limits = th_live_limits(&l->settings);
+        conf.warn_percent = (unsigned)l->settings.v[TH_O_LIMIT_WARNING].number;
         error = th_engine_reload(a->engine, &conf, a->why, sizeof a->why);
         if (error)
             th_live_free(l);

@@ -26,6 +26,8 @@
     X(HTTP_5XX, "tenterhook_http_requests_total", "{code=\"5xx\"}", TH_HELP_HTTP)                            \
     X(HTTP_LIMITED, "tenterhook_http_requests_limited_total", "",                                            \
       "API requests refused by a rate limit (429).")                                                         \
+    X(LIMITS_REACHED, "tenterhook_limits_reached_total", "",                                                 \
+      "API requests refused since a limit of the tenant is reached (429).")                                  \
     X(HTTP_CONNECTIONS, "tenterhook_http_connections_total", "", "API connections accepted.")                \
     X(STORE_COMMITS, "tenterhook_store_commits_total", "", "Store transactions committed.")                  \
     X(STORE_OPS, "tenterhook_store_operations_total", "", "Store write operations committed.")               \

@@ -18,6 +18,31 @@ int th_cmd_tenants(struct th_cli *cli)
     return th_cmd_list(cli, &(struct th_cmd_list){"/v1/tenants", heads, 4, tenant_row, "no tenants", 1000});
 }
 
+/* What is used of each limit; those that are the tenant's own are marked. */
+static void print_limits(struct th_cli *cli, struct th_json tenant)
+{
+    static const char *const heads[] = {"LIMIT", "USED", "ALLOWED", ""};
+    struct th_json usage, own = {TH_JSON_NULL, {0, 0}}, key, value, v;
+    struct th_json_iter it;
+    struct th_table t;
+
+    if (!th_json_member(tenant, TH_LIT("usage"), &usage))
+        return;
+    (void)th_json_member(tenant, TH_LIT("limits"), &own);
+    putchar('\n');
+    th_table_init(&t, cli, 4, heads);
+    th_json_iter(&it, usage);
+    while (th_json_next(&it, &key, &value)) {
+        const char *name = th_cli_member(cli, key, ""), *allowed = th_cli_member(cli, value, "/allowed");
+        bool is_own = own.type == TH_JSON_OBJECT && th_json_member(own, th_str(name), &v);
+        th_table_add(&t, name);
+        th_table_add(&t, th_cli_member(cli, value, "/used"));
+        th_table_add(&t, allowed[0] == '-' ? "no limit" : allowed);
+        th_table_add(&t, is_own ? "its own" : "");
+    }
+    th_table_print(&t);
+}
+
 static int print_tenant(struct th_cli *cli, const struct th_answer *answer)
 {
     if (!th_cmd_json(cli, answer)) {
@@ -31,6 +56,7 @@ static int print_tenant(struct th_cli *cli, const struct th_answer *answer)
             th_print_line(stdout, th_str(attributes));
             putchar('\n');
         }
+        print_limits(cli, answer->json);
     }
     return TH_EXIT_OK;
 }
@@ -54,6 +80,30 @@ static int tenant_call(struct th_cli *cli, const char *method, struct th_span bo
 int th_cmd_tenant_show(struct th_cli *cli)
 {
     return tenant_call(cli, "GET", (struct th_span){0});
+}
+
+/* --allow NAME=N: the member `limits`; --allow-default: that there are none. Exit status. */
+static int write_allowed(struct th_cli *cli, struct th_jw *w)
+{
+    const char *pair;
+    uint64_t n;
+
+    if (th_cli_has(cli, "--allow") && th_cli_has(cli, "--allow-default"))
+        return th_cli_fail(cli, TH_EXIT_USAGE, "--allow and --allow-default exclude each other");
+    if (!th_cli_has(cli, "--allow") && !th_cli_has(cli, "--allow-default"))
+        return TH_EXIT_OK;
+    th_jw_key(w, TH_LIT("limits"));
+    th_jw_object(w);
+    for (unsigned i = 0; (pair = th_cli_option_at(cli, "--allow", i)) != NULL; i++) {
+        const char *eq = strchr(pair, '=');
+        if (!eq || !th_span_u64(th_str(eq + 1), INT64_MAX, &n))
+            return th_cli_fail(cli, TH_EXIT_USAGE, "--allow \"%s\": write NAME=NUMBER, such as endpoints=500",
+                               pair);
+        th_jw_key(w, th_span(pair, (size_t)(eq - pair)));
+        th_jw_u64(w, n);
+    }
+    th_jw_end_object(w);
+    return TH_EXIT_OK;
 }
 
 int th_cmd_tenant_put(struct th_cli *cli)
@@ -88,6 +138,8 @@ int th_cmd_tenant_put(struct th_cli *cli)
         }
         th_jw_end_object(&w);
     }
+    if (!status)
+        status = write_allowed(cli, &w);
     th_jw_end_object(&w);
     if (!status)
         status = tenant_call(cli, "PUT", th_buf_view(&body));

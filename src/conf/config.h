@@ -66,6 +66,16 @@ enum th_option_kind {
       "API requests a second with one tenant's key; 0: no limit")                                                                  \
     X(TENANT_RATE, NUMBER, "--tenant-rate", "TENTERHOOK_TENANT_RATE", "limits.tenant_rate", "0", NULL, 0, 1000000, "N",             \
       "API requests a second for one tenant, whatever the key; 0: no limit")                                                       \
+    X(TENANT_ENDPOINTS, NUMBER, "--tenant-endpoints", "TENTERHOOK_TENANT_ENDPOINTS", "limits.tenant_endpoints", "10000", NULL, 0,   \
+      1000000, "N", "endpoints that a tenant may have; 0: no limit")                                                               \
+    X(TENANT_HEADER_BYTES, NUMBER, "--tenant-header-bytes", "TENTERHOOK_TENANT_HEADER_BYTES", "limits.tenant_header_bytes",         \
+      "8192", NULL, 0, 131072, "BYTES", "names and values of all headers of an endpoint; 0: no limit")                             \
+    X(TENANT_KEYS, NUMBER, "--tenant-keys", "TENTERHOOK_TENANT_KEYS", "limits.tenant_keys", "100", NULL, 0, 1000000, "N",           \
+      "API keys that a tenant may have; 0: no limit")                                                                              \
+    X(TENANT_REPLAYS, NUMBER, "--tenant-replays", "TENTERHOOK_TENANT_REPLAYS", "limits.tenant_replays", "8", NULL, 0, 1000, "N",    \
+      "replays of a tenant at work at the same time; 0: no limit")                                                                 \
+    X(LIMIT_WARNING, NUMBER, "--limit-warning", "TENTERHOOK_LIMIT_WARNING", "limits.warn_percent", "80", NULL, 0, 100, "PERCENT",   \
+      "of a tenant's limit: from here on log and operator events say that it is near; 0: never")                                   \
     X(WRONG_KEY_RATE, NUMBER, "--wrong-key-rate", "TENTERHOOK_WRONG_KEY_RATE", "limits.wrong_key_rate", "0", NULL, 0, 1000000, "N", \
       "requests a second with a wrong key from one address before it is refused for a while; 0: no limit")
 /* clang-format on */

@@ -69,6 +69,12 @@ void th_change_fail(struct change_impl *i, enum th_change_result result, const c
     th_change_finish(i, result);
 }
 
+void th_change_limited(struct change_impl *i, enum th_limit limit)
+{
+    i->c->limit = limit;
+    th_change_finish(i, TH_CH_LIMITED);
+}
+
 void th_change_no_memory(struct change_impl *i)
 {
     th_change_fail(i, TH_CH_UNAVAILABLE, "out of memory");
@@ -176,10 +182,12 @@ static void apply(struct change_impl *i)
         break;
     case TH_CHANGE_KEY_ADD:
         c->key = i->key;
-        if (th_settings_add_key(i->e, i->key))
+        if (th_settings_add_key(i->e, i->key)) {
             th_engine_store_error(i->e, TH_BUG);
-        else
+        } else {
             i->key = NULL;
+            th_limit_added(i->e, i->tenant, TH_L_KEYS);
+        }
         break;
     case TH_CHANGE_KEY_DEL:
         th_change_end_key_del(i);

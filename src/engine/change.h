@@ -29,6 +29,8 @@ struct change_impl {
 /* change.c */
 /** Ends the change: frees it, then calls its done. */
 void th_change_finish(struct change_impl *i, enum th_change_result result);
+/** The same: a limit of the tenant is reached, and i->c->detail says which. */
+void th_change_limited(struct change_impl *i, enum th_limit limit);
 /** The same, with a detail for people (copied). */
 void th_change_fail(struct change_impl *i, enum th_change_result result, const char *detail);
 void th_change_no_memory(struct change_impl *i);

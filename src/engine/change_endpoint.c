@@ -204,6 +204,9 @@ void th_change_begin_endpoint_put(struct change_impl *i)
         th_change_finish(i, TH_CH_INVALID);
     else if (i->c->check_as)
         th_change_finish(i, TH_CH_CHECKED); /* what would be built belongs to a tenant that is not there */
+    else if (i->c->kind == TH_CHANGE_ENDPOINT_ADD &&
+             !th_limit_allows(i->e, i->tenant, TH_L_ENDPOINTS, 1, i->c->detail, sizeof i->c->detail))
+        th_change_limited(i, TH_L_ENDPOINTS);
     else
         build(i);
 }
@@ -220,6 +223,7 @@ void th_change_end_endpoint_add(struct change_impl *i)
     }
     i->c->ep = &i->made->pub;
     i->made = NULL;
+    th_limit_added(e, i->tenant, TH_L_ENDPOINTS);
 }
 
 void th_change_end_endpoint_set(struct change_impl *i)

@@ -43,6 +43,10 @@ void th_change_begin_tenant_put(struct change_impl *i)
         th_change_no_memory(i);
         return;
     }
+    if (old)
+        i->fresh->limits = old->limits;
+    if (c->limits_given)
+        i->fresh->limits = c->limits;
     i->fresh->rev = old ? old->rev + 1 : 1;
     i->fresh->created = old ? old->created : e->now.wall;
     i->fresh->updated = e->now.wall;
@@ -163,12 +167,18 @@ void th_leaving_turn(struct th_engine *e)
 void th_change_begin_key_add(struct change_impl *i)
 {
     struct th_change *c = i->c;
-    struct th_key *k = th_calloc(1, sizeof *k + c->note.n);
-    struct th_row *row = th_change_row(i, TH_ROW_KEY, i->e->last_key + 1);
+    struct th_key *k;
+    struct th_row *row;
     struct th_buf conf;
     struct th_jw w;
     bool ok;
 
+    if (!th_limit_allows(i->e, i->tenant, TH_L_KEYS, 1, c->detail, sizeof c->detail)) {
+        th_change_limited(i, TH_L_KEYS);
+        return;
+    }
+    k = th_calloc(1, sizeof *k + c->note.n);
+    row = th_change_row(i, TH_ROW_KEY, i->e->last_key + 1);
     i->key = k;
     if (!k || !row) {
         th_change_no_memory(i);

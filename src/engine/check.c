@@ -83,6 +83,22 @@ static void check_events(const struct th_dialect *d, struct th_change *c)
     }
 }
 
+/* What an endpoint has above the limit it may keep, and change as long as it does not grow. */
+static void check_header_bytes(struct th_engine *e, const struct th_tenant *t, struct th_change *c)
+{
+    const struct th_endpoint *ep = th_engine_endpoint_no(e, c->endpoint);
+    int64_t allowed = th_engine_allowed(e, t, TH_L_HEADER_BYTES);
+    int64_t n = (int64_t)th_header_bytes(&c->spec);
+    char text[160];
+
+    if (!allowed || n <= allowed || (ep && n <= (int64_t)th_header_bytes(&ep->spec)))
+        return;
+    snprintf(text, sizeof text,
+             "have %lld bytes of names and values; the limit \"%s\" of this tenant allows %lld", (long long)n,
+             th_limit_name(TH_L_HEADER_BYTES), (long long)allowed);
+    refuse(c, "headers", text);
+}
+
 static void check_headers(const struct th_dialect *d, struct th_change *c)
 {
     unsigned owned_count;
@@ -227,6 +243,7 @@ bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_cha
     check_url(e, v, c, url);
     check_events(d, c);
     check_headers(d, c);
+    check_header_bytes(e, t, c);
     check_metadata(v, c);
     check_numbers(v, c);
     return c->error_count == 0;

@@ -126,6 +126,14 @@ void th_tenant_write(const struct th_tenant *t, struct th_buf *out)
     th_jw_string(&w, th_dialect_values(t->dialect)->name);
     th_jw_key(&w, TH_LIT("attributes"));
     th_jw_raw(&w, t->attributes);
+    th_jw_key(&w, TH_LIT("limits"));
+    th_jw_object(&w);
+    for (unsigned i = 0; i < TH_L_COUNT; i++)
+        if (t->limits.v[i] != TH_LIMIT_OPEN) {
+            th_jw_key(&w, th_str(th_limit_name((enum th_limit)i)));
+            th_jw_i64(&w, t->limits.v[i]);
+        }
+    th_jw_end_object(&w);
     th_jw_key(&w, TH_LIT("rev"));
     th_jw_u64(&w, t->rev);
     th_jw_end_object(&w);

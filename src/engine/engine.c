@@ -262,6 +262,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     if (!e->draining) {
         next = earlier(next, th_dispatch_next(e));
         next = earlier(next, th_fan_next(e));
+        next = earlier(next, th_replays_next(e));
     }
     if (!th_list_empty(&e->settle_retry))
         next = earlier(next, e->settle_retry_at);

@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "core/dialect.h"
 #include "core/guard.h"
+#include "core/limits.h"
 #include "core/pubid.h"
 #include "core/retry.h"
 #include "core/sched.h"
@@ -45,8 +46,10 @@ struct th_engine_conf {
         old_secret_key; /* with has_old_key: opens what an earlier key sealed, until all is sealed anew */
     bool has_old_key;
     struct th_span
-        operator_key_hash; /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
-    int64_t retention_ms;  /* 0: keep for ever */
+        operator_key_hash;   /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
+    int64_t retention_ms;    /* 0: keep for ever */
+    struct th_limits limits; /* of each tenant that has no own; 0: none */
+    unsigned warn_percent;   /* of a limit: from here on it is said that it is near; 0: never */
     uint32_t max_in_flight, max_items, max_items_per_endpoint; /* 0: defaults of the scheduler */
     size_t
         max_pinned_bytes; /* of events and bodies of requests in flight: beyond, large ones wait; 0: 256 MiB */
@@ -70,6 +73,9 @@ struct th_tenant {
     const struct th_dialect *dialect;
     struct th_wall created, updated;
     bool deleting;
+    struct th_limits limits; /* its own; TH_LIMIT_OPEN: the installation's holds */
+    unsigned near;           /* bits 1 << enum th_limit: it has been said that this one is near */
+    unsigned key_count;
     struct th_endpoint **endpoints; /* by number, ascending */
     unsigned endpoint_count, endpoint_cap;
     struct th_tenant *next_leaving; /* the engine's: of those that are deleting and still have endpoints */
@@ -208,6 +214,15 @@ void th_key_check_row(struct th_key_check *c, const struct th_row *row);
 /** True when path and query of the URL are a credential: sealed at rest, and shown to keys that may read secrets only. */
 bool th_url_is_secret(const struct th_endpoint_spec *spec);
 
+/* ---- limits of a tenant ---- */
+
+/** What is allowed: the tenant's own limit, else the installation's. 0: no limit. */
+int64_t th_engine_allowed(const struct th_engine *e, const struct th_tenant *t, enum th_limit id);
+/** How much is used of it. HEADER_BYTES: of the endpoint that has the most; this one looks at all endpoints. */
+int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enum th_limit id);
+/** Whether so much has been used of what is allowed that it is worth a word (conf.warn_percent). */
+bool th_engine_near(const struct th_engine *e, int64_t used, int64_t allowed);
+
 /* ---- look-ups ---- */
 
 struct th_tenant *th_engine_tenant(struct th_engine *e, struct th_span id);
@@ -304,6 +319,7 @@ enum th_change_result {
     TH_CH_INVALID,      /* errors[] says why */
     TH_CH_NOT_FOUND,    /* the object is gone */
     TH_CH_CONFLICT,     /* detail: dialect change with endpoints, third secret, ... */
+    TH_CH_LIMITED,      /* `limit` is reached; detail says so */
     TH_CH_PRECONDITION, /* expect_rev differs */
     TH_CH_UNAVAILABLE,  /* the store cannot commit */
 };
@@ -317,8 +333,10 @@ struct th_change {
     /* in: spans and arrays of the caller, valid until done */
     struct th_span tenant_id;                 /* all kinds */
     struct th_span name, dialect, attributes; /* TENANT_PUT; n == 0: keep or default */
-    uint64_t key_no;                          /* KEY_DEL */
-    unsigned scopes;                          /* KEY_ADD */
+    bool limits_given;                        /* TENANT_PUT: `limits` take the place of the old ones */
+    struct th_limits limits;
+    uint64_t key_no; /* KEY_DEL */
+    unsigned scopes; /* KEY_ADD */
     uint8_t key_hash[32];
     int64_t expires;
     struct th_span note;
@@ -343,7 +361,8 @@ struct th_change {
     void *user;
     /* result */
     enum th_change_result result;
-    bool created; /* TENANT_PUT: 201 */
+    enum th_limit limit; /* LIMITED */
+    bool created;        /* TENANT_PUT: 201 */
     struct th_tenant *tenant;
     struct th_endpoint *ep;
     struct th_key *key;
@@ -397,7 +416,8 @@ struct th_replay_start {
     void (*render)(struct th_replay_start *, struct th_buf *answer); /* as th_change.render */
     void (*done)(struct th_replay_start *);
     void *user;
-    /* result: DONE, REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND, CONFLICT (too many matched or running), UNAVAILABLE */
+    /* result: DONE, REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND, CONFLICT (too many matched), LIMITED (TH_L_REPLAYS),
+     * UNAVAILABLE */
     enum th_change_result result;
     uint64_t matched;
     const struct th_replay *replay; /* NULL for a dry run */

@@ -201,6 +201,9 @@ struct th_engine {
     struct th_list replays;          /* newest first: struct replay_job */
     struct th_list replays_starting; /* not recorded yet */
     unsigned replay_count;
+    unsigned replay_places; /* of jobs that may hold numbers */
+    bool replays_wait;      /* one wants a place */
+    struct th_mono replay_look_at;
     uint64_t last_job;
 
     struct th_list deferred;
@@ -256,6 +259,7 @@ TH_MUST_USE enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *
                                        struct th_arena *mem, struct th_endpoint_spec *out);
 enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name,
                             struct th_span dialect, struct th_span attributes, struct th_tenant **out);
+void th_limits_open(struct th_limits *l);
 enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct th_tenant *fresh);
 void th_tenant_drop(struct th_tenant *t); /* one that was never added */
 /* keys.c */
@@ -317,6 +321,15 @@ void th_reseal_turn(struct th_engine *e);
 struct th_mono th_reseal_next(const struct th_engine *e);
 void th_reseal_free(struct th_engine *e);
 
+/* limits.c */
+/** Bytes of the names and values of all headers. */
+size_t th_header_bytes(const struct th_endpoint_spec *spec);
+/** After something has been added: says once, in the log and as an operator event, that the limit is near. */
+void th_limit_added(struct th_engine *e, struct th_tenant *t, enum th_limit id);
+/** False when `more` do not fit; then `detail` says so, and it is counted. */
+bool th_limit_allows(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t more,
+                     char *detail, size_t detail_size);
+
 /* check.c */
 bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url);
 
@@ -342,6 +355,8 @@ void th_ingest_free(struct th_engine *e);
 void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first);
 void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a);
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason);
+void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,
+                       int64_t allowed);
 void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_span type, struct th_span data,
                          const struct th_endpoint *except, bool by_name);
 
@@ -409,4 +424,7 @@ struct th_mono th_jobs_turn(struct th_engine *e);
 void th_replays_turn(struct th_engine *e);
 void th_replay_load(struct th_engine *e, const struct th_row *row);
 void th_replays_free(struct th_engine *e);
+/** Those of a tenant that collect or run. */
+struct th_mono th_replays_next(const struct th_engine *e);
+unsigned th_replays_at_work(const struct th_engine *e, const struct th_tenant *t);
 #endif

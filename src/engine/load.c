@@ -96,6 +96,18 @@ static enum th_error judge_keys(struct loading *l)
     return error;
 }
 
+/* What the tenant has of its own; rows of before have none. */
+static void load_limits(struct th_tenant *t, struct th_json root)
+{
+    struct th_json limits, v;
+
+    if (!th_json_member(root, TH_LIT("limits"), &limits))
+        return;
+    for (unsigned i = 0; i < TH_L_COUNT; i++)
+        if (th_json_member(limits, th_str(th_limit_name((enum th_limit)i)), &v))
+            (void)th_json_i64(v, &t->limits.v[i]);
+}
+
 static void load_tenant(struct loading *l, const struct th_row *row)
 {
     struct th_json root, v;
@@ -123,6 +135,7 @@ static void load_tenant(struct loading *l, const struct th_row *row)
     if (!error)
         error = th_tenant_new(l->e, row->no, row->id, name, dialect, attributes, &t);
     if (!error) {
+        load_limits(t, root);
         t->version = row->rev;
         t->rev = (uint64_t)rev;
         t->created.ms = row->created;

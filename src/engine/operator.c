@@ -51,6 +51,31 @@ void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const cha
     th_buf_fini(&url);
 }
 
+void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,
+                       int64_t allowed)
+{
+    struct th_buf data;
+    struct th_jw w;
+
+    if (is_operator(t))
+        return;
+    th_buf_init(&data, 16384);
+    w = th_jw(&data);
+    th_jw_object(&w);
+    member(&w, "tenant", t->id);
+    member(&w, "limit", th_str(th_limit_name(id)));
+    th_jw_key(&w, TH_LIT("used"));
+    th_jw_i64(&w, used);
+    th_jw_key(&w, TH_LIT("allowed"));
+    th_jw_i64(&w, allowed);
+    member_time(&w, "at", e->now.wall);
+    th_jw_end_object(&w);
+    if (!data.failed)
+        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), TH_LIT("tenant.limit_near"),
+                            th_buf_view(&data), NULL, false);
+    th_buf_fini(&data);
+}
+
 static void member_last(struct th_jw *w, const struct th_attempt *a)
 {
     th_jw_key(w, TH_LIT("attempts"));

@@ -123,6 +123,8 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
     e->conf.default_dialect = conf->default_dialect;
     e->conf.guard = conf->guard;
     e->conf.retention_ms = conf->retention_ms;
+    e->conf.limits = conf->limits;
+    e->conf.warn_percent = conf->warn_percent;
     for (size_t i = 0; i < n; i++)
         take_over(e, &all[i]);
     th_events_forget(e, NULL);

@@ -4,16 +4,18 @@
  * million), then queued in steps of 256 while fewer than 512 wait. The job row keeps the last number queued, so that after
  * a crash it goes on there; a step that was committed without its job row is queued once more.
  *
- * Refuses to be many: few jobs may collect or run at a time (a replay of a paused endpoint runs until that is active again),
- * and of those that have ended the oldest are forgotten. When the store fails, a step or a page is simply tried again. */
+ * Refuses to be many: a tenant may have few at work (its limit "replays"), and of those that have ended the oldest are
+ * forgotten. The numbers take memory, so MAX_PLACES jobs have them at a time. That refuses nobody: a job that has nothing to
+ * do (its endpoint is paused, or has enough queued) gives its place to one that waits, and collects the rest of its numbers
+ * again when it needs them. When the store fails, a step or a page is simply tried again. */
 #include "engine/replay_job.h"
 #include <stdio.h>
 
 #define MAX_MATCHED (1u << 20)
 #define AHEAD 512
-#define MAX_JOBS 1000  /* rows kept, ended ones among them */
-#define MAX_AT_WORK 64 /* collecting or running: each may hold MAX_MATCHED numbers */
-#define MAX_OF_TENANT 8
+#define MAX_JOBS 1000    /* rows kept, ended ones among them */
+#define MAX_PLACES 64    /* each may hold MAX_MATCHED numbers */
+#define STALL_US 1000000 /* a job that had nothing to do for so long gives its place to one that waits */
 
 /* ---- the job row ---- */
 
@@ -77,6 +79,7 @@ static void recorded(struct th_op *op)
         j->op.answer = th_span("", 0);
         th_list_prepend(&e->replays, &j->link);
         e->replay_count++;
+        th_limit_added(e, j->pub.tenant, TH_L_REPLAYS);
         answer(j, TH_CH_DONE, "");
     }
 }
@@ -123,9 +126,10 @@ static bool collect_row(struct th_replay_job *j, const struct th_delivery_row *r
 {
     if (!type_wanted(j, row->event.type) || row->lane == TH_LANE_TEST || row->no <= j->pos)
         return true;
-    if (j->start && j->start->dry_run) { /* counting needs no room */
-        j->count++;
-        return true;
+    if (j->start) {
+        j->found++;
+        if (!j->place) /* counting needs no room */
+            return j->start->dry_run || j->found <= MAX_MATCHED;
     }
     if (j->count == j->cap) {
         uint32_t cap = j->cap ? j->cap * 2 : 256;
@@ -155,7 +159,8 @@ static void collect_end(struct th_replay_job *j, bool fits)
         answer(j, TH_CH_CONFLICT, "too many deliveries match; narrow the time range or the event types");
         return;
     }
-    j->pub.matched = j->count;
+    j->pub.matched = j->found;
+    j->resume = !j->place; /* then its numbers are collected when it has one */
     if (j->start->dry_run)
         answer(j, TH_CH_DONE, "");
     else
@@ -219,14 +224,14 @@ static void stepped(struct th_op *op)
         return; /* the same step again */
     }
     for (uint32_t i = 0; i < j->move.count; i++) {
-        if (!j->step_moved[i])
+        if (!j->place->moved[i])
             continue;
         j->pub.queued++;
-        if (th_sched_insert(e->sched, &j->step_rows[i], e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
+        if (th_sched_insert(e->sched, &j->place->rows[i], e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
             th_cancel_endpoint(
                 e, j->pub.endpoint); /* deleted meanwhile: its rows may have been walked before these came */
     }
-    j->pos = j->step_nos[j->move.count - 1];
+    j->pos = j->place->nos[j->move.count - 1];
     j->count -= j->move.count;
     j->pub.updated = e->now.wall;
     if (j->count == 0)
@@ -253,19 +258,103 @@ static void step(struct th_replay_job *j)
     }
     if (stats.waiting >= AHEAD)
         return;
+    j->stalled = e->now.mono;
     for (uint32_t i = 0; i < n; i++)
-        j->step_nos[i] = j->nos[j->count - 1 - i];
+        j->place->nos[i] = j->nos[j->count - 1 - i];
     j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = stepped, .user = j},
                                .what = TH_MOVE_RETRY,
                                .lane = TH_LANE_REPLAY,
                                .at = e->now.wall,
                                .count = n,
-                               .deliveries = j->step_nos,
-                               .moved = j->step_moved,
-                               .rows = j->step_rows};
+                               .deliveries = j->place->nos,
+                               .moved = j->place->moved,
+                               .rows = j->place->rows};
     j->busy = true;
     e->ops_out++;
     th_engine_submit(e, &j->move.op);
+}
+
+/* ---- places ---- */
+
+/* The job that gives its place away: the one that has had nothing to do for longest, of the tenant that has most places. */
+static struct th_replay_job *stalled(const struct th_engine *e)
+{
+    struct th_replay_job *best = NULL;
+    unsigned most = 0;
+
+    for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
+        struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
+        unsigned places = 0;
+
+        if (!j->place || j->busy || e->now.mono.us - j->stalled.us < STALL_US)
+            continue;
+        for (struct th_list *k = e->replays.next; k != &e->replays; k = k->next) {
+            const struct th_replay_job *other = TH_CONTAINER(k, struct th_replay_job, link);
+            places += other->place && other->pub.tenant == j->pub.tenant;
+        }
+        if (best && (places < most || (places == most && j->stalled.us >= best->stalled.us)))
+            continue;
+        best = j;
+        most = places;
+    }
+    return best;
+}
+
+static bool place_take(struct th_replay_job *j)
+{
+    struct th_engine *e = j->e;
+
+    if (e->replay_places >= MAX_PLACES) {
+        struct th_replay_job *other = stalled(e);
+        if (!other)
+            return false;
+        th_replay_place_leave(other);
+        other->resume = true;
+    }
+    j->place = th_calloc(1, sizeof *j->place);
+    if (!j->place)
+        return false;
+    e->replay_places++;
+    j->stalled = e->now.mono;
+    return true;
+}
+
+/* Whether it should collect what is left of its numbers: once its endpoint takes some of them. */
+static bool wants_numbers(struct th_replay_job *j)
+{
+    struct th_sched_endpoint_stats stats;
+
+    if (!th_sched_endpoint_stats(j->e->sched, j->pub.endpoint, &stats)) {
+        j->pub.state = TH_REPLAY_CANCELLED; /* the endpoint has been deleted */
+        j->row_dirty = true;
+        return false;
+    }
+    return stats.waiting < AHEAD;
+}
+
+static void collect_again(struct th_replay_job *j)
+{
+    j->page.before = 0;
+    j->count = 0;
+    collect(j);
+}
+
+/* The one that has waited longest for a place; looking costs a walk, so it is not done at each turn. */
+static void place_give(struct th_engine *e, struct th_replay_job *j)
+{
+    if (!j || e->now.mono.us < e->replay_look_at.us)
+        return;
+    if (place_take(j)) {
+        collect_again(j);
+        e->more = true;
+    } else {
+        e->replay_look_at.us = e->now.mono.us + STALL_US / 10;
+    }
+}
+
+struct th_mono th_replays_next(const struct th_engine *e)
+{
+    return e->replays_wait ? e->replay_look_at : TH_MONO_NEVER;
 }
 
 /* Ended jobs beyond the limit leave, the oldest first. */
@@ -293,6 +382,7 @@ static void forget_old(struct th_engine *e)
 
 void th_replays_turn(struct th_engine *e)
 {
+    struct th_replay_job *waits = NULL; /* for a place, for longest */
     struct th_list *l, *next;
 
     if (e->draining || e->dead || !e->store_ok) {
@@ -310,10 +400,15 @@ void th_replays_turn(struct th_engine *e)
             th_replay_job_free(j); /* its row went with the tenant */
             continue;
         }
-        if (!j->busy && j->resume)
-            collect(j);
-        else if (!j->busy && j->pub.state == TH_REPLAY_RUNNING)
+        if (!j->busy && j->resume && j->pub.state == TH_REPLAY_RUNNING) {
+            bool wants = wants_numbers(j);
+            if (wants && j->place)
+                collect_again(j);
+            else if (wants && (!waits || j->stalled.us < waits->stalled.us))
+                waits = j;
+        } else if (!j->busy && j->pub.state == TH_REPLAY_RUNNING) {
             step(j);
+        }
         if (j->row_dirty && !j->row_busy) {
             j->row_dirty = false;
             while (!th_list_empty(&j->cancels)) {
@@ -323,55 +418,42 @@ void th_replays_turn(struct th_engine *e)
             }
             th_replay_job_submit(j, row_written);
         }
-        if (j->pub.state != TH_REPLAY_RUNNING && !j->busy && j->nos) {
-            th_free(j->nos);
-            j->nos = NULL;
-            j->count = j->cap = 0;
-        }
+        if (j->pub.state != TH_REPLAY_RUNNING && !j->busy)
+            th_replay_place_leave(j);
     }
+    place_give(e, waits);
+    e->replays_wait = waits != NULL;
     forget_old(e);
 }
 
 /* ---- the API's side ---- */
 
-/* Jobs that collect or run, all and those of one tenant. */
-static void at_work(struct th_engine *e, const struct th_tenant *t, unsigned *all, unsigned *own)
+unsigned th_replays_at_work(const struct th_engine *e, const struct th_tenant *t)
 {
-    struct th_replay_job *j;
+    unsigned n = 0;
 
-    *all = *own = 0;
     for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
-        j = TH_CONTAINER(l, struct th_replay_job, link);
-        if (j->pub.state != TH_REPLAY_RUNNING)
-            continue;
-        ++*all;
-        *own += j->pub.tenant == t;
+        const struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
+        n += j->pub.state == TH_REPLAY_RUNNING && j->pub.tenant == t;
     }
-    for (struct th_list *l = e->replays_starting.next; l != &e->replays_starting; l = l->next) {
-        j = TH_CONTAINER(l, struct th_replay_job, starting);
-        ++*all;
-        *own += j->pub.tenant == t;
-    }
+    for (struct th_list *l = e->replays_starting.next; l != &e->replays_starting; l = l->next)
+        n += TH_CONTAINER(l, struct th_replay_job, starting)->pub.tenant == t;
+    return n;
 }
 
 void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
 {
     struct th_replay_job *j;
-    unsigned all, own;
     bool ok;
 
     th_engine_tick(e);
-    at_work(e, r->ep->tenant, &all, &own);
     th_buf_init(&r->replayed, 1u << 20);
     r->result = TH_CH_UNAVAILABLE;
     r->replay = NULL;
     r->matched = 0;
     r->detail[0] = 0;
-    if (all >= MAX_AT_WORK || own >= MAX_OF_TENANT) {
-        r->result = TH_CH_CONFLICT;
-        snprintf(r->detail, sizeof r->detail, "%d replays%s are at work; wait for one to end, or cancel one",
-                 own >= MAX_OF_TENANT ? MAX_OF_TENANT : MAX_AT_WORK,
-                 own >= MAX_OF_TENANT ? " of this tenant" : "");
+    if (!th_limit_allows(e, r->ep->tenant, TH_L_REPLAYS, 1, r->detail, sizeof r->detail)) {
+        r->result = TH_CH_LIMITED;
         r->done(r);
         return;
     }
@@ -397,6 +479,8 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
         r->done(r);
         return;
     }
+    if (!r->dry_run)
+        (void)place_take(j); /* without one it is only counted now */
     th_list_append(&e->replays_starting, &j->starting);
     collect(j);
 }

@@ -5,6 +5,13 @@
 
 #define TH_REPLAY_STEP 256
 
+/* What a job has only while it has a place: one that queues nothing now gives it to another. */
+struct th_replay_step {
+    uint64_t nos[TH_REPLAY_STEP];
+    bool moved[TH_REPLAY_STEP];
+    struct th_queue_row rows[TH_REPLAY_STEP];
+};
+
 struct th_replay_job {
     struct th_replay pub;
     struct th_list link;     /* of recorded jobs */
@@ -14,16 +21,16 @@ struct th_replay_job {
     struct th_engine *e;
     struct th_arena mem;           /* types */
     struct th_replay_start *start; /* until it is answered */
+    struct th_replay_step *place;  /* NULL: none, and no numbers */
+    struct th_mono stalled;        /* since when it had nothing to do; with a place */
     uint64_t *nos;                 /* collected, newest first */
     uint32_t count, cap;
-    uint64_t pos; /* every delivery up to this number is queued */
+    uint64_t found; /* while it starts: what matches */
+    uint64_t pos;   /* every delivery up to this number is queued */
     bool busy, resume, row_dirty, row_busy;
     bool unknown; /* the outcome of recording it was: sent again */
     struct th_page page;
     struct th_move move;
-    uint64_t step_nos[TH_REPLAY_STEP];
-    bool step_moved[TH_REPLAY_STEP];
-    struct th_queue_row step_rows[TH_REPLAY_STEP];
     struct th_config op;
     struct th_row row;
     struct th_buf conf, answer;
@@ -33,6 +40,8 @@ struct th_replay_job {
 struct th_replay_job *th_replay_job_new(struct th_engine *e);
 /* Takes it off its lists, tells those who wait for its end that it has one. */
 void th_replay_job_free(struct th_replay_job *j);
+/* Gives its place and its numbers back; nothing of it may be with the store. */
+void th_replay_place_leave(struct th_replay_job *j);
 /* Tells all of a list of struct th_replay_cancel, which is then empty. */
 void th_replay_end_cancels(struct th_list *list, enum th_error error);
 /* Sends the row, as the job is now, to the store. */

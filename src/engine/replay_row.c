@@ -20,8 +20,18 @@ void th_replay_job_free(struct th_replay_job *j)
     th_buf_wipe(&j->answer);
     th_buf_wipe(&j->op.replayed);
     th_arena_fini(&j->mem);
-    th_free(j->nos);
+    th_replay_place_leave(j);
     th_free(j);
+}
+
+void th_replay_place_leave(struct th_replay_job *j)
+{
+    j->e->replay_places -= j->place != NULL;
+    th_free(j->place);
+    th_free(j->nos);
+    j->place = NULL;
+    j->nos = NULL;
+    j->count = j->cap = 0;
 }
 
 struct th_replay_job *th_replay_job_new(struct th_engine *e)

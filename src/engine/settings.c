@@ -25,6 +25,7 @@ enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id,
     if (!b)
         return TH_NOMEM;
     th_arena_init(&b->mem, 1u << 20);
+    th_limits_open(&b->pub.limits);
     b->pub.no = no;
     b->pub.dialect = th_engine_dialect(e, dialect);
     if (!b->pub.dialect) {
@@ -127,6 +128,8 @@ enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k)
     if (th_smap_put(&e->keys_by_hash, th_span(k->hash, sizeof k->hash), k))
         return TH_NOMEM;
     e->keys[e->key_count++] = k;
+    if (k->tenant)
+        k->tenant->key_count++;
     if (k->no > e->last_key)
         e->last_key = k->no;
     return TH_OK;
@@ -135,6 +138,8 @@ enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k)
 void th_settings_remove_key(struct th_engine *e, struct th_key *k)
 {
     th_smap_del(&e->keys_by_hash, th_span(k->hash, sizeof k->hash));
+    if (k->tenant)
+        k->tenant->key_count--;
     for (unsigned i = 0; i < e->key_count; i++) {
         if (e->keys[i] != k)
             continue;
@@ -497,6 +502,7 @@ enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct
     t->id = fresh->id;
     t->name = fresh->name;
     t->attributes = fresh->attributes;
+    t->limits = fresh->limits;
     t->dialect = fresh->dialect;
     t->rev = fresh->rev;
     t->updated = fresh->updated;

@@ -354,7 +354,7 @@ def test_a_tenant_has_few_at_a_time(tenant, receiver):
     tenant.patch(f"/v1/webhooks/{made['id']}", {"active": False}).expect(200)
     started = [replay(tenant, made).expect(202).json for _ in range(8)]
     assert {state(tenant, one)["state"] for one in started} == {"running"}
-    problem(replay(tenant, made), 409)
+    assert problem(replay(tenant, made), 429)["limit"] == "replays"
     for one in started:
         tenant.delete(f"/v1/replays/{one['id']}").expect(204)
     replay(tenant, made).expect(202)

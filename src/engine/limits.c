@@ -1,0 +1,100 @@
+/* What a tenant may have, and how much of it is used.
+ *
+ * A limit refuses only what would add to what there is: whatever exists above a new limit stays, works and can be changed as
+ * long as it does not grow. The counts are those of memory, which is what is durable; the checks are exact, since changes of
+ * settings are made one at a time. Tenants' own events tell nobody: that a limit is near is said in the log and to the
+ * tenant "operator", once until there is room again. */
+#include "engine/internal.h"
+#include <stdio.h>
+
+void th_limits_open(struct th_limits *l)
+{
+    for (unsigned i = 0; i < TH_L_COUNT; i++)
+        l->v[i] = TH_LIMIT_OPEN;
+}
+
+int64_t th_engine_allowed(const struct th_engine *e, const struct th_tenant *t, enum th_limit id)
+{
+    return t->limits.v[id] == TH_LIMIT_OPEN ? e->conf.limits.v[id] : t->limits.v[id];
+}
+
+size_t th_header_bytes(const struct th_endpoint_spec *spec)
+{
+    size_t n = 0;
+
+    for (unsigned i = 0; i < spec->header_count; i++)
+        n += spec->headers[i].name.n + spec->headers[i].value.n;
+    return n;
+}
+
+static int64_t most_header_bytes(const struct th_tenant *t)
+{
+    size_t most = 0;
+
+    for (unsigned i = 0; i < t->endpoint_count; i++) {
+        size_t n = th_header_bytes(&t->endpoints[i]->spec);
+        most = n > most ? n : most;
+    }
+    return (int64_t)most;
+}
+
+int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enum th_limit id)
+{
+    switch (id) {
+    case TH_L_ENDPOINTS:
+        return t->endpoint_count;
+    case TH_L_HEADER_BYTES:
+        return most_header_bytes(t);
+    case TH_L_KEYS:
+        return t->key_count;
+    case TH_L_REPLAYS:
+        return th_replays_at_work(e, t);
+    case TH_L_COUNT:
+        break;
+    }
+    return 0;
+}
+
+bool th_engine_near(const struct th_engine *e, int64_t used, int64_t allowed)
+{
+    return allowed > 0 && e->conf.warn_percent &&
+           used >= allowed - allowed / 100 * (100 - e->conf.warn_percent) -
+                       allowed % 100 * (100 - e->conf.warn_percent) / 100;
+}
+
+bool th_limit_allows(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t more,
+                     char *detail, size_t detail_size)
+{
+    int64_t allowed = th_engine_allowed(e, t, id), used;
+
+    if (!allowed)
+        return true;
+    used = th_engine_used(e, t, id);
+    if (used <= allowed && more <= allowed - used)
+        return true;
+    snprintf(detail, detail_size,
+             "the limit \"%s\" of this tenant is reached: it may have %lld %s and has %lld",
+             th_limit_name(id), (long long)allowed, th_limit_what(id), (long long)used);
+    return false;
+}
+
+void th_limit_added(struct th_engine *e, struct th_tenant *t, enum th_limit id)
+{
+    int64_t allowed = th_engine_allowed(e, t, id), used;
+    unsigned bit = 1u << id;
+
+    if (!allowed)
+        return;
+    used = th_engine_used(e, t, id);
+    if (!th_engine_near(e, used, allowed)) {
+        t->near &= ~bit;
+        return;
+    }
+    if (t->near & bit)
+        return;
+    t->near |= bit;
+    th_log(TH_LOG_WARN, "a tenant nears a limit; raise it with PUT /v1/tenants/{tenant}, or find out why",
+           TH_KS("tenant", t->id), TH_KC("limit", th_limit_name(id)), TH_KI("used", used),
+           TH_KI("allowed", allowed));
+    th_operator_limit(e, t, id, used, allowed);
+}

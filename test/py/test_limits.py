@@ -1,0 +1,281 @@
+"""What a tenant may have: endpoints, bytes of headers, keys, replays; shown, configured, kept over restarts and moves."""
+import json
+
+import pytest
+
+from harness.command import tenterhook
+from harness.expect import deliveries, eventually, problem
+
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+def operator(server, *flags, **options):
+    """A fresh server and the operator's client that acts for the tenant "t"."""
+    made = server(flags=flags, **options)
+    made.api.put("/v1/tenants/t", {"dialect": "standard"}).expect(201)
+    return made, made.api.as_tenant("t")
+
+
+def endpoint(api, number=0, **more):
+    return api.post("/v1/webhooks", {"url": f"http://127.0.0.1:9999/{number}", "active": False, **more})
+
+
+def usage(api, tenant="t"):
+    return api.get(f"/v1/tenants/{tenant}").expect(200).json["usage"]
+
+
+def limits(api, tenant="t", **own):
+    return api.put(f"/v1/tenants/{tenant}", {"limits": own}).expect(200, 201).json
+
+
+def reached(answer, name):
+    body = problem(answer, 429)
+    assert body["limit"] == name and f'"{name}"' in body["detail"], body
+    assert int(answer.header("Retry-After")) > 0
+    return body
+
+
+# ---- each limit ----
+
+def test_the_defaults_are_shown(server):
+    _, api = operator(server)
+    shown = usage(api)
+    assert {name: row["allowed"] for name, row in shown.items()} == {
+        "endpoints": 10000, "header_bytes": 8192, "keys": 100, "replays": 8}
+    assert all(row["used"] == 0 for row in shown.values())
+    assert api.get("/v1/tenants/t").json["limits"] == {}
+
+
+def test_endpoints_of_a_tenant_are_limited(server):
+    _, api = operator(server, "--tenant-endpoints", "3")
+    made = [endpoint(api, n).expect(201).json for n in range(3)]
+    reached(endpoint(api, 9), "endpoints")
+    reached(api.post("/v1/webhooks?dry_run=true", {"url": "http://127.0.0.1:9999/"}), "endpoints")
+    other = api.as_tenant("default")
+    endpoint(other).expect(201)  # another tenant has its own
+    api.delete(f"/v1/webhooks/{made[0]['id']}").expect(204)
+    endpoint(api, 10).expect(201)
+    assert usage(api)["endpoints"] == {"used": 3, "allowed": 3}
+
+
+REGISTRATIONS = {
+    "taskboard": {"url": "https://receiver.example.com/", "events": ["task.created"]},
+    "techwriter": {"url": "https://receiver.example.com/", "events": ["document.published"], "secret": "s" * 32},
+    "tiro": {"url": "https://receiver.example.com/", "events": ["note.created"]},
+    "tsanet": {"callbackUrl": "https://receiver.example.com/", "events": ["note.created"]}}
+
+
+@pytest.mark.parametrize("dialect", REGISTRATIONS)
+def test_the_refusal_has_the_form_of_the_dialect(server, dialect):
+    api = server(flags=["--tenant-endpoints", "1"]).api
+    api.put(f"/v1/tenants/{dialect}", {"dialect": dialect}).expect(201)
+    acts = api.as_tenant(dialect)
+    acts.post("/v1/webhooks", REGISTRATIONS[dialect]).expect(200, 201)
+    refused = acts.post("/v1/webhooks", REGISTRATIONS[dialect]).expect(429)
+    other = acts.get("/v1/webhooks/nothing").expect(400, 404)  # an error of another kind, in the same form
+    assert shape(refused.json) in (shape(other.json), {**shape(other.json), "limit": None})
+    assert "endpoints" in json.dumps(refused.json) and refused.header("Retry-After")
+
+
+def shape(value):
+    return {name: shape(inner) for name, inner in value.items()} if isinstance(value, dict) else None
+
+
+def test_bytes_of_headers_are_limited(server):
+    _, api = operator(server)
+    name, most = "X-A", 8192
+    fits = {f"X-{n}": "v" * (most // 4 - 3) for n in range(4)}
+    made = endpoint(api, headers=fits).expect(201).json
+    assert usage(api)["header_bytes"] == {"used": most, "allowed": most}
+    answer = endpoint(api, headers={**fits, name: ""})
+    body = problem(answer, 422)
+    assert body["errors"][0]["pointer"] == "/headers" and '"header_bytes"' in body["errors"][0]["detail"]
+    body = problem(api.patch(f"/v1/webhooks/{made['id']}", {"headers": {name: "more"}}), 422)
+    assert "8192" in body["errors"][0]["detail"]
+
+
+def test_keys_of_a_tenant_are_limited(server):
+    _, api = operator(server)
+    limits(api, keys=2)
+    keys = [api.post("/v1/tenants/t/keys", {"scopes": ["webhooks:read"]}).expect(201).json for _ in range(2)]
+    reached(api.post("/v1/tenants/t/keys", {"scopes": ["webhooks:read"]}), "keys")
+    api.delete(f"/v1/tenants/t/keys/{keys[0]['id']}").expect(204)
+    api.post("/v1/tenants/t/keys", {"scopes": ["webhooks:read"]}).expect(201)
+    assert usage(api)["keys"] == {"used": 2, "allowed": 2}
+
+
+# ---- whose limit ----
+
+def test_a_tenants_own_limit_goes_before_the_installations(server):
+    _, api = operator(server, "--tenant-endpoints", "1")
+    assert limits(api, endpoints=2)["limits"] == {"endpoints": 2}
+    for number in range(2):
+        endpoint(api, number).expect(201)
+    reached(endpoint(api, 2), "endpoints")
+    assert limits(api, endpoints=0)["usage"]["endpoints"] == {"used": 2, "allowed": None}  # 0: no limit
+    endpoint(api, 3).expect(201)
+    api.put("/v1/tenants/t", {"name": "T"}).expect(200)  # left out: as it is
+    assert api.get("/v1/tenants/t").json["limits"] == {"endpoints": 0}
+    assert limits(api, keys=7)["limits"] == {"keys": 7}  # given: replaced as a whole
+    assert api.put("/v1/tenants/t", {"limits": None}).expect(200).json["limits"] == {}
+    reached(endpoint(api, 4), "endpoints")
+
+
+@pytest.mark.parametrize("value, pointer", [
+    ({"endpoints": -1}, "/limits/endpoints"), ({"keys": 1.5}, "/limits/keys"), ({"replays": "8"}, "/limits/replays"),
+    ({"apples": 1}, "/limits/apples"), ({"header_bytes": 10**12}, "/limits/header_bytes"), ([], "/limits")])
+def test_what_is_no_limit_is_refused(shared, value, pointer):
+    body = problem(shared.api.put("/v1/tenants/refused", {"limits": value}), 422)
+    assert [error["pointer"] for error in body["errors"]] == [pointer]
+    shared.api.get("/v1/tenants/refused").expect(404)
+
+
+def test_what_is_above_a_new_limit_stays_and_can_be_changed(server, receiver):
+    made, api = operator(server)
+    target = receiver()
+    big = {f"X-{n}": "v" * 1000 for n in range(8)}
+    first = endpoint(api, 1, headers=big).expect(201).json
+    second = api.post("/v1/webhooks", {"url": target.url(), "headers": big}).expect(201).json
+    limits(api, endpoints=1, header_bytes=100, keys=1)
+    api.patch(f"/v1/webhooks/{first['id']}", {"description": "still mine", "headers": {"X-0": "w" * 1000}}).expect(200)
+    problem(api.patch(f"/v1/webhooks/{first['id']}", {"headers": {"X-9": "w"}}), 422)
+    api.patch(f"/v1/webhooks/{first['id']}", {"headers": {"X-1": None}}).expect(200)
+    api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    target.wait_for(1)
+    made.stop()
+    made.start()
+    api = made.api.as_tenant("t")
+    assert usage(api)["endpoints"] == {"used": 2, "allowed": 1}
+    assert len(api.get(f"/v1/webhooks/{second['id']}").expect(200).json["headers"]) == 8
+    api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    target.wait_for(2)
+    reached(endpoint(api, 3), "endpoints")
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_limits_survive_a_restart(server, end):
+    made, api = operator(server)
+    own = {"endpoints": 5, "header_bytes": 6000, "keys": 7, "replays": 3}
+    limits(api, **own)
+    getattr(made, end)()
+    made.start()
+    shown = made.api.get("/v1/tenants/t").expect(200).json
+    assert shown["limits"] == own
+    assert {name: shown["usage"][name]["allowed"] for name in own} == own
+
+
+def test_limits_of_the_installation_are_read_again(server, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("limits:\n  tenant_endpoints: 1\n")
+    made, api = operator(server, "--config", str(config))
+    endpoint(api, 0).expect(201)
+    reached(endpoint(api, 1), "endpoints")
+    config.write_text("limits:\n  tenant_endpoints: 2\n")
+    made.process.send_signal(1)
+    eventually(lambda: usage(api)["endpoints"]["allowed"] == 2, what="the new limit")
+    endpoint(api, 1).expect(201)
+
+
+# ---- warnings and metrics ----
+
+def test_a_limit_that_is_near_is_said_once(server, receiver):
+    made, api = operator(server, "--tenant-endpoints", "5", "--limit-warning", "60")
+    target = receiver()
+    made.api.as_tenant("operator").post("/v1/webhooks", {"url": target.url(), "events": ["tenant.limit_near"]}).expect(201)
+    for number in range(5):
+        endpoint(api, number).expect(201)
+    target.wait_for(1)
+    data = json.loads(target.requests[0].body)["data"]
+    assert {name: data[name] for name in ("tenant", "limit", "used", "allowed")} == {
+        "tenant": "t", "limit": "endpoints", "used": 3, "allowed": 5}
+    lines = [line for line in made.text().splitlines() if "nears a limit" in line]
+    assert len(lines) == 1 and "endpoints" in lines[0], lines
+    assert len(target.requests) == 1
+
+
+def test_metrics_show_who_is_near_a_limit(server):
+    _, api = operator(server, "--tenant-endpoints", "2")
+    api.as_tenant("default").get("/v1/webhooks").expect(200)
+    for number in range(2):
+        endpoint(api, number).expect(201)
+    reached(endpoint(api, 2), "endpoints")
+    text = api.get("/metrics").expect(200).body.decode()
+    assert 'tenterhook_tenant_used{tenant="t",limit="endpoints"} 2\n' in text
+    assert 'tenterhook_tenant_limit{tenant="t",limit="endpoints"} 2\n' in text
+    assert "tenterhook_limits_reached_total 1\n" in text
+    assert 'tenant="default"' not in text
+
+
+# ---- replays ----
+
+def published(api, count):
+    for start in range(0, count, 1000):
+        api.post("/v1/events/batch", [{"type": "a.b", "data": n} for n in range(min(1000, count - start))]).expect(202)
+
+
+def all_delivered(api):
+    eventually(lambda: not any(deliveries(api, status=name, limit=1) for name in ("pending", "retrying")), 60, "delivered")
+
+
+def test_replays_of_paused_endpoints_take_nobodys_place(server, receiver):
+    """As many replays on paused endpoints as there are places: others' replays start and end."""
+    made = server()
+    target = receiver()
+    actors = []
+    for number in range(10):
+        made.api.put(f"/v1/tenants/h{number}", {"dialect": "standard"}).expect(201)
+        api = made.api.as_tenant(f"h{number}")
+        actors.append((api, api.post("/v1/webhooks", {"url": target.url()}).expect(201).json["id"]))
+        published(api, 700)
+    for api, _ in actors:
+        all_delivered(api)
+    jobs = []
+    for api, hook in actors[:-1]:  # 72 replays that cannot end
+        api.patch(f"/v1/webhooks/{hook}", {"active": False}).expect(200)
+        for _ in range(8):
+            started = api.post(f"/v1/webhooks/{hook}/replay", {"since": LONG_AGO}).expect(202).json
+            assert started["matched"] > 0  # the first queues some, the others find the rest
+            jobs.append((api, started["id"]))
+        reached(api.post(f"/v1/webhooks/{hook}/replay", {"since": LONG_AGO}), "replays")
+    api, hook = actors[-1]
+    before = len(target.requests)
+    started = api.post(f"/v1/webhooks/{hook}/replay", {"since": LONG_AGO}).expect(202).json
+    assert started["matched"] == 700
+    eventually(lambda: api.get(f"/v1/replays/{started['id']}").json["state"] == "done", 60, "the replay")
+    eventually(lambda: len(target.requests) >= before + 700, 60, "its requests")
+    assert usage(api, "h9")["replays"]["used"] == 0 and usage(api, "h0")["replays"]["used"] == 8
+    # those that gave their places away go on where they were
+    api, hook = actors[0]
+    api.patch(f"/v1/webhooks/{hook}", {"active": True}).expect(200)
+    for actor, job in jobs[:8]:
+        eventually(lambda: actor.get(f"/v1/replays/{job}").json["state"] == "done", 60, "a replay of before")
+        assert actor.get(f"/v1/replays/{job}").json["queued"] <= 700
+
+
+# ---- export, import, command line ----
+
+def test_limits_go_with_export_and_import(server, cli):
+    _, api = operator(server)
+    limits(api, endpoints=5, replays=0)
+    text = tenterhook("export", "t", env=environment(api)).expect(0).out
+    limits(cli.api, keys=3)
+    for _ in range(2):
+        cli("import", "-", stdin=text).expect(0)
+        assert cli.api.get("/v1/tenants/t").json["limits"] == {"endpoints": 5, "replays": 0}
+
+
+def environment(api):
+    return {"TENTERHOOK_URL": f"http://127.0.0.1:{api.port}", "TENTERHOOK_KEY": api.key}
+
+
+def test_tenants_show_says_what_is_used(cli):
+    api = cli.api.as_tenant("t")
+    cli("tenants", "put", "t", "--allow", "endpoints=5").expect(0)
+    endpoint(api).expect(201)
+    out = cli("tenants", "show", "t").expect(0).out
+    row = next(line.split() for line in out.splitlines() if line.startswith("endpoints"))
+    assert row == ["endpoints", "1", "5", "its", "own"], out
+    assert next(line.split() for line in out.splitlines() if line.startswith("keys"))[:3] == ["keys", "0", "100"]
+    cli("tenants", "put", "t", "--allow-default").expect(0)
+    assert api.get("/v1/tenants/t").json["limits"] == {}
+    assert "write NAME=NUMBER" in cli("tenants", "put", "t", "--allow", "endpoints").expect(64).err
