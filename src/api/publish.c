@@ -214,6 +214,9 @@ static void published(struct th_publish *p)
                      p->events[p->bad].data.n, (unsigned)th_dialect_values(r->dialect)->body_max);
         th_api_fail(r, 413, "the data of the event is too large");
         return;
+    case TH_PUB_LIMITED:
+        th_api_fail_limit(r, p->limit, p->detail);
+        return;
     case TH_PUB_UNAVAILABLE:
         th_api_fail(r, 503, "%s", p->detail[0] ? p->detail : "events cannot be stored now");
         return;

@@ -29,7 +29,8 @@
 #define ID_NULL "{\"type\":[\"string\",\"null\"],\"pattern\":\"^[A-Za-z0-9_-]{1,128}$\"}"
 #define LIMIT "{\"type\":[\"integer\",\"null\"],\"minimum\":0}"
 #define LIMITS /* of core/limits.h; a test compares them */                                                  \
-    "\"endpoints\":" LIMIT ",\"header_bytes\":" LIMIT ",\"keys\":" LIMIT ",\"replays\":" LIMIT
+    "\"endpoints\":" LIMIT ",\"header_bytes\":" LIMIT ",\"keys\":" LIMIT ",\"replays\":" LIMIT               \
+    ",\"stored_bytes\":" LIMIT ",\"unfinished_deliveries\":" LIMIT
 #define STATUS                                                                                               \
     "{\"enum\":[\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],\"type\":"         \
     "\"string\"}"

@@ -263,6 +263,9 @@ static void tested(struct th_publish *p)
     case TH_PUB_FORGOTTEN:
         th_api_fail(r, 409, "%s", p->detail);
         return;
+    case TH_PUB_LIMITED:
+        th_api_fail_limit(r, p->limit, p->detail);
+        return;
     case TH_PUB_TENANT_GONE:
         th_api_fail(r, 404, "the tenant has been deleted");
         return;

@@ -74,6 +74,11 @@ enum th_option_kind {
       "API keys that a tenant may have; 0: no limit")                                                                              \
     X(TENANT_REPLAYS, NUMBER, "--tenant-replays", "TENTERHOOK_TENANT_REPLAYS", "limits.tenant_replays", "8", NULL, 0, 1000, "N",    \
       "replays of a tenant at work at the same time; 0: no limit")                                                                 \
+    X(TENANT_STORED_BYTES, NUMBER, "--tenant-stored-bytes", "TENTERHOOK_TENANT_STORED_BYTES", "limits.tenant_stored_bytes", "0",    \
+      NULL, 0, 1000000000000000, "BYTES", "events and answers of a tenant in the store, beyond which publishing is refused; 0: no limit") \
+    X(TENANT_UNFINISHED, NUMBER, "--tenant-unfinished-deliveries", "TENTERHOOK_TENANT_UNFINISHED_DELIVERIES",                       \
+      "limits.tenant_unfinished_deliveries", "0", NULL, 0, 1000000000, "N",                                                         \
+      "deliveries of a tenant that have not ended, beyond which publishing is refused; 0: no limit")                               \
     X(LIMIT_WARNING, NUMBER, "--limit-warning", "TENTERHOOK_LIMIT_WARNING", "limits.warn_percent", "80", NULL, 0, 100, "PERCENT",   \
       "of a tenant's limit: from here on log and operator events say that it is near; 0: never")                                   \
     X(WRONG_KEY_RATE, NUMBER, "--wrong-key-rate", "TENTERHOOK_WRONG_KEY_RATE", "limits.wrong_key_rate", "0", NULL, 0, 1000000, "N", \

@@ -10,7 +10,9 @@
     X(ENDPOINTS, "endpoints", 1000000, "endpoints")                                                          \
     X(HEADER_BYTES, "header_bytes", 131072, "bytes of an endpoint's headers")                                \
     X(KEYS, "keys", 1000000, "keys")                                                                         \
-    X(REPLAYS, "replays", 1000, "replays at work")
+    X(REPLAYS, "replays", 1000, "replays at work")                                                           \
+    X(STORED_BYTES, "stored_bytes", 1000000000000000, "bytes stored")                                        \
+    X(UNFINISHED, "unfinished_deliveries", 1000000000, "deliveries that have not ended")
 
 enum th_limit {
 #define X(id, ...) TH_L_##id,

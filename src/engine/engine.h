@@ -275,6 +275,7 @@ enum th_publish_result {
     TH_PUB_ID_TAKEN,
     TH_PUB_INVALID,
     TH_PUB_TOO_LARGE,
+    TH_PUB_LIMITED, /* `limit` is reached; detail says so */
     TH_PUB_UNAVAILABLE,
     TH_PUB_TENANT_GONE,
     TH_PUB_FORGOTTEN /* the key was used, what it made has been removed by retention */
@@ -289,6 +290,7 @@ struct th_publish {
     void *user;
     /* result */
     enum th_publish_result result;
+    enum th_limit limit;     /* LIMITED */
     uint32_t bad;            /* ID_TAKEN, INVALID, TOO_LARGE: index of the event */
     const char *field;       /* INVALID: native field name ("resource_id", "type", "data") */
     char detail[200];        /* INVALID, UNAVAILABLE: in words */

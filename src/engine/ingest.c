@@ -22,6 +22,7 @@ struct ingest {
     struct th_event_row *load_rows;
     uint64_t only, except; /* endpoints by number: they may be deleted before a second match */
     bool by_name, too_many;
+    bool internal; /* the engine's own report: no limit of the tenant refuses it */
     unsigned tries;
     /* matching, which may take several turns */
     size_t matched;         /* endpoints so far */
@@ -338,6 +339,8 @@ static void submit(struct ingest *g)
     g->op.op = (struct th_op){.kind = TH_OP_ACCEPT, .done = accepted, .user = g};
     g->op.tenant = g->p->tenant->no;
     g->op.settings_version = g->p->tenant->version;
+    g->op.max_bytes = g->internal ? 0 : (uint64_t)th_engine_allowed(g->e, g->p->tenant, TH_L_STORED_BYTES);
+    g->op.max_unfinished = g->internal ? 0 : (uint64_t)th_engine_allowed(g->e, g->p->tenant, TH_L_UNFINISHED);
     g->op.at = g->e->now.wall;
     g->op.idem = g->p->idem;
     g->op.count = g->p->count;
@@ -503,6 +506,10 @@ static void accepted(struct th_op *op)
             schedule(g, i);
         }
         g->p->first_delivery = g->events[0].first_delivery;
+        if (g->op.max_bytes)
+            th_limit_added(e, g->p->tenant, TH_L_STORED_BYTES);
+        if (g->op.max_unfinished)
+            th_limit_added(e, g->p->tenant, TH_L_UNFINISHED);
         finish(g, TH_PUB_ACCEPTED);
         break;
     case TH_ACCEPT_REPLAYED:
@@ -515,13 +522,19 @@ static void accepted(struct th_op *op)
         g->p->bad = g->op.taken;
         finish(g, TH_PUB_ID_TAKEN);
         break;
+    case TH_ACCEPT_LIMITED:
+        g->p->limit = g->op.limited == TH_USE_BYTES ? TH_L_STORED_BYTES : TH_L_UNFINISHED;
+        th_limit_reached(e, g->p->tenant, g->p->limit, g->p->detail, sizeof g->p->detail);
+        finish(g, TH_PUB_LIMITED);
+        break;
     case TH_ACCEPT_STALE:
         stale(g);
         break;
     }
 }
 
-static void publish(struct th_engine *e, struct th_publish *p, const struct th_endpoint *except, bool by_name)
+static void publish(struct th_engine *e, struct th_publish *p, const struct th_endpoint *except, bool by_name,
+                    bool internal)
 {
     const char *why;
     struct ingest *g = ingest_get(e, p->count);
@@ -536,6 +549,7 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
     g->only = p->only ? p->only->no : 0;
     g->except = except ? except->no : 0;
     g->by_name = by_name;
+    g->internal = internal;
     p->field = NULL;
     p->detail[0] = 0;
     for (uint32_t i = 0; i < p->count; i++)
@@ -568,7 +582,7 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
 void th_engine_publish(struct th_engine *e, struct th_publish *p)
 {
     th_engine_tick(e);
-    publish(e, p, NULL, false);
+    publish(e, p, NULL, false, false);
 }
 
 /* ---- events that the engine publishes itself ---- */
@@ -609,5 +623,5 @@ void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_spa
     in->ev.type = th_span(in->bytes, type.n);
     in->ev.data = th_span(in->bytes + type.n, data.n);
     in->p = (struct th_publish){.tenant = t, .count = 1, .events = &in->ev, .done = internal_done};
-    publish(e, &in->p, except, by_name);
+    publish(e, &in->p, except, by_name, true);
 }

@@ -326,7 +326,10 @@ void th_reseal_free(struct th_engine *e);
 size_t th_header_bytes(const struct th_endpoint_spec *spec);
 /** After something has been added: says once, in the log and as an operator event, that the limit is near. */
 void th_limit_added(struct th_engine *e, struct th_tenant *t, enum th_limit id);
-/** False when `more` do not fit; then `detail` says so, and it is counted. */
+/** Says what is allowed and what is used. */
+void th_limit_reached(const struct th_engine *e, const struct th_tenant *t, enum th_limit id, char *detail,
+                      size_t detail_size);
+/** False when `more` do not fit; then `detail` says so. */
 bool th_limit_allows(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t more,
                      char *detail, size_t detail_size);
 

@@ -40,6 +40,8 @@ static int64_t most_header_bytes(const struct th_tenant *t)
 
 int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enum th_limit id)
 {
+    struct th_usage use;
+
     switch (id) {
     case TH_L_ENDPOINTS:
         return t->endpoint_count;
@@ -49,6 +51,10 @@ int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enu
         return t->key_count;
     case TH_L_REPLAYS:
         return th_replays_at_work(e, t);
+    case TH_L_STORED_BYTES:
+    case TH_L_UNFINISHED:
+        e->conf.store->vt->usage(e->conf.store, t->no, &use);
+        return id == TH_L_UNFINISHED ? use.unfinished : use.bytes;
     case TH_L_COUNT:
         break;
     }
@@ -62,6 +68,15 @@ bool th_engine_near(const struct th_engine *e, int64_t used, int64_t allowed)
                        allowed % 100 * (100 - e->conf.warn_percent) / 100;
 }
 
+void th_limit_reached(const struct th_engine *e, const struct th_tenant *t, enum th_limit id, char *detail,
+                      size_t detail_size)
+{
+    snprintf(detail, detail_size,
+             "the limit \"%s\" of this tenant is reached: it may have %lld %s and has %lld",
+             th_limit_name(id), (long long)th_engine_allowed(e, t, id), th_limit_what(id),
+             (long long)th_engine_used(e, t, id));
+}
+
 bool th_limit_allows(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t more,
                      char *detail, size_t detail_size)
 {
@@ -72,9 +87,7 @@ bool th_limit_allows(struct th_engine *e, const struct th_tenant *t, enum th_lim
     used = th_engine_used(e, t, id);
     if (used <= allowed && more <= allowed - used)
         return true;
-    snprintf(detail, detail_size,
-             "the limit \"%s\" of this tenant is reached: it may have %lld %s and has %lld",
-             th_limit_name(id), (long long)allowed, th_limit_what(id), (long long)used);
+    th_limit_reached(e, t, id, detail, detail_size);
     return false;
 }
 

@@ -54,6 +54,7 @@ enum th_accept_result {
     TH_ACCEPT_REPLAYED, /* same idempotency key and body: first_event and count are those of the first time */
     TH_ACCEPT_KEY_REUSED, /* same key, other body */
     TH_ACCEPT_ID_TAKEN,   /* own_id of events[taken] exists (or repeats within the op) */
+    TH_ACCEPT_LIMITED,    /* the tenant would have more than max_bytes or max_unfinished: `limited` */
     TH_ACCEPT_STALE,      /* the tenant's settings version is another: match again */
 };
 
@@ -76,15 +77,30 @@ struct th_idem {
     uint8_t key[16], body[16]; /* truncated SHA-256 of the key and of the request body */
 };
 
+/** What a tenant has stored: bytes of its events' texts and of what its endpoints answered; deliveries that have not ended. */
+struct th_usage {
+    int64_t bytes, unfinished;
+};
+enum th_use { TH_USE_NONE, TH_USE_BYTES, TH_USE_UNFINISHED };
+/** Whether `more` fits beside `used`; max 0: always. */
+static inline bool th_usage_fits(int64_t used, uint64_t more, uint64_t max)
+{
+    uint64_t have = used > 0 ? (uint64_t)used : 0;
+
+    return !max || !more || (have <= max && more <= max - have);
+}
+
 struct th_accept {
     struct th_op op;
     uint64_t tenant, settings_version;
+    uint64_t max_bytes, max_unfinished; /* of the tenant, with this; 0: no limit */
     struct th_wall at;
     struct th_idem idem;
     uint32_t count;
     struct th_new_event *events;
     /* result */
     enum th_accept_result result;
+    enum th_use limited;
     uint32_t taken;
     uint64_t first_event;
     uint32_t replayed_count;
@@ -370,6 +386,8 @@ struct th_store_vt {
     unsigned (*drain)(struct th_session *, unsigned max);
     void (*detach)(struct th_session *); /* everything submitted must be drained before */
     void (*page_free)(struct th_store *, struct th_page *);
+    /** What a tenant has now, of what is committed; any thread. */
+    void (*usage)(struct th_store *, uint64_t tenant, struct th_usage *out);
     void (*close)(struct th_store *); /* commits what is submitted, then frees */
 };
 

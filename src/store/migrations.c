@@ -61,5 +61,13 @@ static const char fan[] =
     "CREATE TABLE fan(event INTEGER PRIMARY KEY, first INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT "
     "NULL, endpoints BLOB NOT NULL);";
 
-const char *const th_store_migrations[] = {init, fan};
+/* What tenants have stored, up to the event and the attempt that `counter` names; see store_sqlite_usage.c. */
+static const char usage[] =
+    "CREATE TABLE usage(tenant INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);"
+    "INSERT INTO usage SELECT t, sum(n) FROM (SELECT tenant t," SQ_EVENT_BYTES " n FROM event UNION ALL"
+    " SELECT e.tenant," SQ_ATTEMPT_BYTES " FROM attempt a JOIN endpoint e ON e.no=a.endpoint) GROUP BY t;"
+    "INSERT OR REPLACE INTO counter(k,v) SELECT 'use_event', coalesce(max(no),0) FROM event;"
+    "INSERT OR REPLACE INTO counter(k,v) SELECT 'use_attempt', coalesce(max(no),0) FROM attempt;";
+
+const char *const th_store_migrations[] = {init, fan, usage};
 const int th_store_migration_count = sizeof th_store_migrations / sizeof *th_store_migrations;

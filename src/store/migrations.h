@@ -2,6 +2,15 @@
 #ifndef TH_STORE_MIGRATIONS_H
 #define TH_STORE_MIGRATIONS_H
 
+#define SQ_BYTES_OF(column) "coalesce(length(CAST(" column " AS BLOB)),0)"
+/** Bytes that an event's texts, and what came of an attempt, count for their tenant: as store_sqlite_write.c adds them up. */
+#define SQ_EVENT_BYTES                                                                                       \
+    SQ_BYTES_OF("type")                                                                                      \
+    "+" SQ_BYTES_OF("data") "+" SQ_BYTES_OF("own_id") "+" SQ_BYTES_OF("resource_type") "+" SQ_BYTES_OF(      \
+        "resource_id")
+#define SQ_ATTEMPT_BYTES                                                                                     \
+    SQ_BYTES_OF("sigs") "+" SQ_BYTES_OF("detail") "+" SQ_BYTES_OF("head") "+" SQ_BYTES_OF("body")
+
 /** SQL that takes a file from version i to i + 1, for i from 0; th_store_migration_count of them. Static
  * memory. */
 extern const char *const th_store_migrations[];

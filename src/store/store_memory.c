@@ -242,6 +242,11 @@ static enum th_error store_settings(struct th_store *store, void (*row)(void *, 
     return TH_OK;
 }
 
+static void store_usage(struct th_store *store, uint64_t tenant, struct th_usage *out)
+{
+    *out = mem_usage((struct mem_store *)store, tenant);
+}
+
 static void store_page_free(struct th_store *store, struct th_page *page)
 {
     (void)store;
@@ -300,6 +305,7 @@ static const struct th_store_vt memory_vt = {
     .drain = store_drain,
     .detach = store_detach,
     .page_free = store_page_free,
+    .usage = store_usage,
     .close = store_close,
 };
 

@@ -123,6 +123,8 @@ struct mem_idem *mem_idem_find(struct mem_idem *list, uint64_t day, uint64_t ten
                                const struct th_idem *idem);
 /** Frees an event that is in no list. */
 void mem_event_free(struct mem_event *e);
+/** What a tenant has, counted anew. */
+struct th_usage mem_usage(const struct mem_store *s, uint64_t tenant);
 void mem_read(struct mem_store *s, struct th_op *op);
 void mem_page_free(struct th_page *op);
 #endif

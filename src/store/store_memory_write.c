@@ -183,6 +183,59 @@ static void link_event(struct mem_store *s, const struct th_accept *a, struct th
     s->next_delivery += e->endpoint_count;
 }
 
+static bool is_of(const struct mem_store *s, uint64_t event, uint64_t tenant)
+{
+    const struct mem_event *e = mem_find(&s->events, event);
+
+    return e && e->row.tenant == tenant;
+}
+
+struct th_usage mem_usage(const struct mem_store *s, uint64_t tenant)
+{
+    struct th_usage use = {0};
+
+    for (size_t i = 0; i < s->events.n; i++) {
+        const struct th_event_row *r = &((const struct mem_event *)s->events.v[i])->row;
+        if (r->tenant == tenant)
+            use.bytes +=
+                (int64_t)(r->type.n + r->data.n + r->own_id.n + r->resource_type.n + r->resource_id.n);
+    }
+    for (size_t i = 0; i < s->attempts.n; i++) {
+        const struct mem_attempt *a = (const struct mem_attempt *)s->attempts.v[i];
+        const struct mem_delivery *d = mem_find(&s->deliveries, a->delivery);
+        if (d && is_of(s, d->event, tenant))
+            use.bytes += (int64_t)(a->row.sigs.n + a->row.detail.n + a->row.head.n + a->row.body.n);
+    }
+    for (size_t i = 0; i < s->deliveries.n; i++) {
+        const struct mem_delivery *d = (const struct mem_delivery *)s->deliveries.v[i];
+        use.unfinished += d->state == TH_DS_QUEUED && is_of(s, d->event, tenant);
+    }
+    for (const struct mem_fan *fan = s->fans; fan; fan = fan->next)
+        if (is_of(s, fan->event, tenant))
+            use.unfinished += fan->n - (int64_t)(mem_lower(&s->deliveries, fan->first + fan->n) -
+                                                 mem_lower(&s->deliveries, fan->first));
+    return use;
+}
+
+static bool limit_reached(const struct mem_store *s, struct th_accept *a)
+{
+    struct th_usage use;
+    uint64_t bytes = 0, deliveries = 0;
+
+    if (!a->max_bytes && !a->max_unfinished)
+        return false;
+    use = mem_usage(s, a->tenant);
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct th_new_event *e = &a->events[i];
+        bytes += e->type.n + e->data.n + e->own_id.n + e->resource_type.n + e->resource_id.n;
+        deliveries += e->endpoint_count;
+    }
+    a->limited = !th_usage_fits(use.bytes, bytes, a->max_bytes)                  ? TH_USE_BYTES
+                 : !th_usage_fits(use.unfinished, deliveries, a->max_unfinished) ? TH_USE_UNFINISHED
+                                                                                 : TH_USE_NONE;
+    return a->limited != TH_USE_NONE;
+}
+
 /** True: the op has its result without writing anything. */
 static bool accept_refused(struct mem_store *s, struct th_accept *a, uint64_t day)
 {
@@ -213,6 +266,10 @@ static bool accept_refused(struct mem_store *s, struct th_accept *a, uint64_t da
             a->taken = i;
             return true;
         }
+    if (limit_reached(s, a)) {
+        a->result = TH_ACCEPT_LIMITED;
+        return true;
+    }
     return false;
 }
 

@@ -92,6 +92,7 @@ static void store_free(struct sq_store *s)
     if (s->lock_ready) {
         pthread_cond_destroy(&s->told);
         pthread_cond_destroy(&s->wake);
+        pthread_mutex_destroy(&s->use_lock);
         pthread_mutex_destroy(&s->lock);
     }
     if (s->lock_fd >= 0)
@@ -111,6 +112,7 @@ static const struct th_store_vt sqlite_vt = {
     .drain = sq_session_drain,
     .detach = sq_session_detach,
     .page_free = store_page_free,
+    .usage = sq_usage,
     .close = store_close,
 };
 
@@ -142,6 +144,10 @@ static bool init_locks(struct sq_store *s)
     bool told = wake && pthread_cond_init(&s->told, NULL) == 0;
 
     s->lock_ready = told && pthread_mutex_init(&s->lock, NULL) == 0;
+    if (s->lock_ready && pthread_mutex_init(&s->use_lock, NULL) != 0) {
+        pthread_mutex_destroy(&s->lock);
+        s->lock_ready = false;
+    }
     if (wake)
         pthread_condattr_destroy(&attr);
     if (told && !s->lock_ready)

@@ -203,9 +203,27 @@ int sq_config(struct sq_writer *w, struct th_config *c)
 
 /* ---- retention ---- */
 
+/** Rows (endpoint, bytes of an attempt): no longer its tenant's. */
+static int uncount_answers(struct sq_writer *w, sqlite3_stmt *st)
+{
+    int rc;
+
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        int inner = sq_use_delivery(w, sq_col_u64(st, 0), -sqlite3_column_int64(st, 1), 0);
+
+        if (inner != SQLITE_OK) {
+            sqlite3_reset(st);
+            return inner;
+        }
+    }
+    sqlite3_reset(st);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 static int drop_attempts(struct sq_writer *w, uint64_t no)
 {
-    sqlite3_stmt *get = w->st[SQ_W_ATTEMPT_HEAD], *del = w->st[SQ_W_ATTEMPT_DEL];
+    sqlite3_stmt *get = w->st[SQ_W_ATTEMPT_HEAD], *del = w->st[SQ_W_ATTEMPT_DEL],
+                 *bytes = w->st[SQ_W_ATTEMPT_BYTES];
     int rc = SQLITE_OK;
 
     while (no && rc == SQLITE_OK) {
@@ -218,8 +236,11 @@ static int drop_attempts(struct sq_writer *w, uint64_t no)
         sqlite3_reset(get);
         if (rc != SQLITE_ROW && rc != SQLITE_DONE)
             return rc;
+        sq_u64(bytes, 1, no);
+        rc = uncount_answers(w, bytes);
         sq_u64(del, 1, no);
-        rc = sq_run(del);
+        if (rc == SQLITE_OK)
+            rc = sq_run(del);
         no = prev;
     }
     return rc;
@@ -229,7 +250,8 @@ static int drop_attempts(struct sq_writer *w, uint64_t no)
  * a third of one for each; only what hangs before them is followed row by row. */
 static int drop_all_attempts(struct sq_writer *w, uint64_t upto)
 {
-    sqlite3_stmt *earlier = w->st[SQ_W_PURGE_EARLIER], *lasts = w->st[SQ_W_PURGE_LASTS];
+    sqlite3_stmt *earlier = w->st[SQ_W_PURGE_EARLIER], *lasts = w->st[SQ_W_PURGE_LASTS],
+                 *answers = w->st[SQ_W_PURGE_ANSWERS];
     int rc;
 
     sq_u64(earlier, 1, upto);
@@ -244,16 +266,46 @@ static int drop_all_attempts(struct sq_writer *w, uint64_t upto)
     sqlite3_reset(earlier);
     if (rc != SQLITE_DONE)
         return rc;
+    sq_u64(answers, 1, upto);
+    rc = uncount_answers(w, answers);
+    if (rc != SQLITE_OK)
+        return rc;
     sq_u64(lasts, 1, upto);
     return sq_run(lasts);
 }
 
 /** Deletes every delivery up to a number, with its attempts. Deliveries are numbered in the order of their
  * events, so those of the oldest events are the lowest. */
-static int drop_deliveries(struct sq_writer *w, uint64_t upto, uint32_t *cancelled)
+/** Deliveries that are dropped before they have ended: those that wait, and those that were never queued. */
+static int uncount_unfinished(struct sq_writer *w, uint64_t event, uint64_t upto)
 {
-    int rc = drop_all_attempts(w, upto);
+    sqlite3_stmt *queued = w->st[SQ_W_PURGE_QUEUED], *fans = w->st[SQ_W_PURGE_FANS];
+    int rc = SQLITE_DONE, inner = SQLITE_OK;
 
+    sq_u64(queued, 1, upto);
+    while (inner == SQLITE_OK && (rc = sqlite3_step(queued)) == SQLITE_ROW)
+        inner = sq_use_delivery(w, sq_col_u64(queued, 0), 0, -1);
+    sqlite3_reset(queued);
+    if (inner != SQLITE_OK || rc != SQLITE_DONE)
+        return inner != SQLITE_OK ? inner : rc;
+    sq_u64(fans, 1, event);
+    while (inner == SQLITE_OK && (rc = sqlite3_step(fans)) == SQLITE_ROW) {
+        uint64_t n = sq_col_u64(fans, 2);
+        uint32_t had = 0;
+        inner = sq_fan_queued(w, sq_col_u64(fans, 1), n, &had);
+        if (inner == SQLITE_OK)
+            inner = sq_use_add(w, sq_col_u64(fans, 0), 0, -(int64_t)(n - had));
+    }
+    sqlite3_reset(fans);
+    return inner != SQLITE_OK ? inner : rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int drop_deliveries(struct sq_writer *w, uint64_t event, uint64_t upto, uint32_t *cancelled)
+{
+    int rc = uncount_unfinished(w, event, upto);
+
+    if (rc == SQLITE_OK)
+        rc = drop_all_attempts(w, upto);
     if (rc != SQLITE_OK)
         return rc;
     sq_u64(w->st[SQ_W_PURGE_QUEUE], 1, upto);
@@ -351,6 +403,8 @@ static int choose_events(struct sq_writer *w, struct th_purge *p, uint64_t *upto
             break;
         }
         rc = drop_own(w, sq_col_u64(events, 4), sq_col(events, 5), no);
+        if (rc == SQLITE_OK)
+            rc = sq_use_add(w, sq_col_u64(events, 4), -sqlite3_column_int64(events, 6), 0);
         if (rc != SQLITE_OK)
             break;
         p->purged++;
@@ -374,7 +428,7 @@ int sq_purge(struct sq_writer *w, struct th_purge *p)
     p->more = false;
     rc = choose_events(w, p, &upto, &delivery, &kept);
     if (rc == SQLITE_OK && p->purged) {
-        rc = drop_deliveries(w, delivery, &p->cancelled);
+        rc = drop_deliveries(w, upto, delivery, &p->cancelled);
         sq_u64(del, 1, upto);
         if (rc == SQLITE_OK)
             rc = sq_run(del);

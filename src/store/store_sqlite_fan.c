@@ -95,7 +95,7 @@ static int choose(struct sq_writer *w, struct th_fanout *f)
 }
 
 /** How many deliveries of a range are, or were, queued. */
-static int queued_of(struct sq_writer *w, uint64_t first, uint64_t n, uint32_t *queued)
+int sq_fan_queued(struct sq_writer *w, uint64_t first, uint64_t n, uint32_t *queued)
 {
     sqlite3_stmt *st = w->st[SQ_W_FAN_QUEUED];
     uint64_t newest;
@@ -172,7 +172,7 @@ int sq_fanout(struct sq_writer *w, struct th_fanout *f)
     sq_u64(fan, 1, f->event);
     rc = sqlite3_step(fan);
     if (rc == SQLITE_ROW) {
-        rc = queued_of(w, sq_col_u64(fan, 0), sq_col_u64(fan, 1), &queued);
+        rc = sq_fan_queued(w, sq_col_u64(fan, 0), sq_col_u64(fan, 1), &queued);
         if (!again)
             f->from = queued;
         if (rc == SQLITE_OK)

@@ -4,8 +4,10 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "port/store.h"
+#include "store/migrations.h"
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #define SQ_APPLICATION_ID 0x54486f6b /* "THok" */
 #define SQ_ROWS_PER_READ 20000       /* rows examined in one read transaction */
@@ -125,6 +127,17 @@ struct sq_counters { /* next free numbers; rows of `queue` */
     uint64_t event, delivery, attempt, queued;
 };
 
+/* What a tenant has stored: store_sqlite_usage.c. */
+struct sq_use {
+    uint64_t tenant;
+    int64_t bytes, unfinished; /* as the open transaction has them */
+    int64_t undo_bytes, undo_unfinished;
+    int64_t noted; /* bytes in `usage` */
+    bool touched;  /* on the writer's list */
+    struct sq_use *next_touched;
+    _Atomic int64_t shown_bytes, shown_unfinished; /* committed; any thread */
+};
+
 struct sq_writer {
     struct sq_store *store;
     sqlite3 *db;
@@ -132,8 +145,13 @@ struct sq_writer {
     struct sq_counters next;
     struct th_map
         versions; /* tenant → settings version + 1 as a pointer; only what the open transaction sees */
-    struct th_buf packed; /* endpoints of a fan-out on their way */
-    bool fan_ended;       /* runs that waited for it may be sealed */
+    struct th_buf packed;           /* endpoints of a fan-out on their way */
+    bool fan_ended;                 /* runs that waited for it may be sealed */
+    struct th_map uses;             /* tenant → struct sq_use; changed under the store's use_lock only */
+    struct th_map owners;           /* endpoint → tenant as a pointer: a cache */
+    struct sq_use *touched;         /* by the open transaction */
+    bool use_note, use_noted;       /* `usage` must be written with it; has been */
+    uint64_t tail_rows, tail_bytes; /* above the marks */
     uint16_t own_slots[2048];
     unsigned char run_nos[2 * SQ_RUN_NUMBERS];
 };
@@ -159,6 +177,24 @@ int sq_seal_slice(struct sq_writer *w, struct sq_seal *seal);
 /** Deletes at most one run of each kind that lies below these numbers. */
 int sq_runs_purge(struct sq_writer *w, uint64_t event, uint64_t delivery, uint64_t attempt);
 int sq_config(struct sq_writer *w, struct th_config *c);
+/** How many deliveries of an accept's range are, or were, queued. */
+int sq_fan_queued(struct sq_writer *w, uint64_t first, uint64_t n, uint32_t *queued);
+
+/* store_sqlite_usage.c */
+int sq_use_open(struct sq_writer *w);
+void sq_use_close(struct sq_writer *w);
+/** The counts of a tenant; NULL: no memory. */
+struct sq_use *sq_use_of(struct sq_writer *w, uint64_t tenant);
+/** Adds to the counts of a tenant, or of that of an endpoint; what the transaction does not commit is undone. */
+int sq_use_add(struct sq_writer *w, uint64_t tenant, int64_t bytes, int64_t unfinished);
+int sq_use_delivery(struct sq_writer *w, uint64_t endpoint, int64_t bytes, int64_t unfinished);
+int sq_use_endpoint(struct sq_writer *w, uint64_t endpoint, uint64_t *tenant);
+/** Before the commit: writes the counts where that is due. After it; or after it was rolled back. */
+int sq_use_write(struct sq_writer *w);
+void sq_use_committed(struct sq_writer *w);
+void sq_use_undone(struct sq_writer *w);
+/** Any thread. */
+void sq_usage(struct th_store *store, uint64_t tenant, struct th_usage *out);
 int sq_reseal(struct sq_writer *w, struct th_reseal *r);
 int sq_tenant_version(struct sq_writer *w, uint64_t tenant, bool *exists, uint64_t *version);
 /** Day under which idempotency keys are kept: never falls. */
@@ -212,6 +248,13 @@ enum sq_writer_statement {
     SQ_W_PURGE_IDEM,
     SQ_W_PURGE_CIDEM,
     SQ_W_COUNTER,
+    SQ_W_USAGE_PUT,
+    SQ_W_USAGE_DEL,
+    SQ_W_ENDPOINT_TENANT,
+    SQ_W_ATTEMPT_BYTES,
+    SQ_W_PURGE_QUEUED,
+    SQ_W_PURGE_FANS,
+    SQ_W_PURGE_ANSWERS,
     SQ_W_RUN_PUT,
     SQ_W_RUN_OLDEST,
     SQ_W_RUN_DEL,

@@ -62,7 +62,17 @@ static const char *const writer_sql[SQ_W_COUNT] = {
         "INSERT INTO config_idem(day,tenant,key,body,version,answer) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQ_W_ENDPOINT_REV] = "INSERT INTO endpoint_rev(endpoint,rev,at,conf) VALUES(?1,?2,?3,?4)"
                           " ON CONFLICT(endpoint,rev) DO UPDATE SET at=excluded.at, conf=excluded.conf",
-    [SQ_W_PURGE_EVENTS] = "SELECT no,at,first,n,tenant,own_id FROM event ORDER BY no LIMIT ?1",
+    [SQ_W_PURGE_EVENTS] =
+        "SELECT no,at,first,n,tenant,own_id," SQ_EVENT_BYTES " FROM event ORDER BY no LIMIT ?1",
+    [SQ_W_PURGE_QUEUED] = "SELECT endpoint FROM queue WHERE no<=?1",
+    [SQ_W_PURGE_FANS] =
+        "SELECT e.tenant,f.first,f.n FROM fan f JOIN event e ON e.no=f.event WHERE f.event<=?1",
+    [SQ_W_PURGE_ANSWERS] =
+        "SELECT a.endpoint," SQ_ATTEMPT_BYTES " FROM (" LASTS ") CROSS JOIN attempt a ON a.no=last",
+    [SQ_W_ATTEMPT_BYTES] = "SELECT endpoint," SQ_ATTEMPT_BYTES " FROM attempt a WHERE no=?1",
+    [SQ_W_ENDPOINT_TENANT] = "SELECT tenant FROM endpoint WHERE no=?1",
+    [SQ_W_USAGE_PUT] = "INSERT OR REPLACE INTO usage(tenant,bytes) VALUES(?1,?2)",
+    [SQ_W_USAGE_DEL] = "DELETE FROM usage WHERE tenant=?1",
     [SQ_W_PURGE_EARLIER] = "SELECT a.prev FROM (" LASTS ") CROSS JOIN attempt a ON a.no=last WHERE a.prev>0",
     [SQ_W_PURGE_LASTS] = "DELETE FROM attempt WHERE no IN (" LASTS ")",
     [SQ_W_ATTEMPT_DEL] = "DELETE FROM attempt WHERE no=?1",
@@ -186,7 +196,7 @@ enum th_error sq_writer_open(struct sq_writer *w, struct sq_store *store, sqlite
     if (rc == SQLITE_OK)
         rc = number_of(db, "SELECT 1 + max(" NOTED("attempt") "," NEWEST("attempt") ")", &w->next.attempt);
     if (rc == SQLITE_OK)
-        rc = number_of(db, "SELECT count(*) FROM queue", &w->next.queued);
+        rc = sq_use_open(w); /* and counts the queue */
     return rc == SQLITE_OK ? TH_OK : sq_error(db, rc);
 }
 
@@ -197,6 +207,7 @@ void sq_writer_close(struct sq_writer *w)
     th_free(w->st);
     w->st = NULL;
     th_map_fini(&w->versions);
+    sq_use_close(w);
     th_buf_fini(&w->packed);
 }
 
@@ -207,13 +218,20 @@ int sq_begin(struct sq_writer *w)
 
 int sq_commit(struct sq_writer *w)
 {
-    return sq_run(w->st[SQ_W_COMMIT]);
+    int rc = sq_use_write(w);
+
+    if (rc == SQLITE_OK)
+        rc = sq_run(w->st[SQ_W_COMMIT]);
+    if (rc == SQLITE_OK)
+        sq_use_committed(w);
+    return rc;
 }
 
 void sq_rollback(struct sq_writer *w)
 {
     if (!sqlite3_get_autocommit(w->db))
         sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
+    sq_use_undone(w);
     th_map_fini(&w->versions);
 }
 

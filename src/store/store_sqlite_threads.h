@@ -35,6 +35,7 @@ struct sq_store {
     struct th_session *sessions;
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
+    pthread_mutex_t use_lock; /* the map writer.uses, not what it holds */
     pthread_cond_t wake, told;
     uint64_t groups_begun, groups_told; /* commits, and those whose ops have been handed over */
     struct th_op *head, **tail;

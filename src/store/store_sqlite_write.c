@@ -209,6 +209,40 @@ static enum th_error check_accept(const struct th_accept *a)
     return TH_OK;
 }
 
+static uint64_t bytes_of(const struct th_accept *a)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < a->count; i++) {
+        const struct th_new_event *e = &a->events[i];
+        n += e->type.n + e->data.n + e->own_id.n + e->resource_type.n + e->resource_id.n;
+    }
+    return n;
+}
+
+/** What the tenant may have beside what it has. */
+static int find_limit(struct sq_writer *w, struct th_accept *a, bool *reached)
+{
+    const struct sq_use *u;
+    uint64_t deliveries = 0;
+
+    *reached = false;
+    if (!a->max_bytes && !a->max_unfinished)
+        return SQLITE_OK;
+    u = sq_use_of(w, a->tenant);
+    if (!u)
+        return SQLITE_NOMEM;
+    for (uint32_t i = 0; i < a->count; i++)
+        deliveries += a->events[i].endpoint_count;
+    a->limited = !th_usage_fits(u->bytes, bytes_of(a), a->max_bytes)            ? TH_USE_BYTES
+                 : !th_usage_fits(u->unfinished, deliveries, a->max_unfinished) ? TH_USE_UNFINISHED
+                                                                                : TH_USE_NONE;
+    *reached = a->limited != TH_USE_NONE;
+    if (*reached)
+        a->result = TH_ACCEPT_LIMITED;
+    return SQLITE_OK;
+}
+
 static int accept(struct sq_writer *w, struct th_accept *a)
 {
     uint64_t day = sq_idem_day(w, a->at.ms), version;
@@ -232,6 +266,8 @@ static int accept(struct sq_writer *w, struct th_accept *a)
         return SQLITE_OK;
     }
     rc = find_taken(w, a, &found);
+    if (rc == SQLITE_OK && !found)
+        rc = find_limit(w, a, &found);
     if (rc != SQLITE_OK || found)
         return rc;
 
@@ -243,6 +279,8 @@ static int accept(struct sq_writer *w, struct th_accept *a)
         rc = put_event(w, a, &a->events[i], &room);
         all += a->events[i].endpoint_count;
     }
+    if (rc == SQLITE_OK)
+        rc = sq_use_add(w, a->tenant, (int64_t)bytes_of(a), all);
     if (rc == SQLITE_OK && all > TH_FAN_STEP)
         rc = sq_fan_note(w, a);
     if (rc == SQLITE_OK && a->idem.given)
@@ -292,6 +330,7 @@ static int put_attempt(struct sq_writer *w, const struct th_settle *s, uint64_t 
     sqlite3_stmt *st = w->st[SQ_W_ATTEMPT];
     const struct th_attempt_row *r = &s->row;
     struct sq_packed packed;
+    int rc;
 
     align(&w->next.attempt, r->at.ms);
     *no = take(&w->next.attempt, 1);
@@ -313,7 +352,10 @@ static int put_attempt(struct sq_writer *w, const struct th_settle *s, uint64_t 
     sq_text(st, 15, r->detail);
     sq_blob(st, 16, r->head);
     sq_blob(st, 17, r->body);
-    return sq_run(st);
+    rc = sq_run(st);
+    if (rc != SQLITE_OK)
+        return rc;
+    return sq_use_delivery(w, endpoint, (int64_t)(r->sigs.n + r->detail.n + r->head.n + r->body.n), 0);
 }
 
 static int put_ended(struct sq_writer *w, uint64_t no, const struct stored *d, int64_t ended, uint64_t tries,
@@ -336,7 +378,8 @@ static int put_ended(struct sq_writer *w, uint64_t no, const struct stored *d, i
         return rc;
     w->next.queued--;
     sq_u64(w->st[SQ_W_QUEUE_DEL], 1, no);
-    return sq_run(w->st[SQ_W_QUEUE_DEL]);
+    rc = sq_run(w->st[SQ_W_QUEUE_DEL]);
+    return rc == SQLITE_OK ? sq_use_delivery(w, d->endpoint, 0, -1) : rc;
 }
 
 /** Sent again: what went with it was committed with it, and nothing can have changed since. */
@@ -481,7 +524,8 @@ static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, c
         return rc;
     w->next.queued++;
     sq_u64(w->st[SQ_W_DELIVERY_DEL], 1, no);
-    return sq_run(w->st[SQ_W_DELIVERY_DEL]);
+    rc = sq_run(w->st[SQ_W_DELIVERY_DEL]);
+    return rc == SQLITE_OK ? sq_use_delivery(w, d->endpoint, 0, 1) : rc;
 }
 
 static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)

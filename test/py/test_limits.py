@@ -5,6 +5,7 @@ import pytest
 
 from harness.command import tenterhook
 from harness.expect import deliveries, eventually, problem
+from harness.receiver import Reply
 
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -41,7 +42,8 @@ def test_the_defaults_are_shown(server):
     _, api = operator(server)
     shown = usage(api)
     assert {name: row["allowed"] for name, row in shown.items()} == {
-        "endpoints": 10000, "header_bytes": 8192, "keys": 100, "replays": 8}
+        "endpoints": 10000, "header_bytes": 8192, "keys": 100, "replays": 8,
+        "stored_bytes": None, "unfinished_deliveries": None}
     assert all(row["used"] == 0 for row in shown.values())
     assert api.get("/v1/tenants/t").json["limits"] == {}
 
@@ -104,6 +106,64 @@ def test_keys_of_a_tenant_are_limited(server):
     assert usage(api)["keys"] == {"used": 2, "allowed": 2}
 
 
+def events(api, count, size=100):
+    return api.post("/v1/events/batch", [{"type": "a.b", "data": "x" * size} for _ in range(count)])
+
+
+def test_stored_bytes_are_counted_and_limited_where_it_is_said(server, receiver):
+    made, api = operator(server)
+    target = receiver(lambda request: Reply(200, body=b"y" * 50))
+    endpoint(api, url=target.url(), active=True).expect(201)
+    events(api, 10).expect(202)
+    target.wait_for(10)
+    all_delivered(api)
+    each = len("a.b") + len('"') * 2 + 100
+    used = usage(api)["stored_bytes"]
+    assert used["allowed"] is None and used["used"] >= 10 * (each + 50)
+    for end in ("stop", "kill"):
+        getattr(made, end)()
+        made.start()
+        assert made.api.get("/v1/tenants/t").json["usage"]["stored_bytes"] == used
+    api = made.api.as_tenant("t")
+    limits(api, stored_bytes=used["used"] + 2 * each - 1)
+    events(api, 1).expect(202)
+    all_delivered(api)
+    reached(events(api, 2), "stored_bytes")
+    reached(api.post("/v1/webhooks/" + api.get("/v1/webhooks").json["data"][0]["id"] + "/test", {"type": "a.b"}), "stored_bytes")
+    api.as_tenant("default").post("/v1/events", {"type": "a.b", "data": "x" * 1000}).expect(202)
+    limits(api)
+    events(api, 2).expect(202)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_unfinished_deliveries_are_counted_and_limited_where_it_is_said(server, end):
+    made, api = operator(server, "--tenant-unfinished-deliveries", "7")
+    hooks = [endpoint(api, number).expect(201).json["id"] for number in range(3)]
+    first = events(api, 2).expect(202).json
+    assert usage(api)["unfinished_deliveries"] == {"used": 6, "allowed": 7}
+    reached(events(api, 1), "unfinished_deliveries")
+    getattr(made, end)()
+    made.start()
+    api = made.api.as_tenant("t")
+    assert usage(api)["unfinished_deliveries"] == {"used": 6, "allowed": 7} and len(first) == 2
+    reached(events(api, 1), "unfinished_deliveries")
+    api.delete(f"/v1/webhooks/{hooks[0]}").expect(204)
+    eventually(lambda: usage(api)["unfinished_deliveries"]["used"] == 4, what="the deliveries of the deleted endpoint")
+    events(api, 1).expect(202)
+
+
+def test_retention_gives_room_back(server):
+    made, api = operator(server, "--retention", "1s")
+    endpoint(api).expect(201)
+    events(api, 5).expect(202)
+    assert usage(api)["unfinished_deliveries"]["used"] == 5
+    eventually(lambda: usage(api)["stored_bytes"]["used"] == 0, 90, "retention")
+    assert usage(api)["unfinished_deliveries"]["used"] == 0
+    made.kill()
+    made.start()
+    assert usage(made.api)["stored_bytes"]["used"] == 0
+
+
 # ---- whose limit ----
 
 def test_a_tenants_own_limit_goes_before_the_installations(server):
@@ -155,7 +215,7 @@ def test_what_is_above_a_new_limit_stays_and_can_be_changed(server, receiver):
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_limits_survive_a_restart(server, end):
     made, api = operator(server)
-    own = {"endpoints": 5, "header_bytes": 6000, "keys": 7, "replays": 3}
+    own = {"endpoints": 5, "header_bytes": 6000, "keys": 7, "replays": 3, "stored_bytes": 8, "unfinished_deliveries": 9}
     limits(api, **own)
     getattr(made, end)()
     made.start()

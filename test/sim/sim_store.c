@@ -140,13 +140,20 @@ static void shim_page_free(struct th_store *store, struct th_page *page)
     st->s->memory->vt->page_free(st->s->memory, page);
 }
 
+static void shim_usage(struct th_store *store, uint64_t tenant, struct th_usage *out)
+{
+    struct sim_store *st = (struct sim_store *)store;
+
+    st->s->memory->vt->usage(st->s->memory, tenant, out);
+}
+
 static void shim_close(struct th_store *store)
 {
     (void)store;
 }
 
 static const struct th_store_vt shim_vt = {shim_settings, shim_attach,    shim_submit, shim_drain,
-                                           shim_detach,   shim_page_free, shim_close};
+                                           shim_detach,   shim_page_free, shim_usage,  shim_close};
 
 struct sim_store *sim_store_new(struct sim *s)
 {

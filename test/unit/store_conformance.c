@@ -1162,6 +1162,113 @@ static void submitted_ops_end_at_close(void **state)
         assert_int_equal(a[i].result, TH_ACCEPT_NEW);
 }
 
+static struct th_usage usage_of(struct fx *f, uint64_t tenant)
+{
+    struct th_usage use;
+
+    f->store->vt->usage(f->store, tenant, &use);
+    return use;
+}
+
+static void again(struct fx *f)
+{
+    if (!f->sqlite)
+        return;
+    fx_close(f);
+    fx_open(f);
+}
+
+static void what_a_tenant_has_is_counted(void **state)
+{
+    struct fx *f = *state;
+    const uint64_t eps[] = {5, 6};
+    struct th_row rows[] = {fx_endpoint_row(5, 1, 1, "{}"), fx_endpoint_row(6, 1, 1, "{}")};
+    struct th_config c = fx_config(1, 1, rows, 2);
+    /* order.created, {"a":1}, order, r-1 */
+    const int64_t event = 13 + 7 + 5 + 3, answer = 6 + 3 + 6 + 6;
+    struct th_purge purge = {.op = {.kind = TH_OP_PURGE}, .before = {T0 + 1}, .max_events = 200};
+    uint64_t d[2], no;
+    bool moved;
+    struct th_move m = {.op = {.kind = TH_OP_MOVE},
+                        .what = TH_MOVE_RETRY,
+                        .lane = TH_LANE_MANUAL,
+                        .at = {T0},
+                        .count = 1,
+                        .deliveries = &no,
+                        .moved = &moved};
+
+    fx_tenant(f, 1, "t");
+    fx_tenant(f, 2, "u");
+    c.keep_version = true;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    fx_publish(f, 1, T0, eps, 2, &d[0]);
+    fx_publish(f, 1, T0 + DAY_MS, eps, 2, &d[1]);
+    for (int reopened = 0; reopened < 2; reopened++, again(f)) {
+        assert_int_equal(usage_of(f, 1).bytes, 2 * event);
+        assert_int_equal(usage_of(f, 1).unfinished, 4);
+        assert_int_equal(usage_of(f, 2).bytes, 0);
+        assert_int_equal(usage_of(f, 2).unfinished, 0);
+    }
+    fx_settle_run(f, d[0], 0, TH_DS_QUEUED);
+    fx_settle_run(f, d[0], 1, TH_DS_DELIVERED);
+    fx_settle_run(f, d[0] + 1, 0, TH_DS_EXHAUSTED);
+    fx_settle_run(f, d[1], 0, TH_DS_DELIVERED);
+    for (int reopened = 0; reopened < 2; reopened++, again(f)) {
+        assert_int_equal(usage_of(f, 1).bytes, 2 * event + 4 * answer);
+        assert_int_equal(usage_of(f, 1).unfinished, 1);
+    }
+    no = d[0];
+    assert_int_equal(fx_run(f, &m.op), TH_OK);
+    assert_int_equal(usage_of(f, 1).unfinished, 2);
+    assert_int_equal(fx_run(f, &purge.op), TH_OK); /* the older event, with one that waits again */
+    assert_int_equal(purge.purged, 1);
+    for (int reopened = 0; reopened < 2; reopened++, again(f)) {
+        assert_int_equal(usage_of(f, 1).bytes, event + answer);
+        assert_int_equal(usage_of(f, 1).unfinished, 1);
+    }
+    purge.before.ms = T0 + 2 * DAY_MS;
+    assert_int_equal(fx_run(f, &purge.op), TH_OK);
+    for (int reopened = 0; reopened < 2; reopened++, again(f)) {
+        assert_int_equal(usage_of(f, 1).bytes, 0);
+        assert_int_equal(usage_of(f, 1).unfinished, 0);
+    }
+}
+
+static void an_accept_keeps_to_the_limits(void **state)
+{
+    struct fx *f = *state;
+    const uint64_t eps[] = {5, 6};
+    struct th_row rows[] = {fx_endpoint_row(5, 1, 1, "{}"), fx_endpoint_row(6, 1, 1, "{}")};
+    struct th_config c = fx_config(1, 1, rows, 2);
+    struct th_new_event e = fx_event(eps, 2, "{\"a\":1}"), first = e, more;
+    struct th_accept a = fx_accept(1, T0, &first, 1);
+
+    fx_tenant(f, 1, "t");
+    c.keep_version = true;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    a.max_bytes = 2 * 28 - 1;
+    a.idem = (struct th_idem){.given = true, .key = {1}, .body = {1}};
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+    a.events[0].no = 0; /* a repetition, not the same op */
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_REPLAYED); /* takes no room */
+    for (int by_bytes = 0; by_bytes < 2; by_bytes++) {
+        more = e;
+        a = fx_accept(1, T0, &more, 1);
+        a.max_bytes = by_bytes ? 2 * 28 - 1 : 0;
+        a.max_unfinished = by_bytes ? 0 : 3;
+        assert_int_equal(fx_run(f, &a.op), TH_OK);
+        assert_int_equal(a.result, TH_ACCEPT_LIMITED);
+        assert_int_equal(a.limited, by_bytes ? TH_USE_BYTES : TH_USE_UNFINISHED);
+        assert_int_equal(usage_of(f, 1).bytes, 28);
+        assert_int_equal(usage_of(f, 1).unfinished, 2);
+    }
+    a.max_bytes = 2 * 28;
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+}
+
 /* ---- both ---- */
 
 int main(void)
@@ -1202,6 +1309,8 @@ int main(void)
         BOTH(a_probe_commits),
         BOTH(wrong_ops_are_bugs),
         BOTH(submitted_ops_end_at_close),
+        BOTH(what_a_tenant_has_is_counted),
+        BOTH(an_accept_keeps_to_the_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

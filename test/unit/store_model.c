@@ -51,6 +51,12 @@ static int set_up(void **state)
         fx_open(f);
         fx_tenant(f, 1, "a");
         fx_tenant(f, 2, "b");
+        for (uint64_t no = 1; no <= 6; no++) { /* tenant 1 has the even ones */
+            struct th_row row = fx_endpoint_row(no, 2 - (no % 2 == 0), 1, "{}");
+            struct th_config c = fx_config(row.tenant, 1, &row, 1);
+            c.keep_version = true;
+            assert_int_equal(fx_run(f, &c.op), TH_OK);
+        }
     }
     *state = p;
     return 0;
@@ -339,6 +345,17 @@ static void compare_walk(struct pair *p)
         assert_int_equal(atomic_load(&p->sql->metrics.gauge[TH_G_DELIVERIES_PENDING]), b);
 }
 
+static void compare_usage(struct pair *p)
+{
+    for (uint64_t tenant = 1; tenant <= 2; tenant++) {
+        struct th_usage a, b;
+        p->mem->store->vt->usage(p->mem->store, tenant, &a);
+        p->sql->store->vt->usage(p->sql->store, tenant, &b);
+        assert_int_equal(a.bytes, b.bytes);
+        assert_int_equal(a.unfinished, b.unfinished);
+    }
+}
+
 static void both_stores_answer_the_same(void **state)
 {
     struct pair *p = *state;
@@ -361,6 +378,13 @@ static void both_stores_answer_the_same(void **state)
             compare_walk(p);
         if (i % 200 == 199)
             do_purge(p, (int64_t)p->clock - 2 * DAY_MS);
+        compare_usage(p);
+        if (i % 250 == 249) {
+            fx_current = p->sql;
+            fx_close(p->sql);
+            fx_open(p->sql);
+            compare_usage(p);
+        }
     }
     for (int i = 0; i < 30; i++)
         compare_page(p);
@@ -387,6 +411,7 @@ static uint64_t sealed(struct fx *f, const char *kind)
 
 static void compare_all(struct pair *p, int pages)
 {
+    compare_usage(p);
     for (int i = 0; i < pages; i++)
         compare_page(p);
     for (int i = 0; i < 6; i++)

@@ -152,6 +152,7 @@ static void an_older_version_is_brought_up(void **state)
     static struct th_queue_row rows[TH_FAN_STEP];
     struct fx *f = *state;
     struct th_fanout o = {.op = {.kind = TH_OP_FANOUT}, .rows = rows};
+    struct th_usage use;
     uint64_t eps[1200], d;
 
     for (uint64_t i = 0; i < 1200; i++)
@@ -160,8 +161,11 @@ static void an_older_version_is_brought_up(void **state)
     fx_tenant(f, 1, "t");
     fx_publish(f, 1, T0, eps, 1, &d);
     fx_close(f);
-    run_sql(f, "DROP TABLE fan; PRAGMA user_version=1"); /* as the first version left it */
+    run_sql(f, "DROP TABLE fan; DROP TABLE usage; DELETE FROM counter WHERE k LIKE 'use%';"
+               "PRAGMA user_version=1"); /* as the first version left it */
     fx_open(f);
+    f->store->vt->usage(f->store, 1, &use);
+    assert_int_equal(use.bytes, 13 + 7 + 5 + 3); /* what was there before it was counted */
     assert_int_equal(fx_state(f, 1, d, NULL), TH_DS_QUEUED);
     fx_publish(f, 1, T0, eps, 1200, NULL);
     assert_int_equal(fx_run(f, &o.op), TH_OK);
