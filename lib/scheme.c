@@ -390,6 +390,11 @@ static bool on_file(struct th_lib_yaml *y, const th_lib_span *scalar)
     if (!begin_group(y, r))
         return false;
     track_catalogue(y, scalar, r);
+    if (at_key(y, 0, "extends"))
+        return fault(
+            y,
+            "it extends another file, which is not read here; `tenterhook dialect show --yaml FILE` writes "
+            "both as one");
     if (y->depth == 1 && scalar->n == 0)
         return true; /* an empty group */
     if (at_key(y, 0, "schema_version") && y->depth == 1)

@@ -44,7 +44,7 @@ _tenterhook() {
             "keys create") words=" --scope --description --expires --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "keys delete") words=" --yes --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "dialect list") words=" --dialects --json --help";;
-            "dialect show") words=" --dialects --json --help";;
+            "dialect show") words=" --dialects --yaml --json --help";;
             "dialect check") words=" --json --help";;
             "dialect vectors") words=" --dialects --json --help";;
             "dialect diff") words=" --dialects --json --help";;

@@ -647,6 +647,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from dialect' -l json -d 'prin
 complete -c tenterhook -n '__fish_seen_subcommand_from dialect' -l help -d 'describe this command'
 complete -c tenterhook -n '__fish_seen_subcommand_from dialect' -a show -d 'show every value of a dialect, defaults included'
 complete -c tenterhook -n '__fish_seen_subcommand_from dialect; and __fish_seen_subcommand_from show' -l dialects -r -F -d 'dialect files that add to the built-in ones or replace them'
+complete -c tenterhook -n '__fish_seen_subcommand_from dialect; and __fish_seen_subcommand_from show' -l yaml -d 'as a dialect file, with what it extends'
 complete -c tenterhook -n '__fish_seen_subcommand_from dialect; and __fish_seen_subcommand_from show' -l json -d 'print JSON for programs'
 complete -c tenterhook -n '__fish_seen_subcommand_from dialect; and __fish_seen_subcommand_from show' -l help -d 'describe this command'
 complete -c tenterhook -n '__fish_seen_subcommand_from dialect' -a check -d 'say whether dialect files are valid'

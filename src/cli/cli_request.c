@@ -2,6 +2,7 @@
 #include "cli/cli_request.h"
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "conf/dialects.h"
 #include "lib/crypto.h"
 #include <stdlib.h>
 
@@ -19,6 +20,28 @@ static int unknown_dialect(struct th_cli *cli, const char *name)
         name);
 }
 
+/* The library reads files that extend nothing: with what it extends, this is one. Others stay as they are, to the byte. */
+static int whole(struct th_cli *cli, const char *path, struct th_buf *text)
+{
+    struct th_buf all;
+    char why[512];
+    enum th_error error;
+
+    if (!memmem(text->p, text->n, "extends", 7))
+        return TH_EXIT_OK;
+    th_buf_init(&all, 2u << 20);
+    error = th_dialect_whole_file(path, th_buf_view(text), &all, why, sizeof why);
+    if (!error && all.failed)
+        exit(th_cli_nomem(cli));
+    if (error) {
+        th_buf_fini(&all);
+        return th_cli_fail(cli, error == TH_IO ? TH_EXIT_INPUT : TH_EXIT_DATA, "%s", why);
+    }
+    th_buf_fini(text);
+    *text = all;
+    return TH_EXIT_OK;
+}
+
 int th_receiver_scheme(struct th_cli *cli, const char *name, struct th_receiver *r)
 {
     size_t n = strlen(name);
@@ -30,6 +53,9 @@ int th_receiver_scheme(struct th_cli *cli, const char *name, struct th_receiver 
         return tenterhook_scheme_find(name, &r->scheme) == TENTERHOOK_OK ? TH_EXIT_OK
                                                                          : unknown_dialect(cli, name);
     status = th_cli_read_file(cli, name, (size_t)1 << 20, &r->scheme_text);
+    if (status)
+        return status;
+    status = whole(cli, name, &r->scheme_text);
     if (status)
         return status;
     if (tenterhook_scheme_read(r->scheme_text.p, r->scheme_text.n, &r->scheme, &fault) != TENTERHOOK_OK)

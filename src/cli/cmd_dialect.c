@@ -187,6 +187,27 @@ static int list(struct run *run, const struct th_dialect_set *set)
     return 0;
 }
 
+/* As a file that extends nothing. The set is loaded already, so the dialect is valid. */
+static int show_yaml(struct run *run, const char *name)
+{
+    struct th_buf text;
+    enum th_error error;
+
+    if (run->cli->json)
+        return th_cli_fail(run->cli, TH_EXIT_USAGE, "--yaml and --json exclude each other");
+    if (!is_path(name)) {
+        error = th_dialect_whole(th_cli_option(run->cli, "--dialects"), name, &run->out, run->why,
+                                 sizeof run->why);
+    } else {
+        th_buf_init(&text, VECTORS_MAX);
+        error = th_dialect_read_file(name, &text, run->why, sizeof run->why);
+        if (!error)
+            error = th_dialect_whole_file(name, th_buf_view(&text), &run->out, run->why, sizeof run->why);
+        th_buf_fini(&text);
+    }
+    return error ? refuse(run, status_of(error)) : TH_EXIT_OK;
+}
+
 static int show(struct run *run, const struct th_dialect_set *set)
 {
     struct th_buf text;
@@ -198,6 +219,11 @@ static int show(struct run *run, const struct th_dialect_set *set)
 
     if (!d)
         return status;
+    if (th_cli_has(run->cli, "--yaml")) {
+        if (own)
+            th_dialect_free(d);
+        return show_yaml(run, run->cli->args[0]);
+    }
     if (shown(d, &text, &root) || (!run->cli->json && lines_of(&lines, root)))
         status = no_memory(run);
     else if (run->cli->json)

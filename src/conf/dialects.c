@@ -6,7 +6,7 @@
 #include "conf/dialects.h"
 #include "base/alloc.h"
 #include "conf/embedded.h"
-#include "conf/yaml.h"
+#include "conf/extends.h"
 #include "core/guard.h"
 #include "lib/crypto.h"
 #include <dirent.h>
@@ -14,13 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX ((size_t)1 << 20)
 #define TREE_MAX ((size_t)32 << 20)
 #define DIALECTS_MAX 256u
 
-enum th_error th_dialect_load(const char *file, struct th_span name, struct th_span yaml,
-                              struct th_dialect **out, char *why, size_t why_size)
+static enum th_error load_text(const char *file, struct th_span name, const char *dir, struct th_span yaml,
+                               struct th_dialect **out, char *why, size_t why_size)
 {
     struct th_arena mem;
     struct th_node *root;
@@ -28,7 +29,7 @@ enum th_error th_dialect_load(const char *file, struct th_span name, struct th_s
     enum th_error error;
 
     th_arena_init(&mem, TREE_MAX);
-    error = th_yaml_parse(file, yaml, TH_YAML_MAX, &mem, &root, why, why_size);
+    error = th_extends_tree(file, name, dir, yaml, &mem, &root, why, why_size);
     if (!error) {
         error = th_dialect_compile(name, root, out, &what);
         if (error)
@@ -37,6 +38,12 @@ enum th_error th_dialect_load(const char *file, struct th_span name, struct th_s
     }
     th_arena_fini(&mem);
     return error;
+}
+
+enum th_error th_dialect_load(const char *file, struct th_span name, struct th_span yaml,
+                              struct th_dialect **out, char *why, size_t why_size)
+{
+    return load_text(file, name, NULL, yaml, out, why, why_size);
 }
 
 /* Adds, or takes the place of the one with the same name. Owns d from here on. */
@@ -164,9 +171,19 @@ static bool add_print(uint8_t print[32], struct th_span name, struct th_span tex
     return ok;
 }
 
+static void folder_of(const char *path, char *dir, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+
+    snprintf(dir, size, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    if (slash == path)
+        snprintf(dir, size, "/");
+}
+
 static enum th_error load_one(const char *path, struct th_dialect **out, uint8_t print[32], char *why,
                               size_t why_size)
 {
+    char dir[4096];
     struct th_buf text;
     struct th_span name;
     enum th_error error;
@@ -179,8 +196,10 @@ static enum th_error load_one(const char *path, struct th_dialect **out, uint8_t
         snprintf(why, why_size, "%s: out of memory", path);
         error = TH_NOMEM;
     }
-    if (!error)
-        error = th_dialect_load(path, name, th_buf_view(&text), out, why, why_size);
+    if (!error) {
+        folder_of(path, dir, sizeof dir);
+        error = load_text(path, name, dir, th_buf_view(&text), out, why, why_size);
+    }
     th_buf_fini(&text);
     return error;
 }
@@ -190,6 +209,57 @@ enum th_error th_dialect_load_file(const char *path, struct th_dialect **out, ch
     uint8_t print[32] = {0};
 
     return load_one(path, out, print, why, why_size);
+}
+
+enum th_error th_dialect_whole_file(const char *path, struct th_span yaml, struct th_buf *out, char *why,
+                                    size_t why_size)
+{
+    char dir[4096];
+    struct th_arena mem;
+    struct th_node *root;
+    struct th_span name;
+    enum th_error error = name_of(path, &name, why, why_size);
+
+    if (error)
+        return error;
+    folder_of(path, dir, sizeof dir);
+    th_arena_init(&mem, TREE_MAX);
+    error = th_extends_tree(path, name, dir, yaml, &mem, &root, why, why_size);
+    if (!error)
+        th_extends_write(root, out);
+    th_arena_fini(&mem);
+    return error;
+}
+
+enum th_error th_dialect_whole(const char *dir, const char *name, struct th_buf *out, char *why,
+                               size_t why_size)
+{
+    char path[4200];
+    struct th_buf text;
+    struct th_arena mem;
+    struct th_node *root;
+    enum th_error error = TH_NOT_FOUND;
+
+    snprintf(path, sizeof path, "%s/%s.yaml", dir ? dir : "", name);
+    if (dir && access(path, F_OK) == 0) {
+        th_buf_init(&text, FILE_MAX);
+        error = th_dialect_read_file(path, &text, why, why_size);
+        if (!error)
+            error = th_dialect_whole_file(path, th_buf_view(&text), out, why, why_size);
+        th_buf_fini(&text);
+        return error;
+    }
+    for (const struct th_embedded *e = th_embedded_dialects; e->name; e++) {
+        if (strcmp(e->name, name) != 0)
+            continue;
+        th_arena_init(&mem, TREE_MAX);
+        error =
+            th_extends_tree(name, th_str(name), NULL, th_span(e->text, e->len), &mem, &root, why, why_size);
+        if (!error)
+            th_extends_write(root, out);
+        th_arena_fini(&mem);
+    }
+    return error;
 }
 
 static enum th_error load_file(struct th_dialect_set *set, const char *dir, const char *name, char *why,

@@ -5,7 +5,7 @@
 #define TH_CONF_DIALECTS_H
 #include "core/dialect.h"
 
-/** Compiles one YAML text. file is for messages ("dialects/standard.yaml"). why: "FILE:LINE: KEY: what". */
+/** Compiles one YAML text, which may extend built-in dialects. file is for messages ("dialects/standard.yaml"). why: "FILE:LINE: KEY: what". */
 TH_MUST_USE enum th_error th_dialect_load(const char *file, struct th_span name, struct th_span yaml,
                                           struct th_dialect **out, char *why, size_t why_size);
 /** The same from a file; its base name without ".yaml" is the dialect's name. */
@@ -14,6 +14,12 @@ TH_MUST_USE enum th_error th_dialect_load_file(const char *path, struct th_diale
 /** Appends a file's bytes (as far as the buffer may grow). why: "PATH: what". */
 TH_MUST_USE enum th_error th_dialect_read_file(const char *path, struct th_buf *text, char *why,
                                                size_t why_size);
+/** Appends the file as one that extends nothing: the text of `yaml`, which stands at `path`, with what it extends. */
+TH_MUST_USE enum th_error th_dialect_whole_file(const char *path, struct th_span yaml, struct th_buf *out,
+                                                char *why, size_t why_size);
+/** The same for a dialect by name: of `dir` (may be NULL), else built in. TH_NOT_FOUND: neither. */
+TH_MUST_USE enum th_error th_dialect_whole(const char *dir, const char *name, struct th_buf *out, char *why,
+                                           size_t why_size);
 struct th_dialect_set {
     struct th_dialect **v;
     unsigned count;

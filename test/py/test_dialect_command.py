@@ -53,7 +53,7 @@ def test_list_with_a_folder(tmp_path):
 def test_show():
     out, _ = dialect("show", "techwriter")
     lines = dict(line.split(": ", 1) for line in out.splitlines())
-    assert lines["retry.delays[0]"] == "5" and lines["timeout.max"] == "120" and lines["secret.overlap_seconds"] == '"until_revoked"'
+    assert lines["retry.delays[0]"] == "5" and lines["timeout.max"] == "300" and lines["secret.overlap_seconds"] == '"until_revoked"'
     shown = json.loads(dialect("show", "techwriter", "--json")[0])
     assert shown["name"] == "techwriter" and shown["retry"]["delays"] == [5, 30, 300, 1800]
 
