@@ -34,7 +34,7 @@ _tenterhook() {
             "replay show") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "replay cancel") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "secrets show") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
-            "secrets rotate") words=" --overlap --secret-file --server --key-file --tenant --api-ca-file --insecure --json --help";;
+            "secrets rotate") words=" --overlap --variant --secret-file --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "secrets revoke") words=" --yes --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "tenants list") words=" --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "tenants show") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;

@@ -380,6 +380,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from secrets' -l json -d 'prin
 complete -c tenterhook -n '__fish_seen_subcommand_from secrets' -l help -d 'describe this command'
 complete -c tenterhook -n '__fish_seen_subcommand_from secrets' -a rotate -d 'make a new secret beside the old one'
 complete -c tenterhook -n '__fish_seen_subcommand_from secrets; and __fish_seen_subcommand_from rotate' -l overlap -x -d 'how long the old one goes on: 0, 24h, until-revoked; default: the dialect'\''s'
+complete -c tenterhook -n '__fish_seen_subcommand_from secrets; and __fish_seen_subcommand_from rotate' -l variant -x -d 'sign in this variant from now on, as v1a; the old secret signs in its own'
 complete -c tenterhook -n '__fish_seen_subcommand_from secrets; and __fish_seen_subcommand_from rotate' -l secret-file -r -F -d 'bring your own; - is standard input'
 complete -c tenterhook -n '__fish_seen_subcommand_from secrets; and __fish_seen_subcommand_from rotate' -l server -x -d 'the server to ask [TENTERHOOK_SERVER, default http://127.0.0.1:8420]'
 complete -c tenterhook -n '__fish_seen_subcommand_from secrets; and __fish_seen_subcommand_from rotate' -l key-file -r -F -d 'file with the API key; - is standard input [TENTERHOOK_KEY_FILE, or the key itself in TENTERHOOK_KEY]'

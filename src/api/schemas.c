@@ -157,7 +157,7 @@ const struct th_api_schema th_api_schemas[] = {
                                                  ",\"created_at\":" TIME ",\"expires_at\":" TIME) "}")},
     {"SecretRotate", CLOSED("", "\"secret\":" SECRET_NULL
                                 ",\"overlap_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,"
-                                "\"maximum\":315360000}")},
+                                "\"maximum\":315360000},\"signature_variant\":" STR_NULL)},
     {"ReplayNew",
      CLOSED("\"since\"",
             "\"since\":" TIME ",\"until\":" TIME_NULL ",\"status\":{\"oneOf\":[{\"type\":\"null\"}," ENDED

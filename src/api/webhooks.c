@@ -277,14 +277,15 @@ void th_h_secret_rotate(struct th_api_req *r)
     static const struct th_api_field fields[] = {
         {"secret", TH_T_STRING, false, true, 1024, 0, 0},
         {"overlap_seconds", TH_T_INTEGER, false, true, 0, 0, 10 * 365 * 86400},
+        {"signature_variant", TH_T_STRING, false, true, 64, 0, 0},
     };
     struct th_endpoint *ep = th_api_endpoint(r);
-    struct th_api_value v[2];
+    struct th_api_value v[3];
     struct th_change *c;
 
     if (!ep)
         return;
-    if (!th_api_decode(r, r->body, TH_LIT(""), fields, 2, false, v)) {
+    if (!th_api_decode(r, r->body, TH_LIT(""), fields, 3, false, v)) {
         th_api_fail_nomem(r);
         return;
     }
@@ -300,6 +301,7 @@ void th_h_secret_rotate(struct th_api_req *r)
     c->overlap_given = v[1].present;
     c->overlap_null = v[1].null;
     c->overlap_s = v[1].i;
+    c->variant = v[2].text;
     th_api_submit(r, 200, "secret", rotated);
 }
 

@@ -159,6 +159,7 @@ const struct th_command th_commands[] = {
     {"secrets", "rotate", "ENDPOINT", "make a new secret beside the old one", NULL, API, 1, 1,
      OPTIONS(
          {"--overlap", "TIME", "how long the old one goes on: 0, 24h, until-revoked; default: the dialect's"},
+         {"--variant", "NAME", "sign in this variant from now on, as v1a; the old secret signs in its own"},
          {"--secret-file", "FILE", "bring your own; - is standard input"}),
      th_cmd_secret_rotate, NULL},
     {"secrets", "revoke", "ENDPOINT", "end the previous secret now", NULL, API, 1, 1, OPTIONS(YES),

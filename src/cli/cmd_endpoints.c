@@ -462,6 +462,10 @@ int th_cmd_secret_rotate(struct th_cli *cli)
         else
             status = TH_EXIT_USAGE;
     }
+    if (th_cli_option(cli, "--variant")) {
+        th_jw_key(&w, TH_LIT("signature_variant"));
+        th_jw_string(&w, th_str(th_cli_option(cli, "--variant")));
+    }
     if (!status && !write_secret(cli, &w, (struct th_json){0}))
         status = TH_EXIT_INPUT;
     th_jw_end_object(&w);

@@ -119,6 +119,10 @@ bool th_dialect_secret_public(const struct th_dialect *d, struct th_span secret,
 /** Adds what may not be shown of a secret: its text, and the forms of the bytes that it stands for in this dialect. */
 void th_dialect_secret_needles(const struct th_dialect *d, struct th_span secret, struct th_needles *out);
 
+/** True when one request can be signed in both variants: by the same headers, each of which holds several signatures; or
+ * when only the oldest secret signs, so that it never has to be. */
+bool th_dialect_variants_mix(const struct th_dialect *d, unsigned a, unsigned b);
+
 /** A secret ready to sign: decoded once, never on the hot path. */
 struct th_sign_key {
     struct th_hmac hmac;

@@ -189,19 +189,35 @@ static bool add_item(struct attempt *a, const struct dl_sig *sig, const struct t
     return true;
 }
 
+/* What a key signs as: the endpoint's variant, else the one that the secret is of. So an endpoint that moves from one to the
+ * other is signed for in both while both secrets are active. `row`: the variants of one signature. */
+static const struct dl_sig *sig_of(const struct th_dialect *d, const struct dl_sig *row, unsigned variant,
+                                   const struct th_sign_key *key)
+{
+    if (key->slots & 1u << row[variant].slot)
+        return &row[variant];
+    for (unsigned i = 0; i < d->values.variant_count; i++)
+        if (key->slots & 1u << row[i].slot)
+            return &row[i];
+    return &row[variant];
+}
+
 /* The keys that sign, in the dialect's order: all, or the oldest that is still active. */
-static bool add_items(struct attempt *a, const struct dl_sig *sig, struct th_buf *out)
+static bool add_items(struct attempt *a, const struct dl_sig *row, unsigned variant, struct th_buf *out)
 {
     const struct th_render *r = a->r;
 
     if (r->key_count == 0)
         return false;
     if (!a->d->values.secrets_all_sign)
-        return add_item(a, sig, r->keys[r->key_count - 1], out);
+        return add_item(a, sig_of(a->d, row, variant, r->keys[r->key_count - 1]), r->keys[r->key_count - 1],
+                        out);
     for (unsigned i = 0; i < r->key_count; i++) {
+        const struct th_sign_key *key = r->keys[a->d->oldest_first ? r->key_count - 1 - i : i];
+
         if (i)
-            th_buf_span(out, sig->join);
-        if (!add_item(a, sig, r->keys[a->d->oldest_first ? r->key_count - 1 - i : i], out))
+            th_buf_span(out, row[variant].join);
+        if (!add_item(a, sig_of(a->d, row, variant, key), key, out))
             return false;
     }
     return true;
@@ -217,9 +233,13 @@ static struct th_span next_stored(struct th_span *rest)
     return line;
 }
 
-static bool add_signature(struct attempt *a, const struct dl_sig *sig, struct th_span *stored,
-                          struct th_buf *out, struct th_buf *sigs)
+static bool add_signature(struct attempt *a, const struct dl_sig *row, unsigned variant,
+                          struct th_span *stored, struct th_buf *out, struct th_buf *sigs)
 {
+    const struct th_render *r = a->r;
+    const struct dl_sig *sig = !a->d->values.secrets_all_sign && r->key_count && !r->sigs.n
+                                   ? sig_of(a->d, row, variant, r->keys[r->key_count - 1])
+                                   : &row[variant];
     size_t start;
 
     th_buf_span(out, sig->header);
@@ -235,7 +255,7 @@ static bool add_signature(struct attempt *a, const struct dl_sig *sig, struct th
                 th_buf_span(out, op->text);
             else if (op->arg == DL_V_TS)
                 th_buf_span(out, stamp(a, sig->stamp));
-            else if (!add_items(a, sig, out))
+            else if (!add_items(a, row, variant, out))
                 return false;
         }
     }
@@ -335,7 +355,7 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
             ok = ok && add_checked(out, variable(&a, (enum dl_var)op->arg, d->stamp));
             break;
         case DL_SIGNATURE:
-            ok = add_signature(&a, &d->sigs[op->arg][variant], &stored, out, sigs);
+            ok = add_signature(&a, d->sigs[op->arg], variant, &stored, out, sigs);
             break;
         case DL_IF_OPTION:
             i += r->options & 1u << op->arg ? 0u : op->skip;

@@ -255,6 +255,14 @@ void th_dialect_secret_needles(const struct th_dialect *d, struct th_span secret
     th_wipe(key, sizeof key);
 }
 
+bool th_dialect_variants_mix(const struct th_dialect *d, unsigned a, unsigned b)
+{
+    for (unsigned i = 0; d->values.secrets_all_sign && i < d->spec.signature_count; i++)
+        if (!th_span_ieq(d->sigs[i][a].header, d->sigs[i][b].header))
+            return false;
+    return true;
+}
+
 /* ---- keys ---- */
 
 static enum th_error fill_ed25519(const uint8_t *bytes, size_t n, struct th_sign_key *key)

@@ -22,7 +22,7 @@ struct lookup {
 
 /* ---- rows ---- */
 
-static bool endpoint_row(struct change_impl *i, const struct th_endpoint *ep)
+bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep)
 {
     struct th_row *row = th_change_row(i, TH_ROW_ENDPOINT, ep->no);
     struct th_buf conf;
@@ -80,7 +80,8 @@ static void build_endpoint_add(struct change_impl *i)
     ep->pub.secrets[0] = i->secret;
     ep->pub.secret_count = 1;
     i->secret = (struct th_secret){0};
-    if (!endpoint_row(i, &ep->pub) || !th_change_secret_row(i, &ep->pub, &ep->pub.secrets[0], false) ||
+    if (!th_change_endpoint_row(i, &ep->pub) ||
+        !th_change_secret_row(i, &ep->pub, &ep->pub.secrets[0], false) ||
         !th_change_last_number(i, "last_endpoint", ep->pub.no)) {
         th_change_no_memory(i);
         return;
@@ -109,7 +110,7 @@ static void build_endpoint_set(struct change_impl *i)
         return;
     }
     i->next.spec = i->run->spec;
-    if (!endpoint_row(i, &i->next) || (c->clear_disabled && !fact_row(i, &i->next))) {
+    if (!th_change_endpoint_row(i, &i->next) || (c->clear_disabled && !fact_row(i, &i->next))) {
         th_change_no_memory(i);
         return;
     }
@@ -279,7 +280,7 @@ static enum th_change_result disable_rows(struct change_impl *i)
     i->next.updated = i->e->now.wall;
     i->next.disabled_at = i->e->now.wall;
     i->next.disabled_reason = i->c->note;
-    if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !endpoint_row(i, &i->next) ||
+    if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !th_change_endpoint_row(i, &i->next) ||
         !fact_row(i, &i->next))
         return TH_CH_UNAVAILABLE;
     return TH_CH_DONE;

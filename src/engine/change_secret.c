@@ -71,6 +71,34 @@ static bool is_active(const struct th_secret *s, int64_t now_ms)
     return s->until == 0 || s->until > now_ms;
 }
 
+/* i->next signs in another variant from now on. False when the change has ended. */
+static bool move_to_variant(struct change_impl *i, bool overlaps)
+{
+    const struct th_dialect *d = i->tenant->dialect;
+    const struct th_dialect_values *v = th_dialect_values(d);
+    struct th_endpoint_spec spec = i->next.spec;
+    unsigned variant = th_variant_index(v, i->c->variant);
+
+    if (!i->c->variant.n || variant == i->next.run->variant)
+        return true;
+    if (overlaps && !th_dialect_variants_mix(d, variant, i->next.run->variant)) {
+        th_change_fail(i, TH_CH_CONFLICT,
+                       "the two variants have different headers, so no request can carry both: rotate with "
+                       "overlap_seconds 0");
+        return false;
+    }
+    spec.variant = i->c->variant;
+    i->next.rev++;
+    i->next.updated = i->e->now.wall;
+    if (th_run_new(i->e, &i->next, &spec, &i->run)) {
+        th_change_no_memory(i);
+        return false;
+    }
+    i->next.run = i->run;
+    i->next.spec = i->run->spec;
+    return true;
+}
+
 void th_change_begin_rotate(struct change_impl *i)
 {
     struct th_change *c = i->c;
@@ -93,14 +121,17 @@ void th_change_begin_rotate(struct change_impl *i)
             "two secrets are active already; revoke the previous one first (DELETE …/secret/previous)");
         return;
     }
-    if (!th_change_secret_make(i, &i->ep->pub)) {
+    if (!move_to_variant(i, overlap_s != 0))
+        return;
+    if (!th_change_secret_make(i, &i->next)) {
         th_change_no_memory(i);
         return;
     }
     /* the active ones move on behind the new one, with their end; the expired ones leave */
     i->next.secrets[0] = i->secret;
     i->next.secret_count = 1;
-    ok = th_change_secret_row(i, &i->next, &i->secret, false);
+    ok = th_change_secret_row(i, &i->next, &i->secret, false) &&
+         (!i->run || th_change_endpoint_row(i, &i->next));
     for (unsigned n = 0; ok && n < i->ep->pub.secret_count; n++) {
         struct th_secret s = i->ep->pub.secrets[n];
         bool keep = is_active(&s, now_ms) && overlap_s != 0 && i->next.secret_count < TH_MAX_SECRETS;
@@ -153,6 +184,14 @@ void th_change_end_secrets(struct change_impl *i)
             continue;
         th_mask_keep(i->ep, &pub->secrets[n], i->e->now.wall.ms);
         th_change_secret_fini(&pub->secrets[n]);
+    }
+    if (i->run) {
+        th_run_unref(pub->run);
+        pub->run = i->run;
+        pub->spec = pub->run->spec;
+        pub->rev = i->next.rev;
+        pub->updated = i->next.updated;
+        i->run = NULL;
     }
     memcpy(pub->secrets, i->next.secrets, sizeof pub->secrets);
     pub->secret_count = i->next.secret_count;

@@ -169,7 +169,7 @@ static void check_numbers(const struct th_dialect_values *v, struct th_change *c
         refuse(c, "description", "is longer than 4096 bytes");
 }
 
-static unsigned variant_index(const struct th_dialect_values *v, struct th_span name)
+unsigned th_variant_index(const struct th_dialect_values *v, struct th_span name)
 {
     for (unsigned i = 0; i < v->variant_count; i++)
         if (th_span_eq(v->variants[i], name))
@@ -197,13 +197,16 @@ static void fits(void *ctx, struct th_span secret, struct th_wall created, int64
 static void check_variant_change(struct th_engine *e, const struct th_dialect *d, struct th_change *c)
 {
     const struct th_endpoint *ep = th_engine_endpoint_no(e, c->endpoint);
-    struct fitting f = {.d = d, .variant = variant_index(th_dialect_values(d), c->spec.variant), .ok = true};
+    struct fitting f = {
+        .d = d, .variant = th_variant_index(th_dialect_values(d), c->spec.variant), .ok = true};
 
     if (!ep || ep->run->variant == f.variant)
         return;
     if (!th_engine_secrets(e, ep, fits, &f) || !f.ok)
         refuse(c, "signature_variant",
-               "needs a secret of another form than this endpoint has; register another endpoint for it");
+               "needs a secret of another form than this endpoint has: rotate its secret with this "
+               "signature_variant "
+               "(POST .../rotate-secret)");
 }
 
 static void check_secret(struct th_engine *e, const struct th_dialect *d, struct th_change *c)
@@ -211,7 +214,9 @@ static void check_secret(struct th_engine *e, const struct th_dialect *d, struct
     const struct th_dialect_values *v = th_dialect_values(d);
     const struct th_endpoint *ep =
         c->kind == TH_CHANGE_SECRET_ROTATE ? th_engine_endpoint_no(e, c->endpoint) : NULL;
-    unsigned variant = ep ? ep->run->variant : variant_index(v, c->spec.variant);
+    unsigned variant = !ep            ? th_variant_index(v, c->spec.variant)
+                       : c->variant.n ? th_variant_index(v, c->variant)
+                                      : ep->run->variant;
     const char *why = "is not allowed";
 
     if (c->kind == TH_CHANGE_ENDPOINT_SET) {
@@ -237,7 +242,11 @@ bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_cha
     const struct th_dialect *d = c->check_as ? c->check_as : t->dialect;
     const struct th_dialect_values *v = th_dialect_values(d);
 
-    check_secret(e, d, c);
+    if (c->kind == TH_CHANGE_SECRET_ROTATE && c->variant.n &&
+        !th_span_eq(v->variants[th_variant_index(v, c->variant)], c->variant))
+        refuse(c, "signature_variant", "is not a variant of this dialect's signature");
+    else
+        check_secret(e, d, c);
     if (c->kind == TH_CHANGE_SECRET_ROTATE)
         return c->error_count == 0;
     check_url(e, v, c, url);

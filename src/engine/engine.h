@@ -348,7 +348,9 @@ struct th_change {
     struct th_span secret;        /* ENDPOINT_ADD, SECRET_ROTATE: customer's; n == 0: generate */
     bool overlap_given, overlap_null;
     int64_t overlap_s; /* SECRET_ROTATE; not given: the dialect's */
-    bool check_rev;    /* If-Match */
+    struct th_span
+        variant;    /* SECRET_ROTATE: the endpoint signs in this variant from now on; n == 0: as before */
+    bool check_rev; /* If-Match */
     uint64_t expect_rev;
     /* ENDPOINT_ADD: `secret` comes from another installation, and is taken where the dialect makes its own */
     bool moved;

@@ -334,6 +334,8 @@ bool th_limit_allows(struct th_engine *e, const struct th_tenant *t, enum th_lim
                      char *detail, size_t detail_size);
 
 /* check.c */
+/** 0 for a name that is none. */
+unsigned th_variant_index(const struct th_dialect_values *v, struct th_span name);
 bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url);
 
 /* change.c */
