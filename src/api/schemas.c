@@ -62,7 +62,8 @@
               ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED
 
 #define WEBHOOK_SETTINGS(url)                                                                                \
-    "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"events\":{\"type\":[\"array\","      \
+    "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL         \
+    ",\"previous_expires_at\":" TIME_NULL ",\"events\":{\"type\":[\"array\","                                \
     "\"null\"],\"items\":" STR                                                                               \
     ",\"maxItems\":256},\"active\":{\"type\":[\"boolean\",\"null\"]},\"description\":{\"type\":[\"string\"," \
     "\"null\"],"                                                                                             \

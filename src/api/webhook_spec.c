@@ -23,6 +23,8 @@ enum {
     F_VARIANT,
     F_OPTIONS,
     F_SECRET,
+    F_PREVIOUS,
+    F_PREVIOUS_END,
     F_COUNT
 };
 
@@ -40,6 +42,8 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"signature_variant", TH_T_STRING, false, true, 64, 0, 0},
     {"options", TH_T_OBJECT, false, true, 0, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
+    {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
+    {"previous_expires_at", TH_T_TIME, false, true, 0, 0, 0},
 };
 
 static struct th_span pointer_to(struct th_api_req *r, int field)
@@ -298,6 +302,11 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     if (given(v, F_SECRET) && v[F_SECRET].text.n == 0)
         th_api_error(r, pointer_to(r, F_SECRET), "must not be empty");
     c->secret = v[F_SECRET].text;
+    for (int f = F_PREVIOUS; f <= F_PREVIOUS_END; f++)
+        if (v[f].present && !c->moved)
+            th_api_error(r, pointer_to(r, f), "is for endpoints that are moved (moved=true)");
+    c->previous = v[F_PREVIOUS].text;
+    c->previous_until = v[F_PREVIOUS_END].i;
 }
 
 static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bool merge, struct th_change *c)

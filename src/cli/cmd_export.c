@@ -41,6 +41,23 @@ static void write_fields(struct th_buf *out, const char *margin, struct th_json 
     }
 }
 
+/* A second one that is active: receivers may know this one only. */
+static void write_previous(struct export *x, struct th_json answer)
+{
+    static const struct {
+        const char *pointer, *name;
+    } members[] = {{"/secrets/1/secret", "previous_secret"},
+                   {"/secrets/1/expires_at", "previous_expires_at"}};
+    struct th_json v;
+
+    for (unsigned i = 0; i < 2; i++)
+        if (th_json_pointer(answer, th_str(members[i].pointer), &v)) {
+            th_buf_printf(&x->out, "        %s: ", members[i].name);
+            th_yaml_write(&x->out, v);
+            th_buf_char(&x->out, '\n');
+        }
+}
+
 static int write_secret(struct export *x, const char *id)
 {
     struct th_answer answer;
@@ -54,6 +71,7 @@ static int write_secret(struct export *x, const char *id)
         th_buf_str(&x->out, "        secret: ");
         th_yaml_write(&x->out, secret);
         th_buf_char(&x->out, '\n');
+        write_previous(x, answer.json);
     } else if (answer.status == 403) { /* the dialect shows it once, or never */
         th_buf_str(&x->out, "        # its secret cannot be read\n");
         x->unread++;

@@ -173,9 +173,9 @@ static uint32_t gram_at(const char *p)
     return v;
 }
 
-static unsigned filter_place(const struct th_mask *m, uint32_t gram)
+static unsigned filter_place(uint32_t gram, unsigned bits)
 {
-    return (unsigned)(gram * 2654435761u) >> (32 - m->bits);
+    return (unsigned)(gram * 2654435761u) >> (32 - bits);
 }
 
 enum th_error th_mask_new(const struct th_needles *n, uint64_t seed, struct th_mask **out)
@@ -187,7 +187,7 @@ enum th_error th_mask_new(const struct th_needles *n, uint64_t seed, struct th_m
     *out = NULL;
     if (n->text.failed || !n->count)
         return n->text.failed;
-    while (bits < 15 && ((size_t)1 << bits) < grams * 12)
+    while (bits < 15 && ((size_t)1 << bits) < grams * 24)
         bits++;
     m = th_calloc(1, sizeof *m + ((size_t)1 << bits) / 8 + n->count * sizeof *m->needle +
                          grams * sizeof *m->gram);
@@ -205,7 +205,7 @@ enum th_error th_mask_new(const struct th_needles *n, uint64_t seed, struct th_m
         m->needle[i] = (struct needle){th_hash(text, seed), (uint32_t)text.n};
         for (unsigned k = 0; k < STRIDE; k++) {
             uint32_t gram = gram_at(text.p + k);
-            unsigned place = filter_place(m, gram);
+            unsigned place = filter_place(gram, m->bits);
 
             m->gram[i * STRIDE + k] = gram;
             m->filter[place / 64] |= (uint64_t)1 << place % 64;
@@ -254,16 +254,18 @@ static void hide(struct hidden *h, const struct reading *r, size_t from, size_t 
     memset(h->map.p + begin, 1, end - begin);
 }
 
-/* A gram stands at `at`: is it part of a text that is known? */
+/* A gram stands at `at` that the filter lets through: is it part of a text that is known? */
 static void look_close(const struct th_mask *m, const struct reading *r, size_t at, uint32_t gram,
                        struct hidden *h)
 {
     for (unsigned i = 0; i < m->count * STRIDE; i++) {
-        const struct needle *needle = &m->needle[i / STRIDE];
-        size_t begin = at - i % STRIDE, left;
+        const struct needle *needle;
+        size_t begin, left;
 
         if (m->gram[i] != gram || at < i % STRIDE)
             continue;
+        needle = &m->needle[i / STRIDE];
+        begin = at - i % STRIDE;
         left = r->text.n - begin;
         if (left < needle->n ? r->cut
                              : th_hash(th_span(r->text.p + begin, needle->n), m->seed) == needle->hash)
@@ -271,18 +273,32 @@ static void look_close(const struct th_mask *m, const struct reading *r, size_t 
     }
 }
 
+static size_t look_from(const struct th_mask *m, const struct reading *r, size_t at, size_t end, size_t step,
+                        struct hidden *h)
+{
+    const char *text = r->text.p;
+    const uint64_t *filter = m->filter;
+    unsigned bits = m->bits;
+
+    for (; at + GRAM <= end; at += step) {
+        uint32_t gram = gram_at(text + at);
+        unsigned place = filter_place(gram, bits);
+
+        if (filter[place / 64] >> place % 64 & 1)
+            look_close(m, r, at, gram, h);
+    }
+    return at;
+}
+
+/* In front of a cut every place is looked at: less than a text's beginning may be left of it. */
 static void look(const struct th_mask *m, const struct reading *r, struct hidden *h)
 {
-    size_t at = 0, tail = r->cut && r->text.n > TAIL ? r->text.n - TAIL : 0;
+    size_t at = 0, n = r->text.n;
 
-    while (at + GRAM <= r->text.n) {
-        uint32_t gram = gram_at(r->text.p + at);
-        unsigned place = filter_place(m, gram);
-
-        if (m->filter[place / 64] >> place % 64 & 1)
-            look_close(m, r, at, gram, h);
-        at += r->cut && at + STRIDE > tail ? 1 : STRIDE;
-    }
+    if (!r->cut || n > TAIL)
+        at = look_from(m, r, 0, r->cut ? n - TAIL : n, STRIDE, h);
+    if (r->cut)
+        (void)look_from(m, r, at > STRIDE ? at - STRIDE : 0, n, 1, h);
 }
 
 /* ---- escapes ---- */

@@ -77,6 +77,9 @@ bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, c
 /** Makes i->secret from the customer's text or anew; the clear text goes to c->secret_text for the answer. False without
  * memory. */
 bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep);
+/** Makes a secret of a text. False without memory. */
+bool th_change_secret_take(struct change_impl *i, const struct th_endpoint *ep, struct th_span text,
+                           uint64_t no, struct th_secret *out);
 void th_change_begin_rotate(struct change_impl *i);
 void th_change_begin_revoke(struct change_impl *i);
 /** Of a rotation and of a revocation. */

@@ -80,6 +80,16 @@ static void build_endpoint_add(struct change_impl *i)
     ep->pub.secrets[0] = i->secret;
     ep->pub.secret_count = 1;
     i->secret = (struct th_secret){0};
+    if (c->previous.n) { /* its number is the lower one: at a start the highest is the newest */
+        struct th_secret *previous = &ep->pub.secrets[ep->pub.secret_count++];
+
+        previous->until = c->previous_until;
+        if (!th_change_secret_take(i, &ep->pub, c->previous, e->last_secret + 1, previous) ||
+            !th_change_secret_row(i, &ep->pub, previous, false)) {
+            th_change_no_memory(i);
+            return;
+        }
+    }
     if (!th_change_endpoint_row(i, &ep->pub) ||
         !th_change_secret_row(i, &ep->pub, &ep->pub.secrets[0], false) ||
         !th_change_last_number(i, "last_endpoint", ep->pub.no)) {

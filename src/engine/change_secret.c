@@ -31,16 +31,37 @@ bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, c
     return true;
 }
 
+bool th_change_secret_take(struct change_impl *i, const struct th_endpoint *ep, struct th_span text,
+                           uint64_t no, struct th_secret *out)
+{
+    struct th_engine *e = i->e;
+    struct th_buf sealed;
+    char *copy;
+    bool ok = false;
+
+    th_buf_init(&sealed, 8192);
+    out->no = no;
+    out->created = e->now.wall;
+    if (th_engine_seal(e, ep->tenant->no, ep->no, no, text, &sealed)) {
+        copy = th_malloc(sealed.n);
+        if (copy) {
+            memcpy(copy, sealed.p, sealed.n);
+            out->sealed = th_span(copy, sealed.n);
+            ok = !th_dialect_key_init(ep->tenant->dialect, text, &out->key) &&
+                 !th_mask_secret(e, ep->tenant->dialect, text, &out->mask);
+        }
+    }
+    th_buf_fini(&sealed);
+    return ok;
+}
+
 /* Makes i->secret from the customer's text or anew; the clear text goes to c->secret_text for the answer. */
 bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep)
 {
     struct th_engine *e = i->e;
     struct th_change *c = i->c;
     uint8_t random[64];
-    struct th_buf sealed;
-    bool ok = false;
 
-    th_buf_init(&sealed, 8192);
     if (c->secret.n) {
         th_buf_span(&c->secret_text, c->secret);
     } else {
@@ -48,20 +69,9 @@ bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep)
         th_dialect_secret_make_for(ep->tenant->dialect, ep->run->variant, random, &c->secret_text);
         th_wipe(random, sizeof random);
     }
-    i->secret.no = e->last_secret + 1;
-    i->secret.created = e->now.wall;
-    if (!c->secret_text.failed &&
-        th_engine_seal(e, ep->tenant->no, ep->no, i->secret.no, th_buf_view(&c->secret_text), &sealed)) {
-        char *copy = th_malloc(sealed.n);
-        if (copy) {
-            memcpy(copy, sealed.p, sealed.n);
-            i->secret.sealed = th_span(copy, sealed.n);
-            ok = !th_dialect_key_init(ep->tenant->dialect, th_buf_view(&c->secret_text), &i->secret.key) &&
-                 !th_mask_secret(e, ep->tenant->dialect, th_buf_view(&c->secret_text), &i->secret.mask);
-        }
-    }
-    th_buf_fini(&sealed);
-    return ok;
+    return !c->secret_text.failed &&
+           th_change_secret_take(i, ep, th_buf_view(&c->secret_text),
+                                 e->last_secret + 1 + (c->previous.n > 0), &i->secret);
 }
 
 /* ---- secrets ---- */

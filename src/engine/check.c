@@ -236,6 +236,23 @@ static void check_secret(struct th_engine *e, const struct th_dialect *d, struct
     }
 }
 
+/* Of an endpoint that is moved while it had two. It may be of another variant than the newest. */
+static void check_previous(const struct th_dialect *d, struct th_change *c)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+    const char *why = "is not allowed";
+
+    if (!c->previous.n)
+        return;
+    if (!c->secret.n)
+        refuse(c, "previous_secret", "needs the newest one beside it, as secret");
+    else if (v->secrets_max_active == 1)
+        refuse(c, "previous_secret", "this dialect has one active secret only");
+    else if (v->secret_source == TH_SECRET_GENERATED ? th_dialect_secret_check_moved(d, c->previous, &why)
+                                                     : th_dialect_secret_check(d, c->previous, &why))
+        refuse(c, "previous_secret", why);
+}
+
 /* Fills c->errors; true when there are none. *url is the parsed URL then. */
 bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url)
 {
@@ -249,6 +266,7 @@ bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_cha
         check_secret(e, d, c);
     if (c->kind == TH_CHANGE_SECRET_ROTATE)
         return c->error_count == 0;
+    check_previous(d, c);
     check_url(e, v, c, url);
     check_events(d, c);
     check_headers(d, c);

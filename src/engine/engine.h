@@ -354,7 +354,9 @@ struct th_change {
     uint64_t expect_rev;
     /* ENDPOINT_ADD: `secret` comes from another installation, and is taken where the dialect makes its own */
     bool moved;
-    bool dry_run; /* everything is checked, nothing is stored or made */
+    struct th_span previous; /* with it: the secret before it, which is still active; n == 0: none */
+    int64_t previous_until;  /* wall ms; 0: until revoked */
+    bool dry_run;            /* everything is checked, nothing is stored or made */
     const struct th_dialect
         *check_as; /* ENDPOINT_ADD with dry_run: by the rules of this dialect; NULL: the tenant's */
     struct th_idem idem;

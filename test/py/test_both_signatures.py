@@ -115,6 +115,28 @@ def test_both_may_stay(server, receiver, tmp_path):
     assert kinds(there.request()) == ["v1a", "v1a"]
 
 
+@pytest.mark.parametrize("overlap", [None, 3600])
+def test_both_are_exported_and_imported(server, receiver, tmp_path, overlap):
+    """Another installation signs as this one did, with both, and the overlap ends when it would have."""
+    first, second = server(), server()
+    there = Endpoint(first, receiver, tmp_path, secret=WHSEC)
+    there.rotate(signature_variant="v1a", secret=WHSK, overlap_seconds=overlap).expect(200)
+    env = [{"TENTERHOOK_SERVER": f"http://127.0.0.1:{one.port}", "TENTERHOOK_KEY": one.admin_key} for one in (first, second)]
+    text = tenterhook("export", "--secrets", env=env[0]).expect(0).out
+    tenterhook("import", "-", env=env[1], stdin=text).expect(0)
+    assert tenterhook("export", "--secrets", env=env[1]).expect(0).out == text
+    assert "0 created, 0 changed" in tenterhook("import", "-", env=env[1], stdin=text).expect(0).out
+    second.stop()
+    second.start()
+    second.api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    request = there.target.wait_for(1)[0]
+    assert kinds(request) == ["v1a", "v1"] and items(request)[1] == v1_of(request, WHSEC)
+    body = {"url": there.target.url(), "secret": WHSK, "signature_variant": "v1a", "previous_secret": WHSEC}
+    assert "moved" in second.api.post("/v1/webhooks", body).expect(422).json["detail"]
+    for wrong in ({"secret": None}, {"previous_secret": "whsec_short"}):
+        second.api.post("/v1/webhooks?moved=true", {**body, **wrong}).expect(422)
+
+
 @pytest.mark.parametrize("body, status, word", [
     ({"signature_variant": "v2"}, 422, "is not a variant"), ({"signature_variant": 5}, 422, "must be a string"),
     ({"signature_variant": "v1a", "secret": WHSEC}, 422, "whsk_"), ({"secret": WHSK}, 422, "whsec_"),
