@@ -30,7 +30,8 @@
 #define LIMIT "{\"type\":[\"integer\",\"null\"],\"minimum\":0}"
 #define LIMITS /* of core/limits.h; a test compares them */                                                  \
     "\"endpoints\":" LIMIT ",\"header_bytes\":" LIMIT ",\"keys\":" LIMIT ",\"replays\":" LIMIT               \
-    ",\"stored_bytes\":" LIMIT ",\"unfinished_deliveries\":" LIMIT
+    ",\"stored_bytes\":" LIMIT ",\"unfinished_deliveries\":" LIMIT ",\"host_requests\":" LIMIT               \
+    ",\"host_requests_per_second\":" LIMIT
 #define STATUS                                                                                               \
     "{\"enum\":[\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],\"type\":"         \
     "\"string\"}"
@@ -182,9 +183,9 @@ const struct th_api_schema th_api_schemas[] = {
          "\"id\":" STR ",\"name\":" STR ",\"dialect\":" STR
          ",\"attributes\":{\"type\":\"object\"},\"limits\":{\"type\":\"object\",\"additionalProperties\":" INT
          "},\"usage\":{\"type\":\"object\",\"additionalProperties\":" OBJECT(
-             "\"used\",\"allowed\"",
-             "\"used\":" INT ",\"allowed\":{\"type\":[\"integer\",\"null\"]}") "},\"created_at\":" TIME
-                                                                               ",\"updated_at\":" TIME)},
+             "\"used\",\"allowed\"", "\"used\":{\"type\":[\"integer\",\"null\"]},\"allowed\":{\"type\":["
+                                     "\"integer\",\"null\"]}") "},\"created_at\":" TIME
+                                                               ",\"updated_at\":" TIME)},
     {"TenantPut",
      CLOSED("", "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":256},\"dialect\":{\"type\":"
                 "\"string\",\"minLength\":1,\"maxLength\":64},"

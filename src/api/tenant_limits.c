@@ -72,7 +72,12 @@ void th_api_limits_write(struct th_api_req *r, struct th_jw *w, const struct th_
         int64_t allowed = th_engine_allowed(e, t, (enum th_limit)id);
         th_jw_key(w, th_str(th_limit_name((enum th_limit)id)));
         th_jw_object(w);
-        th_api_int(w, "used", th_engine_used(e, t, (enum th_limit)id));
+        int64_t used = th_engine_used(e, t, (enum th_limit)id);
+        th_jw_key(w, TH_LIT("used"));
+        if (used == TH_LIMIT_UNKNOWN)
+            th_jw_null(w);
+        else
+            th_jw_i64(w, used);
         th_jw_key(w, TH_LIT("allowed"));
         if (allowed)
             th_jw_i64(w, allowed);
@@ -88,9 +93,9 @@ void th_api_limits_write(struct th_api_req *r, struct th_jw *w, const struct th_
 static bool is_worth_rows(const struct th_engine *e, const struct th_tenant *t)
 {
     for (unsigned id = 0; id < TH_L_COUNT; id++)
-        if (t->limits.v[id] != TH_LIMIT_OPEN ||
-            (id != TH_L_HEADER_BYTES && th_engine_near(e, th_engine_used(e, t, (enum th_limit)id),
-                                                       th_engine_allowed(e, t, (enum th_limit)id))))
+        if (t->limits.v[id] != TH_LIMIT_OPEN || (id != TH_L_HEADER_BYTES && id < TH_L_HOST_REQUESTS &&
+                                                 th_engine_near(e, th_engine_used(e, t, (enum th_limit)id),
+                                                                th_engine_allowed(e, t, (enum th_limit)id))))
             return true;
     return false;
 }
@@ -108,6 +113,8 @@ static void write_rows(const struct th_engine *e, const struct th_tenant *const 
         for (unsigned id = 0; id < TH_L_COUNT; id++) {
             int64_t n = allowed ? th_engine_allowed(e, rows[i], (enum th_limit)id)
                                 : th_engine_used(e, rows[i], (enum th_limit)id);
+            if (!allowed && n == TH_LIMIT_UNKNOWN)
+                continue;
             th_buf_printf(out, "%s{tenant=\"%.*s\",limit=\"%s\"} %lld\n", name, (int)rows[i]->id.n,
                           rows[i]->id.p, th_limit_name((enum th_limit)id), (long long)n);
         }

@@ -79,6 +79,10 @@ enum th_option_kind {
     X(TENANT_UNFINISHED, NUMBER, "--tenant-unfinished-deliveries", "TENTERHOOK_TENANT_UNFINISHED_DELIVERIES",                       \
       "limits.tenant_unfinished_deliveries", "0", NULL, 0, 1000000000, "N",                                                         \
       "deliveries of a tenant that have not ended, beyond which publishing is refused; 0: no limit")                               \
+    X(HOST_REQUESTS, NUMBER, "--host-requests", "TENTERHOOK_HOST_REQUESTS", "limits.host_requests", "100", NULL, 0, 65536, "N",     \
+      "requests of a tenant under way at once to one host, over all its endpoints there; 0: no limit")                             \
+    X(HOST_RATE, NUMBER, "--host-requests-per-second", "TENTERHOOK_HOST_REQUESTS_PER_SECOND", "limits.host_requests_per_second",    \
+      "0", NULL, 0, 1000000, "N", "requests a second of a tenant to one host, over all its endpoints there; 0: no limit")          \
     X(LIMIT_WARNING, NUMBER, "--limit-warning", "TENTERHOOK_LIMIT_WARNING", "limits.warn_percent", "80", NULL, 0, 100, "PERCENT",   \
       "of a tenant's limit: from here on log and operator events say that it is near; 0: never")                                   \
     X(WRONG_KEY_RATE, NUMBER, "--wrong-key-rate", "TENTERHOOK_WRONG_KEY_RATE", "limits.wrong_key_rate", "0", NULL, 0, 1000000, "N", \

@@ -12,7 +12,9 @@
     X(KEYS, "keys", 1000000, "keys")                                                                         \
     X(REPLAYS, "replays", 1000, "replays at work")                                                           \
     X(STORED_BYTES, "stored_bytes", 1000000000000000, "bytes stored")                                        \
-    X(UNFINISHED, "unfinished_deliveries", 1000000000, "deliveries that have not ended")
+    X(UNFINISHED, "unfinished_deliveries", 1000000000, "deliveries that have not ended")                     \
+    X(HOST_REQUESTS, "host_requests", 65536, "requests under way to one host")                               \
+    X(HOST_RATE, "host_requests_per_second", 1000000, "requests a second to one host")
 
 enum th_limit {
 #define X(id, ...) TH_L_##id,
@@ -21,7 +23,8 @@ enum th_limit {
         TH_L_COUNT
 };
 
-#define TH_LIMIT_OPEN (-1) /* of a tenant: the installation's holds */
+#define TH_LIMIT_UNKNOWN (-1) /* of what is used: nobody counts it */
+#define TH_LIMIT_OPEN (-1)    /* of a tenant: the installation's holds */
 
 struct th_limits {
     int64_t v[TH_L_COUNT];

@@ -42,6 +42,7 @@ enum th_error th_sched_new(const struct th_sched_conf *conf, struct th_sched **o
     s->look_due_us = s->overdue_due_us = INT64_MAX;
     th_map_init(&s->ep_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
     th_map_init(&s->tenant_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
+    th_map_init(&s->host_by_key, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
     th_heap_init(&s->timers, TH_SCHED_MAX_ENDPOINTS);
     for (unsigned i = 0; i < SIZE_CLASSES; i++)
         th_list_init(&s->size[i]);
@@ -64,12 +65,15 @@ void th_sched_free(struct th_sched *s)
         return;
     for (size_t i = 0; th_map_next(&s->tenant_by_no, &i, &key, &value);)
         th_free(value);
+    for (size_t i = 0; th_map_next(&s->host_by_key, &i, &key, &value);)
+        th_free(value);
     for (uint32_t i = 1; i <= s->eps; i++)
         th_free(s->ep[i]);
     th_free(s->ep);
     th_free(s->ep_free);
     th_map_fini(&s->ep_by_no);
     th_map_fini(&s->tenant_by_no);
+    th_map_fini(&s->host_by_key);
     th_heap_fini(&s->timers);
     items_fini(s);
     th_free(s);
@@ -142,6 +146,7 @@ static void ep_init(struct ep *ep, const struct th_sched_endpoint *conf)
     ep->horizon_us = HORIZON_US;
     ep->round_after_us = INT64_MIN;
     th_list_init(&ep->link);
+    th_list_init(&ep->host_link);
     th_list_init(&ep->untried);
     th_list_init(&ep->size_link);
     th_list_init(&ep->fill_link);
@@ -169,6 +174,10 @@ static enum th_error ep_new(struct th_sched *s, const struct th_sched_endpoint *
     error = th_heap_insert(&s->timers, &ep->timer, INT64_MAX, conf->no);
     if (error)
         goto err_after_map;
+    if (!host_join(s, ep, conf)) {
+        error = TH_NOMEM;
+        goto err_after_heap;
+    }
     ep->tenant->endpoints++;
     s->ep[ep->index] = ep;
     s->ep_live++;
@@ -176,6 +185,8 @@ static enum th_error ep_new(struct th_sched *s, const struct th_sched_endpoint *
     *out = ep;
     return TH_OK;
 
+err_after_heap:
+    th_heap_remove(&s->timers, &ep->timer);
 err_after_map:
     th_map_del(&s->ep_by_no, conf->no);
 err_after_tenant:
@@ -227,10 +238,16 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
 {
     bool released = ep->conf.held && !conf->held, stopped = !ep->conf.held && conf->held;
 
-    if (ep->conf.tenant != conf->tenant) {
-        struct tenant *t = tenant_get(s, conf->tenant);
-        if (!t)
-            return TH_NOMEM;
+    struct tenant *t = ep->conf.tenant == conf->tenant ? ep->tenant : tenant_get(s, conf->tenant);
+
+    if (!t)
+        return TH_NOMEM;
+    if (!host_join(s, ep, conf)) {
+        if (t != ep->tenant)
+            tenant_put(s, t);
+        return TH_NOMEM;
+    }
+    if (t != ep->tenant) {
         ep_unplace(s, ep);
         ep->tenant->endpoints--;
         tenant_put(s, ep->tenant);
@@ -301,6 +318,7 @@ void th_sched_endpoint_del(struct th_sched *s, uint64_t no)
     if (!ep)
         return;
     ep_unplace(s, ep);
+    host_leave(s, ep);
     th_heap_remove(&s->timers, &ep->timer);
     s->broken -= ep->breaker.open;
     spill_leave(s, ep);
@@ -451,6 +469,7 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
         ep->tests++;
     } else {
         ep->in_flight++;
+        host_sent(s, ep);
         ep->tried = true;
         th_bucket_take(&ep->bucket, (struct th_mono){s->now_us});
     }
@@ -500,6 +519,7 @@ void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn,
         ep->tests--;
     } else {
         ep->in_flight--;
+        host_ended(s, ep);
         learn_from(s, ep, learn, began, now);
     }
     if (!ep->gone)

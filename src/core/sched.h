@@ -23,6 +23,10 @@ struct th_sched_endpoint {
     uint64_t no, tenant;
     uint32_t max_in_flight; /* requests at once; default 16 */
     double rate_per_s;      /* token bucket with a burst of one second's worth (at least 1); 0: no limit */
+    uint64_t host;          /* endpoints with the same number send to one host; 0: no limits for it */
+    uint32_t
+        host_in_flight;     /* requests of all of these at once; 0: no limit. One that is alone has its own */
+    double host_rate_per_s; /* of all of these; 0: no limit */
     bool held;              /* inactive or disabled: only tests and what somebody asked for by hand */
     bool anew;              /* what was learnt of it does not hold any more: another URL, or enabled again */
 };
@@ -96,6 +100,8 @@ struct th_sched_endpoint_stats {
     bool breaker_open, spilled, proven, held;
 };
 bool th_sched_endpoint_stats(const struct th_sched *s, uint64_t no, struct th_sched_endpoint_stats *out);
+/** Requests under way to the host of the tenant that has most. Looks at all hosts. */
+uint32_t th_sched_host_most(const struct th_sched *s, uint64_t tenant);
 /** Full check of every invariant, for tests; NULL or what is wrong. */
 const char *th_sched_check(const struct th_sched *s);
 #endif

@@ -151,7 +151,9 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
     if (ep->ring >= 0) {
         CHECK((ep->test.head && ep->tests < TESTS_MAX) || gates, "an endpoint is ready and may not send");
         CHECK(ep->waiting, "an endpoint is ready and has nothing");
-    } else if (gates && ep->waiting && ep->test.head == 0) {
+        CHECK(!ep->host || ep->admitted || (ep->test.head && ep->tests < TESTS_MAX),
+              "an endpoint is ready and its host has no room");
+    } else if (gates && ep->waiting && ep->test.head == 0 && th_list_empty(&ep->host_link)) {
         CHECK(ep->timer.key != INT64_MAX, "an endpoint waits for nothing");
     }
     CHECK(ep->fill != F_WANTING || ep->spill_from, "an endpoint wants nothing");
@@ -183,6 +185,30 @@ static const char *check_rings(const struct th_sched *s)
     return NULL;
 }
 
+static const char *check_hosts(const struct th_sched *s)
+{
+    uint64_t key;
+    void *value;
+
+    for (size_t i = 0; th_map_next(&s->host_by_key, &i, &key, &value);) {
+        const struct host *h = value;
+        uint32_t eps = 0, in_flight = 0, admitted = 0;
+        for (uint32_t k = 1; k <= s->eps; k++) {
+            const struct ep *ep = s->ep[k];
+            if (!ep || ep->host != h)
+                continue;
+            eps += !ep->gone;
+            in_flight += ep->in_flight;
+            admitted += ep->admitted;
+        }
+        CHECK(eps == h->eps && in_flight == h->in_flight && admitted == h->admitted, "a host is miscounted");
+        CHECK(th_list_empty(&h->waits) || h->admitted || h->bucket.interval_ns ||
+                  (h->eps > 1 && h->max_in_flight && h->in_flight >= h->max_in_flight),
+              "endpoints wait for a host that has room");
+    }
+    return NULL;
+}
+
 const char *th_sched_check(const struct th_sched *s)
 {
     struct count c = {0};
@@ -205,6 +231,8 @@ const char *th_sched_check(const struct th_sched *s)
         why = "ghosts are miscounted";
     if (!why)
         why = check_rings(s);
+    if (!why)
+        why = check_hosts(s);
     for (uint32_t i = 1; i <= s->eps && !why; i++) {
         const struct ep *ep = s->ep[i];
         if (!ep)

@@ -4,6 +4,7 @@
  *   sched.c        the public calls, and what each does to one item
  *   sched_item.c   memory of items, their map by delivery number, lists and pairing heaps
  *   sched_ring.c   which endpoint may send when, and whose turn it is
+ *   sched_host.c   what all endpoints of one host may send
  *   sched_spill.c  what is left in the store, and how it comes back
  *   sched_look.c   counts and states, for metrics and the API
  *   sched_check.c  every invariant, for tests
@@ -90,6 +91,9 @@ struct ep {
     uint32_t index;
     bool gone; /* deleted; lives until nothing of it is under way */
     struct tenant *tenant;
+    struct host *host;        /* NULL: none */
+    struct th_list host_link; /* on host->waits */
+    bool admitted;            /* its host has room for one request of it */
 
     /* turn: sched_ring.c */
     struct th_list link;       /* on tenant->ring[ring] when ready */
@@ -127,6 +131,14 @@ struct ep {
     struct th_list fill_link;
 };
 
+struct host { /* sched_host.c */
+    uint64_t key, tenant;
+    uint32_t eps, max_in_flight;
+    uint32_t in_flight, admitted; /* requests without tests; endpoints */
+    struct th_bucket bucket;
+    struct th_list waits; /* endpoints that could send, in the order in which they came */
+};
+
 struct tenant {
     uint64_t no;
     uint32_t endpoints;
@@ -150,7 +162,7 @@ struct th_sched {
     uint32_t eps, ep_cap, ep_live;
     uint32_t *ep_free; /* indexes to use again */
     uint32_t ep_free_n;
-    struct th_map ep_by_no, tenant_by_no;
+    struct th_map ep_by_no, tenant_by_no, host_by_key;
     struct th_heap timers;
     struct th_list size[SIZE_CLASSES];
 
@@ -209,6 +221,21 @@ void ep_count(struct th_sched *s, struct ep *ep, int change);
 /* Puts the endpoint on the ring or the timer that fits its state; call after every change. */
 void ep_place(struct th_sched *s, struct ep *ep);
 void ep_unplace(struct th_sched *s, struct ep *ep);
+/* For sched_host.c: an endpoint that could send gets onto its ring; one that waits gets a moment. */
+void ep_ring_enter(struct th_sched *s, struct ep *ep);
+void ep_wait_until(struct th_sched *s, struct ep *ep, int64_t at);
+
+/* sched_host.c */
+/* Admits those that wait as far as there is room; call when there may be some. */
+void host_next(struct th_sched *s, struct host *h);
+void host_wait(struct ep *ep);
+/* It cannot send any more: its place is another's. */
+void host_withdraw(struct th_sched *s, struct ep *ep);
+void host_sent(struct th_sched *s, struct ep *ep);
+void host_ended(struct th_sched *s, struct ep *ep);
+/* Takes the host of the conf, and what it allows. False: no memory, nothing changed. */
+bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *conf);
+void host_leave(struct th_sched *s, struct ep *ep);
 /* Moves the clock forward: old requests into probation, expired timers onto rings. */
 void sched_advance(struct th_sched *s, struct th_mono now);
 /* The endpoint whose turn it is, or NULL; turns the rings. */

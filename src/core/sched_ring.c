@@ -117,9 +117,9 @@ static void timer_set(struct th_sched *s, struct ep *ep, int64_t at)
         th_heap_rekey(&s->timers, &ep->timer, at);
 }
 
-void ep_place(struct th_sched *s, struct ep *ep)
+static void put(struct th_sched *s, struct ep *ep, int64_t at)
 {
-    int64_t at = send_moment(s, ep), round = spill_round_us(ep);
+    int64_t round = spill_round_us(ep);
     int ring = at <= s->now_us ? (int)rank_of(ep) : -1;
 
     if (ring != ep->ring) {
@@ -132,8 +132,37 @@ void ep_place(struct th_sched *s, struct ep *ep)
     timer_set(s, ep, at);
 }
 
+void ep_ring_enter(struct th_sched *s, struct ep *ep)
+{
+    put(s, ep, INT64_MIN);
+}
+
+void ep_wait_until(struct th_sched *s, struct ep *ep, int64_t at)
+{
+    int64_t round = spill_round_us(ep);
+
+    timer_set(s, ep, at < round ? at : round);
+}
+
+void ep_place(struct th_sched *s, struct ep *ep)
+{
+    int64_t at = send_moment(s, ep);
+
+    if (at > s->now_us) {
+        put(s, ep, at);
+        host_withdraw(s, ep);
+    } else if (!ep->host || ep->admitted || may_test(ep)) {
+        put(s, ep, at);
+    } else {
+        put(s, ep, INT64_MAX);
+        host_wait(ep);
+        host_next(s, ep->host);
+    }
+}
+
 void ep_unplace(struct th_sched *s, struct ep *ep)
 {
+    host_withdraw(s, ep);
     ring_leave(ep);
     timer_set(s, ep, INT64_MAX);
 }

@@ -79,6 +79,8 @@ void th_change_end_tenant_put(struct change_impl *i)
         error = th_tenant_replace(i->e, i->tenant, i->fresh);
         i->tenant->version = i->op.new_version;
         th_events_forget(i->e, i->tenant);
+        if (c->limits_given && !error)
+            th_settings_hosts(i->e, i->tenant);
     } else {
         i->fresh->version = i->op.new_version;
         error = th_settings_add_tenant(i->e, i->fresh);

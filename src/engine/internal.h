@@ -250,6 +250,8 @@ enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k);
 void th_settings_remove_key(struct th_engine *e, struct th_key *k);
 /** Tells the scheduler what the endpoint is now. anew: what it has learnt of it does not hold any more. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew);
+/** After the limits of a tenant have changed. */
+void th_settings_hosts(struct th_engine *e, struct th_tenant *t);
 void th_settings_free(struct th_engine *e);
 bool th_ep_held(const struct th_endpoint *ep);
 /* conf blobs */

@@ -55,6 +55,10 @@ int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enu
     case TH_L_UNFINISHED:
         e->conf.store->vt->usage(e->conf.store, t->no, &use);
         return id == TH_L_UNFINISHED ? use.unfinished : use.bytes;
+    case TH_L_HOST_REQUESTS:
+        return th_sched_host_most(e->sched, t->no);
+    case TH_L_HOST_RATE:
+        return TH_LIMIT_UNKNOWN;
     case TH_L_COUNT:
         break;
     }

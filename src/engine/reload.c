@@ -127,6 +127,8 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
     e->conf.warn_percent = conf->warn_percent;
     for (size_t i = 0; i < n; i++)
         take_over(e, &all[i]);
+    for (unsigned i = 0; i < e->tenant_count; i++)
+        th_settings_hosts(e, e->tenants[i]);
     th_events_forget(e, NULL);
     th_free(all);
     return TH_OK;

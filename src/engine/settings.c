@@ -341,15 +341,33 @@ static void count_endpoint(struct th_engine *e, struct th_ep *ep)
     ep->counted = state;
 }
 
+/* One number for a host name of a tenant, whatever the port; 0 only by chance, and then without limits. */
+static uint64_t host_number(const struct th_engine *e, const struct th_ep *ep)
+{
+    return th_hash(ep->pub.run->url.host, e->hash_seed ^ ep->pub.tenant->no * 0x9e3779b97f4a7c15u);
+}
+
+void th_settings_hosts(struct th_engine *e, struct th_tenant *t)
+{
+    for (unsigned i = 0; i < t->endpoint_count; i++)
+        if (th_settings_sched(e, TH_CONTAINER(t->endpoints[i], struct th_ep, pub), false))
+            th_log(TH_LOG_WARN, "an endpoint keeps its old pace until the next start: out of memory",
+                   TH_KS("endpoint", t->endpoints[i]->run->id));
+}
+
 /* Tells the scheduler what the endpoint is now. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew)
 {
-    struct th_sched_endpoint conf = {.no = ep->pub.no,
-                                     .tenant = ep->pub.tenant->no,
-                                     .max_in_flight = ep->pub.spec.max_in_flight,
-                                     .rate_per_s = ep->pub.spec.rate_per_s,
-                                     .held = th_ep_held(&ep->pub),
-                                     .anew = anew};
+    struct th_sched_endpoint conf = {
+        .no = ep->pub.no,
+        .tenant = ep->pub.tenant->no,
+        .max_in_flight = ep->pub.spec.max_in_flight,
+        .rate_per_s = ep->pub.spec.rate_per_s,
+        .host = host_number(e, ep),
+        .host_in_flight = (uint32_t)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_REQUESTS),
+        .host_rate_per_s = (double)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_RATE),
+        .held = th_ep_held(&ep->pub),
+        .anew = anew};
     enum th_error error = th_sched_endpoint_put(e->sched, &conf, e->now.mono);
 
     if (!error)

@@ -1,5 +1,7 @@
 """What a tenant may have: endpoints, bytes of headers, keys, replays; shown, configured, kept over restarts and moves."""
 import json
+import threading
+import time
 
 import pytest
 
@@ -43,8 +45,8 @@ def test_the_defaults_are_shown(server):
     shown = usage(api)
     assert {name: row["allowed"] for name, row in shown.items()} == {
         "endpoints": 10000, "header_bytes": 8192, "keys": 100, "replays": 8,
-        "stored_bytes": None, "unfinished_deliveries": None}
-    assert all(row["used"] == 0 for row in shown.values())
+        "stored_bytes": None, "unfinished_deliveries": None, "host_requests": 100, "host_requests_per_second": None}
+    assert all(not row["used"] for row in shown.values())
     assert api.get("/v1/tenants/t").json["limits"] == {}
 
 
@@ -339,3 +341,58 @@ def test_tenants_show_says_what_is_used(cli):
     cli("tenants", "put", "t", "--allow-default").expect(0)
     assert api.get("/v1/tenants/t").json["limits"] == {}
     assert "write NAME=NUMBER" in cli("tenants", "put", "t", "--allow", "endpoints").expect(64).err
+
+
+# ---- one host ----
+
+class Busy:
+    """An answer that takes its time, and how many were waited for at once."""
+
+    def __init__(self, delay_s):
+        self.delay_s, self.now, self.most, self.lock = delay_s, 0, 0, threading.Lock()
+
+    def __call__(self, request):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(self.delay_s)
+        with self.lock:
+            self.now -= 1
+        return Reply(200)
+
+
+def test_one_event_is_not_many_requests_at_once_to_one_host(server, receiver):
+    _, api = operator(server, "--host-requests", "5")
+    busy = Busy(0.05)
+    target = receiver(busy)
+    for number in range(40):
+        endpoint(api, url=f"{target.url()}?{number}", active=True, max_in_flight=1000).expect(201)
+    api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    target.wait_for(40)
+    assert 2 <= busy.most <= 5
+    limits(api, host_requests=0)  # at once, for what is there already
+    events(api, 2).expect(202)
+    target.wait_for(120)
+    assert busy.most > 5
+
+
+def test_an_endpoint_that_is_alone_at_its_host_has_its_own_limit(server, receiver):
+    _, api = operator(server, "--host-requests", "2")
+    busy = Busy(0.3)
+    target = receiver(busy)
+    endpoint(api, url=target.url(), active=True, max_in_flight=12).expect(201)
+    events(api, 30).expect(202)
+    target.wait_for(30)
+    assert busy.most > 2
+
+
+def test_requests_a_second_to_one_host_are_limited(server, receiver):
+    _, api = operator(server)
+    limits(api, host_requests_per_second=10)
+    target = receiver()
+    for number in range(30):
+        endpoint(api, url=f"{target.url()}?{number}", active=True).expect(201)
+    began = time.monotonic()
+    api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+    target.wait_for(30)
+    assert time.monotonic() - began > 1.5

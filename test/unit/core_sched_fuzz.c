@@ -80,6 +80,9 @@ static void step_endpoint(struct world *w, bool calm)
     e.held = !calm && rnd(w, 3) == 0;
     e.max_in_flight = 1 + rnd(w, 5);
     e.rate_per_s = rnd(w, 4) == 0 ? 5 : 0;
+    e.host = rnd(w, 3) ? e.tenant * 8 + rnd(w, 2) + 1 : 0;
+    e.host_in_flight = rnd(w, 4);
+    e.host_rate_per_s = rnd(w, 6) == 0 ? 3 : 0;
     if (th_sched_endpoint_put(w->s, &e, at_us(w->now)) != TH_OK) {
         assert_true(w->fail_memory);
         return;
