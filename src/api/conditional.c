@@ -1,14 +1,33 @@
 /* Conditional requests (RFC 9110 section 13): entity tags are strong and made of number and revision of a
- * tenant or endpoint. If-Match compares strongly, If-None-Match weakly; lists and "*" are understood. A tag
+ * tenant or endpoint, hidden, because numbers count those of all tenants. Tags of before, where they are not, match still. If-Match compares strongly, If-None-Match weakly; lists and "*" are understood. A tag
  * that matched is checked again by the engine when the change is made, so nothing slips in between. */
 #include "api/private.h"
 #include <stdio.h>
 
-static struct th_span etag(char *room, size_t size, uint64_t no, uint64_t rev)
-{
-    int n = snprintf(room, size, "\"%llu-%llu\"", (unsigned long long)no, (unsigned long long)rev);
+struct tags {
+    char text[2][64]; /* as it is given, as it was given before */
+    struct th_span tag[2];
+};
 
-    return th_span(room, n > 0 ? (size_t)n : 0);
+static void make_tags(const struct th_api_req *r, struct tags *t, uint64_t no, uint64_t rev)
+{
+    int n[2] = {snprintf(t->text[0], sizeof t->text[0], "\"%016llx\"",
+                         (unsigned long long)th_engine_hide(r->api->engine, rev, no)),
+                snprintf(t->text[1], sizeof t->text[1], "\"%llu-%llu\"", (unsigned long long)no,
+                         (unsigned long long)rev)};
+
+    for (int i = 0; i < 2; i++)
+        t->tag[i] = th_span(t->text[i], n[i] > 0 ? (size_t)n[i] : 0);
+}
+
+void th_api_etag_line(const struct th_api_req *r, struct th_buf *fields, uint64_t no, uint64_t rev)
+{
+    struct tags t;
+
+    make_tags(r, &t, no, rev);
+    th_buf_str(fields, "ETag: ");
+    th_buf_span(fields, t.tag[0]);
+    th_buf_str(fields, "\r\n");
 }
 
 /* True when a list of entity tags holds `tag`; weak: W/ is ignored, else weak tags never match. */
@@ -41,15 +60,23 @@ static bool listed(struct th_span list, struct th_span tag, bool weak)
     return false;
 }
 
+static bool names(struct th_span list, const struct tags *t, bool weak)
+{
+    return listed(list, t->tag[0], weak) || listed(list, t->tag[1], weak);
+}
+
 bool th_api_not_modified(struct th_api_req *r, uint64_t no, uint64_t rev)
 {
     const struct th_http1_field *f = th_api_header(r, "if-none-match");
-    char room[64];
+    struct tags t;
 
-    if (!f || !(th_span_is(f->value, "*") || listed(f->value, etag(room, sizeof room, no, rev), true)))
+    if (!f)
+        return false;
+    make_tags(r, &t, no, rev);
+    if (!th_span_is(f->value, "*") && !names(f->value, &t, true))
         return false;
     (void)th_api_begin(r);
-    th_api_etag_line(&r->api->fields, no, rev);
+    th_api_etag_line(r, &r->api->fields, no, rev);
     th_api_send_empty(r, 304);
     return true;
 }
@@ -58,15 +85,15 @@ bool th_api_precondition(struct th_api_req *r, uint64_t no, uint64_t rev)
 {
     const struct th_http1_field *match = th_api_header(r, "if-match"),
                                 *none = th_api_header(r, "if-none-match");
-    char room[64];
-    struct th_span tag = etag(room, sizeof room, no, rev);
+    struct tags t;
 
+    make_tags(r, &t, no, rev);
     if (match && !th_span_is(match->value, "*")) {
-        if (!no || !listed(match->value, tag, false)) {
+        if (!no || !names(match->value, &t, false)) {
             th_api_fail(r, 412,
                         no ? "If-Match names another revision; the current ETag is %.*s"
                            : "If-Match was given, and there is no such object%.*s",
-                        no ? (int)tag.n : 0, tag.p);
+                        no ? (int)t.tag[0].n : 0, t.tag[0].p);
             return false;
         }
         r->conditional = true;
@@ -74,7 +101,7 @@ bool th_api_precondition(struct th_api_req *r, uint64_t no, uint64_t rev)
         th_api_fail(r, 412, "If-Match was given, and there is no such object");
         return false;
     }
-    if (none && no && (th_span_is(none->value, "*") || listed(none->value, tag, true))) {
+    if (none && no && (th_span_is(none->value, "*") || names(none->value, &t, true))) {
         th_api_fail(r, 412, "If-None-Match: the object exists");
         return false;
     }

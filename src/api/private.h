@@ -261,7 +261,7 @@ void th_api_fail_invalid(struct th_api_req *r);
 void th_api_fail_store(struct th_api_req *r, enum th_error error);
 void th_api_fail_nomem(struct th_api_req *r);
 /** Adds "ETag: ..." of a tenant or endpoint. */
-void th_api_etag_line(struct th_buf *fields, uint64_t no, uint64_t rev);
+void th_api_etag_line(const struct th_api_req *r, struct th_buf *fields, uint64_t no, uint64_t rev);
 
 /* ---- conditional.c ---- */
 /** If-None-Match of a GET: true when 304 was sent. */

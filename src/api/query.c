@@ -5,13 +5,15 @@
  * that are not ours or belong to other filters. '+' is a plus sign, not a space: no parameter has spaces, and
  * times have offsets.
  *
- * A cursor is base64url of version, number and a hash over tenant, path and filters. It is no secret and no
+ * A cursor is base64url of version, number and a hash over tenant, path and filters. The number is hidden, because it counts
+ * rows of the whole installation; cursors of version 1, where it is not, are still taken. It is no secret and no
  * capability: rows are looked up within the tenant whatever it says; the hash only catches mistakes. */
 #include "api/private.h"
 #include "lib/crypto.h"
 #include <stdio.h>
 
-#define CURSOR_VERSION 1
+#define CURSOR_VERSION 2
+#define CURSOR_PLAIN 1  /* the number as it is */
 #define CURSOR_BYTES 17 /* version, 8 bytes number, 8 bytes hash */
 
 bool th_api_percent(struct th_api_req *r, struct th_span in, struct th_span *out)
@@ -172,12 +174,21 @@ static void filter_hash(struct th_api_req *r, uint8_t out[8])
     th_buf_fini(&text);
 }
 
+static uint64_t tweak_of(const uint8_t hash[8])
+{
+    uint64_t n;
+
+    memcpy(&n, hash, sizeof n);
+    return n;
+}
+
 static bool read_cursor(struct th_api_req *r, struct th_span text, uint64_t *before)
 {
     uint8_t bytes[CURSOR_BYTES], hash[8];
     size_t n;
 
-    if (!th_unbase64url(text, bytes, sizeof bytes, &n) || n != CURSOR_BYTES || bytes[0] != CURSOR_VERSION) {
+    if (!th_unbase64url(text, bytes, sizeof bytes, &n) || n != CURSOR_BYTES ||
+        (bytes[0] != CURSOR_VERSION && bytes[0] != CURSOR_PLAIN)) {
         th_api_error_param(r, "cursor", "is no cursor of this API");
         return false;
     }
@@ -189,6 +200,8 @@ static bool read_cursor(struct th_api_req *r, struct th_span text, uint64_t *bef
     *before = 0;
     for (int i = 1; i <= 8; i++)
         *before = *before << 8 | bytes[i];
+    if (bytes[0] == CURSOR_VERSION)
+        *before = th_engine_show(r->api->engine, tweak_of(hash), *before);
     return true;
 }
 
@@ -228,9 +241,11 @@ bool th_api_since_until(struct th_api_req *r, int64_t *since, int64_t *until)
     return true;
 }
 
-static void write_cursor(uint64_t before, const uint8_t hash[8], struct th_buf *out)
+static void write_cursor(struct th_api_req *r, uint64_t before, const uint8_t hash[8], struct th_buf *out)
 {
     uint8_t bytes[CURSOR_BYTES] = {CURSOR_VERSION};
+
+    before = th_engine_hide(r->api->engine, tweak_of(hash), before);
 
     for (int i = 0; i < 8; i++)
         bytes[1 + i] = (uint8_t)(before >> (56 - 8 * i));
@@ -243,7 +258,7 @@ void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out)
     uint8_t hash[8];
 
     filter_hash(r, hash);
-    write_cursor(before, hash, out);
+    write_cursor(r, before, hash, out);
 }
 
 void th_api_cursor_of(struct th_api_req *r, struct th_span path, struct th_span name, struct th_span value,
@@ -256,7 +271,7 @@ void th_api_cursor_of(struct th_api_req *r, struct th_span path, struct th_span 
     filter_line(&text, name, value);
     hash_of(r, path, th_buf_view(&text), hash);
     th_buf_fini(&text);
-    write_cursor(before, hash, out);
+    write_cursor(r, before, hash, out);
 }
 
 void th_api_next_cursor(struct th_api_req *r, struct th_jw *w, uint64_t before)

@@ -434,12 +434,3 @@ void th_api_fail_nomem(struct th_api_req *r)
 {
     th_api_fail(r, 503, "out of memory for this request");
 }
-
-void th_api_etag_line(struct th_buf *fields, uint64_t no, uint64_t rev)
-{
-    th_buf_str(fields, "ETag: \"");
-    th_buf_u64(fields, no);
-    th_buf_char(fields, '-');
-    th_buf_u64(fields, rev);
-    th_buf_str(fields, "\"\r\n");
-}

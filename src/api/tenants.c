@@ -29,7 +29,7 @@ static void tenant_answer(struct th_api_req *r, struct th_change *c, struct th_b
 {
     struct th_jw w = th_jw(body);
 
-    th_api_etag_line(fields, c->tenant->no, c->tenant->rev);
+    th_api_etag_line(r, fields, c->tenant->no, c->tenant->rev);
     if (c->created) {
         th_buf_str(fields, "Location: /v1/tenants/");
         th_buf_span(fields, c->tenant->id);
@@ -93,7 +93,7 @@ void th_h_tenant_get(struct th_api_req *r)
     if (!th_api_bind_tenant(r, r->param[0]) || th_api_not_modified(r, r->tenant->no, r->tenant->rev))
         return;
     w = th_api_begin(r);
-    th_api_etag_line(&r->api->fields, r->tenant->no, r->tenant->rev);
+    th_api_etag_line(r, &r->api->fields, r->tenant->no, r->tenant->rev);
     write_tenant(r, &w, r->tenant, true);
     th_api_send(r, 200);
 }

@@ -80,7 +80,7 @@ static void write_webhook_now(struct th_api_req *r)
     if (!ep || th_api_not_modified(r, ep->no, ep->rev))
         return;
     (void)th_api_begin(r);
-    th_api_etag_line(&r->api->fields, ep->no, ep->rev);
+    th_api_etag_line(r, &r->api->fields, ep->no, ep->rev);
     th_api_endpoint_show(r, ep, TH_LIT(""), false, &r->api->out);
     th_api_send(r, 200);
 }
@@ -101,13 +101,13 @@ static void created(struct th_api_req *r, struct th_change *c, struct th_buf *fi
     th_buf_str(fields, "Location: /v1/webhooks/");
     th_engine_endpoint_id(r->api->engine, c->ep, fields);
     th_buf_str(fields, "\r\n");
-    th_api_etag_line(fields, c->ep->no, c->ep->rev);
+    th_api_etag_line(r, fields, c->ep->no, c->ep->rev);
     th_api_endpoint_show(r, c->ep, secret, true, body);
 }
 
 static void shown(struct th_api_req *r, struct th_change *c, struct th_buf *fields, struct th_buf *body)
 {
-    th_api_etag_line(fields, c->ep->no, c->ep->rev);
+    th_api_etag_line(r, fields, c->ep->no, c->ep->rev);
     th_api_endpoint_show(r, c->ep, TH_LIT(""), false, body);
 }
 

@@ -51,6 +51,38 @@ static uint64_t mask(const uint8_t key[16], uint64_t a, uint64_t b)
     return (v[0] ^ v[1] ^ v[2] ^ v[3]) & LOW53;
 }
 
+/* A Feistel network (Luby, Rackoff 1988) of six rounds over halves of 32 bits. */
+enum { ROUNDS = 6 };
+
+static uint32_t half(const uint8_t key[16], uint64_t tweak, unsigned round, uint32_t right)
+{
+    return (uint32_t)mask(key, tweak, (uint64_t)(round + 1) << 56 | right);
+}
+
+uint64_t th_pubid_hide(const uint8_t key[16], uint64_t tweak, uint64_t no)
+{
+    uint32_t left = (uint32_t)(no >> 32), right = (uint32_t)no;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint32_t next = left ^ half(key, tweak, i, right);
+        left = right;
+        right = next;
+    }
+    return (uint64_t)left << 32 | right;
+}
+
+uint64_t th_pubid_show(const uint8_t key[16], uint64_t tweak, uint64_t hidden)
+{
+    uint32_t left = (uint32_t)(hidden >> 32), right = (uint32_t)hidden;
+
+    for (unsigned i = ROUNDS; i-- > 0;) {
+        uint32_t before = right ^ half(key, tweak, i, left);
+        right = left;
+        left = before;
+    }
+    return (uint64_t)left << 32 | right;
+}
+
 void th_pubid_format(struct th_buf *out, const uint8_t key[16], struct th_span prefix, struct th_pubid id)
 {
     uint64_t at = (uint64_t)id.at.ms & 0xffffffffffffu, low = id.no ^ mask(key, at, id.rnd & LOW27);

@@ -18,6 +18,10 @@ void th_pubid_format(struct th_buf *out, const uint8_t key[16], struct th_span p
  * rows a day; beyond that the row's time and random bits do not prove the id. */
 void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_span prefix,
                           struct th_pubid id);
+/** A permutation of all 64-bit numbers, by key and tweak, and back: what is shown of it tells nothing of the number, nor of the
+ * distance between two. For what is not an id: cursors, entity tags. */
+uint64_t th_pubid_hide(const uint8_t key[16], uint64_t tweak, uint64_t no);
+uint64_t th_pubid_show(const uint8_t key[16], uint64_t tweak, uint64_t hidden);
 /** False when the text is not prefix + a UUID of version 7 in lower case. */
 bool th_pubid_parse_uuid(const uint8_t key[16], struct th_span prefix, struct th_span text,
                          struct th_pubid *out);

@@ -244,6 +244,9 @@ struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
 
 /* ---- public ids ---- */
+/** th_pubid_hide and th_pubid_show with the installation's key. */
+uint64_t th_engine_hide(const struct th_engine *e, uint64_t tweak, uint64_t no);
+uint64_t th_engine_show(const struct th_engine *e, uint64_t tweak, uint64_t hidden);
 void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out);
 void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row,
                         struct th_buf *out);

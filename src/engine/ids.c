@@ -1,6 +1,16 @@
 /* Public ids of the engine's objects, in the form that the tenant's dialect shows. */
 #include "engine/internal.h"
 
+uint64_t th_engine_hide(const struct th_engine *e, uint64_t tweak, uint64_t no)
+{
+    return th_pubid_hide(e->id_key, tweak, no);
+}
+
+uint64_t th_engine_show(const struct th_engine *e, uint64_t tweak, uint64_t hidden)
+{
+    return th_pubid_show(e->id_key, tweak, hidden);
+}
+
 static void format_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_pubid id,
                       struct th_buf *out)
 {

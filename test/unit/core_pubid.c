@@ -97,12 +97,31 @@ static void test_numbers_do_not_show(void **state)
     th_buf_fini(&b);
 }
 
+/* A permutation, by key and tweak; neighbours lie far apart. */
+static void test_hidden_numbers(void **state)
+{
+    static const uint8_t other[16] = "fedcba987654321";
+    (void)state;
+
+    for (uint64_t no = 0; no < 2000; no++) {
+        uint64_t n = no * no * no + (no << 40), hidden = th_pubid_hide(key, no & 3, n);
+        uint64_t next = th_pubid_hide(key, no & 3, n + 1),
+                 gap = next > hidden ? next - hidden : hidden - next;
+
+        assert_true(th_pubid_show(key, no & 3, hidden) == n);
+        assert_true(th_pubid_show(key, (no & 3) + 1, hidden) != n);
+        assert_true(th_pubid_show(other, no & 3, hidden) != n);
+        assert_true(gap > 1u << 20);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_numbers_do_not_show),
+        cmocka_unit_test(test_hidden_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
