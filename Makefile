@@ -9,6 +9,7 @@
 #   make bench      one table of figures for this machine
 #   make fuzz       10 million executions of every fuzz target (RUNS=, ONLY=, JOBS=)
 #   make install    PREFIX=/usr/local, DESTDIR= for packagers
+#   make deb        the Debian packages of the committed tree, in build/deb
 #   make help       this text
 
 SHELL := /bin/bash
@@ -32,7 +33,7 @@ CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
 .PHONY: all build build-test build-bench run demo test tsan crash bench install format lint check-layers \
-        check-fresh fuzz clean help
+        check-fresh deb fuzz clean help
 
 all: build
 
@@ -91,6 +92,11 @@ lint:
 
 check-layers:
 	@tools/check-layers
+
+# Of the committed tree, into build/deb.
+deb:
+	@tools/install-deps deb
+	@packaging/build-deb
 
 check-fresh:
 	@tools/install-deps fresh

@@ -76,3 +76,59 @@ def test_settings_that_are_there_stay(tmp_path):
     settings.write_text("retention: 7d\n")
     assert f"Kept: {settings}" in make_install(tmp_path, "/usr")
     assert settings.read_text() == "retention: 7d\n"
+
+
+# ---- packages that a make target needs ----
+
+def install_deps(folder, refusals, **env):
+    """tools/install-deps on a machine where everything is missing and apt is the given number of times in use."""
+    (folder / "count").write_text("0")
+    programs = {"dpkg-query": "echo not-installed", "id": "echo 0", "sleep": "", "apt-cache": "echo Candidate: 1",
+                "apt-get": f"""echo "$*" >> {folder}/asked
+n=$(($(cat {folder}/count) + 1)); echo $n > {folder}/count
+[ $n -gt {len(refusals)} ] || {{ sed -n "${{n}}p" {folder}/refusals >&2; exit 100; }}"""}
+    (folder / "refusals").write_text("".join(line + "\n" for line in refusals))
+    for name, text in programs.items():
+        (folder / name).write_text("#!/bin/bash\n" + text + "\n")
+        (folder / name).chmod(0o755)
+    done = subprocess.run([ROOT / "tools/install-deps", "run"], capture_output=True, text=True, timeout=60, check=False,
+                          env={"PATH": f"{folder}:{os.environ['PATH']}", **env})
+    return done, (folder / "asked").read_text().splitlines()
+
+
+LOCKED = ["E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 4242 (unattended-upgr)",
+          "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?",
+          "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 4242 (apt-get)",
+          "E: Unable to lock directory /var/lib/apt/lists/",
+          "E: Could not get lock /var/cache/apt/archives/lock. It is held by process 4242 (apt)"]
+
+
+@pytest.mark.parametrize("refusal", LOCKED)
+def test_an_apt_that_is_at_work_is_waited_for(tmp_path, refusal):
+    done, asked = install_deps(tmp_path, [refusal] * 3)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("waiting for another apt or dpkg") == 1
+    assert len(asked) == 4 and all("install" in line and "DPkg::Lock::Timeout=" in line for line in asked)
+
+
+def test_an_apt_that_is_at_work_while_the_lists_are_fetched_is_waited_for(tmp_path):
+    done, asked = install_deps(tmp_path, ["E: Unable to locate package gcc", LOCKED[2], LOCKED[3]])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ["update" in line for line in asked] == [False, True, True, True, False] and "waiting for" in done.stdout
+
+
+def test_waiting_for_apt_has_an_end(tmp_path):
+    done, asked = install_deps(tmp_path, LOCKED * 4, APT_WAIT="0")
+    assert done.returncode == 1 and "lock" in done.stderr and "failed: apt-get update" in done.stderr and len(asked) == 2
+
+
+def test_make_deb_names_what_the_packages_need():
+    """Built where debhelper is; what it needs is known everywhere."""
+    wanted = re.search(r"Build-Depends:\n((?: .*\n)+)", (LISTS / "control").read_text()).group(1)
+    text = (ROOT / "tools/install-deps").read_text()
+    listed = set(re.search(r'run="([^"]*)"', text).group(1).split()) | set(re.search(r'deb\) need="\$run ([^"]*)"', text).group(1).split())
+    for line in wanted.split(",\n"):
+        name = line.split()[0] if line.strip() else "debhelper"
+        assert name.replace("debhelper-compat", "debhelper") in listed, name
+    shown = subprocess.run(["make", "-n", "deb"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "tools/install-deps deb" in shown and "packaging/build-deb" in shown
