@@ -27,7 +27,7 @@ _tenterhook() {
             "endpoints health") words=" --state --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "events list") words=" --type --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "events show") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
-            "deliveries list") words=" --endpoint --event --type --status --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
+            "deliveries list") words=" --endpoint --event --type --status --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "deliveries show") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "deliveries retry") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "replay start") words=" --since --until --status --type --dry-run --no-wait --yes --server --key-file --tenant --api-ca-file --insecure --json --help";;
@@ -55,9 +55,9 @@ _tenterhook() {
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "endpoints "*) words=" list create show update delete pause resume test health --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "events "*) words=" list show --type --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
-            "deliveries "*) words=" list show retry --endpoint --event --type --status --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
-            "attempts "*) words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
-            "tail "*) words=" --endpoint --status --type --last --every --for --server --key-file --tenant --api-ca-file --insecure --json --help";;
+            "deliveries "*) words=" list show retry --endpoint --event --type --status --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
+            "attempts "*) words=" --endpoint --event --type --outcome --status-code --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
+            "tail "*) words=" --endpoint --outcome --status-code --status --type --last --every --for --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "replay "*) words=" start show cancel --since --until --status --type --dry-run --no-wait --yes --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "secrets "*) words=" show rotate revoke --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "tenants "*) words=" list show put delete --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;

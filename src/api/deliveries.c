@@ -33,40 +33,84 @@ static bool held_endpoints(struct th_api_req *r, const uint64_t **out, uint32_t 
     return true;
 }
 
+static const struct {
+    const char *word;
+    uint32_t states;
+    unsigned waits; /* of TH_DS_QUEUED */
+} statuses[] = {
+    {"pending", 1u << TH_DS_QUEUED, TH_WAITS_PENDING},
+    {"retrying", 1u << TH_DS_QUEUED, TH_WAITS_RETRYING},
+    {"held", 1u << TH_DS_QUEUED, TH_WAITS_HELD},
+    {"delivered", 1u << TH_DS_DELIVERED, 0},
+    {"failed", 1u << TH_DS_EXHAUSTED | 1u << TH_DS_FINAL, 0},
+    {"cancelled", 1u << TH_DS_CANCELLED, 0},
+};
+
+/* One word, or several with commas between: any of them. */
 static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
 {
-    struct th_span status;
-    bool held;
+    struct th_span rest;
 
-    if (!th_api_param(r, "status", &status))
+    if (!th_api_param(r, "status", &rest))
         return TH_API_FILTER_OK;
-    if (th_span_is(status, "delivered"))
-        p->states = 1u << TH_DS_DELIVERED;
-    else if (th_span_is(status, "failed"))
-        p->states = 1u << TH_DS_EXHAUSTED | 1u << TH_DS_FINAL;
-    else if (th_span_is(status, "cancelled"))
-        p->states = 1u << TH_DS_CANCELLED;
-    else if (th_span_is(status, "pending") || th_span_is(status, "retrying") || th_span_is(status, "held"))
-        p->states = 1u << TH_DS_QUEUED;
-    else {
-        th_api_error_param(r, "status",
-                           "must be one of pending, retrying, held, delivered, failed, cancelled");
-        th_api_fail(
-            r, 400,
-            "query parameter status: must be one of pending, retrying, held, delivered, failed, cancelled");
-        return TH_API_FILTER_ANSWERED;
-    }
-    if (p->states != 1u << TH_DS_QUEUED)
+    do {
+        struct th_span word = th_span_cut(&rest, ',');
+        unsigned i = 0;
+        while (i < sizeof statuses / sizeof statuses[0] && !th_span_is(word, statuses[i].word))
+            i++;
+        if (i == sizeof statuses / sizeof statuses[0]) {
+            th_api_error_param(
+                r, "status",
+                "must be one of pending, retrying, held, delivered, failed, cancelled, or several "
+                "with commas between");
+            return th_api_fail_query(r), TH_API_FILTER_ANSWERED;
+        }
+        p->states |= statuses[i].states;
+        p->waiting |= statuses[i].waits;
+    } while (rest.n);
+    if (!p->waiting)
         return TH_API_FILTER_OK;
-    held = th_span_is(status, "held");
-    if (!held)
-        p->queued = th_span_is(status, "pending") ? TH_NO_ATTEMPTS : TH_SOME_ATTEMPTS;
     if (!held_endpoints(r, &p->endpoints, &p->endpoint_count)) {
         th_api_fail_nomem(r);
         return TH_API_FILTER_ANSWERED;
     }
-    p->endpoints_exclude = !held;
-    return held && p->endpoint_count == 0 ? TH_API_FILTER_EMPTY : TH_API_FILTER_OK;
+    return p->waiting == TH_WAITS_HELD && p->states == 1u << TH_DS_QUEUED && p->endpoint_count == 0
+               ? TH_API_FILTER_EMPTY
+               : TH_API_FILTER_OK;
+}
+
+bool th_api_outcome_filters(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span text, word;
+    uint64_t code;
+
+    if (th_api_param(r, "status_code", &text)) {
+        if (!th_span_u64(text, 999, &code) || code < 100) {
+            th_api_error_param(r, "status_code", "must be an HTTP status, such as 503");
+            return th_api_fail_query(r);
+        }
+        p->answered = (uint16_t)code;
+    }
+    if (!th_api_param(r, "outcome", &text))
+        return true;
+    do {
+        uint32_t bits = 0;
+        word = th_span_cut(&text, ',');
+        for (unsigned c = TH_HTTP_OK; c <= TH_HTTP_INTERNAL; c++)
+            for (unsigned ok = 0; ok < 2; ok++)
+                if (th_span_is(word, th_outcome_name((enum th_http_class)c, ok)))
+                    bits |= TH_OUTCOME_BIT(c, ok);
+        if (!bits) {
+            th_api_error_param(
+                r, "outcome",
+                "must be one of success, failed_status, dns_error, denied, connect_error, tls_error, "
+                "timeout, connection_reset, protocol_error, cancelled, internal_error, or several "
+                "with commas between");
+            return th_api_fail_query(r);
+        }
+        p->outcomes |= bits;
+    } while (text.n);
+    return true;
 }
 
 enum th_api_filter th_api_delivery_filters(struct th_api_req *r, struct th_page *p)
@@ -83,6 +127,8 @@ enum th_api_filter th_api_delivery_filters(struct th_api_req *r, struct th_page 
             return TH_API_FILTER_EMPTY;
         p->endpoint = ep->no;
     }
+    if (!th_api_outcome_filters(r, p))
+        return TH_API_FILTER_ANSWERED;
     return filter_status(r, p);
 }
 

@@ -205,12 +205,11 @@ static void write_response(struct th_jw *w, const struct th_api_req *r, const st
     th_jw_end_object(w);
 }
 
-void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
+/* What an attempt was, without request and answer. */
+static void write_attempt(struct th_jw *w, const struct th_attempt_row *row)
 {
     static const char *const parts[5] = {"dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "duration_ms"};
-    const struct th_attempt_row *row = &view->row;
 
-    th_jw_object(w);
     th_api_int(w, "number", row->nth);
     th_api_time(w, "time", row->at.ms);
     th_api_str(w, "outcome", th_str(outcome(row)));
@@ -230,8 +229,33 @@ void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attem
     write_address(w, &row->peer);
     th_jw_key(w, TH_LIT("connection_reused"));
     th_jw_bool(w, row->reused);
+}
+
+void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
+{
+    th_jw_object(w);
+    write_attempt(w, &view->row);
     write_request(w, r, view);
-    write_response(w, r, row);
+    write_response(w, r, &view->row);
+    th_jw_end_object(w);
+}
+
+void th_api_attempt_row(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
+{
+    const struct th_delivery_row *d = &view->of;
+    const char *reason = NULL, *status = th_engine_status(r->api->engine, d, &reason);
+
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("delivery"));
+    write_delivery_id(r, w, &view->event, view->delivery);
+    th_jw_key(w, TH_LIT("event"));
+    write_event_id(r, w, &view->event);
+    th_api_str(w, "event_type", view->event.type);
+    th_jw_key(w, TH_LIT("endpoint"));
+    write_endpoint_id(r, w, view->endpoint);
+    write_attempt(w, &view->row);
+    th_api_str(w, "delivery_status", th_str(status));
+    th_api_time(w, "next_attempt_at", d->state == TH_DS_QUEUED ? d->due : 0);
     th_jw_end_object(w);
 }
 

@@ -292,6 +292,12 @@ bool th_api_flag(struct th_api_req *r, const char *name, bool *out);
 TH_MUST_USE bool th_api_percent(struct th_api_req *r, struct th_span in, struct th_span *out);
 /** limit (default 100, 1..1000) and cursor (0 without). Answers 400 itself. */
 TH_MUST_USE bool th_api_paging(struct th_api_req *r, uint32_t *limit, uint64_t *before);
+/** after, where the route has it: numbers above it are asked for. Answers 400 itself. */
+TH_MUST_USE bool th_api_after(struct th_api_req *r, bool *given, uint64_t *after);
+/** outcome and status_code into the page's filters. Answers 400 itself. */
+TH_MUST_USE bool th_api_outcome_filters(struct th_api_req *r, struct th_page *p);
+/** Answers 400 for the parameter that th_api_error_param has noted; false. */
+bool th_api_fail_query(struct th_api_req *r);
 /** Appends the opaque cursor for the page of numbers below `before`. */
 void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out);
 /** The same for another list of the request's tenant, with one filter. */
@@ -397,6 +403,8 @@ void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, 
 void th_api_deliveries_native(struct th_jw *w, struct th_api_list *l);
 bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out);
 void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view);
+/** One of a list over many deliveries: with their ids, without request and answer. */
+void th_api_attempt_row(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view);
 /** Member with a time, null when ms is 0. */
 void th_api_time(struct th_jw *w, const char *name, int64_t ms);
 /** The endpoint's URL; a secret one masked unless `whole`. */
@@ -466,6 +474,7 @@ void th_h_publish_batch(struct th_api_req *r);
 void th_h_events(struct th_api_req *r);
 void th_h_event(struct th_api_req *r);
 void th_h_deliveries(struct th_api_req *r);
+void th_h_attempts(struct th_api_req *r);
 void th_h_delivery(struct th_api_req *r);
 void th_h_retry(struct th_api_req *r);
 void th_h_replay_start(struct th_api_req *r);

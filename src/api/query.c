@@ -83,7 +83,7 @@ static void add(struct th_api_req *r, struct th_span pair)
         r->query[r->query_count++] = (struct th_api_pair){name, value};
 }
 
-static bool fail_query(struct th_api_req *r)
+bool th_api_fail_query(struct th_api_req *r)
 {
     const struct th_api_error *e = &r->errors[0];
 
@@ -106,7 +106,7 @@ bool th_api_query(struct th_api_req *r)
         if (pair.n)
             add(r, pair);
     }
-    return r->error_count ? fail_query(r) : true;
+    return r->error_count ? th_api_fail_query(r) : true;
 }
 
 bool th_api_param(const struct th_api_req *r, const char *name, struct th_span *value)
@@ -127,7 +127,7 @@ bool th_api_flag(struct th_api_req *r, const char *name, bool *out)
     if (*out || !value.n || th_span_is(value, "false"))
         return true;
     th_api_error_param(r, name, "must be true or false");
-    return fail_query(r);
+    return th_api_fail_query(r);
 }
 
 /* Hash over everything that a cursor belongs to: tenant, path, and lines "name=value" of the filters. */
@@ -165,7 +165,7 @@ static void filter_hash(struct th_api_req *r, uint8_t out[8])
         size_t n = strcspn(names, " ");
         for (unsigned i = 0; i < r->query_count; i++)
             if (th_span_eq(r->query[i].name, th_span(names, n)) && !th_span_is(r->query[i].name, "limit") &&
-                !th_span_is(r->query[i].name, "cursor"))
+                !th_span_is(r->query[i].name, "cursor") && !th_span_is(r->query[i].name, "after"))
                 filter_line(&text, r->query[i].name, r->query[i].value);
         names += n;
         names += *names == ' ';
@@ -182,26 +182,26 @@ static uint64_t tweak_of(const uint8_t hash[8])
     return n;
 }
 
-static bool read_cursor(struct th_api_req *r, struct th_span text, uint64_t *before)
+static bool read_cursor(struct th_api_req *r, const char *name, struct th_span text, uint64_t *no)
 {
     uint8_t bytes[CURSOR_BYTES], hash[8];
     size_t n;
 
     if (!th_unbase64url(text, bytes, sizeof bytes, &n) || n != CURSOR_BYTES ||
         (bytes[0] != CURSOR_VERSION && bytes[0] != CURSOR_PLAIN)) {
-        th_api_error_param(r, "cursor", "is no cursor of this API");
+        th_api_error_param(r, name, "is no cursor of this API");
         return false;
     }
     filter_hash(r, hash);
     if (memcmp(hash, bytes + 9, 8) != 0) {
-        th_api_error_param(r, "cursor", "belongs to a list with other filters");
+        th_api_error_param(r, name, "belongs to a list with other filters");
         return false;
     }
-    *before = 0;
+    *no = 0;
     for (int i = 1; i <= 8; i++)
-        *before = *before << 8 | bytes[i];
+        *no = *no << 8 | bytes[i];
     if (bytes[0] == CURSOR_VERSION)
-        *before = th_engine_show(r->api->engine, tweak_of(hash), *before);
+        *no = th_engine_show(r->api->engine, tweak_of(hash), *no);
     return true;
 }
 
@@ -213,12 +213,21 @@ bool th_api_paging(struct th_api_req *r, uint32_t *limit, uint64_t *before)
     *before = 0;
     if (th_api_param(r, "limit", &text) && (!th_span_u64(text, 1000, &n) || n == 0)) {
         th_api_error_param(r, "limit", "must be an integer from 1 to 1000");
-        return fail_query(r);
+        return th_api_fail_query(r);
     }
     *limit = (uint32_t)n;
-    if (th_api_param(r, "cursor", &text) && !read_cursor(r, text, before))
-        return fail_query(r);
+    if (th_api_param(r, "cursor", &text) && !read_cursor(r, "cursor", text, before))
+        return th_api_fail_query(r);
     return true;
+}
+
+bool th_api_after(struct th_api_req *r, bool *given, uint64_t *after)
+{
+    struct th_span text;
+
+    *after = 0;
+    *given = th_api_param(r, "after", &text);
+    return !*given || read_cursor(r, "after", text, after) || th_api_fail_query(r);
 }
 
 bool th_api_since_until(struct th_api_req *r, int64_t *since, int64_t *until)
@@ -234,7 +243,7 @@ bool th_api_since_until(struct th_api_req *r, int64_t *since, int64_t *until)
             continue;
         if (!th_wall_parse(text, &t)) {
             th_api_error_param(r, names[i], "must be an RFC 3339 time, such as 2026-04-02T08:00:00Z");
-            return fail_query(r);
+            return th_api_fail_query(r);
         }
         *to[i] = t.ms > 1 ? t.ms : 1; /* 0 means no bound */
     }

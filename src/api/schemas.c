@@ -50,6 +50,16 @@
     ",\"ended_at\":" TIME_NULL                                                                               \
     ",\"last_attempt\":{\"oneOf\":[" REF("AttemptSummary") ",{\"type\":\"null\"}]}"
 
+#define OUTCOME                                                                                              \
+    "{\"type\":\"string\",\"enum\":[\"success\",\"failed_status\",\"dns_error\",\"denied\",\"connect_"       \
+    "error\","                                                                                               \
+    "\"tls_error\",\"timeout\",\"connection_reset\",\"protocol_error\",\"cancelled\",\"internal_error\"]}"
+#define ATTEMPT_FIELDS                                                                                       \
+    "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" OUTCOME                                              \
+    ",\"status\":{\"type\":[\"integer\",\"null\"]},\"detail\":" STR_NULL ",\"duration_ms\":" MS              \
+    ",\"dns_ms\":" MS ",\"connect_ms\":" MS ",\"tls_ms\":" MS ",\"first_byte_ms\":" MS                       \
+    ",\"address\":" STR_NULL ",\"connection_reused\":" BOOL
+
 #define DISABLED                                                                                             \
     "{\"oneOf\":[{\"type\":\"null\"}," OBJECT("\"at\",\"reason\"", "\"at\":" TIME ",\"reason\":" STR) "]}"
 #define HEALTH "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
@@ -125,15 +135,11 @@ const struct th_api_schema th_api_schemas[] = {
             ",\"under_way\":{\"type\":\"boolean\",\"description\":\"a request of it is under way: another "
             "one goes out as soon as that has ended, unless it delivers\"}")},
     {"AttemptSummary", OBJECT("\"number\",\"time\",\"outcome\",\"status\"",
-                              "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" STR
+                              "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" OUTCOME
                               ",\"status\":{\"type\":[\"integer\",\"null\"]},\"duration_ms\":" MS)},
     {"Attempt",
      OBJECT("\"number\",\"time\",\"outcome\",\"status\",\"request\",\"response\"",
-            "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" STR
-            ",\"status\":{\"type\":[\"integer\",\"null\"]},\"detail\":" STR_NULL ",\"duration_ms\":" MS
-            ",\"dns_ms\":" MS ",\"connect_ms\":" MS ",\"tls_ms\":" MS ",\"first_byte_ms\":" MS
-            ",\"address\":" STR_NULL ",\"connection_reused\":" BOOL
-            ",\"request\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(
+            ATTEMPT_FIELDS ",\"request\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(
                 "\"method\",\"url\",\"headers\"",
                 "\"method\":" STR ",\"url\":" STR ",\"headers\":" STRINGS(
                     STR) ",\"body\":" STR
@@ -143,6 +149,15 @@ const struct th_api_schema th_api_schemas[] = {
                                                              "\"status\":" INT ",\"headers\":" STRINGS(
                                                                  STR) ",\"body\":" STR ",\"body_base64\":" STR
                                                                       ",\"truncated\":" BOOL) "]}")},
+    {"AttemptRow",
+     OBJECT("\"delivery\",\"event\",\"event_type\",\"endpoint\",\"number\",\"time\",\"outcome\",\"status\","
+            "\"delivery_status\"",
+            "\"delivery\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL
+            "," ATTEMPT_FIELDS ",\"delivery_status\":" STATUS ",\"next_attempt_at\":" TIME_NULL)},
+    {"AttemptPage",
+     OBJECT("\"data\",\"next_cursor\",\"after\",\"more\"",
+            "\"data\":{\"type\":\"array\",\"items\":" REF("AttemptRow") "},\"next_cursor\":" STR_NULL
+                                                                        ",\"after\":" STR ",\"more\":" BOOL)},
     {"Webhook", OBJECT("\"id\",\"url\",\"events\",\"active\",\"created_at\",\"updated_at\",\"disabled\"",
                        WEBHOOK_FIELDS)},
     {"WebhookCreated",
@@ -246,7 +261,19 @@ const struct th_api_schema th_api_parameters[] = {
     QUERY("event_type", STR, "only this type"),
     QUERY("endpoint", STR, "only deliveries to this endpoint"),
     QUERY("event", STR, "only deliveries of this event"),
-    QUERY("status", STATUS, "only deliveries in this status"),
+    QUERY("status", STR,
+          "only deliveries in this status: pending, retrying, held, delivered, failed or cancelled; several "
+          "with commas "
+          "between: in one of them"),
+    QUERY("outcome", STR,
+          "only attempts (of deliveries: with a last attempt) that ended so: success, failed_status, "
+          "dns_error, denied, "
+          "connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; "
+          "several "
+          "with commas between: in one of these ways"),
+    QUERY("status_code", "{\"type\":\"integer\",\"minimum\":100,\"maximum\":999}",
+          "only attempts (of deliveries: with a last attempt) that were answered with this HTTP status"),
+    QUERY("after", CURSOR, "`after` of the answer before: only attempts that ended since, oldest first"),
     QUERY("tenant", ID, "only endpoints of this tenant"),
     QUERY("state", HEALTH, "only endpoints in this state; failing: nothing but failures since failing_since"),
     QUERY("since", TIME, "accepted at this time or later"),

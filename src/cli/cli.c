@@ -138,6 +138,15 @@ bool th_cli_has(const struct th_cli *cli, const char *name)
     return false;
 }
 
+const char *th_cli_joined(struct th_cli *cli, const char *name)
+{
+    const char *all = NULL, *one;
+
+    for (unsigned i = 0; (one = th_cli_option_at(cli, name, i)) != NULL; i++)
+        all = all ? th_cli_printf(cli, "%s,%s", all, one) : one;
+    return all;
+}
+
 bool th_cli_number(const struct th_cli *cli, const char *name, int64_t low, int64_t high, int64_t fallback,
                    int64_t *out)
 {

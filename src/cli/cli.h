@@ -85,6 +85,8 @@ const char *th_cli_option(const struct th_cli *cli, const char *name);
 bool th_cli_has(const struct th_cli *cli, const char *name);
 /** Values of an option that may be repeated, in order; NULL after the last. */
 const char *th_cli_option_at(const struct th_cli *cli, const char *name, unsigned i);
+/** Values of an option that may be repeated, with commas between; NULL when not given. In cli->mem. */
+const char *th_cli_joined(struct th_cli *cli, const char *name);
 /** A whole number of an option, `fallback` when not given. False (after a message) when out of range. */
 bool th_cli_number(const struct th_cli *cli, const char *name, int64_t low, int64_t high, int64_t fallback,
                    int64_t *out);

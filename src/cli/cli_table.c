@@ -16,6 +16,9 @@
 #define DIALECT {"--dialect", "NAME", "the tenant's dialect, where the key may not read it"}
 #define DIALECTS {"--dialects", "DIR", "dialect files that add to the built-in ones or replace them"}
 #define SINCE {"--since", "TIME", "from this time on: 2026-04-02T08:00:00Z, or how long ago: 15m, 24h, 7d"}
+#define OUTCOME {"--outcome", "OUTCOME", \
+    "that ended so: success, failed_status, timeout, connect_error, dns_error, tls_error, connection_reset, ...; may be repeated"}
+#define STATUS_CODE {"--status-code", "N", "that were answered with this HTTP status"}
 #define UNTIL {"--until", "TIME", "before this time"}
 #define ENDPOINT_FIELDS \
     {"--event", "TYPE", "subscribe to this type; may be repeated; prefix.* and * where the dialect has them"}, \
@@ -122,22 +125,27 @@ const struct th_command th_commands[] = {
     {"deliveries", "list", "", "list deliveries, newest first", NULL, API, 0, 0,
      OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--event", "ID", "of this event"},
              {"--type", "TYPE", "of this type"},
-             {"--status", "STATUS", "pending, retrying, held, delivered, failed or cancelled"}, SINCE, UNTIL,
-             LIMIT),
+             {"--status", "STATUS", "pending, retrying, held, delivered, failed or cancelled; may be repeated"},
+             OUTCOME, STATUS_CODE, SINCE, UNTIL, LIMIT),
      th_cmd_deliveries, NULL},
     {"deliveries", "show", "ID", "show a delivery and what came of each attempt", NULL, API, 1, 1, NULL,
      th_cmd_delivery, NULL},
     {"deliveries", "retry", "ID", "make one attempt now, whatever the state", NULL, API, 1, 1, NULL,
      th_cmd_delivery_retry, NULL},
-    {"attempts", NULL, "DELIVERY", "show a delivery's attempts with requests and answers", NULL, API, 1, 1,
-     NULL, th_cmd_attempts, NULL},
-    {"tail", NULL, "", "show deliveries as they happen",
-     "On a terminal Enter shows request and answer of the newest delivery, up and down choose another, r "
-     "sends it again, q ends.",
+    {"attempts", NULL, "[DELIVERY]", "show a delivery's attempts with requests and answers, or list attempts",
+     "With a delivery: its attempts with request and answer. Without: the attempts of all deliveries, newest first.", API, 0, 1,
+     OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--event", "ID", "of this event"}, {"--type", "TYPE", "of this type"},
+             OUTCOME, STATUS_CODE, LIMIT),
+     th_cmd_attempts, NULL},
+    {"tail", NULL, "", "show every attempt as it ends",
+     "Each attempt is one line: first ones, retries, replays and tests, in the order in which they ended, and none is "
+     "left out, also when the server is started again meanwhile. On a terminal Enter shows request and answer of the "
+     "newest, up and down choose another, r sends it again, q ends.",
      API, 0, 0,
-     OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--status", "STATUS", "in this state"},
+     OPTIONS({"--endpoint", "ID", "to this endpoint"}, OUTCOME, STATUS_CODE,
+             {"--status", "STATUS", "of deliveries that are now in this state; may be repeated"},
              {"--type", "TYPE", "of this type"},
-             {"--last", "N", "begin with this many that were before (default 10)"},
+             {"--last", "N", "begin with this many that were before (default 10, at most 200)"},
              {"--every", "TIME", "look this often (default 1s)"}, {"--for", "TIME", "end after this time"}),
      th_cmd_tail, NULL},
     {"replay", "start", "ENDPOINT", "send finished deliveries of an endpoint again",

@@ -1,9 +1,9 @@
-/* Watching deliveries by asking for the newest ones again and again: works with every server, through every
- * proxy, and with a key that may only read.
+/* Watching attempts: each as it ends, whatever made it (a first attempt, a retry, a replay, a test), by asking for what
+ * came after the last one: works with every server, through every proxy, and with a key that may only read.
  *
- * Invariants: memory is bounded by TH_TAIL_MAX rows; a delivery that is older than those is shown again if it
- * changes. LIMIT: one look reads the newest 200; what is older and unfinished is asked for by id, 20 a look.
- */
+ * Invariants: (1) each attempt is printed once, in the order in which the server wrote them down: the server names where
+ * to go on (`after`), and nothing is asked for by time; (2) `after` moves only when what came with it was printed, so a
+ * lost answer, or a server that is started again, leaves no gap; (3) memory does not grow with what is shown. */
 #include "cli/cli_tail.h"
 #include "cli/cmd.h"
 #include <stdlib.h>
@@ -11,153 +11,185 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define LOOK 200
-#define BY_ID 20
+#define PAGE 1000      /* rows of one answer */
+#define FIRST_PAGES 20 /* read at most to find the rows that were before */
 
 void th_tail_init(struct th_tail *t, struct th_cli *cli, const char *path)
 {
     *t = (struct th_tail){.cli = cli, .path = path};
 }
 
-static struct th_tail_row *find(struct th_tail *t, const char *id)
+/* "2026-04-02 08:00:00Z": the part behind the date. */
+static const char *clock_of(const char *time)
 {
-    for (unsigned i = 0; i < t->count; i++)
-        if (strcmp(t->rows[i].id, id) == 0)
-            return &t->rows[i];
-    return NULL;
+    return strlen(time) > 11 ? time + 11 : time;
 }
 
 static void print_row(struct th_tail *t, struct th_json row)
 {
     struct th_cli *cli = t->cli;
-    const char *status = th_cli_member(cli, row, "/status"),
-               *answer = th_cli_member(cli, row, "/last_attempt/status");
-    const char *time = th_cli_time(cli, row, "/last_attempt/time"),
+    const char *outcome = th_cli_member(cli, row, "/outcome"), *answer = th_cli_member(cli, row, "/status"),
+               *status = th_cli_member(cli, row, "/delivery_status"),
                *next = th_cli_time(cli, row, "/next_attempt_at");
 
     if (cli->json) {
         printf("%.*s\n", (int)row.raw.n, row.raw.p);
     } else {
-        if (time[0] == '-')
-            time = th_cli_time(cli, row, "/created_at");
-        if (answer[0] == '-')
-            answer = th_cli_member(cli, row, "/last_attempt/outcome");
-        printf("%s%s%s  %s  %s%-9s%s  %s  %s  attempt %s", th_dim(cli), strlen(time) > 11 ? time + 11 : time,
-               th_plain(cli), th_cli_member(cli, row, "/id"), th_status_colour(cli, status), status,
-               th_plain(cli), answer, th_cli_member(cli, row, "/event_type"),
-               th_cli_member(cli, row, "/attempt_count"));
-        if (th_cli_member(cli, row, "/last_attempt/duration_ms")[0] != '-')
-            printf("  %s ms", th_cli_member(cli, row, "/last_attempt/duration_ms"));
+        printf("%s%s%s  %s  %s%s%s", th_dim(cli), clock_of(th_cli_time(cli, row, "/time")), th_plain(cli),
+               th_cli_member(cli, row, "/delivery"), th_status_colour(cli, outcome),
+               strcmp(outcome, "failed_status") == 0 ? "failed" : outcome, th_plain(cli));
+        if (answer[0] != '-')
+            printf(" %s", answer);
+        printf("  %s  attempt %s", th_cli_member(cli, row, "/event_type"),
+               th_cli_member(cli, row, "/number"));
+        if (th_cli_member(cli, row, "/duration_ms")[0] != '-')
+            printf("  %s ms", th_cli_member(cli, row, "/duration_ms"));
+        printf("  %s%s%s", th_status_colour(cli, status), status, th_plain(cli));
         if (next[0] != '-' && strcmp(status, "retrying") == 0)
-            printf("  next %s", strlen(next) > 11 ? next + 11 : next);
+            printf(", next %s", clock_of(next));
         putchar('\n');
     }
-    snprintf(t->selected, sizeof t->selected, "%s", th_cli_member(cli, row, "/id"));
+    snprintf(t->ids[t->next], sizeof t->ids[0], "%s", th_cli_member(cli, row, "/delivery"));
+    t->selected = t->next;
+    t->next = (t->next + 1) % TH_TAIL_MAX;
+    t->count += t->count < TH_TAIL_MAX;
 }
 
-/* True when it is new or has changed. */
-static bool note(struct th_tail *t, struct th_json row)
+/* --status: the server's list of attempts knows only how each ended. */
+static bool asked_for(const struct th_tail *t, struct th_json row)
 {
-    const char *id = th_cli_member(t->cli, row, "/id"), *status = th_cli_member(t->cli, row, "/status");
-    int64_t attempts = strtoll(th_cli_member(t->cli, row, "/attempt_count"), NULL, 10);
-    struct th_tail_row *r = find(t, id);
-    bool changed = !r || strcmp(r->status, status) != 0 || r->attempts != attempts;
+    const char *one, *status = th_cli_member(t->cli, row, "/delivery_status");
 
-    if (!r) {
-        r = &t->rows[t->next];
-        t->next = (t->next + 1) % TH_TAIL_MAX;
-        t->count += t->count < TH_TAIL_MAX;
-        snprintf(r->id, sizeof r->id, "%s", id);
-    }
-    snprintf(r->status, sizeof r->status, "%s", status);
-    r->attempts = attempts;
-    r->fresh = true;
-    return changed;
+    for (unsigned i = 0; (one = th_cli_option_at(t->cli, "--status", i)) != NULL; i++)
+        if (strcmp(one, status) == 0)
+            return true;
+    return !th_cli_has(t->cli, "--status");
 }
 
-static bool ended(const struct th_tail_row *r)
+static int ask(struct th_tail *t, const char *name, const char *value, unsigned limit,
+               struct th_answer *answer)
 {
-    return strcmp(r->status, "delivered") == 0 || strcmp(r->status, "failed") == 0 ||
-           strcmp(r->status, "cancelled") == 0;
+    const char *path =
+        th_cli_printf(t->cli, "%s%climit=%u", t->path, strchr(t->path, '?') ? '&' : '?', limit);
+
+    if (value)
+        path = th_cli_printf(t->cli, "%s&%s=%s", path, name, value);
+    return th_cli_call(t->cli, "GET", path, (struct th_span){0}, NULL, answer);
 }
 
-static int look_by_id(struct th_tail *t)
+static void go_on_at(struct th_tail *t, const struct th_answer *answer)
 {
-    unsigned asked = 0;
+    snprintf(t->after, sizeof t->after, "%s", th_cli_member(t->cli, answer->json, "/after"));
+}
 
-    for (unsigned i = 0; i < t->count && asked < BY_ID; i++) {
-        struct th_answer answer;
-        int status;
-        if (t->rows[i].fresh || ended(&t->rows[i]))
-            continue;
-        asked++;
-        status = th_cli_try(t->cli, "GET", th_cli_path(t->cli, "/v1/deliveries/%s", t->rows[i].id),
-                            (struct th_span){0}, NULL, &answer);
+/* What was before: newest first from the server, oldest first here. */
+static int look_back(struct th_tail *t, unsigned last)
+{
+    struct th_answer answers[FIRST_PAGES];
+    struct th_json rows[TH_TAIL_LAST], list, row;
+    const char *cursor = NULL;
+    unsigned pages = 0, n = 0;
+    int status = TH_EXIT_OK;
+
+    do {
+        struct th_json_iter it;
+        status = ask(t, "cursor", cursor, last ? TH_TAIL_LAST : 1, &answers[pages]);
         if (status)
-            return status;
-        if (answer.status == 200 && note(t, answer.json))
-            print_row(t, answer.json);
-        th_answer_free(&answer);
+            break;
+        if (pages++ == 0)
+            go_on_at(t, &answers[0]);
+        if (th_json_member(answers[pages - 1].json, TH_LIT("data"), &list)) {
+            th_json_iter(&it, list);
+            while (n < last && th_json_next(&it, NULL, &row))
+                if (asked_for(t, row))
+                    rows[n++] = row;
+        }
+        cursor = th_cli_member(t->cli, answers[pages - 1].json, "/next_cursor");
+    } while (n < last && cursor[0] != '-' && pages < FIRST_PAGES);
+    while (!status && n-- > 0)
+        print_row(t, rows[n]);
+    if (status)
+        t->after[0] = 0;
+    while (pages-- > 0)
+        th_answer_free(&answers[pages]);
+    return status;
+}
+
+/* What has ended since. *more: not all of it was read. */
+static int look_on(struct th_tail *t, bool *more)
+{
+    struct th_json list, row;
+    struct th_json_iter it;
+    struct th_answer answer;
+    int status = ask(t, "after", t->after, PAGE, &answer);
+
+    *more = false;
+    if (status)
+        return status;
+    if (th_json_member(answer.json, TH_LIT("data"), &list)) {
+        th_json_iter(&it, list);
+        while (th_json_next(&it, NULL, &row))
+            if (asked_for(t, row))
+                print_row(t, row);
     }
+    *more = strcmp(th_cli_member(t->cli, answer.json, "/more"), "true") == 0;
+    go_on_at(t, &answer);
+    th_answer_free(&answer);
     return TH_EXIT_OK;
 }
 
 int th_tail_look(struct th_tail *t, unsigned last)
 {
     struct th_arena saved = t->cli->mem;
-    struct th_answer answer;
-    struct th_json rows[LOOK], list;
-    struct th_json_iter it;
-    unsigned n = 0;
-    int status;
+    bool more = true;
+    int status = TH_EXIT_OK;
 
-    th_arena_init(&t->cli->mem, (size_t)64 << 20); /* a look's texts go with it */
-    for (unsigned i = 0; i < t->count; i++)
-        t->rows[i].fresh = false;
-    status = th_cli_call(
-        t->cli, "GET", th_cli_printf(t->cli, "%s%climit=%d", t->path, strchr(t->path, '?') ? '&' : '?', LOOK),
-        (struct th_span){0}, NULL, &answer);
-    if (!status && th_json_member(answer.json, TH_LIT("data"), &list)) {
-        th_json_iter(&it, list);
-        while (n < LOOK && th_json_next(&it, NULL, &rows[n]))
-            n++;
-        while (n-- > 0)
-            if (note(t, rows[n]) && (t->primed || n < last))
-                print_row(t, rows[n]);
+    while (!status && more && !ferror(stdout)) {
+        th_arena_init(&t->cli->mem, (size_t)64 << 20); /* a look's texts go with it */
+        if (t->after[0]) {
+            status = look_on(t, &more);
+        } else {
+            status = look_back(t, last);
+            more = false;
+        }
+        th_arena_fini(&t->cli->mem);
+        t->cli->mem = saved;
+        fflush(stdout);
     }
-    if (!status) {
-        th_answer_free(&answer);
-        status = t->primed ? look_by_id(t) : TH_EXIT_OK;
-    }
-    t->primed = t->primed || !status;
-    th_arena_fini(&t->cli->mem);
-    t->cli->mem = saved;
-    fflush(stdout);
     return status;
+}
+
+/* Id of the delivery whose attempt is selected; NULL, said: there is none yet. */
+static const char *selected(const struct th_tail *t)
+{
+    if (t->count)
+        return t->ids[t->selected];
+    printf("no attempt yet\n");
+    return NULL;
 }
 
 void th_tail_move(struct th_tail *t, int step)
 {
-    struct th_tail_row *r = find(t, t->selected);
-    unsigned at;
+    unsigned oldest = (t->next + TH_TAIL_MAX - t->count) % TH_TAIL_MAX, at;
 
-    if (!r)
+    if (!t->count)
         return;
-    at = (unsigned)(r - t->rows);
+    at = (t->selected + TH_TAIL_MAX - oldest) % TH_TAIL_MAX;
     at = (at + t->count + (step < 0 ? t->count - 1 : 1)) % t->count;
-    snprintf(t->selected, sizeof t->selected, "%s", t->rows[at].id);
-    printf("%sselected %s%s\n", th_bold(t->cli), t->selected, th_plain(t->cli));
+    t->selected = (oldest + at) % TH_TAIL_MAX;
+    printf("%sselected %s%s\n", th_bold(t->cli), t->ids[t->selected], th_plain(t->cli));
 }
 
 int th_tail_show(struct th_tail *t)
 {
+    const char *id = selected(t);
     struct th_answer answer;
     int status;
 
-    if (!t->selected[0])
-        return printf("no delivery yet\n"), TH_EXIT_OK;
-    status = th_cli_call(t->cli, "GET", th_cli_path(t->cli, "/v1/deliveries/%s", t->selected),
-                         (struct th_span){0}, NULL, &answer);
+    if (!id)
+        return TH_EXIT_OK;
+    status = th_cli_call(t->cli, "GET", th_cli_path(t->cli, "/v1/deliveries/%s", id), (struct th_span){0},
+                         NULL, &answer);
     if (status)
         return status;
     th_cmd_print_delivery(t->cli, answer.json, true);
@@ -168,17 +200,18 @@ int th_tail_show(struct th_tail *t)
 
 int th_tail_retry(struct th_tail *t)
 {
+    const char *id = selected(t);
     struct th_answer answer;
     int status;
 
-    if (!t->selected[0])
-        return printf("no delivery yet\n"), TH_EXIT_OK;
-    status = th_cli_call(t->cli, "POST", th_cli_path(t->cli, "/v1/deliveries/%s/retry", t->selected),
+    if (!id)
+        return TH_EXIT_OK;
+    status = th_cli_call(t->cli, "POST", th_cli_path(t->cli, "/v1/deliveries/%s/retry", id),
                          (struct th_span){0}, NULL, &answer);
     if (status)
         return status;
     th_answer_free(&answer);
-    printf("sent again: %s\n", t->selected);
+    printf("sent again: %s\n", id);
     fflush(stdout);
     return TH_EXIT_OK;
 }

@@ -1,23 +1,20 @@
-/* Live deliveries, and keys of a terminal. Used by tail and dev. */
+/* Live attempts, and keys of a terminal. Used by tail and dev. */
 #ifndef TH_CLI_CLI_TAIL_H
 #define TH_CLI_CLI_TAIL_H
 #include "cli/cli.h"
 
-#define TH_TAIL_MAX 1024
+#define TH_TAIL_MAX 1024 /* attempts that can be chosen with the arrows */
+#define TH_TAIL_LAST 200 /* of those before the start that can be shown */
 struct th_tail {
     struct th_cli *cli;
-    const char *path; /* of the list, with its filters */
-    struct th_tail_row {
-        char id[80], status[16];
-        int64_t attempts;
-        bool fresh;      /* seen in this look */
-    } rows[TH_TAIL_MAX]; /* ring: the newest TH_TAIL_MAX that were seen */
-    unsigned count, next;
-    char selected[80]; /* id of the newest that was printed, or of the one that was chosen */
-    bool primed;
+    const char *path;               /* of the list of attempts, with its filters */
+    char after[128];                /* where the server goes on; "": nothing was read yet */
+    char ids[TH_TAIL_MAX][80];      /* ring: deliveries of the newest attempts that were printed */
+    unsigned count, next, selected; /* selected: the newest, or the one that was chosen */
 };
 void th_tail_init(struct th_tail *t, struct th_cli *cli, const char *path);
-/** Looks once; prints what is new or has changed since (the first time: the `last` newest). Exit status. */
+/** Looks once; prints every attempt that has ended since (the first time: the `last` newest, at most TH_TAIL_LAST). Exit
+ * status. */
 int th_tail_look(struct th_tail *t, unsigned last);
 /** Chooses the one printed before (-1) or after (+1) the selected one, and names it. */
 void th_tail_move(struct th_tail *t, int step);

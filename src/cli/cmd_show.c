@@ -11,21 +11,23 @@ bool th_cmd_json(struct th_cli *cli, const struct th_answer *answer)
 
 /* ---- lists ---- */
 
-/* Appends the filters that were given: option name without dashes, '-' as '_'. Exit status. */
+/* Appends the filters that were given. Exit status. */
 static int filtered(struct th_cli *cli, const char *base, const char **path)
 {
-    static const char *const texts[] = {"endpoint", "event", "status", "type"};
+    static const struct {
+        const char *option, *name;
+    } texts[] = {{"--endpoint", "endpoint"}, {"--event", "event"},     {"--status", "status"},
+                 {"--type", "event_type"},   {"--outcome", "outcome"}, {"--status-code", "status_code"}};
     static const char *const times[] = {"since", "until"};
     char option[32];
     char mark = '?';
 
     *path = base;
-    for (unsigned i = 0; i < 4; i++) {
-        const char *value = (snprintf(option, sizeof option, "--%s", texts[i]), th_cli_option(cli, option));
+    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const char *value = th_cli_joined(cli, texts[i].option);
         if (value) {
-            *path = th_cli_printf(cli, "%s%c%s=%s", *path, mark,
-                                  strcmp(texts[i], "type") == 0 ? "event_type" : texts[i],
-                                  th_cli_path(cli, "%s", value));
+            *path =
+                th_cli_printf(cli, "%s%c%s=%s", *path, mark, texts[i].name, th_cli_path(cli, "%s", value));
             mark = '&';
         }
     }
@@ -260,8 +262,35 @@ int th_cmd_delivery(struct th_cli *cli)
     return show(cli, false);
 }
 
+static void attempt_row(void *ctx, struct th_json row)
+{
+    struct th_table *t = ctx;
+    const char *answer = th_cli_member(t->cli, row, "/status");
+
+    th_table_add(t, th_cli_time(t->cli, row, "/time"));
+    th_table_add(t, th_cli_member(t->cli, row, "/delivery"));
+    th_table_add(t, th_cli_member(t->cli, row, "/event_type"));
+    th_table_add(t, th_cli_member(t->cli, row, "/endpoint"));
+    th_table_add(t, th_cli_member(t->cli, row, "/number"));
+    th_table_add(t, th_cli_member(t->cli, row, "/outcome"));
+    th_table_add(t, answer);
+    th_table_add(t, th_cli_member(t->cli, row, "/duration_ms"));
+}
+
 int th_cmd_attempts(struct th_cli *cli)
 {
+    static const char *const heads[] = {"TIME",    "DELIVERY", "TYPE",   "ENDPOINT",
+                                        "ATTEMPT", "OUTCOME",  "ANSWER", "MS"};
+    static const char *const filters[] = {"--endpoint", "--event",       "--type",
+                                          "--outcome",  "--status-code", "--limit"};
+
+    if (!cli->arg_count)
+        return list_filtered(cli,
+                             (struct th_cmd_list){"/v1/attempts", heads, 8, attempt_row, "no attempts", 0});
+    for (unsigned i = 0; i < sizeof filters / sizeof filters[0]; i++)
+        if (th_cli_has(cli, filters[i]))
+            return th_cli_fail(cli, TH_EXIT_USAGE,
+                               "%s: is for the list of all attempts; give it, or a delivery", filters[i]);
     return show(cli, true);
 }
 

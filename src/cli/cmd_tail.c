@@ -1,4 +1,4 @@
-/* tail: live deliveries. On a terminal, keys show one with request and answer, or send it again. */
+/* tail: live attempts. On a terminal, keys show a delivery with request and answer, or send it again. */
 #include "cli/cli_tail.h"
 #include "cli/cmd.h"
 #include <poll.h>
@@ -41,7 +41,7 @@ static bool lasts(struct th_tail *t, int status, bool *away)
 {
     struct th_cli *cli = t->cli;
 
-    if (status && (!t->primed || (status != TH_EXIT_UNREACHABLE && status != TH_EXIT_LATER)))
+    if (status && (!t->after[0] || (status != TH_EXIT_UNREACHABLE && status != TH_EXIT_LATER)))
         return false;
     if (status && !*away && !cli->json)
         fprintf(stderr, "%swaiting until it is back; Ctrl-C ends%s\n", th_dim(cli), th_plain(cli));
@@ -51,6 +51,24 @@ static bool lasts(struct th_tail *t, int status, bool *away)
     return true;
 }
 
+/* What is shown, so that nobody takes silence for something else. Beside the rows, not among them. */
+static void say_what(struct th_cli *cli, bool keys)
+{
+    const char *endpoint = th_cli_option(cli, "--endpoint"), *type = th_cli_option(cli, "--type");
+    bool some = type || th_cli_has(cli, "--outcome") || th_cli_has(cli, "--status-code") ||
+                th_cli_has(cli, "--status");
+
+    if (cli->json)
+        return;
+    fprintf(stderr,
+            "%sshowing %s attempt%s%s as it ends: first ones, retries, replays and tests%s; times are UTC; "
+            "%s%s\n",
+            cli->terminal ? th_dim(cli) : "", some ? "each matching" : "every", endpoint ? " to " : "",
+            endpoint ? endpoint : "", endpoint ? "" : ", to all endpoints of the tenant",
+            keys ? "Enter shows request and answer, r sends again, q ends" : "Ctrl-C ends",
+            cli->terminal ? th_plain(cli) : "");
+}
+
 static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t every_ms, int64_t for_ms)
 {
     int64_t until = for_ms ? th_cmd_mono_ms() + for_ms : INT64_MAX;
@@ -58,9 +76,7 @@ static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t 
     int status = TH_EXIT_OK;
     bool away = false;
 
-    if (keys)
-        printf("%slive deliveries; Enter shows request and answer, r sends again, q ends%s\n", th_dim(cli),
-               th_plain(cli));
+    say_what(cli, keys);
     while (!stop_asked && th_cmd_mono_ms() < until) {
         int64_t next = th_cmd_mono_ms() + every_ms;
         status = th_tail_look(t, last);
@@ -82,20 +98,20 @@ static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t 
 int th_cmd_tail(struct th_cli *cli)
 {
     static struct th_tail tail; /* large; there is one */
-    const char *path = "/v1/deliveries", *options[] = {"--endpoint", "--status", "--type"},
-               *names[] = {"endpoint", "status", "event_type"};
+    const char *path = "/v1/attempts", *options[] = {"--endpoint", "--type", "--outcome", "--status-code"},
+               *names[] = {"endpoint", "event_type", "outcome", "status_code"};
     int64_t last, every, length;
     char mark = '?';
 
-    if (!th_cli_number(cli, "--last", 0, 200, 10, &last) || !th_cli_duration(cli, "--every", 1000, &every) ||
-        !th_cli_duration(cli, "--for", 0, &length))
+    if (!th_cli_number(cli, "--last", 0, TH_TAIL_LAST, 10, &last) ||
+        !th_cli_duration(cli, "--every", 1000, &every) || !th_cli_duration(cli, "--for", 0, &length))
         return TH_EXIT_USAGE;
     if (every < 50 || every > 3600000)
         return th_cli_fail(cli, TH_EXIT_USAGE, "--every: 50ms to 1h");
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 4; i++)
         if (th_cli_option(cli, options[i])) {
             path = th_cli_printf(cli, "%s%c%s=%s", path, mark, names[i],
-                                 th_cli_path(cli, "%s", th_cli_option(cli, options[i])));
+                                 th_cli_path(cli, "%s", th_cli_joined(cli, options[i])));
             mark = '&';
         }
     if (th_cli_option(cli, "--endpoint")) { /* a typing error would be silence for ever */

@@ -288,13 +288,17 @@ struct th_delivery_row {
 struct th_attempt_view {
     uint64_t no, delivery, endpoint;
     struct th_attempt_row row;
+    struct th_delivery_row of;    /* its delivery as it is now, without event and last attempt */
     struct th_span endpoint_conf; /* conf of the endpoint at row.endpoint_rev; n == 0 when gone */
     struct th_event_row event;    /* without data unless asked */
 };
 
 enum th_page_kind { TH_PAGE_EVENTS, TH_PAGE_DELIVERIES, TH_PAGE_ATTEMPTS };
 
-/** List query, newest first (by number), bounded by rows and by work: it may return fewer rows than `limit` with a next
+enum { TH_WAITS_PENDING = 1, TH_WAITS_RETRYING = 2, TH_WAITS_HELD = 4 };
+#define TH_OUTCOME_BIT(class, ok) (1u << ((unsigned)(class) * 2 + ((ok) ? 1 : 0)))
+
+/** List query, newest first (by number) unless `ascending`, bounded by rows and by work: it may return fewer rows than `limit` with a next
  * cursor that is not 0. */
 struct th_page {
     struct th_op op;
@@ -310,8 +314,17 @@ struct th_page {
         *endpoints; /* QUEUED rows must be (or with exclude: must not be) of these, sorted ascending */
     uint32_t endpoint_count;
     bool endpoints_exclude;
+    unsigned
+        waiting; /* bits TH_WAITS_*, instead of `queued` and `endpoints_exclude`; 0: not used. QUEUED rows of the
+                         endpoints listed are held, of others pending or retrying */
+    uint32_t outcomes;    /* ATTEMPTS, DELIVERIES (their last attempt): bits TH_OUTCOME_BIT; 0: all */
+    uint16_t answered;    /* the same: with this status of an answer; 0: any */
     int64_t since, until; /* event accept time, wall ms; since inclusive, until exclusive */
     uint64_t before;      /* cursor: numbers below; 0: from the newest */
+    bool
+        ascending; /* ATTEMPTS: those with numbers above `after`, oldest first. An attempt that is committed later has
+                             a higher number, so whoever goes on at `reached` misses none */
+    uint64_t after;
     uint64_t skip;    /* rows to leave out first (numbered pages); on return what is still to be left out */
     uint32_t limit;   /* at most 1000 */
     size_t max_bytes; /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
@@ -319,6 +332,8 @@ struct th_page {
     /* result */
     uint32_t count;
     uint64_t next; /* cursor for the next page; 0: the end */
+    uint64_t
+        reached; /* ATTEMPTS: ascending: the highest number that was looked at; else the newest that there is */
     uint64_t total;
     union {
         struct th_event_row *events;

@@ -144,6 +144,14 @@ static bool event_matches(struct mem_store *s, const struct th_page *op, const s
            (!op->until || e->row.at.ms < op->until);
 }
 
+static bool outcome_matches(const struct th_page *op, const struct mem_attempt *a)
+{
+    if (!op->outcomes && !op->answered)
+        return true;
+    return a && (!op->answered || op->answered == a->row.status) &&
+           (!op->outcomes || (op->outcomes & TH_OUTCOME_BIT(a->row.class, a->row.ok)));
+}
+
 static bool delivery_matches(const struct th_page *op, const struct mem_delivery *d)
 {
     bool listed = false;
@@ -152,10 +160,12 @@ static bool delivery_matches(const struct th_page *op, const struct mem_delivery
         return false;
     if (d->state != TH_DS_QUEUED)
         return true;
-    if ((op->queued == TH_NO_ATTEMPTS && d->attempts) || (op->queued == TH_SOME_ATTEMPTS && !d->attempts))
-        return false;
     for (uint32_t i = 0; i < op->endpoint_count; i++)
         listed = listed || op->endpoints[i] == d->endpoint;
+    if (op->waiting)
+        return op->waiting & (listed ? TH_WAITS_HELD : d->attempts ? TH_WAITS_RETRYING : TH_WAITS_PENDING);
+    if ((op->queued == TH_NO_ATTEMPTS && d->attempts) || (op->queued == TH_SOME_ATTEMPTS && !d->attempts))
+        return false;
     return op->endpoints_exclude ? !listed : listed || !op->endpoint_count;
 }
 
@@ -180,7 +190,7 @@ static void give_delivery(struct mem_store *s, struct th_page *op, const struct 
 }
 
 static void give_attempt(struct mem_store *s, struct th_page *op, const struct mem_attempt *a,
-                         const struct mem_event *e)
+                         const struct mem_delivery *d, const struct mem_event *e)
 {
     struct th_attempt_view *row = &op->rows.attempts[op->count];
 
@@ -188,6 +198,14 @@ static void give_attempt(struct mem_store *s, struct th_page *op, const struct m
                                     .delivery = a->delivery,
                                     .endpoint = a->endpoint,
                                     .row = copy_attempt(op, a, op->with_answers),
+                                    .of = {.no = d->no,
+                                           .endpoint = d->endpoint,
+                                           .state = d->state,
+                                           .lane = d->lane,
+                                           .tries = d->tries,
+                                           .attempts = d->attempts,
+                                           .due = d->due,
+                                           .ended = d->ended},
                                     .endpoint_conf = {"", 0},
                                     .event = copy_event(op, e)};
     for (size_t i = 0; i < s->rev_n; i++)
@@ -211,7 +229,8 @@ static bool candidate(struct mem_store *s, struct th_page *op, const void *candi
     }
     if (op->kind == TH_PAGE_DELIVERIES) {
         e = mem_find(&s->events, d->event);
-        if ((op->delivery && op->delivery != d->no) || !delivery_matches(op, d) || !event_matches(s, op, e))
+        if ((op->delivery && op->delivery != d->no) || !delivery_matches(op, d) || !event_matches(s, op, e) ||
+            !outcome_matches(op, mem_find(&s->attempts, d->last)))
             return false;
         if (give)
             give_delivery(s, op, d, e);
@@ -220,10 +239,10 @@ static bool candidate(struct mem_store *s, struct th_page *op, const void *candi
     d = mem_find(&s->deliveries, a->delivery);
     e = d ? mem_find(&s->events, d->event) : NULL;
     if ((op->delivery && op->delivery != a->delivery) || (op->endpoint && op->endpoint != a->endpoint) ||
-        !event_matches(s, op, e))
+        !event_matches(s, op, e) || !outcome_matches(op, a))
         return false;
     if (give)
-        give_attempt(s, op, a, e);
+        give_attempt(s, op, a, d, e);
     return true;
 }
 
@@ -235,6 +254,7 @@ static bool page_start(struct th_page *op)
 
     op->count = 0;
     op->next = op->total = 0;
+    op->reached = op->after;
     op->mem = mem;
     op->rows.events = NULL;
     if (op->limit > 1000)
@@ -245,6 +265,35 @@ static bool page_start(struct th_page *op)
         return false;
     op->rows.events = mem->rows;
     return true;
+}
+
+static void page_up(struct mem_store *s, struct th_page *op)
+{
+    const struct mem_vec *v = &s->attempts;
+
+    for (size_t i = mem_lower(v, op->after + 1); i < v->n; i++) {
+        bool room = op->count < op->limit;
+
+        if (op->max_bytes && op->count && ((struct mem_page *)op->mem)->used >= op->max_bytes) {
+            op->next = op->reached;
+            break;
+        }
+        if (!candidate(s, op, v->v[i], room)) {
+            op->reached = *v->v[i];
+            continue;
+        }
+        op->total++;
+        if (!room) {
+            op->next = op->reached;
+            break;
+        }
+        op->reached = *v->v[i];
+        op->count++;
+    }
+    if (((struct mem_page *)op->mem)->failed) {
+        mem_page_free(op);
+        op->op.error = TH_NOMEM;
+    }
 }
 
 static void page(struct mem_store *s, struct th_page *op)
@@ -263,6 +312,12 @@ static void page(struct mem_store *s, struct th_page *op)
         return;
     }
     v = of[op->kind];
+    if (op->kind == TH_PAGE_ATTEMPTS && op->ascending) {
+        page_up(s, op);
+        return;
+    }
+    if (op->kind == TH_PAGE_ATTEMPTS && v->n)
+        op->reached = *v->v[v->n - 1];
     for (size_t i = op->before ? mem_lower(v, op->before) : v->n; i-- > 0;) {
         bool room = op->count < op->limit && !op->skip;
 

@@ -106,11 +106,45 @@ static bool delivery_matches(const struct th_page *op, const struct th_delivery_
         return false;
     if (d->state != TH_DS_QUEUED)
         return true;
+    if (op->waiting) {
+        unsigned kind = in_endpoints(op, d->endpoint) ? TH_WAITS_HELD
+                        : d->attempts                 ? TH_WAITS_RETRYING
+                                                      : TH_WAITS_PENDING;
+        return op->waiting & kind;
+    }
     if ((op->queued == TH_NO_ATTEMPTS && d->attempts) || (op->queued == TH_SOME_ATTEMPTS && !d->attempts))
         return false;
     if (op->endpoints_exclude || op->endpoint_count)
         return in_endpoints(op, d->endpoint) != op->endpoints_exclude;
     return true;
+}
+
+static bool outcome_matches(const struct th_page *op, unsigned status, unsigned class, bool ok)
+{
+    return !(op->answered && op->answered != status) &&
+           !(op->outcomes && !(op->outcomes & TH_OUTCOME_BIT(class, ok)));
+}
+
+/** The attempt's statement stands on its row. */
+static bool attempt_matches(const struct th_page *op, sqlite3_stmt *st)
+{
+    return outcome_matches(op, (unsigned)sqlite3_column_int(st, 6), (unsigned)sqlite3_column_int(st, 7),
+                           sqlite3_column_int(st, 8) & SQ_OK);
+}
+
+/** Of a delivery: its last attempt, when that is asked for. */
+static bool last_matches(struct sq_pager *p, const struct th_delivery_row *d)
+{
+    sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
+    bool yes;
+
+    if (!p->op->outcomes && !p->op->answered)
+        return true;
+    if (!d->last_attempt || !sq_look_up(p, st, d->last_attempt))
+        return false;
+    yes = attempt_matches(p->op, st);
+    sqlite3_reset(st);
+    return yes;
 }
 
 static bool find_delivery(struct sq_pager *p, uint64_t no, struct th_delivery_row *d, uint64_t *event)
@@ -191,7 +225,7 @@ static void give_delivery(struct sq_pager *p, const struct th_delivery_row *d)
 }
 
 /** The attempt's statement stands on its row. */
-static void give_attempt(struct sq_pager *p, sqlite3_stmt *st)
+static void give_attempt(struct sq_pager *p, sqlite3_stmt *st, const struct th_delivery_row *d)
 {
     struct th_attempt_view *row = &p->op->rows.attempts[p->op->count];
     sqlite3_stmt *rev = p->r->st[SQ_R_REV];
@@ -199,6 +233,7 @@ static void give_attempt(struct sq_pager *p, sqlite3_stmt *st)
     *row = (struct th_attempt_view){.no = sq_col_u64(st, 0),
                                     .delivery = sq_col_u64(st, 1),
                                     .endpoint = sq_col_u64(st, 2),
+                                    .of = *d,
                                     .endpoint_conf = {"", 0}};
     copy_attempt(p, st, p->op->with_answers, &row->row);
     row->event = copy_event(p);
@@ -237,7 +272,7 @@ static void candidate(struct sq_pager *p, uint64_t no, bool *more)
         op->rows.events[op->count] = copy_event(p);
     } else if (op->kind == TH_PAGE_DELIVERIES) {
         if (!find_delivery(p, no, &d, &event) || !delivery_matches(op, &d) || !event_matches(p, event) ||
-            !wanted(p, more))
+            !last_matches(p, &d) || !wanted(p, more))
             return;
         give_delivery(p, &d);
     } else {
@@ -246,11 +281,11 @@ static void candidate(struct sq_pager *p, uint64_t no, bool *more)
         if (!sq_look_up(p, st, no))
             return;
         give = (!op->endpoint || op->endpoint == sq_col_u64(st, 2)) &&
-               (!op->delivery || op->delivery == sq_col_u64(st, 1)) &&
+               (!op->delivery || op->delivery == sq_col_u64(st, 1)) && attempt_matches(op, st) &&
                find_delivery(p, sq_col_u64(st, 1), &d, &event) && (!op->event || op->event == event) &&
                event_matches(p, event) && wanted(p, more);
         if (give)
-            give_attempt(p, st);
+            give_attempt(p, st, &d);
         sqlite3_reset(st);
         if (!give)
             return;
@@ -287,19 +322,21 @@ static bool fill(struct sq_pager *p)
         if (next != SQ_NEXT_ONE)
             return next == SQ_NEXT_SPENT;
         if (op->max_bytes && op->count && p->mem->used >= op->max_bytes) { /* and there may be another row */
-            op->next = p->last;
+            op->next = op->ascending ? op->reached : p->last;
             return false;
         }
         candidate(p, no, &more);
         if (p->error == TH_TOO_LARGE && op->count) { /* the page's memory is at its limit: a short page */
             p->error = TH_OK;
-            op->next = p->last;
+            op->next = op->ascending ? op->reached : p->last;
             return false;
         }
         if (op->count > given)
             p->last = no;
+        if (op->ascending && !more)
+            op->reached = no;
         if (more && !op->next)
-            op->next = p->last;
+            op->next = op->ascending ? op->reached : p->last;
         if (more && !op->with_total)
             return false;
     }
@@ -314,6 +351,7 @@ static enum th_error prepare(struct sq_pager *p)
 
     op->count = 0;
     op->next = op->total = 0;
+    op->reached = op->after;
     op->mem = NULL;
     op->rows.events = NULL;
     if ((unsigned)op->kind > TH_PAGE_ATTEMPTS || !(op->tenant || op->no || op->own_id.n))
@@ -332,6 +370,16 @@ static enum th_error prepare(struct sq_pager *p)
     return TH_OK;
 }
 
+static int newest_attempt(struct sq_reader *r, uint64_t *no)
+{
+    sqlite3_stmt *st = r->st[SQ_R_NEWEST + SQ_RUN_ATTEMPT];
+    int rc = sqlite3_step(st);
+
+    *no = rc == SQLITE_ROW ? sq_col_u64(st, 0) : 0;
+    sqlite3_reset(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 /** Begins to read: with the first row the moment is fixed that the page shows. */
 static int fix_moment(struct sq_pager *p)
 {
@@ -342,6 +390,13 @@ static int fix_moment(struct sq_pager *p)
         rc = sq_sealed(p->r, SQ_RUN_EVENT, &unused);
     p->r->mark = sq_group_mark(p->r->store);
     return rc;
+}
+
+static void start(struct sq_pager *p)
+{
+    sq_source_start(p);
+    if (p->op->kind == TH_PAGE_ATTEMPTS && !p->op->ascending)
+        p->rc = newest_attempt(p->r, &p->op->reached);
 }
 
 static void run(struct sq_pager *p)
@@ -356,7 +411,7 @@ static void run(struct sq_pager *p)
             return;
         sq_budget_start(&p->budget);
         if (!started)
-            sq_source_start(p);
+            start(p);
         started = true;
         spent = fill(p);
         end_transaction(p);

@@ -19,7 +19,7 @@ struct sq_page_mem {
 };
 
 struct sq_source {
-    enum { SOURCE_LIST, SOURCE_SCAN, SOURCE_TENANT } kind;
+    enum { SOURCE_LIST, SOURCE_SCAN, SOURCE_TENANT, SOURCE_UP } kind;
     uint64_t pos; /* cursor: everything from here up was given or left out */
     uint64_t *list;
     uint32_t list_n, list_i;
@@ -50,7 +50,7 @@ bool sq_look_up(struct sq_pager *p, sqlite3_stmt *st, uint64_t no);
 bool sq_find_event(struct sq_pager *p, uint64_t no);
 /** Chooses the source that fits the page's filters, in the first transaction. */
 void sq_source_start(struct sq_pager *p);
-/** The next candidate, in falling order. */
+/** The next candidate, in falling order; of SOURCE_UP in growing order. */
 enum sq_next sq_source_next(struct sq_pager *p, uint64_t *no);
 
 #endif

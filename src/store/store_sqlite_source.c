@@ -143,7 +143,10 @@ void sq_source_start(struct sq_pager *p)
         src->pos = cap;
     src->floor = op->since ? sq_day_start(sq_day(op->since)) : 1;
     src->kind = SOURCE_LIST;
-    if (op->no) {
+    if (op->kind == TH_PAGE_ATTEMPTS && op->ascending) {
+        src->kind = SOURCE_UP;
+        src->pos = op->after;
+    } else if (op->no) {
         list_add(p, op->no);
     } else if (op->kind == TH_PAGE_ATTEMPTS && op->delivery) {
         list_chain(p, op->delivery);
@@ -198,6 +201,20 @@ static enum sq_next range_next(struct sq_pager *p, uint64_t *no)
     return SQ_NEXT_ONE;
 }
 
+/* One look-up for each: the table has its numbers as key. */
+static enum sq_next up_next(struct sq_pager *p, uint64_t *no)
+{
+    uint64_t next;
+
+    if (sq_budget_spent(&p->budget))
+        return SQ_NEXT_SPENT;
+    next = look_up_number(p, (enum sq_reader_statement)(SQ_R_OLDEST_FROM + SQ_RUN_ATTEMPT), p->src.pos + 1);
+    if (!next)
+        return SQ_NEXT_END;
+    *no = p->src.pos = next;
+    return SQ_NEXT_ONE;
+}
+
 enum sq_next sq_source_next(struct sq_pager *p, uint64_t *no)
 {
     struct sq_source *src = &p->src;
@@ -205,6 +222,8 @@ enum sq_next sq_source_next(struct sq_pager *p, uint64_t *no)
 
     if (src->high > src->low)
         return range_next(p, no);
+    if (src->kind == SOURCE_UP)
+        return up_next(p, no);
     if (src->kind == SOURCE_LIST) {
         if (src->list_i == src->list_n)
             return SQ_NEXT_END;

@@ -820,15 +820,163 @@ def test_listen_says_when_the_port_is_taken(listen):
 
 # ---- tail and dev ----
 
-def test_tail_prints_each_change_once(cli, receiver):
+class Watching:
+    """`tenterhook tail --json` while things happen; rows() waits for so many attempts."""
+
+    def __init__(self, cli, path, *args):
+        self.path = path
+        self.file = open(path, "w")
+        self.process = subprocess.Popen([binary_path(), "tail", "--json", "--every", "50ms", "--last", "0", *args], stdout=self.file,
+                                        env=clean_env({"TENTERHOOK_SERVER": f"http://127.0.0.1:{cli.server.port}", "TENTERHOOK_KEY": KEY}))
+
+    def now(self):
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
+
+    def rows(self, count):
+        eventually(lambda: len(self.path.read_text().splitlines()) >= count, timeout_s=60)
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(20) == 0
+        self.file.close()
+        return self.now()
+
+
+@pytest.fixture
+def watching(cli, tmp_path):
+    made = []
+
+    def start(*args):
+        made.append(Watching(cli, tmp_path / f"tail{len(made)}", *args))
+        return made[-1]
+    yield start
+    for one in made:
+        one.process.kill()
+        one.process.wait()
+        one.file.close()
+
+
+def all_attempts(cli):
+    """What the server has, oldest first, as its lists of deliveries say."""
+    found = []
+    for row in cli("deliveries", "--json", "--limit", "100000").expect(0).json["data"]:
+        found += [(row["id"], attempt["number"]) for attempt in cli.api.get(f"/v1/deliveries/{row['id']}").json["attempts"]]
+    return sorted(found)
+
+
+def test_tail_shows_replays_retries_tests_and_old_deliveries(cli, receiver, watching):
+    """Two hundred newer deliveries lie between: what is old shows all the same when it is sent again."""
+    replies = iter([Reply(status=500)])
+    endpoint = cli("endpoints", "create", receiver(answer=lambda request: next(replies, Reply())).url(), "--json").json["id"]
+    cli("send", "a.old").expect(0)
+    old = eventually(lambda: cli("deliveries", "--status", "retrying", "--json").json["data"])[0]["id"]
+    for _ in range(3):
+        cli.api.post("/v1/events/batch", [{"type": "a.b", "data": {}}] * 100).expect(202)
+    eventually(lambda: len(cli("deliveries", "--status", "delivered", "--json", "--limit", "500").json["data"]) >= 300, timeout_s=60)
+    tail = watching()
+    eventually(lambda: tail.process.poll() is None)
+    cli("send", "a.first", "--wait").expect(0)
+    eventually(lambda: "a.first" in tail.path.read_text())
+    cli("deliveries", "retry", old).expect(0)
+    eventually(lambda: old in tail.path.read_text())
+    cli("endpoints", "test", endpoint).expect(0)
+    cli("replay", endpoint, "--status", "delivered", "--type", "a.b", "--yes").expect(0)
+    rows = tail.rows(303)
+    shown = [(row["delivery"], row["number"]) for row in rows]
+    assert len(shown) == len(set(shown)) and sum(row["event_type"] == "a.b" for row in rows) >= 300
+    assert next(row for row in rows if row["delivery"] == old)["number"] >= 2
+    assert set(shown) <= set(all_attempts(cli))
+
+
+def test_tail_misses_nothing_of_a_burst_or_over_a_restart(cli, receiver, watching):
+    cli("endpoints", "create", receiver().url(), "--max-in-flight", "100", "--json").expect(0)
+    cli.server.listen = f"127.0.0.1:{cli.server.port}"
+    tail = watching()
+    cli("send", "a.first", "--wait").expect(0)
+    eventually(lambda: "a.first" in tail.path.read_text())
+    for _ in range(3):
+        cli.api.post("/v1/events/batch", [{"type": "a.b", "data": {}}] * 800).expect(202)
+    cli.server.stop()
+    cli.server.start()
+    cli("send", "a.last", "--wait").expect(0)
+    eventually(lambda: not cli("deliveries", "--status", "pending", "--status", "retrying", "--json").json["data"], timeout_s=90)
+    shown = [(row["delivery"], row["number"]) for row in tail.rows(2402)]
+    assert len(shown) == len(set(shown))
+    assert sorted(shown) == all_attempts(cli)
+
+
+def test_attempts_are_followed_with_after(cli, receiver):
+    """The API's side: equal times, any size of page, any filter; each attempt once, in order."""
+    answers = iter([Reply(status=503), Reply(status=200), Reply(status=404)] * 10)
+    endpoint = cli("endpoints", "create", receiver(answer=lambda request: next(answers)).url(), "--json").json["id"]
+    start = cli.api.get("/v1/attempts?limit=1").expect(200).json
+    assert start["data"] == [] and start["next_cursor"] is None and start["more"] is False
+    for _ in range(9):
+        cli("endpoints", "test", endpoint)
+    whole = cli.api.get("/v1/attempts").expect(200).json["data"]
+    assert len(whole) == 9 and {row["endpoint"] for row in whole} == {endpoint}
+    for limit in (1, 2, 100):
+        seen, after = [], start["after"]
+        while True:
+            page = cli.api.get(f"/v1/attempts?limit={limit}&after={after}").expect(200).json
+            seen += page["data"]
+            after = page["after"]
+            if not page["more"]:
+                break
+        assert seen == whole[::-1]
+        assert cli.api.get(f"/v1/attempts?after={after}").json["data"] == []
+    failed = cli.api.get("/v1/attempts?outcome=failed_status&status_code=503").json
+    assert {row["status"] for row in failed["data"]} == {503} and len(failed["data"]) == 3
+    assert len(cli.api.get("/v1/attempts?outcome=failed_status,success").json["data"]) == 9
+    assert cli.api.get(f"/v1/attempts?after={failed['after']}").expect(400).json["detail"].endswith("belongs to a list with other filters")
+    assert "timeout" in cli.api.get("/v1/attempts?outcome=slow").expect(400).json["detail"]
+    cli.api.get("/v1/attempts?status_code=99").expect(400)
+    assert [row["status"] for row in cli("tail", "--json", "--last", "2", "--for", "100ms").json_lines] == [200, 404]
+    assert cli("tail", "--json", "--outcome", "success", "--status-code", "503", "--for", "100ms").expect(0).out == ""
+
+
+def test_lists_take_outcome_status_code_and_several_statuses(cli, receiver):
+    closed = receiver()
+    refused = closed.url()
+    closed.close()
+    held = cli("endpoints", "create", receiver().url(), "--event", "a.held", "--json").expect(0).json["id"]
+    cli("endpoints", "pause", held).expect(0)
+    for type, url in (("a.good", receiver().url()), ("a.late", receiver(answer=lambda request: Reply(503)).url()),
+                      ("a.gone", receiver(answer=lambda request: Reply(410)).url()), ("a.refused", refused)):
+        cli("endpoints", "create", url, "--event", type).expect(0)
+        cli("send", type).expect(0)
+        eventually(lambda: cli("attempts", "--type", type, "--json").expect(0).json["data"])
+    cli("send", "a.held").expect(0)
+
+    def types(*args):
+        return sorted(row["event_type"].removeprefix("a.") for row in cli(*args, "--json").expect(0).json["data"])
+    assert types("deliveries", "--status", "held", "--status", "delivered") == ["good", "held"]
+    assert types("deliveries", "--status", "retrying", "--status", "held") == ["held", "late", "refused"]
+    assert types("deliveries", "--status", "failed,retrying") == ["gone", "late", "refused"]
+    assert types("deliveries", "--status", "pending") == []
+    for name in ("deliveries", "attempts"):
+        assert types(name, "--status-code", "503") == ["late"]
+        assert types(name, "--outcome", "connect_error") == ["refused"]
+        assert types(name, "--outcome", "success", "--outcome", "connect_error") == ["good", "refused"]
+        assert types(name, "--outcome", "failed_status", "--status-code", "410") == ["gone"]
+    assert "failed_status" in cli("attempts", "--outcome", "slow").expect(1).err
+    assert "retrying" in cli("deliveries", "--status", "slow").expect(1).err
+    assert "connect_error" in cli("attempts").expect(0).out
+    assert "give it, or a delivery" in cli("attempts", "dlv_1", "--outcome", "success").expect(64).err
+
+
+def test_tail_says_what_it_shows(cli):
+    ran = cli("tail", "--for", "100ms").expect(0)
+    assert "every attempt" in ran.err and "replays" in ran.err and "UTC" in ran.err and ran.out == ""
+
+
+def test_tail_prints_each_attempt_once(cli, receiver):
     replies = iter([Reply(status=503)])
     cli("endpoints", "create", receiver(answer=lambda request: next(replies, Reply())).url()).expect(0)
     cli("send", "a.b").expect(0)
     cli("send", "a.c").expect(0)
     rows = [json.loads(line) for line in cli("tail", "--json", "--every", "100ms", "--for", "9s").expect(0).out.splitlines()]
-    seen = [(row["event_type"], row["status"], row["attempt_count"]) for row in rows]
-    assert len(seen) == len(set(seen))
-    assert seen[-1][1:] == ("delivered", 2) and ("retrying", 1) in [row[1:] for row in seen]
+    seen = [(row["event_type"], row["outcome"], row["status"], row["number"]) for row in rows]
+    assert len(seen) == len(set(seen)) == 3
+    assert seen[-1][1:] == ("success", 200, 2) and ("failed_status", 503, 1) in [row[1:] for row in seen]
 
 
 def test_tail_ends_when_its_reader_has_gone_and_at_ctrl_c(cli, terminal):

@@ -1039,6 +1039,52 @@ static void pages_of_attempts(void **state)
     assert_int_equal(collect(f, p, got, 32), 1);
 }
 
+/* Whoever watches attempts goes on at `reached`: every one once, in order, whatever the filters and the size of a page. */
+static void attempts_are_followed_without_a_gap(void **state)
+{
+    struct fx *f = *state;
+    uint64_t events[12], first[12], all[32], up[32], newest;
+    uint32_t n, m = 0;
+    struct th_page p;
+
+    world(f, events, first);
+    p = fx_page(TH_PAGE_ATTEMPTS, 1);
+    n = collect(f, p, all, 32); /* newest first */
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    newest = p.reached;
+    assert_true(newest >= all[0]);
+    f->store->vt->page_free(f->store, &p);
+    p = fx_page(TH_PAGE_ATTEMPTS, 1);
+    p.ascending = true;
+    p.limit = 2;
+    do {
+        p.after = p.reached;
+        assert_int_equal(fx_run(f, &p.op), TH_OK);
+        assert_true(p.count <= 2 && (p.next == 0 || p.next == p.reached));
+        for (uint32_t i = 0; i < p.count; i++) {
+            assert_int_equal(p.rows.attempts[i].of.no, p.rows.attempts[i].delivery);
+            up[m++] = p.rows.attempts[i].no;
+        }
+        f->store->vt->page_free(f->store, &p);
+    } while (p.next);
+    assert_int_equal(m, n);
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(up[i], all[n - 1 - i]);
+    assert_int_equal(p.reached, newest); /* although the newest may be another tenant's */
+    p.after = newest;
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.count, 0);
+    assert_int_equal(p.reached, newest);
+    f->store->vt->page_free(f->store, &p);
+    p.after = 0;
+    p.limit = 32;
+    p.endpoint = 6;
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.count, 1);
+    assert_int_equal(p.reached, newest);
+    f->store->vt->page_free(f->store, &p);
+}
+
 /* ---- retention ---- */
 
 static void purge_goes_in_steps_and_takes_everything_along(void **state)
@@ -1303,6 +1349,7 @@ int main(void)
         BOTH(pages_of_deliveries),
         BOTH(pages_with_totals_and_skips),
         BOTH(pages_of_attempts),
+        BOTH(attempts_are_followed_without_a_gap),
         BOTH(purge_goes_in_steps_and_takes_everything_along),
         BOTH(numbers_are_never_given_twice),
         BOTH(purge_forgets_idempotency_keys),

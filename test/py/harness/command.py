@@ -22,6 +22,10 @@ class Ran:
     def json(self):
         return json.loads(self.out)
 
+    @property
+    def json_lines(self):
+        return [json.loads(line) for line in self.out.splitlines()]
+
     def expect(self, status):
         assert self.status == status, f"status {self.status}, wanted {status}\n{self.out}\n{self.err}"
         assert "runtime error" not in self.err and "AddressSanitizer" not in self.err, self.err
