@@ -40,7 +40,7 @@ _tenterhook() {
             "tenants show") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "tenants put") words=" --name --dialect --attribute --allow --allow-default --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "tenants delete") words=" --yes --server --key-file --tenant --api-ca-file --insecure --json --help";;
-            "keys list") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
+            "keys list") words=" --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "keys create") words=" --scope --description --expires --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "keys delete") words=" --yes --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "dialect list") words=" --dialects --json --help";;
@@ -61,7 +61,7 @@ _tenterhook() {
             "replay "*) words=" start show cancel --since --until --status --type --dry-run --no-wait --yes --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "secrets "*) words=" show rotate revoke --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "tenants "*) words=" list show put delete --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
-            "keys "*) words=" list create delete --server --key-file --tenant --api-ca-file --insecure --json --help";;
+            "keys "*) words=" list create delete --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "listen "*) words=" --port --address --verify --secret-file --old-secret-file --forward --forward-refused --ca-file --endpoint-url --status --delay --drip --fail --count --headers --no-body --json --help";;
             "sign "*) words=" --dialect --secret-file --id --type --delivery-id --endpoint-id --endpoint-url --at --variant --json --help";;
             "verify "*) words=" --dialect --secret-file --old-secret-file --now --window --endpoint-url --json --help";;

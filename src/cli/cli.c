@@ -15,7 +15,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WAIT_MAX_S 60 /* of a Retry-After */
@@ -198,30 +197,6 @@ bool th_cli_duration(const struct th_cli *cli, const char *name, int64_t fallbac
     th_cli_fail(cli, TH_EXIT_USAGE, "%s \"%s\": is not a time; write for example 500ms, 30s, 10m, 24h or 30d",
                 name, text);
     return false;
-}
-
-const char *th_cli_moment(struct th_cli *cli, const char *text)
-{
-    struct th_wall at;
-    struct timespec now;
-    struct th_buf out;
-    int64_t back_ms;
-    const char *kept;
-
-    if (th_wall_parse(th_str(text), &at))
-        return text;
-    if (!th_duration_ms(th_str(text), &back_ms)) {
-        th_cli_fail(cli, TH_EXIT_USAGE,
-                    "\"%s\": is not a time; write 2026-04-02T08:00:00Z, or how long ago: 15m, 24h, 7d", text);
-        return NULL;
-    }
-    clock_gettime(CLOCK_REALTIME, &now);
-    at.ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - back_ms;
-    th_buf_init(&out, 64);
-    th_wall_format(&out, at.ms > 0 ? at : (struct th_wall){0}, TH_RFC3339_MILLIS);
-    kept = th_cli_text(cli, th_buf_view(&out));
-    th_buf_fini(&out);
-    return kept;
 }
 
 /* ---- files ---- */
@@ -543,12 +518,14 @@ static struct th_span next_link(const struct th_answer *a)
 }
 
 int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
-                void (*row)(void *ctx, struct th_json row), void *ctx)
+                void (*row)(void *ctx, struct th_json row), void *ctx, bool *more)
 {
-    const char *page = th_cli_printf(cli, "%s%climit=%lld", path, strchr(path, '?') ? '&' : '?',
-                                     (long long)(limit < 1000 ? limit : 1000));
+    int size = limit < 1000 ? (int)limit + 1 : 1000; /* one more than is shown: whether there is more */
+    const char *page = th_cli_printf(cli, "%s%climit=%d", path, strchr(path, '?') ? '&' : '?', size);
 
-    while (page && limit > 0) {
+    if (more)
+        *more = false;
+    while (page) {
         struct th_answer answer;
         struct th_json rows, v, cursor;
         struct th_json_iter it;
@@ -574,11 +551,13 @@ int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
         }
         page = NULL;
         link = next_link(&answer);
-        if (link.n)
+        if (limit == 0 && th_json_next(&it, NULL, &v)) {
+            if (more)
+                *more = true;
+        } else if (link.n)
             page = th_cli_text(cli, link);
         else if (th_json_member(answer.json, TH_LIT("next_cursor"), &cursor) && cursor.type == TH_JSON_STRING)
-            page = th_cli_printf(cli, "%s%climit=%lld&cursor=%s", path, strchr(path, '?') ? '&' : '?',
-                                 (long long)(limit < 1000 ? limit : 1000),
+            page = th_cli_printf(cli, "%s%climit=%d&cursor=%s", path, strchr(path, '?') ? '&' : '?', size,
                                  th_cli_path(cli, "%s", th_cli_member(cli, cursor, "")));
         th_answer_free(&answer);
     }

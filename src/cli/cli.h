@@ -94,8 +94,8 @@ bool th_cli_number(const struct th_cli *cli, const char *name, int64_t low, int6
 bool th_cli_duration(const struct th_cli *cli, const char *name, int64_t fallback_ms, int64_t *out);
 /** Milliseconds of a duration text. */
 bool th_duration_ms(struct th_span text, int64_t *out);
-/** "2026-04-02T08:00:00Z", or how long ago: "15m", "24h". Gives RFC 3339 text in cli->mem; NULL after a
- * message. */
+/** "2026-04-02T08:00:00Z", how long ago ("15m", "24h"), "14:00" (the last time that it was), "yesterday", a date, and
+ * what tables print; UTC where no zone is named. Gives RFC 3339 text in cli->mem; NULL after a message. */
 const char *th_cli_moment(struct th_cli *cli, const char *text);
 
 /** Says what is wrong on standard error ("tenterhook: NAME: ..."), as JSON with --json; returns `status`. */
@@ -128,9 +128,9 @@ int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct 
                const char *fields, struct th_answer *answer);
 /** What an answer that is no 2xx means: says it, gives the exit status. */
 int th_cli_refused(const struct th_cli *cli, const struct th_answer *answer);
-/** Reads a list page by page (at most `limit` rows) and calls back for each. */
+/** Reads a list page by page (at most `limit` rows) and calls back for each. *more (may be NULL): there are others. */
 int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
-                void (*row)(void *ctx, struct th_json row), void *ctx);
+                void (*row)(void *ctx, struct th_json row), void *ctx, bool *more);
 /** Percent-encodes a path segment or query value. */
 void th_cli_escape(struct th_buf *out, struct th_span s);
 /** Path from a format whose %s are percent-encoded. In cli->mem. */
@@ -158,7 +158,7 @@ void th_print_json(FILE *to, struct th_json v);
 /** A value at a JSON Pointer as text: strings without quotes, null and absent as "-", others raw. In
  * cli->mem. */
 const char *th_cli_member(struct th_cli *cli, struct th_json v, const char *pointer);
-/** The same for a time: "2026-04-02 08:00:00". */
+/** The same for a time: "2026-04-02 08:00:00Z", which th_cli_moment takes. */
 const char *th_cli_time(struct th_cli *cli, struct th_json v, const char *pointer);
 /** A colour for a delivery's status or an outcome. */
 const char *th_status_colour(const struct th_cli *cli, const char *status);

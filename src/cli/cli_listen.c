@@ -53,8 +53,8 @@ static void show_time(void)
     struct tm tm;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    localtime_r(&now.tv_sec, &tm);
-    printf("%02d:%02d:%02d.%03ld", tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
+    gmtime_r(&now.tv_sec, &tm); /* as the tables of the other commands, to be compared with them */
+    printf("%02d:%02d:%02d.%03ldZ", tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
 }
 
 static void show_body(const struct work *k)

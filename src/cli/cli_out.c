@@ -206,7 +206,7 @@ const char *th_cli_time(struct th_cli *cli, struct th_json v, const char *pointe
 
     if (strlen(text) < 19 || text[10] != 'T')
         return text;
-    short_form = th_cli_text(cli, th_span(text, 19));
+    short_form = th_cli_printf(cli, "%.19sZ", text); /* the API's times are UTC */
     short_form[10] = ' ';
     return short_form;
 }

@@ -11,15 +11,19 @@
 #define ANY (TH_CLI_ARGS - 1)
 
 /* Options that several rows have. */
-#define LIMIT {"--limit", "N", "at most this many rows"}
+#define NUMBER_(n) #n
+#define NUMBER(n) NUMBER_(n)
+#define LIMIT_OF(n) {"--limit", "N", "at most this many rows (default " NUMBER(n) ")"}
+#define LIMIT LIMIT_OF(TH_LIST_ROWS)
+#define ALL LIMIT_OF(TH_LIST_THINGS)
 #define YES {"--yes", NULL, "do it without asking"}
 #define DIALECT {"--dialect", "NAME", "the tenant's dialect, where the key may not read it"}
 #define DIALECTS {"--dialects", "DIR", "dialect files that add to the built-in ones or replace them"}
-#define SINCE {"--since", "TIME", "from this time on: 2026-04-02T08:00:00Z, or how long ago: 15m, 24h, 7d"}
+#define SINCE {"--since", "TIME", "from this time on: 14:00, yesterday, 2026-04-02T08:00:00Z, what tables print, or how long ago: 15m, 24h, 7d; without a zone UTC"}
 #define OUTCOME {"--outcome", "OUTCOME", \
     "that ended so: success, failed_status, timeout, connect_error, dns_error, tls_error, connection_reset, ...; may be repeated"}
 #define STATUS_CODE {"--status-code", "N", "that were answered with this HTTP status"}
-#define UNTIL {"--until", "TIME", "before this time"}
+#define UNTIL {"--until", "TIME", "before this time, written as with --since"}
 #define ENDPOINT_FIELDS \
     {"--event", "TYPE", "subscribe to this type; may be repeated; prefix.* and * where the dialect has them"}, \
     {"--description", "TEXT", "your words; never sent"}, \
@@ -95,7 +99,7 @@ const struct th_command th_commands[] = {
              {"--wait", NULL, "follow its deliveries until they have ended"},
              {"--timeout", "TIME", "how long --wait waits (default 30s)"}, DIALECT),
      th_cmd_send, NULL},
-    {"endpoints", "list", "", "list the tenant's endpoints", NULL, API, 0, 0, OPTIONS(LIMIT),
+    {"endpoints", "list", "", "list the tenant's endpoints", NULL, API, 0, 0, OPTIONS(ALL),
      th_cmd_endpoints, NULL},
     {"endpoints", "create", "URL", "register an endpoint and show its secret", NULL, API, 1, 1,
      OPTIONS(ENDPOINT_FIELDS), th_cmd_endpoint_create, NULL},
@@ -116,7 +120,7 @@ const struct th_command th_commands[] = {
              {"--verbose", NULL, "show request and answer"}),
      th_cmd_endpoint_test, NULL},
     {"endpoints", "health", "", "show how the endpoints of all tenants do, with the operator's key", NULL,
-     API, 0, 0, OPTIONS({"--state", "STATE", "failing, paused, disabled or active"}, LIMIT),
+     API, 0, 0, OPTIONS({"--state", "STATE", "failing, paused, disabled or active"}, ALL),
      th_cmd_endpoint_health, NULL},
     {"events", "list", "", "list events, newest first", NULL, API, 0, 0,
      OPTIONS({"--type", "TYPE", "of this type"}, SINCE, UNTIL, LIMIT), th_cmd_events, NULL},
@@ -152,7 +156,7 @@ const struct th_command th_commands[] = {
      "Counts first, asks, then shows progress and the time that is left. Ctrl-C ends the watching, not the "
      "replay.",
      API, 1, 1,
-     OPTIONS({"--since", "TIME", "from this time on: 2026-04-02T08:00:00Z, or how long ago (default 24h)"},
+     OPTIONS({"--since", "TIME", "from this time on, as in `tenterhook events` (default 24h)"},
              UNTIL,
              {"--status", "STATUS", "delivered, failed or cancelled; may be repeated; default: all three"},
              {"--type", "TYPE", "of this type; may be repeated"}, {"--dry-run", NULL, "only count"},
@@ -172,7 +176,7 @@ const struct th_command th_commands[] = {
      th_cmd_secret_rotate, NULL},
     {"secrets", "revoke", "ENDPOINT", "end the previous secret now", NULL, API, 1, 1, OPTIONS(YES),
      th_cmd_secret_revoke, NULL},
-    {"tenants", "list", "", "list tenants", NULL, API, 0, 0, OPTIONS(LIMIT), th_cmd_tenants, NULL},
+    {"tenants", "list", "", "list tenants", NULL, API, 0, 0, OPTIONS(ALL), th_cmd_tenants, NULL},
     {"tenants", "show", "ID", "show one tenant: what it has, and what it may have", NULL, API, 1, 1, NULL, th_cmd_tenant_show, NULL},
     {"tenants", "put", "ID", "create or change a tenant under your own id", NULL, API, 1, 1,
      OPTIONS(
@@ -183,7 +187,7 @@ const struct th_command th_commands[] = {
      th_cmd_tenant_put, NULL},
     {"tenants", "delete", "ID", "delete a tenant with its endpoints and keys", NULL, API, 1, 1, OPTIONS(YES),
      th_cmd_tenant_delete, NULL},
-    {"keys", "list", "TENANT", "list a tenant's keys, never their text", NULL, API, 1, 1, NULL, th_cmd_keys,
+    {"keys", "list", "TENANT", "list a tenant's keys, never their text", NULL, API, 1, 1, OPTIONS(ALL), th_cmd_keys,
      NULL},
     {"keys", "create", "TENANT", "make a key for a tenant; printed once, on standard output alone", NULL, API,
      1, 1,

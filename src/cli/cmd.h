@@ -62,6 +62,8 @@ const char *th_cmd_wire(struct th_cli *cli, struct th_json dialect, const char *
 void th_cmd_print_delivery(struct th_cli *cli, struct th_json delivery, bool bodies);
 /** One JSON value of an answer: printed with indentation with --json; else false. */
 bool th_cmd_json(struct th_cli *cli, const struct th_answer *answer);
+#define TH_LIST_ROWS 20     /* of what happens all the time */
+#define TH_LIST_THINGS 1000 /* of what was set up */
 /** A list that is printed: as a table, or with --json as {"data": [...]}. Exit status. */
 struct th_cmd_list {
     const char *path;

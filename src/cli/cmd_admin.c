@@ -15,7 +15,8 @@ int th_cmd_tenants(struct th_cli *cli)
 {
     static const char *const heads[] = {"TENANT", "NAME", "DIALECT", "CREATED"};
 
-    return th_cmd_list(cli, &(struct th_cmd_list){"/v1/tenants", heads, 4, tenant_row, "no tenants", 1000});
+    return th_cmd_list(
+        cli, &(struct th_cmd_list){"/v1/tenants", heads, 4, tenant_row, "no tenants", TH_LIST_THINGS});
 }
 
 /* What is used of each limit; those that are the tenant's own are marked. */
@@ -184,7 +185,7 @@ int th_cmd_keys(struct th_cli *cli)
         cli, "no keys; make one with: tenterhook keys create %s --scope events:publish", cli->args[0]);
 
     return th_cmd_list(cli, &(struct th_cmd_list){th_cli_path(cli, "/v1/tenants/%s/keys", cli->args[0]),
-                                                  heads, 5, key_row, none, 1000000});
+                                                  heads, 5, key_row, none, TH_LIST_THINGS});
 }
 
 int th_cmd_key_create(struct th_cli *cli)

@@ -56,9 +56,10 @@ int th_cmd_endpoints(struct th_cli *cli)
 {
     static const char *const heads[] = {"ENDPOINT", "STATUS", "URL", "EVENTS"};
 
-    return th_cmd_list(
-        cli, &(struct th_cmd_list){"/v1/webhooks", heads, 4, endpoint_row,
-                                   "no endpoints; make one with: tenterhook endpoints create URL", 1000});
+    return th_cmd_list(cli,
+                       &(struct th_cmd_list){"/v1/webhooks", heads, 4, endpoint_row,
+                                             "no endpoints; make one with: tenterhook endpoints create URL",
+                                             TH_LIST_THINGS});
 }
 
 static void health_row(void *ctx, struct th_json row)
@@ -81,7 +82,7 @@ int th_cmd_endpoint_health(struct th_cli *cli)
     static const char *const heads[] = {"TENANT",       "ENDPOINT", "STATE", "FAILING SINCE",
                                         "LAST SUCCESS", "WAITING",  "URL"};
     const char *state = th_cli_option(cli, "--state");
-    struct th_cmd_list list = {"/v1/endpoint-health", heads, 7, health_row, "no endpoints", 1000};
+    struct th_cmd_list list = {"/v1/endpoint-health", heads, 7, health_row, "no endpoints", TH_LIST_THINGS};
 
     if (state) {
         list.path = th_cli_printf(cli, "%s?state=%s", list.path, th_cli_path(cli, "%s", state));

@@ -19,12 +19,13 @@ static void keep_row(void *ctx, struct th_json row)
 static int print_json(struct th_cli *cli, const char *path, int64_t limit)
 {
     struct rows rows = {.count = 0};
+    bool more;
     int status;
 
     th_buf_init(&rows.out, (size_t)1 << 30);
     th_buf_str(&rows.out, "{\"data\":[");
-    status = th_cli_list(cli, path, limit, keep_row, &rows);
-    th_buf_str(&rows.out, "]}");
+    status = th_cli_list(cli, path, limit, keep_row, &rows, &more);
+    th_buf_str(&rows.out, more ? "],\"more\":true}" : "],\"more\":false}");
     if (!status)
         status = rows.out.failed ? th_cli_nomem(cli) : TH_EXIT_OK;
     if (!status)
@@ -33,10 +34,24 @@ static int print_json(struct th_cli *cli, const char *path, int64_t limit)
     return status;
 }
 
+/* Beside the rows: a script counts those. */
+static void say_more(struct th_cli *cli, int64_t limit)
+{
+    const struct th_cli_option *o = cli->command->options;
+
+    while (o && o->name && strcmp(o->name, "--since") != 0)
+        o++;
+    fflush(stdout);
+    fprintf(stderr, "%sthere are more than these %lld; --limit %lld shows more%s%s\n", th_dim(cli),
+            (long long)limit, (long long)(limit < 100000 ? limit * 10 : 1000000),
+            o && o->name ? ", --since and --until choose a time" : "", th_plain(cli));
+}
+
 int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list)
 {
     struct th_table table;
     int64_t limit;
+    bool more;
     int status;
 
     if (!th_cli_number(cli, "--limit", 1, 1000000, list->most, &limit))
@@ -44,10 +59,12 @@ int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list)
     if (cli->json)
         return print_json(cli, list->path, limit);
     th_table_init(&table, cli, list->columns, list->heads);
-    status = th_cli_list(cli, list->path, limit, list->row, &table);
+    status = th_cli_list(cli, list->path, limit, list->row, &table, &more);
     if (!status && th_table_rows(&table))
         th_table_print(&table);
     else if (!status)
         printf("%s\n", list->none);
+    if (!status && more)
+        say_more(cli, limit);
     return status;
 }

@@ -49,7 +49,7 @@ static int list_filtered(struct th_cli *cli, struct th_cmd_list list)
 {
     int status = filtered(cli, list.path, &list.path);
 
-    list.most = 20;
+    list.most = TH_LIST_ROWS;
     return status ? status : th_cmd_list(cli, &list);
 }
 

@@ -44,7 +44,7 @@ int th_rows_read(struct th_cli *cli, const char *path, struct th_rows *out)
     int status;
 
     *out = (struct th_rows){.cli = cli};
-    status = th_cli_list(cli, path, 1000000, keep, out);
+    status = th_cli_list(cli, path, 1000000, keep, out, NULL);
     return status ? status : out->failed ? th_cli_nomem(cli) : TH_EXIT_OK;
 }
 

@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -45,7 +46,9 @@ def test_every_command_describes_itself_in_three_ways():
     (("send", "a.b", "--id"), "--id ID"),
     (("send", "a.b", "--wait=1"), "takes no value"),
     (("events", "--limit", "0"), "1 to 1000000"),
-    (("events", "--since", "yesterday"), "2026-04-02T08:00:00Z"),
+    (("events", "--since", "tomorrow"), "2026-04-02T08:00:00Z"),
+    (("events", "--since", "25:00"), "14:00"),
+    (("events", "--until", "2026-02-30"), "yesterday"),
     (("send", "a.b", "--timeout", "soon", "--wait"), "soon"),
     (("help", "nothing"), "nothing"),
     (("keys", "create", "default"), "events:publish"),
@@ -323,6 +326,44 @@ def test_lists_follow_pages(cli):
 
 
 # ---- endpoints, secrets, replay ----
+
+def test_times_are_taken_as_tables_print_them(cli):
+    """In whatever zone the command runs: tables are UTC and say so."""
+    import datetime
+    for number in range(3):
+        cli("send", f"a.n{number}").expect(0)
+    rows = [line.split() for line in cli("events").expect(0).out.splitlines()[1:]]
+    printed = f"{rows[0][2]} {rows[0][3]}"
+    assert printed.endswith("Z") and cli("events", env={"TZ": "Asia/Tokyo"}).out == cli("events").out
+
+    def found(since, *more):
+        return len(cli("events", "--json", "--since", since, *more, env={"TZ": "Asia/Tokyo"}).expect(0).json["data"])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    hour_ago, hour_on = now - datetime.timedelta(hours=1), now + datetime.timedelta(hours=1)
+    for since in (printed, printed.replace("Z", " UTC"), printed.replace("Z", ""), printed.replace(" ", "T"), printed[:16],
+                  "yesterday", "yesterday 23:59", now.strftime("%Y-%m-%d"), "today", "1h", hour_ago.strftime("%H:%M"),
+                  hour_ago.strftime("%H:%M:%S"), hour_ago.strftime("%H:%MZ"), hour_on.strftime("%H:%M"),
+                  hour_ago.astimezone(datetime.timezone(datetime.timedelta(hours=9))).isoformat(timespec="seconds")):
+        crossed = since == "today" or since == now.strftime("%Y-%m-%d")
+        assert found(since) == 3 or (crossed and now.hour == 23), since
+    assert found("1h", "--until", "now") == 3 and found("2d", "--until", "yesterday") == 0
+    assert found(hour_on.isoformat(timespec="seconds").replace("+00:00", "Z")) == 0
+    for args in (("tenants",), ("deliveries",), ("keys", "list", "default"), ("tail", "--for", "100ms")):
+        for time in re.findall(r"[0-9]{2}:[0-9]{2}:[0-9]{2}\S*", cli(*args).expect(0).out):
+            assert time.endswith("Z"), (args, time)
+
+
+def test_lists_say_when_there_is_more(cli):
+    for number in range(21):
+        cli.api.post("/v1/events", {"type": f"a.n{number}", "data": {}}).expect(202)
+    ran = cli("events").expect(0)
+    assert len(ran.out.splitlines()) == 21 and "more than these 20" in ran.err and "--limit 200" in ran.err
+    assert len(cli("events", "--limit", "200").expect(0).out.splitlines()) == 22 and cli("events", "--limit", "200").err == ""
+    assert cli("events", "--limit", "21").err == "" and "--limit 200" in cli("events", "--limit", "20").err
+    assert cli("events", "--json").json["more"] is True and cli("events", "--json", "--limit", "21").json["more"] is False
+    for args, count in ((("events",), 20), (("deliveries",), 20), (("attempts",), 20), (("endpoints",), 1000), (("tenants",), 1000), (("keys", "list"), 1000)):
+        assert f"(default {count})" in tenterhook(*args, "--help").expect(0).out, args
+
 
 def test_an_endpoint_from_birth_to_death(cli, receiver):
     target = receiver()
