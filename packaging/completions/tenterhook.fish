@@ -536,6 +536,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from explain' -l endpoint-url 
 complete -c tenterhook -n '__fish_seen_subcommand_from explain' -l json -d 'print JSON for programs'
 complete -c tenterhook -n '__fish_seen_subcommand_from explain' -l help -d 'describe this command'
 complete -c tenterhook -n __fish_use_subcommand -f -a doctor -d 'say what is wrong, and what to do'
+complete -c tenterhook -n '__fish_seen_subcommand_from doctor' -l send -d 'send the endpoint one test delivery, of type webhook.test, also while it is paused or disabled'
 complete -c tenterhook -n '__fish_seen_subcommand_from doctor' -l resolve -x -d 'a name to try the name service with (default example.com)'
 complete -c tenterhook -n '__fish_seen_subcommand_from doctor' -l server -x -d 'the server to ask [TENTERHOOK_SERVER, default http://127.0.0.1:8420]'
 complete -c tenterhook -n '__fish_seen_subcommand_from doctor' -l key-file -r -F -d 'file with the API key; - is standard input [TENTERHOOK_KEY_FILE, or the key itself in TENTERHOOK_KEY]'

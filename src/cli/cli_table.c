@@ -227,11 +227,12 @@ const struct th_command th_commands[] = {
     {"doctor", NULL, "[ENDPOINT|URL]", "say what is wrong, and what to do",
      "Without an argument: configuration, permissions, database, disk, clock, name service and the server. "
      "With an endpoint: why it does "
-     "not receive webhooks, in five checks (accessible, answers 2xx, https, firewall, active); sends one "
-     "test delivery. With a URL: "
+     "not receive webhooks, in five checks (accessible, answers 2xx, https, firewall, active). It is sent nothing: what it "
+     "answered last is looked up. With --send it gets one test delivery, of type webhook.test. With a URL: "
      "reachability and certificates only.",
      API | CONFIG, 0, 1,
-     OPTIONS({"--resolve", "NAME", "a name to try the name service with (default example.com)"}),
+     OPTIONS({"--send", NULL, "send the endpoint one test delivery, of type webhook.test, also while it is paused or disabled"},
+             {"--resolve", "NAME", "a name to try the name service with (default example.com)"}),
      th_cmd_doctor, NULL},
     {"backup", NULL, "FILE", "copy the database of one moment, beside the running server",
      "The copy gets its name when it is on the disk and was read back whole. The secret key is not in it: "

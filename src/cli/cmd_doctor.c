@@ -6,7 +6,8 @@
  * webhook active.
  *
  * Each check is a line: ok, note (works, but look at it) or FAIL, and under it what to do. Exit status 1 when
- * something fails. It changes nothing; the one request that it makes to an endpoint is the API's own test. */
+ * something fails. It changes nothing, and an endpoint gets a request only when that was asked for (--send): the API's own
+ * test, of a type that no receiver takes for an event. */
 #include "cli/cmd.h"
 #include "conf/config.h"
 #include "conf/dialects.h"
@@ -22,6 +23,8 @@
 #include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
+
+#define TEST_TYPE "webhook.test" /* TH_TEST_TYPE of the engine: nothing that a receiver acts on */
 
 enum verdict { OK, NOTE, FAIL };
 
@@ -362,58 +365,111 @@ static void lost(struct doctor *d, const char *what)
     say(d, FAIL, what, "try again when the server answers", "the server was lost while this was looked at");
 }
 
-/* What the server itself sees: its own test delivery. */
-static void check_answer(struct doctor *d, const char *id)
+/* An attempt, as the server's list of attempts shows it. */
+static void say_attempt(struct doctor *d, struct th_json row, const char *what)
 {
-    struct th_span none = {NULL, 0};
-    int64_t until = th_cmd_mono_ms() + 65000;
-    struct th_answer a;
-    const char *delivery;
+    const char *outcome = th_cli_member(d->cli, row, "/outcome"),
+               *status = th_cli_member(d->cli, row, "/status"),
+               *detail = th_cli_member(d->cli, row, "/detail");
 
-    if (th_cli_try(d->cli, "POST", th_cli_path(d->cli, "/v1/webhooks/%s/test", id), th_str("{}"), NULL, &a)) {
+    if (strcmp(outcome, "success") == 0)
+        say(d, OK, "2 answers 2xx", NULL, "%s was answered with %s in %s ms", what, status,
+            th_cli_member(d->cli, row, "/duration_ms"));
+    else if (status[0] != '-')
+        say(d, FAIL, "2 answers 2xx",
+            status[0] == '3' ? "register the URL that it redirects to: redirects are not followed"
+            : strcmp(status, "401") == 0 || strcmp(status, "403") == 0
+                ? "does it verify with the right secret? `tenterhook attempts ID --json | tenterhook "
+                  "explain` says"
+                : "its own log says why; answer 2xx first and work afterwards",
+            "%s was answered with %s", what, status);
+    else
+        say(d, FAIL, "2 answers 2xx",
+            strcmp(outcome, "timeout") == 0
+                ? "answer first and work afterwards; or a firewall drops us (see 4)"
+                : NULL,
+            "%s got no answer: %s%s%s", what, outcome, detail[0] == '-' ? "" : ": ",
+            detail[0] == '-' ? "" : detail);
+}
+
+/* The newest attempts of the endpoint; row: the first, when there is one. False: said, or the server was lost. */
+static bool attempts_of(struct doctor *d, const char *id, const char *after, struct th_answer *a,
+                        struct th_json *row)
+{
+    const char *path = th_cli_path(d->cli, "/v1/attempts?endpoint=%s&limit=%s", id, after ? "100" : "1");
+    struct th_json list;
+    struct th_json_iter it;
+
+    if (after)
+        path = th_cli_printf(d->cli, "%s&after=%s", path, after);
+    *row = (struct th_json){0};
+    if (th_cli_try(d->cli, "GET", path, (struct th_span){0}, NULL, a)) {
+        lost(d, "2 answers 2xx");
+        return false;
+    }
+    if (a->status == 200 && th_json_member(a->json, TH_LIT("data"), &list)) {
+        th_json_iter(&it, list);
+        while (th_json_next(&it, NULL, row))
+            if (!after || strcmp(th_cli_member(d->cli, *row, "/event_type"), TEST_TYPE) == 0)
+                return true;
+        *row = (struct th_json){0};
+    }
+    return true;
+}
+
+/* What was sent last; nothing is sent for this. */
+static void check_last(struct doctor *d, const char *id)
+{
+    struct th_answer a;
+    struct th_json row;
+
+    if (!attempts_of(d, id, NULL, &a, &row))
+        return;
+    if (row.raw.n)
+        say_attempt(d, row,
+                    th_cli_printf(d->cli, "the last attempt (%s)", th_cli_time(d->cli, row, "/time")));
+    else
+        say(d, NOTE, "2 answers 2xx", "--send sends it a test, of type " TEST_TYPE,
+            "nothing has been sent to it yet");
+    th_answer_free(&a);
+}
+
+/* What the server itself sees: its own test delivery, for --send. */
+static void check_test(struct doctor *d, const char *id)
+{
+    int64_t until = th_cmd_mono_ms() + 65000;
+    const char *after, *detail;
+    struct th_answer a;
+    struct th_json row;
+    bool sent;
+
+    if (!attempts_of(d, id, NULL, &a, &row))
+        return;
+    after = th_cli_member(d->cli, a.json, "/after");
+    th_answer_free(&a);
+    if (th_cli_try(d->cli, "POST", th_cli_path(d->cli, "/v1/webhooks/%s/test", id),
+                   th_str("{\"type\":\"" TEST_TYPE "\"}"), NULL, &a)) {
         lost(d, "2 answers 2xx");
         return;
     }
-    delivery = a.status < 300 ? th_cli_member(d->cli, a.json, "/id") : "-";
-    if (delivery[0] == '-')
+    sent = a.status < 300;
+    detail = th_cli_member(d->cli, a.json, "/detail");
+    if (!sent)
         say(d, NOTE, "2 answers 2xx", "the key needs webhooks:manage for a test",
-            "a test could not be sent (status %u)", a.status);
+            "a test could not be sent (status %u%s%s)", a.status, detail[0] == '-' ? "" : ": ",
+            detail[0] == '-' ? "" : detail);
     th_answer_free(&a);
-    while (delivery[0] != '-' && th_cmd_mono_ms() < until) {
-        const char *outcome, *status;
-        if (th_cli_try(d->cli, "GET", th_cli_path(d->cli, "/v1/deliveries/%s", delivery), none, NULL, &a)) {
-            lost(d, "2 answers 2xx");
+    while (sent && th_cmd_mono_ms() < until) {
+        if (!attempts_of(d, id, after, &a, &row))
             return;
-        }
-        outcome = th_cli_member(d->cli, a.json, "/attempts/0/outcome");
-        status = th_cli_member(d->cli, a.json, "/attempts/0/status");
-        if (outcome[0] != '-') {
-            const char *detail = th_cli_member(d->cli, a.json, "/attempts/0/detail");
-            if (strcmp(outcome, "success") == 0)
-                say(d, OK, "2 answers 2xx", NULL, "a test delivery was answered with %s in %s ms", status,
-                    th_cli_member(d->cli, a.json, "/attempts/0/duration_ms"));
-            else if (status[0] != '-')
-                say(d, FAIL, "2 answers 2xx",
-                    status[0] == '3' ? "register the URL that it redirects to: redirects are not followed"
-                    : strcmp(status, "401") == 0 || strcmp(status, "403") == 0
-                        ? "does it verify with the right secret? `tenterhook attempts ID --json | tenterhook "
-                          "explain` says"
-                        : "its own log says why; answer 2xx first and work afterwards",
-                    "a test delivery was answered with %s", status);
-            else
-                say(d, FAIL, "2 answers 2xx",
-                    strcmp(outcome, "timeout") == 0
-                        ? "answer first and work afterwards; or a firewall drops us (see 4)"
-                        : NULL,
-                    "a test delivery got no answer: %s%s%s", outcome, detail[0] == '-' ? "" : ": ",
-                    detail[0] == '-' ? "" : detail);
-            th_answer_free(&a);
-            return;
-        }
+        if (row.raw.n)
+            say_attempt(d, row, "a test delivery");
+        sent = !row.raw.n;
         th_answer_free(&a);
-        th_cmd_sleep_ms(50);
+        if (sent)
+            th_cmd_sleep_ms(50);
     }
-    if (delivery[0] != '-')
+    if (sent)
         say(d, FAIL, "2 answers 2xx", "answer first and work afterwards",
             "a test delivery has no answer after 65 s");
 }
@@ -472,8 +528,10 @@ static void check_url(struct doctor *d, const char *text, const char *id, const 
         return;
     }
     check_reach(d, &url, ca_file);
-    if (id)
-        check_answer(d, id);
+    if (id && th_cli_has(d->cli, "--send"))
+        check_test(d, id);
+    else if (id)
+        check_last(d, id);
     check_https(d, &url);
 }
 
@@ -489,7 +547,7 @@ static void check_endpoint(struct doctor *d, const char *id, const char *ca_file
     }
     if (a.status == 404) {
         say(d, FAIL, "endpoint",
-            "`tenterhook endpoints` lists those of the tenant; another tenant's need --tenant",
+            "`tenterhook endpoints` lists those of the tenant default; --tenant ID those of another",
             "there is no endpoint %s", id);
         th_answer_free(&a);
         return;

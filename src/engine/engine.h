@@ -283,6 +283,10 @@ enum th_publish_result {
     TH_PUB_TENANT_GONE,
     TH_PUB_FORGOTTEN /* the key was used, what it made has been removed by retention */
 };
+/** Type of a test that no receiver takes for an event of its own. A test of it is taken in every dialect, although no
+ * catalogue has it. */
+#define TH_TEST_TYPE "webhook.test"
+
 struct th_publish {
     struct th_tenant *tenant; /* looked up again when the publish is retried */
     struct th_idem idem;

@@ -1229,16 +1229,50 @@ def test_doctor_knows_another_service_from_the_server_and_asks_it_nothing_more(r
 def test_doctor_says_why_an_endpoint_gets_nothing(cli, receiver):
     target = receiver(answer=lambda request: Reply(status=301))
     made = cli("endpoints", "create", target.url(), "--json").json
-    ran = cli("doctor", made["id"], "--json").expect(1)
+    ran = cli("doctor", made["id"], "--json", "--send").expect(1)
     assert {("1 accessible", "ok"), ("2 answers 2xx", "fail"), ("3 https", "note"), ("5 active", "ok")} <= verdicts(ran)
     assert "redirects are not followed" in ran.out
     cli("endpoints", "pause", made["id"]).expect(0)
     target.close()
-    ran = cli("doctor", made["id"], "--json").expect(1)
+    ran = cli("doctor", made["id"], "--json", "--send").expect(1)
     assert {("1 accessible", "fail"), ("2 answers 2xx", "fail"), ("5 active", "fail")} <= verdicts(ran)
     cli("doctor", "we_nothing").expect(1)
     key = cli("keys", "create", "default", "--scope", "events:publish").expect(0).out.strip()
     assert ("endpoint", "fail") in verdicts(cli("doctor", made["id"], "--json", env={"TENTERHOOK_KEY": key}).expect(1))
+
+
+def dialects():
+    return sorted(path.stem for path in (ROOT / "dialects").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("dialect", dialects())
+def test_doctor_sends_nothing_unless_it_is_asked_to(cli, receiver, dialect, tmp_path):
+    """And then webhook.test, which no receiver takes for an event of its own, whatever types the vendor has."""
+    cli("tenants", "put", "customer", "--dialect", dialect).expect(0)
+    shown = cli.api.get(f"/v1/dialects/{dialect}").expect(200).json
+    types = [row["type"] for row in (shown.get("catalogue") or {}).get("types") or []][:1] or ["order.cancelled"]
+    target = receiver()
+    (tmp_path / "secret").write_text("0123456789abcdef0123456789abcdef")
+    secret = ("--secret-file", tmp_path / "secret") if shown["secret"]["source"] == "customer" else ()
+    made = cli("endpoints", "create", target.url(), "--event", types[0], *secret, "--tenant", "customer", "--json")
+    if made.status:
+        pytest.skip(f"takes no http endpoint: {made.err}")
+    endpoint = str(made.json["id"])
+    for state in ("resume", "pause"):
+        cli("endpoints", state, endpoint, "--tenant", "customer").expect(0)
+        ran = cli("doctor", endpoint, "--tenant", "customer", "--json")
+        assert ("2 answers 2xx", "note") in verdicts(ran) and "--send" in ran.out
+    assert target.requests == []
+    assert cli.api.get("/v1/events", headers={"Tenterhook-Tenant": "customer"}).json["data"] == []
+    ran = cli("doctor", endpoint, "--tenant", "customer", "--json", "--send")
+    assert ("2 answers 2xx", "ok") in verdicts(ran), ran.out
+    assert len(target.requests) == 1
+    attempts = cli("attempts", "--tenant", "customer", "--json").expect(0).json["data"]
+    assert [row["event_type"] for row in attempts] == ["webhook.test"]
+    again = cli("doctor", endpoint, "--tenant", "customer", "--json")
+    assert ("2 answers 2xx", "ok") in verdicts(again) and "the last attempt" in again.out and len(target.requests) == 1
+    if dialect in ("taskboard", "tsanet"):  # it is no event of theirs
+        assert "catalogue" in cli("send", "webhook.test", "--tenant", "customer").expect(1).err
 
 
 def test_doctor_shows_the_certificate_chain(cli, tls_receiver, certificates):
