@@ -94,6 +94,7 @@ static void write_headers(struct th_jw *w, const struct th_api_route *t, unsigne
     write_header(w, status == 201, "Location");
     write_header(w, good && (t->flags & TH_R_ETAG) && status != 204, "ETag");
     write_header(w, good && post, "Idempotency-Replayed");
+    write_header(w, t->flags & TH_R_TENANT, "Tenterhook-Tenant");
     write_header(w, status == 401, "WWW-Authenticate");
     write_header(w, status == 429 || status == 503, "Retry-After");
     write_header(w, metered, "RateLimit-Policy");

@@ -60,6 +60,11 @@ static void send(struct th_api_req *r, unsigned status, struct th_span content_t
         th_buf_str(fields, "Cache-Control: no-store\r\n");
     if (r->replayed)
         th_buf_str(fields, "Idempotency-Replayed: true\r\n");
+    if (r->unnamed && r->tenant_id_len) { /* whose object the id was, for requests that go with this one */
+        th_buf_str(fields, "Tenterhook-Tenant: ");
+        th_buf_span(fields, th_api_tenant_id(r));
+        th_buf_str(fields, "\r\n");
+    }
     th_api_limit_fields(r);
     if (fields->failed || r->api->out.failed) {
         th_log(TH_LOG_ERROR, "answer could not be written", TH_KC("request_id", r->x->request_id),

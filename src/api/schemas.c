@@ -297,6 +297,8 @@ const struct th_api_schema th_api_parameters[] = {
 
 const struct th_api_schema th_api_headers[] = {
     ANSWER("Request-Id", STR, "the same as request_id of an error, and in the log line of the request"),
+    ANSWER("Tenterhook-Tenant", ID,
+           "with the operator's key, when the request named no tenant: the tenant for which it acted"),
     ANSWER("Location", STR, "path of what was made"),
     ANSWER("ETag", STR, "revision, for If-Match and If-None-Match"),
     ANSWER("Idempotency-Replayed", "{\"type\":\"string\",\"enum\":[\"true\"]}",

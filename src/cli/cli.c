@@ -30,7 +30,9 @@ const struct th_cli_option th_cli_api[] = {
     {"--key-file", "FILE",
      "file with the API key; - is standard input [TENTERHOOK_KEY_FILE, or the key itself in TENTERHOOK_KEY]"},
     {"--tenant", "ID",
-     "the tenant to act for, with the operator's key [TENTERHOOK_TENANT, default: default]"},
+     "the tenant to act for, with the operator's key [TENTERHOOK_TENANT; default: that of the endpoint, "
+     "event, delivery or "
+     "replay that is named, else default]"},
     {"--api-ca-file", "FILE", "PEM certificates to trust for an https --server [TENTERHOOK_API_CA_FILE]"},
     {"--insecure", NULL, "let the key go to another host over http, where everybody on the way reads it"},
     {NULL, NULL, NULL},
@@ -413,16 +415,6 @@ static void say_faults(struct th_cli *cli, struct th_json json, struct th_buf *o
     }
 }
 
-/* The operator's key acts for one tenant, and that may not be the one that the id was seen at. */
-static bool tenant_left_out(const struct th_cli *cli)
-{
-    const char *name = cli->command ? cli->command->name : "";
-
-    return cli->command && (cli->command->flags & TH_CLI_API) && !cli->acting_tenant &&
-           strcmp(name, "tenants") != 0 && strcmp(name, "keys") != 0 &&
-           !option_or_env(cli, "--tenant", "TENTERHOOK_TENANT", NULL);
-}
-
 int th_cli_refused(const struct th_cli *cli, const struct th_answer *a)
 {
     static const char *const details[] = {"/detail", "/error/message", "/message", "/error", "/title"};
@@ -447,8 +439,8 @@ int th_cli_refused(const struct th_cli *cli, const struct th_answer *a)
     what = a->json.raw.n ? th_cli_member(c, a->json, "/request_id") : "-";
     if (what[0] != '-' && a->status >= 500)
         th_buf_printf(&text, "\n    in the server's log: request_id %s", what);
-    if (a->status == 404 && !cli->json && tenant_left_out(cli))
-        th_buf_str(&text, "\n    with the operator's key, another tenant's needs --tenant ID");
+    if (a->status == 409 && memmem(th_buf_cstr(&text), text.n, "Tenterhook-Tenant", 17))
+        th_buf_str(&text, "\n    here: --tenant ID");
     th_cli_fail(cli, status, "%s", th_buf_cstr(&text));
     th_buf_fini(&text);
     return status;

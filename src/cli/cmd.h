@@ -56,6 +56,9 @@ int th_cmd_version(struct th_cli *cli);
 /** The dialect of the tenant that is acted for, as GET /v1/dialects/{name} shows it: --dialect, else (with
  * the operator's key) the tenant's own, else "standard". Exit status; `answer` is the caller's to free. */
 int th_cmd_dialect_of(struct th_cli *cli, struct th_answer *answer);
+/** The same for the tenant whose endpoint `id` is. Without --tenant it is found by the id, and the requests that follow
+ * are for it. */
+int th_cmd_dialect_at(struct th_cli *cli, const char *id, struct th_answer *answer);
 /** Wire name of a native endpoint field in a dialect ("url" -> "callbackUrl"). */
 const char *th_cmd_wire(struct th_cli *cli, struct th_json dialect, const char *native);
 /** Prints a delivery (as the API shows it) with its attempts: requests and answers. */

@@ -286,7 +286,7 @@ int th_cmd_endpoint_update(struct th_cli *cli)
     const char *url = th_cli_option(cli, th_cli_has(cli, "--url") ? "--url" : "--set-url");
     struct th_answer dialect;
     struct th_buf body;
-    int status = th_cmd_dialect_of(cli, &dialect);
+    int status = th_cmd_dialect_at(cli, cli->args[0], &dialect);
 
     if (status)
         return status;
@@ -317,7 +317,7 @@ static int set_active(struct th_cli *cli, bool active, const char *done)
     struct th_answer dialect;
     struct th_buf body;
     struct th_jw w;
-    int status = th_cmd_dialect_of(cli, &dialect);
+    int status = th_cmd_dialect_at(cli, cli->args[0], &dialect);
 
     if (status)
         return status;

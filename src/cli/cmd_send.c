@@ -156,6 +156,8 @@ int th_cmd_dialect_of(struct th_cli *cli, struct th_answer *answer)
         struct th_answer t;
         if (!tenant || !*tenant)
             tenant = getenv("TENTERHOOK_TENANT");
+        if (cli->acting_tenant)
+            tenant = cli->acting_tenant;
         status =
             th_cli_try(cli, "GET", th_cli_path(cli, "/v1/tenants/%s", tenant && *tenant ? tenant : "default"),
                        (struct th_span){0}, NULL, &t);
@@ -171,6 +173,29 @@ int th_cmd_dialect_of(struct th_cli *cli, struct th_answer *answer)
     }
     return th_cli_call(cli, "GET", th_cli_path(cli, "/v1/dialects/%s", name), (struct th_span){0}, NULL,
                        answer);
+}
+
+int th_cmd_dialect_at(struct th_cli *cli, const char *id, struct th_answer *answer)
+{
+    const char *named = th_cli_option(cli, "--tenant");
+    struct th_answer endpoint;
+    struct th_span tenant;
+    int status;
+
+    *answer = (struct th_answer){0};
+    if (!named || !*named)
+        named = getenv("TENTERHOOK_TENANT");
+    if (!named || !*named) {
+        status = th_cli_call(cli, "GET", th_cli_path(cli, "/v1/webhooks/%s", id), (struct th_span){0}, NULL,
+                             &endpoint);
+        if (status)
+            return status;
+        tenant = th_answer_field(&endpoint, "Tenterhook-Tenant"); /* a tenant's own key is told nothing */
+        if (tenant.n)
+            cli->acting_tenant = th_cli_text(cli, tenant);
+        th_answer_free(&endpoint);
+    }
+    return th_cmd_dialect_of(cli, answer);
 }
 
 const char *th_cmd_wire(struct th_cli *cli, struct th_json dialect, const char *native)

@@ -166,10 +166,29 @@ def test_what_answers_nothing_is_an_object_with_json(cli):
     assert cli("tenants", "delete", "t", "--yes", "--json").expect(0).json == {}
 
 
-def test_what_is_not_found_may_be_another_tenants(cli):
-    assert "--tenant ID" in cli("deliveries", "show", "dlv_1").expect(1).err
-    assert "--tenant ID" not in cli("deliveries", "show", "dlv_1", "--tenant", "default").expect(1).err
-    assert "--tenant ID" not in cli("tenants", "show", "nobody").expect(1).err
+def test_an_id_is_enough_for_the_operator(cli, receiver):
+    """Whatever the dialect of its tenant: field names are those of that tenant, not of default's."""
+    for dialect, url in (("tsanet", "callbackUrl"), ("standard", "url")):
+        tenant = f"customer_{dialect}"
+        cli("tenants", "put", tenant, "--dialect", dialect).expect(0)
+        made = cli("endpoints", "create", receiver().url(), "--tenant", tenant, "--json").expect(0).json
+        endpoint, new = str(made["id"]), receiver()
+        assert cli("endpoints", "update", endpoint, "--url", new.url("/new"), "--json").expect(0).json[url] == new.url("/new")
+        cli("endpoints", "pause", endpoint).expect(0)
+        assert "paused" in cli("endpoints", "list", "--tenant", tenant).out
+        cli("endpoints", "resume", endpoint).expect(0)
+        assert str(cli("endpoints", "show", endpoint, "--json").expect(0).json["id"]) == endpoint
+        cli("endpoints", "test", endpoint)
+        delivery = eventually(lambda: cli("attempts", "--endpoint", endpoint, "--json").expect(0).json["data"])[0]["delivery"]
+        cli("attempts", delivery).expect(0)
+        cli("deliveries", "show", delivery).expect(0)
+        assert cli("deliveries", "--endpoint", endpoint, "--json").expect(0).json["data"]
+        cli("tail", "--endpoint", endpoint, "--for", "100ms").expect(0)
+        cli("replay", endpoint, "--dry-run").expect(0)
+        cli("doctor", endpoint)
+        cli("secrets", "rotate", endpoint).expect(0)
+        cli("endpoints", "delete", endpoint, "--yes").expect(0)
+    assert cli("deliveries", "show", "dlv_1").expect(1).err.startswith("tenterhook: deliveries:")
 
 
 def test_a_scope_that_is_missing_is_status_77(cli):
