@@ -25,7 +25,7 @@ _tenterhook() {
             "endpoints resume") words=" --dialect --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "endpoints test") words=" --type --verbose --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "endpoints health") words=" --state --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
-            "events list") words=" --type --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
+            "events list") words=" --type --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "events show") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "deliveries list") words=" --endpoint --event --type --status --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "deliveries show") words=" --server --key-file --tenant --api-ca-file --insecure --json --help";;
@@ -54,7 +54,7 @@ _tenterhook() {
             "dev "*) words=" --dialect --listen --port --data --once --json --help";;
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "endpoints "*) words=" list create show update delete pause resume test health --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
-            "events "*) words=" list show --type --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
+            "events "*) words=" list show --type --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "deliveries "*) words=" list show retry --endpoint --event --type --status --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "attempts "*) words=" --endpoint --event --type --outcome --status-code --limit --server --key-file --tenant --api-ca-file --insecure --json --help";;
             "tail "*) words=" --endpoint --outcome --status-code --status --type --last --every --for --server --key-file --tenant --api-ca-file --insecure --json --help";;

@@ -273,6 +273,8 @@ complete -c tenterhook -n '__fish_seen_subcommand_from endpoints; and __fish_see
 complete -c tenterhook -n __fish_use_subcommand -f -a events -d 'list events, newest first'
 complete -c tenterhook -n '__fish_seen_subcommand_from events' -a list -d 'list events, newest first'
 complete -c tenterhook -n '__fish_seen_subcommand_from events' -l type -x -d 'of this type'
+complete -c tenterhook -n '__fish_seen_subcommand_from events' -l outcome -x -d 'that ended so: success, failed_status, timeout, connect_error, dns_error, tls_error, connection_reset, ...; may be repeated'
+complete -c tenterhook -n '__fish_seen_subcommand_from events' -l status-code -x -d 'that were answered with this HTTP status'
 complete -c tenterhook -n '__fish_seen_subcommand_from events' -l since -x -d 'from this time on: 14:00, yesterday, 2026-04-02T08:00:00Z, what tables print, or how long ago: 15m, 24h, 7d; without a zone UTC'
 complete -c tenterhook -n '__fish_seen_subcommand_from events' -l until -x -d 'before this time, written as with --since'
 complete -c tenterhook -n '__fish_seen_subcommand_from events' -l limit -x -d 'at most this many rows (default 20)'

@@ -191,7 +191,8 @@ void th_h_events(struct th_api_req *r)
     struct th_page *p = &r->page;
 
     *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
-    if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until))
+    if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until) ||
+        !th_api_outcome_filters(r, p))
         return;
     (void)th_api_param(r, "event_type", &p->type);
     th_api_read(r, p, TH_PAGE_EVENTS, listed);

@@ -266,13 +266,12 @@ const struct th_api_schema th_api_parameters[] = {
           "with commas "
           "between: in one of them"),
     QUERY("outcome", STR,
-          "only attempts (of deliveries: with a last attempt) that ended so: success, failed_status, "
-          "dns_error, denied, "
-          "connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; "
-          "several "
-          "with commas between: in one of these ways"),
+          "only attempts (deliveries: whose last attempt, events: one of whose deliveries' last attempts) "
+          "ended so: "
+          "success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, "
+          "protocol_error, cancelled or internal_error; several with commas between: in one of these ways"),
     QUERY("status_code", "{\"type\":\"integer\",\"minimum\":100,\"maximum\":999}",
-          "only attempts (of deliveries: with a last attempt) that were answered with this HTTP status"),
+          "as outcome: only those that were answered with this HTTP status"),
     QUERY("after", CURSOR, "`after` of the answer before: only attempts that ended since, oldest first"),
     QUERY("tenant", ID, "only endpoints of this tenant"),
     QUERY("state", HEALTH, "only endpoints in this state; failing: nothing but failures since failing_since"),

@@ -123,7 +123,7 @@ const struct th_command th_commands[] = {
      API, 0, 0, OPTIONS({"--state", "STATE", "failing, paused, disabled or active"}, ALL),
      th_cmd_endpoint_health, NULL},
     {"events", "list", "", "list events, newest first", NULL, API, 0, 0,
-     OPTIONS({"--type", "TYPE", "of this type"}, SINCE, UNTIL, LIMIT), th_cmd_events, NULL},
+     OPTIONS({"--type", "TYPE", "of this type"}, OUTCOME, STATUS_CODE, SINCE, UNTIL, LIMIT), th_cmd_events, NULL},
     {"events", "show", "ID", "show an event with its data and its deliveries", NULL, API, 1, 1, NULL,
      th_cmd_event, NULL},
     {"deliveries", "list", "", "list deliveries, newest first", NULL, API, 0, 0,

@@ -317,7 +317,8 @@ struct th_page {
     unsigned
         waiting; /* bits TH_WAITS_*, instead of `queued` and `endpoints_exclude`; 0: not used. QUEUED rows of the
                          endpoints listed are held, of others pending or retrying */
-    uint32_t outcomes;    /* ATTEMPTS, DELIVERIES (their last attempt): bits TH_OUTCOME_BIT; 0: all */
+    uint32_t outcomes;    /* ATTEMPTS, DELIVERIES (their last attempt), EVENTS (one of their deliveries): bits
+                          TH_OUTCOME_BIT; 0: all */
     uint16_t answered;    /* the same: with this status of an answer; 0: any */
     int64_t since, until; /* event accept time, wall ms; since inclusive, until exclusive */
     uint64_t before;      /* cursor: numbers below; 0: from the newest */

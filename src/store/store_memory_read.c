@@ -213,6 +213,17 @@ static void give_attempt(struct mem_store *s, struct th_page *op, const struct m
             row->endpoint_conf = copy(op->mem, s->revs[i]->conf);
 }
 
+/** Of an event: one of its deliveries, when that is asked for. */
+static bool any_matches(struct mem_store *s, const struct th_page *op, const struct mem_event *e)
+{
+    for (uint32_t i = 0; i < e->row.deliveries; i++) {
+        const struct mem_delivery *d = mem_find(&s->deliveries, e->row.first_delivery + i);
+        if (d && outcome_matches(op, mem_find(&s->attempts, d->last)))
+            return true;
+    }
+    return !op->outcomes && !op->answered;
+}
+
 /** Gives a row of any kind out, or only counts it (give == false). False: it does not match. */
 static bool candidate(struct mem_store *s, struct th_page *op, const void *candidate_row, bool give)
 {
@@ -221,7 +232,7 @@ static bool candidate(struct mem_store *s, struct th_page *op, const void *candi
     const struct mem_attempt *a = candidate_row;
 
     if (op->kind == TH_PAGE_EVENTS) {
-        if (!event_matches(s, op, e))
+        if (!event_matches(s, op, e) || !any_matches(s, op, e))
             return false;
         if (give)
             op->rows.events[op->count] = copy_event(op, e);

@@ -173,6 +173,22 @@ static bool find_delivery(struct sq_pager *p, uint64_t no, struct th_delivery_ro
     return false;
 }
 
+/** Of the event at hand: one of its deliveries, when that is asked for. An event has as many as a tenant has endpoints. */
+static bool any_matches(struct sq_pager *p)
+{
+    struct th_delivery_row d;
+    uint64_t event;
+
+    if (!p->op->outcomes && !p->op->answered)
+        return true;
+    for (uint32_t i = 0; i < p->event.deliveries && p->rc == SQLITE_OK; i++) {
+        (void)sq_budget_spent(&p->budget); /* looked at as well; an event is judged whole */
+        if (find_delivery(p, p->event.first_delivery + i, &d, &event) && last_matches(p, &d))
+            return true;
+    }
+    return false;
+}
+
 /* ---- rows given out ---- */
 
 static struct th_event_row copy_event(struct sq_pager *p)
@@ -267,7 +283,7 @@ static void candidate(struct sq_pager *p, uint64_t no, bool *more)
     sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
 
     if (op->kind == TH_PAGE_EVENTS) {
-        if (!event_matches(p, no) || !wanted(p, more))
+        if (!event_matches(p, no) || !any_matches(p) || !wanted(p, more))
             return;
         op->rows.events[op->count] = copy_event(p);
     } else if (op->kind == TH_PAGE_DELIVERIES) {

@@ -1012,6 +1012,8 @@ def test_lists_take_outcome_status_code_and_several_statuses(cli, receiver):
     assert types("deliveries", "--status", "retrying", "--status", "held") == ["held", "late", "refused"]
     assert types("deliveries", "--status", "failed,retrying") == ["gone", "late", "refused"]
     assert types("deliveries", "--status", "pending") == []
+    assert sorted(row["type"] for row in cli("events", "--outcome", "failed_status", "--json").json["data"]) == ["a.gone", "a.late"]
+    assert [row["type"] for row in cli("events", "--status-code", "410", "--json").json["data"]] == ["a.gone"]
     for name in ("deliveries", "attempts"):
         assert types(name, "--status-code", "503") == ["late"]
         assert types(name, "--outcome", "connect_error") == ["refused"]

@@ -1039,6 +1039,51 @@ static void pages_of_attempts(void **state)
     assert_int_equal(collect(f, p, got, 32), 1);
 }
 
+/* How an attempt ended, and what waits: in all three lists, together with their other filters. */
+static void pages_by_outcome_and_by_what_waits(void **state)
+{
+    struct fx *f = *state;
+    uint64_t events[12], first[12], got[32], all[32];
+    static const uint64_t held[] = {5};
+    uint32_t kinds = 0;
+    struct th_page p;
+
+    world(f, events, first);
+    for (int kind = TH_PAGE_EVENTS; kind <= TH_PAGE_ATTEMPTS; kind++) {
+        uint32_t good, bad, n;
+        p = fx_page((enum th_page_kind)kind, 1);
+        n = collect(f, p, all, 32);
+        p.outcomes = TH_OUTCOME_BIT(TH_HTTP_OK, true);
+        good = collect(f, p, got, 32);
+        p.outcomes = ~TH_OUTCOME_BIT(TH_HTTP_OK, true);
+        bad = collect(f, p, got, 32);
+        if (kind == TH_PAGE_ATTEMPTS)
+            assert_int_equal(good + bad, n);
+        assert_true(good <= n && bad <= n && good + bad > 0);
+        p.outcomes = 0;
+        p.answered = 599;
+        assert_int_equal(collect(f, p, got, 32), 0);
+    }
+    p = fx_page(TH_PAGE_DELIVERIES, 1);
+    p.states = 1u << TH_DS_QUEUED;
+    p.endpoints = held;
+    p.endpoint_count = 1;
+    for (unsigned w = 1; w <= 4; w <<= 1) {
+        p.waiting = w;
+        kinds += collect(f, p, got, 32);
+    }
+    p.waiting = TH_WAITS_PENDING | TH_WAITS_RETRYING | TH_WAITS_HELD;
+    assert_int_equal(collect(f, p, all, 32), kinds);
+    p.waiting = TH_WAITS_HELD;
+    for (uint32_t i = collect(f, p, got, 32); i-- > 0;) {
+        struct th_page one = fx_page(TH_PAGE_DELIVERIES, 1);
+        one.no = got[i];
+        assert_int_equal(fx_run(f, &one.op), TH_OK);
+        assert_int_equal(one.rows.deliveries[0].endpoint, 5);
+        f->store->vt->page_free(f->store, &one);
+    }
+}
+
 /* Whoever watches attempts goes on at `reached`: every one once, in order, whatever the filters and the size of a page. */
 static void attempts_are_followed_without_a_gap(void **state)
 {
@@ -1350,6 +1395,7 @@ int main(void)
         BOTH(pages_with_totals_and_skips),
         BOTH(pages_of_attempts),
         BOTH(attempts_are_followed_without_a_gap),
+        BOTH(pages_by_outcome_and_by_what_waits),
         BOTH(purge_goes_in_steps_and_takes_everything_along),
         BOTH(numbers_are_never_given_twice),
         BOTH(purge_forgets_idempotency_keys),
