@@ -405,6 +405,7 @@ void th_api_fail_invalid(struct th_api_req *r)
 {
     unsigned status = 422;
     char more[32] = "";
+    struct th_buf where;
 
     if (r->error_count == 0) { /* there was a fault, but no memory to keep it */
         th_api_fail_nomem(r);
@@ -414,9 +415,11 @@ void th_api_fail_invalid(struct th_api_req *r)
         status = th_dialect_values(r->dialect)->validation_status;
     if (r->error_count > 1) /* error forms without a list show this alone */
         snprintf(more, sizeof more, " (and %u more)", r->error_count - 1);
-    th_api_fail(r, status, "%.*s%s%.*s%s", (int)r->errors[0].pointer.n, r->errors[0].pointer.p,
-                r->errors[0].pointer.n ? ": " : "the body ", (int)r->errors[0].detail.n,
-                r->errors[0].detail.p, more);
+    th_buf_init(&where, 400);
+    th_json_pointer_words(&where, r->errors[0].pointer); /* programs have the pointer in the list */
+    th_api_fail(r, status, "%s%s%.*s%s", th_buf_cstr(&where), r->errors[0].pointer.n ? ": " : "the body ",
+                (int)r->errors[0].detail.n, r->errors[0].detail.p, more);
+    th_buf_fini(&where);
 }
 
 void th_api_fail_limit(struct th_api_req *r, enum th_limit limit, const char *detail)

@@ -126,8 +126,9 @@ static bool choose_rules(struct th_api_req *r, struct th_change *c)
         th_api_fail(r, 400,
                     "query parameter dialect: only with dry_run=true; an endpoint has its tenant's dialect");
     else if (!c->check_as)
-        th_api_fail(r, 400,
-                    "query parameter dialect: no dialect of this name is loaded; see GET /v1/dialects");
+        th_api_fail(
+            r, 400,
+            "query parameter dialect: no dialect of this name is loaded; the list of dialects names them");
     else
         r->dialect = c->check_as;
     return dry && c->check_as;

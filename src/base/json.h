@@ -59,6 +59,9 @@ bool th_json_bool(struct th_json v, bool *out);
 bool th_json_member(struct th_json object, struct th_span name, struct th_json *out);
 /** RFC 6901 JSON Pointer; "" is the value itself. */
 bool th_json_pointer(struct th_json root, struct th_span pointer, struct th_json *out);
+/** Appends a pointer as people write it: "/events/0" as events[0], "/metadata/a~1b" as metadata.a/b, "/3/type" as
+ * [3].type. What is no pointer (a query parameter's name) stays as it is. */
+void th_json_pointer_words(struct th_buf *out, struct th_span pointer);
 
 /** True when the bytes are well-formed UTF-8 (RFC 3629). */
 bool th_utf8_ok(struct th_span s);

@@ -308,3 +308,34 @@ bool th_json_pointer(struct th_json root, struct th_span pointer, struct th_json
     *out = v;
     return true;
 }
+
+void th_json_pointer_words(struct th_buf *out, struct th_span pointer)
+{
+    size_t begin = out->n;
+
+    if (!th_span_starts(pointer, TH_LIT("/"))) {
+        th_buf_span(out, pointer);
+        return;
+    }
+    pointer = th_span(pointer.p + 1, pointer.n - 1);
+    for (bool more = true; more;) {
+        const char *slash = pointer.n ? memchr(pointer.p, '/', pointer.n) : NULL;
+        struct th_span name = {pointer.p, slash ? (size_t)(slash - pointer.p) : pointer.n};
+        uint64_t index;
+
+        more = slash != NULL;
+        pointer = more ? th_span(slash + 1, pointer.n - name.n - 1) : TH_LIT("");
+        if (th_span_u64(name, UINT32_MAX, &index)) {
+            th_buf_printf(out, "[%llu]", (unsigned long long)index);
+            continue;
+        }
+        if (out->n > begin)
+            th_buf_char(out, '.');
+        for (size_t i = 0; i < name.n; i++) {
+            bool escape =
+                name.p[i] == '~' && i + 1 < name.n && (name.p[i + 1] == '0' || name.p[i + 1] == '1');
+            th_buf_char(out, !escape ? name.p[i] : name.p[i + 1] == '0' ? '~' : '/');
+            i += escape;
+        }
+    }
+}

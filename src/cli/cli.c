@@ -22,6 +22,9 @@
 
 const struct th_cli_option th_cli_common[] = {
     {"--json", NULL, "print JSON for programs"},
+    {"--field", "NAME",
+     "print this member of the JSON alone, of lists of each row: id, last_attempt.status; may be repeated"},
+    {"--quiet", NULL, "print the id alone, of lists one a line"},
     {"--help", NULL, "describe this command"},
     {NULL, NULL, NULL},
 };
@@ -55,7 +58,7 @@ int th_cli_fail(const struct th_cli *cli, int status, const char *format, ...)
     fflush(stdout);
     if (cli && cli->mute)
         return status;
-    if (!cli || !cli->json) {
+    if (!cli || !cli->json || cli->shape != TH_CLI_WHOLE) {
         fputs("tenterhook: ", stderr);
         if (cli && cli->command)
             fprintf(stderr, "%s: ", cli->command->name);
@@ -391,17 +394,69 @@ static int exit_of(unsigned http)
                                                                       : TH_EXIT_NO;
 }
 
-/* Faults of a problem's errors (or of a dialect's own list), as "POINTER: what". */
-static void say_faults(struct th_cli *cli, struct th_json json, struct th_buf *out)
+/* The name of a field as the command has it: an option, where one sets it ("timeout_seconds" as --timeout). */
+static const char *option_of(const struct th_cli *cli, const char *field)
+{
+    static const struct {
+        const char *field, *option;
+    } others[] = {{"timeout_seconds", "--timeout"},
+                  {"rate_limit_per_second", "--rate-limit"},
+                  {"signature_variant", "--variant"},
+                  {"events", "--event"},
+                  {"eventTypes", "--event"},
+                  {"event_types", "--type"},
+                  {"headers", "--header"},
+                  {"scopes", "--scope"},
+                  {"secret", "--secret-file"},
+                  {"overlap_seconds", "--overlap"},
+                  {"expires_at", "--expires"},
+                  {"attributes", "--attribute"},
+                  {"callbackUrl", "--url"}};
+    char name[64];
+    int n = snprintf(name, sizeof name, "--%s", field);
+
+    for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strcmp(others[i].field, field) == 0)
+            snprintf(name, sizeof name, "%s", others[i].option);
+    for (char *p = name; n > 0 && *p; p++)
+        *p = (char)(*p == '_' ? '-' : *p);
+    for (const struct th_cli_option *o = cli->command ? cli->command->options : NULL; o && o->name; o++)
+        if (strcmp(o->name, name) == 0)
+            return o->name;
+    return field;
+}
+
+/* Where a fault is, in words of the command line: a pointer or a parameter of the API. */
+static const char *fault_place(struct th_cli *cli, const char *where)
+{
+    struct th_buf words;
+    const char *field, *text;
+    size_t n;
+
+    th_buf_init(&words, strlen(where) + 4096);
+    th_json_pointer_words(&words, th_str(where));
+    text = th_cli_text(cli, th_buf_view(&words));
+    th_buf_fini(&words);
+    n = strcspn(text, ".[");
+    field = option_of(cli, th_cli_text(cli, th_span(text, n)));
+    return th_cli_printf(cli, "%s%s", field, text + n);
+}
+
+/* Faults of a problem's errors (or of a dialect's own list), as "WHERE: what", each on a line of its own but a single one.
+ * Gives how many. */
+static unsigned say_faults(struct th_cli *cli, struct th_json json, struct th_buf *out)
 {
     struct th_json list, row;
     struct th_json_iter it;
+    unsigned count = 0;
+    size_t begin;
 
     if (!th_json_member(json, TH_LIT("errors"), &list) &&
         !th_json_member(json, TH_LIT("validationErrors"), &list))
-        return;
+        return 0;
     th_json_iter(&it, list);
-    while (th_json_next(&it, NULL, &row)) {
+    begin = out->n;
+    for (; th_json_next(&it, NULL, &row); count++) {
         static const char *const wheres[] = {"/pointer", "/parameter", "/field"};
         static const char *const whats[] = {"/detail", "/message"};
         const char *where = "-", *what = "-";
@@ -409,10 +464,10 @@ static void say_faults(struct th_cli *cli, struct th_json json, struct th_buf *o
             where = th_cli_member(cli, row, wheres[i]);
         for (unsigned i = 0; i < 2 && what[0] == '-'; i++)
             what = th_cli_member(cli, row, whats[i]);
-        if (!memmem(out->p ? out->p : "", out->n, what,
-                    strlen(what))) /* a single fault is the detail already */
-            th_buf_printf(out, "\n    %s: %s", where, what);
+        where = where[0] == '-' ? "" : fault_place(cli, where);
+        th_buf_printf(out, "%s%s%s%s", out->n > begin ? "\n    " : "", where, *where ? ": " : "", what);
     }
+    return count;
 }
 
 int th_cli_refused(const struct th_cli *cli, const struct th_answer *a)
@@ -432,10 +487,8 @@ int th_cli_refused(const struct th_cli *cli, const struct th_answer *a)
         th_buf_str(&text, "this key may not do that");
     else if (what[0] == '-')
         th_buf_printf(&text, "the server answered with status %u", a->status);
-    if (what[0] != '-')
+    if (what[0] != '-' && !(a->json.raw.n && !text.n && say_faults(c, a->json, &text)))
         th_buf_printf(&text, "%s%s%s%s", text.n ? " (" : "", what, text.n ? ")" : "", "");
-    if (a->json.raw.n)
-        say_faults(c, a->json, &text);
     what = a->json.raw.n ? th_cli_member(c, a->json, "/request_id") : "-";
     if (what[0] != '-' && a->status >= 500)
         th_buf_printf(&text, "\n    in the server's log: request_id %s", what);

@@ -65,10 +65,12 @@ struct th_cli {
     unsigned given_count;
     char **config_argv; /* TH_CLI_CONFIG: the server's options, for th_config_read */
     int config_argc;
-    bool json, colour, terminal; /* of standard output */
-    bool own_server;             /* this process has started it: its key may go there, whatever the address */
-    bool patient;                /* 429 is waited for: work of many requests */
-    bool mute;                   /* th_cli_fail says nothing: it has been said */
+    bool json, colour, terminal; /* of standard output; json: for programs, in whatever shape */
+    enum { TH_CLI_WHOLE, TH_CLI_FIELDS, TH_CLI_IDS } shape; /* with json: all of it, --field, --quiet */
+    int bad_field;                                          /* exit status of a --field that is nowhere */
+    bool own_server; /* this process has started it: its key may go there, whatever the address */
+    bool patient;    /* 429 is waited for: work of many requests */
+    bool mute;       /* th_cli_fail says nothing: it has been said */
     struct th_client *client;
     const char *where; /* in front of messages: where in a file it is; NULL: nowhere */
     const char
@@ -138,6 +140,13 @@ const char *th_cli_path(struct th_cli *cli, const char *format, ...);
 
 /* ---- output (cli_out.c) ---- */
 
+/** What a command gives to programs: JSON, or what --field and --quiet ask for. Exit status: TH_EXIT_NO after a message when
+ * a field is nowhere. `line`: one of many, JSON on one line. */
+int th_cli_print(struct th_cli *cli, struct th_json v);
+int th_cli_print_line(struct th_cli *cli, struct th_json v);
+/** The same for JSON that was written as text, which --json prints as it stands. Without --json: the text. */
+void th_cli_print_text(struct th_cli *cli, struct th_span text);
+void th_cli_print_format(struct th_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Escape sequences, "" without colour. */
 const char *th_red(const struct th_cli *cli);
 const char *th_green(const struct th_cli *cli);

@@ -50,6 +50,8 @@ void th_help_command(FILE *to, const struct th_command *c)
         fputc('\n', to);
         print_wrapped(to, c->text);
     }
+    if (th_help_example(c))
+        fprintf(to, "\nexample:\n  %s\n", th_help_example(c));
     print_options(to, "options", c->options);
     if (c->flags & TH_CLI_API)
         print_options(to, "the server", th_cli_api);
@@ -78,21 +80,64 @@ static const char statuses[] =
     "  73 a file cannot be written   74 the store failed   75 the server cannot now: try later\n"
     "  77 the key is missing, wrong, or without the right\n";
 
+static void overview_row(FILE *to, const struct th_command *c)
+{
+    char left[160];
+
+    snprintf(left, sizeof left, "%s%s%s%s%s", c->name, c->verb ? " " : "", c->verb ? c->verb : "",
+             *c->arguments ? " " : "", c->arguments);
+    if (strlen(left) > 36)
+        fprintf(to, "  %s\n  %-36s %s\n", left, "", c->help);
+    else
+        fprintf(to, "  %-36s %s\n", left, c->help);
+}
+
+static bool in_group(const struct th_group *g, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *p = strstr(g->names, name); p; p = strstr(p + 1, name))
+        if ((p == g->names || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
+            return true;
+    return false;
+}
+
+/* In the order of a group's names, so that what is wanted first stands first. */
+static void overview_group(FILE *to, const struct th_group *g)
+{
+    char names[200], *rest = NULL;
+
+    snprintf(names, sizeof names, "%s", g->names);
+    fprintf(to, "%s:\n", g->title);
+    for (const char *name = strtok_r(names, " ", &rest); name; name = strtok_r(NULL, " ", &rest))
+        for (const struct th_command *c = th_commands; c->name; c++)
+            if (th_help_shown(c) && strcmp(c->name, name) == 0)
+                overview_row(to, c);
+    fputc('\n', to);
+}
+
 static void overview(FILE *to)
 {
+    bool other = false;
+
     fputs("tenterhook: the webhook engine\n\n", to);
+    for (const struct th_group *g = th_groups; g->title; g++)
+        overview_group(to, g);
     for (const struct th_command *c = th_commands; c->name; c++) {
-        char left[160];
-        if (!th_help_shown(c))
+        bool grouped = false;
+        for (const struct th_group *g = th_groups; g->title; g++)
+            grouped = grouped || in_group(g, c->name);
+        if (grouped || !th_help_shown(c))
             continue;
-        snprintf(left, sizeof left, "%s%s%s%s%s", c->name, c->verb ? " " : "", c->verb ? c->verb : "",
-                 *c->arguments ? " " : "", c->arguments);
-        if (strlen(left) > 36)
-            fprintf(to, "  %s\n  %-36s %s\n", left, "", c->help);
-        else
-            fprintf(to, "  %-36s %s\n", left, c->help);
+        fputs(other ? "" : "others:\n", to);
+        other = true;
+        overview_row(to, c);
     }
-    fputs("\n`tenterhook help COMMAND [VERB]` describes one. All but serve take --json.\n\n", to);
+    fputs(other ? "\n" : "", to);
+    fputs("`tenterhook help COMMAND [VERB]` describes one, with an example. All but serve take --json, and "
+          "--field NAME\n"
+          "and --quiet, which print a part of it.\n\n",
+          to);
     fputs(statuses, to);
 }
 
@@ -196,6 +241,11 @@ static void man_verb(FILE *to, const struct th_command *c)
     fputs(".\n", to);
     if (c->text)
         roff_paragraphs(to, c->text);
+    if (th_help_example(c)) {
+        fputs(".PP\nExample:\n.PP\n.RS\n.nf\n", to);
+        roff(to, th_help_example(c));
+        fputs("\n.fi\n.RE\n", to);
+    }
     roff_options(to, c->options);
 }
 
@@ -355,6 +405,7 @@ static void json_command(struct th_jw *w, const struct th_command *c)
     json_text(w, "verb", c->verb);
     json_text(w, "arguments", c->arguments);
     json_text(w, "help", c->help);
+    json_text(w, "example", th_help_example(c));
     th_jw_key(w, TH_LIT("options"));
     th_jw_array(w);
     json_options(w, c->options);
@@ -384,7 +435,7 @@ static int json_help(struct th_cli *cli, const char *name, const char *verb)
     th_jw_end_array(&w);
     if (out.failed)
         return th_cli_nomem(cli);
-    th_print_json(stdout, (struct th_json){TH_JSON_ARRAY, th_buf_view(&out)});
+    (void)th_cli_print(cli, (struct th_json){TH_JSON_ARRAY, th_buf_view(&out)});
     th_buf_fini(&out);
     return TH_EXIT_OK;
 }

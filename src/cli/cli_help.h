@@ -14,6 +14,14 @@ static inline bool th_help_first_of_name(const struct th_command *c)
     return c == th_commands || strcmp(c[-1].name, c->name) != 0;
 }
 
+/** A part of the list of commands: names, with a space between. The last row has no title. */
+struct th_group {
+    const char *title, *names;
+};
+extern const struct th_group th_groups[];
+/** A command line that works, with ids that look like such. NULL: there is none. */
+const char *th_help_example(const struct th_command *c);
+
 /** The file that a shell reads. */
 void th_complete_bash(FILE *to);
 void th_complete_zsh(FILE *to);

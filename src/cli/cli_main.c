@@ -197,6 +197,19 @@ static bool asks_json(int argc, char **argv)
     return false;
 }
 
+/* What is printed is made of the JSON, which every command has. --field NAME=VALUE sets a field, as it did before --set. */
+static void choose_shape(struct th_cli *cli)
+{
+    const char *name;
+
+    if (th_cli_has(cli, "--quiet"))
+        cli->shape = TH_CLI_IDS;
+    for (unsigned i = 0; (name = th_cli_option_at(cli, "--field", i)) != NULL; i++)
+        if (!strchr(name, '='))
+            cli->shape = TH_CLI_FIELDS;
+    cli->json = cli->json || cli->shape != TH_CLI_WHOLE;
+}
+
 static int read_arguments(struct th_cli *cli, int argc, char **argv)
 {
     bool options = true;
@@ -205,6 +218,7 @@ static int read_arguments(struct th_cli *cli, int argc, char **argv)
     if (!cli->config_argv)
         return th_cli_nomem(cli);
     cli->json = asks_json(argc, argv);
+    cli->shape = TH_CLI_WHOLE;
     for (int i = 0; i < argc; i++) {
         int status = TH_EXIT_OK;
         if (options && strcmp(argv[i], "--") == 0)
@@ -222,6 +236,7 @@ static int read_arguments(struct th_cli *cli, int argc, char **argv)
         if (cli->given_count && strcmp(cli->given[cli->given_count - 1].name, "--help") == 0)
             return TH_EXIT_OK;
     }
+    choose_shape(cli);
     if (cli->arg_count > cli->command->max_args && cli->implied_verb)
         return unknown_verb(cli, cli->args[0]);
     if (cli->arg_count < cli->command->min_args || cli->arg_count > cli->command->max_args)
@@ -248,6 +263,7 @@ static int run(const struct th_command *command, bool implied_verb, int argc, ch
         th_help_command(stdout, command);
     else if (!status)
         status = command->run(&cli);
+    status = status ? status : cli.bad_field;
     th_client_close(cli.client);
     th_arena_fini(&cli.mem);
     return th_cli_flush() || status ? status : TH_EXIT_OUTPUT;

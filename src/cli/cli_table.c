@@ -34,7 +34,7 @@
     {"--variant", "NAME", "signature variant of the dialect"}, \
     {"--header", "NAME=VALUE", "send this header; may be repeated; an empty value removes"}, \
     {"--metadata", "NAME=VALUE", "keep this pair; may be repeated; an empty value removes"}, \
-    {"--field", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
+    {"--set", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
     DIALECT
 
 static int serve(int argc, char **argv)

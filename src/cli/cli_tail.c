@@ -33,7 +33,7 @@ static void print_row(struct th_tail *t, struct th_json row)
                *next = th_cli_time(cli, row, "/next_attempt_at");
 
     if (cli->json) {
-        printf("%.*s\n", (int)row.raw.n, row.raw.p);
+        (void)th_cli_print_line(cli, row);
     } else {
         printf("%s%s%s  %s  %s%s%s", th_dim(cli), clock_of(th_cli_time(cli, row, "/time")), th_plain(cli),
                th_cli_member(cli, row, "/delivery"), th_status_colour(cli, outcome),

@@ -253,7 +253,7 @@ int th_cmd_key_delete(struct th_cli *cli)
 int th_cmd_version(struct th_cli *cli)
 {
     if (cli->json)
-        printf("{\"version\": \"%s\"}\n", TH_VERSION);
+        th_cli_print_format(cli, "{\"version\": \"%s\"}\n", TH_VERSION);
     else
         printf("tenterhook %s\n", TH_VERSION);
     return TH_EXIT_OK;

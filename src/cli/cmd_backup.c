@@ -57,8 +57,8 @@ static void report(struct th_cli *cli, const struct th_settings *c, const struct
     if (stat(to, &st) != 0)
         st.st_size = 0;
     if (cli->json) {
-        printf("{\"file\": %s, \"bytes\": %lld, \"layout\": %d, \"seconds\": %.3f}\n", th_cli_quoted(cli, to),
-               (long long)st.st_size, state->version, seconds);
+        th_cli_print_format(cli, "{\"file\": %s, \"bytes\": %lld, \"layout\": %d, \"seconds\": %.3f}\n",
+                            th_cli_quoted(cli, to), (long long)st.st_size, state->version, seconds);
         return;
     }
     printf("%s  %lld KiB, read back whole, in %.1f s\n", to, (long long)(st.st_size >> 10), seconds);

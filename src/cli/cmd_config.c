@@ -20,8 +20,8 @@ int th_cmd_init(struct th_cli *cli)
     if (status)
         return th_cli_fail(cli, status, "%s", first.why[0] ? first.why : "it could not be made");
     if (cli->json) {
-        printf("{\"data\": %s, \"operator_key\": %s}\n", th_cli_quoted(cli, dir),
-               first.key[0] ? th_cli_quoted(cli, first.key) : "null");
+        th_cli_print_format(cli, "{\"data\": %s, \"operator_key\": %s}\n", th_cli_quoted(cli, dir),
+                            first.key[0] ? th_cli_quoted(cli, first.key) : "null");
     } else {
         if (first.key[0])
             printf("operator key (shown only now, keep it safe): %s\n", first.key);
@@ -40,8 +40,10 @@ int th_cmd_config_check(struct th_cli *cli)
     if (th_live_new(cli->config_argc, cli->config_argv, &l, why, sizeof why))
         return th_cli_fail(cli, TH_EXIT_USAGE, "%s", why);
     th_live_warn(l);
-    printf(cli->json ? "{\"valid\": true, \"dialects\": %u}\n" : "configuration is valid: %u dialects\n",
-           l->dialects.count);
+    if (cli->json)
+        th_cli_print_format(cli, "{\"valid\": true, \"dialects\": %u}\n", l->dialects.count);
+    else
+        printf("configuration is valid: %u dialects\n", l->dialects.count);
     th_live_free(l);
     return TH_EXIT_OK;
 }
@@ -100,7 +102,7 @@ int th_cmd_config_show(struct th_cli *cli)
     }
     th_jw_end_array(&w);
     if (cli->json)
-        th_print_json(stdout, (struct th_json){TH_JSON_ARRAY, th_buf_view(&json)});
+        (void)th_cli_print(cli, (struct th_json){TH_JSON_ARRAY, th_buf_view(&json)});
     else
         th_table_print(&t);
     th_buf_fini(&json);

@@ -416,7 +416,7 @@ static int run_verb(struct th_cli *cli, bool loads,
     if (run.out.failed)
         status = no_memory(&run);
     else
-        fwrite(th_buf_view(&run.out).p, 1, run.out.n, stdout);
+        th_cli_print_text(cli, th_buf_view(&run.out));
     th_buf_fini(&run.out);
     th_dialects_free(&set);
     return status;

@@ -618,7 +618,7 @@ int th_cmd_doctor(struct th_cli *cli)
     }
     th_jw_end_array(&d.w);
     if (cli->json)
-        th_print_json(stdout, (struct th_json){TH_JSON_ARRAY, th_buf_view(&d.json)});
+        (void)th_cli_print(cli, (struct th_json){TH_JSON_ARRAY, th_buf_view(&d.json)});
     else
         printf("\n%s\n", d.failed  ? "something fails: see FAIL above"
                          : d.notes ? "nothing fails; look at the notes above"

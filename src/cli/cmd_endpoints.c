@@ -155,23 +155,28 @@ static bool write_number(struct th_cli *cli, struct th_jw *w, struct th_json dia
     return true;
 }
 
+/* --set NAME=JSON; --field NAME=JSON is what it was called before, and --field NAME prints. */
 static bool write_fields(struct th_cli *cli, struct th_jw *w)
 {
+    static const char *const options[] = {"--set", "--field"};
     const char *field;
 
-    for (unsigned i = 0; (field = th_cli_option_at(cli, "--field", i)) != NULL; i++) {
-        const char *eq = strchr(field, '=');
-        struct th_json v;
-        if (!eq) {
-            th_cli_fail(cli, TH_EXIT_USAGE, "--field \"%s\": write NAME=JSON", field);
-            return false;
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned i = 0; (field = th_cli_option_at(cli, options[k], i)) != NULL; i++) {
+            const char *eq = strchr(field, '=');
+            struct th_json v;
+            if (!eq && k == 1)
+                continue;
+            if (!eq) {
+                th_cli_fail(cli, TH_EXIT_USAGE, "--set \"%s\": write NAME=JSON", field);
+                return false;
+            }
+            th_jw_key(w, th_span(field, (size_t)(eq - field)));
+            if (th_json_parse(th_str(eq + 1), TH_JSON_DEPTH, &v, NULL))
+                th_jw_string(w, th_str(eq + 1));
+            else
+                th_jw_raw(w, v.raw);
         }
-        th_jw_key(w, th_span(field, (size_t)(eq - field)));
-        if (th_json_parse(th_str(eq + 1), TH_JSON_DEPTH, &v, NULL))
-            th_jw_string(w, th_str(eq + 1));
-        else
-            th_jw_raw(w, v.raw);
-    }
     return true;
 }
 

@@ -154,11 +154,11 @@ static void say(struct import *m, char sign, const char *what, const char *name,
     m->changed += sign == '~';
     m->same += sign == '=';
     if (c->json) {
-        printf("{\"action\": \"%s\", \"%s\": %s, \"fields\": %s}\n",
-               sign == '+'   ? "create"
-               : sign == '~' ? "change"
-                             : "keep",
-               what, th_cli_quoted(c, name), th_cli_quoted(c, fields));
+        th_cli_print_format(c, "{\"action\": \"%s\", \"%s\": %s, \"fields\": %s}\n",
+                            sign == '+'   ? "create"
+                            : sign == '~' ? "change"
+                                          : "keep",
+                            what, th_cli_quoted(c, name), th_cli_quoted(c, fields));
     } else if (sign != '=') {
         th_progress_end(&m->progress, NULL);
         printf("%s%c%s %s ", sign == '+' ? th_green(c) : th_yellow(c), sign, th_plain(c), what);
@@ -446,11 +446,13 @@ static void report(const struct import *m)
     unsigned left = m->total - m->reached;
 
     if (m->cli->json) {
-        printf("{\"done\": %s, \"dry_run\": %s, \"created\": %u, \"changed\": %u, \"kept\": %u, \"refused\": "
-               "%u, "
-               "\"left\": %u}\n",
-               m->status ? "false" : "true", m->dry ? "true" : "false", m->made, m->changed, m->same,
-               m->wrong, left);
+        th_cli_print_format(
+            m->cli,
+            "{\"done\": %s, \"dry_run\": %s, \"created\": %u, \"changed\": %u, \"kept\": %u, \"refused\": "
+            "%u, "
+            "\"left\": %u}\n",
+            m->status ? "false" : "true", m->dry ? "true" : "false", m->made, m->changed, m->same, m->wrong,
+            left);
         return;
     }
     printf("%s%u %s, %u %s, %u as they should be", m->status && !m->dry ? "stopped: " : "", m->made, words[0],

@@ -29,7 +29,7 @@ static int print_json(struct th_cli *cli, const char *path, int64_t limit)
     if (!status)
         status = rows.out.failed ? th_cli_nomem(cli) : TH_EXIT_OK;
     if (!status)
-        th_print_json(stdout, (struct th_json){TH_JSON_OBJECT, th_buf_view(&rows.out)});
+        status = th_cli_print(cli, (struct th_json){TH_JSON_OBJECT, th_buf_view(&rows.out)});
     th_buf_fini(&rows.out);
     return status;
 }

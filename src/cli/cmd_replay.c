@@ -84,7 +84,7 @@ static int watch(struct th_cli *cli, const char *id)
         over = strcmp(state, "collecting") != 0 && strcmp(state, "running") != 0;
         say_progress(cli, &progress, answer.json, over);
         if (cli->json && over)
-            th_print_json(stdout, answer.json);
+            (void)th_cli_print(cli, answer.json);
         status = strcmp(state, "done") == 0 ? TH_EXIT_OK : TH_EXIT_NO;
         th_answer_free(&answer);
         if (over)

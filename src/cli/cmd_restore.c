@@ -267,8 +267,8 @@ static void report(const struct restore *r, int version)
     struct th_cli *cli = r->cli;
 
     if (cli->json) {
-        printf("{\"data\": %s, \"layout\": %d, \"key\": %s}\n", th_cli_quoted(cli, r->dir), version,
-               r->have_key ? "true" : "false");
+        th_cli_print_format(cli, "{\"data\": %s, \"layout\": %d, \"key\": %s}\n", th_cli_quoted(cli, r->dir),
+                            version, r->have_key ? "true" : "false");
         return;
     }
     printf("restored into %s; start with: tenterhook serve --data %s\n", r->dir, r->dir);

@@ -334,7 +334,7 @@ static int wait_for(struct th_cli *cli, const char *id)
             break;
         ended = look(cli, answer.json, &all, &failed, &said);
         if (cli->json && (ended == all || over))
-            th_print_json(stdout, answer.json);
+            (void)th_cli_print(cli, answer.json);
         th_answer_free(&answer);
         if (ended == all || over)
             break;
@@ -405,7 +405,7 @@ int th_cmd_send(struct th_cli *cli)
     if (!cli->json)
         say_accepted(cli, &answer);
     else if (!th_cli_has(cli, "--wait"))
-        th_print_json(stdout, answer.json);
+        (void)th_cli_print(cli, answer.json);
     if (th_cli_has(cli, "--wait"))
         status = wait_for(cli, th_cli_member(cli, answer.json, "/id"));
     th_answer_free(&answer);

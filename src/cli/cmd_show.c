@@ -4,8 +4,8 @@
 bool th_cmd_json(struct th_cli *cli, const struct th_answer *answer)
 {
     if (cli->json)
-        th_print_json(stdout,
-                      answer->json.raw.n ? answer->json : (struct th_json){TH_JSON_OBJECT, TH_LIT("{}")});
+        (void)th_cli_print(cli, answer->json.raw.n ? answer->json
+                                                   : (struct th_json){TH_JSON_OBJECT, TH_LIT("{}")});
     return cli->json;
 }
 

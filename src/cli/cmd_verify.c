@@ -81,7 +81,7 @@ static int check(struct th_cli *cli, bool explain)
     if (!status && (json.failed || th_json_parse(th_buf_view(&json), TH_JSON_DEPTH, &root, NULL)))
         status = th_cli_nomem(cli);
     if (!status && cli->json) {
-        th_print_json(stdout, root);
+        (void)th_cli_print(cli, root);
     } else if (!status) {
         bool ok = result == TENTERHOOK_OK;
         printf("%s%s%s (%s)", ok ? th_green(cli) : th_red(cli), ok ? "verified" : "refused", th_plain(cli),
@@ -250,7 +250,7 @@ int th_cmd_sign(struct th_cli *cli)
         th_buf_fini(&scratch);
     }
     if (!status && cli->json && !th_json_parse(th_buf_view(&json), 8, &root, NULL))
-        th_print_json(stdout, root);
+        (void)th_cli_print(cli, root);
     th_buf_wipe(&json);
     th_buf_fini(&body);
     th_receiver_fini(&r);

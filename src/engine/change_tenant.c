@@ -28,7 +28,7 @@ void th_change_begin_tenant_put(struct change_impl *i)
         c->error_count = 1;
         snprintf(c->errors[0].field, sizeof c->errors[0].field, "dialect");
         snprintf(c->errors[0].detail, sizeof c->errors[0].detail,
-                 "no dialect of this name is loaded; see GET /v1/dialects");
+                 "no dialect of this name is loaded; the list of dialects names them");
         th_change_finish(i, TH_CH_INVALID);
         return;
     }

@@ -38,6 +38,70 @@ def test_every_command_describes_itself_in_three_ways():
         assert f"tenterhook\\-{name}" in tenterhook("help", name, "--man").expect(0).out
 
 
+def test_help_is_in_groups_and_has_an_example_of_each_command():
+    text = tenterhook("help").expect(0).out
+    assert text.index("start here:") < text.index("  dev ") < text.index("running the server:") < text.index("  serve ")
+    assert "others:" not in text, "a new command belongs to a group of cli_examples.c"
+    rows = tenterhook("help", "--json").json
+    for row in rows:
+        name = [row["name"]] + ([row["verb"]] if row["verb"] else [])
+        assert row["example"] and row["example"].count("tenterhook "), name
+        assert f"example:\n  {row['example']}\n" in tenterhook("help", *name).expect(0).out
+        # the example is of this command, and its options are
+        words = row["example"].split(" | ")[-1].split()
+        assert words[1] == row["name"] and (row["verb"] in (None, (words + [""])[2]) or row["verb"] in ("list", "start")), row["example"]
+        known = {option["name"] for option in row["options"]}
+        assert {word for word in words if word.startswith("--")} <= known or row["name"] == "serve", row["example"]
+
+
+def test_fields_and_ids_without_a_program_that_takes_json_apart(cli, receiver):
+    endpoint = cli("endpoints", "create", receiver().url(), "--quiet").expect(0).out.strip()
+    assert endpoint.startswith("we_") and cli("endpoints", "--quiet").out == endpoint + "\n"
+    secret = cli("secrets", "show", endpoint, "--field", "secret").expect(0).out.strip()
+    assert secret.startswith("whsec_") and secret == cli("secrets", "show", endpoint, "--field", "secrets.0.secret").out.strip()
+    other = cli("endpoints", "create", receiver().url(), "--field", "secret", "--set", "description=\"x\"").expect(0).out.strip()
+    assert other.startswith("whsec_") and other != secret
+    event = cli("send", "a.b", "--quiet").expect(0).out.strip()
+    assert event.startswith("msg_")
+    eventually(lambda: cli("deliveries", "--status", "delivered", "--quiet").out.count("dlv_") == 2)
+    assert cli("deliveries", "--field", "status", "--field", "event").expect(0).out.split() == ["delivered"] * 2 + [event] * 2
+    assert cli("deliveries", "--field", "last_attempt.status").expect(0).out.split() == ["200", "200"]
+    assert cli("endpoints", "show", endpoint, "--field", "disabled").expect(0).out == "\n"
+    assert cli("events", "--type", "no.such", "--field", "id").expect(0).out == ""
+    wrong = cli("endpoints", "show", endpoint, "--field", "ulr").expect(1)
+    assert "no such member" in wrong.err and "url" in wrong.err and not wrong.err.startswith("{")
+    assert cli("endpoints", "--field", "ulr").expect(1).out == ""
+    assert cli("endpoints", "update", endpoint, "--field", 'description="as before"', "--field", "description").expect(0).out == "as before\n"
+    assert tenterhook("version", "--field", "version").expect(0).out.count(".") == 2
+    key = cli("keys", "create", "default", "--scope", "webhooks:read", "--field", "key").expect(0).out.strip()
+    assert key.startswith("th_key_")
+    assert cli("endpoints", "delete", endpoint, "--yes", "--quiet").expect(0).out == ""
+
+
+@pytest.mark.parametrize("args, word", [
+    (("endpoints", "create", "http://127.0.0.1:8421/x", "--timeout", "0"), "--timeout: "),
+    (("endpoints", "create", "http://127.0.0.1:8421/x", "--rate-limit", "-1"), "--rate-limit: "),
+    (("endpoints", "create", "http://127.0.0.1:8421/x", "--event", "a b"), "--event[0]: "),
+    (("endpoints", "create", "http://127.0.0.1:8421/x", "--variant", "none"), "--variant: "),
+    (("endpoints", "create", "ftp://x"), "url: "),
+    (("endpoints", "create", "http://127.0.0.1:8421/x", "--header", "bad name=x"), "--header.bad name: "),
+    (("send", "a b"), "type: "),
+    (("send", "a.b", "--id", "a b"), "--id: "),
+    (("send", "a.b", "--time", "soon"), "--time: "),
+    (("keys", "create", "default", "--scope", "all"), "--scope[0]: "),
+    (("tenants", "put", "x", "--dialect", "none"), "--dialect: "),
+])
+def test_messages_speak_of_options_not_of_pointers(cli, args, word):
+    err = cli(*args).expect(1).err
+    assert word in err and ": /" not in err and "/v1/" not in err
+
+
+def test_a_problem_speaks_of_fields_and_keeps_its_pointers(cli):
+    problem = cli.api.post("/v1/webhooks", {"url": "http://127.0.0.1:8421/x", "events": ["a b"]}).expect(422).json
+    assert problem["detail"].startswith("events[0]: ") and problem["errors"][0]["pointer"] == "/events/0"
+    assert cli.api.post("/v1/events/batch", [{"type": "a.b", "data": {}}, {"type": 7, "data": {}}]).expect(422).json["detail"].startswith("[1].type: ")
+
+
 @pytest.mark.parametrize("args, word", [
     (("sendd", "x"), "did you mean `tenterhook send`"),
     (("send",), "send TYPE"),

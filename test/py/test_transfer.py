@@ -212,7 +212,7 @@ def test_a_dry_run_knows_what_a_tenant_gets_that_names_no_dialect(server, write)
     env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
     file = write("tenants:\n  - id: new\n    name: New\n    endpoints:\n      - {url: 'https://receiver.example.com/', events: [card.created]}\n")
     for flags in (["--dry-run"], []):
-        assert "f.yaml:5: /events/0: is not an event type of this catalogue" in tenterhook("import", file, *flags, env=env).expect(1).err
+        assert "f.yaml:5: events[0]: is not an event type of this catalogue" in tenterhook("import", file, *flags, env=env).expect(1).err
 
 
 def test_what_was_done_is_said_and_a_second_run_finishes(cli, write):

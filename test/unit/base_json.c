@@ -257,6 +257,23 @@ static void scalars(void **state)
 }
 
 /* The example of RFC 6901 section 5. */
+static void pointers_in_words(void **state)
+{
+    static const char *const rows[][2] = {{"/type", "type"},       {"/events/0", "events[0]"},
+                                          {"/3/type", "[3].type"}, {"/metadata/a~1b~0", "metadata.a/b~"},
+                                          {"limit", "limit"},      {"", ""},
+                                          {"/a//b", "a..b"}};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct th_buf out;
+        th_buf_init(&out, 100);
+        th_json_pointer_words(&out, th_str(rows[i][0]));
+        assert_string_equal(th_buf_cstr(&out), rows[i][1]);
+        th_buf_fini(&out);
+    }
+}
+
 static void pointers(void **state)
 {
     struct th_json
@@ -418,6 +435,7 @@ int main(void)
         cmocka_unit_test(strings),
         cmocka_unit_test(scalars),
         cmocka_unit_test(pointers),
+        cmocka_unit_test(pointers_in_words),
         cmocka_unit_test(writer),
         cmocka_unit_test(writer_escapes),
         cmocka_unit_test(random_strings_and_damage),
