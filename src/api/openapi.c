@@ -18,6 +18,10 @@ static void write_content(struct th_jw *w, const char *media, const char *schema
     th_jw_object(w);
     th_jw_key(w, TH_LIT("schema"));
     write_ref(w, "schemas", th_str(schema));
+    if (th_api_example(schema)) {
+        th_jw_key(w, TH_LIT("example"));
+        th_jw_raw(w, th_str(th_api_example(schema)));
+    }
     th_jw_end_object(w);
 }
 
@@ -196,6 +200,10 @@ static void write_operation(struct th_jw *w, const struct th_api_route *t)
     th_jw_object(w);
     th_api_str(w, "operationId", th_str(t->id));
     th_api_str(w, "summary", th_str(t->summary));
+    th_jw_key(w, TH_LIT("tags"));
+    th_jw_array(w);
+    th_jw_string(w, th_str(th_api_tag(t->path)));
+    th_jw_end_array(w);
     write_security(w, t);
     write_parameters(w, t);
     write_body(w, t);
@@ -235,6 +243,82 @@ static void write_table(struct th_jw *w, const char *name, const struct th_api_s
     th_jw_end_object(w);
 }
 
+/* A schema of our own tables, which nest a few levels, with a description of each property. */
+static void write_schema(struct th_jw *w, struct th_span name, struct th_json v);
+
+static void write_properties(struct th_jw *w, struct th_span name, struct th_json properties)
+{
+    struct th_json key, value, member, text;
+    struct th_json_iter it, members;
+    struct th_span property;
+
+    th_jw_object(w);
+    th_json_iter(&it, properties);
+    while (th_json_next(&it, &key, &value)) {
+        const char *words;
+        property = th_span(key.raw.p + 1, key.raw.n - 2); /* names have no escapes */
+        words = th_api_words(name, property);
+        th_jw_key(w, property);
+        th_jw_object(w);
+        th_json_iter(&members, value);
+        while (th_json_next(&members, &member, &text)) {
+            th_jw_key(w, th_span(member.raw.p + 1, member.raw.n - 2));
+            if (th_json_string_eq(member, TH_LIT("properties")))
+                write_properties(w, name, text);
+            else
+                write_schema(w, name, text);
+        }
+        if (words && !th_json_member(value, TH_LIT("description"), &text))
+            th_api_str(w, "description", th_str(words));
+        th_jw_end_object(w);
+    }
+    th_jw_end_object(w);
+}
+
+static void write_schema(struct th_jw *w, struct th_span name, struct th_json v)
+{
+    struct th_json key, value;
+    struct th_json_iter it;
+
+    if (v.type != TH_JSON_OBJECT && v.type != TH_JSON_ARRAY) {
+        th_jw_raw(w, v.raw);
+        return;
+    }
+    if (v.type == TH_JSON_OBJECT)
+        th_jw_object(w);
+    else
+        th_jw_array(w);
+    th_json_iter(&it, v);
+    while (th_json_next(&it, v.type == TH_JSON_OBJECT ? &key : NULL, &value)) {
+        if (v.type == TH_JSON_OBJECT)
+            th_jw_key(w, th_span(key.raw.p + 1, key.raw.n - 2));
+        if (v.type == TH_JSON_OBJECT && th_json_string_eq(key, TH_LIT("properties")))
+            write_properties(w, name, value);
+        else
+            write_schema(w, name, value);
+    }
+    if (v.type == TH_JSON_OBJECT)
+        th_jw_end_object(w);
+    else
+        th_jw_end_array(w);
+}
+
+static void write_schemas(struct th_jw *w)
+{
+    struct th_json v;
+
+    th_jw_key(w, TH_LIT("schemas"));
+    th_jw_object(w);
+    for (const struct th_api_schema *t = th_api_schemas; t->name; t++) {
+        th_jw_key(w, th_str(t->name));
+        if (th_json_parse(th_str(t->json), TH_JSON_DEPTH, &v, NULL))
+            th_jw_raw(w, th_str(t->json));
+        else
+            write_schema(w, th_str(t->name), v);
+    }
+    th_jw_end_object(w);
+}
+
 void th_api_openapi(const struct th_api *api, struct th_buf *out)
 {
     struct th_jw w = th_jw(out);
@@ -255,6 +339,7 @@ void th_api_openapi(const struct th_api *api, struct th_buf *out)
     th_jw_end_object(&w);
     th_jw_key(&w, TH_LIT("servers"));
     th_jw_raw(&w, TH_LIT("[{\"url\":\"/\"}]"));
+    th_api_write_tags(&w);
     write_paths(&w);
     th_jw_key(&w, TH_LIT("components"));
     th_jw_object(&w);
@@ -262,7 +347,7 @@ void th_api_openapi(const struct th_api *api, struct th_buf *out)
     th_jw_raw(&w, TH_LIT("{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}}"));
     write_table(&w, "parameters", th_api_parameters);
     write_table(&w, "headers", th_api_headers);
-    write_table(&w, "schemas", th_api_schemas);
+    write_schemas(&w);
     th_jw_end_object(&w);
     th_jw_end_object(&w);
 }

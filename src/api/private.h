@@ -298,6 +298,11 @@ TH_MUST_USE bool th_api_after(struct th_api_req *r, bool *given, uint64_t *after
 TH_MUST_USE bool th_api_outcome_filters(struct th_api_req *r, struct th_page *p);
 /** Answers 400 for the parameter that th_api_error_param has noted; false. */
 bool th_api_fail_query(struct th_api_req *r);
+/* What the OpenAPI document says in words (words.c). NULL: there is no row. */
+const char *th_api_words(struct th_span schema, struct th_span property);
+const char *th_api_example(const char *schema);
+const char *th_api_tag(const char *path);
+void th_api_write_tags(struct th_jw *w);
 /** Appends the opaque cursor for the page of numbers below `before`. */
 void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out);
 /** The same for another list of the request's tenant, with one filter. */

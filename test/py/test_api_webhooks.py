@@ -421,6 +421,42 @@ def test_every_answer_has_a_request_id(shared):
     assert None not in seen and len(seen) == 4
 
 
+def test_openapi_has_words_tags_and_examples(shared):
+    """A description of every property however deep, a tag of every operation, an example of every request body."""
+    document = shared.api.get("/openapi.json").expect(200).json
+    schemas = document["components"]["schemas"]
+    bare = []
+
+    def walk(schema, where):
+        if isinstance(schema, dict):
+            for name, value in schema.get("properties", {}).items():
+                if not value.get("description"):
+                    bare.append(f"{where}.{name}")
+                walk(value, f"{where}.{name}")
+            for name, value in schema.items():
+                if name != "properties":
+                    walk(value, where)
+        elif isinstance(schema, list):
+            for value in schema:
+                walk(value, where)
+    for name, schema in schemas.items():
+        walk(schema, name)
+    assert bare == [], "add a row to src/api/words.c"
+    assert all(one["description"] for one in document["components"]["parameters"].values())
+    known = {tag["name"]: tag["description"] for tag in document["tags"]}
+    used = set()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["summary"] and len(operation["tags"]) == 1, path
+            used.update(operation["tags"])
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                example, schema = content["example"], schemas[content["schema"]["$ref"].rsplit("/", 1)[-1]]
+                row = example[0] if isinstance(example, list) else example
+                schema = schemas[schema["items"]["$ref"].rsplit("/", 1)[-1]] if isinstance(example, list) else schema
+                assert set(schema.get("required", [])) <= set(row) <= set(schema["properties"]), path
+    assert used == set(known) and all(known.values())
+
+
 def test_health_metrics_and_openapi(shared):
     public = shared.api.with_key(None)
     public.get("/livez").expect(200)
