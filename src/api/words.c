@@ -3,6 +3,7 @@
  * A table of its own beside the schemas: most names mean the same in every schema, and a row says it once. A test asks for
  * a description of every property, so whoever adds one adds a row here. */
 #include "api/private.h"
+#include "core/limits.h"
 
 /* A row with a schema goes before the row that holds for all. */
 static const struct {
@@ -45,7 +46,6 @@ static const struct {
     {NULL, "duration_ms", "milliseconds of the whole attempt"},
     {NULL, "ended_at", "when it was delivered, failed or cancelled; null: it has not ended"},
     {NULL, "endpoint", "id of the endpoint; null: it is deleted"},
-    {NULL, "endpoints", "how many endpoints the tenant may have; null: as many as the installation allows"},
     {NULL, "errors", "each value at fault"},
     {NULL, "event", "id of the event"},
     {NULL, "event_type", "type of the event"},
@@ -56,8 +56,6 @@ static const struct {
     {NULL, "failing_since", "since when there has been nothing but failures; null: the last one succeeded"},
     {NULL, "field", "name of the field at fault, in dialects that list faults so"},
     {NULL, "first_byte_ms", "milliseconds until the answer began"},
-    {NULL, "header_bytes",
-     "bytes of all header fields of one endpoint; null: as many as the installation allows"},
     {"Attempt", "headers", "header fields by name"},
     {NULL, "headers",
      "header fields that are sent with each request; values are secret for keys that may only read"},
@@ -67,10 +65,10 @@ static const struct {
     {NULL, "id", "its id; it never changes"},
     {NULL, "in_flight", "requests under way"},
     {NULL, "key", "the key itself; shown only here"},
-    {NULL, "keys", "how many keys the tenant may have; null: as many as the installation allows"},
     {NULL, "last_attempt", "the newest request; null: none yet"},
     {NULL, "last_success_at", "when a request was last answered 2xx"},
-    {NULL, "limits", "what the tenant may have, where it differs from what the installation allows"},
+    {NULL, "limits",
+     "the most that the tenant may have of each; null: what the installation allows; 0: no limit"},
     {NULL, "line", "of a fault in the JSON, from 1"},
     {NULL, "matched", "how many deliveries fit"},
     {NULL, "max_in_flight", "requests at the same time"},
@@ -99,7 +97,6 @@ static const struct {
     {"Delivery", "reason", "why it failed"},
     {"DeliveryDetail", "reason", "why it failed"},
     {NULL, "reason", "why it was disabled"},
-    {NULL, "replays", "replays at work at the same time; null: as many as the installation allows"},
     {NULL, "request", "what was sent; null: it cannot be shown any more"},
     {NULL, "request_id", "names this request in the server's log"},
     {NULL, "resource_id", "id of what the event is about"},
@@ -120,8 +117,6 @@ static const struct {
     {"Replay", "status", "only deliveries that ended so; empty: all"},
     {"ReplayNew", "status", "only deliveries that ended so; null: all"},
     {NULL, "status", "how far the delivery is"},
-    {NULL, "stored_bytes",
-     "bytes of events and answers that are kept; null: as many as the installation allows"},
     {"EventNew", "tenant", "with the operator's key: whose event it is"},
     {NULL, "tenant", "id of the tenant"},
     {"Event", "time", "when it happened"},
@@ -136,8 +131,6 @@ static const struct {
     {"WebhookTest", "type",
      "type of the test; default: the first that the endpoint takes; webhook.test in every dialect"},
     {NULL, "type", "what happened: names joined by full stops"},
-    {NULL, "unfinished_deliveries",
-     "deliveries that have not ended; null: as many as the installation allows"},
     {NULL, "until", "events accepted before this time"},
     {NULL, "updated_at", "when it was last changed"},
     {NULL, "url", "where requests go"},
@@ -193,6 +186,9 @@ const char *th_api_words(struct th_span schema, struct th_span property)
         if (th_span_is(property, words[i].property) &&
             (!words[i].schema || th_span_is(schema, words[i].schema)))
             return words[i].words;
+    for (unsigned i = 0; i < TH_L_COUNT; i++) /* what may be limited: `limits` says the rest */
+        if (th_span_is(property, th_limit_name((enum th_limit)i)))
+            return th_limit_what((enum th_limit)i);
     return NULL;
 }
 
