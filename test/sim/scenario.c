@@ -3,6 +3,9 @@
  * with an empty store at 2026-04-02T08:00:00Z; requests that are expected are taken one after the other, each
  * endpoint by itself. */
 #include "sim/scenario.h"
+#include "base/enc.h"
+#include "lib/crypto.h"
+#include <fnmatch.h>
 
 #define WORDS_MAX 64
 #define NAMES_MAX 64
@@ -358,13 +361,53 @@ static void check_time(const struct scenario *sc, const struct sim_request *r, i
         bad(sc, "the request came at %.3f s, not at %.3f s", (double)real_us / 1e6, (double)at_us / 1e6);
 }
 
+/* SIGNED new,old: the request bears exactly these signatures of Standard Webhooks, in this order, each made with a secret that
+ * the scenario knows: 1 is the first secret that the endpoint had, 2 the second, and so on. */
+static void check_signed(const struct scenario *sc, const struct sim_request *r, const char *numbers)
+{
+    const char *id = sim_header(r, "webhook-id"), *given, *p = numbers;
+    char content[8192], want[1024] = "", id_copy[160], stamp[32];
+    size_t n = 0;
+
+    if (!id)
+        bad(sc, "the request has no header webhook-id");
+    snprintf(id_copy, sizeof id_copy, "%s", id);
+    given = sim_header(r, "webhook-timestamp");
+    snprintf(stamp, sizeof stamp, "%s", given ? given : "");
+    snprintf(content, sizeof content, "%s.%s.%s", id_copy, stamp, r->body);
+    while (*p) {
+        char *end;
+        unsigned nth = (unsigned)strtoul(p, &end, 10);
+        const char *secret = sim_secret(sc->sim, r->endpoint, nth);
+        uint8_t key[128], mac[64];
+        struct th_hmac hmac;
+        struct th_buf text;
+        size_t key_n = 0;
+
+        if (!secret || strncmp(secret, "whsec_", 6) != 0 ||
+            !th_unbase64(th_str(secret + 6), key, sizeof key, &key_n))
+            bad(sc, "SIGNED: the endpoint has had no secret %u of the form whsec_", nth);
+        th_hmac_init(&hmac, TH_MAC_SHA256, key, key_n);
+        (void)th_hmac_sign(&hmac, &(struct th_bytes){content, strlen(content)}, 1, mac);
+        th_buf_init(&text, 256);
+        th_base64(&text, mac, 32);
+        n += (size_t)snprintf(want + n, sizeof want - n, "%sv1,%.*s", n ? " " : "", (int)text.n, text.p);
+        th_buf_fini(&text);
+        p = end + (*end == ',');
+    }
+    given = sim_header(r, "webhook-signature");
+    if (!given || !is(given, want))
+        bad(sc, "the signatures are \"%s\", and those of the secrets %s are \"%s\"", given ? given : "absent",
+            numbers, want);
+}
+
 static void check_texts(struct scenario *sc, const struct sim_request *r)
 {
     for (unsigned i = 3; i < sc->n; i++) {
         const char *v;
         if (is(sc->word[i], "HEADER")) {
             v = sim_header(r, word(sc, i + 1));
-            if (!v || !is(v, word(sc, i + 2)))
+            if (!v || fnmatch(word(sc, i + 2), v, 0) != 0)
                 bad(sc, "header %s is %s", sc->word[i + 1], v ? v : "absent");
         } else if (is(sc->word[i], "NOHEADER")) {
             if (sim_header(r, word(sc, i + 1)))
@@ -374,6 +417,8 @@ static void check_texts(struct scenario *sc, const struct sim_request *r)
         } else if (is(sc->word[i], "HOST")) {
             if (!is(r->host->name, word(sc, i + 1)))
                 bad(sc, "it goes to %s", r->host->name);
+        } else if (is(sc->word[i], "SIGNED")) {
+            check_signed(sc, r, word(sc, i + 1));
         } else if (is(sc->word[i], "TYPE")) {
             char want[200];
             snprintf(want, sizeof want, "\"type\":\"%s\"", word(sc, i + 1));
@@ -531,7 +576,13 @@ static void do_patch(struct scenario *sc)
         spec.max_in_flight = (uint32_t)atoi(v);
     else if (strncmp(p, "events=", 7) == 0)
         spec.events = v;
-    else
+    else if (strncmp(p, "variant=", 8) == 0)
+        spec.variant = v;
+    else if (strncmp(p, "header=", 7) == 0) { /* header=NAME:value, the only one from then on */
+        spec.header[0].value = th_str(strchr(v, ':') ? strchr(v, ':') + 1 : "");
+        spec.header[0].name = th_span(v, strcspn(v, ":"));
+        spec.headers = 1;
+    } else
         bad(sc, "PATCH: unknown \"%s\"", p);
     done(sc, sim_edit(s, no, &spec));
 }

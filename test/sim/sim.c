@@ -228,6 +228,8 @@ void sim_close(struct sim *s)
     s->memory->vt->close(s->memory);
     sim_net_fini(s);
     th_dialects_free(&s->dialects);
+    free(s->known);
+    s->known = NULL;
     /* what crashed engines held: reachable from here until the end of the process, never used again */
     if (s->grave_n == 0) {
         assert_int_equal(th_secret_count(), s->secrets);

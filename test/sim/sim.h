@@ -118,6 +118,11 @@ struct sim {
     size_t grave_n, grave_cap;
     uint64_t events, idle_turns;
     size_t secrets; /* in memory before it was opened */
+    struct sim_secret {
+        uint64_t endpoint;
+        char text[128];
+    } *known; /* the secrets that endpoints were given, in the order in which they were made */
+    size_t known_n;
 };
 
 struct sim *sim_open(const struct sim_conf *conf);
@@ -192,6 +197,8 @@ enum th_change_result sim_delete_tenant(struct sim *s, const char *id);
 /** overlap_s: -2 the dialect's, -1 for ever. */
 enum th_change_result sim_rotate(struct sim *s, uint64_t endpoint, int64_t overlap_s);
 enum th_change_result sim_revoke(struct sim *s, uint64_t endpoint);
+/** The text of the nth secret that the endpoint has had, from 1 on; NULL: it has not had so many. */
+const char *sim_secret(const struct sim *s, uint64_t endpoint, unsigned nth);
 
 struct sim_event {
     const char *tenant, *type, *data, *own_id, *key, *resource_id; /* key: Idempotency-Key */

@@ -35,6 +35,28 @@ static enum th_change_result run(struct sim *s, struct changing *g)
     return g->c.result;
 }
 
+/* Keeps the clear text of a secret that a change has made. */
+static void remember_secret(struct sim *s, uint64_t endpoint, const struct th_change *c)
+{
+    struct sim_secret *one;
+
+    if (c->result != TH_CH_DONE || c->secret_text.n == 0 || c->secret_text.n >= sizeof one->text)
+        return;
+    s->known = realloc(s->known, (s->known_n + 1) * sizeof *s->known);
+    assert_non_null(s->known);
+    one = &s->known[s->known_n++];
+    *one = (struct sim_secret){.endpoint = endpoint};
+    memcpy(one->text, c->secret_text.p, c->secret_text.n);
+}
+
+const char *sim_secret(const struct sim *s, uint64_t endpoint, unsigned nth)
+{
+    for (size_t i = 0; i < s->known_n; i++)
+        if (s->known[i].endpoint == endpoint && --nth == 0)
+            return s->known[i].text;
+    return NULL;
+}
+
 uint64_t sim_tenant_no(struct sim *s, const char *id)
 {
     struct th_tenant *t = th_engine_tenant(s->engine, th_str(id));
@@ -91,6 +113,7 @@ enum th_change_result sim_try_endpoint(struct sim *s, const struct sim_spec *spe
     snprintf(why, why_size, "%s %s", g.c.error_count ? g.c.errors[0].field : "",
              g.c.error_count ? g.c.errors[0].detail : g.c.detail);
     *no = g.endpoint;
+    remember_secret(s, g.endpoint, &g.c);
     th_change_fini(&g.c);
     return g.c.result;
 }
@@ -155,6 +178,12 @@ enum th_change_result sim_edit(struct sim *s, uint64_t endpoint, const struct si
         spec.max_in_flight = given.max_in_flight;
     if (given.rate_per_s > 0)
         spec.rate_per_s = given.rate_per_s;
+    if (change->variant)
+        spec.variant = given.variant;
+    if (given.header_count) {
+        spec.headers = given.headers;
+        spec.header_count = given.header_count;
+    }
     return patch(s, endpoint, &spec, false);
 }
 
@@ -171,6 +200,7 @@ static enum th_change_result simple(struct sim *s, enum th_change_kind kind, uin
     g.c.overlap_null = overlap_s == -1;
     g.c.overlap_s = overlap_s;
     (void)run(s, &g);
+    remember_secret(s, endpoint, &g.c);
     th_change_fini(&g.c);
     return g.c.result;
 }

@@ -114,6 +114,18 @@ static void test_edit_between_match_and_commit(void **state)
     sim_close(s);
 }
 
+/* Runs until so many requests have left. An engine that sends fewer of them fails here instead of running for ever. */
+static void run_to_requests(struct sim *s, size_t count)
+{
+    int64_t give_up_us = s->now_us + 30 * 86400 * SIM_S;
+
+    while (s->log_n < count) {
+        if (s->now_us >= give_up_us)
+            fail_msg("only %zu of %zu requests left within 30 days", s->log_n, count);
+        sim_run_for(s, SIM_S / 2);
+    }
+}
+
 /* A crash between the commit of the event and the answer: the publisher heard nothing, asks again with the
  * same key, and is told what was accepted the first time; nothing is sent twice. */
 static void test_crash_between_commit_and_answer(void **state)
@@ -157,8 +169,7 @@ static void test_crash_between_exhausted_and_disabled(void **state)
             s, &(struct sim_spec){.tenant = "t", .url = "https://a.example.com/", .events = "task.created"});
         sim_always(s, "a.example.com", "500+1s");
         assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
-        while (s->log_n < 4)
-            sim_run_for(s, SIM_S / 2);
+        run_to_requests(s, 4);
         sim_store_stall(s->store, true);
         sim_run_for(s, 2 * SIM_S);
         for (unsigned i = 0; i < steps; i++) {
@@ -195,8 +206,7 @@ static void test_retry_while_the_last_attempt_ends(void **state)
             s, &(struct sim_spec){.tenant = "t", .url = "https://a.example.com/", .events = "note.created"});
         sim_always(s, "a.example.com", "500+1s");
         assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
-        while (s->log_n < 4)
-            sim_run_for(s, SIM_S / 2);
+        run_to_requests(s, 4);
         sim_store_stall(s->store, true);
         sim_run_for(s, 2 * SIM_S);
         for (unsigned i = 0; i < steps; i++) {
@@ -331,6 +341,50 @@ static void test_oldest_secret_signs(void **state)
     sim_close(s);
 }
 
+/* ---- jitter ---- */
+
+/* The dialect `standard` lengthens each delay by up to a tenth. Deliveries that fail together must not all come back together:
+ * the second attempts fill the whole half second, and none comes before the delay or after its end. */
+static void test_jitter_spreads_retries(void **state)
+{
+    enum { ENDPOINTS = 200, PARTS = 5 };
+    struct sim *s = sim_open(&(struct sim_conf){.jitter = true});
+    struct sim_event e = {.type = "x"};
+    int64_t ended[ENDPOINTS] = {0};
+    unsigned part[PARTS] = {0}, second = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < ENDPOINTS; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "https://a%u.example.com", i);
+        (void)sim_endpoint(s, &(struct sim_spec){.tenant = "default", .url = url});
+        sim_always(s, url + strlen("https://"), "500");
+    }
+    assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
+    run_to_requests(s, 2 * ENDPOINTS);
+    for (size_t i = 0; i < s->log_n; i++) {
+        const struct sim_request *r = s->log[i];
+        int64_t late_us;
+        assert_in_range(r->delivery, e.first_delivery, e.first_delivery + ENDPOINTS - 1);
+        if (r->attempt == 1) {
+            ended[r->delivery - e.first_delivery] = r->ended_us;
+            continue;
+        }
+        assert_int_equal(r->attempt, 2);
+        late_us = r->at_us - ended[r->delivery - e.first_delivery] - 5 * SIM_S;
+        if (late_us < 0 || late_us > SIM_S / 2 + 2000)
+            fail_msg("a second attempt came %.3f s after the first", (double)late_us / 1e6 + 5);
+        part[late_us * PARTS / (SIM_S / 2 + 2001)]++;
+        second++;
+    }
+    assert_int_equal(second, ENDPOINTS);
+    for (unsigned i = 0; i < PARTS; i++)
+        if (part[i] < ENDPOINTS / PARTS / 2)
+            fail_msg("part %u of %u of the jitter has %u of %u second attempts", i + 1, PARTS, part[i],
+                     ENDPOINTS);
+    sim_close(s);
+}
+
 /* ---- the walk at start, beside deliveries that end while its rows are on their way ---- */
 
 static void test_walk_sends_nothing_twice(void **state)
@@ -396,6 +450,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_crash_between_steps_of_a_fan_out),
     cmocka_unit_test(test_both_secrets_sign),
     cmocka_unit_test(test_oldest_secret_signs),
+    cmocka_unit_test(test_jitter_spreads_retries),
     cmocka_unit_test(test_walk_sends_nothing_twice),
     cmocka_unit_test(test_walk_beside_a_retry_by_hand),
 };
