@@ -32,8 +32,8 @@ ifneq ($(origin CC),default)
 CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
-.PHONY: all build build-test build-bench run demo test tsan crash bench install format lint check-layers \
-        check-fresh deb fuzz clean help
+.PHONY: all build build-test build-release-test build-bench run demo test tsan crash bench install format lint \
+        check-layers check-fresh deb fuzz clean help
 
 all: build
 
@@ -51,6 +51,12 @@ build-test:
 	@tools/configure $(TEST_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_SANITIZE=ON -DTH_TESTS=ON
 	@ninja -C $(TEST_DIR) $(NINJA_FLAGS) tenterhook unit_tests
 
+# The release build with the programs that its tests start: sanitizers hide memory, time and system calls.
+build-release-test:
+	@tools/install-deps test
+	@tools/configure $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release -DTH_TESTS=ON
+	@ninja -C $(RELEASE_DIR) $(NINJA_FLAGS) tenterhook echo_server
+
 build-bench:
 	@tools/install-deps bench
 	@tools/configure $(RELEASE_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Release -DTH_BENCH=ON
@@ -62,8 +68,8 @@ run: build
 demo: build
 	@$(PYTHON) tools/demo --binary $(RELEASE_DIR)/tenterhook
 
-test: build-test
-	@$(PYTHON) tools/run-tests --build $(TEST_DIR)
+test: build-test build-release-test
+	@$(PYTHON) tools/run-tests --build $(TEST_DIR) --release $(RELEASE_DIR)
 
 tsan:
 	@tools/install-deps test

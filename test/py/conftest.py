@@ -13,13 +13,25 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from harness.command import Terminal, tenterhook  # noqa: E402
 from harness.deliver import Loop, running  # noqa: E402
 from harness.receiver import Receiver  # noqa: E402
-from harness.server import Server, binary_path  # noqa: E402
+from harness.server import Server, binary_path, sanitized  # noqa: E402
 
 
-def pytest_collection_modifyitems(items):
-    """Without a built server nothing can run, and that is a failure, not a skip."""
+def pytest_configure(config):
+    config.addinivalue_line("markers", "release(also=False): needs the release build, since sanitizers change memory, time and "
+                                       "system calls; with also=True it runs on every build. tools/run-tests --release runs "
+                                       "these tests on it")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Without a built server nothing can run, and that is a failure, not a skip. Tests for the release build are left out on
+    any other."""
     if items and not binary_path().exists():
         raise pytest.UsageError(f"{binary_path()} is not built: run make test, or set TENTERHOOK_BUILD")
+    if items and sanitized():
+        marks = [(item, item.get_closest_marker("release")) for item in items]
+        release = [item for item, mark in marks if mark and not mark.kwargs.get("also")]
+        config.hook.pytest_deselected(items=release)
+        items[:] = [item for item in items if item not in release]
 
 
 @pytest.fixture

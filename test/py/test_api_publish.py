@@ -286,7 +286,7 @@ def test_a_batch_that_makes_too_many_deliveries_is_413(tenant):
         tenant.post("/v1/webhooks", {"url": f"http://127.0.0.1:9999/{number}", "active": False}).expect(201)
     detail = problem(tenant.post("/v1/events/batch", [event()] * 1000), 413)["detail"]
     assert "262144 deliveries" in detail and "publish fewer events at once" in detail
-    assert tenant.get("/v1/events").expect(200).json["data"] == []
+    assert tenant.pages("/v1/events") == []
     assert [made["deliveries"] for made in tenant.post("/v1/events/batch", [event()] * 2).expect(202).json] == [263] * 2
 
 

@@ -89,21 +89,54 @@ def test_a_backup_names_the_key_that_it_needs(server, tmp_path):
         running.stop()
 
 
-def test_a_backup_is_on_the_disk_before_it_is_called_done(cli, tmp_path):
-    """The order of system calls: the copy is synced, gets its name, and its folder is synced; then it is said."""
+def traced(trace, *command):
+    """The system calls that make a command's files durable, in order: (name, text). Each file stands as <path> in the text."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
-    if b"__asan_" in binary_path().read_bytes() or b"__tsan_" in binary_path().read_bytes():
-        pytest.skip("sanitizers trace their own process")
-    subprocess.run(["strace", "-y", "-o", tmp_path / "trace", "-e", "trace=fsync,fdatasync,rename,renameat2,write", binary_path(),
-                    "backup", tmp_path / "copy.db", "--data", cli.server.data], env=clean_env(), check=True, capture_output=True)
-    calls = re.findall(r"^(\w+)\((.*)$", (tmp_path / "trace").read_text(), re.M)
-    steps = [("sync" if "sync" in name else name, text) for name, text in calls]
+    calls = "openat,close,fsync,fdatasync,rename,renameat2,write,pwrite64,ftruncate"
+    subprocess.run(["strace", "-f", "-y", "-o", trace, "-e", f"trace={calls}", binary_path(), *command], env=clean_env(), check=True,
+                   capture_output=True)
+    found = re.findall(r"^(?:\d+ +)?(\w+)\((.*)$", trace.read_text(), re.M)
+    return [("sync" if name in ("fsync", "fdatasync") else name, text) for name, text in found]
+
+
+def last(steps, names, text):
+    found = [i for i, (name, line) in enumerate(steps) if name in names and text in line]
+    assert found, f"no {names} of {text}"
+    return found[-1]
+
+
+@pytest.mark.release
+def test_a_backup_is_on_the_disk_before_it_is_called_done(cli, tmp_path):
+    """The order of system calls: SQLite has closed the copy, the copy is synced, gets its name, and its folder is synced; then
+    it is said. SQLite's own syncs come before its last writes or before its close, and do not count."""
+    steps = traced(tmp_path / "trace", "backup", tmp_path / "copy.db", "--data", cli.server.data)
+    part = f"<{tmp_path}/copy.db.part>"
+    written = last(steps, ("write", "pwrite64", "ftruncate"), part)
+    closed = next(i for i, (name, text) in enumerate(steps) if name == "close" and part in text and i > written)
+    synced = next((i for i, (name, text) in enumerate(steps) if name == "sync" and part in text and i > closed), None)
     named = next(i for i, (name, text) in enumerate(steps) if name.startswith("rename") and "copy.db" in text)
-    assert any(name == "sync" and "copy.db.part" in text for name, text in steps[:named])
-    folder = next(i for i, (name, text) in enumerate(steps) if name == "sync" and f"<{tmp_path}>" in text and i > named)
+    assert synced is not None and synced < named, "the copy is not synced after SQLite has closed it"
+    folder = next((i for i, (name, text) in enumerate(steps) if name == "sync" and f"<{tmp_path}>" in text and i > named), None)
+    assert folder is not None, "the folder is not synced after the rename"
     said = next(i for i, (name, text) in enumerate(steps) if name == "write" and text.startswith("1<"))
-    assert named < folder < said
+    assert folder < said
+
+
+@pytest.mark.release
+def test_a_restored_database_is_on_the_disk_before_it_is_called_done(cli, tmp_path):
+    cli("backup", tmp_path / "copy.db", "--data", cli.server.data).expect(0)
+    (tmp_path / "new").mkdir(mode=0o700)
+    steps = traced(tmp_path / "trace", "restore", tmp_path / "copy.db", "--data", tmp_path / "new", "--secret-key-file",
+                   cli.server.data / "secret.key")
+    named = last(steps, ("rename", "renameat2"), "tenterhook.db")
+    text = steps[named][1]
+    part = re.search(r'"([^"]+)"', text)[1]
+    written = last(steps[:named], ("write", "pwrite64", "ftruncate"), f"<{part}>")
+    assert any(name == "sync" and f"<{part}>" in line for name, line in steps[written:named]), "the database is not synced"
+    folder = next((i for i, (name, line) in enumerate(steps) if name == "sync" and f"<{tmp_path}/new>" in line and i > named), None)
+    assert folder is not None, "the folder is not synced after the rename"
+    assert folder < last(steps, ("write",), "1<")
 
 
 def test_restore_takes_only_a_whole_database_of_ours(tmp_path):

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from harness.client import Api
-from harness.expect import deliveries, eventually, settled
+from harness.expect import deliveries, eventually, problem, settled
 from harness.faults import Bytes, Silent, corpus, read_request, reset, together
 from harness.receiver import Reply
 from harness.signature import SignatureError, sign, verify
@@ -724,6 +724,43 @@ def test_wildcards_match_as_said(tenant, receiver):
     assert got("order.item") == ["all", "empty", "prefix"]
 
 
+def test_tenants_with_one_receiver_share_no_connection(server, receiver):
+    """What one tenant's endpoint does to a connection (surplus bytes, a half-read body) must never reach another's request."""
+    api, target = server().api, receiver()
+    for name in ("one", "two"):
+        api.put(f"/v1/tenants/{name}", {"name": name, "dialect": "standard"}).expect(201)
+        register(api.as_tenant(name), target, headers={"X-Tenant": name})
+    for count in range(3):
+        for n, name in enumerate(("one", "two"), 1):
+            publish(api.as_tenant(name), data={"n": count})
+            target.wait_for(2 * count + n)
+            settled(api.as_tenant(name), count + 1)
+    used = {}
+    for request in target.requests:
+        used.setdefault(request.header("X-Tenant"), set()).add(request.connection)
+    assert used["one"] and used["two"] and not used["one"] & used["two"], used
+    assert len(used["one"]) == 1, "within a tenant the connection is kept, so sharing would have been seen"
+
+
+def test_one_management_idempotency_key_of_two_tenants_is_two_keys(server):
+    api, key = server().api, {"Idempotency-Key": "same"}
+    for name in ("one", "two"):
+        api.put(f"/v1/tenants/{name}", {"name": name, "dialect": "standard"}).expect(201)
+    body = {"url": "http://127.0.0.1:50999/x"}
+    made = [api.as_tenant(name).post("/v1/webhooks", body, headers=key).expect(201) for name in ("one", "two")]
+    assert made[0].json["id"] != made[1].json["id"] and made[0].json["secret"] != made[1].json["secret"]
+    assert made[1].header("Idempotency-Replayed") is None
+    # another body is another request of that tenant's alone
+    other = [api.as_tenant(name).post(f"/v1/webhooks/{one.json['id']}/rotate-secret", {"overlap_seconds": n},
+                                      headers={"Idempotency-Key": "rotate"}).expect(200)
+             for n, (name, one) in enumerate(zip(("one", "two"), made))]
+    assert other[0].json != other[1].json and other[1].header("Idempotency-Replayed") is None
+    for name, one in zip(("one", "two"), made):
+        again = api.as_tenant(name).post("/v1/webhooks", body, headers=key).expect(201)
+        assert again.json == one.json and again.header("Idempotency-Replayed") == "true"
+        assert len(api.as_tenant(name).pages("/v1/webhooks")) == 1
+
+
 def test_tenants_see_nothing_of_each_other(shared, receiver):
     names = ("iso-a", "iso-b")
     targets = {}
@@ -732,13 +769,20 @@ def test_tenants_see_nothing_of_each_other(shared, receiver):
         targets[name] = receiver()
     apis = {name: shared.api.as_tenant(name) for name in names}
     made = {name: register(apis[name], targets[name]) for name in names}
+    assert made["iso-a"]["secret"] != made["iso-b"]["secret"]
     event = publish(apis["iso-a"], id="same-id")
     publish(apis["iso-b"], id="same-id", data={"b": 1})
     for name in names:
         assert len(targets[name].wait_for(1)) == 1
+        verify(made[name]["secret"], targets[name].requests[0])
         settled(apis[name], 1)
     row = deliveries(apis["iso-a"])[0]
     other = apis["iso-b"]
+    assert [hook["id"] for hook in other.pages("/v1/webhooks")] == [made["iso-b"]["id"]]
+    assert len(other.pages("/v1/events")) == 1 and len(deliveries(other)) == 1
+    publish(other, id="only-b")
+    problem(apis["iso-a"].get("/v1/events/only-b"), 404)
+    targets["iso-b"].wait_for(2)
     for answer in (other.get(f"/v1/deliveries/{row['id']}"), other.post(f"/v1/deliveries/{row['id']}/retry"),
                    other.get(f"/v1/webhooks/{made['iso-a']['id']}/deliveries"),
                    other.get(f"/v1/webhooks/{made['iso-a']['id']}/secret"),
@@ -749,7 +793,7 @@ def test_tenants_see_nothing_of_each_other(shared, receiver):
     assert row["id"] not in other.get(f"/v1/deliveries?endpoint={made['iso-a']['id']}").body.decode()
     assert other.get(f"/v1/events/{event['id']}").expect(200).json["data"] == {"b": 1}
     time.sleep(0.2)
-    assert all(len(target.requests) == 1 for target in targets.values())
+    assert [len(targets[name].requests) for name in names] == [1, 2]
 
 
 def test_operator_events(server, receiver):

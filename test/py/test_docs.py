@@ -44,8 +44,11 @@ start() {
 }
 stop() {
     [ -f $ROOT/pid ] || return 0
-    kill $(<$ROOT/pid)
-    until grep -q '"msg":"stopped"' $log; do sleep 0.02; done
+    pid=$(<$ROOT/pid)
+    kill $pid
+    # As systemctl does, until the process has ended: its last line comes before it gives its lock and its port back.
+    while [ -e /proc/$pid ] && ! grep -q '^State:.*Z' /proc/$pid/status; do sleep 0.02; done
+    grep -q '"msg":"stopped"' $log || { echo "it did not say that it stopped" >&2; exit 1; }
     rm $ROOT/pid
 }
 case $1 in

@@ -128,6 +128,28 @@ def test_tls_reuse_sessions_and_large_bodies(secure, net, authority):
     assert sessions == [False, True, False], "a session is resumed within its pool key only"
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_surplus_bytes_close_the_connection(secure, net, authority, late):
+    """Bytes behind an answer, in its record or in a later one, are never the answer to the next request."""
+    poison = b"HTTP/1.1 500 Poison\r\nContent-Length: 0\r\n\r\n"
+
+    async def handler(_, reader, writer):
+        while True:
+            await read_request(reader)
+            writer.write(OK if late else OK + poison)
+            await writer.drain()
+            if late:
+                await asyncio.sleep(0.02)
+                writer.write(poison)
+                await writer.drain()
+
+    port = net.serve(handler, ssl=context(authority))
+    for _ in range(3):
+        result = secure.ask(port, tls=1)
+        assert (result["status"], result["reused"]) == (200, False)
+        time.sleep(0.3)
+
+
 def test_tls_1_1_is_refused(secure, net, authority):
     c = context(authority)
     c.set_ciphers("ALL:@SECLEVEL=0")
@@ -269,13 +291,17 @@ def test_silent_tls_servers_do_not_hold_up_a_healthy_one(secure, net, authority)
 
 
 def test_storm_of_handshakes_beside_a_warm_connection(secure, net, authority):
+    """A hundred handshakes at once do not stand before a request on a connection that is open: it ends while most of them are
+    still under way. What counts is that order, not a time, which a busy machine would stretch."""
     cold, warm = net.serve(answering(), ssl=context(authority)), net.serve(answering())
     assert secure.ask(warm)["class"] == "ok"
-    keys = [secure.send(cold, tls=1, pool=n, deadline=9000, connect=9000) for n in range(10, 110)]
-    for _ in range(20):
-        result = secure.ask(warm)
-        assert result["reused"] and result["ms"] < 1000
-    assert all(secure.wait(k)["class"] == "ok" for k in keys)
+    keys = [secure.send(cold, tls=1, pool=n, deadline=60000, connect=60000) for n in range(10, 110)]
+    key = secure.send(warm)
+    result = secure.wait(key, 60)
+    with secure.changed:
+        before = sum(k in secure.results for k in keys)
+    assert result["reused"] and before < len(keys) // 2, f"{before} of {len(keys)} handshakes went first"
+    assert all(secure.wait(k, 60)["class"] == "ok" for k in keys)
 
 
 def test_unreadable_authority_file(tmp_path):

@@ -706,6 +706,7 @@ def test_drain_without_connections(echo):
     assert server.stop() == 0
 
 
+@pytest.mark.release
 def test_memory_of_idle_connections(echo):
     """An idle connection holds neither a block nor an exchange: a thousand cost less than 2 KiB each."""
 
@@ -714,8 +715,6 @@ def test_memory_of_idle_connections(echo):
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
 
     server = echo()
-    if b"__asan" in BINARY.read_bytes():
-        pytest.skip("a sanitizer's memory is not the server's")
     held = [server.connect() for _ in range(200)]
     for p in held:
         assert p.send(request("/", b"x" * 1000)).json()

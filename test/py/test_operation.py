@@ -13,16 +13,11 @@ from harness.expect import deliveries, eventually, problem, settled
 from harness.faults import Silent, corpus, together
 from harness.metrics import metrics
 from harness.receiver import Reply
-from harness.server import ROOT, binary_path
+from harness.server import ROOT, binary_path, sanitized
 from harness.signature import verify
 
 JSON = {"Content-Type": "application/json"}
 EVENT = {"type": "a.b", "data": {"x": 1}}
-
-
-def sanitized():
-    """Whether the program under test was built with sanitizers, whose memory and time say nothing."""
-    return b"__asan_" in binary_path().read_bytes() or b"__tsan_" in binary_path().read_bytes()
 
 
 def register(api, target, **more):
@@ -114,6 +109,7 @@ def test_a_reload_comes_through_while_settings_change_all_the_time(server, recei
     assert "reload refused" not in running.text()
 
 
+@pytest.mark.release(also=True)
 def test_reloads_that_change_no_dialect_keep_nothing(server, certificates, tmp_path):
     """Who reloads every minute must not run out of memory: the dialects alone are more than half a MiB."""
     config, dialects = tmp_path / "tenterhook.yaml", tmp_path / "dialects"
@@ -272,7 +268,7 @@ def test_log_lines_cannot_be_forged(server):
 
 # ---- figures of the release build ----
 
-@pytest.mark.skipif("sanitized()")
+@pytest.mark.release
 def test_idle_memory_binary_and_start(server):
     running = server()
     time.sleep(0.3)
@@ -289,6 +285,7 @@ def test_idle_memory_binary_and_start(server):
     assert sorted(took)[2] < 0.2, took
 
 
+@pytest.mark.release(also=True)
 def test_a_backlog_is_bounded_in_memory_and_does_not_delay_the_start(server, receiver):
     """50,000 events for an endpoint that never answers: the process keeps few of them, and after kill -9 it is ready at
     once and delivers new events of others while it loads."""

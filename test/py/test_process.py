@@ -259,6 +259,90 @@ def test_settings_survive_a_restart(server, receiver):
     verify(made["secret"], target.wait_for(1)[0])
 
 
+@pytest.mark.release
+def test_the_secret_key_is_on_the_disk_before_anything_is_sealed_with_it(server, tmp_path):
+    """A key that a power cut takes away would take all secrets with it: the file and its folder are synced before the server
+    listens."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    running, trace = server(start=False), tmp_path / "trace"
+    command = running.command
+    running.command = lambda: ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=fsync,fdatasync,write,listen", *command()]
+    running.start()
+    found = re.findall(r"^\d+ +(\w+)\((.*)$", trace.read_text(), re.M)
+    key, folder = f"<{running.data}/secret.key>", f"<{running.data}>"
+    index = lambda names, text: [i for i, (name, line) in enumerate(found) if name in names and text in line]  # noqa: E731
+    written, synced = index(("write",), key), index(("fsync", "fdatasync"), key)
+    listening = index(("listen",), "")[0]
+    assert written and synced and written[-1] < synced[0] < listening, found
+    assert any(synced[0] < i < listening for i in index(("fsync", "fdatasync"), folder)), "the folder of the key is not synced"
+    running.process.kill()
+
+
+@pytest.mark.release
+def test_a_list_shows_no_event_before_its_202(server):
+    """Each sync of the disk takes half a second here. What a list shows is committed: it may come a moment before the answer to the
+    publisher is read, but not while the sync is under way."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    running = server(start=False)
+    command = running.command
+    running.command = lambda: ["strace", "-f", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e",
+                               "inject=fdatasync,fsync:delay_enter=500000", *command()]
+    running.start()
+    for n in range(3):
+        answered, seen = [], []
+        thread = threading.Thread(target=lambda: answered.append(
+            (running.api.post("/v1/events", EVENT | {"id": f"e{n}"}).expect(202), time.monotonic())))
+        begun = time.monotonic()
+        thread.start()
+        while not answered:
+            if not seen and any(row["id"] == f"e{n}" for row in running.api.get("/v1/events").expect(200).json["data"]):
+                seen.append(time.monotonic())
+            time.sleep(0.005)
+        thread.join()
+        assert answered[0][1] - begun > 0.4, "the sync was not slowed down"
+        assert not seen or answered[0][1] - seen[0] < 0.25, f"listed {answered[0][1] - seen[0]:.3f} s before its 202"
+        assert any(row["id"] == f"e{n}" for row in running.api.get("/v1/events").expect(200).json["data"])
+    running.process.kill()
+
+
+def swap(database_path, change):
+    connection = sqlite3.connect(database_path)
+    with connection:
+        change(connection)
+    connection.close()
+
+
+@pytest.mark.parametrize("what", ["secrets of one tenant", "secrets of two tenants", "custom headers"])
+def test_sealed_values_that_changed_places_are_refused_at_the_start(server, what):
+    """Each sealed value is bound to its tenant, endpoint and number: who can write to the file cannot give one endpoint another's
+    secret."""
+    running = server()
+    running.api.put("/v1/tenants/acme", {"name": "Acme", "dialect": "standard"}).expect(201)
+    body = {"url": "http://127.0.0.1:50999/x", "headers": {"X-Key": "0123456789"}}
+    running.api.post("/v1/webhooks", body).expect(201)
+    other = running.api.as_tenant("acme") if what == "secrets of two tenants" else running.api
+    other.post("/v1/webhooks", body | {"headers": {"X-Key": "abcdefghij"}}).expect(201)
+    running.stop()
+
+    def change(db):
+        table, column = ("endpoint", "conf") if what == "custom headers" else ("secret", "sealed")
+        rows = db.execute(f"SELECT no, {column} FROM {table} ORDER BY no").fetchall()
+        (first, one), (second, two) = rows[-2:]
+        if what == "custom headers":
+            one, two = json.loads(one), json.loads(two)
+            one["headers_sealed"], two["headers_sealed"] = two["headers_sealed"], one["headers_sealed"]
+            two, one = json.dumps(one), json.dumps(two)
+        db.execute(f"UPDATE {table} SET {column} = ? WHERE no = ?", (two, first))
+        db.execute(f"UPDATE {table} SET {column} = ? WHERE no = ?", (one, second))
+
+    swap(database(running.data), change)
+    with pytest.raises(StartError) as caught:
+        running.start()
+    assert caught.value.status not in (0, None) and "endpoint" in caught.value.output or "secret" in caught.value.output
+
+
 def test_production_wants_https(server, receiver):
     running = server(environment="production", flags=["--allow-network", "127.0.0.0/8"])
     problem(running.api.post("/v1/webhooks", {"url": receiver().url()}), 422)

@@ -121,7 +121,7 @@ struct sim {
     struct sim_secret {
         uint64_t endpoint;
         char text[128];
-    } *known; /* the secrets that endpoints were given, in the order in which they were made */
+    } * known; /* the secrets that endpoints were given, in the order in which they were made */
     size_t known_n;
 };
 

@@ -102,16 +102,16 @@ class Api:
     def delete(self, path, **kw):
         return self.request("DELETE", path, **kw)
 
-    def pages(self, path, limit=100):
-        """All rows of a list, page by page."""
+    def pages(self, path, limit=100, most=None):
+        """All rows of a list, page by page of `limit` rows; or the first `most` of them."""
         rows, cursor, mark = [], None, "&" if "?" in path else "?"
         while True:
             url = f"{path}{mark}limit={limit}" + (f"&cursor={cursor}" if cursor else "")
             page = self.get(url).expect(200).json
             rows += page["data"]
             cursor = page.get("next_cursor")
-            if not cursor:
-                return rows
+            if not cursor or (most and len(rows) >= most):
+                return rows[:most]
 
 
 def raw(port, data, timeout_s=10, host="127.0.0.1", shut=False):

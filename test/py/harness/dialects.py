@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from .client import Api
-from .expect import eventually
+from .expect import deliveries, eventually
 from .server import ROOT, Server
 
 DIALECTS = ["standard", "taskboard", "techwriter", "tiro", "tsanet"]
@@ -95,8 +95,7 @@ class World:
         return self.api.post("/v1/events", {"type": kind, "data": {} if data is None else data, **more}).expect(202).json
 
     def deliveries(self, **filters):
-        query = "&".join(f"{name}={value}" for name, value in filters.items())
-        return self.api.get(f"/v1/deliveries?{query}").expect(200).json["data"]
+        return deliveries(self.api, **filters)
 
     def ended(self, event, status="delivered", timeout_s=40):
         """The first delivery of an event, when it has this status."""

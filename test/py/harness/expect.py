@@ -33,9 +33,11 @@ def eventually(condition, timeout_s=30, what="the condition"):
         time.sleep(0.02)
 
 
-def deliveries(api, **filters):
+def deliveries(api, limit=None, **filters):
+    """All deliveries that the filters leave, or the first `limit` of them. A page may be short, or empty, and have a next one: a
+    test that took the first page for the list could find nothing where there is something."""
     query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return api.get("/v1/deliveries" + (f"?{query}" if query else "")).expect(200).json["data"]
+    return api.pages("/v1/deliveries" + (f"?{query}" if query else ""), limit=min(limit or 100, 1000), most=limit)
 
 
 def settled(api, count, status="delivered", timeout_s=30, **filters):

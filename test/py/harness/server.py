@@ -17,6 +17,12 @@ def binary_path(build=None):
     return pathlib.Path(build or os.environ.get("TENTERHOOK_BUILD") or ROOT / "build" / "test").resolve() / "tenterhook"
 
 
+def sanitized():
+    """Whether the program under test was built with sanitizers, whose memory and time say nothing."""
+    program = binary_path().read_bytes()
+    return b"__asan_" in program or b"__tsan_" in program
+
+
 def clean_env(extra=None):
     """This process's environment without settings of another server and without proxies."""
     env = {name: value for name, value in os.environ.items()
