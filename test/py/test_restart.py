@@ -36,7 +36,8 @@ ENDPOINT = {
     "url_secret": True,
 }
 MOVED = {"previous_secret", "previous_expires_at"}  # only with moved=true; test_both_signatures.py moves and restarts them
-TENANT = {"name": "Acme & Söhne", "dialect": "standard", "attributes": {"source": "//acme", "n": 7}}
+TENANT = {"name": "Acme & Söhne", "dialect": "standard", "attributes": {"source": "//acme", "n": 7},
+          "limits": {}}  # each that the schema has
 KEY = {"scopes": ["events:publish"], "description": "of the shop", "expires_at": "2099-01-02T03:04:05.000Z"}
 
 
@@ -87,7 +88,10 @@ def test_every_setting_survives(server, receiver, how):
     assert members(api, "WebhookNew") == set(ENDPOINT) | MOVED, "a setting that this test does not know"
     assert members(api, "TenantPut") == set(TENANT), "a setting that this test does not know"
     assert members(api, "KeyNew") == set(KEY), "a setting that this test does not know"
-    api.put("/v1/tenants/acme", TENANT).expect(201)
+    names = api.get("/openapi.json").json["components"]["schemas"]["TenantPut"]["properties"]["limits"]["properties"]
+    limits = {name: 900 + n for n, name in enumerate(names)}
+    made = api.put("/v1/tenants/acme", TENANT | {"limits": limits}).expect(201).json
+    assert len(limits) > 4 and made["limits"] == limits
     api.post("/v1/tenants/acme/keys", KEY).expect(201)
     acme = api.as_tenant("acme")
     plain = acme.post("/v1/webhooks", {"url": target.url("/plain")}).expect(201).json
