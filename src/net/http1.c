@@ -38,9 +38,11 @@ static const unsigned char ascii[128] = {
 
 /* Framing fields seen so far in one head. */
 struct framing {
-    unsigned hosts, lengths, encodings;
+    unsigned hosts, lengths, encodings; /* field lines */
+    unsigned codings;                   /* transfer codings in all lines */
     uint64_t length;
-    bool chunked, close, keep, expect_continue, expect_other;
+    bool chunked; /* the last coding so far */
+    bool chunked_before, close, keep, expect_continue, expect_other;
 };
 
 static inline bool has_class(char c, unsigned class)
@@ -184,8 +186,14 @@ static const char *note_length(struct framing *f, struct th_span value)
 
 static const char *note_encoding(struct framing *f, struct th_span value)
 {
-    f->chunked = f->encodings++ == 0 && th_span_ieq(value, TH_LIT("chunked"));
-    return NULL; /* judged when all fields are known: 400 or 501 depends on Content-Length and version */
+    f->encodings++;
+    for (bool more = true; more;) { /* an empty element counts as a coding that nobody knows */
+        more = memchr(value.p, ',', value.n) != NULL;
+        f->chunked_before |= f->chunked;
+        f->chunked = th_span_ieq(next_element(&value), TH_LIT("chunked"));
+        f->codings++;
+    }
+    return NULL; /* judged when all fields are known: 400 or 501 depends on the others */
 }
 
 static const char *note_connection(struct framing *f, struct th_span value)
@@ -342,7 +350,8 @@ static bool is_persistent(const struct framing *f, unsigned minor)
     return !f->close && (minor == 1 || f->keep);
 }
 
-/* Rules that both kinds of message share (RFC 9112 section 6.1 and 6.3). */
+/* Rules that both kinds of message share (RFC 9112 section 6.1 and 6.3). Where chunked is not the last coding, or was applied
+ * before, nobody can tell where the body ends: that is the sender's mistake, and not a coding which we lack. */
 static const char *check_framing(const struct framing *f, unsigned minor, unsigned *status)
 {
     if (f->encodings == 0)
@@ -351,7 +360,13 @@ static const char *check_framing(const struct framing *f, unsigned minor, unsign
         return "both Transfer-Encoding and Content-Length";
     if (minor == 0)
         return "Transfer-Encoding in an HTTP/1.0 message";
-    if (f->chunked && f->encodings == 1)
+    if (f->encodings > 1)
+        return "more than one Transfer-Encoding";
+    if (f->chunked_before)
+        return "chunked is not the last transfer coding, or is there twice";
+    if (!f->chunked)
+        return "the last transfer coding is not chunked";
+    if (f->codings == 1)
         return NULL;
     *status = 501;
     return "transfer coding other than a single chunked";
