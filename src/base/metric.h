@@ -28,6 +28,10 @@
       "API requests refused by a rate limit (429).")                                                         \
     X(LIMITS_REACHED, "tenterhook_limits_reached_total", "",                                                 \
       "API requests refused since a limit of the tenant is reached (429).")                                  \
+    X(HTTP_WRONG_KEYS, "tenterhook_http_wrong_keys_total", "",                                               \
+      "API requests with a key that is unknown, revoked or expired.")                                        \
+    X(HTTP_CUT, "tenterhook_http_connections_cut_total", "",                                                 \
+      "API connections closed because others needed their place.")                                           \
     X(HTTP_CONNECTIONS, "tenterhook_http_connections_total", "", "API connections accepted.")                \
     X(STORE_COMMITS, "tenterhook_store_commits_total", "", "Store transactions committed.")                  \
     X(STORE_OPS, "tenterhook_store_operations_total", "", "Store write operations committed.")               \

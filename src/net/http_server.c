@@ -74,7 +74,6 @@ static void on_conn_closed(uv_handle_t *h)
 
     c->closed = true;
     s->open--;
-    s->counted -= c->counted;
     if (!c->x)
         th_list_remove(&c->link);
     if (s->conf.metrics)
@@ -90,6 +89,7 @@ static void close_conn(struct th_conn *c, bool reset)
     if (c->state == TH_CONN_CLOSING)
         return;
     th_list_remove(&c->ready);
+    th_peers_gone(c);
     if (c->tls && !reset && c->state != TH_CONN_LINGER && !c->writes)
         th_conn_tls_bye(c);
     if (c->state == TH_CONN_CLOSING) /* the good-bye failed and has closed it */
@@ -132,9 +132,26 @@ static bool is_unread(const struct th_conn *c)
     return uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
-static void expire_quietly(struct th_conn *c)
+void th_conn_expire(struct th_conn *c)
 {
     close_conn(c, is_unread(c));
+}
+
+/* Who goes on sending what is not read any more is let, so that he comes to read the answer; not for ever. */
+static void expire_linger(struct th_conn *c)
+{
+    if (is_fast_enough(c, c->moved) && now_ms(c->server) - c->body_ms < TH_SERVER_LINGER_MAX_MS)
+        th_conn_enter(c, TH_CONN_LINGER);
+    else
+        th_conn_expire(c);
+}
+
+/* In a turn of the loop that has room for it; until then it stays where it is. */
+static void expire_held(struct th_conn *c)
+{
+    th_conn_enter(c, TH_CONN_HELD);
+    c->resumes = true;
+    th_conn_make_ready(c);
 }
 
 static void expire_head(struct th_conn *c)
@@ -165,8 +182,8 @@ static void expire_writing(struct th_conn *c)
 }
 
 static void (*const expire[TH_CONN_STATES])(struct th_conn *c) = {
-    [TH_CONN_IDLE] = expire_quietly,    [TH_CONN_HEAD] = expire_head,      [TH_CONN_BODY] = expire_body,
-    [TH_CONN_WRITING] = expire_writing, [TH_CONN_LINGER] = expire_quietly,
+    [TH_CONN_IDLE] = th_conn_expire, [TH_CONN_HEAD] = expire_head,       [TH_CONN_BODY] = expire_body,
+    [TH_CONN_HELD] = expire_held,    [TH_CONN_WRITING] = expire_writing, [TH_CONN_LINGER] = expire_linger,
 };
 
 /* Ends at the first connection that has time left; each call of expire moves one away or gives it a later
@@ -289,6 +306,7 @@ static void use_defaults(struct th_http_server *s, const struct th_http_server_c
     own->body_timeout_ms = own->body_timeout_ms ? own->body_timeout_ms : 60000;
     own->idle_timeout_ms = own->idle_timeout_ms ? own->idle_timeout_ms : 75000;
     own->write_timeout_ms = own->write_timeout_ms ? own->write_timeout_ms : 30000;
+    own->hold_ms = own->hold_ms ? own->hold_ms : 1000;
     s->limit_ms[TH_CONN_IDLE] = own->idle_timeout_ms;
     s->limit_ms[TH_CONN_HEAD] = own->head_timeout_ms;
     s->limit_ms[TH_CONN_BODY] = own->body_timeout_ms;
@@ -298,6 +316,7 @@ static void use_defaults(struct th_http_server *s, const struct th_http_server_c
     for (int i = TH_CONN_IDLE; i < TH_CONN_LINGER; i++)
         if (s->limit_ms[i] && s->limit_ms[i] < least)
             least = s->limit_ms[i];
+    s->limit_ms[TH_CONN_HELD] = own->hold_ms; /* a tick longer does not matter */
     s->tick_ms = least / 8 < 5 ? 5 : least / 8 > 250 ? 250 : least / 8;
 }
 
@@ -323,7 +342,12 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_c
         return TH_NOMEM;
     s->loop = loop;
     use_defaults(s, conf);
+    if (!th_peers_init(s)) {
+        th_free(s);
+        return TH_NOMEM;
+    }
     if (!th_server_listen(s, os_error)) {
+        th_peers_fini(s);
         th_free(s);
         return TH_IO;
     }
@@ -350,6 +374,12 @@ void th_http_server_identity(struct th_http_server *s, struct th_tls_identity *i
 
     s->conf.tls = th_tls_identity_ref(id);
     th_tls_identity_unref(old);
+}
+
+void th_http_server_trust(struct th_http_server *s, const struct th_cidr *trusted, unsigned count)
+{
+    s->conf.trusted = trusted;
+    s->conf.trusted_count = count;
 }
 
 uint16_t th_http_server_port(const struct th_http_server *s)
@@ -380,6 +410,7 @@ void th_http_server_free(struct th_http_server *s)
         th_conn_reap(c);
     }
     th_server_free_pools(s);
+    th_peers_fini(s);
     th_tls_identity_unref(s->conf.tls);
     th_free(s);
 }

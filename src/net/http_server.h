@@ -10,6 +10,7 @@
 
 typedef struct uv_loop_s uv_loop_t;
 struct th_http_server;
+struct th_cidr;
 struct th_tls_identity;
 
 /** One request, from the handler's call until th_http_reply. Everything is valid until then. */
@@ -22,11 +23,20 @@ struct th_http_exchange {
     struct th_addr peer;
     char request_id[28]; /* "req_" + 20 characters, NUL-terminated; unique */
     int64_t received_us; /* monotonic, when the last byte was read */
+    uint64_t known;      /* what th_http_known was last called with on this connection; 0: not yet */
     bool gone;           /* the client has closed; reply all the same */
+    bool held;           /* th_http_hold has been called for this request */
     void *user;          /* the handler's */
 };
 
-#define TH_HTTP_SERVER_REFUSED 64 /* connections above max_connections that are told so at the same time */
+#define TH_HTTP_SERVER_REFUSED 64 /* connections above max_connections that are there at the same time */
+
+/** What `judge` says of a request whose head is here and whose body is not. */
+enum th_http_verdict {
+    TH_HTTP_READ,     /* the body is read, then `handle` is called */
+    TH_HTTP_SKIP,     /* the body is read and thrown away, then `handle` is called with an empty one */
+    TH_HTTP_ANSWERED, /* th_http_reply or th_http_hold has been called */
+};
 
 struct th_http_server_conf {
     const char *address;       /* numeric */
@@ -34,13 +44,25 @@ struct th_http_server_conf {
     size_t max_head, max_body; /* defaults 32 KiB, 16 MiB when 0 */
     size_t max_answers;        /* bytes of all answers that clients have not taken yet; default 64 MiB */
     size_t max_bodies;         /* bytes of all bodies together; default 256 MiB, and at least 4 * max_body */
-    unsigned max_connections;  /* default 10,000; beyond: 503 and close */
+    unsigned max_connections;  /* default 10,000; beyond: see http_server_peers.c */
+    unsigned max_keyless; /* connections of one address on which th_http_known was not called; 0: no limit */
     unsigned head_timeout_ms, body_timeout_ms,
         idle_timeout_ms;       /* defaults 10 s, 60 s (and at least 1 KiB/s), 75 s */
     unsigned write_timeout_ms; /* default 30 s, and at least 1 KiB/s; 8 KiB/s while more than 64 KiB wait */
+    unsigned hold_ms;          /* see th_http_hold; default 1 s */
     /** Called for each complete request. Must lead to exactly one th_http_reply, at once or later. */
     void (*handle)(void *ctx, struct th_http_exchange *x);
+    /** Called once the head is complete, before anything of the body is asked for or kept; not for requests whose body is
+     * here with the head. Keeps nothing of `x`: the client may go before `handle` is called. After an answer from here the
+     * connection ends, and what the client still sends is thrown away. NULL: every body is read. */
+    enum th_http_verdict (*judge)(void *ctx, struct th_http_exchange *x);
+    /** True for requests that are answered although there are too many connections. NULL: for none. */
+    bool (*is_vital)(const struct th_http_exchange *x);
     void *ctx;
+    /** Proxies whose PROXY header is believed, and which count for no limit by address. Outlives the server, or until
+     * th_http_server_trust. */
+    const struct th_cidr *trusted;
+    unsigned trusted_count;
     struct th_metrics *metrics; /* may be NULL */
     /** Speaks TLS with this certificate (tls_server.h); NULL: plain. The server takes a reference of its own. */
     struct th_tls_identity *tls;
@@ -52,6 +74,8 @@ TH_MUST_USE enum th_error th_http_server_open(uv_loop_t *loop, const struct th_h
                                               struct th_http_server **out, int *os_error);
 /** Another certificate for connections that begin from now on. Only on a server that was opened with one. */
 void th_http_server_identity(struct th_http_server *s, struct th_tls_identity *id);
+/** Other trusted proxies, for connections that begin from now on. */
+void th_http_server_trust(struct th_http_server *s, const struct th_cidr *trusted, unsigned count);
 /** The bound port. */
 uint16_t th_http_server_port(const struct th_http_server *s);
 /** Answers, from inside `handle` or later on the loop's thread; `handle` is never called from inside.
@@ -63,6 +87,12 @@ void th_http_reply_lasting(struct th_http_exchange *x, unsigned status, struct t
                            struct th_span body);
 /** Microseconds that reading and handling requests took in this turn of the loop so far. */
 int64_t th_http_server_spent(const struct th_http_server *s);
+/** From inside `handle` or `judge`, instead of an answer: the same is called again after hold_ms, with x->held set. What
+ * else comes on the connection waits. */
+void th_http_hold(struct th_http_exchange *x);
+/** The client of this connection has shown who it is (`who` is not 0): the connection counts for no limit of keyless ones
+ * any more, and other clients do not take its place while it is at work. From inside `handle` or `judge`. */
+void th_http_known(struct th_http_exchange *x, uint64_t who);
 /** To be called once. Stops accepting, closes idle connections, lets requests in flight finish (Connection:
  * close); calls drained(ctx) once none is left, or after grace_ms, when the rest is cut. */
 void th_http_server_drain(struct th_http_server *s, unsigned grace_ms, void (*drained)(void *ctx), void *ctx);

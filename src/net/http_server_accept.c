@@ -4,7 +4,7 @@
  * when somebody else takes the descriptor that it has put aside for that, it turns in circles. Here whoever waits
  * stays in the kernel's queue, and the socket is looked at again with the next tick.
  *
- * Refuses: connections above the maximum (503, a bounded number of them at a time, the rest without a word).
+ * Who gets a place, and whose place, is decided in http_server_peers.c.
  * Invariants: 1. The socket is watched exactly while the server neither drains nor waits (accept_waits). 2. While it
  * waits, the tick runs. Failure: without descriptors or memory nothing is lost, and the log says so, seldom. */
 #include "base/alloc.h"
@@ -33,6 +33,10 @@ static void peer_of(const union address *from, struct th_addr *out)
         out->family = 4;
         memcpy(out->ip, &from->in.sin_addr, 4);
         out->port = ntohs(from->in.sin_port);
+    } else if (from->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&from->in6.sin6_addr)) {
+        out->family = 4; /* as it reads in configurations and logs */
+        memcpy(out->ip, from->in6.sin6_addr.s6_addr + 12, 4);
+        out->port = ntohs(from->in6.sin6_port);
     } else if (from->sa.sa_family == AF_INET6) {
         out->family = 6;
         memcpy(out->ip, &from->in6.sin6_addr, 16);
@@ -44,11 +48,13 @@ static void peer_of(const union address *from, struct th_addr *out)
 /* Takes over `fd`; `c` is all zeros. */
 static void begin(struct th_http_server *s, struct th_conn *c, int fd, const union address *from)
 {
-    bool refused = s->counted >= s->conf.max_connections, opened;
+    bool opened;
 
     c->server = s;
     th_list_init(&c->link);
     th_list_init(&c->ready);
+    th_list_init(&c->keyless);
+    th_list_init(&c->same);
     peer_of(from, &c->peer);
     (void)uv_tcp_init(s->loop, &c->tcp); /* without a socket yet: cannot fail */
     c->tcp.data = c;
@@ -62,7 +68,7 @@ static void begin(struct th_http_server *s, struct th_conn *c, int fd, const uni
     opened = uv_tcp_open(&c->tcp, fd) == 0;
     if (!opened)
         (void)close(fd);
-    if (!opened || (refused && s->open - s->counted > TH_HTTP_SERVER_REFUSED)) {
+    if (!opened || !th_peers_admit(c)) {
         th_conn_close(c);
         return;
     }
@@ -71,13 +77,10 @@ static void begin(struct th_http_server *s, struct th_conn *c, int fd, const uni
         th_conn_close(c);
         return;
     }
+    c->preface = th_conn_is_trusted(c);
+    if (!c->preface)
+        th_peers_count(c);
     th_conn_start(c);
-    if (refused) {
-        th_conn_refuse(c, 503, "too many connections");
-        return;
-    }
-    c->counted = true;
-    s->counted++;
 }
 
 /* The next one who waits; -1 with errno when there is none or none can be had. Those that are gone again are passed

@@ -4,7 +4,8 @@
  * from the server's pool, an exchange that has been answered gives it back, so that a thousand idle
  * connections cost a thousand small structs, and a request in steady state costs no allocation and no copy:
  * head and body are read where they lie. A body that does not fit into the block, or is chunked, gets memory
- * of its own that grows with what has arrived, never with what was announced, and has a limit over all connections.
+ * of its own that grows with what has arrived, never with what was announced, and has a limit over all connections. Before
+ * anything of a body is kept that did not come with its head the judge is asked, who looks at the key.
  *
  * Refuses: heads above max_head (431, 414 while the request line has no end), bodies above max_body (413, as
  * soon as it is known), whatever http1.c refuses. Invariants: 1. start <= end <= block_cap. 2. While there is
@@ -86,6 +87,7 @@ void th_conn_release(struct th_conn *c)
     c->body = NULL;
     c->body_n = c->body_cap = 0;
     c->scanned = 0;
+    c->skip = false;
 }
 
 /* ---- room ---- */
@@ -215,21 +217,29 @@ static void reread_head(struct th_conn *c)
                            &why);
 }
 
-static void dispatch(struct th_conn *c, struct th_span body, size_t next)
+/* Fills what the handler and the judge see beside the head. */
+static void prepare(struct th_conn *c, struct th_span body)
 {
-    struct th_http_server *s = c->server;
     struct th_http_exchange *x = c->x;
 
-    c->start = next;
     x->body = body;
     x->received_us = (int64_t)(uv_hrtime() / 1000);
+    x->known = c->known;
     x->gone = false;
     x->user = NULL;
     x->peer = c->peer;
     split_target(x);
     ((struct th_exchange *)x)->head_only = th_span_is(x->head.method, "HEAD");
+}
+
+static void dispatch(struct th_conn *c, struct th_span body, size_t next)
+{
+    struct th_http_server *s = c->server;
+
+    c->start = next;
+    prepare(c, body);
     th_conn_enter(c, TH_CONN_BUSY);
-    s->conf.handle(s->conf.ctx, x);
+    s->conf.handle(s->conf.ctx, c->x);
 }
 
 static void refuse_size(struct th_conn *c)
@@ -250,6 +260,10 @@ static bool add_payload(struct th_conn *c, struct th_span data)
     }
     if (data.n == 0)
         return true;
+    if (c->skip) {
+        c->body_n += data.n;
+        return true;
+    }
     if (!make_body_room(c, c->body_n + data.n, most)) {
         refuse_memory(c);
         return false;
@@ -282,7 +296,7 @@ static void feed_chunks(struct th_conn *c)
         }
     }
     if (r == TH_HTTP1_DONE) {
-        dispatch(c, th_span(c->body ? c->body : "", c->body_n), c->raw);
+        dispatch(c, c->body ? th_span(c->body, c->body_n) : th_span("", 0), c->raw);
         return;
     }
     c->raw = c->end = c->start + c->head_used; /* decoded and gone */
@@ -292,7 +306,15 @@ static void feed_length(struct th_conn *c)
 {
     size_t length = (size_t)c->x->head.length, from = c->start + c->head_used;
 
-    if (c->body) {
+    if (c->skip) {
+        size_t left = length - c->body_n, here = c->end - from, taken = here < left ? here : left;
+
+        c->body_n += taken;
+        if (c->body_n == length)
+            dispatch(c, th_span("", 0), from + taken);
+        else
+            c->end = from; /* thrown away */
+    } else if (c->body) {
         if (c->body_n == length)
             dispatch(c, th_span(c->body, length), from);
     } else if (c->end - from >= length) {
@@ -328,7 +350,8 @@ static bool place_length(struct th_conn *c)
     return true;
 }
 
-static bool place_chunks(struct th_conn *c)
+/* Room in the block behind the head, for bytes that do not stay there. */
+static bool make_room_behind_head(struct th_conn *c)
 {
     if (c->block_cap - c->start - c->head_used < CHUNK_ROOM) {
         size_t need = c->end - c->start + CHUNK_ROOM;
@@ -337,34 +360,113 @@ static bool place_chunks(struct th_conn *c)
             return false;
         reread_head(c);
     }
+    return true;
+}
+
+static bool place_chunks(struct th_conn *c)
+{
+    if (!make_room_behind_head(c))
+        return false;
     th_http1_chunked_init(&c->chunked);
     c->raw = c->start + c->head_used;
     return true;
 }
 
-static void begin_body(struct th_conn *c)
+static bool place_body(struct th_conn *c)
+{
+    if (c->x->head.body == TH_HTTP1_CHUNKED)
+        return place_chunks(c);
+    return c->skip ? make_room_behind_head(c) : place_length(c);
+}
+
+/* The request may go on: its body is read. */
+static void read_body(struct th_conn *c)
 {
     const struct th_http1_head *head = &c->x->head;
     bool early = c->end > c->start + c->head_used; /* bytes of the body are here: the client has not waited */
 
-    c->body_ms = (int64_t)uv_now(c->server->loop);
-    if (head->body == TH_HTTP1_NO_BODY) {
-        dispatch(c, th_span("", 0), c->start + c->head_used);
-        return;
-    }
     if (head->body == TH_HTTP1_LENGTH && head->length > c->server->conf.max_body) {
         refuse_size(c);
         return;
     }
-    if (!(head->body == TH_HTTP1_LENGTH ? place_length(c) : place_chunks(c))) {
+    if (!place_body(c)) {
         refuse_memory(c);
         return;
     }
+    c->body_ms = (int64_t)uv_now(c->server->loop);
     th_conn_enter(c, TH_CONN_BODY);
     if (head->expect_continue && !early)
         th_conn_continue(c);
     if (c->state == TH_CONN_BODY)
         feed_body(c);
+}
+
+static void judge(struct th_conn *c)
+{
+    struct th_http_server *s = c->server;
+    enum th_http_verdict verdict;
+
+    c->unread = true;
+    th_conn_enter(c, TH_CONN_BUSY);
+    verdict = s->conf.judge(s->conf.ctx, c->x);
+    if (verdict == TH_HTTP_ANSWERED)
+        return;
+    c->unread = false;
+    c->skip = verdict == TH_HTTP_SKIP;
+    read_body(c);
+}
+
+/* All of the body came with the head: the handler itself looks at both. */
+static bool is_whole(const struct th_conn *c)
+{
+    const struct th_http1_head *head = &c->x->head;
+
+    return head->body == TH_HTTP1_LENGTH && head->length <= c->server->conf.max_body &&
+           head->length <= c->end - c->start - c->head_used;
+}
+
+static void begin_body(struct th_conn *c)
+{
+    const struct th_http_server *s = c->server;
+
+    c->x->held = false;
+    if (c->extra) {
+        prepare(c, th_span("", 0));
+        if (!s->conf.is_vital || !s->conf.is_vital(c->x)) {
+            th_conn_refuse(c, 503, "too many connections");
+            return;
+        }
+    }
+    if (c->x->head.body == TH_HTTP1_NO_BODY) {
+        dispatch(c, th_span("", 0), c->start + c->head_used);
+    } else if (s->conf.judge && !is_whole(c)) {
+        prepare(c, th_span("", 0));
+        judge(c);
+    } else {
+        read_body(c);
+    }
+}
+
+void th_conn_resume(struct th_conn *c)
+{
+    struct th_http_server *s = c->server;
+    int64_t began_us = (int64_t)(uv_hrtime() / 1000);
+
+    c->x->held = true;
+    c->x->received_us = began_us;
+    c->processing = true;
+    if (c->unread) {
+        judge(c);
+    } else {
+        th_conn_enter(c, TH_CONN_BUSY);
+        s->conf.handle(s->conf.ctx, c->x);
+    }
+    c->processing = false;
+    s->turn_us += (int64_t)(uv_hrtime() / 1000) - began_us;
+    if (c->state == TH_CONN_IDLE && c->start < c->end)
+        th_conn_make_ready(c);
+    else if (c->state != TH_CONN_CLOSING)
+        th_conn_start(c);
 }
 
 static void incomplete_head(struct th_conn *c)
@@ -437,12 +539,14 @@ void th_conn_start(struct th_conn *c)
         return;
     }
     if (!c->reading && !c->eof && is_reading_state(c)) {
-        if (c->tls && !c->pumping && c->state != TH_CONN_LINGER && th_conn_tls_waits(c)) {
+        if (c->tls && !c->preface && !c->pumping && c->state != TH_CONN_LINGER && th_conn_tls_waits(c)) {
             th_conn_make_ready(c); /* what is here comes first */
             return;
         }
-        if (uv_read_start((uv_stream_t *)&c->tcp, c->tls ? th_conn_tls_on_alloc : th_conn_on_alloc,
-                          c->tls ? th_conn_tls_on_read : th_conn_on_read) != 0) {
+        bool tls = c->tls && !c->preface;
+
+        if (uv_read_start((uv_stream_t *)&c->tcp, tls ? th_conn_tls_on_alloc : th_conn_on_alloc,
+                          tls ? th_conn_tls_on_read : th_conn_on_read) != 0) {
             th_conn_close(c);
             return;
         }
@@ -469,6 +573,16 @@ void th_conn_process(struct th_conn *c)
         return;
     if (th_server_turn_over(s)) {
         wait_a_turn(c);
+        return;
+    }
+    if (c->resumes) {
+        c->resumes = false;
+        th_conn_resume(c);
+        return;
+    }
+    if (c->preface && !th_conn_preface(c)) {
+        if (c->state != TH_CONN_CLOSING)
+            th_conn_start(c);
         return;
     }
     c->processing = true;
@@ -568,7 +682,8 @@ static void on_lost(struct th_conn *c, bool orderly)
 static void on_thrown_away(struct th_conn *c, size_t n)
 {
     c->moved += n;
-    if (c->moved > c->server->conf.max_body + c->server->conf.max_head)
+    c->body_n += n;
+    if (c->body_n / TH_SERVER_LINGER_BODIES > c->server->conf.max_body)
         th_conn_close(c);
 }
 

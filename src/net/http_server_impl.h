@@ -1,17 +1,20 @@
 /* What the files of the HTTP server share: http_server_accept.c (listening), http_server.c (time, drain), http_server_conn.c
- * (reading), http_server_reply.c (writing), http_server_tls.c (a filter between these and the socket).
+ * (reading), http_server_peers.c (who may have how many connections), http_server_reply.c (writing), http_server_tls.c (a filter between these and the socket).
  * Nobody else includes this. */
 #ifndef TH_NET_HTTP_SERVER_IMPL_H
 #define TH_NET_HTTP_SERVER_IMPL_H
 #include "base/list.h"
+#include "base/map.h"
 #include "net/http_server.h"
 #include <uv.h>
 
 #define TH_SERVER_BLOCK 8192     /* bytes of a usual read block */
 #define TH_SERVER_POOL 256       /* blocks, and exchanges, kept for reuse */
 #define TH_SERVER_SCRATCH 65536  /* bytes read at once to be thrown away */
-#define TH_SERVER_LINGER_MS 5000 /* time for a client to read a last answer */
-#define TH_SERVER_MIN_RATE 1024  /* bytes a second, below which a body or an answer is cut */
+#define TH_SERVER_LINGER_MS 5000 /* to read a last answer, or to go on sending fast enough */
+#define TH_SERVER_LINGER_MAX_MS 300000
+#define TH_SERVER_LINGER_BODIES 64 /* times max_body: what is thrown away at most behind a last answer */
+#define TH_SERVER_MIN_RATE 1024    /* bytes a second, below which a body or an answer is cut */
 #define TH_SERVER_KERNEL                                                                                     \
     131072 /* bytes of answers that the kernel keeps for one client, twice with its own needs */
 #define TH_SERVER_LARGE 65536 /* bytes that wait for a client, from which the next rate holds */
@@ -23,13 +26,15 @@
  * the order in which they entered because the limit is the same for all of them.
  *
  *   accept -> IDLE -> HEAD -> BODY -> BUSY -> [WRITING] -> IDLE      [th_conn_process], [answered]
+ *   HEAD, BUSY -> HELD -> BODY, BUSY                                [th_http_hold], [th_conn_resume]
  *   IDLE, HEAD, BODY, BUSY -> [WRITING] -> LINGER -> CLOSING        [th_conn_refuse], [linger]
  *   any -> CLOSING                                                  [th_conn_close] */
 enum th_conn_state {
     TH_CONN_IDLE,    /* no byte of a request is here */
     TH_CONN_HEAD,    /* a part of a head is here */
     TH_CONN_BODY,    /* the head is complete, the body is not */
-    TH_CONN_BUSY,    /* the handler has the exchange */
+    TH_CONN_BUSY,    /* the handler, or the judge, has the exchange */
+    TH_CONN_HELD,    /* it is to be called again */
     TH_CONN_WRITING, /* answered; the kernel has not taken all of it yet */
     TH_CONN_LINGER,  /* last answer given; what still comes in is thrown away */
     TH_CONN_CLOSING, /* uv_close is under way or done */
@@ -48,6 +53,17 @@ struct th_conn {
     struct th_addr peer;
     uint8_t state;                                          /* enum th_conn_state */
     bool eof, reading, processing, counted, ending, closed; /* ending: the present answer is the last */
+    bool preface; /* a PROXY header may come (http_server_preface.c) */
+    bool extra;   /* above max_connections: for vital requests only */
+    bool resumes; /* it was held, and its turn has come */
+    bool unread;  /* the request is being judged: its body has not been read */
+    bool skip;    /* its body is thrown away */
+
+    /* While it is keyless (http_server_peers.c). */
+    struct th_list keyless; /* in server->keyless, or in server->extras; else on its own */
+    struct th_list same;    /* in peer_of->conns; else on its own */
+    struct th_peer *from;   /* NULL: not counted by address */
+    uint64_t known;         /* who the client is; 0: not known */
 
     /* Read block: bytes [start, end) are not handled yet. Fixed in place while an exchange is made of it. */
     char *block;
@@ -60,7 +76,8 @@ struct th_conn {
     struct th_http1_chunked chunked;
     char *body; /* own memory for a body that does not lie in the block, or NULL */
     size_t body_n, body_cap;
-    int64_t body_ms; /* uv_now when its head was complete */
+    int64_t
+        body_ms; /* uv_now when its head was complete; LINGER: when that began, and body_n counts what came */
 
     unsigned writes; /* uv_write requests that have not called back */
 
@@ -74,6 +91,13 @@ struct th_exchange {
     struct th_conn *conn;
     struct th_exchange *next; /* in the pool */
     bool head_only;
+};
+
+/* An address with keyless connections. */
+struct th_peer {
+    uint64_t name;
+    struct th_list conns; /* longest idle first */
+    unsigned count;
 };
 
 struct th_http_server {
@@ -91,11 +115,15 @@ struct th_http_server {
     int64_t warned_ms; /* uv_now of the last log line about that; 0: none */
     struct th_list by_state[TH_CONN_STATES];
     unsigned limit_ms[TH_CONN_STATES];
-    struct th_list ready; /* connections that hold bytes of a request, and wait for a turn */
-    unsigned open;        /* connections whose handle is not closed */
-    unsigned counted;     /* those that count towards max_connections */
-    size_t body_bytes;    /* sum of body_cap */
-    size_t answer_bytes;  /* copies of answers that wait for their clients */
+    struct th_list ready;   /* connections that hold bytes of a request, and wait for a turn */
+    unsigned open;          /* connections whose handle is not closed */
+    unsigned counted;       /* those that count towards max_connections */
+    size_t body_bytes;      /* sum of body_cap */
+    size_t answer_bytes;    /* copies of answers that wait for their clients */
+    struct th_list keyless; /* counted connections whose client is not known, longest idle first */
+    struct th_list extras;  /* connections above max_connections, oldest first */
+    unsigned extra_count;
+    struct th_map peers; /* name of an address -> struct th_peer */
 
     struct th_exchange *exchanges; /* pool */
     unsigned exchange_count;
@@ -127,6 +155,8 @@ void th_server_unlisten(struct th_http_server *s, uv_close_cb closed);
 void th_server_tick_start(struct th_http_server *s);
 void th_conn_enter(struct th_conn *c, enum th_conn_state state);
 void th_conn_close(struct th_conn *c);
+/* The same without a word, and with a reset when the kernel holds bytes that the client has not taken. */
+void th_conn_expire(struct th_conn *c);
 /* The same, and what the kernel still has for the client is thrown away. */
 void th_conn_cut(struct th_conn *c);
 /* Frees the memory of a closed connection whose exchange has come back. */
@@ -144,12 +174,31 @@ static inline bool th_server_turn_over(const struct th_http_server *s)
 void th_conn_start(struct th_conn *c);
 /* Handles what the block holds until bytes, the handler or the socket must be waited for. */
 void th_conn_process(struct th_conn *c);
+/* Calls the handler or the judge of a held request again. */
+void th_conn_resume(struct th_conn *c);
 struct th_exchange *th_exchange_take(struct th_http_server *s);
 /* Gives the exchange, its body and the bytes of its request back. */
 void th_conn_release(struct th_conn *c);
 /* Gives the read block back. */
 void th_conn_drop_block(struct th_conn *c);
 void th_server_free_pools(struct th_http_server *s);
+
+/* http_server_peers.c */
+bool th_peers_init(struct th_http_server *s);
+void th_peers_fini(struct th_http_server *s);
+/* Finds a place for a connection that has just been accepted, or none: false. */
+bool th_peers_admit(struct th_conn *c);
+/* Counts the connection for its address, which must be known now. */
+void th_peers_count(struct th_conn *c);
+/* It was at work a moment ago. */
+void th_peers_used(struct th_conn *c);
+/* It ends. */
+void th_peers_gone(struct th_conn *c);
+
+/* http_server_preface.c */
+bool th_conn_is_trusted(const struct th_conn *c);
+/* Handles the first bytes of a connection with `preface`. False: nothing for the reader is here (now). */
+bool th_conn_preface(struct th_conn *c);
 
 /* http_server_reply.c */
 void th_server_next_id(struct th_http_server *s, char *out);

@@ -4,7 +4,8 @@
  * call and without memory; only what the kernel does not take is copied and queued. Ending a connection: a
  * close with unread bytes makes the kernel send a reset, which can destroy the answer before the client reads
  * it. So the sending side is shut down, what still comes in is thrown away for a bounded time and amount, and
- * only then the socket is closed (RFC 9112 section 9.6).
+ * only then the socket is closed (RFC 9112 section 9.6): many clients send the whole of a body, however large, before they
+ * look for an answer.
  *
  * Invariants: 1. One answer per exchange. 2. No answer overtakes another. 3. After a problem no byte of the
  * connection is read as a request. 4. Copies of answers that wait for their clients take no more than max_answers
@@ -351,6 +352,8 @@ static void linger(struct th_conn *c)
         return;
     }
     th_conn_enter(c, TH_CONN_LINGER);
+    c->body_ms = (int64_t)uv_now(c->server->loop);
+    c->body_n = 0;
     if (!c->processing)
         th_conn_start(c);
 }
@@ -363,6 +366,7 @@ static void after_answer(struct th_conn *c)
         return;
     }
     th_conn_enter(c, TH_CONN_IDLE);
+    th_peers_used(c);
     if (c->processing)
         return; /* its loop goes on */
     if (c->start < c->end)
@@ -405,7 +409,8 @@ static void reply(struct th_http_exchange *x, unsigned status, struct th_span fi
     struct text head;
     uv_buf_t bufs[4];
     unsigned count = 3;
-    bool keep = x->head.keep_alive && !s->draining && !(c->eof && c->start == c->end);
+    bool keep =
+        x->head.keep_alive && !s->draining && !c->unread && !c->extra && !(c->eof && c->start == c->end);
     bool sent;
 
     if (status < 200 || status > 599) { /* the handler's mistake must not break the framing */
@@ -429,6 +434,8 @@ static void reply(struct th_http_exchange *x, unsigned status, struct th_span fi
         bufs[count++] = buf_of(body);
     sent = send_all(c, bufs, count, lasting && count == 4);
     th_conn_release(c);
+    if (c->unread) /* what is here and what comes is the rest of this request */
+        c->start = c->end;
     if (!sent) {
         th_conn_drop_block(c);
         return;
@@ -488,6 +495,19 @@ void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
     bufs[1] = buf_of(th_span(body.p, body.n));
     if (send_all(c, bufs, head_only ? 1 : 2, false))
         answered(c);
+}
+
+void th_http_hold(struct th_http_exchange *x)
+{
+    struct th_conn *c = ((struct th_exchange *)x)->conn;
+
+    if (c->state != TH_CONN_CLOSING) {
+        th_conn_enter(c, TH_CONN_HELD);
+        return;
+    }
+    th_conn_release(c); /* nobody waits for the answer */
+    th_conn_drop_block(c);
+    th_conn_reap(c);
 }
 
 void th_conn_continue(struct th_conn *c)

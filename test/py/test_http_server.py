@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -41,6 +42,11 @@ class Echo:
         s = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Peer(s)
+
+    def open(self):
+        """Sockets of the process, but for the one that listens."""
+        links = (os.readlink(f) for f in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir())
+        return sum(link.startswith("socket:") for link in links) - 1
 
     def cpu_ticks(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -396,9 +402,11 @@ def test_bodies_of_many_sizes(peer, size):
     for raw in (request("/l", body), chunked(*chunks), request("/l", body, fields=f"X: {'y' * 8100}\r\n"),
                 chunked(*chunks, fields=f"X: {'y' * 7900}\r\n"), chunked(*chunks, fields=f"X: {'y' * 20000}\r\n")):
         assert body_of(peer.send(raw).json()) == body
-    peer.send(request("/1", body) + chunked(*chunks) + request("/3", body))
+    sender = threading.Thread(target=peer.send, args=(request("/1", body) + chunked(*chunks) + request("/3", body),))
+    sender.start()  # no more is read of who does not take his answers
     for _ in range(3):
         assert body_of(peer.json()) == body
+    sender.join()
 
 
 def test_expect_100_continue(peer):
@@ -613,24 +621,84 @@ def test_large_answer_to_a_slow_reader(echo):
 # ---- many connections, draining ----
 
 
-def test_connections_above_the_maximum(echo):
+def test_the_longest_idle_without_a_key_gives_way(echo):
+    """All places are taken: whoever comes is served, and of those that have not shown a key the longest idle one goes."""
     server = echo(max_connections=3)
-    held = [server.connect().send(request()) for _ in range(3)]
-    assert all(p.json() for p in held)
-    refused = server.connect()
+    known = server.connect().send(request("/?known=1"))
+    assert known.json()
+    first, second = server.connect(), server.connect()
+    assert first.send(request()).json() and second.send(request()).json()
+    assert first.send(request()).json()  # at work again: now the second is the longest idle
+    third = server.connect().send(request("/third"))
+    assert third.json()["path"] == "/third"
+    assert second.is_ended()
+    assert first.send(request()).json() and known.send(request()).json()
+    for _ in range(20):  # who has a key is not driven away by those who have none
+        assert server.connect().send(request()).json()
+    assert known.send(request()).json()
+
+
+def test_an_idle_connection_with_a_key_gives_way_when_all_have_one(echo):
+    server = echo(max_connections=2)
+    a, b = server.connect(), server.connect()
+    assert a.send(request("/?known=1")).json() and b.send(request("/?known=2")).json()
+    assert a.send(request()).json()
+    assert server.connect().send(request("/?known=3")).json()
+    assert b.is_ended()
+    assert a.send(request()).json()
+
+
+def test_connections_above_the_maximum(echo):
+    """All are at work: who comes is told so, and what is vital is answered all the same."""
+    server = echo(max_connections=3)
+    held = [server.connect().send(request("/?known=1&delay=3000")) for _ in range(3)]
+    time.sleep(0.2)
+    silent = [server.connect() for _ in range(100)]  # the places that are put aside cannot be used up by silence
+    refused = server.connect().send(request())
     assert is_problem(refused.answer(), 503)
     assert refused.is_ended()
-    refused.close()
-    held.pop().close()
-    deadline = time.monotonic() + PATIENCE
-    while True:  # the server notices the close in its own time
-        p = server.connect().send(request("/again"))
-        status, _, _ = p.answer()
+    for _ in range(100):
+        p = server.connect().send(request("/vital"))
+        status, fields, _ = p.answer()
+        assert status == 200 and fields["connection"] == "close"
+        assert p.is_ended()
         p.close()
-        if status == 200:
-            break
-        assert time.monotonic() < deadline
+    assert is_problem(server.connect().send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").answer(), 503)
+    for p in silent:
+        p.close()
+    assert all(p.json() for p in held)
     assert all(p.send(request()).json() for p in held)
+
+
+def test_connections_without_a_key_are_limited_by_address(echo):
+    server = echo(max_keyless=5)
+    known = [server.connect() for _ in range(4)]
+    assert all(p.send(request("/?known=1")).json() for p in known)
+    some = [server.connect() for _ in range(5)]
+    assert all(p.send(request()).json() for p in some)
+    assert server.connect().send(request()).json()
+    assert some[0].is_ended()
+    assert all(p.send(request()).json() for p in some[2:] + known)
+    for _ in range(3):  # one that shows a key leaves its place
+        p = server.connect().send(request("/?known=1"))
+        assert p.json()
+        known.append(p)
+    flood = [server.connect().send(request("/?size=2000000")) for _ in range(20)]  # nobody reads these
+    time.sleep(0.3)
+    assert server.open() <= 5 + len(known)
+    assert all(p.send(request()).json() for p in known)
+    for p in flood:
+        p.close()
+
+
+def test_trusted_proxies_are_not_limited_by_address(echo):
+    server = echo(max_keyless=5, trusted=1)
+    some = [server.connect() for _ in range(20)]
+    assert all(p.send(request()).json() for p in some + some)
+    named = [server.connect().send(b"PROXY TCP4 198.51.100.1 192.0.2.2 5 80\r\n" + request()) for _ in range(8)]
+    time.sleep(0.2)
+    assert [bool(p.answer()) for p in named] == [True] * 8  # each had its answer, and the first ones went then
+    assert sum(not p.is_silent() for p in named) == 3
 
 
 def test_without_a_free_descriptor_clients_wait(echo):
@@ -655,12 +723,202 @@ def test_without_a_free_descriptor_clients_wait(echo):
 def test_refused_connections_make_room(echo):
     """Those above the maximum are told so; when descriptors are short they are not waited for."""
     server = echo(files=32, max_connections=2)
-    held = [server.connect() for _ in range(2)]
-    assert all(p.send(request()).json() for p in held)
+    held = [server.connect().send(request("/?delay=4000")) for _ in range(2)]
+    time.sleep(0.2)
     began = time.monotonic()
-    for p in [server.connect() for _ in range(60)]:
+    for p in [server.connect().send(request()) for _ in range(60)]:
         assert is_problem(p.answer(), 503)
     assert time.monotonic() - began < 4
+    assert all(p.json() for p in held)
+
+
+# ---- the head alone: a judge before the body ----
+
+
+def head_of(length, target="/", fields=""):
+    return f"POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n{fields}\r\n".encode()
+
+
+def test_the_head_is_judged_before_the_body_is_read(echo):
+    server = echo(judge=1)
+    for fields in ("", "Expect: 100-continue\r\n"):
+        p = server.connect().send(head_of(10_000_000, "/?refuse=401", fields))
+        status, fields, _ = p.answer()
+        assert status == 401 and fields["connection"] == "close"
+    p = server.connect().send(b"POST /?refuse=403 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab")
+    assert p.answer()[0] == 403
+    p = server.connect().send(head_of(17_000_000, "/?refuse=401"))  # first the key, then the size
+    assert p.answer()[0] == 401
+    p = server.connect().send(head_of(17_000_000, "/"))
+    assert p.answer()[0] == 413
+    assert server.stop() == 0
+
+
+def test_a_judged_request_is_handled_with_its_body(echo):
+    server = echo(judge=1)
+    p = server.connect()
+    for n in (1, 5000, 9000, 100_000, 1_000_000):
+        body = os.urandom(n)
+        p.send(head_of(n))
+        time.sleep(0.02)
+        assert base64.b64decode(p.send(body).json()["body_b64"]) == body
+    assert p.send(head_of(3, fields="Expect: 100-continue\r\n")).answer()[0] == 100
+    assert base64.b64decode(p.send(b"abc").json()["body_b64"]) == b"abc"
+    assert base64.b64decode(p.send(chunked(b"abc", b"d" * 20_000)).json()["body_b64"]) == b"abc" + b"d" * 20_000
+
+
+@pytest.mark.parametrize("n", [1, 700, 8192, 300_000])
+def test_a_body_that_nobody_wants_is_thrown_away(echo, n):
+    """It costs no memory, the answer comes when all is here, and the connection goes on."""
+    p = echo(judge=1).connect()
+    for _ in range(3):
+        p.send(head_of(n, "/?skip=1"))
+        assert p.is_silent()
+        p.send(b"x" * n + request("/next"))
+        assert p.json()["body_b64"] == "" and p.json()["path"] == "/next"
+        many = chunked(*[b"y" * 100] * (n // 100 + 1)).replace(b"POST /e", b"POST /?skip=1")
+        p.send(many[:-3])
+        assert p.is_silent()
+        p.send(many[-3:])
+        assert p.json()["body_b64"] == ""
+    bad = echo(judge=1).connect().send(b"POST /?skip=1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcdefgh")
+    assert is_problem(bad.answer(), 400)
+
+
+def test_a_held_request_comes_again(echo):
+    server = echo(judge=1, hold_ms=300)
+    began = time.monotonic()
+    p = server.connect().send(request("/?hold=1") + request("/next"))
+    assert p.json()["held"] is True and time.monotonic() - began > 0.25
+    assert p.json()["held"] is False
+    p.send(head_of(100_000, "/?hold=1"))
+    p.send(b"z" * 100_000)
+    got = p.json()
+    assert got["held"] is True and len(base64.b64decode(got["body_b64"])) == 100_000
+    p.send(head_of(100_000, "/?hold=1&refuse=401"))
+    assert p.answer()[0] == 401
+    gone = server.connect().send(request("/?hold=1"))
+    gone.close()
+    time.sleep(1)
+    assert server.connect().send(request()).json()
+
+
+# ---- a last answer reaches whoever sends on ----
+
+
+@pytest.mark.parametrize("total", [17 << 20, 100 << 20])
+@pytest.mark.parametrize("fields", ["", "Expect: 100-continue\r\n"])
+@pytest.mark.parametrize("case", ["413", "401", "chunked"])
+def test_an_answer_reaches_a_client_that_sends_all_of_its_body_first(echo, total, fields, case):
+    server = echo(judge=1)
+    p = server.connect()
+    piece = b"x" * (1 << 20)
+    if case == "chunked":
+        p.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" + fields.encode() + b"\r\n")
+        for _ in range(total >> 20):
+            p.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+        p.send(b"0\r\n\r\n")
+    else:
+        p.send(head_of(total, "/" if case == "413" else "/?refuse=401", fields))
+        for _ in range(total >> 20):
+            p.send(piece)
+    status, *_ = p.answer()
+    if status == 100:
+        status, *_ = p.answer()
+    assert status == (401 if case == "401" else 413)
+    assert p.is_ended()
+
+
+def test_an_answer_reaches_a_client_that_sends_slowly(echo):
+    """Slower than the time for reading the answer; he has to send all of it before he looks."""
+    p = echo(judge=1).connect().send(head_of(14 << 20, "/?refuse=401"))
+    for _ in range(14):
+        p.send(b"x" * (1 << 20))
+        time.sleep(0.5)
+    assert p.answer()[0] == 401 and p.is_ended()
+
+
+def test_what_is_thrown_away_has_limits(echo):
+    server = echo(judge=1, max_body=10_000)
+    p = server.connect().send(head_of(1 << 40, "/"))
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        for _ in range(2000):
+            p.send(b"x" * 100_000)
+    silent = server.connect().send(head_of(1 << 40, "/"))
+    assert is_problem(silent.answer(), 413)
+    deadline = time.monotonic() + 15
+    while server.open() > 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert server.open() == 0
+
+
+# ---- the PROXY protocol ----
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def v2(family, addresses, command=1, more=b""):
+    body = addresses + more
+    return SIGNATURE + bytes([0x20 | command, family]) + len(body).to_bytes(2, "big") + body
+
+
+V4 = socket.inet_aton("198.51.100.7") + socket.inet_aton("192.0.2.1") + (4711).to_bytes(2, "big") + b"\0\x50"
+V6 = (socket.inet_pton(socket.AF_INET6, "2001:db8::7") + socket.inet_pton(socket.AF_INET6, "2001:db8::1") +
+      (4711).to_bytes(2, "big") + b"\0\x50")
+
+
+@pytest.mark.parametrize("header,peer", [
+    (b"PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\n", "198.51.100.7"),
+    (b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 80\r\n", "2001:db8::7"),
+    (v2(0x11, V4), "198.51.100.7"),
+    (v2(0x11, V4, more=b"\x04\0\x03abc"), "198.51.100.7"),
+    (v2(0x21, V6), "2001:db8::7"),
+    (b"PROXY UNKNOWN\r\n", None),
+    (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", None),
+    (v2(0x11, V4, command=0), None),
+    (v2(0x00, b""), None),
+    (v2(0x31, b"a" * 216), None),
+    (b"", None),
+])
+def test_a_trusted_proxy_names_its_client(echo, header, peer):
+    server = echo(trusted=1)
+    p = server.connect().send(header + request("/one"))
+    for target in ("/one", "/two"):  # for the whole connection
+        got = p.json()
+        assert got["path"] == target and got["peer"] == (peer or "127.0.0.1")
+        assert peer is None or got["peer_port"] == 4711
+        p.send(request("/two"))
+    slow = server.connect()
+    for byte in header + request():
+        slow.send(bytes([byte]))
+    assert slow.json()["peer"] == (peer or "127.0.0.1")
+    assert is_problem(server.connect().send(b"GARBAGE\r\n\r\n").answer(), 400)
+
+
+@pytest.mark.parametrize("header", [
+    b"PROXY TCP4 198.51.100.7 192.0.2.1 4711\r\n",
+    b"PROXY TCP4 198.51.100.7 192.0.2.1 4711 80 9\r\n",
+    b"PROXY TCP4 198.51.100.7  4711 80\r\n",
+    b"PROXY TCP4 2001:db8::7 192.0.2.1 4711 80\r\n",
+    b"PROXY TCP4 198.51.100.7 192.0.2.1 4711 99999\r\n",
+    b"PROXY TCP5 198.51.100.7 192.0.2.1 4711 80\r\n",
+    b"PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\n",
+    b"PROXY " + b"a" * 200,
+    v2(0x11, V4)[:12] + b"\x31" + v2(0x11, V4)[13:],
+    v2(0x11, V4, command=2),
+    v2(0x11, V4[:10]),
+    SIGNATURE + b"\x21\x11\xff\xff",
+])
+def test_a_malformed_header_of_a_proxy_ends_the_connection(echo, header):
+    p = echo(trusted=1).connect().send(header + request())
+    assert is_problem(p.answer(), 400) and p.is_ended()
+
+
+def test_nobody_else_names_a_client(echo):
+    for header in (b"PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\n", v2(0x11, V4)):
+        assert is_problem(echo().connect().send(header + request()).answer(), 400)
+    twice = echo(trusted=1).connect().send(v2(0x11, V4) + v2(0x11, V4) + request())
+    assert is_problem(twice.answer(), 400)
 
 
 def test_drain_lets_requests_end(echo):

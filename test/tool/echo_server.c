@@ -1,12 +1,15 @@
 /* The HTTP server with a handler that tells what it saw, for black-box tests of the reader.
  *
  * usage: echo_server [NAME=NUMBER]...   NAME: max_head max_body max_bodies max_connections head_ms body_ms idle_ms
- * write_ms grace_ms Prints the port, serves on 127.0.0.1 until SIGTERM, drains, prints "drained SEEN", where
+ * write_ms grace_ms hold_ms max_keyless judge trusted Prints the port, serves on 127.0.0.1 until SIGTERM, drains, prints "drained SEEN", where
  * SEEN counts the requests. Every request is answered with
  * {"seen":N,"method":...,"path":...,"query":...,"host":...,"body_b64":...}. In the query: delay=MS answers
- * later, size=N pads the answer with N bytes, status=N gives another status. */
+ * later, size=N pads the answer with N bytes, status=N gives another status, hold=1 holds the request once, known=N says who the
+ * client is. With judge=1 refuse=STATUS answers before the body is read, and skip=1 has it thrown away. With trusted=1
+ * clients on loopback are proxies. The path /vital is answered although there are too many connections. */
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "core/guard.h"
 #include "net/http_server.h"
 #include <signal.h>
 #include <stdio.h>
@@ -60,8 +63,10 @@ static void answer(struct th_http_exchange *x)
     put_text(&b, "query", x->query);
     put_text(&b, "host", host ? host->value : th_span("", 0));
     put_text(&b, "request_id", th_str(x->request_id));
-    th_buf_printf(&b, ",\"gone\":%s,\"peer_family\":%d,\"body_b64\":\"", x->gone ? "true" : "false",
-                  x->peer.family);
+    th_buf_printf(&b, ",\"gone\":%s,\"held\":%s,\"peer_family\":%d,\"peer_port\":%u,\"peer\":\"",
+                  x->gone ? "true" : "false", x->held ? "true" : "false", x->peer.family, x->peer.port);
+    th_addr_format(&b, &x->peer);
+    th_buf_str(&b, "\",\"body_b64\":\"");
     th_base64(&b, x->body.p, x->body.n);
     th_buf_str(&b, "\"");
     if (size) {
@@ -99,10 +104,16 @@ static void on_delay(uv_timer_t *t)
 
 static void handle(void *ctx, struct th_http_exchange *x)
 {
-    uint64_t delay = option(x->query, "delay=", 0);
+    uint64_t delay = option(x->query, "delay=", 0), known = option(x->query, "known=", 0);
     uv_timer_t *t;
 
+    if (option(x->query, "hold=", 0) && !x->held) {
+        th_http_hold(x);
+        return;
+    }
     seen++;
+    if (known)
+        th_http_known(x, known);
     if (delay == 0 || !(t = th_malloc(sizeof *t))) {
         answer(x);
         return;
@@ -110,6 +121,27 @@ static void handle(void *ctx, struct th_http_exchange *x)
     uv_timer_init(ctx, t);
     t->data = x;
     uv_timer_start(t, on_delay, delay, 0);
+}
+
+static enum th_http_verdict judge(void *ctx, struct th_http_exchange *x)
+{
+    uint64_t refuse = option(x->query, "refuse=", 0);
+
+    (void)ctx;
+    if (option(x->query, "hold=", 0) && !x->held) {
+        th_http_hold(x);
+        return TH_HTTP_ANSWERED;
+    }
+    if (refuse) {
+        th_http_reply(x, (unsigned)refuse, TH_LIT("Content-Type: application/json\r\n"), TH_LIT("{}"));
+        return TH_HTTP_ANSWERED;
+    }
+    return option(x->query, "skip=", 0) ? TH_HTTP_SKIP : TH_HTTP_READ;
+}
+
+static bool is_vital(const struct th_http_exchange *x)
+{
+    return th_span_is(x->path, "/vital");
 }
 
 static void on_drained(void *ctx)
@@ -128,6 +160,7 @@ static void on_signal(uv_signal_t *s, int number)
 
 static bool set_option(struct th_http_server_conf *conf, const char *arg)
 {
+    static struct th_cidr loopback;
     const char *eq = strchr(arg, '=');
     struct th_span name = th_span(arg, eq ? (size_t)(eq - arg) : 0);
     uint64_t v;
@@ -150,7 +183,17 @@ static bool set_option(struct th_http_server_conf *conf, const char *arg)
         conf->idle_timeout_ms = (unsigned)v;
     else if (th_span_is(name, "write_ms"))
         conf->write_timeout_ms = (unsigned)v;
-    else if (th_span_is(name, "grace_ms"))
+    else if (th_span_is(name, "hold_ms"))
+        conf->hold_ms = (unsigned)v;
+    else if (th_span_is(name, "max_keyless"))
+        conf->max_keyless = (unsigned)v;
+    else if (th_span_is(name, "judge"))
+        conf->judge = v ? judge : NULL;
+    else if (th_span_is(name, "trusted")) {
+        (void)th_cidr_parse(TH_LIT("127.0.0.0/8"), &loopback);
+        conf->trusted = &loopback;
+        conf->trusted_count = v ? 1 : 0;
+    } else if (th_span_is(name, "grace_ms"))
         grace_ms = (unsigned)v;
     else
         return false;
@@ -161,7 +204,7 @@ int main(int argc, char **argv)
 {
     uv_loop_t loop;
     struct th_http_server_conf conf = {
-        .address = "127.0.0.1", .handle = handle, .ctx = &loop, .metrics = &metrics};
+        .address = "127.0.0.1", .handle = handle, .is_vital = is_vital, .ctx = &loop, .metrics = &metrics};
     int os_error;
 
     for (int i = 1; i < argc; i++)

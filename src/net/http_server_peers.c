@@ -1,0 +1,161 @@
+/* Who may have how many connections of the HTTP server.
+ *
+ * A connection is keyless until its client has shown a right key on it (th_http_known). Keyless ones cost whoever opens them
+ * nothing, so they must not keep anybody else out: of one address there are at most max_keyless, and when all places are
+ * taken the keyless one that has been idle for the longest gives way to whoever comes; who has just come and shows his key
+ * with his first request is the last to go. Where all have keys, one that waits between two requests gives way, which
+ * clients of HTTP must be ready for at any time. Where all are at work, whoever comes gets one of a few places that
+ * are put aside (extras), on which nothing but vital requests is answered: whether the process is alive can always be asked.
+ *
+ * Invariants: 1. `counted` <= max_connections, and the connections that count are those with `counted`. 2. `keyless` and
+ * the lists of addresses are in the order of the last answer, or of the beginning. 3. An address is in the map exactly
+ * while it has a keyless connection. Failure: without memory an address is not counted, and its connections are kept. */
+#include "base/alloc.h"
+#include "net/client_address.h"
+#include "net/http_server_impl.h"
+
+bool th_peers_init(struct th_http_server *s)
+{
+    uint64_t seed;
+
+    if (uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0)
+        seed = uv_hrtime();
+    th_list_init(&s->keyless);
+    th_list_init(&s->extras);
+    th_map_init(&s->peers, s->conf.max_connections + TH_HTTP_SERVER_REFUSED, seed);
+    return true;
+}
+
+void th_peers_fini(struct th_http_server *s)
+{
+    th_map_fini(&s->peers); /* empty: every connection is closed */
+}
+
+static bool may_go(const struct th_conn *c)
+{
+    return c->state != TH_CONN_BUSY && c->state != TH_CONN_CLOSING;
+}
+
+static bool cut_one(struct th_conn *c)
+{
+    if (!may_go(c))
+        return false;
+    if (c->server->conf.metrics)
+        th_count(c->server->conf.metrics, TH_C_HTTP_CUT, 1);
+    th_conn_expire(c);
+    return true;
+}
+
+/* Cuts the first of the list that may go. */
+static bool cut_keyless(struct th_list *all)
+{
+    for (struct th_list *l = all->next; l != all; l = l->next)
+        if (cut_one(TH_CONTAINER(l, struct th_conn, keyless)))
+            return true;
+    return false;
+}
+
+static bool cut_idle(struct th_http_server *s)
+{
+    struct th_list *idle = &s->by_state[TH_CONN_IDLE];
+
+    for (struct th_list *l = idle->next; l != idle; l = l->next) {
+        struct th_conn *c = TH_CONTAINER(l, struct th_conn, link);
+
+        if (c->counted && c->start == c->end) /* nothing of another request is here */
+            return cut_one(c);
+    }
+    return false;
+}
+
+bool th_peers_admit(struct th_conn *c)
+{
+    struct th_http_server *s = c->server;
+
+    if (s->counted < s->conf.max_connections || cut_keyless(&s->keyless) || cut_idle(s)) {
+        c->counted = true;
+        s->counted++;
+        th_list_append(&s->keyless, &c->keyless);
+        return true;
+    }
+    if (s->extra_count >= TH_HTTP_SERVER_REFUSED && !cut_keyless(&s->extras))
+        return false;
+    c->extra = true;
+    s->extra_count++;
+    th_list_append(&s->extras, &c->keyless);
+    return true;
+}
+
+void th_peers_count(struct th_conn *c)
+{
+    struct th_http_server *s = c->server;
+    uint64_t name = th_http_address_name(&c->peer);
+    struct th_peer *p;
+
+    if (!s->conf.max_keyless || c->known || th_conn_is_trusted(c))
+        return;
+    p = th_map_get(&s->peers, name);
+    if (!p) {
+        p = th_calloc(1, sizeof *p);
+        if (!p)
+            return;
+        p->name = name;
+        th_list_init(&p->conns);
+        if (th_map_put(&s->peers, name, p)) {
+            th_free(p);
+            return;
+        }
+    }
+    c->from = p;
+    p->count++;
+    th_list_append(&p->conns, &c->same);
+    if (p->count > s->conf.max_keyless)
+        for (struct th_list *l = p->conns.next; l != &c->same; l = l->next)
+            if (cut_one(TH_CONTAINER(l, struct th_conn, same)))
+                break;
+}
+
+static void leave_address(struct th_conn *c)
+{
+    struct th_peer *p = c->from;
+
+    if (!p)
+        return;
+    c->from = NULL;
+    th_list_remove(&c->same);
+    if (--p->count == 0) {
+        (void)th_map_del(&c->server->peers, p->name);
+        th_free(p);
+    }
+}
+
+void th_peers_used(struct th_conn *c)
+{
+    if (c->known || c->extra)
+        return;
+    th_list_remove(&c->keyless);
+    th_list_append(&c->server->keyless, &c->keyless);
+    if (c->from) {
+        th_list_remove(&c->same);
+        th_list_append(&c->from->conns, &c->same);
+    }
+}
+
+void th_peers_gone(struct th_conn *c)
+{
+    leave_address(c);
+    th_list_remove(&c->keyless);
+    c->server->counted -= c->counted;
+    c->server->extra_count -= c->extra;
+    c->counted = c->extra = false;
+}
+
+void th_http_known(struct th_http_exchange *x, uint64_t who)
+{
+    struct th_conn *c = ((struct th_exchange *)x)->conn;
+
+    x->known = c->known = who;
+    leave_address(c);
+    if (!c->extra)
+        th_list_remove(&c->keyless);
+}
