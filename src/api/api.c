@@ -1,4 +1,6 @@
-/* The life of a request in the API: route, key, query, body, handler, answer.
+/* The life of a request in the API: route, key, query, body, handler, answer. Where the body is not here with the head, the
+ * head is judged first: who has no right key is told so before anything of the body is kept, and so is who names no
+ * route, or another media type. Then the request comes again as a whole.
  *
  * A request struct lives from th_api_handle until its one answer; the exchange, its bytes included, stays
  * valid as long, so nothing of the body is copied on the way to the store. Structs come from a free list; the
@@ -37,7 +39,10 @@ void th_api_req_free(struct th_api_req *r)
 
     th_api_idem_end(r);
     th_api_read_end(r);
-    th_arena_fini(&r->mem);
+    if (r->route && (r->route->flags & TH_R_PUBLISH)) /* much, and no secrets */
+        th_arena_fini(&r->mem);
+    else
+        th_arena_wipe(&r->mem); /* values of custom headers, secrets: as they were written in a body */
     api->live--;
     if (api->free_count >= TH_API_KEEP_REQUESTS) {
         th_free(r);
@@ -87,24 +92,99 @@ static bool fields_once(struct th_api_req *r)
     return true;
 }
 
-void th_api_handle(void *ctx, struct th_http_exchange *x)
+/* What is not loaded yet would be "not found", and a client gives up at that. Being alive is told all the same. */
+static bool has_begun(struct th_api_req *r)
 {
-    struct th_api *api = ctx;
+    struct th_api *api = r->api;
+
+    api->begun = api->begun || th_engine_begun(api->engine);
+    if (api->begun || (r->route && r->route->handle == th_h_livez))
+        return true;
+    th_api_fail(r, 503, "the server is starting");
+    return false;
+}
+
+/* What the head alone decides. */
+static bool head_passes(struct th_api_req *r)
+{
+    return has_begun(r) && th_api_route(r) && fields_once(r) && th_api_authorize(r) && th_api_query(r);
+}
+
+static bool is_public(const struct th_api_req *r)
+{
+    return r->route && (r->route->flags & TH_R_PUBLIC);
+}
+
+/* A request struct with its route looked for; NULL: it has been answered, or held. */
+static struct th_api_req *take(struct th_api *api, struct th_http_exchange *x)
+{
     struct th_api_req *r = req_new(api, x);
 
     if (!r) {
         th_http_reply(x, 503, TH_LIT("Content-Type: application/problem+json\r\nRetry-After: 1\r\n"),
                       TH_LIT("{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
                              "\"detail\":\"out of memory\"}"));
-        return;
+        return NULL;
     }
     x->user = r;
-    if (!th_api_route(r) || !fields_once(r) || !th_api_authorize(r) || !th_api_query(r))
+    th_api_route_find(r);
+    if (!is_public(r) && th_api_guess_hold(r)) {
+        th_api_req_free(r);
+        th_http_hold(x);
+        return NULL;
+    }
+    return r;
+}
+
+void th_api_handle(void *ctx, struct th_http_exchange *x)
+{
+    struct th_api_req *r = take(ctx, x);
+
+    if (!r || !head_passes(r))
         return;
     if (th_api_owner_later(r))
         th_api_owner_find(r);
     else
         th_api_go_on(r);
+}
+
+/* A small body is waited for where nothing of it matters: the connection can go on afterwards. */
+static bool is_worth_skipping(const struct th_http1_head *head)
+{
+    return !head->expect_continue && (head->body == TH_HTTP1_CHUNKED || head->length <= TH_API_SKIP_MAX);
+}
+
+enum th_http_verdict th_api_judge(void *ctx, struct th_http_exchange *x)
+{
+    struct th_api *api = ctx;
+    struct th_api_req *r;
+    bool wants;
+
+    r = take(api, x);
+    if (!r)
+        return TH_HTTP_ANSWERED;
+    r->judging = true;
+    if ((is_public(r) || (!r->route && api->begun)) && is_worth_skipping(&x->head)) {
+        th_api_req_free(r);
+        return TH_HTTP_SKIP;
+    }
+    if (!head_passes(r))
+        return TH_HTTP_ANSWERED;
+    if (is_public(r)) { /* these answer in this turn */
+        r->route->handle(r);
+        return TH_HTTP_ANSWERED;
+    }
+    wants = r->route->flags & (TH_R_BODY | TH_R_BODY_MAY);
+    if (wants && !th_api_body_judge(r))
+        return TH_HTTP_ANSWERED;
+    th_api_req_free(r);
+    return wants ? TH_HTTP_READ : TH_HTTP_SKIP;
+}
+
+bool th_api_is_vital(const struct th_http_exchange *x)
+{
+    return (th_span_is(x->path, "/livez") || th_span_is(x->path, "/readyz")) &&
+           (th_span_is(x->head.method, "GET") || th_span_is(x->head.method, "HEAD"));
 }
 
 static void body_is_read(struct th_api_req *r)
@@ -161,6 +241,9 @@ void th_api_reload(struct th_api *api, const struct th_api_conf *conf)
     api->conf.default_dialect = conf->default_dialect.n ? conf->default_dialect : TH_LIT("standard");
     api->conf.source_addresses = conf->source_addresses;
     api->conf.source_address_count = conf->source_address_count;
+    api->conf.trusted = conf->trusted;
+    api->conf.trusted_count = conf->trusted_count;
+    api->conf.client_header = conf->client_header;
     if (!th_api_limit_rates(api, conf))
         th_log(TH_LOG_WARN, "rate limits of the API stay as they were: out of memory");
 }

@@ -3,6 +3,7 @@
 #ifndef TH_API_API_H
 #define TH_API_API_H
 #include "engine/engine.h"
+#include "net/client_address.h"
 #include "net/http_server.h"
 
 struct th_api;
@@ -23,8 +24,12 @@ struct th_api_conf {
         default_dialect; /* form of errors without tenant and without matching host; n == 0: "standard" */
     const struct th_span *source_addresses; /* prefixes that deliveries come from, as text */
     unsigned source_address_count;
-    uint32_t key_rate, tenant_rate, wrong_key_rate; /* requests a second, see limit.c; 0: no limit */
-    struct th_span version;                         /* of the program, for openapi.json */
+    uint32_t key_rate, tenant_rate,
+        wrong_key_rate;            /* requests a second, see limit.c and guess.c; 0: no limit */
+    const struct th_cidr *trusted; /* proxies that name their client, and are not limited themselves */
+    unsigned trusted_count;
+    enum th_client_header client_header;
+    struct th_span version; /* of the program, for openapi.json */
     void (*measure)(
         void *ctx); /* before the metrics are written: what only the owner can measure; may be NULL */
     void *measure_ctx;
@@ -35,11 +40,15 @@ struct th_api_conf {
 
 /** TH_NOMEM when there is no memory. */
 TH_MUST_USE enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out);
-/** Takes over hosts, default dialect, source addresses and rates of another conf, which outlives the api. */
+/** Takes over hosts, default dialect, source addresses, trusted proxies and rates of another conf, which outlives the api. */
 void th_api_reload(struct th_api *api, const struct th_api_conf *conf);
 /** The server's handler (`api` is a struct th_api): answers at once or from a later turn of the engine,
  * always exactly once. */
 void th_api_handle(void *api, struct th_http_exchange *x);
+/** The server's judge: answers what the head alone decides; takes no token of a rate. */
+enum th_http_verdict th_api_judge(void *api, struct th_http_exchange *x);
+/** /livez and /readyz: answered although there are too many connections. */
+bool th_api_is_vital(const struct th_http_exchange *x);
 /** Requests that wait for the engine. The api may be freed when it is 0. */
 unsigned th_api_pending(const struct th_api *api);
 void th_api_free(struct th_api *api);

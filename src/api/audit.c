@@ -83,13 +83,15 @@ static struct th_span object_id(const struct th_api_req *r)
 void th_api_audit(struct th_api_req *r, unsigned status)
 {
     struct th_span object, tenant;
-    struct th_buf id, from;
+    struct th_buf id, from, client;
 
     if (!is_audited(r) || status == 429) /* a flood of what was not even tried stays out of it */
         return;
     th_buf_init(&id, 128);
     th_buf_init(&from, 128);
     th_addr_format(&from, &r->x->peer);
+    th_buf_init(&client, 128);
+    th_addr_format(&client, th_api_client(r));
     object = object_id(r);
     tenant = th_api_tenant_id(r);
     if (!tenant.n && (r->route->flags & TH_R_OPERATOR) &&
@@ -101,7 +103,9 @@ void th_api_audit(struct th_api_req *r, unsigned status)
                                           : "failed"),
            TH_KI("status", status), TH_KS("key", key_id(r, &id)), TH_KS("tenant", at_most(tenant)),
            TH_KS("object", at_most(object)), TH_KS("from", th_buf_view(&from)),
-           TH_KI("repeated", r->replayed), TH_KC("request_id", r->x->request_id));
+           TH_KS("client", th_buf_view(&client)), TH_KI("repeated", r->replayed),
+           TH_KC("request_id", r->x->request_id));
     th_buf_fini(&id);
     th_buf_fini(&from);
+    th_buf_fini(&client);
 }

@@ -29,8 +29,7 @@ static const struct th_dialect *host_dialect(const struct th_api_req *r)
     return th_engine_dialect(r->api->engine, conf->default_dialect);
 }
 
-/* The text after "Bearer"; false when there is none. */
-static bool bearer(const struct th_api_req *r, struct th_span *key)
+bool th_api_bearer(const struct th_api_req *r, struct th_span *key)
 {
     const struct th_http1_field *field = th_api_header(r, "authorization");
     struct th_span v;
@@ -46,22 +45,30 @@ static bool bearer(const struct th_api_req *r, struct th_span *key)
     return v.n > 0;
 }
 
-/* NULL also for an address that must wait: by nothing, the form of an error included, may it learn which key is right. */
-static const struct th_key *known_key(struct th_api_req *r)
+const struct th_key *th_api_find_key(struct th_api_req *r, struct th_span text)
 {
-    struct th_span text;
     uint8_t hash[32];
     const struct th_key *key;
 
-    if (r->wrong_key || !bearer(r, &text) || th_api_limit_address_us(r))
-        return NULL;
     th_sha256(text.p, text.n, hash);
     key = th_engine_key(r->api->engine, hash);
-    if (key && !(key->tenant && key->tenant->deleting))
-        return key;
-    r->wrong_key = true; /* counts once */
-    th_api_limit_wrong_key(r);
-    return NULL;
+    return key && !(key->tenant && key->tenant->deleting) ? key : NULL;
+}
+
+/* NULL: none is given, or it is not known; the latter counts once. */
+static const struct th_key *known_key(struct th_api_req *r)
+{
+    const struct th_key *key;
+    struct th_span text;
+
+    if (r->wrong_key || !th_api_bearer(r, &text))
+        return NULL;
+    key = th_api_find_key(r, text);
+    if (!key) {
+        r->wrong_key = true;
+        r->too_many_wrong = !th_api_guess_wrong(r);
+    }
+    return key;
 }
 
 const struct th_dialect *th_api_client_dialect(struct th_api_req *r)
@@ -118,20 +125,21 @@ bool th_api_authorize(struct th_api_req *r)
 {
     const struct th_api_route *route = r->route;
     const struct th_key *key;
-    struct th_span text;
     unsigned scopes;
 
     if (route->flags & TH_R_PUBLIC)
         return true;
-    if (bearer(r, &text) && !th_api_limit_address(r))
-        return false;
     key = known_key(r);
     if (!key) {
-        th_api_fail(r, 401, "%s",
-                    bearer(r, &text) ? "the key is unknown, revoked or expired"
+        if (r->too_many_wrong)
+            th_api_fail(r, 429, "too many requests with a wrong key have come from this address");
+        else
+            th_api_fail(r, 401, "%s",
+                        r->wrong_key ? "the key is unknown, revoked or expired"
                                      : "the request needs a key: Authorization: Bearer KEY");
         return false;
     }
+    th_api_guess_right(r, key);
     scopes = key->scopes | (key->scopes & TH_SCOPE_MANAGE ? TH_SCOPE_READ | TH_SCOPE_ANSWERS : 0u);
     r->operator_key = !key->tenant;
     r->scopes = scopes;

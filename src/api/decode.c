@@ -52,25 +52,12 @@ static bool json_media_type(const struct th_api_req *r, struct th_span v)
     return true;
 }
 
-bool th_api_body_begin(struct th_api_req *r)
+/* Types and sizes, which the head alone tells. */
+static bool type_passes(struct th_api_req *r)
 {
     const struct th_http1_field *type = th_api_header(r, "content-type"),
                                 *coding = th_api_header(r, "content-encoding");
-    struct th_span body = r->x->body;
 
-    r->body = (struct th_json){TH_JSON_OBJECT, TH_LIT("{}")};
-    if (!body.n && (r->route->flags & TH_R_BODY_MAY))
-        return true;
-    if (!(r->route->flags & TH_R_PUBLISH) && body.n > TH_API_MAX_SETTINGS) {
-        th_api_fail(r, 413,
-                    "the request body is larger than allowed: only events may have more than %u bytes",
-                    TH_API_MAX_SETTINGS);
-        return false;
-    }
-    if (!body.n && !type) {
-        th_api_fail(r, 400, "the body is missing; it must be JSON");
-        return false;
-    }
     if (!type || !json_media_type(r, type->value)) {
         th_api_fail(r, 415,
                     type ? "Content-Type must be application/json, in UTF-8"
@@ -82,6 +69,40 @@ bool th_api_body_begin(struct th_api_req *r)
         return false;
     }
     return true;
+}
+
+static bool size_passes(struct th_api_req *r, uint64_t n)
+{
+    if ((r->route->flags & TH_R_PUBLISH) || n <= TH_API_MAX_SETTINGS)
+        return true;
+    th_api_fail(r, 413, "the request body is larger than allowed: only events may have more than %u bytes",
+                TH_API_MAX_SETTINGS);
+    return false;
+}
+
+bool th_api_body_judge(struct th_api_req *r)
+{
+    const struct th_http1_head *head = &r->x->head;
+
+    if (head->body != TH_HTTP1_LENGTH || head->length == 0) /* a chunked one may turn out to be empty */
+        return true;
+    return size_passes(r, head->length) && type_passes(r);
+}
+
+bool th_api_body_begin(struct th_api_req *r)
+{
+    struct th_span body = r->x->body;
+
+    r->body = (struct th_json){TH_JSON_OBJECT, TH_LIT("{}")};
+    if (!body.n && (r->route->flags & TH_R_BODY_MAY))
+        return true;
+    if (!size_passes(r, body.n))
+        return false;
+    if (!body.n && !th_api_header(r, "content-type")) {
+        th_api_fail(r, 400, "the body is missing; it must be JSON");
+        return false;
+    }
+    return type_passes(r);
 }
 
 void th_api_body_read(struct th_api_req *r)

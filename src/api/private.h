@@ -26,6 +26,8 @@
 #define TH_API_LARGE_BODY (32u << 10)  /* from which another thread reads it */
 #define TH_API_MAX_ARENA (64u << 20)   /* memory that one request may take beside its body */
 #define TH_API_KEEP_REQUESTS 256       /* request structs kept for reuse */
+#define TH_API_NOTES 4096              /* addresses from which a key was right, see guess.c */
+#define TH_API_SKIP_MAX (64u << 10)    /* a larger body is not waited for where it does not matter */
 #define TH_API_IDEM_WAIT_US 5000000    /* a second request with a key under way for longer is told 409 */
 
 struct th_api_req;
@@ -64,7 +66,9 @@ struct th_api_route {
 /** Ends with a row whose method is NULL. */
 extern const struct th_api_route th_api_routes[];
 
-/** Finds the route and fills r->route and r->param, or answers 404 or 405. */
+/** Finds the route: r->route and, still encoded, r->param; else r->route is NULL, and r->allow has the path's methods. */
+void th_api_route_find(struct th_api_req *r);
+/** Decodes r->param of the route that was found; answers 404 and 405 itself. */
 TH_MUST_USE bool th_api_route(struct th_api_req *r);
 
 /* ---- a request ---- */
@@ -92,7 +96,11 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     bool shaped;       /* the path is one whose answers and errors dialects shape */
     bool operator_key; /* else a tenant's key */
     bool unnamed;      /* the operator's key without the name of a tenant */
+    bool judging;      /* the body is not here yet */
     bool wrong_key;    /* looked for and not found */
+    bool too_many_wrong;
+    bool client_known, client_trusted; /* client is set; it is a trusted proxy's address */
+    struct th_addr client;             /* see th_api_client */
     unsigned scopes;
     uint64_t key_no;                   /* 0: no tenant's key */
     uint64_t metered_tenant;           /* whose rate this request counts for; 0: nobody's */
@@ -176,6 +184,12 @@ struct th_api {
     unsigned free_count, live;
     struct th_list reads;                   /* requests that wait until others have been answered */
     uint64_t reader_tenant[TH_API_READERS]; /* whose requests they are; 0: free */
+    bool begun;                             /* the engine's start is over */
+    /* guess.c */
+    int64_t guessed_until_us, guess_told_us; /* some address must wait until then; the last line of the log */
+    uint64_t guesses;                        /* since that line */
+    bool guess_told;
+    uint64_t notes[TH_API_NOTES];
 };
 
 static inline struct th_span th_api_tenant_id(const struct th_api_req *r)
@@ -223,16 +237,28 @@ void th_api_limits_write(struct th_api_req *r, struct th_jw *w, const struct th_
 /** Appends what tenants use of their limits, for those with limits of their own or near one. */
 void th_api_limits_metrics(struct th_api *api, struct th_buf *out);
 
+/** The text after "Bearer"; false when there is none. */
+bool th_api_bearer(const struct th_api_req *r, struct th_span *key);
+/** The key of this text, if it is valid now; else NULL. Counts nothing. */
+const struct th_key *th_api_find_key(struct th_api_req *r, struct th_span text);
+
+/* ---- guess.c ---- */
+/** The address of the client, behind trusted proxies too. Valid as long as the request. */
+const struct th_addr *th_api_client(struct th_api_req *r);
+/** Whether the request must wait before its key is looked at. */
+bool th_api_guess_hold(struct th_api_req *r);
+void th_api_guess_right(struct th_api_req *r, const struct th_key *key);
+/** Counts a wrong key. False: its address has shown too many. */
+bool th_api_guess_wrong(struct th_api_req *r);
+
 /* ---- limit.c ---- */
 /** Sets the rates of the conf. False: no memory, some may be the old ones. */
 TH_MUST_USE bool th_api_limit_rates(struct th_api *api, const struct th_api_conf *conf);
-/** Count a request for its key, for its tenant; look whether its address may show a key. Answer 429 themselves. */
+/** Count a request for its key, for its tenant. Answer 429 themselves. */
 TH_MUST_USE bool th_api_limit_key(struct th_api_req *r);
 TH_MUST_USE bool th_api_limit_tenant(struct th_api_req *r);
-TH_MUST_USE bool th_api_limit_address(struct th_api_req *r);
-/** Microseconds that the address must wait; 0: none. */
-int64_t th_api_limit_address_us(const struct th_api_req *r);
-void th_api_limit_wrong_key(struct th_api_req *r);
+/** False, and the answer's Retry-After is set, when there are microseconds to wait. */
+bool th_api_limit_passes(struct th_api_req *r, int64_t wait_us);
 /** The RateLimit lines of an answer. */
 void th_api_limit_fields(struct th_api_req *r);
 
@@ -343,6 +369,8 @@ struct th_api_value {
     int64_t i; /* INTEGER; TIME: wall ms; BOOL: 0 or 1 */
     double number;
 };
+/** Checks what the head says of the body that is to come: its media type and size; answers 413 or 415 itself. */
+TH_MUST_USE bool th_api_body_judge(struct th_api_req *r);
 /** Checks the body's media type and size; answers 400, 413 or 415 itself. A body that may be absent is an empty object. */
 TH_MUST_USE bool th_api_body_begin(struct th_api_req *r);
 /** Parses it into r->body, hashes it for an Idempotency-Key, and reads events: all that takes long with a large one. Touches

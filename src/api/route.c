@@ -126,6 +126,7 @@ static bool match(const char *pattern, struct th_span path, struct th_span param
 
 static bool decode_params(struct th_api_req *r)
 {
+    r->allow[0] = '\0';
     for (unsigned i = 0; i < TH_API_MAX_PARAMS && r->param[i].n; i++)
         if (!th_api_percent(r, r->param[i], &r->param[i])) {
             r->route = NULL;
@@ -150,7 +151,7 @@ static bool is_shaped(struct th_span path)
     return th_span_is(path, "/v1/webhooks") || th_span_starts(path, TH_LIT("/v1/webhooks/"));
 }
 
-bool th_api_route(struct th_api_req *r)
+void th_api_route_find(struct th_api_req *r)
 {
     struct th_span method = r->x->head.method;
 
@@ -166,10 +167,16 @@ bool th_api_route(struct th_api_req *r)
         if (th_span_is(method, t->method)) {
             memcpy(r->param, param, sizeof param);
             r->route = t;
-            return decode_params(r);
+            return;
         }
         allow(r, t->method);
     }
+}
+
+bool th_api_route(struct th_api_req *r)
+{
+    if (r->route)
+        return decode_params(r);
     if (r->allow[0])
         th_api_fail(r, 405, "this path answers %s", r->allow);
     else

@@ -89,20 +89,31 @@ static enum th_error own_addresses(struct th_live *a)
     return a->deny ? TH_OK : TH_NOMEM;
 }
 
-static enum th_error setup_guard(struct th_live *a, char *why, size_t why_size)
+static enum th_error read_networks(const struct th_value *v, struct th_cidr **out, char *why, size_t why_size)
 {
-    const struct th_value *v = &a->settings.v[TH_O_ALLOW_NETWORK];
+    struct th_cidr *networks = *out = th_calloc(v->count + 1, sizeof *networks);
 
-    a->allow = th_calloc(v->count + 1, sizeof *a->allow);
-    if (!a->allow)
+    if (!networks)
         return TH_NOMEM;
     for (unsigned i = 0; i < v->count; i++)
-        if (!th_cidr_parse(th_str(v->list[i]), &a->allow[i])) {
+        if (!th_cidr_parse(th_str(v->list[i]), &networks[i])) {
             snprintf(why, why_size,
                      "%s: \"%s\" is not a network; write for example 10.0.0.0/8 or fd00::/8 (host bits zero)",
                      v->origin, v->list[i]);
             return TH_INVALID;
         }
+    return TH_OK;
+}
+
+static enum th_error setup_guard(struct th_live *a, char *why, size_t why_size)
+{
+    const struct th_value *v = &a->settings.v[TH_O_ALLOW_NETWORK];
+    enum th_error error = read_networks(v, &a->allow, why, why_size);
+
+    if (!error)
+        error = read_networks(&a->settings.v[TH_O_TRUSTED_PROXIES], &a->trusted, why, why_size);
+    if (error)
+        return error;
     a->guard =
         (struct th_guard){.allow = a->allow,
                           .allow_count = v->count,
@@ -134,6 +145,66 @@ static enum th_error setup_lists(struct th_live *l)
     return TH_OK;
 }
 
+/* All of one kind of address: nearly always a mistake, and then every private network is open to customers' URLs, or every
+ * client may say who he is. */
+static void warn_networks(const struct th_live *l)
+{
+    const struct th_value *allowed = &l->settings.v[TH_O_ALLOW_NETWORK],
+                          *trusted = &l->settings.v[TH_O_TRUSTED_PROXIES];
+
+    for (unsigned i = 0; i < allowed->count; i++)
+        if (l->allow[i].bits == 0)
+            th_log(TH_LOG_WARN,
+                   "every address is an allowed network, those of this machine and of cloud metadata too; "
+                   "name the networks that deliveries need",
+                   TH_KC("network", allowed->list[i]), TH_KC("option", allowed->origin));
+    for (unsigned i = 0; i < trusted->count; i++)
+        if (l->trusted[i].bits == 0)
+            th_log(TH_LOG_WARN,
+                   "every address is a trusted proxy, so every client may say who he is; name the proxies",
+                   TH_KC("network", trusted->list[i]), TH_KC("option", trusted->origin));
+}
+
+/* Keys go over this connection. A proxy on the same machine, which most have, needs loopback only. */
+static void warn_listen(const struct th_live *l)
+{
+    const struct th_value *listen = &l->settings.v[TH_O_LISTEN];
+    char address[256];
+    uint16_t port;
+
+    if (l->identity || !th_live_listen(listen->text, address, sizeof address, &port) ||
+        th_live_is_loopback(address))
+        return;
+    th_log(
+        TH_LOG_WARN,
+        "keys and events cross the network in the clear: the API listens on other than loopback without TLS; "
+        "give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that speaks TLS",
+        TH_KC("address", listen->text));
+}
+
+/* Whether it may be used is decided where the data says since when it is (engine/short_key.c). */
+static void warn_key(const struct th_live *l)
+{
+    const struct th_value *key = &l->settings.v[TH_O_ADMIN_KEY];
+
+    if (key->text && strlen(key->text) < TH_OPERATOR_KEY_MIN &&
+        strcmp(l->settings.v[TH_O_ENVIRONMENT].text, "production") == 0)
+        th_log(TH_LOG_WARN,
+               "the operator's key has fewer than 16 characters and can be guessed; make another one with "
+               "`openssl rand -hex 32`",
+               TH_KC("option", key->origin));
+}
+
+bool th_live_is_loopback(const char *address)
+{
+    static const struct th_guard loopback = {.allow_loopback = true};
+    struct th_addr a;
+    const char *why;
+
+    return th_addr_parse(th_str(address), &a) && th_guard_addr(&loopback, &a, &why) &&
+           !th_guard_addr(&(struct th_guard){0}, &a, &why);
+}
+
 /* That a certificate has expired or is not yet valid is no reason to refuse: clients may still want it, and know. */
 void th_live_warn(const struct th_live *l)
 {
@@ -141,6 +212,9 @@ void th_live_warn(const struct th_live *l)
     int64_t now_s = (int64_t)time(NULL), left_s, begins_s;
 
     th_config_warn_open(&l->settings);
+    warn_networks(l);
+    warn_listen(l);
+    warn_key(l);
     if (!l->identity)
         return;
     left_s = th_tls_identity_left_s(l->identity, now_s);
@@ -231,6 +305,7 @@ void th_live_free(struct th_live *l)
             th_dialects_free(&l->dialects);
         th_free(l->allow);
         th_free(l->deny);
+        th_free(l->trusted);
         th_free(l->hosts);
         th_free(l->sources);
         th_tls_identity_unref(l->identity);

@@ -14,7 +14,7 @@ struct th_live {
     struct th_dialect_set dialects;
     bool borrows; /* the dialects are an older one's */
     struct th_guard guard;
-    struct th_cidr *allow, *deny;
+    struct th_cidr *allow, *deny, *trusted;
     struct th_api_host *hosts;
     struct th_span *sources;
     struct th_tls_identity *identity; /* NULL: the API is plain */
@@ -36,6 +36,8 @@ struct th_limits th_live_limits(const struct th_settings *c);
 void th_live_log(const struct th_settings *c);
 /** Says in the log what is allowed and still not as it should be. Once the log is set up: th_live_new says nothing there. */
 void th_live_warn(const struct th_live *l);
+/** An address of this machine alone. */
+bool th_live_is_loopback(const char *address);
 /** Divides "ADDR:PORT" or "[ADDR]:PORT". */
 bool th_live_listen(const char *text, char *address, size_t size, uint16_t *port);
 #endif

@@ -59,7 +59,8 @@ static enum th_error open_store(struct th_app *a)
 static void share_descriptors(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
-    const uint64_t own = 64 + TH_HTTP_SERVER_REFUSED; /* store, log, name look-ups; clients too many */
+    /* store, log, name look-ups; clients too many, and those whose place they take in the same turn */
+    const uint64_t own = 64 + 2 * TH_HTTP_SERVER_REFUSED;
     struct rlimit files = {.rlim_cur = 1024};
     uint64_t in_flight = (uint64_t)c->v[TH_O_MAX_IN_FLIGHT].number, idle = 4096;
     uint64_t connections = (uint64_t)c->v[TH_O_MAX_CONNECTIONS].number, want = in_flight + idle + connections,
@@ -133,6 +134,7 @@ static enum th_error open_engine(struct th_app *a)
     if (c->v[TH_O_ADMIN_KEY].text) {
         th_sha256(c->v[TH_O_ADMIN_KEY].text, strlen(c->v[TH_O_ADMIN_KEY].text), a->admin_hash);
         conf.operator_key_hash = th_span(a->admin_hash, sizeof a->admin_hash);
+        conf.operator_key_short = strlen(c->v[TH_O_ADMIN_KEY].text) < TH_OPERATOR_KEY_MIN;
     }
     error = th_engine_new(&conf, &a->engine);
     th_wipe(&conf.secret_key, sizeof conf.secret_key);
@@ -193,6 +195,16 @@ static void work(void *ctx, void (*run)(void *arg), void (*done)(void *arg), voi
     done(arg);
 }
 
+static enum th_client_header client_header(const struct th_settings *c)
+{
+    const char *name = c->v[TH_O_CLIENT_HEADER].text;
+
+    return strcmp(name, "forwarded") == 0         ? TH_CLIENT_FORWARDED
+           : strcmp(name, "x-forwarded-for") == 0 ? TH_CLIENT_X_FORWARDED_FOR
+           : strcmp(name, "none") == 0            ? TH_CLIENT_NONE
+                                                  : TH_CLIENT_AUTO;
+}
+
 struct th_api_conf th_app_api_conf(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
@@ -207,6 +219,9 @@ struct th_api_conf th_app_api_conf(struct th_app *a)
                                 .key_rate = (uint32_t)c->v[TH_O_KEY_RATE].number,
                                 .tenant_rate = (uint32_t)c->v[TH_O_TENANT_RATE].number,
                                 .wrong_key_rate = (uint32_t)c->v[TH_O_WRONG_KEY_RATE].number,
+                                .trusted = a->live->trusted,
+                                .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
+                                .client_header = client_header(c),
                                 .version = TH_LIT(TH_VERSION),
                                 .measure = measure,
                                 .measure_ctx = a,
@@ -228,7 +243,12 @@ static enum th_error open_server(struct th_app *a)
     struct th_http_server_conf conf = {.address = address,
                                        .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
                                        .max_connections = a->max_connections,
+                                       .max_keyless = (unsigned)c->v[TH_O_KEYLESS].number,
+                                       .trusted = a->live->trusted,
+                                       .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
                                        .handle = th_api_handle,
+                                       .judge = th_api_judge,
+                                       .is_vital = th_api_is_vital,
                                        .ctx = a->api,
                                        .metrics = &a->metrics,
                                        .tls = a->live->identity};

@@ -23,6 +23,13 @@ void th_arena_fini(struct th_arena *a)
     a->used = 0;
 }
 
+void th_arena_wipe(struct th_arena *a)
+{
+    for (struct th_arena_chunk *c = a->chunks; c; c = c->next)
+        th_wipe(c->bytes, c->n);
+    th_arena_fini(a);
+}
+
 void *th_arena_get(struct th_arena *a, size_t n)
 {
     const size_t align = _Alignof(max_align_t);

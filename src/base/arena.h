@@ -12,6 +12,8 @@ struct th_arena {
 void th_arena_init(struct th_arena *a, size_t max);
 /** Frees everything given out. */
 void th_arena_fini(struct th_arena *a);
+/** The same, but overwrites the bytes first (secrets). */
+void th_arena_wipe(struct th_arena *a);
 /** Zeroed, aligned for any type; NULL when there is no memory or the maximum is reached. */
 void *th_arena_get(struct th_arena *a, size_t n);
 /** Copies bytes (and a NUL after them); false when there is no room. An empty span stays empty. */

@@ -62,6 +62,8 @@ enum th_option_kind {
       "N", "API connections at once")                                                                                              \
     X(MAX_BODY, NUMBER, "--max-body", "TENTERHOOK_MAX_BODY", "limits.body_bytes", "16777216", NULL, 1024, 268435456, "BYTES",       \
       "largest request body of the API")                                                                                           \
+    X(KEYLESS, NUMBER, "--keyless-connections", "TENTERHOOK_KEYLESS_CONNECTIONS", "limits.keyless_connections", "256", NULL, 0,    \
+      1000000, "N", "API connections of one address on which no right key has been shown yet; 0: no limit")                        \
     X(KEY_RATE, NUMBER, "--key-rate", "TENTERHOOK_KEY_RATE", "limits.key_rate", "0", NULL, 0, 1000000, "N",                         \
       "API requests a second with one tenant's key; 0: no limit")                                                                  \
     X(TENANT_RATE, NUMBER, "--tenant-rate", "TENTERHOOK_TENANT_RATE", "limits.tenant_rate", "0", NULL, 0, 1000000, "N",             \
@@ -85,8 +87,13 @@ enum th_option_kind {
       "0", NULL, 0, 1000000, "N", "requests a second of a tenant to one host, over all its endpoints there; 0: no limit")          \
     X(LIMIT_WARNING, NUMBER, "--limit-warning", "TENTERHOOK_LIMIT_WARNING", "limits.warn_percent", "80", NULL, 0, 100, "PERCENT",   \
       "of a tenant's limit: from here on log and operator events say that it is near; 0: never")                                   \
-    X(WRONG_KEY_RATE, NUMBER, "--wrong-key-rate", "TENTERHOOK_WRONG_KEY_RATE", "limits.wrong_key_rate", "0", NULL, 0, 1000000, "N", \
-      "requests a second with a wrong key from one address before it is refused for a while; 0: no limit")
+    X(WRONG_KEY_RATE, NUMBER, "--wrong-key-rate", "TENTERHOOK_WRONG_KEY_RATE", "limits.wrong_key_rate", "10", NULL, 0, 1000000, "N", \
+      "requests a second with a wrong key from one address before they are slowed down; 0: no limit")                              \
+    X(TRUSTED_PROXIES, LIST, "--trusted-proxy", "TENTERHOOK_TRUSTED_PROXIES", "trusted_proxies", NULL, NULL, 0, 0, "CIDR",         \
+      "proxies in front of the API that name their client in X-Forwarded-For, in Forwarded, or by the PROXY protocol; may be repeated") \
+    X(CLIENT_HEADER, CHOICE, "--client-header", "TENTERHOOK_CLIENT_HEADER", "client_header", "auto",                               \
+      "auto|forwarded|x-forwarded-for|none", 0, 0, "NAME",                                                                         \
+      "the field in which trusted proxies name their client; auto: X-Forwarded-For, and Forwarded where there is none")
 /* clang-format on */
 
 enum th_option_id {
@@ -119,7 +126,7 @@ struct th_value {
 };
 
 struct th_settings {
-    struct th_arena mem; /* owns all text; secrets are wiped by th_config_fini */
+    struct th_arena mem; /* owns all text but that of secrets (secret.h) */
     struct th_value v[TH_O_COUNT];
 };
 

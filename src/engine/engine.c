@@ -340,6 +340,12 @@ void th_engine_free(struct th_engine *e)
     th_free(e);
 }
 
+bool th_engine_begun(const struct th_engine *e)
+{
+    return e->started && th_smap_get(&e->tenants_by_id, TH_LIT("default")) &&
+           th_smap_get(&e->tenants_by_id, TH_LIT("operator"));
+}
+
 bool th_engine_ready(const struct th_engine *e, const char **why)
 {
     const char *reason = NULL;
@@ -350,7 +356,7 @@ bool th_engine_ready(const struct th_engine *e, const char **why)
         reason = "stopping";
     else if (e->dead)
         reason = "the store failed; the process is stopping";
-    else if (!th_smap_get(&e->tenants_by_id, TH_LIT("operator")))
+    else if (!th_engine_begun(e))
         reason = "starting";
     else if (!e->store_ok)
         reason = "the store cannot commit: no room on the disk";

@@ -28,6 +28,8 @@ struct th_keyring {
     unsigned count;
 };
 
+#define TH_OPERATOR_KEY_MIN 16 /* characters of a new operator's key in production */
+
 struct th_engine_conf {
     struct th_store *store;
     struct th_transport *transport;
@@ -47,6 +49,7 @@ struct th_engine_conf {
     bool has_old_key;
     struct th_span
         operator_key_hash;   /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
+    bool operator_key_short; /* that key has fewer than TH_OPERATOR_KEY_MIN characters (short_key.c) */
     int64_t retention_ms;    /* 0: keep for ever */
     struct th_limits limits; /* of each tenant that has no own; 0: none */
     unsigned warn_percent;   /* of a limit: from here on it is said that it is near; 0: never */
@@ -187,6 +190,9 @@ struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, c
 uint64_t th_engine_last_endpoint(const struct th_engine *e);
 /** Brings the gauges up to date that are not kept with every change. In bounded time. */
 void th_engine_measure(struct th_engine *e);
+/** True once the start is over: everything is loaded, and the tenants that always exist are there. Stays true; whether
+ * events can be accepted now is another question (th_engine_ready). */
+bool th_engine_begun(const struct th_engine *e);
 /** Ready to accept events; else why (English, static). */
 bool th_engine_ready(const struct th_engine *e, const char **why);
 /** The time last read from the clock. */

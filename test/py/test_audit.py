@@ -7,7 +7,7 @@ from harness.expect import eventually
 from harness.client import Api
 
 JSON = {"Content-Type": "application/json"}
-FIELDS = {"operation", "result", "status", "key", "tenant", "object", "from", "repeated", "request_id"}
+FIELDS = {"operation", "result", "status", "key", "tenant", "object", "from", "client", "repeated", "request_id"}
 
 
 def lines(running):
@@ -38,7 +38,7 @@ def test_who_did_what(server, receiver):
         line = line_of(running, answer)
         assert line["operation"] == operation and line["result"] == result and line["status"] == answer.status, line
         assert line["key"] == key and line["tenant"] == tenant and line["object"] == target_id, line
-        assert line["from"] == "127.0.0.1" and line["repeated"] == repeated, line
+        assert line["from"] == line["client"] == "127.0.0.1" and line["repeated"] == repeated, line
 
     audited(api.put("/v1/tenants/acme", {"name": "Acme", "dialect": "standard"}).expect(201), "putTenant", "operator", "acme", "acme")
     made = api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:manage"]}).expect(201)

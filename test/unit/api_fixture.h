@@ -122,7 +122,7 @@ struct call { /* one exchange and its answer */
     struct th_http_exchange x;
     char text[1 << 16];
     size_t used;
-    unsigned replies, status;
+    unsigned replies, holds, status;
     struct th_buf fields, body;
 };
 
@@ -141,6 +141,16 @@ void th_http_reply_lasting(struct th_http_exchange *x, unsigned status, struct t
                            struct th_span body)
 {
     th_http_reply(x, status, fields, body);
+}
+
+void th_http_hold(struct th_http_exchange *x)
+{
+    TH_CONTAINER(x, struct call, x)->holds++;
+}
+
+void th_http_known(struct th_http_exchange *x, uint64_t who)
+{
+    x->known = who;
 }
 
 const char *th_http_reason(unsigned status)
@@ -224,7 +234,8 @@ static void answer_all(struct world *w, unsigned status)
     turns(w, 5);
 }
 
-static struct world *world_new(void)
+/* A world whose engine has not had a turn yet. */
+static struct world *world_begin(void)
 {
     static const struct th_span prefixes[] = {{"192.0.2.0/24", 12}};
     struct world *w = calloc(1, sizeof *w);
@@ -263,13 +274,20 @@ static struct world *world_new(void)
     if (th_engine_start(w->engine, &made, why, sizeof why))
         fail_msg("engine: %s", why);
     th_buf_fini(&made);
-    turns(w, 20);
     struct th_api_conf api = {.engine = w->engine,
                               .metrics = &w->metrics,
                               .source_addresses = prefixes,
                               .source_address_count = 1,
                               .version = TH_LIT("1")};
     assert_int_equal(th_api_new(&api, &w->api), TH_OK);
+    return w;
+}
+
+static struct world *world_new(void)
+{
+    struct world *w = world_begin();
+
+    turns(w, 20);
     return w;
 }
 
@@ -304,16 +322,18 @@ static struct th_span keep(struct call *c, const char *s)
     return th_span(to, n);
 }
 
+static struct th_addr next_peer; /* whom the next calls come from */
+
 /* fields: "Name: value\n" lines; the operator's key and JSON are there unless the lines name them. */
-static void call_begin(struct world *w, struct call *c, const char *method, const char *target,
-                       const char *fields, const char *body)
+static void call_prepare(struct world *w, struct call *c, const char *method, const char *target,
+                         const char *fields, const char *body)
 {
     char line[1024];
     char all[2048];
     char *query;
 
     memset(c, 0, offsetof(struct call, text));
-    c->used = c->replies = c->status = 0;
+    c->used = c->replies = c->holds = c->status = 0;
     th_buf_init(&c->fields, 1u << 20);
     th_buf_init(&c->body, 64u << 20);
     c->x.head.method = keep(c, method);
@@ -343,11 +363,24 @@ static void call_begin(struct world *w, struct call *c, const char *method, cons
     c->x.body = keep(c, body ? body : "");
     snprintf(c->x.request_id, sizeof c->x.request_id, "req_test");
     c->x.received_us = w->now.mono.us;
+    c->x.peer = next_peer;
+}
+
+static void call_begin(struct world *w, struct call *c, const char *method, const char *target,
+                       const char *fields, const char *body)
+{
+    call_prepare(w, c, method, target, fields, body);
     th_api_handle(w->api, &c->x);
 }
 
 static void call_end(struct world *w, struct call *c)
 {
+    if (c->holds) { /* as the server does */
+        w->now.mono.us += 1000000;
+        c->x.held = true;
+        c->x.received_us = w->now.mono.us;
+        th_api_handle(w->api, &c->x);
+    }
     for (int i = 0; i < 1000 && !c->replies; i++)
         turns(w, 1);
     assert_int_equal(c->replies, 1);

@@ -179,34 +179,181 @@ static void a_tenant_over_its_rate_holds_up_no_other(void **state)
     get(w, a, 200);
 }
 
-static void an_address_with_wrong_keys_must_wait(void **state)
+/* One request from an address; how often it was held. */
+static unsigned from(struct world *w, unsigned char last, const char *fields, unsigned status)
+{
+    memset(&next_peer, 0, sizeof next_peer);
+    next_peer.family = 4;
+    next_peer.ip[0] = 192;
+    next_peer.ip[3] = last;
+    call(w, &c, "GET", "/v1/webhooks", fields, NULL, status);
+    call_free(&c);
+    memset(&next_peer, 0, sizeof next_peer);
+    return c.holds;
+}
+
+#define WRONG "Authorization: Bearer wrong\n"
+
+static void wrong_keys_are_slowed_down(void **state)
+{
+    struct world *w = *state;
+
+    rates(w, 0, 0, 2);
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(from(w, 1, "Authorization:\n", 401), 0); /* no key is no guess */
+    assert_int_equal(from(w, 1, WRONG, 401), 0);
+    assert_int_equal(from(w, 1, WRONG, 401), 0);
+    assert_int_equal(from(w, 1, WRONG, 401), 1); /* a moment later there is a token again */
+    assert_int_equal(from(w, 1, WRONG, 401), 0);
+    assert_int_equal(from(w, 2, WRONG, 401), 0); /* another address has its own */
+    assert_int_equal(w->metrics.counter[TH_C_HTTP_WRONG_KEYS], 5);
+}
+
+static void too_many_wrong_keys_at_once_are_429(void **state)
+{
+    struct world *w = *state;
+
+    rates(w, 0, 0, 1);
+    (void)from(w, 1, WRONG, 401);
+    next_peer = (struct th_addr){.family = 4, .ip = {192, 0, 0, 1}};
+    call_begin(w, &c, "GET", "/v1/webhooks", WRONG, NULL);
+    assert_int_equal(c.holds, 1);
+    assert_int_equal(c.replies, 0);
+    c.x.held = true; /* many are held at the same time: no token has come for this one */
+    th_api_handle(w->api, &c.x);
+    assert_int_equal(c.status, 429);
+    assert_true(has_field(&c, "Retry-After: 1\r\n"));
+    call_free(&c);
+    memset(&next_peer, 0, sizeof next_peer);
+}
+
+static void a_right_key_is_never_refused_for_its_address(void **state)
 {
     struct world *w = *state;
     const char *shaped = tenant_key(w, "a", "shaped");
 
-    rates(w, 0, 0, 2);
-    for (unsigned i = 0; i < 20; i++)
-        get(w, "Authorization:\n", 401); /* no key is no guess */
-    get(w, "Authorization: Bearer one\n", 401);
-    get(w, NULL, 200);
-    get(w, "Authorization: Bearer two\n", 401);
-    get(w, "Authorization: Bearer three\n", 429);
-    get(w, NULL, 429); /* or a right guess would be taken at any speed */
-    w->now.mono.us += 500000;
-    get(w, NULL, 200);
-    get(w, "Authorization: Bearer three\n", 401);
-    get(w, NULL, 429);
-    call(w, &c, "PUT", "/v1/webhooks", shaped, NULL,
-         405); /* nor does the form of an error tell a right key */
-    assert_true(has(&c, "req_test"));
+    rates(w, 0, 0, 1);
+    assert_int_equal(from(w, 1, NULL, 200), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        (void)from(w, 1, WRONG, 401);
+        assert_int_equal(from(w, 1, NULL, 200), 0); /* it has been right from here */
+    }
+    assert_int_equal(from(w, 1, shaped, 200), 1); /* else who guesses knew at once which guess was right */
+    (void)from(w, 1, WRONG, 401);
+    assert_int_equal(from(w, 1, shaped, 200), 0);
+    (void)from(w, 2, WRONG, 401);
+    assert_int_equal(from(w, 2, shaped, 200), 1); /* right from elsewhere says nothing */
+}
+
+static void the_form_of_an_error_tells_no_key(void **state)
+{
+    struct world *w = *state;
+    const char *shaped = tenant_key(w, "a", "shaped");
+
+    rates(w, 0, 0, 1);
+    call(w, &c, "PUT", "/v1/webhooks", WRONG, NULL, 405); /* counts */
     call_free(&c);
-    w->now.mono.us += 500000;
-    call(w, &c, "PUT", "/v1/webhooks", shaped, NULL, 405);
+    call_begin(w, &c, "PUT", "/v1/webhooks", shaped, NULL);
+    assert_int_equal(c.holds, 1);
+    call_end(w, &c);
     assert_true(!has(&c, "req_test") && text_of(&c, "message")[0]);
     call_free(&c);
-    call(w, &c, "PUT", "/v1/webhooks", "Authorization: Bearer four\n", NULL, 405); /* counts as well */
+}
+
+static void trusted_proxies_are_not_limited(void **state)
+{
+    struct th_cidr proxy;
+    struct world *w = *state;
+
+    rates(w, 0, 0, 1);
+    assert_true(th_cidr_parse(TH_LIT("192.0.0.0/24"), &proxy));
+    w->api->conf.trusted = &proxy;
+    w->api->conf.trusted_count = 1;
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(from(w, 1, WRONG, 401), 0);
+    for (unsigned i = 0; i < 20; i++) /* whom they name is */
+        assert_int_equal(from(w, 1, WRONG "X-Forwarded-For: 198.51.100.7, 203.0.113.9\n", 401), i > 0);
+    assert_int_equal(from(w, 1, WRONG "X-Forwarded-For: 203.0.113.9, 198.51.100.7\n", 401), 0);
+    w->api->conf.trusted_count = 0;
+}
+
+/* ---- the head alone ---- */
+
+static enum th_http_verdict judged(struct world *w, const char *method, const char *target,
+                                   const char *fields, uint64_t length, unsigned status)
+{
+    enum th_http_verdict v;
+
+    call_prepare(w, &c, method, target, fields, "");
+    c.x.head.body = TH_HTTP1_LENGTH;
+    c.x.head.length = length;
+    v = th_api_judge(w->api, &c.x);
+    assert_int_equal(v == TH_HTTP_ANSWERED, c.replies);
+    if (c.status != status)
+        fail_msg("%s %s: status %u, wanted %u: %s", method, target, c.status, status, th_buf_cstr(&c.body));
     call_free(&c);
-    get(w, NULL, 429);
+    assert_int_equal(th_api_pending(w->api), 0);
+    return v;
+}
+
+#define JSON "Content-Type: application/json\n"
+
+static void the_key_is_judged_before_the_body(void **state)
+{
+    struct world *w = *state;
+    const char *key = tenant_key(w, "a", "standard");
+    char fields[300];
+
+    (void)judged(w, "POST", "/v1/events", "Authorization:\n" JSON, 5000, 401);
+    (void)judged(w, "POST", "/v1/events", WRONG JSON, 5000, 401);
+    snprintf(fields, sizeof fields, "%s" JSON, key);
+    (void)judged(w, "PUT", "/v1/tenants/b", fields, 5000, 403);
+    (void)judged(w, "POST", "/v1/events", "Content-Type: text/plain\n", 5000, 415);
+    (void)judged(w, "POST", "/v1/events?a=b", JSON, 5000, 400);
+    (void)judged(w, "POST", "/v1/events", "Tenterhook-Tenant: nobody\n" JSON, 5000, 404);
+    (void)judged(w, "POST", "/v1/nothing", JSON, 1u << 20, 404);
+    (void)judged(w, "POST", "/v1/tenants", JSON, 1u << 20, 405);
+    (void)judged(w, "GET", "/livez", "Authorization:\n", 1u << 20, 200);
+    assert_int_equal(judged(w, "GET", "/livez", "Authorization:\n", 5000, 0), TH_HTTP_SKIP);
+    assert_int_equal(judged(w, "POST", "/v1/nothing", JSON, 5000, 0), TH_HTTP_SKIP);
+    assert_int_equal(judged(w, "GET", "/v1/webhooks", fields, 5000, 0), TH_HTTP_SKIP);
+    assert_int_equal(judged(w, "POST", "/v1/events", fields, 5000, 0), TH_HTTP_READ);
+    rates(w, 1, 0, 0);
+    for (unsigned i = 0; i < 3; i++) /* takes nothing of a rate: the request comes again */
+        assert_int_equal(judged(w, "POST", "/v1/events", fields, 5000, 0), TH_HTTP_READ);
+    get(w, key, 200);
+    (void)judged(w, "POST", "/v1/events", fields, 5000, 429);
+}
+
+static void until_the_start_is_over_all_is_503(void **state)
+{
+    static const char *const targets[] = {"/readyz",  "/metrics",     "/openapi.json", "/v1/webhooks",
+                                          "/nothing", "/v1/dialects", "/v1/tenants"};
+    struct world *w = *state;
+
+    for (unsigned i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        call_begin(w, &c, "GET", targets[i], NULL, NULL);
+        assert_int_equal(c.status, 503);
+        assert_true(has_field(&c, "Retry-After: 1\r\n"));
+        call_free(&c);
+        call_begin(w, &c, "POST", targets[i], WRONG, "{}");
+        assert_int_equal(c.status, 503);
+        call_free(&c);
+        (void)judged(w, "POST", targets[i], JSON, 5000, 503);
+    }
+    call_begin(w, &c, "GET", "/livez", NULL, NULL);
+    assert_int_equal(c.status, 200);
+    call_free(&c);
+    turns(w, 20);
+    get(w, NULL, 200);
+    call(w, &c, "GET", "/readyz", NULL, NULL, 200);
+    call_free(&c);
+}
+
+static int setup_starting(void **state)
+{
+    *state = world_begin();
+    return 0;
 }
 
 int main(void)
@@ -218,7 +365,13 @@ int main(void)
         cmocka_unit_test(a_flood_of_names),
         T(a_key_over_its_rate_is_429),
         T(a_tenant_over_its_rate_holds_up_no_other),
-        T(an_address_with_wrong_keys_must_wait),
+        T(wrong_keys_are_slowed_down),
+        T(too_many_wrong_keys_at_once_are_429),
+        T(a_right_key_is_never_refused_for_its_address),
+        T(the_form_of_an_error_tells_no_key),
+        T(trusted_proxies_are_not_limited),
+        T(the_key_is_judged_before_the_body),
+        cmocka_unit_test_setup_teardown(until_the_start_is_over_all_is_503, setup_starting, teardown),
     };
 
     th_log_setup(TH_LOG_ERROR, TH_LOG_LOGFMT);

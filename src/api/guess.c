@@ -1,0 +1,116 @@
+/* Guessing of keys: it is slow, and it is seen.
+ *
+ * Each request with a wrong key takes a token of the address of its client (limit.c). An address without tokens has its
+ * requests held for a moment before their key is looked at, and what is wrong then is 429 until there are tokens again. A
+ * right key is served all the same, after that moment at the latest: whoever guesses from an address that others use too
+ * must not lock them out. And it is served at once where it has been right before, on this connection or from this
+ * address: so who guesses learns nothing by the absence of an answer, and who works notices nothing of the guesser.
+ *
+ * On the way of a right key this costs one comparison while nobody guesses, and a note in a table for each connection.
+ * Addresses of trusted proxies are not limited: they speak for many.
+ *
+ * One line of the log a LOG_EVERY tells of wrong keys, the first at once. LIMIT: notes are a table without chains; a right
+ * key whose note was overwritten is held once more while its address guesses. */
+#include "api/private.h"
+#include "core/guard.h"
+
+enum { LOG_EVERY_US = 10000000 };
+
+static struct th_mono now(const struct th_api_req *r)
+{
+    return (struct th_mono){r->x->received_us};
+}
+
+const struct th_addr *th_api_client(struct th_api_req *r)
+{
+    if (!r->client_known) {
+        r->client = th_http_client_address(r->api->conf.trusted, r->api->conf.trusted_count, r->x,
+                                           r->api->conf.client_header, &r->client_trusted);
+        r->client_known = true;
+    }
+    return &r->client;
+}
+
+/* Who a key belongs to, as th_http_known wants it. */
+static uint64_t tag_of(const struct th_key *key)
+{
+    return key->tenant ? key->no : UINT64_MAX; /* numbers begin with 1 */
+}
+
+static uint64_t note_of(struct th_api_req *r, uint64_t tag)
+{
+    uint64_t pair[2] = {th_http_address_name(th_api_client(r)), tag};
+
+    return th_hash(th_span((const char *)pair, sizeof pair), r->api->addresses.seed) | 1;
+}
+
+bool th_api_guess_hold(struct th_api_req *r)
+{
+    struct th_api *api = r->api;
+    const struct th_key *key;
+    struct th_span text;
+    uint64_t note;
+
+    if (now(r).us >= api->guessed_until_us || r->x->held || !th_api_bearer(r, &text))
+        return false;
+    (void)th_api_client(r);
+    if (r->client_trusted || !th_api_meter_wait(&api->addresses, th_http_address_name(&r->client), now(r)))
+        return false;
+    key = th_api_find_key(r, text);
+    if (key && r->x->known == tag_of(key))
+        return false;
+    if (key) {
+        note = note_of(r, tag_of(key));
+        if (api->notes[note % TH_API_NOTES] == note)
+            return false;
+    }
+    return true;
+}
+
+void th_api_guess_right(struct th_api_req *r, const struct th_key *key)
+{
+    uint64_t tag = tag_of(key), note;
+
+    if (r->x->known == tag)
+        return;
+    th_http_known(r->x, tag);
+    note = note_of(r, tag);
+    r->api->notes[note % TH_API_NOTES] = note;
+}
+
+static void tell(struct th_api_req *r)
+{
+    struct th_api *api = r->api;
+    struct th_buf from;
+
+    api->guesses++;
+    if (api->guess_told && now(r).us - api->guess_told_us < LOG_EVERY_US)
+        return;
+    th_buf_init(&from, 128);
+    th_addr_format(&from, th_api_client(r));
+    th_log(TH_LOG_WARN, "requests with a wrong key", TH_KI("count", api->guesses),
+           TH_KS("from", th_buf_view(&from)), TH_KS("path", th_api_loggable(r->x->path)),
+           TH_KC("request_id", r->x->request_id));
+    th_buf_fini(&from);
+    api->guess_told = true;
+    api->guess_told_us = now(r).us;
+    api->guesses = 0;
+}
+
+bool th_api_guess_wrong(struct th_api_req *r)
+{
+    struct th_api *api = r->api;
+    int64_t wait_us, next_us;
+    uint64_t name;
+
+    th_count(api->metrics, TH_C_HTTP_WRONG_KEYS, 1);
+    tell(r);
+    name = th_http_address_name(th_api_client(r));
+    if (r->client_trusted)
+        return true;
+    wait_us = th_api_meter_take(&api->addresses, name, now(r));
+    next_us = wait_us ? wait_us : th_api_meter_wait(&api->addresses, name, now(r));
+    if (next_us && now(r).us + next_us > api->guessed_until_us)
+        api->guessed_until_us = now(r).us + next_us;
+    return th_api_limit_passes(r, wait_us);
+}
