@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -311,6 +312,8 @@ static void setup_process(const struct th_settings *c, bool first)
         core.rlim_cur = 0;
         (void)setrlimit(RLIMIT_CORE, &core);
     }
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0,
+                0); /* no other process of this user reads its memory or environment */
     signal(SIGPIPE, SIG_IGN);
     stop_signals(SIG_BLOCK);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

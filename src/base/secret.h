@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TH_SECRET_MAX 4096 /* bytes of one */
+#define TH_SECRET_MAX 4112 /* bytes of one: 4096 and a NUL */
 
 /** Zeroed; NULL when there is no memory. Give it back with th_secret_free and the same size. Any thread. */
 void *th_secret_alloc(size_t n);

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "conf/yaml.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,19 @@ static const char *keep(struct th_settings *c, struct th_span s)
     struct th_span out;
 
     return th_arena_copy(&c->mem, s, &out) ? out.p : NULL;
+}
+
+/* Secrets lie apart from all other text: see secret.h. */
+static const char *keep_secret(struct th_value *v, struct th_span s)
+{
+    char *p = th_secret_alloc(s.n + 1);
+
+    if (!p)
+        return NULL;
+    memcpy(p, s.p, s.n);
+    if (v->text)
+        th_secret_free((char *)v->text, strlen(v->text) + 1);
+    return p;
 }
 
 static const char *origin_of(struct th_settings *c, const char *what, const char *name)
@@ -126,7 +140,9 @@ static enum th_error set(struct reading *r, enum th_option_id id, struct th_span
         return refuse(r, origin, "…", "holds a NUL byte");
     if (o->kind == TH_OPT_LIST)
         return add_to_list(r->c, v, text);
-    v->text = keep(r->c, text);
+    if (o->kind == TH_OPT_SECRET && text.n + 1 > TH_SECRET_MAX)
+        return refuse(r, origin, "(not shown)", "is too long for a secret");
+    v->text = o->kind == TH_OPT_SECRET ? keep_secret(v, text) : keep(r->c, text);
     if (!v->text)
         return TH_NOMEM;
     if (o->kind == TH_OPT_NUMBER || o->kind == TH_OPT_DURATION)
@@ -462,7 +478,7 @@ void th_config_fini(struct th_settings *c)
 {
     for (unsigned id = 0; id < TH_O_COUNT; id++)
         if (th_options[id].kind == TH_OPT_SECRET && c->v[id].text)
-            th_wipe((char *)c->v[id].text, strlen(c->v[id].text));
+            th_secret_free((char *)c->v[id].text, strlen(c->v[id].text) + 1);
     th_arena_fini(&c->mem);
     *c = (struct th_settings){0};
 }

@@ -54,7 +54,7 @@ void th_change_finish(struct change_impl *i, enum th_change_result result)
     th_tenant_drop(i->fresh);
     th_free(i->key);
     th_change_secret_fini(&i->secret);
-    th_arena_fini(&i->mem);
+    th_arena_wipe(&i->mem);
     th_buf_wipe(&i->op.replayed);
     th_free(i->rows);
     th_free(i);

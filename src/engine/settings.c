@@ -193,7 +193,7 @@ void th_run_unref(struct th_endpoint_run *run)
     if (!run || --run->refs)
         return;
     th_mask_free(run->mask);
-    th_arena_fini(&run->mem);
+    th_arena_wipe(&run->mem); /* values of custom headers, and a URL that may be a secret */
     th_free(run);
 }
 
@@ -260,9 +260,13 @@ static bool spec_copy(struct th_arena *mem, const struct th_endpoint_spec *from,
 static bool custom_lines(struct th_arena *mem, const struct th_endpoint_spec *spec, struct th_span *out)
 {
     struct th_buf b;
+    size_t n = 0;
     bool ok;
 
     th_buf_init(&b, TH_MAX_SPEC_BYTES);
+    for (unsigned i = 0; i < spec->header_count; i++)
+        n += spec->headers[i].name.n + spec->headers[i].value.n + 4;
+    (void)th_buf_room(&b, n); /* at once: growing would leave copies behind */
     for (unsigned i = 0; i < spec->header_count; i++) {
         th_buf_span(&b, spec->headers[i].name);
         th_buf_str(&b, ": ");

@@ -99,7 +99,7 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     if (!error)
         error = th_dialect_head(t->dialect, &r, th_buf_view(body), head, NULL, true);
 end:
-    th_arena_fini(&mem);
+    th_arena_wipe(&mem);
     th_buf_wipe(&custom);
     th_buf_fini(&event_id);
     th_buf_fini(&delivery_id);
