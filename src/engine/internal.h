@@ -275,6 +275,14 @@ TH_MUST_USE enum th_error th_keyring_make(struct th_keyring *ring, const struct 
 /** Index of the key that sealed the proof; -1: none of them. *error is set when memory was lacking, and left alone else. */
 int th_keyring_proves(const struct th_keyring *ring, struct th_span sealed, enum th_error *error);
 
+/* short_key.c: the note of a store about short operator's keys, in a meta row */
+#define TH_META_SHORT_KEY "short_operator_key"
+/* May this key be used with this store? TH_INVALID with why. note: what the row has; empty: there is none. */
+enum th_error th_short_key_judge(struct th_engine *e, bool fresh, const struct th_buf *note, char *why,
+                                 size_t why_size);
+/* Makes the note that is to be stored now, if any. */
+enum th_error th_short_key_note(struct th_engine *e, bool fresh, struct th_buf *note, bool *write);
+
 /* sealing: "nonce || ciphertext || tag" with tenant, endpoint and number as associated data */
 bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
                     struct th_span plain, struct th_buf *out);

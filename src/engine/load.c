@@ -16,6 +16,7 @@ struct loading {
     bool missing_old;                     /* and the key that it needs is not given */
     uint8_t operator_hash[32];
     bool have_operator;
+    struct th_buf short_key; /* meta row */
     char what[160];
 };
 
@@ -54,6 +55,8 @@ static void load_meta(struct loading *l, const struct th_row *row)
     } else if (th_span_is(row->id, "operator_key") && row->conf.n == 32) {
         memcpy(l->operator_hash, row->conf.p, 32);
         l->have_operator = true;
+    } else if (th_span_is(row->id, TH_META_SHORT_KEY)) {
+        th_buf_span(&l->short_key, row->conf);
     } else if (th_span_is(row->id, "last_tenant")) {
         load_last(row->conf, &e->last_tenant);
     } else if (th_span_is(row->id, "last_endpoint")) {
@@ -218,7 +221,7 @@ static void load_endpoint(struct loading *l, const struct th_row *row)
     error = th_spec_read(l->e, &ep->pub, row->conf, &mem, &spec);
     if (!error)
         error = th_run_new(l->e, &ep->pub, &spec, &ep->pub.run);
-    th_arena_fini(&mem);
+    th_arena_wipe(&mem);
     if (!error) {
         ep->pub.spec = ep->pub.run->spec;
         error = th_settings_add_endpoint(l->e, ep);
@@ -315,8 +318,8 @@ static void load_meta_row(void *ctx, const struct th_row *row)
 struct bootstrap {
     struct th_config op;
     struct th_engine *e;
-    struct th_row rows[5];
-    struct th_buf proof, old_proof;
+    struct th_row rows[6];
+    struct th_buf proof, old_proof, short_key;
     uint8_t form[TH_KEY_FORM_BYTES];
     bool new_key; /* or a new form of it: nothing that it seals could be opened if this were not stored */
     uint8_t operator_hash[32];
@@ -327,6 +330,7 @@ static void bootstrap_free(struct bootstrap *b)
     th_buf_fini(&b->op.replayed);
     th_buf_fini(&b->proof);
     th_buf_fini(&b->old_proof);
+    th_buf_fini(&b->short_key);
     th_free(b);
 }
 
@@ -381,6 +385,7 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
 {
     struct bootstrap *b = th_calloc(1, sizeof *b);
     enum th_error error = TH_OK;
+    bool note;
 
     if (!b)
         return TH_NOMEM;
@@ -388,6 +393,7 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
     b->new_key = l->new_key || l->fresh_form;
     th_buf_init(&b->proof, 256);
     th_buf_init(&b->old_proof, 256);
+    th_buf_init(&b->short_key, 256);
     th_buf_init(&b->op.replayed, 1);
     if (!l->have_id_key) {
         th_engine_random(e, e->id_key, sizeof e->id_key);
@@ -404,6 +410,11 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
         error = proof_row(b, e->ring->v[l->proven], TH_LIT(TH_META_OLD_PROOF), &b->old_proof);
     if (!error && e->conf.operator_key_hash.n == 0 && !l->have_operator)
         error = operator_key_row(b, made_key);
+    th_buf_span(&b->short_key, th_buf_view(&l->short_key));
+    if (!error)
+        error = th_short_key_note(e, !l->have_id_key, &b->short_key, &note);
+    if (!error && note)
+        meta_row(b, TH_LIT(TH_META_SHORT_KEY), th_buf_view(&b->short_key));
     if (error || b->op.count == 0) {
         bootstrap_free(b);
         return error;
@@ -509,6 +520,9 @@ static enum th_error load(struct loading *l, struct th_buf *made_key, char *why,
         snprintf(why, why_size, "cannot load the settings: %s", l->error ? l->what : th_error_name(error));
         return error ? error : l->error;
     }
+    error = th_short_key_judge(e, !l->have_id_key, &l->short_key, why, why_size);
+    if (error)
+        return error;
     error = bootstrap_meta(e, l, made_key);
     if (!error && (l->new_key || l->unfinished))
         error = th_reseal_begin(
@@ -536,9 +550,11 @@ enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, cha
     th_buf_init(&l.proof, 4096);
     th_buf_init(&l.old_proof, 4096);
     th_buf_init(&l.form, 4096);
+    th_buf_init(&l.short_key, 4096);
     error = load(&l, made_key, why, why_size);
     th_buf_fini(&l.proof);
     th_buf_fini(&l.old_proof);
     th_buf_fini(&l.form);
+    th_buf_fini(&l.short_key);
     return error;
 }
