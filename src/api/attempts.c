@@ -58,7 +58,7 @@ void th_h_attempts(struct th_api_req *r)
 
     *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
     if (!th_api_paging(r, &p->limit, &p->before) || !th_api_after(r, &p->ascending, &p->after) ||
-        !th_api_outcome_filters(r, p))
+        !th_api_outcome_filters(r, p) || !th_api_with_tests(r, p))
         return;
     if (p->ascending && p->before) {
         th_api_error_param(r, "after", "goes upwards and cursor downwards: give one of them");
@@ -67,12 +67,12 @@ void th_h_attempts(struct th_api_req *r)
     }
     (void)th_api_param(r, "event_type", &p->type);
     if (th_api_param(r, "endpoint", &text)) {
-        const struct th_endpoint *ep = th_engine_endpoint(r->api->engine, r->tenant, text, NULL);
-        if (!ep) {
+        struct th_pubid id; /* it may have been deleted */
+        if (!th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id)) {
             send_list(r, &(struct th_page){.ascending = p->ascending}, p->after);
             return;
         }
-        p->endpoint = ep->no;
+        p->endpoint = id.no;
     }
     if (th_api_param(r, "event", &text))
         th_api_find_event(r, text, false, event_found);

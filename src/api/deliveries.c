@@ -118,14 +118,15 @@ enum th_api_filter th_api_delivery_filters(struct th_api_req *r, struct th_page 
     struct th_span text;
 
     *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
-    if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until))
+    if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until) ||
+        !th_api_with_tests(r, p))
         return TH_API_FILTER_ANSWERED;
     (void)th_api_param(r, "event_type", &p->type);
-    if (th_api_param(r, "endpoint", &text)) {
-        const struct th_endpoint *ep = th_engine_endpoint(r->api->engine, r->tenant, text, NULL);
-        if (!ep)
+    if (th_api_param(r, "endpoint", &text)) { /* it may have been deleted */
+        struct th_pubid id;
+        if (!th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id))
             return TH_API_FILTER_EMPTY;
-        p->endpoint = ep->no;
+        p->endpoint = id.no;
     }
     if (!th_api_outcome_filters(r, p))
         return TH_API_FILTER_ANSWERED;
@@ -157,14 +158,31 @@ static void send_nothing(struct th_api_req *r)
     send_list(r, &r->page2);
 }
 
+/* The number that the filter `endpoint` has been read as may be another endpoint's than the id is of. */
+static bool is_asked_for(struct th_api_req *r)
+{
+    const struct th_delivery_row *row = r->page2.rows.deliveries;
+    struct th_span text;
+    struct th_pubid id;
+
+    return !r->page2.count || !th_api_param(r, "endpoint", &text) ||
+           (th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id) &&
+            th_engine_is_endpoint(r->api->engine, &id, row->endpoint, &row->past));
+}
+
 static void listed(struct th_op *op)
 {
     struct th_api_req *r = op->user;
 
-    if (op->error)
+    if (op->error) {
         th_api_fail_store(r, op->error);
-    else
-        send_list(r, &r->page2);
+        return;
+    }
+    if (!is_asked_for(r)) {
+        r->page2.count = 0;
+        r->page2.next = 0;
+    }
+    send_list(r, &r->page2);
 }
 
 /* The filter `event`: its number is known now. */
@@ -175,6 +193,7 @@ static void event_found(struct th_api_req *r, const struct th_event_row *row)
         return;
     }
     r->page2.event = row->no;
+    r->page2.without_tests = false; /* what is asked for by name is shown */
     th_engine_page_free(r->api->engine, &r->page);
     th_api_read(r, &r->page2, TH_PAGE_DELIVERIES, listed);
 }

@@ -97,17 +97,24 @@ static const char *outcome(const struct th_attempt_row *row)
     return th_outcome_name((enum th_http_class)row->class, row->ok);
 }
 
-static void write_endpoint_id(struct th_api_req *r, struct th_jw *w, uint64_t no)
+static void write_endpoint_id(struct th_api_req *r, struct th_jw *w, uint64_t no,
+                              const struct th_past_endpoint *past)
 {
-    struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
-
-    if (!ep) { /* deleted */
+    if (!th_engine_endpoint_no(r->api->engine, no) && !past->created) { /* deleted this moment */
         th_jw_null(w);
         return;
     }
     th_jw_raw(w, TH_LIT("\""));
-    th_engine_endpoint_id(r->api->engine, ep, w->out);
+    (void)th_engine_endpoint_id_of(r->api->engine, r->dialect, no, past, w->out);
     th_buf_char(w->out, '"');
+}
+
+void th_api_test_mark(struct th_jw *w, bool test)
+{
+    if (!test)
+        return;
+    th_jw_key(w, TH_LIT("test"));
+    th_jw_bool(w, true);
 }
 
 static void write_event_id(struct th_api_req *r, struct th_jw *w, const struct th_event_row *row)
@@ -212,6 +219,7 @@ static void write_attempt(struct th_jw *w, const struct th_attempt_row *row)
 
     th_api_int(w, "number", row->nth);
     th_api_time(w, "time", row->at.ms);
+    th_api_test_mark(w, view->test);
     th_api_str(w, "outcome", th_str(outcome(row)));
     th_jw_key(w, TH_LIT("status"));
     if (row->status)
@@ -301,7 +309,8 @@ void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, 
     write_event_id(l->r, w, &row->event);
     th_api_str(w, "event_type", row->event.type);
     th_jw_key(w, TH_LIT("endpoint"));
-    write_endpoint_id(l->r, w, row->endpoint);
+    write_endpoint_id(l->r, w, row->endpoint, &row->past);
+    th_api_test_mark(w, row->event.test || row->lane == TH_LANE_TEST);
     th_api_str(w, "status", th_str(status));
     if (reason)
         th_api_str(w, "reason", th_str(reason));
@@ -451,6 +460,7 @@ bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th
     struct th_api_list *l = ctx;
     struct th_jw w = th_jw(out);
     const struct th_event_row *event;
+    const struct th_past_endpoint *past;
     uint64_t endpoint;
 
     if (page_field(l, name, &w))
@@ -459,12 +469,15 @@ bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th
         return false;
     event = l->deliveries ? &l->deliveries[i].event : &l->attempts[i].event;
     endpoint = l->deliveries ? l->deliveries[i].endpoint : l->attempts[i].endpoint;
+    past = l->deliveries ? &l->deliveries[i].past : &l->attempts[i].past;
     if (th_span_is(name, "event_id"))
         write_event_id(l->r, &w, event);
     else if (th_span_is(name, "event_type"))
         th_jw_string(&w, event->type);
     else if (th_span_is(name, "endpoint_id"))
-        write_endpoint_id(l->r, &w, endpoint);
+        write_endpoint_id(l->r, &w, endpoint, past);
+    else if (th_span_is(name, "test"))
+        th_jw_bool(&w, event->test || (l->deliveries && l->deliveries[i].lane == TH_LANE_TEST));
     else if (l->deliveries)
         return delivery_field(l, &l->deliveries[i], name, &w);
     else

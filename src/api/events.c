@@ -85,6 +85,7 @@ static void write_event(struct th_api_req *r, struct th_jw *w, const struct th_e
     th_buf_char(w->out, '"');
     th_api_str(w, "type", row->type);
     th_api_str(w, "tenant", th_api_tenant_id(r));
+    th_api_test_mark(w, row->test);
     th_api_time(w, "time", row->time.ms);
     th_api_time(w, "created_at", row->at.ms);
     if (row->resource_type.n)
@@ -192,7 +193,7 @@ void th_h_events(struct th_api_req *r)
 
     *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
     if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until) ||
-        !th_api_outcome_filters(r, p))
+        !th_api_outcome_filters(r, p) || !th_api_with_tests(r, p))
         return;
     (void)th_api_param(r, "event_type", &p->type);
     th_api_read(r, p, TH_PAGE_EVENTS, listed);

@@ -314,6 +314,8 @@ TH_MUST_USE bool th_api_query(struct th_api_req *r);
 bool th_api_param(const struct th_api_req *r, const char *name, struct th_span *value);
 /** "true" or "false", false when it is not given; else answers 400 and returns false. */
 bool th_api_flag(struct th_api_req *r, const char *name, bool *out);
+/** include_tests, whose absence leaves tests out. False: answered. */
+TH_MUST_USE bool th_api_with_tests(struct th_api_req *r, struct th_page *page);
 /** Decodes %XX; false when malformed or when the result would hold NUL. '+' stays. */
 TH_MUST_USE bool th_api_percent(struct th_api_req *r, struct th_span in, struct th_span *out);
 /** limit (default 100, 1..1000) and cursor (0 without). Answers 400 itself. */
@@ -431,6 +433,8 @@ bool th_api_endpoint_list_shape(struct th_api_list *l, struct th_buf *out);
 /** One endpoint in the tenant's form; created: with its secret. */
 void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct th_span secret, bool created,
                           struct th_buf *out);
+/** Member test, of what is one. */
+void th_api_test_mark(struct th_jw *w, bool test);
 void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts);
 /** Rows of a list, as far as there is room: then l->next says where it goes on. */
 void th_api_deliveries_native(struct th_jw *w, struct th_api_list *l);

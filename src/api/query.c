@@ -130,6 +130,16 @@ bool th_api_flag(struct th_api_req *r, const char *name, bool *out)
     return th_api_fail_query(r);
 }
 
+bool th_api_with_tests(struct th_api_req *r, struct th_page *page)
+{
+    bool with;
+
+    if (!th_api_flag(r, "include_tests", &with))
+        return false;
+    page->without_tests = !with;
+    return true;
+}
+
 /* Hash over everything that a cursor belongs to: tenant, path, and lines "name=value" of the filters. */
 static void hash_of(struct th_api_req *r, struct th_span path, struct th_span filters, uint8_t out[8])
 {

@@ -39,6 +39,7 @@
 #define STRINGS(value) "{\"type\":\"object\",\"additionalProperties\":" value "}"
 #define STRINGS_NULL(value) "{\"type\":[\"object\",\"null\"],\"additionalProperties\":" value "}"
 
+#define TEST_MARK ",\"test\":{\"type\":\"boolean\",\"description\":\"true: a test; absent else\"}"
 #define EVENT_FIELDS                                                                                         \
     "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"time\":" TIME ",\"created_at\":" TIME              \
     ",\"resource_type\":" STR ",\"resource_id\":" STR ",\"delivery_count\":" INT
@@ -58,7 +59,7 @@
     "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" OUTCOME                                              \
     ",\"status\":{\"type\":[\"integer\",\"null\"]},\"detail\":" STR_NULL ",\"duration_ms\":" MS              \
     ",\"dns_ms\":" MS ",\"connect_ms\":" MS ",\"tls_ms\":" MS ",\"first_byte_ms\":" MS                       \
-    ",\"address\":" STR_NULL ",\"connection_reused\":" BOOL
+    ",\"address\":" STR_NULL ",\"connection_reused\":" BOOL TEST_MARK
 
 #define DISABLED                                                                                             \
     "{\"oneOf\":[{\"type\":\"null\"}," OBJECT("\"at\",\"reason\"", "\"at\":" TIME ",\"reason\":" STR) "]}"
@@ -113,19 +114,19 @@ const struct th_api_schema th_api_schemas[] = {
     {"EventBatch", "{\"type\":\"array\",\"minItems\":1,\"maxItems\":1000,\"items\":" REF("EventNew") "}"},
     {"EventBatchAccepted", "{\"type\":\"array\",\"items\":" REF("EventAccepted") "}"},
     {"Event", OBJECT("\"id\",\"type\",\"tenant\",\"time\",\"created_at\",\"deliveries\"",
-                     EVENT_FIELDS ",\"deliveries\":" INT)},
+                     EVENT_FIELDS TEST_MARK ",\"deliveries\":" INT)},
     {"EventDetail",
      OBJECT("\"id\",\"type\",\"tenant\",\"time\",\"created_at\",\"data\",\"deliveries\"",
-            EVENT_FIELDS ",\"data\":{},\"deliveries\":{\"type\":\"array\",\"items\":" REF(
+            EVENT_FIELDS TEST_MARK ",\"data\":{},\"deliveries\":{\"type\":\"array\",\"items\":" REF(
                 "Delivery") "},\"more_deliveries\":{\"type\":[\"string\",\"null\"],\"description\":\"path of "
                             "the list of the rest; null: these are all\"}")},
     {"EventPage", PAGE("Event")},
     {"Delivery",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempt_count\",\"created_at\"",
-            DELIVERY_FIELDS)},
+            DELIVERY_FIELDS TEST_MARK)},
     {"DeliveryDetail",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
-            DELIVERY_FIELDS ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
+            DELIVERY_FIELDS TEST_MARK ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
                 "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":\"to earlier "
                            "attempts of this delivery; null: there are none\"}")},
     {"DeliveryPage", PAGE("Delivery")},
@@ -277,6 +278,7 @@ const struct th_api_schema th_api_parameters[] = {
     QUERY("state", HEALTH, "only endpoints in this state; failing: nothing but failures since failing_since"),
     QUERY("since", TIME, "accepted at this time or later"),
     QUERY("until", TIME, "accepted before this time"),
+    QUERY("include_tests", BOOL, "true: tests too, which are left out else"),
     QUERY("page", "{\"type\":\"integer\",\"minimum\":0}",
           "number of the page, in dialects with numbered pages"),
     QUERY("size", "{\"type\":\"integer\",\"minimum\":1}", "rows of a page, in dialects with numbered pages"),

@@ -155,7 +155,7 @@ void th_h_webhook_deliveries(struct th_api_req *r)
         return;
     if (shaped && v->paging == TH_PAGING_PAGE) {
         *p = (struct th_page){.tenant = r->tenant->no};
-        if (!numbered(r, p) || !th_api_since_until(r, &p->since, &p->until))
+        if (!numbered(r, p) || !th_api_since_until(r, &p->since, &p->until) || !th_api_with_tests(r, p))
             return;
         (void)th_api_param(r, "event_type", &p->type);
     } else {
@@ -176,6 +176,8 @@ void th_h_webhook_deliveries(struct th_api_req *r)
         }
     }
     p->endpoint = ep->no;
+    if (shaped && !th_api_param(r, "include_tests", &unused))
+        p->without_tests = false; /* the vendor's log has a row for each request */
     p->with_data = p->with_answers = shaped && v->log_attempts;
     if (p->max_bytes && p->with_data)
         p->max_bytes = TH_API_ROW_BYTES;

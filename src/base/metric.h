@@ -19,6 +19,8 @@
     X(DELIVERIES_CANCELLED, "tenterhook_deliveries_cancelled_total", "",                                     \
       "Deliveries cancelled before an end.")                                                                 \
     TH_OUTCOME_COUNTERS(X)                                                                                   \
+    X(TESTS_DELIVERED, "tenterhook_tests_total", "{outcome=\"success\"}", TH_HELP_TESTS)                     \
+    X(TESTS_FAILED, "tenterhook_tests_total", "{outcome=\"failed\"}", TH_HELP_TESTS)                         \
     X(ENDPOINTS_DISABLED, "tenterhook_endpoints_disabled_total", "", "Endpoints disabled by a rule.")        \
     X(HTTP_2XX, "tenterhook_http_requests_total", "{code=\"2xx\"}", TH_HELP_HTTP)                            \
     X(HTTP_3XX, "tenterhook_http_requests_total", "{code=\"3xx\"}", TH_HELP_HTTP)                            \
@@ -80,6 +82,7 @@
     X(START_TIME, "process_start_time_seconds", "", "When the process started, in Unix time.")
 
 #define TH_HELP_FAILED "Deliveries that failed for good: schedule used up, or a final status."
+#define TH_HELP_TESTS "Test requests by outcome; no other count of attempts and deliveries has them."
 #define TH_HELP_ATTEMPTS "Delivery attempts with a recorded outcome."
 #define TH_HELP_HTTP "API requests answered."
 #define TH_HELP_ENDPOINTS "Registered endpoints."

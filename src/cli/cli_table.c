@@ -24,6 +24,7 @@
     "that ended so: success, failed_status, timeout, connect_error, dns_error, tls_error, connection_reset, ...; may be repeated"}
 #define STATUS_CODE {"--status-code", "N", "that were answered with this HTTP status"}
 #define UNTIL {"--until", "TIME", "before this time, written as with --since"}
+#define TESTS {"--include-tests", NULL, "tests too, which are left out else"}
 #define ENDPOINT_FIELDS \
     {"--event", "TYPE", "subscribe to this type; may be repeated; prefix.* and * where the dialect has them"}, \
     {"--description", "TEXT", "your words; never sent"}, \
@@ -123,14 +124,14 @@ const struct th_command th_commands[] = {
      API, 0, 0, OPTIONS({"--state", "STATE", "failing, paused, disabled or active"}, ALL),
      th_cmd_endpoint_health, NULL},
     {"events", "list", "", "list events, newest first", NULL, API, 0, 0,
-     OPTIONS({"--type", "TYPE", "of this type"}, OUTCOME, STATUS_CODE, SINCE, UNTIL, LIMIT), th_cmd_events, NULL},
+     OPTIONS({"--type", "TYPE", "of this type"}, OUTCOME, STATUS_CODE, SINCE, UNTIL, TESTS, LIMIT), th_cmd_events, NULL},
     {"events", "show", "ID", "show an event with its data and its deliveries", NULL, API, 1, 1, NULL,
      th_cmd_event, NULL},
     {"deliveries", "list", "", "list deliveries, newest first", NULL, API, 0, 0,
      OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--event", "ID", "of this event"},
              {"--type", "TYPE", "of this type"},
              {"--status", "STATUS", "pending, retrying, held, delivered, failed or cancelled; may be repeated"},
-             OUTCOME, STATUS_CODE, SINCE, UNTIL, LIMIT),
+             OUTCOME, STATUS_CODE, SINCE, UNTIL, TESTS, LIMIT),
      th_cmd_deliveries, NULL},
     {"deliveries", "show", "ID", "show a delivery and what came of each attempt", NULL, API, 1, 1, NULL,
      th_cmd_delivery, NULL},

@@ -443,7 +443,7 @@ static void started(struct dev *d)
         uv_poll_start(&d->keys, UV_READABLE, on_key);
     }
     welcome(d);
-    th_tail_init(d->tail, d->cli, "/v1/attempts");
+    th_tail_init(d->tail, d->cli, "/v1/attempts?include_tests=true");
     (void)th_tail_look(d->tail, 0);
     status = send_sample(d);
     if (status)

@@ -31,6 +31,10 @@ static int filtered(struct th_cli *cli, const char *base, const char **path)
             mark = '&';
         }
     }
+    if (th_cli_has(cli, "--include-tests")) {
+        *path = th_cli_printf(cli, "%s%cinclude_tests=true", *path, mark);
+        mark = '&';
+    }
     for (unsigned i = 0; i < 2; i++) {
         const char *value = (snprintf(option, sizeof option, "--%s", times[i]), th_cli_option(cli, option));
         if (value) {

@@ -98,10 +98,9 @@ static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t 
 int th_cmd_tail(struct th_cli *cli)
 {
     static struct th_tail tail; /* large; there is one */
-    const char *path = "/v1/attempts", *options[] = {"--endpoint", "--type", "--outcome", "--status-code"},
+    const char *path = "/v1/attempts?include_tests=true", *options[] = {"--endpoint", "--type", "--outcome", "--status-code"},
                *names[] = {"endpoint", "event_type", "outcome", "status_code"};
     int64_t last, every, length;
-    char mark = '?';
 
     if (!th_cli_number(cli, "--last", 0, TH_TAIL_LAST, 10, &last) ||
         !th_cli_duration(cli, "--every", 1000, &every) || !th_cli_duration(cli, "--for", 0, &length))
@@ -109,11 +108,9 @@ int th_cmd_tail(struct th_cli *cli)
     if (every < 50 || every > 3600000)
         return th_cli_fail(cli, TH_EXIT_USAGE, "--every: 50ms to 1h");
     for (unsigned i = 0; i < 4; i++)
-        if (th_cli_option(cli, options[i])) {
-            path = th_cli_printf(cli, "%s%c%s=%s", path, mark, names[i],
+        if (th_cli_option(cli, options[i]))
+            path = th_cli_printf(cli, "%s&%s=%s", path, names[i],
                                  th_cli_path(cli, "%s", th_cli_joined(cli, options[i])));
-            mark = '&';
-        }
     if (th_cli_option(cli, "--endpoint")) { /* a typing error would be silence for ever */
         struct th_answer answer;
         int status =

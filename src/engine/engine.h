@@ -254,12 +254,21 @@ const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span n
 uint64_t th_engine_hide(const struct th_engine *e, uint64_t tweak, uint64_t no);
 uint64_t th_engine_show(const struct th_engine *e, uint64_t tweak, uint64_t hidden);
 void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out);
+/** Of an endpoint by number, also of one that has been deleted; false: nothing is known of it, nothing is written. */
+bool th_engine_endpoint_id_of(struct th_engine *e, const struct th_dialect *d, uint64_t no,
+                              const struct th_past_endpoint *past, struct th_buf *out);
 void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row,
                         struct th_buf *out);
 void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *event,
                            uint64_t delivery, struct th_buf *out);
 void th_engine_key_id(struct th_engine *e, const struct th_key *k,
                       struct th_buf *out); /* "key_" + ULID form */
+/** The same of endpoints: what is asked of the past may name one that has been deleted. */
+bool th_engine_parse_endpoint_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
+                                 struct th_pubid *out);
+/** Whether a row that was found by the number is of the endpoint that the id names. */
+bool th_engine_is_endpoint(struct th_engine *e, const struct th_pubid *id, uint64_t no,
+                           const struct th_past_endpoint *past);
 /** Numbers behind ids; false: no such form. The caller loads the row and must compare `at` and `rnd` (integer forms: at.ms
  * is 0 and nothing is compared). Events with an own id are found by th_page.own_id first. */
 bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,

@@ -40,6 +40,54 @@ void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, st
               out);
 }
 
+/* Time and random bits of an endpoint that is no more. */
+static struct th_pubid past_id(uint64_t no, const struct th_past_endpoint *past)
+{
+    struct th_pubid id = {.at = {past->created}, .no = no};
+    struct th_json root, v;
+    int64_t rnd = 0;
+
+    if (!th_json_parse(past->conf, 16, &root, NULL) && th_json_member(root, TH_LIT("rnd"), &v) &&
+        th_json_i64(v, &rnd))
+        id.rnd = (uint32_t)rnd;
+    return id;
+}
+
+bool th_engine_endpoint_id_of(struct th_engine *e, const struct th_dialect *d, uint64_t no,
+                              const struct th_past_endpoint *past, struct th_buf *out)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+    const struct th_endpoint *ep = th_engine_endpoint_no(e, no);
+
+    if (ep)
+        th_engine_endpoint_id(e, ep, out);
+    else if (past->created)
+        format_id(e, v->id_endpoint.prefix, v->id_endpoint.form, past_id(no, past), out);
+    return ep || past->created;
+}
+
+bool th_engine_parse_endpoint_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
+                                 struct th_pubid *out)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+    struct th_span prefix = v->id_endpoint.prefix;
+
+    if (v->id_endpoint.form != TH_ID_INTEGER)
+        return th_engine_parse_id(e, prefix, v->id_endpoint.form, text, out);
+    *out = (struct th_pubid){0}; /* one text for one id */
+    return th_span_starts(text, prefix) && !(text.n > prefix.n + 1 && text.p[prefix.n] == '0') &&
+           th_span_u64(th_span(text.p + prefix.n, text.n - prefix.n), INT64_MAX, &out->no) && out->no;
+}
+
+bool th_engine_is_endpoint(struct th_engine *e, const struct th_pubid *id, uint64_t no,
+                           const struct th_past_endpoint *past)
+{
+    const struct th_endpoint *ep = th_engine_endpoint_no(e, no);
+    struct th_pubid is = ep ? (struct th_pubid){ep->created, ep->rnd, no} : past_id(no, past);
+
+    return id->no == no && (id->at.ms == 0 || (id->at.ms == is.at.ms && id->rnd == is.rnd));
+}
+
 static struct th_span event_prefix(const struct th_dialect_values *v)
 {
     return v->id_event.prefix.n || v->id_event.form == TH_ID_UUID ? v->id_event.prefix : TH_LIT("evt_");

@@ -29,6 +29,7 @@ void th_report_attempt(const struct th_attempt *a)
     th_log(TH_LOG_DEBUG, "attempt", TH_KS("delivery", th_span(a->delivery_id, a->delivery_id_len)),
            TH_KS("event", a->event->id), TH_KS("type", a->event->row.type), TH_KS("endpoint", a->run->id),
            TH_KS("tenant", a->ep->pub.tenant->id), TH_KI("attempt", row->nth),
+           TH_KI("test", a->row.lane == TH_LANE_TEST),
            TH_KC("outcome", th_outcome_name((enum th_http_class)row->class, row->ok)),
            TH_KI("status", row->status), TH_KS("detail", row->detail),
            TH_KI("duration_ms", row->us[4] / 1000), TH_KC("state", state_after(a)),

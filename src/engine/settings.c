@@ -432,34 +432,19 @@ struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no)
     return ep ? &ep->pub : NULL;
 }
 
-static bool integer_id(struct th_span prefix, struct th_span id, uint64_t *no)
-{
-    if (!th_span_starts(id, prefix))
-        return false;
-    id = th_span(id.p + prefix.n, id.n - prefix.n);
-    return th_span_u64(id, INT64_MAX, no) && !(id.n > 1 && id.p[0] == '0'); /* one text for one id */
-}
-
 struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id,
                                        bool *foreign)
 {
-    const struct th_dialect_values *v = th_dialect_values(t->dialect);
     struct th_endpoint *ep;
     struct th_pubid pub;
 
     if (foreign)
         *foreign = false;
-    if (v->id_endpoint.form == TH_ID_INTEGER) {
-        if (!integer_id(v->id_endpoint.prefix, id, &pub.no))
-            return NULL;
-        ep = th_engine_endpoint_no(e, pub.no);
-    } else {
-        if (!th_engine_parse_id(e, v->id_endpoint.prefix, v->id_endpoint.form, id, &pub))
-            return NULL;
-        ep = th_engine_endpoint_no(e, pub.no);
-        if (ep && (ep->created.ms != pub.at.ms || ep->rnd != pub.rnd))
-            return NULL;
-    }
+    if (!th_engine_parse_endpoint_id(e, t->dialect, id, &pub))
+        return NULL;
+    ep = th_engine_endpoint_no(e, pub.no);
+    if (ep && !th_engine_is_endpoint(e, &pub, ep->no, &(struct th_past_endpoint){0}))
+        return NULL;
     if (ep && ep->tenant != t) {
         if (foreign)
             *foreign = true;
@@ -471,13 +456,10 @@ struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tena
 struct th_endpoint *th_engine_endpoint_anywhere(struct th_engine *e, struct th_span id)
 {
     for (unsigned i = 0; i < e->conf.dialect_count; i++) {
-        const struct th_dialect_values *v = th_dialect_values(e->conf.dialects[i]);
         struct th_endpoint *ep;
         struct th_pubid pub;
 
-        if (v->id_endpoint.form == TH_ID_INTEGER
-                ? !integer_id(v->id_endpoint.prefix, id, &pub.no)
-                : !th_engine_parse_id(e, v->id_endpoint.prefix, v->id_endpoint.form, id, &pub))
+        if (!th_engine_parse_endpoint_id(e, e->conf.dialects[i], id, &pub))
             continue;
         ep = th_engine_endpoint_no(e, pub.no);
         if (ep && !ep->tenant->deleting && th_engine_endpoint(e, ep->tenant, id, NULL) == ep)

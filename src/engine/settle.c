@@ -311,6 +311,10 @@ static void count(struct th_attempt *a)
 {
     struct th_metrics *m = a->e->conf.metrics;
 
+    if (a->row.lane == TH_LANE_TEST) {
+        th_count(m, a->verdict == TH_V_DELIVERED ? TH_C_TESTS_DELIVERED : TH_C_TESTS_FAILED, 1);
+        return;
+    }
     th_count(m, outcome_counter(&a->settle.row), 1);
     th_observe(m, TH_H_ATTEMPT_SECONDS, a->settle.row.us[4]);
     if (a->verdict == TH_V_DELIVERED) {

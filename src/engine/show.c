@@ -61,11 +61,8 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
         goto end;
     if (view->endpoint_conf.n == 0)
         spec = now->spec;
-    if (now) {
-        then.created = now->created;
-        then.rnd = now->rnd;
-    }
-    th_engine_endpoint_id(e, &then, &endpoint_id);
+    if (!th_engine_endpoint_id_of(e, t->dialect, view->endpoint, &view->past, &endpoint_id))
+        th_engine_endpoint_id(e, &then, &endpoint_id);
     th_engine_event_id(e, t->dialect, &view->event, &event_id);
     th_engine_delivery_id(e, t->dialect, &view->event, view->delivery, &delivery_id);
     if (whole_url || !th_url_is_secret(&spec))

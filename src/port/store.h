@@ -263,6 +263,15 @@ struct th_event_row {
     uint32_t rnd, deliveries;
     uint64_t first_delivery;
     struct th_span type, data, own_id, resource_type, resource_id;
+    bool test; /* of a PAGE of events: a test, by its lane or by its type TH_TEST_TYPE */
+};
+
+#define TH_TEST_TYPE "webhook.test" /* events of this type are tests, whoever publishes them */
+
+/** An endpoint that has been deleted, as far as its deliveries still say which it was. */
+struct th_past_endpoint {
+    int64_t created;     /* wall ms; 0: it has not been deleted, or was never stored */
+    struct th_span conf; /* as it was last */
 };
 
 /** Events by number, for dispatch and for replayed answers. A missing one has no == 0. */
@@ -283,6 +292,7 @@ struct th_delivery_row {
     struct th_event_row event;  /* without data unless asked */
     uint64_t last_attempt;      /* 0: none yet */
     struct th_attempt_row last; /* without head and body; valid when last_attempt != 0 */
+    struct th_past_endpoint past;
 };
 
 struct th_attempt_view {
@@ -291,6 +301,8 @@ struct th_attempt_view {
     struct th_delivery_row of;    /* its delivery as it is now, without event and last attempt */
     struct th_span endpoint_conf; /* conf of the endpoint at row.endpoint_rev; n == 0 when gone */
     struct th_event_row event;    /* without data unless asked */
+    struct th_past_endpoint past;
+    bool test;
 };
 
 enum th_page_kind { TH_PAGE_EVENTS, TH_PAGE_DELIVERIES, TH_PAGE_ATTEMPTS };
@@ -328,6 +340,7 @@ struct th_page {
     uint64_t after;
     uint64_t skip;    /* rows to leave out first (numbered pages); on return what is still to be left out */
     uint32_t limit;   /* at most 1000 */
+    bool without_tests; /* leave out tests */
     size_t max_bytes; /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
     bool with_data, with_answers, with_total; /* events' data; attempts' head and body; count all matches */
     /* result */

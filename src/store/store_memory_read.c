@@ -169,6 +169,20 @@ static bool delivery_matches(const struct th_page *op, const struct mem_delivery
     return op->endpoints_exclude ? !listed : listed || !op->endpoint_count;
 }
 
+static bool is_test(const struct mem_delivery *d, const struct mem_event *e)
+{
+    return (d && d->lane == TH_LANE_TEST) || th_span_is(e->row.type, TH_TEST_TYPE);
+}
+
+static struct th_past_endpoint past_endpoint(struct mem_store *s, struct th_page *op, uint64_t no)
+{
+    const struct mem_row *r = mem_row_find(s, TH_ROW_ENDPOINT, no, TH_LIT(""));
+
+    if (!r || !r->deleted)
+        return (struct th_past_endpoint){.conf = {"", 0}};
+    return (struct th_past_endpoint){r->row.created, copy(op->mem, r->row.conf)};
+}
+
 static void give_delivery(struct mem_store *s, struct th_page *op, const struct mem_delivery *d,
                           const struct mem_event *e)
 {
@@ -185,6 +199,8 @@ static void give_delivery(struct mem_store *s, struct th_page *op, const struct 
                                     .ended = d->ended,
                                     .event = copy_event(op, e),
                                     .last_attempt = last ? last->no : 0};
+    row->event.test = is_test(d, e);
+    row->past = past_endpoint(s, op, d->endpoint);
     if (last)
         row->last = copy_attempt(op, last, false);
 }
@@ -208,6 +224,8 @@ static void give_attempt(struct mem_store *s, struct th_page *op, const struct m
                                            .ended = d->ended},
                                     .endpoint_conf = {"", 0},
                                     .event = copy_event(op, e)};
+    row->test = row->event.test = is_test(d, e);
+    row->past = past_endpoint(s, op, a->endpoint);
     for (size_t i = 0; i < s->rev_n; i++)
         if (s->revs[i]->endpoint == a->endpoint && s->revs[i]->rev == a->row.endpoint_rev)
             row->endpoint_conf = copy(op->mem, s->revs[i]->conf);
@@ -232,16 +250,19 @@ static bool candidate(struct mem_store *s, struct th_page *op, const void *candi
     const struct mem_attempt *a = candidate_row;
 
     if (op->kind == TH_PAGE_EVENTS) {
-        if (!event_matches(s, op, e) || !any_matches(s, op, e))
+        d = e->row.deliveries == 1 ? mem_find(&s->deliveries, e->row.first_delivery) : NULL;
+        if (!event_matches(s, op, e) || !any_matches(s, op, e) || (op->without_tests && is_test(d, e)))
             return false;
-        if (give)
+        if (give) {
             op->rows.events[op->count] = copy_event(op, e);
+            op->rows.events[op->count].test = is_test(d, e);
+        }
         return true;
     }
     if (op->kind == TH_PAGE_DELIVERIES) {
         e = mem_find(&s->events, d->event);
         if ((op->delivery && op->delivery != d->no) || !delivery_matches(op, d) || !event_matches(s, op, e) ||
-            !outcome_matches(op, mem_find(&s->attempts, d->last)))
+            !outcome_matches(op, mem_find(&s->attempts, d->last)) || (op->without_tests && is_test(d, e)))
             return false;
         if (give)
             give_delivery(s, op, d, e);
@@ -250,7 +271,8 @@ static bool candidate(struct mem_store *s, struct th_page *op, const void *candi
     d = mem_find(&s->deliveries, a->delivery);
     e = d ? mem_find(&s->events, d->event) : NULL;
     if ((op->delivery && op->delivery != a->delivery) || (op->endpoint && op->endpoint != a->endpoint) ||
-        !event_matches(s, op, e) || !outcome_matches(op, a))
+        !event_matches(s, op, e) || !outcome_matches(op, a) ||
+        (op->without_tests && is_test(d, e)))
         return false;
     if (give)
         give_attempt(s, op, a, d, e);

@@ -288,6 +288,7 @@ enum sq_reader_statement {
     SQ_R_OWN,
     SQ_R_OWN_ANY,
     SQ_R_REV,
+    SQ_R_ENDPOINT_PAST,
     SQ_R_SEALED,
     SQ_R_FAN_FIRST,
     SQ_R_RUN,

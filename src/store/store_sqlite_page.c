@@ -119,6 +119,11 @@ static bool delivery_matches(const struct th_page *op, const struct th_delivery_
     return true;
 }
 
+static bool is_test(uint8_t lane, struct th_span type)
+{
+    return lane == TH_LANE_TEST || th_span_is(type, TH_TEST_TYPE);
+}
+
 static bool outcome_matches(const struct th_page *op, unsigned status, unsigned class, bool ok)
 {
     return !(op->answered && op->answered != status) &&
@@ -189,7 +194,36 @@ static bool any_matches(struct sq_pager *p)
     return false;
 }
 
+/** A test has one delivery, whose lane says what it is. */
+static bool event_is_test(struct sq_pager *p)
+{
+    struct th_delivery_row d;
+    uint64_t event;
+
+    if (is_test(TH_LANE_FRESH, p->event.type))
+        return true;
+    return p->event.deliveries == 1 && find_delivery(p, p->event.first_delivery, &d, &event) &&
+           d.lane == TH_LANE_TEST;
+}
+
 /* ---- rows given out ---- */
+
+/** What is known of an endpoint that has been deleted. Rows of one endpoint mostly come together. */
+static struct th_past_endpoint past_endpoint(struct sq_pager *p, uint64_t no)
+{
+    sqlite3_stmt *st = p->r->st[SQ_R_ENDPOINT_PAST];
+
+    if (p->past_no == no)
+        return p->past;
+    p->past_no = no;
+    p->past = (struct th_past_endpoint){.conf = {"", 0}};
+    if (sq_look_up(p, st, no)) {
+        p->past.created = sqlite3_column_int64(st, 0);
+        p->past.conf = copy(p, sq_col(st, 1));
+        sqlite3_reset(st);
+    }
+    return p->past;
+}
 
 static struct th_event_row copy_event(struct sq_pager *p)
 {
@@ -230,6 +264,8 @@ static void give_delivery(struct sq_pager *p, const struct th_delivery_row *d)
 
     *row = *d;
     row->event = copy_event(p);
+    row->event.test = is_test(d->lane, row->event.type);
+    row->past = past_endpoint(p, d->endpoint);
     if (!d->last_attempt)
         return;
     if (!sq_look_up(p, st, d->last_attempt)) {
@@ -253,6 +289,8 @@ static void give_attempt(struct sq_pager *p, sqlite3_stmt *st, const struct th_d
                                     .endpoint_conf = {"", 0}};
     copy_attempt(p, st, p->op->with_answers, &row->row);
     row->event = copy_event(p);
+    row->test = row->event.test = is_test(d->lane, row->event.type);
+    row->past = past_endpoint(p, row->endpoint);
     sq_u64(rev, 2, row->row.endpoint_rev);
     if (sq_look_up(p, rev, row->endpoint)) {
         row->endpoint_conf = copy(p, sq_col(rev, 0));
@@ -283,12 +321,18 @@ static void candidate(struct sq_pager *p, uint64_t no, bool *more)
     sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
 
     if (op->kind == TH_PAGE_EVENTS) {
-        if (!event_matches(p, no) || !any_matches(p) || !wanted(p, more))
+        bool test;
+
+        if (!event_matches(p, no) || !any_matches(p))
+            return;
+        test = event_is_test(p);
+        if ((test && op->without_tests) || !wanted(p, more))
             return;
         op->rows.events[op->count] = copy_event(p);
+        op->rows.events[op->count].test = test;
     } else if (op->kind == TH_PAGE_DELIVERIES) {
         if (!find_delivery(p, no, &d, &event) || !delivery_matches(op, &d) || !event_matches(p, event) ||
-            !last_matches(p, &d) || !wanted(p, more))
+            !last_matches(p, &d) || (op->without_tests && is_test(d.lane, p->event.type)) || !wanted(p, more))
             return;
         give_delivery(p, &d);
     } else {
@@ -299,7 +343,8 @@ static void candidate(struct sq_pager *p, uint64_t no, bool *more)
         give = (!op->endpoint || op->endpoint == sq_col_u64(st, 2)) &&
                (!op->delivery || op->delivery == sq_col_u64(st, 1)) && attempt_matches(op, st) &&
                find_delivery(p, sq_col_u64(st, 1), &d, &event) && (!op->event || op->event == event) &&
-               event_matches(p, event) && wanted(p, more);
+               event_matches(p, event) && !(op->without_tests && is_test(d.lane, p->event.type)) &&
+               wanted(p, more);
         if (give)
             give_attempt(p, st, &d);
         sqlite3_reset(st);

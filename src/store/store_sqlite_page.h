@@ -39,7 +39,9 @@ struct sq_pager {
     sqlite3_stmt *event_st;
     struct th_event_row event; /* borrowed from event_st; no == 0: none */
     uint64_t missing;          /* event that was looked for in vain */
-    uint64_t last;             /* newest row given out */
+    uint64_t past_no;          /* endpoint that `past` is of; 0: none */
+    struct th_past_endpoint past;
+    uint64_t last; /* newest row given out */
     int rc;
     enum th_error error;
 };

@@ -32,6 +32,7 @@ static const char *const reader_sql[SQ_R_COUNT] = {
     [SQ_R_OWN_ANY] = "SELECT own.event FROM tenant CROSS JOIN own ON own.tenant=tenant.no AND own.id=?1 "
                      "WHERE tenant.deleted=0",
     [SQ_R_REV] = "SELECT conf FROM endpoint_rev WHERE endpoint=?1 AND rev=?2",
+    [SQ_R_ENDPOINT_PAST] = "SELECT created,conf FROM endpoint WHERE no=?1 AND deleted=1",
     [SQ_R_SEALED] = "SELECT v FROM counter WHERE k=?1",
     [SQ_R_FAN_FIRST] = "SELECT first FROM fan ORDER BY event LIMIT 1",
     [SQ_R_RUN] = "SELECT n,nos FROM run WHERE kind=?1 AND run=?2 AND key=?3",

@@ -916,3 +916,96 @@ def test_few_open_files_are_shared_out(server, receiver):
             fresh.close()
             assert good.wait_for(n + 2)[-1].mono - begun < 10
         assert "too many open files" not in running.text()
+
+
+# ---- tests, and endpoints that are no more ----
+
+def listed(api, path, **query):
+    return api.get(path + "?" + "&".join(f"{k}={v}" for k, v in query.items())).expect(200).json["data"]
+
+
+def test_tests_are_marked_and_left_out(server, receiver):
+    """A test says so wherever it is seen, is in no list, count or replay that does not ask for it, and stays one when retried."""
+    at = server()
+    api, target = at.api, receiver()
+    made = register(api, target)
+    one = api.post(f"/v1/webhooks/{made['id']}/test", {}).expect(202).json
+    assert one["test"] is True
+    real = publish(api)
+    typed = publish(api, type="webhook.test")  # by its type, whoever publishes it
+    settled(api, 1)
+    settled(api, 3, include_tests="true")
+    api.post(f"/v1/deliveries/{one['id']}/retry").expect(202)
+    eventually(lambda: detail(api, one["id"])["attempt_count"] == 2)
+    for _ in range(2):
+        assert [row["id"] for row in listed(api, "/v1/events", limit=1000)] == [real["id"]]
+        assert [row["event"] for row in deliveries(api)] == [real["id"]]
+        assert [row["event"] for row in listed(api, f"/v1/webhooks/{made['id']}/deliveries", limit=9)] == [real["id"]]
+        events = listed(api, "/v1/events", include_tests="true")
+        assert [row.get("test") for row in events] == [True, None, True] and events[0]["id"] == typed["id"]
+        rows = deliveries(api, include_tests="true")
+        assert [row.get("test") for row in rows] == [True, None, True] and rows[2]["id"] == one["id"]
+        shown = detail(api, one["id"])
+        assert shown["test"] is True and [a["test"] for a in shown["attempts"]] == [True, True]
+        assert "test" not in detail(api, rows[1]["id"]) and "test" not in detail(api, rows[1]["id"])["attempts"][0]
+        assert api.get(f"/v1/events/{shown['event']}").json["test"] is True
+        assert [row["id"] for row in deliveries(api, event=shown["event"])] == [one["id"]]  # asked for by name
+        at.stop()
+        at.start()
+        api = at.api
+    problem(api.get("/v1/events?include_tests=yes"), 400)
+    counted = api.post(f"/v1/webhooks/{made['id']}/replay", {"since": "2020-01-01T00:00:00Z", "dry_run": True}).expect(202).json
+    assert counted["matched"] == 1
+
+
+def test_tests_are_counted_apart(server, receiver):
+    at = server()
+    made = register(at.api, receiver(answer=lambda _: 500))
+    for _ in range(3):
+        at.api.post(f"/v1/webhooks/{made['id']}/test", {}).expect(202)
+    settled(at.api, 3, status="failed", include_tests="true")
+    text = at.api.get("/metrics").body.decode()
+    assert 'tenterhook_tests_total{outcome="failed"} 3' in text
+    for name in ("events_accepted_total", "deliveries_created_total", 'attempts_total{outcome="failed_status"}',
+                 'deliveries_failed_total{reason="exhausted"}'):
+        assert f"tenterhook_{name} 0\n" in text, name
+
+
+@pytest.mark.parametrize("dialect", CREATE)
+def test_a_test_may_be_of_the_type_for_tests(server, receiver, dialect):
+    at = server()
+    at.api.put("/v1/tenants/t", {"name": "t", "dialect": dialect}).expect(201)
+    api, target = at.api.as_tenant("t"), receiver()
+    made = api.post("/v1/webhooks", {"callbackUrl" if dialect == "tsanet" else "url": target.url(), **CREATE[dialect]}).json
+    api.post(f"/v1/webhooks/{made['id']}/test", {"type": "webhook.test"}).expect(200, 202)
+    target.wait_for(1)
+    row = settled(api, 1, include_tests="true")[0]
+    assert row["event_type"] == "webhook.test" and row["test"] is True
+
+
+@pytest.mark.parametrize("dialect", CREATE)
+def test_deliveries_say_their_endpoint_when_it_is_no_more(server, receiver, dialect):
+    at = server()
+    at.api.put("/v1/tenants/t", {"name": "t", "dialect": dialect}).expect(201)
+    at.api.put("/v1/tenants/other", {"name": "o", "dialect": dialect}).expect(201)
+    api, target = at.api.as_tenant("t"), receiver()
+    body = {"callbackUrl" if dialect == "tsanet" else "url": target.url(), **CREATE[dialect]}
+    gone, kept = (str(api.post("/v1/webhooks", body).json["id"]) for _ in range(2))
+    event = {"type": "note.created" if dialect == "tsanet" else "task.created", "data": {"id": 1}}
+    if dialect == "tiro":
+        event |= {"resource_type": "Note", "resource_id": "n1"}
+    made = api.post("/v1/events", event).expect(202).json["id"]
+    settled(api, 2)
+    api.delete(f"/v1/webhooks/{gone}").expect(204)
+    for _ in range(2):
+        assert {row["endpoint"] for row in deliveries(api)} == {gone, kept}
+        rows = deliveries(api, endpoint=gone)
+        assert [row["endpoint"] for row in rows] == [gone] and detail(api, rows[0]["id"])["endpoint"] == gone
+        assert {row["endpoint"] for row in api.get(f"/v1/events/{made}").json["deliveries"]} == {gone, kept}
+        assert detail(api, rows[0]["id"])["attempts"][0]["request"]["url"] == target.url()
+        assert deliveries(at.api.as_tenant("other"), endpoint=gone) == []
+        if dialect in ("standard", "tiro"):  # another time in the same number is nobody's
+            assert deliveries(api, endpoint=gone[:4] + ("1" if gone[4] == "0" else "0") + gone[5:]) == []
+        at.stop()
+        at.start()
+        api = at.api.as_tenant("t")

@@ -481,6 +481,84 @@ static void retry_of_a_test_stays_a_test(void **state)
     }
 }
 
+static uint32_t count_page(struct fx *f, enum th_page_kind kind, bool without_tests)
+{
+    struct th_page p = fx_page(kind, 1);
+    uint32_t n;
+
+    p.without_tests = without_tests;
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    n = p.count;
+    f->store->vt->page_free(f->store, &p);
+    return n;
+}
+
+static void lists_can_leave_tests_out(void **state)
+{
+    struct fx *f = *state;
+    uint64_t eps[] = {5, 6};
+    struct th_new_event e[3] = {fx_event(eps, 1, "{}"), fx_event(eps, 2, "{}"), fx_event(eps, 2, "{}")};
+    struct th_page p = fx_page(TH_PAGE_EVENTS, 1);
+    struct th_accept a;
+
+    fx_tenant(f, 1, "t");
+    e[0].lane = TH_LANE_TEST;
+    e[2].type = TH_LIT(TH_TEST_TYPE);
+    a = fx_accept(1, T0, e, 3);
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    for (int i = 0; i < 3; i++)
+        for (uint32_t k = 0; k < e[i].endpoint_count; k++)
+            assert_true(fx_settle_run(f, e[i].first_delivery + k, 0, TH_DS_DELIVERED));
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_true(p.count == 3 && p.rows.events[0].test && !p.rows.events[1].test && p.rows.events[2].test);
+    f->store->vt->page_free(f->store, &p);
+    assert_int_equal(count_page(f, TH_PAGE_EVENTS, true), 1);
+    assert_int_equal(count_page(f, TH_PAGE_DELIVERIES, true), 2);
+    assert_int_equal(count_page(f, TH_PAGE_DELIVERIES, false), 5);
+    assert_int_equal(count_page(f, TH_PAGE_ATTEMPTS, true), 2);
+    assert_int_equal(count_page(f, TH_PAGE_ATTEMPTS, false), 5);
+}
+
+static void rows_know_an_endpoint_that_is_no_more(void **state)
+{
+    struct fx *f = *state;
+    uint64_t eps[] = {5, 6}, d;
+    struct th_row put[] = {fx_endpoint_row(5, 1, 1, "{\"e\":1}"), fx_endpoint_row(6, 1, 1, "{\"e\":2}")},
+                  del = {.kind = TH_ROW_ENDPOINT, .no = 5, .tenant = 1, .del = true};
+    struct th_config c;
+    struct th_page p;
+
+    fx_tenant(f, 1, "t");
+    put[0].created = T0 - 7;
+    c = fx_config(1, 1, put, 2);
+    c.keep_version = true;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    fx_publish(f, 1, T0, eps, 2, &d);
+    assert_true(fx_settle_run(f, d, 0, TH_DS_DELIVERED) && fx_settle_run(f, d + 1, 0, TH_DS_DELIVERED));
+    c = fx_config(1, 1, &del, 1);
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    for (int kind = TH_PAGE_DELIVERIES; kind <= TH_PAGE_ATTEMPTS; kind++) {
+        p = fx_page((enum th_page_kind)kind, 1);
+        p.endpoint = 5;
+        assert_int_equal(fx_run(f, &p.op), TH_OK);
+        assert_int_equal(p.count, 1);
+        if (kind == TH_PAGE_DELIVERIES)
+            assert_true(p.rows.deliveries[0].past.created == T0 - 7 &&
+                        th_span_is(p.rows.deliveries[0].past.conf, "{\"e\":1}"));
+        else
+            assert_true(p.rows.attempts[0].past.created == T0 - 7 &&
+                        th_span_is(p.rows.attempts[0].past.conf, "{\"e\":1}"));
+        f->store->vt->page_free(f->store, &p);
+        p = fx_page((enum th_page_kind)kind, 1);
+        p.endpoint = 6;
+        assert_int_equal(fx_run(f, &p.op), TH_OK);
+        assert_int_equal(p.count, 1);
+        if (kind == TH_PAGE_DELIVERIES)
+            assert_int_equal(p.rows.deliveries[0].past.created, 0);
+        f->store->vt->page_free(f->store, &p);
+    }
+}
+
 /* ---- settings ---- */
 
 struct listing {
@@ -1381,6 +1459,8 @@ int main(void)
         BOTH(retry_puts_any_state_back_into_the_queue),
         BOTH(retry_leaves_what_has_no_endpoint),
         BOTH(retry_of_a_test_stays_a_test),
+        BOTH(lists_can_leave_tests_out),
+        BOTH(rows_know_an_endpoint_that_is_no_more),
         BOTH(settings_are_listed_and_survive),
         BOTH(settings_versions_guard_changes),
         BOTH(settings_keys_keep_the_answer),
