@@ -419,6 +419,77 @@ static void retry_found(struct th_op *op)
     th_engine_retry(r->api->engine, &r->op.retry.now);
 }
 
+/* ---- retry all of an endpoint ---- */
+
+static void write_all(struct th_api_req *r, const struct th_retry_all *a, struct th_buf *body)
+{
+    struct th_jw w = th_jw(body);
+
+    th_jw_object(&w);
+    th_api_str(&w, "endpoint", r->param[0]);
+    th_api_int(&w, "retrying", (int64_t)a->retrying);
+    th_api_int(&w, "pending", (int64_t)a->pending);
+    th_api_int(&w, "under_way", a->in_flight);
+    th_jw_end_object(&w);
+}
+
+static void render_all(struct th_retry_all *a, struct th_buf *answer)
+{
+    struct th_buf fields, body;
+
+    th_buf_init(&fields, 16);
+    th_buf_init(&body, 4096);
+    write_all(a->user, a, &body);
+    th_api_keep(202, &fields, &body, answer);
+    th_buf_fini(&fields);
+    th_buf_fini(&body);
+}
+
+static void all_retried(struct th_retry_all *a)
+{
+    struct th_api_req *r = a->user;
+
+    if (a->result == TH_CH_REPLAYED) {
+        th_api_send_kept(r, &a->replayed);
+        return;
+    }
+    th_buf_wipe(&a->replayed);
+    if (a->result == TH_CH_KEY_REUSED) {
+        th_api_fail(r, 422, "this Idempotency-Key was used with another body");
+    } else if (a->result == TH_CH_NOT_FOUND) {
+        th_api_fail(r, 404, "%s", a->detail);
+    } else if (a->result == TH_CH_CONFLICT) {
+        th_api_fail_conflict(r, a->detail);
+    } else if (a->result != TH_CH_DONE) {
+        th_api_fail(r, 503, "%s", a->detail[0] ? a->detail : "the retry cannot be stored now");
+    } else {
+        th_log(TH_LOG_INFO, "retry of an endpoint", TH_KS("tenant", th_api_tenant_id(r)),
+               TH_KS("endpoint", r->param[0]), TH_KI("retrying", a->retrying), TH_KI("key", r->key_no),
+               TH_KC("request_id", r->x->request_id));
+        (void)th_api_begin(r);
+        write_all(r, a, &r->api->out);
+        th_api_send(r, 202);
+    }
+}
+
+void th_h_webhook_retry(struct th_api_req *r)
+{
+    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_api_value none[1];
+
+    if (!ep)
+        return;
+    if (!th_api_decode(r, r->body, TH_LIT(""), NULL, 0, false, none)) {
+        th_api_fail_nomem(r);
+    } else if (r->error_count) {
+        th_api_fail_invalid(r);
+    } else {
+        r->op.retry_all = (struct th_retry_all){
+            .ep = ep, .idem = r->idem, .render = render_all, .done = all_retried, .user = r};
+        th_engine_retry_all(r->api->engine, &r->op.retry_all);
+    }
+}
+
 void th_h_retry(struct th_api_req *r)
 {
     struct th_api_value none[1];

@@ -170,6 +170,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
             struct th_span types[TH_MAX_REPLAY_TYPES];
         } replay;
         struct th_replay_cancel cancel;
+        struct th_retry_all retry_all;
     } op;
 };
 
@@ -523,6 +524,7 @@ void th_h_webhook(struct th_api_req *r);
 void th_h_webhook_set(struct th_api_req *r);
 void th_h_webhook_del(struct th_api_req *r);
 void th_h_webhook_test(struct th_api_req *r);
+void th_h_webhook_retry(struct th_api_req *r);
 void th_h_webhook_deliveries(struct th_api_req *r);
 void th_h_secrets(struct th_api_req *r);
 void th_h_secret_rotate(struct th_api_req *r);

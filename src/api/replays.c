@@ -115,6 +115,10 @@ static void write_started(struct th_api_req *r, const struct th_replay_start *s,
         th_jw_null(&w);
     }
     th_api_int(&w, "matched", (int64_t)s->matched);
+    th_api_int(&w, "delivered", (int64_t)s->by_state[TH_DS_DELIVERED]);
+    th_api_int(&w, "failed", (int64_t)(s->by_state[TH_DS_EXHAUSTED] + s->by_state[TH_DS_FINAL]));
+    th_api_int(&w, "cancelled", (int64_t)s->by_state[TH_DS_CANCELLED]);
+    th_api_int(&w, "unfinished", (int64_t)s->by_state[TH_DS_QUEUED]);
     th_jw_key(&w, TH_LIT("dry_run"));
     th_jw_bool(&w, s->dry_run);
     th_jw_end_object(&w);
@@ -248,9 +252,9 @@ void th_h_replay(struct th_api_req *r)
     th_jw_object(&w);
     th_api_str(&w, "id", r->param[0]);
     th_jw_key(&w, TH_LIT("endpoint"));
-    if (ep) {
+    if (ep || p->past.created) {
         th_jw_raw(&w, TH_LIT("\""));
-        th_engine_endpoint_id(r->api->engine, ep, w.out);
+        (void)th_engine_endpoint_id_of(r->api->engine, r->dialect, p->endpoint, &p->past, w.out);
         th_buf_char(w.out, '"');
     } else {
         th_jw_null(&w);

@@ -176,13 +176,25 @@ const struct th_api_schema th_api_schemas[] = {
     {"SecretRotate", CLOSED("", "\"secret\":" SECRET_NULL
                                 ",\"overlap_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,"
                                 "\"maximum\":315360000},\"signature_variant\":" STR_NULL)},
+    {"WebhookRetried",
+     OBJECT("\"endpoint\",\"retrying\",\"pending\",\"under_way\"",
+            "\"endpoint\":" STR
+            ",\"retrying\":{\"type\":\"integer\",\"description\":\"deliveries that waited for another "
+            "attempt: they are due now\"},\"pending\":{\"type\":\"integer\",\"description\":\"deliveries "
+            "that wait for their "
+            "first attempt\"},\"under_way\":{\"type\":\"integer\",\"description\":\"requests of this "
+            "moment\"}")},
     {"ReplayNew",
      CLOSED("\"since\"",
             "\"since\":" TIME ",\"until\":" TIME_NULL ",\"status\":{\"oneOf\":[{\"type\":\"null\"}," ENDED
             ",{\"type\":\"array\",\"items\":" ENDED "}]},\"event_types\":{\"type\":[\"array\",\"null\"],"
             "\"maxItems\":64,\"items\":" EVENT_TYPE "},\"dry_run\":{\"type\":[\"boolean\",\"null\"]}")},
-    {"ReplayStarted",
-     OBJECT("\"id\",\"matched\",\"dry_run\"", "\"id\":" STR_NULL ",\"matched\":" INT ",\"dry_run\":" BOOL)},
+    {"ReplayStarted", OBJECT("\"id\",\"matched\",\"dry_run\"",
+                             "\"id\":" STR_NULL ",\"matched\":" INT
+                             ",\"delivered\":{\"type\":\"integer\",\"description\":\"of the matches: they "
+                             "had been delivered\"},\"failed\":" INT ",\"cancelled\":" INT
+                             ",\"unfinished\":{\"type\":\"integer\",\"description\":\"left out of the "
+                             "matches: they are retried, not replayed\"},\"dry_run\":" BOOL)},
     {"Replay",
      OBJECT("\"id\",\"endpoint\",\"state\",\"matched\",\"queued\",\"progress\",\"created_at\",\"updated_at\"",
             "\"id\":" STR ",\"endpoint\":" STR_NULL

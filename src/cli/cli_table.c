@@ -120,6 +120,10 @@ const struct th_command th_commands[] = {
      OPTIONS({"--type", "TYPE", "of this type; default: the first that it takes"},
              {"--verbose", NULL, "show request and answer"}),
      th_cmd_endpoint_test, NULL},
+    {"endpoints", "retry", "ID", "make everything that waits for another attempt due now",
+     "For after an outage: what is retrying goes out now, as fast as the endpoint's limits allow, and each begins "
+     "its schedule anew. What has ended is sent again by `tenterhook replay`.",
+     API, 1, 1, NULL, th_cmd_endpoint_retry, NULL},
     {"endpoints", "health", "", "show how the endpoints of all tenants do, with the operator's key", NULL,
      API, 0, 0, OPTIONS({"--state", "STATE", "failing, paused, disabled or active"}, ALL),
      th_cmd_endpoint_health, NULL},
@@ -154,12 +158,13 @@ const struct th_command th_commands[] = {
              {"--every", "TIME", "look this often (default 1s)"}, {"--for", "TIME", "end after this time"}),
      th_cmd_tail, NULL},
     {"replay", "start", "ENDPOINT", "send finished deliveries of an endpoint again",
-     "Counts first, asks, then shows progress and the time that is left. Ctrl-C ends the watching, not the "
-     "replay.",
+     "Counts first, says how many of the matches had been delivered, asks, then shows progress and the time that is left. "
+     "Where no state is given it asks whether those that had been delivered go out again too. Deliveries that have not ended "
+     "are left out: `tenterhook endpoints retry` is for them. Ctrl-C ends the watching, not the replay.",
      API, 1, 1,
      OPTIONS({"--since", "TIME", "from this time on, as in `tenterhook events` (default 24h)"},
              UNTIL,
-             {"--status", "STATUS", "delivered, failed or cancelled; may be repeated; default: all three"},
+             {"--status", "STATUS", "delivered, failed or cancelled; may be repeated; default: all three, and asked about"},
              {"--type", "TYPE", "of this type; may be repeated"}, {"--dry-run", NULL, "only count"},
              {"--no-wait", NULL, "start it and return"}, YES),
      th_cmd_replay, NULL},

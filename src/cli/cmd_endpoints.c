@@ -281,6 +281,27 @@ static int one(struct th_cli *cli, const char *method, const char *format, struc
     return TH_EXIT_OK;
 }
 
+int th_cmd_endpoint_retry(struct th_cli *cli)
+{
+    struct th_answer answer;
+    const char *pending;
+    int status = th_cli_call(cli, "POST", th_cli_path(cli, "/v1/webhooks/%s/retry", cli->args[0]),
+                             (struct th_span){0}, NULL, &answer);
+
+    if (status)
+        return status;
+    pending = th_cli_member(cli, answer.json, "/pending");
+    if (!th_cmd_json(cli, &answer)) {
+        printf("%s  retrying deliveries that are due now: %s", cli->args[0],
+               th_cli_member(cli, answer.json, "/retrying"));
+        if (strcmp(pending, "0") != 0)
+            printf("; waiting for their first attempt: %s", pending);
+        printf("\n");
+    }
+    th_answer_free(&answer);
+    return TH_EXIT_OK;
+}
+
 int th_cmd_endpoint_show(struct th_cli *cli)
 {
     return one(cli, "GET", "/v1/webhooks/%s", (struct th_span){0}, NULL);

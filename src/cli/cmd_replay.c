@@ -4,7 +4,8 @@
 #include "cli/cmd.h"
 #include <stdlib.h>
 
-static bool write_filters(struct th_cli *cli, struct th_buf *body, bool dry)
+/* undelivered: only what had not been delivered, where the user has named no state. */
+static bool write_filters(struct th_cli *cli, struct th_buf *body, bool dry, bool undelivered)
 {
     static const struct {
         const char *option, *field;
@@ -33,19 +34,23 @@ static bool write_filters(struct th_cli *cli, struct th_buf *body, bool dry)
             th_jw_string(&w, th_str(item));
         th_jw_end_array(&w);
     }
+    if (undelivered) {
+        th_jw_key(&w, TH_LIT("status"));
+        th_jw_raw(&w, TH_LIT("[\"failed\",\"cancelled\"]"));
+    }
     th_jw_key(&w, TH_LIT("dry_run"));
     th_jw_bool(&w, dry);
     th_jw_end_object(&w);
     return !body->failed;
 }
 
-static int start(struct th_cli *cli, bool dry, struct th_answer *answer)
+static int start(struct th_cli *cli, bool dry, bool undelivered, struct th_answer *answer)
 {
     struct th_buf body;
     int status;
 
     th_buf_init(&body, 1u << 20);
-    status = write_filters(cli, &body, dry)
+    status = write_filters(cli, &body, dry, undelivered)
                  ? th_cli_call(cli, "POST", th_cli_path(cli, "/v1/webhooks/%s/replay", cli->args[0]),
                                th_buf_view(&body), NULL, answer)
                  : TH_EXIT_USAGE;
@@ -94,40 +99,96 @@ static int watch(struct th_cli *cli, const char *id)
     }
 }
 
+static int64_t number(struct th_cli *cli, const struct th_answer *answer, const char *pointer)
+{
+    return strtoll(th_cli_member(cli, answer->json, pointer), NULL, 10);
+}
+
+/* "12 deliveries match, 10 of them had been delivered" */
+static const char *say_matches(struct th_cli *cli, int64_t matched, int64_t delivered)
+{
+    const char *text = th_cli_printf(cli, "%lld %s", (long long)matched,
+                                     matched == 1 ? "delivery matches" : "deliveries match");
+
+    return delivered && matched == 1 ? th_cli_printf(cli, "%s, it had been delivered", text)
+           : delivered ? th_cli_printf(cli, "%s, %lld of them had been delivered", text, (long long)delivered)
+                       : text;
+}
+
+/* What is left out because it has not ended. */
+static void say_unfinished(struct th_cli *cli, int64_t unfinished)
+{
+    if (unfinished && !cli->json)
+        fprintf(
+            stderr,
+            "%lld more %s not ended: such are retried, not replayed; `tenterhook endpoints retry %s` makes "
+            "them due now\n",
+            (long long)unfinished, unfinished == 1 ? "has" : "have", cli->args[0]);
+}
+
+/* Which of the matches go out again. Exit status. */
+static int choose(struct th_cli *cli, int64_t matched, int64_t delivered, bool *undelivered)
+{
+    const char *match = say_matches(cli, matched, delivered), *to = cli->args[0];
+
+    *undelivered = false;
+    if (th_cli_has(cli, "--yes"))
+        return TH_EXIT_OK;
+    if (delivered && delivered < matched && !th_cli_has(cli, "--status")) {
+        *undelivered =
+            !th_cli_confirm(cli, th_cli_printf(cli, "%s. Send those again too, not only the others?", match));
+        if (*undelivered)
+            match = say_matches(cli, matched - delivered, 0);
+    }
+    if (th_cli_confirm(cli, th_cli_printf(cli, "%s. Send to %s again?", match, to)))
+        return TH_EXIT_OK;
+    if (delivered && !th_cli_has(cli, "--status"))
+        return th_cli_fail(
+            cli, TH_EXIT_USAGE,
+            "%s; nothing was sent. Say which: --status failed --status cancelled --yes for those that "
+            "had not been delivered, or --yes for all",
+            say_matches(cli, matched, delivered));
+    return th_cli_fail(cli, TH_EXIT_USAGE, "%s; nothing was sent. Say --yes to send without being asked",
+                       match);
+}
+
 int th_cmd_replay(struct th_cli *cli)
 {
     struct th_answer answer;
-    const char *matched, *id, *match;
-    int status = start(cli, true, &answer);
+    const char *id, *match;
+    int64_t matched, delivered;
+    bool undelivered;
+    int status = start(cli, true, false, &answer);
 
     if (status)
         return status;
-    matched = th_cli_member(cli, answer.json, "/matched");
-    match = strcmp(matched, "1") == 0 ? "delivery matches" : "deliveries match";
-    if (th_cli_has(cli, "--dry-run") || strcmp(matched, "0") == 0) {
+    matched = number(cli, &answer, "/matched");
+    delivered = number(cli, &answer, "/delivered");
+    match = say_matches(cli, matched, delivered);
+    say_unfinished(cli, number(cli, &answer, "/unfinished"));
+    if (th_cli_has(cli, "--dry-run") || !matched) {
         if (!th_cmd_json(cli, &answer))
-            printf("%s %s%s\n", matched, match,
-                   strcmp(matched, "0") == 0 ? "; nothing to replay" : "; nothing was sent (dry run)");
+            printf("%s; %s\n", match, matched ? "nothing was sent (dry run)" : "nothing to replay");
         th_answer_free(&answer);
         return TH_EXIT_OK;
     }
     th_answer_free(&answer);
-    if (!th_cli_confirm(cli, th_cli_printf(cli, "%s %s. Send to %s again?", matched, match, cli->args[0])))
-        return th_cli_fail(cli, TH_EXIT_USAGE,
-                           "%s %s; nothing was sent. Say --yes to send without being asked", matched, match);
-    status = start(cli, false, &answer);
+    status = choose(cli, matched, delivered, &undelivered);
+    if (!status)
+        status = start(cli, false, undelivered, &answer);
     if (status)
         return status;
     id = th_cli_member(cli, answer.json, "/id");
+    match = say_matches(cli, number(cli, &answer, "/matched"), number(cli, &answer, "/delivered"));
     if (th_cli_has(cli, "--no-wait")) {
         if (!th_cmd_json(cli, &answer))
-            printf("%s  %s %s; `tenterhook replay show %s` shows progress\n", id, matched, match, id);
+            printf("%s  %s; `tenterhook replay show %s` shows progress\n", id, match, id);
         th_answer_free(&answer);
         return TH_EXIT_OK;
     }
     th_answer_free(&answer);
     if (!cli->json)
-        printf("%s  %s %s\n", id, matched, match);
+        printf("%s  %s\n", id, match);
     return watch(cli, id);
 }
 

@@ -353,12 +353,23 @@ static void item_set(struct item *it, const struct th_queue_row *row, int64_t du
     it->lane = row->lane & 3u;
 }
 
+/* What waits is due now, as the row says. */
+static void due_again(struct th_sched *s, uint32_t id, const struct th_queue_row *row)
+{
+    struct item *it = item_at(s, id);
+    struct ep *ep = s->ep[it->ep];
+
+    item_take(s, ep, id);
+    item_set(it, row, s->now_us);
+    item_put(s, ep, id);
+    ep_place(s, ep);
+}
+
 /* A retry by hand or a test of a delivery that is known. A later attempt of such a one has its lane too, and
  * waits for its moment like any other. */
 static void hurry(struct th_sched *s, uint32_t id, const struct th_queue_row *row, int64_t due_us)
 {
     struct item *it = item_at(s, id);
-    struct ep *ep = s->ep[it->ep];
 
     if ((row->lane != TH_LANE_MANUAL && row->lane != TH_LANE_TEST) || due_us > s->now_us)
         return;
@@ -366,10 +377,7 @@ static void hurry(struct th_sched *s, uint32_t id, const struct th_queue_row *ro
         it->child &= ~(uint32_t)W_CANCELLED; /* asked for after it was cancelled */
         return;
     }
-    item_take(s, ep, id);
-    item_set(it, row, s->now_us);
-    item_put(s, ep, id);
-    ep_place(s, ep);
+    due_again(s, id, row);
 }
 
 enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *row, struct th_mono due,
@@ -395,6 +403,24 @@ enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *ro
     spill_update(s, ep);
     ep_place(s, ep);
     return id ? TH_INSERTED : no_memory ? TH_INSERT_NOMEM : TH_SPILLED;
+}
+
+enum th_insert th_sched_hurry(struct th_sched *s, const struct th_queue_row *row, struct th_mono now)
+{
+    struct ep *ep = th_map_get(&s->ep_by_no, row->endpoint);
+    uint32_t id;
+    enum th_insert result;
+
+    sched_advance(s, now);
+    id = item_find(s, row->no);
+    if (id && place_waits(item_at(s, id)->place)) {
+        due_again(s, id, row);
+        return TH_KNOWN;
+    }
+    result = th_sched_insert(s, row, now, now);
+    if (result == TH_SPILLED && ep->fill == F_WALKING)
+        ep->walk_void = true; /* it may have read the row as it was */
+    return result;
 }
 
 void th_sched_cancel(struct th_sched *s, uint64_t delivery)

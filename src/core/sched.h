@@ -50,6 +50,9 @@ void th_sched_endpoint_del(struct th_sched *s, uint64_t no);
  * that has come makes a waiting item due now. TH_SPILLED: not kept; the scheduler will ask for it by th_sched_want. */
 enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *row, struct th_mono due,
                                struct th_mono now);
+/** A waiting delivery is due now, as its row in the store says since a moment. One under way goes on. */
+enum th_insert th_sched_hurry(struct th_sched *s, const struct th_queue_row *row, struct th_mono now);
+
 /** Removes a waiting item (cancel); one under way is marked so that settled(AGAIN) forgets it. */
 void th_sched_cancel(struct th_sched *s, uint64_t delivery);
 /** A retry by hand is on its way to the store while the delivery's request may be in flight: asked() then says, when that

@@ -137,6 +137,7 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_list_init(&e->replays);
     th_list_init(&e->replays_starting);
     e->ring = th_secret_alloc(sizeof *e->ring);
+    th_list_init(&e->hurries);
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
     e->fan_rows = th_calloc(TH_FAN_STEP, sizeof *e->fan_rows);
     if (!e->ring || !e->walk_rows || !e->fan_rows)
@@ -258,6 +259,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     th_recover_turn(e);
     th_fan_turn(e);
     th_replays_turn(e);
+    th_hurries_turn(e);
     next = earlier(next, th_jobs_turn(e));
     if (!e->draining) {
         next = earlier(next, th_dispatch_next(e));
@@ -325,6 +327,7 @@ void th_engine_free(struct th_engine *e)
     th_dispatch_free(e);
     th_ingest_free(e);
     th_replays_free(e);
+    th_hurries_free(e);
     th_reseal_free(e);
     th_settings_free(e);
     th_events_trim(e, 0);

@@ -424,6 +424,8 @@ enum th_replay_state {
 struct th_replay { /* read-only for the API; valid until the next turn */
     uint64_t no, endpoint;
     uint32_t rnd;
+    struct th_past_endpoint
+        past; /* the endpoint, when it is no more: created, and conf with its random bits */
     struct th_tenant *tenant;
     struct th_wall created, updated;
     int64_t since, until; /* wall ms; until 0: the moment of the request */
@@ -448,8 +450,9 @@ struct th_replay_start {
      * UNAVAILABLE */
     enum th_change_result result;
     uint64_t matched;
-    const struct th_replay *replay; /* NULL for a dry run */
-    struct th_buf replayed;         /* the caller frees it with th_buf_wipe */
+    uint64_t by_state[TH_DS_CANCELLED + 1]; /* of the matches; QUEUED: unfinished ones, left out of them */
+    const struct th_replay *replay;         /* NULL for a dry run */
+    struct th_buf replayed;                 /* the caller frees it with th_buf_wipe */
     char detail[200];
     void *impl;
 };
@@ -504,6 +507,24 @@ struct th_retry_now {
     void *impl;
 };
 void th_engine_retry(struct th_engine *e, struct th_retry_now *r);
+
+/** Makes everything that waits for another attempt at an endpoint due now; it goes out as the endpoint's window and rate allow,
+ * each with its schedule from the beginning. Counts, records durably what is to be done, answers; then does it in steps, also
+ * after a crash. */
+struct th_retry_all {
+    struct th_endpoint *ep; /* in: looked up again by number */
+    struct th_idem idem;
+    void (*render)(struct th_retry_all *, struct th_buf *answer); /* as th_change.render */
+    void (*done)(struct th_retry_all *);
+    void *user;
+    /* result: DONE, REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND, CONFLICT (paused, disabled, too many at work), UNAVAILABLE */
+    enum th_change_result result;
+    uint64_t retrying, pending; /* made due; due already, for they wait for their first attempt */
+    uint32_t in_flight;
+    struct th_buf replayed; /* the caller frees it with th_buf_wipe */
+    char detail[200];
+};
+void th_engine_retry_all(struct th_engine *e, struct th_retry_all *r);
 /** Submits a read op (PAGE) on the engine's session; its done comes from a turn. */
 void th_engine_read(struct th_engine *e, struct th_op *op);
 void th_engine_page_free(struct th_engine *e, struct th_page *page);

@@ -204,6 +204,8 @@ struct th_engine {
     unsigned replay_places; /* of jobs that may hold numbers */
     bool replays_wait;      /* one wants a place */
     struct th_mono replay_look_at;
+    struct th_list hurries;  /* struct hurry_job */
+    struct th_mono hurry_at; /* not before, after a failed step */
     uint64_t last_job;
 
     struct th_list deferred;
@@ -442,4 +444,9 @@ void th_replays_free(struct th_engine *e);
 /** Those of a tenant that collect or run. */
 struct th_mono th_replays_next(const struct th_engine *e);
 unsigned th_replays_at_work(const struct th_engine *e, const struct th_tenant *t);
+/* hurry.c */
+void th_hurries_turn(struct th_engine *e);
+struct th_mono th_hurries_next(const struct th_engine *e);
+void th_hurry_load(struct th_engine *e, const struct th_row *row, struct th_json root);
+void th_hurries_free(struct th_engine *e);
 #endif

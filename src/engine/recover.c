@@ -382,6 +382,8 @@ struct th_mono th_jobs_turn(struct th_engine *e)
         next = e->cancel_at;
     if (e->walking && !e->walk_busy && e->walk_at.us < next.us)
         next = e->walk_at;
+    if (th_hurries_next(e).us < next.us)
+        next = th_hurries_next(e);
     if (th_reseal_next(e).us < next.us)
         next = th_reseal_next(e);
     if (!th_list_empty(&e->dirty) && next.us > e->now.mono.us + TH_FACT_FLUSH_MS * 1000)

@@ -126,6 +126,10 @@ static bool collect_row(struct th_replay_job *j, const struct th_delivery_row *r
 {
     if (!type_wanted(j, row->event.type) || row->event.test || row->no <= j->pos)
         return true;
+    if (j->start)
+        j->start->by_state[row->state]++;
+    if (row->state == TH_DS_QUEUED) /* retried, not replayed */
+        return true;
     if (j->start) {
         j->found++;
         if (!j->place) /* counting needs no room */
@@ -200,7 +204,7 @@ static void collect(struct th_replay_job *j)
                                .kind = TH_PAGE_DELIVERIES,
                                .tenant = j->pub.tenant->no,
                                .endpoint = j->pub.endpoint,
-                               .states = j->pub.states,
+                               .states = j->pub.states | (j->start ? 1u << TH_DS_QUEUED : 0),
                                .since = j->pub.since,
                                .until = j->pub.until,
                                .before = before,
@@ -217,6 +221,10 @@ static void stepped(struct th_op *op)
     struct th_replay_job *j = op->user;
     struct th_engine *e = j->e;
 
+    if (op->error == TH_UNKNOWN) { /* what it has queued must be known here too: the same operation again */
+        th_engine_submit(e, op);
+        return;
+    }
     e->ops_out--;
     j->busy = false;
     if (op->error) {
@@ -262,7 +270,7 @@ static void step(struct th_replay_job *j)
     for (uint32_t i = 0; i < n; i++)
         j->place->nos[i] = j->nos[j->count - 1 - i];
     j->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = stepped, .user = j},
-                               .what = TH_MOVE_RETRY,
+                               .what = TH_MOVE_REPLAY,
                                .lane = TH_LANE_REPLAY,
                                .at = e->now.wall,
                                .count = n,
@@ -451,6 +459,7 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
     r->result = TH_CH_UNAVAILABLE;
     r->replay = NULL;
     r->matched = 0;
+    memset(r->by_state, 0, sizeof r->by_state);
     r->detail[0] = 0;
     if (!th_limit_allows(e, r->ep->tenant, TH_L_REPLAYS, 1, r->detail, sizeof r->detail)) {
         r->result = TH_CH_LIMITED;
@@ -463,6 +472,7 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
         j->start = r;
         j->pub.endpoint = r->ep->no;
         j->pub.tenant = r->ep->tenant;
+        ok = th_replay_job_of(j, r->ep->created, r->ep->rnd);
         j->pub.rnd = th_engine_rnd32(e) & ((1u << 27) - 1);
         j->pub.created = j->pub.updated = e->now.wall;
         j->pub.since = r->since;

@@ -28,6 +28,7 @@ struct th_replay_job {
     uint64_t found; /* while it starts: what matches */
     uint64_t pos;   /* every delivery up to this number is queued */
     bool busy, resume, row_dirty, row_busy;
+    uint32_t endpoint_rnd;
     bool unknown; /* the outcome of recording it was: sent again */
     struct th_page page;
     struct th_move move;
@@ -38,6 +39,8 @@ struct th_replay_job {
 
 /* A job that waits for nothing and is on no list; NULL without memory. */
 struct th_replay_job *th_replay_job_new(struct th_engine *e);
+/* Keeps what makes the endpoint's id, for the time when that is no more. */
+bool th_replay_job_of(struct th_replay_job *j, struct th_wall created, uint32_t rnd);
 /* Takes it off its lists, tells those who wait for its end that it has one. */
 void th_replay_job_free(struct th_replay_job *j);
 /* Gives its place and its numbers back; nothing of it may be with the store. */

@@ -58,6 +58,20 @@ void th_replays_free(struct th_engine *e)
         th_replay_job_free(TH_CONTAINER(e->replays.next, struct th_replay_job, link));
 }
 
+bool th_replay_job_of(struct th_replay_job *j, struct th_wall created, uint32_t rnd)
+{
+    struct th_buf conf;
+    bool ok;
+
+    th_buf_init(&conf, 64);
+    th_buf_printf(&conf, "{\"rnd\":%u}", (unsigned)rnd);
+    ok = !conf.failed && th_arena_copy(&j->mem, th_buf_view(&conf), &j->pub.past.conf);
+    th_buf_fini(&conf);
+    j->pub.past.created = created.ms;
+    j->endpoint_rnd = rnd;
+    return ok;
+}
+
 /* ---- the job row ---- */
 
 static void number(struct th_jw *w, const char *key, int64_t v)
@@ -81,6 +95,8 @@ static void write_conf(struct th_replay_job *j)
     number(&w, "matched", (int64_t)j->pub.matched);
     number(&w, "queued", (int64_t)j->pub.queued);
     number(&w, "pos", (int64_t)j->pos);
+    number(&w, "endpoint_created", j->pub.past.created);
+    number(&w, "endpoint_rnd", j->endpoint_rnd);
     th_jw_key(&w, TH_LIT("types"));
     th_jw_array(&w);
     for (unsigned i = 0; i < j->pub.type_count; i++)
@@ -163,8 +179,14 @@ void th_replay_load(struct th_engine *e, const struct th_row *row)
         e->last_job = row->no;
     if (!t || th_json_parse(row->conf, 8, &root, NULL))
         return;
+    if (th_json_member(root, TH_LIT("hurry"), &(struct th_json){0})) {
+        th_hurry_load(e, row, root);
+        return;
+    }
     j = th_replay_job_new(e);
-    if (!j || !load_types(j, root)) {
+    if (!j || !load_types(j, root) ||
+        !th_replay_job_of(j, (struct th_wall){member(root, "endpoint_created")},
+                          (uint32_t)member(root, "endpoint_rnd"))) {
         if (j)
             th_replay_job_free(j);
         return;

@@ -171,16 +171,21 @@ struct th_settle {
 
 struct th_move {
     struct th_op op;
-    enum { TH_MOVE_CANCEL, TH_MOVE_RETRY } what;
-    uint8_t lane;      /* RETRY: lane of the queue row */
-    struct th_wall at; /* CANCEL: end time; RETRY: due */
+    enum {
+        TH_MOVE_CANCEL,
+        TH_MOVE_RETRY,  /* whatever their state */
+        TH_MOVE_REPLAY, /* those that have ended */
+        TH_MOVE_HURRY   /* those that wait for another attempt */
+    } what;
+    uint8_t lane;      /* RETRY, REPLAY: lane of the queue row; HURRY leaves it as it is */
+    struct th_wall at; /* CANCEL: end time; else: due */
     uint32_t count;    /* at most 1000 */
     const uint64_t *deliveries;
-    /* result per delivery, caller's arrays: moved (CANCEL: was queued; RETRY: exists, its endpoint too, now queued with tries
-     * 0; the lane of a test stays) */
+    /* result per delivery, caller's arrays: moved (CANCEL: was queued; else: is one of those, its endpoint exists, and it is
+     * queued now with tries 0; the lane of a test stays) */
     bool *moved;
-    struct th_queue_row *rows; /* RETRY: the queue row as it is now; NULL: not wanted */
-    uint32_t gone;             /* RETRY: left as they were, because their endpoint has been deleted */
+    struct th_queue_row *rows; /* but for CANCEL: the queue row as it is now; NULL: not wanted */
+    uint32_t gone; /* but for CANCEL: left as they were, because their endpoint has been deleted */
 };
 
 /* ---- settings rows ---- */

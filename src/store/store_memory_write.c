@@ -415,6 +415,20 @@ static bool endpoint_gone(struct mem_store *s, uint64_t endpoint)
     return r && r->deleted;
 }
 
+static bool may_move(const struct th_move *m, const struct mem_delivery *d)
+{
+    bool queued = d->state == TH_DS_QUEUED;
+
+    switch ((int)m->what) {
+    case TH_MOVE_REPLAY:
+        return !queued || (d->lane == m->lane && d->due == m->at.ms && !d->tries);
+    case TH_MOVE_HURRY:
+        return queued && d->attempts && d->lane != TH_LANE_TEST;
+    default:
+        return true;
+    }
+}
+
 static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move *m, uint32_t i)
 {
     m->moved[i] = false;
@@ -431,6 +445,8 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
         d->due = 0;
         return;
     }
+    if (!may_move(m, d))
+        return;
     if (endpoint_gone(s, d->endpoint)) {
         m->gone++;
         return;
@@ -439,7 +455,8 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
     d->state = TH_DS_QUEUED;
     d->due = m->at.ms;
     d->ended = 0;
-    d->lane = d->lane == TH_LANE_TEST ? d->lane : m->lane;
+    if (d->lane != TH_LANE_TEST && m->what != TH_MOVE_HURRY)
+        d->lane = m->lane;
     d->tries = 0;
     if (m->rows)
         m->rows[i] = (struct th_queue_row){.no = d->no,

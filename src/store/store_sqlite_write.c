@@ -528,6 +528,20 @@ static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, c
     return rc == SQLITE_OK ? sq_use_delivery(w, d->endpoint, 0, 1) : rc;
 }
 
+/** Whether a delivery is one of those that are to be queued. What the same operation has queued, when it is sent again after an
+ * unknown outcome, is so once more. */
+static bool may_move(const struct th_move *m, const struct stored *d)
+{
+    switch ((int)m->what) {
+    case TH_MOVE_REPLAY:
+        return d->ended || (d->queued && d->lane == m->lane && d->due_or_state == m->at.ms && !d->tries);
+    case TH_MOVE_HURRY:
+        return d->queued && d->attempts && d->lane != TH_LANE_TEST;
+    default:
+        return d->queued || d->ended;
+    }
+}
+
 static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
 {
     uint64_t no = m->deliveries[i];
@@ -548,13 +562,13 @@ static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
             return SQLITE_OK;
         return put_ended(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
     }
-    if (!d.queued && !d.ended)
+    if (!may_move(m, &d))
         return SQLITE_OK;
     rc = endpoint_gone(w, d.endpoint, &gone);
     m->gone += gone;
     if (rc != SQLITE_OK || gone)
         return rc;
-    lane = d.lane == TH_LANE_TEST ? TH_LANE_TEST : m->lane;
+    lane = d.lane == TH_LANE_TEST || m->what == TH_MOVE_HURRY ? (uint8_t)d.lane : m->lane;
     rc = requeue(w, m->at.ms, lane, no, &d);
     m->moved[i] = rc == SQLITE_OK;
     if (m->rows && m->moved[i])

@@ -278,7 +278,7 @@ def test_a_key_repeats_every_answer_of_management(shared, tenant, receiver):
     same_again(tenant, f"{path}/rotate-secret", None, "k1")
     assert len(tenant.get(f"{path}/secret").json["secrets"]) == 2
     same_again(tenant, f"{path}/test", None, "k1")
-    row = settled(tenant, 1)[0]
+    row = settled(tenant, 1, include_tests="true")[0]
     same_again(tenant, f"/v1/deliveries/{row['id']}/retry", None, "k1")
     eventually(lambda: tenant.get(f"/v1/deliveries/{row['id']}").json["attempt_count"] == 2)
     same_again(tenant, f"{path}/replay", {"since": "2020-01-01T00:00:00Z"}, "k1")

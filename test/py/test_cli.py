@@ -490,6 +490,31 @@ def test_secrets_rotate_and_end(cli, receiver, tmp_path):
     assert len(cli("secrets", "show", made["id"], "--json").json["secrets"]) == 1
 
 
+def test_endpoints_retry_makes_all_due(cli, receiver):
+    target = receiver().script(500, 200)
+    made = cli("endpoints", "create", target.url(), "--json").json
+    cli("send", "a.b").expect(0)
+    eventually(lambda: cli("deliveries", "--status", "retrying", "--json").json["data"])
+    assert "due now: 1" in cli("endpoints", "retry", made["id"]).expect(0).out
+    target.wait_for(2)
+    assert cli("endpoints", "retry", made["id"], "--json").json["retrying"] == 0
+    cli("endpoints", "pause", made["id"]).expect(0)
+    assert "active" in cli("endpoints", "retry", made["id"]).expect(1).err
+
+
+def test_replay_asks_about_what_had_been_delivered(cli, receiver):
+    """It says how many of the matches had been delivered; without a state it sends nothing before somebody has chosen; what has
+    not ended is left out, and it says so."""
+    made = cli("endpoints", "create", receiver().script(200, 500).url(), "--json").json
+    for _ in range(2):
+        cli("send", "a.b").expect(0)
+    eventually(lambda: cli("deliveries", "--status", "retrying", "--json").json["data"])
+    refused = cli("replay", made["id"]).expect(64)
+    assert "1 delivery matches, it had been delivered" in refused.err and "--status failed" in refused.err
+    assert "1 more has not ended" in refused.err and "endpoints retry" in refused.err
+    assert cli("replay", made["id"], "--status", "failed", "--dry-run").expect(0).out.startswith("0 deliveries match")
+
+
 def test_replay_counts_asks_and_shows_progress(cli, receiver):
     target = receiver()
     made = cli("endpoints", "create", target.url(), "--json").json

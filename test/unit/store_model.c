@@ -181,7 +181,7 @@ static void do_move(struct pair *p)
     bool a[5], b[5];
     struct th_queue_row ra[5], rb[5];
     struct th_move x = {.op = {.kind = TH_OP_MOVE},
-                        .what = below(p, 2) ? TH_MOVE_CANCEL : TH_MOVE_RETRY,
+                        .what = TH_MOVE_CANCEL + below(p, 4),
                         .lane = TH_LANE_MANUAL,
                         .at = {(int64_t)p->clock},
                         .count = 5,
