@@ -294,7 +294,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from endpoints; and __fish_see
 complete -c tenterhook -n '__fish_seen_subcommand_from endpoints; and __fish_seen_subcommand_from retry' -l insecure -d 'let the key go to another host over http, where everybody on the way reads it'
 complete -c tenterhook -n '__fish_seen_subcommand_from endpoints; and __fish_seen_subcommand_from retry' -l json -d 'print JSON for programs'
 complete -c tenterhook -n '__fish_seen_subcommand_from endpoints; and __fish_seen_subcommand_from retry' -l help -d 'describe this command'
-complete -c tenterhook -n '__fish_seen_subcommand_from endpoints' -a health -d 'show how the endpoints of all tenants do, with the operator'\''s key'
+complete -c tenterhook -n '__fish_seen_subcommand_from endpoints' -a health -d 'show how endpoints do and what waits at them; with the operator'\''s key, of all tenants'
 complete -c tenterhook -n '__fish_seen_subcommand_from endpoints; and __fish_seen_subcommand_from health' -l state -x -d 'failing, paused, disabled or active'
 complete -c tenterhook -n '__fish_seen_subcommand_from endpoints; and __fish_seen_subcommand_from health' -l limit -x -d 'at most this many rows (default 1000)'
 complete -c tenterhook -n '__fish_seen_subcommand_from endpoints; and __fish_seen_subcommand_from health' -l server -x -d 'the server to ask [TENTERHOOK_SERVER, default http://127.0.0.1:8420]'

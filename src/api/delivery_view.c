@@ -297,6 +297,12 @@ static bool degraded(const struct th_api_req *r, const struct th_delivery_row *r
     return after && row->attempts >= after && row->state != TH_DS_DELIVERED && row->lane != TH_LANE_TEST;
 }
 
+/* When; 0: not before somebody lets the endpoint go, or there is none. */
+static int64_t next_attempt(const struct th_delivery_row *row, const char *status)
+{
+    return row->state == TH_DS_QUEUED && strcmp(status, "held") != 0 ? row->due : 0;
+}
+
 void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts)
 {
     const struct th_delivery_row *row = &l->deliveries[i];
@@ -320,7 +326,7 @@ void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, 
         th_jw_bool(w, true);
     }
     th_api_time(w, "created_at", row->event.at.ms);
-    th_api_time(w, "next_attempt_at", row->state == TH_DS_QUEUED ? row->due : 0);
+    th_api_time(w, "next_attempt_at", next_attempt(row, status));
     th_api_time(w, "ended_at", row->ended);
     write_last(w, row);
     if (attempts) {
@@ -427,8 +433,8 @@ static bool delivery_field(struct th_api_list *l, const struct th_delivery_row *
         th_jw_u64(w, row->attempts);
     else if (th_span_is(name, "at"))
         th_api_wall(w->out, row->event.at.ms);
-    else if (th_span_is(name, "next_attempt_at") && row->state == TH_DS_QUEUED)
-        th_api_wall(w->out, row->due);
+    else if (th_span_is(name, "next_attempt_at") && next_attempt(row, status))
+        th_api_wall(w->out, next_attempt(row, status));
     else if (th_span_is(name, "ended_at") && row->ended)
         th_api_wall(w->out, row->ended);
     else

@@ -1,29 +1,33 @@
-/* How the endpoints of all tenants do, for the operator: which fail since when, which wait, which are off.
+/* How endpoints do: which fail since when, what waits at them, what the last attempt came to. For the operator's key those of
+ * all tenants (or of the one that is named), for a tenant's key its own.
  *
- * Walks the numbers of endpoints downwards, at most LOOK_AT a page, so that a filter that fits few of a million
- * does not hold up deliveries: such a page is short and has a next one. */
+ * Chooses the endpoints of a page first: with all tenants it walks the numbers downwards, at most LOOK_AT a page, so that a
+ * filter that fits few of a million does not hold up deliveries; such a page is short and has a next one. Then the store counts
+ * what waits; and of endpoints that had no attempt since the start it is asked for the last one, one after the other. */
 #include "api/private.h"
 
 #define LOOK_AT 20000
+#define MOST_READS 200 /* of last attempts, for a page: beyond, rows are left to the next */
 
 static const char *const states[] = {[TH_EP_ACTIVE] = "active",
                                      [TH_EP_FAILING] = "failing",
                                      [TH_EP_PAUSED] = "paused",
                                      [TH_EP_DISABLED] = "disabled"};
 
-/* Reads the filters. False: answered. */
+/* Reads the filters; *tenant NULL: all. False: answered. */
 static bool filters(struct th_api_req *r, const struct th_tenant **tenant, int *state)
 {
     struct th_span text;
 
-    *tenant = NULL;
+    *tenant = r->operator_key && r->unnamed ? NULL : r->tenant;
     *state = -1;
     if (th_api_param(r, "tenant", &text)) {
-        *tenant = th_engine_tenant(r->api->engine, text);
-        if (!*tenant) {
+        const struct th_tenant *named = th_engine_tenant(r->api->engine, text);
+        if (!named || (*tenant && named != *tenant)) {
             th_api_fail(r, 404, "there is no such tenant");
             return false;
         }
+        *tenant = named;
     }
     if (!th_api_param(r, "state", &text))
         return true;
@@ -35,9 +39,45 @@ static bool filters(struct th_api_req *r, const struct th_tenant **tenant, int *
     return *state >= 0;
 }
 
-static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_endpoint *ep,
-                      const struct th_endpoint_health *h)
+static void write_last(struct th_jw *w, const struct th_last_attempt *last)
 {
+    th_jw_key(w, TH_LIT("last_attempt"));
+    if (!last->at.ms) {
+        th_jw_null(w);
+        return;
+    }
+    th_jw_object(w);
+    th_api_time(w, "time", last->at.ms);
+    th_api_str(w, "outcome", th_str(th_outcome_name((enum th_http_class)last->class, last->ok)));
+    th_jw_key(w, TH_LIT("status"));
+    if (last->status)
+        th_jw_u64(w, last->status);
+    else
+        th_jw_null(w);
+    th_jw_key(w, TH_LIT("detail"));
+    if (last->detail[0])
+        th_jw_string(w, th_str(last->detail));
+    else
+        th_jw_null(w);
+    th_jw_end_object(w);
+}
+
+static void write_waiting(struct th_jw *w, enum th_endpoint_state state, struct th_waiting n)
+{
+    bool held = state == TH_EP_PAUSED || state == TH_EP_DISABLED;
+    int64_t all = (int64_t)n.fresh + n.again;
+
+    th_api_int(w, "waiting", all);
+    th_api_int(w, "pending", held ? 0 : n.fresh);
+    th_api_int(w, "retrying", held ? 0 : n.again);
+    th_api_int(w, "held", held ? all : 0);
+}
+
+static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_endpoint *ep,
+                      struct th_waiting n)
+{
+    struct th_endpoint_health h = th_engine_endpoint_health(r->api->engine, ep);
+
     th_jw_object(w);
     th_api_str(w, "tenant", ep->tenant->id);
     th_jw_key(w, TH_LIT("endpoint"));
@@ -46,15 +86,16 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
     th_buf_char(w->out, '"');
     th_jw_key(w, TH_LIT("url"));
     th_api_url(w, ep, th_api_may(r, TH_SCOPE_MANAGE));
-    th_api_str(w, "state", th_str(states[h->state]));
+    th_api_str(w, "state", th_str(states[h.state]));
     th_api_time(w, "failing_since", ep->facts.first_fail);
     th_api_time(w, "last_success_at", ep->facts.last_ok);
+    write_last(w, th_engine_last_attempt(ep));
     th_jw_key(w, TH_LIT("breaker_open"));
-    th_jw_bool(w, h->breaker_open);
-    th_api_int(w, "waiting", h->waiting);
+    th_jw_bool(w, h.breaker_open);
+    write_waiting(w, h.state, n);
     th_jw_key(w, TH_LIT("more_in_store"));
-    th_jw_bool(w, h->spilled);
-    th_api_int(w, "in_flight", h->in_flight);
+    th_jw_bool(w, h.spilled);
+    th_api_int(w, "in_flight", h.in_flight);
     th_jw_key(w, TH_LIT("disabled"));
     if (ep->disabled_at.ms) {
         th_jw_object(w);
@@ -67,45 +108,146 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
     th_jw_end_object(w);
 }
 
-static void write_endpoint_health_now(struct th_api_req *r)
+static void send(struct th_api_req *r)
 {
-    const struct th_tenant *tenant;
-    uint64_t before, no, next = 0;
-    uint32_t limit, shown = 0, looked = 0;
-    struct th_jw w;
-    int state;
+    struct th_counts *c = &r->op.health.counts;
+    struct th_jw w = th_api_begin(r);
 
-    if (!th_api_paging(r, &limit, &before) || !filters(r, &tenant, &state))
-        return;
-    no = th_engine_last_endpoint(r->api->engine);
-    if (before && before - 1 < no)
-        no = before - 1;
-    w = th_api_begin(r);
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
-    for (; no > 0; no--) {
-        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
-        struct th_endpoint_health h;
-        if (shown == limit || (shown && th_api_is_full(r)) || ++looked > LOOK_AT) {
-            next = no + 1;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, c->endpoints[i]);
+        if (i && th_api_is_full(r)) {
+            r->op.health.next = c->endpoints[i] + 1;
             break;
         }
-        if (!ep || ep->tenant->deleting || (tenant && ep->tenant != tenant))
-            continue;
-        h = th_engine_endpoint_health(r->api->engine, ep);
-        if (state >= 0 && (int)h.state != state)
-            continue;
-        write_row(r, &w, ep, &h);
-        shown++;
+        if (ep) /* else deleted meanwhile */
+            write_row(r, &w, ep, c->waiting[i]);
     }
     th_jw_end_array(&w);
-    th_api_next_cursor(r, &w, next);
+    th_api_next_cursor(r, &w, r->op.health.next);
     th_jw_end_object(&w);
     th_api_send(r, 200);
 }
 
+/* ---- the last attempts of before the start ---- */
+
+static void read_lasts(struct th_api_req *r);
+
+static void last_read(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    uint64_t next = r->page.next;
+
+    if (op->error) {
+        th_api_fail_store(r, op->error);
+        return;
+    }
+    if (r->page.count || !next)
+        th_engine_last_attempt_set(r->api->engine, r->page.endpoint,
+                                   r->page.count ? &r->page.rows.attempts[0].row : NULL);
+    th_engine_page_free(r->api->engine, &r->page);
+    r->op.health.before = r->page.count || !next ? 0 : next;
+    r->op.health.at += r->op.health.before == 0;
+    read_lasts(r);
+}
+
+static void read_lasts(struct th_api_req *r)
+{
+    struct th_counts *c = &r->op.health.counts;
+
+    for (; r->op.health.at < c->count; r->op.health.at++) {
+        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, c->endpoints[r->op.health.at]);
+        if (!ep || th_engine_last_attempt(ep)->known)
+            continue;
+        r->page = (struct th_page){.tenant = ep->tenant->no,
+                                   .endpoint = ep->no,
+                                   .limit = 1,
+                                   .before = r->op.health.before,
+                                   .without_tests = true};
+        th_api_read(r, &r->page, TH_PAGE_ATTEMPTS, last_read);
+        return;
+    }
+    th_api_in_turn(r, send);
+}
+
+static void counted(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+
+    if (op->error)
+        th_api_fail_store(r, op->error);
+    else
+        read_lasts(r);
+}
+
+/* ---- choosing ---- */
+
+/* The next endpoint below a number; 0: none. */
+static uint64_t below(struct th_api_req *r, const struct th_tenant *t, uint64_t no)
+{
+    unsigned low = 0, high = t ? t->endpoint_count : 0;
+
+    if (!t)
+        return no - 1;
+    while (low < high) {
+        unsigned mid = low + (high - low) / 2;
+        if (t->endpoints[mid]->no < no)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    (void)r;
+    return low ? t->endpoints[low - 1]->no : 0;
+}
+
+static bool choose(struct th_api_req *r, const struct th_tenant *tenant, int state, uint32_t limit,
+                   uint64_t before)
+{
+    struct th_counts *c = &r->op.health.counts;
+    uint64_t *list = th_arena_get(&r->mem, limit * sizeof *list), no;
+    uint32_t looked = 0, reads = 0;
+
+    c->endpoints = list;
+    c->waiting = th_arena_get(&r->mem, limit * sizeof *c->waiting);
+    if (!list || !c->waiting)
+        return false;
+    no = th_engine_last_endpoint(r->api->engine) + 1;
+    if (before && before < no)
+        no = before;
+    while ((no = below(r, tenant, no)) > 0) {
+        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
+        if (c->count == limit || ++looked > LOOK_AT || reads == MOST_READS) {
+            r->op.health.next = no + 1;
+            break;
+        }
+        if (!ep || ep->tenant->deleting || (state >= 0 && (int)th_engine_endpoint_health(r->api->engine, ep).state != state))
+            continue;
+        reads += !th_engine_last_attempt(ep)->known;
+        list[c->count++] = no;
+    }
+    return true;
+}
+
+static void answer_health(struct th_api_req *r)
+{
+    const struct th_tenant *tenant;
+    uint64_t before;
+    uint32_t limit;
+    int state;
+
+    if (!th_api_paging(r, &limit, &before) || !filters(r, &tenant, &state))
+        return;
+    memset(&r->op.health, 0, sizeof r->op.health);
+    r->op.health.counts.op = (struct th_op){.kind = TH_OP_COUNT, .done = counted, .user = r};
+    if (choose(r, tenant, state, limit, before))
+        th_engine_read(r->api->engine, &r->op.health.counts.op);
+    else
+        th_api_fail_nomem(r);
+}
+
 void th_h_endpoint_health(struct th_api_req *r)
 {
-    th_api_in_turn(r, write_endpoint_health_now);
+    th_api_in_turn(r, answer_health);
 }

@@ -171,6 +171,11 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
         } replay;
         struct th_replay_cancel cancel;
         struct th_retry_all retry_all;
+        struct {
+            struct th_counts counts;
+            uint64_t before, next; /* cursor of a read; of the page */
+            uint32_t at;           /* endpoint whose last attempt is read */
+        } health;
     } op;
 };
 

@@ -226,7 +226,13 @@ const struct th_api_schema th_api_schemas[] = {
          "\"waiting\",\"more_in_store\",\"in_flight\",\"disabled\"",
          "\"tenant\":" STR ",\"endpoint\":" STR ",\"url\":" STR ",\"state\":" HEALTH
          ",\"failing_since\":" TIME_NULL ",\"last_success_at\":" TIME_NULL ",\"breaker_open\":" BOOL
-         ",\"waiting\":" INT ",\"more_in_store\":" BOOL ",\"in_flight\":" INT ",\"disabled\":" DISABLED)},
+         ",\"waiting\":{\"type\":\"integer\",\"description\":\"all unfinished deliveries\"},\"pending\":" INT
+         ",\"retrying\":" INT ",\"held\":" INT
+         ",\"last_attempt\":{\"description\":\"tests left out\",\"oneOf\":[{\"type\":\"null\"}," OBJECT(
+             "\"time\",\"outcome\",\"status\",\"detail\"",
+             "\"time\":" TIME ",\"outcome\":" STR ",\"status\":{\"type\":[\"integer\",\"null\"]},"
+             "\"detail\":" STR_NULL) "]},\"more_in_store\":" BOOL ",\"in_flight\":" INT
+                                     ",\"disabled\":" DISABLED)},
     {"EndpointHealthPage", PAGE("EndpointHealth")},
     {"Scope", "{\"type\":\"string\",\"enum\":[\"events:publish\",\"webhooks:read\",\"answers:read\","
               "\"webhooks:manage\"]}"},

@@ -124,7 +124,7 @@ const struct th_command th_commands[] = {
      "For after an outage: what is retrying goes out now, as fast as the endpoint's limits allow, and each begins "
      "its schedule anew. What has ended is sent again by `tenterhook replay`.",
      API, 1, 1, NULL, th_cmd_endpoint_retry, NULL},
-    {"endpoints", "health", "", "show how the endpoints of all tenants do, with the operator's key", NULL,
+    {"endpoints", "health", "", "show how endpoints do and what waits at them; with the operator's key, of all tenants", NULL,
      API, 0, 0, OPTIONS({"--state", "STATE", "failing, paused, disabled or active"}, ALL),
      th_cmd_endpoint_health, NULL},
     {"events", "list", "", "list events, newest first", NULL, API, 0, 0,

@@ -65,24 +65,31 @@ int th_cmd_endpoints(struct th_cli *cli)
 static void health_row(void *ctx, struct th_json row)
 {
     struct th_table *t = ctx;
-    const char *waiting = th_cli_member(t->cli, row, "/waiting");
-    bool more = strcmp(th_cli_member(t->cli, row, "/more_in_store"), "true") == 0;
+    const char *outcome = th_cli_member(t->cli, row, "/last_attempt/outcome"),
+               *status = th_cli_member(t->cli, row, "/last_attempt/status"),
+               *detail = th_cli_member(t->cli, row, "/last_attempt/detail");
 
     th_table_add(t, th_cli_member(t->cli, row, "/tenant"));
     th_table_add(t, th_cli_member(t->cli, row, "/endpoint"));
     th_table_add(t, th_cli_member(t->cli, row, "/state"));
     th_table_add(t, th_cli_time(t->cli, row, "/failing_since"));
     th_table_add(t, th_cli_time(t->cli, row, "/last_success_at"));
-    th_table_add(t, more ? th_cli_printf(t->cli, "%s+", waiting) : waiting);
+    th_table_add(t, status[0] == '-' && detail[0] == '-'
+                        ? outcome
+                        : th_cli_printf(t->cli, "%s: %s", outcome, status[0] == '-' ? detail : status));
+    th_table_add(t, th_cli_member(t->cli, row, "/pending"));
+    th_table_add(t, th_cli_member(t->cli, row, "/retrying"));
+    th_table_add(t, th_cli_member(t->cli, row, "/held"));
     th_table_add(t, th_cli_member(t->cli, row, "/url"));
 }
 
 int th_cmd_endpoint_health(struct th_cli *cli)
 {
-    static const char *const heads[] = {"TENANT",       "ENDPOINT", "STATE", "FAILING SINCE",
-                                        "LAST SUCCESS", "WAITING",  "URL"};
+    static const char *const heads[] = {"TENANT",       "ENDPOINT",     "STATE",   "FAILING SINCE",
+                                        "LAST SUCCESS", "LAST ATTEMPT", "PENDING", "RETRYING",
+                                        "HELD",         "URL"};
     const char *state = th_cli_option(cli, "--state");
-    struct th_cmd_list list = {"/v1/endpoint-health", heads, 7, health_row, "no endpoints", TH_LIST_THINGS};
+    struct th_cmd_list list = {"/v1/endpoint-health", heads, 10, health_row, "no endpoints", TH_LIST_THINGS};
 
     if (state) {
         list.path = th_cli_printf(cli, "%s?state=%s", list.path, th_cli_path(cli, "%s", state));

@@ -138,6 +138,7 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_list_init(&e->replays_starting);
     e->ring = th_secret_alloc(sizeof *e->ring);
     th_list_init(&e->hurries);
+    th_dropped_init(e);
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
     e->fan_rows = th_calloc(TH_FAN_STEP, sizeof *e->fan_rows);
     if (!e->ring || !e->walk_rows || !e->fan_rows)
@@ -275,6 +276,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
 
 void th_engine_drain(struct th_engine *e)
 {
+    th_dropped_tell_all(e);
     e->draining = true;
     th_changes_cancel(e);
     th_facts_turn(e, true);
@@ -328,6 +330,7 @@ void th_engine_free(struct th_engine *e)
     th_ingest_free(e);
     th_replays_free(e);
     th_hurries_free(e);
+    th_dropped_fini(e);
     th_reseal_free(e);
     th_settings_free(e);
     th_events_trim(e, 0);

@@ -179,6 +179,18 @@ bool th_engine_changing(const struct th_engine *e);
  * outlive the engine: requests under way may still use the old one. */
 TH_MUST_USE enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why,
                                            size_t why_size);
+/** The newest attempt at an endpoint that was no test. */
+struct th_last_attempt {
+    bool known;        /* false: since the start there was none; the store knows of those before */
+    struct th_wall at; /* known, and 0: there has been none */
+    uint16_t status;
+    uint8_t class; /* enum th_http_class */
+    bool ok;
+    char detail[160]; /* error in words; empty: none */
+};
+const struct th_last_attempt *th_engine_last_attempt(const struct th_endpoint *ep);
+/** Keeps what the store has said; row NULL: there has been none. */
+void th_engine_last_attempt_set(struct th_engine *e, uint64_t endpoint, const struct th_attempt_row *row);
 /** How an endpoint does. FAILING: nothing but failures since facts.first_fail, at least one. */
 struct th_endpoint_health {
     enum th_endpoint_state { TH_EP_ACTIVE, TH_EP_FAILING, TH_EP_PAUSED, TH_EP_DISABLED } state;

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "engine/engine.h"
 
+#define TH_MAX_DROPPED 1000 /* endpoints that a step of retention may name */
 #define TH_MAX_SPEC_BYTES (256u << 10)
 #define TH_MAX_ACCEPT_BYTES (64u << 20)     /* publishes waiting for their commit */
 #define TH_KEEP_ACCEPT (2u << 20)           /* one with more than that does not leave its events in memory */
@@ -55,7 +56,8 @@ struct th_ep {
     bool gone; /* deleted; lives on for its requests */
     bool facts_dirty;
     struct th_list dirty; /* on engine.dirty while facts_dirty */
-    unsigned counted;     /* enum th_gauge of the state that it is counted in, plus 1; 0: in none */
+    struct th_last_attempt last;
+    unsigned counted; /* enum th_gauge of the state that it is counted in, plus 1; 0: in none */
 };
 
 /* An event in memory for dispatch. On the LRU list while nobody pins it. */
@@ -191,6 +193,9 @@ struct th_engine {
     struct th_mono purge_at, probe_at;
     bool purge_busy, probe_busy;
     struct th_purge purge;
+    struct th_dropped purge_dropped[TH_MAX_DROPPED];
+    struct th_map dropped; /* by endpoint: dropped.c */
+    int64_t dropped_day;   /* of the last reports */
     struct th_probe probe;
     struct cancel_job *cancelling;
     uint64_t *cancels; /* deleted endpoints whose rows are still to be cancelled */
@@ -374,6 +379,7 @@ void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt 
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason);
 void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,
                        int64_t allowed);
+void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count);
 void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_span type, struct th_span data,
                          const struct th_endpoint *except, bool by_name);
 
@@ -437,6 +443,12 @@ void th_graves_turn(struct th_engine *e);
 void th_wants_turn(struct th_engine *e);
 void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint);
 struct th_mono th_jobs_turn(struct th_engine *e);
+/* dropped.c: what retention has taken before it was delivered */
+void th_dropped_init(struct th_engine *e);
+void th_dropped_fini(struct th_engine *e);
+void th_dropped_note(struct th_engine *e, const struct th_purge *p);
+/** When a stop begins: all that has no report yet. */
+void th_dropped_tell_all(struct th_engine *e);
 /* replay.c */
 void th_replays_turn(struct th_engine *e);
 void th_replay_load(struct th_engine *e, const struct th_row *row);

@@ -23,32 +23,63 @@ static bool is_operator(const struct th_tenant *t)
     return th_span_is(t->id, "operator");
 }
 
+/* Which endpoint. An event is stored and sent as it is, so a URL that is a secret is masked. */
+static void members_of(struct th_jw *w, const struct th_ep *ep)
+{
+    struct th_buf url;
+
+    th_buf_init(&url, 4096);
+    if (th_url_is_secret(&ep->pub.spec))
+        th_url_mask(ep->pub.spec.url, &url);
+    else
+        th_buf_span(&url, ep->pub.spec.url);
+    member(w, "tenant", ep->pub.tenant->id);
+    member(w, "endpoint", ep->pub.run->id);
+    member(w, "url", th_buf_view(&url));
+    th_buf_fini(&url);
+}
+
+static void tell_operator(struct th_engine *e, const char *type, struct th_buf *data)
+{
+    if (!data->failed)
+        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), th_str(type), th_buf_view(data), NULL,
+                            false);
+    th_buf_fini(data);
+}
+
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason)
 {
-    struct th_buf data, url;
+    struct th_buf data;
     struct th_jw w;
 
     if (is_operator(ep->pub.tenant))
         return;
     th_buf_init(&data, 16384);
-    th_buf_init(&url, 4096);
-    if (th_url_is_secret(&ep->pub.spec)) /* an event is stored and sent as it is */
-        th_url_mask(ep->pub.spec.url, &url);
-    else
-        th_buf_span(&url, ep->pub.spec.url);
     w = th_jw(&data);
     th_jw_object(&w);
-    member(&w, "tenant", ep->pub.tenant->id);
-    member(&w, "endpoint", ep->pub.run->id);
-    member(&w, "url", th_buf_view(&url));
+    members_of(&w, ep);
     member(&w, "reason", th_str(reason));
     member_time(&w, "at", e->now.wall);
     th_jw_end_object(&w);
-    if (!data.failed)
-        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), th_str(type), th_buf_view(&data),
-                            NULL, false);
-    th_buf_fini(&data);
-    th_buf_fini(&url);
+    tell_operator(e, type, &data);
+}
+
+void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count)
+{
+    struct th_buf data;
+    struct th_jw w;
+
+    if (is_operator(ep->pub.tenant))
+        return;
+    th_buf_init(&data, 16384);
+    w = th_jw(&data);
+    th_jw_object(&w);
+    members_of(&w, ep);
+    th_jw_key(&w, TH_LIT("count"));
+    th_jw_u64(&w, count);
+    member_time(&w, "at", e->now.wall);
+    th_jw_end_object(&w);
+    tell_operator(e, "deliveries.expired", &data);
 }
 
 void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,

@@ -322,6 +322,7 @@ static void purged(struct th_op *op)
             e->purged_upto = e->purge.upto;
         if (e->purge.more)
             wait_us = 10000;
+        th_dropped_note(e, &e->purge);
     }
     e->purge_at.us = e->now.mono.us + wait_us;
 }
@@ -335,7 +336,9 @@ static void purge_begin(struct th_engine *e)
     e->purge = (struct th_purge){.op = {.kind = TH_OP_PURGE, .done = purged, .user = e},
                                  .before = {e->conf.retention_ms ? e->now.wall.ms - e->conf.retention_ms : 0},
                                  .idem_before = {e->now.wall.ms - 2 * day},
-                                 .max_events = 200};
+                                 .max_events = 200,
+                                 .dropped = e->purge_dropped,
+                                 .dropped_max = TH_MAX_DROPPED};
     e->purge_busy = true;
     th_engine_submit(e, &e->purge.op);
 }

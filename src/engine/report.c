@@ -68,6 +68,29 @@ void th_engine_measure(struct th_engine *e)
     th_gauge_set(e->conf.metrics, TH_G_OLDEST_DUE, th_sched_overdue_us(e->sched, e->now.mono) / 1000000);
 }
 
+const struct th_last_attempt *th_engine_last_attempt(const struct th_endpoint *ep)
+{
+    return &TH_CONTAINER(ep, struct th_ep, pub)->last;
+}
+
+void th_engine_last_attempt_set(struct th_engine *e, uint64_t endpoint, const struct th_attempt_row *row)
+{
+    struct th_ep *ep = th_map_get(&e->endpoints, endpoint);
+    struct th_last_attempt *last = ep ? &ep->last : NULL;
+
+    if (!last || (last->known && (!row || row->at.ms < last->at.ms)))
+        return;
+    *last = (struct th_last_attempt){.known = true};
+    if (!row)
+        return;
+    last->at = row->at;
+    last->status = row->status;
+    last->class = row->class;
+    last->ok = row->ok;
+    memcpy(last->detail, row->detail.p,
+           row->detail.n < sizeof last->detail - 1 ? row->detail.n : sizeof last->detail - 1);
+}
+
 uint64_t th_engine_last_endpoint(const struct th_engine *e)
 {
     return e->last_endpoint;

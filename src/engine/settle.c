@@ -351,6 +351,8 @@ static void follow(struct th_attempt *a)
     struct th_queue_row next = a->row;
 
     count(a);
+    if (a->row.lane != TH_LANE_TEST)
+        th_engine_last_attempt_set(e, a->row.endpoint, &a->settle.row);
     th_report_attempt(a);
     next.attempts++;
     next.tries = a->settle.tries;

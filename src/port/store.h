@@ -35,7 +35,8 @@ enum th_op_kind {
     TH_OP_WALK,
     TH_OP_PAGE,
     TH_OP_PROBE,
-    TH_OP_RESEAL
+    TH_OP_RESEAL,
+    TH_OP_COUNT
 };
 
 struct th_op {
@@ -235,7 +236,26 @@ struct th_config {
     struct th_buf replayed; /* the kept answer; the caller frees it with th_buf_fini. Give it initialised */
 };
 
+/* ---- how much waits ---- */
+
+struct th_waiting {        /* unfinished deliveries of an endpoint, tests not counted */
+    uint32_t fresh, again; /* those that had no attempt yet; those that had one */
+};
+
+/** Counts exactly, in time that does not depend on how many there are: in the order of the writes of its session. */
+struct th_counts {
+    struct th_op op;
+    uint32_t count; /* at most 1000 */
+    const uint64_t *endpoints;
+    struct th_waiting *waiting; /* result: caller's array of count */
+};
+
 /* ---- retention ---- */
+
+struct th_dropped { /* unfinished deliveries that retention has taken, tests not counted */
+    uint64_t endpoint;
+    uint32_t count;
+};
 
 struct th_purge {
     struct th_op op;
@@ -243,11 +263,26 @@ struct th_purge {
         before; /* events accepted earlier, with deliveries and attempts; unfinished ones are dropped too */
     struct th_wall idem_before; /* idempotency keys first used earlier */
     uint32_t max_events;        /* a step; 200 */
+    struct th_dropped *dropped; /* caller's array of dropped_max; may be NULL */
+    uint32_t dropped_max;
     /* result */
+    uint32_t dropped_count;     /* entries of `dropped`; endpoints beyond dropped_max are left out */
     uint32_t purged, cancelled; /* events; unfinished deliveries among them */
     uint64_t upto;              /* every event up to this number is gone */
     bool more;
 };
+
+/** For stores: adds to the result, whose entries are in order of endpoint when those are noted so. */
+static inline void th_purge_note(struct th_purge *p, uint64_t endpoint, uint32_t count)
+{
+    for (uint32_t i = p->dropped_count; i-- > 0;)
+        if (p->dropped[i].endpoint == endpoint) {
+            p->dropped[i].count += count;
+            return;
+        }
+    if (p->dropped_count < p->dropped_max)
+        p->dropped[p->dropped_count++] = (struct th_dropped){endpoint, count};
+}
 
 /* ---- reads ---- */
 

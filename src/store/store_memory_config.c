@@ -244,7 +244,7 @@ void mem_config(struct mem_store *s, struct th_config *c)
 
 /* ---- retention ---- */
 
-static void drop_event(struct mem_store *s, struct mem_event *e, uint32_t *cancelled)
+static void drop_event(struct mem_store *s, struct mem_event *e, struct th_purge *p)
 {
     size_t from = mem_lower(&s->deliveries, e->row.first_delivery), n = 0;
 
@@ -253,7 +253,9 @@ static void drop_event(struct mem_store *s, struct mem_event *e, uint32_t *cance
         struct mem_delivery *d = (struct mem_delivery *)s->deliveries.v[from + n];
         struct mem_attempt *a = mem_find(&s->attempts, d->last);
 
-        *cancelled += d->state == TH_DS_QUEUED;
+        p->cancelled += d->state == TH_DS_QUEUED;
+        if (d->state == TH_DS_QUEUED && d->lane != TH_LANE_TEST)
+            th_purge_note(p, d->endpoint, 1);
         while (a) {
             uint64_t prev = a->prev;
 
@@ -293,7 +295,7 @@ void mem_purge(struct mem_store *s, struct th_purge *p)
     uint64_t gone_to = 0;
 
     p->op.error = TH_OK;
-    p->purged = p->cancelled = 0;
+    p->purged = p->cancelled = p->dropped_count = 0;
     p->more = false;
     while (s->events.n) {
         struct mem_event *e = (struct mem_event *)s->events.v[0];
@@ -305,7 +307,7 @@ void mem_purge(struct mem_store *s, struct th_purge *p)
             break;
         }
         gone_to = e->row.no;
-        drop_event(s, e, &p->cancelled);
+        drop_event(s, e, p);
         p->purged++;
     }
     p->upto = s->events.n ? *s->events.v[0] - 1 : gone_to ? gone_to : s->next_event - 1;

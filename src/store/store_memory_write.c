@@ -476,6 +476,24 @@ static void move(struct mem_store *s, struct th_move *m)
         move_one(s, mem_find(&s->deliveries, m->deliveries[i]), m, i);
 }
 
+static void count(struct mem_store *s, struct th_counts *c)
+{
+    c->op.error = c->count <= 1000 ? TH_OK : TH_BUG;
+    for (uint32_t i = 0; c->op.error == TH_OK && i < c->count; i++) {
+        struct th_waiting n = {0};
+
+        for (size_t k = 0; k < s->deliveries.n; k++) {
+            const struct mem_delivery *d = (const struct mem_delivery *)s->deliveries.v[k];
+            bool counts =
+                d->state == TH_DS_QUEUED && d->lane != TH_LANE_TEST && d->endpoint == c->endpoints[i];
+
+            n.fresh += counts && !d->attempts;
+            n.again += counts && d->attempts;
+        }
+        c->waiting[i] = n;
+    }
+}
+
 void mem_write(struct mem_store *s, struct th_op *op)
 {
     switch (op->kind) {
@@ -499,6 +517,9 @@ void mem_write(struct mem_store *s, struct th_op *op)
         break;
     case TH_OP_RESEAL:
         mem_reseal(s, (struct th_reseal *)op);
+        break;
+    case TH_OP_COUNT:
+        count(s, (struct th_counts *)op);
         break;
     case TH_OP_PROBE:
         op->error = TH_OK;

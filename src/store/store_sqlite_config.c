@@ -274,6 +274,25 @@ static int drop_all_attempts(struct sq_writer *w, uint64_t upto)
     return sq_run(lasts);
 }
 
+/** Which endpoints lose unfinished deliveries up to a number, and how many. */
+static int note_dropped(struct sq_writer *w, struct th_purge *p, uint64_t upto)
+{
+    sqlite3_stmt *st = w->st[SQ_W_PURGE_DROPPED];
+    int rc, added = SQLITE_OK;
+
+    sq_u64(st, 1, upto);
+    while (added == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        uint64_t endpoint = sq_col_u64(st, 0), lane = sq_col_u64(st, 1);
+        int count = sqlite3_column_int(st, 3);
+
+        added = sq_waiting_add(w, endpoint, lane, sqlite3_column_int(st, 2), -count);
+        if (lane != TH_LANE_TEST)
+            th_purge_note(p, endpoint, (uint32_t)count);
+    }
+    sqlite3_reset(st);
+    return added != SQLITE_OK ? added : rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 /** Deletes every delivery up to a number, with its attempts. Deliveries are numbered in the order of their
  * events, so those of the oldest events are the lowest. */
 /** Deliveries that are dropped before they have ended: those that wait, and those that were never queued. */
@@ -300,20 +319,22 @@ static int uncount_unfinished(struct sq_writer *w, uint64_t event, uint64_t upto
     return inner != SQLITE_OK ? inner : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int drop_deliveries(struct sq_writer *w, uint64_t event, uint64_t upto, uint32_t *cancelled)
+static int drop_deliveries(struct sq_writer *w, struct th_purge *p, uint64_t event, uint64_t upto)
 {
     int rc = uncount_unfinished(w, event, upto);
 
     if (rc == SQLITE_OK)
         rc = drop_all_attempts(w, upto);
+    if (rc == SQLITE_OK)
+        rc = note_dropped(w, p, upto);
     if (rc != SQLITE_OK)
         return rc;
     sq_u64(w->st[SQ_W_PURGE_QUEUE], 1, upto);
     rc = sq_run(w->st[SQ_W_PURGE_QUEUE]);
     if (rc != SQLITE_OK)
         return rc;
-    *cancelled = (uint32_t)sqlite3_changes(w->db);
-    w->next.queued -= *cancelled;
+    p->cancelled = (uint32_t)sqlite3_changes(w->db);
+    w->next.queued -= p->cancelled;
     sq_u64(w->st[SQ_W_PURGE_DELIVERY], 1, upto);
     return sq_run(w->st[SQ_W_PURGE_DELIVERY]);
 }
@@ -424,11 +445,11 @@ int sq_purge(struct sq_writer *w, struct th_purge *p)
     int rc;
 
     p->op.error = TH_OK;
-    p->purged = p->cancelled = 0;
+    p->purged = p->cancelled = p->dropped_count = 0;
     p->more = false;
     rc = choose_events(w, p, &upto, &delivery, &kept);
     if (rc == SQLITE_OK && p->purged) {
-        rc = drop_deliveries(w, upto, delivery, &p->cancelled);
+        rc = drop_deliveries(w, p, upto, delivery);
         sq_u64(del, 1, upto);
         if (rc == SQLITE_OK)
             rc = sq_run(del);

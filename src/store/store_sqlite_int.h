@@ -105,7 +105,7 @@ enum sq_run_kind {
 };                                                     /* by tenant, endpoint, endpoint */
 extern const char *const sq_sealed_name[SQ_RUN_KINDS]; /* keys in `counter` */
 
-#define SQ_OP_SEAL (TH_OP_RESEAL + 1) /* the store's own op: no session, never handed out */
+#define SQ_OP_SEAL 1000 /* the store's own op: no session, never handed out */
 
 struct sq_pair {
     uint64_t key, no;
@@ -152,6 +152,11 @@ struct sq_writer {
     struct sq_use *touched;         /* by the open transaction */
     bool use_note, use_noted;       /* `usage` must be written with it; has been */
     uint64_t tail_rows, tail_bytes; /* above the marks */
+    struct th_map waiting; /* endpoint → SQ_WAITING: what `queue` has of it, the open transaction included */
+    struct sq_change {
+        uint64_t endpoint, by; /* added to SQ_WAITING; what a rollback takes away again */
+    } * changes;
+    uint32_t change_count, change_cap;
     uint16_t own_slots[2048];
     unsigned char run_nos[2 * SQ_RUN_NUMBERS];
 };
@@ -176,6 +181,14 @@ int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row);
 int sq_seal_slice(struct sq_writer *w, struct sq_seal *seal);
 /** Deletes at most one run of each kind that lies below these numbers. */
 int sq_runs_purge(struct sq_writer *w, uint64_t event, uint64_t delivery, uint64_t attempt);
+/** A row comes into `queue` (by 1) or leaves it (by -1). SQLITE_NOMEM: the caller rolls back. */
+int sq_waiting_add(struct sq_writer *w, uint64_t endpoint, uint64_t lane, bool again, int by);
+/** The transaction has ended, committed or not. */
+void sq_waiting_end(struct sq_writer *w, bool committed);
+/** Counts what is there; before the first transaction. */
+int sq_waiting_load(struct sq_writer *w);
+void sq_waiting_fini(struct sq_writer *w);
+int sq_count(struct sq_writer *w, struct th_counts *c);
 int sq_config(struct sq_writer *w, struct th_config *c);
 /** How many deliveries of an accept's range are, or were, queued. */
 int sq_fan_queued(struct sq_writer *w, uint64_t first, uint64_t n, uint32_t *queued);
@@ -241,6 +254,7 @@ enum sq_writer_statement {
     SQ_W_PURGE_EARLIER,
     SQ_W_PURGE_LASTS,
     SQ_W_ATTEMPT_DEL,
+    SQ_W_PURGE_DROPPED,
     SQ_W_PURGE_QUEUE,
     SQ_W_PURGE_DELIVERY,
     SQ_W_PURGE_EVENT,

@@ -76,6 +76,8 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_PURGE_EARLIER] = "SELECT a.prev FROM (" LASTS ") CROSS JOIN attempt a ON a.no=last WHERE a.prev>0",
     [SQ_W_PURGE_LASTS] = "DELETE FROM attempt WHERE no IN (" LASTS ")",
     [SQ_W_ATTEMPT_DEL] = "DELETE FROM attempt WHERE no=?1",
+    [SQ_W_PURGE_DROPPED] =
+        "SELECT endpoint,lane,attempts>0,count(*) FROM queue WHERE no<=?1 GROUP BY 1,2,3 ORDER BY 1",
     [SQ_W_PURGE_QUEUE] = "DELETE FROM queue WHERE no<=?1",
     [SQ_W_PURGE_DELIVERY] = "DELETE FROM delivery WHERE no<=?1",
     [SQ_W_PURGE_EVENT] = "DELETE FROM event WHERE no<=?1",
@@ -197,6 +199,8 @@ enum th_error sq_writer_open(struct sq_writer *w, struct sq_store *store, sqlite
         rc = number_of(db, "SELECT 1 + max(" NOTED("attempt") "," NEWEST("attempt") ")", &w->next.attempt);
     if (rc == SQLITE_OK)
         rc = sq_use_open(w); /* and counts the queue */
+    if (rc == SQLITE_OK)
+        rc = sq_waiting_load(w);
     return rc == SQLITE_OK ? TH_OK : sq_error(db, rc);
 }
 
@@ -209,6 +213,7 @@ void sq_writer_close(struct sq_writer *w)
     th_map_fini(&w->versions);
     sq_use_close(w);
     th_buf_fini(&w->packed);
+    sq_waiting_fini(w);
 }
 
 int sq_begin(struct sq_writer *w)
@@ -222,8 +227,10 @@ int sq_commit(struct sq_writer *w)
 
     if (rc == SQLITE_OK)
         rc = sq_run(w->st[SQ_W_COMMIT]);
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK) {
         sq_use_committed(w);
+        sq_waiting_end(w, true);
+    }
     return rc;
 }
 
@@ -232,6 +239,7 @@ void sq_rollback(struct sq_writer *w)
     if (!sqlite3_get_autocommit(w->db))
         sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
     sq_use_undone(w);
+    sq_waiting_end(w, false);
     th_map_fini(&w->versions);
 }
 

@@ -132,6 +132,7 @@ static int find_sent_before(struct sq_writer *w, struct th_accept *a, bool *foun
 int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row)
 {
     sqlite3_stmt *st = w->st[SQ_W_QUEUE];
+    int rc;
 
     sq_u64(st, 1, row->no);
     sq_u64(st, 2, row->event);
@@ -139,7 +140,8 @@ int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row)
     sq_i64(st, 4, row->due);
     sq_u64(st, 5, row->lane);
     w->next.queued++; /* a transaction that is rolled back puts back all of `next` */
-    return sq_run(st);
+    rc = sq_waiting_add(w, row->endpoint, row->lane, false, 1);
+    return rc == SQLITE_OK ? sq_run(st) : rc;
 }
 
 /** room: deliveries that this op may still queue. */
@@ -374,6 +376,8 @@ static int put_ended(struct sq_writer *w, uint64_t no, const struct stored *d, i
     sq_u64(st, 8, last);
     sq_u64(st, 9, state);
     rc = sq_run(st);
+    if (rc == SQLITE_OK)
+        rc = sq_waiting_add(w, d->endpoint, d->lane, d->attempts != 0, -1);
     if (rc != SQLITE_OK)
         return rc;
     w->next.queued--;
@@ -479,6 +483,13 @@ static int settle(struct sq_writer *w, struct th_settle *s)
         return put_ended(w, s->delivery, &d, s->row.at.ms + total_us / 1000, s->tries, d.attempts + 1, no,
                          s->next);
     }
+    if (!d.attempts) {
+        rc = sq_waiting_add(w, d.endpoint, d.lane, false, -1);
+        if (rc == SQLITE_OK)
+            rc = sq_waiting_add(w, d.endpoint, d.lane, true, 1);
+        if (rc != SQLITE_OK)
+            return rc;
+    }
     st = w->st[SQ_W_QUEUE_AGAIN];
     sq_u64(st, 1, s->delivery);
     sq_i64(st, 2, s->due.ms);
@@ -520,6 +531,8 @@ static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, c
     sq_u64(st, 6, d->attempts);
     sq_u64(st, 7, d->last);
     rc = sq_run(st);
+    if (rc == SQLITE_OK)
+        rc = sq_waiting_add(w, d->endpoint, lane, d->attempts != 0, 1);
     if (rc != SQLITE_OK)
         return rc;
     w->next.queued++;
@@ -613,6 +626,8 @@ int sq_write(struct sq_writer *w, struct th_op *op)
     case SQ_OP_SEAL:
         op->error = TH_OK;
         return sq_seal_slice(w, (struct sq_seal *)op);
+    case TH_OP_COUNT:
+        return sq_count(w, (struct th_counts *)op);
     case TH_OP_PROBE:
         op->error = TH_OK;
         return sq_run(w->st[SQ_W_PROBE]);

@@ -1,6 +1,7 @@
 """What an operator sees: metrics, the log of deliveries, and the alert rules and pages that name them."""
 import json
 import re
+import sqlite3
 import time
 
 from harness.expect import eventually, problem, settled
@@ -177,6 +178,46 @@ def health(api, query=""):
     return api.get("/v1/endpoint-health" + query).expect(200).json["data"]
 
 
+def test_health_counts_exactly_and_says_what_came_last(server, receiver):
+    """pending, retrying and held, more of them than memory holds, through retries, a pause, a restart and a kill; the last attempt
+    with its reason; held deliveries have no next attempt."""
+    at = server()
+    api, target = at.api, receiver(answer=lambda _: 503)
+    made = api.post("/v1/webhooks", {"url": target.url(), "active": False}).expect(201).json
+
+    def row():
+        return health(at.api)[0]
+
+    def counts():
+        return {name: row()[name] for name in ("pending", "retrying", "held", "waiting")}
+
+    assert row()["last_attempt"] is None and counts() == {"pending": 0, "retrying": 0, "held": 0, "waiting": 0}
+    for _ in range(3):
+        api.post("/v1/events/batch", [{"type": "a.b", "data": {}}] * 1000).expect(202)
+    assert counts() == {"pending": 0, "retrying": 0, "held": 3000, "waiting": 3000}
+    assert {d["next_attempt_at"] for d in api.get("/v1/deliveries?status=held&limit=9").json["data"]} == {None}
+    one = api.get("/v1/deliveries?limit=1").json["data"][0]["id"]
+    api.post(f"/v1/deliveries/{one}/retry").expect(202)
+    eventually(lambda: row()["last_attempt"])
+    assert (row()["last_attempt"]["outcome"], row()["last_attempt"]["status"]) == ("failed_status", 503)
+    assert counts()["held"] == 3000
+    with sqlite3.connect(at.data / "tenterhook.db") as db:
+        again = db.execute("select count(*) from queue where attempts > 0").fetchone()[0]
+    assert again == 1
+    api.patch(f"/v1/webhooks/{made['id']}", {"max_in_flight": 1, "rate_limit_per_second": 0.1}).expect(200)
+    for stop in (at.stop, at.kill):
+        stop()
+        at.start()
+        assert counts()["held"] == 3000 and row()["last_attempt"]["status"] == 503  # read from the store
+    at.api.patch(f"/v1/webhooks/{made['id']}", {"active": True}).expect(200)
+    eventually(lambda: len(target.requests) >= 2)
+    time.sleep(0.3)
+    now = counts()
+    assert now["held"] == 0 and now["pending"] + now["retrying"] == 3000 == now["waiting"] and now["retrying"] >= 1
+    at.api.delete(f"/v1/webhooks/{made['id']}").expect(204)
+    assert health(at.api) == []
+
+
 def test_the_health_of_endpoints_over_all_tenants(server, receiver):
     running = server()
     api = running.api
@@ -206,7 +247,8 @@ def test_the_health_of_endpoints_over_all_tenants(server, receiver):
     assert "state: must be" in problem(api.get("/v1/endpoint-health?state=broken"), 400)["detail"]
     problem(api.get("/v1/endpoint-health?tenant=nobody"), 404)
     key = api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:manage"]}).expect(201).json["key"]
-    problem(api.with_key(key).get("/v1/endpoint-health"), 403)
+    assert {row["tenant"] for row in health(api.with_key(key))} == {"acme"}
+    problem(api.with_key(key).get("/v1/endpoint-health?tenant=default"), 404)
 
 
 # ---- the log ----

@@ -208,17 +208,29 @@ static void do_move(struct pair *p)
 
 static void do_purge(struct pair *p, int64_t before)
 {
+    struct th_dropped a[ENDPOINTS], b[ENDPOINTS];
     struct th_purge x = {.op = {.kind = TH_OP_PURGE},
                          .before = {before},
                          .idem_before = {before},
-                         .max_events = 200},
+                         .max_events = 200,
+                         .dropped = a,
+                         .dropped_max = ENDPOINTS},
                     y = x;
+
+    y.dropped = b;
 
     do {
         assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
         assert_int_equal(x.purged, y.purged);
         assert_int_equal(x.cancelled, y.cancelled);
         assert_int_equal(x.upto, y.upto);
+        assert_int_equal(x.dropped_count, y.dropped_count);
+        for (uint32_t i = 0; i < x.dropped_count; i++) { /* the order is the store's */
+            uint32_t k = 0;
+            while (k < y.dropped_count && a[i].endpoint != b[k].endpoint)
+                k++;
+            assert_true(k < y.dropped_count && a[i].count == b[k].count);
+        }
     } while (x.more || y.more);
 }
 
@@ -332,6 +344,23 @@ static uint64_t walk_all(struct fx *f, uint64_t endpoint, uint32_t max, uint32_t
     return sum;
 }
 
+static void compare_counts(struct pair *p)
+{
+    uint64_t endpoints[ENDPOINTS];
+    struct th_waiting a[ENDPOINTS], b[ENDPOINTS];
+    struct th_counts x = {.op = {.kind = TH_OP_COUNT},
+                          .count = ENDPOINTS,
+                          .endpoints = endpoints,
+                          .waiting = a},
+                     y = x;
+
+    for (uint64_t i = 0; i < ENDPOINTS; i++)
+        endpoints[i] = i + 1;
+    y.waiting = b;
+    assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+    assert_memory_equal(a, b, sizeof a);
+}
+
 static void compare_walk(struct pair *p)
 {
     uint64_t endpoint = below(p, ENDPOINTS + 1);
@@ -341,6 +370,7 @@ static void compare_walk(struct pair *p)
         max = 500;
     assert_int_equal(walk_all(p->mem, endpoint, max, &a), walk_all(p->sql, endpoint, max, &b));
     assert_int_equal(a, b);
+    compare_counts(p);
     if (!endpoint) /* of all endpoints: the backlog that the metrics show */
         assert_int_equal(atomic_load(&p->sql->metrics.gauge[TH_G_DELIVERIES_PENDING]), b);
 }
