@@ -382,6 +382,12 @@ static void retried(struct th_retry_now *n)
 {
     struct th_api_req *r = n->user;
 
+    if (n->error == TH_INVALID) {
+        th_api_fail_conflict(
+            r, "what the event of this delivery said has been erased, so it cannot be sent again");
+        return;
+    }
+
     if (n->error == TH_NOT_FOUND) {
         th_api_fail(r, 404, "there is no such delivery");
         return;

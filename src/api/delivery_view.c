@@ -328,6 +328,8 @@ void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, 
     th_api_time(w, "created_at", row->event.at.ms);
     th_api_time(w, "next_attempt_at", next_attempt(row, status));
     th_api_time(w, "ended_at", row->ended);
+    if (row->event.erased)
+        th_api_time(w, "erased_at", row->event.erased);
     write_last(w, row);
     if (attempts) {
         th_jw_key(w, TH_LIT("attempts"));

@@ -222,7 +222,8 @@ static bool choose(struct th_api_req *r, const struct th_tenant *tenant, int sta
             r->op.health.next = no + 1;
             break;
         }
-        if (!ep || ep->tenant->deleting || (state >= 0 && (int)th_engine_endpoint_health(r->api->engine, ep).state != state))
+        if (!ep || ep->tenant->deleting ||
+            (state >= 0 && (int)th_engine_endpoint_health(r->api->engine, ep).state != state))
             continue;
         reads += !th_engine_last_attempt(ep)->known;
         list[c->count++] = no;

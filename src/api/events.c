@@ -93,6 +93,49 @@ static void write_event(struct th_api_req *r, struct th_jw *w, const struct th_e
     if (row->resource_id.n)
         th_api_str(w, "resource_id", row->resource_id);
     th_api_int(w, "delivery_count", row->deliveries);
+    if (row->erased)
+        th_api_time(w, "erased_at", row->erased);
+}
+
+/* ---- erasing ---- */
+
+static void erased(struct th_erase_event *n)
+{
+    struct th_api_req *r = n->user;
+
+    if (n->error) {
+        th_api_fail_store(r, n->error);
+    } else if (n->result == TH_ERASE_ABSENT) {
+        not_found(r);
+    } else if (n->result == TH_ERASE_UNFINISHED) {
+        th_api_fail(r, 409,
+                    "deliveries of this event that have not ended: %u; wait for them, or give cancel=true to "
+                    "cancel them",
+                    (unsigned)n->unfinished);
+    } else if (n->result == TH_ERASE_QUEUEING) {
+        th_api_fail(r, 409, "the deliveries of this event are still being made; ask again in a moment");
+    } else {
+        (void)th_api_begin(r);
+        th_api_send_empty(r, 204);
+    }
+}
+
+static void erase_found(struct th_api_req *r, const struct th_event_row *row)
+{
+    if (!row) {
+        not_found(r);
+        return;
+    }
+    r->op.erase = (struct th_erase_event){
+        .tenant = row->tenant, .event = row->no, .cancel = r->op.erase.cancel, .done = erased, .user = r};
+    th_engine_page_free(r->api->engine, &r->page);
+    th_engine_erase(r->api->engine, &r->op.erase);
+}
+
+void th_h_event_erase(struct th_api_req *r)
+{
+    if (th_api_flag(r, "cancel", &r->op.erase.cancel))
+        th_api_find_event(r, r->param[0], false, erase_found);
 }
 
 /* The rest of an event's deliveries is a list of its own. */

@@ -171,6 +171,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
         } replay;
         struct th_replay_cancel cancel;
         struct th_retry_all retry_all;
+        struct th_erase_event erase;
         struct {
             struct th_counts counts;
             uint64_t before, next; /* cursor of a read; of the page */
@@ -515,6 +516,7 @@ extern const struct th_api_schema th_api_headers[]; /* of answers */
 void th_h_publish(struct th_api_req *r);
 void th_h_publish_batch(struct th_api_req *r);
 void th_h_events(struct th_api_req *r);
+void th_h_event_erase(struct th_api_req *r);
 void th_h_event(struct th_api_req *r);
 void th_h_deliveries(struct th_api_req *r);
 void th_h_attempts(struct th_api_req *r);

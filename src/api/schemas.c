@@ -40,6 +40,9 @@
 #define STRINGS_NULL(value) "{\"type\":[\"object\",\"null\"],\"additionalProperties\":" value "}"
 
 #define TEST_MARK ",\"test\":{\"type\":\"boolean\",\"description\":\"true: a test; absent else\"}"
+#define ERASED_AT                                                                                            \
+    ",\"erased_at\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":\"what the event said "    \
+    "has been erased; absent else\"}"
 #define EVENT_FIELDS                                                                                         \
     "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"time\":" TIME ",\"created_at\":" TIME              \
     ",\"resource_type\":" STR ",\"resource_id\":" STR ",\"delivery_count\":" INT
@@ -114,19 +117,19 @@ const struct th_api_schema th_api_schemas[] = {
     {"EventBatch", "{\"type\":\"array\",\"minItems\":1,\"maxItems\":1000,\"items\":" REF("EventNew") "}"},
     {"EventBatchAccepted", "{\"type\":\"array\",\"items\":" REF("EventAccepted") "}"},
     {"Event", OBJECT("\"id\",\"type\",\"tenant\",\"time\",\"created_at\",\"deliveries\"",
-                     EVENT_FIELDS TEST_MARK ",\"deliveries\":" INT)},
+                     EVENT_FIELDS TEST_MARK ERASED_AT ",\"deliveries\":" INT)},
     {"EventDetail",
      OBJECT("\"id\",\"type\",\"tenant\",\"time\",\"created_at\",\"data\",\"deliveries\"",
-            EVENT_FIELDS TEST_MARK ",\"data\":{},\"deliveries\":{\"type\":\"array\",\"items\":" REF(
+            EVENT_FIELDS TEST_MARK ERASED_AT ",\"data\":{},\"deliveries\":{\"type\":\"array\",\"items\":" REF(
                 "Delivery") "},\"more_deliveries\":{\"type\":[\"string\",\"null\"],\"description\":\"path of "
                             "the list of the rest; null: these are all\"}")},
     {"EventPage", PAGE("Event")},
     {"Delivery",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempt_count\",\"created_at\"",
-            DELIVERY_FIELDS TEST_MARK)},
+            DELIVERY_FIELDS TEST_MARK ERASED_AT)},
     {"DeliveryDetail",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
-            DELIVERY_FIELDS TEST_MARK ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
+            DELIVERY_FIELDS TEST_MARK ERASED_AT ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
                 "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":\"to earlier "
                            "attempts of this delivery; null: there are none\"}")},
     {"DeliveryPage", PAGE("Delivery")},
@@ -296,6 +299,8 @@ const struct th_api_schema th_api_parameters[] = {
     QUERY("state", HEALTH, "only endpoints in this state; failing: nothing but failures since failing_since"),
     QUERY("since", TIME, "accepted at this time or later"),
     QUERY("until", TIME, "accepted before this time"),
+    QUERY("cancel", BOOL, "true: cancel the deliveries that have not ended; without it they are a conflict"),
+    QUERY("erase", BOOL, "true: erase what all events of the tenant say, at once"),
     QUERY("include_tests", BOOL, "true: tests too, which are left out else"),
     QUERY("page", "{\"type\":\"integer\",\"minimum\":0}",
           "number of the page, in dialects with numbered pages"),

@@ -101,10 +101,14 @@ void th_h_tenant_get(struct th_api_req *r)
 void th_h_tenant_del(struct th_api_req *r)
 {
     struct th_change *c;
+    bool erase;
 
     if (!th_api_bind_tenant(r, r->param[0]) || !th_api_precondition(r, r->tenant->no, r->tenant->rev))
         return;
+    if (!th_api_flag(r, "erase", &erase))
+        return;
     c = th_api_change(r, TH_CHANGE_TENANT_DEL);
+    c->erase = erase;
     c->check_rev = r->conditional;
     c->expect_rev = r->tenant->rev;
     th_api_submit(r, 204, "tenant", NULL);

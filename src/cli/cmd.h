@@ -20,6 +20,7 @@ int th_cmd_endpoint_pause(struct th_cli *cli);
 int th_cmd_endpoint_resume(struct th_cli *cli);
 int th_cmd_endpoint_test(struct th_cli *cli);
 int th_cmd_endpoint_retry(struct th_cli *cli);
+int th_cmd_event_erase(struct th_cli *cli);
 int th_cmd_secrets(struct th_cli *cli);
 int th_cmd_secret_rotate(struct th_cli *cli);
 int th_cmd_secret_revoke(struct th_cli *cli);

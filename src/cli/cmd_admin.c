@@ -148,11 +148,27 @@ int th_cmd_tenant_put(struct th_cli *cli)
     return status;
 }
 
+static int tenant_erase(struct th_cli *cli)
+{
+    struct th_answer answer;
+    int status = th_cli_call(cli, "DELETE", th_cli_path(cli, "/v1/tenants/%s?erase=true", cli->args[0]),
+                             (struct th_span){0}, NULL, &answer);
+
+    if (status)
+        return status;
+    if (!th_cmd_json(cli, &answer))
+        printf("%s  deleted; what its events say is being erased, but for backups\n", cli->args[0]);
+    th_answer_free(&answer);
+    return TH_EXIT_OK;
+}
+
 int th_cmd_tenant_delete(struct th_cli *cli)
 {
     if (!th_cli_confirm(cli,
                         th_cli_printf(cli, "Delete tenant %s with its endpoints and keys?", cli->args[0])))
         return th_cli_fail(cli, TH_EXIT_USAGE, "not deleted; say --yes to delete without being asked");
+    if (th_cli_has(cli, "--erase"))
+        return tenant_erase(cli);
     return tenant_call(cli, "DELETE", (struct th_span){0});
 }
 

@@ -298,6 +298,25 @@ int th_cmd_attempts(struct th_cli *cli)
     return show(cli, true);
 }
 
+int th_cmd_event_erase(struct th_cli *cli)
+{
+    struct th_answer answer;
+    int status;
+
+    if (!th_cli_confirm(cli, th_cli_printf(cli, "Erase what %s says? It cannot come back.", cli->args[0])))
+        return th_cli_fail(cli, TH_EXIT_USAGE, "nothing was erased; say --yes to erase without being asked");
+    status = th_cli_call(cli, "DELETE",
+                         th_cli_printf(cli, "%s%s", th_cli_path(cli, "/v1/events/%s", cli->args[0]),
+                                       th_cli_has(cli, "--cancel") ? "?cancel=true" : ""),
+                         (struct th_span){0}, NULL, &answer);
+    if (status)
+        return status;
+    if (!th_cmd_json(cli, &answer))
+        printf("%s  erased; backups of before still have it\n", cli->args[0]);
+    th_answer_free(&answer);
+    return TH_EXIT_OK;
+}
+
 int th_cmd_delivery_retry(struct th_cli *cli)
 {
     struct th_answer answer;

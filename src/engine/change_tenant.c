@@ -105,6 +105,10 @@ void th_change_begin_tenant_del(struct change_impl *i)
         return;
     }
     row = th_change_row(i, TH_ROW_TENANT, t->no);
+    if (row) {
+        row->erase = i->c->erase;
+        row->updated = i->e->now.wall.ms;
+    }
     for (unsigned n = 0; row && n < t->endpoint_count; n++) {
         row->del = true;
         row = th_change_row(i, TH_ROW_ENDPOINT, t->endpoints[n]->no);
@@ -142,6 +146,7 @@ void th_change_end_tenant_del(struct change_impl *i)
     t->next_leaving = i->e->leaving;
     i->e->leaving = t;
     i->e->more = true;
+    i->e->erase_left = i->e->erase_left || i->c->erase;
     i->c->tenant = t;
 }
 

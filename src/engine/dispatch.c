@@ -360,8 +360,9 @@ static void send_loaded(struct th_load_batch *b, struct th_attempt *a)
     for (uint32_t i = 0; i < b->op.count && !b->op.op.error; i++) {
         if (b->rows[i].no != a->row.event)
             continue;
-        missing = false;
-        ev = th_event_add(e, a->ep->pub.tenant, &b->rows[i], b->rows[i].deliveries);
+        missing = b->rows[i].erased != 0; /* its deliveries are being cancelled */
+        if (!missing)
+            ev = th_event_add(e, a->ep->pub.tenant, &b->rows[i], b->rows[i].deliveries);
         break;
     }
     if (ev) {

@@ -261,6 +261,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     th_fan_turn(e);
     th_replays_turn(e);
     th_hurries_turn(e);
+    th_erase_turn(e);
     next = earlier(next, th_jobs_turn(e));
     if (!e->draining) {
         next = earlier(next, th_dispatch_next(e));

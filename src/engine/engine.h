@@ -391,6 +391,7 @@ struct th_change {
     struct th_span previous; /* with it: the secret before it, which is still active; n == 0: none */
     int64_t previous_until;  /* wall ms; 0: until revoked */
     bool dry_run;            /* everything is checked, nothing is stored or made */
+    bool erase;              /* TENANT_DEL: the content of all its events too, now */
     const struct th_dialect
         *check_as; /* ENDPOINT_ADD with dry_run: by the rules of this dialect; NULL: the tenant's */
     struct th_idem idem;
@@ -508,7 +509,8 @@ void th_engine_remember(struct th_engine *e, struct th_remember *r);
 /* ---- deliveries ---- */
 
 /** Queues a delivery again: one attempt now, then the schedule. While a request of it is under way: one attempt as soon as
- * that has ended, unless it delivers. done: TH_OK; TH_NOT_FOUND; TH_CONFLICT: its endpoint has been deleted; a store error. But
+ * that has ended, unless it delivers. done: TH_OK; TH_NOT_FOUND; TH_CONFLICT: its endpoint has been deleted; TH_INVALID: its
+ * event has been erased; a store error. But
  * for TH_OK the delivery is as it was. */
 struct th_retry_now {
     uint64_t delivery;
@@ -519,6 +521,19 @@ struct th_retry_now {
     void *impl;
 };
 void th_engine_retry(struct th_engine *e, struct th_retry_now *r);
+
+/** Takes away what an event says (th_erase of the store port): irrevocable with its first step, in steps until all is gone, also
+ * after a crash. done when it is. */
+struct th_erase_event {
+    uint64_t tenant, event;
+    bool cancel; /* unfinished deliveries too */
+    void (*done)(struct th_erase_event *);
+    void *user;
+    enum th_error error; /* result */
+    enum th_erase_result result;
+    uint32_t unfinished;
+};
+void th_engine_erase(struct th_engine *e, struct th_erase_event *r);
 
 /** Makes everything that waits for another attempt at an endpoint due now; it goes out as the endpoint's window and rate allow,
  * each with its schedule from the beginning. Counts, records durably what is to be done, answers; then does it in steps, also

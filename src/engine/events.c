@@ -130,6 +130,19 @@ void th_events_forget(struct th_engine *e, const struct th_tenant *t)
     }
 }
 
+/* Its content has been erased: requests under way keep theirs until they end, no other one gets it. */
+void th_event_erase(struct th_engine *e, uint64_t no)
+{
+    struct th_event *ev = th_map_get(&e->events, no);
+
+    if (!ev)
+        return;
+    ev->stale = true;
+    ev->left = 0;
+    if (ev->pins == 0)
+        event_free(e, ev);
+}
+
 /* One of its deliveries has ended. */
 void th_event_settled(struct th_engine *e, uint64_t no)
 {

@@ -414,7 +414,7 @@ static void replay_loaded(struct th_op *op)
     for (uint32_t i = 0; i < g->p->count && !op->error; i++) {
         struct th_publish_event *ev = &g->p->events[i];
         struct th_event_row row = g->load_rows[i];
-        gone += row.no == 0;
+        gone += row.no == 0 || row.erased;
         row.type = ev->type; /* the same body: the same type, ids and data, in memory that lives on */
         row.data = ev->data;
         row.own_id = row.own_id.n ? ev->own_id : th_span("", 0);
@@ -425,8 +425,9 @@ static void replay_loaded(struct th_op *op)
     th_buf_fini(&g->load.mem);
     if (op->error || gone) {
         snprintf(g->p->detail, sizeof g->p->detail, "%s",
-                 op->error ? th_error_name(op->error)
-                           : "what was made with this Idempotency-Key has been removed by retention");
+                 op->error
+                     ? th_error_name(op->error)
+                     : "what was made with this Idempotency-Key has been removed by retention, or erased");
         finish(g, op->error ? TH_PUB_UNAVAILABLE : TH_PUB_FORGOTTEN);
         return;
     }

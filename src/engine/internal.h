@@ -209,8 +209,10 @@ struct th_engine {
     unsigned replay_places; /* of jobs that may hold numbers */
     bool replays_wait;      /* one wants a place */
     struct th_mono replay_look_at;
-    struct th_list hurries;  /* struct hurry_job */
-    struct th_mono hurry_at; /* not before, after a failed step */
+    struct th_list hurries;      /* struct hurry_job */
+    struct th_mono hurry_at;     /* not before, after a failed step */
+    bool erase_left, erase_busy; /* left: the store may have content that is to be erased */
+    struct th_mono erase_at;     /* not before, after a failed step */
     uint64_t last_job;
 
     struct th_list deferred;
@@ -443,6 +445,11 @@ void th_graves_turn(struct th_engine *e);
 void th_wants_turn(struct th_engine *e);
 void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint);
 struct th_mono th_jobs_turn(struct th_engine *e);
+/* erase.c */
+void th_erase_turn(struct th_engine *e);
+struct th_mono th_erase_next(const struct th_engine *e);
+/* events.c */
+void th_event_erase(struct th_engine *e, uint64_t no);
 /* dropped.c: what retention has taken before it was delivered */
 void th_dropped_init(struct th_engine *e);
 void th_dropped_fini(struct th_engine *e);

@@ -54,6 +54,7 @@ static void walked(struct th_op *op)
 void th_recover_begin(struct th_engine *e)
 {
     e->walking = true;
+    e->erase_left = true;
     e->walk.from = 0;
 }
 
@@ -266,7 +267,11 @@ static void retried(struct th_op *op)
         return;
     }
     e->ops_out--;
-    r->error = op->error ? op->error : i->moved ? TH_OK : i->move.gone ? TH_CONFLICT : TH_NOT_FOUND;
+    r->error = op->error        ? op->error
+               : i->moved       ? TH_OK
+               : i->move.gone   ? TH_CONFLICT
+               : i->move.erased ? TH_INVALID
+                                : TH_NOT_FOUND;
     if (r->error)
         th_sched_unask(e->sched, r->delivery);
     if (op->error)
@@ -385,6 +390,8 @@ struct th_mono th_jobs_turn(struct th_engine *e)
         next = e->cancel_at;
     if (e->walking && !e->walk_busy && e->walk_at.us < next.us)
         next = e->walk_at;
+    if (th_erase_next(e).us < next.us)
+        next = th_erase_next(e);
     if (th_hurries_next(e).us < next.us)
         next = th_hurries_next(e);
     if (th_reseal_next(e).us < next.us)

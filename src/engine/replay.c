@@ -124,7 +124,7 @@ static bool type_wanted(const struct th_replay_job *j, struct th_span type)
 
 static bool collect_row(struct th_replay_job *j, const struct th_delivery_row *row)
 {
-    if (!type_wanted(j, row->event.type) || row->event.test || row->no <= j->pos)
+    if (!type_wanted(j, row->event.type) || row->event.test || row->event.erased || row->no <= j->pos)
         return true;
     if (j->start)
         j->start->by_state[row->state]++;

@@ -49,6 +49,8 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     bool shared;
     enum th_error error;
 
+    if (view->event.erased)
+        return TH_NOT_FOUND;
     th_arena_init(&mem, 2 * TH_MAX_SPEC_BYTES);
     th_buf_init(&custom, TH_MAX_SPEC_BYTES);
     th_buf_init(&event_id, 256);

@@ -36,7 +36,8 @@ enum th_op_kind {
     TH_OP_PAGE,
     TH_OP_PROBE,
     TH_OP_RESEAL,
-    TH_OP_COUNT
+    TH_OP_COUNT,
+    TH_OP_ERASE
 };
 
 struct th_op {
@@ -186,6 +187,7 @@ struct th_move {
      * queued now with tries 0; the lane of a test stays) */
     bool *moved;
     struct th_queue_row *rows; /* but for CANCEL: the queue row as it is now; NULL: not wanted */
+    uint32_t erased;           /* the same, because the content of their event has been erased */
     uint32_t gone; /* but for CANCEL: left as they were, because their endpoint has been deleted */
 };
 
@@ -213,6 +215,7 @@ struct th_row {
     struct th_span conf;      /* TENANT ENDPOINT KEY JOB: JSON; SECRET: sealed bytes; META: value */
     int64_t created, updated; /* wall ms */
     int64_t until;            /* KEY: expires, SECRET: active until; 0: for ever */
+    bool erase;               /* TENANT, del: ERASE takes the content of all its events away */
     int64_t fact[3];          /* FACT: first_fail ms, last_ok ms, exhausted run */
 };
 
@@ -234,6 +237,34 @@ struct th_config {
     enum th_config_result result;
     uint64_t new_version;
     struct th_buf replayed; /* the kept answer; the caller frees it with th_buf_fini. Give it initialised */
+};
+
+/* ---- erasing what an event says ---- */
+
+#define TH_ERASE_STEP 200 /* deliveries of a step */
+
+enum th_erase_result {
+    TH_ERASE_DONE,       /* all is erased; with event 0: nothing is left */
+    TH_ERASE_MORE,       /* begun durably: the same again goes on */
+    TH_ERASE_ABSENT,     /* the tenant has no such event */
+    TH_ERASE_UNFINISHED, /* it has deliveries that have not ended, and cancel is false: nothing happened */
+    TH_ERASE_QUEUEING    /* its deliveries are still being queued: nothing happened, soon again */
+};
+
+/** Takes away what an event says: its data, what its attempts have sent and were answered, and what is kept for repetitions of
+ * its publish, which are then told that it is gone. The record that it was published and delivered stays. The first step
+ * makes it irrevocable: the data is gone, and unfinished deliveries are cancelled from there on; after a crash event 0 goes on. */
+struct th_erase {
+    struct th_op op;
+    uint64_t tenant,
+        event; /* event 0: what has been begun, and events of tenants that were deleted with `erase` */
+    struct th_wall at;
+    bool cancel;         /* unfinished deliveries too */
+    uint64_t *cancelled; /* result: caller's array of TH_ERASE_STEP */
+    /* result */
+    enum th_erase_result result;
+    uint64_t of; /* event that the step was of; 0: none */
+    uint32_t unfinished, cancelled_count;
 };
 
 /* ---- how much waits ---- */
@@ -303,7 +334,8 @@ struct th_event_row {
     uint32_t rnd, deliveries;
     uint64_t first_delivery;
     struct th_span type, data, own_id, resource_type, resource_id;
-    bool test; /* of a PAGE of events: a test, by its lane or by its type TH_TEST_TYPE */
+    int64_t erased; /* wall ms: its content has been taken away; 0: it is there */
+    bool test;      /* of a PAGE of events: a test, by its lane or by its type TH_TEST_TYPE */
 };
 
 #define TH_TEST_TYPE "webhook.test" /* events of this type are tests, whoever publishes them */
@@ -381,7 +413,7 @@ struct th_page {
     uint64_t skip;    /* rows to leave out first (numbered pages); on return what is still to be left out */
     uint32_t limit;   /* at most 1000 */
     bool without_tests; /* leave out tests */
-    size_t max_bytes; /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
+    size_t max_bytes;   /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
     bool with_data, with_answers, with_total; /* events' data; attempts' head and body; count all matches */
     /* result */
     uint32_t count;

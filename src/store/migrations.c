@@ -69,5 +69,13 @@ static const char usage[] =
     "INSERT OR REPLACE INTO counter(k,v) SELECT 'use_event', coalesce(max(no),0) FROM event;"
     "INSERT OR REPLACE INTO counter(k,v) SELECT 'use_attempt', coalesce(max(no),0) FROM attempt;";
 
-const char *const th_store_migrations[] = {init, fan, usage};
+/* Events whose content has been erased, and the delivery from which on their answers are still there (0: none); tenants whose
+ * events are to be erased, and the event up to which that is done. */
+static const char erasure[] = "CREATE TABLE IF NOT EXISTS erasure(event INTEGER PRIMARY KEY, at INTEGER NOT "
+                              "NULL, pos INTEGER NOT NULL);"
+                              "CREATE INDEX IF NOT EXISTS erasure_left ON erasure(event) WHERE pos > 0;"
+                              "CREATE TABLE IF NOT EXISTS erasing(tenant INTEGER PRIMARY KEY, at INTEGER NOT "
+                              "NULL, pos INTEGER NOT NULL);";
+
+const char *const th_store_migrations[] = {init, fan, usage, erasure};
 const int th_store_migration_count = sizeof th_store_migrations / sizeof *th_store_migrations;

@@ -106,6 +106,11 @@ static void del_row(struct mem_store *s, const struct th_row *row)
         return;
     if (row->kind == TH_ROW_TENANT || row->kind == TH_ROW_ENDPOINT) {
         r->deleted = true;
+        for (size_t i = 0; row->erase && i < sizeof s->erasing / sizeof *s->erasing; i++)
+            if (!s->erasing[i] || s->erasing[i] == row->no) {
+                s->erasing[i] = row->no;
+                break;
+            }
         cascade(s, row->kind == TH_ROW_TENANT ? row->no : 0, row->kind == TH_ROW_ENDPOINT ? row->no : 0);
     } else {
         remove_row(s, r);

@@ -70,6 +70,7 @@ struct mem_store {
     size_t rev_n, rev_cap;
     struct th_smap own;                  /* tenant and id → mem_event */
     struct mem_idem *idem, *config_idem; /* newest first */
+    uint64_t erasing[64];                /* tenants whose events are to be erased; 0: free */
     struct mem_fan *fans;                /* oldest first */
     uint32_t fan_step;
     uint64_t next_event, next_delivery, next_attempt, next_row;
@@ -114,6 +115,7 @@ struct mem_fan *mem_fan_new(uint32_t n);
 /** After the accept has its numbers. */
 void mem_fan_add(struct mem_store *s, struct mem_fan *fan, const struct th_accept *a);
 void mem_fan_drop(struct mem_store *s, uint64_t event);
+void mem_erase(struct mem_store *s, struct th_erase *e);
 void mem_reseal(struct mem_store *s, struct th_reseal *r);
 uint64_t mem_idem_day(const struct mem_store *s, int64_t at_ms);
 /** The settings row with this number; META: with this id. Also a deleted tenant or endpoint. Or NULL. */

@@ -250,8 +250,10 @@ static bool accept_refused(struct mem_store *s, struct th_accept *a, uint64_t da
         return true;
     }
     if (known) {
-        a->result = memcmp(known->idem.body, a->idem.body, sizeof a->idem.body) == 0 ? TH_ACCEPT_REPLAYED
-                                                                                     : TH_ACCEPT_KEY_REUSED;
+        a->result = memcmp(known->idem.body, a->idem.body, sizeof a->idem.body) == 0 ||
+                            memcmp(known->idem.body, (uint8_t[16]){0}, 16) == 0 /* erased */
+                        ? TH_ACCEPT_REPLAYED
+                        : TH_ACCEPT_KEY_REUSED;
         a->first_event = known->first;
         a->replayed_count = known->n;
         return true;
@@ -389,6 +391,8 @@ static void settle(struct mem_store *s, struct th_settle *op)
     a->no = s->next_attempt++;
     a->endpoint = d->endpoint;
     s->attempts.v[s->attempts.n++] = &a->no;
+    if (late && ((const struct mem_event *)mem_find(&s->events, d->event))->row.erased)
+        a->row.sigs = a->row.head = a->row.body = TH_LIT("");
     if (late) { /* logged behind the newest */
         if (last) {
             a->prev = last->prev;
@@ -451,6 +455,10 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
         m->gone++;
         return;
     }
+    if (((const struct mem_event *)mem_find(&s->events, d->event))->row.erased) {
+        m->erased++;
+        return;
+    }
     m->moved[i] = true;
     d->state = TH_DS_QUEUED;
     d->due = m->at.ms;
@@ -471,7 +479,7 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
 static void move(struct mem_store *s, struct th_move *m)
 {
     m->op.error = m->count <= 1000 ? TH_OK : TH_BUG;
-    m->gone = 0;
+    m->gone = m->erased = 0;
     for (uint32_t i = 0; m->op.error == TH_OK && i < m->count; i++)
         move_one(s, mem_find(&s->deliveries, m->deliveries[i]), m, i);
 }
@@ -517,6 +525,9 @@ void mem_write(struct mem_store *s, struct th_op *op)
         break;
     case TH_OP_RESEAL:
         mem_reseal(s, (struct th_reseal *)op);
+        break;
+    case TH_OP_ERASE:
+        mem_erase(s, (struct th_erase *)op);
         break;
     case TH_OP_COUNT:
         count(s, (struct th_counts *)op);

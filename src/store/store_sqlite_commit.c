@@ -335,7 +335,15 @@ static void checkpoint_if_due(struct sq_store *s)
     enum th_error error;
     int rc;
 
-    if (s->wal_frames < CHECKPOINT_FRAMES || s->broken != TH_OK)
+    if (s->broken != TH_OK)
+        return;
+    if (s->writer.erased) { /* until no reader is in the way */
+        sqlite3_busy_timeout(s->writer.db, RESTART_WAIT_MS);
+        rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        sqlite3_busy_timeout(s->writer.db, SQ_BUSY_MS);
+        s->writer.erased = rc != SQLITE_OK;
+    }
+    if (s->wal_frames < CHECKPOINT_FRAMES)
         return;
     if (s->wal_frames < RESTART_FRAMES)
         s->restart_frames = RESTART_FRAMES; /* it has started over by itself */

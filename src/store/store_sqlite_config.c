@@ -114,6 +114,11 @@ static int del_row(struct sq_writer *w, const struct th_row *r)
     sq_u64(st, 1, r->no);
     sq_text(st, 2, r->id);
     rc = sq_run(st);
+    if (rc == SQLITE_OK && r->kind == TH_ROW_TENANT && r->erase) {
+        sq_u64(w->st[SQ_W_ERASING_PUT], 1, r->no);
+        sq_i64(w->st[SQ_W_ERASING_PUT], 2, r->updated);
+        rc = sq_run(w->st[SQ_W_ERASING_PUT]);
+    }
     if (r->kind == TH_ROW_TENANT) {
         to = SQ_CASCADE_TENANT;
         th_map_del(&w->versions, r->no);
@@ -456,6 +461,9 @@ int sq_purge(struct sq_writer *w, struct th_purge *p)
         sq_u64(fan, 1, upto);
         if (rc == SQLITE_OK)
             rc = sq_run(fan);
+        sq_u64(w->st[SQ_W_PURGE_ERASURE], 1, upto);
+        if (rc == SQLITE_OK)
+            rc = sq_run(w->st[SQ_W_PURGE_ERASURE]);
         if (rc == SQLITE_OK)
             rc = note_counters(w);
         if (rc == SQLITE_OK)

@@ -80,8 +80,10 @@ static inline uint64_t sq_day_start(uint64_t day)
 
 /* ---- attempts and events as rows ---- */
 
-#define SQ_EVENT_COLUMNS "no, tenant, at, time, rnd, first, n, type, own_id, resource_type, resource_id"
-#define SQ_EVENT_DATA 11 /* column after them */
+#define SQ_EVENT_COLUMNS                                                                                     \
+    "no, tenant, at, time, rnd, first, n, type, own_id, resource_type, resource_id, CASE WHEN data IS NULL " \
+    "THEN (SELECT r.at FROM erasure r WHERE r.event=event.no) END"
+#define SQ_EVENT_DATA 12 /* column after them */
 #define SQ_ATTEMPT_COLUMNS                                                                                   \
     "no, delivery, endpoint, prev, nth, at, status, class, flags, endpoint_rev, signed_at, times, peer, "    \
     "sigs, detail"
@@ -152,6 +154,7 @@ struct sq_writer {
     struct sq_use *touched;         /* by the open transaction */
     bool use_note, use_noted;       /* `usage` must be written with it; has been */
     uint64_t tail_rows, tail_bytes; /* above the marks */
+    bool erased;                    /* the log has pages with what was erased: to be cut off */
     struct th_map waiting; /* endpoint → SQ_WAITING: what `queue` has of it, the open transaction included */
     struct sq_change {
         uint64_t endpoint, by; /* added to SQ_WAITING; what a rollback takes away again */
@@ -181,6 +184,17 @@ int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row);
 int sq_seal_slice(struct sq_writer *w, struct sq_seal *seal);
 /** Deletes at most one run of each kind that lies below these numbers. */
 int sq_runs_purge(struct sq_writer *w, uint64_t event, uint64_t delivery, uint64_t attempt);
+struct sq_stored { /* a delivery as it is stored now */
+    bool queued, ended;
+    uint64_t event, endpoint, lane, attempts, last, tries;
+    int64_t due_or_state, ended_at;
+};
+/** Neither queued nor ended: there is none. */
+int sq_find_delivery(struct sq_writer *w, uint64_t no, struct sq_stored *d);
+/** Moves a queued delivery to those that have ended. */
+int sq_put_ended(struct sq_writer *w, uint64_t no, const struct sq_stored *d, int64_t ended, uint64_t tries,
+                 uint64_t attempts, uint64_t last, enum th_delivery_state state);
+int sq_erase(struct sq_writer *w, struct th_erase *e);
 /** A row comes into `queue` (by 1) or leaves it (by -1). SQLITE_NOMEM: the caller rolls back. */
 int sq_waiting_add(struct sq_writer *w, uint64_t endpoint, uint64_t lane, bool again, int by);
 /** The transaction has ended, committed or not. */
@@ -244,6 +258,26 @@ enum sq_writer_statement {
     SQ_W_QUEUE_RETRY,
     SQ_W_REQUEUE,
     SQ_W_ENDPOINT_GONE,
+    SQ_W_ERASED,
+    SQ_W_ERASE_NEXT,
+    SQ_W_ERASE_GET,
+    SQ_W_ERASE_PUT,
+    SQ_W_ERASE_POS,
+    SQ_W_ERASE_EVENT,
+    SQ_W_ERASE_DATA,
+    SQ_W_ERASE_WAITING,
+    SQ_W_ERASE_MADE,
+    SQ_W_ERASE_BYTES,
+    SQ_W_ERASE_ATTEMPT,
+    SQ_W_ERASE_IDEM,
+    SQ_W_ERASING_PUT,
+    SQ_W_ERASING_NEXT,
+    SQ_W_ERASING_POS,
+    SQ_W_ERASING_DEL,
+    SQ_W_ERASING_EVENTS,
+    SQ_W_ERASING_IDEM,
+    SQ_W_ERASING_CIDEM,
+    SQ_W_PURGE_ERASURE,
     SQ_W_VERSION_GET,
     SQ_W_VERSION_PUT,
     SQ_W_TENANT_ID,

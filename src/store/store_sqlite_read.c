@@ -87,7 +87,8 @@ void sq_event_row(sqlite3_stmt *st, bool data, struct th_event_row *row)
                                  .type = sq_col(st, 7),
                                  .own_id = sq_col(st, 8),
                                  .resource_type = sq_col(st, 9),
-                                 .resource_id = sq_col(st, 10)};
+                                 .resource_id = sq_col(st, 10),
+                                 .erased = sqlite3_column_int64(st, 11)};
     if (data)
         row->data = sq_col(st, SQ_EVENT_DATA);
 }

@@ -54,6 +54,31 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_REQUEUE] =
         "INSERT INTO queue(no,event,endpoint,due,lane,tries,attempts,last) VALUES(?1,?2,?3,?4,?5,0,?6,?7)",
     [SQ_W_ENDPOINT_GONE] = "SELECT 1 FROM endpoint WHERE no=?1 AND deleted=1",
+    [SQ_W_ERASED] = "SELECT 1 FROM erasure WHERE event=?1",
+    [SQ_W_ERASE_NEXT] = "SELECT event FROM erasure WHERE pos>0 ORDER BY event LIMIT 1",
+    [SQ_W_ERASE_GET] = "SELECT pos FROM erasure WHERE event=?1",
+    [SQ_W_ERASE_PUT] = "INSERT INTO erasure(event,at,pos) VALUES(?1,?2,?3)",
+    [SQ_W_ERASE_POS] = "UPDATE erasure SET pos=?2 WHERE event=?1",
+    [SQ_W_ERASE_EVENT] = "SELECT tenant,first,n," SQ_BYTES_OF("data") " FROM event WHERE no=?1",
+    [SQ_W_ERASE_DATA] = "UPDATE event SET data=NULL WHERE no=?1",
+    [SQ_W_ERASE_WAITING] = "SELECT count(*) FROM queue WHERE no>=?1 AND no<?2",
+    [SQ_W_ERASE_MADE] = "SELECT count(*) FROM delivery WHERE no>=?1 AND no<?2",
+    [SQ_W_ERASE_BYTES] = "SELECT prev,endpoint," SQ_BYTES_OF("sigs") "+" SQ_BYTES_OF("head") "+" SQ_BYTES_OF(
+        "body") " FROM attempt WHERE no=?1",
+    [SQ_W_ERASE_ATTEMPT] = "UPDATE attempt SET head=NULL,body=NULL,sigs=NULL WHERE no=?1",
+    [SQ_W_ERASE_IDEM] =
+        "UPDATE idem SET body=zeroblob(16) WHERE day=?1 AND tenant=?2 AND first<=?3 AND first+n>?3",
+    [SQ_W_ERASING_PUT] = "INSERT OR REPLACE INTO erasing(tenant,at,pos) VALUES(?1,?2,0)",
+    [SQ_W_ERASING_NEXT] = "SELECT tenant,at,pos FROM erasing ORDER BY tenant LIMIT 1",
+    [SQ_W_ERASING_POS] = "UPDATE erasing SET pos=?2 WHERE tenant=?1",
+    [SQ_W_ERASING_DEL] = "DELETE FROM erasing WHERE tenant=?1",
+    [SQ_W_ERASING_EVENTS] = "SELECT no,tenant,first,n,data IS NULL," SQ_BYTES_OF(
+        "data") " FROM event WHERE no>?1 ORDER BY no LIMIT 1000",
+    [SQ_W_ERASING_IDEM] = "DELETE FROM idem WHERE (day,tenant,key) IN (SELECT day,tenant,key FROM idem WHERE "
+                          "day=?1 AND tenant=?2 LIMIT 1000)",
+    [SQ_W_ERASING_CIDEM] = "DELETE FROM config_idem WHERE (day,tenant,key) IN (SELECT day,tenant,key FROM "
+                           "config_idem WHERE day=?1 AND tenant=?2 LIMIT 1000)",
+    [SQ_W_PURGE_ERASURE] = "DELETE FROM erasure WHERE event<=?1",
     [SQ_W_VERSION_GET] = "SELECT version FROM tenant WHERE no=?1 AND deleted=0",
     [SQ_W_VERSION_PUT] = "UPDATE tenant SET version=?2 WHERE no=?1",
     [SQ_W_TENANT_ID] = "SELECT 1 FROM tenant WHERE id=?1 AND deleted=0 AND no<>?2",

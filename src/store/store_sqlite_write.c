@@ -37,6 +37,7 @@ static void align(uint64_t *next, int64_t at_ms)
 /** Looks for the key under its day and the day before. *found only with SQLITE_OK. */
 static int find_idem(struct sq_writer *w, struct th_accept *a, uint64_t day, bool *found)
 {
+    static const uint8_t none[16];
     sqlite3_stmt *st = w->st[SQ_W_IDEM_GET];
 
     *found = false;
@@ -49,7 +50,8 @@ static int find_idem(struct sq_writer *w, struct th_accept *a, uint64_t day, boo
         rc = sqlite3_step(st);
         if (rc == SQLITE_ROW) {
             *found = true;
-            a->result = th_span_eq(sq_col(st, 0), th_span(a->idem.body, sizeof a->idem.body))
+            a->result = th_span_eq(sq_col(st, 0), th_span(a->idem.body, sizeof a->idem.body)) ||
+                                th_span_eq(sq_col(st, 0), th_span(none, sizeof none)) /* erased */
                             ? TH_ACCEPT_REPLAYED
                             : TH_ACCEPT_KEY_REUSED;
             a->first_event = sq_col_u64(st, 1);
@@ -292,13 +294,7 @@ static int accept(struct sq_writer *w, struct th_accept *a)
 
 /* ---- settle ---- */
 
-struct stored { /* a delivery as it is stored now */
-    bool queued, ended;
-    uint64_t event, endpoint, lane, attempts, last, tries;
-    int64_t due_or_state, ended_at;
-};
-
-static int find_delivery(struct sq_writer *w, uint64_t no, struct stored *d)
+int sq_find_delivery(struct sq_writer *w, uint64_t no, struct sq_stored *d)
 {
     for (int i = 0; i < 2; i++) {
         sqlite3_stmt *st = w->st[i ? SQ_W_DELIVERY_GET : SQ_W_QUEUE_GET];
@@ -306,7 +302,7 @@ static int find_delivery(struct sq_writer *w, uint64_t no, struct stored *d)
 
         sq_u64(st, 1, no);
         rc = sqlite3_step(st);
-        *d = (struct stored){0};
+        *d = (struct sq_stored){0};
         if (rc == SQLITE_ROW) {
             d->queued = i == 0;
             d->ended = i == 1;
@@ -360,8 +356,8 @@ static int put_attempt(struct sq_writer *w, const struct th_settle *s, uint64_t 
     return sq_use_delivery(w, endpoint, (int64_t)(r->sigs.n + r->detail.n + r->head.n + r->body.n), 0);
 }
 
-static int put_ended(struct sq_writer *w, uint64_t no, const struct stored *d, int64_t ended, uint64_t tries,
-                     uint64_t attempts, uint64_t last, enum th_delivery_state state)
+int sq_put_ended(struct sq_writer *w, uint64_t no, const struct sq_stored *d, int64_t ended, uint64_t tries,
+                 uint64_t attempts, uint64_t last, enum th_delivery_state state)
 {
     sqlite3_stmt *st = w->st[SQ_W_DELIVERY_PUT];
     int rc;
@@ -413,14 +409,27 @@ static int settle_with(struct sq_writer *w, struct th_settle *s)
     return rc;
 }
 
+/** The event of a delivery has been erased. */
+static int is_erased(struct sq_writer *w, uint64_t event, bool *erased)
+{
+    sqlite3_stmt *st = w->st[SQ_W_ERASED];
+    int rc;
+
+    sq_u64(st, 1, event);
+    rc = sqlite3_step(st);
+    *erased = rc == SQLITE_ROW;
+    sqlite3_reset(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 /** A settle whose counter does not fit: the attempt is logged behind the newest one, so that the delivery
  * still shows the attempt that made its state. The same settle sent again finds itself and changes nothing.
  */
-static int settle_late(struct sq_writer *w, struct th_settle *s, const struct stored *d)
+static int settle_late(struct sq_writer *w, struct th_settle *s, const struct sq_stored *d)
 {
     sqlite3_stmt *st = w->st[SQ_W_ATTEMPT_HEAD];
     uint64_t prev = 0, no;
-    bool same = false;
+    bool same = false, erased;
     int rc = SQLITE_ROW;
 
     if (!d->queued && !d->ended)
@@ -440,6 +449,11 @@ static int settle_late(struct sq_writer *w, struct th_settle *s, const struct st
         return settled_before(w, s);
     if (rc != SQLITE_ROW)
         return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
+    rc = is_erased(w, d->event, &erased);
+    if (rc != SQLITE_OK)
+        return rc;
+    if (erased) /* while the request was under way: what it sent and was told is not kept */
+        s->row.sigs = s->row.head = s->row.body = th_span("", 0);
     rc = put_attempt(w, s, d->endpoint, prev, &no);
     if (rc != SQLITE_OK)
         return rc;
@@ -452,7 +466,7 @@ static int settle_late(struct sq_writer *w, struct th_settle *s, const struct st
 static int settle(struct sq_writer *w, struct th_settle *s)
 {
     const struct th_attempt_row *r = &s->row;
-    struct stored d;
+    struct sq_stored d;
     uint64_t no;
     sqlite3_stmt *st;
     int rc;
@@ -464,7 +478,7 @@ static int settle(struct sq_writer *w, struct th_settle *s)
                       : TH_OK;
     if (s->op.error != TH_OK)
         return SQLITE_OK;
-    rc = find_delivery(w, s->delivery, &d);
+    rc = sq_find_delivery(w, s->delivery, &d);
     if (rc != SQLITE_OK)
         return rc;
     if (!d.queued || d.attempts != s->expect_attempts)
@@ -480,8 +494,8 @@ static int settle(struct sq_writer *w, struct th_settle *s)
     if (s->next != TH_DS_QUEUED) {
         int64_t total_us = s->row.us[4] > 0 ? s->row.us[4] : 0;
 
-        return put_ended(w, s->delivery, &d, s->row.at.ms + total_us / 1000, s->tries, d.attempts + 1, no,
-                         s->next);
+        return sq_put_ended(w, s->delivery, &d, s->row.at.ms + total_us / 1000, s->tries, d.attempts + 1, no,
+                            s->next);
     }
     if (!d.attempts) {
         rc = sq_waiting_add(w, d.endpoint, d.lane, false, -1);
@@ -513,7 +527,7 @@ static int endpoint_gone(struct sq_writer *w, uint64_t endpoint, bool *gone)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, const struct stored *d)
+static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, const struct sq_stored *d)
 {
     sqlite3_stmt *st = w->st[d->queued ? SQ_W_QUEUE_RETRY : SQ_W_REQUEUE];
     int rc;
@@ -543,7 +557,7 @@ static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, c
 
 /** Whether a delivery is one of those that are to be queued. What the same operation has queued, when it is sent again after an
  * unknown outcome, is so once more. */
-static bool may_move(const struct th_move *m, const struct stored *d)
+static bool may_move(const struct th_move *m, const struct sq_stored *d)
 {
     switch ((int)m->what) {
     case TH_MOVE_REPLAY:
@@ -558,10 +572,10 @@ static bool may_move(const struct th_move *m, const struct stored *d)
 static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
 {
     uint64_t no = m->deliveries[i];
-    struct stored d;
+    struct sq_stored d;
     uint8_t lane;
-    bool gone = false;
-    int rc = find_delivery(w, no, &d);
+    bool gone = false, erased = false;
+    int rc = sq_find_delivery(w, no, &d);
 
     m->moved[i] = false;
     if (m->rows)
@@ -573,13 +587,16 @@ static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
         m->moved[i] = d.queued || (d.ended && d.due_or_state == TH_DS_CANCELLED && d.ended_at == m->at.ms);
         if (!d.queued)
             return SQLITE_OK;
-        return put_ended(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
+        return sq_put_ended(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
     }
     if (!may_move(m, &d))
         return SQLITE_OK;
     rc = endpoint_gone(w, d.endpoint, &gone);
     m->gone += gone;
-    if (rc != SQLITE_OK || gone)
+    if (rc == SQLITE_OK && !gone)
+        rc = is_erased(w, d.event, &erased);
+    m->erased += erased;
+    if (rc != SQLITE_OK || gone || erased)
         return rc;
     lane = d.lane == TH_LANE_TEST || m->what == TH_MOVE_HURRY ? (uint8_t)d.lane : m->lane;
     rc = requeue(w, m->at.ms, lane, no, &d);
@@ -600,7 +617,7 @@ static int move(struct sq_writer *w, struct th_move *m)
     int rc = SQLITE_OK;
 
     m->op.error = m->count <= 1000 ? TH_OK : TH_BUG;
-    m->gone = 0;
+    m->gone = m->erased = 0;
     for (uint32_t i = 0; rc == SQLITE_OK && m->op.error == TH_OK && i < m->count; i++)
         rc = move_one(w, m, i);
     return rc;
@@ -626,6 +643,8 @@ int sq_write(struct sq_writer *w, struct th_op *op)
     case SQ_OP_SEAL:
         op->error = TH_OK;
         return sq_seal_slice(w, (struct sq_seal *)op);
+    case TH_OP_ERASE:
+        return sq_erase(w, (struct th_erase *)op);
     case TH_OP_COUNT:
         return sq_count(w, (struct th_counts *)op);
     case TH_OP_PROBE:

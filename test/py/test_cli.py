@@ -502,6 +502,14 @@ def test_endpoints_retry_makes_all_due(cli, receiver):
     assert "active" in cli("endpoints", "retry", made["id"]).expect(1).err
 
 
+def test_events_erase_asks_and_erases(cli):
+    event = cli("send", "a.b", '{"mail":"x@example.org"}', "--json").json["id"]
+    assert "--yes" in cli("events", "erase", event).expect(64).err
+    cli("events", "erase", event, "--yes").expect(0)
+    shown = cli("events", "show", event, "--json").json
+    assert shown["data"] is None and shown["erased_at"]
+
+
 def test_replay_asks_about_what_had_been_delivered(cli, receiver):
     """It says how many of the matches had been delivered; without a state it sends nothing before somebody has chosen; what has
     not ended is left out, and it says so."""

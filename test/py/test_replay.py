@@ -322,7 +322,7 @@ def test_keys_and_tenants(shared, tenant, receiver):
     path = f"/v1/replays/{started['id']}"
     default = shared.api.as_tenant("default")
     assert default.get(path).status == 404 == default.delete(path).status
-    problem(replay(shared.api, made), 404)
+    problem(replay(default, made), 404)
     problem(tenant.get("/v1/replays/rpl_nonsense"), 404)
     keys = {scope: tenant.with_key(shared.api.post(f"/v1/tenants/{tenant.tenant}/keys", {"scopes": [scope]}).expect(201).json["key"])
             for scope in ("webhooks:read", "webhooks:manage", "events:publish")}

@@ -234,6 +234,38 @@ static void do_purge(struct pair *p, int64_t before)
     } while (x.more || y.more);
 }
 
+/* 1 when there is none. */
+static uint64_t some_event(struct pair *p)
+{
+    struct th_page page = fx_page(TH_PAGE_DELIVERIES, 0);
+    uint64_t no = 1;
+
+    page.no = some_delivery(p);
+    assert_int_equal(run_on(p->mem, &page.op), TH_OK);
+    if (page.count)
+        no = page.rows.deliveries[0].event.no;
+    p->mem->store->vt->page_free(p->mem->store, &page);
+    return no;
+}
+
+static void do_erase(struct pair *p)
+{
+    uint64_t a[TH_ERASE_STEP], b[TH_ERASE_STEP];
+    struct th_erase x = {.op = {.kind = TH_OP_ERASE},
+                         .event = some_event(p),
+                         .at = {(int64_t)p->clock},
+                         .cancel = below(p, 2),
+                         .cancelled = a},
+                    y = x;
+
+    y.cancelled = b;
+    assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
+    assert_int_equal(x.result, y.result);
+    assert_int_equal(x.unfinished, y.unfinished);
+    assert_int_equal(x.cancelled_count, y.cancelled_count);
+    assert_memory_equal(a, b, x.cancelled_count * sizeof *a);
+}
+
 /* ---- reads ---- */
 
 struct found {
@@ -253,7 +285,7 @@ static uint32_t collect(struct fx *f, struct th_page page, struct found *out, ui
             if (page.kind == TH_PAGE_EVENTS) {
                 const struct th_event_row *r = &page.rows.events[i];
 
-                *at = (struct found){r->no, r->first_delivery, r->type.n};
+                *at = (struct found){r->no, r->first_delivery, r->type.n + (r->erased ? 1000 : 0)};
             } else if (page.kind == TH_PAGE_DELIVERIES) {
                 const struct th_delivery_row *r = &page.rows.deliveries[i];
 
@@ -402,6 +434,8 @@ static void both_stores_answer_the_same(void **state)
             do_settle(p);
         else if (what < 18)
             do_move(p);
+        else if (what < 19 && below(p, 3) == 0)
+            do_erase(p);
         else if (what < 19)
             compare_page(p);
         else

@@ -1,0 +1,114 @@
+/* Erasing what events say: the steps that the store makes, one after the other, and what follows from them in memory.
+ *
+ * asked → a step [committed] → … → done. What a crash or an error has left is gone on with in the background: at the start, and
+ * after a tenant was deleted with its content. Nothing is sent of an event whose content is gone: what memory has of it goes
+ * with the requests that are under way, and its waiting deliveries are cancelled. */
+#include "engine/internal.h"
+
+struct erasing {
+    struct th_erase op;
+    struct th_engine *e;
+    struct th_erase_event *r; /* NULL: in the background */
+    uint64_t cancelled[TH_ERASE_STEP];
+};
+
+static void stepped(struct th_op *op);
+
+static void step(struct erasing *j)
+{
+    j->op.op = (struct th_op){.kind = TH_OP_ERASE, .done = stepped, .user = j};
+    j->op.at = j->e->now.wall;
+    j->op.cancelled = j->cancelled;
+    j->e->ops_out++;
+    th_engine_submit(j->e, &j->op.op);
+}
+
+/* What a step has done, known here. */
+static void follow(struct erasing *j)
+{
+    struct th_engine *e = j->e;
+
+    if (j->op.of && (j->op.result == TH_ERASE_DONE || j->op.result == TH_ERASE_MORE))
+        th_event_erase(e, j->op.of);
+    for (uint32_t i = 0; i < j->op.cancelled_count; i++)
+        th_sched_cancel(e->sched, j->cancelled[i]);
+    th_count(e->conf.metrics, TH_C_DELIVERIES_CANCELLED, j->op.cancelled_count);
+}
+
+static void end(struct erasing *j, enum th_error error)
+{
+    struct th_engine *e = j->e;
+    struct th_erase_event *r = j->r;
+
+    if (error) { /* what has begun is gone on with */
+        e->erase_left = true;
+        e->erase_at.us = e->now.mono.us + 1000000;
+    }
+    if (r) {
+        r->error = error;
+        r->result = j->op.result;
+        r->unfinished = j->op.unfinished;
+    } else {
+        e->erase_busy = false;
+    }
+    th_free(j);
+    if (r)
+        r->done(r);
+}
+
+static void stepped(struct th_op *op)
+{
+    struct erasing *j = op->user;
+    struct th_engine *e = j->e;
+
+    e->ops_out--;
+    if (op->error) {
+        th_engine_store_error(e, op->error);
+        end(j, op->error);
+        return;
+    }
+    follow(j);
+    if (j->op.result == TH_ERASE_MORE && !(e->draining && !j->r))
+        step(j);
+    else
+        end(j, TH_OK);
+}
+
+void th_engine_erase(struct th_engine *e, struct th_erase_event *r)
+{
+    struct erasing *j = th_calloc(1, sizeof *j);
+
+    th_engine_tick(e);
+    if (!j) {
+        r->error = TH_NOMEM;
+        r->done(r);
+        return;
+    }
+    j->e = e;
+    j->r = r;
+    j->op.tenant = r->tenant;
+    j->op.event = r->event;
+    j->op.cancel = r->cancel;
+    step(j);
+}
+
+void th_erase_turn(struct th_engine *e)
+{
+    struct erasing *j;
+
+    if (!e->erase_left || e->erase_busy || e->walking || e->draining || e->dead ||
+        e->now.mono.us < e->erase_at.us)
+        return;
+    j = th_calloc(1, sizeof *j);
+    if (!j)
+        return;
+    j->e = e;
+    e->erase_left = false;
+    e->erase_busy = true;
+    step(j);
+}
+
+struct th_mono th_erase_next(const struct th_engine *e)
+{
+    return e->erase_left && !e->draining && e->now.mono.us < e->erase_at.us ? e->erase_at : TH_MONO_NEVER;
+}
