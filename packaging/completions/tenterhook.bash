@@ -24,10 +24,12 @@ _tenterhook() {
             "endpoints pause") words=" --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints resume") words=" --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints test") words=" --type --verbose --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "endpoints retry") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints health") words=" --state --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "events list") words=" --type --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "events list") words=" --type --outcome --status-code --since --until --include-tests --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "events show") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "deliveries list") words=" --endpoint --event --type --status --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "events erase") words=" --cancel --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "deliveries list") words=" --endpoint --event --type --status --outcome --status-code --since --until --include-tests --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "deliveries show") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "deliveries retry") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "replay start") words=" --since --until --status --type --dry-run --no-wait --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
@@ -39,7 +41,7 @@ _tenterhook() {
             "tenants list") words=" --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tenants show") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tenants put") words=" --name --dialect --attribute --allow --allow-default --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "tenants delete") words=" --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "tenants delete") words=" --erase --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "keys list") words=" --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "keys create") words=" --scope --description --expires --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "keys delete") words=" --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
@@ -53,9 +55,9 @@ _tenterhook() {
             "config "*) words=" check show --json --field --quiet --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --max-in-flight --max-pending --max-connections --max-body --key-rate --tenant-rate --tenant-endpoints --tenant-header-bytes --tenant-keys --tenant-replays --tenant-stored-bytes --tenant-unfinished-deliveries --host-requests --host-requests-per-second --limit-warning --wrong-key-rate";;
             "dev "*) words=" --dialect --listen --port --data --once --json --field --quiet --help";;
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "endpoints "*) words=" list create show update delete pause resume test health --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "events "*) words=" list show --type --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "deliveries "*) words=" list show retry --endpoint --event --type --status --outcome --status-code --since --until --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "endpoints "*) words=" list create show update delete pause resume test retry health --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "events "*) words=" list show erase --type --outcome --status-code --since --until --include-tests --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "deliveries "*) words=" list show retry --endpoint --event --type --status --outcome --status-code --since --until --include-tests --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "attempts "*) words=" --endpoint --event --type --outcome --status-code --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tail "*) words=" --endpoint --outcome --status-code --status --type --last --every --for --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "replay "*) words=" start show cancel --since --until --status --type --dry-run --no-wait --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;

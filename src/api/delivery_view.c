@@ -212,14 +212,20 @@ static void write_response(struct th_jw *w, const struct th_api_req *r, const st
     th_jw_end_object(w);
 }
 
+/* When; 0: not before somebody lets the endpoint go, or there is none. */
+static int64_t next_attempt(const struct th_delivery_row *row, const char *status)
+{
+    return row->state == TH_DS_QUEUED && strcmp(status, "held") != 0 ? row->due : 0;
+}
+
 /* What an attempt was, without request and answer. */
-static void write_attempt(struct th_jw *w, const struct th_attempt_row *row)
+static void write_attempt(struct th_jw *w, const struct th_attempt_row *row, bool test)
 {
     static const char *const parts[5] = {"dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "duration_ms"};
 
     th_api_int(w, "number", row->nth);
     th_api_time(w, "time", row->at.ms);
-    th_api_test_mark(w, view->test);
+    th_api_test_mark(w, test);
     th_api_str(w, "outcome", th_str(outcome(row)));
     th_jw_key(w, TH_LIT("status"));
     if (row->status)
@@ -242,7 +248,7 @@ static void write_attempt(struct th_jw *w, const struct th_attempt_row *row)
 void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
 {
     th_jw_object(w);
-    write_attempt(w, &view->row);
+    write_attempt(w, &view->row, view->test);
     write_request(w, r, view);
     write_response(w, r, &view->row);
     th_jw_end_object(w);
@@ -260,10 +266,10 @@ void th_api_attempt_row(struct th_jw *w, struct th_api_req *r, const struct th_a
     write_event_id(r, w, &view->event);
     th_api_str(w, "event_type", view->event.type);
     th_jw_key(w, TH_LIT("endpoint"));
-    write_endpoint_id(r, w, view->endpoint);
-    write_attempt(w, &view->row);
+    write_endpoint_id(r, w, view->endpoint, &view->past);
+    write_attempt(w, &view->row, view->test);
     th_api_str(w, "delivery_status", th_str(status));
-    th_api_time(w, "next_attempt_at", d->state == TH_DS_QUEUED ? d->due : 0);
+    th_api_time(w, "next_attempt_at", next_attempt(d, status));
     th_jw_end_object(w);
 }
 
@@ -295,12 +301,6 @@ static bool degraded(const struct th_api_req *r, const struct th_delivery_row *r
     unsigned after = th_dialect_values(r->dialect)->rules.degraded_after;
 
     return after && row->attempts >= after && row->state != TH_DS_DELIVERED && row->lane != TH_LANE_TEST;
-}
-
-/* When; 0: not before somebody lets the endpoint go, or there is none. */
-static int64_t next_attempt(const struct th_delivery_row *row, const char *status)
-{
-    return row->state == TH_DS_QUEUED && strcmp(status, "held") != 0 ? row->due : 0;
 }
 
 void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts)

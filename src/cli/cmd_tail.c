@@ -98,7 +98,8 @@ static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t 
 int th_cmd_tail(struct th_cli *cli)
 {
     static struct th_tail tail; /* large; there is one */
-    const char *path = "/v1/attempts?include_tests=true", *options[] = {"--endpoint", "--type", "--outcome", "--status-code"},
+    const char *path = "/v1/attempts?include_tests=true",
+               *options[] = {"--endpoint", "--type", "--outcome", "--status-code"},
                *names[] = {"endpoint", "event_type", "outcome", "status_code"};
     int64_t last, every, length;
 

@@ -410,8 +410,8 @@ struct th_page {
         ascending; /* ATTEMPTS: those with numbers above `after`, oldest first. An attempt that is committed later has
                              a higher number, so whoever goes on at `reached` misses none */
     uint64_t after;
-    uint64_t skip;    /* rows to leave out first (numbered pages); on return what is still to be left out */
-    uint32_t limit;   /* at most 1000 */
+    uint64_t skip;      /* rows to leave out first (numbered pages); on return what is still to be left out */
+    uint32_t limit;     /* at most 1000 */
     bool without_tests; /* leave out tests */
     size_t max_bytes;   /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
     bool with_data, with_answers, with_total; /* events' data; attempts' head and body; count all matches */

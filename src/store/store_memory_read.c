@@ -271,8 +271,7 @@ static bool candidate(struct mem_store *s, struct th_page *op, const void *candi
     d = mem_find(&s->deliveries, a->delivery);
     e = d ? mem_find(&s->events, d->event) : NULL;
     if ((op->delivery && op->delivery != a->delivery) || (op->endpoint && op->endpoint != a->endpoint) ||
-        !event_matches(s, op, e) || !outcome_matches(op, a) ||
-        (op->without_tests && is_test(d, e)))
+        !event_matches(s, op, e) || !outcome_matches(op, a) || (op->without_tests && is_test(d, e)))
         return false;
     if (give)
         give_attempt(s, op, a, d, e);
