@@ -203,7 +203,7 @@ static void advance(struct th_hook *k)
     if (!k->have_head) {
         k->have_head = true;
         k->body_used = k->head_used;
-        th_http1_chunked_init(&k->chunks);
+        th_http1_chunked_init(&k->chunks, false);
         if (k->head.body == TH_HTTP1_LENGTH && k->head.length > BODY_MAX) {
             refuse(k, 413, "the body is larger than 16 MiB");
             return;

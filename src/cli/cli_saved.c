@@ -95,7 +95,7 @@ static bool unchunk(struct th_cli *cli, struct th_span framed, struct th_span *p
     size_t used = 1;
 
     th_buf_init(&out, REQUEST_MAX);
-    th_http1_chunked_init(&c);
+    th_http1_chunked_init(&c, false);
     while (r == TH_HTTP1_MORE && used) {
         r = th_http1_chunked(&c, framed.p, framed.n, &used, &data, &why);
         th_buf_span(&out, data);

@@ -2,16 +2,18 @@
  *
  * Why: every lenient reading of a head is a place where two programs on one connection can disagree about
  * where a message ends (request smuggling, response-queue poisoning). So there is one reading of each head or
- * none.
+ * none. Answers are read with more patience, because an endpoint that said 200 must not get its event again for
+ * the form of its head: what RFC 9112 lets a user agent read is read (see judge_answer and http1_mend.c), and a
+ * connection that carried such an answer carries no other.
  *
- * Refuses: line ends other than CRLF, bare CR or LF, NUL and other controls, obs-fold, white space before the
+ * Refuses in requests: line ends other than CRLF, bare CR or LF, NUL and other controls, obs-fold, white space before the
  * colon, an empty line before the request line, more or less than one Host in HTTP/1.1, Content-Length that
  * is repeated, a list or above 2^63-1, Transfer-Encoding that is anything but one `chunked`, both of them
- * together, versions other than 1.0 and 1.1. Answers may leave out the reason phrase with its space, nothing
- * else.
+ * together, versions other than 1.0 and 1.1. Refuses in answers: NUL, bare CR and other controls, lengths that are
+ * no number or differ, other versions, status codes that are not 100 to 599.
  *
  * Invariants: 1. Reads p[0..n) only, keeps nothing. 2. A head that is complete is never MORE. 3. Spans in the
- * result point into p. 4. The result of a growing buffer does not depend on where its pieces ended. 5. A
+ * result point into p, or into the mended head of an answer. 4. The result of a growing buffer does not depend on where its pieces ended. 5. A
  * control character is refused as soon as it is here (a TLS handshake sent to the plain port gets an answer).
  * On failure: BAD with a static English reason; nothing else of the result may be used. */
 #include "net/http1.h"
@@ -36,6 +38,8 @@ static const unsigned char ascii[128] = {
 };
 /* clang-format on */
 
+enum { MAX_EMPTY = 8 };
+
 /* Framing fields seen so far in one head. */
 struct framing {
     unsigned hosts, lengths, encodings; /* field lines */
@@ -43,6 +47,10 @@ struct framing {
     uint64_t length;
     bool chunked; /* the last coding so far */
     bool chunked_before, close, keep, expect_continue, expect_other;
+    /* answers */
+    bool answer;
+    bool odd;   /* framed in a way that RFC 9112 forbids to send */
+    bool other; /* there is a coding beside chunked and identity */
 };
 
 static inline bool has_class(char c, unsigned class)
@@ -110,7 +118,7 @@ bool th_http1_is_host(struct th_span s)
     return s.p[i] == ':' && is_port(th_span(s.p + i + 1, s.n - i - 1));
 }
 
-/* What can be said of an incomplete head (every LF has been seen to follow a CR): no control but CRLF, and a
+/* What can be said of an incomplete head (in a request, every LF has been seen to follow a CR): no control but CRLF, and a
  * CR as the last byte so far. */
 static bool may_become_head(const char *p, size_t n)
 {
@@ -121,9 +129,25 @@ static bool may_become_head(const char *p, size_t n)
     return true;
 }
 
+/* The line that ends at p[i] is empty, in an answer: nothing or a CR lies between two line ends. Up to MAX_EMPTY of them
+ * may come first: what is left over of an answer before whose length was wrong. */
+static bool ends_answer(const char *p, size_t i, const char **why)
+{
+    size_t start = i > 0 && p[i - 1] == '\r' ? i - 1 : i, k = 0;
+
+    if (start > 0 && p[start - 1] != '\n')
+        return false;
+    while (k < start && (p[k] == '\r' || p[k] == '\n'))
+        k++;
+    if (k == start && k >= MAX_EMPTY)
+        *why = "empty lines where a message must start";
+    return k < start;
+}
+
 /* Finds the empty line. DONE: *used is the length of the head. *scanned counts the bytes that need no second
  * look. */
-static enum th_http1_result find_end(const char *p, size_t n, size_t *scanned, size_t *used, const char **why)
+static enum th_http1_result find_end(const char *p, size_t n, bool answer, size_t *scanned, size_t *used,
+                                     const char **why)
 {
     size_t from = *scanned;
     const char *lf;
@@ -131,6 +155,16 @@ static enum th_http1_result find_end(const char *p, size_t n, size_t *scanned, s
     while (from < n && (lf = memchr(p + from, '\n', n - from))) {
         size_t i = (size_t)(lf - p);
 
+        if (answer) {
+            from = i + 1;
+            if (ends_answer(p, i, why)) {
+                *used = from;
+                return TH_HTTP1_DONE;
+            }
+            if (*why)
+                return TH_HTTP1_BAD;
+            continue;
+        }
         if (i == 0 || p[i - 1] != '\r') {
             *why = "line end is not CRLF";
             return TH_HTTP1_BAD;
@@ -177,20 +211,34 @@ static const char *note_host(struct framing *f, struct th_span value)
 
 static const char *note_length(struct framing *f, struct th_span value)
 {
-    if (f->lengths++)
+    uint64_t length;
+
+    if (f->lengths++ && !f->answer)
         return "more than one Content-Length";
     while (value.n > 1 && value.p[0] == '0') /* 1*DIGIT: zeros in front do not make it large */
         value.p++, value.n--;
-    return th_span_u64(value, INT64_MAX, &f->length) ? NULL : "Content-Length is not a decimal number";
+    if (!th_span_u64(value, INT64_MAX, &length))
+        return "Content-Length is not a decimal number";
+    if (f->lengths > 1 && length != f->length)
+        return "two Content-Length that differ";
+    f->odd |= f->lengths > 1;
+    f->length = length;
+    return NULL;
 }
 
 static const char *note_encoding(struct framing *f, struct th_span value)
 {
     f->encodings++;
-    for (bool more = true; more;) { /* an empty element counts as a coding that nobody knows */
+    for (bool more = true; more;) { /* an empty element counts as a coding that nobody knows, in requests */
+        struct th_span coding;
+
         more = memchr(value.p, ',', value.n) != NULL;
+        coding = next_element(&value);
+        if (f->answer && coding.n == 0)
+            continue;
         f->chunked_before |= f->chunked;
-        f->chunked = th_span_ieq(next_element(&value), TH_LIT("chunked"));
+        f->chunked = th_span_ieq(coding, TH_LIT("chunked"));
+        f->other |= !f->chunked && !th_span_ieq(coding, TH_LIT("identity"));
         f->codings++;
     }
     return NULL; /* judged when all fields are known: 400 or 501 depends on the others */
@@ -271,6 +319,8 @@ static const char *read_fields(struct th_span lines, struct th_http1_head *head,
             *status = 431;
             return "too many fields";
         }
+        if (lf == p || lf[-1] != '\r')
+            return "line end is not CRLF"; /* an answer; in a request every line end has been looked at */
         field = &head->fields[head->field_count++];
         why = read_field(th_span(p, (size_t)(lf - p) - 1), field);
         if (!why)
@@ -402,7 +452,7 @@ enum th_http1_result th_http1_request(const char *p, size_t n, size_t *scanned, 
 
     *status = 400;
     *why = NULL;
-    r = find_end(p, n, scanned, used, why);
+    r = find_end(p, n, false, scanned, used, why);
     if (r != TH_HTTP1_DONE)
         return r;
     head->status = 0;
@@ -442,17 +492,19 @@ static const char *read_status_line(struct th_span line, struct th_http1_head *h
     return NULL;
 }
 
-static const char *judge_answer(struct th_http1_head *head, const struct framing *f)
+/* RFC 9112 section 6.3 for a user agent: a transfer coding is stronger than a length, and where chunked is not the last
+ * one the end of the connection ends the body. `identity`, which RFC 2616 had, is none. Whoever sends what that
+ * section forbids may have meant another end of the body: the connection is not used again. */
+static void judge_answer(struct th_http1_head *head, const struct framing *f)
 {
     bool bodiless = head->status < 200 || head->status == 204 || head->status == 304;
-    unsigned ignored;
-    const char *why = check_framing(f, head->minor, &ignored);
+    bool coded = f->chunked || f->chunked_before || f->other;
 
-    if (why)
-        return why;
     head->length = f->length;
     head->expect_continue = false;
-    head->keep_alive = is_persistent(f, head->minor);
+    head->keep_alive = is_persistent(f, head->minor) && !f->odd;
+    if (f->encodings && (f->lengths || head->minor == 0 || !f->chunked || f->codings > 1 || f->encodings > 1))
+        head->keep_alive = false;
     if (bodiless) {
         head->body = TH_HTTP1_NO_BODY;
         /* RFC 9110 section 8.6 and RFC 9112 section 6.1 forbid these; who sends them may send a body as well.
@@ -460,36 +512,54 @@ static const char *judge_answer(struct th_http1_head *head, const struct framing
         if (head->status != 304 && (f->encodings || f->length))
             head->keep_alive = false;
         head->length = 0;
-    } else if (f->encodings) {
-        head->body = TH_HTTP1_CHUNKED;
+    } else if (coded) {
+        head->body = f->chunked ? TH_HTTP1_CHUNKED : TH_HTTP1_UNTIL_CLOSE;
+        head->keep_alive &= f->chunked;
+        head->length = 0;
     } else if (f->lengths) {
         head->body = f->length ? TH_HTTP1_LENGTH : TH_HTTP1_NO_BODY;
     } else {
         head->body = TH_HTTP1_UNTIL_CLOSE;
         head->keep_alive = false;
     }
-    return NULL;
 }
 
-enum th_http1_result th_http1_answer(const char *p, size_t n, size_t *scanned, struct th_http1_head *head,
-                                     size_t *used, const char **why)
+/* One complete head of an answer, in canonical form. */
+static const char *read_answer(struct th_span text, struct th_http1_head *head)
 {
-    struct framing f = {0};
-    enum th_http1_result r;
+    struct framing f = {.answer = true};
+    const char *lf = memchr(text.p, '\n', text.n), *why;
+    size_t line = (size_t)(lf - text.p);
     unsigned ignored;
-    const char *lf;
+
+    if (line == 0 || lf[-1] != '\r' || memcmp(text.p + text.n - 4, "\r\n\r\n", 4) != 0)
+        return "line end is not CRLF";
+    head->method = head->target = th_span("", 0);
+    why = read_status_line(th_span(text.p, line - 1), head);
+    if (!why)
+        why = read_fields(th_span(lf + 1, text.n - line - 3), head, &f, &ignored);
+    if (!why)
+        judge_answer(head, &f);
+    return why;
+}
+
+enum th_http1_result th_http1_answer(const char *p, size_t n, size_t *scanned, struct th_buf *mended,
+                                     struct th_http1_head *head, size_t *used, const char **why)
+{
+    enum th_http1_result r;
 
     *why = NULL;
-    r = find_end(p, n, scanned, used, why);
+    th_buf_reset(mended);
+    r = find_end(p, n, true, scanned, used, why);
     if (r != TH_HTTP1_DONE)
         return r;
-    head->method = head->target = th_span("", 0);
-    lf = memchr(p, '\n', *used);
-    *why = read_status_line(th_span(p, (size_t)(lf - p) - 1), head);
+    *why = read_answer(th_span(p, *used), head);
     if (!*why)
-        *why = read_fields(th_span(lf + 1, *used - (size_t)(lf - p) - 3), head, &f, &ignored);
+        return TH_HTTP1_DONE;
+    *why = th_http1_mend(th_span(p, *used), mended);
     if (!*why)
-        *why = judge_answer(head, &f);
+        *why = read_answer(th_buf_view(mended), head);
+    head->keep_alive = false;
     return *why ? TH_HTTP1_BAD : TH_HTTP1_DONE;
 }
 

@@ -1,7 +1,8 @@
-/* HTTP/1.1 message reader (RFC 9112), strict, shared by server and client. No memory, no I/O: bytes in, spans out. */
+/* HTTP/1.1 message reader (RFC 9112), shared by server and client: strict for requests, as patient as the RFC allows for
+ * answers. No I/O: bytes in, spans out. */
 #ifndef TH_NET_HTTP1_H
 #define TH_NET_HTTP1_H
-#include "base/span.h"
+#include "base/buf.h"
 
 #define TH_HTTP1_MAX_FIELDS 128
 #define TH_HTTP1_MAX_TARGET 16384 /* bytes; RFC 9112 section 3 asks for at least 8,000 */
@@ -38,20 +39,30 @@ bool th_http1_is_host(struct th_span s);
  * `scanned` (in/out, starts at 0) lets repeated calls on a growing buffer avoid reading from the start. */
 enum th_http1_result th_http1_request(const char *p, size_t n, size_t *scanned, struct th_http1_head *head,
                                       size_t *used, unsigned *status, const char **why);
-/** The same for an answer to a request whose method was not HEAD. Interim (1xx) answers are returned like others. */
-enum th_http1_result th_http1_answer(const char *p, size_t n, size_t *scanned, struct th_http1_head *head,
-                                     size_t *used, const char **why);
+/** The same for an answer to a request whose method was not HEAD. Interim (1xx) answers are returned like others. A head
+ * with oddities is rewritten into `mended` (the caller's, with its limit; emptied first) and read there: if it is not
+ * empty afterwards, spans of the result point into it instead of p. keep_alive is false after any oddity. */
+enum th_http1_result th_http1_answer(const char *p, size_t n, size_t *scanned, struct th_buf *mended,
+                                     struct th_http1_head *head, size_t *used, const char **why);
+/** Rewrites a complete head of an answer, its empty line included, to CRLF and one line a field: bare LF becomes CRLF,
+ * folded lines are joined by a space (RFC 9112 section 5.2), blanks before a colon go (section 5.1), empty lines before
+ * the status line go, and so do lines that are no field. NULL, or why it cannot be: a control character, no memory. */
+const char *th_http1_mend(struct th_span head, struct th_buf *out);
 /** First field of that name, compared without case; NULL when absent. */
 const struct th_http1_field *th_http1_field(const struct th_http1_head *head, const char *name);
 
-/** Incremental chunked decoder (RFC 9112 section 7.1). Strict: CRLF only, sizes up to 16 hex digits, bounded
- * extensions and trailers (which are checked and dropped). */
+/** Incremental chunked decoder (RFC 9112 section 7.1). Sizes up to 16 hex digits, bounded extensions and trailers (which
+ * are dropped). Strict in requests: CRLF only, extensions and trailers are checked. In answers a bare LF, blanks behind a
+ * size, and any extension and trailer without control characters are taken, and make `odd` true. */
 struct th_http1_chunked {
     unsigned state, line;
     uint64_t left;
     unsigned overhead;
+    bool answer, odd;
 };
-void th_http1_chunked_init(struct th_http1_chunked *c);
+void th_http1_chunked_init(struct th_http1_chunked *c, bool answer);
+/** The last chunk has been read, so that the payload is whole: what is missing is trailers and the empty line. */
+bool th_http1_chunked_whole(const struct th_http1_chunked *c);
 /** Payload bytes of the present chunk that have not come yet; 0 while its size is being read. */
 uint64_t th_http1_chunked_left(const struct th_http1_chunked *c);
 /** Reads from p[0..n): sets *used, and *data to a run of payload bytes inside p (may be empty). Call again with the rest

@@ -1,10 +1,11 @@
 /* Incremental decoder of the chunked transfer coding (RFC 9112 section 7.1), one byte of framing at a time,
  * payload in runs that stay where they are.
  *
- * Refuses: line ends other than CRLF, white space around the size, sizes of more than 16 hex digits or above
+ * Refuses in requests: line ends other than CRLF, white space around the size, sizes of more than 16 hex digits or above
  * 2^63-1, extensions that do not follow the grammar, trailer lines that are no field lines, lines above
  * LINE_MAX bytes, and more than OVERHEAD_MAX bytes of extensions and trailers in one message. Extensions and
- * trailers are dropped. Invariants: 1. `left` counts payload bytes only in state DATA. 2. Same result for
+ * trailers are dropped. In answers what is said of the size, of the bounds and of control characters holds; the rest is
+ * taken and noted (`odd`), because the payload is plain all the same. Invariants: 1. `left` counts payload bytes only in state DATA. 2. Same result for
  * every way of cutting the input. On failure: BAD; the decoder must not be used again. The caller bounds the
  * sum of the payload. */
 #include "net/http1.h"
@@ -23,6 +24,7 @@ enum {
     EXT_QUOTED,
     EXT_ESCAPE,
     EXT_QUOTED_END,
+    EXT_JUNK, /* of an answer: up to the line end */
     DATA,
     DATA_CR,
     DATA_LF,
@@ -34,9 +36,14 @@ enum {
     FINISHED,
 };
 
-void th_http1_chunked_init(struct th_http1_chunked *c)
+void th_http1_chunked_init(struct th_http1_chunked *c, bool answer)
 {
-    *c = (struct th_http1_chunked){.state = SIZE_FIRST};
+    *c = (struct th_http1_chunked){.state = SIZE_FIRST, .answer = answer};
+}
+
+bool th_http1_chunked_whole(const struct th_http1_chunked *c)
+{
+    return c->state >= TRAILER_FIRST;
 }
 
 uint64_t th_http1_chunked_left(const struct th_http1_chunked *c)
@@ -112,6 +119,8 @@ static const char *on_extension(struct th_http1_chunked *c, char ch)
     case EXT_ESCAPE:
         c->state = EXT_QUOTED;
         return is_value_byte(ch) ? NULL : "control character in a chunk extension";
+    case EXT_JUNK:
+        return "malformed chunk size line"; /* what of it can be passed over is */
     default:
         return end_of_part(c, ch);
     }
@@ -142,7 +151,7 @@ static const char *on_line_feed(struct th_http1_chunked *c, char ch)
 {
     if (ch != '\n')
         return "line end is not CRLF";
-    c->line = 0;
+    c->line = 0; /* and the state says which line has ended */
     switch (c->state) {
     case SIZE_LF:
         c->state = c->left ? DATA : TRAILER_FIRST;
@@ -159,15 +168,76 @@ static const char *on_line_feed(struct th_http1_chunked *c, char ch)
     return NULL;
 }
 
+/* Answers: a bare LF ends a line like CRLF. Which one: the state that a CR would have led to. False: no line can end
+ * here. */
+static bool bare_line_feed(struct th_http1_chunked *c)
+{
+    if (c->state == TRAILER_FIRST)
+        c->state = LAST_LF;
+    else if (c->state == TRAILER_NAME || c->state == TRAILER_VALUE)
+        c->state = TRAILER_LF;
+    else if (c->state == DATA_CR)
+        c->state = DATA_LF;
+    else if (c->state == SIZE || (c->state >= EXT_NAME_FIRST && c->state <= EXT_JUNK))
+        c->state = SIZE_LF;
+    else
+        return false;
+    return true;
+}
+
+/* Answers: a byte that the grammar does not have where it stands. True when it can be passed over. */
+static bool pass_over(struct th_http1_chunked *c, char ch)
+{
+    if (c->state >= EXT_NAME_FIRST && c->state <= EXT_JUNK && ch == '\r')
+        c->state = SIZE_LF;
+    else if (!is_value_byte(ch))
+        return false;
+    else if (c->state >= EXT_NAME_FIRST && c->state <= EXT_JUNK)
+        c->state = EXT_JUNK;
+    else if (c->state == SIZE && (ch == ' ' || ch == '\t'))
+        c->state = EXT_JUNK;
+    else if (c->state == TRAILER_FIRST || c->state == TRAILER_NAME)
+        c->state = TRAILER_VALUE;
+    else
+        return false;
+    return true;
+}
+
+static const char *step_strictly(struct th_http1_chunked *c, char ch);
+
+static const char *step_patiently(struct th_http1_chunked *c, char ch)
+{
+    unsigned state = c->state;
+    const char *why;
+
+    if (ch == '\n' && bare_line_feed(c)) {
+        c->odd = true;
+        return on_line_feed(c, ch);
+    }
+    why = step_strictly(c, ch);
+    if (!why)
+        return NULL;
+    c->state = state;
+    if (!pass_over(c, ch))
+        return why;
+    c->odd = true;
+    return NULL;
+}
+
 /* One byte of framing. */
 static const char *step(struct th_http1_chunked *c, char ch)
 {
     if (++c->line > LINE_MAX)
         return "chunk line too long";
-    if (c->state >= EXT_NAME_FIRST && c->state <= EXT_QUOTED_END && ++c->overhead > OVERHEAD_MAX)
+    if (c->state >= EXT_NAME_FIRST && c->state <= EXT_JUNK && ++c->overhead > OVERHEAD_MAX)
         return "too many bytes of chunk extensions";
     if (c->state >= TRAILER_FIRST && c->state <= TRAILER_LF && ++c->overhead > OVERHEAD_MAX)
         return "too many bytes of trailers";
+    return c->answer ? step_patiently(c, ch) : step_strictly(c, ch);
+}
+
+static const char *step_strictly(struct th_http1_chunked *c, char ch)
+{
     switch (c->state) {
     case SIZE_FIRST:
     case SIZE:

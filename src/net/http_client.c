@@ -30,13 +30,17 @@ static struct hc_tx *tx_new(struct hc *c)
     struct hc_tx *tx;
     struct th_buf head, body;
 
-    if (!l)
-        return th_calloc(1, sizeof *tx);
-    c->spare_tx_count--;
-    tx = TH_CONTAINER(l, struct hc_tx, link);
-    head = tx->head;
-    body = tx->body;
-    *tx = (struct hc_tx){.head = head, .body = body};
+    if (!l) {
+        tx = th_calloc(1, sizeof *tx);
+    } else {
+        c->spare_tx_count--;
+        tx = TH_CONTAINER(l, struct hc_tx, link);
+        head = tx->head;
+        body = tx->body;
+        *tx = (struct hc_tx){.head = head, .body = body};
+    }
+    if (tx)
+        th_buf_init(&tx->mended, TH_HC_READ);
     return tx;
 }
 
@@ -44,6 +48,7 @@ static void tx_free(struct hc_tx *tx)
 {
     struct hc *c = tx->client;
 
+    th_buf_fini(&tx->mended);
     if (c->spare_tx_count >= TH_HC_SPARE || c->closing) {
         th_buf_fini(&tx->head);
         th_buf_fini(&tx->body);
@@ -347,7 +352,8 @@ static void expire(struct hc_tx *tx, int64_t now)
         hc_tx_connect(tx);
         return;
     }
-    hc_tx_end(tx, TH_HTTP_TIMEOUT, timeout_text(tx));
+    if (!hc_answer_settle(tx))
+        hc_tx_end(tx, TH_HTTP_TIMEOUT, timeout_text(tx));
 }
 
 static void on_timer(uv_timer_t *timer)

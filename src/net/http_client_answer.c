@@ -1,6 +1,6 @@
 /* Reads the answer of one request: heads, interim answers, the three kinds of body.
  *
- * Why it is strict: see http1.c. What is added here: how much is kept, and when the connection may serve
+ * What is taken of odd answers, and why: see http1.c. What is added here: how much is kept, and when the connection may serve
  * again.
  *
  * Refuses: more head than head_cap, more than TH_HC_INTERIM interim answers, 101, to inflate anything.
@@ -8,7 +8,7 @@
  * Invariants: 1. At most head_cap plus one read of head and body_cap of body is held. 2. Spans of the result
  * point into the read buffer only while the request ends inside the same call; otherwise into the tx's own
  * buffers. 3. A connection is released only if the request was sent whole, the answer ended exactly where its
- * bytes ended, and neither side wants to close.
+ * bytes ended, had no oddity, and neither side wants to close.
  *
  * Failure: every fault ends the request with its class; the connection is closed. */
 #include "net/http_client_private.h"
@@ -27,7 +27,7 @@ static void reset_buffers(struct hc_tx *tx)
     th_buf_reset(&tx->head);
     th_buf_reset(&tx->body);
     tx->scanned = tx->body_n = 0;
-    tx->has_head = false;
+    tx->has_head = tx->odd = false;
 }
 
 static void complete(struct hc_tx *tx, size_t surplus, bool reusable)
@@ -87,7 +87,7 @@ static bool feed_chunked(struct hc_tx *tx, const char *p, size_t n)
         if (data.n && !keep(tx, data.p, data.n, false))
             return false;
         if (r == TH_HTTP1_DONE) {
-            complete(tx, n, true);
+            complete(tx, n, !tx->chunked.odd);
             return false;
         }
     }
@@ -134,9 +134,9 @@ static void take_head(struct hc_tx *tx, const struct th_http1_head *head)
     tx->has_head = true;
     tx->framing = head->body;
     tx->left = head->length;
-    tx->keep_alive = head->keep_alive;
+    tx->keep_alive = head->keep_alive && !tx->odd;
     if (head->body == TH_HTTP1_CHUNKED)
-        th_http1_chunked_init(&tx->chunked);
+        th_http1_chunked_init(&tx->chunked, true);
     res->status = head->status;
     res->head = head->field_lines;
     res->retry_after_s = UINT32_MAX;
@@ -150,7 +150,7 @@ static enum th_http1_result read_head(struct hc_tx *tx, const char *p, size_t n,
 {
     struct th_http1_head *head = &tx->client->scratch_head;
     const char *why;
-    enum th_http1_result r = th_http1_answer(p, n, &tx->scanned, head, used, &why);
+    enum th_http1_result r = th_http1_answer(p, n, &tx->scanned, &tx->mended, head, used, &why);
 
     if (r != TH_HTTP1_BAD && (r == TH_HTTP1_DONE ? *used : n) > tx->req->head_cap) {
         r = TH_HTTP1_BAD;
@@ -167,6 +167,7 @@ static enum th_http1_result read_head(struct hc_tx *tx, const char *p, size_t n,
     if (r != TH_HTTP1_DONE)
         return r;
     tx->scanned = 0;
+    tx->odd |= tx->mended.n > 0;
     if (head->status >= 200)
         take_head(tx, head);
     return r;
@@ -198,6 +199,8 @@ static bool move_head(struct hc_tx *tx)
 {
     struct th_http_result *res = &tx->req->res;
 
+    if (tx->mended.n > 0) /* lies there */
+        return true;
     if (!add(&tx->head, tx->req->head_cap, res->head.p, res->head.n)) {
         hc_tx_end(tx, TH_HTTP_INTERNAL, "out of memory");
         return false;
@@ -234,9 +237,18 @@ bool hc_answer_feed(struct hc_tx *tx, const char *p, size_t n)
     return true;
 }
 
+/* Servers that leave out the empty line behind the last chunk are not rare; nothing of the payload can follow it. */
+bool hc_answer_settle(struct hc_tx *tx)
+{
+    if (!tx->has_head || tx->framing != TH_HTTP1_CHUNKED || !th_http1_chunked_whole(&tx->chunked))
+        return false;
+    complete(tx, 0, false);
+    return true;
+}
+
 void hc_answer_reset(struct hc_tx *tx, enum th_http_class class, const char *detail)
 {
-    if (!hc_tx_retry(tx))
+    if (!hc_answer_settle(tx) && !hc_tx_retry(tx))
         hc_tx_end(tx, class, detail);
 }
 
@@ -250,6 +262,8 @@ void hc_answer_eof(struct hc_tx *tx, bool cut)
         hc_tx_end(tx, TH_HTTP_RESET, "the server closed the connection inside the answer's head");
         return;
     }
+    if (hc_answer_settle(tx))
+        return;
     if (tx->framing != TH_HTTP1_UNTIL_CLOSE)
         hc_tx_end(tx, TH_HTTP_RESET, "the server closed the connection before the answer was complete");
     else if (cut) /* RFC 9112 section 9.8: only a closing alert completes such an answer */

@@ -71,11 +71,12 @@ struct hc_tx {
     bool received;    /* bytes of an answer have arrived on this connection */
     /* the answer */
     struct th_buf head, body; /* what had to be kept between two reads */
+    struct th_buf mended;     /* the head, if it had oddities */
     size_t scanned, body_n;
     struct th_http1_chunked chunked;
     uint64_t left;
     unsigned interim;
-    bool has_head, keep_alive;
+    bool has_head, keep_alive, odd; /* odd: a head so far was not canonical */
     enum th_http1_body framing;
 };
 
@@ -158,6 +159,8 @@ void hc_conn_send(struct hc_conn *conn);
 
 /* Takes n > 0 bytes of the answer. False: the request has ended, tx must not be touched any more. */
 bool hc_answer_feed(struct hc_tx *tx, const char *p, size_t n);
+/* Takes the answer whose payload is whole though its end has not come (trailers, an empty line). False: it is not whole. */
+bool hc_answer_settle(struct hc_tx *tx);
 /* The peer has closed; `cut`: over TLS, without saying so, which anybody on the way can bring about. Ends the request
  * or starts it again. */
 void hc_answer_eof(struct hc_tx *tx, bool cut);

@@ -367,7 +367,7 @@ static bool place_chunks(struct th_conn *c)
 {
     if (!make_room_behind_head(c))
         return false;
-    th_http1_chunked_init(&c->chunked);
+    th_http1_chunked_init(&c->chunked, false);
     c->raw = c->start + c->head_used;
     return true;
 }

@@ -222,7 +222,59 @@ def test_bodies_and_reuse(deliver, net, answer, body, truncated, reused):
         assert deliver.ask(port, target="/again", pool=pool)["reused"] == reused
 
 
+ODD_BUT_GOOD = {
+    "folded header": b"HTTP/1.1 200 OK\r\nCSP: default-src 'self';\r\n img-src *\r\nContent-Length: 2\r\n\r\nOK",
+    "folded length": b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\t2\r\n\r\nOK",
+    "fold before the first field": b"HTTP/1.1 200 OK\r\n x: y\r\nContent-Length: 2\r\n\r\nOK",
+    "two equal lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nOK",
+    "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nOK",
+    "bare LF in places": b"HTTP/1.1 200 OK\r\nX: y\nContent-Length: 2\r\n\nOK",
+    "blank before a colon": b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nOK",
+    "a line without a colon": b"HTTP/1.1 200 OK\r\nWarning\r\nContent-Length: 2\r\n\r\nOK",
+    "empty lines first": b"\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
+    "length and chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\n\r\n",
+    "chunked twice": b"HTTP/1.1 200 OK\r\n" + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n2\r\nOK\r\n0\r\n\r\n",
+    "chunked in 1.0": b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\n\r\n",
+    "identity": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\nOK",
+    "blank behind a chunk size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2  \r\nOK\r\n0\r\n\r\n",
+    "chunks with bare LF": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\nOK\n0\n\n",
+    "odd interim": b"HTTP/1.1 103 Early\nA: b\n\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK",
+}
+
+
+@pytest.mark.parametrize("answer", ODD_BUT_GOOD.values(), ids=ODD_BUT_GOOD)
+def test_odd_answers_are_taken_and_end_their_connection(deliver, net, answer):
+    """An endpoint that said 200 must not get the event again; what follows on such a connection is nobody's answer."""
+    async def handler(_, reader, writer):
+        while True:
+            target, _, _ = await read_request(reader)
+            for i in range(0, len(answer), 1 if target == "/pieces" else len(answer)):
+                writer.write(answer[i:i + (1 if target == "/pieces" else len(answer))])
+                await asyncio.sleep(0)
+            await writer.drain()
+
+    port = net.serve(handler)
+    for pool, target in enumerate(("/", "/pieces"), 1):
+        result = deliver.ask(port, target=target, pool=pool, deadline=3000)
+        assert (result["class"], result["status"], result["body"]) == ("ok", 200, b"OK"), result
+        assert all(b": " in line for line in result["head"].split(b"\r\n")[:-1]), result["head"]
+        assert not deliver.ask(port, target=target, pool=pool, deadline=3000)["reused"]
+
+
+def test_a_last_chunk_is_the_end_whatever_is_missing_behind_it(deliver, net):
+    """Some servers leave out the empty line, and close or wait."""
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\n"
+    for close in (True, False):
+        result = deliver.ask(net.serve(answering(answer, close=close)), deadline=700)
+        assert (result["class"], result["body"]) == ("ok", b"OK")
+    cut = deliver.ask(net.serve(answering(answer[:-3], close=True)), deadline=700)
+    assert cut["class"] == "connection_reset"
+
+
 @pytest.mark.parametrize("answer, name", [
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nOK", "protocol_error"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n\r\nOK", "protocol_error"),
+    (b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 2\r\n\r\nOK", "protocol_error"),
     (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "protocol_error"),
     (b"HTTP/1.1 100 Continue\r\n\r\n" * 20 + OK, "protocol_error"),
     (b"HTTP/1.1 200 OK\r\nA: " + b"a" * 20000 + b"\r\nContent-Length: 0\r\n\r\n", "protocol_error"),
@@ -232,7 +284,7 @@ def test_bodies_and_reuse(deliver, net, answer, body, truncated, reused):
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", "protocol_error"),
     (b"HTTP/1.1 200 OK\r\n", "connection_reset"),
     (b"", "connection_reset"),
-], ids=["101", "interims", "large head", "endless head", "short", "chunk cut", "bad chunk", "head cut", "nothing"])
+], ids=["two lengths", "folded into two", "bare CR", "101", "interims", "large head", "endless head", "short", "chunk cut", "bad chunk", "head cut", "nothing"])
 def test_answers_that_fail(deliver, net, answer, name):
     result = deliver.ask(net.serve(answering(answer, close=True)), deadline=3000)
     assert result["class"] == name and result["status"] == 0 and result["detail"]
