@@ -5,7 +5,8 @@
  * success.
  *
  * Refuses: redirects, proxies, names (addresses are given, already judged), pipelining, more than one
- * repetition.
+ * repetition, and repeating a request of which the peer may have read a byte: what left and may have been read is an
+ * attempt, and its result is this request's result.
  *
  * Invariants:
  *  1. Every submitted request gets exactly one done(), on the loop, never inside submit or cancel.
@@ -155,12 +156,17 @@ void hc_tx_connect(struct hc_tx *tx)
     hc_tx_end(tx, local || req->addr_count == 0 ? TH_HTTP_INTERNAL : TH_HTTP_CONNECT, detail);
 }
 
-bool hc_tx_retry(struct hc_tx *tx)
+bool hc_tx_may_repeat(const struct hc_tx *tx)
+{
+    const struct th_http_result *res = &tx->req->res;
+
+    return res->reused && !res->fresh_retries && !tx->received && hc_now_us() < tx->req->deadline.us;
+}
+
+void hc_tx_repeat(struct hc_tx *tx)
 {
     struct th_http_result *res = &tx->req->res;
 
-    if (!res->reused || res->fresh_retries || tx->received || hc_now_us() >= tx->req->deadline.us)
-        return false;
     hc_conn_close(tx->conn, false);
     res->fresh_retries = 1;
     res->reused = false;
@@ -169,7 +175,6 @@ bool hc_tx_retry(struct hc_tx *tx)
     tx->send_failed = false;
     tx->addr = 0;
     hc_tx_connect(tx);
-    return true;
 }
 
 static bool is_clean(struct th_span s)
@@ -352,7 +357,9 @@ static void expire(struct hc_tx *tx, int64_t now)
         hc_tx_connect(tx);
         return;
     }
-    if (!hc_answer_settle(tx))
+    if (tx->conn && tx->conn->state == CONN_DOUBT && now < req->deadline.us)
+        hc_tx_end(tx, TH_HTTP_RESET, HC_NO_ANSWER);
+    else if (!hc_answer_settle(tx))
         hc_tx_end(tx, TH_HTTP_TIMEOUT, timeout_text(tx));
 }
 

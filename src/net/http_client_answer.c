@@ -248,14 +248,15 @@ bool hc_answer_settle(struct hc_tx *tx)
 
 void hc_answer_reset(struct hc_tx *tx, enum th_http_class class, const char *detail)
 {
-    if (!hc_answer_settle(tx) && !hc_tx_retry(tx))
+    if (!hc_answer_settle(tx))
         hc_tx_end(tx, class, detail);
 }
 
 void hc_answer_eof(struct hc_tx *tx, bool cut)
 {
     if (!tx->received) {
-        hc_answer_reset(tx, TH_HTTP_RESET, "the server closed the connection without an answer");
+        if (!hc_conn_doubt(tx->conn))
+            hc_tx_end(tx, TH_HTTP_RESET, HC_NO_ANSWER);
         return;
     }
     if (!tx->has_head) {

@@ -17,8 +17,10 @@
 #include "base/alloc.h"
 #include "net/http_client_private.h"
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -355,6 +357,7 @@ static void use(struct hc_conn *conn)
     conn->state = CONN_BUSY;
     tx->state = TX_EXCHANGE;
     tx->received = false;
+    conn->put_before = conn->tls ? th_tls_put(conn->tls) : 0;
     tx->req->res.reused = true;
     tx->req->res.peer = conn->node.peer;
     if (conn->client->metrics)
@@ -405,6 +408,7 @@ static void reserved_spoke(struct hc_conn *conn, bool broken)
 
     if (!broken && conn->tls && th_tls_read(conn->tls, &byte, 1, &got) == TH_TLS_WANT_READ)
         return;
+    th_pool_ended(&conn->client->pool, &conn->node, hc_now_us());
     hc_conn_close(conn, false);
     hc_tx_begin(tx);
 }
@@ -424,11 +428,73 @@ void hc_conn_release(struct hc_conn *conn)
     hc_arm(c);
 }
 
+/* --- a kept connection that ends under a request --- */
+
+uint64_t hc_conn_put(const struct hc_conn *conn)
+{
+    return conn->tls ? th_tls_put(conn->tls) - conn->put_before : conn->tx->sent;
+}
+
+/* The peer's system has not confirmed any byte of the request. */
+static bool is_unread(const struct hc_conn *conn)
+{
+    int waiting = 0;
+
+    return ioctl(conn->fd, SIOCOUTQ, &waiting) == 0 && (uint64_t)waiting >= hc_conn_put(conn);
+}
+
+/* Servers close idle connections, and now and then do so while a request is on its way. The end of such a connection
+ * came before any byte of ours was confirmed, so it was sent without having seen any; and a reset that follows the end
+ * (EPIPE where it is asked for) says that the bytes found nobody any more. Both together: not read, and never will be.
+ * A reset alone says nothing: a server that reads, and then dies, can bring it about before its system has confirmed. */
+static bool was_refused(const struct hc_conn *conn)
+{
+    int os_error = 0;
+    socklen_t n = sizeof os_error;
+
+    if (conn->refused)
+        return true;
+    return getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &os_error, &n) == 0 && os_error == EPIPE;
+}
+
+bool hc_conn_doubt(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+    int64_t until = hc_now_us() + (int64_t)TH_HC_DOUBT * 1000;
+    bool sent_none = hc_conn_put(conn) == 0;
+
+    if (!hc_tx_may_repeat(tx) || !(sent_none || is_unread(conn)))
+        return false;
+    if (sent_none || was_refused(conn)) {
+        hc_tx_repeat(tx);
+        return true;
+    }
+    conn->state = CONN_DOUBT; /* the end is here, the reset may be on its way */
+    hc_conn_watch(conn, UV_PRIORITIZED);
+    if (until < tx->req->deadline.us)
+        th_heap_rekey(&conn->client->timers, &tx->timer, until);
+    hc_arm(conn->client);
+    return true;
+}
+
+/* Something has happened to a connection in doubt. */
+static void doubt_ends(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+
+    if (is_unread(conn) && was_refused(conn))
+        hc_tx_repeat(tx);
+    else
+        hc_tx_end(tx, TH_HTTP_RESET, HC_NO_ANSWER);
+}
+
 /* --- receive --- */
 
 /* `cut`: a TLS peer has not said good-bye. */
 static void conn_eof(struct hc_conn *conn, bool cut)
 {
+    if (!conn->tx || !conn->tx->received)
+        th_pool_ended(&conn->client->pool, &conn->node, hc_now_us());
     if (conn->tx)
         hc_answer_eof(conn->tx, cut);
     else
@@ -439,6 +505,8 @@ static void conn_broke(struct hc_conn *conn, const char *detail)
 {
     struct th_http_result *res;
 
+    if (!conn->tx || !conn->tx->received)
+        th_pool_ended(&conn->client->pool, &conn->node, hc_now_us());
     if (!conn->tx) {
         hc_conn_close(conn, false);
         return;
@@ -532,6 +600,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         break;
     case CONN_IDLE:
         on_readable(conn);
+        break;
+    case CONN_DOUBT:
+        doubt_ends(conn);
         break;
     case CONN_RESERVED:
         reserved_spoke(conn, status < 0);

@@ -4,7 +4,7 @@
  * to each other; an idle connection is in the pool.
  *
  *   conn: CONNECTING → QUEUED (waits for its turn to shake hands) → HANDSHAKE → BUSY → IDLE → RESERVED → BUSY
- *         CONNECTING → BUSY without TLS; all → CLOSING
+ *         CONNECTING → BUSY without TLS; BUSY → DOUBT (see hc_conn_doubt); all → CLOSING
  */
 #ifndef TH_NET_HTTP_CLIENT_PRIVATE_H
 #define TH_NET_HTTP_CLIENT_PRIVATE_H
@@ -18,23 +18,27 @@
 #include <uv.h>
 
 enum {
-    TH_HC_READ = 64 * 1024,        /* bytes of one read */
-    TH_HC_WRITE = 16 * 1024,       /* bytes of one TLS write */
-    TH_HC_READS = 4,               /* reads of one connection per turn */
-    TH_HC_INTERIM = 10,            /* 1xx answers before the final one */
-    TH_HC_HANDSHAKES = 64,         /* under way */
-    TH_HC_HANDSHAKES_TURN = 8,     /* begun per turn of the loop */
-    TH_HC_HANDSHAKE_IDLE = 250,    /* milliseconds after which a handshake no longer holds its place */
-    TH_HC_SPARE = 1024,            /* freed objects kept for the next request */
+    TH_HC_READ = 64 * 1024,     /* bytes of one read */
+    TH_HC_WRITE = 16 * 1024,    /* bytes of one TLS write */
+    TH_HC_READS = 4,            /* reads of one connection per turn */
+    TH_HC_INTERIM = 10,         /* 1xx answers before the final one */
+    TH_HC_HANDSHAKES = 64,      /* under way */
+    TH_HC_HANDSHAKES_TURN = 8,  /* begun per turn of the loop */
+    TH_HC_HANDSHAKE_IDLE = 250, /* milliseconds after which a handshake no longer holds its place */
+    TH_HC_DOUBT = 1000,         /* milliseconds within which a peer that has closed shows whether it read */
+    TH_HC_SPARE = 1024,         /* freed objects kept for the next request */
     TH_HC_SPARE_BYTES = 16 * 1024, /* larger answer buffers are given back */
     TH_HC_MAX_TX = 1u << 20,       /* requests under way */
 };
+
+#define HC_NO_ANSWER "the server closed the connection without an answer"
 
 enum hc_conn_state {
     CONN_CONNECTING,
     CONN_QUEUED,
     CONN_HANDSHAKE,
     CONN_BUSY,
+    CONN_DOUBT,
     CONN_IDLE,
     CONN_RESERVED,
     CONN_CLOSING
@@ -48,8 +52,10 @@ struct hc_conn {
     struct th_pool_node node; /* its origin is held; peer */
     struct th_tls *tls;       /* NULL: none, or not yet */
     int fd;
-    int events; /* watched now */
+    int events;   /* watched now */
+    bool refused; /* a send has met the reset that follows the peer's end */
     enum hc_conn_state state;
+    uint64_t put_before; /* bytes that TLS had sent when the present request began */
     int64_t shaking_since_us;
     uint64_t quiet_turn; /* turn of the loop in which it became IDLE, then RESERVED */
 };
@@ -122,9 +128,11 @@ void hc_tx_begin(struct hc_tx *tx);
 /* Connects to tx->addr and the following addresses until one is under way; ends the request when none is
  * left. */
 void hc_tx_connect(struct hc_tx *tx);
-/* Starts again on a fresh connection if the one in use was a pooled one that died before the first byte of an
- * answer. False: it was not, or there was a retry before. */
-bool hc_tx_retry(struct hc_tx *tx);
+/* True: the request may go out once more, on a fresh connection, if the peer can be shown not to have read it: the
+ * connection in use is a pooled one, and no byte of an answer has come. */
+bool hc_tx_may_repeat(const struct hc_tx *tx);
+/* Does so. */
+void hc_tx_repeat(struct hc_tx *tx);
 /* Moves the one timer forward to the next thing that is due. */
 void hc_arm(struct hc *c);
 /* Asks for a turn without waiting. */
@@ -143,6 +151,11 @@ void hc_conn_use_reserved(struct hc *c);
 void hc_conn_release(struct hc_conn *conn);
 /* Takes the request off, if there is one, and closes. `clean`: tells a TLS peer. */
 void hc_conn_close(struct hc_conn *conn, bool clean);
+/* Bytes of the present request that the kernel has taken. */
+uint64_t hc_conn_put(const struct hc_conn *conn);
+/* The peer has closed a pooled connection without an answer. Repeats the request at once if the peer cannot have read any
+ * of it, waits where the next moment tells, and returns false where the peer may have read it. */
+bool hc_conn_doubt(struct hc_conn *conn);
 /* Sets which events are waited for. */
 void hc_conn_watch(struct hc_conn *conn, int events);
 /* Begins queued handshakes as far as the limits allow. */
@@ -161,10 +174,10 @@ void hc_conn_send(struct hc_conn *conn);
 bool hc_answer_feed(struct hc_tx *tx, const char *p, size_t n);
 /* Takes the answer whose payload is whole though its end has not come (trailers, an empty line). False: it is not whole. */
 bool hc_answer_settle(struct hc_tx *tx);
-/* The peer has closed; `cut`: over TLS, without saying so, which anybody on the way can bring about. Ends the request
- * or starts it again. */
+/* The peer has closed; `cut`: over TLS, without saying so, which anybody on the way can bring about. Ends the request,
+ * or repeats one that was not read. */
 void hc_answer_eof(struct hc_tx *tx, bool cut);
-/* The connection broke. Ends the request or starts it again. */
+/* The connection broke. Ends the request. */
 void hc_answer_reset(struct hc_tx *tx, enum th_http_class class, const char *detail);
 
 /* --- http_client_retry_after.c --- */

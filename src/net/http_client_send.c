@@ -5,7 +5,7 @@
  * Invariants: 1. tx->sent bytes are with the kernel (or in OpenSSL's record); the pieces are built again from
  * there, so a part-written request needs no state of its own. 2. times.sent is set exactly when all are.
  *
- * Failure: a pooled connection that died leads to a fresh one; otherwise the answer, if there is one,
+ * Failure: a pooled connection that took no byte leads to a fresh one; otherwise the answer, if there is one,
  * decides. */
 #include "net/http_client_private.h"
 #include <errno.h>
@@ -72,8 +72,10 @@ static void sent_all(struct hc_conn *conn)
 /* The peer takes no more. It may have answered before (413 and close), so only a read tells how this ends. */
 static void send_broke(struct hc_conn *conn)
 {
-    if (hc_tx_retry(conn->tx))
+    if (hc_conn_put(conn) == 0 && hc_tx_may_repeat(conn->tx)) {
+        hc_tx_repeat(conn->tx);
         return;
+    }
     conn->tx->send_failed = true;
     hc_conn_watch(conn, UV_READABLE);
 }
@@ -105,6 +107,7 @@ static void send_plain(struct hc_conn *conn)
             hc_conn_watch(conn, UV_READABLE | UV_WRITABLE);
             return;
         } else if (errno != EINTR) {
+            conn->refused = errno == EPIPE;
             send_broke(conn);
             return;
         }

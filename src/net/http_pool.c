@@ -60,6 +60,9 @@ struct th_pool_origin *th_pool_hold(struct th_pool *p, uint64_t pool_key, const 
     origin->refs = 1;
     origin->key_n = key_n;
     memcpy(origin->key, key, key_n);
+    origin->hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < key_n; i++)
+        origin->hash = (origin->hash ^ (unsigned char)key[i]) * 1099511628211u;
     if (th_smap_put(&p->origins, th_span(origin->key, key_n), origin) != TH_OK) {
         th_free(origin);
         return NULL;
@@ -102,7 +105,9 @@ struct th_pool_node *th_pool_put(struct th_pool *p, struct th_pool_node *n, int6
 {
     struct th_pool_node *out = NULL;
 
-    if (p->max_idle == 0 || p->max_idle_per_origin == 0)
+    if (p->max_idle == 0 || p->max_idle_per_origin == 0 ||
+        (p->bad[n->origin->hash % TH_POOL_BAD].hash == n->origin->hash &&
+         p->bad[n->origin->hash % TH_POOL_BAD].until_us > now_us))
         return n;
     n->since_us = now_us;
     th_list_prepend(&n->origin->idle, &n->in_origin);
@@ -116,6 +121,16 @@ struct th_pool_node *th_pool_put(struct th_pool *p, struct th_pool_node *n, int6
     if (out)
         th_pool_remove(p, out);
     return out;
+}
+
+void th_pool_ended(struct th_pool *p, const struct th_pool_node *n, int64_t now_us)
+{
+    uint64_t hash = n->origin->hash;
+
+    if (n->since_us == 0 || now_us - n->since_us > (int64_t)TH_POOL_HASTY * 1000)
+        return;
+    p->bad[hash % TH_POOL_BAD].hash = hash;
+    p->bad[hash % TH_POOL_BAD].until_us = now_us + (int64_t)TH_POOL_DISTRUST * 1000;
 }
 
 struct th_pool_node *th_pool_oldest(struct th_pool *p)

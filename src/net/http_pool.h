@@ -6,12 +6,18 @@
 #include "base/map.h"
 #include "port/transport.h"
 
-enum { TH_POOL_KEY_MAX = 11 + 255 };
+enum {
+    TH_POOL_KEY_MAX = 11 + 255,
+    TH_POOL_HASTY = 1000,          /* milliseconds: who closes so soon did not mean to keep the connection */
+    TH_POOL_DISTRUST = 300 * 1000, /* milliseconds for which no connection of such an origin is kept */
+    TH_POOL_BAD = 256,             /* such origins remembered; two that share a place push each other out */
+};
 
 /** One (pool key, TLS, port, host). Lives while connections or requests hold it. */
 struct th_pool_origin {
     struct th_list idle; /* most recently used first */
     unsigned idle_count, refs;
+    uint64_t hash; /* of the key */
     size_t key_n;
     char key[TH_POOL_KEY_MAX];
 };
@@ -27,6 +33,10 @@ struct th_pool {
     struct th_smap origins;
     struct th_list all; /* idle, most recently used first */
     unsigned idle_count, max_idle, max_idle_per_origin;
+    struct {
+        uint64_t hash;
+        int64_t until_us;
+    } bad[TH_POOL_BAD];
 };
 
 void th_pool_init(struct th_pool *p, unsigned max_idle, unsigned max_idle_per_origin, uint64_t seed);
@@ -38,9 +48,12 @@ void th_pool_drop(struct th_pool *p, struct th_pool_origin *origin);
 /** Takes the most recently used idle connection whose peer is among addrs; NULL: none. */
 struct th_pool_node *th_pool_take(struct th_pool *p, struct th_pool_origin *origin,
                                   const struct th_addr *addrs, unsigned count, uint16_t port);
-/** Makes a connection idle. Returns the one that has to go for it (perhaps itself), already taken out, or
- * NULL. */
+/** Makes a connection idle. Returns the one that has to go for it (perhaps itself: where the origin is distrusted),
+ * already taken out, or NULL. */
 struct th_pool_node *th_pool_put(struct th_pool *p, struct th_pool_node *n, int64_t now_us);
+/** The peer has ended a connection that was kept: if it did so right after the last answer, without having announced it,
+ * connections of this origin are not kept for a while, because the next request would run into the same end. */
+void th_pool_ended(struct th_pool *p, const struct th_pool_node *n, int64_t now_us);
 /** Takes an idle connection out. */
 void th_pool_remove(struct th_pool *p, struct th_pool_node *n);
 /** The connection that has been idle longest, or NULL. */

@@ -46,6 +46,7 @@ struct th_tls {
     struct th_tls_ctx *ctx;
     SSL *ssl;
     int fd;
+    uint64_t put;     /* bytes given to the socket */
     int os_error;     /* of the last failed system call */
     bool would_block; /* the socket had no more bytes, or no room */
     bool eof;
@@ -175,6 +176,7 @@ static int bio_write(BIO *bio, const char *p, size_t n, size_t *put)
     while (r < 0 && errno == EINTR);
     if (r > 0) {
         *put = (size_t)r;
+        t->put += (size_t)r;
         return 1;
     }
     if (r < 0 && errno == EAGAIN) {
@@ -388,6 +390,11 @@ enum th_tls_io th_tls_write(struct th_tls *t, const char *p, size_t n, size_t *p
     *put = 0;
     r = SSL_write_ex(t->ssl, p, n, put);
     return r == 1 ? TH_TLS_OK : outcome(t, r);
+}
+
+uint64_t th_tls_put(const struct th_tls *t)
+{
+    return t->put;
 }
 
 bool th_tls_quiet(struct th_tls *t)

@@ -35,6 +35,8 @@ enum th_tls_io th_tls_handshake(struct th_tls *t);
 enum th_tls_io th_tls_read(struct th_tls *t, char *p, size_t n, size_t *got);
 /** OK with *put > 0. After WANT_*, call again with the same bytes (the address may differ). */
 enum th_tls_io th_tls_write(struct th_tls *t, const char *p, size_t n, size_t *put);
+/** Bytes that were given to the socket so far. */
+uint64_t th_tls_put(const struct th_tls *t);
 /** True while no application data waits inside: what a connection must show before it is used again. */
 bool th_tls_quiet(struct th_tls *t);
 /** The handshake resumed an earlier session. */

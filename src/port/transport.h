@@ -57,7 +57,7 @@ struct th_http_result {
     struct th_http_times times;
     bool reused; /* an existing connection carried it */
     uint8_t
-        fresh_retries;  /* 1: the pooled connection was dead before the first byte, sent again on a new one */
+        fresh_retries; /* 1: the server had closed the pooled connection and read no byte; sent again on a new one */
     const char *detail; /* English, static or in the request's detail buffer; NULL when all is well */
     char detail_text[160];
 };

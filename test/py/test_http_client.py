@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import signal
 import socket
 import subprocess
 import threading
@@ -388,7 +389,10 @@ def test_most_recently_used_first(deliver, net):
 
 
 @pytest.mark.parametrize("how", ["eof", "reset"])
-def test_stale_pooled_connection_is_tried_again_once(deliver, net, how):
+@pytest.mark.parametrize("size", [10, 3 << 20])
+def test_a_request_that_was_read_is_not_repeated(deliver, net, how, size):
+    """The server reads the second request of a connection and ends: the request's result is that, and nothing is sent
+    that nobody hears of."""
     seen = []
 
     async def handler(number, reader, writer):
@@ -402,9 +406,80 @@ def test_stale_pooled_connection_is_tried_again_once(deliver, net, how):
 
     port = net.serve(handler)
     assert deliver.ask(port)["fresh_retries"] == 0
-    result = deliver.ask(port, target="/second")
-    assert (result["class"], result["fresh_retries"], result["reused"]) == ("ok", 1, False)
+    result = deliver.ask(port, target="/second", size=size)
+    assert (result["class"], result["fresh_retries"], result["reused"]) == ("connection_reset", 0, True)
+    assert result["ms"] < 900
+    time.sleep(0.2)
     assert seen == [(1, "/second")]
+
+
+def test_connections_of_a_server_that_hangs_up_unannounced_are_not_kept(deliver, net):
+    """It closes each connection a moment after its answer, and has read what came meanwhile: at most one request pays for
+    that."""
+    async def handler(_, reader, writer):
+        await read_request(reader)
+        writer.write(OK)
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        await reader.read(10000)
+
+    port = net.serve(handler)
+    results = [deliver.ask(port) for _ in range(10)]
+    assert [r["class"] for r in results].count("ok") >= 9
+    assert [r["reused"] for r in results].count(True) <= 1
+
+
+def test_a_request_of_which_part_was_read_is_not_repeated(deliver, net):
+    seen = []
+
+    async def handler(number, reader, writer):
+        await read_request(reader)
+        writer.write(OK)
+        await writer.drain()
+        seen.append(await reader.read(100))
+        reset(writer)
+
+    port = net.serve(handler)
+    assert deliver.ask(port)["class"] == "ok"
+    assert deliver.ask(port, target="/second", size=20)["class"] == "connection_reset"
+    time.sleep(0.2)
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("size", [10, 3 << 20])
+def test_a_connection_that_closes_while_the_request_is_on_its_way_costs_no_attempt(net, size):
+    """The end of the kept connection and the command to send lie before the client in the same moment: whether it sees the
+    end first or sends into it, the request is read once, and its result is the answer to it."""
+    repeated, other = 0, net.serve(answering())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        for _ in range(12):
+            with running() as program:
+                key = program.send(port)
+                first, _ = listener.accept()
+                first.recv(65536)
+                first.sendall(OK)
+                program.wait(key)
+                for _ in range(3):
+                    program.ask(other, pool=2)  # turns of the loop, so that the next request needs no look
+                program.process.send_signal(signal.SIGSTOP)
+                key = program.send(port, target="/second", size=size)
+                first.close()
+                time.sleep(0.02)
+                program.process.send_signal(signal.SIGCONT)
+                listener.settimeout(5)
+                second, _ = listener.accept()
+                second.settimeout(5)
+                got = b""
+                while got.count(b"\r\n\r\n") == 0 or len(got) < size:
+                    got += second.recv(1 << 20)
+                second.sendall(OK)
+                result = program.wait(key)
+                second.close()
+                assert result["class"] == "ok", result
+                assert got.startswith(b"POST /second ")
+                repeated += result["fresh_retries"]
+    assert repeated, "the race did not come about"
 
 
 def test_a_server_that_hangs_up_unannounced_surprises_nobody():

@@ -161,7 +161,7 @@ def test_tls_1_1_is_refused(secure, net, authority):
 def test_tls_1_2(secure, net, authority):
     c = context(authority)
     c.maximum_version = ssl.TLSVersion.TLSv1_2
-    port = net.serve(answering(close=True), ssl=c)
+    port = net.serve(answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", close=True), ssl=c)
     assert [secure.ask(port, tls=1)["status"] for _ in range(3)] == [200] * 3
 
 
@@ -205,6 +205,34 @@ def test_server_that_wants_a_client_certificate(secure, net, authority):
     c.load_verify_locations(authority / "ca.pem")
     result = secure.ask(net.serve(answering(), ssl=c), tls=1)
     assert result["class"] in ("tls_error", "connection_reset") and result["status"] == 0
+
+
+def test_a_request_that_was_read_is_not_repeated(secure, authority):
+    """A kept connection ends when the server has read the request of it: with a closing alert or without."""
+    read = []
+
+    def serve():
+        for alert in (True, False):
+            connection = context(authority).wrap_socket(listener.accept()[0], server_side=True)
+            for _ in range(2):
+                read.append(connection.recv(4096))
+                if len(read) % 2:
+                    connection.sendall(OK)
+            if alert:
+                with contextlib.suppress(OSError):
+                    connection.unwrap()
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = listener.getsockname()[1]
+        for pool in (1, 2):
+            assert secure.ask(port, tls=1, pool=pool)["class"] == "ok"
+            result = secure.ask(port, tls=1, pool=pool)
+            assert (result["class"], result["fresh_retries"]) == ("connection_reset", 0)
+        thread.join()
+    assert len(read) == 4
 
 
 def test_flood_of_key_updates(secure, authority):
