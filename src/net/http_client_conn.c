@@ -490,12 +490,34 @@ static void doubt_ends(struct hc_conn *conn)
 
 /* --- receive --- */
 
+/* Under TLS 1.3 a server judges what the client has shown of itself only after the client's handshake: an alert, or an end
+ * without one, comes in place of the first answer. */
+static bool is_first(const struct hc_conn *conn)
+{
+    return conn->tls && conn->tx && !conn->tx->received && !conn->tx->req->res.reused;
+}
+
+#define LACKS_CERTIFICATE                                                                                    \
+    "TLS: the server asked for a client certificate, got none, and closed the connection"
+
+static bool lacks_certificate(const struct hc_conn *conn)
+{
+    return is_first(conn) && th_tls_certificate(conn->tls) == TH_TLS_ASKED;
+}
+
+static bool is_refusal(const struct hc_conn *conn)
+{
+    return is_first(conn) && (th_tls_alerted(conn->tls) || th_tls_certificate(conn->tls) != TH_TLS_NOT_ASKED);
+}
+
 /* `cut`: a TLS peer has not said good-bye. */
 static void conn_eof(struct hc_conn *conn, bool cut)
 {
     if (!conn->tx || !conn->tx->received)
         th_pool_ended(&conn->client->pool, &conn->node, hc_now_us());
-    if (conn->tx)
+    if (lacks_certificate(conn))
+        hc_tx_end(conn->tx, TH_HTTP_TLS, LACKS_CERTIFICATE);
+    else if (conn->tx)
         hc_answer_eof(conn->tx, cut);
     else
         hc_conn_close(conn, true);
@@ -512,8 +534,10 @@ static void conn_broke(struct hc_conn *conn, const char *detail)
         return;
     }
     res = &conn->tx->req->res;
+    if (lacks_certificate(conn))
+        detail = LACKS_CERTIFICATE;
     snprintf(res->detail_text, sizeof res->detail_text, "%s", detail);
-    hc_answer_reset(conn->tx, TH_HTTP_RESET, res->detail_text);
+    hc_answer_reset(conn->tx, is_refusal(conn) ? TH_HTTP_TLS : TH_HTTP_RESET, res->detail_text);
 }
 
 /* One read. False: stop reading (no more bytes, or the connection is no longer this request's). */

@@ -46,8 +46,10 @@ struct th_tls {
     struct th_tls_ctx *ctx;
     SSL *ssl;
     int fd;
-    uint64_t put;     /* bytes given to the socket */
-    int os_error;     /* of the last failed system call */
+    uint64_t put; /* bytes given to the socket */
+    int os_error; /* of the last failed system call */
+    enum th_tls_certificate certificate;
+    bool alerted;     /* by the peer */
     bool would_block; /* the socket had no more bytes, or no room */
     bool eof;
     struct th_tls_posts posts;
@@ -199,6 +201,17 @@ static long bio_ctrl(BIO *bio, int command, long number, void *p)
 
 /* --- context --- */
 
+/* Called when the server asks for a certificate: there is none to give. */
+static int on_certificate_asked(SSL *ssl, X509 **certificate, EVP_PKEY **key)
+{
+    struct th_tls *t = SSL_get_app_data(ssl);
+
+    (void)certificate;
+    (void)key;
+    t->certificate = TH_TLS_ASKED;
+    return 0;
+}
+
 static bool configure(SSL_CTX *ssl)
 {
     static const unsigned char alpn[] = "\x08http/1.1";
@@ -212,6 +225,7 @@ static bool configure(SSL_CTX *ssl)
     SSL_CTX_clear_mode(ssl, SSL_MODE_AUTO_RETRY); /* so that a flood of non-data records comes back to us */
     SSL_CTX_set_read_ahead(ssl, 1);               /* one recv for a record's header and body */
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_set_client_cert_cb(ssl, on_certificate_asked);
     SSL_CTX_sess_set_new_cb(ssl, session_new);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) &&
            SSL_CTX_set_alpn_protos(ssl, alpn, sizeof alpn - 1) == 0;
@@ -308,12 +322,31 @@ err:
     return NULL;
 }
 
+/* Servers refuse a client without a certificate with one of these: TLS 1.3 has its own alert (RFC 8446 section 6.2), which
+ * comes after the handshake, TLS 1.2 mostly handshake_failure (RFC 5246 section 7.4.6). */
+static void note_alert(struct th_tls *t)
+{
+    unsigned long code = ERR_peek_last_error();
+    int alert = code && ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET : -1;
+
+    t->alerted = alert >= 0 && alert <= 255;
+    if (alert == SSL_AD_CERTIFICATE_REQUIRED ||
+        (t->certificate == TH_TLS_ASKED &&
+         (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_NO_CERTIFICATE ||
+          alert == SSL_AD_BAD_CERTIFICATE || alert == SSL_AD_CERTIFICATE_UNKNOWN ||
+          alert == SSL_AD_ACCESS_DENIED || alert == SSL_AD_UNKNOWN_CA)))
+        t->certificate = TH_TLS_REQUIRED;
+}
+
 static void describe(struct th_tls *t)
 {
     long verify = SSL_get_verify_result(t->ssl);
     const char *reason = th_tls_reason();
 
-    if (verify != X509_V_OK && !t->posts.up)
+    note_alert(t);
+    if (t->certificate == TH_TLS_REQUIRED)
+        snprintf(t->error, sizeof t->error, "TLS: the server requires a client certificate");
+    else if (verify != X509_V_OK && !t->posts.up)
         snprintf(t->error, sizeof t->error, "certificate: %s", th_tls_verify_text(verify));
     else if (t->os_error)
         snprintf(t->error, sizeof t->error, "TLS: %s",
@@ -408,6 +441,16 @@ bool th_tls_quiet(struct th_tls *t)
 bool th_tls_resumed(const struct th_tls *t)
 {
     return SSL_session_reused(t->ssl) == 1;
+}
+
+enum th_tls_certificate th_tls_certificate(const struct th_tls *t)
+{
+    return t->certificate;
+}
+
+bool th_tls_alerted(const struct th_tls *t)
+{
+    return t->alerted;
 }
 
 const char *th_tls_error(const struct th_tls *t)

@@ -44,6 +44,15 @@ bool th_tls_resumed(const struct th_tls *t);
 #define TH_TLS_NOT_SPOKEN "the other side does not speak TLS"
 /** English reason after FAILED, e.g. "certificate: host name mismatch". Lives as long as `t`. */
 const char *th_tls_error(const struct th_tls *t);
+/** What the end of a connection has to do with a client certificate, of which we have none. */
+enum th_tls_certificate {
+    TH_TLS_NOT_ASKED,
+    TH_TLS_ASKED,    /* the server asked for one; it may be content without */
+    TH_TLS_REQUIRED, /* and ended the connection with an alert because there was none: th_tls_error says so */
+};
+enum th_tls_certificate th_tls_certificate(const struct th_tls *t);
+/** After FAILED: the server ended the connection with a fatal alert, under TLS 1.3 perhaps after the handshake. */
+bool th_tls_alerted(const struct th_tls *t);
 /** `clean`: says good-bye to the peer first (one send, never blocks). NULL is allowed. */
 void th_tls_free(struct th_tls *t, bool clean);
 #endif

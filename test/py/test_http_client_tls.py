@@ -198,13 +198,45 @@ def test_an_address_is_no_name_to_send(secure, net, authority, certificate, host
     assert names == [sent]
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("size", [10, 1 << 20])
+def test_server_that_requires_a_client_certificate(secure, authority, version, size):
+    """Under TLS 1.3 its alert comes when the client has ended its handshake and sent the request."""
+    c = context(authority)
+    c.verify_mode = ssl.CERT_REQUIRED
+    c.maximum_version = version
+    c.load_verify_locations(authority / "ca.pem")
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(ssl.SSLError, OSError):
+            c.wrap_socket(connection, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        result = secure.ask(listener.getsockname()[1], tls=1, size=size)
+        thread.join()
+    assert (result["class"], result["status"]) == ("tls_error", 0)
+    assert result["detail"] == "TLS: the server requires a client certificate"
+
+
 def test_server_that_wants_a_client_certificate(secure, net, authority):
+    """This one ends the connection without an alert."""
     paced("TLS: client certificate requested")
     c = context(authority)
     c.verify_mode = ssl.CERT_REQUIRED
     c.load_verify_locations(authority / "ca.pem")
     result = secure.ask(net.serve(answering(), ssl=c), tls=1)
-    assert result["class"] in ("tls_error", "connection_reset") and result["status"] == 0
+    assert result["class"] == "tls_error" and result["status"] == 0
+    assert "client certificate" in result["detail"]
+
+
+def test_server_that_is_content_without_a_client_certificate(secure, net, authority):
+    c = context(authority)
+    c.verify_mode = ssl.CERT_OPTIONAL
+    c.load_verify_locations(authority / "ca.pem")
+    assert secure.ask(net.serve(answering(), ssl=c), tls=1)["status"] == 200
 
 
 def test_a_request_that_was_read_is_not_repeated(secure, authority):
