@@ -9,35 +9,23 @@
 
 /* ---- names that are never public ---- */
 
-/* RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476, ICANN's reserved "internal" and its withheld "home", "corp" and
- * "mail", what private networks, container platforms and hosts files use, and public names of metadata services. */
+/* RFC 6761, RFC 6762, RFC 8375, ICANN's reserved "internal" and its withheld "home", "corp" and "mail", what private
+ * networks, container platforms and hosts files use. */
 static const char *const private_suffixes[] = {
-    "localhost",
-    "localhost4",
-    "localhost6",
-    "localdomain",
-    "localdomain4",
-    "localdomain6",
-    "local",
-    "internal",
-    "intranet",
-    "private",
-    "lan",
-    "home",
-    "corp",
-    "mail",
-    "workgroup",
-    "domain",
-    "test",
+    "localhost", "localhost4", "localhost6", "localdomain", "localdomain4", "localdomain6",
+    "local",     "internal",   "intranet",   "private",     "lan",          "home",
+    "corp",      "mail",       "workgroup",  "domain",      "test",         "svc",
+    "default",   "cluster",    "consul",     "docker",
+};
+
+/* Not even in development: names that no resolver knows (RFC 6761, RFC 7686, RFC 9476), and public names of metadata
+ * services. */
+static const char *const forbidden_suffixes[] = {
     "invalid",
     "onion",
     "alt",
     "arpa",
-    "svc",
-    "default",
-    "cluster",
-    "consul",
-    "docker",
+    "metadata.google.internal",
     "metadata.goog",
     "metadata.tencentyun.com",
     "metadata.packet.net",
@@ -50,14 +38,18 @@ static bool has_suffix(struct th_span host, struct th_span suffix)
            (host.n == suffix.n || host.p[host.n - suffix.n - 1] == '.');
 }
 
-static bool is_private_name(struct th_span host)
+static bool has_one_of(struct th_span host, const char *const *suffixes, size_t n)
 {
-    if (!memchr(host.p, '.', host.n))
-        return true;
-    for (size_t i = 0; i < sizeof private_suffixes / sizeof private_suffixes[0]; i++)
-        if (has_suffix(host, th_str(private_suffixes[i])))
+    for (size_t i = 0; i < n; i++)
+        if (has_suffix(host, th_str(suffixes[i])))
             return true;
     return false;
+}
+
+static bool is_private_name(const struct th_url *url)
+{
+    return url->underscore || !memchr(url->host.p, '.', url->host.n) ||
+           has_one_of(url->host, private_suffixes, sizeof private_suffixes / sizeof private_suffixes[0]);
 }
 
 enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct th_url *out, const char **why)
@@ -72,11 +64,15 @@ enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct 
         return error;
     if (out->literal)
         return th_guard_addr(g, &out->addr, why) ? TH_OK : TH_DENIED;
-    if (!is_private_name(out->host) || g->allow_count > 0) /* who opens a private network has names in it */
-        return TH_OK;
-    if (g->allow_loopback && has_suffix(out->host, TH_LIT("localhost")))
+    if (g->allow_count > 0) /* who opens a private network has names in it */
         return TH_OK;
     *why = "the host name is not public";
+    if (has_one_of(out->host, forbidden_suffixes, sizeof forbidden_suffixes / sizeof forbidden_suffixes[0]))
+        return TH_DENIED;
+    if (!is_private_name(out) || g->allow_loopback)
+        return TH_OK;
+    if (out->underscore)
+        *why = "the host name has a \"_\", which no public name has";
     return TH_DENIED;
 }
 

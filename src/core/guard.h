@@ -39,6 +39,7 @@ struct th_url { /* spans into the text that was given, unless noted */
     struct th_span authority; /* "host" or "host:port" for the Host field */
     struct th_span target;    /* path and query, at least "/" */
     uint16_t port;
+    bool underscore;     /* the host name has a '_' */
     bool literal;        /* host is an IP address */
     struct th_addr addr; /* when literal, with port */
     char text[600];      /* host and authority (they share bytes), and "/?query" of a URL without a path */
@@ -57,11 +58,11 @@ TH_MUST_USE enum th_error th_url_parse(struct th_span url, struct th_url *out, c
 /** False for 0 and for the ports that the fetch standard forbids (mail, shells, chat: services that may obey
  * lines). */
 bool th_port_ok(uint16_t port);
-/** Text and literal-address judgement at registration: parse + names that are never public (localhost,
- * *.local,
+/** Text and literal-address judgement at registration: parse + names that are never public (localhost, *.local,
  * *.internal, single labels, ...) + th_guard_addr for literals. TH_INVALID as th_url_parse, TH_DENIED by
- * policy. Names of private networks pass when the operator allows any network, "localhost" when he allows
- * loopback: what they resolve to is judged all the same. */
+ * policy. Names of private networks and names with '_' pass when the operator allows any network, or loopback
+ * (development): what they resolve to is judged all the same. Names of metadata services and names that can never be
+ * resolved pass only in the first case. */
 TH_MUST_USE enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct th_url *out,
                                        const char **why);
 

@@ -3,8 +3,9 @@
  * Attacks on URL filters live in the gap between two readers: one judges, another connects. So there is one
  * reader, nothing is repaired, and whatever two readers could understand differently is refused: user info,
  * backslashes, control characters, spaces, raw non-ASCII, escapes in the host, numeric hosts that are not
- * four plain decimal numbers, ports with signs or leading zeros. International names are written in their
- * ASCII (xn--) form.
+ * four plain decimal numbers, ports with signs or leading zeros. International names come in their ASCII (xn--) form;
+ * who takes them from people converts them first (net/idn.h). `_` in a name, which names of containers have and public
+ * ones never, is noted for the guard.
  *
  * Invariants: spans of the result point into the caller's text or into out->text; host and authority share
  * their bytes there. On failure `out` holds nothing useful and *why names the part. Pure; no memory. */
@@ -142,13 +143,13 @@ static bool punycode_ok(struct th_span s)
     return true;
 }
 
-/* Letters, digits, hyphens (RFC 952, RFC 1123 section 2.1); lower case already. */
+/* Letters, digits, hyphens (RFC 952, RFC 1123 section 2.1), `_`; lower case already. */
 static bool label_ok(struct th_span l)
 {
     if (l.n == 0 || l.n > 63 || l.p[0] == '-' || l.p[l.n - 1] == '-')
         return false;
     for (size_t i = 0; i < l.n; i++)
-        if (!is_digit(l.p[i]) && !(l.p[i] >= 'a' && l.p[i] <= 'z') && l.p[i] != '-')
+        if (!is_digit(l.p[i]) && !(l.p[i] >= 'a' && l.p[i] <= 'z') && l.p[i] != '-' && l.p[i] != '_')
             return false;
     return !th_span_starts(l, TH_LIT("xn--")) || punycode_ok(th_span(l.p + 4, l.n - 4));
 }
@@ -203,8 +204,8 @@ static enum th_error check_bytes(struct th_span url, const char **why)
         if (c == ' ')
             return refuse(why, "the URL contains a space");
         if (c >= 0x80)
-            return refuse(why,
-                          "the URL contains a character outside ASCII (write names as xn--, paths with %XX)");
+            return refuse(
+                why, "the URL contains a character outside ASCII (write it as %XX in the path or query)");
         if (c == '\\')
             return refuse(why, "the URL contains a backslash");
     }
@@ -225,7 +226,8 @@ static enum th_error split(struct th_span rest, struct parts *out, const char **
         if (out->target.p[i] == '#')
             out->target.n = i; /* a fragment is for browsers and is never sent */
     if (authority.n && memchr(authority.p, '@', authority.n))
-        return refuse(why, "the URL contains user information");
+        return refuse(why, "the URL contains user information; leave it out, and send it as a header: "
+                           "headers: {\"Authorization\": \"Basic …\"}");
     out->host = authority;
     if (authority.n && *authority.p == '[') {
         const char *close = memchr(authority.p, ']', authority.n);
@@ -293,6 +295,7 @@ static enum th_error read_host(const struct parts *parts, struct th_url *out, st
     for (size_t i = 0; i < host.n; i++)
         th_buf_char(b, th_lower(host.p[i]));
     out->host = th_buf_view(b);
+    out->underscore = memchr(out->host.p, '_', out->host.n) != NULL;
     if (absolute && th_addr_parse(host, &out->addr))
         return refuse(why, "an IPv4 address with a dot at its end");
     return check_name(out->host, why);

@@ -150,13 +150,10 @@ static void looked_up(struct th_resolve *r)
     th_engine_tick(e);
     if (r->error == TH_OK && th_guard_answers(e->conf.guard, r->addrs, r->count, &why, &bad)) {
         struct th_field_error *err = &c->errors[c->error_count++];
-        struct th_buf text;
-        th_buf_init(&text, 64);
-        th_addr_format(&text, &r->addrs[bad]);
+
         snprintf(err->field, sizeof err->field, "url");
-        snprintf(err->detail, sizeof err->detail, "the host resolves to %.*s, which is not allowed: %s",
-                 (int)text.n, text.p ? text.p : "", why);
-        th_buf_fini(&text);
+        th_denied_text(e, why, err->detail, sizeof err->detail);
+        th_report_denied(e, c->tenant_id, l->url.host, &r->addrs[bad], why);
     }
     th_list_remove(&l->link);
     th_free(l);

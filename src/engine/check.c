@@ -33,7 +33,8 @@ static void check_url(struct th_engine *e, const struct th_dialect_values *v, st
     if (error) {
         /* an address has a noun for its reason ("a private address"), all else a sentence */
         if (error == TH_DENIED && url->literal) {
-            snprintf(denied, sizeof denied, "the host is %s, which is not allowed", why);
+            snprintf(denied, sizeof denied, "the host is %s, which is not allowed%s", why,
+                     th_denied_advice(e, why));
             why = denied;
         }
         refuse(c, "url", why);

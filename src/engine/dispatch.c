@@ -303,7 +303,11 @@ static void resolved(struct th_resolve *r)
     } else if (r->error) {
         fail_locally(a, TH_HTTP_DNS, resolve_problem(r->error));
     } else if (th_guard_answers(a->e->conf.guard, r->addrs, r->count, &why, &bad)) {
-        fail_locally(a, TH_HTTP_DENIED, why);
+        char text[sizeof a->req.res.detail_text];
+
+        th_denied_text(a->e, why, text, sizeof text);
+        th_report_denied(a->e, a->ep->pub.tenant->id, a->run->url.host, &r->addrs[bad], why);
+        fail_locally(a, TH_HTTP_DENIED, text);
     } else {
         unsigned n =
             r->count < TH_CONNECT_MAX ? r->count : TH_CONNECT_MAX; /* all are judged, some are tried */

@@ -167,7 +167,7 @@ struct th_engine {
     struct th_load_batch *batch; /* being filled in this turn */
     unsigned free_attempt_count, settles_out, attempts_out, loads_out;
     struct th_list settle_retry; /* settles that found the store full */
-    struct th_mono settle_retry_at, warn_at;
+    struct th_mono settle_retry_at, warn_at, denied_at;
     struct th_mono reports_until; /* of the second that `reports` counts */
     unsigned reports, reports_left_out;
     uint64_t purged_upto;
@@ -388,6 +388,13 @@ void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_spa
 /* report.c */
 void th_report_attempt(const struct th_attempt *a);
 void th_report_failed(struct th_attempt *a);
+/* What a tenant reads of a name whose address the guard refuses; `why` is the guard's. */
+void th_denied_text(const struct th_engine *e, const char *why, char *out, size_t size);
+/* In development, for an address of one's own network: what to do; else "". */
+const char *th_denied_advice(const struct th_engine *e, const char *why);
+/* What the operator reads of it; one line a second. */
+void th_report_denied(struct th_engine *e, struct th_span tenant, struct th_span host,
+                      const struct th_addr *a, const char *why);
 void th_report_breaker(const struct th_attempt *a, bool opened);
 
 /* events.c */

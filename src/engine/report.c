@@ -3,8 +3,12 @@
  * (its path may hold a token) and nothing of bodies.
  *
  * A dead endpoint of a dialect without retries could fill the disk: at most REPORTS_A_SECOND deliveries are named, and the
- * next line says how many were left out. */
+ * next line says how many were left out.
+ *
+ * The address behind a name that is refused stands in the log alone: a tenant that could read it would map a network that
+ * is not his. He is told its class. */
 #include "engine/internal.h"
+#include <stdio.h>
 
 #define REPORTS_A_SECOND 100
 
@@ -59,6 +63,37 @@ void th_report_failed(struct th_attempt *a)
            TH_KI("status", row->status), TH_KS("detail", row->detail),
            TH_KI("left_out", e->reports_left_out));
     e->reports_left_out = 0;
+}
+
+const char *th_denied_advice(const struct th_engine *e, const char *why)
+{
+    bool own =
+        th_span_starts(th_str(why), TH_LIT("a private")) || th_span_starts(th_str(why), TH_LIT("a shared"));
+
+    return own && e->conf.guard->allow_loopback
+               ? "; to deliver there, start the server with --allow-network CIDR"
+               : "";
+}
+
+void th_denied_text(const struct th_engine *e, const char *why, char *out, size_t size)
+{
+    snprintf(out, size, "the host resolves to an address that is not allowed: %s%s", why,
+             th_denied_advice(e, why));
+}
+
+void th_report_denied(struct th_engine *e, struct th_span tenant, struct th_span host,
+                      const struct th_addr *a, const char *why)
+{
+    struct th_buf text;
+
+    if (e->now.mono.us < e->denied_at.us)
+        return;
+    e->denied_at.us = e->now.mono.us + 1000000;
+    th_buf_init(&text, 64);
+    th_addr_format(&text, a);
+    th_log(TH_LOG_WARN, "a host name resolves to an address that is not allowed", TH_KS("tenant", tenant),
+           TH_KS("host", host), TH_KS("address", th_buf_view(&text)), TH_KC("class", why));
+    th_buf_fini(&text);
 }
 
 void th_engine_measure(struct th_engine *e)
