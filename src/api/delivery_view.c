@@ -2,7 +2,8 @@
  * dialects.
  *
  * The request of a past attempt is rendered again by the engine, with authorization and custom values as
- * "***". Bodies that are not UTF-8 are shown in base64 under body_base64. An attempt's times are milliseconds
+ * "***". Bodies that are not UTF-8 are shown in base64 under body_base64; one that was cut inside a character is shown
+ * up to it. An attempt's times are milliseconds
  * with microseconds behind the point; a step that did not happen is null. */
 #include "api/private.h"
 
@@ -18,6 +19,14 @@ static void write_body(struct th_jw *w, struct th_span body)
     th_jw_raw(w, TH_LIT("\""));
     th_base64(w->out, body.p, body.n);
     th_buf_char(w->out, '"');
+}
+
+/* The kept beginning of an answer's body. */
+static struct th_span kept_body(const struct th_attempt_row *row)
+{
+    struct th_span whole = row->truncated ? th_utf8_cut(row->body) : row->body;
+
+    return th_utf8_ok(whole) ? whole : row->body;
 }
 
 /* Takes the next field line off `rest`. */
@@ -79,6 +88,18 @@ static void write_headers(struct th_jw *w, struct th_span head)
     }
     th_jw_end_object(w);
     th_buf_fini(&joined);
+}
+
+/* The content coding that an answer names; {NULL, 0} without one, or with "identity". */
+static struct th_span coding_of(const struct th_attempt_row *row)
+{
+    struct th_span rest = row->head, name, value;
+
+    while (next_line(&rest, &name, &value))
+        if (th_span_ieq(name, TH_LIT("content-encoding")) && value.n &&
+            !th_span_ieq(value, TH_LIT("identity")))
+            return value;
+    return (struct th_span){NULL, 0};
 }
 
 static void write_ms(struct th_jw *w, const char *name, int32_t us)
@@ -206,7 +227,9 @@ static void write_response(struct th_jw *w, const struct th_api_req *r, const st
         return;
     }
     write_headers(w, row->head);
-    write_body(w, row->body);
+    write_body(w, kept_body(row));
+    if (coding_of(row).n && row->body.n)
+        th_api_str(w, row->decoded ? "decoded_from" : "encoding", coding_of(row));
     th_jw_key(w, TH_LIT("truncated"));
     th_jw_bool(w, row->truncated);
     th_jw_end_object(w);
@@ -392,7 +415,7 @@ static bool attempt_field(const struct th_attempt_row *row, struct th_span name,
     else if (th_span_is(name, "duration_ms") && row->us[4] >= 0 && row->status)
         th_jw_i64(w, row->us[4] / 1000);
     else if (th_span_is(name, "response_body") && row->status)
-        th_jw_string(w, row->body);
+        th_jw_string(w, kept_body(row));
     else if (th_span_is(name, "error") && row->detail.n)
         th_jw_string(w, row->detail);
     else

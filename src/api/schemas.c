@@ -69,8 +69,8 @@
 #define HEALTH "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
 
 #define WEBHOOK_FIELDS                                                                                       \
-    "\"id\":" STR ",\"url\":" STR ",\"url_secret\":" BOOL ",\"events\":{\"type\":\"array\",\"items\":" STR   \
-    "},\"active\":" BOOL ",\"description\":" STR_NULL                                                        \
+    "\"id\":" STR ",\"url\":" STR ",\"url_unicode\":" STR ",\"url_secret\":" BOOL                            \
+    ",\"events\":{\"type\":\"array\",\"items\":" STR "},\"active\":" BOOL ",\"description\":" STR_NULL       \
     ",\"metadata\":" STRINGS(SCALAR) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(                   \
         BOOL) ",\"timeout_seconds\":{\"type\":\"number\"},\"max_in_flight\":" INT                            \
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
@@ -152,6 +152,8 @@ const struct th_api_schema th_api_schemas[] = {
                                                              "\"hidden\":" STR ","
                                                              "\"status\":" INT ",\"headers\":" STRINGS(
                                                                  STR) ",\"body\":" STR ",\"body_base64\":" STR
+                                                                      ",\"decoded_from\":" STR
+                                                                      ",\"encoding\":" STR
                                                                       ",\"truncated\":" BOOL) "]}")},
     {"AttemptRow",
      OBJECT("\"delivery\",\"event\",\"event_type\",\"endpoint\",\"number\",\"time\",\"outcome\",\"status\","

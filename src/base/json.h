@@ -65,6 +65,8 @@ void th_json_pointer_words(struct th_buf *out, struct th_span pointer);
 
 /** True when the bytes are well-formed UTF-8 (RFC 3629). */
 bool th_utf8_ok(struct th_span s);
+/** `s`, which was cut somewhere, without the beginning of a character at its end. Other bytes that are not UTF-8 stay. */
+struct th_span th_utf8_cut(struct th_span s);
 
 /** Writer: compact, commas and colons by itself. Errors stick in the buffer. */
 struct th_jw {

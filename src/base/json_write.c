@@ -128,6 +128,21 @@ void th_jw_raw(struct th_jw *w, struct th_span json)
     th_buf_span(w->out, json);
 }
 
+struct th_span th_utf8_cut(struct th_span s)
+{
+    for (size_t back = 1; back <= 3 && back <= s.n; back++) {
+        unsigned char c = (unsigned char)s.p[s.n - back];
+        size_t whole = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+
+        if ((c & 0xc0) == 0x80)
+            continue; /* inside a character */
+        if (whole > back)
+            s.n -= back;
+        break;
+    }
+    return s;
+}
+
 bool th_utf8_ok(struct th_span s)
 {
     const char *p = s.p, *end = p + s.n;

@@ -223,6 +223,11 @@ static void print_attempt(struct th_cli *cli, struct th_json a, bool bodies)
         if (th_json_member(at, TH_LIT("headers"), &headers))
             print_fields(cli, headers);
         print_body(cli, at);
+        if (th_cli_member(cli, at, "/decoded_from")[0] != '-')
+            printf("    (came as %s, shown decoded)\n", th_cli_member(cli, at, "/decoded_from"));
+        else if (th_cli_member(cli, at, "/encoding")[0] != '-')
+            printf("    (%s, shown as it came: this coding is not decoded here)\n",
+                   th_cli_member(cli, at, "/encoding"));
         if (strcmp(th_cli_member(cli, at, "/truncated"), "true") == 0)
             printf("    (cut: only the beginning is kept)\n");
     }

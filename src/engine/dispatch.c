@@ -258,6 +258,7 @@ static void send_to(struct th_attempt *a, unsigned count)
         .head = th_buf_view(&a->head),
         .body = {body},
         .body_count = 1,
+        .decode = true,
         .deadline = {a->began.us + (int64_t)timeout_ms * 1000},
         .connect_deadline = {e->now.mono.us +
                              (int64_t)(connect_ms < timeout_ms ? connect_ms : timeout_ms) * 1000},

@@ -22,6 +22,8 @@ static void keep_answer(struct th_attempt *a)
     unsigned count = th_masks_of(a->ep, a->run, a->e->now.wall.ms, masks);
     size_t body = 0, head = res->head.n < HEAD_KEPT ? res->head.n : HEAD_KEPT;
 
+    while (head < res->head.n && head > 0 && res->head.p[head - 1] != '\n')
+        head--; /* whole field lines */
     th_mask_write(masks, count, th_span(res->head.p, head), head < res->head.n, &a->answer);
     head = a->answer.n;
     th_mask_write(masks, count, res->body, res->truncated, &a->answer);
@@ -53,6 +55,7 @@ static void fill_row(struct th_attempt *a)
                                    .status = (uint16_t)res->status,
                                    .class = (uint8_t)res->class,
                                    .truncated = res->truncated,
+                                   .decoded = res->decoded,
                                    .reused = res->reused,
                                    .ok = a->verdict == TH_V_DELIVERED,
                                    .endpoint_rev = a->run->rev,
@@ -67,6 +70,7 @@ static void fill_row(struct th_attempt *a)
     row->us[4] = since(a->began.us, a->ended.mono.us);
     if (row->detail.n > 400)
         row->detail.n = 400;
+    row->detail = th_utf8_cut(row->detail); /* the transport's own text may be cut as well */
     keep_answer(a);
 }
 

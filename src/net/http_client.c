@@ -40,8 +40,10 @@ static struct hc_tx *tx_new(struct hc *c)
         body = tx->body;
         *tx = (struct hc_tx){.head = head, .body = body};
     }
-    if (tx)
+    if (tx) {
         th_buf_init(&tx->mended, TH_HC_READ);
+        th_buf_init(&tx->plain, 0);
+    }
     return tx;
 }
 
@@ -50,6 +52,7 @@ static void tx_free(struct hc_tx *tx)
     struct hc *c = tx->client;
 
     th_buf_fini(&tx->mended);
+    th_buf_fini(&tx->plain);
     if (c->spare_tx_count >= TH_HC_SPARE || c->closing) {
         th_buf_fini(&tx->head);
         th_buf_fini(&tx->body);
@@ -97,7 +100,7 @@ void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail)
     if (class != TH_HTTP_OK) {
         tx->req->res.status = 0;
         tx->req->res.head = tx->req->res.body = th_span("", 0);
-        tx->req->res.truncated = false;
+        tx->req->res.truncated = tx->req->res.decoded = false;
         tx->req->res.retry_after_s = UINT32_MAX;
     }
     th_list_remove(&tx->link);
@@ -243,7 +246,7 @@ static void client_submit(struct th_transport *t, struct th_http_req *req)
 
     req->res.status = 0;
     req->res.head = req->res.body = th_span("", 0);
-    req->res.truncated = req->res.reused = false;
+    req->res.truncated = req->res.decoded = req->res.reused = false;
     req->res.retry_after_s = UINT32_MAX;
     req->res.peer = (struct th_addr){0};
     req->res.times = (struct th_http_times){-1, -1, -1, -1, -1};

@@ -3,7 +3,7 @@
  * What is taken of odd answers, and why: see http1.c. What is added here: how much is kept, and when the connection may serve
  * again.
  *
- * Refuses: more head than head_cap, more than TH_HC_INTERIM interim answers, 101, to inflate anything.
+ * Refuses: more head than head_cap, more than TH_HC_INTERIM interim answers, 101, to inflate more of a body than the caller keeps.
  *
  * Invariants: 1. At most head_cap plus one read of head and body_cap of body is held. 2. Spans of the result
  * point into the read buffer only while the request ends inside the same call; otherwise into the tx's own
@@ -12,6 +12,7 @@
  *
  * Failure: every fault ends the request with its class; the connection is closed. */
 #include "net/http_client_private.h"
+#include "net/inflate.h"
 #include <time.h>
 
 static bool add(struct th_buf *b, size_t max, const char *p, size_t n)
@@ -30,6 +31,20 @@ static void reset_buffers(struct hc_tx *tx)
     tx->has_head = tx->odd = false;
 }
 
+/* A body that came compressed although nobody asked for it. */
+static void decode(struct hc_tx *tx)
+{
+    struct th_http_result *res = &tx->req->res;
+    bool whole;
+
+    tx->plain.max = tx->req->body_cap;
+    if (!tx->coding[0] || !th_inflate(th_str(tx->coding), res->body, &tx->plain, &whole))
+        return;
+    res->body = th_buf_view(&tx->plain);
+    res->decoded = true;
+    res->truncated |= !whole;
+}
+
 static void complete(struct hc_tx *tx, size_t surplus, bool reusable)
 {
     struct hc_conn *conn = tx->conn;
@@ -37,6 +52,7 @@ static void complete(struct hc_tx *tx, size_t surplus, bool reusable)
 
     if (tx->body_n && tx->body.n == tx->body_n)
         res->body = th_buf_view(&tx->body);
+    decode(tx);
     if (reusable && surplus == 0 && tx->keep_alive && res->times.sent >= 0 && !tx->client->closing &&
         (!conn->tls || th_tls_quiet(conn->tls)))
         hc_conn_release(conn);
@@ -131,7 +147,11 @@ static void take_head(struct hc_tx *tx, const struct th_http1_head *head)
 {
     struct th_http_result *res = &tx->req->res;
 
+    const struct th_http1_field *coding = tx->req->decode ? th_http1_field(head, "content-encoding") : NULL;
+
     tx->has_head = true;
+    if (coding && coding->value.n < sizeof tx->coding)
+        memcpy(tx->coding, coding->value.p, coding->value.n);
     tx->framing = head->body;
     tx->left = head->length;
     tx->keep_alive = head->keep_alive && !tx->odd;

@@ -78,6 +78,8 @@ struct hc_tx {
     /* the answer */
     struct th_buf head, body; /* what had to be kept between two reads */
     struct th_buf mended;     /* the head, if it had oddities */
+    struct th_buf plain;      /* the body decoded */
+    char coding[16];          /* Content-Encoding, if the request asks for decoding; "" else */
     size_t scanned, body_n;
     struct th_http1_chunked chunked;
     uint64_t left;

@@ -146,6 +146,7 @@ struct th_attempt_row {
     uint16_t status;   /* 0: no answer */
     uint8_t class;     /* enum th_http_class */
     bool truncated, reused, ok;
+    bool decoded;  /* the body came compressed and is kept decoded */
     int32_t us[5]; /* dns, connect, tls, first byte, total: microseconds; -1 unknown */
     uint64_t endpoint_rev;
     int64_t signed_at; /* unix seconds used in the signature */

@@ -52,6 +52,7 @@ struct th_http_result {
     struct th_span head;    /* field lines "Name: value\r\n" of the final answer, valid during done() */
     struct th_span body;    /* first body_cap bytes, valid during done() */
     bool truncated;         /* the body was longer */
+    bool decoded;           /* the body came compressed (Content-Encoding) and is given decoded */
     uint32_t retry_after_s; /* delta-seconds of Retry-After (HTTP-date forms converted), UINT32_MAX: none */
     struct th_addr peer;
     struct th_http_times times;
@@ -72,6 +73,7 @@ struct th_http_req {
     struct th_span head;    /* finished field lines, each ending in CRLF, without Host and Content-Length */
     struct th_span body[3]; /* sent one after the other */
     unsigned body_count;
+    bool decode; /* gzip and deflate bodies are given decoded, as far as body_cap reaches */
     struct th_mono deadline, connect_deadline;
     uint32_t head_cap, body_cap; /* bytes of the answer kept; more head than head_cap is a protocol error */
     void (*done)(struct th_http_req *);

@@ -88,7 +88,7 @@ static inline uint64_t sq_day_start(uint64_t day)
     "no, delivery, endpoint, prev, nth, at, status, class, flags, endpoint_rev, signed_at, times, peer, "    \
     "sigs, detail"
 #define SQ_ATTEMPT_HEAD 15 /* column after them: head, body */
-enum sq_attempt_flag { SQ_TRUNCATED = 1, SQ_REUSED = 2, SQ_OK = 4 };
+enum sq_attempt_flag { SQ_TRUNCATED = 1, SQ_REUSED = 2, SQ_OK = 4, SQ_DECODED = 8 };
 
 struct sq_packed { /* how times and peer are stored */
     unsigned char times[20], peer[23];

@@ -247,6 +247,7 @@ static void copy_attempt(struct sq_pager *p, sqlite3_stmt *st, bool answer, stru
                                    .class = (uint8_t)sqlite3_column_int(st, 7),
                                    .truncated = flags & SQ_TRUNCATED,
                                    .reused = flags & SQ_REUSED,
+                                   .decoded = flags & SQ_DECODED,
                                    .ok = flags & SQ_OK,
                                    .endpoint_rev = sq_col_u64(st, 9),
                                    .signed_at = sqlite3_column_int64(st, 10)};

@@ -341,7 +341,9 @@ static int put_attempt(struct sq_writer *w, const struct th_settle *s, uint64_t 
     sq_i64(st, 6, r->at.ms);
     sq_u64(st, 7, r->status);
     sq_u64(st, 8, r->class);
-    sq_u64(st, 9, (r->truncated ? SQ_TRUNCATED : 0u) | (r->reused ? SQ_REUSED : 0u) | (r->ok ? SQ_OK : 0u));
+    sq_u64(st, 9,
+           (r->truncated ? SQ_TRUNCATED : 0u) | (r->reused ? SQ_REUSED : 0u) | (r->ok ? SQ_OK : 0u) |
+               (r->decoded ? SQ_DECODED : 0u));
     sq_u64(st, 10, r->endpoint_rev);
     sq_i64(st, 11, r->signed_at);
     sq_blob(st, 12, th_span(packed.times, sizeof packed.times));

@@ -311,7 +311,7 @@ static void attempts_come_back_as_they_were_given(void **state)
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     fx_publish(f, 1, T0, &ep, 1, &d);
     s = fx_settle(d, 0, TH_DS_QUEUED);
-    s.row.truncated = s.row.reused = true;
+    s.row.truncated = s.row.reused = s.row.decoded = true;
     s.row.class = TH_HTTP_RESET;
     s.row.peer =
         (struct th_addr){.family = 6, .ip = {0x20, 1, 0xd, 0xb8, [15] = 7}, .scope = 3, .port = 65535};
@@ -327,7 +327,7 @@ static void attempts_come_back_as_they_were_given(void **state)
     assert_int_equal(v->row.nth, 1);
     assert_int_equal(v->row.status, 503);
     assert_int_equal(v->row.class, TH_HTTP_RESET);
-    assert_true(v->row.truncated && v->row.reused && !v->row.ok);
+    assert_true(v->row.truncated && v->row.reused && v->row.decoded && !v->row.ok);
     assert_memory_equal(v->row.us, s.row.us, sizeof s.row.us);
     assert_int_equal(v->row.endpoint_rev, 1);
     assert_int_equal(v->row.signed_at, T0 / 1000);
