@@ -5,6 +5,7 @@
  * request's arena first, because the engine's object may be replaced before the change is made. What needs
  * the dialect's rules (URL, types, header names, secret) is judged by the engine. */
 #include "api/private.h"
+#include "net/idn.h"
 #include <stdio.h>
 
 #define MAX_METADATA_MEMBERS 1000 /* the dialect's limit is far lower; this bounds the search for doubles */
@@ -265,13 +266,30 @@ static void apply_timeout(struct th_api_req *r, const struct th_api_value *v, co
         s->timeout_ms = (uint32_t)(v->number * 1000 + 0.5);
 }
 
+/* An international host name in the form that goes out; with what is wrong with it among the errors. */
+static struct th_span ascii_url(struct th_api_req *r, struct th_span url)
+{
+    struct th_buf out;
+    const char *why;
+
+    th_buf_init(&out, 8192);
+    if (th_idn_url(url, &out, &why)) {
+        if (why)
+            th_api_error(r, pointer_to(r, F_URL), "%s", why);
+        else if (!th_arena_copy(&r->mem, th_buf_view(&out), &url))
+            th_api_error(r, pointer_to(r, F_URL), "cannot be converted: out of memory");
+    }
+    th_buf_fini(&out);
+    return url;
+}
+
 static void apply_plain(struct th_api_req *r, const struct th_api_value *v, struct th_change *c)
 {
     struct th_endpoint_spec *s = &c->spec;
     const struct th_rules *rules = &th_dialect_values(r->dialect)->rules;
 
     if (v[F_URL].present)
-        s->url = v[F_URL].text;
+        s->url = ascii_url(r, v[F_URL].text);
     if (v[F_URL_SECRET].present)
         s->url_secret = v[F_URL_SECRET].null ? TH_URL_BY_NAME
                         : v[F_URL_SECRET].i  ? TH_URL_SECRET

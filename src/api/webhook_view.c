@@ -5,10 +5,12 @@
  * others see "***". The secret appears
  * only in the answer to the creation. */
 #include "api/private.h"
+#include "net/idn.h"
 
 static const char *const native[] = {
     "id",
     "url",
+    "url_unicode",
     "url_secret",
     "events",
     "active",
@@ -140,6 +142,26 @@ static bool write_options(const struct th_endpoint *ep, struct th_jw *w)
     return any;
 }
 
+/* Beside the form that goes out, the one that people write: only where they differ. */
+static bool write_unicode(const struct th_endpoint *ep, bool whole, struct th_jw *w)
+{
+    struct th_buf url, shown;
+    bool differs;
+
+    th_buf_init(&url, 4096);
+    th_buf_init(&shown, 16384);
+    if (whole || !th_url_is_secret(&ep->spec))
+        th_buf_span(&url, ep->spec.url);
+    else
+        th_url_mask(ep->spec.url, &url);
+    differs = th_idn_show(th_buf_view(&url), &shown);
+    if (differs)
+        th_jw_string(w, th_buf_view(&shown));
+    th_buf_fini(&url);
+    th_buf_fini(&shown);
+    return differs;
+}
+
 static bool write_plain(const struct th_api_list *l, const struct th_endpoint *ep, struct th_span name,
                         struct th_jw *w)
 {
@@ -191,6 +213,8 @@ bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th
         write_headers(l, ep, &w);
     else if (th_span_is(name, "options"))
         return write_options(ep, &w);
+    else if (th_span_is(name, "url_unicode"))
+        return write_unicode(ep, l->values, &w);
     else if (th_span_is(name, "rate_limit_per_second"))
         write_rate(ep, &w);
     else if (th_span_is(name, "signature_variant"))

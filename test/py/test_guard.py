@@ -178,6 +178,77 @@ def test_names_with_forbidden_addresses_are_refused_at_registration(server):
         assert all(name in {asked for asked, _ in dns.asked} for name in DENIED)
 
 
+def test_a_refusal_names_the_class_and_the_log_alone_the_address(server):
+    """A tenant that could read the address behind a name would map a network that is not his."""
+    names = {"now.example.com": [["10.77.66.55"]], "later.example.com": ["NXDOMAIN", "NXDOMAIN", ["10.44.33.22"]]}
+    with Dns(names) as dns:
+        running = server(environment="production", flags=["--dns-servers", dns.address])
+        refused = running.api.post("/v1/webhooks", {"url": "https://now.example.com/"})
+        assert refused.status == 422 and refused.json["errors"] == [
+            {"pointer": "/url", "detail": "the host resolves to an address that is not allowed: a private address"}]
+        made = running.api.post("/v1/webhooks", {"url": "https://later.example.com/"}).expect(201).json
+        dns.names["later.example.com"] = [["10.44.33.22"]]
+        assert running.stop() == 0
+        running.start()
+        publish(running.api)
+        attempt = attempt_of(running.api, made["id"], "denied")
+        assert "a private address" in attempt["detail"] and "10." not in attempt["detail"] and attempt["address"] is None
+        log = running.text()
+        assert "10.77.66.55" in log and "10.44.33.22" in log
+
+
+OWN_NAMES = ["receiver", "app.local", "host.docker.internal", "my_app_1", "db_1.app.test"]
+
+
+def test_development_takes_the_names_of_its_own_machines(server, receiver):
+    names = {name: [["127.0.0.1"]] for name in OWN_NAMES}
+    with Dns({**names, "other.local": [["172.18.0.2"]], "bridge_1": [["fd00::5"]]}) as dns:
+        running = server(flags=["--dns-servers", dns.address])
+        target = receiver()
+        for name in OWN_NAMES:
+            running.api.post("/v1/webhooks", {"url": f"http://{name}:{target.port}/"}).expect(201)
+        publish(running.api)
+        target.wait_for(len(OWN_NAMES))
+        assert {request.header("host") for request in target.requests} == {f"{name}:{target.port}" for name in OWN_NAMES}
+        for name in ("other.local", "bridge_1"):
+            refused = running.api.post("/v1/webhooks", {"url": f"http://{name}/"})
+            assert refused.status == 422 and b"--allow-network CIDR" in refused.body and b"172.18" not in refused.body
+        assert b"--allow-network CIDR" in running.api.post("/v1/webhooks", {"url": "http://192.168.1.5/"}).body
+        assert running.api.post("/v1/webhooks", {"url": "http://metadata.google.internal/"}).status == 422
+        strict = server(environment="production", flags=["--dns-servers", dns.address])
+        for name in [*OWN_NAMES, "my_app.example.com"]:
+            assert strict.api.post("/v1/webhooks", {"url": f"https://{name}/"}).status == 422
+        opened = server(environment="production", flags=["--dns-servers", dns.address, "--allow-network", "172.18.0.0/16"])
+        opened.api.post("/v1/webhooks", {"url": "https://other.local/"}).expect(201)
+        assert opened.api.post("/v1/webhooks", {"url": "https://receiver/"}).status == 422
+
+
+def test_international_names_are_taken_and_shown_in_both_forms(server, receiver):
+    with Dns({"xn--bcher-kva.local": [["127.0.0.1"]]}) as dns:
+        running = server(flags=["--dns-servers", dns.address])
+        api, target = running.api, receiver()
+        made = api.post("/v1/webhooks", {"url": f"http://B\u00fccher.local:{target.port}/\u0070ath"}).expect(201).json
+        assert made["url"] == f"http://xn--bcher-kva.local:{target.port}/path"
+        assert made["url_unicode"] == f"http://b\u00fccher.local:{target.port}/path"
+        publish(api)
+        assert target.wait_for(1)[0].header("host") == f"xn--bcher-kva.local:{target.port}"
+        changed = api.patch(f"/v1/webhooks/{made['id']}", {"url": "http://127.0.0.1:9999/"}).expect(200).json
+        assert "url_unicode" not in changed
+        again = api.patch(f"/v1/webhooks/{made['id']}", {"url": "https://stra\u00dfe.example/"}).expect(200).json
+        assert (again["url"], again["url_unicode"]) == ("https://xn--strae-oqa.example/", "https://stra\u00dfe.example/")
+        for url, part in [("https://ex\u0430mple.com/", "mixes scripts"), ("https://\uff11\uff10.0.0.1/", "stands for another"),
+                          ("https://lo\u200bcalhost/", "stands for another"), ("https://\u202eexample.com/", "cannot have"),
+                          ("https://example.com/\u00fc", "%XX"),
+                          ("https://me:secret@example.com/", 'headers: {"Authorization": "Basic \u2026"}')]:
+            refused = api.post("/v1/webhooks", {"url": url})
+            assert refused.status == 422 and part in refused.json["errors"][0]["detail"], refused
+            assert len(refused.json["errors"]) == 1
+        api.put("/v1/tenants/intl", {"name": "x", "dialect": "tsanet"}).expect(201)
+        other = api.as_tenant("intl")
+        taken = other.post("/v1/webhooks", {"callbackUrl": "https://b\u00fccher.example/"}).expect(200).json
+        assert taken["callbackUrl"] == "https://xn--bcher-kva.example/" and "url_unicode" not in taken
+
+
 def test_the_dns_corpus_at_every_attempt(server):
     """The names do not resolve when they are registered, and to the corpus's answers when something is sent."""
     cases = [case for case in lines("ssrf", "dns_cases.jsonl")
