@@ -179,9 +179,22 @@ static bool option_bit(struct head *h, struct dl_text when, uint8_t *bit)
     return dl_fail(h->w, when.line, "\"%s\" is not among endpoint.options", when.s.p);
 }
 
-/* What follows, up to end_when, is there only if an option is on, or (with the word "retry") from the second
- * attempt on. */
-static bool begin_when(struct head *h, struct dl_text when, unsigned *at)
+/* The name with its colon, to be found among the endpoint's own lines. */
+static bool unset_name(struct head *h, struct dl_text name, struct dl_op *op)
+{
+    char *text = dl_alloc(&h->d->arena, name.s.n + 2);
+
+    if (!text)
+        return dl_fail_nomem(h->w);
+    memcpy(text, name.s.p, name.s.n);
+    text[name.s.n] = ':';
+    *op = (struct dl_op){.kind = DL_IF_UNSET, .text = th_span(text, name.s.n + 1)};
+    return true;
+}
+
+/* What follows, up to end_when, is there only if an option is on, with the word "retry" from the second attempt on, with
+ * "unset" if the endpoint has no header of that name of its own. */
+static bool begin_when(struct head *h, struct dl_text name, struct dl_text when, unsigned *at)
 {
     struct dl_op op = {.kind = DL_IF_RETRY};
     size_t old;
@@ -190,7 +203,10 @@ static bool begin_when(struct head *h, struct dl_text when, unsigned *at)
     if (!when.s.p)
         return true;
     old = dl_enter(h->w, TH_LIT("when"));
-    if (!th_span_is(when.s, "retry")) {
+    if (name.s.p && th_span_is(when.s, "unset")) {
+        if (!unset_name(h, name, &op))
+            return false;
+    } else if (!th_span_is(when.s, "retry")) {
         op.kind = DL_IF_OPTION;
         if (!option_bit(h, when, &op.arg))
             return false;
@@ -209,9 +225,11 @@ static bool push_header(struct head *h, const struct dl_header *header)
 {
     unsigned at;
 
-    if (!begin_when(h, header->when, &at) || !push_line(h, header))
+    if (!begin_when(h, header->name, header->when, &at) || !push_line(h, header))
         return false;
     end_when(h, header->when, at);
+    if (th_span_is(header->when.s, "unset"))
+        h->d->owned_count--; /* an endpoint may have one of its own */
     return true;
 }
 
@@ -396,7 +414,7 @@ static bool do_signature(struct head *h, unsigned i)
         h->d->variant_secret_form[index] = variant->secret_form;
         dl_leave(h->w, old);
     }
-    if (!begin_when(h, spec->when, &at) ||
+    if (!begin_when(h, (struct dl_text){0}, spec->when, &at) ||
         !push(h, (struct dl_op){.kind = DL_SIGNATURE, .arg = (uint8_t)i}, line))
         return false;
     end_when(h, spec->when, at);
@@ -465,8 +483,8 @@ static bool finish(struct head *h)
         return dl_fail_nomem(h->w);
     for (unsigned i = 0; i < h->count; i++) {
         struct dl_op op = h->ops[i];
-        if (op.kind == DL_IF_OPTION || op.kind == DL_IF_RETRY || op.kind == DL_HIDDEN || op.kind == DL_LINE ||
-            op.kind == DL_LINE_PERCENT)
+        if (op.kind == DL_IF_OPTION || op.kind == DL_IF_RETRY || op.kind == DL_IF_UNSET ||
+            op.kind == DL_HIDDEN || op.kind == DL_LINE || op.kind == DL_LINE_PERCENT)
             barrier = i + op.skip + 1 > barrier ? i + op.skip + 1 : barrier;
         if (n && i > barrier && op.kind == DL_LITERAL && ops[n - 1].kind == DL_LITERAL) {
             struct th_span a = ops[n - 1].text, both;

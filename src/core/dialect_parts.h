@@ -55,7 +55,7 @@ enum dl_form { DL_FORM_TEXT = 1, DL_FORM_TOKEN, DL_FORM_HEX, DL_FORM_BASE64, DL_
 enum dl_escape { DL_ESCAPE_NONE = 1, DL_ESCAPE_PERCENT };
 
 struct dl_header {
-    struct dl_text name, value, otherwise, when; /* when: name of an endpoint option, or "retry" */
+    struct dl_text name, value, otherwise, when; /* when: name of an endpoint option, "retry" or "unset" */
     unsigned escape;
 };
 struct dl_sig_parts { /* what a variant may say differently */
@@ -221,6 +221,7 @@ enum dl_op_kind {
     DL_SIGNATURE,
     DL_IF_OPTION,
     DL_IF_RETRY,
+    DL_IF_UNSET, /* text: a header's name with ":"; the endpoint has no header of its own of that name */
     DL_HIDDEN,
     DL_LINE,
     DL_LINE_PERCENT

@@ -332,6 +332,21 @@ static const struct th_sign_key *bearer_key(const struct th_dialect *d, const st
     return r->keys[d->values.secrets_all_sign ? 0 : r->key_count - 1];
 }
 
+/* Whether one of the lines begins with `name`, which ends in a colon. */
+static bool has_line(struct th_span lines, struct th_span name)
+{
+    while (lines.n > 0) {
+        const char *lf = memchr(lines.p, '\n', lines.n);
+        size_t line = lf ? (size_t)(lf - lines.p) + 1 : lines.n;
+
+        if (line >= name.n && th_span_ieq(th_span(lines.p, name.n), name))
+            return true;
+        lines.p += line;
+        lines.n -= line;
+    }
+    return false;
+}
+
 enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render *r, struct th_span body,
                               struct th_buf *out, struct th_buf *sigs, bool hide)
 {
@@ -359,6 +374,9 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
             break;
         case DL_IF_OPTION:
             i += r->options & 1u << op->arg ? 0u : op->skip;
+            break;
+        case DL_IF_UNSET:
+            i += has_line(r->custom, op->text) ? op->skip : 0u;
             break;
         case DL_IF_RETRY:
             i += r->attempt > 1 ? 0u : op->skip;

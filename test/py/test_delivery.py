@@ -1,7 +1,9 @@
 """Deliveries as the receiver sees them: the request on the wire, retries, hostile answers, fairness, reports."""
 import base64
 import datetime
+import gzip
 import json
+import os
 import re
 import socket
 import ssl
@@ -9,6 +11,7 @@ import statistics
 import subprocess
 import threading
 import time
+import zlib
 
 import pytest
 
@@ -66,7 +69,8 @@ def test_standard_request_on_the_wire(tenant, receiver):
     fields = {name.lower(): value for name, value in request.headers}
     assert len(fields) == len(request.headers)
     assert set(fields) == {"host", "content-length", "content-type", "user-agent", "webhook-id", "webhook-timestamp",
-                           "webhook-signature"}
+                           "webhook-signature", "accept"}
+    assert fields["accept"] == "*/*"
     assert fields["host"] == f"127.0.0.1:{target.port}" and fields["content-type"] == "application/json"
     assert fields["content-length"] == str(len(request.body))
     assert re.fullmatch(r"Tenterhook/\d+\.\d+\.\d+", fields["user-agent"])
@@ -107,6 +111,16 @@ def test_tiro_never_retries_4xx(shared, receiver, status):
     api.post("/v1/events", {"type": "note.created", "resource_id": "n", "data": {}}).expect(202)
     row = settled(api, 1, status="failed")[0]
     assert row["reason"] == "final_status" and row["attempt_count"] == 1 and row["next_attempt_at"] is None
+
+
+def test_an_accept_of_the_endpoints_own_goes_out_alone(tenant, receiver):
+    target = receiver()
+    made = register(tenant, target, headers={"accept": "application/json"})
+    publish(tenant)
+    request = target.wait_for(1)[0]
+    assert [value for name, value in request.headers if name.lower() == "accept"] == ["application/json"]
+    shown = of_endpoint(tenant, made["id"])["attempts"][0]["request"]["headers"]
+    assert [name.lower() for name in shown].count("accept") == 1
 
 
 def test_custom_headers_go_out_and_are_hidden(tenant, receiver):
@@ -344,6 +358,55 @@ def test_answers_that_are_no_text_are_shown(tenant):
         response = of_endpoint(tenant, ids[1])["attempts"][0]["response"]
         assert base64.b64decode(response["body_base64"]) == b"\xff\x00\xfe\""
         json.loads(tenant.get("/v1/deliveries").expect(200).body.decode("utf-8"))
+
+
+def answered(tenant, head, body, **more):
+    """How the log shows an answer with status 500."""
+    def script(connection):
+        connection.sendall(b"HTTP/1.1 500 X\r\n%sContent-Length: %d\r\n\r\n" % (head, len(body)) + body)
+
+    with Bytes(script) as target:
+        made = register(tenant, target.url(), **more)
+        publish(tenant)
+        response = of_endpoint(tenant, made["id"])["attempts"][0]["response"]
+        tenant.delete(f"/v1/webhooks/{made['id']}").expect(204)
+        return response
+
+
+@pytest.mark.parametrize("character", ["\u00fc", "\u20ac", "\U0001f600"])
+def test_an_answer_that_is_cut_inside_a_character_is_text(tenant, character):
+    size = len(character.encode())
+    for shift in range(size):
+        response = answered(tenant, b"", b"x" * shift + character.encode() * 10000)
+        kept = "x" * shift + character * ((16384 - shift) // size)
+        assert response.get("body") == kept and response["truncated"], shift
+
+
+def test_bytes_that_are_no_text_stay_base64_when_they_are_cut(tenant):
+    body = bytes([0xff, 0xfe]) * 10000
+    response = answered(tenant, b"", body)
+    assert base64.b64decode(response["body_base64"]) == body[:16384]
+
+
+def test_an_answer_in_a_coding_that_nobody_asked_for(tenant):
+    text = json.dumps({"error": "no such order \u20ac"}).encode()
+    bare = zlib.compressobj(9, zlib.DEFLATED, -15)
+    for coding, body in [("gzip", gzip.compress(text)), ("x-gzip", gzip.compress(text)), ("deflate", zlib.compress(text)),
+                         ("DEFLATE", bare.compress(text) + bare.flush())]:
+        response = answered(tenant, f"Content-Encoding: {coding}\r\n".encode(), body)
+        assert (response.get("body"), response.get("decoded_from")) == (text.decode(), coding)
+        assert not response["truncated"] and "encoding" not in response
+    named = answered(tenant, b"Content-Encoding: br\r\n", b"\x0b\x02\x80abc\xff")
+    assert named["encoding"] == "br" and base64.b64decode(named["body_base64"]) == b"\x0b\x02\x80abc\xff"
+    lie = answered(tenant, b"Content-Encoding: gzip\r\n", b"plain text")
+    assert (lie["body"], lie["encoding"]) == ("plain text", "gzip") and "decoded_from" not in lie
+    half = answered(tenant, b"Content-Encoding: gzip\r\n", gzip.compress(b"abc" * 1000)[:-12])
+    assert half["body"].startswith("abcabc") and half["truncated"]
+    bomb = answered(tenant, b"Content-Encoding: gzip\r\n", gzip.compress(b"0" * 100_000_000))
+    assert bomb["body"] == "0" * 16384 and bomb["truncated"] and bomb["decoded_from"] == "gzip"
+    random = os.urandom(60000).hex().encode()
+    cut = answered(tenant, b"Content-Encoding: gzip\r\n", gzip.compress(random))
+    assert cut["body"] == random[:16384].decode() and cut["truncated"]
 
 
 def test_bytes_of_one_answer_never_reach_another(tenant):
