@@ -282,6 +282,29 @@ static bool other_secret(struct th_explain *x)
     return true;
 }
 
+/* Whether the body is JSON all of whose objects are sorted, so many that it is hardly chance. */
+static bool sorted_members(const struct th_explain *x)
+{
+    struct th_json root, key, value;
+    struct th_json_iter it;
+    struct th_span before = {NULL, 0};
+    unsigned n = 0;
+
+    if (th_json_parse(x->request->body, TH_JSON_DEPTH, &root, NULL) || root.type != TH_JSON_OBJECT)
+        return false;
+    th_json_iter(&it, root);
+    while (th_json_next(&it, &key, &value)) {
+        size_t common = before.n < key.raw.n ? before.n : key.raw.n;
+        int order = n ? memcmp(before.p, key.raw.p, common) : -1;
+
+        if (order > 0)
+            return false;
+        before = key.raw;
+        n++;
+    }
+    return n >= 3;
+}
+
 /* How the signature would be right, whatever the time. */
 static void find_signature_causes(struct th_explain *x)
 {
@@ -292,6 +315,10 @@ static void find_signature_causes(struct th_explain *x)
         other_dialect(x) || other_secret(x) ||
         (x->request->body.n <= TRY_BODY_MAX && th_explain_two_changes(x)) || other_length(x))
         return;
+    if (sorted_members(x))
+        th_explain_finding(
+            x, "the members of every object of the body stand in alphabetical order: a parser that sorts "
+               "them seems to have written it anew, and may have rewritten numbers. Verify the raw bytes");
     if (x->result == TENTERHOOK_MALFORMED)
         th_explain_finding(
             x, th_cli_printf(x->cli, "header %.*s is not of the form of this dialect: %s; it holds \"%.*s\"",

@@ -15,7 +15,7 @@ static const struct {
     {TENTERHOOK_KEY_WHSEC, "decoded from base64 after \"whsec_\""},
     {TENTERHOOK_KEY_HEX, "decoded from hex"},
 };
-static const char *const secret_ways[] = {NULL, "with a line end behind it", "without its white space",
+static const char *const secret_ways[] = {NULL, "with a line end behind it", "without what stands around it",
                                           "the old one"};
 static const char *const contents[] = {
     NULL,        "{body}", "{ts}.{body}", "{event.id}.{ts}.{body}", "{event.id}.{body}", "v0:{ts}:{body}",
@@ -134,12 +134,9 @@ static bool secret_for(const struct th_explain *x, unsigned way, unsigned which,
         return x->r->has_old && which == 0;
     }
     if (way == 2) {
-        size_t before = s.n;
-        while (s.n && strchr(" \t\r\n", s.p[s.n - 1]))
-            s.n--;
-        while (s.n && strchr(" \t\r\n", s.p[0]))
-            s = th_span(s.p + 1, s.n - 1);
-        if (s.n == before)
+        const char *what;
+
+        if (!th_secret_clean(s, &s, &what))
             return false;
     }
     th_buf_span(out, s);
@@ -278,6 +275,17 @@ static const char *difference(struct th_explain *x, struct th_span came, struct 
                          at, th_explain_hex(x->cli, a), th_explain_hex(x->cli, b), came.n, made.n);
 }
 
+/* What stands around the first secret that has something around it. */
+static const char *around(const struct th_explain *x)
+{
+    const char *what = NULL;
+    struct th_span clean;
+
+    for (unsigned i = 0; i < x->r->secret_count && !what; i++)
+        (void)th_secret_clean(th_buf_view(&x->r->secret[i]), &clean, &what);
+    return what ? what : "its white space";
+}
+
 static void say_match(struct th_explain *x, const unsigned pick[DIMENSIONS])
 {
     struct th_cli *c = x->cli;
@@ -298,6 +306,10 @@ static void say_match(struct th_explain *x, const unsigned pick[DIMENSIONS])
         th_explain_finding(
             x, "it was signed with the old secret: take both while a rotation is under way, or the old "
                "one has ended");
+    else if (pick[D_SECRET] == 2)
+        th_explain_finding(
+            x, th_cli_printf(c, "the secret was copied with more than the secret: it matches without %s",
+                             around(x)));
     else if (pick[D_SECRET])
         th_explain_finding(x, th_cli_printf(c, "the secret differs in white space: it matches %s",
                                             secret_ways[pick[D_SECRET]]));

@@ -111,6 +111,68 @@ const char *th_receiver_public(struct th_cli *cli, const struct tenterhook_schem
     return text;
 }
 
+/* One layer off; NULL: there is none. */
+static const char *peel(struct th_span *s)
+{
+    static const struct {
+        struct th_span text;
+        const char *what;
+    } fronts[] = {{{"\xef\xbb\xbf", 3}, "the byte order mark in front of it"},
+                  {{"v1,", 3}, "the \"v1,\" in front of it, which belongs to signatures"},
+                  {{"v1a,", 4}, "the \"v1a,\" in front of it, which belongs to signatures"},
+                  {{"Bearer ", 7}, "the \"Bearer \" in front of it"}};
+    struct th_span was = *s;
+
+    while (s->n && strchr(" \t\r\n", s->p[s->n - 1]))
+        s->n--;
+    while (s->n && strchr(" \t\r\n", s->p[0]))
+        s->p++, s->n--;
+    if (s->n != was.n)
+        return "its white space";
+    if (s->n >= 2 && strchr("\"'`", s->p[0]) && s->p[s->n - 1] == s->p[0]) {
+        *s = th_span(s->p + 1, s->n - 2);
+        return "the quotation marks around it";
+    }
+    for (size_t i = 0; i < sizeof fronts / sizeof fronts[0]; i++)
+        if (th_span_starts(*s, fronts[i].text)) {
+            *s = th_span(s->p + fronts[i].text.n, s->n - fronts[i].text.n);
+            return fronts[i].what;
+        }
+    return NULL;
+}
+
+bool th_secret_clean(struct th_span secret, struct th_span *clean, const char **what)
+{
+    *clean = secret;
+    *what = NULL;
+    for (const char *next; clean->n && (next = peel(clean)) != NULL;)
+        *what = *what ? *what : next;
+    return *what && clean->n;
+}
+
+/* The verifier takes the secrets when what stands around them is taken off. */
+static const char *fits_clean(const struct th_receiver *r)
+{
+    struct tenterhook_span secrets[TH_SECRETS];
+    struct tenterhook_verifier v;
+    struct tenterhook_fault fault = {0, NULL};
+    const char *what = NULL, *first = NULL;
+    bool fits;
+
+    for (unsigned i = 0; i < r->secret_count; i++) {
+        struct th_span clean;
+
+        if (th_secret_clean(th_buf_view(&r->secret[i]), &clean, &what) && !first)
+            first = what;
+        secrets[i] = (struct tenterhook_span){clean.p, clean.n};
+    }
+    fits =
+        first && tenterhook_verifier_init(&v, &r->scheme, secrets, r->secret_count, &fault) == TENTERHOOK_OK;
+    if (fits)
+        tenterhook_verifier_wipe(&v);
+    return fits ? first : NULL;
+}
+
 /* What a secret looks like. */
 static const char *form_of(const struct tenterhook_scheme *scheme)
 {
@@ -148,6 +210,10 @@ int th_receiver_init(struct th_cli *cli, const char *dialect_option, struct th_r
     result = tenterhook_verifier_init(&r->verifier, &r->scheme, secrets, r->secret_count, &fault);
     if (result == TENTERHOOK_OK)
         return TH_EXIT_OK;
+    if (result == TENTERHOOK_BAD_SECRET && fits_clean(r))
+        return th_cli_fail(cli, TH_EXIT_DATA,
+                           "the secret was copied with more than the secret: it fits dialect %s without %s",
+                           r->dialect, fits_clean(r));
     if (result == TENTERHOOK_BAD_SECRET)
         return th_cli_fail(cli, TH_EXIT_DATA, "the secret does not fit dialect %s: it must be %s", r->dialect,
                            form_of(&r->scheme));

@@ -35,6 +35,9 @@ struct th_receiver {
  * Secrets may also stand in TENTERHOOK_SECRET. Exit status; th_receiver_fini in any case. */
 int th_receiver_init(struct th_cli *cli, const char *dialect_option, struct th_receiver *r);
 void th_receiver_fini(struct th_receiver *r);
+/** The secret without what copying has put around it: white space, quotation marks, a byte order mark, a "v1," that
+ * belongs to signatures, a "Bearer ". False: nothing is around it. *what names what was taken off first. */
+bool th_secret_clean(struct th_span secret, struct th_span *clean, const char **what);
 /** The public key, as text, when the scheme verifies with one and `secret` is a private key in hex; else NULL. */
 const char *th_receiver_public(struct th_cli *cli, const struct tenterhook_scheme *scheme,
                                struct th_span secret);

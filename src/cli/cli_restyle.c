@@ -142,6 +142,96 @@ static bool to_crlf(struct th_span b, struct th_buf *out)
     }
     return true;
 }
+#define BOM "\xef\xbb\xbf"
+
+static bool less_mark(struct th_span b, struct th_buf *out)
+{
+    if (!th_span_starts(b, TH_LIT(BOM)))
+        return false;
+    th_buf_add(out, b.p + 3, b.n - 3);
+    return true;
+}
+static bool more_mark(struct th_span b, struct th_buf *out)
+{
+    th_buf_str(out, BOM);
+    th_buf_span(out, b);
+    return true;
+}
+/* UTF-8 that was taken for Latin-1 (or Windows-1252) and written as UTF-8 once more. */
+static bool decoded_once(struct th_span b, struct th_buf *out)
+{
+    static const uint16_t windows[32] = {0x20ac, 0x81,   0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021,
+                                         0x2c6,  0x2030, 0x160,  0x2039, 0x152,  0x8d,   0x17d,  0x8f,
+                                         0x90,   0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                                         0x2dc,  0x2122, 0x161,  0x203a, 0x153,  0x9d,   0x17e,  0x178};
+
+    if (!th_utf8_ok(b))
+        return false;
+    for (size_t i = 0; i < b.n; i++) {
+        unsigned char c = (unsigned char)b.p[i];
+        uint32_t point = c;
+        size_t more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
+
+        if (more)
+            point = c & (more == 3 ? 7u : more == 2 ? 15u : 31u);
+        for (size_t k = 0; k < more; k++)
+            point = point << 6 | ((unsigned char)b.p[++i] & 63u);
+        for (unsigned w = 0; point > 0xff && w < 32; w++)
+            if (windows[w] == point)
+                point = 0x80 + w;
+        if (point > 0xff)
+            return false;
+        th_buf_char(out, (char)(unsigned char)point);
+    }
+    return th_utf8_ok(th_buf_view(out));
+}
+/* Whole numbers as programs write them that know floating point only. */
+static bool with_point(struct th_span b, struct th_buf *out)
+{
+    bool string = false;
+
+    for (size_t i = 0; i < b.n; i++) {
+        char c = b.p[i];
+
+        if (c == '"')
+            string = !string;
+        th_buf_char(out, c);
+        if (string && c == '\\' && i + 1 < b.n)
+            th_buf_char(out, b.p[++i]);
+        if (string || c < '0' || c > '9' || (i > 0 && strchr("+.eE", b.p[i - 1])))
+            continue;
+        while (i + 1 < b.n && b.p[i + 1] >= '0' && b.p[i + 1] <= '9')
+            th_buf_char(out, b.p[++i]);
+        if (i + 1 == b.n || !strchr(".eE", b.p[i + 1]))
+            th_buf_str(out, ".0");
+    }
+    return true;
+}
+
+/* The envelope of Standard Webhooks again, after a program that sorts the members of objects. */
+static bool envelope(struct th_span b, struct th_buf *out)
+{
+    static const char *const names[] = {"type", "timestamp", "data"};
+    struct th_json root, member;
+    struct th_json_iter it;
+    unsigned n = 0;
+
+    if (th_json_parse(b, TH_JSON_DEPTH, &root, NULL) || root.type != TH_JSON_OBJECT)
+        return false;
+    th_json_iter(&it, root);
+    while (th_json_next(&it, NULL, &member))
+        n++;
+    if (n != 3)
+        return false;
+    for (unsigned i = 0; i < 3; i++) {
+        if (!th_json_member(root, th_str(names[i]), &member))
+            return false;
+        th_buf_printf(out, "%s\"%s\":", i ? "," : "{", names[i]);
+        th_buf_span(out, member.raw);
+    }
+    th_buf_char(out, '}');
+    return true;
+}
 static bool nothing(struct th_span b, struct th_buf *out)
 {
     (void)b;
@@ -163,6 +253,12 @@ const struct th_restyle th_restyles[] = {
     {pretty4, "indented by four spaces"},
     {to_lf, "with LF line ends"},
     {to_crlf, "with CRLF line ends"},
+    {less_mark, "without the byte order mark in front of it"},
+    {more_mark, "with a byte order mark in front of it"},
+    {decoded_once, "with its characters decoded once: it was encoded as UTF-8 twice"},
+    {with_point, "with .0 behind whole numbers, as programs write them that know only floating point"},
+    {envelope,
+     "with the members of the outermost object in the order type, timestamp, data: they were sorted"},
     {nothing, "empty"},
 };
 const unsigned th_restyle_count = sizeof th_restyles / sizeof th_restyles[0];

@@ -604,12 +604,42 @@ COMPACT = b'{"type":"a.b","data":{"name":"Zo\xc3\xab"}}'
     (json.dumps(json.loads(COMPACT)).encode(), COMPACT, "\\u escapes"),
     (COMPACT, COMPACT + b"\n", "line end behind it"),
     (json.dumps(json.loads(COMPACT), indent=2, ensure_ascii=False).encode(), COMPACT, "indented by two spaces"),
+    (COMPACT, b"\xef\xbb\xbf" + COMPACT, "without the byte order mark"),
+    (b"\xef\xbb\xbf" + COMPACT, COMPACT, "with a byte order mark"),
+    (COMPACT, COMPACT.decode("latin-1").encode(), "encoded as UTF-8 twice"),
+    ('{"price":"\u20ac"}'.encode(), '{"price":"\u20ac"}'.encode().decode("cp1252").encode(), "encoded as UTF-8 twice"),
+    (b'{"a":1.0,"b":[-20.0,"3",1e5]}', b'{"a":1,"b":[-20,"3",1e5]}', "with .0 behind"),
+    (b'{"a":1,"b":2}', b'{"a":1.0,"b":2.00}', "JSON.stringify"),
+    (b'{"type":"a.b","timestamp":"2026-01-01T00:00:00Z","data":{"z":1}}',
+     b'{"data":{"z":1},"timestamp":"2026-01-01T00:00:00Z","type":"a.b"}', "they were sorted"),
 ])
 def test_explain_finds_a_body_written_again(tmp_path, secrets, body, changed, word):
     secret = secrets(SECRET)
     ran = tenterhook("explain", signed(tmp_path, body, secret, changed=changed), "--secret-file", secret, "--json").expect(1)
     finding, = ran.json["findings"]
     assert word in finding and "first difference at byte" in finding
+
+
+@pytest.mark.parametrize("given, word", [
+    ("v1,{}", '"v1,"'), ('"{}"', "quotation marks"), ("'{}'", "quotation marks"), ("\ufeff{}", "byte order mark"),
+    (' "v1,{}" ', "white space")])
+def test_explain_recognises_a_secret_with_more_around_it(tmp_path, secrets, given, word):
+    request = signed(tmp_path, BODY, secrets(SECRET))
+    ran = tenterhook("explain", request, "--secret-file", secrets(given.format(SECRET)))
+    assert ran.status in (1, 65) and word in ran.out + ran.err and "more than the secret" in ran.out + ran.err
+    shared = secrets("a shared secret")
+    board = signed(tmp_path, BODY, shared, "--dialect", "taskboard")
+    found = tenterhook("explain", board, "--secret-file", secrets(given.format("a shared secret")), "--dialect", "taskboard",
+                       "--json").expect(1).json["findings"][0]
+    assert "more than the secret" in found and word in found
+
+
+def test_explain_sees_that_members_were_sorted(tmp_path, secrets):
+    secret = secrets(SECRET)
+    body = b'{"type":"a.b","timestamp":"x","data":{"z":1,"a":2}}'
+    ran = tenterhook("explain", signed(tmp_path, body, secret, changed=json.dumps(json.loads(body), sort_keys=True).encode()),
+                     "--secret-file", secret, "--json").expect(1)
+    assert "alphabetical order" in ran.json["findings"][0]
 
 
 def test_explain_finds_the_other_causes(tmp_path, secrets):
