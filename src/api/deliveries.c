@@ -121,7 +121,8 @@ enum th_api_filter th_api_delivery_filters(struct th_api_req *r, struct th_page 
     if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until) ||
         !th_api_with_tests(r, p))
         return TH_API_FILTER_ANSWERED;
-    (void)th_api_param(r, "event_type", &p->type);
+    if (!th_api_type_param(r, &p->type))
+        return TH_API_FILTER_ANSWERED;
     if (th_api_param(r, "endpoint", &text)) { /* it may have been deleted */
         struct th_pubid id;
         if (!th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id))

@@ -238,6 +238,7 @@ void th_h_events(struct th_api_req *r)
     if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until) ||
         !th_api_outcome_filters(r, p) || !th_api_with_tests(r, p))
         return;
-    (void)th_api_param(r, "event_type", &p->type);
+    if (!th_api_type_param(r, &p->type))
+        return;
     th_api_read(r, p, TH_PAGE_EVENTS, listed);
 }

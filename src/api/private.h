@@ -317,6 +317,9 @@ void th_api_idem_end(struct th_api_req *r);
 /* ---- query.c ---- */
 /** Splits and decodes the query, refuses what the route does not know (400). */
 TH_MUST_USE bool th_api_query(struct th_api_req *r);
+/** The filter `event_type`: a type of the tenant's dialect or a pattern; empty without one. False when it can never match:
+ * answered with 400. */
+TH_MUST_USE bool th_api_type_param(struct th_api_req *r, struct th_span *pattern);
 /** False when the parameter is absent. */
 bool th_api_param(const struct th_api_req *r, const char *name, struct th_span *value);
 /** "true" or "false", false when it is not given; else answers 400 and returns false. */

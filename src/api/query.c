@@ -324,3 +324,15 @@ void th_api_next_link(struct th_api_req *r, uint64_t before)
     }
     th_buf_str(f, ">; rel=\"next\"\r\n");
 }
+
+bool th_api_type_param(struct th_api_req *r, struct th_span *pattern)
+{
+    if (!th_api_param(r, "event_type", pattern) || pattern->n == 0 ||
+        th_dialect_type_ok(r->dialect, *pattern, true))
+        return true;
+    th_api_fail(
+        r, 400,
+        "event_type can never match: give an event type (letters, digits, \"_\" and \"-\" joined by \".\"), "
+        "\"invoice.*\", \"*.paid\" or \"*\"");
+    return false;
+}

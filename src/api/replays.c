@@ -85,8 +85,8 @@ static bool read_request(struct th_api_req *r, struct th_replay_start *s)
             th_api_error(r, TH_LIT("/until"), "must be later than since");
     }
     for (unsigned i = 0; i < v[R_TYPES].count; i++) {
-        if (!th_event_type_ok(v[R_TYPES].strings[i]))
-            th_api_error(r, TH_LIT("/event_types"), "holds what is no event type");
+        if (!th_dialect_type_ok(r->dialect, v[R_TYPES].strings[i], true))
+            th_api_error(r, TH_LIT("/event_types"), "holds what is neither an event type nor a pattern");
         r->op.replay.types[i] = v[R_TYPES].strings[i];
     }
     s->types = r->op.replay.types;

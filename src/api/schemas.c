@@ -282,7 +282,7 @@ const struct th_api_schema th_api_parameters[] = {
     QUERY("limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}",
           "rows of a page at most"),
     QUERY("cursor", CURSOR, "next_cursor of the page before"),
-    QUERY("event_type", STR, "only this type"),
+    QUERY("event_type", STR, "only this type, or types of a pattern: `a.*`, `*.b`"),
     QUERY("endpoint", STR, "only deliveries to this endpoint"),
     QUERY("event", STR, "only deliveries of this event"),
     QUERY("status", STR,

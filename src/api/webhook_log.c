@@ -157,7 +157,8 @@ void th_h_webhook_deliveries(struct th_api_req *r)
         *p = (struct th_page){.tenant = r->tenant->no};
         if (!numbered(r, p) || !th_api_since_until(r, &p->since, &p->until) || !th_api_with_tests(r, p))
             return;
-        (void)th_api_param(r, "event_type", &p->type);
+        if (!th_api_type_param(r, &p->type))
+            return;
     } else {
         switch (th_api_delivery_filters(r, p)) {
         case TH_API_FILTER_ANSWERED:
@@ -194,17 +195,21 @@ static bool test_type(struct th_api_req *r, const struct th_endpoint *ep, struct
     struct th_buf text;
     bool ok;
 
-    if (want.n && want.p[want.n - 1] != '*')
+    if (want.n && !memchr(want.p, '*', want.n))
         return th_arena_copy(&r->mem, want, type);
-    want.n--;
     for (unsigned i = 0; th_dialect_type(r->dialect, i, &known, &resource, &sample); i++)
-        if (th_span_starts(known, want)) {
+        if (th_pattern_has(want, known)) {
             *type = known;
             return true;
         }
     th_buf_init(&text, 256);
-    th_buf_span(&text, want.n ? want : TH_LIT("webhook."));
-    th_buf_str(&text, "test");
+    if (want.n > 1 && want.p[0] == '*') { /* "*.paid" */
+        th_buf_str(&text, "test");
+        th_buf_add(&text, want.p + 1, want.n - 1);
+    } else {
+        th_buf_span(&text, want.n > 1 ? th_span(want.p, want.n - 1) : TH_LIT("webhook."));
+        th_buf_str(&text, "test");
+    }
     ok = !text.failed && th_arena_copy(&r->mem, th_buf_view(&text), type);
     th_buf_fini(&text);
     return ok;
@@ -299,7 +304,8 @@ void th_h_webhook_test(struct th_api_req *r)
         return;
     memset(&r->one, 0, sizeof r->one);
     ok = th_api_decode(r, r->body, TH_LIT(""), fields, 1, false, v);
-    if (ok && v[0].present && !v[0].null && v[0].json.type == TH_JSON_STRING && !th_event_type_ok(v[0].text))
+    if (ok && v[0].present && !v[0].null && v[0].json.type == TH_JSON_STRING &&
+        !th_dialect_type_ok(r->dialect, v[0].text, false))
         th_api_error(r, TH_LIT("/type"),
                      "must be names of A-Z a-z 0-9 _ - joined by full stops, at most 128 bytes");
     if (ok && r->error_count) {

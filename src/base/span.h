@@ -44,6 +44,19 @@ static inline bool th_span_starts(struct th_span a, struct th_span prefix)
 {
     return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
+/** Whether a pattern of event types has `type`: "*" has all, "a.*" what begins with "a.", "*.b" what ends with ".b", any
+ * other text itself. */
+static inline bool th_pattern_has(struct th_span pattern, struct th_span type)
+{
+    if (pattern.n == 1 && pattern.p[0] == '*')
+        return true;
+    if (pattern.n > 2 && pattern.p[pattern.n - 1] == '*')
+        return type.n >= pattern.n && memcmp(type.p, pattern.p, pattern.n - 1) == 0;
+    if (pattern.n > 2 && pattern.p[0] == '*')
+        return type.n >= pattern.n &&
+               memcmp(type.p + type.n - (pattern.n - 1), pattern.p + 1, pattern.n - 1) == 0;
+    return th_span_eq(pattern, type);
+}
 /** Without blanks and tabs at its ends. */
 struct th_span th_span_trim(struct th_span s);
 /** Takes what stands before the next `at` (all of it when there is none) off *rest. */

@@ -6,6 +6,7 @@
  * Failure: compile leaves nothing allocated and says line, key and what. */
 #include "base/alloc.h"
 #include "core/dialect_parts.h"
+#include "core/guard.h"
 
 const char *const shape_names[TH_SHAPE_COUNT] = {"endpoint", "endpoint_created", "endpoint_list",
                                                  "delivery", "delivery_page",    "error"};
@@ -69,6 +70,7 @@ static void fill_values(struct th_dialect *d)
     v->empty_means_all = s->endpoint.empty_means_all;
     v->events_required = s->endpoint.events_required;
     v->catalogue_closed = s->catalogue.closed;
+    v->type_characters = s->catalogue.characters.s.p ? s->catalogue.characters.s : th_span("", 0);
     v->metadata_max = s->endpoint.metadata_max;
     fill_id(&s->id_event, &v->id_event.prefix, &v->id_event.form);
     fill_id(&s->id_endpoint, &v->id_endpoint.prefix, &v->id_endpoint.form);
@@ -220,6 +222,19 @@ static const struct dl_type *find_type(const struct th_dialect *d, struct th_spa
         if (th_span_eq(type, d->spec.catalogue.types[i].type.s))
             return &d->spec.catalogue.types[i];
     return NULL;
+}
+
+bool th_dialect_type_ok(const struct th_dialect *d, struct th_span type, bool pattern)
+{
+    struct th_span more = d->values.type_characters;
+
+    if (pattern && th_span_is(type, "*"))
+        return true;
+    if (pattern && type.n > 2 && th_span_starts(type, TH_LIT("*.")))
+        return th_event_type_form(th_span(type.p + 2, type.n - 2), more);
+    if (pattern && type.n > 2 && type.p[type.n - 1] == '*' && type.p[type.n - 2] == '.')
+        return th_event_type_form(th_span(type.p, type.n - 2), more);
+    return th_event_type_form(type, more);
 }
 
 bool th_dialect_type_known(const struct th_dialect *d, struct th_span type)

@@ -50,7 +50,8 @@ struct th_dialect_values {
     bool empty_means_all; /* an empty list of types */
     bool events_required; /* at least one type must be given at creation */
     bool catalogue_closed;
-    uint32_t metadata_max; /* pairs */
+    struct th_span type_characters; /* that types may have beside the usual ones */
+    uint32_t metadata_max;          /* pairs */
     enum th_secret_source secret_source;
     enum th_secret_read secret_read;
     uint8_t secrets_max_active;
@@ -90,6 +91,8 @@ bool th_dialect_type(const struct th_dialect *d, unsigned i, struct th_span *typ
                      struct th_span *sample);
 /** True when the type may be published or subscribed to. */
 bool th_dialect_type_known(const struct th_dialect *d, struct th_span type);
+/** Whether a text has the form of this dialect's event types; with `pattern` also "*", "a.*" and "*.b". */
+bool th_dialect_type_ok(const struct th_dialect *d, struct th_span type, bool pattern);
 /** Resource type by catalogue or prefix; empty when the dialect says nothing. */
 struct th_span th_dialect_resource(const struct th_dialect *d, struct th_span type);
 /** A sample `data` for a type ("{}" when the dialect has none). */

@@ -100,6 +100,9 @@ static bool check_retry(struct dl_where *w, const struct dl_spec *s)
 
 static bool check_catalogue(struct dl_where *w, const struct dl_spec *s)
 {
+    for (size_t i = 0; i < s->catalogue.characters.s.n; i++)
+        if (!memchr("/:+=@~", s->catalogue.characters.s.p[i], 6))
+            return dl_fail(w, at(w, "catalogue.characters"), "may have / : + = @ ~ only");
     if (s->catalogue.closed && s->catalogue.type_count == 0)
         return dl_fail(w, at(w, "catalogue.closed"), "a closed catalogue needs types");
     for (unsigned i = 0; i < s->catalogue.type_count; i++) {
@@ -107,7 +110,8 @@ static bool check_catalogue(struct dl_where *w, const struct dl_spec *s)
         struct th_json root;
         at(w, "catalogue.types");
         dl_enter_index(w, i);
-        if (!th_event_type_ok(t->type.s))
+        if (!th_event_type_form(t->type.s,
+                                s->catalogue.characters.s.p ? s->catalogue.characters.s : th_span("", 0)))
             return dl_fail(w, t->type.line,
                            "a type is names of A-Z a-z 0-9 _ - joined by full stops, of at most 128 bytes");
         if (th_json_parse(t->sample.s, TH_JSON_DEPTH, &root, NULL) != TH_OK || root.type != TH_JSON_OBJECT)

@@ -116,6 +116,7 @@ struct dl_spec {
     unsigned signature_count;
     struct {
         bool closed;
+        struct dl_text characters;
         struct dl_type types[DL_TYPES];
         unsigned type_count;
         struct dl_pair resources[DL_RESOURCES]; /* prefix of the type → resource type */

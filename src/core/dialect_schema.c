@@ -114,6 +114,7 @@ static const struct dl_row name_scalar = {.key = "name", .kind = TEXT, .at = off
 static const struct dl_table name_table = {NULL, 0, &name_scalar};
 static const struct dl_row catalogue_rows[] = {
     {.key = "closed", .kind = BOOL, .at = AT(catalogue.closed)},
+    {.key = "characters", .kind = TEXT, .at = AT(catalogue.characters)},
     {.key = "types",
      .kind = LIST,
      .at = AT(catalogue.types),

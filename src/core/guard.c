@@ -215,12 +215,17 @@ static bool is_word(char c)
 
 bool th_event_type_ok(struct th_span type)
 {
+    return th_event_type_form(type, th_span("", 0));
+}
+
+bool th_event_type_form(struct th_span type, struct th_span more)
+{
     bool word = false;
 
     if (type.n > 128)
         return false;
     for (size_t i = 0; i < type.n; i++) {
-        if (type.p[i] == '.' ? !word : !is_word(type.p[i]))
+        if (type.p[i] == '.' ? !word : !is_word(type.p[i]) && !(more.n && memchr(more.p, type.p[i], more.n)))
             return false;
         word = type.p[i] != '.';
     }

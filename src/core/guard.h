@@ -72,7 +72,8 @@ TH_MUST_USE enum th_error th_guard_url(const struct th_guard *g, struct th_span 
 TH_MUST_USE enum th_error th_guard_header(struct th_span name, struct th_span value,
                                           const struct th_span *owned, unsigned owned_count,
                                           const char **why);
-/** [A-Za-z0-9_-]+ joined by '.', at most 128 bytes. */
+/** [A-Za-z0-9_-]+ joined by '.', at most 128 bytes; the bytes of `more` count as letters. */
+bool th_event_type_form(struct th_span type, struct th_span more);
 bool th_event_type_ok(struct th_span type);
 /** [A-Za-z0-9_-]{1,128}: tenant ids, a publisher's own event ids. */
 bool th_id_ok(struct th_span id);

@@ -52,11 +52,11 @@ static const char *event_problem(const struct th_dialect *d, struct th_span type
         return v->star_allowed      ? NULL
                : v->empty_means_all ? "\"*\" is not allowed; name the types, or leave the list empty for all"
                                     : "\"*\" is not allowed; name the types";
-    if (type.n > 2 && type.p[type.n - 1] == '*' && type.p[type.n - 2] == '.')
-        return v->prefix_allowed && th_event_type_ok(th_span(type.p, type.n - 2))
+    if (type.n > 2 && (type.p[type.n - 1] == '*' || type.p[0] == '*'))
+        return v->prefix_allowed && th_dialect_type_ok(d, type, true)
                    ? NULL
-                   : "a prefix such as \"invoice.*\" is not allowed here";
-    if (!th_event_type_ok(type))
+                   : "a pattern such as \"invoice.*\" or \"*.paid\" is not allowed here";
+    if (!th_dialect_type_ok(d, type, false))
         return "is not an event type: letters, digits, \"_\" and \"-\" joined by \".\", at most 128 bytes";
     if (v->exhausted_event.n && th_span_eq(type, v->exhausted_event))
         return NULL;

@@ -38,13 +38,8 @@ bool th_endpoint_matches(const struct th_ep *ep, struct th_span type)
     if (ep->pub.run->all)
         return true;
     for (unsigned i = 0; i < s->event_count; i++) {
-        struct th_span want = s->events[i];
-        if (want.n > 2 && want.p[want.n - 1] == '*') {
-            if (type.n >= want.n && memcmp(type.p, want.p, want.n - 1) == 0)
-                return true;
-        } else if (th_span_eq(want, type)) {
+        if (th_pattern_has(s->events[i], type))
             return true;
-        }
     }
     return false;
 }
@@ -145,7 +140,7 @@ static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d
     const char *missing;
     char text[160];
 
-    if (!th_event_type_ok(ev->type)) {
+    if (!th_dialect_type_ok(d, ev->type, false)) {
         refuse(g, TH_PUB_INVALID, n, "type",
                "must be letters, digits, \"_\" and \"-\" joined by \".\", at most 128 bytes");
         return false;

@@ -117,7 +117,7 @@ static bool type_wanted(const struct th_replay_job *j, struct th_span type)
     if (j->pub.type_count == 0)
         return true;
     for (unsigned i = 0; i < j->pub.type_count; i++)
-        if (th_span_eq(j->pub.types[i], type))
+        if (th_pattern_has(j->pub.types[i], type))
             return true;
     return false;
 }

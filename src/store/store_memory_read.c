@@ -138,7 +138,7 @@ static bool tenant_matches(struct mem_store *s, const struct th_page *op, const 
 
 static bool event_matches(struct mem_store *s, const struct th_page *op, const struct mem_event *e)
 {
-    return e && tenant_matches(s, op, e) && (!op->type.n || th_span_eq(op->type, e->row.type)) &&
+    return e && tenant_matches(s, op, e) && (!op->type.n || th_pattern_has(op->type, e->row.type)) &&
            (!op->own_id.n || th_span_eq(op->own_id, e->row.own_id)) &&
            (!op->event || op->event == e->row.no) && (!op->since || e->row.at.ms >= op->since) &&
            (!op->until || e->row.at.ms < op->until);

@@ -76,7 +76,7 @@ static bool event_matches(struct sq_pager *p, uint64_t no)
 
     if (!sq_find_event(p, no) || (op->tenant && p->event.tenant != op->tenant))
         return false;
-    if (op->type.n && !th_span_eq(op->type, p->event.type))
+    if (op->type.n && !th_pattern_has(op->type, p->event.type))
         return false;
     return !(op->since && p->event.at.ms < op->since) && !(op->until && p->event.at.ms >= op->until);
 }

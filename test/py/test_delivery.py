@@ -836,6 +836,42 @@ def test_one_management_idempotency_key_of_two_tenants_is_two_keys(server):
         again = api.as_tenant(name).post("/v1/webhooks", body, headers=key).expect(201)
         assert again.json == one.json and again.header("Idempotency-Replayed") == "true"
         assert len(api.as_tenant(name).pages("/v1/webhooks")) == 1
+def test_patterns_in_subscriptions_and_filters(shared, receiver):
+    shared.api.put("/v1/tenants/patterns", {"name": "x", "dialect": "standard"}).expect(201)
+    api, target = shared.api.as_tenant("patterns"), receiver()
+    register(api, target, events=["*.paid"])
+    types = ["order.paid", "invoice.paid", "order.created", "paid", "order.unpaid"]
+    for name in types:
+        publish(api, type=name)
+    assert {json.loads(r.body)["type"] for r in target.wait_for(2)} == {"order.paid", "invoice.paid"}
+
+    def seen(path, pattern):
+        rows = api.get(f"{path}?event_type={pattern}").expect(200).json["data"]
+        return sorted(row.get("event_type") or row["type"] for row in rows)
+    assert seen("/v1/events", "order.*") == ["order.created", "order.paid", "order.unpaid"]
+    assert seen("/v1/events", "*.paid") == ["invoice.paid", "order.paid"]
+    assert seen("/v1/events", "*") == sorted(types) and seen("/v1/events", "paid") == ["paid"]
+    assert seen("/v1/deliveries", "order.*") == ["order.paid"] and seen("/v1/deliveries", "*.created") == []
+    for never in ("a..b", "order.", "*.", "a.*.b", "or*", "%2A%2A", "a%20b", "a/b"):
+        for path in ("/v1/events", "/v1/deliveries"):
+            refused = api.get(f"{path}?event_type={never}")
+            assert refused.status == 400 and b"event_type" in refused.body, (path, never, refused)
+
+
+def test_types_of_cloudevents_may_be_uris(shared, receiver):
+    shared.api.put("/v1/tenants/uris", {"name": "x", "dialect": "cloudevents"}).expect(201)
+    api, target = shared.api.as_tenant("uris"), receiver()
+    register(api, target, events=["com.example/object:created", "org.*"])
+    for name in ("com.example/object:created", "org.x/y", "com.other"):
+        publish(api, type=name)
+    assert {r.header("ce-type") for r in target.wait_for(2)} == {"com.example/object:created", "org.x/y"}
+    assert api.get("/v1/events?event_type=com.example/object:created").expect(200).json["data"]
+    shared.api.put("/v1/tenants/plain", {"name": "x", "dialect": "standard"}).expect(201)
+    plain = shared.api.as_tenant("plain")
+    for body in ({**EVENT, "type": "a/b"}, {**EVENT, "type": "a:b"}):
+        refused = plain.post("/v1/events", body)
+        assert refused.status == 422 and b"type" in refused.body
+    assert plain.post("/v1/webhooks", {"url": target.url(), "events": ["a/b"]}).status == 422
 
 
 def test_tenants_see_nothing_of_each_other(shared, receiver):
