@@ -65,7 +65,8 @@ void th_h_attempts(struct th_api_req *r)
         (void)th_api_fail_query(r);
         return;
     }
-    (void)th_api_param(r, "event_type", &p->type);
+    if (!th_api_type_param(r, &p->type))
+        return;
     if (th_api_param(r, "endpoint", &text)) {
         struct th_pubid id; /* it may have been deleted */
         if (!th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id)) {
