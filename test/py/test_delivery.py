@@ -836,6 +836,8 @@ def test_one_management_idempotency_key_of_two_tenants_is_two_keys(server):
         again = api.as_tenant(name).post("/v1/webhooks", body, headers=key).expect(201)
         assert again.json == one.json and again.header("Idempotency-Replayed") == "true"
         assert len(api.as_tenant(name).pages("/v1/webhooks")) == 1
+
+
 def test_patterns_in_subscriptions_and_filters(shared, receiver):
     shared.api.put("/v1/tenants/patterns", {"name": "x", "dialect": "standard"}).expect(201)
     api, target = shared.api.as_tenant("patterns"), receiver()
