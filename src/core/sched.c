@@ -138,7 +138,7 @@ static void index_free(struct th_sched *s, uint32_t index)
     s->ep_free[s->ep_free_n++] = index;
 }
 
-static void ep_init(struct ep *ep, const struct th_sched_endpoint *conf)
+static void ep_init(const struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *conf)
 {
     ep->conf = *conf;
     ep->ring = -1;
@@ -151,7 +151,10 @@ static void ep_init(struct ep *ep, const struct th_sched_endpoint *conf)
     th_list_init(&ep->size_link);
     th_list_init(&ep->fill_link);
     th_breaker_init(&ep->breaker);
-    th_bucket_rate(&ep->bucket, conf->rate_per_s);
+    ep->last_start_us = INT64_MIN;
+    th_bucket_pace(&ep->bucket, conf->rate_per_s);
+    if (conf->from_before)
+        th_bucket_spend(&ep->bucket, (struct th_mono){s->now_us});
 }
 
 static enum th_error ep_new(struct th_sched *s, const struct th_sched_endpoint *conf, struct ep **out)
@@ -161,7 +164,7 @@ static enum th_error ep_new(struct th_sched *s, const struct th_sched_endpoint *
 
     if (!ep)
         return TH_NOMEM;
-    ep_init(ep, conf);
+    ep_init(s, ep, conf);
     ep->index = index_new(s);
     if (!ep->index)
         goto err_after_ep;
@@ -234,9 +237,20 @@ static void release(struct th_sched *s, struct ep *ep)
     due_now(s, ep, &ep->fresh);
 }
 
+/* Another pace begins behind the last request as if all of it had been taken with that one: no second has more than the
+ * larger of both rates, and nobody waits for what a slower one had spent. */
+static void set_pace(struct ep *ep, double rate_per_s)
+{
+    th_bucket_pace(&ep->bucket, rate_per_s);
+    ep->bucket.spent_ns = 0;
+    if (ep->last_start_us != INT64_MIN)
+        th_bucket_spend(&ep->bucket, (struct th_mono){ep->last_start_us});
+}
+
 static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *conf)
 {
     bool released = ep->conf.held && !conf->held, stopped = !ep->conf.held && conf->held;
+    bool paced = ep->conf.rate_per_s < conf->rate_per_s || ep->conf.rate_per_s > conf->rate_per_s;
 
     struct tenant *t = ep->conf.tenant == conf->tenant ? ep->tenant : tenant_get(s, conf->tenant);
 
@@ -257,7 +271,8 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
     ep->conf = *conf;
     if (conf->anew)
         learn_anew(s, ep);
-    th_bucket_rate(&ep->bucket, conf->rate_per_s);
+    if (paced)
+        set_pace(ep, conf->rate_per_s);
     if (released)
         release(s, ep);
     if (stopped) /* what was asked for before waits like the rest; what is asked for from now on does not */
@@ -497,6 +512,7 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
         ep->in_flight++;
         host_sent(s, ep);
         ep->tried = true;
+        ep->last_start_us = s->now_us;
         th_bucket_take(&ep->bucket, (struct th_mono){s->now_us});
     }
     ep_place(s, ep);

@@ -22,13 +22,17 @@ struct th_sched_conf {
 struct th_sched_endpoint {
     uint64_t no, tenant;
     uint32_t max_in_flight; /* requests at once; default 16 */
-    double rate_per_s;      /* token bucket with a burst of one second's worth (at least 1); 0: no limit */
+    double rate_per_s;      /* requests in any second (th_bucket_pace); 0: no limit */
     uint64_t host;          /* endpoints with the same number send to one host; 0: no limits for it */
     uint32_t
         host_in_flight;     /* requests of all of these at once; 0: no limit. One that is alone has its own */
     double host_rate_per_s; /* of all of these; 0: no limit */
-    bool held;              /* inactive or disabled: only tests and what somebody asked for by hand */
-    bool anew;              /* what was learnt of it does not hold any more: another URL, or enabled again */
+    /** Inactive or disabled: only tests and what somebody asked for by hand. */
+    bool held;
+    /** What was learnt of it does not hold any more: another URL, or enabled again. */
+    bool anew;
+    /** It is there from before the start: what it was sent just before is not known, so its rate counts as used up. */
+    bool from_before;
 };
 
 enum th_insert { TH_INSERTED, TH_KNOWN, TH_SPILLED, TH_NO_ENDPOINT, TH_INSERT_NOMEM };

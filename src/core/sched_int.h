@@ -103,6 +103,7 @@ struct ep {
     uint32_t in_flight, tests; /* requests; tests are counted apart, and in neither limit nor bucket */
     struct th_breaker breaker;
     struct th_bucket bucket;
+    int64_t last_start_us; /* of a request that is no test; INT64_MIN: none */
     bool tried;    /* a request has begun, or is known from before the start */
     bool judged;   /* ... and one has ended with a result that teaches */
     bool proven;   /* the last answer came within SLOW_US */

@@ -371,7 +371,8 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew
         .host_in_flight = (uint32_t)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_REQUESTS),
         .host_rate_per_s = (double)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_RATE),
         .held = th_ep_held(&ep->pub),
-        .anew = anew};
+        .anew = anew,
+        .from_before = !e->started};
     enum th_error error = th_sched_endpoint_put(e->sched, &conf, e->now.mono);
 
     if (!error)

@@ -517,14 +517,123 @@ static void buckets_hold_their_rate_for_minutes(void **state)
     unsigned first;
 
     (void)state;
-    /* at most burst + rate x time, at least rate x time */
+    /* at most rate x time and the one that a second begins with */
     assert_in_range(sent_within(10, 300, &first), 3000, 3010);
-    assert_in_range(first, 10, 20);
+    assert_int_equal(first, 10);
     assert_in_range(sent_within(0.2, 600, &first), 120, 121);
     assert_int_equal(first, 1);
     assert_in_range(sent_within(1.0 / 3, 300, &first), 100, 101);
     assert_in_range(sent_within(7.7, 120, &first), 924, 932);
     assert_int_equal(sent_within(0, 1, &first), 5000);
+}
+
+#define LOGGED 20000
+
+/* The fullest second that begins with a request. */
+static unsigned fullest(const int64_t *at, unsigned n)
+{
+    unsigned most = 0;
+
+    for (unsigned i = 0, first = 0; i < n; i++) {
+        while (at[i] - at[first] >= S)
+            first++;
+        most = i + 1 - first > most ? i + 1 - first : most;
+    }
+    return most;
+}
+
+/* Starts whatever may start until then. The caller wakes up to `late_us` after the moment that it was told. */
+static unsigned start_until(struct th_sched *s, int64_t *now, int64_t until, int64_t late_us, int64_t *at,
+                            unsigned n)
+{
+    while (*now < until) {
+        uint64_t no = pick(s, *now);
+        if (no) {
+            assert_true(n < LOGGED);
+            at[n++] = *now;
+            end(s, no, TH_LEARN_OK, *now, *now);
+        } else {
+            int64_t next = th_sched_next(s, at_us(*now)).us;
+            *now = next < until ? next + (late_us ? (int64_t)n * 997 % late_us : 0) : until;
+        }
+    }
+    return n;
+}
+
+static void no_second_has_more_than_the_rate(void **state)
+{
+    static const double rates[] = {1, 2, 3, 7.5, 10, 49, 50, 99, 100, 1000, 3000};
+    static int64_t at[LOGGED];
+
+    (void)state;
+    for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++)
+        for (int64_t late = 0; late <= 2000; late += 2000) {
+            struct th_sched *s = world_new((struct th_sched_conf){.max_items_per_endpoint = 100000});
+            struct th_sched_endpoint e = endpoint(1, 1);
+            int64_t now = 7 * S + 3;
+            unsigned n = 0, least = (unsigned)(rates[r] * (late ? 3 * 0.9 : 3 * 0.98));
+            e.rate_per_s = rates[r];
+            put(s, e, now);
+            for (uint64_t no = 1; no <= 12000; no++)
+                add_lane(s, no, no % 3 ? TH_LANE_FRESH : TH_LANE_MANUAL, 0, now, now);
+            n = start_until(s, &now, now + 3 * S, late, at, n);
+            now += 10 * S; /* an idle one gathers nothing */
+            n = start_until(s, &now, now + S, late, at, n);
+            assert_true((double)fullest(at, n) < rates[r] + 1);
+            assert_true(n >= least);
+            th_sched_free(s);
+        }
+}
+
+static void a_new_pace_and_a_new_start_keep_the_rate(void **state)
+{
+    static const double rates[] = {10, 100, 0, 10, 0.1, 10, 3, 50};
+    static int64_t at[LOGGED];
+    struct th_sched *s = world_new((struct th_sched_conf){.max_items_per_endpoint = 100000});
+    struct th_sched_endpoint e = endpoint(1, 1);
+    int64_t now = S;
+    unsigned n = 0;
+
+    (void)state;
+    for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++) {
+        unsigned before = n;
+        int64_t from = now;
+        e.rate_per_s = rates[r];
+        put(s, e, now);
+        put(s, e, now); /* a second time changes nothing */
+        for (uint64_t no = 1; no <= 500; no++) /* more than goes out, but for the one without a limit */
+            add(s, 1000 * (r + 1) + no, 1, now);
+        n = start_until(s, &now, now + (rates[r] > 0 ? 3 * S / 2 : 1), 0, at, n);
+        if (rates[r] > 0)
+            assert_true((double)fullest(at + before, n - before) < rates[r] + 1);
+        if (rates[r] > 1) /* nothing that a slower pace had spent holds it up */
+            assert_true(n > before && at[before] - from <= S);
+        if (rates[r] > 0 && before && rates[r - 1] <= 0) /* the crowd of before counts as its share */
+            assert_true(at[before] - at[before - 1] >= (int64_t)(1e6 / rates[r]));
+    }
+    th_sched_free(s);
+
+    for (int64_t down = 0; down <= S / 2; down += S / 10) { /* killed, and back at once or after a while */
+        n = 0;
+        e.rate_per_s = 10;
+        for (unsigned life = 0; life < 5; life++, now += down) {
+            s = world_new((struct th_sched_conf){0});
+            e.from_before = life > 0;
+            put(s, e, now);
+            for (uint64_t no = 1; no <= 100; no++)
+                add(s, no, 1, now);
+            n = start_until(s, &now, now + 7 * S / 10, 0, at, n);
+            th_sched_free(s);
+        }
+        assert_true(fullest(at, n) <= 10);
+        assert_true(n >= 5 * 6);
+    }
+    e.rate_per_s = 0.001; /* and a slow one does not wait for its whole interval again */
+    s = world_new((struct th_sched_conf){0});
+    put(s, e, now);
+    add(s, 1, 1, now);
+    assert_int_equal(th_sched_next(s, at_us(now)).us, now + S);
+    th_sched_free(s);
 }
 
 /* ---- slots ---- */
@@ -664,6 +773,8 @@ int main(void)
         cmocka_unit_test(silent_endpoints_wait_where_slots_are_scarce),
         cmocka_unit_test(in_a_crowd_schedules_slip_and_never_shorten),
         cmocka_unit_test(buckets_hold_their_rate_for_minutes),
+        cmocka_unit_test(no_second_has_more_than_the_rate),
+        cmocka_unit_test(a_new_pace_and_a_new_start_keep_the_rate),
         cmocka_unit_test(half_of_the_slots_stay_for_the_proven),
         cmocka_unit_test(the_reserve_is_for_who_comes_next),
         cmocka_unit_test(newcomers_are_known),
