@@ -92,6 +92,7 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
     write_last(w, th_engine_last_attempt(ep));
     th_jw_key(w, TH_LIT("breaker_open"));
     th_jw_bool(w, h.breaker_open);
+    th_api_time(w, "resting_until", h.rests_until);
     write_waiting(w, h.state, n);
     th_jw_key(w, TH_LIT("more_in_store"));
     th_jw_bool(w, h.spilled);

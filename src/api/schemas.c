@@ -228,9 +228,10 @@ const struct th_api_schema th_api_schemas[] = {
     {"EndpointHealth",
      OBJECT(
          "\"tenant\",\"endpoint\",\"url\",\"state\",\"failing_since\",\"last_success_at\",\"breaker_open\","
-         "\"waiting\",\"more_in_store\",\"in_flight\",\"disabled\"",
+         "\"resting_until\",         "\"waiting\",\"more_in_store\",\"in_flight\",\"disabled\"",
          "\"tenant\":" STR ",\"endpoint\":" STR ",\"url\":" STR ",\"state\":" HEALTH
          ",\"failing_since\":" TIME_NULL ",\"last_success_at\":" TIME_NULL ",\"breaker_open\":" BOOL
+         ",\"resting_until\":" TIME_NULL
          ",\"waiting\":{\"type\":\"integer\",\"description\":\"all unfinished deliveries\"},\"pending\":" INT
          ",\"retrying\":" INT ",\"held\":" INT
          ",\"last_attempt\":{\"description\":\"tests left out\",\"oneOf\":[{\"type\":\"null\"}," OBJECT(

@@ -28,23 +28,33 @@ static int64_t delay_of(const struct th_rules *rules, unsigned tries, uint32_t r
            (int64_t)((uint64_t)(span_ms & 0xffff) * rnd >> 32);
 }
 
+int64_t th_retry_rest_ms(const struct th_rules *rules, enum th_http_class class, unsigned status,
+                         uint32_t retry_after_s)
+{
+    if (retry_after_s == UINT32_MAX || !retry_after_counts(rules, class, status))
+        return 0;
+    return (int64_t)(retry_after_s < rules->retry_after_max_s ? retry_after_s : rules->retry_after_max_s) *
+           1000;
+}
+
+int64_t th_retry_delay_ms(const struct th_rules *rules, unsigned tries, uint32_t rnd)
+{
+    return tries && tries <= rules->delays && tries <= TH_MAX_DELAYS ? delay_of(rules, tries - 1, rnd) : 0;
+}
+
 /* An attempt that failed, and whose status says nothing special. */
 static struct th_next_step failed(const struct th_rules *rules, enum th_http_class class, unsigned status,
                                   uint32_t retry_after_s, unsigned tries, uint32_t rnd)
 {
     struct th_next_step step = {.verdict = TH_V_EXHAUSTED};
-    uint32_t asked_s = retry_after_s;
+    int64_t asked_ms = th_retry_rest_ms(rules, class, status, retry_after_s);
 
     if (tries >= rules->delays || tries >= TH_MAX_DELAYS)
         return step;
     step.verdict = TH_V_AGAIN;
     step.delay_ms = delay_of(rules, tries, rnd);
-    if (asked_s == UINT32_MAX || !retry_after_counts(rules, class, status))
-        return step;
-    if (asked_s > rules->retry_after_max_s)
-        asked_s = rules->retry_after_max_s;
-    if ((int64_t)asked_s * 1000 > step.delay_ms)
-        step.delay_ms = (int64_t)asked_s * 1000;
+    if (asked_ms > step.delay_ms)
+        step.delay_ms = asked_ms;
     return step;
 }
 

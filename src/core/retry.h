@@ -22,11 +22,21 @@ struct th_next_step {
 struct th_next_step th_retry_step(const struct th_rules *rules, enum th_http_class class, unsigned status,
                                   uint32_t retry_after_s, unsigned tries, uint32_t rnd, bool once);
 
+/** How long the endpoint asks to be left alone, in milliseconds: Retry-After where the dialect honours it, at most as long
+ * as the dialect allows; 0: it does not. */
+int64_t th_retry_rest_ms(const struct th_rules *rules, enum th_http_class class, unsigned status,
+                         uint32_t retry_after_s);
+/** From the end of an attempt to the next by the schedule alone; tries: attempts of this round that have been made (0: it is due
+ * at once). rnd: as above; 0 gives the shortest, UINT32_MAX the longest. */
+int64_t th_retry_delay_ms(const struct th_rules *rules, unsigned tries, uint32_t rnd);
+
 /** Facts about an endpoint that the disable rules need; stored as they are. Times are wall ms, 0: never. */
 struct th_facts {
     int64_t first_fail; /* of the current run of nothing but failures */
     int64_t last_ok;
     int64_t exhausted_run;
+    int64_t rest_since,
+        rest_until; /* what it asked for with Retry-After; until -1: not known, stored before there was this */
 };
 enum th_disable { TH_KEEP, TH_DISABLE_EXHAUSTED, TH_DISABLE_FAILING, TH_DISABLE_GONE };
 /** Updates facts with the end of an attempt and says whether the endpoint is to be disabled. delivery_first_attempt:

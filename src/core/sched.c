@@ -151,7 +151,7 @@ static void ep_init(const struct th_sched *s, struct ep *ep, const struct th_sch
     th_list_init(&ep->size_link);
     th_list_init(&ep->fill_link);
     th_breaker_init(&ep->breaker);
-    ep->last_start_us = INT64_MIN;
+    ep->rest_us = ep->last_start_us = INT64_MIN;
     th_bucket_pace(&ep->bucket, conf->rate_per_s);
     if (conf->from_before)
         th_bucket_spend(&ep->bucket, (struct th_mono){s->now_us});
@@ -204,6 +204,7 @@ err_after_ep:
 static void learn_anew(struct th_sched *s, struct ep *ep)
 {
     ep->tried = ep->judged = ep->proven = ep->answered = false;
+    ep->rest_us = INT64_MIN;
     s->broken -= ep->breaker.open;
     th_breaker_init(&ep->breaker);
 }
@@ -308,6 +309,17 @@ void th_sched_endpoint_known(struct th_sched *s, uint64_t no, int64_t first_fail
         return;
     ep->tried = ep->judged = true;
     ep->answered = last_ok_ms && (!first_fail_ms || now_ms - first_fail_ms <= KNOWN_DEAD_MS);
+    ep_place(s, ep);
+}
+
+void th_sched_rest(struct th_sched *s, uint64_t no, struct th_mono until, struct th_mono now)
+{
+    struct ep *ep = th_map_get(&s->ep_by_no, no);
+
+    sched_advance(s, now);
+    if (!ep)
+        return;
+    ep->rest_us = until.us > now.us ? until.us : INT64_MIN;
     ep_place(s, ep);
 }
 

@@ -103,11 +103,12 @@ struct ep {
     uint32_t in_flight, tests; /* requests; tests are counted apart, and in neither limit nor bucket */
     struct th_breaker breaker;
     struct th_bucket bucket;
+    int64_t rest_us;       /* it has asked to be left alone until then; INT64_MIN: no */
     int64_t last_start_us; /* of a request that is no test; INT64_MIN: none */
-    bool tried;    /* a request has begun, or is known from before the start */
-    bool judged;   /* ... and one has ended with a result that teaches */
-    bool proven;   /* the last answer came within SLOW_US */
-    bool answered; /* it has answered, ever */
+    bool tried;            /* a request has begun, or is known from before the start */
+    bool judged;           /* ... and one has ended with a result that teaches */
+    bool proven;           /* the last answer came within SLOW_US */
+    bool answered;         /* it has answered, ever */
     bool retry_turn;
     uint8_t picks; /* modulo REPLAY_EVERY */
 

@@ -11,13 +11,13 @@ struct th_sched_stats th_sched_stats(const struct th_sched *s)
                                    .broken_endpoints = s->broken};
 }
 
-/* Earliest due of what waits; INT64_MAX: nothing. Held and failing endpoints wait for a reason of their own. */
+/* Earliest due of what waits; INT64_MAX: nothing. Held, silent and resting endpoints wait for a reason of their own. */
 static int64_t first_due_us(const struct th_sched *s, const struct ep *ep)
 {
     const uint32_t first[] = {ep->manual.head, ep->fresh.head, ep->retry};
     int64_t due = INT64_MAX;
 
-    if (ep->gone || ep->conf.held || ep->breaker.open)
+    if (ep->gone || ep->conf.held || ep->breaker.open || ep->rest_us > s->now_us)
         return INT64_MAX;
     for (unsigned i = 0; i < sizeof first / sizeof *first; i++)
         if (first[i] && item_at(s, first[i])->due_us < due)

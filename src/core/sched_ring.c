@@ -72,6 +72,8 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
         at = item_at(s, ep->retry)->due_us;
     else
         return INT64_MAX;
+    if (!ep->manual.head) /* what somebody asks for by hand does not wait for the end of a rest */
+        at = later_of(at, ep->rest_us);
     return later_of(at, th_bucket_ready_us(&ep->bucket));
 }
 

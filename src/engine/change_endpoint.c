@@ -49,6 +49,8 @@ static bool fact_row(struct change_impl *i, const struct th_endpoint *ep)
     row->fact[0] = ep->facts.first_fail;
     row->fact[1] = ep->facts.last_ok;
     row->fact[2] = ep->facts.exhausted_run;
+    row->fact[3] = ep->facts.rest_since;
+    row->fact[4] = ep->facts.rest_until;
     return true;
 }
 
@@ -114,6 +116,7 @@ static void build_endpoint_set(struct change_impl *i)
         i->next.disabled_reason = th_span("", 0);
         i->next.facts.first_fail = 0;
         i->next.facts.exhausted_run = 0;
+        i->next.facts.rest_since = i->next.facts.rest_until = 0;
     }
     if (th_run_new(e, &i->next, &c->spec, &i->run)) {
         th_change_no_memory(i);
@@ -253,6 +256,8 @@ void th_change_end_endpoint_set(struct change_impl *i)
         ep->pub.facts = i->next.facts;
     if (th_settings_sched(i->e, ep, anew))
         th_engine_store_error(i->e, TH_BUG);
+    if (anew)
+        th_rest_forget(i->e, ep);
     i->c->ep = &ep->pub;
 }
 

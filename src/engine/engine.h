@@ -195,6 +195,7 @@ void th_engine_last_attempt_set(struct th_engine *e, uint64_t endpoint, const st
 struct th_endpoint_health {
     enum th_endpoint_state { TH_EP_ACTIVE, TH_EP_FAILING, TH_EP_PAUSED, TH_EP_DISABLED } state;
     uint32_t waiting, in_flight; /* deliveries in memory; requests */
+    int64_t rests_until;         /* wall ms; 0: it does not */
     bool breaker_open, spilled;  /* spilled: the store has more that wait */
 };
 struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, const struct th_endpoint *ep);

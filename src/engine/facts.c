@@ -1,10 +1,13 @@
-/* Facts of endpoints: when one began to fail, last worked, and how often deliveries were exhausted in a row. Written when an
- * endpoint works again after long (a crash must not bring its failures back), and every 10 s.
+/* Facts of endpoints: when one began to fail, last worked, how often deliveries were exhausted in a row, and until when it has
+ * asked to be left alone. Written when an endpoint works again after long (a crash must not bring its failures back), when it
+ * asks for rest, and every 10 s.
  *
  * Invariants: (1) an endpoint is on e->dirty exactly while facts_dirty; (2) one flush at a time, of at most 256 rows; what
  * is left goes with the next. Facts are hints: a flush that fails is not repeated by itself, the next one writes what
  * changed since. Without memory the rows stay on the list for a later turn. */
 #include "engine/internal.h"
+
+#define REST_STEP_MS 1000 /* by which a rest grows before that is written at once */
 
 struct facts_flush {
     struct th_config op;
@@ -31,6 +34,62 @@ void th_facts_touch(struct th_engine *e, struct th_ep *ep)
     th_list_append(&e->dirty, &ep->dirty);
 }
 
+/* ---- rest: an answer with Retry-After, where the dialect honours it, speaks for the endpoint and not for one delivery ---- */
+
+static void rest_set(struct th_engine *e, struct th_ep *ep, int64_t since_ms, int64_t until_ms)
+{
+    ep->pub.facts.rest_since = since_ms;
+    ep->pub.facts.rest_until = until_ms;
+    th_facts_touch(e, ep);
+    e->facts_flipped = true;
+}
+
+void th_rest_forget(struct th_engine *e, struct th_ep *ep)
+{
+    th_sched_rest(e->sched, ep->pub.no, e->now.mono, e->now.mono);
+    if (ep->pub.facts.rest_until)
+        rest_set(e, ep, 0, 0);
+}
+
+void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
+{
+    struct th_facts *f = &ep->pub.facts;
+    int64_t until_ms = e->now.wall.ms + ms, more_ms = until_ms - f->rest_until;
+    bool rests = f->rest_until > e->now.wall.ms;
+
+    if (more_ms <= 0)
+        return;
+    if (!rests)
+        th_log(TH_LOG_INFO, "endpoint asks for rest: its deliveries wait", TH_KS("endpoint", ep->pub.run->id),
+               TH_KS("tenant", ep->pub.tenant->id), TH_KI("seconds", ms / 1000));
+    th_sched_rest(e->sched, ep->pub.no, (struct th_mono){e->now.mono.us + ms * 1000}, e->now.mono);
+    ep->rests_since = e->now.mono;
+    if (rests && more_ms < REST_STEP_MS) { /* requests that were under way end one after the other */
+        f->rest_since = e->now.wall.ms;
+        f->rest_until = until_ms;
+        th_facts_touch(e, ep);
+        return;
+    }
+    rest_set(e, ep, e->now.wall.ms, until_ms);
+}
+
+/* A clock that was set back makes a rest no longer than it was asked for. */
+void th_rest_resume(struct th_engine *e, struct th_ep *ep)
+{
+    struct th_facts *f = &ep->pub.facts;
+    int64_t left_ms = f->rest_until - e->now.wall.ms, asked_ms = f->rest_until - f->rest_since;
+
+    if (left_ms <= 0)
+        return;
+    if (left_ms > asked_ms) {
+        left_ms = asked_ms;
+        rest_set(e, ep, e->now.wall.ms, e->now.wall.ms + left_ms);
+    }
+    th_sched_rest(e->sched, ep->pub.no, (struct th_mono){e->now.mono.us + left_ms * 1000}, e->now.mono);
+}
+
+/* ---- writing ---- */
+
 void th_facts_turn(struct th_engine *e, bool all)
 {
     struct facts_flush *f;
@@ -51,7 +110,8 @@ void th_facts_turn(struct th_engine *e, bool all)
             .kind = TH_ROW_FACT,
             .no = ep->pub.no,
             .tenant = ep->pub.tenant->no,
-            .fact = {ep->pub.facts.first_fail, ep->pub.facts.last_ok, ep->pub.facts.exhausted_run}};
+            .fact = {ep->pub.facts.first_fail, ep->pub.facts.last_ok, ep->pub.facts.exhausted_run,
+                     ep->pub.facts.rest_since, ep->pub.facts.rest_until}};
     }
     if (th_list_empty(&e->dirty)) {
         e->facts_flushed = e->now.wall;

@@ -53,7 +53,8 @@ struct th_ep {
         struct th_mask *mask;
         int64_t until;
     } past[TH_PAST_SECRETS];
-    bool gone; /* deleted; lives on for its requests */
+    bool gone;                  /* deleted; lives on for its requests */
+    struct th_mono rests_since; /* when it asked for that last */
     bool facts_dirty;
     struct th_list dirty; /* on engine.dirty while facts_dirty */
     struct th_last_attempt last;
@@ -180,7 +181,9 @@ struct th_engine {
     uint64_t fan_after;
     struct th_mono fan_at; /* not before, after a failed step */
 
-    int64_t clock_offset_ms; /* wall less steady time, when last looked at */
+    int64_t clock_offset_ms;    /* wall less steady time, when last looked at */
+    int64_t clock_top_ms;       /* the largest of these since clock_whole */
+    struct th_mono clock_whole; /* since then the wall clock has not been set back */
 
     /* recovery and jobs */
     struct th_walk walk;
@@ -242,6 +245,7 @@ void th_engine_random(struct th_engine *e, void *p, size_t n);
 uint32_t th_engine_rnd32(struct th_engine *e);
 /** Cancels what is under way to an endpoint that has been deleted; it is forgotten then. */
 void th_requests_cancel(struct th_engine *e, const struct th_ep *ep);
+
 struct th_mono th_engine_mono_of(const struct th_engine *e, int64_t wall_ms);
 
 /* settings.c */
@@ -370,6 +374,12 @@ enum { TH_CHANGE_ENDPOINT_DISABLE = 100 };
 bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a);
 /* facts.c */
 void th_facts_touch(struct th_engine *e, struct th_ep *ep);
+/** The endpoint asks to be left alone for so long from now. */
+void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms);
+/** It works again, or is another one. */
+void th_rest_forget(struct th_engine *e, struct th_ep *ep);
+/** After a start: what is left of a rest, by its facts. */
+void th_rest_resume(struct th_engine *e, struct th_ep *ep);
 void th_facts_turn(struct th_engine *e, bool all);
 
 /* ingest.c */
@@ -440,6 +450,9 @@ uint64_t th_endpoint_pool_key(const struct th_endpoint *ep);
 /* clock.c */
 void th_clock_begin(struct th_engine *e);
 void th_clock_turn(struct th_engine *e);
+/** When a stored delivery is due on the steady clock. Later than its schedule can have made it, it is due by the schedule's
+ * own length: the wall clock has been set back since. */
+struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row *row);
 /* fan.c */
 void th_fan_turn(struct th_engine *e);
 struct th_mono th_fan_next(const struct th_engine *e);

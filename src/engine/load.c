@@ -275,7 +275,13 @@ static void load_fact(struct th_engine *e, const struct th_row *row)
 
     if (!ep)
         return;
-    ep->pub.facts = (struct th_facts){row->fact[0], row->fact[1], row->fact[2]};
+    ep->pub.facts = (struct th_facts){row->fact[0], row->fact[1], row->fact[2], row->fact[3], row->fact[4]};
+    /* Nothing has happened later than now: the clock has been set back. */
+    if (ep->pub.facts.first_fail > e->now.wall.ms)
+        ep->pub.facts.first_fail = e->now.wall.ms;
+    if (ep->pub.facts.last_ok > e->now.wall.ms)
+        ep->pub.facts.last_ok = e->now.wall.ms;
+    th_rest_resume(e, ep);
     th_sched_endpoint_known(e->sched, row->no, row->fact[0], row->fact[1], e->now.wall.ms);
 }
 

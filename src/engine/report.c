@@ -146,6 +146,8 @@ struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, c
     h.waiting = stats.waiting;
     h.in_flight = stats.in_flight;
     h.breaker_open = stats.breaker_open;
+    if (ep->facts.rest_until > e->now.wall.ms)
+        h.rests_until = ep->facts.rest_until;
     h.spilled = stats.spilled;
     return h;
 }

@@ -198,16 +198,36 @@ static void go_again(struct th_attempt *a)
     ask_row(a);
 }
 
+/* Does the endpoint ask to be left alone, or does it work again although it had? Only what was asked for by hand begins while
+ * it rests, so a success that began before says nothing. */
+static void learn_rest(struct th_attempt *a)
+{
+    const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
+    const struct th_http_result *res = &a->req.res;
+    int64_t ms = th_retry_rest_ms(rules, res->class, res->status, res->retry_after_s);
+
+    if (a->verdict == TH_V_DELIVERED) {
+        if (a->ep->pub.facts.rest_until > a->ended.wall.ms && a->began.us >= a->ep->rests_since.us)
+            th_rest_forget(a->e, a->ep);
+    } else if (ms) {
+        th_rest_ask(a->e, a->ep, ms);
+    }
+}
+
 enum th_disable th_attempt_conclude(struct th_attempt *a)
 {
     struct th_next_step step = judge(a);
     uint32_t broken = th_sched_stats(a->e->sched).broken_endpoints, broken_now;
+    enum th_learn learn;
     bool asked = th_sched_asked(a->e->sched, a->row.no) && step.verdict != TH_V_DELIVERED;
     enum th_disable disable;
 
     a->verdict = step.verdict;
     a->recovered = false;
-    th_sched_result(a->e->sched, a->row.no, learn_of(a), a->began, a->e->now.mono);
+    learn = learn_of(a);
+    th_sched_result(a->e->sched, a->row.no, learn, a->began, a->e->now.mono);
+    if (learn != TH_LEARN_NEUTRAL && !a->ep->gone)
+        learn_rest(a);
     broken_now = th_sched_stats(a->e->sched).broken_endpoints;
     if (broken_now != broken)
         th_report_breaker(a, broken_now > broken);

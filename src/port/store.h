@@ -204,6 +204,8 @@ enum th_row_kind {
     TH_ROW_META
 };
 
+#define TH_FACTS 5
+
 /** One settings row; conf blobs are the engine's JSON, opaque here. */
 struct th_row {
     enum th_row_kind kind;
@@ -217,7 +219,8 @@ struct th_row {
     int64_t created, updated; /* wall ms */
     int64_t until;            /* KEY: expires, SECRET: active until; 0: for ever */
     bool erase;               /* TENANT, del: ERASE takes the content of all its events away */
-    int64_t fact[3];          /* FACT: first_fail ms, last_ok ms, exhausted run */
+    /* FACT: first_fail ms, last_ok ms, exhausted run, rest since ms, rest until ms (-1: not known) */
+    int64_t fact[TH_FACTS];
 };
 
 enum th_config_result { TH_CONFIG_DONE, TH_CONFIG_REPLAYED, TH_CONFIG_KEY_REUSED, TH_CONFIG_STALE };

@@ -77,5 +77,9 @@ static const char erasure[] = "CREATE TABLE IF NOT EXISTS erasure(event INTEGER 
                               "CREATE TABLE IF NOT EXISTS erasing(tenant INTEGER PRIMARY KEY, at INTEGER NOT "
                               "NULL, pos INTEGER NOT NULL);";
 
-const char *const th_store_migrations[] = {init, fan, usage, erasure};
+/* Until when an endpoint has asked to be left alone, and since when it does. Of what was stored before that is not known. */
+static const char rest[] = "ALTER TABLE fact ADD COLUMN rest_since INTEGER NOT NULL DEFAULT 0;"
+                           "ALTER TABLE fact ADD COLUMN rest_until INTEGER NOT NULL DEFAULT -1;";
+
+const char *const th_store_migrations[] = {init, fan, usage, erasure, rest};
 const int th_store_migration_count = sizeof th_store_migrations / sizeof *th_store_migrations;

@@ -93,7 +93,7 @@ static int put_row(struct sq_writer *w, const struct th_row *r, uint64_t rev)
     sq_i64(st, 7, r->created);
     sq_i64(st, 8, r->updated);
     sq_i64(st, 9, r->until);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < TH_FACTS; i++)
         sq_i64(st, 10 + i, r->fact[i]);
     rc = sq_run(st);
     if (rc != SQLITE_OK || r->kind != TH_ROW_ENDPOINT)

@@ -372,20 +372,21 @@ enum th_error sq_file_reader(const struct sq_path *path, sqlite3 **db)
 
 /* ---- settings at start ---- */
 
-/* no, tenant, endpoint, rev, id, conf, created, updated, until, first_fail, last_ok, exhausted_run */
+/* no, tenant, endpoint, rev, id, conf, created, updated, until, and the facts */
 static const char *const settings_sql[] = {
     [TH_ROW_TENANT] =
-        "SELECT no,0,0,version,id,conf,created,updated,0,0,0,0 FROM tenant WHERE deleted=0 ORDER BY no",
-    [TH_ROW_KEY] = "SELECT no,tenant,0,0,hash,conf,created,updated,until,0,0,0 FROM api_key ORDER BY no",
-    [TH_ROW_ENDPOINT] =
-        "SELECT no,tenant,0,rev,NULL,conf,created,updated,0,0,0,0 FROM endpoint WHERE deleted=0 ORDER BY no",
+        "SELECT no,0,0,version,id,conf,created,updated,0,0,0,0,0,0 FROM tenant WHERE deleted=0 ORDER BY no",
+    [TH_ROW_KEY] = "SELECT no,tenant,0,0,hash,conf,created,updated,until,0,0,0,0,0 FROM api_key ORDER BY no",
+    [TH_ROW_ENDPOINT] = "SELECT no,tenant,0,rev,NULL,conf,created,updated,0,0,0,0,0,0 FROM endpoint WHERE "
+                        "deleted=0 ORDER BY no",
     [TH_ROW_SECRET] =
-        "SELECT no,tenant,endpoint,0,NULL,sealed,created,updated,until,0,0,0 FROM secret ORDER BY no",
+        "SELECT no,tenant,endpoint,0,NULL,sealed,created,updated,until,0,0,0,0,0 FROM secret ORDER BY no",
     [TH_ROW_FACT] =
-        ("SELECT endpoint,0,0,0,NULL,NULL,0,0,0,first_fail,last_ok,exhausted_run FROM fact WHERE endpoint"
+        ("SELECT endpoint,0,0,0,NULL,NULL,0,0,0,first_fail,last_ok,exhausted_run,rest_since,rest_until FROM "
+         "fact WHERE endpoint"
          " IN (SELECT no FROM endpoint WHERE deleted=0) ORDER BY endpoint"),
-    [TH_ROW_JOB] = "SELECT no,tenant,endpoint,0,NULL,conf,created,updated,0,0,0,0 FROM job ORDER BY no",
-    [TH_ROW_META] = "SELECT 0,0,0,0,k,v,0,0,0,0,0,0 FROM meta ORDER BY k",
+    [TH_ROW_JOB] = "SELECT no,tenant,endpoint,0,NULL,conf,created,updated,0,0,0,0,0,0 FROM job ORDER BY no",
+    [TH_ROW_META] = "SELECT 0,0,0,0,k,v,0,0,0,0,0,0,0,0 FROM meta ORDER BY k",
 };
 
 static int settings_of(sqlite3 *db, enum th_row_kind kind, void (*row)(void *, const struct th_row *),
@@ -404,10 +405,10 @@ static int settings_of(sqlite3 *db, enum th_row_kind kind, void (*row)(void *, c
                            .conf = sq_col(st, 5),
                            .created = sqlite3_column_int64(st, 6),
                            .updated = sqlite3_column_int64(st, 7),
-                           .until = sqlite3_column_int64(st, 8),
-                           .fact = {sqlite3_column_int64(st, 9), sqlite3_column_int64(st, 10),
-                                    sqlite3_column_int64(st, 11)}};
+                           .until = sqlite3_column_int64(st, 8)};
 
+        for (int i = 0; i < TH_FACTS; i++)
+            r.fact[i] = sqlite3_column_int64(st, 9 + i);
         row(ctx, &r);
         rc = SQLITE_OK;
     }

@@ -134,7 +134,7 @@ static const char *const writer_sql[SQ_W_COUNT] = {
         "UPDATE endpoint_rev SET conf=?4 WHERE endpoint=?1 AND rev=?2 AND conf=?5",
     [SQ_W_SEALED_PUT + TH_SEALED_ANSWER] =
         "UPDATE config_idem SET answer=?4 WHERE day=?1 AND tenant=?2 AND key=?3 AND answer=?5",
-    /* ?1 no, ?2 tenant, ?3 endpoint, ?4 rev, ?5 id, ?6 conf, ?7 created, ?8 updated, ?9 until, ?10-12 fact */
+    /* ?1 no, ?2 tenant, ?3 endpoint, ?4 rev, ?5 id, ?6 conf, ?7 created, ?8 updated, ?9 until, ?10-14 fact */
     [SQ_W_ROW_PUT + TH_ROW_TENANT] = "INSERT INTO tenant(no,version,id,conf,created,updated) "
                                      "VALUES(?1,?4,?5,?6,?7,?8) ON CONFLICT(no) DO UPDATE SET"
                                      " version=excluded.version,id=excluded.id,conf=excluded.conf,created="
@@ -148,7 +148,8 @@ static const char *const writer_sql[SQ_W_COUNT] = {
         "INSERT OR REPLACE INTO secret(no,tenant,endpoint,sealed,created,updated,until) "
         "VALUES(?1,?2,?3,?6,?7,?8,?9)",
     [SQ_W_ROW_PUT + TH_ROW_FACT] =
-        "INSERT OR REPLACE INTO fact(endpoint,first_fail,last_ok,exhausted_run) VALUES(?1,?10,?11,?12)",
+        "INSERT OR REPLACE INTO fact(endpoint,first_fail,last_ok,exhausted_run,rest_since,rest_until)"
+        " VALUES(?1,?10,?11,?12,?13,?14)",
     [SQ_W_ROW_PUT + TH_ROW_JOB] =
         "INSERT OR REPLACE INTO job(no,tenant,endpoint,conf,created,updated) VALUES(?1,?2,?3,?6,?7,?8)",
     [SQ_W_ROW_PUT + TH_ROW_META] = "INSERT OR REPLACE INTO meta(k,v) VALUES(?5,?6)",

@@ -1,4 +1,5 @@
 """What an operator sees: metrics, the log of deliveries, and the alert rules and pages that name them."""
+import datetime
 import json
 import re
 import sqlite3
@@ -252,6 +253,32 @@ def test_the_health_of_endpoints_over_all_tenants(server, receiver):
 
 
 # ---- the log ----
+
+def test_an_endpoint_that_asks_for_rest_is_left_alone(server, receiver):
+    """429 with Retry-After: nothing else goes there, through a kill too; its health says until when."""
+    running = server()
+    api = running.api
+    target = receiver().script(Reply(429, [("Retry-After", "90")]), Reply(200))
+    endpoint = register(api, target)
+    api.post("/v1/events", {"type": "x", "data": {}}).expect(202)
+    first = settled(api, 1, status="retrying")[0]
+    for _ in range(20):
+        api.post("/v1/events", {"type": "x", "data": {}}).expect(202)
+    rests = eventually(lambda: lines(running, "endpoint asks for rest: its deliveries wait"))
+    assert rests[0]["endpoint"] == endpoint["id"] and rests[0]["seconds"] == 90
+    until = health(api)[0]["resting_until"]
+    assert until and abs(time.time() + 90 - datetime.datetime.fromisoformat(until).timestamp()) < 20
+    running.kill()
+    running.start()
+    api = running.api
+    eventually(lambda: health(api)[0]["waiting"] == 21)
+    assert health(api)[0]["resting_until"] == until
+    time.sleep(2)
+    assert len(target.requests) == 1
+    api.post(f"/v1/deliveries/{first['id']}/retry").expect(202)
+    target.wait_for(lambda requests: len(requests) == 22)  # it works again, so nobody waits any more
+    assert health(api)[0]["resting_until"] is None
+
 
 def test_the_log_says_what_became_of_each_attempt(server, receiver):
     """At debug: every attempt, with the ids that the API shows. At warn: what failed for good."""

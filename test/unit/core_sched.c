@@ -600,7 +600,7 @@ static void a_new_pace_and_a_new_start_keep_the_rate(void **state)
         int64_t from = now;
         e.rate_per_s = rates[r];
         put(s, e, now);
-        put(s, e, now); /* a second time changes nothing */
+        put(s, e, now);                        /* a second time changes nothing */
         for (uint64_t no = 1; no <= 500; no++) /* more than goes out, but for the one without a limit */
             add(s, 1000 * (r + 1) + no, 1, now);
         n = start_until(s, &now, now + (rates[r] > 0 ? 3 * S / 2 : 1), 0, at, n);

@@ -571,12 +571,13 @@ static void list_row(void *ctx, const struct th_row *r)
     static const char *const names[] = {"tenant", "key", "endpoint", "secret", "fact", "job", "meta"};
     struct listing *l = ctx;
 
-    l->n += (size_t)snprintf(l->text + l->n, sizeof l->text - l->n,
-                             "%s %llu %llu %llu %llu [%.*s] [%.*s] %lld %lld;", names[r->kind],
-                             (unsigned long long)r->no, (unsigned long long)r->tenant,
-                             (unsigned long long)r->endpoint, (unsigned long long)r->rev,
-                             (int)(r->kind == TH_ROW_KEY ? 2 : r->id.n), r->id.p, (int)r->conf.n, r->conf.p,
-                             (long long)r->until, (long long)r->fact[1]);
+    l->n += (size_t)snprintf(
+        l->text + l->n, sizeof l->text - l->n, "%s %llu %llu %llu %llu [%.*s] [%.*s] %lld %lld;",
+        names[r->kind], (unsigned long long)r->no, (unsigned long long)r->tenant,
+        (unsigned long long)r->endpoint, (unsigned long long)r->rev,
+        (int)(r->kind == TH_ROW_KEY ? 2 : r->id.n), r->id.p, (int)r->conf.n, r->conf.p, (long long)r->until,
+        (long long)(r->fact[0] + 10 * r->fact[1] + 100 * r->fact[2] + 1000 * r->fact[3] +
+                    10000 * r->fact[4]));
     assert_true(l->n < sizeof l->text);
 }
 
@@ -597,7 +598,7 @@ static void settings_are_listed_and_survive(void **state)
         fx_endpoint_row(5, 1, 2, "{\"e\":55}"),
         {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("sealed5"), .until = 9},
         {.kind = TH_ROW_SECRET, .no = 9, .tenant = 1, .endpoint = 6, .conf = TH_LIT("sealed6")},
-        {.kind = TH_ROW_FACT, .no = 5, .fact = {1, 2, 3}},
+        {.kind = TH_ROW_FACT, .no = 5, .fact = {1, 2, 3, 4, 5}},
         {.kind = TH_ROW_FACT, .no = 6, .fact = {1, 4, 3}},
         {.kind = TH_ROW_JOB, .no = 10, .tenant = 1, .endpoint = 6, .conf = TH_LIT("{\"j\":1}")},
         {.kind = TH_ROW_META, .id = TH_LIT("install"), .conf = TH_LIT("v")},
@@ -608,11 +609,11 @@ static void settings_are_listed_and_survive(void **state)
     const char *all =
         "tenant 1 0 0 1 [t] [{\"name\":\"x\"}] 0 0;key 4 1 0 0 [HH] [{\"k\":1}] 77 0;"
         "endpoint 5 1 0 2 [] [{\"e\":55}] 0 0;endpoint 6 1 0 1 [] [{\"e\":6}] 0 0;"
-        "secret 8 1 5 0 [] [sealed5] 9 0;secret 9 1 6 0 [] [sealed6] 0 0;fact 5 0 0 0 [] [] 0 2;"
-        "fact 6 0 0 0 [] [] 0 4;job 10 1 6 0 [] [{\"j\":1}] 0 0;meta 0 0 0 0 [install] [v] 0 0;";
+        "secret 8 1 5 0 [] [sealed5] 9 0;secret 9 1 6 0 [] [sealed6] 0 0;fact 5 0 0 0 [] [] 0 54321;"
+        "fact 6 0 0 0 [] [] 0 341;job 10 1 6 0 [] [{\"j\":1}] 0 0;meta 0 0 0 0 [install] [v] 0 0;";
     const char *less = "tenant 1 0 0 2 [t] [{\"name\":\"x\"}] 0 0;key 4 1 0 0 [HH] [{\"k\":1}] 77 0;"
                        "endpoint 5 1 0 2 [] [{\"e\":55}] 0 0;secret 8 1 5 0 [] [sealed5] 9 0;"
-                       "fact 5 0 0 0 [] [] 0 2;meta 0 0 0 0 [install] [v] 0 0;";
+                       "fact 5 0 0 0 [] [] 0 54321;meta 0 0 0 0 [install] [v] 0 0;";
 
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     assert_int_equal(c.result, TH_CONFIG_DONE);

@@ -147,25 +147,42 @@ static void a_version_without_tables_is_damage(void **state)
     fx_open(f);
 }
 
+static void note_fact(void *ctx, const struct th_row *row)
+{
+    if (row->kind == TH_ROW_FACT)
+        memcpy(ctx, row->fact, sizeof row->fact);
+}
+
 static void an_older_version_is_brought_up(void **state)
 {
     static struct th_queue_row rows[TH_FAN_STEP];
     struct fx *f = *state;
     struct th_fanout o = {.op = {.kind = TH_OP_FANOUT}, .rows = rows};
     struct th_usage use;
+    const struct th_row known[] = {fx_endpoint_row(1, 1, 1, "{}"),
+                                   {.kind = TH_ROW_FACT, .no = 1, .fact = {7, 8, 9}}};
+    struct th_config c;
     uint64_t eps[1200], d;
+    int64_t fact[TH_FACTS] = {0};
 
     for (uint64_t i = 0; i < 1200; i++)
         eps[i] = i + 1;
     fx_open(f);
     fx_tenant(f, 1, "t");
     fx_publish(f, 1, T0, eps, 1, &d);
+    c = fx_config(1, 1, known, 2);
+    c.keep_version = true;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_DONE);
     fx_close(f);
     run_sql(f, "DROP TABLE fan; DROP TABLE usage; DELETE FROM counter WHERE k LIKE 'use%';"
+               "ALTER TABLE fact DROP COLUMN rest_since; ALTER TABLE fact DROP COLUMN rest_until;"
                "PRAGMA user_version=1"); /* as the first version left it */
     fx_open(f);
     f->store->vt->usage(f->store, 1, &use);
     assert_int_equal(use.bytes, 13 + 7 + 5 + 3); /* what was there before it was counted */
+    assert_int_equal(f->store->vt->settings(f->store, note_fact, fact), TH_OK);
+    assert_true(fact[0] == 7 && fact[1] == 8 && fact[2] == 9 && fact[3] == 0 && fact[4] == -1);
     assert_int_equal(fx_state(f, 1, d, NULL), TH_DS_QUEUED);
     fx_publish(f, 1, T0, eps, 1200, NULL);
     assert_int_equal(fx_run(f, &o.op), TH_OK);
