@@ -3,12 +3,16 @@
  * five minutes of failures into five years, nor everything in the store into something old.
  *
  * After a step of more than an hour the facts of endpoints move along with it, so that their distances stay, and retention
- * waits for an hour: time to set the clock right. Refuses: to judge which time is right; steps while no process runs are not
- * seen. Nothing here can fail. */
+ * waits for an hour: time to set the clock right. A step back while no process runs is not seen, but what it has done is: a
+ * stored retry would be due later than its schedule can have made it. Then the schedule's own length counts, from the last
+ * moment at which the clock can have been set back: never early, and late by the time of the stop at most. Refuses: to judge
+ * which time is right. Nothing here can fail. */
 #include "engine/internal.h"
 
 #define STEP_MS 3600000
 #define HOLD_US (INT64_C(3600) * 1000000)
+#define SLACK_MS 2000 /* by which a due time may be later than its schedule says: clocks are slewed, too */
+#define BACK_MS 1000  /* a step back that counts */
 
 static int64_t offset_ms(const struct th_engine *e)
 {
@@ -24,16 +28,59 @@ static void move_facts(struct th_engine *e, struct th_ep *ep, int64_t step_ms)
 {
     struct th_facts *f = &ep->pub.facts;
 
-    if (!f->first_fail && !f->last_ok)
+    if (!f->first_fail && !f->last_ok && f->rest_until <= 0)
         return;
     f->first_fail = moved(f->first_fail, step_ms);
     f->last_ok = moved(f->last_ok, step_ms);
+    if (f->rest_until > 0) {
+        f->rest_since += step_ms;
+        f->rest_until += step_ms;
+    }
     th_facts_touch(e, ep);
 }
 
 void th_clock_begin(struct th_engine *e)
 {
-    e->clock_offset_ms = offset_ms(e);
+    e->clock_offset_ms = e->clock_top_ms = offset_ms(e);
+    e->clock_whole = e->now.mono;
+}
+
+/* Due times are wall clock on disk and monotonic in memory. */
+static struct th_mono mono_of(const struct th_engine *e, int64_t wall_ms)
+{
+    int64_t ahead = wall_ms - e->now.wall.ms;
+
+    if (ahead <= 0)
+        return e->now.mono;
+    if (ahead > INT64_MAX / 4000)
+        return TH_MONO_NEVER;
+    return (struct th_mono){e->now.mono.us + ahead * 1000};
+}
+
+/* Retry-After, too, makes a due time later. It need not be asked about here: the endpoint rests as long, by its facts; but
+ * those that were stored before they told that (-1) do not say so. */
+static int64_t longest_ms(const struct th_ep *ep, const struct th_rules *rules, unsigned tries)
+{
+    int64_t schedule_ms = th_retry_delay_ms(rules, tries, UINT32_MAX), asked_ms = 0;
+
+    if (tries && ep->pub.facts.rest_until < 0 && rules->retry_after.count)
+        asked_ms = (int64_t)rules->retry_after_max_s * 1000;
+    return schedule_ms > asked_ms ? schedule_ms : asked_ms;
+}
+
+struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row *row)
+{
+    const struct th_ep *ep = th_map_get(&e->endpoints, row->endpoint);
+    struct th_mono due = mono_of(e, row->due);
+    const struct th_rules *rules;
+
+    if (!ep || due.us <= e->now.mono.us)
+        return due;
+    rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
+    if (due.us - e->now.mono.us <= (longest_ms(ep, rules, row->tries) + SLACK_MS) * 1000)
+        return due;
+    due.us = e->clock_whole.us + th_retry_delay_ms(rules, row->tries, 0) * 1000;
+    return due.us > e->now.mono.us ? due : e->now.mono;
 }
 
 void th_clock_turn(struct th_engine *e)
@@ -41,6 +88,12 @@ void th_clock_turn(struct th_engine *e)
     int64_t step_ms = offset_ms(e) - e->clock_offset_ms;
 
     e->clock_offset_ms += step_ms; /* small ones are how clocks are kept right */
+    if (e->clock_offset_ms < e->clock_top_ms - BACK_MS) {
+        e->clock_whole = e->now.mono;
+        e->clock_top_ms = e->clock_offset_ms;
+    } else if (e->clock_offset_ms > e->clock_top_ms) {
+        e->clock_top_ms = e->clock_offset_ms;
+    }
     if (step_ms <= STEP_MS && step_ms >= -STEP_MS)
         return;
     th_log(TH_LOG_WARN, "the clock has stepped; retention waits for an hour",

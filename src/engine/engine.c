@@ -38,18 +38,6 @@ uint32_t th_engine_rnd32(struct th_engine *e)
     return v;
 }
 
-/* Due times are wall clock on disk and monotonic in memory. */
-struct th_mono th_engine_mono_of(const struct th_engine *e, int64_t wall_ms)
-{
-    int64_t ahead = wall_ms - e->now.wall.ms;
-
-    if (ahead <= 0)
-        return e->now.mono;
-    if (ahead > INT64_MAX / 4000)
-        return TH_MONO_NEVER;
-    return (struct th_mono){e->now.mono.us + ahead * 1000};
-}
-
 void th_engine_submit(struct th_engine *e, struct th_op *op)
 {
     e->conf.store->vt->submit(e->session, op);

@@ -246,8 +246,6 @@ uint32_t th_engine_rnd32(struct th_engine *e);
 /** Cancels what is under way to an endpoint that has been deleted; it is forgotten then. */
 void th_requests_cancel(struct th_engine *e, const struct th_ep *ep);
 
-struct th_mono th_engine_mono_of(const struct th_engine *e, int64_t wall_ms);
-
 /* settings.c */
 struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no);
 void th_ep_unref(struct th_engine *e, struct th_ep *ep);

@@ -40,7 +40,7 @@ static void walked(struct th_op *op)
             w->next = 0;
             break;
         }
-        if (th_sched_insert(e->sched, row, th_engine_mono_of(e, row->due), e->now.mono) == TH_NO_ENDPOINT)
+        if (th_sched_insert(e->sched, row, th_clock_due(e, row), e->now.mono) == TH_NO_ENDPOINT)
             th_cancel_endpoint(e, row->endpoint);
     }
     w->from = w->next;
@@ -88,7 +88,7 @@ static void refilled(struct th_op *op)
     if (op->error)
         th_engine_store_error(e, op->error);
     for (uint32_t i = 0; !op->error && i < r->walk.count; i++)
-        r->due[i] = th_engine_mono_of(e, r->rows[i].due);
+        r->due[i] = th_clock_due(e, &r->rows[i]);
     th_sched_refilled(e->sched, r->walk.endpoint, r->rows, r->due, op->error ? 0 : r->walk.count,
                       r->walk.next, op->error != TH_OK, e->now.mono);
     th_free(r);
