@@ -169,15 +169,17 @@ static void run(const struct vendor *v, const char *answer, unsigned events, int
 
 static void every_attempt_starts_at_its_time(void **state)
 {
-    static const char *const answers[] = {"500",     "422+20ms",           "503+3s",
-                                          "timeout", "connection_refused", "connection_reset"};
+    static const char *const answers[] = {"500",     "422+20ms", "connection_refused",
+                                          "timeout", "503+3s",   "connection_reset"};
     static const unsigned events[] = {1, 10, 50, 1000};
 
     (void)state;
     for (size_t v = 0; v < sizeof vendors / sizeof vendors[0]; v++)
         for (size_t a = 0; a < sizeof answers / sizeof answers[0]; a++) {
             for (size_t n = 0; n < sizeof events / sizeof events[0]; n++)
-                run(&vendors[v], answers[a], events[n], 0);
+                if (events[n] < 1000 || v == 0 ||
+                    a % 3 == 0) /* a thousand: of each vendor, two of the answers */
+                    run(&vendors[v], answers[a], events[n], 0);
             run(&vendors[v], answers[a], 6, SIM_S);
             run(&vendors[v], answers[a], 50, SIM_S / 2);
         }
