@@ -228,7 +228,7 @@ const struct th_api_schema th_api_schemas[] = {
     {"EndpointHealth",
      OBJECT(
          "\"tenant\",\"endpoint\",\"url\",\"state\",\"failing_since\",\"last_success_at\",\"breaker_open\","
-         "\"resting_until\",         "\"waiting\",\"more_in_store\",\"in_flight\",\"disabled\"",
+         "\"resting_until\",\"waiting\",\"more_in_store\",\"in_flight\",\"disabled\"",
          "\"tenant\":" STR ",\"endpoint\":" STR ",\"url\":" STR ",\"state\":" HEALTH
          ",\"failing_since\":" TIME_NULL ",\"last_success_at\":" TIME_NULL ",\"breaker_open\":" BOOL
          ",\"resting_until\":" TIME_NULL

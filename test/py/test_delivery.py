@@ -1124,3 +1124,25 @@ def test_deliveries_say_their_endpoint_when_it_is_no_more(server, receiver, dial
         at.stop()
         at.start()
         api = at.api.as_tenant("t")
+
+
+def test_a_rate_limit_holds_in_every_second(server, receiver):
+    """Ten a second are ten in any second, also in the first one, through a kill and where a retry by hand waits; and it is
+    used: one every tenth of a second."""
+    running = server()
+    target = receiver(answer=lambda request: 500 if b"fail" in request.body else 200)
+    register(running.api, target, rate_limit_per_second=10)
+    running.api.post("/v1/events/batch", [{**EVENT, "data": {"fail": 1}}] + [{**EVENT, "data": {"n": n}} for n in range(34)]).expect(202)
+    target.wait_for(15)
+    waiting = settled(running.api, 1, status="retrying")[0]
+    running.api.post(f"/v1/deliveries/{waiting['id']}/retry").expect(202)
+    target.wait_for(20)
+    running.kill()
+    running.start()
+    settled(running.api, 34)
+    starts = sorted(datetime.datetime.fromisoformat(attempt["time"]).timestamp()
+                    for row in deliveries(running.api) for attempt in detail(running.api, row["id"])["attempts"])
+    fullest = max(sum(first <= at < first + 0.999 for at in starts) for first in starts)  # they are in whole milliseconds
+    assert 8 <= fullest <= 10, [round(at - starts[0], 3) for at in starts]
+    received = [request.mono for request in target.requests]
+    assert max(sum(first <= at < first + 0.9 for at in received) for first in received) <= 11
