@@ -11,7 +11,7 @@
  * Invariants:
  *  1. Every submitted request gets exactly one done(), on the loop, never inside submit or cancel.
  *  2. A tx that has not ended is in `active` and in `timers`, and has at most one connection, which points
- * back.
+ * back, beside those that are being opened.
  *  3. A connection goes to the pool only after an answer that was read to its exact end.
  *  4. One uv_timer serves all deadlines: it is never armed later than the first of them.
  *
@@ -20,7 +20,6 @@
 #include "base/alloc.h"
 #include "net/http_client_private.h"
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 
 /* --- tx objects --- */
@@ -90,6 +89,7 @@ void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail)
 
     if (tx->conn)
         hc_conn_close(tx->conn, false);
+    hc_race_stop(tx);
     if (tx->origin)
         th_pool_drop(&c->pool, tx->origin);
     tx->origin = NULL;
@@ -113,52 +113,6 @@ void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail)
 
 /* --- begin --- */
 
-static int64_t connect_limit(const struct hc_tx *tx, int64_t now)
-{
-    const struct th_http_req *req = tx->req;
-    int64_t limit = req->deadline.us < req->connect_deadline.us ? req->deadline.us : req->connect_deadline.us;
-    unsigned left = req->addr_count - tx->addr;
-
-    if (req->res.fresh_retries) /* the time for connecting may have passed while the pooled connection was
-                                   silent */
-        limit = req->deadline.us;
-    /* An address that swallows packets may use up its share of the time only, so that the next one gets a
-     * try. */
-    if (left > 1 && limit > now && limit != INT64_MAX)
-        limit = now + (limit - now) / left;
-    return limit;
-}
-
-void hc_tx_connect(struct hc_tx *tx)
-{
-    struct th_http_req *req = tx->req;
-    struct th_pool_node *oldest;
-    const char *detail = req->res.detail ? req->res.detail : "no address to connect to";
-    bool local = false;
-
-    for (; tx->addr < req->addr_count; tx->addr++) {
-        bool opened = hc_conn_open(tx, &req->addrs[tx->addr]);
-
-        if (!opened && (errno == EMFILE || errno == ENFILE) && (oldest = th_pool_oldest(&tx->client->pool))) {
-            /* Idle connections are worth less than this request. */
-            hc_conn_close(TH_CONTAINER(oldest, struct hc_conn, node), true);
-            opened = hc_conn_open(tx, &req->addrs[tx->addr]);
-        }
-        if (opened) {
-            tx->state = TX_CONNECT;
-            th_heap_rekey(&tx->client->timers, &tx->timer, connect_limit(tx, hc_now_us()));
-            hc_arm(tx->client);
-            return;
-        }
-        local = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
-        req->res.peer = req->addrs[tx->addr];
-        detail = hc_os_text(&req->res, errno);
-        if (local)
-            break;
-    }
-    hc_tx_end(tx, local || req->addr_count == 0 ? TH_HTTP_INTERNAL : TH_HTTP_CONNECT, detail);
-}
-
 bool hc_tx_may_repeat(const struct hc_tx *tx)
 {
     const struct th_http_result *res = &tx->req->res;
@@ -176,7 +130,6 @@ void hc_tx_repeat(struct hc_tx *tx)
     res->times.sent = -1;
     tx->sent = 0;
     tx->send_failed = false;
-    tx->addr = 0;
     hc_tx_connect(tx);
 }
 
@@ -264,6 +217,7 @@ static void client_submit(struct th_transport *t, struct th_http_req *req)
     tx->req = req;
     tx->start_us = hc_now_us();
     th_list_init(&tx->link);
+    th_list_init(&tx->racing);
     th_list_append(&c->active, &tx->link);
     req->impl = tx;
     c->defer++;
@@ -333,10 +287,8 @@ void hc_arm(struct hc *c)
 static const char *timeout_text(const struct hc_tx *tx)
 {
     if (!tx->conn)
-        return "timed out";
+        return th_list_empty(&tx->racing) ? "timed out" : "timed out while connecting";
     switch (tx->conn->state) {
-    case CONN_CONNECTING:
-        return "timed out while connecting";
     case CONN_QUEUED:
     case CONN_HANDSHAKE:
         return "timed out during the TLS handshake";
@@ -350,14 +302,11 @@ static const char *timeout_text(const struct hc_tx *tx)
 
 static void expire(struct hc_tx *tx, int64_t now)
 {
-    struct th_http_req *req = tx->req;
+    const struct th_http_req *req = tx->req;
 
-    if (tx->state == TX_CONNECT && tx->conn && tx->conn->state == CONN_CONNECTING &&
-        tx->addr + 1 < req->addr_count && now < req->deadline.us && now < req->connect_deadline.us) {
-        hc_conn_close(tx->conn, false);
-        req->res.detail = "timed out while connecting";
-        tx->addr++;
-        hc_tx_connect(tx);
+    if (tx->state == TX_CONNECT && !tx->conn && tx->addr < req->addr_count && now < req->deadline.us &&
+        (now < req->connect_deadline.us || req->res.fresh_retries)) {
+        hc_race_next(tx);
         return;
     }
     if (tx->conn && tx->conn->state == CONN_DOUBT && now < req->deadline.us)

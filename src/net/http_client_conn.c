@@ -132,7 +132,7 @@ void hc_conn_close(struct hc_conn *conn, bool clean)
     leave_queue(conn);
     if (!th_list_empty(&c->queued))
         hc_wake(c); /* there may be room for the next handshake */
-    if (conn->tx)
+    if (conn->tx && conn->tx->conn == conn)
         conn->tx->conn = NULL;
     conn->tx = NULL;
     conn->state = CONN_CLOSING;
@@ -215,7 +215,7 @@ bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr)
     conn->node.origin = tx->origin;
     tx->origin->refs++;
     conn->tx = tx;
-    tx->conn = conn;
+    th_list_append(&tx->racing, &conn->link);
     tx->received = false;
     tx->req->res.peer = conn->node.peer;
     hc_conn_watch(conn, UV_WRITABLE);
@@ -240,16 +240,10 @@ static void on_connected(struct hc_conn *conn)
     if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &os_error, &n) != 0)
         os_error = errno;
     if (os_error) {
-        tx->req->res.detail = hc_os_text(&tx->req->res, os_error);
-        hc_conn_close(conn, false);
-        if (tx->addr + 1 >= tx->req->addr_count) {
-            hc_tx_end(tx, TH_HTTP_CONNECT, tx->req->res.detail);
-            return;
-        }
-        tx->addr++;
-        hc_tx_connect(tx);
+        hc_race_lost(conn, os_error);
         return;
     }
+    hc_race_won(conn);
     if (conn->client->metrics)
         th_count(conn->client->metrics, TH_C_CLIENT_CONNECTS, 1);
     tx->req->res.times.connected = hc_now_us() - tx->start_us;

@@ -26,6 +26,9 @@ enum {
     TH_HC_HANDSHAKES_TURN = 8,  /* begun per turn of the loop */
     TH_HC_HANDSHAKE_IDLE = 250, /* milliseconds after which a handshake no longer holds its place */
     TH_HC_DOUBT = 1000,         /* milliseconds within which a peer that has closed shows whether it read */
+    TH_HC_RACE_STEP = 250,      /* milliseconds between the addresses of a race */
+    TH_HC_RACERS = 4,           /* connections that one request tries at once */
+    TH_HC_KNOWN = 1024,         /* origins whose working address is remembered, about */
     TH_HC_SPARE = 1024,         /* freed objects kept for the next request */
     TH_HC_SPARE_BYTES = 16 * 1024, /* larger answer buffers are given back */
     TH_HC_MAX_TX = 1u << 20,       /* requests under way */
@@ -48,7 +51,7 @@ struct hc_conn {
     uv_poll_t poll;
     struct hc *client;
     struct hc_tx *tx;         /* NULL when idle or closing */
-    struct th_list link;      /* hc.queued, hc.shaking, hc.reserved or hc.spare_conns */
+    struct th_list link;      /* hc_tx.racing, hc.queued, hc.shaking, hc.reserved or hc.spare_conns */
     struct th_pool_node node; /* its origin is held; peer */
     struct th_tls *tls;       /* NULL: none, or not yet */
     int fd;
@@ -72,9 +75,12 @@ struct hc_tx {
     int64_t start_us;
     uint64_t sent, total;
     enum hc_tx_state state;
-    unsigned addr;    /* index of the address in use, or to be tried next */
-    bool send_failed; /* the peer takes no more; an answer may still be there */
-    bool received;    /* bytes of an answer have arrived on this connection */
+    struct th_list
+        racing;    /* connections that are being opened, oldest first: conn is NULL until one has won */
+    unsigned addr; /* addresses that were begun */
+    uint8_t order[TH_CONNECT_MAX]; /* in which they are tried, if there are several */
+    bool send_failed;              /* the peer takes no more; an answer may still be there */
+    bool received;                 /* bytes of an answer have arrived on this connection */
     /* the answer */
     struct th_buf head, body; /* what had to be kept between two reads */
     struct th_buf mended;     /* the head, if it had oddities */
@@ -86,6 +92,11 @@ struct hc_tx {
     unsigned interim;
     bool has_head, keep_alive, odd; /* odd: a head so far was not canonical */
     enum th_http1_body framing;
+};
+
+struct hc_known {
+    uint64_t hash; /* of the origin; 0: none */
+    struct th_addr addr;
 };
 
 struct hc {
@@ -111,6 +122,7 @@ struct hc {
     bool closing;
     void (*closed)(void *);
     void *closed_ctx;
+    struct hc_known known[TH_HC_KNOWN];
     struct th_http1_head scratch_head;
     char in[TH_HC_READ], out[TH_HC_WRITE];
 };
@@ -127,9 +139,6 @@ static inline int64_t hc_now_us(void)
 void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail);
 /* Takes a kept connection, or connects. */
 void hc_tx_begin(struct hc_tx *tx);
-/* Connects to tx->addr and the following addresses until one is under way; ends the request when none is
- * left. */
-void hc_tx_connect(struct hc_tx *tx);
 /* True: the request may go out once more, on a fresh connection, if the peer can be shown not to have read it: the
  * connection in use is a pooled one, and no byte of an answer has come. */
 bool hc_tx_may_repeat(const struct hc_tx *tx);
@@ -140,9 +149,22 @@ void hc_arm(struct hc *c);
 /* Asks for a turn without waiting. */
 void hc_wake(struct hc *c);
 
+/* --- http_client_race.c: connecting --- */
+
+/* Connects to the addresses of the request until one answers; ends the request when none does. */
+void hc_tx_connect(struct hc_tx *tx);
+/* It is the next address's turn, or none is left. May end the request. */
+void hc_race_next(struct hc_tx *tx);
+/* This connection is there first: the others go. */
+void hc_race_won(struct hc_conn *conn);
+/* This one has failed. May end the request. */
+void hc_race_lost(struct hc_conn *conn, int os_error);
+/* Closes all that are being opened. */
+void hc_race_stop(struct hc_tx *tx);
+
 /* --- http_client_conn.c: sockets --- */
 
-/* Opens a socket towards addr for tx. False with errno set, and nothing changed. */
+/* Opens a socket towards addr for tx, on its list `racing`. False with errno set, and nothing changed. */
 bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr);
 /* Gives an idle connection a request. It is sent when the loop has looked at the connection since it became idle: what
  * has come by then is no answer to it. */

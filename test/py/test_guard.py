@@ -1,6 +1,7 @@
 """The guard against requests to forbidden addresses, through the real server in production mode: at registration, at the
 test route, at every attempt, with a name server that says what the attacker wants."""
 import json
+import socket
 import time
 
 import pytest
@@ -316,6 +317,33 @@ def test_the_connection_goes_to_the_judged_address(server, certificates):
         publish(api)
         moved.wait_for(1)
         assert len(good.requests) == 3
+
+
+def test_a_silent_address_beside_a_working_one_costs_little(server):
+    """Of two addresses, both judged, one drops all packets: the other is tried a quarter of a second later, the log names
+    the one that answered, and the next connection goes there at once."""
+    silent_ip = "127.0.0.3"
+    names = {"a.example.com": [[silent_ip, OTHER]], "b.example.com": [[OTHER, silent_ip]]}
+    with Dns(names) as dns, Receiver(lambda _: Reply(200, close=True), host=OTHER) as good, socket.socket() as listener:
+        listener.bind((silent_ip, good.port))
+        listener.listen(0)
+        fill = [socket.socket() for _ in range(4)]
+        for s in fill:
+            s.setblocking(False)
+            s.connect_ex((silent_ip, good.port))
+        time.sleep(0.3)
+        running = server(flags=["--dns-servers", dns.address, "--allow-network", "127.0.0.2/31"])
+        for name in names:
+            running.api.post("/v1/webhooks", {"url": f"http://{name}:{good.port}/"}).expect(201)
+        for n in (2, 4):
+            publish(running.api)
+            good.wait_for(n, 30)
+            times = [running.api.get(f"/v1/deliveries/{row['id']}").json["attempts"][0]
+                     for row in settled(running.api, n)][:2]
+            assert all(t["address"] == f"{OTHER}:{good.port}" and t["outcome"] == "success" for t in times)
+            assert all(t["duration_ms"] < (2500 if n == 2 else 240) for t in times), times
+        for s in fill:
+            s.close()
 
 
 def test_a_name_that_does_not_resolve_is_retried(server):

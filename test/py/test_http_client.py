@@ -109,31 +109,63 @@ def test_reset_after_half_the_request(deliver, net):
     assert deliver.ask(net.serve(handler), size=8 << 20)["class"] == "connection_reset"
 
 
+@contextlib.contextmanager
+def swallowing(count=1):
+    """Ports of loopback where the packets of a connection are dropped: the queue of those who listen there is full."""
+    held, ports = [], []
+    for _ in range(count):
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        held.append(listener)
+        ports.append(listener.getsockname()[1])
+        for _ in range(4):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex(("127.0.0.1", ports[-1]))
+            held.append(s)
+    time.sleep(0.3)
+    try:
+        yield ports
+    finally:
+        for s in held:
+            s.close()
+
+
+def addresses(*ports):
+    return ",".join(f"127.0.0.1:{port}" for port in ports)
+
+
 def test_connect_deadline(deliver):
     paced("SYN dropped")
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    port = listener.getsockname()[1]
-    fill = []
-    for _ in range(4):  # the queue is full: further handshakes are dropped
-        s = socket.socket()
-        s.setblocking(False)
-        s.connect_ex(("127.0.0.1", port))
-        fill.append(s)
-    time.sleep(0.3)
-    result = deliver.ask(port, connect=300)
-    assert result["class"] == "timeout" and result["detail"] == "timed out while connecting"
-    assert 250 < result["ms"] < 10000
-    # The share of the silent address leaves time for the next one.
-    other = Loop()
-    good = other.serve(answering())
-    result = deliver.ask(f"127.0.0.1:{port},127.0.0.1:{good}", connect=600)
-    assert result["class"] == "ok" and result["port"] == good and 250 < result["ms"] < 1500
-    other.stop()
-    for s in fill:
-        s.close()
-    listener.close()
+    with swallowing(2) as (silent, other):
+        result = deliver.ask(silent, connect=300)
+        assert result["class"] == "timeout" and result["detail"] == "timed out while connecting"
+        assert 250 < result["ms"] < 10000
+        result = deliver.ask(addresses(silent, other), connect=600)  # two of them have the same time together
+        assert result["class"] == "timeout" and result["detail"] == "timed out while connecting"
+        assert 550 < result["ms"] < 10000
+
+
+def test_a_silent_address_costs_a_quarter_of_a_second_and_that_once(deliver, net):
+    """RFC 8305: the next address is tried beside it, and what worked is tried first the next time."""
+    paced("SYN dropped")
+    closing = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    good = net.serve(answering(closing))
+    with swallowing(5) as silent:
+        first = deliver.ask(addresses(silent[0], good), connect=5000)
+        assert first["class"] == "ok" and first["port"] == good and 240 < first["ms"] < 1500
+        again = [deliver.ask(addresses(silent[0], good), connect=5000) for _ in range(5)]
+        assert all(r["class"] == "ok" and r["port"] == good and not r["reused"] for r in again)
+        assert max(r["ms"] for r in again) < 200
+        # of another origin nothing is known, and five silent ones are more than are tried at once
+        other = deliver.ask(addresses(*silent, good), connect=5000, pool=7)
+        assert other["class"] == "ok" and other["port"] == good and 1200 < other["ms"] < 3000
+        # what is remembered need not be allowed any more, nor be there
+        closed = free_port()
+        assert deliver.ask(addresses(silent[0], closed), connect=600)["class"] == "timeout"
+        refused = deliver.ask(addresses(closed, free_port()), connect=5000)
+        assert refused["class"] == "connect_error" and refused["detail"] == "connection refused" and refused["ms"] < 200
 
 
 def test_peer_that_never_reads(deliver, net):
