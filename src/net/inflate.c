@@ -4,7 +4,9 @@
  * needs its words. Only what is kept of the body is decoded, and only as much is kept of the result: a bomb costs what a
  * plain answer of the limit costs.
  *
- * Failure: what does not decode is left to be shown as it came. */
+ * Failure: of what does not decode to its end the beginning is kept, and what does not decode at all is left to be shown as it
+ * came. Why not all of it as it came: secrets are looked for in what is shown, and whoever has the bytes can decode the
+ * beginning as well. */
 #include "net/inflate.h"
 #include "base/alloc.h"
 #include <zlib.h>
@@ -21,15 +23,21 @@ static void put(void *unused, void *p)
     th_free(p);
 }
 
-/* `bits` as of inflateInit2: 15 for the zlib format, +16 for gzip, negative for bare deflate. */
-static bool decode(int bits, struct th_span body, struct th_buf *out, bool *whole)
+/* As inflateInit2 takes them. */
+enum bits {
+    ZLIB = 15,
+    GZIP = 15 + 16,
+    BARE = -15,
+};
+
+static bool decode(enum bits bits, struct th_span body, struct th_buf *out, bool *whole)
 {
     z_stream z = {.zalloc = get, .zfree = put};
     int r;
 
     th_buf_reset(out);
     *whole = false;
-    if (inflateInit2(&z, bits) != Z_OK)
+    if (inflateInit2(&z, (int)bits) != Z_OK)
         return false;
     z.next_in = (Bytef *)(uintptr_t)body.p;
     z.avail_in = (uInt)body.n;
@@ -46,10 +54,14 @@ static bool decode(int bits, struct th_span body, struct th_buf *out, bool *whol
             r = Z_BUF_ERROR; /* enough */
         }
         th_buf_add(out, piece, made);
+        if (r == Z_STREAM_END && z.avail_in && bits == GZIP)
+            r = inflateReset(&z); /* RFC 1952 section 2.2: members one behind another */
     } while (r == Z_OK && !out->failed);
     inflateEnd(&z);
-    *whole = r == Z_STREAM_END;
-    return !out->failed && (r == Z_STREAM_END || r == Z_BUF_ERROR);
+    *whole = r == Z_STREAM_END && z.avail_in == 0;
+    if (bits == BARE && r != Z_STREAM_END && r != Z_BUF_ERROR)
+        return false; /* without a header it may be any text */
+    return !out->failed && out->n > 0;
 }
 
 bool th_inflate(struct th_span coding, struct th_span body, struct th_buf *out, bool *whole)
@@ -61,12 +73,12 @@ bool th_inflate(struct th_span coding, struct th_span body, struct th_buf *out, 
     if (body.n == 0)
         return false;
     if (th_span_ieq(coding, TH_LIT("gzip")) || th_span_ieq(coding, TH_LIT("x-gzip")))
-        ok = decode(15 + 16, body, out, whole);
+        ok = decode(GZIP, body, out, whole);
     else if (th_span_ieq(
                  coding,
                  TH_LIT("deflate"))) /* RFC 9110 section 8.4.1.2: the zlib format; some send it bare */
-        ok = decode(15, body, out, whole) || decode(-15, body, out, whole);
+        ok = decode(ZLIB, body, out, whole) || decode(BARE, body, out, whole);
     if (!ok)
         th_buf_reset(out);
-    return ok && out->n > 0;
+    return ok;
 }

@@ -402,6 +402,12 @@ def test_an_answer_in_a_coding_that_nobody_asked_for(tenant):
     assert (lie["body"], lie["encoding"]) == ("plain text", "gzip") and "decoded_from" not in lie
     half = answered(tenant, b"Content-Encoding: gzip\r\n", gzip.compress(b"abc" * 1000)[:-12])
     assert half["body"].startswith("abcabc") and half["truncated"]
+    wrong = answered(tenant, b"Content-Encoding: gzip\r\n", gzip.compress(text)[:-8] + b"\0" * 8)
+    assert wrong["body"] == text.decode() and wrong["truncated"] and wrong["decoded_from"] == "gzip"
+    two = answered(tenant, b"Content-Encoding: gzip\r\n", gzip.compress(text) + gzip.compress(b"two"))
+    assert two["body"] == text.decode() + "two" and not two["truncated"]
+    after = answered(tenant, b"Content-Encoding: gzip\r\n", gzip.compress(text) + b"surplus")
+    assert after["body"] == text.decode() and after["truncated"]
     bomb = answered(tenant, b"Content-Encoding: gzip\r\n", gzip.compress(b"0" * 100_000_000))
     assert bomb["body"] == "0" * 16384 and bomb["truncated"] and bomb["decoded_from"] == "gzip"
     random = os.urandom(60000).hex().encode()

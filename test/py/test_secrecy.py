@@ -1,8 +1,10 @@
 """What an endpoint knows and repeats, and what a URL gives away: never in clear in the log, nor in the database."""
 import base64
+import gzip
 import json
 import sqlite3
 import urllib.parse
+import zlib
 
 import pytest
 
@@ -65,6 +67,30 @@ def test_answers_repeat_no_secret(server, receiver):
     for form in [*FORMS.values(), *list(custom.values())[:2]]:
         assert form.encode() not in kept, form
     assert RAW not in kept
+
+
+def test_compressed_answers_repeat_no_secret(server, receiver):
+    """They are decoded before secrets are looked for, also where the end is wrong or cut off."""
+    running = server()
+    api, text, answers = running.api, f"a {SECRET} b".encode(), []
+    target = receiver(lambda request: answers[len(target.requests) - 1])
+    api.post("/v1/webhooks", {"url": target.url(), "secret": SECRET}).expect(201)
+    packed, plain = gzip.compress(text), gzip.compress(text, 0)
+    bodies = [("gzip", packed), ("gzip", plain), ("deflate", zlib.compress(text)), ("deflate", zlib.compress(text)[:-4] + b"\0\0\0\0"),
+              ("gzip", packed[:-8] + b"\0" * 8), ("gzip", packed[:-8]), ("gzip", gzip.compress(b"a ") + gzip.compress(text[2:])),
+              ("gzip", packed + b"surplus")]
+    for n, (coding, body) in enumerate(bodies):
+        answers.append(Reply(200, [("Content-Encoding", coding)], body))
+        publish(api)
+        response = attempt_of(api, n)["response"]
+        assert (response.get("body"), response.get("decoded_from")) == ("a *** b", coding), n
+    answers.append(Reply(200, [("Content-Encoding", "gzip")], gzip.compress(b"." * 16374 + SECRET.encode())))
+    publish(api)
+    response = attempt_of(api, len(bodies))["response"]
+    assert response["body"] == "." * 16374 + "***" and response["truncated"]
+    running.stop()
+    kept = stored(running.data)
+    assert SECRET.encode() not in kept and packed not in kept and plain not in kept
 
 
 def test_what_is_no_secret_stays(server, receiver):
