@@ -253,7 +253,7 @@ static void recorded(struct th_op *op)
         answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
     } else if (j->op.result == TH_CONFIG_REPLAYED) {
         bool ok =
-            th_engine_unseal(e, j->tenant->no, UINT64_MAX, 0, th_buf_view(&j->op.replayed), &r->replayed);
+            th_answer_unseal(e, j->tenant->no, j->op.idem.key, th_buf_view(&j->op.replayed), &r->replayed);
         answer(j, ok ? TH_CH_REPLAYED : TH_CH_UNAVAILABLE, "the kept answer cannot be opened");
     } else if (j->op.result == TH_CONFIG_KEY_REUSED) {
         answer(j, TH_CH_KEY_REUSED, "");
@@ -280,8 +280,8 @@ static void record(struct hurry_job *j)
     if (j->op.idem.given && j->start->render) {
         th_buf_init(&plain, 1u << 20);
         j->start->render(j->start, &plain);
-        ok =
-            !plain.failed && th_engine_seal(e, j->tenant->no, UINT64_MAX, 0, th_buf_view(&plain), &j->answer);
+        ok = !plain.failed &&
+             th_answer_seal(e, j->tenant->no, j->op.idem.key, th_buf_view(&plain), &j->answer);
         th_buf_wipe(&plain);
         if (!ok) {
             answer(j, TH_CH_UNAVAILABLE, "out of memory");

@@ -71,6 +71,24 @@ def test_a_phrase_is_stretched(server):
     assert form(other.data) != salt  # each store has a salt of its own
 
 
+def test_every_kept_answer_has_its_own_key_in_it(server):
+    """Of each kind of request that keeps one."""
+    running = server(env=with_key(HEX))
+    api, hook = running.api, make(running.api, 0).expect(201).json["id"]
+    requests = [(f"/v1/webhooks/{hook}/rotate-secret", {}), (f"/v1/webhooks/{hook}/retry", None),
+                (f"/v1/webhooks/{hook}/replay", {"since": "2020-01-01T00:00:00Z"}),
+                ("/v1/tenants/default/keys", {"scopes": ["events:publish"]})]
+    for n, (path, body) in enumerate(requests):
+        sent = "POST", path, json.dumps(body).encode() if body is not None else b"", {**JSON, "Idempotency-Key": f"k-{n}"}
+        first, again = api.request(*sent).expect(200, 201, 202), api.request(*sent)
+        assert again.status == first.status and again.header("Idempotency-Replayed") == "true", path
+    running.stop()
+    with Sealed(running.data) as sealed:
+        kept = sealed.answers()
+    assert len(kept) == len(requests) + 1
+    assert all(one[0] == 2 and opened(hashed(HEX), aad + name, one[1:]) is not None for _, aad, name, one in kept)
+
+
 @pytest.mark.parametrize("text", [HEX, HEX.upper(), HEX + "00"])
 def test_what_openssl_prints_is_a_key_as_it_is(server, text):
     running = server(env=with_key(text))
