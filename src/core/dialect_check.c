@@ -17,6 +17,8 @@ static const char *const request_fields[] = {"url",
                                              "url_secret",
                                              "options",
                                              "secret",
+                                             "previous_secret",
+                                             "previous_expires_at",
                                              "timeout_seconds",
                                              "max_in_flight",
                                              "signature_variant",
@@ -169,7 +171,9 @@ static bool check_fields(struct dl_where *w, const struct dl_spec *s)
         if (!is_request_field(native->s))
             return dl_fail(w, native->line,
                            "there is no field \"%.*s\"; one of: url, events, active, description, "
-                           "metadata, headers, options, secret, timeout_seconds, max_in_flight, …",
+                           "metadata, headers, options, secret, timeout_seconds, max_in_flight, "
+                           "rate_limit_per_second, signature_variant, url_secret, previous_secret, "
+                           "previous_expires_at",
                            (int)(native->s.n < 40 ? native->s.n : 40), native->s.p);
         for (unsigned k = 0; k < i; k++)
             if (th_span_eq(native->s, s->api.fields[k].value.s))
