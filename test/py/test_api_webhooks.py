@@ -388,6 +388,35 @@ def test_keys_are_never_shown_again_and_end(shared, tenant):
     assert "/scopes" in pointers(shared.api.post(path, {}))
 
 
+def test_a_key_acts_for_its_own_tenant_alone(shared, tenant):
+    shared.api.put("/v1/tenants/beside", {"name": "Beside", "dialect": "standard"}).expect(201)
+    _, own = key_for(shared, tenant, "events:publish", "webhooks:manage")
+    other = shared.api.as_tenant("beside")
+    hook = make(other)["id"]
+    event = other.post("/v1/events", {"type": "a.b", "data": {}}).expect(202).json["id"]
+    named = {"Tenterhook-Tenant": "beside"}
+    for method, path, body in (("GET", "/v1/webhooks", None), ("GET", f"/v1/webhooks/{hook}", None),
+                               ("DELETE", f"/v1/webhooks/{hook}", None), ("GET", f"/v1/webhooks/{hook}/secret", None),
+                               ("POST", "/v1/webhooks", {"url": "http://127.0.0.1:9999/"}), ("GET", "/v1/deliveries", None),
+                               ("GET", "/v1/events", None), ("GET", f"/v1/events/{event}", None),
+                               ("POST", "/v1/events", {"type": "a.b", "data": {}})):
+        problem(own.request(method, path, body, headers=named), 403)
+    assert own.post("/v1/events", {"type": "a.b", "data": {}, "tenant": "beside"}).status in (403, 422)
+    own.get("/v1/webhooks", headers={"Tenterhook-Tenant": tenant.tenant}).expect(200)
+    assert [row["id"] for row in other.get("/v1/webhooks").json["data"]] == [hook]
+    assert [row["id"] for row in other.get("/v1/events").json["data"]] == [event]
+
+
+def test_a_key_is_revoked_where_it_belongs(shared, tenant):
+    shared.api.put("/v1/tenants/elsewhere", {"name": "Elsewhere", "dialect": "standard"}).expect(201)
+    made, client = key_for(shared, tenant, "webhooks:read")
+    problem(shared.api.delete(f"/v1/tenants/elsewhere/keys/{made['id']}"), 404)
+    client.get("/v1/webhooks").expect(200)
+    assert shared.api.get("/v1/tenants/elsewhere/keys").expect(200).json["data"] == []
+    shared.api.delete(f"/v1/tenants/{tenant.tenant}/keys/{made['id']}").expect(204)
+    problem(client.get("/v1/webhooks"), 401)
+
+
 def test_an_expired_key_is_401(shared, tenant):
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5))
     _, client = key_for(shared, tenant, "webhooks:read", expires_at=soon)

@@ -235,6 +235,8 @@ static void a_key_under_way_for_long_is_409(void **state)
     struct world *w = *state;
     const char *key = "Idempotency-Key: k\n", *body = "{\"type\":\"a\",\"data\":1}";
 
+    call(w, &c, "PUT", "/v1/tenants/s", NULL, "{\"dialect\":\"shaped\"}", 201);
+    call_free(&c);
     th_store_memory_auto(w->store, false);
     call_begin(w, &c, "POST", "/v1/events", key, body);
     turns(w, 3);
@@ -243,7 +245,15 @@ static void a_key_under_way_for_long_is_409(void **state)
     turns(w, 1);
     call(w, &c2, "POST", "/v1/events", key, body, 409);
     call_free(&c2);
+    /* the same key of another tenant is another key */
+    call_begin(w, &c2, "POST", "/v1/events", "Tenterhook-Tenant: s\nIdempotency-Key: k\n", body);
+    turns(w, 3);
+    assert_int_equal(c2.replies, 0);
     th_store_memory_auto(w->store, true);
+    call_end(w, &c2);
+    assert_int_equal(c2.status, 202);
+    assert_false(has_field(&c2, "Idempotency-Replayed"));
+    call_free(&c2);
     call_end(w, &c);
     assert_int_equal(c.status, 202);
     call_free(&c);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -161,6 +162,102 @@ static void networks(void **state)
     assert_false(th_cidr_has(&c, &a));
     c = cidr("8.8.8.8");
     assert_int_equal(c.bits, 32);
+}
+
+/* Every block that the registries of IANA reserve: its first and its last address, and the public ones beside it. */
+static void every_reserved_block(void **state)
+{
+    static const struct {
+        const char *first, *last, *below,
+            *above; /* "": what lies beside it is reserved as well, or nothing */
+    } blocks[] = {
+        {"0.0.0.0", "0.255.255.255", "", "1.0.0.0"},
+        {"10.0.0.0", "10.255.255.255", "9.255.255.255", "11.0.0.0"},
+        {"100.64.0.0", "100.127.255.255", "100.63.255.255", "100.128.0.0"},
+        {"127.0.0.0", "127.255.255.255", "126.255.255.255", "128.0.0.0"},
+        {"168.63.129.16", "168.63.129.16", "168.63.129.15", "168.63.129.17"},
+        {"169.254.0.0", "169.254.255.255", "169.253.255.255", "169.255.0.0"},
+        {"172.16.0.0", "172.31.255.255", "172.15.255.255", "172.32.0.0"},
+        {"192.0.0.0", "192.0.0.255", "191.255.255.255", "192.0.1.0"},
+        {"192.0.2.0", "192.0.2.255", "192.0.1.255", "192.0.3.0"},
+        {"192.31.196.0", "192.31.196.255", "192.31.195.255", "192.31.197.0"},
+        {"192.52.193.0", "192.52.193.255", "192.52.192.255", "192.52.194.0"},
+        {"192.88.99.0", "192.88.99.255", "192.88.98.255", "192.88.100.0"},
+        {"192.168.0.0", "192.168.255.255", "192.167.255.255", "192.169.0.0"},
+        {"192.175.48.0", "192.175.48.255", "192.175.47.255", "192.175.49.0"},
+        {"198.18.0.0", "198.19.255.255", "198.17.255.255", "198.20.0.0"},
+        {"198.51.100.0", "198.51.100.255", "198.51.99.255", "198.51.101.0"},
+        {"203.0.113.0", "203.0.113.255", "203.0.112.255", "203.0.114.0"},
+        {"224.0.0.0", "239.255.255.255", "223.255.255.255", ""},
+        {"240.0.0.0", "255.255.255.255", "", ""},
+        {"::", "::", "", ""},
+        {"::1", "::1", "", ""},
+        {"::2", "::ffff:ffff", "", ""},
+        {"::ffff:10.0.0.0", "::ffff:10.255.255.255", "::ffff:9.255.255.255", "::ffff:11.0.0.0"},
+        {"::ffff:0:0:0", "::ffff:0:ffff:ffff", "", ""},
+        {"64:ff9b::127.0.0.0", "64:ff9b::127.255.255.255", "64:ff9b::126.255.255.255", "64:ff9b::128.0.0.0"},
+        {"64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", "", ""},
+        {"100::", "100::ffff:ffff:ffff:ffff", "", ""},
+        {"100:0:0:1::", "100:0:0:1:ffff:ffff:ffff:ffff", "", ""},
+        {"2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+         "2001:200::"},
+        {"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
+         "2001:db9::"},
+        {"2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+         "2003::"},
+        {"2620:4f:8000::", "2620:4f:8000:ffff:ffff:ffff:ffff:ffff", "2620:4f:7fff:ffff:ffff:ffff:ffff:ffff",
+         "2620:4f:8001::"},
+        {"3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+         "3fff:1000::"},
+        {"4000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ""},
+        {"5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "", ""},
+        {"fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "", ""},
+        {"fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "", ""},
+        {"fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "", ""},
+        {"ff00::", "ff02::1", "", ""},
+    };
+    static const struct {
+        const char *address, *what; /* what the operator's log calls it */
+    } named[] = {{"100.100.1.1", "carrier NAT"},
+                 {"198.18.3.4", "benchmarking"},
+                 {"168.63.129.16", "cloud platform"},
+                 {"fd00::1", "unique local"},
+                 {"2002:a00::1", "6to4"},
+                 {"2001:0:1::", "Teredo"},
+                 {"fe80::1", "link-local"},
+                 {"3fff::1", "documentation"},
+                 {"5f00::1", "segment routing"},
+                 {"2001:2::1", "benchmarking"},
+                 {"2001:3::1", "AMT"},
+                 {"2001:4:112::1", "AS112"},
+                 {"2001:10::1", "ORCHID"},
+                 {"2001:20::1", "ORCHID"},
+                 {"2001:30::1", "drone"},
+                 {"64:ff9b:1::1", "local NAT64"},
+                 {"100::1", "discard-only"},
+                 {"fec0::1", "site-local"},
+                 {"ff02::1", "multicast"},
+                 {"::ffff:0:1.2.3.4", "IPv4-translated"}};
+    const struct th_guard g = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        const char *const outside[] = {blocks[i].below, blocks[i].above};
+
+        if (passes(&g, blocks[i].first) || passes(&g, blocks[i].last))
+            fail_msg("reserved, and let through: %s to %s", blocks[i].first, blocks[i].last);
+        for (int k = 0; k < 2; k++)
+            if (*outside[k] && !passes(&g, outside[k]))
+                fail_msg("public, and refused: %s", outside[k]);
+    }
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        struct th_addr a = addr(named[i].address);
+        const char *why = "";
+
+        assert_false(th_guard_addr(&g, &a, &why));
+        if (!strstr(why, named[i].what))
+            fail_msg("%s is called %s", named[i].address, why);
+    }
 }
 
 static void operator_choice(void **state)
@@ -355,8 +452,35 @@ static void names_that_are_never_public(void **state)
 {
     struct th_cidr net = cidr("10.0.0.0/8");
     struct th_guard strict = {0}, dev = {.allow_loopback = true}, open = {.allow = &net, .allow_count = 1};
+    static const char *const ours[] = {
+        "localhost", "localhost4", "localhost6", "localdomain", "localdomain4", "localdomain6",
+        "local",     "internal",   "intranet",   "private",     "lan",          "home",
+        "corp",      "mail",       "workgroup",  "domain",      "test",         "svc",
+        "default",   "cluster",    "consul",     "docker",      "home.arpa"};
+    static const char *const nobodys[] = {"invalid",
+                                          "onion",
+                                          "alt",
+                                          "arpa",
+                                          "metadata.google.internal",
+                                          "metadata.goog",
+                                          "metadata.tencentyun.com",
+                                          "metadata.packet.net",
+                                          "metadata.platformequinix.com"};
+    char url[128];
     (void)state;
 
+    for (size_t i = 0; i < sizeof ours / sizeof *ours + sizeof nobodys / sizeof *nobodys; i++) {
+        bool never = i >= sizeof ours / sizeof *ours;
+        const char *suffix = never ? nobodys[i - sizeof ours / sizeof *ours] : ours[i];
+
+        for (int below = 0; below < 2; below++) {
+            snprintf(url, sizeof url, "https://%s%s/", below ? "a.b." : "", suffix);
+            if (judged(&strict, url) != TH_DENIED || (never && judged(&dev, url) != TH_DENIED))
+                fail_msg("counts as public: %s", url);
+        }
+        snprintf(url, sizeof url, "https://x%s.example/", suffix);
+        assert_int_equal(judged(&strict, url), TH_OK);
+    }
     assert_int_equal(judged(&strict, "https://localhost"), TH_DENIED);
     assert_int_equal(judged(&strict, "https://a.LOCALHOST."), TH_DENIED);
     assert_int_equal(judged(&strict, "https://notlocalhost.example"), TH_OK);
@@ -395,6 +519,48 @@ static void names_that_are_never_public(void **state)
 static void headers(void **state)
 {
     static const struct th_span owned[] = {TH_LIT("X-Webhook-Signature")};
+    static const char *const taken[] = {
+        "Host",
+        "Content-Length",
+        "Content-Type",
+        "Connection",
+        "Transfer-Encoding",
+        "TE",
+        "Trailer",
+        "Upgrade",
+        "HTTP2-Settings",
+        "Keep-Alive",
+        "Expect",
+        "Date",
+        "Proxy",
+        "Proxy-Authorization",
+        "Via",
+        "Max-Forwards",
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Real-IP",
+        "X-Client-IP",
+        "X-Cluster-Client-IP",
+        "True-Client-IP",
+        "CF-Connecting-IP",
+        "X-Host",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-HTTP-Method-Override",
+        "X-Method-Override",
+        "Metadata",
+        "Metadata-Flavor",
+        "X-Google-Metadata-Request",
+        "X-aws-ec2-metadata-token",
+        "X-aws-ec2-metadata-token-ttl-seconds",
+        "X-Metadata-Token",
+        "X-Vault-Request",
+        "Cookie",
+        "Cookie2",
+        "Set-Cookie",
+        "Set-Cookie2",
+    };
     static char big[4100], name[200];
     const char *why;
     (void)state;
@@ -415,6 +581,29 @@ static void headers(void **state)
     assert_int_equal(HEADER("X", " v"), TH_INVALID);
     assert_int_equal(HEADER("X", "v\t"), TH_INVALID);
     assert_int_equal(HEADER("X", "a\rb"), TH_INVALID);
+    assert_int_equal(HEADER("X", "a\nb"), TH_INVALID);
+    assert_int_equal(HEADER("X", "a\r\nb: c"), TH_INVALID);
+    for (int byte = 0; byte < 256; byte++) {
+        const char value[] = {'a', (char)byte, 'b'}, in_name[] = {'x', (char)byte, 'y'};
+        bool seen = (byte >= 0x21 && byte <= 0x7e) || byte == ' ' || byte == '\t';
+        bool token = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+                     (byte >= 'A' && byte <= 'Z') || (byte && strchr("!#$%&'*+-.^_`|~", byte));
+
+        assert_int_equal(th_guard_header(TH_LIT("X"), th_span(value, 3), NULL, 0, NULL),
+                         seen ? TH_OK : TH_INVALID);
+        assert_int_equal(th_guard_header(th_span(in_name, 3), TH_LIT(""), NULL, 0, NULL),
+                         token ? TH_OK : TH_INVALID);
+    }
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        char low_line[64];
+        size_t n = strlen(taken[i]);
+
+        for (size_t k = 0; k <= n; k++)
+            low_line[k] = taken[i][k] == '-' ? '_' : taken[i][k];
+        if (th_guard_header(th_str(taken[i]), TH_LIT("v"), NULL, 0, NULL) != TH_DENIED ||
+            th_guard_header(th_str(low_line), TH_LIT("v"), NULL, 0, NULL) != TH_DENIED)
+            fail_msg("may be set: %s", taken[i]);
+    }
     assert_int_equal(HEADER("X", "a\0b"), TH_INVALID);
     assert_int_equal(HEADER("X", "caf\xc3\xa9"), TH_INVALID);
     assert_int_equal(HEADER("Proxy", "x"), TH_DENIED);
@@ -451,11 +640,17 @@ static void ids_and_types(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(address_text),    cmocka_unit_test(networks),
-        cmocka_unit_test(operator_choice), cmocka_unit_test(answers),
-        cmocka_unit_test(parts_of_a_url),  cmocka_unit_test(reasons),
-        cmocka_unit_test(length_of_names), cmocka_unit_test(names_that_are_never_public),
-        cmocka_unit_test(headers),         cmocka_unit_test(ids_and_types),
+        cmocka_unit_test(address_text),
+        cmocka_unit_test(networks),
+        cmocka_unit_test(every_reserved_block),
+        cmocka_unit_test(operator_choice),
+        cmocka_unit_test(answers),
+        cmocka_unit_test(parts_of_a_url),
+        cmocka_unit_test(reasons),
+        cmocka_unit_test(length_of_names),
+        cmocka_unit_test(names_that_are_never_public),
+        cmocka_unit_test(headers),
+        cmocka_unit_test(ids_and_types),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

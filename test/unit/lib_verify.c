@@ -232,6 +232,8 @@ static void test_lists(void **state)
     assert_int_equal(check("techwriter", "new", NULL, &o, NOW, &why), TENTERHOOK_OK);
     assert_int_equal(check("techwriter", "old", NULL, &o, NOW, &why), TENTERHOOK_OK);
     assert_int_equal(check("techwriter", "third", NULL, &o, NOW, &why), TENTERHOOK_NO_MATCH);
+    assert_int_equal(check("techwriter", "third", "old", &o, NOW, &why), TENTERHOOK_OK);
+    assert_int_equal(why.secret, 1); /* of the receiver's two the second one fits */
     sign_value("techwriter", 0, "old", &m, other);
     assert_string_equal(value + n - 64, other + strlen(other) - 64);
     o.h[0].value = tenterhook_str("t=1700000000,v0=ab,v1=00");

@@ -42,6 +42,10 @@ int main(int argc, char **argv)
         tests[count++] =
             (struct CMUnitTest){.name = v[i]->d_name, .test_func = run, .initial_state = strdup(path)};
     }
+    if (count == 0) {
+        fprintf(stderr, "no scenario has such a name\n");
+        return 1;
+    }
     failed = _cmocka_run_group_tests("scenarios", tests, count, NULL, NULL);
     for (size_t i = 0; i < count; i++)
         free(tests[i].initial_state);

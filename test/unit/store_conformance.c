@@ -493,6 +493,50 @@ static uint32_t count_page(struct fx *f, enum th_page_kind kind, bool without_te
     return n;
 }
 
+/* What waits for another attempt is due now, in its own lane; what was never tried keeps its place, and a test is one request. */
+static void all_that_was_tried_is_made_due(void **state)
+{
+    struct fx *f = *state;
+    uint64_t eps[] = {5, 6, 7}, d, list[4];
+    bool moved[4];
+    struct th_queue_row rows[4];
+    struct th_new_event e = fx_event(eps, 1, "{}");
+    struct th_accept a;
+    struct th_move m;
+    struct th_delivery_row row;
+
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, eps, 3, &d);
+    e.lane = TH_LANE_TEST;
+    a = fx_accept(1, T0, &e, 1);
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_true(fx_settle_run(f, d, 0, TH_DS_QUEUED));
+    assert_true(fx_settle_run(f, d + 2, 0, TH_DS_DELIVERED));
+    assert_true(fx_settle_run(f, e.first_delivery, 0, TH_DS_QUEUED));
+    for (unsigned i = 0; i < 3; i++)
+        list[i] = d + i;
+    list[3] = e.first_delivery;
+    m = (struct th_move){.op = {.kind = TH_OP_MOVE},
+                         .what = TH_MOVE_HURRY,
+                         .lane = TH_LANE_MANUAL,
+                         .at = {T0 + 9},
+                         .count = 4,
+                         .deliveries = list,
+                         .moved = moved,
+                         .rows = rows};
+    assert_int_equal(fx_run(f, &m.op), TH_OK);
+    assert_true(moved[0]);
+    assert_false(moved[1] || moved[2] || moved[3]);
+    assert_int_equal(rows[0].due, T0 + 9);
+    assert_int_equal(rows[0].lane, TH_LANE_FRESH);
+    assert_int_equal(rows[0].attempts, 1);
+    assert_int_equal(fx_state(f, 1, d + 1, &row), TH_DS_QUEUED);
+    assert_int_equal(row.due, T0);
+    assert_int_equal(fx_state(f, 1, d + 2, NULL), TH_DS_DELIVERED);
+    assert_int_equal(fx_state(f, 1, e.first_delivery, &row), TH_DS_QUEUED);
+    assert_int_equal(row.due, T0 + 60000);
+}
+
 static void lists_can_leave_tests_out(void **state)
 {
     struct fx *f = *state;
@@ -688,6 +732,17 @@ static void settings_keys_keep_the_answer(void **state)
     c.idem.body[0] = 9;
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     assert_int_equal(c.result, TH_CONFIG_KEY_REUSED);
+    c.idem.body[0] = 8; /* the day after it is still known */
+    c.at.ms = T0 + DAY_MS - 1;
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_REPLAYED);
+    th_buf_fini(&c.replayed);
+    fx_tenant(f, 2, "u"); /* another tenant's key is another key */
+    row = fx_endpoint_row(6, 2, 1, "{}");
+    c = fx_config(2, 1, &row, 1);
+    c.idem = (struct th_idem){.given = true, .key = {7}, .body = {8}};
+    assert_int_equal(fx_run(f, &c.op), TH_OK);
+    assert_int_equal(c.result, TH_CONFIG_DONE);
     th_buf_fini(&c.replayed);
 }
 
@@ -1007,6 +1062,45 @@ static void pages_of_events(void **state)
     assert_int_equal(collect(f, p, got, 32), 0);
     p.no = events[2];
     assert_int_equal(collect(f, p, got, 32), 1);
+}
+
+/* A page ends where the next one begins: nothing twice, nothing left out, whatever the list and the size of its pages. */
+static void every_list_is_the_same_in_pages_of_any_size(void **state)
+{
+    struct fx *f = *state;
+    uint64_t events[12], first[12], whole[32], parts[32];
+    struct th_page lists[12];
+    uint32_t n = 0;
+
+    world(f, events, first);
+    assert_true(fx_settle_run(f, first[3], 1, TH_DS_QUEUED));
+    assert_true(fx_settle_run(f, first[3], 2, TH_DS_EXHAUSTED));
+    for (enum th_page_kind kind = TH_PAGE_EVENTS; kind <= TH_PAGE_ATTEMPTS; kind++)
+        lists[n++] = fx_page(kind, 1);
+    lists[n] = fx_page(TH_PAGE_EVENTS, 1);
+    lists[n++].type = TH_LIT("order.paid");
+    lists[n] = fx_page(TH_PAGE_DELIVERIES, 1);
+    lists[n++].endpoint = 5;
+    lists[n] = fx_page(TH_PAGE_DELIVERIES, 1);
+    lists[n++].event = events[4];
+    lists[n] = fx_page(TH_PAGE_DELIVERIES, 1);
+    lists[n++].states = 1u << TH_DS_QUEUED;
+    lists[n] = fx_page(TH_PAGE_ATTEMPTS, 1);
+    lists[n++].endpoint = 5;
+    lists[n] = fx_page(TH_PAGE_ATTEMPTS, 1);
+    lists[n++].delivery = first[3];
+    lists[n] = fx_page(TH_PAGE_ATTEMPTS, 1);
+    lists[n++].event = events[0];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t count = collect(f, lists[i], whole, 32);
+
+        if (count < 2)
+            fail_msg("list %u has %u rows", i, count);
+        for (lists[i].limit = 1; lists[i].limit < 5; lists[i].limit++) {
+            assert_int_equal(collect(f, lists[i], parts, 32), count);
+            assert_memory_equal(parts, whole, count * sizeof *parts);
+        }
+    }
 }
 
 static void pages_of_deliveries(void **state)
@@ -1460,6 +1554,7 @@ int main(void)
         BOTH(retry_puts_any_state_back_into_the_queue),
         BOTH(retry_leaves_what_has_no_endpoint),
         BOTH(retry_of_a_test_stays_a_test),
+        BOTH(all_that_was_tried_is_made_due),
         BOTH(lists_can_leave_tests_out),
         BOTH(rows_know_an_endpoint_that_is_no_more),
         BOTH(settings_are_listed_and_survive),
@@ -1472,6 +1567,7 @@ int main(void)
         BOTH(load_gives_events_and_says_which_are_missing),
         BOTH(walk_goes_on_where_it_stopped),
         BOTH(pages_of_events),
+        BOTH(every_list_is_the_same_in_pages_of_any_size),
         BOTH(pages_of_deliveries),
         BOTH(pages_with_totals_and_skips),
         BOTH(pages_of_attempts),
