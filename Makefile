@@ -6,6 +6,7 @@
 #   make test       everything with sanitizers; the last line is "N passed, N failed, N skipped"
 #   make tsan       what has threads (store, log, the server as a whole) with the thread sanitizer
 #   make crash      200 rounds of kill -9 under load, judged by an independent checker
+#   make mutants    plants deliberate faults one at a time; each must be caught by the test that it names (ONLY=)
 #   make bench      one table of figures for this machine
 #   make fuzz       10 million executions of every fuzz target (RUNS=, ONLY=, JOBS=)
 #   make install    PREFIX=/usr/local, DESTDIR= for packagers
@@ -32,7 +33,7 @@ ifneq ($(origin CC),default)
 CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
-.PHONY: all build build-test build-release-test build-bench run demo test tsan crash bench install format lint \
+.PHONY: all build build-test build-release-test build-bench run demo test tsan crash mutants bench install format lint \
         check-layers check-fresh deb fuzz clean help
 
 all: build
@@ -80,6 +81,10 @@ tsan:
 
 crash: build-test
 	@$(PYTHON) test/crash/crash.py --build $(TEST_DIR) --cycles $(CYCLES)
+
+mutants:
+	@tools/install-deps test
+	@$(PYTHON) tools/mutants --jobs $(JOBS) $(foreach name,$(ONLY),--only $(name))
 
 bench: build-bench
 	@$(PYTHON) tools/bench --build $(RELEASE_DIR)
