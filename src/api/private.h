@@ -434,7 +434,13 @@ struct th_api_list {
     bool next_shown;                    /* the shape has written it: the list cannot end earlier any more */
     unsigned ended; /* a shape's list ended by bytes, with so many elements; 0: it did not */
     bool values;    /* custom header values may be shown */
+    /* the settings of the endpoint that is being written, where they are not all in memory: th_api_list_fini */
+    struct th_endpoint_spec whole;
+    const struct th_endpoint *whole_of;
+    struct th_arena texts;
 };
+/** After a list of endpoints has been written. */
+void th_api_list_fini(struct th_api_list *l);
 bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out);
 /** th_shape_source.stop for lists that may end by bytes: sets l->ended. */
 bool th_api_list_stop(void *ctx, unsigned count, size_t bytes);
@@ -474,7 +480,7 @@ static inline void th_api_wall(struct th_buf *out, int64_t ms)
 }
 /** Reads an endpoint from r->body over `base` (NULL: a new one) into c->spec; faults go to r->errors. False:
  * no memory. */
-TH_MUST_USE bool th_api_spec(struct th_api_req *r, const struct th_endpoint *base, struct th_change *c);
+TH_MUST_USE bool th_api_spec(struct th_api_req *r, const struct th_endpoint_spec *base, struct th_change *c);
 /** The endpoint that the path names; answers 404 itself. */
 struct th_endpoint *th_api_endpoint(struct th_api_req *r);
 /** Finds the event that `id` names and goes on in `next`, with its row (in r->page until th_engine_page_free)

@@ -191,10 +191,15 @@ void th_h_webhook_deliveries(struct th_api_req *r)
  * and prefixes, else "webhook.test". */
 static bool test_type(struct th_api_req *r, const struct th_endpoint *ep, struct th_span *type)
 {
-    struct th_span want = ep->spec.event_count ? ep->spec.events[0] : TH_LIT("*"), known, resource, sample;
+    struct th_span want = TH_LIT("*"), known, resource, sample;
+    struct th_endpoint_spec spec;
     struct th_buf text;
     bool ok;
 
+    if (th_engine_spec(r->api->engine, ep, &r->mem, &spec))
+        return false;
+    if (spec.event_count)
+        want = spec.events[0];
     if (want.n && !memchr(want.p, '*', want.n))
         return th_arena_copy(&r->mem, want, type);
     for (unsigned i = 0; th_dialect_type(r->dialect, i, &known, &resource, &sample); i++)

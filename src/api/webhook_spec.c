@@ -349,14 +349,14 @@ static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bo
     return true;
 }
 
-bool th_api_spec(struct th_api_req *r, const struct th_endpoint *base, struct th_change *c)
+bool th_api_spec(struct th_api_req *r, const struct th_endpoint_spec *base, struct th_change *c)
 {
     const struct th_dialect_values *values = th_dialect_values(r->dialect);
     struct th_api_value v[F_COUNT];
 
     c->spec =
         (struct th_endpoint_spec){.active = true, .url = TH_LIT(""), .options = values->options_default};
-    if (base && !copy_spec(r, &base->spec, &c->spec))
+    if (base && !copy_spec(r, base, &c->spec))
         return false;
     if (!th_api_decode(r, r->body, TH_LIT(""), spec_fields, F_COUNT, true, v))
         return false;

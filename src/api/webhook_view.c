@@ -55,21 +55,50 @@ void th_api_url(struct th_jw *w, const struct th_endpoint *ep, bool whole)
     th_buf_fini(&masked);
 }
 
-static void write_headers(const struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
+/* Events, headers, description and metadata, which of some endpoints are in the store only: read once for all their fields. Without
+ * them no answer is given. */
+static const struct th_endpoint_spec *texts_of(struct th_api_list *l, const struct th_endpoint *ep,
+                                               struct th_jw *w)
+{
+    enum th_error error;
+
+    if (!ep->spec.text_rev)
+        return &ep->spec;
+    if (l->whole_of == ep)
+        return &l->whole;
+    th_api_list_fini(l);
+    th_arena_init(&l->texts, 1u << 20);
+    error = th_engine_spec(l->r->api->engine, ep, &l->texts, &l->whole);
+    if (error) {
+        l->whole.event_count = l->whole.header_count = 0;
+        w->out->failed = error;
+        return &l->whole;
+    }
+    l->whole_of = ep;
+    return &l->whole;
+}
+
+void th_api_list_fini(struct th_api_list *l)
+{
+    th_arena_fini(&l->texts);
+    l->whole_of = NULL;
+}
+
+static void write_headers(const struct th_api_list *l, const struct th_endpoint_spec *s, struct th_jw *w)
 {
     th_jw_object(w);
-    for (unsigned i = 0; i < ep->spec.header_count; i++) {
-        th_jw_key(w, ep->spec.headers[i].name);
-        th_jw_string(w, l->values ? ep->spec.headers[i].value : TH_LIT("***"));
+    for (unsigned i = 0; i < s->header_count; i++) {
+        th_jw_key(w, s->headers[i].name);
+        th_jw_string(w, l->values ? s->headers[i].value : TH_LIT("***"));
     }
     th_jw_end_object(w);
 }
 
-static void write_events(const struct th_endpoint *ep, struct th_jw *w)
+static void write_events(const struct th_endpoint_spec *s, struct th_jw *w)
 {
     th_jw_array(w);
-    for (unsigned i = 0; i < ep->spec.event_count; i++)
-        th_jw_string(w, ep->spec.events[i]);
+    for (unsigned i = 0; i < s->event_count; i++)
+        th_jw_string(w, s->events[i]);
     th_jw_end_array(w);
 }
 
@@ -162,7 +191,7 @@ static bool write_unicode(const struct th_endpoint *ep, bool whole, struct th_jw
     return differs;
 }
 
-static bool write_plain(const struct th_api_list *l, const struct th_endpoint *ep, struct th_span name,
+static bool write_plain(struct th_api_list *l, const struct th_endpoint *ep, struct th_span name,
                         struct th_jw *w)
 {
     const struct th_endpoint_spec *s = &ep->spec;
@@ -177,12 +206,14 @@ static bool write_plain(const struct th_api_list *l, const struct th_endpoint *e
         th_jw_bool(w, s->active && !ep->disabled_at.ms);
     else if (th_span_is(name, "description")) {
         if (s->has_description)
-            th_jw_string(w, s->description);
+            th_jw_string(w, texts_of(l, ep, w)->description);
         else
             th_jw_null(w);
-    } else if (th_span_is(name, "metadata"))
-        th_jw_raw(w, s->metadata.n ? s->metadata : TH_LIT("{}"));
-    else if (th_span_is(name, "timeout_seconds"))
+    } else if (th_span_is(name, "metadata")) {
+        struct th_span metadata = texts_of(l, ep, w)->metadata;
+
+        th_jw_raw(w, metadata.n ? metadata : TH_LIT("{}"));
+    } else if (th_span_is(name, "timeout_seconds"))
         write_timeout(ep, w);
     else if (th_span_is(name, "max_in_flight"))
         th_jw_u64(w, s->max_in_flight ? s->max_in_flight : 16);
@@ -208,9 +239,9 @@ bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th
     if (th_span_is(name, "id"))
         write_id(l, ep, &w);
     else if (th_span_is(name, "events"))
-        write_events(ep, &w);
+        write_events(texts_of(l, ep, &w), &w);
     else if (th_span_is(name, "headers"))
-        write_headers(l, ep, &w);
+        write_headers(l, texts_of(l, ep, &w), &w);
     else if (th_span_is(name, "options"))
         return write_options(ep, &w);
     else if (th_span_is(name, "url_unicode"))
@@ -271,6 +302,7 @@ void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct t
         struct th_jw w = th_jw(out);
         endpoint_native(&w, &l, 0);
     }
+    th_api_list_fini(&l);
 }
 
 bool th_api_list_stop(void *ctx, unsigned count, size_t bytes)

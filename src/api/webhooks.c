@@ -47,6 +47,7 @@ static void write_webhooks_now(struct th_api_req *r)
     if (th_api_endpoint_list_shape(&l, &r->api->out)) {
         if (l.ended) /* by bytes */
             l.next = rows[l.ended - 1]->no;
+        th_api_list_fini(&l);
         th_api_next_link(r, l.next);
         th_api_send(r, 200);
         return;
@@ -164,15 +165,22 @@ void th_h_webhook_add(struct th_api_req *r)
 void th_h_webhook_set(struct th_api_req *r)
 {
     struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint_spec base;
     struct th_change *c;
+    enum th_error error;
 
     if (!ep || !th_api_precondition(r, ep->no, ep->rev))
         return;
+    error = th_engine_spec(r->api->engine, ep, &r->mem, &base);
+    if (error) {
+        th_api_fail_store(r, error);
+        return;
+    }
     c = th_api_change(r, TH_CHANGE_ENDPOINT_SET);
     c->endpoint = ep->no;
     c->check_rev = true;
     c->expect_rev = ep->rev;
-    if (!th_api_spec(r, ep, c))
+    if (!th_api_spec(r, &base, c))
         th_api_fail_nomem(r);
     else if (r->error_count)
         th_api_fail_invalid(r);

@@ -30,6 +30,23 @@ void th_arena_wipe(struct th_arena *a)
     th_arena_fini(a);
 }
 
+static bool add_chunk(struct th_arena *a, size_t cap)
+{
+    struct th_arena_chunk *c = th_calloc(1, sizeof *c + cap);
+
+    if (!c)
+        return false;
+    c->cap = cap;
+    c->next = a->chunks;
+    a->chunks = c;
+    return true;
+}
+
+bool th_arena_reserve(struct th_arena *a, size_t n)
+{
+    return add_chunk(a, n);
+}
+
 void *th_arena_get(struct th_arena *a, size_t n)
 {
     const size_t align = _Alignof(max_align_t);
@@ -40,13 +57,9 @@ void *th_arena_get(struct th_arena *a, size_t n)
         return NULL;
     n = (n + align - 1) / align * align;
     if (!c || c->cap - c->n < n) {
-        size_t cap = n > 1024 ? n : 1024;
-        c = th_calloc(1, sizeof *c + cap);
-        if (!c)
+        if (!add_chunk(a, n > 1024 ? n : 1024))
             return NULL;
-        c->cap = cap;
-        c->next = a->chunks;
-        a->chunks = c;
+        c = a->chunks;
     }
     p = c->bytes + c->n;
     c->n += n;

@@ -301,6 +301,7 @@ static enum th_error fill_slot(const struct dl_slot *slot, unsigned index, struc
 enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span secret, struct th_sign_key *key)
 {
     enum th_error error = TH_OK;
+    unsigned more = 0;
 
     *key = (struct th_sign_key){.slots = 0};
     if (d->needs_plain) {
@@ -312,10 +313,13 @@ enum th_error th_dialect_key_init(const struct th_dialect *d, struct th_span sec
         memcpy(key->plain, secret.p, secret.n);
         key->plain_len = secret.n;
     }
-    if (d->slot_count > 1) {
-        key->more = th_calloc(d->slot_count - 1, sizeof *key->more);
+    for (unsigned i = 1; i < d->slot_count; i++)
+        if (d->slots[i].algorithm != DL_ED25519)
+            more = i;
+    if (more) {
+        key->more = th_calloc(more, sizeof *key->more);
         error = key->more ? TH_OK : TH_NOMEM;
-        key->more_count = key->more ? (uint8_t)(d->slot_count - 1) : 0;
+        key->more_count = key->more ? (uint8_t)more : 0;
     }
     for (unsigned i = 0; i < d->slot_count && error != TH_NOMEM; i++)
         error = fill_slot(&d->slots[i], i, secret, key);

@@ -232,6 +232,7 @@ void th_change_end_endpoint_add(struct change_impl *i)
         th_engine_store_error(e, TH_BUG);
         return;
     }
+    th_run_part(&i->made->pub);
     i->c->ep = &i->made->pub;
     i->made = NULL;
     th_limit_added(e, i->tenant, TH_L_ENDPOINTS);
@@ -249,6 +250,7 @@ void th_change_end_endpoint_set(struct change_impl *i)
     i->run = NULL;
     ep->pub.spec = ep->pub.run->spec;
     ep->pub.rev = i->next.rev;
+    th_run_part(&ep->pub);
     ep->pub.updated = i->next.updated;
     ep->pub.disabled_at = i->next.disabled_at;
     ep->pub.disabled_reason = i->next.disabled_reason;

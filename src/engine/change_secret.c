@@ -10,7 +10,7 @@
 
 void th_change_secret_fini(struct th_secret *s)
 {
-    th_dialect_key_fini(&s->key);
+    th_key_drop(s->key);
     th_mask_free(s->mask);
     th_free((char *)s->sealed.p);
     *s = (struct th_secret){0};
@@ -37,6 +37,7 @@ bool th_change_secret_take(struct change_impl *i, const struct th_endpoint *ep, 
     struct th_engine *e = i->e;
     struct th_buf sealed;
     char *copy;
+    enum th_error error;
     bool ok = false;
 
     th_buf_init(&sealed, 8192);
@@ -47,8 +48,8 @@ bool th_change_secret_take(struct change_impl *i, const struct th_endpoint *ep, 
         if (copy) {
             memcpy(copy, sealed.p, sealed.n);
             out->sealed = th_span(copy, sealed.n);
-            ok = !th_dialect_key_init(ep->tenant->dialect, text, &out->key) &&
-                 !th_mask_secret(e, ep->tenant->dialect, text, &out->mask);
+            out->key = th_key_make(ep->tenant->dialect, text, &error);
+            ok = out->key && !th_mask_secret(e, ep->tenant->dialect, text, &out->mask);
         }
     }
     th_buf_fini(&sealed);
@@ -200,6 +201,7 @@ void th_change_end_secrets(struct change_impl *i)
         pub->run = i->run;
         pub->spec = pub->run->spec;
         pub->rev = i->next.rev;
+        th_run_part(pub);
         pub->updated = i->next.updated;
         i->run = NULL;
     }

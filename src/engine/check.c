@@ -92,7 +92,7 @@ static void check_header_bytes(struct th_engine *e, const struct th_tenant *t, s
     int64_t n = (int64_t)th_header_bytes(&c->spec);
     char text[160];
 
-    if (!allowed || n <= allowed || (ep && n <= (int64_t)th_header_bytes(&ep->spec)))
+    if (!allowed || n <= allowed || (ep && n <= (int64_t)th_header_bytes_of(ep)))
         return;
     snprintf(text, sizeof text,
              "have %lld bytes of names and values; the limit \"%s\" of this tenant allows %lld", (long long)n,

@@ -160,7 +160,8 @@ static bool write_sealed(struct th_engine *e, const struct th_endpoint *ep, uint
     return ok;
 }
 
-static bool write_headers(struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w)
+static bool write_headers(struct th_engine *e, const struct th_endpoint *ep, const struct th_endpoint_spec *s,
+                          struct th_jw *w)
 {
     struct th_buf plain;
     struct th_jw inner;
@@ -169,9 +170,9 @@ static bool write_headers(struct th_engine *e, const struct th_endpoint *ep, str
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
     inner = th_jw(&plain);
     th_jw_object(&inner);
-    for (unsigned i = 0; i < ep->spec.header_count; i++) {
-        th_jw_key(&inner, ep->spec.headers[i].name);
-        th_jw_string(&inner, ep->spec.headers[i].value);
+    for (unsigned i = 0; i < s->header_count; i++) {
+        th_jw_key(&inner, s->headers[i].name);
+        th_jw_string(&inner, s->headers[i].value);
     }
     th_jw_end_object(&inner);
     ok = !plain.failed &&
@@ -194,9 +195,9 @@ static bool write_url(struct th_engine *e, const struct th_endpoint *ep, struct 
     return true;
 }
 
-enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out)
+static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *ep,
+                                const struct th_endpoint_spec *s, struct th_buf *out)
 {
-    const struct th_endpoint_spec *s = &ep->spec;
     struct th_jw w = th_jw(out);
 
     th_jw_object(&w);
@@ -215,7 +216,7 @@ enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *e
     }
     th_jw_key(&w, TH_LIT("metadata"));
     th_jw_raw(&w, s->metadata.n ? s->metadata : TH_LIT("{}"));
-    if (s->header_count && !write_headers(e, ep, &w))
+    if (s->header_count && !write_headers(e, ep, s, &w))
         return out->failed ? out->failed : TH_NOMEM;
     th_jw_key(&w, TH_LIT("timeout_ms"));
     th_jw_u64(&w, s->timeout_ms);
@@ -235,6 +236,20 @@ enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *e
     th_jw_string(&w, ep->disabled_reason);
     th_jw_end_object(&w);
     return out->failed;
+}
+
+enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out)
+{
+    struct th_arena mem;
+    struct th_endpoint_spec spec;
+    enum th_error error;
+
+    th_arena_init(&mem, 2 * TH_MAX_SPEC_BYTES);
+    error = th_engine_spec(e, ep, &mem, &spec);
+    if (!error)
+        error = write_spec(e, ep, &spec, out);
+    th_arena_fini(&mem);
+    return error;
 }
 
 /* ---- reading ---- */
@@ -362,23 +377,40 @@ static enum th_error read_events(struct th_json root, struct th_arena *mem, stru
     struct th_json list, v;
     struct th_json_iter it;
     struct th_buf text;
+    bool ok = true;
 
     if (!events)
         return TH_NOMEM;
     out->events = events;
     if (!th_json_member(root, TH_LIT("events"), &list))
         return TH_OK;
+    th_buf_init(&text, 1024);
     th_json_iter(&it, list);
-    while (th_json_next(&it, NULL, &v) && out->event_count < TH_MAX_SUBSCRIPTIONS) {
-        bool ok;
-        th_buf_init(&text, 1024);
+    while (ok && th_json_next(&it, NULL, &v) && out->event_count < TH_MAX_SUBSCRIPTIONS) {
+        th_buf_reset(&text);
         ok = th_json_string(v, &text) && th_arena_copy(mem, th_buf_view(&text), &events[out->event_count]);
-        th_buf_fini(&text);
-        if (!ok)
-            return TH_NOMEM;
-        out->event_count++;
+        out->event_count += ok;
     }
-    return TH_OK;
+    th_buf_fini(&text);
+    return ok ? TH_OK : TH_NOMEM;
+}
+
+static enum th_error read_texts(struct th_json root, struct th_arena *mem, struct th_endpoint_spec *out)
+{
+    struct th_json v;
+
+    if (!read_string(root, TH_LIT("description"), mem, &out->description) ||
+        (th_json_member(root, TH_LIT("metadata"), &v) && !th_arena_copy(mem, v.raw, &out->metadata)))
+        return TH_NOMEM;
+    out->event_count = 0;
+    return read_events(root, mem, out);
+}
+
+enum th_error th_texts_read(struct th_span conf, struct th_arena *mem, struct th_endpoint_spec *out)
+{
+    struct th_json root;
+
+    return th_json_parse(conf, 16, &root, NULL) ? TH_CORRUPT : read_texts(root, mem, out);
 }
 
 /* Fills the spec and, from the same blob, rnd and the disabled mark of *ep. */
@@ -394,12 +426,9 @@ enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct t
     error = read_url(e, ep, root, mem, out);
     if (error)
         return error;
-    if (!read_string(root, TH_LIT("description"), mem, &out->description) ||
-        !read_string(root, TH_LIT("variant"), mem, &out->variant))
+    if (!read_string(root, TH_LIT("variant"), mem, &out->variant))
         return TH_NOMEM;
     out->has_description = th_json_member(root, TH_LIT("description"), &v);
-    if (th_json_member(root, TH_LIT("metadata"), &v) && !th_arena_copy(mem, v.raw, &out->metadata))
-        return TH_NOMEM;
     if (th_json_member(root, TH_LIT("active"), &v))
         (void)th_json_bool(v, &out->active);
     out->timeout_ms = (uint32_t)read_i64(root, TH_LIT("timeout_ms"));
@@ -418,6 +447,6 @@ enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct t
                 if (th_json_string_eq(v, th_str(th_disable_name(d))))
                     ep->disabled_reason = th_str(th_disable_name(d));
     }
-    error = read_events(root, mem, out);
+    error = read_texts(root, mem, out);
     return error ? error : read_headers(e, ep, root, mem, out);
 }

@@ -98,7 +98,7 @@ unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms,
 
     for (unsigned i = 0; i < ep->secret_count; i++)
         if (ep->secrets[i].until == 0 || ep->secrets[i].until > now_ms)
-            out[n++] = &ep->secrets[i].key;
+            out[n++] = ep->secrets[i].key;
     return n;
 }
 
@@ -230,7 +230,7 @@ static void send_to(struct th_attempt *a, unsigned count)
     const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
     uint32_t timeout_ms = timeout_ms_of(a);
     uint32_t connect_ms = (rules->connect_timeout_s ? rules->connect_timeout_s : 10) * 1000;
-    const struct th_url *url = &a->run->url;
+    const struct th_run_url *url = &a->run->url;
     struct th_span body;
     enum th_error error;
 
@@ -322,7 +322,7 @@ void th_attempt_send(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
     const struct th_dialect_values *v = th_dialect_values(a->ep->pub.tenant->dialect);
-    const struct th_url *url = &a->run->url;
+    const struct th_run_url *url = &a->run->url;
     struct th_buf id = {.p = a->delivery_id, .cap = sizeof a->delivery_id, .max = sizeof a->delivery_id};
     const char *why = NULL;
 

@@ -94,6 +94,9 @@ struct th_header {
 
 /** What a user sets of an endpoint. In a request: spans of the caller, valid during the call. */
 struct th_endpoint_spec {
+    /* 0: all is here. Else events and headers (but for their numbers), description and metadata are not, and in the store
+     * under this revision: th_engine_spec gives all of it. */
+    uint64_t text_rev;
     struct th_span url;
     enum th_url_secret { TH_URL_BY_NAME, TH_URL_OPEN, TH_URL_SECRET } url_secret;
     const struct th_span *events;
@@ -116,8 +119,8 @@ struct th_secret {
     struct th_wall created;
     int64_t until; /* wall ms; 0: for ever */
     struct th_span sealed;
-    struct th_sign_key key;
-    struct th_mask *mask; /* of its text and its forms, for answers that repeat it */
+    struct th_sign_key *key; /* its own */
+    struct th_mask *mask;    /* of its text and its forms, for answers that repeat it */
 };
 
 struct th_endpoint {
@@ -261,6 +264,11 @@ struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tena
 struct th_endpoint *th_engine_endpoint_anywhere(struct th_engine *e, struct th_span id);
 struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
+
+/** The endpoint's settings with all texts; what is not in memory goes into `mem`. A read of the store where it is parted.
+ * TH_NOMEM, or an error of the store. */
+TH_MUST_USE enum th_error th_engine_spec(struct th_engine *e, const struct th_endpoint *ep,
+                                         struct th_arena *mem, struct th_endpoint_spec *out);
 
 /* ---- public ids ---- */
 /** th_pubid_hide and th_pubid_show with the installation's key. */

@@ -37,6 +37,8 @@ bool th_endpoint_matches(const struct th_ep *ep, struct th_span type)
 
     if (ep->pub.run->all)
         return true;
+    if (ep->pub.run->want)
+        return th_wanted_has(ep->pub.run, type, false);
     for (unsigned i = 0; i < s->event_count; i++) {
         if (th_pattern_has(s->events[i], type))
             return true;
@@ -46,6 +48,8 @@ bool th_endpoint_matches(const struct th_ep *ep, struct th_span type)
 
 static bool named(const struct th_endpoint *ep, struct th_span type)
 {
+    if (ep->run->want)
+        return th_wanted_has(ep->run, type, true);
     for (unsigned i = 0; i < ep->spec.event_count; i++)
         if (th_span_eq(ep->spec.events[i], type))
             return true;

@@ -31,15 +31,30 @@
 #define TH_FACT_FLUSH_MS 10000
 #define TH_PAST_SECRETS 2 /* ended ones of an endpoint that its answers are still searched for */
 
+/* What an endpoint with much text subscribes to. The texts are in the store: a type is known by its length and 54 bits of its
+ * hash, under a seed that nobody knows. That a type is taken for another is as likely as guessing those. */
+struct th_wanted {
+    uint64_t seed;
+    uint64_t word[]; /* hash | form << 8 | length, of the type, of a prefix or of a suffix */
+};
+
 /* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one. */
 struct th_endpoint_run {
     unsigned refs;
-    struct th_arena mem; /* owns the spec's spans, the parsed URL and the header block */
+    struct th_arena mem;  /* owns the spec's spans, the header block and the wanted types */
+    struct th_arena text; /* owns the spec's texts that are in memory only until they are stored */
     struct th_endpoint_spec spec;
-    struct th_url url;
-    struct th_span custom; /* finished custom header lines */
+    struct th_run_url { /* as in struct th_url */
+        bool tls, literal;
+        uint16_t port;
+        struct th_span host, authority, target;
+        struct th_addr addr;
+    } url;
+    struct th_span custom;        /* finished custom header lines; the headers of the spec point into it */
+    const struct th_wanted *want; /* of one with much text: what it subscribes to; else NULL */
     unsigned variant;
-    struct th_mask *mask; /* of the custom headers' values and of a secret URL; NULL: none */
+    struct th_mask *mask; /* of the custom headers' values and of a secret URL; NULL: none, or many_masked */
+    bool many_masked;     /* they are so many that the mask is made when there is an answer */
     struct th_span id;    /* public id text */
     uint64_t rev;
     bool all; /* subscribed to everything */
@@ -252,6 +267,17 @@ void th_ep_unref(struct th_engine *e, struct th_ep *ep);
 void th_run_unref(struct th_endpoint_run *run);
 TH_MUST_USE enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
                                      const struct th_endpoint_spec *spec, struct th_endpoint_run **out);
+/* texts.c */
+/** Copies what was set. Where that is much text, it is told apart for th_run_part. */
+TH_MUST_USE bool th_run_copy(struct th_engine *e, struct th_endpoint_run *run,
+                             const struct th_endpoint_spec *from, const struct th_url *url,
+                             const struct th_endpoint_run *old);
+/** The next of finished header lines, which leaves *lines; false at the end. */
+bool th_line_next(struct th_span *lines, struct th_header *out);
+/** The endpoint's settings are in the store: those texts that nothing needs in memory leave it. */
+void th_run_part(struct th_endpoint *ep);
+/** Whether a run with `want` subscribes to the type; by_name: not by "*", prefix or suffix. */
+bool th_wanted_has(const struct th_endpoint_run *run, struct th_span type, bool by_name);
 enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size);
 enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t);
 void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t);
@@ -266,6 +292,9 @@ void th_settings_hosts(struct th_engine *e, struct th_tenant *t);
 void th_settings_free(struct th_engine *e);
 bool th_ep_held(const struct th_endpoint *ep);
 /* conf blobs */
+/** The texts that a parted spec has not, from a conf. */
+TH_MUST_USE enum th_error th_texts_read(struct th_span conf, struct th_arena *mem,
+                                        struct th_endpoint_spec *out);
 void th_tenant_write(const struct th_tenant *t, struct th_buf *out);
 enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out);
 TH_MUST_USE enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span conf,
@@ -343,8 +372,9 @@ struct th_mono th_reseal_next(const struct th_engine *e);
 void th_reseal_free(struct th_engine *e);
 
 /* limits.c */
-/** Bytes of the names and values of all headers. */
+/** Bytes of the names and values of all headers, as given and as in memory. */
 size_t th_header_bytes(const struct th_endpoint_spec *spec);
+size_t th_header_bytes_of(const struct th_endpoint *ep);
 /** After something has been added: says once, in the log and as an operator event, that the limit is near. */
 void th_limit_added(struct th_engine *e, struct th_tenant *t, enum th_limit id);
 /** Says what is allowed and what is used. */
@@ -434,6 +464,9 @@ bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_f
 TH_MUST_USE enum th_error th_mask_secret(struct th_engine *e, const struct th_dialect *d,
                                          struct th_span secret, struct th_mask **out);
 TH_MUST_USE enum th_error th_mask_run(struct th_engine *e, struct th_endpoint_run *run);
+/** With many_masked: the mask for one answer; *out may be NULL. Free it with th_mask_free. */
+TH_MUST_USE enum th_error th_mask_many(struct th_engine *e, const struct th_endpoint_run *run,
+                                       struct th_mask **out);
 /** All that answers of this endpoint to a request with these settings may not show; returns how many. */
 unsigned th_masks_of(const struct th_ep *ep, const struct th_endpoint_run *run, int64_t now_ms,
                      struct th_mask *out[TH_MASKS_MAX]);
@@ -441,6 +474,10 @@ unsigned th_masks_of(const struct th_ep *ep, const struct th_endpoint_run *run, 
 void th_mask_keep(struct th_ep *ep, struct th_secret *s, int64_t now_ms);
 void th_masks_free(struct th_ep *ep);
 
+/** The key that signs with a secret, in memory of its own; freed with th_key_drop. NULL (error set): TH_NOMEM, TH_INVALID. */
+struct th_sign_key *th_key_make(const struct th_dialect *d, struct th_span secret, enum th_error *error);
+/** Wipes and frees; NULL is none. */
+void th_key_drop(struct th_sign_key *key);
 unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms,
                         const struct th_sign_key *out[TH_MAX_SECRETS]);
 uint64_t th_endpoint_pool_key(const struct th_endpoint *ep);

@@ -27,12 +27,17 @@ size_t th_header_bytes(const struct th_endpoint_spec *spec)
     return n;
 }
 
+size_t th_header_bytes_of(const struct th_endpoint *ep)
+{
+    return ep->run->custom.n - 4 * (size_t)ep->spec.header_count; /* without ": " and CRLF */
+}
+
 static int64_t most_header_bytes(const struct th_tenant *t)
 {
     size_t most = 0;
 
     for (unsigned i = 0; i < t->endpoint_count; i++) {
-        size_t n = th_header_bytes(&t->endpoints[i]->spec);
+        size_t n = th_header_bytes_of(t->endpoints[i]);
         most = n > most ? n : most;
     }
     return (int64_t)most;

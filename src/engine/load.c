@@ -224,6 +224,7 @@ static void load_endpoint(struct loading *l, const struct th_row *row)
     th_arena_wipe(&mem);
     if (!error) {
         ep->pub.spec = ep->pub.run->spec;
+        th_run_part(&ep->pub);
         error = th_settings_add_endpoint(l->e, ep);
     }
     if (error) {
@@ -261,7 +262,7 @@ static void load_secret(struct loading *l, const struct th_row *row)
                             .until = row->until,
                             .sealed = th_span(sealed, row->conf.n)};
     ep->pub.secret_count++;
-    error = th_dialect_key_init(ep->pub.tenant->dialect, th_buf_view(&plain), &s->key);
+    s->key = th_key_make(ep->pub.tenant->dialect, th_buf_view(&plain), &error);
     if (!error)
         error = th_mask_secret(l->e, ep->pub.tenant->dialect, th_buf_view(&plain), &s->mask);
     if (error)

@@ -8,6 +8,8 @@
 #include "engine/internal.h"
 
 #define DAY_MS 86400000
+#define MASK_KEPT                                                                                            \
+    8 /* texts of a mask that stays in memory; one of 256 has 13 KiB, and few endpoints have many */
 
 bool th_url_is_secret(const struct th_endpoint_spec *spec)
 {
@@ -28,19 +30,40 @@ enum th_error th_mask_secret(struct th_engine *e, const struct th_dialect *d, st
     return error;
 }
 
+static void needles_of(const struct th_endpoint_run *run, struct th_needles *needles)
+{
+    struct th_span lines = run->custom;
+    struct th_header h;
+
+    th_needles_init(needles);
+    while (th_line_next(&lines, &h))
+        th_needles_header(needles, h.value);
+    if (th_url_is_secret(&run->spec))
+        th_needles_target(needles, run->url.target);
+}
+
 enum th_error th_mask_run(struct th_engine *e, struct th_endpoint_run *run)
+{
+    struct th_needles needles;
+    enum th_error error = TH_OK;
+
+    if (!run->spec.header_count && !th_url_is_secret(&run->spec))
+        return TH_OK;
+    needles_of(run, &needles);
+    run->many_masked = needles.count > MASK_KEPT;
+    if (!run->many_masked || needles.text.failed)
+        error = th_mask_new(&needles, e->hash_seed, &run->mask);
+    th_needles_fini(&needles);
+    return error;
+}
+
+enum th_error th_mask_many(struct th_engine *e, const struct th_endpoint_run *run, struct th_mask **out)
 {
     struct th_needles needles;
     enum th_error error;
 
-    if (!run->spec.header_count && !th_url_is_secret(&run->spec))
-        return TH_OK;
-    th_needles_init(&needles);
-    for (unsigned i = 0; i < run->spec.header_count; i++)
-        th_needles_header(&needles, run->spec.headers[i].value);
-    if (th_url_is_secret(&run->spec))
-        th_needles_target(&needles, run->url.target);
-    error = th_mask_new(&needles, e->hash_seed, &run->mask);
+    needles_of(run, &needles);
+    error = th_mask_new(&needles, e->hash_seed, out);
     th_needles_fini(&needles);
     return error;
 }

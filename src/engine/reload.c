@@ -6,7 +6,7 @@
 struct prepared { /* one endpoint's new parts */
     struct th_ep *ep;
     struct th_endpoint_run *run;
-    struct th_sign_key keys[TH_MAX_SECRETS];
+    struct th_sign_key *keys[TH_MAX_SECRETS];
     unsigned key_count;
 };
 
@@ -23,6 +23,7 @@ static bool prepare(struct th_engine *e, struct th_ep *ep, const struct th_diale
     struct th_tenant as_it_will_be = *ep->pub.tenant;
     struct th_endpoint then = ep->pub;
     struct th_buf plain;
+    enum th_error error;
     bool ok;
 
     as_it_will_be.dialect = d;
@@ -34,7 +35,7 @@ static bool prepare(struct th_engine *e, struct th_ep *ep, const struct th_diale
         const struct th_secret *s = &ep->pub.secrets[i];
         th_buf_reset(&plain);
         ok = th_engine_unseal(e, ep->pub.tenant->no, ep->pub.no, s->no, s->sealed, &plain) &&
-             !th_dialect_key_init(d, th_buf_view(&plain), &p->keys[i]);
+             (p->keys[i] = th_key_make(d, th_buf_view(&plain), &error));
         p->key_count += ok;
     }
     th_buf_wipe(&plain);
@@ -45,7 +46,7 @@ static void drop(struct prepared *p)
 {
     th_run_unref(p->run);
     for (unsigned i = 0; i < p->key_count; i++)
-        th_dialect_key_fini(&p->keys[i]);
+        th_key_drop(p->keys[i]);
 }
 
 static void take_over(struct th_engine *e, struct prepared *p)
@@ -56,7 +57,7 @@ static void take_over(struct th_engine *e, struct prepared *p)
     pub->run = p->run;
     pub->spec = p->run->spec;
     for (unsigned i = 0; i < pub->secret_count; i++) {
-        th_dialect_key_fini(&pub->secrets[i].key);
+        th_key_drop(pub->secrets[i].key);
         pub->secrets[i].key = p->keys[i];
     }
     if (th_settings_sched(e, p->ep, false))

@@ -194,14 +194,35 @@ void th_run_unref(struct th_endpoint_run *run)
         return;
     th_mask_free(run->mask);
     th_arena_wipe(&run->mem); /* values of custom headers, and a URL that may be a secret */
+    th_arena_fini(&run->text);
     th_free(run);
+}
+
+struct th_sign_key *th_key_make(const struct th_dialect *d, struct th_span secret, enum th_error *error)
+{
+    struct th_sign_key *key = th_calloc(1, sizeof *key);
+
+    *error = key ? th_dialect_key_init(d, secret, key) : TH_NOMEM;
+    if (*error) {
+        th_key_drop(key);
+        return NULL;
+    }
+    return key;
+}
+
+void th_key_drop(struct th_sign_key *key)
+{
+    if (!key)
+        return;
+    th_dialect_key_fini(key);
+    th_free(key);
 }
 
 static void ep_free(struct th_ep *ep)
 {
     th_masks_free(ep);
     for (unsigned i = 0; i < ep->pub.secret_count; i++) {
-        th_dialect_key_fini(&ep->pub.secrets[i].key);
+        th_key_drop(ep->pub.secrets[i].key);
         th_free((char *)ep->pub.secrets[i].sealed.p);
     }
     th_run_unref(ep->pub.run);
@@ -232,85 +253,26 @@ void th_graves_turn(struct th_engine *e)
     }
 }
 
-static bool spec_copy(struct th_arena *mem, const struct th_endpoint_spec *from, struct th_endpoint_spec *to)
-{
-    struct th_span *events;
-    struct th_header *headers;
-
-    *to = *from;
-    events = th_arena_get(mem, (from->event_count + 1) * sizeof *events);
-    headers = th_arena_get(mem, (from->header_count + 1) * sizeof *headers);
-    if (!events || !headers || !th_arena_copy(mem, from->url, &to->url) ||
-        !th_arena_copy(mem, from->description, &to->description) ||
-        !th_arena_copy(mem, from->metadata, &to->metadata) ||
-        !th_arena_copy(mem, from->variant, &to->variant))
-        return false;
-    for (unsigned i = 0; i < from->event_count; i++)
-        if (!th_arena_copy(mem, from->events[i], &events[i]))
-            return false;
-    for (unsigned i = 0; i < from->header_count; i++)
-        if (!th_arena_copy(mem, from->headers[i].name, &headers[i].name) ||
-            !th_arena_copy(mem, from->headers[i].value, &headers[i].value))
-            return false;
-    to->events = events;
-    to->headers = headers;
-    return true;
-}
-
-static bool custom_lines(struct th_arena *mem, const struct th_endpoint_spec *spec, struct th_span *out)
-{
-    struct th_buf b;
-    size_t n = 0;
-    bool ok;
-
-    th_buf_init(&b, TH_MAX_SPEC_BYTES);
-    for (unsigned i = 0; i < spec->header_count; i++)
-        n += spec->headers[i].name.n + spec->headers[i].value.n + 4;
-    (void)th_buf_room(&b, n); /* at once: growing would leave copies behind */
-    for (unsigned i = 0; i < spec->header_count; i++) {
-        th_buf_span(&b, spec->headers[i].name);
-        th_buf_str(&b, ": ");
-        th_buf_span(&b, spec->headers[i].value);
-        th_buf_str(&b, "\r\n");
-    }
-    ok = !b.failed && th_arena_copy(mem, th_buf_view(&b), out);
-    th_buf_wipe(&b);
-    return ok;
-}
-
-static bool subscribes_all(const struct th_endpoint_spec *spec)
-{
-    if (spec->event_count == 0)
-        return true;
-    for (unsigned i = 0; i < spec->event_count; i++)
-        if (th_span_is(spec->events[i], "*"))
-            return true;
-    return false;
-}
-
 enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
                          const struct th_endpoint_spec *spec, struct th_endpoint_run **out)
 {
     const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
     struct th_endpoint_run *run = th_calloc(1, sizeof *run);
     struct th_buf id;
+    struct th_url url;
     const char *why;
-    enum th_error error = TH_NOMEM;
+    enum th_error error;
 
     if (!run)
         return TH_NOMEM;
     run->refs = 1;
     run->rev = ep->rev;
-    th_arena_init(&run->mem, 2 * TH_MAX_SPEC_BYTES);
-    if (!spec_copy(&run->mem, spec, &run->spec) || !custom_lines(&run->mem, &run->spec, &run->custom))
-        goto err;
-    error = th_url_parse(run->spec.url, &run->url, &why);
+    error = th_url_parse(spec->url, &url, &why);
     if (error)
         goto err;
-    error = th_mask_run(e, run);
+    error = th_run_copy(e, run, spec, &url, ep->run) ? th_mask_run(e, run) : TH_NOMEM;
     if (error)
         goto err;
-    run->all = subscribes_all(&run->spec);
     for (unsigned i = 0; i < v->variant_count; i++)
         if (th_span_eq(v->variants[i], run->spec.variant))
             run->variant = i;

@@ -20,13 +20,20 @@ static void keep_answer(struct th_attempt *a)
     struct th_attempt_row *row = &a->settle.row;
     struct th_mask *masks[TH_MASKS_MAX];
     unsigned count = th_masks_of(a->ep, a->run, a->e->now.wall.ms, masks);
+    struct th_mask *many = NULL;
+    enum th_error error = a->run->many_masked ? th_mask_many(a->e, a->run, &many) : TH_OK;
     size_t body = 0, head = res->head.n < HEAD_KEPT ? res->head.n : HEAD_KEPT;
 
+    if (many)
+        masks[count++] = many;
     while (head < res->head.n && head > 0 && res->head.p[head - 1] != '\n')
         head--; /* whole field lines */
-    th_mask_write(masks, count, th_span(res->head.p, head), head < res->head.n, &a->answer);
+    if (!error)
+        th_mask_write(masks, count, th_span(res->head.p, head), head < res->head.n, &a->answer);
     head = a->answer.n;
-    th_mask_write(masks, count, res->body, res->truncated, &a->answer);
+    if (!error)
+        th_mask_write(masks, count, res->body, res->truncated, &a->answer);
+    th_mask_free(many);
     if (a->answer.failed) {
         th_buf_reset(&a->answer);
         head = 0;

@@ -483,6 +483,9 @@ struct th_store {
 struct th_store_vt {
     /** Settings rows at start, in order of kind then number; synchronous, before the first session. */
     enum th_error (*settings)(struct th_store *, void (*row)(void *ctx, const struct th_row *), void *ctx);
+    /** Appends the conf of an endpoint as it is under this revision. Synchronous: a read of one row; only of what done() has been
+     * called for, and not from two threads at once. TH_NOT_FOUND: no such endpoint or revision. */
+    enum th_error (*endpoint_conf)(struct th_store *, uint64_t endpoint, uint64_t rev, struct th_buf *out);
     /** One session per engine thread. */
     enum th_error (*attach)(struct th_store *, struct th_wake wake, struct th_session **out);
     /** Never blocks, never calls back, never fails (failures come with done). */

@@ -242,6 +242,19 @@ static enum th_error store_settings(struct th_store *store, void (*row)(void *, 
     return TH_OK;
 }
 
+static enum th_error store_endpoint_conf(struct th_store *store, uint64_t endpoint, uint64_t rev,
+                                         struct th_buf *out)
+{
+    const struct mem_store *s = (const struct mem_store *)store;
+
+    for (size_t i = 0; i < s->rev_n; i++)
+        if (s->revs[i]->endpoint == endpoint && s->revs[i]->rev == rev) {
+            th_buf_span(out, s->revs[i]->conf);
+            return out->failed;
+        }
+    return TH_NOT_FOUND;
+}
+
 static void store_usage(struct th_store *store, uint64_t tenant, struct th_usage *out)
 {
     *out = mem_usage((struct mem_store *)store, tenant);
@@ -300,6 +313,7 @@ static void store_close(struct th_store *store)
 
 static const struct th_store_vt memory_vt = {
     .settings = store_settings,
+    .endpoint_conf = store_endpoint_conf,
     .attach = store_attach,
     .submit = store_submit,
     .drain = store_drain,

@@ -31,6 +31,49 @@ static enum th_error store_settings(struct th_store *store, void (*row)(void *, 
     return error;
 }
 
+/* Its own connection, made when the first is asked for: the readers' belong to their threads, and few installations have
+ * endpoints so large that one is asked for at all. */
+static enum th_error open_conf(struct sq_store *s)
+{
+    static const char sql[] = "SELECT conf FROM endpoint WHERE no=?1 AND rev=?2 UNION ALL "
+                              "SELECT conf FROM endpoint_rev WHERE endpoint=?1 AND rev=?2 LIMIT 1";
+    enum th_error error = sq_file_reader(&s->path, &s->conf_db);
+
+    if (error != TH_OK)
+        return error;
+    error = sq_error(s->conf_db, sqlite3_exec(s->conf_db, "PRAGMA cache_size=-256", NULL, NULL, NULL));
+    if (error == TH_OK)
+        error = sq_error(s->conf_db, sqlite3_prepare_v3(s->conf_db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                                        &s->conf_st, NULL));
+    if (error != TH_OK) {
+        sqlite3_close(s->conf_db);
+        s->conf_db = NULL;
+    }
+    return error;
+}
+
+static enum th_error store_endpoint_conf(struct th_store *store, uint64_t endpoint, uint64_t rev,
+                                         struct th_buf *out)
+{
+    struct sq_store *s = (struct sq_store *)store;
+    enum th_error error = s->conf_st ? TH_OK : open_conf(s);
+    int rc;
+
+    if (error != TH_OK)
+        return error;
+    sq_u64(s->conf_st, 1, endpoint);
+    sq_u64(s->conf_st, 2, rev);
+    rc = sqlite3_step(s->conf_st);
+    if (rc == SQLITE_ROW) {
+        th_buf_span(out, sq_col(s->conf_st, 0));
+        error = out->failed;
+    } else {
+        error = rc == SQLITE_DONE ? TH_NOT_FOUND : sq_error(s->conf_db, rc);
+    }
+    sqlite3_reset(s->conf_st); /* no snapshot is kept: the log can be used again from its beginning */
+    return error;
+}
+
 static void store_page_free(struct th_store *store, struct th_page *page)
 {
     (void)store;
@@ -81,6 +124,8 @@ static void store_free(struct sq_store *s)
         pthread_mutex_destroy(&session->lock);
         th_free(session);
     }
+    sqlite3_finalize(s->conf_st);
+    sqlite3_close(s->conf_db);
     if (s->writer.db) {
         sq_writer_close(&s->writer);
         if (s->broken == TH_OK)
@@ -107,6 +152,7 @@ static void store_close(struct th_store *store)
 
 static const struct th_store_vt sqlite_vt = {
     .settings = store_settings,
+    .endpoint_conf = store_endpoint_conf,
     .attach = sq_session_attach,
     .submit = sq_session_submit,
     .drain = sq_session_drain,

@@ -18,6 +18,8 @@
 #include <errno.h>
 #include <time.h>
 
+#define CONFS_CACHED (1u << 20) /* bytes of settings that may have filled the page cache */
+
 #define SETTLE_WAIT_MS 10
 #define SETTLE_COUNT 256
 #define GROUP_ROWS 8192 /* a longer queue is committed in several transactions */
@@ -230,6 +232,11 @@ static enum th_error transaction(struct sq_store *s, struct th_op *first, uint32
                    TH_KC("sqlite", sqlite3_errmsg(s->writer.db)), TH_KI("code", rc));
         sq_rollback(&s->writer);
         s->writer.next = before;
+    }
+    if (s->writer.confs >
+        CONFS_CACHED) { /* pages that no event needs: they would be kept in place of those that it does */
+        sqlite3_db_release_memory(s->writer.db);
+        s->writer.confs = 0;
     }
     if (!s->metrics)
         return error;

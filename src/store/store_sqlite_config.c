@@ -78,6 +78,7 @@ static int put_row(struct sq_writer *w, const struct th_row *r, uint64_t rev)
     sqlite3_stmt *st = w->st[SQ_W_ROW_PUT + (int)r->kind];
     int rc;
 
+    w->confs += r->conf.n;
     sq_u64(st, 1, r->no);
     sq_u64(st, 2, r->tenant);
     sq_u64(st, 3, r->endpoint);

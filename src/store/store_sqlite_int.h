@@ -148,6 +148,7 @@ struct sq_writer {
     struct th_map
         versions; /* tenant → settings version + 1 as a pointer; only what the open transaction sees */
     struct th_buf packed;           /* endpoints of a fan-out on their way */
+    size_t confs;                   /* bytes of settings written since the page cache was emptied */
     bool fan_ended;                 /* runs that waited for it may be sealed */
     struct th_map uses;             /* tenant → struct sq_use; changed under the store's use_lock only */
     struct th_map owners;           /* endpoint → tenant as a pointer: a cache */

@@ -33,6 +33,9 @@ struct sq_store {
     struct sq_seal seals[SQ_RUN_KINDS];
     uint64_t runs_seen[SQ_RUN_KINDS]; /* owner: writer thread */
     struct th_session *sessions;
+    /* owner: the thread that asks for confs; NULL: none was asked for yet */
+    sqlite3 *conf_db;
+    sqlite3_stmt *conf_st;
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
     pthread_mutex_t use_lock; /* the map writer.uses, not what it holds */

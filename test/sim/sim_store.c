@@ -81,6 +81,14 @@ static enum th_error shim_settings(struct th_store *store, void (*row)(void *, c
     return st->s->memory->vt->settings(st->s->memory, row, ctx);
 }
 
+static enum th_error shim_endpoint_conf(struct th_store *store, uint64_t endpoint, uint64_t rev,
+                                        struct th_buf *out)
+{
+    struct sim_store *st = (struct sim_store *)store;
+
+    return st->s->memory->vt->endpoint_conf(st->s->memory, endpoint, rev, out);
+}
+
 static enum th_error shim_attach(struct th_store *store, struct th_wake wake, struct th_session **out)
 {
     struct sim_store *st = (struct sim_store *)store;
@@ -152,8 +160,9 @@ static void shim_close(struct th_store *store)
     (void)store;
 }
 
-static const struct th_store_vt shim_vt = {shim_settings, shim_attach,    shim_submit, shim_drain,
-                                           shim_detach,   shim_page_free, shim_usage,  shim_close};
+static const struct th_store_vt shim_vt = {shim_settings,  shim_endpoint_conf, shim_attach,
+                                           shim_submit,    shim_drain,         shim_detach,
+                                           shim_page_free, shim_usage,         shim_close};
 
 struct sim_store *sim_store_new(struct sim *s)
 {

@@ -563,6 +563,38 @@ static void lists_can_leave_tests_out(void **state)
     assert_int_equal(count_page(f, TH_PAGE_ATTEMPTS, false), 5);
 }
 
+static bool conf_is(struct fx *f, uint64_t endpoint, uint64_t rev, const char *want)
+{
+    struct th_buf conf;
+    enum th_error error;
+    bool ok;
+
+    th_buf_init(&conf, 1u << 20);
+    error = f->store->vt->endpoint_conf(f->store, endpoint, rev, &conf);
+    ok = want ? error == TH_OK && th_span_is(th_buf_view(&conf), want) : error == TH_NOT_FOUND && conf.n == 0;
+    th_buf_fini(&conf);
+    return ok;
+}
+
+static void a_conf_is_read_by_its_revision(void **state)
+{
+    struct fx *f = *state;
+    struct th_row put[] = {fx_endpoint_row(5, 1, 1, "{\"e\":1}"), fx_endpoint_row(6, 1, 1, "{\"e\":2}"),
+                           fx_endpoint_row(5, 1, 2, "{\"e\":3}")};
+    struct th_config c;
+
+    fx_tenant(f, 1, "t");
+    assert_true(conf_is(f, 5, 1, NULL));
+    for (int i = 0; i < 3; i++) {
+        c = fx_config(1, 1, &put[i], 1);
+        c.keep_version = true;
+        assert_int_equal(fx_run(f, &c.op), TH_OK);
+    }
+    assert_true(conf_is(f, 5, 1, "{\"e\":1}") && conf_is(f, 5, 2, "{\"e\":3}") &&
+                conf_is(f, 6, 1, "{\"e\":2}"));
+    assert_true(conf_is(f, 5, 3, NULL) && conf_is(f, 6, 2, NULL) && conf_is(f, 7, 1, NULL));
+}
+
 static void rows_know_an_endpoint_that_is_no_more(void **state)
 {
     struct fx *f = *state;
@@ -1556,6 +1588,7 @@ int main(void)
         BOTH(retry_of_a_test_stays_a_test),
         BOTH(all_that_was_tried_is_made_due),
         BOTH(lists_can_leave_tests_out),
+        BOTH(a_conf_is_read_by_its_revision),
         BOTH(rows_know_an_endpoint_that_is_no_more),
         BOTH(settings_are_listed_and_survive),
         BOTH(settings_versions_guard_changes),

@@ -1,0 +1,290 @@
+/* The texts of an endpoint's settings: which of them are in memory, and how one with many is matched without them.
+ *
+ * Why: a subscription to 256 types, a description and metadata are 52 KiB, and nothing that is done for an event needs their
+ * bytes. So of an endpoint with more than a little of them, memory has what deliveries need (URL, header lines, and a hash of
+ * each type it wants); the texts are in the store alone, and are read from there when somebody looks at the endpoint or
+ * changes it. Small ones, nearly all, have everything in memory, in one piece.
+ *
+ * Invariants: (1) a run that has not been stored has all texts; (2) spec.text_rev names a revision that the store has, and
+ * whose texts are those of this endpoint; (3) there is one copy of the header lines, wiped at the end. */
+#include "base/secret.h"
+#include "engine/internal.h"
+
+#define TEXT_KEPT 1536 /* bytes of texts, and of the spans of types, up to which all stays in memory */
+#define ID_ROOM 64
+
+enum th_want_form { WANT_TYPE, WANT_PREFIX, WANT_SUFFIX };
+
+static size_t rounded(size_t n)
+{
+    const size_t align = _Alignof(max_align_t);
+
+    return (n + align - 1) / align * align;
+}
+
+/* Copies to *at, with a NUL behind, and moves it. */
+static struct th_span put(char **at, struct th_span s)
+{
+    char *p = *at;
+
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p[s.n] = 0;
+    *at = p + s.n + 1;
+    return th_span(p, s.n);
+}
+
+/* ---- sizes ---- */
+
+static size_t text_bytes(const struct th_endpoint_spec *s)
+{
+    size_t n = s->description.n + s->metadata.n + 2;
+
+    for (unsigned i = 0; i < s->event_count; i++)
+        n += s->events[i].n + 1;
+    return n;
+}
+
+static size_t line_bytes(const struct th_endpoint_spec *s)
+{
+    size_t n = 1;
+
+    for (unsigned i = 0; i < s->header_count; i++)
+        n += s->headers[i].name.n + s->headers[i].value.n + 4;
+    return n;
+}
+
+/* ---- copying ---- */
+
+static bool copy_lines(struct th_endpoint_run *run, const struct th_endpoint_spec *from, struct th_arena *mem)
+{
+    struct th_header *headers = th_arena_get(mem, from->header_count * sizeof *headers);
+    char *lines = th_arena_get(&run->mem, line_bytes(from)), *at = lines;
+
+    if (!headers || !lines)
+        return false;
+    for (unsigned i = 0; i < from->header_count; i++) {
+        headers[i].name = put(&at, from->headers[i].name);
+        at[-1] = ':';
+        *at++ = ' ';
+        headers[i].value = put(&at, from->headers[i].value);
+        at[-1] = '\r';
+        *at++ = '\n';
+    }
+    run->spec.headers = headers;
+    run->custom = th_span(lines, (size_t)(at - lines));
+    return true;
+}
+
+bool th_line_next(struct th_span *lines, struct th_header *out)
+{
+    const char *colon = lines->n ? memchr(lines->p, ':', lines->n) : NULL, *end;
+
+    if (!colon)
+        return false;
+    end = memchr(colon, '\r', lines->n - (size_t)(colon - lines->p));
+    out->name = th_span(lines->p, (size_t)(colon - lines->p));
+    out->value = th_span(colon + 2, (size_t)(end - colon) - 2);
+    *lines = th_span(end + 2, lines->n - (size_t)(end + 2 - lines->p));
+    return true;
+}
+
+/* The target is in the text of the URL, but for that of a URL without a path. */
+static bool has_target(const struct th_endpoint_spec *from, const struct th_url *url)
+{
+    return url->target.p >= from->url.p && url->target.p <= from->url.p + from->url.n;
+}
+
+static size_t url_bytes(const struct th_endpoint_spec *from, const struct th_url *url)
+{
+    return from->url.n + from->variant.n + url->host.n + url->authority.n + 4 +
+           (has_target(from, url) ? 0 : url->target.n + 1);
+}
+
+static bool copy_url(struct th_endpoint_run *run, const struct th_endpoint_spec *from,
+                     const struct th_url *url)
+{
+    char *at = th_arena_get(&run->mem, url_bytes(from, url));
+
+    if (!at)
+        return false;
+    run->spec.url = put(&at, from->url);
+    run->spec.variant = put(&at, from->variant);
+    run->url =
+        (struct th_run_url){.tls = url->tls, .literal = url->literal, .port = url->port, .addr = url->addr};
+    run->url.host = put(&at, url->host);
+    run->url.authority = put(&at, url->authority);
+    run->url.target = has_target(from, url)
+                          ? th_span(run->spec.url.p + (url->target.p - from->url.p), url->target.n)
+                          : put(&at, url->target);
+    return true;
+}
+
+static bool copy_texts(struct th_arena *mem, const struct th_endpoint_spec *from, struct th_endpoint_spec *to)
+{
+    struct th_span *events = th_arena_get(mem, from->event_count * sizeof *events);
+    char *at = th_arena_get(mem, text_bytes(from));
+
+    if (!events || !at)
+        return false;
+    for (unsigned i = 0; i < from->event_count; i++)
+        events[i] = put(&at, from->events[i]);
+    to->events = events;
+    to->description = put(&at, from->description);
+    to->metadata = put(&at, from->metadata);
+    return true;
+}
+
+static size_t want_bytes(unsigned count)
+{
+    return sizeof(struct th_wanted) + count * sizeof(uint64_t);
+}
+
+static uint64_t word_of(enum th_want_form form, struct th_span s, uint64_t seed)
+{
+    return (th_hash(s, seed) & ~(uint64_t)0x3ff) | (uint64_t)form << 8 | (s.n & 0xff);
+}
+
+static const struct th_wanted *want_of(struct th_arena *mem, const struct th_endpoint_spec *from,
+                                       uint64_t seed)
+{
+    struct th_wanted *want = th_arena_get(mem, want_bytes(from->event_count));
+
+    if (!want)
+        return NULL;
+    want->seed = seed;
+    for (unsigned i = 0; i < from->event_count; i++) {
+        struct th_span s = from->events[i];
+        enum th_want_form form = WANT_TYPE;
+
+        if (s.n && s.p[s.n - 1] == '*') {
+            form = WANT_PREFIX;
+            s.n--;
+        } else if (s.n && s.p[0] == '*') {
+            form = WANT_SUFFIX;
+            s = th_span(s.p + 1, s.n - 1);
+        }
+        want->word[i] = word_of(form, s, seed);
+    }
+    return want;
+}
+
+static const struct th_wanted *want_copy(struct th_arena *mem, const struct th_wanted *old, unsigned count)
+{
+    struct th_wanted *want = th_arena_get(mem, want_bytes(count));
+
+    if (want)
+        memcpy(want, old, want_bytes(count));
+    return want;
+}
+
+static bool subscribes_all(const struct th_endpoint_spec *spec)
+{
+    if (spec->event_count == 0)
+        return true;
+    for (unsigned i = 0; i < spec->event_count; i++)
+        if (th_span_is(spec->events[i], "*"))
+            return true;
+    return false;
+}
+
+/* One that was parted before: what it has is copied, and the rest stays where it is. */
+static bool copy_parted(struct th_endpoint_run *run, const struct th_endpoint_spec *from,
+                        const struct th_url *url, const struct th_endpoint_run *old)
+{
+    run->all = old->all;
+    run->want = want_copy(&run->mem, old->want, from->event_count);
+    return run->want && copy_url(run, from, url) && th_arena_copy(&run->mem, old->custom, &run->custom);
+}
+
+bool th_run_copy(struct th_engine *e, struct th_endpoint_run *run, const struct th_endpoint_spec *from,
+                 const struct th_url *url, const struct th_endpoint_run *old)
+{
+    size_t headers = from->header_count * sizeof(struct th_header),
+           spans = from->event_count * sizeof(struct th_span),
+           lines = from->text_rev ? old->custom.n + 1 : line_bytes(from),
+           texts = from->text_rev ? 0 : rounded(spans) + rounded(text_bytes(from)) + rounded(headers),
+           kept = rounded(lines) + rounded(url_bytes(from, url)) + ID_ROOM;
+    bool large = from->text_rev || texts > TEXT_KEPT;
+    struct th_arena *mem = large ? &run->text : &run->mem;
+
+    th_arena_init(&run->mem, 2 * TH_MAX_SPEC_BYTES);
+    th_arena_init(&run->text, 2 * TH_MAX_SPEC_BYTES);
+    run->spec = *from;
+    if (!th_arena_reserve(&run->mem, kept + (large ? rounded(want_bytes(from->event_count)) : texts)))
+        return false;
+    if (from->text_rev)
+        return copy_parted(run, from, url, old);
+    run->all = subscribes_all(from);
+    if (large &&
+        (!th_arena_reserve(&run->text, texts) || !(run->want = want_of(&run->mem, from, e->hash_seed))))
+        return false;
+    return copy_texts(mem, from, &run->spec) && copy_lines(run, from, mem) && copy_url(run, from, url);
+}
+
+void th_run_part(struct th_endpoint *ep)
+{
+    struct th_endpoint_run *run = ep->run;
+
+    if (!run->want)
+        return;
+    run->spec.text_rev = ep->rev;
+    run->spec.events = NULL;
+    run->spec.headers = NULL;
+    run->spec.description = run->spec.metadata = th_span("", 0);
+    th_arena_fini(&run->text);
+    ep->spec = run->spec;
+}
+
+/* ---- matching ---- */
+
+bool th_wanted_has(const struct th_endpoint_run *run, struct th_span type, bool by_name)
+{
+    const struct th_wanted *want = run->want;
+    uint64_t whole = word_of(WANT_TYPE, type, want->seed);
+
+    for (unsigned i = 0; i < run->spec.event_count; i++) {
+        uint64_t word = want->word[i];
+        enum th_want_form form = (enum th_want_form)(word >> 8 & 3);
+        size_t n = word & 0xff;
+
+        if (word == whole)
+            return true;
+        if (form == WANT_TYPE || by_name || n >= type.n)
+            continue;
+        if (word_of(form, th_span(form == WANT_PREFIX ? type.p : type.p + type.n - n, n), want->seed) == word)
+            return true;
+    }
+    return false;
+}
+
+/* ---- all of it again ---- */
+
+enum th_error th_engine_spec(struct th_engine *e, const struct th_endpoint *ep, struct th_arena *mem,
+                             struct th_endpoint_spec *out)
+{
+    struct th_span lines = ep->run->custom;
+    struct th_header *headers;
+    struct th_buf conf;
+    enum th_error error;
+
+    *out = ep->spec;
+    if (!out->text_rev)
+        return TH_OK;
+    headers = th_arena_get(mem, out->header_count * sizeof *headers);
+    if (!headers)
+        return TH_NOMEM;
+    out->headers = headers;
+    while (th_line_next(&lines, headers))
+        headers++;
+    th_buf_init(&conf, 2 * TH_MAX_SPEC_BYTES);
+    error = e->conf.store->vt->endpoint_conf(e->conf.store, ep->no, out->text_rev, &conf);
+    if (!error)
+        error = th_texts_read(th_buf_view(&conf), mem, out);
+    out->text_rev = 0;
+    th_buf_fini(&conf);
+    if (error)
+        th_log(TH_LOG_ERROR, "the texts of an endpoint cannot be read from the store",
+               TH_KS("endpoint", ep->run->id), TH_KC("error", th_error_name(error)));
+    return error;
+}
