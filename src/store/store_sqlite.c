@@ -224,6 +224,20 @@ static enum th_error start_reader(struct sq_store *s, struct sq_reader *r)
     return error;
 }
 
+/** What a kill has left of the log may hold what was erased: the log is cut off after the erasing was acknowledged. */
+static enum th_error cut_log_off(struct sq_store *s, sqlite3 *db)
+{
+    enum th_error error;
+    int rc;
+
+    if (sq_copy_number(db, "SELECT EXISTS(SELECT 1 FROM erasure)") == 0)
+        return TH_OK;
+    rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    s->writer.erased = rc != SQLITE_OK; /* without room, or with a reader in the way: again later */
+    error = sq_checkpoint_error(db, rc);
+    return error == TH_IO || error == TH_CORRUPT ? error : TH_OK;
+}
+
 static enum th_error start(struct sq_store *s, char *why, size_t why_size)
 {
     sqlite3 *db = NULL;
@@ -234,6 +248,8 @@ static enum th_error start(struct sq_store *s, char *why, size_t why_size)
     if (error != TH_OK)
         return error;
     error = sq_writer_open(&s->writer, s, db);
+    if (error == TH_OK)
+        error = cut_log_off(s, db);
     if (error != TH_OK) {
         snprintf(why, why_size, "%s cannot be read: %s; restore it from a backup", s->path.db,
                  sqlite3_errmsg(db));

@@ -336,10 +336,19 @@ static int checkpoint_restart(struct sq_store *s)
     return rc;
 }
 
+static void checkpointed(struct sq_store *s, int rc)
+{
+    enum th_error error = sq_checkpoint_error(s->writer.db, rc);
+
+    if (error == TH_IO || error == TH_CORRUPT)
+        report_break(s, error);
+    else if (error == TH_FULL)
+        report_full(s);
+}
+
 /** After the ops have been answered, so that nobody waits for it. */
 static void checkpoint_if_due(struct sq_store *s)
 {
-    enum th_error error;
     int rc;
 
     if (s->broken != TH_OK)
@@ -349,6 +358,9 @@ static void checkpoint_if_due(struct sq_store *s)
         rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         sqlite3_busy_timeout(s->writer.db, SQ_BUSY_MS);
         s->writer.erased = rc != SQLITE_OK;
+        checkpointed(s, rc);
+        if (s->broken != TH_OK)
+            return;
     }
     if (s->wal_frames < CHECKPOINT_FRAMES)
         return;
@@ -358,11 +370,7 @@ static void checkpoint_if_due(struct sq_store *s)
         rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     else
         rc = checkpoint_restart(s);
-    error = sq_checkpoint_error(s->writer.db, rc);
-    if (error == TH_IO || error == TH_CORRUPT)
-        report_break(s, error);
-    else if (error == TH_FULL)
-        report_full(s);
+    checkpointed(s, rc);
 }
 
 int sq_note_frames(void *ctx, sqlite3 *db, const char *name, int frames)

@@ -1,5 +1,7 @@
 """Erasing what an event says: DELETE /v1/events/{id}, and of a tenant."""
 import sqlite3
+import subprocess
+import sys
 import time
 
 import pytest
@@ -108,6 +110,26 @@ def test_a_kill_half_way_is_gone_on_with(server, receiver):
     at.start()
     eventually(lambda: traces(at) == 0, 10, "no trace in the files")
     assert at.api.get(f"/v1/events/{event}").json["erased_at"]
+
+
+def test_a_kill_before_the_log_is_cut_off(server):
+    """204 was answered, a reader was in the way of the log, and then both die: the next start cuts it off."""
+    at = server()
+    event = publish(at.api)
+    reads = "import sqlite3, sys, time; db = sqlite3.connect(sys.argv[1]); db.execute('begin');" \
+            "db.execute('select count(*) from event').fetchall(); print(flush=True); time.sleep(60)"
+    reader = subprocess.Popen([sys.executable, "-c", reads, at.data / "tenterhook.db"], stdout=subprocess.PIPE)
+    try:
+        reader.stdout.readline()
+        at.api.delete(f"/v1/events/{event}").expect(204)
+        at.kill()
+    finally:
+        reader.kill()
+        reader.wait()
+        reader.stdout.close()
+    assert traces(at) > 0
+    at.start()
+    assert traces(at) == 0
 
 
 def test_a_tenants_content_goes_only_when_asked(server, receiver):
