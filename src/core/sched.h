@@ -26,7 +26,7 @@ struct th_sched_endpoint {
     uint64_t host;          /* endpoints with the same number send to one host; 0: no limits for it */
     uint32_t
         host_in_flight;     /* requests of all of these at once; 0: no limit. One that is alone has its own */
-    double host_rate_per_s; /* of all of these; 0: no limit */
+    double host_rate_per_s; /* of all of these, in any second; 0: no limit */
     /** Inactive or disabled: only tests and what somebody asked for by hand. */
     bool held;
     /** What was learnt of it does not hold any more: another URL, or enabled again. */

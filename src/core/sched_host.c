@@ -128,7 +128,9 @@ bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint
     }
     if (h) {
         h->max_in_flight = conf->host_in_flight;
-        th_bucket_rate(&h->bucket, conf->host_rate_per_s);
+        th_bucket_pace(&h->bucket, conf->host_rate_per_s);
+        if (conf->from_before)
+            th_bucket_spend(&h->bucket, (struct th_mono){s->now_us});
         host_next(s, h);
     }
     return true;

@@ -585,6 +585,34 @@ static void no_second_has_more_than_the_rate(void **state)
         }
 }
 
+static void a_host_gets_no_more_than_its_rate_in_any_second(void **state)
+{
+    static const double rates[] = {1, 3, 7.5, 10, 100};
+    static int64_t at[LOGGED];
+
+    (void)state;
+    for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++) {
+        struct th_sched *s = world_new((struct th_sched_conf){0});
+        int64_t now = 7 * S + 3, began = now;
+        unsigned n;
+
+        for (uint64_t no = 1; no <= 20; no++) {
+            struct th_sched_endpoint e = endpoint(no, 1);
+            e.host = 5;
+            e.host_rate_per_s = rates[r];
+            e.from_before = true;
+            put(s, e, now);
+            for (uint64_t k = 0; k < 20; k++)
+                add(s, no * 100 + k, no, now);
+        }
+        n = start_until(s, &now, now + 3 * S, 0, at, 0);
+        assert_true((double)fullest(at, n) < rates[r] + 1);
+        assert_true(n >= (unsigned)(rates[r] * 3 * 0.9) &&
+                    at[0] > began); /* what was sent just before is not known */
+        th_sched_free(s);
+    }
+}
+
 static void a_new_pace_and_a_new_start_keep_the_rate(void **state)
 {
     static const double rates[] = {10, 100, 0, 10, 0.1, 10, 3, 50};
@@ -774,6 +802,7 @@ int main(void)
         cmocka_unit_test(in_a_crowd_schedules_slip_and_never_shorten),
         cmocka_unit_test(buckets_hold_their_rate_for_minutes),
         cmocka_unit_test(no_second_has_more_than_the_rate),
+        cmocka_unit_test(a_host_gets_no_more_than_its_rate_in_any_second),
         cmocka_unit_test(a_new_pace_and_a_new_start_keep_the_rate),
         cmocka_unit_test(half_of_the_slots_stay_for_the_proven),
         cmocka_unit_test(the_reserve_is_for_who_comes_next),
