@@ -472,7 +472,7 @@ static bool log_field(struct th_api_list *l, const struct th_attempt_view *view,
 {
     if (th_span_is(name, "id")) {
         th_jw_raw(w, TH_LIT("\""));
-        th_buf_u64(w->out, view->no);
+        th_engine_attempt_number(l->r->api->engine, view->no, w->out);
         th_buf_char(w->out, '"');
     } else if (th_span_is(name, "delivery_id"))
         write_delivery_id(l->r, w, &view->event, view->delivery);

@@ -83,6 +83,47 @@ uint64_t th_pubid_show(const uint8_t key[16], uint64_t tweak, uint64_t hidden)
     return (uint64_t)left << 32 | right;
 }
 
+/* ---- integers ---- */
+
+#define LOW26 ((1u << 26) - 1)
+
+/* The same over halves of 26 and 27 bits, of which each round changes one. Its rounds have other numbers than those above. */
+static uint64_t turn53(const uint8_t key[16], uint64_t tweak, uint64_t no, bool back)
+{
+    uint32_t left = (uint32_t)(no >> 27), right = (uint32_t)no & LOW27;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned round = back ? ROUNDS - 1 - i : i;
+        if (round % 2)
+            right ^= half(key, tweak, ROUNDS + round, left) & LOW27;
+        else
+            left ^= half(key, tweak, ROUNDS + round, right) & LOW26;
+    }
+    return (uint64_t)left << 27 | right;
+}
+
+/* Walks on until it is among the numbers from `from` on (Black, Rogaway 2002): of a permutation of all, one of these. With
+ * `from` at most 2^52 that takes two steps on average at most. */
+static uint64_t walk(const uint8_t key[16], uint64_t tweak, uint64_t from, uint64_t no, bool back)
+{
+    if (no < from || from > (uint64_t)1 << 52)
+        return no;
+    do
+        no = turn53(key, tweak, no, back);
+    while (no < from);
+    return no;
+}
+
+uint64_t th_pubid_number(const uint8_t key[16], uint64_t tweak, uint64_t from, uint64_t no)
+{
+    return no > LOW53 ? no : walk(key, tweak, from, no, false);
+}
+
+uint64_t th_pubid_number_of(const uint8_t key[16], uint64_t tweak, uint64_t from, uint64_t shown)
+{
+    return shown > LOW53 ? 0 : walk(key, tweak, from, shown, true);
+}
+
 void th_pubid_format(struct th_buf *out, const uint8_t key[16], struct th_span prefix, struct th_pubid id)
 {
     uint64_t at = (uint64_t)id.at.ms & 0xffffffffffffu, low = id.no ^ mask(key, at, id.rnd & LOW27);

@@ -22,6 +22,13 @@ void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_s
  * distance between two. For what is not an id: cursors, entity tags. */
 uint64_t th_pubid_hide(const uint8_t key[16], uint64_t tweak, uint64_t no);
 uint64_t th_pubid_show(const uint8_t key[16], uint64_t tweak, uint64_t hidden);
+/** Integer ids. Numbers below `from` are shown as they are; those from `from` on are permuted among themselves by key and tweak, so
+ * that an id tells nothing of how many there are, and no id of one part is one of the other. Both give numbers below 2^53,
+ * which every JSON reader keeps exactly. LIMIT: numbers are shown as they are where `from` lies above 2^52, a clock of the year
+ * 2037 or later having been there before numbers were masked. */
+uint64_t th_pubid_number(const uint8_t key[16], uint64_t tweak, uint64_t from, uint64_t no);
+/** The number behind an integer id; 0: none. */
+uint64_t th_pubid_number_of(const uint8_t key[16], uint64_t tweak, uint64_t from, uint64_t shown);
 /** False when the text is not prefix + a UUID of version 7 in lower case. */
 bool th_pubid_parse_uuid(const uint8_t key[16], struct th_span prefix, struct th_span text,
                          struct th_pubid *out);

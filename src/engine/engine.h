@@ -282,6 +282,8 @@ void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const s
                         struct th_buf *out);
 void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *event,
                            uint64_t delivery, struct th_buf *out);
+/** The integer id of an attempt. */
+void th_engine_attempt_number(struct th_engine *e, uint64_t attempt, struct th_buf *out);
 void th_engine_key_id(struct th_engine *e, const struct th_key *k,
                       struct th_buf *out); /* "key_" + ULID form */
 /** The same of endpoints: what is asked of the past may name one that has been deleted. */

@@ -11,12 +11,31 @@ uint64_t th_engine_show(const struct th_engine *e, uint64_t tweak, uint64_t hidd
     return th_pubid_show(e->id_key, tweak, hidden);
 }
 
-static void format_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_pubid id,
-                      struct th_buf *out)
+/* Integers count what the whole installation has, so they are shown permuted: all but those that were shown as they are
+ * before they were permuted, which stay. */
+static uint64_t shown_number(const struct th_engine *e, enum th_number kind, uint64_t no)
+{
+    return th_pubid_number(e->id_key, kind, e->plain[kind] + 1, no);
+}
+
+static bool parse_integer(const struct th_engine *e, enum th_number kind, struct th_span prefix,
+                          struct th_span text, uint64_t *no)
+{
+    if (!th_span_starts(text, prefix))
+        return false;
+    text = th_span(text.p + prefix.n, text.n - prefix.n);
+    if (!th_span_u64(text, INT64_MAX, no) || text.p[0] == '0') /* one text for one id */
+        return false;
+    *no = th_pubid_number_of(e->id_key, kind, e->plain[kind] + 1, *no);
+    return *no != 0;
+}
+
+static void format_id(struct th_engine *e, enum th_number kind, struct th_span prefix, enum th_id_form form,
+                      struct th_pubid id, struct th_buf *out)
 {
     if (form == TH_ID_INTEGER) {
         th_buf_span(out, prefix);
-        th_buf_u64(out, id.no);
+        th_buf_u64(out, shown_number(e, kind, id.no));
     } else if (form == TH_ID_UUID) {
         th_pubid_format_uuid(out, e->id_key, prefix, id);
     } else {
@@ -36,8 +55,8 @@ void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, st
 {
     const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
 
-    format_id(e, v->id_endpoint.prefix, v->id_endpoint.form, (struct th_pubid){ep->created, ep->rnd, ep->no},
-              out);
+    format_id(e, TH_NUMBER_ENDPOINT, v->id_endpoint.prefix, v->id_endpoint.form,
+              (struct th_pubid){ep->created, ep->rnd, ep->no}, out);
 }
 
 /* Time and random bits of an endpoint that is no more. */
@@ -62,7 +81,7 @@ bool th_engine_endpoint_id_of(struct th_engine *e, const struct th_dialect *d, u
     if (ep)
         th_engine_endpoint_id(e, ep, out);
     else if (past->created)
-        format_id(e, v->id_endpoint.prefix, v->id_endpoint.form, past_id(no, past), out);
+        format_id(e, TH_NUMBER_ENDPOINT, v->id_endpoint.prefix, v->id_endpoint.form, past_id(no, past), out);
     return ep || past->created;
 }
 
@@ -74,9 +93,8 @@ bool th_engine_parse_endpoint_id(struct th_engine *e, const struct th_dialect *d
 
     if (v->id_endpoint.form != TH_ID_INTEGER)
         return th_engine_parse_id(e, prefix, v->id_endpoint.form, text, out);
-    *out = (struct th_pubid){0}; /* one text for one id */
-    return th_span_starts(text, prefix) && !(text.n > prefix.n + 1 && text.p[prefix.n] == '0') &&
-           th_span_u64(th_span(text.p + prefix.n, text.n - prefix.n), INT64_MAX, &out->no) && out->no;
+    *out = (struct th_pubid){0};
+    return parse_integer(e, TH_NUMBER_ENDPOINT, prefix, text, &out->no);
 }
 
 bool th_engine_is_endpoint(struct th_engine *e, const struct th_pubid *id, uint64_t no,
@@ -103,12 +121,16 @@ void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const s
                         struct th_buf *out)
 {
     const struct th_dialect_values *v = th_dialect_values(d);
+    struct th_pubid id = {row->at, row->rnd, row->no};
 
     if (row->own_id.n) {
         th_buf_span(out, row->own_id);
         return;
     }
-    format_id(e, event_prefix(v), event_form(v), (struct th_pubid){row->at, row->rnd, row->no}, out);
+    if (event_form(v) == TH_ID_UUID)
+        th_pubid_format_uuid(out, e->id_key, event_prefix(v), id);
+    else
+        th_pubid_format(out, e->id_key, event_prefix(v), id);
 }
 
 static struct th_span delivery_prefix(const struct th_dialect_values *v)
@@ -122,8 +144,13 @@ void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, cons
 {
     const struct th_dialect_values *v = th_dialect_values(d);
 
-    format_id(e, delivery_prefix(v), v->id_delivery.form, (struct th_pubid){event->at, event->rnd, delivery},
-              out);
+    format_id(e, TH_NUMBER_DELIVERY, delivery_prefix(v), v->id_delivery.form,
+              (struct th_pubid){event->at, event->rnd, delivery}, out);
+}
+
+void th_engine_attempt_number(struct th_engine *e, uint64_t attempt, struct th_buf *out)
+{
+    th_buf_u64(out, shown_number(e, TH_NUMBER_ATTEMPT, attempt));
 }
 
 void th_engine_key_id(struct th_engine *e, const struct th_key *k, struct th_buf *out)
@@ -152,6 +179,5 @@ bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d
     if (v->id_delivery.form != TH_ID_INTEGER)
         return th_engine_parse_id(e, prefix, v->id_delivery.form, text, out);
     *out = (struct th_pubid){0};
-    return th_span_starts(text, prefix) &&
-           th_span_u64(th_span(text.p + prefix.n, text.n - prefix.n), INT64_MAX, &out->no) && out->no;
+    return parse_integer(e, TH_NUMBER_DELIVERY, prefix, text, &out->no);
 }

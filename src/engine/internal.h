@@ -135,6 +135,8 @@ struct th_load_batch {
     struct th_event_row rows[TH_LOAD_BATCH];
 };
 
+enum th_number { TH_NUMBER_ENDPOINT, TH_NUMBER_DELIVERY, TH_NUMBER_ATTEMPT, TH_NUMBERS };
+
 struct th_engine {
     struct th_engine_conf conf;
     struct th_session *session;
@@ -143,6 +145,7 @@ struct th_engine {
     int64_t turn_us;         /* mono: when this turn began, less what was spent before it */
     int64_t spent_us;        /* since the last turn, on other work of the thread */
     uint8_t id_key[16];
+    uint64_t plain[TH_NUMBERS]; /* the highest numbers that integer ids show as they are */
     uint8_t random[4096];
     size_t random_left;
     uint64_t hash_seed;

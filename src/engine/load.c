@@ -38,6 +38,23 @@ static void load_last(struct th_span bytes, uint64_t *last)
         *last = no;
 }
 
+/* What the store noted when numbers began to be masked (store/migrations.c): 16 digits of hexadecimal. A store that noted nothing
+ * never showed any as they are. */
+static void load_plain(struct loading *l, enum th_number kind, struct th_span hex)
+{
+    uint64_t no = 0;
+
+    for (size_t i = 0; i < hex.n; i++) {
+        char c = hex.p[i];
+        if (hex.n != 16 || !((c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'))) {
+            fail(l, TH_CORRUPT, "noted number", kind);
+            return;
+        }
+        no = no << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'A' + 10);
+    }
+    l->e->plain[kind] = no;
+}
+
 static void load_meta(struct loading *l, const struct th_row *row)
 {
     struct th_engine *e = l->e;
@@ -61,6 +78,12 @@ static void load_meta(struct loading *l, const struct th_row *row)
         load_last(row->conf, &e->last_tenant);
     } else if (th_span_is(row->id, "last_endpoint")) {
         load_last(row->conf, &e->last_endpoint);
+    } else if (th_span_is(row->id, "plain_endpoint")) {
+        load_plain(l, TH_NUMBER_ENDPOINT, row->conf);
+    } else if (th_span_is(row->id, "plain_delivery")) {
+        load_plain(l, TH_NUMBER_DELIVERY, row->conf);
+    } else if (th_span_is(row->id, "plain_attempt")) {
+        load_plain(l, TH_NUMBER_ATTEMPT, row->conf);
     }
 }
 

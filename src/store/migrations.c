@@ -81,5 +81,18 @@ static const char erasure[] = "CREATE TABLE IF NOT EXISTS erasure(event INTEGER 
 static const char rest[] = "ALTER TABLE fact ADD COLUMN rest_since INTEGER NOT NULL DEFAULT 0;"
                            "ALTER TABLE fact ADD COLUMN rest_until INTEGER NOT NULL DEFAULT -1;";
 
-const char *const th_store_migrations[] = {init, fan, usage, erasure, rest};
+/* The highest numbers that integer ids show as they are: all that were given before (engine/ids.c). In hexadecimal, of which 16
+ * digits compare as their numbers do. A number that is noted here stays: ids would change with it. */
+#define NOTED(k) "coalesce((SELECT v FROM counter WHERE k='" k "'),0)"
+#define NEWEST(table) "coalesce((SELECT max(no) FROM " table "),0)"
+#define LAST_ENDPOINT "coalesce((SELECT hex(v) FROM meta WHERE k='last_endpoint'),'')"
+#define NUMBERED "coalesce((SELECT first+n-1 FROM event ORDER BY no DESC LIMIT 1),0)"
+#define OLD_DELIVERY NOTED("delivery") "," NEWEST("queue") "," NEWEST("delivery") "," NUMBERED
+#define OLD_ATTEMPT NOTED("attempt") "," NEWEST("attempt")
+#define PLAIN(kind, hex) "INSERT OR IGNORE INTO meta(k,v) VALUES('plain_" kind "',CAST(" hex " AS BLOB));"
+#define HEX(number) "printf('%016X'," number ")"
+static const char plain[] = PLAIN("endpoint", "max(" LAST_ENDPOINT "," HEX(NEWEST("endpoint")) ")")
+    PLAIN("delivery", HEX("max(" OLD_DELIVERY ")")) PLAIN("attempt", HEX("max(" OLD_ATTEMPT ")"));
+
+const char *const th_store_migrations[] = {init, fan, usage, erasure, rest, plain};
 const int th_store_migration_count = sizeof th_store_migrations / sizeof *th_store_migrations;

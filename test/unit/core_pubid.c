@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -115,6 +116,64 @@ static void test_hidden_numbers(void **state)
     }
 }
 
+static int rising(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x > y ? 1 : x < y ? -1 : 0;
+}
+
+/* Numbers around the first masked one: each id once, those of before as they are, all below 2^53. */
+static void numbers_from(uint64_t from, uint64_t tweak, unsigned count)
+{
+    enum { BEFORE = 1000 };
+    uint64_t *shown = calloc(count, sizeof *shown), first = from > BEFORE ? from - BEFORE : 1;
+
+    assert_non_null(shown);
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t no = first + i;
+
+        shown[i] = th_pubid_number(key, tweak, from, no);
+        assert_true(th_pubid_number_of(key, tweak, from, shown[i]) == no);
+        assert_true(no < from ? shown[i] == no : shown[i] >= from && shown[i] < 1ull << 53);
+        /* the next one may be anywhere */
+        if (no > from &&
+            (shown[i] > shown[i - 1] ? shown[i] - shown[i - 1] : shown[i - 1] - shown[i]) < 1u << 16)
+            fail_msg("the ids of %llu and of the number before are neighbours", (unsigned long long)no);
+    }
+    qsort(shown, count, sizeof *shown, rising);
+    for (unsigned i = 1; i < count; i++)
+        assert_true(shown[i] != shown[i - 1]);
+    free(shown);
+}
+
+static void test_integers(void **state)
+{
+    const uint64_t top = 1ull << 53;
+    unsigned rise = 0, odd = 0, high = 0;
+    (void)state;
+
+    numbers_from(1, 0, 1000000);
+    numbers_from(((uint64_t)333 << 40) + 70001, 1, 50000); /* what a clock of the year 2026 gives */
+    numbers_from(1ull << 52, 2, 50000);                    /* and one of 2037 */
+    for (uint64_t no = 1; no <= 10000; no++) {             /* bits and order say nothing */
+        uint64_t shown = th_pubid_number(key, 0, 1, no);
+        rise += shown > th_pubid_number(key, 0, 1, no + 1);
+        odd += (shown & 1) != 0;
+        high += shown >= 1ull << 52;
+    }
+    assert_in_range(rise, 4700, 5300);
+    assert_in_range(odd, 4700, 5300);
+    assert_in_range(high, 4700, 5300);
+    assert_true(th_pubid_number(key, 0, 1, 7) != th_pubid_number(key, 1, 1, 7));
+    assert_true(th_pubid_number(key, 0, 1, top - 1) < top);
+    assert_true(th_pubid_number(key, 0, top - 5, top - 1) ==
+                top - 1); /* LIMIT: beyond 2^52 nothing is masked */
+    assert_true(th_pubid_number_of(key, 0, top - 5, top - 1) == top - 1);
+    assert_true(th_pubid_number_of(key, 0, 1, top) == 0); /* no such id */
+    assert_true(th_pubid_number_of(key, 0, 1, INT64_MAX) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_numbers_do_not_show),
         cmocka_unit_test(test_hidden_numbers),
+        cmocka_unit_test(test_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -647,6 +647,8 @@ static void list_row(void *ctx, const struct th_row *r)
     static const char *const names[] = {"tenant", "key", "endpoint", "secret", "fact", "job", "meta"};
     struct listing *l = ctx;
 
+    if (r->kind == TH_ROW_META && th_span_starts(r->id, TH_LIT("plain_"))) /* the SQLite store's own */
+        return;
     l->n += (size_t)snprintf(
         l->text + l->n, sizeof l->text - l->n, "%s %llu %llu %llu %llu [%.*s] [%.*s] %lld %lld;",
         names[r->kind], (unsigned long long)r->no, (unsigned long long)r->tenant,
