@@ -26,10 +26,10 @@ _tenterhook() {
             "endpoints test") words=" --type --verbose --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints retry") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints health") words=" --state --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "events list") words=" --type --outcome --status-code --since --until --include-tests --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "events list") words=" --type --outcome --status-code --since --until --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "events show") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "events erase") words=" --cancel --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "deliveries list") words=" --endpoint --event --type --status --outcome --status-code --since --until --include-tests --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "deliveries list") words=" --endpoint --event --type --status --outcome --status-code --since --until --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "deliveries show") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "deliveries retry") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "replay start") words=" --since --until --status --type --dry-run --no-wait --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
@@ -56,9 +56,9 @@ _tenterhook() {
             "dev "*) words=" --dialect --listen --port --data --once --json --field --quiet --help";;
             "send "*) words=" --sample --set --id --idempotency-key --time --resource-type --resource-id --wait --timeout --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints "*) words=" list create show update delete pause resume test retry health --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "events "*) words=" list show erase --type --outcome --status-code --since --until --include-tests --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "deliveries "*) words=" list show retry --endpoint --event --type --status --outcome --status-code --since --until --include-tests --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "attempts "*) words=" --endpoint --event --type --outcome --status-code --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "events "*) words=" list show erase --type --outcome --status-code --since --until --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "deliveries "*) words=" list show retry --endpoint --event --type --status --outcome --status-code --since --until --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "attempts "*) words=" --endpoint --event --type --outcome --status-code --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tail "*) words=" --endpoint --outcome --status-code --status --type --last --every --for --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "replay "*) words=" start show cancel --since --until --status --type --dry-run --no-wait --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "secrets "*) words=" show rotate revoke --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;

@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WAIT_MAX_S 60 /* of a Retry-After */
@@ -562,15 +563,27 @@ static struct th_span next_link(const struct th_answer *a)
     return path ? th_span(path, (size_t)(close - path)) : TH_LIT("");
 }
 
-int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
-                void (*row)(void *ctx, struct th_json row), void *ctx, bool *more)
+enum { LOOK_MS = 200, SPARSE = 256 << 10 };
+
+static int64_t mono_ms(void)
 {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
+                void (*row)(void *ctx, struct th_json row), void *ctx, struct th_cli_rest *rest)
+{
+    int64_t until = mono_ms() + LOOK_MS;
     int size = limit < 1000 ? (int)limit + 1 : 1000; /* one more than is shown: whether there is more */
     const char *page = th_cli_printf(cli, "%s%climit=%d", path, strchr(path, '?') ? '&' : '?', size);
 
-    if (more)
-        *more = false;
+    if (rest)
+        *rest = (struct th_cli_rest){.more = false};
     while (page) {
+        int64_t wanted = limit;
         struct th_answer answer;
         struct th_json rows, v, cursor;
         struct th_json_iter it;
@@ -597,13 +610,19 @@ int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
         page = NULL;
         link = next_link(&answer);
         if (limit == 0 && th_json_next(&it, NULL, &v)) {
-            if (more)
-                *more = true;
+            if (rest)
+                rest->more = true;
         } else if (link.n)
             page = th_cli_text(cli, link);
-        else if (th_json_member(answer.json, TH_LIT("next_cursor"), &cursor) && cursor.type == TH_JSON_STRING)
-            page = th_cli_printf(cli, "%s%climit=%d&cursor=%s", path, strchr(path, '?') ? '&' : '?', size,
-                                 th_cli_path(cli, "%s", th_cli_member(cli, cursor, "")));
+        else if (th_json_member(answer.json, TH_LIT("next_cursor"), &cursor) &&
+                 cursor.type == TH_JSON_STRING) {
+            /* A page that is short, and not for its bytes: the server has looked at many rows for these few. */
+            if (rest && wanted - limit < size && answer.json.raw.n < SPARSE && mono_ms() >= until)
+                *rest = (struct th_cli_rest){.more = true, .cursor = th_cli_member(cli, cursor, "")};
+            else
+                page = th_cli_printf(cli, "%s%climit=%d&cursor=%s", path, strchr(path, '?') ? '&' : '?', size,
+                                     th_cli_path(cli, "%s", th_cli_member(cli, cursor, "")));
+        }
         th_answer_free(&answer);
     }
     return TH_EXIT_OK;

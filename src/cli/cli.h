@@ -130,9 +130,15 @@ int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct 
                const char *fields, struct th_answer *answer);
 /** What an answer that is no 2xx means: says it, gives the exit status. */
 int th_cli_refused(const struct th_cli *cli, const struct th_answer *answer);
-/** Reads a list page by page (at most `limit` rows) and calls back for each. *more (may be NULL): there are others. */
+struct th_cli_rest {
+    bool more; /* there are other rows */
+    const char
+        *cursor; /* and this is where to go on, since looking for them took too long; NULL: it did not */
+};
+/** Reads a list page by page (at most `limit` rows) and calls back for each. With `rest`, looking for rows that are rare ends
+ * after a fifth of a second; without (NULL) all is read. */
 int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
-                void (*row)(void *ctx, struct th_json row), void *ctx, bool *more);
+                void (*row)(void *ctx, struct th_json row), void *ctx, struct th_cli_rest *rest);
 /** Percent-encodes a path segment or query value. */
 void th_cli_escape(struct th_buf *out, struct th_span s);
 /** Path from a format whose %s are percent-encoded. In cli->mem. */

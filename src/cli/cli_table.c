@@ -23,6 +23,7 @@
 #define OUTCOME {"--outcome", "OUTCOME", \
     "that ended so: success, failed_status, timeout, connect_error, dns_error, tls_error, connection_reset, ...; may be repeated"}
 #define STATUS_CODE {"--status-code", "N", "that were answered with this HTTP status"}
+#define CURSOR {"--cursor", "CURSOR", "go on where a list ended that had looked for long; with the same filters, times without `ago`"}
 #define UNTIL {"--until", "TIME", "before this time, written as with --since"}
 #define TESTS {"--include-tests", NULL, "tests too, which are left out else"}
 #define ENDPOINT_FIELDS \
@@ -128,7 +129,7 @@ const struct th_command th_commands[] = {
      API, 0, 0, OPTIONS({"--state", "STATE", "failing, paused, disabled or active"}, ALL),
      th_cmd_endpoint_health, NULL},
     {"events", "list", "", "list events, newest first", NULL, API, 0, 0,
-     OPTIONS({"--type", "TYPE", "of this type"}, OUTCOME, STATUS_CODE, SINCE, UNTIL, TESTS, LIMIT), th_cmd_events, NULL},
+     OPTIONS({"--type", "TYPE", "of this type"}, OUTCOME, STATUS_CODE, SINCE, UNTIL, TESTS, CURSOR, LIMIT), th_cmd_events, NULL},
     {"events", "show", "ID", "show an event with its data and its deliveries", NULL, API, 1, 1, NULL,
      th_cmd_event, NULL},
     {"events", "erase", "ID", "erase what an event says; the record that it was delivered stays",
@@ -140,7 +141,7 @@ const struct th_command th_commands[] = {
      OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--event", "ID", "of this event"},
              {"--type", "TYPE", "of this type"},
              {"--status", "STATUS", "pending, retrying, held, delivered, failed or cancelled; may be repeated"},
-             OUTCOME, STATUS_CODE, SINCE, UNTIL, TESTS, LIMIT),
+             OUTCOME, STATUS_CODE, SINCE, UNTIL, TESTS, CURSOR, LIMIT),
      th_cmd_deliveries, NULL},
     {"deliveries", "show", "ID", "show a delivery and what came of each attempt", NULL, API, 1, 1, NULL,
      th_cmd_delivery, NULL},
@@ -149,7 +150,7 @@ const struct th_command th_commands[] = {
     {"attempts", NULL, "[DELIVERY]", "show a delivery's attempts with requests and answers, or list attempts",
      "With a delivery: its attempts with request and answer. Without: the attempts of all deliveries, newest first.", API, 0, 1,
      OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--event", "ID", "of this event"}, {"--type", "TYPE", "of this type"},
-             OUTCOME, STATUS_CODE, LIMIT),
+             OUTCOME, STATUS_CODE, CURSOR, LIMIT),
      th_cmd_attempts, NULL},
     {"tail", NULL, "", "show every attempt as it ends",
      "Each attempt is one line: first ones, retries, replays and tests, in the order in which they ended, and none is "

@@ -19,13 +19,16 @@ static void keep_row(void *ctx, struct th_json row)
 static int print_json(struct th_cli *cli, const char *path, int64_t limit)
 {
     struct rows rows = {.count = 0};
-    bool more;
+    struct th_cli_rest rest;
     int status;
 
     th_buf_init(&rows.out, (size_t)1 << 30);
     th_buf_str(&rows.out, "{\"data\":[");
-    status = th_cli_list(cli, path, limit, keep_row, &rows, &more);
-    th_buf_str(&rows.out, more ? "],\"more\":true}" : "],\"more\":false}");
+    status = th_cli_list(cli, path, limit, keep_row, &rows, &rest);
+    th_buf_str(&rows.out, rest.more ? "],\"more\":true" : "],\"more\":false");
+    if (rest.cursor) /* base64url */
+        th_buf_printf(&rows.out, ",\"next_cursor\":\"%s\"", rest.cursor);
+    th_buf_char(&rows.out, '}');
     if (!status)
         status = rows.out.failed ? th_cli_nomem(cli) : TH_EXIT_OK;
     if (!status)
@@ -47,11 +50,18 @@ static void say_more(struct th_cli *cli, int64_t limit)
             o && o->name ? ", --since and --until choose a time" : "", th_plain(cli));
 }
 
+static void say_cursor(struct th_cli *cli, const char *cursor)
+{
+    fflush(stdout);
+    fprintf(stderr, "%solder ones have not been looked at; --cursor %s goes on with them%s\n", th_dim(cli),
+            cursor, th_plain(cli));
+}
+
 int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list)
 {
     struct th_table table;
+    struct th_cli_rest rest;
     int64_t limit;
-    bool more;
     int status;
 
     if (!th_cli_number(cli, "--limit", 1, 1000000, list->most, &limit))
@@ -59,12 +69,14 @@ int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list)
     if (cli->json)
         return print_json(cli, list->path, limit);
     th_table_init(&table, cli, list->columns, list->heads);
-    status = th_cli_list(cli, list->path, limit, list->row, &table, &more);
+    status = th_cli_list(cli, list->path, limit, list->row, &table, &rest);
     if (!status && th_table_rows(&table))
         th_table_print(&table);
     else if (!status)
-        printf("%s\n", list->none);
-    if (!status && more)
+        printf("%s%s\n", list->none, rest.cursor ? " among the newest" : "");
+    if (!status && rest.cursor)
+        say_cursor(cli, rest.cursor);
+    else if (!status && rest.more)
         say_more(cli, limit);
     return status;
 }

@@ -17,7 +17,8 @@ static int filtered(struct th_cli *cli, const char *base, const char **path)
     static const struct {
         const char *option, *name;
     } texts[] = {{"--endpoint", "endpoint"}, {"--event", "event"},     {"--status", "status"},
-                 {"--type", "event_type"},   {"--outcome", "outcome"}, {"--status-code", "status_code"}};
+                 {"--type", "event_type"},   {"--outcome", "outcome"}, {"--status-code", "status_code"},
+                 {"--cursor", "cursor"}};
     static const char *const times[] = {"since", "until"};
     char option[32];
     char mark = '?';
@@ -290,8 +291,8 @@ int th_cmd_attempts(struct th_cli *cli)
 {
     static const char *const heads[] = {"TIME",    "DELIVERY", "TYPE",   "ENDPOINT",
                                         "ATTEMPT", "OUTCOME",  "ANSWER", "MS"};
-    static const char *const filters[] = {"--endpoint", "--event",       "--type",
-                                          "--outcome",  "--status-code", "--limit"};
+    static const char *const filters[] = {"--endpoint",    "--event",  "--type", "--outcome",
+                                          "--status-code", "--cursor", "--limit"};
 
     if (!cli->arg_count)
         return list_filtered(cli,

@@ -1567,3 +1567,44 @@ def test_dev_keeps_a_named_directory_and_leaves_no_dead_endpoint(server, tmp_pat
     again = server(data=tmp_path / "kept")
     assert again.api.pages("/v1/webhooks") == []
     assert len(again.api.get("/v1/events").json["data"]) == 2
+
+
+# ---- lists of what is rare ----
+
+@pytest.fixture
+def sparse():
+    """A server that looks at many rows for none: pages without end, each after 50 ms. Gives its address and what was asked."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            threading.Event().wait(0.05)
+            body = json.dumps({"data": [], "next_cursor": f"c{len(asked)}"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as it:
+        threading.Thread(target=it.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{it.server_port}", asked
+        it.shutdown()
+
+
+@pytest.mark.parametrize("command, filters", [("deliveries", ("--status", "failed")), ("events", ("--outcome", "timeout")),
+                                              ("attempts", ("--status-code", "503"))])
+def test_a_list_of_what_is_rare_ends_and_says_where_to_go_on(sparse, command, filters):
+    url, asked = sparse
+    env = {"TENTERHOOK_SERVER": url, "TENTERHOOK_KEY": KEY, "TENTERHOOK_TENANT": "t"}
+    ran = tenterhook(command, *filters, env=env, timeout_s=20).expect(0)
+    asked = [path for path in asked if f"/v1/{command}" in path]
+    assert 1 <= len(asked) <= 5  # a fifth of a second, and the page that was under way
+    (cursor,) = re.findall(r"--cursor (\w+)", ran.err)
+    assert "among the newest" in ran.out
+    shown = tenterhook(command, *filters, "--cursor", cursor, "--json", env=env, timeout_s=20).expect(0).json
+    assert shown["data"] == [] and shown["more"] is True and shown["next_cursor"] > "c"
