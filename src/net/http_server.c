@@ -247,8 +247,10 @@ void th_server_tick_start(struct th_http_server *s)
 static void process(struct th_conn *c)
 {
     th_conn_process(c);
-    if (c->tls)
+    if (c->tls && !th_server_turn_over(c->server)) {
+        th_list_remove(&c->ready); /* it may be there again only because ciphertext waits, which is opened now */
         th_conn_tls_pump(c);
+    }
 }
 
 static void on_turn(uv_idle_t *idle)
