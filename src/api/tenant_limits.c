@@ -130,8 +130,6 @@ void th_api_limits_metrics(struct th_api *api, struct th_buf *out)
     for (unsigned i = 0; i < count && n < METRIC_TENANTS; i++)
         if (!all[i]->deleting && is_worth_rows(api->engine, all[i]))
             rows[n++] = all[i];
-    if (!n)
-        return;
     write_rows(api->engine, rows, n, false, out);
     write_rows(api->engine, rows, n, true, out);
 }

@@ -20,7 +20,7 @@ static const struct {
     {"init", "tenterhook init --data /var/lib/tenterhook"},
     {"config check", "tenterhook config check --config /etc/tenterhook/tenterhook.yaml"},
     {"config show", "tenterhook config show --origin"},
-    {"dev", "tenterhook dev --dialect taskboard"},
+    {"dev", "tenterhook dev --dialect standard"},
     {"send", "tenterhook send order.created '{\"order\":17}' --wait"},
     {"endpoints list", "tenterhook endpoints"},
     {"endpoints create", "tenterhook endpoints create https://shop.example/hook --event 'order.*'"},

@@ -307,10 +307,15 @@ static void count_endpoint(struct th_engine *e, struct th_ep *ep)
     ep->counted = state;
 }
 
-/* One number for a host name of a tenant, whatever the port; 0 only by chance, and then without limits. */
+/* One number for a host name of a tenant, whatever the port; 0 only by chance, and then without limits. On this machine, which no
+ * third party owns, each port is a service of its own: one that is silent does not hold up another. */
 static uint64_t host_number(const struct th_engine *e, const struct th_ep *ep)
 {
-    return th_hash(ep->pub.run->url.host, e->hash_seed ^ ep->pub.tenant->no * 0x9e3779b97f4a7c15u);
+    const struct th_url *url = &ep->pub.run->url;
+    bool own = url->literal ? th_addr_loopback(&url->addr) : th_span_is(url->host, "localhost");
+    uint64_t seed = e->hash_seed ^ ep->pub.tenant->no * 0x9e3779b97f4a7c15u;
+
+    return th_hash(url->host, own ? seed + url->port : seed);
 }
 
 void th_settings_hosts(struct th_engine *e, struct th_tenant *t)

@@ -290,7 +290,7 @@ def test_rebinding_never_reaches_the_forbidden_address(server):
             assert attempt_of(api, endpoint, "denied")["address"] is None
         for _ in range(3):
             api.post(f"/v1/webhooks/{ids[0]}/test", {}).expect(202)
-        settled(api, 3, status="failed")
+        settled(api, 3, status="failed", include_tests="true")
         assert trap.connections == 0 and good.connections == 0
 
 
