@@ -248,7 +248,8 @@ static void process(struct th_conn *c)
 {
     th_conn_process(c);
     if (c->tls && !th_server_turn_over(c->server)) {
-        th_list_remove(&c->ready); /* it may be there again only because ciphertext waits, which is opened now */
+        th_list_remove(
+            &c->ready); /* it may be there again only because ciphertext waits, which is opened now */
         th_conn_tls_pump(c);
     }
 }
