@@ -311,7 +311,7 @@ static void count_endpoint(struct th_engine *e, struct th_ep *ep)
  * third party owns, each port is a service of its own: one that is silent does not hold up another. */
 static uint64_t host_number(const struct th_engine *e, const struct th_ep *ep)
 {
-    const struct th_url *url = &ep->pub.run->url;
+    const struct th_run_url *url = &ep->pub.run->url;
     bool own = url->literal ? th_addr_loopback(&url->addr) : th_span_is(url->host, "localhost");
     uint64_t seed = e->hash_seed ^ ep->pub.tenant->no * 0x9e3779b97f4a7c15u;
 
