@@ -564,21 +564,30 @@ def test_closed_idle_connection_is_noticed(deliver, net):
     assert (result["class"], result["reused"], result["fresh_retries"]) == ("ok", False, 0)
 
 
-def test_surplus_that_comes_late_closes_the_idle_connection(deliver, net):
+@pytest.mark.parametrize("late", [False, True], ids=["at-once", "late"])
+@pytest.mark.parametrize("answer", [OK, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"HTTP/1.1 204 No Content\r\n\r\n",
+                                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"],
+                         ids=["empty", "length", "no-body", "chunked"])
+def test_surplus_closes_the_connection(deliver, net, answer, late):
+    """Bytes behind an answer, in its packet or in a later one, are never the answer to the next request."""
+    poison = b"HTTP/1.1 500 Poison\r\nContent-Length: 0\r\n\r\n"
+
     async def handler(number, reader, writer):
         while True:
             await read_request(reader)
-            writer.write(OK)
+            writer.write(answer if late else answer + poison)
             await writer.drain()
-            await asyncio.sleep(0.02)
-            writer.write(b"HTTP/1.1 500 Poison\r\nContent-Length: 0\r\n\r\n")
-            await writer.drain()
+            if late:
+                await asyncio.sleep(0.02)
+                writer.write(poison)
+                await writer.drain()
 
     port = net.serve(handler)
-    assert deliver.ask(port)["status"] == 200
-    time.sleep(0.5)
-    result = deliver.ask(port)
-    assert (result["status"], result["reused"]) == (200, False)
+    for _ in range(2):
+        result = deliver.ask(port)
+        assert (result["status"] // 100, result["reused"]) == (2, False)
+        time.sleep(0.3)
+
 
 
 # --- time and cancelling ---
