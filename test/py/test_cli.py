@@ -1073,6 +1073,19 @@ def test_tail_shows_replays_retries_tests_and_old_deliveries(cli, receiver, watc
     assert set(shown) <= set(all_attempts(cli))
 
 
+def test_tail_of_a_status_shows_that_alone(cli, receiver, watching):
+    cli("endpoints", "create", receiver().url("/good"), "--event", "a.good").expect(0)
+    cli("endpoints", "create", receiver(answer=lambda _: 500).url("/bad"), "--event", "a.bad").expect(0)
+    tails = {status: watching("--status", status) for status in ("delivered", "retrying")}
+    cli("send", "a.good", "--wait").expect(0)
+    eventually(lambda: "a.good" in tails["delivered"].path.read_text())
+    for _ in range(3):
+        cli("send", "a.bad").expect(0)
+        cli("send", "a.good").expect(0)
+    assert {row["event_type"] for row in tails["delivered"].rows(4)} == {"a.good"}
+    assert {row["event_type"] for row in tails["retrying"].rows(3)} == {"a.bad"}
+
+
 def test_tail_misses_nothing_of_a_burst_or_over_a_restart(cli, receiver, watching):
     cli("endpoints", "create", receiver().url(), "--max-in-flight", "100", "--json").expect(0)
     cli.server.listen = f"127.0.0.1:{cli.server.port}"
