@@ -396,7 +396,8 @@ static void say_attempt(struct doctor *d, struct th_json row, const char *what)
 static bool attempts_of(struct doctor *d, const char *id, const char *after, struct th_answer *a,
                         struct th_json *row)
 {
-    const char *path = th_cli_path(d->cli, "/v1/attempts?endpoint=%s&limit=%s", id, after ? "100" : "1");
+    const char *path =
+        th_cli_path(d->cli, "/v1/attempts?endpoint=%s&include_tests=true&limit=%s", id, after ? "100" : "1");
     struct th_json list;
     struct th_json_iter it;
 
