@@ -58,7 +58,7 @@ _tenterhook() {
             "endpoints "*) words=" list create show update delete pause resume test retry health --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "events "*) words=" list show erase --type --outcome --status-code --since --until --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "deliveries "*) words=" list show retry --endpoint --event --type --status --outcome --status-code --since --until --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "attempts "*) words=" --endpoint --event --type --outcome --status-code --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "attempts "*) words=" --endpoint --event --type --outcome --status-code --include-tests --cursor --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tail "*) words=" --endpoint --outcome --status-code --status --type --last --every --for --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "replay "*) words=" start show cancel --since --until --status --type --dry-run --no-wait --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "secrets "*) words=" show rotate revoke --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;

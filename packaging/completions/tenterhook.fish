@@ -409,6 +409,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from attempts' -l event -x -d 
 complete -c tenterhook -n '__fish_seen_subcommand_from attempts' -l type -x -d 'of this type'
 complete -c tenterhook -n '__fish_seen_subcommand_from attempts' -l outcome -x -d 'that ended so: success, failed_status, timeout, connect_error, dns_error, tls_error, connection_reset, ...; may be repeated'
 complete -c tenterhook -n '__fish_seen_subcommand_from attempts' -l status-code -x -d 'that were answered with this HTTP status'
+complete -c tenterhook -n '__fish_seen_subcommand_from attempts' -l include-tests -d 'tests too, which are left out else'
 complete -c tenterhook -n '__fish_seen_subcommand_from attempts' -l cursor -x -d 'go on where a list ended that had looked for long; with the same filters, times without `ago`'
 complete -c tenterhook -n '__fish_seen_subcommand_from attempts' -l limit -x -d 'at most this many rows (default 20)'
 complete -c tenterhook -n '__fish_seen_subcommand_from attempts' -l server -x -d 'the server to ask [TENTERHOOK_SERVER, default http://127.0.0.1:8420]'

@@ -150,7 +150,7 @@ const struct th_command th_commands[] = {
     {"attempts", NULL, "[DELIVERY]", "show a delivery's attempts with requests and answers, or list attempts",
      "With a delivery: its attempts with request and answer. Without: the attempts of all deliveries, newest first.", API, 0, 1,
      OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--event", "ID", "of this event"}, {"--type", "TYPE", "of this type"},
-             OUTCOME, STATUS_CODE, CURSOR, LIMIT),
+             OUTCOME, STATUS_CODE, TESTS, CURSOR, LIMIT),
      th_cmd_attempts, NULL},
     {"tail", NULL, "", "show every attempt as it ends",
      "Each attempt is one line: first ones, retries, replays and tests, in the order in which they ended, and none is "

@@ -291,8 +291,8 @@ int th_cmd_attempts(struct th_cli *cli)
 {
     static const char *const heads[] = {"TIME",    "DELIVERY", "TYPE",   "ENDPOINT",
                                         "ATTEMPT", "OUTCOME",  "ANSWER", "MS"};
-    static const char *const filters[] = {"--endpoint",    "--event",  "--type", "--outcome",
-                                          "--status-code", "--cursor", "--limit"};
+    static const char *const filters[] = {"--endpoint",    "--event",         "--type",   "--outcome",
+                                          "--status-code", "--include-tests", "--cursor", "--limit"};
 
     if (!cli->arg_count)
         return list_filtered(cli,

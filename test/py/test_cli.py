@@ -243,10 +243,10 @@ def test_an_id_is_enough_for_the_operator(cli, receiver):
         cli("endpoints", "resume", endpoint).expect(0)
         assert str(cli("endpoints", "show", endpoint, "--json").expect(0).json["id"]) == endpoint
         cli("endpoints", "test", endpoint)
-        delivery = eventually(lambda: cli("attempts", "--endpoint", endpoint, "--json").expect(0).json["data"])[0]["delivery"]
+        delivery = eventually(lambda: cli("attempts", "--endpoint", endpoint, "--include-tests", "--json").expect(0).json["data"])[0]["delivery"]
         cli("attempts", delivery).expect(0)
         cli("deliveries", "show", delivery).expect(0)
-        assert cli("deliveries", "--endpoint", endpoint, "--json").expect(0).json["data"]
+        assert cli("deliveries", "--endpoint", endpoint, "--include-tests", "--json").expect(0).json["data"]
         cli("tail", "--endpoint", endpoint, "--for", "100ms").expect(0)
         cli("replay", endpoint, "--dry-run").expect(0)
         cli("doctor", endpoint)
@@ -1107,28 +1107,28 @@ def test_attempts_are_followed_with_after(cli, receiver):
     """The API's side: equal times, any size of page, any filter; each attempt once, in order."""
     answers = iter([Reply(status=503), Reply(status=200), Reply(status=404)] * 10)
     endpoint = cli("endpoints", "create", receiver(answer=lambda request: next(answers)).url(), "--json").json["id"]
-    start = cli.api.get("/v1/attempts?limit=1").expect(200).json
+    start = cli.api.get("/v1/attempts?include_tests=true&limit=1").expect(200).json
     assert start["data"] == [] and start["next_cursor"] is None and start["more"] is False
     for _ in range(9):
         cli("endpoints", "test", endpoint)
-    whole = cli.api.get("/v1/attempts").expect(200).json["data"]
+    whole = cli.api.get("/v1/attempts?include_tests=true").expect(200).json["data"]
     assert len(whole) == 9 and {row["endpoint"] for row in whole} == {endpoint}
     for limit in (1, 2, 100):
         seen, after = [], start["after"]
         while True:
-            page = cli.api.get(f"/v1/attempts?limit={limit}&after={after}").expect(200).json
+            page = cli.api.get(f"/v1/attempts?include_tests=true&limit={limit}&after={after}").expect(200).json
             seen += page["data"]
             after = page["after"]
             if not page["more"]:
                 break
         assert seen == whole[::-1]
-        assert cli.api.get(f"/v1/attempts?after={after}").json["data"] == []
-    failed = cli.api.get("/v1/attempts?outcome=failed_status&status_code=503").json
+        assert cli.api.get(f"/v1/attempts?include_tests=true&after={after}").json["data"] == []
+    failed = cli.api.get("/v1/attempts?include_tests=true&outcome=failed_status&status_code=503").json
     assert {row["status"] for row in failed["data"]} == {503} and len(failed["data"]) == 3
-    assert len(cli.api.get("/v1/attempts?outcome=failed_status,success").json["data"]) == 9
-    assert cli.api.get(f"/v1/attempts?after={failed['after']}").expect(400).json["detail"].endswith("belongs to a list with other filters")
-    assert "timeout" in cli.api.get("/v1/attempts?outcome=slow").expect(400).json["detail"]
-    cli.api.get("/v1/attempts?status_code=99").expect(400)
+    assert len(cli.api.get("/v1/attempts?include_tests=true&outcome=failed_status,success").json["data"]) == 9
+    assert cli.api.get(f"/v1/attempts?include_tests=true&after={failed['after']}").expect(400).json["detail"].endswith("belongs to a list with other filters")
+    assert "timeout" in cli.api.get("/v1/attempts?include_tests=true&outcome=slow").expect(400).json["detail"]
+    cli.api.get("/v1/attempts?include_tests=true&status_code=99").expect(400)
     assert [row["status"] for row in cli("tail", "--json", "--last", "2", "--for", "100ms").json_lines] == [200, 404]
     assert cli("tail", "--json", "--outcome", "success", "--status-code", "503", "--for", "100ms").expect(0).out == ""
 
