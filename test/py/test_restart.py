@@ -267,7 +267,11 @@ def test_options_and_variants_survive(server, receiver, how):
     board = api.as_tenant("board").post("/v1/webhooks", {"url": target.url("/board"), "events": ["task.created"],
                                                          "signature_variant": "bare", "options": {"delivery_header": True}})
     cloud = api.as_tenant("cloud").post("/v1/webhooks", {"url": target.url("/cloud"), "options": {"signed": False}})
-    asked = [("board", board.expect(201).json["id"]), ("cloud", cloud.expect(200, 201).json["id"])]
+    api.put("/v1/tenants/tech", {"name": "T", "dialect": "techwriter"}).expect(201)
+    tech = api.as_tenant("tech").post("/v1/webhooks", {"url": "https://127.0.0.1:50999/tech", "events": ["*"], "secret": "s",
+                                                       "timeout": 2.5}).expect(200, 201).json
+    assert tech["timeout"] == 2.5
+    asked = [("board", board.expect(201).json["id"]), ("cloud", cloud.expect(200, 201).json["id"]), ("tech", tech["id"])]
     look = lambda: [running.api.as_tenant(t).get(f"/v1/webhooks/{hook}").expect(200).json for t, hook in asked]  # noqa: E731
     before = look()
 
