@@ -172,9 +172,12 @@ def test_keys_are_what_they_were(server, how):
     before = check()
     assert before == {"revoked": [401] * 4, "publish": [202, 403, 403, 403], "read": [403, 200, 403, 403],
                       "manage": [403, 200, 200, 200]}
+    rows = lambda: running.api.get("/v1/tenants/acme/keys").expect(200).json["data"]  # noqa: E731
+    listed = rows()
+    assert [row["scopes"] for row in listed if row["id"] == read["id"]] == [["webhooks:read"]], "and not answers:read"
     running.api.with_key(mortal["key"]).get("/v1/webhooks").expect(200)
     end(running, how)
-    assert check() == before
+    assert check() == before and rows() == listed
     eventually(lambda: running.api.with_key(mortal["key"]).get("/v1/webhooks").status == 401, 20, "the end of the key")
     end(running, how)
     problem(running.api.with_key(mortal["key"]).get("/v1/webhooks"), 401)
