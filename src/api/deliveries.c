@@ -27,7 +27,7 @@ static bool held_endpoints(struct th_api_req *r, const uint64_t **out, uint32_t 
     if (!v)
         return false;
     for (unsigned i = 0; i < t->endpoint_count; i++)
-        if (!t->endpoints[i]->spec.active || t->endpoints[i]->disabled_at.ms)
+        if (!t->endpoints[i]->spec.active || t->endpoints[i]->disabled_at.ms || t->endpoints[i]->no_consent)
             v[(*count)++] = t->endpoints[i]->no;
     qsort(v, *count, sizeof *v, by_number);
     return true;

@@ -77,6 +77,7 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
                       struct th_waiting n)
 {
     struct th_endpoint_health h = th_engine_endpoint_health(r->api->engine, ep);
+    struct th_consent consent;
 
     th_jw_object(w);
     th_api_str(w, "tenant", ep->tenant->id);
@@ -105,6 +106,10 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
         th_jw_end_object(w);
     } else {
         th_jw_null(w);
+    }
+    if (th_engine_consent(r->api->engine, ep, &consent)) {
+        th_jw_key(w, TH_LIT("consent"));
+        (void)th_api_consent(r->api->engine, ep, w);
     }
     th_jw_end_object(w);
 }

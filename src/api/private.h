@@ -461,6 +461,8 @@ void th_api_attempt_row(struct th_jw *w, struct th_api_req *r, const struct th_a
 /** Member with a time, null when ms is 0. */
 void th_api_time(struct th_jw *w, const char *name, int64_t ms);
 /** The endpoint's URL; a secret one masked unless `whole`. */
+/** What the endpoint's receiver has said to whether it wants events. False, with nothing written: it is not asked. */
+bool th_api_consent(const struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w);
 void th_api_url(struct th_jw *w, const struct th_endpoint *ep, bool whole);
 static inline void th_api_str(struct th_jw *w, const char *name, struct th_span value)
 {

@@ -66,6 +66,17 @@
 
 #define DISABLED                                                                                             \
     "{\"oneOf\":[{\"type\":\"null\"}," OBJECT("\"at\",\"reason\"", "\"at\":" TIME ",\"reason\":" STR) "]}"
+#define CONSENT                                                                                              \
+    OBJECT("\"state\",\"at\",\"reason\",\"rate_per_minute\"",                                                \
+           "\"state\":{\"type\":\"string\",\"enum\":[\"pending\",\"allowed\",\"refused\"],\"description\":"  \
+           "\"pending: it could "                                                                            \
+           "not be asked yet; refused: it has answered, but has not agreed; deliveries are held in both\"}"  \
+           ",\"at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\",\"description\":\"when it was " \
+           "asked last\"}"                                                                                   \
+           ",\"reason\":{\"type\":[\"string\",\"null\"],\"description\":\"why there is no consent\"}"        \
+           ",\"rate_per_minute\":{\"type\":[\"integer\",\"null\"],\"description\":\"attempts a minute that " \
+           "it allows; "                                                                                     \
+           "null: no bound\"}")
 #define HEALTH "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
 
 #define WEBHOOK_FIELDS                                                                                       \
@@ -74,7 +85,8 @@
     ",\"metadata\":" STRINGS(SCALAR) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(                   \
         BOOL) ",\"timeout_seconds\":{\"type\":\"number\"},\"max_in_flight\":" INT                            \
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
-              ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED
+              ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED                      \
+              ",\"consent\":" CONSENT
 
 #define WEBHOOK_SETTINGS(url)                                                                                \
     "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL         \
@@ -238,7 +250,7 @@ const struct th_api_schema th_api_schemas[] = {
              "\"time\",\"outcome\",\"status\",\"detail\"",
              "\"time\":" TIME ",\"outcome\":" STR ",\"status\":{\"type\":[\"integer\",\"null\"]},"
              "\"detail\":" STR_NULL) "]},\"more_in_store\":" BOOL ",\"in_flight\":" INT
-                                     ",\"disabled\":" DISABLED)},
+                                     ",\"disabled\":" DISABLED ",\"consent\":" CONSENT)},
     {"EndpointHealthPage", PAGE("EndpointHealth")},
     {"Scope", "{\"type\":\"string\",\"enum\":[\"events:publish\",\"webhooks:read\",\"answers:read\","
               "\"webhooks:manage\"]}"},

@@ -25,6 +25,7 @@ static const char *const native[] = {
     "created_at",
     "updated_at",
     "disabled",
+    "consent",
     "secret",
 };
 
@@ -112,6 +113,32 @@ static void write_disabled(const struct th_endpoint *ep, struct th_jw *w)
     th_api_time(w, "at", ep->disabled_at.ms);
     th_api_str(w, "reason", ep->disabled_reason);
     th_jw_end_object(w);
+}
+
+static const char *const consents[] = {
+    [TH_CONSENT_PENDING] = "pending", [TH_CONSENT_ALLOWED] = "allowed", [TH_CONSENT_REFUSED] = "refused"};
+
+bool th_api_consent(const struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w)
+{
+    struct th_consent c;
+
+    if (!th_engine_consent(e, ep, &c))
+        return false;
+    th_jw_object(w);
+    th_api_str(w, "state", th_str(consents[c.state]));
+    th_api_time(w, "at", c.at.ms);
+    th_jw_key(w, TH_LIT("reason"));
+    if (c.reason[0])
+        th_jw_string(w, th_str(c.reason));
+    else
+        th_jw_null(w);
+    th_jw_key(w, TH_LIT("rate_per_minute"));
+    if (c.rate)
+        th_jw_u64(w, c.rate);
+    else
+        th_jw_null(w);
+    th_jw_end_object(w);
+    return true;
 }
 
 static void write_rate(const struct th_endpoint *ep, struct th_jw *w)
@@ -252,6 +279,8 @@ bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th
         write_variant(ep, &w);
     else if (th_span_is(name, "disabled"))
         write_disabled(ep, &w);
+    else if (th_span_is(name, "consent"))
+        return th_api_consent(l->r->api->engine, ep, &w);
     else
         return write_plain(l, ep, name, &w);
     return true;

@@ -105,6 +105,28 @@ static enum th_error read_networks(const struct th_value *v, struct th_cidr **ou
     return TH_OK;
 }
 
+/* The name stands in a header, and answers are compared with it. */
+static enum th_error check_consent(const struct th_settings *c, char *why, size_t why_size)
+{
+    const struct th_value *origin = &c->v[TH_O_CONSENT_ORIGIN], *whose = &c->v[TH_O_CONSENT];
+    size_t n = origin->text ? strlen(origin->text) : 0;
+
+    if (n ? n > 253 ||
+                strspn(origin->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != n
+          : origin->text != NULL) {
+        snprintf(why, why_size, "%s: \"%s\" is not a host name; write for example events.example.com",
+                 origin->origin, origin->text);
+        return TH_INVALID;
+    }
+    if (!n && strcmp(whose->text, "all") == 0) {
+        snprintf(why, why_size,
+                 "%s: all receivers are to be asked for consent, but under no name; give it as %s (%s)",
+                 whose->origin, th_options[TH_O_CONSENT_ORIGIN].key, th_options[TH_O_CONSENT_ORIGIN].env);
+        return TH_INVALID;
+    }
+    return TH_OK;
+}
+
 static enum th_error setup_guard(struct th_live *a, char *why, size_t why_size)
 {
     const struct th_value *v = &a->settings.v[TH_O_ALLOW_NETWORK];
@@ -256,7 +278,9 @@ static enum th_error prepare(struct th_live *l, char *why, size_t why_size)
                  c->v[TH_O_LISTEN].origin, c->v[TH_O_LISTEN].text);
         return TH_INVALID;
     }
-    error = setup_guard(l, why, why_size);
+    error = check_consent(c, why, why_size);
+    if (!error)
+        error = setup_guard(l, why, why_size);
     if (!error)
         error = setup_lists(l);
     if (!error)

@@ -103,24 +103,27 @@ static enum th_error open_network(struct th_app *a)
 static enum th_error open_engine(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
-    struct th_engine_conf conf = {.store = a->store,
-                                  .transport = a->transport,
-                                  .resolver = a->resolver,
-                                  .clock = {real_now, a},
-                                  .entropy = {real_entropy, a},
-                                  .metrics = &a->metrics,
-                                  .guard = &a->live->guard,
-                                  .production = strcmp(c->v[TH_O_ENVIRONMENT].text, "production") == 0,
-                                  .dialects = a->live->dialects.v,
-                                  .dialect_count = a->live->dialects.count,
-                                  .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
-                                  .retention_ms = c->v[TH_O_RETENTION].number * 1000,
-                                  .limits = th_live_limits(&a->live->settings),
-                                  .warn_percent = (unsigned)c->v[TH_O_LIMIT_WARNING].number,
-                                  .max_in_flight = a->max_in_flight,
-                                  .max_items = (uint32_t)c->v[TH_O_MAX_PENDING].number,
-                                  .wake = {wake_loop, a},
-                                  .fatal = on_fatal};
+    struct th_engine_conf conf = {
+        .store = a->store,
+        .transport = a->transport,
+        .resolver = a->resolver,
+        .clock = {real_now, a},
+        .entropy = {real_entropy, a},
+        .metrics = &a->metrics,
+        .guard = &a->live->guard,
+        .production = strcmp(c->v[TH_O_ENVIRONMENT].text, "production") == 0,
+        .dialects = a->live->dialects.v,
+        .dialect_count = a->live->dialects.count,
+        .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
+        .retention_ms = c->v[TH_O_RETENTION].number * 1000,
+        .limits = th_live_limits(&a->live->settings),
+        .consent_origin = th_str(c->v[TH_O_CONSENT_ORIGIN].text ? c->v[TH_O_CONSENT_ORIGIN].text : ""),
+        .consent_all = strcmp(c->v[TH_O_CONSENT].text, "all") == 0,
+        .warn_percent = (unsigned)c->v[TH_O_LIMIT_WARNING].number,
+        .max_in_flight = a->max_in_flight,
+        .max_items = (uint32_t)c->v[TH_O_MAX_PENDING].number,
+        .wake = {wake_loop, a},
+        .fatal = on_fatal};
     enum th_error error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text,
                                                 &conf.secret_key, a->why, sizeof a->why);
 

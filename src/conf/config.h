@@ -51,6 +51,10 @@ enum th_option_kind {
     X(BIND, TEXT, "--bind", "TENTERHOOK_BIND", "delivery.bind", NULL, NULL, 0, 0, "ADDR", "source address of deliveries")            \
     X(DNS, TEXT, "--dns-servers", "TENTERHOOK_DNS_SERVERS", "delivery.dns_servers", NULL, NULL, 0, 0, "LIST",                       \
       "name servers, comma-separated; default: the system's")                                                                      \
+    X(CONSENT_ORIGIN, TEXT, NULL, "TENTERHOOK_CONSENT_ORIGIN", "delivery.consent_origin", NULL, NULL, 0, 0, NULL,                    \
+      "this installation's name, such as events.example.com: receivers are asked under it whether they want events")               \
+    X(CONSENT, CHOICE, NULL, "TENTERHOOK_CONSENT", "delivery.consent", "dialects", "dialects|all", 0, 0, NULL,                       \
+      "whose receivers are asked: those of dialects that say so, or all")                                                          \
     X(MAX_IN_FLIGHT, NUMBER, "--max-in-flight", "TENTERHOOK_MAX_IN_FLIGHT", "delivery.max_in_flight", "4096", NULL, 1, 65536, "N",  \
       "delivery requests under way at once")                                                                                       \
     X(MAX_PENDING, NUMBER, "--max-pending", "TENTERHOOK_MAX_PENDING", "delivery.max_pending_in_memory", "1000000", NULL, 1000,      \

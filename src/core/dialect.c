@@ -69,6 +69,7 @@ static void fill_values(struct th_dialect *d)
     v->prefix_allowed = s->endpoint.prefix;
     v->empty_means_all = s->endpoint.empty_means_all;
     v->events_required = s->endpoint.events_required;
+    v->consent = s->endpoint.consent;
     v->catalogue_closed = s->catalogue.closed;
     v->type_characters = s->catalogue.characters.s.p ? s->catalogue.characters.s : th_span("", 0);
     v->metadata_max = s->endpoint.metadata_max;

@@ -49,6 +49,7 @@ struct th_dialect_values {
     bool prefix_allowed;  /* "invoice.*" */
     bool empty_means_all; /* an empty list of types */
     bool events_required; /* at least one type must be given at creation */
+    bool consent; /* receivers are asked before anything is sent to them, where the installation has a name */
     bool catalogue_closed;
     struct th_span type_characters; /* that types may have beside the usual ones */
     uint32_t metadata_max;          /* pairs */

@@ -154,7 +154,7 @@ struct dl_spec {
     } exhausted;
     struct {
         unsigned https;
-        bool star, prefix, empty_means_all, events_required;
+        bool star, prefix, empty_means_all, events_required, consent;
         uint32_t metadata_max;
         struct dl_option options[DL_OPTIONS];
         unsigned option_count;

@@ -241,6 +241,7 @@ static const struct dl_row endpoint_rows[] = {
     {.key = "prefixes", .kind = BOOL, .at = AT(endpoint.prefix)},
     {.key = "empty_means_all", .kind = BOOL, .at = AT(endpoint.empty_means_all)},
     {.key = "events_required", .kind = BOOL, .at = AT(endpoint.events_required)},
+    {.key = "consent", .kind = BOOL, .at = AT(endpoint.consent)},
     {.key = "metadata_max", .kind = NUMBER, .at = AT(endpoint.metadata_max), .max = 64, .def = 16},
     {.key = "options",
      .kind = DICT,

@@ -29,6 +29,8 @@ struct th_sched_endpoint {
     double host_rate_per_s; /* of all of these, in any second; 0: no limit */
     /** Inactive or disabled: only tests and what somebody asked for by hand. */
     bool held;
+    /** With `held`: nothing at all. */
+    bool shut;
     /** What was learnt of it does not hold any more: another URL, or enabled again. */
     bool anew;
     /** It is there from before the start: what it was sent just before is not known, so its rate counts as used up. */

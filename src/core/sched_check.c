@@ -138,7 +138,7 @@ static const char *check_waiting(const struct th_sched *s, const struct ep *ep, 
 static const char *check_ep(const struct th_sched *s, const struct ep *ep)
 {
     uint32_t limit = ep->conf.max_in_flight;
-    bool gates = (!ep->conf.held || ep->manual.head) && ep->in_flight < limit;
+    bool gates = !ep->conf.shut && (!ep->conf.held || ep->manual.head) && ep->in_flight < limit;
 
     CHECK(!th_list_empty(&ep->link) == (ep->ring >= 0), "an endpoint is on a ring and does not know");
     CHECK(!th_list_empty(&ep->untried) == (ep->ring == R_UNTRIED), "an untried endpoint is not among those");

@@ -49,7 +49,7 @@ static uint32_t share_of(const struct th_sched *s, uint32_t eighths)
 
 static bool may_test(const struct ep *ep)
 {
-    return ep->test.head && ep->tests < TESTS_MAX;
+    return ep->test.head && ep->tests < TESTS_MAX && !ep->conf.shut;
 }
 
 static int64_t later_of(int64_t a, int64_t b)
@@ -64,7 +64,7 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
 
     if (may_test(ep))
         return INT64_MIN;
-    if ((ep->conf.held && !ep->manual.head) || ep->in_flight >= ep->conf.max_in_flight)
+    if (ep->conf.shut || (ep->conf.held && !ep->manual.head) || ep->in_flight >= ep->conf.max_in_flight)
         return INT64_MAX;
     if (ep->manual.head || ep->fresh.head || ep->replay.head)
         at = INT64_MIN;

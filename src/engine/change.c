@@ -197,6 +197,7 @@ static void apply(struct change_impl *i)
         break;
     case TH_CHANGE_ENDPOINT_SET:
     case TH_CHANGE_ENDPOINT_DISABLE:
+    case TH_CHANGE_ENDPOINT_CONSENT:
         th_change_end_endpoint_set(i);
         break;
     case TH_CHANGE_ENDPOINT_DEL:
@@ -319,6 +320,9 @@ static void begin(void *arg)
         break;
     case TH_CHANGE_ENDPOINT_DEL:
         th_change_begin_endpoint_del(i);
+        break;
+    case TH_CHANGE_ENDPOINT_CONSENT:
+        th_change_begin_endpoint_consent(i);
         break;
     case TH_CHANGE_SECRET_ROTATE:
         th_change_begin_rotate(i);

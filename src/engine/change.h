@@ -67,6 +67,9 @@ void th_change_begin_endpoint_del(struct change_impl *i);
 void th_change_end_endpoint_del(struct change_impl *i);
 void th_change_begin_endpoint_disable(struct change_impl *i);
 
+/* consent.c */
+void th_change_begin_endpoint_consent(struct change_impl *i);
+
 /** The row of the endpoint as it will be. False without memory. */
 bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep);
 

@@ -123,6 +123,8 @@ static void build_endpoint_set(struct change_impl *i)
         return;
     }
     i->next.spec = i->run->spec;
+    if (!th_span_eq(i->ep->pub.spec.url, i->run->spec.url))
+        i->next.consent = (struct th_consent){0}; /* the other server has said nothing */
     if (!th_change_endpoint_row(i, &i->next) || (c->clear_disabled && !fact_row(i, &i->next))) {
         th_change_no_memory(i);
         return;
@@ -254,10 +256,13 @@ void th_change_end_endpoint_set(struct change_impl *i)
     ep->pub.updated = i->next.updated;
     ep->pub.disabled_at = i->next.disabled_at;
     ep->pub.disabled_reason = i->next.disabled_reason;
+    ep->pub.consent = i->next.consent;
     if (i->c->clear_disabled)
         ep->pub.facts = i->next.facts;
     if (th_settings_sched(i->e, ep, anew))
         th_engine_store_error(i->e, TH_BUG);
+    if (i->c->kind == TH_CHANGE_ENDPOINT_SET)
+        th_consent_again(i->e, ep);
     if (anew)
         th_rest_forget(i->e, ep);
     i->c->ep = &ep->pub;

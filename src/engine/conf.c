@@ -195,6 +195,22 @@ static bool write_url(struct th_engine *e, const struct th_endpoint *ep, struct 
     return true;
 }
 
+/* Only consent is kept: what is not consent is asked for again after a start. */
+static void write_consent(const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (ep->consent.state != TH_CONSENT_ALLOWED)
+        return;
+    th_jw_key(w, TH_LIT("consent"));
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("at"));
+    th_jw_i64(w, ep->consent.at.ms);
+    th_jw_key(w, TH_LIT("origin"));
+    th_jw_u64(w, ep->consent.origin);
+    th_jw_key(w, TH_LIT("rate"));
+    th_jw_u64(w, ep->consent.rate);
+    th_jw_end_object(w);
+}
+
 static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *ep,
                                 const struct th_endpoint_spec *s, struct th_buf *out)
 {
@@ -234,6 +250,7 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
     th_jw_i64(&w, ep->disabled_at.ms);
     th_jw_key(&w, TH_LIT("disabled_reason"));
     th_jw_string(&w, ep->disabled_reason);
+    write_consent(ep, &w);
     th_jw_end_object(&w);
     return out->failed;
 }
@@ -447,6 +464,12 @@ enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct t
                 if (th_json_string_eq(v, th_str(th_disable_name(d))))
                     ep->disabled_reason = th_str(th_disable_name(d));
     }
+    ep->consent = (struct th_consent){0};
+    if (th_json_member(root, TH_LIT("consent"), &v))
+        ep->consent = (struct th_consent){.state = TH_CONSENT_ALLOWED,
+                                          .at = {read_i64(v, TH_LIT("at"))},
+                                          .origin = (uint64_t)read_i64(v, TH_LIT("origin")),
+                                          .rate = (uint32_t)read_i64(v, TH_LIT("rate"))};
     error = read_texts(root, mem, out);
     return error ? error : read_headers(e, ep, root, mem, out);
 }

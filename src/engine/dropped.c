@@ -33,6 +33,7 @@ static void tell(struct th_engine *e, uint64_t endpoint, uint64_t count)
     th_log(TH_LOG_WARN, "retention has deleted deliveries that had not ended; their endpoint never got them",
            TH_KS("endpoint", ep->pub.run->id), TH_KS("tenant", ep->pub.tenant->id), TH_KI("count", count),
            TH_KC("state", ep->pub.disabled_at.ms ? "disabled"
+                          : ep->pub.no_consent   ? "without consent"
                           : ep->pub.spec.active  ? "active"
                                                  : "paused"));
     th_operator_dropped(e, ep, count);

@@ -116,6 +116,8 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_list_init(&e->graves);
     th_list_init(&e->changes);
     th_list_init(&e->lookups);
+    th_list_init(&e->asks);
+    th_heap_init(&e->to_ask, 1u << 22);
     th_list_init(&e->free_ingests);
     th_list_init(&e->lru);
     th_list_init(&e->free_attempts);
@@ -239,6 +241,8 @@ struct th_mono th_engine_turn(struct th_engine *e)
     th_clock_turn(e);
     th_reseal_turn(e);
     th_changes_turn(e);
+    if (!e->draining)
+        th_consents_turn(e);
     th_settle_turn(e);
     if (!e->draining)
         th_dispatch_turn(e);
@@ -254,6 +258,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     if (!e->draining) {
         next = earlier(next, th_dispatch_next(e));
         next = earlier(next, th_fan_next(e));
+        next = earlier(next, th_consents_next(e));
         next = earlier(next, th_replays_next(e));
     }
     if (!th_list_empty(&e->settle_retry))
@@ -267,6 +272,7 @@ void th_engine_drain(struct th_engine *e)
 {
     th_dropped_tell_all(e);
     e->draining = true;
+    th_consents_cancel(e, NULL);
     th_changes_cancel(e);
     th_facts_turn(e, true);
 }
@@ -304,9 +310,9 @@ bool th_engine_idle(const struct th_engine *e)
 {
     return e->dead ||
            (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
-            e->ops_out == 0 && !e->change_busy && th_list_empty(&e->changes) && th_list_empty(&e->lookups) &&
-            !e->walk_busy && !e->facts_busy && th_list_empty(&e->dirty) && !e->purge_busy && !e->probe_busy &&
-            th_list_empty(&e->deferred));
+            e->ops_out == 0 && e->asks_out == 0 && !e->change_busy && th_list_empty(&e->changes) &&
+            th_list_empty(&e->lookups) && !e->walk_busy && !e->facts_busy && th_list_empty(&e->dirty) &&
+            !e->purge_busy && !e->probe_busy && th_list_empty(&e->deferred));
 }
 
 void th_engine_free(struct th_engine *e)
@@ -322,6 +328,7 @@ void th_engine_free(struct th_engine *e)
     th_dropped_fini(e);
     th_reseal_free(e);
     th_settings_free(e);
+    th_heap_fini(&e->to_ask);
     th_events_trim(e, 0);
     th_map_fini(&e->events);
     th_buf_fini(&e->written);

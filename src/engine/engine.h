@@ -52,7 +52,9 @@ struct th_engine_conf {
     bool operator_key_short; /* that key has fewer than TH_OPERATOR_KEY_MIN characters (short_key.c) */
     int64_t retention_ms;    /* 0: keep for ever */
     struct th_limits limits; /* of each tenant that has no own; 0: none */
-    unsigned warn_percent;   /* of a limit: from here on it is said that it is near; 0: never */
+    struct th_span consent_origin; /* who asks receivers for consent (consent.c); n == 0: nobody is asked */
+    bool consent_all;              /* of all dialects; else of those that say so */
+    unsigned warn_percent;         /* of a limit: from here on it is said that it is near; 0: never */
     uint32_t max_in_flight, max_items, max_items_per_endpoint; /* 0: defaults of the scheduler */
     size_t
         max_pinned_bytes; /* of events and bodies of requests in flight: beyond, large ones wait; 0: 256 MiB */
@@ -79,6 +81,7 @@ struct th_tenant {
     struct th_limits limits; /* its own; TH_LIMIT_OPEN: the installation's holds */
     unsigned near;           /* bits 1 << enum th_limit: it has been said that this one is near */
     unsigned key_count;
+    unsigned asks;                  /* for consent, under way */
     struct th_endpoint **endpoints; /* by number, ascending */
     unsigned endpoint_count, endpoint_cap;
     struct th_tenant *next_leaving; /* the engine's: of those that are deleting and still have endpoints */
@@ -123,6 +126,15 @@ struct th_secret {
     struct th_mask *mask;    /* of its text and its forms, for answers that repeat it */
 };
 
+/** What the server behind an endpoint's URL has said to whether it wants events. */
+struct th_consent {
+    enum th_consent_state { TH_CONSENT_PENDING, TH_CONSENT_ALLOWED, TH_CONSENT_REFUSED } state;
+    struct th_wall at; /* of the answer, or of the end of the last try; 0: none */
+    uint64_t origin;   /* ALLOWED: who asked, as a hash */
+    uint32_t rate;     /* ALLOWED: requests a minute; 0: no bound */
+    char reason[96];   /* PENDING, REFUSED: in words */
+};
+
 struct th_endpoint {
     uint64_t no, rev;
     struct th_tenant *tenant;
@@ -133,6 +145,8 @@ struct th_endpoint {
     struct th_secret secrets[TH_MAX_SECRETS]; /* newest first */
     unsigned secret_count;
     struct th_facts facts;
+    struct th_consent consent;
+    bool no_consent;             /* it needs consent and has none: nothing is sent to it */
     struct th_endpoint_run *run; /* the engine's: parsed URL, header block, scheduler state */
 };
 
@@ -202,6 +216,8 @@ struct th_endpoint_health {
     bool breaker_open, spilled;  /* spilled: the store has more that wait */
 };
 struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, const struct th_endpoint *ep);
+/** False: no consent is asked for. Else what there is of it. */
+bool th_engine_consent(const struct th_engine *e, const struct th_endpoint *ep, struct th_consent *out);
 /** The highest number of an endpoint; th_engine_endpoint_no finds those that there are. */
 uint64_t th_engine_last_endpoint(const struct th_engine *e);
 /** Brings the gauges up to date that are not kept with every change. In bounded time. */

@@ -329,7 +329,12 @@ static bool is_refused(struct th_engine *e, struct th_retry_all *r)
 
     for (struct th_list *l = e->hurries.next; l != &e->hurries; l = l->next, all++)
         own += TH_CONTAINER(l, struct hurry_job, link)->tenant == ep->tenant;
-    if (ep->disabled_at.ms || !ep->spec.active)
+    if (ep->no_consent)
+        snprintf(r->detail, sizeof r->detail,
+                 "the endpoint's receiver has not agreed to get events, so nothing would go out; once it "
+                 "has, all that "
+                 "waits goes out by itself");
+    else if (ep->disabled_at.ms || !ep->spec.active)
         snprintf(r->detail, sizeof r->detail,
                  "the endpoint is %s, so nothing would go out; set \"active\": true, then all that waits "
                  "goes out by itself",

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/enc.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "engine/engine.h"
@@ -73,7 +74,10 @@ struct th_ep {
     bool facts_dirty;
     struct th_list dirty; /* on engine.dirty while facts_dirty */
     struct th_last_attempt last;
-    unsigned counted; /* enum th_gauge of the state that it is counted in, plus 1; 0: in none */
+    struct th_heap_node ask_at; /* on engine.to_ask */
+    struct th_ask *ask;         /* under way; NULL: none */
+    unsigned asked;             /* times since its last change */
+    unsigned counted;           /* enum th_gauge of the state that it is counted in, plus 1; 0: in none */
 };
 
 /* An event in memory for dispatch. On the LRU list while nobody pins it. */
@@ -169,7 +173,10 @@ struct th_engine {
     bool changes_held;         /* none begins: a reload waits for the one under way */
     struct reseal_job *reseal; /* NULL: none */
     bool resealing;            /* a step is out: no change begins */
-    struct th_list lookups;    /* names of new URLs; their changes queue up afterwards */
+    struct th_heap to_ask;     /* endpoints without consent, by the time of the next ask */
+    struct th_list asks;       /* under way */
+    unsigned asks_out;
+    struct th_list lookups; /* names of new URLs; their changes queue up afterwards */
 
     /* ingest */
     size_t accept_bytes;
@@ -398,11 +405,23 @@ void th_changes_turn(struct th_engine *e);
 void th_change_carried(struct change_impl *i, enum th_error error, bool applied);
 void th_changes_cancel(struct th_engine *e);
 /* kinds that only the engine itself submits */
-enum { TH_CHANGE_ENDPOINT_DISABLE = 100 };
+enum { TH_CHANGE_ENDPOINT_DISABLE = 100, TH_CHANGE_ENDPOINT_CONSENT };
 /* change_endpoint.c */
 /** `a`: the attempt whose end is the reason, to be concluded when it is its turn and stored in the same commit; it is stored in
  * any case. NULL: none. False: inactive already, or no memory; then `a` is the caller's. */
 bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a);
+/* consent.c */
+bool th_consent_wanted(const struct th_engine *e, const struct th_tenant *t);
+/** Says whether the endpoint lacks consent now, and sees to it that it is asked. TH_NOMEM. */
+TH_MUST_USE enum th_error th_consent_judge(struct th_engine *e, struct th_ep *ep);
+/** The pace that its receiver allows, for one of its own (0: none). */
+double th_consent_pace(const struct th_endpoint *ep, double rate_per_s);
+/** Asks now where consent is lacking: something of the endpoint has changed. */
+void th_consent_again(struct th_engine *e, struct th_ep *ep);
+void th_consents_turn(struct th_engine *e);
+struct th_mono th_consents_next(const struct th_engine *e);
+/** Of one endpoint, or NULL: all. Ends may come inside the call. */
+void th_consents_cancel(struct th_engine *e, const struct th_ep *ep);
 /* facts.c */
 void th_facts_touch(struct th_engine *e, struct th_ep *ep);
 /** The endpoint asks to be left alone for so long from now. */

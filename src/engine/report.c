@@ -139,7 +139,7 @@ struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, c
     (void)th_sched_endpoint_stats(e->sched, ep->no, &stats);
     if (ep->disabled_at.ms)
         h.state = TH_EP_DISABLED;
-    else if (!ep->spec.active)
+    else if (!ep->spec.active || ep->no_consent)
         h.state = TH_EP_PAUSED;
     else if (ep->facts.first_fail)
         h.state = TH_EP_FAILING;

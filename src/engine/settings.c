@@ -12,7 +12,7 @@ struct tenant_block { /* a tenant with its own memory */
 
 bool th_ep_held(const struct th_endpoint *ep)
 {
-    return !ep->spec.active || ep->disabled_at.ms != 0;
+    return !ep->spec.active || ep->disabled_at.ms != 0 || ep->no_consent;
 }
 
 /* ---- tenants ---- */
@@ -293,10 +293,10 @@ err:
 /* Counts the endpoint in the gauge of its state, and no longer in that of the state before. */
 static void count_endpoint(struct th_engine *e, struct th_ep *ep)
 {
-    unsigned state = ep->gone                 ? 0
-                     : ep->pub.disabled_at.ms ? TH_G_ENDPOINTS_OFF + 1
-                     : !ep->pub.spec.active   ? TH_G_ENDPOINTS_PAUSED + 1
-                                              : TH_G_ENDPOINTS_ACTIVE + 1;
+    unsigned state = ep->gone                                     ? 0
+                     : ep->pub.disabled_at.ms                     ? TH_G_ENDPOINTS_OFF + 1
+                     : !ep->pub.spec.active || ep->pub.no_consent ? TH_G_ENDPOINTS_PAUSED + 1
+                                                                  : TH_G_ENDPOINTS_ACTIVE + 1;
 
     if (state == ep->counted)
         return;
@@ -329,19 +329,24 @@ void th_settings_hosts(struct th_engine *e, struct th_tenant *t)
 /* Tells the scheduler what the endpoint is now. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew)
 {
+    enum th_error error = th_consent_judge(e, ep);
     struct th_sched_endpoint conf = {
         .no = ep->pub.no,
         .tenant = ep->pub.tenant->no,
         .max_in_flight = ep->pub.spec.max_in_flight,
-        .rate_per_s = ep->pub.spec.rate_per_s,
+        .rate_per_s = th_consent_wanted(e, ep->pub.tenant)
+                          ? th_consent_pace(&ep->pub, ep->pub.spec.rate_per_s)
+                          : ep->pub.spec.rate_per_s,
         .host = host_number(e, ep),
         .host_in_flight = (uint32_t)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_REQUESTS),
         .host_rate_per_s = (double)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_RATE),
         .held = th_ep_held(&ep->pub),
+        .shut = ep->pub.no_consent,
         .anew = anew,
         .from_before = !e->started};
-    enum th_error error = th_sched_endpoint_put(e->sched, &conf, e->now.mono);
 
+    if (!error)
+        error = th_sched_endpoint_put(e->sched, &conf, e->now.mono);
     if (!error)
         count_endpoint(e, ep);
     return error;
@@ -362,6 +367,7 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep)
     if (th_map_put(&e->endpoints, ep->pub.no, ep))
         return TH_NOMEM;
     if (th_settings_sched(e, ep, false)) {
+        th_heap_remove(&e->to_ask, &ep->ask_at);
         th_map_del(&e->endpoints, ep->pub.no);
         return TH_NOMEM;
     }
@@ -387,6 +393,9 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
     th_list_remove(&ep->dirty);
     ep->facts_dirty = false;
     ep->gone = true;
+    th_heap_remove(&e->to_ask, &ep->ask_at);
+    if (ep->ask)
+        th_consents_cancel(e, ep);
     if (ep->refs > 1)
         th_requests_cancel(e, ep);
     count_endpoint(e, ep);

@@ -10,7 +10,8 @@ const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *
     switch (row->state) {
     case TH_DS_QUEUED:
         ep = th_engine_endpoint_no(e, row->endpoint);
-        if (ep && th_ep_held(ep) && row->lane != TH_LANE_TEST && (row->lane != TH_LANE_MANUAL || row->tries))
+        if (ep && th_ep_held(ep) &&
+            (ep->no_consent || (row->lane != TH_LANE_TEST && (row->lane != TH_LANE_MANUAL || row->tries))))
             return "held";
         return row->attempts ? "retrying" : "pending";
     case TH_DS_DELIVERED:
