@@ -251,3 +251,50 @@ def test_a_stop_does_not_wait_for_an_answer(server, receiver):
     target.wait_for(1)
     began = time.monotonic()
     assert first.stop() == 0 and time.monotonic() - began < 8
+
+
+def test_a_slow_receiver_costs_a_tenant_its_own_asks_only(server, receiver):
+    first = server(env=ALL)
+    first.api.put("/v1/tenants/other", {"dialect": "standard"}).expect(201)
+    slow, good = receiver(lambda request: Reply(hang=True)), receiver(grants())
+    ids = [made(first.api, slow) for _ in range(12)]
+    slow.wait_for(4)
+    time.sleep(1)
+    assert len(methods(slow)) == 4  # at once
+    made(first.api.as_tenant("other"), good)
+    good.wait_for(1, timeout_s=5)
+    for endpoint in ids:  # those that are asked as well as those that wait for their turn
+        first.api.delete(f"/v1/webhooks/{endpoint}").expect(204)
+    made(first.api, good)
+    good.wait_for(2, timeout_s=5)
+    assert first.stop() == 0
+
+
+def test_a_name_and_tls_are_asked_like_delivered_to(server, tls_receiver, certificates):
+    api = server(env=ALL, flags=["--ca-file", str(certificates.ca)]).api
+    target = tls_receiver(answer=grants())
+    endpoint = api.post("/v1/webhooks", {"url": target.url(host="localhost")}).expect(201).json["id"]
+    publish(api)
+    target.wait_for(2)
+    assert methods(target) == ["OPTIONS", "POST"] and consent(api, endpoint)["state"] == "allowed"
+
+
+def test_consent_stays_with_what_else_happens_to_the_endpoint(server, receiver):
+    first = server(env=ALL)
+    target = receiver(grants(rate="600"))
+    endpoint = made(first.api, target)
+    since = state(first.api, endpoint, "allowed")
+    first.api.post(f"/v1/webhooks/{endpoint}/rotate-secret", {}).expect(200, 201)
+    first.api.patch(f"/v1/webhooks/{endpoint}", {"active": False, "metadata": {"a": "b"}}).expect(200)
+    first.api.patch(f"/v1/webhooks/{endpoint}", {"active": True, "headers": {"X-Long": "x" * 4000}}).expect(200)
+    target.answer = lambda request: Reply(410 if request.method == "POST" else 405)
+    publish(first.api)
+    eventually(lambda: first.api.get(f"/v1/webhooks/{endpoint}").json["disabled"])
+    target.answer = grants(None)
+    first.kill()
+    first.start()
+    assert consent(first.api, endpoint) == since
+    first.api.patch(f"/v1/webhooks/{endpoint}", {"active": True}).expect(200)
+    publish(first.api)
+    target.wait_for(lambda all: all[-1].method == "POST" and len(all) >= 3)
+    assert methods(target).count("OPTIONS") == 1 and consent(first.api, endpoint) == since
