@@ -11,8 +11,9 @@
 
 #define STEP_MS 3600000
 #define HOLD_US (INT64_C(3600) * 1000000)
-#define SLACK_MS 2000 /* by which a due time may be later than its schedule says: clocks are slewed, too */
-#define BACK_MS 1000  /* a step back that counts */
+#define TOLERANCE_MS                                                                                         \
+    2000             /* by which a due time may be later than its schedule says: clocks are slewed, too */
+#define BACK_MS 1000 /* a step back that counts */
 
 static int64_t offset_ms(const struct th_engine *e)
 {
@@ -77,7 +78,7 @@ struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row
     if (!ep || due.us <= e->now.mono.us)
         return due;
     rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
-    if (due.us - e->now.mono.us <= (longest_ms(ep, rules, row->tries) + SLACK_MS) * 1000)
+    if (due.us - e->now.mono.us <= (longest_ms(ep, rules, row->tries) + TOLERANCE_MS) * 1000)
         return due;
     due.us = e->clock_whole.us + th_retry_delay_ms(rules, row->tries, 0) * 1000;
     return due.us > e->now.mono.us ? due : e->now.mono;

@@ -1,4 +1,4 @@
-/* Consent of receivers: where it is asked for, no delivery goes to a URL whose server has not agreed to it (CloudEvents, "HTTP 1.1
+/* Consent of receivers: where it is asked for, no delivery goes to a URL whose server has not agreed to it (the specification "HTTP 1.1
  * Web Hooks for Event Delivery" 1.0, section 4: abuse protection).
  *
  * An endpoint without consent is held, and more than a paused one: tests and what somebody asks for by hand wait, too. It is
