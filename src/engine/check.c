@@ -19,7 +19,7 @@ static void check_url(struct th_engine *e, const struct th_dialect_values *v, st
     const char *why = "is not a valid URL";
     char denied[192];
     enum th_error error;
-    bool https = v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production);
+    bool https = th_https_required(e, v);
 
     if (c->spec.url.n == 0) {
         refuse(c, "url", "is required");

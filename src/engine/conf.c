@@ -82,6 +82,24 @@ bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endp
     return unseal(key, aad, aad_len, sealed, plain);
 }
 
+enum th_change_result th_answer_outcome(struct th_engine *e, const struct th_config *op, bool again,
+                                        struct th_buf *replayed, const char **detail)
+{
+    *detail = "";
+    if (op->result == TH_CONFIG_KEY_REUSED)
+        return TH_CH_KEY_REUSED;
+    if (op->result == TH_CONFIG_STALE) {
+        *detail = "the tenant has been deleted";
+        return TH_CH_NOT_FOUND;
+    }
+    if (op->result != TH_CONFIG_REPLAYED || again)
+        return TH_CH_DONE;
+    if (th_answer_unseal(e, op->tenant, op->idem.key, th_buf_view(&op->replayed), replayed))
+        return TH_CH_REPLAYED;
+    *detail = "the kept answer cannot be opened";
+    return TH_CH_UNAVAILABLE;
+}
+
 bool th_answer_seal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
                     struct th_buf *out)
 {

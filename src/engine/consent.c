@@ -367,8 +367,7 @@ static void begin_ask(struct th_engine *e, struct th_ep *ep, struct th_ask *a)
     write_head(a);
     if (a->head.failed) {
         not_agreed(a, TH_CONSENT_PENDING, "out of memory");
-    } else if (!url->tls &&
-               (v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production))) {
+    } else if (!url->tls && th_https_required(e, v)) {
         not_agreed(a, TH_CONSENT_PENDING, "plain http is not allowed in production");
     } else if (!url->literal) {
         a->resolve = (struct th_resolve){.host = url->host,

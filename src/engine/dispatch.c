@@ -335,8 +335,7 @@ void th_attempt_send(struct th_attempt *a)
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
         return;
     }
-    if (!url->tls &&
-        (v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production))) {
+    if (!url->tls && th_https_required(e, v)) {
         fail_locally(a, TH_HTTP_DENIED, "plain http is not allowed in production");
     } else if (!url->literal) {
         a->resolve = (struct th_resolve){.host = url->host,

@@ -240,31 +240,28 @@ static void recorded(struct th_op *op)
     struct hurry_job *j = op->user;
     struct th_engine *e = j->e;
     struct th_retry_all *r = j->start;
+    enum th_change_result result;
+    const char *detail;
+    bool again;
 
     if (op->error == TH_UNKNOWN) { /* the same again; a key of its own says that it was there */
         j->again = true;
         th_engine_submit(e, op);
         return;
     }
-    if (!op->error && j->again && j->op.result == TH_CONFIG_REPLAYED)
-        j->op.result = TH_CONFIG_DONE;
+    again = j->again;
     j->again = false;
     if (failed(j, op)) {
         answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
-    } else if (j->op.result == TH_CONFIG_REPLAYED) {
-        bool ok =
-            th_answer_unseal(e, j->tenant->no, j->op.idem.key, th_buf_view(&j->op.replayed), &r->replayed);
-        answer(j, ok ? TH_CH_REPLAYED : TH_CH_UNAVAILABLE, "the kept answer cannot be opened");
-    } else if (j->op.result == TH_CONFIG_KEY_REUSED) {
-        answer(j, TH_CH_KEY_REUSED, "");
-    } else if (j->op.result == TH_CONFIG_STALE) {
-        answer(j, TH_CH_NOT_FOUND, "the tenant has been deleted");
-    } else {
+        return;
+    }
+    result = th_answer_outcome(e, &j->op, again, &r->replayed, &detail);
+    if (result == TH_CH_DONE) {
         j->op.idem.given = false;
         j->op.answer = th_span("", 0);
         e->more = true;
-        answer(j, TH_CH_DONE, "");
     }
+    answer(j, result, detail);
 }
 
 static void record(struct hurry_job *j)

@@ -262,6 +262,11 @@ static inline void th_engine_tick(struct th_engine *e)
 {
     e->now = e->conf.clock.now(e->conf.clock.ctx);
 }
+/** Whether a dialect refuses plain http here: always, or because this is production. */
+static inline bool th_https_required(const struct th_engine *e, const struct th_dialect_values *v)
+{
+    return v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production);
+}
 void th_engine_submit(struct th_engine *e, struct th_op *op);
 /** Whether this turn has had so much of the loop's time, what was spent before it included. Reads the clock. */
 bool th_turn_over(const struct th_engine *e, int64_t us);
@@ -344,6 +349,11 @@ bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, u
  * associated data, so that no answer can take another's place. Those of before have neither, and open as well. */
 bool th_answer_seal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
                     struct th_buf *out);
+/** What a committed operation that bore an Idempotency-Key came to: DONE, or REPLAYED with the kept answer in `replayed`, or a
+ * refusal. again: it was sent twice, since nobody knew whether it was committed; then a key that is there already is its own.
+ * `detail` is static text. */
+enum th_change_result th_answer_outcome(struct th_engine *e, const struct th_config *op, bool again,
+                                        struct th_buf *replayed, const char **detail);
 bool th_answer_unseal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span sealed,
                       struct th_buf *plain);
 bool th_answer_unseal_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],

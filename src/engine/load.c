@@ -508,6 +508,43 @@ static enum th_error operator_key(struct th_engine *e, const struct loading *l, 
     return TH_OK;
 }
 
+static void cannot_load(const struct loading *l, enum th_error error, char *why, size_t why_size)
+{
+    snprintf(why, why_size, "cannot load the settings: %s", l->error ? l->what : th_error_name(error));
+}
+
+/* The secret key against what the first pass over the rows has found. Without TH_OK, `why` says what it was. */
+static enum th_error judge_key(struct loading *l, char *why, size_t why_size)
+{
+    enum th_error error = l->error;
+
+    if (!error) /* without memory nothing can be said of the keys */
+        error = judge_keys(l);
+    if (error == TH_CORRUPT && l->form.n)
+        snprintf(
+            why, why_size,
+            "this data directory has a form of the secret key that this version does not know; start the "
+            "version that made it, or a newer one");
+    else if (error)
+        cannot_load(l, error, why, why_size);
+    if (error)
+        return error;
+    if (l->wrong_key) {
+        snprintf(why, why_size,
+                 "the secret key is not the one that sealed this data directory; start with the right key "
+                 "(TENTERHOOK_SECRET_KEY or the key file of the data directory)");
+        return TH_DENIED;
+    }
+    if (l->missing_old) {
+        snprintf(why, why_size,
+                 "a change of the secret key has not ended, so some secrets are still sealed with the "
+                 "earlier key; "
+                 "give that one too (TENTERHOOK_SECRET_KEY_OLD or TENTERHOOK_SECRET_KEY_OLD_FILE)");
+        return TH_DENIED;
+    }
+    return TH_OK;
+}
+
 static enum th_error load(struct loading *l, struct th_buf *made_key, char *why, size_t why_size)
 {
     struct th_engine *e = l->e;
@@ -520,34 +557,16 @@ static enum th_error load(struct loading *l, struct th_buf *made_key, char *why,
         return TH_NOT_FOUND;
     }
     error = vt->settings(e->conf.store, load_meta_row, l);
-    if (l->error) /* without memory nothing can be said of the keys */
-        error = l->error;
-    if (!error)
-        error = judge_keys(l);
-    if (error == TH_CORRUPT && l->form.n) {
-        snprintf(
-            why, why_size,
-            "this data directory has a form of the secret key that this version does not know; start the "
-            "version that made it, or a newer one");
+    if (error) {
+        cannot_load(l, error, why, why_size);
+        return l->error ? l->error : error;
+    }
+    error = judge_key(l, why, why_size);
+    if (error)
         return error;
-    }
-    if (!error && l->wrong_key) {
-        snprintf(why, why_size,
-                 "the secret key is not the one that sealed this data directory; start with the right key "
-                 "(TENTERHOOK_SECRET_KEY or the key file of the data directory)");
-        return TH_DENIED;
-    }
-    if (!error && l->missing_old) {
-        snprintf(why, why_size,
-                 "a change of the secret key has not ended, so some secrets are still sealed with the "
-                 "earlier key; "
-                 "give that one too (TENTERHOOK_SECRET_KEY_OLD or TENTERHOOK_SECRET_KEY_OLD_FILE)");
-        return TH_DENIED;
-    }
-    if (!error)
-        error = vt->settings(e->conf.store, load_row, l);
+    error = vt->settings(e->conf.store, load_row, l);
     if (error || l->error) {
-        snprintf(why, why_size, "cannot load the settings: %s", l->error ? l->what : th_error_name(error));
+        cannot_load(l, error, why, why_size);
         return error ? error : l->error;
     }
     error = th_short_key_judge(e, !l->have_id_key, &l->short_key, why, why_size);

@@ -101,10 +101,7 @@ void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_l
     th_jw_i64(&w, allowed);
     member_time(&w, "at", e->now.wall);
     th_jw_end_object(&w);
-    if (!data.failed)
-        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), TH_LIT("tenant.limit_near"),
-                            th_buf_view(&data), NULL, false);
-    th_buf_fini(&data);
+    tell_operator(e, "tenant.limit_near", &data);
 }
 
 static void member_last(struct th_jw *w, const struct th_attempt *a)

@@ -53,35 +53,30 @@ static void recorded(struct th_op *op)
 {
     struct th_replay_job *j = op->user;
     struct th_engine *e = j->e;
+    enum th_change_result result;
+    const char *detail;
 
     if (op->error == TH_UNKNOWN) { /* the same row again; a replay of its own key says that it was there */
         j->unknown = true;
         th_engine_submit(e, op);
         return;
     }
-    if (!op->error && j->unknown && j->op.result == TH_CONFIG_REPLAYED)
-        j->op.result = TH_CONFIG_DONE;
     e->ops_out--;
     j->row_busy = false;
     if (op->error) {
         th_engine_store_error(e, op->error);
         answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
-    } else if (j->op.result == TH_CONFIG_REPLAYED) {
-        bool ok = th_answer_unseal(e, j->pub.tenant->no, j->op.idem.key, th_buf_view(&j->op.replayed),
-                                   &j->start->replayed);
-        answer(j, ok ? TH_CH_REPLAYED : TH_CH_UNAVAILABLE, "the kept answer cannot be opened");
-    } else if (j->op.result == TH_CONFIG_KEY_REUSED) {
-        answer(j, TH_CH_KEY_REUSED, "");
-    } else if (j->op.result == TH_CONFIG_STALE) {
-        answer(j, TH_CH_NOT_FOUND, "the tenant has been deleted");
-    } else {
+        return;
+    }
+    result = th_answer_outcome(e, &j->op, j->unknown, &j->start->replayed, &detail);
+    if (result == TH_CH_DONE) {
         j->op.idem.given = false;
         j->op.answer = th_span("", 0);
         th_list_prepend(&e->replays, &j->link);
         e->replay_count++;
         th_limit_added(e, j->pub.tenant, TH_L_REPLAYS);
-        answer(j, TH_CH_DONE, "");
     }
+    answer(j, result, detail);
 }
 
 static void record(struct th_replay_job *j)

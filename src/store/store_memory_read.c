@@ -183,22 +183,28 @@ static struct th_past_endpoint past_endpoint(struct mem_store *s, struct th_page
     return (struct th_past_endpoint){r->row.created, copy(op->mem, r->row.conf)};
 }
 
-static void give_delivery(struct mem_store *s, struct th_page *op, const struct mem_delivery *d,
-                          const struct mem_event *e)
+/* Without its event and its last attempt. */
+static struct th_delivery_row delivery_of(const struct mem_delivery *d)
 {
-    const struct mem_attempt *last = mem_find(&s->attempts, d->last);
-    struct th_delivery_row *row = &op->rows.deliveries[op->count];
-
-    *row = (struct th_delivery_row){.no = d->no,
+    return (struct th_delivery_row){.no = d->no,
                                     .endpoint = d->endpoint,
                                     .state = d->state,
                                     .lane = d->lane,
                                     .tries = d->tries,
                                     .attempts = d->attempts,
                                     .due = d->due,
-                                    .ended = d->ended,
-                                    .event = copy_event(op, e),
-                                    .last_attempt = last ? last->no : 0};
+                                    .ended = d->ended};
+}
+
+static void give_delivery(struct mem_store *s, struct th_page *op, const struct mem_delivery *d,
+                          const struct mem_event *e)
+{
+    const struct mem_attempt *last = mem_find(&s->attempts, d->last);
+    struct th_delivery_row *row = &op->rows.deliveries[op->count];
+
+    *row = delivery_of(d);
+    row->event = copy_event(op, e);
+    row->last_attempt = last ? last->no : 0;
     row->event.test = is_test(d, e);
     row->past = past_endpoint(s, op, d->endpoint);
     if (last)
@@ -214,14 +220,7 @@ static void give_attempt(struct mem_store *s, struct th_page *op, const struct m
                                     .delivery = a->delivery,
                                     .endpoint = a->endpoint,
                                     .row = copy_attempt(op, a, op->with_answers),
-                                    .of = {.no = d->no,
-                                           .endpoint = d->endpoint,
-                                           .state = d->state,
-                                           .lane = d->lane,
-                                           .tries = d->tries,
-                                           .attempts = d->attempts,
-                                           .due = d->due,
-                                           .ended = d->ended},
+                                    .of = delivery_of(d),
                                     .endpoint_conf = {"", 0},
                                     .event = copy_event(op, e)};
     row->test = row->event.test = is_test(d, e);

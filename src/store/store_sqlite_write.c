@@ -411,17 +411,23 @@ static int settle_with(struct sq_writer *w, struct th_settle *s)
     return rc;
 }
 
+/** Whether a statement finds a row for this number. */
+static int finds(struct sq_writer *w, int statement, uint64_t no, bool *found)
+{
+    sqlite3_stmt *st = w->st[statement];
+    int rc;
+
+    sq_u64(st, 1, no);
+    rc = sqlite3_step(st);
+    *found = rc == SQLITE_ROW;
+    sqlite3_reset(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 /** The event of a delivery has been erased. */
 static int is_erased(struct sq_writer *w, uint64_t event, bool *erased)
 {
-    sqlite3_stmt *st = w->st[SQ_W_ERASED];
-    int rc;
-
-    sq_u64(st, 1, event);
-    rc = sqlite3_step(st);
-    *erased = rc == SQLITE_ROW;
-    sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    return finds(w, SQ_W_ERASED, event, erased);
 }
 
 /** A settle whose counter does not fit: the attempt is logged behind the newest one, so that the delivery
@@ -519,14 +525,7 @@ static int settle(struct sq_writer *w, struct th_settle *s)
 
 static int endpoint_gone(struct sq_writer *w, uint64_t endpoint, bool *gone)
 {
-    sqlite3_stmt *st = w->st[SQ_W_ENDPOINT_GONE];
-    int rc;
-
-    sq_u64(st, 1, endpoint);
-    rc = sqlite3_step(st);
-    *gone = rc == SQLITE_ROW;
-    sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    return finds(w, SQ_W_ENDPOINT_GONE, endpoint, gone);
 }
 
 static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, const struct sq_stored *d)
