@@ -1,4 +1,6 @@
 """tools/check-layers must find what it looks for, in a small tree of its own."""
+import os
+import re
 import shutil
 import subprocess
 
@@ -11,7 +13,8 @@ from harness.server import ROOT
 def tree(tmp_path):
     for folder in ("tools", "src/base", "src/core", "src/engine", "src/net", "src/app", "src/cli", "lib"):
         (tmp_path / folder).mkdir(parents=True)
-    shutil.copy(ROOT / "tools" / "check-layers", tmp_path / "tools")
+    for tool in ("check-layers", "layers_graph.py"):
+        shutil.copy(ROOT / "tools" / tool, tmp_path / "tools")
     (tmp_path / "src/base/buf.h").write_text("#include <stddef.h>\n")
     (tmp_path / "src/core/rule.c").write_text('#include "base/buf.h"\nint th_rule(int x);\nint th_rule(int x) { return x; }\n')
     (tmp_path / "src/app/app.h").write_text("")
@@ -60,3 +63,58 @@ def test_an_impure_archive_is_named(tree, code, fault):
     subprocess.run("gcc -O1 -c src/core/rule.c -o rule.o && ar rcs libth_core.a rule.o", shell=True, cwd=tree, check=True)
     status, output = check(tree, "--build", str(tree))
     assert status == 1 and fault in output, output
+
+
+@pytest.fixture
+def built(tree):
+    """The tree with two files of net that call each other, and what compiles it as a build would."""
+    if not shutil.which("gcc") or not shutil.which("nm"):
+        pytest.skip("needs gcc and nm")
+    (tree / "src/net/ping.c").write_text("void th_ping(int n);\nvoid th_pong(int n);\n"
+                                         "void th_ping(int n)\n{\n    if (n)\n        th_pong(n - 1);\n}\n")
+    (tree / "src/net/pong.c").write_text("void th_ping(int n);\nvoid th_pong(int n);\n"
+                                         "void th_pong(int n)\n{\n    th_ping(n);\n}\n")
+
+    def build():
+        for layer in ("net", "base"):
+            for source in sorted((tree / "src" / layer).glob("*.c")):
+                to = tree / f"CMakeFiles/th_{layer}.dir/src/{layer}/{source.name}.o"
+                to.parent.mkdir(parents=True, exist_ok=True)
+                subprocess.run(["gcc", "-O0", "-c", str(source), "-o", str(to)], check=True)
+        return check(tree, "--build", str(tree))
+
+    return build
+
+
+def test_a_small_circle_passes(built):
+    status, output = built()
+    assert status == 0 and "net 2" in output, output
+
+
+def test_a_circle_above_the_budget_is_named(tree, built):
+    graph = tree / "tools/layers_graph.py"
+    graph.write_text(re.sub(r'"net": \d+', '"net": 1', graph.read_text()))
+    status, output = built()
+    assert status == 1 and "net: 2 files call each other in a circle, 1 may: ping.c pong.c" in output
+
+
+@pytest.mark.parametrize("text, fault", [
+    ("void th_pang(void);\nvoid th_pang(void) {}\n", "no other file uses th_pang"),
+    ("void th_ping_x(void);\nvoid th_ping_x(void) {}\n", "th_ping_x does not carry the name of its module"),
+    ("struct th_pang { int kept, lost; };\nint th_ping(void);\nstatic int f(struct th_pang *p) { return p->kept; }\n",
+     "the member lost is not used"),
+    ("struct th_pang { int kept, set; };\nstatic int f(struct th_pang *p) { p->set = 1; return p->kept; }\n",
+     "the member set is written and never read"),
+])
+def test_what_nobody_uses_is_named(tree, built, text, fault):
+    (tree / "src/base/pang.c").write_text(text)
+    status, output = built()
+    assert status == 1 and fault in output, output
+
+
+def test_objects_of_older_sources_are_not_judged(tree, built):
+    built()
+    late = tree / "src/net/ping.c"
+    os.utime(late, (late.stat().st_atime + 100, late.stat().st_mtime + 100))
+    status, output = check(tree, "--build", str(tree))
+    assert status == 1 and "build first" in output
