@@ -7,6 +7,7 @@ import time
 import pytest
 
 from harness.expect import deliveries, eventually
+from harness.name_server import NameServer
 from harness.receiver import Receiver, Reply
 from harness.server import StartError
 
@@ -277,6 +278,20 @@ def test_a_name_and_tls_are_asked_like_delivered_to(server, tls_receiver, certif
     publish(api)
     target.wait_for(2)
     assert methods(target) == ["OPTIONS", "POST"] and consent(api, endpoint)["state"] == "allowed"
+
+
+def test_all_of_many_addresses_are_judged_before_anybody_is_asked(server, receiver):
+    """More addresses than one request tries, the last of them forbidden: the first, which is allowed, is not asked."""
+    target = receiver(grants())
+    with NameServer({}) as names:
+        running = server(env=ALL, flags=["--dns-servers", names.address])
+        endpoint = running.api.post("/v1/webhooks", {"url": f"http://many.example.com:{target.port}/"}).expect(201).json["id"]
+        assert running.stop() == 0
+        names.records["many.example.com"] = {"A": ["127.0.0.1"] + [f"93.184.216.{n}" for n in range(1, 20)] + ["10.0.0.1"]}
+        running.start()  # forgets that the name did not exist
+        publish(running.api)
+        eventually(lambda: "private" in (consent(running.api, endpoint)["reason"] or ""))
+        assert consent(running.api, endpoint)["state"] == "pending" and target.connections == 0
 
 
 def test_consent_stays_with_what_else_happens_to_the_endpoint(server, receiver):

@@ -8,6 +8,7 @@ import pytest
 
 from harness.expect import eventually, pointers, problem, settled
 from harness.faults import Bytes, Dns, corpus, together
+from harness.name_server import NameServer
 from harness.receiver import Receiver, Reply
 from harness.signature import verify
 
@@ -270,6 +271,31 @@ def test_the_dns_corpus_at_every_attempt(server):
         for endpoint, case in late.items():
             attempt = attempt_of(running.api, endpoint)
             assert attempt["outcome"] == "denied" and attempt["address"] is None and attempt["detail"], (case, attempt)
+        assert trap.connections == 0
+
+
+def test_all_of_many_addresses_are_judged_at_every_attempt(server):
+    """More addresses than an attempt tries, the last of them forbidden; and more than are judged at all. The first of them is an
+    allowed receiver, and it is never asked for consent, sent to, or tested."""
+    rest = {"A": [OTHER] + [f"93.184.216.{n}" for n in range(1, 100)], "AAAA": [f"2600::{n:x}" for n in range(1, 158)]}
+    with NameServer({}) as names, Receiver(host=OTHER) as trap:
+        running = server(environment="production", env={"TENTERHOOK_CONSENT_ORIGIN": "events.example.com"},
+                         flags=["--dns-servers", names.address, "--allow-network", f"{OTHER}/32"])
+        api = running.api
+        made = {name: api.post("/v1/webhooks", {"url": f"https://{name}.example.com:{trap.port}/"}).expect(201).json["id"]
+                for name in ("forbidden", "more")}
+        assert running.stop() == 0
+        names.records["forbidden.example.com"] = {"A": rest["A"][:20] + ["10.0.0.1"], "ttl": 0}
+        names.records["more.example.com"] = {**rest, "ttl": 0}
+        running.start()  # forgets that the names did not exist
+        api = running.api
+        publish(api)
+        said = {name: attempt_of(api, endpoint) for name, endpoint in made.items()}
+        for name, (outcome, why) in {"forbidden": ("denied", "private"), "more": ("dns_error", "too many addresses")}.items():
+            assert said[name]["outcome"] == outcome and why in said[name]["detail"] and said[name]["address"] is None, said[name]
+        for endpoint in made.values():
+            api.post(f"/v1/webhooks/{endpoint}/test", {}).expect(202)
+        settled(api, 2, status="failed", include_tests="true")
         assert trap.connections == 0
 
 
