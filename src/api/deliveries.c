@@ -62,7 +62,7 @@ static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
             th_api_error_param(
                 r, "status",
                 "must be one of pending, retrying, held, delivered, failed, cancelled, or several "
-                "with commas between");
+                "with commas between; for the HTTP status of an answer there is status_code");
             return th_api_fail_query(r), TH_API_FILTER_ANSWERED;
         }
         p->states |= statuses[i].states;
@@ -79,18 +79,49 @@ static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
                : TH_API_FILTER_OK;
 }
 
+/* "503" or "5xx" into the statuses that are wanted. */
+static bool add_answered(struct th_span word, struct th_page *p)
+{
+    uint64_t first, count = 1;
+
+    if (word.n == 3 && th_lower(word.p[1]) == 'x' && th_lower(word.p[2]) == 'x') {
+        first = (uint64_t)(unsigned char)word.p[0] - '0';
+        first *= count = 100;
+    } else if (!th_span_u64(word, 999, &first)) {
+        return false;
+    }
+    if (first < 100 || first > 999)
+        return false;
+    for (uint64_t status = first; status < first + count; status++)
+        TH_ANSWERED_ADD(p, status);
+    return true;
+}
+
+/* One status or class of statuses, or several with commas between: any of them. */
+static bool filter_answered(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span rest;
+
+    if (!th_api_param(r, "status_code", &rest))
+        return true;
+    do {
+        if (!add_answered(th_span_cut(&rest, ','), p)) {
+            th_api_error_param(r, "status_code",
+                               "must be an HTTP status such as 503, a class of them such as 5xx, or several "
+                               "with commas between");
+            return th_api_fail_query(r);
+        }
+    } while (rest.n);
+    p->by_answer = true;
+    return true;
+}
+
 bool th_api_outcome_filters(struct th_api_req *r, struct th_page *p)
 {
     struct th_span text, word;
-    uint64_t code;
 
-    if (th_api_param(r, "status_code", &text)) {
-        if (!th_span_u64(text, 999, &code) || code < 100) {
-            th_api_error_param(r, "status_code", "must be an HTTP status, such as 503");
-            return th_api_fail_query(r);
-        }
-        p->answered = (uint16_t)code;
-    }
+    if (!filter_answered(r, p))
+        return false;
     if (!th_api_param(r, "outcome", &text))
         return true;
     do {

@@ -56,6 +56,9 @@ static bool known(const char *names, struct th_span name)
     return false;
 }
 
+/* Parameters that take several values, with commas between. */
+#define LISTS "status outcome status_code"
+
 /* Adds one "name=value"; notes a fault. */
 static void add(struct th_api_req *r, struct th_span pair)
 {
@@ -78,7 +81,9 @@ static void add(struct th_api_req *r, struct th_span pair)
             r, text, r->route->query[0] ? "unknown query parameter; known: %s" : "unknown query parameter%s",
             r->route->query);
     else if (th_api_param(r, text, &seen))
-        th_api_error_param(r, text, "is given twice");
+        th_api_error_param(r, text,
+                           known(LISTS, name) ? "is given twice; write several values with commas between"
+                                              : "is given twice");
     else if (r->query_count < TH_API_MAX_QUERY)
         r->query[r->query_count++] = (struct th_api_pair){name, value};
 }

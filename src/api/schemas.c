@@ -286,6 +286,7 @@ const struct th_api_schema th_api_schemas[] = {
     {                                                                                                        \
         name, "{\"schema\":" schema ",\"description\":\"" description "\"}"                                  \
     }
+#define STATUS_CODE "[1-9]([0-9]{2}|[xX]{2})"
 #define CURSOR "{\"type\":\"string\",\"minLength\":1}"
 #define KEY_CHARACTERS "[!#-\\\\[\\\\]-~]{1,255}"
 #define IDEMPOTENCY_KEY                                                                                      \
@@ -307,8 +308,9 @@ const struct th_api_schema th_api_parameters[] = {
           "ended so: "
           "success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, "
           "protocol_error, cancelled or internal_error; several with commas between: in one of these ways"),
-    QUERY("status_code", "{\"type\":\"integer\",\"minimum\":100,\"maximum\":999}",
-          "as outcome: only those that were answered with this HTTP status"),
+    QUERY("status_code", "{\"type\":\"string\",\"pattern\":\"^" STATUS_CODE "(," STATUS_CODE ")*$\"}",
+          "as outcome: only those that were answered with this HTTP status, such as 503, or one of a class, "
+          "such as 5xx; several with commas between: with one of these"),
     QUERY("after", CURSOR, "`after` of the answer before: only attempts that ended since, oldest first"),
     QUERY("tenant", ID, "only endpoints of this tenant"),
     QUERY("state", HEALTH, "only endpoints in this state; failing: nothing but failures since failing_since"),

@@ -22,7 +22,7 @@
 #define SINCE {"--since", "TIME", "from this time on: 14:00, yesterday, 2026-04-02T08:00:00Z, what tables print, or how long ago: 15m, 24h, 7d; without a zone UTC"}
 #define OUTCOME {"--outcome", "OUTCOME", \
     "that ended so: success, failed_status, timeout, connect_error, dns_error, tls_error, connection_reset, ...; may be repeated"}
-#define STATUS_CODE {"--status-code", "N", "that were answered with this HTTP status"}
+#define STATUS_CODE {"--status-code", "N", "that were answered with this HTTP status, or with one of a class, as in 5xx; may be repeated"}
 #define CURSOR {"--cursor", "CURSOR", "go on where a list ended that had looked for long; with the same filters, times without `ago`"}
 #define UNTIL {"--until", "TIME", "before this time, written as with --since"}
 #define TESTS {"--include-tests", NULL, "tests too, which are left out else"}

@@ -385,6 +385,10 @@ enum th_page_kind { TH_PAGE_EVENTS, TH_PAGE_DELIVERIES, TH_PAGE_ATTEMPTS };
 
 enum { TH_WAITS_PENDING = 1, TH_WAITS_RETRYING = 2, TH_WAITS_HELD = 4 };
 #define TH_OUTCOME_BIT(class, ok) (1u << ((unsigned)(class) * 2 + ((ok) ? 1 : 0)))
+#define TH_ANSWERED_WORDS 16 /* statuses below 1024; an attempt without an answer has 0 */
+#define TH_ANSWERED_ADD(page, status) ((page)->answered[(status) / 64] |= UINT64_C(1) << (status) % 64)
+#define TH_ANSWERED(page, status)                                                                            \
+    ((status) / 64 < TH_ANSWERED_WORDS && ((page)->answered[(status) / 64] >> (status) % 64 & 1))
 
 /** List query, newest first (by number) unless `ascending`, bounded by rows and by work: it may return fewer rows than `limit` with a next
  * cursor that is not 0. */
@@ -405,9 +409,10 @@ struct th_page {
     unsigned
         waiting; /* bits TH_WAITS_*, instead of `queued` and `endpoints_exclude`; 0: not used. QUEUED rows of the
                          endpoints listed are held, of others pending or retrying */
-    uint32_t outcomes;    /* ATTEMPTS, DELIVERIES (their last attempt), EVENTS (one of their deliveries): bits
+    uint32_t outcomes; /* ATTEMPTS, DELIVERIES (their last attempt), EVENTS (one of their deliveries): bits
                           TH_OUTCOME_BIT; 0: all */
-    uint16_t answered;    /* the same: with this status of an answer; 0: any */
+    bool by_answer;    /* the same: with one of these statuses of an answer, a bit each (TH_ANSWERED) */
+    uint64_t answered[TH_ANSWERED_WORDS];
     int64_t since, until; /* event accept time, wall ms; since inclusive, until exclusive */
     uint64_t before;      /* cursor: numbers below; 0: from the newest */
     bool

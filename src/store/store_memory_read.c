@@ -146,9 +146,9 @@ static bool event_matches(struct mem_store *s, const struct th_page *op, const s
 
 static bool outcome_matches(const struct th_page *op, const struct mem_attempt *a)
 {
-    if (!op->outcomes && !op->answered)
+    if (!op->outcomes && !op->by_answer)
         return true;
-    return a && (!op->answered || op->answered == a->row.status) &&
+    return a && (!op->by_answer || TH_ANSWERED(op, a->row.status)) &&
            (!op->outcomes || (op->outcomes & TH_OUTCOME_BIT(a->row.class, a->row.ok)));
 }
 
@@ -238,7 +238,7 @@ static bool any_matches(struct mem_store *s, const struct th_page *op, const str
         if (d && outcome_matches(op, mem_find(&s->attempts, d->last)))
             return true;
     }
-    return !op->outcomes && !op->answered;
+    return !op->outcomes && !op->by_answer;
 }
 
 /** Gives a row of any kind out, or only counts it (give == false). False: it does not match. */

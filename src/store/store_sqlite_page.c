@@ -126,7 +126,7 @@ static bool is_test(uint8_t lane, struct th_span type)
 
 static bool outcome_matches(const struct th_page *op, unsigned status, unsigned class, bool ok)
 {
-    return !(op->answered && op->answered != status) &&
+    return !(op->by_answer && !TH_ANSWERED(op, status)) &&
            !(op->outcomes && !(op->outcomes & TH_OUTCOME_BIT(class, ok)));
 }
 
@@ -143,7 +143,7 @@ static bool last_matches(struct sq_pager *p, const struct th_delivery_row *d)
     sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
     bool yes;
 
-    if (!p->op->outcomes && !p->op->answered)
+    if (!p->op->outcomes && !p->op->by_answer)
         return true;
     if (!d->last_attempt || !sq_look_up(p, st, d->last_attempt))
         return false;
@@ -184,7 +184,7 @@ static bool any_matches(struct sq_pager *p)
     struct th_delivery_row d;
     uint64_t event;
 
-    if (!p->op->outcomes && !p->op->answered)
+    if (!p->op->outcomes && !p->op->by_answer)
         return true;
     for (uint32_t i = 0; i < p->event.deliveries && p->rc == SQLITE_OK; i++) {
         (void)sq_budget_spent(&p->budget); /* looked at as well; an event is judged whole */

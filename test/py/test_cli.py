@@ -1159,6 +1159,17 @@ def test_lists_take_outcome_status_code_and_several_statuses(cli, receiver):
         assert types(name, "--outcome", "connect_error") == ["refused"]
         assert types(name, "--outcome", "success", "--outcome", "connect_error") == ["good", "refused"]
         assert types(name, "--outcome", "failed_status", "--status-code", "410") == ["gone"]
+        assert types(name, "--status-code", "503,410") == types(name, "--status-code", "503", "--status-code", "410") == ["gone", "late"]
+        assert types(name, "--status-code", "4xx") == ["gone"] and types(name, "--status-code", "5XX,200") == ["good", "late"]
+        assert types(name, "--status-code", "4xx", "--outcome", "success") == []
+        assert types(name, "--status-code", "1xx,2xx,3xx,4xx,5xx") == ["gone", "good", "late"]  # "refused" had no answer
+        for wrong in ("5x", "0xx", "99", "1000", "xx5", "503,,410", ",503", "500-503"):
+            assert "5xx" in cli(name, "--status-code", wrong).expect(1).err, wrong
+    assert sorted(row["type"] for row in cli("events", "--status-code", "410,5xx", "--json").json["data"]) == ["a.gone", "a.late"]
+    tailed = cli("tail", "--json", "--last", "9", "--status-code", "410", "--status-code", "2xx", "--for", "100ms").expect(0).json_lines
+    assert sorted(row["status"] for row in tailed) == [200, 410]
+    assert "status_code" in cli("deliveries", "--status", "503").expect(1).err
+    assert "commas" in cli.api.get("/v1/deliveries?status_code=500&status_code=502").expect(400).json["detail"]
     assert "failed_status" in cli("attempts", "--outcome", "slow").expect(1).err
     assert "retrying" in cli("deliveries", "--status", "slow").expect(1).err
     assert "connect_error" in cli("attempts").expect(0).out

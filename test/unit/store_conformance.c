@@ -1268,8 +1268,22 @@ static void pages_by_outcome_and_by_what_waits(void **state)
             assert_int_equal(good + bad, n);
         assert_true(good <= n && bad <= n && good + bad > 0);
         p.outcomes = 0;
-        p.answered = 599;
+        p.by_answer = true;
+        assert_int_equal(collect(f, p, got, 32), 0); /* none is wanted */
+        TH_ANSWERED_ADD(&p, 599u);
         assert_int_equal(collect(f, p, got, 32), 0);
+        TH_ANSWERED_ADD(&p, 200u); /* the union: what each gives alone */
+        good = collect(f, p, got, 32);
+        TH_ANSWERED_ADD(&p, 503u);
+        n = collect(f, p, got, 32);
+        memset(p.answered, 0, sizeof p.answered);
+        TH_ANSWERED_ADD(&p, 503u);
+        bad = collect(f, p, got, 32);
+        assert_true(good > 0 && bad > 0);
+        if (kind == TH_PAGE_EVENTS)
+            assert_in_range(n, good > bad ? good : bad, good + bad);
+        else
+            assert_int_equal(n, good + bad);
     }
     p = fx_page(TH_PAGE_DELIVERIES, 1);
     p.states = 1u << TH_DS_QUEUED;
