@@ -12,7 +12,8 @@
  *
  * usage: bench_load --board FILE --port PORT [--path /v1/events] [--key KEY] [--tenant ID] [--type TYPE]
  *                   [--extra MEMBERS] [--rate R] [--connections N] [--seconds S] [--size BYTES] [--first N]
- *                   [--records] [--direct]
+ *                   [--records] [--batch N] [--direct]
+ * --batch: each request is an array of N events; each event is timed by itself
  * --records: the data are many small members; else one string fills them
  * --extra: further members of the event, as JSON, each with a comma behind it
  * --first: slot of the board that the first event takes, so that several runs can share a board and a sink */
@@ -27,19 +28,27 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { MAX_CONNECTIONS = 4096, ANSWER = 16384, MAX_SIZE = 16384, PATIENCE_S = 10, MILLISECOND = 1000000 };
+enum {
+    MAX_CONNECTIONS = 4096,
+    MAX_BATCH = 100,
+    ANSWER = 65536,
+    MAX_SIZE = 16384,
+    MAX_REQUEST = 192 * 1024, /* must fit into an empty socket buffer */
+    PATIENCE_S = 10,
+    MILLISECOND = 1000000
+};
 
 struct conn {
     int fd;
     bool busy;
-    uint64_t seq;
+    uint64_t seq; /* of the request's first event */
     size_t used;
     char answer[ANSWER];
 };
 
 struct load {
     const char *path, *key, *board_path, *tenant, *type, *extra;
-    uint64_t port, rate, connections, seconds, size, first;
+    uint64_t port, rate, connections, seconds, size, first, batch;
     bool records;
     bool direct; /* straight to the sink: only the posts are timed, nothing else arrives */
     struct board *board;
@@ -47,8 +56,9 @@ struct load {
     unsigned *idle, idle_count;
     int epoll;
     uint64_t begun, next, accepted, errors, in_flight, last_answer, arrived_before, repeated_before;
-    char request[MAX_SIZE + 1024];
-    size_t request_n, seq_at; /* where the ten digits of the number stand */
+    char request[MAX_REQUEST];
+    /* Where the ten digits of the first event stand, and how far behind them those of the next. */
+    size_t request_n, seq_at, seq_step;
 };
 
 static void fail(const char *what)
@@ -62,7 +72,9 @@ static void connect_one(struct load *l, unsigned i)
     struct sockaddr_in addr = {.sin_family = AF_INET,
                                .sin_port = htons((uint16_t)l->port),
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int one = 1, room = MAX_REQUEST, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && l->batch > 1)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0)
         fail("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -104,29 +116,33 @@ static void make_fill(char *out, size_t size, bool records)
     out[n] = '\0';
 }
 
-/* The request is the same each time but for ten digits, so that posting costs a copy of ten bytes and a
+/* The request is the same each time but for ten digits an event, so that posting costs a copy of ten bytes and a
  * write. */
 static void make_request(struct load *l)
 {
-    static char fill[MAX_SIZE + 3], body[MAX_SIZE + 1024], length[32];
-    size_t data_head = sizeof "{\"seq\":0123456789,\"fill\":}" - 1;
+    static char fill[MAX_SIZE + 3], event[MAX_SIZE + 1024], length[32];
+    size_t data_head = sizeof "{\"seq\":0123456789,\"fill\":}" - 1, event_n, brackets = l->batch > 1 ? 2 : 0;
     make_fill(fill, l->size > data_head ? l->size - data_head : 2, l->records);
-    int n = snprintf(body, sizeof body, "{\"type\":\"%s\",%s\"data\":{\"seq\":", l->type, l->extra);
+    int n = snprintf(event, sizeof event, "{\"type\":\"%s\",%s\"data\":{\"seq\":", l->type, l->extra);
     size_t seq_at = n < 0 ? 0 : (size_t)n;
-    n = n < 0 ? n : snprintf(body + n, sizeof body - (size_t)n, "0123456789,\"fill\":%s}}", fill);
-    if (n < 0 || seq_at + (size_t)n >= sizeof body) {
+    n = n < 0 ? n : snprintf(event + n, sizeof event - (size_t)n, "0123456789,\"fill\":%s}}", fill);
+    if (n < 0 || seq_at + (size_t)n >= sizeof event) {
         fprintf(stderr, "the event is too large\n");
         exit(2);
     }
-    snprintf(length, sizeof length, "%zu", seq_at + (size_t)n);
+    event_n = seq_at + (size_t)n;
+    l->seq_step = event_n + 1; /* and a comma */
+    snprintf(length, sizeof length, "%zu", l->batch * l->seq_step - 1 + brackets);
     put(l, "POST ", l->path, " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n");
     if (l->key)
         put(l, "Authorization: Bearer ", l->key, "\r\n");
     if (l->tenant)
         put(l, "Tenterhook-Tenant: ", l->tenant, "\r\n");
     put(l, "Content-Length: ", length, "\r\n\r\n");
-    l->seq_at = l->request_n + seq_at;
-    put(l, body, "", "");
+    l->seq_at = l->request_n + brackets / 2 + seq_at;
+    for (uint64_t i = 0; i < l->batch; i++)
+        put(l, i > 0 ? "," : brackets ? "[" : "", event, "");
+    put(l, brackets ? "]" : "", "", "");
 }
 
 static void write_seq(char *at, uint64_t seq)
@@ -139,13 +155,16 @@ static void write_seq(char *at, uint64_t seq)
 static void post(struct load *l, uint64_t due)
 {
     struct conn *c = &l->conns[l->idle[--l->idle_count]];
-    c->seq = l->next++;
+    c->seq = l->next;
+    l->next += l->batch;
     c->busy = true;
     c->used = 0;
     l->in_flight++;
-    write_seq(l->request + l->seq_at, c->seq);
-    atomic_store_explicit(&l->board->slots[c->seq].due_ns, due, memory_order_relaxed);
-    /* 1 KiB fits into an empty socket buffer: a short write means that something is wrong with the
+    for (uint64_t i = 0; i < l->batch; i++) {
+        write_seq(l->request + l->seq_at + i * l->seq_step, c->seq + i);
+        atomic_store_explicit(&l->board->slots[c->seq + i].due_ns, due, memory_order_relaxed);
+    }
+    /* A request fits into an empty socket buffer: a short write means that something is wrong with the
      * connection. */
     if (write(c->fd, l->request, l->request_n) != (ssize_t)l->request_n)
         fail("write");
@@ -182,8 +201,9 @@ static void answered(struct load *l, unsigned i)
         return;
     uint64_t now = now_ns();
     if (c->used > 9 && c->answer[9] == '2') {
-        atomic_store_explicit(&l->board->slots[c->seq].accepted_ns, now, memory_order_relaxed);
-        l->accepted++;
+        for (uint64_t k = 0; k < l->batch; k++)
+            atomic_store_explicit(&l->board->slots[c->seq + k].accepted_ns, now, memory_order_relaxed);
+        l->accepted += l->batch;
     } else if (l->errors++ == 0) {
         fprintf(stderr, "first error: %.300s\n", c->answer);
     }
@@ -198,24 +218,24 @@ static uint64_t post_due(struct load *l, uint64_t now, uint64_t end)
 {
     uint64_t limit = l->board->capacity;
     if (l->rate == 0) {
-        while (l->idle_count > 0 && now < end && l->next < limit)
+        while (l->idle_count > 0 && now < end && l->next + l->batch <= limit)
             post(l, now);
         return 100 * MILLISECOND;
     }
     uint64_t total = l->first + l->rate * l->seconds < limit ? l->first + l->rate * l->seconds : limit;
-    while (l->idle_count > 0 && l->next < total) {
+    while (l->idle_count > 0 && l->next + l->batch <= total) {
         uint64_t due = l->begun + (l->next - l->first) * 1000000000u / l->rate;
         if (due > now)
             return due - now;
         post(l, due);
     }
-    return l->next < total ? 100 * MILLISECOND : 10 * MILLISECOND;
+    return l->next + l->batch <= total ? 100 * MILLISECOND : 10 * MILLISECOND;
 }
 
 static bool finished(const struct load *l, uint64_t now, uint64_t end)
 {
-    bool all = l->rate == 0 ? now >= end || l->next >= l->board->capacity
-                            : l->next >= l->first + l->rate * l->seconds || l->next >= l->board->capacity;
+    bool full = l->next + l->batch > l->board->capacity;
+    bool all = full || (l->rate == 0 ? now >= end : l->next + l->batch > l->first + l->rate * l->seconds);
     return all && l->in_flight == 0;
 }
 
@@ -335,11 +355,11 @@ static void set_option(struct load *l, int letter)
         uint64_t *number;
         bool *flag;
     } const places[] = {
-        {'b', &l->board_path, NULL, NULL}, {'u', &l->path, NULL, NULL},   {'k', &l->key, NULL, NULL},
-        {'t', &l->tenant, NULL, NULL},     {'y', &l->type, NULL, NULL},   {'x', &l->extra, NULL, NULL},
-        {'p', NULL, &l->port, NULL},       {'r', NULL, &l->rate, NULL},   {'c', NULL, &l->connections, NULL},
-        {'s', NULL, &l->seconds, NULL},    {'z', NULL, &l->size, NULL},   {'f', NULL, &l->first, NULL},
-        {'e', NULL, NULL, &l->records},    {'d', NULL, NULL, &l->direct},
+        {'b', &l->board_path, NULL, NULL}, {'u', &l->path, NULL, NULL},    {'k', &l->key, NULL, NULL},
+        {'t', &l->tenant, NULL, NULL},     {'y', &l->type, NULL, NULL},    {'x', &l->extra, NULL, NULL},
+        {'p', NULL, &l->port, NULL},       {'r', NULL, &l->rate, NULL},    {'c', NULL, &l->connections, NULL},
+        {'s', NULL, &l->seconds, NULL},    {'z', NULL, &l->size, NULL},    {'f', NULL, &l->first, NULL},
+        {'n', NULL, &l->batch, NULL},      {'e', NULL, NULL, &l->records}, {'d', NULL, NULL, &l->direct},
     };
 
     for (unsigned i = 0; i < sizeof places / sizeof places[0]; i++) {
@@ -359,26 +379,20 @@ static void set_option(struct load *l, int letter)
 static void read_options(struct load *l, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"board", required_argument, NULL, 'b'},
-        {"port", required_argument, NULL, 'p'},
-        {"path", required_argument, NULL, 'u'},
-        {"key", required_argument, NULL, 'k'},
-        {"rate", required_argument, NULL, 'r'},
-        {"connections", required_argument, NULL, 'c'},
-        {"seconds", required_argument, NULL, 's'},
-        {"size", required_argument, NULL, 'z'},
-        {"tenant", required_argument, NULL, 't'},
-        {"type", required_argument, NULL, 'y'},
-        {"extra", required_argument, NULL, 'x'},
-        {"first", required_argument, NULL, 'f'},
-        {"records", no_argument, NULL, 'e'},
-        {"direct", no_argument, NULL, 'd'},
-        {NULL, 0, NULL, 0},
+        {"board", required_argument, NULL, 'b'},   {"port", required_argument, NULL, 'p'},
+        {"path", required_argument, NULL, 'u'},    {"key", required_argument, NULL, 'k'},
+        {"rate", required_argument, NULL, 'r'},    {"connections", required_argument, NULL, 'c'},
+        {"seconds", required_argument, NULL, 's'}, {"size", required_argument, NULL, 'z'},
+        {"tenant", required_argument, NULL, 't'},  {"type", required_argument, NULL, 'y'},
+        {"extra", required_argument, NULL, 'x'},   {"first", required_argument, NULL, 'f'},
+        {"batch", required_argument, NULL, 'n'},   {"records", no_argument, NULL, 'e'},
+        {"direct", no_argument, NULL, 'd'},        {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         set_option(l, c);
     if (l->board_path == NULL || l->port == 0 || l->port > 65535 || l->connections == 0 ||
-        l->connections > MAX_CONNECTIONS || l->size > MAX_SIZE || l->seconds == 0) {
+        l->connections > MAX_CONNECTIONS || l->size > MAX_SIZE || l->seconds == 0 || l->batch == 0 ||
+        l->batch > MAX_BATCH) {
         fprintf(stderr, "usage: bench_load --board FILE --port PORT [options], see the top of load.c\n");
         exit(2);
     }
@@ -391,7 +405,8 @@ int main(int argc, char **argv)
                             .extra = "",
                             .connections = 64,
                             .seconds = 10,
-                            .size = 1024};
+                            .size = 1024,
+                            .batch = 1};
     read_options(&l, argc, argv);
     l.board = board_open(l.board_path);
     l.next = l.first;

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,38 @@ def sink(build, board, *status):
         process.wait()
 
 
+@contextlib.contextmanager
+def relay(build, sink_port):
+    process = subprocess.Popen([str(build / "bench" / "bench_relay"), str(sink_port)], stdout=subprocess.PIPE, text=True)
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Syncs:
+    """How long each fdatasync of an engine took, noted by bench/syncs.c."""
+    ROOM = 1 << 20
+
+    def __init__(self, build, folder):
+        self.path = os.path.join(folder, "syncs")
+        with open(self.path, "wb") as file:
+            file.truncate(8 + 16 * self.ROOM)
+        self.env = {"LD_PRELOAD": str(build / "bench" / "bench_syncs.so"), "BENCH_SYNCS": self.path}
+
+    def count(self):
+        with open(self.path, "rb") as file:
+            return min(struct.unpack("=Q", file.read(8))[0], self.ROOM)
+
+    def ms(self, since=0):
+        """Sorted durations of the syncs from the given one on, in milliseconds."""
+        with open(self.path, "rb") as file:
+            file.seek(8 + 16 * since)
+            notes = file.read(16 * (self.count() - since))
+        return sorted(took / 1e6 for _, took in struct.iter_unpack("=QQ", notes))
+
+
 def load(build, board, port, **options):
     """Runs the load generator; gives its figures."""
     command = [str(build / "bench" / "bench_load"), "--board", board.path, "--port", str(port)]
@@ -54,9 +87,9 @@ def load(build, board, port, **options):
     return json.loads(done.stdout)
 
 
-def start_engine(build, folder, *flags):
+def start_engine(build, folder, *flags, env=None):
     server = Server(pathlib.Path(folder) / "data", binary=build / "tenterhook", admin_key=KEY,
-                    flags=["--allow-network", "127.0.0.0/8", *flags])
+                    flags=["--allow-network", "127.0.0.0/8", *flags], env=env)
     begun = time.perf_counter()
     server.start()
     server.ready_ms = (time.perf_counter() - begun) * 1000
@@ -78,26 +111,22 @@ def await_recorded(api, patience_s=20):
     return True
 
 
-def fdatasync_ms(folder, count=400):
-    """(p50, p99) in milliseconds of a 4 KiB append and fdatasync on the file system of the data."""
-    path, times, block = os.path.join(folder, "sync-probe"), [], b"x" * 4096
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        for _ in range(count):
-            begun = time.perf_counter()
-            os.write(fd, block)
-            os.fdatasync(fd)
-            times.append((time.perf_counter() - begun) * 1000)
-    finally:
-        os.close(fd)
-        os.unlink(path)
-    times.sort()
-    return times[len(times) // 2], times[-1 - len(times) // 100]
+def thread_seconds(pid):
+    """Processor time of each thread, to the nanosecond, by its number and name; of those that have ended nothing, and
+    none of ours end."""
+    times = {}
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        name = "main" if task.name == str(pid) else (task / "comm").read_text().strip()
+        times[int(task.name), name] = int((task / "schedstat").read_text().split()[0]) / 1e9
+    return times
 
 
 def cpu_seconds(pid):
-    """Processor time of all threads, to the nanosecond; of those that have ended nothing, and none of ours end."""
-    return sum(int(path.read_text().split()[0]) for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+    return sum(thread_seconds(pid).values())
+
+
+def quantile(ordered, part):
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else 0.0
 
 
 def memory_mib(pid, name):

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "store/store_sqlite_threads.h"
 #include <errno.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #define CONFS_CACHED (1u << 20) /* bytes of settings that may have filled the page cache */
@@ -453,6 +454,7 @@ void *sq_writer_main(void *arg)
 {
     struct sq_store *s = arg;
 
+    (void)prctl(PR_SET_NAME, "store-writer"); /* what top and perf show */
     for (;;) {
         struct th_op *list;
 

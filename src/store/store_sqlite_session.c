@@ -10,6 +10,7 @@
  * handed over behind the writes that it shows: the writer hands them over right after the commit that makes them visible. */
 #include "base/log.h"
 #include "store/store_sqlite_threads.h"
+#include <sys/prctl.h>
 
 static bool is_read(const struct th_op *op)
 {
@@ -46,8 +47,10 @@ void sq_hand_over(struct th_session *s, struct th_op *first, struct th_op **tail
 
 void *sq_reader_main(void *arg)
 {
+    static const char *const names[SQ_READERS] = {"store-dispatch", "store-lists", "store-runs"};
     struct sq_reader *r = arg;
 
+    (void)prctl(PR_SET_NAME, names[r - r->store->readers]);
     for (;;) {
         struct th_op *op;
 

@@ -1,6 +1,7 @@
 """The server as a process: start, keys, one directory one process, wrong input at start, drain, recovery."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -58,6 +59,13 @@ def test_a_second_process_is_refused_with_the_pid(server):
     second = server(data=first.data, start=False)
     assert str(first.process.pid) in refused(second)
     first.api.get("/livez").expect(200)
+
+
+def test_threads_have_names_that_say_what_they_do(server):
+    running = server()
+    tasks = pathlib.Path(f"/proc/{running.process.pid}/task").iterdir()
+    names = {(task / "comm").read_text().strip() for task in tasks}
+    assert {"store-writer", "store-dispatch", "store-lists", "store-runs"} <= names, names
 
 
 def test_a_killed_process_leaves_no_lock(server):
