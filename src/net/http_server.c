@@ -4,115 +4,15 @@
  * the order of expiry, and a tick looks at the heads of the lists only. The tick stops when there is no
  * connection.
  *
- * Invariants: 1. `open` connections are on exactly one list each. 2. A state's list is sorted by deadline. 3.
- * drained() is called once, from the loop, never from inside th_http_server_drain. 4. A connection's memory
- * lives until its handle is closed and its exchange has been answered. On failure: open gives everything back
- * and reports errno. */
+ * Invariants: those of http_server_life.c. On failure: open gives everything back and reports errno. */
 #include "base/alloc.h"
+#include "base/check.h"
 #include "net/http_server_impl.h"
 #include "net/tls_server.h"
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 
 static int64_t now_ms(const struct th_http_server *s)
 {
     return (int64_t)uv_now(s->loop);
-}
-
-static void maybe_drained(struct th_http_server *s)
-{
-    void (*drained)(void *) = s->drained;
-
-    if (!s->draining || s->handles > 0 || s->open > 0 || !drained)
-        return;
-    s->drained = NULL;
-    drained(s->drained_ctx);
-}
-
-static void on_handle_closed(uv_handle_t *h)
-{
-    struct th_http_server *s = h->data;
-
-    s->handles--;
-    maybe_drained(s);
-}
-
-/* What draining keeps until the last connection is gone. */
-static void close_rest(struct th_http_server *s)
-{
-    if (!s->draining || s->open > 0 || uv_is_closing((uv_handle_t *)&s->tick))
-        return;
-    uv_close((uv_handle_t *)&s->tick, on_handle_closed);
-    uv_close((uv_handle_t *)&s->turn, on_handle_closed);
-    uv_close((uv_handle_t *)&s->turn_end, on_handle_closed);
-}
-
-void th_conn_enter(struct th_conn *c, enum th_conn_state state)
-{
-    struct th_http_server *s = c->server;
-
-    th_list_remove(&c->link);
-    th_list_append(&s->by_state[state], &c->link);
-    c->state = (uint8_t)state;
-    c->moved = 0;
-    c->deadline_ms = now_ms(s) + s->limit_ms[state];
-}
-
-void th_conn_reap(struct th_conn *c)
-{
-    if (!c->closed || c->x)
-        return;
-    th_list_remove(&c->link);
-    th_conn_tls_end(c);
-    th_free(c);
-}
-
-static void on_conn_closed(uv_handle_t *h)
-{
-    struct th_conn *c = h->data;
-    struct th_http_server *s = c->server;
-
-    c->closed = true;
-    s->open--;
-    if (!c->x)
-        th_list_remove(&c->link);
-    if (s->conf.metrics)
-        th_gauge_add(s->conf.metrics, TH_G_HTTP_OPEN, -1);
-    if (s->open == 0 && !s->draining && !s->accept_waits)
-        (void)uv_timer_stop(&s->tick);
-    th_conn_reap(c);
-    close_rest(s);
-}
-
-static void close_conn(struct th_conn *c, bool reset)
-{
-    if (c->state == TH_CONN_CLOSING)
-        return;
-    th_list_remove(&c->ready);
-    th_peers_gone(c);
-    if (c->tls && !reset && c->state != TH_CONN_LINGER && !c->writes)
-        th_conn_tls_bye(c);
-    if (c->state == TH_CONN_CLOSING) /* the good-bye failed and has closed it */
-        return;
-    if (c->x && c->state == TH_CONN_BUSY) {
-        c->x->gone = true; /* the handler has it: its spans stay valid until the reply */
-    } else {
-        th_conn_release(c);
-        th_conn_drop_block(c);
-    }
-    th_conn_enter(c, TH_CONN_CLOSING);
-    if (!reset || uv_tcp_close_reset(&c->tcp, on_conn_closed) != 0)
-        uv_close((uv_handle_t *)&c->tcp, on_conn_closed);
-}
-
-void th_conn_close(struct th_conn *c)
-{
-    close_conn(c, false);
-}
-
-void th_conn_cut(struct th_conn *c)
-{
-    close_conn(c, true);
 }
 
 /* ---- time ---- */
@@ -121,20 +21,6 @@ void th_conn_cut(struct th_conn *c)
 static bool is_fast_enough(const struct th_conn *c, uint64_t bytes)
 {
     return bytes >= (uint64_t)c->server->limit_ms[c->state] * TH_SERVER_MIN_RATE / 1000;
-}
-
-/* The kernel has bytes of an answer that the client has not taken. It would keep them long after an orderly close. */
-static bool is_unread(const struct th_conn *c)
-{
-    uv_os_fd_t fd;
-    int bytes = 0;
-
-    return uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 && ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0;
-}
-
-void th_conn_expire(struct th_conn *c)
-{
-    close_conn(c, is_unread(c));
 }
 
 /* Who goes on sending what is not read any more is let, so that he comes to read the answer; not for ever. */
@@ -174,7 +60,7 @@ static void expire_writing(struct th_conn *c)
     if (!is_fast_enough(c, taken) ||
         (c->moved > TH_SERVER_LARGE &&
          taken < (uint64_t)c->server->limit_ms[TH_CONN_WRITING] * TH_SERVER_LARGE_RATE / 1000)) {
-        close_conn(c, true); /* see is_unread */
+        th_conn_cut(c); /* the kernel would keep what it has long after an orderly close */
         return;
     }
     th_conn_enter(c, TH_CONN_WRITING);
@@ -230,16 +116,10 @@ static void on_tick(uv_timer_t *t)
     if (s->draining && now >= s->cut_ms)
         for (int state = 0; state < TH_CONN_CLOSING; state++)
             close_list(s, (enum th_conn_state)state);
-    if (s->accept_waits) {
+    if (s->listening == TH_LISTENER_WAITS) {
         shed_lingering(s, now);
         th_server_accept(s);
     }
-}
-
-void th_server_tick_start(struct th_http_server *s)
-{
-    if (!uv_is_active((uv_handle_t *)&s->tick))
-        (void)uv_timer_start(&s->tick, on_tick, s->tick_ms, s->tick_ms);
 }
 
 /* ---- turns for connections that hold another request ---- */
@@ -279,15 +159,6 @@ static void on_turn_end(uv_check_t *check)
 int64_t th_http_server_spent(const struct th_http_server *s)
 {
     return s->turn_us;
-}
-
-void th_conn_make_ready(struct th_conn *c)
-{
-    if (!th_list_empty(&c->ready))
-        return;
-    th_list_append(&c->server->ready, &c->ready);
-    if (!uv_is_active((uv_handle_t *)&c->server->turn))
-        (void)uv_idle_start(&c->server->turn, on_turn);
 }
 
 /* ---- life of the server ---- */
@@ -364,6 +235,13 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_c
     (void)uv_idle_init(loop, &s->turn);
     (void)uv_check_init(loop, &s->turn_end);
     (void)uv_check_start(&s->turn_end, on_turn_end);
+    s->up.tick = on_tick;
+    s->up.turn = on_turn;
+    s->up.written = th_conn_answered;
+    s->up.alloc = th_conn_on_alloc;
+    s->up.read = th_conn_on_read;
+    s->up.tls_alloc = th_conn_tls_on_alloc;
+    s->up.tls_read = th_conn_tls_on_read;
     s->listener.data = s->tick.data = s->turn.data = s->turn_end.data = s;
     s->handles = 4;
     th_server_accept(s);
@@ -392,18 +270,20 @@ uint16_t th_http_server_port(const struct th_http_server *s)
 
 void th_http_server_drain(struct th_http_server *s, unsigned grace_ms, void (*drained)(void *ctx), void *ctx)
 {
+    TH_CHECK(!s->draining);
     s->draining = true;
     s->drained = drained;
     s->drained_ctx = ctx;
     uv_update_time(s->loop);
     s->cut_ms = now_ms(s) + grace_ms;
-    th_server_unlisten(s, on_handle_closed);
+    th_server_unlisten(s, th_server_handle_closed);
     close_list(s, TH_CONN_IDLE);
-    close_rest(s);
+    th_server_close_rest(s);
 }
 
 void th_http_server_free(struct th_http_server *s)
 {
+    TH_CHECK(s->draining && s->open == 0);
     /* Only connections that were cut while the handler had their exchange are left here. */
     while (!th_list_empty(&s->by_state[TH_CONN_CLOSING])) {
         struct th_conn *c = TH_CONTAINER(s->by_state[TH_CONN_CLOSING].next, struct th_conn, link);

@@ -5,9 +5,10 @@
  * stays in the kernel's queue, and the socket is looked at again with the next tick.
  *
  * Who gets a place, and whose place, is decided in http_server_peers.c.
- * Invariants: 1. The socket is watched exactly while the server neither drains nor waits (accept_waits). 2. While it
+ * Invariants: 1. The socket is watched exactly while the server neither drains nor waits (TH_LISTENER_WATCHED). 2. While it
  * waits, the tick runs. Failure: without descriptors or memory nothing is lost, and the log says so, seldom. */
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "net/http_server_impl.h"
 #include <arpa/inet.h>
@@ -26,6 +27,19 @@ union address {
     struct sockaddr_in in;
     struct sockaddr_in6 in6;
 };
+
+static void enter(struct th_http_server *s, enum th_listener_state state)
+{
+    static const uint8_t edges[] = {
+        [TH_LISTENER_NEW] = 1u << TH_LISTENER_WATCHED,
+        [TH_LISTENER_WATCHED] = 1u << TH_LISTENER_WAITS | 1u << TH_LISTENER_CLOSED,
+        [TH_LISTENER_WAITS] = 1u << TH_LISTENER_WATCHED | 1u << TH_LISTENER_CLOSED,
+        [TH_LISTENER_CLOSED] = 0,
+    };
+
+    TH_CHECK(edges[s->listening] >> state & 1);
+    s->listening = state;
+}
 
 static void peer_of(const union address *from, struct th_addr *out)
 {
@@ -116,7 +130,7 @@ static void wait_a_tick(struct th_http_server *s, int os_error)
 {
     int64_t now = (int64_t)uv_now(s->loop);
 
-    s->accept_waits = true;
+    enter(s, TH_LISTENER_WAITS);
     (void)uv_poll_stop(&s->listener);
     th_server_tick_start(s);
     if (s->warned_ms && now - s->warned_ms < WARN_EVERY_MS)
@@ -151,7 +165,7 @@ static void on_waiting(uv_poll_t *poll, int status, int events)
 
 void th_server_accept(struct th_http_server *s)
 {
-    s->accept_waits = false;
+    enter(s, TH_LISTENER_WATCHED);
     (void)uv_poll_start(&s->listener, UV_READABLE, on_waiting); /* fails only for handles that are closing */
 }
 
@@ -202,7 +216,7 @@ bool th_server_listen(struct th_http_server *s, int *os_error)
 
 void th_server_unlisten(struct th_http_server *s, uv_close_cb closed)
 {
-    s->accept_waits = false;
+    enter(s, TH_LISTENER_CLOSED);
     uv_close((uv_handle_t *)&s->listener,
              closed); /* leaves the event queue before the descriptor is closed */
     (void)close(s->listen_fd);

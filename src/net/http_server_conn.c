@@ -1,9 +1,7 @@
 /* Reading of one connection: bytes to heads, bodies and calls of the handler.
  *
- * Why blocks: a connection holds memory only while bytes of a request are here. The first read takes a block
- * from the server's pool, an exchange that has been answered gives it back, so that a thousand idle
- * connections cost a thousand small structs, and a request in steady state costs no allocation and no copy:
- * head and body are read where they lie. A body that does not fit into the block, or is chunked, gets memory
+ * In steady state a request costs no allocation and no copy: head and body are read where they lie, in a block of the
+ * server's pool (http_server_pool.c). A body that does not fit into the block, or is chunked, gets memory
  * of its own that grows with what has arrived, never with what was announced, and has a limit over all connections. Before
  * anything of a body is kept that did not come with its head the judge is asked, who looks at the key.
  *
@@ -13,82 +11,11 @@
  * does not fit waits in the kernel. 4. conn_process is not entered twice (`processing`); what would do that
  * asks for a turn instead. On failure (memory): 503 and the connection ends. */
 #include "base/alloc.h"
+#include "base/check.h"
 #include "net/http_server_impl.h"
 
 #define BODY_FIRST 16384 /* first size of a body's own memory */
 #define CHUNK_ROOM 512   /* least room in the block behind a head for reading chunks */
-
-/* ---- pools ---- */
-
-static char *take_block(struct th_http_server *s)
-{
-    char *p = s->blocks;
-
-    if (!p)
-        return th_malloc(TH_SERVER_BLOCK);
-    memcpy(&s->blocks, p, sizeof s->blocks);
-    s->block_count--;
-    return p;
-}
-
-void th_conn_drop_block(struct th_conn *c)
-{
-    struct th_http_server *s = c->server;
-
-    if (c->block && c->block_cap == TH_SERVER_BLOCK && s->block_count < TH_SERVER_POOL) {
-        memcpy(c->block, &s->blocks, sizeof s->blocks);
-        s->blocks = c->block;
-        s->block_count++;
-    } else {
-        th_free(c->block);
-    }
-    c->block = NULL;
-    c->block_cap = c->start = c->end = c->scanned = 0;
-}
-
-struct th_exchange *th_exchange_take(struct th_http_server *s)
-{
-    struct th_exchange *x = s->exchanges;
-
-    if (!x)
-        return th_malloc(sizeof *x);
-    s->exchanges = x->next;
-    s->exchange_count--;
-    return x;
-}
-
-static void give_exchange(struct th_http_server *s, struct th_exchange *x)
-{
-    if (s->exchange_count >= TH_SERVER_POOL) {
-        th_free(x);
-        return;
-    }
-    x->next = s->exchanges;
-    s->exchanges = x;
-    s->exchange_count++;
-}
-
-void th_server_free_pools(struct th_http_server *s)
-{
-    while (s->blocks)
-        th_free(take_block(s));
-    while (s->exchanges)
-        th_free(th_exchange_take(s));
-}
-
-void th_conn_release(struct th_conn *c)
-{
-    if (!c->x)
-        return;
-    give_exchange(c->server, (struct th_exchange *)c->x);
-    c->x = NULL;
-    c->server->body_bytes -= c->body_cap;
-    th_free(c->body);
-    c->body = NULL;
-    c->body_n = c->body_cap = 0;
-    c->scanned = 0;
-    c->skip = false;
-}
 
 /* ---- room ---- */
 
@@ -447,11 +374,12 @@ static void begin_body(struct th_conn *c)
     }
 }
 
-void th_conn_resume(struct th_conn *c)
+static void resume(struct th_conn *c)
 {
     struct th_http_server *s = c->server;
     int64_t began_us = (int64_t)(uv_hrtime() / 1000);
 
+    TH_CHECK(c->state == TH_CONN_HELD && c->x && !c->processing);
     c->x->held = true;
     c->x->received_us = began_us;
     c->processing = true;
@@ -508,7 +436,7 @@ static bool begin_request(struct th_conn *c)
         why = "the request head is larger than allowed";
     }
     if (r != TH_HTTP1_DONE) {
-        give_exchange(s, x);
+        th_exchange_give(s, x);
         if (r == TH_HTTP1_BAD)
             th_conn_refuse(c, status, why);
         else
@@ -520,38 +448,6 @@ static bool begin_request(struct th_conn *c)
     th_server_next_id(s, x->pub.request_id);
     begin_body(c);
     return true;
-}
-
-static bool is_reading_state(const struct th_conn *c)
-{
-    return c->state <= TH_CONN_BODY || c->state == TH_CONN_LINGER;
-}
-
-void th_conn_start(struct th_conn *c)
-{
-    bool is_empty = c->state == TH_CONN_IDLE && c->start == c->end;
-
-    if (is_empty)
-        th_conn_drop_block(c);
-    if ((c->eof && c->state <= TH_CONN_BODY) || /* nothing will complete it */
-        (is_empty && c->server->draining)) {
-        th_conn_close(c);
-        return;
-    }
-    if (!c->reading && !c->eof && is_reading_state(c)) {
-        if (c->tls && !c->preface && !c->pumping && c->state != TH_CONN_LINGER && th_conn_tls_waits(c)) {
-            th_conn_make_ready(c); /* what is here comes first */
-            return;
-        }
-        bool tls = c->tls && !c->preface;
-
-        if (uv_read_start((uv_stream_t *)&c->tcp, tls ? th_conn_tls_on_alloc : th_conn_on_alloc,
-                          tls ? th_conn_tls_on_read : th_conn_on_read) != 0) {
-            th_conn_close(c);
-            return;
-        }
-        c->reading = true;
-    }
 }
 
 /* What is here waits for the next turn, and nothing more is read until then. */
@@ -569,6 +465,7 @@ void th_conn_process(struct th_conn *c)
     bool more = true;
     int64_t began_us;
 
+    TH_CHECK(c->start <= c->end && c->end <= c->block_cap);
     if (c->processing)
         return;
     if (th_server_turn_over(s)) {
@@ -577,7 +474,7 @@ void th_conn_process(struct th_conn *c)
     }
     if (c->resumes) {
         c->resumes = false;
-        th_conn_resume(c);
+        resume(c);
         return;
     }
     if (c->preface && !th_conn_preface(c)) {
@@ -645,7 +542,7 @@ void th_conn_room(struct th_conn *c, uv_buf_t *buf)
         return;
     }
     if (!c->block) {
-        c->block = take_block(c->server);
+        c->block = th_server_take_block(c->server);
         c->block_cap = c->block ? TH_SERVER_BLOCK : 0;
     }
     *buf =
@@ -661,7 +558,7 @@ static void on_no_room(struct th_conn *c)
     }
     (void)uv_read_stop((uv_stream_t *)&c->tcp);
     c->reading = false;
-    if (is_reading_state(c))
+    if (th_conn_is_reading(c))
         refuse_memory(c);
 }
 
@@ -711,7 +608,7 @@ void th_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
             c->end += (size_t)n;
         if (c->state == TH_CONN_BODY)
             c->moved += (size_t)n;
-        if (is_reading_state(c))
+        if (th_conn_is_reading(c))
             th_conn_process(c);
     }
 }

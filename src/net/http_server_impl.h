@@ -1,6 +1,15 @@
-/* What the files of the HTTP server share: http_server_accept.c (listening), http_server.c (time, drain), http_server_conn.c
- * (reading), http_server_peers.c (who may have how many connections), http_server_reply.c (writing), http_server_tls.c (a filter between these and the socket).
- * Nobody else includes this. */
+/* What the files of the HTTP server share. Nobody else includes this. A file calls those above it in this list:
+ *
+ *   http_server_pool.c     memory for blocks and exchanges
+ *   http_server_life.c     states and the end of a connection \
+ *   http_server_peers.c    who may have how many connections   > these three call each other
+ *   http_server_out.c      bytes that leave                   /
+ *   http_server_reply.c    answers
+ *   http_server_conn.c     reading of requests                \
+ *   http_server_preface.c  the PROXY header                    > these three call each other
+ *   http_server_tls.c      reading over TLS                   /
+ *   http_server_accept.c   listening
+ *   http_server.c          time, turns, opening and draining */
 #ifndef TH_NET_HTTP_SERVER_IMPL_H
 #define TH_NET_HTTP_SERVER_IMPL_H
 #include "base/list.h"
@@ -26,9 +35,11 @@
  * the order in which they entered because the limit is the same for all of them.
  *
  *   accept -> IDLE -> HEAD -> BODY -> BUSY -> [WRITING] -> IDLE      [th_conn_process], [answered]
- *   HEAD, BUSY -> HELD -> BODY, BUSY                                [th_http_hold], [th_conn_resume]
+ *   HEAD, BUSY -> HELD -> BODY, BUSY                                [th_http_hold], [resume]
  *   IDLE, HEAD, BODY, BUSY -> [WRITING] -> LINGER -> CLOSING        [th_conn_refuse], [linger]
- *   any -> CLOSING                                                  [th_conn_close] */
+ *   any -> CLOSING                                                  [th_conn_close]
+ *
+ * The table of all transitions is in http_server_life.c. */
 enum th_conn_state {
     TH_CONN_IDLE,    /* no byte of a request is here */
     TH_CONN_HEAD,    /* a part of a head is here */
@@ -39,6 +50,14 @@ enum th_conn_state {
     TH_CONN_LINGER,  /* last answer given; what still comes in is thrown away */
     TH_CONN_CLOSING, /* uv_close is under way or done */
     TH_CONN_STATES
+};
+
+/* NEW -> WATCHED <-> WAITS; WATCHED, WAITS -> CLOSED */
+enum th_listener_state {
+    TH_LISTENER_NEW,     /* bound, and not looked at yet */
+    TH_LISTENER_WATCHED, /* the loop looks at it */
+    TH_LISTENER_WAITS,   /* until the next tick: there was no descriptor or no memory */
+    TH_LISTENER_CLOSED
 };
 
 struct th_conn {
@@ -111,8 +130,17 @@ struct th_http_server {
     int64_t turn_us; /* reading and handling in this turn so far */
     uint16_t port;
     uint64_t tick_ms;
-    bool accept_waits; /* until the next tick: no descriptor or no memory */
+    enum th_listener_state listening;
     int64_t warned_ms; /* uv_now of the last log line about that; 0: none */
+    /* What files call of those below them in the list above. Set once, when the server is opened. */
+    struct {
+        uv_timer_cb tick;
+        uv_idle_cb turn;
+        void (*written)(struct th_conn *c); /* the kernel has taken all that was queued while WRITING */
+        uv_alloc_cb alloc, tls_alloc;
+        uv_read_cb read, tls_read;
+    } up;
+
     struct th_list by_state[TH_CONN_STATES];
     unsigned limit_ms[TH_CONN_STATES];
     struct th_list ready;   /* connections that hold bytes of a request, and wait for a turn */
@@ -143,17 +171,53 @@ struct th_http_server {
     char scratch[TH_SERVER_SCRATCH];
 };
 
-/* http_server_accept.c */
-/* Binds and listens; false with errno in *os_error, and nothing is left. */
-bool th_server_listen(struct th_http_server *s, int *os_error);
-/* Watches for connections, from the beginning or after a wait. */
-void th_server_accept(struct th_http_server *s);
-void th_server_unlisten(struct th_http_server *s, uv_close_cb closed);
+/* This turn has taken long enough. */
+static inline bool th_server_turn_over(const struct th_http_server *s)
+{
+    return s->turn_us >= TH_SERVER_TURN_US;
+}
 
-/* http_server.c */
+/* What comes on the socket is read in this state. */
+static inline bool th_conn_is_reading(const struct th_conn *c)
+{
+    return c->state <= TH_CONN_BODY || c->state == TH_CONN_LINGER;
+}
+
+/* The bytes are only read; uv_buf_t is not const because reading uses it too. */
+static inline uv_buf_t th_uv_buf(struct th_span s)
+{
+    uv_buf_t b;
+
+    memcpy(&b.base, &s.p, sizeof b.base);
+    b.len = s.n;
+    return b;
+}
+
+/* ---- http_server_pool.c ---- */
+
+/* TH_SERVER_BLOCK bytes; NULL: no memory. */
+char *th_server_take_block(struct th_http_server *s);
+/* Gives the read block back. */
+void th_conn_drop_block(struct th_conn *c);
+/* NULL: no memory. */
+struct th_exchange *th_exchange_take(struct th_http_server *s);
+void th_exchange_give(struct th_http_server *s, struct th_exchange *x);
+/* Gives the exchange, its body and the bytes of its request back. */
+void th_conn_release(struct th_conn *c);
+void th_server_free_pools(struct th_http_server *s);
+
+/* ---- http_server_life.c ---- */
+
+/* Puts the connection into a state that may follow its present one, with the time limit of that state. */
+void th_conn_enter(struct th_conn *c, enum th_conn_state state);
+/* Has the socket read as the state wants it, and gives memory back that the state does not need. */
+void th_conn_start(struct th_conn *c);
+/* Has th_conn_process called for it in the next turn of the loop. */
+void th_conn_make_ready(struct th_conn *c);
 /* Has time pass: while there is a connection, or one cannot be accepted. */
 void th_server_tick_start(struct th_http_server *s);
-void th_conn_enter(struct th_conn *c, enum th_conn_state state);
+/* The other side is a trusted proxy. */
+bool th_conn_is_trusted(const struct th_conn *c);
 void th_conn_close(struct th_conn *c);
 /* The same without a word, and with a reset when the kernel holds bytes that the client has not taken. */
 void th_conn_expire(struct th_conn *c);
@@ -161,29 +225,13 @@ void th_conn_expire(struct th_conn *c);
 void th_conn_cut(struct th_conn *c);
 /* Frees the memory of a closed connection whose exchange has come back. */
 void th_conn_reap(struct th_conn *c);
-/* Has conn_process called for it in the next turn of the loop. */
-void th_conn_make_ready(struct th_conn *c);
-/* This turn has taken long enough. */
-static inline bool th_server_turn_over(const struct th_http_server *s)
-{
-    return s->turn_us >= TH_SERVER_TURN_US;
-}
+/* Draining: closes what is needed until the last connection is gone, if it is. */
+void th_server_close_rest(struct th_http_server *s);
+/* For the handles of the server itself. */
+void th_server_handle_closed(uv_handle_t *h);
 
-/* http_server_conn.c */
-/* Has the socket read as the state wants it, and gives memory back that the state does not need. */
-void th_conn_start(struct th_conn *c);
-/* Handles what the block holds until bytes, the handler or the socket must be waited for. */
-void th_conn_process(struct th_conn *c);
-/* Calls the handler or the judge of a held request again. */
-void th_conn_resume(struct th_conn *c);
-struct th_exchange *th_exchange_take(struct th_http_server *s);
-/* Gives the exchange, its body and the bytes of its request back. */
-void th_conn_release(struct th_conn *c);
-/* Gives the read block back. */
-void th_conn_drop_block(struct th_conn *c);
-void th_server_free_pools(struct th_http_server *s);
+/* ---- http_server_peers.c ---- */
 
-/* http_server_peers.c */
 bool th_peers_init(struct th_http_server *s);
 void th_peers_fini(struct th_http_server *s);
 /* Finds a place for a connection that has just been accepted, or none: false. */
@@ -195,39 +243,54 @@ void th_peers_used(struct th_conn *c);
 /* It ends. */
 void th_peers_gone(struct th_conn *c);
 
-/* http_server_preface.c */
-bool th_conn_is_trusted(const struct th_conn *c);
-/* Handles the first bytes of a connection with `preface`. False: nothing for the reader is here (now). */
-bool th_conn_preface(struct th_conn *c);
+/* ---- http_server_out.c ---- */
 
-/* http_server_reply.c */
+/* Sends or queues everything; of the last buffer only a reference is kept when it is `lasting`. False when the connection
+ * has been closed instead. */
+bool th_conn_send(struct th_conn *c, const uv_buf_t *bufs, unsigned count, bool lasting);
+/* Sends what TLS has to say. False when the connection has been closed instead. */
+bool th_conn_tls_flush(struct th_conn *c);
+/* Says good-bye, as far as the socket takes it. */
+void th_conn_tls_bye(struct th_conn *c);
+
+/* ---- http_server_reply.c ---- */
+
 void th_server_next_id(struct th_http_server *s, char *out);
-/* Answers with a problem (RFC 9457) instead of the handler and ends the connection. `detail` is static
- * English. */
+/* Answers with a problem (RFC 9457) instead of the handler and ends the connection. `detail` is static English. */
 void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail);
 /* The interim answer 100. */
 void th_conn_continue(struct th_conn *c);
-/* Sends or queues bytes as they are; false when the connection has been closed instead. */
-bool th_conn_send_raw(struct th_conn *c, const uv_buf_t *bufs, unsigned count);
+/* The kernel has taken the answer: the next request, or the end. */
+void th_conn_answered(struct th_conn *c);
 
-/* http_server_conn.c: what the socket of a plain connection calls, and the filter of a TLS one */
-void th_conn_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
-/* Where the next bytes go: on_alloc, whatever the turn has taken. */
+/* ---- http_server_conn.c ---- */
+
+/* Handles what the block holds until bytes, the handler or the socket must be waited for. */
+void th_conn_process(struct th_conn *c);
+/* Where the next bytes go: th_conn_on_alloc, whatever the turn has taken. */
 void th_conn_room(struct th_conn *c, uv_buf_t *buf);
+/* What the socket of a plain connection calls, and the filter of a TLS one. */
+void th_conn_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
 void th_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
-/* http_server_tls.c; all but `begin` only with c->tls */
+/* ---- http_server_preface.c ---- */
+
+/* Handles the first bytes of a connection with `preface`. False: nothing for the reader is here (now). */
+bool th_conn_preface(struct th_conn *c);
+
+/* ---- http_server_tls.c; all but `begin` only with c->tls ---- */
+
 bool th_conn_tls_begin(struct th_conn *c);
-void th_conn_tls_end(struct th_conn *c);
-/* Bytes from the socket wait to be opened. */
-bool th_conn_tls_waits(const struct th_conn *c);
-bool th_conn_tls_is_up(const struct th_conn *c);
 /* Opens what waits, as far as there is room. */
 void th_conn_tls_pump(struct th_conn *c);
-/* Seals and sends; as th_conn_send_raw. */
-bool th_conn_tls_send(struct th_conn *c, const uv_buf_t *bufs, unsigned count);
-/* Says good-bye, as far as the socket takes it. */
-void th_conn_tls_bye(struct th_conn *c);
 void th_conn_tls_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
 void th_conn_tls_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+/* ---- http_server_accept.c ---- */
+
+/* Binds and listens; false with errno in *os_error, and nothing is left. */
+bool th_server_listen(struct th_http_server *s, int *os_error);
+/* Watches for connections, from the beginning or after a wait. */
+void th_server_accept(struct th_http_server *s);
+void th_server_unlisten(struct th_http_server *s, uv_close_cb closed);
 #endif

@@ -11,6 +11,7 @@
  * the lists of addresses are in the order of the last answer, or of the beginning. 3. An address is in the map exactly
  * while it has a keyless connection. Failure: without memory an address is not counted, and its connections are kept. */
 #include "base/alloc.h"
+#include "base/check.h"
 #include "net/client_address.h"
 #include "net/http_server_impl.h"
 
@@ -72,6 +73,7 @@ bool th_peers_admit(struct th_conn *c)
 {
     struct th_http_server *s = c->server;
 
+    TH_CHECK(!c->counted && !c->extra && s->counted <= s->conf.max_connections);
     if (s->counted < s->conf.max_connections || cut_keyless(&s->keyless) || cut_idle(s)) {
         c->counted = true;
         s->counted++;
@@ -92,6 +94,7 @@ void th_peers_count(struct th_conn *c)
     uint64_t name = th_http_address_name(&c->peer);
     struct th_peer *p;
 
+    TH_CHECK(!c->from);
     if (!s->conf.max_keyless || c->known || th_conn_is_trusted(c))
         return;
     p = th_map_get(&s->peers, name);
@@ -143,6 +146,7 @@ void th_peers_used(struct th_conn *c)
 
 void th_peers_gone(struct th_conn *c)
 {
+    TH_CHECK(c->server->counted >= c->counted && c->server->extra_count >= c->extra);
     leave_address(c);
     th_list_remove(&c->keyless);
     c->server->counted -= c->counted;

@@ -10,11 +10,6 @@
 #include "net/http_server_impl.h"
 #include "net/proxy_protocol.h"
 
-bool th_conn_is_trusted(const struct th_conn *c)
-{
-    return th_is_trusted(c->server->conf.trusted, c->server->conf.trusted_count, &c->peer);
-}
-
 /* Ciphertext lies in the block, and is to be where the TLS filter reads it. */
 static void hand_to_tls(struct th_conn *c)
 {

@@ -1,32 +1,18 @@
-/* Writing of answers: the handler's, the reader's own problems, the interim 100, and the end of a connection.
+/* Answers: the handler's, the reader's own problems, the interim 100, and the last one of a connection.
  *
- * Why try first: nearly every answer fits into the socket's buffer, so head and body go out with one system
- * call and without memory; only what the kernel does not take is copied and queued. Ending a connection: a
- * close with unread bytes makes the kernel send a reset, which can destroy the answer before the client reads
- * it. So the sending side is shut down, what still comes in is thrown away for a bounded time and amount, and
+ * Ending a connection: a close with unread bytes makes the kernel send a reset, which can destroy the answer before the
+ * client reads it. So the sending side is shut down, what still comes in is thrown away for a bounded time and amount, and
  * only then the socket is closed (RFC 9112 section 9.6): many clients send the whole of a body, however large, before they
  * look for an answer.
  *
  * Invariants: 1. One answer per exchange. 2. No answer overtakes another. 3. After a problem no byte of the
- * connection is read as a request. 4. Copies of answers that wait for their clients take no more than max_answers
- * together. On failure: without memory for the rest of an answer the connection is closed. */
-#include "base/alloc.h"
+ * connection is read as a request. On failure: without memory for the rest of an answer the connection is closed. */
+#include "base/check.h"
 #include "net/http_server_impl.h"
+#include "net/tls_server.h"
 #include <time.h>
 
-enum {
-    MIN_AGE_MS = 250, /* of an answer whose speed is judged */
-    LOOK_AT = 256     /* connections */
-};
-
 #define HEAD_ROOM 512 /* status line and our own fields: 320 bytes at most */
-
-struct write {
-    uv_write_t req;
-    struct th_conn *conn;
-    size_t n;
-    char bytes[];
-};
 
 static const struct {
     unsigned status;
@@ -189,147 +175,6 @@ static void put_head(struct text *t, struct th_http_server *s, unsigned status, 
     put_str(t, "\r\n");
 }
 
-/* ---- writing ---- */
-
-static void after_answer(struct th_conn *c);
-
-static void on_written(uv_write_t *req, int status)
-{
-    struct write *w = req->data;
-    struct th_conn *c = w->conn;
-
-    c->server->answer_bytes -= w->n;
-    th_free(w);
-    c->writes--;
-    if (c->state == TH_CONN_CLOSING)
-        return;
-    if (status < 0)
-        th_conn_close(c);
-    else if (c->writes == 0 && c->state == TH_CONN_WRITING)
-        after_answer(c);
-}
-
-/* How fast the client takes its answer, in bytes a second since its window of time began; -1: it is too early to say. */
-static int64_t rate_of(const struct th_conn *c)
-{
-    int64_t began = c->deadline_ms - c->server->limit_ms[TH_CONN_WRITING];
-    int64_t ms = (int64_t)uv_now(c->server->loop) - began;
-    size_t queued = uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
-
-    return ms < MIN_AGE_MS ? -1 : (int64_t)(c->moved - queued) * 1000 / ms;
-}
-
-/* The memory for answers is used up: who takes his the slowest gives way, among those that have waited for the longest;
- * while all have just begun, the one with the most. So who does not read costs himself only. False: there is nobody. */
-static bool make_way(struct th_conn *c)
-{
-    struct th_list *all = &c->server->by_state[TH_CONN_WRITING];
-    struct th_conn *slowest = NULL, *largest = NULL;
-    int64_t lowest = INT64_MAX;
-    unsigned looked = 0;
-
-    for (struct th_list *l = all->next; l != all && looked < LOOK_AT; l = l->next, looked++) {
-        struct th_conn *other = TH_CONTAINER(l, struct th_conn, link);
-        int64_t rate = rate_of(other);
-
-        if (other == c)
-            continue;
-        if (rate >= 0 && rate < lowest) {
-            lowest = rate;
-            slowest = other;
-        }
-        if (!largest || other->moved > largest->moved)
-            largest = other;
-    }
-    if (!slowest)
-        slowest = largest;
-    if (!slowest)
-        return false;
-    th_conn_cut(slowest);
-    return true;
-}
-
-/* Copies and queues what is left of the buffers behind the first `sent` bytes; of the last one only a reference is kept
- * when it is `lasting`. */
-static bool queue_rest(struct th_conn *c, const uv_buf_t *bufs, unsigned count, size_t sent, bool lasting)
-{
-    struct th_http_server *s = c->server;
-    size_t n = 0, skipped = sent;
-    uv_buf_t out[2];
-    struct write *w;
-    unsigned parts = 0, copied = count - lasting;
-
-    for (unsigned i = 0; i < copied; i++) {
-        size_t skip = skipped < bufs[i].len ? skipped : bufs[i].len;
-
-        n += bufs[i].len - skip;
-        skipped -= skip;
-    }
-    if (n == 0 && (!lasting || skipped == bufs[copied].len))
-        return true;
-    while (s->answer_bytes + n > s->conf.max_answers)
-        if (!make_way(c))
-            return false;
-    w = th_malloc(sizeof *w + n);
-    if (!w)
-        return false;
-    w->n = 0;
-    for (unsigned i = 0; i < copied; i++) {
-        size_t skip = sent < bufs[i].len ? sent : bufs[i].len;
-
-        if (bufs[i].len > skip)
-            memcpy(w->bytes + w->n, bufs[i].base + skip, bufs[i].len - skip);
-        w->n += bufs[i].len - skip;
-        sent -= skip;
-    }
-    w->conn = c;
-    w->req.data = w;
-    if (n)
-        out[parts++] = uv_buf_init(w->bytes, (unsigned)n);
-    if (lasting && sent < bufs[copied].len)
-        out[parts++] = uv_buf_init(bufs[copied].base + sent, (unsigned)(bufs[copied].len - sent));
-    if (uv_write(&w->req, (uv_stream_t *)&c->tcp, out, parts, on_written) != 0) {
-        th_free(w);
-        return false;
-    }
-    s->answer_bytes += n;
-    c->writes++;
-    return true;
-}
-
-static bool send_bufs(struct th_conn *c, const uv_buf_t *bufs, unsigned count, bool lasting)
-{
-    int sent = uv_try_write((uv_stream_t *)&c->tcp, bufs, count);
-
-    if (sent == UV_EAGAIN)
-        sent = 0;
-    if (sent >= 0 && queue_rest(c, bufs, count, (size_t)sent, lasting))
-        return true;
-    th_conn_close(c);
-    return false;
-}
-
-bool th_conn_send_raw(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
-{
-    return send_bufs(c, bufs, count, false);
-}
-
-/* Sends or queues everything; false when the connection has been closed instead. */
-static bool send_all(struct th_conn *c, const uv_buf_t *bufs, unsigned count, bool lasting)
-{
-    return c->tls ? th_conn_tls_send(c, bufs, count) : send_bufs(c, bufs, count, lasting);
-}
-
-static uv_buf_t buf_of(struct th_span s)
-{
-    uv_buf_t b;
-
-    /* The bytes are only read; uv_buf_t is not const because reading uses it too. */
-    memcpy(&b.base, &s.p, sizeof b.base);
-    b.len = s.n;
-    return b;
-}
-
 /* ---- ends ---- */
 
 static void on_shutdown(uv_shutdown_t *req, int status)
@@ -359,7 +204,7 @@ static void linger(struct th_conn *c)
 }
 
 /* The kernel has taken the answer. */
-static void after_answer(struct th_conn *c)
+void th_conn_answered(struct th_conn *c)
 {
     if (c->ending) {
         linger(c);
@@ -379,7 +224,7 @@ static void after_answer(struct th_conn *c)
 static void answered(struct th_conn *c)
 {
     if (c->writes == 0) {
-        after_answer(c);
+        th_conn_answered(c);
         return;
     }
     th_conn_enter(c, TH_CONN_WRITING);
@@ -413,6 +258,7 @@ static void reply(struct th_http_exchange *x, unsigned status, struct th_span fi
         x->head.keep_alive && !s->draining && !c->unread && !c->extra && !(c->eof && c->start == c->end);
     bool sent;
 
+    TH_CHECK(c->x == x && (c->state == TH_CONN_BUSY || c->state == TH_CONN_CLOSING));
     if (status < 200 || status > 599) { /* the handler's mistake must not break the framing */
         status = 500;
         fields = body = th_span("", 0);
@@ -427,12 +273,12 @@ static void reply(struct th_http_exchange *x, unsigned status, struct th_span fi
     head.n = 0;
     put_head(&head, s, status, x->request_id, body.n,
              keep ? (x->head.minor == 0 ? "keep-alive" : NULL) : "close");
-    bufs[0] = buf_of(th_span(head.p, head.n));
-    bufs[1] = buf_of(fields);
-    bufs[2] = buf_of(TH_LIT("\r\n"));
+    bufs[0] = th_uv_buf(th_span(head.p, head.n));
+    bufs[1] = th_uv_buf(fields);
+    bufs[2] = th_uv_buf(TH_LIT("\r\n"));
     if (has_body(status) && body.n > 0 && !own->head_only)
-        bufs[count++] = buf_of(body);
-    sent = send_all(c, bufs, count, lasting && count == 4);
+        bufs[count++] = th_uv_buf(body);
+    sent = th_conn_send(c, bufs, count, lasting && count == 4);
     th_conn_release(c);
     if (c->unread) /* what is here and what comes is the rest of this request */
         c->start = c->end;
@@ -465,7 +311,7 @@ void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
 
     if (c->state == TH_CONN_CLOSING)
         return;
-    if (c->tls && !th_conn_tls_is_up(c)) { /* nothing can be said before the handshake is done */
+    if (c->tls && !th_tls_peer_is_up(c->tls)) { /* nothing can be said before the handshake is done */
         th_conn_close(c);
         return;
     }
@@ -491,9 +337,9 @@ void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
     if (status == 503)
         put_str(&head, "Retry-After: 1\r\n");
     put_str(&head, "Content-Type: application/problem+json\r\n\r\n");
-    bufs[0] = buf_of(th_span(head.p, head.n));
-    bufs[1] = buf_of(th_span(body.p, body.n));
-    if (send_all(c, bufs, head_only ? 1 : 2, false))
+    bufs[0] = th_uv_buf(th_span(head.p, head.n));
+    bufs[1] = th_uv_buf(th_span(body.p, body.n));
+    if (th_conn_send(c, bufs, head_only ? 1 : 2, false))
         answered(c);
 }
 
@@ -501,6 +347,7 @@ void th_http_hold(struct th_http_exchange *x)
 {
     struct th_conn *c = ((struct th_exchange *)x)->conn;
 
+    TH_CHECK(c->x == x);
     if (c->state != TH_CONN_CLOSING) {
         th_conn_enter(c, TH_CONN_HELD);
         return;
@@ -512,7 +359,7 @@ void th_http_hold(struct th_http_exchange *x)
 
 void th_conn_continue(struct th_conn *c)
 {
-    uv_buf_t buf = buf_of(TH_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
+    uv_buf_t buf = th_uv_buf(TH_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
 
-    (void)send_all(c, &buf, 1, false);
+    (void)th_conn_send(c, &buf, 1, false);
 }

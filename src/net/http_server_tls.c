@@ -1,10 +1,8 @@
-/* TLS on a connection of the HTTP server: a filter between the socket and the reader and writer, which do not
- * know of it.
+/* TLS on a connection of the HTTP server: what comes in is decrypted between the socket and the reader, which does
+ * not know of it. What goes out is encrypted in http_server_out.c.
  *
  * Ciphertext is read into the server's scratch memory and opened straight into the room that the reader
  * offers; only when a request is being handled and the block is full is the rest copied and reading stopped.
- * Answers are sealed into memory and go the plain way from there, so that time limits and queues are those of
- * plain connections.
  *
  * A connection that speaks plain HTTP on this port is told so in plain text (426 would promise an upgrade;
  * 400) and ended. The handshake has the time limit of a head. Refuses to answer anything before the handshake
@@ -16,8 +14,6 @@
 #include "net/http_server_impl.h"
 #include "net/tls_server.h"
 
-#define COALESCE 16384 /* an answer up to one record's size is sealed as one record */
-
 bool th_conn_tls_begin(struct th_conn *c)
 {
     c->tls = th_tls_peer_new(c->server->conf.tls);
@@ -26,80 +22,12 @@ bool th_conn_tls_begin(struct th_conn *c)
     return c->tls != NULL;
 }
 
-void th_conn_tls_end(struct th_conn *c)
-{
-    th_tls_peer_free(c->tls);
-    c->tls = NULL;
-}
-
-bool th_conn_tls_waits(const struct th_conn *c)
-{
-    return th_tls_peer_pending(c->tls);
-}
-
-bool th_conn_tls_is_up(const struct th_conn *c)
-{
-    return th_tls_peer_is_up(c->tls);
-}
-
-/* False when the connection has been closed instead. */
-static bool flush(struct th_conn *c)
-{
-    struct th_span out = th_tls_peer_out(c->tls);
-    bool ok = true;
-
-    if (out.n) {
-        uv_buf_t b;
-
-        memcpy(&b.base, &out.p, sizeof b.base); /* only read: see buf_of */
-        b.len = out.n;
-        ok = th_conn_send_raw(c, &b, 1);
-        th_tls_peer_sent(c->tls);
-    }
-    return ok;
-}
-
-void th_conn_tls_bye(struct th_conn *c)
-{
-    if (c->tls_ended || !th_tls_peer_is_up(c->tls))
-        return;
-    c->tls_ended = true; /* first: a failed send closes, and closing comes here again */
-    th_tls_peer_bye(c->tls);
-    (void)flush(c);
-}
-
-bool th_conn_tls_send(struct th_conn *c, const uv_buf_t *bufs, unsigned count)
-{
-    char together[COALESCE];
-    size_t total = 0, n = 0;
-    bool ok = true;
-
-    for (unsigned i = 0; i < count; i++)
-        total += bufs[i].len;
-    if (total <= sizeof together) {
-        for (unsigned i = 0; i < count; i++) {
-            if (bufs[i].len)
-                memcpy(together + n, bufs[i].base, bufs[i].len);
-            n += bufs[i].len;
-        }
-        ok = th_tls_peer_write(c->tls, th_span(together, n));
-    } else {
-        for (unsigned i = 0; ok && i < count; i++)
-            ok = th_tls_peer_write(c->tls, th_span(bufs[i].base, bufs[i].len));
-    }
-    if (!ok) {
-        th_conn_close(c);
-        return false;
-    }
-    return flush(c);
-}
-
 /* Goes on with the handshake. False: wait for the socket, or the connection is closed. */
 static bool handshake(struct th_conn *c)
 {
     enum th_tls_io io = th_tls_peer_handshake(c->tls);
 
-    if (!flush(c))
+    if (!th_conn_tls_flush(c))
         return false;
     if (io == TH_TLS_FAILED)
         th_conn_close(c);
@@ -126,7 +54,7 @@ static bool open_some(struct th_conn *c)
         return false;
     }
     io = th_tls_peer_read(c->tls, room.base, room.len, &got);
-    if (!flush(c))
+    if (!th_conn_tls_flush(c))
         return false;
     if (io == TH_TLS_FAILED)
         th_conn_close(c);
@@ -181,7 +109,8 @@ void th_conn_tls_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
     if (!c->tls_began && looks_like_http(buf)) {
-        th_conn_tls_end(c);
+        th_tls_peer_free(c->tls);
+        c->tls = NULL;
         (void)uv_read_stop(stream);
         c->reading = false; /* again, with the plain callbacks */
         th_conn_refuse(c, 400, "this port speaks TLS; use https");
