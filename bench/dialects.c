@@ -7,7 +7,7 @@
  * One line a dialect: nanoseconds for an attempt, the difference to `standard`, and what part of the time
  * that difference is of an event of 50 us, which is about what the engine's process takes for one at
  * saturation (make bench shows it: "CPU"). */
-#include "conf/dialects.h"
+#include "options/dialects.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

@@ -223,10 +223,10 @@ int main(int argc, char **argv)
     uint32_t outstanding = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 256;
     size_t body = argc > 4 ? strtoul(argv[4], NULL, 10) : 1024;
     static struct th_metrics metrics;
-    struct th_store_conf conf = {.dir = argc > 1 ? argv[1] : "", .ballast_mib = 1, .metrics = &metrics};
-    struct th_row tenant = {.kind = TH_ROW_TENANT, .no = 1, .id = TH_LIT("bench"), .conf = TH_LIT("{}")};
-    struct th_config config = {
-        .op = {.kind = TH_OP_CONFIG, .done = config_done}, .tenant = 1, .count = 1, .rows = &tenant};
+    struct th_store_options options = {.dir = argc > 1 ? argv[1] : "", .ballast_mib = 1, .metrics = &metrics};
+    struct th_row tenant = {.kind = TH_ROW_TENANT, .no = 1, .id = TH_LIT("bench"), .options = TH_LIT("{}")};
+    struct th_settings_op config = {
+        .op = {.kind = TH_OP_SETTINGS, .done = config_done}, .tenant = 1, .count = 1, .rows = &tenant};
     char why[512], *text;
     int fd = eventfd(0, EFD_CLOEXEC);
 
@@ -242,7 +242,7 @@ int main(int argc, char **argv)
     text[0] = text[body ? body - 1 : 0] = '"';
     b.body = th_span(text, body);
     b.now_ms = (int64_t)time(NULL) * 1000;
-    if (th_store_sqlite_open(&conf, &store, why, sizeof why) != TH_OK)
+    if (th_store_sqlite_open(&options, &store, why, sizeof why) != TH_OK)
         check(false, why);
     check(store->vt->attach(store, (struct th_wake){wake, &fd}, &b.session) == TH_OK, "no session");
     bench_submit(&config.op);

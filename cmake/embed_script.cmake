@@ -1,5 +1,5 @@
 # Run with -DOUT=FILE -DFILES=a;b;c: writes the files as C byte arrays.
-set(code "/* Generated from dialects/ by cmake/embed_script.cmake. */\n#include <stddef.h>\n#include \"conf/embedded.h\"\n")
+set(code "/* Generated from dialects/ by cmake/embed_script.cmake. */\n#include <stddef.h>\n#include \"options/embedded.h\"\n")
 set(rows "")
 foreach(file IN LISTS FILES)
   get_filename_component(name ${file} NAME_WE)

@@ -15,7 +15,7 @@ add_custom_command(
 target_sources(th_lib PRIVATE ${lib_dialects_c})
 
 file(GLOB lib_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/lib/*.c)
-list(FILTER lib_sources EXCLUDE REGEX "/crypto_seal\\.c$") # the server's
+list(FILTER lib_sources EXCLUDE REGEX "/crypto_encrypt\\.c$") # the server's
 set(lib_map ${CMAKE_SOURCE_DIR}/packaging/libtenterhook.map)
 add_library(tenterhook_objects OBJECT ${lib_sources} ${lib_dialects_c})
 set_target_properties(tenterhook_objects PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)

@@ -1,4 +1,4 @@
-/* Hashes, MACs and signatures: with crypto_seal.c the one place that calls OpenSSL's cryptography. This file
+/* Hashes, MACs and signatures: with crypto_encrypt.c the one place that calls OpenSSL's cryptography. This file
  * is part of libtenterhook and so allocates nothing itself.
  *
  * Why the low-level SHA contexts, which OpenSSL 3 calls deprecated: an HMAC here starts from two states that

@@ -39,11 +39,11 @@ bool th_ed25519_public(const uint8_t seed[32], uint8_t out[32]);
 bool th_ed25519_verify(const uint8_t key[32], const void *msg, size_t n, const uint8_t sig[64]);
 
 /** AES-256-GCM. out has n + 16 bytes (tag last). False on an OpenSSL failure. */
-bool th_seal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len, const void *in,
-             size_t n, void *out);
+bool th_encrypt(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
+                const void *in, size_t n, void *out);
 /** Opens n bytes (tag included) into n - 16. False when the tag does not match; out is then wiped. */
-bool th_unseal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
-               const void *in, size_t n, void *out);
+bool th_decrypt(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
+                const void *in, size_t n, void *out);
 
 /** A key out of what people can remember: scrypt (RFC 7914) with N = 2^log2_n. Takes 128 * r * N bytes and, for that, a
  * fraction of a second. False without memory, or for parameters out of range. */

@@ -222,54 +222,54 @@ static void large_body_is_read(void *arg)
 
 void th_api_go_on(struct th_api_req *r)
 {
-    const struct th_api_conf *conf = &r->api->conf;
+    const struct th_api_options *options = &r->api->options;
 
     if ((r->route->flags & (TH_R_BODY | TH_R_BODY_MAY)) && !th_api_body_begin(r))
         return;
-    if (conf->work && r->x->body.n >= TH_API_LARGE_BODY) {
-        conf->work(conf->work_ctx, read_body, large_body_is_read, r);
+    if (options->work && r->x->body.n >= TH_API_LARGE_BODY) {
+        options->work(options->work_ctx, read_body, large_body_is_read, r);
         return;
     }
     th_api_body_read(r);
     body_is_read(r);
 }
 
-void th_api_reload(struct th_api *api, const struct th_api_conf *conf)
+void th_api_reload(struct th_api *api, const struct th_api_options *options)
 {
-    api->conf.hosts = conf->hosts;
-    api->conf.host_count = conf->host_count;
-    api->conf.default_dialect = conf->default_dialect.n ? conf->default_dialect : TH_LIT("standard");
-    api->conf.source_addresses = conf->source_addresses;
-    api->conf.source_address_count = conf->source_address_count;
-    api->conf.trusted = conf->trusted;
-    api->conf.trusted_count = conf->trusted_count;
-    api->conf.client_header = conf->client_header;
-    if (!th_api_limit_rates(api, conf))
+    api->options.hosts = options->hosts;
+    api->options.host_count = options->host_count;
+    api->options.default_dialect = options->default_dialect.n ? options->default_dialect : TH_LIT("standard");
+    api->options.source_addresses = options->source_addresses;
+    api->options.source_address_count = options->source_address_count;
+    api->options.trusted = options->trusted;
+    api->options.trusted_count = options->trusted_count;
+    api->options.client_header = options->client_header;
+    if (!th_api_limit_rates(api, options))
         th_log(TH_LOG_WARN, "rate limits of the API stay as they were: out of memory");
 }
 
-enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out)
+enum th_error th_api_new(const struct th_api_options *options, struct th_api **out)
 {
     struct th_api *api = th_calloc(1, sizeof *api);
     uint64_t seed;
 
     if (!api)
         return TH_NOMEM;
-    api->conf = *conf;
-    api->engine = conf->engine;
-    api->metrics = conf->metrics;
-    if (!api->conf.default_dialect.n)
-        api->conf.default_dialect = TH_LIT("standard");
+    api->options = *options;
+    api->engine = options->engine;
+    api->metrics = options->metrics;
+    if (!api->options.default_dialect.n)
+        api->options.default_dialect = TH_LIT("standard");
     th_list_init(&api->reads);
     th_buf_init(&api->out, TH_API_MAX_ANSWER);
     th_buf_init(&api->fields, 64u << 10);
     th_buf_init(&api->openapi, 1u << 20);
-    const struct th_entropy *entropy = &th_engine_conf(api->engine)->entropy;
+    const struct th_entropy *entropy = &th_engine_options(api->engine)->entropy;
     entropy->fill(entropy->ctx, &seed, sizeof seed);
     th_map_init(&api->idem, 1u << 16, seed);
     api->keys.seed = api->tenants.seed = api->addresses.seed = seed;
     th_api_openapi(api, &api->openapi);
-    if (api->openapi.failed || !th_api_limit_rates(api, conf)) {
+    if (api->openapi.failed || !th_api_limit_rates(api, options)) {
         th_api_free(api);
         return TH_NOMEM;
     }

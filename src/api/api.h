@@ -15,7 +15,7 @@ struct th_api_host {
 };
 
 /** All spans and arrays belong to the caller and outlive the api. */
-struct th_api_conf {
+struct th_api_options {
     struct th_engine *engine;
     struct th_metrics *metrics;
     const struct th_api_host *hosts;
@@ -39,9 +39,9 @@ struct th_api_conf {
 };
 
 /** TH_NOMEM when there is no memory. */
-TH_MUST_USE enum th_error th_api_new(const struct th_api_conf *conf, struct th_api **out);
+TH_MUST_USE enum th_error th_api_new(const struct th_api_options *options, struct th_api **out);
 /** Takes over hosts, default dialect, source addresses, trusted proxies and rates of another conf, which outlives the api. */
-void th_api_reload(struct th_api *api, const struct th_api_conf *conf);
+void th_api_reload(struct th_api *api, const struct th_api_options *options);
 /** The server's handler (`api` is a struct th_api): answers at once or from a later turn of the engine,
  * always exactly once. */
 void th_api_handle(void *api, struct th_http_exchange *x);

@@ -103,7 +103,7 @@ void th_api_audit(struct th_api_req *r, unsigned status)
                                           : "failed"),
            TH_KI("status", status), TH_KS("key", key_id(r, &id)), TH_KS("tenant", at_most(tenant)),
            TH_KS("object", at_most(object)), TH_KS("from", th_buf_view(&from)),
-           TH_KS("client", th_buf_view(&client)), TH_KI("repeated", r->replayed),
+           TH_KS("client", th_buf_view(&client)), TH_KI("repeated", r->repeated),
            TH_KC("request_id", r->x->request_id));
     th_buf_fini(&id);
     th_buf_fini(&from);

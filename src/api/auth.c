@@ -11,7 +11,7 @@
 
 static const struct th_dialect *host_dialect(const struct th_api_req *r)
 {
-    const struct th_api_conf *conf = &r->api->conf;
+    const struct th_api_options *options = &r->api->options;
     const struct th_http1_field *host = th_api_header(r, "host");
     struct th_span name = host ? host->value : TH_LIT("");
 
@@ -23,10 +23,10 @@ static const struct th_dialect *host_dialect(const struct th_api_req *r)
             break;
         }
     }
-    for (unsigned i = 0; i < conf->host_count; i++)
-        if (th_span_ieq(conf->hosts[i].name, name))
-            return th_engine_dialect(r->api->engine, conf->hosts[i].dialect);
-    return th_engine_dialect(r->api->engine, conf->default_dialect);
+    for (unsigned i = 0; i < options->host_count; i++)
+        if (th_span_ieq(options->hosts[i].name, name))
+            return th_engine_dialect(r->api->engine, options->hosts[i].dialect);
+    return th_engine_dialect(r->api->engine, options->default_dialect);
 }
 
 bool th_api_bearer(const struct th_api_req *r, struct th_span *key)

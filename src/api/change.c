@@ -1,7 +1,7 @@
 /* Changes of settings: what every handler that alters something shares.
  *
  * The engine runs changes one at a time. With an Idempotency-Key the whole answer (status, field lines, body)
- * is rendered before the commit and kept, sealed, with the key; a repetition gets those bytes again. Without
+ * is rendered before the commit and kept, encrypted, with the key; a repetition gets those bytes again. Without
  * one the answer is rendered after the commit from the same objects.
  *
  * A PATCH is merged over the object as it was when the request came; the change names that revision, and when
@@ -75,7 +75,7 @@ void th_api_send_kept(struct th_api_req *r, struct th_buf *answer)
     if (p < end)
         th_buf_add(&r->api->out, p + 1, (size_t)(end - p - 1));
     th_buf_wipe(answer);
-    r->replayed = true;
+    r->repeated = true;
     if (r->api->out.n)
         th_api_send(r, (unsigned)status);
     else
@@ -159,9 +159,9 @@ static void changed(struct th_change *c)
         th_api_send_empty(r, 204);
         return;
     }
-    if (c->result == TH_CH_REPLAYED) {
+    if (c->result == TH_CH_REPEATED) {
         th_buf_wipe(&c->secret_text);
-        th_api_send_kept(r, &c->replayed);
+        th_api_send_kept(r, &c->repeated);
         return;
     }
     if (c->result == TH_CH_PRECONDITION && redo(r, c))

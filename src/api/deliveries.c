@@ -361,11 +361,11 @@ static void send_queued(struct th_api_req *r)
     th_api_send(r, 202);
 }
 
-static void kept(struct th_remember *m)
+static void kept(struct th_idem_answer *m)
 {
     struct th_api_req *r = m->user;
 
-    th_buf_wipe(&m->replayed);
+    th_buf_wipe(&m->repeated);
     th_buf_fini(&r->op.retry.answer);
     if (m->result == TH_CH_DONE)
         send_queued(r);
@@ -379,7 +379,7 @@ static void kept(struct th_remember *m)
 
 static void keep(struct th_api_req *r)
 {
-    struct th_remember *m = &r->op.retry.remember;
+    struct th_idem_answer *m = &r->op.retry.remember;
     struct th_buf *answer = &r->op.retry.answer, fields, body;
 
     th_buf_init(&fields, 16);
@@ -389,18 +389,18 @@ static void keep(struct th_api_req *r)
     th_api_keep(202, &fields, &body, answer);
     th_buf_fini(&fields);
     th_buf_fini(&body);
-    *m = (struct th_remember){.tenant_id = th_api_tenant_id(r),
-                              .idem = r->idem,
-                              .keep = true,
-                              .answer = th_buf_view(answer),
-                              .done = kept,
-                              .user = r};
+    *m = (struct th_idem_answer){.tenant_id = th_api_tenant_id(r),
+                                 .idem = r->idem,
+                                 .keep = true,
+                                 .answer = th_buf_view(answer),
+                                 .done = kept,
+                                 .user = r};
     if (answer->failed) {
         th_buf_fini(answer);
         th_api_fail_nomem(r);
         return;
     }
-    th_engine_remember(r->api->engine, m);
+    th_engine_idem_answer(r->api->engine, m);
 }
 
 static void fail_deleted(struct th_api_req *r)
@@ -487,11 +487,11 @@ static void all_retried(struct th_retry_all *a)
 {
     struct th_api_req *r = a->user;
 
-    if (a->result == TH_CH_REPLAYED) {
-        th_api_send_kept(r, &a->replayed);
+    if (a->result == TH_CH_REPEATED) {
+        th_api_send_kept(r, &a->repeated);
         return;
     }
-    th_buf_wipe(&a->replayed);
+    th_buf_wipe(&a->repeated);
     if (a->result == TH_CH_KEY_REUSED) {
         th_api_fail(r, 422, "this Idempotency-Key was used with another body");
     } else if (a->result == TH_CH_NOT_FOUND) {

@@ -88,8 +88,8 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
     th_jw_key(w, TH_LIT("url"));
     th_api_url(w, ep, th_api_may(r, TH_SCOPE_MANAGE));
     th_api_str(w, "state", th_str(states[h.state]));
-    th_api_time(w, "failing_since", ep->facts.first_fail);
-    th_api_time(w, "last_success_at", ep->facts.last_ok);
+    th_api_time(w, "failing_since", ep->health.first_fail);
+    th_api_time(w, "last_success_at", ep->health.last_ok);
     write_last(w, th_engine_last_attempt(ep));
     th_jw_key(w, TH_LIT("breaker_open"));
     th_jw_bool(w, h.breaker_open);

@@ -1,6 +1,6 @@
 /* Reading events: the list, and one event with its data and deliveries.
  *
- * A publisher's own id is looked for first, because it may have any form; then the text is decoded as a
+ * A publisher's external id is looked for first, because it may have any form; then the text is decoded as a
  * public id, whose time and random bits must be those of the row. Reads are bounded by the store, so a page
  * may be short and have a next one. */
 #include "api/private.h"
@@ -37,7 +37,7 @@ static void found_by_number(struct th_op *op)
     r->next(r, NULL);
 }
 
-static void found_by_own_id(struct th_op *op)
+static void found_by_external_id(struct th_op *op)
 {
     struct th_api_req *r = op->user;
     struct th_pubid id;
@@ -71,8 +71,9 @@ void th_api_find_event(struct th_api_req *r, struct th_span id, bool with_data,
     }
     r->next = next;
     r->id = id;
-    r->page = (struct th_page){.tenant = r->tenant->no, .own_id = id, .limit = 1, .with_data = with_data};
-    th_api_read(r, &r->page, TH_PAGE_EVENTS, found_by_own_id);
+    r->page =
+        (struct th_page){.tenant = r->tenant->no, .external_id = id, .limit = 1, .with_data = with_data};
+    th_api_read(r, &r->page, TH_PAGE_EVENTS, found_by_external_id);
 }
 
 /* ---- views ---- */

@@ -24,8 +24,8 @@ static struct th_mono now(const struct th_api_req *r)
 const struct th_addr *th_api_client(struct th_api_req *r)
 {
     if (!r->client_known) {
-        r->client = th_http_client_address(r->api->conf.trusted, r->api->conf.trusted_count, r->x,
-                                           r->api->conf.client_header, &r->client_trusted);
+        r->client = th_http_client_address(r->api->options.trusted, r->api->options.trusted_count, r->x,
+                                           r->api->options.client_header, &r->client_trusted);
         r->client_known = true;
     }
     return &r->client;

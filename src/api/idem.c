@@ -78,15 +78,15 @@ bool th_api_idem(struct th_api_req *r)
     return true;
 }
 
-static void recalled(struct th_remember *m)
+static void recalled(struct th_idem_answer *m)
 {
     struct th_api_req *r = m->user;
 
-    if (m->result == TH_CH_REPLAYED) {
-        th_api_send_kept(r, &m->replayed);
+    if (m->result == TH_CH_REPEATED) {
+        th_api_send_kept(r, &m->repeated);
         return;
     }
-    th_buf_wipe(&m->replayed);
+    th_buf_wipe(&m->repeated);
     r->tenant = th_api_tenant(r);
     if (m->result == TH_CH_KEY_REUSED)
         th_api_fail(r, 422, "this Idempotency-Key was used with another body");
@@ -104,9 +104,9 @@ void th_api_idem_recall(struct th_api_req *r)
 {
     if (!r->tenant && !th_api_bind_tenant(r, r->param[0])) /* an operator's route has it in the path */
         return;
-    r->op.recall =
-        (struct th_remember){.tenant_id = th_api_tenant_id(r), .idem = r->idem, .done = recalled, .user = r};
-    th_engine_remember(r->api->engine, &r->op.recall);
+    r->op.recall = (struct th_idem_answer){
+        .tenant_id = th_api_tenant_id(r), .idem = r->idem, .done = recalled, .user = r};
+    th_engine_idem_answer(r->api->engine, &r->op.recall);
 }
 
 void th_api_fail_conflict(struct th_api_req *r, const char *detail)

@@ -11,11 +11,11 @@
  * RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers). What is refused costs no token of the rate that refuses it. */
 #include "api/private.h"
 
-bool th_api_limit_rates(struct th_api *api, const struct th_api_conf *conf)
+bool th_api_limit_rates(struct th_api *api, const struct th_api_options *options)
 {
-    return th_api_meter_rate(&api->keys, conf->key_rate) &&
-           th_api_meter_rate(&api->tenants, conf->tenant_rate) &&
-           th_api_meter_rate(&api->addresses, conf->wrong_key_rate);
+    return th_api_meter_rate(&api->keys, options->key_rate) &&
+           th_api_meter_rate(&api->tenants, options->tenant_rate) &&
+           th_api_meter_rate(&api->addresses, options->wrong_key_rate);
 }
 
 static struct th_mono now(const struct th_api_req *r)

@@ -328,7 +328,7 @@ void th_api_openapi(const struct th_api *api, struct th_buf *out)
     th_jw_key(&w, TH_LIT("info"));
     th_jw_object(&w);
     th_api_str(&w, "title", TH_LIT("Tenterhook"));
-    th_api_str(&w, "version", api->conf.version);
+    th_api_str(&w, "version", api->options.version);
     th_api_str(
         &w, "description",
         TH_LIT(

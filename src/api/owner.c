@@ -3,7 +3,7 @@
  * An endpoint and a replay are in memory. An event and a delivery are read from the store, each under the numbers that the
  * forms of the loaded dialects make of the text, until the row proves the id; this comes before the body and the
  * Idempotency-Key, which belong to a tenant. What names nothing leaves the request with the tenant "default", whose 404 it
- * gets then. Only a publisher's own id can be that of several tenants: "default" is preferred, else 409 asks for one. */
+ * gets then. Only a publisher's external id can be that of several tenants: "default" is preferred, else 409 asks for one. */
 #include "api/private.h"
 
 struct owner {
@@ -69,7 +69,7 @@ static void look(struct th_api_req *r)
     th_api_read(r, &r->page, o->delivery ? TH_PAGE_DELIVERIES : TH_PAGE_EVENTS, looked);
 }
 
-static void found_own_id(struct th_op *op)
+static void found_external_id(struct th_op *op)
 {
     struct th_api_req *r = op->user;
     struct th_tenant *own = th_api_tenant(r), *t = NULL;
@@ -108,8 +108,8 @@ static void add_number(struct owner *o, uint64_t no)
 /* Begins to look for the owner of an event or a delivery. */
 static void begin(struct th_api_req *r, struct th_span id, bool delivery)
 {
-    const struct th_engine_conf *conf = th_engine_conf(r->api->engine);
-    struct owner *o = th_arena_get(&r->mem, sizeof *o + conf->dialect_count * sizeof o->numbers[0]);
+    const struct th_engine_options *options = th_engine_options(r->api->engine);
+    struct owner *o = th_arena_get(&r->mem, sizeof *o + options->dialect_count * sizeof o->numbers[0]);
     struct th_pubid pub;
 
     if (!o) {
@@ -118,13 +118,13 @@ static void begin(struct th_api_req *r, struct th_span id, bool delivery)
     }
     *o = (struct owner){.id = id, .delivery = delivery};
     r->owner = o;
-    for (unsigned i = 0; i < conf->dialect_count; i++)
-        if (delivery ? th_engine_parse_delivery_id(r->api->engine, conf->dialects[i], id, &pub)
-                     : th_engine_parse_event_id(r->api->engine, conf->dialects[i], id, &pub))
+    for (unsigned i = 0; i < options->dialect_count; i++)
+        if (delivery ? th_engine_parse_delivery_id(r->api->engine, options->dialects[i], id, &pub)
+                     : th_engine_parse_event_id(r->api->engine, options->dialects[i], id, &pub))
             add_number(o, pub.no);
     if (!delivery && th_id_ok(id)) {
-        r->page = (struct th_page){.own_id = id, .limit = 1000};
-        th_api_read(r, &r->page, TH_PAGE_EVENTS, found_own_id);
+        r->page = (struct th_page){.external_id = id, .limit = 1000};
+        th_api_read(r, &r->page, TH_PAGE_EVENTS, found_external_id);
     } else if (o->count) {
         look(r);
     } else {

@@ -117,7 +117,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     struct th_publish_event *events;
     uint32_t event_count; /* 0: the batch has none, or too many */
     struct th_span events_tenant;
-    bool replayed;
+    bool repeated;
     bool dry_run;      /* change */
     bool asked_engine; /* publishing: the engine counts its refusals itself */
     bool idem_first;   /* this request is the one in api->idem */
@@ -158,11 +158,11 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
     union {
         struct th_publish publish;
         struct th_change change;
-        struct th_remember recall; /* before the handler */
+        struct th_idem_answer recall; /* before the handler */
         struct {
             struct th_retry_now now;
             uint16_t attempts; /* that it had */
-            struct th_remember remember;
+            struct th_idem_answer remember;
             struct th_buf answer;
         } retry;
         struct {
@@ -181,7 +181,7 @@ struct th_api_req { /* zeroed at the start of each request up to `allow`; the re
 };
 
 struct th_api {
-    struct th_api_conf conf;
+    struct th_api_options options;
     struct th_engine *engine;
     struct th_metrics *metrics;
     struct th_buf out, fields, openapi;
@@ -260,7 +260,7 @@ bool th_api_guess_wrong(struct th_api_req *r);
 
 /* ---- limit.c ---- */
 /** Sets the rates of the conf. False: no memory, some may be the old ones. */
-TH_MUST_USE bool th_api_limit_rates(struct th_api *api, const struct th_api_conf *conf);
+TH_MUST_USE bool th_api_limit_rates(struct th_api *api, const struct th_api_options *options);
 /** Count a request for its key, for its tenant. Answer 429 themselves. */
 TH_MUST_USE bool th_api_limit_key(struct th_api_req *r);
 TH_MUST_USE bool th_api_limit_tenant(struct th_api_req *r);

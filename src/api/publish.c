@@ -43,7 +43,7 @@ static bool read_event(struct th_api_req *r, struct th_json v, struct th_span pr
         return false;
     ev->type = values[F_TYPE].text;
     ev->data = values[F_DATA].json.raw;
-    ev->own_id = values[F_ID].text;
+    ev->external_id = values[F_ID].text;
     ev->resource_type = values[F_RESOURCE_TYPE].text;
     ev->resource_id = values[F_RESOURCE_ID].text;
     ev->has_time = values[F_TIME].present && !values[F_TIME].null;
@@ -54,7 +54,7 @@ static bool read_event(struct th_api_req *r, struct th_json v, struct th_span pr
                      "must be names of A-Z a-z 0-9 _ - joined by full stops, at most 128 bytes");
     if (values[F_TENANT].present && values[F_TENANT].json.type == TH_JSON_STRING && !th_id_ok(*tenant))
         th_api_error(r, th_api_pointer(r, prefix, TH_LIT("tenant")), ID_FORM);
-    if (values[F_ID].present && values[F_ID].json.type == TH_JSON_STRING && !th_id_ok(ev->own_id))
+    if (values[F_ID].present && values[F_ID].json.type == TH_JSON_STRING && !th_id_ok(ev->external_id))
         th_api_error(r, th_api_pointer(r, prefix, TH_LIT("id")), ID_FORM);
     return true;
 }
@@ -192,8 +192,8 @@ static void published(struct th_publish *p)
     struct th_api_req *r = p->user;
 
     switch (p->result) {
-    case TH_PUB_REPLAYED:
-        r->replayed = true;
+    case TH_PUB_REPEATED:
+        r->repeated = true;
         answer(r, p);
         return;
     case TH_PUB_ACCEPTED:
@@ -204,8 +204,8 @@ static void published(struct th_publish *p)
         return;
     case TH_PUB_ID_TAKEN:
         th_api_error(r, bad_pointer(r, p, "id"), "an event with this id exists");
-        th_api_fail(r, 409, "an event with the id \"%.*s\" exists", (int)p->events[p->bad].own_id.n,
-                    p->events[p->bad].own_id.p);
+        th_api_fail(r, 409, "an event with the id \"%.*s\" exists", (int)p->events[p->bad].external_id.n,
+                    p->events[p->bad].external_id.p);
         return;
     case TH_PUB_INVALID:
         th_api_error(r, bad_pointer(r, p, p->field ? p->field : "data"), "%s", p->detail);

@@ -140,11 +140,11 @@ static void started(struct th_replay_start *s)
 {
     struct th_api_req *r = s->user;
 
-    if (s->result == TH_CH_REPLAYED) {
-        th_api_send_kept(r, &s->replayed);
+    if (s->result == TH_CH_REPEATED) {
+        th_api_send_kept(r, &s->repeated);
         return;
     }
-    th_buf_wipe(&s->replayed);
+    th_buf_wipe(&s->repeated);
     switch (s->result) {
     case TH_CH_DONE:
         break;

@@ -58,7 +58,7 @@ static void send(struct th_api_req *r, unsigned status, struct th_span content_t
     }
     if (r->route && (r->route->flags & TH_R_SECRET))
         th_buf_str(fields, "Cache-Control: no-store\r\n");
-    if (r->replayed)
+    if (r->repeated)
         th_buf_str(fields, "Idempotency-Replayed: true\r\n");
     if (r->unnamed && r->tenant_id_len) { /* whose object the id was, for requests that go with this one */
         th_buf_str(fields, "Tenterhook-Tenant: ");

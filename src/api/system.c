@@ -3,19 +3,19 @@
 
 static void write_dialects_now(struct th_api_req *r)
 {
-    const struct th_engine_conf *conf = th_engine_conf(r->api->engine);
+    const struct th_engine_options *options = th_engine_options(r->api->engine);
     struct th_jw w = th_api_begin(r);
 
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
-    for (unsigned i = 0; i < conf->dialect_count; i++)
-        th_dialect_show(conf->dialects[i], &w);
+    for (unsigned i = 0; i < options->dialect_count; i++)
+        th_dialect_show(options->dialects[i], &w);
     th_jw_end_array(&w);
     th_jw_key(&w, TH_LIT("next_cursor"));
     th_jw_null(&w);
     th_jw_key(&w, TH_LIT("default"));
-    th_jw_string(&w, conf->default_dialect);
+    th_jw_string(&w, options->default_dialect);
     th_jw_end_object(&w);
     th_api_send(r, 200);
 }
@@ -41,14 +41,14 @@ void th_h_dialect(struct th_api_req *r)
 
 void th_h_source_addresses(struct th_api_req *r)
 {
-    const struct th_api_conf *conf = &r->api->conf;
+    const struct th_api_options *options = &r->api->options;
     struct th_jw w = th_api_begin(r);
 
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("prefixes"));
     th_jw_array(&w);
-    for (unsigned i = 0; i < conf->source_address_count; i++)
-        th_jw_string(&w, conf->source_addresses[i]);
+    for (unsigned i = 0; i < options->source_address_count; i++)
+        th_jw_string(&w, options->source_addresses[i]);
     th_jw_end_array(&w);
     th_jw_end_object(&w);
     th_api_send(r, 200);
@@ -85,8 +85,8 @@ static void write_metrics_now(struct th_api_req *r)
     struct th_buf text;
 
     th_engine_measure(r->api->engine);
-    if (r->api->conf.measure)
-        r->api->conf.measure(r->api->conf.measure_ctx);
+    if (r->api->options.measure)
+        r->api->options.measure(r->api->options.measure_ctx);
     th_buf_init(&text, 1u << 20);
     th_metrics_write(r->api->metrics, &text);
     th_api_limits_metrics(r->api, &text);

@@ -1,6 +1,6 @@
 /* Tenants and their keys: the operator's routes.
  *
- * A tenant is made and changed by PUT under the operator's own id. Keys are 256 random bits as text, shown
+ * A tenant is made and changed by PUT under the operator's external id. Keys are 256 random bits as text, shown
  * once; only their SHA-256 goes on. Refused: ids outside [A-Za-z0-9_-]{1,128} (422), unknown scopes, an end
  * in the past. */
 #include "api/private.h"
@@ -220,7 +220,7 @@ static void read_scopes(struct th_api_req *r, const struct th_api_value *v, unsi
 /* Makes the key's text in the request's arena, and its hash. */
 static bool make_key(struct th_api_req *r, struct th_change *c)
 {
-    const struct th_entropy *entropy = &th_engine_conf(r->api->engine)->entropy;
+    const struct th_entropy *entropy = &th_engine_options(r->api->engine)->entropy;
     uint8_t random[32];
     struct th_buf text;
     bool ok;

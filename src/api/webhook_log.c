@@ -262,8 +262,8 @@ static void tested(struct th_publish *p)
     switch (p->result) {
     case TH_PUB_ACCEPTED:
         break;
-    case TH_PUB_REPLAYED:
-        r->replayed = true;
+    case TH_PUB_REPEATED:
+        r->repeated = true;
         break;
     case TH_PUB_KEY_REUSED:
         th_api_fail(r, 422, "this Idempotency-Key was used with another body");

@@ -1,5 +1,5 @@
 /* Data directory and key file. If the process dies while making the key file, the next start finds a short or empty file
- * and says so; no secret has been sealed with it yet. */
+ * and says so; no secret has been encrypted with it yet. */
 #include "app/datadir.h"
 #include "base/alloc.h"
 #include "base/buf.h"

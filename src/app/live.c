@@ -233,7 +233,7 @@ void th_live_warn(const struct th_live *l)
     const char *file = l->settings.v[TH_O_TLS_CERT].text;
     int64_t now_s = (int64_t)time(NULL), left_s, begins_s;
 
-    th_config_warn_open(&l->settings);
+    th_options_warn_open(&l->settings);
     warn_networks(l);
     warn_listen(l);
     warn_key(l);
@@ -333,7 +333,7 @@ void th_live_free(struct th_live *l)
         th_free(l->hosts);
         th_free(l->sources);
         th_tls_identity_unref(l->identity);
-        th_config_fini(&l->settings);
+        th_settings_op_fini(&l->settings);
         th_free(l);
         l = older;
     }
@@ -348,7 +348,7 @@ enum th_error th_live_new(int argc, char **argv, struct th_live **out, char *why
     snprintf(why, why_size, "out of memory");
     if (!l)
         return TH_NOMEM;
-    error = th_config_read(argc, argv, &l->settings, why, why_size);
+    error = th_options_read(argc, argv, &l->settings, why, why_size);
     if (!error)
         error = prepare(l, why, why_size);
     if (error) {

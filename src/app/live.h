@@ -2,9 +2,9 @@
 #ifndef TH_APP_LIVE_H
 #define TH_APP_LIVE_H
 #include "api/api.h"
-#include "conf/config.h"
-#include "conf/dialects.h"
 #include "net/tls_server.h"
+#include "options/dialects.h"
+#include "options/options.h"
 
 /* What SIGHUP replaces as a whole. Kept for good are the first, whose texts the parts of the server point to, and each that
  * brought other dialects, which requests under way may point to (LIMIT: about 1 MiB a change of a dialect file). */

@@ -1,7 +1,7 @@
 /* The server process. */
 #ifndef TH_APP_SERVE_H
 #define TH_APP_SERVE_H
-#include "conf/config.h"
+#include "options/options.h"
 
 /** What `tenterhook init` tells. */
 struct th_first_start {

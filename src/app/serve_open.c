@@ -49,9 +49,9 @@ static void on_fatal(void *ctx, enum th_error error, const char *what)
 static enum th_error open_store(struct th_app *a)
 {
     const char *dir = a->live->settings.v[TH_O_DATA].text;
-    struct th_store_conf conf = {.dir = dir, .metrics = &a->metrics};
+    struct th_store_options options = {.dir = dir, .metrics = &a->metrics};
 
-    return th_store_sqlite_open(&conf, &a->store, a->why, sizeof a->why);
+    return th_store_sqlite_open(&options, &a->store, a->why, sizeof a->why);
 }
 
 /* A process with few descriptors must not let silent endpoints take them all: the API could not accept a connection.
@@ -84,11 +84,11 @@ static void share_descriptors(struct th_app *a)
 static enum th_error open_network(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
-    struct th_http_client_conf client = {.ca_file = c->v[TH_O_CA_FILE].text,
-                                         .bind_address = c->v[TH_O_BIND].text,
-                                         .max_idle = a->max_idle,
-                                         .metrics = &a->metrics};
-    struct th_resolver_conf dns = {.servers = c->v[TH_O_DNS].text};
+    struct th_http_client_options client = {.ca_file = c->v[TH_O_CA_FILE].text,
+                                            .bind_address = c->v[TH_O_BIND].text,
+                                            .max_idle = a->max_idle,
+                                            .metrics = &a->metrics};
+    struct th_resolver_options dns = {.servers = c->v[TH_O_DNS].text};
     enum th_error error = th_http_client_open(&a->loop, &client, &a->transport, a->why, sizeof a->why);
 
     if (error)
@@ -103,7 +103,7 @@ static enum th_error open_network(struct th_app *a)
 static enum th_error open_engine(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
-    struct th_engine_conf conf = {
+    struct th_engine_options options = {
         .store = a->store,
         .transport = a->transport,
         .resolver = a->resolver,
@@ -125,23 +125,23 @@ static enum th_error open_engine(struct th_app *a)
         .wake = {wake_loop, a},
         .fatal = on_fatal};
     enum th_error error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text,
-                                                &conf.secret_key, a->why, sizeof a->why);
+                                                &options.secret_key, a->why, sizeof a->why);
 
     if (!error && c->v[TH_O_SECRET_KEY_OLD].text) {
         error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY_OLD].text,
-                                      &conf.old_secret_key, a->why, sizeof a->why);
-        conf.has_old_key = !error;
+                                      &options.old_secret_key, a->why, sizeof a->why);
+        options.has_old_key = !error;
     }
     if (error)
         return error;
     if (c->v[TH_O_ADMIN_KEY].text) {
         th_sha256(c->v[TH_O_ADMIN_KEY].text, strlen(c->v[TH_O_ADMIN_KEY].text), a->admin_hash);
-        conf.operator_key_hash = th_span(a->admin_hash, sizeof a->admin_hash);
-        conf.operator_key_short = strlen(c->v[TH_O_ADMIN_KEY].text) < TH_OPERATOR_KEY_MIN;
+        options.operator_key_hash = th_span(a->admin_hash, sizeof a->admin_hash);
+        options.operator_key_short = strlen(c->v[TH_O_ADMIN_KEY].text) < TH_OPERATOR_KEY_MIN;
     }
-    error = th_engine_new(&conf, &a->engine);
-    th_wipe(&conf.secret_key, sizeof conf.secret_key);
-    th_wipe(&conf.old_secret_key, sizeof conf.old_secret_key);
+    error = th_engine_new(&options, &a->engine);
+    th_wipe(&options.secret_key, sizeof options.secret_key);
+    th_wipe(&options.old_secret_key, sizeof options.old_secret_key);
     if (!error)
         error = th_engine_start(a->engine, &a->made_key, a->why, sizeof a->why);
     return error;
@@ -208,60 +208,60 @@ static enum th_client_header client_header(const struct th_settings *c)
                                                   : TH_CLIENT_AUTO;
 }
 
-struct th_api_conf th_app_api_conf(struct th_app *a)
+struct th_api_options th_app_api_options(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
 
-    return (struct th_api_conf){.engine = a->engine,
-                                .metrics = &a->metrics,
-                                .hosts = a->live->hosts,
-                                .host_count = c->v[TH_O_HOSTS].count,
-                                .source_addresses = a->live->sources,
-                                .source_address_count = c->v[TH_O_SOURCE_ADDRESSES].count,
-                                .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
-                                .key_rate = (uint32_t)c->v[TH_O_KEY_RATE].number,
-                                .tenant_rate = (uint32_t)c->v[TH_O_TENANT_RATE].number,
-                                .wrong_key_rate = (uint32_t)c->v[TH_O_WRONG_KEY_RATE].number,
-                                .trusted = a->live->trusted,
-                                .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
-                                .client_header = client_header(c),
-                                .version = TH_LIT(TH_VERSION),
-                                .measure = measure,
-                                .measure_ctx = a,
-                                .work = work,
-                                .work_ctx = a};
+    return (struct th_api_options){.engine = a->engine,
+                                   .metrics = &a->metrics,
+                                   .hosts = a->live->hosts,
+                                   .host_count = c->v[TH_O_HOSTS].count,
+                                   .source_addresses = a->live->sources,
+                                   .source_address_count = c->v[TH_O_SOURCE_ADDRESSES].count,
+                                   .default_dialect = th_str(c->v[TH_O_DEFAULT_DIALECT].text),
+                                   .key_rate = (uint32_t)c->v[TH_O_KEY_RATE].number,
+                                   .tenant_rate = (uint32_t)c->v[TH_O_TENANT_RATE].number,
+                                   .wrong_key_rate = (uint32_t)c->v[TH_O_WRONG_KEY_RATE].number,
+                                   .trusted = a->live->trusted,
+                                   .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
+                                   .client_header = client_header(c),
+                                   .version = TH_LIT(TH_VERSION),
+                                   .measure = measure,
+                                   .measure_ctx = a,
+                                   .work = work,
+                                   .work_ctx = a};
 }
 
 static enum th_error open_api(struct th_app *a)
 {
-    struct th_api_conf conf = th_app_api_conf(a);
+    struct th_api_options options = th_app_api_options(a);
 
-    return th_api_new(&conf, &a->api);
+    return th_api_new(&options, &a->api);
 }
 
 static enum th_error open_server(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
     char address[256];
-    struct th_http_server_conf conf = {.address = address,
-                                       .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
-                                       .max_connections = a->max_connections,
-                                       .max_keyless = (unsigned)c->v[TH_O_KEYLESS].number,
-                                       .trusted = a->live->trusted,
-                                       .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
-                                       .handle = th_api_handle,
-                                       .judge = th_api_judge,
-                                       .is_vital = th_api_is_vital,
-                                       .ctx = a->api,
-                                       .metrics = &a->metrics,
-                                       .tls = a->live->identity};
+    struct th_http_server_options options = {.address = address,
+                                             .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
+                                             .max_connections = a->max_connections,
+                                             .max_keyless = (unsigned)c->v[TH_O_KEYLESS].number,
+                                             .trusted = a->live->trusted,
+                                             .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
+                                             .handle = th_api_handle,
+                                             .judge = th_api_judge,
+                                             .is_vital = th_api_is_vital,
+                                             .ctx = a->api,
+                                             .metrics = &a->metrics,
+                                             .tls = a->live->identity};
     int os_error = 0;
     enum th_error error;
 
-    if (!th_live_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &conf.port))
+    if (!th_live_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &options.port))
         return TH_BUG;
-    a->tls = conf.tls != NULL;
-    error = th_http_server_open(&a->loop, &conf, &a->server, &os_error);
+    a->tls = options.tls != NULL;
+    error = th_http_server_open(&a->loop, &options, &a->server, &os_error);
     if (error)
         snprintf(a->why, sizeof a->why, "cannot listen on %s (%s): %s%s", c->v[TH_O_LISTEN].text,
                  c->v[TH_O_LISTEN].origin, strerror(os_error),

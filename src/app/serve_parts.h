@@ -51,7 +51,7 @@ struct th_app {
 enum th_error th_app_open(struct th_app *a);
 
 /* What the API is given, out of the configuration in force. */
-struct th_api_conf th_app_api_conf(struct th_app *a);
+struct th_api_options th_app_api_options(struct th_app *a);
 
 /* SIGHUP: configuration, dialects and certificate are to be read again. */
 void th_app_ask_reload(struct th_app *a);

@@ -62,8 +62,8 @@ static const struct th_live *started_with(const struct th_app *a)
 
 static void reload(struct th_app *a)
 {
-    struct th_engine_conf conf = *th_engine_conf(a->engine);
-    struct th_api_conf api;
+    struct th_engine_options options = *th_engine_options(a->engine);
+    struct th_api_options api;
     struct th_live *l, *old;
     enum th_error error;
     char names[2048]; /* all of them fit */
@@ -71,15 +71,15 @@ static void reload(struct th_app *a)
     error = th_live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
     if (!error) {
         th_live_borrow(l, a->live);
-        conf.dialects = l->dialects.v;
-        conf.dialect_count = l->dialects.count;
-        conf.default_dialect = th_str(l->settings.v[TH_O_DEFAULT_DIALECT].text);
+        options.dialects = l->dialects.v;
+        options.dialect_count = l->dialects.count;
+        options.default_dialect = th_str(l->settings.v[TH_O_DEFAULT_DIALECT].text);
         l->guard.allow_loopback = started_with(a)->guard.allow_loopback; /* the environment's */
-        conf.guard = &l->guard;
-        conf.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
-        conf.limits = th_live_limits(&l->settings);
-        conf.warn_percent = (unsigned)l->settings.v[TH_O_LIMIT_WARNING].number;
-        error = th_engine_reload(a->engine, &conf, a->why, sizeof a->why);
+        options.guard = &l->guard;
+        options.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
+        options.limits = th_live_limits(&l->settings);
+        options.warn_percent = (unsigned)l->settings.v[TH_O_LIMIT_WARNING].number;
+        error = th_engine_reload(a->engine, &options, a->why, sizeof a->why);
         if (error)
             th_live_free(l);
     }
@@ -100,7 +100,7 @@ static void reload(struct th_app *a)
         th_tls_identity_unref(old->identity); /* connections keep theirs */
         old->identity = NULL;
     }
-    api = th_app_api_conf(a);
+    api = th_app_api_options(a);
     th_api_reload(a->api, &api);
     th_http_server_trust(a->server, l->trusted, l->settings.v[TH_O_TRUSTED_PROXIES].count);
     th_live_replace(l, old); /* nothing points to it any more */

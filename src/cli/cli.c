@@ -8,7 +8,7 @@
  * those. Failure: a message on standard error that says what to do, and an exit status of cli.h. */
 #include "cli/cli.h"
 #include "base/alloc.h"
-#include "conf/config.h"
+#include "options/options.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -334,10 +334,10 @@ static int use_key(struct th_cli *cli, struct th_client *client, const char *ser
 
 int th_cli_connect(struct th_cli *cli)
 {
-    struct th_client_conf conf = {.url = option_or_env(cli, "--server", "TENTERHOOK_SERVER", NULL),
-                                  .tenant = option_or_env(cli, "--tenant", "TENTERHOOK_TENANT", NULL),
-                                  .ca_file =
-                                      option_or_env(cli, "--api-ca-file", "TENTERHOOK_API_CA_FILE", NULL)};
+    struct th_client_options conf = {.url = option_or_env(cli, "--server", "TENTERHOOK_SERVER", NULL),
+                                     .tenant = option_or_env(cli, "--tenant", "TENTERHOOK_TENANT", NULL),
+                                     .ca_file =
+                                         option_or_env(cli, "--api-ca-file", "TENTERHOOK_API_CA_FILE", NULL)};
     struct th_client *client = NULL;
     enum th_error error;
     char why[600];

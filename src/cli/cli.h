@@ -63,7 +63,7 @@ struct th_cli {
         const char *name, *value; /* value NULL: a flag */
     } given[TH_CLI_ARGS];
     unsigned given_count;
-    char **config_argv; /* TH_CLI_CONFIG: the server's options, for th_config_read */
+    char **config_argv; /* TH_CLI_CONFIG: the server's options, for th_options_read */
     int config_argc;
     bool json, colour, terminal; /* of standard output; json: for programs, in whatever shape */
     enum { TH_CLI_WHOLE, TH_CLI_FIELDS, TH_CLI_IDS } shape; /* with json: all of it, --field, --quiet */

@@ -87,18 +87,18 @@ static bool visible(const char *s)
     return true;
 }
 
-static enum th_error read_conf(struct th_client *c, const struct th_client_conf *conf, char *why,
+static enum th_error read_conf(struct th_client *c, const struct th_client_options *options, char *why,
                                size_t why_size)
 {
     const char *reason = "is too long";
     size_t n;
 
-    snprintf(c->url_text, sizeof c->url_text, "%s", conf->url);
-    if (strlen(conf->url) >= sizeof c->url_text || th_url_parse(th_str(c->url_text), &c->url, &reason)) {
+    snprintf(c->url_text, sizeof c->url_text, "%s", options->url);
+    if (strlen(options->url) >= sizeof c->url_text || th_url_parse(th_str(c->url_text), &c->url, &reason)) {
         snprintf(
             why, why_size,
             "the server's address \"%.200s\" cannot be used: %s; write for example http://127.0.0.1:8420",
-            conf->url, reason);
+            options->url, reason);
         return TH_INVALID;
     }
     n = c->url.target.n;
@@ -108,21 +108,21 @@ static enum th_error read_conf(struct th_client *c, const struct th_client_conf 
     if (!c->base)
         return TH_NOMEM;
     memcpy(c->base, c->url.target.p, n);
-    if (conf->tenant && !visible(conf->tenant)) {
+    if (options->tenant && !visible(options->tenant)) {
         snprintf(why, why_size, "the tenant's id holds white space or control characters");
         return TH_INVALID;
     }
     th_buf_printf(&c->auth, "User-Agent: tenterhook-cli/%s\r\nAccept: application/json\r\n", TH_VERSION);
-    if (conf->tenant)
-        th_buf_printf(&c->auth, "Tenterhook-Tenant: %s\r\n", conf->tenant);
-    c->timeout_ms = conf->timeout_ms ? conf->timeout_ms : 30000;
+    if (options->tenant)
+        th_buf_printf(&c->auth, "Tenterhook-Tenant: %s\r\n", options->tenant);
+    c->timeout_ms = options->timeout_ms ? options->timeout_ms : 30000;
     return c->auth.failed;
 }
 
-enum th_error th_client_open(const struct th_client_conf *conf, struct th_client **out, char *why,
+enum th_error th_client_open(const struct th_client_options *options, struct th_client **out, char *why,
                              size_t why_size)
 {
-    struct th_http_client_conf http = {.ca_file = conf->ca_file};
+    struct th_http_client_options http = {.ca_file = options->ca_file};
     struct th_client *c = th_calloc(1, sizeof *c);
     enum th_error error;
 
@@ -130,8 +130,9 @@ enum th_error th_client_open(const struct th_client_conf *conf, struct th_client
     if (!c)
         return TH_NOMEM;
     th_buf_init(&c->auth, 16384);
-    error = read_conf(c, conf, why, why_size);
-    http.plain = !c->url.tls && !conf->ca_file; /* a file that is named is read, so that a wrong name shows */
+    error = read_conf(c, options, why, why_size);
+    http.plain =
+        !c->url.tls && !options->ca_file; /* a file that is named is read, so that a wrong name shows */
     if (!error && c->url.literal) {
         c->addrs[0] = c->url.addr;
         c->addr_count = 1;

@@ -6,7 +6,7 @@
 #include "port/transport.h"
 
 struct th_client;
-struct th_client_conf {
+struct th_client_options {
     const char *url;     /* base: "http://127.0.0.1:8420"; a path in front of /v1 is kept */
     const char *tenant;  /* or NULL */
     const char *ca_file; /* or NULL */
@@ -19,8 +19,8 @@ struct th_answer {
 };
 /** Resolves the name and opens the transport; sends nothing. TH_INVALID: url or tenant; TH_NOT_FOUND: the name
  * does not resolve. */
-TH_MUST_USE enum th_error th_client_open(const struct th_client_conf *conf, struct th_client **out, char *why,
-                                         size_t why_size);
+TH_MUST_USE enum th_error th_client_open(const struct th_client_options *options, struct th_client **out,
+                                         char *why, size_t why_size);
 void th_client_close(struct th_client *c);
 /** Whether every address that requests go to is one of this machine (127.0.0.0/8, ::1, and 0.0.0.0 and ::), whatever its name. */
 bool th_client_here(const struct th_client *c);

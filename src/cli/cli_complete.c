@@ -1,7 +1,7 @@
 /* Completions for bash, zsh and fish, from the table of commands. */
 #include "cli/cli_help.h"
 #include "cli/cmd.h"
-#include "conf/config.h"
+#include "options/options.h"
 #include "tenterhook/tenterhook.h"
 
 /* ---- values ---- */

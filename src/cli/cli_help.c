@@ -1,7 +1,7 @@
 /* Texts made from the table of commands: help, manual pages. One source, so they cannot differ;
  * a test compares what packaging/ holds with what this writes. */
 #include "cli/cli_help.h"
-#include "conf/config.h"
+#include "options/options.h"
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -59,7 +59,7 @@ void th_help_command(FILE *to, const struct th_command *c)
         print_options(to, "always", th_cli_common);
     if (c->flags & TH_CLI_CONFIG) {
         th_buf_init(&config, 1u << 20);
-        th_config_help(&config);
+        th_options_help(&config);
         fprintf(to, "\nconfiguration (flags before environment before file before default):\n\n%s",
                 th_buf_cstr(&config));
         th_buf_fini(&config);

@@ -22,7 +22,7 @@
 
 struct th_hook_server {
     uv_tcp_t tcp;
-    struct th_hook_conf conf;
+    struct th_hook_options options;
     struct th_list hooks;
     unsigned count;
     bool closing, closed;
@@ -134,7 +134,7 @@ static void refuse(struct th_hook *k, unsigned status, const char *why)
 {
     uv_read_stop((uv_stream_t *)&k->tcp);
     k->handled = true;
-    k->server->conf.refused(k->server->conf.ctx, status, why);
+    k->server->options.refused(k->server->options.ctx, status, why);
     th_hook_reply(k, status, TH_LIT("Content-Type: text/plain\r\n"), th_str(why), 0, 0);
 }
 
@@ -145,7 +145,7 @@ static void ready(struct th_hook *k, struct th_span body)
     uv_read_stop((uv_stream_t *)&k->tcp);
     uv_timer_stop(&k->timer);
     k->handled = true;
-    k->server->conf.handle(k->server->conf.ctx, k, &k->head, body);
+    k->server->options.handle(k->server->options.ctx, k, &k->head, body);
 }
 
 static void read_chunks(struct th_hook *k)
@@ -287,8 +287,8 @@ static void on_server_closed(uv_handle_t *h)
     free_server(s);
 }
 
-enum th_error th_hook_open(uv_loop_t *loop, const struct th_hook_conf *conf, struct th_hook_server **out,
-                           int *os_error)
+enum th_error th_hook_open(uv_loop_t *loop, const struct th_hook_options *options,
+                           struct th_hook_server **out, int *os_error)
 {
     struct th_hook_server *s = th_calloc(1, sizeof *s);
     struct sockaddr_storage address;
@@ -297,13 +297,13 @@ enum th_error th_hook_open(uv_loop_t *loop, const struct th_hook_conf *conf, str
     *os_error = UV_ENOMEM;
     if (!s)
         return TH_NOMEM;
-    s->conf = *conf;
+    s->options = *options;
     th_list_init(&s->hooks);
     uv_tcp_init(loop, &s->tcp);
     s->tcp.data = s;
-    error = uv_ip4_addr(conf->address, conf->port, (struct sockaddr_in *)(void *)&address);
+    error = uv_ip4_addr(options->address, options->port, (struct sockaddr_in *)(void *)&address);
     if (error)
-        error = uv_ip6_addr(conf->address, conf->port, (struct sockaddr_in6 *)(void *)&address);
+        error = uv_ip6_addr(options->address, options->port, (struct sockaddr_in6 *)(void *)&address);
     if (!error)
         error = uv_tcp_bind(&s->tcp, (const struct sockaddr *)(const void *)&address, 0);
     if (!error)

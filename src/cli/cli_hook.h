@@ -10,7 +10,7 @@ typedef struct uv_loop_s uv_loop_t;
 struct th_hook_server;
 struct th_hook;
 
-struct th_hook_conf {
+struct th_hook_options {
     const char *address; /* numeric */
     uint16_t port;       /* 0: a free one */
     /** A complete request; leads to exactly one th_hook_reply, at once or later. Everything in `head` and
@@ -21,7 +21,7 @@ struct th_hook_conf {
     void *ctx;
 };
 /** TH_IO with *os_error, a negative libuv error. */
-TH_MUST_USE enum th_error th_hook_open(uv_loop_t *loop, const struct th_hook_conf *conf,
+TH_MUST_USE enum th_error th_hook_open(uv_loop_t *loop, const struct th_hook_options *options,
                                        struct th_hook_server **out, int *os_error);
 uint16_t th_hook_port(const struct th_hook_server *s);
 /** Answers after delay_ms; with drip_ms byte by byte, that far apart. fields: finished lines. Bytes are

@@ -18,7 +18,7 @@
 #define FORWARD_BODY (1u << 20)
 
 struct th_listener {
-    struct th_listener_conf conf;
+    struct th_listener_options options;
     struct th_hook_server *server;
     struct th_transport *transport;
     char forward_text[2100];
@@ -62,7 +62,7 @@ static void show_body(const struct work *k)
     struct th_span body = k->request.body;
     struct th_json json;
 
-    if (k->l->conf.no_body || body.n == 0)
+    if (k->l->options.no_body || body.n == 0)
         return;
     if (!th_json_parse(body, TH_JSON_DEPTH, &json, NULL)) {
         th_print_json(stdout, json);
@@ -95,16 +95,16 @@ static void show_request(struct work *k, const struct tenterhook_event *event, e
         th_print_safe(stdout, th_span(event->id.p, event->id.n));
     }
     printf("  %zu bytes", r->body.n);
-    if (k->l->conf.receiver && result == TENTERHOOK_OK)
+    if (k->l->options.receiver && result == TENTERHOOK_OK)
         printf("  %sverified%s", th_green(cli), th_plain(cli));
-    else if (k->l->conf.receiver && result == TENTERHOOK_BAD_EVENT)
+    else if (k->l->options.receiver && result == TENTERHOOK_BAD_EVENT)
         printf("  %sverified, but refused: %s%s", th_red(cli), report->detail, th_plain(cli));
-    else if (k->l->conf.receiver)
+    else if (k->l->options.receiver)
         printf("  %snot verified: %s%s", th_red(cli), report->detail, th_plain(cli));
     printf("%s\n", again ? "  (a repetition)" : "");
     if (why.raw.n)
         th_explain_print(cli, why, false, "  ");
-    for (size_t i = 0; k->l->conf.headers && i < r->header_count; i++) {
+    for (size_t i = 0; k->l->options.headers && i < r->header_count; i++) {
         printf("    %s", th_dim(cli));
         th_print_safe(stdout, th_span(r->headers[i].name.p, r->headers[i].name.n));
         printf(":%s ", th_plain(cli));
@@ -138,11 +138,11 @@ static void json_request(struct work *k, const struct tenterhook_event *event, e
     json_text(w, "type", event ? th_span(event->type.p, event->type.n) : TH_LIT(""));
     json_text(w, "id", event ? th_span(event->id.p, event->id.n) : TH_LIT(""));
     th_jw_key(w, TH_LIT("verified"));
-    if (k->l->conf.receiver)
+    if (k->l->options.receiver)
         th_jw_bool(w, result == TENTERHOOK_OK || result == TENTERHOOK_BAD_EVENT);
     else
         th_jw_null(w);
-    if (k->l->conf.receiver && result != TENTERHOOK_OK) {
+    if (k->l->options.receiver && result != TENTERHOOK_OK) {
         json_text(w, "reason", th_str(tenterhook_name(result)));
         json_text(w, "detail", th_str(report->detail));
         if (why.raw.n && th_json_member(why, TH_LIT("findings"), &list)) {
@@ -178,7 +178,7 @@ static void answer(struct work *k, unsigned status, struct th_span fields, struc
                    const char *note)
 {
     struct th_listener *l = k->l;
-    unsigned delay = l->conf.delay_ms;
+    unsigned delay = l->options.delay_ms;
 
     if (k->cli.json) {
         th_jw_key(&k->w, TH_LIT("answered"));
@@ -191,24 +191,24 @@ static void answer(struct work *k, unsigned status, struct th_span fields, struc
                *note ? "  " : "", note, delay ? th_cli_printf(&k->cli, "  after %u ms", delay) : "");
     }
     fflush(stdout);
-    th_hook_reply(k->hook, status, fields, body, delay, l->conf.drip_ms);
+    th_hook_reply(k->hook, status, fields, body, delay, l->options.drip_ms);
     l->answered++;
     th_buf_fini(&k->json);
     th_buf_fini(&k->head);
     th_arena_fini(&k->cli.mem);
     th_free(k);
-    if (l->conf.ended &&
-        (l->answered == l->conf.count || !th_cli_flush())) /* or nobody reads what is shown */
-        l->conf.ended(l->conf.ctx);
+    if (l->options.ended &&
+        (l->answered == l->options.count || !th_cli_flush())) /* or nobody reads what is shown */
+        l->options.ended(l->options.ctx);
 }
 
 static bool fails_now(const struct th_listener *l)
 {
     uint8_t dice[2] = {0, 0};
 
-    if (!l->conf.fail_percent || !th_random(dice, sizeof dice))
+    if (!l->options.fail_percent || !th_random(dice, sizeof dice))
         return false;
-    return (unsigned)(dice[0] | dice[1] << 8) % 100 < l->conf.fail_percent;
+    return (unsigned)(dice[0] | dice[1] << 8) % 100 < l->options.fail_percent;
 }
 
 /* ---- forwarding ---- */
@@ -328,14 +328,14 @@ static void judge(struct work *k)
     bool again;
 
     th_buf_init(&explained, 1u << 20);
-    if (l->conf.receiver)
-        result = th_receiver_check(&k->cli, &l->conf.receiver->verifier, &k->request, (int64_t)time(NULL),
+    if (l->options.receiver)
+        result = th_receiver_check(&k->cli, &l->options.receiver->verifier, &k->request, (int64_t)time(NULL),
                                    &event, &report);
     else
         guess(k, &k->cli, &event);
     if (result != TENTERHOOK_OK) {
         l->refused++;
-        (void)th_explain(&k->cli, l->conf.receiver, &k->request, (int64_t)time(NULL), &explained);
+        (void)th_explain(&k->cli, l->options.receiver, &k->request, (int64_t)time(NULL), &explained);
         if (explained.failed || th_json_parse(th_buf_view(&explained), TH_JSON_DEPTH, &why, NULL))
             why = (struct th_json){0};
     }
@@ -345,9 +345,9 @@ static void judge(struct work *k)
     else
         show_request(k, result == TENTERHOOK_OK ? &event : NULL, result, &report, again, why);
     th_buf_fini(&explained);
-    if (result == TENTERHOOK_OK && l->conf.verified)
-        l->conf.verified(l->conf.ctx, th_cli_text(&k->cli, th_span(event.id.p, event.id.n)), again);
-    if (result != TENTERHOOK_OK && !(l->transport && l->conf.forward_refused))
+    if (result == TENTERHOOK_OK && l->options.verified)
+        l->options.verified(l->options.ctx, th_cli_text(&k->cli, th_span(event.id.p, event.id.n)), again);
+    if (result != TENTERHOOK_OK && !(l->transport && l->options.forward_refused))
         answer(k, (unsigned)tenterhook_status(result), TH_LIT("Content-Type: text/plain\r\n"),
                th_str(report.detail), "");
     else if (fails_now(l))
@@ -355,7 +355,7 @@ static void judge(struct work *k)
     else if (l->transport)
         forward(k);
     else
-        answer(k, l->conf.status, TH_LIT("Content-Type: text/plain\r\n"), TH_LIT("ok\n"), "");
+        answer(k, l->options.status, TH_LIT("Content-Type: text/plain\r\n"), TH_LIT("ok\n"), "");
 }
 
 static void on_request(void *ctx, struct th_hook *hook, const struct th_http1_head *head, struct th_span body)
@@ -371,7 +371,7 @@ static void on_request(void *ctx, struct th_hook *hook, const struct th_http1_he
     k->l = l;
     k->hook = hook;
     k->number = ++l->number;
-    k->cli = *l->conf.cli;
+    k->cli = *l->options.cli;
     k->cli.client = NULL;
     th_arena_init(&k->cli.mem, (size_t)128 << 20);
     th_buf_init(&k->json, (size_t)128 << 20);
@@ -382,8 +382,8 @@ static void on_request(void *ctx, struct th_hook *hook, const struct th_http1_he
         k->request.headers[k->request.header_count++] =
             (struct tenterhook_header){{head->fields[i].name.p, head->fields[i].name.n},
                                        {head->fields[i].value.p, head->fields[i].value.n}};
-    if (l->conf.url)
-        k->request.url = th_str(l->conf.url);
+    if (l->options.url)
+        k->request.url = th_str(l->options.url);
     judge(k);
 }
 
@@ -391,13 +391,13 @@ static void on_refused(void *ctx, unsigned status, const char *why)
 {
     struct th_listener *l = ctx;
 
-    if (l->conf.cli->json) {
-        printf("{\"refused\":%u,\"detail\":%s}\n", status, th_cli_quoted(l->conf.cli, why));
+    if (l->options.cli->json) {
+        printf("{\"refused\":%u,\"detail\":%s}\n", status, th_cli_quoted(l->options.cli, why));
     } else {
-        printf("%s", th_dim(l->conf.cli));
+        printf("%s", th_dim(l->options.cli));
         show_time();
-        printf("%s  %srefused with %u%s: %s\n", th_plain(l->conf.cli), th_red(l->conf.cli), status,
-               th_plain(l->conf.cli), why);
+        printf("%s  %srefused with %u%s: %s\n", th_plain(l->options.cli), th_red(l->options.cli), status,
+               th_plain(l->options.cli), why);
     }
     fflush(stdout);
 }
@@ -406,47 +406,51 @@ static void on_refused(void *ctx, unsigned status, const char *why)
 
 static int open_forward(struct th_listener *l, uv_loop_t *loop)
 {
-    struct th_http_client_conf http = {.ca_file = th_cli_option(l->conf.cli, "--ca-file")};
+    struct th_http_client_options http = {.ca_file = th_cli_option(l->options.cli, "--ca-file")};
     const char *why = "is too long";
     char text[400];
 
-    snprintf(l->forward_text, sizeof l->forward_text, "%s", l->conf.forward);
-    if (strlen(l->conf.forward) >= sizeof l->forward_text ||
+    snprintf(l->forward_text, sizeof l->forward_text, "%s", l->options.forward);
+    if (strlen(l->options.forward) >= sizeof l->forward_text ||
         th_url_parse(th_str(l->forward_text), &l->forward, &why))
-        return th_cli_fail(l->conf.cli, TH_EXIT_USAGE, "--forward \"%.200s\": %s", l->conf.forward, why);
+        return th_cli_fail(l->options.cli, TH_EXIT_USAGE, "--forward \"%.200s\": %s", l->options.forward,
+                           why);
     if (l->forward.literal) {
         l->addrs[0] = l->forward.addr;
         l->addr_count = 1;
     } else {
         l->addr_count = th_client_resolve(l->forward.host, l->forward.port, l->addrs, text, sizeof text);
         if (!l->addr_count)
-            return th_cli_fail(l->conf.cli, TH_EXIT_UNREACHABLE, "--forward: %s", text);
+            return th_cli_fail(l->options.cli, TH_EXIT_UNREACHABLE, "--forward: %s", text);
     }
     http.plain = !l->forward.tls && !http.ca_file;
     if (th_http_client_open(loop, &http, &l->transport, text, sizeof text))
-        return th_cli_fail(l->conf.cli, TH_EXIT_USAGE, "--forward: %s", text);
+        return th_cli_fail(l->options.cli, TH_EXIT_USAGE, "--forward: %s", text);
     return TH_EXIT_OK;
 }
 
-int th_listener_open(uv_loop_t *loop, const struct th_listener_conf *conf, struct th_listener **out)
+int th_listener_open(uv_loop_t *loop, const struct th_listener_options *options, struct th_listener **out)
 {
     struct th_listener *l = th_calloc(1, sizeof *l);
-    struct th_hook_conf hook = {
-        .address = conf->address, .port = conf->port, .handle = on_request, .refused = on_refused, .ctx = l};
+    struct th_hook_options hook = {.address = options->address,
+                                   .port = options->port,
+                                   .handle = on_request,
+                                   .refused = on_refused,
+                                   .ctx = l};
     size_t size = tenterhook_seen_size(SEEN);
     int status = TH_EXIT_OK, os_error = 0;
 
     if (!l)
-        return th_cli_nomem(conf->cli);
-    l->conf = *conf;
+        return th_cli_nomem(options->cli);
+    l->options = *options;
     l->seen_memory = th_malloc(size);
     if (!l->seen_memory || tenterhook_seen_init(&l->seen, SEEN, l->seen_memory, size) != TENTERHOOK_OK)
-        status = th_cli_nomem(conf->cli);
-    if (!status && conf->forward)
+        status = th_cli_nomem(options->cli);
+    if (!status && options->forward)
         status = open_forward(l, loop);
     if (!status && th_hook_open(loop, &hook, &l->server, &os_error))
-        status = th_cli_fail(conf->cli, TH_EXIT_UNREACHABLE, "cannot listen on %s port %u: %s", conf->address,
-                             conf->port, uv_strerror(os_error));
+        status = th_cli_fail(options->cli, TH_EXIT_UNREACHABLE, "cannot listen on %s port %u: %s",
+                             options->address, options->port, uv_strerror(os_error));
     *out = l;
     return status;
 }
@@ -468,12 +472,12 @@ unsigned th_listener_refused(const struct th_listener *l)
 
 void th_listener_behave(struct th_listener *l, unsigned status)
 {
-    l->conf.status = status;
+    l->options.status = status;
 }
 
 void th_listener_registered(struct th_listener *l, const char *url)
 {
-    l->conf.url = url;
+    l->options.url = url;
 }
 
 static void transport_closed(void *ctx)

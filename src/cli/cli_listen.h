@@ -7,7 +7,7 @@
 #include "port/transport.h"
 
 struct th_listener;
-struct th_listener_conf {
+struct th_listener_options {
     struct th_cli *cli;
     const char *address;
     uint16_t port;
@@ -22,7 +22,7 @@ struct th_listener_conf {
     void *ctx;
 };
 /** Listens. Exit status; a message has been printed when it is not 0. */
-int th_listener_open(uv_loop_t *loop, const struct th_listener_conf *conf, struct th_listener **out);
+int th_listener_open(uv_loop_t *loop, const struct th_listener_options *options, struct th_listener **out);
 uint16_t th_listener_port(const struct th_listener *l);
 /** Requests so far, and those that did not verify. */
 unsigned th_listener_received(const struct th_listener *l);

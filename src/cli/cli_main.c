@@ -1,7 +1,7 @@
 /* The way from argv to a command's function. Split from cli.c, which holds what commands share. */
 #include "cli/cli.h"
 #include "cli/cli_stream.h"
-#include "conf/config.h"
+#include "options/options.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -2,8 +2,8 @@
 #include "cli/cli_request.h"
 #include "base/alloc.h"
 #include "base/enc.h"
-#include "conf/dialects.h"
 #include "lib/crypto.h"
+#include "options/dialects.h"
 #include <stdlib.h>
 
 /* ---- dialect and secrets ---- */

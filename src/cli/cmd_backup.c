@@ -5,7 +5,7 @@
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include "cli/cmd_restore.h"
-#include "conf/config.h"
+#include "options/options.h"
 #include "store/sqlite_backup.h"
 #include <signal.h>
 #include <sys/stat.h>
@@ -40,7 +40,7 @@ bool th_cmd_settings(struct th_cli *cli, struct th_settings *out)
 {
     char why[512];
 
-    if (!th_config_read(cli->config_argc, cli->config_argv, out, why, sizeof why))
+    if (!th_options_read(cli->config_argc, cli->config_argv, out, why, sizeof why))
         return true;
     th_cli_fail(cli, TH_EXIT_USAGE, "%s", why);
     return false;
@@ -98,6 +98,6 @@ int th_cmd_backup(struct th_cli *cli)
             cli->args[0], state.unfit);
     else
         report(cli, &c, &state, began_ms);
-    th_config_fini(&c);
+    th_settings_op_fini(&c);
     return status;
 }

@@ -505,12 +505,12 @@ static int make_directory(struct dev *d)
 
 static int open_all(struct dev *d)
 {
-    struct th_listener_conf conf = {.cli = d->cli,
-                                    .address = "127.0.0.1",
-                                    .receiver = &d->receiver,
-                                    .status = 200,
-                                    .verified = on_verified,
-                                    .ctx = d};
+    struct th_listener_options options = {.cli = d->cli,
+                                          .address = "127.0.0.1",
+                                          .receiver = &d->receiver,
+                                          .status = 200,
+                                          .verified = on_verified,
+                                          .ctx = d};
     int status = th_receiver_scheme(d->cli, d->dialect.name, &d->receiver);
     int64_t port;
 
@@ -518,8 +518,8 @@ static int open_all(struct dev *d)
         status = TH_EXIT_USAGE;
     if (status)
         return status;
-    conf.port = (uint16_t)port;
-    status = th_listener_open(&d->loop, &conf, &d->listener);
+    options.port = (uint16_t)port;
+    status = th_listener_open(&d->loop, &options, &d->listener);
     if (status)
         return status;
     status = make_directory(d);

@@ -3,7 +3,7 @@
  * copy; all else stays to the byte. */
 #include "cli/cmd.h"
 #include "cli/cmd_dev.h"
-#include "conf/embedded.h"
+#include "options/embedded.h"
 #include <sys/stat.h>
 
 static struct th_span built_in(const char *name)

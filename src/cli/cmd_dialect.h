@@ -2,7 +2,7 @@
 #ifndef TH_CLI_CMD_DIALECT_H
 #define TH_CLI_CMD_DIALECT_H
 #include "base/json.h"
-#include "conf/dialects.h"
+#include "options/dialects.h"
 
 /** Runs the cases of a vectors file (JSON text) against the loaded dialects. `out` gets lines for people, or
  * with `json` one object. Counts passed and failed cases. False when the file is not one of vectors, or names

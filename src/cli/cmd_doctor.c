@@ -9,10 +9,10 @@
  * something fails. It changes nothing, and an endpoint gets a request only when that was asked for (--send): the API's own
  * test, of a type that no receiver takes for an event. */
 #include "cli/cmd.h"
-#include "conf/config.h"
-#include "conf/dialects.h"
 #include "core/guard.h"
 #include "net/tls_probe.h"
+#include "options/dialects.h"
+#include "options/options.h"
 #include "store/sqlite_backup.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -80,7 +80,7 @@ static void check_config(struct doctor *d, struct th_settings *c, bool *have)
     struct th_dialect_set set;
     char why[600];
 
-    *have = !th_config_read(d->cli->config_argc, d->cli->config_argv, c, why, sizeof why);
+    *have = !th_options_read(d->cli->config_argc, d->cli->config_argv, c, why, sizeof why);
     if (!*have) {
         say(d, FAIL, "configuration",
             "mend this value; `tenterhook config show --origin` says where each comes from", "%s", why);
@@ -589,7 +589,7 @@ static void check_machine(struct doctor *d)
     check_clock(d);
     check_dns(d, th_cli_option(d->cli, "--resolve") ? th_cli_option(d->cli, "--resolve") : "example.com");
     if (have)
-        th_config_fini(&c);
+        th_settings_op_fini(&c);
 }
 
 int th_cmd_doctor(struct th_cli *cli)
@@ -602,9 +602,9 @@ int th_cmd_doctor(struct th_cli *cli)
     th_buf_init(&d.json, 1u << 20);
     d.w = th_jw(&d.json);
     th_jw_array(&d.w);
-    if (target && !th_config_read(cli->config_argc, cli->config_argv, &c, why, sizeof why)) {
+    if (target && !th_options_read(cli->config_argc, cli->config_argv, &c, why, sizeof why)) {
         ca_file = c.v[TH_O_CA_FILE].text ? th_cli_text(cli, th_str(c.v[TH_O_CA_FILE].text)) : NULL;
-        th_config_fini(&c);
+        th_settings_op_fini(&c);
     }
     if (target && strstr(target, "://")) {
         check_url(&d, target, NULL, ca_file);

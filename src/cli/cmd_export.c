@@ -7,7 +7,7 @@
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include "cli/cmd_transfer.h"
-#include "conf/yaml.h"
+#include "options/yaml.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

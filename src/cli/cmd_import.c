@@ -13,7 +13,7 @@
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include "cli/cmd_transfer.h"
-#include "conf/yaml.h"
+#include "options/yaml.h"
 #include <signal.h>
 #include <stdlib.h>
 

@@ -65,7 +65,7 @@ static bool percent(const struct th_cli *cli, unsigned *out)
     return true;
 }
 
-static bool read_conf(struct th_cli *cli, struct th_listener_conf *conf)
+static bool read_conf(struct th_cli *cli, struct th_listener_options *options)
 {
     int64_t port, status, delay, drip, count;
     struct sockaddr_in v4;
@@ -75,48 +75,49 @@ static bool read_conf(struct th_cli *cli, struct th_listener_conf *conf)
         !th_cli_number(cli, "--status", 200, 599, 200, &status) ||
         !th_cli_number(cli, "--count", 1, UINT32_MAX / 2, 0, &count) ||
         !th_cli_duration(cli, "--delay", 0, &delay) || !th_cli_duration(cli, "--drip", 0, &drip) ||
-        !percent(cli, &conf->fail_percent))
+        !percent(cli, &options->fail_percent))
         return false;
     if (delay > 3600000 || drip > 3600000) {
         th_cli_fail(cli, TH_EXIT_USAGE, "--delay and --drip: at most an hour");
         return false;
     }
-    conf->cli = cli;
-    conf->address = th_cli_option(cli, "--address") ? th_cli_option(cli, "--address") : "127.0.0.1";
-    if (uv_ip4_addr(conf->address, 0, &v4) != 0 && uv_ip6_addr(conf->address, 0, &v6) != 0) {
+    options->cli = cli;
+    options->address = th_cli_option(cli, "--address") ? th_cli_option(cli, "--address") : "127.0.0.1";
+    if (uv_ip4_addr(options->address, 0, &v4) != 0 && uv_ip6_addr(options->address, 0, &v6) != 0) {
         th_cli_fail(cli, TH_EXIT_USAGE,
-                    "--address \"%s\": must be a numeric address: 127.0.0.1, 0.0.0.0, ::1", conf->address);
+                    "--address \"%s\": must be a numeric address: 127.0.0.1, 0.0.0.0, ::1", options->address);
         return false;
     }
-    conf->port = (uint16_t)port;
-    conf->status = (unsigned)status;
-    conf->delay_ms = (unsigned)delay;
-    conf->drip_ms = (unsigned)drip;
-    conf->count = (unsigned)count;
-    conf->forward = th_cli_option(cli, "--forward");
-    conf->url = th_cli_option(cli, "--endpoint-url");
-    if (conf->forward && th_cli_has(cli, "--status")) {
+    options->port = (uint16_t)port;
+    options->status = (unsigned)status;
+    options->delay_ms = (unsigned)delay;
+    options->drip_ms = (unsigned)drip;
+    options->count = (unsigned)count;
+    options->forward = th_cli_option(cli, "--forward");
+    options->url = th_cli_option(cli, "--endpoint-url");
+    if (options->forward && th_cli_has(cli, "--status")) {
         th_cli_fail(cli, TH_EXIT_USAGE,
                     "--status and --forward: with --forward the answer is that of its URL; leave one out");
         return false;
     }
-    conf->forward_refused = th_cli_has(cli, "--forward-refused");
-    conf->headers = th_cli_has(cli, "--headers");
-    conf->no_body = th_cli_has(cli, "--no-body");
+    options->forward_refused = th_cli_has(cli, "--forward-refused");
+    options->headers = th_cli_has(cli, "--headers");
+    options->no_body = th_cli_has(cli, "--no-body");
     return true;
 }
 
-static int run(struct th_cli *cli, struct th_listener_conf *conf)
+static int run(struct th_cli *cli, struct th_listener_options *options)
 {
     struct listening a = {.ending = false};
     int status;
 
     if (uv_loop_init(&a.loop) != 0)
         return th_cli_nomem(cli);
-    a.last_ms = 300 + conf->delay_ms + (uint64_t)conf->drip_ms * 200; /* an answer has fewer than 200 bytes */
-    conf->ended = on_ended;
-    conf->ctx = &a;
-    status = th_listener_open(&a.loop, conf, &a.listener);
+    a.last_ms =
+        300 + options->delay_ms + (uint64_t)options->drip_ms * 200; /* an answer has fewer than 200 bytes */
+    options->ended = on_ended;
+    options->ctx = &a;
+    status = th_listener_open(&a.loop, options, &a.listener);
     uv_signal_init(&a.loop, &a.intr);
     uv_signal_init(&a.loop, &a.term);
     uv_timer_init(&a.loop, &a.last);
@@ -124,12 +125,12 @@ static int run(struct th_cli *cli, struct th_listener_conf *conf)
     if (status && a.listener) {
         end(&a);
     } else if (!status) {
-        const char *v6 = strchr(conf->address, ':');
+        const char *v6 = strchr(options->address, ':');
         printf(cli->json ? "{\"listening\":\"http://%s%s%s:%u\"}\n" : "listening on http://%s%s%s:%u\n",
-               v6 ? "[" : "", conf->address, v6 ? "]" : "", th_listener_port(a.listener));
-        if (!cli->json && conf->receiver)
-            printf("verifying dialect %s with %u secret%s; Ctrl-C ends\n", conf->receiver->dialect,
-                   conf->receiver->secret_count, conf->receiver->secret_count == 1 ? "" : "s");
+               v6 ? "[" : "", options->address, v6 ? "]" : "", th_listener_port(a.listener));
+        if (!cli->json && options->receiver)
+            printf("verifying dialect %s with %u secret%s; Ctrl-C ends\n", options->receiver->dialect,
+                   options->receiver->secret_count, options->receiver->secret_count == 1 ? "" : "s");
         fflush(stdout);
         uv_signal_start(&a.intr, on_signal, SIGINT);
         uv_signal_start(&a.term, on_signal, SIGTERM);
@@ -139,7 +140,7 @@ static int run(struct th_cli *cli, struct th_listener_conf *conf)
     if (!status) {
         unsigned refused = th_listener_refused(a.listener);
         status = refused ? TH_EXIT_NO : TH_EXIT_OK;
-        if (!cli->json && conf->receiver)
+        if (!cli->json && options->receiver)
             printf("%u received, %u not verified\n", th_listener_received(a.listener), refused);
         else if (!cli->json)
             printf("%u received\n", th_listener_received(a.listener));
@@ -150,22 +151,22 @@ static int run(struct th_cli *cli, struct th_listener_conf *conf)
 
 int th_cmd_listen(struct th_cli *cli)
 {
-    struct th_listener_conf conf = {0};
+    struct th_listener_options options = {0};
     struct th_receiver receiver;
     int status = TH_EXIT_OK;
 
-    if (!read_conf(cli, &conf))
+    if (!read_conf(cli, &options))
         return TH_EXIT_USAGE;
     if (th_cli_has(cli, "--verify")) {
         status = th_receiver_init(cli, "--verify", &receiver);
-        conf.receiver = &receiver;
+        options.receiver = &receiver;
     } else if (th_cli_has(cli, "--secret-file")) {
         return th_cli_fail(cli, TH_EXIT_USAGE,
                            "--secret-file needs --verify DIALECT: for example --verify standard");
     }
     if (!status)
-        status = run(cli, &conf);
-    if (conf.receiver)
+        status = run(cli, &options);
+    if (options.receiver)
         th_receiver_fini(&receiver);
     return status;
 }

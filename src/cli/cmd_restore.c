@@ -1,7 +1,7 @@
 /* restore: puts a backup into a data directory that has no database.
  *
  * Judges first, writes afterwards: the file (structure, tables, what must hold between its rows) and, where a
- * secret key is known, whether that key opens what is sealed in it. A refusal has written nothing. Writes over
+ * secret key is known, whether that key opens what is encrypted in it. A refusal has written nothing. Writes over
  * nothing. The database gets its name last, so a crash in between leaves a directory that a second restore
  * finishes; a failure takes away what it had put there. */
 #include "cli/cmd_restore.h"
@@ -302,6 +302,6 @@ int th_cmd_restore(struct th_cli *cli)
         status = put(&r);
     if (!status)
         report(&r, state.version);
-    th_config_fini(&c);
+    th_settings_op_fini(&c);
     return status;
 }

@@ -3,7 +3,7 @@
 #define TH_CLI_CMD_RESTORE_H
 #include "base/error.h"
 #include "cli/cli.h"
-#include "conf/config.h"
+#include "options/options.h"
 
 /** Exit status for what became of a database file. */
 int th_cmd_store_status(enum th_error error);

@@ -78,47 +78,48 @@ struct th_next_step th_retry_step(const struct th_rules *rules, enum th_http_cla
     return step;
 }
 
-enum th_disable th_facts_check(const struct th_rules *rules, const struct th_facts *facts)
+enum th_disable th_health_check(const struct th_rules *rules, const struct th_health *health)
 {
-    if (rules->disable_after_exhausted && facts->exhausted_run >= (int64_t)rules->disable_after_exhausted)
+    if (rules->disable_after_exhausted && health->exhausted_run >= (int64_t)rules->disable_after_exhausted)
         return TH_DISABLE_EXHAUSTED;
     return TH_KEEP;
 }
 
-static void note_failure(struct th_facts *facts, enum th_verdict verdict, struct th_wall at,
+static void note_failure(struct th_health *health, enum th_verdict verdict, struct th_wall at,
                          struct th_wall delivery_first_attempt)
 {
     /* Attempts of one endpoint overlap. A failure that ended before the last success belongs to the run that
      * this success has ended. */
-    if (!facts->first_fail && at.ms >= facts->last_ok)
-        facts->first_fail = at.ms;
+    if (!health->first_fail && at.ms >= health->last_ok)
+        health->first_fail = at.ms;
     /* Never counted across concurrent deliveries: a success since this one's first attempt shows a living
      * endpoint. */
-    if (verdict == TH_V_EXHAUSTED && (!facts->last_ok || facts->last_ok < delivery_first_attempt.ms))
-        facts->exhausted_run++;
+    if (verdict == TH_V_EXHAUSTED && (!health->last_ok || health->last_ok < delivery_first_attempt.ms))
+        health->exhausted_run++;
 }
 
-enum th_disable th_facts_apply(const struct th_rules *rules, struct th_facts *facts, enum th_verdict verdict,
-                               struct th_wall at, struct th_wall delivery_first_attempt)
+enum th_disable th_health_apply(const struct th_rules *rules, struct th_health *health,
+                                enum th_verdict verdict, struct th_wall at,
+                                struct th_wall delivery_first_attempt)
 {
     enum th_disable why;
 
     if (verdict == TH_V_DELIVERED) {
-        if (at.ms > facts->last_ok)
-            facts->last_ok = at.ms;
-        facts->first_fail = facts->exhausted_run = 0;
+        if (at.ms > health->last_ok)
+            health->last_ok = at.ms;
+        health->first_fail = health->exhausted_run = 0;
         return TH_KEEP;
     }
     if (verdict == TH_V_FINAL) /* "this event never, others yes": no failure of the endpoint */
         return TH_KEEP;
-    note_failure(facts, verdict, at, delivery_first_attempt);
+    note_failure(health, verdict, at, delivery_first_attempt);
     if (verdict == TH_V_GONE)
         return TH_DISABLE_GONE;
-    why = verdict == TH_V_EXHAUSTED ? th_facts_check(rules, facts) : TH_KEEP;
+    why = verdict == TH_V_EXHAUSTED ? th_health_check(rules, health) : TH_KEEP;
     if (why != TH_KEEP)
         return why;
-    if (rules->disable_after_s && facts->first_fail && facts->first_fail <= at.ms &&
-        at.ms - facts->first_fail >= (int64_t)rules->disable_after_s * 1000)
+    if (rules->disable_after_s && health->first_fail && health->first_fail <= at.ms &&
+        at.ms - health->first_fail >= (int64_t)rules->disable_after_s * 1000)
         return TH_DISABLE_FAILING;
     return TH_KEEP;
 }

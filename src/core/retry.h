@@ -31,7 +31,7 @@ int64_t th_retry_rest_ms(const struct th_rules *rules, enum th_http_class class,
 int64_t th_retry_delay_ms(const struct th_rules *rules, unsigned tries, uint32_t rnd);
 
 /** Facts about an endpoint that the disable rules need; stored as they are. Times are wall ms, 0: never. */
-struct th_facts {
+struct th_health {
     int64_t first_fail; /* of the current run of nothing but failures */
     int64_t last_ok;
     int64_t exhausted_run;
@@ -41,11 +41,12 @@ struct th_facts {
 enum th_disable { TH_KEEP, TH_DISABLE_EXHAUSTED, TH_DISABLE_FAILING, TH_DISABLE_GONE };
 /** Updates facts with the end of an attempt and says whether the endpoint is to be disabled. delivery_first_attempt:
  * when the first attempt of this delivery began. */
-enum th_disable th_facts_apply(const struct th_rules *rules, struct th_facts *facts, enum th_verdict verdict,
-                               struct th_wall at, struct th_wall delivery_first_attempt);
+enum th_disable th_health_apply(const struct th_rules *rules, struct th_health *health,
+                                enum th_verdict verdict, struct th_wall at,
+                                struct th_wall delivery_first_attempt);
 /** What the stored facts alone say, for the load after a crash between an exhausted delivery and its consequence: KEEP or
  * DISABLE_EXHAUSTED. Enabling an endpoint again sets its facts to zero. */
-enum th_disable th_facts_check(const struct th_rules *rules, const struct th_facts *facts);
+enum th_disable th_health_check(const struct th_rules *rules, const struct th_health *health);
 /** Short reason for the API: "exhausted", "failing", "gone". */
 const char *th_disable_name(enum th_disable d);
 #endif

@@ -6,7 +6,7 @@
  * A delivery under way (in flight or settling) is never picked again, whatever is inserted; so there is no
  * second request before the outcome of the first is durable. Refuses: to know bodies, URLs or schedules (a
  * due moment is all), to read a clock, to call anybody back. Owner: one thread. The scheduler copies what it
- * is given; conf structs are the caller's again on return. On failure: creating reports it; an item that
+ * is given; options structs are the caller's again on return. On failure: creating reports it; an item that
  * finds no memory is left in the store and asked for again. */
 #include "core/sched.h"
 #include "base/alloc.h"
@@ -14,7 +14,7 @@
 
 /* ---- making ---- */
 
-static struct th_sched_conf with_defaults(struct th_sched_conf c)
+static struct th_sched_options with_defaults(struct th_sched_options c)
 {
     if (!c.max_items)
         c.max_items = 1000000;
@@ -27,22 +27,22 @@ static struct th_sched_conf with_defaults(struct th_sched_conf c)
     return c;
 }
 
-enum th_error th_sched_new(const struct th_sched_conf *conf, struct th_sched **out)
+enum th_error th_sched_new(const struct th_sched_options *options, struct th_sched **out)
 {
     struct th_sched *s = th_calloc(1, sizeof *s);
 
     if (!s)
         return TH_NOMEM;
-    s->conf = with_defaults(*conf);
+    s->options = with_defaults(*options);
     if (!items_init(s)) {
         th_free(s);
         return TH_NOMEM;
     }
     s->now_us = s->silent_us = INT64_MIN;
     s->look_due_us = s->overdue_due_us = INT64_MAX;
-    th_map_init(&s->ep_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
-    th_map_init(&s->tenant_by_no, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
-    th_map_init(&s->host_by_key, TH_SCHED_MAX_ENDPOINTS, s->conf.hash_seed);
+    th_map_init(&s->ep_by_no, TH_SCHED_MAX_ENDPOINTS, s->options.hash_seed);
+    th_map_init(&s->tenant_by_no, TH_SCHED_MAX_ENDPOINTS, s->options.hash_seed);
+    th_map_init(&s->host_by_key, TH_SCHED_MAX_ENDPOINTS, s->options.hash_seed);
     th_heap_init(&s->timers, TH_SCHED_MAX_ENDPOINTS);
     for (unsigned i = 0; i < SIZE_CLASSES; i++)
         th_list_init(&s->size[i]);
@@ -138,9 +138,9 @@ static void index_free(struct th_sched *s, uint32_t index)
     s->ep_free[s->ep_free_n++] = index;
 }
 
-static void ep_init(const struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *conf)
+static void ep_init(const struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *options)
 {
-    ep->conf = *conf;
+    ep->options = *options;
     ep->ring = -1;
     ep->park_due_us = INT64_MAX;
     ep->horizon_us = HORIZON_US;
@@ -152,32 +152,32 @@ static void ep_init(const struct th_sched *s, struct ep *ep, const struct th_sch
     th_list_init(&ep->fill_link);
     th_breaker_init(&ep->breaker);
     ep->rest_us = ep->last_start_us = INT64_MIN;
-    th_bucket_pace(&ep->bucket, conf->rate_per_s);
-    if (conf->from_before)
+    th_bucket_pace(&ep->bucket, options->rate_per_s);
+    if (options->from_before)
         th_bucket_spend(&ep->bucket, (struct th_mono){s->now_us});
 }
 
-static enum th_error ep_new(struct th_sched *s, const struct th_sched_endpoint *conf, struct ep **out)
+static enum th_error ep_new(struct th_sched *s, const struct th_sched_endpoint *options, struct ep **out)
 {
     struct ep *ep = th_calloc(1, sizeof *ep);
     enum th_error error = TH_NOMEM;
 
     if (!ep)
         return TH_NOMEM;
-    ep_init(s, ep, conf);
+    ep_init(s, ep, options);
     ep->index = index_new(s);
     if (!ep->index)
         goto err_after_ep;
-    ep->tenant = tenant_get(s, conf->tenant);
+    ep->tenant = tenant_get(s, options->tenant);
     if (!ep->tenant)
         goto err_after_index;
-    error = th_map_put(&s->ep_by_no, conf->no, ep);
+    error = th_map_put(&s->ep_by_no, options->no, ep);
     if (error)
         goto err_after_tenant;
-    error = th_heap_insert(&s->timers, &ep->timer, INT64_MAX, conf->no);
+    error = th_heap_insert(&s->timers, &ep->timer, INT64_MAX, options->no);
     if (error)
         goto err_after_map;
-    if (!host_join(s, ep, conf)) {
+    if (!host_join(s, ep, options)) {
         error = TH_NOMEM;
         goto err_after_heap;
     }
@@ -191,7 +191,7 @@ static enum th_error ep_new(struct th_sched *s, const struct th_sched_endpoint *
 err_after_heap:
     th_heap_remove(&s->timers, &ep->timer);
 err_after_map:
-    th_map_del(&s->ep_by_no, conf->no);
+    th_map_del(&s->ep_by_no, options->no);
 err_after_tenant:
     tenant_put(s, ep->tenant);
 err_after_index:
@@ -201,7 +201,7 @@ err_after_ep:
     return error;
 }
 
-static void learn_anew(struct th_sched *s, struct ep *ep)
+static void learn_again(struct th_sched *s, struct ep *ep)
 {
     ep->tried = ep->judged = ep->proven = ep->answered = false;
     ep->rest_us = INT64_MIN;
@@ -248,16 +248,16 @@ static void set_pace(struct ep *ep, double rate_per_s)
         th_bucket_spend(&ep->bucket, (struct th_mono){ep->last_start_us});
 }
 
-static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *conf)
+static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *options)
 {
-    bool released = ep->conf.held && !conf->held, stopped = !ep->conf.held && conf->held;
-    bool paced = ep->conf.rate_per_s < conf->rate_per_s || ep->conf.rate_per_s > conf->rate_per_s;
+    bool released = ep->options.held && !options->held, stopped = !ep->options.held && options->held;
+    bool paced = ep->options.rate_per_s < options->rate_per_s || ep->options.rate_per_s > options->rate_per_s;
 
-    struct tenant *t = ep->conf.tenant == conf->tenant ? ep->tenant : tenant_get(s, conf->tenant);
+    struct tenant *t = ep->options.tenant == options->tenant ? ep->tenant : tenant_get(s, options->tenant);
 
     if (!t)
         return TH_NOMEM;
-    if (!host_join(s, ep, conf)) {
+    if (!host_join(s, ep, options)) {
         if (t != ep->tenant)
             tenant_put(s, t);
         return TH_NOMEM;
@@ -269,11 +269,11 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
         ep->tenant = t;
         t->endpoints++;
     }
-    ep->conf = *conf;
-    if (conf->anew)
-        learn_anew(s, ep);
+    ep->options = *options;
+    if (options->reset)
+        learn_again(s, ep);
     if (paced)
-        set_pace(ep, conf->rate_per_s);
+        set_pace(ep, options->rate_per_s);
     if (released)
         release(s, ep);
     if (stopped) /* what was asked for before waits like the rest; what is asked for from now on does not */
@@ -281,10 +281,10 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
     return TH_OK;
 }
 
-enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_endpoint *conf,
+enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_endpoint *options,
                                     struct th_mono now)
 {
-    struct th_sched_endpoint c = *conf;
+    struct th_sched_endpoint c = *options;
     struct ep *ep = th_map_get(&s->ep_by_no, c.no);
     enum th_error error;
 
@@ -511,7 +511,7 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
     it = item_at(s, id);
     *out = (struct th_queue_row){.no = it->no,
                                  .event = it->event,
-                                 .endpoint = ep->conf.no,
+                                 .endpoint = ep->options.no,
                                  .due = it->due_ms,
                                  .lane = it->lane & 3,
                                  .tries = it->tries,
@@ -586,7 +586,7 @@ static struct ep *item_return(struct th_sched *s, uint32_t id)
 {
     struct item *it = item_at(s, id);
     struct ep *ep = s->ep[it->ep];
-    uint64_t no = ep->conf.no;
+    uint64_t no = ep->options.no;
 
     ep->under_way--;
     if (!ep->gone)

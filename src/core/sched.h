@@ -10,7 +10,7 @@
 
 struct th_sched;
 
-struct th_sched_conf {
+struct th_sched_options {
     uint32_t max_items;              /* held in memory; default 1,000,000 */
     uint32_t max_items_per_endpoint; /* beyond: spilled, read back from the store; default 1,024 */
     uint32_t max_in_flight;          /* all endpoints; default 4,096 */
@@ -32,18 +32,18 @@ struct th_sched_endpoint {
     /** With `held`: nothing at all. */
     bool shut;
     /** What was learnt of it does not hold any more: another URL, or enabled again. */
-    bool anew;
+    bool reset;
     /** It is there from before the start: what it was sent just before is not known, so its rate counts as used up. */
     bool from_before;
 };
 
 enum th_insert { TH_INSERTED, TH_KNOWN, TH_SPILLED, TH_NO_ENDPOINT, TH_INSERT_NOMEM };
 
-TH_MUST_USE enum th_error th_sched_new(const struct th_sched_conf *conf, struct th_sched **out);
+TH_MUST_USE enum th_error th_sched_new(const struct th_sched_options *options, struct th_sched **out);
 void th_sched_free(struct th_sched *s);
 
 /** Adds an endpoint or changes its configuration (waiting items stay; released ones go out oldest first). */
-TH_MUST_USE enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_endpoint *conf,
+TH_MUST_USE enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_endpoint *options,
                                                 struct th_mono now);
 /** What is known of an endpoint from before the start: when it began to fail (0: it does not) and last worked (0: never),
  * wall clock. It then passes for no newcomer. */

@@ -48,8 +48,8 @@ static const char *check_pool(const struct th_sched *s, struct count *c)
         c->busy += (it->child & W_BUSY) != 0;
     }
     CHECK(c->items == s->items && c->ghosts == s->ghosts, "items are miscounted");
-    CHECK(s->items + s->ghosts <= s->conf.max_items, "more items than allowed");
-    CHECK(c->flight == s->in_flight && c->flight <= s->conf.max_in_flight,
+    CHECK(s->items + s->ghosts <= s->options.max_items, "more items than allowed");
+    CHECK(c->flight == s->in_flight && c->flight <= s->options.max_in_flight,
           "requests in flight are miscounted");
     CHECK(c->probation == s->probation && c->doubtful == s->doubtful && c->dead == s->dead,
           "slots are booked wrongly");
@@ -137,8 +137,8 @@ static const char *check_waiting(const struct th_sched *s, const struct ep *ep, 
 
 static const char *check_ep(const struct th_sched *s, const struct ep *ep)
 {
-    uint32_t limit = ep->conf.max_in_flight;
-    bool gates = !ep->conf.shut && (!ep->conf.held || ep->manual.head) && ep->in_flight < limit;
+    uint32_t limit = ep->options.max_in_flight;
+    bool gates = !ep->options.shut && (!ep->options.held || ep->manual.head) && ep->in_flight < limit;
 
     CHECK(!th_list_empty(&ep->link) == (ep->ring >= 0), "an endpoint is on a ring and does not know");
     CHECK(!th_list_empty(&ep->untried) == (ep->ring == R_UNTRIED), "an untried endpoint is not among those");
@@ -147,7 +147,8 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
               ep->breaker.silent >= ep->breaker.rounds,
           "a breaker is miscounted");
     CHECK(ep->tests <= TESTS_MAX, "too many tests in flight");
-    CHECK(ep->waiting + ep->under_way <= 3 * s->conf.max_items_per_endpoint, "an endpoint is over its share");
+    CHECK(ep->waiting + ep->under_way <= 3 * s->options.max_items_per_endpoint,
+          "an endpoint is over its share");
     if (ep->ring >= 0) {
         CHECK((ep->test.head && ep->tests < TESTS_MAX) || gates, "an endpoint is ready and may not send");
         CHECK(ep->waiting, "an endpoint is ready and has nothing");
@@ -162,7 +163,7 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
           "an endpoint has not read enough and does not ask");
     CHECK(ep->fill != F_NONE || !ep->spill_from ||
               ep->waiting + ep->under_way >=
-                  (s->conf.max_items_per_endpoint > 4 ? s->conf.max_items_per_endpoint / 4 : 1),
+                  (s->options.max_items_per_endpoint > 4 ? s->options.max_items_per_endpoint / 4 : 1),
           "an endpoint has room and does not ask");
     CHECK(!ep->missed || ep->fill == F_WALKING, "numbers are missed outside a walk");
     return NULL;

@@ -106,11 +106,11 @@ static struct host *host_get(struct th_sched *s, uint64_t key, uint64_t tenant)
     return h;
 }
 
-bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *conf)
+bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *options)
 {
-    struct host *h = conf->host ? host_get(s, conf->host, conf->tenant) : NULL, *old = ep->host;
+    struct host *h = options->host ? host_get(s, options->host, options->tenant) : NULL, *old = ep->host;
 
-    if (conf->host && !h)
+    if (options->host && !h)
         return false;
     if (h != old) {
         ep_unplace(s, ep);
@@ -127,9 +127,9 @@ bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint
         }
     }
     if (h) {
-        h->max_in_flight = conf->host_in_flight;
-        th_bucket_pace(&h->bucket, conf->host_rate_per_s);
-        if (conf->from_before)
+        h->max_in_flight = options->host_in_flight;
+        th_bucket_pace(&h->bucket, options->host_rate_per_s);
+        if (options->from_before)
             th_bucket_spend(&h->bucket, (struct th_mono){s->now_us});
         host_next(s, h);
     }

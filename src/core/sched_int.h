@@ -87,7 +87,7 @@ enum fill {
 };
 
 struct ep {
-    struct th_sched_endpoint conf;
+    struct th_sched_endpoint options;
     uint32_t index;
     bool gone; /* deleted; lives until nothing of it is under way */
     struct tenant *tenant;
@@ -150,7 +150,7 @@ struct tenant {
 };
 
 struct th_sched {
-    struct th_sched_conf conf;
+    struct th_sched_options options;
     int64_t now_us;
 
     struct chunk **chunk; /* conf.max_items in all */
@@ -236,7 +236,7 @@ void host_withdraw(struct th_sched *s, struct ep *ep);
 void host_sent(struct th_sched *s, struct ep *ep);
 void host_ended(struct th_sched *s, struct ep *ep);
 /* Takes the host of the conf, and what it allows. False: no memory, nothing changed. */
-bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *conf);
+bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *options);
 void host_leave(struct th_sched *s, struct ep *ep);
 /* Moves the clock forward: old requests into probation, expired timers onto rings. */
 void sched_advance(struct th_sched *s, struct th_mono now);

@@ -1,7 +1,7 @@
 /* Memory of the scheduler's items: 60 bytes each, all in.
  *
  * Items come in chunks of 1,024 that never move and are never given back (LIMIT: memory stays at its highest
- * mark, which conf.max_items bounds). A chunk also brings as many hash buckets as items; the map splits one
+ * mark, which options.max_items bounds). A chunk also brings as many hash buckets as items; the map splits one
  * bucket after another as it fills (linear hashing), so it needs no memory of its own, never stops to
  * rebuild, and inserting cannot fail half way. Lists and pairing heaps are linked through the items: waiting
  * somewhere costs nothing and cannot fail.
@@ -29,7 +29,7 @@ static uint32_t *bucket_at(const struct th_sched *s, uint32_t b)
 
 static uint32_t *bucket_of(const struct th_sched *s, uint64_t no)
 {
-    uint32_t h = (uint32_t)mix(no ^ s->conf.hash_seed);
+    uint32_t h = (uint32_t)mix(no ^ s->options.hash_seed);
     uint32_t b = h & (2 * s->buckets_low - 1);
 
     return bucket_at(s, b < s->buckets ? b : h & (s->buckets_low - 1));
@@ -71,7 +71,7 @@ uint32_t item_find(const struct th_sched *s, uint64_t no)
 
 bool items_init(struct th_sched *s)
 {
-    s->chunk_max = (s->conf.max_items - 1) / CHUNK + 1;
+    s->chunk_max = (s->options.max_items - 1) / CHUNK + 1;
     s->chunk = th_calloc(s->chunk_max, sizeof *s->chunk);
     s->buckets = s->buckets_low = 1;
     return s->chunk != NULL;
@@ -103,7 +103,7 @@ uint32_t item_new(struct th_sched *s, uint64_t no, bool *no_memory)
     uint32_t id, *b;
     struct item *it;
 
-    if (s->items + s->ghosts >= s->conf.max_items)
+    if (s->items + s->ghosts >= s->options.max_items)
         return 0;
     if (!s->free_item && !grow(s)) {
         *no_memory = true;

@@ -17,7 +17,7 @@ static int64_t first_due_us(const struct th_sched *s, const struct ep *ep)
     const uint32_t first[] = {ep->manual.head, ep->fresh.head, ep->retry};
     int64_t due = INT64_MAX;
 
-    if (ep->gone || ep->conf.held || ep->breaker.open || ep->rest_us > s->now_us)
+    if (ep->gone || ep->options.held || ep->breaker.open || ep->rest_us > s->now_us)
         return INT64_MAX;
     for (unsigned i = 0; i < sizeof first / sizeof *first; i++)
         if (first[i] && item_at(s, first[i])->due_us < due)
@@ -52,6 +52,6 @@ bool th_sched_endpoint_stats(const struct th_sched *s, uint64_t no, struct th_sc
                                             .breaker_open = ep->breaker.open,
                                             .spilled = ep_spilled(ep),
                                             .proven = ep->proven,
-                                            .held = ep->conf.held};
+                                            .held = ep->options.held};
     return true;
 }

@@ -3,7 +3,7 @@
  * An endpoint that could send now is on the ring of its rank within its tenant; one that could send at a
  * known moment has a timer; any other waits for an event (an item, a result, a release) that calls
  * ep_place(). ep_place() alone decides, from the whole state, so no change needs to know what the others
- * changed. While slots are free an endpoint has up to conf.max_in_flight requests under way, whatever its rank:
+ * changed. While slots are free an endpoint has up to options.max_in_flight requests under way, whatever its rank:
  * what it has earned decides only who waits when slots are scarce.
  *
  *   rank       it is                                           its requests in flight, at most
@@ -40,7 +40,7 @@
 /* eighths of all slots, at least one */
 static uint32_t share_of(const struct th_sched *s, uint32_t eighths)
 {
-    uint32_t n = (uint32_t)((uint64_t)s->conf.max_in_flight * eighths / 8);
+    uint32_t n = (uint32_t)((uint64_t)s->options.max_in_flight * eighths / 8);
 
     return n ? n : 1;
 }
@@ -49,7 +49,7 @@ static uint32_t share_of(const struct th_sched *s, uint32_t eighths)
 
 static bool may_test(const struct ep *ep)
 {
-    return ep->test.head && ep->tests < TESTS_MAX && !ep->conf.shut;
+    return ep->test.head && ep->tests < TESTS_MAX && !ep->options.shut;
 }
 
 static int64_t later_of(int64_t a, int64_t b)
@@ -64,7 +64,8 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
 
     if (may_test(ep))
         return INT64_MIN;
-    if (ep->conf.shut || (ep->conf.held && !ep->manual.head) || ep->in_flight >= ep->conf.max_in_flight)
+    if (ep->options.shut || (ep->options.held && !ep->manual.head) ||
+        ep->in_flight >= ep->options.max_in_flight)
         return INT64_MAX;
     if (ep->manual.head || ep->fresh.head || ep->replay.head)
         at = INT64_MIN;
@@ -363,8 +364,8 @@ int64_t sched_reserve_us(const struct th_sched *s)
 {
     int64_t at;
 
-    if (th_list_empty(&s->ring[R_UNTRIED]) || !probation_free(s) || s->in_flight >= s->conf.max_in_flight ||
-        untried_may(s))
+    if (th_list_empty(&s->ring[R_UNTRIED]) || !probation_free(s) ||
+        s->in_flight >= s->options.max_in_flight || untried_may(s))
         return INT64_MAX;
     at = after_silent_us(s);
     if (s->reserved >=
@@ -404,7 +405,7 @@ static int probation_rank(const struct th_sched *s)
 /* Rank of the next pick among the proven, or -1. */
 static int proven_rank(const struct th_sched *s)
 {
-    uint32_t all = s->conf.max_in_flight;
+    uint32_t all = s->options.max_in_flight;
     bool room = s->in_flight < all - all / 8 || s->busy < all / 4;
     bool idle = !th_list_empty(&s->ring[R_PROVEN]);
     bool busy = room && !th_list_empty(&s->ring[R_BUSY]);
@@ -418,7 +419,7 @@ static int next_rank(const struct th_sched *s)
 {
     int proven, other;
 
-    if (s->in_flight >= s->conf.max_in_flight)
+    if (s->in_flight >= s->options.max_in_flight)
         return -1;
     proven = proven_rank(s);
     other = probation_rank(s);

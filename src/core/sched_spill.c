@@ -1,6 +1,6 @@
 /* What does not fit into memory stays in the store, and comes back in time.
  *
- * An endpoint holds at most its share of items, all together at most conf.max_items. Of the rest only two
+ * An endpoint holds at most its share of items, all together at most options.max_items. Of the rest only two
  * numbers are kept: spill_from  everything unfinished from this number on may be missing and may be due: read
  * it when there is room; park_from   numbers from here on were seen, or left memory, but are not due within
  * the horizon: read them again when the earliest comes near (a "round", at most one in 30 s, and at most a
@@ -38,7 +38,7 @@ static bool is_far(const struct th_sched *s, const struct ep *ep, int64_t due_us
 
 static uint32_t refill_below(const struct th_sched *s)
 {
-    return s->conf.max_items_per_endpoint > 4 ? s->conf.max_items_per_endpoint / 4 : 1;
+    return s->options.max_items_per_endpoint > 4 ? s->options.max_items_per_endpoint / 4 : 1;
 }
 
 /* ---- marks ---- */
@@ -87,7 +87,7 @@ int64_t spill_round_us(const struct ep *ep)
 {
     int64_t at;
 
-    if (!ep->park_from || ep->spill_from || ep->conf.held)
+    if (!ep->park_from || ep->spill_from || ep->options.held)
         return INT64_MAX;
     at = ep->park_due_us - ep->horizon_us;
     return at > ep->round_after_us ? at : ep->round_after_us;
@@ -95,7 +95,7 @@ int64_t spill_round_us(const struct ep *ep)
 
 void spill_round_start(struct th_sched *s, struct ep *ep)
 {
-    ep->satisfied = held_items(ep) > s->conf.max_items_per_endpoint / 2;
+    ep->satisfied = held_items(ep) > s->options.max_items_per_endpoint / 2;
     ep->spill_from = ep->park_from;
     ep->park_from = 0;
     ep->park_due_us = INT64_MAX;
@@ -262,7 +262,7 @@ static bool is_asked_for(const struct th_sched *s, const struct th_queue_row *ro
 
 static bool has_room(struct th_sched *s, struct ep *ep, const struct th_queue_row *row, int64_t due_us)
 {
-    uint32_t share = s->conf.max_items_per_endpoint;
+    uint32_t share = s->options.max_items_per_endpoint;
 
     if (is_asked_for(s, row,
                      due_us)) /* retries by hand and tests pass the others, within a bound of their own */
@@ -294,7 +294,7 @@ uint32_t spill_admit(struct th_sched *s, struct ep *ep, const struct th_queue_ro
 /* True when a walk for this endpoint could bring something into memory. */
 static bool can_take(const struct th_sched *s, const struct ep *ep)
 {
-    return s->items + s->ghosts < s->conf.max_items || largest_beside(s, ep);
+    return s->items + s->ghosts < s->options.max_items || largest_beside(s, ep);
 }
 
 bool th_sched_want(struct th_sched *s, struct th_want *out)
@@ -312,9 +312,9 @@ bool th_sched_want(struct th_sched *s, struct th_want *out)
         ep->walk_seq = ++s->walk_seq;
         ep->walk_began_us = s->now_us;
         th_list_append(&s->walking, l);
-        *out = (struct th_want){.endpoint = ep->conf.no,
+        *out = (struct th_want){.endpoint = ep->options.no,
                                 .from = ep->spill_from,
-                                .max = s->conf.max_items_per_endpoint - held_items(ep)};
+                                .max = s->options.max_items_per_endpoint - held_items(ep)};
         return true;
     }
     return false;
@@ -342,8 +342,8 @@ static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_que
             spill_note(s, ep, rows[i].no, due[i].us);
             continue;
         }
-        id =
-            held_items(ep) < s->conf.max_items_per_endpoint ? item_for(s, ep, rows[i].no, id, &no_memory) : 0;
+        id = held_items(ep) < s->options.max_items_per_endpoint ? item_for(s, ep, rows[i].no, id, &no_memory)
+                                                                : 0;
         if (!id) {
             ep->satisfied = true;
             return rows[i].no;
@@ -365,7 +365,7 @@ static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_que
  * walk waits. */
 static void narrow(struct th_sched *s, struct ep *ep)
 {
-    uint32_t half = s->conf.max_items_per_endpoint / 2;
+    uint32_t half = s->options.max_items_per_endpoint / 2;
 
     while (held_items(ep) > half && ep->retry && ep->horizon_us > HORIZON_MIN_US) {
         ep->horizon_us /= 2;

@@ -22,7 +22,7 @@ void th_engine_change(struct th_engine *e, struct th_change *c)
     c->key = NULL;
     c->impl = NULL;
     th_buf_init(&c->secret_text, 4096);
-    th_buf_init(&c->replayed, 1u << 20);
+    th_buf_init(&c->repeated, 1u << 20);
     if (th_change_look_up(e, c))
         return;
     th_list_append(&e->changes, &c->link);
@@ -32,7 +32,7 @@ void th_engine_change(struct th_engine *e, struct th_change *c)
 void th_change_fini(struct th_change *c)
 {
     th_buf_wipe(&c->secret_text);
-    th_buf_wipe(&c->replayed);
+    th_buf_wipe(&c->repeated);
 }
 
 /* ---- the end of a change ---- */
@@ -55,7 +55,7 @@ void th_change_finish(struct change_impl *i, enum th_change_result result)
     th_free(i->key);
     th_change_secret_fini(&i->secret);
     th_arena_wipe(&i->mem);
-    th_buf_wipe(&i->op.replayed);
+    th_buf_wipe(&i->op.repeated);
     th_free(i->rows);
     th_free(i);
     e->change_busy = false;
@@ -120,7 +120,7 @@ bool th_change_last_number(struct change_impl *i, const char *name, uint64_t no)
         bytes[b] = (char)(no >> (8 * (7 - b)));
     row->tenant = 0;
     row->id = th_str(name);
-    return th_arena_copy(&i->mem, th_span(bytes, sizeof bytes), &row->conf);
+    return th_arena_copy(&i->mem, th_span(bytes, sizeof bytes), &row->settings);
 }
 
 /* ---- commit ---- */
@@ -129,7 +129,7 @@ static void committed(struct th_op *op);
 
 void th_change_prepare(struct change_impl *i, bool keep_version)
 {
-    i->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = committed, .user = i};
+    i->op.op = (struct th_op){.kind = TH_OP_SETTINGS, .done = committed, .user = i};
     i->op.tenant = i->tenant ? i->tenant->no : i->fresh ? i->fresh->no : 0;
     i->op.expect_version = i->tenant ? i->tenant->version : 0;
     i->op.keep_version = keep_version;
@@ -148,16 +148,16 @@ void th_change_submit(struct change_impl *i, bool keep_version)
     }
     th_change_prepare(i, keep_version);
     if (c->idem.given && c->render) {
-        struct th_buf plain, sealed;
+        struct th_buf plain, encrypted;
         bool ok;
         th_buf_init(&plain, 1u << 20);
-        th_buf_init(&sealed, (1u << 20) + 64);
+        th_buf_init(&encrypted, (1u << 20) + 64);
         c->render(c, &plain);
         ok = !plain.failed &&
-             th_answer_seal(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&plain), &sealed) &&
-             th_arena_copy(&i->mem, th_buf_view(&sealed), &i->op.answer);
+             th_answer_encrypt(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&plain), &encrypted) &&
+             th_arena_copy(&i->mem, th_buf_view(&encrypted), &i->op.answer);
         th_buf_wipe(&plain);
-        th_buf_fini(&sealed);
+        th_buf_fini(&encrypted);
         if (!ok) {
             th_change_fail(i, TH_CH_UNAVAILABLE, "out of memory");
             return;
@@ -215,8 +215,8 @@ static bool was_committed(const struct change_impl *i)
 {
     uint64_t after = i->c->kind == TH_CHANGE_TENANT_DEL ? 0 : i->op.expect_version + 1;
 
-    return i->unknown && (i->op.result == TH_CONFIG_REPLAYED ||
-                          (i->op.result == TH_CONFIG_STALE && i->op.new_version == after));
+    return i->unknown && (i->op.result == TH_SETTINGS_REPEATED ||
+                          (i->op.result == TH_SETTINGS_STALE && i->op.new_version == after));
 }
 
 static void committed(struct th_op *op)
@@ -229,28 +229,28 @@ static void committed(struct th_op *op)
         return;
     }
     if (!op->error && was_committed(i))
-        i->op.result = TH_CONFIG_DONE;
+        i->op.result = TH_SETTINGS_DONE;
     if (op->error) {
         th_engine_store_error(i->e, op->error);
         th_change_fail(i, TH_CH_UNAVAILABLE, th_error_name(op->error));
         return;
     }
     switch (i->op.result) {
-    case TH_CONFIG_DONE:
+    case TH_SETTINGS_DONE:
         apply(i);
         th_change_finish(i, TH_CH_DONE);
         break;
-    case TH_CONFIG_REPLAYED:
-        if (th_answer_unseal(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&i->op.replayed),
-                             &i->c->replayed))
-            th_change_finish(i, TH_CH_REPLAYED);
+    case TH_SETTINGS_REPEATED:
+        if (th_answer_decrypt(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&i->op.repeated),
+                              &i->c->repeated))
+            th_change_finish(i, TH_CH_REPEATED);
         else
             th_change_fail(i, TH_CH_UNAVAILABLE, "the kept answer cannot be opened");
         break;
-    case TH_CONFIG_KEY_REUSED:
+    case TH_SETTINGS_KEY_REUSED:
         th_change_finish(i, TH_CH_KEY_REUSED);
         break;
-    case TH_CONFIG_STALE:
+    case TH_SETTINGS_STALE:
         th_engine_store_error(i->e, TH_BUG); /* changes are one at a time: versions cannot differ */
         th_change_fail(i, TH_CH_UNAVAILABLE, "settings changed meanwhile");
         break;
@@ -341,7 +341,7 @@ void th_changes_turn(struct th_engine *e)
     struct th_list *l;
     struct change_impl *i;
 
-    if (e->change_busy || e->changes_held || e->resealing || !(l = th_list_pop(&e->changes)))
+    if (e->change_busy || e->changes_held || e->rewrapping || !(l = th_list_pop(&e->changes)))
         return;
     i = th_calloc(1, sizeof *i);
     if (!i) {
@@ -353,7 +353,7 @@ void th_changes_turn(struct th_engine *e)
     i->c = TH_CONTAINER(l, struct th_change, link);
     i->c->impl = i;
     th_arena_init(&i->mem, 16u << 20);
-    th_buf_init(&i->op.replayed, 2u << 20);
+    th_buf_init(&i->op.repeated, 2u << 20);
     e->change_busy = true;
     begin(i);
 }

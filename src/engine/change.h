@@ -11,7 +11,7 @@ struct change_impl {
     struct th_engine *e;
     struct th_change *c;
     struct th_deferred defer;
-    struct th_config op;
+    struct th_settings_op op;
     struct th_row *rows;
     uint32_t row_cap;
     struct th_arena mem; /* row blobs */

@@ -25,7 +25,7 @@ struct lookup {
 bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep)
 {
     struct th_row *row = th_change_row(i, TH_ROW_ENDPOINT, ep->no);
-    struct th_buf conf;
+    struct th_buf settings;
     bool ok;
 
     if (!row)
@@ -33,24 +33,24 @@ bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep)
     row->rev = ep->rev;
     row->created = ep->created.ms;
     row->updated = ep->updated.ms;
-    th_buf_init(&conf, TH_MAX_SPEC_BYTES * 2);
-    ok = !th_endpoint_write(i->e, ep, &conf) && !conf.failed &&
-         th_arena_copy(&i->mem, th_buf_view(&conf), &row->conf);
-    th_buf_fini(&conf);
+    th_buf_init(&settings, TH_MAX_SPEC_BYTES * 2);
+    ok = !th_endpoint_write(i->e, ep, &settings) && !settings.failed &&
+         th_arena_copy(&i->mem, th_buf_view(&settings), &row->settings);
+    th_buf_fini(&settings);
     return ok;
 }
 
-static bool fact_row(struct change_impl *i, const struct th_endpoint *ep)
+static bool health_row(struct change_impl *i, const struct th_endpoint *ep)
 {
-    struct th_row *row = th_change_row(i, TH_ROW_FACT, ep->no);
+    struct th_row *row = th_change_row(i, TH_ROW_HEALTH, ep->no);
 
     if (!row)
         return false;
-    row->fact[0] = ep->facts.first_fail;
-    row->fact[1] = ep->facts.last_ok;
-    row->fact[2] = ep->facts.exhausted_run;
-    row->fact[3] = ep->facts.rest_since;
-    row->fact[4] = ep->facts.rest_until;
+    row->health[0] = ep->health.first_fail;
+    row->health[1] = ep->health.last_ok;
+    row->health[2] = ep->health.exhausted_run;
+    row->health[3] = ep->health.rest_since;
+    row->health[4] = ep->health.rest_until;
     return true;
 }
 
@@ -114,9 +114,9 @@ static void build_endpoint_set(struct change_impl *i)
     if (c->clear_disabled) {
         i->next.disabled_at.ms = 0;
         i->next.disabled_reason = th_span("", 0);
-        i->next.facts.first_fail = 0;
-        i->next.facts.exhausted_run = 0;
-        i->next.facts.rest_since = i->next.facts.rest_until = 0;
+        i->next.health.first_fail = 0;
+        i->next.health.exhausted_run = 0;
+        i->next.health.rest_since = i->next.health.rest_until = 0;
     }
     if (th_run_new(e, &i->next, &c->spec, &i->run)) {
         th_change_no_memory(i);
@@ -125,7 +125,7 @@ static void build_endpoint_set(struct change_impl *i)
     i->next.spec = i->run->spec;
     if (!th_span_eq(i->ep->pub.spec.url, i->run->spec.url))
         i->next.consent = (struct th_consent){0}; /* the other server has said nothing */
-    if (!th_change_endpoint_row(i, &i->next) || (c->clear_disabled && !fact_row(i, &i->next))) {
+    if (!th_change_endpoint_row(i, &i->next) || (c->clear_disabled && !health_row(i, &i->next))) {
         th_change_no_memory(i);
         return;
     }
@@ -153,7 +153,7 @@ static void looked_up(struct th_resolve *r)
     unsigned bad;
 
     th_engine_tick(e);
-    if (r->error == TH_OK && th_guard_answers(e->conf.guard, r->addrs, r->count, &why, &bad)) {
+    if (r->error == TH_OK && th_guard_answers(e->options.guard, r->addrs, r->count, &why, &bad)) {
         struct th_field_error *err = &c->errors[c->error_count++];
 
         snprintf(err->field, sizeof err->field, "url");
@@ -167,8 +167,8 @@ static void looked_up(struct th_resolve *r)
         return;
     }
     th_list_append(&e->changes, &c->link);
-    if (e->conf.wake.fn)
-        e->conf.wake.fn(e->conf.wake.ctx); /* a loop may call this after its turn and then sleep */
+    if (e->options.wake.fn)
+        e->options.wake.fn(e->options.wake.ctx); /* a loop may call this after its turn and then sleep */
 }
 
 /* True when the change waits for a name. Faults of the URL itself are found when the change begins. */
@@ -182,7 +182,7 @@ bool th_change_look_up(struct th_engine *e, struct th_change *c)
         (ep && th_span_eq(ep->pub.spec.url, c->spec.url)))
         return false;
     l = th_calloc(1, sizeof *l);
-    if (!l || th_guard_url(e->conf.guard, c->spec.url, &l->url, &why) || l->url.literal) {
+    if (!l || th_guard_url(e->options.guard, c->spec.url, &l->url, &why) || l->url.literal) {
         th_free(l); /* without memory: as a name that does not resolve now */
         return false;
     }
@@ -195,7 +195,7 @@ bool th_change_look_up(struct th_engine *e, struct th_change *c)
     l->resolve.tenant = ep ? ep->pub.tenant->no : 0;
     if (!ep && th_engine_tenant(e, c->tenant_id))
         l->resolve.tenant = th_engine_tenant(e, c->tenant_id)->no;
-    e->conf.resolver->vt->submit(e->conf.resolver, &l->resolve);
+    e->options.resolver->vt->submit(e->options.resolver, &l->resolve);
     return true;
 }
 
@@ -205,7 +205,7 @@ void th_change_look_ups_cancel(struct th_engine *e)
 
     for (l = e->lookups.next; l != &e->lookups; l = next) {
         next = l->next;
-        e->conf.resolver->vt->cancel(e->conf.resolver, &TH_CONTAINER(l, struct lookup, link)->resolve);
+        e->options.resolver->vt->cancel(e->options.resolver, &TH_CONTAINER(l, struct lookup, link)->resolve);
     }
 }
 
@@ -243,8 +243,8 @@ void th_change_end_endpoint_add(struct change_impl *i)
 void th_change_end_endpoint_set(struct change_impl *i)
 {
     struct th_ep *ep = i->ep;
-    bool anew = !th_span_eq(ep->pub.spec.url, i->run->spec.url) ||
-                (ep->pub.disabled_at.ms && !i->next.disabled_at.ms);
+    bool reset = !th_span_eq(ep->pub.spec.url, i->run->spec.url) ||
+                 (ep->pub.disabled_at.ms && !i->next.disabled_at.ms);
 
     i->tenant->version = i->op.new_version;
     th_run_unref(ep->pub.run);
@@ -258,12 +258,12 @@ void th_change_end_endpoint_set(struct change_impl *i)
     ep->pub.disabled_reason = i->next.disabled_reason;
     ep->pub.consent = i->next.consent;
     if (i->c->clear_disabled)
-        ep->pub.facts = i->next.facts;
-    if (th_settings_sched(i->e, ep, anew))
+        ep->pub.health = i->next.health;
+    if (th_settings_sched(i->e, ep, reset))
         th_engine_store_error(i->e, TH_BUG);
     if (i->c->kind == TH_CHANGE_ENDPOINT_SET)
         th_consent_again(i->e, ep);
-    if (anew)
+    if (reset)
         th_rest_forget(i->e, ep);
     i->c->ep = &ep->pub;
 }
@@ -300,7 +300,7 @@ static enum th_change_result disable_rows(struct change_impl *i)
     i->next.disabled_at = i->e->now.wall;
     i->next.disabled_reason = i->c->note;
     if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !th_change_endpoint_row(i, &i->next) ||
-        !fact_row(i, &i->next))
+        !health_row(i, &i->next))
         return TH_CH_UNAVAILABLE;
     return TH_CH_DONE;
 }
@@ -346,7 +346,7 @@ static void disabled(struct th_change *c)
         th_settle_submit(c->user);
     }
     if (c->result == TH_CH_DONE && ep) {
-        th_count(d->e->conf.metrics, TH_C_ENDPOINTS_DISABLED, 1);
+        th_count(d->e->options.metrics, TH_C_ENDPOINTS_DISABLED, 1);
         th_log(TH_LOG_WARN, "endpoint disabled", TH_KS("endpoint", ep->pub.run->id),
                TH_KS("tenant", ep->pub.tenant->id), TH_KS("reason", c->note));
         th_operator_endpoint(d->e, ep, "endpoint.disabled", c->note.p);

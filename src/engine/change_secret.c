@@ -3,7 +3,7 @@
  * It refuses: a rotation that would leave more active secrets than the dialect allows, revoking when there is no previous
  * secret.
  *
- * Invariants: (1) the clear text is only in buffers that are wiped at their end; in memory and in the store it is sealed
+ * Invariants: (1) the clear text is only in buffers that are wiped at their end; in memory and in the store it is encrypted
  * for its tenant, endpoint and number; (2) the first secret of an endpoint is the newest, those behind it end by their `until`;
  * (3) secrets that left are freed after the commit, never before. */
 #include "engine/change.h"
@@ -12,7 +12,7 @@ void th_change_secret_fini(struct th_secret *s)
 {
     th_key_drop(s->key);
     th_mask_free(s->mask);
-    th_free((char *)s->sealed.p);
+    th_free((char *)s->encrypted.p);
     *s = (struct th_secret){0};
 }
 
@@ -25,7 +25,7 @@ bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, c
         return false;
     row->del = del;
     row->endpoint = ep->no;
-    row->conf = s->sealed;
+    row->settings = s->encrypted;
     row->created = s->created.ms;
     row->until = s->until;
     return true;
@@ -35,24 +35,24 @@ bool th_change_secret_take(struct change_impl *i, const struct th_endpoint *ep, 
                            uint64_t no, struct th_secret *out)
 {
     struct th_engine *e = i->e;
-    struct th_buf sealed;
+    struct th_buf encrypted;
     char *copy;
     enum th_error error;
     bool ok = false;
 
-    th_buf_init(&sealed, 8192);
+    th_buf_init(&encrypted, 8192);
     out->no = no;
     out->created = e->now.wall;
-    if (th_engine_seal(e, ep->tenant->no, ep->no, no, text, &sealed)) {
-        copy = th_malloc(sealed.n);
+    if (th_engine_encrypt(e, ep->tenant->no, ep->no, no, text, &encrypted)) {
+        copy = th_malloc(encrypted.n);
         if (copy) {
-            memcpy(copy, sealed.p, sealed.n);
-            out->sealed = th_span(copy, sealed.n);
+            memcpy(copy, encrypted.p, encrypted.n);
+            out->encrypted = th_span(copy, encrypted.n);
             out->key = th_key_make(ep->tenant->dialect, text, &error);
             ok = out->key && !th_mask_secret(e, ep->tenant->dialect, text, &out->mask);
         }
     }
-    th_buf_fini(&sealed);
+    th_buf_fini(&encrypted);
     return ok;
 }
 
@@ -229,7 +229,7 @@ bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
         if (!is_active(s, e->now.wall.ms))
             continue;
         th_buf_reset(&plain);
-        ok = th_engine_unseal(e, ep->tenant->no, ep->no, s->no, s->sealed, &plain);
+        ok = th_engine_decrypt(e, ep->tenant->no, ep->no, s->no, s->encrypted, &plain);
         if (ok)
             each(ctx, th_buf_view(&plain), s->created, s->until);
     }

@@ -16,11 +16,11 @@ void th_change_begin_tenant_put(struct change_impl *i)
     struct th_tenant *old = i->tenant;
     struct th_span dialect = c->dialect.n ? c->dialect
                              : old        ? th_dialect_values(old->dialect)->name
-                                          : e->conf.default_dialect;
+                                          : e->options.default_dialect;
     struct th_span name = c->name.n ? c->name : old ? old->name : c->tenant_id;
     struct th_span attributes = c->attributes.n ? c->attributes : old ? old->attributes : TH_LIT("{}");
     struct th_row *row;
-    struct th_buf conf;
+    struct th_buf settings;
     enum th_error error;
     bool ok;
 
@@ -51,10 +51,10 @@ void th_change_begin_tenant_put(struct change_impl *i)
     i->fresh->created = old ? old->created : e->now.wall;
     i->fresh->updated = e->now.wall;
     row = th_change_row(i, TH_ROW_TENANT, i->fresh->no);
-    th_buf_init(&conf, 4u << 20);
-    th_tenant_write(i->fresh, &conf);
-    ok = row && !conf.failed && th_arena_copy(&i->mem, th_buf_view(&conf), &row->conf);
-    th_buf_fini(&conf);
+    th_buf_init(&settings, 4u << 20);
+    th_tenant_write(i->fresh, &settings);
+    ok = row && !settings.failed && th_arena_copy(&i->mem, th_buf_view(&settings), &row->settings);
+    th_buf_fini(&settings);
     if (!ok) {
         th_change_no_memory(i);
         return;
@@ -176,7 +176,7 @@ void th_change_begin_key_add(struct change_impl *i)
     struct th_change *c = i->c;
     struct th_key *k;
     struct th_row *row;
-    struct th_buf conf;
+    struct th_buf settings;
     struct th_jw w;
     bool ok;
 
@@ -199,8 +199,8 @@ void th_change_begin_key_add(struct change_impl *i)
     k->expires = c->expires;
     memcpy((char *)(k + 1), c->note.p ? c->note.p : "", c->note.n);
     k->note = th_span(k + 1, c->note.n);
-    th_buf_init(&conf, 65536);
-    w = th_jw(&conf);
+    th_buf_init(&settings, 65536);
+    w = th_jw(&settings);
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("form")); /* keys without it were made before reading answers was a scope */
     th_jw_u64(&w, 2);
@@ -209,8 +209,8 @@ void th_change_begin_key_add(struct change_impl *i)
     th_jw_key(&w, TH_LIT("note"));
     th_jw_string(&w, k->note);
     th_jw_end_object(&w);
-    ok = !conf.failed && th_arena_copy(&i->mem, th_buf_view(&conf), &row->conf);
-    th_buf_fini(&conf);
+    ok = !settings.failed && th_arena_copy(&i->mem, th_buf_view(&settings), &row->settings);
+    th_buf_fini(&settings);
     if (!ok) {
         th_change_no_memory(i);
         return;

@@ -29,7 +29,7 @@ static void check_url(struct th_engine *e, const struct th_dialect_values *v, st
         refuse(c, "url", "is one that was masked when it was shown; give it whole");
         return;
     }
-    error = th_guard_url(e->conf.guard, c->spec.url, url, &why);
+    error = th_guard_url(e->options.guard, c->spec.url, url, &why);
     if (error) {
         /* an address has a noun for its reason ("a private address"), all else a sentence */
         if (error == TH_DENIED && url->literal) {

@@ -25,9 +25,9 @@ static int64_t moved(int64_t at_ms, int64_t step_ms)
     return at_ms && at_ms + step_ms > 0 ? at_ms + step_ms : at_ms;
 }
 
-static void move_facts(struct th_engine *e, struct th_ep *ep, int64_t step_ms)
+static void move_health(struct th_engine *e, struct th_ep *ep, int64_t step_ms)
 {
-    struct th_facts *f = &ep->pub.facts;
+    struct th_health *f = &ep->pub.health;
 
     if (!f->first_fail && !f->last_ok && f->rest_until <= 0)
         return;
@@ -37,7 +37,7 @@ static void move_facts(struct th_engine *e, struct th_ep *ep, int64_t step_ms)
         f->rest_since += step_ms;
         f->rest_until += step_ms;
     }
-    th_facts_touch(e, ep);
+    th_health_touch(e, ep);
 }
 
 void th_clock_begin(struct th_engine *e)
@@ -64,7 +64,7 @@ static int64_t longest_ms(const struct th_ep *ep, const struct th_rules *rules, 
 {
     int64_t schedule_ms = th_retry_delay_ms(rules, tries, UINT32_MAX), asked_ms = 0;
 
-    if (tries && ep->pub.facts.rest_until < 0 && rules->retry_after.count)
+    if (tries && ep->pub.health.rest_until < 0 && rules->retry_after.count)
         asked_ms = (int64_t)rules->retry_after_max_s * 1000;
     return schedule_ms > asked_ms ? schedule_ms : asked_ms;
 }
@@ -103,5 +103,5 @@ void th_clock_turn(struct th_engine *e)
     e->purge_at.us = e->now.mono.us + HOLD_US;
     for (unsigned i = 0; i < e->tenant_count; i++)
         for (unsigned k = 0; k < e->tenants[i]->endpoint_count; k++)
-            move_facts(e, TH_CONTAINER(e->tenants[i]->endpoints[k], struct th_ep, pub), step_ms);
+            move_health(e, TH_CONTAINER(e->tenants[i]->endpoints[k], struct th_ep, pub), step_ms);
 }

@@ -38,7 +38,7 @@ struct th_ask {
 
 bool th_consent_wanted(const struct th_engine *e, const struct th_tenant *t)
 {
-    return e->conf.consent_origin.n && (e->conf.consent_all || th_dialect_values(t->dialect)->consent);
+    return e->options.consent_origin.n && (e->options.consent_all || th_dialect_values(t->dialect)->consent);
 }
 
 bool th_engine_consent(const struct th_engine *e, const struct th_endpoint *ep, struct th_consent *out)
@@ -53,7 +53,7 @@ bool th_engine_consent(const struct th_engine *e, const struct th_endpoint *ep, 
 
 static uint64_t origin_of(const struct th_engine *e)
 {
-    return th_hash(e->conf.consent_origin, 0) >> 2;
+    return th_hash(e->options.consent_origin, 0) >> 2;
 }
 
 enum th_error th_consent_judge(struct th_engine *e, struct th_ep *ep)
@@ -113,8 +113,8 @@ static void ask_free(struct th_ask *a)
     th_run_unref(a->run);
     th_ep_unref(e, a->ep);
     th_free(a);
-    if (e->conf.wake.fn)
-        e->conf.wake.fn(e->conf.wake.ctx); /* a loop may call this after its turn and then sleep */
+    if (e->options.wake.fn)
+        e->options.wake.fn(e->options.wake.ctx); /* a loop may call this after its turn and then sleep */
 }
 
 /* The next one after so many: 5 s, 1 min, 5 min, 20 min, 1 h, then daily. */
@@ -203,8 +203,8 @@ static void agreed(struct th_ask *a, uint32_t rate)
     a->c.endpoint = a->ep->pub.no;
     a->c.done = stored;
     th_engine_change(e, &a->c);
-    if (e->conf.wake.fn)
-        e->conf.wake.fn(e->conf.wake.ctx);
+    if (e->options.wake.fn)
+        e->options.wake.fn(e->options.wake.ctx);
 }
 
 /* ---- the answer ---- */
@@ -263,7 +263,7 @@ static void answered(struct th_http_req *req)
 
         if (th_span_ieq(h.name, TH_LIT("webhook-allowed-origin"))) {
             origin = true;
-            same = same || th_span_is(value, "*") || th_span_ieq(value, a->e->conf.consent_origin);
+            same = same || th_span_is(value, "*") || th_span_ieq(value, a->e->options.consent_origin);
         } else if (th_span_ieq(h.name, TH_LIT("webhook-allowed-rate"))) {
             rated = read_rate(value, &rate);
         }
@@ -305,7 +305,7 @@ static void send_ask(struct th_ask *a, unsigned count)
         .done = answered,
         .user = a};
     a->running = true;
-    e->conf.transport->vt->submit(e->conf.transport, &a->req);
+    e->options.transport->vt->submit(e->options.transport, &a->req);
 }
 
 static void ask_resolved(struct th_resolve *r)
@@ -322,7 +322,7 @@ static void ask_resolved(struct th_resolve *r)
         not_agreed(a, TH_CONSENT_PENDING, "");
     } else if (r->error) {
         not_agreed(a, TH_CONSENT_PENDING, "its host name does not resolve");
-    } else if (th_guard_answers(e->conf.guard, r->addrs, r->count, &why, &bad)) {
+    } else if (th_guard_answers(e->options.guard, r->addrs, r->count, &why, &bad)) {
         th_denied_text(e, why, text, sizeof text);
         th_report_denied(e, a->ep->pub.tenant->id, a->run->url.host, &r->addrs[bad], why);
         not_agreed(a, TH_CONSENT_PENDING, text);
@@ -338,8 +338,8 @@ static void write_head(struct th_ask *a)
 {
     double rate = a->run->spec.rate_per_s * 60;
 
-    th_buf_printf(&a->head, "WebHook-Request-Origin: %.*s\r\n", (int)a->e->conf.consent_origin.n,
-                  a->e->conf.consent_origin.p);
+    th_buf_printf(&a->head, "WebHook-Request-Origin: %.*s\r\n", (int)a->e->options.consent_origin.n,
+                  a->e->options.consent_origin.p);
     if (rate > 0)
         th_buf_printf(&a->head, "WebHook-Request-Rate: %.0f\r\n", rate < 1 ? 1 : rate);
     th_buf_str(&a->head, "Accept: */*\r\nUser-Agent: Tenterhook\r\n");
@@ -376,8 +376,8 @@ static void begin_ask(struct th_engine *e, struct th_ep *ep, struct th_ask *a)
                                          .user = a,
                                          .deadline = {a->began.us + ASK_TIMEOUT_US}};
         a->resolving = true;
-        e->conf.resolver->vt->submit(e->conf.resolver, &a->resolve);
-    } else if (!th_guard_addr(e->conf.guard, &url->addr, &why)) {
+        e->options.resolver->vt->submit(e->options.resolver, &a->resolve);
+    } else if (!th_guard_addr(e->options.guard, &url->addr, &why)) {
         not_agreed(a, TH_CONSENT_PENDING, why);
     } else {
         a->addrs[0] = url->addr;
@@ -438,8 +438,8 @@ void th_consents_cancel(struct th_engine *e, const struct th_ep *ep)
             continue;
         a->cancelled = true;
         if (a->running)
-            e->conf.transport->vt->cancel(e->conf.transport, &a->req);
+            e->options.transport->vt->cancel(e->options.transport, &a->req);
         else if (a->resolving)
-            e->conf.resolver->vt->cancel(e->conf.resolver, &a->resolve);
+            e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
     }
 }

@@ -267,7 +267,7 @@ static void send_to(struct th_attempt *a, unsigned count)
         .done = transport_done,
         .user = a};
     a->running = true;
-    e->conf.transport->vt->submit(e->conf.transport, &a->req);
+    e->options.transport->vt->submit(e->options.transport, &a->req);
 }
 
 static const char *resolve_problem(enum th_error error)
@@ -303,7 +303,7 @@ static void resolved(struct th_resolve *r)
         fail_locally(a, TH_HTTP_INTERNAL, resolve_problem(r->error));
     } else if (r->error) {
         fail_locally(a, TH_HTTP_DNS, resolve_problem(r->error));
-    } else if (th_guard_answers(a->e->conf.guard, r->addrs, r->count, &why, &bad)) {
+    } else if (th_guard_answers(a->e->options.guard, r->addrs, r->count, &why, &bad)) {
         char text[sizeof a->req.res.detail_text];
 
         th_denied_text(a->e, why, text, sizeof text);
@@ -344,8 +344,8 @@ void th_attempt_send(struct th_attempt *a)
                                          .user = a,
                                          .deadline = {a->began.us + (int64_t)timeout_ms_of(a) * 1000}};
         a->resolving = true;
-        e->conf.resolver->vt->submit(e->conf.resolver, &a->resolve);
-    } else if (!th_guard_addr(e->conf.guard, &url->addr, &why)) {
+        e->options.resolver->vt->submit(e->options.resolver, &a->resolve);
+    } else if (!th_guard_addr(e->options.guard, &url->addr, &why)) {
         fail_locally(a, TH_HTTP_DENIED, why);
     } else {
         a->addrs[0] = url->addr;
@@ -453,7 +453,7 @@ static bool want_event(struct th_engine *e, struct th_attempt *a)
  * events, and those that are not in memory. */
 static bool must_wait_for_memory(const struct th_engine *e, const struct th_event *ev)
 {
-    if (e->pinned_bytes <= e->conf.max_pinned_bytes)
+    if (e->pinned_bytes <= e->options.max_pinned_bytes)
         return false;
     return !ev || (!ev->pins && ev->bytes > TH_LARGE_EVENT);
 }
@@ -523,7 +523,7 @@ void th_dispatch_turn(struct th_engine *e)
     if (budget == 0)
         e->more = true;
     flush_batch(e);
-    th_gauge_set(e->conf.metrics, TH_G_REQUESTS_IN_FLIGHT, e->attempts_out);
+    th_gauge_set(e->options.metrics, TH_G_REQUESTS_IN_FLIGHT, e->attempts_out);
 }
 
 void th_dispatch_free(struct th_engine *e)

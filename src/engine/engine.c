@@ -18,7 +18,7 @@ void th_engine_random(struct th_engine *e, void *p, size_t n)
     while (n) {
         size_t some;
         if (e->random_left == 0) {
-            e->conf.entropy.fill(e->conf.entropy.ctx, e->random, sizeof e->random);
+            e->options.entropy.fill(e->options.entropy.ctx, e->random, sizeof e->random);
             e->random_left = sizeof e->random;
         }
         some = n < e->random_left ? n : e->random_left;
@@ -40,7 +40,7 @@ uint32_t th_engine_rnd32(struct th_engine *e)
 
 void th_engine_submit(struct th_engine *e, struct th_op *op)
 {
-    e->conf.store->vt->submit(e->session, op);
+    e->options.store->vt->submit(e->session, op);
 }
 
 /* Reads by the API are counted, so that draining waits for them: their owner's done is wrapped by nobody, so the count
@@ -52,7 +52,7 @@ void th_engine_read(struct th_engine *e, struct th_op *op)
 
 void th_engine_page_free(struct th_engine *e, struct th_page *page)
 {
-    e->conf.store->vt->page_free(e->conf.store, page);
+    e->options.store->vt->page_free(e->options.store, page);
 }
 
 void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void *), void *arg)
@@ -72,15 +72,16 @@ void th_engine_store_error(struct th_engine *e, enum th_error error)
         if (!e->dead) {
             e->dead = true;
             e->store_ok = false;
-            th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 0);
-            e->conf.fatal(e->conf.wake.ctx, error,
-                          "the store failed; stopping so that nothing is acknowledged without being durable");
+            th_gauge_set(e->options.metrics, TH_G_STORE_READY, 0);
+            e->options.fatal(
+                e->options.wake.ctx, error,
+                "the store failed; stopping so that nothing is acknowledged without being durable");
         }
         break;
     case TH_CLASS_RESOURCE:
         if (e->store_ok) {
             e->store_ok = false;
-            th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 0);
+            th_gauge_set(e->options.metrics, TH_G_STORE_READY, 0);
             th_log(TH_LOG_ERROR, "store has no room: publishing answers 503 until it commits again",
                    TH_KC("error", th_error_name(error)));
         }
@@ -90,19 +91,19 @@ void th_engine_store_error(struct th_engine *e, enum th_error error)
     }
 }
 
-enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine **out)
+enum th_error th_engine_new(const struct th_engine_options *options, struct th_engine **out)
 {
-    struct th_sched_conf sched = {.max_items = conf->max_items,
-                                  .max_items_per_endpoint = conf->max_items_per_endpoint,
-                                  .max_in_flight = conf->max_in_flight};
+    struct th_sched_options sched = {.max_items = options->max_items,
+                                     .max_items_per_endpoint = options->max_items_per_endpoint,
+                                     .max_in_flight = options->max_in_flight};
     struct th_engine *e = th_calloc(1, sizeof *e);
     enum th_error error = TH_NOMEM;
 
     if (!e)
         return TH_NOMEM;
-    e->conf = *conf;
-    if (!e->conf.max_pinned_bytes)
-        e->conf.max_pinned_bytes = TH_MAX_PINNED_BYTES;
+    e->options = *options;
+    if (!e->options.max_pinned_bytes)
+        e->options.max_pinned_bytes = TH_MAX_PINNED_BYTES;
     th_engine_random(e, &e->hash_seed, sizeof e->hash_seed);
     sched.hash_seed = e->hash_seed;
     th_smap_init(&e->tenants_by_id, 1u << 20, e->hash_seed);
@@ -130,13 +131,13 @@ enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine 
     th_list_init(&e->hurries);
     th_dropped_init(e);
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
-    e->fan_rows = th_calloc(TH_FAN_STEP, sizeof *e->fan_rows);
-    if (!e->ring || !e->walk_rows || !e->fan_rows)
+    e->fanout_rows = th_calloc(TH_FANOUT_STEP, sizeof *e->fanout_rows);
+    if (!e->ring || !e->walk_rows || !e->fanout_rows)
         goto err;
     error = th_sched_new(&sched, &e->sched);
     if (error)
         goto err;
-    error = conf->store->vt->attach(conf->store, conf->wake, &e->session);
+    error = options->store->vt->attach(options->store, options->wake, &e->session);
     if (error)
         goto err_sched;
     *out = e;
@@ -145,7 +146,7 @@ err_sched:
     th_sched_free(e->sched);
 err:
     th_secret_free(e->ring, sizeof *e->ring);
-    th_free(e->fan_rows);
+    th_free(e->fanout_rows);
     th_free(e->walk_rows);
     th_free(e);
     return error;
@@ -154,8 +155,8 @@ err:
 /* What was given: the ring has what is needed of it. */
 static void forget_given(struct th_engine *e)
 {
-    th_wipe(&e->conf.secret_key, sizeof e->conf.secret_key);
-    th_wipe(&e->conf.old_secret_key, sizeof e->conf.old_secret_key);
+    th_wipe(&e->options.secret_key, sizeof e->options.secret_key);
+    th_wipe(&e->options.old_secret_key, sizeof e->options.old_secret_key);
 }
 
 enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size)
@@ -168,11 +169,11 @@ enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char
     if (error)
         return error;
     e->store_ok = true;
-    th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 1);
-    e->facts_flushed = e->now.wall;
+    th_gauge_set(e->options.metrics, TH_G_STORE_READY, 1);
+    e->health_flushed = e->now.wall;
     e->purge_at = (struct th_mono){e->now.mono.us + 5000000};
     e->started = true;
-    e->fan_left = true; /* of before, perhaps */
+    e->fanout_left = true; /* of before, perhaps */
     th_clock_begin(e);
     th_recover_begin(e);
     return TH_OK;
@@ -185,7 +186,7 @@ void th_engine_spent(struct th_engine *e, int64_t us)
 
 bool th_turn_over(const struct th_engine *e, int64_t us)
 {
-    return e->conf.clock.now(e->conf.clock.ctx).mono.us - e->turn_us >= us;
+    return e->options.clock.now(e->options.clock.ctx).mono.us - e->turn_us >= us;
 }
 
 /* What is deferred meanwhile waits behind what was there. */
@@ -214,7 +215,7 @@ static bool drain(struct th_engine *e)
     unsigned n, drained = 0;
 
     do {
-        n = e->conf.store->vt->drain(e->session, DRAIN_STEP);
+        n = e->options.store->vt->drain(e->session, DRAIN_STEP);
         drained += n;
     } while (n == DRAIN_STEP && drained < DRAIN_MOST && !th_turn_over(e, TH_TURN_DRAIN_US));
     return n == DRAIN_STEP;
@@ -239,7 +240,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     if (e->dead)
         return TH_MONO_NEVER;
     th_clock_turn(e);
-    th_reseal_turn(e);
+    th_rewrap_turn(e);
     th_changes_turn(e);
     if (!e->draining)
         th_consents_turn(e);
@@ -248,16 +249,16 @@ struct th_mono th_engine_turn(struct th_engine *e)
         th_dispatch_turn(e);
     th_leaving_turn(e);
     th_graves_turn(e);
-    th_wants_turn(e);
+    th_refill_turn(e);
     th_recover_turn(e);
-    th_fan_turn(e);
+    th_fanout_turn(e);
     th_replays_turn(e);
     th_hurries_turn(e);
     th_erase_turn(e);
     next = earlier(next, th_jobs_turn(e));
     if (!e->draining) {
         next = earlier(next, th_dispatch_next(e));
-        next = earlier(next, th_fan_next(e));
+        next = earlier(next, th_fanout_next(e));
         next = earlier(next, th_consents_next(e));
         next = earlier(next, th_replays_next(e));
     }
@@ -274,7 +275,7 @@ void th_engine_drain(struct th_engine *e)
     e->draining = true;
     th_consents_cancel(e, NULL);
     th_changes_cancel(e);
-    th_facts_turn(e, true);
+    th_health_turn(e, true);
 }
 
 /* Of one endpoint, or NULL: all. */
@@ -289,9 +290,9 @@ static void cancel_requests(struct th_engine *e, const struct th_ep *ep)
             continue;
         a->cancelled = true;
         if (a->running)
-            e->conf.transport->vt->cancel(e->conf.transport, &a->req);
+            e->options.transport->vt->cancel(e->options.transport, &a->req);
         else if (a->resolving)
-            e->conf.resolver->vt->cancel(e->conf.resolver, &a->resolve);
+            e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
     }
 }
 
@@ -311,7 +312,7 @@ bool th_engine_idle(const struct th_engine *e)
     return e->dead ||
            (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
             e->ops_out == 0 && e->asks_out == 0 && !e->change_busy && th_list_empty(&e->changes) &&
-            th_list_empty(&e->lookups) && !e->walk_busy && !e->facts_busy && th_list_empty(&e->dirty) &&
+            th_list_empty(&e->lookups) && !e->walk_busy && !e->health_busy && th_list_empty(&e->dirty) &&
             !e->purge_busy && !e->probe_busy && th_list_empty(&e->deferred));
 }
 
@@ -320,13 +321,13 @@ void th_engine_free(struct th_engine *e)
     if (!e)
         return;
     if (e->session)
-        e->conf.store->vt->detach(e->session);
+        e->options.store->vt->detach(e->session);
     th_dispatch_free(e);
     th_ingest_free(e);
     th_replays_free(e);
     th_hurries_free(e);
     th_dropped_fini(e);
-    th_reseal_free(e);
+    th_rewrap_free(e);
     th_settings_free(e);
     th_heap_fini(&e->to_ask);
     th_events_trim(e, 0);
@@ -334,7 +335,7 @@ void th_engine_free(struct th_engine *e)
     th_buf_fini(&e->written);
     th_sched_free(e->sched);
     th_free(e->walk_rows);
-    th_free(e->fan_rows);
+    th_free(e->fanout_rows);
     th_free(e->cancels);
     th_map_fini(&e->cancels_known);
     forget_given(e);
@@ -372,7 +373,7 @@ struct th_now th_engine_now(const struct th_engine *e)
     return e->now;
 }
 
-const struct th_engine_conf *th_engine_conf(const struct th_engine *e)
+const struct th_engine_options *th_engine_options(const struct th_engine *e)
 {
-    return &e->conf;
+    return &e->options;
 }

@@ -21,7 +21,7 @@ struct th_base_key {
     bool phrase;       /* the text is one that people make up: it is stretched, with the salt of the store */
 };
 
-/** What opens: v[0] seals too. Which keys a text gives depends on the form that the store keeps. */
+/** What opens: v[0] encrypts too. Which keys a text gives depends on the form that the store keeps. */
 #define TH_KEYS_MAX 4
 struct th_keyring {
     uint8_t v[TH_KEYS_MAX][32];
@@ -30,7 +30,7 @@ struct th_keyring {
 
 #define TH_OPERATOR_KEY_MIN 16 /* characters of a new operator's key in production */
 
-struct th_engine_conf {
+struct th_engine_options {
     struct th_store *store;
     struct th_transport *transport;
     struct th_resolver *resolver;
@@ -43,9 +43,9 @@ struct th_engine_conf {
     struct th_dialect *const *dialects; /* outlive the engine */
     unsigned dialect_count;
     struct th_span default_dialect; /* of tenants made without one and of the tenant "default" */
-    struct th_base_key secret_key;  /* seals secrets at rest */
+    struct th_base_key secret_key;  /* encrypts secrets at rest */
     struct th_base_key
-        old_secret_key; /* with has_old_key: opens what an earlier key sealed, until all is sealed anew */
+        old_secret_key; /* with has_old_key: opens what an earlier key encrypted, until all is encrypted anew */
     bool has_old_key;
     struct th_span
         operator_key_hash;   /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
@@ -121,7 +121,7 @@ struct th_secret {
     uint64_t no;
     struct th_wall created;
     int64_t until; /* wall ms; 0: for ever */
-    struct th_span sealed;
+    struct th_span encrypted;
     struct th_sign_key *key; /* its own */
     struct th_mask *mask;    /* of its text and its forms, for answers that repeat it */
 };
@@ -144,7 +144,7 @@ struct th_endpoint {
     uint32_t rnd;
     struct th_secret secrets[TH_MAX_SECRETS]; /* newest first */
     unsigned secret_count;
-    struct th_facts facts;
+    struct th_health health;
     struct th_consent consent;
     bool no_consent;             /* it needs consent and has none: nothing is sent to it */
     struct th_endpoint_run *run; /* the engine's: parsed URL, header block, scheduler state */
@@ -162,7 +162,7 @@ struct th_key {
 
 /* ---- life of the engine ---- */
 
-TH_MUST_USE enum th_error th_engine_new(const struct th_engine_conf *conf, struct th_engine **out);
+TH_MUST_USE enum th_error th_engine_new(const struct th_engine_options *options, struct th_engine **out);
 /** Loads settings, makes the tenants "default" and "operator" and id keys on the first start, begins the walk of the
  * queue. Synchronous store work; submits ops. made_key: when no operator key is given or stored, a new one is made and
  * its text (to be shown once) is written there, else it stays empty. */
@@ -191,11 +191,11 @@ void th_engine_free(struct th_engine *e); /* must be idle */
  * of: hold, turn until th_engine_changing says no, reload, let go. */
 void th_engine_hold_changes(struct th_engine *e, bool hold);
 bool th_engine_changing(const struct th_engine *e);
-/** Takes over another set of dialects (and what else the conf may change while running: guard, default dialect, retention).
+/** Takes over another set of dialects (and what else the options may change while running: guard, default dialect, retention).
  * TH_NOT_FOUND when a tenant's dialect is missing, with the reason in why; then nothing has changed. Both sets must
  * outlive the engine: requests under way may still use the old one. */
-TH_MUST_USE enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why,
-                                           size_t why_size);
+TH_MUST_USE enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_options *options,
+                                           char *why, size_t why_size);
 /** The newest attempt at an endpoint that was no test. */
 struct th_last_attempt {
     bool known;        /* false: since the start there was none; the store knows of those before */
@@ -229,7 +229,7 @@ bool th_engine_begun(const struct th_engine *e);
 bool th_engine_ready(const struct th_engine *e, const char **why);
 /** The time last read from the clock. */
 struct th_now th_engine_now(const struct th_engine *e);
-const struct th_engine_conf *th_engine_conf(const struct th_engine *e);
+const struct th_engine_options *th_engine_options(const struct th_engine *e);
 
 /* ---- keys and settings of a store that no engine has loaded ---- */
 
@@ -241,7 +241,7 @@ struct th_key_check {
     uint8_t form[TH_KEY_FORM_BYTES];         /* how the store wants phrases stretched */
     size_t form_len;
     struct th_keyring ring;
-    unsigned opened, closed; /* sealed values that a key opens, and that none does */
+    unsigned opened, closed; /* encrypted values that a key opens, and that none does */
     bool wrong;              /* no key here is the one of this store */
     bool missing_old;        /* a change of keys has not ended, and its other key is not here */
     enum th_error error;     /* TH_NOMEM: nothing can be said; TH_CORRUPT: an unknown form of keys */
@@ -249,7 +249,7 @@ struct th_key_check {
 void th_key_check_form(struct th_key_check *c, const struct th_row *row);
 void th_key_check_row(struct th_key_check *c, const struct th_row *row);
 
-/** True when path and query of the URL are a credential: sealed at rest, and shown to keys that may read secrets only. */
+/** True when path and query of the URL are a credential: encrypted at rest, and shown to keys that may read secrets only. */
 bool th_url_is_secret(const struct th_endpoint_spec *spec);
 
 /* ---- limits of a tenant ---- */
@@ -258,7 +258,7 @@ bool th_url_is_secret(const struct th_endpoint_spec *spec);
 int64_t th_engine_allowed(const struct th_engine *e, const struct th_tenant *t, enum th_limit id);
 /** How much is used of it. HEADER_BYTES: of the endpoint that has the most; this one looks at all endpoints. */
 int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enum th_limit id);
-/** Whether so much has been used of what is allowed that it is worth a word (conf.warn_percent). */
+/** Whether so much has been used of what is allowed that it is worth a word (options.warn_percent). */
 bool th_engine_near(const struct th_engine *e, int64_t used, int64_t allowed);
 
 /* ---- look-ups ---- */
@@ -309,7 +309,7 @@ bool th_engine_parse_endpoint_id(struct th_engine *e, const struct th_dialect *d
 bool th_engine_is_endpoint(struct th_engine *e, const struct th_pubid *id, uint64_t no,
                            const struct th_past_endpoint *past);
 /** Numbers behind ids; false: no such form. The caller loads the row and must compare `at` and `rnd` (integer forms: at.ms
- * is 0 and nothing is compared). Events with an own id are found by th_page.own_id first. */
+ * is 0 and nothing is compared). Events with an external id are found by th_page.external_id first. */
 bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
                               struct th_pubid *out);
 bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
@@ -318,7 +318,7 @@ bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d
 /* ---- publishing ---- */
 
 struct th_publish_event { /* spans must live until done */
-    struct th_span type, data, own_id, resource_type, resource_id;
+    struct th_span type, data, external_id, resource_type, resource_id;
     bool has_time;
     struct th_wall time;
     /* result */
@@ -327,7 +327,7 @@ struct th_publish_event { /* spans must live until done */
 };
 enum th_publish_result {
     TH_PUB_ACCEPTED,
-    TH_PUB_REPLAYED,
+    TH_PUB_REPEATED,
     TH_PUB_KEY_REUSED,
     TH_PUB_ID_TAKEN,
     TH_PUB_INVALID,
@@ -377,7 +377,7 @@ enum th_change_kind {
 enum th_change_result {
     TH_CH_DONE,
     TH_CH_CHECKED,  /* dry_run: it would be done now */
-    TH_CH_REPLAYED, /* Idempotency-Key seen: `replayed` holds the first answer */
+    TH_CH_REPEATED, /* Idempotency-Key seen: `replayed` holds the first answer */
     TH_CH_KEY_REUSED,
     TH_CH_INVALID,      /* errors[] says why */
     TH_CH_NOT_FOUND,    /* the object is gone */
@@ -423,7 +423,7 @@ struct th_change {
         *check_as; /* ENDPOINT_ADD with dry_run: by the rules of this dialect; NULL: the tenant's */
     struct th_idem idem;
     /** With idem.given: called before the commit, with the objects as they will be, to render the answer that is kept
-     * (sealed) with the key. Writes the answer's bytes. */
+     * (encrypted) with the key. Writes the answer's bytes. */
     void (*render)(struct th_change *, struct th_buf *answer);
     void (*done)(struct th_change *);
     void *user;
@@ -435,7 +435,7 @@ struct th_change {
     struct th_endpoint *ep;
     struct th_key *key;
     struct th_buf secret_text; /* ENDPOINT_ADD, SECRET_ROTATE: the secret in clear; wiped by th_change_fini */
-    struct th_buf replayed;
+    struct th_buf repeated;
     struct th_field_error errors[TH_MAX_FIELD_ERRORS];
     unsigned error_count;
     char detail[200];
@@ -465,7 +465,7 @@ struct th_replay { /* read-only for the API; valid until the next turn */
     uint64_t no, endpoint;
     uint32_t rnd;
     struct th_past_endpoint
-        past; /* the endpoint, when it is no more: created, and conf with its random bits */
+        past; /* the endpoint, when it is no more: created, and options with its random bits */
     struct th_tenant *tenant;
     struct th_wall created, updated;
     int64_t since, until; /* wall ms; until 0: the moment of the request */
@@ -492,7 +492,7 @@ struct th_replay_start {
     uint64_t matched;
     uint64_t by_state[TH_DS_CANCELLED + 1]; /* of the matches; QUEUED: unfinished ones, left out of them */
     const struct th_replay *replay;         /* NULL for a dry run */
-    struct th_buf replayed;                 /* the caller frees it with th_buf_wipe */
+    struct th_buf repeated;                 /* the caller frees it with th_buf_wipe */
     char detail[200];
     void *impl;
 };
@@ -519,19 +519,19 @@ void th_engine_replay_cancel(struct th_engine *e, struct th_replay_cancel *c);
 
 /** First with keep false: is the key known? Then, after the effect, with keep true. A crash between effect and keeping
  * makes a repetition take effect once more, never not at all. */
-struct th_remember {
+struct th_idem_answer {
     struct th_span tenant_id; /* in: spans valid until done */
     struct th_idem idem;      /* given must be true */
     bool keep;
     struct th_span answer; /* keep: at most 1 MiB */
-    void (*done)(struct th_remember *);
+    void (*done)(struct th_idem_answer *);
     void *user;
     /* result: DONE (keep: kept; else: unknown so far), REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND (tenant), UNAVAILABLE */
     enum th_change_result result;
-    struct th_buf replayed; /* the caller frees it with th_buf_wipe */
+    struct th_buf repeated; /* the caller frees it with th_buf_wipe */
     void *impl;
 };
-void th_engine_remember(struct th_engine *e, struct th_remember *r);
+void th_engine_idem_answer(struct th_engine *e, struct th_idem_answer *r);
 
 /* ---- deliveries ---- */
 
@@ -575,7 +575,7 @@ struct th_retry_all {
     enum th_change_result result;
     uint64_t retrying, pending; /* made due; due already, for they wait for their first attempt */
     uint32_t in_flight;
-    struct th_buf replayed; /* the caller frees it with th_buf_wipe */
+    struct th_buf repeated; /* the caller frees it with th_buf_wipe */
     char detail[200];
 };
 void th_engine_retry_all(struct th_engine *e, struct th_retry_all *r);

@@ -32,7 +32,7 @@ static void follow(struct erasing *j)
         th_event_erase(e, j->op.of);
     for (uint32_t i = 0; i < j->op.cancelled_count; i++)
         th_sched_cancel(e->sched, j->cancelled[i]);
-    th_count(e->conf.metrics, TH_C_DELIVERIES_CANCELLED, j->op.cancelled_count);
+    th_count(e->options.metrics, TH_C_DELIVERIES_CANCELLED, j->op.cancelled_count);
 }
 
 static void end(struct erasing *j, enum th_error error)

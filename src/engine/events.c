@@ -58,7 +58,8 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
     if (ev && !ev->stale)
         return ev;
     data = written_data(e, t->dialect, row->data, &made);
-    n = row->type.n + data.n + row->own_id.n + row->resource_type.n + row->resource_id.n + 64 + row->own_id.n;
+    n = row->type.n + data.n + row->external_id.n + row->resource_type.n + row->resource_id.n + 64 +
+        row->external_id.n;
     th_events_trim(e, TH_EVENT_CACHE_BYTES - (n < TH_EVENT_CACHE_BYTES ? n : TH_EVENT_CACHE_BYTES));
     ev = th_malloc(sizeof *ev + n);
     if (!ev)
@@ -72,7 +73,7 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
     ev->row.type = keep(&at, row->type);
     ev->row.data = keep(&at, data);
     th_buf_shrink(&e->written);
-    ev->row.own_id = keep(&at, row->own_id);
+    ev->row.external_id = keep(&at, row->external_id);
     ev->row.resource_type = keep(&at, row->resource_type);
     ev->row.resource_id = keep(&at, row->resource_id);
     /* the id's text is written straight behind the rest: a bounded buffer over that memory */

@@ -27,17 +27,17 @@ struct hurry_job {
     struct th_queue_row rows[STEP], now[STEP];
     uint64_t nos[STEP];
     bool moved[STEP];
-    struct th_config op;
+    struct th_settings_op op;
     struct th_row row;
-    struct th_buf conf, answer;
+    struct th_buf settings, answer;
 };
 
 static void free_job(struct hurry_job *j)
 {
     th_list_remove(&j->link);
-    th_buf_fini(&j->conf);
+    th_buf_fini(&j->settings);
     th_buf_wipe(&j->answer);
-    th_buf_wipe(&j->op.replayed);
+    th_buf_wipe(&j->op.repeated);
     th_free(j);
 }
 
@@ -50,9 +50,9 @@ static struct hurry_job *new_job(struct th_engine *e, struct th_tenant *t, uint6
     j->e = e;
     j->tenant = t;
     j->endpoint = endpoint;
-    th_buf_init(&j->conf, 1024);
+    th_buf_init(&j->settings, 1024);
     th_buf_init(&j->answer, 1u << 20);
-    th_buf_init(&j->op.replayed, 2u << 20);
+    th_buf_init(&j->op.repeated, 2u << 20);
     th_list_append(&e->hurries, &j->link);
     return j;
 }
@@ -89,15 +89,15 @@ static void read_on(struct hurry_job *j, void (*done)(struct th_op *))
 
 static void write_row(struct hurry_job *j, bool del, void (*done)(struct th_op *))
 {
-    th_buf_reset(&j->conf);
-    th_buf_printf(&j->conf, "{\"hurry\":true,\"pos\":%llu,\"upto\":%llu}", (unsigned long long)j->walk.from,
-                  (unsigned long long)j->upto);
+    th_buf_reset(&j->settings);
+    th_buf_printf(&j->settings, "{\"hurry\":true,\"pos\":%llu,\"upto\":%llu}",
+                  (unsigned long long)j->walk.from, (unsigned long long)j->upto);
     j->row = (struct th_row){.kind = TH_ROW_JOB,
                              .del = del,
                              .no = j->no,
                              .tenant = j->tenant->no,
                              .endpoint = j->endpoint,
-                             .conf = th_buf_view(&j->conf),
+                             .settings = th_buf_view(&j->settings),
                              .created = j->created.ms,
                              .updated = j->e->now.wall.ms};
     j->op.tenant = j->tenant->no;
@@ -106,7 +106,7 @@ static void write_row(struct hurry_job *j, bool del, void (*done)(struct th_op *
     j->op.count = 1;
     j->op.rows = &j->row;
     j->op.at = j->e->now.wall;
-    submit(j, &j->op.op, TH_OP_CONFIG, done);
+    submit(j, &j->op.op, TH_OP_SETTINGS, done);
 }
 
 void th_hurry_load(struct th_engine *e, const struct th_row *row, struct th_json root)
@@ -255,7 +255,7 @@ static void recorded(struct th_op *op)
         answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
         return;
     }
-    result = th_answer_outcome(e, &j->op, again, &r->replayed, &detail);
+    result = th_answer_outcome(e, &j->op, again, &r->repeated, &detail);
     if (result == TH_CH_DONE) {
         j->op.idem.given = false;
         j->op.answer = th_span("", 0);
@@ -278,7 +278,7 @@ static void record(struct hurry_job *j)
         th_buf_init(&plain, 1u << 20);
         j->start->render(j->start, &plain);
         ok = !plain.failed &&
-             th_answer_seal(e, j->tenant->no, j->op.idem.key, th_buf_view(&plain), &j->answer);
+             th_answer_encrypt(e, j->tenant->no, j->op.idem.key, th_buf_view(&plain), &j->answer);
         th_buf_wipe(&plain);
         if (!ok) {
             answer(j, TH_CH_UNAVAILABLE, "out of memory");
@@ -348,7 +348,7 @@ void th_engine_retry_all(struct th_engine *e, struct th_retry_all *r)
     struct hurry_job *j;
 
     th_engine_tick(e);
-    th_buf_init(&r->replayed, 1u << 20);
+    th_buf_init(&r->repeated, 1u << 20);
     r->retrying = r->pending = r->in_flight = 0;
     r->detail[0] = 0;
     r->result = TH_CH_CONFLICT;

@@ -66,7 +66,7 @@ static struct th_pubid past_id(uint64_t no, const struct th_past_endpoint *past)
     struct th_json root, v;
     int64_t rnd = 0;
 
-    if (!th_json_parse(past->conf, 16, &root, NULL) && th_json_member(root, TH_LIT("rnd"), &v) &&
+    if (!th_json_parse(past->settings, 16, &root, NULL) && th_json_member(root, TH_LIT("rnd"), &v) &&
         th_json_i64(v, &rnd))
         id.rnd = (uint32_t)rnd;
     return id;
@@ -123,8 +123,8 @@ void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const s
     const struct th_dialect_values *v = th_dialect_values(d);
     struct th_pubid id = {row->at, row->rnd, row->no};
 
-    if (row->own_id.n) {
-        th_buf_span(out, row->own_id);
+    if (row->external_id.n) {
+        th_buf_span(out, row->external_id);
         return;
     }
     if (event_form(v) == TH_ID_UUID)

@@ -110,9 +110,9 @@ static void finish(struct ingest *g, enum th_publish_result result)
 
     p->result = result;
     if (result == TH_PUB_ACCEPTED)
-        th_observe(e->conf.metrics, TH_H_ACCEPT_SECONDS, e->now.mono.us - g->began.us);
-    else if (result != TH_PUB_REPLAYED)
-        th_count(e->conf.metrics, TH_C_EVENTS_REFUSED, 1);
+        th_observe(e->options.metrics, TH_H_ACCEPT_SECONDS, e->now.mono.us - g->began.us);
+    else if (result != TH_PUB_REPEATED)
+        th_count(e->options.metrics, TH_C_EVENTS_REFUSED, 1);
     ingest_put(g);
     p->done(p);
 }
@@ -158,7 +158,7 @@ static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d
         refuse(g, TH_PUB_INVALID, n, "type", "is not an event type of this tenant's catalogue");
         return false;
     }
-    if (ev->own_id.n && !th_id_ok(ev->own_id)) {
+    if (ev->external_id.n && !th_id_ok(ev->external_id)) {
         refuse(g, TH_PUB_INVALID, n, "id", "must be 1 to 128 of letters, digits, \"_\" and \"-\"");
         return false;
     }
@@ -361,7 +361,7 @@ static void fill_row(struct ingest *g, uint32_t i)
                                       .first_delivery = ev->first_delivery,
                                       .type = ev->type,
                                       .data = ev->data,
-                                      .own_id = ev->own_id,
+                                      .external_id = ev->external_id,
                                       .resource_type = ev->resource_type,
                                       .resource_id = ev->resource_id};
 }
@@ -399,8 +399,8 @@ static void schedule(struct ingest *g, uint32_t i)
         }
     }
     if (!g->only) /* tests are counted when they end */
-        th_count(e->conf.metrics, TH_C_DELIVERIES_CREATED, ev->queued);
-    e->fan_left = e->fan_left || ev->queued < ev->endpoint_count;
+        th_count(e->options.metrics, TH_C_DELIVERIES_CREATED, ev->queued);
+    e->fanout_left = e->fanout_left || ev->queued < ev->endpoint_count;
 }
 
 static void replay_loaded(struct th_op *op)
@@ -416,7 +416,7 @@ static void replay_loaded(struct th_op *op)
         gone += row.no == 0 || row.erased;
         row.type = ev->type; /* the same body: the same type, ids and data, in memory that lives on */
         row.data = ev->data;
-        row.own_id = row.own_id.n ? ev->own_id : th_span("", 0);
+        row.external_id = row.external_id.n ? ev->external_id : th_span("", 0);
         row.resource_type = ev->resource_type;
         row.resource_id = ev->resource_id;
         ev->row = row;
@@ -431,12 +431,12 @@ static void replay_loaded(struct th_op *op)
         return;
     }
     g->p->first_delivery = g->p->events[0].row.first_delivery;
-    finish(g, TH_PUB_REPLAYED);
+    finish(g, TH_PUB_REPEATED);
 }
 
 static void load_replay(struct ingest *g)
 {
-    uint32_t n = g->op.replayed_count;
+    uint32_t n = g->op.repeated_count;
 
     g->load_nos = th_calloc(n, sizeof *g->load_nos);
     g->load_rows = th_calloc(n, sizeof *g->load_rows);
@@ -502,7 +502,7 @@ static void accepted(struct th_op *op)
     switch (g->op.result) {
     case TH_ACCEPT_NEW:
         if (!g->only)
-            th_count(e->conf.metrics, TH_C_EVENTS_ACCEPTED, g->p->count);
+            th_count(e->options.metrics, TH_C_EVENTS_ACCEPTED, g->p->count);
         for (uint32_t i = 0; i < g->p->count; i++) {
             fill_row(g, i);
             schedule(g, i);
@@ -514,7 +514,7 @@ static void accepted(struct th_op *op)
             th_limit_added(e, g->p->tenant, TH_L_UNFINISHED);
         finish(g, TH_PUB_ACCEPTED);
         break;
-    case TH_ACCEPT_REPLAYED:
+    case TH_ACCEPT_REPEATED:
         load_replay(g);
         break;
     case TH_ACCEPT_KEY_REUSED:
@@ -571,7 +571,7 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
             return;
         g->events[i] = (struct th_new_event){.type = from->type,
                                              .data = from->data,
-                                             .own_id = from->own_id,
+                                             .external_id = from->external_id,
                                              .resource_type = from->resource_type,
                                              .resource_id = from->resource_id,
                                              .time = from->has_time ? from->time : e->now.wall,

@@ -29,7 +29,7 @@
 #define TH_WALK_BATCH 10000
 #define TH_KEEP_BUFFER (64u << 10) /* a buffer that is used again gives back what it has beyond */
 #define TH_ANSWER_KEPT 16384       /* bytes of an answer's body; the transport gives no more */
-#define TH_FACT_FLUSH_MS 10000
+#define TH_HEALTH_FLUSH_MS 10000
 #define TH_PAST_SECRETS 2 /* ended ones of an endpoint that its answers are still searched for */
 
 /* What an endpoint with much text subscribes to. The texts are in the store: a type is known by its length and 54 bits of its
@@ -71,8 +71,8 @@ struct th_ep {
     } past[TH_PAST_SECRETS];
     bool gone;                  /* deleted; lives on for its requests */
     struct th_mono rests_since; /* when it asked for that last */
-    bool facts_dirty;
-    struct th_list dirty; /* on engine.dirty while facts_dirty */
+    bool health_dirty;
+    struct th_list dirty; /* on engine.dirty while health_dirty */
     struct th_last_attempt last;
     struct th_heap_node ask_at; /* on engine.to_ask */
     struct th_ask *ask;         /* under way; NULL: none */
@@ -142,7 +142,7 @@ struct th_load_batch {
 enum th_number { TH_NUMBER_ENDPOINT, TH_NUMBER_DELIVERY, TH_NUMBER_ATTEMPT, TH_NUMBERS };
 
 struct th_engine {
-    struct th_engine_conf conf;
+    struct th_engine_options options;
     struct th_session *session;
     struct th_now now;
     struct th_keyring *ring; /* in memory for secrets */
@@ -166,13 +166,13 @@ struct th_engine {
     unsigned key_count, key_cap;
     uint64_t last_tenant, last_key, last_endpoint, last_secret;
     struct th_list dirty; /* endpoints whose facts are to be written */
-    struct th_wall facts_flushed;
-    bool facts_busy, facts_flipped; /* flipped: an endpoint works again; to be written at once */
-    struct th_list changes;         /* waiting; the first may be under way */
+    struct th_wall health_flushed;
+    bool health_busy, health_flipped; /* flipped: an endpoint works again; to be written at once */
+    struct th_list changes;           /* waiting; the first may be under way */
     bool change_busy;
     bool changes_held;         /* none begins: a reload waits for the one under way */
-    struct reseal_job *reseal; /* NULL: none */
-    bool resealing;            /* a step is out: no change begins */
+    struct rewrap_job *rewrap; /* NULL: none */
+    bool rewrapping;           /* a step is out: no change begins */
     struct th_heap to_ask;     /* endpoints without consent, by the time of the next ask */
     struct th_list asks;       /* under way */
     unsigned asks_out;
@@ -200,11 +200,11 @@ struct th_engine {
     size_t pinned_bytes; /* of events and bodies that attempts hold */
 
     /* fan-out: fan.c */
-    struct th_fanout fan;
-    struct th_queue_row *fan_rows;
-    bool fan_left, fan_busy; /* left: the store may have events with deliveries that are not queued */
-    uint64_t fan_after;
-    struct th_mono fan_at; /* not before, after a failed step */
+    struct th_fanout fanout;
+    struct th_queue_row *fanout_rows;
+    bool fanout_left, fanout_busy; /* left: the store may have events with deliveries that are not queued */
+    uint64_t fanout_after;
+    struct th_mono fanout_at; /* not before, after a failed step */
 
     int64_t clock_offset_ms;    /* wall less steady time, when last looked at */
     int64_t clock_top_ms;       /* the largest of these since clock_whole */
@@ -260,12 +260,12 @@ static inline void th_buf_shrink(struct th_buf *b)
 /** Reads the clock: at the start of a turn and of every call from outside it. */
 static inline void th_engine_tick(struct th_engine *e)
 {
-    e->now = e->conf.clock.now(e->conf.clock.ctx);
+    e->now = e->options.clock.now(e->options.clock.ctx);
 }
 /** Whether a dialect refuses plain http here: always, or because this is production. */
 static inline bool th_https_required(const struct th_engine *e, const struct th_dialect_values *v)
 {
-    return v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->conf.production);
+    return v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->options.production);
 }
 void th_engine_submit(struct th_engine *e, struct th_op *op);
 /** Whether this turn has had so much of the loop's time, what was spent before it included. Reads the clock. */
@@ -301,18 +301,18 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep);
 enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k);
 void th_settings_remove_key(struct th_engine *e, struct th_key *k);
 /** Tells the scheduler what the endpoint is now. anew: what it has learnt of it does not hold any more. */
-enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew);
+enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset);
 /** After the limits of a tenant have changed. */
 void th_settings_hosts(struct th_engine *e, struct th_tenant *t);
 void th_settings_free(struct th_engine *e);
 bool th_ep_held(const struct th_endpoint *ep);
-/* conf blobs */
+/* settings texts */
 /** The texts that a parted spec has not, from a conf. */
-TH_MUST_USE enum th_error th_texts_read(struct th_span conf, struct th_arena *mem,
+TH_MUST_USE enum th_error th_texts_read(struct th_span settings, struct th_arena *mem,
                                         struct th_endpoint_spec *out);
 void th_tenant_write(const struct th_tenant *t, struct th_buf *out);
 enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out);
-TH_MUST_USE enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span conf,
+TH_MUST_USE enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span settings,
                                        struct th_arena *mem, struct th_endpoint_spec *out);
 enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name,
                             struct th_span dialect, struct th_span attributes, struct th_tenant **out);
@@ -327,8 +327,8 @@ void th_key_form_make(struct th_engine *e, uint8_t out[TH_KEY_FORM_BYTES]);
 /** The keys that the texts give in a store of this form (n == 0: none). TH_NOMEM; TH_CORRUPT: a form that is not known. */
 TH_MUST_USE enum th_error th_keyring_make(struct th_keyring *ring, const struct th_base_key *key,
                                           const struct th_base_key *old, struct th_span form);
-/** Index of the key that sealed the proof; -1: none of them. *error is set when memory was lacking, and left alone else. */
-int th_keyring_proves(const struct th_keyring *ring, struct th_span sealed, enum th_error *error);
+/** Index of the key that encrypted the proof; -1: none of them. *error is set when memory was lacking, and left alone else. */
+int th_keyring_proves(const struct th_keyring *ring, struct th_span encrypted, enum th_error *error);
 
 /* short_key.c: the note of a store about short operator's keys, in a meta row */
 #define TH_META_SHORT_KEY "short_operator_key"
@@ -338,58 +338,58 @@ enum th_error th_short_key_judge(struct th_engine *e, bool fresh, const struct t
 /* Makes the note that is to be stored now, if any. */
 enum th_error th_short_key_note(struct th_engine *e, bool fresh, struct th_buf *note, bool *write);
 
-/* sealing: "nonce || ciphertext || tag" with tenant, endpoint and number as associated data */
-bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
-                    struct th_span plain, struct th_buf *out);
+/* encrypting: "nonce || ciphertext || tag" with tenant, endpoint and number as associated data */
+bool th_engine_encrypt(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                       struct th_span plain, struct th_buf *out);
 /** Tries the key, then old ones. */
-bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
-                      struct th_span sealed, struct th_buf *plain);
+bool th_engine_decrypt(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                       struct th_span encrypted, struct th_buf *plain);
 
 /** The answer that is kept with an Idempotency-Key: the number of its form, then as above with that key behind the
  * associated data, so that no answer can take another's place. Those of before have neither, and open as well. */
-bool th_answer_seal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
-                    struct th_buf *out);
+bool th_answer_encrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
+                       struct th_buf *out);
 /** What a committed operation that bore an Idempotency-Key came to: DONE, or REPLAYED with the kept answer in `replayed`, or a
  * refusal. again: it was sent twice, since nobody knew whether it was committed; then a key that is there already is its own.
  * `detail` is static text. */
-enum th_change_result th_answer_outcome(struct th_engine *e, const struct th_config *op, bool again,
-                                        struct th_buf *replayed, const char **detail);
-bool th_answer_unseal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span sealed,
-                      struct th_buf *plain);
-bool th_answer_unseal_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],
-                           struct th_span sealed, struct th_buf *plain);
+enum th_change_result th_answer_outcome(struct th_engine *e, const struct th_settings_op *op, bool again,
+                                        struct th_buf *repeated, const char **detail);
+bool th_answer_decrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span encrypted,
+                       struct th_buf *plain);
+bool th_answer_decrypt_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],
+                            struct th_span encrypted, struct th_buf *plain);
 
 /** One key only, whichever. */
-bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
-                         uint64_t no, struct th_span plain, struct th_buf *out);
-bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
-                           struct th_span sealed, struct th_buf *plain);
+bool th_engine_encrypt_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
+                            uint64_t no, struct th_span plain, struct th_buf *out);
+bool th_engine_decrypt_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
+                            struct th_span encrypted, struct th_buf *plain);
 
-/* What an endpoint's conf has inside that is sealed: the number stands where that of a secret stands. */
-#define TH_SEALED_NO_HEADERS 0
-#define TH_SEALED_NO_URL UINT64_MAX
-#define TH_SEALED_MEMBERS 2
-extern const struct th_sealed_member {
+/* What an endpoint's conf has inside that is encrypted: the number stands where that of a secret stands. */
+#define TH_ENCRYPTED_NO_HEADERS 0
+#define TH_ENCRYPTED_NO_URL UINT64_MAX
+#define TH_ENCRYPTED_MEMBERS 2
+extern const struct th_encrypted_member {
     struct th_span name;
     uint64_t no;
-} th_sealed_members[TH_SEALED_MEMBERS];
-/** Sealed bytes of a member of a parsed conf, and the member. TH_NOT_FOUND: it has none; TH_CORRUPT; TH_NOMEM. `out` is
+} th_encrypted_members[TH_ENCRYPTED_MEMBERS];
+/** Encrypted bytes of a member of a parsed conf, and the member. TH_NOT_FOUND: it has none; TH_CORRUPT; TH_NOMEM. `out` is
  * made in any case, for th_buf_fini. */
-enum th_error th_member_sealed(struct th_json root, struct th_span name, struct th_json *member,
-                               struct th_buf *out);
+enum th_error th_member_encrypted(struct th_json root, struct th_span name, struct th_json *member,
+                                  struct th_buf *out);
 
-#define TH_META_PROOF "key_proof" /* meta row: TH_KEY_PROOF, sealed with the key of this store */
+#define TH_META_PROOF "key_proof" /* meta row: TH_KEY_PROOF, encrypted with the key of this store */
 #define TH_KEY_PROOF "tenterhook secret key"
 
-/* reseal.c */
+/* rewrap.c */
 #define TH_META_OLD_PROOF                                                                                    \
-    "key_proof_old" /* meta row, there while anything may be sealed by another key than the first proof's */
-/** Has everything sealed anew that old keys sealed; then those leave. */
-TH_MUST_USE enum th_error th_reseal_begin(struct th_engine *e, const char *why);
+    "key_proof_old" /* meta row, there while anything may be encrypted by another key than the first proof's */
+/** Has everything encrypted anew that old keys encrypted; then those leave. */
+TH_MUST_USE enum th_error th_rewrap_begin(struct th_engine *e, const char *why);
 /** Before the changes of a turn. */
-void th_reseal_turn(struct th_engine *e);
-struct th_mono th_reseal_next(const struct th_engine *e);
-void th_reseal_free(struct th_engine *e);
+void th_rewrap_turn(struct th_engine *e);
+struct th_mono th_rewrap_next(const struct th_engine *e);
+void th_rewrap_free(struct th_engine *e);
 
 /* limits.c */
 /** Bytes of the names and values of all headers, as given and as in memory. */
@@ -433,14 +433,14 @@ struct th_mono th_consents_next(const struct th_engine *e);
 /** Of one endpoint, or NULL: all. Ends may come inside the call. */
 void th_consents_cancel(struct th_engine *e, const struct th_ep *ep);
 /* facts.c */
-void th_facts_touch(struct th_engine *e, struct th_ep *ep);
+void th_health_touch(struct th_engine *e, struct th_ep *ep);
 /** The endpoint asks to be left alone for so long from now. */
 void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms);
 /** It works again, or is another one. */
 void th_rest_forget(struct th_engine *e, struct th_ep *ep);
 /** After a start: what is left of a rest, by its facts. */
 void th_rest_resume(struct th_engine *e, struct th_ep *ep);
-void th_facts_turn(struct th_engine *e, bool all);
+void th_health_turn(struct th_engine *e, bool all);
 
 /* ingest.c */
 bool th_endpoint_matches(const struct th_ep *ep, struct th_span type);
@@ -521,15 +521,15 @@ void th_clock_turn(struct th_engine *e);
  * own length: the wall clock has been set back since. */
 struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row *row);
 /* fan.c */
-void th_fan_turn(struct th_engine *e);
-struct th_mono th_fan_next(const struct th_engine *e);
+void th_fanout_turn(struct th_engine *e);
+struct th_mono th_fanout_next(const struct th_engine *e);
 /* recover.c: the walk at start, refills, cancellation of a deleted endpoint's rows, retention, readiness probe */
 void th_recover_begin(struct th_engine *e);
 void th_recover_turn(struct th_engine *e);
 /** Endpoints of deleted tenants leave memory, as far as time allows. Nothing is sent to them any more before. */
 void th_leaving_turn(struct th_engine *e);
 void th_graves_turn(struct th_engine *e);
-void th_wants_turn(struct th_engine *e);
+void th_refill_turn(struct th_engine *e);
 void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint);
 struct th_mono th_jobs_turn(struct th_engine *e);
 /* erase.c */

@@ -5,20 +5,20 @@
  * Failure: without memory nothing can be said of a key. */
 #include "engine/internal.h"
 
-static bool proves(struct th_key_check *c, struct th_span sealed)
+static bool proves(struct th_key_check *c, struct th_span encrypted)
 {
-    return th_keyring_proves(&c->ring, sealed, &c->error) >= 0;
+    return th_keyring_proves(&c->ring, encrypted, &c->error) >= 0;
 }
 
-static void check_sealed(struct th_key_check *c, uint64_t tenant, uint64_t endpoint, uint64_t no,
-                         struct th_span sealed)
+static void check_encrypted(struct th_key_check *c, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                            struct th_span encrypted)
 {
     struct th_buf plain;
     bool open = false;
 
-    th_buf_init(&plain, sealed.n + 16);
+    th_buf_init(&plain, encrypted.n + 16);
     for (unsigned i = 0; !open && i < c->ring.count; i++)
-        open = th_engine_unseal_with(c->ring.v[i], tenant, endpoint, no, sealed, &plain);
+        open = th_engine_decrypt_with(c->ring.v[i], tenant, endpoint, no, encrypted, &plain);
     if (plain.failed)
         c->error = plain.failed;
     c->opened += open;
@@ -30,21 +30,21 @@ static void check_endpoint(struct th_key_check *c, const struct th_row *row)
 {
     struct th_json root, member;
 
-    if (th_json_parse(row->conf, 16, &root, NULL)) {
+    if (th_json_parse(row->settings, 16, &root, NULL)) {
         c->closed++;
         return;
     }
-    for (unsigned i = 0; i < TH_SEALED_MEMBERS; i++) {
-        struct th_buf sealed;
-        enum th_error error = th_member_sealed(root, th_sealed_members[i].name, &member, &sealed);
+    for (unsigned i = 0; i < TH_ENCRYPTED_MEMBERS; i++) {
+        struct th_buf encrypted;
+        enum th_error error = th_member_encrypted(root, th_encrypted_members[i].name, &member, &encrypted);
 
         if (!error)
-            check_sealed(c, row->tenant, row->no, th_sealed_members[i].no, th_buf_view(&sealed));
+            check_encrypted(c, row->tenant, row->no, th_encrypted_members[i].no, th_buf_view(&encrypted));
         else if (error == TH_NOMEM)
             c->error = error;
         else if (error != TH_NOT_FOUND)
             c->closed++;
-        th_buf_fini(&sealed);
+        th_buf_fini(&encrypted);
     }
 }
 
@@ -52,8 +52,8 @@ void th_key_check_form(struct th_key_check *c, const struct th_row *row)
 {
     if (row->kind != TH_ROW_META || !th_span_is(row->id, TH_META_KEY_FORM))
         return;
-    if (row->conf.n == sizeof c->form) {
-        memcpy(c->form, row->conf.p, sizeof c->form);
+    if (row->settings.n == sizeof c->form) {
+        memcpy(c->form, row->settings.p, sizeof c->form);
         c->form_len = sizeof c->form;
     } else {
         c->error = TH_CORRUPT;
@@ -67,11 +67,11 @@ void th_key_check_row(struct th_key_check *c, const struct th_row *row)
     if (c->error)
         return;
     if (row->kind == TH_ROW_SECRET)
-        check_sealed(c, row->tenant, row->endpoint, row->no, row->conf);
+        check_encrypted(c, row->tenant, row->endpoint, row->no, row->settings);
     else if (row->kind == TH_ROW_ENDPOINT)
         check_endpoint(c, row);
     else if (row->kind == TH_ROW_META && th_span_is(row->id, TH_META_PROOF))
-        c->wrong = !proves(c, row->conf);
+        c->wrong = !proves(c, row->settings);
     else if (row->kind == TH_ROW_META && th_span_is(row->id, TH_META_OLD_PROOF))
-        c->missing_old = !proves(c, row->conf);
+        c->missing_old = !proves(c, row->settings);
 }

@@ -1,4 +1,4 @@
-/* From what was given as the secret key to the keys that seal and open.
+/* From what was given as the secret key to the keys that encrypt and open.
  *
  * A text of 64 hexadecimal digits has all the randomness that a key can have: its hash is the key. Anything else may be a
  * phrase that can be guessed, so guessing is made dear: scrypt with a salt, which the store keeps as its key form. A store
@@ -7,7 +7,7 @@
  * Why the form is of the store and not of the key: one salt is enough, since it tells this store from others, and a change
  * of keys needs no second one.
  *
- * Invariant: every key that a text may have sealed with, in whatever version, is in the ring that it gives. */
+ * Invariant: every key that a text may have encrypted with, in whatever version, is in the ring that it gives. */
 #include "engine/internal.h"
 
 enum {
@@ -51,7 +51,7 @@ enum th_error th_keyring_make(struct th_keyring *ring, const struct th_base_key 
     return error || !old ? error : add(ring, old, form);
 }
 
-int th_keyring_proves(const struct th_keyring *ring, struct th_span sealed, enum th_error *error)
+int th_keyring_proves(const struct th_keyring *ring, struct th_span encrypted, enum th_error *error)
 {
     struct th_buf plain;
     int found = -1;
@@ -59,7 +59,7 @@ int th_keyring_proves(const struct th_keyring *ring, struct th_span sealed, enum
     th_buf_init(&plain, 256);
     for (unsigned i = 0; found < 0 && i < ring->count; i++) {
         th_buf_reset(&plain);
-        if (th_engine_unseal_with(ring->v[i], 0, 0, 0, sealed, &plain) &&
+        if (th_engine_decrypt_with(ring->v[i], 0, 0, 0, encrypted, &plain) &&
             th_span_is(th_buf_view(&plain), TH_KEY_PROOF))
             found = (int)i;
         if (plain.failed)

@@ -15,7 +15,7 @@ void th_limits_open(struct th_limits *l)
 
 int64_t th_engine_allowed(const struct th_engine *e, const struct th_tenant *t, enum th_limit id)
 {
-    return t->limits.v[id] == TH_LIMIT_OPEN ? e->conf.limits.v[id] : t->limits.v[id];
+    return t->limits.v[id] == TH_LIMIT_OPEN ? e->options.limits.v[id] : t->limits.v[id];
 }
 
 size_t th_header_bytes(const struct th_endpoint_spec *spec)
@@ -58,7 +58,7 @@ int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enu
         return th_replays_at_work(e, t);
     case TH_L_STORED_BYTES:
     case TH_L_UNFINISHED:
-        e->conf.store->vt->usage(e->conf.store, t->no, &use);
+        e->options.store->vt->usage(e->options.store, t->no, &use);
         return id == TH_L_UNFINISHED ? use.unfinished : use.bytes;
     case TH_L_HOST_REQUESTS:
         return th_sched_host_most(e->sched, t->no);
@@ -72,9 +72,9 @@ int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enu
 
 bool th_engine_near(const struct th_engine *e, int64_t used, int64_t allowed)
 {
-    return allowed > 0 && e->conf.warn_percent &&
-           used >= allowed - allowed / 100 * (100 - e->conf.warn_percent) -
-                       allowed % 100 * (100 - e->conf.warn_percent) / 100;
+    return allowed > 0 && e->options.warn_percent &&
+           used >= allowed - allowed / 100 * (100 - e->options.warn_percent) -
+                       allowed % 100 * (100 - e->options.warn_percent) / 100;
 }
 
 void th_limit_reached(const struct th_engine *e, const struct th_tenant *t, enum th_limit id, char *detail,

@@ -9,11 +9,11 @@ struct loading {
     struct th_span where;
     bool have_id_key, wrong_key;
     struct th_buf proof, old_proof, form; /* meta rows */
-    bool fresh_form;                      /* it was made now, and is to be stored before anything is sealed */
-    int proven;                           /* the key of the ring that sealed the proof */
-    bool new_key;                         /* the proof is of an old key: a change of keys begins */
-    bool unfinished;                      /* one has begun earlier */
-    bool missing_old;                     /* and the key that it needs is not given */
+    bool fresh_form;  /* it was made now, and is to be stored before anything is encrypted */
+    int proven;       /* the key of the ring that encrypted the proof */
+    bool new_key;     /* the proof is of an old key: a change of keys begins */
+    bool unfinished;  /* one has begun earlier */
+    bool missing_old; /* and the key that it needs is not given */
     uint8_t operator_hash[32];
     bool have_operator;
     struct th_buf short_key; /* meta row */
@@ -59,31 +59,31 @@ static void load_meta(struct loading *l, const struct th_row *row)
 {
     struct th_engine *e = l->e;
 
-    if (th_span_is(row->id, "id_key") && row->conf.n == sizeof e->id_key) {
-        memcpy(e->id_key, row->conf.p, sizeof e->id_key);
+    if (th_span_is(row->id, "id_key") && row->settings.n == sizeof e->id_key) {
+        memcpy(e->id_key, row->settings.p, sizeof e->id_key);
         l->have_id_key = true;
     } else if (th_span_is(row->id, TH_META_PROOF)) {
-        th_buf_span(&l->proof, row->conf);
+        th_buf_span(&l->proof, row->settings);
     } else if (th_span_is(row->id, TH_META_OLD_PROOF)) {
-        th_buf_span(&l->old_proof, row->conf);
+        th_buf_span(&l->old_proof, row->settings);
         l->unfinished = true;
     } else if (th_span_is(row->id, TH_META_KEY_FORM)) {
-        th_buf_span(&l->form, row->conf);
-    } else if (th_span_is(row->id, "operator_key") && row->conf.n == 32) {
-        memcpy(l->operator_hash, row->conf.p, 32);
+        th_buf_span(&l->form, row->settings);
+    } else if (th_span_is(row->id, "operator_key") && row->settings.n == 32) {
+        memcpy(l->operator_hash, row->settings.p, 32);
         l->have_operator = true;
     } else if (th_span_is(row->id, TH_META_SHORT_KEY)) {
-        th_buf_span(&l->short_key, row->conf);
+        th_buf_span(&l->short_key, row->settings);
     } else if (th_span_is(row->id, "last_tenant")) {
-        load_last(row->conf, &e->last_tenant);
+        load_last(row->settings, &e->last_tenant);
     } else if (th_span_is(row->id, "last_endpoint")) {
-        load_last(row->conf, &e->last_endpoint);
+        load_last(row->settings, &e->last_endpoint);
     } else if (th_span_is(row->id, "plain_endpoint")) {
-        load_plain(l, TH_NUMBER_ENDPOINT, row->conf);
+        load_plain(l, TH_NUMBER_ENDPOINT, row->settings);
     } else if (th_span_is(row->id, "plain_delivery")) {
-        load_plain(l, TH_NUMBER_DELIVERY, row->conf);
+        load_plain(l, TH_NUMBER_DELIVERY, row->settings);
     } else if (th_span_is(row->id, "plain_attempt")) {
-        load_plain(l, TH_NUMBER_ATTEMPT, row->conf);
+        load_plain(l, TH_NUMBER_ATTEMPT, row->settings);
     }
 }
 
@@ -94,7 +94,7 @@ static enum th_error judge_keys(struct loading *l)
     struct th_keyring *ring = e->ring;
     enum th_error error = TH_OK;
 
-    if (!l->form.n && e->conf.secret_key.phrase) {
+    if (!l->form.n && e->options.secret_key.phrase) {
         uint8_t form[TH_KEY_FORM_BYTES];
 
         th_key_form_make(e, form);
@@ -103,8 +103,9 @@ static enum th_error judge_keys(struct loading *l)
     }
     error = l->form.failed ? l->form.failed : l->proof.failed ? l->proof.failed : l->old_proof.failed;
     if (!error)
-        error = th_keyring_make(ring, &e->conf.secret_key,
-                                e->conf.has_old_key ? &e->conf.old_secret_key : NULL, th_buf_view(&l->form));
+        error = th_keyring_make(ring, &e->options.secret_key,
+                                e->options.has_old_key ? &e->options.old_secret_key : NULL,
+                                th_buf_view(&l->form));
     if (error) {
         fail(l, error, "form of the secret key", 0);
         return error;
@@ -113,7 +114,8 @@ static enum th_error judge_keys(struct loading *l)
     l->wrong_key = l->proven < 0;
     l->new_key = l->proven > 0;
     l->missing_old = l->unfinished && th_keyring_proves(ring, th_buf_view(&l->old_proof), &error) < 0;
-    if (!l->new_key && !l->unfinished && !e->conf.has_old_key) { /* what a phrase gave in earlier versions */
+    if (!l->new_key && !l->unfinished &&
+        !e->options.has_old_key) { /* what a phrase gave in earlier versions */
         th_wipe(ring->v + 1, sizeof ring->v - sizeof ring->v[0]);
         ring->count = 1;
     }
@@ -143,7 +145,7 @@ static void load_tenant(struct loading *l, const struct th_row *row)
     int64_t rev = 1;
     enum th_error error;
 
-    if (th_json_parse(row->conf, 64, &root, NULL)) {
+    if (th_json_parse(row->settings, 64, &root, NULL)) {
         fail(l, TH_CORRUPT, "tenant", row->no);
         return;
     }
@@ -182,13 +184,13 @@ static void load_tenant(struct loading *l, const struct th_row *row)
 
 static void load_key(struct loading *l, const struct th_row *row)
 {
-    struct th_key *k = th_calloc(1, sizeof *k + row->conf.n);
+    struct th_key *k = th_calloc(1, sizeof *k + row->settings.n);
     struct th_json root, v;
     int64_t scopes = 0;
 
     if (row->no > l->e->last_key)
         l->e->last_key = row->no;
-    if (!k || row->id.n != 32 || th_json_parse(row->conf, 4, &root, NULL)) {
+    if (!k || row->id.n != 32 || th_json_parse(row->settings, 4, &root, NULL)) {
         fail(l, k ? TH_CORRUPT : TH_NOMEM, "key", row->no);
         th_free(k);
         return;
@@ -206,7 +208,7 @@ static void load_key(struct loading *l, const struct th_row *row)
     if (th_json_member(root, TH_LIT("note"), &v)) {
         struct th_buf text;
         th_buf_init(&text, 4096);
-        if (th_json_string(v, &text) && text.n <= row->conf.n) {
+        if (th_json_string(v, &text) && text.n <= row->settings.n) {
             memcpy((char *)(k + 1), th_buf_view(&text).p, text.n);
             k->note = th_span(k + 1, text.n);
         }
@@ -241,7 +243,7 @@ static void load_endpoint(struct loading *l, const struct th_row *row)
     ep->pub.created.ms = row->created;
     ep->pub.updated.ms = row->updated;
     th_arena_init(&mem, 2 * TH_MAX_SPEC_BYTES);
-    error = th_spec_read(l->e, &ep->pub, row->conf, &mem, &spec);
+    error = th_spec_read(l->e, &ep->pub, row->settings, &mem, &spec);
     if (!error)
         error = th_run_new(l->e, &ep->pub, &spec, &ep->pub.run);
     th_arena_wipe(&mem);
@@ -262,28 +264,28 @@ static void load_secret(struct loading *l, const struct th_row *row)
     struct th_secret *s;
     struct th_buf plain;
     enum th_error error;
-    char *sealed;
+    char *encrypted;
 
     if (row->no > l->e->last_secret)
         l->e->last_secret = row->no;
     if (!ep || ep->pub.secret_count == TH_MAX_SECRETS)
         return;
     th_buf_init(&plain, 4096);
-    sealed = th_malloc(row->conf.n);
-    if (!sealed || !th_engine_unseal(l->e, row->tenant, row->endpoint, row->no, row->conf, &plain)) {
-        fail(l, !sealed ? TH_NOMEM : plain.failed ? plain.failed : TH_CORRUPT, "secret", row->no);
-        th_free(sealed);
+    encrypted = th_malloc(row->settings.n);
+    if (!encrypted || !th_engine_decrypt(l->e, row->tenant, row->endpoint, row->no, row->settings, &plain)) {
+        fail(l, !encrypted ? TH_NOMEM : plain.failed ? plain.failed : TH_CORRUPT, "secret", row->no);
+        th_free(encrypted);
         th_buf_wipe(&plain);
         return;
     }
-    memcpy(sealed, row->conf.p, row->conf.n);
+    memcpy(encrypted, row->settings.p, row->settings.n);
     /* rows come in order of number: the newest goes first */
     memmove(ep->pub.secrets + 1, ep->pub.secrets, ep->pub.secret_count * sizeof *ep->pub.secrets);
     s = &ep->pub.secrets[0];
     *s = (struct th_secret){.no = row->no,
                             .created = {row->created},
                             .until = row->until,
-                            .sealed = th_span(sealed, row->conf.n)};
+                            .encrypted = th_span(encrypted, row->settings.n)};
     ep->pub.secret_count++;
     s->key = th_key_make(ep->pub.tenant->dialect, th_buf_view(&plain), &error);
     if (!error)
@@ -293,20 +295,21 @@ static void load_secret(struct loading *l, const struct th_row *row)
     th_buf_wipe(&plain);
 }
 
-static void load_fact(struct th_engine *e, const struct th_row *row)
+static void load_health(struct th_engine *e, const struct th_row *row)
 {
     struct th_ep *ep = th_map_get(&e->endpoints, row->no);
 
     if (!ep)
         return;
-    ep->pub.facts = (struct th_facts){row->fact[0], row->fact[1], row->fact[2], row->fact[3], row->fact[4]};
+    ep->pub.health =
+        (struct th_health){row->health[0], row->health[1], row->health[2], row->health[3], row->health[4]};
     /* Nothing has happened later than now: the clock has been set back. */
-    if (ep->pub.facts.first_fail > e->now.wall.ms)
-        ep->pub.facts.first_fail = e->now.wall.ms;
-    if (ep->pub.facts.last_ok > e->now.wall.ms)
-        ep->pub.facts.last_ok = e->now.wall.ms;
+    if (ep->pub.health.first_fail > e->now.wall.ms)
+        ep->pub.health.first_fail = e->now.wall.ms;
+    if (ep->pub.health.last_ok > e->now.wall.ms)
+        ep->pub.health.last_ok = e->now.wall.ms;
     th_rest_resume(e, ep);
-    th_sched_endpoint_known(e->sched, row->no, row->fact[0], row->fact[1], e->now.wall.ms);
+    th_sched_endpoint_known(e->sched, row->no, row->health[0], row->health[1], e->now.wall.ms);
 }
 
 static void load_row(void *ctx, const struct th_row *row)
@@ -328,8 +331,8 @@ static void load_row(void *ctx, const struct th_row *row)
     case TH_ROW_SECRET:
         load_secret(l, row);
         break;
-    case TH_ROW_FACT:
-        load_fact(l->e, row);
+    case TH_ROW_HEALTH:
+        load_health(l->e, row);
         break;
     case TH_ROW_JOB:
         th_replay_load(l->e, row);
@@ -346,18 +349,18 @@ static void load_meta_row(void *ctx, const struct th_row *row)
 /* ---- what a first start writes ---- */
 
 struct bootstrap {
-    struct th_config op;
+    struct th_settings_op op;
     struct th_engine *e;
     struct th_row rows[6];
     struct th_buf proof, old_proof, short_key;
     uint8_t form[TH_KEY_FORM_BYTES];
-    bool new_key; /* or a new form of it: nothing that it seals could be opened if this were not stored */
+    bool new_key; /* or a new form of it: nothing that it encrypts could be opened if this were not stored */
     uint8_t operator_hash[32];
 };
 
 static void bootstrap_free(struct bootstrap *b)
 {
-    th_buf_fini(&b->op.replayed);
+    th_buf_fini(&b->op.repeated);
     th_buf_fini(&b->proof);
     th_buf_fini(&b->old_proof);
     th_buf_fini(&b->short_key);
@@ -373,24 +376,24 @@ static void bootstrap_done(struct th_op *op)
     if (op->error)
         th_engine_store_error(e, op->error);
     if (op->error && b->new_key &&
-        !e->dead) { /* never seal with a key whose proof is not stored: it would be given up */
+        !e->dead) { /* never encrypt with a key whose proof is not stored: it would be given up */
         e->dead = true;
         e->store_ok = false;
-        e->conf.fatal(e->conf.wake.ctx, op->error,
-                      "the new secret key could not be noted; stopping before anything is sealed with it");
+        e->options.fatal(e->options.wake.ctx, op->error,
+                         "the new secret key could not be noted; stopping before anything is sealed with it");
     }
     bootstrap_free(b);
 }
 
 static void meta_row(struct bootstrap *b, struct th_span id, struct th_span value)
 {
-    b->rows[b->op.count++] = (struct th_row){.kind = TH_ROW_META, .id = id, .conf = value};
+    b->rows[b->op.count++] = (struct th_row){.kind = TH_ROW_META, .id = id, .settings = value};
 }
 
 static enum th_error proof_row(struct bootstrap *b, const uint8_t key[32], struct th_span id,
                                struct th_buf *proof)
 {
-    if (!th_engine_seal_with(b->e, key, 0, 0, 0, TH_LIT(TH_KEY_PROOF), proof))
+    if (!th_engine_encrypt_with(b->e, key, 0, 0, 0, TH_LIT(TH_KEY_PROOF), proof))
         return proof->failed ? proof->failed : TH_BUG;
     meta_row(b, id, th_buf_view(proof));
     return TH_OK;
@@ -424,7 +427,7 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
     th_buf_init(&b->proof, 256);
     th_buf_init(&b->old_proof, 256);
     th_buf_init(&b->short_key, 256);
-    th_buf_init(&b->op.replayed, 1);
+    th_buf_init(&b->op.repeated, 1);
     if (!l->have_id_key) {
         th_engine_random(e, e->id_key, sizeof e->id_key);
         meta_row(b, TH_LIT("id_key"), th_span(e->id_key, sizeof e->id_key));
@@ -435,10 +438,10 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
         memcpy(b->form, l->form.p, sizeof b->form);
         meta_row(b, TH_LIT(TH_META_KEY_FORM), th_span(b->form, sizeof b->form));
     }
-    /* in one commit with the new proof: from now on both keys are needed, until all is sealed anew */
+    /* in one commit with the new proof: from now on both keys are needed, until all is encrypted anew */
     if (!error && l->new_key)
         error = proof_row(b, e->ring->v[l->proven], TH_LIT(TH_META_OLD_PROOF), &b->old_proof);
-    if (!error && e->conf.operator_key_hash.n == 0 && !l->have_operator)
+    if (!error && e->options.operator_key_hash.n == 0 && !l->have_operator)
         error = operator_key_row(b, made_key);
     th_buf_span(&b->short_key, th_buf_view(&l->short_key));
     if (!error)
@@ -449,7 +452,7 @@ static enum th_error bootstrap_meta(struct th_engine *e, const struct loading *l
         bootstrap_free(b);
         return error;
     }
-    b->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = bootstrap_done, .user = b};
+    b->op.op = (struct th_op){.kind = TH_OP_SETTINGS, .done = bootstrap_done, .user = b};
     b->op.rows = b->rows;
     b->op.at = e->now.wall;
     e->ops_out++;
@@ -493,8 +496,8 @@ static enum th_error operator_key(struct th_engine *e, const struct loading *l, 
 
     if (!k)
         return TH_NOMEM;
-    if (e->conf.operator_key_hash.n == 32)
-        memcpy(k->hash, e->conf.operator_key_hash.p, 32);
+    if (e->options.operator_key_hash.n == 32)
+        memcpy(k->hash, e->options.operator_key_hash.p, 32);
     else if (l->have_operator)
         memcpy(k->hash, l->operator_hash, 32);
     else
@@ -548,15 +551,15 @@ static enum th_error judge_key(struct loading *l, char *why, size_t why_size)
 static enum th_error load(struct loading *l, struct th_buf *made_key, char *why, size_t why_size)
 {
     struct th_engine *e = l->e;
-    const struct th_store_vt *vt = e->conf.store->vt;
+    const struct th_store_vt *vt = e->options.store->vt;
     enum th_error error;
 
-    if (!th_engine_dialect(e, e->conf.default_dialect) || !th_engine_dialect(e, TH_LIT("standard"))) {
-        snprintf(why, why_size, "the default dialect \"%.*s\" is not loaded", (int)e->conf.default_dialect.n,
-                 e->conf.default_dialect.p);
+    if (!th_engine_dialect(e, e->options.default_dialect) || !th_engine_dialect(e, TH_LIT("standard"))) {
+        snprintf(why, why_size, "the default dialect \"%.*s\" is not loaded",
+                 (int)e->options.default_dialect.n, e->options.default_dialect.p);
         return TH_NOT_FOUND;
     }
-    error = vt->settings(e->conf.store, load_meta_row, l);
+    error = vt->settings(e->options.store, load_meta_row, l);
     if (error) {
         cannot_load(l, error, why, why_size);
         return l->error ? l->error : error;
@@ -564,7 +567,7 @@ static enum th_error load(struct loading *l, struct th_buf *made_key, char *why,
     error = judge_key(l, why, why_size);
     if (error)
         return error;
-    error = vt->settings(e->conf.store, load_row, l);
+    error = vt->settings(e->options.store, load_row, l);
     if (error || l->error) {
         cannot_load(l, error, why, why_size);
         return error ? error : l->error;
@@ -574,7 +577,7 @@ static enum th_error load(struct loading *l, struct th_buf *made_key, char *why,
         return error;
     error = bootstrap_meta(e, l, made_key);
     if (!error && (l->new_key || l->unfinished))
-        error = th_reseal_begin(
+        error = th_rewrap_begin(
             e, l->fresh_form && l->proven == 1
                    ? "the secret key is a phrase: it is stretched from now on, and secrets are "
                      "being sealed anew"

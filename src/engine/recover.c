@@ -11,7 +11,7 @@ static void evaluate_rules(struct th_engine *e)
         const struct th_tenant *t = e->tenants[i];
         for (unsigned k = 0; k < t->endpoint_count; k++) {
             enum th_disable why =
-                th_facts_check(&th_dialect_values(t->dialect)->rules, &t->endpoints[k]->facts);
+                th_health_check(&th_dialect_values(t->dialect)->rules, &t->endpoints[k]->health);
             if (why != TH_KEEP)
                 (void)th_endpoint_disable(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), why, NULL);
         }
@@ -94,7 +94,7 @@ static void refilled(struct th_op *op)
     th_free(r);
 }
 
-void th_wants_turn(struct th_engine *e)
+void th_refill_turn(struct th_engine *e)
 {
     struct th_want want;
 
@@ -157,7 +157,7 @@ static void cancel_step_done(struct th_op *op)
     }
     for (uint32_t i = 0; i < j->move.count; i++)
         if (j->moved[i]) {
-            th_count(e->conf.metrics, TH_C_DELIVERIES_CANCELLED, 1);
+            th_count(e->options.metrics, TH_C_DELIVERIES_CANCELLED, 1);
             th_sched_cancel(e->sched, j->nos[i]);
             th_event_settled(e, j->rows[i].event);
         }
@@ -313,7 +313,7 @@ void th_engine_retry(struct th_engine *e, struct th_retry_now *r)
 static void purged(struct th_op *op)
 {
     struct th_engine *e = op->user;
-    int64_t wait_us = 60000000, short_us = e->conf.retention_ms * 250;
+    int64_t wait_us = 60000000, short_us = e->options.retention_ms * 250;
 
     if (short_us > 0 && short_us < wait_us) /* a short retention is kept to a quarter */
         wait_us = short_us < 250000 ? 250000 : short_us;
@@ -321,8 +321,8 @@ static void purged(struct th_op *op)
     if (op->error) {
         th_engine_store_error(e, op->error);
     } else {
-        th_count(e->conf.metrics, TH_C_RETENTION_DELETED, e->purge.purged);
-        th_count(e->conf.metrics, TH_C_DELIVERIES_CANCELLED, e->purge.cancelled);
+        th_count(e->options.metrics, TH_C_RETENTION_DELETED, e->purge.purged);
+        th_count(e->options.metrics, TH_C_DELIVERIES_CANCELLED, e->purge.cancelled);
         if (e->purge.upto > e->purged_upto)
             e->purged_upto = e->purge.upto;
         if (e->purge.more)
@@ -338,12 +338,13 @@ static void purge_begin(struct th_engine *e)
 
     if (e->purge_busy || e->draining || e->now.mono.us < e->purge_at.us)
         return;
-    e->purge = (struct th_purge){.op = {.kind = TH_OP_PURGE, .done = purged, .user = e},
-                                 .before = {e->conf.retention_ms ? e->now.wall.ms - e->conf.retention_ms : 0},
-                                 .idem_before = {e->now.wall.ms - 2 * day},
-                                 .max_events = 200,
-                                 .dropped = e->purge_dropped,
-                                 .dropped_max = TH_MAX_DROPPED};
+    e->purge =
+        (struct th_purge){.op = {.kind = TH_OP_PURGE, .done = purged, .user = e},
+                          .before = {e->options.retention_ms ? e->now.wall.ms - e->options.retention_ms : 0},
+                          .idem_before = {e->now.wall.ms - 2 * day},
+                          .max_events = 200,
+                          .dropped = e->purge_dropped,
+                          .dropped_max = TH_MAX_DROPPED};
     e->purge_busy = true;
     th_engine_submit(e, &e->purge.op);
 }
@@ -359,7 +360,7 @@ static void probed(struct th_op *op)
         return;
     }
     e->store_ok = true;
-    th_gauge_set(e->conf.metrics, TH_G_STORE_READY, 1);
+    th_gauge_set(e->options.metrics, TH_G_STORE_READY, 1);
     th_log(TH_LOG_INFO, "store commits again: publishing is accepted",
            TH_KI("pending", th_sched_stats(e->sched).items));
 }
@@ -379,11 +380,11 @@ struct th_mono th_jobs_turn(struct th_engine *e)
 
     if (e->dead)
         return TH_MONO_NEVER;
-    th_facts_turn(e, e->draining || e->facts_flipped);
+    th_health_turn(e, e->draining || e->health_flipped);
     cancel_begin(e);
     purge_begin(e);
     probe_begin(e);
-    th_gauge_set(e->conf.metrics, TH_G_DELIVERIES_IN_MEMORY, th_sched_stats(e->sched).items);
+    th_gauge_set(e->options.metrics, TH_G_DELIVERIES_IN_MEMORY, th_sched_stats(e->sched).items);
     if (!e->store_ok && !e->probe_busy && e->probe_at.us < next.us)
         next = e->probe_at;
     if (e->cancel_count && !e->cancelling && e->cancel_at.us < next.us)
@@ -394,10 +395,10 @@ struct th_mono th_jobs_turn(struct th_engine *e)
         next = th_erase_next(e);
     if (th_hurries_next(e).us < next.us)
         next = th_hurries_next(e);
-    if (th_reseal_next(e).us < next.us)
-        next = th_reseal_next(e);
-    if (!th_list_empty(&e->dirty) && next.us > e->now.mono.us + TH_FACT_FLUSH_MS * 1000)
-        next.us = e->now.mono.us + TH_FACT_FLUSH_MS * 1000;
+    if (th_rewrap_next(e).us < next.us)
+        next = th_rewrap_next(e);
+    if (!th_list_empty(&e->dirty) && next.us > e->now.mono.us + TH_HEALTH_FLUSH_MS * 1000)
+        next.us = e->now.mono.us + TH_HEALTH_FLUSH_MS * 1000;
     if (e->draining)
         return th_list_empty(&e->dirty) ? TH_MONO_NEVER : (struct th_mono){e->now.mono.us + 1000000};
     return e->purge_busy && next.us == e->purge_at.us ? TH_MONO_NEVER : next;

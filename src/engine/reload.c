@@ -10,11 +10,11 @@ struct prepared { /* one endpoint's new parts */
     unsigned key_count;
 };
 
-static const struct th_dialect *find(const struct th_engine_conf *conf, struct th_span name)
+static const struct th_dialect *find(const struct th_engine_options *options, struct th_span name)
 {
-    for (unsigned i = 0; i < conf->dialect_count; i++)
-        if (th_span_eq(th_dialect_values(conf->dialects[i])->name, name))
-            return conf->dialects[i];
+    for (unsigned i = 0; i < options->dialect_count; i++)
+        if (th_span_eq(th_dialect_values(options->dialects[i])->name, name))
+            return options->dialects[i];
     return NULL;
 }
 
@@ -34,7 +34,7 @@ static bool prepare(struct th_engine *e, struct th_ep *ep, const struct th_diale
     for (unsigned i = 0; ok && i < ep->pub.secret_count; i++) {
         const struct th_secret *s = &ep->pub.secrets[i];
         th_buf_reset(&plain);
-        ok = th_engine_unseal(e, ep->pub.tenant->no, ep->pub.no, s->no, s->sealed, &plain) &&
+        ok = th_engine_decrypt(e, ep->pub.tenant->no, ep->pub.no, s->no, s->encrypted, &plain) &&
              (p->keys[i] = th_key_make(d, th_buf_view(&plain), &error));
         p->key_count += ok;
     }
@@ -76,12 +76,12 @@ bool th_engine_changing(const struct th_engine *e)
     return e->change_busy;
 }
 
-enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf *conf, char *why,
+enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_options *options, char *why,
                                size_t why_size)
 {
     size_t total = 0, n = 0;
     struct prepared *all;
-    bool ok = true, same = conf->dialects == e->conf.dialects;
+    bool ok = true, same = options->dialects == e->options.dialects;
 
     th_engine_tick(e);
     if (e->change_busy) { /* those that wait are checked against the settings that they find */
@@ -91,21 +91,21 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
     for (unsigned i = 0; i < e->tenant_count; i++) {
         struct th_span name = th_dialect_values(e->tenants[i]->dialect)->name;
         total += e->tenants[i]->endpoint_count;
-        if (find(conf, name))
+        if (find(options, name))
             continue;
         snprintf(why, why_size, "tenant \"%.*s\" has dialect \"%.*s\", which is missing from the new set",
                  (int)e->tenants[i]->id.n, e->tenants[i]->id.p, (int)name.n, name.p);
         return TH_NOT_FOUND;
     }
-    if (!find(conf, conf->default_dialect)) {
+    if (!find(options, options->default_dialect)) {
         snprintf(why, why_size, "the default dialect \"%.*s\" is missing from the new set",
-                 (int)conf->default_dialect.n, conf->default_dialect.p);
+                 (int)options->default_dialect.n, options->default_dialect.p);
         return TH_NOT_FOUND;
     }
     all = th_calloc(total + 1, sizeof *all);
     for (unsigned i = 0; all && ok && !same && i < e->tenant_count; i++) {
         struct th_tenant *t = e->tenants[i];
-        const struct th_dialect *d = find(conf, th_dialect_values(t->dialect)->name);
+        const struct th_dialect *d = find(options, th_dialect_values(t->dialect)->name);
         for (unsigned k = 0; ok && k < t->endpoint_count; k++)
             ok = prepare(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), d, &all[n++]);
     }
@@ -118,14 +118,14 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_conf 
         return all ? TH_INVALID : TH_NOMEM;
     }
     for (unsigned i = 0; i < e->tenant_count; i++)
-        e->tenants[i]->dialect = find(conf, th_dialect_values(e->tenants[i]->dialect)->name);
-    e->conf.dialects = conf->dialects;
-    e->conf.dialect_count = conf->dialect_count;
-    e->conf.default_dialect = conf->default_dialect;
-    e->conf.guard = conf->guard;
-    e->conf.retention_ms = conf->retention_ms;
-    e->conf.limits = conf->limits;
-    e->conf.warn_percent = conf->warn_percent;
+        e->tenants[i]->dialect = find(options, th_dialect_values(e->tenants[i]->dialect)->name);
+    e->options.dialects = options->dialects;
+    e->options.dialect_count = options->dialect_count;
+    e->options.default_dialect = options->default_dialect;
+    e->options.guard = options->guard;
+    e->options.retention_ms = options->retention_ms;
+    e->options.limits = options->limits;
+    e->options.warn_percent = options->warn_percent;
     for (size_t i = 0; i < n; i++)
         take_over(e, &all[i]);
     for (unsigned i = 0; i < e->tenant_count; i++)

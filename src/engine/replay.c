@@ -27,7 +27,7 @@ static void row_written(struct th_op *op)
     j->row_busy = false;
     if (op->error)
         th_engine_store_error(j->e, op->error);
-    if (op->error || j->op.result == TH_CONFIG_STALE)
+    if (op->error || j->op.result == TH_SETTINGS_STALE)
         j->row_dirty = true; /* written again in a later turn */
     th_replay_end_cancels(&j->written, op->error);
 }
@@ -68,7 +68,7 @@ static void recorded(struct th_op *op)
         answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
         return;
     }
-    result = th_answer_outcome(e, &j->op, j->unknown, &j->start->replayed, &detail);
+    result = th_answer_outcome(e, &j->op, j->unknown, &j->start->repeated, &detail);
     if (result == TH_CH_DONE) {
         j->op.idem.given = false;
         j->op.answer = th_span("", 0);
@@ -94,7 +94,7 @@ static void record(struct th_replay_job *j)
         th_buf_init(&plain, 1u << 20);
         j->start->render(j->start, &plain);
         ok = !plain.failed &&
-             th_answer_seal(e, j->pub.tenant->no, j->op.idem.key, th_buf_view(&plain), &j->answer);
+             th_answer_encrypt(e, j->pub.tenant->no, j->op.idem.key, th_buf_view(&plain), &j->answer);
         th_buf_wipe(&plain);
         if (!ok) {
             answer(j, TH_CH_UNAVAILABLE, "out of memory");
@@ -323,7 +323,7 @@ static bool place_take(struct th_replay_job *j)
 }
 
 /* Whether it should collect what is left of its numbers: once its endpoint takes some of them. */
-static bool wants_numbers(struct th_replay_job *j)
+static bool needs_numbers(struct th_replay_job *j)
 {
     struct th_sched_endpoint_stats stats;
 
@@ -404,7 +404,7 @@ void th_replays_turn(struct th_engine *e)
             continue;
         }
         if (!j->busy && j->resume && j->pub.state == TH_REPLAY_RUNNING) {
-            bool wants = wants_numbers(j);
+            bool wants = needs_numbers(j);
             if (wants && j->place)
                 collect_again(j);
             else if (wants && (!waits || j->stalled.us < waits->stalled.us))
@@ -450,7 +450,7 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
     bool ok;
 
     th_engine_tick(e);
-    th_buf_init(&r->replayed, 1u << 20);
+    th_buf_init(&r->repeated, 1u << 20);
     r->result = TH_CH_UNAVAILABLE;
     r->replay = NULL;
     r->matched = 0;

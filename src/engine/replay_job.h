@@ -32,9 +32,9 @@ struct th_replay_job {
     bool unknown; /* the outcome of recording it was: sent again */
     struct th_page page;
     struct th_move move;
-    struct th_config op;
+    struct th_settings_op op;
     struct th_row row;
-    struct th_buf conf, answer;
+    struct th_buf settings, answer;
 };
 
 /* A job that waits for nothing and is on no list; NULL without memory. */

@@ -16,9 +16,9 @@ void th_replay_job_free(struct th_replay_job *j)
     th_replay_end_cancels(&j->written, TH_OK); /* gone is stopped */
     th_replay_end_cancels(&j->cancels, TH_OK);
     th_list_remove(&j->link);
-    th_buf_fini(&j->conf);
+    th_buf_fini(&j->settings);
     th_buf_wipe(&j->answer);
-    th_buf_wipe(&j->op.replayed);
+    th_buf_wipe(&j->op.repeated);
     th_arena_fini(&j->mem);
     th_replay_place_leave(j);
     th_free(j);
@@ -46,9 +46,9 @@ struct th_replay_job *th_replay_job_new(struct th_engine *e)
     th_list_init(&j->cancels);
     th_list_init(&j->written);
     th_arena_init(&j->mem, 65536);
-    th_buf_init(&j->conf, 65536);
+    th_buf_init(&j->settings, 65536);
     th_buf_init(&j->answer, 1u << 20);
-    th_buf_init(&j->op.replayed, 2u << 20);
+    th_buf_init(&j->op.repeated, 2u << 20);
     return j;
 }
 
@@ -60,13 +60,13 @@ void th_replays_free(struct th_engine *e)
 
 bool th_replay_job_of(struct th_replay_job *j, struct th_wall created, uint32_t rnd)
 {
-    struct th_buf conf;
+    struct th_buf settings;
     bool ok;
 
-    th_buf_init(&conf, 64);
-    th_buf_printf(&conf, "{\"rnd\":%u}", (unsigned)rnd);
-    ok = !conf.failed && th_arena_copy(&j->mem, th_buf_view(&conf), &j->pub.past.conf);
-    th_buf_fini(&conf);
+    th_buf_init(&settings, 64);
+    th_buf_printf(&settings, "{\"rnd\":%u}", (unsigned)rnd);
+    ok = !settings.failed && th_arena_copy(&j->mem, th_buf_view(&settings), &j->pub.past.settings);
+    th_buf_fini(&settings);
     j->pub.past.created = created.ms;
     j->endpoint_rnd = rnd;
     return ok;
@@ -80,12 +80,12 @@ static void number(struct th_jw *w, const char *key, int64_t v)
     th_jw_i64(w, v);
 }
 
-static void write_conf(struct th_replay_job *j)
+static void write_settings(struct th_replay_job *j)
 {
     struct th_jw w;
 
-    th_buf_reset(&j->conf);
-    w = th_jw(&j->conf);
+    th_buf_reset(&j->settings);
+    w = th_jw(&j->settings);
     th_jw_object(&w);
     number(&w, "rnd", j->pub.rnd);
     number(&w, "since", j->pub.since);
@@ -107,7 +107,7 @@ static void write_conf(struct th_replay_job *j)
 
 static void submit(struct th_replay_job *j, void (*done)(struct th_op *))
 {
-    j->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = done, .user = j};
+    j->op.op = (struct th_op){.kind = TH_OP_SETTINGS, .done = done, .user = j};
     j->op.tenant = j->pub.tenant->no;
     j->op.expect_version = j->pub.tenant->version;
     j->op.keep_version = true;
@@ -121,12 +121,12 @@ static void submit(struct th_replay_job *j, void (*done)(struct th_op *))
 
 void th_replay_job_submit(struct th_replay_job *j, void (*done)(struct th_op *))
 {
-    write_conf(j);
+    write_settings(j);
     j->row = (struct th_row){.kind = TH_ROW_JOB,
                              .no = j->pub.no,
                              .tenant = j->pub.tenant->no,
                              .endpoint = j->pub.endpoint,
-                             .conf = th_buf_view(&j->conf),
+                             .settings = th_buf_view(&j->settings),
                              .created = j->pub.created.ms,
                              .updated = j->e->now.wall.ms};
     submit(j, done);
@@ -177,7 +177,7 @@ void th_replay_load(struct th_engine *e, const struct th_row *row)
 
     if (row->no > e->last_job)
         e->last_job = row->no;
-    if (!t || th_json_parse(row->conf, 8, &root, NULL))
+    if (!t || th_json_parse(row->settings, 8, &root, NULL))
         return;
     if (th_json_member(root, TH_LIT("hurry"), &(struct th_json){0})) {
         th_hurry_load(e, row, root);

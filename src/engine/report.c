@@ -70,7 +70,7 @@ const char *th_denied_advice(const struct th_engine *e, const char *why)
     bool own =
         th_span_starts(th_str(why), TH_LIT("a private")) || th_span_starts(th_str(why), TH_LIT("a shared"));
 
-    return own && e->conf.guard->allow_loopback
+    return own && e->options.guard->allow_loopback
                ? "; to deliver there, start the server with --allow-network CIDR"
                : "";
 }
@@ -99,8 +99,8 @@ void th_report_denied(struct th_engine *e, struct th_span tenant, struct th_span
 void th_engine_measure(struct th_engine *e)
 {
     th_engine_tick(e);
-    th_gauge_set(e->conf.metrics, TH_G_BREAKERS_OPEN, th_sched_stats(e->sched).broken_endpoints);
-    th_gauge_set(e->conf.metrics, TH_G_OLDEST_DUE, th_sched_overdue_us(e->sched, e->now.mono) / 1000000);
+    th_gauge_set(e->options.metrics, TH_G_BREAKERS_OPEN, th_sched_stats(e->sched).broken_endpoints);
+    th_gauge_set(e->options.metrics, TH_G_OLDEST_DUE, th_sched_overdue_us(e->sched, e->now.mono) / 1000000);
 }
 
 const struct th_last_attempt *th_engine_last_attempt(const struct th_endpoint *ep)
@@ -141,13 +141,13 @@ struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, c
         h.state = TH_EP_DISABLED;
     else if (!ep->spec.active || ep->no_consent)
         h.state = TH_EP_PAUSED;
-    else if (ep->facts.first_fail)
+    else if (ep->health.first_fail)
         h.state = TH_EP_FAILING;
     h.waiting = stats.waiting;
     h.in_flight = stats.in_flight;
     h.breaker_open = stats.breaker_open;
-    if (ep->facts.rest_until > e->now.wall.ms)
-        h.rests_until = ep->facts.rest_until;
+    if (ep->health.rest_until > e->now.wall.ms)
+        h.rests_until = ep->health.rest_until;
     h.spilled = stats.spilled;
     return h;
 }

@@ -70,7 +70,7 @@ enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t)
     e->tenants[e->tenant_count++] = t;
     if (t->no > e->last_tenant)
         e->last_tenant = t->no;
-    th_gauge_add(e->conf.metrics, TH_G_TENANTS, 1);
+    th_gauge_add(e->options.metrics, TH_G_TENANTS, 1);
     return TH_OK;
 }
 
@@ -84,7 +84,7 @@ void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t)
             continue;
         memmove(e->tenants + i, e->tenants + i + 1, (e->tenant_count - i - 1) * sizeof *e->tenants);
         e->tenant_count--;
-        th_gauge_add(e->conf.metrics, TH_G_TENANTS, -1);
+        th_gauge_add(e->options.metrics, TH_G_TENANTS, -1);
         break;
     }
 }
@@ -107,9 +107,9 @@ struct th_tenant *const *th_engine_tenants(struct th_engine *e, unsigned *count)
 
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name)
 {
-    for (unsigned i = 0; i < e->conf.dialect_count; i++)
-        if (th_span_eq(th_dialect_values(e->conf.dialects[i])->name, name))
-            return e->conf.dialects[i];
+    for (unsigned i = 0; i < e->options.dialect_count; i++)
+        if (th_span_eq(th_dialect_values(e->options.dialects[i])->name, name))
+            return e->options.dialects[i];
     return NULL;
 }
 
@@ -223,7 +223,7 @@ static void ep_free(struct th_ep *ep)
     th_masks_free(ep);
     for (unsigned i = 0; i < ep->pub.secret_count; i++) {
         th_key_drop(ep->pub.secrets[i].key);
-        th_free((char *)ep->pub.secrets[i].sealed.p);
+        th_free((char *)ep->pub.secrets[i].encrypted.p);
     }
     th_run_unref(ep->pub.run);
     th_free(ep);
@@ -301,9 +301,9 @@ static void count_endpoint(struct th_engine *e, struct th_ep *ep)
     if (state == ep->counted)
         return;
     if (ep->counted)
-        th_gauge_add(e->conf.metrics, (enum th_gauge)(ep->counted - 1), -1);
+        th_gauge_add(e->options.metrics, (enum th_gauge)(ep->counted - 1), -1);
     if (state)
-        th_gauge_add(e->conf.metrics, (enum th_gauge)(state - 1), 1);
+        th_gauge_add(e->options.metrics, (enum th_gauge)(state - 1), 1);
     ep->counted = state;
 }
 
@@ -327,10 +327,10 @@ void th_settings_hosts(struct th_engine *e, struct th_tenant *t)
 }
 
 /* Tells the scheduler what the endpoint is now. */
-enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew)
+enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset)
 {
     enum th_error error = th_consent_judge(e, ep);
-    struct th_sched_endpoint conf = {
+    struct th_sched_endpoint settings = {
         .no = ep->pub.no,
         .tenant = ep->pub.tenant->no,
         .max_in_flight = ep->pub.spec.max_in_flight,
@@ -342,11 +342,11 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool anew
         .host_rate_per_s = (double)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_RATE),
         .held = th_ep_held(&ep->pub),
         .shut = ep->pub.no_consent,
-        .anew = anew,
+        .reset = reset,
         .from_before = !e->started};
 
     if (!error)
-        error = th_sched_endpoint_put(e->sched, &conf, e->now.mono);
+        error = th_sched_endpoint_put(e->sched, &settings, e->now.mono);
     if (!error)
         count_endpoint(e, ep);
     return error;
@@ -391,7 +391,7 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
     th_map_del(&e->endpoints, ep->pub.no);
     th_sched_endpoint_del(e->sched, ep->pub.no);
     th_list_remove(&ep->dirty);
-    ep->facts_dirty = false;
+    ep->health_dirty = false;
     ep->gone = true;
     th_heap_remove(&e->to_ask, &ep->ask_at);
     if (ep->ask)
@@ -432,11 +432,11 @@ struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tena
 
 struct th_endpoint *th_engine_endpoint_anywhere(struct th_engine *e, struct th_span id)
 {
-    for (unsigned i = 0; i < e->conf.dialect_count; i++) {
+    for (unsigned i = 0; i < e->options.dialect_count; i++) {
         struct th_endpoint *ep;
         struct th_pubid pub;
 
-        if (!th_engine_parse_endpoint_id(e, e->conf.dialects[i], id, &pub))
+        if (!th_engine_parse_endpoint_id(e, e->options.dialects[i], id, &pub))
             continue;
         ep = th_engine_endpoint_no(e, pub.no);
         if (ep && !ep->tenant->deleting && th_engine_endpoint(e, ep->tenant, id, NULL) == ep)

@@ -156,7 +156,7 @@ static struct th_next_step judge(struct th_attempt *a)
     if (th_sched_asked(e->sched, a->row.no)) /* for by hand, while it was under way: nothing is used up */
         a->row.tries = 0;
     return th_retry_step(rules, res->class, res->status, res->retry_after_s, a->row.tries,
-                         e->conf.no_jitter ? 0 : th_engine_rnd32(e), a->row.lane == TH_LANE_TEST);
+                         e->options.no_jitter ? 0 : th_engine_rnd32(e), a->row.lane == TH_LANE_TEST);
 }
 
 static void fill_settle(struct th_attempt *a, const struct th_next_step *step)
@@ -175,20 +175,20 @@ static void fill_settle(struct th_attempt *a, const struct th_next_step *step)
 }
 
 /* What the end says of the endpoint. */
-static enum th_disable apply_facts(struct th_attempt *a)
+static enum th_disable apply_health(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
     struct th_endpoint *pub = &a->ep->pub;
-    struct th_facts before = pub->facts;
-    enum th_disable disable = th_facts_apply(&th_dialect_values(pub->tenant->dialect)->rules, &pub->facts,
-                                             a->verdict, a->ended.wall, a->first);
+    struct th_health before = pub->health;
+    enum th_disable disable = th_health_apply(&th_dialect_values(pub->tenant->dialect)->rules, &pub->health,
+                                              a->verdict, a->ended.wall, a->first);
 
-    if (memcmp(&before, &pub->facts, sizeof before) != 0)
-        th_facts_touch(e, a->ep);
+    if (memcmp(&before, &pub->health, sizeof before) != 0)
+        th_health_touch(e, a->ep);
     if (a->verdict == TH_V_DELIVERED &&
         (before.exhausted_run ||
-         (before.first_fail && a->ended.wall.ms - before.first_fail > TH_FACT_FLUSH_MS)))
-        e->facts_flipped = true;
+         (before.first_fail && a->ended.wall.ms - before.first_fail > TH_HEALTH_FLUSH_MS)))
+        e->health_flipped = true;
     a->recovered = before.exhausted_run && a->verdict == TH_V_DELIVERED;
     return disable;
 }
@@ -214,7 +214,7 @@ static void learn_rest(struct th_attempt *a)
     int64_t ms = th_retry_rest_ms(rules, res->class, res->status, res->retry_after_s);
 
     if (a->verdict == TH_V_DELIVERED) {
-        if (a->ep->pub.facts.rest_until > a->ended.wall.ms && a->began.us >= a->ep->rests_since.us)
+        if (a->ep->pub.health.rest_until > a->ended.wall.ms && a->began.us >= a->ep->rests_since.us)
             th_rest_forget(a->e, a->ep);
     } else if (ms) {
         th_rest_ask(a->e, a->ep, ms);
@@ -239,7 +239,7 @@ enum th_disable th_attempt_conclude(struct th_attempt *a)
     if (broken_now != broken)
         th_report_breaker(a, broken_now > broken);
     fill_settle(a, &step);
-    disable = a->row.lane == TH_LANE_TEST || a->ep->gone ? TH_KEEP : apply_facts(a);
+    disable = a->row.lane == TH_LANE_TEST || a->ep->gone ? TH_KEEP : apply_health(a);
     if (asked)
         go_again(a);
     return disable;
@@ -250,12 +250,12 @@ enum th_disable th_attempt_conclude(struct th_attempt *a)
 static void end(struct th_attempt *a)
 {
     const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
-    struct th_facts facts = a->ep->pub.facts;
+    struct th_health health = a->ep->pub.health;
     enum th_disable why = TH_KEEP;
 
     a->verdict = judge(a).verdict;
     if (a->row.lane != TH_LANE_TEST && !a->ep->gone)
-        why = th_facts_apply(rules, &facts, a->verdict, a->ended.wall, a->first);
+        why = th_health_apply(rules, &health, a->verdict, a->ended.wall, a->first);
     if (why != TH_KEEP && th_endpoint_disable(a->e, a->ep, why, a))
         return;
     (void)th_attempt_conclude(a);
@@ -340,7 +340,7 @@ static enum th_counter outcome_counter(const struct th_attempt_row *row)
 
 static void count(struct th_attempt *a)
 {
-    struct th_metrics *m = a->e->conf.metrics;
+    struct th_metrics *m = a->e->options.metrics;
 
     if (a->row.lane == TH_LANE_TEST) {
         th_count(m, a->verdict == TH_V_DELIVERED ? TH_C_TESTS_DELIVERED : TH_C_TESTS_FAILED, 1);

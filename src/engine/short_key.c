@@ -1,11 +1,11 @@
 /* Operator's keys of fewer than 16 characters: in production new ones are refused, and those that were in use before stay.
  *
  * What "before" means is kept with the data, in one row of its own: either that no short key is in use, or which one is,
- * sealed as secrets are. A data directory without the row is of an earlier version, which took short keys: the one that it
+ * encrypted as secrets are. A data directory without the row is of an earlier version, which took short keys: the one that it
  * is first started with in production is the one that it was used with. A new directory has the row from its first
  * start on. A longer key ends the exception.
  *
- * The row is written anew at each start with a short key, so that it is sealed with the secret key in force. Failure: a
+ * The row is written anew at each start with a short key, so that it is encrypted with the secret key in force. Failure: a
  * row that no key opens is a short key that is not known. */
 #include "engine/internal.h"
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 static bool is_short(const struct th_engine *e)
 {
-    return e->conf.production && e->conf.operator_key_short && e->conf.operator_key_hash.n == 32;
+    return e->options.production && e->options.operator_key_short && e->options.operator_key_hash.n == 32;
 }
 
 static bool is_the_one(struct th_engine *e, struct th_span note, enum th_error *error)
@@ -24,8 +24,8 @@ static bool is_the_one(struct th_engine *e, struct th_span note, enum th_error *
     bool same;
 
     th_buf_init(&hash, 256);
-    same = th_engine_unseal(e, 0, 0, ROW, note, &hash) &&
-           th_span_eq(th_buf_view(&hash), e->conf.operator_key_hash);
+    same = th_engine_decrypt(e, 0, 0, ROW, note, &hash) &&
+           th_span_eq(th_buf_view(&hash), e->options.operator_key_hash);
     *error = hash.failed;
     th_buf_wipe(&hash);
     return same;
@@ -52,13 +52,13 @@ enum th_error th_short_key_note(struct th_engine *e, bool fresh, struct th_buf *
 {
     bool none = th_span_is(th_buf_view(note), NONE);
 
-    *write = is_short(e) || (!none && (fresh || e->conf.production));
+    *write = is_short(e) || (!none && (fresh || e->options.production));
     if (!*write)
         return TH_OK;
     th_buf_reset(note);
     if (!is_short(e))
         th_buf_str(note, NONE);
-    else if (!th_engine_seal(e, 0, 0, ROW, e->conf.operator_key_hash, note))
+    else if (!th_engine_encrypt(e, 0, 0, ROW, e->options.operator_key_hash, note))
         return note->failed ? note->failed : TH_BUG;
     return note->failed;
 }

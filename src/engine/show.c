@@ -57,9 +57,9 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     th_buf_init(&event_id, 256);
     th_buf_init(&delivery_id, 256);
     th_buf_init(&endpoint_id, 256);
-    error = view->endpoint_conf.n ? th_spec_read(e, &then, view->endpoint_conf, &mem, &spec)
-            : now                 ? th_engine_spec(e, now, &mem, &spec)
-                                  : TH_NOT_FOUND;
+    error = view->endpoint_settings.n ? th_spec_read(e, &then, view->endpoint_settings, &mem, &spec)
+            : now                     ? th_engine_spec(e, now, &mem, &spec)
+                                      : TH_NOT_FOUND;
     if (error)
         goto end;
     if (!th_engine_endpoint_id_of(e, t->dialect, view->endpoint, &view->past, &endpoint_id))

@@ -265,7 +265,7 @@ enum th_error th_engine_spec(struct th_engine *e, const struct th_endpoint *ep, 
 {
     struct th_span lines = ep->run->custom;
     struct th_header *headers;
-    struct th_buf conf;
+    struct th_buf settings;
     enum th_error error;
 
     *out = ep->spec;
@@ -277,12 +277,12 @@ enum th_error th_engine_spec(struct th_engine *e, const struct th_endpoint *ep, 
     out->headers = headers;
     while (th_line_next(&lines, headers))
         headers++;
-    th_buf_init(&conf, 2 * TH_MAX_SPEC_BYTES);
-    error = e->conf.store->vt->endpoint_conf(e->conf.store, ep->no, out->text_rev, &conf);
+    th_buf_init(&settings, 2 * TH_MAX_SPEC_BYTES);
+    error = e->options.store->vt->endpoint_settings(e->options.store, ep->no, out->text_rev, &settings);
     if (!error)
-        error = th_texts_read(th_buf_view(&conf), mem, out);
+        error = th_texts_read(th_buf_view(&settings), mem, out);
     out->text_rev = 0;
-    th_buf_fini(&conf);
+    th_buf_fini(&settings);
     if (error)
         th_log(TH_LOG_ERROR, "the texts of an endpoint cannot be read from the store",
                TH_KS("endpoint", ep->run->id), TH_KC("error", th_error_name(error)));

@@ -403,7 +403,7 @@ static bool read_bind(struct hc *c, const char *text)
 
 static const struct th_transport_vt client_vt = {client_submit, client_cancel};
 
-enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_conf *conf,
+enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_options *options,
                                   struct th_transport **out, char *why, size_t why_size)
 {
     struct hc *c = th_calloc(1, sizeof *c);
@@ -416,23 +416,23 @@ enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_c
     }
     c->port.vt = &client_vt;
     c->loop = loop;
-    c->metrics = conf->metrics;
-    c->idle_timeout_us = (conf->idle_timeout_ms ? conf->idle_timeout_ms : 30000) * (int64_t)1000;
+    c->metrics = options->metrics;
+    c->idle_timeout_us = (options->idle_timeout_ms ? options->idle_timeout_ms : 30000) * (int64_t)1000;
     c->armed_us = INT64_MAX;
-    if (!read_bind(c, conf->bind_address)) {
-        snprintf(why, why_size, "source address \"%s\" is not a numeric address", conf->bind_address);
+    if (!read_bind(c, options->bind_address)) {
+        snprintf(why, why_size, "source address \"%s\" is not a numeric address", options->bind_address);
         th_free(c);
         return TH_INVALID;
     }
     if (uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0)
         seed = uv_hrtime(); /* only guards the map against crafted collisions */
-    e = conf->plain ? TH_OK : th_tls_ctx_open(conf->ca_file, &c->tls, why, why_size);
+    e = options->plain ? TH_OK : th_tls_ctx_open(options->ca_file, &c->tls, why, why_size);
     if (e != TH_OK) {
         th_free(c);
         return e;
     }
-    th_pool_init(&c->pool, conf->max_idle ? conf->max_idle : 4096,
-                 conf->max_idle_per_origin ? conf->max_idle_per_origin : 64, seed);
+    th_pool_init(&c->pool, options->max_idle ? options->max_idle : 4096,
+                 options->max_idle_per_origin ? options->max_idle_per_origin : 64, seed);
     th_heap_init(&c->timers, TH_HC_MAX_TX);
     th_list_init(&c->active);
     th_list_init(&c->ended);

@@ -8,7 +8,7 @@
 /* Deadlines are compared with CLOCK_MONOTONIC in microseconds (uv_hrtime() / 1000). */
 typedef struct uv_loop_s uv_loop_t;
 
-struct th_http_client_conf {
+struct th_http_client_options {
     const char *ca_file;          /* PEM bundle; NULL: the system's */
     bool plain;                   /* no https will be asked for: reads no authorities, which takes longest */
     const char *bind_address;     /* numeric source address, or NULL */
@@ -17,19 +17,19 @@ struct th_http_client_conf {
     unsigned idle_timeout_ms;     /* default 30 s */
     struct th_metrics *metrics;
 };
-TH_MUST_USE enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_conf *conf,
+TH_MUST_USE enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_options *options,
                                               struct th_transport **out, char *why, size_t why_size);
 /** Cancels what is under way, closes all connections; calls closed(ctx) on the loop when done, memory freed.
  */
 void th_http_client_close(struct th_transport *t, void (*closed)(void *ctx), void *ctx);
 
-struct th_resolver_conf {
+struct th_resolver_options {
     const char
         *servers; /* "ip[:port],..." or NULL: the system's (/etc/resolv.conf); /etc/hosts is honoured */
     unsigned max_per_tenant;       /* look-ups under way; default 64 */
     unsigned min_ttl_s, max_ttl_s; /* cache bounds; default 1 and 300 */
 };
-TH_MUST_USE enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_conf *conf,
+TH_MUST_USE enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_options *options,
                                            struct th_resolver **out);
 void th_resolver_close(struct th_resolver *r, void (*closed)(void *ctx), void *ctx);
 #endif

@@ -163,12 +163,12 @@ int64_t th_http_server_spent(const struct th_http_server *s)
 
 /* ---- life of the server ---- */
 
-static void use_defaults(struct th_http_server *s, const struct th_http_server_conf *conf)
+static void use_defaults(struct th_http_server *s, const struct th_http_server_options *options)
 {
-    struct th_http_server_conf *own = &s->conf;
+    struct th_http_server_options *own = &s->options;
     unsigned least;
 
-    *own = *conf;
+    *own = *options;
     own->max_head = own->max_head ? own->max_head : 32 * 1024;
     own->max_body = own->max_body ? own->max_body : 16 * 1024 * 1024;
     own->max_answers = own->max_answers ? own->max_answers : 64 * 1024 * 1024;
@@ -206,7 +206,7 @@ static void make_id_prefix(struct th_http_server *s)
         s->id_prefix[i] = alphabet[random[i] & 31];
 }
 
-enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_conf *conf,
+enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_options *options,
                                   struct th_http_server **out, int *os_error)
 {
     struct th_http_server *s = th_calloc(1, sizeof *s);
@@ -215,7 +215,7 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_c
     if (!s)
         return TH_NOMEM;
     s->loop = loop;
-    use_defaults(s, conf);
+    use_defaults(s, options);
     if (!th_peers_init(s)) {
         th_free(s);
         return TH_NOMEM;
@@ -225,8 +225,8 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_c
         th_free(s);
         return TH_IO;
     }
-    if (s->conf.tls)
-        (void)th_tls_identity_ref(s->conf.tls);
+    if (s->options.tls)
+        (void)th_tls_identity_ref(s->options.tls);
     for (int i = 0; i < TH_CONN_STATES; i++)
         th_list_init(&s->by_state[i]);
     th_list_init(&s->ready);
@@ -251,16 +251,16 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_c
 
 void th_http_server_identity(struct th_http_server *s, struct th_tls_identity *id)
 {
-    struct th_tls_identity *old = s->conf.tls;
+    struct th_tls_identity *old = s->options.tls;
 
-    s->conf.tls = th_tls_identity_ref(id);
+    s->options.tls = th_tls_identity_ref(id);
     th_tls_identity_unref(old);
 }
 
 void th_http_server_trust(struct th_http_server *s, const struct th_cidr *trusted, unsigned count)
 {
-    s->conf.trusted = trusted;
-    s->conf.trusted_count = count;
+    s->options.trusted = trusted;
+    s->options.trusted_count = count;
 }
 
 uint16_t th_http_server_port(const struct th_http_server *s)
@@ -294,6 +294,6 @@ void th_http_server_free(struct th_http_server *s)
     }
     th_server_free_pools(s);
     th_peers_fini(s);
-    th_tls_identity_unref(s->conf.tls);
+    th_tls_identity_unref(s->options.tls);
     th_free(s);
 }

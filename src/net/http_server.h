@@ -38,7 +38,7 @@ enum th_http_verdict {
     TH_HTTP_ANSWERED, /* th_http_reply or th_http_hold has been called */
 };
 
-struct th_http_server_conf {
+struct th_http_server_options {
     const char *address;       /* numeric */
     uint16_t port;             /* 0: a free one */
     size_t max_head, max_body; /* defaults 32 KiB, 16 MiB when 0 */
@@ -70,7 +70,7 @@ struct th_http_server_conf {
 
 /** Binds and listens. The process must ignore SIGPIPE. TH_IO with errno in *os_error (EADDRINUSE, EACCES,
  * ...). */
-TH_MUST_USE enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_conf *conf,
+TH_MUST_USE enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_options *options,
                                               struct th_http_server **out, int *os_error);
 /** Another certificate for connections that begin from now on. Only on a server that was opened with one. */
 void th_http_server_identity(struct th_http_server *s, struct th_tls_identity *id);

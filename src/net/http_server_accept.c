@@ -73,9 +73,9 @@ static void begin(struct th_http_server *s, struct th_conn *c, int fd, const uni
     (void)uv_tcp_init(s->loop, &c->tcp); /* without a socket yet: cannot fail */
     c->tcp.data = c;
     s->open++;
-    if (s->conf.metrics) {
-        th_count(s->conf.metrics, TH_C_HTTP_CONNECTIONS, 1);
-        th_gauge_add(s->conf.metrics, TH_G_HTTP_OPEN, 1);
+    if (s->options.metrics) {
+        th_count(s->options.metrics, TH_C_HTTP_CONNECTIONS, 1);
+        th_gauge_add(s->options.metrics, TH_G_HTTP_OPEN, 1);
     }
     th_conn_enter(c, TH_CONN_IDLE);
     th_server_tick_start(s);
@@ -87,7 +87,7 @@ static void begin(struct th_http_server *s, struct th_conn *c, int fd, const uni
         return;
     }
     (void)uv_tcp_nodelay(&c->tcp, 1);
-    if (s->conf.tls && !th_conn_tls_begin(c)) {
+    if (s->options.tls && !th_conn_tls_begin(c)) {
         th_conn_close(c);
         return;
     }
@@ -200,7 +200,7 @@ bool th_server_listen(struct th_http_server *s, int *os_error)
     socklen_t n = sizeof at;
     int rc;
 
-    s->listen_fd = listen_on(s->conf.address, s->conf.port, os_error);
+    s->listen_fd = listen_on(s->options.address, s->options.port, os_error);
     if (s->listen_fd < 0)
         return false;
     rc = uv_poll_init(s->loop, &s->listener, s->listen_fd);

@@ -46,7 +46,7 @@ static bool move_block(struct th_conn *c, size_t cap)
 /* Room behind an incomplete head, which is smaller than max_head. */
 static bool make_head_room(struct th_conn *c)
 {
-    size_t most = c->server->conf.max_head + CHUNK_ROOM, cap = c->block_cap * 2;
+    size_t most = c->server->options.max_head + CHUNK_ROOM, cap = c->block_cap * 2;
 
     if (c->end < c->block_cap)
         return true;
@@ -76,7 +76,7 @@ static bool make_way(struct th_conn *c)
             longest = other;
     }
     if (!longest || longest == c ||
-        (int64_t)uv_now(c->server->loop) - longest->body_ms < c->server->conf.head_timeout_ms)
+        (int64_t)uv_now(c->server->loop) - longest->body_ms < c->server->options.head_timeout_ms)
         return false;
     refuse_memory(longest);
     return true;
@@ -95,7 +95,7 @@ static bool make_body_room(struct th_conn *c, size_t want, size_t most)
         cap *= 2;
     if (cap > most)
         cap = most;
-    while (s->body_bytes + (cap - c->body_cap) > s->conf.max_bodies)
+    while (s->body_bytes + (cap - c->body_cap) > s->options.max_bodies)
         if (!make_way(c))
             return false;
     p = th_realloc(c->body, cap);
@@ -166,7 +166,7 @@ static void dispatch(struct th_conn *c, struct th_span body, size_t next)
     c->start = next;
     prepare(c, body);
     th_conn_enter(c, TH_CONN_BUSY);
-    s->conf.handle(s->conf.ctx, c->x);
+    s->options.handle(s->options.ctx, c->x);
 }
 
 static void refuse_size(struct th_conn *c)
@@ -179,7 +179,7 @@ static void refuse_size(struct th_conn *c)
 /* Appends decoded payload; false when the connection has been refused. */
 static bool add_payload(struct th_conn *c, struct th_span data)
 {
-    size_t most = c->server->conf.max_body;
+    size_t most = c->server->options.max_body;
 
     if (data.n > most - c->body_n) {
         refuse_size(c);
@@ -217,7 +217,7 @@ static void feed_chunks(struct th_conn *c)
         c->raw += used;
         if (!add_payload(c, data))
             return;
-        if (th_http1_chunked_left(&c->chunked) > c->server->conf.max_body - c->body_n) {
+        if (th_http1_chunked_left(&c->chunked) > c->server->options.max_body - c->body_n) {
             refuse_size(c);
             return;
         }
@@ -312,7 +312,7 @@ static void read_body(struct th_conn *c)
     const struct th_http1_head *head = &c->x->head;
     bool early = c->end > c->start + c->head_used; /* bytes of the body are here: the client has not waited */
 
-    if (head->body == TH_HTTP1_LENGTH && head->length > c->server->conf.max_body) {
+    if (head->body == TH_HTTP1_LENGTH && head->length > c->server->options.max_body) {
         refuse_size(c);
         return;
     }
@@ -335,7 +335,7 @@ static void judge(struct th_conn *c)
 
     c->unread = true;
     th_conn_enter(c, TH_CONN_BUSY);
-    verdict = s->conf.judge(s->conf.ctx, c->x);
+    verdict = s->options.judge(s->options.ctx, c->x);
     if (verdict == TH_HTTP_ANSWERED)
         return;
     c->unread = false;
@@ -348,7 +348,7 @@ static bool is_whole(const struct th_conn *c)
 {
     const struct th_http1_head *head = &c->x->head;
 
-    return head->body == TH_HTTP1_LENGTH && head->length <= c->server->conf.max_body &&
+    return head->body == TH_HTTP1_LENGTH && head->length <= c->server->options.max_body &&
            head->length <= c->end - c->start - c->head_used;
 }
 
@@ -359,14 +359,14 @@ static void begin_body(struct th_conn *c)
     c->x->held = false;
     if (c->extra) {
         prepare(c, th_span("", 0));
-        if (!s->conf.is_vital || !s->conf.is_vital(c->x)) {
+        if (!s->options.is_vital || !s->options.is_vital(c->x)) {
             th_conn_refuse(c, 503, "too many connections");
             return;
         }
     }
     if (c->x->head.body == TH_HTTP1_NO_BODY) {
         dispatch(c, th_span("", 0), c->start + c->head_used);
-    } else if (s->conf.judge && !is_whole(c)) {
+    } else if (s->options.judge && !is_whole(c)) {
         prepare(c, th_span("", 0));
         judge(c);
     } else {
@@ -387,7 +387,7 @@ static void resume(struct th_conn *c)
         judge(c);
     } else {
         th_conn_enter(c, TH_CONN_BUSY);
-        s->conf.handle(s->conf.ctx, c->x);
+        s->options.handle(s->options.ctx, c->x);
     }
     c->processing = false;
     s->turn_us += (int64_t)(uv_hrtime() / 1000) - began_us;
@@ -401,7 +401,7 @@ static void incomplete_head(struct th_conn *c)
 {
     size_t n = c->end - c->start;
 
-    if (n >= c->server->conf.max_head) {
+    if (n >= c->server->options.max_head) {
         if (memchr(c->block + c->start, '\n', n))
             th_conn_refuse(c, 431, "the request head is larger than allowed");
         else
@@ -430,7 +430,7 @@ static bool begin_request(struct th_conn *c)
     }
     r = th_http1_request(c->block + c->start, c->end - c->start, &c->scanned, &x->pub.head, &c->head_used,
                          &status, &why);
-    if (r == TH_HTTP1_DONE && c->head_used > s->conf.max_head) {
+    if (r == TH_HTTP1_DONE && c->head_used > s->options.max_head) {
         r = TH_HTTP1_BAD;
         status = 431;
         why = "the request head is larger than allowed";
@@ -580,7 +580,7 @@ static void on_thrown_away(struct th_conn *c, size_t n)
 {
     c->moved += n;
     c->body_n += n;
-    if (c->body_n / TH_SERVER_LINGER_BODIES > c->server->conf.max_body)
+    if (c->body_n / TH_SERVER_LINGER_BODIES > c->server->options.max_body)
         th_conn_close(c);
 }
 

@@ -120,7 +120,7 @@ struct th_peer {
 };
 
 struct th_http_server {
-    struct th_http_server_conf conf;
+    struct th_http_server_options options;
     uv_loop_t *loop;
     uv_poll_t listener;
     int listen_fd;

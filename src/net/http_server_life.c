@@ -60,7 +60,7 @@ void th_server_tick_start(struct th_http_server *s)
 
 bool th_conn_is_trusted(const struct th_conn *c)
 {
-    return th_is_trusted(c->server->conf.trusted, c->server->conf.trusted_count, &c->peer);
+    return th_is_trusted(c->server->options.trusted, c->server->options.trusted_count, &c->peer);
 }
 
 void th_conn_start(struct th_conn *c)
@@ -140,8 +140,8 @@ static void on_conn_closed(uv_handle_t *h)
     s->open--;
     if (!c->x)
         th_list_remove(&c->link);
-    if (s->conf.metrics)
-        th_gauge_add(s->conf.metrics, TH_G_HTTP_OPEN, -1);
+    if (s->options.metrics)
+        th_gauge_add(s->options.metrics, TH_G_HTTP_OPEN, -1);
     if (s->open == 0 && !s->draining && s->listening != TH_LISTENER_WAITS)
         (void)uv_timer_stop(&s->tick);
     th_conn_reap(c);

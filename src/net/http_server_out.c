@@ -100,7 +100,7 @@ static bool queue_rest(struct th_conn *c, const uv_buf_t *bufs, unsigned count, 
     }
     if (n == 0 && (!lasting || skipped == bufs[copied].len))
         return true;
-    while (s->answer_bytes + n > s->conf.max_answers)
+    while (s->answer_bytes + n > s->options.max_answers)
         if (!make_way(c))
             return false;
     w = th_malloc(sizeof *w + n);

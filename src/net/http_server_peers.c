@@ -23,7 +23,7 @@ bool th_peers_init(struct th_http_server *s)
         seed = uv_hrtime();
     th_list_init(&s->keyless);
     th_list_init(&s->extras);
-    th_map_init(&s->peers, s->conf.max_connections + TH_HTTP_SERVER_REFUSED, seed);
+    th_map_init(&s->peers, s->options.max_connections + TH_HTTP_SERVER_REFUSED, seed);
     return true;
 }
 
@@ -41,8 +41,8 @@ static bool cut_one(struct th_conn *c)
 {
     if (!may_go(c))
         return false;
-    if (c->server->conf.metrics)
-        th_count(c->server->conf.metrics, TH_C_HTTP_CUT, 1);
+    if (c->server->options.metrics)
+        th_count(c->server->options.metrics, TH_C_HTTP_CUT, 1);
     th_conn_expire(c);
     return true;
 }
@@ -73,8 +73,8 @@ bool th_peers_admit(struct th_conn *c)
 {
     struct th_http_server *s = c->server;
 
-    TH_CHECK(!c->counted && !c->extra && s->counted <= s->conf.max_connections);
-    if (s->counted < s->conf.max_connections || cut_keyless(&s->keyless) || cut_idle(s)) {
+    TH_CHECK(!c->counted && !c->extra && s->counted <= s->options.max_connections);
+    if (s->counted < s->options.max_connections || cut_keyless(&s->keyless) || cut_idle(s)) {
         c->counted = true;
         s->counted++;
         th_list_append(&s->keyless, &c->keyless);
@@ -95,7 +95,7 @@ void th_peers_count(struct th_conn *c)
     struct th_peer *p;
 
     TH_CHECK(!c->from);
-    if (!s->conf.max_keyless || c->known || th_conn_is_trusted(c))
+    if (!s->options.max_keyless || c->known || th_conn_is_trusted(c))
         return;
     p = th_map_get(&s->peers, name);
     if (!p) {
@@ -112,7 +112,7 @@ void th_peers_count(struct th_conn *c)
     c->from = p;
     p->count++;
     th_list_append(&p->conns, &c->same);
-    if (p->count > s->conf.max_keyless)
+    if (p->count > s->options.max_keyless)
         for (struct th_list *l = p->conns.next; l != &c->same; l = l->next)
             if (cut_one(TH_CONTAINER(l, struct th_conn, same)))
                 break;

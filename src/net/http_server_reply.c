@@ -233,9 +233,9 @@ static void answered(struct th_conn *c)
 
 static void count_answer(struct th_http_server *s, unsigned status)
 {
-    if (!s->conf.metrics)
+    if (!s->options.metrics)
         return;
-    th_count(s->conf.metrics,
+    th_count(s->options.metrics,
              status >= 500   ? TH_C_HTTP_5XX
              : status >= 400 ? TH_C_HTTP_4XX
              : status >= 300 ? TH_C_HTTP_3XX

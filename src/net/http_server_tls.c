@@ -16,7 +16,7 @@
 
 bool th_conn_tls_begin(struct th_conn *c)
 {
-    c->tls = th_tls_peer_new(c->server->conf.tls);
+    c->tls = th_tls_peer_new(c->server->options.tls);
     if (c->tls)
         th_conn_enter(c, TH_CONN_HEAD); /* the handshake's time limit */
     return c->tls != NULL;

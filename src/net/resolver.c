@@ -436,7 +436,7 @@ static const struct th_resolver_vt resolver_vt = {resolver_submit, resolver_canc
 
 /* --- open and close --- */
 
-static void init(struct resolver *r, uv_loop_t *loop, const struct th_resolver_conf *conf)
+static void init(struct resolver *r, uv_loop_t *loop, const struct th_resolver_options *conf)
 {
     uint64_t seed;
 
@@ -457,7 +457,8 @@ static void init(struct resolver *r, uv_loop_t *loop, const struct th_resolver_c
     th_list_init(&r->socks);
 }
 
-enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_conf *conf, struct th_resolver **out)
+enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_options *conf,
+                               struct th_resolver **out)
 {
     struct resolver *r = th_calloc(1, sizeof *r);
     int e;

@@ -29,13 +29,13 @@ enum th_op_kind {
     TH_OP_FANOUT,
     TH_OP_SETTLE,
     TH_OP_MOVE,
-    TH_OP_CONFIG,
+    TH_OP_SETTINGS,
     TH_OP_PURGE,
     TH_OP_LOAD,
     TH_OP_WALK,
     TH_OP_PAGE,
     TH_OP_PROBE,
-    TH_OP_RESEAL,
+    TH_OP_REWRAP,
     TH_OP_COUNT,
     TH_OP_ERASE
 };
@@ -53,16 +53,16 @@ struct th_op {
 
 enum th_accept_result {
     TH_ACCEPT_NEW,
-    TH_ACCEPT_REPLAYED, /* same idempotency key and body: first_event and count are those of the first time */
+    TH_ACCEPT_REPEATED, /* same idempotency key and body: first_event and count are those of the first time */
     TH_ACCEPT_KEY_REUSED, /* same key, other body */
-    TH_ACCEPT_ID_TAKEN,   /* own_id of events[taken] exists (or repeats within the op) */
+    TH_ACCEPT_ID_TAKEN,   /* external_id of events[taken] exists (or repeats within the op) */
     TH_ACCEPT_LIMITED,    /* the tenant would have more than max_bytes or max_unfinished: `limited` */
     TH_ACCEPT_STALE,      /* the tenant's settings version is another: match again */
 };
 
 struct th_new_event {
-    struct th_span type, data; /* data: valid JSON, kept byte for byte */
-    struct th_span own_id;     /* publisher's id; n == 0: none */
+    struct th_span type, data;  /* data: valid JSON, kept byte for byte */
+    struct th_span external_id; /* publisher's id; n == 0: none */
     struct th_span resource_type, resource_id;
     struct th_wall time; /* when it happened (publisher's or accept time) */
     uint32_t rnd;        /* 27 random bits of the public id */
@@ -105,14 +105,14 @@ struct th_accept {
     enum th_use limited;
     uint32_t taken;
     uint64_t first_event;
-    uint32_t replayed_count;
+    uint32_t repeated_count;
 };
 
 enum th_lane { TH_LANE_FRESH, TH_LANE_REPLAY, TH_LANE_MANUAL, TH_LANE_TEST };
 
 /* ---- fan-out: what an accept has left ---- */
 
-#define TH_FAN_STEP 1000 /* deliveries that one operation queues, an accept included */
+#define TH_FANOUT_STEP 1000 /* deliveries that one operation queues, an accept included */
 
 struct th_queue_row { /* an unfinished delivery */
     uint64_t no, event, endpoint;
@@ -127,7 +127,7 @@ struct th_queue_row { /* an unfinished delivery */
 struct th_fanout {
     struct th_op op;
     uint64_t after;
-    struct th_queue_row *rows; /* caller's array of TH_FAN_STEP */
+    struct th_queue_row *rows; /* caller's array of TH_FANOUT_STEP */
     uint64_t event; /* give 0; result: first event of the accept, 0 when none has deliveries left */
     uint32_t from;  /* its deliveries that were queued before */
     /* result */
@@ -136,7 +136,7 @@ struct th_fanout {
 
 /* ---- settle: the outcome of one attempt; compare-and-set on `attempts` ---- */
 
-struct th_config;
+struct th_settings_op;
 
 enum th_delivery_state { TH_DS_QUEUED, TH_DS_DELIVERED, TH_DS_EXHAUSTED, TH_DS_FINAL, TH_DS_CANCELLED };
 
@@ -164,7 +164,7 @@ struct th_settle {
     enum th_delivery_state next; /* TH_DS_QUEUED: again at `due` */
     struct th_wall due;
     uint8_t tries;
-    struct th_config
+    struct th_settings_op
         *with; /* settings that change exactly when this is applied; its result is set then. NULL: none */
     /* result; TH_CONFLICT: `with` was refused, and nothing happened */
     bool applied; /* false: the attempt is logged, the state and `with` not touched */
@@ -199,14 +199,14 @@ enum th_row_kind {
     TH_ROW_KEY,
     TH_ROW_ENDPOINT,
     TH_ROW_SECRET,
-    TH_ROW_FACT,
+    TH_ROW_HEALTH,
     TH_ROW_JOB,
     TH_ROW_META
 };
 
-#define TH_FACTS 5
+#define TH_HEALTH_VALUES 5
 
-/** One settings row; conf blobs are the engine's JSON, opaque here. */
+/** One settings row; settings texts are the engine's JSON, opaque here. */
 struct th_row {
     enum th_row_kind kind;
     bool del;
@@ -215,19 +215,19 @@ struct th_row {
     uint64_t endpoint; /* SECRET, JOB */
     uint64_t rev;      /* TENANT: version; ENDPOINT: revision (each put keeps the conf under its revision) */
     struct th_span id; /* TENANT: id; META: key; KEY: its 32-byte hash */
-    struct th_span conf;      /* TENANT ENDPOINT KEY JOB: JSON; SECRET: sealed bytes; META: value */
+    struct th_span settings;  /* TENANT ENDPOINT KEY JOB: JSON; SECRET: encrypted bytes; META: value */
     int64_t created, updated; /* wall ms */
     int64_t until;            /* KEY: expires, SECRET: active until; 0: for ever */
     bool erase;               /* TENANT, del: ERASE takes the content of all its events away */
     /* FACT: first_fail ms, last_ok ms, exhausted run, rest since ms, rest until ms (-1: not known) */
-    int64_t fact[TH_FACTS];
+    int64_t health[TH_HEALTH_VALUES];
 };
 
-enum th_config_result { TH_CONFIG_DONE, TH_CONFIG_REPLAYED, TH_CONFIG_KEY_REUSED, TH_CONFIG_STALE };
+enum th_settings_result { TH_SETTINGS_DONE, TH_SETTINGS_REPEATED, TH_SETTINGS_KEY_REUSED, TH_SETTINGS_STALE };
 
 /** Puts and deletes settings rows, all or none. Deleting a TENANT or ENDPOINT marks it: it is not listed by settings()
  * any more, its history stays readable until retention; secrets of a deleted endpoint are erased. */
-struct th_config {
+struct th_settings_op {
     struct th_op op;
     uint64_t tenant;         /* 0: operator-wide, no version */
     uint64_t expect_version; /* tenant's settings version; another: STALE. A put of a new tenant expects 0 */
@@ -235,12 +235,12 @@ struct th_config {
     uint32_t count;
     const struct th_row *rows;
     struct th_idem idem;   /* Idempotency-Key of a management request, scoped by `tenant` */
-    struct th_span answer; /* sealed answer to keep with the key */
+    struct th_span answer; /* encrypted answer to keep with the key */
     struct th_wall at;
     /* result */
-    enum th_config_result result;
+    enum th_settings_result result;
     uint64_t new_version;
-    struct th_buf replayed; /* the kept answer; the caller frees it with th_buf_fini. Give it initialised */
+    struct th_buf repeated; /* the kept answer; the caller frees it with th_buf_fini. Give it initialised */
 };
 
 /* ---- erasing what an event says ---- */
@@ -337,7 +337,7 @@ struct th_event_row {
     struct th_wall at, time;
     uint32_t rnd, deliveries;
     uint64_t first_delivery;
-    struct th_span type, data, own_id, resource_type, resource_id;
+    struct th_span type, data, external_id, resource_type, resource_id;
     int64_t erased; /* wall ms: its content has been taken away; 0: it is there */
     bool test;      /* of a PAGE of events: a test, by its lane or by its type TH_TEST_TYPE */
 };
@@ -346,8 +346,8 @@ struct th_event_row {
 
 /** An endpoint that has been deleted, as far as its deliveries still say which it was. */
 struct th_past_endpoint {
-    int64_t created;     /* wall ms; 0: it has not been deleted, or was never stored */
-    struct th_span conf; /* as it was last */
+    int64_t created;         /* wall ms; 0: it has not been deleted, or was never stored */
+    struct th_span settings; /* as it was last */
 };
 
 /** Events by number, for dispatch and for replayed answers. A missing one has no == 0. */
@@ -374,9 +374,9 @@ struct th_delivery_row {
 struct th_attempt_view {
     uint64_t no, delivery, endpoint;
     struct th_attempt_row row;
-    struct th_delivery_row of;    /* its delivery as it is now, without event and last attempt */
-    struct th_span endpoint_conf; /* conf of the endpoint at row.endpoint_rev; n == 0 when gone */
-    struct th_event_row event;    /* without data unless asked */
+    struct th_delivery_row of;        /* its delivery as it is now, without event and last attempt */
+    struct th_span endpoint_settings; /* conf of the endpoint at row.endpoint_rev; n == 0 when gone */
+    struct th_event_row event;        /* without data unless asked */
     struct th_past_endpoint past;
     bool test;
 };
@@ -395,11 +395,11 @@ enum { TH_WAITS_PENDING = 1, TH_WAITS_RETRYING = 2, TH_WAITS_HELD = 4 };
 struct th_page {
     struct th_op op;
     enum th_page_kind kind;
-    uint64_t tenant; /* 0: of any tenant that is not deleted; only with `no` or `own_id` */
+    uint64_t tenant; /* 0: of any tenant that is not deleted; only with `no` or `external_id` */
     /* filters; 0 or n == 0: not used */
     uint64_t no; /* exactly this event, delivery or attempt */
     uint64_t event, endpoint, delivery;
-    struct th_span own_id, type;
+    struct th_span external_id, type;
     uint32_t states; /* bits 1 << enum th_delivery_state; 0: all */
     enum { TH_ANY_ATTEMPTS, TH_NO_ATTEMPTS, TH_SOME_ATTEMPTS } queued; /* refines TH_DS_QUEUED */
     const uint64_t
@@ -438,19 +438,19 @@ struct th_page {
     void *mem; /* owns rows and their spans: vt->page_free */
 };
 
-/* ---- a new key for what is sealed ---- */
+/* ---- a new key for what is encrypted ---- */
 
-/** The places of sealed bytes. ENDPOINT and REVISION hold a conf blob that may have them inside; the rest is all sealed. */
-enum th_sealed_kind {
-    TH_SEALED_SECRET,
-    TH_SEALED_ENDPOINT,
-    TH_SEALED_REVISION,
-    TH_SEALED_ANSWER,
-    TH_SEALED_KINDS
+/** The places of encrypted bytes. ENDPOINT and REVISION hold a conf blob that may have them inside; the rest is all encrypted. */
+enum th_encrypted_kind {
+    TH_ENCRYPTED_SECRET,
+    TH_ENCRYPTED_ENDPOINT,
+    TH_ENCRYPTED_REVISION,
+    TH_ENCRYPTED_ANSWER,
+    TH_ENCRYPTED_KINDS
 };
 
-struct th_sealed {
-    enum th_sealed_kind kind;
+struct th_encrypted {
+    enum th_encrypted_kind kind;
     uint64_t key[2]; /* the place, with key3: the store's */
     uint8_t key3[16];
     uint64_t tenant, endpoint, no; /* whose it is; no: SECRET */
@@ -458,16 +458,17 @@ struct th_sealed {
     struct th_span fresh;          /* put: what shall be there instead */
 };
 
-/** Lists sealed values, those of deleted objects and of earlier revisions included, in an order in which none that was
+/** Lists encrypted values, those of deleted objects and of earlier revisions included, in an order in which none that was
  * there from the start is left out, or replaces some: each only where `bytes` is still what is there. All or none. */
-struct th_reseal {
+struct th_rewrap {
     struct th_op op;
     bool put;
-    struct th_sealed after; /* list: begin behind this one; kind, key and key3 count; zero: from the start */
-    uint32_t max;           /* list: at most so many */
-    struct th_sealed *rows; /* list: caller's array of max; put: of count */
-    uint32_t count;         /* list: result; 0: the end */
-    struct th_arena mem;    /* list: owns `bytes`; give initialised, th_arena_fini after use */
+    struct th_encrypted
+        after;    /* list: begin behind this one; kind, key and key3 count; zero: from the start */
+    uint32_t max; /* list: at most so many */
+    struct th_encrypted *rows; /* list: caller's array of max; put: of count */
+    uint32_t count;            /* list: result; 0: the end */
+    struct th_arena mem;       /* list: owns `bytes`; give initialised, th_arena_fini after use */
 };
 
 /** A write of nothing: completes when a commit with sync has succeeded. For readiness after TH_FULL. */
@@ -490,7 +491,8 @@ struct th_store_vt {
     enum th_error (*settings)(struct th_store *, void (*row)(void *ctx, const struct th_row *), void *ctx);
     /** Appends the conf of an endpoint as it is under this revision. Synchronous: a read of one row; only of what done() has been
      * called for, and not from two threads at once. TH_NOT_FOUND: no such endpoint or revision. */
-    enum th_error (*endpoint_conf)(struct th_store *, uint64_t endpoint, uint64_t rev, struct th_buf *out);
+    enum th_error (*endpoint_settings)(struct th_store *, uint64_t endpoint, uint64_t rev,
+                                       struct th_buf *out);
     /** One session per engine thread. */
     enum th_error (*attach)(struct th_store *, struct th_wake wake, struct th_session **out);
     /** Never blocks, never calls back, never fails (failures come with done). */
@@ -504,14 +506,14 @@ struct th_store_vt {
     void (*close)(struct th_store *); /* commits what is submitted, then frees */
 };
 
-struct th_store_conf {
+struct th_store_options {
     const char *dir;      /* data directory; the store owns files in it named tenterhook.db* and ballast */
     uint32_t ballast_mib; /* room kept for settles on a full disk; default 64 when 0 */
     struct th_metrics *metrics; /* may be NULL */
 };
 /** Opens or creates; runs migrations; refuses a damaged or newer file with a reason in why. TH_CONFLICT: locked by
  * another process. */
-TH_MUST_USE enum th_error th_store_sqlite_open(const struct th_store_conf *conf, struct th_store **out,
+TH_MUST_USE enum th_error th_store_sqlite_open(const struct th_store_options *options, struct th_store **out,
                                                char *why, size_t why_size);
 
 /** Reference model. Nothing survives close; th_store_memory_step decides what "commits" when. */
@@ -519,8 +521,8 @@ TH_MUST_USE enum th_error th_store_memory_open(struct th_store **out);
 /** Commits up to `max` submitted ops over all sessions in order; auto mode (default) commits everything at submit. */
 void th_store_memory_auto(struct th_store *, bool on);
 unsigned th_store_memory_step(struct th_store *, unsigned max);
-/** Accepts and FANOUT queue so many deliveries at a time, at most TH_FAN_STEP. */
-void th_store_memory_fan_step(struct th_store *, uint32_t step);
+/** Accepts and FANOUT queue so many deliveries at a time, at most TH_FANOUT_STEP. */
+void th_store_memory_fanout_step(struct th_store *, uint32_t step);
 /** Drops everything that is submitted and not committed (its ops get no done: their owner died), keeps what is
  * committed; sessions are gone. As a crash with an intact disk. */
 void th_store_memory_crash(struct th_store *);

@@ -223,7 +223,7 @@ static enum th_error judge_tables(struct judging *j, int version)
 #define ABOVE_META(table, name)                                                                              \
     "SELECT m FROM (SELECT max(no) AS m FROM " table ") WHERE m IS NOT NULL AND printf('%016X',m) > "        \
     "coalesce((SELECT hex(v) FROM meta WHERE k='" name "'),'')"
-#define SEALED(kind, newest)                                                                                 \
+#define ENCRYPTED(kind, newest)                                                                              \
     "SELECT v FROM counter WHERE k='sealed." kind "' AND v > 1+max(coalesce((SELECT v FROM counter WHERE "   \
     "k='" kind "'),0)," newest ")"
 #define NEWEST(table) "coalesce((SELECT max(no) FROM " table "),0)"
@@ -252,10 +252,10 @@ static const struct {
     {WITHOUT("job", "endpoint", "endpoint"), "replays name an endpoint that is not there"},
     {ABOVE_META("tenant", "last_tenant"), "the number that was given last is below that of tenant"},
     {ABOVE_META("endpoint", "last_endpoint"), "the number that was given last is below that of endpoint"},
-    {SEALED("event", NEWEST("event")), "lists reach beyond the newest event, to"},
-    {SEALED("delivery", "max(" NEWEST("queue") "," NEWEST("delivery") ")"),
+    {ENCRYPTED("event", NEWEST("event")), "lists reach beyond the newest event, to"},
+    {ENCRYPTED("delivery", "max(" NEWEST("queue") "," NEWEST("delivery") ")"),
      "lists reach beyond the newest delivery, to"},
-    {SEALED("attempt", NEWEST("attempt")), "lists reach beyond the newest attempt, to"},
+    {ENCRYPTED("attempt", NEWEST("attempt")), "lists reach beyond the newest attempt, to"},
 };
 #define RULES ((int)(sizeof rules / sizeof rules[0]))
 
@@ -355,7 +355,7 @@ enum th_error th_sqlite_settings(const char *file, void (*row)(void *ctx, const 
 {
     sqlite3 *db = NULL;
     enum th_error error = open_still(file, &db, why, why_size);
-    int rc = error ? SQLITE_OK : sq_settings(db, row, ctx);
+    int rc = error ? SQLITE_OK : sq_settings_read(db, row, ctx);
 
     if (rc != SQLITE_OK)
         error = sq_copy_failed(db, rc, file, why, why_size);

@@ -242,14 +242,14 @@ static enum th_error store_settings(struct th_store *store, void (*row)(void *, 
     return TH_OK;
 }
 
-static enum th_error store_endpoint_conf(struct th_store *store, uint64_t endpoint, uint64_t rev,
-                                         struct th_buf *out)
+static enum th_error store_endpoint_settings(struct th_store *store, uint64_t endpoint, uint64_t rev,
+                                             struct th_buf *out)
 {
     const struct mem_store *s = (const struct mem_store *)store;
 
     for (size_t i = 0; i < s->rev_n; i++)
         if (s->revs[i]->endpoint == endpoint && s->revs[i]->rev == rev) {
-            th_buf_span(out, s->revs[i]->conf);
+            th_buf_span(out, s->revs[i]->settings);
             return out->failed;
         }
     return TH_NOT_FOUND;
@@ -313,7 +313,7 @@ static void store_close(struct th_store *store)
 
 static const struct th_store_vt memory_vt = {
     .settings = store_settings,
-    .endpoint_conf = store_endpoint_conf,
+    .endpoint_settings = store_endpoint_settings,
     .attach = store_attach,
     .submit = store_submit,
     .drain = store_drain,
@@ -332,7 +332,7 @@ enum th_error th_store_memory_open(struct th_store **out)
         return TH_NOMEM;
     s->base.vt = &memory_vt;
     s->tail = &s->head;
-    s->fan_step = TH_FAN_STEP;
+    s->fanout_step = TH_FANOUT_STEP;
     s->next_event = s->next_delivery = s->next_attempt = s->next_row = 1;
     th_smap_init(&s->own, (size_t)1 << 26, 0x9e3779b97f4a7c15u);
     *out = &s->base;
@@ -348,9 +348,9 @@ void th_store_memory_auto(struct th_store *store, bool on)
         ;
 }
 
-void th_store_memory_fan_step(struct th_store *store, uint32_t step)
+void th_store_memory_fanout_step(struct th_store *store, uint32_t step)
 {
-    ((struct mem_store *)store)->fan_step = step < TH_FAN_STEP ? step : TH_FAN_STEP;
+    ((struct mem_store *)store)->fanout_step = step < TH_FANOUT_STEP ? step : TH_FANOUT_STEP;
 }
 
 void th_store_memory_crash(struct th_store *store)

@@ -61,7 +61,7 @@ static bool make(const struct mem_store *s, const struct mem_fan *fan, struct th
 {
     uint32_t queued = queued_of(s, fan);
 
-    for (uint32_t i = f->from; i < fan->n && f->count < s->fan_step; i++) {
+    for (uint32_t i = f->from; i < fan->n && f->count < s->fanout_step; i++) {
         const struct th_queue_row *row = &fan->rows[i];
 
         f->rows[f->count] = *row;
@@ -91,11 +91,11 @@ void mem_fanout(struct mem_store *s, struct th_fanout *f)
     f->count = 0;
     if (!fan)
         return;
-    made = th_calloc(s->fan_step, sizeof(*made));
+    made = th_calloc(s->fanout_step, sizeof(*made));
     if (!f->event)
         f->from = queued_of(s, fan);
-    ok = made && mem_room(&s->deliveries, s->fan_step) && make(s, fan, f, made);
-    for (uint32_t i = 0; made && i < s->fan_step; i++) {
+    ok = made && mem_room(&s->deliveries, s->fanout_step) && make(s, fan, f, made);
+    for (uint32_t i = 0; made && i < s->fanout_step; i++) {
         if (made[i] && ok)
             mem_insert(&s->deliveries, &made[i]->no);
         else

@@ -13,7 +13,7 @@ struct mem_vec {
 
 struct mem_event {
     struct th_event_row row; /* spans point into bytes */
-    char *own_key;           /* tenant and own id, key of the map; NULL without */
+    char *own_key;           /* tenant and external id, key of the map; NULL without */
     size_t own_key_n;
     char bytes[];
 };
@@ -41,7 +41,7 @@ struct mem_row {
 
 struct mem_rev {
     uint64_t endpoint, rev;
-    struct th_span conf;
+    struct th_span settings;
     char bytes[];
 };
 
@@ -72,7 +72,7 @@ struct mem_store {
     struct mem_idem *idem, *config_idem; /* newest first */
     uint64_t erasing[64];                /* tenants whose events are to be erased; 0: free */
     struct mem_fan *fans;                /* oldest first */
-    uint32_t fan_step;
+    uint32_t fanout_step;
     uint64_t next_event, next_delivery, next_attempt, next_row;
     /* not committed */
     struct th_op *head, **tail;
@@ -107,7 +107,7 @@ uint64_t mem_day(int64_t wall_ms);
 
 /** Applies one write to the committed state; sets op->error and its results. On an error nothing happened. */
 void mem_write(struct mem_store *s, struct th_op *op);
-void mem_config(struct mem_store *s, struct th_config *c);
+void mem_settings(struct mem_store *s, struct th_settings_op *c);
 void mem_purge(struct mem_store *s, struct th_purge *p);
 void mem_fanout(struct mem_store *s, struct th_fanout *f);
 /** Room for the note of an accept with n deliveries, in no list yet; NULL: no memory. */
@@ -116,7 +116,7 @@ struct mem_fan *mem_fan_new(uint32_t n);
 void mem_fan_add(struct mem_store *s, struct mem_fan *fan, const struct th_accept *a);
 void mem_fan_drop(struct mem_store *s, uint64_t event);
 void mem_erase(struct mem_store *s, struct th_erase *e);
-void mem_reseal(struct mem_store *s, struct th_reseal *r);
+void mem_rewrap(struct mem_store *s, struct th_rewrap *r);
 uint64_t mem_idem_day(const struct mem_store *s, int64_t at_ms);
 /** The settings row with this number; META: with this id. Also a deleted tenant or endpoint. Or NULL. */
 struct mem_row *mem_row_find(struct mem_store *s, enum th_row_kind kind, uint64_t no, struct th_span id);

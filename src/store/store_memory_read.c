@@ -14,7 +14,7 @@ static void load(struct mem_store *s, struct th_load *op)
         if (e) {
             th_buf_span(&op->mem, e->row.type);
             th_buf_span(&op->mem, e->row.data);
-            th_buf_span(&op->mem, e->row.own_id);
+            th_buf_span(&op->mem, e->row.external_id);
             th_buf_span(&op->mem, e->row.resource_type);
             th_buf_span(&op->mem, e->row.resource_id);
         }
@@ -22,7 +22,7 @@ static void load(struct mem_store *s, struct th_load *op)
     op->op.error = op->mem.failed;
     for (uint32_t i = 0, at = 0; op->mem.failed == TH_OK && i < op->count; i++) {
         struct th_event_row *r = &op->rows[i];
-        struct th_span *spans[] = {&r->type, &r->data, &r->own_id, &r->resource_type, &r->resource_id};
+        struct th_span *spans[] = {&r->type, &r->data, &r->external_id, &r->resource_type, &r->resource_id};
 
         for (size_t j = 0; r->no && j < 5; j++) {
             spans[j]->p = spans[j]->n ? op->mem.p + at : "";
@@ -109,7 +109,7 @@ static struct th_event_row copy_event(const struct th_page *op, const struct mem
 
     r.type = copy(op->mem, r.type);
     r.data = op->with_data ? copy(op->mem, r.data) : (struct th_span){"", 0};
-    r.own_id = copy(op->mem, r.own_id);
+    r.external_id = copy(op->mem, r.external_id);
     r.resource_type = copy(op->mem, r.resource_type);
     r.resource_id = copy(op->mem, r.resource_id);
     return r;
@@ -130,7 +130,7 @@ static bool tenant_matches(struct mem_store *s, const struct th_page *op, const 
 {
     const struct mem_row *t;
 
-    if (op->tenant || !op->own_id.n)
+    if (op->tenant || !op->external_id.n)
         return !op->tenant || e->row.tenant == op->tenant;
     t = mem_row_find(s, TH_ROW_TENANT, e->row.tenant, TH_LIT(""));
     return t && !t->deleted;
@@ -139,7 +139,7 @@ static bool tenant_matches(struct mem_store *s, const struct th_page *op, const 
 static bool event_matches(struct mem_store *s, const struct th_page *op, const struct mem_event *e)
 {
     return e && tenant_matches(s, op, e) && (!op->type.n || th_pattern_has(op->type, e->row.type)) &&
-           (!op->own_id.n || th_span_eq(op->own_id, e->row.own_id)) &&
+           (!op->external_id.n || th_span_eq(op->external_id, e->row.external_id)) &&
            (!op->event || op->event == e->row.no) && (!op->since || e->row.at.ms >= op->since) &&
            (!op->until || e->row.at.ms < op->until);
 }
@@ -179,8 +179,8 @@ static struct th_past_endpoint past_endpoint(struct mem_store *s, struct th_page
     const struct mem_row *r = mem_row_find(s, TH_ROW_ENDPOINT, no, TH_LIT(""));
 
     if (!r || !r->deleted)
-        return (struct th_past_endpoint){.conf = {"", 0}};
-    return (struct th_past_endpoint){r->row.created, copy(op->mem, r->row.conf)};
+        return (struct th_past_endpoint){.settings = {"", 0}};
+    return (struct th_past_endpoint){r->row.created, copy(op->mem, r->row.settings)};
 }
 
 /* Without its event and its last attempt. */
@@ -221,13 +221,13 @@ static void give_attempt(struct mem_store *s, struct th_page *op, const struct m
                                     .endpoint = a->endpoint,
                                     .row = copy_attempt(op, a, op->with_answers),
                                     .of = delivery_of(d),
-                                    .endpoint_conf = {"", 0},
+                                    .endpoint_settings = {"", 0},
                                     .event = copy_event(op, e)};
     row->test = row->event.test = is_test(d, e);
     row->past = past_endpoint(s, op, a->endpoint);
     for (size_t i = 0; i < s->rev_n; i++)
         if (s->revs[i]->endpoint == a->endpoint && s->revs[i]->rev == a->row.endpoint_rev)
-            row->endpoint_conf = copy(op->mem, s->revs[i]->conf);
+            row->endpoint_settings = copy(op->mem, s->revs[i]->settings);
 }
 
 /** Of an event: one of its deliveries, when that is asked for. */
@@ -333,8 +333,9 @@ static void page(struct mem_store *s, struct th_page *op)
     const struct mem_vec *v;
     uint64_t last = 0;
 
-    op->op.error =
-        (unsigned)op->kind > TH_PAGE_ATTEMPTS || !(op->tenant || op->no || op->own_id.n) ? TH_BUG : TH_OK;
+    op->op.error = (unsigned)op->kind > TH_PAGE_ATTEMPTS || !(op->tenant || op->no || op->external_id.n)
+                       ? TH_BUG
+                       : TH_OK;
     if (op->op.error != TH_OK)
         return;
     if (!page_start(op)) {

@@ -1,6 +1,6 @@
 /* The writes of the memory store: what each means, in the plainest form. An op first makes everything that
  * can fail (memory), then changes the rows, so that a failed op leaves no trace. Settings and retention are
- * in store_memory_config.c. See store_memory.c. */
+ * in store_memory_settings.c. See store_memory.c. */
 #include "store/store_memory_int.h"
 
 static void align(uint64_t *next, int64_t at_ms)
@@ -51,7 +51,7 @@ static size_t own_key(char *to, uint64_t tenant, struct th_span id)
 
 static struct mem_event *new_event(const struct th_accept *a, const struct th_new_event *e)
 {
-    size_t n = e->type.n + e->data.n + e->own_id.n + e->resource_type.n + e->resource_id.n;
+    size_t n = e->type.n + e->data.n + e->external_id.n + e->resource_type.n + e->resource_id.n;
     struct mem_event *m = th_calloc(1, sizeof *m + n + 1);
     char *at;
 
@@ -65,17 +65,17 @@ static struct mem_event *new_event(const struct th_accept *a, const struct th_ne
                                    .deliveries = e->endpoint_count,
                                    .type = mem_put(&at, e->type),
                                    .data = mem_put(&at, e->data),
-                                   .own_id = mem_put(&at, e->own_id),
+                                   .external_id = mem_put(&at, e->external_id),
                                    .resource_type = mem_put(&at, e->resource_type),
                                    .resource_id = mem_put(&at, e->resource_id)};
-    if (!e->own_id.n)
+    if (!e->external_id.n)
         return m;
-    m->own_key = th_malloc(sizeof(uint64_t) + e->own_id.n);
+    m->own_key = th_malloc(sizeof(uint64_t) + e->external_id.n);
     if (!m->own_key) {
         th_free(m);
         return NULL;
     }
-    m->own_key_n = own_key(m->own_key, a->tenant, e->own_id);
+    m->own_key_n = own_key(m->own_key, a->tenant, e->external_id);
     return m;
 }
 
@@ -92,7 +92,7 @@ struct made {
     struct mem_fan *fan; /* NULL: everything is queued at once */
     struct mem_delivery **deliveries;
     struct mem_idem *idem;
-    size_t delivery_n, own_n; /* own_n: events whose own id is in the map */
+    size_t delivery_n, own_n; /* own_n: events whose external id is in the map */
 };
 
 static void unmake(struct mem_store *s, struct made *m, uint32_t count)
@@ -112,7 +112,7 @@ static void unmake(struct mem_store *s, struct made *m, uint32_t count)
 
 static enum th_error make(struct mem_store *s, struct th_accept *a, struct made *m)
 {
-    uint32_t room = s->fan_step, all = 0;
+    uint32_t room = s->fanout_step, all = 0;
 
     for (uint32_t i = 0; i < a->count; i++) {
         struct th_new_event *e = &a->events[i];
@@ -146,20 +146,20 @@ static enum th_error make(struct mem_store *s, struct th_accept *a, struct made 
 
 static bool own_taken(struct mem_store *s, const struct th_accept *a, uint32_t i)
 {
-    struct th_span id = a->events[i].own_id;
+    struct th_span id = a->events[i].external_id;
     char key[sizeof(uint64_t) + 256];
 
     if (!id.n)
         return false;
     for (uint32_t j = 0; j < i; j++)
-        if (th_span_eq(a->events[j].own_id, id))
+        if (th_span_eq(a->events[j].external_id, id))
             return true;
     if (id.n <= 256)
         return th_smap_get(&s->own, th_span(key, own_key(key, a->tenant, id))) != NULL;
     for (size_t j = 0; j < s->events.n; j++) {
         const struct mem_event *e = (const struct mem_event *)s->events.v[j];
 
-        if (e->row.tenant == a->tenant && th_span_eq(e->row.own_id, id))
+        if (e->row.tenant == a->tenant && th_span_eq(e->row.external_id, id))
             return true;
     }
     return false;
@@ -198,7 +198,7 @@ struct th_usage mem_usage(const struct mem_store *s, uint64_t tenant)
         const struct th_event_row *r = &((const struct mem_event *)s->events.v[i])->row;
         if (r->tenant == tenant)
             use.bytes +=
-                (int64_t)(r->type.n + r->data.n + r->own_id.n + r->resource_type.n + r->resource_id.n);
+                (int64_t)(r->type.n + r->data.n + r->external_id.n + r->resource_type.n + r->resource_id.n);
     }
     for (size_t i = 0; i < s->attempts.n; i++) {
         const struct mem_attempt *a = (const struct mem_attempt *)s->attempts.v[i];
@@ -227,7 +227,7 @@ static bool limit_reached(const struct mem_store *s, struct th_accept *a)
     use = mem_usage(s, a->tenant);
     for (uint32_t i = 0; i < a->count; i++) {
         const struct th_new_event *e = &a->events[i];
-        bytes += e->type.n + e->data.n + e->own_id.n + e->resource_type.n + e->resource_id.n;
+        bytes += e->type.n + e->data.n + e->external_id.n + e->resource_type.n + e->resource_id.n;
         deliveries += e->endpoint_count;
     }
     a->limited = !th_usage_fits(use.bytes, bytes, a->max_bytes)                  ? TH_USE_BYTES
@@ -252,10 +252,10 @@ static bool accept_refused(struct mem_store *s, struct th_accept *a, uint64_t da
     if (known) {
         a->result = memcmp(known->idem.body, a->idem.body, sizeof a->idem.body) == 0 ||
                             memcmp(known->idem.body, (uint8_t[16]){0}, 16) == 0 /* erased */
-                        ? TH_ACCEPT_REPLAYED
+                        ? TH_ACCEPT_REPEATED
                         : TH_ACCEPT_KEY_REUSED;
         a->first_event = known->first;
-        a->replayed_count = known->n;
+        a->repeated_count = known->n;
         return true;
     }
     if (!tenant || tenant->deleted || tenant->row.rev != a->settings_version) {
@@ -344,7 +344,7 @@ static void settled_before(struct mem_store *s, struct th_settle *op)
         return;
     tenant = mem_row_find(s, TH_ROW_TENANT, op->with->tenant, TH_LIT(""));
     op->with->op.error = TH_OK;
-    op->with->result = TH_CONFIG_DONE;
+    op->with->result = TH_SETTINGS_DONE;
     op->with->new_version = op->with->tenant && tenant ? tenant->row.rev : 0;
 }
 
@@ -352,10 +352,10 @@ static bool with_refused(struct mem_store *s, struct th_settle *op)
 {
     if (!op->with)
         return false;
-    mem_config(s, op->with);
-    op->op.error = op->with->op.error                   ? op->with->op.error
-                   : op->with->result != TH_CONFIG_DONE ? TH_CONFLICT
-                                                        : TH_OK;
+    mem_settings(s, op->with);
+    op->op.error = op->with->op.error                     ? op->with->op.error
+                   : op->with->result != TH_SETTINGS_DONE ? TH_CONFLICT
+                                                          : TH_OK;
     return op->op.error != TH_OK;
 }
 
@@ -517,14 +517,14 @@ void mem_write(struct mem_store *s, struct th_op *op)
     case TH_OP_MOVE:
         move(s, (struct th_move *)op);
         break;
-    case TH_OP_CONFIG:
-        mem_config(s, (struct th_config *)op);
+    case TH_OP_SETTINGS:
+        mem_settings(s, (struct th_settings_op *)op);
         break;
     case TH_OP_PURGE:
         mem_purge(s, (struct th_purge *)op);
         break;
-    case TH_OP_RESEAL:
-        mem_reseal(s, (struct th_reseal *)op);
+    case TH_OP_REWRAP:
+        mem_rewrap(s, (struct th_rewrap *)op);
         break;
     case TH_OP_ERASE:
         mem_erase(s, (struct th_erase *)op);

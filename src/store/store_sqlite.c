@@ -26,7 +26,7 @@ static enum th_error store_settings(struct th_store *store, void (*row)(void *, 
 
     if (error != TH_OK)
         return error;
-    error = sq_error(db, sq_settings(db, row, ctx));
+    error = sq_error(db, sq_settings_read(db, row, ctx));
     sqlite3_close(db);
     return error;
 }
@@ -52,8 +52,8 @@ static enum th_error open_conf(struct sq_store *s)
     return error;
 }
 
-static enum th_error store_endpoint_conf(struct th_store *store, uint64_t endpoint, uint64_t rev,
-                                         struct th_buf *out)
+static enum th_error store_endpoint_settings(struct th_store *store, uint64_t endpoint, uint64_t rev,
+                                             struct th_buf *out)
 {
     struct sq_store *s = (struct sq_store *)store;
     enum th_error error = s->conf_st ? TH_OK : open_conf(s);
@@ -114,7 +114,7 @@ static void store_free(struct sq_store *s)
         stop_readers(s);
     }
     for (int kind = 0; kind < SQ_RUN_KINDS; kind++)
-        th_free(s->seals[kind].pairs);
+        th_free(s->encrypts[kind].pairs);
     while (s->sessions) {
         struct th_session *session = s->sessions;
 
@@ -152,7 +152,7 @@ static void store_close(struct th_store *store)
 
 static const struct th_store_vt sqlite_vt = {
     .settings = store_settings,
-    .endpoint_conf = store_endpoint_conf,
+    .endpoint_settings = store_endpoint_settings,
     .attach = sq_session_attach,
     .submit = sq_session_submit,
     .drain = sq_session_drain,
@@ -272,7 +272,7 @@ static enum th_error start(struct sq_store *s, char *why, size_t why_size)
     return error;
 }
 
-enum th_error th_store_sqlite_open(const struct th_store_conf *conf, struct th_store **out, char *why,
+enum th_error th_store_sqlite_open(const struct th_store_options *options, struct th_store **out, char *why,
                                    size_t why_size)
 {
     struct sq_store *s;
@@ -292,14 +292,14 @@ enum th_error th_store_sqlite_open(const struct th_store_conf *conf, struct th_s
     }
     s->base.vt = &sqlite_vt;
     s->lock_fd = -1;
-    s->metrics = conf->metrics;
-    s->ballast_mib = conf->ballast_mib ? conf->ballast_mib : 64;
+    s->metrics = options->metrics;
+    s->ballast_mib = options->ballast_mib ? options->ballast_mib : 64;
     s->tail = &s->head;
     for (int kind = 0; kind < SQ_RUN_KINDS; kind++) {
-        s->seals[kind].kind = (enum sq_run_kind)kind;
-        s->seals[kind].op.kind = (enum th_op_kind)SQ_OP_SEAL;
+        s->encrypts[kind].kind = (enum sq_run_kind)kind;
+        s->encrypts[kind].op.kind = (enum th_op_kind)SQ_OP_RUN_BUILD;
     }
-    error = init_locks(s) ? set_paths(s, conf->dir, why, why_size) : TH_NOMEM;
+    error = init_locks(s) ? set_paths(s, options->dir, why, why_size) : TH_NOMEM;
     if (error == TH_OK)
         error = start(s, why, why_size);
     if (error != TH_OK) {

@@ -94,64 +94,64 @@ static void group_told(struct sq_store *s)
 
 /* ---- sorted runs: reader collects, writer writes, until nothing is left ---- */
 
-static void seal_request(struct sq_store *s, int kind)
+static void encrypt_request(struct sq_store *s, int kind)
 {
-    struct sq_seal *seal = &s->seals[kind];
+    struct sq_run *encrypt = &s->encrypts[kind];
     bool start;
 
     pthread_mutex_lock(&s->lock);
-    start = !seal->busy && !s->stop;
-    seal->again = seal->busy;
-    seal->busy = seal->busy || start;
+    start = !encrypt->busy && !s->stop;
+    encrypt->again = encrypt->busy;
+    encrypt->busy = encrypt->busy || start;
     pthread_mutex_unlock(&s->lock);
     if (start)
-        sq_submit_read(&s->readers[2], &seal->op);
+        sq_submit_read(&s->readers[2], &encrypt->op);
 }
 
-void sq_seal_idle(struct sq_store *s, struct sq_seal *seal)
+void sq_run_idle(struct sq_store *s, struct sq_run *encrypt)
 {
     bool again;
 
     pthread_mutex_lock(&s->lock);
-    again = seal->again;
-    seal->busy = seal->again = false;
+    again = encrypt->again;
+    encrypt->busy = encrypt->again = false;
     pthread_mutex_unlock(&s->lock);
     if (again)
-        seal_request(s, (int)seal->kind);
+        encrypt_request(s, (int)encrypt->kind);
 }
 
 /** After a slice was committed, or was not. */
-static void seal_step(struct sq_store *s, struct sq_seal *seal)
+static void build_step(struct sq_store *s, struct sq_run *encrypt)
 {
     bool stop;
 
     pthread_mutex_lock(&s->lock);
     stop = s->stop;
     pthread_mutex_unlock(&s->lock);
-    if (seal->op.error != TH_OK || stop) {
-        seal->again = false;
-        sq_seal_idle(s, seal);
+    if (encrypt->op.error != TH_OK || stop) {
+        encrypt->again = false;
+        sq_run_idle(s, encrypt);
         return;
     }
-    seal->done = seal->slice_end;
-    if (seal->done < seal->count)
-        sq_submit_write(s, &seal->op);
+    encrypt->done = encrypt->slice_end;
+    if (encrypt->done < encrypt->count)
+        sq_submit_write(s, &encrypt->op);
     else
-        sq_submit_read(&s->readers[2], &seal->op);
+        sq_submit_read(&s->readers[2], &encrypt->op);
 }
 
-static void seal_requests(struct sq_store *s)
+static void encrypt_requests(struct sq_store *s)
 {
     const uint64_t next[SQ_RUN_KINDS] = {s->writer.next.event, s->writer.next.delivery,
                                          s->writer.next.attempt};
 
-    if (s->writer.fan_ended)
+    if (s->writer.fanout_ended)
         s->runs_seen[SQ_RUN_DELIVERY] = 0;
-    s->writer.fan_ended = false;
+    s->writer.fanout_ended = false;
     for (int kind = 0; kind < SQ_RUN_KINDS; kind++)
         if (next[kind] >> SQ_RUN_SHIFT != s->runs_seen[kind]) {
             s->runs_seen[kind] = next[kind] >> SQ_RUN_SHIFT;
-            seal_request(s, kind);
+            encrypt_request(s, kind);
         }
 }
 
@@ -199,8 +199,8 @@ static enum th_error refused(const struct sq_store *s, const struct th_op *op)
 {
     if (s->broken != TH_OK)
         return s->broken;
-    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_FANOUT || op->kind == TH_OP_CONFIG ||
-                    op->kind == TH_OP_RESEAL || (int)op->kind == SQ_OP_SEAL))
+    if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_FANOUT || op->kind == TH_OP_SETTINGS ||
+                    op->kind == TH_OP_REWRAP || (int)op->kind == SQ_OP_RUN_BUILD))
         return TH_FULL;
     return TH_OK;
 }
@@ -310,8 +310,8 @@ static void run_group(struct sq_store *s, struct th_op *first)
         next = op->next;
         if (op->kind == TH_OP_PROBE && op->error == TH_OK && s->full)
             op->error = TH_FULL;
-        if ((int)op->kind == SQ_OP_SEAL)
-            seal_step(s, (struct sq_seal *)op);
+        if ((int)op->kind == SQ_OP_RUN_BUILD)
+            build_step(s, (struct sq_run *)op);
         else
             batch_add(s, op);
     }
@@ -319,7 +319,7 @@ static void run_group(struct sq_store *s, struct th_op *first)
         th_gauge_set(s->metrics, TH_G_STORE_READY, !s->full);
     batch_finish(s);
     group_told(s);
-    seal_requests(s);
+    encrypt_requests(s);
 }
 
 /** Copies the log into the database, waits for the readers of the log, so that the next commit starts it
@@ -389,7 +389,7 @@ static void op_weight(const struct th_op *op, uint32_t *rows, size_t *bytes)
     const struct th_accept *a = (const struct th_accept *)op;
     uint32_t queued = 0;
 
-    *rows += (int)op->kind == SQ_OP_SEAL ? SQ_SEAL_ROWS : op->kind == TH_OP_FANOUT ? TH_FAN_STEP : 1;
+    *rows += (int)op->kind == SQ_OP_RUN_BUILD ? SQ_RUN_ROWS : op->kind == TH_OP_FANOUT ? TH_FANOUT_STEP : 1;
     if (op->kind == TH_OP_SETTLE)
         *bytes += ((const struct th_settle *)op)->row.body.n;
     if (op->kind != TH_OP_ACCEPT)
@@ -399,7 +399,7 @@ static void op_weight(const struct th_op *op, uint32_t *rows, size_t *bytes)
         queued += a->events[i].endpoint_count;
         *bytes += a->events[i].data.n;
     }
-    *rows += queued < TH_FAN_STEP ? queued : TH_FAN_STEP;
+    *rows += queued < TH_FANOUT_STEP ? queued : TH_FANOUT_STEP;
 }
 
 /** Cuts a group off the front of a list; at least one op. */
@@ -482,7 +482,7 @@ void *sq_writer_main(void *arg)
 
 void sq_submit_write(struct sq_store *s, struct th_op *op)
 {
-    bool urgent = op->kind != TH_OP_SETTLE && (int)op->kind != SQ_OP_SEAL;
+    bool urgent = op->kind != TH_OP_SETTLE && (int)op->kind != SQ_OP_RUN_BUILD;
 
     op->next = NULL;
     if (s->metrics)

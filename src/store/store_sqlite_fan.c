@@ -9,7 +9,7 @@
  * difference to the one before, zigzag. All of it in seven bits a byte, lowest first.
  *
  * Invariants: (1) rows of the range are queued in order, without gaps; (2) `fan` has the accept until a step has found
- * nothing left; (3) no run of deliveries is sealed at or above the first number of an accept in `fan`; (4) events of one
+ * nothing left; (3) no run of deliveries is encrypted at or above the first number of an accept in `fan`; (4) events of one
  * accept have one age, so retention takes them all, and the row with the first.
  *
  * Runs on the writer thread only. On an SQLite error the caller rolls back. */
@@ -141,7 +141,7 @@ static int put_step(struct sq_writer *w, struct th_fanout *f, sqlite3_stmt *fan,
     uint64_t first = sq_col_u64(fan, 0), n = sq_col_u64(fan, 1);
     int rc = SQLITE_OK;
 
-    for (uint32_t i = 0; rc == SQLITE_OK && i < n && f->count < TH_FAN_STEP; i++) {
+    for (uint32_t i = 0; rc == SQLITE_OK && i < n && f->count < TH_FANOUT_STEP; i++) {
         if (!next_endpoint(&r))
             return SQLITE_CORRUPT;
         if (i < f->from)
@@ -183,7 +183,7 @@ int sq_fanout(struct sq_writer *w, struct th_fanout *f)
     sqlite3_reset(fan);
     if (rc != SQLITE_OK || f->count)
         return rc;
-    w->fan_ended = true;
+    w->fanout_ended = true;
     sq_u64(del, 1, f->event);
     return sq_run(del);
 }

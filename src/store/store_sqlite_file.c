@@ -381,7 +381,7 @@ static const char *const settings_sql[] = {
                         "deleted=0 ORDER BY no",
     [TH_ROW_SECRET] =
         "SELECT no,tenant,endpoint,0,NULL,sealed,created,updated,until,0,0,0,0,0 FROM secret ORDER BY no",
-    [TH_ROW_FACT] =
+    [TH_ROW_HEALTH] =
         ("SELECT endpoint,0,0,0,NULL,NULL,0,0,0,first_fail,last_ok,exhausted_run,rest_since,rest_until FROM "
          "fact WHERE endpoint"
          " IN (SELECT no FROM endpoint WHERE deleted=0) ORDER BY endpoint"),
@@ -402,13 +402,13 @@ static int settings_of(sqlite3 *db, enum th_row_kind kind, void (*row)(void *, c
                            .endpoint = sq_col_u64(st, 2),
                            .rev = sq_col_u64(st, 3),
                            .id = sq_col(st, 4),
-                           .conf = sq_col(st, 5),
+                           .settings = sq_col(st, 5),
                            .created = sqlite3_column_int64(st, 6),
                            .updated = sqlite3_column_int64(st, 7),
                            .until = sqlite3_column_int64(st, 8)};
 
-        for (int i = 0; i < TH_FACTS; i++)
-            r.fact[i] = sqlite3_column_int64(st, 9 + i);
+        for (int i = 0; i < TH_HEALTH_VALUES; i++)
+            r.health[i] = sqlite3_column_int64(st, 9 + i);
         row(ctx, &r);
         rc = SQLITE_OK;
     }
@@ -416,7 +416,7 @@ static int settings_of(sqlite3 *db, enum th_row_kind kind, void (*row)(void *, c
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int sq_settings(sqlite3 *db, void (*row)(void *, const struct th_row *), void *ctx)
+int sq_settings_read(sqlite3 *db, void (*row)(void *, const struct th_row *), void *ctx)
 {
     int rc = SQLITE_OK;
 

@@ -17,7 +17,7 @@
     14 /* 16,384 consecutive numbers are one run, so that what no run holds yet is one short scan */
 #define SQ_RUN_NUMBERS (1u << SQ_RUN_SHIFT)
 #define SQ_BYTES_MAX ((size_t)256 << 20) /* of one row: far below SQLite's own limit */
-#define SQ_SEAL_ROWS 512                 /* rows of a run written with one commit */
+#define SQ_RUN_ROWS 512                  /* rows of a run written with one commit */
 
 struct sq_store;
 
@@ -104,18 +104,18 @@ enum sq_run_kind {
     SQ_RUN_DELIVERY,
     SQ_RUN_ATTEMPT,
     SQ_RUN_KINDS
-};                                                     /* by tenant, endpoint, endpoint */
-extern const char *const sq_sealed_name[SQ_RUN_KINDS]; /* keys in `counter` */
+};                                                    /* by tenant, endpoint, endpoint */
+extern const char *const sq_built_name[SQ_RUN_KINDS]; /* keys in `counter` */
 
-#define SQ_OP_SEAL 1000 /* the store's own op: no session, never handed out */
+#define SQ_OP_RUN_BUILD 1000 /* the store's own op: no session, never handed out */
 
 struct sq_pair {
     uint64_t key, no;
 };
 
 /** One run on its way into `run`: collected and sorted by a reader, written in slices by the writer. */
-struct sq_seal {
-    struct th_op op; /* kind SQ_OP_SEAL */
+struct sq_run {
+    struct th_op op; /* kind SQ_OP_RUN_BUILD */
     enum sq_run_kind kind;
     uint64_t run;
     struct sq_pair *pairs; /* SQ_RUN_NUMBERS; sorted by key, then number */
@@ -149,7 +149,7 @@ struct sq_writer {
         versions; /* tenant → settings version + 1 as a pointer; only what the open transaction sees */
     struct th_buf packed;           /* endpoints of a fan-out on their way */
     size_t confs;                   /* bytes of settings written since the page cache was emptied */
-    bool fan_ended;                 /* runs that waited for it may be sealed */
+    bool fanout_ended;              /* runs that waited for it may be encrypted */
     struct th_map uses;             /* tenant → struct sq_use; changed under the store's use_lock only */
     struct th_map owners;           /* endpoint → tenant as a pointer: a cache */
     struct sq_use *touched;         /* by the open transaction */
@@ -180,9 +180,9 @@ int sq_fan_note(struct sq_writer *w, const struct th_accept *a);
 int sq_fanout(struct sq_writer *w, struct th_fanout *f);
 /** Queues one delivery. */
 int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row);
-/** Writes the next slice of a run; with the last one the run counts. sq_sealed tells what is left after the
+/** Writes the next slice of a run; with the last one the run counts. sq_built tells what is left after the
  * commit. */
-int sq_seal_slice(struct sq_writer *w, struct sq_seal *seal);
+int sq_run_slice(struct sq_writer *w, struct sq_run *encrypt);
 /** Deletes at most one run of each kind that lies below these numbers. */
 int sq_runs_purge(struct sq_writer *w, uint64_t event, uint64_t delivery, uint64_t attempt);
 struct sq_stored { /* a delivery as it is stored now */
@@ -204,7 +204,7 @@ void sq_waiting_end(struct sq_writer *w, bool committed);
 int sq_waiting_load(struct sq_writer *w);
 void sq_waiting_fini(struct sq_writer *w);
 int sq_count(struct sq_writer *w, struct th_counts *c);
-int sq_config(struct sq_writer *w, struct th_config *c);
+int sq_settings(struct sq_writer *w, struct th_settings_op *c);
 /** How many deliveries of an accept's range are, or were, queued. */
 int sq_fan_queued(struct sq_writer *w, uint64_t first, uint64_t n, uint32_t *queued);
 
@@ -223,7 +223,7 @@ void sq_use_committed(struct sq_writer *w);
 void sq_use_undone(struct sq_writer *w);
 /** Any thread. */
 void sq_usage(struct th_store *store, uint64_t tenant, struct th_usage *out);
-int sq_reseal(struct sq_writer *w, struct th_reseal *r);
+int sq_rewrap(struct sq_writer *w, struct th_rewrap *r);
 int sq_tenant_version(struct sq_writer *w, uint64_t tenant, bool *exists, uint64_t *version);
 /** Day under which idempotency keys are kept: never falls. */
 uint64_t sq_idem_day(const struct sq_writer *w, int64_t at_ms);
@@ -307,9 +307,9 @@ enum sq_writer_statement {
     SQ_W_RUN_PUT,
     SQ_W_RUN_OLDEST,
     SQ_W_RUN_DEL,
-    SQ_W_SEALED, /* + enum th_sealed_kind */
-    SQ_W_SEALED_PUT = SQ_W_SEALED + TH_SEALED_KINDS,
-    SQ_W_ROW_PUT = SQ_W_SEALED_PUT + TH_SEALED_KINDS, /* + enum th_row_kind */
+    SQ_W_ENCRYPTED, /* + enum th_encrypted_kind */
+    SQ_W_ENCRYPTED_PUT = SQ_W_ENCRYPTED + TH_ENCRYPTED_KINDS,
+    SQ_W_ROW_PUT = SQ_W_ENCRYPTED_PUT + TH_ENCRYPTED_KINDS, /* + enum th_row_kind */
     SQ_W_ROW_DEL = SQ_W_ROW_PUT + TH_ROW_META + 1,
     SQ_W_CASCADE = SQ_W_ROW_DEL + TH_ROW_META + 1, /* + 0 to SQ_CASCADES - 1 */
     SQ_W_COUNT = SQ_W_CASCADE + 8
@@ -338,7 +338,7 @@ enum sq_reader_statement {
     SQ_R_OWN_ANY,
     SQ_R_REV,
     SQ_R_ENDPOINT_PAST,
-    SQ_R_SEALED,
+    SQ_R_ENCRYPTED,
     SQ_R_FAN_FIRST,
     SQ_R_RUN,
     SQ_R_RUN_BELOW,
@@ -367,9 +367,9 @@ struct sq_reader {
 enum th_error sq_reader_prepare(struct sq_reader *r);
 void sq_load(struct sq_reader *r, struct th_load *op);
 void sq_walk(struct sq_reader *r, struct th_walk *op);
-/** Collects the oldest complete run that is not sealed. seal->count == 0: there is none (or error says why).
+/** Collects the oldest complete run that is not encrypted. encrypt->count == 0: there is none (or error says why).
  */
-void sq_seal_collect(struct sq_reader *r, struct sq_seal *seal);
+void sq_run_collect(struct sq_reader *r, struct sq_run *encrypt);
 void sq_page(struct sq_reader *r, struct th_page *op);
 void sq_page_free(struct th_page *op);
 /** Fills an event row from the columns SQ_EVENT_COLUMNS (and data after them when asked); spans are the
@@ -391,7 +391,7 @@ void sq_budget_start(struct sq_budget *b);
 /** Counts one examined row; true when it is time to stop. */
 bool sq_budget_spent(struct sq_budget *b);
 /** First number of a kind that no run holds. Returns an SQLite code. */
-int sq_sealed(struct sq_reader *r, enum sq_run_kind kind, uint64_t *from);
+int sq_built(struct sq_reader *r, enum sq_run_kind kind, uint64_t *from);
 
 /** Numbers of one kind and key, newest first: what no run holds by scanning, then the runs. */
 struct sq_scan {
@@ -400,7 +400,7 @@ struct sq_scan {
     uint64_t key;   /* 0: every number, by scanning */
     uint64_t pos;   /* every number from here up has been given or left out */
     uint64_t floor; /* no number below it */
-    uint64_t sealed;
+    uint64_t encrypted;
     enum { SQ_SCAN_NEW, SQ_SCAN_TAIL, SQ_SCAN_RUNS, SQ_SCAN_END } phase;
     sqlite3_stmt *side[2]; /* tail: one or two tables */
     bool has[2];
@@ -430,7 +430,7 @@ enum th_error sq_file_lock(const struct sq_path *path, int *fd, char *why, size_
 enum th_error sq_ballast_make(const struct sq_path *path, uint32_t mib);
 void sq_ballast_drop(const struct sq_path *path);
 /** All settings rows, in the order of their kinds. Gives an SQLite code. */
-int sq_settings(sqlite3 *db, void (*row)(void *, const struct th_row *), void *ctx);
+int sq_settings_read(sqlite3 *db, void (*row)(void *, const struct th_row *), void *ctx);
 
 /* ---- files apart from a store (sqlite_judge.c) ---- */
 

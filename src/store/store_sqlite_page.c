@@ -216,10 +216,10 @@ static struct th_past_endpoint past_endpoint(struct sq_pager *p, uint64_t no)
     if (p->past_no == no)
         return p->past;
     p->past_no = no;
-    p->past = (struct th_past_endpoint){.conf = {"", 0}};
+    p->past = (struct th_past_endpoint){.settings = {"", 0}};
     if (sq_look_up(p, st, no)) {
         p->past.created = sqlite3_column_int64(st, 0);
-        p->past.conf = copy(p, sq_col(st, 1));
+        p->past.settings = copy(p, sq_col(st, 1));
         sqlite3_reset(st);
     }
     return p->past;
@@ -231,7 +231,7 @@ static struct th_event_row copy_event(struct sq_pager *p)
 
     row.type = copy(p, row.type);
     row.data = copy(p, row.data);
-    row.own_id = copy(p, row.own_id);
+    row.external_id = copy(p, row.external_id);
     row.resource_type = copy(p, row.resource_type);
     row.resource_id = copy(p, row.resource_id);
     return row;
@@ -287,14 +287,14 @@ static void give_attempt(struct sq_pager *p, sqlite3_stmt *st, const struct th_d
                                     .delivery = sq_col_u64(st, 1),
                                     .endpoint = sq_col_u64(st, 2),
                                     .of = *d,
-                                    .endpoint_conf = {"", 0}};
+                                    .endpoint_settings = {"", 0}};
     copy_attempt(p, st, p->op->with_answers, &row->row);
     row->event = copy_event(p);
     row->test = row->event.test = is_test(d->lane, row->event.type);
     row->past = past_endpoint(p, row->endpoint);
     sq_u64(rev, 2, row->row.endpoint_rev);
     if (sq_look_up(p, rev, row->endpoint)) {
-        row->endpoint_conf = copy(p, sq_col(rev, 0));
+        row->endpoint_settings = copy(p, sq_col(rev, 0));
         sqlite3_reset(rev);
     }
 }
@@ -416,7 +416,7 @@ static enum th_error prepare(struct sq_pager *p)
     op->reached = op->after;
     op->mem = NULL;
     op->rows.events = NULL;
-    if ((unsigned)op->kind > TH_PAGE_ATTEMPTS || !(op->tenant || op->no || op->own_id.n))
+    if ((unsigned)op->kind > TH_PAGE_ATTEMPTS || !(op->tenant || op->no || op->external_id.n))
         return TH_BUG;
     if (op->limit > 1000)
         op->limit = 1000;
@@ -449,7 +449,7 @@ static int fix_moment(struct sq_pager *p)
     int rc = sq_run(p->r->st[SQ_R_BEGIN]);
 
     if (rc == SQLITE_OK)
-        rc = sq_sealed(p->r, SQ_RUN_EVENT, &unused);
+        rc = sq_built(p->r, SQ_RUN_EVENT, &unused);
     p->r->mark = sq_group_mark(p->r->store);
     return rc;
 }

@@ -33,7 +33,7 @@ static const char *const reader_sql[SQ_R_COUNT] = {
                      "WHERE tenant.deleted=0",
     [SQ_R_REV] = "SELECT conf FROM endpoint_rev WHERE endpoint=?1 AND rev=?2",
     [SQ_R_ENDPOINT_PAST] = "SELECT created,conf FROM endpoint WHERE no=?1 AND deleted=1",
-    [SQ_R_SEALED] = "SELECT v FROM counter WHERE k=?1",
+    [SQ_R_ENCRYPTED] = "SELECT v FROM counter WHERE k=?1",
     [SQ_R_FAN_FIRST] = "SELECT first FROM fan ORDER BY event LIMIT 1",
     [SQ_R_RUN] = "SELECT n,nos FROM run WHERE kind=?1 AND run=?2 AND key=?3",
     [SQ_R_RUN_BELOW] = "SELECT run FROM run WHERE kind=?1 AND run<=?2 ORDER BY run DESC LIMIT 1",
@@ -85,7 +85,7 @@ void sq_event_row(sqlite3_stmt *st, bool data, struct th_event_row *row)
                                  .first_delivery = sq_col_u64(st, 5),
                                  .deliveries = (uint32_t)sq_col_u64(st, 6),
                                  .type = sq_col(st, 7),
-                                 .own_id = sq_col(st, 8),
+                                 .external_id = sq_col(st, 8),
                                  .resource_type = sq_col(st, 9),
                                  .resource_id = sq_col(st, 10),
                                  .erased = sqlite3_column_int64(st, 11)};
@@ -173,7 +173,7 @@ void sq_load(struct sq_reader *r, struct th_load *op)
             sq_event_row(st, true, row);
             keep(&op->mem, &row->type);
             keep(&op->mem, &row->data);
-            keep(&op->mem, &row->own_id);
+            keep(&op->mem, &row->external_id);
             keep(&op->mem, &row->resource_type);
             keep(&op->mem, &row->resource_id);
         }
@@ -187,7 +187,7 @@ void sq_load(struct sq_reader *r, struct th_load *op)
     for (uint32_t i = 0; op->mem.failed == TH_OK && i < op->count; i++) {
         rebase(&op->mem, &op->rows[i].type);
         rebase(&op->mem, &op->rows[i].data);
-        rebase(&op->mem, &op->rows[i].own_id);
+        rebase(&op->mem, &op->rows[i].external_id);
         rebase(&op->mem, &op->rows[i].resource_type);
         rebase(&op->mem, &op->rows[i].resource_id);
     }
@@ -279,23 +279,23 @@ static int column_of(sqlite3_stmt *st, uint64_t *out)
 static int walk_endpoint(struct sq_reader *r, struct th_walk *op, struct sq_budget *budget)
 {
     sqlite3_stmt *from = r->st[SQ_R_RUN_FROM];
-    uint64_t oldest, sealed, run;
+    uint64_t oldest, encrypted, run;
     int rc = column_of(r->st[SQ_R_QUEUE_MIN], &oldest);
 
     if (rc == SQLITE_OK)
-        rc = sq_sealed(r, SQ_RUN_DELIVERY, &sealed);
+        rc = sq_built(r, SQ_RUN_DELIVERY, &encrypted);
     if (rc != SQLITE_OK)
         return rc;
     if (op->next < oldest)
         op->next = oldest;
-    while (op->next < sealed) {
+    while (op->next < encrypted) {
         sq_u64(from, 1, SQ_RUN_DELIVERY);
         sq_u64(from, 2, op->next >> SQ_RUN_SHIFT);
         rc = column_of(from, &run);
         if (rc != SQLITE_OK)
             return rc;
-        if (!run || run >= sealed >> SQ_RUN_SHIFT) {
-            op->next = sealed;
+        if (!run || run >= encrypted >> SQ_RUN_SHIFT) {
+            op->next = encrypted;
             break;
         }
         if (op->next < run << SQ_RUN_SHIFT)

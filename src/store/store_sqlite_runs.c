@@ -17,7 +17,7 @@
 #include "store/store_sqlite_int.h"
 #include <stdlib.h>
 
-const char *const sq_sealed_name[SQ_RUN_KINDS] = {"sealed.event", "sealed.delivery", "sealed.attempt"};
+const char *const sq_built_name[SQ_RUN_KINDS] = {"sealed.event", "sealed.delivery", "sealed.attempt"};
 
 void sq_budget_start(struct sq_budget *b)
 {
@@ -31,12 +31,12 @@ bool sq_budget_spent(struct sq_budget *b)
     return b->examined > b->max || (b->examined % 256 == 0 && sq_now_ms() > b->deadline_ms);
 }
 
-int sq_sealed(struct sq_reader *r, enum sq_run_kind kind, uint64_t *from)
+int sq_built(struct sq_reader *r, enum sq_run_kind kind, uint64_t *from)
 {
-    sqlite3_stmt *st = r->st[SQ_R_SEALED];
+    sqlite3_stmt *st = r->st[SQ_R_ENCRYPTED];
     int rc;
 
-    sq_text(st, 1, th_str(sq_sealed_name[kind]));
+    sq_text(st, 1, th_str(sq_built_name[kind]));
     rc = sqlite3_step(st);
     *from = rc == SQLITE_ROW ? sq_col_u64(st, 0) : 0;
     sqlite3_reset(st);
@@ -63,98 +63,98 @@ static int one_number(sqlite3_stmt *st, uint64_t *out)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int collect(struct sq_reader *r, struct sq_seal *seal)
+static int collect(struct sq_reader *r, struct sq_run *encrypt)
 {
-    sqlite3_stmt *st = r->st[SQ_R_COLLECT + (int)seal->kind];
-    uint64_t sealed, newest, oldest, fan;
-    int rc = sq_sealed(r, seal->kind, &sealed);
+    sqlite3_stmt *st = r->st[SQ_R_COLLECT + (int)encrypt->kind];
+    uint64_t encrypted, newest, oldest, fan;
+    int rc = sq_built(r, encrypt->kind, &encrypted);
 
     if (rc == SQLITE_OK)
-        rc = one_number(r->st[SQ_R_NEWEST + (int)seal->kind], &newest);
+        rc = one_number(r->st[SQ_R_NEWEST + (int)encrypt->kind], &newest);
     if (rc == SQLITE_OK) {
-        sq_u64(r->st[SQ_R_OLDEST_FROM + (int)seal->kind], 1, sealed);
-        rc = one_number(r->st[SQ_R_OLDEST_FROM + (int)seal->kind], &oldest);
+        sq_u64(r->st[SQ_R_OLDEST_FROM + (int)encrypt->kind], 1, encrypted);
+        rc = one_number(r->st[SQ_R_OLDEST_FROM + (int)encrypt->kind], &oldest);
     }
-    if (rc == SQLITE_OK && seal->kind == SQ_RUN_DELIVERY) {
+    if (rc == SQLITE_OK && encrypt->kind == SQ_RUN_DELIVERY) {
         rc = one_number(r->st[SQ_R_FAN_FIRST], &fan);
         newest = fan && fan < newest ? fan : newest;
     }
     if (rc != SQLITE_OK || !oldest || oldest >> SQ_RUN_SHIFT >= newest >> SQ_RUN_SHIFT)
         return rc;
-    seal->run = oldest >> SQ_RUN_SHIFT;
-    sq_u64(st, 1, seal->run << SQ_RUN_SHIFT);
-    sq_u64(st, 2, (seal->run << SQ_RUN_SHIFT) + SQ_RUN_NUMBERS - 1);
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW && seal->count < SQ_RUN_NUMBERS)
-        seal->pairs[seal->count++] = (struct sq_pair){sq_col_u64(st, 1), sq_col_u64(st, 0)};
+    encrypt->run = oldest >> SQ_RUN_SHIFT;
+    sq_u64(st, 1, encrypt->run << SQ_RUN_SHIFT);
+    sq_u64(st, 2, (encrypt->run << SQ_RUN_SHIFT) + SQ_RUN_NUMBERS - 1);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW && encrypt->count < SQ_RUN_NUMBERS)
+        encrypt->pairs[encrypt->count++] = (struct sq_pair){sq_col_u64(st, 1), sq_col_u64(st, 0)};
     sqlite3_reset(st);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         return rc;
-    qsort(seal->pairs, seal->count, sizeof *seal->pairs, by_key);
+    qsort(encrypt->pairs, encrypt->count, sizeof *encrypt->pairs, by_key);
     return SQLITE_OK;
 }
 
-void sq_seal_collect(struct sq_reader *r, struct sq_seal *seal)
+void sq_run_collect(struct sq_reader *r, struct sq_run *encrypt)
 {
     int rc;
 
-    seal->count = seal->done = seal->slice_end = 0;
-    seal->op.error = TH_OK;
-    if (!seal->pairs)
-        seal->pairs = th_malloc(SQ_RUN_NUMBERS * sizeof *seal->pairs);
-    if (!seal->pairs) {
-        seal->op.error = TH_NOMEM;
+    encrypt->count = encrypt->done = encrypt->slice_end = 0;
+    encrypt->op.error = TH_OK;
+    if (!encrypt->pairs)
+        encrypt->pairs = th_malloc(SQ_RUN_NUMBERS * sizeof *encrypt->pairs);
+    if (!encrypt->pairs) {
+        encrypt->op.error = TH_NOMEM;
         return;
     }
     rc = sq_run(r->st[SQ_R_BEGIN]);
     if (rc == SQLITE_OK)
-        rc = collect(r, seal);
-    seal->op.error = sq_error(r->db, rc);
+        rc = collect(r, encrypt);
+    encrypt->op.error = sq_error(r->db, rc);
     if (!sqlite3_get_autocommit(r->db))
         sq_run(r->st[SQ_R_END]);
-    if (seal->op.error != TH_OK)
-        seal->count = 0;
+    if (encrypt->op.error != TH_OK)
+        encrypt->count = 0;
 }
 
 /* ---- writing ---- */
 
-static int put_run(struct sq_writer *w, const struct sq_seal *seal, uint32_t from, uint32_t to)
+static int put_run(struct sq_writer *w, const struct sq_run *encrypt, uint32_t from, uint32_t to)
 {
     unsigned char *nos = w->run_nos;
     sqlite3_stmt *st = w->st[SQ_W_RUN_PUT];
 
     for (uint32_t i = from; i < to; i++) {
-        uint64_t offset = seal->pairs[i].no - (seal->run << SQ_RUN_SHIFT);
+        uint64_t offset = encrypt->pairs[i].no - (encrypt->run << SQ_RUN_SHIFT);
 
         nos[2 * (i - from)] = (unsigned char)offset;
         nos[2 * (i - from) + 1] = (unsigned char)(offset >> 8);
     }
-    sq_u64(st, 1, seal->kind);
-    sq_u64(st, 2, seal->run);
-    sq_u64(st, 3, seal->pairs[from].key);
+    sq_u64(st, 1, encrypt->kind);
+    sq_u64(st, 2, encrypt->run);
+    sq_u64(st, 3, encrypt->pairs[from].key);
     sq_u64(st, 4, to - from);
     sq_blob(st, 5, th_span(nos, 2 * (size_t)(to - from)));
     return sq_run(st);
 }
 
-int sq_seal_slice(struct sq_writer *w, struct sq_seal *seal)
+int sq_run_slice(struct sq_writer *w, struct sq_run *encrypt)
 {
-    uint32_t from = seal->done;
+    uint32_t from = encrypt->done;
     int rc = SQLITE_OK;
 
-    for (int rows = 0; rc == SQLITE_OK && rows < SQ_SEAL_ROWS && from < seal->count; rows++) {
+    for (int rows = 0; rc == SQLITE_OK && rows < SQ_RUN_ROWS && from < encrypt->count; rows++) {
         uint32_t to = from + 1;
 
-        while (to < seal->count && seal->pairs[to].key == seal->pairs[from].key)
+        while (to < encrypt->count && encrypt->pairs[to].key == encrypt->pairs[from].key)
             to++;
-        rc = put_run(w, seal, from, to);
+        rc = put_run(w, encrypt, from, to);
         from = to;
     }
-    seal->slice_end = from; /* becomes `done` with the commit */
-    if (rc == SQLITE_OK && from == seal->count) {
+    encrypt->slice_end = from; /* becomes `done` with the commit */
+    if (rc == SQLITE_OK && from == encrypt->count) {
         sqlite3_stmt *st = w->st[SQ_W_COUNTER];
 
-        sq_text(st, 1, th_str(sq_sealed_name[seal->kind]));
-        sq_u64(st, 2, (seal->run + 1) << SQ_RUN_SHIFT);
+        sq_text(st, 1, th_str(sq_built_name[encrypt->kind]));
+        sq_u64(st, 2, (encrypt->run + 1) << SQ_RUN_SHIFT);
         rc = sq_run(st);
     }
     return rc;
@@ -214,8 +214,8 @@ static int step_side(struct sq_scan *s, int i)
 
 static int open_tail(struct sq_scan *s)
 {
-    int rc = sq_sealed(s->r, s->kind, &s->sealed);
-    uint64_t low = s->key && s->sealed > s->floor ? s->sealed : s->floor;
+    int rc = sq_built(s->r, s->kind, &s->encrypted);
+    uint64_t low = s->key && s->encrypted > s->floor ? s->encrypted : s->floor;
 
     s->side[0] = s->r->st[SQ_R_DOWN_A + (int)s->kind];
     s->side[1] = s->kind == SQ_RUN_DELIVERY ? s->r->st[SQ_R_DOWN_B + (int)s->kind] : NULL;
@@ -321,10 +321,10 @@ enum sq_next sq_scan_next(struct sq_scan *s, struct sq_budget *budget, uint64_t 
         if (tail_next(s, budget, no, &spent, rc))
             return SQ_NEXT_ONE;
         if (*rc == SQLITE_OK && !spent) {
-            s->phase = s->key && s->sealed ? SQ_SCAN_RUNS : SQ_SCAN_END;
+            s->phase = s->key && s->encrypted ? SQ_SCAN_RUNS : SQ_SCAN_END;
             /* a half-written run at or above the boundary does not count */
-            if (s->pos > s->sealed)
-                s->pos = s->sealed;
+            if (s->pos > s->encrypted)
+                s->pos = s->encrypted;
             s->run = 0;
         }
     }

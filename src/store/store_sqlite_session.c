@@ -67,14 +67,14 @@ void *sq_reader_main(void *arg)
             r->tail = &r->head;
         pthread_mutex_unlock(&r->lock);
 
-        if ((int)op->kind == SQ_OP_SEAL) {
-            struct sq_seal *seal = (struct sq_seal *)op;
+        if ((int)op->kind == SQ_OP_RUN_BUILD) {
+            struct sq_run *encrypt = (struct sq_run *)op;
 
-            sq_seal_collect(r, seal);
-            if (seal->count)
+            sq_run_collect(r, encrypt);
+            if (encrypt->count)
                 sq_submit_write(r->store, op);
             else
-                sq_seal_idle(r->store, seal);
+                sq_run_idle(r->store, encrypt);
             continue;
         }
         if (op->kind == TH_OP_LOAD)

@@ -82,9 +82,9 @@ static uint64_t named_event(struct sq_pager *p)
     sqlite3_stmt *st = p->r->st[SQ_R_OWN];
     uint64_t no = 0;
 
-    if (!p->op->own_id.n)
+    if (!p->op->external_id.n)
         return p->op->event;
-    sq_text(st, 2, p->op->own_id);
+    sq_text(st, 2, p->op->external_id);
     if (sq_look_up(p, st, p->op->tenant)) {
         no = sq_col_u64(st, 0);
         sqlite3_reset(st);
@@ -92,13 +92,13 @@ static uint64_t named_event(struct sq_pager *p)
     return p->op->event && p->op->event != no ? 0 : no;
 }
 
-/** The events that have an own id, of whatever tenant. */
+/** The events that have an external id, of whatever tenant. */
 static void source_own_anywhere(struct sq_pager *p)
 {
     sqlite3_stmt *st = p->r->st[SQ_R_OWN_ANY];
     int rc;
 
-    sq_text(st, 1, p->op->own_id);
+    sq_text(st, 1, p->op->external_id);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW)
         list_add(p, sq_col_u64(st, 0));
     sqlite3_reset(st);
@@ -155,7 +155,7 @@ void sq_source_start(struct sq_pager *p)
         list_add(p, op->delivery);
     } else if (op->kind == TH_PAGE_EVENTS && !op->tenant) {
         source_own_anywhere(p);
-    } else if (op->event || op->own_id.n) {
+    } else if (op->event || op->external_id.n) {
         source_event(p, named_event(p));
     } else if (op->kind == TH_PAGE_DELIVERIES && !op->endpoint) {
         src->kind = SOURCE_TENANT;

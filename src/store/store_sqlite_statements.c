@@ -117,22 +117,22 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_RUN_OLDEST] = "SELECT run FROM run WHERE kind=?1 ORDER BY run LIMIT 1",
     [SQ_W_RUN_DEL] = "DELETE FROM run WHERE kind=?1 AND run=?2",
     /* ?1 to ?3 key, ?4 limit; key, tenant, endpoint, number, bytes */
-    [SQ_W_SEALED + TH_SEALED_SECRET] =
+    [SQ_W_ENCRYPTED + TH_ENCRYPTED_SECRET] =
         "SELECT no,0,NULL,tenant,endpoint,no,sealed FROM secret WHERE no>?1 ORDER BY no LIMIT ?4",
-    [SQ_W_SEALED + TH_SEALED_ENDPOINT] =
+    [SQ_W_ENCRYPTED + TH_ENCRYPTED_ENDPOINT] =
         "SELECT no,0,NULL,tenant,no,0,conf FROM endpoint WHERE no>?1 ORDER BY no LIMIT ?4",
-    [SQ_W_SEALED + TH_SEALED_REVISION] =
+    [SQ_W_ENCRYPTED + TH_ENCRYPTED_REVISION] =
         "SELECT r.endpoint,r.rev,NULL,e.tenant,r.endpoint,0,r.conf FROM endpoint_rev r LEFT JOIN endpoint e"
         " ON e.no=r.endpoint WHERE (r.endpoint,r.rev)>(?1,?2) ORDER BY r.endpoint,r.rev LIMIT ?4",
-    [SQ_W_SEALED + TH_SEALED_ANSWER] =
+    [SQ_W_ENCRYPTED + TH_ENCRYPTED_ANSWER] =
         "SELECT day,tenant,key,tenant,0,0,answer FROM config_idem WHERE (day,tenant,key)>(?1,?2,?3)"
         " ORDER BY day,tenant,key LIMIT ?4",
     /* ?1 to ?3 key, ?4 fresh, ?5 bytes */
-    [SQ_W_SEALED_PUT + TH_SEALED_SECRET] = "UPDATE secret SET sealed=?4 WHERE no=?1 AND sealed=?5",
-    [SQ_W_SEALED_PUT + TH_SEALED_ENDPOINT] = "UPDATE endpoint SET conf=?4 WHERE no=?1 AND conf=?5",
-    [SQ_W_SEALED_PUT + TH_SEALED_REVISION] =
+    [SQ_W_ENCRYPTED_PUT + TH_ENCRYPTED_SECRET] = "UPDATE secret SET sealed=?4 WHERE no=?1 AND sealed=?5",
+    [SQ_W_ENCRYPTED_PUT + TH_ENCRYPTED_ENDPOINT] = "UPDATE endpoint SET conf=?4 WHERE no=?1 AND conf=?5",
+    [SQ_W_ENCRYPTED_PUT + TH_ENCRYPTED_REVISION] =
         "UPDATE endpoint_rev SET conf=?4 WHERE endpoint=?1 AND rev=?2 AND conf=?5",
-    [SQ_W_SEALED_PUT + TH_SEALED_ANSWER] =
+    [SQ_W_ENCRYPTED_PUT + TH_ENCRYPTED_ANSWER] =
         "UPDATE config_idem SET answer=?4 WHERE day=?1 AND tenant=?2 AND key=?3 AND answer=?5",
     /* ?1 no, ?2 tenant, ?3 endpoint, ?4 rev, ?5 id, ?6 conf, ?7 created, ?8 updated, ?9 until, ?10-14 fact */
     [SQ_W_ROW_PUT + TH_ROW_TENANT] = "INSERT INTO tenant(no,version,id,conf,created,updated) "
@@ -147,7 +147,7 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_ROW_PUT + TH_ROW_SECRET] =
         "INSERT OR REPLACE INTO secret(no,tenant,endpoint,sealed,created,updated,until) "
         "VALUES(?1,?2,?3,?6,?7,?8,?9)",
-    [SQ_W_ROW_PUT + TH_ROW_FACT] =
+    [SQ_W_ROW_PUT + TH_ROW_HEALTH] =
         "INSERT OR REPLACE INTO fact(endpoint,first_fail,last_ok,exhausted_run,rest_since,rest_until)"
         " VALUES(?1,?10,?11,?12,?13,?14)",
     [SQ_W_ROW_PUT + TH_ROW_JOB] =
@@ -158,7 +158,7 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_ROW_DEL + TH_ROW_KEY] = "DELETE FROM api_key WHERE no=?1",
     [SQ_W_ROW_DEL + TH_ROW_ENDPOINT] = "UPDATE endpoint SET deleted=1 WHERE no=?1",
     [SQ_W_ROW_DEL + TH_ROW_SECRET] = "DELETE FROM secret WHERE no=?1",
-    [SQ_W_ROW_DEL + TH_ROW_FACT] = "DELETE FROM fact WHERE endpoint=?1",
+    [SQ_W_ROW_DEL + TH_ROW_HEALTH] = "DELETE FROM fact WHERE endpoint=?1",
     [SQ_W_ROW_DEL + TH_ROW_JOB] = "DELETE FROM job WHERE no=?1",
     [SQ_W_ROW_DEL + TH_ROW_META] = "DELETE FROM meta WHERE k=?2",
     [SQ_W_CASCADE + 0] = "DELETE FROM fact WHERE endpoint IN (SELECT no FROM endpoint WHERE tenant=?1)",

@@ -30,7 +30,7 @@ struct sq_store {
     bool writer_started, lock_ready;
     struct sq_writer writer;
     struct sq_reader readers[SQ_READERS];
-    struct sq_seal seals[SQ_RUN_KINDS];
+    struct sq_run encrypts[SQ_RUN_KINDS];
     uint64_t runs_seen[SQ_RUN_KINDS]; /* owner: writer thread */
     struct th_session *sessions;
     /* owner: the thread that asks for confs; NULL: none was asked for yet */
@@ -71,8 +71,8 @@ void sq_session_detach(struct th_session *session);
 void sq_submit_write(struct sq_store *s, struct th_op *op);
 /** The thread of a struct sq_store's writer: ends with s->stop, when nothing is left. */
 void *sq_writer_main(void *arg);
-/** The seal has come to an end: nothing to do, or it failed. Any thread. */
-void sq_seal_idle(struct sq_store *s, struct sq_seal *seal);
+/** The encrypt has come to an end: nothing to do, or it failed. Any thread. */
+void sq_run_idle(struct sq_store *s, struct sq_run *encrypt);
 /** SQLite's hook after each commit: how long the log is. */
 int sq_note_frames(void *ctx, sqlite3 *db, const char *name, int frames);
 #endif

@@ -52,10 +52,10 @@ static int find_idem(struct sq_writer *w, struct th_accept *a, uint64_t day, boo
             *found = true;
             a->result = th_span_eq(sq_col(st, 0), th_span(a->idem.body, sizeof a->idem.body)) ||
                                 th_span_eq(sq_col(st, 0), th_span(none, sizeof none)) /* erased */
-                            ? TH_ACCEPT_REPLAYED
+                            ? TH_ACCEPT_REPEATED
                             : TH_ACCEPT_KEY_REUSED;
             a->first_event = sq_col_u64(st, 1);
-            a->replayed_count = (uint32_t)sq_col_u64(st, 2);
+            a->repeated_count = (uint32_t)sq_col_u64(st, 2);
             rc = SQLITE_DONE;
         }
         sqlite3_reset(st);
@@ -65,14 +65,14 @@ static int find_idem(struct sq_writer *w, struct th_accept *a, uint64_t day, boo
     return SQLITE_OK;
 }
 
-/** True when an earlier event of the same op has this own id; remembers it else. slots: index + 1, 0 free. */
+/** True when an earlier event of the same op has this external id; remembers it else. slots: index + 1, 0 free. */
 static bool repeats_in_op(struct sq_writer *w, const struct th_accept *a, uint32_t i)
 {
     size_t mask = sizeof w->own_slots / sizeof *w->own_slots - 1;
-    size_t pos = (size_t)th_hash(a->events[i].own_id, 0x2545f4914f6cdd1du) & mask;
+    size_t pos = (size_t)th_hash(a->events[i].external_id, 0x2545f4914f6cdd1du) & mask;
 
     for (; w->own_slots[pos]; pos = (pos + 1) & mask)
-        if (th_span_eq(a->events[w->own_slots[pos] - 1].own_id, a->events[i].own_id))
+        if (th_span_eq(a->events[w->own_slots[pos] - 1].external_id, a->events[i].external_id))
             return true;
     w->own_slots[pos] = (uint16_t)(i + 1);
     return false;
@@ -87,13 +87,13 @@ static int find_taken(struct sq_writer *w, struct th_accept *a, bool *taken)
     for (uint32_t i = 0; i < a->count; i++) {
         int rc;
 
-        if (!a->events[i].own_id.n)
+        if (!a->events[i].external_id.n)
             continue;
         if (!clean)
             memset(w->own_slots, 0, sizeof w->own_slots);
         clean = true;
         sq_u64(st, 1, a->tenant);
-        sq_text(st, 2, a->events[i].own_id);
+        sq_text(st, 2, a->events[i].external_id);
         rc = sqlite3_step(st);
         sqlite3_reset(st);
         if (rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -162,7 +162,7 @@ static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_n
     sq_u64(st, 6, e->first_delivery);
     sq_u64(st, 7, e->endpoint_count);
     sq_text(st, 8, e->type);
-    sq_text(st, 9, e->own_id);
+    sq_text(st, 9, e->external_id);
     sq_text(st, 10, e->resource_type);
     sq_text(st, 11, e->resource_id);
     sq_text(st, 12, e->data);
@@ -175,10 +175,10 @@ static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_n
                                                     .endpoint = e->endpoints[i],
                                                     .due = a->at.ms,
                                                     .lane = e->lane});
-    if (rc == SQLITE_OK && e->own_id.n) {
+    if (rc == SQLITE_OK && e->external_id.n) {
         st = w->st[SQ_W_OWN_PUT];
         sq_u64(st, 1, a->tenant);
-        sq_text(st, 2, e->own_id);
+        sq_text(st, 2, e->external_id);
         sq_u64(st, 3, e->no);
         rc = sq_run(st);
     }
@@ -206,7 +206,7 @@ static enum th_error check_accept(const struct th_accept *a)
     for (uint32_t i = 0; i < a->count; i++) {
         const struct th_new_event *e = &a->events[i];
 
-        if (e->data.n > SQ_BYTES_MAX || e->type.n > SQ_BYTES_MAX || e->own_id.n > SQ_BYTES_MAX ||
+        if (e->data.n > SQ_BYTES_MAX || e->type.n > SQ_BYTES_MAX || e->external_id.n > SQ_BYTES_MAX ||
             e->resource_type.n > SQ_BYTES_MAX || e->resource_id.n > SQ_BYTES_MAX)
             return TH_TOO_LARGE;
     }
@@ -219,7 +219,7 @@ static uint64_t bytes_of(const struct th_accept *a)
 
     for (uint32_t i = 0; i < a->count; i++) {
         const struct th_new_event *e = &a->events[i];
-        n += e->type.n + e->data.n + e->own_id.n + e->resource_type.n + e->resource_id.n;
+        n += e->type.n + e->data.n + e->external_id.n + e->resource_type.n + e->resource_id.n;
     }
     return n;
 }
@@ -250,7 +250,7 @@ static int find_limit(struct sq_writer *w, struct th_accept *a, bool *reached)
 static int accept(struct sq_writer *w, struct th_accept *a)
 {
     uint64_t day = sq_idem_day(w, a->at.ms), version;
-    uint32_t room = TH_FAN_STEP, all = 0;
+    uint32_t room = TH_FANOUT_STEP, all = 0;
     bool found = false, exists;
     int rc;
 
@@ -285,7 +285,7 @@ static int accept(struct sq_writer *w, struct th_accept *a)
     }
     if (rc == SQLITE_OK)
         rc = sq_use_add(w, a->tenant, (int64_t)bytes_of(a), all);
-    if (rc == SQLITE_OK && all > TH_FAN_STEP)
+    if (rc == SQLITE_OK && all > TH_FANOUT_STEP)
         rc = sq_fan_note(w, a);
     if (rc == SQLITE_OK && a->idem.given)
         rc = put_idem(w, a, day);
@@ -393,7 +393,7 @@ static int settled_before(struct sq_writer *w, struct th_settle *s)
     if (!s->with)
         return SQLITE_OK;
     s->with->op.error = TH_OK;
-    s->with->result = TH_CONFIG_DONE;
+    s->with->result = TH_SETTINGS_DONE;
     s->with->new_version = 0;
     return s->with->tenant ? sq_tenant_version(w, s->with->tenant, &exists, &s->with->new_version)
                            : SQLITE_OK;
@@ -402,11 +402,11 @@ static int settled_before(struct sq_writer *w, struct th_settle *s)
 /** The settings that change with an outcome. Refused: op.error is set, and nothing is written. */
 static int settle_with(struct sq_writer *w, struct th_settle *s)
 {
-    int rc = sq_config(w, s->with);
+    int rc = sq_settings(w, s->with);
 
     if (rc == SQLITE_OK && s->with->op.error != TH_OK)
         s->op.error = s->with->op.error;
-    else if (rc == SQLITE_OK && s->with->result != TH_CONFIG_DONE)
+    else if (rc == SQLITE_OK && s->with->result != TH_SETTINGS_DONE)
         s->op.error = TH_CONFLICT;
     return rc;
 }
@@ -635,15 +635,15 @@ int sq_write(struct sq_writer *w, struct th_op *op)
         return settle(w, (struct th_settle *)op);
     case TH_OP_MOVE:
         return move(w, (struct th_move *)op);
-    case TH_OP_CONFIG:
-        return sq_config(w, (struct th_config *)op);
+    case TH_OP_SETTINGS:
+        return sq_settings(w, (struct th_settings_op *)op);
     case TH_OP_PURGE:
         return sq_purge(w, (struct th_purge *)op);
-    case TH_OP_RESEAL:
-        return sq_reseal(w, (struct th_reseal *)op);
-    case SQ_OP_SEAL:
+    case TH_OP_REWRAP:
+        return sq_rewrap(w, (struct th_rewrap *)op);
+    case SQ_OP_RUN_BUILD:
         op->error = TH_OK;
-        return sq_seal_slice(w, (struct sq_seal *)op);
+        return sq_run_slice(w, (struct sq_run *)op);
     case TH_OP_ERASE:
         return sq_erase(w, (struct th_erase *)op);
     case TH_OP_COUNT:

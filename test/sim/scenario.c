@@ -22,7 +22,7 @@ struct sc_event {
 struct scenario {
     const char *file;
     unsigned line;
-    struct sim_conf conf;
+    struct sim_options options;
     struct sim *sim;
     int64_t zero_us;
     struct sc_endpoint endpoints[NAMES_MAX];
@@ -52,7 +52,7 @@ static void bad(const struct scenario *sc, const char *format, ...)
 static struct sim *world(struct scenario *sc)
 {
     if (!sc->sim)
-        sc->sim = sim_open(&sc->conf);
+        sc->sim = sim_open(&sc->options);
     return sc->sim;
 }
 
@@ -140,11 +140,11 @@ static void do_limits(struct scenario *sc)
     for (unsigned i = 1; i < sc->n; i++) {
         unsigned v = 0;
         if (sscanf(sc->word[i], "items=%u", &v) == 1)
-            sc->conf.max_items = v;
+            sc->options.max_items = v;
         else if (sscanf(sc->word[i], "per_endpoint=%u", &v) == 1)
-            sc->conf.max_items_per_endpoint = v;
+            sc->options.max_items_per_endpoint = v;
         else if (sscanf(sc->word[i], "in_flight=%u", &v) == 1)
-            sc->conf.max_in_flight = v;
+            sc->options.max_in_flight = v;
         else
             bad(sc, "LIMITS: unknown \"%s\"", sc->word[i]);
     }
@@ -152,17 +152,17 @@ static void do_limits(struct scenario *sc)
 
 static void do_seed(struct scenario *sc)
 {
-    sc->conf.seed = strtoull(word(sc, 1), NULL, 10);
+    sc->options.seed = strtoull(word(sc, 1), NULL, 10);
 }
 
 static void do_development(struct scenario *sc)
 {
-    sc->conf.development = true;
+    sc->options.development = true;
 }
 
 static void do_retention(struct scenario *sc)
 {
-    sc->conf.retention_ms = duration(sc, word(sc, 1)) / 1000;
+    sc->options.retention_ms = duration(sc, word(sc, 1)) / 1000;
 }
 
 static void do_tenant(struct scenario *sc)
@@ -225,7 +225,7 @@ static void do_endpoint(struct scenario *sc)
 }
 
 static const char *const results[] = {
-    [TH_PUB_ACCEPTED] = "accepted",       [TH_PUB_REPLAYED] = "replayed",
+    [TH_PUB_ACCEPTED] = "accepted",       [TH_PUB_REPEATED] = "replayed",
     [TH_PUB_KEY_REUSED] = "key_reused",   [TH_PUB_ID_TAKEN] = "id_taken",
     [TH_PUB_INVALID] = "invalid",         [TH_PUB_TOO_LARGE] = "too_large",
     [TH_PUB_UNAVAILABLE] = "unavailable", [TH_PUB_TENANT_GONE] = "tenant_gone"};
@@ -257,7 +257,7 @@ static void do_publish(struct scenario *sc)
                               .data = word(sc, 2),
                               .tenant = option(sc, 3, "TENANT"),
                               .key = option(sc, 3, "KEY"),
-                              .own_id = option(sc, 3, "ID")};
+                              .external_id = option(sc, 3, "ID")};
         publish(sc, &e, option(sc, 3, "RESULT"));
         if (i == 1)
             keep_event(sc, option(sc, 3, "AS"), &e);
@@ -540,7 +540,7 @@ static void done(const struct scenario *sc, enum th_change_result result)
     const char *want = option(sc, 1, "RESULT");
     static const char *const names[] = {[TH_CH_DONE] = "done",
                                         [TH_CH_CHECKED] = "checked",
-                                        [TH_CH_REPLAYED] = "replayed",
+                                        [TH_CH_REPEATED] = "replayed",
                                         [TH_CH_KEY_REUSED] = "key_reused",
                                         [TH_CH_INVALID] = "invalid",
                                         [TH_CH_NOT_FOUND] = "not_found",

@@ -61,32 +61,32 @@ void sim_bury(struct sim *s, void *p)
 
 enum th_error sim_try_start(struct sim *s)
 {
-    struct th_engine_conf conf = {.store = sim_store_port(s->store),
-                                  .transport = &s->transport,
-                                  .resolver = &s->resolver,
-                                  .clock = {clock_now, s},
-                                  .entropy = {entropy_fill, s},
-                                  .metrics = &s->metrics,
-                                  .guard = s->conf.guard ? s->conf.guard : &s->no_exceptions,
-                                  .production = !s->conf.development,
-                                  .no_jitter = !s->conf.jitter,
-                                  .dialects = (struct th_dialect *const *)s->dialects.v,
-                                  .dialect_count = s->dialects.count,
-                                  .default_dialect = TH_LIT("standard"),
-                                  .retention_ms = s->conf.retention_ms,
-                                  .max_in_flight = s->conf.max_in_flight,
-                                  .max_items = s->conf.max_items,
-                                  .max_pinned_bytes = s->conf.max_pinned_bytes,
-                                  .max_items_per_endpoint = s->conf.max_items_per_endpoint,
-                                  .wake = {wake, s},
-                                  .fatal = fatal};
+    struct th_engine_options options = {.store = sim_store_port(s->store),
+                                        .transport = &s->transport,
+                                        .resolver = &s->resolver,
+                                        .clock = {clock_now, s},
+                                        .entropy = {entropy_fill, s},
+                                        .metrics = &s->metrics,
+                                        .guard = s->options.guard ? s->options.guard : &s->no_exceptions,
+                                        .production = !s->options.development,
+                                        .no_jitter = !s->options.jitter,
+                                        .dialects = (struct th_dialect *const *)s->dialects.v,
+                                        .dialect_count = s->dialects.count,
+                                        .default_dialect = TH_LIT("standard"),
+                                        .retention_ms = s->options.retention_ms,
+                                        .max_in_flight = s->options.max_in_flight,
+                                        .max_items = s->options.max_items,
+                                        .max_pinned_bytes = s->options.max_pinned_bytes,
+                                        .max_items_per_endpoint = s->options.max_items_per_endpoint,
+                                        .wake = {wake, s},
+                                        .fatal = fatal};
     struct th_buf made;
     enum th_error error;
 
-    memset(conf.secret_key.bytes, 7, sizeof conf.secret_key.bytes);
+    memset(options.secret_key.bytes, 7, sizeof options.secret_key.bytes);
     s->fatal = false;
     s->why[0] = 0;
-    error = th_engine_new(&conf, &s->engine);
+    error = th_engine_new(&options, &s->engine);
     if (error)
         return error;
     th_buf_init(&made, 4096);
@@ -105,7 +105,7 @@ void sim_start(struct sim *s)
     sim_settle(s);
 }
 
-struct sim *sim_open(const struct sim_conf *conf)
+struct sim *sim_open(const struct sim_options *options)
 {
     struct sim *s = calloc(1, sizeof *s);
     char why[512] = "";
@@ -113,14 +113,14 @@ struct sim *sim_open(const struct sim_conf *conf)
     assert_non_null(s);
     s->secrets = th_secret_count();
     th_log_setup(getenv("TH_SIM_LOG") ? TH_LOG_DEBUG : TH_LOG_ERROR + 1, TH_LOG_LOGFMT);
-    if (conf)
-        s->conf = *conf;
-    s->rng = s->conf.seed ? s->conf.seed : 1;
+    if (options)
+        s->options = *options;
+    s->rng = s->options.seed ? s->options.seed : 1;
     if (th_dialects_load(NULL, &s->dialects, why, sizeof why) != TH_OK)
         fail_msg("dialects: %s", why);
     assert_int_equal(th_store_memory_open(&s->memory), TH_OK);
-    if (s->conf.fan_step)
-        th_store_memory_fan_step(s->memory, s->conf.fan_step);
+    if (s->options.fanout_step)
+        th_store_memory_fanout_step(s->memory, s->options.fanout_step);
     s->store = sim_store_new(s);
     sim_net_init(s);
     sim_start(s);

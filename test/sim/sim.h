@@ -9,8 +9,8 @@
 #include "base/alloc.h"
 #include "base/heap.h"
 #include "base/map.h"
-#include "conf/dialects.h"
 #include "engine/engine.h"
+#include "options/dialects.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,14 +74,14 @@ struct sim_request {
 
 /* ---- the world ---- */
 
-struct sim_conf {
+struct sim_options {
     uint64_t seed; /* 0: 1 */
     bool development;
     bool jitter;
     uint32_t max_items, max_items_per_endpoint, max_in_flight;
     size_t max_pinned_bytes;
     int64_t retention_ms;
-    uint32_t fan_step;            /* deliveries that an accept and each step after it queue; 0: the usual */
+    uint32_t fanout_step;         /* deliveries that an accept and each step after it queue; 0: the usual */
     bool forget_texts;            /* keep no head and body of requests */
     bool forget_requests;         /* keep no answered request at all */
     bool slow_reads;              /* lists, loads and walks answer up to 20 ms late, in any order */
@@ -90,7 +90,7 @@ struct sim_conf {
 };
 
 struct sim {
-    struct sim_conf conf;
+    struct sim_options options;
     uint64_t rng;
     int64_t now_us, wall_step_ms;
     struct th_dialect_set dialects;
@@ -125,7 +125,7 @@ struct sim {
     size_t known_n;
 };
 
-struct sim *sim_open(const struct sim_conf *conf);
+struct sim *sim_open(const struct sim_options *options);
 void sim_close(struct sim *s);
 uint64_t sim_rand(struct sim *s);
 uint32_t sim_below(struct sim *s, uint32_t n);
@@ -201,8 +201,8 @@ enum th_change_result sim_revoke(struct sim *s, uint64_t endpoint);
 const char *sim_secret(const struct sim *s, uint64_t endpoint, unsigned nth);
 
 struct sim_event {
-    const char *tenant, *type, *data, *own_id, *key, *resource_id; /* key: Idempotency-Key */
-    uint64_t only;                                                 /* test of this endpoint */
+    const char *tenant, *type, *data, *external_id, *key, *resource_id; /* key: Idempotency-Key */
+    uint64_t only;                                                      /* test of this endpoint */
     /* result */
     enum th_publish_result result;
     uint64_t no, first_delivery;

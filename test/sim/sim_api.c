@@ -274,7 +274,7 @@ static struct sim_publishing *begin(struct sim *s, const struct sim_event *e,
     g->finished = finished;
     g->ev = (struct th_publish_event){.type = th_str(e->type),
                                       .data = opt(e->data ? e->data : "{}"),
-                                      .own_id = opt(e->own_id),
+                                      .external_id = opt(e->external_id),
                                       .resource_type = opt(NULL),
                                       .resource_id = opt(e->resource_id ? e->resource_id : "r1")};
     g->p = (struct th_publish){.tenant = th_engine_tenant(s->engine, opt(e->tenant ? e->tenant : "default")),

@@ -150,7 +150,7 @@ static void finish(struct sim *s, struct sim_request *r)
         s->on_answered(s, r);
     s->turn_wanted = true;
     req->done(req);
-    if (s->conf.forget_requests)
+    if (s->options.forget_requests)
         free(r);
 }
 
@@ -195,7 +195,7 @@ static char *copy_body(const struct th_http_req *req)
 
 static void remember(struct sim *s, struct sim_request *r)
 {
-    if (s->conf.forget_requests)
+    if (s->options.forget_requests)
         return;
     if (s->log_n == s->log_cap) {
         s->log_cap = s->log_cap ? s->log_cap * 2 : 256;
@@ -210,7 +210,7 @@ static void transport_submit(struct th_transport *t, struct th_http_req *req)
     struct sim *s = TH_CONTAINER(t, struct sim, transport);
     const struct th_attempt *a = req->user;
     struct sim_request *r = calloc(1, sizeof *r);
-    const struct th_guard *guard = s->conf.guard ? s->conf.guard : &s->no_exceptions;
+    const struct th_guard *guard = s->options.guard ? s->options.guard : &s->no_exceptions;
 
     assert_non_null(r);
     assert_in_range(req->addr_count, 1, TH_CONNECT_MAX);
@@ -232,7 +232,7 @@ static void transport_submit(struct th_transport *t, struct th_http_req *req)
                               .attempt = a->row.attempts + 1u,
                               .lane = a->row.lane,
                               .addr = req->addrs[0]};
-    if (!s->conf.forget_texts) {
+    if (!s->options.forget_texts) {
         r->head = copy(req->head);
         r->body = copy_body(req);
         r->target = copy(req->target);
@@ -418,7 +418,7 @@ void sim_net_crash(struct sim *s)
         r->host->open--;
         if (s->on_answered)
             s->on_answered(s, r);
-        if (s->conf.forget_requests)
+        if (s->options.forget_requests)
             free(r);
     }
     while ((n = th_heap_top(&s->lookups))) {

@@ -64,7 +64,7 @@ static void inner_done(struct th_op *op)
     struct held *h = op->user;
     struct sim *s = h->st->s;
 
-    if (!s->conf.slow_reads || !is_read(op)) {
+    if (!s->options.slow_reads || !is_read(op)) {
         tell(h);
         return;
     }
@@ -81,12 +81,12 @@ static enum th_error shim_settings(struct th_store *store, void (*row)(void *, c
     return st->s->memory->vt->settings(st->s->memory, row, ctx);
 }
 
-static enum th_error shim_endpoint_conf(struct th_store *store, uint64_t endpoint, uint64_t rev,
-                                        struct th_buf *out)
+static enum th_error shim_endpoint_settings(struct th_store *store, uint64_t endpoint, uint64_t rev,
+                                            struct th_buf *out)
 {
     struct sim_store *st = (struct sim_store *)store;
 
-    return st->s->memory->vt->endpoint_conf(st->s->memory, endpoint, rev, out);
+    return st->s->memory->vt->endpoint_settings(st->s->memory, endpoint, rev, out);
 }
 
 static enum th_error shim_attach(struct th_store *store, struct th_wake wake, struct th_session **out)
@@ -113,7 +113,8 @@ static void shim_submit(struct th_session *session, struct th_op *op)
     op->user = h;
     if (st->waiting++ == 0)
         st->commit_at_us =
-            st->s->now_us + (st->s->conf.commit_us ? sim_below(st->s, (uint32_t)st->s->conf.commit_us) : 0);
+            st->s->now_us +
+            (st->s->options.commit_us ? sim_below(st->s, (uint32_t)st->s->options.commit_us) : 0);
     st->s->memory->vt->submit(st->inner, op);
     st->s->turn_wanted = true;
 }
@@ -160,9 +161,9 @@ static void shim_close(struct th_store *store)
     (void)store;
 }
 
-static const struct th_store_vt shim_vt = {shim_settings,  shim_endpoint_conf, shim_attach,
-                                           shim_submit,    shim_drain,         shim_detach,
-                                           shim_page_free, shim_usage,         shim_close};
+static const struct th_store_vt shim_vt = {
+    shim_settings, shim_endpoint_settings, shim_attach, shim_submit, shim_drain,
+    shim_detach,   shim_page_free,         shim_usage,  shim_close};
 
 struct sim_store *sim_store_new(struct sim *s)
 {
@@ -203,10 +204,10 @@ void sim_store_advance(struct sim_store *st)
 
     if (!max || st->stalled || s->now_us < st->commit_at_us)
         return;
-    if (s->conf.commit_us)
+    if (s->options.commit_us)
         max = 1 + sim_below(s, max);
     st->waiting -= th_store_memory_step(s->memory, max);
-    st->commit_at_us = s->now_us + (s->conf.commit_us ? sim_below(s, (uint32_t)s->conf.commit_us) : 0);
+    st->commit_at_us = s->now_us + (s->options.commit_us ? sim_below(s, (uint32_t)s->options.commit_us) : 0);
 }
 
 void sim_store_stall(struct sim_store *st, bool on)

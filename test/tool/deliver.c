@@ -423,24 +423,24 @@ static void on_input(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 
 int main(int argc, char **argv)
 {
-    struct th_http_client_conf conf = {.metrics = &metrics};
-    struct th_resolver_conf resolver_conf = {0};
+    struct th_http_client_options options = {.metrics = &metrics};
+    struct th_resolver_options resolver_conf = {0};
     char why[200] = "", line[4096] = "";
     enum th_error e;
 
     for (int i = 1; i < argc; i++)
         snprintf(line + strlen(line), sizeof line - strlen(line), " %s", argv[i]);
-    conf.ca_file = option(line, "ca");
-    conf.bind_address = option(line, "bind");
-    conf.max_idle = (unsigned)number(line, "max_idle", 0);
-    conf.max_idle_per_origin = (unsigned)number(line, "per_origin", 0);
-    conf.idle_timeout_ms = (unsigned)number(line, "idle_ms", 0);
+    options.ca_file = option(line, "ca");
+    options.bind_address = option(line, "bind");
+    options.max_idle = (unsigned)number(line, "max_idle", 0);
+    options.max_idle_per_origin = (unsigned)number(line, "per_origin", 0);
+    options.idle_timeout_ms = (unsigned)number(line, "idle_ms", 0);
     resolver_conf.servers = option(line, "servers");
     resolver_conf.max_per_tenant = (unsigned)number(line, "max_per_tenant", 0);
     resolver_conf.min_ttl_s = (unsigned)number(line, "min_ttl", 0);
     resolver_conf.max_ttl_s = (unsigned)number(line, "max_ttl", 0);
     uv_loop_init(&loop);
-    e = th_http_client_open(&loop, &conf, &client, why, sizeof why);
+    e = th_http_client_open(&loop, &options, &client, why, sizeof why);
     if (e != TH_OK) {
         fprintf(stderr, "%s: %s\n", th_error_name(e), why);
         return 2;

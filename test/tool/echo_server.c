@@ -158,7 +158,7 @@ static void on_signal(uv_signal_t *s, int number)
     th_http_server_drain(server, grace_ms, on_drained, NULL);
 }
 
-static bool set_option(struct th_http_server_conf *conf, const char *arg)
+static bool set_option(struct th_http_server_options *options, const char *arg)
 {
     static struct th_cidr loopback;
     const char *eq = strchr(arg, '=');
@@ -168,31 +168,31 @@ static bool set_option(struct th_http_server_conf *conf, const char *arg)
     if (!eq || !th_span_u64(th_str(eq + 1), UINT32_MAX, &v))
         return false;
     if (th_span_is(name, "max_head"))
-        conf->max_head = v;
+        options->max_head = v;
     else if (th_span_is(name, "max_body"))
-        conf->max_body = v;
+        options->max_body = v;
     else if (th_span_is(name, "max_bodies"))
-        conf->max_bodies = v;
+        options->max_bodies = v;
     else if (th_span_is(name, "max_connections"))
-        conf->max_connections = (unsigned)v;
+        options->max_connections = (unsigned)v;
     else if (th_span_is(name, "head_ms"))
-        conf->head_timeout_ms = (unsigned)v;
+        options->head_timeout_ms = (unsigned)v;
     else if (th_span_is(name, "body_ms"))
-        conf->body_timeout_ms = (unsigned)v;
+        options->body_timeout_ms = (unsigned)v;
     else if (th_span_is(name, "idle_ms"))
-        conf->idle_timeout_ms = (unsigned)v;
+        options->idle_timeout_ms = (unsigned)v;
     else if (th_span_is(name, "write_ms"))
-        conf->write_timeout_ms = (unsigned)v;
+        options->write_timeout_ms = (unsigned)v;
     else if (th_span_is(name, "hold_ms"))
-        conf->hold_ms = (unsigned)v;
+        options->hold_ms = (unsigned)v;
     else if (th_span_is(name, "max_keyless"))
-        conf->max_keyless = (unsigned)v;
+        options->max_keyless = (unsigned)v;
     else if (th_span_is(name, "judge"))
-        conf->judge = v ? judge : NULL;
+        options->judge = v ? judge : NULL;
     else if (th_span_is(name, "trusted")) {
         (void)th_cidr_parse(TH_LIT("127.0.0.0/8"), &loopback);
-        conf->trusted = &loopback;
-        conf->trusted_count = v ? 1 : 0;
+        options->trusted = &loopback;
+        options->trusted_count = v ? 1 : 0;
     } else if (th_span_is(name, "grace_ms"))
         grace_ms = (unsigned)v;
     else
@@ -203,18 +203,18 @@ static bool set_option(struct th_http_server_conf *conf, const char *arg)
 int main(int argc, char **argv)
 {
     uv_loop_t loop;
-    struct th_http_server_conf conf = {
+    struct th_http_server_options options = {
         .address = "127.0.0.1", .handle = handle, .is_vital = is_vital, .ctx = &loop, .metrics = &metrics};
     int os_error;
 
     for (int i = 1; i < argc; i++)
-        if (!set_option(&conf, argv[i])) {
+        if (!set_option(&options, argv[i])) {
             fprintf(stderr, "echo_server: bad option %s\n", argv[i]);
             return 2;
         }
     (void)signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&loop);
-    if (th_http_server_open(&loop, &conf, &server, &os_error) != TH_OK) {
+    if (th_http_server_open(&loop, &options, &server, &os_error) != TH_OK) {
         fprintf(stderr, "echo_server: %s\n", strerror(os_error));
         return 1;
     }

@@ -254,31 +254,31 @@ static struct world *world_begin(void)
     w->dialects[0] = compile(&w->mem, "standard", "");
     w->dialects[1] = compile(&w->mem, "shaped", SHAPED_API);
     assert_int_equal(th_store_memory_open(&w->store), TH_OK);
-    struct th_engine_conf conf = {.store = w->store,
-                                  .transport = &w->transport,
-                                  .resolver = &w->resolver,
-                                  .clock = {clock_now, w},
-                                  .entropy = {fill, w},
-                                  .metrics = &w->metrics,
-                                  .guard = &w->guard,
-                                  .no_jitter = true,
-                                  .max_in_flight = IN_FLIGHT,
-                                  .dialects = w->dialects,
-                                  .dialect_count = 2,
-                                  .default_dialect = TH_LIT("standard"),
-                                  .operator_key_hash = {(const char *)hash, 32},
-                                  .wake = {wake, w},
-                                  .fatal = fatal};
-    assert_int_equal(th_engine_new(&conf, &w->engine), TH_OK);
+    struct th_engine_options options = {.store = w->store,
+                                        .transport = &w->transport,
+                                        .resolver = &w->resolver,
+                                        .clock = {clock_now, w},
+                                        .entropy = {fill, w},
+                                        .metrics = &w->metrics,
+                                        .guard = &w->guard,
+                                        .no_jitter = true,
+                                        .max_in_flight = IN_FLIGHT,
+                                        .dialects = w->dialects,
+                                        .dialect_count = 2,
+                                        .default_dialect = TH_LIT("standard"),
+                                        .operator_key_hash = {(const char *)hash, 32},
+                                        .wake = {wake, w},
+                                        .fatal = fatal};
+    assert_int_equal(th_engine_new(&options, &w->engine), TH_OK);
     th_buf_init(&made, 256);
     if (th_engine_start(w->engine, &made, why, sizeof why))
         fail_msg("engine: %s", why);
     th_buf_fini(&made);
-    struct th_api_conf api = {.engine = w->engine,
-                              .metrics = &w->metrics,
-                              .source_addresses = prefixes,
-                              .source_address_count = 1,
-                              .version = TH_LIT("1")};
+    struct th_api_options api = {.engine = w->engine,
+                                 .metrics = &w->metrics,
+                                 .source_addresses = prefixes,
+                                 .source_address_count = 1,
+                                 .version = TH_LIT("1")};
     assert_int_equal(th_api_new(&api, &w->api), TH_OK);
     return w;
 }

@@ -87,8 +87,8 @@ static void a_flood_of_names(void **state)
 
 static void rates(struct world *w, uint32_t key, uint32_t tenant, uint32_t wrong_key)
 {
-    th_api_reload(w->api,
-                  &(struct th_api_conf){.key_rate = key, .tenant_rate = tenant, .wrong_key_rate = wrong_key});
+    th_api_reload(w->api, &(struct th_api_options){
+                              .key_rate = key, .tenant_rate = tenant, .wrong_key_rate = wrong_key});
 }
 
 /* A new tenant with a key; gives the field lines of a request with it. */
@@ -267,14 +267,14 @@ static void trusted_proxies_are_not_limited(void **state)
 
     rates(w, 0, 0, 1);
     assert_true(th_cidr_parse(TH_LIT("192.0.0.0/24"), &proxy));
-    w->api->conf.trusted = &proxy;
-    w->api->conf.trusted_count = 1;
+    w->api->options.trusted = &proxy;
+    w->api->options.trusted_count = 1;
     for (unsigned i = 0; i < 20; i++)
         assert_int_equal(from(w, 1, WRONG, 401), 0);
     for (unsigned i = 0; i < 20; i++) /* whom they name is */
         assert_int_equal(from(w, 1, WRONG "X-Forwarded-For: 198.51.100.7, 203.0.113.9\n", 401), i > 0);
     assert_int_equal(from(w, 1, WRONG "X-Forwarded-For: 203.0.113.9, 198.51.100.7\n", 401), 0);
-    w->api->conf.trusted_count = 0;
+    w->api->options.trusted_count = 0;
 }
 
 /* ---- the head alone ---- */

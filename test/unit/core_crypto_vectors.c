@@ -87,7 +87,7 @@ static bool ed25519(const struct vector *v)
 static bool gcm(const struct vector *v)
 {
     size_t key_n, iv_n, aad_n, msg_n, ct_n, tag_n;
-    uint8_t *key, *iv, *aad, *msg, *ct, *tag, *sealed, *opened;
+    uint8_t *key, *iv, *aad, *msg, *ct, *tag, *encrypted, *opened;
 
     if (fixture_i64(v->group, "keySize") != 256 || fixture_i64(v->group, "ivSize") != 96 ||
         fixture_i64(v->group, "tagSize") != 128)
@@ -98,17 +98,17 @@ static bool gcm(const struct vector *v)
     msg = bytes(v->test, "msg", &msg_n);
     ct = bytes(v->test, "ct", &ct_n);
     tag = bytes(v->test, "tag", &tag_n);
-    sealed = test_malloc(ct_n + 16);
+    encrypted = test_malloc(ct_n + 16);
     opened = test_malloc(ct_n + 1);
-    memcpy(sealed, ct, ct_n);
-    memcpy(sealed + ct_n, tag, 16);
+    memcpy(encrypted, ct, ct_n);
+    memcpy(encrypted + ct_n, tag, 16);
     if (!v->may)
-        assert_int_equal(th_unseal(key, iv, aad, aad_n, sealed, ct_n + 16, opened), v->valid);
+        assert_int_equal(th_decrypt(key, iv, aad, aad_n, encrypted, ct_n + 16, opened), v->valid);
     if (v->valid) {
         assert_memory_equal(opened, msg, msg_n);
-        assert_true(th_seal(key, iv, aad, aad_n, msg, msg_n, sealed));
-        assert_memory_equal(sealed, ct, ct_n);
-        assert_memory_equal(sealed + ct_n, tag, 16);
+        assert_true(th_encrypt(key, iv, aad, aad_n, msg, msg_n, encrypted));
+        assert_memory_equal(encrypted, ct, ct_n);
+        assert_memory_equal(encrypted + ct_n, tag, 16);
     }
     test_free(key);
     test_free(iv);
@@ -116,7 +116,7 @@ static bool gcm(const struct vector *v)
     test_free(msg);
     test_free(ct);
     test_free(tag);
-    test_free(sealed);
+    test_free(encrypted);
     test_free(opened);
     return true;
 }

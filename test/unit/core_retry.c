@@ -139,33 +139,33 @@ static void degraded_is_said_once(void **state)
 
 /* ---- disabling ---- */
 
-static enum th_disable after(const char *dialect, struct th_facts *f, enum th_verdict v, int64_t at_s,
+static enum th_disable after(const char *dialect, struct th_health *f, enum th_verdict v, int64_t at_s,
                              int64_t first_s)
 {
-    return th_facts_apply(rules_of(dialect), f, v, (struct th_wall){1775116800000 + at_s * 1000},
-                          (struct th_wall){1775116800000 + first_s * 1000});
+    return th_health_apply(rules_of(dialect), f, v, (struct th_wall){1775116800000 + at_s * 1000},
+                           (struct th_wall){1775116800000 + first_s * 1000});
 }
 
 static void taskboard_disables_after_used_up_retries(void **state)
 {
-    struct th_facts f = {0};
+    struct th_health f = {0};
 
     (void)state;
     assert_int_equal(after("taskboard", &f, TH_V_AGAIN, 0, 0), TH_KEEP);
     assert_int_equal(after("taskboard", &f, TH_V_AGAIN, 60, 0), TH_KEEP);
     assert_int_equal(after("taskboard", &f, TH_V_AGAIN, 360, 0), TH_KEEP); /* three failed attempts do not */
-    assert_int_equal(th_facts_check(rules_of("taskboard"), &f), TH_KEEP);
+    assert_int_equal(th_health_check(rules_of("taskboard"), &f), TH_KEEP);
     assert_int_equal(after("taskboard", &f, TH_V_EXHAUSTED, 2160, 0), TH_DISABLE_EXHAUSTED);
     /* the consequence can be drawn again from what is stored, until the endpoint is enabled again */
-    assert_int_equal(th_facts_check(rules_of("taskboard"), &f), TH_DISABLE_EXHAUSTED);
-    assert_int_equal(th_facts_check(rules_of("techwriter"), &f), TH_KEEP);
-    f = (struct th_facts){0};
+    assert_int_equal(th_health_check(rules_of("taskboard"), &f), TH_DISABLE_EXHAUSTED);
+    assert_int_equal(th_health_check(rules_of("techwriter"), &f), TH_KEEP);
+    f = (struct th_health){0};
     assert_int_equal(after("taskboard", &f, TH_V_AGAIN, 2200, 2200), TH_KEEP);
 }
 
 static void taskboard_success_in_between_keeps(void **state)
 {
-    struct th_facts f = {0};
+    struct th_health f = {0};
 
     (void)state;
     after("taskboard", &f, TH_V_AGAIN, 0, 0);
@@ -180,7 +180,7 @@ static void taskboard_success_in_between_keeps(void **state)
 
 static void a_success_before_the_first_attempt_does_not_save(void **state)
 {
-    struct th_facts f = {0};
+    struct th_health f = {0};
 
     (void)state;
     after("taskboard", &f, TH_V_DELIVERED, 10, 10);
@@ -189,14 +189,14 @@ static void a_success_before_the_first_attempt_does_not_save(void **state)
 
 static void standard_disables_after_days_of_failures(void **state)
 {
-    struct th_facts f = {0};
+    struct th_health f = {0};
 
     (void)state;
     assert_int_equal(after("standard", &f, TH_V_AGAIN, 100, 100), TH_KEEP);
     assert_int_equal(after("standard", &f, TH_V_EXHAUSTED, 272205, 100), TH_KEEP);
     assert_int_equal(after("standard", &f, TH_V_AGAIN, 432099, 400000), TH_KEEP);
     assert_int_equal(after("standard", &f, TH_V_AGAIN, 432100, 400000), TH_DISABLE_FAILING);
-    f = (struct th_facts){0};
+    f = (struct th_health){0};
     after("standard", &f, TH_V_AGAIN, 100, 100);
     assert_int_equal(after("standard", &f, TH_V_DELIVERED, 300000, 300000), TH_KEEP);
     assert_int_equal(f.first_fail, 0);
@@ -210,7 +210,7 @@ static void standard_disables_after_days_of_failures(void **state)
 
 static void gone_disables_at_once(void **state)
 {
-    struct th_facts f = {0};
+    struct th_health f = {0};
 
     (void)state;
     assert_int_equal(after("standard", &f, TH_V_GONE, 5, 0), TH_DISABLE_GONE);
@@ -226,7 +226,7 @@ static void the_others_never_disable(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
-        struct th_facts f = {0};
+        struct th_health f = {0};
         for (int64_t s = 0; s < 40000000; s += 100000)
             assert_int_equal(after(name[i], &f, s % 200000 ? TH_V_EXHAUSTED : TH_V_FINAL, s, s), TH_KEEP);
     }
@@ -236,40 +236,40 @@ static void the_others_never_disable(void **state)
 static void a_final_answer_is_no_failure_of_the_endpoint(void **state)
 {
     struct th_rules rules = {.disable_after_s = 10, .disable_after_exhausted = 2};
-    struct th_facts f = {0}, before;
+    struct th_health f = {0}, before;
 
     (void)state;
     for (int64_t s = 1; s < 100; s++)
         assert_int_equal(
-            th_facts_apply(&rules, &f, TH_V_FINAL, (struct th_wall){s * 1000}, (struct th_wall){s * 1000}),
+            th_health_apply(&rules, &f, TH_V_FINAL, (struct th_wall){s * 1000}, (struct th_wall){s * 1000}),
             TH_KEEP);
     assert_true(f.first_fail == 0 && f.last_ok == 0 && f.exhausted_run == 0);
     assert_int_equal(
-        th_facts_apply(&rules, &f, TH_V_AGAIN, (struct th_wall){100000}, (struct th_wall){100000}), TH_KEEP);
+        th_health_apply(&rules, &f, TH_V_AGAIN, (struct th_wall){100000}, (struct th_wall){100000}), TH_KEEP);
     before = f;
     assert_int_equal(
-        th_facts_apply(&rules, &f, TH_V_FINAL, (struct th_wall){120000}, (struct th_wall){120000}), TH_KEEP);
+        th_health_apply(&rules, &f, TH_V_FINAL, (struct th_wall){120000}, (struct th_wall){120000}), TH_KEEP);
     assert_memory_equal(&before, &f, sizeof f);
     assert_int_equal(
-        th_facts_apply(&rules, &f, TH_V_AGAIN, (struct th_wall){121000}, (struct th_wall){100000}),
+        th_health_apply(&rules, &f, TH_V_AGAIN, (struct th_wall){121000}, (struct th_wall){100000}),
         TH_DISABLE_FAILING);
 }
 
 static void exhausted_ones_are_counted_in_a_row(void **state)
 {
     struct th_rules rules = {.disable_after_exhausted = 3};
-    struct th_facts f = {0};
+    struct th_health f = {0};
     struct th_wall t = {1000000};
 
     (void)state;
-    assert_int_equal(th_facts_apply(&rules, &f, TH_V_EXHAUSTED, t, t), TH_KEEP);
-    assert_int_equal(th_facts_apply(&rules, &f, TH_V_EXHAUSTED, t, t), TH_KEEP);
-    assert_int_equal(th_facts_apply(&rules, &f, TH_V_DELIVERED, t, t), TH_KEEP);
+    assert_int_equal(th_health_apply(&rules, &f, TH_V_EXHAUSTED, t, t), TH_KEEP);
+    assert_int_equal(th_health_apply(&rules, &f, TH_V_EXHAUSTED, t, t), TH_KEEP);
+    assert_int_equal(th_health_apply(&rules, &f, TH_V_DELIVERED, t, t), TH_KEEP);
     t.ms++;
     for (int i = 0; i < 2; i++)
-        assert_int_equal(th_facts_apply(&rules, &f, TH_V_EXHAUSTED, t, t), TH_KEEP);
-    assert_int_equal(th_facts_apply(&rules, &f, TH_V_AGAIN, t, t), TH_KEEP);
-    assert_int_equal(th_facts_apply(&rules, &f, TH_V_EXHAUSTED, t, t), TH_DISABLE_EXHAUSTED);
+        assert_int_equal(th_health_apply(&rules, &f, TH_V_EXHAUSTED, t, t), TH_KEEP);
+    assert_int_equal(th_health_apply(&rules, &f, TH_V_AGAIN, t, t), TH_KEEP);
+    assert_int_equal(th_health_apply(&rules, &f, TH_V_EXHAUSTED, t, t), TH_DISABLE_EXHAUSTED);
 }
 
 int main(void)

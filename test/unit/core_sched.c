@@ -58,7 +58,7 @@ static void lone_deliveries_keep_every_schedule(void **state)
     for (size_t d = 0; d < DIALECTS; d++) {
         const struct th_rules *rules = rules_of(schedules[d].name);
         for (int64_t took = 0; took <= 30 * S; took += 30 * S) {
-            struct th_sched *s = world_new((struct th_sched_conf){0});
+            struct th_sched *s = world_new((struct th_sched_options){0});
             struct th_sched_endpoint e = endpoint(1, 1);
             int64_t at[20];
             unsigned n;
@@ -96,7 +96,7 @@ static void add_lane(struct th_sched *s, uint64_t no, enum th_lane lane, uint8_t
 
 static void lanes_go_in_their_order(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     const uint64_t want[] = {41, 31, 32, 1, 11, 2, 12, 3, 13, 21, 22};
 
     (void)state;
@@ -119,7 +119,7 @@ static void lanes_go_in_their_order(void **state)
 
 static void replay_gets_every_sixteenth_pick(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     unsigned replays = 0;
 
     (void)state;
@@ -139,7 +139,7 @@ static void replay_gets_every_sixteenth_pick(void **state)
 
 static void known_numbers_change_nothing(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     struct th_queue_row r = row(1, 1, TH_LANE_FRESH);
 
     (void)state;
@@ -165,7 +165,7 @@ static void known_numbers_change_nothing(void **state)
 
 static void manual_retry_makes_a_waiting_one_due(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     struct th_queue_row r = row(1, 1, TH_LANE_FRESH), out;
 
     (void)state;
@@ -188,7 +188,7 @@ static void manual_retry_makes_a_waiting_one_due(void **state)
 
 static void held_endpoints_send_only_what_is_asked_for(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     struct th_sched_endpoint e = endpoint(1, 1);
     struct th_sched_endpoint_stats stats;
 
@@ -227,7 +227,7 @@ static void held_endpoints_send_only_what_is_asked_for(void **state)
 
 static void tests_pass_and_count_for_nothing(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     struct th_sched_endpoint e = endpoint(1, 1);
     struct th_sched_endpoint_stats stats;
 
@@ -255,7 +255,7 @@ static void tests_pass_and_count_for_nothing(void **state)
 
 static void cancelled_ones_are_not_sent(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     struct th_queue_row r = row(2, 1, TH_LANE_FRESH);
 
     (void)state;
@@ -284,7 +284,7 @@ static void cancelled_ones_are_not_sent(void **state)
 
 static void deleting_an_endpoint_with_requests_under_way(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     struct th_queue_row r = row(1, 1, TH_LANE_FRESH);
 
     (void)state;
@@ -330,7 +330,7 @@ static void the_limit_is_the_same_whatever_comes_back(void **state)
 
     (void)state;
     for (size_t l = 0; l < sizeof learn / sizeof learn[0]; l++) {
-        struct th_sched *s = world_new((struct th_sched_conf){0});
+        struct th_sched *s = world_new((struct th_sched_options){0});
         uint64_t no[32];
         int64_t now = 0;
         put(s, endpoint(1, 1), 0);
@@ -374,7 +374,7 @@ static void burst(struct th_sched *s, int64_t *now, unsigned count, enum th_lear
 
 static void the_breaker_is_for_silence(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     int64_t now = 0;
 
     (void)state;
@@ -403,7 +403,7 @@ static void the_breaker_is_for_silence(void **state)
  * slots. One that answers at once needs none of them, whatever it says. */
 static void silent_endpoints_wait_where_slots_are_scarce(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 64});
+    struct th_sched *s = world_new((struct th_sched_options){.max_in_flight = 64});
     struct th_queue_row r;
     unsigned of[41] = {0}, silent = 0;
 
@@ -439,7 +439,7 @@ static void silent_endpoints_wait_where_slots_are_scarce(void **state)
 
 static void in_a_crowd_schedules_slip_and_never_shorten(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 32});
+    struct th_sched *s = world_new((struct th_sched_options){.max_in_flight = 32});
     const struct th_rules *rules = rules_of("techwriter");
     int64_t due[101] = {0}, now = 0;
     unsigned attempts[101] = {0}, open = 100, late = 0;
@@ -486,7 +486,7 @@ static void in_a_crowd_schedules_slip_and_never_shorten(void **state)
 
 static unsigned sent_within(double rate, int64_t seconds, unsigned *first_second)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_items_per_endpoint = 100000});
+    struct th_sched *s = world_new((struct th_sched_options){.max_items_per_endpoint = 100000});
     struct th_sched_endpoint e = endpoint(1, 1);
     unsigned sent = 0;
     int64_t now = 3 * S + 1, start = now;
@@ -568,7 +568,7 @@ static void no_second_has_more_than_the_rate(void **state)
     (void)state;
     for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++)
         for (int64_t late = 0; late <= 2000; late += 2000) {
-            struct th_sched *s = world_new((struct th_sched_conf){.max_items_per_endpoint = 100000});
+            struct th_sched *s = world_new((struct th_sched_options){.max_items_per_endpoint = 100000});
             struct th_sched_endpoint e = endpoint(1, 1);
             int64_t now = 7 * S + 3;
             unsigned n = 0, least = (unsigned)(rates[r] * (late ? 3 * 0.9 : 3 * 0.98));
@@ -592,7 +592,7 @@ static void a_host_gets_no_more_than_its_rate_in_any_second(void **state)
 
     (void)state;
     for (size_t r = 0; r < sizeof rates / sizeof rates[0]; r++) {
-        struct th_sched *s = world_new((struct th_sched_conf){0});
+        struct th_sched *s = world_new((struct th_sched_options){0});
         int64_t now = 7 * S + 3, began = now;
         unsigned n;
 
@@ -617,7 +617,7 @@ static void a_new_pace_and_a_new_start_keep_the_rate(void **state)
 {
     static const double rates[] = {10, 100, 0, 10, 0.1, 10, 3, 50};
     static int64_t at[LOGGED];
-    struct th_sched *s = world_new((struct th_sched_conf){.max_items_per_endpoint = 100000});
+    struct th_sched *s = world_new((struct th_sched_options){.max_items_per_endpoint = 100000});
     struct th_sched_endpoint e = endpoint(1, 1);
     int64_t now = S;
     unsigned n = 0;
@@ -645,7 +645,7 @@ static void a_new_pace_and_a_new_start_keep_the_rate(void **state)
         n = 0;
         e.rate_per_s = 10;
         for (unsigned life = 0; life < 5; life++, now += down) {
-            s = world_new((struct th_sched_conf){0});
+            s = world_new((struct th_sched_options){0});
             e.from_before = life > 0;
             put(s, e, now);
             for (uint64_t no = 1; no <= 100; no++)
@@ -657,7 +657,7 @@ static void a_new_pace_and_a_new_start_keep_the_rate(void **state)
         assert_true(n >= 5 * 6);
     }
     e.rate_per_s = 0.001; /* and a slow one does not wait for its whole interval again */
-    s = world_new((struct th_sched_conf){0});
+    s = world_new((struct th_sched_options){0});
     put(s, e, now);
     add(s, 1, 1, now);
     assert_int_equal(th_sched_next(s, at_us(now)).us, now + S);
@@ -668,7 +668,7 @@ static void a_new_pace_and_a_new_start_keep_the_rate(void **state)
 
 static void half_of_the_slots_stay_for_the_proven(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 16});
+    struct th_sched *s = world_new((struct th_sched_options){.max_in_flight = 16});
     struct th_sched_endpoint_stats stats;
     uint64_t no[32];
     unsigned n;
@@ -702,7 +702,7 @@ static void half_of_the_slots_stay_for_the_proven(void **state)
  * that come, the later goes first. */
 static void the_reserve_is_for_who_comes_next(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 64});
+    struct th_sched *s = world_new((struct th_sched_options){.max_in_flight = 64});
     uint64_t no[64];
     unsigned n = 0;
 
@@ -737,7 +737,7 @@ static void the_reserve_is_for_who_comes_next(void **state)
 /* What was seen before the start, and what is no attempt, is told apart from what was never tried. */
 static void newcomers_are_known(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_in_flight = 16});
+    struct th_sched *s = world_new((struct th_sched_options){.max_in_flight = 16});
     struct th_sched_endpoint e = endpoint(4, 1);
 
     (void)state;
@@ -754,7 +754,7 @@ static void newcomers_are_known(void **state)
     assert_int_equal(pick(s, 0), 4); /* before 33: it came first */
     end(s, 4, TH_LEARN_FAILED, 0, 0);
     add(s, 44, 4, 0);
-    e.anew = true;
+    e.reset = true;
     put(s, e, 0);
     assert_int_equal(pick(s, 0), 1); /* every fourth turn is theirs */
     assert_int_equal(pick(s, 0), 33);
@@ -765,7 +765,7 @@ static void newcomers_are_known(void **state)
 
 static void tenants_take_turns(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     unsigned of[3] = {0};
 
     (void)state;

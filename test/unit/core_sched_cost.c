@@ -56,7 +56,7 @@ static void time_of_a_delivery(void **state)
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
         for (int retried = 0; retried < 2; retried++) {
-            struct th_sched *s = world_new((struct th_sched_conf){.max_items_per_endpoint = 1000000});
+            struct th_sched *s = world_new((struct th_sched_options){.max_items_per_endpoint = 1000000});
             for (uint64_t ep = 1; ep <= eps[i]; ep++)
                 put(s, endpoint(ep, 1 + ep / 10), 0);
             print_message("%5u endpoints, %s: %.0f ns a delivery\n", eps[i],
@@ -69,7 +69,7 @@ static void time_of_a_delivery(void **state)
 
 static void memory_of_an_item(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){0});
+    struct th_sched *s = world_new((struct th_sched_options){0});
     const uint32_t n = SANITIZED ? 50000 : 1000000, eps = 2000;
     size_t before;
     double bytes, start;

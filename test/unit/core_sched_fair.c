@@ -135,7 +135,7 @@ static void run(struct world *w, int64_t until, int64_t every)
 static void world_open_with(struct world *w, uint32_t slots, uint64_t dead, uint64_t healthy_tenant)
 {
     *w = (struct world){
-        .s = world_new((struct th_sched_conf){.max_in_flight = slots}), .slots = slots, .next_no = 1};
+        .s = world_new((struct th_sched_options){.max_in_flight = slots}), .slots = slots, .next_no = 1};
     th_heap_init(&w->ends, slots);
     w->arrived = calloc(MAX_HEALTHY, sizeof *w->arrived);
     w->req = calloc(slots, sizeof *w->req);

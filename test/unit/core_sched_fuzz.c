@@ -293,7 +293,7 @@ static uint64_t unfinished(const struct world *w)
     return n;
 }
 
-static void run(uint64_t seed, uint32_t steps, struct th_sched_conf conf, bool fail_memory)
+static void run(uint64_t seed, uint32_t steps, struct th_sched_options options, bool fail_memory)
 {
     struct world *w = calloc(1, sizeof *w);
     uint64_t left;
@@ -301,7 +301,7 @@ static void run(uint64_t seed, uint32_t steps, struct th_sched_conf conf, bool f
     assert_non_null(w);
     w->rnd = seed * 0x9e3779b97f4a7c15u + 1;
     w->now = 1000 * S;
-    w->s = world_new(conf);
+    w->s = world_new(options);
     w->fail_memory = fail_memory;
     for (uint32_t i = 0; i < steps; i++)
         step(w, false);
@@ -345,10 +345,12 @@ static void random_operations(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 2; i++) {
-        struct th_sched_conf tight = {.max_items = 40, .max_items_per_endpoint = 8, .max_in_flight = 6};
-        struct th_sched_conf share = {.max_items = 1000, .max_items_per_endpoint = 12, .max_in_flight = 12};
-        struct th_sched_conf roomy = {.max_items = 5000, .max_items_per_endpoint = 5000, .max_in_flight = 20};
-        struct th_sched_conf least = {.max_items = 1, .max_items_per_endpoint = 1, .max_in_flight = 1};
+        struct th_sched_options tight = {.max_items = 40, .max_items_per_endpoint = 8, .max_in_flight = 6};
+        struct th_sched_options share = {
+            .max_items = 1000, .max_items_per_endpoint = 12, .max_in_flight = 12};
+        struct th_sched_options roomy = {
+            .max_items = 5000, .max_items_per_endpoint = 5000, .max_in_flight = 20};
+        struct th_sched_options least = {.max_items = 1, .max_items_per_endpoint = 1, .max_in_flight = 1};
         run(seed + i, 2000, tight, false);
         run(seed + i, 2000, share, false);
         run(seed + i, 1000, roomy, false);
@@ -364,7 +366,8 @@ static void random_operations_short_of_memory(void **state)
     (void)state;
     for (uint64_t i = 0; i < 2; i++)
         run(seed + i, 3000,
-            (struct th_sched_conf){.max_items = 60, .max_items_per_endpoint = 16, .max_in_flight = 8}, true);
+            (struct th_sched_options){.max_items = 60, .max_items_per_endpoint = 16, .max_in_flight = 8},
+            true);
 }
 
 int main(void)

@@ -68,7 +68,8 @@ static void model_serve(struct model *m, struct th_sched *s, uint32_t max_rows, 
 
 static void a_hundred_thousand_through_a_thousand(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_items = 5000, .max_items_per_endpoint = 1024});
+    struct th_sched *s =
+        world_new((struct th_sched_options){.max_items = 5000, .max_items_per_endpoint = 1024});
     struct model m = model_new(100000);
     struct th_sched_endpoint_stats stats;
     uint32_t ended = 0, highest = 0;
@@ -113,7 +114,8 @@ static void a_hundred_thousand_through_a_thousand(void **state)
  * goes out at once, and what waits keeps its moment, to within the horizon's pause. */
 static void wait_for_later(int64_t spacing_s, int64_t latest)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_items = 400, .max_items_per_endpoint = 100});
+    struct th_sched *s =
+        world_new((struct th_sched_options){.max_items = 400, .max_items_per_endpoint = 100});
     struct model m = model_new(1000);
     int64_t now = 0, late = 0;
     uint32_t ended = 0;
@@ -169,7 +171,8 @@ static void what_waits_for_later_does_not_keep_out_what_is_due(void **state)
 
 static void full_queues_of_others_do_not_keep_one_out(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_items = 1000, .max_items_per_endpoint = 100});
+    struct th_sched *s =
+        world_new((struct th_sched_options){.max_items = 1000, .max_items_per_endpoint = 100});
 
     (void)state;
     for (uint64_t ep = 1; ep <= 20; ep++) {
@@ -194,7 +197,7 @@ static void a_walk_brings_back_nothing_that_ended_meanwhile(void **state)
 {
     for (int full = 0; full < 2; full++) { /* with room to remember, and without */
         struct th_sched *s =
-            world_new((struct th_sched_conf){.max_items = full ? 8 : 100, .max_items_per_endpoint = 8});
+            world_new((struct th_sched_options){.max_items = full ? 8 : 100, .max_items_per_endpoint = 8});
         struct th_queue_row rows[8];
         struct th_mono due[8];
         struct th_want want;
@@ -249,7 +252,7 @@ static void a_walk_brings_back_nothing_that_ended_meanwhile(void **state)
 
 static void a_failed_walk_is_not_repeated_at_once(void **state)
 {
-    struct th_sched *s = world_new((struct th_sched_conf){.max_items_per_endpoint = 1});
+    struct th_sched *s = world_new((struct th_sched_options){.max_items_per_endpoint = 1});
     struct th_want want;
     struct th_queue_row r = row(2, 1, TH_LANE_FRESH);
 
@@ -275,13 +278,13 @@ static void a_failed_walk_is_not_repeated_at_once(void **state)
 static bool story(uint64_t fail)
 {
     struct th_sched *s = NULL;
-    struct th_sched_conf conf = {.max_items = 3000};
+    struct th_sched_options options = {.max_items = 3000};
     struct th_want want;
     unsigned got = 0, known = 0;
     bool failed = false;
 
     th_alloc_fail_after(fail);
-    if (th_sched_new(&conf, &s))
+    if (th_sched_new(&options, &s))
         return true;
     for (uint64_t ep = 1; ep <= 40; ep++) {
         struct th_sched_endpoint e = endpoint(ep, ep / 3);

@@ -138,30 +138,31 @@ static void test_ed25519_known(void **state)
 }
 
 /* The GCM specification's test cases 13 and 14, and what a changed bit anywhere does. */
-static void test_seal(void **state)
+static void test_encrypt(void **state)
 {
-    uint8_t key[32] = {0}, nonce[12] = {0}, plain[16] = {0}, sealed[32], opened[16];
+    uint8_t key[32] = {0}, nonce[12] = {0}, plain[16] = {0}, encrypted[32], opened[16];
     (void)state;
 
-    assert_true(th_seal(key, nonce, NULL, 0, plain, 0, sealed));
-    assert_string_equal(hex(sealed, 16), "530f8afbc74536b9a963b4f1c4cb738b");
-    assert_true(th_unseal(key, nonce, NULL, 0, sealed, 16, opened));
-    assert_true(th_seal(key, nonce, NULL, 0, plain, 16, sealed));
-    assert_string_equal(hex(sealed, 32), "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919");
+    assert_true(th_encrypt(key, nonce, NULL, 0, plain, 0, encrypted));
+    assert_string_equal(hex(encrypted, 16), "530f8afbc74536b9a963b4f1c4cb738b");
+    assert_true(th_decrypt(key, nonce, NULL, 0, encrypted, 16, opened));
+    assert_true(th_encrypt(key, nonce, NULL, 0, plain, 16, encrypted));
+    assert_string_equal(hex(encrypted, 32),
+                        "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919");
 
-    assert_true(th_seal(key, nonce, "tenant|endpoint", 15, "a secret of ours", 16, sealed));
-    assert_true(th_unseal(key, nonce, "tenant|endpoint", 15, sealed, 32, opened));
+    assert_true(th_encrypt(key, nonce, "tenant|endpoint", 15, "a secret of ours", 16, encrypted));
+    assert_true(th_decrypt(key, nonce, "tenant|endpoint", 15, encrypted, 32, opened));
     assert_memory_equal(opened, "a secret of ours", 16);
     for (unsigned bit = 0; bit < 32 * 8; bit++) {
         uint8_t bad[32];
-        memcpy(bad, sealed, 32);
+        memcpy(bad, encrypted, 32);
         bad[bit / 8] ^= (uint8_t)(1u << bit % 8);
         memset(opened, 1, 16);
-        assert_false(th_unseal(key, nonce, "tenant|endpoint", 15, bad, 32, opened));
+        assert_false(th_decrypt(key, nonce, "tenant|endpoint", 15, bad, 32, opened));
         assert_memory_equal(opened, (uint8_t[16]){0}, 16); /* nothing unauthenticated is left */
     }
-    assert_false(th_unseal(key, nonce, "tenant|endpoinT", 15, sealed, 32, opened));
-    assert_false(th_unseal(key, nonce, "tenant|endpoint", 15, sealed, 15, opened));
+    assert_false(th_decrypt(key, nonce, "tenant|endpoinT", 15, encrypted, 32, opened));
+    assert_false(th_decrypt(key, nonce, "tenant|endpoint", 15, encrypted, 15, opened));
 }
 
 static void test_equal_and_random(void **state)
@@ -182,7 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256),           cmocka_unit_test(test_hmac_known),
-        cmocka_unit_test(test_ed25519_known),    cmocka_unit_test(test_seal),
+        cmocka_unit_test(test_ed25519_known),    cmocka_unit_test(test_encrypt),
         cmocka_unit_test(test_equal_and_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

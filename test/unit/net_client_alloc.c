@@ -86,15 +86,15 @@ static void on_resolved(struct th_resolve *q)
 /* One life of both; returns how many of the four requests went well. */
 static unsigned live(uint16_t port, uint64_t fail_at)
 {
-    struct th_http_client_conf conf = {0};
-    struct th_resolver_conf resolver_conf = {0};
+    struct th_http_client_options options = {0};
+    struct th_resolver_options resolver_conf = {0};
     struct run run = {0};
     uv_loop_t loop;
     char why[100];
 
     assert_int_equal(uv_loop_init(&loop), 0);
     th_alloc_fail_after(fail_at);
-    if (th_http_client_open(&loop, &conf, &run.client, why, sizeof why) == TH_OK) {
+    if (th_http_client_open(&loop, &options, &run.client, why, sizeof why) == TH_OK) {
         run.addr = (struct th_addr){.family = 4, .ip = {127, 0, 0, 1}, .port = port};
         run.req = (struct th_http_req){.method = TH_LIT("POST"),
                                        .target = TH_LIT("/"),

@@ -50,18 +50,18 @@ static void on_drained(void *ctx)
     ((struct world *)ctx)->drained = true;
 }
 
-static enum th_error open_world(struct world *w, const struct th_http_server_conf *base)
+static enum th_error open_world(struct world *w, const struct th_http_server_options *base)
 {
-    struct th_http_server_conf conf = base ? *base : (struct th_http_server_conf){0};
+    struct th_http_server_options options = base ? *base : (struct th_http_server_options){0};
     int os_error;
 
     *w = (struct world){.answer = TH_LIT("fine")};
-    conf.address = "127.0.0.1";
-    conf.handle = handle;
-    conf.ctx = w;
-    conf.metrics = &w->metrics;
+    options.address = "127.0.0.1";
+    options.handle = handle;
+    options.ctx = w;
+    options.metrics = &w->metrics;
     assert_int_equal(uv_loop_init(&w->loop), 0);
-    return th_http_server_open(&w->loop, &conf, &w->server, &os_error);
+    return th_http_server_open(&w->loop, &options, &w->server, &os_error);
 }
 
 static void close_world(struct world *w)
@@ -118,21 +118,21 @@ static size_t listen_for(struct world *w, int fd, char *to, size_t cap, size_t e
 static void test_open_errors(void **state)
 {
     struct world w;
-    struct th_http_server_conf conf = {.address = "127.0.0.1", .handle = handle, .ctx = &w};
+    struct th_http_server_options options = {.address = "127.0.0.1", .handle = handle, .ctx = &w};
     struct th_http_server *other = NULL;
     int os_error = 0;
 
     (void)state;
     assert_int_equal(open_world(&w, NULL), TH_OK);
     assert_true(th_http_server_port(w.server) > 0);
-    conf.port = th_http_server_port(w.server);
-    assert_int_equal(th_http_server_open(&w.loop, &conf, &other, &os_error), TH_IO);
+    options.port = th_http_server_port(w.server);
+    assert_int_equal(th_http_server_open(&w.loop, &options, &other, &os_error), TH_IO);
     assert_int_equal(os_error, EADDRINUSE);
-    conf.address = "localhost";
-    assert_int_equal(th_http_server_open(&w.loop, &conf, &other, &os_error), TH_IO);
+    options.address = "localhost";
+    assert_int_equal(th_http_server_open(&w.loop, &options, &other, &os_error), TH_IO);
     assert_int_equal(os_error, EINVAL);
-    conf.address = "192.0.2.1";
-    assert_int_equal(th_http_server_open(&w.loop, &conf, &other, &os_error), TH_IO);
+    options.address = "192.0.2.1";
+    assert_int_equal(th_http_server_open(&w.loop, &options, &other, &os_error), TH_IO);
     assert_int_equal(os_error, EADDRNOTAVAIL);
     assert_null(other);
     close_world(&w);
@@ -141,7 +141,7 @@ static void test_open_errors(void **state)
 static void test_ipv6(void **state)
 {
     struct world w = {0};
-    struct th_http_server_conf conf = {.address = "::1", .handle = handle, .ctx = &w};
+    struct th_http_server_options options = {.address = "::1", .handle = handle, .ctx = &w};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     int os_error, fd;
     char text[1024];
@@ -149,7 +149,7 @@ static void test_ipv6(void **state)
 
     (void)state;
     assert_int_equal(uv_loop_init(&w.loop), 0);
-    if (th_http_server_open(&w.loop, &conf, &w.server, &os_error) != TH_OK) {
+    if (th_http_server_open(&w.loop, &options, &w.server, &os_error) != TH_OK) {
         assert_int_equal(uv_loop_close(&w.loop), 0);
         skip(); /* a machine without IPv6 */
     }

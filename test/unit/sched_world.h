@@ -22,12 +22,12 @@ static inline struct th_mono at_us(int64_t us)
     return (struct th_mono){us};
 }
 
-static inline struct th_sched *world_new(struct th_sched_conf conf)
+static inline struct th_sched *world_new(struct th_sched_options options)
 {
     struct th_sched *s = NULL;
 
-    conf.hash_seed = 42;
-    assert_int_equal(th_sched_new(&conf, &s), TH_OK);
+    options.hash_seed = 42;
+    assert_int_equal(th_sched_new(&options, &s), TH_OK);
     return s;
 }
 

@@ -37,8 +37,8 @@ static void make_silent(struct sim *s, unsigned count)
  * worked before the storm, and then much fewer slots are enough. */
 static void crowd(bool known, uint32_t slots)
 {
-    struct sim *s =
-        sim_open(&(struct sim_conf){.forget_texts = true, .forget_requests = true, .max_in_flight = slots});
+    struct sim *s = sim_open(
+        &(struct sim_options){.forget_texts = true, .forget_requests = true, .max_in_flight = slots});
     struct waits w = {0, 0};
 
     make_silent(s, 1000);
@@ -84,7 +84,7 @@ static int64_t wait_of(struct sim *s, const char *host, const char *type)
 static void test_newcomers_among_silent_endpoints(void **state)
 {
     struct sim *s =
-        sim_open(&(struct sim_conf){.forget_texts = true, .forget_requests = true, .max_in_flight = 512});
+        sim_open(&(struct sim_options){.forget_texts = true, .forget_requests = true, .max_in_flight = 512});
     int64_t worst = 0, after_crash;
 
     (void)state;
@@ -120,7 +120,7 @@ static void test_newcomers_among_silent_endpoints(void **state)
 static void test_large_events_in_flight_are_bounded(void **state)
 {
     enum { LARGE = 200000, SILENT = 30 };
-    struct sim *s = sim_open(&(struct sim_conf){.forget_texts = true, .max_pinned_bytes = 5 * LARGE});
+    struct sim *s = sim_open(&(struct sim_options){.forget_texts = true, .max_pinned_bytes = 5 * LARGE});
     char *data = malloc(LARGE + 1), type[32], url[64];
     unsigned peak = 0;
     uint64_t reached = 0;
@@ -187,7 +187,7 @@ static uint64_t sent_to(struct sim *s, unsigned hosts)
 static void test_unrecorded_outcomes_are_bounded(void **state)
 {
     enum { HOOKS = 300, EVENTS = 40 };
-    struct sim *s = sim_open(&(struct sim_conf){.forget_texts = true, .forget_requests = true});
+    struct sim *s = sim_open(&(struct sim_options){.forget_texts = true, .forget_requests = true});
     char url[64];
 
     (void)state;
@@ -242,7 +242,7 @@ static void test_backlog_beyond_memory(void **state)
 {
     enum { EVENTS = 50000 };
     struct sim *s = sim_open(
-        &(struct sim_conf){.forget_texts = true, .forget_requests = true, .max_items_per_endpoint = 1024});
+        &(struct sim_options){.forget_texts = true, .forget_requests = true, .max_items_per_endpoint = 1024});
     struct counts c = {0};
     uint64_t a = sim_endpoint(
         s, &(struct sim_spec){

@@ -7,7 +7,7 @@ static void started(struct th_replay_start *r)
 {
     *(bool *)r->user = true;
     assert_int_equal(r->result, TH_CH_DONE);
-    th_buf_wipe(&r->replayed);
+    th_buf_wipe(&r->repeated);
 }
 
 static bool is_true(struct sim *s, void *arg)

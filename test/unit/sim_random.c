@@ -284,7 +284,7 @@ static void do_wall(struct world *w)
                 SIM_S); /* a start just before has read the queue: a step moves nothing that is loaded */
     w->s->wall_step_ms += (int64_t)sim_below(w->s, 7200000) - 3600000;
     w->wall_moved = true;
-    if (w->s->conf.max_items_per_endpoint)
+    if (w->s->options.max_items_per_endpoint)
         loosen(w);
 }
 
@@ -397,16 +397,16 @@ static void judge(struct world *w)
 
 static void run_world(uint64_t seed)
 {
-    struct sim_conf conf = {.seed = seed,
-                            .forget_texts = true,
-                            .forget_requests = true,
-                            .jitter = seed % 3 == 0,
-                            .slow_reads = seed % 2 == 0,
-                            .commit_us = seed % 4 < 2 ? 5000 : 0,
-                            .fan_step = seed % 3 ? (uint32_t)(seed % 3) : 0,
-                            .max_items_per_endpoint = seed % 5 == 0 ? 8 : 0,
-                            .max_items = seed % 5 == 0 ? 64 : 0};
-    struct world w = {.s = sim_open(&conf)};
+    struct sim_options options = {.seed = seed,
+                                  .forget_texts = true,
+                                  .forget_requests = true,
+                                  .jitter = seed % 3 == 0,
+                                  .slow_reads = seed % 2 == 0,
+                                  .commit_us = seed % 4 < 2 ? 5000 : 0,
+                                  .fanout_step = seed % 3 ? (uint32_t)(seed % 3) : 0,
+                                  .max_items_per_endpoint = seed % 5 == 0 ? 8 : 0,
+                                  .max_items = seed % 5 == 0 ? 64 : 0};
+    struct world w = {.s = sim_open(&options)};
     size_t i = 0;
     uint64_t no;
     void *v;

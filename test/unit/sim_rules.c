@@ -143,7 +143,7 @@ static void test_crash_between_commit_and_answer(void **state)
     assert_null(finished);
     sim_start(s);
     assert_int_equal(s->log_n, 1);
-    assert_int_equal(sim_publish(s, &e), TH_PUB_REPLAYED);
+    assert_int_equal(sim_publish(s, &e), TH_PUB_REPEATED);
     sim_run_for(s, 86400 * SIM_S);
     assert_int_equal(s->log_n, 1);
     assert_int_equal(s->log[0]->event, e.no);
@@ -229,7 +229,7 @@ static void test_crash_between_steps_of_a_fan_out(void **state)
 {
     (void)state;
     for (unsigned steps = 1; steps < 10; steps++) {
-        struct sim *s = sim_open(&(struct sim_conf){.fan_step = 2});
+        struct sim *s = sim_open(&(struct sim_options){.fanout_step = 2});
         struct sim_event e = {.type = "x", .key = "k"};
         uint64_t no[9];
 
@@ -250,7 +250,7 @@ static void test_crash_between_steps_of_a_fan_out(void **state)
             sim_crash(s), sim_start(s);
         assert_int_equal(sim_delete(s, no[8]), TH_CH_DONE);
         sim_run_for(s, 86400 * SIM_S);
-        assert_int_equal(sim_publish(s, &e), TH_PUB_REPLAYED);
+        assert_int_equal(sim_publish(s, &e), TH_PUB_REPEATED);
         assert_int_equal(e.deliveries, 9);
         for (unsigned i = 0; i < 9; i++) {
             struct sim_delivery d = sim_delivery(s, sim_tenant_no(s, "default"), e.first_delivery + i, 0, 0);
@@ -348,7 +348,7 @@ static void test_oldest_secret_signs(void **state)
 static void test_jitter_spreads_retries(void **state)
 {
     enum { ENDPOINTS = 200, PARTS = 5 };
-    struct sim *s = sim_open(&(struct sim_conf){.jitter = true});
+    struct sim *s = sim_open(&(struct sim_options){.jitter = true});
     struct sim_event e = {.type = "x"};
     int64_t ended[ENDPOINTS] = {0};
     unsigned part[PARTS] = {0}, second = 0;
@@ -391,7 +391,7 @@ static void test_walk_sends_nothing_twice(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        struct sim *s = sim_open(&(struct sim_conf){.seed = seed, .slow_reads = true});
+        struct sim *s = sim_open(&(struct sim_options){.seed = seed, .slow_reads = true});
         uint64_t held = sim_endpoint(
             s, &(struct sim_spec){
                    .tenant = "default", .url = "https://p.example.com/", .events = "x", .inactive = true});
@@ -424,7 +424,7 @@ static void test_walk_beside_a_retry_by_hand(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        struct sim *s = sim_open(&(struct sim_conf){.seed = seed, .slow_reads = true});
+        struct sim *s = sim_open(&(struct sim_options){.seed = seed, .slow_reads = true});
         struct sim_event e = {.type = "x"};
         (void)sim_endpoint(s, &hook);
         sim_always(s, "93.184.216.34", "200");

@@ -103,7 +103,7 @@ static void publish(struct sim *s, struct watch *w)
 
 static struct sim *world(const struct vendor *v, uint64_t *endpoint)
 {
-    struct sim *s = sim_open(&(struct sim_conf){.forget_texts = true, .forget_requests = true});
+    struct sim *s = sim_open(&(struct sim_options){.forget_texts = true, .forget_requests = true});
 
     sim_tenant(s, "t", v->name);
     *endpoint = sim_endpoint(

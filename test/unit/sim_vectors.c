@@ -357,7 +357,7 @@ static bool dns_case(struct th_json c)
 {
     struct th_cidr own;
     struct th_guard guard = {.deny = &own, .deny_count = 1};
-    struct sim *s = sim_open(&(struct sim_conf){.guard = &guard});
+    struct sim *s = sim_open(&(struct sim_options){.guard = &guard});
     char *host = fixture_text(fixture_get(c, "host"), NULL),
          *want = fixture_text(fixture_get(c, "expect"), NULL), url[400], why[400];
     struct sim_event e = {.type = "x"};

@@ -55,13 +55,13 @@ static void stale_versions_are_refused(void **state)
     struct th_new_event e = fx_event(&ep, 1, "{}");
     struct th_accept a = fx_accept(1, T0, &e, 1);
     struct th_row row = fx_endpoint_row(5, 1, 1, "{}");
-    struct th_config c;
+    struct th_settings_op c;
     struct th_queue_row rows[4];
 
     assert_int_equal(fx_run(f, &a.op), TH_OK);
     assert_int_equal(a.result, TH_ACCEPT_STALE); /* no such tenant */
     fx_tenant(f, 1, "t");
-    c = fx_config(1, 1, &row, 1);
+    c = fx_settings(1, 1, &row, 1);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     assert_int_equal(c.new_version, 2);
     assert_int_equal(fx_run(f, &a.op), TH_OK);
@@ -91,9 +91,9 @@ static void idempotency_keys_replay_for_a_day(void **state)
     b.idem = a.idem;
     b.settings_version = 99; /* a replay is a replay whatever the settings are now */
     assert_int_equal(fx_run(f, &b.op), TH_OK);
-    assert_int_equal(b.result, TH_ACCEPT_REPLAYED);
+    assert_int_equal(b.result, TH_ACCEPT_REPEATED);
     assert_int_equal(b.first_event, first);
-    assert_int_equal(b.replayed_count, 2);
+    assert_int_equal(b.repeated_count, 2);
 
     b.idem.body[0] = 4;
     assert_int_equal(fx_run(f, &b.op), TH_OK);
@@ -130,13 +130,13 @@ static void one_key_twice_in_one_commit_is_one_event(void **state)
     fx_wait(f, before + 8);
     assert_int_equal(a[0].result, TH_ACCEPT_NEW);
     for (int i = 1; i < 8; i++) {
-        assert_int_equal(a[i].result, TH_ACCEPT_REPLAYED);
+        assert_int_equal(a[i].result, TH_ACCEPT_REPEATED);
         assert_int_equal(a[i].first_event, a[0].first_event);
     }
     assert_int_equal(fx_walk(f, 0, 0, rows, 8, NULL), 1);
 }
 
-static void own_ids_are_unique_per_tenant(void **state)
+static void external_ids_are_unique_per_tenant(void **state)
 {
     struct fx *f = *state;
     uint64_t ep = 5;
@@ -146,26 +146,26 @@ static void own_ids_are_unique_per_tenant(void **state)
 
     fx_tenant(f, 1, "t");
     fx_tenant(f, 2, "u");
-    e[0].own_id = TH_LIT("id-1");
+    e[0].external_id = TH_LIT("id-1");
     assert_int_equal(fx_run(f, &a.op), TH_OK);
     assert_int_equal(a.result, TH_ACCEPT_NEW);
     e[0].no = 0;
 
-    e[1].own_id = TH_LIT("id-1");
-    e[0].own_id = TH_LIT("id-2");
+    e[1].external_id = TH_LIT("id-1");
+    e[0].external_id = TH_LIT("id-2");
     a = fx_accept(1, T0, e, 3);
     assert_int_equal(fx_run(f, &a.op), TH_OK);
     assert_int_equal(a.result, TH_ACCEPT_ID_TAKEN);
     assert_int_equal(a.taken, 1);
 
-    e[2].own_id = TH_LIT("id-2"); /* twice in one op */
-    e[1].own_id = TH_LIT("");
+    e[2].external_id = TH_LIT("id-2"); /* twice in one op */
+    e[1].external_id = TH_LIT("");
     assert_int_equal(fx_run(f, &a.op), TH_OK);
     assert_int_equal(a.result, TH_ACCEPT_ID_TAKEN);
     assert_int_equal(a.taken, 2);
     assert_int_equal(fx_walk(f, 0, 0, rows, 8, NULL), 1); /* all or none */
 
-    e[0].own_id = TH_LIT("id-1");
+    e[0].external_id = TH_LIT("id-1");
     a = fx_accept(2, T0, e, 1);
     assert_int_equal(fx_run(f, &a.op), TH_OK);
     assert_int_equal(a.result, TH_ACCEPT_NEW);
@@ -301,7 +301,7 @@ static void attempts_come_back_as_they_were_given(void **state)
     uint64_t ep = 5, d;
     struct th_row rows[] = {fx_endpoint_row(5, 1, 1, "{\"url\":\"https://a\"}"),
                             fx_endpoint_row(5, 1, 2, "{\"url\":\"https://b\"}")};
-    struct th_config c = fx_config(1, 1, rows, 2);
+    struct th_settings_op c = fx_settings(1, 1, rows, 2);
     struct th_settle s;
     struct th_page p = fx_page(TH_PAGE_ATTEMPTS, 1);
     const struct th_attempt_view *v;
@@ -337,7 +337,7 @@ static void attempts_come_back_as_they_were_given(void **state)
     assert_memory_equal(v->row.peer.ip, s.row.peer.ip, 16);
     assert_true(th_span_is(v->row.sigs, "v1,abc") && th_span_is(v->row.detail, "why"));
     assert_true(th_span_is(v->row.head, "A: b\r\n") && th_span_is(v->row.body, "answer"));
-    assert_true(th_span_is(v->endpoint_conf, "{\"url\":\"https://a\"}"));
+    assert_true(th_span_is(v->endpoint_settings, "{\"url\":\"https://a\"}"));
     assert_true(th_span_is(v->event.data, "{\"a\":1}") && th_span_is(v->event.type, "order.created"));
     f->store->vt->page_free(f->store, &p);
 }
@@ -422,17 +422,17 @@ static void retry_leaves_what_has_no_endpoint(void **state)
     struct th_queue_row rows[2];
     struct th_row put = fx_endpoint_row(5, 1, 1, "{}"),
                   del = {.kind = TH_ROW_ENDPOINT, .no = 5, .tenant = 1, .del = true};
-    struct th_config c;
+    struct th_settings_op c;
     struct th_delivery_row row;
     struct th_move m;
 
     fx_tenant(f, 1, "t");
-    c = fx_config(1, 1, &put, 1);
+    c = fx_settings(1, 1, &put, 1);
     c.keep_version = true;
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     fx_publish(f, 1, T0, eps, 2, &d);
     assert_true(fx_settle_run(f, d, 0, TH_DS_DELIVERED));
-    c = fx_config(1, 1, &del, 1);
+    c = fx_settings(1, 1, &del, 1);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     list[0] = d;
     list[1] = d + 1;
@@ -565,28 +565,29 @@ static void lists_can_leave_tests_out(void **state)
 
 static bool conf_is(struct fx *f, uint64_t endpoint, uint64_t rev, const char *want)
 {
-    struct th_buf conf;
+    struct th_buf settings;
     enum th_error error;
     bool ok;
 
-    th_buf_init(&conf, 1u << 20);
-    error = f->store->vt->endpoint_conf(f->store, endpoint, rev, &conf);
-    ok = want ? error == TH_OK && th_span_is(th_buf_view(&conf), want) : error == TH_NOT_FOUND && conf.n == 0;
-    th_buf_fini(&conf);
+    th_buf_init(&settings, 1u << 20);
+    error = f->store->vt->endpoint_settings(f->store, endpoint, rev, &settings);
+    ok = want ? error == TH_OK && th_span_is(th_buf_view(&settings), want)
+              : error == TH_NOT_FOUND && settings.n == 0;
+    th_buf_fini(&settings);
     return ok;
 }
 
-static void a_conf_is_read_by_its_revision(void **state)
+static void settings_are_read_by_their_revision(void **state)
 {
     struct fx *f = *state;
     struct th_row put[] = {fx_endpoint_row(5, 1, 1, "{\"e\":1}"), fx_endpoint_row(6, 1, 1, "{\"e\":2}"),
                            fx_endpoint_row(5, 1, 2, "{\"e\":3}")};
-    struct th_config c;
+    struct th_settings_op c;
 
     fx_tenant(f, 1, "t");
     assert_true(conf_is(f, 5, 1, NULL));
     for (int i = 0; i < 3; i++) {
-        c = fx_config(1, 1, &put[i], 1);
+        c = fx_settings(1, 1, &put[i], 1);
         c.keep_version = true;
         assert_int_equal(fx_run(f, &c.op), TH_OK);
     }
@@ -601,17 +602,17 @@ static void rows_know_an_endpoint_that_is_no_more(void **state)
     uint64_t eps[] = {5, 6}, d;
     struct th_row put[] = {fx_endpoint_row(5, 1, 1, "{\"e\":1}"), fx_endpoint_row(6, 1, 1, "{\"e\":2}")},
                   del = {.kind = TH_ROW_ENDPOINT, .no = 5, .tenant = 1, .del = true};
-    struct th_config c;
+    struct th_settings_op c;
     struct th_page p;
 
     fx_tenant(f, 1, "t");
     put[0].created = T0 - 7;
-    c = fx_config(1, 1, put, 2);
+    c = fx_settings(1, 1, put, 2);
     c.keep_version = true;
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     fx_publish(f, 1, T0, eps, 2, &d);
     assert_true(fx_settle_run(f, d, 0, TH_DS_DELIVERED) && fx_settle_run(f, d + 1, 0, TH_DS_DELIVERED));
-    c = fx_config(1, 1, &del, 1);
+    c = fx_settings(1, 1, &del, 1);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     for (int kind = TH_PAGE_DELIVERIES; kind <= TH_PAGE_ATTEMPTS; kind++) {
         p = fx_page((enum th_page_kind)kind, 1);
@@ -620,10 +621,10 @@ static void rows_know_an_endpoint_that_is_no_more(void **state)
         assert_int_equal(p.count, 1);
         if (kind == TH_PAGE_DELIVERIES)
             assert_true(p.rows.deliveries[0].past.created == T0 - 7 &&
-                        th_span_is(p.rows.deliveries[0].past.conf, "{\"e\":1}"));
+                        th_span_is(p.rows.deliveries[0].past.settings, "{\"e\":1}"));
         else
             assert_true(p.rows.attempts[0].past.created == T0 - 7 &&
-                        th_span_is(p.rows.attempts[0].past.conf, "{\"e\":1}"));
+                        th_span_is(p.rows.attempts[0].past.settings, "{\"e\":1}"));
         f->store->vt->page_free(f->store, &p);
         p = fx_page((enum th_page_kind)kind, 1);
         p.endpoint = 6;
@@ -649,13 +650,14 @@ static void list_row(void *ctx, const struct th_row *r)
 
     if (r->kind == TH_ROW_META && th_span_starts(r->id, TH_LIT("plain_"))) /* the SQLite store's own */
         return;
-    l->n += (size_t)snprintf(
-        l->text + l->n, sizeof l->text - l->n, "%s %llu %llu %llu %llu [%.*s] [%.*s] %lld %lld;",
-        names[r->kind], (unsigned long long)r->no, (unsigned long long)r->tenant,
-        (unsigned long long)r->endpoint, (unsigned long long)r->rev,
-        (int)(r->kind == TH_ROW_KEY ? 2 : r->id.n), r->id.p, (int)r->conf.n, r->conf.p, (long long)r->until,
-        (long long)(r->fact[0] + 10 * r->fact[1] + 100 * r->fact[2] + 1000 * r->fact[3] +
-                    10000 * r->fact[4]));
+    l->n += (size_t)snprintf(l->text + l->n, sizeof l->text - l->n,
+                             "%s %llu %llu %llu %llu [%.*s] [%.*s] %lld %lld;", names[r->kind],
+                             (unsigned long long)r->no, (unsigned long long)r->tenant,
+                             (unsigned long long)r->endpoint, (unsigned long long)r->rev,
+                             (int)(r->kind == TH_ROW_KEY ? 2 : r->id.n), r->id.p, (int)r->settings.n,
+                             r->settings.p, (long long)r->until,
+                             (long long)(r->health[0] + 10 * r->health[1] + 100 * r->health[2] +
+                                         1000 * r->health[3] + 10000 * r->health[4]));
     assert_true(l->n < sizeof l->text);
 }
 
@@ -669,20 +671,25 @@ static void settings_are_listed_and_survive(void **state)
          .no = 4,
          .tenant = 1,
          .id = {hash, 32},
-         .conf = TH_LIT("{\"k\":1}"),
+         .settings = TH_LIT("{\"k\":1}"),
          .until = 77},
         fx_endpoint_row(6, 1, 1, "{\"e\":6}"),
         fx_endpoint_row(5, 1, 1, "{\"e\":5}"),
         fx_endpoint_row(5, 1, 2, "{\"e\":55}"),
-        {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("sealed5"), .until = 9},
-        {.kind = TH_ROW_SECRET, .no = 9, .tenant = 1, .endpoint = 6, .conf = TH_LIT("sealed6")},
-        {.kind = TH_ROW_FACT, .no = 5, .fact = {1, 2, 3, 4, 5}},
-        {.kind = TH_ROW_FACT, .no = 6, .fact = {1, 4, 3}},
-        {.kind = TH_ROW_JOB, .no = 10, .tenant = 1, .endpoint = 6, .conf = TH_LIT("{\"j\":1}")},
-        {.kind = TH_ROW_META, .id = TH_LIT("install"), .conf = TH_LIT("v")},
+        {.kind = TH_ROW_SECRET,
+         .no = 8,
+         .tenant = 1,
+         .endpoint = 5,
+         .settings = TH_LIT("sealed5"),
+         .until = 9},
+        {.kind = TH_ROW_SECRET, .no = 9, .tenant = 1, .endpoint = 6, .settings = TH_LIT("sealed6")},
+        {.kind = TH_ROW_HEALTH, .no = 5, .health = {1, 2, 3, 4, 5}},
+        {.kind = TH_ROW_HEALTH, .no = 6, .health = {1, 4, 3}},
+        {.kind = TH_ROW_JOB, .no = 10, .tenant = 1, .endpoint = 6, .settings = TH_LIT("{\"j\":1}")},
+        {.kind = TH_ROW_META, .id = TH_LIT("install"), .settings = TH_LIT("v")},
     };
     struct th_row del[] = {{.kind = TH_ROW_ENDPOINT, .del = true, .no = 6, .tenant = 1}};
-    struct th_config c = fx_config(1, 0, rows, 11);
+    struct th_settings_op c = fx_settings(1, 0, rows, 11);
     struct listing l = {.n = 0};
     const char *all =
         "tenant 1 0 0 1 [t] [{\"name\":\"x\"}] 0 0;key 4 1 0 0 [HH] [{\"k\":1}] 77 0;"
@@ -694,7 +701,7 @@ static void settings_are_listed_and_survive(void **state)
                        "fact 5 0 0 0 [] [] 0 54321;meta 0 0 0 0 [install] [v] 0 0;";
 
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.result, TH_SETTINGS_DONE);
     if (f->sqlite) {
         fx_close(f);
         fx_open(f);
@@ -702,7 +709,7 @@ static void settings_are_listed_and_survive(void **state)
     assert_int_equal(f->store->vt->settings(f->store, list_row, &l), TH_OK);
     assert_string_equal(l.text, all);
 
-    c = fx_config(1, 1, del, 1);
+    c = fx_settings(1, 1, del, 1);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     assert_int_equal(c.new_version, 2);
     l.n = 0;
@@ -710,7 +717,7 @@ static void settings_are_listed_and_survive(void **state)
     assert_string_equal(l.text, less); /* with the endpoint go its secret, its facts and its jobs */
 
     del[0] = (struct th_row){.kind = TH_ROW_TENANT, .del = true, .no = 1};
-    c = fx_config(1, 2, del, 1);
+    c = fx_settings(1, 2, del, 1);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     l.n = 0;
     assert_int_equal(f->store->vt->settings(f->store, list_row, &l), TH_OK);
@@ -720,28 +727,28 @@ static void settings_are_listed_and_survive(void **state)
 static void settings_versions_guard_changes(void **state)
 {
     struct fx *f = *state;
-    struct th_row row = fx_endpoint_row(5, 1, 1, "{}"), fact = {.kind = TH_ROW_FACT, .no = 5};
+    struct th_row row = fx_endpoint_row(5, 1, 1, "{}"), health = {.kind = TH_ROW_HEALTH, .no = 5};
     struct th_row twin = fx_tenant_row(2, "t");
-    struct th_config c;
+    struct th_settings_op c;
 
     fx_tenant(f, 1, "t");
-    c = fx_config(1, 0, &row, 1);
+    c = fx_settings(1, 0, &row, 1);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_STALE);
-    c = fx_config(1, 1, &row, 1);
+    assert_int_equal(c.result, TH_SETTINGS_STALE);
+    c = fx_settings(1, 1, &row, 1);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.result, TH_SETTINGS_DONE);
     assert_int_equal(c.new_version, 2);
-    c = fx_config(1, 1, &fact, 1); /* facts do not change matching */
+    c = fx_settings(1, 1, &health, 1); /* facts do not change matching */
     c.keep_version = true;
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.result, TH_SETTINGS_DONE);
     assert_int_equal(c.new_version, 2);
-    c = fx_config(3, 0, &fact, 1); /* no such tenant */
+    c = fx_settings(3, 0, &health, 1); /* no such tenant */
     c.keep_version = true;
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_STALE);
-    c = fx_config(2, 0, &twin, 1); /* a living tenant has this id */
+    assert_int_equal(c.result, TH_SETTINGS_STALE);
+    c = fx_settings(2, 0, &twin, 1); /* a living tenant has this id */
     assert_int_equal(fx_run(f, &c.op), TH_CONFLICT);
 }
 
@@ -749,44 +756,44 @@ static void settings_keys_keep_the_answer(void **state)
 {
     struct fx *f = *state;
     struct th_row row = fx_endpoint_row(5, 1, 1, "{}");
-    struct th_config c;
+    struct th_settings_op c;
 
     fx_tenant(f, 1, "t");
-    c = fx_config(1, 1, &row, 1);
+    c = fx_settings(1, 1, &row, 1);
     c.idem = (struct th_idem){.given = true, .key = {7}, .body = {8}};
     c.answer = th_span("se\0led", 6);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.result, TH_SETTINGS_DONE);
     c.answer = TH_LIT("other");
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_REPLAYED);
+    assert_int_equal(c.result, TH_SETTINGS_REPEATED);
     assert_int_equal(c.new_version, 2);
-    assert_int_equal(c.replayed.n, 6);
-    assert_memory_equal(c.replayed.p, "se\0led", 6);
+    assert_int_equal(c.repeated.n, 6);
+    assert_memory_equal(c.repeated.p, "se\0led", 6);
     c.idem.body[0] = 9;
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_KEY_REUSED);
+    assert_int_equal(c.result, TH_SETTINGS_KEY_REUSED);
     c.idem.body[0] = 8; /* the day after it is still known */
     c.at.ms = T0 + DAY_MS - 1;
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_REPLAYED);
-    th_buf_fini(&c.replayed);
+    assert_int_equal(c.result, TH_SETTINGS_REPEATED);
+    th_buf_fini(&c.repeated);
     fx_tenant(f, 2, "u"); /* another tenant's key is another key */
     row = fx_endpoint_row(6, 2, 1, "{}");
-    c = fx_config(2, 1, &row, 1);
+    c = fx_settings(2, 1, &row, 1);
     c.idem = (struct th_idem){.given = true, .key = {7}, .body = {8}};
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_DONE);
-    th_buf_fini(&c.replayed);
+    assert_int_equal(c.result, TH_SETTINGS_DONE);
+    th_buf_fini(&c.repeated);
 }
 
-/* ---- sealed values ---- */
+/* ---- encrypted values ---- */
 
-/* Everything sealed, `step` at a time, as "kind:bytes " in one text. */
-static void list_sealed(struct fx *f, uint32_t step, char *out, size_t size)
+/* Everything encrypted, `step` at a time, as "kind:bytes " in one text. */
+static void list_encrypted(struct fx *f, uint32_t step, char *out, size_t size)
 {
-    struct th_sealed rows[4], last;
-    struct th_reseal r = {.op = {.kind = TH_OP_RESEAL}, .max = step, .rows = rows};
+    struct th_encrypted rows[4], last;
+    struct th_rewrap r = {.op = {.kind = TH_OP_REWRAP}, .max = step, .rows = rows};
     size_t n = 0;
 
     out[0] = 0;
@@ -804,54 +811,54 @@ static void list_sealed(struct fx *f, uint32_t step, char *out, size_t size)
     } while (r.count);
 }
 
-static void make_sealed(struct fx *f)
+static void make_encrypted(struct fx *f)
 {
     struct th_row rows[] = {
         fx_endpoint_row(5, 1, 1, "{\"e\":5}"),
         fx_endpoint_row(6, 1, 1, "{\"e\":6}"),
-        {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("s8")},
-        {.kind = TH_ROW_SECRET, .no = 9, .tenant = 1, .endpoint = 6, .conf = TH_LIT("s9")}};
+        {.kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .settings = TH_LIT("s8")},
+        {.kind = TH_ROW_SECRET, .no = 9, .tenant = 1, .endpoint = 6, .settings = TH_LIT("s9")}};
     struct th_row again = fx_endpoint_row(5, 1, 2, "{\"e\":55}"),
                   gone = {.kind = TH_ROW_ENDPOINT, .no = 6, .tenant = 1, .del = true};
-    struct th_config c = fx_config(1, 1, rows, 4);
+    struct th_settings_op c = fx_settings(1, 1, rows, 4);
 
     fx_tenant(f, 1, "t");
     c.idem = (struct th_idem){.given = true, .key = {7}, .body = {8}};
     c.answer = TH_LIT("kept");
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    c = fx_config(1, 2, &again, 1);
+    c = fx_settings(1, 2, &again, 1);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    c = fx_config(1, 3, &gone, 1); /* its secret is erased, its history stays */
+    c = fx_settings(1, 3, &gone, 1); /* its secret is erased, its history stays */
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.result, TH_SETTINGS_DONE);
 }
 
-static void sealed_values_are_listed_wherever_they_are(void **state)
+static void encrypted_values_are_listed_wherever_they_are(void **state)
 {
     static const char all[] = "0:s8 1:{\"e\":55} 1:{\"e\":6} 2:{\"e\":5} 2:{\"e\":55} 2:{\"e\":6} 3:kept ";
     struct fx *f = *state;
     char text[512];
 
-    list_sealed(f, 2, text, sizeof text);
+    list_encrypted(f, 2, text, sizeof text);
     assert_string_equal(text, "");
-    make_sealed(f);
+    make_encrypted(f);
     for (uint32_t step = 1; step <= 4; step++) {
-        list_sealed(f, step, text, sizeof text);
+        list_encrypted(f, step, text, sizeof text);
         assert_string_equal(text, all);
     }
 }
 
-static void sealed_values_are_replaced_where_they_are_still_the_same(void **state)
+static void encrypted_values_are_replaced_where_they_are_still_the_same(void **state)
 {
     struct fx *f = *state;
-    struct th_sealed rows[8];
-    struct th_reseal r = {.op = {.kind = TH_OP_RESEAL}, .max = 8, .rows = rows};
+    struct th_encrypted rows[8];
+    struct th_rewrap r = {.op = {.kind = TH_OP_REWRAP}, .max = 8, .rows = rows};
     struct th_row other = {
-        .kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .conf = TH_LIT("changed")};
-    struct th_config c;
+        .kind = TH_ROW_SECRET, .no = 8, .tenant = 1, .endpoint = 5, .settings = TH_LIT("changed")};
+    struct th_settings_op c;
     char text[512];
 
-    make_sealed(f);
+    make_encrypted(f);
     th_arena_init(&r.mem, 1u << 20);
     assert_int_equal(fx_run(f, &r.op), TH_OK);
     assert_int_equal(r.count, 7);
@@ -861,16 +868,16 @@ static void sealed_values_are_replaced_where_they_are_still_the_same(void **stat
     assert_int_equal(rows[3].tenant, 1); /* of a revision */
     assert_int_equal(rows[3].endpoint, 5);
     assert_int_equal(rows[6].tenant, 1);
-    c = fx_config(1, 4, &other, 1); /* between list and put */
+    c = fx_settings(1, 4, &other, 1); /* between list and put */
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.result, TH_SETTINGS_DONE);
     for (uint32_t i = 0; i < r.count; i++)
         rows[i].fresh = TH_LIT("\"new\"");
     r.put = true;
     assert_int_equal(fx_run(f, &r.op), TH_OK);
     assert_int_equal(fx_run(f, &r.op), TH_OK); /* a second time: no further effect */
     th_arena_fini(&r.mem);
-    list_sealed(f, 3, text, sizeof text);
+    list_encrypted(f, 3, text, sizeof text);
     assert_string_equal(text, "0:changed 1:\"new\" 1:\"new\" 2:\"new\" 2:\"new\" 2:\"new\" 3:\"new\" ");
 }
 
@@ -881,7 +888,7 @@ static void rows_are_found_without_their_tenant(void **state)
     struct fx *f = *state;
     uint64_t ep = 5, first[2];
     struct th_row gone = {.kind = TH_ROW_TENANT, .del = true, .no = 2};
-    struct th_config c;
+    struct th_settings_op c;
 
     fx_tenant(f, 1, "t");
     fx_tenant(f, 2, "u");
@@ -890,7 +897,7 @@ static void rows_are_found_without_their_tenant(void **state)
         struct th_accept a = fx_accept(i + 1, T0, &e, 1);
         struct th_page by_no = {.op = {.kind = TH_OP_PAGE}, .limit = 10}, by_own = by_no;
 
-        e.own_id = TH_LIT("mine");
+        e.external_id = TH_LIT("mine");
         assert_int_equal(fx_run(f, &a.op), TH_OK);
         first[i] = e.no;
         by_no.kind = TH_PAGE_DELIVERIES;
@@ -899,17 +906,17 @@ static void rows_are_found_without_their_tenant(void **state)
         assert_int_equal(by_no.count, 1);
         assert_int_equal(by_no.rows.deliveries[0].event.tenant, i + 1);
         f->store->vt->page_free(f->store, &by_no);
-        by_own.own_id = TH_LIT("mine");
+        by_own.external_id = TH_LIT("mine");
         assert_int_equal(fx_run(f, &by_own.op), TH_OK);
         assert_int_equal(by_own.count, i + 1);
         assert_int_equal(by_own.rows.events[0].no, e.no);
         assert_int_equal(by_own.rows.events[i].no, first[0]);
         f->store->vt->page_free(f->store, &by_own);
     }
-    c = fx_config(2, 1, &gone, 1);
+    c = fx_settings(2, 1, &gone, 1);
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     {
-        struct th_page p = {.op = {.kind = TH_OP_PAGE}, .own_id = TH_LIT("mine"), .limit = 10};
+        struct th_page p = {.op = {.kind = TH_OP_PAGE}, .external_id = TH_LIT("mine"), .limit = 10};
         assert_int_equal(fx_run(f, &p.op), TH_OK);
         assert_int_equal(p.count, 1); /* a deleted tenant's is not found */
         assert_int_equal(p.rows.events[0].no, first[0]);
@@ -952,7 +959,7 @@ static void load_gives_events_and_says_which_are_missing(void **state)
     struct th_load l = {.op = {.kind = TH_OP_LOAD}, .count = 3, .events = no, .rows = rows};
 
     fx_tenant(f, 1, "t");
-    e.own_id = TH_LIT("mine");
+    e.external_id = TH_LIT("mine");
     e.time.ms = T0 - 5;
     assert_int_equal(fx_run(f, &a.op), TH_OK);
     no[0] = e.no;
@@ -968,7 +975,7 @@ static void load_gives_events_and_says_which_are_missing(void **state)
     assert_int_equal(rows[0].deliveries, 1);
     assert_int_equal(rows[0].first_delivery, e.first_delivery);
     assert_true(th_span_is(rows[0].data, "{\"x\": 1.0e5}"));
-    assert_true(th_span_is(rows[0].own_id, "mine"));
+    assert_true(th_span_is(rows[0].external_id, "mine"));
     assert_true(th_span_is(rows[0].type, "order.created"));
     assert_true(th_span_is(rows[0].resource_type, "order"));
     assert_true(th_span_is(rows[0].resource_id, "r-1"));
@@ -1016,7 +1023,7 @@ static void world(struct fx *f, uint64_t events[12], uint64_t first[12])
         char own[16];
 
         snprintf(own, sizeof own, "own-%d", i);
-        e.own_id = th_str(own);
+        e.external_id = th_str(own);
         if (i % 2)
             e.type = TH_LIT("order.paid");
         assert_int_equal(fx_run(f, &a.op), TH_OK);
@@ -1086,10 +1093,10 @@ static void pages_of_events(void **state)
     assert_int_equal(got[0], events[3]);
     assert_int_equal(got[1], events[1]);
     p = fx_page(TH_PAGE_EVENTS, 1);
-    p.own_id = TH_LIT("own-4");
+    p.external_id = TH_LIT("own-4");
     assert_int_equal(collect(f, p, got, 32), 1);
     assert_int_equal(got[0], events[4]);
-    p.own_id = TH_LIT("own-5"); /* another tenant's */
+    p.external_id = TH_LIT("own-5"); /* another tenant's */
     assert_int_equal(collect(f, p, got, 32), 0);
     p = fx_page(TH_PAGE_EVENTS, 2);
     p.no = events[1];
@@ -1181,9 +1188,9 @@ static void pages_of_deliveries(void **state)
     p.event = events[5];
     assert_int_equal(collect(f, p, got, 32), 0);
     p = fx_page(TH_PAGE_DELIVERIES, 1);
-    p.own_id = TH_LIT("own-6");
+    p.external_id = TH_LIT("own-6");
     assert_int_equal(collect(f, p, got, 32), 2);
-    p.own_id = TH_LIT("");
+    p.external_id = TH_LIT("");
     p.type = TH_LIT("order.paid");
     p.since = T0 + DAY_MS;
     assert_int_equal(collect(f, p, got, 32), 4);
@@ -1207,7 +1214,7 @@ static void pages_with_totals_and_skips(void **state)
     assert_int_equal(p.rows.deliveries[0].no, first[6]);
     assert_int_equal(p.rows.deliveries[1].no, first[4]);
     assert_int_equal(p.rows.deliveries[0].event.no, events[6]);
-    assert_true(th_span_is(p.rows.deliveries[0].event.own_id, "own-6"));
+    assert_true(th_span_is(p.rows.deliveries[0].event.external_id, "own-6"));
     assert_true(th_span_is(p.rows.deliveries[0].event.data, "{}"));
     assert_int_equal(p.next, first[4]);
     f->store->vt->page_free(f->store, &p);
@@ -1381,8 +1388,8 @@ static void purge_goes_in_steps_and_takes_everything_along(void **state)
     assert_int_equal(collect(f, fx_page(TH_PAGE_DELIVERIES, 1), got, 32), 8);
     assert_int_equal(collect(f, fx_page(TH_PAGE_ATTEMPTS, 1), got, 32), 0);
     assert_int_equal(fx_walk(f, 0, 0, rows, 32, NULL), 10);
-    e = fx_event(&ep, 1, "{}"); /* the own id is free again */
-    e.own_id = TH_LIT("own-0");
+    e = fx_event(&ep, 1, "{}"); /* the external id is free again */
+    e.external_id = TH_LIT("own-0");
     a = fx_accept(1, T0, &e, 1);
     assert_int_equal(fx_run(f, &a.op), TH_OK);
     assert_int_equal(a.result, TH_ACCEPT_NEW);
@@ -1423,7 +1430,7 @@ static void purge_forgets_idempotency_keys(void **state)
     assert_int_equal(fx_run(f, &p.op), TH_OK); /* the day of the key is not over */
     a.events = &again;
     assert_int_equal(fx_run(f, &a.op), TH_OK);
-    assert_int_equal(a.result, TH_ACCEPT_REPLAYED);
+    assert_int_equal(a.result, TH_ACCEPT_REPEATED);
     p.idem_before.ms = T0 + DAY_MS;
     assert_int_equal(fx_run(f, &p.op), TH_OK);
     assert_int_equal(fx_run(f, &a.op), TH_OK);
@@ -1444,7 +1451,7 @@ static void wrong_ops_are_bugs(void **state)
     struct th_accept a = fx_accept(1, T0, NULL, 0);
     struct th_page p = fx_page(TH_PAGE_EVENTS, 0);
     struct th_row row = {.kind = (enum th_row_kind)99};
-    struct th_config c = fx_config(0, 0, &row, 1);
+    struct th_settings_op c = fx_settings(0, 0, &row, 1);
 
     assert_int_equal(fx_run(f, &a.op), TH_BUG);
     assert_int_equal(fx_run(f, &p.op), TH_BUG);
@@ -1495,7 +1502,7 @@ static void what_a_tenant_has_is_counted(void **state)
     struct fx *f = *state;
     const uint64_t eps[] = {5, 6};
     struct th_row rows[] = {fx_endpoint_row(5, 1, 1, "{}"), fx_endpoint_row(6, 1, 1, "{}")};
-    struct th_config c = fx_config(1, 1, rows, 2);
+    struct th_settings_op c = fx_settings(1, 1, rows, 2);
     /* order.created, {"a":1}, order, r-1 */
     const int64_t event = 13 + 7 + 5 + 3, answer = 6 + 3 + 6 + 6;
     struct th_purge purge = {.op = {.kind = TH_OP_PURGE}, .before = {T0 + 1}, .max_events = 200};
@@ -1551,7 +1558,7 @@ static void an_accept_keeps_to_the_limits(void **state)
     struct fx *f = *state;
     const uint64_t eps[] = {5, 6};
     struct th_row rows[] = {fx_endpoint_row(5, 1, 1, "{}"), fx_endpoint_row(6, 1, 1, "{}")};
-    struct th_config c = fx_config(1, 1, rows, 2);
+    struct th_settings_op c = fx_settings(1, 1, rows, 2);
     struct th_new_event e = fx_event(eps, 2, "{\"a\":1}"), first = e, more;
     struct th_accept a = fx_accept(1, T0, &first, 1);
 
@@ -1564,7 +1571,7 @@ static void an_accept_keeps_to_the_limits(void **state)
     assert_int_equal(a.result, TH_ACCEPT_NEW);
     a.events[0].no = 0; /* a repetition, not the same op */
     assert_int_equal(fx_run(f, &a.op), TH_OK);
-    assert_int_equal(a.result, TH_ACCEPT_REPLAYED); /* takes no room */
+    assert_int_equal(a.result, TH_ACCEPT_REPEATED); /* takes no room */
     for (int by_bytes = 0; by_bytes < 2; by_bytes++) {
         more = e;
         a = fx_accept(1, T0, &more, 1);
@@ -1591,7 +1598,7 @@ int main(void)
         BOTH(stale_versions_are_refused),
         BOTH(idempotency_keys_replay_for_a_day),
         BOTH(one_key_twice_in_one_commit_is_one_event),
-        BOTH(own_ids_are_unique_per_tenant),
+        BOTH(external_ids_are_unique_per_tenant),
         BOTH(an_accept_sent_again_is_one_accept),
         BOTH(writes_complete_in_the_order_of_submission),
         BOTH(settles_move_a_delivery_through_its_life),
@@ -1604,13 +1611,13 @@ int main(void)
         BOTH(retry_of_a_test_stays_a_test),
         BOTH(all_that_was_tried_is_made_due),
         BOTH(lists_can_leave_tests_out),
-        BOTH(a_conf_is_read_by_its_revision),
+        BOTH(settings_are_read_by_their_revision),
         BOTH(rows_know_an_endpoint_that_is_no_more),
         BOTH(settings_are_listed_and_survive),
         BOTH(settings_versions_guard_changes),
         BOTH(settings_keys_keep_the_answer),
-        BOTH(sealed_values_are_listed_wherever_they_are),
-        BOTH(sealed_values_are_replaced_where_they_are_still_the_same),
+        BOTH(encrypted_values_are_listed_wherever_they_are),
+        BOTH(encrypted_values_are_replaced_where_they_are_still_the_same),
         BOTH(rows_are_found_without_their_tenant),
         BOTH(pages_end_by_bytes),
         BOTH(load_gives_events_and_says_which_are_missing),

@@ -44,9 +44,9 @@ static inline void fx_wake(void *ctx)
 
 static inline enum th_error fx_try_open(struct fx *f, char *why, size_t why_size)
 {
-    struct th_store_conf conf = {.dir = f->dir, .ballast_mib = 1, .metrics = &f->metrics};
+    struct th_store_options options = {.dir = f->dir, .ballast_mib = 1, .metrics = &f->metrics};
 
-    return f->sqlite ? th_store_sqlite_open(&conf, &f->store, why, why_size)
+    return f->sqlite ? th_store_sqlite_open(&options, &f->store, why, why_size)
                      : th_store_memory_open(&f->store);
 }
 
@@ -156,33 +156,33 @@ static inline struct th_row fx_tenant_row(uint64_t no, const char *id)
     return (struct th_row){.kind = TH_ROW_TENANT,
                            .no = no,
                            .id = th_str(id),
-                           .conf = TH_LIT("{\"name\":\"x\"}"),
+                           .settings = TH_LIT("{\"name\":\"x\"}"),
                            .created = T0,
                            .updated = T0};
 }
 
-static inline struct th_row fx_endpoint_row(uint64_t no, uint64_t tenant, uint64_t rev, const char *conf)
+static inline struct th_row fx_endpoint_row(uint64_t no, uint64_t tenant, uint64_t rev, const char *settings)
 {
     return (struct th_row){.kind = TH_ROW_ENDPOINT,
                            .no = no,
                            .tenant = tenant,
                            .rev = rev,
-                           .conf = th_str(conf),
+                           .settings = th_str(settings),
                            .created = T0,
                            .updated = T0};
 }
 
-static inline struct th_config fx_config(uint64_t tenant, uint64_t version, const struct th_row *rows,
-                                         uint32_t count)
+static inline struct th_settings_op fx_settings(uint64_t tenant, uint64_t version, const struct th_row *rows,
+                                                uint32_t count)
 {
-    struct th_config c = {.op = {.kind = TH_OP_CONFIG},
-                          .tenant = tenant,
-                          .expect_version = version,
-                          .count = count,
-                          .rows = rows,
-                          .at = {T0}};
+    struct th_settings_op c = {.op = {.kind = TH_OP_SETTINGS},
+                               .tenant = tenant,
+                               .expect_version = version,
+                               .count = count,
+                               .rows = rows,
+                               .at = {T0}};
 
-    th_buf_init(&c.replayed, 1 << 20);
+    th_buf_init(&c.repeated, 1 << 20);
     return c;
 }
 
@@ -190,10 +190,10 @@ static inline struct th_config fx_config(uint64_t tenant, uint64_t version, cons
 static inline void fx_tenant(struct fx *f, uint64_t no, const char *id)
 {
     struct th_row row = fx_tenant_row(no, id);
-    struct th_config c = fx_config(no, 0, &row, 1);
+    struct th_settings_op c = fx_settings(no, 0, &row, 1);
 
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.result, TH_SETTINGS_DONE);
     assert_int_equal(c.new_version, 1);
 }
 

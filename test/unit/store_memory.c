@@ -115,13 +115,13 @@ static void every_failing_allocation_leaves_no_trace(void **state)
     struct th_settle s;
     struct th_page p;
     struct th_row rows[] = {fx_endpoint_row(5, 1, 1, "{}"), fx_endpoint_row(6, 1, 1, "{}")};
-    struct th_config c = fx_config(1, 1, rows, 2);
+    struct th_settings_op c = fx_settings(1, 1, rows, 2);
     enum th_error error = TH_NOMEM;
 
     for (n = 1; error == TH_NOMEM; n++) {
         e[0] = fx_event(eps, 2, "{}");
         e[1] = fx_event(eps, 1, "{}");
-        e[0].own_id = TH_LIT("mine");
+        e[0].external_id = TH_LIT("mine");
         a = fx_accept(1, T0, e, 2);
         a.idem.given = true;
         th_alloc_fail_after(n);
@@ -154,7 +154,7 @@ static void every_failing_allocation_leaves_no_trace(void **state)
         error = fx_run(f, &c.op);
         th_alloc_fail_after(0);
     }
-    assert_int_equal(c.result, TH_CONFIG_DONE); /* still version 1 until now */
+    assert_int_equal(c.result, TH_SETTINGS_DONE); /* still version 1 until now */
 }
 
 int main(void)

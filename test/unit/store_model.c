@@ -53,7 +53,7 @@ static int set_up(void **state)
         fx_tenant(f, 2, "b");
         for (uint64_t no = 1; no <= 6; no++) { /* tenant 1 has the even ones */
             struct th_row row = fx_endpoint_row(no, 2 - (no % 2 == 0), 1, "{}");
-            struct th_config c = fx_config(row.tenant, 1, &row, 1);
+            struct th_settings_op c = fx_settings(row.tenant, 1, &row, 1);
             c.keep_version = true;
             assert_int_equal(fx_run(f, &c.op), TH_OK);
         }
@@ -95,7 +95,7 @@ static void do_accept(struct pair *p, uint32_t count, uint32_t max_endpoints)
         a[i].rnd = below(p, 1u << 27);
         if (count < 10 && below(p, 4) == 0) {
             snprintf(ids[i], sizeof ids[i], "own%u", below(p, 500));
-            a[i].own_id = th_str(ids[i]);
+            a[i].external_id = th_str(ids[i]);
         }
     }
     memcpy(b, a, count * sizeof *a);
@@ -111,7 +111,7 @@ static void do_accept(struct pair *p, uint32_t count, uint32_t max_endpoints)
     y.events = b;
     assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
     assert_int_equal(x.result, y.result);
-    if (x.result == TH_ACCEPT_NEW || x.result == TH_ACCEPT_REPLAYED)
+    if (x.result == TH_ACCEPT_NEW || x.result == TH_ACCEPT_REPEATED)
         assert_int_equal(x.first_event, y.first_event);
     if (x.result == TH_ACCEPT_ID_TAKEN)
         assert_int_equal(x.taken, y.taken);
@@ -127,7 +127,7 @@ static void do_accept(struct pair *p, uint32_t count, uint32_t max_endpoints)
 /* One step of what accepts have left, at most so many of them. */
 static void do_fanout(struct pair *p, uint32_t steps)
 {
-    static struct th_queue_row ra[TH_FAN_STEP], rb[TH_FAN_STEP];
+    static struct th_queue_row ra[TH_FANOUT_STEP], rb[TH_FANOUT_STEP];
     uint64_t after = 0;
 
     for (uint32_t i = 0; i < steps; i++) {
@@ -455,7 +455,7 @@ static void both_stores_answer_the_same(void **state)
 }
 
 /** First number that no run holds, read beside the store. */
-static uint64_t sealed(struct fx *f, const char *kind)
+static uint64_t encrypted(struct fx *f, const char *kind)
 {
     char path[128];
     sqlite3 *db;
@@ -501,19 +501,19 @@ static void lists_come_out_of_runs(void **state)
     for (int i = 0; i < 300; i++)
         do_settle(p);
     newest = some_delivery(p) & ~(uint64_t)0x3fff;
-    for (int i = 0; i < 400 && sealed(p->sql, "sealed.delivery") < newest; i++) {
+    for (int i = 0; i < 400 && encrypted(p->sql, "sealed.delivery") < newest; i++) {
         struct th_probe probe = {.op = {.kind = TH_OP_PROBE}};
 
         assert_int_equal(run_on(p->sql, &probe.op), TH_OK); /* slices are written beside commits */
     }
-    boundary = sealed(p->sql, "sealed.delivery");
+    boundary = encrypted(p->sql, "sealed.delivery");
     assert_true(boundary >> 14 > (T0 - INT64_C(1767225600000)) / DAY_MS << 26); /* at least one run */
-    assert_true(sealed(p->sql, "sealed.event") > 0);
+    assert_true(encrypted(p->sql, "sealed.event") > 0);
     compare_all(p, 10);
     fx_current = p->sql;
     fx_close(p->sql);
     fx_open(p->sql);
-    assert_true(sealed(p->sql, "sealed.delivery") >= boundary);
+    assert_true(encrypted(p->sql, "sealed.delivery") >= boundary);
     compare_all(p, 4);
     do_purge(p, (int64_t)p->clock - 12 * 40000);
     compare_all(p, 4);

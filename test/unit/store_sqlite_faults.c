@@ -123,7 +123,7 @@ static void a_full_disk_refuses_accepts_and_takes_settles(void **state)
     struct th_new_event e = fx_event(&ep, 1, "{}");
     struct th_accept a = fx_accept(1, T0, &e, 1);
     struct th_row row = fx_endpoint_row(5, 1, 1, "{}");
-    struct th_config c = fx_config(1, 1, &row, 1);
+    struct th_settings_op c = fx_settings(1, 1, &row, 1);
     struct th_probe p = {.op = {.kind = TH_OP_PROBE}};
 
     snprintf(ballast, sizeof ballast, "%s/tenterhook.ballast", f->dir);

@@ -75,12 +75,12 @@ static void a_second_process_is_refused_with_the_pid(void **state)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct th_store_conf conf = {.dir = f->dir, .ballast_mib = 1};
+        struct th_store_options options = {.dir = f->dir, .ballast_mib = 1};
         struct th_store *store;
         char why[512], want[64];
 
         snprintf(want, sizeof want, "process %ld", (long)parent);
-        if (th_store_sqlite_open(&conf, &store, why, sizeof why) != TH_CONFLICT)
+        if (th_store_sqlite_open(&options, &store, why, sizeof why) != TH_CONFLICT)
             _exit(1);
         _exit(strstr(why, want) && strstr(why, "tenterhook.lock") ? 0 : 2);
     }
@@ -147,33 +147,33 @@ static void a_version_without_tables_is_damage(void **state)
     fx_open(f);
 }
 
-static void note_fact(void *ctx, const struct th_row *row)
+static void note_health(void *ctx, const struct th_row *row)
 {
-    if (row->kind == TH_ROW_FACT)
-        memcpy(ctx, row->fact, sizeof row->fact);
+    if (row->kind == TH_ROW_HEALTH)
+        memcpy(ctx, row->health, sizeof row->health);
 }
 
 static void an_older_version_is_brought_up(void **state)
 {
-    static struct th_queue_row rows[TH_FAN_STEP];
+    static struct th_queue_row rows[TH_FANOUT_STEP];
     struct fx *f = *state;
     struct th_fanout o = {.op = {.kind = TH_OP_FANOUT}, .rows = rows};
     struct th_usage use;
     const struct th_row known[] = {fx_endpoint_row(1, 1, 1, "{}"),
-                                   {.kind = TH_ROW_FACT, .no = 1, .fact = {7, 8, 9}}};
-    struct th_config c;
+                                   {.kind = TH_ROW_HEALTH, .no = 1, .health = {7, 8, 9}}};
+    struct th_settings_op c;
     uint64_t eps[1200], d;
-    int64_t fact[TH_FACTS] = {0};
+    int64_t health[TH_HEALTH_VALUES] = {0};
 
     for (uint64_t i = 0; i < 1200; i++)
         eps[i] = i + 1;
     fx_open(f);
     fx_tenant(f, 1, "t");
     fx_publish(f, 1, T0, eps, 1, &d);
-    c = fx_config(1, 1, known, 2);
+    c = fx_settings(1, 1, known, 2);
     c.keep_version = true;
     assert_int_equal(fx_run(f, &c.op), TH_OK);
-    assert_int_equal(c.result, TH_CONFIG_DONE);
+    assert_int_equal(c.result, TH_SETTINGS_DONE);
     fx_close(f);
     run_sql(f, "DROP TABLE fan; DROP TABLE usage; DELETE FROM counter WHERE k LIKE 'use%';"
                "ALTER TABLE fact DROP COLUMN rest_since; ALTER TABLE fact DROP COLUMN rest_until;"
@@ -181,8 +181,8 @@ static void an_older_version_is_brought_up(void **state)
     fx_open(f);
     f->store->vt->usage(f->store, 1, &use);
     assert_int_equal(use.bytes, 13 + 7 + 5 + 3); /* what was there before it was counted */
-    assert_int_equal(f->store->vt->settings(f->store, note_fact, fact), TH_OK);
-    assert_true(fact[0] == 7 && fact[1] == 8 && fact[2] == 9 && fact[3] == 0 && fact[4] == -1);
+    assert_int_equal(f->store->vt->settings(f->store, note_health, health), TH_OK);
+    assert_true(health[0] == 7 && health[1] == 8 && health[2] == 9 && health[3] == 0 && health[4] == -1);
     assert_int_equal(fx_state(f, 1, d, NULL), TH_DS_QUEUED);
     fx_publish(f, 1, T0, eps, 1200, NULL);
     assert_int_equal(fx_run(f, &o.op), TH_OK);
@@ -241,11 +241,11 @@ static void a_damaged_page_stops_the_store(void **state)
 static void a_directory_that_cannot_be_made_is_named(void **state)
 {
     struct fx *f = *state;
-    struct th_store_conf conf = {.dir = "/proc/nowhere/data"};
+    struct th_store_options options = {.dir = "/proc/nowhere/data"};
     char why[512];
 
     (void)f;
-    assert_int_equal(th_store_sqlite_open(&conf, &f->store, why, sizeof why), TH_IO);
+    assert_int_equal(th_store_sqlite_open(&options, &f->store, why, sizeof why), TH_IO);
     assert_non_null(strstr(why, "/proc/nowhere/data"));
     assert_null(f->store);
 }
@@ -265,7 +265,7 @@ static void everything_is_there_after_a_reopen(void **state)
     assert_true(fx_settle_run(f, d + 1, 0, TH_DS_DELIVERED));
     a = fx_accept(1, T0, &e, 1);
     a.idem = (struct th_idem){.given = true, .key = {4}, .body = {4}};
-    e.own_id = TH_LIT("mine");
+    e.external_id = TH_LIT("mine");
     assert_int_equal(fx_run(f, &a.op), TH_OK);
     fx_close(f);
     fx_open(f);
@@ -276,7 +276,7 @@ static void everything_is_there_after_a_reopen(void **state)
     again = fx_event(eps, 1, "{}");
     a.events = &again;
     assert_int_equal(fx_run(f, &a.op), TH_OK);
-    assert_int_equal(a.result, TH_ACCEPT_REPLAYED);
+    assert_int_equal(a.result, TH_ACCEPT_REPEATED);
     assert_int_equal(a.first_event, e.no);
     fx_publish(f, 1, T0, eps, 1, &d2);
     assert_int_equal(d2, e.first_delivery + 1);

@@ -1,6 +1,6 @@
 /* Configuration files of any bytes: read, or refused with a reason; numbers are within what the table allows. */
-#include "conf/config.h"
 #include "fuzz.h"
+#include "options/options.h"
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct th_settings s;
 
     must(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
-    if (th_config_read(2, argv, &s, why, sizeof why)) {
+    if (th_options_read(2, argv, &s, why, sizeof why)) {
         must(why[0] != 0);
         return 0;
     }
@@ -40,6 +40,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (unsigned k = 0; k < v->count && o->kind == TH_OPT_MAP; k++)
             must(v->map[k].name && v->map[k].value);
     }
-    th_config_fini(&s);
+    th_settings_op_fini(&s);
     return 0;
 }

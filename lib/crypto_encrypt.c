@@ -1,10 +1,10 @@
-/* The server's half of cryptography: sealing, randomness, and Ed25519 with a key that is kept, which needs the
+/* The server's half of cryptography: encrypting, randomness, and Ed25519 with a key that is kept, which needs the
  * heap.
  *
  * Apart from crypto.c because libtenterhook leaves this file out: a receiver's library neither allocates nor
  * asks the kernel for anything.
  *
- * Invariant: th_unseal never leaves unauthenticated plain text. */
+ * Invariant: th_decrypt never leaves unauthenticated plain text. */
 #include "lib/crypto.h"
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -87,17 +87,17 @@ bool th_ed25519_sign(struct th_ed25519 *k, const struct th_bytes *pieces, unsign
     return ok;
 }
 
-/* EVP counts in int; nothing sealed comes near. */
-#define MAX_SEALED ((size_t)1 << 30)
+/* EVP counts in int; nothing encrypted comes near. */
+#define MAX_ENCRYPTED ((size_t)1 << 30)
 
-bool th_seal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len, const void *in,
-             size_t n, void *out)
+bool th_encrypt(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
+                const void *in, size_t n, void *out)
 {
     EVP_CIPHER_CTX *ctx;
     int part;
     bool ok;
 
-    if (n > MAX_SEALED || aad_len > MAX_SEALED)
+    if (n > MAX_ENCRYPTED || aad_len > MAX_ENCRYPTED)
         return false;
     ctx = EVP_CIPHER_CTX_new();
     ok = ctx && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1 &&
@@ -109,8 +109,8 @@ bool th_seal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, si
     return ok;
 }
 
-bool th_unseal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
-               const void *in, size_t n, void *out)
+bool th_decrypt(const uint8_t key[32], const uint8_t nonce[12], const void *aad, size_t aad_len,
+                const void *in, size_t n, void *out)
 {
     EVP_CIPHER_CTX *ctx;
     uint8_t tag[16], none[16];
@@ -118,7 +118,7 @@ bool th_unseal(const uint8_t key[32], const uint8_t nonce[12], const void *aad, 
     int part;
     bool ok;
 
-    if (n < 16 || n > MAX_SEALED || aad_len > MAX_SEALED)
+    if (n < 16 || n > MAX_ENCRYPTED || aad_len > MAX_ENCRYPTED)
         return false;
     plain = n - 16;
     memcpy(tag, (const uint8_t *)in + plain, 16);

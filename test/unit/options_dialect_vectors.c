@@ -1,9 +1,9 @@
 /* The built-in dialects against the shared vectors: exact requests, schedules, outcomes, and the signing
  * corpora of Standard Webhooks. Skipped where the test data is not there; core_dialect_own.c has cases that
  * always run. */
-#include "conf/dialects.h"
 #include "core/retry.h"
 #include "dialect_fixture.h"
+#include "options/dialects.h"
 
 static struct th_dialect_set set;
 

@@ -1,6 +1,6 @@
 /* Files built into the binary. Made by cmake/embed_script.cmake from dialects/. */
-#ifndef TH_CONF_EMBEDDED_H
-#define TH_CONF_EMBEDDED_H
+#ifndef TH_OPTIONS_EMBEDDED_H
+#define TH_OPTIONS_EMBEDDED_H
 #include <stddef.h>
 
 /** One file built in: base name without ".yaml", its text (NUL after the end), its length in bytes. */

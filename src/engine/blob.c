@@ -1,7 +1,7 @@
-/* The stored form of settings: JSON blobs in the rows of tenants and endpoints, secrets and custom header values sealed. */
+/* The stored form of settings: JSON blobs in the rows of tenants and endpoints, secrets and custom header values encrypted. */
 #include "engine/internal.h"
 
-/* ---- sealing ---- */
+/* ---- encrypting ---- */
 
 #define AAD_MAX (24 + 16)
 #define ANSWER_FORM 2 /* 1 had no number, and no key in the associated data */
@@ -18,8 +18,8 @@ static size_t aad_of(uint64_t tenant, uint64_t endpoint, uint64_t no, const uint
     return key ? AAD_MAX : 24;
 }
 
-static bool seal(struct th_engine *e, const uint8_t secret[32], const uint8_t *aad, size_t aad_len,
-                 struct th_span plain, struct th_buf *out)
+static bool encrypt(struct th_engine *e, const uint8_t secret[32], const uint8_t *aad, size_t aad_len,
+                    struct th_span plain, struct th_buf *out)
 {
     uint8_t nonce[12];
     char *to;
@@ -27,106 +27,107 @@ static bool seal(struct th_engine *e, const uint8_t secret[32], const uint8_t *a
     th_engine_random(e, nonce, sizeof nonce);
     th_buf_add(out, nonce, sizeof nonce);
     to = th_buf_room(out, plain.n + 16);
-    if (!to || !th_seal(secret, nonce, aad, aad_len, plain.p, plain.n, to))
+    if (!to || !th_encrypt(secret, nonce, aad, aad_len, plain.p, plain.n, to))
         return false;
     out->n += plain.n + 16;
     return true;
 }
 
-static bool unseal(const uint8_t secret[32], const uint8_t *aad, size_t aad_len, struct th_span sealed,
-                   struct th_buf *plain)
+static bool decrypt(const uint8_t secret[32], const uint8_t *aad, size_t aad_len, struct th_span encrypted,
+                    struct th_buf *plain)
 {
     size_t n;
     char *to;
 
-    if (sealed.n < 12 + 16)
+    if (encrypted.n < 12 + 16)
         return false;
-    n = sealed.n - 12 - 16;
+    n = encrypted.n - 12 - 16;
     to = th_buf_room(plain, n ? n : 1);
-    if (!to || !th_unseal(secret, (const uint8_t *)sealed.p, aad, aad_len, sealed.p + 12, sealed.n - 12, to))
+    if (!to || !th_decrypt(secret, (const uint8_t *)encrypted.p, aad, aad_len, encrypted.p + 12,
+                           encrypted.n - 12, to))
         return false;
     plain->n += n;
     return true;
 }
 
-bool th_engine_seal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
-                    struct th_span plain, struct th_buf *out)
+bool th_engine_encrypt(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                       struct th_span plain, struct th_buf *out)
 {
-    return th_engine_seal_with(e, e->ring->v[0], tenant, endpoint, no, plain, out);
+    return th_engine_encrypt_with(e, e->ring->v[0], tenant, endpoint, no, plain, out);
 }
 
-bool th_engine_seal_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
-                         uint64_t no, struct th_span plain, struct th_buf *out)
+bool th_engine_encrypt_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
+                            uint64_t no, struct th_span plain, struct th_buf *out)
 {
     uint8_t aad[AAD_MAX];
     size_t aad_len = aad_of(tenant, endpoint, no, NULL, aad);
 
-    return seal(e, key, aad, aad_len, plain, out);
+    return encrypt(e, key, aad, aad_len, plain, out);
 }
 
-bool th_engine_unseal(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
-                      struct th_span sealed, struct th_buf *plain)
+bool th_engine_decrypt(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
+                       struct th_span encrypted, struct th_buf *plain)
 {
     for (unsigned i = 0; i < e->ring->count; i++)
-        if (th_engine_unseal_with(e->ring->v[i], tenant, endpoint, no, sealed, plain))
+        if (th_engine_decrypt_with(e->ring->v[i], tenant, endpoint, no, encrypted, plain))
             return true;
     return false;
 }
 
-bool th_engine_unseal_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
-                           struct th_span sealed, struct th_buf *plain)
+bool th_engine_decrypt_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
+                            struct th_span encrypted, struct th_buf *plain)
 {
     uint8_t aad[AAD_MAX];
     size_t aad_len = aad_of(tenant, endpoint, no, NULL, aad);
 
-    return unseal(key, aad, aad_len, sealed, plain);
+    return decrypt(key, aad, aad_len, encrypted, plain);
 }
 
-enum th_change_result th_answer_outcome(struct th_engine *e, const struct th_config *op, bool again,
-                                        struct th_buf *replayed, const char **detail)
+enum th_change_result th_answer_outcome(struct th_engine *e, const struct th_settings_op *op, bool again,
+                                        struct th_buf *repeated, const char **detail)
 {
     *detail = "";
-    if (op->result == TH_CONFIG_KEY_REUSED)
+    if (op->result == TH_SETTINGS_KEY_REUSED)
         return TH_CH_KEY_REUSED;
-    if (op->result == TH_CONFIG_STALE) {
+    if (op->result == TH_SETTINGS_STALE) {
         *detail = "the tenant has been deleted";
         return TH_CH_NOT_FOUND;
     }
-    if (op->result != TH_CONFIG_REPLAYED || again)
+    if (op->result != TH_SETTINGS_REPEATED || again)
         return TH_CH_DONE;
-    if (th_answer_unseal(e, op->tenant, op->idem.key, th_buf_view(&op->replayed), replayed))
-        return TH_CH_REPLAYED;
+    if (th_answer_decrypt(e, op->tenant, op->idem.key, th_buf_view(&op->repeated), repeated))
+        return TH_CH_REPEATED;
     *detail = "the kept answer cannot be opened";
     return TH_CH_UNAVAILABLE;
 }
 
-bool th_answer_seal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
-                    struct th_buf *out)
+bool th_answer_encrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
+                       struct th_buf *out)
 {
     uint8_t aad[AAD_MAX];
     size_t aad_len = aad_of(tenant, UINT64_MAX, 0, key, aad);
 
     th_buf_char(out, ANSWER_FORM);
-    return seal(e, e->ring->v[0], aad, aad_len, plain, out);
+    return encrypt(e, e->ring->v[0], aad, aad_len, plain, out);
 }
 
 /* The first byte of one without a number is random: the tag decides. */
-bool th_answer_unseal_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],
-                           struct th_span sealed, struct th_buf *plain)
+bool th_answer_decrypt_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],
+                            struct th_span encrypted, struct th_buf *plain)
 {
     uint8_t aad[AAD_MAX];
     size_t aad_len = aad_of(tenant, UINT64_MAX, 0, key, aad);
 
-    return (sealed.n && *sealed.p == ANSWER_FORM &&
-            unseal(secret, aad, aad_len, th_span(sealed.p + 1, sealed.n - 1), plain)) ||
-           th_engine_unseal_with(secret, tenant, UINT64_MAX, 0, sealed, plain);
+    return (encrypted.n && *encrypted.p == ANSWER_FORM &&
+            decrypt(secret, aad, aad_len, th_span(encrypted.p + 1, encrypted.n - 1), plain)) ||
+           th_engine_decrypt_with(secret, tenant, UINT64_MAX, 0, encrypted, plain);
 }
 
-bool th_answer_unseal(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span sealed,
-                      struct th_buf *plain)
+bool th_answer_decrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span encrypted,
+                       struct th_buf *plain)
 {
     for (unsigned i = 0; i < e->ring->count; i++)
-        if (th_answer_unseal_with(e->ring->v[i], tenant, key, sealed, plain))
+        if (th_answer_decrypt_with(e->ring->v[i], tenant, key, encrypted, plain))
             return true;
     return false;
 }
@@ -157,23 +158,23 @@ void th_tenant_write(const struct th_tenant *t, struct th_buf *out)
     th_jw_end_object(&w);
 }
 
-/* A member with sealed bytes. */
-static bool write_sealed(struct th_engine *e, const struct th_endpoint *ep, uint64_t no, struct th_span name,
-                         struct th_span plain, struct th_jw *w)
+/* A member with encrypted bytes. */
+static bool write_encrypted(struct th_engine *e, const struct th_endpoint *ep, uint64_t no,
+                            struct th_span name, struct th_span plain, struct th_jw *w)
 {
-    struct th_buf sealed, text;
+    struct th_buf encrypted, text;
     bool ok;
 
-    th_buf_init(&sealed, TH_MAX_SPEC_BYTES + 64);
+    th_buf_init(&encrypted, TH_MAX_SPEC_BYTES + 64);
     th_buf_init(&text, 2 * TH_MAX_SPEC_BYTES);
-    ok = th_engine_seal(e, ep->tenant->no, ep->no, no, plain, &sealed);
-    th_base64(&text, sealed.p, sealed.n);
+    ok = th_engine_encrypt(e, ep->tenant->no, ep->no, no, plain, &encrypted);
+    th_base64(&text, encrypted.p, encrypted.n);
     ok = ok && !text.failed;
     if (ok) {
         th_jw_key(w, name);
         th_jw_string(w, th_buf_view(&text));
     }
-    th_buf_fini(&sealed);
+    th_buf_fini(&encrypted);
     th_buf_fini(&text);
     return ok;
 }
@@ -194,12 +195,12 @@ static bool write_headers(struct th_engine *e, const struct th_endpoint *ep, con
     }
     th_jw_end_object(&inner);
     ok = !plain.failed &&
-         write_sealed(e, ep, TH_SEALED_NO_HEADERS, TH_LIT("headers_sealed"), th_buf_view(&plain), w);
+         write_encrypted(e, ep, TH_ENCRYPTED_NO_HEADERS, TH_LIT("headers_sealed"), th_buf_view(&plain), w);
     th_buf_wipe(&plain);
     return ok;
 }
 
-/* A secret one is nowhere in clear: a program that knows nothing of sealed ones must find none. */
+/* A secret one is nowhere in clear: a program that knows nothing of encrypted ones must find none. */
 static bool write_url(struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w)
 {
     if (ep->spec.url_secret != TH_URL_BY_NAME) {
@@ -207,7 +208,7 @@ static bool write_url(struct th_engine *e, const struct th_endpoint *ep, struct 
         th_jw_bool(w, ep->spec.url_secret == TH_URL_SECRET);
     }
     if (th_url_is_secret(&ep->spec))
-        return write_sealed(e, ep, TH_SEALED_NO_URL, TH_LIT("url_sealed"), ep->spec.url, w);
+        return write_encrypted(e, ep, TH_ENCRYPTED_NO_URL, TH_LIT("url_sealed"), ep->spec.url, w);
     th_jw_key(w, TH_LIT("url"));
     th_jw_string(w, ep->spec.url);
     return true;
@@ -314,13 +315,13 @@ static int64_t read_i64(struct th_json root, struct th_span name)
     return n;
 }
 
-const struct th_sealed_member th_sealed_members[TH_SEALED_MEMBERS] = {
-    {{"headers_sealed", 14}, TH_SEALED_NO_HEADERS},
-    {{"url_sealed", 10}, TH_SEALED_NO_URL},
+const struct th_encrypted_member th_encrypted_members[TH_ENCRYPTED_MEMBERS] = {
+    {{"headers_sealed", 14}, TH_ENCRYPTED_NO_HEADERS},
+    {{"url_sealed", 10}, TH_ENCRYPTED_NO_URL},
 };
 
-enum th_error th_member_sealed(struct th_json root, struct th_span name, struct th_json *member,
-                               struct th_buf *out)
+enum th_error th_member_encrypted(struct th_json root, struct th_span name, struct th_json *member,
+                                  struct th_buf *out)
 {
     size_t n;
 
@@ -340,23 +341,23 @@ enum th_error th_member_sealed(struct th_json root, struct th_span name, struct 
 static enum th_error read_url(struct th_engine *e, const struct th_endpoint *ep, struct th_json root,
                               struct th_arena *mem, struct th_endpoint_spec *out)
 {
-    struct th_buf sealed, plain;
+    struct th_buf encrypted, plain;
     struct th_json v;
     enum th_error error;
     bool secret = false;
 
     if (th_json_member(root, TH_LIT("url_secret"), &v) && th_json_bool(v, &secret))
         out->url_secret = secret ? TH_URL_SECRET : TH_URL_OPEN;
-    error = th_member_sealed(root, TH_LIT("url_sealed"), &v, &sealed);
+    error = th_member_encrypted(root, TH_LIT("url_sealed"), &v, &encrypted);
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
     if (error == TH_NOT_FOUND)
         error = read_string(root, TH_LIT("url"), mem, &out->url) ? TH_OK : TH_NOMEM;
-    else if (!error &&
-             !th_engine_unseal(e, ep->tenant->no, ep->no, TH_SEALED_NO_URL, th_buf_view(&sealed), &plain))
+    else if (!error && !th_engine_decrypt(e, ep->tenant->no, ep->no, TH_ENCRYPTED_NO_URL,
+                                          th_buf_view(&encrypted), &plain))
         error = plain.failed ? plain.failed : TH_CORRUPT;
     else if (!error && !th_arena_copy(mem, th_buf_view(&plain), &out->url))
         error = TH_NOMEM;
-    th_buf_fini(&sealed);
+    th_buf_fini(&encrypted);
     th_buf_wipe(&plain);
     return error;
 }
@@ -365,7 +366,7 @@ static enum th_error read_headers(struct th_engine *e, const struct th_endpoint 
                                   struct th_arena *mem, struct th_endpoint_spec *out)
 {
     struct th_header *headers = th_arena_get(mem, TH_MAX_HEADERS * sizeof *headers);
-    struct th_buf sealed, plain, text;
+    struct th_buf encrypted, plain, text;
     struct th_json v, key, value;
     struct th_json_iter it;
     enum th_error error;
@@ -373,7 +374,7 @@ static enum th_error read_headers(struct th_engine *e, const struct th_endpoint 
     if (!headers)
         return TH_NOMEM;
     out->headers = headers;
-    error = th_member_sealed(root, TH_LIT("headers_sealed"), &v, &sealed);
+    error = th_member_encrypted(root, TH_LIT("headers_sealed"), &v, &encrypted);
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
     th_buf_init(&text, TH_MAX_SPEC_BYTES);
     if (error) {
@@ -381,7 +382,8 @@ static enum th_error read_headers(struct th_engine *e, const struct th_endpoint 
         goto end;
     }
     error = TH_CORRUPT;
-    if (!th_engine_unseal(e, ep->tenant->no, ep->no, TH_SEALED_NO_HEADERS, th_buf_view(&sealed), &plain) ||
+    if (!th_engine_decrypt(e, ep->tenant->no, ep->no, TH_ENCRYPTED_NO_HEADERS, th_buf_view(&encrypted),
+                           &plain) ||
         th_json_parse(th_buf_view(&plain), 4, &v, NULL))
         goto end;
     error = TH_NOMEM;
@@ -400,7 +402,7 @@ static enum th_error read_headers(struct th_engine *e, const struct th_endpoint 
 end:
     if (error && plain.failed)
         error = plain.failed;
-    th_buf_fini(&sealed);
+    th_buf_fini(&encrypted);
     th_buf_wipe(&plain);
     th_buf_wipe(&text);
     return error;
@@ -441,22 +443,22 @@ static enum th_error read_texts(struct th_json root, struct th_arena *mem, struc
     return read_events(root, mem, out);
 }
 
-enum th_error th_texts_read(struct th_span conf, struct th_arena *mem, struct th_endpoint_spec *out)
+enum th_error th_texts_read(struct th_span settings, struct th_arena *mem, struct th_endpoint_spec *out)
 {
     struct th_json root;
 
-    return th_json_parse(conf, 16, &root, NULL) ? TH_CORRUPT : read_texts(root, mem, out);
+    return th_json_parse(settings, 16, &root, NULL) ? TH_CORRUPT : read_texts(root, mem, out);
 }
 
 /* Fills the spec and, from the same blob, rnd and the disabled mark of *ep. */
-enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span conf,
+enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span settings,
                            struct th_arena *mem, struct th_endpoint_spec *out)
 {
     struct th_json root, v;
     enum th_error error;
 
     *out = (struct th_endpoint_spec){0};
-    if (th_json_parse(conf, 16, &root, NULL))
+    if (th_json_parse(settings, 16, &root, NULL))
         return TH_CORRUPT;
     error = read_url(e, ep, root, mem, out);
     if (error)

@@ -1,7 +1,7 @@
-/* Sealed values of the reference store: the plain meaning of TH_OP_RESEAL, without any thought of speed. */
+/* Encrypted values of the reference store: the plain meaning of TH_OP_REWRAP, without any thought of speed. */
 #include "store/store_memory_int.h"
 
-static int order(const struct th_sealed *a, const struct th_sealed *b)
+static int order(const struct th_encrypted *a, const struct th_encrypted *b)
 {
     if (a->kind != b->kind)
         return a->kind < b->kind ? -1 : 1;
@@ -12,8 +12,8 @@ static int order(const struct th_sealed *a, const struct th_sealed *b)
 }
 
 /* Keeps the least one behind `after`. */
-static void consider(const struct th_sealed *after, const struct th_sealed *s, struct th_sealed *least,
-                     bool *found)
+static void consider(const struct th_encrypted *after, const struct th_encrypted *s,
+                     struct th_encrypted *least, bool *found)
 {
     if (order(s, after) > 0 && (!*found || order(s, least) < 0)) {
         *least = *s;
@@ -21,22 +21,24 @@ static void consider(const struct th_sealed *after, const struct th_sealed *s, s
     }
 }
 
-static struct th_sealed of_row(const struct mem_row *r)
+static struct th_encrypted of_row(const struct mem_row *r)
 {
     bool secret = r->row.kind == TH_ROW_SECRET;
 
-    return (struct th_sealed){.kind = secret ? TH_SEALED_SECRET : TH_SEALED_ENDPOINT,
-                              .key = {r->row.no, 0},
-                              .tenant = r->row.tenant,
-                              .endpoint = secret ? r->row.endpoint : r->row.no,
-                              .no = secret ? r->row.no : 0,
-                              .bytes = r->row.conf};
+    return (struct th_encrypted){.kind = secret ? TH_ENCRYPTED_SECRET : TH_ENCRYPTED_ENDPOINT,
+                                 .key = {r->row.no, 0},
+                                 .tenant = r->row.tenant,
+                                 .endpoint = secret ? r->row.endpoint : r->row.no,
+                                 .no = secret ? r->row.no : 0,
+                                 .bytes = r->row.settings};
 }
 
-static struct th_sealed of_rev(const struct mem_store *s, const struct mem_rev *v)
+static struct th_encrypted of_rev(const struct mem_store *s, const struct mem_rev *v)
 {
-    struct th_sealed out = {
-        .kind = TH_SEALED_REVISION, .key = {v->endpoint, v->rev}, .endpoint = v->endpoint, .bytes = v->conf};
+    struct th_encrypted out = {.kind = TH_ENCRYPTED_REVISION,
+                               .key = {v->endpoint, v->rev},
+                               .endpoint = v->endpoint,
+                               .bytes = v->settings};
 
     for (size_t i = 0; i < s->rows.n; i++) {
         const struct mem_row *r = (const struct mem_row *)s->rows.v[i];
@@ -47,18 +49,19 @@ static struct th_sealed of_rev(const struct mem_store *s, const struct mem_rev *
     return out;
 }
 
-static struct th_sealed of_answer(const struct mem_idem *i)
+static struct th_encrypted of_answer(const struct mem_idem *i)
 {
-    struct th_sealed out = {
-        .kind = TH_SEALED_ANSWER, .key = {i->day, i->tenant}, .tenant = i->tenant, .bytes = i->answer};
+    struct th_encrypted out = {
+        .kind = TH_ENCRYPTED_ANSWER, .key = {i->day, i->tenant}, .tenant = i->tenant, .bytes = i->answer};
 
     memcpy(out.key3, i->idem.key, sizeof out.key3);
     return out;
 }
 
-static bool next_sealed(const struct mem_store *s, const struct th_sealed *after, struct th_sealed *least)
+static bool next_encrypted(const struct mem_store *s, const struct th_encrypted *after,
+                           struct th_encrypted *least)
 {
-    struct th_sealed one;
+    struct th_encrypted one;
     bool found = false;
 
     for (size_t i = 0; i < s->rows.n; i++) {
@@ -80,11 +83,11 @@ static bool next_sealed(const struct mem_store *s, const struct th_sealed *after
     return found;
 }
 
-static void list(const struct mem_store *s, struct th_reseal *r)
+static void list(const struct mem_store *s, struct th_rewrap *r)
 {
-    struct th_sealed after = r->after, one;
+    struct th_encrypted after = r->after, one;
 
-    for (r->count = 0; r->count < r->max && next_sealed(s, &after, &one); r->count++) {
+    for (r->count = 0; r->count < r->max && next_encrypted(s, &after, &one); r->count++) {
         after = one;
         if (!th_arena_copy(&r->mem, one.bytes, &one.bytes)) {
             r->op.error = TH_NOMEM;
@@ -107,7 +110,7 @@ static bool put_row(struct mem_store *s, size_t i, struct th_span fresh)
     *r = *old;
     at = r->bytes;
     r->row.id = mem_put(&at, old->row.id);
-    r->row.conf = mem_put(&at, fresh);
+    r->row.settings = mem_put(&at, fresh);
     s->rows.v[i] = &r->no;
     th_free(old);
     return true;
@@ -122,7 +125,7 @@ static bool put_rev(struct mem_store *s, size_t i, struct th_span fresh)
         return false;
     *r = *old;
     at = r->bytes;
-    r->conf = mem_put(&at, fresh);
+    r->settings = mem_put(&at, fresh);
     s->revs[i] = r;
     th_free(old);
     return true;
@@ -143,12 +146,12 @@ static bool put_answer(struct mem_idem **at_list, struct th_span fresh)
     return true;
 }
 
-static bool is_it(struct th_sealed here, const struct th_sealed *s)
+static bool is_it(struct th_encrypted here, const struct th_encrypted *s)
 {
     return order(&here, s) == 0 && th_span_eq(here.bytes, s->bytes);
 }
 
-static bool replace(struct mem_store *s, const struct th_sealed *p)
+static bool replace(struct mem_store *s, const struct th_encrypted *p)
 {
     for (size_t i = 0; i < s->rows.n; i++) {
         const struct mem_row *r = (const struct mem_row *)s->rows.v[i];
@@ -165,7 +168,7 @@ static bool replace(struct mem_store *s, const struct th_sealed *p)
     return true;
 }
 
-void mem_reseal(struct mem_store *s, struct th_reseal *r)
+void mem_rewrap(struct mem_store *s, struct th_rewrap *r)
 {
     r->op.error = TH_OK;
     if (!r->put)

@@ -1,6 +1,6 @@
 /* Configuration: one table of options; values come from flags, environment, file, defaults, in this order. */
-#ifndef TH_CONF_CONFIG_H
-#define TH_CONF_CONFIG_H
+#ifndef TH_OPTIONS_OPTIONS_H
+#define TH_OPTIONS_OPTIONS_H
 #include "base/arena.h"
 #include "core/dialect.h"
 
@@ -135,11 +135,11 @@ struct th_settings {
 };
 
 /** Reads flags (argv[0] is the first flag), environment and file. On failure `why` says what, where and what instead. */
-TH_MUST_USE enum th_error th_config_read(int argc, char **argv, struct th_settings *out, char *why,
-                                         size_t why_size);
-void th_config_fini(struct th_settings *c);
+TH_MUST_USE enum th_error th_options_read(int argc, char **argv, struct th_settings *out, char *why,
+                                          size_t why_size);
+void th_settings_op_fini(struct th_settings *c);
 /** Says in the log which files of secrets every user of the machine can read. Once the log is set up: reading says nothing. */
-void th_config_warn_open(const struct th_settings *c);
+void th_options_warn_open(const struct th_settings *c);
 /** The options of a command, for --help and the man page. */
-void th_config_help(struct th_buf *out);
+void th_options_help(struct th_buf *out);
 #endif

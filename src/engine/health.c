@@ -2,35 +2,35 @@
  * asked to be left alone. Written when an endpoint works again after long (a crash must not bring its failures back), when it
  * asks for rest, and every 10 s.
  *
- * Invariants: (1) an endpoint is on e->dirty exactly while facts_dirty; (2) one flush at a time, of at most 256 rows; what
+ * Invariants: (1) an endpoint is on e->dirty exactly while health_dirty; (2) one flush at a time, of at most 256 rows; what
  * is left goes with the next. Facts are hints: a flush that fails is not repeated by itself, the next one writes what
  * changed since. Without memory the rows stay on the list for a later turn. */
 #include "engine/internal.h"
 
 #define REST_STEP_MS 1000 /* by which a rest grows before that is written at once */
 
-struct facts_flush {
-    struct th_config op;
+struct health_flush {
+    struct th_settings_op op;
     struct th_engine *e;
     struct th_row rows[256];
 };
 
-static void facts_flushed(struct th_op *op)
+static void health_flushed(struct th_op *op)
 {
-    struct facts_flush *f = op->user;
+    struct health_flush *f = op->user;
 
-    f->e->facts_busy = false;
+    f->e->health_busy = false;
     if (op->error)
         th_engine_store_error(f->e,
                               op->error); /* facts are hints: the next flush writes what changed since */
     th_free(f);
 }
 
-void th_facts_touch(struct th_engine *e, struct th_ep *ep)
+void th_health_touch(struct th_engine *e, struct th_ep *ep)
 {
-    if (ep->facts_dirty || ep->gone)
+    if (ep->health_dirty || ep->gone)
         return;
-    ep->facts_dirty = true;
+    ep->health_dirty = true;
     th_list_append(&e->dirty, &ep->dirty);
 }
 
@@ -38,22 +38,22 @@ void th_facts_touch(struct th_engine *e, struct th_ep *ep)
 
 static void rest_set(struct th_engine *e, struct th_ep *ep, int64_t since_ms, int64_t until_ms)
 {
-    ep->pub.facts.rest_since = since_ms;
-    ep->pub.facts.rest_until = until_ms;
-    th_facts_touch(e, ep);
-    e->facts_flipped = true;
+    ep->pub.health.rest_since = since_ms;
+    ep->pub.health.rest_until = until_ms;
+    th_health_touch(e, ep);
+    e->health_flipped = true;
 }
 
 void th_rest_forget(struct th_engine *e, struct th_ep *ep)
 {
     th_sched_rest(e->sched, ep->pub.no, e->now.mono, e->now.mono);
-    if (ep->pub.facts.rest_until)
+    if (ep->pub.health.rest_until)
         rest_set(e, ep, 0, 0);
 }
 
 void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
 {
-    struct th_facts *f = &ep->pub.facts;
+    struct th_health *f = &ep->pub.health;
     int64_t until_ms = e->now.wall.ms + ms, more_ms = until_ms - f->rest_until;
     bool rests = f->rest_until > e->now.wall.ms;
 
@@ -67,7 +67,7 @@ void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
     if (rests && more_ms < REST_STEP_MS) { /* requests that were under way end one after the other */
         f->rest_since = e->now.wall.ms;
         f->rest_until = until_ms;
-        th_facts_touch(e, ep);
+        th_health_touch(e, ep);
         return;
     }
     rest_set(e, ep, e->now.wall.ms, until_ms);
@@ -76,7 +76,7 @@ void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
 /* A clock that was set back makes a rest no longer than it was asked for. */
 void th_rest_resume(struct th_engine *e, struct th_ep *ep)
 {
-    struct th_facts *f = &ep->pub.facts;
+    struct th_health *f = &ep->pub.health;
     int64_t left_ms = f->rest_until - e->now.wall.ms, asked_ms = f->rest_until - f->rest_since;
 
     if (left_ms <= 0)
@@ -90,14 +90,14 @@ void th_rest_resume(struct th_engine *e, struct th_ep *ep)
 
 /* ---- writing ---- */
 
-void th_facts_turn(struct th_engine *e, bool all)
+void th_health_turn(struct th_engine *e, bool all)
 {
-    struct facts_flush *f;
+    struct health_flush *f;
     struct th_list *l;
 
-    if (th_list_empty(&e->dirty) || e->facts_busy || e->dead ||
-        (!all && e->now.wall.ms - e->facts_flushed.ms < TH_FACT_FLUSH_MS &&
-         e->now.wall.ms >= e->facts_flushed.ms))
+    if (th_list_empty(&e->dirty) || e->health_busy || e->dead ||
+        (!all && e->now.wall.ms - e->health_flushed.ms < TH_HEALTH_FLUSH_MS &&
+         e->now.wall.ms >= e->health_flushed.ms))
         return;
     f = th_calloc(1, sizeof *f);
     if (!f)
@@ -105,22 +105,22 @@ void th_facts_turn(struct th_engine *e, bool all)
     f->e = e;
     while (f->op.count < 256 && (l = th_list_pop(&e->dirty))) {
         struct th_ep *ep = TH_CONTAINER(l, struct th_ep, dirty);
-        ep->facts_dirty = false;
+        ep->health_dirty = false;
         f->rows[f->op.count++] = (struct th_row){
-            .kind = TH_ROW_FACT,
+            .kind = TH_ROW_HEALTH,
             .no = ep->pub.no,
             .tenant = ep->pub.tenant->no,
-            .fact = {ep->pub.facts.first_fail, ep->pub.facts.last_ok, ep->pub.facts.exhausted_run,
-                     ep->pub.facts.rest_since, ep->pub.facts.rest_until}};
+            .health = {ep->pub.health.first_fail, ep->pub.health.last_ok, ep->pub.health.exhausted_run,
+                       ep->pub.health.rest_since, ep->pub.health.rest_until}};
     }
     if (th_list_empty(&e->dirty)) {
-        e->facts_flushed = e->now.wall;
-        e->facts_flipped = false;
+        e->health_flushed = e->now.wall;
+        e->health_flipped = false;
     }
-    f->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = facts_flushed, .user = f};
+    f->op.op = (struct th_op){.kind = TH_OP_SETTINGS, .done = health_flushed, .user = f};
     f->op.rows = f->rows;
     f->op.keep_version = true;
     f->op.at = e->now.wall;
-    e->facts_busy = true;
+    e->health_busy = true;
     th_engine_submit(e, &f->op.op);
 }

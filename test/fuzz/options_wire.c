@@ -1,9 +1,9 @@
 /* Events of any data in every built-in dialect, from the server's renderer to the library's verifier: what one
  * sends the other accepts, with the secret that signed it, and with no other body. Input: dialect, variant and
  * options; secret, id and type, a line each; then the data. */
-#include "conf/dialects.h"
 #include "core/guard.h"
 #include "fuzz.h"
+#include "options/dialects.h"
 #include "tenterhook/tenterhook.h"
 #include <stdio.h>
 

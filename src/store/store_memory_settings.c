@@ -9,7 +9,7 @@
 
 static struct mem_row *new_row(const struct th_row *r)
 {
-    struct mem_row *m = th_calloc(1, sizeof *m + r->id.n + r->conf.n + 1);
+    struct mem_row *m = th_calloc(1, sizeof *m + r->id.n + r->settings.n + 1);
     char *at;
 
     if (!m)
@@ -17,13 +17,13 @@ static struct mem_row *new_row(const struct th_row *r)
     at = m->bytes;
     m->row = *r;
     m->row.id = mem_put(&at, r->id);
-    m->row.conf = mem_put(&at, r->conf);
+    m->row.settings = mem_put(&at, r->settings);
     return m;
 }
 
 static struct mem_rev *new_rev(const struct th_row *r)
 {
-    struct mem_rev *m = th_calloc(1, sizeof *m + r->conf.n + 1);
+    struct mem_rev *m = th_calloc(1, sizeof *m + r->settings.n + 1);
     char *at;
 
     if (!m)
@@ -31,7 +31,7 @@ static struct mem_rev *new_rev(const struct th_row *r)
     at = m->bytes;
     m->endpoint = r->no;
     m->rev = r->rev;
-    m->conf = mem_put(&at, r->conf);
+    m->settings = mem_put(&at, r->settings);
     return m;
 }
 
@@ -72,14 +72,14 @@ static void cascade(struct mem_store *s, uint64_t tenant, uint64_t endpoint)
 
                 r->deleted = true;
                 for (size_t j = s->rows.n; j-- > 0;) {
-                    struct mem_row *fact = (struct mem_row *)s->rows.v[j];
+                    struct mem_row *health = (struct mem_row *)s->rows.v[j];
 
-                    if (fact->row.kind == TH_ROW_FACT && fact->row.no == no)
-                        fact->deleted = true;
+                    if (health->row.kind == TH_ROW_HEALTH && health->row.no == no)
+                        health->deleted = true;
                 }
             }
             break;
-        case TH_ROW_FACT:
+        case TH_ROW_HEALTH:
             if (endpoint && r->row.no == endpoint)
                 remove_row(s, r);
             break;
@@ -136,7 +136,7 @@ static void put_row(struct mem_store *s, struct mem_row *r, struct mem_rev *rev)
     s->revs[s->rev_n++] = rev;
 }
 
-static bool id_conflict(struct mem_store *s, const struct th_config *c)
+static bool id_conflict(struct mem_store *s, const struct th_settings_op *c)
 {
     for (uint32_t i = 0; i < c->count; i++) {
         if (c->rows[i].kind != TH_ROW_TENANT || c->rows[i].del)
@@ -157,7 +157,7 @@ static bool id_conflict(struct mem_store *s, const struct th_config *c)
 }
 
 /** True: the op has its result. */
-static bool config_refused(struct mem_store *s, struct th_config *c, uint64_t day, uint64_t *version)
+static bool config_refused(struct mem_store *s, struct th_settings_op *c, uint64_t day, uint64_t *version)
 {
     const struct mem_idem *known =
         c->idem.given ? mem_idem_find(s->config_idem, day, c->tenant, &c->idem) : NULL;
@@ -166,19 +166,19 @@ static bool config_refused(struct mem_store *s, struct th_config *c, uint64_t da
 
     if (known) {
         c->new_version = known->version;
-        c->result = TH_CONFIG_KEY_REUSED;
+        c->result = TH_SETTINGS_KEY_REUSED;
         if (memcmp(known->idem.body, c->idem.body, sizeof c->idem.body) != 0)
             return true;
-        c->result = TH_CONFIG_REPLAYED;
-        th_buf_reset(&c->replayed);
-        th_buf_span(&c->replayed, known->answer);
-        c->op.error = c->replayed.failed;
+        c->result = TH_SETTINGS_REPEATED;
+        th_buf_reset(&c->repeated);
+        th_buf_span(&c->repeated, known->answer);
+        c->op.error = c->repeated.failed;
         return true;
     }
     *version = exists ? tenant->row.rev : 0;
     if (c->tenant && (c->keep_version ? !exists : *version != c->expect_version)) {
         c->new_version = *version;
-        c->result = TH_CONFIG_STALE;
+        c->result = TH_SETTINGS_STALE;
         return true;
     }
     if (id_conflict(s, c)) {
@@ -188,7 +188,7 @@ static bool config_refused(struct mem_store *s, struct th_config *c, uint64_t da
     return false;
 }
 
-void mem_config(struct mem_store *s, struct th_config *c)
+void mem_settings(struct mem_store *s, struct th_settings_op *c)
 {
     uint64_t day = mem_idem_day(s, c->at.ms), version = 0;
     struct mem_row **rows, *tenant;
@@ -217,7 +217,7 @@ void mem_config(struct mem_store *s, struct th_config *c)
     if (ok) {
         char *at = idem->bytes;
 
-        c->result = TH_CONFIG_DONE;
+        c->result = TH_SETTINGS_DONE;
         c->new_version = c->tenant ? version + !c->keep_version : 0;
         for (uint32_t i = 0; i < c->count; i++)
             if (c->rows[i].del)

@@ -11,11 +11,11 @@
  * time-out out of its new range, has the line of `extends` where the key is of the extended file.
  *
  * Recursion is bounded: th_yaml_parse refuses nesting over 32. */
-#include "conf/extends.h"
-#include "conf/dialects.h"
-#include "conf/embedded.h"
-#include "conf/yaml.h"
+#include "options/extends.h"
 #include "core/guard.h"
+#include "options/dialects.h"
+#include "options/embedded.h"
+#include "options/yaml.h"
 #include <stdio.h>
 #include <sys/stat.h>
 

@@ -1,8 +1,8 @@
 /* The set of loaded dialects: those built in, and those of --dialects DIR, which replace by name.
- * YAML is read by conf/yaml.h (th_yaml_parse), the only owner of libyaml; this file goes from its nodes to the
+ * YAML is read by options/yaml.h (th_yaml_parse), the only owner of libyaml; this file goes from its nodes to the
  * compiler. */
-#ifndef TH_CONF_DIALECTS_H
-#define TH_CONF_DIALECTS_H
+#ifndef TH_OPTIONS_DIALECTS_H
+#define TH_OPTIONS_DIALECTS_H
 #include "core/dialect.h"
 
 /** Compiles one YAML text, which may extend built-in dialects. file is for messages ("dialects/standard.yaml"). why: "FILE:LINE: KEY: what". */

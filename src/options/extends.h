@@ -1,6 +1,6 @@
 /* Dialect files that build on others: the tree of a file with all that its `extends` brings in. */
-#ifndef TH_CONF_EXTENDS_H
-#define TH_CONF_EXTENDS_H
+#ifndef TH_OPTIONS_EXTENDS_H
+#define TH_OPTIONS_EXTENDS_H
 #include "base/arena.h"
 #include "core/dialect.h"
 

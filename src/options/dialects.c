@@ -3,12 +3,12 @@
  *
  * Refuses: a file that does not compile, with "FILE:LINE: KEY: what", or that is not named NAME.yaml; one bad file
  * refuses the whole load, so a server never runs with fewer dialects than it was given. */
-#include "conf/dialects.h"
+#include "options/dialects.h"
 #include "base/alloc.h"
-#include "conf/embedded.h"
-#include "conf/extends.h"
 #include "core/guard.h"
 #include "lib/crypto.h"
+#include "options/embedded.h"
+#include "options/extends.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

@@ -10,20 +10,20 @@
 
 #define NO_VERSION UINT64_MAX
 
-struct remember_impl {
+struct idem_answer_impl {
     struct th_engine *e;
-    struct th_remember *r;
+    struct th_idem_answer *r;
     struct th_tenant *tenant;
-    struct th_config op;
-    struct th_buf sealed;
+    struct th_settings_op op;
+    struct th_buf encrypted;
 };
 
-static void finish(struct remember_impl *i, enum th_change_result result)
+static void finish(struct idem_answer_impl *i, enum th_change_result result)
 {
-    struct th_remember *r = i->r;
+    struct th_idem_answer *r = i->r;
 
-    th_buf_wipe(&i->sealed);
-    th_buf_wipe(&i->op.replayed);
+    th_buf_wipe(&i->encrypted);
+    th_buf_wipe(&i->op.repeated);
     th_free(i);
     r->impl = NULL;
     r->result = result;
@@ -32,7 +32,7 @@ static void finish(struct remember_impl *i, enum th_change_result result)
 
 static void looked(struct th_op *op)
 {
-    struct remember_impl *i = op->user;
+    struct idem_answer_impl *i = op->user;
     struct th_engine *e = i->e;
     bool ok;
 
@@ -47,15 +47,15 @@ static void looked(struct th_op *op)
         return;
     }
     switch (i->op.result) {
-    case TH_CONFIG_REPLAYED: /* when keeping: another request with this key was faster, or our own commit */
-        ok = i->r->keep || th_answer_unseal(e, i->tenant->no, i->r->idem.key, th_buf_view(&i->op.replayed),
-                                            &i->r->replayed);
-        finish(i, !ok ? TH_CH_UNAVAILABLE : i->r->keep ? TH_CH_DONE : TH_CH_REPLAYED);
+    case TH_SETTINGS_REPEATED: /* when keeping: another request with this key was faster, or our own commit */
+        ok = i->r->keep || th_answer_decrypt(e, i->tenant->no, i->r->idem.key, th_buf_view(&i->op.repeated),
+                                             &i->r->repeated);
+        finish(i, !ok ? TH_CH_UNAVAILABLE : i->r->keep ? TH_CH_DONE : TH_CH_REPEATED);
         break;
-    case TH_CONFIG_KEY_REUSED:
+    case TH_SETTINGS_KEY_REUSED:
         finish(i, TH_CH_KEY_REUSED);
         break;
-    case TH_CONFIG_STALE:
+    case TH_SETTINGS_STALE:
         finish(i, i->r->keep || i->tenant->deleting ? TH_CH_NOT_FOUND : TH_CH_DONE);
         break;
     default:
@@ -64,12 +64,12 @@ static void looked(struct th_op *op)
     }
 }
 
-void th_engine_remember(struct th_engine *e, struct th_remember *r)
+void th_engine_idem_answer(struct th_engine *e, struct th_idem_answer *r)
 {
-    struct remember_impl *i = th_calloc(1, sizeof *i);
+    struct idem_answer_impl *i = th_calloc(1, sizeof *i);
 
     th_engine_tick(e);
-    th_buf_init(&r->replayed, 1u << 20);
+    th_buf_init(&r->repeated, 1u << 20);
     r->result = TH_CH_UNAVAILABLE;
     if (!i) {
         r->done(r);
@@ -78,23 +78,23 @@ void th_engine_remember(struct th_engine *e, struct th_remember *r)
     r->impl = i;
     i->e = e;
     i->r = r;
-    th_buf_init(&i->sealed, 2u << 20);
-    th_buf_init(&i->op.replayed, 2u << 20);
+    th_buf_init(&i->encrypted, 2u << 20);
+    th_buf_init(&i->op.repeated, 2u << 20);
     i->tenant = th_engine_tenant(e, r->tenant_id);
     if (!i->tenant || i->tenant->deleting) {
         finish(i, TH_CH_NOT_FOUND);
         return;
     }
-    if (r->keep && !th_answer_seal(e, i->tenant->no, r->idem.key, r->answer, &i->sealed)) {
+    if (r->keep && !th_answer_encrypt(e, i->tenant->no, r->idem.key, r->answer, &i->encrypted)) {
         finish(i, TH_CH_UNAVAILABLE);
         return;
     }
-    i->op.op = (struct th_op){.kind = TH_OP_CONFIG, .done = looked, .user = i};
+    i->op.op = (struct th_op){.kind = TH_OP_SETTINGS, .done = looked, .user = i};
     i->op.tenant = i->tenant->no;
     i->op.expect_version = NO_VERSION;
     i->op.keep_version = r->keep;
     i->op.idem = r->idem;
-    i->op.answer = th_buf_view(&i->sealed);
+    i->op.answer = th_buf_view(&i->encrypted);
     i->op.at = e->now.wall;
     e->ops_out++;
     th_engine_submit(e, &i->op.op);

@@ -12,40 +12,41 @@
 static void fanned(struct th_op *op)
 {
     struct th_engine *e = op->user;
-    struct th_fanout *f = &e->fan;
+    struct th_fanout *f = &e->fanout;
 
     if (op->error == TH_UNKNOWN) {
         th_engine_submit(e, op); /* the same step: it is done once */
         return;
     }
     e->ops_out--;
-    e->fan_busy = false;
+    e->fanout_busy = false;
     if (op->error) {
         th_engine_store_error(e, op->error);
-        e->fan_at.us = e->now.mono.us + RETRY_US;
+        e->fanout_at.us = e->now.mono.us + RETRY_US;
         return;
     }
     for (uint32_t i = 0; i < f->count; i++)
         if (th_sched_insert(e->sched, &f->rows[i], e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
             th_cancel_endpoint(e, f->rows[i].endpoint); /* deleted since it was matched */
-    th_count(e->conf.metrics, TH_C_DELIVERIES_CREATED, f->count);
-    e->fan_after = f->event;
-    e->fan_left = f->event != 0; /* what is accepted from now on says so itself */
+    th_count(e->options.metrics, TH_C_DELIVERIES_CREATED, f->count);
+    e->fanout_after = f->event;
+    e->fanout_left = f->event != 0; /* what is accepted from now on says so itself */
 }
 
-void th_fan_turn(struct th_engine *e)
+void th_fanout_turn(struct th_engine *e)
 {
-    if (!e->fan_left || e->fan_busy || e->draining || e->dead || !e->store_ok ||
-        e->now.mono.us < e->fan_at.us)
+    if (!e->fanout_left || e->fanout_busy || e->draining || e->dead || !e->store_ok ||
+        e->now.mono.us < e->fanout_at.us)
         return;
-    e->fan = (struct th_fanout){
-        .op = {.kind = TH_OP_FANOUT, .done = fanned, .user = e}, .after = e->fan_after, .rows = e->fan_rows};
-    e->fan_busy = true;
+    e->fanout = (struct th_fanout){.op = {.kind = TH_OP_FANOUT, .done = fanned, .user = e},
+                                   .after = e->fanout_after,
+                                   .rows = e->fanout_rows};
+    e->fanout_busy = true;
     e->ops_out++;
-    th_engine_submit(e, &e->fan.op);
+    th_engine_submit(e, &e->fanout.op);
 }
 
-struct th_mono th_fan_next(const struct th_engine *e)
+struct th_mono th_fanout_next(const struct th_engine *e)
 {
-    return e->fan_left && !e->fan_busy && e->store_ok ? e->fan_at : TH_MONO_NEVER;
+    return e->fanout_left && !e->fanout_busy && e->store_ok ? e->fanout_at : TH_MONO_NEVER;
 }

@@ -1,5 +1,5 @@
 /* libyaml's events folded into th_node. */
-#include "conf/yaml.h"
+#include "options/yaml.h"
 #include <stdio.h>
 #include <yaml.h>
 

@@ -1,11 +1,11 @@
 /* One table of options; flags, environment and file are three ways to the same values. Every value is checked here, with
  * a message that names its origin; what needs other modules (addresses, dialect names) is checked where it is used. */
-#include "conf/config.h"
+#include "options/options.h"
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "conf/yaml.h"
+#include "options/yaml.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -439,7 +439,7 @@ static enum th_error defaults(struct reading *r)
     return TH_OK;
 }
 
-enum th_error th_config_read(int argc, char **argv, struct th_settings *out, char *why, size_t why_size)
+enum th_error th_options_read(int argc, char **argv, struct th_settings *out, char *why, size_t why_size)
 {
     struct reading r = {.c = out, .why = why, .why_size = why_size};
     enum th_error error;
@@ -457,12 +457,12 @@ enum th_error th_config_read(int argc, char **argv, struct th_settings *out, cha
     if (!error)
         error = check_secrets(&r);
     if (error)
-        th_config_fini(out);
+        th_settings_op_fini(out);
     return error;
 }
 
 /* A group is left to the operator: keys are often shared with the one of the service. */
-void th_config_warn_open(const struct th_settings *c)
+void th_options_warn_open(const struct th_settings *c)
 {
     for (unsigned id = 0; id < TH_O_COUNT; id++) {
         const char *file = id == TH_O_TLS_KEY ? c->v[id].text : c->v[id].file;
@@ -474,7 +474,7 @@ void th_config_warn_open(const struct th_settings *c)
     }
 }
 
-void th_config_fini(struct th_settings *c)
+void th_settings_op_fini(struct th_settings *c)
 {
     for (unsigned id = 0; id < TH_O_COUNT; id++)
         if (th_options[id].kind == TH_OPT_SECRET && c->v[id].text)
@@ -483,7 +483,7 @@ void th_config_fini(struct th_settings *c)
     *c = (struct th_settings){0};
 }
 
-void th_config_help(struct th_buf *out)
+void th_options_help(struct th_buf *out)
 {
     for (unsigned id = 0; id < TH_O_COUNT; id++) {
         const struct th_option *o = &th_options[id];

@@ -1,4 +1,4 @@
-/* Sealed values of the SQLite store, wherever they lie: listing them and replacing them, for a new key.
+/* Encrypted values of the SQLite store, wherever they lie: listing them and replacing them, for a new key.
  *
  * Each kind has one statement that lists in the order of its primary key and one that replaces by primary key
  * and old bytes, so that a value that was changed or deleted in between is left alone. Runs on the writer
@@ -8,29 +8,29 @@
  * SQLite error the caller rolls back: a put has happened as a whole or not at all. */
 #include "store/store_sqlite_int.h"
 
-static void bind_key(sqlite3_stmt *st, const struct th_sealed *s)
+static void bind_key(sqlite3_stmt *st, const struct th_encrypted *s)
 {
     sq_u64(st, 1, s->key[0]);
     sq_u64(st, 2, s->key[1]);
     sqlite3_bind_blob64(st, 3, s->key3, sizeof s->key3, SQLITE_STATIC);
 }
 
-static int list_kind(struct sq_writer *w, struct th_reseal *r, const struct th_sealed *after)
+static int list_kind(struct sq_writer *w, struct th_rewrap *r, const struct th_encrypted *after)
 {
-    sqlite3_stmt *st = w->st[SQ_W_SEALED + (int)after->kind];
+    sqlite3_stmt *st = w->st[SQ_W_ENCRYPTED + (int)after->kind];
     int rc;
 
     bind_key(st, after);
     sq_u64(st, 4, r->max - r->count);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct th_sealed *s = &r->rows[r->count];
+        struct th_encrypted *s = &r->rows[r->count];
         struct th_span key3 = sq_col(st, 2);
 
-        *s = (struct th_sealed){.kind = after->kind,
-                                .key = {sq_col_u64(st, 0), sq_col_u64(st, 1)},
-                                .tenant = sq_col_u64(st, 3),
-                                .endpoint = sq_col_u64(st, 4),
-                                .no = sq_col_u64(st, 5)};
+        *s = (struct th_encrypted){.kind = after->kind,
+                                   .key = {sq_col_u64(st, 0), sq_col_u64(st, 1)},
+                                   .tenant = sq_col_u64(st, 3),
+                                   .endpoint = sq_col_u64(st, 4),
+                                   .no = sq_col_u64(st, 5)};
         memcpy(s->key3, key3.p, key3.n < sizeof s->key3 ? key3.n : sizeof s->key3);
         if (!th_arena_copy(&r->mem, sq_col(st, 6), &s->bytes)) {
             r->op.error = TH_NOMEM;
@@ -42,10 +42,10 @@ static int list_kind(struct sq_writer *w, struct th_reseal *r, const struct th_s
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int replace(struct sq_writer *w, const struct th_sealed *s)
+static int replace(struct sq_writer *w, const struct th_encrypted *s)
 {
-    sqlite3_stmt *st = w->st[SQ_W_SEALED_PUT + (int)s->kind];
-    bool is_text = s->kind == TH_SEALED_ENDPOINT || s->kind == TH_SEALED_REVISION;
+    sqlite3_stmt *st = w->st[SQ_W_ENCRYPTED_PUT + (int)s->kind];
+    bool is_text = s->kind == TH_ENCRYPTED_ENDPOINT || s->kind == TH_ENCRYPTED_REVISION;
 
     bind_key(st, s);
     (is_text ? sq_text : sq_blob)(st, 4, s->fresh);
@@ -53,9 +53,9 @@ static int replace(struct sq_writer *w, const struct th_sealed *s)
     return sq_run(st);
 }
 
-int sq_reseal(struct sq_writer *w, struct th_reseal *r)
+int sq_rewrap(struct sq_writer *w, struct th_rewrap *r)
 {
-    struct th_sealed after = r->after;
+    struct th_encrypted after = r->after;
     int rc = SQLITE_OK;
 
     r->op.error = TH_OK;
@@ -65,9 +65,9 @@ int sq_reseal(struct sq_writer *w, struct th_reseal *r)
         return rc;
     }
     r->count = 0;
-    while (rc == SQLITE_OK && r->op.error == TH_OK && r->count < r->max && after.kind < TH_SEALED_KINDS) {
+    while (rc == SQLITE_OK && r->op.error == TH_OK && r->count < r->max && after.kind < TH_ENCRYPTED_KINDS) {
         rc = list_kind(w, r, &after);
-        after = (struct th_sealed){.kind = after.kind + 1};
+        after = (struct th_encrypted){.kind = after.kind + 1};
     }
     return rc;
 }

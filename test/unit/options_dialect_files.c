@@ -1,8 +1,8 @@
 /* Dialect files: what is refused, with its line and key; our own small dialects that use every parameter;
  * secrets; shapes; and the failure of each allocation. Needs no shared test data. */
 #include "base/alloc.h"
-#include "conf/dialects.h"
 #include "dialect_fixture.h"
+#include "options/dialects.h"
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /* Dialect files of any bytes: compiled or refused with a reason, never a crash; what compiles can be shown as
  * JSON. */
-#include "conf/dialects.h"
 #include "fuzz.h"
+#include "options/dialects.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,8 +1,8 @@
 /* YAML text to a tree of nodes: for the configuration and for dialect files. The only owner of libyaml. Scalars stay
  * text; types are given by who reads the tree. Refused: anchors, aliases, tags, several documents, duplicate keys,
  * nesting deeper than 32, more than 4096 keys in one map, text over a maximum. */
-#ifndef TH_CONF_YAML_H
-#define TH_CONF_YAML_H
+#ifndef TH_OPTIONS_YAML_H
+#define TH_OPTIONS_YAML_H
 #include "base/arena.h"
 #include "core/dialect.h"
 

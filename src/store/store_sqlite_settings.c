@@ -16,7 +16,7 @@
 
 /* ---- settings ---- */
 
-static int find_idem(struct sq_writer *w, struct th_config *c, uint64_t day, bool *found)
+static int find_idem(struct sq_writer *w, struct th_settings_op *c, uint64_t day, bool *found)
 {
     sqlite3_stmt *st = w->st[SQ_W_CIDEM_GET];
 
@@ -31,12 +31,12 @@ static int find_idem(struct sq_writer *w, struct th_config *c, uint64_t day, boo
         if (rc == SQLITE_ROW) {
             *found = true;
             c->new_version = sq_col_u64(st, 1);
-            c->result = TH_CONFIG_KEY_REUSED;
+            c->result = TH_SETTINGS_KEY_REUSED;
             if (th_span_eq(sq_col(st, 0), th_span(c->idem.body, sizeof c->idem.body))) {
-                c->result = TH_CONFIG_REPLAYED;
-                th_buf_reset(&c->replayed);
-                th_buf_span(&c->replayed, sq_col(st, 2));
-                c->op.error = c->replayed.failed;
+                c->result = TH_SETTINGS_REPEATED;
+                th_buf_reset(&c->repeated);
+                th_buf_span(&c->repeated, sq_col(st, 2));
+                c->op.error = c->repeated.failed;
             }
             rc = SQLITE_DONE;
         }
@@ -48,7 +48,7 @@ static int find_idem(struct sq_writer *w, struct th_config *c, uint64_t day, boo
 }
 
 /** Refuses a tenant id that another living tenant has (or gets in the same op). */
-static int check_tenant_ids(struct sq_writer *w, struct th_config *c)
+static int check_tenant_ids(struct sq_writer *w, struct th_settings_op *c)
 {
     sqlite3_stmt *st = w->st[SQ_W_TENANT_ID];
 
@@ -78,7 +78,7 @@ static int put_row(struct sq_writer *w, const struct th_row *r, uint64_t rev)
     sqlite3_stmt *st = w->st[SQ_W_ROW_PUT + (int)r->kind];
     int rc;
 
-    w->confs += r->conf.n;
+    w->confs += r->settings.n;
     sq_u64(st, 1, r->no);
     sq_u64(st, 2, r->tenant);
     sq_u64(st, 3, r->endpoint);
@@ -88,14 +88,14 @@ static int put_row(struct sq_writer *w, const struct th_row *r, uint64_t rev)
     else
         sqlite3_bind_text64(st, 5, r->id.n ? r->id.p : "", r->id.n, SQLITE_STATIC, SQLITE_UTF8);
     if (r->kind == TH_ROW_SECRET || r->kind == TH_ROW_META)
-        sq_blob(st, 6, r->conf);
+        sq_blob(st, 6, r->settings);
     else
-        sq_text(st, 6, r->conf);
+        sq_text(st, 6, r->settings);
     sq_i64(st, 7, r->created);
     sq_i64(st, 8, r->updated);
     sq_i64(st, 9, r->until);
-    for (int i = 0; i < TH_FACTS; i++)
-        sq_i64(st, 10 + i, r->fact[i]);
+    for (int i = 0; i < TH_HEALTH_VALUES; i++)
+        sq_i64(st, 10 + i, r->health[i]);
     rc = sq_run(st);
     if (rc != SQLITE_OK || r->kind != TH_ROW_ENDPOINT)
         return rc;
@@ -103,7 +103,7 @@ static int put_row(struct sq_writer *w, const struct th_row *r, uint64_t rev)
     sq_u64(st, 1, r->no);
     sq_u64(st, 2, r->rev);
     sq_i64(st, 3, r->updated);
-    sq_text(st, 4, r->conf);
+    sq_text(st, 4, r->settings);
     return sq_run(st);
 }
 
@@ -144,7 +144,7 @@ static int put_version(struct sq_writer *w, uint64_t tenant, uint64_t version)
     return sq_run(st);
 }
 
-static int put_idem(struct sq_writer *w, const struct th_config *c, uint64_t day)
+static int put_idem(struct sq_writer *w, const struct th_settings_op *c, uint64_t day)
 {
     sqlite3_stmt *st = w->st[SQ_W_CIDEM_PUT];
 
@@ -157,7 +157,7 @@ static int put_idem(struct sq_writer *w, const struct th_config *c, uint64_t day
     return sq_run(st);
 }
 
-int sq_config(struct sq_writer *w, struct th_config *c)
+int sq_settings(struct sq_writer *w, struct th_settings_op *c)
 {
     uint64_t day = sq_idem_day(w, c->at.ms), version = 0;
     bool found = false, exists = false;
@@ -167,7 +167,7 @@ int sq_config(struct sq_writer *w, struct th_config *c)
     for (uint32_t i = 0; i < c->count; i++) {
         if ((unsigned)c->rows[i].kind > TH_ROW_META)
             c->op.error = TH_BUG;
-        else if (c->rows[i].conf.n > SQ_BYTES_MAX || c->rows[i].id.n > SQ_BYTES_MAX)
+        else if (c->rows[i].settings.n > SQ_BYTES_MAX || c->rows[i].id.n > SQ_BYTES_MAX)
             c->op.error = TH_TOO_LARGE;
     }
     if (c->answer.n > SQ_BYTES_MAX)
@@ -184,14 +184,14 @@ int sq_config(struct sq_writer *w, struct th_config *c)
             return rc;
         c->new_version = version;
         if (c->keep_version ? !exists : version != c->expect_version) {
-            c->result = TH_CONFIG_STALE;
+            c->result = TH_SETTINGS_STALE;
             return SQLITE_OK;
         }
     }
     rc = check_tenant_ids(w, c);
     if (rc != SQLITE_OK || c->op.error != TH_OK)
         return rc;
-    c->result = TH_CONFIG_DONE;
+    c->result = TH_SETTINGS_DONE;
     c->new_version = c->tenant ? version + !c->keep_version : 0;
     for (uint32_t i = 0; rc == SQLITE_OK && i < c->count; i++) {
         const struct th_row *r = &c->rows[i];
@@ -412,7 +412,7 @@ static int drop_runs(struct sq_writer *w)
     return sq_runs_purge(w, event, delivery, attempt);
 }
 
-/** Finds the events of a step and frees their own ids. *upto: the newest of them, *delivery: their newest
+/** Finds the events of a step and frees their external ids. *upto: the newest of them, *delivery: their newest
  * delivery, *kept: the oldest event that stays; each 0 without one. */
 static int choose_events(struct sq_writer *w, struct th_purge *p, uint64_t *upto, uint64_t *delivery,
                          uint64_t *kept)
