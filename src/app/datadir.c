@@ -160,7 +160,7 @@ enum th_error th_datadir_secret_key(const char *dir, const char *text, struct th
         if (stat(db, &st) == 0 && st.st_size > 0)
             return refuse(
                 why, why_size, path,
-                "is missing, and this data directory has a database sealed with it; put the key file "
+                "is missing, and this data directory has a database encrypted with it; put the key file "
                 "back or give TENTERHOOK_SECRET_KEY");
         error = make_key_file(path, why, why_size);
         if (error)

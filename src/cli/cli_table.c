@@ -255,7 +255,7 @@ const struct th_command th_commands[] = {
     {"restore", NULL, "FILE", "put a backup into a data directory that has no database",
      "Reads all of the file first (pages, tables, what must hold between rows) and tries the secret key on "
      "what "
-     "is sealed in it. What it refuses has changed nothing.",
+     "is encrypted in it. What it refuses has changed nothing.",
      CONFIG, 1, 1, OPTIONS({"--secret-key-file", "FILE", "the old server's secret.key, to put beside it"}),
      th_cmd_restore, NULL},
     {"export", NULL, "[TENANT...]", "write tenants and endpoints as YAML",

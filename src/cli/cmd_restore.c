@@ -84,7 +84,7 @@ static int say_key(const struct restore *r, const struct th_key_check *check)
     if (check->wrong)
         return th_cli_fail(
             r->cli, TH_EXIT_DENIED,
-            "the secret key is not the one that sealed %s; nothing was written. Give the one that was "
+            "the secret key is not the one that encrypted %s; nothing was written. Give the one that was "
             "in force when it was made, with --secret-key-file",
             r->file);
     if (check->missing_old)
@@ -96,7 +96,7 @@ static int say_key(const struct restore *r, const struct th_key_check *check)
     if (check->closed)
         return th_cli_fail(
             r->cli, TH_EXIT_DATA,
-            "%s: the key is right, but %u of %u sealed values do not open with it: they were changed "
+            "%s: the key is right, but %u of %u encrypted values do not open with it: they were changed "
             "outside of Tenterhook; nothing was written",
             r->file, check->closed, check->closed + check->opened);
     return TH_EXIT_OK;
@@ -273,7 +273,7 @@ static void report(const struct restore *r, int version)
     }
     printf("restored into %s; start with: tenterhook serve --data %s\n", r->dir, r->dir);
     if (r->have_key)
-        printf("the secret key opens what is sealed in it\n");
+        printf("the secret key opens what is encrypted in it\n");
     else
         printf("%sits secrets need the old server's key: put it at %s, or set TENTERHOOK_SECRET_KEY%s\n",
                th_yellow(cli), r->key, th_plain(cli));

@@ -379,8 +379,9 @@ static void bootstrap_done(struct th_op *op)
         !e->dead) { /* never encrypt with a key whose proof is not stored: it would be given up */
         e->dead = true;
         e->store_ok = false;
-        e->options.fatal(e->options.wake.ctx, op->error,
-                         "the new secret key could not be noted; stopping before anything is sealed with it");
+        e->options.fatal(
+            e->options.wake.ctx, op->error,
+            "the new secret key could not be noted; stopping before anything is encrypted with it");
     }
     bootstrap_free(b);
 }
@@ -534,13 +535,13 @@ static enum th_error judge_key(struct loading *l, char *why, size_t why_size)
         return error;
     if (l->wrong_key) {
         snprintf(why, why_size,
-                 "the secret key is not the one that sealed this data directory; start with the right key "
+                 "the secret key is not the one that encrypted this data directory; start with the right key "
                  "(TENTERHOOK_SECRET_KEY or the key file of the data directory)");
         return TH_DENIED;
     }
     if (l->missing_old) {
         snprintf(why, why_size,
-                 "a change of the secret key has not ended, so some secrets are still sealed with the "
+                 "a change of the secret key has not ended, so some secrets are still encrypted with the "
                  "earlier key; "
                  "give that one too (TENTERHOOK_SECRET_KEY_OLD or TENTERHOOK_SECRET_KEY_OLD_FILE)");
         return TH_DENIED;
@@ -580,8 +581,8 @@ static enum th_error load(struct loading *l, struct th_buf *made_key, char *why,
         error = th_rewrap_begin(
             e, l->fresh_form && l->proven == 1
                    ? "the secret key is a phrase: it is stretched from now on, and secrets are "
-                     "being sealed anew"
-                   : "secrets are being sealed with the new key; keep the old one until this has "
+                     "being encrypted with the new key"
+                   : "secrets are being encrypted with the new key; keep the old one until this has "
                      "ended");
     if (!error)
         error = operator_key(e, l, made_key);

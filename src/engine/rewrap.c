@@ -201,7 +201,7 @@ static void end_done(struct th_op *op)
         return;
     }
     th_log(j->unreadable ? TH_LOG_WARN : TH_LOG_INFO,
-           "all secrets are sealed with the new key; the old one is not needed any more",
+           "all secrets are encrypted with the new key; the old one is not needed any more",
            TH_KI("sealed", j->encrypted), TH_KI("unreadable", j->unreadable));
     step_over(j, 0);
     th_wipe(e->ring->v + 1, sizeof e->ring->v - sizeof e->ring->v[0]);

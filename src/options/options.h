@@ -37,7 +37,7 @@ enum th_option_kind {
     X(SECRET_KEY, SECRET, NULL, "TENTERHOOK_SECRET_KEY", "secret_key", NULL, NULL, 16, 4096, NULL,                                  \
       "encrypts secrets at rest; default: a key file in the data directory")                                                       \
     X(SECRET_KEY_OLD, SECRET, NULL, "TENTERHOOK_SECRET_KEY_OLD", "secret_key_old", NULL, NULL, 16, 4096, NULL,                      \
-      "the secret key before this one, until all secrets are sealed with the new one")                                             \
+      "the secret key before this one, until all secrets are encrypted with the new one")                                             \
     X(RETENTION, DURATION, "--retention", "TENTERHOOK_RETENTION", "retention", "30d", NULL, 0, 315360000, "TIME",                   \
       "how long events and deliveries are kept; 0: for ever")                                                                      \
     X(DRAIN, DURATION, "--drain-timeout", "TENTERHOOK_DRAIN_TIMEOUT", "drain_timeout", "30s", NULL, 0, 3600, "TIME",               \

@@ -8,7 +8,7 @@
  *
  * Invariants: (1) `counter` 'sealed.*' is the first number that no run holds, and moves in the commit of a
  * run's last slice, so a half-written run does not count and is written again; (2) only runs below the newest
- * number's are sealed, since numbers grow in commit order, and of deliveries only those below the first
+ * number's are built, since numbers grow in commit order, and of deliveries only those below the first
  * number of a fan-out that has not ended; (3) a number in a run may be gone (retention),
  * never the other way round.
  *

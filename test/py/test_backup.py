@@ -70,7 +70,7 @@ def test_a_backup_under_load_restores_to_a_server_that_has_everything(cli, serve
     cli("restore", tmp_path / "copy.db", "--data", cli.server.data).expect(73)
     key = cli.server.data / "secret.key"
     ran = tenterhook("restore", tmp_path / "copy.db", "--data", tmp_path / "new", "--secret-key-file", key).expect(0)
-    assert "opens what is sealed" in ran.out
+    assert "opens what is encrypted" in ran.out
     cli.server.stop()
     again = server(data=tmp_path / "new")
     assert again.api.get("/v1/events/e3-499").expect(200).json["data"] == 499
@@ -210,7 +210,7 @@ def test_a_backup_of_rows_that_do_not_fit_is_kept_and_said(filled, tmp_path):
 
 def test_a_key_that_opens_nothing_is_refused(copy, server, tmp_path):
     other = server()
-    assert "not the one that sealed" in refused(copy[0], tmp_path, 77, "--secret-key-file", other.data / "secret.key")
+    assert "not the one that encrypted" in refused(copy[0], tmp_path, 77, "--secret-key-file", other.data / "secret.key")
     (tmp_path / "short.key").write_text("short\n")
     assert "damaged" in refused(copy[0], tmp_path, 66, "--secret-key-file", tmp_path / "short.key")
     refused(copy[0], tmp_path, 66, "--secret-key-file", tmp_path / "absent.key")
@@ -243,11 +243,11 @@ def test_sealed_values_that_were_changed_are_refused(copy, tmp_path, change):
     with sqlite3.connect(copy[0]) as db:
         assert db.execute(change).rowcount == 1
     db.close()
-    assert "1 of 2 sealed values" in refused(copy[0], tmp_path, 65, "--secret-key-file", copy[1])
+    assert "1 of 2 encrypted values" in refused(copy[0], tmp_path, 65, "--secret-key-file", copy[1])
 
 
 def test_a_change_of_keys_that_had_not_ended_needs_both(copy, server, tmp_path):
-    """As a backup finds it that is made while secrets are being sealed anew."""
+    """As a backup finds it that is made while secrets are being encrypted with the new key."""
     first = copy[1].read_text()
     other = server()
     with sqlite3.connect(copy[0]) as db, sqlite3.connect(other.data / "tenterhook.db") as theirs:

@@ -1,4 +1,4 @@
-"""A secret key that is a phrase is stretched; data of before, which is sealed with its hash, is rewrapped, whatever kill -9
+"""A secret key that is a phrase is stretched; data of before, which is encrypted with its hash, is rewrapped, whatever kill -9
 leaves; answers that are kept with an Idempotency-Key open in their own place only."""
 import json
 import random
@@ -15,7 +15,7 @@ from harness.server import StartError
 PHRASE, OTHER = "correct horse battery staple", "another phrase, also a long one"
 HEX = "0123456789abcdef" * 4
 JSON = {"Content-Type": "application/json"}
-ENDED = "all secrets are sealed with the new key"
+ENDED = "all secrets are encrypted with the new key"
 
 
 def fill(api, count=6):
@@ -64,7 +64,7 @@ def test_a_phrase_is_stretched(server):
     check(running.api, made)
     running.stop()
     assert form(running.data) == salt
-    with pytest.raises(StartError, match="not the one that sealed"):
+    with pytest.raises(StartError, match="not the one that encrypted"):
         server(data=running.data, env=with_key(OTHER))
     other = server(env=with_key(PHRASE))
     other.stop()
@@ -207,7 +207,7 @@ def test_backups_of_before_are_restored(server, tmp_path):
     for n, file in enumerate((old, new)):
         data = tmp_path / f"restored{n}"
         wrong = tenterhook("restore", str(file), "--data", str(data), env=with_key(OTHER))
-        assert wrong.status != 0 and "not the one that sealed" in wrong.err
+        assert wrong.status != 0 and "not the one that encrypted" in wrong.err
         tenterhook("restore", str(file), "--data", str(data), env=with_key(PHRASE)).expect(0)
         restored = server(data=data, env=with_key(PHRASE))
         check(restored.api, made)

@@ -16,7 +16,7 @@ from harness.server import StartError
 
 KEYS = ["first-secret-key-0123456789abcdef", "second-secret-key-0123456789abcdef", "third-secret-key-0123456789abcdef"]
 JSON = {"Content-Type": "application/json"}
-ENDED = "all secrets are sealed with the new key"
+ENDED = "all secrets are encrypted with the new key"
 
 
 def keys(new, old=None):
@@ -67,7 +67,7 @@ def check(api, target, made, sample=None):
 
 
 def sealed(data):
-    """Every sealed value of the database, as it lies there."""
+    """Every encrypted value of the database, as it lies there."""
     base = sqlite3.connect(f"file:{data / 'tenterhook.db'}?mode=ro", uri=True)
     found = {("secret", no): bytes(v) for no, v in base.execute("SELECT no,sealed FROM secret")}
     for table, sql in (("endpoint", "SELECT no,0,conf FROM endpoint"), ("rev", "SELECT endpoint,rev,conf FROM endpoint_rev")):
@@ -98,8 +98,8 @@ def test_rotation(server, receiver):
     before, proofs = sealed(data)
     assert proofs == {"key_proof"} and {k[0] for k in before} == {"secret", "endpoint", "rev", "answer"}
 
-    refused(server, data, keys(1), "not the one that sealed")
-    refused(server, data, keys(1, 2), "not the one that sealed")
+    refused(server, data, keys(1), "not the one that encrypted")
+    refused(server, data, keys(1, 2), "not the one that encrypted")
     running = server(data=data, env=keys(1, 0))
     check(running.api, target, made)  # while it works or after
     eventually(lambda: ENDED in running.text())
@@ -112,7 +112,7 @@ def test_rotation(server, receiver):
     running.api.post(f"/v1/webhooks/{made[0]}/rotate-secret", {"secret": own(77)}).expect(200)  # memory and store agree
     assert running.stop() == 0
 
-    refused(server, data, keys(0), "not the one that sealed")
+    refused(server, data, keys(0), "not the one that encrypted")
     running = server(data=data, env=keys(1))
     assert [s["secret"] for s in running.api.get(f"/v1/webhooks/{made[0]}/secret").json["secrets"]] == [own(77), own(0)]
     made[0] = None
@@ -138,7 +138,7 @@ def test_from_the_key_file_to_a_key_of_ones_own(server, receiver):
 
 
 def killed_in_the_middle(server, data, before, folder):
-    """A copy of a data directory whose values were being sealed anew when the process was killed. The process runs in slices
+    """A copy of a data directory whose values were being encrypted with the new key when the process was killed. The process runs in slices
     of milliseconds, so that a busy machine does not let it finish unseen; where it does, another copy is tried."""
     for attempt in range(20):
         copy = folder / f"copy{attempt}"
@@ -177,7 +177,7 @@ def test_a_kill_in_the_middle(server, receiver, tmp_path):
             assert changed == len(before)
             break
         refused(server, data, keys(1), "has not ended")
-        refused(server, data, keys(0), "not the one that sealed")
+        refused(server, data, keys(0), "not the one that encrypted")
         refused(server, data, keys(2, 1), "has not ended")
         running = server(data=data, env=keys(1, 0))
         time.sleep(dice.uniform(0, 0.05))

@@ -326,7 +326,7 @@ def swap(database_path, change):
 
 @pytest.mark.parametrize("what", ["secrets of one tenant", "secrets of two tenants", "custom headers"])
 def test_sealed_values_that_changed_places_are_refused_at_the_start(server, what):
-    """Each sealed value is bound to its tenant, endpoint and number: who can write to the file cannot give one endpoint another's
+    """Each encrypted value is bound to its tenant, endpoint and number: who can write to the file cannot give one endpoint another's
     secret."""
     running = server()
     running.api.put("/v1/tenants/acme", {"name": "Acme", "dialect": "standard"}).expect(201)
