@@ -16,7 +16,7 @@ CIRCLES = {
     "store": 7,
     "net": 5,
     "api": 28,
-    "conf": 3,
+    "options": 3,
     "app": 3,
     "cli": 5,
 }
@@ -47,7 +47,7 @@ NAMES = {
     "src/store/store_memory*.c": r"mem_",
     "src/net/*": r"hc_|th_(http_|conn_|exchange_|server_|peers_|pool_|addrs_|names?_|is_trusted$|addr_same$)",
     "src/api/*": r"th_(api|h)_",
-    "src/conf/*": r"th_(options$|dialect_)",
+    "src/options/*": r"th_(options$|dialect_)",
     "src/app/*": r"th_app_",
     "src/cli/*": r"th_",
 }
@@ -61,7 +61,7 @@ KEPT = {
     "store": r"sq_.*|th_store_memory_.*",
     "net": r"th_http1_is_host|th_tls_resumed",
     "api": r"th_api_attempt|th_api_endpoint_field",
-    "conf": r"th_dialect_load",
+    "options": r"th_dialect_load",
     "app": r"th_live_is_loopback",
     "cli": r"th_cli_escape|th_cmd_set_path",
 }
