@@ -22,6 +22,7 @@ set_target_properties(tenterhook_objects PROPERTIES POSITION_INDEPENDENT_CODE ON
 check_c_compiler_flag(-Oz lib_has_oz) # gcc from 12 on, clang
 target_compile_options(tenterhook_objects PRIVATE -ffunction-sections -fdata-sections
   $<$<CONFIG:Release>:$<IF:$<BOOL:${lib_has_oz}>,-Oz,-Os>>)
+target_compile_definitions(tenterhook_objects PRIVATE TH_LIB_SMALL)
 target_link_libraries(tenterhook_objects PRIVATE PkgConfig::CRYPTO)
 
 add_library(tenterhook_shared SHARED $<TARGET_OBJECTS:tenterhook_objects>)

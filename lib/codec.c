@@ -1,80 +1,26 @@
-/* Spans, hex, base64, decimals and times: the small readers under the verifier.
+/* Hex, base64, decimals and times: the small readers under the verifier and the server.
  *
  * Strict on input, one text for one value: a verifier that accepts two spellings of one signature has two
  * identities for one request. Refuses: everything that its grammar does not say, and numbers that could
  * overflow. Keeps nothing. */
+#include "lib/codec.h"
 #include "lib/internal.h"
-#include "lib/text.h"
 
-bool th_lib_ieq(th_lib_span a, th_lib_span b)
-{
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++)
-        if (th_lower(a.p[i]) != th_lower(b.p[i]))
-            return false;
-    return true;
-}
-
-size_t th_lib_find(th_lib_span s, th_lib_span what)
-{
-    for (size_t i = 0; what.n <= s.n && i <= s.n - what.n; i++) {
-        const char *first = memchr(s.p + i, what.p[0], s.n - what.n - i + 1);
-
-        if (!first)
-            break;
-        i = (size_t)(first - s.p);
-        if (memcmp(first, what.p, what.n) == 0)
-            return i;
-    }
-    return SIZE_MAX;
-}
-
-size_t th_lib_find_last(th_lib_span s, th_lib_span what)
-{
-    for (size_t i = s.n < what.n ? 0 : s.n - what.n + 1; i-- > 0;)
-        if (s.p[i] == what.p[0] && memcmp(s.p + i, what.p, what.n) == 0)
-            return i;
-    return SIZE_MAX;
-}
-
-bool th_lib_split(th_lib_span *rest, th_lib_span sep, th_lib_span *part, bool *more)
-{
-    size_t at;
-
-    if (!*more)
-        return false;
-    at = sep.n && rest->n ? th_lib_find(*rest, sep) : SIZE_MAX;
-    *more = at != SIZE_MAX;
-    if (!*more) {
-        *part = *rest;
-        return true;
-    }
-    *part = th_lib_of(rest->p, at);
-    *rest = th_lib_of(rest->p + at + sep.n, rest->n - at - sep.n);
-    return true;
-}
-
-unsigned th_lib_choose(th_lib_span text, const char *names)
-{
-    for (unsigned i = 1; *names; i++, names += strlen(names) + 1)
-        if (tenterhook_is(text, names))
-            return i;
-    return 0;
-}
-
-/* ---- hex and base64 ---- */
-
-bool th_lib_unhex(th_lib_span text, uint8_t *out, size_t cap, size_t *n)
+bool th_unhex(struct th_span text, void *out, size_t cap, size_t *n)
 {
     return th_hex_read(text.p, text.n, out, cap, n);
 }
 
-bool th_lib_unbase64(th_lib_span text, uint8_t *out, size_t cap, size_t *n)
+bool th_unbase64(struct th_span text, void *out, size_t cap, size_t *n)
 {
     size_t unpadded = th_base64_unpadded(text.p, text.n);
 
     return unpadded != SIZE_MAX && th_base64_read(text.p, unpadded, TH_BASE64, out, cap, n);
+}
+
+bool th_unbase64url(struct th_span text, void *out, size_t cap, size_t *n)
+{
+    return th_base64_read(text.p, text.n, TH_BASE64URL, out, cap, n);
 }
 
 size_t th_lib_encode(enum tenterhook_encoding as, const uint8_t *p, size_t n, char *out)
@@ -91,22 +37,36 @@ size_t th_lib_encode(enum tenterhook_encoding as, const uint8_t *p, size_t n, ch
     return done;
 }
 
-/* ---- numbers and times ---- */
+/* ---- numbers ---- */
 
-bool th_lib_decimal(th_lib_span text, int64_t *value)
+bool th_span_u64(struct th_span s, uint64_t max, uint64_t *out)
 {
-    int64_t v = 0;
+    uint64_t value = 0;
 
-    if (text.n == 0 || text.n > 15 || (text.n > 1 && text.p[0] == '0'))
+    if (s.n == 0 || s.n > 19)
         return false;
-    for (size_t i = 0; i < text.n; i++) {
-        if (!th_is_digit(text.p[i]))
+    for (size_t i = 0; i < s.n; i++) {
+        if (!th_is_digit(s.p[i]))
             return false;
-        v = v * 10 + (text.p[i] - '0');
+        value = value * 10 + (uint64_t)(s.p[i] - '0');
     }
-    *value = v;
+    if (value > max)
+        return false;
+    *out = value;
     return true;
 }
+
+bool th_lib_decimal(struct th_span text, int64_t *value)
+{
+    uint64_t v;
+
+    if (text.n > 15 || (text.n > 1 && text.p[0] == '0') || !th_span_u64(text, INT64_MAX, &v))
+        return false;
+    *value = (int64_t)v;
+    return true;
+}
+
+/* ---- times ---- */
 
 /* Whether a text begins as the pattern, in which 0 is any digit; letters of either case. */
 static bool fits(const char *p, const char *pattern)
@@ -127,7 +87,7 @@ static unsigned number(const char *p, unsigned n)
     return v;
 }
 
-static bool offset(th_lib_span rest, int *seconds)
+static bool offset(struct th_span rest, int *seconds)
 {
     unsigned hours, minutes;
 
@@ -142,13 +102,24 @@ static bool offset(th_lib_span rest, int *seconds)
     return hours <= 23 && minutes <= 59;
 }
 
-bool th_lib_rfc3339(th_lib_span t, int64_t *seconds)
+/* Behind the fraction at p, whose milliseconds are added to *ms; NULL when it has no digit. */
+static const char *fraction(const char *p, const char *end, int64_t *ms)
 {
-    unsigned year, month, day, hour, minute, second;
-    size_t at = 19;
+    const char *first = p;
+
+    for (int scale = 100; p < end && th_is_digit(*p); p++, scale /= 10)
+        *ms += (*p - '0') * scale;
+    return p > first ? p : NULL;
+}
+
+bool th_rfc3339_read(struct th_span t, int64_t *ms)
+{
+    unsigned month, day, hour, minute, second;
+    const char *p, *end = t.p + t.n;
+    int64_t value = 0, year;
     int zone;
 
-    if (t.n < 20 || t.n > 40 || !fits(t.p, "0000-00-00t00:00:00"))
+    if (t.n < 20 || !fits(t.p, "0000-00-00t00:00:00"))
         return false;
     year = number(t.p, 4);
     month = number(t.p + 5, 2);
@@ -156,62 +127,71 @@ bool th_lib_rfc3339(th_lib_span t, int64_t *seconds)
     hour = number(t.p + 11, 2);
     minute = number(t.p + 14, 2);
     second = number(t.p + 17, 2);
-    if (year < 1970 || !th_is_date(year, month, day) || hour > 23 || minute > 59 || second > 60)
+    if (!th_is_date(year, month, day) || hour > 23 || minute > 59 || second > 60)
         return false;
-    if (t.p[at] == '.') {
-        size_t first = ++at;
-        while (at < t.n && th_is_digit(t.p[at]))
-            at++;
-        if (at == first)
-            return false;
-    }
-    if (!offset(th_lib_of(t.p + at, t.n - at), &zone))
+    p = t.p + 19;
+    if (*p == '.' && !(p = fraction(p + 1, end, &value)))
+        return false;
+    if (!offset(th_span(p, (size_t)(end - p)), &zone))
         return false;
     second -= second == 60; /* a leap second counts as the one before */
-    *seconds = th_days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone;
-    return *seconds <= TH_LIB_LAST_SECOND;
+    value += (th_days_from_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - zone) * 1000;
+    *ms = value;
+    return value >= TH_RFC3339_FIRST && value <= TH_RFC3339_LAST; /* an offset at the edge of the calendar */
 }
 
-static size_t put_decimal(int64_t v, char *out)
+/* v in `width` digits and what stands behind them; returns behind that. */
+static char *digits(char *to, unsigned v, unsigned width, char then)
 {
-    char turned[20];
-    size_t n = 0;
-
-    do
-        turned[n++] = (char)('0' + v % 10);
-    while ((v /= 10) != 0);
-    for (size_t i = 0; i < n; i++)
-        out[i] = turned[n - 1 - i];
-    return n;
+    for (unsigned i = width; i-- > 0; v /= 10)
+        to[i] = (char)('0' + v % 10);
+    to[width] = then;
+    return to + width + 1;
 }
 
-static void put_digits(unsigned v, unsigned n, char *out)
+size_t th_rfc3339_write(int64_t ms, bool millis, char out[TH_RFC3339_SIZE])
 {
-    for (; n; v /= 10)
-        out[--n] = (char)('0' + v % 10);
+    int64_t days = ms / 86400000, year;
+    int32_t of_day = (int32_t)(ms % 86400000);
+    unsigned month, day, rest;
+    char *to = out;
+
+    if (of_day < 0) {
+        of_day += 86400000;
+        days--;
+    }
+    rest = (unsigned)of_day;
+    th_date_from_days(days, &year, &month, &day);
+    to = digits(to, (unsigned)year, 4, '-');
+    to = digits(to, month, 2, '-');
+    to = digits(to, day, 2, 'T');
+    to = digits(to, rest / 3600000, 2, ':');
+    to = digits(to, rest / 60000 % 60, 2, ':');
+    to = digits(to, rest / 1000 % 60, 2, millis ? '.' : 'Z');
+    if (millis)
+        to = digits(to, rest % 1000, 3, 'Z');
+    return (size_t)(to - out);
 }
 
-static size_t put_rfc3339(int64_t seconds, char out[32])
+bool th_lib_rfc3339(struct th_span text, int64_t *seconds)
 {
-    unsigned of_day = (unsigned)(seconds % 86400), month, day;
-    int64_t year;
+    int64_t ms;
 
-    th_date_from_days(seconds / 86400, &year, &month, &day);
-    memcpy(out, "0000-00-00T00:00:00Z", 20);
-    put_digits((unsigned)year, 4, out);
-    put_digits(month, 2, out + 5);
-    put_digits(day, 2, out + 8);
-    put_digits(of_day / 3600, 2, out + 11);
-    put_digits(of_day / 60 % 60, 2, out + 14);
-    put_digits(of_day % 60, 2, out + 17);
-    return 20;
+    if (!th_rfc3339_read(text, &ms) || ms < 0)
+        return false;
+    *seconds = ms / 1000;
+    return true;
 }
 
 size_t th_lib_stamp(enum tenterhook_stamp as, int64_t seconds, char out[32])
 {
+    char *first;
+
     if (seconds < 0 || seconds > TH_LIB_LAST_SECOND)
         return 0;
     if (as == TENTERHOOK_RFC3339)
-        return put_rfc3339(seconds, out);
-    return put_decimal(as == TENTERHOOK_UNIX_MILLIS ? seconds * 1000 : seconds, out);
+        return th_rfc3339_write(seconds * 1000, false, out);
+    first = th_decimal_before(out + 32, (uint64_t)(as == TENTERHOOK_UNIX_MILLIS ? seconds * 1000 : seconds));
+    memmove(out, first, (size_t)(out + 32 - first));
+    return (size_t)(out + 32 - first);
 }

@@ -18,35 +18,30 @@ struct view {
 
 #define PATHS 8
 
-/* The raw JSON at each path that begins in this object, in one walk; deeper ones go on from what their first
+/* The value at each path that begins in this object, in one walk; deeper ones go on from what their first
  * name gave. found[i] is empty where path i leads nowhere. */
-static void at_paths(th_lib_span body, const struct tenterhook_path *const path[PATHS],
-                     th_lib_span found[PATHS])
+static void at_paths(struct th_json body, const struct tenterhook_path *const path[PATHS],
+                     struct th_span found[PATHS])
 {
-    struct th_lib_members m;
-    th_lib_span key, value;
+    struct th_json inside[PATHS] = {0}, key, value;
+    struct th_json_iter it;
 
-    memset(found, 0, PATHS * sizeof *found);
-    if (!th_lib_first_member(body, &m))
-        return;
-    while (th_lib_next_member(&m, &key, &value))
+    th_json_iter(&it, body);
+    while (th_json_next(&it, &key, &value))
         for (unsigned i = 0; i < PATHS; i++)
-            if (path[i]->depth && th_lib_named(key, path[i]->name[0]))
-                found[i] = value;
-    for (unsigned i = 0; i < PATHS; i++)
-        for (unsigned level = 1; level < path[i]->depth && found[i].n; level++) {
-            th_lib_span inner = {NULL, 0};
-
-            if (level < sizeof path[i]->name / sizeof *path[i]->name && th_lib_first_member(found[i], &m))
-                while (th_lib_next_member(&m, &key, &value))
-                    if (th_lib_named(key, path[i]->name[level]))
-                        inner = value;
-            found[i] = inner;
-        }
+            if (path[i]->depth && th_json_string_eq(key, path[i]->name[0]))
+                inside[i] = value;
+    for (unsigned i = 0; i < PATHS; i++) {
+        for (unsigned level = 1; level < path[i]->depth && inside[i].raw.n; level++)
+            if (level >= sizeof path[i]->name / sizeof *path[i]->name ||
+                !th_lib_member(inside[i], path[i]->name[level], &inside[i]))
+                inside[i].raw = th_span(NULL, 0);
+        found[i] = inside[i].raw;
+    }
 }
 
 /* A string as its text, a number as it is written, null as nothing. */
-static bool as_text(struct view *w, th_lib_span json, th_lib_span *out)
+static bool as_text(struct view *w, struct th_span json, struct th_span *out)
 {
     char *to = w->event->text + w->used;
     size_t n;
@@ -60,23 +55,23 @@ static bool as_text(struct view *w, th_lib_span json, th_lib_span *out)
     if (json.p[0] != '"')
         return false;
     if (!memchr(json.p, '\\', json.n)) {
-        *out = th_lib_of(json.p + 1, json.n - 2);
+        *out = th_span(json.p + 1, json.n - 2);
         return true;
     }
     if (w->used == sizeof w->event->text || !tenterhook_string(json, to, sizeof w->event->text - w->used, &n))
         return false;
     w->used += n + 1;
-    *out = th_lib_of(to, n);
+    *out = th_span(to, n);
     return true;
 }
 
-static bool take_time(struct view *w, th_lib_span json)
+static bool take_time(struct view *w, struct th_span json)
 {
     struct tenterhook_event *e = w->event;
 
     if (json.n == 0 || tenterhook_is(json, "null"))
         return true;
-    e->has_time = json.p[0] == '"' ? th_lib_rfc3339(th_lib_of(json.p + 1, json.n - 2), &e->time)
+    e->has_time = json.p[0] == '"' ? th_lib_rfc3339(th_span(json.p + 1, json.n - 2), &e->time)
                                    : th_lib_decimal(json, &e->time);
     if (json.p[0] != '"' && w->v->time_form == TENTERHOOK_UNIX_MILLIS)
         e->time /= 1000;
@@ -88,19 +83,19 @@ static bool take_time(struct view *w, th_lib_span json)
     return e->has_time;
 }
 
-static const char *from_body(struct view *w, th_lib_span body)
+static const char *from_body(struct view *w, struct th_json body)
 {
     const struct th_lib_verifier *v = w->v;
     struct tenterhook_event *e = w->event;
     const struct tenterhook_path *const path[PATHS] = {&v->id,          &v->type,        &v->resource_type,
                                                        &v->resource_id, &v->endpoint_id, &v->delivery_id,
                                                        &v->time,        &v->data};
-    th_lib_span *const out[] = {&e->id,          &e->type,        &e->resource_type,
-                                &e->resource_id, &e->endpoint_id, &e->delivery_id};
-    th_lib_span found[PATHS];
+    struct th_span *const out[] = {&e->id,          &e->type,        &e->resource_type,
+                                   &e->resource_id, &e->endpoint_id, &e->delivery_id};
+    struct th_span found[PATHS];
 
     at_paths(body, path, found);
-    e->data = v->data.depth ? found[7] : body;
+    e->data = v->data.depth ? found[7] : body.raw;
     for (size_t i = 0; i < sizeof out / sizeof *out; i++)
         if (!as_text(w, found[i], out[i]))
             return "a field of the event is neither a string nor a number, or too long";
@@ -115,15 +110,15 @@ static void from_headers(struct view *w)
 
     for (unsigned i = 0; i < w->v->source_count; i++) {
         enum th_lib_var var = w->v->source[i].var;
-        th_lib_span time = {NULL, 0}, value;
-        th_lib_span *out = var == TH_LIB_EVENT_ID                     ? &e->id
-                           : var == TH_LIB_EVENT_TYPE                 ? &e->type
-                           : var == TH_LIB_ENDPOINT_ID                ? &e->endpoint_id
-                           : var == TH_LIB_DELIVERY_ID                ? &e->delivery_id
-                           : var == TH_LIB_RESOURCE_TYPE              ? &e->resource_type
-                           : var == TH_LIB_RESOURCE_ID                ? &e->resource_id
-                           : var == TH_LIB_EVENT_TIME && !e->has_time ? &time
-                                                                      : NULL;
+        struct th_span time = {NULL, 0}, value;
+        struct th_span *out = var == TH_LIB_EVENT_ID                     ? &e->id
+                              : var == TH_LIB_EVENT_TYPE                 ? &e->type
+                              : var == TH_LIB_ENDPOINT_ID                ? &e->endpoint_id
+                              : var == TH_LIB_DELIVERY_ID                ? &e->delivery_id
+                              : var == TH_LIB_RESOURCE_TYPE              ? &e->resource_type
+                              : var == TH_LIB_RESOURCE_ID                ? &e->resource_id
+                              : var == TH_LIB_EVENT_TIME && !e->has_time ? &time
+                                                                         : NULL;
 
         if (out && out->n == 0 && th_lib_header(w->request, w->v->source[i].header, &value) == TENTERHOOK_OK)
             *out = value;
@@ -135,13 +130,13 @@ static void from_headers(struct view *w)
 static const char *fill(struct view *w)
 {
     struct tenterhook_event *e = w->event;
-    th_lib_span body;
+    struct th_json body, id;
     const char *why;
 
-    e->body = th_lib_of(w->request->body_len ? w->request->body : "", w->request->body_len);
+    e->body = th_span(w->request->body_len ? w->request->body : "", w->request->body_len);
     if (!th_lib_json(e->body, &body))
         return "the body is not JSON";
-    if (body.p[0] != '{')
+    if (body.type != TH_JSON_OBJECT)
         return "the body is not a JSON object";
     why = from_body(w, body);
     if (why)
@@ -149,11 +144,9 @@ static const char *fill(struct view *w)
     from_headers(w);
     if (e->resource_type.n == 0)
         e->resource_type = th_lib_resource(w->v->catalogue, e->type);
-    if (e->resource_id.n == 0) {
-        th_lib_span id;
-        if (tenterhook_member(e->data, "id", &id) && !as_text(w, id, &e->resource_id))
-            e->resource_id = th_lib_of(NULL, 0); /* some other member of this name */
-    }
+    if (e->resource_id.n == 0 && th_lib_member(th_json_of(e->data), TH_LIT("id"), &id) &&
+        !as_text(w, id.raw, &e->resource_id))
+        e->resource_id = th_span(NULL, 0); /* some other member of this name */
     return NULL;
 }
 

@@ -11,10 +11,10 @@ enum th_mac th_lib_mac(enum tenterhook_algorithm algorithm)
                                                  : TH_MAC_SHA256;
 }
 
-bool th_lib_secret(enum tenterhook_key kind, th_lib_span secret, uint8_t buf[TH_LIB_KEY_MAX],
+bool th_lib_secret(enum tenterhook_key kind, struct th_span secret, uint8_t buf[TH_LIB_KEY_MAX],
                    const uint8_t **p, size_t *n)
 {
-    const th_lib_span whsec = TENTERHOOK_LIT("whsec_"), whsk = TENTERHOOK_LIT("whsk_");
+    const struct th_span whsec = TENTERHOOK_LIT("whsec_"), whsk = TENTERHOOK_LIT("whsk_");
 
     *p = buf;
     *n = 0;
@@ -24,22 +24,22 @@ bool th_lib_secret(enum tenterhook_key kind, th_lib_span secret, uint8_t buf[TH_
         *n = secret.n;
         return secret.n > 0;
     case TENTERHOOK_KEY_HEX:
-        return th_lib_unhex(secret, buf, TH_LIB_KEY_MAX, n) && *n > 0;
+        return th_unhex(secret, buf, TH_LIB_KEY_MAX, n) && *n > 0;
     case TENTERHOOK_KEY_WHSEC:
-        if (th_lib_starts(secret, whsec))
-            secret = th_lib_of(secret.p + whsec.n, secret.n - whsec.n);
+        if (th_span_starts(secret, whsec))
+            secret = th_span(secret.p + whsec.n, secret.n - whsec.n);
         break;
     case TENTERHOOK_KEY_WHSK:
-        if (!th_lib_starts(secret, whsk))
+        if (!th_span_starts(secret, whsk))
             return false;
-        secret = th_lib_of(secret.p + whsk.n, secret.n - whsk.n);
+        secret = th_span(secret.p + whsk.n, secret.n - whsk.n);
         break;
     case TENTERHOOK_KEY_BASE64:
         break;
     default:
         return false;
     }
-    return th_lib_unbase64(secret, buf, TH_LIB_KEY_MAX, n) && *n > 0;
+    return th_unbase64(secret, buf, TH_LIB_KEY_MAX, n) && *n > 0;
 }
 
 static bool adjacent(const struct th_lib_template *t)
@@ -64,9 +64,9 @@ static bool repeated(const struct th_lib_template *t)
 
 /* Wraps such as "t={ts},{items}" with join "," are lists themselves; real verifiers read them in any order.
  */
-static bool as_list(th_lib_span wrap, struct th_lib_form *out)
+static bool as_list(struct th_span wrap, struct th_lib_form *out)
 {
-    th_lib_span part;
+    struct th_span part;
     bool more = true, items = false;
 
     if (out->join.n == 0)
@@ -95,8 +95,8 @@ static const char *templates(const struct tenterhook_signature *s, struct th_lib
     const uint32_t of_content =
         TH_LIB_BIT(TH_LIB_SECRET) - 1u +
         (TH_LIB_BIT(TH_LIB_SIG) - TH_LIB_BIT(TH_LIB_TS)); /* TEXT, BODY, TS … VERSION */
-    th_lib_span item = s->item.n ? s->item : tenterhook_str("{sig}");
-    th_lib_span wrap = s->wrap.n ? s->wrap : tenterhook_str("{items}");
+    struct th_span item = s->item.n ? s->item : tenterhook_str("{sig}");
+    struct th_span wrap = s->wrap.n ? s->wrap : tenterhook_str("{items}");
 
     if (!th_lib_template(s->content, of_content, &out->content) || repeated(&out->content))
         return "content is no template of the variables that a receiver knows, each once";

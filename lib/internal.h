@@ -3,86 +3,55 @@
  * explicit_bzero. */
 #ifndef TH_LIB_INTERNAL_H
 #define TH_LIB_INTERNAL_H
+#include "lib/codec.h"
 #include "lib/crypto.h"
-#include "tenterhook/tenterhook.h"
+#include "lib/json.h"
 
-typedef struct tenterhook_span th_lib_span; /* the one typedef: the public name is long, and everywhere */
+/* ---- parts.c ---- */
 
-static inline th_lib_span th_lib_of(const char *p, size_t n)
-{
-    th_lib_span s = {p, n};
-    return s;
-}
-static inline bool th_lib_eq(th_lib_span a, th_lib_span b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-static inline bool th_lib_starts(th_lib_span s, th_lib_span with)
-{
-    return s.n >= with.n && (with.n == 0 || memcmp(s.p, with.p, with.n) == 0);
-}
-static inline bool th_lib_ends(th_lib_span s, th_lib_span with)
-{
-    return s.n >= with.n && (with.n == 0 || memcmp(s.p + s.n - with.n, with.p, with.n) == 0);
-}
-/** ASCII case ignored. */
-bool th_lib_ieq(th_lib_span a, th_lib_span b);
 /** Where `what` (not empty) first or last begins in s; SIZE_MAX: nowhere. */
-size_t th_lib_find(th_lib_span s, th_lib_span what);
-size_t th_lib_find_last(th_lib_span s, th_lib_span what);
+size_t th_lib_find(struct th_span s, struct th_span what);
+size_t th_lib_find_last(struct th_span s, struct th_span what);
 /** Takes the part before the next `sep` (all of it when sep is empty) off *rest. False at the end. *more says
  * whether another part follows, which may be empty. */
-bool th_lib_split(th_lib_span *rest, th_lib_span sep, th_lib_span *part, bool *more);
+bool th_lib_split(struct th_span *rest, struct th_span sep, struct th_span *part, bool *more);
 
 /** The place of a text in a list of names, each with a NUL behind it, from 1; 0: it is none of them. One
  * literal and not an array of pointers: each pointer would cost a relocation at every start of a program. */
-unsigned th_lib_choose(th_lib_span text, const char *names);
+unsigned th_lib_choose(struct th_span text, const char *names);
 
 /* ---- codec.c ---- */
 
-/** Strict: one text for one value (canonical padding, no left-over bits). False: not that, or longer than
- * cap. */
-bool th_lib_unbase64(th_lib_span text, uint8_t *out, size_t cap, size_t *n);
-bool th_lib_unhex(th_lib_span text, uint8_t *out, size_t cap, size_t *n);
 /** Writes in lower-case hex or padded base64; returns the length: 2 n, or 4 for each begun 3 bytes. */
 size_t th_lib_encode(enum tenterhook_encoding as, const uint8_t *p, size_t n, char *out);
 /** Decimal without sign, leading zeros or space, at most 15 digits. */
-bool th_lib_decimal(th_lib_span text, int64_t *value);
-#define TH_LIB_LAST_SECOND INT64_C(253402300799) /* of the year 9999 */
-/** RFC 3339 to unix seconds, a fraction cut off. Years 1970 to 9999. */
-bool th_lib_rfc3339(th_lib_span text, int64_t *seconds);
+bool th_lib_decimal(struct th_span text, int64_t *value);
+#define TH_LIB_LAST_SECOND (TH_RFC3339_LAST / 1000)
+/** RFC 3339 to unix seconds, a fraction cut off. 1970 to 9999. */
+bool th_lib_rfc3339(struct th_span text, int64_t *seconds);
 /** Text of a stamp into out[32]; returns its length, 0 when the time cannot be written. */
 size_t th_lib_stamp(enum tenterhook_stamp as, int64_t seconds, char out[32]);
 
-/* ---- json.c ---- */
+/* ---- member.c ---- */
 
-/** True when the text is one JSON value (RFC 8259) with nothing but white space around; its span without it
- * goes to *value. Nesting up to 256. */
-bool th_lib_json(th_lib_span text, th_lib_span *value);
-
-/** Walks the members of a JSON object in their order. False: no object; then, at its end or where it is not
- * JSON. */
-struct th_lib_members {
-    th_lib_span rest;
-    bool first;
-};
-bool th_lib_first_member(th_lib_span object, struct th_lib_members *m);
-bool th_lib_next_member(struct th_lib_members *m, th_lib_span *key, th_lib_span *value);
-/** Whether a key that th_lib_next_member gave, with its escapes, is this name. */
-bool th_lib_named(th_lib_span key, th_lib_span name);
+#define TH_LIB_JSON_DEPTH 256
+/** th_json_read with the library's depth. */
+bool th_lib_json(struct th_span text, struct th_json *value);
+/** The last member of this name, as JSON.parse has it; false when there is none, or no object. */
+bool th_lib_member(struct th_json object, struct th_span name, struct th_json *out);
 
 /* ---- yaml.c: a reader of dialect files that keeps no tree ---- */
 
 #define TH_LIB_YAML_DEPTH 24
 #define TH_LIB_YAML_MAX (1u << 20) /* bytes of a text */
 struct th_lib_yaml_frame {
-    th_lib_span key; /* of the member being read; of maps */
-    unsigned index;  /* of the element being read, from 0; of lists */
-    int indent;      /* column of a block collection */
+    struct th_span key; /* of the member being read; of maps */
+    unsigned index;     /* of the element being read, from 0; of lists */
+    int indent;         /* column of a block collection */
     bool list, flow;
 };
 struct th_lib_yaml {
-    th_lib_span text;
+    struct th_span text;
     size_t at, line_start;
     unsigned line;
     struct th_lib_yaml_frame frame[TH_LIB_YAML_DEPTH];
@@ -90,13 +59,13 @@ struct th_lib_yaml {
     bool quoted, escaped; /* of the scalar: it was quoted; it holds escapes, which are not decoded */
     /* Called for each scalar, and (scalar NULL) at the end of each map and list, which is still the top
      * frame. false: stop, with `fault` set. */
-    bool (*on)(struct th_lib_yaml *y, const th_lib_span *scalar);
+    bool (*on)(struct th_lib_yaml *y, const struct th_span *scalar);
     void *ctx;
     const char *fault; /* static */
 };
 /** Walks the whole text. False with y->fault and y->line. */
-bool th_lib_yaml_walk(struct th_lib_yaml *y, th_lib_span text,
-                      bool (*on)(struct th_lib_yaml *y, const th_lib_span *scalar), void *ctx);
+bool th_lib_yaml_walk(struct th_lib_yaml *y, struct th_span text,
+                      bool (*on)(struct th_lib_yaml *y, const struct th_span *scalar), void *ctx);
 
 /* ---- template.c ---- */
 
@@ -124,19 +93,19 @@ enum th_lib_var {
 struct th_lib_template {
     struct {
         enum th_lib_var var;
-        th_lib_span text; /* of a literal */
+        struct th_span text; /* of a literal */
     } piece[TH_LIB_PIECES];
     unsigned count;
     uint32_t vars; /* bits */
 };
 /** Compiles; "{{" and "}}" are single braces. False: unknown variable, one that `allowed` has not, or too
  * many pieces. */
-bool th_lib_template(th_lib_span text, uint32_t allowed, struct th_lib_template *out);
+bool th_lib_template(struct th_span text, uint32_t allowed, struct th_lib_template *out);
 /** The variable of a text that is exactly one "{variable}"; TH_LIB_TEXT otherwise. */
-enum th_lib_var th_lib_variable(th_lib_span text);
+enum th_lib_var th_lib_variable(struct th_span text);
 /** Matches the whole text; value[var] gets what stands for each variable. Literals must be there byte for
  * byte; a variable ends where the next literal begins ({items}: where it begins for the last time). */
-bool th_lib_match(const struct th_lib_template *t, th_lib_span text, th_lib_span value[TH_LIB_VARS]);
+bool th_lib_match(const struct th_lib_template *t, struct th_span text, struct th_span value[TH_LIB_VARS]);
 
 /* ---- the inside of struct tenterhook_verifier ---- */
 
@@ -151,7 +120,7 @@ struct th_lib_key {
     } u;
 };
 struct th_lib_form { /* one struct tenterhook_signature, compiled */
-    th_lib_span header, join;
+    struct th_span header, join;
     enum tenterhook_algorithm algorithm;
     enum tenterhook_key kind;
     enum tenterhook_encoding encoding;
@@ -165,13 +134,13 @@ struct th_lib_verifier {
     uint64_t magic;
     int64_t back_s, ahead_s;
     unsigned form_count, key_count, source_count, secret_count;
-    th_lib_span auth_header, schema_version, catalogue;
+    struct th_span auth_header, schema_version, catalogue;
     struct th_lib_template auth;
     uint8_t digest[TH_LIB_KEYS][32]; /* SHA-256 of each secret, when there is an auth header */
     struct th_lib_form form[TENTERHOOK_SIGNATURES_MAX];
     struct th_lib_key key[TH_LIB_KEYS];
     struct {
-        th_lib_span header;
+        struct th_span header;
         enum th_lib_var var;
     } source[TENTERHOOK_SOURCES_MAX];
     enum tenterhook_stamp time_form;
@@ -186,16 +155,16 @@ static inline const struct th_lib_verifier *th_lib_verifier(const struct tenterh
 /** Decodes a secret for a form; cap of key is TH_LIB_KEY_MAX, but UTF-8 secrets of any length are given as
  * they are. *p points to the key, in the secret or in buf. False: does not fit. */
 #define TH_LIB_KEY_MAX 512
-bool th_lib_secret(enum tenterhook_key kind, th_lib_span secret, uint8_t buf[TH_LIB_KEY_MAX],
+bool th_lib_secret(enum tenterhook_key kind, struct th_span secret, uint8_t buf[TH_LIB_KEY_MAX],
                    const uint8_t **p, size_t *n);
 /** Compiles one signature; NULL, or what is wrong. */
 const char *th_lib_form(const struct tenterhook_signature *s, struct th_lib_form *out);
 enum th_mac th_lib_mac(enum tenterhook_algorithm algorithm);
 /** The value of a header. TENTERHOOK_OK, _MISSING_HEADER, or _MALFORMED when the array has it twice. */
-enum tenterhook_result th_lib_header(const struct tenterhook_request *request, th_lib_span name,
-                                     th_lib_span *value);
+enum tenterhook_result th_lib_header(const struct tenterhook_request *request, struct th_span name,
+                                     struct th_span *value);
 /** Resource type of an event type by the catalogue; empty when it says nothing. */
-th_lib_span th_lib_resource(th_lib_span catalogue, th_lib_span type);
+struct th_span th_lib_resource(struct th_span catalogue, struct th_span type);
 
 /* Generated from dialects/ by the build: one text, and where each dialect's stands in it; ends with an empty
  * name. Offsets and not pointers: each pointer would cost a relocation at every start of a program. */

@@ -1,322 +1,255 @@
-/* A strict JSON scanner (RFC 8259) that builds nothing: it says whether a text is JSON, finds members, and
- * decodes strings into the caller's memory.
+/* JSON reader, first half: validates a text once. json_walk.c then hands out spans of it.
  *
- * Why its own: the library may not allocate, and data must be handed on byte for byte. Refuses: anything that
- * the RFC's grammar has not, text that is not UTF-8, nesting beyond DEPTH (no recursion: one bit a level).
- * Names are compared as texts: some senders write all that is not ASCII with escapes. */
-#include "lib/internal.h"
-#include "lib/text.h"
+ * Why our own: payload bytes must reach the receiver unchanged, and the library may not allocate; so nothing here builds a
+ * tree, converts a number or writes a value back. Why one for library and server: a receiver that took a body for another
+ * than the sender wrote would be a gap. Refused: everything outside RFC 8259, ill-formed UTF-8, a byte order mark, nesting
+ * beyond the caller's limit. Accepted and kept: duplicate names, any size of number, lone surrogate escapes.
+ *
+ * Invariants:
+ *
+ *  1. No recursion: one bit a level says whether it is an object; the depth never exceeds TH_JSON_DEPTH_MAX.
+ *
+ *  2. Every read is behind a check against `end`.
+ *
+ * On failure the error names the first byte that cannot be right. No memory is allocated. */
+#include "lib/json_scan.h"
 
-#define DEPTH 256
-
-struct scan {
-    const char *p, *end;
+struct reader {
+    const char *end;
+    const char *at;   /* where it failed */
+    const char *what; /* why */
+    unsigned depth, max_depth;
+    uint64_t objects[TH_JSON_DEPTH_MAX / 64]; /* bit d: level d is an object */
 };
 
-static void space(struct scan *s)
+/* The receiver's library (TH_LIB_SMALL) has no room for reasons that it never shows. */
+static const char *fail(struct reader *r, const char *at, const char *what)
 {
-    s->p = th_json_space_end(s->p, s->end);
+#ifndef TH_LIB_SMALL
+    r->at = at;
+    r->what = at >= r->end ? "unexpected end" : what;
+#endif
+    (void)r, (void)at, (void)what;
+    return NULL;
 }
 
-/* From a backslash to behind the escape. */
-static bool escape(struct scan *s)
+/* p is behind the backslash. */
+static const char *check_escape(struct reader *r, const char *p)
 {
-    if (s->end - s->p < 2)
-        return false;
-    if (s->p[1] != 'u') {
-        bool known = memchr("\"\\/bfnrt", s->p[1], 8) != NULL;
-
-        s->p += 2;
-        return known;
+    if (p == r->end)
+        return fail(r, p, NULL);
+    switch (*p) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        return p + 1;
+    case 'u':
+        p++;
+        for (unsigned i = 0; i < 4; i++, p++)
+            if (p == r->end || th_hex_value(*p) < 0)
+                return fail(r, p, "expected four hexadecimal digits after '\\u'");
+        return p;
+    default:
+        return fail(r, p, "unknown escape in string");
     }
-    if (s->end - s->p < 6)
-        return false;
-    s->p += 2;
-    for (unsigned i = 0; i < 4; i++)
-        if (th_hex_value(*s->p++) < 0)
-            return false;
-    return true;
 }
 
-/* From the opening quote to behind the closing one. */
-static bool string(struct scan *s)
+/* p is behind the opening quote; returns behind the closing one. */
+static const char *check_string(struct reader *r, const char *p)
 {
     size_t n, bad;
 
-    for (s->p++;;) {
-        s->p = th_plain_end(s->p, s->end);
-        if (s->p == s->end || (unsigned char)*s->p < 0x20)
-            return false;
-        if (*s->p == '"') {
-            s->p++;
-            return true;
-        }
-        if (*s->p == '\\') {
-            if (!escape(s))
-                return false;
-        } else {
-            n = th_utf8_step(s->p, s->end, &bad);
-            if (n == 0)
-                return false;
-            s->p += n;
-        }
-    }
-}
-
-static bool run_of_digits(struct scan *s)
-{
-    const char *first = s->p;
-
-    while (s->p < s->end && th_is_digit(*s->p))
-        s->p++;
-    return s->p > first;
-}
-
-static bool number(struct scan *s)
-{
-    if (*s->p == '-')
-        s->p++;
-    if (s->p < s->end && *s->p == '0')
-        s->p++;
-    else if (!run_of_digits(s))
-        return false;
-    if (s->p < s->end && *s->p == '.') {
-        s->p++;
-        if (!run_of_digits(s))
-            return false;
-    }
-    if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
-        s->p++;
-        if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
-            s->p++;
-        return run_of_digits(s);
-    }
-    return true;
-}
-
-static bool word(struct scan *s, const char *w, size_t n)
-{
-    if ((size_t)(s->end - s->p) < n || memcmp(s->p, w, n) != 0)
-        return false;
-    s->p += n;
-    return true;
-}
-
-static bool scalar(struct scan *s)
-{
-    switch (*s->p) {
-    case '"':
-        return string(s);
-    case 't':
-        return word(s, "true", 4);
-    case 'f':
-        return word(s, "false", 5);
-    case 'n':
-        return word(s, "null", 4);
-    default:
-        return number(s);
-    }
-}
-
-/* A member's name with its colon. */
-static bool name(struct scan *s)
-{
-    if (s->p == s->end || *s->p != '"' || !string(s))
-        return false;
-    space(s);
-    if (s->p == s->end || *s->p != ':')
-        return false;
-    s->p++;
-    space(s);
-    return s->p < s->end;
-}
-
-/* Opens the collection at p. *empty: it is closed at once. */
-static bool open_collection(struct scan *s, bool object, bool *empty)
-{
-    s->p++;
-    space(s);
-    if (s->p == s->end)
-        return false;
-    *empty = *s->p == (object ? '}' : ']');
-    if (*empty) {
-        s->p++;
-        return true;
-    }
-    return !object || name(s);
-}
-
-/* From the first byte of a value to behind it. */
-static bool value(struct scan *s)
-{
-    uint64_t object[DEPTH / 64] = {0};
-    unsigned depth = 0;
-
     for (;;) {
-        bool ended = true;
-
-        if (s->p == s->end)
-            return false;
-        if (*s->p == '{' || *s->p == '[') {
-            bool is_object = *s->p == '{', empty;
-
-            if (depth == DEPTH || !open_collection(s, is_object, &empty))
-                return false;
-            if (!empty) {
-                object[depth / 64] = (object[depth / 64] & ~(UINT64_C(1) << depth % 64)) | (uint64_t)is_object
-                                                                                               << depth % 64;
-                depth++;
-                ended = false;
+        p = th_plain_end(p, r->end);
+        if (p == r->end)
+            return fail(r, p, NULL);
+        if (*p == '"')
+            return p + 1;
+        if (*p == '\\') {
+            p = check_escape(r, p + 1);
+            if (!p)
+                return NULL;
+        } else if ((unsigned char)*p < 0x20) {
+            return fail(r, p, "control character in string");
+        } else {
+            for (; p < r->end && (unsigned char)*p >= 0x80; p += n) {
+                n = th_utf8_step(p, r->end, &bad);
+                if (!n)
+                    return fail(r, p, "string is not UTF-8");
             }
-        } else if (!scalar(s)) {
-            return false;
         }
-        while (ended) { /* a value has ended: close what ends with it, or step to the next one */
-            bool is_object;
+    }
+}
 
-            if (depth == 0)
-                return true;
-            space(s);
-            if (s->p == s->end)
-                return false;
-            is_object = object[(depth - 1) / 64] >> (depth - 1) % 64 & 1;
-            if (*s->p == (is_object ? '}' : ']')) {
-                depth--;
-                s->p++;
+static const char *check_number(struct reader *r, const char *p)
+{
+    const char *end = r->end;
+
+    if (*p == '-')
+        p++;
+    if (p == end || !th_is_digit(*p))
+        return fail(r, p, "expected a digit");
+    if (*p == '0') {
+        p++;
+        if (p < end && th_is_digit(*p))
+            return fail(r, p, "number with a leading zero");
+    } else {
+        while (p < end && th_is_digit(*p))
+            p++;
+    }
+    if (p < end && *p == '.') {
+        p++;
+        if (p == end || !th_is_digit(*p))
+            return fail(r, p, "expected a digit after '.'");
+        while (p < end && th_is_digit(*p))
+            p++;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        if (p == end || !th_is_digit(*p))
+            return fail(r, p, "expected a digit in the exponent");
+        while (p < end && th_is_digit(*p))
+            p++;
+    }
+    return p;
+}
+
+static const char *check_word(struct reader *r, const char *p, struct th_span word)
+{
+    for (size_t i = 0; i < word.n; i++)
+        if (p + i == r->end || p[i] != word.p[i])
+            return fail(r, p + i == r->end ? p + i : p, "expected a value");
+    return p + word.n;
+}
+
+/* A member's name and its colon; p is before the name. */
+static const char *check_name(struct reader *r, const char *p, const char *otherwise)
+{
+    p = th_json_space_end(p, r->end);
+    if (p == r->end || *p != '"')
+        return fail(r, p, otherwise);
+    p = check_string(r, p + 1);
+    if (!p)
+        return NULL;
+    if (p < r->end && *p == ':')
+        return p + 1;
+    p = th_json_space_end(p, r->end);
+    if (p == r->end || *p != ':')
+        return fail(r, p, "expected ':'");
+    return p + 1;
+}
+
+/* p is at '{' or '['. Returns behind it, and behind the first member's colon or, when the container is empty,
+ * at its closing bracket; *empty tells. */
+static const char *check_open(struct reader *r, const char *p, bool *empty)
+{
+    bool object = *p == '{';
+
+    if (r->depth >= r->max_depth)
+        return fail(r, p, "nested too deeply");
+    if (object)
+        r->objects[r->depth / 64] |= (uint64_t)1 << r->depth % 64;
+    else
+        r->objects[r->depth / 64] &= ~((uint64_t)1 << r->depth % 64);
+    r->depth++;
+    p = th_json_space_end(p + 1, r->end);
+    *empty = p < r->end && *p == (object ? '}' : ']');
+    return *empty || !object ? p : check_name(r, p, "expected '\"' or '}'");
+}
+
+static const char *check_scalar(struct reader *r, const char *p)
+{
+    switch (*p) {
+    case '"':
+        return check_string(r, p + 1);
+    case 't':
+        return check_word(r, p, TH_LIT("true"));
+    case 'f':
+        return check_word(r, p, TH_LIT("false"));
+    case 'n':
+        return check_word(r, p, TH_LIT("null"));
+    case '-':
+        return check_number(r, p);
+    default:
+        return th_is_digit(*p) ? check_number(r, p) : fail(r, p, "expected a value");
+    }
+}
+
+/* What follows a complete value: closing brackets, then a comma or the end of the text. Sets *done at depth
+ * 0. */
+static const char *check_after(struct reader *r, const char *p, bool *done)
+{
+    while (r->depth) {
+        bool object = r->objects[(r->depth - 1) / 64] >> (r->depth - 1) % 64 & 1;
+
+        p = th_json_space_end(p, r->end);
+        if (p == r->end)
+            return fail(r, p, NULL);
+        if (*p == ',')
+            return object ? check_name(r, p + 1, "expected '\"'") : p + 1;
+        if (*p != (object ? '}' : ']'))
+            return fail(r, p, object ? "expected ',' or '}'" : "expected ',' or ']'");
+        r->depth--;
+        p++;
+    }
+    *done = true;
+    return p;
+}
+
+/* Returns behind the value, or NULL. */
+static const char *check_value(struct reader *r, const char *p)
+{
+    for (bool done = false; !done;) {
+        p = th_json_space_end(p, r->end);
+        if (p == r->end)
+            return fail(r, p, NULL);
+        if (*p == '{' || *p == '[') {
+            bool empty;
+            p = check_open(r, p, &empty);
+            if (!p)
+                return NULL;
+            if (!empty)
                 continue;
-            }
-            if (*s->p++ != ',')
-                return false;
-            space(s);
-            if (is_object && !name(s))
-                return false;
-            ended = false;
+        } else {
+            p = check_scalar(r, p);
+            if (!p)
+                return NULL;
         }
+        p = check_after(r, p, &done);
+        if (!p)
+            return NULL;
     }
+    return p;
 }
 
-bool th_lib_json(th_lib_span text, th_lib_span *out)
+bool th_json_read(struct th_span text, unsigned max_depth, struct th_json *root, struct th_json_fault *fault)
 {
-    struct scan s;
-    const char *first;
+    struct reader r; /* objects: a bit is written before it is read */
+    const char *p, *begin;
 
-    if (text.n == 0)
-        return false;
-    s = (struct scan){text.p, text.p + text.n};
-    space(&s);
-    first = s.p;
-    if (!value(&s))
-        return false;
-    *out = th_lib_of(first, (size_t)(s.p - first));
-    space(&s);
-    return s.p == s.end;
-}
-
-bool th_lib_first_member(th_lib_span object, struct th_lib_members *m)
-{
-    struct scan s;
-
-    m->first = true;
-    if (object.n == 0)
-        return false;
-    s = (struct scan){object.p, object.p + object.n};
-    space(&s);
-    if (s.p == s.end || *s.p != '{')
-        return false;
-    m->rest = th_lib_of(s.p + 1, (size_t)(s.end - s.p) - 1);
-    return true;
-}
-
-bool th_lib_next_member(struct th_lib_members *m, th_lib_span *key, th_lib_span *out)
-{
-    struct scan s = {m->rest.p, m->rest.p + m->rest.n};
-    const char *from;
-
-    space(&s);
-    if (!m->first) {
-        if (s.p == s.end || *s.p++ != ',')
-            return false;
-        space(&s);
+    if (!text.p) /* an empty span may have no address */
+        text = TH_LIT("");
+    r.end = r.at = text.p + text.n;
+    r.what = NULL;
+    r.depth = 0;
+    r.max_depth = max_depth < TH_JSON_DEPTH_MAX ? max_depth : TH_JSON_DEPTH_MAX;
+    begin = th_json_space_end(text.p, r.end);
+    p = check_value(&r, begin);
+    if (p) {
+        *root = (struct th_json){th_json_type_of(*begin), th_span(begin, (size_t)(p - begin))};
+        p = th_json_space_end(p, r.end);
+        if (p == r.end)
+            return true;
+        fail(&r, p, "unexpected text after the value");
     }
-    m->first = false;
-    from = s.p;
-    if (s.p == s.end || *s.p != '"' || !string(&s))
-        return false;
-    *key = th_lib_of(from + 1, (size_t)(s.p - from) - 2);
-    space(&s);
-    if (s.p == s.end || *s.p++ != ':')
-        return false;
-    space(&s);
-    from = s.p;
-    if (!value(&s))
-        return false;
-    *out = th_lib_of(from, (size_t)(s.p - from));
-    m->rest = th_lib_of(s.p, (size_t)(s.end - s.p));
-    return true;
-}
-
-/* The character at *p of a validated string's text, which it moves behind it, as UTF-8; its length, 0 for half a surrogate
- * pair. Of several bytes that need no escape one is given at a time. */
-static size_t character(const char **p, const char *end, char out[4])
-{
-    uint32_t c;
-
-    if (**p != '\\') {
-        out[0] = *(*p)++;
-        return 1;
-    }
-    c = th_json_escape(p, end);
-    return c >= 0xd800 && c <= 0xdfff ? 0 : th_utf8_write(c, out);
-}
-
-bool th_lib_named(th_lib_span key, th_lib_span name)
-{
-    const char *p = key.p, *end = key.p + key.n;
-    char bytes[4];
-
-    while (p < end) {
-        size_t n = character(&p, end, bytes);
-
-        if (n == 0 || !th_lib_starts(name, th_lib_of(bytes, n)))
-            return false;
-        name = th_lib_of(name.p + n, name.n - n);
-    }
-    return name.n == 0;
-}
-
-bool tenterhook_member(th_lib_span object, const char *wanted, th_lib_span *out)
-{
-    const th_lib_span want = tenterhook_str(wanted);
-    struct th_lib_members m;
-    th_lib_span key, found;
-
-    *out = th_lib_of(NULL, 0);
-    if (!th_lib_first_member(object, &m))
-        return false;
-    while (th_lib_next_member(&m, &key, &found))
-        if (th_lib_named(key, want))
-            *out = found;
-    return out->p != NULL;
-}
-
-bool tenterhook_string(th_lib_span json, char *out, size_t cap, size_t *n)
-{
-    th_lib_span text;
-    const char *p, *end;
-    size_t done = 0;
-
-    if (cap == 0 || !th_lib_json(json, &text) || text.p[0] != '"')
-        return false;
-    for (p = text.p + 1, end = text.p + text.n - 1; p < end;) {
-        char bytes[4];
-        size_t len = character(&p, end, bytes);
-
-        if (len == 0 || len > cap - 1 - done)
-            return false;
-        memcpy(out + done, bytes, len);
-        done += len;
-    }
-    out[done] = 0;
-    *n = done;
-    return true;
+    if (fault)
+        *fault = (struct th_json_fault){r.at, r.what};
+    return false;
 }

@@ -4,13 +4,13 @@
  * make the sender try again for nothing. It is marked as done as well. */
 #include "lib/internal.h"
 
-static bool type_fits(const char *pattern, th_lib_span type)
+static bool type_fits(const char *pattern, struct th_span type)
 {
-    th_lib_span p = tenterhook_str(pattern);
+    struct th_span p = tenterhook_str(pattern);
 
     if (p.n && p.p[p.n - 1] == '*')
-        return th_lib_starts(type, th_lib_of(p.p, p.n - 1));
-    return th_lib_eq(p, type);
+        return th_span_starts(type, th_span(p.p, p.n - 1));
+    return th_span_eq(p, type);
 }
 
 static const struct tenterhook_route *find(const struct tenterhook_router *r,

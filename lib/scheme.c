@@ -20,27 +20,27 @@
 
 #define LEVELS 4  /* of an envelope */
 struct raw_form { /* texts of one signature; NULL where the file is silent */
-    th_lib_span header, algorithm, key, content, timestamp, encoding, item, join, wrap;
+    struct th_span header, algorithm, key, content, timestamp, encoding, item, join, wrap;
 };
 struct raw_entry { /* one of signatures */
     struct raw_form form[TENTERHOOK_SIGNATURES_MAX];
-    th_lib_span variant_name[TENTERHOOK_SIGNATURES_MAX];
+    struct th_span variant_name[TENTERHOOK_SIGNATURES_MAX];
     unsigned forms, line; /* of its first key */
 };
 struct reader {
     struct tenterhook_scheme *scheme;
     struct raw_entry entry, best;
-    th_lib_span stamp; /* request.timestamp */
-    th_lib_span source_name, source_value;
+    struct th_span stamp; /* request.timestamp */
+    struct th_span source_name, source_value;
     struct { /* members of the envelope that are open */
-        th_lib_span name, from, as;
+        struct th_span name, from, as;
     } level[LEVELS];
     bool passthrough, oldest_signs;
     size_t catalogue_at, catalogue_end; /* of the lines of the group; end 0: not over yet */
     bool in_catalogue;
     const char *group; /* key of the top-level group being read */
     unsigned groups;   /* bits of those that were read */
-    th_lib_span row_type;
+    struct th_span row_type;
     struct tenterhook_path shown_type, shown_time; /* where samples have them */
 };
 
@@ -52,7 +52,7 @@ static bool fault(struct th_lib_yaml *y, const char *what)
 }
 
 /* Keeps a text once. */
-static bool keep(struct th_lib_yaml *y, const th_lib_span *scalar, th_lib_span *out)
+static bool keep(struct th_lib_yaml *y, const struct th_span *scalar, struct th_span *out)
 {
     if (!scalar)
         return true;
@@ -76,7 +76,7 @@ static bool known(struct th_lib_yaml *y)
 
 /* ---- auth and request ---- */
 
-static bool on_auth(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+static bool on_auth(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     if (!scalar)
         return true;
@@ -99,23 +99,23 @@ static bool end_header(struct th_lib_yaml *y, struct reader *r)
         s->auth_value = r->source_value;
     } else if (r->source_name.n && r->source_value.n) {
         /* "{event.type.object}/{event.type.action}" and the like: the type, as this vendor writes it */
-        if (th_lib_starts(r->source_value, tenterhook_str("{event.type.")))
+        if (th_span_starts(r->source_value, tenterhook_str("{event.type.")))
             r->source_value = tenterhook_str("{event.type}");
         if (th_lib_variable(r->source_value) == TH_LIB_TEXT ||
             th_lib_variable(r->source_value) == TH_LIB_VERSION)
-            r->source_name = th_lib_of(NULL, 0);
+            r->source_name = th_span(NULL, 0);
         else if (s->source_count == TENTERHOOK_SOURCES_MAX)
             return fault(y, "too many headers that carry a variable");
         else
             s->source[s->source_count++] = (struct tenterhook_source){r->source_name, r->source_value};
     }
-    r->source_name = r->source_value = th_lib_of(NULL, 0);
+    r->source_name = r->source_value = th_span(NULL, 0);
     return true;
 }
 
-static bool on_request(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+static bool on_request(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
 {
-    th_lib_span ignored = {NULL, 0};
+    struct th_span ignored = {NULL, 0};
 
     if (at_key(y, 1, "headers")) {
         if (y->depth != 4)
@@ -138,7 +138,8 @@ static bool on_request(struct th_lib_yaml *y, const th_lib_span *scalar, struct 
 
 /* ---- signatures ---- */
 
-static bool on_form(struct th_lib_yaml *y, const th_lib_span *scalar, struct raw_form *f, th_lib_span key)
+static bool on_form(struct th_lib_yaml *y, const struct th_span *scalar, struct raw_form *f,
+                    struct th_span key)
 {
     static const struct {
         char key[16];
@@ -157,7 +158,7 @@ static bool on_form(struct th_lib_yaml *y, const th_lib_span *scalar, struct raw
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (tenterhook_is(key, rows[i].key))
-            return keep(y, scalar, (th_lib_span *)(void *)((char *)f + rows[i].at));
+            return keep(y, scalar, (struct th_span *)(void *)((char *)f + rows[i].at));
     return known(y);
 }
 
@@ -167,11 +168,11 @@ static unsigned strength(const struct raw_entry *e)
 }
 
 /* A variant's form, by name; NULL when there are too many. */
-static struct raw_form *variant(struct raw_entry *e, th_lib_span name)
+static struct raw_form *variant(struct raw_entry *e, struct th_span name)
 {
     unsigned v = 1;
 
-    while (v < e->forms && !th_lib_eq(e->variant_name[v], name))
+    while (v < e->forms && !th_span_eq(e->variant_name[v], name))
         v++;
     if (v == TENTERHOOK_SIGNATURES_MAX)
         return NULL;
@@ -180,7 +181,7 @@ static struct raw_form *variant(struct raw_entry *e, th_lib_span name)
     return &e->form[v];
 }
 
-static bool on_signature(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+static bool on_signature(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     struct raw_entry *e = &r->entry;
     struct raw_form *form;
@@ -211,12 +212,12 @@ static bool on_signature(struct th_lib_yaml *y, const th_lib_span *scalar, struc
     return at_key(y, 4, "secret_form") || on_form(y, scalar, form, y->frame[4].key);
 }
 
-static th_lib_span either(th_lib_span own, th_lib_span base, const char *otherwise)
+static struct th_span either(struct th_span own, struct th_span base, const char *otherwise)
 {
     return own.p ? own : base.p ? base : tenterhook_str(otherwise);
 }
 
-static const char *finish_form(const struct raw_form *own, const struct raw_form *base, th_lib_span stamp,
+static const char *finish_form(const struct raw_form *own, const struct raw_form *base, struct th_span stamp,
                                bool one, struct tenterhook_signature *out)
 {
     struct th_lib_form compiled;
@@ -242,7 +243,7 @@ static const char *finish_form(const struct raw_form *own, const struct raw_form
 
 /* ---- the envelope ---- */
 
-static bool take_path(struct th_lib_yaml *y, struct reader *r, unsigned depth, th_lib_span from)
+static bool take_path(struct th_lib_yaml *y, struct reader *r, unsigned depth, struct th_span from)
 {
     struct tenterhook_scheme *s = r->scheme;
     const struct {
@@ -277,7 +278,7 @@ static bool take_path(struct th_lib_yaml *y, struct reader *r, unsigned depth, t
     return true;
 }
 
-static bool on_body(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+static bool on_body(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     unsigned depth;
 
@@ -312,33 +313,36 @@ static bool on_body(struct th_lib_yaml *y, const th_lib_span *scalar, struct rea
 /* ---- the catalogue ---- */
 
 /* Where a sample shows type and time, for dialects that pass data through. */
-static void learn(struct reader *r, th_lib_span type, th_lib_span sample)
+static void learn(struct reader *r, struct th_span type, struct th_span sample)
 {
-    struct th_lib_members m;
-    th_lib_span whole, name, value;
+    struct th_json root, name, value;
+    struct th_json_iter it;
     int64_t when;
 
-    if (r->shown_type.depth || !th_lib_json(sample, &whole) || !th_lib_first_member(whole, &m))
+    if (r->shown_type.depth || !th_lib_json(sample, &root) || root.type != TH_JSON_OBJECT)
         return;
-    while (th_lib_next_member(&m, &name, &value)) {
-        th_lib_span text;
+    th_json_iter(&it, root);
+    while (th_json_next(&it, &name, &value)) {
+        struct th_span text;
 
-        if (value.p[0] != '"')
+        if (value.type != TH_JSON_STRING)
             continue;
-        text = th_lib_of(value.p + 1, value.n - 2);
-        if (th_lib_eq(text, type) && !r->shown_type.depth)
-            r->shown_type = (struct tenterhook_path){.name = {name}, .depth = 1};
+        text = th_span(value.raw.p + 1, value.raw.n - 2);
+        if (th_span_eq(text, type) && !r->shown_type.depth)
+            r->shown_type =
+                (struct tenterhook_path){.name = {th_span(name.raw.p + 1, name.raw.n - 2)}, .depth = 1};
         else if (th_lib_rfc3339(text, &when) && !r->shown_time.depth)
-            r->shown_time = (struct tenterhook_path){.name = {name}, .depth = 1};
+            r->shown_time =
+                (struct tenterhook_path){.name = {th_span(name.raw.p + 1, name.raw.n - 2)}, .depth = 1};
     }
 }
 
-static bool on_catalogue(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+static bool on_catalogue(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     if (!at_key(y, 1, "types") || y->depth != 4)
         return true;
     if (!scalar)
-        r->row_type = th_lib_of(NULL, 0);
+        r->row_type = th_span(NULL, 0);
     else if (at_key(y, 3, "type"))
         r->row_type = *scalar;
     else if (at_key(y, 3, "sample") && r->row_type.n && !y->escaped)
@@ -347,7 +351,7 @@ static bool on_catalogue(struct th_lib_yaml *y, const th_lib_span *scalar, struc
 }
 
 /* The lines of the group, from the one with its key to the one before the next top-level key. */
-static void track_catalogue(struct th_lib_yaml *y, const th_lib_span *scalar, struct reader *r)
+static void track_catalogue(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     bool in = at_key(y, 0, "catalogue");
 
@@ -376,7 +380,7 @@ static bool begin_group(struct th_lib_yaml *y, struct reader *r)
     return true;
 }
 
-static bool on_file(struct th_lib_yaml *y, const th_lib_span *scalar)
+static bool on_file(struct th_lib_yaml *y, const struct th_span *scalar)
 {
     struct reader *r = y->ctx;
 
@@ -415,7 +419,7 @@ static bool on_file(struct th_lib_yaml *y, const th_lib_span *scalar)
 }
 
 /* NULL, or what is wrong, with *line when it is of one. */
-static const char *finish(struct reader *r, th_lib_span text, unsigned *line)
+static const char *finish(struct reader *r, struct th_span text, unsigned *line)
 {
     struct tenterhook_scheme *s = r->scheme;
 
@@ -437,7 +441,7 @@ static const char *finish(struct reader *r, th_lib_span text, unsigned *line)
         s->time = r->shown_time;
     }
     if (r->catalogue_end > r->catalogue_at)
-        s->catalogue = th_lib_of(text.p + r->catalogue_at, r->catalogue_end - r->catalogue_at);
+        s->catalogue = th_span(text.p + r->catalogue_at, r->catalogue_end - r->catalogue_at);
     return NULL;
 }
 
@@ -451,10 +455,10 @@ enum tenterhook_result tenterhook_scheme_read(const char *text, size_t n, struct
     memset(scheme, 0, sizeof *scheme);
     memset(&r, 0, sizeof r);
     r.scheme = scheme;
-    if (!th_lib_yaml_walk(&y, th_lib_of(text, n), on_file, &r)) {
+    if (!th_lib_yaml_walk(&y, th_span(text, n), on_file, &r)) {
         why = y.fault;
     } else {
-        why = finish(&r, th_lib_of(text, n), &y.line);
+        why = finish(&r, th_span(text, n), &y.line);
     }
     if (!why)
         return TENTERHOOK_OK;
@@ -484,15 +488,15 @@ const char *tenterhook_dialect_at(unsigned i)
 /* ---- looking up a resource type ---- */
 
 struct lookup {
-    th_lib_span type, row_type, row_resource, found, by_prefix;
+    struct th_span type, row_type, row_resource, found, by_prefix;
 };
 
-static bool on_lookup(struct th_lib_yaml *y, const th_lib_span *scalar)
+static bool on_lookup(struct th_lib_yaml *y, const struct th_span *scalar)
 {
     struct lookup *l = y->ctx;
 
     if (y->depth == 3 && at_key(y, 1, "resources") && scalar) {
-        if (!l->by_prefix.n && th_lib_starts(l->type, y->frame[2].key) && y->frame[2].key.n)
+        if (!l->by_prefix.n && th_span_starts(l->type, y->frame[2].key) && y->frame[2].key.n)
             l->by_prefix = *scalar;
         return true;
     }
@@ -505,13 +509,13 @@ static bool on_lookup(struct th_lib_yaml *y, const th_lib_span *scalar)
             l->row_resource = *scalar;
         return true;
     }
-    if (!l->found.p && th_lib_eq(l->row_type, l->type) && l->row_resource.n)
+    if (!l->found.p && th_span_eq(l->row_type, l->type) && l->row_resource.n)
         l->found = l->row_resource;
-    l->row_type = l->row_resource = th_lib_of(NULL, 0);
+    l->row_type = l->row_resource = th_span(NULL, 0);
     return true;
 }
 
-th_lib_span th_lib_resource(th_lib_span catalogue, th_lib_span type)
+struct th_span th_lib_resource(struct th_span catalogue, struct th_span type)
 {
     struct th_lib_yaml y;
     struct lookup l;
@@ -519,6 +523,6 @@ th_lib_span th_lib_resource(th_lib_span catalogue, th_lib_span type)
     memset(&l, 0, sizeof l);
     l.type = type;
     if (catalogue.n == 0 || type.n == 0 || !th_lib_yaml_walk(&y, catalogue, on_lookup, &l))
-        return th_lib_of(NULL, 0);
+        return th_span(NULL, 0);
     return l.found.p ? l.found : l.by_prefix;
 }

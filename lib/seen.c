@@ -195,7 +195,7 @@ bool tenterhook_event_key(const struct tenterhook_event *event, unsigned flags, 
 {
     /* One digest of digests, so that no part can be mistaken for another. */
     uint8_t parts[65], digest[32];
-    th_lib_span id = event->id.n ? event->id : event->delivery_id;
+    struct th_span id = event->id.n ? event->id : event->delivery_id;
 
     memset(parts, 0, sizeof parts);
     if (id.n) {

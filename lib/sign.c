@@ -21,7 +21,7 @@ static void put(struct out *o, const char *p, size_t n)
 
 struct job {
     struct th_lib_form form;
-    th_lib_span value[TH_LIB_VARS];
+    struct th_span value[TH_LIB_VARS];
     const struct tenterhook_message *message;
     struct out out;
     enum tenterhook_result result;
@@ -58,7 +58,7 @@ static enum tenterhook_result ed25519(struct job *j, const uint8_t *seed, const 
 }
 
 /* The bytes of one signature; their number goes to *n. */
-static enum tenterhook_result raw(struct job *j, th_lib_span secret, uint8_t sig[64], size_t *n)
+static enum tenterhook_result raw(struct job *j, struct th_span secret, uint8_t sig[64], size_t *n)
 {
     const struct th_lib_template *t = &j->form.content;
     struct th_bytes pieces[TH_LIB_PIECES];
@@ -68,7 +68,7 @@ static enum tenterhook_result raw(struct job *j, th_lib_span secret, uint8_t sig
     enum tenterhook_result result = TENTERHOOK_OK;
 
     for (unsigned i = 0; i < t->count; i++) {
-        th_lib_span s = t->piece[i].var == TH_LIB_TEXT ? t->piece[i].text : j->value[t->piece[i].var];
+        struct th_span s = t->piece[i].var == TH_LIB_TEXT ? t->piece[i].text : j->value[t->piece[i].var];
         pieces[i] = (struct th_bytes){s.p, s.n};
     }
     if (!th_lib_secret(j->form.kind, secret, buf, &key, &key_n)) {
@@ -86,7 +86,7 @@ static enum tenterhook_result raw(struct job *j, th_lib_span secret, uint8_t sig
     return result;
 }
 
-static void add_item(struct job *j, th_lib_span secret)
+static void add_item(struct job *j, struct th_span secret)
 {
     const struct th_lib_template *t = &j->form.item;
     uint8_t sig[64];
@@ -98,9 +98,9 @@ static void add_item(struct job *j, th_lib_span secret)
         return;
     n = th_lib_encode(j->form.encoding, sig, n, text);
     for (unsigned i = 0; i < t->count; i++) {
-        th_lib_span s = t->piece[i].var == TH_LIB_TEXT  ? t->piece[i].text
-                        : t->piece[i].var == TH_LIB_SIG ? th_lib_of(text, n)
-                                                        : j->value[TH_LIB_TS];
+        struct th_span s = t->piece[i].var == TH_LIB_TEXT  ? t->piece[i].text
+                           : t->piece[i].var == TH_LIB_SIG ? th_span(text, n)
+                                                           : j->value[TH_LIB_TS];
         put(&j->out, s.p, s.n);
     }
 }
@@ -122,7 +122,7 @@ static void add_all(struct job *j, const struct tenterhook_span *secrets, size_t
     }
 }
 
-static bool fill_values(struct job *j, th_lib_span schema_version, char stamp[32])
+static bool fill_values(struct job *j, struct th_span schema_version, char stamp[32])
 {
     const struct tenterhook_message *m = j->message;
     uint32_t needed = j->form.content.vars | j->form.wrap.vars | j->form.item.vars;
@@ -139,7 +139,7 @@ static bool fill_values(struct job *j, th_lib_span schema_version, char stamp[32
     j->value[TH_LIB_RESOURCE_ID] = m->resource_id;
     j->value[TH_LIB_VERSION] = schema_version;
     if (needed & TH_LIB_BIT(TH_LIB_TS)) {
-        j->value[TH_LIB_TS] = th_lib_of(stamp, th_lib_stamp(j->form.stamp, m->ts, stamp));
+        j->value[TH_LIB_TS] = th_span(stamp, th_lib_stamp(j->form.stamp, m->ts, stamp));
         if (j->value[TH_LIB_TS].n == 0)
             return false;
     }
@@ -149,7 +149,7 @@ static bool fill_values(struct job *j, th_lib_span schema_version, char stamp[32
     return true;
 }
 
-static enum tenterhook_result sign_auth(const struct tenterhook_scheme *scheme, th_lib_span secret,
+static enum tenterhook_result sign_auth(const struct tenterhook_scheme *scheme, struct th_span secret,
                                         struct out *out)
 {
     struct th_lib_template t;
@@ -160,7 +160,7 @@ static enum tenterhook_result sign_auth(const struct tenterhook_scheme *scheme, 
     if (secret.n == 0)
         return TENTERHOOK_BAD_SECRET;
     for (unsigned i = 0; i < t.count; i++) {
-        th_lib_span s = t.piece[i].var == TH_LIB_TEXT ? t.piece[i].text : secret;
+        struct th_span s = t.piece[i].var == TH_LIB_TEXT ? t.piece[i].text : secret;
         put(out, s.p, s.n);
     }
     return TENTERHOOK_OK;

@@ -3,7 +3,7 @@
  * a text is to be matched (nothing would say where the first one ends). */
 #include "lib/internal.h"
 
-static enum th_lib_var by_name(th_lib_span name)
+static enum th_lib_var by_name(struct th_span name)
 {
     /* as in enum th_lib_var, without TH_LIB_TEXT */
     return (enum th_lib_var)th_lib_choose(name,
@@ -13,21 +13,21 @@ static enum th_lib_var by_name(th_lib_span name)
                                           "sig\0items\0");
 }
 
-enum th_lib_var th_lib_variable(th_lib_span text)
+enum th_lib_var th_lib_variable(struct th_span text)
 {
     if (text.n < 3 || text.p[0] != '{' || text.p[text.n - 1] != '}')
         return TH_LIB_TEXT;
-    return by_name(th_lib_of(text.p + 1, text.n - 2));
+    return by_name(th_span(text.p + 1, text.n - 2));
 }
 
 /* The piece at the beginning of text: how long it is there, and what. 0: a mistake. */
-static size_t next_piece(th_lib_span text, uint32_t allowed, enum th_lib_var *var, th_lib_span *literal)
+static size_t next_piece(struct th_span text, uint32_t allowed, enum th_lib_var *var, struct th_span *literal)
 {
     size_t n = 0;
 
     *var = TH_LIB_TEXT;
     if (text.n >= 2 && text.p[0] == text.p[1] && (text.p[0] == '{' || text.p[0] == '}')) {
-        *literal = th_lib_of(text.p, 1);
+        *literal = th_span(text.p, 1);
         return 2;
     }
     if (text.p[0] == '{') {
@@ -35,21 +35,21 @@ static size_t next_piece(th_lib_span text, uint32_t allowed, enum th_lib_var *va
 
         if (!end)
             return 0;
-        *var = by_name(th_lib_of(text.p + 1, (size_t)(end - text.p) - 1));
+        *var = by_name(th_span(text.p + 1, (size_t)(end - text.p) - 1));
         return *var != TH_LIB_TEXT && (allowed & TH_LIB_BIT(*var)) ? (size_t)(end - text.p) + 1 : 0;
     }
     while (n < text.n && text.p[n] != '{' && text.p[n] != '}')
         n++;
-    *literal = th_lib_of(text.p, n);
+    *literal = th_span(text.p, n);
     return n; /* 0 for a single closing brace */
 }
 
-bool th_lib_template(th_lib_span text, uint32_t allowed, struct th_lib_template *out)
+bool th_lib_template(struct th_span text, uint32_t allowed, struct th_lib_template *out)
 {
     memset(out, 0, sizeof *out);
     while (text.n) {
         enum th_lib_var var;
-        th_lib_span literal = {NULL, 0};
+        struct th_span literal = {NULL, 0};
         size_t n = next_piece(text, allowed, &var, &literal);
 
         if (n == 0 || out->count == TH_LIB_PIECES)
@@ -57,20 +57,20 @@ bool th_lib_template(th_lib_span text, uint32_t allowed, struct th_lib_template 
         out->piece[out->count].var = var;
         out->piece[out->count++].text = literal;
         out->vars |= var == TH_LIB_TEXT ? 0 : TH_LIB_BIT(var);
-        text = th_lib_of(text.p + n, text.n - n);
+        text = th_span(text.p + n, text.n - n);
     }
     return true;
 }
 
-bool th_lib_match(const struct th_lib_template *t, th_lib_span text, th_lib_span value[TH_LIB_VARS])
+bool th_lib_match(const struct th_lib_template *t, struct th_span text, struct th_span value[TH_LIB_VARS])
 {
     for (unsigned i = 0; i < t->count; i++) {
         enum th_lib_var var = t->piece[i].var;
-        th_lib_span lit = t->piece[i].text;
+        struct th_span lit = t->piece[i].text;
         size_t n = text.n;
 
         if (var == TH_LIB_TEXT) {
-            if (!th_lib_starts(text, lit))
+            if (!th_span_starts(text, lit))
                 return false;
             n = lit.n;
         } else {
@@ -82,9 +82,9 @@ bool th_lib_match(const struct th_lib_template *t, th_lib_span text, th_lib_span
                 if (n == SIZE_MAX)
                     return false;
             }
-            value[var] = th_lib_of(text.p, n);
+            value[var] = th_span(text.p, n);
         }
-        text = th_lib_of(text.p + n, text.n - n);
+        text = th_span(text.p + n, text.n - n);
     }
     return text.n == 0;
 }

@@ -20,6 +20,15 @@ static inline bool th_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+/** Writes the digits of v so that they end before `end`, which has 20 bytes in front; returns the first one. */
+static inline char *th_decimal_before(char *end, uint64_t v)
+{
+    do
+        *--end = (char)('0' + v % 10);
+    while (v /= 10);
+    return end;
+}
+
 /** Value of a hexadecimal digit of either case, or -1. */
 static inline int th_hex_value(char c)
 {

@@ -64,17 +64,17 @@ static const char *add_forms(struct th_lib_verifier *v, const struct tenterhook_
 
 /* ---- keys ---- */
 
-static bool public_key(enum tenterhook_key kind, th_lib_span secret, uint8_t out[32])
+static bool public_key(enum tenterhook_key kind, struct th_span secret, uint8_t out[32])
 {
-    const th_lib_span whpk = TENTERHOOK_LIT("whpk_");
+    const struct th_span whpk = TENTERHOOK_LIT("whpk_");
     uint8_t buf[TH_LIB_KEY_MAX];
     const uint8_t *p;
     size_t n = 0;
     bool ok;
 
-    if (kind == TENTERHOOK_KEY_WHSK && th_lib_starts(secret, whpk)) {
-        secret = th_lib_of(secret.p + whpk.n, secret.n - whpk.n);
-        return th_lib_unbase64(secret, out, 32, &n) && n == 32;
+    if (kind == TENTERHOOK_KEY_WHSK && th_span_starts(secret, whpk)) {
+        secret = th_span(secret.p + whpk.n, secret.n - whpk.n);
+        return th_unbase64(secret, out, 32, &n) && n == 32;
     }
     ok = th_lib_secret(kind, secret, buf, &p, &n);
     if (ok && kind != TENTERHOOK_KEY_WHSK) {
@@ -88,7 +88,7 @@ static bool public_key(enum tenterhook_key kind, th_lib_span secret, uint8_t out
     return ok;
 }
 
-static bool fill(struct th_lib_key *key, th_lib_span secret)
+static bool fill(struct th_lib_key *key, struct th_span secret)
 {
     uint8_t buf[TH_LIB_KEY_MAX];
     const uint8_t *p;
@@ -112,7 +112,7 @@ static bool have_key(const struct th_lib_verifier *v, const struct th_lib_form *
     return false;
 }
 
-static enum tenterhook_result add_secret(struct th_lib_verifier *v, th_lib_span secret, unsigned number)
+static enum tenterhook_result add_secret(struct th_lib_verifier *v, struct th_span secret, unsigned number)
 {
     bool fits = v->form_count == 0;
 

@@ -22,13 +22,13 @@ struct check {
     unsigned form_number;
     int64_t now;
     struct tenterhook_report *report;
-    th_lib_span list;  /* the elements of the header, as they stand there */
-    unsigned items;    /* signatures among them */
-    bool wrong_length; /* one was there, of another length */
-    th_lib_span value[TH_LIB_VARS];
+    struct th_span list; /* the elements of the header, as they stand there */
+    unsigned items;      /* signatures among them */
+    bool wrong_length;   /* one was there, of another length */
+    struct th_span value[TH_LIB_VARS];
 };
 
-static enum tenterhook_result say(struct check *c, enum tenterhook_result result, th_lib_span header,
+static enum tenterhook_result say(struct check *c, enum tenterhook_result result, struct th_span header,
                                   const char *detail)
 {
     c->report->header = header;
@@ -46,7 +46,7 @@ static void note_match(struct check *c, unsigned secret, bool *match)
 
 /* ---- headers ---- */
 
-static bool from_function(const struct tenterhook_request *r, th_lib_span name, th_lib_span *value)
+static bool from_function(const struct tenterhook_request *r, struct th_span name, struct th_span *value)
 {
     char text[128];
 
@@ -54,16 +54,17 @@ static bool from_function(const struct tenterhook_request *r, th_lib_span name, 
         return false;
     memcpy(text, name.p, name.n);
     text[name.n] = 0;
-    *value = th_lib_of(NULL, 0);
+    *value = th_span(NULL, 0);
     return r->header(r->ctx, text, value);
 }
 
-enum tenterhook_result th_lib_header(const struct tenterhook_request *r, th_lib_span name, th_lib_span *value)
+enum tenterhook_result th_lib_header(const struct tenterhook_request *r, struct th_span name,
+                                     struct th_span *value)
 {
     bool found = false;
 
     for (size_t i = 0; i < r->header_count; i++) {
-        if (!th_lib_ieq(r->headers[i].name, name))
+        if (!th_span_ieq(r->headers[i].name, name))
             continue;
         if (found)
             return TENTERHOOK_MALFORMED;
@@ -73,11 +74,11 @@ enum tenterhook_result th_lib_header(const struct tenterhook_request *r, th_lib_
     if (!found && !from_function(r, name, value))
         return TENTERHOOK_MISSING_HEADER;
     if (!value->p)
-        *value = th_lib_of("", 0);
+        *value = th_span("", 0);
     return TENTERHOOK_OK;
 }
 
-static enum tenterhook_result get(struct check *c, th_lib_span name, th_lib_span *value)
+static enum tenterhook_result get(struct check *c, struct th_span name, struct th_span *value)
 {
     enum tenterhook_result result = th_lib_header(c->request, name, value);
 
@@ -92,7 +93,7 @@ static enum tenterhook_result get(struct check *c, th_lib_span name, th_lib_span
 static enum tenterhook_result check_auth(struct check *c)
 {
     const struct th_lib_verifier *v = c->v;
-    th_lib_span text, value[TH_LIB_VARS];
+    struct th_span text, value[TH_LIB_VARS];
     uint8_t digest[32];
     bool match = false;
     enum tenterhook_result result = get(c, v->auth_header, &text);
@@ -119,19 +120,19 @@ static size_t encoded_length(const struct th_lib_form *f)
 }
 
 /* Notes the header's time; false when it has another one already. */
-static bool note_time(struct check *c, th_lib_span ts, bool once)
+static bool note_time(struct check *c, struct th_span ts, bool once)
 {
-    if (c->value[TH_LIB_TS].p && (once || !th_lib_eq(c->value[TH_LIB_TS], ts)))
+    if (c->value[TH_LIB_TS].p && (once || !th_span_eq(c->value[TH_LIB_TS], ts)))
         return false;
     c->value[TH_LIB_TS] = ts;
     return true;
 }
 
 /* One element of the list. NULL, or what is wrong with the header because of it. */
-static const char *take_element(struct check *c, th_lib_span text)
+static const char *take_element(struct check *c, struct th_span text)
 {
     const struct th_lib_form *f = c->form;
-    th_lib_span value[TH_LIB_VARS];
+    struct th_span value[TH_LIB_VARS];
 
     if (f->list && f->stamp_item.count && th_lib_match(&f->stamp_item, text, value))
         return note_time(c, value[TH_LIB_TS], true) ? NULL : "the header has two times";
@@ -149,9 +150,9 @@ static const char *take_element(struct check *c, th_lib_span text)
 
 /* Takes the next signature off *rest, in its encoding, passing over everything else: for lists that
  * take_element has accepted. */
-static bool next_signature(const struct check *c, th_lib_span *rest, bool *more, th_lib_span *sig)
+static bool next_signature(const struct check *c, struct th_span *rest, bool *more, struct th_span *sig)
 {
-    th_lib_span part, value[TH_LIB_VARS];
+    struct th_span part, value[TH_LIB_VARS];
 
     while (th_lib_split(rest, c->form->join, &part, more))
         if (th_lib_match(&c->form->item, part, value) && value[TH_LIB_SIG].n == encoded_length(c->form)) {
@@ -161,10 +162,10 @@ static bool next_signature(const struct check *c, th_lib_span *rest, bool *more,
     return false;
 }
 
-static const char *take_header(struct check *c, th_lib_span text)
+static const char *take_header(struct check *c, struct th_span text)
 {
     const struct th_lib_form *f = c->form;
-    th_lib_span value[TH_LIB_VARS], part;
+    struct th_span value[TH_LIB_VARS], part;
     bool more = true;
     const char *why = NULL;
 
@@ -188,9 +189,9 @@ static const char *take_header(struct check *c, th_lib_span text)
 
 /* A value that is signed, out of one of the headers that carry it. Where several do, they must agree: whoever
  * reads the other one must not read what was not signed. */
-static enum tenterhook_result take_source(struct check *c, th_lib_span header, th_lib_span *value)
+static enum tenterhook_result take_source(struct check *c, struct th_span header, struct th_span *value)
 {
-    th_lib_span text = {NULL, 0};
+    struct th_span text = {NULL, 0};
     enum tenterhook_result result;
 
     if (value->p && th_lib_header(c->request, header, &text) == TENTERHOOK_MISSING_HEADER)
@@ -200,7 +201,7 @@ static enum tenterhook_result take_source(struct check *c, th_lib_span header, t
         return result;
     if (text.n == 0)
         return say(c, TENTERHOOK_MALFORMED, header, "the header is empty");
-    if (value->p && !th_lib_eq(*value, text))
+    if (value->p && !th_span_eq(*value, text))
         return say(c, TENTERHOOK_MALFORMED, header, "another header has another value of the same");
     *value = text;
     return TENTERHOOK_OK;
@@ -213,7 +214,7 @@ static enum tenterhook_result fill_values(struct check *c)
     uint32_t wanted = f->content.vars; /* of the other headers */
     enum tenterhook_result result = TENTERHOOK_OK;
 
-    c->value[TH_LIB_BODY] = th_lib_of(c->request->body_len ? c->request->body : "", c->request->body_len);
+    c->value[TH_LIB_BODY] = th_span(c->request->body_len ? c->request->body : "", c->request->body_len);
     c->value[TH_LIB_VERSION] = v->schema_version;
     if (f->content.vars & TH_LIB_BIT(TH_LIB_ENDPOINT_URL)) {
         if (c->request->url.n == 0)
@@ -228,7 +229,7 @@ static enum tenterhook_result fill_values(struct check *c)
     return result;
 }
 
-static th_lib_span time_header(const struct check *c)
+static struct th_span time_header(const struct check *c)
 {
     if (!(c->form->wrap.vars & TH_LIB_BIT(TH_LIB_TS)) && !(c->form->item.vars & TH_LIB_BIT(TH_LIB_TS)))
         for (unsigned i = 0; i < c->v->source_count; i++)
@@ -239,7 +240,7 @@ static th_lib_span time_header(const struct check *c)
 
 static enum tenterhook_result check_time(struct check *c)
 {
-    const th_lib_span ts = c->value[TH_LIB_TS], header = time_header(c);
+    const struct th_span ts = c->value[TH_LIB_TS], header = time_header(c);
     struct tenterhook_report *r = c->report;
     bool ok;
 
@@ -263,20 +264,20 @@ static enum tenterhook_result check_time(struct check *c)
     return TENTERHOOK_OK;
 }
 
-static bool begins_as_time(th_lib_span body, th_lib_span separator)
+static bool begins_as_time(struct th_span body, struct th_span separator)
 {
     size_t n = 0;
 
     while (n < body.n && body.p[n] >= '0' && body.p[n] <= '9')
         n++;
-    return n > 0 && th_lib_starts(th_lib_of(body.p + n, body.n - n), separator);
+    return n > 0 && th_span_starts(th_span(body.p + n, body.n - n), separator);
 }
 
 /* Whether another split of the same content could have been signed. */
 static bool ambiguous(const struct check *c)
 {
     const struct th_lib_template *t = &c->form->content;
-    const th_lib_span none = {NULL, 0};
+    const struct th_span none = {NULL, 0};
     bool variable = false; /* one stands before the time */
 
     for (unsigned i = 0; i < t->count; i++) {
@@ -307,7 +308,7 @@ static enum tenterhook_result check_hmac(struct check *c, const struct th_bytes 
 {
     char text[TH_LIB_KEYS][128]; /* what each key would have signed */
     const size_t n = encoded_length(c->form);
-    th_lib_span rest = c->list, sig;
+    struct th_span rest = c->list, sig;
     bool match = false, more = true;
     uint8_t mac[64];
 
@@ -341,20 +342,19 @@ static enum tenterhook_result join(struct check *c, const struct th_bytes *piece
 }
 
 /* Decodes a signature; false when it is not the one spelling of its bytes. */
-static bool decode(const struct th_lib_form *f, th_lib_span text, uint8_t sig[64])
+static bool decode(const struct th_lib_form *f, struct th_span text, uint8_t sig[64])
 {
     char again[128];
     size_t n = 0;
-    bool ok =
-        f->encoding == TENTERHOOK_HEX ? th_lib_unhex(text, sig, 64, &n) : th_lib_unbase64(text, sig, 64, &n);
+    bool ok = f->encoding == TENTERHOOK_HEX ? th_unhex(text, sig, 64, &n) : th_unbase64(text, sig, 64, &n);
 
-    return ok && n == 64 && th_lib_eq(th_lib_of(again, th_lib_encode(f->encoding, sig, 64, again)), text);
+    return ok && n == 64 && th_span_eq(th_span(again, th_lib_encode(f->encoding, sig, 64, again)), text);
 }
 
 static enum tenterhook_result check_ed25519(struct check *c, const struct th_bytes *pieces, unsigned count)
 {
     struct th_bytes message;
-    th_lib_span rest = c->list, text;
+    struct th_span rest = c->list, text;
     bool match = false, more = true;
     uint8_t sig[64];
     enum tenterhook_result result = join(c, pieces, count, &message);
@@ -378,7 +378,7 @@ static enum tenterhook_result check_form(struct check *c)
 {
     const struct th_lib_template *t = &c->form->content;
     struct th_bytes pieces[TH_LIB_PIECES];
-    th_lib_span text;
+    struct th_span text;
     enum tenterhook_result result = get(c, c->form->header, &text);
     const char *why = result ? NULL : take_header(c, text);
 
@@ -394,7 +394,7 @@ static enum tenterhook_result check_form(struct check *c)
         return say(c, TENTERHOOK_MALFORMED, c->form->header,
                    "id, time and body could be told apart in more than one way");
     for (unsigned i = 0; i < t->count; i++) {
-        th_lib_span s = t->piece[i].var == TH_LIB_TEXT ? t->piece[i].text : c->value[t->piece[i].var];
+        struct th_span s = t->piece[i].var == TH_LIB_TEXT ? t->piece[i].text : c->value[t->piece[i].var];
         pieces[i] = (struct th_bytes){s.p, s.n};
     }
     result = c->form->algorithm == TENTERHOOK_ED25519 ? check_ed25519(c, pieces, t->count)

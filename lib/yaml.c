@@ -51,7 +51,7 @@ static bool pop(struct th_lib_yaml *y)
     return ok || fail(y, "refused");
 }
 
-static bool give(struct th_lib_yaml *y, th_lib_span s, bool quoted, bool escaped)
+static bool give(struct th_lib_yaml *y, struct th_span s, bool quoted, bool escaped)
 {
     y->quoted = quoted;
     y->escaped = escaped;
@@ -94,7 +94,7 @@ static bool line_end(struct th_lib_yaml *y)
 
 /* ---- scalars ---- */
 
-static bool quoted(struct th_lib_yaml *y, th_lib_span *out, bool *escaped)
+static bool quoted(struct th_lib_yaml *y, struct th_span *out, bool *escaped)
 {
     char quote = y->text.p[y->at++];
     size_t from = y->at;
@@ -119,14 +119,14 @@ static bool quoted(struct th_lib_yaml *y, th_lib_span *out, bool *escaped)
             y->at++;
             continue;
         }
-        *out = th_lib_of(y->text.p + from, y->at - from);
+        *out = th_span(y->text.p + from, y->at - from);
         y->at++;
         return true;
     }
 }
 
 /* A plain scalar; it ends before ": ", " #", the end of the line, and in flow before , [ ] { }. */
-static bool plain(struct th_lib_yaml *y, bool flow, th_lib_span *out)
+static bool plain(struct th_lib_yaml *y, bool flow, struct th_span *out)
 {
     size_t from = y->at, end;
     char first = peek(y, 0);
@@ -148,13 +148,13 @@ static bool plain(struct th_lib_yaml *y, bool flow, th_lib_span *out)
     }
     for (end = y->at; end > from && (y->text.p[end - 1] == ' ' || y->text.p[end - 1] == '\t');)
         end--;
-    *out = th_lib_of(y->text.p + from, end - from);
+    *out = th_span(y->text.p + from, end - from);
     return end > from || fail(y, "a value is missing");
 }
 
 static bool scalar(struct th_lib_yaml *y, bool flow)
 {
-    th_lib_span s;
+    struct th_span s;
     bool escaped = false, is_quoted = peek(y, 0) == '"' || peek(y, 0) == '\'';
 
     if (is_quoted ? !quoted(y, &s, &escaped) : !plain(y, flow, &s))
@@ -163,7 +163,7 @@ static bool scalar(struct th_lib_yaml *y, bool flow)
 }
 
 /* A key and its colon. */
-static bool key(struct th_lib_yaml *y, bool flow, th_lib_span *out)
+static bool key(struct th_lib_yaml *y, bool flow, struct th_span *out)
 {
     bool escaped = false;
 
@@ -249,7 +249,7 @@ static bool has_key(struct th_lib_yaml *y)
 {
     size_t at = y->at;
     const char *fault = y->fault;
-    th_lib_span ignored;
+    struct th_span ignored;
     bool yes = key(y, false, &ignored);
 
     y->at = at;
@@ -262,7 +262,7 @@ static bool null(struct th_lib_yaml *y, bool *pending)
     bool was = *pending;
 
     *pending = false;
-    return !was || give(y, th_lib_of("", 0), false, false);
+    return !was || give(y, th_span("", 0), false, false);
 }
 
 /* Closes what a line at this column ends. *pending: the top frame still awaits a value. */
@@ -343,8 +343,8 @@ static bool line(struct th_lib_yaml *y, bool *pending, bool *started)
     return place(y, column, dash, pending, started) && entry(y, pending);
 }
 
-bool th_lib_yaml_walk(struct th_lib_yaml *y, th_lib_span text,
-                      bool (*on)(struct th_lib_yaml *y, const th_lib_span *scalar), void *ctx)
+bool th_lib_yaml_walk(struct th_lib_yaml *y, struct th_span text,
+                      bool (*on)(struct th_lib_yaml *y, const struct th_span *scalar), void *ctx)
 {
     bool pending = false, started = false;
 
@@ -355,7 +355,7 @@ bool th_lib_yaml_walk(struct th_lib_yaml *y, th_lib_span text,
     y->ctx = ctx;
     if (text.n > TH_LIB_YAML_MAX)
         return fail(y, "too long");
-    if (th_lib_starts(text, tenterhook_str("\xef\xbb\xbf")))
+    if (th_span_starts(text, tenterhook_str("\xef\xbb\xbf")))
         y->at = y->line_start = 3; /* a byte order mark, which would make another key of the first one */
     while (y->at < text.n) {
         while (peek(y, 0) == ' ' && y->at < text.n)

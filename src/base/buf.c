@@ -77,14 +77,9 @@ void th_buf_str(struct th_buf *b, const char *s)
 
 void th_buf_u64(struct th_buf *b, uint64_t v)
 {
-    char digits[20];
-    size_t i = sizeof digits;
+    char digits[20], *end = digits + sizeof digits, *first = th_decimal_before(end, v);
 
-    do {
-        digits[--i] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    th_buf_add(b, digits + i, sizeof digits - i);
+    th_buf_add(b, first, (size_t)(end - first));
 }
 
 void th_buf_i64(struct th_buf *b, int64_t v)

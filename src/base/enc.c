@@ -1,5 +1,4 @@
-/* Hex and base64 into growing buffers; the steps are lib/text.h's. Strict on input: one text for one value, so
- * that nothing compares unequal by form. */
+/* Hex and base64 into growing buffers; the steps are lib/text.h's. */
 #include "base/enc.h"
 
 void th_hex(struct th_buf *out, const void *p, size_t n)
@@ -10,11 +9,6 @@ void th_hex(struct th_buf *out, const void *p, size_t n)
         return;
     th_hex_write(p, n, to);
     out->n += 2 * n;
-}
-
-bool th_unhex(struct th_span text, void *out, size_t cap, size_t *n)
-{
-    return th_hex_read(text.p, text.n, out, cap, n);
 }
 
 void th_base64(struct th_buf *out, const void *p, size_t n)
@@ -33,16 +27,4 @@ void th_base64url(struct th_buf *out, const void *p, size_t n)
 
     if (to)
         out->n += th_base64_write(p, n, TH_BASE64URL, to);
-}
-
-bool th_unbase64(struct th_span text, void *out, size_t cap, size_t *n)
-{
-    size_t unpadded = th_base64_unpadded(text.p, text.n);
-
-    return unpadded != SIZE_MAX && th_base64_read(text.p, unpadded, TH_BASE64, out, cap, n);
-}
-
-bool th_unbase64url(struct th_span text, void *out, size_t cap, size_t *n)
-{
-    return th_base64_read(text.p, text.n, TH_BASE64URL, out, cap, n);
 }

@@ -6,7 +6,7 @@
  * becomes U+FFFD, so the result is always valid. Failure (memory, maximum) sticks in the buffer; the writer
  * itself never fails. */
 #include "base/json.h"
-#include "base/json_scan.h"
+#include "lib/json_scan.h"
 
 static void separate(struct th_jw *w)
 {

@@ -9,9 +9,9 @@
  * to say so. */
 #include "base/log.h"
 #include "base/buf.h"
-#include "base/json_scan.h"
 #include "base/time.h"
 #include "base/unseen.h"
+#include "lib/json_scan.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -15,7 +15,7 @@
  * nothing beyond the end is read. 2. No recursion: one frame a level, at most TH_JSON_DEPTH_MAX. 3. Putting n
  * members into order takes O(n log n) whatever their names. */
 #include "core/ecma.h"
-#include "base/json_scan.h"
+#include "lib/json_scan.h"
 
 #define NO_INDEX UINT32_MAX
 #define FEW_MEMBERS 64 /* up to here equal names are looked for one by one */

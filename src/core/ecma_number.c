@@ -4,8 +4,8 @@
  * What it does not (beyond 2^53, too many digits, 1e400, 1e-400) stays as it is: writing what ECMAScript would
  * make of it sends another value than was published. */
 #include "base/decimal.h"
-#include "base/json_scan.h"
 #include "core/ecma.h"
+#include "lib/json_scan.h"
 
 /* Reads a JSON number. False when it has more digits than any double's shortest form, or is none. */
 static bool read_number(struct th_span raw, struct th_decimal *d, bool *negative)

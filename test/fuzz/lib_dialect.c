@@ -4,7 +4,7 @@
 
 #define BODY "{\"id\":\"e\",\"type\":\"t.u\",\"data\":{\"id\":1}}"
 
-static void fuzz_round_trip(struct fuzz *f, const struct tenterhook_scheme *s, th_lib_span secret)
+static void fuzz_round_trip(struct fuzz *f, const struct tenterhook_scheme *s, struct th_span secret)
 {
     struct tenterhook_message m = {.body = TENTERHOOK_LIT(BODY), .ts = NOW};
     struct tenterhook_header h[TENTERHOOK_SOURCES_MAX + 1];
@@ -34,7 +34,7 @@ static void fuzz_round_trip(struct fuzz *f, const struct tenterhook_scheme *s, t
 
         n = th_lib_stamp(s->signature[0].stamp, NOW, stamp);
         h[r.header_count++] =
-            (struct tenterhook_header){s->source[i].header, time ? th_lib_of(stamp, n) : tenterhook_str("x")};
+            (struct tenterhook_header){s->source[i].header, time ? th_span(stamp, n) : tenterhook_str("x")};
     }
     (void)!tenterhook_construct_event(&v, &r, NOW, &event, NULL);
     /* Nobody's signature: whatever the file says, this body was not signed. */
@@ -46,7 +46,7 @@ static void fuzz_round_trip(struct fuzz *f, const struct tenterhook_scheme *s, t
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz f = fuzz_begin(data, size);
-    th_lib_span text = span_of(fuzz_rest(&f));
+    struct th_span text = span_of(fuzz_rest(&f));
     struct tenterhook_fault fault = {0, NULL};
     struct tenterhook_scheme s;
 

@@ -94,7 +94,7 @@ static void unknown(void *ctx, const struct tenterhook_event *e)
     *(unsigned *)ctx |= 4;
 }
 
-static bool fits(const char *pattern, th_lib_span type)
+static bool fits(const char *pattern, struct th_span type)
 {
     size_t n = strlen(pattern);
 
@@ -113,7 +113,7 @@ static const char *text_of(struct fuzz *f, struct fuzz_bytes line)
     return text;
 }
 
-static void fuzz_route(const char *one, const char *two, th_lib_span type, th_lib_span id)
+static void fuzz_route(const char *one, const char *two, struct th_span type, struct th_span id)
 {
     unsigned called = 0;
     uint64_t room[16];
@@ -143,7 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *one = text_of(&f, fuzz_line(&f)), *two = text_of(&f, fuzz_line(&f));
     struct fuzz_bytes type = fuzz_line(&f), ops = fuzz_rest(&f);
 
-    fuzz_route(one, two, span_of(type), th_lib_of(ops.p, ops.n < 8 ? ops.n : 8));
+    fuzz_route(one, two, span_of(type), th_span(ops.p, ops.n < 8 ? ops.n : 8));
     fuzz_set(&f, how % 24 + 1, how >= 128, ops);
     fuzz_end(&f);
     return 0;

@@ -7,12 +7,12 @@
 #define DIALECTS_MAX 32
 #define NOW INT64_C(1700000000)
 
-static inline th_lib_span span_of(struct fuzz_bytes b)
+static inline struct th_span span_of(struct fuzz_bytes b)
 {
-    return th_lib_of(b.p, b.n);
+    return th_span(b.p, b.n);
 }
 
-static inline bool lies_in(th_lib_span s, const void *p, size_t n)
+static inline bool lies_in(struct th_span s, const void *p, size_t n)
 {
     return s.n == 0 || ((const char *)p <= s.p && s.p + s.n <= (const char *)p + n);
 }
@@ -34,7 +34,7 @@ static inline bool is_asymmetric(const struct tenterhook_scheme *s, unsigned for
     return s->signature_count && s->signature[form].algorithm == TENTERHOOK_ED25519;
 }
 
-static inline th_lib_span verifying_secret(const struct tenterhook_scheme *s, unsigned i)
+static inline struct th_span verifying_secret(const struct tenterhook_scheme *s, unsigned i)
 {
     bool pair = is_asymmetric(s, 0) && secrets[i].verify;
 
@@ -77,7 +77,7 @@ static inline struct fuzz_verifier *built_in_verifier(unsigned i, unsigned form)
     struct fuzz_verifier *f = &made[s - built_in(0)][form];
 
     for (; !f->ready; f->secret += !f->ready) {
-        th_lib_span secret;
+        struct th_span secret;
 
         must(f->secret < SECRETS);
         secret = verifying_secret(s, f->secret);

@@ -17,10 +17,10 @@ static enum tenterhook_result verify(const struct tenterhook_scheme *s, const ch
 
 /* The signature's header and one for each source, and the changed body. */
 static void fuzz_request(struct fuzz *f, const struct tenterhook_scheme *s,
-                         const struct tenterhook_message *m, th_lib_span signature)
+                         const struct tenterhook_message *m, struct th_span signature)
 {
     char stamp[32];
-    th_lib_span ts = th_lib_of(stamp, th_lib_stamp(s->signature[0].stamp, NOW, stamp));
+    struct th_span ts = th_span(stamp, th_lib_stamp(s->signature[0].stamp, NOW, stamp));
     struct fuzz_bytes body = fuzz_copy(f, m->body.p, m->body.n);
     struct tenterhook_header h[] = {
         {s->signature[0].header, signature}, {s->source[0].header, ts}, {s->source[1].header, m->event_id}};

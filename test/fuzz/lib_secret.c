@@ -2,7 +2,7 @@
  * prefixed secret is the same without its prefix, and another secret is another key. */
 #include "lib_fuzz.h"
 
-static bool key_of(struct fuzz *f, enum tenterhook_key kind, th_lib_span secret, th_lib_span *key)
+static bool key_of(struct fuzz *f, enum tenterhook_key kind, struct th_span secret, struct th_span *key)
 {
     uint8_t buf[TH_LIB_KEY_MAX];
     const uint8_t *p;
@@ -15,32 +15,32 @@ static bool key_of(struct fuzz *f, enum tenterhook_key kind, th_lib_span secret,
     return true;
 }
 
-static void fuzz_kinds(struct fuzz *f, th_lib_span secret)
+static void fuzz_kinds(struct fuzz *f, struct th_span secret)
 {
-    static const th_lib_span whsec = TENTERHOOK_LIT("whsec_");
+    static const struct th_span whsec = TENTERHOOK_LIT("whsec_");
     char *prefixed = fuzz_block(f, whsec.n + secret.n);
-    th_lib_span key, other;
+    struct th_span key, other;
 
     memcpy(prefixed, whsec.p, whsec.n);
     if (secret.n)
         memcpy(prefixed + whsec.n, secret.p, secret.n);
     must(key_of(f, TENTERHOOK_KEY_UTF8, secret, &key) == (secret.n > 0));
     if (key_of(f, TENTERHOOK_KEY_BASE64, secret, &key)) {
-        must(key_of(f, TENTERHOOK_KEY_WHSEC, secret, &other) && th_lib_eq(key, other));
-        must(key_of(f, TENTERHOOK_KEY_WHSEC, th_lib_of(prefixed, whsec.n + secret.n), &other));
-        must(th_lib_eq(key, other) && !key_of(f, TENTERHOOK_KEY_WHSK, secret, &other));
+        must(key_of(f, TENTERHOOK_KEY_WHSEC, secret, &other) && th_span_eq(key, other));
+        must(key_of(f, TENTERHOOK_KEY_WHSEC, th_span(prefixed, whsec.n + secret.n), &other));
+        must(th_span_eq(key, other) && !key_of(f, TENTERHOOK_KEY_WHSK, secret, &other));
     }
     if (key_of(f, TENTERHOOK_KEY_HEX, secret, &key))
         must(secret.n % 2 == 0 && key.n == secret.n / 2);
-    must(!key_of(f, TENTERHOOK_KEY_WHSK, th_lib_of(prefixed, whsec.n + secret.n), &key));
+    must(!key_of(f, TENTERHOOK_KEY_WHSK, th_span(prefixed, whsec.n + secret.n), &key));
     (void)key_of(f, TENTERHOOK_KEY_WHSK, secret, &key);
 }
 
 /* A verifier with two secrets takes what either of them signed, and with one only its own. */
-static void fuzz_verifier(const struct tenterhook_scheme *s, th_lib_span one, th_lib_span two)
+static void fuzz_verifier(const struct tenterhook_scheme *s, struct th_span one, struct th_span two)
 {
     static const char body[] = "{}";
-    const th_lib_span both[] = {one, two};
+    const struct th_span both[] = {one, two};
     struct tenterhook_message m = {.body = {body, 2}, .event_id = {"e", 1}, .ts = NOW};
     char value[512];
     struct tenterhook_header h[] = {{s->signature[0].header, {value, 0}},
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz f = fuzz_begin(data, size);
     unsigned which = fuzz_byte(&f);
-    th_lib_span one = span_of(fuzz_line(&f)), two = span_of(fuzz_rest(&f));
+    struct th_span one = span_of(fuzz_line(&f)), two = span_of(fuzz_rest(&f));
     static struct tenterhook_scheme standard;
 
     if (!standard.signature_count)
@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (which % 4 == 0 && is_sample(data, size, 64)) {
         struct tenterhook_scheme ed = standard;
         struct tenterhook_verifier v;
-        const th_lib_span secret[] = {one};
+        const struct th_span secret[] = {one};
 
         ed.signature[0].algorithm = TENTERHOOK_ED25519;
         ed.signature[0].key = which % 8 ? TENTERHOOK_KEY_WHSK : TENTERHOOK_KEY_HEX;

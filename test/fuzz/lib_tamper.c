@@ -16,15 +16,15 @@ struct world {
     bool is_signed[TENTERHOOK_SOURCES_MAX + 2];
 };
 
-static th_lib_span value_of(const struct world *w, enum th_lib_var var)
+static struct th_span value_of(const struct world *w, enum th_lib_var var)
 {
     static char stamp[32];
 
     switch (var) {
     case TH_LIB_TS:
-        return th_lib_of(
-            stamp, th_lib_stamp(w->s->signature_count ? w->s->signature[w->form].stamp : TENTERHOOK_UNIX, NOW,
-                                stamp));
+        return th_span(stamp,
+                       th_lib_stamp(w->s->signature_count ? w->s->signature[w->form].stamp : TENTERHOOK_UNIX,
+                                    NOW, stamp));
     case TH_LIB_EVENT_ID:
         return w->m.event_id;
     default:
@@ -55,7 +55,7 @@ static void build(struct fuzz *f, struct world *w)
                                          span_of(w->part[0])};
     for (unsigned i = 0; i < s->source_count; i++, parts++) {
         enum th_lib_var var = th_lib_variable(s->source[i].variable);
-        th_lib_span value = value_of(w, var);
+        struct th_span value = value_of(w, var);
 
         w->part[parts] = fuzz_copy(f, value.p, value.n);
         w->is_signed[parts] = form.content.vars & TH_LIB_BIT(var);

@@ -3,14 +3,15 @@
 #include "lib_fuzz.h"
 
 /* Puts the values into the template, and compares with the text. */
-static bool gives(const struct th_lib_template *t, th_lib_span text, const th_lib_span value[TH_LIB_VARS])
+static bool gives(const struct th_lib_template *t, struct th_span text,
+                  const struct th_span value[TH_LIB_VARS])
 {
     for (unsigned i = 0; i < t->count; i++) {
-        th_lib_span s = t->piece[i].var == TH_LIB_TEXT ? t->piece[i].text : value[t->piece[i].var];
+        struct th_span s = t->piece[i].var == TH_LIB_TEXT ? t->piece[i].text : value[t->piece[i].var];
 
-        if (!th_lib_starts(text, s))
+        if (!th_span_starts(text, s))
             return false;
-        text = th_lib_of(text.p + s.n, text.n - s.n);
+        text = th_span(text.p + s.n, text.n - s.n);
     }
     return text.n == 0;
 }
@@ -26,7 +27,7 @@ static unsigned variables(const struct th_lib_template *t)
 }
 
 /* A form whose templates are these. */
-static void fuzz_form(th_lib_span a, th_lib_span b, th_lib_span c)
+static void fuzz_form(struct th_span a, struct th_span b, struct th_span c)
 {
     const struct tenterhook_signature s = {.header = TENTERHOOK_LIT("S"),
                                            .algorithm = TENTERHOOK_HMAC_SHA256,
@@ -48,9 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz f = fuzz_begin(data, size);
     uint32_t allowed = (uint32_t)fuzz_byte(&f) << 8 | fuzz_byte(&f) | TH_LIB_BIT(TH_LIB_ITEMS);
-    th_lib_span text = span_of(fuzz_line(&f)), subject = span_of(fuzz_line(&f)),
-                rest = span_of(fuzz_rest(&f));
-    th_lib_span value[TH_LIB_VARS] = {{NULL, 0}};
+    struct th_span text = span_of(fuzz_line(&f)), subject = span_of(fuzz_line(&f)),
+                   rest = span_of(fuzz_rest(&f));
+    struct th_span value[TH_LIB_VARS] = {{NULL, 0}};
     struct th_lib_template t;
     enum th_lib_var only = th_lib_variable(text);
 

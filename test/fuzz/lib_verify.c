@@ -9,7 +9,7 @@ static bool by_name(void *ctx, const char *name, struct tenterhook_span *value)
     const struct tenterhook_request *r = ctx;
 
     for (size_t i = 0; i < r->header_count; i++)
-        if (th_lib_ieq(r->headers[i].name, tenterhook_str(name))) {
+        if (th_span_ieq(r->headers[i].name, tenterhook_str(name))) {
             *value = r->headers[i].value;
             return true;
         }

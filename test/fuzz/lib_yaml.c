@@ -3,12 +3,12 @@
 #include "lib_fuzz.h"
 
 struct seen {
-    th_lib_span text;
+    struct th_span text;
     uint64_t hash, calls;
     unsigned stop_at;
 };
 
-static bool on(struct th_lib_yaml *y, const th_lib_span *scalar)
+static bool on(struct th_lib_yaml *y, const struct th_span *scalar)
 {
     struct seen *s = y->ctx;
     const struct th_lib_yaml_frame *top = &y->frame[y->depth - 1];
@@ -24,7 +24,7 @@ static bool on(struct th_lib_yaml *y, const th_lib_span *scalar)
     return ++s->calls != s->stop_at;
 }
 
-static bool walk(th_lib_span text, unsigned stop_at, struct seen *s, struct th_lib_yaml *y)
+static bool walk(struct th_span text, unsigned stop_at, struct seen *s, struct th_lib_yaml *y)
 {
     bool ok;
 
@@ -37,7 +37,7 @@ static bool walk(th_lib_span text, unsigned stop_at, struct seen *s, struct th_l
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz f = fuzz_begin(data, size);
-    th_lib_span text = span_of(fuzz_rest(&f));
+    struct th_span text = span_of(fuzz_rest(&f));
     struct th_lib_yaml y;
     struct seen once, twice;
     bool ok = walk(text, 0, &once, &y);

@@ -26,7 +26,7 @@ static enum tenterhook_result make(struct made *m, const char *dialect, const ch
     assert_int_equal(tenterhook_sign(&s, 0, &secret, 1, &message, m->value, sizeof m->value, &n),
                      TENTERHOOK_OK);
     m->h[0].name = s.signature_count ? s.signature[0].header : s.auth_header;
-    m->h[0].value = th_lib_of(m->value, n);
+    m->h[0].value = th_span(m->value, n);
     m->h[1] = (struct tenterhook_header){TENTERHOOK_LIT("webhook-id"), tenterhook_str(id)};
     m->h[2] = (struct tenterhook_header){TENTERHOOK_LIT("webhook-timestamp"), TENTERHOOK_LIT("1775120400")};
     m->h[3] = (struct tenterhook_header){tenterhook_str(extra), tenterhook_str(extra_value)};
@@ -319,7 +319,7 @@ static void test_once(void **state)
     tenterhook_seen_forget(&set, &key);
     assert_int_equal(tenterhook_dispatch(&r, &e), TENTERHOOK_HANDLED);
     /* Without an id there is nothing to know an event by, unless the body is to count. */
-    e.id = e.resource_id = th_lib_of(NULL, 0);
+    e.id = e.resource_id = th_span(NULL, 0);
     assert_int_equal(tenterhook_dispatch(&r, &e), TENTERHOOK_HANDLED);
     assert_int_equal(tenterhook_dispatch(&r, &e), TENTERHOOK_HANDLED);
     e.body = tenterhook_str("{}");

@@ -47,7 +47,7 @@ static inline span text_member(span object, const char *name)
     size_t n;
     char *p = text_of(member(object, name), &n);
 
-    return th_lib_of(p, n);
+    return th_span(p, n);
 }
 
 static inline void drop(span s)
@@ -68,7 +68,7 @@ static inline int64_t int_member(span object, const char *name)
 static inline span inside(span collection)
 {
     assert_true(collection.n >= 2 && (collection.p[0] == '{' || collection.p[0] == '['));
-    return th_lib_of(collection.p + 1, collection.n - 1);
+    return th_span(collection.p + 1, collection.n - 1);
 }
 
 /* Takes the next element (or "name": value pair, with its name) off the inside of a collection. False at its
@@ -87,7 +87,7 @@ static inline bool next_of(span *rest, span *name, span *value)
         const char *q = p + 1;
         while (*q != '"' || q[-1] == '\\')
             q++;
-        *name = th_lib_of(p, (size_t)(q + 1 - p));
+        *name = th_span(p, (size_t)(q + 1 - p));
         for (p = q + 1; *p == ':' || *p == ' ' || *p == '\n';)
             p++;
     }
@@ -112,7 +112,7 @@ static inline bool next_of(span *rest, span *name, span *value)
     value->n = (size_t)(p - value->p);
     while (value->n && strchr(" \n\r\t", value->p[value->n - 1]))
         value->n--;
-    *rest = th_lib_of(p, (size_t)(end - p));
+    *rest = th_span(p, (size_t)(end - p));
     return true;
 }
 
@@ -123,8 +123,8 @@ static inline span unbase64(span text)
     size_t n;
 
     assert_non_null(out);
-    assert_true(th_lib_unbase64(text, out, text.n, &n));
-    return th_lib_of((char *)out, n);
+    assert_true(th_unbase64(text, out, text.n, &n));
+    return th_span((char *)out, n);
 }
 
 /* A request from a JSON object of headers and a body; request_drop when done. */
@@ -167,13 +167,13 @@ static inline span tree_file(const char *name)
 
     snprintf(path, sizeof path, "%.*s%s", (int)(cut - here), here, name);
     s = corpus_load(path);
-    return th_lib_of(s.p, s.n);
+    return th_span(s.p, s.n);
 }
 static inline span corpus_file(const char *name)
 {
     struct th_span s = corpus_read(name);
 
-    return th_lib_of(s.p, s.n);
+    return th_span(s.p, s.n);
 }
 /* The vectors stand beside the corpora. */
 static inline span vector_file(const char *dialect)

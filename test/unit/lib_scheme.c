@@ -8,7 +8,7 @@ struct seen {
     char text[2048];
 };
 
-static bool note(struct th_lib_yaml *y, const th_lib_span *scalar)
+static bool note(struct th_lib_yaml *y, const struct th_span *scalar)
 {
     struct seen *s = y->ctx;
     size_t n = strlen(s->text);
@@ -106,7 +106,7 @@ static void test_yaml_refused(void **state)
 
 static bool is_json(const char *text)
 {
-    span v;
+    struct th_json v;
 
     return th_lib_json(tenterhook_str(text), &v);
 }
@@ -238,7 +238,7 @@ static void test_times(void **state)
 
 static void same(const char *what, span a, span b)
 {
-    if (!th_lib_eq(a, b))
+    if (!th_span_eq(a, b))
         fail_msg("%s: \"%.*s\" is not \"%.*s\"", what, (int)a.n, a.p, (int)b.n, b.p);
 }
 
@@ -255,7 +255,7 @@ static unsigned same_resources(const struct tenterhook_scheme *a, const struct t
     unsigned count = 0;
 
     for (size_t at = 0; at + 6 < b->catalogue.n; at++) {
-        span type = th_lib_of(b->catalogue.p + at + 6, 0);
+        span type = th_span(b->catalogue.p + at + 6, 0);
 
         if (memcmp(b->catalogue.p + at, "type: ", 6) != 0)
             continue;

@@ -53,7 +53,7 @@ static void test_verify(void **state)
         if (!file.p)
             skip();
         for (rest = inside(member(file, "verify")); next_of(&rest, NULL, &c); count++) {
-            bool accept = th_lib_eq(member(c, "expect"), tenterhook_str("\"accept\""));
+            bool accept = th_span_eq(member(c, "expect"), tenterhook_str("\"accept\""));
             enum tenterhook_result result = run_case(dialects[d], c, member(c, "secrets"));
 
             if ((result == TENTERHOOK_OK) != accept)
@@ -107,12 +107,12 @@ static unsigned run_wire(const char *dialect, span c)
         accepted++;
         if (tenterhook_member(event, "type", &id) && view.type.n) {
             span want = text_member(event, "type");
-            assert_true(th_lib_eq(view.type, want));
+            assert_true(th_span_eq(view.type, want));
             drop(want);
         }
         if (tenterhook_member(event, "resource_id", &id) && strcmp(dialect, "tiro") == 0) {
             span want = text_member(event, "resource_id");
-            assert_true(th_lib_eq(view.resource_id, want));
+            assert_true(th_span_eq(view.resource_id, want));
             drop(want);
         }
         if (tenterhook_member(event, "data_json", &id)) /* else the body is not the dialect's */
@@ -156,8 +156,8 @@ static bool next_line(span *rest, span *line)
 
     if (!corpus_line(&r, &l))
         return false;
-    *rest = th_lib_of(r.p, r.n);
-    *line = th_lib_of(l.p, l.n);
+    *rest = th_span(r.p, r.n);
+    *line = th_span(l.p, l.n);
     return true;
 }
 
@@ -174,7 +174,7 @@ static void test_standard_verify(void **state)
         struct tenterhook_verifier v;
         span secret = text_member(c, "secret"), encoded = text_member(c, "body_b64"),
              body = unbase64(encoded);
-        bool valid = th_lib_eq(member(c, "expect"), tenterhook_str("\"VALID\""));
+        bool valid = th_span_eq(member(c, "expect"), tenterhook_str("\"VALID\""));
         enum tenterhook_result result;
 
         request_fill(&r, member(c, "headers"), body);
@@ -276,7 +276,7 @@ static const struct tenterhook_scheme raw_ed25519 = {.signature = {{.header = TE
 static bool run_wycheproof(const struct tenterhook_scheme *scheme, span key, span test, const char *tag_name)
 {
     span msg = text_member(test, "msg"), tag = text_member(test, tag_name);
-    bool valid = th_lib_eq(member(test, "result"), tenterhook_str("\"valid\""));
+    bool valid = th_span_eq(member(test, "result"), tenterhook_str("\"valid\""));
     uint8_t *body = malloc(msg.n + 1);
     size_t n;
     struct tenterhook_verifier v;
@@ -284,7 +284,7 @@ static bool run_wycheproof(const struct tenterhook_scheme *scheme, span key, spa
     struct tenterhook_request r = {.headers = &header, .header_count = 1};
     enum tenterhook_result result;
 
-    assert_true(th_lib_unhex(msg, body, msg.n, &n));
+    assert_true(th_unhex(msg, body, msg.n, &n));
     r.body = body;
     r.body_len = n;
     assert_int_equal(tenterhook_verifier_init(&v, scheme, &key, 1, NULL), TENTERHOOK_OK);

@@ -393,7 +393,7 @@ static bool by_function(void *ctx, const char *name, struct tenterhook_span *val
     const struct tenterhook_header *h = ctx;
 
     for (; h->name.p; h++)
-        if (th_lib_ieq(h->name, tenterhook_str(name))) {
+        if (th_span_ieq(h->name, tenterhook_str(name))) {
             *value = h->value;
             return true;
         }

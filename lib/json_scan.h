@@ -1,12 +1,12 @@
 /* What JSON reader, JSON writer, log and core/ecma*.c share beside lib/text.h. Private to these. */
-#ifndef TH_BASE_JSON_SCAN_H
-#define TH_BASE_JSON_SCAN_H
-#include "base/json.h"
+#ifndef TH_LIB_JSON_SCAN_H
+#define TH_LIB_JSON_SCAN_H
+#include "lib/json.h"
 
 /** First '"' or backslash at or behind p, else end: for text that is known to be valid. */
 static inline const char *th_quote_or_escape(const char *p, const char *end)
 {
-#ifdef TH_FIRST_FLAG
+#if defined TH_FIRST_FLAG && !defined TH_LIB_SMALL
     uint64_t q, b, flags;
 
     for (; end - p >= 8; p += 8) {
@@ -42,5 +42,25 @@ static inline enum th_json_type th_json_type_of(char c)
     default:
         return TH_JSON_NUMBER;
     }
+}
+
+/** Resolves the escape at *p (a backslash) into 1 to 4 bytes and moves *p behind it. Half a surrogate pair becomes
+ * U+FFFD. */
+size_t th_json_resolve(const char **p, const char *end, char out[4]);
+
+/** The character at *p of a string's inside, which it moves behind it, with an escape resolved; its length. Of several
+ * bytes that need no escape one is given at a time. */
+static inline size_t th_json_character(const char **p, const char *end, char out[4])
+{
+    if (**p == '\\')
+        return th_json_resolve(p, end, out);
+    out[0] = *(*p)++;
+    return 1;
+}
+
+/** The bytes between the quotes of a string value. */
+static inline struct th_span th_json_inside(struct th_json v)
+{
+    return th_span(v.raw.p + 1, v.raw.n - 2);
 }
 #endif

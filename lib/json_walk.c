@@ -1,10 +1,9 @@
-/* JSON reader, second half: walks and reads values that th_json_parse has accepted.
+/* JSON reader, second half: walks and reads values that th_json_read has accepted.
  *
  * It relies on validation and looks for ends, not for errors; that makes it quick. On bytes that were never
  * validated it gives nonsense, but reads nothing beyond their end. Nothing is converted but what is asked for:
- * a string's escapes, a small integer. No memory but the caller's buffer, whose failure sticks there. */
-#include "base/json.h"
-#include "base/json_scan.h"
+ * a string's escapes, a small integer. */
+#include "lib/json_scan.h"
 
 /* Behind the closing quote of the string that starts at p. */
 static const char *skip_string(const char *p, const char *end)
@@ -123,44 +122,11 @@ bool th_json_next(struct th_json_iter *it, struct th_json *key, struct th_json *
 
 /* ---- strings ---- */
 
-/* Resolves the escape at *p (a backslash) into 1 to 4 bytes and moves *p behind it. */
-static size_t resolve_escape(const char **p, const char *end, char out[4])
+size_t th_json_resolve(const char **p, const char *end, char out[4])
 {
     uint32_t c = th_json_escape(p, end);
 
     return th_utf8_write(c >= 0xd800 && c <= 0xdfff ? 0xfffd : c, out);
-}
-
-/* The bytes between the quotes. */
-static struct th_span inside(struct th_json v)
-{
-    return th_span(v.raw.p + 1, v.raw.n - 2);
-}
-
-static const char *find_backslash(const char *p, const char *end)
-{
-    const char *q = p < end ? memchr(p, '\\', (size_t)(end - p)) : NULL;
-
-    return q ? q : end;
-}
-
-bool th_json_string(struct th_json v, struct th_buf *out)
-{
-    struct th_span s;
-    const char *p, *end;
-    char bytes[4];
-
-    if (v.type != TH_JSON_STRING)
-        return false;
-    s = inside(v);
-    for (p = s.p, end = s.p + s.n; p < end;) {
-        const char *q = find_backslash(p, end);
-        th_buf_add(out, p, (size_t)(q - p));
-        p = q;
-        if (p < end)
-            th_buf_add(out, bytes, resolve_escape(&p, end, bytes));
-    }
-    return true;
 }
 
 /* Takes the next byte of a JSON Pointer token, "~0" and "~1" resolved. False at its end and on a bad tilde.
@@ -180,7 +146,8 @@ static bool pointer_byte(struct th_span *token, char *c)
     return true;
 }
 
-static bool string_eq(struct th_json v, struct th_span s, bool pointer)
+/* A string value and a token of a JSON Pointer. */
+static bool token_eq(struct th_json v, struct th_span token)
 {
     struct th_span in;
     const char *p, *end;
@@ -188,23 +155,30 @@ static bool string_eq(struct th_json v, struct th_span s, bool pointer)
 
     if (v.type != TH_JSON_STRING)
         return false;
-    in = inside(v);
+    in = th_json_inside(v);
     for (p = in.p, end = in.p + in.n; p < end;) {
-        size_t n = 1;
-        if (*p == '\\')
-            n = resolve_escape(&p, end, bytes);
-        else
-            bytes[0] = *p++;
-        for (size_t i = 0; i < n; i++) {
-            if (pointer) {
-                if (!pointer_byte(&s, &c) || c != bytes[i])
-                    return false;
-            } else {
-                if (s.n == 0 || *s.p != bytes[i])
-                    return false;
-                s.p++, s.n--;
-            }
-        }
+        size_t n = th_json_character(&p, end, bytes);
+
+        for (size_t i = 0; i < n; i++)
+            if (!pointer_byte(&token, &c) || c != bytes[i])
+                return false;
+    }
+    return token.n == 0;
+}
+
+/* Character by character: the value has escapes, or is not the text. Apart, so that the quick way stays short. */
+static __attribute__((noinline)) bool resolved_eq(struct th_json v, struct th_span s)
+{
+    struct th_span in = th_json_inside(v);
+    const char *p = in.p, *end = in.p + in.n;
+    char bytes[4];
+
+    while (p < end) {
+        size_t n = th_json_character(&p, end, bytes);
+
+        if (!th_span_starts(s, th_span(bytes, n)))
+            return false;
+        s = th_span(s.p + n, s.n - n);
     }
     return s.n == 0;
 }
@@ -215,7 +189,7 @@ bool th_json_string_eq(struct th_json v, struct th_span s)
         return false;
     if (v.raw.n - 2 == s.n) /* equal lengths: equal only when there is no escape */
         return s.n == 0 || (memcmp(v.raw.p + 1, s.p, s.n) == 0 && !memchr(s.p, '\\', s.n));
-    return string_eq(v, s, false);
+    return resolved_eq(v, s);
 }
 
 /* ---- scalars and access ---- */
@@ -259,7 +233,7 @@ static bool member(struct th_json object, struct th_span name, bool pointer, str
         return false;
     th_json_iter(&it, object);
     while (th_json_next(&it, &key, &value))
-        if (pointer ? string_eq(key, name, true) : th_json_string_eq(key, name)) {
+        if (pointer ? token_eq(key, name) : th_json_string_eq(key, name)) {
             *out = value;
             return true;
         }
@@ -307,35 +281,4 @@ bool th_json_pointer(struct th_json root, struct th_span pointer, struct th_json
     }
     *out = v;
     return true;
-}
-
-void th_json_pointer_words(struct th_buf *out, struct th_span pointer)
-{
-    size_t begin = out->n;
-
-    if (!th_span_starts(pointer, TH_LIT("/"))) {
-        th_buf_span(out, pointer);
-        return;
-    }
-    pointer = th_span(pointer.p + 1, pointer.n - 1);
-    for (bool more = true; more;) {
-        const char *slash = pointer.n ? memchr(pointer.p, '/', pointer.n) : NULL;
-        struct th_span name = {pointer.p, slash ? (size_t)(slash - pointer.p) : pointer.n};
-        uint64_t index;
-
-        more = slash != NULL;
-        pointer = more ? th_span(slash + 1, pointer.n - name.n - 1) : TH_LIT("");
-        if (th_span_u64(name, UINT32_MAX, &index)) {
-            th_buf_printf(out, "[%llu]", (unsigned long long)index);
-            continue;
-        }
-        if (out->n > begin)
-            th_buf_char(out, '.');
-        for (size_t i = 0; i < name.n; i++) {
-            bool escape =
-                name.p[i] == '~' && i + 1 < name.n && (name.p[i + 1] == '0' || name.p[i + 1] == '1');
-            th_buf_char(out, !escape ? name.p[i] : name.p[i + 1] == '0' ? '~' : '/');
-            i += escape;
-        }
-    }
 }
