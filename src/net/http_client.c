@@ -1,4 +1,4 @@
-/* HTTP/1.1 client behind the transport port: the life of a request, and time.
+/* HTTP/1.1 client behind the transport port: submitting and cancelling, time, opening and closing.
  *
  * Why our own: a delivery on a kept-alive connection must cost one send and one receive, thousands of silent
  * requests must cost the healthy ones nothing, and an answer that is not exactly HTTP/1.1 must not count as
@@ -8,12 +8,8 @@
  * repetition, and repeating a request of which the peer may have read a byte: what left and may have been read is an
  * attempt, and its result is this request's result.
  *
- * Invariants:
- *  1. Every submitted request gets exactly one done(), on the loop, never inside submit or cancel.
- *  2. A tx that has not ended is in `active` and in `timers`, and has at most one connection, which points
- * back, beside those that are being opened.
- *  3. A connection goes to the pool only after an answer that was read to its exact end.
- *  4. One uv_timer serves all deadlines: it is never armed later than the first of them.
+ * Invariants: 1. A tx has at most one connection, which points back, beside those that are being opened. 2. A connection
+ * goes to the pool only after an answer that was read to its exact end. Those of the files below: http_client_private.h.
  *
  * Failure: without memory for a tx the request still ends with TH_HTTP_INTERNAL: refused requests are chained
  * through the member that otherwise points to the tx. */
@@ -22,116 +18,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-/* --- tx objects --- */
-
-static struct hc_tx *tx_new(struct hc *c)
-{
-    struct th_list *l = th_list_pop(&c->spare_txs);
-    struct hc_tx *tx;
-    struct th_buf head, body;
-
-    if (!l) {
-        tx = th_calloc(1, sizeof *tx);
-    } else {
-        c->spare_tx_count--;
-        tx = TH_CONTAINER(l, struct hc_tx, link);
-        head = tx->head;
-        body = tx->body;
-        *tx = (struct hc_tx){.head = head, .body = body};
-    }
-    if (tx) {
-        th_buf_init(&tx->mended, TH_HC_READ);
-        th_buf_init(&tx->plain, 0);
-    }
-    return tx;
-}
-
-static void tx_free(struct hc_tx *tx)
-{
-    struct hc *c = tx->client;
-
-    th_buf_fini(&tx->mended);
-    th_buf_fini(&tx->plain);
-    if (c->spare_tx_count >= TH_HC_SPARE || c->closing) {
-        th_buf_fini(&tx->head);
-        th_buf_fini(&tx->body);
-        th_free(tx);
-        return;
-    }
-    if (tx->head.cap > TH_HC_SPARE_BYTES)
-        th_buf_fini(&tx->head);
-    if (tx->body.cap > TH_HC_SPARE_BYTES)
-        th_buf_fini(&tx->body);
-    th_list_prepend(&c->spare_txs, &tx->link);
-    c->spare_tx_count++;
-}
-
-/* --- end --- */
-
-static void maybe_closed(struct hc *c);
-
-static void call_done(struct hc_tx *tx)
-{
-    struct th_http_req *req = tx->req;
-    struct hc *c = tx->client;
-
-    th_list_remove(&tx->link);
-    req->impl = NULL;
-    req->res.times.done = hc_now_us() - tx->start_us;
-    req->done(req); /* may free req, submit, cancel others, close the client (which ends in a later turn) */
-    tx_free(tx);
-    maybe_closed(c);
-}
-
-void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail)
-{
-    struct hc *c = tx->client;
-
-    if (tx->conn)
-        hc_conn_close(tx->conn, false);
-    hc_race_stop(tx);
-    if (tx->origin)
-        th_pool_drop(&c->pool, tx->origin);
-    tx->origin = NULL;
-    th_heap_remove(&c->timers, &tx->timer);
-    tx->state = TX_ENDED;
-    tx->req->res.class = class;
-    tx->req->res.detail = detail;
-    if (class != TH_HTTP_OK) {
-        tx->req->res.status = 0;
-        tx->req->res.head = tx->req->res.body = th_span("", 0);
-        tx->req->res.truncated = tx->req->res.decoded = false;
-        tx->req->res.retry_after_s = UINT32_MAX;
-    }
-    th_list_remove(&tx->link);
-    th_list_append(&c->ended, &tx->link);
-    if (c->defer)
-        hc_wake(c);
-    else
-        call_done(tx);
-}
-
 /* --- begin --- */
-
-bool hc_tx_may_repeat(const struct hc_tx *tx)
-{
-    const struct th_http_result *res = &tx->req->res;
-
-    return res->reused && !res->fresh_retries && !tx->received && hc_now_us() < tx->req->deadline.us;
-}
-
-void hc_tx_repeat(struct hc_tx *tx)
-{
-    struct th_http_result *res = &tx->req->res;
-
-    hc_conn_close(tx->conn, false);
-    res->fresh_retries = 1;
-    res->reused = false;
-    res->times.sent = -1;
-    tx->sent = 0;
-    tx->send_failed = false;
-    hc_tx_connect(tx);
-}
 
 static bool is_clean(struct th_span s)
 {
@@ -151,21 +38,6 @@ static const char *find_fault(const struct th_http_req *req)
     if (req->body_count > 3 || req->addr_count == 0)
         return req->addr_count ? "too many parts of a body" : "no address to connect to";
     return NULL;
-}
-
-void hc_tx_begin(struct hc_tx *tx)
-{
-    struct hc *c = tx->client;
-    const struct th_http_req *req = tx->req;
-    struct th_pool_node *node =
-        th_pool_take(&c->pool, tx->origin, req->addrs, req->addr_count, req->origin.port);
-
-    if (!node) {
-        hc_tx_connect(tx);
-        return;
-    }
-    hc_conn_reserve(TH_CONTAINER(node, struct hc_conn, node), tx);
-    hc_arm(c);
 }
 
 static void begin(struct hc_tx *tx)
@@ -195,7 +67,7 @@ static void begin(struct hc_tx *tx)
 static void client_submit(struct th_transport *t, struct th_http_req *req)
 {
     struct hc *c = TH_CONTAINER(t, struct hc, port);
-    struct hc_tx *tx = tx_new(c);
+    struct hc_tx *tx = hc_tx_new(c);
 
     req->res.status = 0;
     req->res.head = req->res.body = th_span("", 0);
@@ -250,40 +122,6 @@ static void client_cancel(struct th_transport *t, struct th_http_req *req)
 
 /* --- time --- */
 
-static int64_t next_due(struct hc *c)
-{
-    const struct th_heap_node *top = th_heap_top(&c->timers);
-    const struct th_pool_node *oldest = th_pool_oldest(&c->pool);
-    int64_t due = top ? top->key : INT64_MAX, other;
-
-    if (oldest && (other = oldest->since_us + c->idle_timeout_us) < due)
-        due = other;
-    if (!th_list_empty(&c->queued) && !th_list_empty(&c->shaking)) {
-        other = TH_CONTAINER(c->shaking.next, struct hc_conn, link)->shaking_since_us +
-                (int64_t)TH_HC_HANDSHAKE_IDLE * 1000;
-        if (other < due)
-            due = other;
-    }
-    return due;
-}
-
-static void on_timer(uv_timer_t *timer);
-
-void hc_arm(struct hc *c)
-{
-    int64_t due = next_due(c), now, wait_ms;
-
-    if (due >= c->armed_us)
-        return;
-    now = hc_now_us();
-    wait_ms = due <= now ? 0 : (due - now) / 1000 + 1;
-    if (wait_ms > 3600 * 1000)
-        wait_ms = 3600 * 1000;
-    c->armed_us = due;
-    /* libuv counts from its own, older idea of now. */
-    uv_timer_start(&c->timer, on_timer, (uint64_t)wait_ms + (uint64_t)now / 1000 - uv_now(c->loop), 0);
-}
-
 static const char *timeout_text(const struct hc_tx *tx)
 {
     if (!tx->conn)
@@ -331,7 +169,7 @@ static void on_timer(uv_timer_t *timer)
     hc_conn_shake_next(c);
     c->handles--;
     if (c->closing)
-        maybe_closed(c);
+        hc_maybe_closed(c);
     else
         hc_arm(c);
 }
@@ -354,17 +192,12 @@ static void on_wake(uv_idle_t *wake)
     while ((l = th_list_pop(&c->ended)))
         th_list_append(&batch, l);
     while ((l = batch.next) != &batch)
-        call_done(TH_CONTAINER(l, struct hc_tx, link));
+        hc_tx_done(TH_CONTAINER(l, struct hc_tx, link));
     hc_conn_shake_next(c);
     if (!th_list_empty(&c->reserved))
         hc_wake(c); /* the loop must look, and not sleep over it */
     c->handles--;
-    maybe_closed(c);
-}
-
-void hc_wake(struct hc *c)
-{
-    uv_idle_start(&c->wake, on_wake);
+    hc_maybe_closed(c);
 }
 
 static void on_turn_end(uv_check_t *check)
@@ -378,7 +211,7 @@ static void on_turn_end(uv_check_t *check)
     c->handles++; /* keeps the client while callbacks run */
     hc_conn_use_reserved(c);
     c->handles--;
-    maybe_closed(c);
+    hc_maybe_closed(c);
 }
 
 /* --- open and close --- */
@@ -446,47 +279,12 @@ enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_o
     uv_check_init(loop, &c->turn_end);
     uv_check_start(&c->turn_end, on_turn_end);
     uv_unref((uv_handle_t *)&c->turn_end);
+    c->on_timer = on_timer;
+    c->on_wake = on_wake;
+    c->on_poll = hc_conn_on_poll;
     c->timer.data = c->wake.data = c->turn_end.data = c;
     *out = &c->port;
     return TH_OK;
-}
-
-static void on_last_close(uv_handle_t *handle)
-{
-    struct hc *c = handle->data;
-    void (*closed)(void *) = c->closed;
-    void *ctx = c->closed_ctx;
-    struct th_list *l;
-
-    if (--c->handles)
-        return;
-    while ((l = th_list_pop(&c->spare_conns)))
-        th_free(TH_CONTAINER(l, struct hc_conn, link));
-    while ((l = th_list_pop(&c->spare_txs))) {
-        struct hc_tx *tx = TH_CONTAINER(l, struct hc_tx, link);
-
-        th_buf_fini(&tx->head);
-        th_buf_fini(&tx->body);
-        th_free(tx);
-    }
-    th_heap_fini(&c->timers);
-    th_pool_fini(&c->pool);
-    th_tls_ctx_close(c->tls);
-    th_free(c);
-    if (closed)
-        closed(ctx);
-}
-
-/* The last of requests and connections closes the client's own handles. */
-static void maybe_closed(struct hc *c)
-{
-    if (!c->closing || c->handles || c->refused || !th_list_empty(&c->active) || !th_list_empty(&c->ended) ||
-        uv_is_closing((uv_handle_t *)&c->timer))
-        return;
-    c->handles = 3;
-    uv_close((uv_handle_t *)&c->timer, on_last_close);
-    uv_close((uv_handle_t *)&c->wake, on_last_close);
-    uv_close((uv_handle_t *)&c->turn_end, on_last_close);
 }
 
 void th_http_client_close(struct th_transport *t, void (*closed)(void *ctx), void *ctx)

@@ -11,6 +11,7 @@
  * bytes ended, had no oddity, and neither side wants to close.
  *
  * Failure: every fault ends the request with its class; the connection is closed. */
+#include "base/check.h"
 #include "net/http_client_private.h"
 #include "net/inflate.h"
 #include <time.h>
@@ -233,6 +234,7 @@ bool hc_answer_feed(struct hc_tx *tx, const char *p, size_t n)
 {
     size_t used;
 
+    TH_CHECK(n > 0 && tx->conn && tx->state == TX_EXCHANGE);
     if (!tx->received) {
         tx->received = true;
         tx->req->res.times.first_byte = hc_now_us() - tx->start_us;

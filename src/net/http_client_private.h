@@ -1,10 +1,23 @@
-/* What the files of the HTTP client share. Private to http_client*.c.
+/* What the files of the HTTP client share. Private to http_client*.c. A file calls those above it in this list:
+ *
+ *   http_client_time.c    the one timer, turns without waiting
+ *   http_client_conn.c    sockets
+ *   http_client_tx.c      requests as objects, and their end
+ *   http_client_race.c    connecting
+ *   http_client_send.c    bytes of the request
+ *   http_client_reuse.c   kept connections
+ *   http_client_answer.c  bytes of the answer
+ *   http_client_shake.c   TLS handshakes
+ *   http_client_events.c  what the sockets say
+ *   http_client.c         the port: submit, cancel; time, opening and closing
  *
  * A `tx` carries one request from submit to done; a `conn` is one socket. A busy connection and its tx point
  * to each other; an idle connection is in the pool.
  *
  *   conn: CONNECTING → QUEUED (waits for its turn to shake hands) → HANDSHAKE → BUSY → IDLE → RESERVED → BUSY
  *         CONNECTING → BUSY without TLS; BUSY → DOUBT (see hc_conn_doubt); all → CLOSING
+ *
+ * The table of all transitions is in hc_conn_enter, that of requests in hc_tx_enter.
  */
 #ifndef TH_NET_HTTP_CLIENT_PRIVATE_H
 #define TH_NET_HTTP_CLIENT_PRIVATE_H
@@ -116,6 +129,10 @@ struct hc {
     unsigned looking; /* > 0: inside a callback of the loop's look at the sockets */
     unsigned handles; /* libuv handles of connections that are not closed yet */
     uint64_t turn, sequence;
+    /* What files call of those below them in the list above. Set once, when the client is opened. */
+    uv_timer_cb on_timer;
+    uv_idle_cb on_wake;
+    uv_poll_cb on_poll;
     int64_t armed_us;            /* when the timer fires; INT64_MAX: not armed */
     unsigned defer;              /* > 0: inside submit or cancel, where done() must not be called */
     struct th_http_req *refused; /* no memory for a tx; chained through impl */
@@ -132,24 +149,48 @@ static inline int64_t hc_now_us(void)
     return (int64_t)(uv_hrtime() / 1000);
 }
 
-/* --- http_client.c: requests, time --- */
+/* ---- http_client_time.c ---- */
 
-/* Ends a request: gives its connection up, and calls done() now, or in the next turn inside submit and
- * cancel. */
-void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail);
-/* Takes a kept connection, or connects. */
-void hc_tx_begin(struct hc_tx *tx);
-/* True: the request may go out once more, on a fresh connection, if the peer can be shown not to have read it: the
- * connection in use is a pooled one, and no byte of an answer has come. */
-bool hc_tx_may_repeat(const struct hc_tx *tx);
-/* Does so. */
-void hc_tx_repeat(struct hc_tx *tx);
 /* Moves the one timer forward to the next thing that is due. */
 void hc_arm(struct hc *c);
 /* Asks for a turn without waiting. */
 void hc_wake(struct hc *c);
 
-/* --- http_client_race.c: connecting --- */
+/* ---- http_client_conn.c: sockets ---- */
+
+/* Changes the state to one that may follow the present one. */
+void hc_conn_enter(struct hc_conn *conn, enum hc_conn_state state);
+/* Opens a socket towards addr for tx, on its list `racing`. False with errno set, and nothing changed. */
+bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr);
+/* Takes the request off and puts the connection into the pool. */
+void hc_conn_release(struct hc_conn *conn);
+/* Takes the request off, if there is one, and closes. `clean`: tells a TLS peer. */
+void hc_conn_close(struct hc_conn *conn, bool clean);
+/* Takes the connection off the queue, or out of the places, of handshakes. */
+void hc_conn_leave_queue(struct hc_conn *conn);
+/* Bytes of the present request that the kernel has taken. */
+uint64_t hc_conn_put(const struct hc_conn *conn);
+/* Sets which events are waited for. */
+void hc_conn_watch(struct hc_conn *conn, int events);
+/* Sets a text for an errno into the result and returns it. */
+const char *hc_os_text(struct th_http_result *res, int os_error);
+
+/* ---- http_client_tx.c: requests ---- */
+
+/* NULL: no memory. */
+struct hc_tx *hc_tx_new(struct hc *c);
+void hc_tx_enter(struct hc_tx *tx, enum hc_tx_state state);
+/* Ends a request: gives its connection up, and calls done() now, or in the next turn inside submit and
+ * cancel. */
+void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail);
+/* Calls done() of one that has ended, and frees the tx. */
+void hc_tx_done(struct hc_tx *tx);
+/* Closes all connections that are being opened for it. */
+void hc_race_stop(struct hc_tx *tx);
+/* The last of requests and connections closes the client's own handles. */
+void hc_maybe_closed(struct hc *c);
+
+/* ---- http_client_race.c: connecting ---- */
 
 /* Connects to the addresses of the request until one answers; ends the request when none does. */
 void hc_tx_connect(struct hc_tx *tx);
@@ -159,40 +200,34 @@ void hc_race_next(struct hc_tx *tx);
 void hc_race_won(struct hc_conn *conn);
 /* This one has failed. May end the request. */
 void hc_race_lost(struct hc_conn *conn, int os_error);
-/* Closes all that are being opened. */
-void hc_race_stop(struct hc_tx *tx);
+/* True: the request may go out once more, on a fresh connection, if the peer can be shown not to have read it: the
+ * connection in use is a pooled one, and no byte of an answer has come. */
+bool hc_tx_may_repeat(const struct hc_tx *tx);
+/* Does so. */
+void hc_tx_repeat(struct hc_tx *tx);
 
-/* --- http_client_conn.c: sockets --- */
+/* ---- http_client_send.c ---- */
 
-/* Opens a socket towards addr for tx, on its list `racing`. False with errno set, and nothing changed. */
-bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr);
-/* Gives an idle connection a request. It is sent when the loop has looked at the connection since it became idle: what
- * has come by then is no answer to it. */
-void hc_conn_reserve(struct hc_conn *conn, struct hc_tx *tx);
-/* Sends the requests that have waited for that. To be called at the end of each turn. */
+/* The connection is there, and carries the request from now on: sends as much of it as the socket takes. */
+void hc_conn_exchange(struct hc_conn *conn);
+/* Sends what is left of it. */
+void hc_conn_send(struct hc_conn *conn);
+
+/* ---- http_client_reuse.c: kept connections ---- */
+
+/* Takes a kept connection, or connects. */
+void hc_tx_begin(struct hc_tx *tx);
+/* Sends the requests that have waited for a look at their connection. To be called at the end of each turn. */
 void hc_conn_use_reserved(struct hc *c);
-/* Takes the request off and puts the connection into the pool. */
-void hc_conn_release(struct hc_conn *conn);
-/* Takes the request off, if there is one, and closes. `clean`: tells a TLS peer. */
-void hc_conn_close(struct hc_conn *conn, bool clean);
-/* Bytes of the present request that the kernel has taken. */
-uint64_t hc_conn_put(const struct hc_conn *conn);
+/* A reserved connection has something to say. */
+void hc_conn_reserved_spoke(struct hc_conn *conn, bool broken);
 /* The peer has closed a pooled connection without an answer. Repeats the request at once if the peer cannot have read any
  * of it, waits where the next moment tells, and returns false where the peer may have read it. */
 bool hc_conn_doubt(struct hc_conn *conn);
-/* Sets which events are waited for. */
-void hc_conn_watch(struct hc_conn *conn, int events);
-/* Begins queued handshakes as far as the limits allow. */
-void hc_conn_shake_next(struct hc *c);
-/* Sets a text for an errno into the result and returns it. */
-const char *hc_os_text(struct th_http_result *res, int os_error);
+/* Something has happened to a connection in doubt. */
+void hc_conn_doubt_ends(struct hc_conn *conn);
 
-/* --- http_client_send.c --- */
-
-/* Writes as much of the request as the socket takes. */
-void hc_conn_send(struct hc_conn *conn);
-
-/* --- http_client_answer.c: bytes of the answer --- */
+/* ---- http_client_answer.c: bytes of the answer ---- */
 
 /* Takes n > 0 bytes of the answer. False: the request has ended, tx must not be touched any more. */
 bool hc_answer_feed(struct hc_tx *tx, const char *p, size_t n);
@@ -204,7 +239,19 @@ void hc_answer_eof(struct hc_tx *tx, bool cut);
 /* The connection broke. Ends the request. */
 void hc_answer_reset(struct hc_tx *tx, enum th_http_class class, const char *detail);
 
-/* --- http_client_retry_after.c --- */
+/* ---- http_client_shake.c: TLS handshakes ---- */
+
+/* Goes on with the handshake. May end the request. */
+void hc_conn_shake(struct hc_conn *conn);
+/* Begins queued handshakes as far as the limits allow. */
+void hc_conn_shake_next(struct hc *c);
+
+/* ---- http_client_events.c ---- */
+
+/* What libuv calls for a connection. */
+void hc_conn_on_poll(uv_poll_t *poll, int status, int events);
+
+/* ---- http_client_retry_after.c ---- */
 
 /* Retry-After in seconds from now (RFC 9110 section 10.2.3); dates count from the answer's Date, or from
  * `now_s` (Unix time) without a valid one. UINT32_MAX: absent, invalid or a date that has passed. */

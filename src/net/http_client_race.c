@@ -13,6 +13,7 @@
  * the end of the time for connecting.
  *
  * Failure: the request ends when no address is left and no connection under way. */
+#include "base/check.h"
 #include "net/http_client_private.h"
 #include <errno.h>
 
@@ -92,7 +93,7 @@ static void wait_for(struct hc_tx *tx, int64_t next_us)
 {
     int64_t limit = connect_limit(tx);
 
-    tx->state = TX_CONNECT;
+    hc_tx_enter(tx, TX_CONNECT);
     th_heap_rekey(&tx->client->timers, &tx->timer, next_us < limit ? next_us : limit);
     hc_arm(tx->client);
 }
@@ -172,6 +173,7 @@ void hc_race_won(struct hc_conn *conn)
 {
     struct hc_tx *tx = conn->tx;
 
+    TH_CHECK(!tx->conn);
     th_list_remove(&conn->link);
     tx->conn = conn;
     tx->req->res.peer = conn->node.peer;
@@ -181,8 +183,22 @@ void hc_race_won(struct hc_conn *conn)
         remember(tx, &conn->node.peer);
 }
 
-void hc_race_stop(struct hc_tx *tx)
+bool hc_tx_may_repeat(const struct hc_tx *tx)
 {
-    while (!th_list_empty(&tx->racing))
-        hc_conn_close(TH_CONTAINER(tx->racing.next, struct hc_conn, link), false);
+    const struct th_http_result *res = &tx->req->res;
+
+    return res->reused && !res->fresh_retries && !tx->received && hc_now_us() < tx->req->deadline.us;
+}
+
+void hc_tx_repeat(struct hc_tx *tx)
+{
+    struct th_http_result *res = &tx->req->res;
+
+    hc_conn_close(tx->conn, false);
+    res->fresh_retries = 1;
+    res->reused = false;
+    res->times.sent = -1;
+    tx->sent = 0;
+    tx->send_failed = false;
+    hc_tx_connect(tx);
 }

@@ -7,6 +7,7 @@
  *
  * Failure: a pooled connection that took no byte leads to a fresh one; otherwise the answer, if there is one,
  * decides. */
+#include "base/check.h"
 #include "net/http_client_private.h"
 #include <errno.h>
 #include <sys/socket.h>
@@ -165,4 +166,16 @@ void hc_conn_send(struct hc_conn *conn)
         send_tls(conn);
     else
         send_plain(conn);
+}
+
+void hc_conn_exchange(struct hc_conn *conn)
+{
+    struct hc_tx *tx = conn->tx;
+
+    TH_CHECK(tx && tx->conn == conn);
+    hc_conn_enter(conn, CONN_BUSY);
+    hc_tx_enter(tx, TX_EXCHANGE);
+    th_heap_rekey(&conn->client->timers, &tx->timer, tx->req->deadline.us);
+    hc_conn_watch(conn, UV_READABLE);
+    hc_conn_send(conn);
 }

@@ -10,6 +10,7 @@
  * its origin through its connection. 3. An origin is in the map exactly while refs > 0. */
 #include "net/http_pool.h"
 #include "base/alloc.h"
+#include "base/check.h"
 
 bool th_addr_same(const struct th_addr *a, const struct th_addr *b, uint16_t port)
 {
@@ -72,8 +73,10 @@ struct th_pool_origin *th_pool_hold(struct th_pool *p, uint64_t pool_key, const 
 
 void th_pool_drop(struct th_pool *p, struct th_pool_origin *origin)
 {
+    TH_CHECK(origin->refs > 0);
     if (--origin->refs)
         return;
+    TH_CHECK(origin->idle_count == 0);
     th_smap_del(&p->origins, th_span(origin->key, origin->key_n));
     th_free(origin);
 }
@@ -95,6 +98,7 @@ struct th_pool_node *th_pool_take(struct th_pool *p, struct th_pool_origin *orig
 
 void th_pool_remove(struct th_pool *p, struct th_pool_node *n)
 {
+    TH_CHECK(n->origin->idle_count > 0 && p->idle_count > 0);
     th_list_remove(&n->in_origin);
     th_list_remove(&n->in_all);
     n->origin->idle_count--;
@@ -105,6 +109,7 @@ struct th_pool_node *th_pool_put(struct th_pool *p, struct th_pool_node *n, int6
 {
     struct th_pool_node *out = NULL;
 
+    TH_CHECK(n->origin->refs > 0 && th_list_empty(&n->in_all));
     if (p->max_idle == 0 || p->max_idle_per_origin == 0 ||
         (p->bad[n->origin->hash % TH_POOL_BAD].hash == n->origin->hash &&
          p->bad[n->origin->hash % TH_POOL_BAD].until_us > now_us))

@@ -6,6 +6,7 @@
  * Failure: without memory nothing changes. */
 #include "net/resolver_names.h"
 #include "base/alloc.h"
+#include "base/check.h"
 
 struct th_addrs *th_addrs_new(unsigned room)
 {
@@ -25,6 +26,7 @@ struct th_addrs *th_addrs_ref(struct th_addrs *a)
 
 void th_addrs_unref(struct th_addrs *a)
 {
+    TH_CHECK(!a || a->refs > 0);
     if (a && --a->refs == 0)
         th_free(a);
 }

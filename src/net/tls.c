@@ -16,6 +16,7 @@
  * Failure: every function reports; after FAILED the object only knows its error text. */
 #include "net/tls.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "net/tls_common.h"
@@ -52,7 +53,7 @@ struct th_tls {
     bool alerted;     /* by the peer */
     bool would_block; /* the socket had no more bytes, or no room */
     bool eof;
-    struct th_tls_posts posts;
+    struct th_tls_session session;
     size_t key_n;
     char key[MAX_KEY];
     char error[160];
@@ -309,7 +310,7 @@ struct th_tls *th_tls_new(struct th_tls_ctx *ctx, int fd, struct th_span host, s
     BIO_set_data(bio, t);
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_app_data(t->ssl, t);
-    th_tls_posts_watch(t->ssl, &t->posts);
+    th_tls_session_watch(t->ssl, &t->session);
     SSL_set_connect_state(t->ssl);
     if (!th_tls_expect_host(t->ssl, host))
         goto err;
@@ -346,13 +347,13 @@ static void describe(struct th_tls *t)
     note_alert(t);
     if (t->certificate == TH_TLS_REQUIRED)
         snprintf(t->error, sizeof t->error, "TLS: the server requires a client certificate");
-    else if (verify != X509_V_OK && !t->posts.up)
+    else if (verify != X509_V_OK && t->session.state == TH_TLS_SHAKING)
         snprintf(t->error, sizeof t->error, "certificate: %s", th_tls_verify_text(verify));
     else if (t->os_error)
         snprintf(t->error, sizeof t->error, "TLS: %s",
                  t->os_error == ECONNRESET || t->os_error == EPIPE ? "connection reset by the server"
                                                                    : "connection failed");
-    else if (t->eof && !t->posts.up)
+    else if (t->eof && t->session.state == TH_TLS_SHAKING)
         snprintf(t->error, sizeof t->error, "TLS: the server closed the connection during the handshake");
     else
         snprintf(t->error, sizeof t->error, "TLS: %s", reason ? reason : "connection failed");
@@ -366,7 +367,8 @@ static enum th_tls_io outcome(struct th_tls *t, int result)
     case SSL_ERROR_WANT_WRITE:
         return TH_TLS_WANT_WRITE;
     case SSL_ERROR_ZERO_RETURN:
-        if (t->posts.up) /* t->eof: OpenSSL asked the socket for more before it had seen a closing alert */
+        if (t->session.state !=
+            TH_TLS_SHAKING) /* t->eof: OpenSSL asked the socket for more before it had seen a closing alert */
             return t->eof ? TH_TLS_CUT : TH_TLS_EOF;
         t->eof = true;
         break;
@@ -374,6 +376,7 @@ static enum th_tls_io outcome(struct th_tls *t, int result)
         break;
     }
     describe(t);
+    th_tls_session_enter(&t->session, TH_TLS_BROKEN);
     return TH_TLS_FAILED;
 }
 
@@ -381,11 +384,12 @@ enum th_tls_io th_tls_handshake(struct th_tls *t)
 {
     int r;
 
+    TH_CHECK(t->session.state == TH_TLS_SHAKING);
     ERR_clear_error();
     r = SSL_do_handshake(t->ssl);
     if (r != 1)
         return outcome(t, r);
-    t->posts.up = true;
+    th_tls_session_enter(&t->session, TH_TLS_UP);
     return TH_TLS_OK;
 }
 
@@ -393,15 +397,17 @@ enum th_tls_io th_tls_read(struct th_tls *t, char *p, size_t n, size_t *got)
 {
     enum th_tls_io io;
 
+    TH_CHECK(t->session.state != TH_TLS_SHAKING);
     for (;;) {
         ERR_clear_error();
         t->would_block = false;
         *got = 0;
         int r = SSL_read_ex(t->ssl, p, n, got);
 
-        if (th_tls_posts_too_many(&t->posts)) {
+        if (th_tls_session_is_flooded(&t->session)) {
             *got = 0;
             snprintf(t->error, sizeof t->error, "TLS: too many handshake messages after the handshake");
+            th_tls_session_enter(&t->session, TH_TLS_BROKEN);
             return TH_TLS_FAILED;
         }
         if (r == 1)
@@ -419,6 +425,7 @@ enum th_tls_io th_tls_write(struct th_tls *t, const char *p, size_t n, size_t *p
 {
     int r;
 
+    TH_CHECK(t->session.state == TH_TLS_UP);
     ERR_clear_error();
     *put = 0;
     r = SSL_write_ex(t->ssl, p, n, put);
@@ -436,11 +443,6 @@ bool th_tls_quiet(struct th_tls *t)
     size_t got;
 
     return !SSL_has_pending(t->ssl) || th_tls_read(t, &byte, 1, &got) == TH_TLS_WANT_READ;
-}
-
-bool th_tls_resumed(const struct th_tls *t)
-{
-    return SSL_session_reused(t->ssl) == 1;
 }
 
 enum th_tls_certificate th_tls_certificate(const struct th_tls *t)
@@ -463,7 +465,7 @@ void th_tls_free(struct th_tls *t, bool clean)
     if (!t)
         return;
     ERR_clear_error();
-    if (clean && t->posts.up && !t->error[0])
+    if (clean && t->session.state == TH_TLS_UP)
         SSL_shutdown(t->ssl);
     ERR_clear_error();
     SSL_free(t->ssl);

@@ -39,8 +39,6 @@ enum th_tls_io th_tls_write(struct th_tls *t, const char *p, size_t n, size_t *p
 uint64_t th_tls_put(const struct th_tls *t);
 /** True while no application data waits inside: what a connection must show before it is used again. */
 bool th_tls_quiet(struct th_tls *t);
-/** The handshake resumed an earlier session. */
-bool th_tls_resumed(const struct th_tls *t);
 #define TH_TLS_NOT_SPOKEN "the other side does not speak TLS"
 /** English reason after FAILED, e.g. "certificate: host name mismatch". Lives as long as `t`. */
 const char *th_tls_error(const struct th_tls *t);

@@ -3,6 +3,7 @@
  *
  * Why one place for the peer's name: what `tenterhook doctor` calls good must be what a delivery accepts. */
 #include "net/tls_common.h"
+#include "base/check.h"
 #include "net/tls.h"
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -82,23 +83,36 @@ BIO_METHOD *th_tls_bio_method(const char *name, int (*read)(BIO *, char *, size_
 
 static void on_message(int sent, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
 {
-    struct th_tls_posts *posts = arg;
+    struct th_tls_session *session = arg;
 
     (void)version;
     (void)p;
     (void)n;
     (void)ssl;
-    if (!sent && type == SSL3_RT_HANDSHAKE && posts->up)
-        posts->count++;
+    if (!sent && type == SSL3_RT_HANDSHAKE && session->state != TH_TLS_SHAKING)
+        session->posts++;
 }
 
-void th_tls_posts_watch(SSL *ssl, struct th_tls_posts *posts)
+void th_tls_session_enter(struct th_tls_session *session, enum th_tls_state state)
+{
+    static const uint8_t edges[] = {
+        [TH_TLS_SHAKING] = 1u << TH_TLS_UP | 1u << TH_TLS_BROKEN,
+        [TH_TLS_UP] = 1u << TH_TLS_ENDED | 1u << TH_TLS_BROKEN,
+        [TH_TLS_ENDED] = 1u << TH_TLS_ENDED | 1u << TH_TLS_BROKEN,
+        [TH_TLS_BROKEN] = 1u << TH_TLS_BROKEN,
+    };
+
+    TH_CHECK(edges[session->state] >> state & 1);
+    session->state = state;
+}
+
+void th_tls_session_watch(SSL *ssl, struct th_tls_session *session)
 {
     SSL_set_msg_callback(ssl, on_message);
-    SSL_set_msg_callback_arg(ssl, posts);
+    SSL_set_msg_callback_arg(ssl, session);
 }
 
-bool th_tls_posts_too_many(const struct th_tls_posts *posts)
+bool th_tls_session_is_flooded(const struct th_tls_session *session)
 {
-    return posts->count > MAX_POSTS;
+    return session->posts > MAX_POSTS;
 }

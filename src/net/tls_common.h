@@ -17,12 +17,24 @@ BIO_METHOD *th_tls_bio_method(const char *name, int (*read)(BIO *, char *, size_
                               int (*write)(BIO *, const char *, size_t, size_t *),
                               long (*ctrl)(BIO *, int, long, void *));
 
-/** Counts what a peer sends of the handshake protocol after the handshake, which nothing else bounds. */
-struct th_tls_posts {
-    bool up; /* the handshake is done */
-    unsigned count;
+/* SHAKING -> UP -> ENDED; all -> BROKEN */
+enum th_tls_state {
+    TH_TLS_SHAKING, /* the handshake is not done */
+    TH_TLS_UP,
+    TH_TLS_ENDED, /* our good-bye has been said: nothing more is written */
+    TH_TLS_BROKEN /* the peer, the socket or memory has failed */
 };
-void th_tls_posts_watch(SSL *ssl, struct th_tls_posts *posts);
+
+/** One connection, on either side. All zeros to begin with. */
+struct th_tls_session {
+    enum th_tls_state state;
+    unsigned
+        posts; /* messages of the handshake protocol that came after the handshake, which nothing else bounds */
+};
+/** Changes the state to one that may follow the present one, or to the same. */
+void th_tls_session_enter(struct th_tls_session *session, enum th_tls_state state);
+/** Counts those messages from now on; `session` outlives `ssl`. */
+void th_tls_session_watch(SSL *ssl, struct th_tls_session *session);
 /** There were more than any peer has reason to send (a flood of key updates). */
-bool th_tls_posts_too_many(const struct th_tls_posts *posts);
+bool th_tls_session_is_flooded(const struct th_tls_session *session);
 #endif

@@ -17,6 +17,7 @@
 #include "net/tls_server.h"
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "net/tls_common.h"
 #include <errno.h>
 #include <openssl/err.h>
@@ -39,8 +40,7 @@ struct th_tls_peer {
     struct th_span in;
     char *kept; /* own memory of `in`, or NULL */
     struct th_buf out;
-    bool broken;
-    struct th_tls_posts posts;
+    struct th_tls_session session;
 };
 
 /* ---- bytes as OpenSSL sees them ---- */
@@ -270,7 +270,7 @@ struct th_tls_peer *th_tls_peer_new(struct th_tls_identity *id)
     p->id = th_tls_identity_ref(id);
     BIO_set_data(bio, p);
     SSL_set_bio(p->ssl, bio, bio);
-    th_tls_posts_watch(p->ssl, &p->posts);
+    th_tls_session_watch(p->ssl, &p->session);
     SSL_set_accept_state(p->ssl);
     return p;
 }
@@ -305,11 +305,14 @@ static enum th_tls_io outcome(struct th_tls_peer *p, int result)
     case SSL_ERROR_WANT_READ:
         return TH_TLS_WANT_READ;
     case SSL_ERROR_ZERO_RETURN:
-        return p->posts.up ? TH_TLS_EOF : TH_TLS_FAILED;
+        if (p->session.state != TH_TLS_SHAKING)
+            return TH_TLS_EOF;
+        break;
     default:
-        p->broken = true;
-        return TH_TLS_FAILED;
+        break;
     }
+    th_tls_session_enter(&p->session, TH_TLS_BROKEN);
+    return TH_TLS_FAILED;
 }
 
 enum th_tls_io th_tls_peer_handshake(struct th_tls_peer *p)
@@ -318,9 +321,10 @@ enum th_tls_io th_tls_peer_handshake(struct th_tls_peer *p)
     int r;
 
     ERR_clear_error();
+    TH_CHECK(p->session.state == TH_TLS_SHAKING);
     r = SSL_do_handshake(p->ssl);
     if (r == 1)
-        p->posts.up = true;
+        th_tls_session_enter(&p->session, TH_TLS_UP);
     else
         io = outcome(p, r);
     ERR_clear_error();
@@ -329,7 +333,7 @@ enum th_tls_io th_tls_peer_handshake(struct th_tls_peer *p)
 
 bool th_tls_peer_is_up(const struct th_tls_peer *p)
 {
-    return p->posts.up;
+    return p->session.state == TH_TLS_UP || p->session.state == TH_TLS_ENDED;
 }
 
 enum th_tls_io th_tls_peer_read(struct th_tls_peer *p, char *to, size_t n, size_t *got)
@@ -341,9 +345,9 @@ enum th_tls_io th_tls_peer_read(struct th_tls_peer *p, char *to, size_t n, size_
         ERR_clear_error();
         *got = 0;
         r = SSL_read_ex(p->ssl, to, n, got);
-        if (th_tls_posts_too_many(&p->posts)) {
+        if (th_tls_session_is_flooded(&p->session)) {
             *got = 0;
-            p->broken = true;
+            th_tls_session_enter(&p->session, TH_TLS_BROKEN);
             ERR_clear_error();
             return TH_TLS_FAILED;
         }
@@ -365,9 +369,9 @@ bool th_tls_peer_write(struct th_tls_peer *p, struct th_span plain)
     if (plain.n == 0)
         return true;
     ERR_clear_error();
-    if (!p->posts.up || p->broken ||
+    if (p->session.state != TH_TLS_UP ||
         SSL_write_ex(p->ssl, plain.p, plain.n, &put) != 1) { /* whole: partial writes are off */
-        p->broken = true;
+        th_tls_session_enter(&p->session, TH_TLS_BROKEN);
         ERR_clear_error();
         return false;
     }
@@ -377,8 +381,10 @@ bool th_tls_peer_write(struct th_tls_peer *p, struct th_span plain)
 void th_tls_peer_bye(struct th_tls_peer *p)
 {
     ERR_clear_error();
-    if (p->posts.up && !p->broken)
+    if (p->session.state == TH_TLS_UP) {
         (void)SSL_shutdown(p->ssl);
+        th_tls_session_enter(&p->session, TH_TLS_ENDED);
+    }
     ERR_clear_error();
 }
 
