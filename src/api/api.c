@@ -181,12 +181,6 @@ enum th_http_verdict th_api_judge(void *ctx, struct th_http_exchange *x)
     return wants ? TH_HTTP_READ : TH_HTTP_SKIP;
 }
 
-bool th_api_is_vital(const struct th_http_exchange *x)
-{
-    return (th_span_is(x->path, "/livez") || th_span_is(x->path, "/readyz")) &&
-           (th_span_is(x->head.method, "GET") || th_span_is(x->head.method, "HEAD"));
-}
-
 static void body_is_read(struct th_api_req *r)
 {
     if (!th_api_body_end(r))

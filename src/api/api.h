@@ -47,8 +47,6 @@ void th_api_reload(struct th_api *api, const struct th_api_options *options);
 void th_api_handle(void *api, struct th_http_exchange *x);
 /** The server's judge: answers what the head alone decides; takes no token of a rate. */
 enum th_http_verdict th_api_judge(void *api, struct th_http_exchange *x);
-/** /livez and /readyz: answered although there are too many connections. */
-bool th_api_is_vital(const struct th_http_exchange *x);
 /** Requests that wait for the engine. The api may be freed when it is 0. */
 unsigned th_api_pending(const struct th_api *api);
 void th_api_free(struct th_api *api);

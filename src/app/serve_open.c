@@ -243,16 +243,20 @@ static enum th_error open_server(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
     char address[256];
+    const struct th_mount mounts[] = {
+        {"", th_api_handle, th_api_judge, a->api, false},
+        /* whether the process is alive can always be asked */
+        {"/livez", th_api_handle, th_api_judge, a->api, true},
+        {"/readyz", th_api_handle, th_api_judge, a->api, true},
+    };
     struct th_http_server_options options = {.address = address,
                                              .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
                                              .max_connections = a->max_connections,
                                              .max_keyless = (unsigned)c->v[TH_O_KEYLESS].number,
                                              .trusted = a->live->trusted,
                                              .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
-                                             .handle = th_api_handle,
-                                             .judge = th_api_judge,
-                                             .is_vital = th_api_is_vital,
-                                             .ctx = a->api,
+                                             .mounts = mounts,
+                                             .mount_count = sizeof mounts / sizeof mounts[0],
                                              .metrics = &a->metrics,
                                              .tls = a->live->identity};
     int os_error = 0;

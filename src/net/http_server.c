@@ -55,7 +55,7 @@ static void expire_body(struct th_conn *c)
 
 static void expire_writing(struct th_conn *c)
 {
-    uint64_t queued = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp), taken = c->moved - queued;
+    uint64_t queued = th_conn_queued(c), taken = c->moved - queued;
 
     if (!is_fast_enough(c, taken) ||
         (c->moved > TH_SERVER_LARGE &&
@@ -68,8 +68,9 @@ static void expire_writing(struct th_conn *c)
 }
 
 static void (*const expire[TH_CONN_STATES])(struct th_conn *c) = {
-    [TH_CONN_IDLE] = th_conn_expire, [TH_CONN_HEAD] = expire_head,       [TH_CONN_BODY] = expire_body,
-    [TH_CONN_HELD] = expire_held,    [TH_CONN_WRITING] = expire_writing, [TH_CONN_LINGER] = expire_linger,
+    [TH_CONN_IDLE] = th_conn_expire,    [TH_CONN_HEAD] = expire_head,       [TH_CONN_BODY] = expire_body,
+    [TH_CONN_HELD] = expire_held,       [TH_CONN_WRITING] = expire_writing, [TH_CONN_LINGER] = expire_linger,
+    [TH_CONN_BEHIND] = th_parts_expire,
 };
 
 /* Ends at the first connection that has time left; each call of expire moves one away or gives it a later
@@ -145,7 +146,8 @@ static void on_turn(uv_idle_t *idle)
         th_list_append(&now, l);
     while ((l = th_list_pop(&now)))
         process(TH_CONTAINER(l, struct th_conn, ready));
-    if (th_list_empty(&s->ready))
+    th_server_tell_lost(s);
+    if (th_list_empty(&s->ready) && th_list_empty(&s->lost))
         (void)uv_idle_stop(idle);
 }
 
@@ -162,6 +164,23 @@ int64_t th_http_server_spent(const struct th_http_server *s)
 }
 
 /* ---- life of the server ---- */
+
+/* Longest prefix first. */
+static void take_mounts(struct th_http_server *s)
+{
+    unsigned count = s->options.mount_count;
+
+    TH_CHECK(count <= TH_HTTP_MOUNTS);
+    for (unsigned i = 0; i < count; i++) {
+        const struct th_mount *m = &s->options.mounts[i];
+        unsigned at = i;
+
+        for (; at > 0 && strlen(s->mounts[at - 1].prefix) < strlen(m->prefix); at--)
+            s->mounts[at] = s->mounts[at - 1];
+        s->mounts[at] = *m;
+    }
+    s->options.mounts = NULL; /* the caller's */
+}
 
 static void use_defaults(struct th_http_server *s, const struct th_http_server_options *options)
 {
@@ -184,7 +203,7 @@ static void use_defaults(struct th_http_server *s, const struct th_http_server_o
     s->limit_ms[TH_CONN_IDLE] = own->idle_timeout_ms;
     s->limit_ms[TH_CONN_HEAD] = own->head_timeout_ms;
     s->limit_ms[TH_CONN_BODY] = own->body_timeout_ms;
-    s->limit_ms[TH_CONN_WRITING] = own->write_timeout_ms;
+    s->limit_ms[TH_CONN_WRITING] = s->limit_ms[TH_CONN_BEHIND] = own->write_timeout_ms;
     s->limit_ms[TH_CONN_LINGER] = TH_SERVER_LINGER_MS;
     least = TH_SERVER_LINGER_MS;
     for (int i = TH_CONN_IDLE; i < TH_CONN_LINGER; i++)
@@ -216,6 +235,7 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_o
         return TH_NOMEM;
     s->loop = loop;
     use_defaults(s, options);
+    take_mounts(s);
     if (!th_peers_init(s)) {
         th_free(s);
         return TH_NOMEM;
@@ -230,6 +250,7 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_o
     for (int i = 0; i < TH_CONN_STATES; i++)
         th_list_init(&s->by_state[i]);
     th_list_init(&s->ready);
+    th_list_init(&s->lost);
     make_id_prefix(s);
     (void)uv_timer_init(loop, &s->tick); /* these cannot fail */
     (void)uv_idle_init(loop, &s->turn);
@@ -238,6 +259,7 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_o
     s->up.tick = on_tick;
     s->up.turn = on_turn;
     s->up.written = th_conn_answered;
+    s->up.taken = th_parts_taken;
     s->up.alloc = th_conn_on_alloc;
     s->up.read = th_conn_on_read;
     s->up.tls_alloc = th_conn_tls_on_alloc;

@@ -1,4 +1,4 @@
-/* HTTP/1.1 server on a libuv loop: reads requests strictly, calls one handler, writes answers. All on the
+/* HTTP/1.1 server on a libuv loop: reads requests strictly, calls the handler of their path, writes answers. All on the
  * loop's thread. Requests of one connection are handled one after the other (pipelined ones wait in the
  * buffer). */
 #ifndef TH_NET_HTTP_SERVER_H
@@ -13,7 +13,7 @@ struct th_http_server;
 struct th_cidr;
 struct th_tls_identity;
 
-/** One request, from the handler's call until th_http_reply. Everything is valid until then. */
+/** One request, from the handler's call until th_http_reply or th_http_end. Everything is valid until then. */
 struct th_http_exchange {
     struct th_http1_head head;
     struct th_span path,
@@ -24,7 +24,7 @@ struct th_http_exchange {
     char request_id[28]; /* "req_" + 20 characters, NUL-terminated; unique */
     int64_t received_us; /* monotonic, when the last byte was read */
     uint64_t known;      /* what th_http_known was last called with on this connection; 0: not yet */
-    bool gone;           /* the client has closed; reply all the same */
+    bool gone;           /* the client has closed its side, or is cut off; answer all the same */
     bool held;           /* th_http_hold has been called for this request */
     void *user;          /* the handler's */
 };
@@ -38,7 +38,24 @@ enum th_http_verdict {
     TH_HTTP_ANSWERED, /* th_http_reply or th_http_hold has been called */
 };
 
+/** Who answers the requests of a part of the paths. */
+struct th_mount {
+    const char *prefix; /* "/metrics": this path and those below it; "": all. The longest wins. Static */
+    /** Called for each complete request. Must lead to exactly one th_http_reply or th_http_end, at once or later. */
+    void (*handle)(void *ctx, struct th_http_exchange *x);
+    /** Called once the head is complete, before anything of the body is asked for or kept; not for requests whose body is
+     * here with the head. Keeps nothing of `x`: the client may go before `handle` is called. After an answer from here the
+     * connection ends, and what the client still sends is thrown away. NULL: every body is read. */
+    enum th_http_verdict (*judge)(void *ctx, struct th_http_exchange *x);
+    void *ctx;
+    bool vital; /* requests without a body are answered although there are too many connections */
+};
+#define TH_HTTP_MOUNTS 16
+
 struct th_http_server_options {
+    /** Paths below none of them are answered with 404. At most TH_HTTP_MOUNTS, copied. */
+    const struct th_mount *mounts;
+    unsigned mount_count;
     const char *address;       /* numeric */
     uint16_t port;             /* 0: a free one */
     size_t max_head, max_body; /* defaults 32 KiB, 16 MiB when 0 */
@@ -50,15 +67,6 @@ struct th_http_server_options {
         idle_timeout_ms;       /* defaults 10 s, 60 s (and at least 1 KiB/s), 75 s */
     unsigned write_timeout_ms; /* default 30 s, and at least 1 KiB/s; 8 KiB/s while more than 64 KiB wait */
     unsigned hold_ms;          /* see th_http_hold; default 1 s */
-    /** Called for each complete request. Must lead to exactly one th_http_reply, at once or later. */
-    void (*handle)(void *ctx, struct th_http_exchange *x);
-    /** Called once the head is complete, before anything of the body is asked for or kept; not for requests whose body is
-     * here with the head. Keeps nothing of `x`: the client may go before `handle` is called. After an answer from here the
-     * connection ends, and what the client still sends is thrown away. NULL: every body is read. */
-    enum th_http_verdict (*judge)(void *ctx, struct th_http_exchange *x);
-    /** True for requests that are answered although there are too many connections. NULL: for none. */
-    bool (*is_vital)(const struct th_http_exchange *x);
-    void *ctx;
     /** Proxies whose PROXY header is believed, and which count for no limit by address. Outlives the server, or until
      * th_http_server_trust. */
     const struct th_cidr *trusted;
@@ -85,6 +93,32 @@ void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span f
 /** The same for a body that stays as it is until the server is freed: it is not copied. */
 void th_http_reply_lasting(struct th_http_exchange *x, unsigned status, struct th_span fields,
                            struct th_span body);
+/* ---- answers in parts: of any size, or of a size that nobody knows, in bounded memory ---- */
+
+/** What an answer in parts calls, from the loop, never from inside a call of the handler's. Static. */
+struct th_http_parts {
+    /** The client has taken what was waiting for it, after th_http_write had said that there is no more room. */
+    void (*room)(struct th_http_exchange *x);
+    /** The client has gone, or was cut off for reading too slowly: what is written is thrown away from now on. Called once, and
+     * not after th_http_end, which is due as ever. */
+    void (*gone)(struct th_http_exchange *x);
+    bool endless; /* the answer has no end of its own: a client that closes its side has gone */
+};
+#define TH_HTTP_ROOM 65536 /* bytes of one answer in parts that may wait for the client */
+
+/** Instead of th_http_reply: sends the head. HTTP/1.1 gets the chunked coding; to HTTP/1.0 the end of the connection is the end
+ * of the answer. Then th_http_write as often as wanted, and exactly one th_http_end or th_http_abort. False: there is nothing to
+ * write (a HEAD request, or the client has gone), and th_http_end is due. `status` is one that has a body. */
+bool th_http_begin(struct th_http_exchange *x, unsigned status, struct th_span fields,
+                   const struct th_http_parts *parts);
+/** Sends bytes of the body, all of them: what the client does not take at once is copied. Returns how many bytes may follow
+ * before the client has taken some; 0: go on when `room` is called. */
+size_t th_http_write(struct th_http_exchange *x, struct th_span bytes);
+/** The answer is complete. The exchange is gone. */
+void th_http_end(struct th_http_exchange *x);
+/** The answer cannot be completed: the connection is cut, so that the client does not take it for whole. The exchange is gone. */
+void th_http_abort(struct th_http_exchange *x);
+
 /** Microseconds that reading and handling requests took in this turn of the loop so far. */
 int64_t th_http_server_spent(const struct th_http_server *s);
 /** From inside `handle` or `judge`, instead of an answer: the same is called again after hold_ms, with x->held set. What
@@ -94,7 +128,7 @@ void th_http_hold(struct th_http_exchange *x);
  * any more, and other clients do not take its place while it is at work. From inside `handle` or `judge`. */
 void th_http_known(struct th_http_exchange *x, uint64_t who);
 /** To be called once. Stops accepting, closes idle connections, lets requests in flight finish (Connection:
- * close); calls drained(ctx) once none is left, or after grace_ms, when the rest is cut. */
+ * close); calls drained(ctx) once none is left, or after grace_ms, when the rest is cut. Answers without an end are the handler's to end. */
 void th_http_server_drain(struct th_http_server *s, unsigned grace_ms, void (*drained)(void *ctx), void *ctx);
 /** After drained(): frees everything. Requests that were cut and have no reply yet must not get one any more.
  */

@@ -144,10 +144,39 @@ static void reread_head(struct th_conn *c)
                            &why);
 }
 
+/* ---- who answers ---- */
+
+static void handle_nowhere(void *ctx, struct th_http_exchange *x)
+{
+    (void)ctx;
+    th_http_reply(x, 404, TH_LIT("Content-Type: application/problem+json\r\n"),
+                  TH_LIT("{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
+                         "\"detail\":\"there is nothing at this path\"}"));
+}
+
+static const struct th_mount *find_mount(const struct th_http_server *s, struct th_span path)
+{
+    static const struct th_mount nowhere = {.prefix = "", .handle = handle_nowhere};
+
+    for (unsigned i = 0; i < s->options.mount_count; i++) {
+        struct th_span prefix = th_str(s->mounts[i].prefix);
+
+        if (th_span_starts(path, prefix) && (!prefix.n || path.n == prefix.n || path.p[prefix.n] == '/'))
+            return &s->mounts[i];
+    }
+    return &nowhere;
+}
+
+static const struct th_mount *mount_of(const struct th_conn *c)
+{
+    return ((const struct th_exchange *)c->x)->mount;
+}
+
 /* Fills what the handler and the judge see beside the head. */
 static void prepare(struct th_conn *c, struct th_span body)
 {
     struct th_http_exchange *x = c->x;
+    struct th_exchange *own = (struct th_exchange *)x;
 
     x->body = body;
     x->received_us = (int64_t)(uv_hrtime() / 1000);
@@ -156,17 +185,19 @@ static void prepare(struct th_conn *c, struct th_span body)
     x->user = NULL;
     x->peer = c->peer;
     split_target(x);
-    ((struct th_exchange *)x)->head_only = th_span_is(x->head.method, "HEAD");
+    own->head_only = th_span_is(x->head.method, "HEAD");
+    own->mount = find_mount(c->server, x->path);
 }
 
 static void dispatch(struct th_conn *c, struct th_span body, size_t next)
 {
-    struct th_http_server *s = c->server;
+    const struct th_mount *m;
 
     c->start = next;
     prepare(c, body);
+    m = mount_of(c);
     th_conn_enter(c, TH_CONN_BUSY);
-    s->options.handle(s->options.ctx, c->x);
+    m->handle(m->ctx, c->x);
 }
 
 static void refuse_size(struct th_conn *c)
@@ -330,12 +361,12 @@ static void read_body(struct th_conn *c)
 
 static void judge(struct th_conn *c)
 {
-    struct th_http_server *s = c->server;
+    const struct th_mount *m = mount_of(c);
     enum th_http_verdict verdict;
 
     c->unread = true;
     th_conn_enter(c, TH_CONN_BUSY);
-    verdict = s->options.judge(s->options.ctx, c->x);
+    verdict = m->judge(m->ctx, c->x);
     if (verdict == TH_HTTP_ANSWERED)
         return;
     c->unread = false;
@@ -354,24 +385,22 @@ static bool is_whole(const struct th_conn *c)
 
 static void begin_body(struct th_conn *c)
 {
-    const struct th_http_server *s = c->server;
+    bool has_body = c->x->head.body != TH_HTTP1_NO_BODY;
 
     c->x->held = false;
-    if (c->extra) {
-        prepare(c, th_span("", 0));
-        if (!s->options.is_vital || !s->options.is_vital(c->x)) {
-            th_conn_refuse(c, 503, "too many connections");
-            return;
-        }
-    }
-    if (c->x->head.body == TH_HTTP1_NO_BODY) {
+    if (!has_body && !c->extra) {
         dispatch(c, th_span("", 0), c->start + c->head_used);
-    } else if (s->options.judge && !is_whole(c)) {
-        prepare(c, th_span("", 0));
-        judge(c);
-    } else {
-        read_body(c);
+        return;
     }
+    prepare(c, th_span("", 0));
+    if (c->extra && (has_body || !mount_of(c)->vital))
+        th_conn_refuse(c, 503, "too many connections");
+    else if (c->extra)
+        dispatch(c, th_span("", 0), c->start + c->head_used);
+    else if (mount_of(c)->judge && !is_whole(c))
+        judge(c);
+    else
+        read_body(c);
 }
 
 static void resume(struct th_conn *c)
@@ -386,8 +415,10 @@ static void resume(struct th_conn *c)
     if (c->unread) {
         judge(c);
     } else {
+        const struct th_mount *m = mount_of(c);
+
         th_conn_enter(c, TH_CONN_BUSY);
-        s->options.handle(s->options.ctx, c->x);
+        m->handle(m->ctx, c->x);
     }
     c->processing = false;
     s->turn_us += (int64_t)(uv_hrtime() / 1000) - began_us;
@@ -569,11 +600,11 @@ static void on_lost(struct th_conn *c, bool orderly)
     (void)uv_read_stop((uv_stream_t *)&c->tcp);
     if (c->x)
         c->x->gone = true;
-    if (!orderly || c->state == TH_CONN_LINGER)
+    if (!orderly || c->state == TH_CONN_LINGER || (c->parts && c->parts->endless))
         th_conn_close(c);
     else if (c->state <= TH_CONN_BODY)
         th_conn_start(c);
-    /* BUSY and WRITING: the answer goes out all the same; the client may only have ended its side. */
+    /* BUSY, WRITING, PARTS, BEHIND: the answer goes out all the same; the client may only have ended its side. */
 }
 
 static void on_thrown_away(struct th_conn *c, size_t n)

@@ -5,6 +5,7 @@
  *   http_server_peers.c    who may have how many connections   > these three call each other
  *   http_server_out.c      bytes that leave                   /
  *   http_server_reply.c    answers
+ *   http_server_parts.c    answers in parts
  *   http_server_conn.c     reading of requests                \
  *   http_server_preface.c  the PROXY header                    > these three call each other
  *   http_server_tls.c      reading over TLS                   /
@@ -31,12 +32,13 @@
 #define TH_SERVER_TURN_US 2000 /* in one turn of the loop; what is there beyond is handled in the next */
 #define TH_SERVER_READ 262144  /* bytes read at once */
 
-/* Life of a connection. Every state but BUSY has a time limit; each has one list, whose connections expire in
+/* Life of a connection. Every state but BUSY and PARTS has a time limit; each has one list, whose connections expire in
  * the order in which they entered because the limit is the same for all of them.
  *
  *   accept -> IDLE -> HEAD -> BODY -> BUSY -> [WRITING] -> IDLE      [th_conn_process], [answered]
  *   HEAD, BUSY -> HELD -> BODY, BUSY                                [th_http_hold], [resume]
- *   IDLE, HEAD, BODY, BUSY -> [WRITING] -> LINGER -> CLOSING        [th_conn_refuse], [linger]
+ *   BUSY -> PARTS <-> BEHIND -> [WRITING] -> IDLE                   [http_server_parts.c]
+ *   IDLE, HEAD, BODY, BUSY, PARTS, BEHIND -> [WRITING] -> LINGER -> CLOSING   [th_conn_refuse], [linger]
  *   any -> CLOSING                                                  [th_conn_close]
  *
  * The table of all transitions is in http_server_life.c. */
@@ -47,6 +49,8 @@ enum th_conn_state {
     TH_CONN_BUSY,    /* the handler, or the judge, has the exchange */
     TH_CONN_HELD,    /* it is to be called again */
     TH_CONN_WRITING, /* answered; the kernel has not taken all of it yet */
+    TH_CONN_PARTS,   /* answered in part; the next one is the handler's to write */
+    TH_CONN_BEHIND,  /* the same, and some of it has waited since the present window of time began */
     TH_CONN_LINGER,  /* last answer given; what still comes in is thrown away */
     TH_CONN_CLOSING, /* uv_close is under way or done */
     TH_CONN_STATES
@@ -64,10 +68,11 @@ struct th_conn {
     uv_tcp_t tcp;
     struct th_http_server *server;
     struct th_list link;  /* in server->by_state[state] */
-    struct th_list ready; /* in server->ready, or on its own */
+    struct th_list ready; /* in server->ready, while closing in server->lost, or on its own */
     int64_t deadline_ms;  /* uv_now */
-    uint64_t moved;       /* since the state was entered or its window of time began: bytes of a body received
-                  (BODY),       thrown away (LINGER); bytes that the kernel had not taken then (WRITING) */
+    /* Since the state was entered or its window of time began: bytes of a body received (BODY), thrown away (LINGER); bytes
+     * that the kernel had not taken then (WRITING), and those that were queued since (BEHIND). */
+    uint64_t moved;
     uv_shutdown_t shutdown;
     struct th_addr peer;
     uint8_t state;                                          /* enum th_conn_state */
@@ -100,6 +105,14 @@ struct th_conn {
 
     unsigned writes; /* uv_write requests that have not called back */
 
+    /* The answer in parts that is under way (http_server_parts.c). */
+    const struct th_http_parts *parts; /* NULL: none */
+    int64_t waits_ms;                  /* uv_now since when bytes wait for the client; 0: none do */
+    uint32_t waited_ms;                /* for how long they did before, since the window began */
+    bool is_chunked;                   /* its coding */
+    bool keep;                         /* the connection goes on behind it */
+    bool wants_room;                   /* `room` is to be called */
+
     struct th_tls_peer *tls;            /* NULL: plain */
     bool pumping, tls_began, tls_ended; /* opening ciphertext; a byte of it has come; good-bye is said */
 };
@@ -109,6 +122,7 @@ struct th_exchange {
     struct th_http_exchange pub;
     struct th_conn *conn;
     struct th_exchange *next; /* in the pool */
+    const struct th_mount *mount;
     bool head_only;
 };
 
@@ -121,6 +135,7 @@ struct th_peer {
 
 struct th_http_server {
     struct th_http_server_options options;
+    struct th_mount mounts[TH_HTTP_MOUNTS]; /* longest prefix first */
     uv_loop_t *loop;
     uv_poll_t listener;
     int listen_fd;
@@ -137,6 +152,7 @@ struct th_http_server {
         uv_timer_cb tick;
         uv_idle_cb turn;
         void (*written)(struct th_conn *c); /* the kernel has taken all that was queued while WRITING */
+        void (*taken)(struct th_conn *c);   /* the same of an answer in parts */
         uv_alloc_cb alloc, tls_alloc;
         uv_read_cb read, tls_read;
     } up;
@@ -144,6 +160,7 @@ struct th_http_server {
     struct th_list by_state[TH_CONN_STATES];
     unsigned limit_ms[TH_CONN_STATES];
     struct th_list ready;   /* connections that hold bytes of a request, and wait for a turn */
+    struct th_list lost;    /* closing, and the handler of their answer in parts is to be told */
     unsigned open;          /* connections whose handle is not closed */
     unsigned counted;       /* those that count towards max_connections */
     size_t body_bytes;      /* sum of body_cap */
@@ -183,6 +200,12 @@ static inline bool th_conn_is_reading(const struct th_conn *c)
     return c->state <= TH_CONN_BODY || c->state == TH_CONN_LINGER;
 }
 
+/* Bytes that wait in this process for the client. */
+static inline size_t th_conn_queued(const struct th_conn *c)
+{
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+}
+
 /* The bytes are only read; uv_buf_t is not const because reading uses it too. */
 static inline uv_buf_t th_uv_buf(struct th_span s)
 {
@@ -214,6 +237,8 @@ void th_conn_enter(struct th_conn *c, enum th_conn_state state);
 void th_conn_start(struct th_conn *c);
 /* Has th_conn_process called for it in the next turn of the loop. */
 void th_conn_make_ready(struct th_conn *c);
+/* Tells the handlers of answers in parts whose connections are closing. From the loop. */
+void th_server_tell_lost(struct th_http_server *s);
 /* Has time pass: while there is a connection, or one cannot be accepted. */
 void th_server_tick_start(struct th_http_server *s);
 /* The other side is a trusted proxy. */
@@ -262,6 +287,26 @@ void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail);
 void th_conn_continue(struct th_conn *c);
 /* The kernel has taken the answer: the next request, or the end. */
 void th_conn_answered(struct th_conn *c);
+/* Sends a head, and what of bufs[3] on is the body, with `count` buffers in all: bufs[0] to [2] are set here. `length`: of the
+ * body, or one of these. `keeps`: the connection goes on behind it. False: it has been closed instead. */
+#define TH_LENGTH_CHUNKED SIZE_MAX
+#define TH_LENGTH_CLOSE (SIZE_MAX - 1) /* the end of the connection is that of the body */
+bool th_conn_send_answer(struct th_conn *c, unsigned status, struct th_span fields, size_t length, bool keeps,
+                         uv_buf_t *bufs, unsigned count, bool lasting);
+/* The client and the state of the server let the connection go on behind the present answer. */
+bool th_conn_keeps(const struct th_conn *c);
+/* The whole answer is written or queued: gives the exchange back, and goes on. */
+void th_conn_end_answer(struct th_conn *c, bool keeps);
+/* The same when the connection is closed. */
+void th_conn_end_unheard(struct th_conn *c);
+void th_server_count_answer(struct th_http_server *s, unsigned status);
+
+/* ---- http_server_parts.c ---- */
+
+/* The kernel has taken all that was queued of an answer in parts. */
+void th_parts_taken(struct th_conn *c);
+/* The window of time of a connection that is BEHIND has ended. */
+void th_parts_expire(struct th_conn *c);
 
 /* ---- http_server_conn.c ---- */
 

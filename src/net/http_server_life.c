@@ -24,9 +24,11 @@ static const uint16_t edges[TH_CONN_STATES] = {
     [TH_CONN_IDLE] = TO(IDLE) | TO(HEAD) | TO(BODY) | TO(BUSY) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
     [TH_CONN_HEAD] = TO(IDLE) | TO(BODY) | TO(BUSY) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
     [TH_CONN_BODY] = TO(BODY) | TO(BUSY) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
-    [TH_CONN_BUSY] = TO(IDLE) | TO(BODY) | TO(HELD) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
+    [TH_CONN_BUSY] = TO(IDLE) | TO(BODY) | TO(HELD) | TO(WRITING) | TO(PARTS) | TO(LINGER) | TO(CLOSING),
     [TH_CONN_HELD] = TO(BUSY) | TO(HELD) | TO(CLOSING),
     [TH_CONN_WRITING] = TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
+    [TH_CONN_PARTS] = TO(BEHIND) | TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
+    [TH_CONN_BEHIND] = TO(PARTS) | TO(BEHIND) | TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
     [TH_CONN_LINGER] = TO(LINGER) | TO(CLOSING),
     [TH_CONN_CLOSING] = 0,
 };
@@ -43,13 +45,37 @@ void th_conn_enter(struct th_conn *c, enum th_conn_state state)
     c->deadline_ms = (int64_t)uv_now(s->loop) + s->limit_ms[state];
 }
 
+static void start_turns(struct th_http_server *s)
+{
+    if (!uv_is_active((uv_handle_t *)&s->turn))
+        (void)uv_idle_start(&s->turn, s->up.turn);
+}
+
 void th_conn_make_ready(struct th_conn *c)
 {
     if (!th_list_empty(&c->ready))
         return;
     th_list_append(&c->server->ready, &c->ready);
-    if (!uv_is_active((uv_handle_t *)&c->server->turn))
-        (void)uv_idle_start(&c->server->turn, c->server->up.turn);
+    start_turns(c->server);
+}
+
+/* In a turn to come: whoever closes a connection may be in the midst of writing to others. */
+static void lose(struct th_conn *c)
+{
+    th_list_append(&c->server->lost, &c->ready);
+    start_turns(c->server);
+}
+
+void th_server_tell_lost(struct th_http_server *s)
+{
+    struct th_list *l;
+
+    while ((l = th_list_pop(&s->lost))) {
+        struct th_conn *c = TH_CONTAINER(l, struct th_conn, ready);
+
+        TH_CHECK(c->parts && c->x && c->state == TH_CONN_CLOSING);
+        c->parts->gone(c->x);
+    }
 }
 
 void th_server_tick_start(struct th_http_server *s)
@@ -61,6 +87,13 @@ void th_server_tick_start(struct th_http_server *s)
 bool th_conn_is_trusted(const struct th_conn *c)
 {
     return th_is_trusted(c->server->options.trusted, c->server->options.trusted_count, &c->peer);
+}
+
+/* Nothing that comes is handled now, but that the client leaves ends the answer. */
+static bool is_watched(const struct th_conn *c)
+{
+    return c->parts && c->parts->endless && c->state != TH_CONN_CLOSING &&
+           !(c->block && c->end == c->block_cap) && !(c->tls && th_tls_peer_pending(c->tls));
 }
 
 void th_conn_start(struct th_conn *c)
@@ -75,7 +108,7 @@ void th_conn_start(struct th_conn *c)
         th_conn_close(c);
         return;
     }
-    if (!c->reading && !c->eof && th_conn_is_reading(c)) {
+    if (!c->reading && !c->eof && (th_conn_is_reading(c) || is_watched(c))) {
         if (c->tls && !c->preface && !c->pumping && c->state != TH_CONN_LINGER &&
             th_tls_peer_pending(c->tls)) {
             th_conn_make_ready(c); /* what is here comes first */
@@ -117,6 +150,7 @@ void th_server_close_rest(struct th_http_server *s)
 {
     if (!s->draining || s->open > 0 || uv_is_closing((uv_handle_t *)&s->tick))
         return;
+    th_server_tell_lost(s);
     uv_close((uv_handle_t *)&s->tick, th_server_handle_closed);
     uv_close((uv_handle_t *)&s->turn, th_server_handle_closed);
     uv_close((uv_handle_t *)&s->turn_end, th_server_handle_closed);
@@ -158,8 +192,10 @@ static void close_conn(struct th_conn *c, bool reset)
         th_conn_tls_bye(c);
     if (c->state == TH_CONN_CLOSING) /* the good-bye failed and has closed it */
         return;
-    if (c->x && c->state == TH_CONN_BUSY) {
+    if (c->x && (c->state == TH_CONN_BUSY || c->parts)) {
         c->x->gone = true; /* the handler has it: its spans stay valid until the reply */
+        if (c->parts)
+            lose(c);
     } else {
         th_conn_release(c);
         th_conn_drop_block(c);

@@ -40,45 +40,61 @@ static void on_written(uv_write_t *req, int status)
         th_conn_close(c);
     else if (c->writes == 0 && c->state == TH_CONN_WRITING)
         c->server->up.written(c);
+    else if (c->writes == 0 && c->parts)
+        c->server->up.taken(c);
 }
 
 /* How fast the client takes its answer, in bytes a second since its window of time began; -1: it is too early to say. */
 static int64_t rate_of(const struct th_conn *c)
 {
-    int64_t began = c->deadline_ms - c->server->limit_ms[TH_CONN_WRITING];
+    int64_t began = c->deadline_ms - c->server->limit_ms[c->state];
     int64_t ms = (int64_t)uv_now(c->server->loop) - began;
-    size_t queued = uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
 
-    return ms < MIN_AGE_MS ? -1 : (int64_t)(c->moved - queued) * 1000 / ms;
+    return ms < MIN_AGE_MS ? -1 : (int64_t)(c->moved - th_conn_queued(c)) * 1000 / ms;
+}
+
+/* Who gives way of those that were looked at. */
+struct slowest {
+    struct th_conn *slow, *large; /* NULL: none */
+    int64_t rate;                 /* of `slow` */
+    size_t queued;                /* of `large` */
+};
+
+static void look_at(struct th_list *all, const struct th_conn *except, struct slowest *found)
+{
+    unsigned looked = 0;
+
+    for (struct th_list *l = all->next; l != all && looked < LOOK_AT; l = l->next, looked++) {
+        struct th_conn *c = TH_CONTAINER(l, struct th_conn, link);
+        size_t queued = th_conn_queued(c);
+        int64_t rate = rate_of(c);
+
+        if (c == except || !queued) /* nothing of it is here */
+            continue;
+        if (rate >= 0 && rate < found->rate) {
+            found->rate = rate;
+            found->slow = c;
+        }
+        if (queued > found->queued) {
+            found->queued = queued;
+            found->large = c;
+        }
+    }
 }
 
 /* The memory for answers is used up: who takes his the slowest gives way, among those that have waited for the longest;
  * while all have just begun, the one with the most. So who does not read costs himself only. False: there is nobody. */
 static bool make_way(struct th_conn *c)
 {
-    struct th_list *all = &c->server->by_state[TH_CONN_WRITING];
-    struct th_conn *slowest = NULL, *largest = NULL;
-    int64_t lowest = INT64_MAX;
-    unsigned looked = 0;
+    struct slowest found = {.rate = INT64_MAX};
 
-    for (struct th_list *l = all->next; l != all && looked < LOOK_AT; l = l->next, looked++) {
-        struct th_conn *other = TH_CONTAINER(l, struct th_conn, link);
-        int64_t rate = rate_of(other);
-
-        if (other == c)
-            continue;
-        if (rate >= 0 && rate < lowest) {
-            lowest = rate;
-            slowest = other;
-        }
-        if (!largest || other->moved > largest->moved)
-            largest = other;
-    }
-    if (!slowest)
-        slowest = largest;
-    if (!slowest)
+    look_at(&c->server->by_state[TH_CONN_WRITING], c, &found);
+    look_at(&c->server->by_state[TH_CONN_BEHIND], c, &found);
+    if (!found.slow)
+        found.slow = found.large;
+    if (!found.slow)
         return false;
-    th_conn_cut(slowest);
+    th_conn_cut(found.slow);
     return true;
 }
 

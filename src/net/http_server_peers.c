@@ -34,7 +34,7 @@ void th_peers_fini(struct th_http_server *s)
 
 static bool may_go(const struct th_conn *c)
 {
-    return c->state != TH_CONN_BUSY && c->state != TH_CONN_CLOSING;
+    return c->state != TH_CONN_BUSY && c->state != TH_CONN_PARTS && c->state != TH_CONN_CLOSING;
 }
 
 static bool cut_one(struct th_conn *c)

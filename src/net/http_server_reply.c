@@ -164,7 +164,9 @@ static void put_head(struct text *t, struct th_http_server *s, unsigned status, 
     put_str(t, http_date(s));
     put_str(t, "\r\nRequest-Id: ");
     put_str(t, request_id);
-    if (has_body(status)) {
+    if (has_body(status) && length == TH_LENGTH_CHUNKED) {
+        put_str(t, "\r\nTransfer-Encoding: chunked");
+    } else if (has_body(status) && length != TH_LENGTH_CLOSE) {
         put_str(t, "\r\nContent-Length: ");
         put_number(t, length);
     }
@@ -228,10 +230,10 @@ static void answered(struct th_conn *c)
         return;
     }
     th_conn_enter(c, TH_CONN_WRITING);
-    c->moved = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    c->moved = th_conn_queued(c);
 }
 
-static void count_answer(struct th_http_server *s, unsigned status)
+void th_server_count_answer(struct th_http_server *s, unsigned status)
 {
     if (!s->options.metrics)
         return;
@@ -245,49 +247,64 @@ static void count_answer(struct th_http_server *s, unsigned status)
 
 /* ---- answers ---- */
 
+bool th_conn_keeps(const struct th_conn *c)
+{
+    return c->x->head.keep_alive && !c->server->draining && !c->unread && !c->extra &&
+           !(c->eof && c->start == c->end);
+}
+
+bool th_conn_send_answer(struct th_conn *c, unsigned status, struct th_span fields, size_t length, bool keeps,
+                         uv_buf_t *bufs, unsigned count, bool lasting)
+{
+    struct text head;
+
+    head.n = 0;
+    put_head(&head, c->server, status, c->x->request_id, length,
+             keeps ? (c->x->head.minor == 0 ? "keep-alive" : NULL) : "close");
+    bufs[0] = th_uv_buf(th_span(head.p, head.n));
+    bufs[1] = th_uv_buf(fields);
+    bufs[2] = th_uv_buf(TH_LIT("\r\n"));
+    return th_conn_send(c, bufs, count, lasting);
+}
+
+void th_conn_end_answer(struct th_conn *c, bool keeps)
+{
+    th_conn_release(c);
+    if (c->unread) /* what is here and what comes is the rest of this request */
+        c->start = c->end;
+    c->ending = !keeps;
+    answered(c);
+}
+
+void th_conn_end_unheard(struct th_conn *c)
+{
+    th_conn_release(c);
+    th_conn_drop_block(c);
+    th_conn_reap(c);
+}
+
 static void reply(struct th_http_exchange *x, unsigned status, struct th_span fields, struct th_span body,
                   bool lasting)
 {
     struct th_exchange *own = (struct th_exchange *)x;
     struct th_conn *c = own->conn;
-    struct th_http_server *s = c->server;
-    struct text head;
     uv_buf_t bufs[4];
     unsigned count = 3;
-    bool keep =
-        x->head.keep_alive && !s->draining && !c->unread && !c->extra && !(c->eof && c->start == c->end);
-    bool sent;
+    bool keeps = th_conn_keeps(c);
 
     TH_CHECK(c->x == x && (c->state == TH_CONN_BUSY || c->state == TH_CONN_CLOSING));
     if (status < 200 || status > 599) { /* the handler's mistake must not break the framing */
         status = 500;
         fields = body = th_span("", 0);
     }
-    count_answer(s, status);
-    if (c->state == TH_CONN_CLOSING) { /* the client is gone, or the server has cut it */
-        th_conn_release(c);
-        th_conn_drop_block(c);
-        th_conn_reap(c);
-        return;
-    }
-    head.n = 0;
-    put_head(&head, s, status, x->request_id, body.n,
-             keep ? (x->head.minor == 0 ? "keep-alive" : NULL) : "close");
-    bufs[0] = th_uv_buf(th_span(head.p, head.n));
-    bufs[1] = th_uv_buf(fields);
-    bufs[2] = th_uv_buf(TH_LIT("\r\n"));
+    th_server_count_answer(c->server, status);
     if (has_body(status) && body.n > 0 && !own->head_only)
         bufs[count++] = th_uv_buf(body);
-    sent = th_conn_send(c, bufs, count, lasting && count == 4);
-    th_conn_release(c);
-    if (c->unread) /* what is here and what comes is the rest of this request */
-        c->start = c->end;
-    if (!sent) {
-        th_conn_drop_block(c);
-        return;
-    }
-    c->ending = !keep;
-    answered(c);
+    if (c->state == TH_CONN_CLOSING || /* the client is gone, or the server has cut it */
+        !th_conn_send_answer(c, status, fields, body.n, keeps, bufs, count, lasting && count == 4))
+        th_conn_end_unheard(c);
+    else
+        th_conn_end_answer(c, keeps);
 }
 
 void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span fields, struct th_span body)
@@ -322,7 +339,7 @@ void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail)
     th_conn_release(c);
     c->start = c->end;
     c->ending = true;
-    count_answer(s, status);
+    th_server_count_answer(s, status);
     body.n = head.n = 0;
     put_str(&body, "{\"type\":\"about:blank\",\"title\":\"");
     put_str(&body, th_http_reason(status));
@@ -352,9 +369,7 @@ void th_http_hold(struct th_http_exchange *x)
         th_conn_enter(c, TH_CONN_HELD);
         return;
     }
-    th_conn_release(c); /* nobody waits for the answer */
-    th_conn_drop_block(c);
-    th_conn_reap(c);
+    th_conn_end_unheard(c);
 }
 
 void th_conn_continue(struct th_conn *c)

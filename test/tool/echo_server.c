@@ -1,14 +1,20 @@
 /* The HTTP server with a handler that tells what it saw, for black-box tests of the reader.
  *
- * usage: echo_server [NAME=NUMBER]...   NAME: max_head max_body max_bodies max_connections head_ms body_ms idle_ms
+ * usage: echo_server [NAME=NUMBER]...   NAME: max_head max_body max_bodies max_answers max_connections head_ms body_ms idle_ms
  * write_ms grace_ms hold_ms max_keyless judge trusted Prints the port, serves on 127.0.0.1 until SIGTERM, drains, prints "drained SEEN", where
  * SEEN counts the requests. Every request is answered with
  * {"seen":N,"method":...,"path":...,"query":...,"host":...,"body_b64":...}. In the query: delay=MS answers
  * later, size=N pads the answer with N bytes, status=N gives another status, hold=1 holds the request once, known=N says who the
  * client is. With judge=1 refuse=STATUS answers before the body is read, and skip=1 has it thrown away. With trusted=1
- * clients on loopback are proxies. The path /vital is answered although there are too many connections. */
+ * clients on loopback are proxies. The path /vital is answered although there are too many connections.
+ *
+ * /parts?bytes=N&part=S: N bytes in parts of S, the next one when there is room; abort=1 breaks off behind them. /stream?part=S
+ * &every=MS: a part of S bytes each MS milliseconds without an end, those for which there is no room left out; the drain ends it. In parts
+ * each byte is a digit of where it stands. /counts tells how often the calls of such answers came. /mounts, /mounts/deep and
+ * /mountsx say which handler has answered. */
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "base/list.h"
 #include "core/guard.h"
 #include "net/http_server.h"
 #include <signal.h>
@@ -21,6 +27,9 @@ static struct th_http_server *server;
 static uv_signal_t on_term, on_int;
 static unsigned grace_ms = 2000;
 static struct th_metrics metrics;
+static uv_loop_t loop;
+static struct th_list streams; /* struct parts */
+static uint64_t rooms, losses, skipped;
 
 static uint64_t option(struct th_span query, const char *name, uint64_t otherwise)
 {
@@ -33,7 +42,7 @@ static uint64_t option(struct th_span query, const char *name, uint64_t otherwis
 
             while (to < query.n && query.p[to] != '&')
                 to++;
-            (void)th_span_u64(th_span(query.p + from, to - from), 100000000, &v);
+            (void)th_span_u64(th_span(query.p + from, to - from), 1000000000, &v);
         }
     return v;
 }
@@ -89,6 +98,118 @@ static void answer(struct th_http_exchange *x)
     th_buf_fini(&b);
 }
 
+/* ---- answers in parts ---- */
+
+struct parts {
+    struct th_list link; /* of those without an end */
+    struct th_http_exchange *x;
+    uint64_t left, at, part, every;
+    bool endless, abort;
+    uv_timer_t timer;
+};
+
+static void on_parts_closed(uv_handle_t *h)
+{
+    th_free(h->data);
+}
+
+static void end_parts(struct parts *p)
+{
+    th_list_remove(&p->link);
+    if (p->abort)
+        th_http_abort(p->x);
+    else
+        th_http_end(p->x);
+    uv_close((uv_handle_t *)&p->timer, on_parts_closed);
+}
+
+static size_t write_part(struct parts *p)
+{
+    static char bytes[1 << 20];
+    size_t n = p->part < p->left ? p->part : p->left;
+
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (char)('0' + (p->at + i) % 10);
+    p->at += n;
+    p->left -= n;
+    return th_http_write(p->x, th_span(bytes, n));
+}
+
+static void write_parts(struct parts *p)
+{
+    while (p->left)
+        if (!write_part(p))
+            return; /* `room` or `gone` will come */
+    end_parts(p);
+}
+
+static void on_room(struct th_http_exchange *x)
+{
+    struct parts *p = x->user;
+
+    rooms++;
+    if (p->endless)
+        uv_timer_again(&p->timer);
+    else
+        write_parts(p);
+}
+
+static void on_gone(struct th_http_exchange *x)
+{
+    losses++;
+    end_parts(x->user);
+}
+
+static void on_every(uv_timer_t *t)
+{
+    struct parts *p = t->data;
+
+    if (!write_part(p)) {
+        skipped++;
+        uv_timer_stop(t);
+    }
+}
+
+static bool begin_parts(struct th_http_exchange *x)
+{
+    static const struct th_http_parts calls = {on_room, on_gone, false}, endless = {on_room, on_gone, true};
+    struct parts *p = th_calloc(1, sizeof *p);
+
+    if (!p)
+        return false;
+    p->x = x;
+    p->endless = th_span_is(x->path, "/stream");
+    p->left = p->endless ? UINT64_MAX : option(x->query, "bytes=", 0);
+    p->part = option(x->query, "part=", 1000);
+    p->every = option(x->query, "every=", 10);
+    p->abort = option(x->query, "abort=", 0);
+    if (p->part > 1 << 20)
+        p->part = 1 << 20;
+    x->user = p;
+    th_list_init(&p->link);
+    uv_timer_init(&loop, &p->timer);
+    p->timer.data = p;
+    if (!th_http_begin(x, 200, TH_LIT("Content-Type: text/plain\r\n"), p->endless ? &endless : &calls)) {
+        p->abort = false;
+        end_parts(p);
+    } else if (p->endless) {
+        th_list_append(&streams, &p->link);
+        uv_timer_start(&p->timer, on_every, p->every, p->every);
+    } else {
+        write_parts(p);
+    }
+    return true;
+}
+
+static void tell_counts(struct th_http_exchange *x)
+{
+    char text[120];
+    int n = snprintf(text, sizeof text, "{\"rooms\":%llu,\"gone\":%llu,\"skipped\":%llu}",
+                     (unsigned long long)rooms, (unsigned long long)losses, (unsigned long long)skipped);
+
+    th_http_reply(x, 200, TH_LIT("Content-Type: application/json\r\n"), th_span(text, (size_t)n));
+}
+
 static void on_timer_closed(uv_handle_t *h)
 {
     th_free(h);
@@ -112,13 +233,20 @@ static void handle(void *ctx, struct th_http_exchange *x)
         return;
     }
     seen++;
+    if (th_span_is(x->path, "/counts")) {
+        tell_counts(x);
+        return;
+    }
+    if ((th_span_is(x->path, "/parts") || th_span_is(x->path, "/stream")) && begin_parts(x))
+        return;
     if (known)
         th_http_known(x, known);
     if (delay == 0 || !(t = th_malloc(sizeof *t))) {
         answer(x);
         return;
     }
-    uv_timer_init(ctx, t);
+    (void)ctx;
+    uv_timer_init(&loop, t);
     t->data = x;
     uv_timer_start(t, on_delay, delay, 0);
 }
@@ -139,10 +267,19 @@ static enum th_http_verdict judge(void *ctx, struct th_http_exchange *x)
     return option(x->query, "skip=", 0) ? TH_HTTP_SKIP : TH_HTTP_READ;
 }
 
-static bool is_vital(const struct th_http_exchange *x)
+static void name_mount(void *ctx, struct th_http_exchange *x)
 {
-    return th_span_is(x->path, "/vital");
+    th_http_reply(x, 200, TH_LIT("Content-Type: text/plain\r\n"), th_str(ctx));
 }
+
+enum { ALL, VITAL, OUTER, DEEP, MOUNTS };
+static char outer[] = "outer", deep[] = "deep";
+static struct th_mount mounts[MOUNTS] = {
+    [ALL] = {"", handle, NULL, NULL, false},
+    [VITAL] = {"/vital", handle, NULL, NULL, true},
+    [OUTER] = {"/mounts", name_mount, NULL, outer, false},
+    [DEEP] = {"/mounts/deep", name_mount, NULL, deep, false},
+};
 
 static void on_drained(void *ctx)
 {
@@ -155,6 +292,8 @@ static void on_signal(uv_signal_t *s, int number)
 {
     (void)number;
     uv_signal_stop(s);
+    while (!th_list_empty(&streams))
+        end_parts(TH_CONTAINER(streams.next, struct parts, link));
     th_http_server_drain(server, grace_ms, on_drained, NULL);
 }
 
@@ -188,7 +327,9 @@ static bool set_option(struct th_http_server_options *options, const char *arg)
     else if (th_span_is(name, "max_keyless"))
         options->max_keyless = (unsigned)v;
     else if (th_span_is(name, "judge"))
-        options->judge = v ? judge : NULL;
+        mounts[ALL].judge = v ? judge : NULL;
+    else if (th_span_is(name, "max_answers"))
+        options->max_answers = v;
     else if (th_span_is(name, "trusted")) {
         (void)th_cidr_parse(TH_LIT("127.0.0.0/8"), &loopback);
         options->trusted = &loopback;
@@ -202,9 +343,8 @@ static bool set_option(struct th_http_server_options *options, const char *arg)
 
 int main(int argc, char **argv)
 {
-    uv_loop_t loop;
     struct th_http_server_options options = {
-        .address = "127.0.0.1", .handle = handle, .is_vital = is_vital, .ctx = &loop, .metrics = &metrics};
+        .address = "127.0.0.1", .mounts = mounts, .mount_count = MOUNTS, .metrics = &metrics};
     int os_error;
 
     for (int i = 1; i < argc; i++)
@@ -213,6 +353,7 @@ int main(int argc, char **argv)
             return 2;
         }
     (void)signal(SIGPIPE, SIG_IGN);
+    th_list_init(&streams);
     uv_loop_init(&loop);
     if (th_http_server_open(&loop, &options, &server, &os_error) != TH_OK) {
         fprintf(stderr, "echo_server: %s\n", strerror(os_error));
