@@ -355,7 +355,7 @@ static void begin_ask(struct th_engine *e, struct th_ep *ep, struct th_ask *a)
     a->ep = ep;
     ep->refs++;
     a->run = ep->pub.run;
-    a->run->refs++;
+    th_ref_get(&a->run->refs);
     a->began = e->now.mono;
     ep->ask = a;
     ep->asked++;

@@ -485,7 +485,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
     a->ep = ep;
     ep->refs++;
     a->run = ep->pub.run;
-    a->run->refs++;
+    th_ref_get(&a->run->refs);
     a->began = e->now.mono;
     a->began_wall = e->now.wall;
     if (ev) {

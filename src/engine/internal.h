@@ -7,6 +7,7 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/map.h"
+#include "base/ref.h"
 #include "engine/engine.h"
 
 #define TH_MAX_DROPPED 1000 /* endpoints that a step of retention may name */
@@ -39,9 +40,10 @@ struct th_wanted {
     uint64_t word[]; /* hash | form << 8 | length, of the type, of a prefix or of a suffix */
 };
 
-/* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one. */
+/* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one.
+ * Not written any more once th_run_part has seen it, so that several threads may hold it. */
 struct th_endpoint_run {
-    unsigned refs;
+    struct th_ref refs;
     struct th_arena mem;  /* owns the spec's spans, the header block and the wanted types */
     struct th_arena text; /* owns the spec's texts that are in memory only until they are stored */
     struct th_endpoint_spec spec;

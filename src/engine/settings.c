@@ -190,7 +190,7 @@ struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no)
 
 void th_run_unref(struct th_endpoint_run *run)
 {
-    if (!run || --run->refs)
+    if (!run || !th_ref_put(&run->refs))
         return;
     th_mask_free(run->mask);
     th_arena_wipe(&run->mem); /* values of custom headers, and a URL that may be a secret */
@@ -265,7 +265,7 @@ enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
 
     if (!run)
         return TH_NOMEM;
-    run->refs = 1;
+    th_ref_init(&run->refs);
     run->rev = ep->rev;
     error = th_url_parse(spec->url, &url, &why);
     if (error)

@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/ref.h"
 #include "net/tls_common.h"
 #include <errno.h>
 #include <openssl/err.h>
@@ -28,7 +29,7 @@
 enum { MAX_OUT = 1 << 30 };
 
 struct th_tls_identity {
-    unsigned refs;
+    struct th_ref refs;
     SSL_CTX *ssl;
     BIO_METHOD *bio;
     bool asked; /* for a passphrase */
@@ -193,7 +194,7 @@ enum th_error th_tls_identity_open(const char *cert_file, const char *key_file, 
     snprintf(why, why_size, "out of memory");
     if (!id)
         return TH_NOMEM;
-    id->refs = 1;
+    th_ref_init(&id->refs);
     ERR_clear_error();
     id->ssl = SSL_CTX_new(TLS_server_method());
     id->bio = th_tls_bio_method("tenterhook memory", bio_read, bio_write, bio_ctrl);
@@ -210,13 +211,13 @@ enum th_error th_tls_identity_open(const char *cert_file, const char *key_file, 
 
 struct th_tls_identity *th_tls_identity_ref(struct th_tls_identity *id)
 {
-    id->refs++;
+    th_ref_get(&id->refs);
     return id;
 }
 
 void th_tls_identity_unref(struct th_tls_identity *id)
 {
-    if (!id || --id->refs)
+    if (!id || !th_ref_put(&id->refs))
         return;
     SSL_CTX_free(id->ssl);
     BIO_meth_free(id->bio);
