@@ -224,7 +224,7 @@ int main(int argc, char **argv)
     size_t body = argc > 4 ? strtoul(argv[4], NULL, 10) : 1024;
     static struct th_metrics metrics;
     struct th_store_options options = {.dir = argc > 1 ? argv[1] : "", .ballast_mib = 1, .metrics = &metrics};
-    struct th_row tenant = {.kind = TH_ROW_TENANT, .no = 1, .id = TH_LIT("bench"), .options = TH_LIT("{}")};
+    struct th_row tenant = {.kind = TH_ROW_TENANT, .no = 1, .id = TH_LIT("bench"), .settings = TH_LIT("{}")};
     struct th_settings_op config = {
         .op = {.kind = TH_OP_SETTINGS, .done = config_done}, .tenant = 1, .count = 1, .rows = &tenant};
     char why[512], *text;

@@ -221,6 +221,12 @@ static bool drain(struct th_engine *e)
     return n == DRAIN_STEP;
 }
 
+static void flush(struct th_engine *e)
+{
+    if (e->options.store->vt->flush)
+        e->options.store->vt->flush(e->session);
+}
+
 static struct th_mono earlier(struct th_mono a, struct th_mono b)
 {
     return a.us < b.us ? a : b;
@@ -266,6 +272,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
         next = earlier(next, e->settle_retry_at);
     if (e->more || undrained || !th_list_empty(&e->deferred))
         next = e->now.mono;
+    flush(e); /* what this turn has submitted; the rest was handed over by drain */
     return next;
 }
 

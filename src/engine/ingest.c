@@ -481,7 +481,9 @@ static void stale(struct ingest *g)
         return;
     }
     g->match_version = UINT64_MAX;
-    match(g);
+    /* The change that has made it stale may be among what is still to be drained; and the next match is submitted before the
+     * next change, so that a quick row of changes cannot keep it stale. */
+    th_engine_defer(g->e, &g->defer, match_more, g);
 }
 
 static void accepted(struct th_op *op)

@@ -495,9 +495,12 @@ struct th_store_vt {
                                        struct th_buf *out);
     /** One session per engine thread. */
     enum th_error (*attach)(struct th_store *, struct th_wake wake, struct th_session **out);
-    /** Never blocks, never calls back, never fails (failures come with done). */
+    /** Never blocks, never calls back, never fails (failures come with done). Writes may wait until the next flush or drain. */
     void (*submit)(struct th_session *, struct th_op *);
-    /** Calls done() of at most `max` finished ops; returns how many. The session's thread only. */
+    /** Hands over what has been submitted, so that the store is woken once for all of it. The session's thread only. NULL:
+     * submit does so itself. */
+    void (*flush)(struct th_session *);
+    /** Flushes, then calls done() of at most `max` finished ops; returns how many. The session's thread only. */
     unsigned (*drain)(struct th_session *, unsigned max);
     void (*detach)(struct th_session *); /* everything submitted must be drained before */
     void (*page_free)(struct th_store *, struct th_page *);

@@ -103,6 +103,8 @@ static void stop_readers(struct sq_store *s)
 
 static void store_free(struct sq_store *s)
 {
+    for (struct th_session *session = s->sessions; session; session = session->next)
+        sq_session_flush(session);
     if (s->lock_ready) {
         if (s->writer_started) {
             pthread_mutex_lock(&s->lock);
@@ -155,6 +157,7 @@ static const struct th_store_vt sqlite_vt = {
     .endpoint_settings = store_endpoint_settings,
     .attach = sq_session_attach,
     .submit = sq_session_submit,
+    .flush = sq_session_flush,
     .drain = sq_session_drain,
     .detach = sq_session_detach,
     .page_free = store_page_free,

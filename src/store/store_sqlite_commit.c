@@ -480,21 +480,30 @@ void *sq_writer_main(void *arg)
     }
 }
 
-void sq_submit_write(struct sq_store *s, struct th_op *op)
+bool sq_is_urgent(const struct th_op *op)
 {
-    bool urgent = op->kind != TH_OP_SETTLE && (int)op->kind != SQ_OP_RUN_BUILD;
+    return op->kind != TH_OP_SETTLE && (int)op->kind != SQ_OP_RUN_BUILD;
+}
 
-    op->next = NULL;
+void sq_submit_writes(struct sq_store *s, struct th_op *first, struct th_op **tail, uint32_t count,
+                      uint32_t urgent)
+{
     if (s->metrics)
-        th_gauge_add(s->metrics, TH_G_STORE_QUEUE, 1);
+        th_gauge_add(s->metrics, TH_G_STORE_QUEUE, count);
+    *tail = NULL;
     pthread_mutex_lock(&s->lock);
-    *s->tail = op;
-    s->tail = &op->next;
-    s->queued++;
+    *s->tail = first;
+    s->tail = tail;
+    s->queued += count;
     s->urgent += urgent;
     if (s->sleeping && (urgent || s->queued >= SETTLE_COUNT || !s->timed)) {
         s->sleeping = false;
         pthread_cond_signal(&s->wake);
     }
     pthread_mutex_unlock(&s->lock);
+}
+
+void sq_submit_write(struct sq_store *s, struct th_op *op)
+{
+    sq_submit_writes(s, op, &op->next, 1, sq_is_urgent(op));
 }

@@ -4,6 +4,9 @@
  * reader threads by how long they may take, writes to the writer (store_sqlite_commit.c). A read that fails
  * ends with its error in the op; it does not stop the store.
  *
+ * Writes are gathered until the session flushes, once for all that came out of one look at the network: a writer that were woken
+ * by the first of them would commit that one alone while the others wait.
+ *
  * Invariants: (1) a session is woken only when it had nothing to drain, so at most once per commit, and never
  * after it was detached; (2) an op's `done` is called by sq_session_drain only, without a lock; (3) readers
  * are read-only and their transactions are short; (4) a session's struct stays until the store is closed; (5) a list is
@@ -112,10 +115,25 @@ void sq_session_submit(struct th_session *session, struct th_op *op)
     struct sq_store *s = session->store;
 
     op->session = session;
-    if (is_read(op))
+    if (is_read(op)) {
         sq_submit_read(&s->readers[is_list(op)], op);
-    else
-        sq_submit_write(s, op);
+        return;
+    }
+    *session->out_tail = op;
+    session->out_tail = &op->next;
+    session->out_count++;
+    session->out_urgent += sq_is_urgent(op);
+}
+
+void sq_session_flush(struct th_session *session)
+{
+    if (!session->out_count)
+        return;
+    sq_submit_writes(session->store, session->out, session->out_tail, session->out_count,
+                     session->out_urgent);
+    session->out = NULL;
+    session->out_tail = &session->out;
+    session->out_count = session->out_urgent = 0;
 }
 
 unsigned sq_session_drain(struct th_session *s, unsigned max)
@@ -123,6 +141,7 @@ unsigned sq_session_drain(struct th_session *s, unsigned max)
     struct th_op *op, **tail;
     unsigned n = 0;
 
+    sq_session_flush(s);
     if (!max)
         return 0;
     /* takes everything, calls back without the lock, and puts back what is over `max` */
@@ -165,6 +184,7 @@ enum th_error sq_session_attach(struct th_store *store, struct th_wake wake, str
     session->wake = wake;
     session->attached = true;
     session->done_tail = &session->done;
+    session->out_tail = &session->out;
     pthread_mutex_lock(&s->lock);
     session->next = s->sessions;
     s->sessions = session;

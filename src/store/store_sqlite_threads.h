@@ -15,6 +15,9 @@ struct th_session {
     struct th_op *batch, **batch_tail;
     struct th_session *batch_next;
     bool in_batch;
+    /* owner: the session's thread: writes that the writer has not got yet */
+    struct th_op *out, **out_tail;
+    uint32_t out_count, out_urgent;
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
     struct th_op *done, **done_tail;
@@ -61,14 +64,20 @@ void sq_submit_read(struct sq_reader *r, struct th_op *op);
 /** The thread of a struct sq_reader. */
 void *sq_reader_main(void *arg);
 void sq_session_submit(struct th_session *session, struct th_op *op);
+void sq_session_flush(struct th_session *session);
 unsigned sq_session_drain(struct th_session *s, unsigned max);
 enum th_error sq_session_attach(struct th_store *store, struct th_wake wake, struct th_session **out);
 void sq_session_detach(struct th_session *session);
 
 /* ---- store_sqlite_commit.c ---- */
 
-/** Queues a write. Any thread. */
+/** Whether a write may not wait for company. */
+bool sq_is_urgent(const struct th_op *op);
+/** Queues a write of the store's own. Any thread. */
 void sq_submit_write(struct sq_store *s, struct th_op *op);
+/** Queues a list of `count` writes that ends at *tail, `urgent` of which may not wait. Any thread. */
+void sq_submit_writes(struct sq_store *s, struct th_op *first, struct th_op **tail, uint32_t count,
+                      uint32_t urgent);
 /** The thread of a struct sq_store's writer: ends with s->stop, when nothing is left. */
 void *sq_writer_main(void *arg);
 /** The encrypt has come to an end: nothing to do, or it failed. Any thread. */

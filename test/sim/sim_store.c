@@ -162,8 +162,16 @@ static void shim_close(struct th_store *store)
 }
 
 static const struct th_store_vt shim_vt = {
-    shim_settings, shim_endpoint_settings, shim_attach, shim_submit, shim_drain,
-    shim_detach,   shim_page_free,         shim_usage,  shim_close};
+    .settings = shim_settings,
+    .endpoint_settings = shim_endpoint_settings,
+    .attach = shim_attach,
+    .submit = shim_submit,
+    .drain = shim_drain,
+    .detach = shim_detach,
+    .page_free = shim_page_free,
+    .usage = shim_usage,
+    .close = shim_close,
+};
 
 struct sim_store *sim_store_new(struct sim *s)
 {
