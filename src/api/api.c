@@ -2,68 +2,36 @@
  * head is judged first: who has no right key is told so before anything of the body is kept, and so is who names no
  * route, or another media type. Then the request comes again as a whole.
  *
- * A request struct lives from th_api_handle until its one answer; the exchange, its bytes included, stays
- * valid as long, so nothing of the body is copied on the way to the store. Structs come from a free list; the
- * hot path (one event) takes no memory. What one request may hold beside its body is bounded by its arena.
+ * Which file calls which: no two files of the API call each other. At the bottom are request.c and fault.c; on them stand
+ * rates and keys (rate.c, guess.c, key.c, audit.c), on those the answers (reply.c, fail.c), then what all handlers share
+ * (auth.c, owner.c, query.c, body.c, idem.c, change.c, read.c, find.c, filter.c), how things look (*_view.c), the handlers,
+ * their table (routes.c), and this file.
  *
- * Invariants: 1. every path ends in exactly one of the functions of reply.c, which frees the request; 2.
- * pointers of the engine (tenant, endpoint) are used only in the turn in which they were looked up. Without
- * memory for a request struct the answer is 503. */
-#include "api/private.h"
+ * Invariants: 1. every path ends in exactly one of the functions of reply.c and fail.c, which frees the request; 2.
+ * pointers of the engine (tenant, endpoint) are used only in the turn in which they were looked up. Without memory for a
+ * request struct the answer is 503. */
+#include "api/api.h"
+#include "api/auth.h"
+#include "api/body.h"
+#include "api/fail.h"
+#include "api/guess.h"
+#include "api/idem.h"
+#include "api/meter.h"
+#include "api/openapi.h"
+#include "api/owner.h"
+#include "api/query.h"
+#include "api/rate.h"
+#include "api/request.h"
+#include "api/route.h"
+#include "api/state.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "net/http_server.h"
+#include "port/clock.h"
 #include <stddef.h>
 
-static struct th_api_req *req_new(struct th_api *api, struct th_http_exchange *x)
-{
-    struct th_api_req *r = api->free;
-
-    if (r) {
-        api->free = r->next_free;
-        api->free_count--;
-    } else {
-        r = th_malloc(sizeof *r);
-        if (!r)
-            return NULL;
-    }
-    memset(r, 0, offsetof(struct th_api_req, allow));
-    r->allow[0] = '\0';
-    r->api = api;
-    r->x = x;
-    th_arena_init(&r->mem, TH_API_MAX_ARENA);
-    api->live++;
-    return r;
-}
-
-void th_api_req_free(struct th_api_req *r)
-{
-    struct th_api *api = r->api;
-
-    th_api_idem_end(r);
-    th_api_read_end(r);
-    if (r->route && (r->route->flags & TH_R_PUBLISH)) /* much, and no secrets */
-        th_arena_fini(&r->mem);
-    else
-        th_arena_wipe(&r->mem); /* values of custom headers, secrets: as they were written in a body */
-    api->live--;
-    if (api->free_count >= TH_API_KEEP_REQUESTS) {
-        th_free(r);
-        return;
-    }
-    r->next_free = api->free;
-    api->free = r;
-    api->free_count++;
-}
-
-struct th_tenant *th_api_tenant(struct th_api_req *r)
-{
-    struct th_tenant *t = th_engine_tenant(r->api->engine, th_api_tenant_id(r));
-
-    return t && !t->deleting ? t : NULL;
-}
-
-const struct th_http1_field *th_api_header(const struct th_api_req *r, const char *name)
-{
-    return th_http1_field(&r->x->head, name);
-}
+#define SKIP_MAX (64u << 10) /* a larger body is not waited for where it does not matter */
 
 /* Fields that say one thing: who chose the first of two and who chose the last would not see the same request. */
 static bool fields_once(struct th_api_req *r)
@@ -98,7 +66,7 @@ static bool has_begun(struct th_api_req *r)
     struct th_api *api = r->api;
 
     api->begun = api->begun || th_engine_begun(api->engine);
-    if (api->begun || (r->route && r->route->handle == th_h_livez))
+    if (api->begun || (r->route && (r->route->flags & TH_R_ALWAYS)))
         return true;
     th_api_fail(r, 503, "the server is starting");
     return false;
@@ -107,7 +75,7 @@ static bool has_begun(struct th_api_req *r)
 /* What the head alone decides. */
 static bool head_passes(struct th_api_req *r)
 {
-    return has_begun(r) && th_api_route(r) && fields_once(r) && th_api_authorize(r) && th_api_query(r);
+    return has_begun(r) && th_api_route(r) && fields_once(r) && th_api_auth(r) && th_api_query(r);
 }
 
 static bool is_public(const struct th_api_req *r)
@@ -118,7 +86,7 @@ static bool is_public(const struct th_api_req *r)
 /* A request struct with its route looked for; NULL: it has been answered, or held. */
 static struct th_api_req *take(struct th_api *api, struct th_http_exchange *x)
 {
-    struct th_api_req *r = req_new(api, x);
+    struct th_api_req *r = th_api_request_new(api, x);
 
     if (!r) {
         th_http_reply(x, 503, TH_LIT("Content-Type: application/problem+json\r\nRetry-After: 1\r\n"),
@@ -129,63 +97,18 @@ static struct th_api_req *take(struct th_api *api, struct th_http_exchange *x)
     x->user = r;
     th_api_route_find(r);
     if (!is_public(r) && th_api_guess_hold(r)) {
-        th_api_req_free(r);
+        th_api_request_free(r);
         th_http_hold(x);
         return NULL;
     }
     return r;
 }
 
-void th_api_handle(void *ctx, struct th_http_exchange *x)
-{
-    struct th_api_req *r = take(ctx, x);
-
-    if (!r || !head_passes(r))
-        return;
-    if (th_api_owner_later(r))
-        th_api_owner_find(r);
-    else
-        th_api_go_on(r);
-}
-
-/* A small body is waited for where nothing of it matters: the connection can go on afterwards. */
-static bool is_worth_skipping(const struct th_http1_head *head)
-{
-    return !head->expect_continue && (head->body == TH_HTTP1_CHUNKED || head->length <= TH_API_SKIP_MAX);
-}
-
-enum th_http_verdict th_api_judge(void *ctx, struct th_http_exchange *x)
-{
-    struct th_api *api = ctx;
-    struct th_api_req *r;
-    bool wants;
-
-    r = take(api, x);
-    if (!r)
-        return TH_HTTP_ANSWERED;
-    r->judging = true;
-    if ((is_public(r) || (!r->route && api->begun)) && is_worth_skipping(&x->head)) {
-        th_api_req_free(r);
-        return TH_HTTP_SKIP;
-    }
-    if (!head_passes(r))
-        return TH_HTTP_ANSWERED;
-    if (is_public(r)) { /* these answer in this turn */
-        r->route->handle(r);
-        return TH_HTTP_ANSWERED;
-    }
-    wants = r->route->flags & (TH_R_BODY | TH_R_BODY_MAY);
-    if (wants && !th_api_body_judge(r))
-        return TH_HTTP_ANSWERED;
-    th_api_req_free(r);
-    return wants ? TH_HTTP_READ : TH_HTTP_SKIP;
-}
-
 static void body_is_read(struct th_api_req *r)
 {
     if (!th_api_body_end(r))
         return;
-    if (r->route->method[0] == 'P' && r->route->method[1] == 'O' && !th_api_idem(r))
+    if (strcmp(r->route->method, "POST") == 0 && !th_api_idem(r))
         return;
     if (r->idem.given && (r->route->flags & TH_R_KEEPS))
         th_api_idem_recall(r);
@@ -204,7 +127,7 @@ static void large_body_is_read(void *arg)
     struct th_api_req *r = arg;
 
     if (r->tenant) {
-        r->tenant = th_api_tenant(r);
+        r->tenant = th_api_request_tenant(r);
         if (!r->tenant) {
             th_api_fail(r, 404, "the tenant has been deleted");
             return;
@@ -214,7 +137,7 @@ static void large_body_is_read(void *arg)
     body_is_read(r);
 }
 
-void th_api_go_on(struct th_api_req *r)
+static void go_on(struct th_api_req *r)
 {
     const struct th_api_options *options = &r->api->options;
 
@@ -228,6 +151,51 @@ void th_api_go_on(struct th_api_req *r)
     body_is_read(r);
 }
 
+void th_api_handle(void *ctx, struct th_http_exchange *x)
+{
+    struct th_api_req *r = take(ctx, x);
+
+    if (!r || !head_passes(r))
+        return;
+    if (th_api_owner_later(r))
+        th_api_owner_find(r, go_on);
+    else
+        go_on(r);
+}
+
+/* A small body is waited for where nothing of it matters: the connection can go on afterwards. */
+static bool is_worth_skipping(const struct th_http1_head *head)
+{
+    return !head->expect_continue && (head->body == TH_HTTP1_CHUNKED || head->length <= SKIP_MAX);
+}
+
+enum th_http_verdict th_api_judge(void *ctx, struct th_http_exchange *x)
+{
+    struct th_api *api = ctx;
+    struct th_api_req *r;
+    bool wants;
+
+    r = take(api, x);
+    if (!r)
+        return TH_HTTP_ANSWERED;
+    r->judging = true;
+    if ((is_public(r) || (!r->route && api->begun)) && is_worth_skipping(&x->head)) {
+        th_api_request_free(r);
+        return TH_HTTP_SKIP;
+    }
+    if (!head_passes(r))
+        return TH_HTTP_ANSWERED;
+    if (is_public(r)) { /* these answer in this turn */
+        r->route->handle(r);
+        return TH_HTTP_ANSWERED;
+    }
+    wants = r->route->flags & (TH_R_BODY | TH_R_BODY_MAY);
+    if (wants && !th_api_body_judge(r))
+        return TH_HTTP_ANSWERED;
+    th_api_request_free(r);
+    return wants ? TH_HTTP_READ : TH_HTTP_SKIP;
+}
+
 void th_api_reload(struct th_api *api, const struct th_api_options *options)
 {
     api->options.hosts = options->hosts;
@@ -238,7 +206,7 @@ void th_api_reload(struct th_api *api, const struct th_api_options *options)
     api->options.trusted = options->trusted;
     api->options.trusted_count = options->trusted_count;
     api->options.client_header = options->client_header;
-    if (!th_api_limit_rates(api, options))
+    if (!th_api_rate_set(api, options))
         th_log(TH_LOG_WARN, "rate limits of the API stay as they were: out of memory");
 }
 
@@ -263,7 +231,7 @@ enum th_error th_api_new(const struct th_api_options *options, struct th_api **o
     th_map_init(&api->idem, 1u << 16, seed);
     api->keys.seed = api->tenants.seed = api->addresses.seed = seed;
     th_api_openapi(api, &api->openapi);
-    if (api->openapi.failed || !th_api_limit_rates(api, options)) {
+    if (api->openapi.failed || !th_api_rate_set(api, options)) {
         th_api_free(api);
         return TH_NOMEM;
     }
@@ -280,11 +248,7 @@ void th_api_free(struct th_api *api)
 {
     if (!api)
         return;
-    while (api->free) {
-        struct th_api_req *r = api->free;
-        api->free = r->next_free;
-        th_free(r);
-    }
+    th_api_request_free_spare(api);
     th_map_fini(&api->idem);
     th_api_meter_fini(&api->keys);
     th_api_meter_fini(&api->tenants);

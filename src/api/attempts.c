@@ -3,19 +3,32 @@
  * Newest first, as every list; with `after` oldest first, from there on. Each answer names the `after` to go on with: an
  * attempt that ends later has a higher number, so whoever asks again and again gets every attempt once, in the order in
  * which they were written down, whatever the filters, however many there are. */
-#include "api/private.h"
+#include "api/cursor.h"
+#include "api/delivery_view.h"
+#include "api/fail.h"
+#include "api/fault.h"
+#include "api/filter.h"
+#include "api/find.h"
+#include "api/handlers.h"
+#include "api/query.h"
+#include "api/read.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "core/pubid.h"
+#include "engine/engine.h"
 
 static void send_list(struct th_api_req *r, const struct th_page *p, uint64_t reached)
 {
-    struct th_jw w = th_api_begin(r);
+    struct th_jw w = th_api_reply_begin(r);
 
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
     for (unsigned i = 0; i < p->count; i++)
-        th_api_attempt_row(&w, r, &p->rows.attempts[i]);
+        th_api_delivery_attempt(&w, r, &p->rows.attempts[i]);
     th_jw_end_array(&w);
-    th_api_next_cursor(r, &w, p->ascending ? 0 : p->next);
+    th_api_cursor_next(r, &w, p->ascending ? 0 : p->next);
     th_jw_key(&w, TH_LIT("after"));
     th_jw_raw(&w, TH_LIT("\""));
     th_api_cursor(r, reached, w.out);
@@ -23,7 +36,7 @@ static void send_list(struct th_api_req *r, const struct th_page *p, uint64_t re
     th_jw_key(&w, TH_LIT("more"));
     th_jw_bool(&w, p->next != 0);
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 static void listed(struct th_op *op)
@@ -34,7 +47,7 @@ static void listed(struct th_op *op)
         th_api_fail_store(r, op->error);
         return;
     }
-    r->tenant = th_api_tenant(r);
+    r->tenant = th_api_request_tenant(r);
     send_list(r, &r->page2, r->page2.reached);
     th_engine_page_free(r->api->engine, &r->page2);
 }
@@ -57,17 +70,17 @@ void th_h_attempts(struct th_api_req *r)
     struct th_span text;
 
     *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
-    if (!th_api_paging(r, &p->limit, &p->before) || !th_api_after(r, &p->ascending, &p->after) ||
-        !th_api_outcome_filters(r, p) || !th_api_with_tests(r, p))
+    if (!th_api_query_paging(r, &p->limit, &p->before) || !th_api_query_after(r, &p->ascending, &p->after) ||
+        !th_api_filter_outcomes(r, p) || !th_api_query_tests(r, p))
         return;
     if (p->ascending && p->before) {
-        th_api_error_param(r, "after", "goes upwards and cursor downwards: give one of them");
-        (void)th_api_fail_query(r);
+        th_api_fault_param(r, "after", "goes upwards and cursor downwards: give one of them");
+        (void)th_api_query_fail(r);
         return;
     }
-    if (!th_api_type_param(r, &p->type))
+    if (!th_api_query_type(r, &p->type))
         return;
-    if (th_api_param(r, "endpoint", &text)) {
+    if (th_api_query_param(r, "endpoint", &text)) {
         struct th_pubid id; /* it may have been deleted */
         if (!th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id)) {
             send_list(r, &(struct th_page){.ascending = p->ascending}, p->after);
@@ -75,7 +88,7 @@ void th_h_attempts(struct th_api_req *r)
         }
         p->endpoint = id.no;
     }
-    if (th_api_param(r, "event", &text))
+    if (th_api_query_param(r, "event", &text))
         th_api_find_event(r, text, false, event_found);
     else
         th_api_read(r, p, TH_PAGE_ATTEMPTS, listed);

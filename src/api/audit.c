@@ -8,8 +8,13 @@
  * Refuses: bodies, query strings, names, URLs and key texts; an id and a tenant are the customers' only words
  * in it. The fields are documented in docs/operating.md and are an interface: they are added to, not renamed.
  * Failure: a lost line of the log does not stop the change. */
-#include "api/private.h"
+#include "api/audit.h"
+#include "api/request.h"
+#include "api/route.h"
+#include "api/state.h"
+#include "base/log.h"
 #include "core/guard.h"
+#include "engine/engine.h"
 #include <limits.h>
 
 enum { MAX_WORD = 128 }; /* bytes of what a client wrote */
@@ -35,7 +40,7 @@ static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
     if (r->operator_key)
         return TH_LIT("operator");
     if (r->key_no) /* without a bound tenant the request was refused in its first turn */
-        t = r->tenant_id_len ? th_api_tenant(r) : r->key_owner;
+        t = r->tenant_id_len ? th_api_request_tenant(r) : r->key_owner;
     for (unsigned at = UINT_MAX; t && (k = th_engine_key_below(r->api->engine, t, &at));)
         if (k->no == r->key_no) {
             th_engine_key_id(r->api->engine, k, mem);
@@ -44,7 +49,7 @@ static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
     return th_buf_view(mem);
 }
 
-struct th_span th_api_loggable(struct th_span s)
+struct th_span th_api_audit_loggable(struct th_span s)
 {
     static const struct th_span secrets[] = {{"th_key_", 7}, {"th_op_", 6}, {"whsec_", 6}, {"whsk_", 5}};
 
@@ -57,15 +62,7 @@ struct th_span th_api_loggable(struct th_span s)
 
 static struct th_span at_most(struct th_span s)
 {
-    return th_api_loggable(th_span(s.p, s.n < MAX_WORD ? s.n : MAX_WORD));
-}
-
-void th_api_made(struct th_api_req *r, const struct th_buf *id)
-{
-    size_t n = id->n < sizeof r->made ? id->n : sizeof r->made - 1;
-
-    memcpy(r->made, th_buf_view(id).p, n);
-    r->made[n] = 0;
+    return th_api_audit_loggable(th_span(s.p, s.n < MAX_WORD ? s.n : MAX_WORD));
 }
 
 /* The last parameter of the path names the object, unless the answer has made one. */
@@ -91,9 +88,9 @@ void th_api_audit(struct th_api_req *r, unsigned status)
     th_buf_init(&from, 128);
     th_addr_format(&from, &r->x->peer);
     th_buf_init(&client, 128);
-    th_addr_format(&client, th_api_client(r));
+    th_addr_format(&client, th_api_request_client(r));
     object = object_id(r);
-    tenant = th_api_tenant_id(r);
+    tenant = th_api_request_tenant_id(r);
     if (!tenant.n && (r->route->flags & TH_R_OPERATOR) &&
         r->param[0].n) /* routes that name the tenant in the path */
         tenant = r->param[0];

@@ -6,104 +6,23 @@
  * more than the rates allow (429).
  * What a key may not touch is 404 as if it did not exist; the handlers see to that by looking up within the
  * tenant. */
-#include "api/private.h"
-#include "lib/crypto.h"
-
-static const struct th_dialect *host_dialect(const struct th_api_req *r)
-{
-    const struct th_api_options *options = &r->api->options;
-    const struct th_http1_field *host = th_api_header(r, "host");
-    struct th_span name = host ? host->value : TH_LIT("");
-
-    for (size_t i = name.n; i > 0; i--) {
-        if (name.p[i - 1] == ']') /* IPv6 literal without port */
-            break;
-        if (name.p[i - 1] == ':') {
-            name.n = i - 1;
-            break;
-        }
-    }
-    for (unsigned i = 0; i < options->host_count; i++)
-        if (th_span_ieq(options->hosts[i].name, name))
-            return th_engine_dialect(r->api->engine, options->hosts[i].dialect);
-    return th_engine_dialect(r->api->engine, options->default_dialect);
-}
-
-bool th_api_bearer(const struct th_api_req *r, struct th_span *key)
-{
-    const struct th_http1_field *field = th_api_header(r, "authorization");
-    struct th_span v;
-
-    if (!field || field->value.n < 8 || !th_span_ieq(th_span(field->value.p, 7), TH_LIT("bearer ")))
-        return false;
-    v = th_span(field->value.p + 7, field->value.n - 7);
-    while (v.n && *v.p == ' ') {
-        v.p++;
-        v.n--;
-    }
-    *key = v;
-    return v.n > 0;
-}
-
-const struct th_key *th_api_find_key(struct th_api_req *r, struct th_span text)
-{
-    uint8_t hash[32];
-    const struct th_key *key;
-
-    th_sha256(text.p, text.n, hash);
-    key = th_engine_key(r->api->engine, hash);
-    return key && !(key->tenant && key->tenant->deleting) ? key : NULL;
-}
-
-/* NULL: none is given, or it is not known; the latter counts once. */
-static const struct th_key *known_key(struct th_api_req *r)
-{
-    const struct th_key *key;
-    struct th_span text;
-
-    if (r->wrong_key || !th_api_bearer(r, &text))
-        return NULL;
-    key = th_api_find_key(r, text);
-    if (!key) {
-        r->wrong_key = true;
-        r->too_many_wrong = !th_api_guess_wrong(r);
-    }
-    return key;
-}
-
-const struct th_dialect *th_api_client_dialect(struct th_api_req *r)
-{
-    const struct th_http1_field *named = th_api_header(r, "tenterhook-tenant");
-    const struct th_key *key = known_key(r);
-    const struct th_tenant *t = key ? key->tenant : NULL;
-
-    if (key && !t && named && th_id_ok(named->value))
-        t = th_engine_tenant(r->api->engine, named->value);
-    return t && !t->deleting ? t->dialect : host_dialect(r);
-}
-
-bool th_api_bind_tenant(struct th_api_req *r, struct th_span id)
-{
-    struct th_tenant *t = th_id_ok(id) ? th_engine_tenant(r->api->engine, id) : NULL;
-
-    if (!t || t->deleting) {
-        th_api_fail(r, 404, "there is no tenant \"%.*s\"", (int)(id.n < 128 ? id.n : 128), id.p);
-        return false;
-    }
-    r->tenant = t;
-    r->dialect = t->dialect;
-    memcpy(r->tenant_id, t->id.p, t->id.n);
-    r->tenant_id_len = t->id.n;
-    return true;
-}
+#include "api/auth.h"
+#include "api/fail.h"
+#include "api/guess.h"
+#include "api/key.h"
+#include "api/limit.h"
+#include "api/owner.h"
+#include "api/request.h"
+#include "api/route.h"
+#include "engine/engine.h"
 
 static bool choose_tenant(struct th_api_req *r, const struct th_key *key)
 {
-    const struct th_http1_field *named = th_api_header(r, "tenterhook-tenant");
+    const struct th_http1_field *named = th_api_request_header(r, "tenterhook-tenant");
 
     if (r->operator_key) {
         r->unnamed = !named;
-        return th_api_bind_tenant(r, named ? named->value : th_api_owner_now(r)) &&
+        return th_api_owner_bind(r, named ? named->value : th_api_owner_now(r)) &&
                ((r->route->flags & TH_R_PUBLISH) || th_api_owner_later(r) || /* it may be another's */
                 th_api_limit_tenant(r));
     }
@@ -111,7 +30,7 @@ static bool choose_tenant(struct th_api_req *r, const struct th_key *key)
         th_api_fail(r, 403, "Tenterhook-Tenant names another tenant than the key's");
         return false;
     }
-    return th_api_bind_tenant(r, key->tenant->id) && th_api_limit_tenant(r);
+    return th_api_owner_bind(r, key->tenant->id) && th_api_limit_tenant(r);
 }
 
 static const char *scope_name(unsigned scope)
@@ -121,7 +40,7 @@ static const char *scope_name(unsigned scope)
                                      : "webhooks:manage";
 }
 
-bool th_api_authorize(struct th_api_req *r)
+bool th_api_auth(struct th_api_req *r)
 {
     const struct th_api_route *route = r->route;
     const struct th_key *key;
@@ -129,7 +48,7 @@ bool th_api_authorize(struct th_api_req *r)
 
     if (route->flags & TH_R_PUBLIC)
         return true;
-    key = known_key(r);
+    key = th_api_key(r);
     if (!key) {
         if (r->too_many_wrong)
             th_api_fail(r, 429, "too many requests with a wrong key have come from this address");

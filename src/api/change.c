@@ -11,32 +11,31 @@
  * With dry_run=true the engine checks everything that it would check, and nothing is stored: 204, or the errors.
  *
  * Who changed what is in the audit log (audit.c). */
-#include "api/private.h"
+#include "api/change.h"
+#include "api/decode.h"
+#include "api/fail.h"
+#include "api/fault.h"
+#include "api/kept.h"
+#include "api/query.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "core/limits.h"
+#include "engine/engine.h"
 #include <stdio.h>
 
 #define MAX_REDOS 16
 
 struct th_change *th_api_change(struct th_api_req *r, enum th_change_kind kind)
 {
-    struct th_change *c = &r->op.change;
+    struct th_change *c = &r->op->change;
 
     memset(c, 0, sizeof *c);
     c->kind = kind;
-    c->tenant_id = th_api_tenant_id(r);
+    c->tenant_id = th_api_request_tenant_id(r);
     c->user = r;
     c->idem = r->idem;
     return c;
-}
-
-void th_api_keep(unsigned status, const struct th_buf *fields, const struct th_buf *body,
-                 struct th_buf *answer)
-{
-    th_buf_printf(answer, "%u\n", status);
-    th_buf_span(answer, th_buf_view(fields));
-    th_buf_char(answer, '\n');
-    th_buf_span(answer, th_buf_view(body));
-    if (fields->failed || body->failed)
-        answer->failed = fields->failed ? fields->failed : body->failed;
 }
 
 static void render(struct th_change *c, struct th_buf *answer)
@@ -48,38 +47,9 @@ static void render(struct th_change *c, struct th_buf *answer)
     th_buf_init(&body, 4u << 20);
     if (r->answer)
         r->answer(r, c, &fields, &body);
-    th_api_keep(r->answer_status, &fields, &body, answer);
+    th_api_kept_write(r->answer_status, &fields, &body, answer);
     th_buf_fini(&fields);
     th_buf_wipe(&body);
-}
-
-void th_api_send_kept(struct th_api_req *r, struct th_buf *answer)
-{
-    struct th_span kept = th_buf_view(answer);
-    const char *p = kept.p, *end = kept.p + kept.n, *fields, *from;
-    uint64_t status = 0;
-
-    from = kept.n ? memchr(p, '\n', kept.n) : NULL;
-    if (!from || !th_span_u64(th_span(p, (size_t)(from - p)), 999, &status)) {
-        th_buf_wipe(answer);
-        th_api_fail(r, 500, "the kept answer is damaged");
-        return;
-    }
-    fields = p = from + 1;
-    while (p < end && *p != '\n') { /* lines end in CRLF; an empty line begins with \n */
-        const char *eol = memchr(p, '\n', (size_t)(end - p));
-        p = eol ? eol + 1 : end;
-    }
-    (void)th_api_begin(r);
-    th_buf_add(&r->api->fields, fields, (size_t)(p - fields));
-    if (p < end)
-        th_buf_add(&r->api->out, p + 1, (size_t)(end - p - 1));
-    th_buf_wipe(answer);
-    r->repeated = true;
-    if (r->api->out.n)
-        th_api_send(r, (unsigned)status);
-    else
-        th_api_send_empty(r, (unsigned)status);
 }
 
 /* The public id of what is new. */
@@ -93,7 +63,7 @@ static void note_made(struct th_api_req *r, const struct th_change *c)
     else if (c->kind == TH_CHANGE_ENDPOINT_ADD && c->ep)
         th_engine_endpoint_id(r->api->engine, c->ep, &id);
     if (!id.failed)
-        th_api_made(r, &id);
+        th_api_request_made(r, &id);
     th_buf_fini(&id);
 }
 
@@ -107,26 +77,26 @@ static void copy_errors(struct th_api_req *r, const struct th_change *c)
             rest = th_span(slash + 1, field.n - (size_t)(slash + 1 - field.p));
             field.n = (size_t)(slash - field.p);
         }
-        pointer = th_api_pointer(r, TH_LIT(""), th_api_wire(r, field));
+        pointer = th_api_fault_pointer(r, TH_LIT(""), th_api_decode_wire(r, field));
         if (slash)
-            pointer = th_api_pointer(r, pointer, rest);
-        th_api_error(r, pointer, "%s", c->errors[i].detail);
+            pointer = th_api_fault_pointer(r, pointer, rest);
+        th_api_fault(r, pointer, "%s", c->errors[i].detail);
     }
 }
 
 static void succeeded(struct th_api_req *r, struct th_change *c)
 {
     note_made(r, c);
-    (void)th_api_begin(r);
+    (void)th_api_reply_begin(r);
     if (c->kind == TH_CHANGE_TENANT_PUT && c->created)
         r->answer_status = 201;
     if (r->answer)
         r->answer(r, c, &r->api->fields, &r->api->out);
     th_change_fini(c);
     if (r->api->out.n || r->api->out.failed)
-        th_api_send(r, r->answer_status);
+        th_api_reply(r, r->answer_status);
     else
-        th_api_send_empty(r, r->answer_status);
+        th_api_reply_empty(r, r->answer_status);
 }
 
 /* Somebody else's change came first: merge again over what is there now. */
@@ -136,7 +106,7 @@ static bool redo(struct th_api_req *r, struct th_change *c)
         return false;
     r->redos++;
     th_change_fini(c);
-    r->tenant = th_api_tenant(r);
+    r->tenant = th_api_request_tenant(r);
     if (!r->tenant)
         th_api_fail(r, 404, "the tenant has been deleted");
     else
@@ -155,13 +125,13 @@ static void changed(struct th_change *c)
     }
     if (c->result == TH_CH_CHECKED) {
         th_change_fini(c);
-        (void)th_api_begin(r);
-        th_api_send_empty(r, 204);
+        (void)th_api_reply_begin(r);
+        th_api_reply_empty(r, 204);
         return;
     }
     if (c->result == TH_CH_REPEATED) {
         th_buf_wipe(&c->secret_text);
-        th_api_send_kept(r, &c->repeated);
+        th_api_kept_send(r, &c->repeated);
         return;
     }
     if (c->result == TH_CH_PRECONDITION && redo(r, c))
@@ -177,7 +147,7 @@ static void changed(struct th_change *c)
         break;
     case TH_CH_INVALID:
         if (!r->error_count)
-            th_api_error(r, TH_LIT(""), "%s", detail[0] ? detail : "is invalid");
+            th_api_fault(r, TH_LIT(""), "%s", detail[0] ? detail : "is invalid");
         th_api_fail_invalid(r);
         break;
     case TH_CH_NOT_FOUND:
@@ -198,16 +168,15 @@ static void changed(struct th_change *c)
     }
 }
 
-void th_api_submit(struct th_api_req *r, unsigned status, const char *object, th_api_answer_fn *answer)
+void th_api_change_submit(struct th_api_req *r, unsigned status, th_api_answer_fn *answer)
 {
-    struct th_change *c = &r->op.change;
+    struct th_change *c = &r->op->change;
 
-    if (!th_api_flag(r, "dry_run", &c->dry_run))
+    if (!th_api_query_flag(r, "dry_run", &c->dry_run))
         return;
     r->dry_run = c->dry_run;
     r->answer = answer;
     r->answer_status = status;
-    r->object = object;
     c->done = changed;
     if (c->idem.given)
         c->render = render;

@@ -1,187 +1,41 @@
-/* Deliveries: lists by filters, one with its attempts, retry now, and the list of one endpoint in the
- * dialect's form.
- *
- * Status words stand for what the store keeps plus the state of the endpoint: "held" is "in the queue, and
- * the endpoint is paused or disabled", so filters by pending, retrying or held go with the list of such
- * endpoints. */
-#include "api/private.h"
+/* Deliveries: the list, one with its attempts, and retrying now. */
+#include "api/cursor.h"
+#include "api/decode.h"
+#include "api/delivery_view.h"
+#include "api/fail.h"
+#include "api/filter.h"
+#include "api/find.h"
+#include "api/handlers.h"
+#include "api/kept.h"
+#include "api/list.h"
+#include "api/member.h"
+#include "api/query.h"
+#include "api/read.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "base/log.h"
+#include "core/pubid.h"
+#include "engine/engine.h"
 #include <stdlib.h>
-
-/* ---- filters ---- */
-
-static int by_number(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return *x < *y ? -1 : *x > *y;
-}
-
-/* Endpoints of the tenant whose deliveries wait. False: no memory. */
-static bool held_endpoints(struct th_api_req *r, const uint64_t **out, uint32_t *count)
-{
-    const struct th_tenant *t = r->tenant;
-    uint64_t *v = th_arena_get(&r->mem, (t->endpoint_count + 1) * sizeof *v);
-
-    *count = 0;
-    *out = v;
-    if (!v)
-        return false;
-    for (unsigned i = 0; i < t->endpoint_count; i++)
-        if (!t->endpoints[i]->spec.active || t->endpoints[i]->disabled_at.ms || t->endpoints[i]->no_consent)
-            v[(*count)++] = t->endpoints[i]->no;
-    qsort(v, *count, sizeof *v, by_number);
-    return true;
-}
-
-static const struct {
-    const char *word;
-    uint32_t states;
-    unsigned waits; /* of TH_DS_QUEUED */
-} statuses[] = {
-    {"pending", 1u << TH_DS_QUEUED, TH_WAITS_PENDING},
-    {"retrying", 1u << TH_DS_QUEUED, TH_WAITS_RETRYING},
-    {"held", 1u << TH_DS_QUEUED, TH_WAITS_HELD},
-    {"delivered", 1u << TH_DS_DELIVERED, 0},
-    {"failed", 1u << TH_DS_EXHAUSTED | 1u << TH_DS_FINAL, 0},
-    {"cancelled", 1u << TH_DS_CANCELLED, 0},
-};
-
-/* One word, or several with commas between: any of them. */
-static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
-{
-    struct th_span rest;
-
-    if (!th_api_param(r, "status", &rest))
-        return TH_API_FILTER_OK;
-    do {
-        struct th_span word = th_span_cut(&rest, ',');
-        unsigned i = 0;
-        while (i < sizeof statuses / sizeof statuses[0] && !th_span_is(word, statuses[i].word))
-            i++;
-        if (i == sizeof statuses / sizeof statuses[0]) {
-            th_api_error_param(
-                r, "status",
-                "must be one of pending, retrying, held, delivered, failed, cancelled, or several "
-                "with commas between; for the HTTP status of an answer there is status_code");
-            return th_api_fail_query(r), TH_API_FILTER_ANSWERED;
-        }
-        p->states |= statuses[i].states;
-        p->waiting |= statuses[i].waits;
-    } while (rest.n);
-    if (!p->waiting)
-        return TH_API_FILTER_OK;
-    if (!held_endpoints(r, &p->endpoints, &p->endpoint_count)) {
-        th_api_fail_nomem(r);
-        return TH_API_FILTER_ANSWERED;
-    }
-    return p->waiting == TH_WAITS_HELD && p->states == 1u << TH_DS_QUEUED && p->endpoint_count == 0
-               ? TH_API_FILTER_EMPTY
-               : TH_API_FILTER_OK;
-}
-
-/* "503" or "5xx" into the statuses that are wanted. */
-static bool add_answered(struct th_span word, struct th_page *p)
-{
-    uint64_t first, count = 1;
-
-    if (word.n == 3 && th_lower(word.p[1]) == 'x' && th_lower(word.p[2]) == 'x') {
-        first = (uint64_t)(unsigned char)word.p[0] - '0';
-        first *= count = 100;
-    } else if (!th_span_u64(word, 999, &first)) {
-        return false;
-    }
-    if (first < 100 || first > 999)
-        return false;
-    for (uint64_t status = first; status < first + count; status++)
-        TH_ANSWERED_ADD(p, status);
-    return true;
-}
-
-/* One status or class of statuses, or several with commas between: any of them. */
-static bool filter_answered(struct th_api_req *r, struct th_page *p)
-{
-    struct th_span rest;
-
-    if (!th_api_param(r, "status_code", &rest))
-        return true;
-    do {
-        if (!add_answered(th_span_cut(&rest, ','), p)) {
-            th_api_error_param(r, "status_code",
-                               "must be an HTTP status such as 503, a class of them such as 5xx, or several "
-                               "with commas between");
-            return th_api_fail_query(r);
-        }
-    } while (rest.n);
-    p->by_answer = true;
-    return true;
-}
-
-bool th_api_outcome_filters(struct th_api_req *r, struct th_page *p)
-{
-    struct th_span text, word;
-
-    if (!filter_answered(r, p))
-        return false;
-    if (!th_api_param(r, "outcome", &text))
-        return true;
-    do {
-        uint32_t bits = 0;
-        word = th_span_cut(&text, ',');
-        for (unsigned c = TH_HTTP_OK; c <= TH_HTTP_INTERNAL; c++)
-            for (unsigned ok = 0; ok < 2; ok++)
-                if (th_span_is(word, th_outcome_name((enum th_http_class)c, ok)))
-                    bits |= TH_OUTCOME_BIT(c, ok);
-        if (!bits) {
-            th_api_error_param(
-                r, "outcome",
-                "must be one of success, failed_status, dns_error, denied, connect_error, tls_error, "
-                "timeout, connection_reset, protocol_error, cancelled, internal_error, or several "
-                "with commas between");
-            return th_api_fail_query(r);
-        }
-        p->outcomes |= bits;
-    } while (text.n);
-    return true;
-}
-
-enum th_api_filter th_api_delivery_filters(struct th_api_req *r, struct th_page *p)
-{
-    struct th_span text;
-
-    *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
-    if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until) ||
-        !th_api_with_tests(r, p))
-        return TH_API_FILTER_ANSWERED;
-    if (!th_api_type_param(r, &p->type))
-        return TH_API_FILTER_ANSWERED;
-    if (th_api_param(r, "endpoint", &text)) { /* it may have been deleted */
-        struct th_pubid id;
-        if (!th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id))
-            return TH_API_FILTER_EMPTY;
-        p->endpoint = id.no;
-    }
-    if (!th_api_outcome_filters(r, p))
-        return TH_API_FILTER_ANSWERED;
-    return filter_status(r, p);
-}
 
 /* ---- the list ---- */
 
 static void send_list(struct th_api_req *r, struct th_page *p)
 {
     struct th_api_list l = {.r = r, .deliveries = p->rows.deliveries, .count = p->count, .next = p->next};
-    struct th_jw w = th_api_begin(r);
+    struct th_jw w = th_api_reply_begin(r);
 
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
-    th_api_deliveries_native(&w, &l);
+    th_api_delivery_rows(&w, &l);
     th_jw_end_array(&w);
-    th_api_next_cursor(r, &w, l.next);
+    th_api_cursor_next(r, &w, l.next);
     th_jw_end_object(&w);
     if (p->op.kind == TH_OP_PAGE)
         th_engine_page_free(r->api->engine, p);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 static void send_nothing(struct th_api_req *r)
@@ -197,7 +51,7 @@ static bool is_asked_for(struct th_api_req *r)
     struct th_span text;
     struct th_pubid id;
 
-    return !r->page2.count || !th_api_param(r, "endpoint", &text) ||
+    return !r->page2.count || !th_api_query_param(r, "endpoint", &text) ||
            (th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id) &&
             th_engine_is_endpoint(r->api->engine, &id, row->endpoint, &row->past));
 }
@@ -234,7 +88,7 @@ void th_h_deliveries(struct th_api_req *r)
 {
     struct th_span event;
 
-    switch (th_api_delivery_filters(r, &r->page2)) {
+    switch (th_api_filter_deliveries(r, &r->page2)) {
     case TH_API_FILTER_ANSWERED:
         return;
     case TH_API_FILTER_EMPTY:
@@ -243,7 +97,7 @@ void th_h_deliveries(struct th_api_req *r)
     default:
         break;
     }
-    if (th_api_param(r, "event", &event))
+    if (th_api_query_param(r, "event", &event))
         th_api_find_event(r, event, false, event_found);
     else
         th_api_read(r, &r->page2, TH_PAGE_DELIVERIES, listed);
@@ -302,12 +156,12 @@ static void one_with_attempts(struct th_op *op)
         th_api_fail_store(r, op->error);
         return;
     }
-    r->tenant = th_api_tenant(r);
-    w = th_api_begin(r);
-    th_api_delivery_native(&w, &l, 0, true);
+    r->tenant = th_api_request_tenant(r);
+    w = th_api_reply_begin(r);
+    th_api_delivery_row(&w, &l, 0, true);
     th_engine_page_free(r->api->engine, &r->page2);
     th_engine_page_free(r->api->engine, &r->page);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 static void one_found(struct th_op *op)
@@ -326,7 +180,7 @@ static void one_found(struct th_op *op)
 void th_h_delivery(struct th_api_req *r)
 {
     r->page2 = (struct th_page){.kind = TH_PAGE_ATTEMPTS};
-    if (th_api_paging(r, &r->page2.limit, &r->page2.before))
+    if (th_api_query_paging(r, &r->page2.limit, &r->page2.before))
         find(r, one_found);
 }
 
@@ -340,14 +194,14 @@ static void write_queued(struct th_api_req *r, struct th_buf *out)
     const struct th_delivery_row row = {.state = TH_DS_QUEUED,
                                         .lane = TH_LANE_MANUAL,
                                         .endpoint = r->endpoint_no,
-                                        .attempts = r->op.retry.attempts};
+                                        .attempts = r->op->retry.attempts};
     struct th_jw w = th_jw(out);
     const char *reason;
 
     th_jw_object(&w);
-    th_api_str(&w, "id", r->param[0]);
-    th_api_str(&w, "status", th_str(th_engine_status(r->api->engine, &row, &reason)));
-    if (r->op.retry.now.under_way) {
+    th_api_member_str(&w, "id", r->param[0]);
+    th_api_member_str(&w, "status", th_str(th_engine_status(r->api->engine, &row, &reason)));
+    if (r->op->retry.now.under_way) {
         th_jw_key(&w, TH_LIT("under_way"));
         th_jw_bool(&w, true);
     }
@@ -356,9 +210,9 @@ static void write_queued(struct th_api_req *r, struct th_buf *out)
 
 static void send_queued(struct th_api_req *r)
 {
-    (void)th_api_begin(r);
+    (void)th_api_reply_begin(r);
     write_queued(r, &r->api->out);
-    th_api_send(r, 202);
+    th_api_reply(r, 202);
 }
 
 static void kept(struct th_idem_answer *m)
@@ -366,7 +220,7 @@ static void kept(struct th_idem_answer *m)
     struct th_api_req *r = m->user;
 
     th_buf_wipe(&m->repeated);
-    th_buf_fini(&r->op.retry.answer);
+    th_buf_fini(&r->op->retry.answer);
     if (m->result == TH_CH_DONE)
         send_queued(r);
     else if (m->result == TH_CH_KEY_REUSED)
@@ -379,17 +233,17 @@ static void kept(struct th_idem_answer *m)
 
 static void keep(struct th_api_req *r)
 {
-    struct th_idem_answer *m = &r->op.retry.remember;
-    struct th_buf *answer = &r->op.retry.answer, fields, body;
+    struct th_idem_answer *m = &r->op->retry.remember;
+    struct th_buf *answer = &r->op->retry.answer, fields, body;
 
     th_buf_init(&fields, 16);
     th_buf_init(&body, 4096);
     th_buf_init(answer, 8192);
     write_queued(r, &body);
-    th_api_keep(202, &fields, &body, answer);
+    th_api_kept_write(202, &fields, &body, answer);
     th_buf_fini(&fields);
     th_buf_fini(&body);
-    *m = (struct th_idem_answer){.tenant_id = th_api_tenant_id(r),
+    *m = (struct th_idem_answer){.tenant_id = th_api_request_tenant_id(r),
                                  .idem = r->idem,
                                  .keep = true,
                                  .answer = th_buf_view(answer),
@@ -447,14 +301,14 @@ static void retry_found(struct th_op *op)
         return;
     row = r->page.rows.deliveries[0]; /* its spans go with the page */
     r->endpoint_no = row.endpoint;
-    r->op.retry.attempts = row.attempts;
+    r->op->retry.attempts = row.attempts;
     th_engine_page_free(r->api->engine, &r->page);
     if (!th_engine_endpoint_no(r->api->engine, row.endpoint)) {
         fail_deleted(r);
         return;
     }
-    r->op.retry.now = (struct th_retry_now){.delivery = row.no, .done = retried, .user = r};
-    th_engine_retry(r->api->engine, &r->op.retry.now);
+    r->op->retry.now = (struct th_retry_now){.delivery = row.no, .done = retried, .user = r};
+    th_engine_retry(r->api->engine, &r->op->retry.now);
 }
 
 /* ---- retry all of an endpoint ---- */
@@ -464,10 +318,10 @@ static void write_all(struct th_api_req *r, const struct th_retry_all *a, struct
     struct th_jw w = th_jw(body);
 
     th_jw_object(&w);
-    th_api_str(&w, "endpoint", r->param[0]);
-    th_api_int(&w, "retrying", (int64_t)a->retrying);
-    th_api_int(&w, "pending", (int64_t)a->pending);
-    th_api_int(&w, "under_way", a->in_flight);
+    th_api_member_str(&w, "endpoint", r->param[0]);
+    th_api_member_int(&w, "retrying", (int64_t)a->retrying);
+    th_api_member_int(&w, "pending", (int64_t)a->pending);
+    th_api_member_int(&w, "under_way", a->in_flight);
     th_jw_end_object(&w);
 }
 
@@ -478,7 +332,7 @@ static void render_all(struct th_retry_all *a, struct th_buf *answer)
     th_buf_init(&fields, 16);
     th_buf_init(&body, 4096);
     write_all(a->user, a, &body);
-    th_api_keep(202, &fields, &body, answer);
+    th_api_kept_write(202, &fields, &body, answer);
     th_buf_fini(&fields);
     th_buf_fini(&body);
 }
@@ -488,7 +342,7 @@ static void all_retried(struct th_retry_all *a)
     struct th_api_req *r = a->user;
 
     if (a->result == TH_CH_REPEATED) {
-        th_api_send_kept(r, &a->repeated);
+        th_api_kept_send(r, &a->repeated);
         return;
     }
     th_buf_wipe(&a->repeated);
@@ -501,18 +355,18 @@ static void all_retried(struct th_retry_all *a)
     } else if (a->result != TH_CH_DONE) {
         th_api_fail(r, 503, "%s", a->detail[0] ? a->detail : "the retry cannot be stored now");
     } else {
-        th_log(TH_LOG_INFO, "retry of an endpoint", TH_KS("tenant", th_api_tenant_id(r)),
+        th_log(TH_LOG_INFO, "retry of an endpoint", TH_KS("tenant", th_api_request_tenant_id(r)),
                TH_KS("endpoint", r->param[0]), TH_KI("retrying", a->retrying), TH_KI("key", r->key_no),
                TH_KC("request_id", r->x->request_id));
-        (void)th_api_begin(r);
+        (void)th_api_reply_begin(r);
         write_all(r, a, &r->api->out);
-        th_api_send(r, 202);
+        th_api_reply(r, 202);
     }
 }
 
 void th_h_webhook_retry(struct th_api_req *r)
 {
-    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint *ep = th_api_find_endpoint(r);
     struct th_api_value none[1];
 
     if (!ep)
@@ -522,9 +376,9 @@ void th_h_webhook_retry(struct th_api_req *r)
     } else if (r->error_count) {
         th_api_fail_invalid(r);
     } else {
-        r->op.retry_all = (struct th_retry_all){
+        r->op->retry_all = (struct th_retry_all){
             .ep = ep, .idem = r->idem, .render = render_all, .done = all_retried, .user = r};
-        th_engine_retry_all(r->api->engine, &r->op.retry_all);
+        th_engine_retry_all(r->api->engine, &r->op->retry_all);
     }
 }
 

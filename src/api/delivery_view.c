@@ -5,14 +5,25 @@
  * "***". Bodies that are not UTF-8 are shown in base64 under body_base64; one that was cut inside a character is shown
  * up to it. An attempt's times are milliseconds
  * with microseconds behind the point; a step that did not happen is null. */
-#include "api/private.h"
+#include "api/delivery_view.h"
+#include "api/cursor.h"
+#include "api/list.h"
+#include "api/member.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "base/enc.h"
+#include "core/guard.h"
+#include "engine/engine.h"
+#include "net/tls_common.h"
+#include "port/transport.h"
 
 /* ---- parts ---- */
 
 static void write_body(struct th_jw *w, struct th_span body)
 {
     if (th_utf8_ok(body)) {
-        th_api_str(w, "body", body);
+        th_api_member_str(w, "body", body);
         return;
     }
     th_jw_key(w, TH_LIT("body_base64"));
@@ -130,14 +141,6 @@ static void write_endpoint_id(struct th_api_req *r, struct th_jw *w, uint64_t no
     th_buf_char(w->out, '"');
 }
 
-void th_api_test_mark(struct th_jw *w, bool test)
-{
-    if (!test)
-        return;
-    th_jw_key(w, TH_LIT("test"));
-    th_jw_bool(w, true);
-}
-
 static void write_event_id(struct th_api_req *r, struct th_jw *w, const struct th_event_row *row)
 {
     th_jw_raw(w, TH_LIT("\""));
@@ -195,13 +198,13 @@ static void write_request(struct th_jw *w, struct th_api_req *r, const struct th
     th_buf_init(&body, 32u << 20);
     th_buf_init(&url, 64u << 10);
     th_jw_key(w, TH_LIT("request"));
-    if (!r->tenant || th_engine_show_request(r->api->engine, r->tenant, view, th_api_may(r, TH_SCOPE_MANAGE),
-                                             &head, &body, &url)) {
+    if (!r->tenant || th_engine_show_request(r->api->engine, r->tenant, view,
+                                             th_api_request_may(r, TH_SCOPE_MANAGE), &head, &body, &url)) {
         th_jw_null(w);
     } else {
         th_jw_object(w);
-        th_api_str(w, "method", th_dialect_method(r->dialect));
-        th_api_str(w, "url", th_buf_view(&url));
+        th_api_member_str(w, "method", th_dialect_method(r->dialect));
+        th_api_member_str(w, "url", th_buf_view(&url));
         write_sent_headers(w, th_buf_view(&url), th_buf_view(&head), th_buf_view(&body));
         write_body(w, th_buf_view(&body));
         th_jw_end_object(w);
@@ -220,16 +223,16 @@ static void write_response(struct th_jw *w, const struct th_api_req *r, const st
         return;
     }
     th_jw_object(w);
-    th_api_int(w, "status", row->status);
-    if (!th_api_may(r, TH_SCOPE_ANSWERS)) {
-        th_api_str(w, "hidden", TH_LIT("headers and body need the scope answers:read"));
+    th_api_member_int(w, "status", row->status);
+    if (!th_api_request_may(r, TH_SCOPE_ANSWERS)) {
+        th_api_member_str(w, "hidden", TH_LIT("headers and body need the scope answers:read"));
         th_jw_end_object(w);
         return;
     }
     write_headers(w, row->head);
     write_body(w, kept_body(row));
     if (coding_of(row).n && row->body.n)
-        th_api_str(w, row->decoded ? "decoded_from" : "encoding", coding_of(row));
+        th_api_member_str(w, row->decoded ? "decoded_from" : "encoding", coding_of(row));
     th_jw_key(w, TH_LIT("truncated"));
     th_jw_bool(w, row->truncated);
     th_jw_end_object(w);
@@ -246,10 +249,10 @@ static void write_attempt(struct th_jw *w, const struct th_attempt_row *row, boo
 {
     static const char *const parts[5] = {"dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "duration_ms"};
 
-    th_api_int(w, "number", row->nth);
-    th_api_time(w, "time", row->at.ms);
-    th_api_test_mark(w, test);
-    th_api_str(w, "outcome", th_str(outcome(row)));
+    th_api_member_int(w, "number", row->nth);
+    th_api_member_time(w, "time", row->at.ms);
+    th_api_member_test(w, test);
+    th_api_member_str(w, "outcome", th_str(outcome(row)));
     th_jw_key(w, TH_LIT("status"));
     if (row->status)
         th_jw_u64(w, row->status);
@@ -268,7 +271,7 @@ static void write_attempt(struct th_jw *w, const struct th_attempt_row *row, boo
     th_jw_bool(w, row->reused);
 }
 
-void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
+static void attempt_whole(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
 {
     th_jw_object(w);
     write_attempt(w, &view->row, view->test);
@@ -277,7 +280,7 @@ void th_api_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attem
     th_jw_end_object(w);
 }
 
-void th_api_attempt_row(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
+void th_api_delivery_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
 {
     const struct th_delivery_row *d = &view->of;
     const char *reason = NULL, *status = th_engine_status(r->api->engine, d, &reason);
@@ -287,12 +290,12 @@ void th_api_attempt_row(struct th_jw *w, struct th_api_req *r, const struct th_a
     write_delivery_id(r, w, &view->event, view->delivery);
     th_jw_key(w, TH_LIT("event"));
     write_event_id(r, w, &view->event);
-    th_api_str(w, "event_type", view->event.type);
+    th_api_member_str(w, "event_type", view->event.type);
     th_jw_key(w, TH_LIT("endpoint"));
     write_endpoint_id(r, w, view->endpoint, &view->past);
     write_attempt(w, &view->row, view->test);
-    th_api_str(w, "delivery_status", th_str(status));
-    th_api_time(w, "next_attempt_at", next_attempt(d, status));
+    th_api_member_str(w, "delivery_status", th_str(status));
+    th_api_member_time(w, "next_attempt_at", next_attempt(d, status));
     th_jw_end_object(w);
 }
 
@@ -306,9 +309,9 @@ static void write_last(struct th_jw *w, const struct th_delivery_row *row)
         return;
     }
     th_jw_object(w);
-    th_api_int(w, "number", row->last.nth);
-    th_api_time(w, "time", row->last.at.ms);
-    th_api_str(w, "outcome", th_str(outcome(&row->last)));
+    th_api_member_int(w, "number", row->last.nth);
+    th_api_member_time(w, "time", row->last.at.ms);
+    th_api_member_str(w, "outcome", th_str(outcome(&row->last)));
     th_jw_key(w, TH_LIT("status"));
     if (row->last.status)
         th_jw_u64(w, row->last.status);
@@ -326,7 +329,7 @@ static bool degraded(const struct th_api_req *r, const struct th_delivery_row *r
     return after && row->attempts >= after && row->state != TH_DS_DELIVERED && row->lane != TH_LANE_TEST;
 }
 
-void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts)
+void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts)
 {
     const struct th_delivery_row *row = &l->deliveries[i];
     const char *reason = NULL, *status = th_engine_status(l->r->api->engine, row, &reason);
@@ -336,43 +339,43 @@ void th_api_delivery_native(struct th_jw *w, struct th_api_list *l, unsigned i, 
     write_delivery_id(l->r, w, &row->event, row->no);
     th_jw_key(w, TH_LIT("event"));
     write_event_id(l->r, w, &row->event);
-    th_api_str(w, "event_type", row->event.type);
+    th_api_member_str(w, "event_type", row->event.type);
     th_jw_key(w, TH_LIT("endpoint"));
     write_endpoint_id(l->r, w, row->endpoint, &row->past);
-    th_api_test_mark(w, row->event.test || row->lane == TH_LANE_TEST);
-    th_api_str(w, "status", th_str(status));
+    th_api_member_test(w, row->event.test || row->lane == TH_LANE_TEST);
+    th_api_member_str(w, "status", th_str(status));
     if (reason)
-        th_api_str(w, "reason", th_str(reason));
-    th_api_int(w, "attempt_count", row->attempts);
+        th_api_member_str(w, "reason", th_str(reason));
+    th_api_member_int(w, "attempt_count", row->attempts);
     if (degraded(l->r, row)) {
         th_jw_key(w, TH_LIT("degraded"));
         th_jw_bool(w, true);
     }
-    th_api_time(w, "created_at", row->event.at.ms);
-    th_api_time(w, "next_attempt_at", next_attempt(row, status));
-    th_api_time(w, "ended_at", row->ended);
+    th_api_member_time(w, "created_at", row->event.at.ms);
+    th_api_member_time(w, "next_attempt_at", next_attempt(row, status));
+    th_api_member_time(w, "ended_at", row->ended);
     if (row->event.erased)
-        th_api_time(w, "erased_at", row->event.erased);
+        th_api_member_time(w, "erased_at", row->event.erased);
     write_last(w, row);
     if (attempts) {
         th_jw_key(w, TH_LIT("attempts"));
         th_jw_array(w);
         for (unsigned k = l->attempt_count; k-- > 0;) /* read newest first, shown in order */
-            th_api_attempt(w, l->r, &l->attempts[k]);
+            attempt_whole(w, l->r, &l->attempts[k]);
         th_jw_end_array(w);
-        th_api_next_cursor(l->r, w, l->next); /* to earlier ones */
+        th_api_cursor_next(l->r, w, l->next); /* to earlier ones */
     }
     th_jw_end_object(w);
 }
 
-void th_api_deliveries_native(struct th_jw *w, struct th_api_list *l)
+void th_api_delivery_rows(struct th_jw *w, struct th_api_list *l)
 {
     for (unsigned i = 0; i < l->count; i++) {
-        if (i && th_api_is_full(l->r)) {
+        if (i && th_api_reply_is_full(l->r)) {
             l->next = l->deliveries[i - 1].no;
             return;
         }
-        th_api_delivery_native(w, l, i, false);
+        th_api_delivery_row(w, l, i, false);
     }
 }
 
@@ -409,7 +412,7 @@ static bool attempt_field(const struct th_attempt_row *row, struct th_span name,
     else if (th_span_is(name, "outcome"))
         th_jw_string(w, th_str(outcome(row)));
     else if (th_span_is(name, "last_attempt_at"))
-        th_api_wall(w->out, row->at.ms);
+        th_api_member_wall(w->out, row->at.ms);
     else if (th_span_is(name, "http_status") && row->status)
         th_jw_u64(w, row->status);
     else if (th_span_is(name, "duration_ms") && row->us[4] >= 0 && row->status)
@@ -432,8 +435,8 @@ static bool request_body(struct th_api_req *r, const struct th_attempt_view *vie
     th_buf_init(&body, 32u << 20);
     th_buf_init(&url, 64u << 10);
     ok = r->tenant &&
-         !th_engine_show_request(r->api->engine, r->tenant, view, th_api_may(r, TH_SCOPE_MANAGE), &head,
-                                 &body, &url) &&
+         !th_engine_show_request(r->api->engine, r->tenant, view, th_api_request_may(r, TH_SCOPE_MANAGE),
+                                 &head, &body, &url) &&
          !body.failed;
     if (ok)
         th_jw_string(w, th_buf_view(&body));
@@ -457,11 +460,11 @@ static bool delivery_field(struct th_api_list *l, const struct th_delivery_row *
     else if (th_span_is(name, "attempt_count"))
         th_jw_u64(w, row->attempts);
     else if (th_span_is(name, "at"))
-        th_api_wall(w->out, row->event.at.ms);
+        th_api_member_wall(w->out, row->event.at.ms);
     else if (th_span_is(name, "next_attempt_at") && next_attempt(row, status))
-        th_api_wall(w->out, next_attempt(row, status));
+        th_api_member_wall(w->out, next_attempt(row, status));
     else if (th_span_is(name, "ended_at") && row->ended)
-        th_api_wall(w->out, row->ended);
+        th_api_member_wall(w->out, row->ended);
     else
         return row->last_attempt && attempt_field(&row->last, name, w);
     return true;
@@ -477,7 +480,7 @@ static bool log_field(struct th_api_list *l, const struct th_attempt_view *view,
     } else if (th_span_is(name, "delivery_id"))
         write_delivery_id(l->r, w, &view->event, view->delivery);
     else if (th_span_is(name, "at"))
-        th_api_wall(w->out, view->row.at.ms);
+        th_api_member_wall(w->out, view->row.at.ms);
     else if (th_span_is(name, "request_body"))
         return request_body(l->r, view, w);
     else

@@ -4,7 +4,19 @@
  * Chooses the endpoints of a page first: with all tenants it walks the numbers downwards, at most LOOK_AT a page, so that a
  * filter that fits few of a million does not hold up deliveries; such a page is short and has a next one. Then the store counts
  * what waits; and of endpoints that had no attempt since the start it is asked for the last one, one after the other. */
-#include "api/private.h"
+#include "api/cursor.h"
+#include "api/fail.h"
+#include "api/handlers.h"
+#include "api/member.h"
+#include "api/query.h"
+#include "api/read.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "api/webhook_view.h"
+#include "engine/engine.h"
+#include "net/tls_common.h"
+#include "port/transport.h"
 
 #define LOOK_AT 20000
 #define MOST_READS 200 /* of last attempts, for a page: beyond, rows are left to the next */
@@ -21,7 +33,7 @@ static bool filters(struct th_api_req *r, const struct th_tenant **tenant, int *
 
     *tenant = r->operator_key && r->unnamed ? NULL : r->tenant;
     *state = -1;
-    if (th_api_param(r, "tenant", &text)) {
+    if (th_api_query_param(r, "tenant", &text)) {
         const struct th_tenant *named = th_engine_tenant(r->api->engine, text);
         if (!named || (*tenant && named != *tenant)) {
             th_api_fail(r, 404, "there is no such tenant");
@@ -29,7 +41,7 @@ static bool filters(struct th_api_req *r, const struct th_tenant **tenant, int *
         }
         *tenant = named;
     }
-    if (!th_api_param(r, "state", &text))
+    if (!th_api_query_param(r, "state", &text))
         return true;
     for (int i = 0; i < (int)(sizeof states / sizeof *states); i++)
         if (th_span_is(text, states[i]))
@@ -47,8 +59,8 @@ static void write_last(struct th_jw *w, const struct th_last_attempt *last)
         return;
     }
     th_jw_object(w);
-    th_api_time(w, "time", last->at.ms);
-    th_api_str(w, "outcome", th_str(th_outcome_name((enum th_http_class)last->class, last->ok)));
+    th_api_member_time(w, "time", last->at.ms);
+    th_api_member_str(w, "outcome", th_str(th_outcome_name((enum th_http_class)last->class, last->ok)));
     th_jw_key(w, TH_LIT("status"));
     if (last->status)
         th_jw_u64(w, last->status);
@@ -67,10 +79,10 @@ static void write_waiting(struct th_jw *w, enum th_endpoint_state state, struct 
     bool held = state == TH_EP_PAUSED || state == TH_EP_DISABLED;
     int64_t all = (int64_t)n.fresh + n.again;
 
-    th_api_int(w, "waiting", all);
-    th_api_int(w, "pending", held ? 0 : n.fresh);
-    th_api_int(w, "retrying", held ? 0 : n.again);
-    th_api_int(w, "held", held ? all : 0);
+    th_api_member_int(w, "waiting", all);
+    th_api_member_int(w, "pending", held ? 0 : n.fresh);
+    th_api_member_int(w, "retrying", held ? 0 : n.again);
+    th_api_member_int(w, "held", held ? all : 0);
 }
 
 static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_endpoint *ep,
@@ -80,61 +92,61 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
     struct th_consent consent;
 
     th_jw_object(w);
-    th_api_str(w, "tenant", ep->tenant->id);
+    th_api_member_str(w, "tenant", ep->tenant->id);
     th_jw_key(w, TH_LIT("endpoint"));
     th_jw_raw(w, TH_LIT("\""));
     th_engine_endpoint_id(r->api->engine, ep, w->out);
     th_buf_char(w->out, '"');
     th_jw_key(w, TH_LIT("url"));
-    th_api_url(w, ep, th_api_may(r, TH_SCOPE_MANAGE));
-    th_api_str(w, "state", th_str(states[h.state]));
-    th_api_time(w, "failing_since", ep->health.first_fail);
-    th_api_time(w, "last_success_at", ep->health.last_ok);
+    th_api_webhook_url(w, ep, th_api_request_may(r, TH_SCOPE_MANAGE));
+    th_api_member_str(w, "state", th_str(states[h.state]));
+    th_api_member_time(w, "failing_since", ep->health.first_fail);
+    th_api_member_time(w, "last_success_at", ep->health.last_ok);
     write_last(w, th_engine_last_attempt(ep));
     th_jw_key(w, TH_LIT("breaker_open"));
     th_jw_bool(w, h.breaker_open);
-    th_api_time(w, "resting_until", h.rests_until);
+    th_api_member_time(w, "resting_until", h.rests_until);
     write_waiting(w, h.state, n);
     th_jw_key(w, TH_LIT("more_in_store"));
     th_jw_bool(w, h.spilled);
-    th_api_int(w, "in_flight", h.in_flight);
+    th_api_member_int(w, "in_flight", h.in_flight);
     th_jw_key(w, TH_LIT("disabled"));
     if (ep->disabled_at.ms) {
         th_jw_object(w);
-        th_api_time(w, "at", ep->disabled_at.ms);
-        th_api_str(w, "reason", ep->disabled_reason);
+        th_api_member_time(w, "at", ep->disabled_at.ms);
+        th_api_member_str(w, "reason", ep->disabled_reason);
         th_jw_end_object(w);
     } else {
         th_jw_null(w);
     }
     if (th_engine_consent(r->api->engine, ep, &consent)) {
         th_jw_key(w, TH_LIT("consent"));
-        (void)th_api_consent(r->api->engine, ep, w);
+        (void)th_api_webhook_consent(r->api->engine, ep, w);
     }
     th_jw_end_object(w);
 }
 
 static void send(struct th_api_req *r)
 {
-    struct th_counts *c = &r->op.health.counts;
-    struct th_jw w = th_api_begin(r);
+    struct th_counts *c = &r->op->health.counts;
+    struct th_jw w = th_api_reply_begin(r);
 
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
     for (uint32_t i = 0; i < c->count; i++) {
         const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, c->endpoints[i]);
-        if (i && th_api_is_full(r)) {
-            r->op.health.next = c->endpoints[i] + 1;
+        if (i && th_api_reply_is_full(r)) {
+            r->op->health.next = c->endpoints[i] + 1;
             break;
         }
         if (ep) /* else deleted meanwhile */
             write_row(r, &w, ep, c->waiting[i]);
     }
     th_jw_end_array(&w);
-    th_api_next_cursor(r, &w, r->op.health.next);
+    th_api_cursor_next(r, &w, r->op->health.next);
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 /* ---- the last attempts of before the start ---- */
@@ -154,28 +166,28 @@ static void last_read(struct th_op *op)
         th_engine_last_attempt_set(r->api->engine, r->page.endpoint,
                                    r->page.count ? &r->page.rows.attempts[0].row : NULL);
     th_engine_page_free(r->api->engine, &r->page);
-    r->op.health.before = r->page.count || !next ? 0 : next;
-    r->op.health.at += r->op.health.before == 0;
+    r->op->health.before = r->page.count || !next ? 0 : next;
+    r->op->health.at += r->op->health.before == 0;
     read_lasts(r);
 }
 
 static void read_lasts(struct th_api_req *r)
 {
-    struct th_counts *c = &r->op.health.counts;
+    struct th_counts *c = &r->op->health.counts;
 
-    for (; r->op.health.at < c->count; r->op.health.at++) {
-        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, c->endpoints[r->op.health.at]);
+    for (; r->op->health.at < c->count; r->op->health.at++) {
+        const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, c->endpoints[r->op->health.at]);
         if (!ep || th_engine_last_attempt(ep)->known)
             continue;
         r->page = (struct th_page){.tenant = ep->tenant->no,
                                    .endpoint = ep->no,
                                    .limit = 1,
-                                   .before = r->op.health.before,
+                                   .before = r->op->health.before,
                                    .without_tests = true};
         th_api_read(r, &r->page, TH_PAGE_ATTEMPTS, last_read);
         return;
     }
-    th_api_in_turn(r, send);
+    th_api_read_in_turn(r, send);
 }
 
 static void counted(struct th_op *op)
@@ -211,7 +223,7 @@ static uint64_t below(struct th_api_req *r, const struct th_tenant *t, uint64_t 
 static bool choose(struct th_api_req *r, const struct th_tenant *tenant, int state, uint32_t limit,
                    uint64_t before)
 {
-    struct th_counts *c = &r->op.health.counts;
+    struct th_counts *c = &r->op->health.counts;
     uint64_t *list = th_arena_get(&r->mem, limit * sizeof *list), no;
     uint32_t looked = 0, reads = 0;
 
@@ -225,7 +237,7 @@ static bool choose(struct th_api_req *r, const struct th_tenant *tenant, int sta
     while ((no = below(r, tenant, no)) > 0) {
         const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
         if (c->count == limit || ++looked > LOOK_AT || reads == MOST_READS) {
-            r->op.health.next = no + 1;
+            r->op->health.next = no + 1;
             break;
         }
         if (!ep || ep->tenant->deleting ||
@@ -244,17 +256,17 @@ static void answer_health(struct th_api_req *r)
     uint32_t limit;
     int state;
 
-    if (!th_api_paging(r, &limit, &before) || !filters(r, &tenant, &state))
+    if (!th_api_query_paging(r, &limit, &before) || !filters(r, &tenant, &state))
         return;
-    memset(&r->op.health, 0, sizeof r->op.health);
-    r->op.health.counts.op = (struct th_op){.kind = TH_OP_COUNT, .done = counted, .user = r};
+    memset(&r->op->health, 0, sizeof r->op->health);
+    r->op->health.counts.op = (struct th_op){.kind = TH_OP_COUNT, .done = counted, .user = r};
     if (choose(r, tenant, state, limit, before))
-        th_engine_read(r->api->engine, &r->op.health.counts.op);
+        th_engine_read(r->api->engine, &r->op->health.counts.op);
     else
         th_api_fail_nomem(r);
 }
 
 void th_h_endpoint_health(struct th_api_req *r)
 {
-    th_api_in_turn(r, answer_health);
+    th_api_read_in_turn(r, answer_health);
 }

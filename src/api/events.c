@@ -1,79 +1,25 @@
-/* Reading events: the list, and one event with its data and deliveries.
- *
- * A publisher's external id is looked for first, because it may have any form; then the text is decoded as a
- * public id, whose time and random bits must be those of the row. Reads are bounded by the store, so a page
- * may be short and have a next one. */
-#include "api/private.h"
+/* Reading events: the list, and one event with its data and deliveries; erasing one. Reads are bounded by the store, so a
+ * page may be short and have a next one. */
+#include "api/cursor.h"
+#include "api/delivery_view.h"
+#include "api/fail.h"
+#include "api/filter.h"
+#include "api/find.h"
+#include "api/handlers.h"
+#include "api/list.h"
+#include "api/member.h"
+#include "api/query.h"
+#include "api/read.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "engine/engine.h"
 
 #define SHOWN_DELIVERIES 1000
-
-/* ---- one event by id ---- */
 
 static void not_found(struct th_api_req *r)
 {
     th_api_fail(r, 404, "there is no such event");
-}
-
-static bool is_row(const struct th_pubid *id, const struct th_event_row *row)
-{
-    return row->at.ms == id->at.ms && row->rnd == id->rnd;
-}
-
-static void found_by_number(struct th_op *op)
-{
-    struct th_api_req *r = op->user;
-    struct th_pubid id;
-
-    if (op->error) {
-        th_api_fail_store(r, op->error);
-        return;
-    }
-    if (r->page.count == 1 && th_engine_parse_event_id(r->api->engine, r->dialect, r->id, &id) &&
-        is_row(&id, &r->page.rows.events[0])) {
-        r->next(r, &r->page.rows.events[0]);
-        return;
-    }
-    th_engine_page_free(r->api->engine, &r->page);
-    r->next(r, NULL);
-}
-
-static void found_by_external_id(struct th_op *op)
-{
-    struct th_api_req *r = op->user;
-    struct th_pubid id;
-    bool with_data = r->page.with_data;
-    uint64_t tenant = r->page.tenant;
-
-    if (op->error) {
-        th_api_fail_store(r, op->error);
-        return;
-    }
-    if (r->page.count) {
-        r->next(r, &r->page.rows.events[0]);
-        return;
-    }
-    th_engine_page_free(r->api->engine, &r->page);
-    if (!th_engine_parse_event_id(r->api->engine, r->dialect, r->id, &id)) {
-        r->next(r, NULL);
-        return;
-    }
-    r->page = (struct th_page){.tenant = tenant, .no = id.no, .limit = 1, .with_data = with_data};
-    th_api_read(r, &r->page, TH_PAGE_EVENTS, found_by_number);
-}
-
-/* `next` gets the row, which lives in r->page until th_engine_page_free, or NULL. */
-void th_api_find_event(struct th_api_req *r, struct th_span id, bool with_data,
-                       void (*next)(struct th_api_req *r, const struct th_event_row *row))
-{
-    if (!th_id_ok(id)) {
-        next(r, NULL);
-        return;
-    }
-    r->next = next;
-    r->id = id;
-    r->page =
-        (struct th_page){.tenant = r->tenant->no, .external_id = id, .limit = 1, .with_data = with_data};
-    th_api_read(r, &r->page, TH_PAGE_EVENTS, found_by_external_id);
 }
 
 /* ---- views ---- */
@@ -84,18 +30,18 @@ static void write_event(struct th_api_req *r, struct th_jw *w, const struct th_e
     th_jw_raw(w, TH_LIT("\""));
     th_engine_event_id(r->api->engine, r->dialect, row, w->out);
     th_buf_char(w->out, '"');
-    th_api_str(w, "type", row->type);
-    th_api_str(w, "tenant", th_api_tenant_id(r));
-    th_api_test_mark(w, row->test);
-    th_api_time(w, "time", row->time.ms);
-    th_api_time(w, "created_at", row->at.ms);
+    th_api_member_str(w, "type", row->type);
+    th_api_member_str(w, "tenant", th_api_request_tenant_id(r));
+    th_api_member_test(w, row->test);
+    th_api_member_time(w, "time", row->time.ms);
+    th_api_member_time(w, "created_at", row->at.ms);
     if (row->resource_type.n)
-        th_api_str(w, "resource_type", row->resource_type);
+        th_api_member_str(w, "resource_type", row->resource_type);
     if (row->resource_id.n)
-        th_api_str(w, "resource_id", row->resource_id);
-    th_api_int(w, "delivery_count", row->deliveries);
+        th_api_member_str(w, "resource_id", row->resource_id);
+    th_api_member_int(w, "delivery_count", row->deliveries);
     if (row->erased)
-        th_api_time(w, "erased_at", row->erased);
+        th_api_member_time(w, "erased_at", row->erased);
 }
 
 /* ---- erasing ---- */
@@ -116,8 +62,8 @@ static void erased(struct th_erase_event *n)
     } else if (n->result == TH_ERASE_QUEUEING) {
         th_api_fail(r, 409, "the deliveries of this event are still being made; ask again in a moment");
     } else {
-        (void)th_api_begin(r);
-        th_api_send_empty(r, 204);
+        (void)th_api_reply_begin(r);
+        th_api_reply_empty(r, 204);
     }
 }
 
@@ -127,15 +73,15 @@ static void erase_found(struct th_api_req *r, const struct th_event_row *row)
         not_found(r);
         return;
     }
-    r->op.erase = (struct th_erase_event){
-        .tenant = row->tenant, .event = row->no, .cancel = r->op.erase.cancel, .done = erased, .user = r};
+    r->op->erase = (struct th_erase_event){
+        .tenant = row->tenant, .event = row->no, .cancel = r->op->erase.cancel, .done = erased, .user = r};
     th_engine_page_free(r->api->engine, &r->page);
-    th_engine_erase(r->api->engine, &r->op.erase);
+    th_engine_erase(r->api->engine, &r->op->erase);
 }
 
 void th_h_event_erase(struct th_api_req *r)
 {
-    if (th_api_flag(r, "cancel", &r->op.erase.cancel))
+    if (th_api_query_flag(r, "cancel", &r->op->erase.cancel))
         th_api_find_event(r, r->param[0], false, erase_found);
 }
 
@@ -167,20 +113,20 @@ static void one_with_deliveries(struct th_op *op)
         th_api_fail_store(r, op->error);
         return;
     }
-    w = th_api_begin(r);
+    w = th_api_reply_begin(r);
     th_jw_object(&w);
     write_event(r, &w, row);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_raw(&w, row->data.n ? row->data : TH_LIT("null"));
     th_jw_key(&w, TH_LIT("deliveries"));
     th_jw_array(&w);
-    th_api_deliveries_native(&w, &l);
+    th_api_delivery_rows(&w, &l);
     th_jw_end_array(&w);
     write_more(r, &w, l.next);
     th_jw_end_object(&w);
     th_engine_page_free(r->api->engine, &r->page2);
     th_engine_page_free(r->api->engine, &r->page);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 static void one_found(struct th_api_req *r, const struct th_event_row *row)
@@ -210,25 +156,25 @@ static void listed(struct th_op *op)
         th_api_fail_store(r, op->error);
         return;
     }
-    w = th_api_begin(r);
+    w = th_api_reply_begin(r);
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
     for (uint32_t i = 0; i < r->page.count; i++) {
-        if (i && th_api_is_full(r)) {
+        if (i && th_api_reply_is_full(r)) {
             r->page.next = r->page.rows.events[i - 1].no;
             break;
         }
         th_jw_object(&w);
         write_event(r, &w, &r->page.rows.events[i]);
-        th_api_int(&w, "deliveries", r->page.rows.events[i].deliveries);
+        th_api_member_int(&w, "deliveries", r->page.rows.events[i].deliveries);
         th_jw_end_object(&w);
     }
     th_jw_end_array(&w);
-    th_api_next_cursor(r, &w, r->page.next);
+    th_api_cursor_next(r, &w, r->page.next);
     th_jw_end_object(&w);
     th_engine_page_free(r->api->engine, &r->page);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_events(struct th_api_req *r)
@@ -236,10 +182,11 @@ void th_h_events(struct th_api_req *r)
     struct th_page *p = &r->page;
 
     *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
-    if (!th_api_paging(r, &p->limit, &p->before) || !th_api_since_until(r, &p->since, &p->until) ||
-        !th_api_outcome_filters(r, p) || !th_api_with_tests(r, p))
+    if (!th_api_query_paging(r, &p->limit, &p->before) ||
+        !th_api_query_since_until(r, &p->since, &p->until) || !th_api_filter_outcomes(r, p) ||
+        !th_api_query_tests(r, p))
         return;
-    if (!th_api_type_param(r, &p->type))
+    if (!th_api_query_type(r, &p->type))
         return;
     th_api_read(r, p, TH_PAGE_EVENTS, listed);
 }

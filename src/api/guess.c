@@ -11,24 +11,23 @@
  *
  * One line of the log a LOG_EVERY tells of wrong keys, the first at once. LIMIT: notes are a table without chains; a right
  * key whose note was overwritten is held once more while its address guesses. */
-#include "api/private.h"
+#include "api/guess.h"
+#include "api/audit.h"
+#include "api/meter.h"
+#include "api/rate.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "base/log.h"
 #include "core/guard.h"
+#include "engine/engine.h"
+#include "net/client_address.h"
+#include "net/http_server.h"
 
 enum { LOG_EVERY_US = 10000000 };
 
 static struct th_mono now(const struct th_api_req *r)
 {
     return (struct th_mono){r->x->received_us};
-}
-
-const struct th_addr *th_api_client(struct th_api_req *r)
-{
-    if (!r->client_known) {
-        r->client = th_http_client_address(r->api->options.trusted, r->api->options.trusted_count, r->x,
-                                           r->api->options.client_header, &r->client_trusted);
-        r->client_known = true;
-    }
-    return &r->client;
 }
 
 /* Who a key belongs to, as th_http_known wants it. */
@@ -39,7 +38,7 @@ static uint64_t tag_of(const struct th_key *key)
 
 static uint64_t note_of(struct th_api_req *r, uint64_t tag)
 {
-    uint64_t pair[2] = {th_http_address_name(th_api_client(r)), tag};
+    uint64_t pair[2] = {th_http_address_name(th_api_request_client(r)), tag};
 
     return th_hash(th_span((const char *)pair, sizeof pair), r->api->addresses.seed) | 1;
 }
@@ -51,12 +50,12 @@ bool th_api_guess_hold(struct th_api_req *r)
     struct th_span text;
     uint64_t note;
 
-    if (now(r).us >= api->guessed_until_us || r->x->held || !th_api_bearer(r, &text))
+    if (now(r).us >= api->guessed_until_us || r->x->held || !th_api_request_bearer(r, &text))
         return false;
-    (void)th_api_client(r);
+    (void)th_api_request_client(r);
     if (r->client_trusted || !th_api_meter_wait(&api->addresses, th_http_address_name(&r->client), now(r)))
         return false;
-    key = th_api_find_key(r, text);
+    key = th_api_request_key(r, text);
     if (key && r->x->known == tag_of(key))
         return false;
     if (key) {
@@ -87,9 +86,9 @@ static void tell(struct th_api_req *r)
     if (api->guess_told && now(r).us - api->guess_told_us < LOG_EVERY_US)
         return;
     th_buf_init(&from, 128);
-    th_addr_format(&from, th_api_client(r));
+    th_addr_format(&from, th_api_request_client(r));
     th_log(TH_LOG_WARN, "requests with a wrong key", TH_KI("count", api->guesses),
-           TH_KS("from", th_buf_view(&from)), TH_KS("path", th_api_loggable(r->x->path)),
+           TH_KS("from", th_buf_view(&from)), TH_KS("path", th_api_audit_loggable(r->x->path)),
            TH_KC("request_id", r->x->request_id));
     th_buf_fini(&from);
     api->guess_told = true;
@@ -105,12 +104,12 @@ bool th_api_guess_wrong(struct th_api_req *r)
 
     th_count(api->metrics, TH_C_HTTP_WRONG_KEYS, 1);
     tell(r);
-    name = th_http_address_name(th_api_client(r));
+    name = th_http_address_name(th_api_request_client(r));
     if (r->client_trusted)
         return true;
     wait_us = th_api_meter_take(&api->addresses, name, now(r));
     next_us = wait_us ? wait_us : th_api_meter_wait(&api->addresses, name, now(r));
     if (next_us && now(r).us + next_us > api->guessed_until_us)
         api->guessed_until_us = now(r).us + next_us;
-    return th_api_limit_passes(r, wait_us);
+    return th_api_rate_passes(r, wait_us);
 }

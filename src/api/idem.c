@@ -10,7 +10,13 @@
  * request has changed (a second active secret, a time that has passed since) must not refuse its repetition.
  *
  * Refused with 400: keys that are empty, longer than 255, or not visible ASCII. */
-#include "api/private.h"
+#include "api/idem.h"
+#include "api/fail.h"
+#include "api/kept.h"
+#include "api/owner.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "engine/engine.h"
 #include "lib/crypto.h"
 
 static bool read_key(struct th_span v, struct th_span *key)
@@ -37,9 +43,15 @@ static uint64_t slot(const struct th_api_req *r)
     return n ^ (r->tenant ? r->tenant->no * 0x9e3779b97f4a7c15u : 0);
 }
 
+static void end(struct th_api_req *r)
+{
+    (void)th_map_del(&r->api->idem, r->idem_slot);
+    r->idem_first = false;
+}
+
 bool th_api_idem(struct th_api_req *r)
 {
-    const struct th_http1_field *f = th_api_header(r, "idempotency-key");
+    const struct th_http1_field *f = th_api_request_header(r, "idempotency-key");
     struct th_span key;
     struct th_buf text;
     uint8_t digest[32];
@@ -73,8 +85,10 @@ bool th_api_idem(struct th_api_req *r)
         return false;
     }
     if (!first &&
-        th_map_put(&r->api->idem, r->idem_slot, r) == TH_OK) /* without memory only the 409 is lost */
+        th_map_put(&r->api->idem, r->idem_slot, r) == TH_OK) { /* without memory only the 409 is lost */
         r->idem_first = true;
+        th_api_request_at_end(r, end);
+    }
     return true;
 }
 
@@ -83,11 +97,11 @@ static void recalled(struct th_idem_answer *m)
     struct th_api_req *r = m->user;
 
     if (m->result == TH_CH_REPEATED) {
-        th_api_send_kept(r, &m->repeated);
+        th_api_kept_send(r, &m->repeated);
         return;
     }
     th_buf_wipe(&m->repeated);
-    r->tenant = th_api_tenant(r);
+    r->tenant = th_api_request_tenant(r);
     if (m->result == TH_CH_KEY_REUSED)
         th_api_fail(r, 422, "this Idempotency-Key was used with another body");
     else if (m->result == TH_CH_NOT_FOUND || (m->result == TH_CH_DONE && !r->tenant))
@@ -102,25 +116,9 @@ static void recalled(struct th_idem_answer *m)
 
 void th_api_idem_recall(struct th_api_req *r)
 {
-    if (!r->tenant && !th_api_bind_tenant(r, r->param[0])) /* an operator's route has it in the path */
+    if (!r->tenant && !th_api_owner_bind(r, r->param[0])) /* an operator's route has it in the path */
         return;
-    r->op.recall = (struct th_idem_answer){
-        .tenant_id = th_api_tenant_id(r), .idem = r->idem, .done = recalled, .user = r};
-    th_engine_idem_answer(r->api->engine, &r->op.recall);
-}
-
-void th_api_fail_conflict(struct th_api_req *r, const char *detail)
-{
-    if (r->idem.given && !r->idem_first)
-        th_api_fail(r, 409, "the first request with this Idempotency-Key was still under way");
-    else
-        th_api_fail(r, 409, "%s", detail[0] ? detail : "the object's state does not allow this");
-}
-
-void th_api_idem_end(struct th_api_req *r)
-{
-    if (!r->idem_first)
-        return;
-    (void)th_map_del(&r->api->idem, r->idem_slot);
-    r->idem_first = false;
+    r->op->recall = (struct th_idem_answer){
+        .tenant_id = th_api_request_tenant_id(r), .idem = r->idem, .done = recalled, .user = r};
+    th_engine_idem_answer(r->api->engine, &r->op->recall);
 }

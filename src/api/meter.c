@@ -10,6 +10,9 @@
 #include "api/meter.h"
 #include "base/alloc.h"
 #include "base/map.h"
+#include "base/metric.h"
+#include "base/time.h"
+#include "core/bucket.h"
 
 enum { SETS = 4096, WAYS = 8 };
 

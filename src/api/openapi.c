@@ -1,6 +1,15 @@
 /* The OpenAPI 3.1 document, written from the table of routes, the table of query parameters and the table of
  * schemas, so that it cannot say something else than dispatch does. Written once at start. */
-#include "api/private.h"
+#include "api/openapi.h"
+#include "api/member.h"
+#include "api/route.h"
+#include "api/routes.h"
+#include "api/schemas.h"
+#include "api/state.h"
+#include "api/words.h"
+#include "engine/engine.h"
+#include "net/http_server.h"
+#include "net/tls_common.h"
 #include <stdio.h>
 
 static void write_ref(struct th_jw *w, const char *kind, struct th_span name)
@@ -18,9 +27,9 @@ static void write_content(struct th_jw *w, const char *media, const char *schema
     th_jw_object(w);
     th_jw_key(w, TH_LIT("schema"));
     write_ref(w, "schemas", th_str(schema));
-    if (th_api_example(schema)) {
+    if (th_api_words_example(schema)) {
         th_jw_key(w, TH_LIT("example"));
-        th_jw_raw(w, th_str(th_api_example(schema)));
+        th_jw_raw(w, th_str(th_api_words_example(schema)));
     }
     th_jw_end_object(w);
 }
@@ -30,8 +39,8 @@ static void write_path_parameters(struct th_jw *w, const char *path)
     for (const char *p = strchr(path, '{'); p; p = strchr(p, '{')) {
         const char *end = strchr(p, '}');
         th_jw_object(w);
-        th_api_str(w, "name", th_span(p + 1, (size_t)(end - p - 1)));
-        th_api_str(w, "in", TH_LIT("path"));
+        th_api_member_str(w, "name", th_span(p + 1, (size_t)(end - p - 1)));
+        th_api_member_str(w, "in", TH_LIT("path"));
         th_jw_key(w, TH_LIT("required"));
         th_jw_bool(w, true);
         th_jw_key(w, TH_LIT("schema"));
@@ -115,7 +124,7 @@ static void write_success(struct th_jw *w, const struct th_api_route *t, const c
     snprintf(code, sizeof code, "%u", status);
     th_jw_key(w, th_str(code));
     th_jw_object(w);
-    th_api_str(w, "description", th_str(th_http_reason(status)));
+    th_api_member_str(w, "description", th_str(th_http_reason(status)));
     write_headers(w, t, status);
     if (response && status != 304) {
         bool text = strcmp(response, "text") == 0;
@@ -134,7 +143,7 @@ static void write_problem(struct th_jw *w, const struct th_api_route *t, unsigne
     snprintf(code, sizeof code, "%u", status);
     th_jw_key(w, th_str(code));
     th_jw_object(w);
-    th_api_str(w, "description", th_str(th_http_reason(status)));
+    th_api_member_str(w, "description", th_str(th_http_reason(status)));
     write_headers(w, t, status);
     th_jw_key(w, TH_LIT("content"));
     th_jw_object(w);
@@ -198,11 +207,11 @@ static void write_operation(struct th_jw *w, const struct th_api_route *t)
         if (strcmp(methods[i][0], t->method) == 0)
             th_jw_key(w, th_str(methods[i][1]));
     th_jw_object(w);
-    th_api_str(w, "operationId", th_str(t->id));
-    th_api_str(w, "summary", th_str(t->summary));
+    th_api_member_str(w, "operationId", th_str(t->id));
+    th_api_member_str(w, "summary", th_str(t->summary));
     th_jw_key(w, TH_LIT("tags"));
     th_jw_array(w);
-    th_jw_string(w, th_str(th_api_tag(t->path)));
+    th_jw_string(w, th_str(th_api_words_tag(t->path)));
     th_jw_end_array(w);
     write_security(w, t);
     write_parameters(w, t);
@@ -269,7 +278,7 @@ static void write_properties(struct th_jw *w, struct th_span name, struct th_jso
                 write_schema(w, name, text);
         }
         if (words && !th_json_member(value, TH_LIT("description"), &text))
-            th_api_str(w, "description", th_str(words));
+            th_api_member_str(w, "description", th_str(words));
         th_jw_end_object(w);
     }
     th_jw_end_object(w);
@@ -324,12 +333,12 @@ void th_api_openapi(const struct th_api *api, struct th_buf *out)
     struct th_jw w = th_jw(out);
 
     th_jw_object(&w);
-    th_api_str(&w, "openapi", TH_LIT("3.1.0"));
+    th_api_member_str(&w, "openapi", TH_LIT("3.1.0"));
     th_jw_key(&w, TH_LIT("info"));
     th_jw_object(&w);
-    th_api_str(&w, "title", TH_LIT("Tenterhook"));
-    th_api_str(&w, "version", api->options.version);
-    th_api_str(
+    th_api_member_str(&w, "title", TH_LIT("Tenterhook"));
+    th_api_member_str(&w, "version", api->options.version);
+    th_api_member_str(
         &w, "description",
         TH_LIT(
             "Webhooks as a service of your own: events in, signed and retried requests out. The shapes under "
@@ -339,14 +348,14 @@ void th_api_openapi(const struct th_api *api, struct th_buf *out)
     th_jw_end_object(&w);
     th_jw_key(&w, TH_LIT("servers"));
     th_jw_raw(&w, TH_LIT("[{\"url\":\"/\"}]"));
-    th_api_write_tags(&w);
+    th_api_words_tags(&w);
     write_paths(&w);
     th_jw_key(&w, TH_LIT("components"));
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("securitySchemes"));
     th_jw_raw(&w, TH_LIT("{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}}"));
-    write_table(&w, "parameters", th_api_parameters);
-    write_table(&w, "headers", th_api_headers);
+    write_table(&w, "parameters", th_api_schemas_parameters);
+    write_table(&w, "headers", th_api_schemas_headers);
     write_schemas(&w);
     th_jw_end_object(&w);
     th_jw_end_object(&w);

@@ -1,10 +1,22 @@
-/* Whose object an id names, for requests with the operator's key that name no tenant: an id is enough.
+/* Whose request it is: binding it to a tenant, and whose object an id names, for requests with the operator's key that name
+ * no tenant: an id is enough.
  *
  * An endpoint and a replay are in memory. An event and a delivery are read from the store, each under the numbers that the
  * forms of the loaded dialects make of the text, until the row proves the id; this comes before the body and the
  * Idempotency-Key, which belong to a tenant. What names nothing leaves the request with the tenant "default", whose 404 it
- * gets then. Only a publisher's external id can be that of several tenants: "default" is preferred, else 409 asks for one. */
-#include "api/private.h"
+ * gets then. Only a publisher's own id can be that of several tenants: "default" is preferred, else 409 asks for one. */
+#include "api/owner.h"
+#include "api/fail.h"
+#include "api/limit.h"
+#include "api/query.h"
+#include "api/read.h"
+#include "api/request.h"
+#include "api/route.h"
+#include "api/state.h"
+#include "core/guard.h"
+#include "core/pubid.h"
+#include "engine/engine.h"
+#include "net/tls_common.h"
 
 struct owner {
     struct th_span id;
@@ -22,8 +34,8 @@ static void go_on(struct th_api_req *r, struct th_tenant *t)
     size_t n = t ? t->id.n : r->tenant_id_len; /* looked up again: the turn is another one */
 
     memcpy(id, t ? t->id.p : r->tenant_id, n);
-    if (th_api_bind_tenant(r, th_span(id, n)) && th_api_limit_tenant(r))
-        th_api_go_on(r);
+    if (th_api_owner_bind(r, th_span(id, n)) && th_api_limit_tenant(r))
+        r->owner_found(r);
 }
 
 /* The tenant of a row, when the row proves the id in that tenant's form. */
@@ -72,7 +84,7 @@ static void look(struct th_api_req *r)
 static void found_external_id(struct th_op *op)
 {
     struct th_api_req *r = op->user;
-    struct th_tenant *own = th_api_tenant(r), *t = NULL;
+    struct th_tenant *own = th_api_request_tenant(r), *t = NULL;
     unsigned count = 0;
 
     if (op->error) {
@@ -137,19 +149,20 @@ bool th_api_owner_later(const struct th_api_req *r)
     return r->unnamed && (r->route->flags & (TH_R_OF_EVENT | TH_R_OF_DELIVERY | TH_R_OF_FILTERS));
 }
 
-void th_api_owner_find(struct th_api_req *r)
+void th_api_owner_find(struct th_api_req *r, void (*found)(struct th_api_req *r))
 {
     struct th_endpoint *ep;
     struct th_span id;
 
+    r->owner_found = found;
     if (r->route->flags & TH_R_OF_DELIVERY)
         begin(r, r->param[0], true);
     else if (r->route->flags & TH_R_OF_EVENT)
         begin(r, r->param[0], false);
-    else if (th_api_param(r, "endpoint", &id)) {
+    else if (th_api_query_param(r, "endpoint", &id)) {
         ep = th_engine_endpoint_anywhere(r->api->engine, id);
         go_on(r, ep ? ep->tenant : NULL);
-    } else if (th_api_param(r, "event", &id))
+    } else if (th_api_query_param(r, "event", &id))
         begin(r, id, false);
     else
         go_on(r, NULL);
@@ -170,4 +183,19 @@ struct th_span th_api_owner_now(struct th_api_req *r)
             return p->tenant->id;
     }
     return TH_LIT("default");
+}
+
+bool th_api_owner_bind(struct th_api_req *r, struct th_span id)
+{
+    struct th_tenant *t = th_id_ok(id) ? th_engine_tenant(r->api->engine, id) : NULL;
+
+    if (!t || t->deleting) {
+        th_api_fail(r, 404, "there is no tenant \"%.*s\"", (int)(id.n < 128 ? id.n : 128), id.p);
+        return false;
+    }
+    r->tenant = t;
+    r->dialect = t->dialect;
+    memcpy(r->tenant_id, t->id.p, t->id.n);
+    r->tenant_id_len = t->id.n;
+    return true;
 }

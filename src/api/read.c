@@ -1,12 +1,18 @@
 /* Reading and writing what may be much, in turn with others.
  *
  * What was read lies in memory until it has been written, and writing takes the loop's time. So only TH_API_READERS requests are at it at a time, and of one
- * tenant TH_API_TENANT_READERS: who asks for much on many connections waits for himself, not others for him. What is read
+ * tenant TENANT_READERS: who asks for much on many connections waits for himself, not others for him. What is read
  * is handed over in a turn that has time for writing a page (th_engine_defer), never several in one go.
  *
  * Invariants: 1. a request that waits is in api->reads, and has not been submitted. 2. `reader` is set from the first read
  * until the answer; a further read of the same request does not wait. */
-#include "api/private.h"
+#include "api/read.h"
+#include "api/fail.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "engine/engine.h"
+
+#define TENANT_READERS 4 /* of TH_API_READERS, for one tenant */
 
 static void hand_over(void *arg)
 {
@@ -14,7 +20,7 @@ static void hand_over(void *arg)
 
     if (r->reading)
         r->read(r->read_op);
-    else if (r->tenant && !(r->tenant = th_api_tenant(r)))
+    else if (r->tenant && !(r->tenant = th_api_request_tenant(r)))
         th_api_fail(r, 404, "the tenant has been deleted");
     else
         r->write(r);
@@ -42,6 +48,8 @@ static uint64_t tenant_of(const struct th_api_req *r)
     return r->turn_of ? r->turn_of : UINT64_MAX;
 }
 
+static void end(struct th_api_req *r);
+
 /* Makes it a reader, if there is room. */
 static bool let_in(struct th_api *api, struct th_api_req *r)
 {
@@ -52,12 +60,32 @@ static bool let_in(struct th_api *api, struct th_api_req *r)
         if (!api->reader_tenant[i])
             room = i;
     }
-    if (own >= TH_API_TENANT_READERS || room == TH_API_READERS)
+    if (own >= TENANT_READERS || room == TH_API_READERS)
         return false;
     api->reader_tenant[room] = tenant_of(r);
     r->reader = true;
     r->reader_slot = room;
+    th_api_request_at_end(r, end);
     return true;
+}
+
+static void end(struct th_api_req *r)
+{
+    struct th_api *api = r->api;
+    struct th_list *l, *next;
+
+    r->reader = false;
+    api->reader_tenant[r->reader_slot] = 0;
+    for (l = api->reads.next; l != &api->reads; l = next) {
+        struct th_api_req *other = TH_CONTAINER(l, struct th_api_req, reads);
+
+        next = l->next;
+        if (!let_in(api, other))
+            continue;
+        th_list_remove(l);
+        submit(other);
+        return;
+    }
 }
 
 static void wait(struct th_api_req *r, uint64_t tenant)
@@ -81,30 +109,9 @@ void th_api_read(struct th_api_req *r, struct th_page *page, enum th_page_kind k
     wait(r, page->tenant);
 }
 
-void th_api_in_turn(struct th_api_req *r, void (*then)(struct th_api_req *r))
+void th_api_read_in_turn(struct th_api_req *r, void (*then)(struct th_api_req *r))
 {
     r->reading = NULL;
     r->write = then;
     wait(r, r->tenant ? r->tenant->no : 0);
-}
-
-void th_api_read_end(struct th_api_req *r)
-{
-    struct th_api *api = r->api;
-    struct th_list *l, *next;
-
-    if (!r->reader)
-        return;
-    r->reader = false;
-    api->reader_tenant[r->reader_slot] = 0;
-    for (l = api->reads.next; l != &api->reads; l = next) {
-        struct th_api_req *other = TH_CONTAINER(l, struct th_api_req, reads);
-
-        next = l->next;
-        if (!let_in(api, other))
-            continue;
-        th_list_remove(l);
-        submit(other);
-        return;
-    }
 }

@@ -4,7 +4,18 @@
  * matches, records the job and works it off behind the endpoint's fresh events. A dry run only counts: it
  * makes nothing, so it has no id and its Idempotency-Key is not remembered. DELETE stops a job; what it has
  * queued still goes out, and a job that has ended stays as it is, so that a repetition is 204 as well. */
-#include "api/private.h"
+#include "api/decode.h"
+#include "api/fail.h"
+#include "api/fault.h"
+#include "api/find.h"
+#include "api/handlers.h"
+#include "api/kept.h"
+#include "api/member.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "base/log.h"
+#include "engine/engine.h"
 
 enum { R_SINCE, R_UNTIL, R_STATUS, R_TYPES, R_DRY, R_COUNT };
 
@@ -33,14 +44,14 @@ static bool add_status(struct th_api_req *r, struct th_json v, struct th_span po
 {
     struct th_span name = TH_LIT("");
 
-    if (v.type == TH_JSON_STRING && !th_api_string(r, v, &name))
+    if (v.type == TH_JSON_STRING && !th_api_decode_string(r, v, &name))
         return false;
     for (size_t i = 0; i < STATUSES; i++)
         if (th_span_is(name, statuses[i].name)) {
             *states |= statuses[i].states;
             return true;
         }
-    th_api_error(r, pointer, "must be delivered, failed or cancelled");
+    th_api_fault(r, pointer, "must be delivered, failed or cancelled");
     return true;
 }
 
@@ -82,14 +93,14 @@ static bool read_request(struct th_api_req *r, struct th_replay_start *s)
     if (v[R_UNTIL].present && !v[R_UNTIL].null) {
         s->until = bound(v[R_UNTIL].i);
         if (r->error_count == 0 && s->until <= s->since)
-            th_api_error(r, TH_LIT("/until"), "must be later than since");
+            th_api_fault(r, TH_LIT("/until"), "must be later than since");
     }
     for (unsigned i = 0; i < v[R_TYPES].count; i++) {
         if (!th_dialect_type_ok(r->dialect, v[R_TYPES].strings[i], true))
-            th_api_error(r, TH_LIT("/event_types"), "holds what is neither an event type nor a pattern");
-        r->op.replay.types[i] = v[R_TYPES].strings[i];
+            th_api_fault(r, TH_LIT("/event_types"), "holds what is neither an event type nor a pattern");
+        r->op->replay.types[i] = v[R_TYPES].strings[i];
     }
-    s->types = r->op.replay.types;
+    s->types = r->op->replay.types;
     s->type_count = v[R_TYPES].count;
     s->dry_run = v[R_DRY].i;
     return true;
@@ -114,11 +125,11 @@ static void write_started(struct th_api_req *r, const struct th_replay_start *s,
     } else {
         th_jw_null(&w);
     }
-    th_api_int(&w, "matched", (int64_t)s->matched);
-    th_api_int(&w, "delivered", (int64_t)s->by_state[TH_DS_DELIVERED]);
-    th_api_int(&w, "failed", (int64_t)(s->by_state[TH_DS_EXHAUSTED] + s->by_state[TH_DS_FINAL]));
-    th_api_int(&w, "cancelled", (int64_t)s->by_state[TH_DS_CANCELLED]);
-    th_api_int(&w, "unfinished", (int64_t)s->by_state[TH_DS_QUEUED]);
+    th_api_member_int(&w, "matched", (int64_t)s->matched);
+    th_api_member_int(&w, "delivered", (int64_t)s->by_state[TH_DS_DELIVERED]);
+    th_api_member_int(&w, "failed", (int64_t)(s->by_state[TH_DS_EXHAUSTED] + s->by_state[TH_DS_FINAL]));
+    th_api_member_int(&w, "cancelled", (int64_t)s->by_state[TH_DS_CANCELLED]);
+    th_api_member_int(&w, "unfinished", (int64_t)s->by_state[TH_DS_QUEUED]);
     th_jw_key(&w, TH_LIT("dry_run"));
     th_jw_bool(&w, s->dry_run);
     th_jw_end_object(&w);
@@ -131,7 +142,7 @@ static void render(struct th_replay_start *s, struct th_buf *answer)
     th_buf_init(&fields, 4096);
     th_buf_init(&body, 4096);
     write_started(s->user, s, &fields, &body);
-    th_api_keep(202, &fields, &body, answer);
+    th_api_kept_write(202, &fields, &body, answer);
     th_buf_fini(&fields);
     th_buf_fini(&body);
 }
@@ -141,7 +152,7 @@ static void started(struct th_replay_start *s)
     struct th_api_req *r = s->user;
 
     if (s->result == TH_CH_REPEATED) {
-        th_api_send_kept(r, &s->repeated);
+        th_api_kept_send(r, &s->repeated);
         return;
     }
     th_buf_wipe(&s->repeated);
@@ -164,26 +175,26 @@ static void started(struct th_replay_start *s)
         th_api_fail(r, 503, "%s", s->detail[0] ? s->detail : "the replay cannot be stored now");
         return;
     }
-    th_log(TH_LOG_INFO, "replay", TH_KS("tenant", th_api_tenant_id(r)), TH_KS("endpoint", r->param[0]),
-           TH_KI("matched", s->matched), TH_KI("dry_run", s->dry_run), TH_KI("key", r->key_no),
-           TH_KC("request_id", r->x->request_id));
+    th_log(TH_LOG_INFO, "replay", TH_KS("tenant", th_api_request_tenant_id(r)),
+           TH_KS("endpoint", r->param[0]), TH_KI("matched", s->matched), TH_KI("dry_run", s->dry_run),
+           TH_KI("key", r->key_no), TH_KC("request_id", r->x->request_id));
     if (s->replay) {
         struct th_buf id;
 
         th_buf_init(&id, 128);
         th_engine_replay_id(r->api->engine, s->replay, &id);
-        th_api_made(r, &id);
+        th_api_request_made(r, &id);
         th_buf_fini(&id);
     }
-    (void)th_api_begin(r);
+    (void)th_api_reply_begin(r);
     write_started(r, s, &r->api->fields, &r->api->out);
-    th_api_send(r, 202);
+    th_api_reply(r, 202);
 }
 
 void th_h_replay_start(struct th_api_req *r)
 {
-    struct th_endpoint *ep = th_api_endpoint(r);
-    struct th_replay_start *s = &r->op.replay.start;
+    struct th_endpoint *ep = th_api_find_endpoint(r);
+    struct th_replay_start *s = &r->op->replay.start;
 
     if (!ep)
         return;
@@ -200,8 +211,8 @@ void th_h_replay_start(struct th_api_req *r)
 
 static void write_filters(struct th_jw *w, const struct th_replay *p)
 {
-    th_api_time(w, "since", p->since);
-    th_api_time(w, "until", p->until);
+    th_api_member_time(w, "since", p->since);
+    th_api_member_time(w, "until", p->until);
     th_jw_key(w, TH_LIT("status"));
     th_jw_array(w);
     for (size_t i = 0; i < STATUSES; i++)
@@ -222,9 +233,9 @@ static void write_progress(struct th_jw *w, const struct th_replay *p)
                   : p->matched               ? (double)p->queued / (double)p->matched
                                              : 0.0;
 
-    th_api_str(w, "state", th_str(states[p->state]));
-    th_api_int(w, "matched", (int64_t)p->matched);
-    th_api_int(w, "queued", (int64_t)p->queued);
+    th_api_member_str(w, "state", th_str(states[p->state]));
+    th_api_member_int(w, "matched", (int64_t)p->matched);
+    th_api_member_int(w, "queued", (int64_t)p->queued);
     th_jw_key(w, TH_LIT("progress"));
     th_jw_raw(w, TH_LIT(""));
     th_buf_printf(w->out, "%.4g", part < 1.0 ? part : 1.0);
@@ -248,9 +259,9 @@ void th_h_replay(struct th_api_req *r)
     if (!p)
         return;
     ep = th_engine_endpoint_no(r->api->engine, p->endpoint);
-    w = th_api_begin(r);
+    w = th_api_reply_begin(r);
     th_jw_object(&w);
-    th_api_str(&w, "id", r->param[0]);
+    th_api_member_str(&w, "id", r->param[0]);
     th_jw_key(&w, TH_LIT("endpoint"));
     if (ep || p->past.created) {
         th_jw_raw(&w, TH_LIT("\""));
@@ -261,10 +272,10 @@ void th_h_replay(struct th_api_req *r)
     }
     write_progress(&w, p);
     write_filters(&w, p);
-    th_api_time(&w, "created_at", p->created.ms);
-    th_api_time(&w, "updated_at", p->updated.ms);
+    th_api_member_time(&w, "created_at", p->created.ms);
+    th_api_member_time(&w, "updated_at", p->updated.ms);
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 static void cancelled(struct th_replay_cancel *c)
@@ -275,8 +286,8 @@ static void cancelled(struct th_replay_cancel *c)
         th_api_fail_store(r, c->error);
         return;
     }
-    (void)th_api_begin(r);
-    th_api_send_empty(r, 204);
+    (void)th_api_reply_begin(r);
+    th_api_reply_empty(r, 204);
 }
 
 void th_h_replay_cancel(struct th_api_req *r)
@@ -285,6 +296,6 @@ void th_h_replay_cancel(struct th_api_req *r)
 
     if (!p)
         return;
-    r->op.cancel = (struct th_replay_cancel){.replay = p, .done = cancelled, .user = r};
-    th_engine_replay_cancel(r->api->engine, &r->op.cancel);
+    r->op->cancel = (struct th_replay_cancel){.replay = p, .done = cancelled, .user = r};
+    th_engine_replay_cancel(r->api->engine, &r->op->cancel);
 }

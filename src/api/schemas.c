@@ -1,6 +1,7 @@
 /* JSON schemas and parameters of the OpenAPI document, one row each. Field names, types and limits follow the
  * decoder tables of the handlers; the tests compare them. */
-#include "api/private.h"
+#include "api/schemas.h"
+#include "base/metric.h"
 
 #define STR "{\"type\":\"string\"}"
 #define STR_NULL "{\"type\":[\"string\",\"null\"]}"
@@ -292,7 +293,7 @@ const struct th_api_schema th_api_schemas[] = {
 #define IDEMPOTENCY_KEY                                                                                      \
     "{\"type\":\"string\",\"pattern\":\"^(" KEY_CHARACTERS "|\\\"" KEY_CHARACTERS "\\\")$\"}"
 
-const struct th_api_schema th_api_parameters[] = {
+const struct th_api_schema th_api_schemas_parameters[] = {
     QUERY("limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}",
           "rows of a page at most"),
     QUERY("cursor", CURSOR, "next_cursor of the page before"),
@@ -336,7 +337,7 @@ const struct th_api_schema th_api_parameters[] = {
     {NULL, NULL},
 };
 
-const struct th_api_schema th_api_headers[] = {
+const struct th_api_schema th_api_schemas_headers[] = {
     ANSWER("Request-Id", STR, "the same as request_id of an error, and in the log line of the request"),
     ANSWER("Tenterhook-Tenant", ID,
            "with the operator's key, when the request named no tenant: the tenant for which it acted"),

@@ -2,7 +2,10 @@
  *
  * Between its turns a request keeps what it has written in buffers of its own; during a step they take the place of the
  * API's. Pointers of the engine are looked up anew in each step. */
-#include "api/private.h"
+#include "api/slow.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "engine/engine.h"
 
 static void run(void *arg)
 {
@@ -24,7 +27,7 @@ static void run(void *arg)
     api->fields = fields;
 }
 
-void th_api_slowly(struct th_api_req *r, bool (*step)(struct th_api_req *r))
+void th_api_slow(struct th_api_req *r, bool (*step)(struct th_api_req *r))
 {
     th_buf_init(&r->slow_out, TH_API_MAX_ANSWER);
     th_buf_init(&r->slow_fields, 64u << 10);

@@ -1,10 +1,19 @@
 /* Routes about the installation: dialects, source addresses, health, metrics, the API's own document. */
-#include "api/private.h"
+#include "api/api.h"
+#include "api/fail.h"
+#include "api/handlers.h"
+#include "api/member.h"
+#include "api/read.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "api/tenant_limits.h"
+#include "engine/engine.h"
 
 static void write_dialects_now(struct th_api_req *r)
 {
     const struct th_engine_options *options = th_engine_options(r->api->engine);
-    struct th_jw w = th_api_begin(r);
+    struct th_jw w = th_api_reply_begin(r);
 
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
@@ -17,12 +26,12 @@ static void write_dialects_now(struct th_api_req *r)
     th_jw_key(&w, TH_LIT("default"));
     th_jw_string(&w, options->default_dialect);
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_dialects(struct th_api_req *r)
 {
-    th_api_in_turn(r, write_dialects_now);
+    th_api_read_in_turn(r, write_dialects_now);
 }
 
 void th_h_dialect(struct th_api_req *r)
@@ -34,15 +43,15 @@ void th_h_dialect(struct th_api_req *r)
         th_api_fail(r, 404, "no dialect of this name is loaded");
         return;
     }
-    w = th_api_begin(r);
+    w = th_api_reply_begin(r);
     th_dialect_show(d, &w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_source_addresses(struct th_api_req *r)
 {
     const struct th_api_options *options = &r->api->options;
-    struct th_jw w = th_api_begin(r);
+    struct th_jw w = th_api_reply_begin(r);
 
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("prefixes"));
@@ -51,17 +60,17 @@ void th_h_source_addresses(struct th_api_req *r)
         th_jw_string(&w, options->source_addresses[i]);
     th_jw_end_array(&w);
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_livez(struct th_api_req *r)
 {
-    struct th_jw w = th_api_begin(r);
+    struct th_jw w = th_api_reply_begin(r);
 
     th_jw_object(&w);
-    th_api_str(&w, "status", TH_LIT("ok"));
+    th_api_member_str(&w, "status", TH_LIT("ok"));
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_readyz(struct th_api_req *r)
@@ -73,11 +82,11 @@ void th_h_readyz(struct th_api_req *r)
         th_api_fail(r, 503, "%s", why);
         return;
     }
-    w = th_api_begin(r);
+    w = th_api_reply_begin(r);
     th_jw_object(&w);
-    th_api_str(&w, "status", TH_LIT("ready"));
+    th_api_member_str(&w, "status", TH_LIT("ready"));
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 static void write_metrics_now(struct th_api_req *r)
@@ -89,20 +98,20 @@ static void write_metrics_now(struct th_api_req *r)
         r->api->options.measure(r->api->options.measure_ctx);
     th_buf_init(&text, 1u << 20);
     th_metrics_write(r->api->metrics, &text);
-    th_api_limits_metrics(r->api, &text);
+    th_api_tenant_limits_metrics(r->api, &text);
     if (text.failed)
         th_api_fail_nomem(r);
     else
-        th_api_send_text(r, 200, TH_LIT("text/plain; version=0.0.4; charset=utf-8"), th_buf_view(&text));
+        th_api_reply_text(r, 200, TH_LIT("text/plain; version=0.0.4; charset=utf-8"), th_buf_view(&text));
     th_buf_fini(&text);
 }
 
 void th_h_metrics(struct th_api_req *r)
 {
-    th_api_in_turn(r, write_metrics_now);
+    th_api_read_in_turn(r, write_metrics_now);
 }
 
 void th_h_openapi_json(struct th_api_req *r)
 {
-    th_api_send_lasting(r, TH_LIT("application/json"), th_buf_view(&r->api->openapi));
+    th_api_reply_lasting(r, TH_LIT("application/json"), th_buf_view(&r->api->openapi));
 }

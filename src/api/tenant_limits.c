@@ -4,13 +4,22 @@
  * all of them.  `usage` has
  * what is used and what is allowed in all. In the metrics a tenant has rows only when it has limits of its own or is near
  * one, and at most METRIC_TENANTS have: their number is the operator's customers', not the program's. */
-#include "api/private.h"
+#include "api/tenant_limits.h"
+#include "api/decode.h"
+#include "api/fault.h"
+#include "api/member.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "core/limits.h"
+#include "engine/engine.h"
+#include "engine/internal.h"
+#include "net/tls_common.h"
 
 #define METRIC_TENANTS 200
 
 static void read_one(struct th_api_req *r, struct th_span name, struct th_json v, struct th_change *c)
 {
-    struct th_span pointer = th_api_pointer(r, TH_LIT("/limits"), name);
+    struct th_span pointer = th_api_fault_pointer(r, TH_LIT("/limits"), name);
     unsigned id = 0;
     int64_t n = TH_LIMIT_OPEN;
 
@@ -21,12 +30,12 @@ static void read_one(struct th_api_req *r, struct th_span name, struct th_json v
         th_buf_init(&names, 1024);
         for (id = 0; id < TH_L_COUNT; id++)
             th_buf_printf(&names, "%s%s", id ? ", " : "", th_limit_name((enum th_limit)id));
-        th_api_error(r, pointer, "is not a limit; there are %.*s", (int)names.n, th_buf_view(&names).p);
+        th_api_fault(r, pointer, "is not a limit; there are %.*s", (int)names.n, th_buf_view(&names).p);
         th_buf_fini(&names);
         return;
     }
     if (v.type != TH_JSON_NULL && (!th_json_i64(v, &n) || n < 0 || n > th_limit_highest((enum th_limit)id))) {
-        th_api_error(r, pointer,
+        th_api_fault(r, pointer,
                      "must be a whole number from 0 (no limit) to %lld, or null for the installation's limit",
                      (long long)th_limit_highest((enum th_limit)id));
         return;
@@ -34,7 +43,7 @@ static void read_one(struct th_api_req *r, struct th_span name, struct th_json v
     c->limits.v[id] = n;
 }
 
-bool th_api_limits_read(struct th_api_req *r, const struct th_json *v, struct th_change *c)
+bool th_api_tenant_limits_read(struct th_api_req *r, const struct th_json *v, struct th_change *c)
 {
     struct th_json_iter it;
     struct th_json key, value;
@@ -47,14 +56,14 @@ bool th_api_limits_read(struct th_api_req *r, const struct th_json *v, struct th
         return true; /* null: none of its own; anything else has been noted */
     th_json_iter(&it, *v);
     while (th_json_next(&it, &key, &value)) {
-        if (!th_api_string(r, key, &name))
+        if (!th_api_decode_string(r, key, &name))
             return false;
         read_one(r, name, value, c);
     }
     return true;
 }
 
-void th_api_limits_write(struct th_api_req *r, struct th_jw *w, const struct th_tenant *t, bool use)
+void th_api_tenant_limits_write(struct th_api_req *r, struct th_jw *w, const struct th_tenant *t, bool use)
 {
     const struct th_engine *e = r->api->engine;
 
@@ -62,7 +71,7 @@ void th_api_limits_write(struct th_api_req *r, struct th_jw *w, const struct th_
     th_jw_object(w);
     for (unsigned id = 0; id < TH_L_COUNT; id++)
         if (t->limits.v[id] != TH_LIMIT_OPEN)
-            th_api_int(w, th_limit_name((enum th_limit)id), t->limits.v[id]);
+            th_api_member_int(w, th_limit_name((enum th_limit)id), t->limits.v[id]);
     th_jw_end_object(w);
     if (!use)
         return;
@@ -120,7 +129,7 @@ static void write_rows(const struct th_engine *e, const struct th_tenant *const 
         }
 }
 
-void th_api_limits_metrics(struct th_api *api, struct th_buf *out)
+void th_api_tenant_limits_metrics(struct th_api *api, struct th_buf *out)
 {
     const struct th_tenant *rows[METRIC_TENANTS];
     struct th_tenant *const *all;

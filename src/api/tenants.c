@@ -3,8 +3,28 @@
  * A tenant is made and changed by PUT under the operator's external id. Keys are 256 random bits as text, shown
  * once; only their SHA-256 goes on. Refused: ids outside [A-Za-z0-9_-]{1,128} (422), unknown scopes, an end
  * in the past. */
-#include "api/private.h"
+#include "api/change.h"
+#include "api/cursor.h"
+#include "api/decode.h"
+#include "api/etag.h"
+#include "api/fail.h"
+#include "api/fault.h"
+#include "api/handlers.h"
+#include "api/member.h"
+#include "api/owner.h"
+#include "api/query.h"
+#include "api/read.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "api/tenant_limits.h"
+#include "base/alloc.h"
+#include "base/enc.h"
+#include "core/guard.h"
+#include "engine/engine.h"
 #include "lib/crypto.h"
+#include "net/tls_common.h"
+#include "port/clock.h"
 #include <limits.h>
 #include <stdio.h>
 
@@ -13,14 +33,14 @@
 static void write_tenant(struct th_api_req *r, struct th_jw *w, const struct th_tenant *t, bool use)
 {
     th_jw_object(w);
-    th_api_str(w, "id", t->id);
-    th_api_str(w, "name", t->name);
-    th_api_str(w, "dialect", th_dialect_values(t->dialect)->name);
+    th_api_member_str(w, "id", t->id);
+    th_api_member_str(w, "name", t->name);
+    th_api_member_str(w, "dialect", th_dialect_values(t->dialect)->name);
     th_jw_key(w, TH_LIT("attributes"));
     th_jw_raw(w, t->attributes.n ? t->attributes : TH_LIT("{}"));
-    th_api_limits_write(r, w, t, use);
-    th_api_time(w, "created_at", t->created.ms);
-    th_api_time(w, "updated_at", t->updated.ms);
+    th_api_tenant_limits_write(r, w, t, use);
+    th_api_member_time(w, "created_at", t->created.ms);
+    th_api_member_time(w, "updated_at", t->updated.ms);
     th_jw_end_object(w);
 }
 
@@ -62,13 +82,13 @@ void th_h_tenant_put(struct th_api_req *r)
     }
     for (int i = 0; i < 2; i++) /* left out they keep their value; empty they would say nothing */
         if (v[i].present && v[i].text.n == 0)
-            th_api_error(r, i ? TH_LIT("/dialect") : TH_LIT("/name"), "is empty");
+            th_api_fault(r, i ? TH_LIT("/dialect") : TH_LIT("/name"), "is empty");
     if (v[2].json.raw.n > 16384)
-        th_api_error(r, TH_LIT("/attributes"), "is larger than 16 KiB");
+        th_api_fault(r, TH_LIT("/attributes"), "is larger than 16 KiB");
     memcpy(r->tenant_id, r->param[0].p, r->param[0].n);
     r->tenant_id_len = r->param[0].n;
     c = th_api_change(r, TH_CHANGE_TENANT_PUT);
-    if (v[3].present && !th_api_limits_read(r, &v[3].json, c)) {
+    if (v[3].present && !th_api_tenant_limits_read(r, &v[3].json, c)) {
         th_api_fail_nomem(r);
         return;
     }
@@ -76,26 +96,26 @@ void th_h_tenant_put(struct th_api_req *r)
         th_api_fail_invalid(r);
         return;
     }
-    if (!th_api_precondition(r, t ? t->no : 0, t ? t->rev : 0))
+    if (!th_api_etag_precondition(r, t ? t->no : 0, t ? t->rev : 0))
         return;
     c->name = v[0].text;
     c->dialect = v[1].text;
     c->attributes = v[2].present ? (v[2].null ? TH_LIT("{}") : v[2].json.raw) : TH_LIT("");
     c->check_rev = r->conditional;
     c->expect_rev = t ? t->rev : 0;
-    th_api_submit(r, 200, "tenant", tenant_answer);
+    th_api_change_submit(r, 200, tenant_answer);
 }
 
 void th_h_tenant_get(struct th_api_req *r)
 {
     struct th_jw w;
 
-    if (!th_api_bind_tenant(r, r->param[0]) || th_api_not_modified(r, r->tenant->no, r->tenant->rev))
+    if (!th_api_owner_bind(r, r->param[0]) || th_api_etag_not_modified(r, r->tenant->no, r->tenant->rev))
         return;
-    w = th_api_begin(r);
+    w = th_api_reply_begin(r);
     th_api_etag_line(r, &r->api->fields, r->tenant->no, r->tenant->rev);
     write_tenant(r, &w, r->tenant, true);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_tenant_del(struct th_api_req *r)
@@ -103,15 +123,15 @@ void th_h_tenant_del(struct th_api_req *r)
     struct th_change *c;
     bool erase;
 
-    if (!th_api_bind_tenant(r, r->param[0]) || !th_api_precondition(r, r->tenant->no, r->tenant->rev))
+    if (!th_api_owner_bind(r, r->param[0]) || !th_api_etag_precondition(r, r->tenant->no, r->tenant->rev))
         return;
-    if (!th_api_flag(r, "erase", &erase))
+    if (!th_api_query_flag(r, "erase", &erase))
         return;
     c = th_api_change(r, TH_CHANGE_TENANT_DEL);
     c->erase = erase;
     c->check_rev = r->conditional;
     c->expect_rev = r->tenant->rev;
-    th_api_submit(r, 204, "tenant", NULL);
+    th_api_change_submit(r, 204, NULL);
 }
 
 static void write_tenants_now(struct th_api_req *r)
@@ -122,10 +142,10 @@ static void write_tenants_now(struct th_api_req *r)
     uint32_t limit;
     struct th_jw w;
 
-    if (!th_api_paging(r, &limit, &before))
+    if (!th_api_query_paging(r, &limit, &before))
         return;
     all = th_engine_tenants(r->api->engine, &count);
-    w = th_api_begin(r);
+    w = th_api_reply_begin(r);
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
@@ -133,7 +153,7 @@ static void write_tenants_now(struct th_api_req *r)
         const struct th_tenant *t = all[i - 1];
         if (t->deleting || (before && t->no >= before))
             continue;
-        if (shown == limit || (shown && th_api_is_full(r))) {
+        if (shown == limit || (shown && th_api_reply_is_full(r))) {
             next = t->no + 1;
             break;
         }
@@ -141,14 +161,14 @@ static void write_tenants_now(struct th_api_req *r)
         shown++;
     }
     th_jw_end_array(&w);
-    th_api_next_cursor(r, &w, next);
+    th_api_cursor_next(r, &w, next);
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_tenants(struct th_api_req *r)
 {
-    th_api_in_turn(r, write_tenants_now);
+    th_api_read_in_turn(r, write_tenants_now);
 }
 
 /* ---- keys ---- */
@@ -172,16 +192,16 @@ static void write_key(struct th_api_req *r, struct th_jw *w, const struct th_key
     th_engine_key_id(r->api->engine, k, w->out);
     th_buf_char(w->out, '"');
     if (text.n)
-        th_api_str(w, "key", text);
+        th_api_member_str(w, "key", text);
     th_jw_key(w, TH_LIT("scopes"));
     th_jw_array(w);
     for (size_t i = 0; i < SCOPES; i++)
         if (k->scopes & scopes[i].bit)
             th_jw_string(w, th_str(scopes[i].name));
     th_jw_end_array(w);
-    th_api_str(w, "description", k->note);
-    th_api_time(w, "created_at", k->created.ms);
-    th_api_time(w, "expires_at", k->expires);
+    th_api_member_str(w, "description", k->note);
+    th_api_member_time(w, "created_at", k->created.ms);
+    th_api_member_time(w, "expires_at", k->expires);
     th_jw_end_object(w);
 }
 
@@ -190,7 +210,7 @@ static void key_answer(struct th_api_req *r, struct th_change *c, struct th_buf 
     struct th_jw w = th_jw(body);
 
     th_buf_str(fields, "Location: /v1/tenants/");
-    th_buf_span(fields, th_api_tenant_id(r));
+    th_buf_span(fields, th_api_request_tenant_id(r));
     th_buf_str(fields, "/keys/");
     th_engine_key_id(r->api->engine, c->key, fields);
     th_buf_str(fields, "\r\n");
@@ -201,7 +221,7 @@ static void read_scopes(struct th_api_req *r, const struct th_api_value *v, unsi
 {
     *out = 0;
     if (v->strings && v->count == 0)
-        th_api_error(r, TH_LIT("/scopes"), "needs at least one scope");
+        th_api_fault(r, TH_LIT("/scopes"), "needs at least one scope");
     for (unsigned i = 0; v->strings && i < v->count; i++) {
         char pointer[32];
         size_t k;
@@ -212,7 +232,7 @@ static void read_scopes(struct th_api_req *r, const struct th_api_value *v, unsi
             continue;
         }
         snprintf(pointer, sizeof pointer, "/scopes/%u", i);
-        th_api_error(r, th_str(pointer),
+        th_api_fault(r, th_str(pointer),
                      "must be one of events:publish, webhooks:read, answers:read, webhooks:manage");
     }
 }
@@ -248,7 +268,7 @@ void th_h_key_add(struct th_api_req *r)
     struct th_change *c;
     unsigned bits;
 
-    if (!th_api_bind_tenant(r, r->param[0]))
+    if (!th_api_owner_bind(r, r->param[0]))
         return;
     if (!th_api_decode(r, r->body, TH_LIT(""), fields, 3, false, v)) {
         th_api_fail_nomem(r);
@@ -256,7 +276,7 @@ void th_h_key_add(struct th_api_req *r)
     }
     read_scopes(r, &v[0], &bits);
     if (v[2].i && v[2].i <= th_engine_now(r->api->engine).wall.ms)
-        th_api_error(r, TH_LIT("/expires_at"), "is in the past");
+        th_api_fault(r, TH_LIT("/expires_at"), "is in the past");
     if (r->error_count) {
         th_api_fail_invalid(r);
         return;
@@ -266,7 +286,7 @@ void th_h_key_add(struct th_api_req *r)
     c->note = v[1].text;
     c->expires = v[2].i;
     if (make_key(r, c))
-        th_api_submit(r, 201, "key", key_answer);
+        th_api_change_submit(r, 201, key_answer);
     else
         th_api_fail_nomem(r);
 }
@@ -279,16 +299,16 @@ static void write_keys_now(struct th_api_req *r)
     const struct th_key *k;
     struct th_jw w;
 
-    if (!th_api_paging(r, &limit, &before))
+    if (!th_api_query_paging(r, &limit, &before))
         return;
-    w = th_api_begin(r);
+    w = th_api_reply_begin(r);
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
     while ((k = th_engine_key_below(r->api->engine, r->tenant, &at))) {
         if (before && k->no >= before)
             continue;
-        if (shown == limit || (shown && th_api_is_full(r))) {
+        if (shown == limit || (shown && th_api_reply_is_full(r))) {
             next = k->no + 1;
             break;
         }
@@ -296,15 +316,15 @@ static void write_keys_now(struct th_api_req *r)
         shown++;
     }
     th_jw_end_array(&w);
-    th_api_next_cursor(r, &w, next);
+    th_api_cursor_next(r, &w, next);
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_keys(struct th_api_req *r)
 {
-    if (th_api_bind_tenant(r, r->param[0]))
-        th_api_in_turn(r, write_keys_now);
+    if (th_api_owner_bind(r, r->param[0]))
+        th_api_read_in_turn(r, write_keys_now);
 }
 
 void th_h_key_del(struct th_api_req *r)
@@ -314,7 +334,7 @@ void th_h_key_del(struct th_api_req *r)
     struct th_buf id;
     bool same = false;
 
-    if (!th_api_bind_tenant(r, r->param[0]))
+    if (!th_api_owner_bind(r, r->param[0]))
         return;
     th_buf_init(&id, 128);
     for (unsigned at = UINT_MAX; !same && (k = th_engine_key_below(r->api->engine, r->tenant, &at));) {
@@ -329,5 +349,5 @@ void th_h_key_del(struct th_api_req *r)
     }
     c = th_api_change(r, TH_CHANGE_KEY_DEL);
     c->key_no = k->no;
-    th_api_submit(r, 204, "key", NULL);
+    th_api_change_submit(r, 204, NULL);
 }

@@ -3,7 +3,23 @@
  * The list takes the rows (deliveries or attempts), the shape and the paging that the dialect says: cursor in
  * the body, cursor in a Link header, or numbered pages with totals. The native form is that of GET
  * /v1/deliveries. */
-#include "api/private.h"
+#include "api/cursor.h"
+#include "api/decode.h"
+#include "api/delivery_view.h"
+#include "api/fail.h"
+#include "api/fault.h"
+#include "api/filter.h"
+#include "api/find.h"
+#include "api/handlers.h"
+#include "api/list.h"
+#include "api/query.h"
+#include "api/read.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/slow.h"
+#include "api/state.h"
+#include "engine/engine.h"
+#include "net/tls_common.h"
 
 /* ---- the list ---- */
 
@@ -13,11 +29,11 @@ static bool page_parameter(struct th_api_req *r, const char *name, uint64_t max,
     struct th_span text;
 
     *out = fallback;
-    if (!th_api_param(r, name, &text))
+    if (!th_api_query_param(r, name, &text))
         return true;
     if (th_span_u64(text, max, out))
         return true;
-    th_api_error_param(r, name, "must be an integer from 0 to %llu", (unsigned long long)max);
+    th_api_fault_param(r, name, "must be an integer from 0 to %llu", (unsigned long long)max);
     th_api_fail(r, 400, "query parameter %s must be an integer from 0 to %llu", name,
                 (unsigned long long)max);
     return false;
@@ -33,7 +49,7 @@ static bool numbered(struct th_api_req *r, struct th_page *p)
         !page_parameter(r, "size", INT32_MAX, v->page_size ? v->page_size : 20, &size))
         return false;
     if (size == 0) {
-        th_api_error_param(r, "size", "must be at least 1");
+        th_api_fault_param(r, "size", "must be at least 1");
         th_api_fail(r, 400, "query parameter size must be at least 1");
         return false;
     }
@@ -51,9 +67,9 @@ static void send_native(struct th_api_req *r, struct th_api_list *l)
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
-    th_api_deliveries_native(&w, l);
+    th_api_delivery_rows(&w, l);
     th_jw_end_array(&w);
-    th_api_next_cursor(r, &w, l->next);
+    th_api_cursor_next(r, &w, l->next);
     th_jw_end_object(&w);
 }
 
@@ -69,27 +85,27 @@ static void send_shaped(struct th_api_req *r, struct th_api_list *l)
 {
     struct th_shape_source source = {th_api_delivery_field, rows, l, th_api_list_stop};
 
-    (void)th_api_begin(r);
+    (void)th_api_reply_begin(r);
     if (th_dialect_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE, &source, &r->api->out) && !r->api->out.failed)
         r->api->out.failed = TH_NOMEM;
     if (l->ended)
         l->next = l->deliveries ? l->deliveries[l->ended - 1].no : l->attempts[l->ended - 1].no;
-    th_api_next_link(r, l->next);
+    th_api_cursor_link(r, l->next);
 }
 
 /* A numbered page has the rows that its number says, however large they are: some at a time. */
 static bool write_numbered(struct th_api_req *r)
 {
-    r->tenant = th_api_tenant(r);
+    r->tenant = th_api_request_tenant(r);
     if (r->slow_at++ == 0) {
-        (void)th_api_begin(r);
+        (void)th_api_reply_begin(r);
         th_shape_begin(&r->shape, r->dialect, TH_SHAPE_DELIVERY_PAGE, &r->shape_source, &r->api->out);
     }
     if (!th_shape_step(&r->shape, TH_API_SLICE))
         return false;
     th_shape_end(&r->shape);
     th_engine_page_free(r->api->engine, &r->page);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
     return true;
 }
 
@@ -101,7 +117,7 @@ static bool send_numbered(struct th_api_req *r, const struct th_api_list *from)
         return false;
     *l = *from;
     r->shape_source = (struct th_shape_source){th_api_delivery_field, rows, l, NULL};
-    th_api_slowly(r, write_numbered);
+    th_api_slow(r, write_numbered);
     return true;
 }
 
@@ -126,9 +142,9 @@ static void listed(struct th_op *op)
     } else {
         l.deliveries = p->rows.deliveries;
     }
-    r->tenant = th_api_tenant(r);
+    r->tenant = th_api_request_tenant(r);
     if (!th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE)) {
-        (void)th_api_begin(r);
+        (void)th_api_reply_begin(r);
         send_native(r, &l);
     } else if (th_dialect_values(r->dialect)->paging != TH_PAGING_PAGE) {
         send_shaped(r, &l);
@@ -140,13 +156,13 @@ static void listed(struct th_op *op)
         return;
     }
     th_engine_page_free(r->api->engine, p);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_webhook_deliveries(struct th_api_req *r)
 {
     const struct th_dialect_values *v = th_dialect_values(r->dialect);
-    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint *ep = th_api_find_endpoint(r);
     bool shaped = th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE);
     struct th_page *p = &r->page;
     struct th_span unused;
@@ -155,12 +171,13 @@ void th_h_webhook_deliveries(struct th_api_req *r)
         return;
     if (shaped && v->paging == TH_PAGING_PAGE) {
         *p = (struct th_page){.tenant = r->tenant->no};
-        if (!numbered(r, p) || !th_api_since_until(r, &p->since, &p->until) || !th_api_with_tests(r, p))
+        if (!numbered(r, p) || !th_api_query_since_until(r, &p->since, &p->until) ||
+            !th_api_query_tests(r, p))
             return;
-        if (!th_api_type_param(r, &p->type))
+        if (!th_api_query_type(r, &p->type))
             return;
     } else {
-        switch (th_api_delivery_filters(r, p)) {
+        switch (th_api_filter_deliveries(r, p)) {
         case TH_API_FILTER_ANSWERED:
             return;
         case TH_API_FILTER_EMPTY:
@@ -169,15 +186,15 @@ void th_h_webhook_deliveries(struct th_api_req *r)
         default:
             break;
         }
-        if (th_api_param(r, "page", &unused) || th_api_param(r, "size", &unused)) {
-            th_api_error_param(r, th_api_param(r, "page", &unused) ? "page" : "size",
+        if (th_api_query_param(r, "page", &unused) || th_api_query_param(r, "size", &unused)) {
+            th_api_fault_param(r, th_api_query_param(r, "page", &unused) ? "page" : "size",
                                "this dialect pages with limit and cursor");
             th_api_fail(r, 400, "this dialect pages with limit and cursor, not with page and size");
             return;
         }
     }
     p->endpoint = ep->no;
-    if (shaped && !th_api_param(r, "include_tests", &unused))
+    if (shaped && !th_api_query_param(r, "include_tests", &unused))
         p->without_tests = false; /* the vendor's log has a row for each request */
     p->with_data = p->with_answers = shaped && v->log_attempts;
     if (p->max_bytes && p->with_data)
@@ -270,7 +287,7 @@ static void tested(struct th_publish *p)
         return;
     case TH_PUB_INVALID:
     case TH_PUB_TOO_LARGE:
-        th_api_error(r, TH_LIT("/type"), "%s", p->detail);
+        th_api_fault(r, TH_LIT("/type"), "%s", p->detail);
         th_api_fail_invalid(r);
         return;
     case TH_PUB_FORGOTTEN:
@@ -286,48 +303,48 @@ static void tested(struct th_publish *p)
         th_api_fail(r, 503, "%s", p->detail[0] ? p->detail : "events cannot be stored now");
         return;
     }
-    (void)th_api_begin(r);
+    (void)th_api_reply_begin(r);
     if (th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY)) {
         if (th_dialect_shape(r->dialect, TH_SHAPE_DELIVERY, &source, &r->api->out) && !r->api->out.failed)
             r->api->out.failed = TH_NOMEM;
     } else {
         struct th_jw w = th_jw(&r->api->out);
-        th_api_delivery_native(&w, &l, 0, false);
+        th_api_delivery_row(&w, &l, 0, false);
     }
-    th_api_send(r, v->test_status ? v->test_status : 202);
+    th_api_reply(r, v->test_status ? v->test_status : 202);
 }
 
 void th_h_webhook_test(struct th_api_req *r)
 {
     static const struct th_api_field fields[] = {{"type", TH_T_STRING, false, true, 128, 0, 0}};
-    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint *ep = th_api_find_endpoint(r);
     struct th_api_value v[1];
-    struct th_publish *p = &r->op.publish;
+    struct th_publish *p = &r->op->publish;
     bool ok;
 
     if (!ep)
         return;
-    memset(&r->one, 0, sizeof r->one);
+    memset(&r->room->one, 0, sizeof r->room->one);
     ok = th_api_decode(r, r->body, TH_LIT(""), fields, 1, false, v);
     if (ok && v[0].present && !v[0].null && v[0].json.type == TH_JSON_STRING &&
         !th_dialect_type_ok(r->dialect, v[0].text, false))
-        th_api_error(r, TH_LIT("/type"),
+        th_api_fault(r, TH_LIT("/type"),
                      "must be names of A-Z a-z 0-9 _ - joined by full stops, at most 128 bytes");
     if (ok && r->error_count) {
         th_api_fail_invalid(r);
         return;
     }
-    r->one.type = v[0].text;
-    if (!ok || (!r->one.type.n && !test_type(r, ep, &r->one.type))) {
+    r->room->one.type = v[0].text;
+    if (!ok || (!r->room->one.type.n && !test_type(r, ep, &r->room->one.type))) {
         th_api_fail_nomem(r);
         return;
     }
-    fill_sample(r, &r->one);
+    fill_sample(r, &r->room->one);
     r->endpoint_no = ep->no;
     *p = (struct th_publish){.tenant = r->tenant,
                              .idem = r->idem,
                              .count = 1,
-                             .events = &r->one,
+                             .events = &r->room->one,
                              .only = ep,
                              .done = tested,
                              .user = r};

@@ -4,8 +4,14 @@
  * resets to the default; `metadata` and `headers` are merged member by member. The base is copied into the
  * request's arena first, because the engine's object may be replaced before the change is made. What needs
  * the dialect's rules (URL, types, header names, secret) is judged by the engine. */
-#include "api/private.h"
+#include "api/webhook_spec.h"
+#include "api/decode.h"
+#include "api/fault.h"
+#include "api/request.h"
+#include "core/rules.h"
+#include "engine/engine.h"
 #include "net/idn.h"
+#include "net/tls_common.h"
 #include <stdio.h>
 
 #define MAX_METADATA_MEMBERS 1000 /* the dialect's limit is far lower; this bounds the search for doubles */
@@ -49,7 +55,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
 
 static struct th_span pointer_to(struct th_api_req *r, int field)
 {
-    return th_api_pointer(r, TH_LIT(""), th_api_wire(r, th_str(spec_fields[field].name)));
+    return th_api_fault_pointer(r, TH_LIT(""), th_api_decode_wire(r, th_str(spec_fields[field].name)));
 }
 
 /* ---- the base ---- */
@@ -106,18 +112,18 @@ static bool check_pairs(struct th_api_req *r, int field, struct th_json object, 
     while (th_json_next(&it, &key, &value)) {
         struct th_span name;
         const char *fault;
-        if (!th_api_string(r, key, &name))
+        if (!th_api_decode_string(r, key, &name))
             return false;
         if (++n > MAX_METADATA_MEMBERS) {
-            th_api_error(r, pointer_to(r, field), "has more than %d members", MAX_METADATA_MEMBERS);
+            th_api_fault(r, pointer_to(r, field), "has more than %d members", MAX_METADATA_MEMBERS);
             return true;
         }
         fault = pair_fault(field, value, null_allowed);
         if (fault)
-            th_api_error(r, th_api_pointer(r, pointer_to(r, field), name), "%s, not %s", fault,
-                         th_api_json_name(value.type));
+            th_api_fault(r, th_api_fault_pointer(r, pointer_to(r, field), name), "%s, not %s", fault,
+                         th_api_decode_type_name(value.type));
         else if (has_member(object, name, &first) && first.raw.p != value.raw.p)
-            th_api_error(r, th_api_pointer(r, pointer_to(r, field), name), "is given twice");
+            th_api_fault(r, th_api_fault_pointer(r, pointer_to(r, field), name), "is given twice");
     }
     return true;
 }
@@ -139,7 +145,7 @@ static bool merge_metadata(struct th_api_req *r, struct th_json patch, struct th
     th_json_iter(&it, old);
     while (ok && th_json_next(&it, &key, &value)) {
         struct th_span name;
-        ok = th_api_string(r, key, &name);
+        ok = th_api_decode_string(r, key, &name);
         if (!ok || (has_member(patch, name, &over) && over.type == TH_JSON_NULL))
             continue;
         th_jw_key(&w, name);
@@ -148,7 +154,7 @@ static bool merge_metadata(struct th_api_req *r, struct th_json patch, struct th
     th_json_iter(&it, patch);
     while (ok && th_json_next(&it, &key, &value)) {
         struct th_span name;
-        ok = th_api_string(r, key, &name);
+        ok = th_api_decode_string(r, key, &name);
         if (!ok || value.type == TH_JSON_NULL || has_member(old, name, &over))
             continue;
         th_jw_key(&w, name);
@@ -156,7 +162,7 @@ static bool merge_metadata(struct th_api_req *r, struct th_json patch, struct th
     }
     th_jw_end_object(&w);
     if (text.failed == TH_TOO_LARGE)
-        th_api_error(r, pointer_to(r, F_METADATA), "is too large");
+        th_api_fault(r, pointer_to(r, F_METADATA), "is too large");
     else
         ok = ok && !text.failed && th_arena_copy(&r->mem, th_buf_view(&text), out);
     th_buf_fini(&text);
@@ -177,7 +183,7 @@ static bool merge_headers(struct th_api_req *r, struct th_json patch, struct th_
     while (th_json_next(&it, &key, &value))
         given++;
     if (given > 4 * TH_MAX_HEADERS) {
-        th_api_error(r, pointer_to(r, F_HEADERS), "has %u members, at most %d are allowed", given,
+        th_api_fault(r, pointer_to(r, F_HEADERS), "has %u members, at most %d are allowed", given,
                      TH_MAX_HEADERS);
         return true;
     }
@@ -191,7 +197,7 @@ static bool merge_headers(struct th_api_req *r, struct th_json patch, struct th_
     while (th_json_next(&it, &key, &value)) {
         struct th_header h;
         unsigned at;
-        if (!th_api_string(r, key, &h.name))
+        if (!th_api_decode_string(r, key, &h.name))
             return false;
         for (at = 0; at < spec->header_count && !th_span_ieq(out[at].name, h.name); at++)
             ;
@@ -202,7 +208,7 @@ static bool merge_headers(struct th_api_req *r, struct th_json patch, struct th_
         }
         if (value.type != TH_JSON_STRING)
             continue; /* noted already */
-        if (!th_api_string(r, value, &h.value))
+        if (!th_api_decode_string(r, value, &h.value))
             return false;
         out[at < spec->header_count ? at : n] = h;
         n += at == spec->header_count;
@@ -227,14 +233,14 @@ static bool merge_options(struct th_api_req *r, struct th_json object, uint32_t 
         struct th_span name, pointer;
         uint32_t bit;
         bool on = false;
-        if (!th_api_string(r, key, &name))
+        if (!th_api_decode_string(r, key, &name))
             return false;
-        pointer = th_api_pointer(r, pointer_to(r, F_OPTIONS), name);
+        pointer = th_api_fault_pointer(r, pointer_to(r, F_OPTIONS), name);
         bit = th_dialect_option(r->dialect, name);
         if (!bit)
-            th_api_error(r, pointer, "is not an option of this dialect");
+            th_api_fault(r, pointer, "is not an option of this dialect");
         else if (value.type != TH_JSON_NULL && !th_json_bool(value, &on))
-            th_api_error(r, pointer, "must be true or false, not %s", th_api_json_name(value.type));
+            th_api_fault(r, pointer, "must be true or false, not %s", th_api_decode_type_name(value.type));
         else
             *options = on ? *options | bit : *options & ~bit;
     }
@@ -256,12 +262,12 @@ static void apply_timeout(struct th_api_req *r, const struct th_api_value *v, co
     if (v->null || v->bad)
         return;
     if (v->number < rules->timeout_min_s || v->number > rules->timeout_max_s)
-        th_api_error(r, pointer_to(r, F_TIMEOUT),
+        th_api_fault(r, pointer_to(r, F_TIMEOUT),
                      rules->timeout_min_s < rules->timeout_max_s ? "must be from %u to %u"
                                                                  : "is always %u in this dialect",
                      rules->timeout_min_s, rules->timeout_max_s);
     else if (!rules->timeout_fractions && v->number != (double)(uint32_t)v->number)
-        th_api_error(r, pointer_to(r, F_TIMEOUT), "must be an integer");
+        th_api_fault(r, pointer_to(r, F_TIMEOUT), "must be an integer");
     else
         s->timeout_ms = (uint32_t)(v->number * 1000 + 0.5);
 }
@@ -275,9 +281,9 @@ static struct th_span ascii_url(struct th_api_req *r, struct th_span url)
     th_buf_init(&out, 8192);
     if (th_idn_url(url, &out, &why)) {
         if (why)
-            th_api_error(r, pointer_to(r, F_URL), "%s", why);
+            th_api_fault(r, pointer_to(r, F_URL), "%s", why);
         else if (!th_arena_copy(&r->mem, th_buf_view(&out), &url))
-            th_api_error(r, pointer_to(r, F_URL), "cannot be converted: out of memory");
+            th_api_fault(r, pointer_to(r, F_URL), "cannot be converted: out of memory");
     }
     th_buf_fini(&out);
     return url;
@@ -313,16 +319,16 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     if (v[F_RATE].present) {
         s->rate_per_s = v[F_RATE].number;
         if (given(v, F_RATE) && !(v[F_RATE].number > 0))
-            th_api_error(r, pointer_to(r, F_RATE), "must be greater than 0, or null for no limit");
+            th_api_fault(r, pointer_to(r, F_RATE), "must be greater than 0, or null for no limit");
     }
     if (v[F_VARIANT].present)
         s->variant = v[F_VARIANT].text;
     if (given(v, F_SECRET) && v[F_SECRET].text.n == 0)
-        th_api_error(r, pointer_to(r, F_SECRET), "must not be empty");
+        th_api_fault(r, pointer_to(r, F_SECRET), "must not be empty");
     c->secret = v[F_SECRET].text;
     for (int f = F_PREVIOUS; f <= F_PREVIOUS_END; f++)
         if (v[f].present && !c->moved)
-            th_api_error(r, pointer_to(r, f), "is for endpoints that are moved (moved=true)");
+            th_api_fault(r, pointer_to(r, f), "is for endpoints that are moved (moved=true)");
     c->previous = v[F_PREVIOUS].text;
     c->previous_until = v[F_PREVIOUS_END].i;
 }
@@ -349,7 +355,7 @@ static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bo
     return true;
 }
 
-bool th_api_spec(struct th_api_req *r, const struct th_endpoint_spec *base, struct th_change *c)
+bool th_api_webhook_spec(struct th_api_req *r, const struct th_endpoint_spec *base, struct th_change *c)
 {
     const struct th_dialect_values *values = th_dialect_values(r->dialect);
     struct th_api_value v[F_COUNT];
@@ -363,15 +369,15 @@ bool th_api_spec(struct th_api_req *r, const struct th_endpoint_spec *base, stru
     if (r->body.type != TH_JSON_OBJECT) /* said already, and it says all */
         return true;
     if (!base && !v[F_URL].present)
-        th_api_error(r, pointer_to(r, F_URL), "is required");
+        th_api_fault(r, pointer_to(r, F_URL), "is required");
     if (!base && values->events_required && !v[F_EVENTS].present)
-        th_api_error(r, pointer_to(r, F_EVENTS), "is required");
+        th_api_fault(r, pointer_to(r, F_EVENTS), "is required");
     apply_plain(r, v, c);
     if (!apply_objects(r, v, base != NULL, c))
         return false;
     if (base) {
         if (v[F_SECRET].present && !values->ignore_unknown_fields)
-            th_api_error(r, pointer_to(r, F_SECRET), "is changed with POST .../rotate-secret");
+            th_api_fault(r, pointer_to(r, F_SECRET), "is changed with POST .../rotate-secret");
         c->secret = TH_LIT("");
     }
     return true;

@@ -1,10 +1,15 @@
-/* How an endpoint looks: one source of native fields, used for the native form and for the shapes of
- * dialects.
+/* How an endpoint looks: one source of native fields, used for the native form and for the shapes of dialects.
  *
  * Values of custom headers, and path and query of a URL that is secret, are shown only to keys that may read secrets;
- * others see "***". The secret appears
- * only in the answer to the creation. */
-#include "api/private.h"
+ * others see "***". The secret appears only in the answer to the creation. */
+#include "api/webhook_view.h"
+#include "api/list.h"
+#include "api/member.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "core/guard.h"
+#include "engine/engine.h"
+#include "engine/internal.h"
 #include "net/idn.h"
 
 static const char *const native[] = {
@@ -29,18 +34,7 @@ static const char *const native[] = {
     "secret",
 };
 
-void th_api_time(struct th_jw *w, const char *name, int64_t ms)
-{
-    th_jw_key(w, th_str(name));
-    if (ms == 0) {
-        th_jw_null(w);
-        return;
-    }
-    th_jw_raw(w, TH_LIT("")); /* the comma, if one is due */
-    th_api_wall(w->out, ms);
-}
-
-void th_api_url(struct th_jw *w, const struct th_endpoint *ep, bool whole)
+void th_api_webhook_url(struct th_jw *w, const struct th_endpoint *ep, bool whole)
 {
     struct th_buf masked;
 
@@ -79,12 +73,6 @@ static const struct th_endpoint_spec *texts_of(struct th_api_list *l, const stru
     return &l->whole;
 }
 
-void th_api_list_fini(struct th_api_list *l)
-{
-    th_arena_fini(&l->texts);
-    l->whole_of = NULL;
-}
-
 static void write_headers(const struct th_api_list *l, const struct th_endpoint_spec *s, struct th_jw *w)
 {
     th_jw_object(w);
@@ -110,23 +98,23 @@ static void write_disabled(const struct th_endpoint *ep, struct th_jw *w)
         return;
     }
     th_jw_object(w);
-    th_api_time(w, "at", ep->disabled_at.ms);
-    th_api_str(w, "reason", ep->disabled_reason);
+    th_api_member_time(w, "at", ep->disabled_at.ms);
+    th_api_member_str(w, "reason", ep->disabled_reason);
     th_jw_end_object(w);
 }
 
 static const char *const consents[] = {
     [TH_CONSENT_PENDING] = "pending", [TH_CONSENT_ALLOWED] = "allowed", [TH_CONSENT_REFUSED] = "refused"};
 
-bool th_api_consent(const struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w)
+bool th_api_webhook_consent(const struct th_engine *e, const struct th_endpoint *ep, struct th_jw *w)
 {
     struct th_consent c;
 
     if (!th_engine_consent(e, ep, &c))
         return false;
     th_jw_object(w);
-    th_api_str(w, "state", th_str(consents[c.state]));
-    th_api_time(w, "at", c.at.ms);
+    th_api_member_str(w, "state", th_str(consents[c.state]));
+    th_api_member_time(w, "at", c.at.ms);
     th_jw_key(w, TH_LIT("reason"));
     if (c.reason[0])
         th_jw_string(w, th_str(c.reason));
@@ -224,7 +212,7 @@ static bool write_plain(struct th_api_list *l, const struct th_endpoint *ep, str
     const struct th_endpoint_spec *s = &ep->spec;
 
     if (th_span_is(name, "url"))
-        th_api_url(w, ep, l->values);
+        th_api_webhook_url(w, ep, l->values);
     else if (th_span_is(name, "url_secret") && th_url_is_secret(s))
         th_jw_bool(w, true);
     else if (th_span_is(name, "active"))
@@ -245,9 +233,9 @@ static bool write_plain(struct th_api_list *l, const struct th_endpoint *ep, str
     else if (th_span_is(name, "max_in_flight"))
         th_jw_u64(w, s->max_in_flight ? s->max_in_flight : 16);
     else if (th_span_is(name, "created_at"))
-        th_api_wall(w->out, ep->created.ms);
+        th_api_member_wall(w->out, ep->created.ms);
     else if (th_span_is(name, "updated_at"))
-        th_api_wall(w->out, ep->updated.ms);
+        th_api_member_wall(w->out, ep->updated.ms);
     else if (th_span_is(name, "secret") && l->secret.n)
         th_jw_string(w, l->secret);
     else
@@ -255,7 +243,7 @@ static bool write_plain(struct th_api_list *l, const struct th_endpoint *ep, str
     return true;
 }
 
-bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out)
+static bool endpoint_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out)
 {
     struct th_api_list *l = ctx;
     const struct th_endpoint *ep = i < l->count ? l->endpoints[i] : NULL;
@@ -280,7 +268,7 @@ bool th_api_endpoint_field(void *ctx, struct th_span name, unsigned i, struct th
     else if (th_span_is(name, "disabled"))
         write_disabled(ep, &w);
     else if (th_span_is(name, "consent"))
-        return th_api_consent(l->r->api->engine, ep, &w);
+        return th_api_webhook_consent(l->r->api->engine, ep, &w);
     else
         return write_plain(l, ep, name, &w);
     return true;
@@ -294,7 +282,7 @@ static void endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i)
     th_jw_object(w);
     for (size_t k = 0; k < sizeof native / sizeof native[0]; k++) {
         th_buf_reset(&value);
-        if (th_api_endpoint_field(l, th_str(native[k]), i, &value)) {
+        if (endpoint_field(l, th_str(native[k]), i, &value)) {
             th_jw_key(w, th_str(native[k]));
             th_jw_raw(w, th_buf_view(&value));
         }
@@ -313,13 +301,16 @@ static unsigned list_count(void *ctx, struct th_span name)
     return l->count;
 }
 
-void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct th_span secret, bool created,
-                          struct th_buf *out)
+void th_api_webhook_show(struct th_api_req *r, struct th_endpoint *ep, struct th_span secret, bool created,
+                         struct th_buf *out)
 {
     struct th_endpoint *one[1] = {ep};
-    struct th_api_list l = {
-        .r = r, .endpoints = one, .count = 1, .secret = secret, .values = th_api_may(r, TH_SCOPE_MANAGE)};
-    struct th_shape_source source = {th_api_endpoint_field, list_count, &l, NULL};
+    struct th_api_list l = {.r = r,
+                            .endpoints = one,
+                            .count = 1,
+                            .secret = secret,
+                            .values = th_api_request_may(r, TH_SCOPE_MANAGE)};
+    struct th_shape_source source = {endpoint_field, list_count, &l, NULL};
     enum th_shape_id id = created && th_dialect_has_shape(r->dialect, TH_SHAPE_ENDPOINT_CREATED)
                               ? TH_SHAPE_ENDPOINT_CREATED
                               : TH_SHAPE_ENDPOINT;
@@ -334,19 +325,9 @@ void th_api_endpoint_show(struct th_api_req *r, struct th_endpoint *ep, struct t
     th_api_list_fini(&l);
 }
 
-bool th_api_list_stop(void *ctx, unsigned count, size_t bytes)
+bool th_api_webhook_list_shape(struct th_api_list *l, struct th_buf *out)
 {
-    struct th_api_list *l = ctx;
-
-    if (bytes < TH_API_PAGE_BYTES || l->next_shown)
-        return false;
-    l->ended = count;
-    return true;
-}
-
-bool th_api_endpoint_list_shape(struct th_api_list *l, struct th_buf *out)
-{
-    struct th_shape_source source = {th_api_endpoint_field, list_count, l, th_api_list_stop};
+    struct th_shape_source source = {endpoint_field, list_count, l, th_api_list_stop};
 
     if (!th_dialect_has_shape(l->r->dialect, TH_SHAPE_ENDPOINT_LIST))
         return false;

@@ -2,27 +2,30 @@
  *
  * Shown in the tenant's dialect where it has shapes, else natively. Objects of other tenants are 404, as if
  * they did not exist. Every change goes through change.c. */
-#include "api/private.h"
-
-struct th_endpoint *th_api_endpoint(struct th_api_req *r)
-{
-    bool foreign = false;
-    struct th_endpoint *ep = th_engine_endpoint(r->api->engine, r->tenant, r->param[0], &foreign);
-
-    if (ep)
-        return ep;
-    if (foreign && th_dialect_values(r->dialect)->foreign_status == 403)
-        th_api_fail(r, 403, "Access denied");
-    else
-        th_api_fail(r, 404, "Webhook subscription not found");
-    return NULL;
-}
+#include "api/change.h"
+#include "api/cursor.h"
+#include "api/decode.h"
+#include "api/etag.h"
+#include "api/fail.h"
+#include "api/fault.h"
+#include "api/find.h"
+#include "api/handlers.h"
+#include "api/list.h"
+#include "api/member.h"
+#include "api/query.h"
+#include "api/read.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "api/webhook_spec.h"
+#include "api/webhook_view.h"
+#include "engine/engine.h"
 
 /* ---- reading ---- */
 
 static void write_webhooks_now(struct th_api_req *r)
 {
-    struct th_api_list l = {.r = r, .values = th_api_may(r, TH_SCOPE_MANAGE)};
+    struct th_api_list l = {.r = r, .values = th_api_request_may(r, TH_SCOPE_MANAGE)};
     struct th_tenant *t = r->tenant;
     struct th_endpoint **rows;
     struct th_jw w;
@@ -30,7 +33,7 @@ static void write_webhooks_now(struct th_api_req *r)
     uint64_t before;
     unsigned i;
 
-    if (!th_api_paging(r, &limit, &before))
+    if (!th_api_query_paging(r, &limit, &before))
         return;
     rows = th_arena_get(&r->mem, (limit + 1) * sizeof(struct th_endpoint *));
     if (!rows) {
@@ -43,52 +46,52 @@ static void write_webhooks_now(struct th_api_req *r)
     l.endpoints = rows;
     if (l.count == limit && i > 0)
         l.next = rows[limit - 1]->no;
-    w = th_api_begin(r);
-    if (th_api_endpoint_list_shape(&l, &r->api->out)) {
+    w = th_api_reply_begin(r);
+    if (th_api_webhook_list_shape(&l, &r->api->out)) {
         if (l.ended) /* by bytes */
             l.next = rows[l.ended - 1]->no;
         th_api_list_fini(&l);
-        th_api_next_link(r, l.next);
-        th_api_send(r, 200);
+        th_api_cursor_link(r, l.next);
+        th_api_reply(r, 200);
         return;
     }
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
     for (i = 0; i < l.count; i++) {
-        if (i && th_api_is_full(r)) {
+        if (i && th_api_reply_is_full(r)) {
             l.next = rows[i - 1]->no;
             break;
         }
         th_jw_raw(&w, TH_LIT("")); /* the comma, if one is due */
-        th_api_endpoint_show(r, rows[i], TH_LIT(""), false, &r->api->out);
+        th_api_webhook_show(r, rows[i], TH_LIT(""), false, &r->api->out);
     }
     th_jw_end_array(&w);
-    th_api_next_cursor(r, &w, l.next);
+    th_api_cursor_next(r, &w, l.next);
     th_jw_end_object(&w);
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 void th_h_webhooks(struct th_api_req *r)
 {
-    th_api_in_turn(r, write_webhooks_now);
+    th_api_read_in_turn(r, write_webhooks_now);
 }
 
 static void write_webhook_now(struct th_api_req *r)
 {
-    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint *ep = th_api_find_endpoint(r);
 
-    if (!ep || th_api_not_modified(r, ep->no, ep->rev))
+    if (!ep || th_api_etag_not_modified(r, ep->no, ep->rev))
         return;
-    (void)th_api_begin(r);
+    (void)th_api_reply_begin(r);
     th_api_etag_line(r, &r->api->fields, ep->no, ep->rev);
-    th_api_endpoint_show(r, ep, TH_LIT(""), false, &r->api->out);
-    th_api_send(r, 200);
+    th_api_webhook_show(r, ep, TH_LIT(""), false, &r->api->out);
+    th_api_reply(r, 200);
 }
 
 void th_h_webhook(struct th_api_req *r)
 {
-    th_api_in_turn(r, write_webhook_now);
+    th_api_read_in_turn(r, write_webhook_now);
 }
 
 /* ---- changing ---- */
@@ -103,13 +106,13 @@ static void created(struct th_api_req *r, struct th_change *c, struct th_buf *fi
     th_engine_endpoint_id(r->api->engine, c->ep, fields);
     th_buf_str(fields, "\r\n");
     th_api_etag_line(r, fields, c->ep->no, c->ep->rev);
-    th_api_endpoint_show(r, c->ep, secret, true, body);
+    th_api_webhook_show(r, c->ep, secret, true, body);
 }
 
 static void shown(struct th_api_req *r, struct th_change *c, struct th_buf *fields, struct th_buf *body)
 {
     th_api_etag_line(r, fields, c->ep->no, c->ep->rev);
-    th_api_endpoint_show(r, c->ep, TH_LIT(""), false, body);
+    th_api_webhook_show(r, c->ep, TH_LIT(""), false, body);
 }
 
 /* dialect=NAME: whether the endpoint would do for a tenant in that dialect, before there is one. */
@@ -118,9 +121,9 @@ static bool choose_rules(struct th_api_req *r, struct th_change *c)
     struct th_span name;
     bool dry;
 
-    if (!th_api_param(r, "dialect", &name))
+    if (!th_api_query_param(r, "dialect", &name))
         return true;
-    if (!th_api_flag(r, "dry_run", &dry))
+    if (!th_api_query_flag(r, "dry_run", &dry))
         return false;
     c->check_as = th_engine_dialect(r->api->engine, name);
     if (!dry)
@@ -139,7 +142,7 @@ static bool choose_rules(struct th_api_req *r, struct th_change *c)
  * also what the vendor's own clients cannot say: nothing of it is left out without a word. */
 static bool choose_secret(struct th_api_req *r, struct th_change *c)
 {
-    if (!th_api_flag(r, "moved", &c->moved))
+    if (!th_api_query_flag(r, "moved", &c->moved))
         return false;
     if (c->moved && !r->operator_key)
         th_api_fail(r, 403, "moved=true is for the operator's key");
@@ -153,23 +156,23 @@ void th_h_webhook_add(struct th_api_req *r)
 
     if (!choose_rules(r, c) || !choose_secret(r, c))
         return;
-    if (!th_api_spec(r, NULL, c))
+    if (!th_api_webhook_spec(r, NULL, c))
         th_api_fail_nomem(r);
     else if (r->error_count)
         th_api_fail_invalid(r);
     else
-        th_api_submit(r, th_dialect_values(r->dialect)->create_status, "webhook", created);
+        th_api_change_submit(r, th_dialect_values(r->dialect)->create_status, created);
 }
 
 /* Also called again when another change came first; see change.c. */
 void th_h_webhook_set(struct th_api_req *r)
 {
-    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint *ep = th_api_find_endpoint(r);
     struct th_endpoint_spec base;
     struct th_change *c;
     enum th_error error;
 
-    if (!ep || !th_api_precondition(r, ep->no, ep->rev))
+    if (!ep || !th_api_etag_precondition(r, ep->no, ep->rev))
         return;
     error = th_engine_spec(r->api->engine, ep, &r->mem, &base);
     if (error) {
@@ -180,26 +183,26 @@ void th_h_webhook_set(struct th_api_req *r)
     c->endpoint = ep->no;
     c->check_rev = true;
     c->expect_rev = ep->rev;
-    if (!th_api_spec(r, &base, c))
+    if (!th_api_webhook_spec(r, &base, c))
         th_api_fail_nomem(r);
     else if (r->error_count)
         th_api_fail_invalid(r);
     else
-        th_api_submit(r, 200, "webhook", shown);
+        th_api_change_submit(r, 200, shown);
 }
 
 void th_h_webhook_del(struct th_api_req *r)
 {
-    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint *ep = th_api_find_endpoint(r);
     struct th_change *c;
 
-    if (!ep || !th_api_precondition(r, ep->no, ep->rev))
+    if (!ep || !th_api_etag_precondition(r, ep->no, ep->rev))
         return;
     c = th_api_change(r, TH_CHANGE_ENDPOINT_DEL);
     c->endpoint = ep->no;
     c->check_rev = r->conditional;
     c->expect_rev = ep->rev;
-    th_api_submit(r, 204, "webhook", NULL);
+    th_api_change_submit(r, 204, NULL);
 }
 
 /* ---- secrets ---- */
@@ -222,15 +225,15 @@ static void write_secret(void *ctx, struct th_span secret, struct th_wall at, in
 
     th_jw_object(s->w);
     if (s->n == 0 && s->fresh.n)
-        th_api_str(s->w, "secret", s->fresh);
+        th_api_member_str(s->w, "secret", s->fresh);
     else if (s->text)
-        th_api_str(s->w, "secret", secret);
+        th_api_member_str(s->w, "secret", secret);
     if (public.n) /* what the customer of an asymmetric signature verifies with */
-        th_api_str(s->w, "public_key", th_buf_view(&public));
+        th_api_member_str(s->w, "public_key", th_buf_view(&public));
     th_buf_fini(&public);
-    th_api_time(s->w, "created_at", at.ms);
+    th_api_member_time(s->w, "created_at", at.ms);
     if (until)
-        th_api_time(s->w, "expires_at", until);
+        th_api_member_time(s->w, "expires_at", until);
     th_jw_end_object(s->w);
     s->n++;
 }
@@ -254,7 +257,7 @@ static bool write_secrets(struct th_api_req *r, const struct th_endpoint *ep, st
 
 void th_h_secrets(struct th_api_req *r)
 {
-    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint *ep = th_api_find_endpoint(r);
 
     if (!ep)
         return;
@@ -262,12 +265,12 @@ void th_h_secrets(struct th_api_req *r)
         th_api_fail(r, 403, "this dialect does not show secrets again");
         return;
     }
-    (void)th_api_begin(r);
+    (void)th_api_reply_begin(r);
     if (!write_secrets(r, ep, TH_LIT(""), &r->api->out)) {
         th_api_fail(r, 500, "a secret cannot be opened with this installation's key");
         return;
     }
-    th_api_send(r, 200);
+    th_api_reply(r, 200);
 }
 
 static void rotated(struct th_api_req *r, struct th_change *c, struct th_buf *fields, struct th_buf *body)
@@ -288,7 +291,7 @@ void th_h_secret_rotate(struct th_api_req *r)
         {"overlap_seconds", TH_T_INTEGER, false, true, 0, 0, 10 * 365 * 86400},
         {"signature_variant", TH_T_STRING, false, true, 64, 0, 0},
     };
-    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint *ep = th_api_find_endpoint(r);
     struct th_api_value v[3];
     struct th_change *c;
 
@@ -299,7 +302,7 @@ void th_h_secret_rotate(struct th_api_req *r)
         return;
     }
     if (v[0].present && !v[0].null && v[0].json.type == TH_JSON_STRING && v[0].text.n == 0)
-        th_api_error(r, TH_LIT("/secret"), "must not be empty");
+        th_api_fault(r, TH_LIT("/secret"), "must not be empty");
     if (r->error_count) {
         th_api_fail_invalid(r);
         return;
@@ -311,17 +314,17 @@ void th_h_secret_rotate(struct th_api_req *r)
     c->overlap_null = v[1].null;
     c->overlap_s = v[1].i;
     c->variant = v[2].text;
-    th_api_submit(r, 200, "secret", rotated);
+    th_api_change_submit(r, 200, rotated);
 }
 
 void th_h_secret_revoke(struct th_api_req *r)
 {
-    struct th_endpoint *ep = th_api_endpoint(r);
+    struct th_endpoint *ep = th_api_find_endpoint(r);
     struct th_change *c;
 
     if (!ep)
         return;
     c = th_api_change(r, TH_CHANGE_SECRET_REVOKE);
     c->endpoint = ep->no;
-    th_api_submit(r, 204, "secret", NULL);
+    th_api_change_submit(r, 204, NULL);
 }

@@ -2,7 +2,8 @@
  *
  * A table of its own beside the schemas: most names mean the same in every schema, and a row says it once. A test asks for
  * a description of every property, so whoever adds one adds a row here. */
-#include "api/private.h"
+#include "api/words.h"
+#include "api/member.h"
 #include "core/limits.h"
 
 /* A row with a schema goes before the row that holds for all. */
@@ -203,7 +204,7 @@ const char *th_api_words(struct th_span schema, struct th_span property)
     return NULL;
 }
 
-const char *th_api_example(const char *schema)
+const char *th_api_words_example(const char *schema)
 {
     for (unsigned i = 0; i < sizeof examples / sizeof examples[0]; i++)
         if (strcmp(schema, examples[i].schema) == 0)
@@ -211,7 +212,7 @@ const char *th_api_example(const char *schema)
     return NULL;
 }
 
-const char *th_api_tag(const char *path)
+const char *th_api_words_tag(const char *path)
 {
     unsigned i = 0;
 
@@ -220,7 +221,7 @@ const char *th_api_tag(const char *path)
     return tags[i].tag;
 }
 
-void th_api_write_tags(struct th_jw *w)
+void th_api_words_tags(struct th_jw *w)
 {
     th_jw_key(w, TH_LIT("tags"));
     th_jw_array(w);
@@ -228,8 +229,8 @@ void th_api_write_tags(struct th_jw *w)
         if (!tags[i].words)
             continue;
         th_jw_object(w);
-        th_api_str(w, "name", th_str(tags[i].tag));
-        th_api_str(w, "description", th_str(tags[i].words));
+        th_api_member_str(w, "name", th_str(tags[i].tag));
+        th_api_member_str(w, "description", th_str(tags[i].words));
         th_jw_end_object(w);
     }
     th_jw_end_array(w);

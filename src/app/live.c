@@ -187,6 +187,17 @@ static void warn_networks(const struct th_live *l)
                    TH_KC("network", trusted->list[i]), TH_KC("option", trusted->origin));
 }
 
+/* An address of this machine alone. */
+static bool is_loopback(const char *address)
+{
+    static const struct th_guard loopback = {.allow_loopback = true};
+    struct th_addr a;
+    const char *why;
+
+    return th_addr_parse(th_str(address), &a) && th_guard_addr(&loopback, &a, &why) &&
+           !th_guard_addr(&(struct th_guard){0}, &a, &why);
+}
+
 /* Keys go over this connection. A proxy on the same machine, which most have, needs loopback only. */
 static void warn_listen(const struct th_live *l)
 {
@@ -194,8 +205,7 @@ static void warn_listen(const struct th_live *l)
     char address[256];
     uint16_t port;
 
-    if (l->identity || !th_live_listen(listen->text, address, sizeof address, &port) ||
-        th_live_is_loopback(address))
+    if (l->identity || !th_live_listen(listen->text, address, sizeof address, &port) || is_loopback(address))
         return;
     th_log(
         TH_LOG_WARN,
@@ -215,16 +225,6 @@ static void warn_key(const struct th_live *l)
                "the operator's key has fewer than 16 characters and can be guessed; make another one with "
                "`openssl rand -hex 32`",
                TH_KC("option", key->origin));
-}
-
-bool th_live_is_loopback(const char *address)
-{
-    static const struct th_guard loopback = {.allow_loopback = true};
-    struct th_addr a;
-    const char *why;
-
-    return th_addr_parse(th_str(address), &a) && th_guard_addr(&loopback, &a, &why) &&
-           !th_guard_addr(&(struct th_guard){0}, &a, &why);
 }
 
 /* That a certificate has expired or is not yet valid is no reason to refuse: clients may still want it, and know. */
@@ -333,7 +333,7 @@ void th_live_free(struct th_live *l)
         th_free(l->hosts);
         th_free(l->sources);
         th_tls_identity_unref(l->identity);
-        th_settings_op_fini(&l->settings);
+        th_options_fini(&l->settings);
         th_free(l);
         l = older;
     }

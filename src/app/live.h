@@ -36,8 +36,6 @@ struct th_limits th_live_limits(const struct th_settings *c);
 void th_live_log(const struct th_settings *c);
 /** Says in the log what is allowed and still not as it should be. Once the log is set up: th_live_new says nothing there. */
 void th_live_warn(const struct th_live *l);
-/** An address of this machine alone. */
-bool th_live_is_loopback(const char *address);
 /** Divides "ADDR:PORT" or "[ADDR]:PORT". */
 bool th_live_listen(const char *text, char *address, size_t size, uint16_t *port);
 #endif

@@ -514,7 +514,8 @@ int th_cli_call(struct th_cli *cli, const char *method, const char *path, struct
     return status;
 }
 
-void th_cli_escape(struct th_buf *out, struct th_span s)
+/* Percent-encodes a path segment or query value. */
+static void escape(struct th_buf *out, struct th_span s)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
@@ -536,7 +537,7 @@ const char *th_cli_path(struct th_cli *cli, const char *format, ...)
     va_start(args, format);
     for (; *format; format++) {
         if (format[0] == '%' && format[1] == 's') {
-            th_cli_escape(&out, th_str(va_arg(args, const char *)));
+            escape(&out, th_str(va_arg(args, const char *)));
             format++;
         } else {
             th_buf_char(&out, *format);

@@ -139,8 +139,6 @@ struct th_cli_rest {
  * after a fifth of a second; without (NULL) all is read. */
 int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
                 void (*row)(void *ctx, struct th_json row), void *ctx, struct th_cli_rest *rest);
-/** Percent-encodes a path segment or query value. */
-void th_cli_escape(struct th_buf *out, struct th_span s);
 /** Path from a format whose %s are percent-encoded. In cli->mem. */
 const char *th_cli_path(struct th_cli *cli, const char *format, ...);
 

@@ -39,7 +39,7 @@ struct th_hook {
     struct th_http1_head head;
     struct th_http1_chunked chunks;
     unsigned handles, drip_ms;
-    bool have_head, handled, closing, writing, continued;
+    bool have_head, handled, closing;
 };
 
 static void free_server(struct th_hook_server *s)
@@ -89,7 +89,6 @@ static void on_written(uv_write_t *w, int status)
 {
     struct th_hook *k = w->data;
 
-    k->writing = false;
     if (status < 0 || k->sent >= k->out.n)
         close_hook(k);
     else if (!k->closing)
@@ -103,7 +102,6 @@ static void on_timer(uv_timer_t *t)
     uv_buf_t part = uv_buf_init(k->out.p + k->sent, (unsigned)n);
 
     k->sent += n;
-    k->writing = true;
     if (uv_write(&k->write, (uv_stream_t *)&k->tcp, &part, 1, on_written) != 0)
         close_hook(k);
 }

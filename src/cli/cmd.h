@@ -82,8 +82,4 @@ int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list);
 /** Milliseconds of the monotonic clock, and a sleep. */
 int64_t th_cmd_mono_ms(void);
 void th_cmd_sleep_ms(int64_t ms);
-/** JSON text with the value at a dotted path ("a.b.0") set. value: JSON when it is that, else a string.
- * False: `why` says what stands in the way. */
-bool th_cmd_set_path(struct th_span json, const char *path, struct th_span value, struct th_buf *out,
-                     char *why, size_t why_size);
 #endif

@@ -98,6 +98,6 @@ int th_cmd_backup(struct th_cli *cli)
             cli->args[0], state.unfit);
     else
         report(cli, &c, &state, began_ms);
-    th_settings_op_fini(&c);
+    th_options_fini(&c);
     return status;
 }

@@ -15,7 +15,7 @@ int th_cmd_init(struct th_cli *cli)
     if (!th_cmd_settings(cli, &c))
         return TH_EXIT_USAGE;
     dir = th_cli_text(cli, th_str(c.v[TH_O_DATA].text));
-    th_settings_op_fini(&c);
+    th_options_fini(&c);
     status = th_serve(cli->config_argc, cli->config_argv, &first);
     if (status)
         return th_cli_fail(cli, status, "%s", first.why[0] ? first.why : "it could not be made");
@@ -106,6 +106,6 @@ int th_cmd_config_show(struct th_cli *cli)
     else
         th_table_print(&t);
     th_buf_fini(&json);
-    th_settings_op_fini(&c);
+    th_options_fini(&c);
     return TH_EXIT_OK;
 }

@@ -589,7 +589,7 @@ static void check_machine(struct doctor *d)
     check_clock(d);
     check_dns(d, th_cli_option(d->cli, "--resolve") ? th_cli_option(d->cli, "--resolve") : "example.com");
     if (have)
-        th_settings_op_fini(&c);
+        th_options_fini(&c);
 }
 
 int th_cmd_doctor(struct th_cli *cli)
@@ -604,7 +604,7 @@ int th_cmd_doctor(struct th_cli *cli)
     th_jw_array(&d.w);
     if (target && !th_options_read(cli->config_argc, cli->config_argv, &c, why, sizeof why)) {
         ca_file = c.v[TH_O_CA_FILE].text ? th_cli_text(cli, th_str(c.v[TH_O_CA_FILE].text)) : NULL;
-        th_settings_op_fini(&c);
+        th_options_fini(&c);
     }
     if (target && strstr(target, "://")) {
         check_url(&d, target, NULL, ca_file);

@@ -302,6 +302,6 @@ int th_cmd_restore(struct th_cli *cli)
         status = put(&r);
     if (!status)
         report(&r, state.version);
-    th_settings_op_fini(&c);
+    th_options_fini(&c);
     return status;
 }

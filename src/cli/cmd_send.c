@@ -57,7 +57,9 @@ static bool child(struct th_json v, struct th_span name, struct th_json *out)
     return false;
 }
 
-bool th_cmd_set_path(struct th_span json, const char *path, struct th_span value, struct th_buf *out,
+/* JSON text with the value at a dotted path ("a.b.0") set. value: JSON when it is that, else a string. False: `why` says
+ * what stands in the way. */
+static bool set_path(struct th_span json, const char *path, struct th_span value, struct th_buf *out,
                      char *why, size_t why_size)
 {
     struct th_span segments[PATH_MAX_SEGMENTS];
@@ -133,8 +135,8 @@ static int apply_sets(struct th_cli *cli, struct th_buf *data)
         if (!eq)
             return th_cli_fail(cli, TH_EXIT_USAGE, "--set \"%s\": write PATH=VALUE", set);
         th_buf_init(&changed, DATA_MAX);
-        if (!th_cmd_set_path(th_buf_view(data), th_cli_text(cli, th_span(set, (size_t)(eq - set))),
-                             th_str(eq + 1), &changed, why, sizeof why)) {
+        if (!set_path(th_buf_view(data), th_cli_text(cli, th_span(set, (size_t)(eq - set))), th_str(eq + 1),
+                      &changed, why, sizeof why)) {
             th_buf_fini(&changed);
             return th_cli_fail(cli, TH_EXIT_USAGE, "--set %s", why);
         }

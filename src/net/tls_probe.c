@@ -90,7 +90,6 @@ static void note_chain(SSL *ssl, struct th_tls_probe *out)
         const X509 *cert = sk_X509_value(chain, i);
         name_text(X509_get_subject_name(cert), out->cert[out->count].subject, sizeof out->cert[0].subject);
         name_text(X509_get_issuer_name(cert), out->cert[out->count].issuer, sizeof out->cert[0].issuer);
-        out->cert[out->count].not_before = unix_of(X509_get0_notBefore(cert));
         out->cert[out->count++].not_after = unix_of(X509_get0_notAfter(cert));
     }
 }

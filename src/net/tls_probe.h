@@ -12,7 +12,7 @@ struct th_tls_probe {
     unsigned count;             /* certificates that the server sent, its own first */
     struct {
         char subject[200], issuer[200];
-        int64_t not_before, not_after; /* unix seconds */
+        int64_t not_after; /* unix seconds */
     } cert[TH_PROBE_CERTS];
     bool verified; /* chain and host name are right */
 };

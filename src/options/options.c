@@ -457,7 +457,7 @@ enum th_error th_options_read(int argc, char **argv, struct th_settings *out, ch
     if (!error)
         error = check_secrets(&r);
     if (error)
-        th_settings_op_fini(out);
+        th_options_fini(out);
     return error;
 }
 
@@ -474,7 +474,7 @@ void th_options_warn_open(const struct th_settings *c)
     }
 }
 
-void th_settings_op_fini(struct th_settings *c)
+void th_options_fini(struct th_settings *c)
 {
     for (unsigned id = 0; id < TH_O_COUNT; id++)
         if (th_options[id].kind == TH_OPT_SECRET && c->v[id].text)

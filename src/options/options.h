@@ -137,7 +137,7 @@ struct th_settings {
 /** Reads flags (argv[0] is the first flag), environment and file. On failure `why` says what, where and what instead. */
 TH_MUST_USE enum th_error th_options_read(int argc, char **argv, struct th_settings *out, char *why,
                                           size_t why_size);
-void th_settings_op_fini(struct th_settings *c);
+void th_options_fini(struct th_settings *c);
 /** Says in the log which files of secrets every user of the machine can read. Once the log is set up: reading says nothing. */
 void th_options_warn_open(const struct th_settings *c);
 /** The options of a command, for --help and the man page. */

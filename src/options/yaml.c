@@ -9,7 +9,6 @@
 struct level {
     struct th_node *node, **tail; /* where the next child goes */
     struct th_span key;           /* of a map: waiting for its value */
-    unsigned key_line;
     bool have_key;
 };
 

@@ -40,6 +40,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (unsigned k = 0; k < v->count && o->kind == TH_OPT_MAP; k++)
             must(v->map[k].name && v->map[k].value);
     }
-    th_settings_op_fini(&s);
+    th_options_fini(&s);
     return 0;
 }

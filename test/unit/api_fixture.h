@@ -2,7 +2,10 @@
  * clock that the test turns, and exchanges that end in th_http_reply below instead of in the server's. */
 #ifndef TH_TEST_API_FIXTURE_H
 #define TH_TEST_API_FIXTURE_H
-#include "api/private.h"
+#include "api/api.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/json.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,10 @@
 /* The API over a real engine and the memory store: what is hard to see from outside the process. The wire
  * contract is tested in test/py. */
+#include "api/idem.h"
+#include "api/routes.h"
+#include "api/schemas.h"
 #include "api_fixture.h"
+#include "base/log.h"
 
 static struct call c, c2;
 

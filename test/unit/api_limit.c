@@ -1,5 +1,8 @@
 /* The rates of the API, in virtual time: the table of buckets by itself, then requests of keys, tenants and addresses. */
+#include "api/meter.h"
+#include "api/state.h"
 #include "api_fixture.h"
+#include "base/log.h"
 
 static struct call c;
 

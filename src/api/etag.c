@@ -1,7 +1,14 @@
-/* Conditional requests (RFC 9110 section 13): entity tags are strong and made of number and revision of a
- * tenant or endpoint, hidden, because numbers count those of all tenants. Tags of before, where they are not, match still. If-Match compares strongly, If-None-Match weakly; lists and "*" are understood. A tag
- * that matched is checked again by the engine when the change is made, so nothing slips in between. */
-#include "api/private.h"
+/* Conditional requests (RFC 9110 section 13): entity tags are strong, and made of number and revision of a tenant or
+ * endpoint. They are hidden, because numbers count those of all tenants; tags of earlier versions, which were not hidden,
+ * still match. If-Match compares strongly, If-None-Match weakly; lists and "*" are understood. A tag that matched is
+ * checked again by the engine when the change is made, so nothing slips in between. */
+#include "api/etag.h"
+#include "api/fail.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "engine/engine.h"
+#include "net/tls_common.h"
 #include <stdio.h>
 
 struct tags {
@@ -65,9 +72,9 @@ static bool names(struct th_span list, const struct tags *t, bool weak)
     return listed(list, t->tag[0], weak) || listed(list, t->tag[1], weak);
 }
 
-bool th_api_not_modified(struct th_api_req *r, uint64_t no, uint64_t rev)
+bool th_api_etag_not_modified(struct th_api_req *r, uint64_t no, uint64_t rev)
 {
-    const struct th_http1_field *f = th_api_header(r, "if-none-match");
+    const struct th_http1_field *f = th_api_request_header(r, "if-none-match");
     struct tags t;
 
     if (!f)
@@ -75,16 +82,16 @@ bool th_api_not_modified(struct th_api_req *r, uint64_t no, uint64_t rev)
     make_tags(r, &t, no, rev);
     if (!th_span_is(f->value, "*") && !names(f->value, &t, true))
         return false;
-    (void)th_api_begin(r);
+    (void)th_api_reply_begin(r);
     th_api_etag_line(r, &r->api->fields, no, rev);
-    th_api_send_empty(r, 304);
+    th_api_reply_empty(r, 304);
     return true;
 }
 
-bool th_api_precondition(struct th_api_req *r, uint64_t no, uint64_t rev)
+bool th_api_etag_precondition(struct th_api_req *r, uint64_t no, uint64_t rev)
 {
-    const struct th_http1_field *match = th_api_header(r, "if-match"),
-                                *none = th_api_header(r, "if-none-match");
+    const struct th_http1_field *match = th_api_request_header(r, "if-match"),
+                                *none = th_api_request_header(r, "if-none-match");
     struct tags t;
 
     make_tags(r, &t, no, rev);

@@ -1,0 +1,8 @@
+/* Who asks, and whether it may. Private to api/. */
+#ifndef TH_API_AUTH_H
+#define TH_API_AUTH_H
+#include "api/request.h"
+
+/** Checks the key, its scope and the tenant; answers 401, 403 or 404 itself. */
+TH_MUST_USE bool th_api_auth(struct th_api_req *r);
+#endif

@@ -1,0 +1,17 @@
+/* Cursors of lists. Private to api/. */
+#ifndef TH_API_CURSOR_H
+#define TH_API_CURSOR_H
+#include "api/request.h"
+
+/** The number in a cursor of this list, given as the parameter `name`. False: a fault is noted. */
+bool th_api_cursor_read(struct th_api_req *r, const char *name, struct th_span text, uint64_t *no);
+/** Appends the opaque cursor for the page of numbers below `before`. */
+void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out);
+/** The same for another list of the request's tenant, with one filter. */
+void th_api_cursor_of(struct th_api_req *r, struct th_span path, struct th_span name, struct th_span value,
+                      uint64_t before, struct th_buf *out);
+/** Member next_cursor; before 0: null. */
+void th_api_cursor_next(struct th_api_req *r, struct th_jw *w, uint64_t before);
+/** Line Link: <...>; rel="next", for lists without place for a cursor. */
+void th_api_cursor_link(struct th_api_req *r, uint64_t before);
+#endif

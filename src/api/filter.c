@@ -1,0 +1,172 @@
+/* Filters of lists of deliveries, attempts and events, out of the query.
+ *
+ * Status words stand for what the store keeps plus the state of the endpoint: "held" is "in the queue, and
+ * the endpoint is paused or disabled", so filters by pending, retrying or held go with the list of such
+ * endpoints. */
+#include "api/filter.h"
+#include "api/fail.h"
+#include "api/fault.h"
+#include "api/query.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "core/pubid.h"
+#include "engine/engine.h"
+#include "net/tls_common.h"
+#include "port/transport.h"
+
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Endpoints of the tenant whose deliveries wait. False: no memory. */
+static bool held_endpoints(struct th_api_req *r, const uint64_t **out, uint32_t *count)
+{
+    const struct th_tenant *t = r->tenant;
+    uint64_t *v = th_arena_get(&r->mem, (t->endpoint_count + 1) * sizeof *v);
+
+    *count = 0;
+    *out = v;
+    if (!v)
+        return false;
+    for (unsigned i = 0; i < t->endpoint_count; i++)
+        if (!t->endpoints[i]->spec.active || t->endpoints[i]->disabled_at.ms || t->endpoints[i]->no_consent)
+            v[(*count)++] = t->endpoints[i]->no;
+    qsort(v, *count, sizeof *v, by_number);
+    return true;
+}
+
+static const struct {
+    const char *word;
+    uint32_t states;
+    unsigned waits; /* of TH_DS_QUEUED */
+} statuses[] = {
+    {"pending", 1u << TH_DS_QUEUED, TH_WAITS_PENDING},
+    {"retrying", 1u << TH_DS_QUEUED, TH_WAITS_RETRYING},
+    {"held", 1u << TH_DS_QUEUED, TH_WAITS_HELD},
+    {"delivered", 1u << TH_DS_DELIVERED, 0},
+    {"failed", 1u << TH_DS_EXHAUSTED | 1u << TH_DS_FINAL, 0},
+    {"cancelled", 1u << TH_DS_CANCELLED, 0},
+};
+
+/* One word, or several with commas between: any of them. */
+static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span rest;
+
+    if (!th_api_query_param(r, "status", &rest))
+        return TH_API_FILTER_OK;
+    do {
+        struct th_span word = th_span_cut(&rest, ',');
+        unsigned i = 0;
+        while (i < sizeof statuses / sizeof statuses[0] && !th_span_is(word, statuses[i].word))
+            i++;
+        if (i == sizeof statuses / sizeof statuses[0]) {
+            th_api_fault_param(
+                r, "status",
+                "must be one of pending, retrying, held, delivered, failed, cancelled, or several "
+                "with commas between; for the HTTP status of an answer there is status_code");
+            return th_api_query_fail(r), TH_API_FILTER_ANSWERED;
+        }
+        p->states |= statuses[i].states;
+        p->waiting |= statuses[i].waits;
+    } while (rest.n);
+    if (!p->waiting)
+        return TH_API_FILTER_OK;
+    if (!held_endpoints(r, &p->endpoints, &p->endpoint_count)) {
+        th_api_fail_nomem(r);
+        return TH_API_FILTER_ANSWERED;
+    }
+    return p->waiting == TH_WAITS_HELD && p->states == 1u << TH_DS_QUEUED && p->endpoint_count == 0
+               ? TH_API_FILTER_EMPTY
+               : TH_API_FILTER_OK;
+}
+
+/* "503" or "5xx" into the statuses that are wanted. */
+static bool add_answered(struct th_span word, struct th_page *p)
+{
+    uint64_t first, count = 1;
+
+    if (word.n == 3 && th_lower(word.p[1]) == 'x' && th_lower(word.p[2]) == 'x') {
+        first = (uint64_t)(unsigned char)word.p[0] - '0';
+        first *= count = 100;
+    } else if (!th_span_u64(word, 999, &first)) {
+        return false;
+    }
+    if (first < 100 || first > 999)
+        return false;
+    for (uint64_t status = first; status < first + count; status++)
+        TH_ANSWERED_ADD(p, status);
+    return true;
+}
+
+/* One status or class of statuses, or several with commas between: any of them. */
+static bool filter_answered(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span rest;
+
+    if (!th_api_query_param(r, "status_code", &rest))
+        return true;
+    do {
+        if (!add_answered(th_span_cut(&rest, ','), p)) {
+            th_api_fault_param(r, "status_code",
+                               "must be an HTTP status such as 503, a class of them such as 5xx, or several "
+                               "with commas between");
+            return th_api_query_fail(r);
+        }
+    } while (rest.n);
+    p->by_answer = true;
+    return true;
+}
+
+bool th_api_filter_outcomes(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span text, word;
+
+    if (!filter_answered(r, p))
+        return false;
+    if (!th_api_query_param(r, "outcome", &text))
+        return true;
+    do {
+        uint32_t bits = 0;
+        word = th_span_cut(&text, ',');
+        for (unsigned c = TH_HTTP_OK; c <= TH_HTTP_INTERNAL; c++)
+            for (unsigned ok = 0; ok < 2; ok++)
+                if (th_span_is(word, th_outcome_name((enum th_http_class)c, ok)))
+                    bits |= TH_OUTCOME_BIT(c, ok);
+        if (!bits) {
+            th_api_fault_param(
+                r, "outcome",
+                "must be one of success, failed_status, dns_error, denied, connect_error, tls_error, "
+                "timeout, connection_reset, protocol_error, cancelled, internal_error, or several "
+                "with commas between");
+            return th_api_query_fail(r);
+        }
+        p->outcomes |= bits;
+    } while (text.n);
+    return true;
+}
+
+enum th_api_filter th_api_filter_deliveries(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span text;
+
+    *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
+    if (!th_api_query_paging(r, &p->limit, &p->before) ||
+        !th_api_query_since_until(r, &p->since, &p->until) || !th_api_query_tests(r, p))
+        return TH_API_FILTER_ANSWERED;
+    if (!th_api_query_type(r, &p->type))
+        return TH_API_FILTER_ANSWERED;
+    if (th_api_query_param(r, "endpoint", &text)) { /* it may have been deleted */
+        struct th_pubid id;
+        if (!th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id))
+            return TH_API_FILTER_EMPTY;
+        p->endpoint = id.no;
+    }
+    if (!th_api_filter_outcomes(r, p))
+        return TH_API_FILTER_ANSWERED;
+    return filter_status(r, p);
+}

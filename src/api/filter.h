@@ -1,0 +1,11 @@
+/* Filters of lists, out of the query. Private to api/. */
+#ifndef TH_API_FILTER_H
+#define TH_API_FILTER_H
+#include "api/request.h"
+
+enum th_api_filter { TH_API_FILTER_OK, TH_API_FILTER_EMPTY, TH_API_FILTER_ANSWERED };
+/** Fills a page of deliveries from the query; EMPTY: nothing can match. */
+enum th_api_filter th_api_filter_deliveries(struct th_api_req *r, struct th_page *p);
+/** outcome and status_code into the page's filters. Answers 400 itself. */
+TH_MUST_USE bool th_api_filter_outcomes(struct th_api_req *r, struct th_page *p);
+#endif

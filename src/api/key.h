@@ -1,0 +1,12 @@
+/* The key that a request shows. Private to api/. */
+#ifndef TH_API_KEY_H
+#define TH_API_KEY_H
+#include "api/request.h"
+
+/** The key that the request shows. NULL: none is given, or it is not known; the latter is noted in r->wrong_key and counts
+ * once for its client's address. */
+const struct th_key *th_api_key(struct th_api_req *r);
+/** Dialect in which this client expects an error: its tenant's when it has a key, else the one that the Host
+ * field stands for, else the default. May be NULL. */
+const struct th_dialect *th_api_key_dialect(struct th_api_req *r);
+#endif

@@ -1,0 +1,27 @@
+/* A list of endpoints or deliveries that is being written. Private to api/. */
+#ifndef TH_API_LIST_H
+#define TH_API_LIST_H
+#include "api/request.h"
+
+struct th_api_list {
+    struct th_api_req *r;
+    struct th_endpoint *const *endpoints;
+    const struct th_delivery_row *deliveries;
+    const struct th_attempt_view *attempts; /* of deliveries[0] */
+    unsigned count, attempt_count;
+    struct th_span secret;              /* just created; n == 0: not shown */
+    uint64_t next, total, size, number; /* cursor; of numbered pages */
+    bool next_shown;                    /* the shape has written it: the list cannot end earlier any more */
+    unsigned ended; /* a shape's list ended by bytes, with so many elements; 0: it did not */
+    bool values;    /* custom header values may be shown */
+    /* the settings of the endpoint that is being written, where they are not all in memory: th_api_list_fini */
+    struct th_endpoint_spec whole;
+    const struct th_endpoint *whole_of;
+    struct th_arena texts;
+};
+
+/** After a list of endpoints has been written. */
+void th_api_list_fini(struct th_api_list *l);
+/** th_shape_source.stop for lists that may end by bytes: sets l->ended. */
+bool th_api_list_stop(void *ctx, unsigned count, size_t bytes);
+#endif

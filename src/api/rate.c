@@ -1,0 +1,94 @@
+/* How many requests a second: of one tenant's key, for one tenant, and with wrong keys from one address (guess.c). Each is a
+ * rate of the installation; the first two hold only where they are set. A burst of one second's worth is let through.
+ *
+ * The tenant's rate counts what is asked for it with any key, the operator's included: a platform that publishes for all
+ * its customers is told about the one that floods, and goes on for the others. The key's rate is for tenants' keys; the
+ * operator's own key is not his to be limited by.
+ *
+ * While only the head of a request is judged no token is taken: the request comes here again with its body.
+ *
+ * Who asks answers 429 (limit.c, auth.c); Retry-After is set here. Answers to what is counted carry RateLimit and
+ * RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers). What is refused costs no token of the rate that refuses it. */
+#include "api/rate.h"
+#include "api/api.h"
+#include "api/meter.h"
+#include "api/request.h"
+#include "api/state.h"
+
+bool th_api_rate_set(struct th_api *api, const struct th_api_options *options)
+{
+    return th_api_meter_rate(&api->keys, options->key_rate) &&
+           th_api_meter_rate(&api->tenants, options->tenant_rate) &&
+           th_api_meter_rate(&api->addresses, options->wrong_key_rate);
+}
+
+static struct th_mono now(const struct th_api_req *r)
+{
+    return (struct th_mono){r->x->received_us};
+}
+
+bool th_api_rate_passes(struct th_api_req *r, int64_t wait_us)
+{
+    if (!wait_us)
+        return true;
+    r->retry_after_s = (unsigned)((wait_us + 999999) / 1000000);
+    th_count(r->api->metrics, TH_C_HTTP_LIMITED, 1);
+    return false;
+}
+
+static bool take(struct th_api_req *r, struct th_api_meter *m, uint64_t name)
+{
+    return th_api_rate_passes(r, r->judging ? th_api_meter_wait(m, name, now(r))
+                                            : th_api_meter_take(m, name, now(r)));
+}
+
+bool th_api_rate_key(struct th_api_req *r)
+{
+    return r->operator_key || take(r, &r->api->keys, r->key_no);
+}
+
+bool th_api_rate_tenant(struct th_api_req *r)
+{
+    r->metered_tenant = r->tenant->no;
+    return take(r, &r->api->tenants, r->tenant->no);
+}
+
+/* ---- fields ---- */
+
+static void write_policy(struct th_buf *f, const char *comma, const char *name, const struct th_api_meter *m)
+{
+    th_buf_printf(f, "%s\"%s\";q=%u;w=1", comma, name, (unsigned)m->per_second);
+}
+
+static void write_left(struct th_api_req *r, const char *comma, const char *name,
+                       const struct th_api_meter *m, uint64_t number)
+{
+    int64_t full_us;
+    uint32_t left = th_api_meter_left(m, number, now(r), &full_us);
+
+    th_buf_printf(&r->api->fields, "%s\"%s\";r=%u;t=%u", comma, name, (unsigned)left,
+                  (unsigned)((full_us + 999999) / 1000000));
+}
+
+void th_api_rate_fields(struct th_api_req *r)
+{
+    const struct th_api *api = r->api;
+    struct th_buf *f = &r->api->fields;
+    bool key = api->keys.per_second && r->key_no && !r->operator_key,
+         tenant = api->tenants.per_second && r->metered_tenant;
+    const char *comma = key ? ", " : "";
+
+    if (!key && !tenant)
+        return;
+    th_buf_str(f, "RateLimit-Policy: ");
+    if (key)
+        write_policy(f, "", "key", &api->keys);
+    if (tenant)
+        write_policy(f, comma, "tenant", &api->tenants);
+    th_buf_str(f, "\r\nRateLimit: ");
+    if (key)
+        write_left(r, "", "key", &api->keys, r->key_no);
+    if (tenant)
+        write_left(r, comma, "tenant", &api->tenants, r->metered_tenant);
+    th_buf_str(f, "\r\n");
+}

@@ -1,0 +1,12 @@
+/* Reading and writing what may be much, in turn with others. Private to api/. */
+#ifndef TH_API_READ_H
+#define TH_API_READ_H
+#include "api/request.h"
+
+/** Reads a page with r->page or r->page2; `done` gets the op, whose user is r. In a turn of its own, with time to write
+ * about TH_API_PAGE_BYTES, and in turn with other requests: see read.c. */
+void th_api_read(struct th_api_req *r, struct th_page *page, enum th_page_kind kind,
+                 void (*done)(struct th_op *));
+/** Calls `then`, which answers out of memory and may write as much, in the same way. The tenant is looked up again for it. */
+void th_api_read_in_turn(struct th_api_req *r, void (*then)(struct th_api_req *r));
+#endif

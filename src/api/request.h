@@ -1,0 +1,157 @@
+/* A request from its head to its answer, and what its steps are made of. Private to api/. */
+#ifndef TH_API_REQUEST_H
+#define TH_API_REQUEST_H
+#include "api/fault.h"
+#include "api/route.h"
+#include "api/state.h"
+#include "base/arena.h"
+#include "base/json.h"
+#include "core/shape.h"
+#include "engine/engine.h"
+#include "net/http_server.h"
+
+#define TH_API_MAX_PARAMS 2
+#define TH_API_MAX_QUERY 12
+#define TH_API_MAX_ENDS 2
+#define TH_API_LARGE_BODY (32u << 10) /* from which another thread reads it */
+
+struct th_api_pair {
+    struct th_span name, value;
+};
+
+/** Writes the answer to a change into body; may add field lines. */
+typedef void th_api_answer_fn(struct th_api_req *r, struct th_change *c, struct th_buf *fields,
+                              struct th_buf *body);
+
+/* What the engine is asked; the handler sets it whole before it asks. */
+union th_api_op {
+    struct th_publish publish;
+    struct th_change change;
+    struct th_idem_answer recall; /* before the handler */
+    struct {
+        struct th_retry_now now;
+        uint16_t attempts; /* that it had */
+        struct th_idem_answer remember;
+        struct th_buf answer;
+    } retry;
+    struct {
+        struct th_replay_start start;
+        struct th_span types[TH_MAX_REPLAY_TYPES];
+    } replay;
+    struct th_replay_cancel cancel;
+    struct th_retry_all retry_all;
+    struct th_erase_event erase;
+    struct {
+        struct th_counts counts;
+        uint64_t before, next; /* cursor of a read; of the page */
+        uint32_t at;           /* endpoint whose last attempt is read */
+    } health;
+};
+
+/* Not cleared when a request begins: a count of the request says how much of it is set. */
+struct th_api_room {
+    struct th_api_pair query[TH_API_MAX_QUERY];    /* r->query_count */
+    struct th_api_fault errors[TH_API_MAX_ERRORS]; /* r->error_count */
+    struct th_publish_event one;                   /* r->events points to it */
+};
+
+struct th_api_req { /* all zeros, but for the first members, when the request begins */
+    struct th_api *api;
+    struct th_http_exchange *x;
+    union th_api_op *op;
+    struct th_api_room *room;
+    struct th_api_req *next_free;
+    void (*ends[TH_API_MAX_ENDS])(struct th_api_req *r); /* th_api_request_at_end */
+    unsigned end_count;
+    const struct th_api_route *route;
+    struct th_span param[TH_API_MAX_PARAMS];
+    unsigned query_count, error_count;
+    bool shaped;       /* the path is one whose answers and errors dialects shape */
+    bool operator_key; /* else a tenant's key */
+    bool unnamed;      /* the operator's key without the name of a tenant */
+    bool judging;      /* the body is not here yet */
+    bool wrong_key;    /* looked for and not found */
+    bool too_many_wrong;
+    bool client_known, client_trusted; /* client is set; it is a trusted proxy's address */
+    struct th_addr client;             /* see th_api_request_client */
+    unsigned scopes;
+    uint64_t key_no;                   /* 0: no tenant's key */
+    uint64_t metered_tenant;           /* whose rate this request counts for; 0: nobody's */
+    unsigned retry_after_s;            /* of 429; 0: 1 */
+    const char *limit;                 /* of 429: the tenant's limit that is reached; NULL: another reason */
+    const struct th_tenant *key_owner; /* valid in the turn of the request */
+    struct th_tenant *tenant;          /* valid in the turn of the request; later: th_api_request_tenant */
+    size_t tenant_id_len;
+    const struct th_dialect *dialect; /* the tenant's, else by host */
+    struct th_json body;
+    struct th_arena mem;
+    unsigned json_line, json_column; /* of malformed JSON */
+    bool bad_json, no_memory;        /* found by th_api_body_read */
+    struct th_publish_event *events;
+    uint32_t event_count; /* 0: the batch has none, or too many */
+    struct th_span events_tenant;
+    bool repeated;
+    bool dry_run;      /* change */
+    bool asked_engine; /* publishing: the engine counts its refusals itself */
+    bool idem_first;   /* this request is the one in api->idem */
+    bool conditional;  /* the client named a revision */
+    bool moved;        /* an endpoint from elsewhere: all of its fields count */
+    unsigned answer_status, redos;
+    th_api_answer_fn *answer; /* change */
+    char made[72];            /* public id of what the request has made, for the audit log */
+    void (*next)(struct th_api_req *r, const struct th_event_row *row); /* where a chain of reads goes on */
+    struct th_span id;                                                  /* what a chain of reads looks for */
+    struct th_list reads;    /* read.c: in api->reads while it waits */
+    struct th_page *reading; /* what it waits to read */
+    bool reader;             /* counts as one, at this place */
+    unsigned reader_slot;
+    struct owner *owner; /* owner.c */
+    void (*owner_found)(struct th_api_req *r);
+    uint64_t endpoint_no, page_number;
+    struct th_idem idem;
+    uint64_t idem_slot;
+    void (*read)(struct th_op *op); /* read.c: who gets what was read */
+    struct th_op *read_op;
+    void (*write)(struct th_api_req *r); /* who writes what is in memory */
+    uint64_t turn_of;
+    struct th_deferred defer;
+    bool (*step)(struct th_api_req *r); /* slow.c */
+    struct th_buf slow_out, slow_fields;
+    struct th_jw slow_w;
+    unsigned slow_at;
+    struct th_shape_run shape;
+    struct th_shape_source shape_source;
+    struct th_json_error json_error;
+    char allow[64]; /* 405 */
+    char tenant_id[128];
+    struct th_page page, page2;
+};
+
+/** A request with its route not looked for yet. NULL: no memory. */
+struct th_api_req *th_api_request_new(struct th_api *api, struct th_http_exchange *x);
+/** Has `end` called when the request is freed, behind those that were noted later: for what it holds until then. */
+void th_api_request_at_end(struct th_api_req *r, void (*end)(struct th_api_req *r));
+/** Frees the request; its answer has been given. */
+void th_api_request_free(struct th_api_req *r);
+/** Frees the structs that are kept for further requests. */
+void th_api_request_free_spare(struct th_api *api);
+const struct th_http1_field *th_api_request_header(const struct th_api_req *r, const char *name);
+/** The text after "Bearer"; false when there is none. */
+bool th_api_request_bearer(const struct th_api_req *r, struct th_span *key);
+/** The key of this text, if it is valid now; else NULL. Counts nothing. */
+const struct th_key *th_api_request_key(struct th_api_req *r, struct th_span text);
+/** The request's tenant as it is now; NULL when it has been deleted meanwhile. */
+struct th_tenant *th_api_request_tenant(struct th_api_req *r);
+static inline struct th_span th_api_request_tenant_id(const struct th_api_req *r)
+{
+    return th_span(r->tenant_id, r->tenant_id_len);
+}
+static inline bool th_api_request_may(const struct th_api_req *r, unsigned scope)
+{
+    return r->operator_key || (r->scopes & scope);
+}
+/** The address of the client, behind trusted proxies too. Valid as long as the request. */
+const struct th_addr *th_api_request_client(struct th_api_req *r);
+/** Notes the public id of a new object for the audit log. */
+void th_api_request_made(struct th_api_req *r, const struct th_buf *id);
+#endif
