@@ -45,7 +45,6 @@ NAMES = {
     "src/engine/*": r"th_",
     "src/store/migrations.c": r"th_store_migration",
     "src/store/*sqlite*.c": r"sq_",
-    "src/store/store_memory*.c": r"mem_",
     "src/net/*": r"hc_|th_(http_|conn_|exchange_|server_|peers_|pool_|addrs_|names?_|is_trusted$|addr_same$)",
     "src/api/*": r"th_h_",
     "src/options/*": r"th_(options$|dialect_)",
@@ -59,7 +58,7 @@ KEPT = {
     "base": r"th_alloc_fail_after|th_secret_count|th_smap_next",
     "core": r"ep_count|heap_remove|th_dialect_secret_make|th_port_ok|th_sched_check",
     "engine": r"th_.*",
-    "store": r"sq_.*|th_store_memory_.*",
+    "store": r"sq_.*",
     "net": r"th_http1_is_host",
     "options": r"th_dialect_load",
 }

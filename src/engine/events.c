@@ -58,8 +58,7 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
     if (ev && !ev->stale)
         return ev;
     data = written_data(e, t->dialect, row->data, &made);
-    n = row->type.n + data.n + row->external_id.n + row->resource_type.n + row->resource_id.n + 64 +
-        row->external_id.n;
+    n = TH_EVENT_BYTES(row) - row->data.n + data.n + 64 + row->external_id.n;
     th_events_trim(e, TH_EVENT_CACHE_BYTES - (n < TH_EVENT_CACHE_BYTES ? n : TH_EVENT_CACHE_BYTES));
     ev = th_malloc(sizeof *ev + n);
     if (!ev)
@@ -76,6 +75,10 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
     ev->row.external_id = keep(&at, row->external_id);
     ev->row.resource_type = keep(&at, row->resource_type);
     ev->row.resource_id = keep(&at, row->resource_id);
+    ev->row.more.order_key = keep(&at, row->more.order_key);
+    ev->row.more.channels = keep(&at, row->more.channels);
+    ev->row.more.traceparent = keep(&at, row->more.traceparent);
+    ev->row.more.content_type = keep(&at, row->more.content_type);
     /* the id's text is written straight behind the rest: a bounded buffer over that memory */
     id = (struct th_buf){.p = at, .cap = (size_t)(ev->bytes_ + n - at), .max = (size_t)(ev->bytes_ + n - at)};
     th_engine_event_id(e, t->dialect, row, &id);

@@ -363,7 +363,8 @@ static void fill_row(struct ingest *g, uint32_t i)
                                       .data = ev->data,
                                       .external_id = ev->external_id,
                                       .resource_type = ev->resource_type,
-                                      .resource_id = ev->resource_id};
+                                      .resource_id = ev->resource_id,
+                                      .more = ev->more};
 }
 
 static void schedule(struct ingest *g, uint32_t i)
@@ -419,6 +420,8 @@ static void replay_loaded(struct th_op *op)
         row.external_id = row.external_id.n ? ev->external_id : th_span("", 0);
         row.resource_type = ev->resource_type;
         row.resource_id = ev->resource_id;
+        row.more =
+            (struct th_event_more){.deliver_at = row.more.deliver_at, .expires_at = row.more.expires_at};
         ev->row = row;
     }
     th_buf_fini(&g->load.mem);

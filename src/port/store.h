@@ -60,6 +60,27 @@ enum th_accept_result {
     TH_ACCEPT_STALE,      /* the tenant's settings version is another: match again */
 };
 
+/** What an event may carry beside its data. Zero and empty: nothing of it, which costs no byte in a store. */
+struct th_event_more {
+    int64_t
+        deliver_at; /* wall ms: its deliveries are due then, when that is later than the accept; 0: at once */
+    int64_t expires_at; /* wall ms: no attempt of it begins from then on; 0: never */
+    struct th_span
+        order_key; /* given by the publisher: deliveries of one key reach an endpoint in their order */
+    struct th_span channels;     /* names, one per line */
+    struct th_span traceparent;  /* W3C Trace Context of the publish */
+    struct th_span content_type; /* of data; n == 0: application/json */
+};
+
+/** Marks of a delivery; stores keep all of TH_MARKS, whatever they mean. */
+enum th_mark {
+    TH_MARK_FILTER_ERROR =
+        1, /* the endpoint's filter could not be evaluated, and it was delivered for that reason */
+    TH_MARK_SKIPPED = 2, /* it was left out so that later ones of its ordering key could go on */
+    TH_MARKS = 63
+};
+#define TH_ORDER_MAX (((uint64_t)1 << 48) - 1) /* of a hash of an ordering key */
+
 struct th_new_event {
     struct th_span type, data;  /* data: valid JSON, kept byte for byte */
     struct th_span external_id; /* publisher's id; n == 0: none */
@@ -68,11 +89,19 @@ struct th_new_event {
     uint32_t rnd;        /* 27 random bits of the public id */
     uint32_t endpoint_count;
     const uint64_t *endpoints; /* one delivery each, in this order */
-    uint8_t lane;              /* enum th_lane */
+    const uint64_t *orders; /* of each: hash of its ordering key, to TH_ORDER_MAX; 0: none. NULL: all none */
+    const uint8_t *marks;   /* of each: bits of enum th_mark; NULL: all none */
+    uint8_t lane;           /* enum th_lane */
+    struct th_event_more more;
     /* result */
     uint64_t no, first_delivery; /* deliveries are first_delivery .. + endpoint_count - 1 */
     uint32_t queued;             /* the first so many are queued; FANOUT queues the others */
 };
+
+/** For stores: the bytes of an event's texts, as they count for its tenant. */
+#define TH_EVENT_BYTES(e)                                                                                    \
+    ((e)->type.n + (e)->data.n + (e)->external_id.n + (e)->resource_type.n + (e)->resource_id.n +            \
+     (e)->more.order_key.n + (e)->more.channels.n + (e)->more.traceparent.n + (e)->more.content_type.n)
 
 struct th_idem {
     bool given;
@@ -116,8 +145,12 @@ enum th_lane { TH_LANE_FRESH, TH_LANE_REPLAY, TH_LANE_MANUAL, TH_LANE_TEST };
 
 struct th_queue_row { /* an unfinished delivery */
     uint64_t no, event, endpoint;
-    int64_t due; /* wall ms */
-    uint8_t lane, tries;
+    uint64_t order; /* hash of its ordering key; 0: none */
+    int64_t due;    /* wall ms */
+    int64_t
+        round; /* wall ms: when the first attempt of the present round of its schedule began; 0: none has, or it is not
+                       known */
+    uint8_t lane, tries, marks;
     uint16_t attempts;
 };
 
@@ -149,6 +182,7 @@ struct th_attempt_row {
     bool decoded;  /* the body came compressed and is kept decoded */
     int32_t us[5]; /* dns, connect, tls, first byte, total: microseconds; -1 unknown */
     uint64_t endpoint_rev;
+    uint64_t batch;    /* first of the deliveries that one request was for; 0: it was for this one alone */
     int64_t signed_at; /* unix seconds used in the signature */
     struct th_addr peer;
     struct th_span sigs;       /* what cannot be computed again: signature header values, one per line */
@@ -162,6 +196,7 @@ struct th_settle {
     uint16_t expect_attempts; /* value in the queue row; another value: not applied */
     struct th_attempt_row row;
     enum th_delivery_state next; /* TH_DS_QUEUED: again at `due` */
+    uint8_t marks;               /* the delivery has these from then on, beside those that it had */
     struct th_wall due;
     uint8_t tries;
     struct th_settings_op
@@ -181,6 +216,7 @@ struct th_move {
         TH_MOVE_HURRY   /* those that wait for another attempt */
     } what;
     uint8_t lane;      /* RETRY, REPLAY: lane of the queue row; HURRY leaves it as it is */
+    uint8_t marks;     /* those that are moved have these from then on, beside those that they had */
     struct th_wall at; /* CANCEL: end time; else: due */
     uint32_t count;    /* at most 1000 */
     const uint64_t *deliveries;
@@ -338,6 +374,7 @@ struct th_event_row {
     uint32_t rnd, deliveries;
     uint64_t first_delivery;
     struct th_span type, data, external_id, resource_type, resource_id;
+    struct th_event_more more;
     int64_t erased; /* wall ms: its content has been taken away; 0: it is there */
     bool test;      /* of a PAGE of events: a test, by its lane or by its type TH_TEST_TYPE */
 };
@@ -362,8 +399,9 @@ struct th_load {
 struct th_delivery_row {
     uint64_t no, endpoint;
     enum th_delivery_state state;
-    uint8_t lane, tries;
+    uint8_t lane, tries, marks;
     uint16_t attempts;
+    uint64_t order;             /* hash of its ordering key; 0: none */
     int64_t due, ended;         /* wall ms; 0: not so */
     struct th_event_row event;  /* without data unless asked */
     uint64_t last_attempt;      /* 0: none yet */
@@ -518,17 +556,4 @@ struct th_store_options {
  * another process. */
 TH_MUST_USE enum th_error th_store_sqlite_open(const struct th_store_options *options, struct th_store **out,
                                                char *why, size_t why_size);
-
-/** Reference model. Nothing survives close; th_store_memory_step decides what "commits" when. */
-TH_MUST_USE enum th_error th_store_memory_open(struct th_store **out);
-/** Commits up to `max` submitted ops over all sessions in order; auto mode (default) commits everything at submit. */
-void th_store_memory_auto(struct th_store *, bool on);
-unsigned th_store_memory_step(struct th_store *, unsigned max);
-/** Accepts and FANOUT queue so many deliveries at a time, at most TH_FANOUT_STEP. */
-void th_store_memory_fanout_step(struct th_store *, uint32_t step);
-/** Drops everything that is submitted and not committed (its ops get no done: their owner died), keeps what is
- * committed; sessions are gone. As a crash with an intact disk. */
-void th_store_memory_crash(struct th_store *);
-/** The next `count` writes fail with this error (TH_FULL, TH_RETRY, TH_IO); TH_UNKNOWN applies them first when `apply`. */
-void th_store_memory_fail(struct th_store *, enum th_error error, unsigned count, bool apply);
 #endif

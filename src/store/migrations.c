@@ -62,9 +62,13 @@ static const char fan[] =
     "NULL, endpoints BLOB NOT NULL);";
 
 /* What tenants have stored, up to the event and the attempt that `counter` names; see store_sqlite_usage.c. */
+#define OLD_EVENT_BYTES                                                                                      \
+    SQ_BYTES_OF("type")                                                                                      \
+    "+" SQ_BYTES_OF("data") "+" SQ_BYTES_OF("own_id") "+" SQ_BYTES_OF("resource_type") "+" SQ_BYTES_OF(      \
+        "resource_id")
 static const char usage[] =
     "CREATE TABLE usage(tenant INTEGER PRIMARY KEY, bytes INTEGER NOT NULL);"
-    "INSERT INTO usage SELECT t, sum(n) FROM (SELECT tenant t," SQ_EVENT_BYTES " n FROM event UNION ALL"
+    "INSERT INTO usage SELECT t, sum(n) FROM (SELECT tenant t," OLD_EVENT_BYTES " n FROM event UNION ALL"
     " SELECT e.tenant," SQ_ATTEMPT_BYTES " FROM attempt a JOIN endpoint e ON e.no=a.endpoint) GROUP BY t;"
     "INSERT OR REPLACE INTO counter(k,v) SELECT 'use_event', coalesce(max(no),0) FROM event;"
     "INSERT OR REPLACE INTO counter(k,v) SELECT 'use_attempt', coalesce(max(no),0) FROM attempt;";
@@ -94,5 +98,18 @@ static const char rest[] = "ALTER TABLE fact ADD COLUMN rest_since INTEGER NOT N
 static const char plain[] = PLAIN("endpoint", "max(" LAST_ENDPOINT "," HEX(NEWEST("endpoint")) ")")
     PLAIN("delivery", HEX("max(" OLD_DELIVERY ")")) PLAIN("attempt", HEX("max(" OLD_ATTEMPT ")"));
 
-const char *const th_store_migrations[] = {init, fan, usage, erasure, rest, plain};
+/* What an event may carry beside its data, what a fan-out still has to write of it, and what one request was for. No row is
+ * written: rows of before have none of it. From here on `time` 1 is the time of the accept, `signed_at` 1 the second of `at`,
+ * `lane` has marks and the order above its two bits, and `queue.tries` the round above its eight: see store_sqlite_rows.h. */
+static const char room[] = "ALTER TABLE event RENAME COLUMN own_id TO external_id;"
+                           "ALTER TABLE event ADD COLUMN deliver_at INTEGER;"
+                           "ALTER TABLE event ADD COLUMN expires_at INTEGER;"
+                           "ALTER TABLE event ADD COLUMN order_key TEXT;"
+                           "ALTER TABLE event ADD COLUMN channels TEXT;"
+                           "ALTER TABLE event ADD COLUMN traceparent TEXT;"
+                           "ALTER TABLE event ADD COLUMN content_type TEXT;"
+                           "ALTER TABLE fan ADD COLUMN more BLOB;"
+                           "ALTER TABLE attempt ADD COLUMN batch INTEGER;";
+
+const char *const th_store_migrations[] = {init, fan, usage, erasure, rest, plain, room};
 const int th_store_migration_count = sizeof th_store_migrations / sizeof *th_store_migrations;

@@ -61,7 +61,7 @@ void sq_waiting_end(struct sq_writer *w, bool committed)
 int sq_waiting_load(struct sq_writer *w)
 {
     sqlite3_stmt *st = NULL;
-    int rc = sqlite3_prepare_v2(w->db, "SELECT endpoint,lane,attempts FROM queue", -1, &st, NULL);
+    int rc = sqlite3_prepare_v2(w->db, "SELECT endpoint,lane&3,attempts FROM queue", -1, &st, NULL);
 
     th_map_init(&w->waiting, 1u << 24, 0x9e3779b97f4a7c15u);
     while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {

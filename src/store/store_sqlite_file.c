@@ -294,8 +294,7 @@ static enum th_error judge_content(const struct sq_path *path, sqlite3 *db, char
     if (version > th_store_migration_count) {
         snprintf(why, why_size,
                  "%s has version %lld of the storage form, this program knows up to %d; start the newer "
-                 "Tenterhook that "
-                 "wrote it",
+                 "Tenterhook that wrote it, or restore the backup that was made before the upgrade",
                  path->db, (long long)version, th_store_migration_count);
         return TH_INVALID;
     }

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "port/store.h"
 #include "store/migrations.h"
+#include "store/store_sqlite_rows.h"
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -77,25 +78,6 @@ static inline uint64_t sq_day_start(uint64_t day)
 {
     return day << 40 | 1;
 }
-
-/* ---- attempts and events as rows ---- */
-
-#define SQ_EVENT_COLUMNS                                                                                     \
-    "no, tenant, at, time, rnd, first, n, type, own_id, resource_type, resource_id, CASE WHEN data IS NULL " \
-    "THEN (SELECT r.at FROM erasure r WHERE r.event=event.no) END"
-#define SQ_EVENT_DATA 12 /* column after them */
-#define SQ_ATTEMPT_COLUMNS                                                                                   \
-    "no, delivery, endpoint, prev, nth, at, status, class, flags, endpoint_rev, signed_at, times, peer, "    \
-    "sigs, detail"
-#define SQ_ATTEMPT_HEAD 15 /* column after them: head, body */
-enum sq_attempt_flag { SQ_TRUNCATED = 1, SQ_REUSED = 2, SQ_OK = 4, SQ_DECODED = 8 };
-
-struct sq_packed { /* how times and peer are stored */
-    unsigned char times[20], peer[23];
-    size_t peer_n;
-};
-void sq_pack(struct sq_packed *out, const struct th_attempt_row *row);
-void sq_unpack(struct th_span times, struct th_span peer, struct th_attempt_row *row);
 
 /* ---- sorted runs ---- */
 
@@ -187,8 +169,9 @@ int sq_run_slice(struct sq_writer *w, struct sq_run *encrypt);
 int sq_runs_purge(struct sq_writer *w, uint64_t event, uint64_t delivery, uint64_t attempt);
 struct sq_stored { /* a delivery as it is stored now */
     bool queued, ended;
-    uint64_t event, endpoint, lane, attempts, last, tries;
-    int64_t due_or_state, ended_at;
+    uint64_t event, endpoint, order, attempts, last;
+    uint8_t lane, marks, tries;
+    int64_t due_or_state, ended_at, round;
 };
 /** Neither queued nor ended: there is none. */
 int sq_find_delivery(struct sq_writer *w, uint64_t no, struct sq_stored *d);
@@ -233,6 +216,7 @@ enum sq_writer_statement {
     SQ_W_COMMIT,
     SQ_W_PROBE,
     SQ_W_EVENT,
+    SQ_W_EVENT_MORE,
     SQ_W_QUEUE,
     SQ_W_FAN_PUT,
     SQ_W_FAN_GET,
@@ -252,6 +236,7 @@ enum sq_writer_statement {
     SQ_W_DELIVERY_GET,
     SQ_W_DELIVERY_DEL,
     SQ_W_ATTEMPT,
+    SQ_W_ATTEMPT_BATCH,
     SQ_W_ATTEMPT_HEAD,
     SQ_W_ATTEMPT_PREV,
     SQ_W_QUEUE_LAST,
@@ -372,9 +357,6 @@ void sq_walk(struct sq_reader *r, struct th_walk *op);
 void sq_run_collect(struct sq_reader *r, struct sq_run *encrypt);
 void sq_page(struct sq_reader *r, struct th_page *op);
 void sq_page_free(struct th_page *op);
-/** Fills an event row from the columns SQ_EVENT_COLUMNS (and data after them when asked); spans are the
- * statement's. */
-void sq_event_row(sqlite3_stmt *st, bool data, struct th_event_row *row);
 /** The newest group that has begun its commit. Any thread. */
 uint64_t sq_group_mark(struct sq_store *s);
 /** Waits until the ops of that group have been handed to their sessions. Any thread but the writer's. */

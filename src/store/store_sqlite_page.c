@@ -156,13 +156,17 @@ static bool find_delivery(struct sq_pager *p, uint64_t no, struct th_delivery_ro
 {
     for (int ended = 0; ended < 2; ended++) {
         sqlite3_stmt *st = p->r->st[ended ? SQ_R_DELIVERY_ENDED : SQ_R_DELIVERY_QUEUED];
+        uint64_t lane;
 
         if (!sq_look_up(p, st, no))
             continue;
+        lane = sq_col_u64(st, 3);
         *event = sq_col_u64(st, 1);
         *d = (struct th_delivery_row){.no = no,
                                       .endpoint = sq_col_u64(st, 2),
-                                      .lane = (uint8_t)sq_col_u64(st, 3),
+                                      .lane = sq_rows_lane_of(lane),
+                                      .marks = sq_rows_marks_of(lane),
+                                      .order = sq_rows_order_of(lane),
                                       .tries = (uint8_t)sq_col_u64(st, 4),
                                       .attempts = (uint16_t)sq_col_u64(st, 5),
                                       .last_attempt = sq_col_u64(st, 6)};
@@ -234,26 +238,18 @@ static struct th_event_row copy_event(struct sq_pager *p)
     row.external_id = copy(p, row.external_id);
     row.resource_type = copy(p, row.resource_type);
     row.resource_id = copy(p, row.resource_id);
+    row.more.order_key = copy(p, row.more.order_key);
+    row.more.channels = copy(p, row.more.channels);
+    row.more.traceparent = copy(p, row.more.traceparent);
+    row.more.content_type = copy(p, row.more.content_type);
     return row;
 }
 
 static void copy_attempt(struct sq_pager *p, sqlite3_stmt *st, bool answer, struct th_attempt_row *row)
 {
-    unsigned flags = (unsigned)sqlite3_column_int(st, 8);
-
-    *row = (struct th_attempt_row){.nth = (uint16_t)sqlite3_column_int(st, 4),
-                                   .at = {sqlite3_column_int64(st, 5)},
-                                   .status = (uint16_t)sqlite3_column_int(st, 6),
-                                   .class = (uint8_t)sqlite3_column_int(st, 7),
-                                   .truncated = flags & SQ_TRUNCATED,
-                                   .reused = flags & SQ_REUSED,
-                                   .decoded = flags & SQ_DECODED,
-                                   .ok = flags & SQ_OK,
-                                   .endpoint_rev = sq_col_u64(st, 9),
-                                   .signed_at = sqlite3_column_int64(st, 10)};
-    sq_unpack(sq_col(st, 11), sq_col(st, 12), row);
-    row->sigs = copy(p, sq_col(st, 13));
-    row->detail = copy(p, sq_col(st, 14));
+    sq_rows_attempt(st, row);
+    row->sigs = copy(p, row->sigs);
+    row->detail = copy(p, row->detail);
     row->head = answer ? copy(p, sq_col(st, SQ_ATTEMPT_HEAD)) : (struct th_span){"", 0};
     row->body = answer ? copy(p, sq_col(st, SQ_ATTEMPT_HEAD + 1)) : (struct th_span){"", 0};
 }

@@ -73,73 +73,6 @@ enum th_error sq_reader_prepare(struct sq_reader *r)
     return sq_error(r->db, sq_prepare_all(r->db, reader_sql, SQ_R_COUNT, r->st));
 }
 
-/* ---- rows ---- */
-
-void sq_event_row(sqlite3_stmt *st, bool data, struct th_event_row *row)
-{
-    *row = (struct th_event_row){.no = sq_col_u64(st, 0),
-                                 .tenant = sq_col_u64(st, 1),
-                                 .at = {sqlite3_column_int64(st, 2)},
-                                 .time = {sqlite3_column_int64(st, 3)},
-                                 .rnd = (uint32_t)sq_col_u64(st, 4),
-                                 .first_delivery = sq_col_u64(st, 5),
-                                 .deliveries = (uint32_t)sq_col_u64(st, 6),
-                                 .type = sq_col(st, 7),
-                                 .external_id = sq_col(st, 8),
-                                 .resource_type = sq_col(st, 9),
-                                 .resource_id = sq_col(st, 10),
-                                 .erased = sqlite3_column_int64(st, 11)};
-    if (data)
-        row->data = sq_col(st, SQ_EVENT_DATA);
-}
-
-static void put32(unsigned char *p, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        p[i] = (unsigned char)(v >> (8 * i));
-}
-
-static uint32_t get32(const char *p)
-{
-    uint32_t v = 0;
-
-    for (int i = 0; i < 4; i++)
-        v |= (uint32_t)(unsigned char)p[i] << (8 * i);
-    return v;
-}
-
-void sq_pack(struct sq_packed *out, const struct th_attempt_row *row)
-{
-    for (int i = 0; i < 5; i++)
-        put32(out->times + 4 * i, (uint32_t)row->us[i]);
-    out->peer_n = 0;
-    if (row->peer.family != 4 && row->peer.family != 6)
-        return;
-    out->peer[0] = row->peer.family;
-    out->peer[1] = (unsigned char)row->peer.port;
-    out->peer[2] = (unsigned char)(row->peer.port >> 8);
-    memcpy(out->peer + 3, row->peer.ip, row->peer.family == 4 ? 4 : 16);
-    out->peer_n = row->peer.family == 4 ? 7 : 19;
-    if (row->peer.family == 6 && row->peer.scope) {
-        put32(out->peer + 19, row->peer.scope);
-        out->peer_n = 23;
-    }
-}
-
-void sq_unpack(struct th_span times, struct th_span peer, struct th_attempt_row *row)
-{
-    for (int i = 0; i < 5; i++)
-        row->us[i] = times.n == 20 ? (int32_t)get32(times.p + 4 * i) : -1;
-    row->peer = (struct th_addr){0};
-    if (peer.n != 7 && peer.n != 19 && peer.n != 23)
-        return;
-    row->peer.family = (uint8_t)peer.p[0];
-    row->peer.port = (uint16_t)((unsigned char)peer.p[1] | (unsigned char)peer.p[2] << 8);
-    memcpy(row->peer.ip, peer.p + 3, peer.n == 7 ? 4 : 16);
-    if (peer.n == 23)
-        row->peer.scope = get32(peer.p + 19);
-}
-
 /* ---- load ---- */
 
 /** Copies a span into the buffer and keeps its place as an offset, since the buffer may move. */
@@ -170,12 +103,16 @@ void sq_load(struct sq_reader *r, struct th_load *op)
         sq_u64(st, 1, op->events[i]);
         rc = sqlite3_step(st);
         if (rc == SQLITE_ROW) {
-            sq_event_row(st, true, row);
+            sq_rows_event(st, true, row);
             keep(&op->mem, &row->type);
             keep(&op->mem, &row->data);
             keep(&op->mem, &row->external_id);
             keep(&op->mem, &row->resource_type);
             keep(&op->mem, &row->resource_id);
+            keep(&op->mem, &row->more.order_key);
+            keep(&op->mem, &row->more.channels);
+            keep(&op->mem, &row->more.traceparent);
+            keep(&op->mem, &row->more.content_type);
         }
         sqlite3_reset(st);
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
@@ -190,21 +127,14 @@ void sq_load(struct sq_reader *r, struct th_load *op)
         rebase(&op->mem, &op->rows[i].external_id);
         rebase(&op->mem, &op->rows[i].resource_type);
         rebase(&op->mem, &op->rows[i].resource_id);
+        rebase(&op->mem, &op->rows[i].more.order_key);
+        rebase(&op->mem, &op->rows[i].more.channels);
+        rebase(&op->mem, &op->rows[i].more.traceparent);
+        rebase(&op->mem, &op->rows[i].more.content_type);
     }
 }
 
 /* ---- walk ---- */
-
-static void queue_row(sqlite3_stmt *st, struct th_queue_row *row)
-{
-    *row = (struct th_queue_row){.no = sq_col_u64(st, 0),
-                                 .event = sq_col_u64(st, 1),
-                                 .endpoint = sq_col_u64(st, 2),
-                                 .due = sqlite3_column_int64(st, 3),
-                                 .lane = (uint8_t)sq_col_u64(st, 4),
-                                 .tries = (uint8_t)sq_col_u64(st, 5),
-                                 .attempts = (uint16_t)sq_col_u64(st, 6)};
-}
 
 /** Scans the queue upwards from op->next. */
 static int walk_table(struct sq_reader *r, struct th_walk *op, struct sq_budget *budget)
@@ -217,7 +147,7 @@ static int walk_table(struct sq_reader *r, struct th_walk *op, struct sq_budget 
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct th_queue_row row;
 
-        queue_row(st, &row);
+        sq_rows_queue(st, &row);
         if (op->count == op->max || sq_budget_spent(budget)) {
             op->next = row.no;
             break;
@@ -257,7 +187,7 @@ static bool walk_run(struct sq_reader *r, struct th_walk *op, struct sq_budget *
         sq_u64(one, 1, no);
         *rc = sqlite3_step(one);
         if (*rc == SQLITE_ROW)
-            queue_row(one, &op->rows[op->count++]);
+            sq_rows_queue(one, &op->rows[op->count++]);
         sqlite3_reset(one);
     }
     sqlite3_reset(st);

@@ -41,7 +41,7 @@ bool sq_find_event(struct sq_pager *p, uint64_t no)
         p->missing = no;
         return false;
     }
-    sq_event_row(p->event_st, p->op->with_data, &p->event);
+    sq_rows_event(p->event_st, p->op->with_data, &p->event);
     return true;
 }
 

@@ -13,17 +13,26 @@
 /* the newest attempts of the deliveries up to ?1 */
 #define LASTS "SELECT last FROM queue WHERE no<=?1 UNION ALL SELECT last FROM delivery WHERE no<=?1"
 
+/* of an event, what goes when its content is erased: a key may have been taken out of it */
+#define ERASED_BYTES SQ_BYTES_OF("data") "+" SQ_BYTES_OF("order_key")
+
 static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_BEGIN] = "BEGIN IMMEDIATE",
     [SQ_W_COMMIT] = "COMMIT",
     [SQ_W_PROBE] = "INSERT INTO counter(k,v) VALUES('probe',1) ON CONFLICT(k) DO UPDATE SET v = v + 1",
+    /* clang-format off */
     [SQ_W_EVENT] =
-        "INSERT INTO event(no,tenant,at,time,rnd,first,n,type,own_id,resource_type,resource_id,data)"
+        "INSERT INTO event(no,tenant,at,time,rnd,first,n,type,external_id,resource_type,resource_id,data)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
+    [SQ_W_EVENT_MORE] =
+        "INSERT INTO event(no,tenant,at,time,rnd,first,n,type,external_id,resource_type,resource_id,data,"
+        "deliver_at,expires_at,order_key,channels,traceparent,content_type)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+    /* clang-format on */
     [SQ_W_QUEUE] =
         "INSERT INTO queue(no,event,endpoint,due,lane,tries,attempts,last) VALUES(?1,?2,?3,?4,?5,0,0,0)",
-    [SQ_W_FAN_PUT] = "INSERT INTO fan(event,first,n,at,endpoints) VALUES(?1,?2,?3,?4,?5)",
-    [SQ_W_FAN_GET] = "SELECT first,n,at,endpoints FROM fan WHERE event=?1",
+    [SQ_W_FAN_PUT] = "INSERT INTO fan(event,first,n,at,endpoints,more) VALUES(?1,?2,?3,?4,?5,?6)",
+    [SQ_W_FAN_GET] = "SELECT first,n,at,endpoints,more FROM fan WHERE event=?1",
     [SQ_W_FAN_AFTER] = "SELECT event FROM fan WHERE event>?1 ORDER BY event LIMIT 1",
     [SQ_W_FAN_QUEUED] = "SELECT max(coalesce((SELECT no FROM queue WHERE no<?2 ORDER BY no DESC LIMIT 1),0),"
                         "coalesce((SELECT no FROM delivery WHERE no<?2 ORDER BY no DESC LIMIT 1),0),?1-1)",
@@ -35,17 +44,21 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_IDEM_PUT] = "INSERT INTO idem(day,tenant,key,body,first,n) VALUES(?1,?2,?3,?4,?5,?6)",
     [SQ_W_SAME_EVENT] = "SELECT first FROM event WHERE no=?1 AND tenant=?2 AND at=?3 AND rnd=?4",
     [SQ_W_QUEUE_GET] = "SELECT event,endpoint,lane,attempts,last,tries,due FROM queue WHERE no=?1",
-    [SQ_W_QUEUE_AGAIN] = "UPDATE queue SET due=?2,tries=?3,attempts=?4,last=?5 WHERE no=?1",
+    [SQ_W_QUEUE_AGAIN] = "UPDATE queue SET due=?2,tries=?3,attempts=?4,last=?5,lane=?6 WHERE no=?1",
     [SQ_W_QUEUE_DEL] = "DELETE FROM queue WHERE no=?1",
     [SQ_W_DELIVERY_PUT] = "INSERT INTO delivery(no,event,endpoint,ended,lane,tries,attempts,last,state)"
                           " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [SQ_W_DELIVERY_GET] =
         "SELECT event,endpoint,lane,attempts,last,tries,state,ended FROM delivery WHERE no=?1",
     [SQ_W_DELIVERY_DEL] = "DELETE FROM delivery WHERE no=?1",
+    /* clang-format off */
     [SQ_W_ATTEMPT] =
-        "INSERT INTO attempt(no,delivery,endpoint,prev,nth,at,status,class,flags,endpoint_rev,signed_at,"
-        "times,peer,sigs,detail,head,body)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+        "INSERT INTO attempt(no,delivery,endpoint,prev,nth,at,status,class,flags,endpoint_rev,signed_at,times,peer,sigs,"
+        "detail,head,body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+    [SQ_W_ATTEMPT_BATCH] =
+        "INSERT INTO attempt(no,delivery,endpoint,prev,nth,at,status,class,flags,endpoint_rev,signed_at,times,peer,sigs,"
+        "detail,head,body,batch) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+    /* clang-format on */
     [SQ_W_ATTEMPT_HEAD] = "SELECT prev,nth,at,status,class,endpoint_rev FROM attempt WHERE no=?1",
     [SQ_W_ATTEMPT_PREV] = "UPDATE attempt SET prev=?2 WHERE no=?1",
     [SQ_W_QUEUE_LAST] = "UPDATE queue SET last=?2 WHERE no=?1",
@@ -59,8 +72,8 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_ERASE_GET] = "SELECT pos FROM erasure WHERE event=?1",
     [SQ_W_ERASE_PUT] = "INSERT INTO erasure(event,at,pos) VALUES(?1,?2,?3)",
     [SQ_W_ERASE_POS] = "UPDATE erasure SET pos=?2 WHERE event=?1",
-    [SQ_W_ERASE_EVENT] = "SELECT tenant,first,n," SQ_BYTES_OF("data") " FROM event WHERE no=?1",
-    [SQ_W_ERASE_DATA] = "UPDATE event SET data=NULL WHERE no=?1",
+    [SQ_W_ERASE_EVENT] = "SELECT tenant,first,n," ERASED_BYTES " FROM event WHERE no=?1",
+    [SQ_W_ERASE_DATA] = "UPDATE event SET data=NULL,order_key=NULL WHERE no=?1",
     [SQ_W_ERASE_WAITING] = "SELECT count(*) FROM queue WHERE no>=?1 AND no<?2",
     [SQ_W_ERASE_MADE] = "SELECT count(*) FROM delivery WHERE no>=?1 AND no<?2",
     [SQ_W_ERASE_BYTES] = "SELECT prev,endpoint," SQ_BYTES_OF("sigs") "+" SQ_BYTES_OF("head") "+" SQ_BYTES_OF(
@@ -72,8 +85,8 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_ERASING_NEXT] = "SELECT tenant,at,pos FROM erasing ORDER BY tenant LIMIT 1",
     [SQ_W_ERASING_POS] = "UPDATE erasing SET pos=?2 WHERE tenant=?1",
     [SQ_W_ERASING_DEL] = "DELETE FROM erasing WHERE tenant=?1",
-    [SQ_W_ERASING_EVENTS] = "SELECT no,tenant,first,n,data IS NULL," SQ_BYTES_OF(
-        "data") " FROM event WHERE no>?1 ORDER BY no LIMIT 1000",
+    [SQ_W_ERASING_EVENTS] = "SELECT no,tenant,first,n,data IS NULL," ERASED_BYTES
+                            " FROM event WHERE no>?1 ORDER BY no LIMIT 1000",
     [SQ_W_ERASING_IDEM] = "DELETE FROM idem WHERE (day,tenant,key) IN (SELECT day,tenant,key FROM idem WHERE "
                           "day=?1 AND tenant=?2 LIMIT 1000)",
     [SQ_W_ERASING_CIDEM] = "DELETE FROM config_idem WHERE (day,tenant,key) IN (SELECT day,tenant,key FROM "
@@ -88,7 +101,7 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_ENDPOINT_REV] = "INSERT INTO endpoint_rev(endpoint,rev,at,conf) VALUES(?1,?2,?3,?4)"
                           " ON CONFLICT(endpoint,rev) DO UPDATE SET at=excluded.at, conf=excluded.conf",
     [SQ_W_PURGE_EVENTS] =
-        "SELECT no,at,first,n,tenant,own_id," SQ_EVENT_BYTES " FROM event ORDER BY no LIMIT ?1",
+        "SELECT no,at,first,n,tenant,external_id," SQ_EVENT_BYTES " FROM event ORDER BY no LIMIT ?1",
     [SQ_W_PURGE_QUEUED] = "SELECT endpoint FROM queue WHERE no<=?1",
     [SQ_W_PURGE_FANS] =
         "SELECT e.tenant,f.first,f.n FROM fan f JOIN event e ON e.no=f.event WHERE f.event<=?1",
@@ -102,7 +115,7 @@ static const char *const writer_sql[SQ_W_COUNT] = {
     [SQ_W_PURGE_LASTS] = "DELETE FROM attempt WHERE no IN (" LASTS ")",
     [SQ_W_ATTEMPT_DEL] = "DELETE FROM attempt WHERE no=?1",
     [SQ_W_PURGE_DROPPED] =
-        "SELECT endpoint,lane,attempts>0,count(*) FROM queue WHERE no<=?1 GROUP BY 1,2,3 ORDER BY 1",
+        "SELECT endpoint,lane&3,attempts>0,count(*) FROM queue WHERE no<=?1 GROUP BY 1,2,3 ORDER BY 1",
     [SQ_W_PURGE_QUEUE] = "DELETE FROM queue WHERE no<=?1",
     [SQ_W_PURGE_DELIVERY] = "DELETE FROM delivery WHERE no<=?1",
     [SQ_W_PURGE_EVENT] = "DELETE FROM event WHERE no<=?1",

@@ -140,7 +140,7 @@ int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row)
     sq_u64(st, 2, row->event);
     sq_u64(st, 3, row->endpoint);
     sq_i64(st, 4, row->due);
-    sq_u64(st, 5, row->lane);
+    sq_u64(st, 5, sq_rows_lane(row->lane, row->marks, row->order));
     w->next.queued++; /* a transaction that is rolled back puts back all of `next` */
     rc = sq_waiting_add(w, row->endpoint, row->lane, false, 1);
     return rc == SQLITE_OK ? sq_run(st) : rc;
@@ -149,7 +149,8 @@ int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row)
 /** room: deliveries that this op may still queue. */
 static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_new_event *e, uint32_t *room)
 {
-    sqlite3_stmt *st = w->st[SQ_W_EVENT];
+    bool more = sq_rows_has_more(&e->more);
+    sqlite3_stmt *st = w->st[more ? SQ_W_EVENT_MORE : SQ_W_EVENT];
     int rc;
 
     e->no = take(&w->next.event, 1);
@@ -157,7 +158,7 @@ static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_n
     sq_u64(st, 1, e->no);
     sq_u64(st, 2, a->tenant);
     sq_i64(st, 3, a->at.ms);
-    sq_i64(st, 4, e->time.ms);
+    sq_i64(st, 4, sq_rows_time(e->time, a->at));
     sq_u64(st, 5, e->rnd);
     sq_u64(st, 6, e->first_delivery);
     sq_u64(st, 7, e->endpoint_count);
@@ -166,6 +167,8 @@ static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_n
     sq_text(st, 10, e->resource_type);
     sq_text(st, 11, e->resource_id);
     sq_text(st, 12, e->data);
+    if (more)
+        sq_rows_bind_more(st, 13, &e->more);
     rc = sq_run(st);
     e->queued = e->endpoint_count < *room ? e->endpoint_count : *room;
     *room -= e->queued;
@@ -173,8 +176,10 @@ static int put_event(struct sq_writer *w, const struct th_accept *a, struct th_n
         rc = sq_queue_put(w, &(struct th_queue_row){.no = e->first_delivery + i,
                                                     .event = e->no,
                                                     .endpoint = e->endpoints[i],
-                                                    .due = a->at.ms,
-                                                    .lane = e->lane});
+                                                    .due = sq_rows_due(&e->more, a->at),
+                                                    .lane = e->lane,
+                                                    .marks = e->marks ? e->marks[i] : 0,
+                                                    .order = e->orders ? e->orders[i] : 0});
     if (rc == SQLITE_OK && e->external_id.n) {
         st = w->st[SQ_W_OWN_PUT];
         sq_u64(st, 1, a->tenant);
@@ -198,29 +203,37 @@ static int put_idem(struct sq_writer *w, const struct th_accept *a, uint64_t day
     return sq_run(st);
 }
 
-/** Binding would cut what SQLite cannot hold, so it is refused before. */
+/** Binding would cut what SQLite cannot hold, so it is refused before; and what a column has no room for. */
+static enum th_error check_event(const struct th_new_event *e)
+{
+    const struct th_span texts[] = {
+        e->data,           e->type,          e->external_id,      e->resource_type,    e->resource_id,
+        e->more.order_key, e->more.channels, e->more.traceparent, e->more.content_type};
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].n > SQ_BYTES_MAX)
+            return TH_TOO_LARGE;
+    for (uint32_t i = 0; i < e->endpoint_count; i++)
+        if ((e->marks && e->marks[i] & ~TH_MARKS) || (e->orders && e->orders[i] > TH_ORDER_MAX))
+            return TH_BUG;
+    return TH_OK;
+}
+
 static enum th_error check_accept(const struct th_accept *a)
 {
-    if (a->count == 0 || a->count > 1000)
-        return TH_BUG;
-    for (uint32_t i = 0; i < a->count; i++) {
-        const struct th_new_event *e = &a->events[i];
+    enum th_error error = a->count == 0 || a->count > 1000 ? TH_BUG : TH_OK;
 
-        if (e->data.n > SQ_BYTES_MAX || e->type.n > SQ_BYTES_MAX || e->external_id.n > SQ_BYTES_MAX ||
-            e->resource_type.n > SQ_BYTES_MAX || e->resource_id.n > SQ_BYTES_MAX)
-            return TH_TOO_LARGE;
-    }
-    return TH_OK;
+    for (uint32_t i = 0; error == TH_OK && i < a->count; i++)
+        error = check_event(&a->events[i]);
+    return error;
 }
 
 static uint64_t bytes_of(const struct th_accept *a)
 {
     uint64_t n = 0;
 
-    for (uint32_t i = 0; i < a->count; i++) {
-        const struct th_new_event *e = &a->events[i];
-        n += e->type.n + e->data.n + e->external_id.n + e->resource_type.n + e->resource_id.n;
-    }
+    for (uint32_t i = 0; i < a->count; i++)
+        n += TH_EVENT_BYTES(&a->events[i]);
     return n;
 }
 
@@ -308,10 +321,13 @@ int sq_find_delivery(struct sq_writer *w, uint64_t no, struct sq_stored *d)
             d->ended = i == 1;
             d->event = sq_col_u64(st, 0);
             d->endpoint = sq_col_u64(st, 1);
-            d->lane = sq_col_u64(st, 2);
+            d->lane = sq_rows_lane_of(sq_col_u64(st, 2));
+            d->marks = sq_rows_marks_of(sq_col_u64(st, 2));
+            d->order = sq_rows_order_of(sq_col_u64(st, 2));
             d->attempts = sq_col_u64(st, 3);
             d->last = sq_col_u64(st, 4);
-            d->tries = sq_col_u64(st, 5);
+            d->tries = (uint8_t)sq_col_u64(st, 5);
+            d->round = i ? 0 : sqlite3_column_int64(st, 5) >> 8;
             d->due_or_state = sqlite3_column_int64(st, 6);
             d->ended_at = i ? sqlite3_column_int64(st, 7) : 0;
         }
@@ -325,14 +341,14 @@ int sq_find_delivery(struct sq_writer *w, uint64_t no, struct sq_stored *d)
 static int put_attempt(struct sq_writer *w, const struct th_settle *s, uint64_t endpoint, uint64_t prev,
                        uint64_t *no)
 {
-    sqlite3_stmt *st = w->st[SQ_W_ATTEMPT];
+    sqlite3_stmt *st = w->st[s->row.batch ? SQ_W_ATTEMPT_BATCH : SQ_W_ATTEMPT];
     const struct th_attempt_row *r = &s->row;
     struct sq_packed packed;
     int rc;
 
     align(&w->next.attempt, r->at.ms);
     *no = take(&w->next.attempt, 1);
-    sq_pack(&packed, r);
+    sq_rows_pack(&packed, r);
     sq_u64(st, 1, *no);
     sq_u64(st, 2, s->delivery);
     sq_u64(st, 3, endpoint);
@@ -345,13 +361,15 @@ static int put_attempt(struct sq_writer *w, const struct th_settle *s, uint64_t 
            (r->truncated ? SQ_TRUNCATED : 0u) | (r->reused ? SQ_REUSED : 0u) | (r->ok ? SQ_OK : 0u) |
                (r->decoded ? SQ_DECODED : 0u));
     sq_u64(st, 10, r->endpoint_rev);
-    sq_i64(st, 11, r->signed_at);
+    sq_i64(st, 11, sq_rows_signed_at(r));
     sq_blob(st, 12, th_span(packed.times, sizeof packed.times));
     sq_blob(st, 13, th_span(packed.peer, packed.peer_n));
     sq_text(st, 14, r->sigs);
     sq_text(st, 15, r->detail);
     sq_blob(st, 16, r->head);
     sq_blob(st, 17, r->body);
+    if (r->batch)
+        sq_u64(st, 18, r->batch);
     rc = sq_run(st);
     if (rc != SQLITE_OK)
         return rc;
@@ -368,7 +386,7 @@ int sq_put_ended(struct sq_writer *w, uint64_t no, const struct sq_stored *d, in
     sq_u64(st, 2, d->event);
     sq_u64(st, 3, d->endpoint);
     sq_i64(st, 4, ended);
-    sq_u64(st, 5, d->lane);
+    sq_u64(st, 5, sq_rows_lane(d->lane, d->marks, d->order));
     sq_u64(st, 6, tries);
     sq_u64(st, 7, attempts);
     sq_u64(st, 8, last);
@@ -499,6 +517,7 @@ static int settle(struct sq_writer *w, struct th_settle *s)
     if (rc != SQLITE_OK)
         return rc;
     s->applied = true;
+    d.marks |= s->marks;
     if (s->next != TH_DS_QUEUED) {
         int64_t total_us = s->row.us[4] > 0 ? s->row.us[4] : 0;
 
@@ -515,9 +534,10 @@ static int settle(struct sq_writer *w, struct th_settle *s)
     st = w->st[SQ_W_QUEUE_AGAIN];
     sq_u64(st, 1, s->delivery);
     sq_i64(st, 2, s->due.ms);
-    sq_u64(st, 3, s->tries);
+    sq_u64(st, 3, sq_rows_tries(s->tries, d.round ? d.round : r->at.ms));
     sq_u64(st, 4, d.attempts + 1);
     sq_u64(st, 5, no);
+    sq_u64(st, 6, sq_rows_lane(d.lane, d.marks, d.order));
     return sq_run(st);
 }
 
@@ -536,13 +556,13 @@ static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, c
     sq_u64(st, 1, no);
     if (d->queued) {
         sq_i64(st, 2, at);
-        sq_u64(st, 3, lane);
+        sq_u64(st, 3, sq_rows_lane(lane, d->marks, d->order));
         return sq_run(st);
     }
     sq_u64(st, 2, d->event);
     sq_u64(st, 3, d->endpoint);
     sq_i64(st, 4, at);
-    sq_u64(st, 5, lane);
+    sq_u64(st, 5, sq_rows_lane(lane, d->marks, d->order));
     sq_u64(st, 6, d->attempts);
     sq_u64(st, 7, d->last);
     rc = sq_run(st);
@@ -588,6 +608,7 @@ static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
         m->moved[i] = d.queued || (d.ended && d.due_or_state == TH_DS_CANCELLED && d.ended_at == m->at.ms);
         if (!d.queued)
             return SQLITE_OK;
+        d.marks |= m->marks;
         return sq_put_ended(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
     }
     if (!may_move(m, &d))
@@ -599,7 +620,8 @@ static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
     m->erased += erased;
     if (rc != SQLITE_OK || gone || erased)
         return rc;
-    lane = d.lane == TH_LANE_TEST || m->what == TH_MOVE_HURRY ? (uint8_t)d.lane : m->lane;
+    lane = d.lane == TH_LANE_TEST || m->what == TH_MOVE_HURRY ? d.lane : m->lane;
+    d.marks |= m->marks;
     rc = requeue(w, m->at.ms, lane, no, &d);
     m->moved[i] = rc == SQLITE_OK;
     if (m->rows && m->moved[i])
@@ -609,6 +631,8 @@ static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
                                            .due = m->at.ms,
                                            .lane = lane,
                                            .tries = 0,
+                                           .marks = d.marks,
+                                           .order = d.order,
                                            .attempts = (uint16_t)d.attempts};
     return rc;
 }

@@ -3,6 +3,7 @@ import base64
 import contextlib
 import sqlite3
 
+from harness import forms
 from harness.command import tenterhook
 from harness.expect import eventually
 from harness.receiver import Reply
@@ -134,7 +135,7 @@ def test_integers_of_before_stay(server, receiver, tmp_path):
     integers(running, target, 3)
     running.stop()
     with contextlib.closing(sqlite3.connect(running.data / "tenterhook.db")) as db:
-        db.executescript("delete from meta where k like 'plain_%'; pragma user_version = 5")
+        db.executescript(forms.TO_5)
         stored = {kind: [no for (no,) in db.execute(f"select no from {kind}")] for kind in ("endpoint", "delivery", "attempt")}
     running.start()
     old = shown(running)

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from harness import forms
 from harness.client import Api
 from harness.expect import eventually, problem, settled
 from harness.receiver import Reply
@@ -126,9 +127,7 @@ def test_an_older_database_is_brought_up_and_said(server):
     running.stop()
     with sqlite3.connect(database(running.data)) as db:
         newest = db.execute("pragma user_version").fetchone()[0]
-        db.executescript("drop table fan; drop table usage; drop table erasure; drop table erasing;"
-                         "alter table fact drop column rest_since; alter table fact drop column rest_until;"
-                         "pragma user_version = 1")  # as the first version left it
+        db.executescript(forms.TO_1)  # as the first version left it
     db.close()
     running.start()
     running.api.get(f"/v1/events/{event}").expect(200)

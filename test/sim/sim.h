@@ -10,6 +10,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "engine/engine.h"
+#include "model/store_memory.h"
 #include "options/dialects.h"
 #include <setjmp.h>
 #include <stdarg.h>

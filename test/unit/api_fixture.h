@@ -17,6 +17,7 @@
 
 #define OPERATOR "operator-key-of-the-tests"
 #include "lib/crypto.h"
+#include "model/store_memory.h"
 
 /* ---- dialects from JSON text ---- */
 

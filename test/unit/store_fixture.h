@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "port/store.h"
+#include "model/store_memory.h"
 #include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
@@ -342,6 +342,16 @@ static inline int fx_tear_down(void **state)
     fx_free(*state);
     return 0;
 }
+
+/* SQL that takes a closed SQLite store back by the newest form, for tests of what an earlier program has left. */
+#define FX_BEFORE_ROOM                                                                                       \
+    "UPDATE event SET time=at WHERE time=1; UPDATE attempt SET signed_at=at/1000 WHERE signed_at=1;"         \
+    "UPDATE queue SET lane=lane&3, tries=tries&255; UPDATE delivery SET lane=lane&3;"                        \
+    "ALTER TABLE event DROP COLUMN deliver_at; ALTER TABLE event DROP COLUMN expires_at;"                    \
+    "ALTER TABLE event DROP COLUMN order_key; ALTER TABLE event DROP COLUMN channels;"                       \
+    "ALTER TABLE event DROP COLUMN traceparent; ALTER TABLE event DROP COLUMN content_type;"                 \
+    "ALTER TABLE fan DROP COLUMN more; ALTER TABLE attempt DROP COLUMN batch;"                               \
+    "ALTER TABLE event RENAME COLUMN external_id TO own_id; PRAGMA user_version=6;"
 
 #define BOTH(test)                                                                                           \
     {#test " (memory)", test, fx_set_up_memory, fx_tear_down, NULL},                                         \

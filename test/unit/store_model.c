@@ -76,12 +76,47 @@ static int tear_down(void **state)
 
 /* ---- writes ---- */
 
+/* Some of what an event may carry beside its data; of its deliveries, for as many as there may be. */
+static void carry_more(struct pair *p, struct th_new_event *e, uint64_t orders[4], uint8_t marks[4])
+{
+    for (int i = 0; i < 4; i++) {
+        orders[i] = below(p, 2) ? next_random(p) & TH_ORDER_MAX : 0;
+        marks[i] = below(p, 2) ? (uint8_t)below(p, TH_MARKS + 1) : 0;
+    }
+    e->orders = below(p, 2) ? orders : NULL;
+    e->marks = below(p, 2) ? marks : NULL;
+    if (below(p, 2))
+        e->more.deliver_at = (int64_t)p->clock + (int64_t)below(p, 1000000);
+    if (below(p, 2))
+        e->more.expires_at = (int64_t)p->clock + (int64_t)below(p, 1000000);
+    if (below(p, 2))
+        e->more.order_key = TH_LIT("key-1");
+    if (below(p, 2))
+        e->more.channels = TH_LIT("a\nb");
+    if (below(p, 2))
+        e->more.traceparent = TH_LIT("00-1-2-00");
+    if (below(p, 2))
+        e->more.content_type = TH_LIT("text/plain");
+}
+
+/* One number for what an event carries. */
+static uint64_t sum_of_more(const struct th_event_row *r)
+{
+    const struct th_event_more *m = &r->more;
+
+    return (uint64_t)r->time.ms * 31 + (uint64_t)m->deliver_at * 7 + (uint64_t)m->expires_at +
+           m->order_key.n * 1000 + m->channels.n * 10000 + m->traceparent.n * 100000 +
+           m->content_type.n * 1000000;
+}
+
 static void do_accept(struct pair *p, uint32_t count, uint32_t max_endpoints)
 {
     static struct th_new_event a[1000], b[1000];
     static uint64_t endpoints[1000][4];
     static char ids[1000][16];
     static const char *const types[] = {"order.created", "order.paid", "user.left"};
+    static uint64_t orders[1000][4];
+    static uint8_t marks[1000][4];
     uint64_t tenant = 1 + below(p, 2);
     struct th_accept x, y;
 
@@ -93,6 +128,9 @@ static void do_accept(struct pair *p, uint32_t count, uint32_t max_endpoints)
         a[i] = fx_event(endpoints[i], n, "{\"k\":[1,2,3]}");
         a[i].type = th_str(types[below(p, 3)]);
         a[i].rnd = below(p, 1u << 27);
+        a[i].time.ms = below(p, 2) ? (int64_t)p->clock : (int64_t)below(p, 3);
+        if (below(p, 8) == 0)
+            carry_more(p, &a[i], orders[i], marks[i]);
         if (count < 10 && below(p, 4) == 0) {
             snprintf(ids[i], sizeof ids[i], "own%u", below(p, 500));
             a[i].external_id = th_str(ids[i]);
@@ -170,6 +208,9 @@ static void do_settle(struct pair *p)
 
     x.row.at.ms = (int64_t)p->clock;
     x.row.status = (uint16_t)(200 + below(p, 3));
+    x.row.signed_at = below(p, 2) ? x.row.at.ms / 1000 : (int64_t)below(p, 3);
+    x.row.batch = below(p, 3) ? 0 : x.delivery;
+    x.marks = below(p, 3) ? 0 : (uint8_t)below(p, TH_MARKS + 1);
     y = x;
     assert_int_equal(run_on(p->mem, &x.op), run_on(p->sql, &y.op));
     assert_int_equal(x.applied, y.applied);
@@ -183,6 +224,7 @@ static void do_move(struct pair *p)
     struct th_move x = {.op = {.kind = TH_OP_MOVE},
                         .what = TH_MOVE_CANCEL + below(p, 4),
                         .lane = TH_LANE_MANUAL,
+                        .marks = below(p, 3) ? 0 : (uint8_t)below(p, TH_MARKS + 1),
                         .at = {(int64_t)p->clock},
                         .count = 5,
                         .deliveries = list},
@@ -203,6 +245,9 @@ static void do_move(struct pair *p)
         assert_int_equal(ra[i].no, rb[i].no);
         assert_int_equal(ra[i].attempts, rb[i].attempts);
         assert_int_equal(ra[i].due, rb[i].due);
+        assert_int_equal(ra[i].order, rb[i].order);
+        assert_int_equal(ra[i].marks, rb[i].marks);
+        assert_int_equal(ra[i].round, rb[i].round);
     }
 }
 
@@ -269,7 +314,7 @@ static void do_erase(struct pair *p)
 /* ---- reads ---- */
 
 struct found {
-    uint64_t no, other, status;
+    uint64_t no, other, status, more;
 };
 
 static uint32_t collect(struct fx *f, struct th_page page, struct found *out, uint32_t max)
@@ -285,17 +330,21 @@ static uint32_t collect(struct fx *f, struct th_page page, struct found *out, ui
             if (page.kind == TH_PAGE_EVENTS) {
                 const struct th_event_row *r = &page.rows.events[i];
 
-                *at = (struct found){r->no, r->first_delivery, r->type.n + (r->erased ? 1000 : 0)};
+                *at = (struct found){r->no, r->first_delivery, r->type.n + (r->erased ? 1000 : 0),
+                                     sum_of_more(r)};
             } else if (page.kind == TH_PAGE_DELIVERIES) {
                 const struct th_delivery_row *r = &page.rows.deliveries[i];
 
                 *at = (struct found){r->no, r->event.no,
-                                     (uint64_t)r->state << 32 | (uint64_t)r->attempts << 16 | r->last.status};
+                                     (uint64_t)r->state << 32 | (uint64_t)r->attempts << 16 | r->last.status,
+                                     sum_of_more(&r->event) + r->marks * 3 + r->order * 5};
                 assert_true(r->last_attempt || !r->attempts);
             } else {
                 const struct th_attempt_view *r = &page.rows.attempts[i];
 
-                *at = (struct found){r->no, r->delivery, r->row.status};
+                *at = (struct found){r->no, r->delivery, r->row.status,
+                                     r->of.marks * 3 + r->of.order * 5 + (uint64_t)r->row.signed_at * 7 +
+                                         r->row.batch * 11};
             }
         }
         page.before = page.next;
@@ -331,6 +380,7 @@ static void compare_page(struct pair *p)
         assert_int_equal(a[i].no, b[i].no);
         assert_int_equal(a[i].other, b[i].other);
         assert_int_equal(a[i].status, b[i].status);
+        assert_int_equal(a[i].more, b[i].more);
     }
 }
 
@@ -369,7 +419,9 @@ static uint64_t walk_all(struct fx *f, uint64_t endpoint, uint32_t max, uint32_t
         for (uint32_t i = 0; i < n; i++) {
             assert_true(rows[i].no > before);
             before = rows[i].no;
-            sum = sum * 31 + rows[i].no * 7 + rows[i].attempts + rows[i].endpoint * 3;
+            sum = sum * 31 + rows[i].no * 7 + rows[i].attempts + rows[i].endpoint * 3 + rows[i].order * 5 +
+                  rows[i].marks * 11 + (uint64_t)rows[i].round * 13 + (uint64_t)rows[i].due * 17 +
+                  rows[i].tries * 19;
         }
         *count += n;
     } while (next);

@@ -175,9 +175,10 @@ static void an_older_version_is_brought_up(void **state)
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     assert_int_equal(c.result, TH_SETTINGS_DONE);
     fx_close(f);
-    run_sql(f, "DROP TABLE fan; DROP TABLE usage; DELETE FROM counter WHERE k LIKE 'use%';"
-               "ALTER TABLE fact DROP COLUMN rest_since; ALTER TABLE fact DROP COLUMN rest_until;"
-               "PRAGMA user_version=1"); /* as the first version left it */
+    run_sql(f,
+            FX_BEFORE_ROOM "DROP TABLE fan; DROP TABLE usage; DELETE FROM counter WHERE k LIKE 'use%';"
+                           "ALTER TABLE fact DROP COLUMN rest_since; ALTER TABLE fact DROP COLUMN rest_until;"
+                           "PRAGMA user_version=1"); /* as the first version left it */
     fx_open(f);
     f->store->vt->usage(f->store, 1, &use);
     assert_int_equal(use.bytes, 13 + 7 + 5 + 3); /* what was there before it was counted */

@@ -1,6 +1,6 @@
 /* Fan-out of the memory store: the rows of an accept are kept until all are queued, a step at a time. How far
  * that is, the deliveries in its range say. A step that finds no memory leaves no trace. See store_memory.c. */
-#include "store/store_memory_int.h"
+#include "model/store_memory_int.h"
 
 struct mem_fan *mem_fan_new(uint32_t n)
 {
@@ -23,11 +23,7 @@ void mem_fan_add(struct mem_store *s, struct mem_fan *fan, const struct th_accep
     fan->first = a->events[0].first_delivery;
     for (uint32_t i = 0; i < a->count; i++)
         for (uint32_t k = 0; k < a->events[i].endpoint_count; k++, n++)
-            fan->rows[n] = (struct th_queue_row){.no = fan->first + n,
-                                                 .event = a->events[i].no,
-                                                 .endpoint = a->events[i].endpoints[k],
-                                                 .due = a->at.ms,
-                                                 .lane = a->events[i].lane};
+            fan->rows[n] = mem_new_row(a, &a->events[i], k);
 }
 
 void mem_fan_drop(struct mem_store *s, uint64_t event)
@@ -69,12 +65,7 @@ static bool make(const struct mem_store *s, const struct mem_fan *fan, struct th
             made[f->count] = th_calloc(1, sizeof(*made[0]));
             if (!made[f->count])
                 return false;
-            *made[f->count] = (struct mem_delivery){.no = row->no,
-                                                    .event = row->event,
-                                                    .endpoint = row->endpoint,
-                                                    .due = row->due,
-                                                    .state = TH_DS_QUEUED,
-                                                    .lane = row->lane};
+            *made[f->count] = mem_delivery_of(row);
         }
         f->count++;
     }

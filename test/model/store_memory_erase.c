@@ -1,9 +1,9 @@
 /* Erasing what events say, in the memory store: one event a step. See store_memory.c. */
-#include "store/store_memory_int.h"
+#include "model/store_memory_int.h"
 
 static void empty(struct mem_store *s, struct mem_event *ev, struct th_erase *e)
 {
-    ev->row.data = (struct th_span){"", 0};
+    ev->row.data = ev->row.more.order_key = (struct th_span){"", 0};
     ev->row.erased = e->at.ms;
     for (struct mem_idem *i = s->idem; i; i = i->next)
         if (i->tenant == ev->row.tenant && i->first <= ev->row.no && i->first + i->n > ev->row.no)
@@ -16,7 +16,7 @@ static void empty(struct mem_store *s, struct mem_event *ev, struct th_erase *e)
                 e->cancelled[e->cancelled_count++] = d->no;
             d->state = TH_DS_CANCELLED;
             d->ended = e->at.ms;
-            d->due = 0;
+            d->due = d->round = 0;
         }
         for (struct mem_attempt *a = d ? mem_find(&s->attempts, d->last) : NULL; a;
              a = mem_find(&s->attempts, a->prev))

@@ -1,9 +1,9 @@
-/* What the files of the memory store share. Private to src/store/store_memory*.c. */
+/* What the files of the memory store share. Private to test/model. */
 #ifndef TH_STORE_MEMORY_INT_H
 #define TH_STORE_MEMORY_INT_H
 #include "base/alloc.h"
 #include "base/map.h"
-#include "port/store.h"
+#include "model/store_memory.h"
 
 /** Rows in order of their number; each begins with it. */
 struct mem_vec {
@@ -19,10 +19,10 @@ struct mem_event {
 };
 
 struct mem_delivery {
-    uint64_t no, event, endpoint, last;
-    int64_t due, ended;
+    uint64_t no, event, endpoint, last, order;
+    int64_t due, ended, round;
     enum th_delivery_state state;
-    uint8_t lane, tries;
+    uint8_t lane, tries, marks;
     uint16_t attempts;
 };
 
@@ -101,6 +101,15 @@ size_t mem_lower(const struct mem_vec *v, uint64_t no);
 void *mem_find(const struct mem_vec *v, uint64_t no);
 /** Takes a row out without freeing it. */
 void mem_take_out(struct mem_vec *v, uint64_t no);
+/** Its row in the queue. */
+struct th_queue_row mem_queue_row(const struct mem_delivery *d);
+/** The delivery that such a row says, before its first attempt. */
+struct mem_delivery mem_delivery_of(const struct th_queue_row *row);
+/** Row i of the deliveries of an event, of those that an accept makes. */
+struct th_queue_row mem_new_row(const struct th_accept *a, const struct th_new_event *e, uint32_t i);
+/** The spans of an event's row, `data` among them; so many. */
+#define MEM_SPANS 9
+void mem_spans(struct th_event_row *row, struct th_span *spans[MEM_SPANS]);
 /** Copies a span to *at and moves it on. */
 struct th_span mem_put(char **at, struct th_span s);
 uint64_t mem_day(int64_t wall_ms);

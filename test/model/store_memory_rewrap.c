@@ -1,5 +1,5 @@
 /* Encrypted values of the reference store: the plain meaning of TH_OP_REWRAP, without any thought of speed. */
-#include "store/store_memory_int.h"
+#include "model/store_memory_int.h"
 
 static int order(const struct th_encrypted *a, const struct th_encrypted *b)
 {

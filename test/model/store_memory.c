@@ -11,7 +11,7 @@
  * TH_UNKNOWN with `apply`.
  *
  * One thread only, that of the caller. */
-#include "store/store_memory_int.h"
+#include "model/store_memory_int.h"
 
 bool mem_room(struct mem_vec *v, size_t more)
 {

@@ -3,7 +3,7 @@
  * events, a bounded number a step, with their deliveries and attempts. Refused: another version than the
  * expected one, keys used with another body, ids of tenants that exist. A change first makes everything that
  * can fail (memory), then changes the rows, so that a failed one leaves no trace. See store_memory.c. */
-#include "store/store_memory_int.h"
+#include "model/store_memory_int.h"
 
 /* ---- settings ---- */
 

@@ -1,6 +1,6 @@
 /* The reads of the memory store: every row is looked at, newest first. A page's spans point into one block of
  * copies made for it, so that they stay valid whatever is written later. See store_memory.c. */
-#include "store/store_memory_int.h"
+#include "model/store_memory_int.h"
 
 /* ---- load and walk ---- */
 
@@ -9,22 +9,20 @@ static void load(struct mem_store *s, struct th_load *op)
     th_buf_reset(&op->mem);
     for (uint32_t i = 0; i < op->count; i++) {
         const struct mem_event *e = mem_find(&s->events, op->events[i]);
+        struct th_span *spans[MEM_SPANS];
 
         op->rows[i] = e ? e->row : (struct th_event_row){0};
-        if (e) {
-            th_buf_span(&op->mem, e->row.type);
-            th_buf_span(&op->mem, e->row.data);
-            th_buf_span(&op->mem, e->row.external_id);
-            th_buf_span(&op->mem, e->row.resource_type);
-            th_buf_span(&op->mem, e->row.resource_id);
-        }
+        mem_spans(&op->rows[i], spans);
+        for (size_t j = 0; e && j < MEM_SPANS; j++)
+            th_buf_span(&op->mem, *spans[j]);
     }
     op->op.error = op->mem.failed;
     for (uint32_t i = 0, at = 0; op->mem.failed == TH_OK && i < op->count; i++) {
         struct th_event_row *r = &op->rows[i];
-        struct th_span *spans[] = {&r->type, &r->data, &r->external_id, &r->resource_type, &r->resource_id};
+        struct th_span *spans[MEM_SPANS];
 
-        for (size_t j = 0; r->no && j < 5; j++) {
+        mem_spans(r, spans);
+        for (size_t j = 0; r->no && j < MEM_SPANS; j++) {
             spans[j]->p = spans[j]->n ? op->mem.p + at : "";
             at += (uint32_t)spans[j]->n;
         }
@@ -45,13 +43,7 @@ static void walk(struct mem_store *s, struct th_walk *op)
             op->next = d->no;
             return;
         }
-        op->rows[op->count++] = (struct th_queue_row){.no = d->no,
-                                                      .event = d->event,
-                                                      .endpoint = d->endpoint,
-                                                      .due = d->due,
-                                                      .lane = d->lane,
-                                                      .tries = d->tries,
-                                                      .attempts = d->attempts};
+        op->rows[op->count++] = mem_queue_row(d);
     }
 }
 
@@ -106,12 +98,13 @@ static struct th_span copy(struct mem_page *mem, struct th_span s)
 static struct th_event_row copy_event(const struct th_page *op, const struct mem_event *e)
 {
     struct th_event_row r = e->row;
+    struct th_span *spans[MEM_SPANS];
 
-    r.type = copy(op->mem, r.type);
-    r.data = op->with_data ? copy(op->mem, r.data) : (struct th_span){"", 0};
-    r.external_id = copy(op->mem, r.external_id);
-    r.resource_type = copy(op->mem, r.resource_type);
-    r.resource_id = copy(op->mem, r.resource_id);
+    if (!op->with_data)
+        r.data = (struct th_span){"", 0};
+    mem_spans(&r, spans);
+    for (size_t i = 0; i < MEM_SPANS; i++)
+        *spans[i] = copy(op->mem, *spans[i]);
     return r;
 }
 
@@ -191,6 +184,8 @@ static struct th_delivery_row delivery_of(const struct mem_delivery *d)
                                     .state = d->state,
                                     .lane = d->lane,
                                     .tries = d->tries,
+                                    .marks = d->marks,
+                                    .order = d->order,
                                     .attempts = d->attempts,
                                     .due = d->due,
                                     .ended = d->ended};

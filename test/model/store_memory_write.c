@@ -1,7 +1,7 @@
 /* The writes of the memory store: what each means, in the plainest form. An op first makes everything that
  * can fail (memory), then changes the rows, so that a failed op leaves no trace. Settings and retention are
  * in store_memory_settings.c. See store_memory.c. */
-#include "store/store_memory_int.h"
+#include "model/store_memory_int.h"
 
 static void align(uint64_t *next, int64_t at_ms)
 {
@@ -49,10 +49,25 @@ static size_t own_key(char *to, uint64_t tenant, struct th_span id)
     return sizeof tenant + id.n;
 }
 
+void mem_spans(struct th_event_row *row, struct th_span *spans[MEM_SPANS])
+{
+    struct th_span *all[MEM_SPANS] = {&row->type,
+                                      &row->data,
+                                      &row->external_id,
+                                      &row->resource_type,
+                                      &row->resource_id,
+                                      &row->more.order_key,
+                                      &row->more.channels,
+                                      &row->more.traceparent,
+                                      &row->more.content_type};
+
+    memcpy(spans, all, sizeof all);
+}
+
 static struct mem_event *new_event(const struct th_accept *a, const struct th_new_event *e)
 {
-    size_t n = e->type.n + e->data.n + e->external_id.n + e->resource_type.n + e->resource_id.n;
-    struct mem_event *m = th_calloc(1, sizeof *m + n + 1);
+    struct mem_event *m = th_calloc(1, sizeof *m + TH_EVENT_BYTES(e) + 1);
+    struct th_span *spans[MEM_SPANS];
     char *at;
 
     if (!m)
@@ -63,11 +78,15 @@ static struct mem_event *new_event(const struct th_accept *a, const struct th_ne
                                    .time = e->time,
                                    .rnd = e->rnd,
                                    .deliveries = e->endpoint_count,
-                                   .type = mem_put(&at, e->type),
-                                   .data = mem_put(&at, e->data),
-                                   .external_id = mem_put(&at, e->external_id),
-                                   .resource_type = mem_put(&at, e->resource_type),
-                                   .resource_id = mem_put(&at, e->resource_id)};
+                                   .type = e->type,
+                                   .data = e->data,
+                                   .external_id = e->external_id,
+                                   .resource_type = e->resource_type,
+                                   .resource_id = e->resource_id,
+                                   .more = e->more};
+    mem_spans(&m->row, spans);
+    for (size_t i = 0; i < MEM_SPANS; i++)
+        *spans[i] = mem_put(&at, *spans[i]);
     if (!e->external_id.n)
         return m;
     m->own_key = th_malloc(sizeof(uint64_t) + e->external_id.n);
@@ -165,6 +184,43 @@ static bool own_taken(struct mem_store *s, const struct th_accept *a, uint32_t i
     return false;
 }
 
+struct th_queue_row mem_queue_row(const struct mem_delivery *d)
+{
+    return (struct th_queue_row){.no = d->no,
+                                 .event = d->event,
+                                 .endpoint = d->endpoint,
+                                 .order = d->order,
+                                 .due = d->due,
+                                 .round = d->round,
+                                 .lane = d->lane,
+                                 .tries = d->tries,
+                                 .marks = d->marks,
+                                 .attempts = d->attempts};
+}
+
+struct th_queue_row mem_new_row(const struct th_accept *a, const struct th_new_event *e, uint32_t i)
+{
+    return (struct th_queue_row){.no = e->first_delivery + i,
+                                 .event = e->no,
+                                 .endpoint = e->endpoints[i],
+                                 .order = e->orders ? e->orders[i] : 0,
+                                 .due = e->more.deliver_at > a->at.ms ? e->more.deliver_at : a->at.ms,
+                                 .lane = e->lane,
+                                 .marks = e->marks ? e->marks[i] : 0};
+}
+
+struct mem_delivery mem_delivery_of(const struct th_queue_row *row)
+{
+    return (struct mem_delivery){.no = row->no,
+                                 .event = row->event,
+                                 .endpoint = row->endpoint,
+                                 .order = row->order,
+                                 .due = row->due,
+                                 .state = TH_DS_QUEUED,
+                                 .lane = row->lane,
+                                 .marks = row->marks};
+}
+
 static void link_event(struct mem_store *s, const struct th_accept *a, struct th_new_event *e,
                        struct mem_event *m, struct mem_delivery **deliveries)
 {
@@ -172,12 +228,8 @@ static void link_event(struct mem_store *s, const struct th_accept *a, struct th
     e->first_delivery = m->row.first_delivery = s->next_delivery;
     s->events.v[s->events.n++] = &m->row.no;
     for (uint32_t i = 0; i < e->queued; i++) {
-        *deliveries[i] = (struct mem_delivery){.no = s->next_delivery + i,
-                                               .event = e->no,
-                                               .endpoint = e->endpoints[i],
-                                               .due = a->at.ms,
-                                               .state = TH_DS_QUEUED,
-                                               .lane = e->lane};
+        struct th_queue_row row = mem_new_row(a, e, i);
+        *deliveries[i] = mem_delivery_of(&row);
         s->deliveries.v[s->deliveries.n++] = &deliveries[i]->no;
     }
     s->next_delivery += e->endpoint_count;
@@ -197,8 +249,7 @@ struct th_usage mem_usage(const struct mem_store *s, uint64_t tenant)
     for (size_t i = 0; i < s->events.n; i++) {
         const struct th_event_row *r = &((const struct mem_event *)s->events.v[i])->row;
         if (r->tenant == tenant)
-            use.bytes +=
-                (int64_t)(r->type.n + r->data.n + r->external_id.n + r->resource_type.n + r->resource_id.n);
+            use.bytes += (int64_t)TH_EVENT_BYTES(r);
     }
     for (size_t i = 0; i < s->attempts.n; i++) {
         const struct mem_attempt *a = (const struct mem_attempt *)s->attempts.v[i];
@@ -227,7 +278,7 @@ static bool limit_reached(const struct mem_store *s, struct th_accept *a)
     use = mem_usage(s, a->tenant);
     for (uint32_t i = 0; i < a->count; i++) {
         const struct th_new_event *e = &a->events[i];
-        bytes += e->type.n + e->data.n + e->external_id.n + e->resource_type.n + e->resource_id.n;
+        bytes += TH_EVENT_BYTES(e);
         deliveries += e->endpoint_count;
     }
     a->limited = !th_usage_fits(use.bytes, bytes, a->max_bytes)                  ? TH_USE_BYTES
@@ -275,13 +326,24 @@ static bool accept_refused(struct mem_store *s, struct th_accept *a, uint64_t da
     return false;
 }
 
+static bool marks_and_orders_fit(const struct th_accept *a)
+{
+    for (uint32_t i = 0; i < a->count; i++)
+        for (uint32_t k = 0; k < a->events[i].endpoint_count; k++) {
+            struct th_queue_row row = mem_new_row(a, &a->events[i], k);
+            if (row.marks & ~TH_MARKS || row.order > TH_ORDER_MAX)
+                return false;
+        }
+    return true;
+}
+
 static void accept(struct mem_store *s, struct th_accept *a)
 {
     uint64_t day = mem_idem_day(s, a->at.ms);
     struct made m = {0};
     size_t used = 0;
 
-    a->op.error = a->count == 0 || a->count > 1000 ? TH_BUG : TH_OK;
+    a->op.error = a->count == 0 || a->count > 1000 || !marks_and_orders_fit(a) ? TH_BUG : TH_OK;
     if (a->op.error != TH_OK || accept_refused(s, a, day))
         return;
     a->op.error = make(s, a, &m);
@@ -403,6 +465,8 @@ static void settle(struct mem_store *s, struct th_settle *op)
         return;
     }
     op->applied = true;
+    d->marks |= op->marks;
+    d->round = op->next != TH_DS_QUEUED ? 0 : d->round ? d->round : op->row.at.ms;
     a->prev = d->last;
     d->last = a->no;
     d->attempts++;
@@ -445,8 +509,9 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
         if (d->state != TH_DS_QUEUED)
             return;
         d->state = TH_DS_CANCELLED;
+        d->marks |= m->marks;
         d->ended = m->at.ms;
-        d->due = 0;
+        d->due = d->round = 0;
         return;
     }
     if (!may_move(m, d))
@@ -465,15 +530,11 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
     d->ended = 0;
     if (d->lane != TH_LANE_TEST && m->what != TH_MOVE_HURRY)
         d->lane = m->lane;
+    d->marks |= m->marks;
     d->tries = 0;
+    d->round = 0;
     if (m->rows)
-        m->rows[i] = (struct th_queue_row){.no = d->no,
-                                           .event = d->event,
-                                           .endpoint = d->endpoint,
-                                           .due = d->due,
-                                           .lane = d->lane,
-                                           .tries = 0,
-                                           .attempts = d->attempts};
+        m->rows[i] = mem_queue_row(d);
 }
 
 static void move(struct mem_store *s, struct th_move *m)
