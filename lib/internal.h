@@ -6,6 +6,7 @@
 #include "lib/codec.h"
 #include "lib/crypto.h"
 #include "lib/json.h"
+#include "lib/yaml.h"
 
 /* ---- parts.c ---- */
 
@@ -39,33 +40,6 @@ size_t th_lib_stamp(enum tenterhook_stamp as, int64_t seconds, char out[32]);
 bool th_lib_json(struct th_span text, struct th_json *value);
 /** The last member of this name, as JSON.parse has it; false when there is none, or no object. */
 bool th_lib_member(struct th_json object, struct th_span name, struct th_json *out);
-
-/* ---- yaml.c: a reader of dialect files that keeps no tree ---- */
-
-#define TH_LIB_YAML_DEPTH 24
-#define TH_LIB_YAML_MAX (1u << 20) /* bytes of a text */
-struct th_lib_yaml_frame {
-    struct th_span key; /* of the member being read; of maps */
-    unsigned index;     /* of the element being read, from 0; of lists */
-    int indent;         /* column of a block collection */
-    bool list, flow;
-};
-struct th_lib_yaml {
-    struct th_span text;
-    size_t at, line_start;
-    unsigned line;
-    struct th_lib_yaml_frame frame[TH_LIB_YAML_DEPTH];
-    unsigned depth;
-    bool quoted, escaped; /* of the scalar: it was quoted; it holds escapes, which are not decoded */
-    /* Called for each scalar, and (scalar NULL) at the end of each map and list, which is still the top
-     * frame. false: stop, with `fault` set. */
-    bool (*on)(struct th_lib_yaml *y, const struct th_span *scalar);
-    void *ctx;
-    const char *fault; /* static */
-};
-/** Walks the whole text. False with y->fault and y->line. */
-bool th_lib_yaml_walk(struct th_lib_yaml *y, struct th_span text,
-                      bool (*on)(struct th_lib_yaml *y, const struct th_span *scalar), void *ctx);
 
 /* ---- template.c ---- */
 

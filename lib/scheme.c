@@ -18,8 +18,9 @@
  * of signature that tenterhook_verifier_init would not accept. */
 #include "lib/internal.h"
 
-#define LEVELS 4  /* of an envelope */
-struct raw_form { /* texts of one signature; NULL where the file is silent */
+#define FILE_MAX ((size_t)1 << 20) /* bytes of a text */
+#define LEVELS 4                   /* of an envelope */
+struct raw_form {                  /* texts of one signature; NULL where the file is silent */
     struct th_span header, algorithm, key, content, timestamp, encoding, item, join, wrap;
 };
 struct raw_entry { /* one of signatures */
@@ -44,7 +45,7 @@ struct reader {
     struct tenterhook_path shown_type, shown_time; /* where samples have them */
 };
 
-static bool fault(struct th_lib_yaml *y, const char *what)
+static bool fault(struct th_yaml *y, const char *what)
 {
     if (!y->fault)
         y->fault = what;
@@ -52,7 +53,7 @@ static bool fault(struct th_lib_yaml *y, const char *what)
 }
 
 /* Keeps a text once. */
-static bool keep(struct th_lib_yaml *y, const struct th_span *scalar, struct th_span *out)
+static bool keep(struct th_yaml *y, const struct th_span *scalar, struct th_span *out)
 {
     if (!scalar)
         return true;
@@ -64,19 +65,19 @@ static bool keep(struct th_lib_yaml *y, const struct th_span *scalar, struct th_
     return true;
 }
 
-static bool at_key(const struct th_lib_yaml *y, unsigned level, const char *key)
+static bool at_key(const struct th_yaml *y, unsigned level, const char *key)
 {
     return y->depth > level && !y->frame[level].list && tenterhook_is(y->frame[level].key, key);
 }
 
-static bool known(struct th_lib_yaml *y)
+static bool known(struct th_yaml *y)
 {
     return fault(y, "unknown key");
 }
 
 /* ---- auth and request ---- */
 
-static bool on_auth(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
+static bool on_auth(struct th_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     if (!scalar)
         return true;
@@ -88,7 +89,7 @@ static bool on_auth(struct th_lib_yaml *y, const struct th_span *scalar, struct 
 }
 
 /* A header line is over: it is a source when its value is one variable. */
-static bool end_header(struct th_lib_yaml *y, struct reader *r)
+static bool end_header(struct th_yaml *y, struct reader *r)
 {
     struct tenterhook_scheme *s = r->scheme;
     bool is_secret =
@@ -113,7 +114,7 @@ static bool end_header(struct th_lib_yaml *y, struct reader *r)
     return true;
 }
 
-static bool on_request(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
+static bool on_request(struct th_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     struct th_span ignored = {NULL, 0};
 
@@ -138,8 +139,7 @@ static bool on_request(struct th_lib_yaml *y, const struct th_span *scalar, stru
 
 /* ---- signatures ---- */
 
-static bool on_form(struct th_lib_yaml *y, const struct th_span *scalar, struct raw_form *f,
-                    struct th_span key)
+static bool on_form(struct th_yaml *y, const struct th_span *scalar, struct raw_form *f, struct th_span key)
 {
     static const struct {
         char key[16];
@@ -181,7 +181,7 @@ static struct raw_form *variant(struct raw_entry *e, struct th_span name)
     return &e->form[v];
 }
 
-static bool on_signature(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
+static bool on_signature(struct th_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     struct raw_entry *e = &r->entry;
     struct raw_form *form;
@@ -243,7 +243,7 @@ static const char *finish_form(const struct raw_form *own, const struct raw_form
 
 /* ---- the envelope ---- */
 
-static bool take_path(struct th_lib_yaml *y, struct reader *r, unsigned depth, struct th_span from)
+static bool take_path(struct th_yaml *y, struct reader *r, unsigned depth, struct th_span from)
 {
     struct tenterhook_scheme *s = r->scheme;
     const struct {
@@ -278,7 +278,7 @@ static bool take_path(struct th_lib_yaml *y, struct reader *r, unsigned depth, s
     return true;
 }
 
-static bool on_body(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
+static bool on_body(struct th_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     unsigned depth;
 
@@ -337,7 +337,7 @@ static void learn(struct reader *r, struct th_span type, struct th_span sample)
     }
 }
 
-static bool on_catalogue(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
+static bool on_catalogue(struct th_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     if (!at_key(y, 1, "types") || y->depth != 4)
         return true;
@@ -351,7 +351,7 @@ static bool on_catalogue(struct th_lib_yaml *y, const struct th_span *scalar, st
 }
 
 /* The lines of the group, from the one with its key to the one before the next top-level key. */
-static void track_catalogue(struct th_lib_yaml *y, const struct th_span *scalar, struct reader *r)
+static void track_catalogue(struct th_yaml *y, const struct th_span *scalar, struct reader *r)
 {
     bool in = at_key(y, 0, "catalogue");
 
@@ -365,7 +365,7 @@ static void track_catalogue(struct th_lib_yaml *y, const struct th_span *scalar,
 /* ---- the file ---- */
 
 /* A group that is there a second time would add to the first, or hide it. */
-static bool begin_group(struct th_lib_yaml *y, struct reader *r)
+static bool begin_group(struct th_yaml *y, struct reader *r)
 {
     unsigned bit =
         1u << th_lib_choose(y->frame[0].key,
@@ -380,7 +380,7 @@ static bool begin_group(struct th_lib_yaml *y, struct reader *r)
     return true;
 }
 
-static bool on_file(struct th_lib_yaml *y, const struct th_span *scalar)
+static bool on_file(struct th_yaml *y, const struct th_span *scalar)
 {
     struct reader *r = y->ctx;
 
@@ -448,14 +448,17 @@ static const char *finish(struct reader *r, struct th_span text, unsigned *line)
 enum tenterhook_result tenterhook_scheme_read(const char *text, size_t n, struct tenterhook_scheme *scheme,
                                               struct tenterhook_fault *fault_out)
 {
-    struct th_lib_yaml y;
+    struct th_yaml y;
     struct reader r;
     const char *why;
 
     memset(scheme, 0, sizeof *scheme);
     memset(&r, 0, sizeof r);
     r.scheme = scheme;
-    if (!th_lib_yaml_walk(&y, th_span(text, n), on_file, &r)) {
+    y.line = 0;
+    if (n > FILE_MAX) {
+        why = "too long";
+    } else if (!th_yaml_walk(&y, th_span(text, n), on_file, NULL, &r)) {
         why = y.fault;
     } else {
         why = finish(&r, th_span(text, n), &y.line);
@@ -491,7 +494,7 @@ struct lookup {
     struct th_span type, row_type, row_resource, found, by_prefix;
 };
 
-static bool on_lookup(struct th_lib_yaml *y, const struct th_span *scalar)
+static bool on_lookup(struct th_yaml *y, const struct th_span *scalar)
 {
     struct lookup *l = y->ctx;
 
@@ -517,12 +520,12 @@ static bool on_lookup(struct th_lib_yaml *y, const struct th_span *scalar)
 
 struct th_span th_lib_resource(struct th_span catalogue, struct th_span type)
 {
-    struct th_lib_yaml y;
+    struct th_yaml y;
     struct lookup l;
 
     memset(&l, 0, sizeof l);
     l.type = type;
-    if (catalogue.n == 0 || type.n == 0 || !th_lib_yaml_walk(&y, catalogue, on_lookup, &l))
+    if (catalogue.n == 0 || type.n == 0 || !th_yaml_walk(&y, catalogue, on_lookup, NULL, &l))
         return th_span(NULL, 0);
     return l.found.p ? l.found : l.by_prefix;
 }

@@ -1,31 +1,41 @@
-/* Walks the YAML of dialect files and keeps no tree: a stack of open collections, and one call for each
- * scalar.
+/* Walks YAML and keeps no tree: a stack of open collections, and one call for each scalar.
  *
- * Why its own: a receiver's library has neither memory for a tree nor a dependency for one. It reads the part
- * of YAML 1.2 that dialect files are written in: block maps and lists, flow maps and lists (also over several
- * lines), plain scalars and quoted ones on one line, comments, and one "---" before everything.
+ * Why its own: a receiver's library has neither memory for a tree nor a dependency for one, and a file that the server
+ * reads in another way than the receiver would be a gap. It reads the part of YAML 1.2 that people write in configuration:
+ * block maps and lists, flow maps and lists (so all JSON), plain and quoted scalars, comments, and one "---" before
+ * everything; with `lines` (the server) also scalars over several lines, block scalars, directives and a "..." at the end.
  *
- * Refuses, with the line: tabs in indentation, scalars over several lines, block scalars, anchors, aliases,
- * tags, directives, complex keys, second documents, and deeper nesting than TH_LIB_YAML_DEPTH. It does not
- * see keys that are there twice: who takes a value must.
+ * Refuses, with the line: tabs in indentation, anchors, aliases, tags, keys that are more than one line of text, second
+ * documents, and deeper nesting than TH_YAML_DEPTH. It does not see keys that are there twice: who takes a value must.
  *
  * Invariants: 1. `at` only grows, so a walk ends. 2. Frames of block collections have growing indents, but
  * for a list that stands at the indent of its key. 3. Flow frames lie above all block frames. */
-#include "lib/internal.h"
+#include "lib/yaml.h"
 
-static bool fail(struct th_lib_yaml *y, const char *what)
+static bool fail(struct th_yaml *y, const char *what)
 {
     if (!y->fault)
         y->fault = what;
     return false;
 }
 
-static struct th_lib_yaml_frame *top(struct th_lib_yaml *y)
+/* The receiver's own build (TH_LIB_SMALL) leaves out what is only there for `lines`. */
+static bool takes_lines(const struct th_yaml *y)
+{
+#ifdef TH_LIB_SMALL
+    (void)y;
+    return false;
+#else
+    return y->lines != NULL;
+#endif
+}
+
+static struct th_yaml_frame *top(struct th_yaml *y)
 {
     return y->depth ? &y->frame[y->depth - 1] : NULL;
 }
 
-static char peek(const struct th_lib_yaml *y, size_t ahead)
+static char peek(const struct th_yaml *y, size_t ahead)
 {
     return y->at + ahead < y->text.n ? y->text.p[y->at + ahead] : '\n';
 }
@@ -35,15 +45,21 @@ static bool ends(char c)
     return c == '\n' || c == '\r';
 }
 
-static bool push(struct th_lib_yaml *y, bool list, bool flow, int indent)
+static bool is_blank(char c)
 {
-    if (y->depth == TH_LIB_YAML_DEPTH)
-        return fail(y, "nested too deeply");
-    y->frame[y->depth++] = (struct th_lib_yaml_frame){.indent = indent, .list = list, .flow = flow};
+    return c == ' ' || c == '\t';
+}
+
+static bool push(struct th_yaml *y, bool list, bool flow, int indent)
+{
+    if (y->depth == TH_YAML_DEPTH)
+        return fail(y, "nested deeper than 32");
+    y->frame[y->depth++] = (struct th_yaml_frame){
+        .indent = indent, .line = y->line, .item_line = y->line, .list = list, .flow = flow};
     return true;
 }
 
-static bool pop(struct th_lib_yaml *y)
+static bool pop(struct th_yaml *y)
 {
     bool ok = y->on(y, NULL);
 
@@ -51,9 +67,9 @@ static bool pop(struct th_lib_yaml *y)
     return ok || fail(y, "refused");
 }
 
-static bool give(struct th_lib_yaml *y, struct th_span s, bool quoted, bool escaped)
+static bool give(struct th_yaml *y, struct th_span s, char quote, bool escaped)
 {
-    y->quoted = quoted;
+    y->quote = quote;
     y->escaped = escaped;
     return y->on(y, &s) || fail(y, "refused");
 }
@@ -64,20 +80,20 @@ static bool is_flow(char c)
     return c == ',' || c == '[' || c == ']' || c == '{' || c == '}';
 }
 
-static void blanks(struct th_lib_yaml *y)
+static void blanks(struct th_yaml *y)
 {
-    while (peek(y, 0) == ' ' || peek(y, 0) == '\t')
+    while (is_blank(peek(y, 0)))
         y->at++;
 }
 
 /* Over blanks, a comment and the end of the line; false when something else is there. */
-static bool line_end(struct th_lib_yaml *y)
+static bool line_end(struct th_yaml *y)
 {
     char before;
 
     blanks(y);
     before = peek(y, (size_t)-1);
-    if (peek(y, 0) == '#' && (before == ' ' || before == '\t' || before == '\n'))
+    if (peek(y, 0) == '#' && (is_blank(before) || before == '\n'))
         while (y->at < y->text.n && y->text.p[y->at] != '\n')
             y->at++;
     if (peek(y, 0) == '\r')
@@ -94,22 +110,34 @@ static bool line_end(struct th_lib_yaml *y)
 
 /* ---- scalars ---- */
 
-static bool quoted(struct th_lib_yaml *y, struct th_span *out, bool *escaped)
+/* The fault of a scalar is where it begins: a quote that is never closed takes in the rest of the file. */
+static bool fail_at(struct th_yaml *y, unsigned line, const char *what)
+{
+    y->line = line;
+    return fail(y, what);
+}
+
+static bool quoted(struct th_yaml *y, struct th_span *out, bool *escaped)
 {
     char quote = y->text.p[y->at++];
     size_t from = y->at;
+    unsigned line = y->line;
 
     *escaped = false;
     for (;; y->at++) {
         char c;
 
-        if (y->at >= y->text.n || ends(c = y->text.p[y->at]))
-            return fail(y, "a quoted scalar does not end on its line");
-        if (c == '\\' && quote == '"') {
+        if (y->at >= y->text.n || (ends(c = y->text.p[y->at]) && !takes_lines(y)))
+            return fail_at(y, line,
+                           takes_lines(y) ? "a quoted text does not end"
+                                          : "a quoted scalar does not end on its line");
+        if (ends(c) || (c == '\\' && quote == '"')) {
             *escaped = true;
-            y->at++;
-            if (ends(peek(y, 0)))
-                return fail(y, "a quoted scalar does not end on its line");
+            if (c == '\n') {
+                y->line++;
+                y->line_start = y->at + 1;
+            }
+            y->at += c == '\\' && !ends(peek(y, 1));
             continue;
         }
         if (c != quote)
@@ -126,65 +154,100 @@ static bool quoted(struct th_lib_yaml *y, struct th_span *out, bool *escaped)
 }
 
 /* A plain scalar; it ends before ": ", " #", the end of the line, and in flow before , [ ] { }. */
-static bool plain(struct th_lib_yaml *y, bool flow, struct th_span *out)
+static bool plain(struct th_yaml *y, bool flow, struct th_span *out)
 {
     size_t from = y->at, end;
     char first = peek(y, 0);
 
     if (strchr("|>&*!%@`\"'#,[]{}", first) ||
-        (strchr("-?:", first) && (peek(y, 1) == ' ' || peek(y, 1) == '\t' || ends(peek(y, 1)))))
+        (strchr("-?:", first) && (is_blank(peek(y, 1)) || ends(peek(y, 1))))) {
+        y->odd = first;
         return fail(y, "a scalar cannot begin like this here");
+    }
     for (;; y->at++) {
         char c = peek(y, 0);
 
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
             continue;
         if (ends(c) || (flow && is_flow(c)) ||
-            (c == ':' && (peek(y, 1) == ' ' || ends(peek(y, 1)) || (flow && is_flow(peek(y, 1))))) ||
-            (c == '#' && (peek(y, (size_t)-1) == ' ' || peek(y, (size_t)-1) == '\t')))
+            (c == ':' && (is_blank(peek(y, 1)) || ends(peek(y, 1)) || (flow && is_flow(peek(y, 1))))) ||
+            (c == '#' && is_blank(peek(y, (size_t)-1))))
             break;
         if ((unsigned char)c < ' ' && c != '\t')
             return fail(y, "a control character");
     }
-    for (end = y->at; end > from && (y->text.p[end - 1] == ' ' || y->text.p[end - 1] == '\t');)
+    for (end = y->at; end > from && is_blank(y->text.p[end - 1]);)
         end--;
     *out = th_span(y->text.p + from, end - from);
     return end > from || fail(y, "a value is missing");
 }
 
-static bool scalar(struct th_lib_yaml *y, bool flow)
+static bool scalar(struct th_yaml *y, bool flow)
 {
     struct th_span s;
-    bool escaped = false, is_quoted = peek(y, 0) == '"' || peek(y, 0) == '\'';
-
-    if (is_quoted ? !quoted(y, &s, &escaped) : !plain(y, flow, &s))
-        return false;
-    return give(y, s, is_quoted, escaped);
-}
-
-/* A key and its colon. */
-static bool key(struct th_lib_yaml *y, bool flow, struct th_span *out)
-{
+    char quote = peek(y, 0);
     bool escaped = false;
 
-    if (peek(y, 0) == '"' || peek(y, 0) == '\'') {
-        if (!quoted(y, out, &escaped))
+    y->scalar_line = y->line;
+    if (quote == '"' || quote == '\'') {
+        if (!quoted(y, &s, &escaped))
             return false;
-        if (escaped)
-            return fail(y, "a key with escapes");
-        blanks(y);
-    } else if (!plain(y, flow, out)) {
-        return false;
+    } else if (takes_lines(y) && !flow && (quote == '|' || quote == '>')) {
+        escaped = true;
+        if (!y->lines(y, flow, &s))
+            return false;
+    } else {
+        quote = 0;
+        if (!plain(y, flow, &s))
+            return false;
+        if (takes_lines(y) && ends(peek(y, 0))) {
+            size_t n = s.n;
+
+            if (!y->lines(y, flow, &s))
+                return false;
+            escaped = s.n > n;
+        }
     }
-    if (peek(y, 0) != ':' || !(peek(y, 1) == ' ' || peek(y, 1) == '\t' || ends(peek(y, 1))))
+    return give(y, s, quote, escaped);
+}
+
+/* A key and its colon, behind which a blank stands, or anything when a key in quotes is in a flow map, as JSON writes
+ * it. */
+static bool key(struct th_yaml *y, bool flow, struct th_yaml_frame *f)
+{
+    unsigned line = y->line;
+
+    f->key_quote = peek(y, 0);
+    f->key_escaped = false;
+    f->item_line = line;
+    if (f->key_quote == '"' || f->key_quote == '\'') {
+        if (!quoted(y, &f->key, &f->key_escaped))
+            return false;
+        if (y->line != line || (f->key_escaped && !takes_lines(y)))
+            return fail_at(y, line, takes_lines(y) ? "a key must stand on one line" : "a key with escapes");
+        blanks(y);
+    } else {
+        f->key_quote = 0;
+        if (!plain(y, flow, &f->key))
+            return false;
+    }
+    if (peek(y, 0) != ':' ||
+        !(is_blank(peek(y, 1)) || ends(peek(y, 1)) || (flow && (f->key_quote || is_flow(peek(y, 1))))))
         return fail(y, "a key and a colon are expected here");
     y->at++;
     return true;
 }
 
+/* A key or a dash without a value. */
+static bool missing(struct th_yaml *y)
+{
+    y->scalar_line = top(y)->item_line;
+    return give(y, th_span("", 0), 0, false);
+}
+
 /* ---- flow collections ---- */
 
-static bool flow_space(struct th_lib_yaml *y)
+static bool flow_space(struct th_yaml *y)
 {
     for (;;) {
         blanks(y);
@@ -198,7 +261,7 @@ static bool flow_space(struct th_lib_yaml *y)
 }
 
 /* One flow collection with all in it; `want`: an element (or the end) comes next, not a comma. */
-static bool flow(struct th_lib_yaml *y)
+static bool flow(struct th_yaml *y)
 {
     unsigned base = y->depth;
     bool want = true;
@@ -207,7 +270,7 @@ static bool flow(struct th_lib_yaml *y)
         return false;
     y->at++;
     while (y->depth > base) {
-        struct th_lib_yaml_frame *f = top(y);
+        struct th_yaml_frame *f = top(y);
 
         if (!flow_space(y))
             return false;
@@ -222,8 +285,12 @@ static bool flow(struct th_lib_yaml *y)
             y->at++;
             f->index++;
             want = true;
-        } else if (!f->list && (!key(y, true, &f->key) || !flow_space(y))) {
+        } else if (!f->list && (!key(y, true, f) || !flow_space(y))) {
             return false;
+        } else if (!f->list && (peek(y, 0) == ',' || peek(y, 0) == '}')) {
+            if (!missing(y))
+                return false;
+            want = false;
         } else if (peek(y, 0) == '{' || peek(y, 0) == '[') {
             if (!push(y, peek(y, 0) == '[', true, 0))
                 return false;
@@ -239,34 +306,38 @@ static bool flow(struct th_lib_yaml *y)
 
 /* ---- block collections ---- */
 
-static bool is_dash(const struct th_lib_yaml *y)
+static bool is_dash(const struct th_yaml *y)
 {
-    return peek(y, 0) == '-' && (peek(y, 1) == ' ' || peek(y, 1) == '\t' || ends(peek(y, 1)));
+    return peek(y, 0) == '-' && (is_blank(peek(y, 1)) || ends(peek(y, 1)));
 }
 
 /* Whether "key:" stands here; moves nothing. */
-static bool has_key(struct th_lib_yaml *y)
+static bool has_key(struct th_yaml *y)
 {
-    size_t at = y->at;
+    size_t at = y->at, line_start = y->line_start;
     const char *fault = y->fault;
-    struct th_span ignored;
+    unsigned line = y->line;
+    struct th_yaml_frame ignored;
     bool yes = key(y, false, &ignored);
 
     y->at = at;
+    y->line = line;
+    y->line_start = line_start;
     y->fault = fault;
+    y->odd = 0;
     return yes;
 }
 
-static bool null(struct th_lib_yaml *y, bool *pending)
+static bool null(struct th_yaml *y, bool *pending)
 {
     bool was = *pending;
 
     *pending = false;
-    return !was || give(y, th_span("", 0), false, false);
+    return !was || missing(y);
 }
 
 /* Closes what a line at this column ends. *pending: the top frame still awaits a value. */
-static bool close_to(struct th_lib_yaml *y, int column, bool dash, bool *pending)
+static bool close_to(struct th_yaml *y, int column, bool dash, bool *pending)
 {
     while (y->depth && (top(y)->indent > column || (top(y)->indent == column && top(y)->list && !dash)))
         if (!null(y, pending) || !pop(y))
@@ -275,9 +346,9 @@ static bool close_to(struct th_lib_yaml *y, int column, bool dash, bool *pending
 }
 
 /* Makes the frame in which a line at this column stands the top one. */
-static bool place(struct th_lib_yaml *y, int column, bool dash, bool *pending, bool *started)
+static bool place(struct th_yaml *y, int column, bool dash, bool *pending, bool *started)
 {
-    struct th_lib_yaml_frame *f;
+    struct th_yaml_frame *f;
 
     if (!close_to(y, column, dash, pending))
         return false;
@@ -299,11 +370,12 @@ static bool place(struct th_lib_yaml *y, int column, bool dash, bool *pending, b
     if (f->list != dash)
         return fail(y, "list and map are mixed");
     f->index++;
+    f->item_line = y->line;
     return true;
 }
 
 /* What stands behind "key:" or "-" on its line. */
-static bool inline_value(struct th_lib_yaml *y, bool *pending)
+static bool inline_value(struct th_yaml *y, bool *pending)
 {
     *pending = line_end(y);
     if (*pending)
@@ -314,7 +386,7 @@ static bool inline_value(struct th_lib_yaml *y, bool *pending)
 }
 
 /* One line of a block collection (and the lines of a flow collection in it). */
-static bool entry(struct th_lib_yaml *y, bool *pending)
+static bool entry(struct th_yaml *y, bool *pending)
 {
     while (is_dash(y)) {
         y->at++;
@@ -325,26 +397,85 @@ static bool entry(struct th_lib_yaml *y, bool *pending)
         if (!push(y, is_dash(y), false, (int)(y->at - y->line_start)))
             return false;
     }
-    return key(y, false, &top(y)->key) && inline_value(y, pending);
+    return key(y, false, top(y)) && inline_value(y, pending);
+}
+
+static bool is_marker(const struct th_yaml *y, char c)
+{
+    return y->at == y->line_start && peek(y, 0) == c && peek(y, 1) == c && peek(y, 2) == c &&
+           (is_blank(peek(y, 3)) || ends(peek(y, 3)));
+}
+
+/* A "---" and what may stand behind it on its line. */
+static bool document(struct th_yaml *y, bool *pending, bool *started)
+{
+    y->at += 3;
+    if (*started)
+        return fail(y, "a second document; one file has one document");
+    if (line_end(y))
+        return true;
+    *started = true;
+    if (peek(y, 0) != '{' && peek(y, 0) != '[')
+        return fail(y, "nothing but a flow collection can follow --- on its line");
+    return inline_value(y, pending);
 }
 
 /* One line with something on it. */
-static bool line(struct th_lib_yaml *y, bool *pending, bool *started)
+static bool line(struct th_yaml *y, bool *pending, bool *started)
 {
     int column = (int)(y->at - y->line_start);
     bool dash = is_dash(y);
 
     if (peek(y, 0) == '\t')
         return fail(y, "a tab in the indentation");
-    if (column == 0 && peek(y, 0) == '-' && peek(y, 1) == '-' && peek(y, 2) == '-') {
+    if (is_marker(y, '-'))
+        return document(y, pending, started);
+    if (takes_lines(y) && is_marker(y, '.')) { /* the end: what comes then fits no collection */
         y->at += 3;
-        return (!*started && line_end(y)) || fail(y, "a second document");
+        *started = true;
+        return close_to(y, -1, false, pending) && (line_end(y) || fail(y, "something follows the end"));
     }
+    if (!*started && (peek(y, 0) == '{' || peek(y, 0) == '[')) {
+        *started = true;
+        return inline_value(y, pending);
+    }
+    if (*pending && column > top(y)->indent && !dash && !has_key(y)) /* the value of the key before */
+        return inline_value(y, pending);
     return place(y, column, dash, pending, started) && entry(y, pending);
 }
 
-bool th_lib_yaml_walk(struct th_lib_yaml *y, struct th_span text,
-                      bool (*on)(struct th_lib_yaml *y, const struct th_span *scalar), void *ctx)
+static bool starts_here(const struct th_yaml *y, struct th_span with)
+{
+    return th_span_starts(th_span(y->text.p + y->at, y->text.n - y->at), with);
+}
+
+/* Over a comment, an empty line or a directive. */
+static bool passed_over(struct th_yaml *y, bool started)
+{
+    if (peek(y, 0) != '#' && !ends(peek(y, 0)) &&
+        !(takes_lines(y) && !started && y->at == y->line_start && starts_here(y, TH_LIT("%YAML "))))
+        return false;
+    while (y->at < y->text.n && y->text.p[y->at] != '\n')
+        y->at++;
+    (void)line_end(y);
+    return true;
+}
+
+/* Other programs end a line at a lone carriage return: what they read must not be hidden here. */
+static bool check_line_ends(struct th_yaml *y)
+{
+    for (size_t i = 0; i + 1 < y->text.n; i++) {
+        if (y->text.p[i] == '\r' && y->text.p[i + 1] != '\n')
+            return fail(y, "a carriage return without a line feed");
+        y->line += y->text.p[i] == '\n';
+    }
+    y->line = 1;
+    return true;
+}
+
+bool th_yaml_walk(struct th_yaml *y, struct th_span text,
+                  bool (*on)(struct th_yaml *y, const struct th_span *scalar),
+                  bool (*lines)(struct th_yaml *y, bool flow, struct th_span *scalar), void *ctx)
 {
     bool pending = false, started = false;
 
@@ -352,24 +483,18 @@ bool th_lib_yaml_walk(struct th_lib_yaml *y, struct th_span text,
     y->text = text;
     y->line = 1;
     y->on = on;
+    y->lines = lines;
     y->ctx = ctx;
-    if (text.n > TH_LIB_YAML_MAX)
-        return fail(y, "too long");
-    if (th_span_starts(text, tenterhook_str("\xef\xbb\xbf")))
+    if (!check_line_ends(y))
+        return false;
+    if (th_span_starts(text, TH_LIT("\xef\xbb\xbf")))
         y->at = y->line_start = 3; /* a byte order mark, which would make another key of the first one */
-    while (y->at < text.n) {
+    while (y->at < y->text.n) {
         while (peek(y, 0) == ' ' && y->at < text.n)
             y->at++;
         if (y->at >= text.n)
             break;
-        if (peek(y, 0) == '#' || ends(peek(y, 0))) {
-            while (y->at < text.n && text.p[y->at] != '\n')
-                y->at++;
-            if (!line_end(y))
-                return fail(y, "a control character");
-            continue;
-        }
-        if (!line(y, &pending, &started))
+        if (!passed_over(y, started) && !line(y, &pending, &started))
             return false;
     }
     return close_to(y, -1, false, &pending);

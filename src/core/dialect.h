@@ -1,4 +1,4 @@
-/* A compiled dialect: immutable, counted by its owner. Loading text is conf/'s job (libyaml); it hands a
+/* A compiled dialect: immutable, counted by its owner. Loading text is the job of options/; it hands a
  * generic tree of nodes to th_dialect_compile, which knows every key, its type and its default, and refuses
  * what it does not know. No vendor's name stands in C. */
 #ifndef TH_CORE_DIALECT_H

@@ -1,6 +1,5 @@
 /* The set of loaded dialects: those built in, and those of --dialects DIR, which replace by name.
- * YAML is read by options/yaml.h (th_yaml_parse), the only owner of libyaml; this file goes from its nodes to the
- * compiler. */
+ * options/yaml.h reads YAML into nodes; this file goes from these to the compiler. */
 #ifndef TH_OPTIONS_DIALECTS_H
 #define TH_OPTIONS_DIALECTS_H
 #include "core/dialect.h"

@@ -1,6 +1,7 @@
-/* YAML text to a tree of nodes: for the configuration and for dialect files. The only owner of libyaml. Scalars stay
- * text; types are given by who reads the tree. Refused: anchors, aliases, tags, several documents, duplicate keys,
- * nesting deeper than 32, more than 4096 keys in one map, text over a maximum. */
+/* YAML text to a tree of nodes: for the configuration, dialect files and what import reads. lib/yaml.c walks the text, so the
+ * receiver's library reads dialect files as the server does. Scalars stay text; types are given by who reads the tree.
+ * Refused: what is not UTF-8, anchors, aliases, tags, several documents, duplicate keys, nesting deeper than 32, more than
+ * 4096 keys in one map, text over a maximum. */
 #ifndef TH_OPTIONS_YAML_H
 #define TH_OPTIONS_YAML_H
 #include "base/arena.h"

@@ -8,12 +8,12 @@ struct seen {
     unsigned stop_at;
 };
 
-static bool on(struct th_lib_yaml *y, const struct th_span *scalar)
+static bool on(struct th_yaml *y, const struct th_span *scalar)
 {
     struct seen *s = y->ctx;
-    const struct th_lib_yaml_frame *top = &y->frame[y->depth - 1];
+    const struct th_yaml_frame *top = &y->frame[y->depth - 1];
 
-    must(y->depth >= 1 && y->depth <= TH_LIB_YAML_DEPTH && y->at <= s->text.n);
+    must(y->depth >= 1 && y->depth <= TH_YAML_DEPTH && y->at <= s->text.n);
     for (unsigned i = 0; i < y->depth; i++)
         must(lies_in(y->frame[i].key, s->text.p, s->text.n));
     if (scalar)
@@ -24,12 +24,12 @@ static bool on(struct th_lib_yaml *y, const struct th_span *scalar)
     return ++s->calls != s->stop_at;
 }
 
-static bool walk(struct th_span text, unsigned stop_at, struct seen *s, struct th_lib_yaml *y)
+static bool walk(struct th_span text, unsigned stop_at, struct seen *s, struct th_yaml *y)
 {
     bool ok;
 
     *s = (struct seen){.text = text, .stop_at = stop_at};
-    ok = th_lib_yaml_walk(y, text, on, s);
+    ok = th_yaml_walk(y, text, on, NULL, s);
     must(ok == !y->fault && y->line >= 1 && y->line <= text.n + 1 && (!ok || y->depth == 0));
     return ok;
 }
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz f = fuzz_begin(data, size);
     struct th_span text = span_of(fuzz_rest(&f));
-    struct th_lib_yaml y;
+    struct th_yaml y;
     struct seen once, twice;
     bool ok = walk(text, 0, &once, &y);
 

@@ -8,7 +8,7 @@ struct seen {
     char text[2048];
 };
 
-static bool note(struct th_lib_yaml *y, const struct th_span *scalar)
+static bool note(struct th_yaml *y, const struct th_span *scalar)
 {
     struct seen *s = y->ctx;
     size_t n = strlen(s->text);
@@ -27,9 +27,9 @@ static bool note(struct th_lib_yaml *y, const struct th_span *scalar)
 static void walks(const char *text, const char *want)
 {
     struct seen s = {""};
-    struct th_lib_yaml y;
+    struct th_yaml y;
 
-    if (!th_lib_yaml_walk(&y, tenterhook_str(text), note, &s))
+    if (!th_yaml_walk(&y, tenterhook_str(text), note, NULL, &s))
         fail_msg("line %u: %s\n%s", y.line, y.fault, text);
     assert_string_equal(s.text, want);
 }
@@ -37,9 +37,9 @@ static void walks(const char *text, const char *want)
 static void fails(const char *text, unsigned line)
 {
     struct seen s = {""};
-    struct th_lib_yaml y;
+    struct th_yaml y;
 
-    if (th_lib_yaml_walk(&y, tenterhook_str(text), note, &s))
+    if (th_yaml_walk(&y, tenterhook_str(text), note, NULL, &s))
         fail_msg("accepted: %s\n%s", text, s.text);
     assert_int_equal(y.line, line);
     assert_non_null(y.fault);
@@ -66,6 +66,9 @@ static void test_yaml(void **state)
           "[0]/a/b=c;[0]/a/d[0]=e;[0]/a/d[1]=f;[0]/a/d[1] end;[0]/a/d end;[0]/g[0] "
           "end;[0]/g end;[0] end;");
     walks("a: [1, # one\n  2,\n]\nb: {\n  c: 3 }", "/a[0]=1;/a[1]=2;/a[2] end;/b/c=3;/b/c end;/b end;");
+    walks("{\"a\":{\"b\":[1,\"x\"]},c: , d:}", "/a/b[0]=1;/a/b[1]=x;/a/b[1] end;/a/b end;/c=;/d=;/d end;");
+    walks("--- [1]", "[0]=1;[0] end;");
+    walks("a:\n  b c\nd:\n  {e: f}\n", "/a=b c;/d/e=f;/d/e end;/d end;");
     walks("a: http://x/y\nb: '{\"k\":1}' # c\r\nc: a:b", "/a=http://x/y;/b={\"k\":1};/c=a:b;/c end;");
 }
 
@@ -99,7 +102,11 @@ static void test_yaml_refused(void **state)
     fails("a: 1\n  second line", 2);
     fails("a: \x01", 1);
     fails("[a, b]: c", 1);
-    fails("a: [[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]", 1);
+    fails("a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", 1);
+    fails("\"a\\n\": 1", 1);
+    fails("--- a: 1", 1);
+    fails("a: 1\n# x\rb: 2\n", 2); /* hidden here, and a line for others */
+    fails("a: 1\n...\n", 2);
 }
 
 /* ---- JSON, numbers, times ---- */
