@@ -134,11 +134,8 @@ void th_change_end_tenant_del(struct change_impl *i)
 {
     struct th_tenant *t = i->tenant;
 
-    for (unsigned n = 0; n < t->endpoint_count; n++) {
-        struct th_ep *ep = TH_CONTAINER(t->endpoints[n], struct th_ep, pub);
-        if (ep->refs > 1)
-            th_requests_cancel(i->e, ep);
-    }
+    for (unsigned n = 0; n < t->endpoint_count; n++)
+        th_settings_endpoint_gone(TH_CONTAINER(t->endpoints[n], struct th_ep, pub));
     for (unsigned n = i->e->key_count; n-- > 0;)
         if (i->e->keys[n]->tenant == t)
             th_settings_remove_key(i->e, i->e->keys[n]);
@@ -150,12 +147,15 @@ void th_change_end_tenant_del(struct change_impl *i)
     i->c->tenant = t;
 }
 
+/* Requests first: nothing begins any more, and each that ends would only be written down. */
 void th_leaving_turn(struct th_engine *e)
 {
     while (e->leaving) {
         struct th_tenant *t = e->leaving;
 
-        if (t->endpoint_count) {
+        if (!t->cancelled) {
+            t->cancelled = th_requests_cancel_some(e, t);
+        } else if (t->endpoint_count) {
             struct th_ep *ep = TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub);
             uint64_t no = ep->pub.no;
 

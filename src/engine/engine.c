@@ -285,6 +285,21 @@ void th_engine_drain(struct th_engine *e)
     th_health_turn(e, true);
 }
 
+/* False: it has been cancelled before. */
+static bool cancel_request(struct th_attempt *a)
+{
+    struct th_engine *e = a->e;
+
+    if (a->cancelled)
+        return false;
+    a->cancelled = true;
+    if (a->running)
+        e->options.transport->vt->cancel(e->options.transport, &a->req);
+    else if (a->resolving)
+        e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
+    return true;
+}
+
 /* Of one endpoint, or NULL: all. */
 static void cancel_requests(struct th_engine *e, const struct th_ep *ep)
 {
@@ -293,13 +308,8 @@ static void cancel_requests(struct th_engine *e, const struct th_ep *ep)
     for (l = e->running.next; l != &e->running; l = next) {
         struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
         next = l->next; /* a cancelled look-up may end inside the call */
-        if (a->cancelled || (ep && a->ep != ep))
-            continue;
-        a->cancelled = true;
-        if (a->running)
-            e->options.transport->vt->cancel(e->options.transport, &a->req);
-        else if (a->resolving)
-            e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
+        if (!ep || a->ep == ep)
+            (void)cancel_request(a);
     }
 }
 
@@ -312,6 +322,21 @@ void th_engine_cancel_requests(struct th_engine *e)
 void th_requests_cancel(struct th_engine *e, const struct th_ep *ep)
 {
     cancel_requests(e, ep);
+}
+
+bool th_requests_cancel_some(struct th_engine *e, const struct th_tenant *t)
+{
+    struct th_list *l, *next;
+
+    for (l = e->running.next; l != &e->running; l = next) {
+        struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
+        next = l->next; /* a cancelled look-up may end inside the call */
+        if (a->ep->pub.tenant != t || !cancel_request(a))
+            continue;
+        if (th_turn_over(e, TH_TURN_DISPATCH_US))
+            return false;
+    }
+    return true;
 }
 
 bool th_engine_idle(const struct th_engine *e)

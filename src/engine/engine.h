@@ -85,6 +85,7 @@ struct th_tenant {
     struct th_endpoint **endpoints; /* by number, ascending */
     unsigned endpoint_count, endpoint_cap;
     struct th_tenant *next_leaving; /* the engine's: of those that are deleting and still have endpoints */
+    bool cancelled;                 /* of one that is deleting: no request to its endpoints is under way */
 };
 
 struct th_header {

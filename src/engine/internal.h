@@ -277,6 +277,8 @@ void th_engine_random(struct th_engine *e, void *p, size_t n);
 uint32_t th_engine_rnd32(struct th_engine *e);
 /** Cancels what is under way to an endpoint that has been deleted; it is forgotten then. */
 void th_requests_cancel(struct th_engine *e, const struct th_ep *ep);
+/** The same for a tenant, as far as the turn has time. True: none is left. */
+bool th_requests_cancel_some(struct th_engine *e, const struct th_tenant *t);
 
 /* settings.c */
 struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no);
@@ -299,6 +301,8 @@ enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, cha
 enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t);
 void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t);
 enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep);
+/** It has been deleted, but is not out of memory yet: nothing of it is sent, learnt or stored any more. */
+void th_settings_endpoint_gone(struct th_ep *ep);
 void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep);
 enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k);
 void th_settings_remove_key(struct th_engine *e, struct th_key *k);

@@ -377,6 +377,13 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep)
     return TH_OK;
 }
 
+void th_settings_endpoint_gone(struct th_ep *ep)
+{
+    th_list_remove(&ep->dirty);
+    ep->health_dirty = false;
+    ep->gone = true;
+}
+
 void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
 {
     struct th_tenant *t = ep->pub.tenant;
@@ -390,13 +397,11 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
     }
     th_map_del(&e->endpoints, ep->pub.no);
     th_sched_endpoint_del(e->sched, ep->pub.no);
-    th_list_remove(&ep->dirty);
-    ep->health_dirty = false;
-    ep->gone = true;
+    th_settings_endpoint_gone(ep);
     th_heap_remove(&e->to_ask, &ep->ask_at);
     if (ep->ask)
         th_consents_cancel(e, ep);
-    if (ep->refs > 1)
+    if (ep->refs > 1 && !t->cancelled)
         th_requests_cancel(e, ep);
     count_endpoint(e, ep);
     th_ep_unref(e, ep);

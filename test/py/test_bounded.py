@@ -228,6 +228,27 @@ def test_every_route_with_the_largest_objects(world):
     assert asked == sum(len([m for m in path if m in ("get", "post", "patch", "put", "delete")]) for path in paths.values())
 
 
+def test_a_deleted_tenant_with_many_waiting_deliveries(server):
+    """Its endpoints, the 100 deliveries that wait for each, and the requests to most that are under way leave over several turns."""
+    count, each = (200, 20) if sanitized() else (2000, 100)
+    with socket.create_server(("0.0.0.0", 0), backlog=4096) as silent:
+        running = server()
+        running.api.put("/v1/tenants/many", {"name": "m"}).expect(201)
+        one, port = running.api.as_tenant("many"), silent.getsockname()[1]
+        for n in range(count):  # each at an address of its own, since an address has a limit
+            one.post("/v1/webhooks", {"url": f"http://127.1.{n // 200}.{n % 200 + 1}:{port}/"}).expect(201)
+        for _ in range(each // 20):
+            one.post("/v1/events/batch", [{"type": "a.b", "data": 1}] * 20).expect(202)
+        eventually(lambda: metrics(running.api)[0]["tenterhook_requests_in_flight"] >= count // 2, timeout_s=60)
+        before = turns(running.api)[1]
+        running.api.delete("/v1/tenants/many").expect(204)
+        one.get("/v1/webhooks").expect(404)
+        eventually(lambda: metrics(running.api)[0]["tenterhook_requests_in_flight"] == 0, timeout_s=60)
+        after = turns(running.api)[1]
+    long = {bound: after[bound] - before[bound] for bound in ("0.01", "0.02", "1")}
+    assert long["1"] == 0 if sanitized() else long["0.01"] <= 1 and long["0.02"] == 0, long
+
+
 # ---- clients that do not read ----
 
 def slow_clients(server, path, count, key, window=4096):
