@@ -32,7 +32,7 @@
 #define LIMITS /* of core/limits.h; a test compares them */                                                  \
     "\"endpoints\":" LIMIT ",\"header_bytes\":" LIMIT ",\"keys\":" LIMIT ",\"replays\":" LIMIT               \
     ",\"stored_bytes\":" LIMIT ",\"unfinished_deliveries\":" LIMIT ",\"host_requests\":" LIMIT               \
-    ",\"host_requests_per_second\":" LIMIT
+    ",\"host_requests_per_second\":" LIMIT ",\"address_requests\":" LIMIT
 #define STATUS                                                                                               \
     "{\"enum\":[\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],\"type\":"         \
     "\"string\"}"

@@ -14,7 +14,8 @@
     X(STORED_BYTES, "stored_bytes", 1000000000000000, "bytes stored")                                        \
     X(UNFINISHED, "unfinished_deliveries", 1000000000, "deliveries that have not ended")                     \
     X(HOST_REQUESTS, "host_requests", 65536, "requests under way to one host")                               \
-    X(HOST_RATE, "host_requests_per_second", 1000000, "requests a second to one host")
+    X(HOST_RATE, "host_requests_per_second", 1000000, "requests a second to one host")                       \
+    X(ADDRESS_REQUESTS, "address_requests", 65536, "requests under way to one address")
 
 enum th_limit {
 #define X(id, ...) TH_L_##id,

@@ -43,6 +43,8 @@ enum th_error th_sched_new(const struct th_sched_options *options, struct th_sch
     th_map_init(&s->ep_by_no, TH_SCHED_MAX_ENDPOINTS, s->options.hash_seed);
     th_map_init(&s->tenant_by_no, TH_SCHED_MAX_ENDPOINTS, s->options.hash_seed);
     th_map_init(&s->host_by_key, TH_SCHED_MAX_ENDPOINTS, s->options.hash_seed);
+    th_map_init(&s->address_by_key, TH_SCHED_MAX_ENDPOINTS, s->options.hash_seed);
+    th_list_init(&s->idle);
     th_heap_init(&s->timers, TH_SCHED_MAX_ENDPOINTS);
     for (unsigned i = 0; i < SIZE_CLASSES; i++)
         th_list_init(&s->size[i]);
@@ -67,6 +69,8 @@ void th_sched_free(struct th_sched *s)
         th_free(value);
     for (size_t i = 0; th_map_next(&s->host_by_key, &i, &key, &value);)
         th_free(value);
+    for (size_t i = 0; th_map_next(&s->address_by_key, &i, &key, &value);)
+        th_free(value);
     for (uint32_t i = 1; i <= s->eps; i++)
         th_free(s->ep[i]);
     th_free(s->ep);
@@ -74,6 +78,7 @@ void th_sched_free(struct th_sched *s)
     th_map_fini(&s->ep_by_no);
     th_map_fini(&s->tenant_by_no);
     th_map_fini(&s->host_by_key);
+    th_map_fini(&s->address_by_key);
     th_heap_fini(&s->timers);
     items_fini(s);
     th_free(s);
@@ -147,6 +152,7 @@ static void ep_init(const struct th_sched *s, struct ep *ep, const struct th_sch
     ep->round_after_us = INT64_MIN;
     th_list_init(&ep->link);
     th_list_init(&ep->host_link);
+    th_list_init(&ep->address_link);
     th_list_init(&ep->untried);
     th_list_init(&ep->size_link);
     th_list_init(&ep->fill_link);
@@ -205,6 +211,7 @@ static void learn_again(struct th_sched *s, struct ep *ep)
 {
     ep->tried = ep->judged = ep->proven = ep->answered = false;
     ep->rest_us = INT64_MIN;
+    address_leave(s, ep);
     s->broken -= ep->breaker.open;
     th_breaker_init(&ep->breaker);
 }
@@ -264,6 +271,7 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
     }
     if (t != ep->tenant) {
         ep_unplace(s, ep);
+        address_leave(s, ep);
         ep->tenant->endpoints--;
         tenant_put(s, ep->tenant);
         ep->tenant = t;
@@ -272,6 +280,7 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
     ep->options = *options;
     if (options->reset)
         learn_again(s, ep);
+    address_limit(s, ep);
     if (paced)
         set_pace(ep, options->rate_per_s);
     if (released)
@@ -346,6 +355,7 @@ void th_sched_endpoint_del(struct th_sched *s, uint64_t no)
         return;
     ep_unplace(s, ep);
     host_leave(s, ep);
+    address_leave(s, ep);
     th_heap_remove(&s->timers, &ep->timer);
     s->broken -= ep->breaker.open;
     spill_leave(s, ep);
@@ -388,7 +398,7 @@ static void due_again(struct th_sched *s, uint32_t id, const struct th_queue_row
 
     item_take(s, ep, id);
     item_set(it, row, s->now_us);
-    item_put(s, ep, id);
+    item_put(s, ep, id, false);
     ep_place(s, ep);
 }
 
@@ -425,7 +435,7 @@ enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *ro
     id = spill_admit(s, ep, row, due.us, &no_memory);
     if (id) {
         item_set(item_at(s, id), row, due.us);
-        item_put(s, ep, id);
+        item_put(s, ep, id, false);
     }
     spill_update(s, ep);
     ep_place(s, ep);
@@ -523,6 +533,7 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
     } else {
         ep->in_flight++;
         host_sent(s, ep);
+        address_picked(ep, id);
         ep->tried = true;
         ep->last_start_us = s->now_us;
         th_bucket_take(&ep->bucket, (struct th_mono){s->now_us});
@@ -574,6 +585,7 @@ void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn,
     } else {
         ep->in_flight--;
         host_ended(s, ep);
+        address_ended(s, ep, id);
         learn_from(s, ep, learn, began, now);
     }
     if (!ep->gone)
@@ -602,7 +614,7 @@ void th_sched_settled(struct th_sched *s, uint64_t delivery, const struct th_que
     uint32_t id = item_find(s, delivery);
     struct item *it = id ? item_at(s, id) : NULL;
     struct ep *ep;
-    bool wait;
+    bool wait, back;
 
     sched_advance(s, now);
     if (!it)
@@ -617,11 +629,12 @@ void th_sched_settled(struct th_sched *s, uint64_t delivery, const struct th_que
         item_free(s, id);
         return;
     }
+    back = it->child & W_BACK;
     it->child = 0;
     if (wait)
         item_set(it, again, due.us);
     if (wait && !spill_parks(s, ep, due.us)) {
-        item_put(s, ep, id);
+        item_put(s, ep, id, back);
     } else {
         if (wait)
             spill_note(s, ep, it->no, due.us);

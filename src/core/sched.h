@@ -27,6 +27,8 @@ struct th_sched_endpoint {
     uint32_t
         host_in_flight;     /* requests of all of these at once; 0: no limit. One that is alone has its own */
     double host_rate_per_s; /* of all of these, in any second; 0: no limit */
+    uint32_t
+        address_in_flight; /* requests of all endpoints of the tenant at once to one address; 0: no limit */
     /** Inactive or disabled: only tests and what somebody asked for by hand. */
     bool held;
     /** With `held`: nothing at all. */
@@ -73,6 +75,13 @@ bool th_sched_asked(const struct th_sched *s, uint64_t delivery);
 
 /** The next delivery to send now; false: none (see th_sched_next). Counts it as in flight. *nth_tries from the row. */
 bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *out);
+/** The addresses of a picked delivery are known. `keys` names them, a number other than 0 each that is the tenant's own; at most
+ * 32. Returns which of them have room, a bit each, and counts the request there; keys where it does not count become 0. No
+ * bit: the endpoint waits, and settled(AGAIN) gives the delivery back as if it had not been picked. Tests are not asked for. */
+TH_MUST_USE uint32_t th_sched_connect(struct th_sched *s, uint64_t delivery, uint64_t *keys, unsigned n,
+                                      struct th_mono now);
+/** The request has ended, with the keys that connect has left. */
+void th_sched_disconnect(struct th_sched *s, const uint64_t *keys, unsigned n, struct th_mono now);
 /** The request has ended: frees the slot; breaker and rank learn from it. `began` is when it was picked. OK: delivered.
  * ANSWERED: something was there and answered, but it is not delivered. FAILED: nobody answered (time-out, connection
  * refused, no such name). NEUTRAL: learn nothing (cancelled, internal errors, tests). */
@@ -114,6 +123,8 @@ struct th_sched_endpoint_stats {
 bool th_sched_endpoint_stats(const struct th_sched *s, uint64_t no, struct th_sched_endpoint_stats *out);
 /** Requests under way to the host of the tenant that has most. Looks at all hosts. */
 uint32_t th_sched_host_most(const struct th_sched *s, uint64_t tenant);
+/** The same for one address. */
+uint32_t th_sched_address_most(const struct th_sched *s, uint64_t tenant);
 /** Full check of every invariant, for tests; NULL or what is wrong. */
 const char *th_sched_check(const struct th_sched *s);
 #endif

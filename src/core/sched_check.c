@@ -138,7 +138,8 @@ static const char *check_waiting(const struct th_sched *s, const struct ep *ep, 
 static const char *check_ep(const struct th_sched *s, const struct ep *ep)
 {
     uint32_t limit = ep->options.max_in_flight;
-    bool gates = !ep->options.shut && (!ep->options.held || ep->manual.head) && ep->in_flight < limit;
+    bool gates =
+        !ep->options.shut && (!ep->options.held || ep->manual.head) && ep->in_flight < limit && !ep->waits_at;
 
     CHECK(!th_list_empty(&ep->link) == (ep->ring >= 0), "an endpoint is on a ring and does not know");
     CHECK(!th_list_empty(&ep->untried) == (ep->ring == R_UNTRIED), "an untried endpoint is not among those");
@@ -183,6 +184,36 @@ static const char *check_rings(const struct th_sched *s)
             }
         }
     }
+    return NULL;
+}
+
+static const char *check_addresses(const struct th_sched *s)
+{
+    uint32_t idle = 0;
+    uint64_t key;
+    void *value;
+
+    for (size_t i = 0; th_map_next(&s->address_by_key, &i, &key, &value);) {
+        const struct address *a = value;
+        uint32_t promised = 0, waits = 0;
+        for (uint32_t k = 1; k <= s->eps; k++) {
+            const struct ep *ep = s->ep[k];
+            if (!ep)
+                continue;
+            promised += ep->promise == a;
+            waits += ep->waits_at == a;
+            CHECK(ep->promise != a || ep->promised_item || ep->ring >= 0, "a promise is kept by nobody");
+            CHECK(!ep->gone || (ep->promise != a && ep->waits_at != a), "a deleted endpoint wants to send");
+        }
+        CHECK(promised == a->promised, "promises are miscounted");
+        CHECK(!waits == th_list_empty(&a->waits), "an endpoint waits at an address that does not know it");
+        CHECK(!waits || (a->max && a->in_flight + a->promised >= a->max),
+              "endpoints wait for an address that has room");
+        CHECK(th_list_empty(&a->idle) == (a->in_flight || a->promised || waits),
+              "an address is idle and does not know");
+        idle += !th_list_empty(&a->idle);
+    }
+    CHECK(idle == s->idle_addresses, "idle addresses are miscounted");
     return NULL;
 }
 
@@ -234,6 +265,8 @@ const char *th_sched_check(const struct th_sched *s)
         why = check_rings(s);
     if (!why)
         why = check_hosts(s);
+    if (!why)
+        why = check_addresses(s);
     for (uint32_t i = 1; i <= s->eps && !why; i++) {
         const struct ep *ep = s->ep[i];
         if (!ep)

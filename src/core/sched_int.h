@@ -5,6 +5,7 @@
  *   sched_item.c   memory of items, their map by delivery number, lists and pairing heaps
  *   sched_ring.c   which endpoint may send when, and whose turn it is
  *   sched_host.c   what all endpoints of one host may send
+ *   sched_address.c  what may be under way to one address
  *   sched_spill.c  what is left in the store, and how it comes back
  *   sched_look.c   counts and states, for metrics and the API
  *   sched_check.c  every invariant, for tests
@@ -66,7 +67,8 @@ enum under_way {
     W_ASKED = 2,    /* th_sched_ask */
     W_NEWCOMER = 4, /* in flight for less than a second to an endpoint that was untried: on s->newcomers */
     W_RESERVED = 8, /* and in one of the slots kept for such */
-    W_BUSY = 16     /* in flight beside another of a proven endpoint */
+    W_BUSY = 16,    /* in flight beside another of a proven endpoint */
+    W_BACK = 32     /* no address had room: it waits again as if it had not been picked */
 };
 
 struct ilist { /* of items */
@@ -94,6 +96,11 @@ struct ep {
     struct host *host;        /* NULL: none */
     struct th_list host_link; /* on host->waits */
     bool admitted;            /* its host has room for one request of it */
+
+    struct address *waits_at; /* it waits for room there; NULL: at none */
+    struct th_list address_link;
+    struct address *promise; /* a place there is its own; NULL: none */
+    uint32_t promised_item;  /* the item that was picked with it; 0: none yet */
 
     /* turn: sched_ring.c */
     struct th_list link;       /* on tenant->ring[ring] when ready */
@@ -141,6 +148,14 @@ struct host { /* sched_host.c */
     struct th_list waits; /* endpoints that could send, in the order in which they came */
 };
 
+struct address { /* sched_address.c */
+    uint64_t key, tenant;
+    uint32_t in_flight, promised, max; /* requests; endpoints; of both together, 0: no limit */
+    bool promising;
+    struct th_list waits; /* endpoints, in the order in which they came */
+    struct th_list idle;  /* on s->idle while nothing is here */
+};
+
 struct tenant {
     uint64_t no;
     uint32_t endpoints;
@@ -164,7 +179,9 @@ struct th_sched {
     uint32_t eps, ep_cap, ep_live;
     uint32_t *ep_free; /* indexes to use again */
     uint32_t ep_free_n;
-    struct th_map ep_by_no, tenant_by_no, host_by_key;
+    struct th_map ep_by_no, tenant_by_no, host_by_key, address_by_key;
+    struct th_list idle; /* addresses, oldest first */
+    uint32_t idle_addresses;
     struct th_heap timers;
     struct th_list size[SIZE_CLASSES];
 
@@ -206,8 +223,8 @@ uint32_t item_find(const struct th_sched *s, uint64_t no);
 uint32_t item_new(struct th_sched *s, uint64_t no, bool *no_memory);
 /* Out of the map and free; it must be in no list or heap. */
 void item_free(struct th_sched *s, uint32_t id);
-/* Puts a waiting item where it belongs by lane and due, and takes it from there. */
-void item_put(struct th_sched *s, struct ep *ep, uint32_t id);
+/* Puts a waiting item where it belongs by lane and due, and takes it from there. `first`: before what has come since. */
+void item_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first);
 void item_take(struct th_sched *s, struct ep *ep, uint32_t id);
 /* The list or heap as it is: joins and leaves without counting. */
 void list_append(struct th_sched *s, struct ilist *l, uint32_t id);
@@ -238,6 +255,18 @@ void host_ended(struct th_sched *s, struct ep *ep);
 /* Takes the host of the conf, and what it allows. False: no memory, nothing changed. */
 bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *options);
 void host_leave(struct th_sched *s, struct ep *ep);
+
+/* sched_address.c */
+/* It cannot send now: a place that was promised is another's. */
+void address_withdraw(struct th_sched *s, struct ep *ep);
+/* The item is picked with the endpoint's promise, if it has one. Its request has ended, or had room. */
+void address_picked(struct ep *ep, uint32_t id);
+void address_ended(struct th_sched *s, struct ep *ep, uint32_t id);
+/* It is deleted, or sends elsewhere. */
+void address_leave(struct th_sched *s, struct ep *ep);
+/* Its limit has changed. */
+void address_limit(struct th_sched *s, struct ep *ep);
+
 /* Moves the clock forward: old requests into probation, expired timers onto rings. */
 void sched_advance(struct th_sched *s, struct th_mono now);
 /* The endpoint whose turn it is, or NULL; turns the rings. */

@@ -320,12 +320,14 @@ static enum place place_of(const struct th_sched *s, const struct item *it)
     return it->lane == TH_LANE_REPLAY ? P_REPLAY : P_FRESH;
 }
 
-void item_put(struct th_sched *s, struct ep *ep, uint32_t id)
+void item_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first)
 {
     struct item *it = item_at(s, id);
 
     it->ep = ep->index;
     it->place = place_of(s, it) & 15;
+    if (first && it->place == P_FRESH) /* the heap is by number, and comes before what is fresh */
+        it->place = P_RETRY;
     if (it->place == P_RETRY)
         heap_push(s, &ep->retry, id);
     else

@@ -65,7 +65,7 @@ static int64_t send_moment(const struct th_sched *s, const struct ep *ep)
     if (may_test(ep))
         return INT64_MIN;
     if (ep->options.shut || (ep->options.held && !ep->manual.head) ||
-        ep->in_flight >= ep->options.max_in_flight)
+        ep->in_flight >= ep->options.max_in_flight || ep->waits_at)
         return INT64_MAX;
     if (ep->manual.head || ep->fresh.head || ep->replay.head)
         at = INT64_MIN;
@@ -161,6 +161,8 @@ void ep_place(struct th_sched *s, struct ep *ep)
         host_wait(ep);
         host_next(s, ep->host);
     }
+    if (ep->ring < 0)
+        address_withdraw(s, ep);
 }
 
 void ep_unplace(struct th_sched *s, struct ep *ep)
@@ -168,6 +170,7 @@ void ep_unplace(struct th_sched *s, struct ep *ep)
     host_withdraw(s, ep);
     ring_leave(ep);
     timer_set(s, ep, INT64_MAX);
+    address_withdraw(s, ep);
 }
 
 uint32_t ep_next_item(struct th_sched *s, struct ep *ep)

@@ -355,7 +355,7 @@ static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_que
         it->tries = rows[i].tries;
         it->attempts = rows[i].attempts;
         it->lane = rows[i].lane & 3u;
-        item_put(s, ep, id);
+        item_put(s, ep, id, false);
     }
     return next;
 }

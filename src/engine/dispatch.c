@@ -29,6 +29,7 @@ static struct th_attempt *attempt_get(struct th_engine *e)
     }
     a->unsendable = a->cancelled = a->resolving = a->running = false;
     a->event = NULL;
+    a->counted = 0;
     a->dns_us = -1;
     a->held = 0;
     a->delivery_id_len = 0;
@@ -238,6 +239,11 @@ static void send_to(struct th_attempt *a, unsigned count)
         /* Deleted, paused or edited while the event was read or the name was looked up: no new request may break what the
          * API has confirmed. No attempt; what is still wanted is due at once, with the settings of then. */
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
+        return;
+    }
+    count = th_address_take(a, count);
+    if (count == 0) {
+        fail_locally(a, TH_HTTP_CANCELLED, "no address has room");
         return;
     }
     a->signed_at = e->now.wall.ms / 1000;

@@ -118,6 +118,8 @@ struct th_attempt {
     struct th_http_req req;
     struct th_resolve resolve;
     struct th_addr addrs[TH_CONNECT_MAX];
+    uint64_t counted_at[TH_CONNECT_MAX]; /* address.c: where this request is counted */
+    unsigned counted;
     struct th_buf head, body, sigs, answer;
     size_t held; /* of body, among the pinned bytes */
     char delivery_id[64];
@@ -460,6 +462,13 @@ void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_l
 void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count);
 void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_span type, struct th_span data,
                          const struct th_endpoint *except, bool by_name);
+
+/* address.c */
+/** Counts the request at those of its first `count` addresses that have room, and leaves out the others. Returns how many are
+ * left; 0: the endpoint waits until there is room, and the delivery is to be given back uncounted. */
+TH_MUST_USE unsigned th_address_take(struct th_attempt *a, unsigned count);
+/** The request has ended. */
+void th_address_give(struct th_attempt *a);
 
 /* report.c */
 void th_report_attempt(const struct th_attempt *a);

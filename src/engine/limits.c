@@ -64,6 +64,8 @@ int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enu
         return th_sched_host_most(e->sched, t->no);
     case TH_L_HOST_RATE:
         return TH_LIMIT_UNKNOWN;
+    case TH_L_ADDRESS_REQUESTS:
+        return th_sched_address_most(e->sched, t->no);
     case TH_L_COUNT:
         break;
     }

@@ -340,6 +340,7 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool rese
         .host = host_number(e, ep),
         .host_in_flight = (uint32_t)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_REQUESTS),
         .host_rate_per_s = (double)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_RATE),
+        .address_in_flight = (uint32_t)th_engine_allowed(e, ep->pub.tenant, TH_L_ADDRESS_REQUESTS),
         .held = th_ep_held(&ep->pub),
         .shut = ep->pub.no_consent,
         .reset = reset,

@@ -109,8 +109,8 @@ void th_settle_submit(struct th_attempt *a)
     th_engine_submit(a->e, &a->settle.op);
 }
 
-/* Cancelled by a stop or a deletion, or this machine's own trouble (memory, descriptors): no attempt of the endpoint's;
- * not counted. What was for a deleted endpoint is forgotten; its row is cancelled with the others. */
+/* Cancelled by a stop or a deletion, without room at its addresses, or this machine's own trouble (memory, descriptors): no
+ * attempt of the endpoint's; not counted. What was for a deleted endpoint is forgotten; its row is cancelled with the others. */
 static void not_an_attempt(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
@@ -311,6 +311,7 @@ void th_attempt_ended(struct th_attempt *a)
     const struct th_http_result *res = &a->req.res;
     bool test = a->row.lane == TH_LANE_TEST;
 
+    th_address_give(a);
     if (res->class == TH_HTTP_CANCELLED || (res->class == TH_HTTP_INTERNAL && !a->unsendable)) {
         not_an_attempt(a);
         return;

@@ -89,6 +89,8 @@ enum th_option_kind {
       "requests of a tenant under way at once to one host, over all its endpoints there; 0: no limit")                             \
     X(HOST_RATE, NUMBER, "--host-requests-per-second", "TENTERHOOK_HOST_REQUESTS_PER_SECOND", "limits.host_requests_per_second",    \
       "0", NULL, 0, 1000000, "N", "requests a second of a tenant to one host, over all its endpoints there; 0: no limit")          \
+    X(ADDRESS_REQUESTS, NUMBER, "--address-requests", "TENTERHOOK_ADDRESS_REQUESTS", "limits.address_requests", "1000", NULL, 0,    \
+      65536, "N", "requests of a tenant under way at once to one address, whatever the host names; 0: no limit")                   \
     X(LIMIT_WARNING, NUMBER, "--limit-warning", "TENTERHOOK_LIMIT_WARNING", "limits.warn_percent", "80", NULL, 0, 100, "PERCENT",   \
       "of a tenant's limit: from here on log and operator events say that it is near; 0: never")                                   \
     X(WRONG_KEY_RATE, NUMBER, "--wrong-key-rate", "TENTERHOOK_WRONG_KEY_RATE", "limits.wrong_key_rate", "10", NULL, 0, 1000000, "N", \

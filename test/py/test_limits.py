@@ -7,7 +7,9 @@ import pytest
 
 from harness.command import tenterhook
 from harness.expect import deliveries, eventually, problem
-from harness.receiver import Reply
+from harness.faults import Dns
+from harness.metrics import metrics
+from harness.receiver import Receiver, Reply
 
 LONG_AGO = "2020-01-01T00:00:00Z"
 
@@ -45,7 +47,8 @@ def test_the_defaults_are_shown(server):
     shown = usage(api)
     assert {name: row["allowed"] for name, row in shown.items()} == {
         "endpoints": 10000, "header_bytes": 8192, "keys": 100, "replays": 8,
-        "stored_bytes": None, "unfinished_deliveries": None, "host_requests": 100, "host_requests_per_second": None}
+        "stored_bytes": None, "unfinished_deliveries": None, "host_requests": 100, "host_requests_per_second": None,
+        "address_requests": 1000}
     assert all(not row["used"] for row in shown.values())
     assert api.get("/v1/tenants/t").json["limits"] == {}
 
@@ -396,3 +399,105 @@ def test_requests_a_second_to_one_host_are_limited(server, receiver):
     api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
     target.wait_for(30)
     assert time.monotonic() - began > 1.5
+
+
+# ---- one address ----
+
+class Gate:
+    """Answers wait until it is opened; counts who waits."""
+
+    def __init__(self):
+        self.opened, self.now, self.most, self.lock = threading.Event(), 0, 0, threading.Lock()
+
+    def __call__(self, request):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        self.opened.wait(30)
+        with self.lock:
+            self.now -= 1
+        return Reply(200)
+
+
+def named(api, target, count, prefix="n", **more):
+    """Endpoints at as many names."""
+    return [endpoint(api, url=f"http://{prefix}{n}.example.com:{target.port}/", active=True, **more).expect(201).json["id"]
+            for n in range(count)]
+
+
+def turns(api):
+    return metrics(api)[0]["tenterhook_loop_turn_cpu_seconds_count"]
+
+
+def test_many_names_that_lead_to_one_address_share_its_limit(server, receiver):
+    """What has no room waits: no attempt is counted, nobody else is held up, and nothing spins. Another tenant has a limit of its own."""
+    gate = Gate()
+    target, other = receiver(gate), receiver()
+    names = {f"{prefix}{n}.example.com": [["127.0.0.1"]] for prefix in "no" for n in range(40)}
+    with Dns(names) as dns:
+        running, api = operator(server, "--address-requests", "5", "--dns-servers", dns.address)
+        named(api, target, 40, events=["a.b"])
+        free = endpoint(api, url=other.url(), active=True, events=["a.b"]).expect(201).json["id"]
+        api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+        other.wait_for(1)
+        eventually(lambda: gate.now == 5)
+        before = turns(api)
+        time.sleep(1)
+        assert turns(api) - before < 100, "the loop must sleep while endpoints wait"
+        assert gate.most == 5 and usage(api)["address_requests"] == {"used": 5, "allowed": 5}
+        waiting = deliveries(api, status="pending")
+        assert len(waiting) == 40 and all(row["attempt_count"] == 0 for row in waiting)
+        api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)  # others go on
+        other.wait_for(2)
+        running.api.put("/v1/tenants/u", {}).expect(201)
+        second = running.api.as_tenant("u")
+        named(second, target, 40, "o")
+        second.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+        eventually(lambda: gate.now == 10)
+        gate.opened.set()
+        target.wait_for(120)
+        rows = eventually(lambda: (lambda all: all if len(all) == 82 else None)(deliveries(api, status="delivered")))
+        assert {row["attempt_count"] for row in rows} == {1} and free in {row["endpoint"] for row in rows}
+        assert gate.most == 10 and usage(api)["address_requests"]["used"] == 0
+
+
+def test_endpoints_that_wait_for_an_address_can_be_paused_and_deleted_and_the_limit_raised(server, receiver):
+    gate = Gate()
+    target = receiver(gate)
+    with Dns({f"n{n}.example.com": [["127.0.0.1"]] for n in range(12)}) as dns:
+        _, api = operator(server, "--dns-servers", dns.address)
+        limits(api, address_requests=2)
+        made = named(api, target, 12, timeout_seconds=30)
+        api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+        eventually(lambda: gate.now == 2)
+        served = {request.header("Host").split(".")[0] for request in target.requests}
+        waiting = [id for n, id in enumerate(made) if f"n{n}" not in served]
+        api.delete(f"/v1/webhooks/{waiting[0]}").expect(204)
+        api.patch(f"/v1/webhooks/{waiting[1]}", {"active": False}).expect(200)
+        api.post(f"/v1/webhooks/{waiting[2]}/test", {}).expect(202)  # tests do not wait, and do not count
+        eventually(lambda: gate.now == 3)
+        api.delete(f"/v1/webhooks/{next(id for id in made if id not in waiting)}").expect(204)
+        eventually(lambda: gate.now == 4, timeout_s=10)  # the place of the request that was cancelled is another's
+        limits(api, address_requests=6)
+        eventually(lambda: gate.now == 8)
+        limits(api, address_requests=0)
+        eventually(lambda: gate.now == 11)
+        gate.opened.set()
+        api.patch(f"/v1/webhooks/{waiting[1]}", {"active": True}).expect(200)
+        eventually(lambda: len(deliveries(api, status="delivered")) == 10)
+
+
+def test_a_name_goes_to_its_address_that_has_room(server):
+    gate, free = Gate(), Gate()
+    free.opened.set()
+    with Receiver(gate, host="127.0.0.2") as full, Receiver(free, host="127.0.0.3", port=full.port) as roomy, \
+            Dns({"n0.example.com": [["127.0.0.2"]], "m0.example.com": [["127.0.0.2", "127.0.0.3"]]}) as dns:
+        _, api = operator(server, "--address-requests", "1", "--dns-servers", dns.address)
+        named(api, full, 1)
+        api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+        eventually(lambda: gate.now == 1)
+        named(api, full, 1, "m")
+        api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
+        roomy.wait_for(1)
+        gate.opened.set()
+        eventually(lambda: len(deliveries(api, status="delivered")) == 3)

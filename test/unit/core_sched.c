@@ -613,6 +613,58 @@ static void a_host_gets_no_more_than_its_rate_in_any_second(void **state)
     }
 }
 
+/* One request at a time to the address of four endpoints; the first has the most to send. Each gets every fourth, in order of
+ * its numbers, and each is picked in vain once at most. */
+static void an_address_serves_those_that_wait_in_turn(void **state)
+{
+    struct th_sched *s = world_new((struct th_sched_options){0});
+    uint64_t served[5] = {0}, under_way = 0, key = 77, last[5] = {0};
+    unsigned vain = 0, ended = 0;
+    struct th_queue_row r;
+    int64_t now = S;
+
+    (void)state;
+    for (uint64_t ep = 1; ep <= 4; ep++) {
+        struct th_sched_endpoint e = endpoint(ep, 1);
+        e.max_in_flight = 1;
+        e.address_in_flight = 1;
+        put(s, e, now);
+        for (uint64_t k = 0; k < (ep == 1 ? 100 : 20); k++)
+            add(s, ep * 1000 + k, ep, now);
+    }
+    while (ended < 80) {
+        while (th_sched_pick(s, at_us(now), &r)) {
+            uint64_t at = key;
+            if (th_sched_connect(s, r.no, &at, 1, at_us(now))) {
+                assert_int_equal(under_way, 0);
+                assert_int_equal(at, key);
+                assert_true(r.no > last[r.endpoint]);
+                under_way = last[r.endpoint] = r.no;
+                served[r.endpoint]++;
+            } else {
+                assert_int_equal(at, 0);
+                vain++;
+                th_sched_result(s, r.no, TH_LEARN_NEUTRAL, at_us(now), at_us(now));
+                th_sched_settled(s, r.no, &r, at_us(now), at_us(now));
+            }
+            world_check(s);
+        }
+        assert_true(th_sched_next(s, at_us(now)).us > now); /* nothing to do but to wait */
+        assert_int_equal(th_sched_address_most(s, 1), 1);
+        now += 1000;
+        th_sched_disconnect(s, &key, 1, at_us(now));
+        end(s, under_way, TH_LEARN_OK, now - 1000, now);
+        under_way = 0;
+        ended++;
+        world_check(s);
+    }
+    for (uint64_t ep = 1; ep <= 4; ep++)
+        assert_in_range(served[ep], 19, 21);
+    assert_true(vain <= 4 * 20 + 4);
+    assert_int_equal(th_sched_address_most(s, 1), 0);
+    th_sched_free(s);
+}
+
 static void a_new_pace_and_a_new_start_keep_the_rate(void **state)
 {
     static const double rates[] = {10, 100, 0, 10, 0.1, 10, 3, 50};
@@ -803,6 +855,7 @@ int main(void)
         cmocka_unit_test(buckets_hold_their_rate_for_minutes),
         cmocka_unit_test(no_second_has_more_than_the_rate),
         cmocka_unit_test(a_host_gets_no_more_than_its_rate_in_any_second),
+        cmocka_unit_test(an_address_serves_those_that_wait_in_turn),
         cmocka_unit_test(a_new_pace_and_a_new_start_keep_the_rate),
         cmocka_unit_test(half_of_the_slots_stay_for_the_proven),
         cmocka_unit_test(the_reserve_is_for_who_comes_next),

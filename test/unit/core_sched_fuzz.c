@@ -10,6 +10,7 @@
 
 #define EPS 6
 #define MAX_DELIVERIES 20000
+#define ADDRESSES 16 /* four of each tenant */
 
 enum state { UNKNOWN, QUEUED, FLIGHT, SETTLING, ENDED };
 
@@ -17,7 +18,8 @@ struct delivery {
     enum state state;
     struct th_queue_row row;
     int64_t due, began;
-    bool cancelled;
+    bool cancelled, connected;
+    uint64_t keys[2]; /* of addresses, when it is connected */
 };
 
 struct walk {
@@ -36,10 +38,12 @@ struct world {
     uint64_t last;    /* number */
     uint64_t ep[EPS]; /* endpoint numbers in use; 0: none */
     bool held[EPS];
+    uint64_t tenant[EPS];
     uint64_t next_ep;
     uint32_t under_way[MAX_DELIVERIES], n_under_way;
     struct walk walk[EPS];
-    uint64_t picks;
+    uint64_t picks, backs;
+    uint32_t at[ADDRESSES]; /* requests under way */
     bool fail_memory;
 };
 
@@ -83,12 +87,14 @@ static void step_endpoint(struct world *w, bool calm)
     e.host = rnd(w, 3) ? e.tenant * 8 + rnd(w, 2) + 1 : 0;
     e.host_in_flight = rnd(w, 4);
     e.host_rate_per_s = rnd(w, 6) == 0 ? 3 : 0;
+    e.address_in_flight = rnd(w, 8) ? (uint32_t)e.tenant : 0;
     if (th_sched_endpoint_put(w->s, &e, at_us(w->now)) != TH_OK) {
         assert_true(w->fail_memory);
         return;
     }
     w->next_ep += !w->ep[i];
     w->ep[i] = e.no;
+    w->tenant[i] = e.tenant;
     w->held[i] = e.held;
 }
 
@@ -169,6 +175,7 @@ static void step_pick(struct world *w, bool calm)
     assert_true(calm || !w->held[slot] || out.lane == TH_LANE_TEST ||
                 (out.lane == TH_LANE_MANUAL && !out.tries));
     d->state = FLIGHT;
+    d->connected = false;
     d->began = w->now;
     w->under_way[w->n_under_way++] = (uint32_t)out.no;
 }
@@ -190,6 +197,52 @@ static void settle(struct world *w, struct delivery *d, bool calm)
     }
 }
 
+/* A delivery's name has been looked up: it is counted at one or two addresses, or goes back. */
+static void step_connect(struct world *w)
+{
+    uint32_t i, room, n = 1 + rnd(w, 2);
+    struct delivery *d;
+    int slot;
+
+    if (!w->n_under_way)
+        return;
+    i = rnd(w, w->n_under_way);
+    d = &w->d[w->under_way[i]];
+    slot = ep_slot(w, d->row.endpoint);
+    if (d->state != FLIGHT || d->connected || d->row.lane == TH_LANE_TEST || slot < 0)
+        return;
+    d->keys[0] = w->tenant[slot] * 4 + rnd(w, 2);
+    d->keys[1] = n == 2 ? d->keys[0] ^ 2 : 0;
+    room = th_sched_connect(w->s, d->row.no, d->keys, n, at_us(w->now));
+    assert_true(room < 1u << n);
+    for (unsigned k = 0; k < n; k++) {
+        assert_true(!d->keys[k] || room >> k & 1);
+        if (d->keys[k]) {
+            assert_true(w->at[d->keys[k]] < w->tenant[slot]);
+            w->at[d->keys[k]]++;
+        }
+    }
+    d->connected = room;
+    if (room)
+        return;
+    w->backs++;
+    w->under_way[i] = w->under_way[--w->n_under_way];
+    d->state = d->cancelled ? ENDED : QUEUED;
+    d->due = w->now;
+    th_sched_result(w->s, d->row.no, TH_LEARN_NEUTRAL, at_us(d->began), at_us(w->now));
+    th_sched_settled(w->s, d->row.no, &d->row, at_us(w->now), at_us(w->now));
+}
+
+static void disconnect(struct world *w, struct delivery *d)
+{
+    for (unsigned k = 0; k < 2 && d->connected; k++)
+        if (d->keys[k])
+            w->at[d->keys[k]]--;
+    if (d->connected)
+        th_sched_disconnect(w->s, d->keys, 2, at_us(w->now));
+    d->connected = false;
+}
+
 static void step_end(struct world *w, bool calm)
 {
     uint32_t i;
@@ -202,6 +255,7 @@ static void step_end(struct world *w, bool calm)
     if (d->state == FLIGHT) {
         enum th_learn learn = calm ? TH_LEARN_OK : (enum th_learn)rnd(w, 4);
         d->state = SETTLING;
+        disconnect(w, d);
         th_sched_result(w->s, d->row.no, learn, at_us(d->began), at_us(w->now));
         if (rnd(w, 2))
             return;
@@ -270,8 +324,10 @@ static void step(struct world *w, bool calm)
         step_new(w);
     else if (what < 34 && !calm)
         step_again(w);
-    else if (what < 60)
+    else if (what < 52)
         step_pick(w, calm);
+    else if (what < 63)
+        step_connect(w);
     else if (what < 80)
         step_end(w, calm);
     else if (what < 86)
@@ -293,10 +349,11 @@ static uint64_t unfinished(const struct world *w)
     return n;
 }
 
-static void run(uint64_t seed, uint32_t steps, struct th_sched_options options, bool fail_memory)
+/* Returns how many found no room at their addresses. */
+static uint64_t run(uint64_t seed, uint32_t steps, struct th_sched_options options, bool fail_memory)
 {
     struct world *w = calloc(1, sizeof *w);
-    uint64_t left;
+    uint64_t left, backs;
 
     assert_non_null(w);
     w->rnd = seed * 0x9e3779b97f4a7c15u + 1;
@@ -308,8 +365,10 @@ static void run(uint64_t seed, uint32_t steps, struct th_sched_options options, 
     w->fail_memory = false;
     for (int i = 0; i < EPS; i++) { /* nothing held any more; no rate */
         struct th_sched_endpoint e = endpoint(w->ep[i], 1);
-        if (w->ep[i])
+        if (w->ep[i]) {
+            w->tenant[i] = 1;
             put(w->s, e, w->now);
+        }
     }
     for (uint32_t i = 0; (left = unfinished(w)) && i < 400000; i++)
         step(w, true);
@@ -326,8 +385,10 @@ static void run(uint64_t seed, uint32_t steps, struct th_sched_options options, 
     assert_int_equal(th_sched_stats(w->s).items, 0);
     assert_int_equal(th_sched_stats(w->s).in_flight, 0);
     assert_true(w->picks > 100);
+    backs = w->backs;
     th_sched_free(w->s);
     free(w);
+    return backs;
 }
 
 static uint64_t seed_of(void)
@@ -341,7 +402,7 @@ static uint64_t seed_of(void)
 
 static void random_operations(void **state)
 {
-    uint64_t seed = seed_of();
+    uint64_t seed = seed_of(), backs = 0;
 
     (void)state;
     for (uint64_t i = 0; i < 2; i++) {
@@ -351,12 +412,13 @@ static void random_operations(void **state)
         struct th_sched_options roomy = {
             .max_items = 5000, .max_items_per_endpoint = 5000, .max_in_flight = 20};
         struct th_sched_options least = {.max_items = 1, .max_items_per_endpoint = 1, .max_in_flight = 1};
-        run(seed + i, 2000, tight, false);
-        run(seed + i, 2000, share, false);
-        run(seed + i, 1000, roomy, false);
+        backs += run(seed + i, 2000, tight, false);
+        backs += run(seed + i, 2000, share, false);
+        backs += run(seed + i, 1000, roomy, false);
         if (i == 0)
             run(seed + i, 1500, least, false);
     }
+    assert_true(backs > 0);
 }
 
 static void random_operations_short_of_memory(void **state)
