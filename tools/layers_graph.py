@@ -59,7 +59,7 @@ KEPT = {
     "core": r"ep_count|heap_remove|th_dialect_secret_make|th_port_ok|th_sched_check",
     "engine": r"th_.*",
     "store": r"sq_.*",
-    "net": r"th_http1_is_host",
+    "net": r"th_http1_is_host|th_http_(shared_(new|free)|server_adopt)",
     "options": r"th_dialect_load",
 }
 

@@ -128,7 +128,7 @@ static void on_tick(uv_timer_t *t)
 static void process(struct th_conn *c)
 {
     th_conn_process(c);
-    if (c->tls && !th_server_turn_over(c->server)) {
+    if (c->tls && !c->moves && !th_server_turn_over(c->server)) {
         th_list_remove(
             &c->ready); /* it may be there again only because ciphertext waits, which is opened now */
         th_conn_tls_pump(c);
@@ -236,12 +236,18 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_o
     s->loop = loop;
     use_defaults(s, options);
     take_mounts(s);
+    if (!th_server_shared_init(s)) {
+        th_free(s);
+        return TH_NOMEM;
+    }
     if (!th_peers_init(s)) {
+        th_server_shared_fini(s);
         th_free(s);
         return TH_NOMEM;
     }
     if (!th_server_listen(s, os_error)) {
         th_peers_fini(s);
+        th_server_shared_fini(s);
         th_free(s);
         return TH_IO;
     }
@@ -265,8 +271,18 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_o
     s->up.tls_alloc = th_conn_tls_on_alloc;
     s->up.tls_read = th_conn_tls_on_read;
     s->listener.data = s->tick.data = s->turn.data = s->turn_end.data = s;
-    s->handles = 4;
-    th_server_accept(s);
+    s->handles = 3;
+    if (s->listening != TH_LISTENER_CLOSED) {
+        s->handles++;
+        th_server_accept(s);
+    }
+    if (!s->is_alone) {
+        s->handles++;
+        s->asked.data = s;
+        (void)uv_async_init(loop, &s->asked,
+                            th_peers_on_asked); /* cannot fail: the loop has others already */
+        th_server_shared_enter(s);
+    }
     *out = s;
     return TH_OK;
 }
@@ -298,7 +314,9 @@ void th_http_server_drain(struct th_http_server *s, unsigned grace_ms, void (*dr
     s->drained_ctx = ctx;
     uv_update_time(s->loop);
     s->cut_ms = now_ms(s) + grace_ms;
-    th_server_unlisten(s, th_server_handle_closed);
+    th_server_shared_drain(s);
+    if (s->listening != TH_LISTENER_CLOSED)
+        th_server_unlisten(s, th_server_handle_closed);
     close_list(s, TH_CONN_IDLE);
     th_server_close_rest(s);
 }
@@ -316,6 +334,7 @@ void th_http_server_free(struct th_http_server *s)
     }
     th_server_free_pools(s);
     th_peers_fini(s);
+    th_server_shared_fini(s);
     th_tls_identity_unref(s->options.tls);
     th_free(s);
 }

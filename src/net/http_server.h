@@ -1,6 +1,9 @@
 /* HTTP/1.1 server on a libuv loop: reads requests strictly, calls the handler of their path, writes answers. All on the
  * loop's thread. Requests of one connection are handled one after the other (pipelined ones wait in the
- * buffer). */
+ * buffer).
+ *
+ * A process may have several servers, each on a loop and a thread of its own. They count connections, answers and bodies
+ * together (struct th_http_shared), and a connection can be moved from one to another between two requests. */
 #ifndef TH_NET_HTTP_SERVER_H
 #define TH_NET_HTTP_SERVER_H
 #include "base/error.h"
@@ -12,6 +15,8 @@ typedef struct uv_loop_s uv_loop_t;
 struct th_http_server;
 struct th_cidr;
 struct th_tls_identity;
+struct th_http_shared;
+struct th_http_moved;
 
 /** One request, from the handler's call until th_http_reply or th_http_end. Everything is valid until then. */
 struct th_http_exchange {
@@ -24,6 +29,8 @@ struct th_http_exchange {
     char request_id[28]; /* "req_" + 20 characters, NUL-terminated; unique */
     int64_t received_us; /* monotonic, when the last byte was read */
     uint64_t known;      /* what th_http_known was last called with on this connection; 0: not yet */
+    uint64_t here;       /* requests of this connection since it came to this server, this one included */
+    unsigned home;       /* for `place` to set: goes with the connection, and is 0 at first */
     bool gone;           /* the client has closed its side, or is cut off; answer all the same */
     bool held;           /* th_http_hold has been called for this request */
     void *user;          /* the handler's */
@@ -56,8 +63,8 @@ struct th_http_server_options {
     /** Paths below none of them are answered with 404. At most TH_HTTP_MOUNTS, copied. */
     const struct th_mount *mounts;
     unsigned mount_count;
-    const char *address;       /* numeric */
-    uint16_t port;             /* 0: a free one */
+    const char *address; /* numeric; NULL: it listens nowhere, and has the connections that it is given */
+    uint16_t port;       /* 0: a free one */
     size_t max_head, max_body; /* defaults 32 KiB, 16 MiB when 0 */
     size_t max_answers;        /* bytes of all answers that clients have not taken yet; default 64 MiB */
     size_t max_bodies;         /* bytes of all bodies together; default 256 MiB, and at least 4 * max_body */
@@ -74,7 +81,26 @@ struct th_http_server_options {
     struct th_metrics *metrics; /* may be NULL */
     /** Speaks TLS with this certificate (tls_server.h); NULL: plain. The server takes a reference of its own. */
     struct th_tls_identity *tls;
+    /** What the servers of this process count together; outlives them. NULL: this one is alone. */
+    struct th_http_shared *shared;
+    unsigned number; /* of this server among them, from 0 */
+    /** Called with the head of each request, before anything is done with it: the number of the server that is to handle it.
+     * Not for the request for which a connection has been moved here, so that none is sent round in circles; nor while the
+     * client is not known (th_http_known), so that all connections that limits hold for are on the server that accepted them.
+     * Where the connection cannot be moved (no memory, draining) the request is handled here all the same. NULL: all stay. */
+    unsigned (*place)(void *ctx, struct th_http_exchange *x);
+    /** Has th_http_server_adopt called with `moved` on the thread of the server `to`. From the loop; false: it cannot be. */
+    bool (*move)(void *ctx, unsigned to, struct th_http_moved *moved);
+    void *place_ctx;
 };
+
+#define TH_HTTP_SERVERS 64
+
+/** For 1 to TH_HTTP_SERVERS servers, whose limits on connections, answers and bodies then hold for all of them together and
+ * are the same. NULL: no memory. */
+struct th_http_shared *th_http_shared_new(unsigned servers);
+/** After all its servers have been freed. NULL is allowed. */
+void th_http_shared_free(struct th_http_shared *shared);
 
 /** Binds and listens. The process must ignore SIGPIPE. TH_IO with errno in *os_error (EADDRINUSE, EACCES,
  * ...). */
@@ -127,8 +153,12 @@ void th_http_hold(struct th_http_exchange *x);
 /** The client of this connection has shown who it is (`who` is not 0): the connection counts for no limit of keyless ones
  * any more, and other clients do not take its place while it is at work. From inside `handle` or `judge`. */
 void th_http_known(struct th_http_exchange *x, uint64_t who);
+/** Takes over a connection that another server of the process has given to `move`; the request that it was moved for, and what
+ * came behind it, is handled here from the next turn on. The connection is this server's in any case. */
+void th_http_server_adopt(struct th_http_server *s, struct th_http_moved *moved);
 /** To be called once. Stops accepting, closes idle connections, lets requests in flight finish (Connection:
- * close); calls drained(ctx) once none is left, or after grace_ms, when the rest is cut. Answers without an end are the handler's to end. */
+ * close); calls drained(ctx) once none is left, or after grace_ms, when the rest is cut. Answers without an end are the
+ * handler's to end. From then on no server of the process moves connections, and those on their way here are waited for. */
 void th_http_server_drain(struct th_http_server *s, unsigned grace_ms, void (*drained)(void *ctx), void *ctx);
 /** After drained(): frees everything. Requests that were cut and have no reply yet must not get one any more.
  */

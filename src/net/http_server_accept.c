@@ -64,21 +64,12 @@ static void begin(struct th_http_server *s, struct th_conn *c, int fd, const uni
 {
     bool opened;
 
-    c->server = s;
-    th_list_init(&c->link);
-    th_list_init(&c->ready);
-    th_list_init(&c->keyless);
-    th_list_init(&c->same);
     peer_of(from, &c->peer);
-    (void)uv_tcp_init(s->loop, &c->tcp); /* without a socket yet: cannot fail */
-    c->tcp.data = c;
-    s->open++;
+    th_conn_begin(s, c);
     if (s->options.metrics) {
         th_count(s->options.metrics, TH_C_HTTP_CONNECTIONS, 1);
         th_gauge_add(s->options.metrics, TH_G_HTTP_OPEN, 1);
     }
-    th_conn_enter(c, TH_CONN_IDLE);
-    th_server_tick_start(s);
     opened = uv_tcp_open(&c->tcp, fd) == 0;
     if (!opened)
         (void)close(fd);
@@ -200,6 +191,10 @@ bool th_server_listen(struct th_http_server *s, int *os_error)
     socklen_t n = sizeof at;
     int rc;
 
+    if (!s->options.address) {
+        s->listening = TH_LISTENER_CLOSED;
+        return true;
+    }
     s->listen_fd = listen_on(s->options.address, s->options.port, os_error);
     if (s->listen_fd < 0)
         return false;

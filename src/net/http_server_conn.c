@@ -95,13 +95,14 @@ static bool make_body_room(struct th_conn *c, size_t want, size_t most)
         cap *= 2;
     if (cap > most)
         cap = most;
-    while (s->body_bytes + (cap - c->body_cap) > s->options.max_bodies)
+    while (!th_server_budget_take(&s->bodies, cap - c->body_cap))
         if (!make_way(c))
             return false;
     p = th_realloc(c->body, cap);
-    if (!p)
+    if (!p) {
+        th_server_budget_give(&s->bodies, cap - c->body_cap);
         return false;
-    s->body_bytes += cap - c->body_cap;
+    }
     c->body = p;
     c->body_cap = cap;
     return true;
@@ -181,6 +182,8 @@ static void prepare(struct th_conn *c, struct th_span body)
     x->body = body;
     x->received_us = (int64_t)(uv_hrtime() / 1000);
     x->known = c->known;
+    x->here = c->here;
+    x->home = c->home;
     x->gone = false;
     x->user = NULL;
     x->peer = c->peer;
@@ -383,6 +386,20 @@ static bool is_whole(const struct th_conn *c)
            head->length <= c->end - c->start - c->head_used;
 }
 
+/* Other servers of the process have been asked for a place; it is waited for once. */
+static void too_many(struct th_conn *c)
+{
+    if (c->server->is_alone || c->waited) {
+        th_peers_give_up(c);
+        th_conn_refuse(c, 503, "too many connections");
+        return;
+    }
+    c->waited = true;
+    th_conn_enter(c, TH_CONN_BUSY);
+    th_conn_enter(c, TH_CONN_HELD);
+    th_peers_wait(c);
+}
+
 static void begin_body(struct th_conn *c)
 {
     bool has_body = c->x->head.body != TH_HTTP1_NO_BODY;
@@ -393,9 +410,9 @@ static void begin_body(struct th_conn *c)
         return;
     }
     prepare(c, th_span("", 0));
-    if (c->extra && (has_body || !mount_of(c)->vital))
-        th_conn_refuse(c, 503, "too many connections");
-    else if (c->extra)
+    if (c->extra && (has_body || !mount_of(c)->vital) && !th_peers_promote(c))
+        too_many(c);
+    else if (!has_body)
         dispatch(c, th_span("", 0), c->start + c->head_used);
     else if (mount_of(c)->judge && !is_whole(c))
         judge(c);
@@ -412,7 +429,10 @@ static void resume(struct th_conn *c)
     c->x->held = true;
     c->x->received_us = began_us;
     c->processing = true;
-    if (c->unread) {
+    if (c->waits) {
+        th_conn_enter(c, TH_CONN_HEAD);
+        begin_body(c);
+    } else if (c->unread) {
         judge(c);
     } else {
         const struct th_mount *m = mount_of(c);
@@ -477,6 +497,14 @@ static bool begin_request(struct th_conn *c)
     x->conn = c;
     c->x = &x->pub;
     th_server_next_id(s, x->pub.request_id);
+    if (s->options.place) {
+        c->here++;
+        prepare(c, th_span("", 0));
+        if (th_conn_leaves(c)) {
+            th_conn_release(c);
+            return false;
+        }
+    }
     begin_body(c);
     return true;
 }
@@ -502,6 +530,11 @@ void th_conn_process(struct th_conn *c)
     if (th_server_turn_over(s)) {
         wait_a_turn(c);
         return;
+    }
+    if (c->moves && c->state <= TH_CONN_HEAD) {
+        if (th_conn_move(c))
+            return;
+        c->stays = true;
     }
     if (c->resumes) {
         c->resumes = false;
@@ -530,7 +563,7 @@ void th_conn_process(struct th_conn *c)
     c->processing = false;
     if (c->state == TH_CONN_CLOSING)
         return;
-    if (more && c->state <= TH_CONN_HEAD && c->start < c->end)
+    if (c->moves || (more && c->state <= TH_CONN_HEAD && c->start < c->end))
         wait_a_turn(c);
     else
         th_conn_start(c);

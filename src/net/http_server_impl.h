@@ -1,11 +1,13 @@
 /* What the files of the HTTP server share. Nobody else includes this. A file calls those above it in this list:
  *
+ *   http_server_shared.c   what the servers of a process count together
  *   http_server_pool.c     memory for blocks and exchanges
  *   http_server_life.c     states and the end of a connection \
  *   http_server_peers.c    who may have how many connections   > these three call each other
  *   http_server_out.c      bytes that leave                   /
  *   http_server_reply.c    answers
  *   http_server_parts.c    answers in parts
+ *   http_server_move.c     connections that go to another server, or come from one
  *   http_server_conn.c     reading of requests                \
  *   http_server_preface.c  the PROXY header                    > these three call each other
  *   http_server_tls.c      reading over TLS                   /
@@ -16,6 +18,8 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "net/http_server.h"
+#include <pthread.h>
+#include <stdatomic.h>
 #include <uv.h>
 
 #define TH_SERVER_BLOCK 8192     /* bytes of a usual read block */
@@ -39,6 +43,7 @@
  *   HEAD, BUSY -> HELD -> BODY, BUSY                                [th_http_hold], [resume]
  *   BUSY -> PARTS <-> BEHIND -> [WRITING] -> IDLE                   [http_server_parts.c]
  *   IDLE, HEAD, BODY, BUSY, PARTS, BEHIND -> [WRITING] -> LINGER -> CLOSING   [th_conn_refuse], [linger]
+ *   IDLE, HEAD -> BUSY -> HELD -> HEAD     for a place               [too_many], [resume]
  *   any -> CLOSING                                                  [th_conn_close]
  *
  * The table of all transitions is in http_server_life.c. */
@@ -82,6 +87,15 @@ struct th_conn {
     bool resumes; /* it was held, and its turn has come */
     bool unread;  /* the request is being judged: its body has not been read */
     bool skip;    /* its body is thrown away */
+    bool waited;  /* it was held once because it is `extra`, */
+    bool waits;   /* and other servers look for a place for it */
+
+    /* Between servers (http_server_move.c). */
+    bool moves;  /* to the server `to`, in its next turn */
+    bool stays;  /* the next request is handled here, whatever `place` would say */
+    bool handed; /* another server has it: what is closed here is what is left */
+    unsigned to, home;
+    uint64_t here; /* requests since it came to this server */
 
     /* While it is keyless (http_server_peers.c). */
     struct th_list keyless; /* in server->keyless, or in server->extras; else on its own */
@@ -133,9 +147,41 @@ struct th_peer {
     unsigned count;
 };
 
+/* What the servers of a process count together. */
+struct th_http_shared {
+    unsigned servers;
+    _Atomic unsigned
+        counted; /* connections that count towards max_connections, those on their way included */
+    _Atomic unsigned waiting;       /* requests on connections above that, for which a place is looked for */
+    _Atomic size_t answers, bodies; /* bytes that servers have beyond their own shares */
+
+    /* Guards what follows. Held for a few instructions, for a connection that moves and for one that finds no place. */
+    pthread_mutex_t lock;
+    bool draining;                                  /* a server is; no connection is moved any more */
+    unsigned coming[TH_HTTP_SERVERS];               /* connections on their way to a server */
+    struct th_http_server *server[TH_HTTP_SERVERS]; /* those that can be asked to look after places */
+};
+
+/* Bytes of one kind: a server may always have its share, and beyond it what is left of the rest. So no client of one server
+ * can use up what the others need, and where there is no room there is somebody here who can make way. */
+struct th_budget {
+    size_t own, share; /* bytes that this server has; may have in any case */
+    size_t rest;       /* that all servers together may have beyond their shares */
+    _Atomic size_t *beyond;
+};
+
+/* A connection on its way. */
+struct th_http_moved {
+    struct th_conn *conn; /* on no list, and without a handle yet */
+    int fd;
+};
+
 struct th_http_server {
     struct th_http_server_options options;
     struct th_mount mounts[TH_HTTP_MOUNTS]; /* longest prefix first */
+    struct th_http_shared *shared;
+    bool is_alone;    /* `shared` is its own */
+    uv_async_t asked; /* by another server, to look after places; not when it is alone */
     uv_loop_t *loop;
     uv_poll_t listener;
     int listen_fd;
@@ -159,14 +205,13 @@ struct th_http_server {
 
     struct th_list by_state[TH_CONN_STATES];
     unsigned limit_ms[TH_CONN_STATES];
-    struct th_list ready;   /* connections that hold bytes of a request, and wait for a turn */
-    struct th_list lost;    /* closing, and the handler of their answer in parts is to be told */
-    unsigned open;          /* connections whose handle is not closed */
-    unsigned counted;       /* those that count towards max_connections */
-    size_t body_bytes;      /* sum of body_cap */
-    size_t answer_bytes;    /* copies of answers that wait for their clients */
-    struct th_list keyless; /* counted connections whose client is not known, longest idle first */
-    struct th_list extras;  /* connections above max_connections, oldest first */
+    struct th_list ready;     /* connections that hold bytes of a request, and wait for a turn */
+    struct th_list lost;      /* closing, and the handler of their answer in parts is to be told */
+    unsigned open;            /* connections whose handle is not closed */
+    struct th_budget bodies;  /* sum of body_cap */
+    struct th_budget answers; /* copies of answers that wait for their clients */
+    struct th_list keyless;   /* counted connections whose client is not known, longest idle first */
+    struct th_list extras;    /* connections above max_connections, oldest first */
     unsigned extra_count;
     struct th_map peers; /* name of an address -> struct th_peer */
 
@@ -184,7 +229,7 @@ struct th_http_server {
     int64_t cut_ms; /* uv_now when what is left is cut */
     void (*drained)(void *ctx);
     void *drained_ctx;
-    unsigned handles; /* listener, tick, turn and turn_end that are not closed */
+    unsigned handles; /* listener, tick, turn, turn_end and asked that are not closed */
     char scratch[TH_SERVER_SCRATCH];
 };
 
@@ -216,6 +261,35 @@ static inline uv_buf_t th_uv_buf(struct th_span s)
     return b;
 }
 
+/* ---- http_server_shared.c ---- */
+
+/* For a server that has its options, with defaults. False: no memory. */
+bool th_server_shared_init(struct th_http_server *s);
+void th_server_shared_fini(struct th_http_server *s);
+/* Counts `n` bytes; false: there is no room for them. */
+bool th_server_budget_take(struct th_budget *b, size_t n);
+void th_server_budget_give(struct th_budget *b, size_t n);
+/* Counts one connection towards max_connections; false: they are as many already. */
+bool th_server_shared_count(struct th_http_server *s);
+void th_server_shared_uncount(struct th_http_server *s);
+/* One more waits for a place, and every server looks whether it can make one; or one less. */
+void th_server_shared_wait(struct th_http_server *s);
+void th_server_shared_waited(struct th_http_server *s);
+/* Places that there are, and that have to be made for all that wait to have one. */
+unsigned th_server_shared_left(const struct th_http_server *s);
+unsigned th_server_shared_wanted(const struct th_http_server *s);
+/* `s` can be asked from now on, or no longer. */
+void th_server_shared_enter(struct th_http_server *s);
+void th_server_shared_leave(struct th_http_server *s);
+/* Counts a connection on its way to a server, if there is one that takes it. */
+bool th_server_shared_send(struct th_http_server *s, unsigned to);
+/* It has come, or was not sent after all. */
+void th_server_shared_arrived(struct th_http_server *s, unsigned to);
+/* No connection is moved from now on. */
+void th_server_shared_drain(struct th_http_server *s);
+/* Some are on their way to this one. */
+bool th_server_shared_is_expecting(const struct th_http_server *s);
+
 /* ---- http_server_pool.c ---- */
 
 /* TH_SERVER_BLOCK bytes; NULL: no memory. */
@@ -235,6 +309,8 @@ void th_server_free_pools(struct th_http_server *s);
 void th_conn_enter(struct th_conn *c, enum th_conn_state state);
 /* Has the socket read as the state wants it, and gives memory back that the state does not need. */
 void th_conn_start(struct th_conn *c);
+/* A connection of this server from now on, IDLE and without a socket yet; `c` is zeroed, but for what it came with. */
+void th_conn_begin(struct th_http_server *s, struct th_conn *c);
 /* Has th_conn_process called for it in the next turn of the loop. */
 void th_conn_make_ready(struct th_conn *c);
 /* Tells the handlers of answers in parts whose connections are closing. From the loop. */
@@ -263,6 +339,13 @@ void th_peers_fini(struct th_http_server *s);
 bool th_peers_admit(struct th_conn *c);
 /* Counts the connection for its address, which must be known now. */
 void th_peers_count(struct th_conn *c);
+/* A place for a connection that is `extra`, if there is one now. */
+bool th_peers_promote(struct th_conn *c);
+/* The request on a connection that is `extra` waits for a place, or no longer. */
+void th_peers_wait(struct th_conn *c);
+void th_peers_give_up(struct th_conn *c);
+/* Another server has found no place, or has made one. */
+void th_peers_on_asked(uv_async_t *asked);
 /* It was at work a moment ago. */
 void th_peers_used(struct th_conn *c);
 /* It ends. */
@@ -307,6 +390,13 @@ void th_server_count_answer(struct th_http_server *s, unsigned status);
 void th_parts_taken(struct th_conn *c);
 /* The window of time of a connection that is BEHIND has ended. */
 void th_parts_expire(struct th_conn *c);
+
+/* ---- http_server_move.c ---- */
+
+/* Whether the request whose head is here is for another server; then the connection moves in its next turn. */
+bool th_conn_leaves(struct th_conn *c);
+/* Moves it. False: it cannot be, and stays as it is. */
+bool th_conn_move(struct th_conn *c);
 
 /* ---- http_server_conn.c ---- */
 

@@ -25,7 +25,7 @@ static const uint16_t edges[TH_CONN_STATES] = {
     [TH_CONN_HEAD] = TO(IDLE) | TO(BODY) | TO(BUSY) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
     [TH_CONN_BODY] = TO(BODY) | TO(BUSY) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
     [TH_CONN_BUSY] = TO(IDLE) | TO(BODY) | TO(HELD) | TO(WRITING) | TO(PARTS) | TO(LINGER) | TO(CLOSING),
-    [TH_CONN_HELD] = TO(BUSY) | TO(HELD) | TO(CLOSING),
+    [TH_CONN_HELD] = TO(HEAD) | TO(BUSY) | TO(HELD) | TO(CLOSING),
     [TH_CONN_WRITING] = TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
     [TH_CONN_PARTS] = TO(BEHIND) | TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
     [TH_CONN_BEHIND] = TO(PARTS) | TO(BEHIND) | TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(CLOSING),
@@ -43,6 +43,20 @@ void th_conn_enter(struct th_conn *c, enum th_conn_state state)
     c->state = (uint8_t)state;
     c->moved = 0;
     c->deadline_ms = (int64_t)uv_now(s->loop) + s->limit_ms[state];
+}
+
+void th_conn_begin(struct th_http_server *s, struct th_conn *c)
+{
+    c->server = s;
+    th_list_init(&c->link);
+    th_list_init(&c->ready);
+    th_list_init(&c->keyless);
+    th_list_init(&c->same);
+    (void)uv_tcp_init(s->loop, &c->tcp); /* without a socket yet: cannot fail */
+    c->tcp.data = c;
+    s->open++;
+    th_conn_enter(c, TH_CONN_IDLE);
+    th_server_tick_start(s);
 }
 
 static void start_turns(struct th_http_server *s)
@@ -148,9 +162,14 @@ void th_server_handle_closed(uv_handle_t *h)
 /* What draining keeps until the last connection is gone. */
 void th_server_close_rest(struct th_http_server *s)
 {
-    if (!s->draining || s->open > 0 || uv_is_closing((uv_handle_t *)&s->tick))
+    if (!s->draining || s->open > 0 || uv_is_closing((uv_handle_t *)&s->tick) ||
+        th_server_shared_is_expecting(s))
         return;
     th_server_tell_lost(s);
+    if (!s->is_alone) {
+        th_server_shared_leave(s);
+        uv_close((uv_handle_t *)&s->asked, th_server_handle_closed);
+    }
     uv_close((uv_handle_t *)&s->tick, th_server_handle_closed);
     uv_close((uv_handle_t *)&s->turn, th_server_handle_closed);
     uv_close((uv_handle_t *)&s->turn_end, th_server_handle_closed);
@@ -174,7 +193,7 @@ static void on_conn_closed(uv_handle_t *h)
     s->open--;
     if (!c->x)
         th_list_remove(&c->link);
-    if (s->options.metrics)
+    if (s->options.metrics && !c->handed)
         th_gauge_add(s->options.metrics, TH_G_HTTP_OPEN, -1);
     if (s->open == 0 && !s->draining && s->listening != TH_LISTENER_WAITS)
         (void)uv_timer_stop(&s->tick);

@@ -30,8 +30,8 @@ static void on_written(uv_write_t *req, int status)
     struct write *w = req->data;
     struct th_conn *c = w->conn;
 
-    TH_CHECK(c->writes > 0 && c->server->answer_bytes >= w->n);
-    c->server->answer_bytes -= w->n;
+    TH_CHECK(c->writes > 0);
+    th_server_budget_give(&c->server->answers, w->n);
     th_free(w);
     c->writes--;
     if (c->state == TH_CONN_CLOSING)
@@ -116,12 +116,14 @@ static bool queue_rest(struct th_conn *c, const uv_buf_t *bufs, unsigned count, 
     }
     if (n == 0 && (!lasting || skipped == bufs[copied].len))
         return true;
-    while (s->answer_bytes + n > s->options.max_answers)
+    while (!th_server_budget_take(&s->answers, n))
         if (!make_way(c))
             return false;
     w = th_malloc(sizeof *w + n);
-    if (!w)
+    if (!w) {
+        th_server_budget_give(&s->answers, n);
         return false;
+    }
     w->n = 0;
     for (unsigned i = 0; i < copied; i++) {
         size_t skip = sent < bufs[i].len ? sent : bufs[i].len;
@@ -138,10 +140,10 @@ static bool queue_rest(struct th_conn *c, const uv_buf_t *bufs, unsigned count, 
     if (lasting && sent < bufs[copied].len)
         out[parts++] = uv_buf_init(bufs[copied].base + sent, (unsigned)(bufs[copied].len - sent));
     if (uv_write(&w->req, (uv_stream_t *)&c->tcp, out, parts, on_written) != 0) {
+        th_server_budget_give(&s->answers, n);
         th_free(w);
         return false;
     }
-    s->answer_bytes += n;
     c->writes++;
     return true;
 }

@@ -7,13 +7,19 @@
  * clients of HTTP must be ready for at any time. Where all are at work, whoever comes gets one of a few places that
  * are put aside (extras), on which nothing but vital requests is answered: whether the process is alive can always be asked.
  *
- * Invariants: 1. `counted` <= max_connections, and the connections that count are those with `counted`. 2. `keyless` and
+ * Several servers of a process have their places together. Keyless connections are all on the server that accepted them, because
+ * no others are moved, so what is counted by address is here. Where the one that gives way has to be another server's, that
+ * one is asked; whoever comes waits for the answer, for as long as a request may be held, on an extra place.
+ *
+ * Invariants: 1. The connections that count towards max_connections, which http_server_shared.c sees to, are those with `counted`. 2. `keyless` and
  * the lists of addresses are in the order of the last answer, or of the beginning. 3. An address is in the map exactly
  * while it has a keyless connection. Failure: without memory an address is not counted, and its connections are kept. */
 #include "base/alloc.h"
 #include "base/check.h"
 #include "net/client_address.h"
 #include "net/http_server_impl.h"
+
+enum { TRIES = 8 };
 
 bool th_peers_init(struct th_http_server *s)
 {
@@ -69,14 +75,23 @@ static bool cut_idle(struct th_http_server *s)
     return false;
 }
 
+/* Another server of the process may take the place that is made here: then it is tried again, a few times. */
+static bool find_place(struct th_http_server *s)
+{
+    bool found = th_server_shared_count(s);
+
+    for (int i = 0; i < TRIES && !found && (cut_keyless(&s->keyless) || cut_idle(s)); i++)
+        found = th_server_shared_count(s);
+    return found;
+}
+
 bool th_peers_admit(struct th_conn *c)
 {
     struct th_http_server *s = c->server;
 
-    TH_CHECK(!c->counted && !c->extra && s->counted <= s->options.max_connections);
-    if (s->counted < s->options.max_connections || cut_keyless(&s->keyless) || cut_idle(s)) {
+    TH_CHECK(!c->counted && !c->extra);
+    if (find_place(s)) {
         c->counted = true;
-        s->counted++;
         th_list_append(&s->keyless, &c->keyless);
         return true;
     }
@@ -86,6 +101,60 @@ bool th_peers_admit(struct th_conn *c)
     s->extra_count++;
     th_list_append(&s->extras, &c->keyless);
     return true;
+}
+
+void th_peers_wait(struct th_conn *c)
+{
+    c->waits = true;
+    th_server_shared_wait(c->server);
+}
+
+void th_peers_give_up(struct th_conn *c)
+{
+    if (c->waits)
+        th_server_shared_waited(c->server);
+    c->waits = false;
+}
+
+static void no_extra(struct th_conn *c)
+{
+    th_peers_give_up(c);
+    if (!c->extra)
+        return;
+    TH_CHECK(c->server->extra_count > 0);
+    c->extra = false;
+    c->server->extra_count--;
+    th_list_remove(&c->keyless);
+}
+
+bool th_peers_promote(struct th_conn *c)
+{
+    TH_CHECK(c->extra && !c->counted);
+    if (!th_server_shared_count(c->server))
+        return false;
+    no_extra(c);
+    c->counted = true;
+    if (!c->known)
+        th_list_append(&c->server->keyless, &c->keyless);
+    return true;
+}
+
+void th_peers_on_asked(uv_async_t *asked)
+{
+    struct th_http_server *s = asked->data;
+
+    while (th_server_shared_wanted(s) && cut_idle(s))
+        ;
+    if (!th_server_shared_left(s))
+        return;
+    for (struct th_list *l = s->extras.next; l != &s->extras; l = l->next) {
+        struct th_conn *c = TH_CONTAINER(l, struct th_conn, keyless);
+
+        if (c->waits && c->state == TH_CONN_HELD && !c->resumes) {
+            c->resumes = true;
+            th_conn_make_ready(c);
+        }
+    }
 }
 
 void th_peers_count(struct th_conn *c)
@@ -146,12 +215,12 @@ void th_peers_used(struct th_conn *c)
 
 void th_peers_gone(struct th_conn *c)
 {
-    TH_CHECK(c->server->counted >= c->counted && c->server->extra_count >= c->extra);
     leave_address(c);
+    no_extra(c);
     th_list_remove(&c->keyless);
-    c->server->counted -= c->counted;
-    c->server->extra_count -= c->extra;
-    c->counted = c->extra = false;
+    if (c->counted)
+        th_server_shared_uncount(c->server);
+    c->counted = false;
 }
 
 void th_http_known(struct th_http_exchange *x, uint64_t who)

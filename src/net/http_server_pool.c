@@ -67,10 +67,9 @@ void th_conn_release(struct th_conn *c)
 {
     if (!c->x)
         return;
-    TH_CHECK(c->server->body_bytes >= c->body_cap);
     th_exchange_give(c->server, (struct th_exchange *)c->x);
     c->x = NULL;
-    c->server->body_bytes -= c->body_cap;
+    th_server_budget_give(&c->server->bodies, c->body_cap);
     th_free(c->body);
     c->body = NULL;
     c->body_n = c->body_cap = 0;
