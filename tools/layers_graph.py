@@ -60,6 +60,7 @@ KEPT = {
     "engine": r"th_.*",
     "store": r"sq_.*",
     "net": r"th_http1_is_host|th_http_(shared_(new|free)|server_adopt)",
+    "api": r"th_api_(shared_(new|free)|place)",
     "options": r"th_dialect_load",
 }
 

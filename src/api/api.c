@@ -16,7 +16,6 @@
 #include "api/fail.h"
 #include "api/guess.h"
 #include "api/idem.h"
-#include "api/meter.h"
 #include "api/openapi.h"
 #include "api/owner.h"
 #include "api/query.h"
@@ -72,10 +71,21 @@ static bool has_begun(struct th_api_req *r)
     return false;
 }
 
+/* It could not be moved to the thread that answers such requests. */
+static bool is_here(struct th_api_req *r)
+{
+    if (!r->api->options.number || (r->route && (r->route->flags & (TH_R_SPREAD | TH_R_ALWAYS))))
+        return true;
+    th_api_fail(r, 503,
+                "the server cannot answer this on a connection that has published before now; ask again");
+    return false;
+}
+
 /* What the head alone decides. */
 static bool head_passes(struct th_api_req *r)
 {
-    return has_begun(r) && th_api_route(r) && fields_once(r) && th_api_auth(r) && th_api_query(r);
+    return has_begun(r) && is_here(r) && th_api_route(r) && fields_once(r) && th_api_auth(r) &&
+           th_api_query(r);
 }
 
 static bool is_public(const struct th_api_req *r)
@@ -213,25 +223,26 @@ void th_api_reload(struct th_api *api, const struct th_api_options *options)
 enum th_error th_api_new(const struct th_api_options *options, struct th_api **out)
 {
     struct th_api *api = th_calloc(1, sizeof *api);
-    uint64_t seed;
 
     if (!api)
         return TH_NOMEM;
     api->options = *options;
     api->engine = options->engine;
     api->metrics = options->metrics;
+    if (!api->options.servers)
+        api->options.servers = 1;
     if (!api->options.default_dialect.n)
         api->options.default_dialect = TH_LIT("standard");
     th_list_init(&api->reads);
     th_buf_init(&api->out, TH_API_MAX_ANSWER);
     th_buf_init(&api->fields, 64u << 10);
     th_buf_init(&api->openapi, 1u << 20);
-    const struct th_entropy *entropy = &th_engine_options(api->engine)->entropy;
-    entropy->fill(entropy->ctx, &seed, sizeof seed);
-    th_map_init(&api->idem, 1u << 16, seed);
-    api->keys.seed = api->tenants.seed = api->addresses.seed = seed;
-    th_api_openapi(api, &api->openapi);
-    if (api->openapi.failed || !th_api_rate_set(api, options)) {
+    api->is_alone = !options->shared;
+    api->shared =
+        api->is_alone ? th_api_shared_new(&th_engine_options(api->engine)->entropy) : options->shared;
+    if (options->number == 0) /* no other one is asked for it */
+        th_api_openapi(api, &api->openapi);
+    if (!api->shared || api->openapi.failed || !th_api_rate_set(api, options)) {
         th_api_free(api);
         return TH_NOMEM;
     }
@@ -249,10 +260,8 @@ void th_api_free(struct th_api *api)
     if (!api)
         return;
     th_api_request_free_spare(api);
-    th_map_fini(&api->idem);
-    th_api_meter_fini(&api->keys);
-    th_api_meter_fini(&api->tenants);
-    th_api_meter_fini(&api->addresses);
+    if (api->is_alone)
+        th_api_shared_free(api->shared);
     th_buf_fini(&api->openapi);
     th_buf_fini(&api->fields);
     th_buf_wipe(&api->out);

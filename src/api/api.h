@@ -1,5 +1,5 @@
 /* The HTTP API: one table of routes, from which dispatch, 405 and the OpenAPI document come. Everything runs
- * on the engine's thread. */
+ * on the engine's thread, but for the functions of th_api_shared. */
 #ifndef TH_API_API_H
 #define TH_API_API_H
 #include "engine/engine.h"
@@ -7,6 +7,7 @@
 #include "net/http_server.h"
 
 struct th_api;
+struct th_api_shared;
 
 /** A host name that decides the error form of requests whose tenant is not known. Lower case, without port.
  */
@@ -36,17 +37,30 @@ struct th_api_options {
     /** Has run(arg) called by another thread, then done(arg) by this one, from its loop. NULL: large bodies are read here. */
     void (*work)(void *ctx, void (*run)(void *arg), void (*done)(void *arg), void *arg);
     void *work_ctx;
+    /** A process may have several APIs, each with an engine, a server and a thread of its own. What they have together; outlives
+     * them. NULL: this one is alone. */
+    struct th_api_shared *shared;
+    unsigned servers,
+        number; /* how many there are, and which one this is: 0 answers everything, the others publish */
 };
+
+/** Rates, clients that try keys and Idempotency-Keys under way, for all APIs of a process. NULL: no memory. */
+struct th_api_shared *th_api_shared_new(const struct th_entropy *entropy);
+/** After all its APIs have been freed. NULL is allowed. */
+void th_api_shared_free(struct th_api_shared *shared);
 
 /** TH_NOMEM when there is no memory. */
 TH_MUST_USE enum th_error th_api_new(const struct th_api_options *options, struct th_api **out);
-/** Takes over hosts, default dialect, source addresses, trusted proxies and rates of another conf, which outlives the api. */
+/** Takes over hosts, default dialect, source addresses, trusted proxies and rates of other options, which outlive the api. On
+ * its own thread. */
 void th_api_reload(struct th_api *api, const struct th_api_options *options);
 /** The server's handler (`api` is a struct th_api): answers at once or from a later turn of the engine,
  * always exactly once. */
 void th_api_handle(void *api, struct th_http_exchange *x);
 /** The server's judge: answers what the head alone decides; takes no token of a rate. */
 enum th_http_verdict th_api_judge(void *api, struct th_http_exchange *x);
+/** The server's place (th_http_server_options): which server's API answers this request. */
+unsigned th_api_place(void *api, struct th_http_exchange *x);
 /** Requests that wait for the engine. The api may be freed when it is 0. */
 unsigned th_api_pending(const struct th_api *api);
 void th_api_free(struct th_api *api);

@@ -22,6 +22,7 @@
 #include "engine/engine.h"
 #include "net/client_address.h"
 #include "net/http_server.h"
+#include <stdatomic.h>
 
 enum { LOG_EVERY_US = 10000000 };
 
@@ -40,27 +41,28 @@ static uint64_t note_of(struct th_api_req *r, uint64_t tag)
 {
     uint64_t pair[2] = {th_http_address_name(th_api_request_client(r)), tag};
 
-    return th_hash(th_span((const char *)pair, sizeof pair), r->api->addresses.seed) | 1;
+    return th_hash(th_span((const char *)pair, sizeof pair), r->api->shared->addresses.seed) | 1;
 }
 
 bool th_api_guess_hold(struct th_api_req *r)
 {
-    struct th_api *api = r->api;
+    struct th_api_shared *shared = r->api->shared;
     const struct th_key *key;
     struct th_span text;
     uint64_t note;
 
-    if (now(r).us >= api->guessed_until_us || r->x->held || !th_api_request_bearer(r, &text))
+    if (now(r).us >= atomic_load_explicit(&shared->guessed_until_us, memory_order_relaxed) || r->x->held ||
+        !th_api_request_bearer(r, &text))
         return false;
     (void)th_api_request_client(r);
-    if (r->client_trusted || !th_api_meter_wait(&api->addresses, th_http_address_name(&r->client), now(r)))
+    if (r->client_trusted || !th_api_meter_wait(&shared->addresses, th_http_address_name(&r->client), now(r)))
         return false;
     key = th_api_request_key(r, text);
     if (key && r->x->known == tag_of(key))
         return false;
     if (key) {
         note = note_of(r, tag_of(key));
-        if (api->notes[note % TH_API_NOTES] == note)
+        if (atomic_load_explicit(&shared->notes[note % TH_API_NOTES], memory_order_relaxed) == note)
             return false;
     }
     return true;
@@ -74,42 +76,65 @@ void th_api_guess_right(struct th_api_req *r, const struct th_key *key)
         return;
     th_http_known(r->x, tag);
     note = note_of(r, tag);
-    r->api->notes[note % TH_API_NOTES] = note;
+    atomic_store_explicit(&r->api->shared->notes[note % TH_API_NOTES], note, memory_order_relaxed);
+}
+
+/* Counts it. How many came since the last line of the log when it is time for another one; else 0. */
+static uint64_t count(struct th_api_shared *shared, struct th_mono at)
+{
+    uint64_t guesses = 0;
+
+    (void)pthread_mutex_lock(&shared->lock);
+    shared->guesses++;
+    if (!shared->guess_told || at.us - shared->guess_told_us >= LOG_EVERY_US) {
+        guesses = shared->guesses;
+        shared->guess_told = true;
+        shared->guess_told_us = at.us;
+        shared->guesses = 0;
+    }
+    (void)pthread_mutex_unlock(&shared->lock);
+    return guesses;
 }
 
 static void tell(struct th_api_req *r)
 {
-    struct th_api *api = r->api;
+    uint64_t guesses = count(r->api->shared, now(r));
     struct th_buf from;
 
-    api->guesses++;
-    if (api->guess_told && now(r).us - api->guess_told_us < LOG_EVERY_US)
+    if (!guesses)
         return;
     th_buf_init(&from, 128);
     th_addr_format(&from, th_api_request_client(r));
-    th_log(TH_LOG_WARN, "requests with a wrong key", TH_KI("count", api->guesses),
+    th_log(TH_LOG_WARN, "requests with a wrong key", TH_KI("count", guesses),
            TH_KS("from", th_buf_view(&from)), TH_KS("path", th_api_audit_loggable(r->x->path)),
            TH_KC("request_id", r->x->request_id));
     th_buf_fini(&from);
-    api->guess_told = true;
-    api->guess_told_us = now(r).us;
-    api->guesses = 0;
+}
+
+/* Of two threads the one that says later is right. */
+static void hold_until(struct th_api_shared *shared, int64_t us)
+{
+    int64_t now_us = atomic_load_explicit(&shared->guessed_until_us, memory_order_relaxed);
+
+    while (us > now_us && !atomic_compare_exchange_weak_explicit(&shared->guessed_until_us, &now_us, us,
+                                                                 memory_order_relaxed, memory_order_relaxed))
+        ;
 }
 
 bool th_api_guess_wrong(struct th_api_req *r)
 {
-    struct th_api *api = r->api;
+    struct th_api_shared *shared = r->api->shared;
     int64_t wait_us, next_us;
     uint64_t name;
 
-    th_count(api->metrics, TH_C_HTTP_WRONG_KEYS, 1);
+    th_count(r->api->metrics, TH_C_HTTP_WRONG_KEYS, 1);
     tell(r);
     name = th_http_address_name(th_api_request_client(r));
     if (r->client_trusted)
         return true;
-    wait_us = th_api_meter_take(&api->addresses, name, now(r));
-    next_us = wait_us ? wait_us : th_api_meter_wait(&api->addresses, name, now(r));
-    if (next_us && now(r).us + next_us > api->guessed_until_us)
-        api->guessed_until_us = now(r).us + next_us;
+    wait_us = th_api_meter_take(&shared->addresses, name, now(r));
+    next_us = wait_us ? wait_us : th_api_meter_wait(&shared->addresses, name, now(r));
+    if (next_us)
+        hold_until(shared, now(r).us + next_us);
     return th_api_rate_passes(r, wait_us);
 }

@@ -45,8 +45,30 @@ static uint64_t slot(const struct th_api_req *r)
 
 static void end(struct th_api_req *r)
 {
-    (void)th_map_del(&r->api->idem, r->idem_slot);
+    struct th_api_shared *shared = r->api->shared;
+
+    (void)pthread_mutex_lock(&shared->lock);
+    (void)th_map_del(&shared->idem, r->idem_slot);
+    (void)pthread_mutex_unlock(&shared->lock);
     r->idem_first = false;
+}
+
+/* When the first request with this key came; 0: this is the first one. Without memory only the 409 is lost. */
+static int64_t begin(struct th_api_req *r)
+{
+    struct th_api_shared *shared = r->api->shared;
+    const struct th_api_idem_first *first;
+    int64_t since_us;
+
+    r->first.since_us = r->x->received_us;
+    (void)pthread_mutex_lock(&shared->lock);
+    first = th_map_get(&shared->idem, r->idem_slot);
+    since_us = first ? first->since_us : 0;
+    r->idem_first = !first && th_map_put(&shared->idem, r->idem_slot, &r->first) == TH_OK;
+    (void)pthread_mutex_unlock(&shared->lock);
+    if (r->idem_first)
+        th_api_request_at_end(r, end);
+    return since_us;
 }
 
 bool th_api_idem(struct th_api_req *r)
@@ -55,7 +77,7 @@ bool th_api_idem(struct th_api_req *r)
     struct th_span key;
     struct th_buf text;
     uint8_t digest[32];
-    struct th_api_req *first;
+    int64_t since_us;
 
     if (!f)
         return true;
@@ -79,15 +101,10 @@ bool th_api_idem(struct th_api_req *r)
     r->idem.given = true;
     memcpy(r->idem.key, digest, sizeof r->idem.key);
     r->idem_slot = slot(r);
-    first = th_map_get(&r->api->idem, r->idem_slot);
-    if (first && th_engine_now(r->api->engine).mono.us - first->x->received_us > TH_API_IDEM_WAIT_US) {
+    since_us = begin(r);
+    if (since_us && th_engine_now(r->api->engine).mono.us - since_us > TH_API_IDEM_WAIT_US) {
         th_api_fail(r, 409, "the first request with this Idempotency-Key is still under way");
         return false;
-    }
-    if (!first &&
-        th_map_put(&r->api->idem, r->idem_slot, r) == TH_OK) { /* without memory only the 409 is lost */
-        r->idem_first = true;
-        th_api_request_at_end(r, end);
     }
     return true;
 }

@@ -10,7 +10,7 @@ bool th_api_limit_key(struct th_api_req *r)
     if (th_api_rate_key(r))
         return true;
     th_api_fail(r, 429, "too many requests: this key may make %u a second",
-                (unsigned)r->api->keys.per_second);
+                (unsigned)th_api_meter_per_second(&r->api->shared->keys));
     return false;
 }
 
@@ -19,6 +19,6 @@ bool th_api_limit_tenant(struct th_api_req *r)
     if (th_api_rate_tenant(r))
         return true;
     th_api_fail(r, 429, "too many requests: %u a second may be made for this tenant",
-                (unsigned)r->api->tenants.per_second);
+                (unsigned)th_api_meter_per_second(&r->api->shared->tenants));
     return false;
 }

@@ -5,6 +5,9 @@
  * LIMIT: of more than eight names of one set that have all spent within a second the nearest to full gets its tokens back.
  * With 32,768 slots that takes tens of thousands of names at work in the same second.
  *
+ * All threads that take requests share the table, so that a rate is one rate. Each call holds the lock for a look at one set; without
+ * a rate none is taken.
+ *
  * Invariants: a table is there exactly when there is a rate; per name one number is kept, the moment up to which its
  * allowance is spent, so a new rate holds at once for all. Failure: without memory the old rate stays. */
 #include "api/meter.h"
@@ -13,6 +16,7 @@
 #include "base/metric.h"
 #include "base/time.h"
 #include "core/bucket.h"
+#include <stdatomic.h>
 
 enum { SETS = 4096, WAYS = 8 };
 
@@ -21,25 +25,48 @@ struct th_api_meter_slot {
     int64_t spent_ns;
 };
 
-bool th_api_meter_rate(struct th_api_meter *m, uint32_t per_second)
+void th_api_meter_init(struct th_api_meter *m, uint64_t seed)
+{
+    *m = (struct th_api_meter){.seed = seed};
+    (void)pthread_mutex_init(&m->lock, NULL); /* of the default kind: cannot fail */
+}
+
+uint32_t th_api_meter_per_second(const struct th_api_meter *m)
+{
+    return atomic_load_explicit(&m->per_second, memory_order_relaxed);
+}
+
+static bool set_rate(struct th_api_meter *m, uint32_t per_second)
 {
     if (per_second && !m->slots) {
         m->slots = th_calloc(SETS * WAYS, sizeof *m->slots);
         if (!m->slots)
             return false;
     }
-    if (!per_second)
-        th_api_meter_fini(m);
-    m->per_second = per_second;
+    if (!per_second) {
+        th_free(m->slots);
+        m->slots = NULL;
+    }
     th_bucket_rate(&m->rate, per_second);
+    atomic_store_explicit(&m->per_second, per_second, memory_order_relaxed);
     return true;
+}
+
+bool th_api_meter_rate(struct th_api_meter *m, uint32_t per_second)
+{
+    bool done;
+
+    (void)pthread_mutex_lock(&m->lock);
+    done = set_rate(m, per_second);
+    (void)pthread_mutex_unlock(&m->lock);
+    return done;
 }
 
 void th_api_meter_fini(struct th_api_meter *m)
 {
     th_free(m->slots);
     m->slots = NULL;
-    m->per_second = 0;
+    (void)pthread_mutex_destroy(&m->lock);
 }
 
 /* The slot of the name, or the one that it would take. */
@@ -74,37 +101,59 @@ static int64_t wait_us(const struct th_bucket *b, struct th_mono now)
     return ready_us > now.us ? ready_us - now.us : 0;
 }
 
+/* The lock is taken, and there is a table; false: there is no rate, and no lock. */
+static bool begin(struct th_api_meter *m)
+{
+    if (!th_api_meter_per_second(m))
+        return false;
+    (void)pthread_mutex_lock(&m->lock);
+    if (m->slots)
+        return true;
+    (void)pthread_mutex_unlock(&m->lock);
+    return false;
+}
+
 int64_t th_api_meter_take(struct th_api_meter *m, uint64_t name, struct th_mono now)
 {
     struct th_api_meter_slot *slot;
     struct th_bucket b;
+    int64_t us;
 
-    if (!m->per_second)
+    if (!begin(m))
         return 0;
     b = bucket_of(m, name, &slot);
-    if (wait_us(&b, now))
-        return wait_us(&b, now);
-    th_bucket_take(&b, now);
-    *slot = (struct th_api_meter_slot){name, b.spent_ns};
-    return 0;
+    us = wait_us(&b, now);
+    if (!us) {
+        th_bucket_take(&b, now);
+        *slot = (struct th_api_meter_slot){name, b.spent_ns};
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+    return us;
 }
 
-int64_t th_api_meter_wait(const struct th_api_meter *m, uint64_t name, struct th_mono now)
+int64_t th_api_meter_wait(struct th_api_meter *m, uint64_t name, struct th_mono now)
 {
     struct th_api_meter_slot *slot;
     struct th_bucket b;
 
-    if (!m->per_second)
+    if (!begin(m))
         return 0;
     b = bucket_of(m, name, &slot);
+    (void)pthread_mutex_unlock(&m->lock);
     return wait_us(&b, now);
 }
 
-uint32_t th_api_meter_left(const struct th_api_meter *m, uint64_t name, struct th_mono now, int64_t *full_us)
+uint32_t th_api_meter_left(struct th_api_meter *m, uint64_t name, struct th_mono now, int64_t *full_us)
 {
     struct th_api_meter_slot *slot;
-    struct th_bucket b = bucket_of(m, name, &slot);
+    struct th_bucket b;
 
-    *full_us = b.spent_ns / 1000 > now.us ? b.spent_ns / 1000 - now.us : 0;
+    *full_us = 0;
+    if (!begin(m))
+        return 0;
+    b = bucket_of(m, name, &slot);
+    (void)pthread_mutex_unlock(&m->lock);
+    if (b.spent_ns / 1000 > now.us)
+        *full_us = b.spent_ns / 1000 - now.us;
     return (uint32_t)th_bucket_left(&b, now);
 }

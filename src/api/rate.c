@@ -17,9 +17,9 @@
 
 bool th_api_rate_set(struct th_api *api, const struct th_api_options *options)
 {
-    return th_api_meter_rate(&api->keys, options->key_rate) &&
-           th_api_meter_rate(&api->tenants, options->tenant_rate) &&
-           th_api_meter_rate(&api->addresses, options->wrong_key_rate);
+    return th_api_meter_rate(&api->shared->keys, options->key_rate) &&
+           th_api_meter_rate(&api->shared->tenants, options->tenant_rate) &&
+           th_api_meter_rate(&api->shared->addresses, options->wrong_key_rate);
 }
 
 static struct th_mono now(const struct th_api_req *r)
@@ -44,24 +44,24 @@ static bool take(struct th_api_req *r, struct th_api_meter *m, uint64_t name)
 
 bool th_api_rate_key(struct th_api_req *r)
 {
-    return r->operator_key || take(r, &r->api->keys, r->key_no);
+    return r->operator_key || take(r, &r->api->shared->keys, r->key_no);
 }
 
 bool th_api_rate_tenant(struct th_api_req *r)
 {
     r->metered_tenant = r->tenant->no;
-    return take(r, &r->api->tenants, r->tenant->no);
+    return take(r, &r->api->shared->tenants, r->tenant->no);
 }
 
 /* ---- fields ---- */
 
-static void write_policy(struct th_buf *f, const char *comma, const char *name, const struct th_api_meter *m)
+static void write_policy(struct th_buf *f, const char *comma, const char *name, struct th_api_meter *m)
 {
-    th_buf_printf(f, "%s\"%s\";q=%u;w=1", comma, name, (unsigned)m->per_second);
+    th_buf_printf(f, "%s\"%s\";q=%u;w=1", comma, name, (unsigned)th_api_meter_per_second(m));
 }
 
-static void write_left(struct th_api_req *r, const char *comma, const char *name,
-                       const struct th_api_meter *m, uint64_t number)
+static void write_left(struct th_api_req *r, const char *comma, const char *name, struct th_api_meter *m,
+                       uint64_t number)
 {
     int64_t full_us;
     uint32_t left = th_api_meter_left(m, number, now(r), &full_us);
@@ -72,23 +72,23 @@ static void write_left(struct th_api_req *r, const char *comma, const char *name
 
 void th_api_rate_fields(struct th_api_req *r)
 {
-    const struct th_api *api = r->api;
+    struct th_api_shared *shared = r->api->shared;
     struct th_buf *f = &r->api->fields;
-    bool key = api->keys.per_second && r->key_no && !r->operator_key,
-         tenant = api->tenants.per_second && r->metered_tenant;
+    bool key = th_api_meter_per_second(&shared->keys) && r->key_no && !r->operator_key,
+         tenant = th_api_meter_per_second(&shared->tenants) && r->metered_tenant;
     const char *comma = key ? ", " : "";
 
     if (!key && !tenant)
         return;
     th_buf_str(f, "RateLimit-Policy: ");
     if (key)
-        write_policy(f, "", "key", &api->keys);
+        write_policy(f, "", "key", &shared->keys);
     if (tenant)
-        write_policy(f, comma, "tenant", &api->tenants);
+        write_policy(f, comma, "tenant", &shared->tenants);
     th_buf_str(f, "\r\nRateLimit: ");
     if (key)
-        write_left(r, "", "key", &api->keys, r->key_no);
+        write_left(r, "", "key", &shared->keys, r->key_no);
     if (tenant)
-        write_left(r, comma, "tenant", &api->tenants, r->metered_tenant);
+        write_left(r, comma, "tenant", &shared->tenants, r->metered_tenant);
     th_buf_str(f, "\r\n");
 }

@@ -93,7 +93,7 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     bool repeated;
     bool dry_run;      /* change */
     bool asked_engine; /* publishing: the engine counts its refusals itself */
-    bool idem_first;   /* this request is the one in api->idem */
+    bool idem_first;   /* this request is the one in shared->idem */
     bool conditional;  /* the client named a revision */
     bool moved;        /* an endpoint from elsewhere: all of its fields count */
     unsigned answer_status, redos;
@@ -110,6 +110,9 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     uint64_t endpoint_no, page_number;
     struct th_idem idem;
     uint64_t idem_slot;
+    struct th_api_idem_first {
+        int64_t since_us; /* when it came */
+    } first; /* what other threads see of it while it is in shared->idem; not changed meanwhile */
     void (*read)(struct th_op *op); /* read.c: who gets what was read */
     struct th_op *read_op;
     void (*write)(struct th_api_req *r); /* who writes what is in memory */

@@ -81,6 +81,14 @@ void th_api_route_find(struct th_api_req *r)
     }
 }
 
+bool th_api_route_is_spread(struct th_span method, struct th_span path)
+{
+    for (const struct th_api_route *t = th_api_routes; t->method; t++)
+        if ((t->flags & TH_R_SPREAD) && th_span_is(path, t->path) && th_span_is(method, t->method))
+            return true;
+    return false;
+}
+
 bool th_api_route(struct th_api_req *r)
 {
     if (r->route)

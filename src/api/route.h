@@ -2,6 +2,7 @@
 #ifndef TH_API_ROUTE_H
 #define TH_API_ROUTE_H
 #include "base/error.h"
+#include "base/span.h"
 
 #include <stdbool.h>
 
@@ -26,6 +27,8 @@ enum {
     TH_R_OF_FILTERS = 16384, /* ... in the query: `endpoint`, else `event` */
     TH_R_BATCH = 32768,      /* the body is an array of events */
     TH_R_ALWAYS = 65536,     /* answered while the server is starting, too */
+    TH_R_SPREAD =
+        131072, /* answered by each API of a process; it asks nothing but the engine of its own thread */
 };
 
 struct th_api_route {
@@ -41,6 +44,8 @@ struct th_api_route {
 
 /** Finds the route: r->route and, still encoded, r->param; else r->route is NULL, and r->allow has the path's methods. */
 void th_api_route_find(struct th_api_req *r);
+/** Whether the row of this method and path is TH_R_SPREAD; a path with parameters never is. */
+bool th_api_route_is_spread(struct th_span method, struct th_span path);
 /** Decodes r->param of the route that was found; answers 404 and 405 itself. */
 TH_MUST_USE bool th_api_route(struct th_api_req *r);
 #endif

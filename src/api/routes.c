@@ -18,8 +18,8 @@
 /* One row a line: method, path, scope, flags, handler; query; status, schemas of request and answer; id and summary. */
 // clang-format off
 const struct th_api_route th_api_routes[] = {
-    {"POST", "/v1/events", TH_SCOPE_PUBLISH, TEN | TH_R_BODY | TH_R_PUBLISH, th_h_publish, "", 202, "EventNew", "EventAccepted", "publishEvent", "Publish one event; answered after it is stored durably"},
-    {"POST", "/v1/events/batch", TH_SCOPE_PUBLISH, TEN | TH_R_BODY | TH_R_PUBLISH | TH_R_BATCH, th_h_publish_batch, "", 202, "EventBatch", "EventBatchAccepted", "publishEvents", "Publish 1 to 1000 events, all or none"},
+    {"POST", "/v1/events", TH_SCOPE_PUBLISH, TEN | TH_R_BODY | TH_R_PUBLISH | TH_R_SPREAD, th_h_publish, "", 202, "EventNew", "EventAccepted", "publishEvent", "Publish one event; answered after it is stored durably"},
+    {"POST", "/v1/events/batch", TH_SCOPE_PUBLISH, TEN | TH_R_BODY | TH_R_PUBLISH | TH_R_BATCH | TH_R_SPREAD, th_h_publish_batch, "", 202, "EventBatch", "EventBatchAccepted", "publishEvents", "Publish 1 to 1000 events, all or none"},
     {"GET", "/v1/events", READ, TEN, th_h_events, PAGE " event_type outcome status_code since until include_tests", 200, NULL, "EventPage", "listEvents", "List events, newest first"},
     {"GET", "/v1/events/{id}", READ, TEN | TH_R_OF_EVENT, th_h_event, "", 200, NULL, "EventDetail", "getEvent", "Show one event with its data and its deliveries"},
     {"DELETE", "/v1/events/{id}", MANAGE, TEN | TH_R_OF_EVENT, th_h_event_erase, "cancel", 204, NULL, NULL, "eraseEvent", "Erase what an event says; the record that it was delivered stays"},

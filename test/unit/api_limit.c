@@ -26,10 +26,11 @@ static struct th_mono at_ms(int64_t ms)
 
 static void a_second_gives_as_many_as_the_rate(void **state)
 {
-    struct th_api_meter m = {.seed = 7};
+    struct th_api_meter m;
     int64_t full_us;
     (void)state;
 
+    th_api_meter_init(&m, 7);
     assert_int_equal(th_api_meter_take(&m, 1, at_ms(0)), 0); /* no rate: no limit */
     assert_true(th_api_meter_rate(&m, 4));
     assert_int_equal(th_api_meter_left(&m, 1, at_ms(0), &full_us), 4);
@@ -53,9 +54,10 @@ static void a_second_gives_as_many_as_the_rate(void **state)
 
 static void another_rate_holds_at_once(void **state)
 {
-    struct th_api_meter m = {.seed = 7};
+    struct th_api_meter m;
     (void)state;
 
+    th_api_meter_init(&m, 7);
     assert_true(th_api_meter_rate(&m, 1));
     assert_int_equal(th_api_meter_take(&m, 1, at_ms(0)), 0);
     assert_int_equal(th_api_meter_take(&m, 1, at_ms(0)), 1000000);
@@ -72,10 +74,11 @@ static void another_rate_holds_at_once(void **state)
 /* A flood of other names takes no memory, and makes nobody wait who has spent nothing. */
 static void a_flood_of_names(void **state)
 {
-    struct th_api_meter m = {.seed = 7};
+    struct th_api_meter m;
     unsigned refused = 0;
     (void)state;
 
+    th_api_meter_init(&m, 7);
     assert_true(th_api_meter_rate(&m, 1));
     for (uint64_t name = 1; name <= 200000; name++)
         assert_int_equal(th_api_meter_take(&m, name, at_ms((int64_t)name / 1000)), 0);
