@@ -16,12 +16,15 @@
  *
  * Refuses: groups and keys that are there twice, escapes in texts that are kept (they are kept as spans), and forms
  * of signature that tenterhook_verifier_init would not accept. */
+#include "lib/dialect_keys.h"
 #include "lib/internal.h"
 
 #define FILE_MAX ((size_t)1 << 20) /* bytes of a text */
 #define LEVELS 4                   /* of an envelope */
-struct raw_form {                  /* texts of one signature; NULL where the file is silent */
-    struct th_span header, algorithm, key, content, timestamp, encoding, item, join, wrap;
+/* Texts of one signature; NULL where the file is silent. */
+struct raw_form {
+#define MEMBER(key, whose) struct th_span key;
+    TH_KEYS_OF_FORM(MEMBER)
 };
 struct raw_entry { /* one of signatures */
     struct raw_form form[TENTERHOOK_SIGNATURES_MAX];
@@ -70,9 +73,14 @@ static bool at_key(const struct th_yaml *y, unsigned level, const char *key)
     return y->depth > level && !y->frame[level].list && tenterhook_is(y->frame[level].key, key);
 }
 
-static bool known(struct th_yaml *y)
+/* Of keys and values as th_lib_choose wants them. */
+#define KEY(key, whose) #key "\0"
+#define NAME(name) name "\0"
+
+/* A key whose value the receiver does not take. */
+static bool passes_over(struct th_yaml *y, struct th_span key, const char *keys)
 {
-    return fault(y, "unknown key");
+    return th_lib_choose(key, keys) || fault(y, "unknown key");
 }
 
 /* ---- auth and request ---- */
@@ -85,7 +93,7 @@ static bool on_auth(struct th_yaml *y, const struct th_span *scalar, struct read
         return keep(y, scalar, &r->scheme->auth_header);
     if (y->depth == 2 && at_key(y, 1, "value"))
         return keep(y, scalar, &r->scheme->auth_value);
-    return known(y);
+    return fault(y, "unknown key");
 }
 
 /* A header line is over: it is a source when its value is one variable. */
@@ -116,8 +124,6 @@ static bool end_header(struct th_yaml *y, struct reader *r)
 
 static bool on_request(struct th_yaml *y, const struct th_span *scalar, struct reader *r)
 {
-    struct th_span ignored = {NULL, 0};
-
     if (at_key(y, 1, "headers")) {
         if (y->depth != 4)
             return !scalar || scalar->n == 0 || fault(y, "must be a list of maps");
@@ -125,41 +131,23 @@ static bool on_request(struct th_yaml *y, const struct th_span *scalar, struct r
             return end_header(y, r);
         return at_key(y, 3, "name")    ? keep(y, scalar, &r->source_name)
                : at_key(y, 3, "value") ? keep(y, scalar, &r->source_value)
-               : at_key(y, 3, "when") || at_key(y, 3, "otherwise") || at_key(y, 3, "escape") ? true
-                                                                                             : known(y);
+                                       : passes_over(y, y->frame[3].key, TH_KEYS_OF_HEADER(KEY));
     }
     if (!scalar)
         return true;
     if (at_key(y, 1, "timestamp"))
         return keep(y, scalar, &r->stamp);
-    if (at_key(y, 1, "method") || at_key(y, 1, "content_type") || at_key(y, 1, "user_agent"))
-        return keep(y, scalar, &ignored);
-    return known(y);
+    return passes_over(y, y->frame[1].key, TH_KEYS_OF_REQUEST(KEY));
 }
 
 /* ---- signatures ---- */
 
-static bool on_form(struct th_yaml *y, const struct th_span *scalar, struct raw_form *f, struct th_span key)
+static bool on_form(struct th_yaml *y, const struct th_span *scalar, struct raw_form *f, struct th_span key,
+                    const char *keys)
 {
-    static const struct {
-        char key[16];
-        size_t at;
-    } rows[] = {
-        {"header", offsetof(struct raw_form, header)},
-        {"algorithm", offsetof(struct raw_form, algorithm)},
-        {"key", offsetof(struct raw_form, key)},
-        {"content", offsetof(struct raw_form, content)},
-        {"encoding", offsetof(struct raw_form, encoding)},
-        {"timestamp", offsetof(struct raw_form, timestamp)},
-        {"item", offsetof(struct raw_form, item)},
-        {"join", offsetof(struct raw_form, join)},
-        {"wrap", offsetof(struct raw_form, wrap)},
-    };
+    unsigned which = th_lib_choose(key, TH_KEYS_OF_FORM(KEY));
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (tenterhook_is(key, rows[i].key))
-            return keep(y, scalar, (struct th_span *)(void *)((char *)f + rows[i].at));
-    return known(y);
+    return which ? keep(y, scalar, (struct th_span *)f + which - 1) : passes_over(y, key, keys);
 }
 
 static unsigned strength(const struct raw_entry *e)
@@ -200,16 +188,16 @@ static bool on_signature(struct th_yaml *y, const struct th_span *scalar, struct
         e->forms = 1;
         e->line = y->line;
     }
-    if (!scalar || (y->depth == 3 && (at_key(y, 2, "variant") || at_key(y, 2, "when"))))
+    if (!scalar)
         return true;
     if (y->depth == 3 && !at_key(y, 2, "variants"))
-        return on_form(y, scalar, &e->form[0], y->frame[2].key);
+        return on_form(y, scalar, &e->form[0], y->frame[2].key, TH_KEYS_OF_SIGNATURE(KEY));
     if (y->depth != 5 || !at_key(y, 2, "variants"))
         return fault(y, "is of another form than expected");
     form = variant(e, y->frame[3].key);
     if (!form)
         return fault(y, "too many variants");
-    return at_key(y, 4, "secret_form") || on_form(y, scalar, form, y->frame[4].key);
+    return on_form(y, scalar, form, y->frame[4].key, TH_KEYS_OF_VARIANT(KEY));
 }
 
 static struct th_span either(struct th_span own, struct th_span base, const char *otherwise)
@@ -223,15 +211,13 @@ static const char *finish_form(const struct raw_form *own, const struct raw_form
     struct th_lib_form compiled;
 
     out->header = either(own->header, base->header, "");
-    out->algorithm = (enum tenterhook_algorithm)th_lib_choose(
-        either(own->algorithm, base->algorithm, ""), "hmac-sha256\0hmac-sha1\0hmac-sha512\0ed25519\0");
-    out->key = (enum tenterhook_key)th_lib_choose(either(own->key, base->key, ""),
-                                                  "utf8\0hex\0base64\0whsec\0whsk\0");
-    out->encoding =
-        (enum tenterhook_encoding)th_lib_choose(either(own->encoding, base->encoding, ""), "hex\0base64\0");
+    out->algorithm = (enum tenterhook_algorithm)th_lib_choose(either(own->algorithm, base->algorithm, ""),
+                                                              TH_NAMES_OF_ALGORITHM(NAME));
+    out->key = (enum tenterhook_key)th_lib_choose(either(own->key, base->key, ""), TH_NAMES_OF_KEY(NAME));
+    out->encoding = (enum tenterhook_encoding)th_lib_choose(either(own->encoding, base->encoding, ""),
+                                                            TH_NAMES_OF_ENCODING(NAME));
     out->stamp = (enum tenterhook_stamp)th_lib_choose(
-        either(own->timestamp.p ? own->timestamp : base->timestamp, stamp, "unix"),
-        "unix\0unix_millis\0rfc3339\0");
+        either(own->timestamp.p ? own->timestamp : base->timestamp, stamp, "unix"), TH_NAMES_OF_STAMP(NAME));
     out->content = either(own->content, base->content, "");
     out->item = either(own->item, base->item, "{sig}");
     out->join = either(own->join, base->join, one ? "" : ",");

@@ -3,6 +3,7 @@
  * Why tables: the same row types a value, gives its default, names it in an error and shows it through the
  * API, so that a parameter is added in one place. dialect_read.c and dialect_show.c walk them. */
 #include "core/dialect_tables.h"
+#include "lib/dialect_keys.h"
 
 #define NAMES(...)                                                                                           \
     (const char *const[])                                                                                    \
@@ -12,40 +13,68 @@
 #define ROWS(r) r, sizeof(r) / sizeof *(r)
 #define AT(member) offsetof(struct dl_spec, member)
 
-static const char *const algorithms[] = {"hmac-sha256", "hmac-sha1", "hmac-sha512", "ed25519", NULL};
-static const char *const keys[] = {"utf8", "hex", "base64", "whsec", "whsk", NULL};
-static const char *const stamps[] = {"unix", "unix_millis", "rfc3339", NULL};
-static const char *const encodings[] = {"hex", "base64", NULL};
+#define NAME(name) name,
+static const char *const algorithms[] = {TH_NAMES_OF_ALGORITHM(NAME) NULL};
+static const char *const keys[] = {TH_NAMES_OF_KEY(NAME) NULL};
+static const char *const stamps[] = {TH_NAMES_OF_STAMP(NAME) NULL};
+static const char *const encodings[] = {TH_NAMES_OF_ENCODING(NAME) NULL};
 static const char *const forms[] = {"text", "token", "hex", "base64", "whsec", "whsk", NULL};
 static const char *const id_forms[] = {"ulid", "integer", "uuid", NULL};
 static const char *const escapes[] = {"none", "percent", NULL};
 
+/* The groups that receivers read as well have their rows in the order of lib/dialect_keys.h. A key that is not there does not
+ * compile; CHECK refuses one that is there alone at the end, test/unit/options_dialect_files.c any other. */
+#define REQUEST(key, whose) REQUEST_##key,
+#define HEADER(key, whose) HEADER_##key,
+#define AUTH(key, whose) AUTH_##key,
+#define SIGNATURE(key, whose) SIGNATURE_##key,
+#define VARIANT(key, whose) VARIANT_##key,
+enum { TH_KEYS_OF_REQUEST(REQUEST) REQUEST_KEYS };
+enum { TH_KEYS_OF_HEADER(HEADER) HEADER_KEYS };
+enum { TH_KEYS_OF_AUTH(AUTH) AUTH_KEYS };
+enum { TH_KEYS_OF_SIGNATURE(SIGNATURE) SIGNATURE_KEYS };
+enum { TH_KEYS_OF_VARIANT(VARIANT) VARIANT_KEYS };
+#define CHECK(rows, count)                                                                                   \
+    _Static_assert(sizeof(rows) / sizeof *(rows) == (count), "a key of lib/dialect_keys.h has no row")
+
 static const struct dl_row header_rows[] = {
-    {.key = "name", .kind = TEXT, .required = true, .at = offsetof(struct dl_header, name)},
-    {.key = "value", .kind = TEXT, .required = true, .at = offsetof(struct dl_header, value)},
-    {.key = "otherwise", .kind = TEXT, .at = offsetof(struct dl_header, otherwise)},
-    {.key = "escape",
-     .kind = ENUM,
-     .at = offsetof(struct dl_header, escape),
-     .names = escapes,
-     .def = DL_ESCAPE_NONE},
-    {.key = "when", .kind = TEXT, .at = offsetof(struct dl_header, when)},
+    [HEADER_name] = {.key = "name", .kind = TEXT, .required = true, .at = offsetof(struct dl_header, name)},
+    [HEADER_value] = {.key = "value",
+                      .kind = TEXT,
+                      .required = true,
+                      .at = offsetof(struct dl_header, value)},
+    [HEADER_otherwise] = {.key = "otherwise", .kind = TEXT, .at = offsetof(struct dl_header, otherwise)},
+    [HEADER_escape] = {.key = "escape",
+                       .kind = ENUM,
+                       .at = offsetof(struct dl_header, escape),
+                       .names = escapes,
+                       .def = DL_ESCAPE_NONE},
+    [HEADER_when] = {.key = "when", .kind = TEXT, .at = offsetof(struct dl_header, when)},
 };
+CHECK(header_rows, HEADER_KEYS);
 static const struct dl_table header_table = {ROWS(header_rows), NULL};
 
 static const struct dl_row request_rows[] = {
-    {.key = "method", .kind = TEXT, .at = AT(request.method), .def_text = "POST"},
-    {.key = "content_type", .kind = TEXT, .at = AT(request.content_type), .def_text = "application/json"},
-    {.key = "user_agent", .kind = TEXT, .at = AT(request.user_agent), .def_text = "Tenterhook/" TH_VERSION},
-    {.key = "timestamp", .kind = ENUM, .at = AT(request.timestamp), .names = stamps, .def = DL_UNIX},
-    {.key = "headers",
-     .kind = LIST,
-     .at = AT(request.headers),
-     .sub = &header_table,
-     .max = DL_HEADERS,
-     .count_at = AT(request.header_count),
-     .stride = sizeof(struct dl_header)},
+    [REQUEST_method] = {.key = "method", .kind = TEXT, .at = AT(request.method), .def_text = "POST"},
+    [REQUEST_content_type] = {.key = "content_type",
+                              .kind = TEXT,
+                              .at = AT(request.content_type),
+                              .def_text = "application/json"},
+    [REQUEST_user_agent] = {.key = "user_agent",
+                            .kind = TEXT,
+                            .at = AT(request.user_agent),
+                            .def_text = "Tenterhook/" TH_VERSION},
+    [REQUEST_timestamp] =
+        {.key = "timestamp", .kind = ENUM, .at = AT(request.timestamp), .names = stamps, .def = DL_UNIX},
+    [REQUEST_headers] = {.key = "headers",
+                         .kind = LIST,
+                         .at = AT(request.headers),
+                         .sub = &header_table,
+                         .max = DL_HEADERS,
+                         .count_at = AT(request.header_count),
+                         .stride = sizeof(struct dl_header)},
 };
+CHECK(request_rows, REQUEST_KEYS);
 static const struct dl_table request_table = {ROWS(request_rows), NULL};
 
 static const struct dl_row body_rows[] = {
@@ -56,49 +85,68 @@ static const struct dl_row body_rows[] = {
 static const struct dl_table body_table = {ROWS(body_rows), NULL};
 
 static const struct dl_row auth_rows[] = {
-    {.key = "header", .kind = TEXT, .required = true, .at = AT(auth.header)},
-    {.key = "value", .kind = TEXT, .required = true, .at = AT(auth.value)},
+    [AUTH_header] = {.key = "header", .kind = TEXT, .required = true, .at = AT(auth.header)},
+    [AUTH_value] = {.key = "value", .kind = TEXT, .required = true, .at = AT(auth.value)},
 };
+CHECK(auth_rows, AUTH_KEYS);
 static const struct dl_table auth_table = {ROWS(auth_rows), NULL};
 
-#define SIG_ROWS(S, need)                                                                                    \
-    {.key = "header", .kind = TEXT, .required = need, .at = offsetof(S, parts.header)},                      \
-        {.key = "algorithm",                                                                                 \
-         .kind = ENUM,                                                                                       \
-         .required = need,                                                                                   \
-         .at = offsetof(S, parts.algorithm),                                                                 \
-         .names = algorithms},                                                                               \
-        {.key = "key", .kind = ENUM, .required = need, .at = offsetof(S, parts.key), .names = keys},         \
-        {.key = "content", .kind = TEXT, .required = need, .at = offsetof(S, parts.content)},                \
-        {.key = "timestamp", .kind = ENUM, .at = offsetof(S, parts.timestamp), .names = stamps},             \
-        {.key = "encoding",                                                                                  \
-         .kind = ENUM,                                                                                       \
-         .required = need,                                                                                   \
-         .at = offsetof(S, parts.encoding),                                                                  \
-         .names = encodings},                                                                                \
-        {.key = "item", .kind = TEXT, .at = offsetof(S, parts.item), .def_text = need ? "{sig}" : NULL},     \
-        {.key = "join", .kind = TEXT, .at = offsetof(S, parts.join), .def_text = need ? "," : NULL},         \
-    {                                                                                                        \
-        .key = "wrap", .kind = TEXT, .at = offsetof(S, parts.wrap), .def_text = need ? "{items}" : NULL      \
-    }
+#define FORM_ROWS(group, S, need)                                                                            \
+    [group##_header] = {.key = "header", .kind = TEXT, .required = need, .at = offsetof(S, parts.header)},   \
+    [group##_algorithm] = {.key = "algorithm",                                                               \
+                           .kind = ENUM,                                                                     \
+                           .required = need,                                                                 \
+                           .at = offsetof(S, parts.algorithm),                                               \
+                           .names = algorithms},                                                             \
+    [group##                                                                                                 \
+        _key] = {.key = "key", .kind = ENUM, .required = need, .at = offsetof(S, parts.key), .names = keys}, \
+    [group##                                                                                                 \
+        _content] = {.key = "content", .kind = TEXT, .required = need, .at = offsetof(S, parts.content)},    \
+    [group##_timestamp] = {.key = "timestamp",                                                               \
+                           .kind = ENUM,                                                                     \
+                           .at = offsetof(S, parts.timestamp),                                               \
+                           .names = stamps},                                                                 \
+    [group##_encoding] = {.key = "encoding",                                                                 \
+                          .kind = ENUM,                                                                      \
+                          .required = need,                                                                  \
+                          .at = offsetof(S, parts.encoding),                                                 \
+                          .names = encodings},                                                               \
+    [group##_item] = {.key = "item",                                                                         \
+                      .kind = TEXT,                                                                          \
+                      .at = offsetof(S, parts.item),                                                         \
+                      .def_text = need ? "{sig}" : NULL},                                                    \
+    [group##_join] = {.key = "join",                                                                         \
+                      .kind = TEXT,                                                                          \
+                      .at = offsetof(S, parts.join),                                                         \
+                      .def_text = need ? "," : NULL},                                                        \
+    [group##_wrap] = {                                                                                       \
+        .key = "wrap", .kind = TEXT, .at = offsetof(S, parts.wrap), .def_text = need ? "{items}" : NULL}
 
 static const struct dl_row variant_rows[] = {
-    SIG_ROWS(struct dl_variant, false),
-    {.key = "secret_form", .kind = ENUM, .at = offsetof(struct dl_variant, secret_form), .names = forms},
+    FORM_ROWS(VARIANT, struct dl_variant, false),
+    [VARIANT_secret_form] = {.key = "secret_form",
+                             .kind = ENUM,
+                             .at = offsetof(struct dl_variant, secret_form),
+                             .names = forms},
 };
+CHECK(variant_rows, VARIANT_KEYS);
 static const struct dl_table variant_table = {ROWS(variant_rows), NULL};
 static const struct dl_row signature_rows[] = {
-    SIG_ROWS(struct dl_sig_spec, true),
-    {.key = "variant", .kind = TEXT, .at = offsetof(struct dl_sig_spec, variant), .def_text = "default"},
-    {.key = "when", .kind = TEXT, .at = offsetof(struct dl_sig_spec, when)},
-    {.key = "variants",
-     .kind = DICT,
-     .at = offsetof(struct dl_sig_spec, variants),
-     .sub = &variant_table,
-     .max = DL_VARIANTS - 1,
-     .count_at = offsetof(struct dl_sig_spec, variant_count),
-     .stride = sizeof(struct dl_variant)},
+    FORM_ROWS(SIGNATURE, struct dl_sig_spec, true),
+    [SIGNATURE_variant] = {.key = "variant",
+                           .kind = TEXT,
+                           .at = offsetof(struct dl_sig_spec, variant),
+                           .def_text = "default"},
+    [SIGNATURE_when] = {.key = "when", .kind = TEXT, .at = offsetof(struct dl_sig_spec, when)},
+    [SIGNATURE_variants] = {.key = "variants",
+                            .kind = DICT,
+                            .at = offsetof(struct dl_sig_spec, variants),
+                            .sub = &variant_table,
+                            .max = DL_VARIANTS - 1,
+                            .count_at = offsetof(struct dl_sig_spec, variant_count),
+                            .stride = sizeof(struct dl_variant)},
 };
+CHECK(signature_rows, SIGNATURE_KEYS);
 static const struct dl_table signature_table = {ROWS(signature_rows), NULL};
 
 static const struct dl_row type_rows[] = {

@@ -1,5 +1,6 @@
 /* The small readers (YAML, JSON, numbers, times), and schemes out of dialect files: the built-in ones are the
  * files, and what a receiver could misunderstand is refused with its line. */
+#include "lib/dialect_keys.h"
 #include "lib_fixture.h"
 
 /* ---- YAML ---- */
@@ -243,6 +244,51 @@ static void test_times(void **state)
 
 /* ---- dialect files ---- */
 
+/* Each key of the shared list is known here, in its group; any other is refused. */
+static void takes(const char *before, const char *key, bool known)
+{
+    const char *rest = "signatures:\n  - {header: S, algorithm: hmac-sha256, key: utf8, content: \"{body}\", "
+                       "encoding: hex}\n";
+    struct tenterhook_scheme scheme;
+    struct tenterhook_fault fault = {0, ""};
+    enum tenterhook_result result;
+    char text[600];
+
+    snprintf(text, sizeof text, "%s%s: unix\n%s", before, key, strncmp(before, "sig", 3) ? rest : "");
+    result = tenterhook_scheme_read(text, strlen(text), &scheme, &fault);
+    if (known ? result != TENTERHOOK_OK : !fault.what || strcmp(fault.what, "unknown key") != 0)
+        fail_msg("%s: %s\n%s", key, fault.what ? fault.what : "", text);
+}
+
+static void test_shared_keys(void **state)
+{
+    const char *const request = "request:\n  ", *const header = "request:\n  headers:\n  - ",
+                      *const entry =
+                          "signatures:\n  - header: S\n    algorithm: hmac-sha256\n    key: utf8\n    "
+                          "content: \"{body}\"\n    encoding: hex\n    ",
+                      *const variant =
+                          "signatures:\n  - header: S\n    algorithm: hmac-sha256\n    key: utf8\n    "
+                          "content: \"{body}\"\n    encoding: hex\n    variants:\n      bare:\n        ";
+
+    (void)state;
+#define SENDERS(where, key, whose)                                                                           \
+    if (strcmp(#whose, "SENDER") == 0)                                                                       \
+    takes(where, #key, true)
+#define OF_REQUEST(key, whose) SENDERS(request, key, whose);
+#define OF_HEADER(key, whose) SENDERS(header, key, whose);
+#define OF_ENTRY(key, whose) SENDERS(entry, key, whose);
+#define OF_VARIANT(key, whose) SENDERS(variant, key, whose);
+    TH_KEYS_OF_REQUEST(OF_REQUEST)
+    TH_KEYS_OF_HEADER(OF_HEADER)
+    TH_KEYS_OF_SIGNATURE(OF_ENTRY)
+    TH_KEYS_OF_VARIANT(OF_VARIANT)
+    takes(request, "methods", false);
+    takes(header, "names", false);
+    takes(entry, "wen", false);
+    takes(variant, "secret_from", false);
+    takes(request, "timestamp", true);
+}
+
 static void same(const char *what, span a, span b)
 {
     if (!th_span_eq(a, b))
@@ -405,10 +451,10 @@ static void test_refused_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_yaml),          cmocka_unit_test(test_yaml_refused),
-        cmocka_unit_test(test_json),          cmocka_unit_test(test_times),
-        cmocka_unit_test(test_built_in),      cmocka_unit_test(test_learnt),
-        cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_yaml),        cmocka_unit_test(test_yaml_refused),
+        cmocka_unit_test(test_shared_keys), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_times),       cmocka_unit_test(test_built_in),
+        cmocka_unit_test(test_learnt),      cmocka_unit_test(test_refused_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
