@@ -64,6 +64,64 @@ void th_observe(struct th_metrics *m, enum th_histogram h, int64_t us)
     atomic_fetch_add_explicit(&m->histogram[h].sum_us, v, memory_order_relaxed);
 }
 
+/* ---- of all threads ---- */
+
+/* How the gauges of several threads make one. */
+enum fold {
+    ADD,
+    LARGEST,
+    FIRST, /* the first thread says it for all */
+};
+static const unsigned char folds[TH_G_COUNT] = {[TH_G_OLDEST_DUE] = LARGEST, [TH_G_STORE_READY] = FIRST};
+
+void th_metrics_join(struct th_metrics *first, struct th_metrics *more)
+{
+    while (first->next)
+        first = first->next;
+    first->next = more;
+}
+
+static int64_t gauge_of(const struct th_metrics *first, enum th_gauge g)
+{
+    int64_t all = atomic_load_explicit(&first->gauge[g], memory_order_relaxed);
+
+    for (const struct th_metrics *m = folds[g] == FIRST ? NULL : first->next; m; m = m->next) {
+        int64_t one = atomic_load_explicit(&m->gauge[g], memory_order_relaxed);
+
+        all = folds[g] == ADD ? all + one : one > all ? one : all;
+    }
+    return all;
+}
+
+static uint64_t counter_of(const struct th_metrics *m, unsigned c)
+{
+    uint64_t all = 0;
+
+    for (; m; m = m->next)
+        all += atomic_load_explicit(&m->counter[c], memory_order_relaxed);
+    return all;
+}
+
+static uint64_t bucket_sum(const struct th_metrics *m, enum th_histogram h, unsigned i)
+{
+    uint64_t all = 0;
+
+    for (; m; m = m->next)
+        all += atomic_load_explicit(&m->histogram[h].bucket[i], memory_order_relaxed);
+    return all;
+}
+
+static uint64_t sum_us(const struct th_metrics *m, enum th_histogram h)
+{
+    uint64_t all = 0;
+
+    for (; m; m = m->next)
+        all += atomic_load_explicit(&m->histogram[h].sum_us, memory_order_relaxed);
+    return all;
+}
+
+/* ---- text ---- */
+
 /* HELP and TYPE come once, before the first row of a name. */
 static void head(struct th_buf *out, const struct row *rows, unsigned i, const char *type)
 {
@@ -88,15 +146,15 @@ static void seconds(struct th_buf *out, uint64_t us)
     th_buf_add(out, digits, n);
 }
 
-static void histogram(struct th_metrics *m, enum th_histogram h, struct th_buf *out)
+static void histogram(const struct th_metrics *m, enum th_histogram h, struct th_buf *out)
 {
     const char *name = histograms[h].name;
     uint64_t total = 0, sum;
 
     head(out, histograms, h, "histogram");
-    sum = atomic_load_explicit(&m->histogram[h].sum_us, memory_order_relaxed);
+    sum = sum_us(m, h);
     for (unsigned i = 0; i <= TH_HISTOGRAM_BUCKETS; i++) {
-        total += atomic_load_explicit(&m->histogram[h].bucket[i], memory_order_relaxed);
+        total += bucket_sum(m, h, i);
         th_buf_printf(out, "%s_bucket{le=\"", name);
         if (i < TH_HISTOGRAM_BUCKETS)
             seconds(out, bound_us(h, i));
@@ -113,20 +171,20 @@ static void histogram(struct th_metrics *m, enum th_histogram h, struct th_buf *
     th_buf_char(out, '\n');
 }
 
-void th_metrics_write(struct th_metrics *m, struct th_buf *out)
+void th_metrics_write(struct th_metrics *first, struct th_buf *out)
 {
     for (unsigned i = 0; i < TH_C_COUNT; i++) {
         head(out, counters, i, "counter");
         th_buf_printf(out, "%s%s ", counters[i].name, counters[i].labels);
-        th_buf_u64(out, atomic_load_explicit(&m->counter[i], memory_order_relaxed));
+        th_buf_u64(out, counter_of(first, i));
         th_buf_char(out, '\n');
     }
     for (unsigned i = 0; i < TH_G_COUNT; i++) {
         head(out, gauges, i, "gauge");
         th_buf_printf(out, "%s%s ", gauges[i].name, gauges[i].labels);
-        th_buf_i64(out, atomic_load_explicit(&m->gauge[i], memory_order_relaxed));
+        th_buf_i64(out, gauge_of(first, (enum th_gauge)i));
         th_buf_char(out, '\n');
     }
     for (unsigned i = 0; i < TH_H_COUNT; i++)
-        histogram(m, (enum th_histogram)i, out);
+        histogram(first, (enum th_histogram)i, out);
 }

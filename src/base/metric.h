@@ -1,6 +1,9 @@
 /* Every metric of the program, one row each: the exposition, its documentation and its test come from here.
  * Counters and gauges are plain 64-bit slots in a struct given by the owner; a reader on another thread uses
- * relaxed atomics. Names follow the Prometheus conventions (base units, _total for counters). */
+ * relaxed atomics. Names follow the Prometheus conventions (base units, _total for counters).
+ *
+ * Each thread of the process counts in a struct of its own, so that no two of them fight over a cache line; what is written out
+ * is taken from all of them (th_metrics_join). */
 #ifndef TH_BASE_METRIC_H
 #define TH_BASE_METRIC_H
 #include "base/buf.h"
@@ -119,6 +122,7 @@ enum th_histogram {
     20 /* upper bounds 0.1 ms * 2^i: 0.1 ms to 52.4 s, above every attempt's deadline; a turn: 10 us to 20 s in 1-2-5 */
 
 struct th_metrics {
+    struct th_metrics *next; /* the one of another thread */
     _Atomic uint64_t counter[TH_C_COUNT];
     _Atomic int64_t gauge[TH_G_COUNT];
     struct {
@@ -140,6 +144,10 @@ static inline void th_gauge_add(struct th_metrics *m, enum th_gauge g, int64_t v
 }
 /** Records one duration in microseconds. */
 void th_observe(struct th_metrics *m, enum th_histogram h, int64_t us);
+/** From now on what is written for `first` comes from `more` too, and from what was joined to it before. Counters, durations and
+ * gauges are added up, so that a gauge may go up in one thread and down in another; of the gauges that cannot be added the largest
+ * counts, or that of `first` (metric.c). Before `more` is used by another thread; both live as long as they are written. */
+void th_metrics_join(struct th_metrics *first, struct th_metrics *more);
 /** Appends the Prometheus text exposition format 0.0.4. */
-void th_metrics_write(struct th_metrics *m, struct th_buf *out);
+void th_metrics_write(struct th_metrics *first, struct th_buf *out);
 #endif

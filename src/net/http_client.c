@@ -241,6 +241,7 @@ enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_o
 {
     struct hc *c = th_calloc(1, sizeof *c);
     enum th_error e;
+    const struct th_tls_ctx *like;
     uint64_t seed;
 
     if (!c) {
@@ -259,7 +260,8 @@ enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_o
     }
     if (uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0)
         seed = uv_hrtime(); /* only guards the map against crafted collisions */
-    e = options->plain ? TH_OK : th_tls_ctx_open(options->ca_file, &c->tls, why, why_size);
+    like = options->like ? TH_CONTAINER(options->like, struct hc, port)->tls : NULL;
+    e = options->plain ? TH_OK : th_tls_ctx_open(options->ca_file, like, &c->tls, why, why_size);
     if (e != TH_OK) {
         th_free(c);
         return e;

@@ -9,7 +9,10 @@
 typedef struct uv_loop_s uv_loop_t;
 
 struct th_http_client_options {
-    const char *ca_file;          /* PEM bundle; NULL: the system's */
+    const char *ca_file; /* PEM bundle; NULL: the system's */
+    /** A client whose authorities are taken instead of ca_file: that of another thread, so that they are read and kept once. It may
+     * be at work meanwhile, and closed before this one. NULL: none. */
+    const struct th_transport *like;
     bool plain;                   /* no https will be asked for: reads no authorities, which takes longest */
     const char *bind_address;     /* numeric source address, or NULL */
     unsigned max_idle;            /* kept-alive connections in all; default 4,096 */
@@ -29,6 +32,7 @@ struct th_resolver_options {
     unsigned max_per_tenant;       /* look-ups under way; default 64 */
     unsigned min_ttl_s, max_ttl_s; /* cache bounds; default 1 and 300 */
 };
+/** May be opened and closed by several threads at the same time, each on its own loop. */
 TH_MUST_USE enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_options *options,
                                            struct th_resolver **out);
 void th_resolver_close(struct th_resolver *r, void (*closed)(void *ctx), void *ctx);

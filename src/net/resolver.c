@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -457,6 +458,26 @@ static void init(struct resolver *r, uv_loop_t *loop, const struct th_resolver_o
     th_list_init(&r->socks);
 }
 
+/* c-ares counts who has begun, but not in a way that threads may do at the same time. */
+static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER;
+
+static int library_begin(void)
+{
+    int e;
+
+    (void)pthread_mutex_lock(&library);
+    e = ares_library_init(ARES_LIB_INIT_ALL);
+    (void)pthread_mutex_unlock(&library);
+    return e;
+}
+
+static void library_end(void)
+{
+    (void)pthread_mutex_lock(&library);
+    ares_library_cleanup();
+    (void)pthread_mutex_unlock(&library);
+}
+
 enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_options *conf,
                                struct th_resolver **out)
 {
@@ -466,7 +487,7 @@ enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_options
     if (!r)
         return TH_NOMEM;
     init(r, loop, conf);
-    e = ares_library_init(ARES_LIB_INIT_ALL);
+    e = library_begin();
     if (e != ARES_SUCCESS)
         goto err;
     e = channel_open(r, &r->channel);
@@ -485,7 +506,7 @@ enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_options
 err_channel:
     ares_destroy(r->channel);
 err_library:
-    ares_library_cleanup();
+    library_end();
 err:
     th_free(r);
     return e == ARES_ENOMEM ? TH_NOMEM : TH_INVALID;
@@ -504,7 +525,7 @@ static void on_last_close(uv_handle_t *handle)
         th_free(TH_CONTAINER(l, struct waiter, link));
     th_heap_fini(&r->timers);
     th_names_fini(&r->names);
-    ares_library_cleanup();
+    library_end();
     th_free(r);
     if (closed)
         closed(ctx);

@@ -232,7 +232,25 @@ static bool configure(SSL_CTX *ssl)
            SSL_CTX_set_alpn_protos(ssl, alpn, sizeof alpn - 1) == 0;
 }
 
-enum th_error th_tls_ctx_open(const char *ca_file, struct th_tls_ctx **out, char *why, size_t why_size)
+/* False, with the reason, when they cannot be read. */
+static bool read_authorities(SSL_CTX *ssl, const char *ca_file, char *why, size_t why_size)
+{
+    if (!SSL_CTX_set_default_verify_paths(ssl)) {
+        snprintf(why, why_size, "cannot read the system's certificate authorities");
+        return false;
+    }
+    if (ca_file && !SSL_CTX_load_verify_file(ssl, ca_file)) {
+        const char *reason = th_tls_reason();
+
+        snprintf(why, why_size, "cannot read certificate authorities from %s: %s", ca_file,
+                 reason ? reason : "no certificate found");
+        return false;
+    }
+    return true;
+}
+
+enum th_error th_tls_ctx_open(const char *ca_file, const struct th_tls_ctx *like, struct th_tls_ctx **out,
+                              char *why, size_t why_size)
 {
     struct th_tls_ctx *ctx = th_calloc(1, sizeof *ctx);
     uint64_t seed = 0;
@@ -253,17 +271,10 @@ enum th_error th_tls_ctx_open(const char *ca_file, struct th_tls_ctx **out, char
     if (!ctx->ssl || !ctx->bio || !configure(ctx->ssl))
         goto err;
     e = TH_IO;
-    if (!SSL_CTX_set_default_verify_paths(ctx->ssl)) {
-        snprintf(why, why_size, "cannot read the system's certificate authorities");
+    if (like) /* OpenSSL counts and locks it */
+        SSL_CTX_set1_cert_store(ctx->ssl, SSL_CTX_get_cert_store(like->ssl));
+    else if (!read_authorities(ctx->ssl, ca_file, why, why_size))
         goto err;
-    }
-    if (ca_file && !SSL_CTX_load_verify_file(ctx->ssl, ca_file)) {
-        const char *reason = th_tls_reason();
-
-        snprintf(why, why_size, "cannot read certificate authorities from %s: %s", ca_file,
-                 reason ? reason : "no certificate found");
-        goto err;
-    }
     ERR_clear_error();
     if (why_size)
         why[0] = 0;

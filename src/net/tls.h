@@ -17,10 +17,11 @@ enum th_tls_io {
     TH_TLS_FAILED,     /* th_tls_error says why; only th_tls_free is left */
 };
 
-/** Trusts the system's authorities and, in addition, those in `ca_file` (PEM; NULL: none). TH_IO or TH_NOMEM
- * with an English reason in `why`. */
-TH_MUST_USE enum th_error th_tls_ctx_open(const char *ca_file, struct th_tls_ctx **out, char *why,
-                                          size_t why_size);
+/** Trusts the system's authorities and, in addition, those in `ca_file` (PEM; NULL: none); or those that `like` trusts, which may
+ * be another thread's: reading them takes longer than all else, and each copy takes a megabyte. `like` may be closed before. TH_IO
+ * or TH_NOMEM with an English reason in `why`. */
+TH_MUST_USE enum th_error th_tls_ctx_open(const char *ca_file, const struct th_tls_ctx *like,
+                                          struct th_tls_ctx **out, char *why, size_t why_size);
 /** All connections must have been freed. NULL is allowed. */
 void th_tls_ctx_close(struct th_tls_ctx *ctx);
 

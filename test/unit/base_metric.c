@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 static struct th_metrics m;
 
@@ -164,6 +165,58 @@ static void turns(void **state)
     th_buf_fini(&b);
 }
 
+/* ---- threads ---- */
+
+#define THREADS 4
+
+static struct th_metrics all[THREADS];
+
+static void *count(void *arg)
+{
+    struct th_metrics *own = arg;
+
+    for (unsigned i = 0; i < 10000; i++) {
+        th_count(own, TH_C_EVENTS_ACCEPTED, 1);
+        th_observe(own, TH_H_COMMIT_SECONDS, 100);
+        th_gauge_add(&all[i % 2], TH_G_HTTP_OPEN, i & 2 ? 1 : -1); /* up in one thread, down in another */
+        th_gauge_set(own, TH_G_REQUESTS_IN_FLIGHT, own - all);
+    }
+    th_gauge_set(own, TH_G_OLDEST_DUE, own == &all[2] ? 70 : 5);
+    th_gauge_set(own, TH_G_STORE_READY, 1);
+    return NULL;
+}
+
+/* What is written is that of all threads, and may be written while they count. */
+static void threads_are_added_up(void **state)
+{
+    pthread_t threads[THREADS];
+    struct th_buf b;
+
+    (void)state;
+    for (unsigned i = 1; i < THREADS; i++)
+        th_metrics_join(&all[0], &all[i]);
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, count, &all[i]), 0);
+    th_buf_init(&b, 1u << 20);
+    for (unsigned i = 0; i < 100; i++) {
+        th_buf_reset(&b);
+        th_metrics_write(&all[0], &b);
+        assert_false(b.failed);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    th_buf_reset(&b);
+    th_metrics_write(&all[0], &b);
+    assert_non_null(strstr(th_buf_cstr(&b), "\ntenterhook_events_accepted_total 40000\n"));
+    assert_non_null(strstr(th_buf_cstr(&b), "\ntenterhook_store_commit_duration_seconds_count 40000\n"));
+    assert_non_null(strstr(th_buf_cstr(&b), "\ntenterhook_store_commit_duration_seconds_sum 4\n"));
+    assert_non_null(strstr(th_buf_cstr(&b), "\ntenterhook_http_connections_open 0\n"));
+    assert_non_null(strstr(th_buf_cstr(&b), "\ntenterhook_requests_in_flight 6\n"));
+    assert_non_null(strstr(th_buf_cstr(&b), "\ntenterhook_deliveries_oldest_due_seconds 70\n"));
+    assert_non_null(strstr(th_buf_cstr(&b), "\ntenterhook_store_ready 1\n"));
+    th_buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +226,7 @@ int main(void)
         cmocka_unit_test(histogram),
         cmocka_unit_test(every_bound),
         cmocka_unit_test(turns),
+        cmocka_unit_test(threads_are_added_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
