@@ -527,8 +527,8 @@ struct th_store {
 struct th_store_vt {
     /** Settings rows at start, in order of kind then number; synchronous, before the first session. */
     enum th_error (*settings)(struct th_store *, void (*row)(void *ctx, const struct th_row *), void *ctx);
-    /** Appends the conf of an endpoint as it is under this revision. Synchronous: a read of one row; only of what done() has been
-     * called for, and not from two threads at once. TH_NOT_FOUND: no such endpoint or revision. */
+    /** Appends the settings of an endpoint as they are under this revision. Synchronous: a read of one row, for which threads wait
+     * for each other; only of what done() has been called for. Any thread. TH_NOT_FOUND: no such endpoint or revision. */
     enum th_error (*endpoint_settings)(struct th_store *, uint64_t endpoint, uint64_t rev,
                                        struct th_buf *out);
     /** One session per engine thread. */
@@ -540,8 +540,8 @@ struct th_store_vt {
     void (*flush)(struct th_session *);
     /** Flushes, then calls done() of at most `max` finished ops; returns how many. The session's thread only. */
     unsigned (*drain)(struct th_session *, unsigned max);
-    void (*detach)(struct th_session *); /* everything submitted must be drained before */
-    void (*page_free)(struct th_store *, struct th_page *);
+    void (*detach)(struct th_session *);                    /* everything submitted must be drained before */
+    void (*page_free)(struct th_store *, struct th_page *); /* any thread */
     /** What a tenant has now, of what is committed; any thread. */
     void (*usage)(struct th_store *, uint64_t tenant, struct th_usage *out);
     void (*close)(struct th_store *); /* commits what is submitted, then frees */

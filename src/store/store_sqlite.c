@@ -52,10 +52,9 @@ static enum th_error open_conf(struct sq_store *s)
     return error;
 }
 
-static enum th_error store_endpoint_settings(struct th_store *store, uint64_t endpoint, uint64_t rev,
-                                             struct th_buf *out)
+/* Under the lock of the connection. */
+static enum th_error read_conf(struct sq_store *s, uint64_t endpoint, uint64_t rev, struct th_buf *out)
 {
-    struct sq_store *s = (struct sq_store *)store;
     enum th_error error = s->conf_st ? TH_OK : open_conf(s);
     int rc;
 
@@ -71,6 +70,18 @@ static enum th_error store_endpoint_settings(struct th_store *store, uint64_t en
         error = rc == SQLITE_DONE ? TH_NOT_FOUND : sq_error(s->conf_db, rc);
     }
     sqlite3_reset(s->conf_st); /* no snapshot is kept: the log can be used again from its beginning */
+    return error;
+}
+
+static enum th_error store_endpoint_settings(struct th_store *store, uint64_t endpoint, uint64_t rev,
+                                             struct th_buf *out)
+{
+    struct sq_store *s = (struct sq_store *)store;
+    enum th_error error;
+
+    pthread_mutex_lock(&s->conf_lock);
+    error = read_conf(s, endpoint, rev, out);
+    pthread_mutex_unlock(&s->conf_lock);
     return error;
 }
 
@@ -128,6 +139,7 @@ static void store_free(struct sq_store *s)
     }
     sqlite3_finalize(s->conf_st);
     sqlite3_close(s->conf_db);
+    (void)pthread_mutex_destroy(&s->conf_lock);
     if (s->writer.db) {
         sq_writer_close(&s->writer);
         if (s->broken == TH_OK)
@@ -192,6 +204,7 @@ static bool init_locks(struct sq_store *s)
                 pthread_cond_init(&s->wake, &attr) == 0;
     bool told = wake && pthread_cond_init(&s->told, NULL) == 0;
 
+    (void)pthread_mutex_init(&s->conf_lock, NULL); /* of the default kind: cannot fail */
     s->lock_ready = told && pthread_mutex_init(&s->lock, NULL) == 0;
     if (s->lock_ready && pthread_mutex_init(&s->use_lock, NULL) != 0) {
         pthread_mutex_destroy(&s->lock);

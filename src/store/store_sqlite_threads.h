@@ -36,7 +36,8 @@ struct sq_store {
     struct sq_run encrypts[SQ_RUN_KINDS];
     uint64_t runs_seen[SQ_RUN_KINDS]; /* owner: writer thread */
     struct th_session *sessions;
-    /* owner: the thread that asks for confs; NULL: none was asked for yet */
+    /* owner: any thread that asks for settings, under conf_lock; NULL: none were asked for yet */
+    pthread_mutex_t conf_lock;
     sqlite3 *conf_db;
     sqlite3_stmt *conf_st;
     /* owner: any thread, under lock */
