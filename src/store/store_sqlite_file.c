@@ -241,6 +241,9 @@ static int migrate(const struct sq_path *path, sqlite3 *db, int64_t version, cha
     for (; rc == SQLITE_OK && version < th_store_migration_count; version++) {
         char end[128];
 
+        if (from > 0) /* a step may read every row once; who waits for the start can see where it is */
+            th_log(TH_LOG_INFO, "the database is brought to a newer storage form", TH_KC("file", path->db),
+                   TH_KI("to", version + 1), TH_KI("of", th_store_migration_count));
         rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
         if (rc == SQLITE_OK)
             rc = sqlite3_exec(db, th_store_migrations[version], NULL, NULL, NULL);

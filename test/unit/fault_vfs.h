@@ -1,6 +1,7 @@
 /* An SQLite VFS over the system's own that fails chosen writes and syncs, for tests. One at a time. */
 #ifndef TH_TEST_FAULT_VFS_H
 #define TH_TEST_FAULT_VFS_H
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -14,6 +15,7 @@ static struct {
     atomic_int code;      /* result of a failing call */
     atomic_int hits;
     atomic_int once;        /* only that one call fails */
+    atomic_int kills;       /* that call does not fail: the process dies before it */
     const char *only_while; /* fails only while this file exists; NULL: always */
 } fault;
 
@@ -33,6 +35,8 @@ static int fault_due(enum fault_on what)
         return 0;
     }
     atomic_fetch_add(&fault.hits, 1);
+    if (atomic_load(&fault.kills))
+        kill(getpid(), SIGKILL);
     if (atomic_load(&fault.once))
         atomic_store(&fault.on, FAULT_NOTHING);
     return 1;

@@ -352,6 +352,12 @@ static inline int fx_tear_down(void **state)
     "ALTER TABLE event DROP COLUMN traceparent; ALTER TABLE event DROP COLUMN content_type;"                 \
     "ALTER TABLE fan DROP COLUMN more; ALTER TABLE attempt DROP COLUMN batch;"                               \
     "ALTER TABLE event RENAME COLUMN external_id TO own_id; PRAGMA user_version=6;"
+/* By all forms, to the first. */
+#define FX_FIRST_FORM                                                                                        \
+    FX_BEFORE_ROOM                                                                                           \
+    "DELETE FROM meta WHERE k LIKE 'plain_%'; ALTER TABLE fact DROP COLUMN rest_since;"                      \
+    "ALTER TABLE fact DROP COLUMN rest_until; DROP TABLE erasing; DROP TABLE erasure;"                       \
+    "DELETE FROM counter WHERE k LIKE 'use%'; DROP TABLE usage; DROP TABLE fan; PRAGMA user_version=1;"
 
 #define BOTH(test)                                                                                           \
     {#test " (memory)", test, fx_set_up_memory, fx_tear_down, NULL},                                         \
