@@ -28,7 +28,6 @@
 #include "engine/engine.h"
 #include "net/http_server.h"
 #include "port/clock.h"
-#include <stddef.h>
 
 #define SKIP_MAX (64u << 10) /* a larger body is not waited for where it does not matter */
 

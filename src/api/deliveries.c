@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "core/pubid.h"
 #include "engine/engine.h"
-#include <stdlib.h>
 
 /* ---- the list ---- */
 

@@ -13,8 +13,6 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "net/http_server.h"
-#include <stdarg.h>
-#include <stdio.h>
 
 #define KEEP_ANSWER (1u << 20) /* larger buffers go back to the heap after the answer */
 

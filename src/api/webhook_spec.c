@@ -12,7 +12,6 @@
 #include "engine/engine.h"
 #include "net/idn.h"
 #include "net/tls_common.h"
-#include <stdio.h>
 
 #define MAX_METADATA_MEMBERS 1000 /* the dialect's limit is far lower; this bounds the search for doubles */
 

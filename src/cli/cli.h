@@ -108,8 +108,6 @@ int th_cli_nomem(const struct th_cli *cli);
  * them. */
 char *th_cli_text(struct th_cli *cli, struct th_span s);
 char *th_cli_printf(struct th_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/** The text as a JSON string. In cli->mem. */
-const char *th_cli_quoted(struct th_cli *cli, const char *text);
 /** Reads a file, or standard input for "-". Exit status; on failure a message has been printed. */
 int th_cli_read_file(const struct th_cli *cli, const char *path, size_t max, struct th_buf *out);
 /** Secret from a file without its line end. Warns when others can read the file. */
@@ -117,79 +115,4 @@ int th_cli_read_secret(const struct th_cli *cli, const char *path, struct th_buf
 /** Asks on the terminal; false when there is none, or the answer is not yes. */
 bool th_cli_confirm(const struct th_cli *cli, const char *question);
 
-/* ---- the server ---- */
-
-/** Opens the client from --server, key and tenant. Exit status. */
-int th_cli_connect(struct th_cli *cli);
-/** One request; 2xx gives TH_EXIT_OK and *answer (th_answer_free). Else the problem is said in plain words
- * and *answer is empty. fields: extra field lines, or NULL. */
-int th_cli_call(struct th_cli *cli, const char *method, const char *path, struct th_span body,
-                const char *fields, struct th_answer *answer);
-/** The same, without a message: any status. Exit status of the transport alone. */
-int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct th_span body,
-               const char *fields, struct th_answer *answer);
-/** What an answer that is no 2xx means: says it, gives the exit status. */
-int th_cli_refused(const struct th_cli *cli, const struct th_answer *answer);
-struct th_cli_rest {
-    bool more; /* there are other rows */
-    const char
-        *cursor; /* and this is where to go on, since looking for them took too long; NULL: it did not */
-};
-/** Reads a list page by page (at most `limit` rows) and calls back for each. With `rest`, looking for rows that are rare ends
- * after a fifth of a second; without (NULL) all is read. */
-int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
-                void (*row)(void *ctx, struct th_json row), void *ctx, struct th_cli_rest *rest);
-/** Path from a format whose %s are percent-encoded. In cli->mem. */
-const char *th_cli_path(struct th_cli *cli, const char *format, ...);
-
-/* ---- output (cli_out.c) ---- */
-
-/** What a command gives to programs: JSON, or what --field and --quiet ask for. Exit status: TH_EXIT_NO after a message when
- * a field is nowhere. `line`: one of many, JSON on one line. */
-int th_cli_print(struct th_cli *cli, struct th_json v);
-int th_cli_print_line(struct th_cli *cli, struct th_json v);
-/** The same for JSON that was written as text, which --json prints as it stands. Without --json: the text. */
-void th_cli_print_text(struct th_cli *cli, struct th_span text);
-void th_cli_print_format(struct th_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/** Escape sequences, "" without colour. */
-const char *th_red(const struct th_cli *cli);
-const char *th_green(const struct th_cli *cli);
-const char *th_yellow(const struct th_cli *cli);
-const char *th_dim(const struct th_cli *cli);
-const char *th_bold(const struct th_cli *cli);
-const char *th_plain(const struct th_cli *cli);
-/** Prints text that came from elsewhere: what is not seen (th_unseen; but newline and tab), and bytes that are no UTF-8,
- * are shown as \xNN or \uNNNN, so that they cannot steer the terminal. */
-void th_print_safe(FILE *to, struct th_span s);
-/** The same for what stands in one line: newline and tab are shown as \x0a and \x09. */
-void th_print_line(FILE *to, struct th_span s);
-/** Writes out what was printed; false when nobody can read it any more (said, unless the reader has gone). */
-bool th_cli_flush(void);
-/** Prints JSON with indentation, followed by a newline. Numbers and strings keep their bytes, but for control
- * characters, which are escaped. */
-void th_print_json(FILE *to, struct th_json v);
-/** A value at a JSON Pointer as text: strings without quotes, null and absent as "-", others raw. In
- * cli->mem. */
-const char *th_cli_member(struct th_cli *cli, struct th_json v, const char *pointer);
-/** The same for a time: "2026-04-02 08:00:00Z", which th_cli_moment takes. */
-const char *th_cli_time(struct th_cli *cli, struct th_json v, const char *pointer);
-/** A colour for a delivery's status or an outcome. */
-const char *th_status_colour(const struct th_cli *cli, const char *status);
-
-struct th_table {
-    struct th_cli *cli;
-    unsigned columns, cells, status_column; /* status_column: coloured; columns: none */
-    const char **cell;
-    unsigned cap;
-};
-/** heads: "ID\0URL\0..." column names, `columns` of them. */
-void th_table_init(struct th_table *t, struct th_cli *cli, unsigned columns, const char *const *heads);
-void th_table_add(struct th_table *t, const char *cell);
-unsigned th_table_rows(const struct th_table *t);
-/** Prints with aligned columns; on a terminal that is too narrow a row takes several lines. */
-void th_table_print(const struct th_table *t);
-
-/* ---- texts made from the table (cli_help.c) ---- */
-int th_cmd_help(struct th_cli *cli);
-void th_help_command(FILE *to, const struct th_command *c);
 #endif

@@ -9,6 +9,7 @@
  * Failure: every call says in English what happened; nothing is repeated here. */
 #include "cli/cli_client.h"
 #include "base/alloc.h"
+#include "cli/cli_hook.h"
 #include "core/guard.h"
 #include "net/http_client.h"
 #include "net/tls.h"

@@ -1,6 +1,6 @@
 /* Completions for bash, zsh and fish, from the table of commands. */
+#include "cli/cli.h"
 #include "cli/cli_help.h"
-#include "cli/cmd.h"
 #include "options/options.h"
 #include "tenterhook/tenterhook.h"
 

@@ -1,5 +1,6 @@
 /* How the list of commands is put in groups, and an example of each command. Tables of their own: the rows of commands are
  * long as they are. A test asks for a row of each command. */
+#include "cli/cli.h"
 #include "cli/cli_help.h"
 
 /* clang-format off */

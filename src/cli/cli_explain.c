@@ -8,6 +8,10 @@
  * Memory: every try's verifier is wiped; texts live in the JSON that is returned. */
 #include "cli/cli_explain.h"
 #include "base/enc.h"
+#include "cli/cli.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
+#include "cli/cli_request.h"
 #include <stdlib.h>
 
 #define TRY_BODY_MAX ((size_t)128 << 10)

@@ -1,7 +1,9 @@
 /* Mistakes made on purpose, for cli_explain.c: another body, key, secret, header, scheme; one at a time and then two
  * together, until the signature fits. What fits is the cause; nothing is guessed that a MAC has not proved. */
 #include "base/enc.h"
+#include "cli/cli.h"
 #include "cli/cli_explain.h"
+#include "cli/cli_request.h"
 
 /* ---- the secret, and the scheme, another way ---- */
 

@@ -4,7 +4,10 @@
  * A name is looked for in the answer itself, else in each row of its list ({"data": [...]}, {"secrets": [...]}, [...]).
  * Strings are printed without quotes, null as an empty line, others as JSON; each on a line. A name that is nowhere is an
  * error that says what there is: a typing error must not look like an empty value. */
+#include "cli/cli_field.h"
 #include "cli/cli.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include <stdarg.h>
 
 /* "last_attempt.status" as "/last_attempt/status". */

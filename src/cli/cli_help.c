@@ -1,6 +1,9 @@
 /* Texts made from the table of commands: help, manual pages. One source, so they cannot differ;
  * a test compares what packaging/ holds with what this writes. */
 #include "cli/cli_help.h"
+#include "cli/cli.h"
+#include "cli/cli_field.h"
+#include "cli/cmd.h"
 #include "options/options.h"
 #include <errno.h>
 #include <sys/stat.h>

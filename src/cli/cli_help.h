@@ -22,6 +22,8 @@ extern const struct th_group th_groups[];
 /** A command line that works, with ids that look like such. NULL: there is none. */
 const char *th_help_example(const struct th_command *c);
 
+/** The help of one command. */
+void th_help_command(FILE *to, const struct th_command *c);
 /** The file that a shell reads. */
 void th_complete_bash(FILE *to);
 void th_complete_zsh(FILE *to);

@@ -1,18 +1,13 @@
 /* The way from argv to a command's function. Split from cli.c, which holds what commands share. */
 #include "cli/cli.h"
+#include "cli/cli_client.h"
+#include "cli/cli_help.h"
+#include "cli/cli_out.h"
 #include "cli/cli_stream.h"
 #include "options/options.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-const struct th_command *th_command_find(const char *name, const char *verb)
-{
-    for (const struct th_command *c = th_commands; c->name; c++)
-        if (strcmp(c->name, name) == 0 && (!verb || (c->verb && strcmp(c->verb, verb) == 0)))
-            return c;
-    return NULL;
-}
 
 /* How many single changes make one word the other: for "did you mean". */
 static unsigned distance(const char *a, const char *b)

@@ -1,8 +1,9 @@
 /* Progress of long work on standard error: a line that is written anew on a terminal, else a line a second; with
  * the time that is left, once that can be told. Silent with --json: programs wait for the result. */
 #include "cli/cli_progress.h"
+#include "cli/cli.h"
+#include "cli/cli_clock.h"
 #include "cli/cli_stream.h"
-#include "cli/cmd.h"
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -13,7 +14,7 @@
 void th_progress_start(struct th_progress *p, const struct th_cli *cli)
 {
     *p = (struct th_progress){.silent = cli->json, .terminal = isatty(STDERR_FILENO) == 1};
-    p->began_ms = p->said_ms = th_cmd_mono_ms();
+    p->began_ms = p->said_ms = th_cli_clock_ms();
 }
 
 unsigned th_terminal_columns(int fd)
@@ -38,7 +39,7 @@ static void write_line(struct th_progress *p, const char *line)
 
 void th_progress_say(struct th_progress *p, double part, const char *what, const char *text)
 {
-    int64_t now = th_cmd_mono_ms(), spent = now - p->began_ms;
+    int64_t now = th_cli_clock_ms(), spent = now - p->began_ms;
     char line[COLUMNS + 1], left[64] = "";
 
     if (p->silent || now - p->said_ms < (p->terminal ? ON_TERMINAL_MS : ELSE_MS))

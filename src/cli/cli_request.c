@@ -2,6 +2,7 @@
 #include "cli/cli_request.h"
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "cli/cli.h"
 #include "lib/crypto.h"
 #include "options/dialects.h"
 #include <stdlib.h>

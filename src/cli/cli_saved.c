@@ -5,6 +5,7 @@
  * Bytes of the body are never changed. What is not of the body is taken off: the frames of a chunked one, line ends
  * that stand behind the length that the head names. */
 #include "base/enc.h"
+#include "cli/cli.h"
 #include "cli/cli_request.h"
 #include "net/http1.h"
 

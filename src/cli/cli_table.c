@@ -1,11 +1,10 @@
-/* The table of commands. A row here is all that help, manual pages, completions and dispatch know of a
+/* The table of commands, and finding a row of it. A row here is all that help, manual pages, completions and dispatch know of a
  * command; rows of one name stand together, the one that runs without a verb first. */
 #include "app/serve.h"
 #include "cli/cmd.h"
 
 /* Rows of a table: laid out by hand. */
 /* clang-format off */
-#define OPTIONS(...) (const struct th_cli_option[]) {__VA_ARGS__, {NULL, NULL, NULL}}
 #define API TH_CLI_API
 #define CONFIG TH_CLI_CONFIG
 #define ANY (TH_CLI_ARGS - 1)
@@ -60,235 +59,351 @@ static int serve(int argc, char **argv)
     "`tenterhook explain` does and answered with 401 or 400. An event that came before is marked as a repetition. " \
     "--status, --delay, --drip and --fail make it a bad endpoint on purpose."
 
+/* ---- options of single rows ---- */
+
+#define NONE {NULL, NULL, NULL}
+
+static const struct th_cli_option config_show_options[] = {
+    {"--origin", NULL, "say of each value where it comes from: flag, environment, file and line, default"},
+    NONE,
+};
+static const struct th_cli_option dev_options[] = {
+    AS_DIALECT,
+    {"--listen", "ADDR:PORT", "address of the API (default 127.0.0.1:8420, or a free port)"},
+    {"--port", "N", "of the receiver (default: a free one)"},
+    {"--data", "DIR", "keep the data here"},
+    {"--once", NULL, "end after the first verified delivery"},
+    NONE,
+};
+static const struct th_cli_option send_options[] = {
+    {"--sample", NULL, "take the dialect's sample data for this type"},
+    {"--set", "PATH=VALUE", "set a member of the data: customer.name=Zoe, items.0.count=2; may be repeated"},
+    {"--id", "ID", "your own id for the event; a repetition is refused"},
+    {"--idempotency-key", "KEY", "the same key and data again give the first answer and no second event"},
+    {"--time", "TIME", "when it happened (RFC 3339); default: now"},
+    {"--resource-type", "TYPE", "what it is about"},
+    {"--resource-id", "ID", "which one it is about"},
+    {"--wait", NULL, "follow its deliveries until they have ended"},
+    {"--timeout", "TIME", "how long --wait waits (default 30s)"},
+    DIALECT,
+    NONE,
+};
+static const struct th_cli_option all_options[] = {
+    ALL,
+    NONE,
+};
+static const struct th_cli_option endpoints_create_options[] = {
+    ENDPOINT_FIELDS,
+    NONE,
+};
+static const struct th_cli_option endpoints_update_options[] = {
+    {"--url", "URL", "where to send from now on"},
+    {"--set-url", "URL", "as --url was called before"},
+    ENDPOINT_FIELDS,
+    NONE,
+};
+static const struct th_cli_option yes_options[] = {
+    YES,
+    NONE,
+};
+static const struct th_cli_option dialect_options[] = {
+    DIALECT,
+    NONE,
+};
+static const struct th_cli_option endpoints_test_options[] = {
+    {"--type", "TYPE", "of this type; default: the first that it takes"},
+    {"--verbose", NULL, "show request and answer"},
+    NONE,
+};
+static const struct th_cli_option endpoints_health_options[] = {
+    {"--state", "STATE", "failing, paused, disabled or active"},
+    ALL,
+    NONE,
+};
+static const struct th_cli_option events_list_options[] = {
+    {"--type", "TYPE", "of this type"},
+    OUTCOME,
+    STATUS_CODE,
+    SINCE,
+    UNTIL,
+    TESTS,
+    CURSOR,
+    LIMIT,
+    NONE,
+};
+static const struct th_cli_option events_erase_options[] = {
+    {"--cancel", NULL, "cancel the deliveries that have not ended"},
+    YES,
+    NONE,
+};
+static const struct th_cli_option deliveries_list_options[] = {
+    {"--endpoint", "ID", "to this endpoint"},
+    {"--event", "ID", "of this event"},
+    {"--type", "TYPE", "of this type"},
+    {"--status", "STATUS", "pending, retrying, held, delivered, failed or cancelled; may be repeated"},
+    OUTCOME,
+    STATUS_CODE,
+    SINCE,
+    UNTIL,
+    TESTS,
+    CURSOR,
+    LIMIT,
+    NONE,
+};
+static const struct th_cli_option attempts_options[] = {
+    {"--endpoint", "ID", "to this endpoint"},
+    {"--event", "ID", "of this event"},
+    {"--type", "TYPE", "of this type"},
+    OUTCOME,
+    STATUS_CODE,
+    TESTS,
+    CURSOR,
+    LIMIT,
+    NONE,
+};
+static const struct th_cli_option tail_options[] = {
+    {"--endpoint", "ID", "to this endpoint"},
+    OUTCOME,
+    STATUS_CODE,
+    {"--status", "STATUS", "of deliveries that are now in this state; may be repeated"},
+    {"--type", "TYPE", "of this type"},
+    {"--last", "N", "begin with this many that were before (default 10, at most 200)"},
+    {"--every", "TIME", "look this often (default 1s)"},
+    {"--for", "TIME", "end after this time"},
+    NONE,
+};
+static const struct th_cli_option replay_start_options[] = {
+    {"--since", "TIME", "from this time on, as in `tenterhook events` (default 24h)"},
+    UNTIL,
+    {"--status", "STATUS", "delivered, failed or cancelled; may be repeated; default: all three, and asked about"},
+    {"--type", "TYPE", "of this type; may be repeated"},
+    {"--dry-run", NULL, "only count"},
+    {"--no-wait", NULL, "start it and return"},
+    YES,
+    NONE,
+};
+static const struct th_cli_option secrets_rotate_options[] = {
+    {"--overlap", "TIME", "how long the old one goes on: 0, 24h, until-revoked; default: the dialect's"},
+    {"--variant", "NAME", "sign in this variant from now on, as v1a; the old secret signs in its own"},
+    {"--secret-file", "FILE", "bring your own; - is standard input"},
+    NONE,
+};
+static const struct th_cli_option tenants_put_options[] = {
+    {"--name", "TEXT", "its name"},
+    {"--dialect", "NAME", "the form in which its customers get events"},
+    {"--attribute", "NAME=VALUE", "for envelope fields of the dialect; may be repeated; replaces all"},
+    {"--allow", "NAME=N", "a limit of its own (`tenants show` names them; 0: no limit); may be repeated; replaces all"},
+    {"--allow-default", NULL, "no limits of its own: those of the installation hold"},
+    NONE,
+};
+static const struct th_cli_option tenants_delete_options[] = {
+    {"--erase", NULL, "what its events say too, at once; else they stay until retention"},
+    YES,
+    NONE,
+};
+static const struct th_cli_option keys_create_options[] = {
+    {"--scope", "SCOPE", "events:publish, webhooks:read, answers:read or webhooks:manage; may be repeated"},
+    {"--description", "TEXT", "what it is for"},
+    {"--expires", "TIME", "when it ends (RFC 3339)"},
+    NONE,
+};
+static const struct th_cli_option listen_options[] = {
+    {"--port", "N", "on this port of loopback (default 8421; 0 takes a free one)"},
+    {"--address", "ADDR", "on this numeric address (default 127.0.0.1)"},
+    {"--verify", "DIALECT", "verify as this dialect, built in or a file, with --secret-file"},
+    SECRET,
+    OLD_SECRET,
+    {"--forward", "URL", "pass each request on to this URL, and answer as that answers"},
+    {"--forward-refused", NULL, "pass on what does not verify as well"},
+    {"--ca-file", "FILE", "PEM certificates to trust for an https --forward"},
+    ENDPOINT_URL,
+    {"--status", "N", "answer with this status (default 200)"},
+    {"--delay", "TIME", "wait before the answer: 500ms, 10s"},
+    {"--drip", "TIME", "send the answer byte by byte, this far apart"},
+    {"--fail", "PERCENT", "answer 500 to this share of the requests: 30%"},
+    {"--count", "N", "end after this many requests; the exit status says whether all verified"},
+    {"--headers", NULL, "print all headers"},
+    {"--no-body", NULL, "do not print bodies"},
+    NONE,
+};
+static const struct th_cli_option sign_options[] = {
+    AS_DIALECT,
+    SECRET,
+    {"--id", "ID", "the event's id (default: a new one)"},
+    {"--type", "TYPE", "the event's type"},
+    {"--delivery-id", "ID", "where the dialect has one"},
+    {"--endpoint-id", "ID", "where the dialect has one"},
+    ENDPOINT_URL,
+    {"--at", "TIME", "signed at this time: RFC 3339, or unix seconds (default: now)"},
+    {"--variant", "N", "which form of signature, from 0"},
+    NONE,
+};
+static const struct th_cli_option verify_options[] = {
+    AS_DIALECT,
+    SECRET,
+    OLD_SECRET,
+    AT_TIME,
+    WINDOW,
+    ENDPOINT_URL,
+    NONE,
+};
+static const struct th_cli_option doctor_options[] = {
+    {"--send", NULL, "send the endpoint one test delivery, of type webhook.test, also while it is paused or disabled"},
+    {"--resolve", "NAME", "a name to try the name service with (default example.com)"},
+    NONE,
+};
+static const struct th_cli_option restore_options[] = {
+    {"--secret-key-file", "FILE", "the old server's secret.key, to put beside it"},
+    NONE,
+};
+static const struct th_cli_option export_options[] = {
+    {"--to", "FILE", "write this file (mode 0600); default: standard output"},
+    {"--secrets", NULL, "with the newest secret of each endpoint"},
+    NONE,
+};
+static const struct th_cli_option import_options[] = {
+    {"--dry-run", NULL, "only say what would be done"},
+    NONE,
+};
+static const struct th_cli_option dialect_list_options[] = {
+    DIALECTS,
+    NONE,
+};
+static const struct th_cli_option dialect_show_options[] = {
+    DIALECTS,
+    {"--yaml", NULL, "as a dialect file, with what it extends"},
+    NONE,
+};
+static const struct th_cli_option help_options[] = {
+    {"--man", NULL, "as a manual page"},
+    {"--completion", "SHELL", "completion for bash, zsh or fish"},
+    {"--write", "DIR", "write all manual pages and completions below this directory"},
+    NONE,
+};
+
+/* ---- paragraphs of manual pages ---- */
+
+static const char serve_text[] =
+    "Runs until SIGTERM or Ctrl-C. SIGHUP reloads configuration and dialects.";
+static const char init_text[] =
+    "A directory that is there already stays as it is. The key is printed once, and never when you gave one.";
+static const char dev_text[] =
+    "No account and no configuration: starts a server on a temporary directory, registers an endpoint, "
+    "verifies what arrives and prints a curl that works. Everything goes at the end, unless --data names a "
+    "directory.";
+static const char send_text[] =
+    "The data is the argument, standard input (-), a file (@FILE), or a sample of the dialect's (--sample); "
+    "without any it is {}. With --wait the exit status says whether every endpoint got it.";
+static const char endpoints_retry_text[] =
+    "For after an outage: what is retrying goes out now, as fast as the endpoint's limits allow, and each "
+    "begins its schedule anew. What has ended is sent again by `tenterhook replay`.";
+static const char events_erase_text[] =
+    "Its data, what its attempts have sent and were answered, and what is kept for repetitions of its publish "
+    "go, and cannot come back. Backups of before still have it.";
+static const char attempts_text[] =
+    "With a delivery: its attempts with request and answer. Without: the attempts of all deliveries, newest "
+    "first.";
+static const char tail_text[] =
+    "Each attempt is one line: first ones, retries, replays and tests, in the order in which they ended, and "
+    "none is left out, also when the server is started again meanwhile. On a terminal Enter shows request and "
+    "answer of the newest, up and down choose another, r sends it again, q ends.";
+static const char replay_start_text[] =
+    "Counts first, says how many of the matches had been delivered, asks, then shows progress and the time "
+    "that is left. Where no state is given it asks whether those that had been delivered go out again too. "
+    "Deliveries that have not ended are left out: `tenterhook endpoints retry` is for them. Ctrl-C ends the "
+    "watching, not the replay.";
+static const char doctor_text[] =
+    "Without an argument: configuration, permissions, database, disk, clock, name service and the server. With"
+    " an endpoint: why it does not receive webhooks, in five checks (accessible, answers 2xx, https, firewall,"
+    " active). It is sent nothing: what it answered last is looked up. With --send it gets one test delivery, "
+    "of type webhook.test. With a URL: reachability and certificates only.";
+static const char backup_text[] =
+    "The copy gets its name when it is on the disk and was read back whole. The secret key is not in it: keep "
+    "that in another place.";
+static const char restore_text[] =
+    "Reads all of the file first (pages, tables, what must hold between rows) and tries the secret key on what"
+    " is encrypted in it. What it refuses has changed nothing.";
+static const char export_text[] =
+    "For version control, for a second installation, for moving. Values of custom headers are in it; secrets "
+    "only with --secrets.";
+static const char import_text[] =
+    "Tenants are found by id, endpoints by URL. What differs is changed, what is missing is made, what the "
+    "file does not name is left alone. Running it again changes nothing, or finishes what was cut short. With "
+    "--dry-run the server checks every row and nothing is changed. At most 64 MiB.";
+static const char dialect_show_text[] =
+    "With --yaml as a dialect file that extends nothing: to copy from, and for readers of one file.";
+static const char dialect_check_text[] =
+    "Faults are printed as FILE:LINE: KEY: what.";
+static const char dialect_vectors_text[] =
+    "docs/dialects.md describes the file. Exit status 1 when a case fails.";
+static const char dialect_diff_text[] =
+    "Exit status 1 when they differ.";
+
+/* ---- the table ---- */
+
+/* One row a line: name, verb, arguments, help, text; flags, fewest and most arguments; options, functions. */
 const struct th_command th_commands[] = {
-    {"serve", NULL, "", "run the server",
-     "Runs until SIGTERM or Ctrl-C. SIGHUP reloads configuration and dialects.", CONFIG | TH_CLI_RAW, 0, 0,
-     NULL, NULL, serve},
-    {"init", NULL, "", "make the data directory, its keys and the operator's API key, and stop",
-     "A directory that is there already stays as it is. The key is printed once, and never when you gave "
-     "one.",
-     CONFIG, 0, 0, NULL, th_cmd_init, NULL},
-    {"config", "check", "", "say whether the configuration is valid, without starting", NULL, CONFIG, 0, 0,
-     NULL, th_cmd_config_check, NULL},
-    {"config", "show", "", "show the configuration that would be in force", NULL, CONFIG, 0, 0,
-     OPTIONS({"--origin", NULL,
-              "say of each value where it comes from: flag, environment, file and line, default"}),
-     th_cmd_config_show, NULL},
-    {"dev", NULL, "", "try it all on one terminal: server, endpoint, verifying receiver, live tail",
-     "No account and no configuration: starts a server on a temporary directory, registers an endpoint, "
-     "verifies what arrives and "
-     "prints a curl that works. Everything goes at the end, unless --data names a directory.",
-     0, 0, 0,
-     OPTIONS(
-         AS_DIALECT, {"--listen", "ADDR:PORT", "address of the API (default 127.0.0.1:8420, or a free port)"},
-         {"--port", "N", "of the receiver (default: a free one)"}, {"--data", "DIR", "keep the data here"},
-         {"--once", NULL, "end after the first verified delivery"}),
-     th_cmd_dev, NULL},
-    {"send", NULL, "TYPE [JSON|-|@FILE]", "publish one event",
-     "The data is the argument, standard input (-), a file (@FILE), or a sample of the dialect's (--sample); "
-     "without any it is {}. "
-     "With --wait the exit status says whether every endpoint got it.",
-     API, 1, 2,
-     OPTIONS({"--sample", NULL, "take the dialect's sample data for this type"},
-             {"--set", "PATH=VALUE",
-              "set a member of the data: customer.name=Zoe, items.0.count=2; may be repeated"},
-             {"--id", "ID", "your own id for the event; a repetition is refused"},
-             {"--idempotency-key", "KEY",
-              "the same key and data again give the first answer and no second event"},
-             {"--time", "TIME", "when it happened (RFC 3339); default: now"},
-             {"--resource-type", "TYPE", "what it is about"},
-             {"--resource-id", "ID", "which one it is about"},
-             {"--wait", NULL, "follow its deliveries until they have ended"},
-             {"--timeout", "TIME", "how long --wait waits (default 30s)"}, DIALECT),
-     th_cmd_send, NULL},
-    {"endpoints", "list", "", "list the tenant's endpoints", NULL, API, 0, 0, OPTIONS(ALL),
-     th_cmd_endpoints, NULL},
-    {"endpoints", "create", "URL", "register an endpoint and show its secret", NULL, API, 1, 1,
-     OPTIONS(ENDPOINT_FIELDS), th_cmd_endpoint_create, NULL},
+    {"serve", NULL, "", "run the server", serve_text, CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, serve},
+    {"init", NULL, "", "make the data directory, its keys and the operator's API key, and stop", init_text, CONFIG, 0, 0, NULL, th_cmd_init, NULL},
+    {"config", "check", "", "say whether the configuration is valid, without starting", NULL, CONFIG, 0, 0, NULL, th_cmd_config_check, NULL},
+    {"config", "show", "", "show the configuration that would be in force", NULL, CONFIG, 0, 0, config_show_options, th_cmd_config_show, NULL},
+    {"dev", NULL, "", "try it all on one terminal: server, endpoint, verifying receiver, live tail", dev_text, 0, 0, 0, dev_options, th_cmd_dev, NULL},
+    {"send", NULL, "TYPE [JSON|-|@FILE]", "publish one event", send_text, API, 1, 2, send_options, th_cmd_send, NULL},
+    {"endpoints", "list", "", "list the tenant's endpoints", NULL, API, 0, 0, all_options, th_cmd_endpoints, NULL},
+    {"endpoints", "create", "URL", "register an endpoint and show its secret", NULL, API, 1, 1, endpoints_create_options, th_cmd_endpoint_create, NULL},
     {"endpoints", "show", "ID", "show one endpoint", NULL, API, 1, 1, NULL, th_cmd_endpoint_show, NULL},
-    {"endpoints", "update", "ID", "change an endpoint; what is not given stays", NULL, API, 1, 1,
-     OPTIONS({"--url", "URL", "where to send from now on"}, {"--set-url", "URL", "as --url was called before"},
-             ENDPOINT_FIELDS), th_cmd_endpoint_update,
-     NULL},
-    {"endpoints", "delete", "ID", "delete an endpoint and cancel what waits for it", NULL, API, 1, 1,
-     OPTIONS(YES), th_cmd_endpoint_delete, NULL},
-    {"endpoints", "pause", "ID", "hold an endpoint's deliveries", NULL, API, 1, 1, OPTIONS(DIALECT),
-     th_cmd_endpoint_pause, NULL},
-    {"endpoints", "resume", "ID", "let them go out again, oldest first; also ends a disabled state", NULL,
-     API, 1, 1, OPTIONS(DIALECT), th_cmd_endpoint_resume, NULL},
-    {"endpoints", "test", "ID", "send a sample to this endpoint only, and say what came of it", NULL, API, 1,
-     1,
-     OPTIONS({"--type", "TYPE", "of this type; default: the first that it takes"},
-             {"--verbose", NULL, "show request and answer"}),
-     th_cmd_endpoint_test, NULL},
-    {"endpoints", "retry", "ID", "make everything that waits for another attempt due now",
-     "For after an outage: what is retrying goes out now, as fast as the endpoint's limits allow, and each begins "
-     "its schedule anew. What has ended is sent again by `tenterhook replay`.",
-     API, 1, 1, NULL, th_cmd_endpoint_retry, NULL},
-    {"endpoints", "health", "", "show how endpoints do and what waits at them; with the operator's key, of all tenants", NULL,
-     API, 0, 0, OPTIONS({"--state", "STATE", "failing, paused, disabled or active"}, ALL),
-     th_cmd_endpoint_health, NULL},
-    {"events", "list", "", "list events, newest first", NULL, API, 0, 0,
-     OPTIONS({"--type", "TYPE", "of this type"}, OUTCOME, STATUS_CODE, SINCE, UNTIL, TESTS, CURSOR, LIMIT), th_cmd_events, NULL},
-    {"events", "show", "ID", "show an event with its data and its deliveries", NULL, API, 1, 1, NULL,
-     th_cmd_event, NULL},
-    {"events", "erase", "ID", "erase what an event says; the record that it was delivered stays",
-     "Its data, what its attempts have sent and were answered, and what is kept for repetitions of its publish go, and cannot "
-     "come back. Backups of before still have it.",
-     API, 1, 1, OPTIONS({"--cancel", NULL, "cancel the deliveries that have not ended"}, YES), th_cmd_event_erase,
-     NULL},
-    {"deliveries", "list", "", "list deliveries, newest first", NULL, API, 0, 0,
-     OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--event", "ID", "of this event"},
-             {"--type", "TYPE", "of this type"},
-             {"--status", "STATUS", "pending, retrying, held, delivered, failed or cancelled; may be repeated"},
-             OUTCOME, STATUS_CODE, SINCE, UNTIL, TESTS, CURSOR, LIMIT),
-     th_cmd_deliveries, NULL},
-    {"deliveries", "show", "ID", "show a delivery and what came of each attempt", NULL, API, 1, 1, NULL,
-     th_cmd_delivery, NULL},
-    {"deliveries", "retry", "ID", "make one attempt now, whatever the state", NULL, API, 1, 1, NULL,
-     th_cmd_delivery_retry, NULL},
-    {"attempts", NULL, "[DELIVERY]", "show a delivery's attempts with requests and answers, or list attempts",
-     "With a delivery: its attempts with request and answer. Without: the attempts of all deliveries, newest first.", API, 0, 1,
-     OPTIONS({"--endpoint", "ID", "to this endpoint"}, {"--event", "ID", "of this event"}, {"--type", "TYPE", "of this type"},
-             OUTCOME, STATUS_CODE, TESTS, CURSOR, LIMIT),
-     th_cmd_attempts, NULL},
-    {"tail", NULL, "", "show every attempt as it ends",
-     "Each attempt is one line: first ones, retries, replays and tests, in the order in which they ended, and none is "
-     "left out, also when the server is started again meanwhile. On a terminal Enter shows request and answer of the "
-     "newest, up and down choose another, r sends it again, q ends.",
-     API, 0, 0,
-     OPTIONS({"--endpoint", "ID", "to this endpoint"}, OUTCOME, STATUS_CODE,
-             {"--status", "STATUS", "of deliveries that are now in this state; may be repeated"},
-             {"--type", "TYPE", "of this type"},
-             {"--last", "N", "begin with this many that were before (default 10, at most 200)"},
-             {"--every", "TIME", "look this often (default 1s)"}, {"--for", "TIME", "end after this time"}),
-     th_cmd_tail, NULL},
-    {"replay", "start", "ENDPOINT", "send finished deliveries of an endpoint again",
-     "Counts first, says how many of the matches had been delivered, asks, then shows progress and the time that is left. "
-     "Where no state is given it asks whether those that had been delivered go out again too. Deliveries that have not ended "
-     "are left out: `tenterhook endpoints retry` is for them. Ctrl-C ends the watching, not the replay.",
-     API, 1, 1,
-     OPTIONS({"--since", "TIME", "from this time on, as in `tenterhook events` (default 24h)"},
-             UNTIL,
-             {"--status", "STATUS", "delivered, failed or cancelled; may be repeated; default: all three, and asked about"},
-             {"--type", "TYPE", "of this type; may be repeated"}, {"--dry-run", NULL, "only count"},
-             {"--no-wait", NULL, "start it and return"}, YES),
-     th_cmd_replay, NULL},
-    {"replay", "show", "ID", "show the progress of a replay", NULL, API, 1, 1, NULL, th_cmd_replay_show,
-     NULL},
-    {"replay", "cancel", "ID", "stop a replay; what it has queued still goes out", NULL, API, 1, 1, NULL,
-     th_cmd_replay_cancel, NULL},
-    {"secrets", "show", "ENDPOINT", "show the active secrets of an endpoint, newest first", NULL, API, 1, 1,
-     NULL, th_cmd_secrets, NULL},
-    {"secrets", "rotate", "ENDPOINT", "make a new secret beside the old one", NULL, API, 1, 1,
-     OPTIONS(
-         {"--overlap", "TIME", "how long the old one goes on: 0, 24h, until-revoked; default: the dialect's"},
-         {"--variant", "NAME", "sign in this variant from now on, as v1a; the old secret signs in its own"},
-         {"--secret-file", "FILE", "bring your own; - is standard input"}),
-     th_cmd_secret_rotate, NULL},
-    {"secrets", "revoke", "ENDPOINT", "end the previous secret now", NULL, API, 1, 1, OPTIONS(YES),
-     th_cmd_secret_revoke, NULL},
-    {"tenants", "list", "", "list tenants", NULL, API, 0, 0, OPTIONS(ALL), th_cmd_tenants, NULL},
+    {"endpoints", "update", "ID", "change an endpoint; what is not given stays", NULL, API, 1, 1, endpoints_update_options, th_cmd_endpoint_update, NULL},
+    {"endpoints", "delete", "ID", "delete an endpoint and cancel what waits for it", NULL, API, 1, 1, yes_options, th_cmd_endpoint_delete, NULL},
+    {"endpoints", "pause", "ID", "hold an endpoint's deliveries", NULL, API, 1, 1, dialect_options, th_cmd_endpoint_pause, NULL},
+    {"endpoints", "resume", "ID", "let them go out again, oldest first; also ends a disabled state", NULL, API, 1, 1, dialect_options, th_cmd_endpoint_resume, NULL},
+    {"endpoints", "test", "ID", "send a sample to this endpoint only, and say what came of it", NULL, API, 1, 1, endpoints_test_options, th_cmd_endpoint_test, NULL},
+    {"endpoints", "retry", "ID", "make everything that waits for another attempt due now", endpoints_retry_text, API, 1, 1, NULL, th_cmd_endpoint_retry, NULL},
+    {"endpoints", "health", "", "show how endpoints do and what waits at them; with the operator's key, of all tenants", NULL, API, 0, 0, endpoints_health_options, th_cmd_endpoint_health, NULL},
+    {"events", "list", "", "list events, newest first", NULL, API, 0, 0, events_list_options, th_cmd_events, NULL},
+    {"events", "show", "ID", "show an event with its data and its deliveries", NULL, API, 1, 1, NULL, th_cmd_event, NULL},
+    {"events", "erase", "ID", "erase what an event says; the record that it was delivered stays", events_erase_text, API, 1, 1, events_erase_options, th_cmd_event_erase, NULL},
+    {"deliveries", "list", "", "list deliveries, newest first", NULL, API, 0, 0, deliveries_list_options, th_cmd_deliveries, NULL},
+    {"deliveries", "show", "ID", "show a delivery and what came of each attempt", NULL, API, 1, 1, NULL, th_cmd_delivery, NULL},
+    {"deliveries", "retry", "ID", "make one attempt now, whatever the state", NULL, API, 1, 1, NULL, th_cmd_delivery_retry, NULL},
+    {"attempts", NULL, "[DELIVERY]", "show a delivery's attempts with requests and answers, or list attempts", attempts_text, API, 0, 1, attempts_options, th_cmd_attempts, NULL},
+    {"tail", NULL, "", "show every attempt as it ends", tail_text, API, 0, 0, tail_options, th_cmd_tail, NULL},
+    {"replay", "start", "ENDPOINT", "send finished deliveries of an endpoint again", replay_start_text, API, 1, 1, replay_start_options, th_cmd_replay, NULL},
+    {"replay", "show", "ID", "show the progress of a replay", NULL, API, 1, 1, NULL, th_cmd_replay_show, NULL},
+    {"replay", "cancel", "ID", "stop a replay; what it has queued still goes out", NULL, API, 1, 1, NULL, th_cmd_replay_cancel, NULL},
+    {"secrets", "show", "ENDPOINT", "show the active secrets of an endpoint, newest first", NULL, API, 1, 1, NULL, th_cmd_secrets, NULL},
+    {"secrets", "rotate", "ENDPOINT", "make a new secret beside the old one", NULL, API, 1, 1, secrets_rotate_options, th_cmd_secret_rotate, NULL},
+    {"secrets", "revoke", "ENDPOINT", "end the previous secret now", NULL, API, 1, 1, yes_options, th_cmd_secret_revoke, NULL},
+    {"tenants", "list", "", "list tenants", NULL, API, 0, 0, all_options, th_cmd_tenants, NULL},
     {"tenants", "show", "ID", "show one tenant: what it has, and what it may have", NULL, API, 1, 1, NULL, th_cmd_tenant_show, NULL},
-    {"tenants", "put", "ID", "create or change a tenant under your own id", NULL, API, 1, 1,
-     OPTIONS(
-         {"--name", "TEXT", "its name"}, {"--dialect", "NAME", "the form in which its customers get events"},
-         {"--attribute", "NAME=VALUE", "for envelope fields of the dialect; may be repeated; replaces all"},
-         {"--allow", "NAME=N", "a limit of its own (`tenants show` names them; 0: no limit); may be repeated; replaces all"},
-         {"--allow-default", NULL, "no limits of its own: those of the installation hold"}),
-     th_cmd_tenant_put, NULL},
-    {"tenants", "delete", "ID", "delete a tenant with its endpoints and keys", NULL, API, 1, 1,
-     OPTIONS({"--erase", NULL, "what its events say too, at once; else they stay until retention"}, YES),
-     th_cmd_tenant_delete, NULL},
-    {"keys", "list", "TENANT", "list a tenant's keys, never their text", NULL, API, 1, 1, OPTIONS(ALL), th_cmd_keys,
-     NULL},
-    {"keys", "create", "TENANT", "make a key for a tenant; printed once, on standard output alone", NULL, API,
-     1, 1,
-     OPTIONS({"--scope", "SCOPE", "events:publish, webhooks:read, answers:read or webhooks:manage; may be repeated"},
-             {"--description", "TEXT", "what it is for"}, {"--expires", "TIME", "when it ends (RFC 3339)"}),
-     th_cmd_key_create, NULL},
-    {"keys", "delete", "TENANT KEY", "end a key now", NULL, API, 2, 2, OPTIONS(YES), th_cmd_key_delete, NULL},
-    {"listen", NULL, "", "receive webhooks here, verify them, and say why when that fails", LISTEN_TEXT, 0, 0,
-     0,
-     OPTIONS({"--port", "N", "on this port of loopback (default 8421; 0 takes a free one)"},
-             {"--address", "ADDR", "on this numeric address (default 127.0.0.1)"},
-             {"--verify", "DIALECT", "verify as this dialect, built in or a file, with --secret-file"},
-             SECRET, OLD_SECRET,
-             {"--forward", "URL", "pass each request on to this URL, and answer as that answers"},
-             {"--forward-refused", NULL, "pass on what does not verify as well"},
-             {"--ca-file", "FILE", "PEM certificates to trust for an https --forward"}, ENDPOINT_URL,
-             {"--status", "N", "answer with this status (default 200)"},
-             {"--delay", "TIME", "wait before the answer: 500ms, 10s"},
-             {"--drip", "TIME", "send the answer byte by byte, this far apart"},
-             {"--fail", "PERCENT", "answer 500 to this share of the requests: 30%"},
-             {"--count", "N", "end after this many requests; the exit status says whether all verified"},
-             {"--headers", NULL, "print all headers"}, {"--no-body", NULL, "do not print bodies"}),
-     th_cmd_listen, NULL},
-    {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", NULL, 0, 0, 1,
-     OPTIONS(AS_DIALECT, SECRET, {"--id", "ID", "the event's id (default: a new one)"},
-             {"--type", "TYPE", "the event's type"}, {"--delivery-id", "ID", "where the dialect has one"},
-             {"--endpoint-id", "ID", "where the dialect has one"}, ENDPOINT_URL,
-             {"--at", "TIME", "signed at this time: RFC 3339, or unix seconds (default: now)"},
-             {"--variant", "N", "which form of signature, from 0"}),
-     th_cmd_sign, NULL},
-    {"verify", NULL, "[REQUEST-FILE|-]", "verify a saved request; the exit status is the answer",
-     REQUEST_TEXT, 0, 0, 1, OPTIONS(AS_DIALECT, SECRET, OLD_SECRET, AT_TIME, WINDOW, ENDPOINT_URL),
-     th_cmd_verify, NULL},
-    {"explain", NULL, "[REQUEST-FILE|-]",
-     "say why a saved request does not verify, step by step, with the bytes", REQUEST_TEXT, 0, 0, 1,
-     OPTIONS(AS_DIALECT, SECRET, OLD_SECRET, AT_TIME, WINDOW, ENDPOINT_URL), th_cmd_explain, NULL},
-    {"doctor", NULL, "[ENDPOINT|URL]", "say what is wrong, and what to do",
-     "Without an argument: configuration, permissions, database, disk, clock, name service and the server. "
-     "With an endpoint: why it does "
-     "not receive webhooks, in five checks (accessible, answers 2xx, https, firewall, active). It is sent nothing: what it "
-     "answered last is looked up. With --send it gets one test delivery, of type webhook.test. With a URL: "
-     "reachability and certificates only.",
-     API | CONFIG, 0, 1,
-     OPTIONS({"--send", NULL, "send the endpoint one test delivery, of type webhook.test, also while it is paused or disabled"},
-             {"--resolve", "NAME", "a name to try the name service with (default example.com)"}),
-     th_cmd_doctor, NULL},
-    {"backup", NULL, "FILE", "copy the database of one moment, beside the running server",
-     "The copy gets its name when it is on the disk and was read back whole. The secret key is not in it: "
-     "keep "
-     "that in another place.",
-     CONFIG, 1, 1, NULL, th_cmd_backup, NULL},
-    {"restore", NULL, "FILE", "put a backup into a data directory that has no database",
-     "Reads all of the file first (pages, tables, what must hold between rows) and tries the secret key on "
-     "what "
-     "is encrypted in it. What it refuses has changed nothing.",
-     CONFIG, 1, 1, OPTIONS({"--secret-key-file", "FILE", "the old server's secret.key, to put beside it"}),
-     th_cmd_restore, NULL},
-    {"export", NULL, "[TENANT...]", "write tenants and endpoints as YAML",
-     "For version control, for a second installation, for moving. Values of custom headers are in it; "
-     "secrets only with --secrets.",
-     API, 0, ANY,
-     OPTIONS({"--to", "FILE", "write this file (mode 0600); default: standard output"},
-             {"--secrets", NULL, "with the newest secret of each endpoint"}),
-     th_cmd_export, NULL},
-    {"import", NULL, "FILE|-", "make tenants and endpoints as a YAML file says",
-     "Tenants are found by id, endpoints by URL. What differs is changed, what is missing is made, what the "
-     "file does not name is left alone. Running it again changes nothing, or finishes what was cut short. "
-     "With "
-     "--dry-run the server checks every row and nothing is changed. At most 64 MiB.",
-     API, 1, 1, OPTIONS({"--dry-run", NULL, "only say what would be done"}), th_cmd_import, NULL},
-    {"dialect", "list", "", "list the dialects that would be loaded", NULL, 0, 0, 0, OPTIONS(DIALECTS),
-     th_cmd_dialect_list, NULL},
-    {"dialect", "show", "NAME|FILE", "show every value of a dialect, defaults included",
-     "With --yaml as a dialect file that extends nothing: to copy from, and for readers of one file.", 0, 1, 1,
-     OPTIONS(DIALECTS, {"--yaml", NULL, "as a dialect file, with what it extends"}), th_cmd_dialect_show, NULL},
-    {"dialect", "check", "FILE...", "say whether dialect files are valid",
-     "Faults are printed as FILE:LINE: KEY: what.", 0, 1, ANY, NULL, th_cmd_dialect_check, NULL},
-    {"dialect", "vectors", "FILE...", "run vectors: inputs to exact requests",
-     "docs/dialects.md describes the file. Exit status 1 when a case fails.", 0, 1, ANY, OPTIONS(DIALECTS),
-     th_cmd_dialect_vectors, NULL},
-    {"dialect", "diff", "A B", "compare the values of two dialects, by name or file",
-     "Exit status 1 when they differ.", 0, 2, 2, OPTIONS(DIALECTS), th_cmd_dialect_diff, NULL},
+    {"tenants", "put", "ID", "create or change a tenant under your own id", NULL, API, 1, 1, tenants_put_options, th_cmd_tenant_put, NULL},
+    {"tenants", "delete", "ID", "delete a tenant with its endpoints and keys", NULL, API, 1, 1, tenants_delete_options, th_cmd_tenant_delete, NULL},
+    {"keys", "list", "TENANT", "list a tenant's keys, never their text", NULL, API, 1, 1, all_options, th_cmd_keys, NULL},
+    {"keys", "create", "TENANT", "make a key for a tenant; printed once, on standard output alone", NULL, API, 1, 1, keys_create_options, th_cmd_key_create, NULL},
+    {"keys", "delete", "TENANT KEY", "end a key now", NULL, API, 2, 2, yes_options, th_cmd_key_delete, NULL},
+    {"listen", NULL, "", "receive webhooks here, verify them, and say why when that fails", LISTEN_TEXT, 0, 0, 0, listen_options, th_cmd_listen, NULL},
+    {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", NULL, 0, 0, 1, sign_options, th_cmd_sign, NULL},
+    {"verify", NULL, "[REQUEST-FILE|-]", "verify a saved request; the exit status is the answer", REQUEST_TEXT, 0, 0, 1, verify_options, th_cmd_verify, NULL},
+    {"explain", NULL, "[REQUEST-FILE|-]", "say why a saved request does not verify, step by step, with the bytes", REQUEST_TEXT, 0, 0, 1, verify_options, th_cmd_explain, NULL},
+    {"doctor", NULL, "[ENDPOINT|URL]", "say what is wrong, and what to do", doctor_text, API | CONFIG, 0, 1, doctor_options, th_cmd_doctor, NULL},
+    {"backup", NULL, "FILE", "copy the database of one moment, beside the running server", backup_text, CONFIG, 1, 1, NULL, th_cmd_backup, NULL},
+    {"restore", NULL, "FILE", "put a backup into a data directory that has no database", restore_text, CONFIG, 1, 1, restore_options, th_cmd_restore, NULL},
+    {"export", NULL, "[TENANT...]", "write tenants and endpoints as YAML", export_text, API, 0, ANY, export_options, th_cmd_export, NULL},
+    {"import", NULL, "FILE|-", "make tenants and endpoints as a YAML file says", import_text, API, 1, 1, import_options, th_cmd_import, NULL},
+    {"dialect", "list", "", "list the dialects that would be loaded", NULL, 0, 0, 0, dialect_list_options, th_cmd_dialect_list, NULL},
+    {"dialect", "show", "NAME|FILE", "show every value of a dialect, defaults included", dialect_show_text, 0, 1, 1, dialect_show_options, th_cmd_dialect_show, NULL},
+    {"dialect", "check", "FILE...", "say whether dialect files are valid", dialect_check_text, 0, 1, ANY, NULL, th_cmd_dialect_check, NULL},
+    {"dialect", "vectors", "FILE...", "run vectors: inputs to exact requests", dialect_vectors_text, 0, 1, ANY, dialect_list_options, th_cmd_dialect_vectors, NULL},
+    {"dialect", "diff", "A B", "compare the values of two dialects, by name or file", dialect_diff_text, 0, 2, 2, dialect_list_options, th_cmd_dialect_diff, NULL},
     {"version", NULL, "", "print the version", NULL, 0, 0, 0, NULL, th_cmd_version, NULL},
-    {"help", NULL, "[COMMAND [VERB]]", "list the commands, or describe one", NULL, 0, 0, 2,
-     OPTIONS({"--man", NULL, "as a manual page"},
-             {"--completion", "SHELL", "completion for bash, zsh or fish"},
-             {"--write", "DIR", "write all manual pages and completions below this directory"}),
-     th_cmd_help, NULL},
+    {"help", NULL, "[COMMAND [VERB]]", "list the commands, or describe one", NULL, 0, 0, 2, help_options, th_cmd_help, NULL},
     {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL},
 };
 /* clang-format on */
+
+const struct th_command *th_command_find(const char *name, const char *verb)
+{
+    for (const struct th_command *c = th_commands; c->name; c++)
+        if (strcmp(c->name, name) == 0 && (!verb || (c->verb && strcmp(c->verb, verb) == 0)))
+            return c;
+    return NULL;
+}

@@ -5,9 +5,14 @@
  * to go on (`after`), and nothing is asked for by time; (2) `after` moves only when what came with it was printed, so a
  * lost answer, or a server that is started again, leaves no gap; (3) memory does not grow with what is shown. */
 #include "cli/cli_tail.h"
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cmd.h"
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 

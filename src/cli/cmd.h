@@ -3,6 +3,7 @@
 #define TH_CLI_CMD_H
 #include "cli/cli.h"
 
+int th_cmd_help(struct th_cli *cli);
 int th_cmd_send(struct th_cli *cli);
 int th_cmd_events(struct th_cli *cli);
 int th_cmd_event(struct th_cli *cli);
@@ -74,12 +75,9 @@ struct th_cmd_list {
     const char *path;
     const char *const *heads; /* of `columns` */
     unsigned columns;
-    void (*row)(void *ctx, struct th_json row); /* adds the cells of one; ctx is the struct th_table */
+    void (*row)(void *ctx, struct th_json row); /* adds the cells of one; ctx is the struct th_columns */
     const char *none;                           /* said when there is nothing */
     int64_t most;                               /* rows, where --limit is not given */
 };
 int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list);
-/** Milliseconds of the monotonic clock, and a sleep. */
-int64_t th_cmd_mono_ms(void);
-void th_cmd_sleep_ms(int64_t ms);
 #endif

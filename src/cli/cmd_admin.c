@@ -1,14 +1,21 @@
 /* tenants and keys: what only the operator may do. */
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_columns.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cmd.h"
 
 static void tenant_row(void *ctx, struct th_json row)
 {
-    struct th_table *t = ctx;
+    struct th_columns *t = ctx;
 
-    th_table_add(t, th_cli_member(t->cli, row, "/id"));
-    th_table_add(t, th_cli_member(t->cli, row, "/name"));
-    th_table_add(t, th_cli_member(t->cli, row, "/dialect"));
-    th_table_add(t, th_cli_time(t->cli, row, "/created_at"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/id"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/name"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/dialect"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/created_at"));
 }
 
 int th_cmd_tenants(struct th_cli *cli)
@@ -25,23 +32,23 @@ static void print_limits(struct th_cli *cli, struct th_json tenant)
     static const char *const heads[] = {"LIMIT", "USED", "ALLOWED", ""};
     struct th_json usage, own = {TH_JSON_NULL, {0, 0}}, key, value, v;
     struct th_json_iter it;
-    struct th_table t;
+    struct th_columns t;
 
     if (!th_json_member(tenant, TH_LIT("usage"), &usage))
         return;
     (void)th_json_member(tenant, TH_LIT("limits"), &own);
     putchar('\n');
-    th_table_init(&t, cli, 4, heads);
+    th_columns_init(&t, cli, 4, heads);
     th_json_iter(&it, usage);
     while (th_json_next(&it, &key, &value)) {
         const char *name = th_cli_member(cli, key, ""), *allowed = th_cli_member(cli, value, "/allowed");
         bool is_own = own.type == TH_JSON_OBJECT && th_json_member(own, th_str(name), &v);
-        th_table_add(&t, name);
-        th_table_add(&t, th_cli_member(cli, value, "/used"));
-        th_table_add(&t, allowed[0] == '-' ? "no limit" : allowed);
-        th_table_add(&t, is_own ? "its own" : "");
+        th_columns_add(&t, name);
+        th_columns_add(&t, th_cli_member(cli, value, "/used"));
+        th_columns_add(&t, allowed[0] == '-' ? "no limit" : allowed);
+        th_columns_add(&t, is_own ? "its own" : "");
     }
-    th_table_print(&t);
+    th_columns_print(&t);
 }
 
 static int print_tenant(struct th_cli *cli, const struct th_answer *answer)
@@ -176,7 +183,7 @@ int th_cmd_tenant_delete(struct th_cli *cli)
 
 static void key_row(void *ctx, struct th_json row)
 {
-    struct th_table *t = ctx;
+    struct th_columns *t = ctx;
     struct th_json list, e;
     struct th_json_iter it;
     const char *scopes = "";
@@ -187,11 +194,11 @@ static void key_row(void *ctx, struct th_json row)
             scopes =
                 th_cli_printf(t->cli, "%s%s%s", scopes, *scopes ? ", " : "", th_cli_member(t->cli, e, ""));
     }
-    th_table_add(t, th_cli_member(t->cli, row, "/id"));
-    th_table_add(t, scopes);
-    th_table_add(t, th_cli_member(t->cli, row, "/description"));
-    th_table_add(t, th_cli_time(t->cli, row, "/created_at"));
-    th_table_add(t, th_cli_time(t->cli, row, "/expires_at"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/id"));
+    th_columns_add(t, scopes);
+    th_columns_add(t, th_cli_member(t->cli, row, "/description"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/created_at"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/expires_at"));
 }
 
 int th_cmd_keys(struct th_cli *cli)

@@ -2,6 +2,11 @@
  *
  * A backup is the database of one moment, taken beside the running server. The secret key is not in it, on
  * purpose: a stolen backup alone opens no secret. It is done when file and folder are on the disk. */
+#include "cli/cli.h"
+#include "cli/cli_clock.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include "cli/cmd_restore.h"
@@ -50,7 +55,7 @@ static void report(struct th_cli *cli, const struct th_settings *c, const struct
                    int64_t began_ms)
 {
     const char *to = cli->args[0];
-    double seconds = (double)(th_cmd_mono_ms() - began_ms) / 1000;
+    double seconds = (double)(th_cli_clock_ms() - began_ms) / 1000;
     const char *key_file;
     struct stat st;
 
@@ -73,7 +78,7 @@ static void report(struct th_cli *cli, const struct th_settings *c, const struct
 
 int th_cmd_backup(struct th_cli *cli)
 {
-    int64_t began_ms = th_cmd_mono_ms();
+    int64_t began_ms = th_cli_clock_ms();
     struct th_sqlite_state state;
     struct th_progress progress;
     struct th_settings c;

@@ -2,6 +2,10 @@
 #include "app/live.h"
 #include "app/serve.h"
 #include "base/alloc.h"
+#include "cli/cli.h"
+#include "cli/cli_columns.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
 #include "cli/cmd.h"
 #include "cli/cmd_restore.h"
 
@@ -67,7 +71,7 @@ int th_cmd_config_show(struct th_cli *cli)
     static const char *const heads[] = {"KEY", "VALUE", "ORIGIN"};
     bool origin = th_cli_has(cli, "--origin");
     struct th_settings c;
-    struct th_table t;
+    struct th_columns t;
     struct th_buf json;
     struct th_jw w;
 
@@ -76,17 +80,17 @@ int th_cmd_config_show(struct th_cli *cli)
     th_buf_init(&json, 1u << 20);
     w = th_jw(&json);
     th_jw_array(&w);
-    th_table_init(&t, cli, origin ? 3 : 2, heads);
+    th_columns_init(&t, cli, origin ? 3 : 2, heads);
     for (unsigned id = 0; id < TH_O_COUNT; id++) {
         const struct th_option *o = &th_options[id];
         const char *name = o->key ? o->key : o->flag, *from = c.v[id].origin ? c.v[id].origin : "not set";
         struct th_buf value;
         th_buf_init(&value, 65536);
         value_text(o, &c.v[id], &value);
-        th_table_add(&t, name);
-        th_table_add(&t, value.n ? th_cli_text(cli, th_buf_view(&value)) : "-");
+        th_columns_add(&t, name);
+        th_columns_add(&t, value.n ? th_cli_text(cli, th_buf_view(&value)) : "-");
         if (origin)
-            th_table_add(&t, th_cli_text(cli, th_str(from)));
+            th_columns_add(&t, th_cli_text(cli, th_str(from)));
         th_jw_object(&w);
         th_jw_key(&w, TH_LIT("key"));
         th_jw_string(&w, th_str(name));
@@ -104,7 +108,7 @@ int th_cmd_config_show(struct th_cli *cli)
     if (cli->json)
         (void)th_cli_print(cli, (struct th_json){TH_JSON_ARRAY, th_buf_view(&json)});
     else
-        th_table_print(&t);
+        th_columns_print(&t);
     th_buf_fini(&json);
     th_options_fini(&c);
     return TH_EXIT_OK;

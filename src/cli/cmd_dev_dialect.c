@@ -1,7 +1,7 @@
 /* dev's server gets its dialect from a directory where the one that is built in will not do: a file of the user's, and
  * a dialect that wants https everywhere. dev's receiver speaks http on loopback, so that wish is left out of the
  * copy; all else stays to the byte. */
-#include "cli/cmd.h"
+#include "cli/cli.h"
 #include "cli/cmd_dev.h"
 #include "options/embedded.h"
 #include <sys/stat.h>

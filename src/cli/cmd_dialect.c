@@ -7,6 +7,9 @@
  * Output goes to stdout, errors to stderr as "FILE:LINE: KEY: what". With --json stdout is one JSON value. */
 #include "cli/cmd_dialect.h"
 #include "base/arena.h"
+#include "cli/cli.h"
+#include "cli/cli_field.h"
+#include "cli/cli_out.h"
 #include "cli/cmd.h"
 #include <stdio.h>
 #include <string.h>

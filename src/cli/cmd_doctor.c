@@ -8,6 +8,13 @@
  * Each check is a line: ok, note (works, but look at it) or FAIL, and under it what to do. Exit status 1 when
  * something fails. It changes nothing, and an endpoint gets a request only when that was asked for (--send): the API's own
  * test, of a type that no receiver takes for an event. */
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_clock.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cmd.h"
 #include "core/guard.h"
 #include "net/tls_probe.h"
@@ -221,13 +228,13 @@ static void check_clock(struct doctor *d)
 static void check_dns(struct doctor *d, const char *name)
 {
     struct th_addr addrs[TH_CONNECT_MAX];
-    int64_t began = th_cmd_mono_ms();
+    int64_t began = th_cli_clock_ms();
     char why[400];
     unsigned n = th_client_resolve(th_str(name), 443, addrs, why, sizeof why);
 
     if (n)
         say(d, OK, "DNS", NULL, "%s resolves to %u address%s in %lld ms", name, n, n == 1 ? "" : "es",
-            (long long)(th_cmd_mono_ms() - began));
+            (long long)(th_cli_clock_ms() - began));
     else
         say(d, NOTE, "DNS",
             "look at /etc/resolv.conf, or name servers with --dns-servers; without them no name is delivered "
@@ -438,7 +445,7 @@ static void check_last(struct doctor *d, const char *id)
 /* What the server itself sees: its own test delivery, for --send. */
 static void check_test(struct doctor *d, const char *id)
 {
-    int64_t until = th_cmd_mono_ms() + 65000;
+    int64_t until = th_cli_clock_ms() + 65000;
     const char *after, *detail;
     struct th_answer a;
     struct th_json row;
@@ -460,7 +467,7 @@ static void check_test(struct doctor *d, const char *id)
             "a test could not be sent (status %u%s%s)", a.status, detail[0] == '-' ? "" : ": ",
             detail[0] == '-' ? "" : detail);
     th_answer_free(&a);
-    while (sent && th_cmd_mono_ms() < until) {
+    while (sent && th_cli_clock_ms() < until) {
         if (!attempts_of(d, id, after, &a, &row))
             return;
         if (row.raw.n)
@@ -468,7 +475,7 @@ static void check_test(struct doctor *d, const char *id)
         sent = !row.raw.n;
         th_answer_free(&a);
         if (sent)
-            th_cmd_sleep_ms(50);
+            th_cli_clock_sleep(50);
     }
     if (sent)
         say(d, FAIL, "2 answers 2xx", "answer first and work afterwards",

@@ -1,7 +1,13 @@
 /* endpoints and secrets: the tenant's registered receivers. Field names are those of the tenant's dialect on
  * the wire; the options have the native names, and the dialect's own table translates them. */
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_clock.h"
+#include "cli/cli_columns.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cmd.h"
-#include <stdlib.h>
 
 #define BODY_MAX ((size_t)1 << 20)
 
@@ -44,12 +50,12 @@ static const char *const urls[] = {"/url", "/callbackUrl", "/target", NULL};
 
 static void endpoint_row(void *ctx, struct th_json row)
 {
-    struct th_table *t = ctx;
+    struct th_columns *t = ctx;
 
-    th_table_add(t, th_cli_member(t->cli, row, "/id"));
-    th_table_add(t, state_of(t->cli, row));
-    th_table_add(t, first_of(t->cli, row, urls));
-    th_table_add(t, events_of(t->cli, row));
+    th_columns_add(t, th_cli_member(t->cli, row, "/id"));
+    th_columns_add(t, state_of(t->cli, row));
+    th_columns_add(t, first_of(t->cli, row, urls));
+    th_columns_add(t, events_of(t->cli, row));
 }
 
 int th_cmd_endpoints(struct th_cli *cli)
@@ -64,23 +70,23 @@ int th_cmd_endpoints(struct th_cli *cli)
 
 static void health_row(void *ctx, struct th_json row)
 {
-    struct th_table *t = ctx;
+    struct th_columns *t = ctx;
     const char *outcome = th_cli_member(t->cli, row, "/last_attempt/outcome"),
                *status = th_cli_member(t->cli, row, "/last_attempt/status"),
                *detail = th_cli_member(t->cli, row, "/last_attempt/detail");
 
-    th_table_add(t, th_cli_member(t->cli, row, "/tenant"));
-    th_table_add(t, th_cli_member(t->cli, row, "/endpoint"));
-    th_table_add(t, th_cli_member(t->cli, row, "/state"));
-    th_table_add(t, th_cli_time(t->cli, row, "/failing_since"));
-    th_table_add(t, th_cli_time(t->cli, row, "/last_success_at"));
-    th_table_add(t, status[0] == '-' && detail[0] == '-'
-                        ? outcome
-                        : th_cli_printf(t->cli, "%s: %s", outcome, status[0] == '-' ? detail : status));
-    th_table_add(t, th_cli_member(t->cli, row, "/pending"));
-    th_table_add(t, th_cli_member(t->cli, row, "/retrying"));
-    th_table_add(t, th_cli_member(t->cli, row, "/held"));
-    th_table_add(t, th_cli_member(t->cli, row, "/url"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/tenant"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/endpoint"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/state"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/failing_since"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/last_success_at"));
+    th_columns_add(t, status[0] == '-' && detail[0] == '-'
+                          ? outcome
+                          : th_cli_printf(t->cli, "%s: %s", outcome, status[0] == '-' ? detail : status));
+    th_columns_add(t, th_cli_member(t->cli, row, "/pending"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/retrying"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/held"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/url"));
 }
 
 int th_cmd_endpoint_health(struct th_cli *cli)
@@ -379,7 +385,7 @@ int th_cmd_endpoint_resume(struct th_cli *cli)
 /* Follows the test's one attempt to its end, so that the answer to "does it work?" is the exit status. */
 static int follow(struct th_cli *cli, const char *id)
 {
-    int64_t until = th_cmd_mono_ms() + 60000;
+    int64_t until = th_cli_clock_ms() + 60000;
 
     for (;;) {
         struct th_answer answer;
@@ -389,7 +395,7 @@ static int follow(struct th_cli *cli, const char *id)
         if (status)
             return status;
         outcome = th_cli_member(cli, answer.json, "/last_attempt/outcome");
-        if (outcome[0] != '-' || th_cmd_mono_ms() > until) {
+        if (outcome[0] != '-' || th_cli_clock_ms() > until) {
             bool good = strcmp(outcome, "success") == 0;
             if (!th_cmd_json(cli, &answer))
                 th_cmd_print_delivery(cli, answer.json, th_cli_has(cli, "--verbose"));
@@ -397,7 +403,7 @@ static int follow(struct th_cli *cli, const char *id)
             return good ? TH_EXIT_OK : outcome[0] == '-' ? TH_EXIT_LATER : TH_EXIT_NO;
         }
         th_answer_free(&answer);
-        th_cmd_sleep_ms(30);
+        th_cli_clock_sleep(30);
     }
 }
 
@@ -443,22 +449,22 @@ static int print_secrets(struct th_cli *cli, const struct th_answer *answer)
     bool pairs = th_json_pointer(answer->json, TH_LIT("/secrets/0/public_key"), &(struct th_json){0});
     struct th_json list, row;
     struct th_json_iter it;
-    struct th_table t;
+    struct th_columns t;
 
     if (th_cmd_json(cli, answer))
         return TH_EXIT_OK;
-    th_table_init(&t, cli, pairs ? 4 : 3, heads);
+    th_columns_init(&t, cli, pairs ? 4 : 3, heads);
     if (th_json_member(answer->json, TH_LIT("secrets"), &list)) {
         th_json_iter(&it, list);
         while (th_json_next(&it, NULL, &row)) {
-            th_table_add(&t, th_cli_member(cli, row, "/secret"));
-            th_table_add(&t, th_cli_time(cli, row, "/created_at"));
-            th_table_add(&t, th_cli_time(cli, row, "/expires_at"));
+            th_columns_add(&t, th_cli_member(cli, row, "/secret"));
+            th_columns_add(&t, th_cli_time(cli, row, "/created_at"));
+            th_columns_add(&t, th_cli_time(cli, row, "/expires_at"));
             if (pairs)
-                th_table_add(&t, th_cli_member(cli, row, "/public_key"));
+                th_columns_add(&t, th_cli_member(cli, row, "/public_key"));
         }
     }
-    th_table_print(&t);
+    th_columns_print(&t);
     return TH_EXIT_OK;
 }
 

@@ -4,13 +4,16 @@
  * Fields have the names of the tenant's dialect, so that export and import are exact. Secrets are left out unless
  * asked for; values of custom headers are in it. A file gets its name when all of it is written: what was there
  * before stays until then. Tenants are read one at a time. */
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_member.h"
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include "cli/cmd_transfer.h"
 #include "options/yaml.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -10,6 +10,12 @@
  * is, and what has been done. A dry run goes on, so that all that is wrong is said at once. Memory: the file and its tree, one tenant's endpoints, one
  * object; all bounded (cmd_transfer.h). */
 #include "base/map.h"
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include "cli/cmd_transfer.h"

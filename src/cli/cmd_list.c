@@ -1,5 +1,10 @@
 /* What every command that lists something does: rows of all pages up to --limit, as a table for people, or as one JSON
  * object for programs. */
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_columns.h"
+#include "cli/cli_field.h"
+#include "cli/cli_out.h"
 #include "cli/cmd.h"
 
 struct rows {
@@ -59,7 +64,7 @@ static void say_cursor(struct th_cli *cli, const char *cursor)
 
 int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list)
 {
-    struct th_table table;
+    struct th_columns table;
     struct th_cli_rest rest;
     int64_t limit;
     int status;
@@ -68,10 +73,10 @@ int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list)
         return TH_EXIT_USAGE;
     if (cli->json)
         return print_json(cli, list->path, limit);
-    th_table_init(&table, cli, list->columns, list->heads);
+    th_columns_init(&table, cli, list->columns, list->heads);
     status = th_cli_list(cli, list->path, limit, list->row, &table, &rest);
-    if (!status && th_table_rows(&table))
-        th_table_print(&table);
+    if (!status && th_columns_rows(&table))
+        th_columns_print(&table);
     else if (!status)
         printf("%s%s\n", list->none, rest.cursor ? " among the newest" : "");
     if (!status && rest.cursor)

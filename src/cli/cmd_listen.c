@@ -1,6 +1,9 @@
 /* listen: a receiver for developers, good or bad on purpose. Runs until Ctrl-C, or until --count requests
  * have been answered. */
+#include "cli/cli.h"
+#include "cli/cli_hook.h"
 #include "cli/cli_listen.h"
+#include "cli/cli_request.h"
 #include "cli/cmd.h"
 #include <signal.h>
 #include <uv.h>

@@ -1,5 +1,11 @@
 /* replay: finished deliveries of one endpoint again. Always counts first (dry run), asks, then shows progress
  * with the time that is left. A replay goes on by itself: Ctrl-C ends the watching, not the replay. */
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_clock.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include <stdlib.h>
@@ -94,7 +100,7 @@ static int watch(struct th_cli *cli, const char *id)
         th_answer_free(&answer);
         if (over)
             return status;
-        th_cmd_sleep_ms(pause_ms);
+        th_cli_clock_sleep(pause_ms);
         pause_ms = pause_ms < 1000 ? pause_ms * 2 : 1000;
     }
 }

@@ -8,13 +8,16 @@
 #include "app/datadir.h"
 #include "base/alloc.h"
 #include "base/sync.h"
+#include "cli/cli.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include "engine/engine.h"
 #include "store/sqlite_backup.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

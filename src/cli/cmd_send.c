@@ -3,6 +3,13 @@
  * Why: the first thing that a newcomer does, and what a developer does a hundred times a day; so the data can
  * come from the argument, a file, standard input or the dialect's own sample, and single members can be
  * changed. Refuses: data that is no strict JSON (with line and column, before anything is sent). */
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_clock.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cmd.h"
 #include <stdlib.h>
 #include <time.h>
@@ -10,22 +17,6 @@
 
 #define DATA_MAX ((size_t)16 << 20)
 #define PATH_MAX_SEGMENTS 16
-
-int64_t th_cmd_mono_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-void th_cmd_sleep_ms(int64_t ms)
-{
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-    fflush(stdout);
-    nanosleep(&t, NULL);
-}
 
 /* ---- --set ---- */
 
@@ -327,10 +318,10 @@ static int wait_for(struct th_cli *cli, const char *id)
     if (!th_cli_duration(cli, "--timeout", 30000, &limit_ms))
         return TH_EXIT_USAGE;
     th_buf_init(&said, 1u << 20);
-    until = th_cmd_mono_ms() + limit_ms;
+    until = th_cli_clock_ms() + limit_ms;
     for (;;) {
         struct th_answer answer;
-        bool over = th_cmd_mono_ms() >= until;
+        bool over = th_cli_clock_ms() >= until;
         status = th_cli_call(cli, "GET", path, (struct th_span){0}, NULL, &answer);
         if (status)
             break;
@@ -340,7 +331,7 @@ static int wait_for(struct th_cli *cli, const char *id)
         th_answer_free(&answer);
         if (ended == all || over)
             break;
-        th_cmd_sleep_ms(pause_ms);
+        th_cli_clock_sleep(pause_ms);
         pause_ms = pause_ms < 500 ? pause_ms * 2 : 500;
     }
     th_buf_fini(&said);

@@ -1,4 +1,11 @@
 /* events, deliveries, attempts: what happened, as tables for people and JSON for programs. */
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_columns.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cmd.h"
 
 bool th_cmd_json(struct th_cli *cli, const struct th_answer *answer)
@@ -60,12 +67,12 @@ static int list_filtered(struct th_cli *cli, struct th_cmd_list list)
 
 static void event_row(void *ctx, struct th_json row)
 {
-    struct th_table *t = ctx;
+    struct th_columns *t = ctx;
 
-    th_table_add(t, th_cli_member(t->cli, row, "/id"));
-    th_table_add(t, th_cli_member(t->cli, row, "/type"));
-    th_table_add(t, th_cli_time(t->cli, row, "/created_at"));
-    th_table_add(t, th_cli_member(t->cli, row, "/delivery_count"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/id"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/type"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/created_at"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/delivery_count"));
 }
 
 int th_cmd_events(struct th_cli *cli)
@@ -77,19 +84,19 @@ int th_cmd_events(struct th_cli *cli)
 
 static void delivery_row(void *ctx, struct th_json row)
 {
-    struct th_table *t = ctx;
+    struct th_columns *t = ctx;
     const char *answer = th_cli_member(t->cli, row, "/last_attempt/status");
 
     if (answer[0] == '-')
         answer = th_cli_member(t->cli, row, "/last_attempt/outcome");
-    th_table_add(t, th_cli_member(t->cli, row, "/id"));
-    th_table_add(t, th_cli_member(t->cli, row, "/event_type"));
-    th_table_add(t, th_cli_member(t->cli, row, "/endpoint"));
-    th_table_add(t, th_cli_member(t->cli, row, "/status"));
-    th_table_add(t, th_cli_member(t->cli, row, "/attempt_count"));
-    th_table_add(t, answer);
-    th_table_add(t, th_cli_time(t->cli, row, "/created_at"));
-    th_table_add(t, th_cli_time(t->cli, row, "/next_attempt_at"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/id"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/event_type"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/endpoint"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/status"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/attempt_count"));
+    th_columns_add(t, answer);
+    th_columns_add(t, th_cli_time(t->cli, row, "/created_at"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/next_attempt_at"));
 }
 
 static const char *const delivery_heads[] = {"DELIVERY", "TYPE",   "ENDPOINT", "STATUS",
@@ -108,7 +115,7 @@ int th_cmd_event(struct th_cli *cli)
     struct th_answer answer;
     struct th_json deliveries, row;
     struct th_json_iter it;
-    struct th_table t;
+    struct th_columns t;
     int status = th_cli_call(cli, "GET", th_cli_path(cli, "/v1/events/%s", cli->args[0]), (struct th_span){0},
                              NULL, &answer);
 
@@ -120,14 +127,14 @@ int th_cmd_event(struct th_cli *cli)
                th_cli_time(cli, answer.json, "/created_at"));
         if (th_json_member(answer.json, TH_LIT("data"), &row))
             th_print_json(stdout, row);
-        th_table_init(&t, cli, 8, delivery_heads);
+        th_columns_init(&t, cli, 8, delivery_heads);
         if (th_json_member(answer.json, TH_LIT("deliveries"), &deliveries)) {
             th_json_iter(&it, deliveries);
             while (th_json_next(&it, NULL, &row))
                 delivery_row(&t, row);
         }
-        if (th_table_rows(&t))
-            th_table_print(&t);
+        if (th_columns_rows(&t))
+            th_columns_print(&t);
         else
             printf("no deliveries: no endpoint took this type\n");
     }
@@ -274,17 +281,17 @@ int th_cmd_delivery(struct th_cli *cli)
 
 static void attempt_row(void *ctx, struct th_json row)
 {
-    struct th_table *t = ctx;
+    struct th_columns *t = ctx;
     const char *answer = th_cli_member(t->cli, row, "/status");
 
-    th_table_add(t, th_cli_time(t->cli, row, "/time"));
-    th_table_add(t, th_cli_member(t->cli, row, "/delivery"));
-    th_table_add(t, th_cli_member(t->cli, row, "/event_type"));
-    th_table_add(t, th_cli_member(t->cli, row, "/endpoint"));
-    th_table_add(t, th_cli_member(t->cli, row, "/number"));
-    th_table_add(t, th_cli_member(t->cli, row, "/outcome"));
-    th_table_add(t, answer);
-    th_table_add(t, th_cli_member(t->cli, row, "/duration_ms"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/time"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/delivery"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/event_type"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/endpoint"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/number"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/outcome"));
+    th_columns_add(t, answer);
+    th_columns_add(t, th_cli_member(t->cli, row, "/duration_ms"));
 }
 
 int th_cmd_attempts(struct th_cli *cli)

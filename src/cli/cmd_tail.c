@@ -1,9 +1,13 @@
 /* tail: live attempts. On a terminal, keys show a delivery with request and answer, or send it again. */
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_client.h"
+#include "cli/cli_clock.h"
+#include "cli/cli_out.h"
 #include "cli/cli_tail.h"
 #include "cli/cmd.h"
 #include <poll.h>
 #include <signal.h>
-#include <unistd.h>
 
 static volatile sig_atomic_t stop_asked;
 
@@ -71,21 +75,21 @@ static void say_what(struct th_cli *cli, bool keys)
 
 static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t every_ms, int64_t for_ms)
 {
-    int64_t until = for_ms ? th_cmd_mono_ms() + for_ms : INT64_MAX;
+    int64_t until = for_ms ? th_cli_clock_ms() + for_ms : INT64_MAX;
     bool keys = !cli->json && cli->terminal && th_keys_open();
     int status = TH_EXIT_OK;
     bool away = false;
 
     say_what(cli, keys);
-    while (!stop_asked && th_cmd_mono_ms() < until) {
-        int64_t next = th_cmd_mono_ms() + every_ms;
+    while (!stop_asked && th_cli_clock_ms() < until) {
+        int64_t next = th_cli_clock_ms() + every_ms;
         status = th_tail_look(t, last);
         if (!lasts(t, status, &away))
             break;
-        while (!stop_asked && th_cmd_mono_ms() < next) {
+        while (!stop_asked && th_cli_clock_ms() < next) {
             struct pollfd wait[] = {{.fd = keys ? STDIN_FILENO : -1, .events = POLLIN},
                                     {.fd = STDOUT_FILENO}};
-            int64_t left = next - th_cmd_mono_ms();
+            int64_t left = next - th_cli_clock_ms();
             if (poll(wait, 2, left > 0 ? (int)left : 0) > 0 &&
                 ((wait[1].revents & (POLLERR | POLLHUP)) || (wait[0].revents && !act(t))))
                 stop_asked = 1; /* the reader of our output has gone, or q */

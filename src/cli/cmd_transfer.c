@@ -1,7 +1,9 @@
 /* What export and import share: lists that are kept, and what differs between two objects. Memory: rows are copied into cli->mem, which both commands exchange for one
  * tenant or one object at a time, so that it does not grow with the installation. */
 #include "cli/cmd_transfer.h"
-#include "cli/cmd.h"
+#include "cli/cli.h"
+#include "cli/cli_call.h"
+#include "cli/cli_member.h"
 #include <stdlib.h>
 
 bool th_transfer_member(struct th_json v, const char *name, struct th_json *out)

@@ -2,6 +2,10 @@
  * standard input or TENTERHOOK_SECRET, never from arguments. */
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "cli/cli.h"
+#include "cli/cli_field.h"
+#include "cli/cli_member.h"
+#include "cli/cli_out.h"
 #include "cli/cli_request.h"
 #include "cli/cmd.h"
 #include "lib/crypto.h"

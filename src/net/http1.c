@@ -17,6 +17,7 @@
  * control character is refused as soon as it is here (a TLS handshake sent to the plain port gets an answer).
  * On failure: BAD with a static English reason; nothing else of the result may be used. */
 #include "net/http1.h"
+#include "base/check.h"
 #include "core/guard.h"
 
 #define CLASS_TOKEN 1u  /* tchar */
@@ -452,6 +453,7 @@ enum th_http1_result th_http1_request(const char *p, size_t n, size_t *scanned, 
 
     *status = 400;
     *why = NULL;
+    TH_CHECK(*scanned <= n);
     r = find_end(p, n, false, scanned, used, why);
     if (r != TH_HTTP1_DONE)
         return r;
@@ -550,6 +552,7 @@ enum th_http1_result th_http1_answer(const char *p, size_t n, size_t *scanned, s
 
     *why = NULL;
     th_buf_reset(mended);
+    TH_CHECK(*scanned <= n);
     r = find_end(p, n, true, scanned, used, why);
     if (r != TH_HTTP1_DONE)
         return r;

@@ -8,6 +8,7 @@
  * taken and noted (`odd`), because the payload is plain all the same. Invariants: 1. `left` counts payload bytes only in state DATA. 2. Same result for
  * every way of cutting the input. On failure: BAD; the decoder must not be used again. The caller bounds the
  * sum of the payload. */
+#include "base/check.h"
 #include "net/http1.h"
 
 #define LINE_MAX 1024
@@ -264,6 +265,7 @@ enum th_http1_result th_http1_chunked(struct th_http1_chunked *c, const char *p,
 {
     size_t i = 0;
 
+    TH_CHECK(c->state <= FINISHED && (c->state != DATA || c->left > 0));
     *data = th_span(p, 0);
     *why = NULL;
     while (i < n && c->state != FINISHED) {

@@ -9,6 +9,7 @@
  * beginning as well. */
 #include "net/inflate.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include <zlib.h>
 
 static void *get(void *unused, unsigned items, unsigned size)
@@ -68,6 +69,7 @@ bool th_inflate(struct th_span coding, struct th_span body, struct th_buf *out, 
 {
     bool ok = false;
 
+    TH_CHECK(out->n <= out->max);
     *whole = false;
     th_buf_reset(out);
     if (body.n == 0)

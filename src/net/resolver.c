@@ -15,6 +15,7 @@
  *
  * Failure: name-server failures are not remembered (TH_RETRY each time). */
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "net/http_client.h"
@@ -112,6 +113,7 @@ static void waiter_free(struct resolver *r, struct waiter *w)
 /* The result is set; done() comes with the next turn. */
 static void waiter_end(struct resolver *r, struct waiter *w, enum th_error e)
 {
+    TH_CHECK(!w->has_ended && w->req->impl == w);
     th_heap_remove(&r->timers, &w->timer);
     th_list_remove(&w->link);
     th_list_append(&r->ended, &w->link);
