@@ -31,7 +31,7 @@ size_t th_hmac_sign(const struct th_hmac *h, const struct th_bytes *pieces, unsi
 struct th_ed25519 *th_ed25519_new(const uint8_t seed[32]);
 /** Wipes; NULL is none. */
 void th_ed25519_free(struct th_ed25519 *k);
-/** (hot) Signs the concatenation. False on an OpenSSL failure. Not for two threads at once. */
+/** (hot) Signs the concatenation. False on an OpenSSL failure. Thread-safe for one `k`. */
 bool th_ed25519_sign(struct th_ed25519 *k, const struct th_bytes *pieces, unsigned count, uint8_t out[64]);
 /** One signature over one run of bytes; allocates nothing of its own. False on an OpenSSL failure. */
 bool th_ed25519_sign_one(const uint8_t seed[32], const void *msg, size_t n, uint8_t out[64]);

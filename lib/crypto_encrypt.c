@@ -38,10 +38,11 @@ static uint8_t *join(const struct th_bytes *pieces, unsigned count, size_t *n)
 }
 
 /* OpenSSL computes the public point with the key, which takes as long as a signature: once, when the first is
- * asked for, so that a start with many secrets need not wait for it. */
+ * asked for, so that a start with many secrets need not wait for it. Of threads that ask at the same time each computes one, and
+ * all take that of the first: nothing but the pointer is written, and that once. */
 struct th_ed25519 {
     EVP_PKEY *key;
-    uint8_t seed[32]; /* until there is a key */
+    uint8_t seed[32];
 };
 
 struct th_ed25519 *th_ed25519_new(const uint8_t seed[32])
@@ -64,14 +65,18 @@ void th_ed25519_free(struct th_ed25519 *k)
     free(k);
 }
 
-static bool make_key(struct th_ed25519 *k)
+/* NULL: OpenSSL failed. */
+static EVP_PKEY *key_of(struct th_ed25519 *k)
 {
-    if (!k->key) {
-        k->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, k->seed, sizeof k->seed);
-        if (k->key)
-            OPENSSL_cleanse(k->seed, sizeof k->seed);
-    }
-    return k->key != NULL;
+    EVP_PKEY *key = __atomic_load_n(&k->key, __ATOMIC_ACQUIRE), *there = NULL;
+
+    if (key)
+        return key;
+    key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, k->seed, sizeof k->seed);
+    if (!key || __atomic_compare_exchange_n(&k->key, &there, key, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return key;
+    EVP_PKEY_free(key);
+    return there;
 }
 
 bool th_ed25519_sign(struct th_ed25519 *k, const struct th_bytes *pieces, unsigned count, uint8_t out[64])
@@ -79,7 +84,8 @@ bool th_ed25519_sign(struct th_ed25519 *k, const struct th_bytes *pieces, unsign
     size_t n = 0, sig_len = 64;
     uint8_t *joined = join(pieces, count, &n);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = joined && ctx && make_key(k) && EVP_DigestSignInit(ctx, NULL, NULL, NULL, k->key) == 1 &&
+    EVP_PKEY *key = key_of(k);
+    bool ok = joined && ctx && key && EVP_DigestSignInit(ctx, NULL, NULL, NULL, key) == 1 &&
               EVP_DigestSign(ctx, out, &sig_len, joined, n) == 1 && sig_len == 64;
 
     EVP_MD_CTX_free(ctx);

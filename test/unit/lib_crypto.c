@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 static const char *hex(const uint8_t *p, size_t n)
 {
@@ -137,6 +138,55 @@ static void test_ed25519_known(void **state)
     }
 }
 
+/* Threads that sign with one key for the first time: each signature is right, whoever makes the key. */
+struct signer {
+    pthread_t thread;
+    pthread_barrier_t *start;
+    struct th_ed25519 **keys;
+    uint8_t sigs[50][64];
+    bool ok;
+};
+
+static void *sign(void *arg)
+{
+    struct signer *s = arg;
+    struct th_bytes message = {"message", 7};
+
+    s->ok = true;
+    for (unsigned i = 0; i < 50; i++) {
+        (void)pthread_barrier_wait(s->start);
+        s->ok = th_ed25519_sign(s->keys[i], &message, 1, s->sigs[i]) && s->ok;
+    }
+    return NULL;
+}
+
+static void test_ed25519_of_threads(void **state)
+{
+    static struct signer signers[4];
+    struct th_ed25519 *keys[50];
+    uint8_t seed[32] = {1}, public[32];
+    pthread_barrier_t start;
+    (void)state;
+
+    assert_true(th_ed25519_public(seed, public));
+    for (unsigned i = 0; i < 50; i++)
+        keys[i] = th_ed25519_new(seed);
+    assert_int_equal(pthread_barrier_init(&start, NULL, 4), 0);
+    for (unsigned k = 0; k < 4; k++) {
+        signers[k] = (struct signer){.start = &start, .keys = keys};
+        assert_int_equal(pthread_create(&signers[k].thread, NULL, sign, &signers[k]), 0);
+    }
+    for (unsigned k = 0; k < 4; k++) {
+        assert_int_equal(pthread_join(signers[k].thread, NULL), 0);
+        assert_true(signers[k].ok);
+        for (unsigned i = 0; i < 50; i++)
+            assert_true(th_ed25519_verify(public, "message", 7, signers[k].sigs[i]));
+    }
+    for (unsigned i = 0; i < 50; i++)
+        th_ed25519_free(keys[i]); /* a key that lost the race would be a leak */
+    (void)pthread_barrier_destroy(&start);
+}
+
 /* The GCM specification's test cases 13 and 14, and what a changed bit anywhere does. */
 static void test_encrypt(void **state)
 {
@@ -182,9 +232,9 @@ static void test_equal_and_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sha256),           cmocka_unit_test(test_hmac_known),
-        cmocka_unit_test(test_ed25519_known),    cmocka_unit_test(test_encrypt),
-        cmocka_unit_test(test_equal_and_random),
+        cmocka_unit_test(test_sha256),        cmocka_unit_test(test_hmac_known),
+        cmocka_unit_test(test_ed25519_known), cmocka_unit_test(test_ed25519_of_threads),
+        cmocka_unit_test(test_encrypt),       cmocka_unit_test(test_equal_and_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
