@@ -209,7 +209,8 @@ static enum sq_next up_next(struct sq_pager *p, uint64_t *no)
 
     if (sq_budget_spent(&p->budget))
         return SQ_NEXT_SPENT;
-    next = look_up_number(p, (enum sq_reader_statement)(SQ_R_OLDEST_FROM + (int)p->src.run_kind), p->src.pos + 1);
+    next = look_up_number(p, (enum sq_reader_statement)(SQ_R_OLDEST_FROM + (int)p->src.run_kind),
+                          p->src.pos + 1);
     if (!next)
         return SQ_NEXT_END;
     *no = p->src.pos = next;
