@@ -45,10 +45,11 @@ static void close_handles(struct th_app *a)
 {
     stop_signals(SIG_BLOCK); /* the end is certain: another signal must not turn it into a kill */
 
-    uv_handle_t *handles[] = {
-        (uv_handle_t *)&a->wake,  (uv_handle_t *)&a->check, (uv_handle_t *)&a->idle,
-        (uv_handle_t *)&a->timer, (uv_handle_t *)&a->grace, (uv_handle_t *)&a->term,
-        (uv_handle_t *)&a->intr,  (uv_handle_t *)&a->hup,   (uv_handle_t *)&a->watchdog};
+    uv_handle_t *handles[] = {(uv_handle_t *)&a->wake,  (uv_handle_t *)&a->prepare,
+                              (uv_handle_t *)&a->check, (uv_handle_t *)&a->idle,
+                              (uv_handle_t *)&a->timer, (uv_handle_t *)&a->grace,
+                              (uv_handle_t *)&a->term,  (uv_handle_t *)&a->intr,
+                              (uv_handle_t *)&a->hup,   (uv_handle_t *)&a->watchdog};
 
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++)
         if (handles[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handles[i]))
@@ -68,6 +69,7 @@ static void close_network(struct th_app *a)
     if (a->server) /* no request waits for an answer any more: the engine is idle */
         th_http_server_free(a->server);
     a->server = NULL;
+    uv_prepare_stop(&a->prepare);
     uv_check_stop(&a->check);
     uv_idle_stop(&a->idle);
     uv_timer_stop(&a->timer);
@@ -167,15 +169,6 @@ static void on_wake(uv_async_t *w)
     (void)w;
 }
 
-static int64_t thread_us(void)
-{
-    struct timespec t;
-
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0)
-        return 0;
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static void turn(struct th_app *a)
 {
     struct th_mono next;
@@ -220,17 +213,24 @@ static void turn(struct th_app *a)
     }
 }
 
-/* A turn is what lies between two ends of this: everybody else waits for it. Starting is not one. */
+static void on_prepare(uv_prepare_t *p)
+{
+    struct th_app *a = p->data;
+
+    th_turn_clock_look(&a->turns, &a->loop);
+}
+
+/* A turn is what lies between two ends of this: everybody else waits for it. */
 static void on_check(uv_check_t *c)
 {
     struct th_app *a = c->data;
-    int64_t now_us;
+    bool was_announced = a->announced;
 
     turn(a);
-    now_us = thread_us();
-    if (a->turned_us && a->announced)
-        th_observe(&a->metrics, TH_H_LOOP_TURN, now_us - a->turned_us);
-    a->turned_us = now_us;
+    if (was_announced)
+        th_turn_clock_end(&a->turns, &a->loop, &a->metrics);
+    else if (a->announced) /* starting is no turn */
+        th_turn_clock_begin(&a->turns);
 }
 
 static void on_hup(uv_signal_t *s, int number)
@@ -252,6 +252,7 @@ static void on_watchdog(uv_timer_t *t)
 static void setup_loop(struct th_app *a)
 {
     uv_async_init(&a->loop, &a->wake, on_wake);
+    uv_prepare_init(&a->loop, &a->prepare);
     uv_check_init(&a->loop, &a->check);
     uv_idle_init(&a->loop, &a->idle);
     uv_timer_init(&a->loop, &a->timer);
@@ -260,7 +261,8 @@ static void setup_loop(struct th_app *a)
     uv_signal_init(&a->loop, &a->term);
     uv_signal_init(&a->loop, &a->intr);
     uv_signal_init(&a->loop, &a->hup);
-    a->check.data = a->timer.data = a->grace.data = a->term.data = a->intr.data = a->hup.data = a;
+    a->prepare.data = a->check.data = a->timer.data = a->grace.data = a->term.data = a->intr.data =
+        a->hup.data = a;
 }
 
 static void run(struct th_app *a)
@@ -269,6 +271,7 @@ static void run(struct th_app *a)
 
     if (every_ms)
         uv_timer_start(&a->watchdog, on_watchdog, 0, every_ms);
+    uv_prepare_start(&a->prepare, on_prepare);
     uv_check_start(&a->check, on_check);
     uv_signal_start(&a->term, on_signal, SIGTERM);
     uv_signal_start(&a->intr, on_signal, SIGINT);

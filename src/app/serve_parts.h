@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "app/live.h"
 #include "app/serve.h"
+#include "app/turn_clock.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include <uv.h>
@@ -25,12 +26,13 @@ struct th_app {
     bool reloads; /* SIGHUP came; it waits for the change of settings under way */
     uv_loop_t loop;
     uv_async_t wake;
+    uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t idle;
     uv_timer_t timer, grace, watchdog;
     uv_signal_t term, intr, hup;
     uint64_t timer_at;
-    int64_t turned_us; /* of the thread's processor time, at the end of the last turn */
+    struct th_turn_clock turns;
     struct th_metrics metrics;
     struct th_store *store;
     struct th_transport *transport;

@@ -56,12 +56,17 @@ static unsigned bucket_of(enum th_histogram h, uint64_t us)
     return i < TH_HISTOGRAM_BUCKETS ? i : TH_HISTOGRAM_BUCKETS;
 }
 
-void th_observe(struct th_metrics *m, enum th_histogram h, int64_t us)
+void th_observe_many(struct th_metrics *m, enum th_histogram h, int64_t us, unsigned n)
 {
     uint64_t v = us > 0 ? (uint64_t)us : 0;
 
-    atomic_fetch_add_explicit(&m->histogram[h].bucket[bucket_of(h, v)], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&m->histogram[h].sum_us, v, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->histogram[h].bucket[bucket_of(h, v)], n, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->histogram[h].sum_us, v * n, memory_order_relaxed);
+}
+
+void th_observe(struct th_metrics *m, enum th_histogram h, int64_t us)
+{
+    th_observe_many(m, h, us, 1);
 }
 
 /* ---- of all threads ---- */

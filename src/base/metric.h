@@ -151,6 +151,8 @@ void th_observe(struct th_metrics *m, enum th_histogram h, int64_t us);
  * gauges are added up, so that a gauge may go up in one thread and down in another; of the gauges that cannot be added the largest
  * counts, or that of `first` (metric.c). Before `more` is used by another thread; both live as long as they are written. */
 void th_metrics_join(struct th_metrics *first, struct th_metrics *more);
+/** Records n durations of so many microseconds each. */
+void th_observe_many(struct th_metrics *m, enum th_histogram h, int64_t us, unsigned n);
 /** Appends the Prometheus text exposition format 0.0.4. */
 void th_metrics_write(struct th_metrics *first, struct th_buf *out);
 #endif
