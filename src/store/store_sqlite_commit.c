@@ -14,6 +14,7 @@
  * A full disk: the group is rolled back, the ballast file is given up so that settles still commit, accepts
  * and settings are refused with TH_FULL until a PROBE finds room to make the ballast again. */
 #include "base/log.h"
+#include "store/sqlite_vfs.h"
 #include "store/store_sqlite_threads.h"
 #include <errno.h>
 #include <sys/prctl.h>
@@ -438,10 +439,12 @@ static bool wait_for_work(struct sq_store *s)
         }
         s->sleeping = true;
         s->timed = s->queued || !waited;
-        if (s->timed)
+        if (s->timed) {
             waited = pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT;
-        else
+        } else {
+            sq_vfs_rest(s->writer.db);
             pthread_cond_wait(&s->wake, &s->lock);
+        }
         /* woken from the untimed sleep by a first settle: it gets its time of company */
         if (!s->timed)
             waited = false;
@@ -488,6 +491,8 @@ bool sq_is_urgent(const struct th_op *op)
 void sq_submit_writes(struct sq_store *s, struct th_op *first, struct th_op **tail, uint32_t count,
                       uint32_t urgent)
 {
+    bool wake;
+
     if (s->metrics)
         th_gauge_add(s->metrics, TH_G_STORE_QUEUE, count);
     *tail = NULL;
@@ -496,11 +501,12 @@ void sq_submit_writes(struct sq_store *s, struct th_op *first, struct th_op **ta
     s->tail = tail;
     s->queued += count;
     s->urgent += urgent;
-    if (s->sleeping && (urgent || s->queued >= SETTLE_COUNT || !s->timed)) {
+    wake = s->sleeping && (urgent || s->queued >= SETTLE_COUNT || !s->timed);
+    if (wake)
         s->sleeping = false;
-        pthread_cond_signal(&s->wake);
-    }
     pthread_mutex_unlock(&s->lock);
+    if (wake) /* not before: it would wake up to wait for the lock */
+        pthread_cond_signal(&s->wake);
 }
 
 void sq_submit_write(struct sq_store *s, struct th_op *op)

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/sync.h"
 #include "store/migrations.h"
+#include "store/sqlite_vfs.h"
 #include "store/store_sqlite_int.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -318,7 +319,7 @@ static enum th_error judge_content(const struct sq_path *path, sqlite3 *db, char
 
 static int open_db(const char *file, int flags, sqlite3 **db)
 {
-    int rc = sqlite3_open_v2(file, db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
+    int rc = sqlite3_open_v2(file, db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, sq_vfs());
 
     if (rc == SQLITE_OK) {
         sqlite3_extended_result_codes(*db, 1);

@@ -13,6 +13,7 @@
  * handed over behind the writes that it shows: the writer hands them over right after the commit that makes them visible. */
 #include "base/log.h"
 #include "store/store_sqlite_threads.h"
+#include <sched.h>
 #include <sys/prctl.h>
 
 static bool is_read(const struct th_op *op)
@@ -33,17 +34,19 @@ static bool is_list(const struct th_op *op)
 /** Hands a list of ops to their session. */
 void sq_hand_over(struct th_session *s, struct th_op *first, struct th_op **tail)
 {
-    bool was_empty;
+    bool wake;
 
     *tail = NULL;
     pthread_mutex_lock(&s->lock);
-    was_empty = s->done == NULL;
+    wake = s->done == NULL && s->wake.fn && s->attached;
     *s->done_tail = first;
     s->done_tail = tail;
-    /* under the lock, so that no wake comes after the session was detached */
-    if (was_empty && s->wake.fn && s->attached)
-        s->wake.fn(s->wake.ctx);
+    atomic_fetch_add(&s->waking, wake);
     pthread_mutex_unlock(&s->lock);
+    if (!wake)
+        return;
+    s->wake.fn(s->wake.ctx); /* without the lock: whom it wakes would wait for that */
+    atomic_fetch_sub(&s->waking, 1);
 }
 
 /* ---- readers ---- */
@@ -198,6 +201,7 @@ void sq_session_detach(struct th_session *session)
 {
     pthread_mutex_lock(&session->lock);
     session->attached = false;
-    session->wake.fn = NULL;
     pthread_mutex_unlock(&session->lock);
+    while (atomic_load(&session->waking)) /* no wake comes after this call */
+        sched_yield();
 }

@@ -21,6 +21,7 @@ struct th_session {
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
     struct th_op *done, **done_tail;
+    atomic_uint waking; /* threads that are about to call wake.fn, or do */
 };
 
 struct sq_store {
