@@ -82,13 +82,14 @@ struct th_conn {
     struct th_addr peer;
     uint8_t state;                                          /* enum th_conn_state */
     bool eof, reading, processing, counted, ending, closed; /* ending: the present answer is the last */
-    bool preface; /* a PROXY header may come (http_server_preface.c) */
-    bool extra;   /* above max_connections: for vital requests only */
-    bool resumes; /* it was held, and its turn has come */
-    bool unread;  /* the request is being judged: its body has not been read */
-    bool skip;    /* its body is thrown away */
-    bool waited;  /* it was held once because it is `extra`, */
-    bool waits;   /* and other servers look for a place for it */
+    bool preface;      /* a PROXY header may come (http_server_preface.c) */
+    bool extra;        /* above max_connections: for vital requests only */
+    bool resumes;      /* it was held, and its turn has come */
+    bool unread;       /* the request is being judged: its body has not been read */
+    bool skip;         /* its body is thrown away */
+    bool waited;       /* it was held once because it is `extra`, */
+    bool waits;        /* and other servers look for a place for it, */
+    uint64_t question; /* which is this one */
 
     /* Between servers (http_server_move.c). */
     bool moves;  /* to the server `to`, in its next turn */
@@ -159,6 +160,8 @@ struct th_http_shared {
     pthread_mutex_t lock;
     bool draining;                                  /* a server is; no connection is moved any more */
     unsigned coming[TH_HTTP_SERVERS];               /* connections on their way to a server */
+    uint64_t asked;                                 /* the newest question for a place */
+    uint64_t looked[TH_HTTP_SERVERS];               /* up to which a server has looked for one */
     struct th_http_server *server[TH_HTTP_SERVERS]; /* those that can be asked to look after places */
 };
 
@@ -272,9 +275,13 @@ void th_server_budget_give(struct th_budget *b, size_t n);
 /* Counts one connection towards max_connections; false: they are as many already. */
 bool th_server_shared_count(struct th_http_server *s);
 void th_server_shared_uncount(struct th_http_server *s);
-/* One more waits for a place, and every server looks whether it can make one; or one less. */
-void th_server_shared_wait(struct th_http_server *s);
+/* One more waits for a place, and every server looks whether it can make one: the number of the question. Or one less. */
+uint64_t th_server_shared_wait(struct th_http_server *s);
 void th_server_shared_waited(struct th_http_server *s);
+/* The newest question. */
+uint64_t th_server_shared_asked(struct th_http_server *s);
+/* This server has done what it can for all questions up to this one. Gives the one up to which all servers have. */
+uint64_t th_server_shared_looked(struct th_http_server *s, uint64_t number);
 /* Places that there are, and that have to be made for all that wait to have one. */
 unsigned th_server_shared_left(const struct th_http_server *s);
 unsigned th_server_shared_wanted(const struct th_http_server *s);
@@ -344,7 +351,7 @@ bool th_peers_promote(struct th_conn *c);
 /* The request on a connection that is `extra` waits for a place, or no longer. */
 void th_peers_wait(struct th_conn *c);
 void th_peers_give_up(struct th_conn *c);
-/* Another server has found no place, or has made one. */
+/* Another server has found no place, has made one, or has looked for one. */
 void th_peers_on_asked(uv_async_t *asked);
 /* It was at work a moment ago. */
 void th_peers_used(struct th_conn *c);

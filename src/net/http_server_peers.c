@@ -9,7 +9,7 @@
  *
  * Several servers of a process have their places together. Keyless connections are all on the server that accepted them, because
  * no others are moved, so what is counted by address is here. Where the one that gives way has to be another server's, that
- * one is asked; whoever comes waits for the answer, for as long as a request may be held, on an extra place.
+ * one is asked; whoever comes waits on an extra place until a place is there, or all servers have looked and have none.
  *
  * Invariants: 1. The connections that count towards max_connections, which http_server_shared.c sees to, are those with `counted`. 2. `keyless` and
  * the lists of addresses are in the order of the last answer, or of the beginning. 3. An address is in the map exactly
@@ -106,7 +106,7 @@ bool th_peers_admit(struct th_conn *c)
 void th_peers_wait(struct th_conn *c)
 {
     c->waits = true;
-    th_server_shared_wait(c->server);
+    c->question = th_server_shared_wait(c->server);
 }
 
 void th_peers_give_up(struct th_conn *c)
@@ -142,15 +142,16 @@ bool th_peers_promote(struct th_conn *c)
 void th_peers_on_asked(uv_async_t *asked)
 {
     struct th_http_server *s = asked->data;
+    uint64_t question = th_server_shared_asked(s), answered;
 
     while (th_server_shared_wanted(s) && cut_idle(s))
         ;
-    if (!th_server_shared_left(s))
-        return;
+    answered = th_server_shared_looked(s, question);
     for (struct th_list *l = s->extras.next; l != &s->extras; l = l->next) {
         struct th_conn *c = TH_CONTAINER(l, struct th_conn, keyless);
 
-        if (c->waits && c->state == TH_CONN_HELD && !c->resumes) {
+        if (c->waits && c->state == TH_CONN_HELD && !c->resumes &&
+            (c->question <= answered || th_server_shared_left(s))) {
             c->resumes = true;
             th_conn_make_ready(c);
         }

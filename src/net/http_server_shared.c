@@ -32,11 +32,12 @@ void th_http_shared_free(struct th_http_shared *shared)
     th_free(shared);
 }
 
-/* Half of it is for shares; one that is alone has everything. */
+/* An eighth of it is for shares, so that one server can have most of it while the others need nothing. One that is alone has
+ * everything. */
 static void split(struct th_budget *b, size_t most, unsigned servers, _Atomic size_t *beyond)
 {
     b->own = 0;
-    b->share = servers == 1 ? most : most / 2 / servers;
+    b->share = servers == 1 ? most : most / 8 / servers;
     b->rest = most - b->share * servers;
     b->beyond = beyond;
 }
@@ -109,14 +110,12 @@ bool th_server_shared_count(struct th_http_server *s)
     return true;
 }
 
-/* Every server looks after places: some make one, some take it. */
-static void ask(struct th_http_shared *shared)
+/* Has every server look after places: some make one, some take it. Under the lock. */
+static void wake_all(struct th_http_shared *shared)
 {
-    (void)pthread_mutex_lock(&shared->lock);
     for (unsigned i = 0; i < shared->servers; i++)
         if (shared->server[i])
             (void)uv_async_send(&shared->server[i]->asked);
-    (void)pthread_mutex_unlock(&shared->lock);
 }
 
 void th_server_shared_uncount(struct th_http_server *s)
@@ -124,14 +123,51 @@ void th_server_shared_uncount(struct th_http_server *s)
     unsigned before = atomic_fetch_sub(&s->shared->counted, 1);
 
     TH_CHECK(before > 0);
-    if (atomic_load(&s->shared->waiting))
-        ask(s->shared);
+    if (!atomic_load(&s->shared->waiting))
+        return;
+    (void)pthread_mutex_lock(&s->shared->lock);
+    wake_all(s->shared);
+    (void)pthread_mutex_unlock(&s->shared->lock);
 }
 
-void th_server_shared_wait(struct th_http_server *s)
+uint64_t th_server_shared_wait(struct th_http_server *s)
 {
-    atomic_fetch_add(&s->shared->waiting, 1);
-    ask(s->shared);
+    struct th_http_shared *shared = s->shared;
+    uint64_t number;
+
+    atomic_fetch_add(&shared->waiting, 1);
+    (void)pthread_mutex_lock(&shared->lock);
+    number = ++shared->asked;
+    wake_all(shared);
+    (void)pthread_mutex_unlock(&shared->lock);
+    return number;
+}
+
+uint64_t th_server_shared_asked(struct th_http_server *s)
+{
+    uint64_t number;
+
+    (void)pthread_mutex_lock(&s->shared->lock);
+    number = s->shared->asked;
+    (void)pthread_mutex_unlock(&s->shared->lock);
+    return number;
+}
+
+uint64_t th_server_shared_looked(struct th_http_server *s, uint64_t number)
+{
+    struct th_http_shared *shared = s->shared;
+    uint64_t all = number;
+
+    (void)pthread_mutex_lock(&shared->lock);
+    if (shared->looked[s->options.number] != number) {
+        shared->looked[s->options.number] = number;
+        wake_all(shared);
+    }
+    for (unsigned i = 0; i < shared->servers; i++)
+        if (shared->server[i] && shared->looked[i] < all)
+            all = shared->looked[i];
+    (void)pthread_mutex_unlock(&shared->lock);
+    return all;
 }
 
 void th_server_shared_waited(struct th_http_server *s)

@@ -699,13 +699,14 @@ static void answer_kept(struct side *side, void *arg)
     answer(side, side->kept);
 }
 
-/* All are at work, one of them on the other server: nobody gives way. */
+/* All are at work, on the other server: nobody gives way, and that is told as soon as that server has looked. */
 static void test_no_place_anywhere(void **state)
 {
-    struct th_http_server_options options = {.max_connections = 1, .hold_ms = 200};
+    struct th_http_server_options options = {.max_connections = 1, .hold_ms = 10000};
     struct world w;
     struct client a, b;
     char text[1000];
+    uint64_t began;
 
     (void)state;
     open_world(&w, &options);
@@ -717,8 +718,10 @@ static void test_no_place_anywhere(void **state)
     assert_int_equal(hear_answer(&b, text, sizeof text), 200);
     hang_up(&b);
     b = connect_to(&w);
+    began = uv_hrtime();
     get(&b, "/hello");
     assert_int_equal(hear_answer(&b, text, sizeof text), 503);
+    assert_true(uv_hrtime() - began < 5000000000);
     assert_non_null(strstr(text, "too many connections"));
     hang_up(&b);
     post(&w.side[1], answer_kept, NULL);
