@@ -20,7 +20,7 @@ RUN = ["README.md", "docs/quick-start.md", "docs/concepts.md", "docs/sending.md"
        "docs/troubleshooting.md"]
 MACHINE = ["docs/operating.md", "docs/deployment.md"]  # with a machine's folders and systemd, see Machine
 RUN_ELSEWHERE = ["docs/cli.md", "docs/receiving.md"]  # by test_cli.py and test_library.py
-LINKED = sorted({"README.md", *RUN, *MACHINE, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))})
+LINKED = sorted({"README.md", "CONTRIBUTING.md", "SECURITY.md", *RUN, *MACHINE, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))})
 KEY = "operator-key-of-the-documentation-tests"
 
 
@@ -215,6 +215,29 @@ def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "README.md").read_text()
     for path in (ROOT / "docs").glob("*.md"):
         assert path.name == "README.md" or f"]({path.name})" in index, f"docs/README.md does not name {path.name}"
+
+
+def test_every_option_is_in_the_table():
+    """What people write in the environment and in the file, and the page that describes it."""
+    page = (ROOT / "docs" / "operating.md").read_text()
+    rows = re.findall(r'\bX\((\w+), \w+, (?:NULL|"[^"]*"), (?:NULL|"([^"]*)"), (?:NULL|"([^"]*)"),',
+                      (ROOT / "src" / "options" / "options.h").read_text())
+    assert len(rows) > 30
+    for name, environment, key in rows:
+        for word in filter(None, (environment, key)):
+            assert re.search(rf"`{re.escape(word)}(_file)?`", page), f"docs/operating.md does not name {word} (option {name})"
+
+
+def test_the_page_about_adding_names_files_that_exist():
+    """Also those that it only outlines, such as src/cli/cmd_….c."""
+    folder, count = ROOT, 0
+    for line in (ROOT / "docs" / "adding.md").read_text().splitlines():
+        cells = re.match(r"\| (`[^|]*`) \|", line)
+        for name in re.findall(r"`([^`]+)`", cells[1]) if cells else ():
+            path = ROOT / name if "/" in name else folder / name  # a name alone: beside the one before
+            folder, count = path.parent, count + 1
+            assert list(path.parent.glob(path.name.replace("…", "*") or "*")), f"docs/adding.md: there is no {name}"
+    assert count > 40
 
 
 def reference_tool():
