@@ -38,7 +38,7 @@ static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
     const struct th_key *k;
 
     if (r->operator_key)
-        return TH_LIT("operator");
+        return r->key_id.n ? r->key_id : TH_LIT("operator");
     if (r->key_no) /* without a bound tenant the request was refused in its first turn */
         t = r->tenant_id_len ? th_api_request_tenant(r) : r->key_owner;
     for (unsigned at = UINT_MAX; t && (k = th_engine_key_below(r->api->engine, t, &at));)
@@ -91,17 +91,16 @@ void th_api_audit(struct th_api_req *r, unsigned status)
     th_addr_format(&client, th_api_request_client(r));
     object = object_id(r);
     tenant = th_api_request_tenant_id(r);
-    if (!tenant.n && (r->route->flags & TH_R_OPERATOR) &&
-        r->param[0].n) /* routes that name the tenant in the path */
+    if (!tenant.n && strncmp(r->route->path, "/v1/tenants/", 12) == 0)
         tenant = r->param[0];
     th_log(TH_LOG_INFO, "audit", TH_KC("operation", r->route->id),
            TH_KC("result", status < 400   ? r->dry_run ? "checked" : "done"
                            : status < 500 ? "refused"
                                           : "failed"),
-           TH_KI("status", status), TH_KS("key", key_id(r, &id)), TH_KS("tenant", at_most(tenant)),
-           TH_KS("object", at_most(object)), TH_KS("from", th_buf_view(&from)),
-           TH_KS("client", th_buf_view(&client)), TH_KI("repeated", r->repeated),
-           TH_KC("request_id", r->x->request_id));
+           TH_KI("status", status), TH_KS("key", key_id(r, &id)), TH_KS("key_name", at_most(r->key_name)),
+           TH_KS("tenant", at_most(tenant)), TH_KS("object", at_most(object)),
+           TH_KS("from", th_buf_view(&from)), TH_KS("client", th_buf_view(&client)),
+           TH_KI("repeated", r->repeated), TH_KC("request_id", r->x->request_id));
     th_buf_fini(&id);
     th_buf_fini(&from);
     th_buf_fini(&client);

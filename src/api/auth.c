@@ -1,8 +1,8 @@
 /* Who asks: the key's text is hashed, and the hash is looked up, so that no comparison depends on secret
- * bytes (RFC 6750 for the form of the header). A tenant's key acts for its tenant; the operator's key for the
+ * bytes (RFC 6750 for the form of the header). A tenant's key acts for its tenant; an operator's key for the
  * one that Tenterhook-Tenant names, else for that of the object whose id it gives (owner.c), else for "default".
  *
- * Refused: no key or an unknown one (401), a key without the scope (403), a tenant that does not exist (404),
+ * Refused: no key or an unknown one (401), a key without the scope or the role (403), a tenant that does not exist (404),
  * more than the rates allow (429).
  * What a key may not touch is 404 as if it did not exist; the handlers see to that by looking up within the
  * tenant. */
@@ -14,6 +14,7 @@
 #include "api/owner.h"
 #include "api/request.h"
 #include "api/route.h"
+#include "api/state.h"
 #include "engine/engine.h"
 
 static bool choose_tenant(struct th_api_req *r, const struct th_key *key)
@@ -40,13 +41,51 @@ static const char *scope_name(unsigned scope)
                                      : "webhooks:manage";
 }
 
-bool th_api_auth(struct th_api_req *r)
+/* A tenant's key needs the route's scope, an operator's key at least its role. A route that names neither is for nobody. */
+static bool is_allowed(struct th_api_req *r, const struct th_key *key)
 {
     const struct th_api_route *route = r->route;
-    const struct th_key *key;
-    unsigned scopes;
 
-    if (route->flags & TH_R_PUBLIC)
+    if (key->role) {
+        if (route->role && key->role >= route->role)
+            return true;
+        r->needed_role = th_role_name((enum th_role)route->role);
+        th_api_fail(r, 403, "this needs an operator's key with the role %s; the key has the role %s",
+                    r->needed_role, th_role_name(key->role));
+        return false;
+    }
+    if (r->scopes & route->scope)
+        return true;
+    if (!route->scope)
+        th_api_fail(r, 403, "this needs the operator's key");
+    else
+        th_api_fail(r, 403, "the key lacks the scope %s", scope_name(route->scope));
+    return false;
+}
+
+/* Which of the operator's keys it is, for the audit log: it may have ended when the line is written. */
+static bool note_key(struct th_api_req *r, const struct th_key *key)
+{
+    struct th_buf id;
+    bool ok;
+
+    if (!key->role || key->role == TH_ROLE_ROOT)
+        return true;
+    th_buf_init(&id, 128);
+    th_engine_key_id(r->api->engine, key, &id);
+    ok = !id.failed && th_arena_copy(&r->mem, th_buf_view(&id), &r->key_id) &&
+         th_arena_copy(&r->mem, key->note, &r->key_name);
+    th_buf_fini(&id);
+    if (!ok)
+        th_api_fail_nomem(r);
+    return ok;
+}
+
+bool th_api_auth(struct th_api_req *r)
+{
+    const struct th_key *key;
+
+    if (r->route->flags & TH_R_PUBLIC)
         return true;
     key = th_api_key(r);
     if (!key) {
@@ -59,21 +98,15 @@ bool th_api_auth(struct th_api_req *r)
         return false;
     }
     th_api_guess_right(r, key);
-    scopes = key->scopes | (key->scopes & TH_SCOPE_MANAGE ? TH_SCOPE_READ | TH_SCOPE_ANSWERS : 0u);
-    r->operator_key = !key->tenant;
-    r->scopes = scopes;
+    r->operator_key = key->role != TH_ROLE_NONE;
+    r->scopes = key->scopes | (key->scopes & TH_SCOPE_MANAGE ? TH_SCOPE_READ | TH_SCOPE_ANSWERS : 0u) |
+                (r->operator_key ? 0u : TH_SCOPE_ANY);
     r->key_no = key->no;
     r->key_owner = key->tenant;
+    if (!note_key(r, key))
+        return false;
     if (!r->operator_key) /* errors from here on are in the form that this tenant's clients know */
         r->dialect = key->tenant->dialect;
-    if (!th_api_limit_key(r))
-        return false;
-    if (!r->operator_key && ((route->flags & TH_R_OPERATOR) || (route->scope && !(scopes & route->scope)))) {
-        if (route->flags & TH_R_OPERATOR)
-            th_api_fail(r, 403, "this needs the operator's key");
-        else
-            th_api_fail(r, 403, "the key lacks the scope %s", scope_name(route->scope));
-        return false;
-    }
-    return !(route->flags & TH_R_TENANT) || choose_tenant(r, key);
+    return th_api_limit_key(r) && is_allowed(r, key) &&
+           (!(r->route->flags & TH_R_TENANT) || choose_tenant(r, key));
 }

@@ -140,6 +140,8 @@ static void write_problem(struct th_api_req *r, unsigned status, struct th_span 
     th_api_member_str(&w, "request_id", th_str(r->x->request_id));
     if (r->limit)
         th_api_member_str(&w, "limit", th_str(r->limit));
+    if (r->needed_role)
+        th_api_member_str(&w, "role", th_str(r->needed_role));
     if (r->json_line) {
         th_api_member_int(&w, "line", r->json_line);
         th_api_member_int(&w, "column", r->json_column);

@@ -34,7 +34,7 @@ static struct th_mono now(const struct th_api_req *r)
 /* Who a key belongs to, as th_http_known wants it. */
 static uint64_t tag_of(const struct th_key *key)
 {
-    return key->tenant ? key->no : UINT64_MAX; /* numbers begin with 1 */
+    return key->no ? key->no : UINT64_MAX; /* the root has no number */
 }
 
 static uint64_t note_of(struct th_api_req *r, uint64_t tag)

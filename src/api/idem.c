@@ -133,7 +133,8 @@ static void recalled(struct th_idem_answer *m)
 
 void th_api_idem_recall(struct th_api_req *r)
 {
-    if (!r->tenant && !th_api_owner_bind(r, r->param[0])) /* an operator's route has it in the path */
+    /* an operator's route has it in the path, or is about the installation */
+    if (!r->tenant && !th_api_owner_bind(r, r->param[0].n ? r->param[0] : TH_LIT("operator")))
         return;
     r->op->recall = (struct th_idem_answer){
         .tenant_id = th_api_request_tenant_id(r), .idem = r->idem, .done = recalled, .user = r};

@@ -50,11 +50,6 @@ static void write_path_parameters(struct th_jw *w, const char *path)
     }
 }
 
-static bool is_stream(const struct th_api_route *t)
-{
-    return t->response && strstr(t->response, "Stream");
-}
-
 static void write_parameters(struct th_jw *w, const struct th_api_route *t)
 {
     th_jw_key(w, TH_LIT("parameters"));
@@ -70,8 +65,6 @@ static void write_parameters(struct th_jw *w, const struct th_api_route *t)
         write_ref(w, "parameters", TH_LIT("Tenterhook-Tenant"));
     if (strcmp(t->method, "POST") == 0)
         write_ref(w, "parameters", TH_LIT("Idempotency-Key"));
-    if (is_stream(t))
-        write_ref(w, "parameters", TH_LIT("Last-Event-ID"));
     if (t->flags & TH_R_ETAG)
         write_ref(w, "parameters",
                   strcmp(t->method, "GET") == 0 ? TH_LIT("If-None-Match") : TH_LIT("If-Match"));
@@ -137,11 +130,7 @@ static void write_success(struct th_jw *w, const struct th_api_route *t, const c
         bool text = strcmp(response, "text") == 0;
         th_jw_key(w, TH_LIT("content"));
         th_jw_object(w);
-        write_content(w,
-                      is_stream(t) ? "text/event-stream"
-                      : text       ? "text/plain"
-                                   : "application/json",
-                      response);
+        write_content(w, text ? "text/plain" : "application/json", response);
         th_jw_end_object(w);
     }
     th_jw_end_object(w);
@@ -192,21 +181,47 @@ static void write_responses(struct th_jw *w, const struct th_api_route *t)
     th_jw_end_object(w);
 }
 
+static const char *scope_of(const struct th_api_route *t)
+{
+    switch (t->scope) {
+    case TH_SCOPE_PUBLISH:
+        return "events:publish";
+    case TH_SCOPE_READ:
+        return "webhooks:read";
+    case TH_SCOPE_MANAGE:
+        return "webhooks:manage";
+    default:
+        return NULL;
+    }
+}
+
+/* The one or the other: a tenant's key with this scope, an operator's with this role. */
 static void write_security(struct th_jw *w, const struct th_api_route *t)
 {
+    char role[32];
+
     th_jw_key(w, TH_LIT("security"));
-    if (t->flags & TH_R_PUBLIC)
-        th_jw_raw(w, TH_LIT("[]"));
-    else if (t->flags & TH_R_OPERATOR)
-        th_jw_raw(w, TH_LIT("[{\"key\":[\"operator\"]}]"));
-    else if (t->scope == TH_SCOPE_PUBLISH)
-        th_jw_raw(w, TH_LIT("[{\"key\":[\"events:publish\"]}]"));
-    else if (t->scope == TH_SCOPE_READ)
-        th_jw_raw(w, TH_LIT("[{\"key\":[\"webhooks:read\"]}]"));
-    else if (t->scope == TH_SCOPE_MANAGE)
-        th_jw_raw(w, TH_LIT("[{\"key\":[\"webhooks:manage\"]}]"));
-    else
-        th_jw_raw(w, TH_LIT("[{\"key\":[]}]"));
+    th_jw_array(w);
+    if (t->scope) {
+        const char *scope = scope_of(t);
+        th_jw_object(w);
+        th_jw_key(w, TH_LIT("key"));
+        th_jw_array(w);
+        if (scope)
+            th_jw_string(w, th_str(scope));
+        th_jw_end_array(w);
+        th_jw_end_object(w);
+    }
+    if (t->role) {
+        snprintf(role, sizeof role, "operator:%s", th_role_name((enum th_role)t->role));
+        th_jw_object(w);
+        th_jw_key(w, TH_LIT("key"));
+        th_jw_array(w);
+        th_jw_string(w, th_str(role));
+        th_jw_end_array(w);
+        th_jw_end_object(w);
+    }
+    th_jw_end_array(w);
 }
 
 static void write_operation(struct th_jw *w, const struct th_api_route *t)

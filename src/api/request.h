@@ -67,7 +67,7 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     struct th_span param[TH_API_MAX_PARAMS];
     unsigned query_count, error_count;
     bool shaped;       /* the path is one whose answers and errors dialects shape */
-    bool operator_key; /* else a tenant's key */
+    bool operator_key; /* an operator's key, whatever its role; else a tenant's key */
     bool unnamed;      /* the operator's key without the name of a tenant */
     bool judging;      /* the body is not here yet */
     bool wrong_key;    /* looked for and not found */
@@ -78,6 +78,8 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     uint64_t key_no;                   /* 0: no tenant's key */
     uint64_t metered_tenant;           /* whose rate this request counts for; 0: nobody's */
     unsigned retry_after_s;            /* of 429; 0: 1 */
+    struct th_span key_id, key_name;   /* of an operator's key but the root */
+    const char *needed_role;           /* of 403: what the operator's key lacks; NULL: another reason */
     const char *limit;                 /* of 429: the tenant's limit that is reached; NULL: another reason */
     const struct th_tenant *key_owner; /* valid in the turn of the request */
     struct th_tenant *tenant;          /* valid in the turn of the request; later: th_api_request_tenant */
@@ -104,10 +106,8 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     struct th_list reads;    /* read.c: in api->reads while it waits */
     struct th_page *reading; /* what it waits to read */
     bool reader;             /* counts as one, at this place */
-    bool has_read;           /* or did before */
     unsigned reader_slot;
     struct owner *owner; /* owner.c */
-    struct th_api_stream *stream;
     void (*owner_found)(struct th_api_req *r);
     uint64_t endpoint_no, page_number;
     struct th_idem idem;
@@ -153,7 +153,7 @@ static inline struct th_span th_api_request_tenant_id(const struct th_api_req *r
 }
 static inline bool th_api_request_may(const struct th_api_req *r, unsigned scope)
 {
-    return r->operator_key || (r->scopes & scope);
+    return r->scopes & scope;
 }
 /** The address of the client, behind trusted proxies too. Valid as long as the request. */
 const struct th_addr *th_api_request_client(struct th_api_req *r);

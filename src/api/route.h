@@ -10,7 +10,6 @@ struct th_api_req;
 
 enum {
     TH_R_PUBLIC = 1,    /* no key */
-    TH_R_OPERATOR = 2,  /* the operator's key only */
     TH_R_TENANT = 4,    /* acts for a tenant: the key's, or the one that the operator names */
     TH_R_BODY = 8,      /* a JSON body is required */
     TH_R_BODY_MAY = 16, /* a JSON body may be there */
@@ -33,7 +32,8 @@ enum {
 
 struct th_api_route {
     const char *method, *path;
-    unsigned scope; /* of TH_SCOPE_*, for tenant keys; 0: any key */
+    unsigned scope; /* of TH_SCOPE_*, that a tenant's key needs; 0: no tenant's key may */
+    unsigned role;  /* enum th_role, the least that an operator's key needs; 0: no operator's key may */
     unsigned flags;
     void (*handle)(struct th_api_req *r);
     const char *query;              /* allowed query parameters, separated by one space */

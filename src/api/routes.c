@@ -9,55 +9,65 @@
 
 #define PAGE "limit cursor"
 #define DRY "dry_run"
-#define OP TH_R_OPERATOR
 #define TEN TH_R_TENANT
 #define OF_ENDPOINT TH_R_OF_ENDPOINT
+/* What a tenant's key needs */
+#define NONE 0 /* no tenant's key may */
+#define ANY TH_SCOPE_ANY
+#define PUBLISH TH_SCOPE_PUBLISH
 #define READ TH_SCOPE_READ
 #define MANAGE TH_SCOPE_MANAGE
+/* The least that an operator's key needs */
+#define NOBODY TH_ROLE_NONE
+#define READ_ONLY TH_ROLE_READ_ONLY
+#define SUPPORT TH_ROLE_SUPPORT
+#define ADMIN TH_ROLE_ADMIN
 
-/* One row a line: method, path, scope, flags, handler; query; status, schemas of request and answer; id and summary. */
+/* One row a line: method, path, scope, role, flags, handler; query; status, schemas of request and answer; id and summary. A
+ * row that forgets scope and role is refused to everybody. */
 // clang-format off
 const struct th_api_route th_api_routes[] = {
-    {"POST", "/v1/events", TH_SCOPE_PUBLISH, TEN | TH_R_BODY | TH_R_PUBLISH | TH_R_SPREAD, th_h_publish, "", 202, "EventNew", "EventAccepted", "publishEvent", "Publish one event; answered after it is stored durably"},
-    {"POST", "/v1/events/batch", TH_SCOPE_PUBLISH, TEN | TH_R_BODY | TH_R_PUBLISH | TH_R_BATCH | TH_R_SPREAD, th_h_publish_batch, "", 202, "EventBatch", "EventBatchAccepted", "publishEvents", "Publish 1 to 1000 events, all or none"},
-    {"GET", "/v1/events", READ, TEN, th_h_events, PAGE " after event_type outcome status_code since until include_tests", 200, NULL, "EventPage", "listEvents", "List events, newest first; with `after` oldest first, to follow them without a gap"},
-    {"GET", "/v1/events/stream", READ, TEN, th_h_events_stream, "after event_type include_tests", 200, NULL, "EventStream", "streamEvents", "Follow events as they are accepted, as server-sent events"},
-    {"GET", "/v1/events/{id}", READ, TEN | TH_R_OF_EVENT, th_h_event, "", 200, NULL, "EventDetail", "getEvent", "Show one event with its data and its deliveries"},
-    {"DELETE", "/v1/events/{id}", MANAGE, TEN | TH_R_OF_EVENT, th_h_event_erase, "cancel", 204, NULL, NULL, "eraseEvent", "Erase what an event says; the record that it was delivered stays"},
-    {"GET", "/v1/deliveries", READ, TEN | TH_R_OF_FILTERS, th_h_deliveries, PAGE " endpoint event event_type status outcome status_code since until include_tests", 200, NULL, "DeliveryPage", "listDeliveries", "List deliveries, newest first"},
-    {"GET", "/v1/attempts", READ, TEN | TH_R_OF_FILTERS, th_h_attempts, PAGE " after endpoint event event_type outcome status_code include_tests", 200, NULL, "AttemptPage", "listAttempts", "List attempts of all deliveries, newest first; with `after` oldest first, to follow them without a " "gap"},
-    {"GET", "/v1/attempts/stream", READ, TEN | TH_R_OF_FILTERS, th_h_attempts_stream, "after endpoint event event_type outcome status_code include_tests", 200, NULL, "AttemptStream", "streamAttempts", "Follow attempts as they end, as server-sent events"},
-    {"GET", "/v1/deliveries/{id}", READ, TEN | TH_R_OF_DELIVERY, th_h_delivery, PAGE, 200, NULL, "DeliveryDetail", "getDelivery", "Show one delivery with its attempts"},
-    {"POST", "/v1/deliveries/{id}/retry", MANAGE, TEN | TH_R_OF_DELIVERY | TH_R_BODY_MAY | TH_R_KEEPS, th_h_retry, "", 202, "Empty", "DeliveryQueued", "retryDelivery", "Attempt a delivery now, whatever its state, then follow the schedule"},
-    {"GET", "/v1/webhooks", READ, TEN, th_h_webhooks, PAGE, 200, NULL, "WebhookPage", "listWebhooks", "List the tenant's endpoints, newest first"},
-    {"POST", "/v1/webhooks", MANAGE, TEN | TH_R_BODY | TH_R_SECRET | TH_R_KEEPS, th_h_webhook_add, DRY " dialect moved", 201, "WebhookNew", "WebhookCreated", "createWebhook", "Register an endpoint; its secret is shown once"},
-    {"GET", "/v1/webhooks/{id}", READ, TEN | OF_ENDPOINT | TH_R_ETAG, th_h_webhook, "", 200, NULL, "Webhook", "getWebhook", "Show one endpoint"},
-    {"PATCH", "/v1/webhooks/{id}", MANAGE, TEN | OF_ENDPOINT | TH_R_BODY | TH_R_ETAG | TH_R_MERGE, th_h_webhook_set, DRY, 200, "WebhookPatch", "Webhook", "updateWebhook", "Change an endpoint (JSON Merge Patch, null resets)"},
-    {"DELETE", "/v1/webhooks/{id}", MANAGE, TEN | OF_ENDPOINT | TH_R_ETAG, th_h_webhook_del, "", 204, NULL, NULL, "deleteWebhook", "Delete an endpoint; what is pending for it is cancelled"},
-    {"POST", "/v1/webhooks/{id}/test", MANAGE, TEN | OF_ENDPOINT | TH_R_BODY_MAY, th_h_webhook_test, "", 202, "WebhookTest", "WebhookTested", "testWebhook", "Send a sample event to this endpoint only, also when it is paused or disabled; one attempt"},
-    {"GET", "/v1/webhooks/{id}/deliveries", READ, TEN | OF_ENDPOINT, th_h_webhook_deliveries, PAGE " event_type status outcome status_code since until include_tests page size", 200, NULL, "DeliveryPage", "listWebhookDeliveries", "List the deliveries of one endpoint, newest first"},
-    {"GET", "/v1/webhooks/{id}/secret", MANAGE, TEN | OF_ENDPOINT | TH_R_SECRET, th_h_secrets, "", 200, NULL, "Secrets", "getSecrets", "Read the active secrets, newest first"},
-    {"POST", "/v1/webhooks/{id}/rotate-secret", MANAGE, TEN | OF_ENDPOINT | TH_R_BODY_MAY | TH_R_SECRET | TH_R_KEEPS, th_h_secret_rotate, "", 200, "SecretRotate", "Secrets", "rotateSecret", "Make or take a new secret"},
-    {"DELETE", "/v1/webhooks/{id}/secret/previous", MANAGE, TEN | OF_ENDPOINT, th_h_secret_revoke, "", 204, NULL, NULL, "revokePreviousSecret", "End the previous secret at once"},
-    {"POST", "/v1/webhooks/{id}/retry", MANAGE, TEN | OF_ENDPOINT | TH_R_BODY_MAY | TH_R_KEEPS, th_h_webhook_retry, "", 202, "Empty", "WebhookRetried", "retryWebhook", "Make everything that waits for another attempt at this endpoint due now, at the endpoint's own pace"},
-    {"POST", "/v1/webhooks/{id}/replay", MANAGE, TEN | OF_ENDPOINT | TH_R_BODY | TH_R_KEEPS, th_h_replay_start, "", 202, "ReplayNew", "ReplayStarted", "startReplay", "Deliver finished deliveries of this endpoint again, behind its fresh events"},
-    {"GET", "/v1/replays/{id}", READ, TEN | TH_R_OF_REPLAY, th_h_replay, "", 200, NULL, "Replay", "getReplay", "Show the progress of a replay"},
-    {"DELETE", "/v1/replays/{id}", MANAGE, TEN | TH_R_OF_REPLAY, th_h_replay_cancel, "", 204, NULL, NULL, "cancelReplay", "Stop a replay; what it has queued still goes out"},
-    {"GET", "/v1/tenants", 0, OP, th_h_tenants, PAGE, 200, NULL, "TenantPage", "listTenants", "List tenants"},
-    {"GET", "/v1/endpoint-health", READ, TEN, th_h_endpoint_health, PAGE " tenant state", 200, NULL, "EndpointHealthPage", "listEndpointHealth", "How endpoints do, newest first: the tenant's own; with the operator's key, of all tenants"},
-    {"PUT", "/v1/tenants/{tenant}", 0, OP | TH_R_BODY | TH_R_ETAG, th_h_tenant_put, DRY, 200, "TenantPut", "Tenant", "putTenant", "Create or change a tenant under the operator's own id"},
-    {"GET", "/v1/tenants/{tenant}", 0, OP | TH_R_ETAG, th_h_tenant_get, "", 200, NULL, "Tenant", "getTenant", "Show one tenant"},
-    {"DELETE", "/v1/tenants/{tenant}", 0, OP | TH_R_ETAG, th_h_tenant_del, "erase", 204, NULL, NULL, "deleteTenant", "Delete a tenant with its endpoints and keys; its events stay until retention, or are erased"},
-    {"POST", "/v1/tenants/{tenant}/keys", 0, OP | TH_R_BODY | TH_R_SECRET | TH_R_KEEPS, th_h_key_add, "", 201, "KeyNew", "KeyCreated", "createKey", "Make a key for a tenant; its text is shown once"},
-    {"GET", "/v1/tenants/{tenant}/keys", 0, OP, th_h_keys, PAGE, 200, NULL, "KeyPage", "listKeys", "List a tenant's keys, never their text"},
-    {"DELETE", "/v1/tenants/{tenant}/keys/{id}", 0, OP, th_h_key_del, "", 204, NULL, NULL, "deleteKey", "End a key at once"},
-    {"GET", "/v1/dialects", 0, 0, th_h_dialects, "", 200, NULL, "DialectPage", "listDialects", "List the loaded dialects with every value"},
-    {"GET", "/v1/dialects/{name}", 0, 0, th_h_dialect, "", 200, NULL, "Dialect", "getDialect", "Show one dialect"},
-    {"GET", "/v1/source-addresses", 0, 0, th_h_source_addresses, "", 200, NULL, "SourceAddresses", "listSourceAddresses", "List the network prefixes that deliveries come from"},
-    {"GET", "/livez", 0, TH_R_PUBLIC | TH_R_ALWAYS, th_h_livez, "", 200, NULL, "Health", "live", "Is the process alive"},
-    {"GET", "/readyz", 0, TH_R_PUBLIC, th_h_readyz, "", 200, NULL, "Health", "ready", "Can events be accepted; 503 with the reason when not"},
-    {"GET", "/metrics", 0, TH_R_PUBLIC, th_h_metrics, "", 200, NULL, "text", "metrics", "Metrics in the Prometheus text format"},
-    {"GET", "/openapi.json", 0, TH_R_PUBLIC, th_h_openapi_json, "", 200, NULL, "OpenApi", "openapi", "This document"},
-    {NULL, NULL, 0, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL},
+    {"POST", "/v1/events", PUBLISH, ADMIN, TEN | TH_R_BODY | TH_R_PUBLISH | TH_R_SPREAD, th_h_publish, "", 202, "EventNew", "EventAccepted", "publishEvent", "Publish one event; answered after it is stored durably"},
+    {"POST", "/v1/events/batch", PUBLISH, ADMIN, TEN | TH_R_BODY | TH_R_PUBLISH | TH_R_BATCH | TH_R_SPREAD, th_h_publish_batch, "", 202, "EventBatch", "EventBatchAccepted", "publishEvents", "Publish 1 to 1000 events, all or none"},
+    {"GET", "/v1/events", READ, READ_ONLY, TEN, th_h_events, PAGE " event_type outcome status_code since until include_tests", 200, NULL, "EventPage", "listEvents", "List events, newest first"},
+    {"GET", "/v1/events/{id}", READ, READ_ONLY, TEN | TH_R_OF_EVENT, th_h_event, "", 200, NULL, "EventDetail", "getEvent", "Show one event with its data and its deliveries"},
+    {"DELETE", "/v1/events/{id}", MANAGE, ADMIN, TEN | TH_R_OF_EVENT, th_h_event_erase, "cancel", 204, NULL, NULL, "eraseEvent", "Erase what an event says; the record that it was delivered stays"},
+    {"GET", "/v1/deliveries", READ, READ_ONLY, TEN | TH_R_OF_FILTERS, th_h_deliveries, PAGE " endpoint event event_type status outcome status_code since until include_tests", 200, NULL, "DeliveryPage", "listDeliveries", "List deliveries, newest first"},
+    {"GET", "/v1/attempts", READ, READ_ONLY, TEN | TH_R_OF_FILTERS, th_h_attempts, PAGE " after endpoint event event_type outcome status_code include_tests", 200, NULL, "AttemptPage", "listAttempts", "List attempts of all deliveries, newest first; with `after` oldest first, to follow them without a " "gap"},
+    {"GET", "/v1/deliveries/{id}", READ, READ_ONLY, TEN | TH_R_OF_DELIVERY, th_h_delivery, PAGE, 200, NULL, "DeliveryDetail", "getDelivery", "Show one delivery with its attempts"},
+    {"POST", "/v1/deliveries/{id}/retry", MANAGE, SUPPORT, TEN | TH_R_OF_DELIVERY | TH_R_BODY_MAY | TH_R_KEEPS, th_h_retry, "", 202, "Empty", "DeliveryQueued", "retryDelivery", "Attempt a delivery now, whatever its state, then follow the schedule"},
+    {"GET", "/v1/webhooks", READ, READ_ONLY, TEN, th_h_webhooks, PAGE, 200, NULL, "WebhookPage", "listWebhooks", "List the tenant's endpoints, newest first"},
+    {"POST", "/v1/webhooks", MANAGE, ADMIN, TEN | TH_R_BODY | TH_R_SECRET | TH_R_KEEPS, th_h_webhook_add, DRY " dialect moved", 201, "WebhookNew", "WebhookCreated", "createWebhook", "Register an endpoint; its secret is shown once"},
+    {"GET", "/v1/webhooks/{id}", READ, READ_ONLY, TEN | OF_ENDPOINT | TH_R_ETAG, th_h_webhook, "", 200, NULL, "Webhook", "getWebhook", "Show one endpoint"},
+    {"PATCH", "/v1/webhooks/{id}", MANAGE, ADMIN, TEN | OF_ENDPOINT | TH_R_BODY | TH_R_ETAG | TH_R_MERGE, th_h_webhook_set, DRY, 200, "WebhookPatch", "Webhook", "updateWebhook", "Change an endpoint (JSON Merge Patch, null resets)"},
+    {"DELETE", "/v1/webhooks/{id}", MANAGE, ADMIN, TEN | OF_ENDPOINT | TH_R_ETAG, th_h_webhook_del, "", 204, NULL, NULL, "deleteWebhook", "Delete an endpoint; what is pending for it is cancelled"},
+    {"POST", "/v1/webhooks/{id}/test", MANAGE, SUPPORT, TEN | OF_ENDPOINT | TH_R_BODY_MAY, th_h_webhook_test, "", 202, "WebhookTest", "WebhookTested", "testWebhook", "Send a sample event to this endpoint only, also when it is paused or disabled; one attempt"},
+    {"GET", "/v1/webhooks/{id}/deliveries", READ, READ_ONLY, TEN | OF_ENDPOINT, th_h_webhook_deliveries, PAGE " event_type status outcome status_code since until include_tests page size", 200, NULL, "DeliveryPage", "listWebhookDeliveries", "List the deliveries of one endpoint, newest first"},
+    {"GET", "/v1/webhooks/{id}/secret", MANAGE, ADMIN, TEN | OF_ENDPOINT | TH_R_SECRET, th_h_secrets, "", 200, NULL, "Secrets", "getSecrets", "Read the active secrets, newest first"},
+    {"POST", "/v1/webhooks/{id}/rotate-secret", MANAGE, ADMIN, TEN | OF_ENDPOINT | TH_R_BODY_MAY | TH_R_SECRET | TH_R_KEEPS, th_h_secret_rotate, "", 200, "SecretRotate", "Secrets", "rotateSecret", "Make or take a new secret"},
+    {"DELETE", "/v1/webhooks/{id}/secret/previous", MANAGE, ADMIN, TEN | OF_ENDPOINT, th_h_secret_revoke, "", 204, NULL, NULL, "revokePreviousSecret", "End the previous secret at once"},
+    {"POST", "/v1/webhooks/{id}/retry", MANAGE, SUPPORT, TEN | OF_ENDPOINT | TH_R_BODY_MAY | TH_R_KEEPS, th_h_webhook_retry, "", 202, "Empty", "WebhookRetried", "retryWebhook", "Make everything that waits for another attempt at this endpoint due now, at the endpoint's own pace"},
+    {"POST", "/v1/webhooks/{id}/replay", MANAGE, SUPPORT, TEN | OF_ENDPOINT | TH_R_BODY | TH_R_KEEPS, th_h_replay_start, "", 202, "ReplayNew", "ReplayStarted", "startReplay", "Deliver finished deliveries of this endpoint again, behind its fresh events"},
+    {"GET", "/v1/replays/{id}", READ, READ_ONLY, TEN | TH_R_OF_REPLAY, th_h_replay, "", 200, NULL, "Replay", "getReplay", "Show the progress of a replay"},
+    {"DELETE", "/v1/replays/{id}", MANAGE, SUPPORT, TEN | TH_R_OF_REPLAY, th_h_replay_cancel, "", 204, NULL, NULL, "cancelReplay", "Stop a replay; what it has queued still goes out"},
+    {"GET", "/v1/tenants", NONE, READ_ONLY, 0, th_h_tenants, PAGE, 200, NULL, "TenantPage", "listTenants", "List tenants"},
+    {"GET", "/v1/endpoint-health", READ, READ_ONLY, TEN, th_h_endpoint_health, PAGE " tenant state", 200, NULL, "EndpointHealthPage", "listEndpointHealth", "How endpoints do, newest first: the tenant's own; with the operator's key, of all tenants"},
+    {"PUT", "/v1/tenants/{tenant}", NONE, ADMIN, TH_R_BODY | TH_R_ETAG, th_h_tenant_put, DRY, 200, "TenantPut", "Tenant", "putTenant", "Create or change a tenant under the operator's own id"},
+    {"GET", "/v1/tenants/{tenant}", NONE, READ_ONLY, TH_R_ETAG, th_h_tenant_get, "", 200, NULL, "Tenant", "getTenant", "Show one tenant"},
+    {"DELETE", "/v1/tenants/{tenant}", NONE, ADMIN, TH_R_ETAG, th_h_tenant_del, "erase", 204, NULL, NULL, "deleteTenant", "Delete a tenant with its endpoints and keys; its events stay until retention, or are erased"},
+    {"POST", "/v1/tenants/{tenant}/keys", NONE, ADMIN, TH_R_BODY | TH_R_SECRET | TH_R_KEEPS, th_h_key_add, "", 201, "KeyNew", "KeyCreated", "createKey", "Make a key for a tenant; its text is shown once"},
+    {"GET", "/v1/tenants/{tenant}/keys", NONE, READ_ONLY, 0, th_h_keys, PAGE, 200, NULL, "KeyPage", "listKeys", "List a tenant's keys, never their text"},
+    {"DELETE", "/v1/tenants/{tenant}/keys/{id}", NONE, ADMIN, 0, th_h_key_del, "", 204, NULL, NULL, "deleteKey", "End a key at once"},
+    {"POST", "/v1/keys", NONE, ADMIN, TH_R_BODY | TH_R_SECRET | TH_R_KEEPS, th_h_operator_key_add, "", 201, "OperatorKeyNew", "OperatorKeyCreated", "createOperatorKey", "Make an operator's key with a role; its text is shown once"},
+    {"GET", "/v1/keys", NONE, READ_ONLY, 0, th_h_operator_keys, PAGE, 200, NULL, "OperatorKeyPage", "listOperatorKeys", "List the operator's keys, never their text; the key of the configuration is not among them"},
+    {"DELETE", "/v1/keys/{id}", NONE, ADMIN, 0, th_h_operator_key_del, "", 204, NULL, NULL, "deleteOperatorKey", "End an operator's key at once"},
+    {"GET", "/v1/dialects", ANY, READ_ONLY, 0, th_h_dialects, "", 200, NULL, "DialectPage", "listDialects", "List the loaded dialects with every value"},
+    {"GET", "/v1/dialects/{name}", ANY, READ_ONLY, 0, th_h_dialect, "", 200, NULL, "Dialect", "getDialect", "Show one dialect"},
+    {"GET", "/v1/source-addresses", ANY, READ_ONLY, 0, th_h_source_addresses, "", 200, NULL, "SourceAddresses", "listSourceAddresses", "List the network prefixes that deliveries come from"},
+    {"GET", "/livez", NONE, NOBODY, TH_R_PUBLIC | TH_R_ALWAYS, th_h_livez, "", 200, NULL, "Health", "live", "Is the process alive"},
+    {"GET", "/readyz", NONE, NOBODY, TH_R_PUBLIC, th_h_readyz, "", 200, NULL, "Health", "ready", "Can events be accepted; 503 with the reason when not"},
+    {"GET", "/metrics", NONE, NOBODY, TH_R_PUBLIC, th_h_metrics, "", 200, NULL, "text", "metrics", "Metrics in the Prometheus text format"},
+    {"GET", "/openapi.json", NONE, NOBODY, TH_R_PUBLIC, th_h_openapi_json, "", 200, NULL, "OpenApi", "openapi", "This document"},
+    {NULL, NULL, 0, 0, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL},
 };
 // clang-format on

@@ -85,6 +85,9 @@ static const struct {
     {NULL, "method", "of the request"},
     {NULL, "more", "whether there is more at once"},
     {NULL, "more_in_store", "whether more wait than are counted in `waiting`"},
+    {"OperatorKeyNew", "name", "whose key it is; the audit log says it"},
+    {"OperatorKey", "name", "whose key it is"},
+    {"OperatorKeyCreated", "name", "whose key it is"},
     {NULL, "name", "its name"},
     {NULL, "next_attempt_at", "when the next request is due; null: none is"},
     {NULL, "next_cursor", "give it as the parameter `cursor` to get the next page; null: this is the last"},
@@ -113,6 +116,10 @@ static const struct {
     {NULL, "response", "what came back; null: nothing did"},
     {NULL, "resting_until", "until when it has asked to be left alone with Retry-After; null: it has not"},
     {"EndpointHealth", "retrying", "deliveries that wait for another attempt"},
+    {"Problem", "role", "of 403: the least role that an operator's key needs"},
+    {NULL, "role",
+     "what the operator's key may do: each role may do what those behind it may; admin: everything; support: "
+     "retries, replays, tests and reading; read-only: reading, without secrets"},
     {NULL, "scopes", "what the key may do"},
     {NULL, "secret", "what requests are signed with"},
     {NULL, "secrets", "those that are active, newest first"},
@@ -166,6 +173,7 @@ static const struct {
     {"/v1/endpoint-health", "endpoints", NULL},
     {"/v1/replays", "replays", "Finished deliveries once more"},
     {"/v1/tenants", "tenants", "Tenants and their keys; the operator's alone"},
+    {"/v1/keys", "keys", "Operators' keys, each with a name and a role"},
     {"/v1/dialects", "dialects", "The vendors' forms that are loaded"},
     {"/", "installation", "The server itself"},
 };
@@ -184,6 +192,7 @@ static const struct {
     {"ReplayNew", "{\"since\":\"2026-04-02T08:00:00Z\",\"status\":\"failed\",\"dry_run\":true}"},
     {"TenantPut", "{\"name\":\"Acme Inc.\",\"dialect\":\"standard\"}"},
     {"KeyNew", "{\"scopes\":[\"events:publish\"],\"description\":\"the shop's backend\"}"},
+    {"OperatorKeyNew", "{\"role\":\"support\",\"name\":\"Ana, help desk\"}"},
     {"EventAccepted", "{\"id\":\"msg_01M7X22X2G2RSS9YF9GYP3Z53C\",\"type\":\"order.created\",\"tenant\":"
                       "\"default\",\"deliveries\":1}"},
     {"Problem", "{\"type\":\"about:blank\",\"title\":\"Unprocessable "

@@ -202,8 +202,10 @@ static const struct th_cli_option tenants_delete_options[] = {
     NONE,
 };
 static const struct th_cli_option keys_create_options[] = {
-    {"--scope", "SCOPE", "events:publish, webhooks:read, answers:read or webhooks:manage; may be repeated"},
-    {"--description", "TEXT", "what it is for"},
+    {"--scope", "SCOPE", "of a tenant's key: events:publish, webhooks:read, answers:read or webhooks:manage; may be repeated"},
+    {"--description", "TEXT", "of a tenant's key: what it is for"},
+    {"--role", "ROLE", "of an operator's key: admin (everything), support (read, retry, replay, test; no secrets, no settings) or read-only"},
+    {"--name", "TEXT", "of an operator's key: whose it is; the audit log says it"},
     {"--expires", "TIME", "when it ends (RFC 3339)"},
     NONE,
 };
@@ -377,9 +379,9 @@ const struct th_command th_commands[] = {
     {"tenants", "show", "ID", "show one tenant: what it has, and what it may have", NULL, API, 1, 1, NULL, th_cmd_tenant_show, NULL},
     {"tenants", "put", "ID", "create or change a tenant under your own id", NULL, API, 1, 1, tenants_put_options, th_cmd_tenant_put, NULL},
     {"tenants", "delete", "ID", "delete a tenant with its endpoints and keys", NULL, API, 1, 1, tenants_delete_options, th_cmd_tenant_delete, NULL},
-    {"keys", "list", "TENANT", "list a tenant's keys, never their text", NULL, API, 1, 1, all_options, th_cmd_keys, NULL},
-    {"keys", "create", "TENANT", "make a key for a tenant; printed once, on standard output alone", NULL, API, 1, 1, keys_create_options, th_cmd_key_create, NULL},
-    {"keys", "delete", "TENANT KEY", "end a key now", NULL, API, 2, 2, yes_options, th_cmd_key_delete, NULL},
+    {"keys", "list", "[TENANT]", "list a tenant's keys, or without TENANT operators' keys; never their text", NULL, API, 0, 1, all_options, th_cmd_keys, NULL},
+    {"keys", "create", "[TENANT]", "make a key for a tenant, or without TENANT for an operator; printed once, on standard output alone", NULL, API, 0, 1, keys_create_options, th_cmd_key_create, NULL},
+    {"keys", "delete", "[TENANT] KEY", "end a tenant's key now, or without TENANT an operator's", NULL, API, 1, 2, yes_options, th_cmd_key_delete, NULL},
     {"listen", NULL, "", "receive webhooks here, verify them, and say why when that fails", LISTEN_TEXT, 0, 0, 0, listen_options, th_cmd_listen, NULL},
     {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", NULL, 0, 0, 1, sign_options, th_cmd_sign, NULL},
     {"verify", NULL, "[REQUEST-FILE|-]", "verify a saved request; the exit status is the answer", REQUEST_TEXT, 0, 0, 1, verify_options, th_cmd_verify, NULL},

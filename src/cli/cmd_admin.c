@@ -201,55 +201,102 @@ static void key_row(void *ctx, struct th_json row)
     th_columns_add(t, th_cli_time(t->cli, row, "/expires_at"));
 }
 
+static void operator_key_row(void *ctx, struct th_json row)
+{
+    struct th_columns *t = ctx;
+
+    th_columns_add(t, th_cli_member(t->cli, row, "/id"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/role"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/name"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/created_at"));
+    th_columns_add(t, th_cli_time(t->cli, row, "/expires_at"));
+}
+
 int th_cmd_keys(struct th_cli *cli)
 {
-    static const char *const heads[] = {"KEY", "SCOPES", "DESCRIPTION", "CREATED", "EXPIRES"};
-    const char *none = th_cli_printf(
-        cli, "no keys; make one with: tenterhook keys create %s --scope events:publish", cli->args[0]);
+    static const char *const heads[] = {"KEY", "SCOPES", "DESCRIPTION", "CREATED", "EXPIRES"},
+                             *const operator_heads[] = {"KEY", "ROLE", "NAME", "CREATED", "EXPIRES"};
+    const char *none;
 
+    if (!cli->arg_count)
+        return th_cmd_list(
+            cli, &(struct th_cmd_list){"/v1/keys", operator_heads, 5, operator_key_row,
+                                       "no operator's keys but that of the configuration; make one with: "
+                                       "tenterhook keys create --role support --name NAME",
+                                       TH_LIST_THINGS});
+    none = th_cli_printf(cli, "no keys; make one with: tenterhook keys create %s --scope events:publish",
+                         cli->args[0]);
     return th_cmd_list(cli, &(struct th_cmd_list){th_cli_path(cli, "/v1/tenants/%s/keys", cli->args[0]),
                                                   heads, 5, key_row, none, TH_LIST_THINGS});
 }
 
+static void write_text(struct th_jw *w, struct th_span name, const char *text)
+{
+    if (!text)
+        return;
+    th_jw_key(w, name);
+    th_jw_string(w, th_str(text));
+}
+
+/* What the options say does not fit together; NULL: it does. */
+static const char *wrong_options(struct th_cli *cli)
+{
+    bool tenant = cli->arg_count, scope = th_cli_has(cli, "--scope"), role = th_cli_has(cli, "--role"),
+         name = th_cli_has(cli, "--name");
+
+    if (tenant && (role || name))
+        return "--role and --name are for operators' keys, which belong to no tenant: leave the tenant out, "
+               "or give "
+               "--scope and --description";
+    if (tenant)
+        return scope ? NULL
+                     : "--scope is missing: events:publish, webhooks:read, answers:read or webhooks:manage; "
+                       "it may be "
+                       "repeated";
+    if (scope || th_cli_has(cli, "--description"))
+        return "whose key is it? Name the tenant before --scope and --description; an operator's key has "
+               "--role and --name";
+    if (!role)
+        return "--role is missing: admin, support or read-only; or name the tenant that the key is for";
+    return name ? NULL : "--name is missing: whose key it is, for the audit log";
+}
+
 int th_cmd_key_create(struct th_cli *cli)
 {
-    const char *text = th_cli_option(cli, "--description"), *expires = th_cli_option(cli, "--expires"),
-               *scope;
+    const char *wrong = wrong_options(cli), *scope;
     struct th_answer answer;
     struct th_buf body;
     struct th_jw w;
     int status;
 
-    if (!th_cli_has(cli, "--scope"))
-        return th_cli_fail(cli, TH_EXIT_USAGE,
-                           "--scope is missing: events:publish, webhooks:read, answers:read or "
-                           "webhooks:manage; it may be repeated");
+    if (wrong)
+        return th_cli_fail(cli, TH_EXIT_USAGE, "%s", wrong);
     th_buf_init(&body, 1u << 20);
     w = th_jw(&body);
     th_jw_object(&w);
-    th_jw_key(&w, TH_LIT("scopes"));
-    th_jw_array(&w);
-    for (unsigned i = 0; (scope = th_cli_option_at(cli, "--scope", i)) != NULL; i++)
-        th_jw_string(&w, th_str(scope));
-    th_jw_end_array(&w);
-    if (text) {
-        th_jw_key(&w, TH_LIT("description"));
-        th_jw_string(&w, th_str(text));
+    if (cli->arg_count) {
+        th_jw_key(&w, TH_LIT("scopes"));
+        th_jw_array(&w);
+        for (unsigned i = 0; (scope = th_cli_option_at(cli, "--scope", i)) != NULL; i++)
+            th_jw_string(&w, th_str(scope));
+        th_jw_end_array(&w);
     }
-    if (expires) {
-        th_jw_key(&w, TH_LIT("expires_at"));
-        th_jw_string(&w, th_str(expires));
-    }
+    write_text(&w, TH_LIT("role"), th_cli_option(cli, "--role"));
+    write_text(&w, TH_LIT("name"), th_cli_option(cli, "--name"));
+    write_text(&w, TH_LIT("description"), th_cli_option(cli, "--description"));
+    write_text(&w, TH_LIT("expires_at"), th_cli_option(cli, "--expires"));
     th_jw_end_object(&w);
-    status = th_cli_call(cli, "POST", th_cli_path(cli, "/v1/tenants/%s/keys", cli->args[0]),
+    status = th_cli_call(cli, "POST",
+                         cli->arg_count ? th_cli_path(cli, "/v1/tenants/%s/keys", cli->args[0]) : "/v1/keys",
                          th_buf_view(&body), NULL, &answer);
     th_buf_fini(&body);
     if (status)
         return status;
     if (!th_cmd_json(cli, &answer)) {
         printf("%s\n", th_cli_member(cli, answer.json, "/key"));
-        fprintf(stderr, "%s, for tenant %s; the key is shown only now\n",
-                th_cli_member(cli, answer.json, "/id"), cli->args[0]);
+        fprintf(stderr, "%s, %s %s; the key is shown only now\n", th_cli_member(cli, answer.json, "/id"),
+                cli->arg_count ? "for tenant" : "an operator's with the role",
+                cli->arg_count ? cli->args[0] : th_cli_member(cli, answer.json, "/role"));
     }
     th_answer_free(&answer);
     return TH_EXIT_OK;
@@ -257,18 +304,22 @@ int th_cmd_key_create(struct th_cli *cli)
 
 int th_cmd_key_delete(struct th_cli *cli)
 {
+    const char *key = cli->args[cli->arg_count - 1],
+               *question = cli->arg_count > 1
+                               ? th_cli_printf(cli, "End key %s of tenant %s now?", key, cli->args[0])
+                               : th_cli_printf(cli, "End the operator's key %s now?", key),
+               *path = cli->arg_count > 1 ? th_cli_path(cli, "/v1/tenants/%s/keys/%s", cli->args[0], key)
+                                          : th_cli_path(cli, "/v1/keys/%s", key);
     struct th_answer answer;
     int status;
 
-    if (!th_cli_confirm(cli, th_cli_printf(cli, "End key %s of tenant %s now?", cli->args[1], cli->args[0])))
+    if (!th_cli_confirm(cli, question))
         return th_cli_fail(cli, TH_EXIT_USAGE, "not ended; say --yes to end it without being asked");
-    status =
-        th_cli_call(cli, "DELETE", th_cli_path(cli, "/v1/tenants/%s/keys/%s", cli->args[0], cli->args[1]),
-                    (struct th_span){0}, NULL, &answer);
+    status = th_cli_call(cli, "DELETE", path, (struct th_span){0}, NULL, &answer);
     if (status)
         return status;
     if (!th_cmd_json(cli, &answer))
-        printf("%s  ended\n", cli->args[1]);
+        printf("%s  ended\n", key);
     th_answer_free(&answer);
     return TH_EXIT_OK;
 }

@@ -1,5 +1,5 @@
 /* Changes of settings, one at a time: the queue, the commit, the end, and which kind is whose. The kinds themselves are in
- * change_tenant.c, change_endpoint.c and change_secret.c.
+ * change_tenant.c, change_key.c, change_endpoint.c and change_secret.c.
  *
  * Each change is checked, its rows are built and committed, and only then memory changes. One at a time makes every check
  * exact: nothing else can change between check and commit. A commit takes milliseconds and settings change rarely. What
@@ -186,7 +186,8 @@ static void apply(struct change_impl *i)
             th_engine_store_error(i->e, TH_BUG);
         } else {
             i->key = NULL;
-            th_limit_added(i->e, i->tenant, TH_L_KEYS);
+            if (!c->role)
+                th_limit_added(i->e, i->tenant, TH_L_KEYS);
         }
         break;
     case TH_CHANGE_KEY_DEL:

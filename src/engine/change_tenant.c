@@ -1,4 +1,4 @@
-/* Changes of tenants and of their keys. Each kind has a `begin`, which checks and builds the rows, and an `end`, which
+/* Changes of tenants. Each kind has a `begin`, which checks and builds the rows, and an `end`, which
  * brings memory to what was committed; change.c calls them in turn.
  *
  * It refuses: dialects that are not loaded, another dialect for a tenant that has endpoints, deleting the built-in tenants.
@@ -169,86 +169,4 @@ void th_leaving_turn(struct th_engine *e)
             return;
         }
     }
-}
-
-void th_change_begin_key_add(struct change_impl *i)
-{
-    struct th_change *c = i->c;
-    struct th_key *k;
-    struct th_row *row;
-    struct th_buf settings;
-    struct th_jw w;
-    bool ok;
-
-    if (!th_limit_allows(i->e, i->tenant, TH_L_KEYS, 1, c->detail, sizeof c->detail)) {
-        th_change_limited(i, TH_L_KEYS);
-        return;
-    }
-    k = th_calloc(1, sizeof *k + c->note.n);
-    row = th_change_row(i, TH_ROW_KEY, i->e->last_key + 1);
-    i->key = k;
-    if (!k || !row) {
-        th_change_no_memory(i);
-        return;
-    }
-    k->no = row->no;
-    memcpy(k->hash, c->key_hash, sizeof k->hash);
-    k->tenant = i->tenant;
-    k->scopes = c->scopes;
-    k->created = i->e->now.wall;
-    k->expires = c->expires;
-    memcpy((char *)(k + 1), c->note.p ? c->note.p : "", c->note.n);
-    k->note = th_span(k + 1, c->note.n);
-    th_buf_init(&settings, 65536);
-    w = th_jw(&settings);
-    th_jw_object(&w);
-    th_jw_key(&w, TH_LIT("form")); /* keys without it were made before reading answers was a scope */
-    th_jw_u64(&w, 2);
-    th_jw_key(&w, TH_LIT("scopes"));
-    th_jw_u64(&w, k->scopes);
-    th_jw_key(&w, TH_LIT("note"));
-    th_jw_string(&w, k->note);
-    th_jw_end_object(&w);
-    ok = !settings.failed && th_arena_copy(&i->mem, th_buf_view(&settings), &row->settings);
-    th_buf_fini(&settings);
-    if (!ok) {
-        th_change_no_memory(i);
-        return;
-    }
-    row->id = th_span(k->hash, sizeof k->hash);
-    row->created = k->created.ms;
-    row->until = k->expires;
-    c->key = k;
-    c->tenant = i->tenant;
-    th_change_submit(i, true);
-}
-
-void th_change_begin_key_del(struct change_impl *i)
-{
-    struct th_row *row;
-
-    for (unsigned n = 0; n < i->e->key_count; n++) {
-        struct th_key *k = i->e->keys[n];
-        if (k->no != i->c->key_no || k->tenant != i->tenant)
-            continue;
-        row = th_change_row(i, TH_ROW_KEY, k->no);
-        if (!row) {
-            th_change_no_memory(i);
-            return;
-        }
-        row->del = true;
-        row->id = th_span(k->hash, sizeof k->hash);
-        th_change_submit(i, true);
-        return;
-    }
-    th_change_fail(i, TH_CH_NOT_FOUND, "no such key");
-}
-
-void th_change_end_key_del(struct change_impl *i)
-{
-    for (unsigned n = 0; n < i->e->key_count; n++)
-        if (i->e->keys[n]->no == i->c->key_no) {
-            th_settings_remove_key(i->e, i->e->keys[n]);
-            return;
-        }
 }

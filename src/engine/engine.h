@@ -8,6 +8,7 @@
 #include "core/limits.h"
 #include "core/pubid.h"
 #include "core/retry.h"
+#include "core/roles.h"
 #include "core/sched.h"
 #include "port/clock.h"
 #include "port/store.h"
@@ -68,9 +69,13 @@ enum {
     TH_SCOPE_PUBLISH = 1,
     TH_SCOPE_READ = 2,
     TH_SCOPE_MANAGE = 4,
-    TH_SCOPE_OPERATOR = 8,
+    TH_SCOPE_ANY = 8, /* of a route: any key of a tenant */
     TH_SCOPE_ANSWERS = 16
 };
+
+#define TH_MAX_OPERATOR_KEYS 100 /* beside the root */
+/** What of tenants' objects an operator's key with this role may see and change. */
+unsigned th_role_scopes(enum th_role role);
 
 struct th_tenant {
     uint64_t no, version, rev;           /* version: settings; rev: of this object (ETag) */
@@ -154,11 +159,12 @@ struct th_endpoint {
 struct th_key {
     uint64_t no;
     uint8_t hash[32];
-    struct th_tenant *tenant; /* NULL: the operator's */
+    struct th_tenant *tenant; /* NULL: an operator's */
+    enum th_role role;        /* of an operator's */
     unsigned scopes;
     struct th_wall created;
-    int64_t expires; /* wall ms; 0: never */
-    struct th_span note;
+    int64_t expires;     /* wall ms; 0: never */
+    struct th_span note; /* a tenant's: the description; an operator's: the name */
 };
 
 /* ---- life of the engine ---- */
@@ -271,7 +277,8 @@ struct th_tenant *th_engine_tenant_no(struct th_engine *e, uint64_t no);
 struct th_tenant *const *th_engine_tenants(struct th_engine *e, unsigned *count);
 /** By SHA-256 of the key's text; NULL when unknown or expired. */
 struct th_key *th_engine_key(struct th_engine *e, const uint8_t hash[32]);
-/** A tenant's keys, newest first: the next one below *at, which is moved; begin with UINT_MAX. NULL at the end. */
+/** A tenant's keys, or with NULL those of operators without the root, newest first: the next one below *at, which is moved; begin
+ * with UINT_MAX. NULL at the end. */
 struct th_key *th_engine_key_below(struct th_engine *e, const struct th_tenant *t, unsigned *at);
 /** By public id in the tenant's dialect form; NULL when unknown or another tenant's. foreign (may be NULL): set true when
  * it exists under another tenant. */
@@ -400,7 +407,9 @@ struct th_change {
     bool limits_given;                        /* TENANT_PUT: `limits` take the place of the old ones */
     struct th_limits limits;
     uint64_t key_no; /* KEY_DEL */
-    unsigned scopes; /* KEY_ADD */
+    unsigned scopes; /* KEY_ADD of a tenant's key */
+    enum th_role
+        role; /* KEY_ADD, KEY_DEL: of an operator's key, with the tenant "operator"; NONE: a tenant's */
     uint8_t key_hash[32];
     int64_t expires;
     struct th_span note;

@@ -182,6 +182,19 @@ static void load_tenant(struct loading *l, const struct th_row *row)
     th_buf_fini(&text[1]);
 }
 
+static enum th_role load_role(struct th_json root)
+{
+    enum th_role role = TH_ROLE_NONE;
+    struct th_buf text;
+    struct th_json v;
+
+    th_buf_init(&text, 64);
+    if (th_json_member(root, TH_LIT("role"), &v) && th_json_string(v, &text))
+        role = th_role_of(th_buf_view(&text));
+    th_buf_fini(&text);
+    return role;
+}
+
 static void load_key(struct loading *l, const struct th_row *row)
 {
     struct th_key *k = th_calloc(1, sizeof *k + row->settings.n);
@@ -214,7 +227,14 @@ static void load_key(struct loading *l, const struct th_row *row)
         }
         th_buf_fini(&text);
     }
-    if (!k->tenant) {
+    if (!row->tenant) {
+        k->role = load_role(root);
+        k->scopes = th_role_scopes(k->role);
+    }
+    if (!row->tenant && !k->role) {
+        fail(l, TH_CORRUPT, "key", row->no);
+        th_free(k);
+    } else if (row->tenant && !k->tenant) {
         th_free(k); /* of a deleted tenant */
     } else if (th_settings_add_key(l->e, k)) {
         fail(l, TH_NOMEM, "key", row->no);
@@ -503,7 +523,8 @@ static enum th_error operator_key(struct th_engine *e, const struct loading *l, 
         memcpy(k->hash, l->operator_hash, 32);
     else
         th_sha256(made->p, made->n, k->hash);
-    k->scopes = TH_SCOPE_OPERATOR | TH_SCOPE_PUBLISH | TH_SCOPE_READ | TH_SCOPE_MANAGE | TH_SCOPE_ANSWERS;
+    k->role = TH_ROLE_ROOT;
+    k->scopes = th_role_scopes(k->role);
     k->created = e->now.wall;
     if (th_settings_add_key(e, k)) {
         th_free(k);

@@ -115,6 +115,13 @@ const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span n
 
 /* ---- keys ---- */
 
+unsigned th_role_scopes(enum th_role role)
+{
+    unsigned read = TH_SCOPE_READ | TH_SCOPE_ANSWERS;
+
+    return role >= TH_ROLE_ADMIN ? read | TH_SCOPE_PUBLISH | TH_SCOPE_MANAGE : role ? read : 0;
+}
+
 enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k)
 {
     if (e->key_count == e->key_cap) {
@@ -165,7 +172,7 @@ struct th_key *th_engine_key_below(struct th_engine *e, const struct th_tenant *
     unsigned i = *at < e->key_count ? *at : e->key_count;
 
     while (i-- > 0)
-        if (e->keys[i]->tenant == t) {
+        if (e->keys[i]->tenant == t && e->keys[i]->role != TH_ROLE_ROOT) {
             *at = i;
             return e->keys[i];
         }

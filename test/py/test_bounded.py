@@ -196,6 +196,7 @@ def test_every_route_with_the_largest_objects(world):
     large.post("/v1/events", {"type": "a.b", "id": "largest", "data": "\\" * 120000}).expect(202)
     delivery = large.get("/v1/deliveries?limit=1").json["data"][0]["id"]
     key = api.get("/v1/tenants/large/keys?limit=1").json["data"][0]["id"]
+    operators = api.post("/v1/keys", {"role": "admin", "name": "\x01" * 128}).expect(201).json["id"]
     replay = large.post(f"/v1/webhooks/{webhook}/replay", {"since": "2020-01-01T00:00:00Z"}).expect(202).json["id"]
     values = {"tenant": "large", "name": "standard"}
     ids = {"events": "largest", "deliveries": delivery, "webhooks": webhook, "replays": replay, "keys": key}
@@ -204,6 +205,7 @@ def test_every_route_with_the_largest_objects(world):
               "POST /v1/webhooks": largest_endpoint(), "PATCH /v1/webhooks/{id}": largest_endpoint(),
               "POST /v1/webhooks/{id}/replay": {"since": "2020-01-01T00:00:00Z"},
               "PUT /v1/tenants/{tenant}": {"name": "n" * 250, "attributes": {f"a{i}": "x" * 1000 for i in range(15)}},
+              "POST /v1/keys": {"role": "support", "name": "k" * 128},
               "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"], "description": "k" * 1000}}
     asked = 0
     for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):  # what deletes comes last
@@ -213,7 +215,7 @@ def test_every_route_with_the_largest_objects(world):
             parts = path.split("/")
             for i, part in enumerate(parts):
                 if part == "{id}":
-                    parts[i] = ids[parts[i - 1]]
+                    parts[i] = operators if path == "/v1/keys/{id}" else ids[parts[i - 1]]
                 elif part.startswith("{"):
                     parts[i] = values[part[1:-1]]
             body = bodies.get(f"{method} {path}", {} if method in ("POST", "PATCH") else None)

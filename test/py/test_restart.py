@@ -38,6 +38,7 @@ ENDPOINT = {
 MOVED = {"previous_secret", "previous_expires_at"}  # only with moved=true; test_both_signatures.py moves and restarts them
 TENANT = {"name": "Acme & Söhne", "dialect": "standard", "attributes": {"source": "//acme", "n": 7},
           "limits": {}}  # each that the schema has
+OPERATOR_KEY = {"role": "support", "name": "of the help desk", "expires_at": "2099-01-02T03:04:05.000Z"}
 KEY = {"scopes": ["events:publish"], "description": "of the shop", "expires_at": "2099-01-02T03:04:05.000Z"}
 
 
@@ -57,7 +58,8 @@ def members(api, schema):
 
 def everything(api):
     """All that can be read of all tenants, as one value that two processes can be compared by."""
-    seen = {"tenants": api.pages("/v1/tenants"), "dialects": api.get("/v1/dialects").expect(200).json}
+    seen = {"tenants": api.pages("/v1/tenants"), "dialects": api.get("/v1/dialects").expect(200).json,
+            "operators' keys": api.get("/v1/keys").expect(200).json}
     for tenant in [row["id"] for row in seen["tenants"]]:
         of = api.as_tenant(tenant)
         one = seen[tenant] = {"tenant": api.get(f"/v1/tenants/{tenant}").expect(200).json,
@@ -88,11 +90,13 @@ def test_every_setting_survives(server, receiver, how):
     assert members(api, "WebhookNew") == set(ENDPOINT) | MOVED, "a setting that this test does not know"
     assert members(api, "TenantPut") == set(TENANT), "a setting that this test does not know"
     assert members(api, "KeyNew") == set(KEY), "a setting that this test does not know"
+    assert members(api, "OperatorKeyNew") == set(OPERATOR_KEY), "a setting that this test does not know"
     names = api.get("/openapi.json").json["components"]["schemas"]["TenantPut"]["properties"]["limits"]["properties"]
     limits = {name: 900 + n for n, name in enumerate(names)}
     made = api.put("/v1/tenants/acme", TENANT | {"limits": limits}).expect(201).json
     assert len(limits) > 4 and made["limits"] == limits
     api.post("/v1/tenants/acme/keys", KEY).expect(201)
+    api.post("/v1/keys", OPERATOR_KEY).expect(201)
     acme = api.as_tenant("acme")
     plain = acme.post("/v1/webhooks", {"url": target.url("/plain")}).expect(201).json
     full = acme.post("/v1/webhooks", ENDPOINT | {"url": target.url("/full")}).expect(201).json

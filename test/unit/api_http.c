@@ -51,6 +51,8 @@ static void the_document_has_every_route(void **state)
             fail_msg("%s is not in the document", pointer);
         if (t->response && strcmp(t->response, "text") != 0 && !in_table(th_api_schemas, t->response))
             fail_msg("%s: no schema %s", t->path, t->response);
+        if (!t->role == !(t->flags & TH_R_PUBLIC) || (t->scope && !t->role))
+            fail_msg("%s %s: nobody has decided whose keys may use it", t->method, t->path);
         if (!t->request == !!(t->flags & (TH_R_BODY | TH_R_BODY_MAY)))
             fail_msg("%s %s: body and schema differ", t->method, t->path);
     }
