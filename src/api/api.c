@@ -23,6 +23,7 @@
 #include "api/request.h"
 #include "api/route.h"
 #include "api/state.h"
+#include "api/stream.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "engine/engine.h"
@@ -40,7 +41,7 @@ static bool fields_once(struct th_api_req *r)
     }
     static const struct th_span names[] = {
         NAME("authorization"),    NAME("tenterhook-tenant"), NAME("idempotency-key"), NAME("content-type"),
-        NAME("content-encoding"), NAME("if-match"),          NAME("if-none-match")};
+        NAME("content-encoding"), NAME("if-match"),          NAME("if-none-match"),   NAME("last-event-id")};
 #undef NAME
     const struct th_http1_head *head = &r->x->head;
     unsigned seen = 0;
@@ -215,6 +216,8 @@ void th_api_reload(struct th_api *api, const struct th_api_options *options)
     api->options.trusted = options->trusted;
     api->options.trusted_count = options->trusted_count;
     api->options.client_header = options->client_header;
+    api->options.streams = options->streams;
+    api->options.key_streams = options->key_streams;
     if (!th_api_rate_set(api, options))
         th_log(TH_LOG_WARN, "rate limits of the API stay as they were: out of memory");
 }
@@ -241,7 +244,8 @@ enum th_error th_api_new(const struct th_api_options *options, struct th_api **o
         api->is_alone ? th_api_shared_new(&th_engine_options(api->engine)->entropy) : options->shared;
     if (options->number == 0) /* no other one is asked for it */
         th_api_openapi(api, &api->openapi);
-    if (!api->shared || api->openapi.failed || !th_api_rate_set(api, options)) {
+    api->streams = th_api_streams_new(api);
+    if (!api->shared || !api->streams || api->openapi.failed || !th_api_rate_set(api, options)) {
         th_api_free(api);
         return TH_NOMEM;
     }
@@ -249,9 +253,19 @@ enum th_error th_api_new(const struct th_api_options *options, struct th_api **o
     return TH_OK;
 }
 
+int64_t th_api_turn(struct th_api *api)
+{
+    return th_api_stream_turn(api->streams);
+}
+
+void th_api_drain(struct th_api *api)
+{
+    th_api_stream_drain(api->streams);
+}
+
 unsigned th_api_pending(const struct th_api *api)
 {
-    return api->live;
+    return api->live + th_api_streams_busy(api->streams);
 }
 
 void th_api_free(struct th_api *api)
@@ -261,6 +275,7 @@ void th_api_free(struct th_api *api)
     th_api_request_free_spare(api);
     if (api->is_alone)
         th_api_shared_free(api->shared);
+    th_api_streams_free(api->streams);
     th_buf_fini(&api->openapi);
     th_buf_fini(&api->fields);
     th_buf_wipe(&api->out);

@@ -27,6 +27,7 @@ struct th_api_options {
     unsigned source_address_count;
     uint32_t key_rate, tenant_rate,
         wrong_key_rate;            /* requests a second, see limit.c and guess.c; 0: no limit */
+    unsigned streams, key_streams; /* streams that are open in all, and with one key; 0: no limit */
     const struct th_cidr *trusted; /* proxies that name their client, and are not limited themselves */
     unsigned trusted_count;
     enum th_client_header client_header;
@@ -61,6 +62,11 @@ void th_api_handle(void *api, struct th_http_exchange *x);
 enum th_http_verdict th_api_judge(void *api, struct th_http_exchange *x);
 /** The server's place (th_http_server_options): which server's API answers this request. */
 unsigned th_api_place(void *api, struct th_http_exchange *x);
+/** After each turn of the engine: what streams have to do by the clock. Returns when it is to be called again at the latest
+ * (monotonic microseconds, INT64_MAX: no time). */
+int64_t th_api_turn(struct th_api *api);
+/** The server is about to stop: ends streams, which would not end by themselves, and begins no further ones. */
+void th_api_drain(struct th_api *api);
 /** Requests that wait for the engine. The api may be freed when it is 0. */
 unsigned th_api_pending(const struct th_api *api);
 void th_api_free(struct th_api *api);

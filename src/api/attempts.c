@@ -6,7 +6,6 @@
 #include "api/cursor.h"
 #include "api/delivery_view.h"
 #include "api/fail.h"
-#include "api/fault.h"
 #include "api/filter.h"
 #include "api/find.h"
 #include "api/handlers.h"
@@ -15,7 +14,6 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/state.h"
-#include "core/pubid.h"
 #include "engine/engine.h"
 
 static void send_list(struct th_api_req *r, const struct th_page *p, uint64_t reached)
@@ -67,28 +65,19 @@ static void event_found(struct th_api_req *r, const struct th_event_row *row)
 void th_h_attempts(struct th_api_req *r)
 {
     struct th_page *p = &r->page2;
+    enum th_api_filter filter;
     struct th_span text;
 
     *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
     if (!th_api_query_paging(r, &p->limit, &p->before) || !th_api_query_after(r, &p->ascending, &p->after) ||
-        !th_api_filter_outcomes(r, p) || !th_api_query_tests(r, p))
+        !th_api_filter_direction(r, p))
         return;
-    if (p->ascending && p->before) {
-        th_api_fault_param(r, "after", "goes upwards and cursor downwards: give one of them");
-        (void)th_api_query_fail(r);
+    filter = th_api_filter_attempts(r, p);
+    if (filter == TH_API_FILTER_ANSWERED)
         return;
-    }
-    if (!th_api_query_type(r, &p->type))
-        return;
-    if (th_api_query_param(r, "endpoint", &text)) {
-        struct th_pubid id; /* it may have been deleted */
-        if (!th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id)) {
-            send_list(r, &(struct th_page){.ascending = p->ascending}, p->after);
-            return;
-        }
-        p->endpoint = id.no;
-    }
-    if (th_api_query_param(r, "event", &text))
+    if (filter == TH_API_FILTER_EMPTY)
+        send_list(r, &(struct th_page){.ascending = p->ascending}, p->after);
+    else if (th_api_query_param(r, "event", &text))
         th_api_find_event(r, text, false, event_found);
     else
         th_api_read(r, p, TH_PAGE_ATTEMPTS, listed);

@@ -40,6 +40,16 @@ static void filter_line(struct th_buf *text, struct th_span name, struct th_span
     th_buf_span(text, value);
 }
 
+/* The path of the list that the request asks for; a stream follows the list of its path, and takes the same cursors. */
+static struct th_span list_path(const struct th_api_req *r)
+{
+    struct th_span path = r->x->path, stream = TH_LIT("/stream");
+
+    if (path.n > stream.n && memcmp(path.p + path.n - stream.n, stream.p, stream.n) == 0)
+        path.n -= stream.n;
+    return path;
+}
+
 /* Of the list that the request asks for. */
 static void filter_hash(struct th_api_req *r, uint8_t out[8])
 {
@@ -57,7 +67,7 @@ static void filter_hash(struct th_api_req *r, uint8_t out[8])
         names += n;
         names += *names == ' ';
     }
-    hash_of(r, r->x->path, th_buf_view(&text), out);
+    hash_of(r, list_path(r), th_buf_view(&text), out);
     th_buf_fini(&text);
 }
 
@@ -69,27 +79,32 @@ static uint64_t tweak_of(const uint8_t hash[8])
     return n;
 }
 
-bool th_api_cursor_read(struct th_api_req *r, const char *name, struct th_span text, uint64_t *no)
+const char *th_api_cursor_open(struct th_api_req *r, struct th_span text, uint64_t *no)
 {
     uint8_t bytes[CURSOR_BYTES], hash[8];
     size_t n;
 
     if (!th_unbase64url(text, bytes, sizeof bytes, &n) || n != CURSOR_BYTES ||
-        (bytes[0] != CURSOR_VERSION && bytes[0] != CURSOR_PLAIN)) {
-        th_api_fault_param(r, name, "is no cursor of this API");
-        return false;
-    }
+        (bytes[0] != CURSOR_VERSION && bytes[0] != CURSOR_PLAIN))
+        return "is no cursor of this API";
     filter_hash(r, hash);
-    if (memcmp(hash, bytes + 9, 8) != 0) {
-        th_api_fault_param(r, name, "belongs to a list with other filters");
-        return false;
-    }
+    if (memcmp(hash, bytes + 9, 8) != 0)
+        return "belongs to a list with other filters";
     *no = 0;
     for (int i = 1; i <= 8; i++)
         *no = *no << 8 | bytes[i];
     if (bytes[0] == CURSOR_VERSION)
         *no = th_engine_show(r->api->engine, tweak_of(hash), *no);
-    return true;
+    return NULL;
+}
+
+bool th_api_cursor_read(struct th_api_req *r, const char *name, struct th_span text, uint64_t *no)
+{
+    const char *fault = th_api_cursor_open(r, text, no);
+
+    if (fault)
+        th_api_fault_param(r, name, "%s", fault);
+    return !fault;
 }
 
 static void write_cursor(struct th_api_req *r, uint64_t before, const uint8_t hash[8], struct th_buf *out)
@@ -110,6 +125,17 @@ void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out)
 
     filter_hash(r, hash);
     write_cursor(r, before, hash, out);
+}
+
+void th_api_cursor_base(struct th_api_req *r, uint8_t base[TH_API_CURSOR_BASE])
+{
+    filter_hash(r, base);
+}
+
+void th_api_cursor_on(struct th_api_req *r, const uint8_t base[TH_API_CURSOR_BASE], uint64_t number,
+                      struct th_buf *out)
+{
+    write_cursor(r, number, base, out);
 }
 
 void th_api_cursor_of(struct th_api_req *r, struct th_span path, struct th_span name, struct th_span value,

@@ -3,10 +3,18 @@
 #define TH_API_CURSOR_H
 #include "api/request.h"
 
+/** The number in a cursor of this list. NULL, or what is wrong with it. */
+const char *th_api_cursor_open(struct th_api_req *r, struct th_span text, uint64_t *no);
 /** The number in a cursor of this list, given as the parameter `name`. False: a fault is noted. */
 bool th_api_cursor_read(struct th_api_req *r, const char *name, struct th_span text, uint64_t *no);
 /** Appends the opaque cursor for the page of numbers below `before`. */
 void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out);
+/** The same in two steps: what all cursors of the request's list have in common; two requests with the same have the same
+ * tenant, path and filters. */
+#define TH_API_CURSOR_BASE 8
+void th_api_cursor_base(struct th_api_req *r, uint8_t base[TH_API_CURSOR_BASE]);
+void th_api_cursor_on(struct th_api_req *r, const uint8_t base[TH_API_CURSOR_BASE], uint64_t number,
+                      struct th_buf *out);
 /** The same for another list of the request's tenant, with one filter. */
 void th_api_cursor_of(struct th_api_req *r, struct th_span path, struct th_span name, struct th_span value,
                       uint64_t before, struct th_buf *out);

@@ -2,6 +2,7 @@
  * page may be short and have a next one. */
 #include "api/cursor.h"
 #include "api/delivery_view.h"
+#include "api/event_view.h"
 #include "api/fail.h"
 #include "api/filter.h"
 #include "api/find.h"
@@ -20,28 +21,6 @@
 static void not_found(struct th_api_req *r)
 {
     th_api_fail(r, 404, "there is no such event");
-}
-
-/* ---- views ---- */
-
-static void write_event(struct th_api_req *r, struct th_jw *w, const struct th_event_row *row)
-{
-    th_jw_key(w, TH_LIT("id"));
-    th_jw_raw(w, TH_LIT("\""));
-    th_engine_event_id(r->api->engine, r->dialect, row, w->out);
-    th_buf_char(w->out, '"');
-    th_api_member_str(w, "type", row->type);
-    th_api_member_str(w, "tenant", th_api_request_tenant_id(r));
-    th_api_member_test(w, row->test);
-    th_api_member_time(w, "time", row->time.ms);
-    th_api_member_time(w, "created_at", row->at.ms);
-    if (row->resource_type.n)
-        th_api_member_str(w, "resource_type", row->resource_type);
-    if (row->resource_id.n)
-        th_api_member_str(w, "resource_id", row->resource_id);
-    th_api_member_int(w, "delivery_count", row->deliveries);
-    if (row->erased)
-        th_api_member_time(w, "erased_at", row->erased);
 }
 
 /* ---- erasing ---- */
@@ -115,7 +94,7 @@ static void one_with_deliveries(struct th_op *op)
     }
     w = th_api_reply_begin(r);
     th_jw_object(&w);
-    write_event(r, &w, row);
+    th_api_event_members(&w, r, row);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_raw(&w, row->data.n ? row->data : TH_LIT("null"));
     th_jw_key(&w, TH_LIT("deliveries"));
@@ -150,6 +129,7 @@ void th_h_event(struct th_api_req *r)
 static void listed(struct th_op *op)
 {
     struct th_api_req *r = op->user;
+    struct th_page *p = &r->page;
     struct th_jw w;
 
     if (op->error) {
@@ -160,18 +140,23 @@ static void listed(struct th_op *op)
     th_jw_object(&w);
     th_jw_key(&w, TH_LIT("data"));
     th_jw_array(&w);
-    for (uint32_t i = 0; i < r->page.count; i++) {
+    for (uint32_t i = 0; i < p->count; i++) {
         if (i && th_api_reply_is_full(r)) {
-            r->page.next = r->page.rows.events[i - 1].no;
+            p->next = p->reached = p->rows.events[i - 1].no;
             break;
         }
-        th_jw_object(&w);
-        write_event(r, &w, &r->page.rows.events[i]);
-        th_api_member_int(&w, "deliveries", r->page.rows.events[i].deliveries);
-        th_jw_end_object(&w);
+        th_api_event_row(&w, r, &p->rows.events[i]);
     }
     th_jw_end_array(&w);
-    th_api_cursor_next(r, &w, r->page.next);
+    th_api_cursor_next(r, &w, p->ascending ? 0 : p->next);
+    if (p->ascending) {
+        th_jw_key(&w, TH_LIT("after"));
+        th_jw_raw(&w, TH_LIT("\""));
+        th_api_cursor(r, p->reached, w.out);
+        th_buf_char(w.out, '"');
+        th_jw_key(&w, TH_LIT("more"));
+        th_jw_bool(&w, p->next != 0);
+    }
     th_jw_end_object(&w);
     th_engine_page_free(r->api->engine, &r->page);
     th_api_reply(r, 200);
@@ -182,11 +167,8 @@ void th_h_events(struct th_api_req *r)
     struct th_page *p = &r->page;
 
     *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
-    if (!th_api_query_paging(r, &p->limit, &p->before) ||
-        !th_api_query_since_until(r, &p->since, &p->until) || !th_api_filter_outcomes(r, p) ||
-        !th_api_query_tests(r, p))
-        return;
-    if (!th_api_query_type(r, &p->type))
-        return;
-    th_api_read(r, p, TH_PAGE_EVENTS, listed);
+    if (th_api_query_paging(r, &p->limit, &p->before) && th_api_query_after(r, &p->ascending, &p->after) &&
+        th_api_filter_direction(r, p) && th_api_query_since_until(r, &p->since, &p->until) &&
+        th_api_filter_outcomes(r, p) && th_api_filter_events(r, p) == TH_API_FILTER_OK)
+        th_api_read(r, p, TH_PAGE_EVENTS, listed);
 }

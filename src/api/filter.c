@@ -150,6 +150,35 @@ bool th_api_filter_outcomes(struct th_api_req *r, struct th_page *p)
     return true;
 }
 
+enum th_api_filter th_api_filter_attempts(struct th_api_req *r, struct th_page *p)
+{
+    struct th_span text;
+    struct th_pubid id;
+
+    if (!th_api_filter_outcomes(r, p) || !th_api_query_tests(r, p) || !th_api_query_type(r, &p->type))
+        return TH_API_FILTER_ANSWERED;
+    if (!th_api_query_param(r, "endpoint", &text)) /* it may have been deleted */
+        return TH_API_FILTER_OK;
+    if (!th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id))
+        return TH_API_FILTER_EMPTY;
+    p->endpoint = id.no;
+    return TH_API_FILTER_OK;
+}
+
+enum th_api_filter th_api_filter_events(struct th_api_req *r, struct th_page *p)
+{
+    return th_api_query_tests(r, p) && th_api_query_type(r, &p->type) ? TH_API_FILTER_OK
+                                                                      : TH_API_FILTER_ANSWERED;
+}
+
+bool th_api_filter_direction(struct th_api_req *r, const struct th_page *p)
+{
+    if (!p->ascending || !p->before)
+        return true;
+    th_api_fault_param(r, "after", "goes upwards and cursor downwards: give one of them");
+    return th_api_query_fail(r);
+}
+
 enum th_api_filter th_api_filter_deliveries(struct th_api_req *r, struct th_page *p)
 {
     struct th_span text;

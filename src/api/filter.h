@@ -6,6 +6,12 @@
 enum th_api_filter { TH_API_FILTER_OK, TH_API_FILTER_EMPTY, TH_API_FILTER_ANSWERED };
 /** Fills a page of deliveries from the query; EMPTY: nothing can match. */
 enum th_api_filter th_api_filter_deliveries(struct th_api_req *r, struct th_page *p);
+/** What lists and streams of attempts have in common, but for `event`; EMPTY: nothing can match. */
+enum th_api_filter th_api_filter_attempts(struct th_api_req *r, struct th_page *p);
+/** What lists and streams of events have in common; never EMPTY. */
+enum th_api_filter th_api_filter_events(struct th_api_req *r, struct th_page *p);
+/** Whether only one of `after` and `cursor` is given. Answers 400 itself. */
+TH_MUST_USE bool th_api_filter_direction(struct th_api_req *r, const struct th_page *p);
 /** outcome and status_code into the page's filters. Answers 400 itself. */
 TH_MUST_USE bool th_api_filter_outcomes(struct th_api_req *r, struct th_page *p);
 #endif

@@ -50,6 +50,11 @@ static void write_path_parameters(struct th_jw *w, const char *path)
     }
 }
 
+static bool is_stream(const struct th_api_route *t)
+{
+    return t->response && strstr(t->response, "Stream");
+}
+
 static void write_parameters(struct th_jw *w, const struct th_api_route *t)
 {
     th_jw_key(w, TH_LIT("parameters"));
@@ -65,6 +70,8 @@ static void write_parameters(struct th_jw *w, const struct th_api_route *t)
         write_ref(w, "parameters", TH_LIT("Tenterhook-Tenant"));
     if (strcmp(t->method, "POST") == 0)
         write_ref(w, "parameters", TH_LIT("Idempotency-Key"));
+    if (is_stream(t))
+        write_ref(w, "parameters", TH_LIT("Last-Event-ID"));
     if (t->flags & TH_R_ETAG)
         write_ref(w, "parameters",
                   strcmp(t->method, "GET") == 0 ? TH_LIT("If-None-Match") : TH_LIT("If-Match"));
@@ -130,7 +137,11 @@ static void write_success(struct th_jw *w, const struct th_api_route *t, const c
         bool text = strcmp(response, "text") == 0;
         th_jw_key(w, TH_LIT("content"));
         th_jw_object(w);
-        write_content(w, text ? "text/plain" : "application/json", response);
+        write_content(w,
+                      is_stream(t) ? "text/event-stream"
+                      : text       ? "text/plain"
+                                   : "application/json",
+                      response);
         th_jw_end_object(w);
     }
     th_jw_end_object(w);

@@ -166,6 +166,20 @@ bool th_api_query_after(struct th_api_req *r, bool *given, uint64_t *after)
     return !*given || th_api_cursor_read(r, "after", text, after) || th_api_query_fail(r);
 }
 
+bool th_api_query_resume(struct th_api_req *r, bool *given, uint64_t *after)
+{
+    const struct th_http1_field *last = th_api_request_header(r, "last-event-id");
+    const char *fault;
+
+    if (!last || !last->value.n)
+        return th_api_query_after(r, given, after);
+    *given = true;
+    fault = th_api_cursor_open(r, last->value, after);
+    if (fault)
+        th_api_fail(r, 400, "the field Last-Event-ID %s", fault);
+    return !fault;
+}
+
 bool th_api_query_since_until(struct th_api_req *r, int64_t *since, int64_t *until)
 {
     const char *names[2] = {"since", "until"};

@@ -20,6 +20,8 @@ TH_MUST_USE bool th_api_query_tests(struct th_api_req *r, struct th_page *page);
 TH_MUST_USE bool th_api_query_paging(struct th_api_req *r, uint32_t *limit, uint64_t *before);
 /** after, where the route has it: numbers above it are asked for. Answers 400 itself. */
 TH_MUST_USE bool th_api_query_after(struct th_api_req *r, bool *given, uint64_t *after);
+/** The same of a stream: the field Last-Event-ID, else `after`. Answers 400 itself. */
+TH_MUST_USE bool th_api_query_resume(struct th_api_req *r, bool *given, uint64_t *after);
 /** Parameters since and until as wall ms (0: absent). Answers 400 itself. */
 TH_MUST_USE bool th_api_query_since_until(struct th_api_req *r, int64_t *since, int64_t *until);
 /** Answers 400 for the parameter that th_api_fault_param has noted; false. */

@@ -48,8 +48,6 @@ static uint64_t tenant_of(const struct th_api_req *r)
     return r->turn_of ? r->turn_of : UINT64_MAX;
 }
 
-static void end(struct th_api_req *r);
-
 /* Makes it a reader, if there is room. */
 static bool let_in(struct th_api *api, struct th_api_req *r)
 {
@@ -65,15 +63,19 @@ static bool let_in(struct th_api *api, struct th_api_req *r)
     api->reader_tenant[room] = tenant_of(r);
     r->reader = true;
     r->reader_slot = room;
-    th_api_request_at_end(r, end);
+    if (!r->has_read)
+        th_api_request_at_end(r, th_api_read_end);
+    r->has_read = true;
     return true;
 }
 
-static void end(struct th_api_req *r)
+void th_api_read_end(struct th_api_req *r)
 {
     struct th_api *api = r->api;
     struct th_list *l, *next;
 
+    if (!r->reader)
+        return;
     r->reader = false;
     api->reader_tenant[r->reader_slot] = 0;
     for (l = api->reads.next; l != &api->reads; l = next) {

@@ -7,6 +7,8 @@
  * about TH_API_PAGE_BYTES, and in turn with other requests: see read.c. */
 void th_api_read(struct th_api_req *r, struct th_page *page, enum th_page_kind kind,
                  void (*done)(struct th_op *));
+/** Lets others read; before the request's next read it waits for its turn again. The end of a request does it too. */
+void th_api_read_end(struct th_api_req *r);
 /** Calls `then`, which answers out of memory and may write as much, in the same way. The tenant is looked up again for it. */
 void th_api_read_in_turn(struct th_api_req *r, void (*then)(struct th_api_req *r));
 #endif

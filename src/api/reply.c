@@ -51,8 +51,8 @@ static void done(struct th_api_req *r)
     th_api_request_free(r);
 }
 
-/* Adds the lines that do not depend on the handler and sends. The exchange is gone afterwards. */
-void th_api_reply_as(struct th_api_req *r, unsigned status, struct th_span content_type)
+/* Adds the lines that do not depend on the handler. */
+static void add_fields(struct th_api_req *r, struct th_span content_type)
 {
     struct th_buf *fields = &r->api->fields;
 
@@ -71,6 +71,14 @@ void th_api_reply_as(struct th_api_req *r, unsigned status, struct th_span conte
         th_buf_str(fields, "\r\n");
     }
     th_api_rate_fields(r);
+}
+
+/* The exchange is gone afterwards. */
+void th_api_reply_as(struct th_api_req *r, unsigned status, struct th_span content_type)
+{
+    struct th_buf *fields = &r->api->fields;
+
+    add_fields(r, content_type);
     if (fields->failed || r->api->out.failed) {
         th_log(TH_LOG_ERROR, "answer could not be written", TH_KC("request_id", r->x->request_id),
                TH_KC("error", th_error_name(fields->failed ? fields->failed : r->api->out.failed)));
@@ -143,6 +151,15 @@ void th_api_reply_empty(struct th_api_req *r, unsigned status)
 {
     th_buf_reset(&r->api->out);
     th_api_reply_as(r, status, TH_LIT(""));
+}
+
+bool th_api_reply_stream(struct th_api_req *r, const struct th_http_parts *parts)
+{
+    (void)th_api_reply_begin(r);
+    th_buf_str(&r->api->fields, "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n");
+    add_fields(r, TH_LIT("text/event-stream"));
+    finish(r, 200);
+    return th_http_begin(r->x, 200, th_buf_view(&r->api->fields), parts);
 }
 
 void th_api_reply_lasting(struct th_api_req *r, struct th_span content_type, struct th_span body)

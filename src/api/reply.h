@@ -16,6 +16,9 @@ void th_api_reply(struct th_api_req *r, unsigned status);
 void th_api_reply_empty(struct th_api_req *r, unsigned status);
 void th_api_reply_text(struct th_api_req *r, unsigned status, struct th_span content_type,
                        struct th_span body);
+/** Begins an answer of 200 in server-sent events, which is written with th_http_write; th_http_end and th_api_request_free are
+ * the caller's, also when it returns false, which is what th_http_begin has returned. */
+TH_MUST_USE bool th_api_reply_stream(struct th_api_req *r, const struct th_http_parts *parts);
 /** 200 with a body that stays as it is as long as the API: it is not copied. */
 void th_api_reply_lasting(struct th_api_req *r, struct th_span content_type, struct th_span body);
 /** The same as th_api_reply, with this media type; n == 0: without a body. */

@@ -106,8 +106,10 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     struct th_list reads;    /* read.c: in api->reads while it waits */
     struct th_page *reading; /* what it waits to read */
     bool reader;             /* counts as one, at this place */
+    bool has_read;           /* or did before */
     unsigned reader_slot;
     struct owner *owner; /* owner.c */
+    struct th_api_stream *stream;
     void (*owner_found)(struct th_api_req *r);
     uint64_t endpoint_no, page_number;
     struct th_idem idem;

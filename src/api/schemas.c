@@ -139,7 +139,15 @@ const struct th_api_schema th_api_schemas[] = {
             EVENT_FIELDS TEST_MARK ERASED_AT ",\"data\":{},\"deliveries\":{\"type\":\"array\",\"items\":" REF(
                 "Delivery") "},\"more_deliveries\":{\"type\":[\"string\",\"null\"],\"description\":\"path of "
                             "the list of the rest; null: these are all\"}")},
-    {"EventPage", PAGE("Event")},
+    {"EventPage", OBJECT("\"data\",\"next_cursor\"",
+                         "\"data\":{\"type\":\"array\",\"items\":" REF(
+                             "Event") "},\"next_cursor\":" STR_NULL ",\"after\":" STR ",\"more\":" BOOL)},
+    {"EventStream",
+     "{\"type\":\"string\",\"description\":\"server-sent events: `event` with an Event as data, "
+     "`gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`\"}"},
+    {"AttemptStream",
+     "{\"type\":\"string\",\"description\":\"server-sent events: `attempt` with an AttemptRow as "
+     "data, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`\"}"},
     {"Delivery",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempt_count\",\"created_at\"",
             DELIVERY_FIELDS TEST_MARK ERASED_AT)},
@@ -324,7 +332,9 @@ const struct th_api_schema th_api_schemas_parameters[] = {
     QUERY("status_code", "{\"type\":\"string\",\"pattern\":\"^" STATUS_CODE "(," STATUS_CODE ")*$\"}",
           "as outcome: only those that were answered with this HTTP status, such as 503, or one of a class, "
           "such as 5xx; several with commas between: with one of these"),
-    QUERY("after", CURSOR, "`after` of the answer before: only attempts that ended since, oldest first"),
+    QUERY("after", CURSOR,
+          "`after` of the answer before, or the id of a server-sent event: only what has come since, oldest "
+          "first"),
     QUERY("tenant", ID, "only endpoints of this tenant"),
     QUERY("state", HEALTH, "only endpoints in this state; failing: nothing but failures since failing_since"),
     QUERY("since", TIME, "accepted at this time or later"),
@@ -344,6 +354,7 @@ const struct th_api_schema th_api_schemas_parameters[] = {
            "else default)"),
     HEADER("Idempotency-Key", IDEMPOTENCY_KEY,
            "1 to 255 visible ASCII characters; a repetition gives the first answer again"),
+    HEADER("Last-Event-ID", CURSOR, "id of the last server-sent event: the stream goes on behind it"),
     HEADER("If-Match", STR, "ETag of the revision to change; 412 when it is another"),
     HEADER("If-None-Match", STR, "ETag that the client has; 304 when it is still current"),
     {NULL, NULL},

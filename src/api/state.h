@@ -10,6 +10,7 @@
 #define TH_API_READERS 16 /* requests that read or write much at a time; others wait */
 
 struct th_api_req;
+struct th_api_streams;
 
 struct th_api {
     struct th_api_options options;
@@ -24,6 +25,7 @@ struct th_api {
     struct th_list reads;                   /* requests that wait until others have been answered */
     uint64_t reader_tenant[TH_API_READERS]; /* whose requests they are; 0: free */
     bool begun;                             /* the engine's start is over */
+    struct th_api_streams *streams;
 };
 
 #endif

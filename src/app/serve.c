@@ -116,6 +116,7 @@ static void stop(struct th_app *a)
     th_notify("STOPPING=1\nSTATUS=Answering what is under way");
     th_log(TH_LOG_INFO, "stopping", TH_KI("drain_seconds", grace_ms / 1000));
     uv_timer_start(&a->grace, on_grace, grace_ms, 0);
+    th_api_drain(a->api);
     if (a->server)
         th_http_server_drain(a->server, grace_ms, server_drained, a);
     else
@@ -171,7 +172,7 @@ static void on_wake(uv_async_t *w)
 static void turn(struct th_app *a)
 {
     struct th_mono next;
-    int64_t wait_us;
+    int64_t wait_us, streams_us;
 
     if (a->server)
         th_engine_spent(a->engine, th_http_server_spent(a->server));
@@ -190,6 +191,9 @@ static void turn(struct th_app *a)
         close_network(a);
         return;
     }
+    streams_us = th_api_turn(a->api);
+    if (streams_us < next.us)
+        next.us = streams_us;
     wait_us = next.us == INT64_MAX ? INT64_MAX : next.us - th_engine_now(a->engine).mono.us;
     if (wait_us <= 0) {
         uv_idle_start(&a->idle, on_idle);

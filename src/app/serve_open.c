@@ -222,6 +222,8 @@ struct th_api_options th_app_api_options(struct th_app *a)
                                    .key_rate = (uint32_t)c->v[TH_O_KEY_RATE].number,
                                    .tenant_rate = (uint32_t)c->v[TH_O_TENANT_RATE].number,
                                    .wrong_key_rate = (uint32_t)c->v[TH_O_WRONG_KEY_RATE].number,
+                                   .streams = (unsigned)c->v[TH_O_STREAMS].number,
+                                   .key_streams = (unsigned)c->v[TH_O_KEY_STREAMS].number,
                                    .trusted = a->live->trusted,
                                    .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
                                    .client_header = client_header(c),

@@ -38,6 +38,8 @@
     X(HTTP_CUT, "tenterhook_http_connections_cut_total", "",                                                 \
       "API connections closed because others needed their place.")                                           \
     X(HTTP_CONNECTIONS, "tenterhook_http_connections_total", "", "API connections accepted.")                \
+    X(STREAM_GAPS, "tenterhook_http_stream_gaps_total", "",                                                  \
+      "Times that the client of a stream was too slow, and was told of a gap.")                              \
     X(STORE_COMMITS, "tenterhook_store_commits_total", "", "Store transactions committed.")                  \
     X(STORE_OPS, "tenterhook_store_operations_total", "", "Store write operations committed.")               \
     X(STORE_FAILURES, "tenterhook_store_failures_total", "", "Store commits that failed.")                   \
@@ -75,6 +77,7 @@
     X(TENANTS, "tenterhook_tenants", "", "Tenants.")                                                         \
     X(STORE_QUEUE, "tenterhook_store_queue", "", "Store operations waiting for a commit.")                   \
     X(HTTP_OPEN, "tenterhook_http_connections_open", "", "Open API connections.")                            \
+    X(STREAMS, "tenterhook_http_streams_open", "", "Open streams of attempts and of events.")                \
     X(STORE_READY, "tenterhook_store_ready", "", "1 while the store commits.")                               \
     X(STORE_BYTES, "tenterhook_store_bytes", "", "Size of the database and its log.")                        \
     X(STORE_FREE, "tenterhook_store_free_bytes", "", "Room that the data directory's file system has left.") \

@@ -68,6 +68,10 @@ enum th_option_kind {
       "largest request body of the API")                                                                                           \
     X(KEYLESS, NUMBER, "--keyless-connections", "TENTERHOOK_KEYLESS_CONNECTIONS", "limits.keyless_connections", "256", NULL, 0,    \
       1000000, "N", "API connections of one address on which no right key has been shown yet; 0: no limit")                        \
+    X(STREAMS, NUMBER, "--streams", "TENTERHOOK_STREAMS", "limits.streams", "1000", NULL, 0, 100000, "N",                           \
+      "streams of attempts and events that are open at once; 0: no limit")                                                         \
+    X(KEY_STREAMS, NUMBER, "--key-streams", "TENTERHOOK_KEY_STREAMS", "limits.key_streams", "100", NULL, 0, 100000, "N",            \
+      "the same with one key; 0: no limit")                                                                                        \
     X(KEY_RATE, NUMBER, "--key-rate", "TENTERHOOK_KEY_RATE", "limits.key_rate", "0", NULL, 0, 1000000, "N",                         \
       "API requests a second with one tenant's key; 0: no limit")                                                                  \
     X(TENANT_RATE, NUMBER, "--tenant-rate", "TENTERHOOK_TENANT_RATE", "limits.tenant_rate", "0", NULL, 0, 1000000, "N",             \

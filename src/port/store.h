@@ -433,7 +433,10 @@ enum { TH_WAITS_PENDING = 1, TH_WAITS_RETRYING = 2, TH_WAITS_HELD = 4 };
 struct th_page {
     struct th_op op;
     enum th_page_kind kind;
-    uint64_t tenant; /* 0: of any tenant that is not deleted; only with `no` or `external_id` */
+    /* 0: of any tenant that is not deleted, with `no` or `external_id`; ascending: of those in `tenants` */
+    uint64_t tenant;
+    const uint64_t *tenants; /* sorted ascending */
+    uint32_t tenant_count;
     /* filters; 0 or n == 0: not used */
     uint64_t no; /* exactly this event, delivery or attempt */
     uint64_t event, endpoint, delivery;
@@ -453,9 +456,9 @@ struct th_page {
     uint64_t answered[TH_ANSWERED_WORDS];
     int64_t since, until; /* event accept time, wall ms; since inclusive, until exclusive */
     uint64_t before;      /* cursor: numbers below; 0: from the newest */
-    bool
-        ascending; /* ATTEMPTS: those with numbers above `after`, oldest first. An attempt that is committed later has
-                             a higher number, so whoever goes on at `reached` misses none */
+    /* ATTEMPTS, EVENTS: those with numbers above `after`, oldest first. What is committed later has a higher number, so
+     * whoever goes on at `reached` misses none. */
+    bool ascending;
     uint64_t after;
     uint64_t skip;      /* rows to leave out first (numbered pages); on return what is still to be left out */
     uint32_t limit;     /* at most 1000 */
@@ -465,8 +468,8 @@ struct th_page {
     /* result */
     uint32_t count;
     uint64_t next; /* cursor for the next page; 0: the end */
-    uint64_t
-        reached; /* ATTEMPTS: ascending: the highest number that was looked at; else the newest that there is */
+    /* ATTEMPTS, EVENTS. Ascending: the highest number that was looked at; else the newest that there is, whose ever it is. */
+    uint64_t reached;
     uint64_t total;
     union {
         struct th_event_row *events;
@@ -475,6 +478,31 @@ struct th_page {
     } rows;
     void *mem; /* owns rows and their spans: vt->page_free */
 };
+
+/** Whether a sorted array has the number. */
+static inline bool th_sorted_has(const uint64_t *v, uint32_t count, uint64_t no)
+{
+    uint32_t low = 0, high = count;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (v[mid] == no)
+            return true;
+        if (v[mid] < no)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return false;
+}
+
+/** For stores: a page that says whose rows it is about. */
+static inline bool th_page_is_bounded(const struct th_page *op)
+{
+    return op->tenant || op->no || op->external_id.n ||
+           (op->ascending && op->tenant_count && op->kind != TH_PAGE_DELIVERIES);
+}
 
 /* ---- a new key for what is encrypted ---- */
 

@@ -74,7 +74,8 @@ static bool event_matches(struct sq_pager *p, uint64_t no)
 {
     const struct th_page *op = p->op;
 
-    if (!sq_find_event(p, no) || (op->tenant && p->event.tenant != op->tenant))
+    if (!sq_find_event(p, no) || (op->tenant && p->event.tenant != op->tenant) ||
+        (op->tenant_count && !th_sorted_has(op->tenants, op->tenant_count, p->event.tenant)))
         return false;
     if (op->type.n && !th_pattern_has(op->type, p->event.type))
         return false;
@@ -83,19 +84,7 @@ static bool event_matches(struct sq_pager *p, uint64_t no)
 
 static bool in_endpoints(const struct th_page *op, uint64_t endpoint)
 {
-    uint32_t low = 0, high = op->endpoint_count;
-
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-
-        if (op->endpoints[mid] == endpoint)
-            return true;
-        if (op->endpoints[mid] < endpoint)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return false;
+    return th_sorted_has(op->endpoints, op->endpoint_count, endpoint);
 }
 
 static bool delivery_matches(const struct th_page *op, const struct th_delivery_row *d)
@@ -412,7 +401,7 @@ static enum th_error prepare(struct sq_pager *p)
     op->reached = op->after;
     op->mem = NULL;
     op->rows.events = NULL;
-    if ((unsigned)op->kind > TH_PAGE_ATTEMPTS || !(op->tenant || op->no || op->external_id.n))
+    if ((unsigned)op->kind > TH_PAGE_ATTEMPTS || !th_page_is_bounded(op))
         return TH_BUG;
     if (op->limit > 1000)
         op->limit = 1000;
@@ -428,9 +417,9 @@ static enum th_error prepare(struct sq_pager *p)
     return TH_OK;
 }
 
-static int newest_attempt(struct sq_reader *r, uint64_t *no)
+static int newest(struct sq_reader *r, enum sq_run_kind kind, uint64_t *no)
 {
-    sqlite3_stmt *st = r->st[SQ_R_NEWEST + SQ_RUN_ATTEMPT];
+    sqlite3_stmt *st = r->st[SQ_R_NEWEST + (int)kind];
     int rc = sqlite3_step(st);
 
     *no = rc == SQLITE_ROW ? sq_col_u64(st, 0) : 0;
@@ -453,8 +442,8 @@ static int fix_moment(struct sq_pager *p)
 static void start(struct sq_pager *p)
 {
     sq_source_start(p);
-    if (p->op->kind == TH_PAGE_ATTEMPTS && !p->op->ascending)
-        p->rc = newest_attempt(p->r, &p->op->reached);
+    if (p->op->kind != TH_PAGE_DELIVERIES && !p->op->ascending)
+        p->rc = newest(p->r, p->op->kind == TH_PAGE_EVENTS ? SQ_RUN_EVENT : SQ_RUN_ATTEMPT, &p->op->reached);
 }
 
 static void run(struct sq_pager *p)

@@ -143,8 +143,9 @@ void sq_source_start(struct sq_pager *p)
         src->pos = cap;
     src->floor = op->since ? sq_day_start(sq_day(op->since)) : 1;
     src->kind = SOURCE_LIST;
-    if (op->kind == TH_PAGE_ATTEMPTS && op->ascending) {
+    if (op->kind != TH_PAGE_DELIVERIES && op->ascending) {
         src->kind = SOURCE_UP;
+        src->run_kind = op->kind == TH_PAGE_EVENTS ? SQ_RUN_EVENT : SQ_RUN_ATTEMPT;
         src->pos = op->after;
     } else if (op->no) {
         list_add(p, op->no);
@@ -208,7 +209,8 @@ static enum sq_next up_next(struct sq_pager *p, uint64_t *no)
 
     if (sq_budget_spent(&p->budget))
         return SQ_NEXT_SPENT;
-    next = look_up_number(p, (enum sq_reader_statement)(SQ_R_OLDEST_FROM + SQ_RUN_ATTEMPT), p->src.pos + 1);
+    next = look_up_number(p, (enum sq_reader_statement)(SQ_R_OLDEST_FROM + (int)p->src.run_kind),
+                          p->src.pos + 1);
     if (!next)
         return SQ_NEXT_END;
     *no = p->src.pos = next;

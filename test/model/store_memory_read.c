@@ -123,6 +123,8 @@ static bool tenant_matches(struct mem_store *s, const struct th_page *op, const 
 {
     const struct mem_row *t;
 
+    if (op->tenant_count)
+        return th_sorted_has(op->tenants, op->tenant_count, e->row.tenant);
     if (op->tenant || !op->external_id.n)
         return !op->tenant || e->row.tenant == op->tenant;
     t = mem_row_find(s, TH_ROW_TENANT, e->row.tenant, TH_LIT(""));
@@ -295,7 +297,7 @@ static bool page_start(struct th_page *op)
 
 static void page_up(struct mem_store *s, struct th_page *op)
 {
-    const struct mem_vec *v = &s->attempts;
+    const struct mem_vec *v = op->kind == TH_PAGE_EVENTS ? &s->events : &s->attempts;
 
     for (size_t i = mem_lower(v, op->after + 1); i < v->n; i++) {
         bool room = op->count < op->limit;
@@ -328,9 +330,7 @@ static void page(struct mem_store *s, struct th_page *op)
     const struct mem_vec *v;
     uint64_t last = 0;
 
-    op->op.error = (unsigned)op->kind > TH_PAGE_ATTEMPTS || !(op->tenant || op->no || op->external_id.n)
-                       ? TH_BUG
-                       : TH_OK;
+    op->op.error = (unsigned)op->kind > TH_PAGE_ATTEMPTS || !th_page_is_bounded(op) ? TH_BUG : TH_OK;
     if (op->op.error != TH_OK)
         return;
     if (!page_start(op)) {
@@ -339,11 +339,11 @@ static void page(struct mem_store *s, struct th_page *op)
         return;
     }
     v = of[op->kind];
-    if (op->kind == TH_PAGE_ATTEMPTS && op->ascending) {
+    if (op->kind != TH_PAGE_DELIVERIES && op->ascending) {
         page_up(s, op);
         return;
     }
-    if (op->kind == TH_PAGE_ATTEMPTS && v->n)
+    if (op->kind != TH_PAGE_DELIVERIES && v->n)
         op->reached = *v->v[v->n - 1];
     for (size_t i = op->before ? mem_lower(v, op->before) : v->n; i-- > 0;) {
         bool room = op->count < op->limit && !op->skip;

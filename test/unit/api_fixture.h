@@ -128,6 +128,8 @@ struct call { /* one exchange and its answer */
     size_t used;
     unsigned replies, holds, status;
     struct th_buf fields, body;
+    const struct th_http_parts *parts; /* of an answer in parts: until its end, which counts as the reply */
+    bool full;                         /* there is no room for more of it */
 };
 
 void th_http_reply(struct th_http_exchange *x, unsigned status, struct th_span fields, struct th_span body)
@@ -145,6 +147,42 @@ void th_http_reply_lasting(struct th_http_exchange *x, unsigned status, struct t
                            struct th_span body)
 {
     th_http_reply(x, status, fields, body);
+}
+
+bool th_http_begin(struct th_http_exchange *x, unsigned status, struct th_span fields,
+                   const struct th_http_parts *parts)
+{
+    struct call *c = TH_CONTAINER(x, struct call, x);
+
+    assert_null(c->parts);
+    c->parts = parts;
+    c->status = status;
+    th_buf_span(&c->fields, fields);
+    return !th_span_is(x->head.method, "HEAD");
+}
+
+size_t th_http_write(struct th_http_exchange *x, struct th_span bytes)
+{
+    struct call *c = TH_CONTAINER(x, struct call, x);
+
+    assert_non_null(c->parts);
+    assert_true(th_utf8_ok(bytes));
+    th_buf_span(&c->body, bytes);
+    return c->full ? 0 : TH_HTTP_ROOM;
+}
+
+void th_http_end(struct th_http_exchange *x)
+{
+    struct call *c = TH_CONTAINER(x, struct call, x);
+
+    assert_non_null(c->parts);
+    c->parts = NULL;
+    c->replies++;
+}
+
+void th_http_abort(struct th_http_exchange *x)
+{
+    th_http_end(x);
 }
 
 void th_http_hold(struct th_http_exchange *x)

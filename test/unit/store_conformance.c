@@ -1312,50 +1312,88 @@ static void pages_by_outcome_and_by_what_waits(void **state)
     }
 }
 
-/* Whoever watches attempts goes on at `reached`: every one once, in order, whatever the filters and the size of a page. */
-static void attempts_are_followed_without_a_gap(void **state)
+static uint64_t number_of(const struct th_page *p, uint32_t i)
 {
+    return p->kind == TH_PAGE_EVENTS ? p->rows.events[i].no : p->rows.attempts[i].no;
+}
+
+/* From the first number on, going on at `reached`; returns how many. The page's `reached` is left. */
+static uint32_t follow(struct fx *f, struct th_page *p, uint64_t *up)
+{
+    uint32_t m = 0;
+
+    p->ascending = true;
+    p->reached = 0;
+    do {
+        p->after = p->reached;
+        assert_int_equal(fx_run(f, &p->op), TH_OK);
+        assert_true(p->count <= p->limit && (p->next == 0 || p->next == p->reached));
+        for (uint32_t i = 0; i < p->count; i++)
+            up[m++] = number_of(p, i);
+        f->store->vt->page_free(f->store, p);
+    } while (p->next);
+    return m;
+}
+
+/* Whoever watches attempts or events goes on at `reached`: every one once, in order, whatever the filters and the size of a
+ * page. */
+static void what_comes_is_followed_without_a_gap(void **state)
+{
+    static const enum th_page_kind kinds[] = {TH_PAGE_ATTEMPTS, TH_PAGE_EVENTS};
+    static const uint64_t both[] = {1, 2}, none[] = {77};
     struct fx *f = *state;
-    uint64_t events[12], first[12], all[32], up[32], newest;
-    uint32_t n, m = 0;
+    uint64_t events[12], first[12], all[64], up[64], newest;
     struct th_page p;
 
     world(f, events, first);
-    p = fx_page(TH_PAGE_ATTEMPTS, 1);
-    n = collect(f, p, all, 32); /* newest first */
-    assert_int_equal(fx_run(f, &p.op), TH_OK);
-    newest = p.reached;
-    assert_true(newest >= all[0]);
-    f->store->vt->page_free(f->store, &p);
-    p = fx_page(TH_PAGE_ATTEMPTS, 1);
-    p.ascending = true;
-    p.limit = 2;
-    do {
-        p.after = p.reached;
+    for (int k = 0; k < 2; k++) {
+        uint32_t n, others, m = 0;
+
+        p = fx_page(kinds[k], 1);
+        n = collect(f, p, all, 32); /* newest first */
+        assert_true(n > 3);
         assert_int_equal(fx_run(f, &p.op), TH_OK);
-        assert_true(p.count <= 2 && (p.next == 0 || p.next == p.reached));
-        for (uint32_t i = 0; i < p.count; i++) {
-            assert_int_equal(p.rows.attempts[i].of.no, p.rows.attempts[i].delivery);
-            up[m++] = p.rows.attempts[i].no;
-        }
+        newest = p.reached; /* although it may be another tenant's */
+        assert_true(newest >= all[0]);
         f->store->vt->page_free(f->store, &p);
-    } while (p.next);
-    assert_int_equal(m, n);
-    for (uint32_t i = 0; i < n; i++)
-        assert_int_equal(up[i], all[n - 1 - i]);
-    assert_int_equal(p.reached, newest); /* although the newest may be another tenant's */
-    p.after = newest;
-    assert_int_equal(fx_run(f, &p.op), TH_OK);
-    assert_int_equal(p.count, 0);
-    assert_int_equal(p.reached, newest);
-    f->store->vt->page_free(f->store, &p);
-    p.after = 0;
-    p.limit = 32;
+        for (uint32_t limit = 1; limit < 5; limit++) {
+            p = fx_page(kinds[k], 1);
+            p.limit = limit;
+            assert_int_equal(follow(f, &p, up), n);
+            for (uint32_t i = 0; i < n; i++)
+                assert_int_equal(up[i], all[n - 1 - i]);
+            assert_int_equal(p.reached, newest);
+        }
+        p.after = newest;
+        assert_int_equal(fx_run(f, &p.op), TH_OK);
+        assert_int_equal(p.count, 0);
+        assert_int_equal(p.reached, newest);
+        f->store->vt->page_free(f->store, &p);
+        /* of several tenants at once */
+        others = collect(f, fx_page(kinds[k], 2), all + n, 32);
+        p = fx_page(kinds[k], 0);
+        p.limit = 3;
+        p.tenants = both;
+        p.tenant_count = 2;
+        assert_int_equal(follow(f, &p, up), n + others);
+        for (uint32_t i = 0; i < n + others; i++) {
+            assert_true(i == 0 || up[i] > up[i - 1]);
+            for (uint32_t x = 0; x < n + others; x++)
+                m += up[i] == all[x];
+        }
+        assert_int_equal(m, n + others);
+        p.tenants = both + 1;
+        p.tenant_count = 1;
+        assert_int_equal(follow(f, &p, up), others);
+        p.tenants = none;
+        assert_int_equal(follow(f, &p, up), 0);
+        assert_int_equal(p.reached, newest);
+        p.tenant_count = 0; /* nobody's rows are asked for */
+        assert_int_equal(fx_run(f, &p.op), TH_BUG);
+    }
+    p = fx_page(TH_PAGE_ATTEMPTS, 1);
     p.endpoint = 6;
-    assert_int_equal(fx_run(f, &p.op), TH_OK);
-    assert_int_equal(p.count, 1);
-    assert_int_equal(p.reached, newest);
-    f->store->vt->page_free(f->store, &p);
+    assert_int_equal(follow(f, &p, up), 1);
 }
 
 /* ---- retention ---- */
@@ -1627,7 +1665,7 @@ int main(void)
         BOTH(pages_of_deliveries),
         BOTH(pages_with_totals_and_skips),
         BOTH(pages_of_attempts),
-        BOTH(attempts_are_followed_without_a_gap),
+        BOTH(what_comes_is_followed_without_a_gap),
         BOTH(pages_by_outcome_and_by_what_waits),
         BOTH(purge_goes_in_steps_and_takes_everything_along),
         BOTH(numbers_are_never_given_twice),

@@ -1,0 +1,34 @@
+/* How events look: in lists and streams, and at the head of one that is shown alone. */
+#include "api/event_view.h"
+#include "api/member.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "engine/engine.h"
+
+void th_api_event_members(struct th_jw *w, struct th_api_req *r, const struct th_event_row *row)
+{
+    th_jw_key(w, TH_LIT("id"));
+    th_jw_raw(w, TH_LIT("\""));
+    th_engine_event_id(r->api->engine, r->dialect, row, w->out);
+    th_buf_char(w->out, '"');
+    th_api_member_str(w, "type", row->type);
+    th_api_member_str(w, "tenant", th_api_request_tenant_id(r));
+    th_api_member_test(w, row->test);
+    th_api_member_time(w, "time", row->time.ms);
+    th_api_member_time(w, "created_at", row->at.ms);
+    if (row->resource_type.n)
+        th_api_member_str(w, "resource_type", row->resource_type);
+    if (row->resource_id.n)
+        th_api_member_str(w, "resource_id", row->resource_id);
+    th_api_member_int(w, "delivery_count", row->deliveries);
+    if (row->erased)
+        th_api_member_time(w, "erased_at", row->erased);
+}
+
+void th_api_event_row(struct th_jw *w, struct th_api_req *r, const struct th_event_row *row)
+{
+    th_jw_object(w);
+    th_api_event_members(w, r, row);
+    th_api_member_int(w, "deliveries", row->deliveries);
+    th_jw_end_object(w);
+}

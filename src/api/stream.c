@@ -1,0 +1,594 @@
+/* GET /v1/attempts/stream and GET /v1/events/stream: what the lists show, as it comes, as server-sent events (WHATWG HTML,
+ * section 9.2).
+ *
+ * The id of each event is the cursor behind it, which the lists take as `after` too: whoever comes again with Last-Event-ID goes on
+ * there, also after the server has been started again. What has come meanwhile is read for him alone, page by page as he
+ * takes it; then he is live, and gets what the source finds for all (stream_source.c). A client that takes nothing more waits,
+ * and what he misses is read from the store when he has room again, so that nobody's slowness takes memory. If he stays behind for
+ * longer than TH_STREAM_LAG_US he is told of the gap, with the cursor in front of it, and goes on with what is new.
+ *
+ * A stream ends with an event that says why: its key or its tenant is no more, or the server stops.
+ *
+ * Invariants: 1. a stream is in the list of its source from the request until its answer has ended. 2. one operation of the store
+ * at a time for each; what ends the stream waits for it. 3. `at` only grows, and every matching row up to it has been
+ * written, or lies in a gap that was told. Failure: a store that cannot read ends the stream, and the client comes again. */
+#include "api/stream.h"
+#include "api/cursor.h"
+#include "api/fail.h"
+#include "api/filter.h"
+#include "api/find.h"
+#include "api/handlers.h"
+#include "api/query.h"
+#include "api/read.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "api/state.h"
+#include "base/alloc.h"
+#include "engine/engine.h"
+#include "lib/crypto.h"
+#include "net/http_server.h"
+#include <stdio.h>
+
+#define OPENING_BYTES 512 /* of what is no row */
+
+static int64_t now_us(const struct th_api_stream *s)
+{
+    return th_engine_now(s->r->api->engine).mono.us;
+}
+
+static void enter(struct th_api_stream *s, enum th_stream_state state)
+{
+    s->source->live -= s->state == TH_STREAM_LIVE;
+    s->state = state;
+    s->source->live += state == TH_STREAM_LIVE;
+    if (state == TH_STREAM_FULL && !s->full_us)
+        s->full_us = now_us(s);
+    if (state == TH_STREAM_LIVE) {
+        s->full_us = 0;
+        s->caught_up = true;
+    }
+}
+
+/* The request ends. */
+static void forget(struct th_api_req *r)
+{
+    struct th_api_stream *s = r->stream;
+    struct th_api *api = r->api;
+
+    enter(s, TH_STREAM_OPENING);
+    th_list_remove(&s->link);
+    api->streams->count--;
+    th_gauge_add(api->metrics, TH_G_STREAMS, -1);
+    r->stream = NULL;
+    th_free(s);
+}
+
+static void finish(struct th_api_stream *s)
+{
+    struct th_api_req *r = s->r;
+
+    th_http_end(r->x);
+    th_api_request_free(r);
+}
+
+/* ---- what is no row ---- */
+
+static void say(struct th_api_stream *s, const struct th_buf *text)
+{
+    s->spoke_us = now_us(s);
+    if (!th_http_write(s->r->x, th_buf_view(text)))
+        enter(s, TH_STREAM_FULL);
+}
+
+static void add_id(struct th_api_stream *s, struct th_buf *text)
+{
+    th_buf_str(text, "id: ");
+    th_api_cursor_on(s->r, s->base, s->at, text);
+    th_buf_str(text, "\n");
+}
+
+/* Where it is, so that a client that has had no row yet can go on from here as well. */
+static void greet(struct th_api_stream *s)
+{
+    struct th_buf text;
+
+    th_buf_init(&text, OPENING_BYTES);
+    th_buf_printf(&text, "retry: %d\n", TH_STREAM_RETRY_MS);
+    add_id(s, &text);
+    th_buf_str(&text, "\n");
+    say(s, &text);
+    th_buf_fini(&text);
+}
+
+static void keep_alive(struct th_api_stream *s)
+{
+    struct th_buf text;
+
+    th_buf_init(&text, OPENING_BYTES);
+    th_buf_str(&text, ": nothing new\n");
+    add_id(s, &text);
+    th_buf_str(&text, "\n");
+    say(s, &text);
+    th_buf_fini(&text);
+}
+
+static void tell_gap(struct th_api_stream *s, uint64_t after)
+{
+    struct th_buf text;
+
+    th_buf_init(&text, OPENING_BYTES);
+    th_buf_str(&text, "event: gap\n");
+    add_id(s, &text);
+    th_buf_str(&text, "data: {\"after\":\"");
+    th_api_cursor_on(s->r, s->base, after, &text);
+    th_buf_str(&text, "\"}\n\n");
+    th_count(s->r->api->metrics, TH_C_STREAM_GAPS, 1);
+    say(s, &text);
+    th_buf_fini(&text);
+}
+
+static void end(struct th_api_stream *s, const char *reason)
+{
+    char text[160];
+    int n;
+
+    if (s->reading) {
+        s->end = reason;
+        return;
+    }
+    if (!s->begun) {
+        th_api_fail(s->r, 503, "the stream cannot be opened now: %s", reason);
+        return;
+    }
+    n = snprintf(text, sizeof text, "event: end\ndata: {\"reason\":\"%s\"}\n\n", reason);
+    (void)th_http_write(s->r->x, th_span(text, (size_t)n));
+    finish(s);
+}
+
+/* The request's tenant as it is now. False: the stream has ended. */
+static bool find_tenant(struct th_api_stream *s)
+{
+    s->r->tenant = th_api_request_tenant(s->r);
+    if (!s->r->tenant) {
+        end(s, "tenant_deleted");
+        return false;
+    }
+    s->r->dialect = s->r->tenant->dialect;
+    return true;
+}
+
+static bool check(struct th_api_stream *s)
+{
+    struct th_engine *e = s->r->api->engine;
+
+    if (!s->begun)
+        return true;
+    if (!th_engine_key(e, s->key_hash)) {
+        end(s, s->expires && th_engine_now(e).wall.ms >= s->expires ? "key_expired" : "key_deleted");
+        return false;
+    }
+    if (!find_tenant(s))
+        return false;
+    if (s->state != TH_STREAM_FULL && now_us(s) - s->spoke_us >= TH_STREAM_QUIET_US)
+        keep_alive(s);
+    return true;
+}
+
+/* ---- rows ---- */
+
+static bool give(struct th_api_stream *s, const struct th_api_frames *f)
+{
+    size_t from = 0;
+
+    for (unsigned i = 0; i < f->count;) {
+        size_t upto = f->row[i].end, room;
+
+        while (++i < f->count && f->row[i].end - from <= TH_STREAM_SLICE)
+            upto = f->row[i].end;
+        room = th_http_write(s->r->x, th_span(f->text.p + from, upto - from));
+        from = upto;
+        s->at = f->row[i - 1].no;
+        s->spoke_us = now_us(s);
+        if (!room) {
+            enter(s, TH_STREAM_FULL);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void read_on(struct th_api_stream *s);
+
+/* What was read ends with the newest row of its moment: live from here, unless the source has gone on since. */
+static void join(struct th_api_stream *s)
+{
+    struct th_api_source *source = s->source;
+
+    if (!source->live && !source->busy) {
+        source->reached = s->at;
+    } else if (s->at < source->reached && s->asked != source->reached) {
+        read_on(s);
+        return;
+    }
+    if (s->at < source->reached)
+        s->at = source->reached;
+    s->covered = false;
+    enter(s, TH_STREAM_LIVE);
+}
+
+/* False: the stream has ended. */
+static bool goes_on(struct th_api_stream *s, enum th_error error)
+{
+    s->reading = false;
+    if (s->lost)
+        finish(s);
+    else if (error)
+        end(s, "unavailable");
+    else if (s->end)
+        end(s, s->end);
+    else
+        return find_tenant(s);
+    return false;
+}
+
+static void rows_read(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    struct th_api_stream *s = r->stream;
+    struct th_api_frames *f = &s->source->frames;
+    struct th_page page = r->page2; /* the request may end here */
+    struct th_engine *e = r->api->engine;
+    enum th_error error = op->error;
+
+    th_api_read_end(r);
+    if (!goes_on(s, error)) {
+        if (!error)
+            th_engine_page_free(e, &page);
+        return;
+    }
+    s->source->frames_batch = 0;
+    th_api_source_write(f, s, &page);
+    th_engine_page_free(e, &page);
+    if (f->text.failed) {
+        end(s, "unavailable");
+        return;
+    }
+    if (!give(s, f))
+        return; /* `room` reads on */
+    s->at = page.reached > s->at ? page.reached : s->at;
+    if (page.next)
+        read_on(s);
+    else
+        join(s);
+}
+
+static void read_on(struct th_api_stream *s)
+{
+    struct th_api_req *r = s->r;
+
+    enter(s, TH_STREAM_READING);
+    s->asked = s->source->reached;
+    s->reading = true;
+    r->page2 = s->filter;
+    r->page2.ascending = true;
+    r->page2.after = s->at;
+    r->page2.limit = TH_STREAM_ROWS;
+    r->page2.max_bytes = TH_STREAM_BYTES / 2;
+    th_api_read(r, &r->page2, s->source->kind, rows_read);
+}
+
+/* There is a batch. */
+static void offer(struct th_api_stream *s)
+{
+    const struct th_api_frames *f;
+
+    if (!check(s) || s->state != TH_STREAM_LIVE || s->at >= s->source->reached)
+        return;
+    f = s->covered ? th_api_source_frames(s) : NULL;
+    if (!f || f->text.failed)
+        read_on(s); /* it has come meanwhile, and what there was for its tenant is not in the batch */
+    else if (give(s, f))
+        s->at = s->source->reached;
+}
+
+/* ---- its place ---- */
+
+static void on_room(struct th_http_exchange *x);
+static void on_gone(struct th_http_exchange *x);
+
+static void begin(struct th_api_stream *s)
+{
+    static const struct th_http_parts parts = {on_room, on_gone, true};
+
+    s->begun = true;
+    if (!th_api_reply_stream(s->r, &parts)) {
+        finish(s);
+        return;
+    }
+    greet(s);
+    if (s->state != TH_STREAM_FULL)
+        read_on(s);
+}
+
+static void newest_read(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    struct th_api_stream *s = r->stream;
+    uint64_t newest = r->page2.reached, before = s->at;
+    enum th_error error = op->error;
+
+    th_api_read_end(r);
+    if (!error)
+        th_engine_page_free(r->api->engine, &r->page2);
+    if (!goes_on(s, error))
+        return;
+    s->at = newest > before ? newest : before;
+    if (!s->begun) {
+        begin(s);
+        return;
+    }
+    tell_gap(s, before);
+    s->full_us = 0;
+    if (s->state != TH_STREAM_FULL)
+        read_on(s);
+}
+
+/* The end of what there is: the newest number. */
+static void find_newest(struct th_api_stream *s)
+{
+    struct th_api_req *r = s->r;
+
+    enter(s, TH_STREAM_OPENING);
+    s->reading = true;
+    r->page2 = (struct th_page){.tenant = s->filter.tenant, .before = 1, .limit = 1};
+    th_api_read(r, &r->page2, s->source->kind, newest_read);
+}
+
+static void on_room(struct th_http_exchange *x)
+{
+    struct th_api_stream *s = ((struct th_api_req *)x->user)->stream;
+
+    if (s->state != TH_STREAM_FULL || s->reading)
+        return;
+    if (s->caught_up && now_us(s) - s->full_us > TH_STREAM_LAG_US)
+        find_newest(s);
+    else
+        read_on(s);
+}
+
+static void on_gone(struct th_http_exchange *x)
+{
+    struct th_api_stream *s = ((struct th_api_req *)x->user)->stream;
+
+    if (s->reading)
+        s->lost = true;
+    else
+        finish(s);
+}
+
+/* ---- requests ---- */
+
+static unsigned with_same_key(const struct th_api_source *source, const struct th_api_req *r)
+{
+    unsigned n = 0;
+
+    for (const struct th_list *l = source->streams.next; l != &source->streams; l = l->next)
+        n += TH_CONTAINER(l, struct th_api_stream, link)->r->key_no == r->key_no;
+    return n;
+}
+
+/* False: answered. */
+static bool has_place(struct th_api_req *r)
+{
+    const struct th_api_streams *all = r->api->streams;
+    const struct th_api_options *o = &r->api->options;
+
+    r->retry_after_s = TH_STREAM_FULL_RETRY_S;
+    if (all->draining)
+        th_api_fail(r, 503, "the server is stopping");
+    else if (o->streams && all->count >= o->streams)
+        th_api_fail(r, 503, "too many streams are open: %u in all", o->streams);
+    else if (o->key_streams &&
+             with_same_key(&all->attempts, r) + with_same_key(&all->events, r) >= o->key_streams)
+        th_api_fail(r, 429, "too many streams are open with this key: it may have %u", o->key_streams);
+    else
+        return true;
+    return false;
+}
+
+/* NULL: answered. */
+static struct th_api_stream *new_stream(struct th_api_req *r, struct th_api_source *source)
+{
+    struct th_api_stream *s;
+    const struct th_key *key;
+    struct th_span text;
+
+    if (!has_place(r))
+        return NULL;
+    s = th_calloc(1, sizeof *s);
+    if (!s || !th_api_request_bearer(r, &text)) {
+        th_free(s);
+        th_api_fail_nomem(r);
+        return NULL;
+    }
+    s->r = r;
+    s->source = source;
+    s->filter.tenant = r->tenant->no;
+    th_sha256(text.p, text.n, s->key_hash);
+    key = th_engine_key(r->api->engine, s->key_hash);
+    s->expires = key ? key->expires : 0;
+    th_api_cursor_base(r, s->base);
+    th_list_init(&s->link);
+    th_list_append(&source->streams, &s->link);
+    r->api->streams->count++;
+    th_gauge_add(r->api->metrics, TH_G_STREAMS, 1);
+    r->stream = s;
+    th_api_request_at_end(r, forget);
+    return s;
+}
+
+/* From where the client was, or from now on. */
+static void open_stream(struct th_api_stream *s)
+{
+    struct th_api_req *r = s->r;
+    bool given;
+
+    if (!th_api_query_resume(r, &given, &s->at))
+        return; /* checked before: it does not happen */
+    if (given)
+        begin(s);
+    else
+        find_newest(s);
+}
+
+/* The filters, and the place, are read before anything is made. */
+static bool place_is_right(struct th_api_req *r)
+{
+    uint64_t after;
+    bool given;
+
+    return th_api_query_resume(r, &given, &after);
+}
+
+void th_h_events_stream(struct th_api_req *r)
+{
+    struct th_page filter = {.tenant = r->tenant->no};
+    struct th_api_stream *s;
+
+    if (!place_is_right(r) || th_api_filter_events(r, &filter) == TH_API_FILTER_ANSWERED)
+        return;
+    s = new_stream(r, &r->api->streams->events);
+    if (!s)
+        return;
+    s->filter = filter;
+    open_stream(s);
+}
+
+/* The filter `event`: its number is known now. One that does not exist has no attempts. */
+static void event_found(struct th_api_req *r, const struct th_event_row *row)
+{
+    struct th_api_stream *s = r->stream;
+
+    s->reading = false;
+    s->filter.event = row ? row->no : UINT64_MAX;
+    if (row)
+        th_engine_page_free(r->api->engine, &r->page);
+    if (s->end)
+        end(s, s->end);
+    else
+        open_stream(s);
+}
+
+void th_h_attempts_stream(struct th_api_req *r)
+{
+    struct th_page filter = {.tenant = r->tenant->no};
+    struct th_api_stream *s;
+    enum th_api_filter how;
+    struct th_span text;
+
+    if (!place_is_right(r))
+        return;
+    how = th_api_filter_attempts(r, &filter);
+    if (how == TH_API_FILTER_ANSWERED)
+        return;
+    if (how == TH_API_FILTER_EMPTY)
+        filter.endpoint = UINT64_MAX;
+    s = new_stream(r, &r->api->streams->attempts);
+    if (!s)
+        return;
+    s->filter = filter;
+    if (!th_api_query_param(r, "event", &text)) {
+        open_stream(s);
+        return;
+    }
+    s->reading = true;
+    th_api_find_event(r, text, false, event_found);
+}
+
+/* ---- all of them ---- */
+
+static void open_source(struct th_api_source *source, struct th_api *api, enum th_page_kind kind,
+                        const char *event)
+{
+    source->api = api;
+    source->kind = kind;
+    source->event = event;
+    source->offer = offer;
+    th_list_init(&source->streams);
+    th_buf_init(&source->frames.text, 16u << 20);
+}
+
+struct th_api_streams *th_api_streams_new(struct th_api *api)
+{
+    struct th_api_streams *all = th_calloc(1, sizeof *all);
+
+    if (!all)
+        return NULL;
+    all->api = api;
+    open_source(&all->attempts, api, TH_PAGE_ATTEMPTS, "attempt");
+    open_source(&all->events, api, TH_PAGE_EVENTS, "event");
+    return all;
+}
+
+static void close_source(struct th_api_source *source)
+{
+    th_buf_fini(&source->frames.text);
+    th_free(source->tenants);
+}
+
+void th_api_streams_free(struct th_api_streams *all)
+{
+    if (!all)
+        return;
+    close_source(&all->attempts);
+    close_source(&all->events);
+    th_free(all);
+}
+
+unsigned th_api_streams_busy(const struct th_api_streams *all)
+{
+    return (unsigned)all->attempts.busy + (unsigned)all->events.busy;
+}
+
+static void tick(struct th_api_source *source)
+{
+    struct th_list *l, *next;
+
+    for (l = source->streams.next; l != &source->streams; l = next) {
+        next = l->next;
+        (void)check(TH_CONTAINER(l, struct th_api_stream, link));
+    }
+    th_api_source_look(source);
+}
+
+int64_t th_api_stream_turn(struct th_api_streams *all)
+{
+    int64_t now;
+
+    if (!all->count)
+        return INT64_MAX;
+    now = th_engine_now(all->api->engine).mono.us;
+    if (now >= all->next_us) {
+        all->next_us = now + TH_STREAM_TICK_US;
+        tick(&all->attempts);
+        tick(&all->events);
+    }
+    return all->next_us;
+}
+
+static void end_all(struct th_api_source *source)
+{
+    struct th_list *l, *next;
+
+    for (l = source->streams.next; l != &source->streams; l = next) {
+        next = l->next;
+        end(TH_CONTAINER(l, struct th_api_stream, link), "stopping");
+    }
+}
+
+void th_api_stream_drain(struct th_api_streams *all)
+{
+    all->draining = true;
+    end_all(&all->attempts);
+    end_all(&all->events);
+}
