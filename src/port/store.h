@@ -361,6 +361,7 @@ static inline void th_purge_note(struct th_purge *p, uint64_t endpoint, uint32_t
 struct th_walk {
     struct th_op op;
     uint64_t from, endpoint; /* endpoint 0: all */
+    unsigned shards, shard; /* shards > 1: only rows whose endpoint is `shard` modulo `shards` */
     uint32_t max;
     struct th_queue_row *rows; /* caller's array of max */
     /* result */
@@ -537,6 +538,13 @@ struct th_rewrap {
     struct th_arena mem;       /* list: owns `bytes`; give initialised, th_arena_fini after use */
 };
 
+#define TH_META_NEWEST "newest_unfinished" /* a META row that is told and never stored */
+/** Whether the walk is for this endpoint's rows. */
+static inline bool th_walk_wants(const struct th_walk *w, uint64_t endpoint)
+{
+    return w->endpoint ? w->endpoint == endpoint : w->shards < 2 || endpoint % w->shards == w->shard;
+}
+
 /** A write of nothing: completes when a commit with sync has succeeded. For readiness after TH_FULL. */
 struct th_probe {
     struct th_op op;
@@ -553,7 +561,9 @@ struct th_store {
 };
 
 struct th_store_vt {
-    /** Settings rows at start, in order of kind then number; synchronous, before the first session. */
+    /** Settings rows at start, in order of kind then number; synchronous, before the first session. One more META row,
+     * TH_META_NEWEST, tells the highest number of a delivery in the queue (16 hexadecimal digits): every delivery that is accepted
+     * from now on has a higher one. */
     enum th_error (*settings)(struct th_store *, void (*row)(void *ctx, const struct th_row *), void *ctx);
     /** Appends the settings of an endpoint as they are under this revision. Synchronous: a read of one row, for which threads wait
      * for each other; only of what done() has been called for. Any thread. TH_NOT_FOUND: no such endpoint or revision. */

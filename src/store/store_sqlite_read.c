@@ -152,7 +152,7 @@ static int walk_table(struct sq_reader *r, struct th_walk *op, struct sq_budget 
             op->next = row.no;
             break;
         }
-        if (!op->endpoint || op->endpoint == row.endpoint)
+        if (th_walk_wants(op, row.endpoint))
             op->rows[op->count++] = row;
     }
     sqlite3_reset(st);

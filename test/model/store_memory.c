@@ -206,6 +206,19 @@ static void store_detach(struct th_session *session)
     th_free(session);
 }
 
+static void newest(const struct mem_store *s, void (*row)(void *, const struct th_row *), void *ctx)
+{
+    uint64_t no = 0;
+    char text[17];
+
+    for (size_t i = s->deliveries.n; i-- > 0 && !no;) {
+        const struct mem_delivery *d = (const struct mem_delivery *)s->deliveries.v[i];
+        no = d->state == TH_DS_QUEUED ? d->no : 0;
+    }
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)no);
+    row(ctx, &(struct th_row){.kind = TH_ROW_META, .id = TH_LIT(TH_META_NEWEST), .settings = th_span(text, 16)});
+}
+
 static enum th_error store_settings(struct th_store *store, void (*row)(void *, const struct th_row *),
                                     void *ctx)
 {
@@ -222,6 +235,7 @@ static enum th_error store_settings(struct th_store *store, void (*row)(void *, 
                 if ((int)r->row.kind == kind && !r->deleted)
                     row(ctx, &r->row);
             }
+            newest(s, row, ctx);
             continue;
         }
         do {

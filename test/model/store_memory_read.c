@@ -37,7 +37,7 @@ static void walk(struct mem_store *s, struct th_walk *op)
     for (size_t i = mem_lower(&s->deliveries, op->from); i < s->deliveries.n; i++) {
         const struct mem_delivery *d = (const struct mem_delivery *)s->deliveries.v[i];
 
-        if (d->state != TH_DS_QUEUED || (op->endpoint && op->endpoint != d->endpoint))
+        if (d->state != TH_DS_QUEUED || !th_walk_wants(op, d->endpoint))
             continue;
         if (op->count == op->max) {
             op->next = d->no;
