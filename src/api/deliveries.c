@@ -306,7 +306,8 @@ static void retry_found(struct th_op *op)
         fail_deleted(r);
         return;
     }
-    r->op->retry.now = (struct th_retry_now){.delivery = row.no, .done = retried, .user = r};
+    r->op->retry.now =
+        (struct th_retry_now){.delivery = row.no, .endpoint = row.endpoint, .done = retried, .user = r};
     th_engine_retry(r->api->engine, &r->op->retry.now);
 }
 

@@ -86,9 +86,10 @@ static void write_waiting(struct th_jw *w, enum th_endpoint_state state, struct 
 }
 
 static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_endpoint *ep,
-                      struct th_waiting n)
+                      struct th_waiting n, const struct th_looked *h)
 {
-    struct th_endpoint_health h = th_engine_endpoint_health(r->api->engine, ep);
+    enum th_endpoint_state state = th_engine_endpoint_state(ep);
+    int64_t now_ms = th_engine_now(r->api->engine).wall.ms;
     struct th_consent consent;
 
     th_jw_object(w);
@@ -99,17 +100,17 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
     th_buf_char(w->out, '"');
     th_jw_key(w, TH_LIT("url"));
     th_api_webhook_url(w, ep, th_api_request_may(r, TH_SCOPE_MANAGE));
-    th_api_member_str(w, "state", th_str(states[h.state]));
-    th_api_member_time(w, "failing_since", ep->health.first_fail);
-    th_api_member_time(w, "last_success_at", ep->health.last_ok);
-    write_last(w, th_engine_last_attempt(ep));
+    th_api_member_str(w, "state", th_str(states[state]));
+    th_api_member_time(w, "failing_since", h->health.first_fail);
+    th_api_member_time(w, "last_success_at", h->health.last_ok);
+    write_last(w, h->last.known ? &h->last : th_engine_last_attempt(ep));
     th_jw_key(w, TH_LIT("breaker_open"));
-    th_jw_bool(w, h.breaker_open);
-    th_api_member_time(w, "resting_until", h.rests_until);
-    write_waiting(w, h.state, n);
+    th_jw_bool(w, h->breaker_open);
+    th_api_member_time(w, "resting_until", h->health.rest_until > now_ms ? h->health.rest_until : 0);
+    write_waiting(w, state, n);
     th_jw_key(w, TH_LIT("more_in_store"));
-    th_jw_bool(w, h.spilled);
-    th_api_member_int(w, "in_flight", h.in_flight);
+    th_jw_bool(w, h->spilled);
+    th_api_member_int(w, "in_flight", h->in_flight);
     th_jw_key(w, TH_LIT("disabled"));
     if (ep->disabled_at.ms) {
         th_jw_object(w);
@@ -141,7 +142,7 @@ static void send(struct th_api_req *r)
             break;
         }
         if (ep) /* else deleted meanwhile */
-            write_row(r, &w, ep, c->waiting[i]);
+            write_row(r, &w, ep, c->waiting[i], &r->op->health.look.out[i]);
     }
     th_jw_end_array(&w);
     th_api_cursor_next(r, &w, r->op->health.next);
@@ -177,8 +178,13 @@ static void read_lasts(struct th_api_req *r)
 
     for (; r->op->health.at < c->count; r->op->health.at++) {
         const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, c->endpoints[r->op->health.at]);
-        if (!ep || th_engine_last_attempt(ep)->known)
+        if (!ep || r->op->health.look.out[r->op->health.at].last.known || th_engine_last_attempt(ep)->known)
             continue;
+        if (r->op->health.before == 0 && ++r->op->health.reads > MOST_READS) {
+            r->op->health.next = ep->no + 1;
+            c->count = r->op->health.at;
+            break;
+        }
         r->page = (struct th_page){.tenant = ep->tenant->no,
                                    .endpoint = ep->no,
                                    .limit = 1,
@@ -190,14 +196,24 @@ static void read_lasts(struct th_api_req *r)
     th_api_read_in_turn(r, send);
 }
 
+static void looked(struct th_look *l)
+{
+    read_lasts(l->user);
+}
+
 static void counted(struct th_op *op)
 {
     struct th_api_req *r = op->user;
 
-    if (op->error)
+    if (op->error) {
         th_api_fail_store(r, op->error);
-    else
-        read_lasts(r);
+        return;
+    }
+    r->op->health.look.endpoints = r->op->health.counts.endpoints;
+    r->op->health.look.count = r->op->health.counts.count;
+    r->op->health.look.done = looked;
+    r->op->health.look.user = r;
+    th_engine_look(r->api->engine, &r->op->health.look);
 }
 
 /* ---- choosing ---- */
@@ -225,25 +241,24 @@ static bool choose(struct th_api_req *r, const struct th_tenant *tenant, int sta
 {
     struct th_counts *c = &r->op->health.counts;
     uint64_t *list = th_arena_get(&r->mem, limit * sizeof *list), no;
-    uint32_t looked = 0, reads = 0;
+    uint32_t looked_at = 0;
 
     c->endpoints = list;
     c->waiting = th_arena_get(&r->mem, limit * sizeof *c->waiting);
-    if (!list || !c->waiting)
+    r->op->health.look.out = th_arena_get(&r->mem, limit * sizeof *r->op->health.look.out);
+    if (!list || !c->waiting || !r->op->health.look.out)
         return false;
     no = th_engine_last_endpoint(r->api->engine) + 1;
     if (before && before < no)
         no = before;
     while ((no = below(r, tenant, no)) > 0) {
         const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
-        if (c->count == limit || ++looked > LOOK_AT || reads == MOST_READS) {
+        if (c->count == limit || ++looked_at > LOOK_AT) {
             r->op->health.next = no + 1;
             break;
         }
-        if (!ep || ep->tenant->deleting ||
-            (state >= 0 && (int)th_engine_endpoint_health(r->api->engine, ep).state != state))
+        if (!ep || ep->tenant->deleting || (state >= 0 && (int)th_engine_endpoint_state(ep) != state))
             continue;
-        reads += !th_engine_last_attempt(ep)->known;
         list[c->count++] = no;
     }
     return true;

@@ -43,8 +43,9 @@ union th_api_op {
     struct th_erase_event erase;
     struct {
         struct th_counts counts;
+        struct th_look look;
         uint64_t before, next; /* cursor of a read; of the page */
-        uint32_t at;           /* endpoint whose last attempt is read */
+        uint32_t at, reads;           /* endpoint whose last attempt is read */
     } health;
 };
 

@@ -185,6 +185,7 @@ static void apply(struct change_impl *i)
         if (th_settings_add_key(i->e, i->key)) {
             th_engine_store_error(i->e, TH_BUG);
         } else {
+            th_replica_key(i->e, i->key);
             i->key = NULL;
             if (!c->role)
                 th_limit_added(i->e, i->tenant, TH_L_KEYS);
@@ -220,6 +221,26 @@ static bool was_committed(const struct change_impl *i)
                           (i->op.result == TH_SETTINGS_STALE && i->op.new_version == after));
 }
 
+/* Memory is what the store has; the change ends when all engines know it. */
+static void apply_all(struct change_impl *i)
+{
+    apply(i);
+    if (i->e->notes_out)
+        i->e->finishing = i;
+    else
+        th_change_finish(i, TH_CH_DONE);
+}
+
+void th_changes_known(struct th_engine *home)
+{
+    struct change_impl *i = home->finishing;
+
+    home->finishing = NULL;
+    home->more = true;
+    if (i)
+        th_change_finish(i, TH_CH_DONE);
+}
+
 static void committed(struct th_op *op)
 {
     struct change_impl *i = op->user;
@@ -238,8 +259,7 @@ static void committed(struct th_op *op)
     }
     switch (i->op.result) {
     case TH_SETTINGS_DONE:
-        apply(i);
-        th_change_finish(i, TH_CH_DONE);
+        apply_all(i);
         break;
     case TH_SETTINGS_REPEATED:
         if (th_answer_decrypt(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&i->op.repeated),
@@ -265,8 +285,7 @@ void th_change_carried(struct change_impl *i, enum th_error error, bool applied)
     } else if (!applied) {
         th_change_fail(i, TH_CH_CONFLICT, "what it was to go with did not happen");
     } else {
-        apply(i);
-        th_change_finish(i, TH_CH_DONE);
+        apply_all(i);
     }
 }
 

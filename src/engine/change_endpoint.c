@@ -230,11 +230,12 @@ void th_change_end_endpoint_add(struct change_impl *i)
 
     i->tenant->version = i->op.new_version;
     e->last_secret = i->made->pub.secrets[0].no;
+    th_run_part(&i->made->pub);
     if (th_settings_add_endpoint(e, i->made)) {
         th_engine_store_error(e, TH_BUG);
         return;
     }
-    th_run_part(&i->made->pub);
+    th_replica_endpoint(e, i->made, false, false);
     i->c->ep = &i->made->pub;
     i->made = NULL;
     th_limit_added(e, i->tenant, TH_L_ENDPOINTS);
@@ -263,8 +264,9 @@ void th_change_end_endpoint_set(struct change_impl *i)
         th_engine_store_error(i->e, TH_BUG);
     if (i->c->kind == TH_CHANGE_ENDPOINT_SET)
         th_consent_again(i->e, ep);
-    if (reset)
+    if (reset && th_is_mine(i->e, ep->pub.no))
         th_rest_forget(i->e, ep);
+    th_replica_endpoint(i->e, ep, reset, i->c->clear_disabled);
     i->c->ep = &ep->pub;
 }
 
@@ -286,13 +288,16 @@ void th_change_end_endpoint_del(struct change_impl *i)
 
     i->tenant->version = i->op.new_version;
     th_settings_remove_endpoint(i->e, i->ep);
-    th_cancel_endpoint(i->e, no);
+    if (th_is_mine(i->e, no))
+        th_cancel_endpoint(i->e, no);
+    th_replica_endpoint_gone(i->e, i->tenant, no);
 }
 
 /* The rows of a disabling. DONE: they are made. */
-static enum th_change_result disable_rows(struct change_impl *i)
+static enum th_change_result disable_rows(struct change_impl *i, const struct th_health *health)
 {
     i->next = i->ep->pub;
+    i->next.health = *health;
     if (th_ep_held(&i->next))
         return TH_CH_CONFLICT;
     i->next.rev++;
@@ -305,66 +310,160 @@ static enum th_change_result disable_rows(struct change_impl *i)
     return TH_CH_DONE;
 }
 
-void th_change_begin_endpoint_disable(struct change_impl *i)
-{
-    struct th_attempt *a = i->c->user;
-    bool wanted = !a || th_attempt_conclude(a) != TH_KEEP;
-    enum th_change_result result = wanted ? disable_rows(i) : TH_CH_CONFLICT;
+/* ---- a disabling that an attempt of any engine asks for ----
+ *
+ * asked (owner) → its turn among the changes (home) → still wanted? (owner) → the rows (home) → the attempt is concluded, and
+ * stored with the rows where it still says so (owner) → in force (home). Each arrow between the two is a letter; with one engine it is one to
+ * oneself. The attempt is stored in any case. */
 
-    i->c->user = NULL;
-    if (result == TH_CH_DONE && !a) {
-        th_change_submit(i, false);
-        return;
-    }
-    if (result == TH_CH_DONE) {
-        th_change_prepare(i, false);
-        a->change = i;
-        a->settle.with = &i->op;
-    }
-    if (a)
-        th_settle_submit(a);
-    if (result != TH_CH_DONE)
-        th_change_finish(i, result);
-}
-
-/* ---- the engine's own changes ---- */
-
-struct disabling {
+struct th_disabling {
+    struct th_mail mail;
     struct th_change c;
-    struct th_engine *e;
+    struct change_impl *i; /* home's, from its turn on */
+    struct th_engine *home;
+    unsigned owner;
+    struct th_attempt *a; /* the owner's; NULL: a rule says so, without an attempt, or it has been stored */
+    struct th_settings_op *with;
+    struct th_health health; /* as the owner has it */
+    bool wanted, applied;
+    enum th_error error;
     uint64_t endpoint;
     char tenant[160];
 };
 
+static void rows_ready(struct th_engine *owner, struct th_mail *m);
+
+/* Home: the owner has stored the outcome, with the change or without. */
+static void carried(struct th_engine *home, struct th_mail *m)
+{
+    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
+
+    (void)home;
+    d->a = NULL;
+    if (d->with)
+        th_change_carried(d->i, d->error, d->applied);
+    else
+        th_change_finish(d->i, d->i->c->result);
+}
+
+void th_disabling_stored(struct th_attempt *a, enum th_error error, bool applied)
+{
+    struct th_disabling *d = a->disabling;
+
+    a->disabling = NULL;
+    a->settle.with = NULL;
+    d->error = error;
+    d->applied = applied;
+    th_mail_send(a->e, 0, &d->mail, carried);
+}
+
+/* Home: the owner has said how it stands. */
+static void judged(struct th_engine *home, struct th_mail *m)
+{
+    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
+    struct change_impl *i = d->i;
+    enum th_change_result result;
+
+    i->ep = th_map_get(&home->endpoints, d->endpoint);
+    result = !d->wanted || !i->ep ? TH_CH_CONFLICT : disable_rows(i, &d->health);
+    i->c->result = result;
+    if (result == TH_CH_DONE) {
+        th_change_prepare(i, false);
+        d->with = &i->op;
+    }
+    th_mail_send(home, d->owner, &d->mail, rows_ready);
+}
+
+/* Owner. */
+static void rows_ready(struct th_engine *owner, struct th_mail *m)
+{
+    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
+    struct th_attempt *a = d->a;
+
+    (void)owner;
+    d->wanted = th_attempt_conclude(a) != TH_KEEP && d->with;
+    a->disabling = d;
+    a->settle.with = d->wanted ? d->with : NULL;
+    th_settle_submit(a);
+    if (!d->wanted) /* the attempt is stored for itself */
+        th_disabling_stored(a, TH_OK, false);
+}
+
+static void judge(struct th_engine *owner, struct th_mail *m)
+{
+    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
+
+    d->wanted = th_attempt_would_disable(d->a, &d->health) != TH_KEEP;
+    th_mail_send(owner, 0, &d->mail, judged);
+}
+
+void th_change_begin_endpoint_disable(struct change_impl *i)
+{
+    struct th_disabling *d = TH_CONTAINER(i->c, struct th_disabling, c);
+    enum th_change_result result;
+
+    d->i = i;
+    if (d->a) {
+        th_mail_send(i->e, d->owner, &d->mail, judge);
+        return;
+    }
+    result = disable_rows(i, &d->health);
+    if (result == TH_CH_DONE)
+        th_change_submit(i, false);
+    else
+        th_change_finish(i, result);
+}
+
+/* Owner: the change did not have its turn. */
+static void store_alone(struct th_engine *owner, struct th_mail *m)
+{
+    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
+
+    (void)owner;
+    (void)th_attempt_conclude(d->a);
+    th_settle_submit(d->a);
+    th_free(d);
+}
+
 static void disabled(struct th_change *c)
 {
-    struct disabling *d = TH_CONTAINER(c, struct disabling, c);
-    struct th_ep *ep = th_map_get(&d->e->endpoints, d->endpoint);
+    struct th_disabling *d = TH_CONTAINER(c, struct th_disabling, c);
+    struct th_engine *home = d->home;
+    struct th_ep *ep = th_map_get(&home->endpoints, d->endpoint);
 
-    if (c->user) { /* it has not had its turn */
-        (void)th_attempt_conclude(c->user);
-        th_settle_submit(c->user);
-    }
     if (c->result == TH_CH_DONE && ep) {
-        th_count(d->e->options.metrics, TH_C_ENDPOINTS_DISABLED, 1);
+        th_count(home->options.metrics, TH_C_ENDPOINTS_DISABLED, 1);
         th_log(TH_LOG_WARN, "endpoint disabled", TH_KS("endpoint", ep->pub.run->id),
                TH_KS("tenant", ep->pub.tenant->id), TH_KS("reason", c->note));
-        th_operator_endpoint(d->e, ep, "endpoint.disabled", c->note.p);
+        th_operator_endpoint(home, ep, "endpoint.disabled", c->note.p);
     }
     th_change_fini(c);
-    th_free(d);
+    if (d->a)
+        th_mail_send(home, d->owner, &d->mail, store_alone);
+    else
+        th_free(d);
+}
+
+static void asked(struct th_engine *home, struct th_mail *m)
+{
+    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
+
+    d->home = home;
+    th_engine_change(home, &d->c);
 }
 
 bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a)
 {
-    struct disabling *d;
+    struct th_disabling *d;
 
     if (ep->gone || th_ep_held(&ep->pub) || ep->pub.tenant->id.n >= sizeof d->tenant)
         return false;
     d = th_calloc(1, sizeof *d);
     if (!d)
         return false; /* the rule is evaluated again at the next failure */
-    d->e = e;
+    d->owner = e->options.shard;
+    d->a = a;
+    d->health = ep->pub.health;
     d->endpoint = ep->pub.no;
     memcpy(d->tenant, ep->pub.tenant->id.p, ep->pub.tenant->id.n);
     d->c.kind = (enum th_change_kind)TH_CHANGE_ENDPOINT_DISABLE;
@@ -372,7 +471,9 @@ bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable 
     d->c.endpoint = ep->pub.no;
     d->c.note = th_str(th_disable_name(why));
     d->c.done = disabled;
-    d->c.user = a;
-    th_engine_change(e, &d->c);
+    if (th_is_home(e))
+        asked(e, &d->mail);
+    else
+        th_mail_send(e, 0, &d->mail, asked);
     return true;
 }

@@ -211,6 +211,7 @@ void th_change_end_secrets(struct change_impl *i)
         i->e->last_secret = i->secret.no;
         i->secret = (struct th_secret){0}; /* now the endpoint's */
     }
+    th_replica_endpoint(i->e, i->ep, false, false);
     i->c->ep = pub;
 }
 

@@ -92,6 +92,8 @@ void th_change_end_tenant_put(struct change_impl *i)
     else
         th_engine_store_error(
             i->e, TH_BUG); /* committed, but not to be held: only a restart makes memory true again */
+    if (!error)
+        th_replica_tenant(i->e, i->tenant);
     c->tenant = i->tenant;
 }
 
@@ -132,19 +134,23 @@ void th_change_begin_tenant_del(struct change_impl *i)
 
 void th_change_end_tenant_del(struct change_impl *i)
 {
-    struct th_tenant *t = i->tenant;
+    th_settings_leave(i->e, i->tenant);
+    i->e->erase_left = i->e->erase_left || i->c->erase;
+    th_replica_tenant_gone(i->e, i->tenant);
+    i->c->tenant = i->tenant;
+}
 
+void th_settings_leave(struct th_engine *e, struct th_tenant *t)
+{
     for (unsigned n = 0; n < t->endpoint_count; n++)
         th_settings_endpoint_gone(TH_CONTAINER(t->endpoints[n], struct th_ep, pub));
-    for (unsigned n = i->e->key_count; n-- > 0;)
-        if (i->e->keys[n]->tenant == t)
-            th_settings_remove_key(i->e, i->e->keys[n]);
-    th_settings_remove_tenant(i->e, t);
-    t->next_leaving = i->e->leaving;
-    i->e->leaving = t;
-    i->e->more = true;
-    i->e->erase_left = i->e->erase_left || i->c->erase;
-    i->c->tenant = t;
+    for (unsigned n = e->key_count; n-- > 0;)
+        if (e->keys[n]->tenant == t)
+            th_settings_remove_key(e, e->keys[n]);
+    th_settings_remove_tenant(e, t);
+    t->next_leaving = e->leaving;
+    e->leaving = t;
+    e->more = true;
 }
 
 /* Requests first: nothing begins any more, and each that ends would only be written down. */
@@ -160,7 +166,8 @@ void th_leaving_turn(struct th_engine *e)
             uint64_t no = ep->pub.no;
 
             th_settings_remove_endpoint(e, ep);
-            th_cancel_endpoint(e, no);
+            if (th_is_mine(e, no))
+                th_cancel_endpoint(e, no);
         } else {
             e->leaving = t->next_leaving;
         }

@@ -29,7 +29,7 @@ static void move_health(struct th_engine *e, struct th_ep *ep, int64_t step_ms)
 {
     struct th_health *f = &ep->pub.health;
 
-    if (!f->first_fail && !f->last_ok && f->rest_until <= 0)
+    if (!th_is_mine(e, ep->pub.no) || (!f->first_fail && !f->last_ok && f->rest_until <= 0))
         return;
     f->first_fail = moved(f->first_fail, step_ms);
     f->last_ok = moved(f->last_ok, step_ms);
@@ -100,7 +100,8 @@ void th_clock_turn(struct th_engine *e)
     th_log(TH_LOG_WARN, "the clock has stepped; retention waits for an hour",
            TH_KC("direction", step_ms > 0 ? "forward" : "back"),
            TH_KI("seconds", (step_ms > 0 ? step_ms : -step_ms) / 1000));
-    e->purge_at.us = e->now.mono.us + HOLD_US;
+    if (th_is_home(e))
+        e->purge_at.us = e->now.mono.us + HOLD_US;
     for (unsigned i = 0; i < e->tenant_count; i++)
         for (unsigned k = 0; k < e->tenants[i]->endpoint_count; k++)
             move_health(e, TH_CONTAINER(e->tenants[i]->endpoints[k], struct th_ep, pub), step_ms);

@@ -355,7 +355,7 @@ static void begin_ask(struct th_engine *e, struct th_ep *ep, struct th_ask *a)
     a->ep = ep;
     ep->refs++;
     a->run = ep->pub.run;
-    th_ref_get(&a->run->refs);
+    (void)th_run_ref(a->run);
     a->began = e->now.mono;
     ep->ask = a;
     ep->asked++;

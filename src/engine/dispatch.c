@@ -490,8 +490,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
     a->row = *row;
     a->ep = ep;
     ep->refs++;
-    a->run = ep->pub.run;
-    th_ref_get(&a->run->refs);
+    a->run = th_run_ref(ep->pub.run);
     a->began = e->now.mono;
     a->began_wall = e->now.wall;
     if (ev) {

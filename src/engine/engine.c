@@ -63,6 +63,21 @@ void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void
     e->more = true;
 }
 
+/* Home answers whether the process is ready. */
+static void no_room_heard(struct th_engine *home, struct th_mail *m)
+{
+    struct th_engine *of = TH_CONTAINER(m, struct th_engine, no_room_mail);
+
+    __atomic_store_n(&of->no_room_told, 0, __ATOMIC_RELEASE);
+    th_engine_store_error(home, TH_FULL);
+}
+
+static void tell_no_room(struct th_engine *e)
+{
+    if (!th_is_home(e) && !__atomic_exchange_n(&e->no_room_told, 1, __ATOMIC_ACQUIRE))
+        th_mail_send(e, 0, &e->no_room_mail, no_room_heard);
+}
+
 /* What a failed store operation means for the whole engine. */
 void th_engine_store_error(struct th_engine *e, enum th_error error)
 {
@@ -81,6 +96,9 @@ void th_engine_store_error(struct th_engine *e, enum th_error error)
     case TH_CLASS_RESOURCE:
         if (e->store_ok) {
             e->store_ok = false;
+            tell_no_room(e);
+            if (!th_is_home(e))
+                break;
             th_gauge_set(e->options.metrics, TH_G_STORE_READY, 0);
             th_log(TH_LOG_ERROR, "store has no room: publishing answers 503 until it commits again",
                    TH_KC("error", th_error_name(error)));
@@ -125,6 +143,7 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
     th_list_init(&e->running);
     th_list_init(&e->settle_retry);
     th_list_init(&e->deferred);
+    th_mail_init(e);
     th_list_init(&e->replays);
     th_list_init(&e->replays_starting);
     e->ring = th_secret_alloc(sizeof *e->ring);
@@ -241,15 +260,18 @@ struct th_mono th_engine_turn(struct th_engine *e)
     e->turn_us = e->now.mono.us - e->spent_us;
     e->spent_us = 0;
     e->more = false;
+    th_mail_turn(e);
     undrained = drain(e);
     run_deferred(e);
     if (e->dead)
         return TH_MONO_NEVER;
     th_clock_turn(e);
-    th_rewrap_turn(e);
-    th_changes_turn(e);
-    if (!e->draining)
-        th_consents_turn(e);
+    if (th_is_home(e)) {
+        th_rewrap_turn(e);
+        th_changes_turn(e);
+        if (!e->draining)
+            th_consents_turn(e);
+    }
     th_settle_turn(e);
     if (!e->draining)
         th_dispatch_turn(e);
@@ -270,6 +292,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     }
     if (!th_list_empty(&e->settle_retry))
         next = earlier(next, e->settle_retry_at);
+    th_mail_flush(e);
     if (e->more || undrained || !th_list_empty(&e->deferred))
         next = e->now.mono;
     flush(e); /* what this turn has submitted; the rest was handed over by drain */
@@ -345,7 +368,8 @@ bool th_engine_idle(const struct th_engine *e)
            (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
             e->ops_out == 0 && e->asks_out == 0 && !e->change_busy && th_list_empty(&e->changes) &&
             th_list_empty(&e->lookups) && !e->walk_busy && !e->health_busy && th_list_empty(&e->dirty) &&
-            !e->purge_busy && !e->probe_busy && th_list_empty(&e->deferred));
+            !e->purge_busy && !e->probe_busy && th_list_empty(&e->deferred) && e->notes_out == 0 &&
+            e->letters_out == 0 && !th_mail_pending(e));
 }
 
 void th_engine_free(struct th_engine *e)
@@ -356,6 +380,7 @@ void th_engine_free(struct th_engine *e)
         e->options.store->vt->detach(e->session);
     th_dispatch_free(e);
     th_ingest_free(e);
+    th_offers_free(e);
     th_replays_free(e);
     th_hurries_free(e);
     th_dropped_fini(e);

@@ -11,6 +11,7 @@
 #include "core/roles.h"
 #include "core/sched.h"
 #include "port/clock.h"
+#include "port/mail.h"
 #include "port/store.h"
 #include "port/transport.h"
 
@@ -59,7 +60,9 @@ struct th_engine_options {
     uint32_t max_in_flight, max_items, max_items_per_endpoint; /* 0: defaults of the scheduler */
     size_t
         max_pinned_bytes; /* of events and bodies of requests in flight: beyond, large ones wait; 0: 256 MiB */
-    struct th_wake wake;  /* from any thread: call th_engine_turn soon */
+    unsigned shards, shard; /* engines of the process, and which of them this is; 0 of 0 or 1: the only one */
+    struct th_post post;    /* between them; with one engine it is not asked */
+    struct th_wake wake;    /* from any thread: call th_engine_turn soon */
     void (*fatal)(void *ctx, enum th_error error, const char *what); /* the process must stop; ctx of wake */
 };
 
@@ -175,6 +178,9 @@ TH_MUST_USE enum th_error th_engine_new(const struct th_engine_options *options,
  * its text (to be shown once) is written there, else it stays empty. */
 TH_MUST_USE enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char *why,
                                           size_t why_size);
+/** Makes `e` another engine of home's process (options.shard from 1 on): it gets a copy of the settings and begins to walk the
+ * queue for its endpoints. After home has started, before any thread runs. */
+TH_MUST_USE enum th_error th_engine_join(struct th_engine *e, struct th_engine *home);
 /** One turn: drains the store, settles, dispatches. Call after any wake, I/O callback that touched the engine, and at
  * the returned time (TH_MONO_NEVER: no time). */
 struct th_mono th_engine_turn(struct th_engine *e);
@@ -192,6 +198,7 @@ void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void
 void th_engine_drain(struct th_engine *e);
 /** Cancels the requests in flight (they stay queued in the store). */
 void th_engine_cancel_requests(struct th_engine *e);
+/** Nothing is under way in this engine. With several, all are idle only when no letter is under way either. */
 bool th_engine_idle(const struct th_engine *e);
 void th_engine_free(struct th_engine *e); /* must be idle */
 /** While held no change of settings begins; they wait in their queue. For th_engine_reload, which no change may be under way
@@ -215,14 +222,27 @@ struct th_last_attempt {
 const struct th_last_attempt *th_engine_last_attempt(const struct th_endpoint *ep);
 /** Keeps what the store has said; row NULL: there has been none. */
 void th_engine_last_attempt_set(struct th_engine *e, uint64_t endpoint, const struct th_attempt_row *row);
-/** How an endpoint does. FAILING: nothing but failures since facts.first_fail, at least one. */
-struct th_endpoint_health {
-    enum th_endpoint_state { TH_EP_ACTIVE, TH_EP_FAILING, TH_EP_PAUSED, TH_EP_DISABLED } state;
+/** What an endpoint is. FAILING: nothing but failures since health.first_fail, at least one. */
+enum th_endpoint_state { TH_EP_ACTIVE, TH_EP_FAILING, TH_EP_PAUSED, TH_EP_DISABLED };
+enum th_endpoint_state th_engine_endpoint_state(const struct th_endpoint *ep);
+/** How endpoints do at this moment, as the engines that own them know it. */
+struct th_looked {
+    bool known;                  /* false: it is no more, or there was no memory to ask; all else is 0 */
     uint32_t waiting, in_flight; /* deliveries in memory; requests */
-    int64_t rests_until;         /* wall ms; 0: it does not */
     bool breaker_open, spilled;  /* spilled: the store has more that wait */
+    struct th_health health;
+    struct th_last_attempt last;
 };
-struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, const struct th_endpoint *ep);
+struct th_look {
+    const uint64_t *endpoints; /* in: numbers; arrays of the caller, until done */
+    uint32_t count;
+    struct th_looked *out; /* result: count of them */
+    void (*done)(struct th_look *);
+    void *user;
+    unsigned waits;           /* the engine's */
+    struct th_deferred defer; /* the engine's */
+};
+void th_engine_look(struct th_engine *home, struct th_look *l);
 /** False: no consent is asked for. Else what there is of it. */
 bool th_engine_consent(const struct th_engine *e, const struct th_endpoint *ep, struct th_consent *out);
 /** The highest number of an endpoint; th_engine_endpoint_no finds those that there are. */
@@ -550,7 +570,7 @@ void th_engine_idem_answer(struct th_engine *e, struct th_idem_answer *r);
  * event has been erased; a store error. But
  * for TH_OK the delivery is as it was. */
 struct th_retry_now {
-    uint64_t delivery;
+    uint64_t delivery, endpoint; /* endpoint: that of the delivery */
     void (*done)(struct th_retry_now *);
     void *user;
     enum th_error error;

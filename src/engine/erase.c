@@ -10,6 +10,11 @@ struct erasing {
     struct th_engine *e;
     struct th_erase_event *r; /* NULL: in the background */
     uint64_t cancelled[TH_ERASE_STEP];
+    unsigned waits; /* engines that have not followed yet */
+    struct erasing_letter {
+        struct th_mail mail;
+        struct erasing *j;
+    } letters[]; /* one for each other engine */
 };
 
 static void stepped(struct th_op *op);
@@ -23,16 +28,26 @@ static void step(struct erasing *j)
     th_engine_submit(j->e, &j->op.op);
 }
 
-/* What a step has done, known here. */
-static void follow(struct erasing *j)
+/* What a step has done, known to one engine. */
+static void follow(struct th_engine *e, const struct erasing *j)
 {
-    struct th_engine *e = j->e;
-
     if (j->op.of && (j->op.result == TH_ERASE_DONE || j->op.result == TH_ERASE_MORE))
         th_event_erase(e, j->op.of);
     for (uint32_t i = 0; i < j->op.cancelled_count; i++)
         th_sched_cancel(e->sched, j->cancelled[i]);
-    th_count(e->options.metrics, TH_C_DELIVERIES_CANCELLED, j->op.cancelled_count);
+}
+
+static struct erasing *new_job(struct th_engine *e)
+{
+    unsigned others = e->options.shards > 1 ? e->options.shards - 1 : 0;
+    struct erasing *j = th_calloc(1, sizeof *j + others * sizeof j->letters[0]);
+
+    if (!j)
+        return NULL;
+    j->e = e;
+    for (unsigned i = 0; i < others; i++)
+        j->letters[i].j = j;
+    return j;
 }
 
 static void end(struct erasing *j, enum th_error error)
@@ -56,6 +71,29 @@ static void end(struct erasing *j, enum th_error error)
         r->done(r);
 }
 
+static void go_on(struct erasing *j)
+{
+    if (j->op.result == TH_ERASE_MORE && !(j->e->draining && !j->r))
+        step(j);
+    else
+        end(j, TH_OK);
+}
+
+static void followed(struct th_engine *home, struct th_mail *m)
+{
+    struct erasing *j = TH_CONTAINER(m, struct erasing_letter, mail)->j;
+
+    home->ops_out--;
+    if (--j->waits == 0)
+        go_on(j);
+}
+
+static void follow_too(struct th_engine *e, struct th_mail *m)
+{
+    follow(e, TH_CONTAINER(m, struct erasing_letter, mail)->j);
+    th_mail_send(e, 0, m, followed);
+}
+
 static void stepped(struct th_op *op)
 {
     struct erasing *j = op->user;
@@ -67,16 +105,20 @@ static void stepped(struct th_op *op)
         end(j, op->error);
         return;
     }
-    follow(j);
-    if (j->op.result == TH_ERASE_MORE && !(e->draining && !j->r))
-        step(j);
-    else
-        end(j, TH_OK);
+    follow(e, j);
+    th_count(e->options.metrics, TH_C_DELIVERIES_CANCELLED, j->op.cancelled_count);
+    for (unsigned to = 1; to < e->options.shards; to++) {
+        j->waits++;
+        e->ops_out++;
+        th_mail_send(e, to, &j->letters[to - 1].mail, follow_too);
+    }
+    if (!j->waits)
+        go_on(j);
 }
 
 void th_engine_erase(struct th_engine *e, struct th_erase_event *r)
 {
-    struct erasing *j = th_calloc(1, sizeof *j);
+    struct erasing *j = new_job(e);
 
     th_engine_tick(e);
     if (!j) {
@@ -84,7 +126,6 @@ void th_engine_erase(struct th_engine *e, struct th_erase_event *r)
         r->done(r);
         return;
     }
-    j->e = e;
     j->r = r;
     j->op.tenant = r->tenant;
     j->op.event = r->event;
@@ -99,10 +140,9 @@ void th_erase_turn(struct th_engine *e)
     if (!e->erase_left || e->erase_busy || e->walking || e->draining || e->dead ||
         e->now.mono.us < e->erase_at.us)
         return;
-    j = th_calloc(1, sizeof *j);
+    j = new_job(e);
     if (!j)
         return;
-    j->e = e;
     e->erase_left = false;
     e->erase_busy = true;
     step(j);

@@ -26,11 +26,26 @@ static void fanned(struct th_op *op)
         return;
     }
     for (uint32_t i = 0; i < f->count; i++)
-        if (th_sched_insert(e->sched, &f->rows[i], e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
-            th_cancel_endpoint(e, f->rows[i].endpoint); /* deleted since it was matched */
+        th_offer(e, &f->rows[i]);
     th_count(e->options.metrics, TH_C_DELIVERIES_CREATED, f->count);
     e->fanout_after = f->event;
     e->fanout_left = f->event != 0; /* what is accepted from now on says so itself */
+}
+
+static void left_behind(struct th_engine *home, struct th_mail *m)
+{
+    struct th_engine *of = TH_CONTAINER(m, struct th_engine, fanout_mail);
+
+    __atomic_store_n(&of->fanout_told, 0, __ATOMIC_RELEASE);
+    home->fanout_left = true;
+}
+
+void th_fanout_tell(struct th_engine *e)
+{
+    if (th_is_home(e))
+        e->fanout_left = true;
+    else if (!__atomic_exchange_n(&e->fanout_told, 1, __ATOMIC_ACQUIRE))
+        th_mail_send(e, 0, &e->fanout_mail, left_behind);
 }
 
 void th_fanout_turn(struct th_engine *e)

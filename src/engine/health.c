@@ -26,8 +26,42 @@ static void health_flushed(struct th_op *op)
     th_free(f);
 }
 
+/* Home shows how endpoints do: it is told when the state of one of another engine changes, and asks for the rest (look.c). */
+struct health_letter {
+    struct th_mail mail;
+    uint64_t endpoint;
+    struct th_health health;
+};
+
+static void heard(struct th_engine *home, struct th_mail *m)
+{
+    struct health_letter *l = TH_CONTAINER(m, struct health_letter, mail);
+    struct th_ep *ep = th_map_get(&home->endpoints, l->endpoint);
+
+    if (ep)
+        ep->pub.health = l->health;
+    th_free(l);
+}
+
+static void tell_home(struct th_engine *e, struct th_ep *ep)
+{
+    const struct th_health *now = &ep->pub.health, *told = &ep->told;
+    struct health_letter *l;
+
+    if (th_is_home(e) || (!now->first_fail == !told->first_fail &&
+                          now->exhausted_run == told->exhausted_run && now->rest_until == told->rest_until))
+        return;
+    l = th_calloc(1, sizeof *l);
+    if (!l)
+        return; /* with the next change */
+    l->endpoint = ep->pub.no;
+    l->health = ep->told = *now;
+    th_mail_send(e, 0, &l->mail, heard);
+}
+
 void th_health_touch(struct th_engine *e, struct th_ep *ep)
 {
+    tell_home(e, ep);
     if (ep->health_dirty || ep->gone)
         return;
     ep->health_dirty = true;

@@ -16,6 +16,10 @@
 
 struct hurry_job {
     struct th_list link;
+    struct th_mail mail; /* to the engine that owns the endpoint */
+    bool exists;         /* its answer */
+    uint32_t in_flight;
+    void (*then)(struct hurry_job *);
     struct th_engine *e;
     struct th_tenant *tenant;
     struct th_retry_all *start; /* until it is answered */
@@ -85,6 +89,26 @@ static void read_on(struct hurry_job *j, void (*done)(struct th_op *))
     submit(j, &j->walk.op, TH_OP_WALK, done);
 }
 
+/* ---- what the engine that owns the endpoint does ---- */
+
+static void answered(struct th_engine *home, struct th_mail *m)
+{
+    struct hurry_job *j = TH_CONTAINER(m, struct hurry_job, mail);
+
+    home->ops_out--;
+    j->busy = false;
+    j->then(j);
+}
+
+static void ask(struct hurry_job *j, void (*what)(struct th_engine *, struct th_mail *),
+                void (*then)(struct hurry_job *))
+{
+    j->then = then;
+    j->busy = true;
+    j->e->ops_out++;
+    th_mail_send(j->e, th_owner(j->e, j->endpoint), &j->mail, what);
+}
+
 /* ---- the job row ---- */
 
 static void write_row(struct hurry_job *j, bool del, void (*done)(struct th_op *))
@@ -145,19 +169,30 @@ static void noted(struct th_op *op)
     j->e->more = true;
 }
 
+static void rows_hurried(struct hurry_job *j)
+{
+    j->walk.from = j->walk.next ? j->walk.next : j->upto + 1;
+    write_row(j, false, noted);
+}
+
+static void hurry_rows(struct th_engine *owner, struct th_mail *m)
+{
+    struct hurry_job *j = TH_CONTAINER(m, struct hurry_job, mail);
+
+    for (uint32_t i = 0; i < j->move.count; i++)
+        if (j->moved[i])
+            (void)th_sched_hurry(owner->sched, &j->now[i], owner->now.mono);
+    th_mail_send(owner, 0, m, answered);
+}
+
 static void made_due(struct th_op *op)
 {
     struct hurry_job *j = op->user;
-    struct th_engine *e = j->e;
 
     j->again = op->error == TH_UNKNOWN;
     if (failed(j, op))
         return;
-    for (uint32_t i = 0; i < j->move.count; i++)
-        if (j->moved[i])
-            (void)th_sched_hurry(e->sched, &j->now[i], e->now.mono);
-    j->walk.from = j->walk.next ? j->walk.next : j->upto + 1;
-    write_row(j, false, noted);
+    ask(j, hurry_rows, rows_hurried);
 }
 
 static void read_step(struct th_op *op)
@@ -289,10 +324,29 @@ static void record(struct hurry_job *j)
     write_row(j, false, recorded);
 }
 
+static void looked(struct hurry_job *j)
+{
+    if (!j->exists) {
+        answer(j, TH_CH_NOT_FOUND, "the endpoint has been deleted");
+        return;
+    }
+    j->start->in_flight = j->in_flight;
+    record(j);
+}
+
+static void look(struct th_engine *owner, struct th_mail *m)
+{
+    struct hurry_job *j = TH_CONTAINER(m, struct hurry_job, mail);
+    struct th_sched_endpoint_stats stats = {0};
+
+    j->exists = th_sched_endpoint_stats(owner->sched, j->endpoint, &stats);
+    j->in_flight = stats.in_flight;
+    th_mail_send(owner, 0, m, answered);
+}
+
 static void counted(struct th_op *op)
 {
     struct hurry_job *j = op->user;
-    struct th_sched_endpoint_stats stats = {0};
 
     if (failed(j, op)) {
         answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
@@ -311,12 +365,7 @@ static void counted(struct th_op *op)
         read_on(j, counted);
         return;
     }
-    if (!th_sched_endpoint_stats(j->e->sched, j->endpoint, &stats)) {
-        answer(j, TH_CH_NOT_FOUND, "the endpoint has been deleted");
-        return;
-    }
-    j->start->in_flight = stats.in_flight;
-    record(j);
+    ask(j, look, looked);
 }
 
 static bool is_refused(struct th_engine *e, struct th_retry_all *r)

@@ -367,41 +367,50 @@ static void fill_row(struct ingest *g, uint32_t i)
                                       .more = ev->more};
 }
 
+/* Each other engine that has some of the event's endpoints gets it with their rows. Returns how many are this one's. */
+static uint32_t share_event(struct ingest *g, uint32_t i)
+{
+    struct th_engine *e = g->e;
+    struct th_new_event *ev = &g->events[i];
+    uint32_t left[TH_SHARDS_MAX] = {0};
+
+    if (e->options.shards < 2)
+        return ev->endpoint_count;
+    for (uint32_t k = 0; k < ev->endpoint_count; k++)
+        left[th_owner(e, ev->endpoints[k])]++;
+    for (unsigned to = 0; to < e->options.shards; to++)
+        if (left[to] && to != e->options.shard && g->bytes <= TH_KEEP_ACCEPT)
+            th_offer_event(e, to, g->op.tenant, &g->p->events[i].row, left[to], g->began.us);
+    return left[e->options.shard];
+}
+
 static void schedule(struct ingest *g, uint32_t i)
 {
     struct th_engine *e = g->e;
     struct th_new_event *ev = &g->events[i];
     struct th_event *cached;
+    uint32_t mine;
 
     if (ev->endpoint_count == 0)
         return;
-    if (!e->walk_below)
-        e->walk_below = ev->first_delivery;
+    mine = share_event(g, i);
     /* what is much is read when it is sent: to keep all of it here would take long */
-    cached = g->bytes > TH_KEEP_ACCEPT
-                 ? NULL
-                 : th_event_add(e, g->p->tenant, &g->p->events[i].row, ev->endpoint_count);
+    cached =
+        g->bytes > TH_KEEP_ACCEPT || !mine ? NULL : th_event_add(e, g->p->tenant, &g->p->events[i].row, mine);
     if (cached) {
         cached->accepted.us = g->began.us;
         g->p->events[i].data_exact = cached->data_exact;
     }
-    for (uint32_t k = 0; k < ev->queued; k++) {
-        struct th_queue_row row = {.no = ev->first_delivery + k,
-                                   .event = ev->no,
-                                   .endpoint = ev->endpoints[k],
-                                   .due = g->op.at.ms,
-                                   .lane = ev->lane};
-        switch (th_sched_insert(e->sched, &row, e->now.mono, e->now.mono)) {
-        case TH_NO_ENDPOINT: /* deleted between the match and now: its rows were walked before this one was there */
-            th_cancel_endpoint(e, row.endpoint);
-            break;
-        default: /* kept, or spilled and read back later */
-            break;
-        }
-    }
+    for (uint32_t k = 0; k < ev->queued; k++)
+        th_offer(e, &(struct th_queue_row){.no = ev->first_delivery + k,
+                                           .event = ev->no,
+                                           .endpoint = ev->endpoints[k],
+                                           .due = g->op.at.ms,
+                                           .lane = ev->lane});
     if (!g->only) /* tests are counted when they end */
         th_count(e->options.metrics, TH_C_DELIVERIES_CREATED, ev->queued);
-    e->fanout_left = e->fanout_left || ev->queued < ev->endpoint_count;
+    if (ev->queued < ev->endpoint_count)
+        th_fanout_tell(e);
 }
 
 static void replay_loaded(struct th_op *op)

@@ -73,6 +73,7 @@ struct th_ep {
     } past[TH_PAST_SECRETS];
     bool gone;                  /* deleted; lives on for its requests */
     struct th_mono rests_since; /* when it asked for that last */
+    struct th_health told;      /* to home, which is another engine */
     bool health_dirty;
     struct th_list dirty; /* on engine.dirty while health_dirty */
     struct th_last_attempt last;
@@ -102,6 +103,7 @@ struct th_event {
 };
 
 struct change_impl;
+struct th_disabling;
 
 struct th_attempt {
     struct th_list link; /* free list, load list or running list */
@@ -127,7 +129,7 @@ struct th_attempt {
     struct th_now ended;
     struct th_wall first; /* when this round of attempts began; known where the delivery fails for good */
     struct th_settle settle;
-    struct change_impl *change; /* stored with it: the disabling of the endpoint; NULL: none */
+    struct th_disabling *disabling; /* stored with it: that of the endpoint; NULL: none */
     enum th_verdict verdict;
     bool degraded;           /* this attempt crossed the dialect's mark */
     bool recovered;          /* the endpoint works again after exhausted deliveries */
@@ -141,6 +143,13 @@ struct th_load_batch {
     struct th_list waiting; /* attempts */
     uint64_t events[TH_LOAD_BATCH];
     struct th_event_row rows[TH_LOAD_BATCH];
+};
+
+#define TH_SHARDS_MAX 64
+
+struct th_rescan { /* another engine is asked to walk the queue from here on; 0: it is not */
+    struct th_mail mail;
+    uint64_t from;
 };
 
 enum th_number { TH_NUMBER_ENDPOINT, TH_NUMBER_DELIVERY, TH_NUMBER_ATTEMPT, TH_NUMBERS };
@@ -247,6 +256,19 @@ struct th_engine {
     struct th_mono erase_at;     /* not before, after a failed step */
     uint64_t last_job;
 
+    /* several engines */
+    struct th_list inbox, outbox[TH_SHARDS_MAX];
+    struct th_offer *offers[TH_SHARDS_MAX]; /* being filled in this turn */
+    struct th_rescan rescans[TH_SHARDS_MAX];
+    struct th_mail fanout_mail;  /* tells home that something is left to queue */
+    struct th_mail no_room_mail; /* tells home that the store had no room */
+    unsigned fanout_told, no_room_told;
+    bool mail_waits, offers_wait;
+    bool joined;                   /* home: the others have copies of the settings */
+    unsigned letters_out;          /* questions to others that have no answer yet */
+    unsigned notes_out;            /* home: of settings, that have not been confirmed */
+    struct change_impl *finishing; /* home: the change that waits for that */
+
     struct th_list deferred;
     bool started, draining, store_ok, dead;
     bool no_requests; /* a stop that no longer waits: none begins any more */
@@ -282,7 +304,59 @@ void th_requests_cancel(struct th_engine *e, const struct th_ep *ep);
 /** The same for a tenant, as far as the turn has time. True: none is left. */
 bool th_requests_cancel_some(struct th_engine *e, const struct th_tenant *t);
 
+/* mail.c */
+/** The engine that an endpoint's deliveries, health and jobs belong to. */
+static inline unsigned th_owner(const struct th_engine *e, uint64_t endpoint)
+{
+    return e->options.shards < 2 ? e->options.shard : (unsigned)(endpoint % e->options.shards);
+}
+static inline bool th_is_mine(const struct th_engine *e, uint64_t endpoint)
+{
+    return th_owner(e, endpoint) == e->options.shard;
+}
+/** The engine that has the settings and changes them. */
+static inline bool th_is_home(const struct th_engine *e)
+{
+    return e->options.shard == 0;
+}
+void th_mail_init(struct th_engine *e);
+/** The letter leaves at the end of the turn; `run` is called in a turn of the receiver, which may be the sender itself. */
+void th_mail_send(struct th_engine *e, unsigned to, struct th_mail *m,
+                  void (*run)(struct th_engine *to, struct th_mail *m));
+void th_mail_turn(struct th_engine *e);
+void th_mail_flush(struct th_engine *e);
+bool th_mail_pending(const struct th_engine *e);
+
+/* offer.c */
+/** Gives a queued delivery to the engine that owns its endpoint, this one included. */
+void th_offer(struct th_engine *e, const struct th_queue_row *row);
+/** The same where it is this one. */
+void th_offer_row(struct th_engine *e, const struct th_queue_row *row, struct th_mono due);
+/** Before its rows: the event, of which `left` deliveries are that engine's. Without memory it reads the event itself. */
+void th_offer_event(struct th_engine *e, unsigned to, uint64_t tenant, const struct th_event_row *row,
+                    uint32_t left, int64_t accepted_us);
+void th_offers_send(struct th_engine *e);
+void th_offers_free(struct th_engine *e);
+
+/* replica.c: tells all other engines what is new, after the commit; `th_changes_known` is called when all have it */
+void th_replica_tenant(struct th_engine *home, const struct th_tenant *t);
+void th_replica_tenant_gone(struct th_engine *home, const struct th_tenant *t);
+void th_replica_key(struct th_engine *home, const struct th_key *k);
+void th_replica_key_gone(struct th_engine *home, const struct th_key *k);
+/** reset: what was learnt of the endpoint does not hold any more. cleared: it was enabled again by hand. */
+void th_replica_endpoint(struct th_engine *home, struct th_ep *ep, bool reset, bool cleared);
+void th_replica_endpoint_gone(struct th_engine *home, const struct th_tenant *t, uint64_t no);
+void th_replica_reload(struct th_engine *home);
+
 /* settings.c */
+/** One count more. */
+static inline struct th_endpoint_run *th_run_ref(struct th_endpoint_run *run)
+{
+    th_ref_get(&run->refs);
+    return run;
+}
+/** The tenant has been deleted: nothing is sent any more; its endpoints leave memory in turns to come. */
+void th_settings_leave(struct th_engine *e, struct th_tenant *t);
 struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no);
 void th_ep_unref(struct th_engine *e, struct th_ep *ep);
 void th_run_unref(struct th_endpoint_run *run);
@@ -422,12 +496,19 @@ void th_changes_turn(struct th_engine *e);
 /** The operation that carried a change has ended: with an error, or with or without the change. Ends it. */
 void th_change_carried(struct change_impl *i, enum th_error error, bool applied);
 void th_changes_cancel(struct th_engine *e);
+/** All engines have the settings that the change under way has made. */
+void th_changes_known(struct th_engine *home);
+/* reload.c */
+/** Takes over what another set of options brings; of an engine that is not home. */
+void th_reload_options(struct th_engine *e, const struct th_engine_options *options);
 /* kinds that only the engine itself submits */
 enum { TH_CHANGE_ENDPOINT_DISABLE = 100, TH_CHANGE_ENDPOINT_CONSENT };
 /* change_endpoint.c */
 /** `a`: the attempt whose end is the reason, to be concluded when it is its turn and stored in the same commit; it is stored in
  * any case. NULL: none. False: inactive already, or no memory; then `a` is the caller's. */
 bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a);
+/** The outcome that carried the disabling has been stored, with it (applied) or without, or the store has failed. */
+void th_disabling_stored(struct th_attempt *a, enum th_error error, bool applied);
 /* consent.c */
 bool th_consent_wanted(const struct th_engine *e, const struct th_tenant *t);
 /** Says whether the endpoint lacks consent now, and sees to it that it is asked. TH_NOMEM. */
@@ -500,6 +581,8 @@ void th_attempt_ended(struct th_attempt *a);
 void th_settle_turn(struct th_engine *e);
 /** The last word on an attempt that has ended: verdict and facts, right before it is stored. */
 enum th_disable th_attempt_conclude(struct th_attempt *a);
+/** What that word would be now, and the endpoint's health with it; nothing changes. */
+enum th_disable th_attempt_would_disable(struct th_attempt *a, struct th_health *after);
 /** Stores the outcome. */
 void th_settle_submit(struct th_attempt *a);
 void th_dispatch_free(struct th_engine *e);
@@ -536,10 +619,14 @@ void th_clock_turn(struct th_engine *e);
  * own length: the wall clock has been set back since. */
 struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row *row);
 /* fan.c */
+/** An accept has left some deliveries: home queues them. */
+void th_fanout_tell(struct th_engine *e);
 void th_fanout_turn(struct th_engine *e);
 struct th_mono th_fanout_next(const struct th_engine *e);
 /* recover.c: the walk at start, refills, cancellation of a deleted endpoint's rows, retention, readiness probe */
 void th_recover_begin(struct th_engine *e);
+/** Walks once more, from this number: some rows may not be known. */
+void th_recover_again(struct th_engine *e, uint64_t from);
 void th_recover_turn(struct th_engine *e);
 /** Endpoints of deleted tenants leave memory, as far as time allows. Nothing is sent to them any more before. */
 void th_leaving_turn(struct th_engine *e);

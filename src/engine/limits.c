@@ -102,6 +102,22 @@ bool th_limit_allows(struct th_engine *e, const struct th_tenant *t, enum th_lim
     return false;
 }
 
+struct near_letter {
+    struct th_mail mail;
+    uint64_t tenant;
+    enum th_limit id;
+};
+
+static void near_heard(struct th_engine *home, struct th_mail *m)
+{
+    struct near_letter *l = TH_CONTAINER(m, struct near_letter, mail);
+    struct th_tenant *t = th_map_get(&home->tenants_by_no, l->tenant);
+
+    if (t && !t->deleting)
+        th_limit_added(home, t, l->id);
+    th_free(l);
+}
+
 void th_limit_added(struct th_engine *e, struct th_tenant *t, enum th_limit id)
 {
     int64_t allowed = th_engine_allowed(e, t, id), used;
@@ -117,6 +133,15 @@ void th_limit_added(struct th_engine *e, struct th_tenant *t, enum th_limit id)
     if (t->near & bit)
         return;
     t->near |= bit;
+    if (!th_is_home(e)) { /* which says it once for all */
+        struct near_letter *l = th_calloc(1, sizeof *l);
+        if (l) {
+            l->tenant = t->no;
+            l->id = id;
+            th_mail_send(e, 0, &l->mail, near_heard);
+        }
+        return;
+    }
     th_log(TH_LOG_WARN, "a tenant nears a limit; raise it with PUT /v1/tenants/{tenant}, or find out why",
            TH_KS("tenant", t->id), TH_KC("limit", th_limit_name(id)), TH_KI("used", used),
            TH_KI("allowed", allowed));

@@ -55,6 +55,15 @@ static void load_plain(struct loading *l, enum th_number kind, struct th_span he
     l->e->plain[kind] = no;
 }
 
+static uint64_t newest_of(struct th_span hex)
+{
+    uint64_t no = 0;
+
+    for (size_t i = 0; i < hex.n; i++)
+        no = no << 4 | (uint64_t)(hex.p[i] <= '9' ? hex.p[i] - '0' : hex.p[i] - 'a' + 10);
+    return no;
+}
+
 static void load_meta(struct loading *l, const struct th_row *row)
 {
     struct th_engine *e = l->e;
@@ -74,6 +83,8 @@ static void load_meta(struct loading *l, const struct th_row *row)
         l->have_operator = true;
     } else if (th_span_is(row->id, TH_META_SHORT_KEY)) {
         th_buf_span(&l->short_key, row->settings);
+    } else if (th_span_is(row->id, TH_META_NEWEST)) {
+        e->walk_below = newest_of(row->settings) + 1;
     } else if (th_span_is(row->id, "last_tenant")) {
         load_last(row->settings, &e->last_tenant);
     } else if (th_span_is(row->id, "last_endpoint")) {
@@ -328,6 +339,8 @@ static void load_health(struct th_engine *e, const struct th_row *row)
         ep->pub.health.first_fail = e->now.wall.ms;
     if (ep->pub.health.last_ok > e->now.wall.ms)
         ep->pub.health.last_ok = e->now.wall.ms;
+    if (!th_is_mine(e, row->no))
+        return; /* its owner does, when it joins */
     th_rest_resume(e, ep);
     th_sched_endpoint_known(e->sched, row->no, row->health[0], row->health[1], e->now.wall.ms);
 }

@@ -12,7 +12,7 @@ static void evaluate_rules(struct th_engine *e)
         for (unsigned k = 0; k < t->endpoint_count; k++) {
             enum th_disable why =
                 th_health_check(&th_dialect_values(t->dialect)->rules, &t->endpoints[k]->health);
-            if (why != TH_KEEP)
+            if (why != TH_KEEP && th_is_mine(e, t->endpoints[k]->no))
                 (void)th_endpoint_disable(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), why, NULL);
         }
     }
@@ -36,7 +36,7 @@ static void walked(struct th_op *op)
     for (uint32_t i = 0; i < w->count; i++) {
         const struct th_queue_row *row = &w->rows[i];
         if (e->walk_below &&
-            row->no >= e->walk_below) { /* accepted since the start: inserted then, ended since perhaps */
+            row->no >= e->walk_below) { /* accepted since the start: told then, ended since perhaps */
             w->next = 0;
             break;
         }
@@ -54,8 +54,18 @@ static void walked(struct th_op *op)
 void th_recover_begin(struct th_engine *e)
 {
     e->walking = true;
-    e->erase_left = true;
+    e->erase_left = th_is_home(e);
     e->walk.from = 0;
+}
+
+void th_recover_again(struct th_engine *e, uint64_t from)
+{
+    if (!e->walking || from < e->walk.from)
+        e->walk.from = from;
+    e->walking = true;
+    e->walk_below = 0;
+    e->walk_void = e->walk_busy; /* what is being read may begin behind it */
+    e->more = true;
 }
 
 void th_recover_turn(struct th_engine *e)
@@ -64,6 +74,8 @@ void th_recover_turn(struct th_engine *e)
         return;
     e->walk.op = (struct th_op){.kind = TH_OP_WALK, .done = walked, .user = e};
     e->walk.endpoint = 0;
+    e->walk.shards = e->options.shards;
+    e->walk.shard = e->options.shard;
     e->walk.max = TH_WALK_BATCH;
     e->walk.rows = e->walk_rows;
     e->walk_busy = true;
@@ -225,8 +237,35 @@ static void cancel_begin(struct th_engine *e)
     cancel_walk(j);
 }
 
+struct cancel_letter {
+    struct th_mail mail;
+    uint64_t endpoint;
+};
+
+static void cancel_asked(struct th_engine *e, struct th_mail *m)
+{
+    struct cancel_letter *l = TH_CONTAINER(m, struct cancel_letter, mail);
+
+    th_cancel_endpoint(e, l->endpoint);
+    th_free(l);
+}
+
+static void ask_owner(struct th_engine *e, uint64_t endpoint)
+{
+    struct cancel_letter *l = th_calloc(1, sizeof *l);
+
+    if (!l)
+        return; /* found again by the walk at the next start */
+    l->endpoint = endpoint;
+    th_mail_send(e, th_owner(e, endpoint), &l->mail, cancel_asked);
+}
+
 void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint)
 {
+    if (!th_is_mine(e, endpoint)) {
+        ask_owner(e, endpoint);
+        return;
+    }
     if (e->cancelling && e->cancelling->endpoint == endpoint) {
         e->cancelling->again = true;
         return;
@@ -248,12 +287,24 @@ void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint)
 /* ---- retry by hand ---- */
 
 struct retry_impl {
+    struct th_mail mail;
+    unsigned from;
     struct th_move move;
-    struct th_engine *e;
+    struct th_engine *e; /* the owner of the delivery */
     struct th_retry_now *r;
     struct th_queue_row row;
     bool moved;
 };
+
+static void retry_known(struct th_engine *e, struct th_mail *m)
+{
+    struct retry_impl *i = TH_CONTAINER(m, struct retry_impl, mail);
+    struct th_retry_now *r = i->r;
+
+    e->letters_out--;
+    th_free(i);
+    r->done(r);
+}
 
 static void retried(struct th_op *op)
 {
@@ -276,24 +327,17 @@ static void retried(struct th_op *op)
         th_sched_unask(e->sched, r->delivery);
     if (op->error)
         th_engine_store_error(e, op->error);
-    else if (i->moved && th_sched_insert(e->sched, &i->row, e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
-        th_cancel_endpoint(e, i->row.endpoint);
-    th_free(i);
-    r->done(r);
+    else if (i->moved)
+        th_offer(e, &i->row);
+    th_mail_send(e, i->from, &i->mail, retry_known);
 }
 
-void th_engine_retry(struct th_engine *e, struct th_retry_now *r)
+static void retry_begin(struct th_engine *e, struct th_mail *m)
 {
-    struct retry_impl *i = th_calloc(1, sizeof *i);
+    struct retry_impl *i = TH_CONTAINER(m, struct retry_impl, mail);
+    struct th_retry_now *r = i->r;
 
-    th_engine_tick(e);
-    if (!i) {
-        r->error = TH_NOMEM;
-        r->done(r);
-        return;
-    }
     i->e = e;
-    i->r = r;
     i->move = (struct th_move){.op = {.kind = TH_OP_MOVE, .done = retried, .user = i},
                                .what = TH_MOVE_RETRY,
                                .lane = TH_LANE_MANUAL,
@@ -308,7 +352,52 @@ void th_engine_retry(struct th_engine *e, struct th_retry_now *r)
     th_engine_submit(e, &i->move.op);
 }
 
+void th_engine_retry(struct th_engine *e, struct th_retry_now *r)
+{
+    struct retry_impl *i = th_calloc(1, sizeof *i);
+
+    th_engine_tick(e);
+    if (!i) {
+        r->error = TH_NOMEM;
+        r->done(r);
+        return;
+    }
+    i->r = r;
+    i->from = e->options.shard;
+    e->letters_out++;
+    if (th_is_mine(e, r->endpoint))
+        retry_begin(e, &i->mail);
+    else
+        th_mail_send(e, th_owner(e, r->endpoint), &i->mail, retry_begin);
+}
+
 /* ---- retention and readiness ---- */
+
+struct purged_letter {
+    struct th_mail mail;
+    uint64_t upto;
+};
+
+static void purge_heard(struct th_engine *e, struct th_mail *m)
+{
+    struct purged_letter *l = TH_CONTAINER(m, struct purged_letter, mail);
+
+    if (l->upto > e->purged_upto)
+        e->purged_upto = l->upto;
+    th_free(l);
+}
+
+/* What is gone is not sent. Without memory: a request may still go out, whose outcome finds no delivery. */
+static void tell_purged(struct th_engine *home)
+{
+    for (unsigned to = 1; to < home->options.shards; to++) {
+        struct purged_letter *l = th_calloc(1, sizeof *l);
+        if (!l)
+            return;
+        l->upto = home->purged_upto;
+        th_mail_send(home, to, &l->mail, purge_heard);
+    }
+}
 
 static void purged(struct th_op *op)
 {
@@ -323,8 +412,10 @@ static void purged(struct th_op *op)
     } else {
         th_count(e->options.metrics, TH_C_RETENTION_DELETED, e->purge.purged);
         th_count(e->options.metrics, TH_C_DELIVERIES_CANCELLED, e->purge.cancelled);
-        if (e->purge.upto > e->purged_upto)
+        if (e->purge.upto > e->purged_upto) {
             e->purged_upto = e->purge.upto;
+            tell_purged(e);
+        }
         if (e->purge.more)
             wait_us = 10000;
         th_dropped_note(e, &e->purge);
@@ -336,7 +427,7 @@ static void purge_begin(struct th_engine *e)
 {
     int64_t day = 86400000;
 
-    if (e->purge_busy || e->draining || e->now.mono.us < e->purge_at.us)
+    if (!th_is_home(e) || e->purge_busy || e->draining || e->now.mono.us < e->purge_at.us)
         return;
     e->purge =
         (struct th_purge){.op = {.kind = TH_OP_PURGE, .done = purged, .user = e},
@@ -360,6 +451,8 @@ static void probed(struct th_op *op)
         return;
     }
     e->store_ok = true;
+    if (!th_is_home(e))
+        return;
     th_gauge_set(e->options.metrics, TH_G_STORE_READY, 1);
     th_log(TH_LOG_INFO, "store commits again: publishing is accepted",
            TH_KI("pending", th_sched_stats(e->sched).items));

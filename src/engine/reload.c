@@ -73,7 +73,24 @@ void th_engine_hold_changes(struct th_engine *e, bool hold)
 
 bool th_engine_changing(const struct th_engine *e)
 {
-    return e->change_busy;
+    return e->change_busy || e->notes_out;
+}
+
+void th_reload_options(struct th_engine *e, const struct th_engine_options *options)
+{
+    for (unsigned i = 0; i < e->tenant_count; i++)
+        e->tenants[i]->dialect = find(options, th_dialect_values(e->tenants[i]->dialect)->name);
+    e->options.dialects = options->dialects;
+    e->options.dialect_count = options->dialect_count;
+    e->options.default_dialect = options->default_dialect;
+    e->options.guard = options->guard;
+    e->options.retention_ms = options->retention_ms;
+    e->options.limits = options->limits;
+    e->options.warn_percent = options->warn_percent;
+    if (!th_is_home(e)) /* there it is done when all endpoints are made anew */
+        for (unsigned i = 0; i < e->tenant_count; i++)
+            th_settings_hosts(e, e->tenants[i]);
+    th_events_forget(e, NULL);
 }
 
 enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_options *options, char *why,
@@ -117,20 +134,14 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_optio
         th_free(all);
         return all ? TH_INVALID : TH_NOMEM;
     }
-    for (unsigned i = 0; i < e->tenant_count; i++)
-        e->tenants[i]->dialect = find(options, th_dialect_values(e->tenants[i]->dialect)->name);
-    e->options.dialects = options->dialects;
-    e->options.dialect_count = options->dialect_count;
-    e->options.default_dialect = options->default_dialect;
-    e->options.guard = options->guard;
-    e->options.retention_ms = options->retention_ms;
-    e->options.limits = options->limits;
-    e->options.warn_percent = options->warn_percent;
-    for (size_t i = 0; i < n; i++)
+    th_reload_options(e, options);
+    th_replica_reload(e);
+    for (size_t i = 0; i < n; i++) {
         take_over(e, &all[i]);
+        th_replica_endpoint(e, all[i].ep, false, false);
+    }
     for (unsigned i = 0; i < e->tenant_count; i++)
         th_settings_hosts(e, e->tenants[i]);
-    th_events_forget(e, NULL);
     th_free(all);
     return TH_OK;
 }

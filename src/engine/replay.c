@@ -209,6 +209,57 @@ static void collect(struct th_replay_job *j)
     th_engine_submit(j->e, &j->page.op);
 }
 
+/* ---- what waits at the endpoint ---- */
+
+#define PEEK_US 5000 /* between two questions to another engine */
+
+static void peeked(struct th_engine *home, struct th_mail *m)
+{
+    struct th_replay_job *j = TH_CONTAINER(m, struct th_replay_job, peek.mail);
+
+    j->peek.out = false;
+    j->peek.fresh = true;
+    j->busy = false;
+    j->peek.at.us = home->now.mono.us + PEEK_US;
+    home->ops_out--;
+    home->more = true;
+}
+
+static void peek(struct th_engine *owner, struct th_mail *m)
+{
+    struct th_replay_job *j = TH_CONTAINER(m, struct th_replay_job, peek.mail);
+    struct th_sched_endpoint_stats stats = {0};
+
+    j->peek.exists = th_sched_endpoint_stats(owner->sched, j->pub.endpoint, &stats);
+    j->peek.waiting = stats.waiting;
+    th_mail_send(owner, 0, m, peeked);
+}
+
+/* False: it is not known now; the owner has been asked, or will be. exists: the endpoint has not been deleted. */
+static bool waiting_at(struct th_replay_job *j, bool *exists, uint32_t *waiting)
+{
+    struct th_engine *e = j->e;
+    struct th_sched_endpoint_stats stats = {0};
+
+    if (th_is_mine(e, j->pub.endpoint)) {
+        *exists = th_sched_endpoint_stats(e->sched, j->pub.endpoint, &stats);
+        *waiting = stats.waiting;
+        return true;
+    }
+    *exists = j->peek.exists;
+    *waiting = j->peek.waiting;
+    if (j->peek.fresh) {
+        j->peek.fresh = false;
+        return true;
+    }
+    if (!j->peek.out && e->now.mono.us >= j->peek.at.us) {
+        j->peek.out = j->busy = true;
+        e->ops_out++;
+        th_mail_send(e, th_owner(e, j->pub.endpoint), &j->peek.mail, peek);
+    }
+    return false;
+}
+
 /* ---- running ---- */
 
 static void stepped(struct th_op *op)
@@ -230,9 +281,7 @@ static void stepped(struct th_op *op)
         if (!j->place->moved[i])
             continue;
         j->pub.queued++;
-        if (th_sched_insert(e->sched, &j->place->rows[i], e->now.mono, e->now.mono) == TH_NO_ENDPOINT)
-            th_cancel_endpoint(
-                e, j->pub.endpoint); /* deleted meanwhile: its rows may have been walked before these came */
+        th_offer(e, &j->place->rows[i]);
     }
     j->pos = j->place->nos[j->move.count - 1];
     j->count -= j->move.count;
@@ -246,10 +295,12 @@ static void stepped(struct th_op *op)
 static void step(struct th_replay_job *j)
 {
     struct th_engine *e = j->e;
-    struct th_sched_endpoint_stats stats;
-    uint32_t n = j->count < TH_REPLAY_STEP ? j->count : TH_REPLAY_STEP;
+    uint32_t n = j->count < TH_REPLAY_STEP ? j->count : TH_REPLAY_STEP, waiting;
+    bool exists;
 
-    if (!th_sched_endpoint_stats(e->sched, j->pub.endpoint, &stats)) {
+    if (!waiting_at(j, &exists, &waiting))
+        return;
+    if (!exists) {
         j->pub.state = TH_REPLAY_CANCELLED; /* the endpoint has been deleted */
         j->row_dirty = true;
         return;
@@ -259,7 +310,7 @@ static void step(struct th_replay_job *j)
         j->row_dirty = true;
         return;
     }
-    if (stats.waiting >= AHEAD)
+    if (waiting >= AHEAD)
         return;
     j->stalled = e->now.mono;
     for (uint32_t i = 0; i < n; i++)
@@ -325,14 +376,17 @@ static bool place_take(struct th_replay_job *j)
 /* Whether it should collect what is left of its numbers: once its endpoint takes some of them. */
 static bool needs_numbers(struct th_replay_job *j)
 {
-    struct th_sched_endpoint_stats stats;
+    bool exists;
+    uint32_t waiting;
 
-    if (!th_sched_endpoint_stats(j->e->sched, j->pub.endpoint, &stats)) {
+    if (!waiting_at(j, &exists, &waiting))
+        return false;
+    if (!exists) {
         j->pub.state = TH_REPLAY_CANCELLED; /* the endpoint has been deleted */
         j->row_dirty = true;
         return false;
     }
-    return stats.waiting < AHEAD;
+    return waiting < AHEAD;
 }
 
 static void collect_again(struct th_replay_job *j)
@@ -357,7 +411,16 @@ static void place_give(struct th_engine *e, struct th_replay_job *j)
 
 struct th_mono th_replays_next(const struct th_engine *e)
 {
-    return e->replays_wait ? e->replay_look_at : TH_MONO_NEVER;
+    struct th_mono next = e->replays_wait ? e->replay_look_at : TH_MONO_NEVER;
+
+    for (struct th_list *l = e->replays.next; l != &e->replays;
+         l = l->next) { /* no settle here wakes these */
+        const struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
+        if (j->pub.state == TH_REPLAY_RUNNING && !j->busy && !th_is_mine(e, j->pub.endpoint) &&
+            j->peek.at.us < next.us)
+            next = j->peek.at;
+    }
+    return next;
 }
 
 /* Ended jobs beyond the limit leave, the oldest first. */

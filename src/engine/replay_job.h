@@ -12,6 +12,14 @@ struct th_replay_step {
     struct th_queue_row rows[TH_REPLAY_STEP];
 };
 
+/* What the engine that owns the endpoint has of it: asked by letter, and good for one step. */
+struct th_replay_peek {
+    struct th_mail mail;
+    bool out, fresh, exists; /* out: the letter is under way */
+    uint32_t waiting;
+    struct th_mono at; /* not before: asked again */
+};
+
 struct th_replay_job {
     struct th_replay pub;
     struct th_list link;     /* of recorded jobs */
@@ -22,8 +30,9 @@ struct th_replay_job {
     struct th_arena mem;           /* types */
     struct th_replay_start *start; /* until it is answered */
     struct th_replay_step *place;  /* NULL: none, and no numbers */
-    struct th_mono stalled;        /* since when it had nothing to do; with a place */
-    uint64_t *nos;                 /* collected, newest first */
+    struct th_replay_peek peek;
+    struct th_mono stalled; /* since when it had nothing to do; with a place */
+    uint64_t *nos;          /* collected, newest first */
     uint32_t count, cap;
     uint64_t found; /* while it starts: what matches */
     uint64_t pos;   /* every delivery up to this number is queued */

@@ -131,25 +131,13 @@ uint64_t th_engine_last_endpoint(const struct th_engine *e)
     return e->last_endpoint;
 }
 
-struct th_endpoint_health th_engine_endpoint_health(const struct th_engine *e, const struct th_endpoint *ep)
+enum th_endpoint_state th_engine_endpoint_state(const struct th_endpoint *ep)
 {
-    struct th_sched_endpoint_stats stats = {0};
-    struct th_endpoint_health h = {.state = TH_EP_ACTIVE};
-
-    (void)th_sched_endpoint_stats(e->sched, ep->no, &stats);
     if (ep->disabled_at.ms)
-        h.state = TH_EP_DISABLED;
-    else if (!ep->spec.active || ep->no_consent)
-        h.state = TH_EP_PAUSED;
-    else if (ep->health.first_fail)
-        h.state = TH_EP_FAILING;
-    h.waiting = stats.waiting;
-    h.in_flight = stats.in_flight;
-    h.breaker_open = stats.breaker_open;
-    if (ep->health.rest_until > e->now.wall.ms)
-        h.rests_until = ep->health.rest_until;
-    h.spilled = stats.spilled;
-    return h;
+        return TH_EP_DISABLED;
+    if (!ep->spec.active || ep->no_consent)
+        return TH_EP_PAUSED;
+    return ep->health.first_fail ? TH_EP_FAILING : TH_EP_ACTIVE;
 }
 
 void th_report_breaker(const struct th_attempt *a, bool opened)

@@ -70,7 +70,8 @@ enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t)
     e->tenants[e->tenant_count++] = t;
     if (t->no > e->last_tenant)
         e->last_tenant = t->no;
-    th_gauge_add(e->options.metrics, TH_G_TENANTS, 1);
+    if (th_is_home(e))
+        th_gauge_add(e->options.metrics, TH_G_TENANTS, 1);
     return TH_OK;
 }
 
@@ -84,7 +85,8 @@ void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t)
             continue;
         memmove(e->tenants + i, e->tenants + i + 1, (e->tenant_count - i - 1) * sizeof *e->tenants);
         e->tenant_count--;
-        th_gauge_add(e->options.metrics, TH_G_TENANTS, -1);
+        if (th_is_home(e))
+            th_gauge_add(e->options.metrics, TH_G_TENANTS, -1);
         break;
     }
 }
@@ -305,7 +307,7 @@ static void count_endpoint(struct th_engine *e, struct th_ep *ep)
                      : !ep->pub.spec.active || ep->pub.no_consent ? TH_G_ENDPOINTS_PAUSED + 1
                                                                   : TH_G_ENDPOINTS_ACTIVE + 1;
 
-    if (state == ep->counted)
+    if (state == ep->counted || !th_is_home(e))
         return;
     if (ep->counted)
         th_gauge_add(e->options.metrics, (enum th_gauge)(ep->counted - 1), -1);
@@ -336,7 +338,7 @@ void th_settings_hosts(struct th_engine *e, struct th_tenant *t)
 /* Tells the scheduler what the endpoint is now. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset)
 {
-    enum th_error error = th_consent_judge(e, ep);
+    enum th_error error = th_is_home(e) ? th_consent_judge(e, ep) : TH_OK;
     struct th_sched_endpoint settings = {
         .no = ep->pub.no,
         .tenant = ep->pub.tenant->no,
@@ -353,7 +355,7 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool rese
         .reset = reset,
         .from_before = !e->started};
 
-    if (!error)
+    if (!error && th_is_mine(e, ep->pub.no))
         error = th_sched_endpoint_put(e->sched, &settings, e->now.mono);
     if (!error)
         count_endpoint(e, ep);
@@ -404,7 +406,8 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
         break;
     }
     th_map_del(&e->endpoints, ep->pub.no);
-    th_sched_endpoint_del(e->sched, ep->pub.no);
+    if (th_is_mine(e, ep->pub.no))
+        th_sched_endpoint_del(e->sched, ep->pub.no);
     th_settings_endpoint_gone(ep);
     th_heap_remove(&e->to_ask, &ep->ask_at);
     if (ep->ask)

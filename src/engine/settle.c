@@ -169,7 +169,7 @@ static void fill_settle(struct th_attempt *a, const struct th_next_step *step)
     a->settle.due.ms = again ? a->ended.wall.ms + step->delay_ms : 0;
     a->settle.tries = (uint8_t)(again ? a->row.tries + 1 : a->row.tries);
     a->settle.with = NULL;
-    a->change = NULL;
+    a->disabling = NULL;
     a->again_at.us = a->ended.mono.us + step->delay_ms * 1000;
     a->degraded = step->degraded;
 }
@@ -245,17 +245,24 @@ enum th_disable th_attempt_conclude(struct th_attempt *a)
     return disable;
 }
 
+enum th_disable th_attempt_would_disable(struct th_attempt *a, struct th_health *after)
+{
+    const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
+
+    *after = a->ep->pub.health;
+    a->verdict = judge(a).verdict;
+    if (a->row.lane == TH_LANE_TEST || a->ep->gone)
+        return TH_KEEP;
+    return th_health_apply(rules, after, a->verdict, a->ended.wall, a->first);
+}
+
 /* Where the endpoint is to be disabled, it is the turn of that change when the attempt is concluded: until then it is under
  * way, and a retry that is asked for changes what comes next. */
 static void end(struct th_attempt *a)
 {
-    const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
-    struct th_health health = a->ep->pub.health;
-    enum th_disable why = TH_KEEP;
+    struct th_health after;
+    enum th_disable why = th_attempt_would_disable(a, &after);
 
-    a->verdict = judge(a).verdict;
-    if (a->row.lane != TH_LANE_TEST && !a->ep->gone)
-        why = th_health_apply(rules, &health, a->verdict, a->ended.wall, a->first);
     if (why != TH_KEEP && th_endpoint_disable(a->e, a->ep, why, a))
         return;
     (void)th_attempt_conclude(a);
@@ -404,7 +411,6 @@ static void settled(struct th_op *op)
 {
     struct th_attempt *a = op->user;
     struct th_engine *e = a->e;
-    struct change_impl *i = a->change;
     bool applied = a->settle.applied;
 
     if (op->error == TH_UNKNOWN || op->error == TH_RETRY) {
@@ -412,17 +418,15 @@ static void settled(struct th_op *op)
         return;
     }
     if (!op->error) {
+        if (a->disabling)
+            th_disabling_stored(a, TH_OK, applied);
         follow(a);
-        if (i)
-            th_change_carried(i, TH_OK, applied);
         return;
     }
     /* what is in memory is what the store has, and changes are made one at a time: nothing can refuse it */
     th_engine_store_error(e, op->error == TH_CONFLICT ? TH_BUG : op->error);
-    if (i)
-        th_change_carried(i, op->error, false); /* others wait for their turn */
-    a->change = NULL;
-    a->settle.with = NULL;
+    if (a->disabling)
+        th_disabling_stored(a, op->error, false); /* others wait for their turn */
     if (th_error_class(op->error) == TH_CLASS_RESOURCE && !e->dead) {
         th_list_remove(&a->link);
         th_list_append(&e->settle_retry, &a->link);

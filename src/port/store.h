@@ -361,7 +361,7 @@ static inline void th_purge_note(struct th_purge *p, uint64_t endpoint, uint32_t
 struct th_walk {
     struct th_op op;
     uint64_t from, endpoint; /* endpoint 0: all */
-    unsigned shards, shard; /* shards > 1: only rows whose endpoint is `shard` modulo `shards` */
+    unsigned shards, shard;  /* shards > 1: only rows whose endpoint is `shard` modulo `shards` */
     uint32_t max;
     struct th_queue_row *rows; /* caller's array of max */
     /* result */

@@ -389,9 +389,10 @@ static const char *const settings_sql[] = {
          "fact WHERE endpoint"
          " IN (SELECT no FROM endpoint WHERE deleted=0) ORDER BY endpoint"),
     [TH_ROW_JOB] = "SELECT no,tenant,endpoint,0,NULL,conf,created,updated,0,0,0,0,0,0 FROM job ORDER BY no",
-    [TH_ROW_META] = "SELECT 0,0,0,0,k,v,0,0,0,0,0,0,0,0 FROM meta"
-                    " UNION ALL SELECT 0,0,0,0,'" TH_META_NEWEST "',printf('%016x',coalesce(max(no),0)),0,0,0,0,0,0,0,0"
-                    " FROM queue ORDER BY 5",
+    [TH_ROW_META] =
+        "SELECT 0,0,0,0,k,v,0,0,0,0,0,0,0,0 FROM meta"
+        " UNION ALL SELECT 0,0,0,0,'" TH_META_NEWEST "',printf('%016x',coalesce(max(no),0)),0,0,0,0,0,0,0,0"
+        " FROM queue ORDER BY 5",
 };
 
 static int settings_of(sqlite3 *db, enum th_row_kind kind, void (*row)(void *, const struct th_row *),

@@ -12,6 +12,7 @@
  *
  * One thread only, that of the caller. */
 #include "model/store_memory_int.h"
+#include <stdio.h>
 
 bool mem_room(struct mem_vec *v, size_t more)
 {
@@ -216,7 +217,8 @@ static void newest(const struct mem_store *s, void (*row)(void *, const struct t
         no = d->state == TH_DS_QUEUED ? d->no : 0;
     }
     snprintf(text, sizeof text, "%016llx", (unsigned long long)no);
-    row(ctx, &(struct th_row){.kind = TH_ROW_META, .id = TH_LIT(TH_META_NEWEST), .settings = th_span(text, 16)});
+    row(ctx,
+        &(struct th_row){.kind = TH_ROW_META, .id = TH_LIT(TH_META_NEWEST), .settings = th_span(text, 16)});
 }
 
 static enum th_error store_settings(struct th_store *store, void (*row)(void *, const struct th_row *),

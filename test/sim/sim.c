@@ -59,6 +59,66 @@ void sim_bury(struct sim *s, void *p)
     s->grave[s->grave_n++] = p;
 }
 
+/* ---- several engines in one thread: who has a turn when, and how long letters take, is drawn ---- */
+
+static uint32_t choice(struct sim *s, uint32_t n)
+{
+    uint64_t z = (s->order += 0x9e3779b97f4a7c15u);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    return (uint32_t)((z ^ (z >> 31)) >> 16) % n;
+}
+
+struct th_engine *sim_any(struct sim *s)
+{
+    return s->options.shards > 1 ? s->engines[choice(s, s->options.shards)] : s->engine;
+}
+
+static void post_send(void *ctx, unsigned from, unsigned to, struct th_list *letters)
+{
+    struct sim *s = ctx;
+
+    for (struct th_list *l; (l = th_list_pop(letters));)
+        th_list_append(&s->letters[from][to], l);
+    s->turn_wanted = true;
+}
+
+/* Of each sender's letters the first so many. */
+static void post_take(void *ctx, unsigned me, struct th_list *letters)
+{
+    struct sim *s = ctx;
+
+    for (unsigned from = 0; from < s->options.shards; from++) {
+        struct th_list *l;
+        while (choice(s, 4) && (l = th_list_pop(&s->letters[from][me])))
+            th_list_append(letters, l);
+        if (!th_list_empty(&s->letters[from][me]))
+            s->turn_wanted = true;
+    }
+}
+
+static bool has_letters(const struct sim *s)
+{
+    for (unsigned from = 0; from < s->options.shards; from++)
+        for (unsigned to = 0; to < s->options.shards; to++)
+            if (!th_list_empty(&s->letters[from][to]))
+                return true;
+    return false;
+}
+
+static enum th_error join_others(struct sim *s, struct th_engine_options *options)
+{
+    enum th_error error = TH_OK;
+
+    for (unsigned i = 1; !error && i < s->options.shards; i++) {
+        options->shard = i;
+        error = th_engine_new(options, &s->engines[i]);
+        if (!error)
+            error = th_engine_join(s->engines[i], s->engine);
+    }
+    return error;
+}
+
 enum th_error sim_try_start(struct sim *s)
 {
     struct th_engine_options options = {.store = sim_store_port(s->store),
@@ -86,12 +146,19 @@ enum th_error sim_try_start(struct sim *s)
     memset(options.secret_key.bytes, 7, sizeof options.secret_key.bytes);
     s->fatal = false;
     s->why[0] = 0;
+    options.shards = s->options.shards;
+    options.post = (struct th_post){s, post_send, post_take};
+    for (unsigned i = 0; i < SIM_SHARDS * SIM_SHARDS; i++)
+        th_list_init(&s->letters[i / SIM_SHARDS][i % SIM_SHARDS]);
     error = th_engine_new(&options, &s->engine);
     if (error)
         return error;
+    s->engines[0] = s->engine;
     th_buf_init(&made, 4096);
     error = th_engine_start(s->engine, &made, s->why, sizeof s->why);
     th_buf_fini(&made);
+    if (!error)
+        error = join_others(s, &options);
     s->turn_wanted = true;
     return error;
 }
@@ -115,7 +182,10 @@ struct sim *sim_open(const struct sim_options *options)
     th_log_setup(getenv("TH_SIM_LOG") ? TH_LOG_DEBUG : TH_LOG_ERROR + 1, TH_LOG_LOGFMT);
     if (options)
         s->options = *options;
-    s->rng = s->options.seed ? s->options.seed : 1;
+    s->rng = s->order = s->options.seed ? s->options.seed : 1;
+    if (!s->options.shards)
+        s->options.shards = getenv("TH_SIM_SHARDS") ? (unsigned)atoi(getenv("TH_SIM_SHARDS")) : 1;
+    assert_in_range(s->options.shards, 1, SIM_SHARDS);
     if (th_dialects_load(NULL, &s->dialects, why, sizeof why) != TH_OK)
         fail_msg("dialects: %s", why);
     assert_int_equal(th_store_memory_open(&s->memory), TH_OK);
@@ -125,6 +195,19 @@ struct sim *sim_open(const struct sim_options *options)
     sim_net_init(s);
     sim_start(s);
     return s;
+}
+
+static struct th_mono turn_all(struct sim *s)
+{
+    struct th_mono first = TH_MONO_NEVER;
+    unsigned from = s->options.shards > 1 ? choice(s, s->options.shards) : 0;
+
+    for (unsigned i = 0; i < s->options.shards && s->engine; i++) {
+        struct th_mono next = th_engine_turn(s->engines[(from + i) % s->options.shards]);
+        if (next.us < first.us)
+            first = next;
+    }
+    return first;
 }
 
 /* One thing that is due now; false: nothing is. *next_us is when to look again. */
@@ -141,7 +224,7 @@ static bool step(struct sim *s, int64_t *next_us)
     }
     s->turn_wanted = false;
     s->events++;
-    next = th_engine_turn(s->engine);
+    next = turn_all(s);
     at = next.us == TH_MONO_NEVER.us ? SIM_NEVER : next.us - SIM_S;
     if (sim_store_next_us(s->store) < at)
         at = sim_store_next_us(s->store);
@@ -197,7 +280,13 @@ void sim_crash(struct sim *s)
 {
     if (!s->engine)
         return;
-    sim_bury(s, s->engine);
+    for (unsigned i = 0; i < s->options.shards; i++) {
+        sim_bury(s, s->engines[i]);
+        s->engines[i] = NULL;
+        for (unsigned to = 0; to < s->options.shards; to++)
+            for (struct th_list *l; (l = th_list_pop(&s->letters[i][to]));)
+                sim_bury(s, l);
+    }
     s->engine = NULL;
     sim_store_crash(s->store);
     sim_net_crash(s);
@@ -206,18 +295,26 @@ void sim_crash(struct sim *s)
 static bool is_idle(struct sim *s, void *arg)
 {
     (void)arg;
-    return th_engine_idle(s->engine);
+    for (unsigned i = 0; i < s->options.shards; i++)
+        if (!th_engine_idle(s->engines[i]))
+            return false;
+    return !has_letters(s);
 }
 
 void sim_stop(struct sim *s)
 {
     if (!s->engine)
         return;
-    th_engine_drain(s->engine);
-    th_engine_cancel_requests(s->engine);
+    for (unsigned i = 0; i < s->options.shards; i++) {
+        th_engine_drain(s->engines[i]);
+        th_engine_cancel_requests(s->engines[i]);
+    }
     if (!sim_run_to(s, s->now_us + 60 * SIM_S, is_idle, NULL))
         fail_msg("the engine does not become idle");
-    th_engine_free(s->engine);
+    for (unsigned i = 0; i < s->options.shards; i++) {
+        th_engine_free(s->engines[i]);
+        s->engines[i] = NULL;
+    }
     s->engine = NULL;
 }
 

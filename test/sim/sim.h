@@ -88,7 +88,10 @@ struct sim_options {
     bool slow_reads;              /* lists, loads and walks answer up to 20 ms late, in any order */
     int64_t commit_us;            /* 0: at once; else a commit takes up to so long, and takes a part only */
     const struct th_guard *guard; /* NULL: public addresses only */
+    unsigned shards;              /* engines; 0: as TH_SIM_SHARDS says, else one */
 };
+
+#define SIM_SHARDS 8
 
 struct sim {
     struct sim_options options;
@@ -101,7 +104,10 @@ struct sim {
     struct th_resolver resolver;
     struct th_guard no_exceptions;
     struct th_metrics metrics;
-    struct th_engine *engine;
+    struct th_engine *engine; /* home, the only one unless there are shards; NULL: crashed */
+    struct th_engine *engines[SIM_SHARDS];
+    struct th_list letters[SIM_SHARDS][SIM_SHARDS]; /* from, to */
+    uint64_t order;                                 /* of what chooses whose turn it is */
     bool turn_wanted, fatal;
     char why[256]; /* of the last start that failed */
     enum th_error fatal_error;
@@ -128,6 +134,8 @@ struct sim {
 
 struct sim *sim_open(const struct sim_options *options);
 void sim_close(struct sim *s);
+/** The engine that gets the next request: any of them. */
+struct th_engine *sim_any(struct sim *s);
 uint64_t sim_rand(struct sim *s);
 uint32_t sim_below(struct sim *s, uint32_t n);
 

@@ -267,6 +267,7 @@ static struct sim_publishing *begin(struct sim *s, const struct sim_event *e,
                                     void (*finished)(struct sim *, struct sim_publishing *))
 {
     struct sim_publishing *g = calloc(1, sizeof *g);
+    struct th_engine *engine = sim_any(s);
 
     assert_non_null(g);
     g->s = s;
@@ -277,7 +278,7 @@ static struct sim_publishing *begin(struct sim *s, const struct sim_event *e,
                                       .external_id = opt(e->external_id),
                                       .resource_type = opt(NULL),
                                       .resource_id = opt(e->resource_id ? e->resource_id : "r1")};
-    g->p = (struct th_publish){.tenant = th_engine_tenant(s->engine, opt(e->tenant ? e->tenant : "default")),
+    g->p = (struct th_publish){.tenant = th_engine_tenant(engine, opt(e->tenant ? e->tenant : "default")),
                                .count = 1,
                                .events = &g->ev,
                                .only = e->only ? sim_ep(s, e->only) : NULL,
@@ -291,7 +292,7 @@ static struct sim_publishing *begin(struct sim *s, const struct sim_event *e,
         th_sha256(g->ev.data.p, g->ev.data.n, hash);
         memcpy(g->p.idem.body, hash, sizeof g->p.idem.body);
     }
-    th_engine_publish(s->engine, &g->p);
+    th_engine_publish(engine, &g->p);
     s->turn_wanted = true;
     return g;
 }
@@ -355,6 +356,10 @@ static bool is_retried(struct sim *s, void *arg)
 enum th_error sim_retry(struct sim *s, uint64_t delivery)
 {
     struct retrying g = {.r = {.delivery = delivery, .done = retry_done}};
+
+    for (size_t i = 0; i < s->log_n; i++) /* where there is one engine it need not be known */
+        if (s->log[i]->delivery == delivery)
+            g.r.endpoint = s->log[i]->endpoint;
 
     th_engine_retry(s->engine, &g.r);
     s->turn_wanted = true;

@@ -10,30 +10,31 @@ struct held {
     struct th_op *op;
     void (*done)(struct th_op *);
     void *user;
-    struct sim_store *st;
+    struct sim_session *of;
     struct held *next, **at; /* all that are out */
 };
 
-struct sim_session {
+struct sim_session { /* one engine's */
+    struct sim_session *next;
+    struct sim_store *st;
     struct th_session *inner;
+    struct held *out;
+    struct th_heap late; /* reads that are done inside and not told yet */
 };
 
 struct sim_store {
     struct th_store base;
     struct sim *s;
-    struct th_session *inner;
-    struct held *out;
-    struct th_heap late; /* reads that are done inside and not told yet */
+    struct sim_session *sessions;
     uint64_t seq;
     unsigned waiting; /* submitted, not taken by the store */
     int64_t commit_at_us;
     bool stalled;
 };
 
-/* There is one session: it is the shim itself that the engine holds. */
-static struct sim_store *shim_of(struct th_session *session)
+static struct sim_session *shim_of(struct th_session *session)
 {
-    return (struct sim_store *)(void *)session;
+    return (struct sim_session *)(void *)session;
 }
 
 static void forget(struct held *h)
@@ -62,14 +63,14 @@ static bool is_read(const struct th_op *op)
 static void inner_done(struct th_op *op)
 {
     struct held *h = op->user;
-    struct sim *s = h->st->s;
+    struct sim *s = h->of->st->s;
 
     if (!s->options.slow_reads || !is_read(op)) {
         tell(h);
         return;
     }
-    assert_int_equal(th_heap_insert(&h->st->late, &h->node, s->now_us + sim_below(s, 20000), ++h->st->seq),
-                     TH_OK);
+    assert_int_equal(
+        th_heap_insert(&h->of->late, &h->node, s->now_us + sim_below(s, 20000), ++h->of->st->seq), TH_OK);
     s->turn_wanted = true;
 }
 
@@ -92,41 +93,54 @@ static enum th_error shim_endpoint_settings(struct th_store *store, uint64_t end
 static enum th_error shim_attach(struct th_store *store, struct th_wake wake, struct th_session **out)
 {
     struct sim_store *st = (struct sim_store *)store;
-    enum th_error error = st->s->memory->vt->attach(st->s->memory, wake, &st->inner);
+    struct sim_session *of = calloc(1, sizeof *of);
+    enum th_error error;
 
-    *out = error ? NULL : (struct th_session *)(void *)st;
-    return error;
+    assert_non_null(of);
+    error = st->s->memory->vt->attach(st->s->memory, wake, &of->inner);
+    if (error) {
+        free(of);
+        return error;
+    }
+    of->st = st;
+    of->next = st->sessions;
+    st->sessions = of;
+    th_heap_init(&of->late, 1u << 20);
+    *out = (struct th_session *)(void *)of;
+    return TH_OK;
 }
 
 static void shim_submit(struct th_session *session, struct th_op *op)
 {
-    struct sim_store *st = shim_of(session);
+    struct sim_session *of = shim_of(session);
+    struct sim_store *st = of->st;
     struct held *h = calloc(1, sizeof *h);
 
     assert_non_null(h);
     *h = (struct held){
-        .op = op, .done = op->done, .user = op->user, .st = st, .next = st->out, .at = &st->out};
-    if (st->out)
-        st->out->at = &h->next;
-    st->out = h;
+        .op = op, .done = op->done, .user = op->user, .of = of, .next = of->out, .at = &of->out};
+    if (of->out)
+        of->out->at = &h->next;
+    of->out = h;
     op->done = inner_done;
     op->user = h;
     if (st->waiting++ == 0)
         st->commit_at_us =
             st->s->now_us +
             (st->s->options.commit_us ? sim_below(st->s, (uint32_t)st->s->options.commit_us) : 0);
-    st->s->memory->vt->submit(st->inner, op);
+    st->s->memory->vt->submit(of->inner, op);
     st->s->turn_wanted = true;
 }
 
 static unsigned shim_drain(struct th_session *session, unsigned max)
 {
-    struct sim_store *st = shim_of(session);
-    unsigned n = st->s->memory->vt->drain(st->inner, max);
+    struct sim_session *of = shim_of(session);
+    struct sim *s = of->st->s;
+    unsigned n = s->memory->vt->drain(of->inner, max);
 
-    while (n < max && th_heap_top(&st->late) && th_heap_top(&st->late)->key <= st->s->now_us) {
-        struct held *h = TH_CONTAINER(th_heap_top(&st->late), struct held, node);
-        th_heap_remove(&st->late, &h->node);
+    while (n < max && th_heap_top(&of->late) && th_heap_top(&of->late)->key <= s->now_us) {
+        struct held *h = TH_CONTAINER(th_heap_top(&of->late), struct held, node);
+        th_heap_remove(&of->late, &h->node);
         tell(h);
         n++;
     }
@@ -135,11 +149,15 @@ static unsigned shim_drain(struct th_session *session, unsigned max)
 
 static void shim_detach(struct th_session *session)
 {
-    struct sim_store *st = shim_of(session);
+    struct sim_session *of = shim_of(session), **at = &of->st->sessions;
 
-    assert_null(st->out); /* everything submitted must be drained before */
-    st->s->memory->vt->detach(st->inner);
-    st->inner = NULL;
+    assert_null(of->out); /* everything submitted must be drained before */
+    of->st->s->memory->vt->detach(of->inner);
+    while (*at != of)
+        at = &(*at)->next;
+    *at = of->next;
+    th_heap_fini(&of->late);
+    free(of);
 }
 
 static void shim_page_free(struct th_store *store, struct th_page *page)
@@ -180,14 +198,12 @@ struct sim_store *sim_store_new(struct sim *s)
     assert_non_null(st);
     st->base.vt = &shim_vt;
     st->s = s;
-    th_heap_init(&st->late, 1u << 20);
     th_store_memory_auto(s->memory, false);
     return st;
 }
 
 void sim_store_free(struct sim_store *st)
 {
-    th_heap_fini(&st->late);
     free(st);
 }
 
@@ -200,8 +216,9 @@ int64_t sim_store_next_us(const struct sim_store *st)
 {
     int64_t at = st->waiting && !st->stalled ? st->commit_at_us : SIM_NEVER;
 
-    if (th_heap_top(&st->late) && th_heap_top(&st->late)->key < at)
-        at = th_heap_top(&st->late)->key;
+    for (const struct sim_session *of = st->sessions; of; of = of->next)
+        if (th_heap_top(&of->late) && th_heap_top(&of->late)->key < at)
+            at = th_heap_top(&of->late)->key;
     return at;
 }
 
@@ -231,14 +248,17 @@ void sim_store_step(struct sim_store *st)
 void sim_store_crash(struct sim_store *st)
 {
     th_store_memory_crash(st->s->memory);
-    for (struct held *h = st->out, *next; h; h = next) {
-        next = h->next;
-        sim_bury(st->s, h->op);
-        sim_bury(st->s, h->user);
-        th_heap_remove(&st->late, &h->node);
-        free(h);
+    for (struct sim_session *of = st->sessions, *other; of; of = other) {
+        other = of->next;
+        for (struct held *h = of->out, *next; h; h = next) {
+            next = h->next;
+            sim_bury(st->s, h->op);
+            sim_bury(st->s, h->user);
+            free(h);
+        }
+        th_heap_fini(&of->late);
+        free(of);
     }
-    st->out = NULL;
+    st->sessions = NULL;
     st->waiting = 0;
-    st->inner = NULL;
 }

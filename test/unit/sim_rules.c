@@ -214,6 +214,7 @@ static void test_retry_while_the_last_attempt_ends(void **state)
             sim_settle(s);
         }
         retry.delivery = e.first_delivery;
+        retry.endpoint = s->log[0]->endpoint;
         th_engine_retry(s->engine, &retry);
         sim_store_stall(s->store, false);
         sim_run_for(s, 86400 * SIM_S);

@@ -695,10 +695,12 @@ static void settings_are_listed_and_survive(void **state)
         "tenant 1 0 0 1 [t] [{\"name\":\"x\"}] 0 0;key 4 1 0 0 [HH] [{\"k\":1}] 77 0;"
         "endpoint 5 1 0 2 [] [{\"e\":55}] 0 0;endpoint 6 1 0 1 [] [{\"e\":6}] 0 0;"
         "secret 8 1 5 0 [] [sealed5] 9 0;secret 9 1 6 0 [] [sealed6] 0 0;fact 5 0 0 0 [] [] 0 54321;"
-        "fact 6 0 0 0 [] [] 0 341;job 10 1 6 0 [] [{\"j\":1}] 0 0;meta 0 0 0 0 [install] [v] 0 0;";
+        "fact 6 0 0 0 [] [] 0 341;job 10 1 6 0 [] [{\"j\":1}] 0 0;meta 0 0 0 0 [install] [v] 0 0;meta 0 0 0 "
+        "0 [newest_unfinished] [0000000000000000] 0 0;";
     const char *less = "tenant 1 0 0 2 [t] [{\"name\":\"x\"}] 0 0;key 4 1 0 0 [HH] [{\"k\":1}] 77 0;"
                        "endpoint 5 1 0 2 [] [{\"e\":55}] 0 0;secret 8 1 5 0 [] [sealed5] 9 0;"
-                       "fact 5 0 0 0 [] [] 0 54321;meta 0 0 0 0 [install] [v] 0 0;";
+                       "fact 5 0 0 0 [] [] 0 54321;meta 0 0 0 0 [install] [v] 0 0;meta 0 0 0 0 "
+                       "[newest_unfinished] [0000000000000000] 0 0;";
 
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     assert_int_equal(c.result, TH_SETTINGS_DONE);
@@ -721,7 +723,8 @@ static void settings_are_listed_and_survive(void **state)
     assert_int_equal(fx_run(f, &c.op), TH_OK);
     l.n = 0;
     assert_int_equal(f->store->vt->settings(f->store, list_row, &l), TH_OK);
-    assert_string_equal(l.text, "meta 0 0 0 0 [install] [v] 0 0;");
+    assert_string_equal(
+        l.text, "meta 0 0 0 0 [install] [v] 0 0;meta 0 0 0 0 [newest_unfinished] [0000000000000000] 0 0;");
 }
 
 static void settings_versions_guard_changes(void **state)
