@@ -12,7 +12,7 @@ CIRCLES = {
     "lib": 3,
     "base": 3,
     "core": 4,
-    "engine": 31,
+    "engine": 35,
     "store": 7,
     "net": 3,
     "api": 3,

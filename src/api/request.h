@@ -45,7 +45,7 @@ union th_api_op {
         struct th_counts counts;
         struct th_look look;
         uint64_t before, next; /* cursor of a read; of the page */
-        uint32_t at, reads;           /* endpoint whose last attempt is read */
+        uint32_t at, reads;    /* endpoint whose last attempt is read */
     } health;
 };
 

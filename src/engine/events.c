@@ -28,6 +28,22 @@ static struct th_span keep(char **at, struct th_span s)
     return th_span(p, s.n);
 }
 
+struct th_event_row th_event_row_copy(char **at, const struct th_event_row *from, struct th_span data)
+{
+    struct th_event_row to = *from;
+
+    to.type = keep(at, from->type);
+    to.data = keep(at, data);
+    to.external_id = keep(at, from->external_id);
+    to.resource_type = keep(at, from->resource_type);
+    to.resource_id = keep(at, from->resource_id);
+    to.more.order_key = keep(at, from->more.order_key);
+    to.more.channels = keep(at, from->more.channels);
+    to.more.traceparent = keep(at, from->more.traceparent);
+    to.more.content_type = keep(at, from->more.content_type);
+    return to;
+}
+
 /* The data as the tenant's dialect writes it, once for all deliveries and attempts. What cannot be written (no room, or
  * no JSON in a damaged row) stays as it is: rendering meets the same fault and says what follows. */
 static struct th_span written_data(struct th_engine *e, const struct th_dialect *d, struct th_span data,
@@ -64,21 +80,12 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
     if (!ev)
         return NULL;
     *ev = made;
-    ev->row = *row;
     ev->tenant_no = t->no;
     ev->left = left;
     ev->bytes = sizeof *ev + n;
     at = ev->bytes_;
-    ev->row.type = keep(&at, row->type);
-    ev->row.data = keep(&at, data);
+    ev->row = th_event_row_copy(&at, row, data);
     th_buf_shrink(&e->written);
-    ev->row.external_id = keep(&at, row->external_id);
-    ev->row.resource_type = keep(&at, row->resource_type);
-    ev->row.resource_id = keep(&at, row->resource_id);
-    ev->row.more.order_key = keep(&at, row->more.order_key);
-    ev->row.more.channels = keep(&at, row->more.channels);
-    ev->row.more.traceparent = keep(&at, row->more.traceparent);
-    ev->row.more.content_type = keep(&at, row->more.content_type);
     /* the id's text is written straight behind the rest: a bounded buffer over that memory */
     id = (struct th_buf){.p = at, .cap = (size_t)(ev->bytes_ + n - at), .max = (size_t)(ev->bytes_ + n - at)};
     th_engine_event_id(e, t->dialect, row, &id);

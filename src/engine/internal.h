@@ -566,6 +566,8 @@ void th_report_breaker(const struct th_attempt *a, bool opened);
 /* events.c */
 struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, const struct th_event_row *row,
                               uint32_t left);
+/** The row with its texts copied to *at, which is moved by TH_EVENT_BYTES; `data` instead of its own. */
+struct th_event_row th_event_row_copy(char **at, const struct th_event_row *from, struct th_span data);
 void th_event_pin(struct th_engine *e, struct th_event *ev);
 void th_event_unpin(struct th_engine *e, struct th_event *ev);
 void th_event_settled(struct th_engine *e, uint64_t no);

@@ -140,33 +140,19 @@ void th_offer(struct th_engine *e, const struct th_queue_row *row)
         ask_to_walk(e, to, row->no);
 }
 
-static struct th_span keep(char **at, struct th_span s)
-{
-    char *p = *at;
-
-    if (s.n)
-        memcpy(p, s.p, s.n);
-    *at += s.n;
-    return th_span(p, s.n);
-}
-
 void th_offer_event(struct th_engine *e, unsigned to, uint64_t tenant, const struct th_event_row *row,
                     uint32_t left, int64_t accepted_us)
 {
-    size_t n = row->type.n + row->data.n + row->external_id.n + row->resource_type.n + row->resource_id.n;
+    size_t n = TH_EVENT_BYTES(row);
     struct th_offer *o = n > OFFER_EVENT_BYTES ? NULL : room(e, to);
     struct offered_event *v = o ? th_malloc(sizeof *v + n) : NULL;
     char *at;
 
     if (!v)
         return; /* its owner reads it from the store */
-    *v = (struct offered_event){
-        .next = o->events, .row = *row, .tenant = tenant, .accepted_us = accepted_us, .left = left};
+    *v =
+        (struct offered_event){.next = o->events, .tenant = tenant, .accepted_us = accepted_us, .left = left};
     at = v->bytes;
-    v->row.type = keep(&at, row->type);
-    v->row.data = keep(&at, row->data);
-    v->row.external_id = keep(&at, row->external_id);
-    v->row.resource_type = keep(&at, row->resource_type);
-    v->row.resource_id = keep(&at, row->resource_id);
+    v->row = th_event_row_copy(&at, row, row->data);
     o->events = v;
 }
