@@ -58,6 +58,13 @@ static struct th_mono mono_of(const struct th_engine *e, int64_t wall_ms)
     return (struct th_mono){e->now.mono.us + ahead * 1000};
 }
 
+/* A delivery that an answer with Retry-After has put off, even if the endpoint has come back since: its due time is from after
+ * the last moment at which the clock can have been set back. */
+static bool was_asked(const struct th_engine *e, const struct th_ep *ep, int64_t due_ms)
+{
+    return ep->rests_since.us > e->clock_whole.us && due_ms <= ep->asked_until_ms + TOLERANCE_MS;
+}
+
 /* Retry-After, too, makes a due time later. It need not be asked about here: the endpoint rests as long, by its facts; but
  * those that were stored before they told that (-1) do not say so. */
 static int64_t longest_ms(const struct th_ep *ep, const struct th_rules *rules, unsigned tries)
@@ -78,7 +85,8 @@ struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row
     if (!ep || due.us <= e->now.mono.us)
         return due;
     rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
-    if (due.us - e->now.mono.us <= (longest_ms(ep, rules, row->tries) + TOLERANCE_MS) * 1000)
+    if (due.us - e->now.mono.us <= (longest_ms(ep, rules, row->tries) + TOLERANCE_MS) * 1000 ||
+        was_asked(e, ep, row->due))
         return due;
     due.us = e->clock_whole.us + th_retry_delay_ms(rules, row->tries, 0) * 1000;
     return due.us > e->now.mono.us ? due : e->now.mono;

@@ -98,6 +98,7 @@ void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
                TH_KS("tenant", ep->pub.tenant->id), TH_KI("seconds", ms / 1000));
     th_sched_rest(e->sched, ep->pub.no, (struct th_mono){e->now.mono.us + ms * 1000}, e->now.mono);
     ep->rests_since = e->now.mono;
+    ep->asked_until_ms = until_ms;
     if (rests && more_ms < REST_STEP_MS) { /* requests that were under way end one after the other */
         f->rest_since = e->now.wall.ms;
         f->rest_until = until_ms;

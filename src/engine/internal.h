@@ -73,6 +73,7 @@ struct th_ep {
     } past[TH_PAST_SECRETS];
     bool gone;                  /* deleted; lives on for its requests */
     struct th_mono rests_since; /* when it asked for that last */
+    int64_t asked_until_ms;     /* wall: until when, at that moment */
     struct th_health told;      /* to home, which is another engine */
     bool health_dirty;
     struct th_list dirty; /* on engine.dirty while health_dirty */
