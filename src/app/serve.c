@@ -1,7 +1,9 @@
-/* Plugs everything together on one libuv loop: store (its own threads), transport, resolver, engine, HTTP server, API.
+/* Plugs everything together: store (its own threads), and one or several shards, each a thread with a loop, an engine, an API, an
+ * HTTP server, transport and resolver (shard.h). The first thread is a shard too, and what there is once: it listens, changes
+ * settings, answers all but publishing, hears signals.
  *
  * Each loop iteration ends in one turn of the engine (uv_check). An idle handle keeps the loop from sleeping while the
- * engine has more to do; a timer wakes it at the engine's next moment; the store wakes it through uv_async.
+ * engine has more to do; a timer wakes it at the engine's next moment; the store and other shards wake it through uv_async.
  *
  * Stop (SIGTERM, SIGINT): no new connections, requests in flight are answered, then dispatch stops and outcomes are
  * committed; after the drain time-out requests are cancelled (their deliveries stay queued). A second signal cancels at
@@ -45,68 +47,141 @@ static void close_handles(struct th_app *a)
 {
     stop_signals(SIG_BLOCK); /* the end is certain: another signal must not turn it into a kill */
 
-    uv_handle_t *handles[] = {(uv_handle_t *)&a->wake,  (uv_handle_t *)&a->prepare,
-                              (uv_handle_t *)&a->check, (uv_handle_t *)&a->idle,
-                              (uv_handle_t *)&a->timer, (uv_handle_t *)&a->grace,
-                              (uv_handle_t *)&a->term,  (uv_handle_t *)&a->intr,
-                              (uv_handle_t *)&a->hup,   (uv_handle_t *)&a->watchdog};
+    uv_handle_t *handles[] = {(uv_handle_t *)&a->grace, (uv_handle_t *)&a->term, (uv_handle_t *)&a->intr,
+                              (uv_handle_t *)&a->hup, (uv_handle_t *)&a->watchdog};
 
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++)
         if (handles[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handles[i]))
             uv_close(handles[i], on_closed_handle);
+    th_shard_close_handles(&a->home);
 }
 
-static void part_closed(void *ctx)
+struct th_app_errand *th_app_errands(struct th_app *a)
 {
-    struct th_app *a = ctx;
+    unsigned n = a->shard_count - 1;
+    struct th_app_errand *v = n ? th_calloc(n, sizeof *v) : NULL;
 
-    if (--a->to_close == 0)
-        close_handles(a);
+    for (unsigned i = 0; v && i < n; i++)
+        v[i].shard = &a->others[i];
+    return v;
 }
 
+/* What a stop asks of the other shards, each once. */
+enum { STEP_SERVER, STEP_ENGINE, STEP_CANCEL, STEP_CLOSE, STEPS };
+
+static void ask_others(struct th_app *a, unsigned step, void (*run)(struct th_shard *, struct th_errand *))
+{
+    for (unsigned i = 0; i + 1 < a->shard_count; i++)
+        if (a->others[i].runs)
+            th_shard_ask(&a->others[i], &a->stop_steps[step][i].errand, run);
+}
+
+static void home_closed(struct th_shard *s)
+{
+    close_handles(s->app);
+}
+
+static void other_closed(struct th_shard *s)
+{
+    th_shard_close_handles(s);
+}
+
+static void close_other(struct th_shard *s, struct th_errand *e)
+{
+    (void)e;
+    th_shard_close(s, other_closed);
+}
+
+/* The others first: what is left of them is freed when their threads have ended. */
 static void close_network(struct th_app *a)
 {
-    if (a->server) /* no request waits for an answer any more: the engine is idle */
-        th_http_server_free(a->server);
-    a->server = NULL;
-    uv_prepare_stop(&a->prepare);
-    uv_check_stop(&a->check);
-    uv_idle_stop(&a->idle);
-    uv_timer_stop(&a->timer);
-    a->to_close = 1u + (a->transport ? 1u : 0u) + (a->resolver ? 1u : 0u);
-    if (a->transport)
-        th_http_client_close(a->transport, part_closed, a);
-    if (a->resolver)
-        th_resolver_close(a->resolver, part_closed, a);
-    a->transport = NULL;
-    a->resolver = NULL;
-    part_closed(a);
+    ask_others(a, STEP_CLOSE, close_other);
+    for (unsigned i = 0; i + 1 < a->shard_count; i++)
+        if (a->others[i].runs)
+            pthread_join(a->others[i].thread, NULL);
+    th_shard_close(&a->home, home_closed);
+}
+
+static void drain_other(struct th_shard *s, struct th_errand *e)
+{
+    (void)e;
+    s->draining = true;
+    th_engine_drain(s->engine);
+    if (__atomic_load_n(&s->app->hard, __ATOMIC_SEQ_CST))
+        th_engine_cancel_requests(s->engine);
+}
+
+static void cancel_other(struct th_shard *s, struct th_errand *e)
+{
+    (void)e;
+    th_engine_cancel_requests(s->engine);
+}
+
+/* Any thread: a running server does not change it. */
+static unsigned grace_ms_of(const struct th_app *a)
+{
+    return a->grace_ms;
+}
+
+/* No server answers any more. */
+static void drain_engines(struct th_app *a)
+{
+    a->engine_draining = true;
+    th_engine_drain(a->home.engine);
+    if (a->hard)
+        th_engine_cancel_requests(a->home.engine);
+    ask_others(a, STEP_ENGINE, drain_other);
+    __atomic_store_n(&a->watches_idle, true, __ATOMIC_SEQ_CST);
+    uv_async_send(&a->home.wake);
+}
+
+static void server_left(struct th_app *a)
+{
+    if (--a->servers_left == 0)
+        drain_engines(a);
 }
 
 static void server_drained(void *ctx)
 {
-    struct th_app *a = ctx;
+    server_left(ctx);
+}
 
-    a->engine_draining = true;
-    th_engine_drain(a->engine);
-    if (a->hard)
-        th_engine_cancel_requests(a->engine);
-    uv_async_send(&a->wake);
+static void other_server_left(struct th_shard *home, struct th_errand *e)
+{
+    (void)e;
+    server_left(home->app);
+}
+
+static void other_server_drained(void *ctx)
+{
+    struct th_shard *s = ctx;
+
+    th_shard_ask(&s->app->home, &s->app->stop_steps[STEP_SERVER][s->no - 1].errand, other_server_left);
+}
+
+static void drain_other_server(struct th_shard *s, struct th_errand *e)
+{
+    (void)e;
+    th_http_server_drain(s->server, grace_ms_of(s->app), other_server_drained, s);
 }
 
 static void on_grace(uv_timer_t *t)
 {
     struct th_app *a = t->data;
 
-    a->hard = true;
-    if (a->engine_draining)
-        th_engine_cancel_requests(a->engine);
-    uv_async_send(&a->wake);
+    __atomic_store_n(&a->hard, true, __ATOMIC_SEQ_CST);
+    if (a->engine_draining) {
+        th_engine_cancel_requests(a->home.engine);
+        if (!a->cancel_asked)
+            ask_others(a, STEP_CANCEL, cancel_other);
+        a->cancel_asked = true;
+    }
+    uv_async_send(&a->home.wake);
 }
 
 static void stop(struct th_app *a)
 {
-    unsigned grace_ms = (unsigned)a->live->settings.v[TH_O_DRAIN].number * 1000;
+    unsigned grace_ms = grace_ms_of(a);
 
     if (a->stopping) {
         on_grace(&a->grace);
@@ -116,9 +191,11 @@ static void stop(struct th_app *a)
     th_notify("STOPPING=1\nSTATUS=Answering what is under way");
     th_log(TH_LOG_INFO, "stopping", TH_KI("drain_seconds", grace_ms / 1000));
     uv_timer_start(&a->grace, on_grace, grace_ms, 0);
-    th_api_drain(a->api);
-    if (a->server)
-        th_http_server_drain(a->server, grace_ms, server_drained, a);
+    th_api_drain(a->home.api);
+    a->servers_left = a->shard_count;
+    ask_others(a, STEP_SERVER, drain_other_server);
+    if (a->home.server)
+        th_http_server_drain(a->home.server, grace_ms, server_drained, a);
     else
         server_drained(a);
 }
@@ -144,41 +221,31 @@ static void announce(struct th_app *a)
         th_buf_wipe(&a->made_key);
     }
     printf("listening on %s://%.*s:%u\n", a->live->identity ? "https" : "http",
-           (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->server));
-    th_log(TH_LOG_INFO, "listening", TH_KC("address", listen), TH_KI("port", th_http_server_port(a->server)),
+           (int)(strrchr(listen, ':') - listen), listen, th_http_server_port(a->home.server));
+    th_log(TH_LOG_INFO, "listening", TH_KC("address", listen),
+           TH_KI("port", th_http_server_port(a->home.server)),
            TH_KC("scheme", a->live->identity ? "https" : "http"), TH_KC("version", TH_VERSION),
            TH_KC("data", a->live->settings.v[TH_O_DATA].text),
            TH_KC("environment", a->live->settings.v[TH_O_ENVIRONMENT].text));
     fflush(stdout);
 }
 
-static void on_timer(uv_timer_t *t)
+/* No letter is under way and no shard has anything to do: then nothing comes any more (shard.c). */
+static bool all_idle(struct th_app *a)
 {
-    struct th_app *a = t->data;
-
-    a->timer_at = 0; /* the check that follows takes the turn */
-}
-
-static void on_idle(uv_idle_t *i)
-{
-    (void)i;
-}
-
-static void on_wake(uv_async_t *w)
-{
-    (void)w;
+    if (__atomic_load_n(&a->letters, __ATOMIC_SEQ_CST))
+        return false;
+    for (unsigned i = 0; i + 1 < a->shard_count; i++)
+        if (a->others[i].runs && !__atomic_load_n(&a->others[i].is_idle, __ATOMIC_SEQ_CST))
+            return false;
+    return __atomic_load_n(&a->letters, __ATOMIC_SEQ_CST) == 0;
 }
 
 static void turn(struct th_app *a)
 {
-    struct th_mono next;
-    int64_t wait_us, streams_us;
+    bool idle = th_shard_turn(&a->home);
 
-    if (a->server)
-        th_engine_spent(a->engine, th_http_server_spent(a->server));
-    next = th_engine_turn(a->engine);
-
-    if (!a->announced && th_engine_ready(a->engine, NULL)) {
+    if (!a->announced && th_engine_ready(a->home.engine, NULL)) {
         a->announced = true;
         announce(a);
         if (a->first)
@@ -187,30 +254,8 @@ static void turn(struct th_app *a)
             th_notify("READY=1\nSTATUS=Accepting events");
     }
     th_app_reload_turn(a);
-    if (a->engine_draining && th_engine_idle(a->engine) && th_api_pending(a->api) == 0) {
+    if (a->engine_draining && !a->home.closing && idle && all_idle(a))
         close_network(a);
-        return;
-    }
-    streams_us = th_api_turn(a->api);
-    if (streams_us < next.us)
-        next.us = streams_us;
-    wait_us = next.us == INT64_MAX ? INT64_MAX : next.us - th_engine_now(a->engine).mono.us;
-    if (wait_us <= 0) {
-        uv_idle_start(&a->idle, on_idle);
-        return;
-    }
-    uv_idle_stop(&a->idle);
-    if (wait_us == INT64_MAX) {
-        if (a->timer_at)
-            uv_timer_stop(&a->timer);
-        a->timer_at = 0;
-    } else {
-        uint64_t at = uv_now(&a->loop) + (uint64_t)(wait_us + 999) / 1000;
-        if (at != a->timer_at) {
-            a->timer_at = at;
-            uv_timer_start(&a->timer, on_timer, (uint64_t)(wait_us + 999) / 1000, 0);
-        }
-    }
 }
 
 static void on_prepare(uv_prepare_t *p)
@@ -220,17 +265,25 @@ static void on_prepare(uv_prepare_t *p)
     th_turn_clock_look(&a->turns, &a->loop);
 }
 
+static void on_prepare(uv_prepare_t *p)
+{
+    struct th_shard *s = p->data;
+
+    th_turn_clock_look(&s->turns, s->loop);
+}
+
 /* A turn is what lies between two ends of this: everybody else waits for it. */
 static void on_check(uv_check_t *c)
 {
-    struct th_app *a = c->data;
+    struct th_shard *s = c->data;
+    struct th_app *a = s->app;
     bool was_announced = a->announced;
 
     turn(a);
     if (was_announced)
-        th_turn_clock_end(&a->turns, &a->loop, &a->metrics);
+        th_turn_clock_end(&s->turns, s->loop, &a->metrics);
     else if (a->announced) /* starting is no turn */
-        th_turn_clock_begin(&a->turns);
+        th_turn_clock_begin(&s->turns);
 }
 
 static void on_hup(uv_signal_t *s, int number)
@@ -242,27 +295,40 @@ static void on_hup(uv_signal_t *s, int number)
         th_app_ask_reload(a);
 }
 
-/* From the loop and nowhere else: a loop that hangs is not alive, whatever other threads do. */
+static void pong(struct th_shard *home, struct th_errand *e)
+{
+    (void)e;
+    home->app->pings_out--;
+}
+
+static void ping(struct th_shard *s, struct th_errand *e)
+{
+    th_shard_ask(&s->app->home, e, pong);
+}
+
+/* From the loop and nowhere else: a loop that hangs is not alive, whatever other threads do. So all loops have to answer. */
 static void on_watchdog(uv_timer_t *t)
 {
-    (void)t;
+    struct th_app *a = t->data;
+
+    if (a->pings_out)
+        return;
     th_notify("WATCHDOG=1");
+    for (unsigned i = 0; i + 1 < a->shard_count && !a->stopping; i++) {
+        a->pings_out++;
+        th_shard_ask(&a->others[i], &a->pings[i].errand, ping);
+    }
 }
 
 static void setup_loop(struct th_app *a)
 {
-    uv_async_init(&a->loop, &a->wake, on_wake);
-    uv_prepare_init(&a->loop, &a->prepare);
-    uv_check_init(&a->loop, &a->check);
-    uv_idle_init(&a->loop, &a->idle);
-    uv_timer_init(&a->loop, &a->timer);
+    (void)th_shard_init(&a->home, a, 0, &a->loop);
     uv_timer_init(&a->loop, &a->grace);
     uv_timer_init(&a->loop, &a->watchdog);
     uv_signal_init(&a->loop, &a->term);
     uv_signal_init(&a->loop, &a->intr);
     uv_signal_init(&a->loop, &a->hup);
-    a->prepare.data = a->check.data = a->timer.data = a->grace.data = a->term.data = a->intr.data =
-        a->hup.data = a;
+    a->watchdog.data = a->grace.data = a->term.data = a->intr.data = a->hup.data = a;
 }
 
 static void run(struct th_app *a)
@@ -271,26 +337,52 @@ static void run(struct th_app *a)
 
     if (every_ms)
         uv_timer_start(&a->watchdog, on_watchdog, 0, every_ms);
-    uv_prepare_start(&a->prepare, on_prepare);
-    uv_check_start(&a->check, on_check);
+    for (unsigned i = 1; i < a->shard_count; i++)
+        if (!th_shard_run(th_app_shard(a, i))) {
+            th_log(TH_LOG_ERROR, "the system gives no more threads; start with fewer (--threads)",
+                   TH_KI("threads", a->shard_count));
+            _exit(EXIT_STORE);
+        }
+    uv_prepare_start(&a->home.prepare, on_prepare);
+    uv_check_start(&a->home.check, on_check);
     uv_signal_start(&a->term, on_signal, SIGTERM);
     uv_signal_start(&a->intr, on_signal, SIGINT);
     uv_signal_start(&a->hup, on_hup, SIGHUP);
     stop_signals(SIG_UNBLOCK);
-    uv_async_send(&a->wake);
+    uv_async_send(&a->home.wake);
     uv_run(&a->loop, UV_RUN_DEFAULT);
+}
+
+/* Takes a turn of each engine. */
+static bool unfinished(struct th_app *a)
+{
+    bool busy = false;
+
+    for (unsigned k = 0; k < a->shard_count; k++) {
+        struct th_engine *e = th_app_shard(a, k)->engine;
+        if (!e)
+            continue;
+        th_engine_turn(e);
+        busy = busy || !th_engine_idle(e);
+    }
+    return busy || a->letters;
 }
 
 /* After a failed start: what is open is closed in order; the engine may have operations under way, so turns go on until
  * it is idle. */
 static void unwind(struct th_app *a)
 {
-    if (a->engine) {
-        th_engine_drain(a->engine);
-        for (int i = 0; i < 5000 && !th_engine_idle(a->engine); i++) {
-            th_engine_turn(a->engine);
-            usleep(1000);
-        }
+    for (unsigned k = 0; k < a->shard_count; k++)
+        if (th_app_shard(a, k)->engine)
+            th_engine_drain(th_app_shard(a, k)->engine);
+    for (int i = 0; i < 5000 && unfinished(a); i++)
+        usleep(1000);
+    for (unsigned k = 1; k < a->shard_count; k++) { /* no thread runs them */
+        struct th_shard *s = th_app_shard(a, k);
+        if (!s->open)
+            continue;
+        th_shard_close(s, other_closed);
+        uv_run(s->loop, UV_RUN_DEFAULT);
     }
     close_network(a);
     uv_run(&a->loop, UV_RUN_DEFAULT);
@@ -298,8 +390,16 @@ static void unwind(struct th_app *a)
 
 static void release(struct th_app *a)
 {
-    th_api_free(a->api);
-    th_engine_free(a->engine);
+    for (unsigned k = a->shard_count; k-- > 1;)
+        th_shard_fini(th_app_shard(a, k));
+    th_shard_fini(&a->home);
+    th_http_shared_free(a->http_shared);
+    th_api_shared_free(a->api_shared);
+    th_free(a->others);
+    for (unsigned i = 0; i < STEPS; i++)
+        th_free(a->stop_steps[i]);
+    th_free(a->pings);
+    th_free(a->reload_asks);
     if (a->store)
         a->store->vt->close(a->store);
     uv_loop_close(&a->loop);
@@ -338,6 +438,7 @@ static struct th_app *new_app(int argc, char **argv, struct th_first_start *firs
     a->argc = argc;
     a->argv = argv;
     a->first = first;
+    a->shard_count = 1;
     th_buf_init(&a->made_key, 256);
     if (uv_loop_init(&a->loop) != 0) {
         th_free(a);

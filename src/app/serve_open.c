@@ -7,10 +7,13 @@
 #include "lib/crypto.h"
 #include "net/tls_server.h"
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#define MOST_BY_ITSELF 8 /* threads that nobody has asked for */
 
 static struct th_now real_now(void *ctx)
 {
@@ -34,9 +37,9 @@ static void real_entropy(void *ctx, void *p, size_t n)
 
 static void wake_loop(void *ctx)
 {
-    struct th_app *a = ctx;
+    struct th_shard *s = ctx;
 
-    uv_async_send(&a->wake);
+    uv_async_send(&s->wake);
 }
 
 static void on_fatal(void *ctx, enum th_error error, const char *what)
@@ -81,32 +84,39 @@ static void share_descriptors(struct th_app *a)
     a->max_connections = (unsigned)connections;
 }
 
-static enum th_error open_network(struct th_app *a)
+/* What there is of something for all shards, divided; at least one. */
+static unsigned share_of(const struct th_app *a, uint64_t all)
+{
+    return (unsigned)((all + a->shard_count - 1) / a->shard_count);
+}
+
+static enum th_error open_network(struct th_app *a, struct th_shard *s)
 {
     const struct th_settings *c = &a->live->settings;
     struct th_http_client_options client = {.ca_file = c->v[TH_O_CA_FILE].text,
                                             .bind_address = c->v[TH_O_BIND].text,
-                                            .max_idle = a->max_idle,
+                                            .max_idle = share_of(a, a->max_idle),
                                             .metrics = &a->metrics};
     struct th_resolver_options dns = {.servers = c->v[TH_O_DNS].text};
-    enum th_error error = th_http_client_open(&a->loop, &client, &a->transport, a->why, sizeof a->why);
+    enum th_error error = th_http_client_open(s->loop, &client, &s->transport, a->why, sizeof a->why);
 
     if (error)
         return error;
-    error = th_resolver_open(&a->loop, &dns, &a->resolver);
+    error = th_resolver_open(s->loop, &dns, &s->resolver);
     if (error)
         snprintf(a->why, sizeof a->why, "the resolver cannot start (name servers \"%s\"): %s",
                  dns.servers ? dns.servers : "of the system", th_error_name(error));
     return error;
 }
 
-static enum th_error open_engine(struct th_app *a)
+static struct th_engine_options engine_options(struct th_app *a, struct th_shard *s)
 {
     const struct th_settings *c = &a->live->settings;
-    struct th_engine_options options = {
+
+    return (struct th_engine_options){
         .store = a->store,
-        .transport = a->transport,
-        .resolver = a->resolver,
+        .transport = s->transport,
+        .resolver = s->resolver,
         .clock = {real_now, a},
         .entropy = {real_entropy, a},
         .metrics = &a->metrics,
@@ -120,10 +130,27 @@ static enum th_error open_engine(struct th_app *a)
         .consent_origin = th_str(c->v[TH_O_CONSENT_ORIGIN].text ? c->v[TH_O_CONSENT_ORIGIN].text : ""),
         .consent_all = strcmp(c->v[TH_O_CONSENT].text, "all") == 0,
         .warn_percent = (unsigned)c->v[TH_O_LIMIT_WARNING].number,
-        .max_in_flight = a->max_in_flight,
-        .max_items = (uint32_t)c->v[TH_O_MAX_PENDING].number,
-        .wake = {wake_loop, a},
+        .max_in_flight = share_of(a, a->max_in_flight),
+        .max_items = share_of(a, (uint64_t)c->v[TH_O_MAX_PENDING].number),
+        .shards = a->shard_count,
+        .shard = s->no,
+        .post = th_shard_post(a),
+        .wake = {wake_loop, s},
         .fatal = on_fatal};
+}
+
+static enum th_error join_engine(struct th_app *a, struct th_shard *s)
+{
+    struct th_engine_options options = engine_options(a, s);
+    enum th_error error = th_engine_new(&options, &s->engine);
+
+    return error ? error : th_engine_join(s->engine, a->home.engine);
+}
+
+static enum th_error open_engine(struct th_app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+    struct th_engine_options options = engine_options(a, &a->home);
     enum th_error error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text,
                                                 &options.secret_key, a->why, sizeof a->why);
 
@@ -139,11 +166,11 @@ static enum th_error open_engine(struct th_app *a)
         options.operator_key_hash = th_span(a->admin_hash, sizeof a->admin_hash);
         options.operator_key_short = strlen(c->v[TH_O_ADMIN_KEY].text) < TH_OPERATOR_KEY_MIN;
     }
-    error = th_engine_new(&options, &a->engine);
+    error = th_engine_new(&options, &a->home.engine);
     th_wipe(&options.secret_key, sizeof options.secret_key);
     th_wipe(&options.old_secret_key, sizeof options.old_secret_key);
     if (!error)
-        error = th_engine_start(a->engine, &a->made_key, a->why, sizeof a->why);
+        error = th_engine_start(a->home.engine, &a->made_key, a->why, sizeof a->why);
     return error;
 }
 
@@ -184,13 +211,13 @@ static void end_work(uv_work_t *req, int status)
 /* Without memory this thread does it. */
 static void work(void *ctx, void (*run)(void *arg), void (*done)(void *arg), void *arg)
 {
-    struct th_app *a = ctx;
+    struct th_shard *s = ctx;
     struct work *w = th_malloc(sizeof *w);
 
     if (w) {
         *w = (struct work){.run = run, .done = done, .arg = arg};
         w->req.data = w;
-        if (uv_queue_work(&a->loop, &w->req, run_work, end_work) == 0)
+        if (uv_queue_work(s->loop, &w->req, run_work, end_work) == 0)
             return;
     }
     th_free(w);
@@ -208,11 +235,11 @@ static enum th_client_header client_header(const struct th_settings *c)
                                                   : TH_CLIENT_AUTO;
 }
 
-struct th_api_options th_app_api_options(struct th_app *a)
+struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s)
 {
     const struct th_settings *c = &a->live->settings;
 
-    return (struct th_api_options){.engine = a->engine,
+    return (struct th_api_options){.engine = s->engine,
                                    .metrics = &a->metrics,
                                    .hosts = a->live->hosts,
                                    .host_count = c->v[TH_O_HOSTS].count,
@@ -231,27 +258,64 @@ struct th_api_options th_app_api_options(struct th_app *a)
                                    .measure = measure,
                                    .measure_ctx = a,
                                    .work = work,
-                                   .work_ctx = a};
+                                   .work_ctx = s,
+                                   .shared = a->api_shared,
+                                   .servers = a->shard_count,
+                                   .number = s->no};
 }
 
-static enum th_error open_api(struct th_app *a)
+static enum th_error open_api(struct th_app *a, struct th_shard *s)
 {
-    struct th_api_options options = th_app_api_options(a);
+    struct th_api_options options = th_app_api_options(a, s);
 
-    return th_api_new(&options, &a->api);
+    return th_api_new(&options, &s->api);
 }
 
-static enum th_error open_server(struct th_app *a)
+/* ---- connections between shards ---- */
+
+struct moving {
+    struct th_errand errand;
+    struct th_http_moved *moved;
+};
+
+static void arrive(struct th_shard *s, struct th_errand *e)
+{
+    struct moving *m = TH_CONTAINER(e, struct moving, errand);
+
+    th_http_server_adopt(s->server, m->moved);
+    th_free(m);
+}
+
+static bool move(void *ctx, unsigned to, struct th_http_moved *moved)
+{
+    struct th_shard *s = ctx;
+    struct moving *m = th_malloc(sizeof *m);
+
+    if (!m)
+        return false;
+    m->moved = moved;
+    th_shard_ask(th_app_shard(s->app, to), &m->errand, arrive);
+    return true;
+}
+
+static unsigned place(void *ctx, struct th_http_exchange *x)
+{
+    struct th_shard *s = ctx;
+
+    return th_api_place(s->api, x);
+}
+
+static enum th_error open_server(struct th_app *a, struct th_shard *s)
 {
     const struct th_settings *c = &a->live->settings;
     char address[256];
     const struct th_mount mounts[] = {
-        {"", th_api_handle, th_api_judge, a->api, false},
+        {"", th_api_handle, th_api_judge, s->api, false},
         /* whether the process is alive can always be asked */
-        {"/livez", th_api_handle, th_api_judge, a->api, true},
-        {"/readyz", th_api_handle, th_api_judge, a->api, true},
+        {"/livez", th_api_handle, th_api_judge, s->api, true},
+        {"/readyz", th_api_handle, th_api_judge, s->api, true},
     };
-    struct th_http_server_options options = {.address = address,
+    struct th_http_server_options options = {.address = s->no ? NULL : address,
                                              .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
                                              .max_connections = a->max_connections,
                                              .max_keyless = (unsigned)c->v[TH_O_KEYLESS].number,
@@ -260,14 +324,19 @@ static enum th_error open_server(struct th_app *a)
                                              .mounts = mounts,
                                              .mount_count = sizeof mounts / sizeof mounts[0],
                                              .metrics = &a->metrics,
-                                             .tls = a->live->identity};
+                                             .tls = a->live->identity,
+                                             .shared = a->http_shared,
+                                             .number = s->no,
+                                             .place = a->shard_count > 1 ? place : NULL,
+                                             .move = a->shard_count > 1 ? move : NULL,
+                                             .place_ctx = s};
     int os_error = 0;
     enum th_error error;
 
     if (!th_live_listen(c->v[TH_O_LISTEN].text, address, sizeof address, &options.port))
         return TH_BUG;
     a->tls = options.tls != NULL;
-    error = th_http_server_open(&a->loop, &options, &a->server, &os_error);
+    error = th_http_server_open(s->loop, &options, &s->server, &os_error);
     if (error)
         snprintf(a->why, sizeof a->why, "cannot listen on %s (%s): %s%s", c->v[TH_O_LISTEN].text,
                  c->v[TH_O_LISTEN].origin, strerror(os_error),
@@ -277,26 +346,83 @@ static enum th_error open_server(struct th_app *a)
     return error;
 }
 
+/* The processors that this process may run on. */
+static unsigned processors(void)
+{
+    cpu_set_t set;
+    long n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n < 1 ? 1 : n > MOST_BY_ITSELF ? MOST_BY_ITSELF : (unsigned)n;
+}
+
+/* Memory and loops for the other shards. */
+static enum th_error make_shards(struct th_app *a)
+{
+    static const struct th_entropy entropy = {real_entropy, NULL};
+    unsigned wanted = (unsigned)a->live->settings.v[TH_O_THREADS].number;
+
+    if (a->first) /* it is a moment's work */
+        return TH_OK;
+    wanted = wanted ? wanted : processors();
+    if (wanted == 1)
+        return TH_OK;
+    a->http_shared = th_http_shared_new(wanted);
+    a->api_shared = th_api_shared_new(&entropy);
+    a->others = th_calloc(wanted - 1, sizeof *a->others);
+    if (!a->http_shared || !a->api_shared || !a->others)
+        return TH_NOMEM;
+    a->shard_count = wanted;
+    for (unsigned i = 0; i < 4; i++)
+        if (!(a->stop_steps[i] = th_app_errands(a)))
+            return TH_NOMEM;
+    a->pings = th_app_errands(a);
+    a->reload_asks = th_app_errands(a);
+    if (!a->pings || !a->reload_asks)
+        return TH_NOMEM;
+    for (unsigned i = 1; i < wanted; i++)
+        if (!th_shard_init(th_app_shard(a, i), a, i, NULL))
+            return TH_NOMEM;
+    return TH_OK;
+}
+
+static enum th_error open_other(struct th_app *a, struct th_shard *s)
+{
+    enum th_error error = open_network(a, s);
+
+    if (!error)
+        error = join_engine(a, s);
+    if (!error)
+        error = open_api(a, s);
+    if (!error)
+        error = open_server(a, s);
+    return error;
+}
+
 enum th_error th_app_open(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
     struct th_base_key key;
     enum th_error error = th_datadir_make(c->v[TH_O_DATA].text, a->why, sizeof a->why);
 
+    a->grace_ms = (unsigned)c->v[TH_O_DRAIN].number * 1000;
     share_descriptors(a);
     if (!error) /* before the store makes its file: the key belongs to the database */
         error = th_datadir_secret_key(c->v[TH_O_DATA].text, c->v[TH_O_SECRET_KEY].text, &key, a->why,
                                       sizeof a->why);
     th_wipe(&key, sizeof key);
     if (!error)
+        error = make_shards(a);
+    if (!error)
         error = open_store(a);
     if (!error)
-        error = open_network(a);
+        error = open_network(a, &a->home);
     if (!error)
         error = open_engine(a);
     if (!error)
-        error = open_api(a);
+        error = open_api(a, &a->home);
     if (!error && !a->first)
-        error = open_server(a);
+        error = open_server(a, &a->home);
+    for (unsigned i = 1; !error && i < a->shard_count; i++)
+        error = open_other(a, th_app_shard(a, i));
     return error;
 }

@@ -1,14 +1,12 @@
 /* What the files of the server share: its state, and the steps of starting and of reading the configuration again.
- * Everything here is the loop's thread. */
+ * Everything here is the first thread's, but for what says otherwise. */
 #ifndef TH_APP_SERVE_PARTS_H
 #define TH_APP_SERVE_PARTS_H
 
 #include "api/api.h"
 #include "app/live.h"
 #include "app/serve.h"
-#include "app/turn_clock.h"
-#include "net/http_client.h"
-#include "net/http_server.h"
+#include "app/shard.h"
 #include <uv.h>
 
 #define EXIT_USAGE 64
@@ -25,35 +23,55 @@ struct th_app {
     bool tls;     /* the API was opened with it */
     bool reloads; /* SIGHUP came; it waits for the change of settings under way */
     uv_loop_t loop;
-    uv_async_t wake;
-    uv_prepare_t prepare;
-    uv_check_t check;
-    uv_idle_t idle;
-    uv_timer_t timer, grace, watchdog;
+    uv_timer_t grace, watchdog;
     uv_signal_t term, intr, hup;
-    uint64_t timer_at;
-    struct th_turn_clock turns;
     struct th_metrics metrics;
     struct th_store *store;
-    struct th_transport *transport;
-    struct th_resolver *resolver;
-    struct th_engine *engine;
-    struct th_api *api;
-    struct th_http_server *server;
+    struct th_shard home;    /* the first thread's */
+    struct th_shard *others; /* shard_count - 1 */
+    unsigned shard_count;
+    unsigned grace_ms; /* of a stop */
+    unsigned letters;  /* atomic: of engines, under way */
+    bool watches_idle; /* atomic: the first thread waits for the others to be idle */
+    struct th_http_shared *http_shared;
+    struct th_api_shared *api_shared;
+    unsigned servers_left;               /* of a stop: HTTP servers that still answer */
+    struct th_app_errand *stop_steps[4]; /* memory for what a stop asks of the others, taken at the start */
+    bool cancel_asked;
+    unsigned pings_out; /* of the watchdog: shards that have not answered */
+    struct th_app_errand *pings;
+    struct th_live *replacing;         /* a reload: the old configuration, until no shard uses it */
+    unsigned reloads_out;              /* shards that have not taken the new one over */
+    struct th_app_errand *reload_asks; /* memory for it */
     struct th_buf made_key;
     uint8_t admin_hash[32];
     char why[512];
-    unsigned to_close;
+    unsigned to_close; /* shards whose network is not closed yet */
     unsigned max_in_flight, max_idle,
         max_connections; /* what the descriptors allow of the configured limits */
 };
+
+/* An errand of the first thread's to another one, or back; one for each shard but the first. */
+struct th_app_errand {
+    struct th_errand errand;
+    struct th_shard *shard; /* which of the others */
+    void *arg;
+};
+
+static inline struct th_shard *th_app_shard(struct th_app *a, unsigned no)
+{
+    return no ? &a->others[no - 1] : &a->home;
+}
+
+/* shard_count - 1 errands; NULL: no memory, or there are no others. */
+struct th_app_errand *th_app_errands(struct th_app *a);
 
 /* Opens data folder, store, network, engine, API and, unless it is a first start, the HTTP server, in this order. On an
  * error a->why says what is wrong, and what is open stays open for the caller to close. */
 enum th_error th_app_open(struct th_app *a);
 
 /* What the API is given, out of the configuration in force. */
-struct th_api_options th_app_api_options(struct th_app *a);
+struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s);
 
 /* SIGHUP: configuration, dialects and certificate are to be read again. */
 void th_app_ask_reload(struct th_app *a);

@@ -38,11 +38,12 @@ static void changed(const struct th_settings *old, const struct th_settings *new
 /* Options that a running server cannot change are named, so that nobody believes they are in force. */
 static void warn_unchanged(const struct th_settings *old, const struct th_settings *new)
 {
-    static const enum th_option_id fixed[] = {
-        TH_O_LISTEN,     TH_O_DATA,           TH_O_ENVIRONMENT,    TH_O_ADMIN_KEY,
-        TH_O_SECRET_KEY, TH_O_SECRET_KEY_OLD, TH_O_CA_FILE,        TH_O_BIND,
-        TH_O_DNS,        TH_O_MAX_IN_FLIGHT,  TH_O_MAX_PENDING,    TH_O_MAX_CONNECTIONS,
-        TH_O_KEYLESS,    TH_O_MAX_BODY,       TH_O_CONSENT_ORIGIN, TH_O_CONSENT};
+    static const enum th_option_id fixed[] = {TH_O_LISTEN,         TH_O_DATA,        TH_O_ENVIRONMENT,
+                                              TH_O_ADMIN_KEY,      TH_O_SECRET_KEY,  TH_O_SECRET_KEY_OLD,
+                                              TH_O_CA_FILE,        TH_O_BIND,        TH_O_DNS,
+                                              TH_O_MAX_IN_FLIGHT,  TH_O_MAX_PENDING, TH_O_MAX_CONNECTIONS,
+                                              TH_O_THREADS,        TH_O_KEYLESS,     TH_O_MAX_BODY,
+                                              TH_O_CONSENT_ORIGIN, TH_O_CONSENT};
 
     for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same(&old->v[fixed[i]], &new->v[fixed[i]]))
@@ -60,10 +61,34 @@ static const struct th_live *started_with(const struct th_app *a)
     return l;
 }
 
+/* What a shard's server and API have of the configuration. On its thread. */
+static void take_over(struct th_shard *s)
+{
+    struct th_app *a = s->app;
+    struct th_live *l = a->live;
+    struct th_api_options api = th_app_api_options(a, s);
+
+    if (a->tls && l->identity)
+        th_http_server_identity(s->server, l->identity);
+    th_api_reload(s->api, &api);
+    th_http_server_trust(s->server, l->trusted, l->settings.v[TH_O_TRUSTED_PROXIES].count);
+}
+
+static void has_taken(struct th_shard *home, struct th_errand *e)
+{
+    (void)e;
+    home->app->reloads_out--;
+}
+
+static void take_over_there(struct th_shard *s, struct th_errand *e)
+{
+    take_over(s);
+    th_shard_ask(&s->app->home, e, has_taken);
+}
+
 static void reload(struct th_app *a)
 {
-    struct th_engine_options options = *th_engine_options(a->engine);
-    struct th_api_options api;
+    struct th_engine_options options = *th_engine_options(a->home.engine);
     struct th_live *l, *old;
     enum th_error error;
     char names[2048]; /* all of them fit */
@@ -79,7 +104,7 @@ static void reload(struct th_app *a)
         options.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
         options.limits = th_live_limits(&l->settings);
         options.warn_percent = (unsigned)l->settings.v[TH_O_LIMIT_WARNING].number;
-        error = th_engine_reload(a->engine, &options, a->why, sizeof a->why);
+        error = th_engine_reload(a->home.engine, &options, a->why, sizeof a->why);
         if (error)
             th_live_free(l);
     }
@@ -95,17 +120,27 @@ static void reload(struct th_app *a)
     th_live_warn(l);
     if (a->tls != (l->identity != NULL))
         th_log(TH_LOG_WARN, "the API begins or ends to speak TLS only after a restart");
-    else if (l->identity) {
-        th_http_server_identity(a->server, l->identity);
+    a->replacing = old;
+    take_over(&a->home);
+    for (unsigned i = 0; i + 1 < a->shard_count; i++) {
+        a->reloads_out++;
+        th_shard_ask(&a->others[i], &a->reload_asks[i].errand, take_over_there);
+    }
+    th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count),
+           TH_KC("changed", names));
+}
+
+/* Every shard has the new one: nothing points to the old one any more. */
+static void let_go(struct th_app *a)
+{
+    struct th_live *old = a->replacing;
+
+    a->replacing = NULL;
+    if (a->tls && a->live->identity) {
         th_tls_identity_unref(old->identity); /* connections keep theirs */
         old->identity = NULL;
     }
-    api = th_app_api_options(a);
-    th_api_reload(a->api, &api);
-    th_http_server_trust(a->server, l->trusted, l->settings.v[TH_O_TRUSTED_PROXIES].count);
-    th_live_replace(l, old); /* nothing points to it any more */
-    th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count),
-           TH_KC("changed", names));
+    th_live_replace(a->live, old);
 }
 
 void th_app_ask_reload(struct th_app *a)
@@ -113,20 +148,28 @@ void th_app_ask_reload(struct th_app *a)
     if (!a->reloads)
         th_notify_reloading();
     a->reloads = true;
-    th_engine_hold_changes(a->engine, true);
-    uv_async_send(&a->wake);
+    th_engine_hold_changes(a->home.engine, true);
+    uv_async_send(&a->home.wake);
 }
 
+/* Two turns or more: the new configuration is taken over when no change of settings is under way, and the old one is let go when
+ * all shards have the new one; until then no change begins. */
 void th_app_reload_turn(struct th_app *a)
 {
-    if (!a->reloads || (th_engine_changing(a->engine) && !a->stopping))
+    bool busy = th_engine_changing(a->home.engine) && !a->stopping;
+
+    if (!a->reloads || busy || a->reloads_out)
         return;
-    a->reloads = false;
-    if (!a->stopping) {
+    if (!a->replacing && !a->stopping) {
         reload(a);
-        if (a->announced)
-            th_notify("READY=1");
+        if (a->replacing && (a->reloads_out || th_engine_changing(a->home.engine)))
+            return;
     }
-    th_engine_hold_changes(a->engine, false);
-    uv_async_send(&a->wake);
+    if (a->replacing)
+        let_go(a);
+    a->reloads = false;
+    if (!a->stopping && a->announced)
+        th_notify("READY=1");
+    th_engine_hold_changes(a->home.engine, false);
+    uv_async_send(&a->home.wake);
 }
