@@ -260,13 +260,6 @@ static void turn(struct th_app *a)
 
 static void on_prepare(uv_prepare_t *p)
 {
-    struct th_app *a = p->data;
-
-    th_turn_clock_look(&a->turns, &a->loop);
-}
-
-static void on_prepare(uv_prepare_t *p)
-{
     struct th_shard *s = p->data;
 
     th_turn_clock_look(&s->turns, s->loop);
