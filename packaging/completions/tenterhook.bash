@@ -43,7 +43,7 @@ _tenterhook() {
             "tenants put") words=" --name --dialect --attribute --allow --allow-default --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tenants delete") words=" --erase --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "keys list") words=" --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "keys create") words=" --scope --description --expires --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "keys create") words=" --scope --description --role --name --expires --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "keys delete") words=" --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "dialect list") words=" --dialects --json --field --quiet --help";;
             "dialect show") words=" --dialects --yaml --json --field --quiet --help";;

@@ -20,7 +20,9 @@ struct th_app {
     struct th_live *live;
     struct th_first_start *first; /* NULL: serve */
     bool announced, stopping, engine_draining, hard;
-    bool tls;     /* the API was opened with it */
+    bool tls;           /* the API was opened with it */
+    bool reloads_again; /* it came once more while the old configuration was being let go */
+    char reload_names[2048];
     bool reloads; /* SIGHUP came; it waits for the change of settings under way */
     uv_loop_t loop;
     uv_timer_t grace, watchdog;

@@ -91,7 +91,6 @@ static void reload(struct th_app *a)
     struct th_engine_options options = *th_engine_options(a->home.engine);
     struct th_live *l, *old;
     enum th_error error;
-    char names[2048]; /* all of them fit */
 
     error = th_live_new(a->argc, a->argv, &l, a->why, sizeof a->why);
     if (!error) {
@@ -113,7 +112,7 @@ static void reload(struct th_app *a)
         return;
     }
     warn_unchanged(&started_with(a)->settings, &l->settings);
-    changed(&a->live->settings, &l->settings, names, sizeof names);
+    changed(&a->live->settings, &l->settings, a->reload_names, sizeof a->reload_names);
     old = a->live;
     a->live = l;
     th_live_log(&l->settings);
@@ -126,8 +125,6 @@ static void reload(struct th_app *a)
         a->reloads_out++;
         th_shard_ask(&a->others[i], &a->reload_asks[i].errand, take_over_there);
     }
-    th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", l->dialects.count),
-           TH_KC("changed", names));
 }
 
 /* Every shard has the new one: nothing points to the old one any more. */
@@ -141,12 +138,15 @@ static void let_go(struct th_app *a)
         old->identity = NULL;
     }
     th_live_replace(a->live, old);
+    th_log(TH_LOG_INFO, "configuration reloaded", TH_KI("dialects", a->live->dialects.count),
+           TH_KC("changed", a->reload_names));
 }
 
 void th_app_ask_reload(struct th_app *a)
 {
     if (!a->reloads)
         th_notify_reloading();
+    a->reloads_again = a->replacing != NULL; /* that one was read before */
     a->reloads = true;
     th_engine_hold_changes(a->home.engine, true);
     uv_async_send(&a->home.wake);
@@ -167,7 +167,12 @@ void th_app_reload_turn(struct th_app *a)
     }
     if (a->replacing)
         let_go(a);
-    a->reloads = false;
+    a->reloads = a->reloads_again && !a->stopping;
+    a->reloads_again = false;
+    if (a->reloads) {
+        uv_async_send(&a->home.wake);
+        return;
+    }
     if (!a->stopping && a->announced)
         th_notify("READY=1");
     th_engine_hold_changes(a->home.engine, false);
