@@ -444,7 +444,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from tail' -l status-code -x -
 complete -c tenterhook -n '__fish_seen_subcommand_from tail' -l status -x -d 'of deliveries that are now in this state; may be repeated'
 complete -c tenterhook -n '__fish_seen_subcommand_from tail' -l type -x -d 'of this type'
 complete -c tenterhook -n '__fish_seen_subcommand_from tail' -l last -x -d 'begin with this many that were before (default 10, at most 200)'
-complete -c tenterhook -n '__fish_seen_subcommand_from tail' -l every -x -d 'look this often (default 1s)'
+complete -c tenterhook -n '__fish_seen_subcommand_from tail' -l every -x -d 'when the server is away, ask for it this often (default 1s)'
 complete -c tenterhook -n '__fish_seen_subcommand_from tail' -l for -x -d 'end after this time'
 complete -c tenterhook -n '__fish_seen_subcommand_from tail' -l server -x -d 'the server to ask [TENTERHOOK_SERVER, default http://127.0.0.1:8420]'
 complete -c tenterhook -n '__fish_seen_subcommand_from tail' -l key-file -r -F -d 'file with the API key; - is standard input [TENTERHOOK_KEY_FILE, or the key itself in TENTERHOOK_KEY]'

@@ -5,10 +5,11 @@
  *
  * Refuses: redirects (the key would go to another host), keys with control characters. The key is given only when the
  * addresses are known, so that who gives it can judge where it goes.
- * Invariants: at most one request is under way; the loop runs only inside th_client_call and th_client_close.
+ * Invariants: at most one call is under way, and one stream; the loop runs only inside the functions of this file.
  * Failure: every call says in English what happened; nothing is repeated here. */
 #include "cli/cli_client.h"
 #include "base/alloc.h"
+#include "base/list.h"
 #include "cli/cli_hook.h"
 #include "core/guard.h"
 #include "net/http_client.h"
@@ -23,6 +24,7 @@
 #define ANSWER_MAX ((size_t)64 << 20)
 #define HEAD_MAX 32768u
 #define PROBE_MS 3000
+#define STREAM_MS ((int64_t)10 * 365 * 86400 * 1000) /* a stream has no end of its own */
 #define START_ONE "is the server running? Start one with: tenterhook serve, or name it with --server"
 
 struct th_client {
@@ -34,9 +36,8 @@ struct th_client {
     struct th_addr addrs[TH_CONNECT_MAX];
     unsigned addr_count, timeout_ms;
     struct th_buf auth; /* field lines of every request */
-    bool done, loop_open;
-    struct th_answer *out;
-    enum th_http_class class;
+    bool loop_open;
+    enum th_http_class class; /* of the last failure */
     char detail[200];
     const char *advice; /* of the last failure */
 };
@@ -198,22 +199,6 @@ enum th_error th_client_set_key(struct th_client *c, const char *key)
     return c->auth.failed;
 }
 
-static void on_done(struct th_http_req *req)
-{
-    struct th_client *c = req->user;
-
-    c->class = req->res.class;
-    snprintf(c->detail, sizeof c->detail, "%s", req->res.detail ? req->res.detail : "");
-    if (c->class == TH_HTTP_OK) {
-        c->out->status = req->res.status;
-        th_buf_span(&c->out->head, req->res.head);
-        th_buf_span(&c->out->body, req->res.body);
-        if (req->res.truncated)
-            c->out->body.failed = TH_TOO_LARGE;
-    }
-    c->done = true;
-}
-
 /* Whether TLS is spoken where plain HTTP was tried: asked of the port itself. */
 static bool port_speaks_tls(const struct th_client *c)
 {
@@ -289,50 +274,95 @@ static void say_failure(struct th_client *c, char *why, size_t why_size)
              c->detail[0] ? ")" : "");
 }
 
-enum th_error th_client_call(struct th_client *c, const char *method, const char *path, struct th_span body,
-                             const char *fields, struct th_answer *out, char *why, size_t why_size)
-{
-    struct th_http_req req = {
-        .method = th_str(method), .addrs = c->addrs, .addr_count = c->addr_count, .done = on_done, .user = c};
+/* ---- one request ---- */
+
+/* A request with the memory that it needs until it has ended. */
+struct call {
+    struct th_http_req req;
+    struct th_client *client;
     struct th_buf head, target;
-    int64_t now = (int64_t)(uv_hrtime() / 1000);
+    struct th_answer *out;
+    enum th_http_class class;
+    char detail[200];
+    bool done;
+};
+
+static void on_done(struct th_http_req *req)
+{
+    struct call *call = req->user;
+
+    call->class = req->res.class;
+    snprintf(call->detail, sizeof call->detail, "%s", req->res.detail ? req->res.detail : "");
+    if (call->class == TH_HTTP_OK) {
+        call->out->status = req->res.status;
+        th_buf_span(&call->out->head, req->res.head);
+        th_buf_span(&call->out->body, req->res.body);
+        if (req->res.truncated)
+            call->out->body.failed = TH_TOO_LARGE;
+    }
+    call->done = true;
+}
+
+static void forget(struct call *call)
+{
+    th_buf_wipe(&call->head);
+    th_buf_fini(&call->target);
+}
+
+/* `call` is all zeros. */
+static enum th_error submit(struct th_client *c, struct call *call, const char *method, const char *path,
+                            struct th_span body, const char *fields, int64_t timeout_ms,
+                            struct th_answer *out)
+{
+    int64_t now = (int64_t)(uv_hrtime() / 1000), connect_ms = timeout_ms < 10000 ? timeout_ms : 10000;
+    struct th_http_req *req = &call->req;
 
     *out = (struct th_answer){0};
     th_buf_init(&out->head, HEAD_MAX + 1024);
     th_buf_init(&out->body, ANSWER_MAX + 1024);
-    th_buf_init(&head, 65536);
-    th_buf_init(&target, 65536);
-    th_buf_span(&head, th_buf_view(&c->auth));
+    th_buf_init(&call->head, 65536);
+    th_buf_init(&call->target, 65536);
+    th_buf_span(&call->head, th_buf_view(&c->auth));
     if (body.p)
-        th_buf_str(&head, "Content-Type: application/json\r\n");
+        th_buf_str(&call->head, "Content-Type: application/json\r\n");
     if (fields)
-        th_buf_str(&head, fields);
-    th_buf_printf(&target, "%s%s", c->base, path);
-    if (head.failed || target.failed) {
-        snprintf(why, why_size, "out of memory");
+        th_buf_str(&call->head, fields);
+    th_buf_printf(&call->target, "%s%s", c->base, path);
+    if (call->head.failed || call->target.failed) {
         c->advice = "ask for less at a time";
-        th_buf_wipe(&head);
-        th_buf_fini(&target);
+        forget(call);
         return TH_NOMEM;
     }
-    req.target = th_buf_view(&target);
-    req.origin = (struct th_origin){c->url.tls, c->url.host, c->url.authority, c->url.port};
-    req.head = th_buf_view(&head);
-    req.body[0] = body.p ? body : TH_LIT("");
-    req.body_count = body.p ? 1 : 0;
-    req.deadline = (struct th_mono){now + (int64_t)c->timeout_ms * 1000};
-    req.connect_deadline =
-        (struct th_mono){now + (int64_t)(c->timeout_ms < 10000 ? c->timeout_ms : 10000) * 1000};
-    req.head_cap = HEAD_MAX;
-    req.body_cap = (uint32_t)ANSWER_MAX;
-    c->done = false;
-    c->out = out;
-    c->transport->vt->submit(c->transport, &req);
-    while (!c->done)
-        uv_run(&c->loop, UV_RUN_ONCE);
-    th_buf_wipe(&head);
-    th_buf_fini(&target);
-    if (c->class != TH_HTTP_OK) {
+    call->client = c;
+    call->out = out;
+    req->method = th_str(method);
+    req->addrs = c->addrs;
+    req->addr_count = c->addr_count;
+    req->done = on_done;
+    req->user = call;
+    req->target = th_buf_view(&call->target);
+    req->origin = (struct th_origin){c->url.tls, c->url.host, c->url.authority, c->url.port};
+    req->head = th_buf_view(&call->head);
+    req->body[0] = body.p ? body : TH_LIT("");
+    req->body_count = body.p ? 1 : 0;
+    req->deadline = (struct th_mono){now + timeout_ms * 1000};
+    req->connect_deadline = (struct th_mono){now + connect_ms * 1000};
+    req->head_cap = HEAD_MAX;
+    req->body_cap = (uint32_t)ANSWER_MAX;
+    c->transport->vt->submit(c->transport, req);
+    return TH_OK;
+}
+
+/* Of a call that is done. Unless it is TH_OK, the answer has been freed. */
+static enum th_error result_of(struct call *call, char *why, size_t why_size)
+{
+    struct th_client *c = call->client;
+    struct th_answer *out = call->out;
+
+    forget(call);
+    if (call->class != TH_HTTP_OK) {
+        c->class = call->class;
+        snprintf(c->detail, sizeof c->detail, "%s", call->detail);
         say_failure(c, why, why_size);
         th_answer_free(out);
         return TH_IO;
@@ -351,6 +381,107 @@ enum th_error th_client_call(struct th_client *c, const char *method, const char
     if (th_json_parse(th_buf_view(&out->body), TH_JSON_DEPTH, &out->json, NULL))
         out->json = (struct th_json){0};
     return TH_OK;
+}
+
+enum th_error th_client_call(struct th_client *c, const char *method, const char *path, struct th_span body,
+                             const char *fields, struct th_answer *out, char *why, size_t why_size)
+{
+    struct call call = {.done = false};
+
+    if (submit(c, &call, method, path, body, fields, c->timeout_ms, out)) {
+        snprintf(why, why_size, "out of memory");
+        return TH_NOMEM;
+    }
+    while (!call.done)
+        uv_run(&c->loop, UV_RUN_ONCE);
+    return result_of(&call, why, why_size);
+}
+
+/* ---- an answer that goes on ---- */
+
+struct th_client_stream {
+    struct call call;
+    struct th_answer answer;
+    void (*part)(void *ctx, struct th_span bytes);
+    void *ctx;
+    uv_timer_t timer;
+    uint64_t heard; /* uv_hrtime of the last bytes */
+    bool rung;      /* the timer has run out, or something has come */
+};
+
+static void on_part(struct th_http_req *req, struct th_span bytes)
+{
+    struct th_client_stream *s = TH_CONTAINER(req, struct th_client_stream, call.req);
+
+    s->heard = uv_hrtime();
+    s->rung = true;
+    s->part(s->ctx, bytes);
+}
+
+static void on_rung(uv_timer_t *timer)
+{
+    ((struct th_client_stream *)timer->data)->rung = true;
+}
+
+static void on_timer_closed(uv_handle_t *timer)
+{
+    th_free(timer->data);
+}
+
+enum th_error th_client_stream_open(struct th_client *c, const char *path, const char *fields,
+                                    void (*part)(void *ctx, struct th_span bytes), void *ctx,
+                                    struct th_client_stream **out)
+{
+    struct th_client_stream *s = th_calloc(1, sizeof *s);
+
+    if (!s)
+        return TH_NOMEM;
+    s->part = part;
+    s->ctx = ctx;
+    s->heard = uv_hrtime();
+    s->call.req.part = on_part;
+    if (submit(c, &s->call, "GET", path, (struct th_span){0}, fields, STREAM_MS, &s->answer)) {
+        th_free(s);
+        return TH_NOMEM;
+    }
+    (void)uv_timer_init(&c->loop, &s->timer); /* cannot fail */
+    s->timer.data = s;
+    *out = s;
+    return TH_OK;
+}
+
+bool th_client_stream_wait(struct th_client_stream *s, int64_t ms)
+{
+    struct th_client *c = s->call.client;
+
+    s->rung = false;
+    uv_update_time(&c->loop);
+    (void)uv_timer_start(&s->timer, on_rung, (uint64_t)ms, 0);
+    while (!s->call.done && !s->rung)
+        uv_run(&c->loop, UV_RUN_ONCE);
+    (void)uv_timer_stop(&s->timer);
+    return !s->call.done;
+}
+
+int64_t th_client_stream_silent(const struct th_client_stream *s)
+{
+    return (int64_t)((uv_hrtime() - s->heard) / 1000000);
+}
+
+enum th_error th_client_stream_close(struct th_client_stream *s, struct th_answer *out, char *why,
+                                     size_t why_size)
+{
+    struct th_client *c = s->call.client;
+    enum th_error error;
+
+    if (!s->call.done)
+        c->transport->vt->cancel(c->transport, &s->call.req);
+    while (!s->call.done)
+        uv_run(&c->loop, UV_RUN_ONCE);
+    error = result_of(&s->call, why, why_size);
+    *out = error ? (struct th_answer){0} : s->answer;
+    uv_close((uv_handle_t *)&s->timer, on_timer_closed);
+    return error;
 }
 
 void th_answer_free(struct th_answer *a)

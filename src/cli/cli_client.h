@@ -35,6 +35,20 @@ TH_MUST_USE enum th_error th_client_set_key(struct th_client *c, const char *key
 TH_MUST_USE enum th_error th_client_call(struct th_client *c, const char *method, const char *path,
                                          struct th_span body, const char *fields, struct th_answer *out,
                                          char *why, size_t why_size);
+/** An answer that goes on: its body is given to `part` as it comes, inside th_client_stream_wait and th_client_call. */
+struct th_client_stream;
+/** Sends a GET. fields: finished lines, or NULL. TH_NOMEM. */
+TH_MUST_USE enum th_error th_client_stream_open(struct th_client *c, const char *path, const char *fields,
+                                                void (*part)(void *ctx, struct th_span bytes), void *ctx,
+                                                struct th_client_stream **out);
+/** Waits until something comes, and at most `ms`. False: it has ended. */
+bool th_client_stream_wait(struct th_client_stream *s, int64_t ms);
+/** Milliseconds since something came. */
+int64_t th_client_stream_silent(const struct th_client_stream *s);
+/** Ends it where it has not ended, and frees it. TH_OK with *out (th_answer_free it): the server has answered; a body of 200 is
+ * not in it. TH_IO: nobody did, or the connection was lost; `why` says what happened. */
+TH_MUST_USE enum th_error th_client_stream_close(struct th_client_stream *s, struct th_answer *out, char *why,
+                                                 size_t why_size);
 /** What to do after a call that failed: a clause without a full stop. Static memory. */
 const char *th_client_advice(const struct th_client *c);
 void th_answer_free(struct th_answer *a);

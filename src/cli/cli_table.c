@@ -168,7 +168,7 @@ static const struct th_cli_option tail_options[] = {
     {"--status", "STATUS", "of deliveries that are now in this state; may be repeated"},
     {"--type", "TYPE", "of this type"},
     {"--last", "N", "begin with this many that were before (default 10, at most 200)"},
-    {"--every", "TIME", "look this often (default 1s)"},
+    {"--every", "TIME", "when the server is away, ask for it this often (default 1s)"},
     {"--for", "TIME", "end after this time"},
     NONE,
 };

@@ -1,9 +1,10 @@
-/* Watching attempts: each as it ends, whatever made it (a first attempt, a retry, a replay, a test), by asking for what
- * came after the last one: works with every server, through every proxy, and with a key that may only read.
+/* Watching attempts: each as it ends, whatever made it (a first attempt, a retry, a replay, a test), out of the server's stream of
+ * them (server-sent events), or by asking for what came after the last one.
  *
  * Invariants: (1) each attempt is printed once, in the order in which the server wrote them down: the server names where
- * to go on (`after`), and nothing is asked for by time; (2) `after` moves only when what came with it was printed, so a
- * lost answer, or a server that is started again, leaves no gap; (3) memory does not grow with what is shown. */
+ * to go on (`after`, the id of an event), and nothing is asked for by time; (2) `after` moves only when what came with it was
+ * printed, so a lost answer or stream, or a server that is started again, leaves no gap; (3) memory does not grow with what is
+ * shown. */
 #include "cli/cli_tail.h"
 #include "cli/cli.h"
 #include "cli/cli_call.h"
@@ -163,6 +164,148 @@ int th_tail_look(struct th_tail *t, unsigned last)
     }
     return status;
 }
+
+/* ---- the stream ---- */
+
+#define EVENT_MAX ((size_t)4 << 20)
+#define SILENT_MS 45000 /* the server sends a comment every 15 s: it is not there any more */
+
+/* "/v1/attempts?x" as "/v1/attempts/stream?x". */
+static const char *stream_path(struct th_tail *t)
+{
+    size_t n = strcspn(t->path, "?");
+
+    return th_cli_printf(t->cli, "%.*s/stream%s", (int)n, t->path, t->path + n);
+}
+
+/* The value of a line "name: value"; n == 0: it is another one. */
+static struct th_span value_of(struct th_span line, const char *name)
+{
+    size_t n = strlen(name);
+
+    if (line.n < n + 2 || memcmp(line.p, name, n) != 0 || line.p[n] != ':' || line.p[n + 1] != ' ')
+        return (struct th_span){"", 0};
+    return th_span(line.p + n + 2, line.n - n - 2);
+}
+
+static void print_event(struct th_tail *t, struct th_span name, struct th_span id, struct th_span data)
+{
+    struct th_json json;
+
+    if (name.n && !th_json_parse(data, TH_JSON_DEPTH, &json, NULL)) {
+        if (th_span_is(name, "attempt") && asked_for(t, json))
+            print_row(t, json);
+        if (th_span_is(name, "gap")) { /* what is behind `after` is read at our own pace then */
+            t->behind = true;
+            return;
+        }
+    }
+    if (id.n && id.n < sizeof t->after) {
+        memcpy(t->after, id.p, id.n);
+        t->after[id.n] = 0;
+    }
+}
+
+/* One event with its lines, without the empty one. */
+static void take_event(struct th_tail *t, struct th_span lines)
+{
+    struct th_span name = {"", 0}, id = {"", 0}, data = {"", 0};
+
+    while (lines.n) {
+        struct th_span line = th_span_cut(&lines, '\n'), value;
+        if ((value = value_of(line, "event")).n)
+            name = value;
+        else if ((value = value_of(line, "id")).n)
+            id = value;
+        else if ((value = value_of(line, "data")).n)
+            data = value;
+    }
+    print_event(t, name, id, data);
+}
+
+static void on_part(void *ctx, struct th_span bytes)
+{
+    struct th_tail *t = ctx;
+    const char *end;
+    size_t used = 0;
+
+    t->heard = true;
+    th_buf_span(&t->text, bytes);
+    while (!t->behind && (end = memmem(t->text.p + used, t->text.n - used, "\n\n", 2))) {
+        take_event(t, th_span(t->text.p + used, (size_t)(end - t->text.p) - used));
+        used = (size_t)(end - t->text.p) + 2;
+    }
+    th_buf_shift(&t->text, used);
+    t->behind = t->behind || t->text.failed;
+}
+
+void th_tail_close(struct th_tail *t)
+{
+    struct th_answer answer;
+    char why[600];
+
+    if (t->stream && !th_client_stream_close(t->stream, &answer, why, sizeof why))
+        th_answer_free(&answer);
+    t->stream = NULL;
+    th_buf_fini(&t->text);
+}
+
+static int open_stream(struct th_tail *t)
+{
+    struct th_cli *cli = t->cli;
+    int status = th_cli_connect(cli);
+
+    if (status)
+        return status;
+    th_buf_init(&t->text, EVENT_MAX);
+    t->heard = t->behind = false;
+    if (th_client_stream_open(cli->client, stream_path(t),
+                              th_cli_printf(cli, "Last-Event-ID: %s\r\n", t->after), on_part, t, &t->stream))
+        return th_cli_nomem(cli);
+    return TH_EXIT_OK;
+}
+
+/* The stream has ended by itself. One that had begun is opened again without a word. */
+static int ended(struct th_tail *t)
+{
+    struct th_client_stream *stream = t->stream;
+    struct th_cli *cli = t->cli;
+    struct th_answer answer;
+    char why[600];
+    enum th_error error = th_client_stream_close(stream, &answer, why, sizeof why);
+    int status = TH_EXIT_OK;
+
+    t->stream = NULL;
+    if (error && !t->heard)
+        status = th_cli_fail(cli, TH_EXIT_UNREACHABLE, "%s; %s", why, th_client_advice(cli->client));
+    else if (!error && answer.status != 200)
+        status = th_cli_refused(cli, &answer);
+    if (!error)
+        th_answer_free(&answer);
+    th_tail_close(t);
+    return status;
+}
+
+int th_tail_wait(struct th_tail *t, int64_t ms, bool *open)
+{
+    struct th_arena saved = t->cli->mem;
+    int status = TH_EXIT_OK;
+
+    th_arena_init(&t->cli->mem, (size_t)64 << 20); /* a wait's texts go with it */
+    if (!t->stream)
+        status = open_stream(t);
+    if (!status && !th_client_stream_wait(t->stream, ms))
+        status = ended(t);
+    else if (!status && (t->behind || th_client_stream_silent(t->stream) > SILENT_MS))
+        th_tail_close(t);
+    *open = t->stream != NULL;
+    th_arena_fini(&t->cli->mem);
+    t->cli->mem = saved;
+    fflush(stdout);
+    return status;
+}
+
+/* ---- one of them ---- */
 
 /* Id of the delivery whose attempt is selected; NULL, said: there is none yet. */
 static const char *selected(const struct th_tail *t)

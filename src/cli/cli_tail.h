@@ -7,8 +7,12 @@
 #define TH_TAIL_LAST 200 /* of those before the start that can be shown */
 struct th_tail {
     struct th_cli *cli;
-    const char *path;               /* of the list of attempts, with its filters */
-    char after[128];                /* where the server goes on; "": nothing was read yet */
+    const char *path; /* of the list of attempts, with its filters */
+    char after[128];  /* where the server goes on; "": nothing was read yet */
+    struct th_client_stream *stream;
+    struct th_buf text; /* of the stream: an event that is not whole yet */
+    bool heard,
+        behind; /* of the stream: it has begun; it is to be opened again, for we were too slow for it */
     char ids[TH_TAIL_MAX][80];      /* ring: deliveries of the newest attempts that were printed */
     unsigned count, next, selected; /* selected: the newest, or the one that was chosen */
 };
@@ -16,6 +20,10 @@ void th_tail_init(struct th_tail *t, struct th_cli *cli, const char *path);
 /** Looks once; prints every attempt that has ended since (the first time: the `last` newest, at most TH_TAIL_LAST). Exit
  * status. */
 int th_tail_look(struct th_tail *t, unsigned last);
+/** Prints what ends from now on, and what has since the last look or wait, for at most `ms`: opens the stream where there is
+ * none. *open: it goes on; else it was lost or has ended, and the next wait opens it again behind what was printed. Exit status. */
+int th_tail_wait(struct th_tail *t, int64_t ms, bool *open);
+void th_tail_close(struct th_tail *t);
 /** Chooses the one printed before (-1) or after (+1) the selected one, and names it. */
 void th_tail_move(struct th_tail *t, int step);
 /** Request and answer of the selected delivery; sends it again. */

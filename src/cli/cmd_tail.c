@@ -8,6 +8,10 @@
 #include "cli/cmd.h"
 #include <poll.h>
 #include <signal.h>
+#include <unistd.h>
+
+#define KEYS_MS 50  /* between two looks at the keyboard */
+#define STEP_MS 200 /* and at whether anybody reads our output */
 
 static volatile sig_atomic_t stop_asked;
 
@@ -73,6 +77,28 @@ static void say_what(struct th_cli *cli, bool keys)
             cli->terminal ? th_plain(cli) : "");
 }
 
+/* Waits for a key at most `ms`. */
+static void look_at_keys(struct th_tail *t, bool keys, int64_t ms)
+{
+    struct pollfd wait[] = {{.fd = keys ? STDIN_FILENO : -1, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+
+    if (poll(wait, 2, (int)ms) > 0 &&
+        ((wait[1].revents & (POLLERR | POLLHUP)) || (wait[0].revents && !act(t))))
+        stop_asked = 1; /* the reader of our output has gone, or q */
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void rest(struct th_tail *t, bool keys, int64_t until)
+{
+    while (!stop_asked && th_cli_clock_ms() < until)
+        look_at_keys(t, keys, least(until - th_cli_clock_ms(), 1000));
+}
+
+/* First what was before, then the stream; one that is lost is opened again, every so often. */
 static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t every_ms, int64_t for_ms)
 {
     int64_t until = for_ms ? th_cli_clock_ms() + for_ms : INT64_MAX;
@@ -82,19 +108,19 @@ static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t 
 
     say_what(cli, keys);
     while (!stop_asked && th_cli_clock_ms() < until) {
-        int64_t next = th_cli_clock_ms() + every_ms;
-        status = th_tail_look(t, last);
-        if (!lasts(t, status, &away))
+        bool open = true;
+        if (!t->after[0])
+            status = th_tail_look(t, last);
+        else
+            status = th_tail_wait(t, least(until - th_cli_clock_ms(), keys ? KEYS_MS : STEP_MS), &open);
+        if ((status || t->heard) && !lasts(t, status, &away))
             break;
-        while (!stop_asked && th_cli_clock_ms() < next) {
-            struct pollfd wait[] = {{.fd = keys ? STDIN_FILENO : -1, .events = POLLIN},
-                                    {.fd = STDOUT_FILENO}};
-            int64_t left = next - th_cli_clock_ms();
-            if (poll(wait, 2, left > 0 ? (int)left : 0) > 0 &&
-                ((wait[1].revents & (POLLERR | POLLHUP)) || (wait[0].revents && !act(t))))
-                stop_asked = 1; /* the reader of our output has gone, or q */
-        }
+        if (status || !open)
+            rest(t, keys, least(until, th_cli_clock_ms() + every_ms));
+        else
+            look_at_keys(t, keys, 0);
     }
+    th_tail_close(t);
     th_keys_close();
     return status;
 }

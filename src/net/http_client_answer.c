@@ -68,6 +68,11 @@ static bool keep(struct hc_tx *tx, const char *p, size_t n, bool last)
     struct th_http_req *req = tx->req;
     size_t room = req->body_cap - tx->body_n, take = n < room ? n : room;
 
+    if (req->part && req->res.status == 200) {
+        req->part(req, th_span(p, n));
+        return true;
+    }
+
     if (tx->body_n == 0 && (last || take < n)) {
         req->res.body = th_span(p, take); /* the whole body lies in the read buffer */
     } else if (!add(&tx->body, req->body_cap, p, take)) {

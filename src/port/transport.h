@@ -76,6 +76,9 @@ struct th_http_req {
     bool decode; /* gzip and deflate bodies are given decoded, as far as body_cap reaches */
     struct th_mono deadline, connect_deadline;
     uint32_t head_cap, body_cap; /* bytes of the answer kept; more head than head_cap is a protocol error */
+    /** Called with bytes of the body of an answer 200 as they come, any number of them, which are not kept then; not from inside
+     * submit. NULL: the body is kept. */
+    void (*part)(struct th_http_req *, struct th_span bytes);
     void (*done)(struct th_http_req *);
     void *user;
     /* result, and room for the transport */

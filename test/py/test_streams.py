@@ -2,6 +2,7 @@
 ends a stream."""
 import json
 import socket
+import subprocess
 import threading
 import time
 
@@ -9,6 +10,7 @@ import pytest
 from harness.client import Api
 from harness.command import tenterhook
 from harness.receiver import Reply
+from harness.server import binary_path, clean_env
 from harness.stream import Refused, Stream
 
 BOTH = ("/v1/attempts/stream", "/v1/events/stream")
@@ -466,3 +468,34 @@ def test_a_stop_says_so_and_waits_for_nobody(server, receiver):
         *rows, last = list(s)
         assert len(rows) == 3 and last.event == "end" and last.data == {"reason": "stopping"}
     lazy.close()
+
+
+# ---- tail ----
+
+
+def test_tail_follows_the_stream_over_a_kill(server, receiver, tmp_path):
+    made, hook = server(), receiver()
+    endpoint(made.api, hook)
+    made.listen = f"127.0.0.1:{made.port}"
+    path = tmp_path / "tail"
+    with path.open("w") as out:
+        tail = subprocess.Popen([binary_path(), "tail", "--json", "--last", "0", "--every", "50ms"], stdout=out, stderr=subprocess.PIPE,
+                                env=clean_env({"TENTERHOOK_SERVER": f"http://127.0.0.1:{made.port}", "TENTERHOOK_KEY": made.admin_key}))
+    try:
+        deadline = time.monotonic() + 20
+        while metric(made.api, "tenterhook_http_streams_open") < 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        publish(made.api, 40)
+        hook.wait_for(40)
+        made.kill()
+        made.start()
+        publish(made.api, 40)
+        while len(in_list := listed(made.api)) < 80 or len(path.read_text().splitlines()) < len(in_list):
+            assert time.monotonic() < deadline + 20, (len(in_list), len(path.read_text().splitlines()))
+            time.sleep(0.1)
+        time.sleep(0.3)
+        assert list(map(name, map(json.loads, path.read_text().splitlines()))) == list(map(name, in_list))
+    finally:
+        tail.kill()
+        tail.communicate()
