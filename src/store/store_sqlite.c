@@ -149,6 +149,7 @@ static void store_free(struct sq_store *s)
         sqlite3_close(s->writer.db);
     }
     if (s->lock_ready) {
+        pthread_cond_destroy(&s->may_read);
         pthread_cond_destroy(&s->told);
         pthread_cond_destroy(&s->wake);
         pthread_mutex_destroy(&s->use_lock);
@@ -204,7 +205,8 @@ static bool init_locks(struct sq_store *s)
                 pthread_cond_init(&s->wake, &attr) == 0;
     bool told = wake && pthread_cond_init(&s->told, NULL) == 0;
 
-    (void)pthread_mutex_init(&s->conf_lock, NULL); /* of the default kind: cannot fail */
+    (void)pthread_mutex_init(&s->conf_lock, NULL); /* of the default kind: cannot fail, as the next */
+    (void)pthread_cond_init(&s->may_read, NULL);
     s->lock_ready = told && pthread_mutex_init(&s->lock, NULL) == 0;
     if (s->lock_ready && pthread_mutex_init(&s->use_lock, NULL) != 0) {
         pthread_mutex_destroy(&s->lock);

@@ -27,8 +27,8 @@
 #define GROUP_ROWS 8192 /* a longer queue is committed in several transactions */
 #define GROUP_BYTES (16u << 20)
 #define CHECKPOINT_FRAMES 256 /* 4 MiB of 16 KiB pages */
-#define RESTART_FRAMES 2048   /* 32 MiB: from here on the log's restart is worth waiting for readers */
-#define RESTART_WAIT_MS 250   /* readers end their transactions after SQ_MS_PER_READ */
+#define RESTART_FRAMES 2048   /* 32 MiB: from here on readers wait so that the log can start over */
+#define RESTART_WAIT_MS 10    /* for what reads without asking: a single row, another process */
 
 static void batch_add(struct sq_store *store, struct th_op *op)
 {
@@ -323,18 +323,53 @@ static void run_group(struct sq_store *s, struct th_op *first)
     encrypt_requests(s);
 }
 
-/** Copies the log into the database, waits for the readers of the log, so that the next commit starts it
- * over. Without the wait a reader that begins one short transaction after the other would keep the log from
- * ever starting over. Where the wait is in vain it is tried again a quarter later. */
-static int checkpoint_restart(struct sq_store *s)
+/* ---- the log's new beginning ---- */
+
+void sq_read_begin(struct sq_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->hush)
+        pthread_cond_wait(&s->may_read, &s->lock);
+    s->reading++;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void sq_read_end(struct sq_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (--s->reading == 0 && s->hush && s->sleeping)
+        pthread_cond_signal(&s->wake);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/** Keeps readers from beginning. True: none is inside; else the last of them wakes the writer, if it sleeps by then. */
+static bool hush(struct sq_store *s)
+{
+    bool quiet;
+
+    pthread_mutex_lock(&s->lock);
+    s->hush = true;
+    quiet = s->reading == 0;
+    pthread_mutex_unlock(&s->lock);
+    return quiet;
+}
+
+static void let_read(struct sq_store *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->hush = false;
+    pthread_cond_broadcast(&s->may_read);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int checkpoint(struct sq_store *s, int mode)
 {
     sqlite3 *db = s->writer.db;
     int rc;
 
-    sqlite3_busy_timeout(db, RESTART_WAIT_MS);
-    rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    sqlite3_busy_timeout(db, mode == SQLITE_CHECKPOINT_PASSIVE ? 0 : RESTART_WAIT_MS);
+    rc = sqlite3_wal_checkpoint_v2(db, NULL, mode, NULL, NULL);
     sqlite3_busy_timeout(db, SQ_BUSY_MS);
-    s->restart_frames = rc == SQLITE_OK ? RESTART_FRAMES : s->wal_frames + RESTART_FRAMES / 4;
     return rc;
 }
 
@@ -348,31 +383,40 @@ static void checkpointed(struct sq_store *s, int rc)
         report_full(s);
 }
 
-/** After the ops have been answered, so that nobody waits for it. */
+/** Copies the log into the database so that the next commit starts it over, or cuts it off. Where that is in vain, since another
+ * process reads, it is tried again a quarter later. */
+static void start_over(struct sq_store *s)
+{
+    int rc = checkpoint(s, s->writer.erased ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART);
+
+    if (s->writer.erased)
+        s->writer.erased = rc != SQLITE_OK;
+    s->restart_frames = rc == SQLITE_OK ? RESTART_FRAMES : s->wal_frames + RESTART_FRAMES / 4;
+    checkpointed(s, rc);
+}
+
+/** After the ops have been answered, so that nobody waits for it. The writer does not wait for readers either: without a
+ * pause between them, short as they are, they would keep the log from ever starting over, so they are held up until the last one that
+ * is inside has ended, and commits go on meanwhile. */
 static void checkpoint_if_due(struct sq_store *s)
 {
-    int rc;
+    bool over;
 
-    if (s->broken != TH_OK)
+    if (s->broken != TH_OK) {
+        let_read(s);
         return;
-    if (s->writer.erased) { /* until no reader is in the way */
-        sqlite3_busy_timeout(s->writer.db, RESTART_WAIT_MS);
-        rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        sqlite3_busy_timeout(s->writer.db, SQ_BUSY_MS);
-        s->writer.erased = rc != SQLITE_OK;
-        checkpointed(s, rc);
-        if (s->broken != TH_OK)
-            return;
     }
-    if (s->wal_frames < CHECKPOINT_FRAMES)
-        return;
     if (s->wal_frames < RESTART_FRAMES)
         s->restart_frames = RESTART_FRAMES; /* it has started over by itself */
-    if (s->wal_frames < s->restart_frames)
-        rc = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    else
-        rc = checkpoint_restart(s);
-    checkpointed(s, rc);
+    over = s->writer.erased || s->wal_frames >= s->restart_frames;
+    if (over && hush(s)) {
+        start_over(s);
+        over = false;
+    } else if (s->wal_frames >= CHECKPOINT_FRAMES) {
+        checkpointed(s, checkpoint(s, SQLITE_CHECKPOINT_PASSIVE));
+    }
+    if (!over && s->hush) /* nobody else sets it */
+        let_read(s);
 }
 
 int sq_note_frames(void *ctx, sqlite3 *db, const char *name, int frames)
@@ -428,7 +472,7 @@ static bool wait_for_work(struct sq_store *s)
     struct timespec until;
     bool waited = false;
 
-    while (!s->urgent && s->queued < SETTLE_COUNT && !s->stop) {
+    while (!s->urgent && s->queued < SETTLE_COUNT && !s->stop && !(s->hush && !s->reading)) {
         if (waited && s->queued)
             return true;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -464,6 +508,7 @@ void *sq_writer_main(void *arg)
         pthread_mutex_lock(&s->lock);
         if (!wait_for_work(s)) {
             pthread_mutex_unlock(&s->lock);
+            let_read(s);
             return NULL;
         }
         list = s->head;
@@ -471,6 +516,8 @@ void *sq_writer_main(void *arg)
         s->tail = &s->head;
         s->queued = s->urgent = 0;
         pthread_mutex_unlock(&s->lock);
+        if (!list)
+            checkpoint_if_due(s); /* woken by the last reader */
         while (list) {
             uint32_t count;
             struct th_op *group = cut_group(&list, &count);

@@ -76,19 +76,23 @@ void *sq_reader_main(void *arg)
         if ((int)op->kind == SQ_OP_RUN_BUILD) {
             struct sq_run *encrypt = (struct sq_run *)op;
 
+            sq_read_begin(r->store);
             sq_run_collect(r, encrypt);
+            sq_read_end(r->store);
             if (encrypt->count)
                 sq_submit_write(r->store, op);
             else
                 sq_run_idle(r->store, encrypt);
             continue;
         }
+        sq_read_begin(r->store);
         if (op->kind == TH_OP_LOAD)
             sq_load(r, (struct th_load *)op);
         else if (op->kind == TH_OP_WALK)
             sq_walk(r, (struct th_walk *)op);
         else
             sq_page(r, (struct th_page *)op);
+        sq_read_end(r->store);
         if (op->error == TH_CORRUPT || op->error == TH_IO)
             th_log(TH_LOG_ERROR,
                    "a read from the store failed; check the disk and the file with PRAGMA integrity_check",

@@ -44,11 +44,13 @@ struct sq_store {
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
     pthread_mutex_t use_lock; /* the map writer.uses, not what it holds */
-    pthread_cond_t wake, told;
+    pthread_cond_t wake, told, may_read;
     uint64_t groups_begun, groups_told; /* commits, and those whose ops have been handed over */
     struct th_op *head, **tail;
     uint32_t queued, urgent;    /* ops waiting; those among them that may not wait for company */
     bool stop, sleeping, timed; /* timed: the sleeping writer looks again by itself soon */
+    unsigned reading;           /* readers inside a transaction */
+    bool hush;                  /* no other begins: the log is to start over as soon as there is none */
     /* owner: writer thread */
     enum th_error broken; /* TH_IO or TH_CORRUPT: takes no further writes */
     bool full, has_ballast;
@@ -80,6 +82,9 @@ void sq_submit_write(struct sq_store *s, struct th_op *op);
 /** Queues a list of `count` writes that ends at *tail, `urgent` of which may not wait. Any thread. */
 void sq_submit_writes(struct sq_store *s, struct th_op *first, struct th_op **tail, uint32_t count,
                       uint32_t urgent);
+/** Around each transaction of a reader: the first waits while the log is to start over. Readers' threads. */
+void sq_read_begin(struct sq_store *s);
+void sq_read_end(struct sq_store *s);
 /** The thread of a struct sq_store's writer: ends with s->stop, when nothing is left. */
 void *sq_writer_main(void *arg);
 /** The encrypt has come to an end: nothing to do, or it failed. Any thread. */
