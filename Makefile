@@ -99,6 +99,7 @@ format:
 lint:
 	@tools/install-deps lint
 	@tools/check-layers
+	@tools/make-field-tables --check
 	@tools/format --check
 
 check-layers:

@@ -140,13 +140,13 @@ bool th_rfc3339_read(struct th_span t, int64_t *ms)
     return value >= TH_RFC3339_FIRST && value <= TH_RFC3339_LAST; /* an offset at the edge of the calendar */
 }
 
-/* v in `width` digits and what stands behind them; returns behind that. */
-static char *digits(char *to, unsigned v, unsigned width, char then)
+/* Two digits of v, and what stands behind them; returns behind that. */
+static char *two(char *to, unsigned v, char then)
 {
-    for (unsigned i = width; i-- > 0; v /= 10)
-        to[i] = (char)('0' + v % 10);
-    to[width] = then;
-    return to + width + 1;
+    to[0] = (char)('0' + v / 10);
+    to[1] = (char)('0' + v % 10);
+    to[2] = then;
+    return to + 3;
 }
 
 size_t th_rfc3339_write(int64_t ms, bool millis, char out[TH_RFC3339_SIZE])
@@ -162,14 +162,17 @@ size_t th_rfc3339_write(int64_t ms, bool millis, char out[TH_RFC3339_SIZE])
     }
     rest = (unsigned)of_day;
     th_date_from_days(days, &year, &month, &day);
-    to = digits(to, (unsigned)year, 4, '-');
-    to = digits(to, month, 2, '-');
-    to = digits(to, day, 2, 'T');
-    to = digits(to, rest / 3600000, 2, ':');
-    to = digits(to, rest / 60000 % 60, 2, ':');
-    to = digits(to, rest / 1000 % 60, 2, millis ? '.' : 'Z');
-    if (millis)
-        to = digits(to, rest % 1000, 3, 'Z');
+    (void)two(to, (unsigned)year / 100, '0');
+    to = two(to + 2, (unsigned)year % 100, '-');
+    to = two(to, month, '-');
+    to = two(to, day, 'T');
+    to = two(to, rest / 3600000, ':');
+    to = two(to, rest / 60000 % 60, ':');
+    to = two(to, rest / 1000 % 60, millis ? '.' : 'Z');
+    if (millis) {
+        *to++ = (char)('0' + rest % 1000 / 100);
+        to = two(to, rest % 100, 'Z');
+    }
     return (size_t)(to - out);
 }
 

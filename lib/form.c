@@ -90,15 +90,28 @@ static bool as_list(struct th_span wrap, struct th_lib_form *out)
     return items;
 }
 
+/* What a signed content can name, and a receiver knows. {secret} would be the sender's key in what it signs: refused. */
+enum {
+    CONTENT = 1,
+    HEADER = 0,
+    ITEM = 0,
+    WRAP = 0,
+    ENVELOPE = 0,
+    OF_CONTENT = 0
+#define TH_FIELD_SHARED(id, name, type, places, flags, text)                                                 \
+    +(((places)&CONTENT) && TH_LIB_##id != TH_LIB_SECRET ? 1 << TH_LIB_##id : 0)
+#define TH_FIELD_SERVER(...)
+#define TH_FIELD_PREFIX(...)
+#define TH_FIELD_API(...)
+#include "lib/fields.def"
+};
+
 static const char *templates(const struct tenterhook_signature *s, struct th_lib_form *out)
 {
-    const uint32_t of_content =
-        TH_LIB_BIT(TH_LIB_SECRET) - 1u +
-        (TH_LIB_BIT(TH_LIB_SIG) - TH_LIB_BIT(TH_LIB_TS)); /* TEXT, BODY, TS … VERSION */
     struct th_span item = s->item.n ? s->item : tenterhook_str("{sig}");
     struct th_span wrap = s->wrap.n ? s->wrap : tenterhook_str("{items}");
 
-    if (!th_lib_template(s->content, of_content, &out->content) || repeated(&out->content))
+    if (!th_lib_template(s->content, OF_CONTENT, &out->content) || repeated(&out->content))
         return "content is no template of the variables that a receiver knows, each once";
     if (!(out->content.vars & TH_LIB_BIT(TH_LIB_BODY)))
         return "content must hold {body}: else the signature would not cover it";

@@ -43,23 +43,14 @@ bool th_lib_member(struct th_json object, struct th_span name, struct th_json *o
 
 /* ---- template.c ---- */
 
+/** The variables of lib/fields.def that a receiver knows. */
 enum th_lib_var {
     TH_LIB_TEXT, /* a literal */
-    TH_LIB_BODY,
-    TH_LIB_SECRET,
-    TH_LIB_TS,
-    TH_LIB_EVENT_ID,
-    TH_LIB_EVENT_TYPE,
-    TH_LIB_EVENT_TIME,
-    TH_LIB_DELIVERY_ID,
-    TH_LIB_ENDPOINT_ID,
-    TH_LIB_ENDPOINT_URL,
-    TH_LIB_ATTEMPT,
-    TH_LIB_RESOURCE_TYPE,
-    TH_LIB_RESOURCE_ID,
-    TH_LIB_VERSION,
-    TH_LIB_SIG,
-    TH_LIB_ITEMS,
+#define TH_FIELD_SHARED(id, ...) TH_LIB_##id,
+#define TH_FIELD_SERVER(...)
+#define TH_FIELD_PREFIX(...)
+#define TH_FIELD_API(...)
+#include "lib/fields.def"
     TH_LIB_VARS
 };
 #define TH_LIB_BIT(v) (1u << (v))
@@ -75,6 +66,8 @@ struct th_lib_template {
 /** Compiles; "{{" and "}}" are single braces. False: unknown variable, one that `allowed` has not, or too
  * many pieces. */
 bool th_lib_template(struct th_span text, uint32_t allowed, struct th_lib_template *out);
+/** The variable of this name; TH_LIB_TEXT: none. */
+enum th_lib_var th_lib_var(struct th_span name);
 /** The variable of a text that is exactly one "{variable}"; TH_LIB_TEXT otherwise. */
 enum th_lib_var th_lib_variable(struct th_span text);
 /** Matches the whole text; value[var] gets what stands for each variable. Literals must be there byte for

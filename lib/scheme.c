@@ -111,7 +111,7 @@ static bool end_header(struct th_yaml *y, struct reader *r)
         if (th_span_starts(r->source_value, tenterhook_str("{event.type.")))
             r->source_value = tenterhook_str("{event.type}");
         if (th_lib_variable(r->source_value) == TH_LIB_TEXT ||
-            th_lib_variable(r->source_value) == TH_LIB_VERSION)
+            th_lib_variable(r->source_value) == TH_LIB_SCHEMA_VERSION)
             r->source_name = th_span(NULL, 0);
         else if (s->source_count == TENTERHOOK_SOURCES_MAX)
             return fault(y, "too many headers that carry a variable");
@@ -229,38 +229,47 @@ static const char *finish_form(const struct raw_form *own, const struct raw_form
 
 /* ---- the envelope ---- */
 
+/* Where the scheme keeps the place of a field; NULL: nowhere. */
+static struct tenterhook_path *path_of(struct tenterhook_scheme *s, struct th_span from)
+{
+    if (tenterhook_is(from, "data"))
+        return &s->data;
+    if (tenterhook_is(from, "event.type.object"))
+        return &s->type;
+    switch (th_lib_var(from)) {
+    case TH_LIB_EVENT_ID:
+        return &s->id;
+    case TH_LIB_EVENT_TYPE:
+        return &s->type;
+    case TH_LIB_EVENT_TIME:
+        return &s->time;
+    case TH_LIB_RESOURCE_TYPE:
+        return &s->resource_type;
+    case TH_LIB_RESOURCE_ID:
+        return &s->resource_id;
+    case TH_LIB_ENDPOINT_ID:
+        return &s->endpoint_id;
+    case TH_LIB_DELIVERY_ID:
+        return &s->delivery_id;
+    default:
+        return NULL;
+    }
+}
+
 static bool take_path(struct th_yaml *y, struct reader *r, unsigned depth, struct th_span from)
 {
-    struct tenterhook_scheme *s = r->scheme;
-    const struct {
-        const char *from;
-        struct tenterhook_path *path;
-    } rows[] = {
-        {"event.id", &s->id},
-        {"event.type", &s->type},
-        {"event.type.object", &s->type},
-        {"event.time", &s->time},
-        {"event.resource_type", &s->resource_type},
-        {"event.resource_id", &s->resource_id},
-        {"endpoint.id", &s->endpoint_id},
-        {"delivery.id", &s->delivery_id},
-        {"data", &s->data},
-    };
+    struct tenterhook_path *path = path_of(r->scheme, from);
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct tenterhook_path *path = rows[i].path;
-
-        if (!tenterhook_is(from, rows[i].from) || path->depth)
-            continue;
-        for (unsigned k = 0; k <= depth; k++) {
-            if (r->level[k].name.n == 0)
-                return fault(y, "name must stand before shape");
-            path->name[k] = r->level[k].name;
-        }
-        path->depth = depth + 1;
-        if (path == &s->time && tenterhook_is(r->level[depth].as, "unix_millis"))
-            s->time_form = TENTERHOOK_UNIX_MILLIS;
+    if (!path || path->depth)
+        return true;
+    for (unsigned k = 0; k <= depth; k++) {
+        if (r->level[k].name.n == 0)
+            return fault(y, "name must stand before shape");
+        path->name[k] = r->level[k].name;
     }
+    path->depth = depth + 1;
+    if (path == &r->scheme->time && tenterhook_is(r->level[depth].as, "unix_millis"))
+        r->scheme->time_form = TENTERHOOK_UNIX_MILLIS;
     return true;
 }
 

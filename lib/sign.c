@@ -134,10 +134,10 @@ static bool fill_values(struct job *j, struct th_span schema_version, char stamp
     j->value[TH_LIB_DELIVERY_ID] = m->delivery_id;
     j->value[TH_LIB_ENDPOINT_ID] = m->endpoint_id;
     j->value[TH_LIB_ENDPOINT_URL] = m->endpoint_url;
-    j->value[TH_LIB_ATTEMPT] = m->attempt_number;
+    j->value[TH_LIB_ATTEMPT_NUMBER] = m->attempt_number;
     j->value[TH_LIB_RESOURCE_TYPE] = m->resource_type;
     j->value[TH_LIB_RESOURCE_ID] = m->resource_id;
-    j->value[TH_LIB_VERSION] = schema_version;
+    j->value[TH_LIB_SCHEMA_VERSION] = schema_version;
     if (needed & TH_LIB_BIT(TH_LIB_TS)) {
         j->value[TH_LIB_TS] = th_span(stamp, th_lib_stamp(j->form.stamp, m->ts, stamp));
         if (j->value[TH_LIB_TS].n == 0)

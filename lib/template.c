@@ -3,21 +3,25 @@
  * a text is to be matched (nothing would say where the first one ends). */
 #include "lib/internal.h"
 
-static enum th_lib_var by_name(struct th_span name)
+/* In the order of enum th_lib_var, without TH_LIB_TEXT. */
+static const char names[] =
+#define TH_FIELD_SHARED(id, name, ...) name "\0"
+#define TH_FIELD_SERVER(...)
+#define TH_FIELD_PREFIX(...)
+#define TH_FIELD_API(...)
+#include "lib/fields.def"
+    ;
+
+enum th_lib_var th_lib_var(struct th_span name)
 {
-    /* as in enum th_lib_var, without TH_LIB_TEXT */
-    return (enum th_lib_var)th_lib_choose(name,
-                                          "body\0secret\0ts\0event.id\0event.type\0event.time\0delivery.id\0"
-                                          "endpoint.id\0endpoint.url\0attempt.number\0"
-                                          "event.resource_type\0event.resource_id\0schema.version\0"
-                                          "sig\0items\0");
+    return (enum th_lib_var)th_lib_choose(name, names);
 }
 
 enum th_lib_var th_lib_variable(struct th_span text)
 {
     if (text.n < 3 || text.p[0] != '{' || text.p[text.n - 1] != '}')
         return TH_LIB_TEXT;
-    return by_name(th_span(text.p + 1, text.n - 2));
+    return th_lib_var(th_span(text.p + 1, text.n - 2));
 }
 
 /* The piece at the beginning of text: how long it is there, and what. 0: a mistake. */
@@ -35,7 +39,7 @@ static size_t next_piece(struct th_span text, uint32_t allowed, enum th_lib_var 
 
         if (!end)
             return 0;
-        *var = by_name(th_span(text.p + 1, (size_t)(end - text.p) - 1));
+        *var = th_lib_var(th_span(text.p + 1, (size_t)(end - text.p) - 1));
         return *var != TH_LIB_TEXT && (allowed & TH_LIB_BIT(*var)) ? (size_t)(end - text.p) + 1 : 0;
     }
     while (n < text.n && text.p[n] != '{' && text.p[n] != '}')

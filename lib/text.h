@@ -23,6 +23,14 @@ static inline bool th_is_digit(char c)
 /** Writes the digits of v so that they end before `end`, which has 20 bytes in front; returns the first one. */
 static inline char *th_decimal_before(char *end, uint64_t v)
 {
+#ifndef TH_LIB_SMALL
+    for (; v >= 100; v /= 100) { /* half of the divisions */
+        unsigned two = (unsigned)(v % 100);
+
+        *--end = (char)('0' + two % 10);
+        *--end = (char)('0' + two / 10);
+    }
+#endif
     do
         *--end = (char)('0' + v % 10);
     while (v /= 10);
@@ -40,10 +48,27 @@ static inline int th_hex_value(char c)
 
 /* ---- hex and base64: strict, one text for one value but for the case of hex ---- */
 
-/** Writes 2 n lower-case digits. */
+/** Writes 2 n lower-case digits. Four bytes at a time: their halves are spread over a word, and each becomes its digit, with
+ * 'a' - '9' - 1 on top from ten on. */
 static inline void th_hex_write(const uint8_t *p, size_t n, char *out)
 {
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && !defined TH_LIB_SMALL
+    for (; n - i >= 4; i += 4) {
+        uint32_t four;
+        uint64_t w;
+
+        memcpy(&four, p + i, 4);
+        w = four;
+        w = (w | w << 16) & 0x0000ffff0000ffffu;
+        w = (w | w << 8) & 0x00ff00ff00ff00ffu;
+        w = (w >> 4 | w << 8) & 0x0f0f0f0f0f0f0f0fu;
+        w += 0x3030303030303030u + (((w + 0x0606060606060606u) >> 4 & 0x0101010101010101u) * 39);
+        memcpy(out + 2 * i, &w, 8);
+    }
+#endif
+    for (; i < n; i++) {
         out[2 * i] = "0123456789abcdef"[p[i] >> 4];
         out[2 * i + 1] = "0123456789abcdef"[p[i] & 15];
     }
@@ -74,10 +99,13 @@ static inline size_t th_base64_write(const uint8_t *p, size_t n, const char *alp
     char *to = out;
 
     for (; n >= 3; p += 3, n -= 3) {
-        *to++ = alphabet[p[0] >> 2];
-        *to++ = alphabet[(p[0] & 3) << 4 | p[1] >> 4];
-        *to++ = alphabet[(p[1] & 15) << 2 | p[2] >> 6];
-        *to++ = alphabet[p[2] & 63];
+        uint32_t three = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+
+        to[0] = alphabet[three >> 18];
+        to[1] = alphabet[three >> 12 & 63];
+        to[2] = alphabet[three >> 6 & 63];
+        to[3] = alphabet[three & 63];
+        to += 4;
     }
     if (n) {
         *to++ = alphabet[p[0] >> 2];

@@ -34,7 +34,7 @@ static uint32_t obtainable(const struct th_lib_verifier *v, const struct th_lib_
     uint32_t vars = TH_LIB_BIT(TH_LIB_BODY) | TH_LIB_BIT(TH_LIB_ENDPOINT_URL) | f->item.vars | f->wrap.vars;
 
     if (v->schema_version.n)
-        vars |= TH_LIB_BIT(TH_LIB_VERSION);
+        vars |= TH_LIB_BIT(TH_LIB_SCHEMA_VERSION);
     for (unsigned i = 0; i < v->source_count; i++)
         vars |= TH_LIB_BIT(v->source[i].var);
     return vars;

@@ -215,7 +215,7 @@ static enum tenterhook_result fill_values(struct check *c)
     enum tenterhook_result result = TENTERHOOK_OK;
 
     c->value[TH_LIB_BODY] = th_span(c->request->body_len ? c->request->body : "", c->request->body_len);
-    c->value[TH_LIB_VERSION] = v->schema_version;
+    c->value[TH_LIB_SCHEMA_VERSION] = v->schema_version;
     if (f->content.vars & TH_LIB_BIT(TH_LIB_ENDPOINT_URL)) {
         if (c->request->url.n == 0)
             return say(c, TENTERHOOK_INVALID, f->header, "the scheme signs the URL, and none is given");

@@ -381,49 +381,63 @@ void th_api_delivery_rows(struct th_jw *w, struct th_api_list *l)
 
 /* ---- fields for shapes ---- */
 
-/* Of the page around the rows. */
-static bool page_field(struct th_api_list *l, struct th_span name, struct th_jw *w)
+static bool show_cursor(struct th_api_list *l, struct th_jw *w)
 {
-    if (th_span_is(name, "total"))
-        th_jw_u64(w, l->total);
-    else if (th_span_is(name, "total_pages"))
-        th_jw_u64(w, l->size ? (l->total + l->size - 1) / l->size : 0);
-    else if (th_span_is(name, "page_size"))
-        th_jw_u64(w, l->size);
-    else if (th_span_is(name, "page"))
-        th_jw_u64(w, l->number);
-    else if (th_span_is(name, "next_cursor") && l->next) {
-        l->next_shown = true;
-        th_jw_raw(w, TH_LIT("\""));
-        th_api_cursor(l->r, l->next, w->out);
-        th_buf_char(w->out, '"');
-    } else
+    if (!l->next)
         return false;
+    l->next_shown = true;
+    th_jw_raw(w, TH_LIT("\""));
+    th_api_cursor(l->r, l->next, w->out);
+    th_buf_char(w->out, '"');
     return true;
 }
 
-/* Of the attempt, or of a delivery's last one. */
-static bool attempt_field(const struct th_attempt_row *row, struct th_span name, struct th_jw *w)
+static bool show_u64(struct th_jw *w, bool there, uint64_t v)
 {
-    if (th_span_is(name, "attempt_number"))
-        th_jw_u64(w, row->nth);
-    else if (th_span_is(name, "success"))
+    if (there)
+        th_jw_u64(w, v);
+    return there;
+}
+
+static bool show_time(struct th_jw *w, int64_t ms)
+{
+    if (ms)
+        th_api_member_wall(w->out, ms);
+    return ms != 0;
+}
+
+static bool show_text(struct th_jw *w, bool there, struct th_span text)
+{
+    if (there)
+        th_jw_string(w, text);
+    return there;
+}
+
+/* Of the attempt, or of a delivery's last one. */
+static bool attempt_field(const struct th_attempt_row *row, enum th_field field, struct th_jw *w)
+{
+    switch (field) {
+    case TH_A_OF_ATTEMPT_NUMBER:
+        return show_u64(w, true, row->nth);
+    case TH_A_SUCCESS:
         th_jw_bool(w, row->ok);
-    else if (th_span_is(name, "outcome"))
-        th_jw_string(w, th_str(outcome(row)));
-    else if (th_span_is(name, "last_attempt_at"))
+        return true;
+    case TH_A_OUTCOME:
+        return show_text(w, true, th_str(outcome(row)));
+    case TH_A_LAST_ATTEMPT_AT:
         th_api_member_wall(w->out, row->at.ms);
-    else if (th_span_is(name, "http_status") && row->status)
-        th_jw_u64(w, row->status);
-    else if (th_span_is(name, "duration_ms") && row->us[4] >= 0 && row->status)
-        th_jw_i64(w, row->us[4] / 1000);
-    else if (th_span_is(name, "response_body") && row->status)
-        th_jw_string(w, kept_body(row));
-    else if (th_span_is(name, "error") && row->detail.n)
-        th_jw_string(w, row->detail);
-    else
+        return true;
+    case TH_A_HTTP_STATUS:
+        return show_u64(w, row->status != 0, row->status);
+    case TH_A_DURATION_MS:
+        return row->status && show_u64(w, row->us[4] >= 0, (uint64_t)row->us[4] / 1000);
+    case TH_A_RESPONSE_BODY:
+        return row->status && show_text(w, true, kept_body(row));
+    case TH_A_ERROR_TEXT:
+        return show_text(w, row->detail.n > 0, row->detail);
+    default:
         return false;
-    return true;
+    }
 }
 
 static bool request_body(struct th_api_req *r, const struct th_attempt_view *view, struct th_jw *w)
@@ -446,75 +460,93 @@ static bool request_body(struct th_api_req *r, const struct th_attempt_view *vie
     return ok;
 }
 
-static bool delivery_field(struct th_api_list *l, const struct th_delivery_row *row, struct th_span name,
+static bool delivery_field(struct th_api_list *l, const struct th_delivery_row *row, enum th_field field,
                            struct th_jw *w)
 {
     const char *reason = NULL, *status = th_engine_status(l->r->api->engine, row, &reason);
 
-    if (th_span_is(name, "id"))
+    switch (field) {
+    case TH_A_ID:
         write_delivery_id(l->r, w, &row->event, row->no);
-    else if (th_span_is(name, "status"))
-        th_jw_string(w, th_str(status));
-    else if (th_span_is(name, "reason") && reason)
-        th_jw_string(w, th_str(reason));
-    else if (th_span_is(name, "attempt_count"))
-        th_jw_u64(w, row->attempts);
-    else if (th_span_is(name, "at"))
+        return true;
+    case TH_A_STATUS:
+        return show_text(w, true, th_str(status));
+    case TH_A_REASON:
+        return show_text(w, reason != NULL, th_str(reason));
+    case TH_A_ATTEMPT_COUNT:
+        return show_u64(w, true, row->attempts);
+    case TH_A_AT:
         th_api_member_wall(w->out, row->event.at.ms);
-    else if (th_span_is(name, "next_attempt_at") && next_attempt(row, status))
-        th_api_member_wall(w->out, next_attempt(row, status));
-    else if (th_span_is(name, "ended_at") && row->ended)
-        th_api_member_wall(w->out, row->ended);
-    else
-        return row->last_attempt && attempt_field(&row->last, name, w);
-    return true;
+        return true;
+    case TH_A_NEXT_ATTEMPT_AT:
+        return show_time(w, next_attempt(row, status));
+    case TH_A_ENDED_AT:
+        return show_time(w, row->ended);
+    default:
+        return row->last_attempt && attempt_field(&row->last, field, w);
+    }
 }
 
-static bool log_field(struct th_api_list *l, const struct th_attempt_view *view, struct th_span name,
+static bool log_field(struct th_api_list *l, const struct th_attempt_view *view, enum th_field field,
                       struct th_jw *w)
 {
-    if (th_span_is(name, "id")) {
+    switch (field) {
+    case TH_A_ID:
         th_jw_raw(w, TH_LIT("\""));
         th_engine_attempt_number(l->r->api->engine, view->no, w->out);
         th_buf_char(w->out, '"');
-    } else if (th_span_is(name, "delivery_id"))
+        return true;
+    case TH_A_OF_DELIVERY_ID:
         write_delivery_id(l->r, w, &view->event, view->delivery);
-    else if (th_span_is(name, "at"))
+        return true;
+    case TH_A_AT:
         th_api_member_wall(w->out, view->row.at.ms);
-    else if (th_span_is(name, "request_body"))
+        return true;
+    case TH_A_REQUEST_BODY:
         return request_body(l->r, view, w);
-    else
-        return attempt_field(&view->row, name, w);
-    return true;
+    default:
+        return attempt_field(&view->row, field, w);
+    }
 }
 
 /* Rows are attempts when the list has attempts and no deliveries. */
-bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out)
+static bool row_field(struct th_api_list *l, unsigned i, enum th_field field, struct th_jw *w)
+{
+    const struct th_delivery_row *row = l->deliveries ? &l->deliveries[i] : NULL;
+    const struct th_attempt_view *view = row ? NULL : &l->attempts[i];
+    const struct th_event_row *event = row ? &row->event : &view->event;
+
+    switch (field) {
+    case TH_A_OF_EVENT_ID:
+        write_event_id(l->r, w, event);
+        return true;
+    case TH_A_OF_EVENT_TYPE:
+        return show_text(w, true, event->type);
+    case TH_A_OF_ENDPOINT_ID:
+        write_endpoint_id(l->r, w, row ? row->endpoint : view->endpoint, row ? &row->past : &view->past);
+        return true;
+    default:
+        return row ? delivery_field(l, row, field, w) : log_field(l, view, field, w);
+    }
+}
+
+bool th_api_delivery_field(void *ctx, enum th_field field, unsigned i, struct th_buf *out)
 {
     struct th_api_list *l = ctx;
     struct th_jw w = th_jw(out);
-    const struct th_event_row *event;
-    const struct th_past_endpoint *past;
-    uint64_t endpoint;
 
-    if (page_field(l, name, &w))
-        return true;
-    if (i >= l->count)
-        return false;
-    event = l->deliveries ? &l->deliveries[i].event : &l->attempts[i].event;
-    endpoint = l->deliveries ? l->deliveries[i].endpoint : l->attempts[i].endpoint;
-    past = l->deliveries ? &l->deliveries[i].past : &l->attempts[i].past;
-    if (th_span_is(name, "event_id"))
-        write_event_id(l->r, &w, event);
-    else if (th_span_is(name, "event_type"))
-        th_jw_string(&w, event->type);
-    else if (th_span_is(name, "endpoint_id"))
-        write_endpoint_id(l->r, &w, endpoint, past);
-    else if (th_span_is(name, "test"))
-        th_jw_bool(&w, event->test || (l->deliveries && l->deliveries[i].lane == TH_LANE_TEST));
-    else if (l->deliveries)
-        return delivery_field(l, &l->deliveries[i], name, &w);
-    else
-        return log_field(l, &l->attempts[i], name, &w);
-    return true;
+    switch (field) { /* of the page around the rows */
+    case TH_A_TOTAL:
+        return show_u64(&w, true, l->total);
+    case TH_A_TOTAL_PAGES:
+        return show_u64(&w, true, l->size ? (l->total + l->size - 1) / l->size : 0);
+    case TH_A_PAGE_SIZE:
+        return show_u64(&w, true, l->size);
+    case TH_A_PAGE_NUMBER:
+        return show_u64(&w, true, l->number);
+    case TH_A_NEXT_CURSOR:
+        return show_cursor(l, &w);
+    default:
+        return i < l->count && row_field(l, i, field, &w);
+    }
 }

@@ -6,7 +6,8 @@
 void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts);
 /** Rows of a list, as far as there is room: then l->next says where it goes on. */
 void th_api_delivery_rows(struct th_jw *w, struct th_api_list *l);
-bool th_api_delivery_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out);
+/** th_shape_source.field of lists of deliveries or attempts. */
+bool th_api_delivery_field(void *ctx, enum th_field field, unsigned i, struct th_buf *out);
 /** One of a list over many deliveries: with their ids, without request and answer. */
 void th_api_delivery_attempt(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view);
 #endif

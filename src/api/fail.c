@@ -60,33 +60,46 @@ static const char *error_category(const struct fault *f)
     return f->status >= 500 ? "api_error" : "invalid_request_error";
 }
 
-static bool fault_field(void *ctx, struct th_span name, unsigned index, struct th_buf *out)
+static bool show(struct th_jw *w, struct th_span text)
+{
+    if (text.n)
+        th_jw_string(w, text);
+    return text.n > 0;
+}
+
+static bool fault_field(void *ctx, enum th_field field, unsigned index, struct th_buf *out)
 {
     struct fault *f = ctx;
     const struct th_api_fault *e = index < f->r->error_count ? &f->r->room->errors[index] : NULL;
     struct th_jw w = th_jw(out);
 
-    if (th_span_is(name, "status"))
+    switch (field) {
+    case TH_A_STATUS:
         th_jw_u64(&w, f->status);
-    else if (th_span_is(name, "title"))
-        th_jw_string(&w, th_str(th_http_reason(f->status)));
-    else if (th_span_is(name, "detail"))
+        return true;
+    case TH_A_TITLE:
+        return show(&w, th_str(th_http_reason(f->status)));
+    case TH_A_DETAIL:
         th_jw_string(&w, f->detail);
-    else if (th_span_is(name, "request_id"))
+        return true;
+    case TH_A_REQUEST_ID:
         th_jw_string(&w, th_str(f->r->x->request_id));
-    else if (th_span_is(name, "code"))
-        th_jw_string(&w, th_str(error_code(f->status)));
-    else if (th_span_is(name, "category"))
-        th_jw_string(&w, th_str(error_category(f)));
-    else if (e && th_span_is(name, "field") && th_api_fault_field(e).n)
-        th_jw_string(&w, th_api_fault_field(e));
-    else if (e && th_span_is(name, "pointer"))
-        th_jw_string(&w, e->pointer);
-    else if (e && th_span_is(name, "message"))
-        th_jw_string(&w, e->detail);
-    else
+        return true;
+    case TH_A_CODE:
+        return show(&w, th_str(error_code(f->status)));
+    case TH_A_CATEGORY:
+        return show(&w, th_str(error_category(f)));
+    case TH_A_FAULT_FIELD:
+        return e && show(&w, th_api_fault_field(e));
+    case TH_A_FAULT_POINTER:
+        if (e)
+            th_jw_string(&w, e->pointer);
+        return e != NULL;
+    case TH_A_FAULT_MESSAGE:
+        return e && show(&w, e->detail);
+    default:
         return false;
-    return true;
+    }
 }
 
 /* A fault of the whole body has no field; it comes alone, and the detail says it. */
@@ -95,11 +108,11 @@ static unsigned fields_at_fault(const struct th_api_req *r)
     return r->error_count && th_api_fault_field(&r->room->errors[0]).n ? r->error_count : 0;
 }
 
-static unsigned fault_count(void *ctx, struct th_span name)
+static unsigned fault_count(void *ctx, enum th_field_list list)
 {
     struct fault *f = ctx;
 
-    return th_span_is(name, "errors") ? fields_at_fault(f->r) : 0;
+    return list == TH_LIST_ERRORS ? fields_at_fault(f->r) : 0;
 }
 
 /* ---- problem details ---- */

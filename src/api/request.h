@@ -6,7 +6,7 @@
 #include "api/state.h"
 #include "base/arena.h"
 #include "base/json.h"
-#include "core/shape.h"
+#include "core/dialect.h"
 #include "engine/engine.h"
 #include "net/http_server.h"
 

@@ -73,11 +73,11 @@ static void send_native(struct th_api_req *r, struct th_api_list *l)
     th_jw_end_object(&w);
 }
 
-static unsigned rows(void *ctx, struct th_span name)
+static unsigned rows(void *ctx, enum th_field_list list)
 {
     const struct th_api_list *l = ctx;
 
-    (void)name;
+    (void)list;
     return l->count;
 }
 

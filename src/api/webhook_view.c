@@ -12,26 +12,27 @@
 #include "engine/internal.h"
 #include "net/idn.h"
 
-static const char *const native[] = {
-    "id",
-    "url",
-    "url_unicode",
-    "url_secret",
-    "events",
-    "active",
-    "description",
-    "metadata",
-    "headers",
-    "options",
-    "timeout_seconds",
-    "max_in_flight",
-    "rate_limit_per_second",
-    "signature_variant",
-    "created_at",
-    "updated_at",
-    "disabled",
-    "consent",
-    "secret",
+/* The native form, in its order. */
+static const enum th_field native[] = {
+    TH_A_ID,
+    TH_A_URL,
+    TH_A_URL_UNICODE,
+    TH_A_URL_SECRET,
+    TH_A_EVENTS,
+    TH_A_ACTIVE,
+    TH_A_DESCRIPTION,
+    TH_A_METADATA,
+    TH_A_HEADERS,
+    TH_A_OPTIONS,
+    TH_A_TIMEOUT_SECONDS,
+    TH_A_MAX_IN_FLIGHT,
+    TH_A_RATE_LIMIT_PER_SECOND,
+    TH_A_SIGNATURE_VARIANT,
+    TH_A_CREATED_AT,
+    TH_A_UPDATED_AT,
+    TH_A_DISABLED,
+    TH_A_CONSENT,
+    TH_A_SECRET_TEXT,
 };
 
 void th_api_webhook_url(struct th_jw *w, const struct th_endpoint *ep, bool whole)
@@ -73,7 +74,7 @@ static const struct th_endpoint_spec *texts_of(struct th_api_list *l, const stru
     return &l->whole;
 }
 
-static void write_headers(const struct th_api_list *l, const struct th_endpoint_spec *s, struct th_jw *w)
+static bool write_headers(const struct th_api_list *l, const struct th_endpoint_spec *s, struct th_jw *w)
 {
     th_jw_object(w);
     for (unsigned i = 0; i < s->header_count; i++) {
@@ -81,26 +82,29 @@ static void write_headers(const struct th_api_list *l, const struct th_endpoint_
         th_jw_string(w, l->values ? s->headers[i].value : TH_LIT("***"));
     }
     th_jw_end_object(w);
+    return true;
 }
 
-static void write_events(const struct th_endpoint_spec *s, struct th_jw *w)
+static bool write_events(const struct th_endpoint_spec *s, struct th_jw *w)
 {
     th_jw_array(w);
     for (unsigned i = 0; i < s->event_count; i++)
         th_jw_string(w, s->events[i]);
     th_jw_end_array(w);
+    return true;
 }
 
-static void write_disabled(const struct th_endpoint *ep, struct th_jw *w)
+static bool write_disabled(const struct th_endpoint *ep, struct th_jw *w)
 {
     if (!ep->disabled_at.ms) {
         th_jw_null(w);
-        return;
+        return true;
     }
     th_jw_object(w);
     th_api_member_time(w, "at", ep->disabled_at.ms);
     th_api_member_str(w, "reason", ep->disabled_reason);
     th_jw_end_object(w);
+    return true;
 }
 
 static const char *const consents[] = {
@@ -129,7 +133,7 @@ bool th_api_webhook_consent(const struct th_engine *e, const struct th_endpoint 
     return true;
 }
 
-static void write_rate(const struct th_endpoint *ep, struct th_jw *w)
+static bool write_rate(const struct th_endpoint *ep, struct th_jw *w)
 {
     if (!(ep->spec.rate_per_s > 0))
         th_jw_null(w);
@@ -137,9 +141,10 @@ static void write_rate(const struct th_endpoint *ep, struct th_jw *w)
         th_jw_raw(w, TH_LIT(""));
         th_buf_printf(w->out, "%.10g", ep->spec.rate_per_s);
     }
+    return true;
 }
 
-static void write_timeout(const struct th_endpoint *ep, struct th_jw *w)
+static bool write_timeout(const struct th_endpoint *ep, struct th_jw *w)
 {
     uint32_t ms = ep->spec.timeout_ms;
 
@@ -147,9 +152,10 @@ static void write_timeout(const struct th_endpoint *ep, struct th_jw *w)
         ms = th_dialect_values(ep->tenant->dialect)->rules.timeout_s * 1000;
     th_jw_raw(w, TH_LIT(""));
     th_buf_printf(w->out, "%.10g", ms / 1000.0);
+    return true;
 }
 
-static void write_variant(const struct th_endpoint *ep, struct th_jw *w)
+static bool write_variant(const struct th_endpoint *ep, struct th_jw *w)
 {
     const struct th_dialect_values *v = th_dialect_values(ep->tenant->dialect);
 
@@ -159,13 +165,15 @@ static void write_variant(const struct th_endpoint *ep, struct th_jw *w)
         th_jw_string(w, v->variants[0]);
     else
         th_jw_null(w);
+    return true;
 }
 
-static void write_id(const struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
+static bool write_id(const struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
 {
     th_jw_raw(w, TH_LIT("\""));
     th_engine_endpoint_id(l->r->api->engine, ep, w->out);
     th_buf_char(w->out, '"');
+    return true;
 }
 
 /* Only endpoints of dialects that have options show them. */
@@ -206,72 +214,111 @@ static bool write_unicode(const struct th_endpoint *ep, bool whole, struct th_jw
     return differs;
 }
 
-static bool write_plain(struct th_api_list *l, const struct th_endpoint *ep, struct th_span name,
-                        struct th_jw *w)
+static bool write_description(struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
 {
-    const struct th_endpoint_spec *s = &ep->spec;
-
-    if (th_span_is(name, "url"))
-        th_api_webhook_url(w, ep, l->values);
-    else if (th_span_is(name, "url_secret") && th_url_is_secret(s))
-        th_jw_bool(w, true);
-    else if (th_span_is(name, "active"))
-        th_jw_bool(w, s->active);
-    else if (th_span_is(name, "enabled"))
-        th_jw_bool(w, s->active && !ep->disabled_at.ms);
-    else if (th_span_is(name, "description")) {
-        if (s->has_description)
-            th_jw_string(w, texts_of(l, ep, w)->description);
-        else
-            th_jw_null(w);
-    } else if (th_span_is(name, "metadata")) {
-        struct th_span metadata = texts_of(l, ep, w)->metadata;
-
-        th_jw_raw(w, metadata.n ? metadata : TH_LIT("{}"));
-    } else if (th_span_is(name, "timeout_seconds"))
-        write_timeout(ep, w);
-    else if (th_span_is(name, "max_in_flight"))
-        th_jw_u64(w, s->max_in_flight ? s->max_in_flight : 16);
-    else if (th_span_is(name, "created_at"))
-        th_api_member_wall(w->out, ep->created.ms);
-    else if (th_span_is(name, "updated_at"))
-        th_api_member_wall(w->out, ep->updated.ms);
-    else if (th_span_is(name, "secret") && l->secret.n)
-        th_jw_string(w, l->secret);
+    if (ep->spec.has_description)
+        th_jw_string(w, texts_of(l, ep, w)->description);
     else
-        return false;
+        th_jw_null(w);
     return true;
 }
 
-static bool endpoint_field(void *ctx, struct th_span name, unsigned i, struct th_buf *out)
+static bool write_metadata(struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
+{
+    struct th_span metadata = texts_of(l, ep, w)->metadata;
+
+    th_jw_raw(w, metadata.n ? metadata : TH_LIT("{}"));
+    return true;
+}
+
+static bool write_secret(const struct th_api_list *l, struct th_jw *w)
+{
+    if (l->secret.n)
+        th_jw_string(w, l->secret);
+    return l->secret.n > 0;
+}
+
+static bool write_true(bool yes, struct th_jw *w)
+{
+    if (yes)
+        th_jw_bool(w, true);
+    return yes;
+}
+
+static bool write_bool(bool v, struct th_jw *w)
+{
+    th_jw_bool(w, v);
+    return true;
+}
+
+static bool write_wall(struct th_wall t, struct th_jw *w)
+{
+    th_api_member_wall(w->out, t.ms);
+    return true;
+}
+
+static bool write_max_in_flight(const struct th_endpoint *ep, struct th_jw *w)
+{
+    th_jw_u64(w, ep->spec.max_in_flight ? ep->spec.max_in_flight : 16);
+    return true;
+}
+
+static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enum th_field field,
+                        struct th_jw *w)
+{
+    switch (field) {
+    case TH_A_ID:
+        return write_id(l, ep, w);
+    case TH_A_URL:
+        th_api_webhook_url(w, ep, l->values);
+        return true;
+    case TH_A_URL_UNICODE:
+        return write_unicode(ep, l->values, w);
+    case TH_A_URL_SECRET:
+        return write_true(th_url_is_secret(&ep->spec), w);
+    case TH_A_EVENTS:
+        return write_events(texts_of(l, ep, w), w);
+    case TH_A_ACTIVE:
+        return write_bool(ep->spec.active, w);
+    case TH_A_ENABLED:
+        return write_bool(ep->spec.active && !ep->disabled_at.ms, w);
+    case TH_A_DESCRIPTION:
+        return write_description(l, ep, w);
+    case TH_A_METADATA:
+        return write_metadata(l, ep, w);
+    case TH_A_HEADERS:
+        return write_headers(l, texts_of(l, ep, w), w);
+    case TH_A_OPTIONS:
+        return write_options(ep, w);
+    case TH_A_TIMEOUT_SECONDS:
+        return write_timeout(ep, w);
+    case TH_A_MAX_IN_FLIGHT:
+        return write_max_in_flight(ep, w);
+    case TH_A_RATE_LIMIT_PER_SECOND:
+        return write_rate(ep, w);
+    case TH_A_SIGNATURE_VARIANT:
+        return write_variant(ep, w);
+    case TH_A_CREATED_AT:
+        return write_wall(ep->created, w);
+    case TH_A_UPDATED_AT:
+        return write_wall(ep->updated, w);
+    case TH_A_DISABLED:
+        return write_disabled(ep, w);
+    case TH_A_CONSENT:
+        return th_api_webhook_consent(l->r->api->engine, ep, w);
+    case TH_A_SECRET_TEXT:
+        return write_secret(l, w);
+    default:
+        return false;
+    }
+}
+
+static bool endpoint_field(void *ctx, enum th_field field, unsigned i, struct th_buf *out)
 {
     struct th_api_list *l = ctx;
-    const struct th_endpoint *ep = i < l->count ? l->endpoints[i] : NULL;
     struct th_jw w = th_jw(out);
 
-    if (!ep)
-        return false;
-    if (th_span_is(name, "id"))
-        write_id(l, ep, &w);
-    else if (th_span_is(name, "events"))
-        write_events(texts_of(l, ep, &w), &w);
-    else if (th_span_is(name, "headers"))
-        write_headers(l, texts_of(l, ep, &w), &w);
-    else if (th_span_is(name, "options"))
-        return write_options(ep, &w);
-    else if (th_span_is(name, "url_unicode"))
-        return write_unicode(ep, l->values, &w);
-    else if (th_span_is(name, "rate_limit_per_second"))
-        write_rate(ep, &w);
-    else if (th_span_is(name, "signature_variant"))
-        write_variant(ep, &w);
-    else if (th_span_is(name, "disabled"))
-        write_disabled(ep, &w);
-    else if (th_span_is(name, "consent"))
-        return th_api_webhook_consent(l->r->api->engine, ep, &w);
-    else
-        return write_plain(l, ep, name, &w);
-    return true;
+    return i < l->count && l->endpoints[i] && write_field(l, l->endpoints[i], field, &w);
 }
 
 static void endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i)
@@ -282,8 +329,8 @@ static void endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i)
     th_jw_object(w);
     for (size_t k = 0; k < sizeof native / sizeof native[0]; k++) {
         th_buf_reset(&value);
-        if (endpoint_field(l, th_str(native[k]), i, &value)) {
-            th_jw_key(w, th_str(native[k]));
+        if (endpoint_field(l, native[k], i, &value)) {
+            th_jw_key(w, th_str(th_field_name(native[k])));
             th_jw_raw(w, th_buf_view(&value));
         }
         if (value.failed)
@@ -293,11 +340,11 @@ static void endpoint_native(struct th_jw *w, struct th_api_list *l, unsigned i)
     th_buf_wipe(&value);
 }
 
-static unsigned list_count(void *ctx, struct th_span name)
+static unsigned list_count(void *ctx, enum th_field_list list)
 {
     const struct th_api_list *l = ctx;
 
-    (void)name;
+    (void)list;
     return l->count;
 }
 

@@ -1,4 +1,4 @@
-/* JSON values as YAML and back, for files that people edit.
+/* JSON values as YAML, for files that people edit.
  *
  * JSON is nearly YAML, but not quite: YAML takes some characters in quotes for line ends or refuses them, and has
  * no pairs of surrogates. So strings are decoded and written anew, with what YAML reads differently as \u. */
@@ -62,35 +62,5 @@ void th_yaml_write(struct th_buf *out, struct th_json v)
             end += v.raw.p[end] == '\\' ? 2 : 1;
         write_string(out, (struct th_json){TH_JSON_STRING, {v.raw.p + i, end + 1 - i}});
         i = end + 1;
-    }
-}
-
-/* Recursion is bounded: th_yaml_parse refuses nesting over 32. */
-void th_yaml_json(const struct th_node *n, struct th_jw *w)
-{
-    struct th_json v;
-
-    switch (n->kind) {
-    case TH_NODE_MAP:
-        th_jw_object(w);
-        for (const struct th_node *c = n->first; c; c = c->next) {
-            th_jw_key(w, c->key);
-            th_yaml_json(c, w);
-        }
-        th_jw_end_object(w);
-        break;
-    case TH_NODE_LIST:
-        th_jw_array(w);
-        for (const struct th_node *c = n->first; c; c = c->next)
-            th_yaml_json(c, w);
-        th_jw_end_array(w);
-        break;
-    default:
-        if (!n->quoted && n->text.n == 0)
-            th_jw_null(w);
-        else if (!n->quoted && !th_json_parse(n->text, 1, &v, NULL) && v.type != TH_JSON_STRING)
-            th_jw_raw(w, v.raw);
-        else
-            th_jw_string(w, n->text);
     }
 }

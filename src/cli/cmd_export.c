@@ -195,7 +195,7 @@ static int as_json(struct export *x)
     if (th_yaml_parse("export", th_buf_view(&x->out), TH_TRANSFER_MAX, &mem, &root, why, sizeof why))
         status = th_cli_fail(x->cli, TH_EXIT_BUG, "%s", why);
     else
-        th_yaml_json(root, &w);
+        (void)th_node_write(root, false, &w);
     th_buf_char(&json, '\n');
     th_arena_fini(&mem);
     th_buf_wipe(&x->out);

@@ -139,7 +139,7 @@ static struct th_json json_of(struct th_cli *cli, const struct th_node *n)
 
     th_buf_init(&b, TH_TRANSFER_WORK);
     w = th_jw(&b);
-    th_yaml_json(n, &w);
+    (void)th_node_write(n, false, &w); /* th_yaml_parse refuses deeper nesting */
     if (b.failed)
         exit(th_cli_nomem(cli));
     text = th_span(th_cli_text(cli, th_buf_view(&b)), b.n);

@@ -39,6 +39,4 @@ void th_transfer_end(struct th_cli *cli, struct th_arena saved);
 
 /** A JSON value as YAML on one line; any text comes back as it was. */
 void th_yaml_write(struct th_buf *out, struct th_json v);
-/** A node as JSON: what is not quoted and reads as null, true, false or a number is that. */
-void th_yaml_json(const struct th_node *n, struct th_jw *w);
 #endif

@@ -8,13 +8,13 @@
 #include "core/dialect_parts.h"
 #include "core/guard.h"
 
-const char *const shape_names[TH_SHAPE_COUNT] = {"endpoint", "endpoint_created", "endpoint_list",
-                                                 "delivery", "delivery_page",    "error"};
+const char *const dl_shape_names[TH_SHAPE_COUNT] = {"endpoint", "endpoint_created", "endpoint_list",
+                                                    "delivery", "delivery_page",    "error"};
 
-static void at_key(struct dl_where *w, const char *key)
+static void at_key(struct th_where *w, const char *key)
 {
-    dl_leave(w, 0);
-    dl_enter(w, th_str(key));
+    th_where_leave(w, 0);
+    th_where_enter(w, th_str(key));
 }
 
 static void fill_rules(const struct dl_spec *s, struct th_rules *r)
@@ -95,26 +95,30 @@ static void fill_values(struct th_dialect *d)
     fill_secret(s, v);
 }
 
-static bool compile_shapes(struct dl_where *w, struct th_dialect *d)
+static bool compile_shapes(struct th_where *w, struct th_dialect *d)
 {
     const struct dl_spec *s = &d->spec;
-    struct shape_context c = {.envelope = true, .ecmascript = d->values.ecmascript};
-    const struct th_node *envelope = s->body.envelope.node;
+    const struct th_node *envelope = s->body.envelope.node, *named[TH_SHAPE_COUNT];
+    struct th_shape_context c = {.place = TH_IN_ENVELOPE, .ecmascript = d->values.ecmascript};
 
     at_key(w, "body.envelope");
     if (envelope->kind == TH_NODE_SCALAR) {
         if (!th_span_is(envelope->text, "passthrough"))
-            return dl_fail(w, envelope->line, "must be a shape, or passthrough");
-    } else if (!shape_compile(w, &c, envelope, &d->envelope)) {
+            return th_where_fail(w, envelope->line, "must be a shape, or passthrough");
+    } else if (!th_shape_compile(w, &c, envelope, &d->envelope)) {
         return false;
     }
-    c.envelope = c.ecmascript = false;
     for (unsigned i = 0; i < TH_SHAPE_COUNT; i++)
-        c.named[i] = s->api.shapes[i].node;
+        named[i] = s->api.shapes[i].node;
+    c = (struct th_shape_context){.place = TH_IN_API,
+                                  .names = dl_shape_names,
+                                  .named = named,
+                                  .named_count = TH_SHAPE_COUNT,
+                                  .created = DL_CREATED};
     for (unsigned i = 0; i < TH_SHAPE_COUNT; i++) {
         at_key(w, "api.shapes");
-        dl_enter(w, th_str(shape_names[i]));
-        if (c.named[i] && !shape_compile(w, &c, c.named[i], &d->shapes[i]))
+        th_where_enter(w, th_str(dl_shape_names[i]));
+        if (named[i] && !th_shape_compile(w, &c, named[i], &d->shapes[i]))
             return false;
     }
     return true;
@@ -128,32 +132,30 @@ static void forget_nodes(struct dl_spec *s)
         s->api.shapes[i].node = NULL;
 }
 
-static bool compile(struct dl_where *w, struct th_dialect *d)
+static bool compile(struct th_where *w, struct th_dialect *d)
 {
     if (!dl_read(w, w->root, &d->spec) || !dl_check_spec(w, &d->spec))
         return false;
     fill_values(d);
-    dl_leave(w, 0);
+    th_where_leave(w, 0);
     return dl_compile_head(w, d, w->root) && compile_shapes(w, d) && dl_check_compiled(w, d);
 }
 
 enum th_error th_dialect_compile(struct th_span name, const struct th_node *root, struct th_dialect **out,
-                                 struct th_dialect_error *error)
+                                 struct th_compile_error *error)
 {
-    struct dl_where w = {.error = error, .root = root};
+    struct th_where w = {.error = error, .root = root};
     struct th_dialect *d = th_calloc(1, sizeof *d);
 
-    *error = (struct th_dialect_error){.line = 0};
+    *error = (struct th_compile_error){.line = 0};
     if (!d) {
-        dl_fail_nomem(&w);
+        th_where_fail_nomem(&w);
         return TH_NOMEM;
     }
     th_arena_init(&d->arena, DL_ARENA_MAX);
     w.arena = &d->arena;
-    d->values.name = dl_copy(&d->arena, name);
-    if (!d->values.name.p)
-        dl_fail_nomem(&w);
-    else
+    d->values.name = th_where_copy(&w, name);
+    if (d->values.name.p)
         compile(&w, d);
     if (w.code) {
         th_dialect_free(d);

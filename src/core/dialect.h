@@ -3,32 +3,15 @@
  * what it does not know. No vendor's name stands in C. */
 #ifndef TH_CORE_DIALECT_H
 #define TH_CORE_DIALECT_H
-#include "base/json.h"
-#include "base/time.h"
 #include "core/mask.h"
+#include "core/program/program.h"
 #include "core/rules.h"
 #include "lib/crypto.h"
-
-/* ---- input tree ---- */
-enum th_node_kind { TH_NODE_SCALAR, TH_NODE_LIST, TH_NODE_MAP };
-struct th_node { /* children of MAP: key nodes carry `key`; memory belongs to the loader until compile returns
-                  */
-    enum th_node_kind kind;
-    struct th_span key, text; /* text: scalar's bytes */
-    bool quoted;              /* scalar was quoted: always a string */
-    unsigned line;            /* from 1 */
-    struct th_node *first, *next;
-};
-
-struct th_dialect_error {
-    unsigned line;
-    char key[96], what[200]; /* "signatures[0].algorithm", "unknown value \"sha\"; one of: ..." */
-};
 
 struct th_dialect;
 /** Compiles. name: the file's base name. On failure *error is filled and *out untouched. */
 TH_MUST_USE enum th_error th_dialect_compile(struct th_span name, const struct th_node *root,
-                                             struct th_dialect **out, struct th_dialect_error *error);
+                                             struct th_dialect **out, struct th_compile_error *error);
 void th_dialect_free(struct th_dialect *d);
 /** Writes every value of the compiled dialect as one JSON object (GET /v1/dialects/{name}). */
 void th_dialect_show(const struct th_dialect *d, struct th_jw *w);
@@ -199,18 +182,11 @@ enum th_shape_id {
     TH_SHAPE_ERROR,
     TH_SHAPE_COUNT
 };
-/** Native names. Endpoint: id url events active enabled description metadata headers options timeout_seconds
- * max_in_flight rate_limit_per_second signature_variant created_at updated_at disabled secret; list
- * "endpoints". Delivery or attempt: id event_id event_type endpoint_id status reason attempt_count at
- * next_attempt_at ended_at, delivery_id of an attempt, and of the (last) attempt attempt_number success
- * outcome http_status duration_ms response_body request_body error last_attempt_at; list "deliveries"; page:
- * total total_pages page_size page next_cursor. Error: status title detail request_id code category; list
- * "errors" of field pointer message (outside the list: those of the first). Field source: writes the value of
- * a native field (by name) as JSON into out; false: has no value. index: element of a list under an "each" (0
- * outside). */
+/** Where the values of a shape come from. field: writes the value of a field (TH_A_*) as JSON into out; false: has no value.
+ * index: element of a list (0 outside). */
 struct th_shape_source {
-    bool (*field)(void *ctx, struct th_span name, unsigned index, struct th_buf *out);
-    unsigned (*count)(void *ctx, struct th_span name); /* elements of a list field */
+    bool (*field)(void *ctx, enum th_field field, unsigned index, struct th_buf *out);
+    unsigned (*count)(void *ctx, enum th_field_list list); /* elements of a list */
     void *ctx;
     /** After an element that is not the last: whether the list ends here, with `count` elements in `bytes` of the shape so
      * far. NULL: never. */
@@ -223,12 +199,10 @@ TH_MUST_USE enum th_error th_dialect_shape(const struct th_dialect *d, enum th_s
 /** The same in steps, for long lists: `src` and `out` must stay until the end. Begin is for a shape that there is; a step
  * appends about so many bytes, to the end of an element, and says whether it was the last one; failure is in `out`. */
 struct th_shape_run {
-    const struct th_dialect *dialect;
-    enum th_shape_id id;
     const struct th_shape_source *src;
-    struct th_buf *out, json, text;
-    size_t start;
-    unsigned index, count, at;
+    struct th_program_run run;
+    struct th_buf json;
+    bool created;
 };
 void th_shape_begin(struct th_shape_run *s, const struct th_dialect *d, enum th_shape_id id,
                     const struct th_shape_source *src, struct th_buf *out);

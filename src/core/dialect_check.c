@@ -43,10 +43,10 @@ static unsigned line_of(const struct th_node *node, const char *path)
 }
 
 /* Sets the path, and gives the line of its key. */
-static unsigned at(struct dl_where *w, const char *path)
+static unsigned at(struct th_where *w, const char *path)
 {
-    dl_leave(w, 0);
-    dl_enter(w, th_str(path));
+    th_where_leave(w, 0);
+    th_where_enter(w, th_str(path));
     return line_of(w->root, path);
 }
 
@@ -62,92 +62,93 @@ static bool is_word(struct th_span s)
 
 /* ---- schedule, outcomes, time-out ---- */
 
-static bool check_timeout(struct dl_where *w, const struct dl_spec *s)
+static bool check_timeout(struct th_where *w, const struct dl_spec *s)
 {
     if (!s->timeout.min != !s->timeout.max)
-        return dl_fail(w, at(w, s->timeout.min ? "timeout.max" : "timeout.min"),
-                       "is missing: min and max stand together");
+        return th_where_fail(w, at(w, s->timeout.min ? "timeout.max" : "timeout.min"),
+                             "is missing: min and max stand together");
     if (s->timeout.max && (s->timeout.total < s->timeout.min || s->timeout.total > s->timeout.max))
-        return dl_fail(w, at(w, "timeout.total"), "is not between min and max");
+        return th_where_fail(w, at(w, "timeout.total"), "is not between min and max");
     return true;
 }
 
-static bool check_success(struct dl_where *w, const struct dl_spec *s)
+static bool check_success(struct th_where *w, const struct dl_spec *s)
 {
     if (s->success.count == 0)
-        return dl_fail(w, at(w, "success.statuses"), "needs at least one status");
+        return th_where_fail(w, at(w, "success.statuses"), "needs at least one status");
     for (unsigned i = 0; i < s->success.count; i++)
         for (unsigned status = s->success.range[i].lo; status <= s->success.range[i].hi; status++) {
             const char *other = th_status_in(&s->retry.final, status)        ? "retry.final"
                                 : th_status_in(&s->disable.statuses, status) ? "disable.statuses"
                                                                              : NULL;
             if (other)
-                return dl_fail(w, at(w, other), "%u is among success.statuses", status);
+                return th_where_fail(w, at(w, other), "%u is among success.statuses", status);
         }
     return true;
 }
 
-static bool check_retry(struct dl_where *w, const struct dl_spec *s)
+static bool check_retry(struct th_where *w, const struct dl_spec *s)
 {
     if (s->retry.after.statuses.count && s->retry.after.max_seconds == 0)
-        return dl_fail(w, at(w, "retry.retry_after.max_seconds"), "is required with statuses");
+        return th_where_fail(w, at(w, "retry.retry_after.max_seconds"), "is required with statuses");
     if (s->exhausted.degraded_after > s->retry.delay_count + 1)
-        return dl_fail(w, at(w, "exhausted.degraded_after"), "is beyond the last attempt");
+        return th_where_fail(w, at(w, "exhausted.degraded_after"), "is beyond the last attempt");
     if (s->exhausted.event.s.n && !th_event_type_ok(s->exhausted.event.s))
-        return dl_fail(w, at(w, "exhausted.event"), "is no event type");
+        return th_where_fail(w, at(w, "exhausted.event"), "is no event type");
     return true;
 }
 
 /* ---- names ---- */
 
-static bool check_catalogue(struct dl_where *w, const struct dl_spec *s)
+static bool check_catalogue(struct th_where *w, const struct dl_spec *s)
 {
     for (size_t i = 0; i < s->catalogue.characters.s.n; i++)
         if (!memchr("/:+=@~", s->catalogue.characters.s.p[i], 6))
-            return dl_fail(w, at(w, "catalogue.characters"), "may have / : + = @ ~ only");
+            return th_where_fail(w, at(w, "catalogue.characters"), "may have / : + = @ ~ only");
     if (s->catalogue.closed && s->catalogue.type_count == 0)
-        return dl_fail(w, at(w, "catalogue.closed"), "a closed catalogue needs types");
+        return th_where_fail(w, at(w, "catalogue.closed"), "a closed catalogue needs types");
     for (unsigned i = 0; i < s->catalogue.type_count; i++) {
         const struct dl_type *t = &s->catalogue.types[i];
         struct th_json root;
         at(w, "catalogue.types");
-        dl_enter_index(w, i);
+        th_where_enter_index(w, i);
         if (!th_event_type_form(t->type.s,
                                 s->catalogue.characters.s.p ? s->catalogue.characters.s : th_span("", 0)))
-            return dl_fail(w, t->type.line,
-                           "a type is names of A-Z a-z 0-9 _ - joined by full stops, of at most 128 bytes");
+            return th_where_fail(
+                w, t->type.line,
+                "a type is names of A-Z a-z 0-9 _ - joined by full stops, of at most 128 bytes");
         if (th_json_parse(t->sample.s, TH_JSON_DEPTH, &root, NULL) != TH_OK || root.type != TH_JSON_OBJECT)
-            return dl_fail(w, t->sample.line, "the sample must be a JSON object");
+            return th_where_fail(w, t->sample.line, "the sample must be a JSON object");
         for (unsigned k = 0; k < i; k++)
             if (th_span_eq(t->type.s, s->catalogue.types[k].type.s))
-                return dl_fail(w, t->type.line, "the type %s is given twice", t->type.s.p);
+                return th_where_fail(w, t->type.line, "the type %s is given twice", t->type.s.p);
     }
     return true;
 }
 
 /* Ids stand in paths, headers and signed contents. */
-static bool check_ids(struct dl_where *w, const struct dl_spec *s)
+static bool check_ids(struct th_where *w, const struct dl_spec *s)
 {
     static const char *const prefixes[] = {"ids.event.prefix", "ids.endpoint.prefix", "ids.delivery.prefix"};
     const struct dl_id *const ids[] = {&s->id_event, &s->id_endpoint, &s->id_delivery};
 
     for (unsigned i = 0; i < 3; i++)
         if (!is_word(ids[i]->prefix.s) || ids[i]->prefix.s.n > 32)
-            return dl_fail(w, at(w, prefixes[i]), "must be of A-Z a-z 0-9 _ -, at most 32");
+            return th_where_fail(w, at(w, prefixes[i]), "must be of A-Z a-z 0-9 _ -, at most 32");
     if (s->id_event.form == TH_ID_INTEGER + 1)
-        return dl_fail(w, at(w, "ids.event.form"), "an event has no integer id");
+        return th_where_fail(w, at(w, "ids.event.form"), "an event has no integer id");
     return true;
 }
 
-static bool check_options(struct dl_where *w, const struct dl_spec *s)
+static bool check_options(struct th_where *w, const struct dl_spec *s)
 {
     for (unsigned i = 0; i < s->endpoint.option_count; i++) {
         const struct dl_text *name = &s->endpoint.options[i].name;
         at(w, "endpoint.options");
         if (th_span_is(name->s, "retry"))
-            return dl_fail(w, name->line, "retry is a word of `when`, and no name for an option");
+            return th_where_fail(w, name->line, "retry is a word of `when`, and no name for an option");
         if (name->s.n == 0 || name->s.n > 64 || !is_word(name->s))
-            return dl_fail(w, name->line, "a name must be of A-Z a-z 0-9 _ -");
+            return th_where_fail(w, name->line, "a name must be of A-Z a-z 0-9 _ -");
     }
     return true;
 }
@@ -162,82 +163,83 @@ static bool is_request_field(struct th_span name)
     return false;
 }
 
-static bool check_fields(struct dl_where *w, const struct dl_spec *s)
+static bool check_fields(struct th_where *w, const struct dl_spec *s)
 {
     for (unsigned i = 0; i < s->api.field_count; i++) {
         const struct dl_text *native = &s->api.fields[i].value;
         at(w, "api.fields");
-        dl_enter(w, s->api.fields[i].key.s);
+        th_where_enter(w, s->api.fields[i].key.s);
         if (!is_request_field(native->s))
-            return dl_fail(w, native->line,
-                           "there is no field \"%.*s\"; one of: url, events, active, description, "
-                           "metadata, headers, options, secret, timeout_seconds, max_in_flight, "
-                           "rate_limit_per_second, signature_variant, url_secret, previous_secret, "
-                           "previous_expires_at",
-                           (int)(native->s.n < 40 ? native->s.n : 40), native->s.p);
+            return th_where_fail(w, native->line,
+                                 "there is no field \"%.*s\"; one of: url, events, active, description, "
+                                 "metadata, headers, options, secret, timeout_seconds, max_in_flight, "
+                                 "rate_limit_per_second, signature_variant, url_secret, previous_secret, "
+                                 "previous_expires_at",
+                                 (int)(native->s.n < 40 ? native->s.n : 40), native->s.p);
         for (unsigned k = 0; k < i; k++)
             if (th_span_eq(native->s, s->api.fields[k].value.s))
-                return dl_fail(w, native->line, "%s has another name already", native->s.p);
+                return th_where_fail(w, native->line, "%s has another name already", native->s.p);
     }
     return true;
 }
 
-static bool check_create_fields(struct dl_where *w, const struct th_dialect *d)
+static bool check_create_fields(struct th_where *w, const struct th_dialect *d)
 {
     for (unsigned i = 0; i < d->spec.api.create_field_count; i++) {
         const struct dl_text *name = &d->spec.api.create_fields[i].name;
         at(w, "api.create_fields");
-        dl_enter_index(w, i);
+        th_where_enter_index(w, i);
         if (!is_request_field(th_dialect_request_field(d, name->s, false)))
-            return dl_fail(w, name->line, "is no field of a request");
+            return th_where_fail(w, name->line, "is no field of a request");
     }
     return true;
 }
 
-static bool check_paging(struct dl_where *w, const struct dl_spec *s)
+static bool check_paging(struct th_where *w, const struct dl_spec *s)
 {
     bool shaped = s->api.shapes[TH_SHAPE_DELIVERY_PAGE].node != NULL;
 
     if (!shaped && s->api.paging != TH_PAGING_CURSOR + 1)
-        return dl_fail(w, at(w, "api.paging"), "this paging needs shapes.delivery_page");
+        return th_where_fail(w, at(w, "api.paging"), "this paging needs shapes.delivery_page");
     if (!shaped && s->api.rows == 2)
-        return dl_fail(w, at(w, "api.log_rows"), "attempts need shapes.delivery_page");
+        return th_where_fail(w, at(w, "api.log_rows"), "attempts need shapes.delivery_page");
     if (s->api.page_size > s->api.page_size_max)
-        return dl_fail(w, at(w, "api.page_size"), "is above page_size_max");
+        return th_where_fail(w, at(w, "api.page_size"), "is above page_size_max");
     return true;
 }
 
 /* ---- secrets ---- */
 
-static bool check_secret(struct dl_where *w, const struct dl_spec *s)
+static bool check_secret(struct th_where *w, const struct dl_spec *s)
 {
     uint64_t seconds;
 
     if (s->secret.min > s->secret.max)
-        return dl_fail(w, at(w, "secret.min"), "is above max");
+        return th_where_fail(w, at(w, "secret.min"), "is above max");
     if (!th_span_is(s->secret.overlap.s, "until_revoked") &&
         !th_span_u64(s->secret.overlap.s, 31536000, &seconds))
-        return dl_fail(w, at(w, "secret.overlap_seconds"),
-                       "must be seconds (at most a year) or until_revoked");
+        return th_where_fail(w, at(w, "secret.overlap_seconds"),
+                             "must be seconds (at most a year) or until_revoked");
     return true;
 }
 
 /* Signatures of several secrets in one header must be told apart. */
-static bool check_joins(struct dl_where *w, const struct dl_spec *s)
+static bool check_joins(struct th_where *w, const struct dl_spec *s)
 {
     for (unsigned i = 0; s->secret.signing == 1 && s->secret.active > 1 && i < s->signature_count; i++) {
         const struct dl_text *join = &s->signatures[i].parts.join;
         at(w, "signatures");
-        dl_enter_index(w, i);
-        dl_enter(w, TH_LIT("join"));
+        th_where_enter_index(w, i);
+        th_where_enter(w, TH_LIT("join"));
         if (join->s.n == 0)
-            return dl_fail(w, join->line, "must not be empty where all active secrets sign (secret.signing)");
+            return th_where_fail(w, join->line,
+                                 "must not be empty where all active secrets sign (secret.signing)");
     }
     return true;
 }
 
 /* A new secret must be one that the dialect would take. */
-static bool check_generated(struct dl_where *w, const struct th_dialect *d)
+static bool check_generated(struct th_where *w, const struct th_dialect *d)
 {
     static const uint8_t random[64] = {1};
     const char *why = NULL;
@@ -251,30 +253,31 @@ static bool check_generated(struct dl_where *w, const struct th_dialect *d)
         error = text.failed ? text.failed : th_dialect_secret_check_for(d, v, th_buf_view(&text), &why);
         th_buf_fini(&text);
         if (error == TH_NOMEM)
-            return dl_fail_nomem(w);
+            return th_where_fail_nomem(w);
         if (error)
-            return dl_fail(w, at(w, "secret.generated_bytes"), "a generated secret %s",
-                           why ? why : "is too long");
+            return th_where_fail(w, at(w, "secret.generated_bytes"), "a generated secret %s",
+                                 why ? why : "is too long");
     }
     return true;
 }
 
 /* What is sent must be told apart by something: a secret in a header or a signature. */
-static bool check_proof(struct dl_where *w, const struct th_dialect *d)
+static bool check_proof(struct th_where *w, const struct th_dialect *d)
 {
     if (d->sig_count == 0 && !d->needs_plain)
-        return dl_fail(w, at(w, "signatures"), "a dialect needs a signature or an auth header with {secret}");
+        return th_where_fail(w, at(w, "signatures"),
+                             "a dialect needs a signature or an auth header with {secret}");
     return true;
 }
 
-bool dl_check_spec(struct dl_where *w, const struct dl_spec *s)
+bool dl_check_spec(struct th_where *w, const struct dl_spec *s)
 {
     return check_timeout(w, s) && check_success(w, s) && check_retry(w, s) && check_catalogue(w, s) &&
            check_ids(w, s) && check_options(w, s) && check_fields(w, s) && check_paging(w, s) &&
            check_secret(w, s) && check_joins(w, s);
 }
 
-bool dl_check_compiled(struct dl_where *w, const struct th_dialect *d)
+bool dl_check_compiled(struct th_where *w, const struct th_dialect *d)
 {
     return check_proof(w, d) && check_create_fields(w, d) && check_generated(w, d);
 }

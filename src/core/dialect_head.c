@@ -1,4 +1,4 @@
-/* Compiles the head of a request: header lines, authentication and signatures, into one flat program in the
+/* Compiles the head of a request: header lines, authentication and signatures, into one program in the
  * order in which the file writes its groups.
  *
  * Refuses: names that are no tokens, literal bytes that a field value cannot carry (RFC 9110, 5.5), names
@@ -7,13 +7,20 @@
 
 #define HEAD_OPS 256
 struct head {
-    struct dl_where *w;
+    struct th_where *w;
     struct th_dialect *d;
-    struct dl_op ops[HEAD_OPS];
+    struct th_program_op ops[HEAD_OPS];
     unsigned count;
     const char *name_key,
         *value_key; /* of a line, below the present path; NULL: the path is the key itself */
 };
+
+static enum th_form form_of(enum dl_stamp stamp)
+{
+    return stamp == DL_RFC3339       ? TH_FORM_RFC3339
+           : stamp == DL_UNIX_MILLIS ? TH_FORM_UNIX_MILLIS
+                                     : TH_FORM_UNIX;
+}
 
 static bool is_token(struct th_span s)
 {
@@ -45,7 +52,7 @@ static bool is_value(struct th_span s)
 /* Keys of a value or a name below the present path: none where the path is the key itself. */
 static size_t enter(struct head *h, const char *key)
 {
-    return key ? dl_enter(h->w, th_str(key)) : h->w->n;
+    return key ? th_where_enter(h->w, th_str(key)) : h->w->n;
 }
 
 /* Adds a name to the list of owned ones; with `fresh` it must not be there yet. */
@@ -60,41 +67,39 @@ static bool own(struct head *h, struct dl_text name, bool fresh)
     bool known = false;
 
     if (!is_token(name.s))
-        return dl_fail(h->w, name.line, "\"%s\" is no header name", name.s.p);
+        return th_where_fail(h->w, name.line, "\"%s\" is no header name", name.s.p);
     for (size_t i = 0; i < sizeof transport / sizeof *transport; i++)
         if (th_span_ieq(name.s, th_str(transport[i])))
-            return dl_fail(h->w, name.line, "%s is set by the transport", name.s.p);
+            return th_where_fail(h->w, name.line, "%s is set by the transport", name.s.p);
     for (unsigned i = 0; i < d->owned_count && !known; i++)
         known = th_span_ieq(name.s, d->owned[i]);
     if (known && fresh)
-        return dl_fail(h->w, name.line, "the header %s is set twice", name.s.p);
-    dl_leave(h->w, old);
+        return th_where_fail(h->w, name.line, "the header %s is set twice", name.s.p);
+    th_where_leave(h->w, old);
     if (known)
         return true;
-    lower = dl_copy(&d->arena, name.s);
+    lower = th_where_copy(h->w, name.s);
     if (!lower.p)
-        return dl_fail_nomem(h->w);
+        return false;
     for (size_t i = 0; i < lower.n; i++)
         ((char *)(uintptr_t)lower.p)[i] = th_lower(lower.p[i]);
     d->owned[d->owned_count++] = lower;
     return true;
 }
 
-static bool push(struct head *h, struct dl_op op, unsigned line)
+static bool push(struct head *h, struct th_program_op op, unsigned line)
 {
     if (h->count == HEAD_OPS)
-        return dl_fail(h->w, line, "the request has too many parts");
+        return th_where_fail(h->w, line, "the request has too many parts");
     h->ops[h->count++] = op;
     return true;
 }
 
 static bool push_text(struct head *h, struct th_span text, unsigned line)
 {
-    struct th_span copy = dl_copy(&h->d->arena, text);
+    struct th_span copy = th_where_copy(h->w, text);
 
-    if (!copy.p)
-        return dl_fail_nomem(h->w);
-    return push(h, (struct dl_op){.kind = DL_LITERAL, .text = copy}, line);
+    return copy.p && push(h, (struct th_program_op){.kind = TH_DO_TEXT, .text = copy}, line);
 }
 
 static bool push_name(struct head *h, struct dl_text name)
@@ -102,69 +107,90 @@ static bool push_name(struct head *h, struct dl_text name)
     return push_text(h, name.s, name.line) && push_text(h, TH_LIT(": "), name.line);
 }
 
-static bool value_template(struct head *h, const char *key, struct dl_text value, struct dl_program *out)
+static bool value_template(struct head *h, const char *key, struct dl_text value, struct th_program *out)
 {
     size_t old = enter(h, key);
 
     if (!is_value(value.s))
-        return dl_fail(h->w, value.line,
-                       "holds bytes that a header value cannot carry, or white space at an end");
-    if (!dl_template(h->w, value, DL_VARS_HEADER, h->d->spec.schema_version.s, out))
+        return th_where_fail(h->w, value.line,
+                             "holds bytes that a header value cannot carry, or white space at an end");
+    if (!th_template_compile(h->w, value.s, value.line, TH_IN_HEADER, h->d->stamp,
+                             h->d->spec.schema_version.s, out))
         return false;
-    dl_leave(h->w, old);
+    th_where_leave(h->w, old);
     return true;
 }
 
-static bool push_ops(struct head *h, const struct dl_program *p, unsigned line)
+static bool push_ops(struct head *h, const struct th_program *p, bool percent, unsigned line)
 {
-    for (unsigned i = 0; i < p->count; i++)
-        if (!push(h, p->ops[i], line))
+    for (unsigned i = 0; i < p->count; i++) {
+        struct th_program_op op = p->ops[i];
+
+        op.percent = percent;
+        if (!push(h, op, line))
             return false;
+    }
     return true;
 }
 
-/* A line that may come out empty, has something in its place, or is escaped: one op that knows its parts. */
-static bool push_careful(struct head *h, const struct dl_header *header, const struct dl_program *value)
+/* The name with ": " or another text behind it. */
+static bool name_with(struct head *h, struct th_span name, struct th_span behind, struct th_span *out)
 {
-    struct dl_program other = {.count = 0};
-    struct dl_op op = {.kind = header->escape == DL_ESCAPE_PERCENT ? DL_LINE_PERCENT : DL_LINE,
-                       .arg = (uint8_t)value->count};
-    char *text;
+    char *text = th_where_alloc(h->w, name.n + behind.n + 1);
+
+    if (!text)
+        return false;
+    memcpy(text, name.p, name.n);
+    memcpy(text + name.n, behind.p, behind.n);
+    *out = th_span(text, name.n + behind.n);
+    return true;
+}
+
+/* A line that may come out empty, has something in its place, or is escaped. */
+static bool push_careful(struct head *h, const struct dl_header *header, const struct th_program *value)
+{
+    bool percent = header->escape == DL_ESCAPE_PERCENT;
+    struct th_program other = {.count = 0};
+    struct th_program_op line = {.kind = TH_DO_LINE};
+    unsigned at = header->value.line;
 
     if (header->otherwise.s.p && !value_template(h, "otherwise", header->otherwise, &other))
         return false;
-    if ((value->vars | other.vars) & DL_BIT(DL_V_SECRET))
-        return dl_fail(h->w, header->value.line,
-                       "{secret} cannot stand in a value that may be empty or escaped");
-    text = dl_alloc(&h->d->arena, header->name.s.n + 3);
-    if (!text)
-        return dl_fail_nomem(h->w);
-    memcpy(text, header->name.s.p, header->name.s.n);
-    memcpy(text + header->name.s.n, ": ", 2);
-    op.text = th_span(text, header->name.s.n + 2);
-    op.skip = (uint16_t)(value->count + other.count);
-    return own(h, header->name, true) && push(h, op, header->name.line) &&
-           push_ops(h, value, header->value.line) && push_ops(h, &other, header->value.line);
+    if ((value->fields | other.fields) & TH_FIELD_BIT(TH_F_SECRET))
+        return th_where_fail(h->w, at, "{secret} cannot stand in a value that may be empty or escaped");
+    return name_with(h, header->name.s, TH_LIT(": "), &line.text) && own(h, header->name, true) &&
+           push(h, line, header->name.line) && push_ops(h, value, percent, at) &&
+           push(h, (struct th_program_op){.kind = TH_DO_ELSE, .jump = (uint16_t)other.count}, at) &&
+           push_ops(h, &other, percent, at) &&
+           push(h, (struct th_program_op){.kind = TH_DO_LINE_END, .text = TH_LIT("\r\n")}, at);
+}
+
+/* Where secrets are hidden: "***" instead of the `count` ops that follow. */
+static bool push_hidden(struct head *h, unsigned count, unsigned line)
+{
+    return push(h, (struct th_program_op){.kind = TH_DO_WHEN, .arg = DL_HIDE, .jump = 2}, line) &&
+           push(h, (struct th_program_op){.kind = TH_DO_TEXT, .text = TH_LIT("***")}, line) &&
+           push(h, (struct th_program_op){.kind = TH_DO_JUMP, .jump = (uint16_t)count}, line);
 }
 
 /* One field line from a template. A value with the secret in it can be hidden as a whole. */
 static bool push_line(struct head *h, const struct dl_header *header)
 {
     struct dl_text name = header->name;
-    struct dl_program p;
+    struct th_program p;
 
     if (!value_template(h, h->value_key, header->value, &p))
         return false;
-    if (header->otherwise.s.p || header->escape == DL_ESCAPE_PERCENT || (p.vars & DL_VARS_OPTIONAL))
+    if (header->otherwise.s.p || header->escape == DL_ESCAPE_PERCENT || (p.flags & TH_FIELD_IS_OPTIONAL))
         return push_careful(h, header, &p);
     if (!own(h, name, true) || !push_name(h, name))
         return false;
-    if (p.vars & DL_BIT(DL_V_SECRET)) {
+    if (p.fields & TH_FIELD_BIT(TH_F_SECRET)) {
         h->d->needs_plain = true;
-        if (!push(h, (struct dl_op){.kind = DL_HIDDEN, .skip = (uint16_t)p.count}, name.line))
+        if (!push_hidden(h, p.count, name.line))
             return false;
     }
-    return push_ops(h, &p, name.line) && push_text(h, TH_LIT("\r\n"), name.line);
+    return push_ops(h, &p, false, name.line) && push_text(h, TH_LIT("\r\n"), name.line);
 }
 
 static bool option_bit(struct head *h, struct dl_text when, uint8_t *bit)
@@ -176,49 +202,35 @@ static bool option_bit(struct head *h, struct dl_text when, uint8_t *bit)
             *bit = (uint8_t)i;
             return true;
         }
-    return dl_fail(h->w, when.line, "\"%s\" is not among endpoint.options", when.s.p);
-}
-
-/* The name with its colon, to be found among the endpoint's own lines. */
-static bool unset_name(struct head *h, struct dl_text name, struct dl_op *op)
-{
-    char *text = dl_alloc(&h->d->arena, name.s.n + 2);
-
-    if (!text)
-        return dl_fail_nomem(h->w);
-    memcpy(text, name.s.p, name.s.n);
-    text[name.s.n] = ':';
-    *op = (struct dl_op){.kind = DL_IF_UNSET, .text = th_span(text, name.s.n + 1)};
-    return true;
+    return th_where_fail(h->w, when.line, "\"%s\" is not among endpoint.options", when.s.p);
 }
 
 /* What follows, up to end_when, is there only if an option is on, with the word "retry" from the second attempt on, with
  * "unset" if the endpoint has no header of that name of its own. */
 static bool begin_when(struct head *h, struct dl_text name, struct dl_text when, unsigned *at)
 {
-    struct dl_op op = {.kind = DL_IF_RETRY};
+    struct th_program_op op = {.kind = TH_DO_WHEN, .arg = DL_RETRY};
     size_t old;
 
     *at = h->count;
     if (!when.s.p)
         return true;
-    old = dl_enter(h->w, TH_LIT("when"));
+    old = th_where_enter(h->w, TH_LIT("when"));
     if (name.s.p && th_span_is(when.s, "unset")) {
-        if (!unset_name(h, name, &op))
+        op.arg = DL_UNSET;
+        if (!name_with(h, name.s, TH_LIT(":"), &op.text))
             return false;
-    } else if (!th_span_is(when.s, "retry")) {
-        op.kind = DL_IF_OPTION;
-        if (!option_bit(h, when, &op.arg))
-            return false;
+    } else if (!th_span_is(when.s, "retry") && !option_bit(h, when, &op.arg)) {
+        return false;
     }
-    dl_leave(h->w, old);
+    th_where_leave(h->w, old);
     return push(h, op, when.line);
 }
 
 static void end_when(struct head *h, struct dl_text when, unsigned at)
 {
     if (when.s.p)
-        h->ops[at].skip = (uint16_t)(h->count - at - 1);
+        h->ops[at].jump = (uint16_t)(h->count - at - 1);
 }
 
 static bool push_header(struct head *h, const struct dl_header *header)
@@ -238,12 +250,12 @@ static bool do_headers(struct head *h)
     const struct dl_spec *s = &h->d->spec;
 
     for (unsigned i = 0; i < s->request.header_count; i++) {
-        size_t old = dl_enter_index(h->w, i);
+        size_t old = th_where_enter_index(h->w, i);
         h->name_key = "name";
         h->value_key = "value";
         if (!push_header(h, &s->request.headers[i]))
             return false;
-        dl_leave(h->w, old);
+        th_where_leave(h->w, old);
     }
     return true;
 }
@@ -271,12 +283,12 @@ static bool do_request(struct head *h, const struct th_node *request)
         (!type && !push_named(h, "Content-Type", s->request.content_type)))
         return false;
     for (const struct th_node *e = request ? request->first : NULL; e; e = e->next) {
-        size_t old = dl_enter(h->w, e->key);
+        size_t old = th_where_enter(h->w, e->key);
         if ((th_span_is(e->key, "user_agent") && !push_named(h, "User-Agent", s->request.user_agent)) ||
             (th_span_is(e->key, "content_type") && !push_named(h, "Content-Type", s->request.content_type)) ||
             (th_span_is(e->key, "headers") && !do_headers(h)))
             return false;
-        dl_leave(h->w, old);
+        th_where_leave(h->w, old);
     }
     return true;
 }
@@ -294,24 +306,26 @@ static bool find_slot(struct head *h, enum dl_algorithm algorithm, enum dl_key k
             return true;
         }
     if (d->slot_count == DL_SLOTS)
-        return dl_fail(h->w, line, "more than %d ways to decode a secret", DL_SLOTS);
+        return th_where_fail(h->w, line, "more than %d ways to decode a secret", DL_SLOTS);
     *slot = (uint8_t)d->slot_count;
     d->slots[d->slot_count++] = (struct dl_slot){algorithm, key};
     return true;
 }
 
-static bool sig_template(struct head *h, const char *key, struct dl_text text, uint32_t allowed,
-                         uint32_t needed, struct dl_program *out)
+static bool sig_template(struct head *h, const char *key, struct dl_text text, enum th_field_place place,
+                         enum th_form ts, struct th_program *out)
 {
-    size_t old = dl_enter(h->w, th_str(key));
+    size_t old = th_where_enter(h->w, th_str(key));
 
     if (text.s.n == 0)
-        return dl_fail(h->w, text.line, "must not be empty");
-    if (!dl_template(h->w, text, allowed, h->d->spec.schema_version.s, out))
+        return th_where_fail(h->w, text.line, "must not be empty");
+    if (!th_template_compile(h->w, text.s, text.line, place, ts, h->d->spec.schema_version.s, out))
         return false;
-    if ((out->vars & needed) != needed)
-        return dl_fail(h->w, text.line, "must use {%s}", needed == DL_BIT(DL_V_SIG) ? "sig" : "items");
-    dl_leave(h->w, old);
+    if (place == TH_IN_ITEM && !(out->fields & TH_FIELD_BIT(TH_F_SIG)))
+        return th_where_fail(h->w, text.line, "must use {sig}");
+    if (place == TH_IN_WRAP && !(out->fields & TH_FIELD_BIT(TH_F_ITEMS)))
+        return th_where_fail(h->w, text.line, "must use {items}");
+    th_where_leave(h->w, old);
     return true;
 }
 
@@ -320,34 +334,33 @@ static bool sig_text(struct head *h, const char *key, struct dl_text text, bool 
 {
     if (whole ? is_value(text.s) : !memchr(text.s.p, '\r', text.s.n) && !memchr(text.s.p, '\n', text.s.n))
         return true;
-    dl_enter(h->w, th_str(key));
-    return dl_fail(h->w, text.line, "holds bytes that a header value cannot carry, or white space at an end");
+    th_where_enter(h->w, th_str(key));
+    return th_where_fail(h->w, text.line,
+                         "holds bytes that a header value cannot carry, or white space at an end");
 }
 
 static bool sig_compile(struct head *h, const struct dl_sig_parts *p, struct dl_sig *out)
 {
+    enum th_form ts = p->timestamp ? form_of((enum dl_stamp)p->timestamp) : h->d->stamp;
     unsigned line = p->header.line;
 
     if ((p->algorithm == DL_ED25519) != (p->key == DL_KEY_WHSK) && p->key != DL_KEY_HEX &&
         p->key != DL_KEY_BASE64) {
-        dl_enter(h->w, TH_LIT("key"));
-        return dl_fail(h->w, line, "this algorithm cannot use a key of this kind");
+        th_where_enter(h->w, TH_LIT("key"));
+        return th_where_fail(h->w, line, "this algorithm cannot use a key of this kind");
     }
     *out = (struct dl_sig){.header = p->header.s,
                            .algorithm = (enum dl_algorithm)p->algorithm,
                            .encoding = (enum dl_encoding)p->encoding,
-                           .stamp = p->timestamp ? (enum dl_stamp)p->timestamp : h->d->stamp,
                            .join = p->join.s};
     if (!sig_text(h, "item", p->item, true) || !sig_text(h, "join", p->join, false) ||
         !sig_text(h, "wrap", p->wrap, true))
         return false;
-    if (!sig_template(h, "content", p->content,
-                      (DL_VARS_HEADER & ~DL_BIT(DL_V_ATTRIBUTE)) | DL_BIT(DL_V_BODY), 0, &out->content) ||
-        !sig_template(h, "item", p->item, DL_BIT(DL_V_SIG) | DL_BIT(DL_V_TS), DL_BIT(DL_V_SIG), &out->item) ||
-        !sig_template(h, "wrap", p->wrap, DL_BIT(DL_V_ITEMS) | DL_BIT(DL_V_TS), DL_BIT(DL_V_ITEMS),
-                      &out->wrap))
+    if (!sig_template(h, "content", p->content, TH_IN_CONTENT, ts, &out->content) ||
+        !sig_template(h, "item", p->item, TH_IN_ITEM, ts, &out->item) ||
+        !sig_template(h, "wrap", p->wrap, TH_IN_WRAP, ts, &out->wrap))
         return false;
-    if (out->content.vars & DL_BIT(DL_V_SECRET))
+    if (out->content.fields & TH_FIELD_BIT(TH_F_SECRET))
         h->d->needs_plain = true;
     return find_slot(h, out->algorithm, (enum dl_key)p->key, line, &out->slot);
 }
@@ -382,7 +395,7 @@ static bool variant_index(struct head *h, struct dl_text name, unsigned *index)
         if (th_span_eq(v->variants[*index], name.s))
             return true;
     if (v->variant_count == DL_VARIANTS)
-        return dl_fail(h->w, name.line, "more than %d variants", DL_VARIANTS);
+        return th_where_fail(h->w, name.line, "more than %d variants", DL_VARIANTS);
     v->variants[v->variant_count++] = name.s;
     return true;
 }
@@ -399,23 +412,23 @@ static bool do_signature(struct head *h, unsigned i)
         row[v] = row[0];
     for (unsigned k = 0; k < spec->variant_count; k++) {
         struct dl_variant *variant = &spec->variants[k];
-        size_t old = dl_enter(h->w, TH_LIT("variants"));
+        size_t old = th_where_enter(h->w, TH_LIT("variants"));
         unsigned index;
 
-        dl_enter(h->w, variant->name.s);
+        th_where_enter(h->w, variant->name.s);
         inherit(&variant->parts, &spec->parts);
         if (!variant_index(h, variant->name, &index))
             return false;
         if (index == 0)
-            return dl_fail(h->w, variant->name.line, "has the name of the default variant");
+            return th_where_fail(h->w, variant->name.line, "has the name of the default variant");
         if (!own(h, variant->parts.header, !th_span_ieq(variant->parts.header.s, spec->parts.header.s)) ||
             !sig_compile(h, &variant->parts, &row[index]))
             return false;
         h->d->variant_secret_form[index] = variant->secret_form;
-        dl_leave(h->w, old);
+        th_where_leave(h->w, old);
     }
     if (!begin_when(h, (struct dl_text){0}, spec->when, &at) ||
-        !push(h, (struct dl_op){.kind = DL_SIGNATURE, .arg = (uint8_t)i}, line))
+        !push(h, (struct th_program_op){.kind = TH_DO_CALL, .arg = (uint8_t)i}, line))
         return false;
     end_when(h, spec->when, at);
     return true;
@@ -425,10 +438,10 @@ static bool do_signatures(struct head *h)
 {
     h->name_key = "header";
     for (unsigned i = 0; i < h->d->spec.signature_count; i++) {
-        size_t old = dl_enter_index(h->w, i);
+        size_t old = th_where_enter_index(h->w, i);
         if (!do_signature(h, i))
             return false;
-        dl_leave(h->w, old);
+        th_where_leave(h->w, old);
     }
     h->d->sig_count = h->d->spec.signature_count;
     return true;
@@ -438,15 +451,15 @@ static bool push_auth(struct head *h)
 {
     const struct dl_spec *s = &h->d->spec;
     const struct dl_header auth = {.name = s->auth.header, .value = s->auth.value};
-    struct dl_program p;
+    struct th_program p;
 
     h->name_key = "header";
     h->value_key = "value";
     if (!value_template(h, "value", auth.value, &p))
         return false;
-    if (!(p.vars & DL_BIT(DL_V_SECRET))) {
-        dl_enter(h->w, TH_LIT("value"));
-        return dl_fail(h->w, auth.value.line, "must use {secret}");
+    if (!(p.fields & TH_FIELD_BIT(TH_F_SECRET))) {
+        th_where_enter(h->w, TH_LIT("value"));
+        return th_where_fail(h->w, auth.value.line, "must use {secret}");
     }
     return push_line(h, &auth);
 }
@@ -461,57 +474,83 @@ static bool do_groups(struct head *h, const struct th_node *root)
     if (!e && !do_request(h, NULL))
         return false;
     for (e = root->first; e; e = e->next) {
-        old = dl_enter(h->w, e->key);
+        old = th_where_enter(h->w, e->key);
         if ((th_span_is(e->key, "request") && !do_request(h, e)) ||
             (th_span_is(e->key, "auth") && !push_auth(h)) ||
             (th_span_is(e->key, "signatures") && !do_signatures(h)))
             return false;
-        dl_leave(h->w, old);
+        th_where_leave(h->w, old);
     }
+    return true;
+}
+
+/* The first op behind what this one may leave out; a line counts up to its end. 0: it leaves out nothing. */
+static unsigned reach_of(const struct head *h, unsigned i)
+{
+    unsigned end = i;
+
+    switch (h->ops[i].kind) {
+    case TH_DO_WHEN:
+    case TH_DO_JUMP:
+    case TH_DO_ELSE:
+        return i + h->ops[i].jump + 1;
+    case TH_DO_LINE:
+        while (h->ops[end].kind != TH_DO_LINE_END)
+            end++;
+        return end + 1;
+    default:
+        return 0;
+    }
+}
+
+static bool join(struct head *h, struct th_program_op *op, struct th_span more)
+{
+    char *p = th_where_alloc(h->w, op->text.n + more.n + 1);
+
+    if (!p)
+        return false;
+    memcpy(p, op->text.p, op->text.n);
+    memcpy(p + op->text.n, more.p, more.n);
+    op->text = th_span(p, op->text.n + more.n);
     return true;
 }
 
 /* Joins neighbouring literals: most of a head becomes a few copies. */
 static bool finish(struct head *h)
 {
-    struct dl_op *ops = dl_alloc(&h->d->arena, sizeof *ops * (h->count ? h->count : 1));
-    unsigned n = 0,
+    struct th_program_op *ops = th_where_alloc(h->w, sizeof *ops * h->count);
+    unsigned n = 0, flags = 0,
              barrier =
-                 0; /* ops up to `barrier` are inside a conditional part: their number must not change */
+                 0; /* ops before it are inside a part that may be left out: their number must not change */
 
     if (!ops)
-        return dl_fail_nomem(h->w);
+        return false;
     for (unsigned i = 0; i < h->count; i++) {
-        struct dl_op op = h->ops[i];
-        if (op.kind == DL_IF_OPTION || op.kind == DL_IF_RETRY || op.kind == DL_IF_UNSET ||
-            op.kind == DL_HIDDEN || op.kind == DL_LINE || op.kind == DL_LINE_PERCENT)
-            barrier = i + op.skip + 1 > barrier ? i + op.skip + 1 : barrier;
-        if (n && i > barrier && op.kind == DL_LITERAL && ops[n - 1].kind == DL_LITERAL) {
-            struct th_span a = ops[n - 1].text, both;
-            char *p = dl_alloc(&h->d->arena, a.n + op.text.n + 1);
-            if (!p)
-                return dl_fail_nomem(h->w);
-            memcpy(p, a.p, a.n);
-            memcpy(p + a.n, op.text.p, op.text.n);
-            both = th_span(p, a.n + op.text.n);
-            ops[n - 1].text = both;
+        struct th_program_op op = h->ops[i];
+        unsigned reach = reach_of(h, i);
+
+        barrier = reach > barrier ? reach : barrier;
+        flags |= op.kind == TH_DO_FIELD ? th_field_flags(op.from.field) : 0;
+        if (n && i > barrier && op.kind == TH_DO_TEXT && ops[n - 1].kind == TH_DO_TEXT) {
+            if (!join(h, &ops[n - 1], op.text))
+                return false;
         } else {
             ops[n++] = op;
         }
     }
-    h->d->head = (struct dl_program){ops, n, 0};
+    h->d->head = (struct th_program){ops, n, flags, 0};
     return true;
 }
 
-bool dl_compile_head(struct dl_where *w, struct th_dialect *d, const struct th_node *root)
+bool dl_compile_head(struct th_where *w, struct th_dialect *d, const struct th_node *root)
 {
     struct head h = {.w = w, .d = d};
     const struct dl_spec *s = &d->spec;
 
-    d->stamp = (enum dl_stamp)s->request.timestamp;
+    d->stamp = form_of((enum dl_stamp)s->request.timestamp);
     if (!is_method(s->request.method.s)) {
-        dl_enter(w, TH_LIT("request.method"));
-        return dl_fail(w, s->request.method.line, "is no method: capital letters, as in POST");
+        th_where_enter(w, TH_LIT("request.method"));
+        return th_where_fail(w, s->request.method.line, "is no method: capital letters, as in POST");
     }
     if (s->signature_count) {
         unsigned index;

@@ -7,81 +7,7 @@
  * copies in the arena; only shape nodes still point into the loader's tree, and only until compile
  * returns. 3. Recursion follows the tables, whose depth is fixed, never the input. */
 #include "core/dialect_tables.h"
-#include <stdarg.h>
 #include <stdio.h>
-
-/* ---- memory ---- */
-void *dl_alloc(struct th_arena *a, size_t n)
-{
-    return th_arena_get(a, n ? n : 1);
-}
-
-struct th_span dl_copy(struct th_arena *a, struct th_span s)
-{
-    char *p = dl_alloc(a, s.n + 1);
-
-    if (!p)
-        return (struct th_span){NULL, 0};
-    if (s.n)
-        memcpy(p, s.p, s.n);
-    return (struct th_span){p, s.n};
-}
-
-/* ---- where ---- */
-size_t dl_enter(struct dl_where *w, struct th_span key)
-{
-    size_t old = w->n, room = sizeof w->path - 1 - w->n;
-    size_t n = key.n + (old ? 1 : 0);
-
-    if (n <= room) {
-        if (old)
-            w->path[w->n++] = '.';
-        memcpy(w->path + w->n, key.p, key.n);
-        w->n += key.n;
-        w->path[w->n] = 0;
-    }
-    return old;
-}
-
-size_t dl_enter_index(struct dl_where *w, unsigned i)
-{
-    size_t old = w->n;
-    int n = snprintf(w->path + w->n, sizeof w->path - w->n, "[%u]", i);
-
-    if (n > 0 && (size_t)n < sizeof w->path - w->n)
-        w->n += (size_t)n;
-    else
-        w->path[w->n] = 0;
-    return old;
-}
-
-void dl_leave(struct dl_where *w, size_t n)
-{
-    w->n = n;
-    w->path[n] = 0;
-}
-
-bool dl_fail(struct dl_where *w, unsigned line, const char *format, ...)
-{
-    va_list args;
-
-    if (w->code)
-        return false;
-    w->code = TH_INVALID;
-    w->error->line = line ? line : 1; /* an empty file has no line of its own */
-    snprintf(w->error->key, sizeof w->error->key, "%s", w->path);
-    va_start(args, format);
-    vsnprintf(w->error->what, sizeof w->error->what, format, args);
-    va_end(args);
-    return false;
-}
-
-bool dl_fail_nomem(struct dl_where *w)
-{
-    dl_fail(w, 0, "out of memory");
-    w->code = TH_NOMEM;
-    return false;
-}
 
 /* ---- reading ---- */
 static const char *kind_name(enum th_node_kind kind)
@@ -89,13 +15,13 @@ static const char *kind_name(enum th_node_kind kind)
     return kind == TH_NODE_SCALAR ? "a scalar" : kind == TH_NODE_LIST ? "a list" : "a map";
 }
 
-static bool want(struct dl_where *w, const struct th_node *node, enum th_node_kind kind)
+static bool want(struct th_where *w, const struct th_node *node, enum th_node_kind kind)
 {
     return node->kind == kind ||
-           dl_fail(w, node->line, "must be %s, not %s", kind_name(kind), kind_name(node->kind));
+           th_where_fail(w, node->line, "must be %s, not %s", kind_name(kind), kind_name(node->kind));
 }
 
-static bool set_defaults(struct dl_where *w, const struct dl_table *t, char *base)
+static bool set_defaults(struct th_where *w, const struct dl_table *t, char *base)
 {
     for (unsigned i = 0; i < t->count; i++) {
         const struct dl_row *row = &t->rows[i];
@@ -112,7 +38,7 @@ static bool set_defaults(struct dl_where *w, const struct dl_table *t, char *bas
     return true;
 }
 
-static bool read_number(struct dl_where *w, const struct dl_row *row, const struct th_node *node,
+static bool read_number(struct th_where *w, const struct dl_row *row, const struct th_node *node,
                         uint32_t *out)
 {
     uint64_t v;
@@ -120,24 +46,24 @@ static bool read_number(struct dl_where *w, const struct dl_row *row, const stru
     if (!want(w, node, TH_NODE_SCALAR))
         return false;
     if (node->quoted || !th_span_u64(node->text, UINT32_MAX, &v))
-        return dl_fail(w, node->line, "must be a whole number");
+        return th_where_fail(w, node->line, "must be a whole number");
     if (v < row->min || v > row->max)
-        return dl_fail(w, node->line, "must be from %u to %u", row->min, row->max);
+        return th_where_fail(w, node->line, "must be from %u to %u", row->min, row->max);
     *out = (uint32_t)v;
     return true;
 }
 
-static bool read_bool(struct dl_where *w, const struct th_node *node, bool *out)
+static bool read_bool(struct th_where *w, const struct th_node *node, bool *out)
 {
     if (!want(w, node, TH_NODE_SCALAR))
         return false;
     if (node->quoted || (!th_span_is(node->text, "true") && !th_span_is(node->text, "false")))
-        return dl_fail(w, node->line, "must be true or false");
+        return th_where_fail(w, node->line, "must be true or false");
     *out = node->text.n == 4;
     return true;
 }
 
-static bool read_enum(struct dl_where *w, const struct dl_row *row, const struct th_node *node, unsigned *out)
+static bool read_enum(struct th_where *w, const struct dl_row *row, const struct th_node *node, unsigned *out)
 {
     char list[120] = "";
     size_t n = 0;
@@ -153,8 +79,8 @@ static bool read_enum(struct dl_where *w, const struct dl_row *row, const struct
         if (n >= sizeof list)
             n = sizeof list - 1;
     }
-    return dl_fail(w, node->line, "unknown value \"%.*s\"; one of: %s",
-                   (int)(node->text.n < 40 ? node->text.n : 40), node->text.p, list);
+    return th_where_fail(w, node->line, "unknown value \"%.*s\"; one of: %s",
+                         (int)(node->text.n < 40 ? node->text.n : 40), node->text.p, list);
 }
 
 /* "204", "2xx" or "400-499". No 1xx: such an answer is never the last one. */
@@ -177,7 +103,7 @@ static bool read_status(struct th_span s, struct th_status_range *out)
     return lo >= 200 && lo <= hi;
 }
 
-static bool read_statuses(struct dl_where *w, const struct th_node *node, struct th_status_set *out)
+static bool read_statuses(struct th_where *w, const struct th_node *node, struct th_status_set *out)
 {
     unsigned i = 0;
 
@@ -185,21 +111,21 @@ static bool read_statuses(struct dl_where *w, const struct th_node *node, struct
         return false;
     *out = (struct th_status_set){.count = 0};
     for (const struct th_node *e = node->first; e; e = e->next, i++) {
-        size_t old = dl_enter_index(w, i);
+        size_t old = th_where_enter_index(w, i);
         if (!want(w, e, TH_NODE_SCALAR))
             return false;
         if (i == TH_MAX_RANGES)
-            return dl_fail(w, e->line, "has more than %d entries", TH_MAX_RANGES);
+            return th_where_fail(w, e->line, "has more than %d entries", TH_MAX_RANGES);
         if (!read_status(e->text, &out->range[i]))
-            return dl_fail(w, e->line,
-                           "must be a status (204), a class (2xx) or a range (400-499), from 200 to 599");
+            return th_where_fail(
+                w, e->line, "must be a status (204), a class (2xx) or a range (400-499), from 200 to 599");
         out->count++;
-        dl_leave(w, old);
+        th_where_leave(w, old);
     }
     return true;
 }
 
-static bool read_numbers(struct dl_where *w, const struct dl_row *row, const struct th_node *node, char *base)
+static bool read_numbers(struct th_where *w, const struct dl_row *row, const struct th_node *node, char *base)
 {
     static const struct dl_row element = {.min = 1, .max = 31536000};
     uint32_t *v = (uint32_t *)(void *)(base + row->at);
@@ -208,20 +134,20 @@ static bool read_numbers(struct dl_where *w, const struct dl_row *row, const str
     if (!want(w, node, TH_NODE_LIST))
         return false;
     for (const struct th_node *e = node->first; e; e = e->next, i++) {
-        size_t old = dl_enter_index(w, i);
+        size_t old = th_where_enter_index(w, i);
         if (i == row->max)
-            return dl_fail(w, e->line, "has more than %u entries", row->max);
+            return th_where_fail(w, e->line, "has more than %u entries", row->max);
         if (!read_number(w, &element, e, &v[i]))
             return false;
-        dl_leave(w, old);
+        th_where_leave(w, old);
     }
     *count = i;
-    return i >= row->min || dl_fail(w, node->line, "needs at least %u entries", row->min);
+    return i >= row->min || th_where_fail(w, node->line, "needs at least %u entries", row->min);
 }
 
-static bool read_map(struct dl_where *w, const struct dl_table *t, const struct th_node *node, char *base);
+static bool read_map(struct th_where *w, const struct dl_table *t, const struct th_node *node, char *base);
 
-static bool read_elements(struct dl_where *w, const struct dl_row *row, const struct th_node *node,
+static bool read_elements(struct th_where *w, const struct dl_row *row, const struct th_node *node,
                           char *base)
 {
     unsigned *count = (unsigned *)(void *)(base + row->count_at), i = 0;
@@ -230,64 +156,34 @@ static bool read_elements(struct dl_where *w, const struct dl_row *row, const st
         return false;
     for (const struct th_node *e = node->first; e; e = e->next, i++) {
         char *at = base + row->at + i * row->stride;
-        size_t old = row->kind == LIST ? dl_enter_index(w, i) : dl_enter(w, e->key);
+        size_t old = row->kind == LIST ? th_where_enter_index(w, i) : th_where_enter(w, e->key);
         if (i == row->max)
-            return dl_fail(w, e->line, "has more than %u entries", row->max);
+            return th_where_fail(w, e->line, "has more than %u entries", row->max);
         if (row->kind == DICT) {
             struct dl_text *key = (struct dl_text *)(void *)at;
-            *key = (struct dl_text){dl_copy(w->arena, e->key), e->line};
+            *key = (struct dl_text){th_where_copy(w, e->key), e->line};
             if (!key->s.p)
-                return dl_fail_nomem(w);
+                return false;
         }
         if (!read_map(w, row->sub, e, at))
             return false;
-        dl_leave(w, old);
+        th_where_leave(w, old);
     }
     *count = i;
     return true;
 }
 
-static bool read_text(struct dl_where *w, const struct th_node *node, struct dl_text *out)
+static bool read_text(struct th_where *w, const struct th_node *node, struct dl_text *out)
 {
     if (!want(w, node, TH_NODE_SCALAR))
         return false;
     if (node->text.n && memchr(node->text.p, 0, node->text.n))
-        return dl_fail(w, node->line, "must not hold NUL");
-    *out = (struct dl_text){dl_copy(w->arena, node->text), node->line};
-    return out->s.p || dl_fail_nomem(w);
+        return th_where_fail(w, node->line, "must not hold NUL");
+    *out = (struct dl_text){th_where_copy(w, node->text), node->line};
+    return out->s.p != NULL;
 }
 
-/* Any node as JSON, to show it again. The loader bounds its depth. */
-static bool node_json(const struct th_node *node, struct th_jw *jw, unsigned depth)
-{
-    if (depth > SHAPE_DEPTH * 4)
-        return false;
-    if (node->kind == TH_NODE_SCALAR) {
-        bool literal = !node->quoted && (th_span_is(node->text, "true") || th_span_is(node->text, "false"));
-        if (literal)
-            th_jw_raw(jw, node->text);
-        else
-            th_jw_string(jw, node->text);
-        return true;
-    }
-    if (node->kind == TH_NODE_LIST)
-        th_jw_array(jw);
-    else
-        th_jw_object(jw);
-    for (const struct th_node *e = node->first; e; e = e->next) {
-        if (node->kind == TH_NODE_MAP)
-            th_jw_key(jw, e->key);
-        if (!node_json(e, jw, depth + 1))
-            return false;
-    }
-    if (node->kind == TH_NODE_LIST)
-        th_jw_end_array(jw);
-    else
-        th_jw_end_object(jw);
-    return true;
-}
-
-static bool read_shape(struct dl_where *w, const struct th_node *node, struct dl_node_ref *out)
+static bool read_shape(struct th_where *w, const struct th_node *node, struct dl_node_ref *out)
 {
     struct th_buf text;
     struct th_jw jw = th_jw(&text);
@@ -295,19 +191,19 @@ static bool read_shape(struct dl_where *w, const struct th_node *node, struct dl
 
     th_buf_init(&text, 65536);
     out->node = node;
-    if (!node_json(node, &jw, 0)) {
-        ok = dl_fail(w, node->line, "is nested too deeply");
+    if (!th_node_write(node, true, &jw)) {
+        ok = th_where_fail(w, node->line, "is nested too deeply");
     } else if (text.failed) {
-        ok = text.failed == TH_NOMEM ? dl_fail_nomem(w) : dl_fail(w, node->line, "is too long");
+        ok = text.failed == TH_NOMEM ? th_where_fail_nomem(w) : th_where_fail(w, node->line, "is too long");
     } else {
-        out->json = dl_copy(w->arena, th_buf_view(&text));
-        ok = out->json.p || dl_fail_nomem(w);
+        out->json = th_where_copy(w, th_buf_view(&text));
+        ok = out->json.p != NULL;
     }
     th_buf_fini(&text);
     return ok;
 }
 
-static bool read_value(struct dl_where *w, const struct dl_row *row, const struct th_node *node, char *base)
+static bool read_value(struct th_where *w, const struct dl_row *row, const struct th_node *node, char *base)
 {
     void *at = base + row->at;
 
@@ -343,7 +239,7 @@ static const struct dl_row *find_row(const struct dl_table *t, struct th_span ke
     return NULL;
 }
 
-static bool read_map(struct dl_where *w, const struct dl_table *t, const struct th_node *node, char *base)
+static bool read_map(struct th_where *w, const struct dl_table *t, const struct th_node *node, char *base)
 {
     uint32_t seen = 0;
 
@@ -353,25 +249,25 @@ static bool read_map(struct dl_where *w, const struct dl_table *t, const struct 
         return false;
     for (const struct th_node *e = node->first; e; e = e->next) {
         const struct dl_row *row = find_row(t, e->key);
-        size_t old = dl_enter(w, e->key);
+        size_t old = th_where_enter(w, e->key);
         if (!row)
-            return dl_fail(w, e->line, "unknown key");
+            return th_where_fail(w, e->line, "unknown key");
         if (seen & 1u << (row - t->rows))
-            return dl_fail(w, e->line, "is given twice");
+            return th_where_fail(w, e->line, "is given twice");
         seen |= 1u << (row - t->rows);
         if (!read_value(w, row, e, base))
             return false;
-        dl_leave(w, old);
+        th_where_leave(w, old);
     }
     for (unsigned i = 0; i < t->count; i++)
         if (t->rows[i].required && !(seen & 1u << i)) {
-            dl_enter(w, th_str(t->rows[i].key));
-            return dl_fail(w, node->line, "is required");
+            th_where_enter(w, th_str(t->rows[i].key));
+            return th_where_fail(w, node->line, "is required");
         }
     return true;
 }
 
-bool dl_read(struct dl_where *w, const struct th_node *root, struct dl_spec *spec)
+bool dl_read(struct th_where *w, const struct th_node *root, struct dl_spec *spec)
 {
     return read_map(w, &dl_root, root, (char *)spec);
 }

@@ -1,5 +1,5 @@
-/* Renders the head of one attempt: runs the flat program, signs the exact body bytes with the time of this
- * attempt.
+/* Renders the request of one attempt: runs the programs of head and envelope, signs the exact body bytes with the time of
+ * this attempt.
  *
  * The hot path of a delivery: no parsing, no heap but the growth of the given buffers, a few copies and the
  * MACs.
@@ -12,54 +12,20 @@
 #include "base/enc.h"
 #include "core/dialect_parts.h"
 #include "core/ecma.h"
-#include <stdio.h>
 
-struct attempt { /* what is computed once for a head */
+struct attempt { /* what a head is made for, and from */
+    struct th_env env;
     const struct th_dialect *d;
     const struct th_render *r;
     struct th_span body;
     const struct th_sign_key *key; /* whose plain text {secret} is */
-    struct th_buf scratch;         /* an attribute whose text has escapes */
-    char number[12], retry[12], stamp[DL_RFC3339 + 1][32], time[32];
-    struct th_span stamp_text[DL_RFC3339 + 1], number_text, time_text;
+    struct th_span stored;         /* signatures of a past attempt that are not shown yet */
+    struct th_buf *sigs;
+    struct th_span ts; /* text of {ts} in the form that was asked for last, in ts_room */
+    enum th_form ts_form;
+    bool hide, no_secret;
+    char ts_room[TH_PROGRAM_TEXT];
 };
-
-static struct th_span format_time(char *room, size_t size, struct th_wall t)
-{
-    /* A buffer over stack memory: `max` is below `cap`, so it never grows into the heap. */
-    struct th_buf b = {.p = room, .cap = size, .max = size - 1};
-
-    th_wall_format(&b, t, TH_RFC3339_SECONDS);
-    return th_span(room, b.failed ? 0 : b.n);
-}
-
-static struct th_span format_i64(char *room, size_t size, int64_t v)
-{
-    char *end = room + size, *p = end;
-    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
-
-    do
-        *--p = (char)('0' + u % 10);
-    while (u /= 10);
-    if (v < 0)
-        *--p = '-';
-    return th_span(p, (size_t)(end - p));
-}
-
-static struct th_span stamp(struct attempt *a, enum dl_stamp form)
-{
-    struct th_span *text = &a->stamp_text[form];
-    char *room = a->stamp[form];
-
-    if (text->p)
-        return *text;
-    if (form == DL_RFC3339)
-        *text = format_time(room, sizeof a->stamp[0], (struct th_wall){a->r->at_unix * 1000});
-    else
-        *text = format_i64(room, sizeof a->stamp[0],
-                           form == DL_UNIX_MILLIS ? a->r->at_unix * 1000 : a->r->at_unix);
-    return *text;
-}
 
 /* An event's type around its last dot; a type without one is all object. */
 static struct th_span type_part(struct th_span type, bool action)
@@ -73,120 +39,204 @@ static struct th_span type_part(struct th_span type, bool action)
     return action ? th_span(type.p + at, type.n - at) : th_span(type.p, at - 1);
 }
 
-/* A tenant's attribute as text: a string's characters, or the JSON of another scalar. */
-static struct th_span attribute(struct attempt *a, struct th_span name)
+static bool text_value(struct th_span s, struct th_program_value *out)
 {
-    struct th_json v;
-
-    if (!th_json_member(th_json_of(a->r->attributes), name, &v) || v.type == TH_JSON_NULL ||
-        v.type == TH_JSON_ARRAY || v.type == TH_JSON_OBJECT)
-        return th_span("", 0);
-    if (v.type != TH_JSON_STRING)
-        return v.raw;
-    if (!memchr(v.raw.p, '\\', v.raw.n))
-        return th_span(v.raw.p + 1, v.raw.n - 2);
-    th_buf_reset(&a->scratch);
-    th_json_string(v, &a->scratch);
-    return th_buf_view(&a->scratch);
+    out->kind = TH_V_TEXT;
+    out->s = s;
+    return s.n > 0;
 }
 
-static struct th_span variable(struct attempt *a, enum dl_var v, enum dl_stamp form)
+static bool time_value(int64_t ms, struct th_program_value *out)
 {
-    const struct th_render *r = a->r;
+    out->kind = TH_V_TIME;
+    out->i = ms;
+    return true;
+}
 
-    switch (v) {
-    case DL_V_BODY:
-        return a->body;
-    case DL_V_SECRET:
-        return a->key && a->key->plain ? th_span(a->key->plain, a->key->plain_len) : th_span("", 0);
-    case DL_V_TS:
-        return stamp(a, form);
-    case DL_V_EVENT_ID:
-        return r->event_id;
-    case DL_V_EVENT_TYPE:
-        return r->event_type;
-    case DL_V_EVENT_TIME:
-        if (!a->time_text.p)
-            a->time_text = format_time(a->time, sizeof a->time, r->event_time);
-        return a->time_text;
-    case DL_V_DELIVERY_ID:
-        return r->delivery_id;
-    case DL_V_ENDPOINT_ID:
-        return r->endpoint_id;
-    case DL_V_ENDPOINT_URL:
-        return r->endpoint_url;
-    case DL_V_ATTEMPT_NUMBER:
-        if (!a->number_text.p)
-            a->number_text = format_i64(a->number, sizeof a->number, r->attempt);
-        return a->number_text;
-    case DL_V_RETRY_NUMBER:
-        return format_i64(a->retry, sizeof a->retry, r->attempt ? (int64_t)r->attempt - 1 : 0);
-    case DL_V_TYPE_OBJECT:
-        return type_part(r->event_type, false);
-    case DL_V_TYPE_ACTION:
-        return type_part(r->event_type, true);
-    case DL_V_RESOURCE_TYPE:
-        return r->resource_type;
-    case DL_V_RESOURCE_ID:
-        return r->resource_id;
-    case DL_V_TENANT_ID:
-        return r->tenant_id;
+static bool integer_value(int64_t i, struct th_program_value *out)
+{
+    out->kind = TH_V_INT;
+    out->i = i;
+    return true;
+}
+
+static bool json_value(struct th_span s, bool ecmascript, struct th_program_value *out)
+{
+    out->kind = TH_V_JSON;
+    out->s = s;
+    out->ecmascript = ecmascript;
+    return s.n > 0;
+}
+
+/* Of text that was validated when it came in: here it is not read anew for each attempt. */
+static bool member_value(struct th_span text, struct th_span name, bool pointer, bool ecmascript,
+                         struct th_program_value *out)
+{
+    struct th_json root = th_json_of(text), v;
+
+    if (!(pointer ? th_json_pointer(root, name, &v) : th_json_member(root, name, &v)) ||
+        v.type == TH_JSON_NULL)
+        return false;
+    return json_value(v.raw, ecmascript, out);
+}
+
+/* What event, endpoint, delivery and attempt say, to templates and envelopes alike. */
+static bool get(const struct th_render *r, const struct th_dialect *d, const struct th_field_ref *from,
+                struct th_program_value *out)
+{
+    switch (from->field) {
+    case TH_F_EVENT_ID:
+        return text_value(r->event_id, out);
+    case TH_F_EVENT_TYPE:
+        return text_value(r->event_type, out);
+    case TH_F_EVENT_TIME:
+        return time_value(r->event_time.ms, out);
+    case TH_F_TS:
+    case TH_F_ATTEMPT_TIME:
+        return time_value(r->at_unix * 1000, out);
+    case TH_F_DELIVERY_ID:
+        return text_value(r->delivery_id, out);
+    case TH_F_ENDPOINT_ID:
+        return text_value(r->endpoint_id, out);
+    case TH_F_ENDPOINT_URL:
+        return text_value(r->endpoint_url, out);
+    case TH_F_ATTEMPT_NUMBER:
+        return integer_value(r->attempt, out);
+    case TH_F_RETRY_NUMBER:
+        return integer_value(r->attempt ? (int64_t)r->attempt - 1 : 0, out);
+    case TH_F_TYPE_OBJECT:
+        return text_value(type_part(r->event_type, false), out);
+    case TH_F_TYPE_ACTION:
+        return text_value(type_part(r->event_type, true), out);
+    case TH_F_RESOURCE_TYPE:
+        return text_value(r->resource_type, out);
+    case TH_F_RESOURCE_ID:
+        return text_value(r->resource_id, out);
+    case TH_F_TENANT_ID:
+        return text_value(r->tenant_id, out);
+    case TH_F_ATTRIBUTE:
+        return member_value(r->attributes, from->arg, false, d->values.ecmascript, out);
+    case TH_F_DATA:
+        return json_value(r->data, false, out);
+    case TH_F_MEMBER:
+        return member_value(r->data, from->arg, true, false, out);
     default:
-        return th_span("", 0);
+        return false;
     }
 }
 
-/* Visible ASCII, space and tab: what a header value may hold without doubt (RFC 9110, 5.5). */
-static bool add_checked(struct th_buf *out, struct th_span s)
+/* ---- what a head knows beside that ---- */
+
+static const struct th_sign_key *bearer_key(const struct th_dialect *d, const struct th_render *r)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < ' ' || (unsigned char)s.p[i] > '~')
-            return false;
-    th_buf_span(out, s);
-    return true;
+    if (r->key_count == 0)
+        return NULL;
+    return r->keys[d->values.secrets_all_sign ? 0 : r->key_count - 1];
+}
+
+static bool head_get(void *ctx, const struct th_field_ref *from, unsigned index, struct th_program_value *out)
+{
+    struct attempt *a = ctx;
+
+    (void)index;
+    switch (from->field) {
+    case TH_F_BODY:
+        return text_value(a->body, out);
+    case TH_F_TS: /* it stands in a header, in what is signed, and beside the signature */
+        if (a->ts_form != from->form)
+            a->ts = th_program_time(a->r->at_unix * 1000, from->form, a->ts_room);
+        a->ts_form = from->form;
+        return text_value(a->ts, out);
+    case TH_F_SECRET:
+        if (a->key && a->key->plain_len > 0)
+            return text_value(th_span(a->key->plain, a->key->plain_len), out);
+        a->no_secret = true;
+        return false;
+    default:
+        return get(a->r, a->d, from, out);
+    }
+}
+
+/* Whether one of the lines begins with `name`, which ends in a colon. */
+static bool has_line(struct th_span lines, struct th_span name)
+{
+    while (lines.n > 0) {
+        const char *lf = memchr(lines.p, '\n', lines.n);
+        size_t line = lf ? (size_t)(lf - lines.p) + 1 : lines.n;
+
+        if (line >= name.n && th_span_ieq(th_span(lines.p, name.n), name))
+            return true;
+        lines.p += line;
+        lines.n -= line;
+    }
+    return false;
+}
+
+static bool head_holds(void *ctx, unsigned condition, struct th_span text)
+{
+    const struct attempt *a = ctx;
+
+    switch (condition) {
+    case DL_RETRY:
+        return a->r->attempt > 1;
+    case DL_UNSET:
+        return !has_line(a->r->custom, text);
+    case DL_HIDE:
+        return a->hide;
+    default:
+        return a->r->options & 1u << (condition - DL_OPTION);
+    }
 }
 
 /* ---- signatures ---- */
 
+/* The pieces of what a key signs; {secret} in it is the text of that key. */
+static void signed_pieces(struct attempt *a, const struct th_program *content, const struct th_sign_key *key,
+                          struct th_bytes *pieces, char (*rooms)[TH_PROGRAM_TEXT])
+{
+    const struct th_sign_key *bearer = a->key;
+
+    if (content->fields == TH_FIELD_BIT(TH_F_BODY) &&
+        content->count == 1) { /* what half of the vendors sign */
+        pieces[0] = (struct th_bytes){a->body.p, a->body.n};
+        return;
+    }
+    a->key = key;
+    th_program_pieces(content, &a->env, pieces, rooms);
+    a->key = bearer;
+}
+
 static size_t mac(struct attempt *a, const struct dl_sig *sig, const struct th_sign_key *key, uint8_t out[64])
 {
-    struct th_bytes pieces[DL_PIECES];
-    const struct dl_program *p = &sig->content;
+    struct th_bytes pieces[TH_TEMPLATE_OPS];
+    char rooms[TH_TEMPLATE_OPS][TH_PROGRAM_TEXT];
 
-    for (unsigned i = 0; i < p->count; i++) {
-        struct th_span s = p->ops[i].kind == DL_LITERAL ? p->ops[i].text
-                                                        : variable(a, (enum dl_var)p->ops[i].arg, sig->stamp);
-        pieces[i] = (struct th_bytes){s.p, s.n};
-    }
     if (!(key->slots & 1u << sig->slot))
         return 0;
+    signed_pieces(a, &sig->content, key, pieces, rooms);
     if (sig->algorithm == DL_ED25519)
-        return th_ed25519_sign(key->ed25519, pieces, p->count, out) ? 64 : 0;
-    return th_hmac_sign(sig->slot ? &key->more[sig->slot - 1] : &key->hmac, pieces, p->count, out);
+        return th_ed25519_sign(key->ed25519, pieces, sig->content.count, out) ? 64 : 0;
+    return th_hmac_sign(sig->slot ? &key->more[sig->slot - 1] : &key->hmac, pieces, sig->content.count, out);
 }
 
 static bool add_item(struct attempt *a, const struct dl_sig *sig, const struct th_sign_key *key,
                      struct th_buf *out)
 {
     uint8_t bytes[64];
-    size_t n;
+    size_t n = mac(a, sig, key, bytes);
 
-    a->key = key;
-    n = mac(a, sig, key, bytes);
-    if (n == 0)
-        return false;
-    for (unsigned i = 0; i < sig->item.count; i++) {
-        const struct dl_op *op = &sig->item.ops[i];
-        if (op->kind == DL_LITERAL)
-            th_buf_span(out, op->text);
-        else if (op->arg == DL_V_TS)
-            th_buf_span(out, stamp(a, sig->stamp));
+    for (unsigned i = 0; n > 0 && i < sig->item.count; i++) {
+        const struct th_program_op *op = &sig->item.ops[i];
+        char room[TH_PROGRAM_TEXT];
+
+        if (op->from.field != TH_F_SIG)
+            th_buf_span(out, th_program_text(op, &a->env, room));
         else if (sig->encoding == DL_HEX)
             th_hex(out, bytes, n);
         else
             th_base64(out, bytes, n);
     }
-    return true;
+    return n > 0;
 }
 
 /* What a key signs as: the endpoint's variant, else the one that the secret is of. So an endpoint that moves from one to the
@@ -233,10 +283,30 @@ static struct th_span next_stored(struct th_span *rest)
     return line;
 }
 
-static bool add_signature(struct attempt *a, const struct dl_sig *row, unsigned variant,
-                          struct th_span *stored, struct th_buf *out, struct th_buf *sigs)
+/* The value of a signature header: all items in what stands around them. */
+static bool add_signatures(struct attempt *a, const struct dl_sig *row, const struct dl_sig *sig,
+                           unsigned variant, struct th_buf *out)
 {
+
+    for (unsigned i = 0; i < sig->wrap.count; i++) {
+        const struct th_program_op *op = &sig->wrap.ops[i];
+        char room[TH_PROGRAM_TEXT];
+
+        if (op->from.field != TH_F_ITEMS)
+            th_buf_span(out, th_program_text(op, &a->env, room));
+        else if (!add_items(a, row, variant, out))
+            return false;
+    }
+    return true;
+}
+
+/* A signature's line; its value goes to the stored ones as well. */
+static bool head_write(void *ctx, unsigned piece, struct th_buf *out)
+{
+    struct attempt *a = ctx;
     const struct th_render *r = a->r;
+    const struct dl_sig *row = a->d->sigs[piece];
+    unsigned variant = r->variant < DL_VARIANTS ? r->variant : 0;
     const struct dl_sig *sig = !a->d->values.secrets_all_sign && r->key_count && !r->sigs.n
                                    ? sig_of(a->d, row, variant, r->keys[r->key_count - 1])
                                    : &row[variant];
@@ -245,160 +315,45 @@ static bool add_signature(struct attempt *a, const struct dl_sig *row, unsigned 
     th_buf_span(out, sig->header);
     th_buf_add(out, ": ", 2);
     start = out->n;
-    if (a->r->sigs.n) {
-        if (!add_checked(out, next_stored(stored)))
+    if (r->sigs.n) {
+        struct th_span line = next_stored(&a->stored);
+
+        if (!th_program_visible(line))
             return false;
-    } else {
-        for (unsigned i = 0; i < sig->wrap.count; i++) {
-            const struct dl_op *op = &sig->wrap.ops[i];
-            if (op->kind == DL_LITERAL)
-                th_buf_span(out, op->text);
-            else if (op->arg == DL_V_TS)
-                th_buf_span(out, stamp(a, sig->stamp));
-            else if (!add_items(a, row, variant, out))
-                return false;
-        }
+        th_buf_span(out, line);
+    } else if (!add_signatures(a, row, sig, variant, out)) {
+        return false;
     }
-    if (sigs && !out->failed) {
-        th_buf_add(sigs, out->p + start, out->n - start);
-        th_buf_char(sigs, '\n');
+    if (a->sigs && !out->failed) {
+        th_buf_add(a->sigs, out->p + start, out->n - start);
+        th_buf_char(a->sigs, '\n');
     }
     th_buf_add(out, "\r\n", 2);
     return true;
 }
 
-/* ---- lines that may come out empty ---- */
-
-/* Percent-encoding of what the HTTP binding of CloudEvents (1.0.2, 3.1.3.2) escapes: space, quote, percent,
- * and all that is not visible ASCII. */
-static void add_percent(struct th_buf *out, struct th_span s)
-{
-    static const char digits[] = "0123456789ABCDEF";
-
-    size_t plain = 0; /* where a run of bytes that stay begins */
-
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        char escape[3] = {'%', digits[c >> 4], digits[c & 15]};
-        if (c > ' ' && c <= '~' && c != '"' && c != '%')
-            continue;
-        th_buf_add(out, s.p + plain, i - plain);
-        th_buf_add(out, escape, 3);
-        plain = i + 1;
-    }
-    th_buf_add(out, s.p + plain, s.n - plain);
-}
-
-static bool add_value(struct attempt *a, const struct dl_op *ops, unsigned count, bool percent,
-                      struct th_buf *out)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct th_span s = ops[i].kind == DL_LITERAL      ? ops[i].text
-                           : ops[i].arg == DL_V_ATTRIBUTE ? attribute(a, ops[i].text)
-                                                          : variable(a, (enum dl_var)ops[i].arg, a->d->stamp);
-        if (percent && ops[i].kind == DL_VAR)
-            add_percent(out, s);
-        else if (!add_checked(out, s))
-            return false;
-    }
-    return true;
-}
-
-/* A line of an op and the ops behind it; without a value it leaves no trace. */
-static bool add_line(struct attempt *a, const struct dl_op *op, struct th_buf *out)
-{
-    bool percent = op->kind == DL_LINE_PERCENT;
-    size_t before = out->n, start;
-
-    th_buf_span(out, op->text);
-    start = out->n;
-    if (!add_value(a, op + 1, op->arg, percent, out))
-        return false;
-    if (out->n == start && !add_value(a, op + 1 + op->arg, op->skip - op->arg, percent, out))
-        return false;
-    if (out->n > start)
-        th_buf_add(out, "\r\n", 2);
-    else if (!out->failed)
-        out->n = before;
-    return true;
-}
-
 /* ---- the head ---- */
-
-static const struct th_sign_key *bearer_key(const struct th_dialect *d, const struct th_render *r)
-{
-    if (r->key_count == 0)
-        return NULL;
-    return r->keys[d->values.secrets_all_sign ? 0 : r->key_count - 1];
-}
-
-/* Whether one of the lines begins with `name`, which ends in a colon. */
-static bool has_line(struct th_span lines, struct th_span name)
-{
-    while (lines.n > 0) {
-        const char *lf = memchr(lines.p, '\n', lines.n);
-        size_t line = lf ? (size_t)(lf - lines.p) + 1 : lines.n;
-
-        if (line >= name.n && th_span_ieq(th_span(lines.p, name.n), name))
-            return true;
-        lines.p += line;
-        lines.n -= line;
-    }
-    return false;
-}
 
 enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render *r, struct th_span body,
                               struct th_buf *out, struct th_buf *sigs, bool hide)
 {
-    struct attempt a = {.d = d, .r = r, .body = body};
-    struct th_span stored = r->sigs;
-    unsigned variant = r->variant < DL_VARIANTS ? r->variant : 0;
-    bool ok = true;
+    struct attempt a = {
+        .d = d, .r = r, .body = body, .key = bearer_key(d, r), .stored = r->sigs, .sigs = sigs, .hide = hide};
+    enum th_error error;
 
-    th_buf_init(&a.scratch, 65536);
-    for (unsigned i = 0; ok && i < d->head.count; i++) {
-        const struct dl_op *op = &d->head.ops[i];
-        switch (op->kind) {
-        case DL_LITERAL:
-            th_buf_span(out, op->text);
-            break;
-        case DL_VAR:
-            if (op->arg == DL_V_SECRET) {
-                a.key = bearer_key(d, r);
-                ok = a.key && a.key->plain_len > 0;
-            }
-            ok = ok && add_checked(out, variable(&a, (enum dl_var)op->arg, d->stamp));
-            break;
-        case DL_SIGNATURE:
-            ok = add_signature(&a, d->sigs[op->arg], variant, &stored, out, sigs);
-            break;
-        case DL_IF_OPTION:
-            i += r->options & 1u << op->arg ? 0u : op->skip;
-            break;
-        case DL_IF_UNSET:
-            i += has_line(r->custom, op->text) ? op->skip : 0u;
-            break;
-        case DL_IF_RETRY:
-            i += r->attempt > 1 ? 0u : op->skip;
-            break;
-        case DL_LINE:
-        case DL_LINE_PERCENT:
-            ok = add_line(&a, op, out);
-            i += op->skip;
-            break;
-        default: /* DL_HIDDEN */
-            if (hide) {
-                th_buf_add(out, "***", 3);
-                i += op->skip;
-            }
-            break;
-        }
-    }
-    if (a.scratch.failed && !out->failed)
-        out->failed = a.scratch.failed;
-    th_buf_fini(&a.scratch);
-    if (!ok)
-        return TH_INVALID;
+    a.env = (struct th_env){.get = head_get, .holds = head_holds, .write = head_write, .ctx = &a};
+    a.d = d;
+    a.r = r;
+    a.body = body;
+    a.key = bearer_key(d, r);
+    a.stored = r->sigs;
+    a.sigs = sigs;
+    a.ts_form = TH_FORM_AS_IS;
+    a.hide = hide;
+    a.no_secret = false;
+    error = th_program_write(&d->head, &a.env, out);
+    if (error || a.no_secret)
+        return error ? error : TH_INVALID;
     th_buf_span(out, r->custom);
     return out->failed ? out->failed : sigs ? sigs->failed : TH_OK;
 }
@@ -406,78 +361,17 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
 /* ---- the body ---- */
 
 struct envelope {
+    const struct th_dialect *d;
     const struct th_render *r;
-    bool ecmascript;
 };
 
-/* Of text that was validated when it came in: here it is not read anew for each attempt. */
-static bool get_member(struct th_span text, struct th_span name, bool pointer, struct shape_value *out)
+static bool envelope_get(void *ctx, const struct th_field_ref *from, unsigned index,
+                         struct th_program_value *out)
 {
-    struct th_json root = th_json_of(text), v;
+    const struct envelope *e = ctx;
 
-    if (!(pointer ? th_json_pointer(root, name, &v) : th_json_member(root, name, &v)) ||
-        v.type == TH_JSON_NULL)
-        return false;
-    *out = (struct shape_value){.kind = SHAPE_V_JSON, .s = v.raw};
-    return true;
-}
-
-static bool text_value(struct th_span s, struct shape_value *out)
-{
-    *out = (struct shape_value){.kind = SHAPE_V_TEXT, .s = s};
-    return s.n > 0;
-}
-
-static bool envelope_get(void *ctx, const struct shape_from *from, unsigned index, struct shape_value *out)
-{
-    struct envelope *e = ctx;
-    const struct th_render *r = e->r;
     (void)index;
-
-    switch (from->source) {
-    case SHAPE_DATA:
-        *out = (struct shape_value){.kind = SHAPE_V_JSON, .s = r->data};
-        return r->data.n > 0;
-    case SHAPE_DATA_MEMBER:
-        return get_member(r->data, from->arg, true, out);
-    case SHAPE_TENANT_ATTRIBUTE:
-        if (!get_member(r->attributes, from->arg, false, out))
-            return false;
-        out->ecmascript = e->ecmascript;
-        return true;
-    case SHAPE_EVENT_ID:
-        return text_value(r->event_id, out);
-    case SHAPE_EVENT_TYPE:
-        return text_value(r->event_type, out);
-    case SHAPE_TYPE_OBJECT:
-        return text_value(type_part(r->event_type, false), out);
-    case SHAPE_TYPE_ACTION:
-        return text_value(type_part(r->event_type, true), out);
-    case SHAPE_RESOURCE_TYPE:
-        return text_value(r->resource_type, out);
-    case SHAPE_RESOURCE_ID:
-        return text_value(r->resource_id, out);
-    case SHAPE_TENANT_ID:
-        return text_value(r->tenant_id, out);
-    case SHAPE_ENDPOINT_ID:
-        return text_value(r->endpoint_id, out);
-    case SHAPE_ENDPOINT_URL:
-        return text_value(r->endpoint_url, out);
-    case SHAPE_DELIVERY_ID:
-        return text_value(r->delivery_id, out);
-    case SHAPE_EVENT_TIME:
-        *out = (struct shape_value){.kind = SHAPE_V_TIME, .i = r->event_time.ms};
-        return true;
-    case SHAPE_ATTEMPT_TIME:
-        *out = (struct shape_value){.kind = SHAPE_V_TIME, .i = r->at_unix * 1000};
-        return true;
-    case SHAPE_ATTEMPT_NUMBER:
-        *out = (struct shape_value){.kind = SHAPE_V_INT, .i = r->attempt};
-        return true;
-    case SHAPE_NATIVE:
-        break;
-    }
-    return false;
+    return get(e->r, e->d, from, out);
 }
 
 enum th_error th_dialect_data(const struct th_dialect *d, struct th_span data, struct th_buf *out,
@@ -498,11 +392,11 @@ enum th_error th_dialect_data(const struct th_dialect *d, struct th_span data, s
 
 static enum th_error body(const struct th_dialect *d, const struct th_render *r, struct th_buf *out)
 {
-    struct envelope e = {r, d->values.ecmascript};
-    struct shape_reader reader = {.get = envelope_get, .ctx = &e};
+    struct envelope e = {d, r};
+    const struct th_env env = {.get = envelope_get, .ctx = &e};
 
     if (d->envelope.count)
-        return shape_run(&d->envelope, &reader, out);
+        return th_program_write(&d->envelope, &env, out);
     th_buf_span(out, r->data);
     return out->failed;
 }
@@ -515,7 +409,7 @@ enum th_error th_dialect_body(const struct th_dialect *d, const struct th_render
     enum th_error error;
     bool exact;
 
-    *shared = !d->envelope.per_delivery;
+    *shared = !(d->envelope.flags & TH_FIELD_IS_DELIVERY);
     if (!d->values.ecmascript || r->data_written)
         return body(d, r, out);
     th_buf_init(&data, out->max);
@@ -529,22 +423,21 @@ enum th_error th_dialect_body(const struct th_dialect *d, const struct th_render
 
 const char *th_dialect_missing(const struct th_dialect *d, const struct th_render *r)
 {
-    struct envelope e = {r, d->values.ecmascript};
-    struct shape_value v;
+    struct th_program_value v;
 
     for (unsigned i = 0; i < d->envelope.count; i++) {
-        const struct shape_op *op = &d->envelope.ops[i];
-        if (op->kind != SHAPE_FIELD || !op->required || envelope_get(&e, &op->from, 0, &v) ||
-            (op->other.source != SHAPE_NATIVE && envelope_get(&e, &op->other, 0, &v)))
+        const struct th_program_op *op = &d->envelope.ops[i];
+        if (op->kind != TH_DO_MEMBER || !op->member->required || get(r, d, &op->from, &v) ||
+            (op->member->other.field != TH_F_NONE && get(r, d, &op->member->other, &v)))
             continue;
-        switch (op->from.source) {
-        case SHAPE_DATA_MEMBER:
+        switch (op->from.field) {
+        case TH_F_MEMBER:
             return op->from.arg.p; /* a copy in the arena: NUL-terminated */
-        case SHAPE_RESOURCE_TYPE:
+        case TH_F_RESOURCE_TYPE:
             return "resource_type";
-        case SHAPE_RESOURCE_ID:
+        case TH_F_RESOURCE_ID:
             return "resource_id";
-        case SHAPE_EVENT_TYPE:
+        case TH_F_EVENT_TYPE:
             return "type";
         default:
             return "data";

@@ -25,7 +25,7 @@ static enum th_error load_text(const char *file, struct th_span name, const char
 {
     struct th_arena mem;
     struct th_node *root;
-    struct th_dialect_error what;
+    struct th_compile_error what;
     enum th_error error;
 
     th_arena_init(&mem, TREE_MAX);

@@ -253,6 +253,12 @@ def test_the_api_reference_is_up_to_date(api):
     assert (ROOT / "docs" / "api-reference.md").read_text() == page, "run tools/make-api-reference"
 
 
+def test_the_tables_of_fields_are_up_to_date():
+    run = subprocess.run([ROOT / "tools" / "make-field-tables", "--check"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+
 def test_the_reference_refuses_what_it_cannot_show(api):
     tool, description = reference_tool(), api.get("/openapi.json").expect(200).json
     description["components"]["schemas"]["Tenant"]["properties"]["id"]["patternProperties"] = {}

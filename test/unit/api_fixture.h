@@ -81,7 +81,7 @@ static const char plain_dialect[] =
 
 static struct th_dialect *compile(struct th_arena *mem, const char *name, const char *more)
 {
-    struct th_dialect_error error = {0};
+    struct th_compile_error error = {0};
     struct th_dialect *d = NULL;
     struct th_span text;
     struct th_json root;
