@@ -4,7 +4,7 @@
 #   make run        build, start on loopback, deliver real events to a real receiver, stay up until Ctrl-C
 #   make demo       the same, ends by itself; fails if one step fails
 #   make test       everything with sanitizers; the last line is "N passed, N failed, N skipped"
-#   make tsan       what has threads (store, log, the server as a whole) with the thread sanitizer
+#   make tsan       what threads share, and the server as a whole, with the thread sanitizer
 #   make crash      200 rounds of kill -9 under load, judged by an independent checker
 #   make mutants    plants deliberate faults one at a time; each must be caught by the test that it names (ONLY=)
 #   make bench      one table of figures for this machine
@@ -76,7 +76,8 @@ tsan:
 	@tools/install-deps test
 	@cmake -S . -B $(TSAN_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_TSAN=ON -DTH_TESTS=ON >/dev/null
 	@ninja -C $(TSAN_DIR) -j$(JOBS) --quiet tenterhook unit_tests
-	@$(PYTHON) tools/run-tests --build $(TSAN_DIR) --only unit_store_ --only unit_base_log --only unit_base_ref --only unit_lib_crypto --only unit_base_metric --only unit_net_tls_like --only unit_net_server --only unit_api_threads --only test_process \
+	@$(PYTHON) tools/run-tests --build $(TSAN_DIR) --only unit_store_ --only unit_base_log --only unit_base_ref --only unit_base_metric \
+	  --only unit_lib_crypto --only unit_net_tls_like --only unit_net_server --only unit_api_threads --only test_process \
 	  --only test_delivery --only test_replay --only test_key_rotation
 
 crash: build-test
