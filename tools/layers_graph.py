@@ -59,9 +59,9 @@ KEPT = {
     "core": r"ep_count|heap_remove|th_dialect_secret_make|th_port_ok|th_sched_check",
     "engine": r"th_.*",
     "store": r"sq_.*",
-    "net": r"th_http1_is_host|th_http_(abort|begin|end|write|shared_(new|free)|server_adopt)",
-    "api": r"th_api_(shared_(new|free)|place)",
+    "net": r"th_http1_is_host|th_http_(abort|begin|end|write)",
     "options": r"th_dialect_load",
+    "app": r"th_app_threads_quota",
 }
 
 # Members that no line of the product reads by name.

@@ -2,18 +2,16 @@
 #include "app/datadir.h"
 #include "app/measure.h"
 #include "app/serve_parts.h"
+#include "app/threads.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "lib/crypto.h"
 #include "net/tls_server.h"
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#define MOST_BY_ITSELF 8 /* threads that nobody has asked for */
 
 static struct th_now real_now(void *ctx)
 {
@@ -346,24 +344,14 @@ static enum th_error open_server(struct th_app *a, struct th_shard *s)
     return error;
 }
 
-/* The processors that this process may run on. */
-static unsigned processors(void)
-{
-    cpu_set_t set;
-    long n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
-
-    return n < 1 ? 1 : n > MOST_BY_ITSELF ? MOST_BY_ITSELF : (unsigned)n;
-}
-
 /* Memory and loops for the other shards. */
 static enum th_error make_shards(struct th_app *a)
 {
     static const struct th_entropy entropy = {real_entropy, NULL};
-    unsigned wanted = (unsigned)a->live->settings.v[TH_O_THREADS].number;
+    unsigned wanted = th_app_threads(&a->live->settings);
 
     if (a->first) /* it is a moment's work */
         return TH_OK;
-    wanted = wanted ? wanted : processors();
     if (wanted == 1)
         return TH_OK;
     a->http_shared = th_http_shared_new(wanted);
