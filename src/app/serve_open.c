@@ -94,7 +94,7 @@ static enum th_error open_network(struct th_app *a, struct th_shard *s)
     struct th_http_client_options client = {.ca_file = c->v[TH_O_CA_FILE].text,
                                             .bind_address = c->v[TH_O_BIND].text,
                                             .max_idle = share_of(a, a->max_idle),
-                                            .metrics = &a->metrics};
+                                            .metrics = s->metrics};
     struct th_resolver_options dns = {.servers = c->v[TH_O_DNS].text};
     enum th_error error = th_http_client_open(s->loop, &client, &s->transport, a->why, sizeof a->why);
 
@@ -117,7 +117,7 @@ static struct th_engine_options engine_options(struct th_app *a, struct th_shard
         .resolver = s->resolver,
         .clock = {real_now, a},
         .entropy = {real_entropy, a},
-        .metrics = &a->metrics,
+        .metrics = s->metrics,
         .guard = &a->live->guard,
         .production = strcmp(c->v[TH_O_ENVIRONMENT].text, "production") == 0,
         .dialects = a->live->dialects.v,
@@ -238,7 +238,7 @@ struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s)
     const struct th_settings *c = &a->live->settings;
 
     return (struct th_api_options){.engine = s->engine,
-                                   .metrics = &a->metrics,
+                                   .metrics = s->metrics,
                                    .hosts = a->live->hosts,
                                    .host_count = c->v[TH_O_HOSTS].count,
                                    .source_addresses = a->live->sources,
@@ -321,7 +321,7 @@ static enum th_error open_server(struct th_app *a, struct th_shard *s)
                                              .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
                                              .mounts = mounts,
                                              .mount_count = sizeof mounts / sizeof mounts[0],
-                                             .metrics = &a->metrics,
+                                             .metrics = s->metrics,
                                              .tls = a->live->identity,
                                              .shared = a->http_shared,
                                              .number = s->no,

@@ -147,6 +147,9 @@ bool th_shard_init(struct th_shard *s, struct th_app *app, unsigned no, uv_loop_
 {
     s->app = app;
     s->no = no;
+    s->metrics = no ? &s->own_metrics : &app->metrics;
+    if (no)
+        th_metrics_join(&app->metrics, s->metrics);
     th_list_init(&s->letters);
     th_list_init(&s->errands);
     s->loop = loop ? loop : &s->own_loop;
@@ -176,7 +179,7 @@ static void on_check(uv_check_t *c)
 
     if (th_shard_turn(s) && __atomic_load_n(&s->app->watches_idle, __ATOMIC_SEQ_CST))
         uv_async_send(&th_app_shard(s->app, 0)->wake); /* it looks whether all are */
-    th_turn_clock_end(&s->turns, s->loop, &s->app->metrics);
+    th_turn_clock_end(&s->turns, s->loop, s->metrics);
 }
 
 static void *thread(void *arg)

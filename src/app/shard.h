@@ -31,6 +31,7 @@ struct th_shard {
     uv_timer_t timer;
     uint64_t timer_at;
     struct th_turn_clock turns;
+    struct th_metrics *metrics, own_metrics; /* the first thread's are the app's, and show those of all */
     struct th_transport *transport;
     struct th_resolver *resolver;
     struct th_engine *engine;

@@ -27,6 +27,7 @@ struct th_sched_endpoint {
     uint32_t
         host_in_flight;     /* requests of all of these at once; 0: no limit. One that is alone has its own */
     double host_rate_per_s; /* of all of these, in any second; 0: no limit */
+    bool host_shared;       /* another scheduler has endpoints there, too: none here is alone */
     uint32_t
         address_in_flight; /* requests of all endpoints of the tenant at once to one address; 0: no limit */
     /** Inactive or disabled: only tests and what somebody asked for by hand. */

@@ -235,7 +235,7 @@ static const char *check_hosts(const struct th_sched *s)
         }
         CHECK(eps == h->eps && in_flight == h->in_flight && admitted == h->admitted, "a host is miscounted");
         CHECK(th_list_empty(&h->waits) || h->admitted || h->bucket.interval_ns ||
-                  (h->eps > 1 && h->max_in_flight && h->in_flight >= h->max_in_flight),
+                  ((h->eps > 1 || h->shared) && h->max_in_flight && h->in_flight >= h->max_in_flight),
               "endpoints wait for a host that has room");
     }
     return NULL;

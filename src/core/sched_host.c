@@ -11,7 +11,7 @@
 
 static bool slots_left(const struct host *h)
 {
-    return h->eps <= 1 || !h->max_in_flight || h->in_flight + h->admitted < h->max_in_flight;
+    return (h->eps <= 1 && !h->shared) || !h->max_in_flight || h->in_flight + h->admitted < h->max_in_flight;
 }
 
 /* With a rate one is admitted at a time, since the token is taken when it sends. */
@@ -128,6 +128,7 @@ bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint
     }
     if (h) {
         h->max_in_flight = options->host_in_flight;
+        h->shared = options->host_shared;
         th_bucket_pace(&h->bucket, options->host_rate_per_s);
         if (options->from_before)
             th_bucket_spend(&h->bucket, (struct th_mono){s->now_us});

@@ -143,6 +143,7 @@ struct ep {
 struct host { /* sched_host.c */
     uint64_t key, tenant;
     uint32_t eps, max_in_flight;
+    bool shared;                  /* with another scheduler */
     uint32_t in_flight, admitted; /* requests without tests; endpoints */
     struct th_bucket bucket;
     struct th_list waits; /* endpoints that could send, in the order in which they came */

@@ -122,11 +122,13 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
     e->options = *options;
     if (!e->options.max_pinned_bytes)
         e->options.max_pinned_bytes = TH_MAX_PINNED_BYTES;
+    e->options.max_pinned_bytes = th_part(e, e->options.max_pinned_bytes);
     th_engine_random(e, &e->hash_seed, sizeof e->hash_seed);
     sched.hash_seed = e->hash_seed;
     th_smap_init(&e->tenants_by_id, 1u << 20, e->hash_seed);
     th_smap_init(&e->keys_by_hash, 1u << 20, e->hash_seed);
     th_map_init(&e->endpoints, 1u << 22, e->hash_seed);
+    th_map_init(&e->hosts, 1u << 22, e->hash_seed);
     th_map_init(&e->tenants_by_no, 1u << 20, e->hash_seed);
     th_map_init(&e->events, 1u << 22, e->hash_seed);
     th_buf_init(&e->written, 64u << 20);

@@ -66,6 +66,7 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
                               uint32_t left)
 {
     struct th_event *ev = th_map_get(&e->events, row->no), made = {.stale = false};
+    size_t most = th_part(e, TH_EVENT_CACHE_BYTES);
     struct th_span data;
     struct th_buf id;
     size_t n;
@@ -75,7 +76,7 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
         return ev;
     data = written_data(e, t->dialect, row->data, &made);
     n = TH_EVENT_BYTES(row) - row->data.n + data.n + 64 + row->external_id.n;
-    th_events_trim(e, TH_EVENT_CACHE_BYTES - (n < TH_EVENT_CACHE_BYTES ? n : TH_EVENT_CACHE_BYTES));
+    th_events_trim(e, n < most ? most - n : 0);
     ev = th_malloc(sizeof *ev + n);
     if (!ev)
         return NULL;
@@ -114,7 +115,7 @@ void th_event_unpin(struct th_engine *e, struct th_event *ev)
         return;
     e->pinned_bytes -= ev->bytes;
     th_list_append(&e->lru, &ev->lru);
-    if (ev->left == 0 || e->cache_bytes > TH_EVENT_CACHE_BYTES)
+    if (ev->left == 0 || e->cache_bytes > th_part(e, TH_EVENT_CACHE_BYTES))
         event_free(e, ev);
 }
 

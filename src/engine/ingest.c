@@ -575,7 +575,7 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
         refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, why);
         return;
     }
-    if (e->accept_bytes > TH_MAX_ACCEPT_BYTES) {
+    if (e->accept_bytes > th_part(e, TH_MAX_ACCEPT_BYTES)) {
         refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, "too much is waiting for the store; try again");
         return;
     }

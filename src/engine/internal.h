@@ -171,6 +171,8 @@ struct th_engine {
     /* settings */
     struct th_smap tenants_by_id, keys_by_hash;
     struct th_map endpoints; /* by number: struct th_ep */
+    struct th_map
+        hosts; /* with several engines: by number of a host, which of them have endpoints there, as bits */
     struct th_tenant *leaving;
     struct th_list graves; /* endpoints that nobody holds any more */
     struct th_map tenants_by_no;
@@ -264,6 +266,7 @@ struct th_engine {
     struct th_mail fanout_mail;  /* tells home that something is left to queue */
     struct th_mail no_room_mail; /* tells home that the store had no room */
     unsigned fanout_told, no_room_told;
+    struct th_mono measured; /* when this engine's part of the metrics was */
     bool mail_waits, offers_wait;
     bool joined;                   /* home: the others have copies of the settings */
     unsigned letters_out;          /* questions to others that have no answer yet */
@@ -275,6 +278,12 @@ struct th_engine {
     bool no_requests; /* a stop that no longer waits: none begins any more */
     bool more;        /* something is left for another turn at once */
 };
+
+/** What one engine may use of something that all engines of the process have together. */
+static inline size_t th_part(const struct th_engine *e, size_t all)
+{
+    return e->options.shards > 1 ? all / e->options.shards : all;
+}
 
 /** Gives the memory of a large buffer back, between two uses. */
 static inline void th_buf_shrink(struct th_buf *b)
@@ -555,6 +564,7 @@ void th_address_give(struct th_attempt *a);
 /* report.c */
 void th_report_attempt(const struct th_attempt *a);
 void th_report_failed(struct th_attempt *a);
+void th_measure_turn(struct th_engine *e);
 /* What a tenant reads of a name whose address the guard refuses; `why` is the guard's. */
 void th_denied_text(const struct th_engine *e, const char *why, char *out, size_t size);
 /* In development, for an address of one's own network: what to do; else "". */

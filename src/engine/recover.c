@@ -473,6 +473,7 @@ struct th_mono th_jobs_turn(struct th_engine *e)
 
     if (e->dead)
         return TH_MONO_NEVER;
+    th_measure_turn(e);
     th_health_turn(e, e->draining || e->health_flipped);
     cancel_begin(e);
     purge_begin(e);

@@ -99,8 +99,17 @@ void th_report_denied(struct th_engine *e, struct th_span tenant, struct th_span
 void th_engine_measure(struct th_engine *e)
 {
     th_engine_tick(e);
-    th_gauge_set(e->options.metrics, TH_G_BREAKERS_OPEN, th_sched_stats(e->sched).broken_endpoints);
     th_gauge_set(e->options.metrics, TH_G_OLDEST_DUE, th_sched_overdue_us(e->sched, e->now.mono) / 1000000);
+}
+
+/* Nobody asks the others when metrics are read: home shows the largest of what each has. */
+void th_measure_turn(struct th_engine *e)
+{
+    th_gauge_set(e->options.metrics, TH_G_BREAKERS_OPEN, th_sched_stats(e->sched).broken_endpoints);
+    if (th_is_home(e) || e->now.mono.us - e->measured.us < 1000000)
+        return;
+    e->measured = e->now.mono;
+    th_engine_measure(e);
 }
 
 const struct th_last_attempt *th_engine_last_attempt(const struct th_endpoint *ep)

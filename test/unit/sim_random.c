@@ -401,6 +401,7 @@ static void judge(struct world *w)
 static void run_world(uint64_t seed)
 {
     struct sim_options options = {.seed = seed,
+                                  .shards = getenv("TH_SIM_SHARDS") ? 0 : (unsigned)(seed % 4 + 1) % 4 + 1,
                                   .forget_texts = true,
                                   .forget_requests = true,
                                   .jitter = seed % 3 == 0,

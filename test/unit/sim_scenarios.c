@@ -1,5 +1,5 @@
-/* Every scenario file of test/scenarios, each a test of its own, in virtual time. One of them: pass its name.
- */
+/* Every scenario file of test/scenarios, each a test of its own, in virtual time: with one engine, and again with three in one
+ * thread whose turns and letters come in a drawn order. One of them: pass its name. */
 #include "sim/scenario.h"
 #include <dirent.h>
 
@@ -8,6 +8,19 @@ static char folder[1024];
 static void run(void **state)
 {
     scenario_run_file(*state);
+}
+
+static void run_three(void **state)
+{
+    setenv("TH_SIM_SHARDS", "3", 1);
+    scenario_run_file(*state);
+    unsetenv("TH_SIM_SHARDS");
+}
+
+/* These claim an order of what happens in one moment, which one engine has and several have not. */
+static bool is_for_one(const char *name)
+{
+    return strcmp(name, "rest-and-what-is-asked-for.th") == 0 || strcmp(name, "store-broken.th") == 0;
 }
 
 static int is_scenario(const struct dirent *e)
@@ -21,16 +34,17 @@ int main(int argc, char **argv)
 {
     const char *cut = strstr(__FILE__, "unit/sim_scenarios.c");
     struct CMUnitTest *tests;
+    static char names[1000][256];
     struct dirent **v;
     int n, failed;
 
     snprintf(folder, sizeof folder, "%.*sscenarios", cut ? (int)(cut - __FILE__) : 0, __FILE__);
     n = scandir(folder, &v, is_scenario, alphasort);
-    if (n <= 0) {
+    if (n <= 0 || n > 1000) {
         fprintf(stderr, "no scenarios in %s\n", folder);
         return 1;
     }
-    tests = calloc((size_t)n, sizeof *tests);
+    tests = calloc((size_t)n * 2, sizeof *tests);
     if (!tests)
         return 1;
     size_t count = 0;
@@ -41,6 +55,11 @@ int main(int argc, char **argv)
         snprintf(path, sizeof path, "%s/%s", folder, v[i]->d_name);
         tests[count++] =
             (struct CMUnitTest){.name = v[i]->d_name, .test_func = run, .initial_state = strdup(path)};
+        if (is_for_one(v[i]->d_name))
+            continue;
+        snprintf(names[i], sizeof names[i], "%.200s (three engines)", v[i]->d_name);
+        tests[count++] =
+            (struct CMUnitTest){.name = names[i], .test_func = run_three, .initial_state = strdup(path)};
     }
     if (count == 0) {
         fprintf(stderr, "no scenario has such a name\n");
