@@ -140,6 +140,7 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
     th_list_init(&e->asks);
     th_heap_init(&e->to_ask, 1u << 22);
     th_list_init(&e->free_ingests);
+    th_list_init(&e->stale_ingests);
     th_list_init(&e->lru);
     th_list_init(&e->free_attempts);
     th_list_init(&e->running);

@@ -190,6 +190,7 @@ static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d
 enum match_result { MATCH_DONE, MATCH_MORE, MATCH_FAILED };
 
 static void match_more(void *arg);
+static void stale(struct ingest *g);
 static bool gone(struct ingest *g);
 
 static bool wants(const struct ingest *g, const struct th_endpoint *ep, struct th_span type)
@@ -483,9 +484,29 @@ static bool gone(struct ingest *g)
     return true;
 }
 
+/* What is new has been committed, and this engine has not heard of it yet: the publish goes on when it has. */
+static bool waits_for_home(struct ingest *g)
+{
+    if (th_is_home(g->e) || g->op.settings_version != g->p->tenant->version)
+        return false;
+    th_list_append(&g->e->stale_ingests, &g->link);
+    return true;
+}
+
+void th_ingest_again(struct th_engine *e)
+{
+    struct th_list batch, *l;
+
+    th_list_init(&batch);
+    while ((l = th_list_pop(&e->stale_ingests)))
+        th_list_append(&batch, l);
+    while ((l = th_list_pop(&batch)))
+        stale(TH_CONTAINER(l, struct ingest, link));
+}
+
 static void stale(struct ingest *g)
 {
-    if (gone(g))
+    if (gone(g) || waits_for_home(g))
         return;
     if (++g->tries > 100) {
         snprintf(g->p->detail, sizeof g->p->detail, "settings change too fast; try again");

@@ -196,7 +196,7 @@ struct th_engine {
 
     /* ingest */
     size_t accept_bytes;
-    struct th_list free_ingests;
+    struct th_list free_ingests, stale_ingests; /* stale: wait for settings that home has committed */
     unsigned ingests_out;
 
     /* dispatch */
@@ -544,6 +544,8 @@ void th_health_turn(struct th_engine *e, bool all);
 /* ingest.c */
 bool th_endpoint_matches(const struct th_ep *ep, struct th_span type);
 void th_ingest_free(struct th_engine *e);
+/** Settings have changed in this engine: what waits for that is matched again. */
+void th_ingest_again(struct th_engine *e);
 /* operator.c: events that the engine itself publishes */
 void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first);
 void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a);

@@ -199,6 +199,7 @@ static void take(struct th_engine *e, struct note *n)
     t = n->tenant ? th_map_get(&e->tenants_by_no, n->tenant) : NULL;
     if (t && n->version)
         t->version = n->version;
+    th_ingest_again(e);
 }
 
 /* ---- at home ---- */
