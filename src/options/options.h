@@ -55,7 +55,7 @@ enum th_option_kind {
       "this installation's name, such as events.example.com: receivers are asked under it whether they want events")               \
     X(CONSENT, CHOICE, NULL, "TENTERHOOK_CONSENT", "delivery.consent", "dialects", "dialects|all", 0, 0, NULL,                       \
       "whose receivers are asked: those of dialects that say so, or all")                                                          \
-    X(THREADS, NUMBER, "--threads", "TENTERHOOK_THREADS", "threads", "0", NULL, 0, 64, "N",                                           \
+    X(THREADS, NUMBER, "--threads", "TENTERHOOK_THREADS", "threads", "1", NULL, 0, 64, "N",                                           \
       "threads that publish and deliver, each with a share of the endpoints; 0: the processors of this process, at most 8")       \
     X(MAX_IN_FLIGHT, NUMBER, "--max-in-flight", "TENTERHOOK_MAX_IN_FLIGHT", "delivery.max_in_flight", "4096", NULL, 1, 65536, "N",  \
       "delivery requests under way at once")                                                                                       \
