@@ -401,7 +401,7 @@ def test_requests_a_second_to_one_host_are_limited(server, receiver):
     assert time.monotonic() - began > 1.5
 
 
-# ---- one address ----
+# ---- one address: exact on one thread, of several each has its part ----
 
 class Gate:
     """Answers wait until it is opened; counts who waits."""
@@ -435,7 +435,7 @@ def test_many_names_that_lead_to_one_address_share_its_limit(server, receiver):
     target, other = receiver(gate), receiver()
     names = {f"{prefix}{n}.example.com": [["127.0.0.1"]] for prefix in "no" for n in range(40)}
     with Dns(names) as dns:
-        running, api = operator(server, "--address-requests", "5", "--dns-servers", dns.address)
+        running, api = operator(server, "--address-requests", "5", "--dns-servers", dns.address, "--threads", "1")
         named(api, target, 40, events=["a.b"])
         free = endpoint(api, url=other.url(), active=True, events=["a.b"]).expect(201).json["id"]
         api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
@@ -465,7 +465,7 @@ def test_endpoints_that_wait_for_an_address_can_be_paused_and_deleted_and_the_li
     gate = Gate()
     target = receiver(gate)
     with Dns({f"n{n}.example.com": [["127.0.0.1"]] for n in range(12)}) as dns:
-        _, api = operator(server, "--dns-servers", dns.address)
+        _, api = operator(server, "--dns-servers", dns.address, "--threads", "1")
         limits(api, address_requests=2)
         made = named(api, target, 12, timeout_seconds=30)
         api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
@@ -492,7 +492,7 @@ def test_a_name_goes_to_its_address_that_has_room(server):
     free.opened.set()
     with Receiver(gate, host="127.0.0.2") as full, Receiver(free, host="127.0.0.3", port=full.port) as roomy, \
             Dns({"n0.example.com": [["127.0.0.2"]], "m0.example.com": [["127.0.0.2", "127.0.0.3"]]}) as dns:
-        _, api = operator(server, "--address-requests", "1", "--dns-servers", dns.address)
+        _, api = operator(server, "--address-requests", "1", "--dns-servers", dns.address, "--threads", "1")
         named(api, full, 1)
         api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
         eventually(lambda: gate.now == 1)
