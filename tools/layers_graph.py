@@ -11,7 +11,7 @@ import subprocess
 CIRCLES = {
     "lib": 3,
     "base": 3,
-    "core": 4,
+    "core": 3,
     "engine": 35,
     "store": 7,
     "net": 3,
@@ -35,8 +35,6 @@ NAMES = {
     "src/base/unseen.c": r"th_utf8_",
     "src/core/addr.c": r"th_cidr_",
     "src/core/guard*.c": r"th_(event_type_(form|ok)|id_ok|addr_loopback)$",
-    "src/core/dialect*.c": r"dl_|shape_names$",
-    "src/core/shape*.c": r"shape_(run|compile)$|th_dialect_(has_)?shape$",
     "src/core/http_class.c": r"th_outcome_name$",
     "src/core/mask.c": r"th_needles_",
     "src/core/retry.c": r"th_(disable_name|(facts|health)_(apply|check))$",
@@ -56,7 +54,7 @@ NAMES = {
 KEPT = {
     "lib": r"tenterhook_.*",
     "base": r"th_alloc_fail_after|th_secret_count|th_smap_next|th_metrics_join",
-    "core": r"ep_count|heap_remove|th_dialect_secret_make|th_port_ok|th_sched_check",
+    "core": r"ep_count|heap_remove|th_node_of_json|th_dialect_secret_make|th_port_ok|th_sched_check",
     "engine": r"th_.*",
     "store": r"sq_.*",
     "net": r"th_http1_is_host|th_http_(abort|begin|end|write)",

@@ -99,11 +99,11 @@ static bool write_numbered(struct th_api_req *r)
     r->tenant = th_api_request_tenant(r);
     if (r->slow_at++ == 0) {
         (void)th_api_reply_begin(r);
-        th_shape_begin(&r->shape, r->dialect, TH_SHAPE_DELIVERY_PAGE, &r->shape_source, &r->api->out);
+        th_dialect_shape_begin(&r->shape, r->dialect, TH_SHAPE_DELIVERY_PAGE, &r->shape_source, &r->api->out);
     }
-    if (!th_shape_step(&r->shape, TH_API_SLICE))
+    if (!th_dialect_shape_step(&r->shape, TH_API_SLICE))
         return false;
-    th_shape_end(&r->shape);
+    th_dialect_shape_end(&r->shape);
     th_engine_page_free(r->api->engine, &r->page);
     th_api_reply(r, 200);
     return true;

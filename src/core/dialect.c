@@ -8,8 +8,8 @@
 #include "core/dialect_parts.h"
 #include "core/guard.h"
 
-const char *const dl_shape_names[TH_SHAPE_COUNT] = {"endpoint", "endpoint_created", "endpoint_list",
-                                                    "delivery", "delivery_page",    "error"};
+static const char *const shape_names[TH_SHAPE_COUNT] = {"endpoint", "endpoint_created", "endpoint_list",
+                                                        "delivery", "delivery_page",    "error"};
 
 static void at_key(struct th_where *w, const char *key)
 {
@@ -111,13 +111,13 @@ static bool compile_shapes(struct th_where *w, struct th_dialect *d)
     for (unsigned i = 0; i < TH_SHAPE_COUNT; i++)
         named[i] = s->api.shapes[i].node;
     c = (struct th_shape_context){.place = TH_IN_API,
-                                  .names = dl_shape_names,
+                                  .names = shape_names,
                                   .named = named,
                                   .named_count = TH_SHAPE_COUNT,
                                   .created = DL_CREATED};
     for (unsigned i = 0; i < TH_SHAPE_COUNT; i++) {
         at_key(w, "api.shapes");
-        th_where_enter(w, th_str(dl_shape_names[i]));
+        th_where_enter(w, th_str(shape_names[i]));
         if (named[i] && !th_shape_compile(w, &c, named[i], &d->shapes[i]))
             return false;
     }
@@ -134,11 +134,11 @@ static void forget_nodes(struct dl_spec *s)
 
 static bool compile(struct th_where *w, struct th_dialect *d)
 {
-    if (!dl_read(w, w->root, &d->spec) || !dl_check_spec(w, &d->spec))
+    if (!th_dialect_read_spec(w, w->root, &d->spec) || !th_dialect_check_spec(w, &d->spec))
         return false;
     fill_values(d);
     th_where_leave(w, 0);
-    return dl_compile_head(w, d, w->root) && compile_shapes(w, d) && dl_check_compiled(w, d);
+    return th_dialect_head_compile(w, d, w->root) && compile_shapes(w, d) && th_dialect_check_compiled(w, d);
 }
 
 enum th_error th_dialect_compile(struct th_span name, const struct th_node *root, struct th_dialect **out,
@@ -179,7 +179,7 @@ void th_dialect_show(const struct th_dialect *d, struct th_jw *w)
     th_jw_object(w);
     th_jw_key(w, TH_LIT("name"));
     th_jw_string(w, d->values.name);
-    dl_show(&d->spec, w);
+    th_dialect_show_spec(&d->spec, w);
     th_jw_end_object(w);
 }
 

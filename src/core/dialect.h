@@ -204,10 +204,10 @@ struct th_shape_run {
     struct th_buf json;
     bool created;
 };
-void th_shape_begin(struct th_shape_run *s, const struct th_dialect *d, enum th_shape_id id,
-                    const struct th_shape_source *src, struct th_buf *out);
-bool th_shape_step(struct th_shape_run *s, size_t bytes);
-void th_shape_end(struct th_shape_run *s);
+void th_dialect_shape_begin(struct th_shape_run *s, const struct th_dialect *d, enum th_shape_id id,
+                            const struct th_shape_source *src, struct th_buf *out);
+bool th_dialect_shape_step(struct th_shape_run *s, size_t bytes);
+void th_dialect_shape_end(struct th_shape_run *s);
 /** Native name of a management request's field ("callbackUrl" → "url"); empty: not a field of this dialect, or
  * not one that creating an endpoint takes. */
 struct th_span th_dialect_request_field(const struct th_dialect *d, struct th_span wire_name, bool creating);

@@ -270,14 +270,14 @@ static bool check_proof(struct th_where *w, const struct th_dialect *d)
     return true;
 }
 
-bool dl_check_spec(struct th_where *w, const struct dl_spec *s)
+bool th_dialect_check_spec(struct th_where *w, const struct dl_spec *s)
 {
     return check_timeout(w, s) && check_success(w, s) && check_retry(w, s) && check_catalogue(w, s) &&
            check_ids(w, s) && check_options(w, s) && check_fields(w, s) && check_paging(w, s) &&
            check_secret(w, s) && check_joins(w, s);
 }
 
-bool dl_check_compiled(struct th_where *w, const struct th_dialect *d)
+bool th_dialect_check_compiled(struct th_where *w, const struct th_dialect *d)
 {
     return check_proof(w, d) && check_create_fields(w, d) && check_generated(w, d);
 }

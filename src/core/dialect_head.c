@@ -542,7 +542,7 @@ static bool finish(struct head *h)
     return true;
 }
 
-bool dl_compile_head(struct th_where *w, struct th_dialect *d, const struct th_node *root)
+bool th_dialect_head_compile(struct th_where *w, struct th_dialect *d, const struct th_node *root)
 {
     struct head h = {.w = w, .d = d};
     const struct dl_spec *s = &d->spec;

@@ -147,9 +147,9 @@ struct dl_spec {
     } api;
 };
 /** Fills *spec (zeroed by the caller) from the tree: defaults, types, ranges, unknown and repeated keys. */
-bool dl_read(struct th_where *w, const struct th_node *root, struct dl_spec *spec);
+bool th_dialect_read_spec(struct th_where *w, const struct th_node *root, struct dl_spec *spec);
 /** Writes every value of *spec as members of the object that is open. */
-void dl_show(const struct dl_spec *spec, struct th_jw *w);
+void th_dialect_show_spec(const struct dl_spec *spec, struct th_jw *w);
 
 /* ---- conditions and pieces of a head's program ---- */
 enum dl_condition {
@@ -193,10 +193,9 @@ struct th_dialect {
     struct th_span owned[DL_HEADERS + DL_SIGNATURES * DL_VARIANTS + 8];
     unsigned owned_count;
 };
-extern const char *const dl_shape_names[TH_SHAPE_COUNT];
 /** Programs of head and signatures, from the spec. root gives the order of the groups. */
-bool dl_compile_head(struct th_where *w, struct th_dialect *d, const struct th_node *root);
+bool th_dialect_head_compile(struct th_where *w, struct th_dialect *d, const struct th_node *root);
 /** What the tables cannot refuse: of the record alone, and when everything else has been compiled. */
-bool dl_check_spec(struct th_where *w, const struct dl_spec *s);
-bool dl_check_compiled(struct th_where *w, const struct th_dialect *d);
+bool th_dialect_check_spec(struct th_where *w, const struct dl_spec *s);
+bool th_dialect_check_compiled(struct th_where *w, const struct th_dialect *d);
 #endif

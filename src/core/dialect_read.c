@@ -3,7 +3,7 @@
  * Refuses: unknown keys, repeated keys, values of another type or outside their range; each with line and key
  * path.
  *
- * Invariants: 1. After dl_read every field has a value: its default where the file is silent. 2. Texts are
+ * Invariants: 1. After th_dialect_read_spec every field has a value: its default where the file is silent. 2. Texts are
  * copies in the arena; only shape nodes still point into the loader's tree, and only until compile
  * returns. 3. Recursion follows the tables, whose depth is fixed, never the input. */
 #include "core/dialect_tables.h"
@@ -267,7 +267,7 @@ static bool read_map(struct th_where *w, const struct dl_table *t, const struct 
     return true;
 }
 
-bool dl_read(struct th_where *w, const struct th_node *root, struct dl_spec *spec)
+bool th_dialect_read_spec(struct th_where *w, const struct th_node *root, struct dl_spec *spec)
 {
-    return read_map(w, &dl_root, root, (char *)spec);
+    return read_map(w, &th_dialect_schema, root, (char *)spec);
 }

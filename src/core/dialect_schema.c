@@ -382,4 +382,4 @@ static const struct dl_row root_rows[] = {
     {.key = "endpoint", .kind = MAP, .sub = &endpoint_table},
     {.key = "api", .kind = MAP, .sub = &api_table},
 };
-const struct dl_table dl_root = {ROWS(root_rows), NULL};
+const struct dl_table th_dialect_schema = {ROWS(root_rows), NULL};

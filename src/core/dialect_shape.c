@@ -48,15 +48,15 @@ bool th_dialect_has_shape(const struct th_dialect *d, enum th_shape_id id)
     return shape_of(d, id)->count > 0;
 }
 
-void th_shape_begin(struct th_shape_run *s, const struct th_dialect *d, enum th_shape_id id,
-                    const struct th_shape_source *src, struct th_buf *out)
+void th_dialect_shape_begin(struct th_shape_run *s, const struct th_dialect *d, enum th_shape_id id,
+                            const struct th_shape_source *src, struct th_buf *out)
 {
     *s = (struct th_shape_run){.src = src, .created = id == TH_SHAPE_ENDPOINT_CREATED};
     th_program_begin(&s->run, shape_of(d, id), out);
     th_buf_init(&s->json, TH_PROGRAM_VALUE_MAX);
 }
 
-bool th_shape_step(struct th_shape_run *s, size_t bytes)
+bool th_dialect_shape_step(struct th_shape_run *s, size_t bytes)
 {
     const struct th_env env = {
         .get = shape_get, .holds = shape_holds, .count = shape_count, .stop = shape_stop, .ctx = s};
@@ -68,7 +68,7 @@ bool th_shape_step(struct th_shape_run *s, size_t bytes)
     return done || out->failed;
 }
 
-void th_shape_end(struct th_shape_run *s)
+void th_dialect_shape_end(struct th_shape_run *s)
 {
     th_buf_wipe(&s->json); /* it may have held a secret */
     th_program_end(&s->run, true);
@@ -81,8 +81,8 @@ enum th_error th_dialect_shape(const struct th_dialect *d, enum th_shape_id id,
 
     if (!th_dialect_has_shape(d, id))
         return TH_NOT_FOUND;
-    th_shape_begin(&run, d, id, src, out);
-    (void)th_shape_step(&run, SIZE_MAX);
-    th_shape_end(&run);
+    th_dialect_shape_begin(&run, d, id, src, out);
+    (void)th_dialect_shape_step(&run, SIZE_MAX);
+    th_dialect_shape_end(&run);
     return out->failed;
 }

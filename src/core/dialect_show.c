@@ -102,10 +102,10 @@ static void show_map(const struct dl_table *t, const char *base, struct th_jw *w
     th_jw_end_object(w);
 }
 
-void dl_show(const struct dl_spec *spec, struct th_jw *w)
+void th_dialect_show_spec(const struct dl_spec *spec, struct th_jw *w)
 {
-    for (unsigned i = 0; i < dl_root.count; i++) {
-        th_jw_key(w, th_str(dl_root.rows[i].key));
-        show_value(&dl_root.rows[i], (const char *)spec, w);
+    for (unsigned i = 0; i < th_dialect_schema.count; i++) {
+        th_jw_key(w, th_str(th_dialect_schema.rows[i].key));
+        show_value(&th_dialect_schema.rows[i], (const char *)spec, w);
     }
 }

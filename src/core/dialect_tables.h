@@ -26,5 +26,5 @@ struct dl_table {
 };
 
 /** The whole file. */
-extern const struct dl_table dl_root;
+extern const struct dl_table th_dialect_schema;
 #endif

@@ -7,6 +7,7 @@
  *   sched_host.c   what all endpoints of one host may send
  *   sched_address.c  what may be under way to one address
  *   sched_spill.c  what is left in the store, and how it comes back
+ *   sched_marks.c  what is known of it
  *   sched_look.c   counts and states, for metrics and the API
  *   sched_check.c  every invariant, for tests
  */
@@ -298,7 +299,23 @@ void spill_update(struct th_sched *s, struct ep *ep);
 /* When the endpoint's parked rows are to be walked again; INT64_MAX: not by time. */
 int64_t spill_round_us(const struct ep *ep);
 void spill_round_start(struct th_sched *s, struct ep *ep);
+/* Every number has been read: the next round starts after a pause. */
+void spill_round_end(struct th_sched *s, struct ep *ep);
 void spill_leave(struct th_sched *s, struct ep *ep);
+/* Lowers a mark to this number; 0: there was none. */
+static inline void spill_lower(uint64_t *mark, uint64_t no)
+{
+    if (!*mark || no < *mark)
+        *mark = no;
+}
+static inline bool spill_is_far(const struct th_sched *s, const struct ep *ep, int64_t due_us)
+{
+    return due_us > s->now_us && due_us - s->now_us > ep->horizon_us;
+}
+static inline uint32_t ep_held_items(const struct ep *ep)
+{
+    return ep->waiting + ep->under_way;
+}
 static inline bool ep_spilled(const struct ep *ep)
 {
     return ep->spill_from || ep->park_from;

@@ -20,100 +20,10 @@
  * the store and asked for again a second later. */
 #include "core/sched_int.h"
 
-static void lower(uint64_t *mark, uint64_t no)
-{
-    if (!*mark || no < *mark)
-        *mark = no;
-}
-
-static uint32_t held_items(const struct ep *ep)
-{
-    return ep->waiting + ep->under_way;
-}
-
-static bool is_far(const struct th_sched *s, const struct ep *ep, int64_t due_us)
-{
-    return due_us > s->now_us && due_us - s->now_us > ep->horizon_us;
-}
-
-static uint32_t refill_below(const struct th_sched *s)
-{
-    return s->options.max_items_per_endpoint > 4 ? s->options.max_items_per_endpoint / 4 : 1;
-}
-
-/* ---- marks ---- */
-
-void spill_note(struct th_sched *s, struct ep *ep, uint64_t no, int64_t due_us)
-{
-    bool was = ep_spilled(ep);
-
-    if (is_far(s, ep, due_us)) {
-        lower(&ep->park_from, no);
-        if (due_us < ep->park_due_us)
-            ep->park_due_us = due_us;
-    } else if (ep->fill == F_WALKING) {
-        lower(&ep->missed, no);
-    } else {
-        lower(&ep->spill_from, no);
-    }
-    s->spilled += !was;
-}
-
-bool spill_parks(const struct th_sched *s, const struct ep *ep, int64_t due_us)
-{
-    return ep_spilled(ep) && is_far(s, ep, due_us);
-}
-
 /* New items queue up behind what is unread. */
 static bool refuses(const struct th_sched *s, const struct ep *ep, int64_t due_us)
 {
     return ep->spill_from || spill_parks(s, ep, due_us);
-}
-
-void spill_update(struct th_sched *s, struct ep *ep)
-{
-    bool wants = ep->spill_from && (!ep->satisfied || held_items(ep) < refill_below(s));
-
-    if (ep->fill == F_NONE && wants) {
-        ep->fill = F_WANTING;
-        th_list_append(&s->wanting, &ep->fill_link);
-    } else if (ep->fill == F_WANTING && !wants) {
-        ep->fill = F_NONE;
-        th_list_remove(&ep->fill_link);
-    }
-}
-
-int64_t spill_round_us(const struct ep *ep)
-{
-    int64_t at;
-
-    if (!ep->park_from || ep->spill_from || ep->options.held)
-        return INT64_MAX;
-    at = ep->park_due_us - ep->horizon_us;
-    return at > ep->round_after_us ? at : ep->round_after_us;
-}
-
-void spill_round_start(struct th_sched *s, struct ep *ep)
-{
-    ep->satisfied = held_items(ep) > s->options.max_items_per_endpoint / 2;
-    ep->spill_from = ep->park_from;
-    ep->park_from = 0;
-    ep->park_due_us = INT64_MAX;
-    spill_update(s, ep);
-}
-
-/* Every number has been read: the next round starts after a pause. */
-static void round_end(struct th_sched *s, struct ep *ep)
-{
-    int64_t rest_us = ep->walked_us * 4; /* so reading takes at most a fifth of the time */
-
-    if (rest_us < ep->horizon_us / 4)
-        rest_us = ep->horizon_us / 4;
-    ep->round_after_us = s->now_us + rest_us;
-    ep->walked_us = 0;
-    if (held_items(ep) < refill_below(s) && ep->horizon_us < HORIZON_US)
-        ep->horizon_us *= 2;
-    s->spilled -= !ep_spilled(ep);
 }
 
 /* ---- leaving memory ---- */
@@ -189,7 +99,7 @@ static void sweep(struct th_sched *s, struct ep *ep)
         struct item *it = item_at(s, id);
         next = it->next;
         heap_push(s, &ep->retry, id);
-        if (is_far(s, ep, it->due_us))
+        if (spill_is_far(s, ep, it->due_us))
             push_out(s, ep, id);
     }
 }
@@ -266,12 +176,12 @@ static bool has_room(struct th_sched *s, struct ep *ep, const struct th_queue_ro
 
     if (is_asked_for(s, row,
                      due_us)) /* retries by hand and tests pass the others, within a bound of their own */
-        return held_items(ep) / 2 < share;
+        return ep_held_items(ep) / 2 < share;
     if (refuses(s, ep, due_us))
         return false;
-    if (held_items(ep) >= share && !ep_spilled(ep))
+    if (ep_held_items(ep) >= share && !ep_spilled(ep))
         sweep(s, ep); /* what is not due soon makes room */
-    return held_items(ep) < share && !refuses(s, ep, due_us);
+    return ep_held_items(ep) < share && !refuses(s, ep, due_us);
 }
 
 uint32_t spill_admit(struct th_sched *s, struct ep *ep, const struct th_queue_row *row, int64_t due_us,
@@ -314,7 +224,7 @@ bool th_sched_want(struct th_sched *s, struct th_want *out)
         th_list_append(&s->walking, l);
         *out = (struct th_want){.endpoint = ep->options.no,
                                 .from = ep->spill_from,
-                                .max = s->options.max_items_per_endpoint - held_items(ep)};
+                                .max = s->options.max_items_per_endpoint - ep_held_items(ep)};
         return true;
     }
     return false;
@@ -338,12 +248,13 @@ static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_que
         struct item *it;
         if (id && !is_older_ghost(s, ep, id))
             continue; /* known, or this row may be out of date */
-        if (is_far(s, ep, due[i].us)) {
+        if (spill_is_far(s, ep, due[i].us)) {
             spill_note(s, ep, rows[i].no, due[i].us);
             continue;
         }
-        id = held_items(ep) < s->options.max_items_per_endpoint ? item_for(s, ep, rows[i].no, id, &no_memory)
-                                                                : 0;
+        id = ep_held_items(ep) < s->options.max_items_per_endpoint
+                 ? item_for(s, ep, rows[i].no, id, &no_memory)
+                 : 0;
         if (!id) {
             ep->satisfied = true;
             return rows[i].no;
@@ -367,11 +278,11 @@ static void narrow(struct th_sched *s, struct ep *ep)
 {
     uint32_t half = s->options.max_items_per_endpoint / 2;
 
-    while (held_items(ep) > half && ep->retry && ep->horizon_us > HORIZON_MIN_US) {
+    while (ep_held_items(ep) > half && ep->retry && ep->horizon_us > HORIZON_MIN_US) {
         ep->horizon_us /= 2;
         sweep(s, ep);
     }
-    ep->satisfied = held_items(ep) > half;
+    ep->satisfied = ep_held_items(ep) > half;
 }
 
 void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_queue_row *rows,
@@ -394,10 +305,10 @@ void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_qu
     th_list_remove(&ep->fill_link);
     ep->fill = F_NONE;
     if (ep->missed)
-        lower(&ep->spill_from, ep->missed);
+        spill_lower(&ep->spill_from, ep->missed);
     ep->missed = 0;
     if (!ep->spill_from)
-        round_end(s, ep);
+        spill_round_end(s, ep);
     free_ghosts(s);
     if (failed || (ep->spill_from == from && !ep->walk_void)) { /* no progress: not again at once */
         ep->fill = F_LATER;

@@ -3,6 +3,7 @@
  * Input: requests, NEXT between two of them. Each: the method; the target, a line, where "@" stands for the last id that
  * an answer showed; header lines; an empty line; the body. The operator's key is given. */
 #include "api_fixture.h"
+#include "base/log.h"
 #include "fuzz.h"
 
 #define WORLD_INPUTS 1000 /* what inputs leave behind is cleared away after so many */

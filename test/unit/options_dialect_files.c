@@ -60,7 +60,7 @@ static void each_row_is_there(const struct dl_table *t, const char *where)
 static void test_schema(void **state)
 {
     (void)state;
-    each_row_is_there(&dl_root, "the file");
+    each_row_is_there(&th_dialect_schema, "the file");
 }
 
 static void test_refused(void **state)

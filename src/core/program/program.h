@@ -4,7 +4,7 @@
 #ifndef TH_CORE_PROGRAM_PROGRAM_H
 #define TH_CORE_PROGRAM_PROGRAM_H
 #include "base/time.h"
-#include "core/program/fields.h"
+#include "core/program/field.h"
 #include "core/program/where.h"
 #include "lib/crypto.h"
 

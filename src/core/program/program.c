@@ -7,8 +7,8 @@
  * 2. Nothing is parsed but values that a form must change. 3. No recursion: lists are loops in the program, one deep.
  * 4. Only lists go back in a program, and each time counts against the steps of a run, so it ends whatever an environment says
  * of their length. */
-#include "core/ecma.h"
 #include "core/program/program.h"
+#include "core/ecma.h"
 #include "lib/codec.h"
 
 /* ---- texts ---- */

@@ -1,5 +1,5 @@
 /* The table of lib/fields.def, and looking names up in it: only compilers do, so a row after the other is quick enough. */
-#include "core/program/fields.h"
+#include "core/program/field.h"
 
 enum { /* the words of the table */
        CONTENT = TH_IN_CONTENT,
