@@ -78,7 +78,7 @@ tsan:
 	@ninja -C $(TSAN_DIR) -j$(JOBS) --quiet tenterhook unit_tests
 	@$(PYTHON) tools/run-tests --build $(TSAN_DIR) --only unit_store_ --only unit_base_log --only unit_base_ref --only unit_base_metric \
 	  --only unit_lib_crypto --only unit_net_tls_like --only unit_net_server --only unit_api_threads --only test_process \
-	  --only test_delivery --only test_replay --only test_key_rotation
+	  --only test_delivery --only test_replay --only test_key_rotation --only test_threads
 
 crash: build-test
 	@$(PYTHON) test/crash/crash.py --build $(TEST_DIR) --cycles $(CYCLES)
