@@ -11,6 +11,7 @@ from harness.expect import eventually
 from harness.metrics import metrics
 from harness.receiver import Receiver, Reply
 from harness.server import sanitized
+from harness.stream import Stream
 
 pytestmark = pytest.mark.release(also=True)
 PAGE = 1 << 20
@@ -222,11 +223,15 @@ def test_every_route_with_the_largest_objects(world):
             url = "/".join(parts)
             if any(p.get("name") == "limit" or p.get("$ref", "").endswith("/limit") for p in paths[path][method.lower()].get("parameters", [])):
                 url += "?limit=1000"
+            asked += 1
+            if path.endswith("/stream"):  # it has no end: test_streams.py
+                Stream(large, url).close()
+                check_turns(world, f"{method} {path}")
+                continue
             answer = large.request(method, url, body)
             assert answer.status < 500 and answer.status not in (404, 405), (method, url, answer)
             assert len(answer.body) <= MOST, (method, url, len(answer.body))
             check_turns(world, f"{method} {path}")
-            asked += 1
     assert asked == sum(len([m for m in path if m in ("get", "post", "patch", "put", "delete")]) for path in paths.values())
 
 
