@@ -13,7 +13,7 @@ CIRCLES = {
     "base": 3,
     "core": 3,
     "engine": 35,
-    "store": 7,
+    "store": 3,
     "net": 3,
     "api": 3,
     "options": 3,

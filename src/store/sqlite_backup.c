@@ -9,7 +9,8 @@
  * off it until the copy is done. */
 #include "store/sqlite_backup.h"
 #include "base/sync.h"
-#include "store/store_sqlite_int.h"
+#include "store/sqlite_judge.h"
+#include "store/store_sqlite_file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,7 +67,7 @@ static enum th_error copy(sqlite3 *db, const char *part, th_backup_progress *pro
                           size_t why_size)
 {
     struct copying c = {progress, ctx, part,
-                        sq_copy_number(db, "PRAGMA page_count") * sq_copy_number(db, "PRAGMA page_size")};
+                        sq_judge_number(db, "PRAGMA page_count") * sq_judge_number(db, "PRAGMA page_size")};
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(db, "VACUUM INTO ?", -1, &st, NULL);
 
@@ -77,7 +78,7 @@ static enum th_error copy(sqlite3 *db, const char *part, th_backup_progress *pro
         rc = sqlite3_step(st) == SQLITE_DONE ? SQLITE_OK : sqlite3_errcode(db);
     sqlite3_progress_handler(db, 0, NULL, NULL);
     if (rc != SQLITE_OK) {
-        enum th_error error = sq_copy_failed(db, rc, part, why, why_size);
+        enum th_error error = sq_judge_failed(db, rc, part, why, why_size);
         sqlite3_finalize(st);
         return error;
     }
@@ -113,7 +114,7 @@ enum th_error th_sqlite_backup(const char *dir, const char *to, th_backup_progre
         return error;
     rc = sqlite3_open_v2(from, &db, SQLITE_OPEN_READONLY, NULL);
     if (rc != SQLITE_OK)
-        error = sq_copy_failed(db, rc, from, why, why_size);
+        error = sq_judge_failed(db, rc, from, why, why_size);
     if (!error) {
         sqlite3_busy_timeout(db, 5000);
         error = copy(db, part, progress, ctx, why, why_size);

@@ -7,9 +7,11 @@
  * Refuses: files of another program, of a newer version, or with a log of their own (a part of them would be
  * missing). Writes nothing; a file that nobody works on is opened as one that cannot change, so that SQLite makes
  * no file beside it. All questions are asked in one read transaction. */
+#include "store/sqlite_judge.h"
 #include "store/migrations.h"
 #include "store/sqlite_backup.h"
-#include "store/store_sqlite_int.h"
+#include "store/store_sqlite_file.h"
+#include "store/store_sqlite_settings_read.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +28,7 @@ struct judging {
     size_t why_size;
 };
 
-int64_t sq_copy_number(sqlite3 *db, const char *sql)
+int64_t sq_judge_number(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *st = NULL;
     int64_t v = -1;
@@ -37,7 +39,7 @@ int64_t sq_copy_number(sqlite3 *db, const char *sql)
     return v;
 }
 
-enum th_error sq_copy_failed(sqlite3 *db, int rc, const char *file, char *why, size_t why_size)
+enum th_error sq_judge_failed(sqlite3 *db, int rc, const char *file, char *why, size_t why_size)
 {
     snprintf(why, why_size, "%s: %s", file, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
     switch (rc & 0xff) {
@@ -113,13 +115,13 @@ static enum th_error judge_kind(struct judging *j, int *version)
 {
     char what[160];
 
-    if (sq_copy_number(j->db, "PRAGMA application_id") != SQ_APPLICATION_ID) {
+    if (sq_judge_number(j->db, "PRAGMA application_id") != SQ_APPLICATION_ID) {
         int rc = sqlite3_errcode(j->db) & 0xff; /* of what cannot be read nothing is known */
         if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE && rc != SQLITE_NOTADB)
-            return sq_copy_failed(j->db, rc, j->file, j->why, j->why_size);
+            return sq_judge_failed(j->db, rc, j->file, j->why, j->why_size);
         return refuse(j, TH_INVALID, "is no database of Tenterhook");
     }
-    *version = (int)sq_copy_number(j->db, "PRAGMA user_version");
+    *version = (int)sq_judge_number(j->db, "PRAGMA user_version");
     if (*version >= 1 && *version <= th_store_migration_count)
         return TH_OK;
     snprintf(what, sizeof what, "%s (layout %d, this program knows 1 to %d)",
@@ -139,7 +141,7 @@ static enum th_error judge_pages(struct judging *j)
         rc = sqlite3_step(st);
     said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : NULL;
     if (rc == SQLITE_INTERRUPT || rc == SQLITE_NOMEM) {
-        error = sq_copy_failed(j->db, rc, j->file, j->why, j->why_size);
+        error = sq_judge_failed(j->db, rc, j->file, j->why, j->why_size);
     } else if (!said || strcmp(said, "ok") != 0) {
         snprintf(j->why, j->why_size, "%s: is damaged: %.300s", j->file, said ? said : sqlite3_errmsg(j->db));
         error = TH_CORRUPT;
@@ -194,11 +196,11 @@ static enum th_error judge_tables(struct judging *j, int version)
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(model, TABLES, -1, &ours, NULL);
     if (rc != SQLITE_OK) {
-        error = sq_copy_failed(model, rc, j->file, j->why, j->why_size);
+        error = sq_judge_failed(model, rc, j->file, j->why, j->why_size);
     } else {
         rc = sqlite3_prepare_v2(j->db, TABLES, -1, &theirs, NULL);
         error = rc == SQLITE_OK ? compare_tables(j, ours, theirs)
-                                : sq_copy_failed(j->db, rc, j->file, j->why, j->why_size);
+                                : sq_judge_failed(j->db, rc, j->file, j->why, j->why_size);
     }
     sqlite3_finalize(ours);
     sqlite3_finalize(theirs);
@@ -223,7 +225,7 @@ static enum th_error judge_tables(struct judging *j, int version)
 #define ABOVE_META(table, name)                                                                              \
     "SELECT m FROM (SELECT max(no) AS m FROM " table ") WHERE m IS NOT NULL AND printf('%016X',m) > "        \
     "coalesce((SELECT hex(v) FROM meta WHERE k='" name "'),'')"
-#define ENCRYPTED(kind, newest)                                                                              \
+#define BUILT(kind, newest)                                                                                  \
     "SELECT v FROM counter WHERE k='sealed." kind "' AND v > 1+max(coalesce((SELECT v FROM counter WHERE "   \
     "k='" kind "'),0)," newest ")"
 #define NEWEST(table) "coalesce((SELECT max(no) FROM " table "),0)"
@@ -252,10 +254,10 @@ static const struct {
     {WITHOUT("job", "endpoint", "endpoint"), "replays name an endpoint that is not there"},
     {ABOVE_META("tenant", "last_tenant"), "the number that was given last is below that of tenant"},
     {ABOVE_META("endpoint", "last_endpoint"), "the number that was given last is below that of endpoint"},
-    {ENCRYPTED("event", NEWEST("event")), "lists reach beyond the newest event, to"},
-    {ENCRYPTED("delivery", "max(" NEWEST("queue") "," NEWEST("delivery") ")"),
+    {BUILT("event", NEWEST("event")), "lists reach beyond the newest event, to"},
+    {BUILT("delivery", "max(" NEWEST("queue") "," NEWEST("delivery") ")"),
      "lists reach beyond the newest delivery, to"},
-    {ENCRYPTED("attempt", NEWEST("attempt")), "lists reach beyond the newest attempt, to"},
+    {BUILT("attempt", NEWEST("attempt")), "lists reach beyond the newest attempt, to"},
 };
 #define RULES ((int)(sizeof rules / sizeof rules[0]))
 
@@ -272,7 +274,7 @@ static enum th_error judge_rows(struct judging *j, struct th_sqlite_state *state
                      (long long)sqlite3_column_int64(st, 0));
         sqlite3_finalize(st);
         if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-            return sq_copy_failed(j->db, rc, j->file, j->why, j->why_size);
+            return sq_judge_failed(j->db, rc, j->file, j->why, j->why_size);
         j->done = j->total / 2 + j->total / 2 * (i + 1) / RULES;
     }
     return TH_OK;
@@ -307,14 +309,14 @@ static enum th_error open_still(const char *file, sqlite3 **db, char *why, size_
             (size_t)snprintf(uri + n, sizeof uri - n, strchr(plain, *p) ? "%c" : "%%%02X", (unsigned char)*p);
     snprintf(uri + n, sizeof uri - n, "?immutable=1");
     rc = sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
-    return rc == SQLITE_OK ? TH_OK : sq_copy_failed(*db, rc, file, why, why_size);
+    return rc == SQLITE_OK ? TH_OK : sq_judge_failed(*db, rc, file, why, why_size);
 }
 
 static enum th_error judge(struct judging *j, struct th_sqlite_state *state)
 {
     enum th_error error = judge_kind(j, &state->version);
 
-    j->total = sq_copy_number(j->db, "PRAGMA page_count") * sq_copy_number(j->db, "PRAGMA page_size");
+    j->total = sq_judge_number(j->db, "PRAGMA page_count") * sq_judge_number(j->db, "PRAGMA page_size");
     if (!error)
         error = judge_pages(j);
     j->done = j->total / 2;
@@ -335,7 +337,7 @@ enum th_error th_sqlite_judge(const char *file, bool live, th_backup_progress *p
     if (live) {
         int rc = sqlite3_open_v2(file, &j.db, SQLITE_OPEN_READONLY, NULL);
         if (rc != SQLITE_OK)
-            error = sq_copy_failed(j.db, rc, file, why, why_size);
+            error = sq_judge_failed(j.db, rc, file, why, why_size);
     } else {
         error = open_still(file, &j.db, why, why_size);
     }
@@ -358,7 +360,7 @@ enum th_error th_sqlite_settings(const char *file, void (*row)(void *ctx, const 
     int rc = error ? SQLITE_OK : sq_settings_read(db, row, ctx);
 
     if (rc != SQLITE_OK)
-        error = sq_copy_failed(db, rc, file, why, why_size);
+        error = sq_judge_failed(db, rc, file, why, why_size);
     sqlite3_close(db);
     return error;
 }

@@ -9,9 +9,15 @@
  *
  * Invariants: (1) nothing but this file starts or joins a thread of the store; (2) a store that has broken is
  * closed without a checkpoint, so that its log stays for the next start. */
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/sync.h"
-#include "store/store_sqlite_threads.h"
+#include "store/sqlite_judge.h"
+#include "store/store_sqlite_commit.h"
+#include "store/store_sqlite_page.h"
+#include "store/store_sqlite_session.h"
+#include "store/store_sqlite_settings_read.h"
+#include "store/store_sqlite_usage.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -26,7 +32,7 @@ static enum th_error store_settings(struct th_store *store, void (*row)(void *, 
 
     if (error != TH_OK)
         return error;
-    error = sq_error(db, sq_settings_read(db, row, ctx));
+    error = sq_db_error(db, sq_settings_read(db, row, ctx));
     sqlite3_close(db);
     return error;
 }
@@ -41,10 +47,10 @@ static enum th_error open_conf(struct sq_store *s)
 
     if (error != TH_OK)
         return error;
-    error = sq_error(s->conf_db, sqlite3_exec(s->conf_db, "PRAGMA cache_size=-256", NULL, NULL, NULL));
+    error = sq_db_error(s->conf_db, sqlite3_exec(s->conf_db, "PRAGMA cache_size=-256", NULL, NULL, NULL));
     if (error == TH_OK)
-        error = sq_error(s->conf_db, sqlite3_prepare_v3(s->conf_db, sql, -1, SQLITE_PREPARE_PERSISTENT,
-                                                        &s->conf_st, NULL));
+        error = sq_db_error(s->conf_db, sqlite3_prepare_v3(s->conf_db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                                           &s->conf_st, NULL));
     if (error != TH_OK) {
         sqlite3_close(s->conf_db);
         s->conf_db = NULL;
@@ -67,7 +73,7 @@ static enum th_error read_conf(struct sq_store *s, uint64_t endpoint, uint64_t r
         th_buf_span(out, sq_col(s->conf_st, 0));
         error = out->failed;
     } else {
-        error = rc == SQLITE_DONE ? TH_NOT_FOUND : sq_error(s->conf_db, rc);
+        error = rc == SQLITE_DONE ? TH_NOT_FOUND : sq_db_error(s->conf_db, rc);
     }
     sqlite3_reset(s->conf_st); /* no snapshot is kept: the log can be used again from its beginning */
     return error;
@@ -105,7 +111,7 @@ static void stop_readers(struct sq_store *s)
             pthread_mutex_unlock(&r->lock);
             pthread_join(r->thread, NULL);
         }
-        sq_finalize_all(r->st, SQ_R_COUNT);
+        sq_db_finalize(r->st, SQ_R_COUNT);
         sqlite3_close(r->db);
         pthread_cond_destroy(&r->wake);
         pthread_mutex_destroy(&r->lock);
@@ -127,7 +133,7 @@ static void store_free(struct sq_store *s)
         stop_readers(s);
     }
     for (int kind = 0; kind < SQ_RUN_KINDS; kind++)
-        th_free(s->encrypts[kind].pairs);
+        th_free(s->builds[kind].pairs);
     while (s->sessions) {
         struct th_session *session = s->sessions;
 
@@ -174,7 +180,7 @@ static const struct th_store_vt sqlite_vt = {
     .drain = sq_session_drain,
     .detach = sq_session_detach,
     .page_free = store_page_free,
-    .usage = sq_usage,
+    .usage = sq_usage_now,
     .close = store_close,
 };
 
@@ -235,7 +241,7 @@ static enum th_error start_reader(struct sq_store *s, struct sq_reader *r)
     r->tail = &r->head; /* from here on stop_readers cleans up */
     error = sq_file_reader(&s->path, &r->db);
     if (error == TH_OK)
-        error = sq_reader_prepare(r);
+        error = sq_db_error(r->db, sq_statements_reader(r->db, r->st));
     if (error == TH_OK)
         error = pthread_create(&r->thread, NULL, sq_reader_main, r) == 0 ? TH_OK : TH_NOMEM;
     r->started = error == TH_OK;
@@ -248,11 +254,11 @@ static enum th_error cut_log_off(struct sq_store *s, sqlite3 *db)
     enum th_error error;
     int rc;
 
-    if (sq_copy_number(db, "SELECT EXISTS(SELECT 1 FROM erasure)") == 0)
+    if (sq_judge_number(db, "SELECT EXISTS(SELECT 1 FROM erasure)") == 0)
         return TH_OK;
     rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     s->writer.erased = rc != SQLITE_OK; /* without room, or with a reader in the way: again later */
-    error = sq_checkpoint_error(db, rc);
+    error = sq_db_checkpoint_error(db, rc);
     return error == TH_IO || error == TH_CORRUPT ? error : TH_OK;
 }
 
@@ -273,8 +279,8 @@ static enum th_error start(struct sq_store *s, char *why, size_t why_size)
                  sqlite3_errmsg(db));
         return error == TH_BUG ? TH_CORRUPT : error; /* a table or column that should be there is not */
     }
-    sqlite3_wal_hook(db, sq_note_frames, s);
-    s->has_ballast = sq_ballast_make(&s->path, s->ballast_mib) == TH_OK;
+    sqlite3_wal_hook(db, sq_commit_note_frames, s);
+    s->has_ballast = sq_file_ballast_make(&s->path, s->ballast_mib) == TH_OK;
     if (!s->has_ballast) {
         s->full = true;
         th_log(TH_LOG_WARN, "no room for the reserve file; events are refused until there is",
@@ -283,7 +289,7 @@ static enum th_error start(struct sq_store *s, char *why, size_t why_size)
     for (int i = 0; error == TH_OK && i < SQ_READERS; i++)
         error = start_reader(s, &s->readers[i]);
     if (error == TH_OK)
-        error = pthread_create(&s->thread, NULL, sq_writer_main, s) == 0 ? TH_OK : TH_NOMEM;
+        error = pthread_create(&s->thread, NULL, sq_commit_main, s) == 0 ? TH_OK : TH_NOMEM;
     s->writer_started = error == TH_OK;
     if (error != TH_OK)
         snprintf(why, why_size, "cannot start the threads of the store: %s", th_error_name(error));
@@ -314,8 +320,8 @@ enum th_error th_store_sqlite_open(const struct th_store_options *options, struc
     s->ballast_mib = options->ballast_mib ? options->ballast_mib : 64;
     s->tail = &s->head;
     for (int kind = 0; kind < SQ_RUN_KINDS; kind++) {
-        s->encrypts[kind].kind = (enum sq_run_kind)kind;
-        s->encrypts[kind].op.kind = (enum th_op_kind)SQ_OP_RUN_BUILD;
+        s->builds[kind].kind = (enum sq_run_kind)kind;
+        s->builds[kind].op.kind = (enum th_op_kind)SQ_OP_RUN_BUILD;
     }
     error = init_locks(s) ? set_paths(s, options->dir, why, why_size) : TH_NOMEM;
     if (error == TH_OK)

@@ -3,7 +3,7 @@
  * Why one writer: SQLite has one writer anyway, and the cost of a commit is its sync. So the writer takes
  * everything that has queued up over all sessions by the time its last commit ended, and commits it at once.
  * There is no timer for accepts: waiting for company lowers throughput. Settles do wait (SETTLE_WAIT_MS or
- * SETTLE_COUNT of them), since losing one only means a repeated request; they ride with the next accept.
+ * SQ_SETTLE_COUNT of them), since losing one only means a repeated request; they ride with the next accept.
  *
  * It refuses: to go on after an I/O error, a failed sync or a damaged page. From then on every write ends
  * with that error and the process must stop; what was acknowledged is on disk.
@@ -13,9 +13,11 @@
  *
  * A full disk: the group is rolled back, the ballast file is given up so that settles still commit, accepts
  * and settings are refused with TH_FULL until a PROBE finds room to make the ballast again. */
+#include "store/store_sqlite_commit.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "store/sqlite_vfs.h"
-#include "store/store_sqlite_threads.h"
+#include "store/store_sqlite_exchange.h"
 #include <errno.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -23,7 +25,6 @@
 #define CONFS_CACHED (1u << 20) /* bytes of settings that may have filled the page cache */
 
 #define SETTLE_WAIT_MS 10
-#define SETTLE_COUNT 256
 #define GROUP_ROWS 8192 /* a longer queue is committed in several transactions */
 #define GROUP_BYTES (16u << 20)
 #define CHECKPOINT_FRAMES 256 /* 4 MiB of 16 KiB pages */
@@ -53,107 +54,9 @@ static void batch_finish(struct sq_store *store)
         struct th_session *next = s->batch_next;
 
         s->in_batch = false;
-        sq_hand_over(s, s->batch, s->batch_tail);
+        sq_exchange_done(s, s->batch, s->batch_tail);
         s = next;
     }
-}
-
-/* ---- what lists may show ---- */
-
-uint64_t sq_group_mark(struct sq_store *s)
-{
-    uint64_t mark;
-
-    pthread_mutex_lock(&s->lock);
-    mark = s->groups_begun;
-    pthread_mutex_unlock(&s->lock);
-    return mark;
-}
-
-void sq_group_wait(struct sq_store *s, uint64_t mark)
-{
-    pthread_mutex_lock(&s->lock);
-    while (s->groups_told < mark)
-        pthread_cond_wait(&s->told, &s->lock);
-    pthread_mutex_unlock(&s->lock);
-}
-
-static void group_begin(struct sq_store *s)
-{
-    pthread_mutex_lock(&s->lock);
-    s->groups_begun++;
-    pthread_mutex_unlock(&s->lock);
-}
-
-static void group_told(struct sq_store *s)
-{
-    pthread_mutex_lock(&s->lock);
-    s->groups_told = s->groups_begun;
-    pthread_cond_signal(&s->told); /* one reader has lists */
-    pthread_mutex_unlock(&s->lock);
-}
-
-/* ---- sorted runs: reader collects, writer writes, until nothing is left ---- */
-
-static void encrypt_request(struct sq_store *s, int kind)
-{
-    struct sq_run *encrypt = &s->encrypts[kind];
-    bool start;
-
-    pthread_mutex_lock(&s->lock);
-    start = !encrypt->busy && !s->stop;
-    encrypt->again = encrypt->busy;
-    encrypt->busy = encrypt->busy || start;
-    pthread_mutex_unlock(&s->lock);
-    if (start)
-        sq_submit_read(&s->readers[2], &encrypt->op);
-}
-
-void sq_run_idle(struct sq_store *s, struct sq_run *encrypt)
-{
-    bool again;
-
-    pthread_mutex_lock(&s->lock);
-    again = encrypt->again;
-    encrypt->busy = encrypt->again = false;
-    pthread_mutex_unlock(&s->lock);
-    if (again)
-        encrypt_request(s, (int)encrypt->kind);
-}
-
-/** After a slice was committed, or was not. */
-static void build_step(struct sq_store *s, struct sq_run *encrypt)
-{
-    bool stop;
-
-    pthread_mutex_lock(&s->lock);
-    stop = s->stop;
-    pthread_mutex_unlock(&s->lock);
-    if (encrypt->op.error != TH_OK || stop) {
-        encrypt->again = false;
-        sq_run_idle(s, encrypt);
-        return;
-    }
-    encrypt->done = encrypt->slice_end;
-    if (encrypt->done < encrypt->count)
-        sq_submit_write(s, &encrypt->op);
-    else
-        sq_submit_read(&s->readers[2], &encrypt->op);
-}
-
-static void encrypt_requests(struct sq_store *s)
-{
-    const uint64_t next[SQ_RUN_KINDS] = {s->writer.next.event, s->writer.next.delivery,
-                                         s->writer.next.attempt};
-
-    if (s->writer.fanout_ended)
-        s->runs_seen[SQ_RUN_DELIVERY] = 0;
-    s->writer.fanout_ended = false;
-    for (int kind = 0; kind < SQ_RUN_KINDS; kind++)
-        if (next[kind] >> SQ_RUN_SHIFT != s->runs_seen[kind]) {
-            s->runs_seen[kind] = next[kind] >> SQ_RUN_SHIFT;
-            encrypt_request(s, kind);
-        }
 }
 
 /* ---- the writer: one group ---- */
@@ -183,7 +86,7 @@ static void report_break(struct sq_store *s, enum th_error error)
 static void report_full(struct sq_store *s)
 {
     if (s->has_ballast) {
-        sq_ballast_drop(&s->path);
+        sq_file_ballast_drop(&s->path);
         s->has_ballast = false;
     }
     if (s->full)
@@ -213,26 +116,27 @@ static enum th_error transaction(struct sq_store *s, struct th_op *first, uint32
     struct sq_counters before = s->writer.next;
     int64_t began = now_us();
     enum th_error error = TH_OK;
-    int rc = sq_begin(&s->writer);
+    int rc = sq_writer_begin(&s->writer);
 
+    TH_CHECK(first && s->broken == TH_OK);
     *written = 0;
     for (struct th_op *op = first; rc == SQLITE_OK && op; op = op->next) {
         op->error = refused(s, op);
         if (op->error != TH_OK)
             continue;
-        rc = sq_write(&s->writer, op);
+        rc = sq_writer_write(&s->writer, op);
         *written += 1;
     }
     if (rc == SQLITE_OK)
-        rc = sq_commit(&s->writer);
+        rc = sq_writer_commit(&s->writer);
     if (rc != SQLITE_OK) {
-        error = sq_error(s->writer.db, rc);
+        error = sq_db_error(s->writer.db, rc);
         if (error == TH_IO || error == TH_CORRUPT)
             report_break(s, error);
         else
             th_log(TH_LOG_WARN, "a store transaction failed", TH_KC("error", th_error_name(error)),
                    TH_KC("sqlite", sqlite3_errmsg(s->writer.db)), TH_KI("code", rc));
-        sq_rollback(&s->writer);
+        sq_writer_rollback(&s->writer);
         s->writer.next = before;
     }
     if (s->writer.confs >
@@ -281,7 +185,7 @@ static void run_alone(struct sq_store *s, struct th_op *op)
  * taken. */
 static void try_room(struct sq_store *s)
 {
-    if (!s->full || sq_ballast_make(&s->path, s->ballast_mib) != TH_OK)
+    if (!s->full || sq_file_ballast_make(&s->path, s->ballast_mib) != TH_OK)
         return;
     s->full = false;
     s->has_ballast = true;
@@ -293,7 +197,7 @@ static void run_group(struct sq_store *s, struct th_op *first)
     enum th_error error = s->broken;
     uint32_t written = 0;
 
-    group_begin(s);
+    sq_exchange_begin(s);
     for (struct th_op *op = first; op && error == TH_OK; op = op->next)
         if (op->kind == TH_OP_PROBE)
             try_room(s);
@@ -312,35 +216,18 @@ static void run_group(struct sq_store *s, struct th_op *first)
         if (op->kind == TH_OP_PROBE && op->error == TH_OK && s->full)
             op->error = TH_FULL;
         if ((int)op->kind == SQ_OP_RUN_BUILD)
-            build_step(s, (struct sq_run *)op);
+            sq_build_step(s, (struct sq_build *)op);
         else
             batch_add(s, op);
     }
     if (s->metrics && s->broken == TH_OK)
         th_gauge_set(s->metrics, TH_G_STORE_READY, !s->full);
     batch_finish(s);
-    group_told(s);
-    encrypt_requests(s);
+    sq_exchange_told(s);
+    sq_build_requests(s);
 }
 
 /* ---- the log's new beginning ---- */
-
-void sq_read_begin(struct sq_store *s)
-{
-    pthread_mutex_lock(&s->lock);
-    while (s->hush)
-        pthread_cond_wait(&s->may_read, &s->lock);
-    s->reading++;
-    pthread_mutex_unlock(&s->lock);
-}
-
-void sq_read_end(struct sq_store *s)
-{
-    pthread_mutex_lock(&s->lock);
-    if (--s->reading == 0 && s->hush && s->sleeping)
-        pthread_cond_signal(&s->wake);
-    pthread_mutex_unlock(&s->lock);
-}
 
 /** Keeps readers from beginning. True: none is inside; else the last of them wakes the writer, if it sleeps by then. */
 static bool hush(struct sq_store *s)
@@ -375,7 +262,7 @@ static int checkpoint(struct sq_store *s, int mode)
 
 static void checkpointed(struct sq_store *s, int rc)
 {
-    enum th_error error = sq_checkpoint_error(s->writer.db, rc);
+    enum th_error error = sq_db_checkpoint_error(s->writer.db, rc);
 
     if (error == TH_IO || error == TH_CORRUPT)
         report_break(s, error);
@@ -419,7 +306,7 @@ static void checkpoint_if_due(struct sq_store *s)
         let_read(s);
 }
 
-int sq_note_frames(void *ctx, sqlite3 *db, const char *name, int frames)
+int sq_commit_note_frames(void *ctx, sqlite3 *db, const char *name, int frames)
 {
     (void)db;
     (void)name;
@@ -434,7 +321,7 @@ static void op_weight(const struct th_op *op, uint32_t *rows, size_t *bytes)
     const struct th_accept *a = (const struct th_accept *)op;
     uint32_t queued = 0;
 
-    *rows += (int)op->kind == SQ_OP_RUN_BUILD ? SQ_RUN_ROWS : op->kind == TH_OP_FANOUT ? TH_FANOUT_STEP : 1;
+    *rows += (int)op->kind == SQ_OP_RUN_BUILD ? SQ_BUILD_ROWS : op->kind == TH_OP_FANOUT ? TH_FANOUT_STEP : 1;
     if (op->kind == TH_OP_SETTLE)
         *bytes += ((const struct th_settle *)op)->row.body.n;
     if (op->kind != TH_OP_ACCEPT)
@@ -472,7 +359,7 @@ static bool wait_for_work(struct sq_store *s)
     struct timespec until;
     bool waited = false;
 
-    while (!s->urgent && s->queued < SETTLE_COUNT && !s->stop && !(s->hush && !s->reading)) {
+    while (!s->urgent && s->queued < SQ_SETTLE_COUNT && !s->stop && !(s->hush && !s->reading)) {
         if (waited && s->queued)
             return true;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -497,7 +384,7 @@ static bool wait_for_work(struct sq_store *s)
     return s->queued || !s->stop;
 }
 
-void *sq_writer_main(void *arg)
+void *sq_commit_main(void *arg)
 {
     struct sq_store *s = arg;
 
@@ -528,35 +415,4 @@ void *sq_writer_main(void *arg)
             checkpoint_if_due(s);
         }
     }
-}
-
-bool sq_is_urgent(const struct th_op *op)
-{
-    return op->kind != TH_OP_SETTLE && (int)op->kind != SQ_OP_RUN_BUILD;
-}
-
-void sq_submit_writes(struct sq_store *s, struct th_op *first, struct th_op **tail, uint32_t count,
-                      uint32_t urgent)
-{
-    bool wake;
-
-    if (s->metrics)
-        th_gauge_add(s->metrics, TH_G_STORE_QUEUE, count);
-    *tail = NULL;
-    pthread_mutex_lock(&s->lock);
-    *s->tail = first;
-    s->tail = tail;
-    s->queued += count;
-    s->urgent += urgent;
-    wake = s->sleeping && (urgent || s->queued >= SETTLE_COUNT || !s->timed);
-    if (wake)
-        s->sleeping = false;
-    pthread_mutex_unlock(&s->lock);
-    if (wake) /* not before: it would wake up to wait for the lock */
-        pthread_cond_signal(&s->wake);
-}
-
-void sq_submit_write(struct sq_store *s, struct th_op *op)
-{
-    sq_submit_writes(s, op, &op->next, 1, sq_is_urgent(op));
 }

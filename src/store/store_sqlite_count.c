@@ -7,7 +7,9 @@
  * taken back when it is rolled back. Tests are not counted.
  *
  * Runs on the writer thread, and at opening. */
-#include "store/store_sqlite_int.h"
+#include "store/store_sqlite_count.h"
+#include "base/alloc.h"
+#include "base/check.h"
 
 /* fresh in the upper, again in the lower half; the highest bit says that there is an entry */
 #define THERE ((uint64_t)1 << 63)
@@ -23,12 +25,13 @@ static enum th_error put(struct sq_writer *w, uint64_t endpoint, uint64_t value)
     return th_map_put(&w->waiting, endpoint, (void *)(uintptr_t)(value | THERE));
 }
 
-int sq_waiting_add(struct sq_writer *w, uint64_t endpoint, uint64_t lane, bool again, int by)
+int sq_count_add(struct sq_writer *w, uint64_t endpoint, uint64_t lane, bool again, int by)
 {
     uint64_t change = (again ? 1 : FRESH) * (uint64_t)(int64_t)by;
 
     if (lane == TH_LANE_TEST)
         return SQLITE_OK;
+    TH_CHECK(by > 0 || (again ? get(w, endpoint) & (FRESH - 1) : get(w, endpoint) / FRESH) >= (uint64_t)-by);
     if (w->change_count == w->change_cap) {
         uint32_t cap = w->change_cap ? w->change_cap * 2 : 1024;
         struct sq_change *v = th_realloc(w->changes, cap * sizeof *v);
@@ -44,7 +47,7 @@ int sq_waiting_add(struct sq_writer *w, uint64_t endpoint, uint64_t lane, bool a
     return SQLITE_OK;
 }
 
-void sq_waiting_end(struct sq_writer *w, bool committed)
+void sq_count_end(struct sq_writer *w, bool committed)
 {
     while (!committed && w->change_count) {
         const struct sq_change *c = &w->changes[--w->change_count];
@@ -58,23 +61,23 @@ void sq_waiting_end(struct sq_writer *w, bool committed)
     }
 }
 
-int sq_waiting_load(struct sq_writer *w)
+int sq_count_load(struct sq_writer *w)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(w->db, "SELECT endpoint,lane&3,attempts FROM queue", -1, &st, NULL);
 
     th_map_init(&w->waiting, 1u << 24, 0x9e3779b97f4a7c15u);
     while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        rc = sq_waiting_add(w, sq_col_u64(st, 0), sq_col_u64(st, 1), sq_col_u64(st, 2) != 0, 1);
+        rc = sq_count_add(w, sq_col_u64(st, 0), sq_col_u64(st, 1), sq_col_u64(st, 2) != 0, 1);
         if (w->change_count == 60000)
-            sq_waiting_end(w, true);
+            sq_count_end(w, true);
     }
     sqlite3_finalize(st);
-    sq_waiting_end(w, true);
+    sq_count_end(w, true);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-void sq_waiting_fini(struct sq_writer *w)
+void sq_count_fini(struct sq_writer *w)
 {
     th_map_fini(&w->waiting);
     th_free(w->changes);
@@ -91,4 +94,18 @@ int sq_count(struct sq_writer *w, struct th_counts *c)
         c->waiting[i] = (struct th_waiting){(uint32_t)(v >> 32), (uint32_t)v};
     }
     return SQLITE_OK;
+}
+
+/** How many deliveries of a range are, or were, queued. */
+int sq_count_range(struct sq_writer *w, uint64_t first, uint64_t n, uint32_t *queued)
+{
+    sqlite3_stmt *st = w->st[SQ_W_FAN_QUEUED];
+    uint64_t newest;
+    int rc;
+
+    sq_u64(st, 1, first);
+    sq_u64(st, 2, first + n);
+    rc = sq_db_number(st, &newest);
+    *queued = (uint32_t)(newest + 1 - first);
+    return rc;
 }

@@ -10,22 +10,16 @@
  *
  * Invariant: an event is in `erasure` exactly when its data is NULL. Runs on the writer thread only; on an SQLite error the
  * caller rolls back. */
-#include "store/store_sqlite_int.h"
+#include "store/store_sqlite_erase.h"
+#include "base/check.h"
+#include "store/store_sqlite_queue.h"
+#include "store/store_sqlite_usage.h"
 
 #define EVENTS_AT_ONCE 100
 
 struct found {
     uint64_t tenant, first, n, bytes;
 };
-
-static int number(sqlite3_stmt *st, uint64_t *out)
-{
-    int rc = sqlite3_step(st);
-
-    *out = rc == SQLITE_ROW ? sq_col_u64(st, 0) : 0;
-    sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
 
 static int find_event(struct sq_writer *w, uint64_t no, struct found *f)
 {
@@ -46,7 +40,7 @@ static int in_range(struct sq_writer *w, enum sq_writer_statement which, const s
 {
     sq_u64(w->st[which], 1, f->first);
     sq_u64(w->st[which], 2, f->first + f->n);
-    return number(w->st[which], count);
+    return sq_db_number(w->st[which], count);
 }
 
 /** From here on the event has no content. */
@@ -57,18 +51,18 @@ static int begin(struct sq_writer *w, uint64_t event, const struct found *f, int
 
     w->erased = true;
     sq_u64(w->st[SQ_W_ERASE_DATA], 1, event);
-    rc = sq_run(w->st[SQ_W_ERASE_DATA]);
+    rc = sq_db_run(w->st[SQ_W_ERASE_DATA]);
     sq_u64(put, 1, event);
     sq_i64(put, 2, at);
     sq_u64(put, 3, f->n ? f->first : 0);
     if (rc == SQLITE_OK)
-        rc = sq_run(put);
+        rc = sq_db_run(put);
     sq_u64(idem, 1, event >> 40); /* a number's day is that of its key */
     sq_u64(idem, 2, f->tenant);
     sq_u64(idem, 3, event);
     if (rc == SQLITE_OK)
-        rc = sq_use_add(w, f->tenant, -(int64_t)f->bytes, 0);
-    return rc == SQLITE_OK ? sq_run(idem) : rc;
+        rc = sq_usage_add(w, f->tenant, -(int64_t)f->bytes, 0);
+    return rc == SQLITE_OK ? sq_db_run(idem) : rc;
 }
 
 /** What the user may still be told before anything happens. */
@@ -106,10 +100,10 @@ static int empty_attempts(struct sq_writer *w, uint64_t last)
         sqlite3_reset(get);
         rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
         if (rc == SQLITE_OK && bytes)
-            rc = sq_use_delivery(w, endpoint, -(int64_t)bytes, 0);
+            rc = sq_usage_delivery(w, endpoint, -(int64_t)bytes, 0);
         sq_u64(empty, 1, no);
         if (rc == SQLITE_OK)
-            rc = sq_run(empty);
+            rc = sq_db_run(empty);
     }
     return rc;
 }
@@ -117,11 +111,12 @@ static int empty_attempts(struct sq_writer *w, uint64_t last)
 static int one_delivery(struct sq_writer *w, struct th_erase *e, uint64_t no)
 {
     struct sq_stored d;
-    int rc = sq_find_delivery(w, no, &d);
+    int rc = sq_queue_find(w, no, &d);
 
     if (rc == SQLITE_OK && d.queued) {
+        TH_CHECK(e->cancelled_count < TH_ERASE_STEP);
         e->cancelled[e->cancelled_count++] = no;
-        rc = sq_put_ended(w, no, &d, e->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
+        rc = sq_queue_end(w, no, &d, e->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
     }
     return rc == SQLITE_OK ? empty_attempts(w, d.last) : rc;
 }
@@ -138,7 +133,7 @@ static int deliveries(struct sq_writer *w, struct th_erase *e, const struct foun
     sq_u64(put, 1, e->of);
     sq_u64(put, 2, to < end ? to : 0);
     e->result = to < end || !e->event ? TH_ERASE_MORE : TH_ERASE_DONE;
-    return rc == SQLITE_OK ? sq_run(put) : rc;
+    return rc == SQLITE_OK ? sq_db_run(put) : rc;
 }
 
 static int event_step(struct sq_writer *w, struct th_erase *e)
@@ -186,7 +181,7 @@ static int tenant_keys(struct sq_writer *w, uint64_t tenant, bool *left)
 
             sq_u64(st, 1, day);
             sq_u64(st, 2, tenant);
-            rc = sq_run(st);
+            rc = sq_db_run(st);
             if (rc != SQLITE_OK)
                 return rc;
             *left = *left || sqlite3_changes(w->db) == 1000;
@@ -230,14 +225,14 @@ static int tenant_step(struct sq_writer *w, struct th_erase *e)
     if (rc == SQLITE_OK && seen) {
         sq_u64(put, 1, tenant);
         sq_u64(put, 2, seen);
-        return sq_run(put);
+        return sq_db_run(put);
     }
     if (rc == SQLITE_OK)
         rc = tenant_keys(w, tenant, &left);
     if (rc != SQLITE_OK || left)
         return rc;
     sq_u64(w->st[SQ_W_ERASING_DEL], 1, tenant);
-    return sq_run(w->st[SQ_W_ERASING_DEL]);
+    return sq_db_run(w->st[SQ_W_ERASING_DEL]);
 }
 
 int sq_erase(struct sq_writer *w, struct th_erase *e)
@@ -248,7 +243,7 @@ int sq_erase(struct sq_writer *w, struct th_erase *e)
     e->unfinished = e->cancelled_count = 0;
     e->of = e->event;
     sqlite3_exec(w->db, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
-    rc = e->event ? SQLITE_OK : number(w->st[SQ_W_ERASE_NEXT], &e->of);
+    rc = e->event ? SQLITE_OK : sq_db_number(w->st[SQ_W_ERASE_NEXT], &e->of);
     if (rc == SQLITE_OK)
         rc = e->of ? event_step(w, e) : tenant_step(w, e);
     sqlite3_exec(w->db, "PRAGMA secure_delete=FAST", NULL, NULL, NULL);

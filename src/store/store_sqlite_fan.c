@@ -10,11 +10,15 @@
  * than that; else, for each event, how many milliseconds after the accept it is due, and for each delivery its marks and order.
  *
  * Invariants: (1) rows of the range are queued in order, without gaps; (2) `fan` has the accept until a step has found
- * nothing left; (3) no run of deliveries is encrypted at or above the first number of an accept in `fan`; (4) events of one
+ * nothing left; (3) no run of deliveries is built at or above the first number of an accept in `fan`; (4) events of one
  * accept have one age, so retention takes them all, and the row with the first.
  *
  * Runs on the writer thread only. On an SQLite error the caller rolls back. */
-#include "store/store_sqlite_int.h"
+#include "store/store_sqlite_fan.h"
+#include "base/check.h"
+#include "store/store_sqlite_count.h"
+#include "store/store_sqlite_queue.h"
+#include "store/store_sqlite_rows.h"
 
 static void pack(struct th_buf *out, uint64_t v)
 {
@@ -88,17 +92,7 @@ int sq_fan_note(struct sq_writer *w, const struct th_accept *a)
     sq_i64(st, 4, a->at.ms);
     sq_blob(st, 5, th_span(w->packed.p, endpoints_end));
     sq_blob(st, 6, th_span(w->packed.p + endpoints_end, w->packed.n - endpoints_end));
-    return sq_run(st);
-}
-
-/** The number that a one-row statement gives, 0 without a row. */
-static int number_of(sqlite3_stmt *st, uint64_t *out)
-{
-    int rc = sqlite3_step(st);
-
-    *out = rc == SQLITE_ROW ? sq_col_u64(st, 0) : 0;
-    sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    return sq_db_run(st);
 }
 
 /** Whose turn it is. */
@@ -108,25 +102,11 @@ static int choose(struct sq_writer *w, struct th_fanout *f)
     int rc;
 
     sq_u64(after, 1, f->after);
-    rc = number_of(after, &f->event);
+    rc = sq_db_number(after, &f->event);
     if (rc != SQLITE_OK || f->event || !f->after)
         return rc;
     sq_u64(after, 1, 0);
-    return number_of(after, &f->event);
-}
-
-/** How many deliveries of a range are, or were, queued. */
-int sq_fan_queued(struct sq_writer *w, uint64_t first, uint64_t n, uint32_t *queued)
-{
-    sqlite3_stmt *st = w->st[SQ_W_FAN_QUEUED];
-    uint64_t newest;
-    int rc;
-
-    sq_u64(st, 1, first);
-    sq_u64(st, 2, first + n);
-    rc = number_of(st, &newest);
-    *queued = (uint32_t)(newest + 1 - first);
-    return rc;
+    return sq_db_number(after, &f->event);
 }
 
 /** The deliveries of one accept, one after the other. */
@@ -175,6 +155,7 @@ static int put_step(struct sq_writer *w, struct th_fanout *f, sqlite3_stmt *fan,
             return SQLITE_CORRUPT;
         if (i < f->from)
             continue;
+        TH_CHECK(f->count < TH_FANOUT_STEP);
         f->rows[f->count] = (struct th_queue_row){.no = first + i,
                                                   .event = r.event,
                                                   .endpoint = r.endpoint,
@@ -189,7 +170,7 @@ static int put_step(struct sq_writer *w, struct th_fanout *f, sqlite3_stmt *fan,
     return rc;
 }
 
-int sq_fanout(struct sq_writer *w, struct th_fanout *f)
+int sq_fan_step(struct sq_writer *w, struct th_fanout *f)
 {
     sqlite3_stmt *fan = w->st[SQ_W_FAN_GET], *del = w->st[SQ_W_FAN_DEL];
     bool again = f->event != 0; /* sent again after an unknown outcome: the same step */
@@ -203,7 +184,7 @@ int sq_fanout(struct sq_writer *w, struct th_fanout *f)
     sq_u64(fan, 1, f->event);
     rc = sqlite3_step(fan);
     if (rc == SQLITE_ROW) {
-        rc = sq_fan_queued(w, sq_col_u64(fan, 0), sq_col_u64(fan, 1), &queued);
+        rc = sq_count_range(w, sq_col_u64(fan, 0), sq_col_u64(fan, 1), &queued);
         if (!again)
             f->from = queued;
         if (rc == SQLITE_OK)
@@ -216,5 +197,5 @@ int sq_fanout(struct sq_writer *w, struct th_fanout *f)
         return rc;
     w->fanout_ended = true;
     sq_u64(del, 1, f->event);
-    return sq_run(del);
+    return sq_db_run(del);
 }

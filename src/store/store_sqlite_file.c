@@ -9,11 +9,11 @@
  * acknowledged before their names are durable.
  *
  * Everything here runs on the opening thread, except for the ballast (writer thread). */
+#include "store/store_sqlite_file.h"
 #include "base/log.h"
 #include "base/sync.h"
 #include "store/migrations.h"
 #include "store/sqlite_vfs.h"
-#include "store/store_sqlite_int.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,102 +21,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int sq_prepare_all(sqlite3 *db, const char *const *sql, int count, sqlite3_stmt **out)
-{
-    for (int i = 0; i < count; i++)
-        out[i] = NULL;
-    for (int i = 0; i < count; i++) {
-        int rc = sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &out[i], NULL);
-
-        if (rc != SQLITE_OK) {
-            sq_finalize_all(out, count);
-            return rc;
-        }
-    }
-    return SQLITE_OK;
-}
-
-void sq_finalize_all(sqlite3_stmt **st, int count)
-{
-    for (int i = 0; i < count; i++) {
-        sqlite3_finalize(st[i]);
-        st[i] = NULL;
-    }
-}
-
-int sq_run(sqlite3_stmt *st)
-{
-    int rc = sqlite3_step(st), reset = sqlite3_reset(st);
-
-    if (rc == SQLITE_DONE || rc == SQLITE_ROW)
-        return reset;
-    return rc;
-}
-
-/** The system's error behind a failed write: SQLite itself reports only ENOSPC as "full", but a quota or a
- * size limit is no broken disk either. Transactions write to the log, checkpoints to the database. */
-static bool no_room_behind(sqlite3 *db, bool checkpoint)
-{
-    sqlite3_file *file = NULL;
-    int error = 0;
-
-    sqlite3_file_control(db, "main", checkpoint ? SQLITE_FCNTL_FILE_POINTER : SQLITE_FCNTL_JOURNAL_POINTER,
-                         &file);
-    if (file && file->pMethods)
-        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
-    return error == EDQUOT || error == EFBIG || error == ENOSPC;
-}
-
-static enum th_error map_error(sqlite3 *db, int rc, bool checkpoint)
-{
-    int extended =
-        db && (rc & 0xff) == (sqlite3_extended_errcode(db) & 0xff) ? sqlite3_extended_errcode(db) : rc;
-
-    switch (rc & 0xff) {
-    case SQLITE_OK:
-        return TH_OK;
-    case SQLITE_FULL:
-        return TH_FULL;
-    case SQLITE_NOMEM:
-        return TH_NOMEM;
-    case SQLITE_TOOBIG:
-        return TH_TOO_LARGE;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-    case SQLITE_INTERRUPT:
-        return TH_RETRY;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return TH_CORRUPT;
-    case SQLITE_IOERR:
-        if (extended == SQLITE_IOERR_NOMEM)
-            return TH_NOMEM;
-        /* a failed sync is never "full": the kernel may have dropped the pages */
-        if (extended == SQLITE_IOERR_WRITE && no_room_behind(db, checkpoint))
-            return TH_FULL;
-        if (extended == SQLITE_IOERR_SHMSIZE)
-            return TH_FULL;
-        return TH_IO;
-    case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-    case SQLITE_READONLY:
-    case SQLITE_AUTH:
-        return TH_IO;
-    default:
-        return TH_BUG;
-    }
-}
-
-enum th_error sq_error(sqlite3 *db, int rc)
-{
-    return map_error(db, rc, false);
-}
-
-enum th_error sq_checkpoint_error(sqlite3 *db, int rc)
-{
-    return map_error(db, rc, true);
-}
 
 /* ---- lock ---- */
 
@@ -151,7 +55,7 @@ enum th_error sq_file_lock(const struct sq_path *path, int *fd, char *why, size_
 
 /* ---- ballast ---- */
 
-enum th_error sq_ballast_make(const struct sq_path *path, uint32_t mib)
+enum th_error sq_file_ballast_make(const struct sq_path *path, uint32_t mib)
 {
     off_t size = (off_t)mib << 20;
     struct stat st;
@@ -172,7 +76,7 @@ enum th_error sq_ballast_make(const struct sq_path *path, uint32_t mib)
     return failed == ENOSPC || failed == EDQUOT || failed == EFBIG ? TH_FULL : TH_IO;
 }
 
-void sq_ballast_drop(const struct sq_path *path)
+void sq_file_ballast_drop(const struct sq_path *path)
 {
     (void)unlink(path->ballast);
     (void)th_sync_folder_of(path->ballast); /* nothing depends on it */
@@ -287,7 +191,7 @@ static enum th_error judge_content(const struct sq_path *path, sqlite3 *db, char
     if (rc != SQLITE_OK) {
         snprintf(why, why_size, "%s cannot be read: %s; restore it from a backup", path->db,
                  sqlite3_errmsg(db));
-        return sq_error(db, rc);
+        return sq_db_error(db, rc);
     }
     if (tables && application != SQ_APPLICATION_ID) {
         snprintf(why, why_size,
@@ -314,7 +218,7 @@ static enum th_error judge_content(const struct sq_path *path, sqlite3 *db, char
         rc = migrate(path, db, version, why, why_size);
     return rc == SQLITE_OK      ? TH_OK
            : rc == SQLITE_ERROR ? TH_CORRUPT /* other tables than its version has */
-                                : sq_error(db, rc);
+                                : sq_db_error(db, rc);
 }
 
 static int open_db(const char *file, int flags, sqlite3 **db)
@@ -340,7 +244,7 @@ enum th_error sq_file_open(const struct sq_path *path, sqlite3 **db, char *why, 
     rc = open_db(path->db, SQLITE_OPEN_READWRITE, db);
     if (rc != SQLITE_OK) {
         snprintf(why, why_size, "cannot open %s: %s", path->db, *db ? sqlite3_errmsg(*db) : "no memory");
-        error = sq_error(*db, rc);
+        error = sq_db_error(*db, rc);
     } else {
         error = judge_content(path, *db, why, why_size);
     }
@@ -367,66 +271,8 @@ enum th_error sq_file_reader(const struct sq_path *path, sqlite3 **db)
                           NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         return TH_OK;
-    error = sq_error(*db, rc);
+    error = sq_db_error(*db, rc);
     sqlite3_close(*db);
     *db = NULL;
     return error;
-}
-
-/* ---- settings at start ---- */
-
-/* no, tenant, endpoint, rev, id, conf, created, updated, until, and the facts */
-static const char *const settings_sql[] = {
-    [TH_ROW_TENANT] =
-        "SELECT no,0,0,version,id,conf,created,updated,0,0,0,0,0,0 FROM tenant WHERE deleted=0 ORDER BY no",
-    [TH_ROW_KEY] = "SELECT no,tenant,0,0,hash,conf,created,updated,until,0,0,0,0,0 FROM api_key ORDER BY no",
-    [TH_ROW_ENDPOINT] = "SELECT no,tenant,0,rev,NULL,conf,created,updated,0,0,0,0,0,0 FROM endpoint WHERE "
-                        "deleted=0 ORDER BY no",
-    [TH_ROW_SECRET] =
-        "SELECT no,tenant,endpoint,0,NULL,sealed,created,updated,until,0,0,0,0,0 FROM secret ORDER BY no",
-    [TH_ROW_HEALTH] =
-        ("SELECT endpoint,0,0,0,NULL,NULL,0,0,0,first_fail,last_ok,exhausted_run,rest_since,rest_until FROM "
-         "fact WHERE endpoint"
-         " IN (SELECT no FROM endpoint WHERE deleted=0) ORDER BY endpoint"),
-    [TH_ROW_JOB] = "SELECT no,tenant,endpoint,0,NULL,conf,created,updated,0,0,0,0,0,0 FROM job ORDER BY no",
-    [TH_ROW_META] =
-        "SELECT 0,0,0,0,k,v,0,0,0,0,0,0,0,0 FROM meta"
-        " UNION ALL SELECT 0,0,0,0,'" TH_META_NEWEST "',printf('%016x',coalesce(max(no),0)),0,0,0,0,0,0,0,0"
-        " FROM queue ORDER BY 5",
-};
-
-static int settings_of(sqlite3 *db, enum th_row_kind kind, void (*row)(void *, const struct th_row *),
-                       void *ctx)
-{
-    sqlite3_stmt *st = NULL;
-    int rc = sqlite3_prepare_v2(db, settings_sql[kind], -1, &st, NULL);
-
-    while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct th_row r = {.kind = kind,
-                           .no = sq_col_u64(st, 0),
-                           .tenant = sq_col_u64(st, 1),
-                           .endpoint = sq_col_u64(st, 2),
-                           .rev = sq_col_u64(st, 3),
-                           .id = sq_col(st, 4),
-                           .settings = sq_col(st, 5),
-                           .created = sqlite3_column_int64(st, 6),
-                           .updated = sqlite3_column_int64(st, 7),
-                           .until = sqlite3_column_int64(st, 8)};
-
-        for (int i = 0; i < TH_HEALTH_VALUES; i++)
-            r.health[i] = sqlite3_column_int64(st, 9 + i);
-        row(ctx, &r);
-        rc = SQLITE_OK;
-    }
-    sqlite3_finalize(st);
-    return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-int sq_settings_read(sqlite3 *db, void (*row)(void *, const struct th_row *), void *ctx)
-{
-    int rc = SQLITE_OK;
-
-    for (int kind = TH_ROW_TENANT; rc == SQLITE_OK && kind <= TH_ROW_META; kind++)
-        rc = settings_of(db, (enum th_row_kind)kind, row, ctx);
-    return rc;
 }

@@ -15,6 +15,11 @@
  *
  * Runs on a reader thread only. */
 #include "store/store_sqlite_page.h"
+#include "base/alloc.h"
+#include "base/check.h"
+#include "store/store_sqlite_exchange.h"
+#include "store/store_sqlite_rows.h"
+#include "store/store_sqlite_source.h"
 
 #define LONG_ROWS 2000000u
 #define LONG_MS 2000
@@ -74,7 +79,7 @@ static bool event_matches(struct sq_pager *p, uint64_t no)
 {
     const struct th_page *op = p->op;
 
-    if (!sq_find_event(p, no) || (op->tenant && p->event.tenant != op->tenant) ||
+    if (!sq_source_event(p, no) || (op->tenant && p->event.tenant != op->tenant) ||
         (op->tenant_count && !th_sorted_has(op->tenants, op->tenant_count, p->event.tenant)))
         return false;
     if (op->type.n && !th_pattern_has(op->type, p->event.type))
@@ -134,7 +139,7 @@ static bool last_matches(struct sq_pager *p, const struct th_delivery_row *d)
 
     if (!p->op->outcomes && !p->op->by_answer)
         return true;
-    if (!d->last_attempt || !sq_look_up(p, st, d->last_attempt))
+    if (!d->last_attempt || !sq_source_look_up(p, st, d->last_attempt))
         return false;
     yes = attempt_matches(p->op, st);
     sqlite3_reset(st);
@@ -147,7 +152,7 @@ static bool find_delivery(struct sq_pager *p, uint64_t no, struct th_delivery_ro
         sqlite3_stmt *st = p->r->st[ended ? SQ_R_DELIVERY_ENDED : SQ_R_DELIVERY_QUEUED];
         uint64_t lane;
 
-        if (!sq_look_up(p, st, no))
+        if (!sq_source_look_up(p, st, no))
             continue;
         lane = sq_col_u64(st, 3);
         *event = sq_col_u64(st, 1);
@@ -210,7 +215,7 @@ static struct th_past_endpoint past_endpoint(struct sq_pager *p, uint64_t no)
         return p->past;
     p->past_no = no;
     p->past = (struct th_past_endpoint){.settings = {"", 0}};
-    if (sq_look_up(p, st, no)) {
+    if (sq_source_look_up(p, st, no)) {
         p->past.created = sqlite3_column_int64(st, 0);
         p->past.settings = copy(p, sq_col(st, 1));
         sqlite3_reset(st);
@@ -254,7 +259,7 @@ static void give_delivery(struct sq_pager *p, const struct th_delivery_row *d)
     row->past = past_endpoint(p, d->endpoint);
     if (!d->last_attempt)
         return;
-    if (!sq_look_up(p, st, d->last_attempt)) {
+    if (!sq_source_look_up(p, st, d->last_attempt)) {
         row->last_attempt = 0;
         return;
     }
@@ -278,7 +283,7 @@ static void give_attempt(struct sq_pager *p, sqlite3_stmt *st, const struct th_d
     row->test = row->event.test = is_test(d->lane, row->event.type);
     row->past = past_endpoint(p, row->endpoint);
     sq_u64(rev, 2, row->row.endpoint_rev);
-    if (sq_look_up(p, rev, row->endpoint)) {
+    if (sq_source_look_up(p, rev, row->endpoint)) {
         row->endpoint_settings = copy(p, sq_col(rev, 0));
         sqlite3_reset(rev);
     }
@@ -324,7 +329,7 @@ static void candidate(struct sq_pager *p, uint64_t no, bool *more)
     } else {
         bool give;
 
-        if (!sq_look_up(p, st, no))
+        if (!sq_source_look_up(p, st, no))
             return;
         give = (!op->endpoint || op->endpoint == sq_col_u64(st, 2)) &&
                (!op->delivery || op->delivery == sq_col_u64(st, 1)) && attempt_matches(op, st) &&
@@ -352,7 +357,7 @@ static void end_transaction(struct sq_pager *p)
     p->event = (struct th_event_row){0};
     p->missing = 0;
     if (!sqlite3_get_autocommit(p->r->db))
-        sq_run(p->r->st[SQ_R_END]);
+        sq_db_run(p->r->st[SQ_R_END]);
 }
 
 /** Runs through candidates until the page is full, the source ends or the budget is spent. True: spent. */
@@ -373,6 +378,7 @@ static bool fill(struct sq_pager *p)
             return false;
         }
         candidate(p, no, &more);
+        TH_CHECK(op->count <= op->limit);
         if (p->error == TH_TOO_LARGE && op->count) { /* the page's memory is at its limit: a short page */
             p->error = TH_OK;
             op->next = op->ascending ? op->reached : p->last;
@@ -431,11 +437,11 @@ static int newest(struct sq_reader *r, enum sq_run_kind kind, uint64_t *no)
 static int fix_moment(struct sq_pager *p)
 {
     uint64_t unused;
-    int rc = sq_run(p->r->st[SQ_R_BEGIN]);
+    int rc = sq_db_run(p->r->st[SQ_R_BEGIN]);
 
     if (rc == SQLITE_OK)
-        rc = sq_built(p->r, SQ_RUN_EVENT, &unused);
-    p->r->mark = sq_group_mark(p->r->store);
+        rc = sq_scan_built(p->r, SQ_RUN_EVENT, &unused);
+    p->r->mark = sq_exchange_mark(p->r->store);
     return rc;
 }
 
@@ -448,7 +454,7 @@ static void start(struct sq_pager *p)
 
 static void run(struct sq_pager *p)
 {
-    int64_t deadline = sq_now_ms() + LONG_MS;
+    int64_t deadline = sq_budget_now_ms() + LONG_MS;
     uint64_t examined = 0;
     bool spent, started = false;
 
@@ -463,7 +469,8 @@ static void run(struct sq_pager *p)
         spent = fill(p);
         end_transaction(p);
         examined += p->budget.examined;
-    } while (spent && (p->op->with_total || p->op->skip) && examined < LONG_ROWS && sq_now_ms() < deadline);
+    } while (spent && (p->op->with_total || p->op->skip) && examined < LONG_ROWS &&
+             sq_budget_now_ms() < deadline);
     if (spent && !p->op->next)
         p->op->next = p->src.pos;
 }
@@ -476,7 +483,7 @@ void sq_page(struct sq_reader *r, struct th_page *op)
     if (p.error == TH_OK)
         run(&p);
     if (p.error == TH_OK)
-        p.error = sq_error(r->db, p.rc);
+        p.error = sq_db_error(r->db, p.rc);
     end_transaction(&p);
     th_free(p.src.list);
     op->op.error = p.error;

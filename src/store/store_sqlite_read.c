@@ -6,72 +6,11 @@
  *
  * Spans that are handed out live in the op's own buffer. On failure op->error says why and the results are
  * void. */
-#include "store/store_sqlite_int.h"
+#include "store/store_sqlite_read.h"
+#include "base/check.h"
+#include "store/store_sqlite_rows.h"
+#include "store/store_sqlite_scan.h"
 #include <time.h>
-
-#define ATTEMPT_COLUMNS_AND_BODY SQ_ATTEMPT_COLUMNS ",head,body"
-
-static const char *const reader_sql[SQ_R_COUNT] = {
-    [SQ_R_BEGIN] = "BEGIN",
-    [SQ_R_END] = "COMMIT",
-    [SQ_R_LOAD] = "SELECT " SQ_EVENT_COLUMNS ",data FROM event WHERE no=?1",
-    [SQ_R_WALK] = "SELECT no,event,endpoint,due,lane,tries,attempts FROM queue WHERE no>=?1 ORDER BY no",
-    [SQ_R_QUEUE_ONE] = "SELECT no,event,endpoint,due,lane,tries,attempts FROM queue WHERE no=?1",
-    [SQ_R_QUEUE_MIN] = "SELECT min(no) FROM queue",
-    [SQ_R_EVENT] = "SELECT " SQ_EVENT_COLUMNS " FROM event WHERE no=?1",
-    [SQ_R_DELIVERY_QUEUED] = "SELECT no,event,endpoint,lane,tries,attempts,last,due FROM queue WHERE no=?1",
-    [SQ_R_DELIVERY_ENDED] =
-        "SELECT no,event,endpoint,lane,tries,attempts,last,ended,state FROM delivery WHERE no=?1",
-    [SQ_R_EVENT_BELOW] =
-        "SELECT max(coalesce((SELECT event FROM queue WHERE no<?1 ORDER BY no DESC LIMIT 1),0),"
-        "coalesce((SELECT event FROM delivery WHERE no<?1 ORDER BY no DESC LIMIT 1),0))",
-    [SQ_R_FIRST_FROM] = "SELECT first FROM event WHERE no>=?1 ORDER BY no LIMIT 1",
-    [SQ_R_ATTEMPT] = "SELECT " ATTEMPT_COLUMNS_AND_BODY " FROM attempt WHERE no=?1",
-    [SQ_R_ATTEMPT_PREV] = "SELECT prev FROM attempt WHERE no=?1",
-    [SQ_R_OWN] = "SELECT event FROM own WHERE tenant=?1 AND id=?2",
-    [SQ_R_OWN_ANY] = "SELECT own.event FROM tenant CROSS JOIN own ON own.tenant=tenant.no AND own.id=?1 "
-                     "WHERE tenant.deleted=0",
-    [SQ_R_REV] = "SELECT conf FROM endpoint_rev WHERE endpoint=?1 AND rev=?2",
-    [SQ_R_ENDPOINT_PAST] = "SELECT created,conf FROM endpoint WHERE no=?1 AND deleted=1",
-    [SQ_R_ENCRYPTED] = "SELECT v FROM counter WHERE k=?1",
-    [SQ_R_FAN_FIRST] = "SELECT first FROM fan ORDER BY event LIMIT 1",
-    [SQ_R_RUN] = "SELECT n,nos FROM run WHERE kind=?1 AND run=?2 AND key=?3",
-    [SQ_R_RUN_BELOW] = "SELECT run FROM run WHERE kind=?1 AND run<=?2 ORDER BY run DESC LIMIT 1",
-    [SQ_R_RUN_FROM] = "SELECT run FROM run WHERE kind=?1 AND run>=?2 ORDER BY run LIMIT 1",
-    [SQ_R_DOWN_A + SQ_RUN_EVENT] = "SELECT no,tenant FROM event WHERE no<?1 AND no>=?2 ORDER BY no DESC",
-    [SQ_R_DOWN_A + SQ_RUN_DELIVERY] = "SELECT no,endpoint FROM queue WHERE no<?1 AND no>=?2 ORDER BY no DESC",
-    [SQ_R_DOWN_A + SQ_RUN_ATTEMPT] =
-        "SELECT no,endpoint FROM attempt WHERE no<?1 AND no>=?2 ORDER BY no DESC",
-    [SQ_R_DOWN_B + SQ_RUN_EVENT] = "SELECT 0,0 WHERE 0",
-    [SQ_R_DOWN_B + SQ_RUN_DELIVERY] =
-        "SELECT no,endpoint FROM delivery WHERE no<?1 AND no>=?2 ORDER BY no DESC",
-    [SQ_R_DOWN_B + SQ_RUN_ATTEMPT] = "SELECT 0,0 WHERE 0",
-    [SQ_R_NEWEST + SQ_RUN_EVENT] = "SELECT max(no) FROM event",
-    [SQ_R_NEWEST + SQ_RUN_DELIVERY] = "SELECT max(coalesce((SELECT max(no) FROM queue),0),"
-                                      "coalesce((SELECT max(no) FROM delivery),0))",
-    [SQ_R_NEWEST + SQ_RUN_ATTEMPT] = "SELECT max(no) FROM attempt",
-    [SQ_R_OLDEST_FROM + SQ_RUN_EVENT] = "SELECT min(no) FROM event WHERE no>=?1",
-    [SQ_R_OLDEST_FROM + SQ_RUN_DELIVERY] = "SELECT min(no) FROM (SELECT min(no) AS no FROM queue WHERE no>=?1"
-                                           " UNION ALL SELECT min(no) FROM delivery WHERE no>=?1)",
-    [SQ_R_OLDEST_FROM + SQ_RUN_ATTEMPT] = "SELECT min(no) FROM attempt WHERE no>=?1",
-    [SQ_R_COLLECT + SQ_RUN_EVENT] = "SELECT no,tenant FROM event WHERE no BETWEEN ?1 AND ?2",
-    [SQ_R_COLLECT + SQ_RUN_DELIVERY] = "SELECT no,endpoint FROM queue WHERE no BETWEEN ?1 AND ?2 UNION ALL"
-                                       " SELECT no,endpoint FROM delivery WHERE no BETWEEN ?1 AND ?2",
-    [SQ_R_COLLECT + SQ_RUN_ATTEMPT] = "SELECT no,endpoint FROM attempt WHERE no BETWEEN ?1 AND ?2",
-};
-
-int64_t sq_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-enum th_error sq_reader_prepare(struct sq_reader *r)
-{
-    return sq_error(r->db, sq_prepare_all(r->db, reader_sql, SQ_R_COUNT, r->st));
-}
 
 /* ---- load ---- */
 
@@ -89,7 +28,7 @@ static void rebase(const struct th_buf *mem, struct th_span *s)
     s->p = s->n ? mem->p + (uintptr_t)s->p : "";
 }
 
-void sq_load(struct sq_reader *r, struct th_load *op)
+void sq_read_load(struct sq_reader *r, struct th_load *op)
 {
     sqlite3_stmt *st = r->st[SQ_R_LOAD];
     int rc = SQLITE_OK;
@@ -116,7 +55,7 @@ void sq_load(struct sq_reader *r, struct th_load *op)
         }
         sqlite3_reset(st);
         if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-            op->op.error = sq_error(r->db, rc);
+            op->op.error = sq_db_error(r->db, rc);
             return;
         }
     }
@@ -196,36 +135,27 @@ static bool walk_run(struct sq_reader *r, struct th_walk *op, struct sq_budget *
     return !stopped && *rc == SQLITE_OK;
 }
 
-static int column_of(sqlite3_stmt *st, uint64_t *out)
-{
-    int rc = sqlite3_step(st);
-
-    *out = rc == SQLITE_ROW ? sq_col_u64(st, 0) : 0;
-    sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
 /** By endpoint: through the runs up to where they end, then by scanning. */
 static int walk_endpoint(struct sq_reader *r, struct th_walk *op, struct sq_budget *budget)
 {
     sqlite3_stmt *from = r->st[SQ_R_RUN_FROM];
-    uint64_t oldest, encrypted, run;
-    int rc = column_of(r->st[SQ_R_QUEUE_MIN], &oldest);
+    uint64_t oldest, built, run;
+    int rc = sq_db_number(r->st[SQ_R_QUEUE_MIN], &oldest);
 
     if (rc == SQLITE_OK)
-        rc = sq_built(r, SQ_RUN_DELIVERY, &encrypted);
+        rc = sq_scan_built(r, SQ_RUN_DELIVERY, &built);
     if (rc != SQLITE_OK)
         return rc;
     if (op->next < oldest)
         op->next = oldest;
-    while (op->next < encrypted) {
+    while (op->next < built) {
         sq_u64(from, 1, SQ_RUN_DELIVERY);
         sq_u64(from, 2, op->next >> SQ_RUN_SHIFT);
-        rc = column_of(from, &run);
+        rc = sq_db_number(from, &run);
         if (rc != SQLITE_OK)
             return rc;
-        if (!run || run >= encrypted >> SQ_RUN_SHIFT) {
-            op->next = encrypted;
+        if (!run || run >= built >> SQ_RUN_SHIFT) {
+            op->next = built;
             break;
         }
         if (op->next < run << SQ_RUN_SHIFT)
@@ -239,17 +169,18 @@ static int walk_endpoint(struct sq_reader *r, struct th_walk *op, struct sq_budg
     return walk_table(r, op, budget);
 }
 
-void sq_walk(struct sq_reader *r, struct th_walk *op)
+void sq_read_walk(struct sq_reader *r, struct th_walk *op)
 {
     struct sq_budget budget;
-    int rc = sq_run(r->st[SQ_R_BEGIN]);
+    int rc = sq_db_run(r->st[SQ_R_BEGIN]);
 
     sq_budget_start(&budget);
     op->count = 0;
     op->next = op->from;
     if (rc == SQLITE_OK)
         rc = op->endpoint ? walk_endpoint(r, op, &budget) : walk_table(r, op, &budget);
-    op->op.error = sq_error(r->db, rc);
+    TH_CHECK(op->count <= op->max);
+    op->op.error = sq_db_error(r->db, rc);
     if (!sqlite3_get_autocommit(r->db))
-        sq_run(r->st[SQ_R_END]);
+        sq_db_run(r->st[SQ_R_END]);
 }

@@ -6,7 +6,8 @@
  *
  * Invariant: within a list nothing is between two neighbours that was there before the first list. On an
  * SQLite error the caller rolls back: a put has happened as a whole or not at all. */
-#include "store/store_sqlite_int.h"
+#include "store/store_sqlite_rewrap.h"
+#include "base/check.h"
 
 static void bind_key(sqlite3_stmt *st, const struct th_encrypted *s)
 {
@@ -50,7 +51,7 @@ static int replace(struct sq_writer *w, const struct th_encrypted *s)
     bind_key(st, s);
     (is_text ? sq_text : sq_blob)(st, 4, s->fresh);
     (is_text ? sq_text : sq_blob)(st, 5, s->bytes);
-    return sq_run(st);
+    return sq_db_run(st);
 }
 
 int sq_rewrap(struct sq_writer *w, struct th_rewrap *r)
@@ -67,6 +68,7 @@ int sq_rewrap(struct sq_writer *w, struct th_rewrap *r)
     r->count = 0;
     while (rc == SQLITE_OK && r->op.error == TH_OK && r->count < r->max && after.kind < TH_ENCRYPTED_KINDS) {
         rc = list_kind(w, r, &after);
+        TH_CHECK(r->count <= r->max);
         after = (struct th_encrypted){.kind = after.kind + 1};
     }
     return rc;

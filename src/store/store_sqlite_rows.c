@@ -2,7 +2,7 @@
  *
  * Any thread: only the statement that is given is touched. */
 #include "store/store_sqlite_rows.h"
-#include "store/store_sqlite_int.h"
+#include "store/store_sqlite_db.h"
 
 /* `time` and `signed_at` are SAME where they say what another column says, which needs no byte; a value that really is SAME,
  * a moment after 1970, is told apart. */

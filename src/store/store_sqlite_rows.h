@@ -4,6 +4,7 @@
  * head, and rows that were written before a column was added do not even have that. */
 #ifndef TH_STORE_SQLITE_ROWS_H
 #define TH_STORE_SQLITE_ROWS_H
+#include "base/check.h"
 #include "port/store.h"
 #include <sqlite3.h>
 
@@ -38,6 +39,7 @@ void sq_rows_queue(sqlite3_stmt *st, struct th_queue_row *row);
 /** The column `lane` of `queue` and `delivery`: the lane in two bits, the marks in six, then the hash of the ordering key. */
 static inline uint64_t sq_rows_lane(uint64_t lane, uint64_t marks, uint64_t order)
 {
+    TH_CHECK(order <= TH_ORDER_MAX);
     return (lane & 3) | (marks & TH_MARKS) << 2 | order << 8;
 }
 static inline uint8_t sq_rows_lane_of(uint64_t column)

@@ -1,9 +1,11 @@
 /* Where the candidates of a page come from: numbers known beforehand, a scan of one key, or the events of a tenant taken
  * apart into their deliveries. See store_sqlite_page.c. */
-#include "store/store_sqlite_page.h"
+#include "store/store_sqlite_source.h"
+#include "store/store_sqlite_number.h"
+#include "store/store_sqlite_rows.h"
 #include <stdlib.h>
 
-bool sq_look_up(struct sq_pager *p, sqlite3_stmt *st, uint64_t no)
+bool sq_source_look_up(struct sq_pager *p, sqlite3_stmt *st, uint64_t no)
 {
     int rc;
 
@@ -22,14 +24,14 @@ static uint64_t look_up_number(struct sq_pager *p, enum sq_reader_statement whic
     sqlite3_stmt *st = p->r->st[which];
     uint64_t found = 0;
 
-    if (sq_look_up(p, st, no)) {
+    if (sq_source_look_up(p, st, no)) {
         found = sq_col_u64(st, 0);
         sqlite3_reset(st);
     }
     return found;
 }
 
-bool sq_find_event(struct sq_pager *p, uint64_t no)
+bool sq_source_event(struct sq_pager *p, uint64_t no)
 {
     if (p->event.no == no && no)
         return true;
@@ -37,7 +39,7 @@ bool sq_find_event(struct sq_pager *p, uint64_t no)
         return false;
     sqlite3_reset(p->event_st);
     p->event = (struct th_event_row){0};
-    if (!sq_look_up(p, p->event_st, no)) {
+    if (!sq_source_look_up(p, p->event_st, no)) {
         p->missing = no;
         return false;
     }
@@ -65,7 +67,7 @@ static void list_chain(struct sq_pager *p, uint64_t delivery)
     for (int i = 0; i < 2 && !no && p->rc == SQLITE_OK; i++) {
         sqlite3_stmt *st = p->r->st[i ? SQ_R_DELIVERY_ENDED : SQ_R_DELIVERY_QUEUED];
 
-        if (sq_look_up(p, st, delivery)) {
+        if (sq_source_look_up(p, st, delivery)) {
             no = sq_col_u64(st, 6);
             sqlite3_reset(st);
         }
@@ -85,7 +87,7 @@ static uint64_t named_event(struct sq_pager *p)
     if (!p->op->external_id.n)
         return p->op->event;
     sq_text(st, 2, p->op->external_id);
-    if (sq_look_up(p, st, p->op->tenant)) {
+    if (sq_source_look_up(p, st, p->op->tenant)) {
         no = sq_col_u64(st, 0);
         sqlite3_reset(st);
     }
@@ -117,7 +119,7 @@ static void source_event(struct sq_pager *p, uint64_t event)
         list_add(p, event);
         return;
     }
-    if (!event || !sq_find_event(p, event) || p->event.tenant != p->op->tenant)
+    if (!event || !sq_source_event(p, event) || p->event.tenant != p->op->tenant)
         return;
     if (p->op->kind == TH_PAGE_DELIVERIES) {
         src->low = p->event.first_delivery;
@@ -135,13 +137,13 @@ void sq_source_start(struct sq_pager *p)
 {
     struct th_page *op = p->op;
     struct sq_source *src = &p->src;
-    uint64_t cap =
-        op->until ? sq_day_start(sq_day(op->until) + 2) : 0; /* a day for clocks that stepped back */
+    uint64_t cap = op->until ? sq_number_start(sq_number_day(op->until) + 2)
+                             : 0; /* a day for clocks that stepped back */
 
     src->pos = op->before;
     if (cap && (!src->pos || cap < src->pos))
         src->pos = cap;
-    src->floor = op->since ? sq_day_start(sq_day(op->since)) : 1;
+    src->floor = op->since ? sq_number_start(sq_number_day(op->since)) : 1;
     src->kind = SOURCE_LIST;
     if (op->kind != TH_PAGE_DELIVERIES && op->ascending) {
         src->kind = SOURCE_UP;
@@ -245,7 +247,7 @@ enum sq_next sq_source_next(struct sq_pager *p, uint64_t *no)
             tenant_spent(p);
         if (next != SQ_NEXT_ONE)
             return next;
-        if (!sq_find_event(p, *no))
+        if (!sq_source_event(p, *no))
             continue;
         src->low = p->event.first_delivery;
         src->high = src->low + p->event.deliveries;

@@ -10,8 +10,13 @@
  * one transaction, and are then what is in memory; (3) other threads see only what is committed.
  *
  * Counted are the bytes of texts, not the pages of the file: it is what the tenant has given and what its endpoints have
- * answered. Runs on the writer thread but for sq_usage. */
-#include "store/store_sqlite_threads.h"
+ * answered. Runs on the writer thread but for sq_usage_now. */
+#include "store/store_sqlite_usage.h"
+#include "base/alloc.h"
+#include "base/check.h"
+#include "store/migrations.h"
+#include "store/store_sqlite_count.h"
+#include "store/store_sqlite_state.h"
 
 #define TENANTS_MAX (1u << 20)
 #define ENDPOINTS_MAX (1u << 20) /* known by their tenant; beyond, the table is asked again */
@@ -20,9 +25,9 @@
 
 /* ---- tenants ---- */
 
-struct sq_use *sq_use_of(struct sq_writer *w, uint64_t tenant)
+struct sq_usage *sq_usage_of(struct sq_writer *w, uint64_t tenant)
 {
-    struct sq_use *u = th_map_get(&w->uses, tenant);
+    struct sq_usage *u = th_map_get(&w->uses, tenant);
     bool put;
 
     if (u)
@@ -41,12 +46,13 @@ struct sq_use *sq_use_of(struct sq_writer *w, uint64_t tenant)
     return u;
 }
 
-int sq_use_add(struct sq_writer *w, uint64_t tenant, int64_t bytes, int64_t unfinished)
+int sq_usage_add(struct sq_writer *w, uint64_t tenant, int64_t bytes, int64_t unfinished)
 {
-    struct sq_use *u = sq_use_of(w, tenant);
+    struct sq_usage *u = sq_usage_of(w, tenant);
 
     if (!u)
         return SQLITE_NOMEM;
+    TH_CHECK(u->tenant == tenant);
     if (!u->touched) {
         u->touched = true;
         u->next_touched = w->touched;
@@ -65,7 +71,7 @@ int sq_use_add(struct sq_writer *w, uint64_t tenant, int64_t bytes, int64_t unfi
     return SQLITE_OK;
 }
 
-int sq_use_endpoint(struct sq_writer *w, uint64_t endpoint, uint64_t *tenant)
+static int tenant_of(struct sq_writer *w, uint64_t endpoint, uint64_t *tenant)
 {
     sqlite3_stmt *st = w->st[SQ_W_ENDPOINT_TENANT];
     int rc;
@@ -83,24 +89,24 @@ int sq_use_endpoint(struct sq_writer *w, uint64_t endpoint, uint64_t *tenant)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int sq_use_delivery(struct sq_writer *w, uint64_t endpoint, int64_t bytes, int64_t unfinished)
+int sq_usage_delivery(struct sq_writer *w, uint64_t endpoint, int64_t bytes, int64_t unfinished)
 {
     uint64_t tenant;
-    int rc = sq_use_endpoint(w, endpoint, &tenant);
+    int rc = tenant_of(w, endpoint, &tenant);
 
-    return rc == SQLITE_OK ? sq_use_add(w, tenant, bytes, unfinished) : rc;
+    return rc == SQLITE_OK ? sq_usage_add(w, tenant, bytes, unfinished) : rc;
 }
 
 /* ---- transactions ---- */
 
-static int note_tenant(struct sq_writer *w, struct sq_use *u)
+static int note_tenant(struct sq_writer *w, struct sq_usage *u)
 {
     sqlite3_stmt *st = w->st[u->bytes ? SQ_W_USAGE_PUT : SQ_W_USAGE_DEL];
 
     sq_u64(st, 1, u->tenant);
     if (u->bytes)
         sq_i64(st, 2, u->bytes);
-    return sq_run(st);
+    return sq_db_run(st);
 }
 
 static int note_mark(struct sq_writer *w, const char *name, uint64_t upto)
@@ -109,10 +115,10 @@ static int note_mark(struct sq_writer *w, const char *name, uint64_t upto)
 
     sq_text(st, 1, th_str(name));
     sq_u64(st, 2, upto);
-    return sq_run(st);
+    return sq_db_run(st);
 }
 
-int sq_use_write(struct sq_writer *w)
+int sq_usage_write(struct sq_writer *w)
 {
     uint64_t no;
     void *value;
@@ -121,7 +127,7 @@ int sq_use_write(struct sq_writer *w)
     if (!w->use_note && w->tail_rows < TAIL_ROWS && w->tail_bytes < TAIL_BYTES)
         return SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && th_map_next(&w->uses, &i, &no, &value);) {
-        struct sq_use *u = value;
+        struct sq_usage *u = value;
         if (u->bytes != u->noted)
             rc = note_tenant(w, u);
     }
@@ -137,7 +143,7 @@ int sq_use_write(struct sq_writer *w)
 static void end(struct sq_writer *w, bool commit)
 {
     while (w->touched) {
-        struct sq_use *u = w->touched;
+        struct sq_usage *u = w->touched;
         w->touched = u->next_touched;
         u->touched = false;
         if (!commit) {
@@ -151,20 +157,20 @@ static void end(struct sq_writer *w, bool commit)
     w->use_note = w->use_noted = false;
 }
 
-void sq_use_committed(struct sq_writer *w)
+void sq_usage_committed(struct sq_writer *w)
 {
     uint64_t no;
     void *value;
 
     if (w->use_noted) {
         for (size_t i = 0; th_map_next(&w->uses, &i, &no, &value);)
-            ((struct sq_use *)value)->noted = ((struct sq_use *)value)->bytes;
+            ((struct sq_usage *)value)->noted = ((struct sq_usage *)value)->bytes;
         w->tail_rows = w->tail_bytes = 0;
     }
     end(w, true);
 }
 
-void sq_use_undone(struct sq_writer *w)
+void sq_usage_undone(struct sq_writer *w)
 {
     end(w, false);
     th_map_fini(&w->owners);
@@ -178,7 +184,7 @@ static int add_bytes(struct sq_writer *w, sqlite3_stmt *st, bool noted)
     int rc;
 
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct sq_use *u = sq_use_of(w, sq_col_u64(st, 0));
+        struct sq_usage *u = sq_usage_of(w, sq_col_u64(st, 0));
         if (!u)
             return SQLITE_NOMEM;
         u->bytes += sqlite3_column_int64(st, 1);
@@ -195,14 +201,14 @@ static int add_bytes(struct sq_writer *w, sqlite3_stmt *st, bool noted)
 static int add_queue(struct sq_writer *w, sqlite3_stmt *st)
 {
     uint64_t last = 0, tenant;
-    struct sq_use *u = NULL;
+    struct sq_usage *u = NULL;
     int rc;
 
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         if (!u || sq_col_u64(st, 0) != last) {
             last = sq_col_u64(st, 0);
-            rc = sq_use_endpoint(w, last, &tenant);
-            u = rc == SQLITE_OK ? sq_use_of(w, tenant) : NULL;
+            rc = tenant_of(w, last, &tenant);
+            u = rc == SQLITE_OK ? sq_usage_of(w, tenant) : NULL;
             if (!u)
                 return rc == SQLITE_OK ? SQLITE_NOMEM : rc;
         }
@@ -218,11 +224,11 @@ static int add_fans(struct sq_writer *w, sqlite3_stmt *st)
     int rc;
 
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-        struct sq_use *u = sq_use_of(w, sq_col_u64(st, 0));
+        struct sq_usage *u = sq_usage_of(w, sq_col_u64(st, 0));
         uint32_t queued = 0;
         if (!u)
             return SQLITE_NOMEM;
-        rc = sq_fan_queued(w, sq_col_u64(st, 1), sq_col_u64(st, 2), &queued);
+        rc = sq_count_range(w, sq_col_u64(st, 1), sq_col_u64(st, 2), &queued);
         if (rc != SQLITE_OK)
             return rc;
         u->unfinished += (int64_t)(sq_col_u64(st, 2) - queued);
@@ -244,7 +250,7 @@ static int add(struct sq_writer *w, const char *sql, unsigned what)
     return rc;
 }
 
-int sq_use_open(struct sq_writer *w)
+int sq_usage_open(struct sq_writer *w)
 {
     uint64_t no;
     void *value;
@@ -268,14 +274,14 @@ int sq_use_open(struct sq_writer *w)
     if (rc == SQLITE_OK)
         rc = add(w, "SELECT e.tenant,f.first,f.n FROM fan f JOIN event e ON e.no=f.event", 3);
     for (size_t i = 0; rc == SQLITE_OK && th_map_next(&w->uses, &i, &no, &value);) {
-        struct sq_use *u = value;
+        struct sq_usage *u = value;
         atomic_store_explicit(&u->shown_bytes, u->bytes, memory_order_relaxed);
         atomic_store_explicit(&u->shown_unfinished, u->unfinished, memory_order_relaxed);
     }
     return rc;
 }
 
-void sq_use_close(struct sq_writer *w)
+void sq_usage_close(struct sq_writer *w)
 {
     uint64_t no;
     void *value;
@@ -288,10 +294,10 @@ void sq_use_close(struct sq_writer *w)
 
 /* ---- other threads ---- */
 
-void sq_usage(struct th_store *store, uint64_t tenant, struct th_usage *out)
+void sq_usage_now(struct th_store *store, uint64_t tenant, struct th_usage *out)
 {
     struct sq_store *s = (struct sq_store *)store;
-    const struct sq_use *u;
+    const struct sq_usage *u;
 
     *out = (struct th_usage){0};
     pthread_mutex_lock(&s->use_lock);

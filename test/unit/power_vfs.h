@@ -40,6 +40,14 @@ struct power_handle {
     sqlite3_file *real;
 };
 
+/* The power goes right after so many writes from now on, and what it leaves is put into that folder; 0: not by itself. */
+static struct {
+    unsigned writes;
+    const char *folder;
+    uint64_t random;
+} power_next_cut;
+static void power_cut(const char *folder, uint64_t random);
+
 #define POWER_REAL(f) (((struct power_handle *)(f))->real)
 
 static struct power_file *power_find(const char *name)
@@ -88,6 +96,8 @@ static void power_note(struct power_file *f, const void *p, int n, sqlite3_int64
     *f->last = w;
     f->last = &w->next;
     pthread_mutex_unlock(&power_lock);
+    if (power_next_cut.writes && --power_next_cut.writes == 0)
+        power_cut(power_next_cut.folder, power_next_cut.random);
 }
 
 static int power_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)

@@ -113,11 +113,65 @@ static void a_power_cut_while_the_file_is_made(void **state)
     }
 }
 
+/* A file of the form before, with one delivery that has ended and one that waits: after a cut at any write of the start that brings
+ * it up, the next start has both. */
+static bool cut_while_brought_up(unsigned writes)
+{
+    struct fx *f, *after = fx_new(true);
+    uint64_t ep = 5, done, waits;
+    char why[512], path[128];
+    sqlite3 *db;
+    bool reached;
+
+    power_forget();
+    power_off();
+    f = fx_new(true);
+    fx_open(f);
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, &ep, 1, &done);
+    fx_publish(f, 1, T0, &ep, 1, &waits);
+    fx_settle_run(f, done, 0, TH_DS_DELIVERED);
+    fx_close(f);
+    snprintf(path, sizeof path, "%s/tenterhook.db", f->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, FX_BEFORE_ROOM, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    power_next_cut.folder = after->dir;
+    power_next_cut.random = writes * 97;
+    power_next_cut.writes = writes;
+    assert_int_equal(fx_try_open(f, why, sizeof why), TH_OK);
+    fx_close(f);
+    reached = power_next_cut.writes == 0;
+    power_next_cut.writes = 0;
+    power_on();
+    fx_current = after;
+    if (reached) {
+        fx_open(after);
+        assert_int_equal(fx_state(after, 1, done, NULL), TH_DS_DELIVERED);
+        assert_int_equal(fx_state(after, 1, waits, NULL), TH_DS_QUEUED);
+    }
+    fx_free(after);
+    fx_current = f;
+    fx_free(f);
+    return reached;
+}
+
+static void a_power_cut_while_a_file_is_brought_up(void **state)
+{
+    unsigned writes = 1;
+    (void)state;
+
+    while (cut_while_brought_up(writes))
+        writes++;
+    assert_true(writes > 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_power_cut_takes_nothing_acknowledged, set_up, tear_down),
         cmocka_unit_test(a_power_cut_while_the_file_is_made),
+        cmocka_unit_test(a_power_cut_while_a_file_is_brought_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
