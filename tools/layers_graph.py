@@ -45,6 +45,7 @@ NAMES = {
     "src/store/*sqlite*.c": r"sq_",
     "src/net/*": r"hc_|th_(http_|conn_|parts_|exchange_|server_|peers_|pool_|addrs_|names?_|is_trusted$|addr_same$)",
     "src/api/*": r"th_h_",
+    "src/api/stream*.c": r"th_api_(streams|source)_",
     "src/options/*": r"th_(options$|dialect_)",
     "src/app/*": r"th_app_",
     "src/cli/*": r"th_",
