@@ -135,6 +135,8 @@ static void process(struct th_conn *c)
     }
 }
 
+/* Only the end of the turn stops it: until then the loop looks at the sockets without sleeping, so that what the handler has
+ * begun in here (a write to the store) goes out with this turn and not with the next thing that wakes the loop. */
 static void on_turn(uv_idle_t *idle)
 {
     struct th_http_server *s = TH_CONTAINER(idle, struct th_http_server, turn);
@@ -147,8 +149,6 @@ static void on_turn(uv_idle_t *idle)
     while ((l = th_list_pop(&now)))
         process(TH_CONTAINER(l, struct th_conn, ready));
     th_server_tell_lost(s);
-    if (th_list_empty(&s->ready) && th_list_empty(&s->lost))
-        (void)uv_idle_stop(idle);
 }
 
 static void on_turn_end(uv_check_t *check)
@@ -156,6 +156,8 @@ static void on_turn_end(uv_check_t *check)
     struct th_http_server *s = check->data;
 
     s->turn_us = 0;
+    if (th_list_empty(&s->ready) && th_list_empty(&s->lost))
+        (void)uv_idle_stop(&s->turn);
 }
 
 int64_t th_http_server_spent(const struct th_http_server *s)
