@@ -147,8 +147,8 @@ static int migrate(const struct sq_path *path, sqlite3 *db, int64_t version, cha
         char end[128];
 
         if (from > 0) /* a step may read every row once; who waits for the start can see where it is */
-            th_log(TH_LOG_INFO, "raising the storage form of the database, a step at a time", TH_KC("file", path->db),
-                   TH_KI("to", version + 1), TH_KI("of", th_store_migration_count));
+            th_log(TH_LOG_INFO, "raising the storage form of the database, a step at a time",
+                   TH_KC("file", path->db), TH_KI("to", version + 1), TH_KI("of", th_store_migration_count));
         rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
         if (rc == SQLITE_OK)
             rc = sqlite3_exec(db, th_store_migrations[version], NULL, NULL, NULL);
