@@ -183,7 +183,7 @@ static void test_steps(void **state)
     (void)state;
     begin(&m);
     assert_true(shape(&m, TH_IN_API, "{\"each\":\"errors\",\"shape\":[{\"name\":\"i\",\"from\":\"id\"}]}"));
-    th_buf_init(&out, (size_t)1 << 30);
+    th_buf_init(&out, (size_t)64 << 20);
     assert_int_equal(th_program_write(&m.program, &env, &out), TH_TOO_LARGE);
     assert_true(out.n < 16u << 20);
     th_buf_reset(&out);
