@@ -163,6 +163,16 @@ void th_api_cursor_next(struct th_api_req *r, struct th_jw *w, uint64_t before)
     th_buf_char(w->out, '"');
 }
 
+void th_api_cursor_after(struct th_api_req *r, struct th_jw *w, uint64_t reached, bool more)
+{
+    th_jw_key(w, TH_LIT("after"));
+    th_jw_raw(w, TH_LIT("\""));
+    th_api_cursor(r, reached, w->out);
+    th_buf_char(w->out, '"');
+    th_jw_key(w, TH_LIT("more"));
+    th_jw_bool(w, more);
+}
+
 void th_api_cursor_link(struct th_api_req *r, uint64_t before)
 {
     struct th_buf *f = &r->api->fields;

@@ -20,6 +20,8 @@ void th_api_cursor_of(struct th_api_req *r, struct th_span path, struct th_span 
                       uint64_t before, struct th_buf *out);
 /** Member next_cursor; before 0: null. */
 void th_api_cursor_next(struct th_api_req *r, struct th_jw *w, uint64_t before);
+/** Members after and more of a list that can be followed. */
+void th_api_cursor_after(struct th_api_req *r, struct th_jw *w, uint64_t reached, bool more);
 /** Line Link: <...>; rel="next", for lists without place for a cursor. */
 void th_api_cursor_link(struct th_api_req *r, uint64_t before);
 #endif

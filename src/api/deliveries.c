@@ -13,6 +13,7 @@
 #include "api/read.h"
 #include "api/reply.h"
 #include "api/request.h"
+#include "api/rows.h"
 #include "api/state.h"
 #include "base/log.h"
 #include "core/pubid.h"
@@ -20,67 +21,37 @@
 
 /* ---- the list ---- */
 
-static void send_list(struct th_api_req *r, struct th_page *p)
-{
-    struct th_api_list l = {.r = r, .deliveries = p->rows.deliveries, .count = p->count, .next = p->next};
-    struct th_jw w = th_api_reply_begin(r);
-
-    th_jw_object(&w);
-    th_jw_key(&w, TH_LIT("data"));
-    th_jw_array(&w);
-    th_api_delivery_rows(&w, &l);
-    th_jw_end_array(&w);
-    th_api_cursor_next(r, &w, l.next);
-    th_jw_end_object(&w);
-    if (p->op.kind == TH_OP_PAGE)
-        th_engine_page_free(r->api->engine, p);
-    th_api_reply(r, 200);
-}
-
-static void send_nothing(struct th_api_req *r)
-{
-    r->page2 = (struct th_page){.op = {.kind = TH_OP_PROBE}}; /* no page was read: nothing to free */
-    send_list(r, &r->page2);
-}
-
 /* The number that the filter `endpoint` has been read as may be another endpoint's than the id is of. */
-static bool is_asked_for(struct th_api_req *r)
+static void judge_first(struct th_api_req *r, struct th_page *p)
 {
-    const struct th_delivery_row *row = r->page2.rows.deliveries;
+    const struct th_delivery_row *row = p->rows.deliveries;
     struct th_span text;
     struct th_pubid id;
 
-    return !r->page2.count || !th_api_query_param(r, "endpoint", &text) ||
-           (th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id) &&
-            th_engine_is_endpoint(r->api->engine, &id, row->endpoint, &row->past));
-}
-
-static void listed(struct th_op *op)
-{
-    struct th_api_req *r = op->user;
-
-    if (op->error) {
-        th_api_fail_store(r, op->error);
+    if (!p->count || !th_api_query_param(r, "endpoint", &text) ||
+        (th_engine_parse_endpoint_id(r->api->engine, r->dialect, text, &id) &&
+         th_engine_is_endpoint(r->api->engine, &id, row->endpoint, &row->past)))
         return;
-    }
-    if (!is_asked_for(r)) {
-        r->page2.count = 0;
-        r->page2.next = 0;
-    }
-    send_list(r, &r->page2);
+    p->count = 0;
+    p->next = 0;
 }
+
+static const struct th_api_rows form = {.kind = TH_PAGE_DELIVERIES,
+                                        .row = th_api_delivery_page_row,
+                                        .end = th_api_delivery_page_end,
+                                        .first = judge_first};
 
 /* The filter `event`: its number is known now. */
 static void event_found(struct th_api_req *r, const struct th_event_row *row)
 {
     if (!row) {
-        send_nothing(r);
+        th_api_rows_none(r, &(struct th_page){.next = 0}, &form);
         return;
     }
     r->page2.event = row->no;
     r->page2.without_tests = false; /* what is asked for by name is shown */
     th_engine_page_free(r->api->engine, &r->page);
-    th_api_read(r, &r->page2, TH_PAGE_DELIVERIES, listed);
+    th_api_rows(r, &r->page2, &form);
 }
 
 void th_h_deliveries(struct th_api_req *r)
@@ -91,7 +62,7 @@ void th_h_deliveries(struct th_api_req *r)
     case TH_API_FILTER_ANSWERED:
         return;
     case TH_API_FILTER_EMPTY:
-        send_nothing(r);
+        th_api_rows_none(r, &(struct th_page){.next = 0}, &form);
         return;
     default:
         break;
@@ -99,7 +70,7 @@ void th_h_deliveries(struct th_api_req *r)
     if (th_api_query_param(r, "event", &event))
         th_api_find_event(r, event, false, event_found);
     else
-        th_api_read(r, &r->page2, TH_PAGE_DELIVERIES, listed);
+        th_api_rows(r, &r->page2, &form);
 }
 
 /* ---- one delivery ---- */

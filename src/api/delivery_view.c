@@ -368,6 +368,18 @@ void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, boo
     th_jw_end_object(w);
 }
 
+void th_api_delivery_page_row(struct th_jw *w, struct th_api_req *r, const struct th_page *p, unsigned i)
+{
+    struct th_api_list l = {.r = r, .deliveries = p->rows.deliveries, .count = p->count};
+
+    th_api_delivery_row(w, &l, i, false);
+}
+
+void th_api_delivery_page_end(struct th_jw *w, struct th_api_req *r, const struct th_page *p)
+{
+    th_api_cursor_next(r, w, p->next);
+}
+
 void th_api_delivery_rows(struct th_jw *w, struct th_api_list *l)
 {
     for (unsigned i = 0; i < l->count; i++) {

@@ -4,6 +4,9 @@
 #include "api/list.h"
 
 void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts);
+/** For lists that are written in parts (rows.h). */
+void th_api_delivery_page_row(struct th_jw *w, struct th_api_req *r, const struct th_page *p, unsigned i);
+void th_api_delivery_page_end(struct th_jw *w, struct th_api_req *r, const struct th_page *p);
 /** Rows of a list, as far as there is room: then l->next says where it goes on. */
 void th_api_delivery_rows(struct th_jw *w, struct th_api_list *l);
 /** th_shape_source.field of lists of deliveries or attempts. */

@@ -13,6 +13,7 @@
 #include "api/read.h"
 #include "api/reply.h"
 #include "api/request.h"
+#include "api/rows.h"
 #include "api/state.h"
 #include "engine/engine.h"
 
@@ -126,49 +127,26 @@ void th_h_event(struct th_api_req *r)
 
 /* ---- the list ---- */
 
-static void listed(struct th_op *op)
+static void write_row(struct th_jw *w, struct th_api_req *r, const struct th_page *p, unsigned i)
 {
-    struct th_api_req *r = op->user;
-    struct th_page *p = &r->page;
-    struct th_jw w;
+    th_api_event_row(w, r, &p->rows.events[i]);
+}
 
-    if (op->error) {
-        th_api_fail_store(r, op->error);
-        return;
-    }
-    w = th_api_reply_begin(r);
-    th_jw_object(&w);
-    th_jw_key(&w, TH_LIT("data"));
-    th_jw_array(&w);
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (i && th_api_reply_is_full(r)) {
-            p->next = p->reached = p->rows.events[i - 1].no;
-            break;
-        }
-        th_api_event_row(&w, r, &p->rows.events[i]);
-    }
-    th_jw_end_array(&w);
-    th_api_cursor_next(r, &w, p->ascending ? 0 : p->next);
-    if (p->ascending) {
-        th_jw_key(&w, TH_LIT("after"));
-        th_jw_raw(&w, TH_LIT("\""));
-        th_api_cursor(r, p->reached, w.out);
-        th_buf_char(w.out, '"');
-        th_jw_key(&w, TH_LIT("more"));
-        th_jw_bool(&w, p->next != 0);
-    }
-    th_jw_end_object(&w);
-    th_engine_page_free(r->api->engine, &r->page);
-    th_api_reply(r, 200);
+static void write_end(struct th_jw *w, struct th_api_req *r, const struct th_page *p)
+{
+    th_api_cursor_next(r, w, p->ascending ? 0 : p->next);
+    if (p->ascending)
+        th_api_cursor_after(r, w, p->reached, p->next != 0);
 }
 
 void th_h_events(struct th_api_req *r)
 {
+    static const struct th_api_rows form = {.kind = TH_PAGE_EVENTS, .row = write_row, .end = write_end};
     struct th_page *p = &r->page;
 
-    *p = (struct th_page){.tenant = r->tenant->no, .max_bytes = TH_API_PAGE_BYTES};
+    *p = (struct th_page){.tenant = r->tenant->no};
     if (th_api_query_paging(r, &p->limit, &p->before) && th_api_query_after(r, &p->ascending, &p->after) &&
         th_api_filter_direction(r, p) && th_api_query_since_until(r, &p->since, &p->until) &&
         th_api_filter_outcomes(r, p) && th_api_filter_events(r, p) == TH_API_FILTER_OK)
-        th_api_read(r, p, TH_PAGE_EVENTS, listed);
+        th_api_rows(r, p, &form);
 }

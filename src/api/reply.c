@@ -12,6 +12,7 @@
 #include "api/state.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "engine/engine.h"
 #include "net/http_server.h"
 
 #define KEEP_ANSWER (1u << 20) /* larger buffers go back to the heap after the answer */
@@ -73,10 +74,28 @@ static void add_fields(struct th_api_req *r, struct th_span content_type)
     th_api_rate_fields(r);
 }
 
+/* The last part of an answer; or an error that comes too late to be told otherwise. */
+static void end_parts(struct th_api_req *r, bool whole)
+{
+    if (whole) {
+        (void)th_http_write(r->x, th_buf_view(&r->api->out));
+        th_http_end(r->x);
+    } else {
+        th_log(TH_LOG_WARN, "an answer was broken off", TH_KC("request_id", r->x->request_id));
+        th_http_abort(r->x);
+    }
+    done(r);
+}
+
 /* The exchange is gone afterwards. */
 void th_api_reply_as(struct th_api_req *r, unsigned status, struct th_span content_type)
 {
     struct th_buf *fields = &r->api->fields;
+
+    if (r->in_parts) {
+        end_parts(r, status == 200 && !r->api->out.failed);
+        return;
+    }
 
     add_fields(r, content_type);
     if (fields->failed || r->api->out.failed) {
@@ -152,6 +171,65 @@ void th_api_reply_empty(struct th_api_req *r, unsigned status)
     th_buf_reset(&r->api->out);
     th_api_reply_as(r, status, TH_LIT(""));
 }
+
+/* ---- in parts ---- */
+
+static void write_part(void *arg)
+{
+    struct th_api_req *r = arg;
+
+    r->part(r);
+}
+
+static void on_room(struct th_http_exchange *x)
+{
+    struct th_api_req *r = x->user;
+
+    r->part_waits = false;
+    th_engine_defer(r->api->engine, &r->defer, write_part, r);
+}
+
+static void on_gone(struct th_http_exchange *x)
+{
+    struct th_api_req *r = x->user;
+
+    r->lost = true; /* else the next part finds out */
+    if (!r->part_waits)
+        return;
+    th_buf_reset(&r->api->out);
+    end_parts(r, true);
+}
+
+void th_api_reply_part(struct th_api_req *r, void (*next)(struct th_api_req *r))
+{
+    static const struct th_http_parts parts = {on_room, on_gone, false};
+    size_t room;
+
+    if (!r->in_parts) {
+        add_fields(r, TH_LIT("application/json"));
+        if (r->api->fields.failed || r->api->out.failed) {
+            th_buf_reset(&r->api->fields);
+            th_api_reply_as(r, 500, TH_LIT("")); /* which says so */
+            return;
+        }
+        finish(r, 200);
+        r->in_parts = true;
+        r->lost = !th_http_begin(r->x, 200, th_buf_view(&r->api->fields), &parts);
+    }
+    if (r->api->out.failed || r->lost) {
+        end_parts(r, !r->api->out.failed);
+        return;
+    }
+    r->part = next;
+    room = th_http_write(r->x, th_buf_view(&r->api->out));
+    if (r->api->out.cap > KEEP_ANSWER)
+        th_buf_fini(&r->api->out);
+    r->part_waits = !room;
+    if (room)
+        th_engine_defer(r->api->engine, &r->defer, write_part, r);
+}
+
+/* ---- streams ---- */
 
 bool th_api_reply_stream(struct th_api_req *r, const struct th_http_parts *parts)
 {

@@ -16,6 +16,10 @@ void th_api_reply(struct th_api_req *r, unsigned status);
 void th_api_reply_empty(struct th_api_req *r, unsigned status);
 void th_api_reply_text(struct th_api_req *r, unsigned status, struct th_span content_type,
                        struct th_span body);
+/** Sends what the writer has written as a part of an answer of 200, and has `next` called when the client has taken it: it empties
+ * api->out and writes the next part, to end with this or with th_api_reply. It is not called when the client has gone, which ends
+ * the request. */
+void th_api_reply_part(struct th_api_req *r, void (*next)(struct th_api_req *r));
 /** Begins an answer of 200 in server-sent events, which is written with th_http_write; th_http_end and th_api_request_free are
  * the caller's, also when it returns false, which is what th_http_begin has returned. */
 TH_MUST_USE bool th_api_reply_stream(struct th_api_req *r, const struct th_http_parts *parts);

@@ -109,7 +109,16 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     bool reader;             /* counts as one, at this place */
     bool has_read;           /* or did before */
     unsigned reader_slot;
-    struct owner *owner; /* owner.c */
+    struct th_page *rows_page; /* rows.c */
+    const struct th_api_rows *rows_form;
+    struct th_jw rows_w;
+    size_t rows_bytes;                  /* of the parts before */
+    uint64_t rows_newest;               /* where the list began */
+    uint32_t rows_left;                 /* of its limit */
+    unsigned rows_parts;                /* read so far */
+    void (*part)(struct th_api_req *r); /* reply.c: who writes the next part */
+    bool in_parts, part_waits, lost;    /* a part is sent; the next one waits for room; the client has gone */
+    struct owner *owner;                /* owner.c */
     struct th_api_stream *stream;
     void (*owner_found)(struct th_api_req *r);
     uint64_t endpoint_no, page_number;

@@ -16,6 +16,7 @@
 #include "api/read.h"
 #include "api/reply.h"
 #include "api/request.h"
+#include "api/rows.h"
 #include "api/slow.h"
 #include "api/state.h"
 #include "engine/engine.h"
@@ -60,18 +61,8 @@ static bool numbered(struct th_api_req *r, struct th_page *p)
     return true;
 }
 
-static void send_native(struct th_api_req *r, struct th_api_list *l)
-{
-    struct th_jw w = th_jw(&r->api->out);
-
-    th_jw_object(&w);
-    th_jw_key(&w, TH_LIT("data"));
-    th_jw_array(&w);
-    th_api_delivery_rows(&w, l);
-    th_jw_end_array(&w);
-    th_api_cursor_next(r, &w, l->next);
-    th_jw_end_object(&w);
-}
+static const struct th_api_rows native = {
+    .kind = TH_PAGE_DELIVERIES, .row = th_api_delivery_page_row, .end = th_api_delivery_page_end};
 
 static unsigned rows(void *ctx, enum th_field_list list)
 {
@@ -143,10 +134,7 @@ static void listed(struct th_op *op)
         l.deliveries = p->rows.deliveries;
     }
     r->tenant = th_api_request_tenant(r);
-    if (!th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE)) {
-        (void)th_api_reply_begin(r);
-        send_native(r, &l);
-    } else if (th_dialect_values(r->dialect)->paging != TH_PAGING_PAGE) {
+    if (th_dialect_values(r->dialect)->paging != TH_PAGING_PAGE) {
         send_shaped(r, &l);
     } else {
         if (!send_numbered(r, &l)) {
@@ -199,7 +187,11 @@ void th_h_webhook_deliveries(struct th_api_req *r)
     p->with_data = p->with_answers = shaped && v->log_attempts;
     if (p->max_bytes && p->with_data)
         p->max_bytes = TH_API_ROW_BYTES;
-    th_api_read(r, p, shaped && v->log_attempts ? TH_PAGE_ATTEMPTS : TH_PAGE_DELIVERIES, listed);
+    if (!shaped) {
+        th_api_rows(r, p, &native);
+        return;
+    }
+    th_api_read(r, p, v->log_attempts ? TH_PAGE_ATTEMPTS : TH_PAGE_DELIVERIES, listed);
 }
 
 /* ---- test ---- */
