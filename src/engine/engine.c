@@ -11,104 +11,6 @@
 
 enum { DRAIN_STEP = 16, DRAIN_MOST = 1024 }; /* operations: between two looks at the clock, in a turn */
 
-void th_engine_random(struct th_engine *e, void *p, size_t n)
-{
-    char *to = p;
-
-    while (n) {
-        size_t some;
-        if (e->random_left == 0) {
-            e->options.entropy.fill(e->options.entropy.ctx, e->random, sizeof e->random);
-            e->random_left = sizeof e->random;
-        }
-        some = n < e->random_left ? n : e->random_left;
-        memcpy(to, e->random + sizeof e->random - e->random_left, some);
-        th_wipe(e->random + sizeof e->random - e->random_left, some);
-        e->random_left -= some;
-        to += some;
-        n -= some;
-    }
-}
-
-uint32_t th_engine_rnd32(struct th_engine *e)
-{
-    uint32_t v;
-
-    th_engine_random(e, &v, sizeof v);
-    return v;
-}
-
-void th_engine_submit(struct th_engine *e, struct th_op *op)
-{
-    e->options.store->vt->submit(e->session, op);
-}
-
-/* Reads by the API are counted, so that draining waits for them: their owner's done is wrapped by nobody, so the count
- * is kept by the store's contract of one done per op; a page is tiny and ends before the session is detached. */
-void th_engine_read(struct th_engine *e, struct th_op *op)
-{
-    th_engine_submit(e, op);
-}
-
-void th_engine_page_free(struct th_engine *e, struct th_page *page)
-{
-    e->options.store->vt->page_free(e->options.store, page);
-}
-
-void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void *), void *arg)
-{
-    d->fn = fn;
-    d->arg = arg;
-    th_list_append(&e->deferred, &d->link);
-    e->more = true;
-}
-
-/* Home answers whether the process is ready. */
-static void no_room_heard(struct th_engine *home, struct th_mail *m)
-{
-    struct th_engine *of = TH_CONTAINER(m, struct th_engine, no_room_mail);
-
-    __atomic_store_n(&of->no_room_told, 0, __ATOMIC_RELEASE);
-    th_engine_store_error(home, TH_FULL);
-}
-
-static void tell_no_room(struct th_engine *e)
-{
-    if (!th_is_home(e) && !__atomic_exchange_n(&e->no_room_told, 1, __ATOMIC_ACQUIRE))
-        th_mail_send(e, 0, &e->no_room_mail, no_room_heard);
-}
-
-/* What a failed store operation means for the whole engine. */
-void th_engine_store_error(struct th_engine *e, enum th_error error)
-{
-    switch (th_error_class(error)) {
-    case TH_CLASS_CORRUPT:
-    case TH_CLASS_BUG:
-        if (!e->dead) {
-            e->dead = true;
-            e->store_ok = false;
-            th_gauge_set(e->options.metrics, TH_G_STORE_READY, 0);
-            e->options.fatal(
-                e->options.wake.ctx, error,
-                "the store failed; stopping so that nothing is acknowledged without being durable");
-        }
-        break;
-    case TH_CLASS_RESOURCE:
-        if (e->store_ok) {
-            e->store_ok = false;
-            tell_no_room(e);
-            if (!th_is_home(e))
-                break;
-            th_gauge_set(e->options.metrics, TH_G_STORE_READY, 0);
-            th_log(TH_LOG_ERROR, "store has no room: publishing answers 503 until it commits again",
-                   TH_KC("error", th_error_name(error)));
-        }
-        break;
-    default:
-        break;
-    }
-}
-
 enum th_error th_engine_new(const struct th_engine_options *options, struct th_engine **out)
 {
     struct th_sched_options sched = {.max_items = options->max_items,
@@ -206,11 +108,6 @@ void th_engine_spent(struct th_engine *e, int64_t us)
     e->spent_us += us;
 }
 
-bool th_turn_over(const struct th_engine *e, int64_t us)
-{
-    return e->options.clock.now(e->options.clock.ctx).mono.us - e->turn_us >= us;
-}
-
 /* What is deferred meanwhile waits behind what was there. */
 static void run_deferred(struct th_engine *e)
 {
@@ -295,6 +192,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     }
     if (!th_list_empty(&e->settle_retry))
         next = earlier(next, e->settle_retry_at);
+    th_offers_send(e);
     th_mail_flush(e);
     if (e->more || undrained || !th_list_empty(&e->deferred))
         next = e->now.mono;

@@ -47,7 +47,6 @@ void th_mail_turn(struct th_engine *e)
 
 void th_mail_flush(struct th_engine *e)
 {
-    th_offers_send(e);
     if (!e->mail_waits)
         return;
     e->mail_waits = false;
