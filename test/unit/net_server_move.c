@@ -782,7 +782,7 @@ static void *spend(void *arg)
             th_server_budget_give(&s->budget, had[i % 8]);
             had[i % 8] = 0;
         } else if (th_server_budget_take(&s->budget, n)) {
-            size_t now = all_bytes += n;
+            size_t now = atomic_fetch_add(&all_bytes, n) + n;
 
             had[i % 8] = n;
             s->most = now > s->most ? now : s->most;

@@ -183,7 +183,7 @@ static bool move(struct fx *f, uint64_t no, int what, uint8_t marks, struct th_q
 {
     bool moved;
     struct th_move m = {.op = {.kind = TH_OP_MOVE},
-                        .what = what,
+                        .what = (unsigned)what,
                         .lane = TH_LANE_MANUAL,
                         .marks = marks,
                         .at = {T0 + 1},
