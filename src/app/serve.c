@@ -38,11 +38,6 @@ static void stop_signals(int how)
 
 /* ---- stopping ---- */
 
-static void on_closed_handle(uv_handle_t *h)
-{
-    (void)h;
-}
-
 static void close_handles(struct th_app *a)
 {
     stop_signals(SIG_BLOCK); /* the end is certain: another signal must not turn it into a kill */
@@ -52,28 +47,16 @@ static void close_handles(struct th_app *a)
 
     for (unsigned i = 0; i < sizeof handles / sizeof handles[0]; i++)
         if (handles[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(handles[i]))
-            uv_close(handles[i], on_closed_handle);
+            uv_close(handles[i], NULL);
     th_shard_close_handles(&a->home);
 }
 
-struct th_app_errand *th_app_errands(struct th_app *a)
-{
-    unsigned n = a->shard_count - 1;
-    struct th_app_errand *v = n ? th_calloc(n, sizeof *v) : NULL;
-
-    for (unsigned i = 0; v && i < n; i++)
-        v[i].shard = &a->others[i];
-    return v;
-}
-
-/* What a stop asks of the other shards, each once. */
-enum { STEP_SERVER, STEP_ENGINE, STEP_CANCEL, STEP_CLOSE, STEPS };
-
-static void ask_others(struct th_app *a, unsigned step, void (*run)(struct th_shard *, struct th_errand *))
+static void ask_others(struct th_app *a, enum th_stop_step step,
+                       void (*run)(struct th_shard *, struct th_errand *))
 {
     for (unsigned i = 0; i + 1 < a->shard_count; i++)
         if (a->others[i].runs)
-            th_shard_ask(&a->others[i], &a->stop_steps[step][i].errand, run);
+            th_shard_ask(&a->others[i], &a->stop_steps[step][i], run);
 }
 
 static void home_closed(struct th_shard *s)
@@ -95,7 +78,7 @@ static void close_other(struct th_shard *s, struct th_errand *e)
 /* The others first: what is left of them is freed when their threads have ended. */
 static void close_network(struct th_app *a)
 {
-    ask_others(a, STEP_CLOSE, close_other);
+    ask_others(a, TH_STOP_CLOSE, close_other);
     for (unsigned i = 0; i + 1 < a->shard_count; i++)
         if (a->others[i].runs)
             pthread_join(a->others[i].thread, NULL);
@@ -105,7 +88,6 @@ static void close_network(struct th_app *a)
 static void drain_other(struct th_shard *s, struct th_errand *e)
 {
     (void)e;
-    s->draining = true;
     th_engine_drain(s->engine);
     if (__atomic_load_n(&s->app->hard, __ATOMIC_SEQ_CST))
         th_engine_cancel_requests(s->engine);
@@ -117,12 +99,6 @@ static void cancel_other(struct th_shard *s, struct th_errand *e)
     th_engine_cancel_requests(s->engine);
 }
 
-/* Any thread: a running server does not change it. */
-static unsigned grace_ms_of(const struct th_app *a)
-{
-    return a->grace_ms;
-}
-
 /* No server answers any more. */
 static void drain_engines(struct th_app *a)
 {
@@ -130,7 +106,7 @@ static void drain_engines(struct th_app *a)
     th_engine_drain(a->home.engine);
     if (a->hard)
         th_engine_cancel_requests(a->home.engine);
-    ask_others(a, STEP_ENGINE, drain_other);
+    ask_others(a, TH_STOP_ENGINE, drain_other);
     __atomic_store_n(&a->watches_idle, true, __ATOMIC_SEQ_CST);
     uv_async_send(&a->home.wake);
 }
@@ -156,13 +132,13 @@ static void other_server_drained(void *ctx)
 {
     struct th_shard *s = ctx;
 
-    th_shard_ask(&s->app->home, &s->app->stop_steps[STEP_SERVER][s->no - 1].errand, other_server_left);
+    th_shard_ask(&s->app->home, &s->app->stop_steps[TH_STOP_SERVER][s->no - 1], other_server_left);
 }
 
 static void drain_other_server(struct th_shard *s, struct th_errand *e)
 {
     (void)e;
-    th_http_server_drain(s->server, grace_ms_of(s->app), other_server_drained, s);
+    th_http_server_drain(s->server, s->app->grace_ms, other_server_drained, s);
 }
 
 static void on_grace(uv_timer_t *t)
@@ -173,7 +149,7 @@ static void on_grace(uv_timer_t *t)
     if (a->engine_draining) {
         th_engine_cancel_requests(a->home.engine);
         if (!a->cancel_asked)
-            ask_others(a, STEP_CANCEL, cancel_other);
+            ask_others(a, TH_STOP_CANCEL, cancel_other);
         a->cancel_asked = true;
     }
     uv_async_send(&a->home.wake);
@@ -181,21 +157,19 @@ static void on_grace(uv_timer_t *t)
 
 static void stop(struct th_app *a)
 {
-    unsigned grace_ms = grace_ms_of(a);
-
     if (a->stopping) {
         on_grace(&a->grace);
         return;
     }
     a->stopping = true;
     th_notify("STOPPING=1\nSTATUS=Answering what is under way");
-    th_log(TH_LOG_INFO, "stopping", TH_KI("drain_seconds", grace_ms / 1000));
-    uv_timer_start(&a->grace, on_grace, grace_ms, 0);
+    th_log(TH_LOG_INFO, "stopping", TH_KI("drain_seconds", a->grace_ms / 1000));
+    uv_timer_start(&a->grace, on_grace, a->grace_ms, 0);
     th_api_drain(a->home.api);
     a->servers_left = a->shard_count;
-    ask_others(a, STEP_SERVER, drain_other_server);
+    ask_others(a, TH_STOP_SERVER, drain_other_server);
     if (a->home.server)
-        th_http_server_drain(a->home.server, grace_ms, server_drained, a);
+        th_http_server_drain(a->home.server, a->grace_ms, server_drained, a);
     else
         server_drained(a);
 }
@@ -258,13 +232,6 @@ static void turn(struct th_app *a)
         close_network(a);
 }
 
-static void on_prepare(uv_prepare_t *p)
-{
-    struct th_shard *s = p->data;
-
-    th_turn_clock_look(&s->turns, s->loop);
-}
-
 /* A turn is what lies between two ends of this: everybody else waits for it. */
 static void on_check(uv_check_t *c)
 {
@@ -309,7 +276,7 @@ static void on_watchdog(uv_timer_t *t)
     th_notify("WATCHDOG=1");
     for (unsigned i = 0; i + 1 < a->shard_count && !a->stopping; i++) {
         a->pings_out++;
-        th_shard_ask(&a->others[i], &a->pings[i].errand, ping);
+        th_shard_ask(&a->others[i], &a->pings[i], ping);
     }
 }
 
@@ -336,7 +303,6 @@ static void run(struct th_app *a)
                    TH_KI("threads", a->shard_count));
             _exit(EXIT_STORE);
         }
-    uv_prepare_start(&a->home.prepare, on_prepare);
     uv_check_start(&a->home.check, on_check);
     uv_signal_start(&a->term, on_signal, SIGTERM);
     uv_signal_start(&a->intr, on_signal, SIGINT);
@@ -389,7 +355,7 @@ static void release(struct th_app *a)
     th_http_shared_free(a->http_shared);
     th_api_shared_free(a->api_shared);
     th_free(a->others);
-    for (unsigned i = 0; i < STEPS; i++)
+    for (unsigned i = 0; i < TH_STOP_STEPS; i++)
         th_free(a->stop_steps[i]);
     th_free(a->pings);
     th_free(a->reload_asks);

@@ -350,9 +350,7 @@ static enum th_error make_shards(struct th_app *a)
     static const struct th_entropy entropy = {real_entropy, NULL};
     unsigned wanted = th_app_threads(&a->live->settings);
 
-    if (a->first) /* it is a moment's work */
-        return TH_OK;
-    if (wanted == 1)
+    if (a->first || wanted == 1) /* a first start is a moment's work */
         return TH_OK;
     a->http_shared = th_http_shared_new(wanted);
     a->api_shared = th_api_shared_new(&entropy);
@@ -360,11 +358,11 @@ static enum th_error make_shards(struct th_app *a)
     if (!a->http_shared || !a->api_shared || !a->others)
         return TH_NOMEM;
     a->shard_count = wanted;
-    for (unsigned i = 0; i < 4; i++)
-        if (!(a->stop_steps[i] = th_app_errands(a)))
+    for (unsigned i = 0; i < TH_STOP_STEPS; i++)
+        if (!(a->stop_steps[i] = th_calloc(wanted - 1, sizeof *a->stop_steps[i])))
             return TH_NOMEM;
-    a->pings = th_app_errands(a);
-    a->reload_asks = th_app_errands(a);
+    a->pings = th_calloc(wanted - 1, sizeof *a->pings);
+    a->reload_asks = th_calloc(wanted - 1, sizeof *a->reload_asks);
     if (!a->pings || !a->reload_asks)
         return TH_NOMEM;
     for (unsigned i = 1; i < wanted; i++)

@@ -14,6 +14,9 @@
 #define EXIT_BUG 70
 #define EXIT_STORE 74
 
+/* What a stop asks of the other shards, each once. */
+enum th_stop_step { TH_STOP_SERVER, TH_STOP_ENGINE, TH_STOP_CANCEL, TH_STOP_CLOSE, TH_STOP_STEPS };
+
 struct th_app {
     int argc;
     char **argv;
@@ -37,36 +40,26 @@ struct th_app {
     bool watches_idle; /* atomic: the first thread waits for the others to be idle */
     struct th_http_shared *http_shared;
     struct th_api_shared *api_shared;
-    unsigned servers_left;               /* of a stop: HTTP servers that still answer */
-    struct th_app_errand *stop_steps[4]; /* memory for what a stop asks of the others, taken at the start */
+    unsigned servers_left; /* of a stop: HTTP servers that still answer */
+    /* errands to the other shards, one for each, whose memory is taken at the start */
+    struct th_errand *stop_steps[TH_STOP_STEPS];
     bool cancel_asked;
     unsigned pings_out; /* of the watchdog: shards that have not answered */
-    struct th_app_errand *pings;
-    struct th_live *replacing;         /* a reload: the old configuration, until no shard uses it */
-    unsigned reloads_out;              /* shards that have not taken the new one over */
-    struct th_app_errand *reload_asks; /* memory for it */
+    struct th_errand *pings;
+    struct th_live *replacing; /* a reload: the old configuration, until no shard uses it */
+    unsigned reloads_out;      /* shards that have not taken the new one over */
+    struct th_errand *reload_asks;
     struct th_buf made_key;
     uint8_t admin_hash[32];
     char why[512];
-    unsigned to_close; /* shards whose network is not closed yet */
     unsigned max_in_flight, max_idle,
         max_connections; /* what the descriptors allow of the configured limits */
-};
-
-/* An errand of the first thread's to another one, or back; one for each shard but the first. */
-struct th_app_errand {
-    struct th_errand errand;
-    struct th_shard *shard; /* which of the others */
-    void *arg;
 };
 
 static inline struct th_shard *th_app_shard(struct th_app *a, unsigned no)
 {
     return no ? &a->others[no - 1] : &a->home;
 }
-
-/* shard_count - 1 errands; NULL: no memory, or there are no others. */
-struct th_app_errand *th_app_errands(struct th_app *a);
 
 /* Opens data folder, store, network, engine, API and, unless it is a first start, the HTTP server, in this order. On an
  * error a->why says what is wrong, and what is open stays open for the caller to close. */

@@ -123,7 +123,7 @@ static void reload(struct th_app *a)
     take_over(&a->home);
     for (unsigned i = 0; i + 1 < a->shard_count; i++) {
         a->reloads_out++;
-        th_shard_ask(&a->others[i], &a->reload_asks[i].errand, take_over_there);
+        th_shard_ask(&a->others[i], &a->reload_asks[i], take_over_there);
     }
 }
 

@@ -143,6 +143,13 @@ bool th_shard_turn(struct th_shard *s)
 
 /* ---- life ---- */
 
+static void on_prepare(uv_prepare_t *p)
+{
+    struct th_shard *s = p->data;
+
+    th_turn_clock_look(&s->turns, s->loop);
+}
+
 bool th_shard_init(struct th_shard *s, struct th_app *app, unsigned no, uv_loop_t *loop)
 {
     s->app = app;
@@ -159,18 +166,12 @@ bool th_shard_init(struct th_shard *s, struct th_app *app, unsigned no, uv_loop_
     s->open = true;
     uv_async_init(s->loop, &s->wake, on_wake);
     uv_prepare_init(s->loop, &s->prepare);
+    uv_prepare_start(&s->prepare, on_prepare);
     uv_check_init(s->loop, &s->check);
     uv_idle_init(s->loop, &s->idle);
     uv_timer_init(s->loop, &s->timer);
     s->wake.data = s->prepare.data = s->check.data = s->idle.data = s->timer.data = s;
     return true;
-}
-
-static void on_prepare(uv_prepare_t *p)
-{
-    struct th_shard *s = p->data;
-
-    th_turn_clock_look(&s->turns, s->loop);
 }
 
 static void on_check(uv_check_t *c)
@@ -189,7 +190,6 @@ static void *thread(void *arg)
 
     snprintf(name, sizeof name, "shard-%u", s->no);
     (void)pthread_setname_np(pthread_self(), name);
-    uv_prepare_start(&s->prepare, on_prepare);
     uv_check_start(&s->check, on_check);
     th_turn_clock_begin(&s->turns);
     uv_run(s->loop, UV_RUN_DEFAULT);

@@ -37,7 +37,7 @@ struct th_shard {
     struct th_engine *engine;
     struct th_api *api;
     struct th_http_server *server;
-    bool open, draining, closing;
+    bool open, closing;
     unsigned to_close;
     void (*closed)(struct th_shard *s); /* its network is closed; from its loop */
     pthread_t thread;
