@@ -248,16 +248,9 @@ void th_change_end_endpoint_set(struct change_impl *i)
                  (ep->pub.disabled_at.ms && !i->next.disabled_at.ms);
 
     i->tenant->version = i->op.new_version;
-    th_run_unref(ep->pub.run);
-    ep->pub.run = i->run;
+    th_settings_take(ep, i->run, &i->next);
     i->run = NULL;
-    ep->pub.spec = ep->pub.run->spec;
-    ep->pub.rev = i->next.rev;
     th_run_part(&ep->pub);
-    ep->pub.updated = i->next.updated;
-    ep->pub.disabled_at = i->next.disabled_at;
-    ep->pub.disabled_reason = i->next.disabled_reason;
-    ep->pub.consent = i->next.consent;
     if (i->c->clear_disabled)
         ep->pub.health = i->next.health;
     if (th_settings_sched(i->e, ep, reset))
@@ -287,9 +280,7 @@ void th_change_end_endpoint_del(struct change_impl *i)
     uint64_t no = i->ep->pub.no;
 
     i->tenant->version = i->op.new_version;
-    th_settings_remove_endpoint(i->e, i->ep);
-    if (th_is_mine(i->e, no))
-        th_cancel_endpoint(i->e, no);
+    th_settings_drop_endpoint(i->e, i->ep);
     th_replica_endpoint_gone(i->e, i->tenant, no);
 }
 

@@ -135,10 +135,10 @@ void th_change_begin_key_del(struct change_impl *i)
 
 void th_change_end_key_del(struct change_impl *i)
 {
-    for (unsigned n = 0; n < i->e->key_count; n++)
-        if (i->e->keys[n]->no == i->c->key_no) {
-            th_replica_key_gone(i->e, i->e->keys[n]);
-            th_settings_remove_key(i->e, i->e->keys[n]);
-            return;
-        }
+    struct th_key *k = th_settings_key(i->e, i->c->key_no);
+
+    if (!k)
+        return;
+    th_replica_key_gone(i->e, k);
+    th_settings_remove_key(i->e, k);
 }

@@ -197,13 +197,9 @@ void th_change_end_secrets(struct change_impl *i)
         th_change_secret_fini(&pub->secrets[n]);
     }
     if (i->run) {
-        th_run_unref(pub->run);
-        pub->run = i->run;
-        pub->spec = pub->run->spec;
-        pub->rev = i->next.rev;
-        th_run_part(pub);
-        pub->updated = i->next.updated;
+        th_settings_take(i->ep, i->run, &i->next);
         i->run = NULL;
+        th_run_part(pub);
     }
     memcpy(pub->secrets, i->next.secrets, sizeof pub->secrets);
     pub->secret_count = i->next.secret_count;

@@ -162,12 +162,8 @@ void th_leaving_turn(struct th_engine *e)
         if (!t->cancelled) {
             t->cancelled = th_requests_cancel_some(e, t);
         } else if (t->endpoint_count) {
-            struct th_ep *ep = TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub);
-            uint64_t no = ep->pub.no;
-
-            th_settings_remove_endpoint(e, ep);
-            if (th_is_mine(e, no))
-                th_cancel_endpoint(e, no);
+            th_settings_drop_endpoint(e,
+                                      TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub));
         } else {
             e->leaving = t->next_leaving;
         }

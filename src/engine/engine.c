@@ -11,22 +11,9 @@
 
 enum { DRAIN_STEP = 16, DRAIN_MOST = 1024 }; /* operations: between two looks at the clock, in a turn */
 
-enum th_error th_engine_new(const struct th_engine_options *options, struct th_engine **out)
+/* What needs no memory yet. */
+static void init_empty(struct th_engine *e)
 {
-    struct th_sched_options sched = {.max_items = options->max_items,
-                                     .max_items_per_endpoint = options->max_items_per_endpoint,
-                                     .max_in_flight = options->max_in_flight};
-    struct th_engine *e = th_calloc(1, sizeof *e);
-    enum th_error error = TH_NOMEM;
-
-    if (!e)
-        return TH_NOMEM;
-    e->options = *options;
-    if (!e->options.max_pinned_bytes)
-        e->options.max_pinned_bytes = TH_MAX_PINNED_BYTES;
-    e->options.max_pinned_bytes = th_part(e, e->options.max_pinned_bytes);
-    th_engine_random(e, &e->hash_seed, sizeof e->hash_seed);
-    sched.hash_seed = e->hash_seed;
     th_smap_init(&e->tenants_by_id, 1u << 20, e->hash_seed);
     th_smap_init(&e->keys_by_hash, 1u << 20, e->hash_seed);
     th_map_init(&e->endpoints, 1u << 22, e->hash_seed);
@@ -51,9 +38,28 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
     th_mail_init(e);
     th_list_init(&e->replays);
     th_list_init(&e->replays_starting);
-    e->ring = th_secret_alloc(sizeof *e->ring);
     th_list_init(&e->hurries);
     th_dropped_init(e);
+}
+
+enum th_error th_engine_new(const struct th_engine_options *options, struct th_engine **out)
+{
+    struct th_sched_options sched = {.max_items = options->max_items,
+                                     .max_items_per_endpoint = options->max_items_per_endpoint,
+                                     .max_in_flight = options->max_in_flight};
+    struct th_engine *e = th_calloc(1, sizeof *e);
+    enum th_error error = TH_NOMEM;
+
+    if (!e)
+        return TH_NOMEM;
+    e->options = *options;
+    if (!e->options.max_pinned_bytes)
+        e->options.max_pinned_bytes = TH_MAX_PINNED_BYTES;
+    e->options.max_pinned_bytes = th_part(e, e->options.max_pinned_bytes);
+    th_engine_random(e, &e->hash_seed, sizeof e->hash_seed);
+    sched.hash_seed = e->hash_seed;
+    init_empty(e);
+    e->ring = th_secret_alloc(sizeof *e->ring);
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
     e->fanout_rows = th_calloc(TH_FANOUT_STEP, sizeof *e->fanout_rows);
     if (!e->ring || !e->walk_rows || !e->fanout_rows)

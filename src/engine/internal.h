@@ -181,7 +181,7 @@ struct th_engine {
     struct th_key **keys;
     unsigned key_count, key_cap;
     uint64_t last_tenant, last_key, last_endpoint, last_secret;
-    struct th_list dirty; /* endpoints whose facts are to be written */
+    struct th_list dirty; /* endpoints whose health is to be written */
     struct th_wall health_flushed;
     bool health_busy, health_flipped; /* flipped: an endpoint works again; to be written at once */
     struct th_list changes;           /* waiting; the first may be under way */
@@ -215,7 +215,7 @@ struct th_engine {
     uint64_t purged_upto;
     size_t pinned_bytes; /* of events and bodies that attempts hold */
 
-    /* fan-out: fan.c */
+    /* fan-out: fanout.c */
     struct th_fanout fanout;
     struct th_queue_row *fanout_rows;
     bool fanout_left, fanout_busy; /* left: the store may have events with deliveries that are not queued */
@@ -390,16 +390,22 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep);
 /** It has been deleted, but is not out of memory yet: nothing of it is sent, learnt or stored any more. */
 void th_settings_endpoint_gone(struct th_ep *ep);
 void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep);
+/** Takes it out, and has what waits at it cancelled where it is this engine's. */
+void th_settings_drop_endpoint(struct th_engine *e, struct th_ep *ep);
+/** The endpoint is what `as` says (which may be itself), with another run, whose count is taken over. */
+void th_settings_take(struct th_ep *ep, struct th_endpoint_run *run, const struct th_endpoint *as);
+/** By number; NULL: there is none. */
+struct th_key *th_settings_key(struct th_engine *e, uint64_t no);
 enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k);
 void th_settings_remove_key(struct th_engine *e, struct th_key *k);
-/** Tells the scheduler what the endpoint is now. anew: what it has learnt of it does not hold any more. */
+/** Tells the scheduler what the endpoint is now. reset: what it has learnt of it does not hold any more. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset);
 /** After the limits of a tenant have changed. */
 void th_settings_hosts(struct th_engine *e, struct th_tenant *t);
 void th_settings_free(struct th_engine *e);
 bool th_ep_held(const struct th_endpoint *ep);
 /* settings texts */
-/** The texts that a parted spec has not, from a conf. */
+/** The texts that a parted spec has not, from an endpoint's settings as they are stored. */
 TH_MUST_USE enum th_error th_texts_read(struct th_span settings, struct th_arena *mem,
                                         struct th_endpoint_spec *out);
 void th_tenant_write(const struct th_tenant *t, struct th_buf *out);
@@ -457,7 +463,7 @@ bool th_engine_encrypt_with(struct th_engine *e, const uint8_t key[32], uint64_t
 bool th_engine_decrypt_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
                             struct th_span encrypted, struct th_buf *plain);
 
-/* What an endpoint's conf has inside that is encrypted: the number stands where that of a secret stands. */
+/* What an endpoint's settings have inside that is encrypted: the number stands where that of a secret stands. */
 #define TH_ENCRYPTED_NO_HEADERS 0
 #define TH_ENCRYPTED_NO_URL UINT64_MAX
 #define TH_ENCRYPTED_MEMBERS 2
@@ -465,7 +471,7 @@ extern const struct th_encrypted_member {
     struct th_span name;
     uint64_t no;
 } th_encrypted_members[TH_ENCRYPTED_MEMBERS];
-/** Encrypted bytes of a member of a parsed conf, and the member. TH_NOT_FOUND: it has none; TH_CORRUPT; TH_NOMEM. `out` is
+/** Encrypted bytes of a member of parsed settings, and the member. TH_NOT_FOUND: it has none; TH_CORRUPT; TH_NOMEM. `out` is
  * made in any case, for th_buf_fini. */
 enum th_error th_member_encrypted(struct th_json root, struct th_span name, struct th_json *member,
                                   struct th_buf *out);
@@ -531,13 +537,13 @@ void th_consents_turn(struct th_engine *e);
 struct th_mono th_consents_next(const struct th_engine *e);
 /** Of one endpoint, or NULL: all. Ends may come inside the call. */
 void th_consents_cancel(struct th_engine *e, const struct th_ep *ep);
-/* facts.c */
+/* health.c */
 void th_health_touch(struct th_engine *e, struct th_ep *ep);
 /** The endpoint asks to be left alone for so long from now. */
 void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms);
 /** It works again, or is another one. */
 void th_rest_forget(struct th_engine *e, struct th_ep *ep);
-/** After a start: what is left of a rest, by its facts. */
+/** After a start: what is left of a rest, by its health. */
 void th_rest_resume(struct th_engine *e, struct th_ep *ep);
 void th_health_turn(struct th_engine *e, bool all);
 
@@ -594,7 +600,7 @@ void th_attempt_release(struct th_attempt *a);
 void th_attempt_send(struct th_attempt *a);
 void th_attempt_ended(struct th_attempt *a);
 void th_settle_turn(struct th_engine *e);
-/** The last word on an attempt that has ended: verdict and facts, right before it is stored. */
+/** The last word on an attempt that has ended: verdict and health, right before it is stored. */
 enum th_disable th_attempt_conclude(struct th_attempt *a);
 /** What that word would be now, and the endpoint's health with it; nothing changes. */
 enum th_disable th_attempt_would_disable(struct th_attempt *a, struct th_health *after);
@@ -633,7 +639,7 @@ void th_clock_turn(struct th_engine *e);
 /** When a stored delivery is due on the steady clock. Later than its schedule can have made it, it is due by the schedule's
  * own length: the wall clock has been set back since. */
 struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row *row);
-/* fan.c */
+/* fanout.c */
 /** An accept has left some deliveries: home queues them. */
 void th_fanout_tell(struct th_engine *e);
 void th_fanout_turn(struct th_engine *e);

@@ -40,8 +40,7 @@ static void walked(struct th_op *op)
             w->next = 0;
             break;
         }
-        if (th_sched_insert(e->sched, row, th_clock_due(e, row), e->now.mono) == TH_NO_ENDPOINT)
-            th_cancel_endpoint(e, row->endpoint);
+        th_offer_row(e, row, th_clock_due(e, row));
     }
     w->from = w->next;
     if (w->next == 0) {

@@ -110,21 +110,13 @@ static void take_endpoint(struct th_engine *e, struct note *n)
 {
     struct th_ep *ep = th_map_get(&e->endpoints, n->no);
     bool fresh = !ep, mine = th_is_mine(e, n->no);
-    struct th_endpoint_run *old;
 
     if (fresh && !(ep = new_endpoint(e, n))) {
         th_engine_store_error(e, TH_BUG);
         return;
     }
-    old = ep->pub.run;
-    ep->pub.run = n->as.run;
+    th_settings_take(ep, n->as.run, &n->as);
     n->as.run = NULL;
-    ep->pub.spec = ep->pub.run->spec;
-    ep->pub.rev = n->as.rev;
-    ep->pub.updated = n->as.updated;
-    ep->pub.disabled_at = n->as.disabled_at;
-    ep->pub.disabled_reason = n->as.disabled_reason;
-    ep->pub.consent = n->as.consent;
     ep->pub.no_consent = n->as.no_consent;
     if (mine)
         take_secrets(e, ep, n);
@@ -134,7 +126,6 @@ static void take_endpoint(struct th_engine *e, struct note *n)
         ep->pub.health.first_fail = ep->pub.health.exhausted_run = 0;
         th_health_touch(e, ep);
     }
-    th_run_unref(old);
     if (fresh ? th_settings_add_endpoint(e, ep) : th_settings_sched(e, ep, n->reset)) {
         th_engine_store_error(e, TH_BUG);
         return;
@@ -147,29 +138,11 @@ static void take_endpoint(struct th_engine *e, struct note *n)
     }
 }
 
-static void lose_endpoint(struct th_engine *e, uint64_t no)
-{
-    struct th_ep *ep = th_map_get(&e->endpoints, no);
-
-    if (!ep)
-        return;
-    th_settings_remove_endpoint(e, ep);
-    if (th_is_mine(e, no))
-        th_cancel_endpoint(e, no);
-}
-
-static void lose_key(struct th_engine *e, uint64_t no)
-{
-    for (unsigned i = 0; i < e->key_count; i++)
-        if (e->keys[i]->no == no) {
-            th_settings_remove_key(e, e->keys[i]);
-            return;
-        }
-}
-
 static void take(struct th_engine *e, struct note *n)
 {
     struct th_tenant *t;
+    struct th_key *k;
+    struct th_ep *ep;
 
     switch (n->kind) {
     case NOTE_TENANT:
@@ -184,13 +157,17 @@ static void take(struct th_engine *e, struct note *n)
         take_key(e, n);
         break;
     case NOTE_KEY_GONE:
-        lose_key(e, n->no);
+        k = th_settings_key(e, n->no);
+        if (k)
+            th_settings_remove_key(e, k);
         break;
     case NOTE_ENDPOINT:
         take_endpoint(e, n);
         break;
     case NOTE_ENDPOINT_GONE:
-        lose_endpoint(e, n->no);
+        ep = th_map_get(&e->endpoints, n->no);
+        if (ep)
+            th_settings_drop_endpoint(e, ep);
         break;
     case NOTE_RELOAD:
         th_reload_options(e, n->options);

@@ -159,6 +159,14 @@ void th_settings_remove_key(struct th_engine *e, struct th_key *k)
     th_free(k);
 }
 
+struct th_key *th_settings_key(struct th_engine *e, uint64_t no)
+{
+    for (unsigned i = 0; i < e->key_count; i++)
+        if (e->keys[i]->no == no)
+            return e->keys[i];
+    return NULL;
+}
+
 struct th_key *th_engine_key(struct th_engine *e, const uint8_t hash[32])
 {
     struct th_key *k = th_smap_get(&e->keys_by_hash, th_span(hash, 32));
@@ -474,6 +482,29 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
         th_requests_cancel(e, ep);
     count_endpoint(e, ep);
     th_ep_unref(e, ep);
+}
+
+void th_settings_drop_endpoint(struct th_engine *e, struct th_ep *ep)
+{
+    uint64_t no = ep->pub.no;
+
+    th_settings_remove_endpoint(e, ep);
+    if (th_is_mine(e, no))
+        th_cancel_endpoint(e, no);
+}
+
+void th_settings_take(struct th_ep *ep, struct th_endpoint_run *run, const struct th_endpoint *as)
+{
+    struct th_endpoint *pub = &ep->pub;
+
+    th_run_unref(pub->run);
+    pub->run = run;
+    pub->spec = run->spec;
+    pub->rev = as->rev;
+    pub->updated = as->updated;
+    pub->disabled_at = as->disabled_at;
+    pub->disabled_reason = as->disabled_reason;
+    pub->consent = as->consent;
 }
 
 struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no)
