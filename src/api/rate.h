@@ -3,7 +3,7 @@
 #define TH_API_RATE_H
 #include "api/request.h"
 
-/** Sets the rates of the conf. False: no memory, some may be the old ones. */
+/** Sets the rates of the options. False: no memory, some may be the old ones. */
 TH_MUST_USE bool th_api_rate_set(struct th_api *api, const struct th_api_options *options);
 /** Count a request for its key, for its tenant. False, and the answer's Retry-After is set: there are too many. */
 bool th_api_rate_key(struct th_api_req *r);

@@ -39,13 +39,13 @@ struct th_health {
         rest_until; /* what it asked for with Retry-After; until -1: not known, stored before there was this */
 };
 enum th_disable { TH_KEEP, TH_DISABLE_EXHAUSTED, TH_DISABLE_FAILING, TH_DISABLE_GONE };
-/** Updates facts with the end of an attempt and says whether the endpoint is to be disabled. delivery_first_attempt:
+/** Updates health with the end of an attempt and says whether the endpoint is to be disabled. delivery_first_attempt:
  * when the first attempt of this delivery began. */
 enum th_disable th_health_apply(const struct th_rules *rules, struct th_health *health,
                                 enum th_verdict verdict, struct th_wall at,
                                 struct th_wall delivery_first_attempt);
-/** What the stored facts alone say, for the load after a crash between an exhausted delivery and its consequence: KEEP or
- * DISABLE_EXHAUSTED. Enabling an endpoint again sets its facts to zero. */
+/** What the stored health alone says, for the load after a crash between an exhausted delivery and its consequence: KEEP or
+ * DISABLE_EXHAUSTED. Enabling an endpoint again sets its health to zero. */
 enum th_disable th_health_check(const struct th_rules *rules, const struct th_health *health);
 /** Short reason for the API: "exhausted", "failing", "gone". */
 const char *th_disable_name(enum th_disable d);

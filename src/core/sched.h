@@ -53,7 +53,7 @@ TH_MUST_USE enum th_error th_sched_endpoint_put(struct th_sched *s, const struct
 void th_sched_endpoint_known(struct th_sched *s, uint64_t no, int64_t first_fail_ms, int64_t last_ok_ms,
                              int64_t now_ms);
 /** The endpoint sends nothing before `until` but tests and retries by hand; a moment that has come ends that. So does another
- * URL or being enabled again (`anew`). */
+ * URL or being enabled again (`reset`). */
 void th_sched_rest(struct th_sched *s, uint64_t no, struct th_mono until, struct th_mono now);
 /** Forgets the endpoint and its waiting items; items under way stay known until settled. */
 void th_sched_endpoint_del(struct th_sched *s, uint64_t no);

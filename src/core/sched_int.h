@@ -170,7 +170,7 @@ struct th_sched {
     struct th_sched_options options;
     int64_t now_us;
 
-    struct chunk **chunk; /* conf.max_items in all */
+    struct chunk **chunk; /* options.max_items in all */
     uint32_t chunks, chunk_max;
     uint32_t free_item;            /* chained by next */
     uint32_t items, ghosts;        /* in use without ghosts; ghosts */
@@ -254,7 +254,7 @@ void host_wait(struct ep *ep);
 void host_withdraw(struct th_sched *s, struct ep *ep);
 void host_sent(struct th_sched *s, struct ep *ep);
 void host_ended(struct th_sched *s, struct ep *ep);
-/* Takes the host of the conf, and what it allows. False: no memory, nothing changed. */
+/* Takes the host of the options, and what it allows. False: no memory, nothing changed. */
 bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *options);
 void host_leave(struct th_sched *s, struct ep *ep);
 

@@ -2,7 +2,7 @@
  * old an event is. A step of the wall clock (a machine that starts before it knows the time, a wrong time server) must not make
  * five minutes of failures into five years, nor everything in the store into something old.
  *
- * After a step of more than an hour the facts of endpoints move along with it, so that their distances stay, and retention
+ * After a step of more than an hour the health of endpoints moves along with it, so that their distances stay, and retention
  * waits for an hour: time to set the clock right. A step back while no process runs is not seen, but what it has done is: a
  * stored retry would be due later than its schedule can have made it. Then the schedule's own length counts, from the last
  * moment at which the clock can have been set back: never early, and late by the time of the stop at most. Refuses: to judge
@@ -65,8 +65,8 @@ static bool was_asked(const struct th_engine *e, const struct th_ep *ep, int64_t
     return ep->rests_since.us > e->clock_whole.us && due_ms <= ep->asked_until_ms + TOLERANCE_MS;
 }
 
-/* Retry-After, too, makes a due time later. It need not be asked about here: the endpoint rests as long, by its facts; but
- * those that were stored before they told that (-1) do not say so. */
+/* Retry-After, too, makes a due time later. It need not be asked about here: the endpoint rests as long, by its health; but
+ * one that was stored before it told that (-1) do not say so. */
 static int64_t longest_ms(const struct th_ep *ep, const struct th_rules *rules, unsigned tries)
 {
     int64_t schedule_ms = th_retry_delay_ms(rules, tries, UINT32_MAX), asked_ms = 0;

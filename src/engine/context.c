@@ -35,8 +35,8 @@ void th_engine_submit(struct th_engine *e, struct th_op *op)
     e->options.store->vt->submit(e->session, op);
 }
 
-/* Reads by the API are counted, so that draining waits for them: their owner's done is wrapped by nobody, so the count
- * is kept by the store's contract of one done per op; a page is tiny and ends before the session is detached. */
+/* Reads for the API are not counted here: the API knows which of its requests wait for one, and the engine is freed when there
+ * are none (th_api_pending). */
 void th_engine_read(struct th_engine *e, struct th_op *op)
 {
     th_engine_submit(e, op);

@@ -1,9 +1,9 @@
-/* Facts of endpoints: when one began to fail, last worked, how often deliveries were exhausted in a row, and until when it has
+/* The health of endpoints: when one began to fail, last worked, how often deliveries were exhausted in a row, and until when it has
  * asked to be left alone. Written when an endpoint works again after long (a crash must not bring its failures back), when it
  * asks for rest, and every 10 s.
  *
  * Invariants: (1) an endpoint is on e->dirty exactly while health_dirty; (2) one flush at a time, of at most 256 rows; what
- * is left goes with the next. Facts are hints: a flush that fails is not repeated by itself, the next one writes what
+ * is left goes with the next. Health is a hint: a flush that fails is not repeated by itself, the next one writes what
  * changed since. Without memory the rows stay on the list for a later turn. */
 #include "engine/internal.h"
 
@@ -22,7 +22,7 @@ static void health_flushed(struct th_op *op)
     f->e->health_busy = false;
     if (op->error)
         th_engine_store_error(f->e,
-                              op->error); /* facts are hints: the next flush writes what changed since */
+                              op->error); /* health is a hint: the next flush writes what changed since */
     th_free(f);
 }
 

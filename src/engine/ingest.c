@@ -268,7 +268,8 @@ static enum match_result match_some(struct ingest *g)
     unsigned left = MATCH_STEP;
     enum match_result result = MATCH_DONE;
 
-    if (g->match_version != g->p->tenant->version) { /* anew: settings have changed since the last step */
+    if (g->match_version !=
+        g->p->tenant->version) { /* from the start: settings have changed since the last step */
         g->match_version = g->p->tenant->version;
         g->matched = g->at = g->at_endpoint = 0;
     }

@@ -67,7 +67,7 @@ static enum outcome encrypt_again(struct th_engine *e, const struct th_encrypted
     return result;
 }
 
-/* Replaces one encrypted member inside of an endpoint's conf; every other byte stays. */
+/* Replaces one encrypted member inside of an endpoint's settings; every other byte stays. */
 static enum outcome rewrap_member(struct th_engine *e, const struct th_encrypted *s, struct th_span settings,
                                   const struct th_encrypted_member *member, struct th_buf *out)
 {

@@ -5,7 +5,7 @@
  * scheduler gets the delivery back only after the commit: no second request before the first is on record. If the process
  * dies before the commit, the attempt is made again; after it, the schedule goes on where it was.
  *
- * The facts of the endpoint change in memory when the settle is on its way, so they are written behind it. When they say
+ * The health of the endpoint changes in memory when the settle is on its way, so it is written behind it. When it says
  * that the endpoint is to be disabled, that is stored in the same commit: nobody sees the delivery failed and the endpoint
  * active, and no crash comes between. */
 #include "engine/internal.h"

@@ -439,7 +439,7 @@ static const struct th_resolver_vt resolver_vt = {resolver_submit, resolver_canc
 
 /* --- open and close --- */
 
-static void init(struct resolver *r, uv_loop_t *loop, const struct th_resolver_options *conf)
+static void init(struct resolver *r, uv_loop_t *loop, const struct th_resolver_options *options)
 {
     uint64_t seed;
 
@@ -447,10 +447,10 @@ static void init(struct resolver *r, uv_loop_t *loop, const struct th_resolver_o
         seed = uv_hrtime(); /* only guards the maps against crafted collisions */
     r->port.vt = &resolver_vt;
     r->loop = loop;
-    r->max_per_tenant = conf->max_per_tenant ? conf->max_per_tenant : 64;
-    r->min_ttl_us = (int64_t)(conf->min_ttl_s ? conf->min_ttl_s : 1) * 1000000;
-    r->max_ttl_us = (int64_t)(conf->max_ttl_s ? conf->max_ttl_s : 300) * 1000000;
-    r->has_own_servers = conf->servers != NULL;
+    r->max_per_tenant = options->max_per_tenant ? options->max_per_tenant : 64;
+    r->min_ttl_us = (int64_t)(options->min_ttl_s ? options->min_ttl_s : 1) * 1000000;
+    r->max_ttl_us = (int64_t)(options->max_ttl_s ? options->max_ttl_s : 300) * 1000000;
+    r->has_own_servers = options->servers != NULL;
     r->looked_us = now_us();
     r->changed = settings_time();
     th_names_init(&r->names, seed);
@@ -480,7 +480,7 @@ static void library_end(void)
     (void)pthread_mutex_unlock(&library);
 }
 
-enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_options *conf,
+enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_options *options,
                                struct th_resolver **out)
 {
     struct resolver *r = th_calloc(1, sizeof *r);
@@ -488,15 +488,15 @@ enum th_error th_resolver_open(uv_loop_t *loop, const struct th_resolver_options
 
     if (!r)
         return TH_NOMEM;
-    init(r, loop, conf);
+    init(r, loop, options);
     e = library_begin();
     if (e != ARES_SUCCESS)
         goto err;
     e = channel_open(r, &r->channel);
     if (e != ARES_SUCCESS)
         goto err_library;
-    if (conf->servers) {
-        e = ares_set_servers_ports_csv(r->channel, conf->servers);
+    if (options->servers) {
+        e = ares_set_servers_ports_csv(r->channel, options->servers);
         if (e != ARES_SUCCESS)
             goto err_channel;
     }

@@ -249,8 +249,8 @@ struct th_row {
     uint64_t no;       /* TENANT KEY ENDPOINT SECRET JOB; FACT: the endpoint */
     uint64_t tenant;   /* KEY ENDPOINT SECRET JOB; 0 for operator-wide rows */
     uint64_t endpoint; /* SECRET, JOB */
-    uint64_t rev;      /* TENANT: version; ENDPOINT: revision (each put keeps the conf under its revision) */
-    struct th_span id; /* TENANT: id; META: key; KEY: its 32-byte hash */
+    uint64_t rev; /* TENANT: version; ENDPOINT: revision (each put keeps the settings under its revision) */
+    struct th_span id;        /* TENANT: id; META: key; KEY: its 32-byte hash */
     struct th_span settings;  /* TENANT ENDPOINT KEY JOB: JSON; SECRET: encrypted bytes; META: value */
     int64_t created, updated; /* wall ms */
     int64_t until;            /* KEY: expires, SECRET: active until; 0: for ever */
@@ -267,7 +267,7 @@ struct th_settings_op {
     struct th_op op;
     uint64_t tenant;         /* 0: operator-wide, no version */
     uint64_t expect_version; /* tenant's settings version; another: STALE. A put of a new tenant expects 0 */
-    bool keep_version;       /* true: facts, jobs and keys, which do not change matching */
+    bool keep_version;       /* true: health, jobs and keys, which do not change matching */
     uint32_t count;
     const struct th_row *rows;
     struct th_idem idem;   /* Idempotency-Key of a management request, scoped by `tenant` */
@@ -414,7 +414,7 @@ struct th_attempt_view {
     uint64_t no, delivery, endpoint;
     struct th_attempt_row row;
     struct th_delivery_row of;        /* its delivery as it is now, without event and last attempt */
-    struct th_span endpoint_settings; /* conf of the endpoint at row.endpoint_rev; n == 0 when gone */
+    struct th_span endpoint_settings; /* those of the endpoint at row.endpoint_rev; n == 0 when gone */
     struct th_event_row event;        /* without data unless asked */
     struct th_past_endpoint past;
     bool test;
@@ -507,7 +507,7 @@ static inline bool th_page_is_bounded(const struct th_page *op)
 
 /* ---- a new key for what is encrypted ---- */
 
-/** The places of encrypted bytes. ENDPOINT and REVISION hold a conf blob that may have them inside; the rest is all encrypted. */
+/** The places of encrypted bytes. ENDPOINT and REVISION hold settings that may have them inside; the rest is all encrypted. */
 enum th_encrypted_kind {
     TH_ENCRYPTED_SECRET,
     TH_ENCRYPTED_ENDPOINT,
