@@ -11,7 +11,7 @@
 #include "cli/cmd.h"
 #include "cli/cmd_restore.h"
 #include "options/options.h"
-#include "store/sqlite_backup.h"
+#include "store/sqlite/sqlite_backup.h"
 #include <signal.h>
 #include <sys/stat.h>
 

@@ -20,7 +20,7 @@
 #include "net/tls_probe.h"
 #include "options/dialects.h"
 #include "options/options.h"
-#include "store/sqlite_backup.h"
+#include "store/sqlite/sqlite_backup.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>

@@ -15,7 +15,7 @@
 #include "cli/cli_progress.h"
 #include "cli/cmd.h"
 #include "engine/engine.h"
-#include "store/sqlite_backup.h"
+#include "store/sqlite/sqlite_backup.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

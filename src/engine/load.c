@@ -38,7 +38,7 @@ static void load_last(struct th_span bytes, uint64_t *last)
         *last = no;
 }
 
-/* What the store noted when numbers began to be masked (store/migrations.c): 16 digits of hexadecimal. A store that noted nothing
+/* What the store noted when numbers began to be masked (store/sqlite/migrations.c): 16 digits of hexadecimal. A store that noted nothing
  * never showed any as they are. */
 static void load_plain(struct loading *l, enum th_number kind, struct th_span hex)
 {

@@ -1,5 +1,5 @@
 /* Opening a data directory: what is refused, with which words, and that nothing refused is touched. */
-#include "store/sqlite_backup.h"
+#include "store/sqlite/sqlite_backup.h"
 #include "store_fixture.h"
 
 #include <fcntl.h>

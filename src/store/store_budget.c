@@ -1,0 +1,26 @@
+/* How much one read transaction may do: store_budget.h. */
+#include "store/store_budget.h"
+#include <time.h>
+
+#define SQ_ROWS_PER_READ 20000 /* rows examined in one read transaction */
+#define SQ_MS_PER_READ 50
+
+int64_t sq_budget_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void sq_budget_start(struct sq_budget *b)
+{
+    *b = (struct sq_budget){.max = SQ_ROWS_PER_READ, .deadline_ms = sq_budget_now_ms() + SQ_MS_PER_READ};
+}
+
+bool sq_budget_spent(struct sq_budget *b)
+{
+    b->examined++;
+    /* the first row is always allowed, so that every call gets on */
+    return b->examined > b->max || (b->examined % 256 == 0 && sq_budget_now_ms() > b->deadline_ms);
+}

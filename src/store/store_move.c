@@ -1,0 +1,111 @@
+/* Deliveries that are cancelled, or queued again, without an attempt.
+ *
+ * It leaves alone: what has no endpoint any more, and what the event of which has been erased. The same op sent again is told the
+ * same. */
+#include "store/store_move.h"
+#include "base/check.h"
+#include "store/store_count.h"
+#include "store/store_queue.h"
+#include "store/store_rows.h"
+#include "store/store_usage.h"
+
+static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, const struct sq_stored *d)
+{
+    sqlite3_stmt *st = w->st[d->queued ? SQ_W_QUEUE_RETRY : SQ_W_REQUEUE];
+    int rc;
+
+    sq_u64(st, 1, no);
+    if (d->queued) {
+        sq_i64(st, 2, at);
+        sq_u64(st, 3, sq_rows_lane(lane, d->marks, d->order));
+        return sq_db_run(st);
+    }
+    sq_u64(st, 2, d->event);
+    sq_u64(st, 3, d->endpoint);
+    sq_i64(st, 4, at);
+    sq_u64(st, 5, sq_rows_lane(lane, d->marks, d->order));
+    sq_u64(st, 6, d->attempts);
+    sq_u64(st, 7, d->last);
+    rc = sq_db_run(st);
+    if (rc == SQLITE_OK)
+        rc = sq_count_add(w, d->endpoint, lane, d->attempts != 0, 1);
+    if (rc != SQLITE_OK)
+        return rc;
+    w->next.queued++;
+    sq_u64(w->st[SQ_W_DELIVERY_DEL], 1, no);
+    rc = sq_db_run(w->st[SQ_W_DELIVERY_DEL]);
+    return rc == SQLITE_OK ? sq_usage_delivery(w, d->endpoint, 0, 1) : rc;
+}
+
+/** Whether a delivery is one of those that are to be queued. What the same operation has queued, when it is sent again after an
+ * unknown outcome, is so once more. */
+static bool may_move(const struct th_move *m, const struct sq_stored *d)
+{
+    switch ((int)m->what) {
+    case TH_MOVE_REPLAY:
+        return d->ended || (d->queued && d->lane == m->lane && d->due_or_state == m->at.ms && !d->tries);
+    case TH_MOVE_HURRY:
+        return d->queued && d->attempts && d->lane != TH_LANE_TEST;
+    default:
+        return d->queued || d->ended;
+    }
+}
+
+static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
+{
+    uint64_t no = m->deliveries[i];
+    struct sq_stored d;
+    uint8_t lane;
+    bool gone = false, erased = false;
+    int rc = sq_queue_find(w, no, &d);
+
+    m->moved[i] = false;
+    if (m->rows)
+        m->rows[i] = (struct th_queue_row){0};
+    if (rc != SQLITE_OK)
+        return rc;
+    if (m->what == TH_MOVE_CANCEL) {
+        /* the same cancel sent again after an unknown outcome is told the same */
+        m->moved[i] = d.queued || (d.ended && d.due_or_state == TH_DS_CANCELLED && d.ended_at == m->at.ms);
+        if (!d.queued)
+            return SQLITE_OK;
+        d.marks |= m->marks;
+        return sq_queue_end(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
+    }
+    if (!may_move(m, &d))
+        return SQLITE_OK;
+    rc = sq_db_finds(w->st[SQ_W_ENDPOINT_GONE], d.endpoint, &gone);
+    m->gone += gone;
+    if (rc == SQLITE_OK && !gone)
+        rc = sq_queue_is_erased(w, d.event, &erased);
+    m->erased += erased;
+    if (rc != SQLITE_OK || gone || erased)
+        return rc;
+    TH_CHECK(d.queued != d.ended);
+    lane = d.lane == TH_LANE_TEST || m->what == TH_MOVE_HURRY ? d.lane : m->lane;
+    d.marks |= m->marks;
+    rc = requeue(w, m->at.ms, lane, no, &d);
+    m->moved[i] = rc == SQLITE_OK;
+    if (m->rows && m->moved[i])
+        m->rows[i] = (struct th_queue_row){.no = no,
+                                           .event = d.event,
+                                           .endpoint = d.endpoint,
+                                           .due = m->at.ms,
+                                           .lane = lane,
+                                           .tries = 0,
+                                           .marks = d.marks,
+                                           .order = d.order,
+                                           .attempts = (uint16_t)d.attempts};
+    return rc;
+}
+
+int sq_move(struct sq_writer *w, struct th_move *m)
+{
+    int rc = SQLITE_OK;
+
+    m->op.error = m->count <= 1000 ? TH_OK : TH_BUG;
+    m->gone = m->erased = 0;
+    for (uint32_t i = 0; rc == SQLITE_OK && m->op.error == TH_OK && i < m->count; i++)
+        rc = move_one(w, m, i);
+    return rc;
+}

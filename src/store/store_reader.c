@@ -1,0 +1,76 @@
+/* The reader threads of the SQLite store.
+ *
+ * Reads go to one of them by how long they may take. A read that fails ends with its error in the op; it does not stop the store.
+ *
+ * Invariants: (1) readers are read-only and their transactions are short; (2) a list is handed over behind the writes that it shows:
+ * the writer hands them over right after the commit that makes them visible. */
+#include "store/store_reader.h"
+#include "base/log.h"
+#include "store/store_build.h"
+#include "store/store_exchange.h"
+#include "store/store_page.h"
+#include "store/store_read.h"
+#include <sys/prctl.h>
+
+/** A page that may take long. The attempts of one delivery, without answers, are what dispatch itself asks
+ * for: they must not queue up behind the lists of customers. */
+bool sq_reader_is_list(const struct th_op *op)
+{
+    const struct th_page *page = (const struct th_page *)op;
+
+    return op->kind == TH_OP_PAGE && !(page->kind == TH_PAGE_ATTEMPTS && page->delivery && !page->with_data &&
+                                       !page->with_answers && !page->with_total && !page->skip);
+}
+
+void *sq_reader_main(void *arg)
+{
+    static const char *const names[SQ_READERS] = {"store-dispatch", "store-lists", "store-runs"};
+    struct sq_reader *r = arg;
+
+    (void)prctl(PR_SET_NAME, names[r - r->store->readers]);
+    for (;;) {
+        struct th_op *op;
+
+        pthread_mutex_lock(&r->lock);
+        while (!r->head && !r->stop)
+            pthread_cond_wait(&r->wake, &r->lock);
+        op = r->head;
+        if (!op) {
+            pthread_mutex_unlock(&r->lock);
+            return NULL;
+        }
+        r->head = op->next;
+        if (!r->head)
+            r->tail = &r->head;
+        pthread_mutex_unlock(&r->lock);
+
+        if ((int)op->kind == SQ_OP_RUN_BUILD) {
+            struct sq_build *b = (struct sq_build *)op;
+
+            sq_exchange_enter(r->store);
+            sq_build_collect(r, b);
+            sq_exchange_leave(r->store);
+            if (b->count)
+                sq_exchange_write(r->store, op);
+            else
+                sq_build_idle(r->store, b);
+            continue;
+        }
+        sq_exchange_enter(r->store);
+        if (op->kind == TH_OP_LOAD)
+            sq_read_load(r, (struct th_load *)op);
+        else if (op->kind == TH_OP_WALK)
+            sq_read_walk(r, (struct th_walk *)op);
+        else
+            sq_page(r, (struct th_page *)op);
+        sq_exchange_leave(r->store);
+        if (op->error == TH_CORRUPT || op->error == TH_IO)
+            th_log(TH_LOG_ERROR,
+                   "a read from the store failed; check the disk and the file with PRAGMA integrity_check",
+                   TH_KC("file", r->store->path.db), TH_KC("error", th_error_name(op->error)),
+                   TH_KC("sqlite", sqlite3_errmsg(r->db)));
+        if (sq_reader_is_list(op)) /* and not before the writes that it shows */
+            sq_exchange_wait(r->store, r->mark);
+        sq_exchange_done(op->session, op, &op->next);
+    }
+}

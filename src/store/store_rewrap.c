@@ -1,0 +1,75 @@
+/* Encrypted values of the SQLite store, wherever they lie: listing them and replacing them, for a new key.
+ *
+ * Each kind has one statement that lists in the order of its primary key and one that replaces by primary key
+ * and old bytes, so that a value that was changed or deleted in between is left alone. Runs on the writer
+ * thread only: a list is consistent with all writes before it.
+ *
+ * Invariant: within a list nothing is between two neighbours that was there before the first list. On an
+ * SQLite error the caller rolls back: a put has happened as a whole or not at all. */
+#include "store/store_rewrap.h"
+#include "base/check.h"
+
+static void bind_key(sqlite3_stmt *st, const struct th_encrypted *s)
+{
+    sq_u64(st, 1, s->key[0]);
+    sq_u64(st, 2, s->key[1]);
+    sqlite3_bind_blob64(st, 3, s->key3, sizeof s->key3, SQLITE_STATIC);
+}
+
+static int list_kind(struct sq_writer *w, struct th_rewrap *r, const struct th_encrypted *after)
+{
+    sqlite3_stmt *st = w->st[SQ_W_ENCRYPTED + (int)after->kind];
+    int rc;
+
+    bind_key(st, after);
+    sq_u64(st, 4, r->max - r->count);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct th_encrypted *s = &r->rows[r->count];
+        struct th_span key3 = sq_col(st, 2);
+
+        *s = (struct th_encrypted){.kind = after->kind,
+                                   .key = {sq_col_u64(st, 0), sq_col_u64(st, 1)},
+                                   .tenant = sq_col_u64(st, 3),
+                                   .endpoint = sq_col_u64(st, 4),
+                                   .no = sq_col_u64(st, 5)};
+        memcpy(s->key3, key3.p, key3.n < sizeof s->key3 ? key3.n : sizeof s->key3);
+        if (!th_arena_copy(&r->mem, sq_col(st, 6), &s->bytes)) {
+            r->op.error = TH_NOMEM;
+            break;
+        }
+        r->count++;
+    }
+    sqlite3_reset(st);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int replace(struct sq_writer *w, const struct th_encrypted *s)
+{
+    sqlite3_stmt *st = w->st[SQ_W_ENCRYPTED_PUT + (int)s->kind];
+    bool is_text = s->kind == TH_ENCRYPTED_ENDPOINT || s->kind == TH_ENCRYPTED_REVISION;
+
+    bind_key(st, s);
+    (is_text ? sq_text : sq_blob)(st, 4, s->fresh);
+    (is_text ? sq_text : sq_blob)(st, 5, s->bytes);
+    return sq_db_run(st);
+}
+
+int sq_rewrap(struct sq_writer *w, struct th_rewrap *r)
+{
+    struct th_encrypted after = r->after;
+    int rc = SQLITE_OK;
+
+    r->op.error = TH_OK;
+    if (r->put) {
+        for (uint32_t i = 0; rc == SQLITE_OK && i < r->count; i++)
+            rc = replace(w, &r->rows[i]);
+        return rc;
+    }
+    r->count = 0;
+    while (rc == SQLITE_OK && r->op.error == TH_OK && r->count < r->max && after.kind < TH_ENCRYPTED_KINDS) {
+        rc = list_kind(w, r, &after);
+        TH_CHECK(r->count <= r->max);
+        after = (struct th_encrypted){.kind = after.kind + 1};
+    }
+    return rc;
+}

@@ -1,7 +1,0 @@
-/* Accepts of the SQLite store. The writer's thread, in a transaction. */
-#ifndef TH_STORE_SQLITE_ACCEPT_H
-#define TH_STORE_SQLITE_ACCEPT_H
-#include "store/store_sqlite_writer.h"
-
-int sq_accept(struct sq_writer *w, struct th_accept *a);
-#endif

@@ -1,7 +1,0 @@
-/* Retention of the SQLite store. The writer's thread, in a transaction. */
-#ifndef TH_STORE_SQLITE_PURGE_H
-#define TH_STORE_SQLITE_PURGE_H
-#include "store/store_sqlite_writer.h"
-
-int sq_purge(struct sq_writer *w, struct th_purge *p);
-#endif
