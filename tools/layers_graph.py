@@ -57,7 +57,7 @@ KEPT = {
     "base": r"th_alloc_fail_after|th_secret_count|th_smap_next|th_metrics_join",
     "core": r"ep_count|heap_remove|th_node_of_json|th_dialect_secret_make|th_port_ok|th_sched_check",
     "engine": r"th_.*",
-    "store": r"sq_.*",
+    "store": r"s[qt]_.*",
     "net": r"th_http1_is_host|th_http_(abort|begin|end|write)",
     "options": r"th_dialect_load",
     "app": r"th_app_threads_quota",

@@ -1,7 +1,7 @@
-/* Accepts of the SQLite store. The writer's thread, in a transaction. */
+/* Accepts of the stores. The writer's thread, in a transaction. */
 #ifndef TH_STORE_ACCEPT_H
 #define TH_STORE_ACCEPT_H
 #include "store/store_writer.h"
 
-int sq_accept(struct sq_writer *w, struct th_accept *a);
+int st_accept(struct st_writer *w, struct th_accept *a);
 #endif

@@ -2,10 +2,10 @@
 #include "store/store_budget.h"
 #include <time.h>
 
-#define SQ_ROWS_PER_READ 20000 /* rows examined in one read transaction */
-#define SQ_MS_PER_READ 50
+#define ST_ROWS_PER_READ 20000 /* rows examined in one read transaction */
+#define ST_MS_PER_READ 50
 
-int64_t sq_budget_now_ms(void)
+int64_t st_budget_now_ms(void)
 {
     struct timespec now;
 
@@ -13,14 +13,14 @@ int64_t sq_budget_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void sq_budget_start(struct sq_budget *b)
+void st_budget_start(struct st_budget *b)
 {
-    *b = (struct sq_budget){.max = SQ_ROWS_PER_READ, .deadline_ms = sq_budget_now_ms() + SQ_MS_PER_READ};
+    *b = (struct st_budget){.max = ST_ROWS_PER_READ, .deadline_ms = st_budget_now_ms() + ST_MS_PER_READ};
 }
 
-bool sq_budget_spent(struct sq_budget *b)
+bool st_budget_spent(struct st_budget *b)
 {
     b->examined++;
     /* the first row is always allowed, so that every call gets on */
-    return b->examined > b->max || (b->examined % 256 == 0 && sq_budget_now_ms() > b->deadline_ms);
+    return b->examined > b->max || (b->examined % 256 == 0 && st_budget_now_ms() > b->deadline_ms);
 }

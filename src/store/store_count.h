@@ -3,14 +3,14 @@
 #define TH_STORE_COUNT_H
 #include "store/store_writer.h"
 
-/** A row comes into `queue` (by 1) or leaves it (by -1). SQLITE_NOMEM: the caller rolls back. */
-int sq_count_add(struct sq_writer *w, uint64_t endpoint, uint64_t lane, bool again, int by);
+/** A row comes into `queue` (by 1) or leaves it (by -1). ST_NOMEM: the caller rolls back. */
+int st_count_add(struct st_writer *w, uint64_t endpoint, uint64_t lane, bool again, int by);
 /** The transaction has ended, committed or not. */
-void sq_count_end(struct sq_writer *w, bool committed);
+void st_count_end(struct st_writer *w, bool committed);
 /** Counts what is there; before the first transaction. */
-int sq_count_load(struct sq_writer *w);
-void sq_count_fini(struct sq_writer *w);
-int sq_count(struct sq_writer *w, struct th_counts *c);
+int st_count_load(struct st_writer *w);
+void st_count_fini(struct st_writer *w);
+int st_count(struct st_writer *w, struct th_counts *c);
 /** How many deliveries of an accept's range are, or were, queued. */
-int sq_count_range(struct sq_writer *w, uint64_t first, uint64_t n, uint32_t *queued);
+int st_count_range(struct st_writer *w, uint64_t first, uint64_t n, uint32_t *queued);
 #endif

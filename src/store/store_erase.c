@@ -1,4 +1,4 @@
-/* Erasing what events say, in the SQLite store.
+/* Erasing what events say, in the stores.
  *
  * Why in steps: an event may have a hundred thousand deliveries with attempts, and a tenant millions of events. The first step
  * takes the data away and notes the event in `erasure`, so that it is irrevocable and is found again after a crash; each further
@@ -8,7 +8,7 @@
  * itself keeps of freed blocks, and backups, are out of reach. LIMIT: of the keys of repetitions all those of the tenant and the
  * day of the event are looked at; they are kept for two days.
  *
- * Invariant: an event is in `erasure` exactly when its data is NULL. Runs on the writer thread only; on an SQLite error the
+ * Invariant: an event is in `erasure` exactly when its data is NULL. Runs on the writer thread only; on an error of the database the
  * caller rolls back. */
 #include "store/store_erase.h"
 #include "base/check.h"
@@ -21,58 +21,60 @@ struct found {
     uint64_t tenant, first, n, bytes;
 };
 
-static int find_event(struct sq_writer *w, uint64_t no, struct found *f)
+static int find_event(struct st_writer *w, uint64_t no, struct found *f)
 {
-    sqlite3_stmt *st = w->st[SQ_W_ERASE_EVENT];
+    struct st_stmt *st = w->st[ST_W_ERASE_EVENT];
     int rc;
 
-    sq_u64(st, 1, no);
-    rc = sqlite3_step(st);
+    st_u64(st, 1, no);
+    rc = st_step(st);
     *f = (struct found){0};
-    if (rc == SQLITE_ROW)
-        *f = (struct found){sq_col_u64(st, 0), sq_col_u64(st, 1), sq_col_u64(st, 2), sq_col_u64(st, 3)};
-    sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    if (rc == ST_ROW)
+        *f = (struct found){st_col_u64(st, 0), st_col_u64(st, 1), st_col_u64(st, 2), st_col_u64(st, 3)};
+    st_reset(st);
+    return rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
 }
 
-static int in_range(struct sq_writer *w, enum sq_writer_statement which, const struct found *f,
+static int in_range(struct st_writer *w, enum st_writer_statement which, const struct found *f,
                     uint64_t *count)
 {
-    sq_u64(w->st[which], 1, f->first);
-    sq_u64(w->st[which], 2, f->first + f->n);
-    return sq_db_number(w->st[which], count);
+    st_u64(w->st[which], 1, f->first);
+    st_u64(w->st[which], 2, f->first + f->n);
+    return st_number(w->st[which], count);
 }
 
 /** From here on the event has no content. */
-static int begin(struct sq_writer *w, uint64_t event, const struct found *f, int64_t at)
+static int begin(struct st_writer *w, uint64_t event, const struct found *f, int64_t at)
 {
-    sqlite3_stmt *put = w->st[SQ_W_ERASE_PUT], *idem = w->st[SQ_W_ERASE_IDEM];
+    static const char none[16];
+    struct st_stmt *put = w->st[ST_W_ERASE_PUT], *idem = w->st[ST_W_ERASE_IDEM];
     int rc;
 
     w->erased = true;
-    sq_u64(w->st[SQ_W_ERASE_DATA], 1, event);
-    rc = sq_db_run(w->st[SQ_W_ERASE_DATA]);
-    sq_u64(put, 1, event);
-    sq_i64(put, 2, at);
-    sq_u64(put, 3, f->n ? f->first : 0);
-    if (rc == SQLITE_OK)
-        rc = sq_db_run(put);
-    sq_u64(idem, 1, event >> 40); /* a number's day is that of its key */
-    sq_u64(idem, 2, f->tenant);
-    sq_u64(idem, 3, event);
-    if (rc == SQLITE_OK)
-        rc = sq_usage_add(w, f->tenant, -(int64_t)f->bytes, 0);
-    return rc == SQLITE_OK ? sq_db_run(idem) : rc;
+    st_u64(w->st[ST_W_ERASE_DATA], 1, event);
+    rc = st_run(w->st[ST_W_ERASE_DATA]);
+    st_u64(put, 1, event);
+    st_i64(put, 2, at);
+    st_u64(put, 3, f->n ? f->first : 0);
+    if (rc == ST_OK)
+        rc = st_run(put);
+    st_u64(idem, 1, event >> 40); /* a number's day is that of its key */
+    st_u64(idem, 2, f->tenant);
+    st_u64(idem, 3, event);
+    st_blob(idem, 4, th_span(none, sizeof none));
+    if (rc == ST_OK)
+        rc = st_usage_add(w, f->tenant, -(int64_t)f->bytes, 0);
+    return rc == ST_OK ? st_run(idem) : rc;
 }
 
 /** What the user may still be told before anything happens. */
-static int may_begin(struct sq_writer *w, struct th_erase *e, const struct found *f, bool *may)
+static int may_begin(struct st_writer *w, struct th_erase *e, const struct found *f, bool *may)
 {
     uint64_t waiting = 0, ended = 0;
-    int rc = in_range(w, SQ_W_ERASE_WAITING, f, &waiting);
+    int rc = in_range(w, ST_W_ERASE_WAITING, f, &waiting);
 
-    if (rc == SQLITE_OK)
-        rc = in_range(w, SQ_W_ERASE_MADE, f, &ended);
+    if (rc == ST_OK)
+        rc = in_range(w, ST_W_ERASE_MADE, f, &ended);
     e->unfinished = (uint32_t)(f->n - ended);
     *may = false;
     if (f->n != ended && !e->cancel)
@@ -84,168 +86,168 @@ static int may_begin(struct sq_writer *w, struct th_erase *e, const struct found
     return rc;
 }
 
-static int empty_attempts(struct sq_writer *w, uint64_t last)
+static int empty_attempts(struct st_writer *w, uint64_t last)
 {
-    sqlite3_stmt *get = w->st[SQ_W_ERASE_BYTES], *empty = w->st[SQ_W_ERASE_ATTEMPT];
-    int rc = SQLITE_OK;
+    struct st_stmt *get = w->st[ST_W_ERASE_BYTES], *empty = w->st[ST_W_ERASE_ATTEMPT];
+    int rc = ST_OK;
 
-    while (last && rc == SQLITE_OK) {
+    while (last && rc == ST_OK) {
         uint64_t no = last, endpoint, bytes;
 
-        sq_u64(get, 1, no);
-        rc = sqlite3_step(get);
-        last = rc == SQLITE_ROW ? sq_col_u64(get, 0) : 0;
-        endpoint = rc == SQLITE_ROW ? sq_col_u64(get, 1) : 0;
-        bytes = rc == SQLITE_ROW ? sq_col_u64(get, 2) : 0;
-        sqlite3_reset(get);
-        rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-        if (rc == SQLITE_OK && bytes)
-            rc = sq_usage_delivery(w, endpoint, -(int64_t)bytes, 0);
-        sq_u64(empty, 1, no);
-        if (rc == SQLITE_OK)
-            rc = sq_db_run(empty);
+        st_u64(get, 1, no);
+        rc = st_step(get);
+        last = rc == ST_ROW ? st_col_u64(get, 0) : 0;
+        endpoint = rc == ST_ROW ? st_col_u64(get, 1) : 0;
+        bytes = rc == ST_ROW ? st_col_u64(get, 2) : 0;
+        st_reset(get);
+        rc = rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
+        if (rc == ST_OK && bytes)
+            rc = st_usage_delivery(w, endpoint, -(int64_t)bytes, 0);
+        st_u64(empty, 1, no);
+        if (rc == ST_OK)
+            rc = st_run(empty);
     }
     return rc;
 }
 
-static int one_delivery(struct sq_writer *w, struct th_erase *e, uint64_t no)
+static int one_delivery(struct st_writer *w, struct th_erase *e, uint64_t no)
 {
-    struct sq_stored d;
-    int rc = sq_queue_find(w, no, &d);
+    struct st_stored d;
+    int rc = st_queue_find(w, no, &d);
 
-    if (rc == SQLITE_OK && d.queued) {
+    if (rc == ST_OK && d.queued) {
         TH_CHECK(e->cancelled_count < TH_ERASE_STEP);
         e->cancelled[e->cancelled_count++] = no;
-        rc = sq_queue_end(w, no, &d, e->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
+        rc = st_queue_end(w, no, &d, e->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
     }
-    return rc == SQLITE_OK ? empty_attempts(w, d.last) : rc;
+    return rc == ST_OK ? empty_attempts(w, d.last) : rc;
 }
 
-static int deliveries(struct sq_writer *w, struct th_erase *e, const struct found *f, uint64_t pos)
+static int deliveries(struct st_writer *w, struct th_erase *e, const struct found *f, uint64_t pos)
 {
-    sqlite3_stmt *put = w->st[SQ_W_ERASE_POS];
+    struct st_stmt *put = w->st[ST_W_ERASE_POS];
     uint64_t end = f->first + f->n, to = pos + TH_ERASE_STEP < end ? pos + TH_ERASE_STEP : end;
-    int rc = SQLITE_OK;
+    int rc = ST_OK;
 
     w->erased = true;
-    for (uint64_t no = pos; rc == SQLITE_OK && no < to; no++)
+    for (uint64_t no = pos; rc == ST_OK && no < to; no++)
         rc = one_delivery(w, e, no);
-    sq_u64(put, 1, e->of);
-    sq_u64(put, 2, to < end ? to : 0);
+    st_u64(put, 1, e->of);
+    st_u64(put, 2, to < end ? to : 0);
     e->result = to < end || !e->event ? TH_ERASE_MORE : TH_ERASE_DONE;
-    return rc == SQLITE_OK ? sq_db_run(put) : rc;
+    return rc == ST_OK ? st_run(put) : rc;
 }
 
-static int event_step(struct sq_writer *w, struct th_erase *e)
+static int event_step(struct st_writer *w, struct th_erase *e)
 {
-    sqlite3_stmt *get = w->st[SQ_W_ERASE_GET];
+    struct st_stmt *get = w->st[ST_W_ERASE_GET];
     struct found f;
     uint64_t pos = 0;
     bool begun, may;
     int rc = find_event(w, e->of, &f);
 
-    if (rc != SQLITE_OK)
+    if (rc != ST_OK)
         return rc;
     e->result = TH_ERASE_ABSENT;
     if (!f.tenant || (e->tenant && f.tenant != e->tenant))
-        return SQLITE_OK;
-    sq_u64(get, 1, e->of);
-    rc = sqlite3_step(get);
-    begun = rc == SQLITE_ROW;
+        return ST_OK;
+    st_u64(get, 1, e->of);
+    rc = st_step(get);
+    begun = rc == ST_ROW;
     if (begun)
-        pos = sq_col_u64(get, 0);
-    sqlite3_reset(get);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        pos = st_col_u64(get, 0);
+    st_reset(get);
+    if (rc != ST_ROW && rc != ST_DONE)
         return rc;
-    rc = SQLITE_OK;
+    rc = ST_OK;
     if (!begun) {
         rc = may_begin(w, e, &f, &may);
-        if (rc != SQLITE_OK || !may)
+        if (rc != ST_OK || !may)
             return rc;
         rc = begin(w, e->of, &f, e->at.ms);
         pos = f.n ? f.first : 0;
     }
     e->result = TH_ERASE_DONE;
-    return rc == SQLITE_OK && pos ? deliveries(w, e, &f, pos) : rc;
+    return rc == ST_OK && pos ? deliveries(w, e, &f, pos) : rc;
 }
 
 /** Keys of repetitions; *left: there may be more. */
-static int tenant_keys(struct sq_writer *w, uint64_t tenant, bool *left)
+static int tenant_keys(struct st_writer *w, uint64_t tenant, bool *left)
 {
     uint64_t today = w->next.event >> 40;
 
     for (uint64_t day = today > 3 ? today - 3 : 0; day <= today + 1; day++)
         for (int i = 0; i < 2; i++) {
-            sqlite3_stmt *st = w->st[i ? SQ_W_ERASING_CIDEM : SQ_W_ERASING_IDEM];
+            struct st_stmt *st = w->st[i ? ST_W_ERASING_CIDEM : ST_W_ERASING_IDEM];
             int rc;
 
-            sq_u64(st, 1, day);
-            sq_u64(st, 2, tenant);
-            rc = sq_db_run(st);
-            if (rc != SQLITE_OK)
+            st_u64(st, 1, day);
+            st_u64(st, 2, tenant);
+            rc = st_run(st);
+            if (rc != ST_OK)
                 return rc;
-            *left = *left || sqlite3_changes(w->db) == 1000;
+            *left = *left || st_changes(w->db) == 1000;
         }
-    return SQLITE_OK;
+    return ST_OK;
 }
 
 /** Begins with the next events of a tenant that was deleted with its content; the steps after this one empty them. */
-static int tenant_step(struct sq_writer *w, struct th_erase *e)
+static int tenant_step(struct st_writer *w, struct th_erase *e)
 {
-    sqlite3_stmt *next = w->st[SQ_W_ERASING_NEXT], *events = w->st[SQ_W_ERASING_EVENTS],
-                 *put = w->st[SQ_W_ERASING_POS];
+    struct st_stmt *next = w->st[ST_W_ERASING_NEXT], *events = w->st[ST_W_ERASING_EVENTS],
+                   *put = w->st[ST_W_ERASING_POS];
     struct found list[EVENTS_AT_ONCE];
     uint64_t nos[EVENTS_AT_ONCE], tenant, pos, seen = 0;
     unsigned n = 0;
     int64_t at;
     bool left = false;
-    int rc = sqlite3_step(next);
+    int rc = st_step(next);
 
     e->result = TH_ERASE_DONE;
-    tenant = rc == SQLITE_ROW ? sq_col_u64(next, 0) : 0;
-    at = rc == SQLITE_ROW ? sqlite3_column_int64(next, 1) : 0;
-    pos = rc == SQLITE_ROW ? sq_col_u64(next, 2) : 0;
-    sqlite3_reset(next);
+    tenant = rc == ST_ROW ? st_col_u64(next, 0) : 0;
+    at = rc == ST_ROW ? st_col_i64(next, 1) : 0;
+    pos = rc == ST_ROW ? st_col_u64(next, 2) : 0;
+    st_reset(next);
     if (!tenant)
-        return rc == SQLITE_DONE ? SQLITE_OK : rc;
+        return rc == ST_DONE ? ST_OK : rc;
     e->result = TH_ERASE_MORE;
-    sq_u64(events, 1, pos);
-    while (n < EVENTS_AT_ONCE && (rc = sqlite3_step(events)) == SQLITE_ROW) {
-        seen = sq_col_u64(events, 0);
-        if (sq_col_u64(events, 1) == tenant && !sqlite3_column_int(events, 4)) {
+    st_u64(events, 1, pos);
+    while (n < EVENTS_AT_ONCE && (rc = st_step(events)) == ST_ROW) {
+        seen = st_col_u64(events, 0);
+        if (st_col_u64(events, 1) == tenant && !(int)st_col_i64(events, 4)) {
             list[n] =
-                (struct found){tenant, sq_col_u64(events, 2), sq_col_u64(events, 3), sq_col_u64(events, 5)};
+                (struct found){tenant, st_col_u64(events, 2), st_col_u64(events, 3), st_col_u64(events, 5)};
             nos[n++] = seen;
         }
     }
-    sqlite3_reset(events);
-    rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-    for (unsigned i = 0; rc == SQLITE_OK && i < n; i++)
+    st_reset(events);
+    rc = rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
+    for (unsigned i = 0; rc == ST_OK && i < n; i++)
         rc = begin(w, nos[i], &list[i], at);
-    if (rc == SQLITE_OK && seen) {
-        sq_u64(put, 1, tenant);
-        sq_u64(put, 2, seen);
-        return sq_db_run(put);
+    if (rc == ST_OK && seen) {
+        st_u64(put, 1, tenant);
+        st_u64(put, 2, seen);
+        return st_run(put);
     }
-    if (rc == SQLITE_OK)
+    if (rc == ST_OK)
         rc = tenant_keys(w, tenant, &left);
-    if (rc != SQLITE_OK || left)
+    if (rc != ST_OK || left)
         return rc;
-    sq_u64(w->st[SQ_W_ERASING_DEL], 1, tenant);
-    return sq_db_run(w->st[SQ_W_ERASING_DEL]);
+    st_u64(w->st[ST_W_ERASING_DEL], 1, tenant);
+    return st_run(w->st[ST_W_ERASING_DEL]);
 }
 
-int sq_erase(struct sq_writer *w, struct th_erase *e)
+int st_erase(struct st_writer *w, struct th_erase *e)
 {
     int rc;
 
     e->op.error = TH_OK;
     e->unfinished = e->cancelled_count = 0;
     e->of = e->event;
-    sqlite3_exec(w->db, "PRAGMA secure_delete=ON", NULL, NULL, NULL);
-    rc = e->event ? SQLITE_OK : sq_db_number(w->st[SQ_W_ERASE_NEXT], &e->of);
-    if (rc == SQLITE_OK)
+    st_wipe(w->db, true);
+    rc = e->event ? ST_OK : st_number(w->st[ST_W_ERASE_NEXT], &e->of);
+    if (rc == ST_OK)
         rc = e->of ? event_step(w, e) : tenant_step(w, e);
-    sqlite3_exec(w->db, "PRAGMA secure_delete=FAST", NULL, NULL, NULL);
+    st_wipe(w->db, false);
     return rc;
 }

@@ -1,4 +1,4 @@
-/* What the threads of the SQLite store hand to each other. Every list here changes under a lock and belongs to one side before and
+/* What the threads of the stores hand to each other. Every list here changes under a lock and belongs to one side before and
  * after.
  *
  * Invariant: a session is woken only when it had nothing to drain, so at most once per commit, and never after it was detached. */
@@ -6,7 +6,7 @@
 #include "base/check.h"
 
 /** Hands a list of ops to their session. */
-void sq_exchange_done(struct th_session *s, struct th_op *first, struct th_op **tail)
+void st_exchange_done(struct th_session *s, struct th_op *first, struct th_op **tail)
 {
     bool wake;
 
@@ -24,7 +24,7 @@ void sq_exchange_done(struct th_session *s, struct th_op *first, struct th_op **
     atomic_fetch_sub(&s->waking, 1);
 }
 
-void sq_exchange_read(struct sq_reader *r, struct th_op *op)
+void st_exchange_read(struct st_reader *r, struct th_op *op)
 {
     op->next = NULL;
     pthread_mutex_lock(&r->lock);
@@ -35,7 +35,7 @@ void sq_exchange_read(struct sq_reader *r, struct th_op *op)
     pthread_mutex_unlock(&r->lock);
 }
 
-uint64_t sq_exchange_mark(struct sq_store *s)
+uint64_t st_exchange_mark(struct st_store *s)
 {
     uint64_t mark;
 
@@ -45,7 +45,7 @@ uint64_t sq_exchange_mark(struct sq_store *s)
     return mark;
 }
 
-void sq_exchange_wait(struct sq_store *s, uint64_t mark)
+void st_exchange_wait(struct st_store *s, uint64_t mark)
 {
     pthread_mutex_lock(&s->lock);
     while (s->groups_told < mark)
@@ -53,14 +53,14 @@ void sq_exchange_wait(struct sq_store *s, uint64_t mark)
     pthread_mutex_unlock(&s->lock);
 }
 
-void sq_exchange_begin(struct sq_store *s)
+void st_exchange_begin(struct st_store *s)
 {
     pthread_mutex_lock(&s->lock);
     s->groups_begun++;
     pthread_mutex_unlock(&s->lock);
 }
 
-void sq_exchange_told(struct sq_store *s)
+void st_exchange_told(struct st_store *s)
 {
     pthread_mutex_lock(&s->lock);
     TH_CHECK(s->groups_told <= s->groups_begun);
@@ -69,12 +69,12 @@ void sq_exchange_told(struct sq_store *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-bool sq_exchange_is_urgent(const struct th_op *op)
+bool st_exchange_is_urgent(const struct th_op *op)
 {
-    return op->kind != TH_OP_SETTLE && (int)op->kind != SQ_OP_RUN_BUILD;
+    return op->kind != TH_OP_SETTLE && (int)op->kind != ST_OP_RUN_BUILD;
 }
 
-void sq_exchange_writes(struct sq_store *s, struct th_op *first, struct th_op **tail, uint32_t count,
+void st_exchange_writes(struct st_store *s, struct th_op *first, struct th_op **tail, uint32_t count,
                         uint32_t urgent)
 {
     bool wake;
@@ -88,7 +88,7 @@ void sq_exchange_writes(struct sq_store *s, struct th_op *first, struct th_op **
     s->tail = tail;
     s->queued += count;
     s->urgent += urgent;
-    wake = s->sleeping && (urgent || s->queued >= SQ_SETTLE_COUNT || !s->timed);
+    wake = s->sleeping && (urgent || s->queued >= ST_SETTLE_COUNT || !s->timed);
     if (wake)
         s->sleeping = false;
     pthread_mutex_unlock(&s->lock);
@@ -96,12 +96,12 @@ void sq_exchange_writes(struct sq_store *s, struct th_op *first, struct th_op **
         pthread_cond_signal(&s->wake);
 }
 
-void sq_exchange_write(struct sq_store *s, struct th_op *op)
+void st_exchange_write(struct st_store *s, struct th_op *op)
 {
-    sq_exchange_writes(s, op, &op->next, 1, sq_exchange_is_urgent(op));
+    st_exchange_writes(s, op, &op->next, 1, st_exchange_is_urgent(op));
 }
 
-void sq_exchange_enter(struct sq_store *s)
+void st_exchange_enter(struct st_store *s)
 {
     pthread_mutex_lock(&s->lock);
     while (s->hush)
@@ -110,7 +110,7 @@ void sq_exchange_enter(struct sq_store *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-void sq_exchange_leave(struct sq_store *s)
+void st_exchange_leave(struct st_store *s)
 {
     pthread_mutex_lock(&s->lock);
     TH_CHECK(s->reading);

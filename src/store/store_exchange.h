@@ -1,28 +1,28 @@
-/* What the threads of the SQLite store hand to each other: ops on their way there and back, and how far the commits are. */
+/* What the threads of the stores hand to each other: ops on their way there and back, and how far the commits are. */
 #ifndef TH_STORE_EXCHANGE_H
 #define TH_STORE_EXCHANGE_H
 #include "store/store_state.h"
 
 /** Queues an op of this reader. Any thread. */
-void sq_exchange_read(struct sq_reader *r, struct th_op *op);
+void st_exchange_read(struct st_reader *r, struct th_op *op);
 /** Whether a write may not wait for company. */
-bool sq_exchange_is_urgent(const struct th_op *op);
+bool st_exchange_is_urgent(const struct th_op *op);
 /** Queues a write of the store's own. Any thread. */
-void sq_exchange_write(struct sq_store *s, struct th_op *op);
+void st_exchange_write(struct st_store *s, struct th_op *op);
 /** Queues a list of `count` writes that ends at *tail, `urgent` of which may not wait. Any thread. */
-void sq_exchange_writes(struct sq_store *s, struct th_op *first, struct th_op **tail, uint32_t count,
+void st_exchange_writes(struct st_store *s, struct th_op *first, struct th_op **tail, uint32_t count,
                         uint32_t urgent);
 /** Hands a list of ops to their session, and wakes it when it had nothing to drain. Any thread. */
-void sq_exchange_done(struct th_session *s, struct th_op *first, struct th_op **tail);
+void st_exchange_done(struct th_session *s, struct th_op *first, struct th_op **tail);
 
 /** A group begins its commit; and its ops have been handed to their sessions. The writer's thread. */
-void sq_exchange_begin(struct sq_store *s);
-void sq_exchange_told(struct sq_store *s);
+void st_exchange_begin(struct st_store *s);
+void st_exchange_told(struct st_store *s);
 /** A reader is about to begin a transaction, and has ended it. A reader's thread. */
-void sq_exchange_enter(struct sq_store *s);
-void sq_exchange_leave(struct sq_store *s);
+void st_exchange_enter(struct st_store *s);
+void st_exchange_leave(struct st_store *s);
 /** The newest group that has begun its commit. Any thread. */
-uint64_t sq_exchange_mark(struct sq_store *s);
+uint64_t st_exchange_mark(struct st_store *s);
 /** Waits until the ops of that group have been handed to their sessions. Any thread but the writer's. */
-void sq_exchange_wait(struct sq_store *s, uint64_t mark);
+void st_exchange_wait(struct st_store *s, uint64_t mark);
 #endif

@@ -1,4 +1,4 @@
-/* Fan-out of the SQLite store: an accept queues a bounded number of deliveries; those beyond follow in steps.
+/* Fan-out of the stores: an accept queues a bounded number of deliveries; those beyond follow in steps.
  *
  * Why: one event for a hundred thousand endpoints is as many rows, and all other commits would wait for them. The accept
  * numbers all deliveries, so that they are one range whatever is accepted meanwhile, and keeps the endpoints in one packed
@@ -13,7 +13,7 @@
  * nothing left; (3) no run of deliveries is built at or above the first number of an accept in `fan`; (4) events of one
  * accept have one age, so retention takes them all, and the row with the first.
  *
- * Runs on the writer thread only. On an SQLite error the caller rolls back. */
+ * Runs on the writer thread only. on an error of the database the caller rolls back. */
 #include "store/store_fan.h"
 #include "base/check.h"
 #include "store/store_count.h"
@@ -57,9 +57,9 @@ static void pack_event(struct th_buf *out, const struct th_new_event *e)
 
 static void pack_more(struct th_buf *out, const struct th_accept *a, const struct th_new_event *e)
 {
-    pack(out, (uint64_t)(sq_rows_due(&e->more, a->at) - a->at.ms));
+    pack(out, (uint64_t)(st_rows_due(&e->more, a->at) - a->at.ms));
     for (uint32_t i = 0; i < e->endpoint_count; i++)
-        pack(out, sq_rows_lane(0, e->marks ? e->marks[i] : 0, e->orders ? e->orders[i] : 0) >> 2);
+        pack(out, st_rows_lane(0, e->marks ? e->marks[i] : 0, e->orders ? e->orders[i] : 0) >> 2);
 }
 
 static bool has_more(const struct th_accept *a)
@@ -70,10 +70,10 @@ static bool has_more(const struct th_accept *a)
     return false;
 }
 
-int sq_fan_note(struct sq_writer *w, const struct th_accept *a)
+int st_fan_note(struct st_writer *w, const struct th_accept *a)
 {
     size_t endpoints_end;
-    sqlite3_stmt *st = w->st[SQ_W_FAN_PUT];
+    struct st_stmt *st = w->st[ST_W_FAN_PUT];
     uint64_t n = 0;
 
     th_buf_reset(&w->packed);
@@ -85,28 +85,28 @@ int sq_fan_note(struct sq_writer *w, const struct th_accept *a)
     for (uint32_t i = 0; i < a->count && has_more(a); i++)
         pack_more(&w->packed, a, &a->events[i]);
     if (w->packed.failed)
-        return w->packed.failed == TH_NOMEM ? SQLITE_NOMEM : SQLITE_TOOBIG;
-    sq_u64(st, 1, a->first_event);
-    sq_u64(st, 2, a->events[0].first_delivery);
-    sq_u64(st, 3, n);
-    sq_i64(st, 4, a->at.ms);
-    sq_blob(st, 5, th_span(w->packed.p, endpoints_end));
-    sq_blob(st, 6, th_span(w->packed.p + endpoints_end, w->packed.n - endpoints_end));
-    return sq_db_run(st);
+        return w->packed.failed == TH_NOMEM ? ST_NOMEM : ST_TOOBIG;
+    st_u64(st, 1, a->first_event);
+    st_u64(st, 2, a->events[0].first_delivery);
+    st_u64(st, 3, n);
+    st_i64(st, 4, a->at.ms);
+    st_blob(st, 5, th_span(w->packed.p, endpoints_end));
+    st_blob(st, 6, th_span(w->packed.p + endpoints_end, w->packed.n - endpoints_end));
+    return st_run(st);
 }
 
 /** Whose turn it is. */
-static int choose(struct sq_writer *w, struct th_fanout *f)
+static int choose(struct st_writer *w, struct th_fanout *f)
 {
-    sqlite3_stmt *after = w->st[SQ_W_FAN_AFTER];
+    struct st_stmt *after = w->st[ST_W_FAN_AFTER];
     int rc;
 
-    sq_u64(after, 1, f->after);
-    rc = sq_db_number(after, &f->event);
-    if (rc != SQLITE_OK || f->event || !f->after)
+    st_u64(after, 1, f->after);
+    rc = st_number(after, &f->event);
+    if (rc != ST_OK || f->event || !f->after)
         return rc;
-    sq_u64(after, 1, 0);
-    return sq_db_number(after, &f->event);
+    st_u64(after, 1, 0);
+    return st_number(after, &f->event);
 }
 
 /** The deliveries of one accept, one after the other. */
@@ -143,59 +143,59 @@ static bool next_endpoint(struct reading *r)
 }
 
 /** The rows of a step, of which those beyond `queued` are new. fan: its statement, on the accept's row. */
-static int put_step(struct sq_writer *w, struct th_fanout *f, sqlite3_stmt *fan, uint32_t queued)
+static int put_step(struct st_writer *w, struct th_fanout *f, struct st_stmt *fan, uint32_t queued)
 {
-    struct reading r = {.packed = sq_col(fan, 3), .more = sq_col(fan, 4), .event = f->event - 1};
-    uint64_t first = sq_col_u64(fan, 0), n = sq_col_u64(fan, 1);
-    int rc = SQLITE_OK;
+    struct reading r = {.packed = st_col(fan, 3), .more = st_col(fan, 4), .event = f->event - 1};
+    uint64_t first = st_col_u64(fan, 0), n = st_col_u64(fan, 1);
+    int rc = ST_OK;
 
     r.has_more = r.more.n != 0;
-    for (uint32_t i = 0; rc == SQLITE_OK && i < n && f->count < TH_FANOUT_STEP; i++) {
+    for (uint32_t i = 0; rc == ST_OK && i < n && f->count < TH_FANOUT_STEP; i++) {
         if (!next_endpoint(&r))
-            return SQLITE_CORRUPT;
+            return ST_CORRUPT;
         if (i < f->from)
             continue;
         TH_CHECK(f->count < TH_FANOUT_STEP);
         f->rows[f->count] = (struct th_queue_row){.no = first + i,
                                                   .event = r.event,
                                                   .endpoint = r.endpoint,
-                                                  .due = sqlite3_column_int64(fan, 2) + (int64_t)r.due_after,
-                                                  .lane = sq_rows_lane_of(r.lane),
-                                                  .marks = sq_rows_marks_of(r.lane),
-                                                  .order = sq_rows_order_of(r.lane)};
+                                                  .due = st_col_i64(fan, 2) + (int64_t)r.due_after,
+                                                  .lane = st_rows_lane_of(r.lane),
+                                                  .marks = st_rows_marks_of(r.lane),
+                                                  .order = st_rows_order_of(r.lane)};
         if (i >= queued)
-            rc = sq_queue_put(w, &f->rows[f->count]);
+            rc = st_queue_put(w, &f->rows[f->count]);
         f->count++;
     }
     return rc;
 }
 
-int sq_fan_step(struct sq_writer *w, struct th_fanout *f)
+int st_fan_step(struct st_writer *w, struct th_fanout *f)
 {
-    sqlite3_stmt *fan = w->st[SQ_W_FAN_GET], *del = w->st[SQ_W_FAN_DEL];
+    struct st_stmt *fan = w->st[ST_W_FAN_GET], *del = w->st[ST_W_FAN_DEL];
     bool again = f->event != 0; /* sent again after an unknown outcome: the same step */
     uint32_t queued = 0;
-    int rc = again ? SQLITE_OK : choose(w, f);
+    int rc = again ? ST_OK : choose(w, f);
 
     f->op.error = TH_OK;
     f->count = 0;
-    if (rc != SQLITE_OK || !f->event)
+    if (rc != ST_OK || !f->event)
         return rc;
-    sq_u64(fan, 1, f->event);
-    rc = sqlite3_step(fan);
-    if (rc == SQLITE_ROW) {
-        rc = sq_count_range(w, sq_col_u64(fan, 0), sq_col_u64(fan, 1), &queued);
+    st_u64(fan, 1, f->event);
+    rc = st_step(fan);
+    if (rc == ST_ROW) {
+        rc = st_count_range(w, st_col_u64(fan, 0), st_col_u64(fan, 1), &queued);
         if (!again)
             f->from = queued;
-        if (rc == SQLITE_OK)
+        if (rc == ST_OK)
             rc = put_step(w, f, fan, queued);
-    } else if (rc == SQLITE_DONE) {
-        rc = SQLITE_OK;
+    } else if (rc == ST_DONE) {
+        rc = ST_OK;
     }
-    sqlite3_reset(fan);
-    if (rc != SQLITE_OK || f->count)
+    st_reset(fan);
+    if (rc != ST_OK || f->count)
         return rc;
     w->fanout_ended = true;
-    sq_u64(del, 1, f->event);
-    return sq_db_run(del);
+    st_u64(del, 1, f->event);
+    return st_run(del);
 }

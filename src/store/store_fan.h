@@ -1,10 +1,10 @@
-/* What accepts have left to be queued, in the SQLite store. The writer's thread, in a transaction. */
+/* What accepts have left to be queued, in the stores. The writer's thread, in a transaction. */
 #ifndef TH_STORE_FAN_H
 #define TH_STORE_FAN_H
 #include "store/store_writer.h"
 
 /** Notes an accept whose deliveries are not all queued. */
-int sq_fan_note(struct sq_writer *w, const struct th_accept *a);
+int st_fan_note(struct st_writer *w, const struct th_accept *a);
 /** The next step. */
-int sq_fan_step(struct sq_writer *w, struct th_fanout *f);
+int st_fan_step(struct st_writer *w, struct th_fanout *f);
 #endif

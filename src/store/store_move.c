@@ -9,37 +9,37 @@
 #include "store/store_rows.h"
 #include "store/store_usage.h"
 
-static int requeue(struct sq_writer *w, int64_t at, uint8_t lane, uint64_t no, const struct sq_stored *d)
+static int requeue(struct st_writer *w, int64_t at, uint8_t lane, uint64_t no, const struct st_stored *d)
 {
-    sqlite3_stmt *st = w->st[d->queued ? SQ_W_QUEUE_RETRY : SQ_W_REQUEUE];
+    struct st_stmt *st = w->st[d->queued ? ST_W_QUEUE_RETRY : ST_W_REQUEUE];
     int rc;
 
-    sq_u64(st, 1, no);
+    st_u64(st, 1, no);
     if (d->queued) {
-        sq_i64(st, 2, at);
-        sq_u64(st, 3, sq_rows_lane(lane, d->marks, d->order));
-        return sq_db_run(st);
+        st_i64(st, 2, at);
+        st_u64(st, 3, st_rows_lane(lane, d->marks, d->order));
+        return st_run(st);
     }
-    sq_u64(st, 2, d->event);
-    sq_u64(st, 3, d->endpoint);
-    sq_i64(st, 4, at);
-    sq_u64(st, 5, sq_rows_lane(lane, d->marks, d->order));
-    sq_u64(st, 6, d->attempts);
-    sq_u64(st, 7, d->last);
-    rc = sq_db_run(st);
-    if (rc == SQLITE_OK)
-        rc = sq_count_add(w, d->endpoint, lane, d->attempts != 0, 1);
-    if (rc != SQLITE_OK)
+    st_u64(st, 2, d->event);
+    st_u64(st, 3, d->endpoint);
+    st_i64(st, 4, at);
+    st_u64(st, 5, st_rows_lane(lane, d->marks, d->order));
+    st_u64(st, 6, d->attempts);
+    st_u64(st, 7, d->last);
+    rc = st_run(st);
+    if (rc == ST_OK)
+        rc = st_count_add(w, d->endpoint, lane, d->attempts != 0, 1);
+    if (rc != ST_OK)
         return rc;
     w->next.queued++;
-    sq_u64(w->st[SQ_W_DELIVERY_DEL], 1, no);
-    rc = sq_db_run(w->st[SQ_W_DELIVERY_DEL]);
-    return rc == SQLITE_OK ? sq_usage_delivery(w, d->endpoint, 0, 1) : rc;
+    st_u64(w->st[ST_W_DELIVERY_DEL], 1, no);
+    rc = st_run(w->st[ST_W_DELIVERY_DEL]);
+    return rc == ST_OK ? st_usage_delivery(w, d->endpoint, 0, 1) : rc;
 }
 
 /** Whether a delivery is one of those that are to be queued. What the same operation has queued, when it is sent again after an
  * unknown outcome, is so once more. */
-static bool may_move(const struct th_move *m, const struct sq_stored *d)
+static bool may_move(const struct th_move *m, const struct st_stored *d)
 {
     switch ((int)m->what) {
     case TH_MOVE_REPLAY:
@@ -51,41 +51,41 @@ static bool may_move(const struct th_move *m, const struct sq_stored *d)
     }
 }
 
-static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
+static int move_one(struct st_writer *w, struct th_move *m, uint32_t i)
 {
     uint64_t no = m->deliveries[i];
-    struct sq_stored d;
+    struct st_stored d;
     uint8_t lane;
     bool gone = false, erased = false;
-    int rc = sq_queue_find(w, no, &d);
+    int rc = st_queue_find(w, no, &d);
 
     m->moved[i] = false;
     if (m->rows)
         m->rows[i] = (struct th_queue_row){0};
-    if (rc != SQLITE_OK)
+    if (rc != ST_OK)
         return rc;
     if (m->what == TH_MOVE_CANCEL) {
         /* the same cancel sent again after an unknown outcome is told the same */
         m->moved[i] = d.queued || (d.ended && d.due_or_state == TH_DS_CANCELLED && d.ended_at == m->at.ms);
         if (!d.queued)
-            return SQLITE_OK;
+            return ST_OK;
         d.marks |= m->marks;
-        return sq_queue_end(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
+        return st_queue_end(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
     }
     if (!may_move(m, &d))
-        return SQLITE_OK;
-    rc = sq_db_finds(w->st[SQ_W_ENDPOINT_GONE], d.endpoint, &gone);
+        return ST_OK;
+    rc = st_finds(w->st[ST_W_ENDPOINT_GONE], d.endpoint, &gone);
     m->gone += gone;
-    if (rc == SQLITE_OK && !gone)
-        rc = sq_queue_is_erased(w, d.event, &erased);
+    if (rc == ST_OK && !gone)
+        rc = st_queue_is_erased(w, d.event, &erased);
     m->erased += erased;
-    if (rc != SQLITE_OK || gone || erased)
+    if (rc != ST_OK || gone || erased)
         return rc;
     TH_CHECK(d.queued != d.ended);
     lane = d.lane == TH_LANE_TEST || m->what == TH_MOVE_HURRY ? d.lane : m->lane;
     d.marks |= m->marks;
     rc = requeue(w, m->at.ms, lane, no, &d);
-    m->moved[i] = rc == SQLITE_OK;
+    m->moved[i] = rc == ST_OK;
     if (m->rows && m->moved[i])
         m->rows[i] = (struct th_queue_row){.no = no,
                                            .event = d.event,
@@ -99,13 +99,13 @@ static int move_one(struct sq_writer *w, struct th_move *m, uint32_t i)
     return rc;
 }
 
-int sq_move(struct sq_writer *w, struct th_move *m)
+int st_move(struct st_writer *w, struct th_move *m)
 {
-    int rc = SQLITE_OK;
+    int rc = ST_OK;
 
     m->op.error = m->count <= 1000 ? TH_OK : TH_BUG;
     m->gone = m->erased = 0;
-    for (uint32_t i = 0; rc == SQLITE_OK && m->op.error == TH_OK && i < m->count; i++)
+    for (uint32_t i = 0; rc == ST_OK && m->op.error == TH_OK && i < m->count; i++)
         rc = move_one(w, m, i);
     return rc;
 }

@@ -1,11 +1,11 @@
 /* Numbers of hot rows: days since 2026-01-01 shifted left by 40, plus a counter. They never fall. */
-#ifndef TH_STORE_SQLITE_NUMBER_H
-#define TH_STORE_SQLITE_NUMBER_H
+#ifndef TH_STORE_NUMBER_H
+#define TH_STORE_NUMBER_H
 #include "base/check.h"
 #include <stdint.h>
 
 /** Day of a number: days since 2026-01-01, clamped to what 53 bits hold. */
-static inline uint64_t sq_number_day(int64_t wall_ms)
+static inline uint64_t st_number_day(int64_t wall_ms)
 {
     int64_t day = (wall_ms - INT64_C(1767225600000)) / 86400000;
 
@@ -15,22 +15,22 @@ static inline uint64_t sq_number_day(int64_t wall_ms)
 }
 
 /** First number of a day. */
-static inline uint64_t sq_number_start(uint64_t day)
+static inline uint64_t st_number_start(uint64_t day)
 {
     return day << 40 | 1;
 }
 
 /** Brings the next number to the day of a time, if that is later. */
-static inline void sq_number_align(uint64_t *next, int64_t at_ms)
+static inline void st_number_align(uint64_t *next, int64_t at_ms)
 {
-    uint64_t start = sq_number_start(sq_number_day(at_ms));
+    uint64_t start = st_number_start(st_number_day(at_ms));
 
     if (*next < start)
         *next = start;
 }
 
 /** Takes n numbers; gives the first. */
-static inline uint64_t sq_number_take(uint64_t *next, uint64_t n)
+static inline uint64_t st_number_take(uint64_t *next, uint64_t n)
 {
     uint64_t first = *next;
 

@@ -1,4 +1,4 @@
-/* Lists of the SQLite store: events, deliveries and attempts, newest first.
+/* Lists of the stores: events, deliveries and attempts, newest first.
  *
  * A page asks a source for candidate numbers in falling order, reads each candidate's rows by number, and
  * keeps what passes every filter. Sources are: numbers known beforehand (one row, an event's deliveries, a
@@ -10,7 +10,7 @@
  * LONG_ROWS or LONG_MS; a total is then what was counted so far.
  *
  * Invariants: (1) a row of another tenant than the page's, if it has one, is never given out; (2) the cursor falls with every call; (3) all
- * spans live in the page's own memory until sq_page_free. On an error the page is empty and op->error says
+ * spans live in the page's own memory until st_page_free. On an error the page is empty and op->error says
  * why.
  *
  * Runs on a reader thread only. */
@@ -28,14 +28,14 @@
 
 /* ---- the page's memory ---- */
 
-void sq_page_free(struct th_page *op)
+void st_page_free(struct th_page *op)
 {
-    struct sq_page_mem *mem = op->mem;
+    struct st_page_mem *mem = op->mem;
 
     if (!mem)
         return;
     while (mem->blocks) {
-        struct sq_block *b = mem->blocks;
+        struct st_block *b = mem->blocks;
 
         mem->blocks = b->next;
         th_free(b);
@@ -47,9 +47,9 @@ void sq_page_free(struct th_page *op)
     op->count = 0;
 }
 
-static struct th_span copy(struct sq_pager *p, struct th_span s)
+static struct th_span copy(struct st_pager *p, struct th_span s)
 {
-    struct sq_block *b = p->mem->blocks;
+    struct st_block *b = p->mem->blocks;
     char *to;
 
     if (!s.n)
@@ -62,7 +62,7 @@ static struct th_span copy(struct sq_pager *p, struct th_span s)
             p->error = p->mem->total + size > PAGE_BYTES ? TH_TOO_LARGE : TH_NOMEM;
             return (struct th_span){"", 0};
         }
-        *b = (struct sq_block){.next = p->mem->blocks, .size = size};
+        *b = (struct st_block){.next = p->mem->blocks, .size = size};
         p->mem->blocks = b;
         p->mem->total += size;
     }
@@ -75,11 +75,11 @@ static struct th_span copy(struct sq_pager *p, struct th_span s)
 
 /* ---- filters ---- */
 
-static bool event_matches(struct sq_pager *p, uint64_t no)
+static bool event_matches(struct st_pager *p, uint64_t no)
 {
     const struct th_page *op = p->op;
 
-    if (!sq_source_event(p, no) || (op->tenant && p->event.tenant != op->tenant) ||
+    if (!st_source_event(p, no) || (op->tenant && p->event.tenant != op->tenant) ||
         (op->tenant_count && !th_sorted_has(op->tenants, op->tenant_count, p->event.tenant)))
         return false;
     if (op->type.n && !th_pattern_has(op->type, p->event.type))
@@ -125,67 +125,67 @@ static bool outcome_matches(const struct th_page *op, unsigned status, unsigned 
 }
 
 /** The attempt's statement stands on its row. */
-static bool attempt_matches(const struct th_page *op, sqlite3_stmt *st)
+static bool attempt_matches(const struct th_page *op, struct st_stmt *st)
 {
-    return outcome_matches(op, (unsigned)sqlite3_column_int(st, 6), (unsigned)sqlite3_column_int(st, 7),
-                           sqlite3_column_int(st, 8) & SQ_OK);
+    return outcome_matches(op, (unsigned)(int)st_col_i64(st, 6), (unsigned)(int)st_col_i64(st, 7),
+                           (int)st_col_i64(st, 8) & ST_FLAG_OK);
 }
 
 /** Of a delivery: its last attempt, when that is asked for. */
-static bool last_matches(struct sq_pager *p, const struct th_delivery_row *d)
+static bool last_matches(struct st_pager *p, const struct th_delivery_row *d)
 {
-    sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
+    struct st_stmt *st = p->r->st[ST_R_ATTEMPT];
     bool yes;
 
     if (!p->op->outcomes && !p->op->by_answer)
         return true;
-    if (!d->last_attempt || !sq_source_look_up(p, st, d->last_attempt))
+    if (!d->last_attempt || !st_source_look_up(p, st, d->last_attempt))
         return false;
     yes = attempt_matches(p->op, st);
-    sqlite3_reset(st);
+    st_reset(st);
     return yes;
 }
 
-static bool find_delivery(struct sq_pager *p, uint64_t no, struct th_delivery_row *d, uint64_t *event)
+static bool find_delivery(struct st_pager *p, uint64_t no, struct th_delivery_row *d, uint64_t *event)
 {
     for (int ended = 0; ended < 2; ended++) {
-        sqlite3_stmt *st = p->r->st[ended ? SQ_R_DELIVERY_ENDED : SQ_R_DELIVERY_QUEUED];
+        struct st_stmt *st = p->r->st[ended ? ST_R_DELIVERY_ENDED : ST_R_DELIVERY_QUEUED];
         uint64_t lane;
 
-        if (!sq_source_look_up(p, st, no))
+        if (!st_source_look_up(p, st, no))
             continue;
-        lane = sq_col_u64(st, 3);
-        *event = sq_col_u64(st, 1);
+        lane = st_col_u64(st, 3);
+        *event = st_col_u64(st, 1);
         *d = (struct th_delivery_row){.no = no,
-                                      .endpoint = sq_col_u64(st, 2),
-                                      .lane = sq_rows_lane_of(lane),
-                                      .marks = sq_rows_marks_of(lane),
-                                      .order = sq_rows_order_of(lane),
-                                      .tries = (uint8_t)sq_col_u64(st, 4),
-                                      .attempts = (uint16_t)sq_col_u64(st, 5),
-                                      .last_attempt = sq_col_u64(st, 6)};
+                                      .endpoint = st_col_u64(st, 2),
+                                      .lane = st_rows_lane_of(lane),
+                                      .marks = st_rows_marks_of(lane),
+                                      .order = st_rows_order_of(lane),
+                                      .tries = (uint8_t)st_col_u64(st, 4),
+                                      .attempts = (uint16_t)st_col_u64(st, 5),
+                                      .last_attempt = st_col_u64(st, 6)};
         if (ended) {
-            d->ended = sqlite3_column_int64(st, 7);
-            d->state = (enum th_delivery_state)sqlite3_column_int(st, 8);
+            d->ended = st_col_i64(st, 7);
+            d->state = (enum th_delivery_state)(int)st_col_i64(st, 8);
         } else {
-            d->due = sqlite3_column_int64(st, 7);
+            d->due = st_col_i64(st, 7);
         }
-        sqlite3_reset(st);
+        st_reset(st);
         return true;
     }
     return false;
 }
 
 /** Of the event at hand: one of its deliveries, when that is asked for. An event has as many as a tenant has endpoints. */
-static bool any_matches(struct sq_pager *p)
+static bool any_matches(struct st_pager *p)
 {
     struct th_delivery_row d;
     uint64_t event;
 
     if (!p->op->outcomes && !p->op->by_answer)
         return true;
-    for (uint32_t i = 0; i < p->event.deliveries && p->rc == SQLITE_OK; i++) {
-        (void)sq_budget_spent(&p->budget); /* looked at as well; an event is judged whole */
+    for (uint32_t i = 0; i < p->event.deliveries && p->rc == ST_OK; i++) {
+        (void)st_budget_spent(&p->budget); /* looked at as well; an event is judged whole */
         if (find_delivery(p, p->event.first_delivery + i, &d, &event) && last_matches(p, &d))
             return true;
     }
@@ -193,7 +193,7 @@ static bool any_matches(struct sq_pager *p)
 }
 
 /** A test has one delivery, whose lane says what it is. */
-static bool event_is_test(struct sq_pager *p)
+static bool event_is_test(struct st_pager *p)
 {
     struct th_delivery_row d;
     uint64_t event;
@@ -207,23 +207,23 @@ static bool event_is_test(struct sq_pager *p)
 /* ---- rows given out ---- */
 
 /** What is known of an endpoint that has been deleted. Rows of one endpoint mostly come together. */
-static struct th_past_endpoint past_endpoint(struct sq_pager *p, uint64_t no)
+static struct th_past_endpoint past_endpoint(struct st_pager *p, uint64_t no)
 {
-    sqlite3_stmt *st = p->r->st[SQ_R_ENDPOINT_PAST];
+    struct st_stmt *st = p->r->st[ST_R_ENDPOINT_PAST];
 
     if (p->past_no == no)
         return p->past;
     p->past_no = no;
     p->past = (struct th_past_endpoint){.settings = {"", 0}};
-    if (sq_source_look_up(p, st, no)) {
-        p->past.created = sqlite3_column_int64(st, 0);
-        p->past.settings = copy(p, sq_col(st, 1));
-        sqlite3_reset(st);
+    if (st_source_look_up(p, st, no)) {
+        p->past.created = st_col_i64(st, 0);
+        p->past.settings = copy(p, st_col(st, 1));
+        st_reset(st);
     }
     return p->past;
 }
 
-static struct th_event_row copy_event(struct sq_pager *p)
+static struct th_event_row copy_event(struct st_pager *p)
 {
     struct th_event_row row = p->event;
 
@@ -239,19 +239,19 @@ static struct th_event_row copy_event(struct sq_pager *p)
     return row;
 }
 
-static void copy_attempt(struct sq_pager *p, sqlite3_stmt *st, bool answer, struct th_attempt_row *row)
+static void copy_attempt(struct st_pager *p, struct st_stmt *st, bool answer, struct th_attempt_row *row)
 {
-    sq_rows_attempt(st, row);
+    st_rows_attempt(st, row);
     row->sigs = copy(p, row->sigs);
     row->detail = copy(p, row->detail);
-    row->head = answer ? copy(p, sq_col(st, SQ_ATTEMPT_HEAD)) : (struct th_span){"", 0};
-    row->body = answer ? copy(p, sq_col(st, SQ_ATTEMPT_HEAD + 1)) : (struct th_span){"", 0};
+    row->head = answer ? copy(p, st_col(st, ST_ATTEMPT_HEAD)) : (struct th_span){"", 0};
+    row->body = answer ? copy(p, st_col(st, ST_ATTEMPT_HEAD + 1)) : (struct th_span){"", 0};
 }
 
-static void give_delivery(struct sq_pager *p, const struct th_delivery_row *d)
+static void give_delivery(struct st_pager *p, const struct th_delivery_row *d)
 {
     struct th_delivery_row *row = &p->op->rows.deliveries[p->op->count];
-    sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
+    struct st_stmt *st = p->r->st[ST_R_ATTEMPT];
 
     *row = *d;
     row->event = copy_event(p);
@@ -259,38 +259,38 @@ static void give_delivery(struct sq_pager *p, const struct th_delivery_row *d)
     row->past = past_endpoint(p, d->endpoint);
     if (!d->last_attempt)
         return;
-    if (!sq_source_look_up(p, st, d->last_attempt)) {
+    if (!st_source_look_up(p, st, d->last_attempt)) {
         row->last_attempt = 0;
         return;
     }
     copy_attempt(p, st, false, &row->last);
-    sqlite3_reset(st);
+    st_reset(st);
 }
 
 /** The attempt's statement stands on its row. */
-static void give_attempt(struct sq_pager *p, sqlite3_stmt *st, const struct th_delivery_row *d)
+static void give_attempt(struct st_pager *p, struct st_stmt *st, const struct th_delivery_row *d)
 {
     struct th_attempt_view *row = &p->op->rows.attempts[p->op->count];
-    sqlite3_stmt *rev = p->r->st[SQ_R_REV];
+    struct st_stmt *rev = p->r->st[ST_R_REV];
 
-    *row = (struct th_attempt_view){.no = sq_col_u64(st, 0),
-                                    .delivery = sq_col_u64(st, 1),
-                                    .endpoint = sq_col_u64(st, 2),
+    *row = (struct th_attempt_view){.no = st_col_u64(st, 0),
+                                    .delivery = st_col_u64(st, 1),
+                                    .endpoint = st_col_u64(st, 2),
                                     .of = *d,
                                     .endpoint_settings = {"", 0}};
     copy_attempt(p, st, p->op->with_answers, &row->row);
     row->event = copy_event(p);
     row->test = row->event.test = is_test(d->lane, row->event.type);
     row->past = past_endpoint(p, row->endpoint);
-    sq_u64(rev, 2, row->row.endpoint_rev);
-    if (sq_source_look_up(p, rev, row->endpoint)) {
-        row->endpoint_settings = copy(p, sq_col(rev, 0));
-        sqlite3_reset(rev);
+    st_u64(rev, 2, row->row.endpoint_rev);
+    if (st_source_look_up(p, rev, row->endpoint)) {
+        row->endpoint_settings = copy(p, st_col(rev, 0));
+        st_reset(rev);
     }
 }
 
 /** Counts a match; true when it is to be given out. */
-static bool wanted(struct sq_pager *p, bool *more)
+static bool wanted(struct st_pager *p, bool *more)
 {
     struct th_page *op = p->op;
 
@@ -304,12 +304,12 @@ static bool wanted(struct sq_pager *p, bool *more)
 }
 
 /** Judges one candidate and gives it out when it matches. */
-static void candidate(struct sq_pager *p, uint64_t no, bool *more)
+static void candidate(struct st_pager *p, uint64_t no, bool *more)
 {
     struct th_page *op = p->op;
     struct th_delivery_row d;
     uint64_t event = no;
-    sqlite3_stmt *st = p->r->st[SQ_R_ATTEMPT];
+    struct st_stmt *st = p->r->st[ST_R_ATTEMPT];
 
     if (op->kind == TH_PAGE_EVENTS) {
         bool test;
@@ -329,50 +329,50 @@ static void candidate(struct sq_pager *p, uint64_t no, bool *more)
     } else {
         bool give;
 
-        if (!sq_source_look_up(p, st, no))
+        if (!st_source_look_up(p, st, no))
             return;
-        give = (!op->endpoint || op->endpoint == sq_col_u64(st, 2)) &&
-               (!op->delivery || op->delivery == sq_col_u64(st, 1)) && attempt_matches(op, st) &&
-               find_delivery(p, sq_col_u64(st, 1), &d, &event) && (!op->event || op->event == event) &&
+        give = (!op->endpoint || op->endpoint == st_col_u64(st, 2)) &&
+               (!op->delivery || op->delivery == st_col_u64(st, 1)) && attempt_matches(op, st) &&
+               find_delivery(p, st_col_u64(st, 1), &d, &event) && (!op->event || op->event == event) &&
                event_matches(p, event) && !(op->without_tests && is_test(d.lane, p->event.type)) &&
                wanted(p, more);
         if (give)
             give_attempt(p, st, &d);
-        sqlite3_reset(st);
+        st_reset(st);
         if (!give)
             return;
     }
-    if (p->error == TH_OK && p->rc == SQLITE_OK)
+    if (p->error == TH_OK && p->rc == ST_OK)
         op->count++;
 }
 
 /* ---- the page ---- */
 
-static void end_transaction(struct sq_pager *p)
+static void end_transaction(struct st_pager *p)
 {
     if (p->src.scanning)
-        sq_scan_end(&p->src.scan);
+        st_scan_end(&p->src.scan);
     p->src.scanning = false;
-    sqlite3_reset(p->event_st);
+    st_reset(p->event_st);
     p->event = (struct th_event_row){0};
     p->missing = 0;
-    if (!sqlite3_get_autocommit(p->r->db))
-        sq_db_run(p->r->st[SQ_R_END]);
+    if (st_in_transaction(p->r->db))
+        st_run(p->r->st[ST_R_END]);
 }
 
 /** Runs through candidates until the page is full, the source ends or the budget is spent. True: spent. */
-static bool fill(struct sq_pager *p)
+static bool fill(struct st_pager *p)
 {
     struct th_page *op = p->op;
     uint64_t no;
 
-    while (p->rc == SQLITE_OK && p->error == TH_OK) {
-        enum sq_next next = sq_source_next(p, &no);
+    while (p->rc == ST_OK && p->error == TH_OK) {
+        enum st_next next = st_source_next(p, &no);
         uint32_t given = op->count;
         bool more = false;
 
-        if (next != SQ_NEXT_ONE)
-            return next == SQ_NEXT_SPENT;
+        if (next != ST_NEXT_ONE)
+            return next == ST_NEXT_SPENT;
         if (op->max_bytes && op->count && p->mem->used >= op->max_bytes) { /* and there may be another row */
             op->next = op->ascending ? op->reached : p->last;
             return false;
@@ -396,7 +396,7 @@ static bool fill(struct sq_pager *p)
     return false;
 }
 
-static enum th_error prepare(struct sq_pager *p)
+static enum th_error prepare(struct st_pager *p)
 {
     static const size_t sizes[] = {sizeof(struct th_event_row), sizeof(struct th_delivery_row),
                                    sizeof(struct th_attempt_view)};
@@ -416,53 +416,53 @@ static enum th_error prepare(struct sq_pager *p)
         return TH_NOMEM;
     op->mem = p->mem;
     p->mem->rows = th_calloc(op->limit + 1, sizes[op->kind]);
-    p->src.list = th_malloc(SQ_CHAIN_MAX * sizeof *p->src.list);
+    p->src.list = th_malloc(ST_CHAIN_MAX * sizeof *p->src.list);
     if (!p->mem->rows || !p->src.list)
         return TH_NOMEM;
     op->rows.events = p->mem->rows;
     return TH_OK;
 }
 
-static int newest(struct sq_reader *r, enum sq_run_kind kind, uint64_t *no)
+static int newest(struct st_reader *r, enum st_run_kind kind, uint64_t *no)
 {
-    sqlite3_stmt *st = r->st[SQ_R_NEWEST + (int)kind];
-    int rc = sqlite3_step(st);
+    struct st_stmt *st = r->st[ST_R_NEWEST + (int)kind];
+    int rc = st_step(st);
 
-    *no = rc == SQLITE_ROW ? sq_col_u64(st, 0) : 0;
-    sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    *no = rc == ST_ROW ? st_col_u64(st, 0) : 0;
+    st_reset(st);
+    return rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
 }
 
 /** Begins to read: with the first row the moment is fixed that the page shows. */
-static int fix_moment(struct sq_pager *p)
+static int fix_moment(struct st_pager *p)
 {
     uint64_t unused;
-    int rc = sq_db_run(p->r->st[SQ_R_BEGIN]);
+    int rc = st_run(p->r->st[ST_R_BEGIN]);
 
-    if (rc == SQLITE_OK)
-        rc = sq_scan_built(p->r, SQ_RUN_EVENT, &unused);
-    p->r->mark = sq_exchange_mark(p->r->store);
+    if (rc == ST_OK)
+        rc = st_scan_built(p->r, ST_RUN_EVENT, &unused);
+    p->r->mark = st_exchange_mark(p->r->store);
     return rc;
 }
 
-static void start(struct sq_pager *p)
+static void start(struct st_pager *p)
 {
-    sq_source_start(p);
+    st_source_start(p);
     if (p->op->kind != TH_PAGE_DELIVERIES && !p->op->ascending)
-        p->rc = newest(p->r, p->op->kind == TH_PAGE_EVENTS ? SQ_RUN_EVENT : SQ_RUN_ATTEMPT, &p->op->reached);
+        p->rc = newest(p->r, p->op->kind == TH_PAGE_EVENTS ? ST_RUN_EVENT : ST_RUN_ATTEMPT, &p->op->reached);
 }
 
-static void run(struct sq_pager *p)
+static void run(struct st_pager *p)
 {
-    int64_t deadline = sq_budget_now_ms() + LONG_MS;
+    int64_t deadline = st_budget_now_ms() + LONG_MS;
     uint64_t examined = 0;
     bool spent, started = false;
 
     do {
         p->rc = fix_moment(p);
-        if (p->rc != SQLITE_OK)
+        if (p->rc != ST_OK)
             return;
-        sq_budget_start(&p->budget);
+        st_budget_start(&p->budget);
         if (!started)
             start(p);
         started = true;
@@ -470,25 +470,25 @@ static void run(struct sq_pager *p)
         end_transaction(p);
         examined += p->budget.examined;
     } while (spent && (p->op->with_total || p->op->skip) && examined < LONG_ROWS &&
-             sq_budget_now_ms() < deadline);
+             st_budget_now_ms() < deadline);
     if (spent && !p->op->next)
         p->op->next = p->src.pos;
 }
 
-void sq_page(struct sq_reader *r, struct th_page *op)
+void st_page(struct st_reader *r, struct th_page *op)
 {
-    struct sq_pager p = {.r = r, .op = op, .event_st = r->st[op->with_data ? SQ_R_LOAD : SQ_R_EVENT]};
+    struct st_pager p = {.r = r, .op = op, .event_st = r->st[op->with_data ? ST_R_LOAD : ST_R_EVENT]};
 
     p.error = prepare(&p);
     if (p.error == TH_OK)
         run(&p);
     if (p.error == TH_OK)
-        p.error = sq_db_error(r->db, p.rc);
+        p.error = st_error(r->db, p.rc);
     end_transaction(&p);
     th_free(p.src.list);
     op->op.error = p.error;
     if (p.error != TH_OK) {
         op->next = op->total = 0;
-        sq_page_free(op);
+        st_page_free(op);
     }
 }

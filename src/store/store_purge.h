@@ -1,7 +1,7 @@
-/* Retention of the SQLite store. The writer's thread, in a transaction. */
+/* Retention of the stores. The writer's thread, in a transaction. */
 #ifndef TH_STORE_PURGE_H
 #define TH_STORE_PURGE_H
 #include "store/store_writer.h"
 
-int sq_purge(struct sq_writer *w, struct th_purge *p);
+int st_purge(struct st_writer *w, struct th_purge *p);
 #endif

@@ -3,19 +3,19 @@
 #define TH_STORE_QUEUE_H
 #include "store/store_writer.h"
 
-struct sq_stored { /* a delivery as it is stored now */
+struct st_stored { /* a delivery as it is stored now */
     bool queued, ended;
     uint64_t event, endpoint, order, attempts, last;
     uint8_t lane, marks, tries;
     int64_t due_or_state, ended_at, round;
 };
 /** Neither queued nor ended: there is none. */
-int sq_queue_find(struct sq_writer *w, uint64_t no, struct sq_stored *d);
+int st_queue_find(struct st_writer *w, uint64_t no, struct st_stored *d);
 /** Moves a queued delivery to those that have ended. */
-int sq_queue_end(struct sq_writer *w, uint64_t no, const struct sq_stored *d, int64_t ended, uint64_t tries,
+int st_queue_end(struct st_writer *w, uint64_t no, const struct st_stored *d, int64_t ended, uint64_t tries,
                  uint64_t attempts, uint64_t last, enum th_delivery_state state);
 /** Queues one delivery. */
-int sq_queue_put(struct sq_writer *w, const struct th_queue_row *row);
+int st_queue_put(struct st_writer *w, const struct th_queue_row *row);
 /** The content of an event has been erased. */
-int sq_queue_is_erased(struct sq_writer *w, uint64_t event, bool *erased);
+int st_queue_is_erased(struct st_writer *w, uint64_t event, bool *erased);
 #endif

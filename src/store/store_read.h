@@ -1,8 +1,8 @@
-/* Point reads and walks of the SQLite store. A reader's thread. */
+/* Point reads and walks of the stores. A reader's thread. */
 #ifndef TH_STORE_READ_H
 #define TH_STORE_READ_H
 #include "store/store_reader.h"
 
-void sq_read_load(struct sq_reader *r, struct th_load *op);
-void sq_read_walk(struct sq_reader *r, struct th_walk *op);
+void st_read_load(struct st_reader *r, struct th_load *op);
+void st_read_walk(struct st_reader *r, struct th_walk *op);
 #endif

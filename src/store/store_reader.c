@@ -1,4 +1,4 @@
-/* The reader threads of the SQLite store.
+/* The reader threads of the stores.
  *
  * Reads go to one of them by how long they may take. A read that fails ends with its error in the op; it does not stop the store.
  *
@@ -14,7 +14,7 @@
 
 /** A page that may take long. The attempts of one delivery, without answers, are what dispatch itself asks
  * for: they must not queue up behind the lists of customers. */
-bool sq_reader_is_list(const struct th_op *op)
+bool st_reader_is_list(const struct th_op *op)
 {
     const struct th_page *page = (const struct th_page *)op;
 
@@ -22,10 +22,10 @@ bool sq_reader_is_list(const struct th_op *op)
                                        !page->with_answers && !page->with_total && !page->skip);
 }
 
-void *sq_reader_main(void *arg)
+void *st_reader_main(void *arg)
 {
-    static const char *const names[SQ_READERS] = {"store-dispatch", "store-lists", "store-runs"};
-    struct sq_reader *r = arg;
+    static const char *const names[ST_READERS] = {"store-dispatch", "store-lists", "store-runs"};
+    struct st_reader *r = arg;
 
     (void)prctl(PR_SET_NAME, names[r - r->store->readers]);
     for (;;) {
@@ -44,33 +44,32 @@ void *sq_reader_main(void *arg)
             r->tail = &r->head;
         pthread_mutex_unlock(&r->lock);
 
-        if ((int)op->kind == SQ_OP_RUN_BUILD) {
-            struct sq_build *b = (struct sq_build *)op;
+        if ((int)op->kind == ST_OP_RUN_BUILD) {
+            struct st_build *b = (struct st_build *)op;
 
-            sq_exchange_enter(r->store);
-            sq_build_collect(r, b);
-            sq_exchange_leave(r->store);
+            st_exchange_enter(r->store);
+            st_build_collect(r, b);
+            st_exchange_leave(r->store);
             if (b->count)
-                sq_exchange_write(r->store, op);
+                st_exchange_write(r->store, op);
             else
-                sq_build_idle(r->store, b);
+                st_build_idle(r->store, b);
             continue;
         }
-        sq_exchange_enter(r->store);
+        st_exchange_enter(r->store);
         if (op->kind == TH_OP_LOAD)
-            sq_read_load(r, (struct th_load *)op);
+            st_read_load(r, (struct th_load *)op);
         else if (op->kind == TH_OP_WALK)
-            sq_read_walk(r, (struct th_walk *)op);
+            st_read_walk(r, (struct th_walk *)op);
         else
-            sq_page(r, (struct th_page *)op);
-        sq_exchange_leave(r->store);
+            st_page(r, (struct th_page *)op);
+        st_exchange_leave(r->store);
         if (op->error == TH_CORRUPT || op->error == TH_IO)
-            th_log(TH_LOG_ERROR,
-                   "a read from the store failed; check the disk and the file with PRAGMA integrity_check",
-                   TH_KC("file", r->store->path.db), TH_KC("error", th_error_name(op->error)),
-                   TH_KC("sqlite", sqlite3_errmsg(r->db)));
-        if (sq_reader_is_list(op)) /* and not before the writes that it shows */
-            sq_exchange_wait(r->store, r->mark);
-        sq_exchange_done(op->session, op, &op->next);
+            th_log(TH_LOG_ERROR, "a read from the store failed; check the disk and the database",
+                   TH_KC("store", r->store->name), TH_KC("error", th_error_name(op->error)),
+                   TH_KC("database", st_message(r->db)));
+        if (st_reader_is_list(op)) /* and not before the writes that it shows */
+            st_exchange_wait(r->store, r->mark);
+        st_exchange_done(op->session, op, &op->next);
     }
 }

@@ -1,4 +1,4 @@
-/* Encrypted values of the SQLite store, wherever they lie: listing them and replacing them, for a new key.
+/* Encrypted values of the stores, wherever they lie: listing them and replacing them, for a new key.
  *
  * Each kind has one statement that lists in the order of its primary key and one that replaces by primary key
  * and old bytes, so that a value that was changed or deleted in between is left alone. Runs on the writer
@@ -9,64 +9,64 @@
 #include "store/store_rewrap.h"
 #include "base/check.h"
 
-static void bind_key(sqlite3_stmt *st, const struct th_encrypted *s)
+static void bind_key(struct st_stmt *st, const struct th_encrypted *s)
 {
-    sq_u64(st, 1, s->key[0]);
-    sq_u64(st, 2, s->key[1]);
-    sqlite3_bind_blob64(st, 3, s->key3, sizeof s->key3, SQLITE_STATIC);
+    st_u64(st, 1, s->key[0]);
+    st_u64(st, 2, s->key[1]);
+    st_blob(st, 3, th_span(s->key3, sizeof s->key3));
 }
 
-static int list_kind(struct sq_writer *w, struct th_rewrap *r, const struct th_encrypted *after)
+static int list_kind(struct st_writer *w, struct th_rewrap *r, const struct th_encrypted *after)
 {
-    sqlite3_stmt *st = w->st[SQ_W_ENCRYPTED + (int)after->kind];
+    struct st_stmt *st = w->st[ST_W_ENCRYPTED + (int)after->kind];
     int rc;
 
     bind_key(st, after);
-    sq_u64(st, 4, r->max - r->count);
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+    st_u64(st, 4, r->max - r->count);
+    while ((rc = st_step(st)) == ST_ROW) {
         struct th_encrypted *s = &r->rows[r->count];
-        struct th_span key3 = sq_col(st, 2);
+        struct th_span key3 = st_col(st, 2);
 
         *s = (struct th_encrypted){.kind = after->kind,
-                                   .key = {sq_col_u64(st, 0), sq_col_u64(st, 1)},
-                                   .tenant = sq_col_u64(st, 3),
-                                   .endpoint = sq_col_u64(st, 4),
-                                   .no = sq_col_u64(st, 5)};
+                                   .key = {st_col_u64(st, 0), st_col_u64(st, 1)},
+                                   .tenant = st_col_u64(st, 3),
+                                   .endpoint = st_col_u64(st, 4),
+                                   .no = st_col_u64(st, 5)};
         memcpy(s->key3, key3.p, key3.n < sizeof s->key3 ? key3.n : sizeof s->key3);
-        if (!th_arena_copy(&r->mem, sq_col(st, 6), &s->bytes)) {
+        if (!th_arena_copy(&r->mem, st_col(st, 6), &s->bytes)) {
             r->op.error = TH_NOMEM;
             break;
         }
         r->count++;
     }
-    sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    st_reset(st);
+    return rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
 }
 
-static int replace(struct sq_writer *w, const struct th_encrypted *s)
+static int replace(struct st_writer *w, const struct th_encrypted *s)
 {
-    sqlite3_stmt *st = w->st[SQ_W_ENCRYPTED_PUT + (int)s->kind];
+    struct st_stmt *st = w->st[ST_W_ENCRYPTED_PUT + (int)s->kind];
     bool is_text = s->kind == TH_ENCRYPTED_ENDPOINT || s->kind == TH_ENCRYPTED_REVISION;
 
     bind_key(st, s);
-    (is_text ? sq_text : sq_blob)(st, 4, s->fresh);
-    (is_text ? sq_text : sq_blob)(st, 5, s->bytes);
-    return sq_db_run(st);
+    (is_text ? st_text : st_blob)(st, 4, s->fresh);
+    (is_text ? st_text : st_blob)(st, 5, s->bytes);
+    return st_run(st);
 }
 
-int sq_rewrap(struct sq_writer *w, struct th_rewrap *r)
+int st_rewrap(struct st_writer *w, struct th_rewrap *r)
 {
     struct th_encrypted after = r->after;
-    int rc = SQLITE_OK;
+    int rc = ST_OK;
 
     r->op.error = TH_OK;
     if (r->put) {
-        for (uint32_t i = 0; rc == SQLITE_OK && i < r->count; i++)
+        for (uint32_t i = 0; rc == ST_OK && i < r->count; i++)
             rc = replace(w, &r->rows[i]);
         return rc;
     }
     r->count = 0;
-    while (rc == SQLITE_OK && r->op.error == TH_OK && r->count < r->max && after.kind < TH_ENCRYPTED_KINDS) {
+    while (rc == ST_OK && r->op.error == TH_OK && r->count < r->max && after.kind < TH_ENCRYPTED_KINDS) {
         rc = list_kind(w, r, &after);
         TH_CHECK(r->count <= r->max);
         after = (struct th_encrypted){.kind = after.kind + 1};

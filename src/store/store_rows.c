@@ -2,14 +2,14 @@
  *
  * Any thread: only the statement that is given is touched. */
 #include "store/store_rows.h"
-#include "store/sqlite/sqlite_db.h"
+#include "store/store_statement.h"
 
 /* `time` and `signed_at` are SAME where they say what another column says, which needs no byte; a value that really is SAME,
  * a moment after 1970, is told apart. */
 #define SAME 1
 #define REALLY_SAME INT64_MIN
 
-int64_t sq_rows_time(struct th_wall time, struct th_wall at)
+int64_t st_rows_time(struct th_wall time, struct th_wall at)
 {
     return time.ms == at.ms ? SAME : time.ms == SAME ? REALLY_SAME : time.ms;
 }
@@ -19,67 +19,67 @@ static int64_t or_else(int64_t column, int64_t other)
     return column == SAME ? other : column == REALLY_SAME ? SAME : column;
 }
 
-bool sq_rows_has_more(const struct th_event_more *more)
+bool st_rows_has_more(const struct th_event_more *more)
 {
     return more->deliver_at || more->expires_at || more->order_key.n || more->channels.n ||
            more->traceparent.n || more->content_type.n;
 }
 
-void sq_rows_bind_more(sqlite3_stmt *st, int first, const struct th_event_more *more)
+void st_rows_bind_more(struct st_stmt *st, int first, const struct th_event_more *more)
 {
-    sq_i64(st, first, more->deliver_at);
-    sq_i64(st, first + 1, more->expires_at);
-    sq_text(st, first + 2, more->order_key);
-    sq_text(st, first + 3, more->channels);
-    sq_text(st, first + 4, more->traceparent);
-    sq_text(st, first + 5, more->content_type);
+    st_i64(st, first, more->deliver_at);
+    st_i64(st, first + 1, more->expires_at);
+    st_text(st, first + 2, more->order_key);
+    st_text(st, first + 3, more->channels);
+    st_text(st, first + 4, more->traceparent);
+    st_text(st, first + 5, more->content_type);
 }
 
-int64_t sq_rows_due(const struct th_event_more *more, struct th_wall at)
+int64_t st_rows_due(const struct th_event_more *more, struct th_wall at)
 {
     return more->deliver_at > at.ms ? more->deliver_at : at.ms;
 }
 
-void sq_rows_event(sqlite3_stmt *st, bool data, struct th_event_row *row)
+void st_rows_event(struct st_stmt *st, bool data, struct th_event_row *row)
 {
-    int64_t at = sqlite3_column_int64(st, 2);
+    int64_t at = st_col_i64(st, 2);
 
-    *row = (struct th_event_row){.no = sq_col_u64(st, 0),
-                                 .tenant = sq_col_u64(st, 1),
+    *row = (struct th_event_row){.no = st_col_u64(st, 0),
+                                 .tenant = st_col_u64(st, 1),
                                  .at = {at},
-                                 .time = {or_else(sqlite3_column_int64(st, 3), at)},
-                                 .rnd = (uint32_t)sq_col_u64(st, 4),
-                                 .first_delivery = sq_col_u64(st, 5),
-                                 .deliveries = (uint32_t)sq_col_u64(st, 6),
-                                 .type = sq_col(st, 7),
-                                 .external_id = sq_col(st, 8),
-                                 .resource_type = sq_col(st, 9),
-                                 .resource_id = sq_col(st, 10),
-                                 .erased = sqlite3_column_int64(st, 11),
-                                 .more = {.deliver_at = sqlite3_column_int64(st, 12),
-                                          .expires_at = sqlite3_column_int64(st, 13),
-                                          .order_key = sq_col(st, 14),
-                                          .channels = sq_col(st, 15),
-                                          .traceparent = sq_col(st, 16),
-                                          .content_type = sq_col(st, 17)}};
+                                 .time = {or_else(st_col_i64(st, 3), at)},
+                                 .rnd = (uint32_t)st_col_u64(st, 4),
+                                 .first_delivery = st_col_u64(st, 5),
+                                 .deliveries = (uint32_t)st_col_u64(st, 6),
+                                 .type = st_col(st, 7),
+                                 .external_id = st_col(st, 8),
+                                 .resource_type = st_col(st, 9),
+                                 .resource_id = st_col(st, 10),
+                                 .erased = st_col_i64(st, 11),
+                                 .more = {.deliver_at = st_col_i64(st, 12),
+                                          .expires_at = st_col_i64(st, 13),
+                                          .order_key = st_col(st, 14),
+                                          .channels = st_col(st, 15),
+                                          .traceparent = st_col(st, 16),
+                                          .content_type = st_col(st, 17)}};
     if (data)
-        row->data = sq_col(st, SQ_EVENT_DATA);
+        row->data = st_col(st, ST_EVENT_DATA);
 }
 
-void sq_rows_queue(sqlite3_stmt *st, struct th_queue_row *row)
+void st_rows_queue(struct st_stmt *st, struct th_queue_row *row)
 {
-    uint64_t lane = sq_col_u64(st, 4), tries = sq_col_u64(st, 5);
+    uint64_t lane = st_col_u64(st, 4), tries = st_col_u64(st, 5);
 
-    *row = (struct th_queue_row){.no = sq_col_u64(st, 0),
-                                 .event = sq_col_u64(st, 1),
-                                 .endpoint = sq_col_u64(st, 2),
-                                 .due = sqlite3_column_int64(st, 3),
-                                 .lane = sq_rows_lane_of(lane),
-                                 .marks = sq_rows_marks_of(lane),
-                                 .order = sq_rows_order_of(lane),
+    *row = (struct th_queue_row){.no = st_col_u64(st, 0),
+                                 .event = st_col_u64(st, 1),
+                                 .endpoint = st_col_u64(st, 2),
+                                 .due = st_col_i64(st, 3),
+                                 .lane = st_rows_lane_of(lane),
+                                 .marks = st_rows_marks_of(lane),
+                                 .order = st_rows_order_of(lane),
                                  .tries = (uint8_t)tries,
                                  .round = (int64_t)(tries >> 8),
-                                 .attempts = (uint16_t)sq_col_u64(st, 6)};
+                                 .attempts = (uint16_t)st_col_u64(st, 6)};
 }
 
 /* ---- attempts ---- */
@@ -99,7 +99,7 @@ static uint32_t get32(const char *p)
     return v;
 }
 
-void sq_rows_pack(struct sq_packed *out, const struct th_attempt_row *row)
+void st_rows_pack(struct st_packed *out, const struct th_attempt_row *row)
 {
     for (int i = 0; i < 5; i++)
         put32(out->times + 4 * i, (uint32_t)row->us[i]);
@@ -137,30 +137,30 @@ static int64_t second_of(struct th_wall at)
     return (at.ms - (at.ms < 0 ? 999 : 0)) / 1000;
 }
 
-int64_t sq_rows_signed_at(const struct th_attempt_row *row)
+int64_t st_rows_signed_at(const struct th_attempt_row *row)
 {
     return row->signed_at == second_of(row->at) ? SAME
            : row->signed_at == SAME             ? REALLY_SAME
                                                 : row->signed_at;
 }
 
-void sq_rows_attempt(sqlite3_stmt *st, struct th_attempt_row *row)
+void st_rows_attempt(struct st_stmt *st, struct th_attempt_row *row)
 {
-    unsigned flags = (unsigned)sqlite3_column_int(st, 8);
-    struct th_wall at = {sqlite3_column_int64(st, 5)};
+    unsigned flags = (unsigned)(int)st_col_i64(st, 8);
+    struct th_wall at = {st_col_i64(st, 5)};
 
-    *row = (struct th_attempt_row){.nth = (uint16_t)sqlite3_column_int(st, 4),
+    *row = (struct th_attempt_row){.nth = (uint16_t)(int)st_col_i64(st, 4),
                                    .at = at,
-                                   .status = (uint16_t)sqlite3_column_int(st, 6),
-                                   .class = (uint8_t)sqlite3_column_int(st, 7),
-                                   .truncated = flags & SQ_TRUNCATED,
-                                   .reused = flags & SQ_REUSED,
-                                   .decoded = flags & SQ_DECODED,
-                                   .ok = flags & SQ_OK,
-                                   .endpoint_rev = sq_col_u64(st, 9),
-                                   .signed_at = or_else(sqlite3_column_int64(st, 10), second_of(at)),
-                                   .sigs = sq_col(st, 13),
-                                   .detail = sq_col(st, 14),
-                                   .batch = sq_col_u64(st, 15)};
-    unpack(sq_col(st, 11), sq_col(st, 12), row);
+                                   .status = (uint16_t)(int)st_col_i64(st, 6),
+                                   .class = (uint8_t)(int)st_col_i64(st, 7),
+                                   .truncated = flags & ST_FLAG_TRUNCATED,
+                                   .reused = flags & ST_FLAG_REUSED,
+                                   .decoded = flags & ST_FLAG_DECODED,
+                                   .ok = flags & ST_FLAG_OK,
+                                   .endpoint_rev = st_col_u64(st, 9),
+                                   .signed_at = or_else(st_col_i64(st, 10), second_of(at)),
+                                   .sigs = st_col(st, 13),
+                                   .detail = st_col(st, 14),
+                                   .batch = st_col_u64(st, 15)};
+    unpack(st_col(st, 11), st_col(st, 12), row);
 }

@@ -1,4 +1,4 @@
-/* Sessions of the SQLite store.
+/* Sessions of the stores.
  *
  * Why: each worker has a session, which takes its ops and gives back what has ended. Reads go to one of the
  * reader threads by how long they may take, writes to the writer (sqlite_commit.c). A read that fails
@@ -8,7 +8,7 @@
  * by the first of them would commit that one alone while the others wait.
  *
  * Invariants: (1) a session is woken only when it had nothing to drain, so at most once per commit, and never
- * after it was detached; (2) an op's `done` is called by sq_session_drain only, without a lock; (3) readers
+ * after it was detached; (2) an op's `done` is called by st_session_drain only, without a lock; (3) readers
  * are read-only and their transactions are short; (4) a session's struct stays until the store is closed; (5) a list is
  * handed over behind the writes that it shows: the writer hands them over right after the commit that makes them visible. */
 #include "store/store_session.h"
@@ -22,39 +22,39 @@ static bool is_read(const struct th_op *op)
     return op->kind == TH_OP_LOAD || op->kind == TH_OP_WALK || op->kind == TH_OP_PAGE;
 }
 
-void sq_session_submit(struct th_session *session, struct th_op *op)
+void st_session_submit(struct th_session *session, struct th_op *op)
 {
-    struct sq_store *s = session->store;
+    struct st_store *s = session->store;
 
     TH_CHECK(session->attached);
     op->session = session;
     if (is_read(op)) {
-        sq_exchange_read(&s->readers[sq_reader_is_list(op)], op);
+        st_exchange_read(&s->readers[st_reader_is_list(op)], op);
         return;
     }
     *session->out_tail = op;
     session->out_tail = &op->next;
     session->out_count++;
-    session->out_urgent += sq_exchange_is_urgent(op);
+    session->out_urgent += st_exchange_is_urgent(op);
 }
 
-void sq_session_flush(struct th_session *session)
+void st_session_flush(struct th_session *session)
 {
     if (!session->out_count)
         return;
-    sq_exchange_writes(session->store, session->out, session->out_tail, session->out_count,
+    st_exchange_writes(session->store, session->out, session->out_tail, session->out_count,
                        session->out_urgent);
     session->out = NULL;
     session->out_tail = &session->out;
     session->out_count = session->out_urgent = 0;
 }
 
-unsigned sq_session_drain(struct th_session *s, unsigned max)
+unsigned st_session_drain(struct th_session *s, unsigned max)
 {
     struct th_op *op, **tail;
     unsigned n = 0;
 
-    sq_session_flush(s);
+    st_session_flush(s);
     if (!max)
         return 0;
     /* takes everything, calls back without the lock, and puts back what is over `max` */
@@ -82,9 +82,9 @@ unsigned sq_session_drain(struct th_session *s, unsigned max)
     return n;
 }
 
-enum th_error sq_session_attach(struct th_store *store, struct th_wake wake, struct th_session **out)
+enum th_error st_session_attach(struct th_store *store, struct th_wake wake, struct th_session **out)
 {
-    struct sq_store *s = (struct sq_store *)store;
+    struct st_store *s = (struct st_store *)store;
     struct th_session *session = th_calloc(1, sizeof *session);
 
     if (!session)
@@ -107,7 +107,7 @@ enum th_error sq_session_attach(struct th_store *store, struct th_wake wake, str
 }
 
 /** The struct stays until close: the writer may just be leaving it. */
-void sq_session_detach(struct th_session *session)
+void st_session_detach(struct th_session *session)
 {
     pthread_mutex_lock(&session->lock);
     session->attached = false;

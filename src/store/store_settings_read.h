@@ -1,9 +1,11 @@
-/* All settings rows of a database of the SQLite store. */
-#ifndef TH_STORE_SQLITE_SETTINGS_READ_H
-#define TH_STORE_SQLITE_SETTINGS_READ_H
+/* All settings rows of a database of the stores. */
+#ifndef TH_STORE_SETTINGS_READ_H
+#define TH_STORE_SETTINGS_READ_H
 #include "port/store.h"
-#include <sqlite3.h>
+#include "store/store_statement.h"
+#include "store/store_statements.h"
 
-/** In the order of their kinds. Gives an SQLite code. */
-int sq_settings_read(sqlite3 *db, void (*row)(void *, const struct th_row *), void *ctx);
+/** In the order of their kinds. ST_OK or the error. */
+int st_settings_read(struct st_db *db, const struct st_texts *texts,
+                     void (*row)(void *, const struct th_row *), void *ctx);
 #endif

@@ -13,67 +13,66 @@
 #include "store/store_tenant.h"
 #include "store/store_usage.h"
 
-static int put_attempt(struct sq_writer *w, const struct th_settle *s, uint64_t endpoint, uint64_t prev,
+static int put_attempt(struct st_writer *w, const struct th_settle *s, uint64_t endpoint, uint64_t prev,
                        uint64_t *no)
 {
-    sqlite3_stmt *st = w->st[s->row.batch ? SQ_W_ATTEMPT_BATCH : SQ_W_ATTEMPT];
+    struct st_stmt *st = w->st[s->row.batch ? ST_W_ATTEMPT_BATCH : ST_W_ATTEMPT];
     const struct th_attempt_row *r = &s->row;
-    struct sq_packed packed;
+    struct st_packed packed;
     int rc;
 
-    sq_number_align(&w->next.attempt, r->at.ms);
-    *no = sq_number_take(&w->next.attempt, 1);
-    sq_rows_pack(&packed, r);
-    sq_u64(st, 1, *no);
-    sq_u64(st, 2, s->delivery);
-    sq_u64(st, 3, endpoint);
-    sq_u64(st, 4, prev);
-    sq_u64(st, 5, r->nth);
-    sq_i64(st, 6, r->at.ms);
-    sq_u64(st, 7, r->status);
-    sq_u64(st, 8, r->class);
-    sq_u64(st, 9,
-           (r->truncated ? SQ_TRUNCATED : 0u) | (r->reused ? SQ_REUSED : 0u) | (r->ok ? SQ_OK : 0u) |
-               (r->decoded ? SQ_DECODED : 0u));
-    sq_u64(st, 10, r->endpoint_rev);
-    sq_i64(st, 11, sq_rows_signed_at(r));
-    sq_blob(st, 12, th_span(packed.times, sizeof packed.times));
-    sq_blob(st, 13, th_span(packed.peer, packed.peer_n));
-    sq_text(st, 14, r->sigs);
-    sq_text(st, 15, r->detail);
-    sq_blob(st, 16, r->head);
-    sq_blob(st, 17, r->body);
+    st_number_align(&w->next.attempt, r->at.ms);
+    *no = st_number_take(&w->next.attempt, 1);
+    st_rows_pack(&packed, r);
+    st_u64(st, 1, *no);
+    st_u64(st, 2, s->delivery);
+    st_u64(st, 3, endpoint);
+    st_u64(st, 4, prev);
+    st_u64(st, 5, r->nth);
+    st_i64(st, 6, r->at.ms);
+    st_u64(st, 7, r->status);
+    st_u64(st, 8, r->class);
+    st_u64(st, 9,
+           (r->truncated ? ST_FLAG_TRUNCATED : 0u) | (r->reused ? ST_FLAG_REUSED : 0u) |
+               (r->ok ? ST_FLAG_OK : 0u) | (r->decoded ? ST_FLAG_DECODED : 0u));
+    st_u64(st, 10, r->endpoint_rev);
+    st_i64(st, 11, st_rows_signed_at(r));
+    st_blob(st, 12, th_span(packed.times, sizeof packed.times));
+    st_blob(st, 13, th_span(packed.peer, packed.peer_n));
+    st_text(st, 14, r->sigs);
+    st_text(st, 15, r->detail);
+    st_blob(st, 16, r->head);
+    st_blob(st, 17, r->body);
     if (r->batch)
-        sq_u64(st, 18, r->batch);
-    rc = sq_db_run(st);
-    if (rc != SQLITE_OK)
+        st_u64(st, 18, r->batch);
+    rc = st_run(st);
+    if (rc != ST_OK)
         return rc;
-    return sq_usage_delivery(w, endpoint, (int64_t)(r->sigs.n + r->detail.n + r->head.n + r->body.n), 0);
+    return st_usage_delivery(w, endpoint, (int64_t)(r->sigs.n + r->detail.n + r->head.n + r->body.n), 0);
 }
 
 /** Sent again: what went with it was committed with it, and nothing can have changed since. */
-static int settled_before(struct sq_writer *w, struct th_settle *s)
+static int settled_before(struct st_writer *w, struct th_settle *s)
 {
     bool exists;
 
     s->applied = true;
     if (!s->with)
-        return SQLITE_OK;
+        return ST_OK;
     s->with->op.error = TH_OK;
     s->with->result = TH_SETTINGS_DONE;
     s->with->new_version = 0;
-    return s->with->tenant ? sq_tenant_version(w, s->with->tenant, &exists, &s->with->new_version)
-                           : SQLITE_OK;
+    return s->with->tenant ? st_tenant_version(w, s->with->tenant, &exists, &s->with->new_version) : ST_OK;
 }
 
 /** The settings that change with an outcome. Refused: op.error is set, and nothing is written. */
-static int settle_with(struct sq_writer *w, struct th_settle *s)
+static int settle_with(struct st_writer *w, struct th_settle *s)
 {
-    int rc = sq_settings(w, s->with);
+    int rc = st_settings(w, s->with);
 
-    if (rc == SQLITE_OK && s->with->op.error != TH_OK)
+    if (rc == ST_OK && s->with->op.error != TH_OK)
         s->op.error = s->with->op.error;
-    else if (rc == SQLITE_OK && s->with->result != TH_SETTINGS_DONE)
+    else if (rc == ST_OK && s->with->result != TH_SETTINGS_DONE)
         s->op.error = TH_CONFLICT;
     return rc;
 }
@@ -81,70 +80,70 @@ static int settle_with(struct sq_writer *w, struct th_settle *s)
 /** A settle whose counter does not fit: the attempt is logged behind the newest one, so that the delivery
  * still shows the attempt that made its state. The same settle sent again finds itself and changes nothing.
  */
-static int settle_late(struct sq_writer *w, struct th_settle *s, const struct sq_stored *d)
+static int settle_late(struct st_writer *w, struct th_settle *s, const struct st_stored *d)
 {
-    sqlite3_stmt *st = w->st[SQ_W_ATTEMPT_HEAD];
+    struct st_stmt *st = w->st[ST_W_ATTEMPT_HEAD];
     uint64_t prev = 0, no;
     bool same = false, erased;
-    int rc = SQLITE_ROW;
+    int rc = ST_ROW;
 
     if (!d->queued && !d->ended)
-        return SQLITE_OK; /* retention took it: no place for a row */
+        return ST_OK; /* retention took it: no place for a row */
     if (d->last) {
-        sq_u64(st, 1, d->last);
-        rc = sqlite3_step(st);
-        if (rc == SQLITE_ROW) {
-            prev = sq_col_u64(st, 0);
-            same = sq_col_u64(st, 1) == s->row.nth && sqlite3_column_int64(st, 2) == s->row.at.ms &&
-                   sq_col_u64(st, 3) == s->row.status && sq_col_u64(st, 4) == s->row.class &&
-                   sq_col_u64(st, 5) == s->row.endpoint_rev && d->attempts == s->expect_attempts + 1u;
+        st_u64(st, 1, d->last);
+        rc = st_step(st);
+        if (rc == ST_ROW) {
+            prev = st_col_u64(st, 0);
+            same = st_col_u64(st, 1) == s->row.nth && st_col_i64(st, 2) == s->row.at.ms &&
+                   st_col_u64(st, 3) == s->row.status && st_col_u64(st, 4) == s->row.class &&
+                   st_col_u64(st, 5) == s->row.endpoint_rev && d->attempts == s->expect_attempts + 1u;
         }
-        sqlite3_reset(st);
+        st_reset(st);
     }
     if (same)
         return settled_before(w, s);
-    if (rc != SQLITE_ROW)
-        return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
-    rc = sq_queue_is_erased(w, d->event, &erased);
-    if (rc != SQLITE_OK)
+    if (rc != ST_ROW)
+        return rc == ST_DONE ? ST_CORRUPT : rc;
+    rc = st_queue_is_erased(w, d->event, &erased);
+    if (rc != ST_OK)
         return rc;
     if (erased) /* while the request was under way: what it sent and was told is not kept */
         s->row.sigs = s->row.head = s->row.body = th_span("", 0);
     rc = put_attempt(w, s, d->endpoint, prev, &no);
-    if (rc != SQLITE_OK)
+    if (rc != ST_OK)
         return rc;
-    st = d->last ? w->st[SQ_W_ATTEMPT_PREV] : d->queued ? w->st[SQ_W_QUEUE_LAST] : w->st[SQ_W_DELIVERY_LAST];
-    sq_u64(st, 1, d->last ? d->last : s->delivery);
-    sq_u64(st, 2, no);
-    return sq_db_run(st);
+    st = d->last ? w->st[ST_W_ATTEMPT_PREV] : d->queued ? w->st[ST_W_QUEUE_LAST] : w->st[ST_W_DELIVERY_LAST];
+    st_u64(st, 1, d->last ? d->last : s->delivery);
+    st_u64(st, 2, no);
+    return st_run(st);
 }
 
-int sq_settle(struct sq_writer *w, struct th_settle *s)
+int st_settle(struct st_writer *w, struct th_settle *s)
 {
     const struct th_attempt_row *r = &s->row;
-    struct sq_stored d;
+    struct st_stored d;
     uint64_t no;
-    sqlite3_stmt *st;
+    struct st_stmt *st;
     int rc;
 
     s->applied = false;
-    s->op.error = r->sigs.n > SQ_BYTES_MAX || r->detail.n > SQ_BYTES_MAX || r->head.n > SQ_BYTES_MAX ||
-                          r->body.n > SQ_BYTES_MAX
+    s->op.error = r->sigs.n > ST_BYTES_MAX || r->detail.n > ST_BYTES_MAX || r->head.n > ST_BYTES_MAX ||
+                          r->body.n > ST_BYTES_MAX
                       ? TH_TOO_LARGE
                       : TH_OK;
     if (s->op.error != TH_OK)
-        return SQLITE_OK;
-    rc = sq_queue_find(w, s->delivery, &d);
-    if (rc != SQLITE_OK)
+        return ST_OK;
+    rc = st_queue_find(w, s->delivery, &d);
+    if (rc != ST_OK)
         return rc;
     if (!d.queued || d.attempts != s->expect_attempts)
         return settle_late(w, s, &d);
     if (s->with)
         rc = settle_with(w, s);
-    if (rc != SQLITE_OK || s->op.error != TH_OK)
+    if (rc != ST_OK || s->op.error != TH_OK)
         return rc;
     rc = put_attempt(w, s, d.endpoint, d.last, &no);
-    if (rc != SQLITE_OK)
+    if (rc != ST_OK)
         return rc;
     TH_CHECK(d.queued && !d.ended);
     s->applied = true;
@@ -152,22 +151,22 @@ int sq_settle(struct sq_writer *w, struct th_settle *s)
     if (s->next != TH_DS_QUEUED) {
         int64_t total_us = s->row.us[4] > 0 ? s->row.us[4] : 0;
 
-        return sq_queue_end(w, s->delivery, &d, s->row.at.ms + total_us / 1000, s->tries, d.attempts + 1, no,
+        return st_queue_end(w, s->delivery, &d, s->row.at.ms + total_us / 1000, s->tries, d.attempts + 1, no,
                             s->next);
     }
     if (!d.attempts) {
-        rc = sq_count_add(w, d.endpoint, d.lane, false, -1);
-        if (rc == SQLITE_OK)
-            rc = sq_count_add(w, d.endpoint, d.lane, true, 1);
-        if (rc != SQLITE_OK)
+        rc = st_count_add(w, d.endpoint, d.lane, false, -1);
+        if (rc == ST_OK)
+            rc = st_count_add(w, d.endpoint, d.lane, true, 1);
+        if (rc != ST_OK)
             return rc;
     }
-    st = w->st[SQ_W_QUEUE_AGAIN];
-    sq_u64(st, 1, s->delivery);
-    sq_i64(st, 2, s->due.ms);
-    sq_u64(st, 3, sq_rows_tries(s->tries, d.round ? d.round : r->at.ms));
-    sq_u64(st, 4, d.attempts + 1);
-    sq_u64(st, 5, no);
-    sq_u64(st, 6, sq_rows_lane(d.lane, d.marks, d.order));
-    return sq_db_run(st);
+    st = w->st[ST_W_QUEUE_AGAIN];
+    st_u64(st, 1, s->delivery);
+    st_i64(st, 2, s->due.ms);
+    st_u64(st, 3, st_rows_tries(s->tries, d.round ? d.round : r->at.ms));
+    st_u64(st, 4, d.attempts + 1);
+    st_u64(st, 5, no);
+    st_u64(st, 6, st_rows_lane(d.lane, d.marks, d.order));
+    return st_run(st);
 }

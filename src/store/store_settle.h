@@ -1,7 +1,7 @@
-/* Outcomes of attempts in the SQLite store. The writer's thread, in a transaction. */
+/* Outcomes of attempts in the stores. The writer's thread, in a transaction. */
 #ifndef TH_STORE_SETTLE_H
 #define TH_STORE_SETTLE_H
 #include "store/store_writer.h"
 
-int sq_settle(struct sq_writer *w, struct th_settle *s);
+int st_settle(struct st_writer *w, struct th_settle *s);
 #endif

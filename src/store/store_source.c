@@ -5,51 +5,51 @@
 #include "store/store_rows.h"
 #include <stdlib.h>
 
-bool sq_source_look_up(struct sq_pager *p, sqlite3_stmt *st, uint64_t no)
+bool st_source_look_up(struct st_pager *p, struct st_stmt *st, uint64_t no)
 {
     int rc;
 
-    sq_u64(st, 1, no);
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW)
+    st_u64(st, 1, no);
+    rc = st_step(st);
+    if (rc == ST_ROW)
         return true;
-    sqlite3_reset(st);
-    if (rc != SQLITE_DONE)
+    st_reset(st);
+    if (rc != ST_DONE)
         p->rc = rc;
     return false;
 }
 
-static uint64_t look_up_number(struct sq_pager *p, enum sq_reader_statement which, uint64_t no)
+static uint64_t look_up_number(struct st_pager *p, enum st_reader_statement which, uint64_t no)
 {
-    sqlite3_stmt *st = p->r->st[which];
+    struct st_stmt *st = p->r->st[which];
     uint64_t found = 0;
 
-    if (sq_source_look_up(p, st, no)) {
-        found = sq_col_u64(st, 0);
-        sqlite3_reset(st);
+    if (st_source_look_up(p, st, no)) {
+        found = st_col_u64(st, 0);
+        st_reset(st);
     }
     return found;
 }
 
-bool sq_source_event(struct sq_pager *p, uint64_t no)
+bool st_source_event(struct st_pager *p, uint64_t no)
 {
     if (p->event.no == no && no)
         return true;
     if (p->missing == no)
         return false;
-    sqlite3_reset(p->event_st);
+    st_reset(p->event_st);
     p->event = (struct th_event_row){0};
-    if (!sq_source_look_up(p, p->event_st, no)) {
+    if (!st_source_look_up(p, p->event_st, no)) {
         p->missing = no;
         return false;
     }
-    sq_rows_event(p->event_st, p->op->with_data, &p->event);
+    st_rows_event(p->event_st, p->op->with_data, &p->event);
     return true;
 }
 
-static void list_add(struct sq_pager *p, uint64_t no)
+static void list_add(struct st_pager *p, uint64_t no)
 {
-    if (p->src.list_n < SQ_CHAIN_MAX && no && (!p->op->before || no < p->op->before))
+    if (p->src.list_n < ST_CHAIN_MAX && no && (!p->op->before || no < p->op->before))
         p->src.list[p->src.list_n++] = no;
 }
 
@@ -60,66 +60,66 @@ static int falling(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-static void list_chain(struct sq_pager *p, uint64_t delivery)
+static void list_chain(struct st_pager *p, uint64_t delivery)
 {
     uint64_t no = 0;
 
-    for (int i = 0; i < 2 && !no && p->rc == SQLITE_OK; i++) {
-        sqlite3_stmt *st = p->r->st[i ? SQ_R_DELIVERY_ENDED : SQ_R_DELIVERY_QUEUED];
+    for (int i = 0; i < 2 && !no && p->rc == ST_OK; i++) {
+        struct st_stmt *st = p->r->st[i ? ST_R_DELIVERY_ENDED : ST_R_DELIVERY_QUEUED];
 
-        if (sq_source_look_up(p, st, delivery)) {
-            no = sq_col_u64(st, 6);
-            sqlite3_reset(st);
+        if (st_source_look_up(p, st, delivery)) {
+            no = st_col_u64(st, 6);
+            st_reset(st);
         }
     }
-    for (uint32_t n = 0; no && n < SQ_CHAIN_MAX && p->rc == SQLITE_OK; n++) {
+    for (uint32_t n = 0; no && n < ST_CHAIN_MAX && p->rc == ST_OK; n++) {
         list_add(p, no);
-        no = look_up_number(p, SQ_R_ATTEMPT_PREV, no);
+        no = look_up_number(p, ST_R_ATTEMPT_PREV, no);
     }
 }
 
 /** The event named by a filter, or 0. */
-static uint64_t named_event(struct sq_pager *p)
+static uint64_t named_event(struct st_pager *p)
 {
-    sqlite3_stmt *st = p->r->st[SQ_R_OWN];
+    struct st_stmt *st = p->r->st[ST_R_OWN];
     uint64_t no = 0;
 
     if (!p->op->external_id.n)
         return p->op->event;
-    sq_text(st, 2, p->op->external_id);
-    if (sq_source_look_up(p, st, p->op->tenant)) {
-        no = sq_col_u64(st, 0);
-        sqlite3_reset(st);
+    st_text(st, 2, p->op->external_id);
+    if (st_source_look_up(p, st, p->op->tenant)) {
+        no = st_col_u64(st, 0);
+        st_reset(st);
     }
     return p->op->event && p->op->event != no ? 0 : no;
 }
 
 /** The events that have an external id, of whatever tenant. */
-static void source_own_anywhere(struct sq_pager *p)
+static void source_own_anywhere(struct st_pager *p)
 {
-    sqlite3_stmt *st = p->r->st[SQ_R_OWN_ANY];
+    struct st_stmt *st = p->r->st[ST_R_OWN_ANY];
     int rc;
 
-    sq_text(st, 1, p->op->external_id);
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-        list_add(p, sq_col_u64(st, 0));
-    sqlite3_reset(st);
-    if (rc != SQLITE_DONE)
+    st_text(st, 1, p->op->external_id);
+    while ((rc = st_step(st)) == ST_ROW)
+        list_add(p, st_col_u64(st, 0));
+    st_reset(st);
+    if (rc != ST_DONE)
         p->rc = rc;
     qsort(p->src.list, p->src.list_n, sizeof *p->src.list, falling);
 }
 
 /** Sources for one known event. */
-static void source_event(struct sq_pager *p, uint64_t event)
+static void source_event(struct st_pager *p, uint64_t event)
 {
-    struct sq_source *src = &p->src;
+    struct st_source *src = &p->src;
 
     src->kind = SOURCE_LIST;
     if (p->op->kind == TH_PAGE_EVENTS) {
         list_add(p, event);
         return;
     }
-    if (!event || !sq_source_event(p, event) || p->event.tenant != p->op->tenant)
+    if (!event || !st_source_event(p, event) || p->event.tenant != p->op->tenant)
         return;
     if (p->op->kind == TH_PAGE_DELIVERIES) {
         src->low = p->event.first_delivery;
@@ -128,26 +128,26 @@ static void source_event(struct sq_pager *p, uint64_t event)
             src->high = p->op->before;
         return;
     }
-    for (uint32_t i = 0; i < p->event.deliveries && src->list_n < SQ_CHAIN_MAX; i++)
+    for (uint32_t i = 0; i < p->event.deliveries && src->list_n < ST_CHAIN_MAX; i++)
         list_chain(p, p->event.first_delivery + i);
     qsort(src->list, src->list_n, sizeof *src->list, falling);
 }
 
-void sq_source_start(struct sq_pager *p)
+void st_source_start(struct st_pager *p)
 {
     struct th_page *op = p->op;
-    struct sq_source *src = &p->src;
-    uint64_t cap = op->until ? sq_number_start(sq_number_day(op->until) + 2)
+    struct st_source *src = &p->src;
+    uint64_t cap = op->until ? st_number_start(st_number_day(op->until) + 2)
                              : 0; /* a day for clocks that stepped back */
 
     src->pos = op->before;
     if (cap && (!src->pos || cap < src->pos))
         src->pos = cap;
-    src->floor = op->since ? sq_number_start(sq_number_day(op->since)) : 1;
+    src->floor = op->since ? st_number_start(st_number_day(op->since)) : 1;
     src->kind = SOURCE_LIST;
     if (op->kind != TH_PAGE_DELIVERIES && op->ascending) {
         src->kind = SOURCE_UP;
-        src->run_kind = op->kind == TH_PAGE_EVENTS ? SQ_RUN_EVENT : SQ_RUN_ATTEMPT;
+        src->run_kind = op->kind == TH_PAGE_EVENTS ? ST_RUN_EVENT : ST_RUN_ATTEMPT;
         src->pos = op->after;
     } else if (op->no) {
         list_add(p, op->no);
@@ -162,67 +162,67 @@ void sq_source_start(struct sq_pager *p)
         source_event(p, named_event(p));
     } else if (op->kind == TH_PAGE_DELIVERIES && !op->endpoint) {
         src->kind = SOURCE_TENANT;
-        src->run_kind = SQ_RUN_EVENT;
+        src->run_kind = ST_RUN_EVENT;
         src->key = op->tenant;
     } else {
         src->kind = SOURCE_SCAN;
-        src->run_kind = op->kind == TH_PAGE_EVENTS       ? SQ_RUN_EVENT
-                        : op->kind == TH_PAGE_DELIVERIES ? SQ_RUN_DELIVERY
-                                                         : SQ_RUN_ATTEMPT;
+        src->run_kind = op->kind == TH_PAGE_EVENTS       ? ST_RUN_EVENT
+                        : op->kind == TH_PAGE_DELIVERIES ? ST_RUN_DELIVERY
+                                                         : ST_RUN_ATTEMPT;
         src->key = op->kind == TH_PAGE_EVENTS ? op->tenant : op->endpoint;
     }
 }
 
 /** Begins or goes on scanning from the cursor, in a new transaction. */
-static void scan_open(struct sq_pager *p)
+static void scan_open(struct st_pager *p)
 {
-    struct sq_source *src = &p->src;
+    struct st_source *src = &p->src;
     uint64_t before = src->pos;
 
     if (src->kind == SOURCE_TENANT && before)
-        before = look_up_number(p, SQ_R_EVENT_BELOW, before) + 1;
-    sq_scan_start(&src->scan, p->r, src->run_kind, src->key, before, src->floor);
+        before = look_up_number(p, ST_R_EVENT_BELOW, before) + 1;
+    st_scan_start(&src->scan, p->r, src->run_kind, src->key, before, src->floor);
     src->scanning = true;
 }
 
 /** Tells the cursor how far the scan of a tenant's events has come. */
-static void tenant_spent(struct sq_pager *p)
+static void tenant_spent(struct st_pager *p)
 {
-    uint64_t first = look_up_number(p, SQ_R_FIRST_FROM, p->src.scan.pos);
+    uint64_t first = look_up_number(p, ST_R_FIRST_FROM, p->src.scan.pos);
 
     if (first && (!p->src.pos || first < p->src.pos))
         p->src.pos = first;
 }
 
-static enum sq_next range_next(struct sq_pager *p, uint64_t *no)
+static enum st_next range_next(struct st_pager *p, uint64_t *no)
 {
-    struct sq_source *src = &p->src;
+    struct st_source *src = &p->src;
 
-    if (sq_budget_spent(&p->budget))
-        return SQ_NEXT_SPENT;
+    if (st_budget_spent(&p->budget))
+        return ST_NEXT_SPENT;
     *no = src->pos = --src->high;
-    return SQ_NEXT_ONE;
+    return ST_NEXT_ONE;
 }
 
 /* One look-up for each: the table has its numbers as key. */
-static enum sq_next up_next(struct sq_pager *p, uint64_t *no)
+static enum st_next up_next(struct st_pager *p, uint64_t *no)
 {
     uint64_t next;
 
-    if (sq_budget_spent(&p->budget))
-        return SQ_NEXT_SPENT;
-    next = look_up_number(p, (enum sq_reader_statement)(SQ_R_OLDEST_FROM + (int)p->src.run_kind),
+    if (st_budget_spent(&p->budget))
+        return ST_NEXT_SPENT;
+    next = look_up_number(p, (enum st_reader_statement)(ST_R_OLDEST_FROM + (int)p->src.run_kind),
                           p->src.pos + 1);
     if (!next)
-        return SQ_NEXT_END;
+        return ST_NEXT_END;
     *no = p->src.pos = next;
-    return SQ_NEXT_ONE;
+    return ST_NEXT_ONE;
 }
 
-enum sq_next sq_source_next(struct sq_pager *p, uint64_t *no)
+enum st_next st_source_next(struct st_pager *p, uint64_t *no)
 {
-    struct sq_source *src = &p->src;
-    enum sq_next next;
+    struct st_source *src = &p->src;
+    enum st_next next;
 
     if (src->high > src->low)
         return range_next(p, no);
@@ -230,24 +230,24 @@ enum sq_next sq_source_next(struct sq_pager *p, uint64_t *no)
         return up_next(p, no);
     if (src->kind == SOURCE_LIST) {
         if (src->list_i == src->list_n)
-            return SQ_NEXT_END;
+            return ST_NEXT_END;
         *no = src->pos = src->list[src->list_i++];
-        return SQ_NEXT_ONE;
+        return ST_NEXT_ONE;
     }
     if (!src->scanning)
         scan_open(p);
     for (;;) {
-        next = sq_scan_next(&src->scan, &p->budget, no, &p->rc);
+        next = st_scan_next(&src->scan, &p->budget, no, &p->rc);
         if (src->kind == SOURCE_SCAN) {
-            if (next == SQ_NEXT_ONE || next == SQ_NEXT_SPENT)
+            if (next == ST_NEXT_ONE || next == ST_NEXT_SPENT)
                 src->pos = src->scan.pos;
             return next;
         }
-        if (next == SQ_NEXT_SPENT)
+        if (next == ST_NEXT_SPENT)
             tenant_spent(p);
-        if (next != SQ_NEXT_ONE)
+        if (next != ST_NEXT_ONE)
             return next;
-        if (!sq_source_event(p, *no))
+        if (!st_source_event(p, *no))
             continue;
         src->low = p->event.first_delivery;
         src->high = src->low + p->event.deliveries;

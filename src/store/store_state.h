@@ -1,15 +1,14 @@
-/* The SQLite store as a whole: its threads, what they share, and who may touch what. */
+/* A store as a whole: its threads, what they share, and who may touch what. A database's own part begins with this. */
 #ifndef TH_STORE_STATE_H
 #define TH_STORE_STATE_H
-#include "store/sqlite/sqlite_file.h"
 #include "store/store_build.h"
 #include "store/store_reader.h"
 #include "store/store_writer.h"
 
-#define SQ_SETTLE_COUNT 256 /* settles that do not wait for company any more */
+#define ST_SETTLE_COUNT 256 /* settles that do not wait for company any more */
 
 struct th_session {
-    struct sq_store *store;
+    struct st_store *store;
     struct th_session *next; /* all sessions, until close */
     struct th_wake wake;
     bool attached;
@@ -26,23 +25,27 @@ struct th_session {
     atomic_uint waking; /* threads that are about to call wake.fn, or do */
 };
 
-struct sq_store {
+struct st_store {
     struct th_store base;
-    struct sq_path path;
+    const char *name; /* of the file or the database, for the log */
+    const struct st_texts *texts;
     struct th_metrics *metrics;
-    uint32_t ballast_mib;
-    int lock_fd;
+    /* what a database gives beside its driver */
+    enum th_error (*connect)(struct st_store *, struct st_db **out); /* another connection, for reading */
+    void (*disconnect)(struct st_db *);
+    void (*rest)(struct st_store *); /* the writer has had nothing to do for a while; NULL: nothing of it */
+    unsigned idle_ms;                /* the writer looks up by itself so often; 0: never */
     pthread_t thread;
     bool writer_started, lock_ready;
-    struct sq_writer writer;
-    struct sq_reader readers[SQ_READERS];
-    struct sq_build builds[SQ_RUN_KINDS];
-    uint64_t runs_seen[SQ_RUN_KINDS]; /* owner: writer thread */
+    struct st_writer writer;
+    struct st_reader readers[ST_READERS];
+    struct st_build builds[ST_RUN_KINDS];
+    uint64_t runs_seen[ST_RUN_KINDS]; /* owner: writer thread */
     struct th_session *sessions;
     /* owner: any thread that asks for settings, under conf_lock; NULL: none were asked for yet */
     pthread_mutex_t conf_lock;
-    sqlite3 *conf_db;
-    sqlite3_stmt *conf_st;
+    struct st_db *conf_db;
+    struct st_stmt *conf_st;
     /* owner: any thread, under lock */
     pthread_mutex_t lock;
     pthread_mutex_t use_lock; /* the map writer.uses, not what it holds */
@@ -52,12 +55,8 @@ struct sq_store {
     uint32_t queued, urgent;    /* ops waiting; those among them that may not wait for company */
     bool stop, sleeping, timed; /* timed: the sleeping writer looks again by itself soon */
     unsigned reading;           /* readers inside a transaction */
-    bool hush;                  /* no other begins: the log is to start over as soon as there is none */
+    bool hush;                  /* no other begins: what they keep from being used again is to be free */
     /* owner: writer thread */
-    enum th_error broken; /* TH_IO or TH_CORRUPT: takes no further writes */
-    bool full, has_ballast;
     struct th_session *batch;
-    int wal_frames;
-    int restart_frames; /* length of the log at which its restart is forced */
 };
 #endif

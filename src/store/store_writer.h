@@ -1,69 +1,69 @@
-/* The writer of the SQLite store: its connection, its transaction, what it keeps in memory beside the tables.
+/* The writer of the stores: its connection, its transaction, what it keeps in memory beside the tables.
  *
  * Everything here belongs to the writer's thread, but for what says otherwise. */
 #ifndef TH_STORE_WRITER_H
 #define TH_STORE_WRITER_H
 #include "base/buf.h"
 #include "base/map.h"
-#include "store/sqlite/sqlite_db.h"
 #include "store/store_build.h"
 #include "store/store_number.h"
+#include "store/store_statement.h"
 #include "store/store_statements.h"
 #include <stdatomic.h>
 
-struct sq_counters { /* next free numbers; rows of `queue` */
+struct st_counters { /* next free numbers; rows of `queue` */
     uint64_t event, delivery, attempt, queued;
 };
 
 /* What a tenant has stored: store_usage.c. */
-struct sq_usage {
+struct st_usage {
     uint64_t tenant;
     int64_t bytes, unfinished; /* as the open transaction has them */
     int64_t undo_bytes, undo_unfinished;
     int64_t noted; /* bytes in `usage` */
     bool touched;  /* on the writer's list */
-    struct sq_usage *next_touched;
+    struct st_usage *next_touched;
     _Atomic int64_t shown_bytes, shown_unfinished; /* committed; any thread */
 };
 
-struct sq_writer {
-    struct sq_store *store;
-    sqlite3 *db;
-    sqlite3_stmt **st;
-    struct sq_counters next;
+struct st_writer {
+    struct st_store *store;
+    struct st_db *db;
+    struct st_stmt **st;
+    struct st_counters next;
     struct th_map
         versions; /* tenant → settings version + 1 as a pointer; only what the open transaction sees */
     struct th_buf packed;           /* endpoints of a fan-out on their way */
     size_t confs;                   /* bytes of settings written since the page cache was emptied */
     bool fanout_ended;              /* runs that waited for it may be built */
-    struct th_map uses;             /* tenant → struct sq_usage; changed under the store's use_lock only */
+    struct th_map uses;             /* tenant → struct st_usage; changed under the store's use_lock only */
     struct th_map owners;           /* endpoint → tenant as a pointer: a cache */
-    struct sq_usage *touched;       /* by the open transaction */
+    struct st_usage *touched;       /* by the open transaction */
     bool use_note, use_noted;       /* `usage` must be written with it; has been */
     uint64_t tail_rows, tail_bytes; /* above the marks */
     bool erased;                    /* the log has pages with what was erased: to be cut off */
     struct th_map waiting; /* endpoint → counts: what `queue` has of it, the open transaction included */
-    struct sq_change {
+    struct st_change {
         uint64_t endpoint, by; /* added to its counts; what a rollback takes away again */
     } * changes;
     uint32_t change_count, change_cap;
     uint16_t own_slots[2048];
-    unsigned char run_nos[2 * SQ_RUN_NUMBERS];
+    unsigned char run_nos[2 * ST_RUN_NUMBERS];
 };
 
-enum th_error sq_writer_open(struct sq_writer *w, struct sq_store *store, sqlite3 *db);
-void sq_writer_close(struct sq_writer *w);
-int sq_writer_begin(struct sq_writer *w);
-int sq_writer_commit(struct sq_writer *w);
+enum th_error st_writer_open(struct st_writer *w, struct st_store *store, struct st_db *db);
+void st_writer_close(struct st_writer *w);
+int st_writer_begin(struct st_writer *w);
+int st_writer_commit(struct st_writer *w);
 /** Ends the transaction if SQLite has not done so, and forgets what was cached from it. */
-void sq_writer_rollback(struct sq_writer *w);
-/** Does one write inside the open transaction. SQLITE_OK: op->error and its results are set. Else the transaction is to be
+void st_writer_rollback(struct st_writer *w);
+/** Does one write inside the open transaction. ST_OK: op->error and its results are set. Else the transaction is to be
  * rolled back and nothing of the op counts. */
-int sq_writer_write(struct sq_writer *w, struct th_op *op);
+int st_writer_write(struct st_writer *w, struct th_op *op);
 /** Day under which idempotency keys are kept: never falls. */
-static inline uint64_t sq_writer_idem_day(const struct sq_writer *w, int64_t at_ms)
+static inline uint64_t st_writer_idem_day(const struct st_writer *w, int64_t at_ms)
 {
-    uint64_t today = sq_number_day(at_ms), reached = w->next.event >> 40;
+    uint64_t today = st_number_day(at_ms), reached = w->next.event >> 40;
 
     return today > reached ? today : reached;
 }

@@ -3,13 +3,6 @@
 #define TH_STORE_MIGRATIONS_H
 
 #define SQ_BYTES_OF(column) "coalesce(length(CAST(" column " AS BLOB)),0)"
-/** Bytes that an event's texts, and what came of an attempt, count for their tenant: as TH_EVENT_BYTES adds them up. */
-/* clang-format off */
-#define SQ_EVENT_BYTES                                                                             \
-    SQ_BYTES_OF("type") "+" SQ_BYTES_OF("data") "+" SQ_BYTES_OF("external_id") "+"                 \
-    SQ_BYTES_OF("resource_type") "+" SQ_BYTES_OF("resource_id") "+" SQ_BYTES_OF("order_key") "+"   \
-    SQ_BYTES_OF("channels") "+" SQ_BYTES_OF("traceparent") "+" SQ_BYTES_OF("content_type")
-/* clang-format on */
 #define SQ_ATTEMPT_BYTES                                                                                     \
     SQ_BYTES_OF("sigs") "+" SQ_BYTES_OF("detail") "+" SQ_BYTES_OF("head") "+" SQ_BYTES_OF("body")
 

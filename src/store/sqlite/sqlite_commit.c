@@ -3,7 +3,7 @@
  * Why one writer: SQLite has one writer anyway, and the cost of a commit is its sync. So the writer takes
  * everything that has queued up over all sessions by the time its last commit ended, and commits it at once.
  * There is no timer for accepts: waiting for company lowers throughput. Settles do wait (SETTLE_WAIT_MS or
- * SQ_SETTLE_COUNT of them), since losing one only means a repeated request; they ride with the next accept.
+ * ST_SETTLE_COUNT of them), since losing one only means a repeated request; they ride with the next accept.
  *
  * It refuses: to go on after an I/O error, a failed sync or a damaged page. From then on every write ends
  * with that error and the process must stop; what was acknowledged is on disk.
@@ -18,46 +18,16 @@
 #include "base/log.h"
 #include "store/sqlite/sqlite_vfs.h"
 #include "store/store_exchange.h"
+#include "store/store_group.h"
 #include <errno.h>
 #include <sys/prctl.h>
 #include <time.h>
 
 #define CONFS_CACHED (1u << 20) /* bytes of settings that may have filled the page cache */
 
-#define SETTLE_WAIT_MS 10
-#define GROUP_ROWS 8192 /* a longer queue is committed in several transactions */
-#define GROUP_BYTES (16u << 20)
 #define CHECKPOINT_FRAMES 256 /* 4 MiB of 16 KiB pages */
 #define RESTART_FRAMES 2048   /* 32 MiB: from here on readers wait so that the log can start over */
 #define RESTART_WAIT_MS 10    /* for what reads without asking: a single row, another process */
-
-static void batch_add(struct sq_store *store, struct th_op *op)
-{
-    struct th_session *s = op->session;
-
-    if (!s->in_batch) {
-        s->in_batch = true;
-        s->batch_tail = &s->batch;
-        s->batch_next = store->batch;
-        store->batch = s;
-    }
-    *s->batch_tail = op;
-    s->batch_tail = &op->next;
-}
-
-static void batch_finish(struct sq_store *store)
-{
-    struct th_session *s = store->batch;
-
-    store->batch = NULL;
-    while (s) {
-        struct th_session *next = s->batch_next;
-
-        s->in_batch = false;
-        sq_exchange_done(s, s->batch, s->batch_tail);
-        s = next;
-    }
-}
 
 /* ---- the writer: one group ---- */
 
@@ -76,11 +46,10 @@ static void report_break(struct sq_store *s, enum th_error error)
     s->broken = error;
     th_log(TH_LOG_ERROR, "the store has stopped; no further write is taken, restart after checking the disk",
            TH_KC("file", s->path.db), TH_KC("error", th_error_name(error)),
-           TH_KC("sqlite", sqlite3_errmsg(s->writer.db)),
-           TH_KI("code", sqlite3_extended_errcode(s->writer.db)),
-           TH_KI("system_error", sqlite3_system_errno(s->writer.db)));
-    if (s->metrics)
-        th_gauge_set(s->metrics, TH_G_STORE_READY, 0);
+           TH_KC("sqlite", sqlite3_errmsg(s->db.db)), TH_KI("code", sqlite3_extended_errcode(s->db.db)),
+           TH_KI("system_error", sqlite3_system_errno(s->db.db)));
+    if (s->base.metrics)
+        th_gauge_set(s->base.metrics, TH_G_STORE_READY, 0);
 }
 
 static void report_full(struct sq_store *s)
@@ -94,8 +63,8 @@ static void report_full(struct sq_store *s)
     s->full = true;
     th_log(TH_LOG_ERROR, "the disk is full; events are refused until there is room again",
            TH_KC("file", s->path.db));
-    if (s->metrics)
-        th_gauge_set(s->metrics, TH_G_STORE_READY, 0);
+    if (s->base.metrics)
+        th_gauge_set(s->base.metrics, TH_G_STORE_READY, 0);
 }
 
 /** What an op gets without trying, or TH_OK. */
@@ -104,7 +73,7 @@ static enum th_error refused(const struct sq_store *s, const struct th_op *op)
     if (s->broken != TH_OK)
         return s->broken;
     if (s->full && (op->kind == TH_OP_ACCEPT || op->kind == TH_OP_FANOUT || op->kind == TH_OP_SETTINGS ||
-                    op->kind == TH_OP_REWRAP || (int)op->kind == SQ_OP_RUN_BUILD))
+                    op->kind == TH_OP_REWRAP || (int)op->kind == ST_OP_RUN_BUILD))
         return TH_FULL;
     return TH_OK;
 }
@@ -113,10 +82,10 @@ static enum th_error refused(const struct sq_store *s, const struct th_op *op)
  * for a broken store, where that is unknown). */
 static enum th_error transaction(struct sq_store *s, struct th_op *first, uint32_t *written)
 {
-    struct sq_counters before = s->writer.next;
+    struct st_counters before = s->base.writer.next;
     int64_t began = now_us();
     enum th_error error = TH_OK;
-    int rc = sq_writer_begin(&s->writer);
+    int rc = st_writer_begin(&s->base.writer);
 
     TH_CHECK(first && s->broken == TH_OK);
     *written = 0;
@@ -124,35 +93,35 @@ static enum th_error transaction(struct sq_store *s, struct th_op *first, uint32
         op->error = refused(s, op);
         if (op->error != TH_OK)
             continue;
-        rc = sq_writer_write(&s->writer, op);
+        rc = st_writer_write(&s->base.writer, op);
         *written += 1;
     }
     if (rc == SQLITE_OK)
-        rc = sq_writer_commit(&s->writer);
+        rc = st_writer_commit(&s->base.writer);
     if (rc != SQLITE_OK) {
-        error = sq_db_error(s->writer.db, rc);
+        error = sq_db_error(s->db.db, rc);
         if (error == TH_IO || error == TH_CORRUPT)
             report_break(s, error);
         else
             th_log(TH_LOG_WARN, "a store transaction failed", TH_KC("error", th_error_name(error)),
-                   TH_KC("sqlite", sqlite3_errmsg(s->writer.db)), TH_KI("code", rc));
-        sq_writer_rollback(&s->writer);
-        s->writer.next = before;
+                   TH_KC("sqlite", sqlite3_errmsg(s->db.db)), TH_KI("code", rc));
+        st_writer_rollback(&s->base.writer);
+        s->base.writer.next = before;
     }
-    if (s->writer.confs >
+    if (s->base.writer.confs >
         CONFS_CACHED) { /* pages that no event needs: they would be kept in place of those that it does */
-        sqlite3_db_release_memory(s->writer.db);
-        s->writer.confs = 0;
+        sqlite3_db_release_memory(s->db.db);
+        s->base.writer.confs = 0;
     }
-    if (!s->metrics)
+    if (!s->base.metrics)
         return error;
     if (error != TH_OK) {
-        th_count(s->metrics, TH_C_STORE_FAILURES, 1);
+        th_count(s->base.metrics, TH_C_STORE_FAILURES, 1);
     } else if (*written) {
-        th_count(s->metrics, TH_C_STORE_COMMITS, 1);
-        th_count(s->metrics, TH_C_STORE_OPS, *written);
-        th_observe(s->metrics, TH_H_COMMIT_SECONDS, now_us() - began);
-        th_gauge_set(s->metrics, TH_G_DELIVERIES_PENDING, (int64_t)s->writer.next.queued);
+        th_count(s->base.metrics, TH_C_STORE_COMMITS, 1);
+        th_count(s->base.metrics, TH_C_STORE_OPS, *written);
+        th_observe(s->base.metrics, TH_H_COMMIT_SECONDS, now_us() - began);
+        th_gauge_set(s->base.metrics, TH_G_DELIVERIES_PENDING, (int64_t)s->base.writer.next.queued);
     }
     return error;
 }
@@ -197,7 +166,7 @@ static void run_group(struct sq_store *s, struct th_op *first)
     enum th_error error = s->broken;
     uint32_t written = 0;
 
-    sq_exchange_begin(s);
+    st_exchange_begin(&s->base);
     for (struct th_op *op = first; op && error == TH_OK; op = op->next)
         if (op->kind == TH_OP_PROBE)
             try_room(s);
@@ -215,16 +184,16 @@ static void run_group(struct sq_store *s, struct th_op *first)
         next = op->next;
         if (op->kind == TH_OP_PROBE && op->error == TH_OK && s->full)
             op->error = TH_FULL;
-        if ((int)op->kind == SQ_OP_RUN_BUILD)
-            sq_build_step(s, (struct sq_build *)op);
+        if ((int)op->kind == ST_OP_RUN_BUILD)
+            st_build_step(&s->base, (struct st_build *)op);
         else
-            batch_add(s, op);
+            st_group_ended(&s->base, op);
     }
-    if (s->metrics && s->broken == TH_OK)
-        th_gauge_set(s->metrics, TH_G_STORE_READY, !s->full);
-    batch_finish(s);
-    sq_exchange_told(s);
-    sq_build_requests(s);
+    if (s->base.metrics && s->broken == TH_OK)
+        th_gauge_set(s->base.metrics, TH_G_STORE_READY, !s->full);
+    st_group_finish(&s->base);
+    st_exchange_told(&s->base);
+    st_build_requests(&s->base);
 }
 
 /* ---- the log's new beginning ---- */
@@ -234,24 +203,24 @@ static bool hush(struct sq_store *s)
 {
     bool quiet;
 
-    pthread_mutex_lock(&s->lock);
-    s->hush = true;
-    quiet = s->reading == 0;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&s->base.lock);
+    s->base.hush = true;
+    quiet = s->base.reading == 0;
+    pthread_mutex_unlock(&s->base.lock);
     return quiet;
 }
 
 static void let_read(struct sq_store *s)
 {
-    pthread_mutex_lock(&s->lock);
-    s->hush = false;
-    pthread_cond_broadcast(&s->may_read);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&s->base.lock);
+    s->base.hush = false;
+    pthread_cond_broadcast(&s->base.may_read);
+    pthread_mutex_unlock(&s->base.lock);
 }
 
 static int checkpoint(struct sq_store *s, int mode)
 {
-    sqlite3 *db = s->writer.db;
+    sqlite3 *db = s->db.db;
     int rc;
 
     sqlite3_busy_timeout(db, mode == SQLITE_CHECKPOINT_PASSIVE ? 0 : RESTART_WAIT_MS);
@@ -262,7 +231,7 @@ static int checkpoint(struct sq_store *s, int mode)
 
 static void checkpointed(struct sq_store *s, int rc)
 {
-    enum th_error error = sq_db_checkpoint_error(s->writer.db, rc);
+    enum th_error error = sq_db_checkpoint_error(s->db.db, rc);
 
     if (error == TH_IO || error == TH_CORRUPT)
         report_break(s, error);
@@ -274,10 +243,10 @@ static void checkpointed(struct sq_store *s, int rc)
  * process reads, it is tried again a quarter later. */
 static void start_over(struct sq_store *s)
 {
-    int rc = checkpoint(s, s->writer.erased ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART);
+    int rc = checkpoint(s, s->base.writer.erased ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART);
 
-    if (s->writer.erased)
-        s->writer.erased = rc != SQLITE_OK;
+    if (s->base.writer.erased)
+        s->base.writer.erased = rc != SQLITE_OK;
     s->restart_frames = rc == SQLITE_OK ? RESTART_FRAMES : s->wal_frames + RESTART_FRAMES / 4;
     checkpointed(s, rc);
 }
@@ -295,14 +264,14 @@ static void checkpoint_if_due(struct sq_store *s)
     }
     if (s->wal_frames < RESTART_FRAMES)
         s->restart_frames = RESTART_FRAMES; /* it has started over by itself */
-    over = s->writer.erased || s->wal_frames >= s->restart_frames;
+    over = s->base.writer.erased || s->wal_frames >= s->restart_frames;
     if (over && hush(s)) {
         start_over(s);
         over = false;
     } else if (s->wal_frames >= CHECKPOINT_FRAMES) {
         checkpointed(s, checkpoint(s, SQLITE_CHECKPOINT_PASSIVE));
     }
-    if (!over && s->hush) /* nobody else sets it */
+    if (!over && s->base.hush) /* nobody else sets it */
         let_read(s);
 }
 
@@ -314,76 +283,6 @@ int sq_commit_note_frames(void *ctx, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
-/* ---- the writer: its queue ---- */
-
-static void op_weight(const struct th_op *op, uint32_t *rows, size_t *bytes)
-{
-    const struct th_accept *a = (const struct th_accept *)op;
-    uint32_t queued = 0;
-
-    *rows += (int)op->kind == SQ_OP_RUN_BUILD ? SQ_BUILD_ROWS : op->kind == TH_OP_FANOUT ? TH_FANOUT_STEP : 1;
-    if (op->kind == TH_OP_SETTLE)
-        *bytes += ((const struct th_settle *)op)->row.body.n;
-    if (op->kind != TH_OP_ACCEPT)
-        return;
-    for (uint32_t i = 0; i < a->count; i++) {
-        *rows += 1;
-        queued += a->events[i].endpoint_count;
-        *bytes += a->events[i].data.n;
-    }
-    *rows += queued < TH_FANOUT_STEP ? queued : TH_FANOUT_STEP;
-}
-
-/** Cuts a group off the front of a list; at least one op. */
-static struct th_op *cut_group(struct th_op **list, uint32_t *count)
-{
-    struct th_op *first = *list, *last = first;
-    uint32_t rows = 0;
-    size_t bytes = 0;
-
-    *count = 1;
-    op_weight(first, &rows, &bytes);
-    while (last->next && rows < GROUP_ROWS && bytes < GROUP_BYTES) {
-        last = last->next;
-        op_weight(last, &rows, &bytes);
-        *count += 1;
-    }
-    *list = last->next;
-    last->next = NULL;
-    return first;
-}
-
-/** Waits until something is to be committed. False: stop and nothing is left. Under the lock. */
-static bool wait_for_work(struct sq_store *s)
-{
-    struct timespec until;
-    bool waited = false;
-
-    while (!s->urgent && s->queued < SQ_SETTLE_COUNT && !s->stop && !(s->hush && !s->reading)) {
-        if (waited && s->queued)
-            return true;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += SETTLE_WAIT_MS * 1000000L;
-        if (until.tv_nsec >= 1000000000L) {
-            until.tv_nsec -= 1000000000L;
-            until.tv_sec++;
-        }
-        s->sleeping = true;
-        s->timed = s->queued || !waited;
-        if (s->timed) {
-            waited = pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT;
-        } else {
-            sq_vfs_rest(s->writer.db);
-            pthread_cond_wait(&s->wake, &s->lock);
-        }
-        /* woken from the untimed sleep by a first settle: it gets its time of company */
-        if (!s->timed)
-            waited = false;
-        s->sleeping = s->timed = false;
-    }
-    return s->queued || !s->stop;
-}
-
 void *sq_commit_main(void *arg)
 {
     struct sq_store *s = arg;
@@ -392,26 +291,19 @@ void *sq_commit_main(void *arg)
     for (;;) {
         struct th_op *list;
 
-        pthread_mutex_lock(&s->lock);
-        if (!wait_for_work(s)) {
-            pthread_mutex_unlock(&s->lock);
+        if (!st_group_wait(&s->base, &list)) {
             let_read(s);
             return NULL;
         }
-        list = s->head;
-        s->head = NULL;
-        s->tail = &s->head;
-        s->queued = s->urgent = 0;
-        pthread_mutex_unlock(&s->lock);
         if (!list)
             checkpoint_if_due(s); /* woken by the last reader */
         while (list) {
             uint32_t count;
-            struct th_op *group = cut_group(&list, &count);
+            struct th_op *group = st_group_cut(&list, &count);
 
             run_group(s, group);
-            if (s->metrics)
-                th_gauge_add(s->metrics, TH_G_STORE_QUEUE, -(int64_t)count);
+            if (s->base.metrics)
+                th_gauge_add(s->base.metrics, TH_G_STORE_QUEUE, -(int64_t)count);
             checkpoint_if_due(s);
         }
     }

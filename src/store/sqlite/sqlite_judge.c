@@ -11,6 +11,7 @@
 #include "store/sqlite/migrations.h"
 #include "store/sqlite/sqlite_backup.h"
 #include "store/sqlite/sqlite_file.h"
+#include "store/sqlite/sqlite_statements.h"
 #include "store/store_settings_read.h"
 #include <errno.h>
 #include <stdio.h>
@@ -357,7 +358,12 @@ enum th_error th_sqlite_settings(const char *file, void (*row)(void *ctx, const 
 {
     sqlite3 *db = NULL;
     enum th_error error = open_still(file, &db, why, why_size);
-    int rc = error ? SQLITE_OK : sq_settings_read(db, row, ctx);
+    struct sq_db reading;
+    int rc = SQLITE_OK;
+
+    sq_db_init(&reading, db);
+    if (!error)
+        rc = st_settings_read(&reading.base, &sq_texts, row, ctx);
 
     if (rc != SQLITE_OK)
         error = sq_judge_failed(db, rc, file, why, why_size);
