@@ -39,9 +39,11 @@ static bool fields_once(struct th_api_req *r)
     {                                                                                                        \
         s, sizeof s - 1                                                                                      \
     }
-    static const struct th_span names[] = {
-        NAME("authorization"),    NAME("tenterhook-tenant"), NAME("idempotency-key"), NAME("content-type"),
-        NAME("content-encoding"), NAME("if-match"),          NAME("if-none-match"),   NAME("last-event-id")};
+    static const struct th_span names[] = {NAME("authorization"),    NAME("tenterhook-tenant"),
+                                           NAME("idempotency-key"),  NAME("content-type"),
+                                           NAME("content-encoding"), NAME("if-match"),
+                                           NAME("if-none-match"),    NAME("last-event-id"),
+                                           NAME("tenterhook-csrf"),  NAME("cookie")};
 #undef NAME
     const struct th_http1_head *head = &r->x->head;
     unsigned seen = 0;
@@ -216,6 +218,7 @@ void th_api_reload(struct th_api *api, const struct th_api_options *options)
     api->options.trusted = options->trusted;
     api->options.trusted_count = options->trusted_count;
     api->options.client_header = options->client_header;
+    api->options.session_idle_s = options->session_idle_s;
     api->options.streams = options->streams;
     api->options.key_streams = options->key_streams;
     if (!th_api_rate_set(api, options))

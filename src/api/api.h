@@ -31,6 +31,8 @@ struct th_api_options {
     const struct th_cidr *trusted; /* proxies that name their client, and are not limited themselves */
     unsigned trusted_count;
     enum th_client_header client_header;
+    int64_t session_idle_s; /* seconds without a request after which a session ends */
+    bool tls;               /* clients come by https */
     struct th_span version; /* of the program, for openapi.json */
     void (*measure)(
         void *ctx); /* before the metrics are written: what only the owner can measure; may be NULL */

@@ -51,7 +51,8 @@ static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
 
 struct th_span th_api_audit_loggable(struct th_span s)
 {
-    static const struct th_span secrets[] = {{"th_key_", 7}, {"th_op_", 6}, {"whsec_", 6}, {"whsk_", 5}};
+    static const struct th_span secrets[] = {{"th_key_", 7},  {"th_op_", 6}, {"th_ses_", 7},
+                                             {"th_link_", 8}, {"whsec_", 6}, {"whsk_", 5}};
 
     for (size_t i = 0; i < s.n; i++)
         for (unsigned k = 0; k < sizeof secrets / sizeof secrets[0]; k++)
@@ -98,7 +99,7 @@ void th_api_audit(struct th_api_req *r, unsigned status)
                            : status < 500 ? "refused"
                                           : "failed"),
            TH_KI("status", status), TH_KS("key", key_id(r, &id)), TH_KS("key_name", at_most(r->key_name)),
-           TH_KS("tenant", at_most(tenant)), TH_KS("object", at_most(object)),
+           TH_KC("session", r->session), TH_KS("tenant", at_most(tenant)), TH_KS("object", at_most(object)),
            TH_KS("from", th_buf_view(&from)), TH_KS("client", th_buf_view(&client)),
            TH_KI("repeated", r->repeated), TH_KC("request_id", r->x->request_id));
     th_buf_fini(&id);

@@ -1,6 +1,6 @@
 /* Who asks: the key's text is hashed, and the hash is looked up, so that no comparison depends on secret
  * bytes (RFC 6750 for the form of the header). A tenant's key acts for its tenant; an operator's key for the
- * one that Tenterhook-Tenant names, else for that of the object whose id it gives (owner.c), else for "default".
+ * one that Tenterhook-Tenant names (a session of a browser stands for one, key.c), else for that of the object whose id it gives (owner.c), else for "default".
  *
  * Refused: no key or an unknown one (401), a key without the scope or the role (403), a tenant that does not exist (404),
  * more than the rates allow (429).
@@ -16,6 +16,7 @@
 #include "api/route.h"
 #include "api/state.h"
 #include "engine/engine.h"
+#include "lib/crypto.h"
 
 static bool choose_tenant(struct th_api_req *r, const struct th_key *key)
 {
@@ -81,6 +82,20 @@ static bool note_key(struct th_api_req *r, const struct th_key *key)
     return ok;
 }
 
+/* A page of another site can make a browser send its cookie; it cannot make it show what stands in an answer of ours. */
+static bool shows_csrf(struct th_api_req *r)
+{
+    const struct th_http1_field *shown = th_api_request_header(r, "tenterhook-csrf");
+    struct th_span want = th_str(r->csrf);
+
+    if (!r->by_session || strcmp(r->route->method, "GET") == 0)
+        return true;
+    if (shown && shown->value.n == want.n && th_ct_equal(shown->value.p, want.p, want.n))
+        return true;
+    th_api_fail(r, 403, "a change by means of a session needs its csrf_token in the header Tenterhook-Csrf");
+    return false;
+}
+
 bool th_api_auth(struct th_api_req *r)
 {
     const struct th_key *key;
@@ -107,6 +122,6 @@ bool th_api_auth(struct th_api_req *r)
         return false;
     if (!r->operator_key) /* errors from here on are in the form that this tenant's clients know */
         r->dialect = key->tenant->dialect;
-    return th_api_limit_key(r) && is_allowed(r, key) &&
+    return shows_csrf(r) && th_api_limit_key(r) && is_allowed(r, key) &&
            (!(r->route->flags & TH_R_TENANT) || choose_tenant(r, key));
 }

@@ -119,7 +119,7 @@ static unsigned fault_count(void *ctx, enum th_field_list list)
 
 static bool by_field(const struct th_api_req *r)
 {
-    return r->dialect && th_dialect_values(r->dialect)->faults_by_field;
+    return !r->native && r->dialect && th_dialect_values(r->dialect)->faults_by_field;
 }
 
 static void write_errors(struct th_api_req *r, struct th_jw *w)

@@ -80,7 +80,7 @@ struct th_endpoint *th_api_find_endpoint(struct th_api_req *r)
 
     if (ep)
         return ep;
-    if (foreign && th_dialect_values(r->dialect)->foreign_status == 403)
+    if (foreign && !r->native && th_dialect_values(r->dialect)->foreign_status == 403)
         th_api_fail(r, 403, "Access denied");
     else
         th_api_fail(r, 404, "Webhook subscription not found");

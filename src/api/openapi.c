@@ -68,6 +68,8 @@ static void write_parameters(struct th_jw *w, const struct th_api_route *t)
     }
     if (t->flags & TH_R_TENANT)
         write_ref(w, "parameters", TH_LIT("Tenterhook-Tenant"));
+    if (strncmp(t->path, "/v1/webhooks", 12) == 0)
+        write_ref(w, "parameters", TH_LIT("Tenterhook-Form"));
     if (strcmp(t->method, "POST") == 0)
         write_ref(w, "parameters", TH_LIT("Idempotency-Key"));
     if (is_stream(t))

@@ -67,7 +67,8 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     const struct th_api_route *route;
     struct th_span param[TH_API_MAX_PARAMS];
     unsigned query_count, error_count;
-    bool shaped;       /* the path is one whose answers and errors dialects shape */
+    bool shaped; /* the path is one whose answers and errors dialects shape, and the client wants that form */
+    bool native; /* the client wants the native form of all dialects */
     bool operator_key; /* an operator's key, whatever its role; else a tenant's key */
     bool unnamed;      /* the operator's key without the name of a tenant */
     bool judging;      /* the body is not here yet */
@@ -75,6 +76,10 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     bool too_many_wrong;
     bool client_known, client_trusted; /* client is set; it is a trusted proxy's address */
     struct th_addr client;             /* see th_api_request_client */
+    bool by_session, by_link;          /* the key is that of a session's cookie; of a link */
+    uint8_t key_hash[32];              /* of the key: SHA-256 of its text */
+    uint8_t link_hash[32];             /* with by_link, of the link; with by_session, of the session */
+    char session[24], csrf[33];        /* with by_session: its id, and what changes have to show */
     unsigned scopes;
     uint64_t key_no;                   /* 0: no tenant's key */
     uint64_t metered_tenant;           /* whose rate this request counts for; 0: nobody's */
@@ -169,6 +174,11 @@ static inline bool th_api_request_may(const struct th_api_req *r, unsigned scope
 }
 /** The address of the client, behind trusted proxies too. Valid as long as the request. */
 const struct th_addr *th_api_request_client(struct th_api_req *r);
+/** Whether the answer has this shape of the tenant's dialect; else the native form. */
+static inline bool th_api_request_shaped(const struct th_api_req *r, enum th_shape_id id)
+{
+    return r->shaped && th_dialect_has_shape(r->dialect, id);
+}
 /** Notes the public id of a new object for the audit log. */
 void th_api_request_made(struct th_api_req *r, const struct th_buf *id);
 #endif

@@ -59,6 +59,14 @@ static bool is_shaped(struct th_span path)
     return th_span_is(path, "/v1/webhooks") || th_span_starts(path, TH_LIT("/v1/webhooks/"));
 }
 
+/* Clients that show every dialect's endpoints in one way, as the dashboard does. */
+static bool wants_native(const struct th_api_req *r)
+{
+    const struct th_http1_field *form = th_api_request_header(r, "tenterhook-form");
+
+    return form && th_span_is(form->value, "native");
+}
+
 void th_api_route_find(struct th_api_req *r)
 {
     struct th_span method = r->x->head.method;
@@ -66,7 +74,8 @@ void th_api_route_find(struct th_api_req *r)
     if (th_span_is(method, "HEAD"))
         method = TH_LIT("GET");
     r->allow[0] = '\0';
-    r->shaped = is_shaped(r->x->path);
+    r->native = wants_native(r);
+    r->shaped = is_shaped(r->x->path) && !r->native;
     for (const struct th_api_route *t = th_api_routes; t->method; t++) {
         struct th_span param[TH_API_MAX_PARAMS] = {{0, 0}, {0, 0}};
 

@@ -26,6 +26,7 @@ enum {
     TH_R_OF_FILTERS = 16384, /* ... in the query: `endpoint`, else `event` */
     TH_R_BATCH = 32768,      /* the body is an array of events */
     TH_R_ALWAYS = 65536,     /* answered while the server is starting, too */
+    TH_R_LINK = 262144,      /* the token of a link will do instead of a key */
     TH_R_SPREAD =
         131072, /* answered by each API of a process; it asks nothing but the engine of its own thread */
 };

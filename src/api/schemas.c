@@ -113,6 +113,11 @@
     "\"id\":" STR ",\"role\":" REF("Role") ",\"name\":" STR ",\"created_at\":" TIME                          \
                                            ",\"expires_at\":" TIME_NULL
 
+#define SESSION_FIELDS                                                                                       \
+    "\"id\":" STR ",\"key\":" STR ",\"role\":" REF("Role") ",\"name\":" STR ",\"created_at\":" TIME          \
+                                                           ",\"used_at\":" TIME ",\"expires_at\":" TIME      \
+                                                           ",\"idle_seconds\":" INT ",\"from\":" STR
+
 const struct th_api_schema th_api_schemas[] = {
     {"Problem", OBJECT("\"type\",\"title\",\"status\",\"detail\",\"request_id\"",
                        "\"type\":" STR ",\"title\":" STR ",\"status\":" INT ",\"detail\":" STR
@@ -281,6 +286,11 @@ const struct th_api_schema th_api_schemas[] = {
     {"OperatorKeyCreated",
      OBJECT("\"id\",\"key\",\"role\",\"name\",\"created_at\"", OPERATOR_KEY_FIELDS ",\"key\":" STR)},
     {"OperatorKeyPage", PAGE("OperatorKey")},
+    {"Session", OBJECT("\"id\",\"key\",\"role\",\"name\",\"created_at\",\"expires_at\"", SESSION_FIELDS)},
+    {"SessionOwn", OBJECT("\"id\",\"key\",\"role\",\"name\",\"created_at\",\"expires_at\",\"csrf_token\"",
+                          SESSION_FIELDS ",\"csrf_token\":" STR ",\"version\":" STR)},
+    {"SessionPage", PAGE("Session")},
+    {"SessionLink", OBJECT("\"token\",\"expires_at\"", "\"token\":" STR ",\"expires_at\":" TIME)},
     {"Dialect", OBJECT("\"name\"", "\"name\":" STR)},
     {"DialectPage", OBJECT("\"data\",\"next_cursor\",\"default\"",
                            "\"data\":{\"type\":\"array\",\"items\":" REF(
@@ -352,6 +362,8 @@ const struct th_api_schema th_api_schemas_parameters[] = {
     HEADER("Tenterhook-Tenant", ID,
            "with the operator's key: the tenant to act for (default: that of the object that an id names, "
            "else default)"),
+    HEADER("Tenterhook-Form", "{\"type\":\"string\",\"enum\":[\"native\"]}",
+           "native: names, statuses and paging of the dialect standard, whatever the tenant's dialect"),
     HEADER("Idempotency-Key", IDEMPOTENCY_KEY,
            "1 to 255 visible ASCII characters; a repetition gives the first answer again"),
     HEADER("Last-Event-ID", CURSOR, "id of the last server-sent event: the stream goes on behind it"),

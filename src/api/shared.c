@@ -16,6 +16,7 @@ struct th_api_shared *th_api_shared_new(const struct th_entropy *entropy)
     th_api_meter_init(&shared->keys, seed);
     th_api_meter_init(&shared->tenants, seed);
     th_api_meter_init(&shared->addresses, seed);
+    th_api_sessions_init(&shared->sessions);
     th_map_init(&shared->idem, 1u << 16, seed);
     (void)pthread_mutex_init(&shared->lock, NULL); /* of the default kind: cannot fail */
     return shared;
@@ -26,6 +27,7 @@ void th_api_shared_free(struct th_api_shared *shared)
     if (!shared)
         return;
     th_map_fini(&shared->idem);
+    th_api_sessions_fini(&shared->sessions);
     th_api_meter_fini(&shared->keys);
     th_api_meter_fini(&shared->tenants);
     th_api_meter_fini(&shared->addresses);

@@ -2,6 +2,7 @@
 #ifndef TH_API_SHARED_H
 #define TH_API_SHARED_H
 #include "api/meter.h"
+#include "api/session.h"
 #include "base/map.h"
 
 #define TH_API_NOTES 4096 /* addresses from which a key was right, see guess.c */
@@ -12,6 +13,8 @@ struct th_api_shared {
     /* guess.c */
     _Atomic int64_t guessed_until_us; /* some address must wait until then */
     _Atomic uint64_t notes[TH_API_NOTES];
+
+    struct th_api_sessions sessions; /* with a lock of their own */
 
     pthread_mutex_t lock; /* of what follows; held for one look-up */
     struct th_map

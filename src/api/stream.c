@@ -7,7 +7,7 @@
  * and what he misses is read from the store when he has room again, so that nobody's slowness takes memory. If he stays behind for
  * longer than TH_STREAM_LAG_US he is told of the gap, with the cursor in front of it, and goes on with what is new.
  *
- * A stream ends with an event that says why: its key or its tenant is no more, or the server stops.
+ * A stream ends with an event that says why: its key, its session or its tenant is no more, or the server stops.
  *
  * Invariants: 1. a stream is in the list of its source from the request until its answer has ended. 2. one operation of the store
  * at a time for each; what ends the stream waits for it. 3. `at` only grows, and every matching row up to it has been
@@ -22,10 +22,10 @@
 #include "api/read.h"
 #include "api/reply.h"
 #include "api/request.h"
+#include "api/session.h"
 #include "api/state.h"
 #include "base/alloc.h"
 #include "engine/engine.h"
-#include "lib/crypto.h"
 #include "net/http_server.h"
 #include <stdio.h>
 
@@ -165,6 +165,11 @@ static bool check(struct th_api_stream *s)
         return true;
     if (!th_engine_key(e, s->key_hash)) {
         end(s, s->expires && th_engine_now(e).wall.ms >= s->expires ? "key_expired" : "key_deleted");
+        return false;
+    }
+    if (s->r->by_session &&
+        !th_api_session_is_open(&s->r->api->shared->sessions, s->r->link_hash, th_engine_now(e))) {
+        end(s, "session_ended");
         return false;
     }
     if (!find_tenant(s))
@@ -401,20 +406,18 @@ static struct th_api_stream *new_stream(struct th_api_req *r, struct th_api_sour
 {
     struct th_api_stream *s;
     const struct th_key *key;
-    struct th_span text;
 
     if (!has_place(r))
         return NULL;
     s = th_calloc(1, sizeof *s);
-    if (!s || !th_api_request_bearer(r, &text)) {
-        th_free(s);
+    if (!s) {
         th_api_fail_nomem(r);
         return NULL;
     }
     s->r = r;
     s->source = source;
     s->filter.tenant = r->tenant->no;
-    th_sha256(text.p, text.n, s->key_hash);
+    memcpy(s->key_hash, r->key_hash, sizeof s->key_hash);
     key = th_engine_key(r->api->engine, s->key_hash);
     s->expires = key ? key->expires : 0;
     th_api_cursor_base(r, s->base);

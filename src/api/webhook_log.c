@@ -151,7 +151,7 @@ void th_h_webhook_deliveries(struct th_api_req *r)
 {
     const struct th_dialect_values *v = th_dialect_values(r->dialect);
     struct th_endpoint *ep = th_api_find_endpoint(r);
-    bool shaped = th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY_PAGE);
+    bool shaped = th_api_request_shaped(r, TH_SHAPE_DELIVERY_PAGE);
     struct th_page *p = &r->page;
     struct th_span unused;
 
@@ -296,14 +296,14 @@ static void tested(struct th_publish *p)
         return;
     }
     (void)th_api_reply_begin(r);
-    if (th_dialect_has_shape(r->dialect, TH_SHAPE_DELIVERY)) {
+    if (th_api_request_shaped(r, TH_SHAPE_DELIVERY)) {
         if (th_dialect_shape(r->dialect, TH_SHAPE_DELIVERY, &source, &r->api->out) && !r->api->out.failed)
             r->api->out.failed = TH_NOMEM;
     } else {
         struct th_jw w = th_jw(&r->api->out);
         th_api_delivery_row(&w, &l, 0, false);
     }
-    th_api_reply(r, v->test_status ? v->test_status : 202);
+    th_api_reply(r, r->shaped && v->test_status ? v->test_status : 202);
 }
 
 void th_h_webhook_test(struct th_api_req *r)

@@ -363,7 +363,7 @@ bool th_api_webhook_spec(struct th_api_req *r, const struct th_endpoint_spec *ba
         (struct th_endpoint_spec){.active = true, .url = TH_LIT(""), .options = values->options_default};
     if (base && !copy_spec(r, base, &c->spec))
         return false;
-    if (!th_api_decode(r, r->body, TH_LIT(""), spec_fields, F_COUNT, true, v))
+    if (!th_api_decode(r, r->body, TH_LIT(""), spec_fields, F_COUNT, r->shaped, v))
         return false;
     if (r->body.type != TH_JSON_OBJECT) /* said already, and it says all */
         return true;

@@ -358,11 +358,11 @@ void th_api_webhook_show(struct th_api_req *r, struct th_endpoint *ep, struct th
                             .secret = secret,
                             .values = th_api_request_may(r, TH_SCOPE_MANAGE)};
     struct th_shape_source source = {endpoint_field, list_count, &l, NULL};
-    enum th_shape_id id = created && th_dialect_has_shape(r->dialect, TH_SHAPE_ENDPOINT_CREATED)
+    enum th_shape_id id = created && th_api_request_shaped(r, TH_SHAPE_ENDPOINT_CREATED)
                               ? TH_SHAPE_ENDPOINT_CREATED
                               : TH_SHAPE_ENDPOINT;
 
-    if (th_dialect_has_shape(r->dialect, id)) {
+    if (th_api_request_shaped(r, id)) {
         if (th_dialect_shape(r->dialect, id, &source, out) && !out->failed)
             out->failed = TH_NOMEM;
     } else {
@@ -376,7 +376,7 @@ bool th_api_webhook_list_shape(struct th_api_list *l, struct th_buf *out)
 {
     struct th_shape_source source = {endpoint_field, list_count, l, th_api_list_stop};
 
-    if (!th_dialect_has_shape(l->r->dialect, TH_SHAPE_ENDPOINT_LIST))
+    if (!th_api_request_shaped(l->r, TH_SHAPE_ENDPOINT_LIST))
         return false;
     if (th_dialect_shape(l->r->dialect, TH_SHAPE_ENDPOINT_LIST, &source, out) && !out->failed)
         out->failed = TH_NOMEM;

@@ -161,7 +161,7 @@ void th_h_webhook_add(struct th_api_req *r)
     else if (r->error_count)
         th_api_fail_invalid(r);
     else
-        th_api_change_submit(r, th_dialect_values(r->dialect)->create_status, created);
+        th_api_change_submit(r, r->shaped ? th_dialect_values(r->dialect)->create_status : 201, created);
 }
 
 /* Also called again when another change came first; see change.c. */

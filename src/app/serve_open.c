@@ -252,6 +252,8 @@ struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s)
                                    .trusted = a->live->trusted,
                                    .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
                                    .client_header = client_header(c),
+                                   .session_idle_s = c->v[TH_O_SESSION_IDLE].number,
+                                   .tls = a->live->identity != NULL,
                                    .version = TH_LIT(TH_VERSION),
                                    .measure = measure,
                                    .measure_ctx = a,

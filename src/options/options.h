@@ -105,7 +105,9 @@ enum th_option_kind {
       "proxies in front of the API that name their client in X-Forwarded-For, in Forwarded, or by the PROXY protocol; may be repeated") \
     X(CLIENT_HEADER, CHOICE, "--client-header", "TENTERHOOK_CLIENT_HEADER", "client_header", "auto",                               \
       "auto|forwarded|x-forwarded-for|none", 0, 0, "NAME",                                                                         \
-      "the field in which trusted proxies name their client; auto: X-Forwarded-For, and Forwarded where there is none")
+      "the field in which trusted proxies name their client; auto: X-Forwarded-For, and Forwarded where there is none")             \
+    X(SESSION_IDLE, DURATION, "--session-idle", "TENTERHOOK_SESSION_IDLE", "session_idle", "1h", NULL, 60, 43200, "TIME",           \
+      "how long a browser that has signed in may be silent before it has to sign in again")
 /* clang-format on */
 
 enum th_option_id {

@@ -7,7 +7,7 @@ from harness.expect import eventually
 from harness.client import Api
 
 JSON = {"Content-Type": "application/json"}
-FIELDS = {"operation", "result", "status", "key", "key_name", "tenant", "object", "from", "client", "repeated", "request_id"}
+FIELDS = {"operation", "result", "status", "key", "key_name", "session", "tenant", "object", "from", "client", "repeated", "request_id"}
 
 
 def lines(running):

@@ -25,8 +25,8 @@ class Message:
 class Stream:
     """An open stream. Iterating gives messages until the server ends it; `last_id` is what Last-Event-ID would be."""
 
-    def __init__(self, api, path, last_id=None, tls=None, timeout_s=30):
-        fields = {"Authorization": f"Bearer {api.key}"}
+    def __init__(self, api, path, last_id=None, tls=None, timeout_s=30, cookie=None):
+        fields = {"Cookie": cookie} if cookie else {"Authorization": f"Bearer {api.key}"}
         if api.tenant is not None:
             fields["Tenterhook-Tenant"] = api.tenant
         if last_id is not None:
