@@ -12,7 +12,7 @@ CIRCLES = {
     "lib": 3,
     "base": 3,
     "core": 3,
-    "engine": 25,
+    "engine": 3,
     "store": 3,
     "net": 3,
     "api": 3,

@@ -23,7 +23,7 @@ void th_engine_change(struct th_engine *e, struct th_change *c)
     c->impl = NULL;
     th_buf_init(&c->secret_text, 4096);
     th_buf_init(&c->repeated, 1u << 20);
-    if (th_change_look_up(e, c))
+    if (e->change_kinds[c->kind].look_up && e->change_kinds[c->kind].look_up(e, c))
         return;
     th_list_append(&e->changes, &c->link);
     e->more = true;
@@ -53,12 +53,12 @@ void th_change_finish(struct change_impl *i, enum th_change_result result)
     th_run_unref(i->run);
     th_tenant_drop(i->fresh);
     th_free(i->key);
-    th_change_secret_fini(&i->secret);
+    th_secrets_drop(&i->secret);
     th_arena_wipe(&i->mem);
     th_buf_wipe(&i->op.repeated);
     th_free(i->rows);
     th_free(i);
-    e->change_busy = false;
+    e->jobs[TH_JOB_CHANGE].busy = false;
     e->more = true;
     c->done(c);
 }
@@ -84,43 +84,6 @@ void th_change_stopping(struct th_change *c)
 {
     snprintf(c->detail, sizeof c->detail, "the server is stopping");
     c->done(c);
-}
-
-/* ---- rows ---- */
-
-struct th_row *th_change_row(struct change_impl *i, enum th_row_kind kind, uint64_t no)
-{
-    struct th_row *row;
-
-    if (i->op.count == i->row_cap) {
-        uint32_t cap = i->row_cap ? i->row_cap * 2 : 8;
-        struct th_row *v = th_realloc(i->rows, cap * sizeof *v);
-        if (!v)
-            return NULL;
-        i->rows = v;
-        i->row_cap = cap;
-    }
-    row = &i->rows[i->op.count++];
-    *row = (struct th_row){.kind = kind, .no = no};
-    if (i->tenant)
-        row->tenant = i->tenant->no;
-    return row;
-}
-
-/* The highest number given, beside the object that got it: a deleted one is not listed at the next start, and its number
- * must not come back, or its deliveries and events would be another's, perhaps another tenant's. */
-bool th_change_last_number(struct change_impl *i, const char *name, uint64_t no)
-{
-    struct th_row *row = th_change_row(i, TH_ROW_META, 0);
-    char bytes[8];
-
-    if (!row)
-        return false;
-    for (unsigned b = 0; b < 8; b++)
-        bytes[b] = (char)(no >> (8 * (7 - b)));
-    row->tenant = 0;
-    row->id = th_str(name);
-    return th_arena_copy(&i->mem, th_span(bytes, sizeof bytes), &row->settings);
 }
 
 /* ---- commit ---- */
@@ -166,49 +129,12 @@ void th_change_submit(struct change_impl *i, bool keep_version)
     th_engine_submit(i->e, &i->op.op);
 }
 
-/* ---- dispatch of kinds ---- */
-
 static void apply(struct change_impl *i)
 {
     struct th_change *c = i->c;
 
     c->tenant = i->tenant;
-    switch ((int)c->kind) {
-    case TH_CHANGE_TENANT_PUT:
-        th_change_end_tenant_put(i);
-        break;
-    case TH_CHANGE_TENANT_DEL:
-        th_change_end_tenant_del(i);
-        break;
-    case TH_CHANGE_KEY_ADD:
-        c->key = i->key;
-        if (th_settings_add_key(i->e, i->key)) {
-            th_engine_store_error(i->e, TH_BUG);
-        } else {
-            th_replica_key(i->e, i->key);
-            i->key = NULL;
-            if (!c->role)
-                th_limit_added(i->e, i->tenant, TH_L_KEYS);
-        }
-        break;
-    case TH_CHANGE_KEY_DEL:
-        th_change_end_key_del(i);
-        break;
-    case TH_CHANGE_ENDPOINT_ADD:
-        th_change_end_endpoint_add(i);
-        break;
-    case TH_CHANGE_ENDPOINT_SET:
-    case TH_CHANGE_ENDPOINT_DISABLE:
-    case TH_CHANGE_ENDPOINT_CONSENT:
-        th_change_end_endpoint_set(i);
-        break;
-    case TH_CHANGE_ENDPOINT_DEL:
-        th_change_end_endpoint_del(i);
-        break;
-    default:
-        th_change_end_secrets(i);
-        break;
-    }
+    i->e->change_kinds[c->kind].end(i);
 }
 
 /* After an unknown outcome the same rows are sent again. That the store refuses them as stale, or as a replay, then says
@@ -231,14 +157,17 @@ static void apply_all(struct change_impl *i)
         th_change_finish(i, TH_CH_DONE);
 }
 
+struct th_mono th_changes_known_wanted(const struct th_engine *home)
+{
+    return home->finishing && !home->notes_out ? home->now.mono : TH_MONO_NEVER;
+}
+
 void th_changes_known(struct th_engine *home)
 {
     struct change_impl *i = home->finishing;
 
     home->finishing = NULL;
-    home->more = true;
-    if (i)
-        th_change_finish(i, TH_CH_DONE);
+    th_change_finish(i, TH_CH_DONE);
 }
 
 static void committed(struct th_op *op)
@@ -321,49 +250,21 @@ static void begin(void *arg)
         th_change_fail(i, TH_CH_PRECONDITION, "the object has changed since it was read");
         return;
     }
-    switch ((int)c->kind) {
-    case TH_CHANGE_TENANT_PUT:
-        th_change_begin_tenant_put(i);
-        break;
-    case TH_CHANGE_TENANT_DEL:
-        th_change_begin_tenant_del(i);
-        break;
-    case TH_CHANGE_KEY_ADD:
-        th_change_begin_key_add(i);
-        break;
-    case TH_CHANGE_KEY_DEL:
-        th_change_begin_key_del(i);
-        break;
-    case TH_CHANGE_ENDPOINT_ADD:
-    case TH_CHANGE_ENDPOINT_SET:
-        th_change_begin_endpoint_put(i);
-        break;
-    case TH_CHANGE_ENDPOINT_DEL:
-        th_change_begin_endpoint_del(i);
-        break;
-    case TH_CHANGE_ENDPOINT_CONSENT:
-        th_change_begin_endpoint_consent(i);
-        break;
-    case TH_CHANGE_SECRET_ROTATE:
-        th_change_begin_rotate(i);
-        break;
-    case TH_CHANGE_SECRET_REVOKE:
-        th_change_begin_revoke(i);
-        break;
-    default:
-        th_change_begin_endpoint_disable(i);
-        break;
-    }
+    i->e->change_kinds[c->kind].begin(i);
 }
 
-void th_changes_turn(struct th_engine *e)
+struct th_mono th_changes_wanted(const struct th_engine *e)
 {
-    struct th_list *l;
-    struct change_impl *i;
+    bool waits = e->changes_held || e->jobs[TH_JOB_REWRAP].busy;
 
-    if (e->change_busy || e->changes_held || e->rewrapping || !(l = th_list_pop(&e->changes)))
-        return;
-    i = th_calloc(1, sizeof *i);
+    return waits || th_list_empty(&e->changes) ? TH_MONO_NEVER : e->now.mono;
+}
+
+void th_changes_begin(struct th_engine *e)
+{
+    struct th_list *l = th_list_pop(&e->changes);
+    struct change_impl *i = th_calloc(1, sizeof *i);
+
     if (!i) {
         struct th_change *c = TH_CONTAINER(l, struct th_change, link);
         c->done(c); /* its result is UNAVAILABLE from the start */
@@ -374,7 +275,7 @@ void th_changes_turn(struct th_engine *e)
     i->c->impl = i;
     th_arena_init(&i->mem, 16u << 20);
     th_buf_init(&i->op.repeated, 2u << 20);
-    e->change_busy = true;
+    e->jobs[TH_JOB_CHANGE].busy = true;
     begin(i);
 }
 
@@ -387,10 +288,9 @@ void th_changes_cancel(struct th_engine *e)
     for (l = e->changes.next; l != &e->changes; l = next) {
         struct th_change *c = TH_CONTAINER(l, struct th_change, link);
         next = l->next;
-        if ((int)c->kind == TH_CHANGE_ENDPOINT_DISABLE)
+        if (c->kind == TH_CHANGE_ENDPOINT_DISABLE)
             continue;
         th_list_remove(l);
         th_change_stopping(c);
     }
-    th_change_look_ups_cancel(e);
 }

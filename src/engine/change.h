@@ -36,21 +36,39 @@ void th_change_fail(struct change_impl *i, enum th_change_result result, const c
 void th_change_no_memory(struct change_impl *i);
 /** Ends a change that has not begun, since the server stops. */
 void th_change_stopping(struct th_change *c);
+/* change_rows.c */
 /** A new row of the tenant, borrowed until the next one is added; NULL without memory. */
 struct th_row *th_change_row(struct change_impl *i, enum th_row_kind kind, uint64_t no);
 /** False without memory, as with all the rows below. */
 bool th_change_last_number(struct change_impl *i, const char *name, uint64_t no);
+bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep); /* as it will be */
+bool th_change_health_row(struct change_impl *i, const struct th_endpoint *ep);
+bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, const struct th_secret *s,
+                          bool del);
+
+/* change.c */
 /** Commits the rows. keep_version: the settings that events are matched against stay the same. */
 void th_change_submit(struct change_impl *i, bool keep_version);
 /** Makes i->op of the rows, for a change that another operation carries; th_change_carried is its end. */
 void th_change_prepare(struct change_impl *i, bool keep_version);
+
+/* change_kinds.c */
+/* A kind of change: `look_up` may put off that the change takes its place in the queue (true); NULL: it does not. */
+struct th_change_kind_row {
+    void (*begin)(struct change_impl *i);
+    void (*end)(struct change_impl *i);
+    bool (*look_up)(struct th_engine *e, struct th_change *c);
+};
+extern const struct th_change_kind_row th_change_kinds[TH_CHANGE_KINDS];
 
 /* change_tenant.c */
 void th_change_begin_tenant_put(struct change_impl *i);
 void th_change_end_tenant_put(struct change_impl *i);
 void th_change_begin_tenant_del(struct change_impl *i);
 void th_change_end_tenant_del(struct change_impl *i);
+/* change_key.c */
 void th_change_begin_key_add(struct change_impl *i);
+void th_change_end_key_add(struct change_impl *i);
 void th_change_begin_key_del(struct change_impl *i);
 void th_change_end_key_del(struct change_impl *i);
 
@@ -65,18 +83,13 @@ void th_change_end_endpoint_add(struct change_impl *i);
 void th_change_end_endpoint_set(struct change_impl *i);
 void th_change_begin_endpoint_del(struct change_impl *i);
 void th_change_end_endpoint_del(struct change_impl *i);
+/* change_disable.c */
 void th_change_begin_endpoint_disable(struct change_impl *i);
 
-/* consent.c */
+/* ask.c */
 void th_change_begin_endpoint_consent(struct change_impl *i);
 
-/** The row of the endpoint as it will be. False without memory. */
-bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep);
-
 /* change_secret.c */
-void th_change_secret_fini(struct th_secret *s);
-bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, const struct th_secret *s,
-                          bool del);
 /** Makes i->secret from the customer's text or anew; the clear text goes to c->secret_text for the answer. False without
  * memory. */
 bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep);

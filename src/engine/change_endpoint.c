@@ -1,13 +1,11 @@
-/* Changes of endpoints: look-up of a new URL's name, making, changing, deleting, and the disabling that the engine itself
- * asks for.
+/* Changes of endpoints: look-up of a new URL's name, making, changing, deleting.
  *
  * It refuses: specs that do not check, URLs whose name resolves to an address that the guard does not allow. A name that
  * does not resolve now is accepted, since each attempt judges it again.
  *
  * Invariants: (1) a look-up is on e->lookups until it has ended, and ends once, also when it is cancelled; (2) a `begin`
  * changes no settings in memory, it submits or fails; (3) an endpoint in memory is replaced field by field, so that
- * pointers to it stay good; (4) the outcome that a disabling follows from is stored with it, in one commit, and without it
- * where there is none. A disabling for which there is no memory is dropped: the next failure asks again. */
+ * pointers to it stay good. */
 #include "engine/change.h"
 #include <stdio.h>
 
@@ -19,40 +17,6 @@ struct lookup {
     struct th_url url;
     struct th_resolve resolve;
 };
-
-/* ---- rows ---- */
-
-bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep)
-{
-    struct th_row *row = th_change_row(i, TH_ROW_ENDPOINT, ep->no);
-    struct th_buf settings;
-    bool ok;
-
-    if (!row)
-        return false;
-    row->rev = ep->rev;
-    row->created = ep->created.ms;
-    row->updated = ep->updated.ms;
-    th_buf_init(&settings, TH_MAX_SPEC_BYTES * 2);
-    ok = !th_endpoint_write(i->e, ep, &settings) && !settings.failed &&
-         th_arena_copy(&i->mem, th_buf_view(&settings), &row->settings);
-    th_buf_fini(&settings);
-    return ok;
-}
-
-static bool health_row(struct change_impl *i, const struct th_endpoint *ep)
-{
-    struct th_row *row = th_change_row(i, TH_ROW_HEALTH, ep->no);
-
-    if (!row)
-        return false;
-    row->health[0] = ep->health.first_fail;
-    row->health[1] = ep->health.last_ok;
-    row->health[2] = ep->health.exhausted_run;
-    row->health[3] = ep->health.rest_since;
-    row->health[4] = ep->health.rest_until;
-    return true;
-}
 
 /* ---- building ---- */
 
@@ -125,7 +89,7 @@ static void build_endpoint_set(struct change_impl *i)
     i->next.spec = i->run->spec;
     if (!th_span_eq(i->ep->pub.spec.url, i->run->spec.url))
         i->next.consent = (struct th_consent){0}; /* the other server has said nothing */
-    if (!th_change_endpoint_row(i, &i->next) || (c->clear_disabled && !health_row(i, &i->next))) {
+    if (!th_change_endpoint_row(i, &i->next) || (c->clear_disabled && !th_change_health_row(i, &i->next))) {
         th_change_no_memory(i);
         return;
     }
@@ -280,191 +244,6 @@ void th_change_end_endpoint_del(struct change_impl *i)
     uint64_t no = i->ep->pub.no;
 
     i->tenant->version = i->op.new_version;
-    th_settings_drop_endpoint(i->e, i->ep);
+    th_leave_endpoint(i->e, i->ep);
     th_replica_endpoint_gone(i->e, i->tenant, no);
-}
-
-/* The rows of a disabling. DONE: they are made. */
-static enum th_change_result disable_rows(struct change_impl *i, const struct th_health *health)
-{
-    i->next = i->ep->pub;
-    i->next.health = *health;
-    if (th_ep_held(&i->next))
-        return TH_CH_CONFLICT;
-    i->next.rev++;
-    i->next.updated = i->e->now.wall;
-    i->next.disabled_at = i->e->now.wall;
-    i->next.disabled_reason = i->c->note;
-    if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !th_change_endpoint_row(i, &i->next) ||
-        !health_row(i, &i->next))
-        return TH_CH_UNAVAILABLE;
-    return TH_CH_DONE;
-}
-
-/* ---- a disabling that an attempt of any engine asks for ----
- *
- * asked (owner) → its turn among the changes (home) → still wanted? (owner) → the rows (home) → the attempt is concluded, and
- * stored with the rows where it still says so (owner) → in force (home). Each arrow between the two is a letter; with one engine it is one to
- * oneself. The attempt is stored in any case. */
-
-struct th_disabling {
-    struct th_mail mail;
-    struct th_change c;
-    struct change_impl *i; /* home's, from its turn on */
-    struct th_engine *home;
-    unsigned owner;
-    struct th_attempt *a; /* the owner's; NULL: a rule says so, without an attempt, or it has been stored */
-    struct th_settings_op *with;
-    struct th_health health; /* as the owner has it */
-    bool wanted, applied;
-    enum th_error error;
-    uint64_t endpoint;
-    char tenant[160];
-};
-
-static void rows_ready(struct th_engine *owner, struct th_mail *m);
-
-/* Home: the owner has stored the outcome, with the change or without. */
-static void carried(struct th_engine *home, struct th_mail *m)
-{
-    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
-
-    (void)home;
-    d->a = NULL;
-    if (d->with)
-        th_change_carried(d->i, d->error, d->applied);
-    else
-        th_change_finish(d->i, d->i->c->result);
-}
-
-void th_disabling_stored(struct th_attempt *a, enum th_error error, bool applied)
-{
-    struct th_disabling *d = a->disabling;
-
-    a->disabling = NULL;
-    a->settle.with = NULL;
-    d->error = error;
-    d->applied = applied;
-    th_mail_send(a->e, 0, &d->mail, carried);
-}
-
-/* Home: the owner has said how it stands. */
-static void judged(struct th_engine *home, struct th_mail *m)
-{
-    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
-    struct change_impl *i = d->i;
-    enum th_change_result result;
-
-    i->ep = th_map_get(&home->endpoints, d->endpoint);
-    result = !d->wanted || !i->ep ? TH_CH_CONFLICT : disable_rows(i, &d->health);
-    i->c->result = result;
-    if (result == TH_CH_DONE) {
-        th_change_prepare(i, false);
-        d->with = &i->op;
-    }
-    th_mail_send(home, d->owner, &d->mail, rows_ready);
-}
-
-/* Owner. */
-static void rows_ready(struct th_engine *owner, struct th_mail *m)
-{
-    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
-    struct th_attempt *a = d->a;
-
-    (void)owner;
-    d->wanted = th_attempt_conclude(a) != TH_KEEP && d->with;
-    a->disabling = d;
-    a->settle.with = d->wanted ? d->with : NULL;
-    th_settle_submit(a);
-    if (!d->wanted) /* the attempt is stored for itself */
-        th_disabling_stored(a, TH_OK, false);
-}
-
-static void judge(struct th_engine *owner, struct th_mail *m)
-{
-    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
-
-    d->wanted = th_attempt_would_disable(d->a, &d->health) != TH_KEEP;
-    th_mail_send(owner, 0, &d->mail, judged);
-}
-
-void th_change_begin_endpoint_disable(struct change_impl *i)
-{
-    struct th_disabling *d = TH_CONTAINER(i->c, struct th_disabling, c);
-    enum th_change_result result;
-
-    d->i = i;
-    if (d->a) {
-        th_mail_send(i->e, d->owner, &d->mail, judge);
-        return;
-    }
-    result = disable_rows(i, &d->health);
-    if (result == TH_CH_DONE)
-        th_change_submit(i, false);
-    else
-        th_change_finish(i, result);
-}
-
-/* Owner: the change did not have its turn. */
-static void store_alone(struct th_engine *owner, struct th_mail *m)
-{
-    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
-
-    (void)owner;
-    (void)th_attempt_conclude(d->a);
-    th_settle_submit(d->a);
-    th_free(d);
-}
-
-static void disabled(struct th_change *c)
-{
-    struct th_disabling *d = TH_CONTAINER(c, struct th_disabling, c);
-    struct th_engine *home = d->home;
-    struct th_ep *ep = th_map_get(&home->endpoints, d->endpoint);
-
-    if (c->result == TH_CH_DONE && ep) {
-        th_count(home->options.metrics, TH_C_ENDPOINTS_DISABLED, 1);
-        th_log(TH_LOG_WARN, "endpoint disabled", TH_KS("endpoint", ep->pub.run->id),
-               TH_KS("tenant", ep->pub.tenant->id), TH_KS("reason", c->note));
-        th_operator_endpoint(home, ep, "endpoint.disabled", c->note.p);
-    }
-    th_change_fini(c);
-    if (d->a)
-        th_mail_send(home, d->owner, &d->mail, store_alone);
-    else
-        th_free(d);
-}
-
-static void asked(struct th_engine *home, struct th_mail *m)
-{
-    struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
-
-    d->home = home;
-    th_engine_change(home, &d->c);
-}
-
-bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a)
-{
-    struct th_disabling *d;
-
-    if (ep->gone || th_ep_held(&ep->pub) || ep->pub.tenant->id.n >= sizeof d->tenant)
-        return false;
-    d = th_calloc(1, sizeof *d);
-    if (!d)
-        return false; /* the rule is evaluated again at the next failure */
-    d->owner = e->options.shard;
-    d->a = a;
-    d->health = ep->pub.health;
-    d->endpoint = ep->pub.no;
-    memcpy(d->tenant, ep->pub.tenant->id.p, ep->pub.tenant->id.n);
-    d->c.kind = (enum th_change_kind)TH_CHANGE_ENDPOINT_DISABLE;
-    d->c.tenant_id = th_span(d->tenant, ep->pub.tenant->id.n);
-    d->c.endpoint = ep->pub.no;
-    d->c.note = th_str(th_disable_name(why));
-    d->c.done = disabled;
-    if (th_is_home(e))
-        asked(e, &d->mail);
-    else
-        th_mail_send(e, 0, &d->mail, asked);
-    return true;
 }

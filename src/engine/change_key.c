@@ -142,3 +142,18 @@ void th_change_end_key_del(struct change_impl *i)
     th_replica_key_gone(i->e, k);
     th_settings_remove_key(i->e, k);
 }
+
+void th_change_end_key_add(struct change_impl *i)
+{
+    struct th_change *c = i->c;
+
+    c->key = i->key;
+    if (th_settings_add_key(i->e, i->key)) {
+        th_engine_store_error(i->e, TH_BUG);
+        return;
+    }
+    th_replica_key(i->e, i->key);
+    i->key = NULL;
+    if (!c->role)
+        th_limit_added(i->e, i->tenant, TH_L_KEYS);
+}

@@ -1,4 +1,4 @@
-/* Secrets of endpoints: making, rotating, revoking, reading.
+/* Secrets of endpoints: making, rotating, revoking.
  *
  * It refuses: a rotation that would leave more active secrets than the dialect allows, revoking when there is no previous
  * secret.
@@ -7,29 +7,6 @@
  * for its tenant, endpoint and number; (2) the first secret of an endpoint is the newest, those behind it end by their `until`;
  * (3) secrets that left are freed after the commit, never before. */
 #include "engine/change.h"
-
-void th_change_secret_fini(struct th_secret *s)
-{
-    th_key_drop(s->key);
-    th_mask_free(s->mask);
-    th_free((char *)s->encrypted.p);
-    *s = (struct th_secret){0};
-}
-
-bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, const struct th_secret *s,
-                          bool del)
-{
-    struct th_row *row = th_change_row(i, TH_ROW_SECRET, s->no);
-
-    if (!row)
-        return false;
-    row->del = del;
-    row->endpoint = ep->no;
-    row->settings = s->encrypted;
-    row->created = s->created.ms;
-    row->until = s->until;
-    return true;
-}
 
 bool th_change_secret_take(struct change_impl *i, const struct th_endpoint *ep, struct th_span text,
                            uint64_t no, struct th_secret *out)
@@ -194,7 +171,7 @@ void th_change_end_secrets(struct change_impl *i)
         if (kept)
             continue;
         th_mask_keep(i->ep, &pub->secrets[n], i->e->now.wall.ms);
-        th_change_secret_fini(&pub->secrets[n]);
+        th_secrets_drop(&pub->secrets[n]);
     }
     if (i->run) {
         th_settings_take(i->ep, i->run, &i->next);
@@ -209,27 +186,4 @@ void th_change_end_secrets(struct change_impl *i)
     }
     th_replica_endpoint(i->e, i->ep, false, false);
     i->c->ep = pub;
-}
-
-/* ---- reading secrets ---- */
-
-bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
-                       void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until),
-                       void *ctx)
-{
-    struct th_buf plain;
-    bool ok = true;
-
-    th_buf_init(&plain, 4096);
-    for (unsigned n = 0; ok && n < ep->secret_count; n++) {
-        const struct th_secret *s = &ep->secrets[n];
-        if (!is_active(s, e->now.wall.ms))
-            continue;
-        th_buf_reset(&plain);
-        ok = th_engine_decrypt(e, ep->tenant->no, ep->no, s->no, s->encrypted, &plain);
-        if (ok)
-            each(ctx, th_buf_view(&plain), s->created, s->until);
-    }
-    th_buf_wipe(&plain);
-    return ok;
 }

@@ -134,42 +134,8 @@ void th_change_begin_tenant_del(struct change_impl *i)
 
 void th_change_end_tenant_del(struct change_impl *i)
 {
-    th_settings_leave(i->e, i->tenant);
+    th_leave_tenant(i->e, i->tenant);
     i->e->erase_left = i->e->erase_left || i->c->erase;
     th_replica_tenant_gone(i->e, i->tenant);
     i->c->tenant = i->tenant;
-}
-
-void th_settings_leave(struct th_engine *e, struct th_tenant *t)
-{
-    for (unsigned n = 0; n < t->endpoint_count; n++)
-        th_settings_endpoint_gone(TH_CONTAINER(t->endpoints[n], struct th_ep, pub));
-    for (unsigned n = e->key_count; n-- > 0;)
-        if (e->keys[n]->tenant == t)
-            th_settings_remove_key(e, e->keys[n]);
-    th_settings_remove_tenant(e, t);
-    t->next_leaving = e->leaving;
-    e->leaving = t;
-    e->more = true;
-}
-
-/* Requests first: nothing begins any more, and each that ends would only be written down. */
-void th_leaving_turn(struct th_engine *e)
-{
-    while (e->leaving) {
-        struct th_tenant *t = e->leaving;
-
-        if (!t->cancelled) {
-            t->cancelled = th_requests_cancel_some(e, t);
-        } else if (t->endpoint_count) {
-            th_settings_drop_endpoint(e,
-                                      TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub));
-        } else {
-            e->leaving = t->next_leaving;
-        }
-        if (e->leaving && th_turn_over(e, TH_TURN_DISPATCH_US)) {
-            e->more = true;
-            return;
-        }
-    }
 }

@@ -55,21 +55,6 @@ void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void
     e->more = true;
 }
 
-/* Home answers whether the process is ready. */
-static void no_room_heard(struct th_engine *home, struct th_mail *m)
-{
-    struct th_engine *of = TH_CONTAINER(m, struct th_engine, no_room_mail);
-
-    __atomic_store_n(&of->no_room_told, 0, __ATOMIC_RELEASE);
-    th_engine_store_error(home, TH_FULL);
-}
-
-static void tell_no_room(struct th_engine *e)
-{
-    if (!th_is_home(e) && !__atomic_exchange_n(&e->no_room_told, 1, __ATOMIC_ACQUIRE))
-        th_mail_send(e, 0, &e->no_room_mail, no_room_heard);
-}
-
 /* What a failed store operation means for the whole engine. */
 void th_engine_store_error(struct th_engine *e, enum th_error error)
 {
@@ -88,7 +73,7 @@ void th_engine_store_error(struct th_engine *e, enum th_error error)
     case TH_CLASS_RESOURCE:
         if (e->store_ok) {
             e->store_ok = false;
-            tell_no_room(e);
+            e->no_room_untold = !th_is_home(e);
             if (!th_is_home(e))
                 break;
             th_gauge_set(e->options.metrics, TH_G_STORE_READY, 0);
@@ -104,4 +89,39 @@ void th_engine_store_error(struct th_engine *e, enum th_error error)
 bool th_turn_over(const struct th_engine *e, int64_t us)
 {
     return e->options.clock.now(e->options.clock.ctx).mono.us - e->turn_us >= us;
+}
+
+bool th_engine_begun(const struct th_engine *e)
+{
+    return e->started && th_smap_get(&e->tenants_by_id, TH_LIT("default")) &&
+           th_smap_get(&e->tenants_by_id, TH_LIT("operator"));
+}
+
+bool th_engine_ready(const struct th_engine *e, const char **why)
+{
+    const char *reason = NULL;
+
+    if (!e->started)
+        reason = "starting";
+    else if (e->draining)
+        reason = "stopping";
+    else if (e->dead)
+        reason = "the store failed; the process is stopping";
+    else if (!th_engine_begun(e))
+        reason = "starting";
+    else if (!e->store_ok)
+        reason = "the store cannot commit: no room on the disk";
+    if (why)
+        *why = reason;
+    return !reason;
+}
+
+struct th_now th_engine_now(const struct th_engine *e)
+{
+    return e->now;
+}
+
+const struct th_engine_options *th_engine_options(const struct th_engine *e)
+{
+    return &e->options;
 }

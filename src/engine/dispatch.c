@@ -6,76 +6,6 @@
 #include "engine/internal.h"
 #include <stdio.h>
 
-#define KEEP_ATTEMPTS 256 /* with their buffers; those of a burst beyond are given back */
-
-static struct th_attempt *attempt_get(struct th_engine *e)
-{
-    struct th_list *l = th_list_pop(&e->free_attempts);
-    struct th_attempt *a;
-
-    if (l) {
-        a = TH_CONTAINER(l, struct th_attempt, link);
-        e->free_attempt_count--;
-    } else {
-        a = th_calloc(1, sizeof *a);
-        if (!a)
-            return NULL;
-        a->e = e;
-        th_list_init(&a->link);
-        th_buf_init(&a->head, 256u << 10);
-        th_buf_init(&a->body, 32u << 20);
-        th_buf_init(&a->sigs, 16u << 10);
-        th_buf_init(&a->answer, 64u << 10);
-    }
-    a->unsendable = a->cancelled = a->resolving = a->running = false;
-    a->event = NULL;
-    a->counted = 0;
-    a->dns_us = -1;
-    a->held = 0;
-    a->delivery_id_len = 0;
-    th_buf_reset(&a->head);
-    th_buf_reset(&a->body);
-    th_buf_reset(&a->sigs);
-    th_buf_reset(&a->answer);
-    return a;
-}
-
-static void attempt_free(struct th_attempt *a)
-{
-    th_buf_wipe(&a->head);
-    th_buf_fini(&a->body);
-    th_buf_fini(&a->sigs);
-    th_buf_fini(&a->answer);
-    th_free(a);
-}
-
-void th_attempt_release(struct th_attempt *a)
-{
-    struct th_engine *e = a->e;
-
-    th_list_remove(&a->link);
-    if (a->event)
-        th_event_unpin(e, a->event);
-    a->event = NULL;
-    th_run_unref(a->run);
-    th_ep_unref(e, a->ep);
-    a->run = NULL;
-    a->ep = NULL;
-    if (a->head.n) /* may hold a customer's bearer secret */
-        th_wipe(a->head.p, a->head.n);
-    e->pinned_bytes -= a->held;
-    th_buf_shrink(&a->head);
-    th_buf_shrink(&a->body);
-    th_buf_shrink(&a->answer);
-    e->attempts_out--;
-    if (e->free_attempt_count == KEEP_ATTEMPTS) {
-        attempt_free(a);
-        return;
-    }
-    e->free_attempt_count++;
-    th_list_prepend(&e->free_attempts, &a->link);
-}
-
 /* The delivery is no more (event purged, endpoint deleted): the scheduler forgets it, nothing is recorded. */
 static void forget(struct th_engine *e, const struct th_queue_row *row)
 {
@@ -91,23 +21,6 @@ static void postpone(struct th_engine *e, const struct th_queue_row *row, int64_
 }
 
 /* ---- render and send ---- */
-
-unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms,
-                        const struct th_sign_key *out[TH_MAX_SECRETS])
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < ep->secret_count; i++)
-        if (ep->secrets[i].until == 0 || ep->secrets[i].until > now_ms)
-            out[n++] = ep->secrets[i].key;
-    return n;
-}
-
-/* Connections are shared within a tenant only. */
-uint64_t th_endpoint_pool_key(const struct th_endpoint *ep)
-{
-    return ep->tenant->no;
-}
 
 static void fill_render(struct th_attempt *a, struct th_render *r, const struct th_sign_key **keys)
 {
@@ -132,7 +45,7 @@ static void fill_render(struct th_attempt *a, struct th_render *r, const struct 
                             .options = a->run->spec.options,
                             .keys = keys,
                             .custom = a->run->custom};
-    r->key_count = th_active_keys(&a->ep->pub, a->e->now.wall.ms, keys);
+    r->key_count = th_secrets_active(&a->ep->pub, a->e->now.wall.ms, keys);
 }
 
 static enum th_error render(struct th_attempt *a, struct th_span *body)
@@ -481,7 +394,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
         postpone(e, row, 250);
         return;
     }
-    a = attempt_get(e);
+    a = th_attempt_get(e);
     if (!a) {
         postpone(e, row, 1000);
         return;
@@ -510,12 +423,12 @@ static bool is_paused(const struct th_engine *e)
 }
 
 /* While it is paused the store's answer is what it waits for, not a moment. */
-struct th_mono th_dispatch_next(const struct th_engine *e)
+struct th_mono th_dispatch_wanted(const struct th_engine *e)
 {
     return is_paused(e) ? TH_MONO_NEVER : th_sched_next(e->sched, e->now.mono);
 }
 
-void th_dispatch_turn(struct th_engine *e)
+void th_dispatch_begin(struct th_engine *e)
 {
     struct th_queue_row row;
     unsigned budget = TH_DISPATCH_BUDGET;
@@ -529,12 +442,4 @@ void th_dispatch_turn(struct th_engine *e)
         e->more = true;
     flush_batch(e);
     th_gauge_set(e->options.metrics, TH_G_REQUESTS_IN_FLIGHT, e->attempts_out);
-}
-
-void th_dispatch_free(struct th_engine *e)
-{
-    struct th_list *l;
-
-    while ((l = th_list_pop(&e->free_attempts)))
-        attempt_free(TH_CONTAINER(l, struct th_attempt, link));
 }

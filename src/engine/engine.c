@@ -1,13 +1,13 @@
 /* The engine's life: making, starting, turning, ending.
  *
  * One turn drains the store (its callbacks settle deliveries and finish publishes and changes), runs what was deferred,
- * starts the next change of settings, asks the scheduler what to send, and does a slice of background work. A callback of
+ * and begins the jobs that are wanted (job.c). A callback of
  * the API never runs inside the call that registered it: immediate answers go through the deferred list.
  *
  * Invariants: 1. a publisher is told yes only from the done of an accept; 2. no delivery has two requests without a
  * durable settle between them; 3. after TH_IO or TH_CORRUPT nothing is submitted any more and fatal() was called. */
 #include "base/secret.h"
-#include "engine/internal.h"
+#include "engine/change.h"
 
 enum { DRAIN_STEP = 16, DRAIN_MOST = 1024 }; /* operations: between two looks at the clock, in a turn */
 
@@ -25,6 +25,8 @@ static void init_empty(struct th_engine *e)
     th_list_init(&e->dirty);
     th_list_init(&e->graves);
     th_list_init(&e->changes);
+    e->change_kinds = th_change_kinds;
+    th_list_init(&e->notices);
     th_list_init(&e->lookups);
     th_list_init(&e->asks);
     th_heap_init(&e->to_ask, 1u << 22);
@@ -100,12 +102,12 @@ enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char
         return error;
     e->store_ok = true;
     th_gauge_set(e->options.metrics, TH_G_STORE_READY, 1);
-    e->health_flushed = e->now.wall;
-    e->purge_at = (struct th_mono){e->now.mono.us + 5000000};
+    e->health_flushed = e->now.mono;
+    e->jobs[TH_JOB_RETENTION].at.us = e->now.mono.us + 5000000;
     e->started = true;
     e->fanout_left = true; /* of before, perhaps */
     th_clock_begin(e);
-    th_recover_begin(e);
+    th_queue_walk(e);
     return TH_OK;
 }
 
@@ -152,14 +154,9 @@ static void flush(struct th_engine *e)
         e->options.store->vt->flush(e->session);
 }
 
-static struct th_mono earlier(struct th_mono a, struct th_mono b)
-{
-    return a.us < b.us ? a : b;
-}
-
 struct th_mono th_engine_turn(struct th_engine *e)
 {
-    struct th_mono next = TH_MONO_NEVER;
+    struct th_mono next;
     bool undrained;
 
     th_engine_tick(e);
@@ -172,32 +169,9 @@ struct th_mono th_engine_turn(struct th_engine *e)
     if (e->dead)
         return TH_MONO_NEVER;
     th_clock_turn(e);
-    if (th_is_home(e)) {
-        th_rewrap_turn(e);
-        th_changes_turn(e);
-        if (!e->draining)
-            th_consents_turn(e);
-    }
-    th_settle_turn(e);
-    if (!e->draining)
-        th_dispatch_turn(e);
-    th_leaving_turn(e);
-    th_graves_turn(e);
-    th_refill_turn(e);
-    th_recover_turn(e);
-    th_fanout_turn(e);
-    th_replays_turn(e);
-    th_hurries_turn(e);
-    th_erase_turn(e);
-    next = earlier(next, th_jobs_turn(e));
-    if (!e->draining) {
-        next = earlier(next, th_dispatch_next(e));
-        next = earlier(next, th_fanout_next(e));
-        next = earlier(next, th_consents_next(e));
-        next = earlier(next, th_replays_next(e));
-    }
-    if (!th_list_empty(&e->settle_retry))
-        next = earlier(next, e->settle_retry_at);
+    th_job_turn(e);
+    th_measure_turn(e);
+    next = th_job_next(e);
     th_offers_send(e);
     th_mail_flush(e);
     if (e->more || undrained || !th_list_empty(&e->deferred))
@@ -209,74 +183,20 @@ struct th_mono th_engine_turn(struct th_engine *e)
 void th_engine_drain(struct th_engine *e)
 {
     th_dropped_tell_all(e);
+    th_ingest_own(e);
     e->draining = true;
-    th_consents_cancel(e, NULL);
+    th_asks_cancel(e, NULL);
     th_changes_cancel(e);
-    th_health_turn(e, true);
-}
-
-/* False: it has been cancelled before. */
-static bool cancel_request(struct th_attempt *a)
-{
-    struct th_engine *e = a->e;
-
-    if (a->cancelled)
-        return false;
-    a->cancelled = true;
-    if (a->running)
-        e->options.transport->vt->cancel(e->options.transport, &a->req);
-    else if (a->resolving)
-        e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
-    return true;
-}
-
-/* Of one endpoint, or NULL: all. */
-static void cancel_requests(struct th_engine *e, const struct th_ep *ep)
-{
-    struct th_list *l, *next;
-
-    for (l = e->running.next; l != &e->running; l = next) {
-        struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
-        next = l->next; /* a cancelled look-up may end inside the call */
-        if (!ep || a->ep == ep)
-            (void)cancel_request(a);
-    }
-}
-
-void th_engine_cancel_requests(struct th_engine *e)
-{
-    e->no_requests = true;
-    cancel_requests(e, NULL);
-}
-
-void th_requests_cancel(struct th_engine *e, const struct th_ep *ep)
-{
-    cancel_requests(e, ep);
-}
-
-bool th_requests_cancel_some(struct th_engine *e, const struct th_tenant *t)
-{
-    struct th_list *l, *next;
-
-    for (l = e->running.next; l != &e->running; l = next) {
-        struct th_attempt *a = TH_CONTAINER(l, struct th_attempt, link);
-        next = l->next; /* a cancelled look-up may end inside the call */
-        if (a->ep->pub.tenant != t || !cancel_request(a))
-            continue;
-        if (th_turn_over(e, TH_TURN_DISPATCH_US))
-            return false;
-    }
-    return true;
+    th_change_look_ups_cancel(e);
 }
 
 bool th_engine_idle(const struct th_engine *e)
 {
-    return e->dead ||
-           (e->ingests_out == 0 && e->settles_out == 0 && e->attempts_out == 0 && e->loads_out == 0 &&
-            e->ops_out == 0 && e->asks_out == 0 && !e->change_busy && th_list_empty(&e->changes) &&
-            th_list_empty(&e->lookups) && !e->walk_busy && !e->health_busy && th_list_empty(&e->dirty) &&
-            !e->purge_busy && !e->probe_busy && th_list_empty(&e->deferred) && e->notes_out == 0 &&
-            e->letters_out == 0 && !th_mail_pending(e));
+    unsigned out = e->ingests_out + e->settles_out + e->attempts_out + e->loads_out + e->ops_out +
+                   e->asks_out + e->notes_out + e->letters_out;
+
+    return e->dead || (!out && !th_job_pending(e) && th_list_empty(&e->lookups) &&
+                       th_list_empty(&e->deferred) && !th_mail_pending(e));
 }
 
 void th_engine_free(struct th_engine *e)
@@ -285,7 +205,7 @@ void th_engine_free(struct th_engine *e)
         return;
     if (e->session)
         e->options.store->vt->detach(e->session);
-    th_dispatch_free(e);
+    th_attempts_free(e);
     th_ingest_free(e);
     th_offers_free(e);
     th_replays_free(e);
@@ -305,39 +225,4 @@ void th_engine_free(struct th_engine *e)
     forget_given(e);
     th_secret_free(e->ring, sizeof *e->ring);
     th_free(e);
-}
-
-bool th_engine_begun(const struct th_engine *e)
-{
-    return e->started && th_smap_get(&e->tenants_by_id, TH_LIT("default")) &&
-           th_smap_get(&e->tenants_by_id, TH_LIT("operator"));
-}
-
-bool th_engine_ready(const struct th_engine *e, const char **why)
-{
-    const char *reason = NULL;
-
-    if (!e->started)
-        reason = "starting";
-    else if (e->draining)
-        reason = "stopping";
-    else if (e->dead)
-        reason = "the store failed; the process is stopping";
-    else if (!th_engine_begun(e))
-        reason = "starting";
-    else if (!e->store_ok)
-        reason = "the store cannot commit: no room on the disk";
-    if (why)
-        *why = reason;
-    return !reason;
-}
-
-struct th_now th_engine_now(const struct th_engine *e)
-{
-    return e->now;
-}
-
-const struct th_engine_options *th_engine_options(const struct th_engine *e)
-{
-    return &e->options;
 }

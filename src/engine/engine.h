@@ -400,7 +400,10 @@ enum th_change_kind {
     TH_CHANGE_ENDPOINT_SET,
     TH_CHANGE_ENDPOINT_DEL,
     TH_CHANGE_SECRET_ROTATE,
-    TH_CHANGE_SECRET_REVOKE
+    TH_CHANGE_SECRET_REVOKE,
+    TH_CHANGE_ENDPOINT_DISABLE, /* this and the next: only the engine itself submits them */
+    TH_CHANGE_ENDPOINT_CONSENT,
+    TH_CHANGE_KINDS
 };
 enum th_change_result {
     TH_CH_DONE,

@@ -5,6 +5,8 @@
  * with the requests that are under way, and its waiting deliveries are cancelled. */
 #include "engine/internal.h"
 
+#define RETRY_US 1000000
+
 struct erasing {
     struct th_erase op;
     struct th_engine *e;
@@ -57,14 +59,14 @@ static void end(struct erasing *j, enum th_error error)
 
     if (error) { /* what has begun is gone on with */
         e->erase_left = true;
-        e->erase_at.us = e->now.mono.us + 1000000;
+        e->jobs[TH_JOB_ERASE].at.us = e->now.mono.us + RETRY_US;
     }
     if (r) {
         r->error = error;
         r->result = j->op.result;
         r->unfinished = j->op.unfinished;
     } else {
-        e->erase_busy = false;
+        e->jobs[TH_JOB_ERASE].busy = false;
     }
     th_free(j);
     if (r)
@@ -133,22 +135,20 @@ void th_engine_erase(struct th_engine *e, struct th_erase_event *r)
     step(j);
 }
 
-void th_erase_turn(struct th_engine *e)
+struct th_mono th_erase_wanted(const struct th_engine *e)
 {
-    struct erasing *j;
-
-    if (!e->erase_left || e->erase_busy || e->walking || e->draining || e->dead ||
-        e->now.mono.us < e->erase_at.us)
-        return;
-    j = new_job(e);
-    if (!j)
-        return;
-    e->erase_left = false;
-    e->erase_busy = true;
-    step(j);
+    return e->erase_left && !e->walking ? e->now.mono : TH_MONO_NEVER;
 }
 
-struct th_mono th_erase_next(const struct th_engine *e)
+void th_erase_begin(struct th_engine *e)
 {
-    return e->erase_left && !e->draining && e->now.mono.us < e->erase_at.us ? e->erase_at : TH_MONO_NEVER;
+    struct erasing *j = new_job(e);
+
+    if (!j) {
+        e->jobs[TH_JOB_ERASE].at.us = e->now.mono.us + RETRY_US;
+        return;
+    }
+    e->erase_left = false;
+    e->jobs[TH_JOB_ERASE].busy = true;
+    step(j);
 }

@@ -19,10 +19,10 @@ static void fanned(struct th_op *op)
         return;
     }
     e->ops_out--;
-    e->fanout_busy = false;
+    e->jobs[TH_JOB_FANOUT].busy = false;
     if (op->error) {
         th_engine_store_error(e, op->error);
-        e->fanout_at.us = e->now.mono.us + RETRY_US;
+        e->jobs[TH_JOB_FANOUT].at.us = e->now.mono.us + RETRY_US;
         return;
     }
     for (uint32_t i = 0; i < f->count; i++)
@@ -48,20 +48,17 @@ void th_fanout_tell(struct th_engine *e)
         th_mail_send(e, 0, &e->fanout_mail, left_behind);
 }
 
-void th_fanout_turn(struct th_engine *e)
+struct th_mono th_fanout_wanted(const struct th_engine *e)
 {
-    if (!e->fanout_left || e->fanout_busy || e->draining || e->dead || !e->store_ok ||
-        e->now.mono.us < e->fanout_at.us)
-        return;
+    return e->fanout_left && e->store_ok ? e->now.mono : TH_MONO_NEVER;
+}
+
+void th_fanout_begin(struct th_engine *e)
+{
     e->fanout = (struct th_fanout){.op = {.kind = TH_OP_FANOUT, .done = fanned, .user = e},
                                    .after = e->fanout_after,
                                    .rows = e->fanout_rows};
-    e->fanout_busy = true;
+    e->jobs[TH_JOB_FANOUT].busy = true;
     e->ops_out++;
     th_engine_submit(e, &e->fanout.op);
-}
-
-struct th_mono th_fanout_next(const struct th_engine *e)
-{
-    return e->fanout_left && !e->fanout_busy && e->store_ok ? e->fanout_at : TH_MONO_NEVER;
 }

@@ -19,7 +19,7 @@ static void health_flushed(struct th_op *op)
 {
     struct health_flush *f = op->user;
 
-    f->e->health_busy = false;
+    f->e->jobs[TH_JOB_HEALTH].busy = false;
     if (op->error)
         th_engine_store_error(f->e,
                               op->error); /* health is a hint: the next flush writes what changed since */
@@ -125,18 +125,24 @@ void th_rest_resume(struct th_engine *e, struct th_ep *ep)
 
 /* ---- writing ---- */
 
-void th_health_turn(struct th_engine *e, bool all)
+struct th_mono th_health_wanted(const struct th_engine *e)
 {
-    struct health_flush *f;
+    if (th_list_empty(&e->dirty))
+        return TH_MONO_NEVER;
+    if (e->draining || e->health_flipped)
+        return e->now.mono;
+    return (struct th_mono){e->health_flushed.us + TH_HEALTH_FLUSH_MS * 1000};
+}
+
+void th_health_begin(struct th_engine *e)
+{
+    struct health_flush *f = th_calloc(1, sizeof *f);
     struct th_list *l;
 
-    if (th_list_empty(&e->dirty) || e->health_busy || e->dead ||
-        (!all && e->now.wall.ms - e->health_flushed.ms < TH_HEALTH_FLUSH_MS &&
-         e->now.wall.ms >= e->health_flushed.ms))
+    if (!f) {
+        e->jobs[TH_JOB_HEALTH].at.us = e->now.mono.us + 1000000;
         return;
-    f = th_calloc(1, sizeof *f);
-    if (!f)
-        return;
+    }
     f->e = e;
     while (f->op.count < 256 && (l = th_list_pop(&e->dirty))) {
         struct th_ep *ep = TH_CONTAINER(l, struct th_ep, dirty);
@@ -149,13 +155,13 @@ void th_health_turn(struct th_engine *e, bool all)
                        ep->pub.health.rest_since, ep->pub.health.rest_until}};
     }
     if (th_list_empty(&e->dirty)) {
-        e->health_flushed = e->now.wall;
+        e->health_flushed = e->now.mono;
         e->health_flipped = false;
     }
     f->op.op = (struct th_op){.kind = TH_OP_SETTINGS, .done = health_flushed, .user = f};
     f->op.rows = f->rows;
     f->op.keep_version = true;
     f->op.at = e->now.wall;
-    e->health_busy = true;
+    e->jobs[TH_JOB_HEALTH].busy = true;
     th_engine_submit(e, &f->op.op);
 }

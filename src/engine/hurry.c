@@ -77,7 +77,7 @@ static bool failed(struct hurry_job *j, const struct th_op *op)
     if (!op->error)
         return false;
     th_engine_store_error(j->e, op->error);
-    j->e->hurry_at.us = j->e->now.mono.us + 1000000;
+    j->e->jobs[TH_JOB_HURRY].at.us = j->e->now.mono.us + 1000000;
     return true;
 }
 
@@ -224,12 +224,11 @@ static void step(struct hurry_job *j)
         read_on(j, read_step);
 }
 
-void th_hurries_turn(struct th_engine *e)
+void th_hurries_begin(struct th_engine *e)
 {
     struct th_list *next;
 
-    /* while the queue is loaded, a row may be read that a step has changed since */
-    if (e->draining || e->dead || e->walking || e->now.mono.us < e->hurry_at.us)
+    if (e->walking) /* a row may be read that a step has changed since */
         return;
     for (struct th_list *l = e->hurries.next; l != &e->hurries; l = next) {
         struct hurry_job *j = TH_CONTAINER(l, struct hurry_job, link);
@@ -243,11 +242,12 @@ void th_hurries_turn(struct th_engine *e)
     }
 }
 
-struct th_mono th_hurries_next(const struct th_engine *e)
+/* Those that wait for nobody go on in each turn: only a failure needs a moment. */
+struct th_mono th_hurries_wanted(const struct th_engine *e)
 {
-    bool waits = !th_list_empty(&e->hurries) && !e->draining && e->now.mono.us < e->hurry_at.us;
+    bool waits = !th_list_empty(&e->hurries) && e->now.mono.us < e->jobs[TH_JOB_HURRY].at.us;
 
-    return waits ? e->hurry_at : TH_MONO_NEVER;
+    return waits ? e->now.mono : TH_MONO_NEVER;
 }
 
 void th_hurries_free(struct th_engine *e)

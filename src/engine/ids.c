@@ -76,7 +76,8 @@ bool th_engine_endpoint_id_of(struct th_engine *e, const struct th_dialect *d, u
                               const struct th_past_endpoint *past, struct th_buf *out)
 {
     const struct th_dialect_values *v = th_dialect_values(d);
-    const struct th_endpoint *ep = th_engine_endpoint_no(e, no);
+    const struct th_ep *known = th_map_get(&e->endpoints, no);
+    const struct th_endpoint *ep = known ? &known->pub : NULL;
 
     if (ep)
         th_engine_endpoint_id(e, ep, out);
@@ -100,7 +101,8 @@ bool th_engine_parse_endpoint_id(struct th_engine *e, const struct th_dialect *d
 bool th_engine_is_endpoint(struct th_engine *e, const struct th_pubid *id, uint64_t no,
                            const struct th_past_endpoint *past)
 {
-    const struct th_endpoint *ep = th_engine_endpoint_no(e, no);
+    const struct th_ep *known = th_map_get(&e->endpoints, no);
+    const struct th_endpoint *ep = known ? &known->pub : NULL;
     struct th_pubid is = ep ? (struct th_pubid){ep->created, ep->rnd, no} : past_id(no, past);
 
     return id->no == no && (id->at.ms == 0 || (id->at.ms == is.at.ms && id->rnd == is.rnd));

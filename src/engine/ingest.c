@@ -101,6 +101,8 @@ void th_ingest_free(struct th_engine *e)
 
     while ((l = th_list_pop(&e->free_ingests)))
         th_free(TH_CONTAINER(l, struct ingest, link));
+    while ((l = th_list_pop(&e->notices)))
+        th_free(TH_CONTAINER(l, struct th_notice, link));
 }
 
 static void finish(struct ingest *g, enum th_publish_result result)
@@ -494,10 +496,16 @@ static bool waits_for_home(struct ingest *g)
     return true;
 }
 
+struct th_mono th_ingest_again_wanted(const struct th_engine *e)
+{
+    return e->settings_moved ? e->now.mono : TH_MONO_NEVER;
+}
+
 void th_ingest_again(struct th_engine *e)
 {
     struct th_list batch, *l;
 
+    e->settings_moved = false;
     th_list_init(&batch);
     while ((l = th_list_pop(&e->stale_ingests)))
         th_list_append(&batch, l);
@@ -571,8 +579,7 @@ static void accepted(struct th_op *op)
     }
 }
 
-static void publish(struct th_engine *e, struct th_publish *p, const struct th_endpoint *except, bool by_name,
-                    bool internal)
+static void publish(struct th_engine *e, struct th_publish *p, uint64_t except, bool by_name, bool internal)
 {
     const char *why;
     struct ingest *g = ingest_get(e, p->count);
@@ -585,7 +592,7 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
     g->p = p;
     g->began = e->now.mono;
     g->only = p->only ? p->only->no : 0;
-    g->except = except ? except->no : 0;
+    g->except = except;
     g->by_name = by_name;
     g->internal = internal;
     p->field = NULL;
@@ -620,46 +627,49 @@ static void publish(struct th_engine *e, struct th_publish *p, const struct th_e
 void th_engine_publish(struct th_engine *e, struct th_publish *p)
 {
     th_engine_tick(e);
-    publish(e, p, NULL, false, false);
+    publish(e, p, 0, false, false);
 }
 
 /* ---- events that the engine publishes itself ---- */
 
-struct internal {
-    struct th_publish p;
-    struct th_publish_event ev;
-    char bytes[];
-};
-
-static void internal_done(struct th_publish *p)
+static void own_done(struct th_publish *p)
 {
     if (p->result != TH_PUB_ACCEPTED)
         th_log(TH_LOG_WARN, "an operator event was not stored", TH_KS("type", p->events[0].type),
                TH_KC("detail", p->detail));
-    th_free(TH_CONTAINER(p, struct internal, p));
+    th_free(TH_CONTAINER(p, struct th_notice, publish));
 }
 
-void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_span type, struct th_span data,
-                         const struct th_endpoint *except, bool by_name)
+static bool is_wanted(const struct th_tenant *t, const struct th_notice *n)
 {
-    struct internal *in;
-    bool wanted = false;
+    for (unsigned i = 0; i < t->endpoint_count; i++)
+        if (t->endpoints[i]->no != n->except &&
+            (n->tenant
+                 ? named(t->endpoints[i], n->event.type)
+                 : th_endpoint_matches(TH_CONTAINER(t->endpoints[i], struct th_ep, pub), n->event.type)))
+            return true;
+    return false;
+}
 
-    if (!t || e->draining || e->dead)
-        return;
-    for (unsigned i = 0; i < t->endpoint_count && !wanted; i++)
-        wanted = t->endpoints[i] != except &&
-                 (by_name ? named(t->endpoints[i], type)
-                          : th_endpoint_matches(TH_CONTAINER(t->endpoints[i], struct th_ep, pub), type));
-    if (!wanted)
-        return;
-    in = th_calloc(1, sizeof *in + type.n + data.n);
-    if (!in)
-        return;
-    memcpy(in->bytes, type.p, type.n);
-    memcpy(in->bytes + type.n, data.p, data.n);
-    in->ev.type = th_span(in->bytes, type.n);
-    in->ev.data = th_span(in->bytes + type.n, data.n);
-    in->p = (struct th_publish){.tenant = t, .count = 1, .events = &in->ev, .done = internal_done};
-    publish(e, &in->p, except, by_name, true);
+struct th_mono th_ingest_own_wanted(const struct th_engine *e)
+{
+    return th_list_empty(&e->notices) ? TH_MONO_NEVER : e->now.mono;
+}
+
+void th_ingest_own(struct th_engine *e)
+{
+    struct th_list *l;
+
+    while ((l = th_list_pop(&e->notices))) {
+        struct th_notice *n = TH_CONTAINER(l, struct th_notice, link);
+        struct th_tenant *t = n->tenant ? th_map_get(&e->tenants_by_no, n->tenant)
+                                        : th_smap_get(&e->tenants_by_id, TH_LIT("operator"));
+
+        if (!t || t->deleting || e->draining || e->dead || !is_wanted(t, n)) {
+            th_free(n);
+            continue;
+        }
+        n->publish = (struct th_publish){.tenant = t, .count = 1, .events = &n->event, .done = own_done};
+        publish(e, &n->publish, n->except, n->tenant != 0, true);
+    }
 }

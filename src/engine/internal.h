@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/ref.h"
 #include "engine/engine.h"
+#include "engine/job.h"
 
 #define TH_MAX_DROPPED 1000 /* endpoints that a step of retention may name */
 #define TH_MAX_SPEC_BYTES (256u << 10)
@@ -104,6 +105,7 @@ struct th_event {
 };
 
 struct change_impl;
+struct th_change_kind_row;
 struct th_disabling;
 
 struct th_attempt {
@@ -131,6 +133,8 @@ struct th_attempt {
     struct th_wall first; /* when this round of attempts began; known where the delivery fails for good */
     struct th_settle settle;
     struct th_disabling *disabling; /* stored with it: that of the endpoint; NULL: none */
+    void (*carried)(struct th_attempt *a, enum th_error error,
+                    bool applied); /* with it: it has been stored, or not */
     enum th_verdict verdict;
     bool degraded;           /* this attempt crossed the dialect's mark */
     bool recovered;          /* the endpoint works again after exhausted deliveries */
@@ -182,13 +186,12 @@ struct th_engine {
     unsigned key_count, key_cap;
     uint64_t last_tenant, last_key, last_endpoint, last_secret;
     struct th_list dirty; /* endpoints whose health is to be written */
-    struct th_wall health_flushed;
-    bool health_busy, health_flipped; /* flipped: an endpoint works again; to be written at once */
-    struct th_list changes;           /* waiting; the first may be under way */
-    bool change_busy;
+    struct th_mono health_flushed;
+    bool health_flipped;    /* an endpoint works again; to be written at once */
+    struct th_list changes; /* waiting */
+    const struct th_change_kind_row *change_kinds;
     bool changes_held;         /* none begins: a reload waits for the one under way */
     struct rewrap_job *rewrap; /* NULL: none */
-    bool rewrapping;           /* a step is out: no change begins */
     struct th_heap to_ask;     /* endpoints without consent, by the time of the next ask */
     struct th_list asks;       /* under way */
     unsigned asks_out;
@@ -197,6 +200,8 @@ struct th_engine {
     /* ingest */
     size_t accept_bytes;
     struct th_list free_ingests, stale_ingests; /* stale: wait for settings that home has committed */
+    bool settings_moved;                        /* which have come */
+    struct th_list notices;                     /* to be published */
     unsigned ingests_out;
 
     /* dispatch */
@@ -209,7 +214,7 @@ struct th_engine {
     struct th_load_batch *batch; /* being filled in this turn */
     unsigned free_attempt_count, settles_out, attempts_out, loads_out;
     struct th_list settle_retry; /* settles that found the store full */
-    struct th_mono settle_retry_at, warn_at, denied_at;
+    struct th_mono warn_at, denied_at;
     struct th_mono reports_until; /* of the second that `reports` counts */
     unsigned reports, reports_left_out;
     uint64_t purged_upto;
@@ -218,9 +223,8 @@ struct th_engine {
     /* fan-out: fanout.c */
     struct th_fanout fanout;
     struct th_queue_row *fanout_rows;
-    bool fanout_left, fanout_busy; /* left: the store may have events with deliveries that are not queued */
+    bool fanout_left; /* the store may have events with deliveries that are not queued */
     uint64_t fanout_after;
-    struct th_mono fanout_at; /* not before, after a failed step */
 
     int64_t clock_offset_ms;    /* wall less steady time, when last looked at */
     int64_t clock_top_ms;       /* the largest of these since clock_whole */
@@ -229,13 +233,11 @@ struct th_engine {
     /* recovery and jobs */
     struct th_walk walk;
     struct th_queue_row *walk_rows;
-    bool walking, walk_busy;
-    struct th_mono walk_at; /* not before, after a failed step */
-    bool walk_void;         /* a delivery that the walk under way may have read has ended */
-    uint64_t walk_below;    /* first delivery accepted since the start; 0: none */
-    unsigned ops_out;       /* all other store operations */
-    struct th_mono purge_at, probe_at;
-    bool purge_busy, probe_busy;
+    bool walking;
+    bool rules_wanted;   /* they are to be evaluated */
+    bool walk_void;      /* a delivery that the walk under way may have read has ended */
+    uint64_t walk_below; /* first delivery accepted since the start; 0: none */
+    unsigned ops_out;    /* all other store operations */
     struct th_purge purge;
     struct th_dropped purge_dropped[TH_MAX_DROPPED];
     struct th_map dropped; /* by endpoint: dropped.c */
@@ -245,7 +247,6 @@ struct th_engine {
     uint64_t *cancels; /* deleted endpoints whose rows are still to be cancelled */
     uint32_t cancel_count, cancel_cap;
     struct th_map cancels_known; /* the same numbers */
-    struct th_mono cancel_at;    /* not before, after a failed step */
 
     struct th_list replays;          /* newest first: struct replay_job */
     struct th_list replays_starting; /* not recorded yet */
@@ -253,10 +254,8 @@ struct th_engine {
     unsigned replay_places; /* of jobs that may hold numbers */
     bool replays_wait;      /* one wants a place */
     struct th_mono replay_look_at;
-    struct th_list hurries;      /* struct hurry_job */
-    struct th_mono hurry_at;     /* not before, after a failed step */
-    bool erase_left, erase_busy; /* left: the store may have content that is to be erased */
-    struct th_mono erase_at;     /* not before, after a failed step */
+    struct th_list hurries; /* struct hurry_job */
+    bool erase_left;        /* the store may have content that is to be erased */
     uint64_t last_job;
 
     /* several engines */
@@ -266,6 +265,7 @@ struct th_engine {
     struct th_mail fanout_mail;  /* tells home that something is left to queue */
     struct th_mail no_room_mail; /* tells home that the store had no room */
     unsigned fanout_told, no_room_told;
+    bool no_room_untold;
     struct th_mono measured; /* when this engine's part of the metrics was */
     bool mail_waits, offers_wait;
     bool joined;                   /* home: the others have copies of the settings */
@@ -273,6 +273,7 @@ struct th_engine {
     unsigned notes_out;            /* home: of settings, that have not been confirmed */
     struct change_impl *finishing; /* home: the change that waits for that */
 
+    struct th_job_state jobs[TH_JOBS];
     struct th_list deferred;
     bool started, draining, store_ok, dead;
     bool no_requests; /* a stop that no longer waits: none begins any more */
@@ -309,6 +310,9 @@ bool th_turn_over(const struct th_engine *e, int64_t us);
 void th_engine_store_error(struct th_engine *e, enum th_error error);
 void th_engine_random(struct th_engine *e, void *p, size_t n);
 uint32_t th_engine_rnd32(struct th_engine *e);
+/* attempt.c */
+struct th_attempt *th_attempt_get(struct th_engine *e);
+void th_attempts_free(struct th_engine *e);
 /** Cancels what is under way to an endpoint that has been deleted; it is forgotten then. */
 void th_requests_cancel(struct th_engine *e, const struct th_ep *ep);
 /** The same for a tenant, as far as the turn has time. True: none is left. */
@@ -340,15 +344,13 @@ bool th_mail_pending(const struct th_engine *e);
 /* offer.c */
 /** Gives a queued delivery to the engine that owns its endpoint, this one included. */
 void th_offer(struct th_engine *e, const struct th_queue_row *row);
-/** The same where it is this one. */
-void th_offer_row(struct th_engine *e, const struct th_queue_row *row, struct th_mono due);
 /** Before its rows: the event, of which `left` deliveries are that engine's. Without memory it reads the event itself. */
 void th_offer_event(struct th_engine *e, unsigned to, uint64_t tenant, const struct th_event_row *row,
                     uint32_t left, int64_t accepted_us);
 void th_offers_send(struct th_engine *e);
 void th_offers_free(struct th_engine *e);
 
-/* replica.c: tells all other engines what is new, after the commit; `th_changes_known` is called when all have it */
+/* replica.c: tells all other engines what is new, after the commit (notes_out) */
 void th_replica_tenant(struct th_engine *home, const struct th_tenant *t);
 void th_replica_tenant_gone(struct th_engine *home, const struct th_tenant *t);
 void th_replica_key(struct th_engine *home, const struct th_key *k);
@@ -357,6 +359,10 @@ void th_replica_key_gone(struct th_engine *home, const struct th_key *k);
 void th_replica_endpoint(struct th_engine *home, struct th_ep *ep, bool reset, bool cleared);
 void th_replica_endpoint_gone(struct th_engine *home, const struct th_tenant *t, uint64_t no);
 void th_replica_reload(struct th_engine *home);
+/** Takes over what another set of options brings. */
+void th_replica_options(struct th_engine *e, const struct th_engine_options *options);
+/** By name, of a set of options; NULL: it has none. */
+const struct th_dialect *th_replica_dialect(const struct th_engine_options *options, struct th_span name);
 
 /* settings.c */
 /** One count more. */
@@ -365,8 +371,13 @@ static inline struct th_endpoint_run *th_run_ref(struct th_endpoint_run *run)
     th_ref_get(&run->refs);
     return run;
 }
+/* leave.c */
 /** The tenant has been deleted: nothing is sent any more; its endpoints leave memory in turns to come. */
-void th_settings_leave(struct th_engine *e, struct th_tenant *t);
+void th_leave_tenant(struct th_engine *e, struct th_tenant *t);
+/** The endpoint leaves memory, and what waits at it is cancelled where it is this engine's. */
+void th_leave_endpoint(struct th_engine *e, struct th_ep *ep);
+struct th_mono th_leave_wanted(const struct th_engine *e);
+void th_leave_begin(struct th_engine *e);
 struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no);
 void th_ep_unref(struct th_engine *e, struct th_ep *ep);
 void th_run_unref(struct th_endpoint_run *run);
@@ -390,8 +401,6 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep);
 /** It has been deleted, but is not out of memory yet: nothing of it is sent, learnt or stored any more. */
 void th_settings_endpoint_gone(struct th_ep *ep);
 void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep);
-/** Takes it out, and has what waits at it cancelled where it is this engine's. */
-void th_settings_drop_endpoint(struct th_engine *e, struct th_ep *ep);
 /** The endpoint is what `as` says (which may be itself), with another run, whose count is taken over. */
 void th_settings_take(struct th_ep *ep, struct th_endpoint_run *run, const struct th_endpoint *as);
 /** By number; NULL: there is none. */
@@ -484,9 +493,8 @@ enum th_error th_member_encrypted(struct th_json root, struct th_span name, stru
     "key_proof_old" /* meta row, there while anything may be encrypted by another key than the first proof's */
 /** Has everything encrypted anew that old keys encrypted; then those leave. */
 TH_MUST_USE enum th_error th_rewrap_begin(struct th_engine *e, const char *why);
-/** Before the changes of a turn. */
-void th_rewrap_turn(struct th_engine *e);
-struct th_mono th_rewrap_next(const struct th_engine *e);
+struct th_mono th_rewrap_wanted(const struct th_engine *e);
+void th_rewrap_step(struct th_engine *e);
 void th_rewrap_free(struct th_engine *e);
 
 /* limits.c */
@@ -508,23 +516,42 @@ unsigned th_variant_index(const struct th_dialect_values *v, struct th_span name
 bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url);
 
 /* change.c */
-void th_changes_turn(struct th_engine *e);
+struct th_mono th_changes_wanted(const struct th_engine *e);
+void th_changes_begin(struct th_engine *e);
 /** The operation that carried a change has ended: with an error, or with or without the change. Ends it. */
 void th_change_carried(struct change_impl *i, enum th_error error, bool applied);
 void th_changes_cancel(struct th_engine *e);
 /** All engines have the settings that the change under way has made. */
+struct th_mono th_changes_known_wanted(const struct th_engine *home);
 void th_changes_known(struct th_engine *home);
-/* reload.c */
-/** Takes over what another set of options brings; of an engine that is not home. */
-void th_reload_options(struct th_engine *e, const struct th_engine_options *options);
-/* kinds that only the engine itself submits */
-enum { TH_CHANGE_ENDPOINT_DISABLE = 100, TH_CHANGE_ENDPOINT_CONSENT };
-/* change_endpoint.c */
+/* disable.c */
+struct th_disabling {
+    struct th_mail mail;
+    struct th_change c;
+    struct change_impl *i; /* home's, from its turn on */
+    struct th_engine *home;
+    unsigned owner;
+    struct th_attempt *a; /* the owner's; NULL: a rule says so, without an attempt, or it has been stored */
+    struct th_settings_op *with;
+    struct th_health health; /* as the owner has it */
+    bool wanted, applied;
+    enum th_error error;
+    uint64_t endpoint;
+    char tenant[160];
+    /* what the owner is asked for next */
+    void (*judge)(struct th_engine *owner, struct th_mail *m);
+    void (*rows_ready)(struct th_engine *owner, struct th_mail *m);
+    void (*store_alone)(struct th_engine *owner, struct th_mail *m);
+};
 /** `a`: the attempt whose end is the reason, to be concluded when it is its turn and stored in the same commit; it is stored in
  * any case. NULL: none. False: inactive already, or no memory; then `a` is the caller's. */
 bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a);
-/** The outcome that carried the disabling has been stored, with it (applied) or without, or the store has failed. */
-void th_disabling_stored(struct th_attempt *a, enum th_error error, bool applied);
+struct th_mono th_disable_rules_wanted(const struct th_engine *e);
+void th_disable_by_rules(struct th_engine *e);
+/* change_disable.c: what the owner sends to home */
+void th_change_disable_asked(struct th_engine *home, struct th_mail *m);
+void th_change_disable_judged(struct th_engine *home, struct th_mail *m);
+void th_change_disable_carried(struct th_engine *home, struct th_mail *m);
 /* consent.c */
 bool th_consent_wanted(const struct th_engine *e, const struct th_tenant *t);
 /** Says whether the endpoint lacks consent now, and sees to it that it is asked. TH_NOMEM. */
@@ -533,10 +560,16 @@ TH_MUST_USE enum th_error th_consent_judge(struct th_engine *e, struct th_ep *ep
 double th_consent_pace(const struct th_endpoint *ep, double rate_per_s);
 /** Asks now where consent is lacking: something of the endpoint has changed. */
 void th_consent_again(struct th_engine *e, struct th_ep *ep);
-void th_consents_turn(struct th_engine *e);
-struct th_mono th_consents_next(const struct th_engine *e);
+/** Asks at that moment, where consent is lacking. */
+void th_consent_ask_at(struct th_engine *e, struct th_ep *ep, int64_t us);
+/** Who asks, as a number. */
+uint64_t th_consent_origin(const struct th_engine *e);
+#define TH_CONSENT_ASKS 30 /* of one endpoint, between two changes of it */
+/* ask.c */
+struct th_mono th_asks_wanted(const struct th_engine *e);
+void th_asks_begin(struct th_engine *e);
 /** Of one endpoint, or NULL: all. Ends may come inside the call. */
-void th_consents_cancel(struct th_engine *e, const struct th_ep *ep);
+void th_asks_cancel(struct th_engine *e, const struct th_ep *ep);
 /* health.c */
 void th_health_touch(struct th_engine *e, struct th_ep *ep);
 /** The endpoint asks to be left alone for so long from now. */
@@ -545,22 +578,33 @@ void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms);
 void th_rest_forget(struct th_engine *e, struct th_ep *ep);
 /** After a start: what is left of a rest, by its health. */
 void th_rest_resume(struct th_engine *e, struct th_ep *ep);
-void th_health_turn(struct th_engine *e, bool all);
+struct th_mono th_health_wanted(const struct th_engine *e);
+void th_health_begin(struct th_engine *e);
 
 /* ingest.c */
 bool th_endpoint_matches(const struct th_ep *ep, struct th_span type);
 void th_ingest_free(struct th_engine *e);
 /** Settings have changed in this engine: what waits for that is matched again. */
+struct th_mono th_ingest_again_wanted(const struct th_engine *e);
 void th_ingest_again(struct th_engine *e);
+/** Publishes the notices. */
+struct th_mono th_ingest_own_wanted(const struct th_engine *e);
+void th_ingest_own(struct th_engine *e);
 /* operator.c: events that the engine itself publishes */
+struct th_notice {
+    struct th_list link; /* on engine.notices */
+    struct th_publish publish;
+    struct th_publish_event event;
+    uint64_t tenant,
+        except; /* tenant 0: the operator; else endpoints that list the type by name, but for `except` */
+    char bytes[];
+};
 void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first);
 void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a);
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason);
 void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,
                        int64_t allowed);
 void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count);
-void th_publish_internal(struct th_engine *e, struct th_tenant *t, struct th_span type, struct th_span data,
-                         const struct th_endpoint *except, bool by_name);
 
 /* address.c */
 /** Counts the request at those of its first `count` addresses that have room, and leaves out the others. Returns how many are
@@ -594,19 +638,23 @@ void th_events_trim(struct th_engine *e, size_t to);
 void th_events_forget(struct th_engine *e, const struct th_tenant *t); /* t NULL: of all tenants */
 
 /* dispatch.c, settle.c */
-void th_dispatch_turn(struct th_engine *e);
-struct th_mono th_dispatch_next(const struct th_engine *e);
+void th_dispatch_begin(struct th_engine *e);
+struct th_mono th_dispatch_wanted(const struct th_engine *e);
 void th_attempt_release(struct th_attempt *a);
 void th_attempt_send(struct th_attempt *a);
 void th_attempt_ended(struct th_attempt *a);
-void th_settle_turn(struct th_engine *e);
+struct th_mono th_settle_again_wanted(const struct th_engine *e);
+void th_settle_again(struct th_engine *e);
+/* outcome.c */
+struct th_next_step th_outcome_judge(struct th_attempt *a);
+/** As the row is in the store since a retry was asked for. */
+void th_outcome_asked(struct th_attempt *a);
 /** The last word on an attempt that has ended: verdict and health, right before it is stored. */
 enum th_disable th_attempt_conclude(struct th_attempt *a);
 /** What that word would be now, and the endpoint's health with it; nothing changes. */
 enum th_disable th_attempt_would_disable(struct th_attempt *a, struct th_health *after);
 /** Stores the outcome. */
 void th_settle_submit(struct th_attempt *a);
-void th_dispatch_free(struct th_engine *e);
 /** Reads an id of the forms that prove themselves by time and random bits (not of integers). */
 bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_span text,
                         struct th_pubid *out);
@@ -629,9 +677,17 @@ void th_masks_free(struct th_ep *ep);
 struct th_sign_key *th_key_make(const struct th_dialect *d, struct th_span secret, enum th_error *error);
 /** Wipes and frees; NULL is none. */
 void th_key_drop(struct th_sign_key *key);
-unsigned th_active_keys(const struct th_endpoint *ep, int64_t now_ms,
-                        const struct th_sign_key *out[TH_MAX_SECRETS]);
-uint64_t th_endpoint_pool_key(const struct th_endpoint *ep);
+/* secrets.c */
+/** The keys that sign at that moment; returns how many. */
+unsigned th_secrets_active(const struct th_endpoint *ep, int64_t now_ms,
+                           const struct th_sign_key *out[TH_MAX_SECRETS]);
+/** Connections are shared within a tenant only. */
+static inline uint64_t th_endpoint_pool_key(const struct th_endpoint *ep)
+{
+    return ep->tenant->no;
+}
+/** Frees what a secret owns. */
+void th_secrets_drop(struct th_secret *s);
 
 /* clock.c */
 void th_clock_begin(struct th_engine *e);
@@ -642,22 +698,36 @@ struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row
 /* fanout.c */
 /** An accept has left some deliveries: home queues them. */
 void th_fanout_tell(struct th_engine *e);
-void th_fanout_turn(struct th_engine *e);
-struct th_mono th_fanout_next(const struct th_engine *e);
-/* recover.c: the walk at start, refills, cancellation of a deleted endpoint's rows, retention, readiness probe */
-void th_recover_begin(struct th_engine *e);
+struct th_mono th_fanout_wanted(const struct th_engine *e);
+void th_fanout_begin(struct th_engine *e);
+/* queue.c */
+/** Gives the scheduler a delivery of an endpoint of this engine. */
+void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct th_mono due);
+/** Begins the walk, at the start. */
+void th_queue_walk(struct th_engine *e);
 /** Walks once more, from this number: some rows may not be known. */
-void th_recover_again(struct th_engine *e, uint64_t from);
-void th_recover_turn(struct th_engine *e);
-/** Endpoints of deleted tenants leave memory, as far as time allows. Nothing is sent to them any more before. */
-void th_leaving_turn(struct th_engine *e);
-void th_graves_turn(struct th_engine *e);
-void th_refill_turn(struct th_engine *e);
+void th_queue_walk_again(struct th_engine *e, uint64_t from);
+struct th_mono th_queue_walk_wanted(const struct th_engine *e);
+void th_queue_walk_begin(struct th_engine *e);
+void th_queue_refill(struct th_engine *e);
+/* settings.c */
+struct th_mono th_graves_wanted(const struct th_engine *e);
+void th_graves_begin(struct th_engine *e);
+/* cancel.c */
 void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint);
-struct th_mono th_jobs_turn(struct th_engine *e);
+struct th_mono th_cancel_wanted(const struct th_engine *e);
+void th_cancel_begin(struct th_engine *e);
+/* retention.c */
+struct th_mono th_retention_wanted(const struct th_engine *e);
+void th_retention_begin(struct th_engine *e);
+/* probe.c */
+struct th_mono th_probe_wanted(const struct th_engine *e);
+void th_probe_begin(struct th_engine *e);
+struct th_mono th_probe_tell_wanted(const struct th_engine *e);
+void th_probe_tell(struct th_engine *e);
 /* erase.c */
-void th_erase_turn(struct th_engine *e);
-struct th_mono th_erase_next(const struct th_engine *e);
+struct th_mono th_erase_wanted(const struct th_engine *e);
+void th_erase_begin(struct th_engine *e);
 /* events.c */
 void th_event_erase(struct th_engine *e, uint64_t no);
 /* dropped.c: what retention has taken before it was delivered */
@@ -667,15 +737,15 @@ void th_dropped_note(struct th_engine *e, const struct th_purge *p);
 /** When a stop begins: all that has no report yet. */
 void th_dropped_tell_all(struct th_engine *e);
 /* replay.c */
-void th_replays_turn(struct th_engine *e);
+void th_replays_begin(struct th_engine *e);
 void th_replay_load(struct th_engine *e, const struct th_row *row);
 void th_replays_free(struct th_engine *e);
 /** Those of a tenant that collect or run. */
-struct th_mono th_replays_next(const struct th_engine *e);
+struct th_mono th_replays_wanted(const struct th_engine *e);
 unsigned th_replays_at_work(const struct th_engine *e, const struct th_tenant *t);
 /* hurry.c */
-void th_hurries_turn(struct th_engine *e);
-struct th_mono th_hurries_next(const struct th_engine *e);
+struct th_mono th_hurries_wanted(const struct th_engine *e);
+void th_hurries_begin(struct th_engine *e);
 void th_hurry_load(struct th_engine *e, const struct th_row *row, struct th_json root);
 void th_hurries_free(struct th_engine *e);
 #endif

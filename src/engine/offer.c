@@ -35,13 +35,6 @@ static void free_offer(struct th_offer *o)
     th_free(o);
 }
 
-void th_offer_row(struct th_engine *e, const struct th_queue_row *row, struct th_mono due)
-{
-    if (th_sched_insert(e->sched, row, due, e->now.mono) == TH_NO_ENDPOINT)
-        th_cancel_endpoint(
-            e, row->endpoint); /* deleted meanwhile: its rows were walked before this one was there */
-}
-
 static void taken(struct th_engine *e, struct th_mail *m)
 {
     struct th_offer *o = TH_CONTAINER(m, struct th_offer, mail);
@@ -54,7 +47,7 @@ static void taken(struct th_engine *e, struct th_mail *m)
             ev->accepted.us = v->accepted_us;
     }
     for (unsigned i = 0; i < o->count; i++)
-        th_offer_row(e, &o->rows[i], e->now.mono);
+        th_queue_insert(e, &o->rows[i], e->now.mono);
     free_offer(o);
 }
 
@@ -65,7 +58,7 @@ static void walk_again(struct th_engine *e, struct th_mail *m)
     struct th_rescan *r = TH_CONTAINER(m, struct th_rescan, mail);
     uint64_t from = __atomic_exchange_n(&r->from, 0, __ATOMIC_ACQ_REL);
 
-    th_recover_again(e, from);
+    th_queue_walk_again(e, from);
 }
 
 static void ask_to_walk(struct th_engine *e, unsigned to, uint64_t from)
@@ -130,7 +123,7 @@ void th_offer(struct th_engine *e, const struct th_queue_row *row)
     struct th_offer *o;
 
     if (to == e->options.shard) {
-        th_offer_row(e, row, e->now.mono);
+        th_queue_insert(e, row, e->now.mono);
         return;
     }
     o = room(e, to);

@@ -39,12 +39,28 @@ static void members_of(struct th_jw *w, const struct th_ep *ep)
     th_buf_fini(&url);
 }
 
+/* The event waits in a list until the engine publishes it, in this turn or the next (ingest.c). Without memory it is left out. */
+static void tell(struct th_engine *e, struct th_span type, struct th_buf *data,
+                 const struct th_endpoint *promised)
+{
+    struct th_notice *n = data->failed ? NULL : th_calloc(1, sizeof *n + type.n + data->n);
+
+    if (n) {
+        memcpy(n->bytes, type.p, type.n);
+        memcpy(n->bytes + type.n, data->p, data->n);
+        n->event.type = th_span(n->bytes, type.n);
+        n->event.data = th_span(n->bytes + type.n, data->n);
+        n->tenant = promised ? promised->tenant->no : 0;
+        n->except = promised ? promised->no : 0;
+        th_list_append(&e->notices, &n->link);
+        e->more = true;
+    }
+    th_buf_fini(data);
+}
+
 static void tell_operator(struct th_engine *e, const char *type, struct th_buf *data)
 {
-    if (!data->failed)
-        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), th_str(type), th_buf_view(data), NULL,
-                            false);
-    th_buf_fini(data);
+    tell(e, th_str(type), data, NULL);
 }
 
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason)
@@ -139,10 +155,7 @@ static void to_operator(struct th_engine *e, const struct th_attempt *a, struct 
         member_time(&w, "first_attempt_at", *first);
     member_time(&w, "last_attempt_at", a->settle.row.at);
     th_jw_end_object(&w);
-    if (!data.failed)
-        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), type, th_buf_view(&data), NULL,
-                            false);
-    th_buf_fini(&data);
+    tell(e, type, &data, NULL);
 }
 
 /* The customer's own event, where the dialect promises one: times in unix seconds, the ids that the customer knows. The
@@ -167,12 +180,7 @@ static void promised(struct th_engine *e, const struct th_attempt *a, struct th_
     th_jw_key(&w, TH_LIT("last_attempt_at"));
     th_jw_i64(&w, a->settle.row.at.ms / 1000);
     th_jw_end_object(&w);
-    if (!data.failed && operator)
-        th_publish_internal(e, th_engine_tenant(e, TH_LIT("operator")), type, th_buf_view(&data), NULL,
-                            false);
-    else if (!data.failed)
-        th_publish_internal(e, a->ep->pub.tenant, type, th_buf_view(&data), &a->ep->pub, true);
-    th_buf_fini(&data);
+    tell(e, type, &data, operator? NULL : & a->ep->pub);
 }
 
 void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first)

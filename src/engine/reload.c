@@ -10,14 +10,6 @@ struct prepared { /* one endpoint's new parts */
     unsigned key_count;
 };
 
-static const struct th_dialect *find(const struct th_engine_options *options, struct th_span name)
-{
-    for (unsigned i = 0; i < options->dialect_count; i++)
-        if (th_span_eq(th_dialect_values(options->dialects[i])->name, name))
-            return options->dialects[i];
-    return NULL;
-}
-
 static bool prepare(struct th_engine *e, struct th_ep *ep, const struct th_dialect *d, struct prepared *p)
 {
     struct th_tenant as_it_will_be = *ep->pub.tenant;
@@ -71,24 +63,7 @@ void th_engine_hold_changes(struct th_engine *e, bool hold)
 
 bool th_engine_changing(const struct th_engine *e)
 {
-    return e->change_busy || e->notes_out;
-}
-
-void th_reload_options(struct th_engine *e, const struct th_engine_options *options)
-{
-    for (unsigned i = 0; i < e->tenant_count; i++)
-        e->tenants[i]->dialect = find(options, th_dialect_values(e->tenants[i]->dialect)->name);
-    e->options.dialects = options->dialects;
-    e->options.dialect_count = options->dialect_count;
-    e->options.default_dialect = options->default_dialect;
-    e->options.guard = options->guard;
-    e->options.retention_ms = options->retention_ms;
-    e->options.limits = options->limits;
-    e->options.warn_percent = options->warn_percent;
-    if (!th_is_home(e)) /* there it is done when all endpoints are made anew */
-        for (unsigned i = 0; i < e->tenant_count; i++)
-            th_settings_hosts(e, e->tenants[i]);
-    th_events_forget(e, NULL);
+    return e->jobs[TH_JOB_CHANGE].busy || e->notes_out;
 }
 
 enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_options *options, char *why,
@@ -99,20 +74,20 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_optio
     bool ok = true, same = options->dialects == e->options.dialects;
 
     th_engine_tick(e);
-    if (e->change_busy) { /* those that wait are checked against the settings that they find */
+    if (e->jobs[TH_JOB_CHANGE].busy) { /* those that wait are checked against the settings that they find */
         snprintf(why, why_size, "a change of settings is under way; try again");
         return TH_RETRY;
     }
     for (unsigned i = 0; i < e->tenant_count; i++) {
         struct th_span name = th_dialect_values(e->tenants[i]->dialect)->name;
         total += e->tenants[i]->endpoint_count;
-        if (find(options, name))
+        if (th_replica_dialect(options, name))
             continue;
         snprintf(why, why_size, "tenant \"%.*s\" has dialect \"%.*s\", which is missing from the new set",
                  (int)e->tenants[i]->id.n, e->tenants[i]->id.p, (int)name.n, name.p);
         return TH_NOT_FOUND;
     }
-    if (!find(options, options->default_dialect)) {
+    if (!th_replica_dialect(options, options->default_dialect)) {
         snprintf(why, why_size, "the default dialect \"%.*s\" is missing from the new set",
                  (int)options->default_dialect.n, options->default_dialect.p);
         return TH_NOT_FOUND;
@@ -120,7 +95,7 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_optio
     all = th_calloc(total + 1, sizeof *all);
     for (unsigned i = 0; all && ok && !same && i < e->tenant_count; i++) {
         struct th_tenant *t = e->tenants[i];
-        const struct th_dialect *d = find(options, th_dialect_values(t->dialect)->name);
+        const struct th_dialect *d = th_replica_dialect(options, th_dialect_values(t->dialect)->name);
         for (unsigned k = 0; ok && k < t->endpoint_count; k++)
             ok = prepare(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), d, &all[n++]);
     }
@@ -132,7 +107,7 @@ enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_optio
         th_free(all);
         return all ? TH_INVALID : TH_NOMEM;
     }
-    th_reload_options(e, options);
+    th_replica_options(e, options);
     th_replica_reload(e);
     for (size_t i = 0; i < n; i++) {
         take_over(e, &all[i]);

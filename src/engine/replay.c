@@ -409,10 +409,12 @@ static void place_give(struct th_engine *e, struct th_replay_job *j)
     }
 }
 
-struct th_mono th_replays_next(const struct th_engine *e)
+struct th_mono th_replays_wanted(const struct th_engine *e)
 {
     struct th_mono next = e->replays_wait ? e->replay_look_at : TH_MONO_NEVER;
 
+    if (e->draining || !e->store_ok)
+        return TH_MONO_NEVER;
     for (struct th_list *l = e->replays.next; l != &e->replays;
          l = l->next) { /* no settle here wakes these */
         const struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
@@ -446,12 +448,12 @@ static void forget_old(struct th_engine *e)
     th_replay_job_free(j);
 }
 
-void th_replays_turn(struct th_engine *e)
+void th_replays_begin(struct th_engine *e)
 {
     struct th_replay_job *waits = NULL; /* for a place, for longest */
     struct th_list *l, *next;
 
-    if (e->draining || e->dead || !e->store_ok) {
+    if (e->draining || !e->store_ok) {
         for (l = e->replays.next; l != &e->replays;
              l = l->next) /* nobody waits for a row that is not written now */
             th_replay_end_cancels(&TH_CONTAINER(l, struct th_replay_job, link)->cancels,
@@ -493,19 +495,6 @@ void th_replays_turn(struct th_engine *e)
 }
 
 /* ---- the API's side ---- */
-
-unsigned th_replays_at_work(const struct th_engine *e, const struct th_tenant *t)
-{
-    unsigned n = 0;
-
-    for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
-        const struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
-        n += j->pub.state == TH_REPLAY_RUNNING && j->pub.tenant == t;
-    }
-    for (struct th_list *l = e->replays_starting.next; l != &e->replays_starting; l = l->next)
-        n += TH_CONTAINER(l, struct th_replay_job, starting)->pub.tenant == t;
-    return n;
-}
 
 void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
 {

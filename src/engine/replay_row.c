@@ -208,3 +208,16 @@ void th_replay_load(struct th_engine *e, const struct th_row *row)
     th_list_prepend(&e->replays, &j->link);
     e->replay_count++;
 }
+
+unsigned th_replays_at_work(const struct th_engine *e, const struct th_tenant *t)
+{
+    unsigned n = 0;
+
+    for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
+        const struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
+        n += j->pub.state == TH_REPLAY_RUNNING && j->pub.tenant == t;
+    }
+    for (struct th_list *l = e->replays_starting.next; l != &e->replays_starting; l = l->next)
+        n += TH_CONTAINER(l, struct th_replay_job, starting)->pub.tenant == t;
+    return n;
+}

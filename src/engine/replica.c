@@ -62,6 +62,31 @@ static void take_key(struct th_engine *e, struct note *n)
         n->key = NULL;
 }
 
+const struct th_dialect *th_replica_dialect(const struct th_engine_options *options, struct th_span name)
+{
+    for (unsigned i = 0; i < options->dialect_count; i++)
+        if (th_span_eq(th_dialect_values(options->dialects[i])->name, name))
+            return options->dialects[i];
+    return NULL;
+}
+
+void th_replica_options(struct th_engine *e, const struct th_engine_options *options)
+{
+    for (unsigned i = 0; i < e->tenant_count; i++)
+        e->tenants[i]->dialect = th_replica_dialect(options, th_dialect_values(e->tenants[i]->dialect)->name);
+    e->options.dialects = options->dialects;
+    e->options.dialect_count = options->dialect_count;
+    e->options.default_dialect = options->default_dialect;
+    e->options.guard = options->guard;
+    e->options.retention_ms = options->retention_ms;
+    e->options.limits = options->limits;
+    e->options.warn_percent = options->warn_percent;
+    if (!th_is_home(e)) /* there it is done when all endpoints are made anew */
+        for (unsigned i = 0; i < e->tenant_count; i++)
+            th_settings_hosts(e, e->tenants[i]);
+    th_events_forget(e, NULL);
+}
+
 /* What the endpoint signs with from now on: keys and masks that came with the note, and those it has already. */
 static void take_secrets(struct th_engine *e, struct th_ep *ep, struct note *n)
 {
@@ -151,7 +176,7 @@ static void take(struct th_engine *e, struct note *n)
     case NOTE_TENANT_GONE:
         t = th_map_get(&e->tenants_by_no, n->tenant);
         if (t)
-            th_settings_leave(e, t);
+            th_leave_tenant(e, t);
         break;
     case NOTE_KEY:
         take_key(e, n);
@@ -167,16 +192,16 @@ static void take(struct th_engine *e, struct note *n)
     case NOTE_ENDPOINT_GONE:
         ep = th_map_get(&e->endpoints, n->no);
         if (ep)
-            th_settings_drop_endpoint(e, ep);
+            th_leave_endpoint(e, ep);
         break;
     case NOTE_RELOAD:
-        th_reload_options(e, n->options);
+        th_replica_options(e, n->options);
         break;
     }
     t = n->tenant ? th_map_get(&e->tenants_by_no, n->tenant) : NULL;
     if (t && n->version)
         t->version = n->version;
-    th_ingest_again(e);
+    e->settings_moved = true;
 }
 
 /* ---- at home ---- */
@@ -197,7 +222,7 @@ static void has_it(struct th_engine *home, struct th_mail *m)
 {
     free_note(TH_CONTAINER(m, struct note, mail));
     if (--home->notes_out == 0)
-        th_changes_known(home);
+        home->more = true; /* a change may wait for it */
 }
 
 static void arrived(struct th_engine *e, struct th_mail *m)
@@ -374,10 +399,9 @@ enum th_error th_engine_join(struct th_engine *e, struct th_engine *home)
     if (error)
         return error;
     e->store_ok = e->started = true;
-    e->health_flushed = e->now.wall;
-    e->purge_at = TH_MONO_NEVER;
+    e->health_flushed = e->now.mono;
     th_clock_begin(e);
-    th_recover_begin(e);
+    th_queue_walk(e);
     home->joined = true;
     return TH_OK;
 }

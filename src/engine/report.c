@@ -105,7 +105,10 @@ void th_engine_measure(struct th_engine *e)
 /* Nobody asks the others when metrics are read: home shows the largest of what each has. */
 void th_measure_turn(struct th_engine *e)
 {
-    th_gauge_set(e->options.metrics, TH_G_BREAKERS_OPEN, th_sched_stats(e->sched).broken_endpoints);
+    struct th_sched_stats stats = th_sched_stats(e->sched);
+
+    th_gauge_set(e->options.metrics, TH_G_BREAKERS_OPEN, stats.broken_endpoints);
+    th_gauge_set(e->options.metrics, TH_G_DELIVERIES_IN_MEMORY, stats.items);
     if (th_is_home(e) || e->now.mono.us - e->measured.us < 1000000)
         return;
     e->measured = e->now.mono;

@@ -11,7 +11,7 @@
  *
  * Refuses: to touch a value that neither key opens; it was unreadable before, is counted, and stays as it is.
  *
- * Invariants: 1. no change of settings is under way from the listing of a step to the end of its replacing (`rewrapping`):
+ * Invariants: 1. no change of settings is under way from the listing of a step to the end of its replacing (the job is busy):
  * a change may write back encrypted bytes that it took from memory, behind the place that the walk has reached. 2. the encrypted
  * bytes in memory follow the store's. 3. the old proof is deleted only after a list that began behind the last value.
  *
@@ -22,7 +22,6 @@ enum { BATCH = 32, PAUSE_US = 5000, RETRY_US = 1000000, STEP_BYTES = 64 << 20 };
 
 struct rewrap_job {
     struct th_engine *e;
-    struct th_mono at;
     struct th_rewrap op;
     struct th_encrypted rows[BATCH], last; /* last: of the list whose values are being put */
     struct th_settings_op end;
@@ -149,10 +148,10 @@ static void step_over(struct rewrap_job *j, int64_t pause_us)
     struct th_engine *e = j->e;
 
     th_arena_fini(&j->op.mem);
-    e->rewrapping = false;
+    e->jobs[TH_JOB_REWRAP].busy = false;
     e->ops_out--;
     e->more = true; /* changes may wait */
-    j->at.us = e->now.mono.us + pause_us;
+    e->jobs[TH_JOB_REWRAP].at.us = e->now.mono.us + pause_us;
 }
 
 static void failed(struct rewrap_job *j, enum th_error error)
@@ -257,13 +256,16 @@ static void listed(struct th_op *op)
     th_engine_submit(j->e, &j->op.op);
 }
 
-void th_rewrap_turn(struct th_engine *e)
+struct th_mono th_rewrap_wanted(const struct th_engine *e)
+{
+    return e->rewrap && !e->jobs[TH_JOB_CHANGE].busy ? e->now.mono : TH_MONO_NEVER;
+}
+
+void th_rewrap_step(struct th_engine *e)
 {
     struct rewrap_job *j = e->rewrap;
 
-    if (!j || e->rewrapping || e->change_busy || e->draining || e->dead || e->now.mono.us < j->at.us)
-        return;
-    e->rewrapping = true;
+    e->jobs[TH_JOB_REWRAP].busy = true;
     e->ops_out++;
     j->op.put = false;
     j->op.max = BATCH;
@@ -273,11 +275,6 @@ void th_rewrap_turn(struct th_engine *e)
     th_engine_submit(e, &j->op.op);
 }
 
-struct th_mono th_rewrap_next(const struct th_engine *e)
-{
-    return e->rewrap && !e->rewrapping && !e->change_busy ? e->rewrap->at : TH_MONO_NEVER;
-}
-
 enum th_error th_rewrap_begin(struct th_engine *e, const char *why)
 {
     struct rewrap_job *j = th_calloc(1, sizeof *j);
@@ -285,7 +282,6 @@ enum th_error th_rewrap_begin(struct th_engine *e, const char *why)
     if (!j)
         return TH_NOMEM;
     j->e = e;
-    j->at = e->now.mono;
     e->rewrap = j;
     th_log(TH_LOG_INFO, why);
     return TH_OK;

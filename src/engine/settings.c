@@ -256,7 +256,12 @@ void th_ep_unref(struct th_engine *e, struct th_ep *ep)
     e->more = true;
 }
 
-void th_graves_turn(struct th_engine *e)
+struct th_mono th_graves_wanted(const struct th_engine *e)
+{
+    return th_list_empty(&e->graves) ? TH_MONO_NEVER : e->now.mono;
+}
+
+void th_graves_begin(struct th_engine *e)
 {
     struct th_list *l;
 
@@ -476,21 +481,8 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
         th_sched_endpoint_del(e->sched, ep->pub.no);
     th_settings_endpoint_gone(ep);
     th_heap_remove(&e->to_ask, &ep->ask_at);
-    if (ep->ask)
-        th_consents_cancel(e, ep);
-    if (ep->refs > 1 && !t->cancelled)
-        th_requests_cancel(e, ep);
     count_endpoint(e, ep);
     th_ep_unref(e, ep);
-}
-
-void th_settings_drop_endpoint(struct th_engine *e, struct th_ep *ep)
-{
-    uint64_t no = ep->pub.no;
-
-    th_settings_remove_endpoint(e, ep);
-    if (th_is_mine(e, no))
-        th_cancel_endpoint(e, no);
 }
 
 void th_settings_take(struct th_ep *ep, struct th_endpoint_run *run, const struct th_endpoint *as)

@@ -1,0 +1,376 @@
+/* Asking receivers for their consent (consent.c), with OPTIONS: when an endpoint comes, when its URL changes, when anything else of it
+ * is changed, and again at growing intervals.
+ *
+ * Invariants: (1) an ask holds its endpoint and its settings of when it began, and ends once; (2) the answer counts for the URL that
+ * gave it: an endpoint with another URL by then is asked anew. */
+#include "engine/change.h"
+#include <stdio.h>
+
+#define MOST_AT_ONCE 64
+#define MOST_OF_TENANT 4
+#define BEGUN_A_TURN 16
+#define ASK_TIMEOUT_US 10000000
+#define CONNECT_TIMEOUT_US 5000000
+#define FULL_WAIT_US 250000
+
+struct th_ask {
+    struct th_list link; /* on e->asks */
+    struct th_change c;  /* where it agreed */
+    struct th_engine *e;
+    struct th_ep *ep;
+    struct th_endpoint_run *run;
+    struct th_resolve resolve;
+    struct th_http_req req;
+    struct th_addr addrs[TH_CONNECT_MAX];
+    struct th_buf head;
+    struct th_mono began;
+    bool cancelled, resolving, running;
+    struct th_consent said;
+    char tenant[160];
+};
+
+/* ---- the end of an ask ---- */
+
+static void ask_free(struct th_ask *a)
+{
+    struct th_engine *e = a->e;
+
+    a->ep->ask = NULL;
+    a->ep->pub.tenant->asks--;
+    e->asks_out--;
+    e->more = true;
+    th_list_remove(&a->link);
+    th_buf_fini(&a->head);
+    th_run_unref(a->run);
+    th_ep_unref(e, a->ep);
+    th_free(a);
+    if (e->options.wake.fn)
+        e->options.wake.fn(e->options.wake.ctx); /* a loop may call this after its turn and then sleep */
+}
+
+/* The next one after so many: 5 s, 1 min, 5 min, 20 min, 1 h, then daily. */
+static int64_t pause_us(unsigned asked)
+{
+    static const int64_t seconds[] = {5, 60, 300, 1200, 3600};
+
+    return 1000000 * (asked <= sizeof seconds / sizeof *seconds ? seconds[asked - 1] : 86400);
+}
+
+static bool is_stale(const struct th_ask *a)
+{
+    return !th_span_eq(a->ep->pub.spec.url, a->run->spec.url);
+}
+
+/* Was refused, or nobody could be asked. */
+static void not_agreed(struct th_ask *a, enum th_consent_state state, const char *reason)
+{
+    struct th_engine *e = a->e;
+    struct th_ep *ep = a->ep;
+    bool stale = is_stale(a), dropped = a->cancelled || ep->gone || ep->pub.tenant->deleting || e->draining;
+
+    if (!dropped && !stale && ep->pub.no_consent) {
+        ep->pub.consent = (struct th_consent){.state = state, .at = e->now.wall};
+        snprintf(ep->pub.consent.reason, sizeof ep->pub.consent.reason, "%s", reason);
+        th_log(TH_LOG_INFO, "an endpoint has not agreed to get events", TH_KS("endpoint", ep->pub.run->id),
+               TH_KS("tenant", ep->pub.tenant->id), TH_KC("why", ep->pub.consent.reason));
+    }
+    ep->refs++;
+    ask_free(a);
+    if (!dropped && stale)
+        th_consent_ask_at(e, ep, e->now.mono.us);
+    else if (!dropped && ep->asked < TH_CONSENT_ASKS)
+        th_consent_ask_at(e, ep, e->now.mono.us + pause_us(ep->asked ? ep->asked : 1));
+    th_ep_unref(e, ep);
+}
+
+static void stored(struct th_change *c)
+{
+    struct th_ask *a = TH_CONTAINER(c, struct th_ask, c);
+    enum th_change_result result = c->result;
+
+    th_change_fini(c);
+    if (result != TH_CH_DONE) {
+        not_agreed(a, TH_CONSENT_PENDING, "it has agreed, which could not be stored");
+        return;
+    }
+    th_log(TH_LOG_INFO, "an endpoint has agreed to get events", TH_KS("endpoint", a->ep->pub.run->id),
+           TH_KS("tenant", a->ep->pub.tenant->id));
+    ask_free(a);
+}
+
+void th_change_begin_endpoint_consent(struct change_impl *i)
+{
+    const struct th_ask *a = TH_CONTAINER(i->c, struct th_ask, c);
+
+    if (is_stale(a)) {
+        th_change_fail(i, TH_CH_CONFLICT, "the endpoint has another URL meanwhile");
+        return;
+    }
+    i->next = i->ep->pub;
+    i->next.rev++;
+    i->next.consent = a->said;
+    if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !th_change_endpoint_row(i, &i->next)) {
+        th_change_no_memory(i);
+        return;
+    }
+    th_change_submit(i, false);
+}
+
+static void agreed(struct th_ask *a, uint32_t rate)
+{
+    struct th_engine *e = a->e;
+    struct th_span tenant = a->ep->pub.tenant->id;
+
+    if (a->cancelled || a->ep->gone || a->ep->pub.tenant->deleting || e->draining || is_stale(a) ||
+        tenant.n >= sizeof a->tenant) {
+        not_agreed(a, TH_CONSENT_PENDING, "");
+        return;
+    }
+    memcpy(a->tenant, tenant.p, tenant.n);
+    a->said = (struct th_consent){
+        .state = TH_CONSENT_ALLOWED, .at = e->now.wall, .origin = th_consent_origin(e), .rate = rate};
+    a->c.kind = TH_CHANGE_ENDPOINT_CONSENT;
+    a->c.tenant_id = th_span(a->tenant, tenant.n);
+    a->c.endpoint = a->ep->pub.no;
+    a->c.done = stored;
+    th_engine_change(e, &a->c);
+    if (e->options.wake.fn)
+        e->options.wake.fn(e->options.wake.ctx);
+}
+
+/* ---- the answer ---- */
+
+/* False: it is no rate. 0: no bound. */
+static bool read_rate(struct th_span text, uint32_t *rate)
+{
+    uint64_t n;
+
+    *rate = 0;
+    if (th_span_is(text, "*"))
+        return true;
+    if (!th_span_u64(text, UINT32_MAX, &n) || !n)
+        return false;
+    *rate = (uint32_t)n;
+    return true;
+}
+
+/* The next field of an answer's head, which leaves *lines; false at the end. */
+static bool next_field(struct th_span *lines, struct th_header *out)
+{
+    const char *end = lines->n ? memchr(lines->p, '\n', lines->n) : NULL;
+    size_t n = end ? (size_t)(end - lines->p) : lines->n;
+    const char *colon = n ? memchr(lines->p, ':', n) : NULL;
+    struct th_span line = *lines;
+
+    if (!colon)
+        return false;
+    out->name = th_span(line.p, (size_t)(colon - line.p));
+    out->value = th_span_trim(th_span(colon + 1, n - (size_t)(colon + 1 - line.p)));
+    if (out->value.n && out->value.p[out->value.n - 1] == '\r')
+        out->value = th_span_trim(th_span(out->value.p, out->value.n - 1));
+    *lines = end ? th_span(end + 1, line.n - n - 1) : th_span("", 0);
+    return true;
+}
+
+static void answered(struct th_http_req *req)
+{
+    struct th_ask *a = req->user;
+    struct th_span lines = req->res.head;
+    struct th_header h;
+    bool origin = false, same = false, rated = true;
+    uint32_t rate = 0;
+    char text[96];
+
+    th_engine_tick(a->e);
+    a->running = false;
+    if (req->res.class != TH_HTTP_OK) {
+        snprintf(text, sizeof text, "%s",
+                 req->res.detail ? req->res.detail : th_http_class_name(req->res.class));
+        not_agreed(a, TH_CONSENT_PENDING, text);
+        return;
+    }
+    while (next_field(&lines, &h)) {
+        struct th_span value = h.value;
+
+        if (th_span_ieq(h.name, TH_LIT("webhook-allowed-origin"))) {
+            origin = true;
+            same = same || th_span_is(value, "*") || th_span_ieq(value, a->e->options.consent_origin);
+        } else if (th_span_ieq(h.name, TH_LIT("webhook-allowed-rate"))) {
+            rated = read_rate(value, &rate);
+        }
+    }
+    snprintf(text, sizeof text, "its server answered OPTIONS with status %u", req->res.status);
+    if (req->res.status < 200 || req->res.status > 299)
+        not_agreed(a, TH_CONSENT_REFUSED, text);
+    else if (!origin)
+        not_agreed(a, TH_CONSENT_REFUSED, "the answer has no WebHook-Allowed-Origin");
+    else if (!same)
+        not_agreed(a, TH_CONSENT_REFUSED, "WebHook-Allowed-Origin of the answer is another origin");
+    else if (!rated)
+        not_agreed(a, TH_CONSENT_REFUSED, "WebHook-Allowed-Rate of the answer is neither * nor 1 or more");
+    else
+        agreed(a, rate);
+}
+
+/* ---- asking ---- */
+
+static void send_ask(struct th_ask *a, unsigned count)
+{
+    struct th_engine *e = a->e;
+    const struct th_run_url *url = &a->run->url;
+
+    for (unsigned i = 0; i < count; i++)
+        a->addrs[i].port = url->port;
+    a->req = (struct th_http_req){
+        .method = TH_LIT("OPTIONS"),
+        .target = url->target,
+        .origin = {.tls = url->tls, .host = url->host, .authority = url->authority, .port = url->port},
+        .addrs = a->addrs,
+        .addr_count = count,
+        .pool_key = th_endpoint_pool_key(&a->ep->pub),
+        .head = th_buf_view(&a->head),
+        .deadline = {a->began.us + ASK_TIMEOUT_US},
+        .connect_deadline = {e->now.mono.us + CONNECT_TIMEOUT_US},
+        .head_cap = 32u << 10,
+        .body_cap = 1024,
+        .done = answered,
+        .user = a};
+    a->running = true;
+    e->options.transport->vt->submit(e->options.transport, &a->req);
+}
+
+static void ask_resolved(struct th_resolve *r)
+{
+    struct th_ask *a = r->user;
+    struct th_engine *e = a->e;
+    const char *why = NULL;
+    char text[160];
+    unsigned bad;
+
+    th_engine_tick(e);
+    a->resolving = false;
+    if (a->cancelled || a->ep->gone || e->draining || is_stale(a)) {
+        not_agreed(a, TH_CONSENT_PENDING, "");
+    } else if (r->error) {
+        not_agreed(a, TH_CONSENT_PENDING, "its host name does not resolve");
+    } else if (th_guard_answers(e->options.guard, r->addrs, r->count, &why, &bad)) {
+        th_denied_text(e, why, text, sizeof text);
+        th_report_denied(e, a->ep->pub.tenant->id, a->run->url.host, &r->addrs[bad], why);
+        not_agreed(a, TH_CONSENT_PENDING, text);
+    } else {
+        unsigned n = r->count < TH_CONNECT_MAX ? r->count : TH_CONNECT_MAX;
+
+        memcpy(a->addrs, r->addrs, n * sizeof a->addrs[0]);
+        send_ask(a, n);
+    }
+}
+
+static void write_head(struct th_ask *a)
+{
+    double rate = a->run->spec.rate_per_s * 60;
+
+    th_buf_printf(&a->head, "WebHook-Request-Origin: %.*s\r\n", (int)a->e->options.consent_origin.n,
+                  a->e->options.consent_origin.p);
+    if (rate > 0)
+        th_buf_printf(&a->head, "WebHook-Request-Rate: %.0f\r\n", rate < 1 ? 1 : rate);
+    th_buf_str(&a->head, "Accept: */*\r\nUser-Agent: Tenterhook\r\n");
+}
+
+static void begin_ask(struct th_engine *e, struct th_ep *ep, struct th_ask *a)
+{
+    const struct th_dialect_values *v = th_dialect_values(ep->pub.tenant->dialect);
+    const struct th_run_url *url = &ep->pub.run->url;
+    const char *why = NULL;
+
+    a->e = e;
+    a->ep = ep;
+    ep->refs++;
+    a->run = ep->pub.run;
+    (void)th_run_ref(a->run);
+    a->began = e->now.mono;
+    ep->ask = a;
+    ep->asked++;
+    ep->pub.tenant->asks++;
+    e->asks_out++;
+    th_list_init(&a->link);
+    th_list_append(&e->asks, &a->link);
+    th_buf_init(&a->head, 1024);
+    write_head(a);
+    if (a->head.failed) {
+        not_agreed(a, TH_CONSENT_PENDING, "out of memory");
+    } else if (!url->tls && th_https_required(e, v)) {
+        not_agreed(a, TH_CONSENT_PENDING, "plain http is not allowed in production");
+    } else if (!url->literal) {
+        a->resolve = (struct th_resolve){.host = url->host,
+                                         .tenant = ep->pub.tenant->no,
+                                         .done = ask_resolved,
+                                         .user = a,
+                                         .deadline = {a->began.us + ASK_TIMEOUT_US}};
+        a->resolving = true;
+        e->options.resolver->vt->submit(e->options.resolver, &a->resolve);
+    } else if (!th_guard_addr(e->options.guard, &url->addr, &why)) {
+        not_agreed(a, TH_CONSENT_PENDING, why);
+    } else {
+        a->addrs[0] = url->addr;
+        send_ask(a, 1);
+    }
+}
+
+static bool has_room(struct th_engine *e, const struct th_tenant *t)
+{
+    int64_t host = th_engine_allowed(e, t, TH_L_HOST_REQUESTS);
+
+    return t->asks < (host && host < MOST_OF_TENANT ? (unsigned)host : MOST_OF_TENANT);
+}
+
+struct th_mono th_asks_wanted(const struct th_engine *e)
+{
+    const struct th_heap_node *top = th_heap_top(&e->to_ask);
+
+    return top && e->asks_out < MOST_AT_ONCE && !e->no_requests ? (struct th_mono){top->key} : TH_MONO_NEVER;
+}
+
+void th_asks_begin(struct th_engine *e)
+{
+    struct th_heap_node *top;
+    unsigned begun = 0;
+
+    while (!e->no_requests && e->asks_out < MOST_AT_ONCE && (top = th_heap_top(&e->to_ask)) &&
+           top->key <= e->now.mono.us) {
+        struct th_ep *ep = TH_CONTAINER(top, struct th_ep, ask_at);
+        struct th_ask *a;
+
+        if (begun++ == BEGUN_A_TURN) {
+            e->more = true;
+            return;
+        }
+        if (ep->pub.tenant->deleting) {
+            th_heap_remove(&e->to_ask, top);
+            continue;
+        }
+        a = has_room(e, ep->pub.tenant) ? th_calloc(1, sizeof *a) : NULL;
+        if (!a) {
+            th_heap_rekey(&e->to_ask, top, e->now.mono.us + FULL_WAIT_US);
+            continue;
+        }
+        th_heap_remove(&e->to_ask, top);
+        begin_ask(e, ep, a);
+    }
+}
+
+void th_asks_cancel(struct th_engine *e, const struct th_ep *ep)
+{
+    struct th_list *l, *next;
+
+    for (l = e->asks.next; l != &e->asks; l = next) {
+        struct th_ask *a = TH_CONTAINER(l, struct th_ask, link);
+        next = l->next; /* a cancelled look-up may end inside the call */
+        if (a->cancelled || (ep && a->ep != ep))
+            continue;
+        a->cancelled = true;
+        if (a->running)
+            e->options.transport->vt->cancel(e->options.transport, &a->req);
+        else if (a->resolving)
+            e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
+    }
+}

@@ -1,0 +1,125 @@
+/* The scheduler beside the queue in the store: the walk at a start, which inserts everything that has not ended, and the refills of
+ * endpoints of which memory has a part only. What the scheduler knows already stays as it is.
+ *
+ * One step of each is under way at a time, and a step has a bounded number of rows. A walk that failed goes on from the same number
+ * after a second. When the walk has ended, the rules of disabling are evaluated once: they may have changed since the last run. */
+#include "engine/internal.h"
+
+void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct th_mono due)
+{
+    if (th_sched_insert(e->sched, row, due, e->now.mono) == TH_NO_ENDPOINT)
+        th_cancel_endpoint(e, row->endpoint); /* deleted meanwhile, after its rows were cancelled */
+}
+
+/* ---- the walk ---- */
+
+static void walked(struct th_op *op)
+{
+    struct th_engine *e = op->user;
+    struct th_walk *w = &e->walk;
+
+    e->jobs[TH_JOB_WALK].busy = false;
+    if (op->error) { /* asked again from the same number */
+        th_engine_store_error(e, op->error);
+        e->jobs[TH_JOB_WALK].at.us = e->now.mono.us + 1000000;
+        return;
+    }
+    if (e->walk_void) { /* a row may have ended after it was read: read again */
+        e->walk_void = false;
+        return;
+    }
+    for (uint32_t i = 0; i < w->count; i++) {
+        const struct th_queue_row *row = &w->rows[i];
+        if (e->walk_below &&
+            row->no >= e->walk_below) { /* accepted since the start: told then, ended since perhaps */
+            w->next = 0;
+            break;
+        }
+        th_queue_insert(e, row, th_clock_due(e, row));
+    }
+    w->from = w->next;
+    if (w->next == 0) {
+        e->walking = false;
+        e->rules_wanted = true;
+        th_log(TH_LOG_INFO, "queue loaded", TH_KI("deliveries", th_sched_stats(e->sched).items));
+    }
+}
+
+void th_queue_walk(struct th_engine *e)
+{
+    e->walking = true;
+    e->erase_left = th_is_home(e);
+    e->walk.from = 0;
+}
+
+void th_queue_walk_again(struct th_engine *e, uint64_t from)
+{
+    if (!e->walking || from < e->walk.from)
+        e->walk.from = from;
+    e->walking = true;
+    e->walk_below = 0;
+    e->walk_void = e->jobs[TH_JOB_WALK].busy; /* what is being read may begin behind it */
+    e->more = true;
+}
+
+struct th_mono th_queue_walk_wanted(const struct th_engine *e)
+{
+    return e->walking ? e->now.mono : TH_MONO_NEVER;
+}
+
+void th_queue_walk_begin(struct th_engine *e)
+{
+    e->walk.op = (struct th_op){.kind = TH_OP_WALK, .done = walked, .user = e};
+    e->walk.endpoint = 0;
+    e->walk.shards = e->options.shards;
+    e->walk.shard = e->options.shard;
+    e->walk.max = TH_WALK_BATCH;
+    e->walk.rows = e->walk_rows;
+    e->jobs[TH_JOB_WALK].busy = true;
+    th_engine_submit(e, &e->walk.op);
+}
+
+/* ---- refills ---- */
+
+struct refill {
+    struct th_walk walk;
+    struct th_engine *e;
+    struct th_mono due[1024];
+    struct th_queue_row rows[1024];
+};
+
+static void refilled(struct th_op *op)
+{
+    struct refill *r = op->user;
+    struct th_engine *e = r->e;
+
+    e->ops_out--;
+    if (op->error)
+        th_engine_store_error(e, op->error);
+    for (uint32_t i = 0; !op->error && i < r->walk.count; i++)
+        r->due[i] = th_clock_due(e, &r->rows[i]);
+    th_sched_refilled(e->sched, r->walk.endpoint, r->rows, r->due, op->error ? 0 : r->walk.count,
+                      r->walk.next, op->error != TH_OK, e->now.mono);
+    th_free(r);
+}
+
+void th_queue_refill(struct th_engine *e)
+{
+    struct th_want want;
+
+    while (e->ops_out < 64 && th_sched_want(e->sched, &want)) {
+        struct refill *r = th_calloc(1, sizeof *r);
+        if (!r) {
+            th_sched_refilled(e->sched, want.endpoint, NULL, NULL, 0, 0, true, e->now.mono);
+            return;
+        }
+        r->e = e;
+        r->walk.op = (struct th_op){.kind = TH_OP_WALK, .done = refilled, .user = r};
+        r->walk.from = want.from;
+        r->walk.endpoint = want.endpoint;
+        r->walk.max = want.max < 1024 ? want.max : 1024;
+        r->walk.rows = r->rows;
+        e->ops_out++;
+        th_engine_submit(e, &r->walk.op);
+    }
+}
