@@ -85,6 +85,23 @@ static bool flag(const struct scenario *sc, unsigned from, const char *name)
     return false;
 }
 
+/* Refuses a word that the command does not know, from word `from` on: a misspelt expectation would check nothing. `words`: names
+ * of options, each with the number of words behind it. */
+static void only(const struct scenario *sc, unsigned from, const char *words)
+{
+    for (unsigned i = from; i < sc->n;) {
+        const char *p = words;
+        size_t n = strlen(sc->word[i]);
+        while (*p && (strncmp(p, sc->word[i], n) != 0 || p[n] != ':'))
+            p += strcspn(p, " ") + (p[strcspn(p, " ")] == ' ');
+        if (!*p)
+            bad(sc, "%s: unknown \"%s\"", sc->word[0], sc->word[i]);
+        i += 1 + (unsigned)(p[n + 1] - '0');
+        if (i > sc->n)
+            bad(sc, "%s: a word is missing at the end", sc->word[0]);
+    }
+}
+
 static int64_t duration(const struct scenario *sc, const char *text)
 {
     char *end;
@@ -167,7 +184,8 @@ static void do_retention(struct scenario *sc)
 
 static void do_tenant(struct scenario *sc)
 {
-    sim_tenant(world(sc), word(sc, 1), is(word(sc, 2), "DIALECT") ? word(sc, 3) : "standard");
+    only(sc, 2, "DIALECT:1");
+    sim_tenant(world(sc), word(sc, 1), word(sc, 3));
 }
 
 static void host_of_url(const struct scenario *sc, const char *url, char *host, size_t size)
@@ -194,6 +212,9 @@ static void do_endpoint(struct scenario *sc)
     char why[400];
     enum th_change_result result;
 
+    only(sc, 2,
+         "TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 INACTIVE:0 "
+         "REFUSED:0");
     if (sc->endpoint_n == NAMES_MAX)
         bad(sc, "too many endpoints");
     if (!spec.tenant)
@@ -252,6 +273,7 @@ static void do_publish(struct scenario *sc)
 {
     const char *times = option(sc, 3, "TIMES");
 
+    only(sc, 3, "AS:1 TENANT:1 KEY:1 ID:1 TIMES:1 RESULT:1");
     for (int i = times ? atoi(times) : 1; i > 0; i--) {
         struct sim_event e = {.type = word(sc, 1),
                               .data = word(sc, 2),
@@ -269,6 +291,7 @@ static void do_test(struct scenario *sc)
     struct sc_endpoint *ep = endpoint(sc, word(sc, 1));
     struct sim_event e = {.type = word(sc, 2), .data = "{}", .tenant = ep->tenant, .only = ep->no};
 
+    only(sc, 3, "AS:1 RESULT:1");
     publish(sc, &e, option(sc, 3, "RESULT"));
     keep_event(sc, option(sc, 3, "AS"), &e);
 }
@@ -438,6 +461,7 @@ static void expect_request(struct scenario *sc)
         next_request(sc, ep, at ? sc->zero_us + at_us + SIM_S : sc->sim->now_us + FAR);
     struct th_addr want;
 
+    only(sc, 3, "AT:1 ATTEMPT:1 OF:1 TYPE:1 HEADER:2 NOHEADER:1 BODY:1 ADDR:1 HOST:1 SIGNED:1");
     if (at)
         check_time(sc, r, at_us);
     if (attempt && r->attempt != (unsigned)atoi(attempt))
@@ -477,11 +501,35 @@ static void expect_none(struct scenario *sc)
             (double)(r->at_us - sc->zero_us) / 1e6, r->attempt);
 }
 
+/* How many requests have been made to it in all, expected or not; IN ORDER: those of deliveries with smaller numbers first. */
+static void expect_requests(struct scenario *sc)
+{
+    const struct sc_endpoint *ep = endpoint(sc, word(sc, 2));
+    bool in_order = sc->n > 4;
+    unsigned want = (unsigned)atoi(word(sc, 3)), n = 0;
+    uint64_t before = 0;
+
+    only(sc, 4, "IN:1");
+    for (size_t i = 0; i < sc->sim->log_n; i++) {
+        struct sim_request *r = sc->sim->log[i];
+        if (r->endpoint != ep->no)
+            continue;
+        r->claimed = true;
+        if (in_order && r->delivery < before)
+            bad(sc, "request %u is of a delivery before that of the last one", n + 1);
+        before = r->delivery;
+        n++;
+    }
+    if (n != want)
+        bad(sc, "%u requests have been made", n);
+}
+
 static void expect_endpoint(struct scenario *sc)
 {
     const struct th_endpoint *ep;
     const char *now, *want = word(sc, 3), *reason = option(sc, 4, "REASON");
 
+    only(sc, 4, "REASON:1");
     sim_settle(sc->sim);
     ep = sim_ep(sc->sim, endpoint(sc, word(sc, 2))->no);
     now = !ep ? "gone" : ep->disabled_at.ms ? "disabled" : ep->spec.active ? "active" : "inactive";
@@ -500,6 +548,8 @@ static void do_expect(struct scenario *sc)
         expect_request(sc);
     else if (is(what, "attempts"))
         expect_attempts(sc);
+    else if (is(what, "requests"))
+        expect_requests(sc);
     else if (is(what, "none"))
         expect_none(sc);
     else if (is(what, "endpoint"))
@@ -520,6 +570,7 @@ static void do_status(struct scenario *sc)
     struct sc_endpoint *ep;
     struct sim_delivery d;
 
+    only(sc, reason ? 4 : 3, "ATTEMPTS:1");
     e_at(sc, word(sc, 1), &e, &ep);
     sim_settle(world(sc));
     d = sim_delivery(sc->sim, e->tenant, 0, e->no, ep->no);
@@ -562,7 +613,10 @@ static void do_patch(struct scenario *sc)
 
     if (!v++)
         bad(sc, "PATCH a name=value");
+    only(sc, 3, "RESULT:1");
     if (strncmp(p, "active=", 7) == 0) {
+        if (!is(v, "true") && !is(v, "false"))
+            bad(sc, "PATCH: active is true or false");
         done(sc, sim_set_active(s, no, is(v, "true")));
         return;
     }
@@ -590,11 +644,13 @@ static void do_patch(struct scenario *sc)
 
 static void do_delete(struct scenario *sc)
 {
+    only(sc, 2, "RESULT:1");
     done(sc, sim_delete(world(sc), endpoint(sc, word(sc, 1))->no));
 }
 
 static void do_delete_tenant(struct scenario *sc)
 {
+    only(sc, 2, "RESULT:1");
     done(sc, sim_delete_tenant(world(sc), word(sc, 1)));
 }
 
@@ -602,6 +658,7 @@ static void do_rotate(struct scenario *sc)
 {
     const char *overlap = option(sc, 2, "OVERLAP");
 
+    only(sc, 2, "OVERLAP:1 RESULT:1");
     done(sc, sim_rotate(world(sc), endpoint(sc, word(sc, 1))->no,
                         !overlap               ? -2
                         : is(overlap, "never") ? -1
@@ -610,6 +667,7 @@ static void do_rotate(struct scenario *sc)
 
 static void do_revoke(struct scenario *sc)
 {
+    only(sc, 2, "RESULT:1");
     done(sc, sim_revoke(world(sc), endpoint(sc, word(sc, 1))->no));
 }
 
@@ -619,6 +677,7 @@ static void do_retry(struct scenario *sc)
     struct sc_endpoint *ep;
     struct sim_delivery d;
 
+    only(sc, 2, "RESULT:1");
     e_at(sc, word(sc, 1), &e, &ep);
     d = sim_delivery(world(sc), e->tenant, 0, e->no, ep->no);
     if (!d.found)
@@ -725,6 +784,18 @@ static void run_line(struct scenario *sc, char *line)
     bad(sc, "unknown command \"%s\"", sc->word[0]);
 }
 
+/* A request that nobody expected is a fault, also after the last line. */
+static void at_the_end(struct scenario *sc)
+{
+    const struct sim_request *r;
+
+    sim_settle(sc->sim);
+    r = unclaimed(sc->sim, &(struct wanted){0});
+    if (r)
+        bad(sc, "at the end: a request to %s at %.3f s (attempt %u) was not expected", r->host->name,
+            (double)(r->at_us - sc->zero_us) / 1e6, r->attempt);
+}
+
 void scenario_run_text(const char *name, const char *text)
 {
     struct scenario *sc = calloc(1, sizeof *sc);
@@ -737,8 +808,10 @@ void scenario_run_text(const char *name, const char *text)
         sc->line++;
         run_line(sc, line);
     }
-    if (sc->sim)
+    if (sc->sim) {
+        at_the_end(sc);
         sim_close(sc->sim);
+    }
     free(copy);
     free(sc);
 }

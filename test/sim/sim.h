@@ -231,7 +231,7 @@ void sim_publishing_set_user(struct sim_publishing *p, void *user);
 enum th_error sim_retry(struct sim *s, uint64_t delivery);
 struct sim_delivery {
     bool found;
-    uint64_t no;
+    uint64_t no, endpoint;
     enum th_delivery_state state;
     unsigned attempts, tries;
     const char *status, *reason;

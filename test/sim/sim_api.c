@@ -406,6 +406,7 @@ struct sim_delivery sim_delivery(struct sim *s, uint64_t tenant, uint64_t delive
         const struct th_delivery_row *row = &g.page.rows.deliveries[0];
         d = (struct sim_delivery){.found = true,
                                   .no = row->no,
+                                  .endpoint = row->endpoint,
                                   .state = row->state,
                                   .attempts = row->attempts,
                                   .tries = row->tries};

@@ -52,6 +52,7 @@ static void test_retry_shows_new_attributes(void **state)
     assert_true(names(s->log[2], "/new"));
     sim_reply(s, s->log[s->log[0]->req ? 0 : 1], (struct sim_answer){.kind = SIM_STATUS, .status = 500});
     sim_run_for(s, 60 * SIM_S);
+    assert_int_equal(s->log_n, 4); /* the retry of each; the next ones are due after minutes */
     for (size_t i = 2; i < s->log_n; i++)
         assert_true(names(s->log[i], "/new"));
     sim_close(s);

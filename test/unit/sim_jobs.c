@@ -27,35 +27,51 @@ static void replay_nothing(struct sim *s, uint64_t endpoint)
     sim_run_for(s, 10000);
 }
 
-static void count_row(void *ctx, const struct th_row *row)
+struct jobs {
+    unsigned count;
+    uint64_t first, last; /* numbers, which grow with each job */
+};
+
+static void see_row(void *ctx, const struct th_row *row)
 {
-    *(unsigned *)ctx += row->kind == TH_ROW_JOB;
+    struct jobs *j = ctx;
+
+    if (row->kind != TH_ROW_JOB)
+        return;
+    j->first = j->count == 0 || row->no < j->first ? row->no : j->first;
+    j->last = row->no > j->last ? row->no : j->last;
+    j->count++;
 }
 
-static unsigned rows(struct sim *s)
+static struct jobs jobs(struct sim *s)
 {
-    unsigned n = 0;
+    struct jobs j = {0};
 
-    assert_int_equal(s->memory->vt->settings(s->memory, count_row, &n), TH_OK);
-    return n;
+    assert_int_equal(s->memory->vt->settings(s->memory, see_row, &j), TH_OK);
+    return j;
 }
 
 static void test_oldest_leave(void **state)
 {
     struct sim *s = sim_open(NULL);
+    struct jobs before, after;
     uint64_t a = sim_endpoint(
         s, &(struct sim_spec){.tenant = "default", .url = "https://93.184.216.34/", .events = "x"});
 
     (void)state;
     for (unsigned i = 0; i < KEPT; i++)
         replay_nothing(s, a);
-    assert_int_equal(rows(s), KEPT);
+    before = jobs(s);
+    assert_int_equal(before.count, KEPT);
     sim_stop(s);
     sim_start(s);
     for (unsigned i = 0; i < 5; i++)
         replay_nothing(s, a);
     sim_run_for(s, SIM_S);
-    assert_int_equal(rows(s), KEPT);
+    after = jobs(s);
+    assert_int_equal(after.count, KEPT);
+    assert_int_equal(after.last, before.last + 5);
+    assert_int_equal(after.first, before.first + 5);
     sim_close(s);
 }
 
