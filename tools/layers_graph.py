@@ -41,6 +41,7 @@ NAMES = {
     "src/core/url.c": r"th_port_ok$",
     "src/core/sched*.c": r"(address|ep|heap|host|item|items|list|number|sched|slot|spill)_",
     "src/engine/*": r"th_",
+    "src/engine/*/*": r"th_",
     "src/store/sqlite/migrations.c": r"th_store_migration",
     "src/store/*sqlite*.c": r"sq_",
     "src/net/*": r"hc_|th_(http_|conn_|parts_|exchange_|server_|peers_|pool_|addrs_|names?_|is_trusted$|addr_same$)",

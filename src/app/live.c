@@ -214,7 +214,7 @@ static void warn_listen(const struct th_live *l)
         TH_KC("address", listen->text));
 }
 
-/* Whether it may be used is decided where the data says since when it is (engine/short_key.c). */
+/* Whether it may be used is decided where the data says since when it is (engine/control/short_key.c). */
 static void warn_key(const struct th_live *l)
 {
     const struct th_value *key = &l->settings.v[TH_O_ADMIN_KEY];

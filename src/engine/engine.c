@@ -7,7 +7,7 @@
  * Invariants: 1. a publisher is told yes only from the done of an accept; 2. no delivery has two requests without a
  * durable settle between them; 3. after TH_IO or TH_CORRUPT nothing is submitted any more and fatal() was called. */
 #include "base/secret.h"
-#include "engine/change.h"
+#include "engine/control/change.h"
 
 enum { DRAIN_STEP = 16, DRAIN_MOST = 1024 }; /* operations: between two looks at the clock, in a turn */
 

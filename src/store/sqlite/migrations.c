@@ -77,7 +77,7 @@ static const char rest[] =
     "ALTER TABLE fact ADD COLUMN rest_until INTEGER NOT NULL DEFAULT -1;";
 /* clang-format on */
 
-/* The highest numbers that integer ids show as they are: all that were given before (engine/ids.c). In hexadecimal, of which 16
+/* The highest numbers that integer ids show as they are: all that were given before (engine/settings/ids.c). In hexadecimal, of which 16
  * digits compare as their numbers do. A number that is noted here stays: ids would change with it. */
 #define NOTED(k) "coalesce((SELECT v FROM counter WHERE k='" k "'),0)"
 #define NEWEST(table) "coalesce((SELECT max(no) FROM " table "),0)"

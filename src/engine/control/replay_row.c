@@ -1,5 +1,5 @@
 /* The memory of a replay, and its row in the store: written at each change, read at the start. */
-#include "engine/replay_job.h"
+#include "engine/control/replay_job.h"
 
 void th_replay_end_cancels(struct th_list *list, enum th_error error)
 {

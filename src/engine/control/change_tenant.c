@@ -6,7 +6,7 @@
  * Invariants: (1) a `begin` changes no settings in memory, it submits or fails; (2) a deleted tenant takes its endpoints
  * and keys with it in the same commit, and their deliveries are cancelled after it. Settings that were committed but
  * cannot be held for lack of memory stop the engine: only a restart makes memory true again. */
-#include "engine/change.h"
+#include "engine/control/change.h"
 #include <stdio.h>
 
 void th_change_begin_tenant_put(struct change_impl *i)

@@ -1,5 +1,5 @@
 /* Which kind of change is whose: one row a kind. */
-#include "engine/change.h"
+#include "engine/control/change.h"
 
 /* clang-format off */
 const struct th_change_kind_row th_change_kinds[TH_CHANGE_KINDS] = {

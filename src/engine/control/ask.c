@@ -3,7 +3,7 @@
  *
  * Invariants: (1) an ask holds its endpoint and its settings of when it began, and ends once; (2) the answer counts for the URL that
  * gave it: an endpoint with another URL by then is asked anew. */
-#include "engine/change.h"
+#include "engine/control/change.h"
 #include <stdio.h>
 
 #define MOST_AT_ONCE 64

@@ -6,7 +6,7 @@
  * Invariants: (1) the clear text is only in buffers that are wiped at their end; in memory and in the store it is encrypted
  * for its tenant, endpoint and number; (2) the first secret of an endpoint is the newest, those behind it end by their `until`;
  * (3) secrets that left are freed after the commit, never before. */
-#include "engine/change.h"
+#include "engine/control/change.h"
 
 bool th_change_secret_take(struct change_impl *i, const struct th_endpoint *ep, struct th_span text,
                            uint64_t no, struct th_secret *out)

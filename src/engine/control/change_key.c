@@ -5,7 +5,7 @@
  *
  * Invariant: a key's row says the tenant 0 when it has a role. A version that does not know roles takes it for the key of a
  * deleted tenant, and lets nobody in with it. */
-#include "engine/change.h"
+#include "engine/control/change.h"
 #include <limits.h>
 #include <stdio.h>
 

@@ -8,7 +8,7 @@
  * forgotten. The numbers take memory, so MAX_PLACES jobs have them at a time. That refuses nobody: a job that has nothing to
  * do (its endpoint is paused, or has enough queued) gives its place to one that waits, and collects the rest of its numbers
  * again when it needs them. When the store fails, a step or a page is simply tried again. */
-#include "engine/replay_job.h"
+#include "engine/control/replay_job.h"
 #include <stdio.h>
 
 #define MAX_MATCHED (1u << 20)

@@ -8,7 +8,7 @@
  *
  * If the process dies before the commit nothing has changed; after the commit and before the answer, the new settings
  * are in force and the client asks again. */
-#include "engine/change.h"
+#include "engine/control/change.h"
 #include <stdio.h>
 
 void th_engine_change(struct th_engine *e, struct th_change *c)

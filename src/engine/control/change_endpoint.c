@@ -6,7 +6,7 @@
  * Invariants: (1) a look-up is on e->lookups until it has ended, and ends once, also when it is cancelled; (2) a `begin`
  * changes no settings in memory, it submits or fails; (3) an endpoint in memory is replaced field by field, so that
  * pointers to it stay good. */
-#include "engine/change.h"
+#include "engine/control/change.h"
 #include <stdio.h>
 
 /* The name of a new URL being resolved; on e->lookups. */
