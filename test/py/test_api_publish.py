@@ -120,9 +120,11 @@ def test_what_is_no_json_is_400(tenant, text):
 
 
 def test_deep_nesting_is_refused(tenant):
-    text = b'{"type":"a","data":' + b"[" * 100000 + b"]" * 100000 + b"}"
-    assert tenant.post("/v1/events", text, headers=JSON).status in (400, 413, 422)
-    tenant.post("/v1/events", event()).expect(202)
+    """The body nests at most 64 deep, so `data` at most 63."""
+    for depth, status in ((63, 202), (64, 400), (100000, 400)):
+        text = b'{"type":"a","data":' + b"[" * depth + b"]" * depth + b"}"
+        tenant.post("/v1/events", text, headers=JSON).expect(status)
+    assert len(tenant.pages("/v1/events")) == 1
 
 
 @pytest.mark.parametrize("body, pointer", [
@@ -153,13 +155,14 @@ def test_all_faults_come_at_once(tenant):
 
 
 def test_a_list_is_no_event(tenant):
-    assert tenant.post("/v1/events", [event()]).status in (400, 422)
+    problem(tenant.post("/v1/events", [event()]), 422)
+    assert tenant.pages("/v1/events") == []
 
 
 def test_too_large_data_is_413(tenant):
     limit = 256 * 1024
-    tenant.post("/v1/events", event(data="x" * (limit - 2))).expect(202)
-    problem(tenant.post("/v1/events", event(data="x" * (limit + 1))), 413)
+    tenant.post("/v1/events", event(data="x" * (limit - 2))).expect(202)  # with its quotes
+    problem(tenant.post("/v1/events", event(data="x" * (limit - 1))), 413)
 
 
 def test_too_large_body_is_413(shared):
@@ -274,13 +277,12 @@ def test_a_batch_of_1000(tenant, receiver):
 
 
 def test_a_batch_of_1001_is_refused(tenant):
-    assert tenant.post("/v1/events/batch", [event()] * 1001).status in (413, 422)
+    problem(tenant.post("/v1/events/batch", [event()] * 1001), 422)
     assert tenant.pages("/v1/events") == []
 
 
-def test_an_empty_batch_is_refused_or_empty(tenant):
-    answer = tenant.post("/v1/events/batch", [])
-    assert answer.status == 422 or (answer.status == 202 and answer.json == [])
+def test_an_empty_batch_is_refused(tenant):
+    problem(tenant.post("/v1/events/batch", []), 422)
 
 
 def test_a_batch_that_makes_too_many_deliveries_is_413(tenant):
@@ -327,7 +329,7 @@ def test_time_filters(tenant):
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "cursor=nonsense", "since=yesterday",
                                    "nonsense=1"])
 def test_wrong_list_parameters_are_refused(tenant, query):
-    assert tenant.get(f"/v1/events?{query}").status in (400, 422)
+    problem(tenant.get(f"/v1/events?{query}"), 400)
 
 
 def test_delivery_filters(tenant, receiver):
@@ -342,7 +344,7 @@ def test_delivery_filters(tenant, receiver):
     assert len(deliveries(tenant, event=made["id"])) == 2
     assert len(deliveries(tenant, event_type="a.c")) == 2
     assert len(deliveries(tenant, event_type="a.c", status="delivered")) == 1
-    assert tenant.get("/v1/deliveries?status=nonsense").status in (400, 422)
+    problem(tenant.get("/v1/deliveries?status=nonsense"), 400)
 
 
 def test_pipelined_events_do_not_wait_for_the_clock(server):

@@ -96,7 +96,7 @@ def test_patch_is_a_merge(tenant):
     assert changed["description"] == "second" and changed["metadata"] == {"b": "2"}
     assert changed["url"] == made["url"] and changed["events"] == made["events"]
     again = tenant.patch(path, {"description": None}).expect(200).json
-    assert again["description"] in (None, "")
+    assert again["description"] is None
     assert "/nonsense" in pointers(tenant.patch(path, {"nonsense": 1}))
     assert "/url" in pointers(tenant.patch(path, {"url": "http://10.0.0.1/"}))
     assert tenant.get(path).json == again
@@ -344,7 +344,7 @@ def test_tenants(shared):
     assert "acme-1" in [row["id"] for row in api.pages("/v1/tenants")]
     assert "default" in [row["id"] for row in api.pages("/v1/tenants")]
     assert "/dialect" in pointers(api.put("/v1/tenants/other", {"name": "x", "dialect": "nonsense"}))
-    assert api.put("/v1/tenants/no.dots", {"name": "x", "dialect": "tiro"}).status in (400, 404, 422)
+    problem(api.put("/v1/tenants/no.dots", {"name": "x", "dialect": "tiro"}), 422)
     api.as_tenant("acme-1").post("/v1/webhooks", {"url": "http://127.0.0.1:9999/"}).expect(201)
     problem(api.put("/v1/tenants/acme-1", {"name": "x", "dialect": "standard"}), 409)
     api.delete("/v1/tenants/acme-1").expect(204)
@@ -401,7 +401,7 @@ def test_a_key_acts_for_its_own_tenant_alone(shared, tenant):
                                ("GET", "/v1/events", None), ("GET", f"/v1/events/{event}", None),
                                ("POST", "/v1/events", {"type": "a.b", "data": {}})):
         problem(own.request(method, path, body, headers=named), 403)
-    assert own.post("/v1/events", {"type": "a.b", "data": {}, "tenant": "beside"}).status in (403, 422)
+    problem(own.post("/v1/events", {"type": "a.b", "data": {}, "tenant": "beside"}), 403)
     own.get("/v1/webhooks", headers={"Tenterhook-Tenant": tenant.tenant}).expect(200)
     assert [row["id"] for row in other.get("/v1/webhooks").json["data"]] == [hook]
     assert [row["id"] for row in other.get("/v1/events").json["data"]] == [event]
@@ -434,20 +434,18 @@ def test_no_key_is_401(shared, authorization):
 
 @pytest.mark.parametrize("method, path, allowed", [
     ("PUT", "/v1/events", {"GET", "POST"}),
-    ("GET", "/v1/events/batch", None),
     ("DELETE", "/v1/webhooks", {"GET", "POST"}),
     ("POST", "/livez", {"GET"}),
 ])
 def test_other_methods_are_405_with_allow(shared, method, path, allowed):
     answer = shared.api.request(method, path)
-    if allowed is None and answer.status == 404:
-        return  # "batch" may be read as an event's id
     problem(answer, 405)
-    assert (allowed or {"POST"}) <= {name.strip() for name in answer.header("Allow").split(",")}
+    assert allowed <= {name.strip() for name in answer.header("Allow").split(",")}
 
 
 def test_unknown_paths_are_404(shared):
-    for path in ("/", "/v1", "/v1/nonsense", "/v1/events/x/y/z", "/v1/webhooks/"):
+    """GET /v1/events/batch is the event with the id "batch"."""
+    for path in ("/v1/events/batch", "/", "/v1", "/v1/nonsense", "/v1/events/x/y/z", "/v1/webhooks/"):
         problem(shared.api.get(path), 404)
 
 
@@ -493,12 +491,13 @@ def test_openapi_has_words_tags_and_examples(shared):
 
 
 def test_health_metrics_and_openapi(shared):
+    """None of them needs a key."""
     public = shared.api.with_key(None)
     public.get("/livez").expect(200)
     public.get("/readyz").expect(200)
-    metrics = shared.api.get("/metrics").expect(200)
+    metrics = public.get("/metrics").expect(200)
     assert b"# TYPE tenterhook_" in metrics.body and metrics.header("Content-Type").startswith("text/plain")
-    document = shared.api.get("/openapi.json").expect(200).json
+    document = public.get("/openapi.json").expect(200).json
     assert document["openapi"].startswith("3.1")
     assert {"post", "get"} <= set(document["paths"]["/v1/events"])
     assert "patch" in document["paths"]["/v1/webhooks/{id}"]

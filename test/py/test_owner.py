@@ -43,7 +43,7 @@ def test_a_named_tenant_is_kept(shared, world):
     other = shared.api.as_tenant("default")
     for one, endpoint, event, delivery in world.values():
         for path in (f"/v1/webhooks/{endpoint}", f"/v1/events/{event}", f"/v1/deliveries/{delivery}"):
-            assert other.get(path).status in (403, 404)
+            other.get(path).expect(404)
         assert other.get(f"/v1/deliveries?endpoint={endpoint}").expect(200).json["data"] == []
 
 
@@ -55,6 +55,42 @@ def test_a_tenants_key_finds_its_own_only(shared, world):
     for path in (f"/v1/webhooks/{endpoint}", f"/v1/events/{event}", f"/v1/deliveries/{delivery}"):
         stranger.get(path).expect(404)
     stranger.delete(f"/v1/webhooks/{endpoint}").expect(404)
+
+
+def settings_and_rows(shared, one, endpoint, event, delivery):
+    """All that its owner can read of the three."""
+    return [one.get(path).expect(200).json for path in (
+        f"/v1/webhooks/{endpoint}", f"/v1/webhooks/{endpoint}/secret", f"/v1/webhooks/{endpoint}/deliveries", "/v1/webhooks",
+        f"/v1/events/{event}", f"/v1/deliveries/{delivery}", "/v1/events", "/v1/deliveries", "/v1/attempts?include_tests=true")
+        ] + [shared.api.get(f"/v1/tenants/{one.tenant}/keys").expect(200).json]
+
+
+@pytest.mark.parametrize("whose", ["key", "operator"])
+def test_no_route_lets_one_tenant_at_what_another_one_has(shared, world, whose):
+    """Every route of the document that names an object by its id, so a new one too: 404, and nothing has changed."""
+    one, endpoint, event, delivery = world["standard"]
+    name = f"neighbour-{whose}"
+    shared.api.put(f"/v1/tenants/{name}", {"name": "n", "dialect": "standard"}).expect(201)
+    replay = one.post(f"/v1/webhooks/{endpoint}/replay", {"since": "2020-01-01T00:00:00Z"}).expect(202).json["id"]
+    stranger = shared.api.as_tenant(name)
+    if whose == "key":
+        scopes = ["events:publish", "webhooks:manage"]
+        stranger = shared.api.with_key(shared.api.post(f"/v1/tenants/{name}/keys", {"scopes": scopes}).expect(201).json["key"])
+    ids = {"webhooks": endpoint, "events": event, "deliveries": delivery, "replays": replay}
+    bodies = {"replay": {"since": "2020-01-01T00:00:00Z"}}
+    before, asked = settings_and_rows(shared, one, endpoint, event, delivery), []
+    for path, methods in shared.api.get("/openapi.json").expect(200).json["paths"].items():
+        parts = path.split("/")
+        if "{id}" not in parts or parts[parts.index("{id}") - 1] not in ids:
+            continue
+        url = "/".join(ids[parts[i - 1]] if part == "{id}" else part for i, part in enumerate(parts))
+        for method in set(methods) & {"get", "post", "patch", "put", "delete"}:
+            body = bodies.get(parts[-1], {}) if method in ("post", "patch", "put") else None
+            answer = stranger.request(method.upper(), url, body)
+            assert answer.status == 404, (method, url, answer)
+            asked.append((method, path))
+    assert len(asked) >= 16 and ("post", "/v1/webhooks/{id}/rotate-secret") in asked, asked
+    assert settings_and_rows(shared, one, endpoint, event, delivery) == before
 
 
 def test_publishers_own_ids(shared, world):

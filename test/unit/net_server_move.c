@@ -822,6 +822,28 @@ static void test_bytes_together(void **state)
     assert_int_equal(beyond, 0);
 }
 
+/* The limit itself, with nobody else at the same moment: what is beyond the shares is one sum. */
+static void test_bytes_beyond_the_shares(void **state)
+{
+    _Atomic size_t beyond = 0;
+    struct th_budget a = {.share = 250, .rest = 1000, .beyond = &beyond}, b = a;
+
+    (void)state;
+    assert_true(th_server_budget_take(&a, 250 + 600));
+    assert_int_equal(beyond, 600);
+    assert_false(th_server_budget_take(&b, 250 + 401));
+    assert_true(th_server_budget_take(&b, 250 + 400));
+    assert_int_equal(beyond, 1000);
+    assert_false(th_server_budget_take(&a, 1));
+    assert_false(th_server_budget_take(&b, 1));
+    th_server_budget_give(&a, 1);
+    assert_true(th_server_budget_take(&b, 1));
+    th_server_budget_give(&b, 250 + 401);
+    th_server_budget_give(&a, 250 + 599);
+    assert_int_equal(beyond, 0);
+    assert_int_equal(a.own + b.own, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -830,7 +852,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_handed_over), cmocka_unit_test(test_drained_on_the_way),
         cmocka_unit_test(test_allocation_failures),    cmocka_unit_test(test_place_of_another_servers_client),
         cmocka_unit_test(test_no_place_anywhere),      cmocka_unit_test(test_strangers_stay),
-        cmocka_unit_test(test_bytes_together),
+        cmocka_unit_test(test_bytes_together),         cmocka_unit_test(test_bytes_beyond_the_shares),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);

@@ -440,6 +440,36 @@ static void test_walk_beside_a_retry_by_hand(void **state)
     }
 }
 
+/* A delivery that waits for its second attempt is asked for by hand while the walk at the start is reading it, and delivered before
+ * its row arrives: that row says what is over. */
+static void test_walk_beside_a_retry_of_what_waits(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim *s = sim_open(&(struct sim_options){.seed = seed, .slow_reads = true});
+        struct sim_event e = {.type = "x"};
+        struct th_retry_now retry = {.done = late_retry};
+        (void)sim_endpoint(s, &hook);
+        sim_always(s, "93.184.216.34", "500");
+        assert_int_equal(sim_publish(s, &e), TH_PUB_ACCEPTED);
+        sim_run_for(s, SIM_S);
+        assert_int_equal(s->log_n, 1);
+        sim_always(s, "93.184.216.34", "200");
+        sim_crash(s);
+        assert_int_equal(sim_try_start(s), TH_OK);
+        retry.delivery = e.first_delivery;
+        retry.endpoint = s->log[0]->endpoint;
+        th_engine_turn(s->engine); /* the walk is on its way */
+        th_engine_retry(s->engine, &retry);
+        sim_run_for(s, 86400 * SIM_S);
+        assert_int_equal(retry.error, TH_OK);
+        assert_int_equal(s->log_n, 2);
+        assert_string_equal(sim_delivery(s, sim_tenant_no(s, "default"), e.first_delivery, 0, 0).status,
+                            "delivered");
+        sim_close(s);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_deleted_between_match_and_commit),
     cmocka_unit_test(test_tested_endpoint_deleted_before_commit),
@@ -454,6 +484,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_jitter_spreads_retries),
     cmocka_unit_test(test_walk_sends_nothing_twice),
     cmocka_unit_test(test_walk_beside_a_retry_by_hand),
+    cmocka_unit_test(test_walk_beside_a_retry_of_what_waits),
 };
 
 int main(int argc, char **argv)
