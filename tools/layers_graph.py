@@ -21,6 +21,11 @@ CIRCLES = {
     "cli": 3,
 }
 
+# layer -> its inner folders and files, from the lowest: each may call itself and those before it. What is not named is lowest.
+RANKS = {
+    "engine": [[], [r"settings/.*"], [r"shard/.*"], [r"control/.*"], [r"job\.c", r"engine\.c"]],
+}
+
 # An exported name begins with th_ and its module, perhaps with its folder in front (th_api_...). The module is the name of
 # the file, or of the file without its last words (http_client_send.c: th_http_client_send_..., th_http_client_...,
 # th_http_...), or the inner folder that the file is in (core/program). Other agreed beginnings, by file:
@@ -141,6 +146,25 @@ def check_circles(objects, faults):
     return largest
 
 
+def check_ranks(objects, faults):
+    """Files of a folder that call files of a folder above it, in layers whose inner folders have an order."""
+    owner = {name: source for source, (defined, _) in objects.items() for name in defined}
+    for source, (_, needed) in objects.items():
+        for name in sorted(needed):
+            other = owner.get(name)
+            if other and layer_of(other) == layer_of(source) and rank_of(other) > rank_of(source):
+                faults.append(f"{source} may not call {name} of {other}, which is above it")
+
+
+def rank_of(source):
+    """Where a file stands in its layer; files of layers without an order all stand at 0."""
+    order = RANKS.get(layer_of(source), [])
+    for rank, files in enumerate(order):
+        if any(re.fullmatch(one, "/".join(source.split("/")[2:])) for one in files):
+            return rank
+    return 0
+
+
 def carries_module(source, name):
     stem = pathlib.PurePath(source).stem.split("_")
     plain = name.replace(f"th_{layer_of(source)}_", "th_", 1)
@@ -226,6 +250,7 @@ def check(build, root, faults):
         return "not measured"
     objects = read_objects(build, root)
     largest = check_circles(objects, faults)
+    check_ranks(objects, faults)
     check_names(objects, faults)
     check_use(objects, faults)
     check_members(root, faults)

@@ -26,6 +26,7 @@ static void init_empty(struct th_engine *e)
     th_list_init(&e->graves);
     th_list_init(&e->changes);
     e->change_kinds = th_change_kinds;
+    e->disable_home = &th_change_disable_steps;
     th_list_init(&e->notices);
     th_list_init(&e->lookups);
     th_list_init(&e->asks);
@@ -185,7 +186,7 @@ void th_engine_drain(struct th_engine *e)
     th_dropped_tell_all(e);
     th_ingest_own(e);
     e->draining = true;
-    th_asks_cancel(e, NULL);
+    th_asks_cancel(e);
     th_changes_cancel(e);
     th_change_look_ups_cancel(e);
 }

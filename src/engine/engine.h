@@ -90,6 +90,7 @@ struct th_tenant {
     unsigned near;           /* bits 1 << enum th_limit: it has been said that this one is near */
     unsigned key_count;
     unsigned asks;                  /* for consent, under way */
+    unsigned replays;               /* that collect or run */
     struct th_endpoint **endpoints; /* by number, ascending */
     unsigned endpoint_count, endpoint_cap;
     struct th_tenant *next_leaving; /* the engine's: of those that are deleting and still have endpoints */

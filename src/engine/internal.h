@@ -106,6 +106,7 @@ struct th_event {
 
 struct change_impl;
 struct th_change_kind_row;
+struct th_disable_home;
 struct th_disabling;
 
 struct th_attempt {
@@ -190,10 +191,12 @@ struct th_engine {
     bool health_flipped;    /* an endpoint works again; to be written at once */
     struct th_list changes; /* waiting */
     const struct th_change_kind_row *change_kinds;
+    const struct th_disable_home *disable_home;
     bool changes_held;         /* none begins: a reload waits for the one under way */
     struct rewrap_job *rewrap; /* NULL: none */
     struct th_heap to_ask;     /* endpoints without consent, by the time of the next ask */
     struct th_list asks;       /* under way */
+    bool asks_void;            /* some of them are for endpoints that are gone */
     unsigned asks_out;
     struct th_list lookups; /* names of new URLs; their changes queue up afterwards */
 
@@ -502,7 +505,7 @@ void th_rewrap_free(struct th_engine *e);
 size_t th_header_bytes(const struct th_endpoint_spec *spec);
 size_t th_header_bytes_of(const struct th_endpoint *ep);
 /** After something has been added: says once, in the log and as an operator event, that the limit is near. */
-void th_limit_added(struct th_engine *e, struct th_tenant *t, enum th_limit id);
+void th_near_added(struct th_engine *e, struct th_tenant *t, enum th_limit id);
 /** Says what is allowed and what is used. */
 void th_limit_reached(const struct th_engine *e, const struct th_tenant *t, enum th_limit id, char *detail,
                       size_t detail_size);
@@ -548,10 +551,13 @@ struct th_disabling {
 bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a);
 struct th_mono th_disable_rules_wanted(const struct th_engine *e);
 void th_disable_by_rules(struct th_engine *e);
-/* change_disable.c: what the owner sends to home */
-void th_change_disable_asked(struct th_engine *home, struct th_mail *m);
-void th_change_disable_judged(struct th_engine *home, struct th_mail *m);
-void th_change_disable_carried(struct th_engine *home, struct th_mail *m);
+/* What the owner sends to home: change_disable.c. */
+struct th_disable_home {
+    void (*asked)(struct th_engine *home, struct th_mail *m);
+    void (*judged)(struct th_engine *home, struct th_mail *m); /* the owner has said how it stands */
+    void (*carried)(struct th_engine *home,
+                    struct th_mail *m); /* it has stored the outcome, with the change or without */
+};
 /* consent.c */
 bool th_consent_wanted(const struct th_engine *e, const struct th_tenant *t);
 /** Says whether the endpoint lacks consent now, and sees to it that it is asked. TH_NOMEM. */
@@ -568,8 +574,8 @@ uint64_t th_consent_origin(const struct th_engine *e);
 /* ask.c */
 struct th_mono th_asks_wanted(const struct th_engine *e);
 void th_asks_begin(struct th_engine *e);
-/** Of one endpoint, or NULL: all. Ends may come inside the call. */
-void th_asks_cancel(struct th_engine *e, const struct th_ep *ep);
+/** All of them. Ends may come inside the call. */
+void th_asks_cancel(struct th_engine *e);
 /* health.c */
 void th_health_touch(struct th_engine *e, struct th_ep *ep);
 /** The endpoint asks to be left alone for so long from now. */
@@ -740,9 +746,7 @@ void th_dropped_tell_all(struct th_engine *e);
 void th_replays_begin(struct th_engine *e);
 void th_replay_load(struct th_engine *e, const struct th_row *row);
 void th_replays_free(struct th_engine *e);
-/** Those of a tenant that collect or run. */
 struct th_mono th_replays_wanted(const struct th_engine *e);
-unsigned th_replays_at_work(const struct th_engine *e, const struct th_tenant *t);
 /* hurry.c */
 struct th_mono th_hurries_wanted(const struct th_engine *e);
 void th_hurries_begin(struct th_engine *e);

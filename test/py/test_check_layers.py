@@ -98,6 +98,13 @@ def test_a_circle_above_the_budget_is_named(tree, built):
     assert status == 1 and "net: 2 files call each other in a circle, 1 may: ping.c pong.c" in output
 
 
+def test_a_call_to_a_folder_above_is_named(tree, built):
+    graph = tree / "tools/layers_graph.py"
+    graph.write_text(graph.read_text().replace("RANKS = {", 'RANKS = {\n    "net": [[], [r"pong\\.c"]],'))
+    status, output = built()
+    assert status == 1 and "src/net/ping.c may not call th_pong of src/net/pong.c, which is above it" in output, output
+
+
 @pytest.mark.parametrize("text, fault", [
     ("void th_pang(void);\nvoid th_pang(void) {}\n", "no other file uses th_pang"),
     ("void th_ping_x(void);\nvoid th_ping_x(void) {}\n", "th_ping_x does not carry the name of its module"),

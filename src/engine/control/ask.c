@@ -323,10 +323,35 @@ static bool has_room(struct th_engine *e, const struct th_tenant *t)
     return t->asks < (host && host < MOST_OF_TENANT ? (unsigned)host : MOST_OF_TENANT);
 }
 
+/* Of endpoints that are gone, or all. A cancelled look-up may end inside the call. */
+static void cancel(struct th_engine *e, bool all)
+{
+    struct th_list *l, *next;
+
+    for (l = e->asks.next; l != &e->asks; l = next) {
+        struct th_ask *a = TH_CONTAINER(l, struct th_ask, link);
+        next = l->next;
+        if (a->cancelled || (!all && !a->ep->gone))
+            continue;
+        a->cancelled = true;
+        if (a->running)
+            e->options.transport->vt->cancel(e->options.transport, &a->req);
+        else if (a->resolving)
+            e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
+    }
+}
+
+void th_asks_cancel(struct th_engine *e)
+{
+    cancel(e, true);
+}
+
 struct th_mono th_asks_wanted(const struct th_engine *e)
 {
     const struct th_heap_node *top = th_heap_top(&e->to_ask);
 
+    if (e->asks_void)
+        return e->now.mono;
     return top && e->asks_out < MOST_AT_ONCE && !e->no_requests ? (struct th_mono){top->key} : TH_MONO_NEVER;
 }
 
@@ -335,6 +360,9 @@ void th_asks_begin(struct th_engine *e)
     struct th_heap_node *top;
     unsigned begun = 0;
 
+    if (e->asks_void)
+        cancel(e, false);
+    e->asks_void = false;
     while (!e->no_requests && e->asks_out < MOST_AT_ONCE && (top = th_heap_top(&e->to_ask)) &&
            top->key <= e->now.mono.us) {
         struct th_ep *ep = TH_CONTAINER(top, struct th_ep, ask_at);
@@ -355,22 +383,5 @@ void th_asks_begin(struct th_engine *e)
         }
         th_heap_remove(&e->to_ask, top);
         begin_ask(e, ep, a);
-    }
-}
-
-void th_asks_cancel(struct th_engine *e, const struct th_ep *ep)
-{
-    struct th_list *l, *next;
-
-    for (l = e->asks.next; l != &e->asks; l = next) {
-        struct th_ask *a = TH_CONTAINER(l, struct th_ask, link);
-        next = l->next; /* a cancelled look-up may end inside the call */
-        if (a->cancelled || (ep && a->ep != ep))
-            continue;
-        a->cancelled = true;
-        if (a->running)
-            e->options.transport->vt->cancel(e->options.transport, &a->req);
-        else if (a->resolving)
-            e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
     }
 }

@@ -84,6 +84,7 @@ void th_change_end_endpoint_set(struct change_impl *i);
 void th_change_begin_endpoint_del(struct change_impl *i);
 void th_change_end_endpoint_del(struct change_impl *i);
 /* change_disable.c */
+extern const struct th_disable_home th_change_disable_steps;
 void th_change_begin_endpoint_disable(struct change_impl *i);
 
 /* ask.c */

@@ -20,8 +20,7 @@ static enum th_change_result disable_rows(struct change_impl *i, const struct th
     return TH_CH_DONE;
 }
 
-/* Home: the owner has stored the outcome, with the change or without. */
-void th_change_disable_carried(struct th_engine *home, struct th_mail *m)
+static void carried(struct th_engine *home, struct th_mail *m)
 {
     struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
 
@@ -33,8 +32,7 @@ void th_change_disable_carried(struct th_engine *home, struct th_mail *m)
         th_change_finish(d->i, d->i->c->result);
 }
 
-/* Home: the owner has said how it stands. */
-void th_change_disable_judged(struct th_engine *home, struct th_mail *m)
+static void judged(struct th_engine *home, struct th_mail *m)
 {
     struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
     struct change_impl *i = d->i;
@@ -86,7 +84,7 @@ static void disabled(struct th_change *c)
         th_free(d);
 }
 
-void th_change_disable_asked(struct th_engine *home, struct th_mail *m)
+static void asked(struct th_engine *home, struct th_mail *m)
 {
     struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
 
@@ -94,3 +92,5 @@ void th_change_disable_asked(struct th_engine *home, struct th_mail *m)
     d->c.done = disabled;
     th_engine_change(home, &d->c);
 }
+
+const struct th_disable_home th_change_disable_steps = {asked, judged, carried};

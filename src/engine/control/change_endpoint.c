@@ -202,7 +202,7 @@ void th_change_end_endpoint_add(struct change_impl *i)
     th_replica_endpoint(e, i->made, false, false);
     i->c->ep = &i->made->pub;
     i->made = NULL;
-    th_limit_added(e, i->tenant, TH_L_ENDPOINTS);
+    th_near_added(e, i->tenant, TH_L_ENDPOINTS);
 }
 
 void th_change_end_endpoint_set(struct change_impl *i)

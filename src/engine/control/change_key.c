@@ -155,5 +155,5 @@ void th_change_end_key_add(struct change_impl *i)
     th_replica_key(i->e, i->key);
     i->key = NULL;
     if (!c->role)
-        th_limit_added(i->e, i->tenant, TH_L_KEYS);
+        th_near_added(i->e, i->tenant, TH_L_KEYS);
 }

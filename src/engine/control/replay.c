@@ -74,7 +74,7 @@ static void recorded(struct th_op *op)
         j->op.answer = th_span("", 0);
         th_list_prepend(&e->replays, &j->link);
         e->replay_count++;
-        th_limit_added(e, j->pub.tenant, TH_L_REPLAYS);
+        th_near_added(e, j->pub.tenant, TH_L_REPLAYS);
     }
     answer(j, result, detail);
 }
@@ -85,7 +85,7 @@ static void record(struct th_replay_job *j)
     struct th_buf plain;
 
     j->pub.no = ++e->last_job;
-    j->pub.state = TH_REPLAY_RUNNING;
+    th_replay_job_enter(j, TH_REPLAY_RUNNING);
     j->start->matched = j->pub.matched;
     j->start->replay = &j->pub;
     j->op.idem = j->start->idem;
@@ -149,7 +149,7 @@ static void collect_end(struct th_replay_job *j, bool fits)
     if (!j->start) { /* resumed after a start */
         j->resume = false;
         if (!fits && j->pub.state == TH_REPLAY_RUNNING) {
-            j->pub.state = TH_REPLAY_FAILED;
+            th_replay_job_enter(j, TH_REPLAY_FAILED);
             j->row_dirty = true;
         }
         return;
@@ -286,8 +286,8 @@ static void stepped(struct th_op *op)
     j->pos = j->place->nos[j->move.count - 1];
     j->count -= j->move.count;
     j->pub.updated = e->now.wall;
-    if (j->count == 0)
-        j->pub.state = TH_REPLAY_DONE;
+    if (j->count == 0 && j->pub.state == TH_REPLAY_RUNNING) /* else it was cancelled meanwhile */
+        th_replay_job_enter(j, TH_REPLAY_DONE);
     j->row_dirty = true;
     e->more = true;
 }
@@ -301,12 +301,12 @@ static void step(struct th_replay_job *j)
     if (!waiting_at(j, &exists, &waiting))
         return;
     if (!exists) {
-        j->pub.state = TH_REPLAY_CANCELLED; /* the endpoint has been deleted */
+        th_replay_job_enter(j, TH_REPLAY_CANCELLED); /* the endpoint has been deleted */
         j->row_dirty = true;
         return;
     }
     if (n == 0) {
-        j->pub.state = TH_REPLAY_DONE;
+        th_replay_job_enter(j, TH_REPLAY_DONE);
         j->row_dirty = true;
         return;
     }
@@ -382,7 +382,7 @@ static bool needs_numbers(struct th_replay_job *j)
     if (!waiting_at(j, &exists, &waiting))
         return false;
     if (!exists) {
-        j->pub.state = TH_REPLAY_CANCELLED; /* the endpoint has been deleted */
+        th_replay_job_enter(j, TH_REPLAY_CANCELLED); /* the endpoint has been deleted */
         j->row_dirty = true;
         return false;
     }
@@ -518,14 +518,13 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r)
     if (ok) {
         j->start = r;
         j->pub.endpoint = r->ep->no;
-        j->pub.tenant = r->ep->tenant;
+        th_replay_job_begin(j, r->ep->tenant, TH_REPLAY_COLLECTING);
         ok = th_replay_job_of(j, r->ep->created, r->ep->rnd);
         j->pub.rnd = th_engine_rnd32(e) & ((1u << 27) - 1);
         j->pub.created = j->pub.updated = e->now.wall;
         j->pub.since = r->since;
         j->pub.until = r->until ? r->until : e->now.wall.ms + 1;
         j->pub.states = r->states & ~(1u << TH_DS_QUEUED);
-        j->pub.state = TH_REPLAY_COLLECTING;
         for (unsigned i = 0; ok && i < r->type_count && i < TH_MAX_REPLAY_TYPES; i++)
             ok = th_arena_copy(&j->mem, r->types[i], &j->pub.types[j->pub.type_count++]);
     }
@@ -571,7 +570,7 @@ void th_engine_replay_cancel(struct th_engine *e, struct th_replay_cancel *c)
     c->error = TH_OK;
     c->stopped = j->pub.state == TH_REPLAY_RUNNING;
     if (c->stopped) {
-        j->pub.state = TH_REPLAY_CANCELLED;
+        th_replay_job_enter(j, TH_REPLAY_CANCELLED);
         j->pub.updated = e->now.wall;
         j->resume = false;
         j->row_dirty = true;

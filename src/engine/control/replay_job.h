@@ -48,6 +48,10 @@ struct th_replay_job {
 
 /* A job that waits for nothing and is on no list; NULL without memory. */
 struct th_replay_job *th_replay_job_new(struct th_engine *e);
+/* Once, before anything else: whose it is. */
+void th_replay_job_begin(struct th_replay_job *j, struct th_tenant *t, enum th_replay_state state);
+/* From one state to the next; the table of replay_row.c says which. */
+void th_replay_job_enter(struct th_replay_job *j, enum th_replay_state state);
 /* Keeps what makes the endpoint's id, for the time when that is no more. */
 bool th_replay_job_of(struct th_replay_job *j, struct th_wall created, uint32_t rnd);
 /* Takes it off its lists, tells those who wait for its end that it has one. */

@@ -1,5 +1,40 @@
-/* The memory of a replay, and its row in the store: written at each change, read at the start. */
+/* The memory of a replay, its states, and its row in the store: written at each change, read at the start.
+ *
+ * COLLECTING → RUNNING → DONE | CANCELLED | FAILED. A tenant counts those of its replays that are in the first two. */
+#include "base/check.h"
 #include "engine/control/replay_job.h"
+
+#define BIT(state) (1u << (state))
+
+/* Which states may follow. */
+static const unsigned follows[] = {
+    [TH_REPLAY_COLLECTING] = BIT(TH_REPLAY_RUNNING),
+    [TH_REPLAY_RUNNING] = BIT(TH_REPLAY_DONE) | BIT(TH_REPLAY_CANCELLED) | BIT(TH_REPLAY_FAILED),
+    [TH_REPLAY_DONE] = 0,
+    [TH_REPLAY_CANCELLED] = 0,
+    [TH_REPLAY_FAILED] = 0,
+};
+
+static bool is_at_work(enum th_replay_state state)
+{
+    return state == TH_REPLAY_COLLECTING || state == TH_REPLAY_RUNNING;
+}
+
+void th_replay_job_begin(struct th_replay_job *j, struct th_tenant *t, enum th_replay_state state)
+{
+    TH_CHECK(!j->pub.tenant);
+    j->pub.tenant = t;
+    j->pub.state = state;
+    t->replays += is_at_work(state);
+}
+
+void th_replay_job_enter(struct th_replay_job *j, enum th_replay_state state)
+{
+    TH_CHECK(follows[j->pub.state] & BIT(state));
+    if (!is_at_work(state))
+        j->pub.tenant->replays--;
+    j->pub.state = state;
+}
 
 void th_replay_end_cancels(struct th_list *list, enum th_error error)
 {
@@ -15,6 +50,8 @@ void th_replay_job_free(struct th_replay_job *j)
 {
     th_replay_end_cancels(&j->written, TH_OK); /* gone is stopped */
     th_replay_end_cancels(&j->cancels, TH_OK);
+    if (j->pub.tenant && is_at_work(j->pub.state))
+        j->pub.tenant->replays--;
     th_list_remove(&j->link);
     th_buf_fini(&j->settings);
     th_buf_wipe(&j->answer);
@@ -174,6 +211,7 @@ void th_replay_load(struct th_engine *e, const struct th_row *row)
     struct th_tenant *t = th_map_get(&e->tenants_by_no, row->tenant);
     struct th_replay_job *j;
     struct th_json root;
+    int64_t state;
 
     if (row->no > e->last_job)
         e->last_job = row->no;
@@ -192,7 +230,9 @@ void th_replay_load(struct th_engine *e, const struct th_row *row)
         return;
     }
     j->pub.no = row->no;
-    j->pub.tenant = t;
+    state = member(root, "state");
+    th_replay_job_begin(
+        j, t, state >= 0 && state <= TH_REPLAY_FAILED ? (enum th_replay_state)state : TH_REPLAY_FAILED);
     j->pub.endpoint = row->endpoint;
     j->pub.created.ms = row->created;
     j->pub.updated.ms = row->updated;
@@ -200,24 +240,10 @@ void th_replay_load(struct th_engine *e, const struct th_row *row)
     j->pub.since = member(root, "since");
     j->pub.until = member(root, "until");
     j->pub.states = (uint32_t)member(root, "states");
-    j->pub.state = (enum th_replay_state)member(root, "state");
     j->pub.matched = (uint64_t)member(root, "matched");
     j->pub.queued = (uint64_t)member(root, "queued");
     j->pos = (uint64_t)member(root, "pos");
     j->resume = j->pub.state == TH_REPLAY_RUNNING;
     th_list_prepend(&e->replays, &j->link);
     e->replay_count++;
-}
-
-unsigned th_replays_at_work(const struct th_engine *e, const struct th_tenant *t)
-{
-    unsigned n = 0;
-
-    for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
-        const struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
-        n += j->pub.state == TH_REPLAY_RUNNING && j->pub.tenant == t;
-    }
-    for (struct th_list *l = e->replays_starting.next; l != &e->replays_starting; l = l->next)
-        n += TH_CONTAINER(l, struct th_replay_job, starting)->pub.tenant == t;
-    return n;
 }

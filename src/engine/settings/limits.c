@@ -2,8 +2,7 @@
  *
  * A limit refuses only what would add to what there is: whatever exists above a new limit stays, works and can be changed as
  * long as it does not grow. The counts are those of memory, which is what is durable; the checks are exact, since changes of
- * settings are made one at a time. Tenants' own events tell nobody: that a limit is near is said in the log and to the
- * tenant "operator", once until there is room again. */
+ * settings are made one at a time. */
 #include "engine/internal.h"
 #include <stdio.h>
 
@@ -55,7 +54,7 @@ int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enu
     case TH_L_KEYS:
         return t->key_count;
     case TH_L_REPLAYS:
-        return th_replays_at_work(e, t);
+        return t->replays;
     case TH_L_STORED_BYTES:
     case TH_L_UNFINISHED:
         e->options.store->vt->usage(e->options.store, t->no, &use);
@@ -100,50 +99,4 @@ bool th_limit_allows(struct th_engine *e, const struct th_tenant *t, enum th_lim
         return true;
     th_limit_reached(e, t, id, detail, detail_size);
     return false;
-}
-
-struct near_letter {
-    struct th_mail mail;
-    uint64_t tenant;
-    enum th_limit id;
-};
-
-static void near_heard(struct th_engine *home, struct th_mail *m)
-{
-    struct near_letter *l = TH_CONTAINER(m, struct near_letter, mail);
-    struct th_tenant *t = th_map_get(&home->tenants_by_no, l->tenant);
-
-    if (t && !t->deleting)
-        th_limit_added(home, t, l->id);
-    th_free(l);
-}
-
-void th_limit_added(struct th_engine *e, struct th_tenant *t, enum th_limit id)
-{
-    int64_t allowed = th_engine_allowed(e, t, id), used;
-    unsigned bit = 1u << id;
-
-    if (!allowed)
-        return;
-    used = th_engine_used(e, t, id);
-    if (!th_engine_near(e, used, allowed)) {
-        t->near &= ~bit;
-        return;
-    }
-    if (t->near & bit)
-        return;
-    t->near |= bit;
-    if (!th_is_home(e)) { /* which says it once for all */
-        struct near_letter *l = th_calloc(1, sizeof *l);
-        if (l) {
-            l->tenant = t->no;
-            l->id = id;
-            th_mail_send(e, 0, &l->mail, near_heard);
-        }
-        return;
-    }
-    th_log(TH_LOG_WARN, "a tenant nears a limit; raise it with PUT /v1/tenants/{tenant}, or find out why",
-           TH_KS("tenant", t->id), TH_KC("limit", th_limit_name(id)), TH_KI("used", used),
-           TH_KI("allowed", allowed));
-    th_operator_limit(e, t, id, used, allowed);
 }

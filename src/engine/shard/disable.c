@@ -14,7 +14,7 @@ static void stored(struct th_attempt *a, enum th_error error, bool applied)
     a->settle.with = NULL;
     d->error = error;
     d->applied = applied;
-    th_mail_send(a->e, 0, &d->mail, th_change_disable_carried);
+    th_mail_send(a->e, 0, &d->mail, a->e->disable_home->carried);
 }
 
 /* Home has made the rows. */
@@ -38,7 +38,7 @@ static void judge(struct th_engine *owner, struct th_mail *m)
     struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
 
     d->wanted = th_attempt_would_disable(d->a, &d->health) != TH_KEEP;
-    th_mail_send(owner, 0, &d->mail, th_change_disable_judged);
+    th_mail_send(owner, 0, &d->mail, owner->disable_home->judged);
 }
 
 /* Owner: the change did not have its turn. */
@@ -74,9 +74,9 @@ bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable 
     d->c.endpoint = ep->pub.no;
     d->c.note = th_str(th_disable_name(why));
     if (th_is_home(e))
-        th_change_disable_asked(e, &d->mail);
+        e->disable_home->asked(e, &d->mail);
     else
-        th_mail_send(e, 0, &d->mail, th_change_disable_asked);
+        th_mail_send(e, 0, &d->mail, e->disable_home->asked);
     return true;
 }
 

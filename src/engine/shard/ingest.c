@@ -553,9 +553,9 @@ static void accepted(struct th_op *op)
         }
         g->p->first_delivery = g->events[0].first_delivery;
         if (g->op.max_bytes)
-            th_limit_added(e, g->p->tenant, TH_L_STORED_BYTES);
+            th_near_added(e, g->p->tenant, TH_L_STORED_BYTES);
         if (g->op.max_unfinished)
-            th_limit_added(e, g->p->tenant, TH_L_UNFINISHED);
+            th_near_added(e, g->p->tenant, TH_L_UNFINISHED);
         finish(g, TH_PUB_ACCEPTED);
         break;
     case TH_ACCEPT_REPEATED:

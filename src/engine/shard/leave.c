@@ -5,12 +5,11 @@
 void th_leave_endpoint(struct th_engine *e, struct th_ep *ep)
 {
     uint64_t no = ep->pub.no;
-    bool asked = ep->ask, cancelled = ep->pub.tenant->cancelled;
+    bool cancelled = ep->pub.tenant->cancelled;
 
     ep->refs++;
     th_settings_remove_endpoint(e, ep);
-    if (asked)
-        th_asks_cancel(e, ep);
+    e->asks_void = e->asks_void || ep->ask;
     if (ep->refs > 1 && !cancelled)
         th_requests_cancel(e, ep);
     th_ep_unref(e, ep);
