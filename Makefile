@@ -76,7 +76,7 @@ tsan:
 	@tools/install-deps test
 	@cmake -S . -B $(TSAN_DIR) $(CMAKE_COMMON) -DCMAKE_BUILD_TYPE=Debug -DTH_TSAN=ON -DTH_TESTS=ON >/dev/null
 	@ninja -C $(TSAN_DIR) -j$(JOBS) --quiet tenterhook unit_tests
-	@$(PYTHON) tools/run-tests --build $(TSAN_DIR) --only unit_store_ --only unit_base_log --only unit_base_ref --only unit_base_metric \
+	@$(PYTHON) tools/run-tests --build $(TSAN_DIR) --only unit_store_ --only unit_base_log --only unit_base_places --only unit_base_ref --only unit_base_metric \
 	  --only unit_lib_crypto --only unit_net_tls_like --only unit_net_server --only unit_api_threads --only test_process \
 	  --only test_delivery --only test_replay --only test_key_rotation --only test_threads
 

@@ -44,7 +44,7 @@ NAMES = {
     "src/core/mask.c": r"th_needles_",
     "src/core/retry.c": r"th_(disable_name|(facts|health)_(apply|check))$",
     "src/core/url.c": r"th_port_ok$",
-    "src/core/sched*.c": r"(address|ep|heap|host|item|items|list|number|sched|slot|spill)_",
+    "src/core/sched*.c": r"(address|ep|heap|host|item|items|list|number|sched|share|slot|spill)_",
     "src/engine/*": r"th_",
     "src/engine/*/*": r"th_",
     "src/store/sqlite/migrations.c": r"th_store_migration",

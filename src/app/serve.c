@@ -13,6 +13,7 @@
 #include "app/serve_parts.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/places.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -354,6 +355,7 @@ static void release(struct th_app *a)
     th_shard_fini(&a->home);
     th_http_shared_free(a->http_shared);
     th_api_shared_free(a->api_shared);
+    th_places_free(a->places);
     th_free(a->others);
     for (unsigned i = 0; i < TH_STOP_STEPS; i++)
         th_free(a->stop_steps[i]);

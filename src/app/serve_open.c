@@ -5,6 +5,7 @@
 #include "app/threads.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/places.h"
 #include "lib/crypto.h"
 #include "net/tls_server.h"
 #include <errno.h>
@@ -82,10 +83,13 @@ static void share_descriptors(struct th_app *a)
     a->max_connections = (unsigned)connections;
 }
 
-/* What there is of something for all shards, divided; at least one. */
-static unsigned share_of(const struct th_app *a, uint64_t all)
+/* What a shard may have of something that there is for all: together they have all of it. There are no more shards than requests
+ * (make_shards), so each has at least one of those. */
+static unsigned part_of(const struct th_shard *s, uint64_t all)
 {
-    return (unsigned)((all + a->shard_count - 1) / a->shard_count);
+    unsigned n = s->app->shard_count;
+
+    return (unsigned)(all / n + (s->no < all % n));
 }
 
 static enum th_error open_network(struct th_app *a, struct th_shard *s)
@@ -93,7 +97,7 @@ static enum th_error open_network(struct th_app *a, struct th_shard *s)
     const struct th_settings *c = &a->live->settings;
     struct th_http_client_options client = {.ca_file = c->v[TH_O_CA_FILE].text,
                                             .bind_address = c->v[TH_O_BIND].text,
-                                            .max_idle = share_of(a, a->max_idle),
+                                            .max_idle = part_of(s, a->max_idle),
                                             .metrics = s->metrics};
     struct th_resolver_options dns = {.servers = c->v[TH_O_DNS].text};
     enum th_error error = th_http_client_open(s->loop, &client, &s->transport, a->why, sizeof a->why);
@@ -128,10 +132,11 @@ static struct th_engine_options engine_options(struct th_app *a, struct th_shard
         .consent_origin = th_str(c->v[TH_O_CONSENT_ORIGIN].text ? c->v[TH_O_CONSENT_ORIGIN].text : ""),
         .consent_all = strcmp(c->v[TH_O_CONSENT].text, "all") == 0,
         .warn_percent = (unsigned)c->v[TH_O_LIMIT_WARNING].number,
-        .max_in_flight = share_of(a, a->max_in_flight),
-        .max_items = share_of(a, (uint64_t)c->v[TH_O_MAX_PENDING].number),
+        .max_in_flight = part_of(s, a->max_in_flight),
+        .max_items = part_of(s, (uint64_t)c->v[TH_O_MAX_PENDING].number),
         .shards = a->shard_count,
         .shard = s->no,
+        .places = a->places,
         .post = th_shard_post(a),
         .wake = {wake_loop, s},
         .fatal = on_fatal};
@@ -351,13 +356,18 @@ static enum th_error make_shards(struct th_app *a)
 {
     static const struct th_entropy entropy = {real_entropy, NULL};
     unsigned wanted = th_app_threads(&a->live->settings);
+    uint64_t seed;
 
+    if (wanted > a->max_in_flight)
+        wanted = a->max_in_flight;
     if (a->first || wanted == 1) /* a first start is a moment's work */
         return TH_OK;
+    entropy.fill(entropy.ctx, &seed, sizeof seed);
+    a->places = th_places_new(wanted, seed);
     a->http_shared = th_http_shared_new(wanted);
     a->api_shared = th_api_shared_new(&entropy);
     a->others = th_calloc(wanted - 1, sizeof *a->others);
-    if (!a->http_shared || !a->api_shared || !a->others)
+    if (!a->http_shared || !a->api_shared || !a->places || !a->others)
         return TH_NOMEM;
     a->shard_count = wanted;
     for (unsigned i = 0; i < TH_STOP_STEPS; i++)

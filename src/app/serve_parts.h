@@ -40,7 +40,8 @@ struct th_app {
     bool watches_idle; /* atomic: the first thread waits for the others to be idle */
     struct th_http_shared *http_shared;
     struct th_api_shared *api_shared;
-    unsigned servers_left; /* of a stop: HTTP servers that still answer */
+    struct th_places *places; /* requests to hosts and addresses, of all shards */
+    unsigned servers_left;    /* of a stop: HTTP servers that still answer */
     /* errands to the other shards, one for each, whose memory is taken at the start */
     struct th_errand *stop_steps[TH_STOP_STEPS];
     bool cancel_asked;

@@ -143,10 +143,14 @@ bool th_shard_turn(struct th_shard *s)
 
 /* ---- life ---- */
 
+/* Before the loop sleeps. Timers and what the network tells without waiting run before this, and the turn comes behind the sleep: so it
+ * must not be one, if the engine has been called since its last turn. */
 static void on_prepare(uv_prepare_t *p)
 {
     struct th_shard *s = p->data;
 
+    if (s->engine && th_engine_stirred(s->engine))
+        uv_idle_start(&s->idle, on_idle);
     th_turn_clock_look(&s->turns, s->loop);
 }
 

@@ -45,6 +45,7 @@ enum th_error th_sched_new(const struct th_sched_options *options, struct th_sch
     th_map_init(&s->host_by_key, TH_SCHED_MAX_ENDPOINTS, s->options.hash_seed);
     th_map_init(&s->address_by_key, TH_SCHED_MAX_ENDPOINTS, s->options.hash_seed);
     th_list_init(&s->idle);
+    th_list_init(&s->grants);
     th_heap_init(&s->timers, TH_SCHED_MAX_ENDPOINTS);
     for (unsigned i = 0; i < SIZE_CLASSES; i++)
         th_list_init(&s->size[i]);
@@ -68,9 +69,9 @@ void th_sched_free(struct th_sched *s)
     for (size_t i = 0; th_map_next(&s->tenant_by_no, &i, &key, &value);)
         th_free(value);
     for (size_t i = 0; th_map_next(&s->host_by_key, &i, &key, &value);)
-        th_free(value);
+        host_free(s, value);
     for (size_t i = 0; th_map_next(&s->address_by_key, &i, &key, &value);)
-        th_free(value);
+        address_free(s, value);
     for (uint32_t i = 1; i <= s->eps; i++)
         th_free(s->ep[i]);
     th_free(s->ep);

@@ -6,15 +6,21 @@
 #define TH_CORE_SCHED_H
 #include "base/error.h"
 #include "base/time.h"
+#include "port/mail.h"  /* struct th_mail */
 #include "port/store.h" /* enum th_lane, struct th_queue_row */
 
 struct th_sched;
+struct th_places;
 
 struct th_sched_options {
     uint32_t max_items;              /* held in memory; default 1,000,000 */
     uint32_t max_items_per_endpoint; /* beyond: spilled, read back from the store; default 1,024 */
     uint32_t max_in_flight;          /* all endpoints; default 4,096 */
     uint64_t hash_seed;
+    /** Limits of hosts and addresses hold for the schedulers of several threads together: what they have in common, and this one's
+     * number. NULL: it is alone. */
+    struct th_places *places;
+    unsigned sharer;
 }; /* 0 means the default */
 
 #define TH_SCHED_MAX_ENDPOINTS (1u << 20)
@@ -27,7 +33,6 @@ struct th_sched_endpoint {
     uint32_t
         host_in_flight;     /* requests of all of these at once; 0: no limit. One that is alone has its own */
     double host_rate_per_s; /* of all of these, in any second; 0: no limit */
-    bool host_shared;       /* another scheduler has endpoints there, too: none here is alone */
     uint32_t
         address_in_flight; /* requests of all endpoints of the tenant at once to one address; 0: no limit */
     /** Inactive or disabled: only tests and what somebody asked for by hand. */
@@ -83,6 +88,16 @@ TH_MUST_USE uint32_t th_sched_connect(struct th_sched *s, uint64_t delivery, uin
                                       struct th_mono now);
 /** The request has ended, with the keys that connect has left. */
 void th_sched_disconnect(struct th_sched *s, const uint64_t *keys, unsigned n, struct th_mono now);
+/** A place at a host or an address that this scheduler hands on to another one. The memory is the receiver's: once it has the grant
+ * (th_sched_granted), nobody else touches it. */
+struct th_sched_grant {
+    struct th_mail mail;
+    unsigned to; /* its number */
+};
+/** The next one to send; NULL: none is left. To be asked after any other call, before the thread sleeps. */
+struct th_sched_grant *th_sched_grant_next(struct th_sched *s);
+/** It has come. */
+void th_sched_granted(struct th_sched *s, struct th_sched_grant *g, struct th_mono now);
 /** The request has ended: frees the slot; breaker and rank learn from it. `began` is when it was picked. OK: delivered.
  * ANSWERED: something was there and answered, but it is not delivered. FAILED: nobody answered (time-out, connection
  * refused, no such name). NEUTRAL: learn nothing (cancelled, internal errors, tests). */
@@ -122,7 +137,7 @@ struct th_sched_endpoint_stats {
     bool breaker_open, spilled, proven, held;
 };
 bool th_sched_endpoint_stats(const struct th_sched *s, uint64_t no, struct th_sched_endpoint_stats *out);
-/** Requests under way to the host of the tenant that has most. Looks at all hosts. */
+/** Requests under way to the host of the tenant that has most, of all that share. Looks at all hosts. */
 uint32_t th_sched_host_most(const struct th_sched *s, uint64_t tenant);
 /** The same for one address. */
 uint32_t th_sched_address_most(const struct th_sched *s, uint64_t tenant);

@@ -187,6 +187,12 @@ static const char *check_rings(const struct th_sched *s)
     return NULL;
 }
 
+/* Somebody waits for a place rightly: none is left, or one will be handed on. */
+static bool is_awaited(const struct share *sh, uint32_t max)
+{
+    return sh->seat.place ? sh->seat.waits : sh->held >= max;
+}
+
 static const char *check_addresses(const struct th_sched *s)
 {
     uint32_t idle = 0;
@@ -207,9 +213,9 @@ static const char *check_addresses(const struct th_sched *s)
         }
         CHECK(promised == a->promised, "promises are miscounted");
         CHECK(!waits == th_list_empty(&a->waits), "an endpoint waits at an address that does not know it");
-        CHECK(!waits || (a->max && a->in_flight + a->promised >= a->max),
-              "endpoints wait for an address that has room");
-        CHECK(th_list_empty(&a->idle) == (a->in_flight || a->promised || waits),
+        CHECK(a->places.held == a->in_flight + a->promised, "places at an address are miscounted");
+        CHECK(!waits || is_awaited(&a->places, a->max), "endpoints wait for an address that has room");
+        CHECK(th_list_empty(&a->idle) == (share_is_used(&a->places) || waits),
               "an address is idle and does not know");
         idle += !th_list_empty(&a->idle);
     }
@@ -234,9 +240,13 @@ static const char *check_hosts(const struct th_sched *s)
             admitted += ep->admitted;
         }
         CHECK(eps == h->eps && in_flight == h->in_flight && admitted == h->admitted, "a host is miscounted");
+        CHECK(h->places.held == in_flight + admitted && h->turn.held <= 1, "places at a host are miscounted");
         CHECK(th_list_empty(&h->waits) || h->admitted || h->bucket.interval_ns ||
-                  ((h->eps > 1 || h->shared) && h->max_in_flight && h->in_flight >= h->max_in_flight),
+                  is_awaited(&h->places, h->eps > 1 && h->max_in_flight ? h->max_in_flight : UINT32_MAX),
               "endpoints wait for a host that has room");
+        CHECK(th_list_empty(&h->waits) || h->admitted || !h->bucket.interval_ns || h->turn.held ||
+                  is_awaited(&h->turn, 1),
+              "endpoints wait for a token that nobody looks at");
     }
     return NULL;
 }

@@ -6,6 +6,7 @@
  *   sched_ring.c   which endpoint may send when, and whose turn it is
  *   sched_host.c   what all endpoints of one host may send
  *   sched_address.c  what may be under way to one address
+ *   sched_share.c  their places, alone or together with the schedulers of other threads
  *   sched_spill.c  what is left in the store, and how it comes back
  *   sched_marks.c  what is known of it
  *   sched_look.c   counts and states, for metrics and the API
@@ -16,6 +17,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/places.h"
 #include "core/breaker.h"
 #include "core/bucket.h"
 #include "core/sched.h"
@@ -141,18 +143,33 @@ struct ep {
     struct th_list fill_link;
 };
 
+/* What is counted by th_places: requests and admitted endpoints of a host; whose turn it is to take a token there; requests and
+ * promises of an address. */
+enum share_kind { SHARE_HOST, SHARE_TURN, SHARE_ADDRESS };
+
+struct share { /* sched_share.c */
+    struct th_seat seat;
+    struct th_sched_grant grant;
+    enum share_kind kind;
+    uint32_t held; /* places */
+    bool in_hand;  /* one more, which another scheduler has handed on */
+};
+
 struct host { /* sched_host.c */
     uint64_t key, tenant;
     uint32_t eps, max_in_flight;
-    bool shared;                  /* with another scheduler */
     uint32_t in_flight, admitted; /* requests without tests; endpoints */
+    struct share places;          /* held: both together */
+    struct share turn;            /* with a rate: held while one is admitted, or about to be */
     struct th_bucket bucket;
     struct th_list waits; /* endpoints that could send, in the order in which they came */
 };
 
 struct address { /* sched_address.c */
     uint64_t key, tenant;
-    uint32_t in_flight, promised, max; /* requests; endpoints; of both together, 0: no limit */
+    uint32_t in_flight, promised; /* requests; endpoints */
+    uint32_t max;                 /* of both together; UINT32_MAX: no limit */
+    struct share places;          /* held: both together */
     bool promising;
     struct th_list waits; /* endpoints, in the order in which they came */
     struct th_list idle;  /* on s->idle while nothing is here */
@@ -197,6 +214,8 @@ struct th_sched {
     uint32_t reserved;                             /* newcomers in slots of the reserve */
     uint32_t busy;                                 /* requests beside another of a proven endpoint */
     int64_t silent_us; /* when the last newcomer began that did not answer within a second */
+
+    struct th_list grants; /* to other schedulers, for the engine to send */
 
     struct th_list wanting, walking, later;
     uint64_t walk_seq;
@@ -257,6 +276,10 @@ void host_ended(struct th_sched *s, struct ep *ep);
 /* Takes the host of the options, and what it allows. False: no memory, nothing changed. */
 bool host_join(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *options);
 void host_leave(struct th_sched *s, struct ep *ep);
+/* With the scheduler. */
+void host_free(struct th_sched *s, struct host *h);
+/* A place, or the turn, has come from another scheduler. */
+void host_granted(struct th_sched *s, struct share *sh);
 
 /* sched_address.c */
 /* It cannot send now: a place that was promised is another's. */
@@ -268,6 +291,34 @@ void address_ended(struct th_sched *s, struct ep *ep, uint32_t id);
 void address_leave(struct th_sched *s, struct ep *ep);
 /* Its limit has changed. */
 void address_limit(struct th_sched *s, struct ep *ep);
+/* With the scheduler, or when it is not needed any more. */
+void address_free(struct th_sched *s, struct address *a);
+/* A place has come from another scheduler. */
+void address_granted(struct th_sched *s, struct share *sh);
+
+/* sched_share.c */
+/* False: no memory. */
+bool share_sit(struct th_sched *s, struct share *sh, enum share_kind kind, uint64_t key, uint64_t tenant);
+/* Nothing is held, waited for or on its way. */
+void share_leave(struct th_sched *s, struct share *sh);
+/* The same when the scheduler ends, whatever is there. */
+void share_drop(struct th_sched *s, struct share *sh);
+/* Takes a place if fewer than `max` are taken. Else the second one waits: there will be a grant, if others share. */
+bool share_take(struct share *sh, uint32_t max);
+bool share_take_or_wait(struct th_sched *s, struct share *sh, uint32_t max);
+/* Takes places whatever the limit is; gives some back. */
+void share_force(struct share *sh, uint32_t n);
+void share_give(struct th_sched *s, struct share *sh, uint32_t n, uint32_t max);
+/* Nobody here waits for a place any more. */
+void share_wait_no_more(struct th_sched *s, struct share *sh, uint32_t max);
+/* An endpoint more or less that takes places here. */
+void share_join(struct share *sh);
+void share_part(struct th_sched *s, struct share *sh);
+/* Whether it must stay: something is held, or on its way. */
+static inline bool share_is_used(const struct share *sh)
+{
+    return sh->held || sh->in_hand || sh->seat.waits;
+}
 
 /* Moves the clock forward: old requests into probation, expired timers onto rings. */
 void sched_advance(struct th_sched *s, struct th_mono now);

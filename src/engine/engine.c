@@ -6,6 +6,7 @@
  *
  * Invariants: 1. a publisher is told yes only from the done of an accept; 2. no delivery has two requests without a
  * durable settle between them; 3. after TH_IO or TH_CORRUPT nothing is submitted any more and fatal() was called. */
+#include "base/places.h"
 #include "base/secret.h"
 #include "engine/control/change.h"
 
@@ -17,7 +18,6 @@ static void init_empty(struct th_engine *e)
     th_smap_init(&e->tenants_by_id, 1u << 20, e->hash_seed);
     th_smap_init(&e->keys_by_hash, 1u << 20, e->hash_seed);
     th_map_init(&e->endpoints, 1u << 22, e->hash_seed);
-    th_map_init(&e->hosts, 1u << 22, e->hash_seed);
     th_map_init(&e->tenants_by_no, 1u << 20, e->hash_seed);
     th_map_init(&e->events, 1u << 22, e->hash_seed);
     th_buf_init(&e->written, 64u << 20);
@@ -49,7 +49,9 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
 {
     struct th_sched_options sched = {.max_items = options->max_items,
                                      .max_items_per_endpoint = options->max_items_per_endpoint,
-                                     .max_in_flight = options->max_in_flight};
+                                     .max_in_flight = options->max_in_flight,
+                                     .places = options->places,
+                                     .sharer = options->shard};
     struct th_engine *e = th_calloc(1, sizeof *e);
     enum th_error error = TH_NOMEM;
 
@@ -60,6 +62,7 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
         e->options.max_pinned_bytes = TH_MAX_PINNED_BYTES;
     e->options.max_pinned_bytes = th_part(e, e->options.max_pinned_bytes);
     th_engine_random(e, &e->hash_seed, sizeof e->hash_seed);
+    e->place_seed = options->places ? th_places_seed(options->places) : e->hash_seed;
     sched.hash_seed = e->hash_seed;
     init_empty(e);
     e->ring = th_secret_alloc(sizeof *e->ring);
@@ -167,18 +170,27 @@ struct th_mono th_engine_turn(struct th_engine *e)
     th_mail_turn(e);
     undrained = drain(e);
     run_deferred(e);
-    if (e->dead)
+    if (e->dead) {
+        e->stirred = false;
         return TH_MONO_NEVER;
+    }
     th_clock_turn(e);
     th_job_turn(e);
     th_measure_turn(e);
     next = th_job_next(e);
     th_offers_send(e);
+    th_grants_send(e);
     th_mail_flush(e);
     if (e->more || undrained || !th_list_empty(&e->deferred))
         next = e->now.mono;
     flush(e); /* what this turn has submitted; the rest was handed over by drain */
+    e->stirred = false;
     return next;
+}
+
+bool th_engine_stirred(const struct th_engine *e)
+{
+    return e->stirred;
 }
 
 void th_engine_drain(struct th_engine *e)

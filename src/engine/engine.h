@@ -61,8 +61,10 @@ struct th_engine_options {
     size_t
         max_pinned_bytes; /* of events and bodies of requests in flight: beyond, large ones wait; 0: 256 MiB */
     unsigned shards, shard; /* engines of the process, and which of them this is; 0 of 0 or 1: the only one */
-    struct th_post post;    /* between them; with one engine it is not asked */
-    struct th_wake wake;    /* from any thread: call th_engine_turn soon */
+    struct th_places
+        *places;         /* with several engines: what they have under way together at hosts and addresses */
+    struct th_post post; /* between them; with one engine it is not asked */
+    struct th_wake wake; /* from any thread: call th_engine_turn soon */
     void (*fatal)(void *ctx, enum th_error error, const char *what); /* the process must stop; ctx of wake */
 };
 
@@ -185,6 +187,8 @@ TH_MUST_USE enum th_error th_engine_join(struct th_engine *e, struct th_engine *
 /** One turn: drains the store, settles, dispatches. Call after any wake, I/O callback that touched the engine, and at
  * the returned time (TH_MONO_NEVER: no time). */
 struct th_mono th_engine_turn(struct th_engine *e);
+/** Something has called since the last turn: another one is due before the thread sleeps. */
+bool th_engine_stirred(const struct th_engine *e);
 /** The thread has spent this much time on other work since the last turn: the next one does less. */
 void th_engine_spent(struct th_engine *e, int64_t us);
 /** Calls `fn` in a turn, in order, as far as its time goes; the rest in the next one. For what takes a part of a

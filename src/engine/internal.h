@@ -172,12 +172,11 @@ struct th_engine {
     uint8_t random[4096];
     size_t random_left;
     uint64_t hash_seed;
+    uint64_t place_seed; /* of numbers of hosts and addresses: all engines make the same */
 
     /* settings */
     struct th_smap tenants_by_id, keys_by_hash;
     struct th_map endpoints; /* by number: struct th_ep */
-    struct th_map
-        hosts; /* with several engines: by number of a host, which of them have endpoints there, as bits */
     struct th_tenant *leaving;
     struct th_list graves; /* endpoints that nobody holds any more */
     struct th_map tenants_by_no;
@@ -281,6 +280,7 @@ struct th_engine {
     bool started, draining, store_ok, dead;
     bool no_requests; /* a stop that no longer waits: none begins any more */
     bool more;        /* something is left for another turn at once */
+    bool stirred;     /* since the last turn something has called */
 };
 
 /** What one engine may use of something that all engines of the process have together. */
@@ -300,6 +300,7 @@ static inline void th_buf_shrink(struct th_buf *b)
 /** Reads the clock: at the start of a turn and of every call from outside it. */
 static inline void th_engine_tick(struct th_engine *e)
 {
+    e->stirred = true;
     e->now = e->options.clock.now(e->options.clock.ctx);
 }
 /** Whether a dialect refuses plain http here: always, or because this is production. */
@@ -352,6 +353,9 @@ void th_offer_event(struct th_engine *e, unsigned to, uint64_t tenant, const str
                     uint32_t left, int64_t accepted_us);
 void th_offers_send(struct th_engine *e);
 void th_offers_free(struct th_engine *e);
+
+/* grant.c: places at hosts and addresses that have come free here and are another engine's now */
+void th_grants_send(struct th_engine *e);
 
 /* replica.c: tells all other engines what is new, after the commit (notes_out) */
 void th_replica_tenant(struct th_engine *home, const struct th_tenant *t);

@@ -348,6 +348,9 @@ def test_tenants_show_says_what_is_used(cli):
 
 # ---- one host ----
 
+THREADS = pytest.mark.parametrize("threads", ["1", "4"])  # a limit is one for all of them
+
+
 class Busy:
     """An answer that takes its time, and how many were waited for at once."""
 
@@ -364,23 +367,25 @@ class Busy:
         return Reply(200)
 
 
-def test_one_event_is_not_many_requests_at_once_to_one_host(server, receiver):
-    _, api = operator(server, "--host-requests", "5")
+@THREADS
+def test_one_event_is_not_many_requests_at_once_to_one_host(server, receiver, threads):
+    _, api = operator(server, "--host-requests", "5", "--threads", threads)
     busy = Busy(0.05)
     target = receiver(busy)
     for number in range(40):
         endpoint(api, url=f"{target.url()}?{number}", active=True, max_in_flight=1000).expect(201)
     api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
     target.wait_for(40)
-    assert 2 <= busy.most <= 5
+    assert busy.most == 5
     limits(api, host_requests=0)  # at once, for what is there already
     events(api, 2).expect(202)
     target.wait_for(120)
     assert busy.most > 5
 
 
-def test_an_endpoint_that_is_alone_at_its_host_has_its_own_limit(server, receiver):
-    _, api = operator(server, "--host-requests", "2")
+@THREADS
+def test_an_endpoint_that_is_alone_at_its_host_has_its_own_limit(server, receiver, threads):
+    _, api = operator(server, "--host-requests", "2", "--threads", threads)
     busy = Busy(0.3)
     target = receiver(busy)
     endpoint(api, url=target.url(), active=True, max_in_flight=12).expect(201)
@@ -389,8 +394,9 @@ def test_an_endpoint_that_is_alone_at_its_host_has_its_own_limit(server, receive
     assert busy.most > 2
 
 
-def test_requests_a_second_to_one_host_are_limited(server, receiver):
-    _, api = operator(server)
+@THREADS
+def test_requests_a_second_to_one_host_are_limited(server, receiver, threads):
+    _, api = operator(server, "--threads", threads)
     limits(api, host_requests_per_second=10)
     target = receiver()
     for number in range(30):
@@ -398,10 +404,10 @@ def test_requests_a_second_to_one_host_are_limited(server, receiver):
     began = time.monotonic()
     api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
     target.wait_for(30)
-    assert time.monotonic() - began > 1.5
+    assert 2.8 < time.monotonic() - began < 6  # the first goes at once, 29 wait for a tenth of a second each
 
 
-# ---- one address: exact on one thread, of several each has its part ----
+# ---- one address ----
 
 class Gate:
     """Answers wait until it is opened; counts who waits."""
@@ -429,13 +435,14 @@ def turns(api):
     return metrics(api)[0]["tenterhook_loop_turn_cpu_seconds_count"]
 
 
-def test_many_names_that_lead_to_one_address_share_its_limit(server, receiver):
+@THREADS
+def test_many_names_that_lead_to_one_address_share_its_limit(server, receiver, threads):
     """What has no room waits: no attempt is counted, nobody else is held up, and nothing spins. Another tenant has a limit of its own."""
     gate = Gate()
     target, other = receiver(gate), receiver()
     names = {f"{prefix}{n}.example.com": [["127.0.0.1"]] for prefix in "no" for n in range(40)}
     with Dns(names) as dns:
-        running, api = operator(server, "--address-requests", "5", "--dns-servers", dns.address, "--threads", "1")
+        running, api = operator(server, "--address-requests", "5", "--dns-servers", dns.address, "--threads", threads)
         named(api, target, 40, events=["a.b"])
         free = endpoint(api, url=other.url(), active=True, events=["a.b"]).expect(201).json["id"]
         api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
@@ -443,8 +450,9 @@ def test_many_names_that_lead_to_one_address_share_its_limit(server, receiver):
         eventually(lambda: gate.now == 5)
         before = turns(api)
         time.sleep(1)
-        assert turns(api) - before < 100, "the loop must sleep while endpoints wait"
+        assert turns(api) - before < 100 * int(threads), "the loops must sleep while endpoints wait"
         assert gate.most == 5 and usage(api)["address_requests"] == {"used": 5, "allowed": 5}
+        assert metrics(api)[0]["tenterhook_requests_in_flight"] == 5
         waiting = deliveries(api, status="pending")
         assert len(waiting) == 40 and all(row["attempt_count"] == 0 for row in waiting)
         api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)  # others go on
@@ -461,11 +469,12 @@ def test_many_names_that_lead_to_one_address_share_its_limit(server, receiver):
         assert gate.most == 10 and usage(api)["address_requests"]["used"] == 0
 
 
-def test_endpoints_that_wait_for_an_address_can_be_paused_and_deleted_and_the_limit_raised(server, receiver):
+@THREADS
+def test_endpoints_that_wait_for_an_address_can_be_paused_and_deleted_and_the_limit_raised(server, receiver, threads):
     gate = Gate()
     target = receiver(gate)
     with Dns({f"n{n}.example.com": [["127.0.0.1"]] for n in range(12)}) as dns:
-        _, api = operator(server, "--dns-servers", dns.address, "--threads", "1")
+        _, api = operator(server, "--dns-servers", dns.address, "--threads", threads)
         limits(api, address_requests=2)
         made = named(api, target, 12, timeout_seconds=30)
         api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
@@ -487,12 +496,13 @@ def test_endpoints_that_wait_for_an_address_can_be_paused_and_deleted_and_the_li
         eventually(lambda: len(deliveries(api, status="delivered")) == 10)
 
 
-def test_a_name_goes_to_its_address_that_has_room(server):
+@THREADS
+def test_a_name_goes_to_its_address_that_has_room(server, threads):
     gate, free = Gate(), Gate()
     free.opened.set()
     with Receiver(gate, host="127.0.0.2") as full, Receiver(free, host="127.0.0.3", port=full.port) as roomy, \
             Dns({"n0.example.com": [["127.0.0.2"]], "m0.example.com": [["127.0.0.2", "127.0.0.3"]]}) as dns:
-        _, api = operator(server, "--address-requests", "1", "--dns-servers", dns.address, "--threads", "1")
+        _, api = operator(server, "--address-requests", "1", "--dns-servers", dns.address, "--threads", threads)
         named(api, full, 1)
         api.post("/v1/events", {"type": "a.b", "data": {}}).expect(202)
         eventually(lambda: gate.now == 1)

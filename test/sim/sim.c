@@ -1,6 +1,7 @@
 /* The world of a simulation: the clock, the loop from event to event, start, crash, end. */
 #include "sim/sim.h"
 #include "base/log.h"
+#include "base/places.h"
 #include "base/secret.h"
 
 #define SPIN_MAX 200000u /* turns without a step of the clock: more is a busy loop */
@@ -147,6 +148,8 @@ enum th_error sim_try_start(struct sim *s)
     s->fatal = false;
     s->why[0] = 0;
     options.shards = s->options.shards;
+    if (options.shards > 1 && !(options.places = s->places = th_places_new(options.shards, s->rng)))
+        return TH_NOMEM;
     options.post = (struct th_post){s, post_send, post_take};
     for (unsigned i = 0; i < SIM_SHARDS * SIM_SHARDS; i++)
         th_list_init(&s->letters[i / SIM_SHARDS][i % SIM_SHARDS]);
@@ -288,6 +291,8 @@ void sim_crash(struct sim *s)
                 sim_bury(s, l);
     }
     s->engine = NULL;
+    sim_bury(s, s->places);
+    s->places = NULL;
     sim_store_crash(s->store);
     sim_net_crash(s);
 }
@@ -316,6 +321,8 @@ void sim_stop(struct sim *s)
         s->engines[i] = NULL;
     }
     s->engine = NULL;
+    th_places_free(s->places);
+    s->places = NULL;
 }
 
 void sim_close(struct sim *s)

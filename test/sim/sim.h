@@ -106,6 +106,7 @@ struct sim {
     struct th_metrics metrics;
     struct th_engine *engine; /* home, the only one unless there are shards; NULL: crashed */
     struct th_engine *engines[SIM_SHARDS];
+    struct th_places *places;                       /* with several */
     struct th_list letters[SIM_SHARDS][SIM_SHARDS]; /* from, to */
     uint64_t order;                                 /* of what chooses whose turn it is */
     bool turn_wanted, fatal;

@@ -335,7 +335,7 @@ static uint64_t host_number(const struct th_engine *e, const struct th_ep *ep)
 {
     const struct th_run_url *url = &ep->pub.run->url;
     bool own = url->literal ? th_addr_loopback(&url->addr) : th_span_is(url->host, "localhost");
-    uint64_t seed = e->hash_seed ^ ep->pub.tenant->no * 0x9e3779b97f4a7c15u;
+    uint64_t seed = e->place_seed ^ ep->pub.tenant->no * 0x9e3779b97f4a7c15u;
 
     return th_hash(url->host, own ? seed + url->port : seed);
 }
@@ -348,86 +348,28 @@ void th_settings_hosts(struct th_engine *e, struct th_tenant *t)
                    TH_KS("endpoint", t->endpoints[i]->run->id));
 }
 
-/* Which engines have endpoints of a tenant at a host, as bits: every engine knows all endpoints. LIMIT: an engine that has had
- * one counts until the next start. */
-static uint64_t owners_of(struct th_engine *e, const struct th_ep *ep, uint64_t host, bool *grown)
+/* Tells the scheduler what the endpoint is now. */
+enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset)
 {
-    uint64_t before = (uint64_t)(uintptr_t)th_map_get(&e->hosts, host),
-             now = before | UINT64_C(1) << th_owner(e, ep->pub.no);
-
-    *grown = before && now != before;
-    if (now != before && th_map_put(&e->hosts, host, (void *)(uintptr_t)now))
-        return UINT64_MAX; /* without memory: as if all had */
-    return now;
-}
-
-static unsigned engines_at(struct th_engine *e, const struct th_ep *ep, uint64_t host, bool *grown)
-{
-    unsigned n;
-
-    *grown = false;
-    if (e->options.shards < 2)
-        return 1;
-    n = (unsigned)__builtin_popcountll(owners_of(e, ep, host, grown));
-    return n < e->options.shards ? n : e->options.shards;
-}
-
-/* What a limit of the tenant leaves to one of n engines: together never more than one less than n above it. */
-static int64_t part_of(struct th_engine *e, const struct th_tenant *t, enum th_limit id, unsigned n)
-{
-    return (th_engine_allowed(e, t, id) + n - 1) / n;
-}
-
-static enum th_error put_in_sched(struct th_engine *e, struct th_ep *ep, uint64_t host, unsigned engines,
-                                  bool reset)
-{
-    unsigned shards = e->options.shards > 1 ? e->options.shards : 1;
+    const struct th_tenant *t = ep->pub.tenant;
+    enum th_error error = th_is_home(e) ? th_consent_judge(e, ep) : TH_OK;
+    double pace = ep->pub.spec.rate_per_s;
     struct th_sched_endpoint settings = {
         .no = ep->pub.no,
-        .tenant = ep->pub.tenant->no,
+        .tenant = t->no,
         .max_in_flight = ep->pub.spec.max_in_flight,
-        .rate_per_s = th_consent_wanted(e, ep->pub.tenant)
-                          ? th_consent_pace(&ep->pub, ep->pub.spec.rate_per_s)
-                          : ep->pub.spec.rate_per_s,
-        .host = host,
-        .host_in_flight = (uint32_t)part_of(e, ep->pub.tenant, TH_L_HOST_REQUESTS, engines),
-        .host_rate_per_s = (double)th_engine_allowed(e, ep->pub.tenant, TH_L_HOST_RATE) / engines,
-        .host_shared = engines > 1,
-        .address_in_flight = (uint32_t)part_of(e, ep->pub.tenant, TH_L_ADDRESS_REQUESTS, shards),
+        .rate_per_s = th_consent_wanted(e, t) ? th_consent_pace(&ep->pub, pace) : pace,
+        .host = host_number(e, ep),
+        .host_in_flight = (uint32_t)th_engine_allowed(e, t, TH_L_HOST_REQUESTS),
+        .host_rate_per_s = (double)th_engine_allowed(e, t, TH_L_HOST_RATE),
+        .address_in_flight = (uint32_t)th_engine_allowed(e, t, TH_L_ADDRESS_REQUESTS),
         .held = th_ep_held(&ep->pub),
         .shut = ep->pub.no_consent,
         .reset = reset,
         .from_before = !e->started};
 
-    return th_sched_endpoint_put(e->sched, &settings, e->now.mono);
-}
-
-/* One more engine has endpoints at the host: those that are here have a smaller part from now on. */
-static enum th_error share_again(struct th_engine *e, const struct th_tenant *t, uint64_t host,
-                                 unsigned engines)
-{
-    enum th_error error = TH_OK;
-
-    for (unsigned i = 0; !error && i < t->endpoint_count; i++) {
-        struct th_ep *ep = TH_CONTAINER(t->endpoints[i], struct th_ep, pub);
-        if (th_is_mine(e, ep->pub.no) && host_number(e, ep) == host)
-            error = put_in_sched(e, ep, host, engines, false);
-    }
-    return error;
-}
-
-/* Tells the scheduler what the endpoint is now. */
-enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset)
-{
-    enum th_error error = th_is_home(e) ? th_consent_judge(e, ep) : TH_OK;
-    uint64_t host = host_number(e, ep);
-    bool grown;
-    unsigned engines = engines_at(e, ep, host, &grown);
-
-    if (!error && grown)
-        error = share_again(e, ep->pub.tenant, host, engines);
     if (!error && th_is_mine(e, ep->pub.no))
-        error = put_in_sched(e, ep, host, engines, reset);
+        error = th_sched_endpoint_put(e->sched, &settings, e->now.mono);
     if (!error)
         count_endpoint(e, ep);
     return error;
@@ -562,7 +504,6 @@ void th_settings_free(struct th_engine *e)
     th_free(e->keys);
     th_free(e->tenants);
     th_map_fini(&e->endpoints);
-    th_map_fini(&e->hosts);
     th_map_fini(&e->tenants_by_no);
     th_smap_fini(&e->tenants_by_id);
     th_smap_fini(&e->keys_by_hash);

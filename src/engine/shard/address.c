@@ -8,7 +8,7 @@
 
 static uint64_t number_of(const struct th_attempt *a, const struct th_addr *addr)
 {
-    uint64_t tenant = a->ep->pub.tenant->no, seed = a->e->hash_seed ^ tenant * 0x9e3779b97f4a7c15u, n;
+    uint64_t tenant = a->ep->pub.tenant->no, seed = a->e->place_seed ^ tenant * 0x9e3779b97f4a7c15u, n;
 
     if (th_addr_loopback(addr))
         seed += a->run->url.port;
