@@ -12,7 +12,6 @@
 #include "api/state.h"
 #include "core/limits.h"
 #include "engine/engine.h"
-#include "engine/internal.h"
 #include "net/tls_common.h"
 
 #define METRIC_TENANTS 200

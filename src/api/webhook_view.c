@@ -7,9 +7,9 @@
 #include "api/member.h"
 #include "api/request.h"
 #include "api/state.h"
+#include "base/arena.h"
 #include "core/guard.h"
 #include "engine/engine.h"
-#include "engine/internal.h"
 #include "net/idn.h"
 
 /* The native form, in its order. */

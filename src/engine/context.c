@@ -1,7 +1,12 @@
 /* What every part of the engine calls, and what calls none of them: randomness, the store, what is put off, the time that a turn
  * has had, and what a failed operation of the store means. */
+#include "engine/context.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/map.h"
 #include "base/secret.h"
-#include "engine/internal.h"
+#include "engine/mail.h"
+#include "engine/state.h"
 
 void th_engine_random(struct th_engine *e, void *p, size_t n)
 {

@@ -6,9 +6,34 @@
  *
  * Invariants: 1. a publisher is told yes only from the done of an accept; 2. no delivery has two requests without a
  * durable settle between them; 3. after TH_IO or TH_CORRUPT nothing is submitted any more and fatal() was called. */
+#include "engine/engine.h"
+#include "base/alloc.h"
+#include "base/heap.h"
+#include "base/map.h"
 #include "base/places.h"
 #include "base/secret.h"
+#include "engine/context.h"
+#include "engine/control/ask.h"
 #include "engine/control/change.h"
+#include "engine/control/dropped.h"
+#include "engine/control/hurry.h"
+#include "engine/control/load.h"
+#include "engine/control/replay.h"
+#include "engine/control/rewrap.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/attempt.h"
+#include "engine/shard/clock.h"
+#include "engine/shard/events.h"
+#include "engine/shard/grant.h"
+#include "engine/shard/ingest.h"
+#include "engine/shard/offer.h"
+#include "engine/shard/queue.h"
+#include "engine/shard/report.h"
+#include "engine/state.h"
+
+#define MAX_PINNED_BYTES (256u << 20)
 
 enum { DRAIN_STEP = 16, DRAIN_MOST = 1024 }; /* operations: between two looks at the clock, in a turn */
 
@@ -59,7 +84,7 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
         return TH_NOMEM;
     e->options = *options;
     if (!e->options.max_pinned_bytes)
-        e->options.max_pinned_bytes = TH_MAX_PINNED_BYTES;
+        e->options.max_pinned_bytes = MAX_PINNED_BYTES;
     e->options.max_pinned_bytes = th_part(e, e->options.max_pinned_bytes);
     th_engine_random(e, &e->hash_seed, sizeof e->hash_seed);
     e->place_seed = options->places ? th_places_seed(options->places) : e->hash_seed;

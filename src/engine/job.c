@@ -1,5 +1,25 @@
 /* The table of jobs, and the loops over it: what a turn begins, when the next turn is, and whether all has ended. */
-#include "engine/internal.h"
+#include "engine/job.h"
+#include "engine/control/ask.h"
+#include "engine/control/change.h"
+#include "engine/control/erase.h"
+#include "engine/control/hurry.h"
+#include "engine/control/replay.h"
+#include "engine/control/retention.h"
+#include "engine/control/rewrap.h"
+#include "engine/mail.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/cancel.h"
+#include "engine/shard/disable.h"
+#include "engine/shard/dispatch.h"
+#include "engine/shard/fanout.h"
+#include "engine/shard/health.h"
+#include "engine/shard/ingest.h"
+#include "engine/shard/leave.h"
+#include "engine/shard/probe.h"
+#include "engine/shard/queue.h"
+#include "engine/shard/settle.h"
+#include "engine/state.h"
 
 enum {
     HOME = 1,     /* of engine 0 alone */

@@ -5,7 +5,9 @@
  * there. Letters that are sent in a turn leave at its end, together, so a receiver is woken once for many.
  *
  * With one engine every letter is to itself and runs in its next turn; no post is asked. */
-#include "engine/internal.h"
+#include "engine/mail.h"
+#include "engine/context.h"
+#include "engine/state.h"
 
 void th_mail_init(struct th_engine *e)
 {

@@ -1,7 +1,10 @@
 /* The network of a simulation: endpoints by host name that answer as told, and a resolver with a script.
  * Checks what every transport may assume of its caller: judged addresses, a finished head, one submit a
  * request. */
-#include "engine/internal.h"
+#include "base/alloc.h"
+#include "base/heap.h"
+#include "base/map.h"
+#include "engine/shard/attempt.h"
 #include "sim/sim.h"
 
 struct lookup {

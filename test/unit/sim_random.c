@@ -11,8 +11,9 @@
  *  6. no request begins for an endpoint that is deleted, paused or disabled.
  *
  * TH_SIM_SEED=n runs that world alone, TH_SIM_RUNS=n so many from the first on. */
+#include "base/map.h"
 #include "core/retry.h"
-#include "engine/internal.h"
+#include "engine/state.h"
 #include "sim/sim.h"
 
 enum { HOSTS = 12, STEPS = 400 };

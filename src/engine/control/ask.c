@@ -3,7 +3,17 @@
  *
  * Invariants: (1) an ask holds its endpoint and its settings of when it began, and ends once; (2) the answer counts for the URL that
  * gave it: an endpoint with another URL by then is asked anew. */
+#include "engine/control/ask.h"
+#include "base/alloc.h"
+#include "base/heap.h"
+#include "base/log.h"
+#include "engine/context.h"
 #include "engine/control/change.h"
+#include "engine/settings/consent.h"
+#include "engine/settings/secrets.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/report.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 #define MOST_AT_ONCE 64

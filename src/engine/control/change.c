@@ -9,6 +9,15 @@
  * If the process dies before the commit nothing has changed; after the commit and before the answer, the new settings
  * are in force and the client asks again. */
 #include "engine/control/change.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/secrets.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 void th_engine_change(struct th_engine *e, struct th_change *c)

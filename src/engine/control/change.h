@@ -5,7 +5,12 @@
  * after the commit, which brings memory to what the store has. All run on the engine's thread. */
 #ifndef TH_ENGINE_CHANGE_H
 #define TH_ENGINE_CHANGE_H
-#include "engine/internal.h"
+#include "base/arena.h"
+#include "engine/engine.h"
+
+struct th_disable_home;
+struct th_ep;
+struct th_mail;
 
 struct change_impl {
     struct th_engine *e;
@@ -27,6 +32,14 @@ struct change_impl {
 };
 
 /* change.c */
+struct th_mono th_changes_wanted(const struct th_engine *e);
+void th_changes_begin(struct th_engine *e);
+/** The operation that carried a change has ended: with an error, or with or without the change. Ends it. */
+void th_change_carried(struct change_impl *i, enum th_error error, bool applied);
+void th_changes_cancel(struct th_engine *e);
+/** All engines have the settings that the change under way has made. */
+struct th_mono th_changes_known_wanted(const struct th_engine *home);
+void th_changes_known(struct th_engine *home);
 /** Ends the change: frees it, then calls its done. */
 void th_change_finish(struct change_impl *i, enum th_change_result result);
 /** The same: a limit of the tenant is reached, and i->c->detail says which. */

@@ -1,7 +1,15 @@
 /* Home's side of a disabling that the engine itself asks for (disable.c has the owner's side, and the way between the two).
  *
  * Home does not know the owner: what it asks for next is called by the pointers of the struct. */
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/map.h"
 #include "engine/control/change.h"
+#include "engine/mail.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/disable.h"
+#include "engine/shard/operator.h"
+#include "engine/state.h"
 
 /* The rows of a disabling. DONE: they are made. */
 static enum th_change_result disable_rows(struct change_impl *i, const struct th_health *health)

@@ -6,7 +6,22 @@
  * Invariants: (1) a look-up is on e->lookups until it has ended, and ends once, also when it is cancelled; (2) a `begin`
  * changes no settings in memory, it submits or fails; (3) an endpoint in memory is replaced field by field, so that
  * pointers to it stay good. */
+#include "base/alloc.h"
+#include "base/map.h"
+#include "engine/context.h"
 #include "engine/control/change.h"
+#include "engine/control/check.h"
+#include "engine/control/replica.h"
+#include "engine/mail.h"
+#include "engine/settings/consent.h"
+#include "engine/settings/limits.h"
+#include "engine/settings/settings.h"
+#include "engine/settings/texts.h"
+#include "engine/shard/health.h"
+#include "engine/shard/leave.h"
+#include "engine/shard/near.h"
+#include "engine/shard/report.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 /* The name of a new URL being resolved; on e->lookups. */

@@ -5,7 +5,15 @@
  *
  * Invariant: a key's row says the tenant 0 when it has a role. A version that does not know roles takes it for the key of a
  * deleted tenant, and lets nobody in with it. */
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "engine/context.h"
 #include "engine/control/change.h"
+#include "engine/control/replica.h"
+#include "engine/settings/limits.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/near.h"
+#include "engine/state.h"
 #include <limits.h>
 #include <stdio.h>
 

@@ -1,5 +1,8 @@
 /* The rows of a change: what a commit writes. They belong to the change, with the bytes that they point to. */
+#include "base/alloc.h"
+#include "base/arena.h"
 #include "engine/control/change.h"
+#include "engine/settings/blob.h"
 
 struct th_row *th_change_row(struct change_impl *i, enum th_row_kind kind, uint64_t no)
 {

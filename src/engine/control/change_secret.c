@@ -6,7 +6,17 @@
  * Invariants: (1) the clear text is only in buffers that are wiped at their end; in memory and in the store it is encrypted
  * for its tenant, endpoint and number; (2) the first secret of an endpoint is the newest, those behind it end by their `until`;
  * (3) secrets that left are freed after the commit, never before. */
+#include "base/alloc.h"
+#include "engine/context.h"
 #include "engine/control/change.h"
+#include "engine/control/check.h"
+#include "engine/control/replica.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/masks.h"
+#include "engine/settings/secrets.h"
+#include "engine/settings/settings.h"
+#include "engine/settings/texts.h"
+#include "engine/state.h"
 
 bool th_change_secret_take(struct change_impl *i, const struct th_endpoint *ep, struct th_span text,
                            uint64_t no, struct th_secret *out)

@@ -6,7 +6,15 @@
  * Invariants: (1) a `begin` changes no settings in memory, it submits or fails; (2) a deleted tenant takes its endpoints
  * and keys with it in the same commit, and their deliveries are cancelled after it. Settings that were committed but
  * cannot be held for lack of memory stop the engine: only a restart makes memory true again. */
+#include "base/arena.h"
+#include "engine/context.h"
 #include "engine/control/change.h"
+#include "engine/control/replica.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/events.h"
+#include "engine/shard/leave.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 void th_change_begin_tenant_put(struct change_impl *i)

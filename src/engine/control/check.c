@@ -1,5 +1,10 @@
 /* What a user may set of an endpoint: every rule of the dialect and of the guard that can be judged from the text. */
-#include "engine/internal.h"
+#include "engine/control/check.h"
+#include "engine/context.h"
+#include "engine/settings/limits.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/report.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 static void refuse(struct th_change *c, const char *field, const char *detail)

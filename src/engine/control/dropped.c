@@ -6,7 +6,12 @@
  *
  * Invariant: `dropped` has an entry for each endpoint that has lost something since its last report, or had its report today.
  * Without memory the report comes at once. */
-#include "engine/internal.h"
+#include "engine/control/dropped.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/operator.h"
+#include "engine/state.h"
 
 #define DAY_MS 86400000
 /* an entry: so many without a report, and whether there was one today; never 0 */

@@ -3,7 +3,13 @@
  * asked → a step [committed] → … → done. What a crash or an error has left is gone on with in the background: at the start, and
  * after a tenant was deleted with its content. Nothing is sent of an event whose content is gone: what memory has of it goes
  * with the requests that are under way, and its waiting deliveries are cancelled. */
-#include "engine/internal.h"
+#include "engine/control/erase.h"
+#include "base/alloc.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/shard/events.h"
+#include "engine/state.h"
 
 #define RETRY_US 1000000
 

@@ -7,7 +7,14 @@
  *
  * What has been queued since the count lies behind `upto` and is not touched: the job comes to an end. It refuses to begin at an
  * endpoint that is paused or disabled, where nothing would go out, and to be many. */
-#include "engine/internal.h"
+#include "engine/control/hurry.h"
+#include "base/alloc.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/settings/blob.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 #define STEP 500

@@ -6,7 +6,10 @@
  *
  * Invariant: asking never writes. It expects a settings version that no tenant has, and the store looks for the key first.
  * When the store fails the result is UNAVAILABLE and the effect, if it was there, stays. */
-#include "engine/internal.h"
+#include "base/alloc.h"
+#include "engine/context.h"
+#include "engine/settings/blob.h"
+#include "engine/state.h"
 
 #define NO_VERSION UINT64_MAX
 

@@ -3,7 +3,9 @@
  * Asks for what a start needs: the proofs, every endpoint's secrets, the values of custom headers. Earlier
  * revisions and kept answers that no key opens do not keep a server from starting, so they do not count here.
  * Failure: without memory nothing can be said of a key. */
-#include "engine/internal.h"
+#include "engine/control/keys.h"
+#include "engine/control/rewrap.h"
+#include "engine/settings/blob.h"
 
 static bool proves(struct th_key_check *c, struct th_span encrypted)
 {

@@ -8,7 +8,9 @@
  * of keys needs no second one.
  *
  * Invariant: every key that a text may have encrypted with, in whatever version, is in the ring that it gives. */
-#include "engine/internal.h"
+#include "engine/control/keys.h"
+#include "engine/context.h"
+#include "engine/settings/blob.h"
 
 enum {
     FORM = 2,

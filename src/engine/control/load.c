@@ -1,6 +1,23 @@
 /* The start: settings rows into memory, and what the first start makes: the tenants "default" and "operator", the key of
  * public ids, the proof of the secret key, the operator's API key. */
-#include "engine/internal.h"
+#include "engine/control/load.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/enc.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/control/keys.h"
+#include "engine/control/replay.h"
+#include "engine/control/rewrap.h"
+#include "engine/control/short_key.h"
+#include "engine/mail.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/masks.h"
+#include "engine/settings/settings.h"
+#include "engine/settings/texts.h"
+#include "engine/shard/health.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 struct loading {

@@ -2,7 +2,12 @@
  *
  * Home keeps of other engines' endpoints what it has been told (health.c); what changes with every request (deliveries that
  * wait, the last attempt) only their owner knows. */
-#include "engine/internal.h"
+#include "base/alloc.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/mail.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 
 struct look_letter {
     struct th_mail mail;

@@ -1,6 +1,13 @@
 /* Another set of dialects while running. Everything that is derived from a dialect is made anew first; only when all of it
  * is there does anything change, so a bad set leaves the old one in force. */
-#include "engine/internal.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "engine/context.h"
+#include "engine/control/replica.h"
+#include "engine/job.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 struct prepared { /* one endpoint's new parts */

@@ -8,7 +8,17 @@
  * forgotten. The numbers take memory, so MAX_PLACES jobs have them at a time. That refuses nobody: a job that has nothing to
  * do (its endpoint is paused, or has enough queued) gives its place to one that waits, and collects the rest of its numbers
  * again when it needs them. When the store fails, a step or a page is simply tried again. */
+#include "engine/control/replay.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "engine/context.h"
 #include "engine/control/replay_job.h"
+#include "engine/mail.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/limits.h"
+#include "engine/shard/near.h"
+#include "engine/shard/offer.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 #define MAX_MATCHED (1u << 20)

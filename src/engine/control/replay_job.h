@@ -1,7 +1,8 @@
 /* A replay under way, shared by the files that replay: replay.c has its life, replay_row.c its memory and its row. */
 #ifndef TH_ENGINE_REPLAY_JOB_H
 #define TH_ENGINE_REPLAY_JOB_H
-#include "engine/internal.h"
+#include "base/arena.h"
+#include "engine/engine.h"
 
 #define TH_REPLAY_STEP 256
 

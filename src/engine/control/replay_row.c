@@ -1,8 +1,15 @@
 /* The memory of a replay, its states, and its row in the store: written at each change, read at the start.
  *
  * COLLECTING → RUNNING → DONE | CANCELLED | FAILED. A tenant counts those of its replays that are in the first two. */
+#include "base/alloc.h"
+#include "base/arena.h"
 #include "base/check.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/control/hurry.h"
+#include "engine/control/replay.h"
 #include "engine/control/replay_job.h"
+#include "engine/state.h"
 
 #define BIT(state) (1u << (state))
 

@@ -7,7 +7,19 @@
  * secrets move to the engine that owns the endpoint: only it uses them. Home keeps the encrypted texts.
  *
  * A note for which there is no memory stops the process, as all settings do that were committed and cannot be held. */
-#include "engine/internal.h"
+#include "engine/control/replica.h"
+#include "base/alloc.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/mail.h"
+#include "engine/settings/masks.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/clock.h"
+#include "engine/shard/events.h"
+#include "engine/shard/health.h"
+#include "engine/shard/leave.h"
+#include "engine/shard/queue.h"
+#include "engine/state.h"
 
 enum note_kind {
     NOTE_TENANT,

@@ -1,6 +1,12 @@
 /* Retention: events older than the installation keeps them leave the store, in steps beside the deliveries. Home does it, and tells
  * the other engines up to which event nothing is sent any more. dropped.c says what had not been delivered. */
-#include "engine/internal.h"
+#include "engine/control/retention.h"
+#include "base/alloc.h"
+#include "engine/context.h"
+#include "engine/control/dropped.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/state.h"
 
 struct purged_letter {
     struct th_mail mail;

@@ -16,7 +16,17 @@
  * bytes in memory follow the store's. 3. the old proof is deleted only after a list that began behind the last value.
  *
  * Failure: a step that the store or memory refuses is tried again after a second. */
-#include "engine/internal.h"
+#include "engine/control/rewrap.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/enc.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 
 enum { BATCH = 32, PAUSE_US = 5000, RETRY_US = 1000000, STEP_BYTES = 64 << 20 };
 

@@ -7,7 +7,9 @@
  *
  * The row is written anew at each start with a short key, so that it is encrypted with the secret key in force. Failure: a
  * row that no key opens is a short key that is not known. */
-#include "engine/internal.h"
+#include "engine/control/short_key.h"
+#include "engine/settings/blob.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 #define NONE "none"

@@ -1,6 +1,8 @@
 /* What was sent, shown again: the attempt row keeps what cannot be computed (time, signatures), the endpoint's revision
  * and the event give the rest. Secrets are never shown. */
-#include "engine/internal.h"
+#include "base/arena.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/settings.h"
 
 const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason)
 {

@@ -1,5 +1,9 @@
 /* The stored form of settings: JSON blobs in the rows of tenants and endpoints, secrets and custom header values encrypted. */
-#include "engine/internal.h"
+#include "engine/settings/blob.h"
+#include "base/arena.h"
+#include "base/enc.h"
+#include "engine/context.h"
+#include "engine/state.h"
 
 /* ---- encrypting ---- */
 

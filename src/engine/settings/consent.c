@@ -8,7 +8,12 @@
  *
  * Invariant: an endpoint is in the heap of those to be asked, or is being asked, or neither and then it has agreed, need not, or
  * has been asked TH_CONSENT_ASKS times. */
-#include "engine/internal.h"
+#include "engine/settings/consent.h"
+#include "base/heap.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 
 bool th_consent_wanted(const struct th_engine *e, const struct th_tenant *t)
 {

@@ -1,5 +1,8 @@
 /* Public ids of the engine's objects, in the form that the tenant's dialect shows. */
-#include "engine/internal.h"
+#include "engine/settings/ids.h"
+#include "base/map.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 
 uint64_t th_engine_hide(const struct th_engine *e, uint64_t tweak, uint64_t no)
 {

@@ -3,7 +3,9 @@
  * A limit refuses only what would add to what there is: whatever exists above a new limit stays, works and can be changed as
  * long as it does not grow. The counts are those of memory, which is what is durable; the checks are exact, since changes of
  * settings are made one at a time. */
-#include "engine/internal.h"
+#include "engine/settings/limits.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 void th_limits_open(struct th_limits *l)

@@ -5,7 +5,10 @@
  * receiver's debug page goes on showing it.
  *
  * LIMIT: ended secrets are remembered in memory only, TH_PAST_SECRETS of an endpoint. */
-#include "engine/internal.h"
+#include "engine/settings/masks.h"
+#include "engine/settings/settings.h"
+#include "engine/settings/texts.h"
+#include "engine/state.h"
 
 #define DAY_MS 86400000
 #define MASK_KEPT                                                                                            \

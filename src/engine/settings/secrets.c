@@ -1,6 +1,10 @@
 /* Secrets of endpoints: those that sign now, and in clear, for those who may read them. The clear text is only in a buffer that is
  * wiped at the end. */
-#include "engine/internal.h"
+#include "engine/settings/secrets.h"
+#include "base/alloc.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 
 bool th_engine_secrets(struct th_engine *e, const struct th_endpoint *ep,
                        void (*each)(void *ctx, struct th_span secret, struct th_wall created, int64_t until),

@@ -3,7 +3,20 @@
  *
  * Ownership: tenants live until the engine is freed (LIMIT: a deleted tenant keeps a few hundred bytes until the next
  * start; requests under way may still point to it). Endpoints and their runs are counted. */
-#include "engine/internal.h"
+#include "engine/settings/settings.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/heap.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/ref.h"
+#include "engine/context.h"
+#include "engine/mail.h"
+#include "engine/settings/consent.h"
+#include "engine/settings/limits.h"
+#include "engine/settings/masks.h"
+#include "engine/settings/texts.h"
+#include "engine/state.h"
 
 struct tenant_block { /* a tenant with its own memory */
     struct th_tenant pub;

@@ -7,8 +7,14 @@
  *
  * Invariants: (1) a run that has not been stored has all texts; (2) spec.text_rev names a revision that the store has, and
  * whose texts are those of this endpoint; (3) there is one copy of the header lines, wiped at the end. */
+#include "engine/settings/texts.h"
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/map.h"
 #include "base/secret.h"
-#include "engine/internal.h"
+#include "engine/settings/blob.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 
 #define TEXT_KEPT 1536 /* bytes of texts, and of the spans of types, up to which all stays in memory */
 #define ID_ROOM 64

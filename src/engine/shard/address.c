@@ -4,7 +4,10 @@
  * counted under. What is the tenant's own: another tenant's requests to the same address, which may be a hoster's or a CDN's, are
  * not counted with them. An IPv6 address counts as its network of 64 bits, which one machine has all addresses of. On this
  * machine, which no third party owns, each port is a service of its own. Tests are not counted. */
-#include "engine/internal.h"
+#include "engine/shard/address.h"
+#include "base/map.h"
+#include "engine/shard/attempt.h"
+#include "engine/state.h"
 
 static uint64_t number_of(const struct th_attempt *a, const struct th_addr *addr)
 {

@@ -3,7 +3,12 @@
  *
  * An attempt is on one list from th_attempt_get to th_attempt_release (waiting for its event, or running), and holds its event,
  * its endpoint and the settings that it began with. A request that is cancelled still ends by its callback. */
-#include "engine/internal.h"
+#include "engine/shard/attempt.h"
+#include "base/alloc.h"
+#include "engine/context.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/events.h"
+#include "engine/state.h"
 
 #define KEEP_ATTEMPTS 256 /* with their buffers; those of a burst beyond are given back */
 

@@ -2,7 +2,17 @@
  *
  * ended → [it fails for good: when did this round begin?] → [the endpoint is to be disabled: its turn among the changes of
  * settings] → concluded (slot free) → settle. What was cancelled, or never begun for a reason of this machine's own, is no attempt. */
-#include "engine/internal.h"
+#include "engine/shard/attempt_end.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "engine/context.h"
+#include "engine/settings/masks.h"
+#include "engine/shard/address.h"
+#include "engine/shard/attempt.h"
+#include "engine/shard/disable.h"
+#include "engine/shard/outcome.h"
+#include "engine/shard/settle.h"
+#include "engine/state.h"
 
 #define HEAD_KEPT 8192 /* bytes of an answer's head */
 

@@ -2,7 +2,14 @@
  *
  * What is to be done is in memory only. A start finds the rows again, whatever was lost: its walk meets deliveries of an endpoint
  * that is not there. A step that failed is made again from the first row after a second. */
-#include "engine/internal.h"
+#include "engine/shard/cancel.h"
+#include "base/alloc.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/shard/events.h"
+#include "engine/state.h"
 
 #define RETRY_US 1000000
 

@@ -7,7 +7,14 @@
  * stored retry would be due later than its schedule can have made it. Then the schedule's own length counts, from the last
  * moment at which the clock can have been set back: never early, and late by the time of the stop at most. Refuses: to judge
  * which time is right. Nothing here can fail. */
-#include "engine/internal.h"
+#include "engine/shard/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/health.h"
+#include "engine/state.h"
 
 #define STEP_MS 3600000
 #define HOLD_US (INT64_C(3600) * 1000000)

@@ -4,7 +4,14 @@
  * with the rows where it still says so (owner) → in force (home). Each arrow between the two is a letter; with one engine it is one
  * to oneself. The outcome that a disabling follows from is stored with it, in one commit; the attempt is stored in any case.
  * A disabling for which there is no memory is dropped: the next failure asks again. */
-#include "engine/internal.h"
+#include "engine/shard/disable.h"
+#include "base/alloc.h"
+#include "engine/mail.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/attempt.h"
+#include "engine/shard/outcome.h"
+#include "engine/shard/settle.h"
+#include "engine/state.h"
 
 static void stored(struct th_attempt *a, enum th_error error, bool applied)
 {

@@ -3,8 +3,35 @@
  *
  * A request begins only while fewer than TH_MAX_SETTLES outcomes wait for their commit, so what a crash can repeat is
  * bounded. If the process dies here the queue row is as it was: the same attempt is made again after the start. */
-#include "engine/internal.h"
+#include "engine/shard/dispatch.h"
+#include "base/alloc.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/settings/secrets.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/address.h"
+#include "engine/shard/attempt.h"
+#include "engine/shard/attempt_end.h"
+#include "engine/shard/events.h"
+#include "engine/shard/report.h"
+#include "engine/shard/settle.h"
+#include "engine/state.h"
 #include <stdio.h>
+
+#define LARGE_EVENT 16384   /* bytes from which an event waits for others to leave memory */
+#define DISPATCH_BUDGET 256 /* requests begun in one turn */
+#define LOAD_BATCH 64
+#define MAX_LOADS 4       /* batches under way; beyond, dispatch pauses */
+#define ANSWER_KEPT 16384 /* bytes of an answer's body; the transport gives no more */
+
+struct th_load_batch {
+    struct th_load op;
+    struct th_deferred defer;
+    struct th_engine *e;
+    struct th_list waiting; /* attempts */
+    uint64_t events[LOAD_BATCH];
+    struct th_event_row rows[LOAD_BATCH];
+};
 
 /* The delivery is no more (event purged, endpoint deleted): the scheduler forgets it, nothing is recorded. */
 static void forget(struct th_engine *e, const struct th_queue_row *row)
@@ -182,7 +209,7 @@ static void send_to(struct th_attempt *a, unsigned count)
         .connect_deadline = {e->now.mono.us +
                              (int64_t)(connect_ms < timeout_ms ? connect_ms : timeout_ms) * 1000},
         .head_cap = 32u << 10,
-        .body_cap = TH_ANSWER_KEPT,
+        .body_cap = ANSWER_KEPT,
         .done = transport_done,
         .user = a};
     a->running = true;
@@ -361,7 +388,7 @@ static bool want_event(struct th_engine *e, struct th_attempt *a)
         if (b->events[i] == a->row.event)
             return true;
     b->events[b->op.count++] = a->row.event;
-    if (b->op.count == TH_LOAD_BATCH)
+    if (b->op.count == LOAD_BATCH)
         flush_batch(e);
     return true;
 }
@@ -374,7 +401,7 @@ static bool must_wait_for_memory(const struct th_engine *e, const struct th_even
 {
     if (e->pinned_bytes <= e->options.max_pinned_bytes)
         return false;
-    return !ev || (!ev->pins && ev->bytes > TH_LARGE_EVENT);
+    return !ev || (!ev->pins && ev->bytes > LARGE_EVENT);
 }
 
 static void begin(struct th_engine *e, const struct th_queue_row *row)
@@ -419,7 +446,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
 /* Until the store has answered. */
 static bool is_paused(const struct th_engine *e)
 {
-    return e->settles_out >= TH_MAX_SETTLES || e->loads_out >= TH_MAX_LOADS || e->dead;
+    return e->settles_out >= TH_MAX_SETTLES || e->loads_out >= MAX_LOADS || e->dead;
 }
 
 /* While it is paused the store's answer is what it waits for, not a moment. */
@@ -431,7 +458,7 @@ struct th_mono th_dispatch_wanted(const struct th_engine *e)
 void th_dispatch_begin(struct th_engine *e)
 {
     struct th_queue_row row;
-    unsigned budget = TH_DISPATCH_BUDGET;
+    unsigned budget = DISPATCH_BUDGET;
 
     while (budget && !is_paused(e) && th_sched_pick(e->sched, e->now.mono, &row)) {
         begin(e, &row);

@@ -1,6 +1,12 @@
 /* Events in memory: fresh ones so that dispatch needs no read, and those just loaded. Bounded by bytes; an event that is
  * pinned by a request stays; one whose deliveries have all ended leaves at once. Losing an entry costs a read, never more. */
-#include "engine/internal.h"
+#include "engine/shard/events.h"
+#include "base/alloc.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/state.h"
+
+#define EVENT_CACHE_BYTES (64u << 20)
 
 static void event_free(struct th_engine *e, struct th_event *ev)
 {
@@ -66,7 +72,7 @@ struct th_event *th_event_add(struct th_engine *e, const struct th_tenant *t, co
                               uint32_t left)
 {
     struct th_event *ev = th_map_get(&e->events, row->no), made = {.stale = false};
-    size_t most = th_part(e, TH_EVENT_CACHE_BYTES);
+    size_t most = th_part(e, EVENT_CACHE_BYTES);
     struct th_span data;
     struct th_buf id;
     size_t n;
@@ -115,7 +121,7 @@ void th_event_unpin(struct th_engine *e, struct th_event *ev)
         return;
     e->pinned_bytes -= ev->bytes;
     th_list_append(&e->lru, &ev->lru);
-    if (ev->left == 0 || e->cache_bytes > th_part(e, TH_EVENT_CACHE_BYTES))
+    if (ev->left == 0 || e->cache_bytes > th_part(e, EVENT_CACHE_BYTES))
         event_free(e, ev);
 }
 

@@ -5,7 +5,12 @@
  * nothing to lose: after a start it is simply asked.
  *
  * Refuses: to go on while the server stops or the store has no room. Failure: the same again after a second. */
-#include "engine/internal.h"
+#include "engine/shard/fanout.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/shard/offer.h"
+#include "engine/state.h"
 
 #define RETRY_US 1000000
 

@@ -3,7 +3,9 @@
  *
  * They leave at the end of the turn in which the place has become free, with the other letters. An engine that ends keeps none: whoever
  * waits is told before the last letter is counted. */
-#include "engine/internal.h"
+#include "engine/shard/grant.h"
+#include "engine/mail.h"
+#include "engine/state.h"
 
 static void granted(struct th_engine *e, struct th_mail *m)
 {

@@ -5,7 +5,15 @@
  * Invariants: (1) an endpoint is on e->dirty exactly while health_dirty; (2) one flush at a time, of at most 256 rows; what
  * is left goes with the next. Health is a hint: a flush that fails is not repeated by itself, the next one writes what
  * changed since. Without memory the rows stay on the list for a later turn. */
-#include "engine/internal.h"
+#include "engine/shard/health.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/settings/settings.h"
+#include "engine/state.h"
 
 #define REST_STEP_MS 1000 /* by which a rest grows before that is written at once */
 

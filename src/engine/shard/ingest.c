@@ -3,8 +3,26 @@
  * The accept carries the settings version that it matched against; when a change was committed between, the store answers
  * STALE and the match is made again: "register, then publish" is exact. If the process dies before the commit the publisher
  * hears nothing and tries again; after it, recovery finds the deliveries. */
-#include "engine/internal.h"
+#include "engine/shard/ingest.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/mail.h"
+#include "engine/settings/limits.h"
+#include "engine/settings/settings.h"
+#include "engine/settings/texts.h"
+#include "engine/shard/events.h"
+#include "engine/shard/fanout.h"
+#include "engine/shard/near.h"
+#include "engine/shard/offer.h"
+#include "engine/shard/operator.h"
+#include "engine/state.h"
 #include <stdio.h>
+
+#define MAX_ACCEPT_BYTES (64u << 20)     /* publishes waiting for their commit */
+#define KEEP_ACCEPT (2u << 20)           /* one with more than that does not leave its events in memory */
+#define MAX_ACCEPT_DELIVERIES (1u << 18) /* of one publish: their endpoints are held until its commit */
 
 struct ingest {
     struct th_list link;
@@ -210,8 +228,8 @@ static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
 {
     if (*n == g->endpoint_cap) {
         size_t cap = g->endpoint_cap * 2;
-        uint64_t *v = cap > TH_MAX_ACCEPT_DELIVERIES ? NULL : th_malloc(cap * sizeof *v);
-        g->too_many = cap > TH_MAX_ACCEPT_DELIVERIES;
+        uint64_t *v = cap > MAX_ACCEPT_DELIVERIES ? NULL : th_malloc(cap * sizeof *v);
+        g->too_many = cap > MAX_ACCEPT_DELIVERIES;
         if (!v)
             return false;
         memcpy(v, g->endpoints, *n * sizeof *v);
@@ -320,7 +338,7 @@ static void match(struct ingest *g)
     snprintf(text, sizeof text,
              "makes more than %u deliveries (its events times the endpoints that take them); publish "
              "fewer events at once",
-             TH_MAX_ACCEPT_DELIVERIES);
+             MAX_ACCEPT_DELIVERIES);
     refuse(g, TH_PUB_TOO_LARGE, 0, NULL, text);
 }
 
@@ -383,7 +401,7 @@ static uint32_t share_event(struct ingest *g, uint32_t i)
     for (uint32_t k = 0; k < ev->endpoint_count; k++)
         left[th_owner(e, ev->endpoints[k])]++;
     for (unsigned to = 0; to < e->options.shards; to++)
-        if (left[to] && to != e->options.shard && g->bytes <= TH_KEEP_ACCEPT)
+        if (left[to] && to != e->options.shard && g->bytes <= KEEP_ACCEPT)
             th_offer_event(e, to, g->op.tenant, &g->p->events[i].row, left[to], g->began.us);
     return left[e->options.shard];
 }
@@ -400,7 +418,7 @@ static void schedule(struct ingest *g, uint32_t i)
     mine = share_event(g, i);
     /* what is much is read when it is sent: to keep all of it here would take long */
     cached =
-        g->bytes > TH_KEEP_ACCEPT || !mine ? NULL : th_event_add(e, g->p->tenant, &g->p->events[i].row, mine);
+        g->bytes > KEEP_ACCEPT || !mine ? NULL : th_event_add(e, g->p->tenant, &g->p->events[i].row, mine);
     if (cached) {
         cached->accepted.us = g->began.us;
         g->p->events[i].data_exact = cached->data_exact;
@@ -604,7 +622,7 @@ static void publish(struct th_engine *e, struct th_publish *p, uint64_t except, 
         refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, why);
         return;
     }
-    if (e->accept_bytes > th_part(e, TH_MAX_ACCEPT_BYTES)) {
+    if (e->accept_bytes > th_part(e, MAX_ACCEPT_BYTES)) {
         refuse(g, TH_PUB_UNAVAILABLE, 0, NULL, "too much is waiting for the store; try again");
         return;
     }

@@ -1,6 +1,12 @@
 /* What follows when an endpoint or a tenant has been deleted: its requests are cancelled, then its deliveries, and it leaves
  * memory. Of a tenant with thousands of endpoints that takes turns; nothing is sent to them meanwhile. */
-#include "engine/internal.h"
+#include "engine/shard/leave.h"
+#include "engine/context.h"
+#include "engine/mail.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/attempt.h"
+#include "engine/shard/cancel.h"
+#include "engine/state.h"
 
 void th_leave_endpoint(struct th_engine *e, struct th_ep *ep)
 {

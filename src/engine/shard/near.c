@@ -1,6 +1,12 @@
 /* A tenant is near one of its limits: said once, in the log and to the tenant "operator", until there is room again. The tenant's
  * own events tell nobody of it. Home says it for all engines. */
-#include "engine/internal.h"
+#include "engine/shard/near.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/mail.h"
+#include "engine/shard/operator.h"
+#include "engine/state.h"
 
 struct near_letter {
     struct th_mail mail;

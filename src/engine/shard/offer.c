@@ -3,7 +3,13 @@
  *
  * The rows are durable before they are offered. If there is no memory for an offer the owner is asked to walk the queue again
  * from the first row that it does not know of: nothing is lost, and what it knows already stays as it is. */
-#include "engine/internal.h"
+#include "engine/shard/offer.h"
+#include "base/alloc.h"
+#include "base/map.h"
+#include "engine/mail.h"
+#include "engine/shard/events.h"
+#include "engine/shard/queue.h"
+#include "engine/state.h"
 
 #define OFFER_ROWS 512
 #define OFFER_EVENT_BYTES 65536 /* of an event's texts; a larger one is read by its owner when it is sent */

@@ -1,6 +1,10 @@
 /* What Tenterhook itself reports: events to the reserved tenant "operator", and, where the dialect promises it, to the
  * tenant's own endpoints that list the type by name. Never about the operator's own deliveries, so nothing loops. */
-#include "engine/internal.h"
+#include "engine/shard/operator.h"
+#include "base/alloc.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/attempt.h"
+#include "engine/state.h"
 
 static void member(struct th_jw *w, const char *key, struct th_span value)
 {

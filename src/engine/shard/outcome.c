@@ -1,6 +1,11 @@
 /* What the end of an attempt means: for the delivery, for its endpoint's health and rest, and whether the endpoint is to be
  * disabled. */
-#include "engine/internal.h"
+#include "engine/shard/outcome.h"
+#include "engine/context.h"
+#include "engine/shard/attempt.h"
+#include "engine/shard/health.h"
+#include "engine/shard/report.h"
+#include "engine/state.h"
 
 /* As the row is in the store since the retry was asked for. */
 void th_outcome_asked(struct th_attempt *a)

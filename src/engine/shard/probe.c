@@ -1,6 +1,11 @@
 /* While the store has no room: an operation that writes nothing of value is tried once a second, and when it commits, publishing is
  * accepted again. Home answers whether the process is ready, so the other engines tell it what they have met. */
-#include "engine/internal.h"
+#include "engine/shard/probe.h"
+#include "base/log.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/state.h"
 
 static void probed(struct th_op *op)
 {

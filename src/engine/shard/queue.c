@@ -3,7 +3,15 @@
  *
  * One step of each is under way at a time, and a step has a bounded number of rows. A walk that failed goes on from the same number
  * after a second. When the walk has ended, the rules of disabling are evaluated once: they may have changed since the last run. */
-#include "engine/internal.h"
+#include "engine/shard/queue.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/mail.h"
+#include "engine/shard/cancel.h"
+#include "engine/shard/clock.h"
+#include "engine/state.h"
 
 void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct th_mono due)
 {

@@ -7,7 +7,14 @@
  *
  * The address behind a name that is refused stands in the log alone: a tenant that could read it would map a network that
  * is not his. He is told its class. */
-#include "engine/internal.h"
+#include "engine/shard/report.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "engine/context.h"
+#include "engine/mail.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/attempt.h"
+#include "engine/state.h"
 #include <stdio.h>
 
 #define REPORTS_A_SECOND 100

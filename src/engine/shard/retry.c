@@ -1,7 +1,11 @@
 /* One delivery is tried again because somebody asked for it: the store moves it to the lane of what is asked for by hand, and the
  * scheduler of the engine that owns its endpoint gets it. What has been committed must be known in memory too, so an unknown
  * outcome sends the same operation again. */
-#include "engine/internal.h"
+#include "base/alloc.h"
+#include "engine/context.h"
+#include "engine/mail.h"
+#include "engine/shard/offer.h"
+#include "engine/state.h"
 
 struct retry_impl {
     struct th_mail mail;

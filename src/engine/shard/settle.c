@@ -8,7 +8,14 @@
  * The health of the endpoint changes in memory when the settle is on its way, so it is written behind it. When it says
  * that the endpoint is to be disabled, that is stored in the same commit: nobody sees the delivery failed and the endpoint
  * active, and no crash comes between. */
-#include "engine/internal.h"
+#include "engine/shard/settle.h"
+#include "engine/context.h"
+#include "engine/job.h"
+#include "engine/shard/attempt.h"
+#include "engine/shard/events.h"
+#include "engine/shard/operator.h"
+#include "engine/shard/report.h"
+#include "engine/state.h"
 
 static void settled(struct th_op *op);
 

@@ -1,0 +1,10 @@
+/* All that waits for another attempt at an endpoint is made due now. */
+#ifndef TH_ENGINE_CONTROL_HURRY_H
+#define TH_ENGINE_CONTROL_HURRY_H
+#include "engine/engine.h"
+
+struct th_mono th_hurries_wanted(const struct th_engine *e);
+void th_hurries_begin(struct th_engine *e);
+void th_hurry_load(struct th_engine *e, const struct th_row *row, struct th_json root);
+void th_hurries_free(struct th_engine *e);
+#endif

@@ -1,0 +1,10 @@
+/* Ended deliveries go out again. */
+#ifndef TH_ENGINE_CONTROL_REPLAY_H
+#define TH_ENGINE_CONTROL_REPLAY_H
+#include "engine/engine.h"
+
+void th_replays_begin(struct th_engine *e);
+void th_replay_load(struct th_engine *e, const struct th_row *row);
+void th_replays_free(struct th_engine *e);
+struct th_mono th_replays_wanted(const struct th_engine *e);
+#endif

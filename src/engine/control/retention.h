@@ -1,0 +1,8 @@
+/* What is older than the installation keeps leaves the store. */
+#ifndef TH_ENGINE_CONTROL_RETENTION_H
+#define TH_ENGINE_CONTROL_RETENTION_H
+#include "engine/engine.h"
+
+struct th_mono th_retention_wanted(const struct th_engine *e);
+void th_retention_begin(struct th_engine *e);
+#endif

@@ -1,0 +1,13 @@
+/* The note of a store about short operator's keys, in a meta row. */
+#ifndef TH_ENGINE_CONTROL_SHORT_KEY_H
+#define TH_ENGINE_CONTROL_SHORT_KEY_H
+#include "engine/engine.h"
+
+#define TH_META_SHORT_KEY "short_operator_key"
+
+/* May this key be used with this store? TH_INVALID with why. note: what the row has; empty: there is none. */
+enum th_error th_short_key_judge(struct th_engine *e, bool fresh, const struct th_buf *note, char *why,
+                                 size_t why_size);
+/* Makes the note that is to be stored now, if any. */
+enum th_error th_short_key_note(struct th_engine *e, bool fresh, struct th_buf *note, bool *write);
+#endif

@@ -1,0 +1,102 @@
+/* Settings in memory: tenants, keys, endpoints with what is rendered of them. Of one engine, on its thread. */
+#ifndef TH_ENGINE_SETTINGS_H
+#define TH_ENGINE_SETTINGS_H
+#include "base/arena.h"
+#include "base/heap.h"
+#include "base/ref.h"
+#include "engine/engine.h"
+
+#define TH_PAST_SECRETS 2 /* ended ones of an endpoint that its answers are still searched for */
+
+/* What an endpoint with much text subscribes to. The texts are in the store: a type is known by its length and 54 bits of its
+ * hash, under a seed that nobody knows. That a type is taken for another is as likely as guessing those. */
+struct th_wanted {
+    uint64_t seed;
+    uint64_t word[]; /* hash | form << 8 | length, of the type, of a prefix or of a suffix */
+};
+
+/* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one.
+ * Not written any more once th_run_part has seen it, so that several threads may hold it. */
+struct th_endpoint_run {
+    struct th_ref refs;
+    struct th_arena mem;  /* owns the spec's spans, the header block and the wanted types */
+    struct th_arena text; /* owns the spec's texts that are in memory only until they are stored */
+    struct th_endpoint_spec spec;
+    struct th_run_url { /* as in struct th_url */
+        bool tls, literal;
+        uint16_t port;
+        struct th_span host, authority, target;
+        struct th_addr addr;
+    } url;
+    struct th_span custom;        /* finished custom header lines; the headers of the spec point into it */
+    const struct th_wanted *want; /* of one with much text: what it subscribes to; else NULL */
+    unsigned variant;
+    struct th_mask *mask; /* of the custom headers' values and of a secret URL; NULL: none, or many_masked */
+    bool many_masked;     /* they are so many that the mask is made when there is an answer */
+    struct th_span id;    /* public id text */
+    uint64_t rev;
+    bool all; /* subscribed to everything */
+};
+
+/* A full endpoint object: public part first, so that pointers convert. */
+struct th_ep {
+    struct th_endpoint pub;
+    unsigned refs;   /* one for the map, one per request under way */
+    struct th_past { /* of secrets that were ended before their time: endpoints still know them */
+        struct th_mask *mask;
+        int64_t until;
+    } past[TH_PAST_SECRETS];
+    bool gone;                  /* deleted; lives on for its requests */
+    struct th_mono rests_since; /* when it asked for that last */
+    int64_t asked_until_ms;     /* wall: until when, at that moment */
+    struct th_health told;      /* to home, which is another engine */
+    bool health_dirty;
+    struct th_list dirty; /* on engine.dirty while health_dirty */
+    struct th_last_attempt last;
+    struct th_heap_node ask_at; /* on engine.to_ask */
+    struct th_ask *ask;         /* under way; NULL: none */
+    unsigned asked;             /* times since its last change */
+    unsigned counted;           /* enum th_gauge of the state that it is counted in, plus 1; 0: in none */
+};
+
+/** One count more. */
+static inline struct th_endpoint_run *th_run_ref(struct th_endpoint_run *run)
+{
+    th_ref_get(&run->refs);
+    return run;
+}
+
+struct th_ep *th_ep_new(struct th_engine *e, struct th_tenant *t, uint64_t no);
+void th_ep_unref(struct th_engine *e, struct th_ep *ep);
+void th_run_unref(struct th_endpoint_run *run);
+TH_MUST_USE enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
+                                     const struct th_endpoint_spec *spec, struct th_endpoint_run **out);
+enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t);
+void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t);
+enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep);
+/** It has been deleted, but is not out of memory yet: nothing of it is sent, learnt or stored any more. */
+void th_settings_endpoint_gone(struct th_ep *ep);
+void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep);
+/** The endpoint is what `as` says (which may be itself), with another run, whose count is taken over. */
+void th_settings_take(struct th_ep *ep, struct th_endpoint_run *run, const struct th_endpoint *as);
+/** By number; NULL: there is none. */
+struct th_key *th_settings_key(struct th_engine *e, uint64_t no);
+enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k);
+void th_settings_remove_key(struct th_engine *e, struct th_key *k);
+/** Tells the scheduler what the endpoint is now. reset: what it has learnt of it does not hold any more. */
+enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset);
+/** After the limits of a tenant have changed. */
+void th_settings_hosts(struct th_engine *e, struct th_tenant *t);
+void th_settings_free(struct th_engine *e);
+bool th_ep_held(const struct th_endpoint *ep);
+enum th_error th_tenant_new(struct th_engine *e, uint64_t no, struct th_span id, struct th_span name,
+                            struct th_span dialect, struct th_span attributes, struct th_tenant **out);
+enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct th_tenant *fresh);
+void th_tenant_drop(struct th_tenant *t); /* one that was never added */
+/** The key that signs with a secret, in memory of its own; freed with th_key_drop. NULL (error set): TH_NOMEM, TH_INVALID. */
+struct th_sign_key *th_key_make(const struct th_dialect *d, struct th_span secret, enum th_error *error);
+/** Wipes and frees; NULL is none. */
+void th_key_drop(struct th_sign_key *key);
+struct th_mono th_graves_wanted(const struct th_engine *e);
+void th_graves_begin(struct th_engine *e);
+#endif

@@ -1,0 +1,18 @@
+/* The texts of an endpoint's settings: which of them are in memory. */
+#ifndef TH_ENGINE_SETTINGS_TEXTS_H
+#define TH_ENGINE_SETTINGS_TEXTS_H
+#include "engine/engine.h"
+
+struct th_endpoint_run;
+
+/** Copies what was set. Where that is much text, it is told apart for th_run_part. */
+TH_MUST_USE bool th_run_copy(struct th_engine *e, struct th_endpoint_run *run,
+                             const struct th_endpoint_spec *from, const struct th_url *url,
+                             const struct th_endpoint_run *old);
+/** The next of finished header lines, which leaves *lines; false at the end. */
+bool th_line_next(struct th_span *lines, struct th_header *out);
+/** The endpoint's settings are in the store: those texts that nothing needs in memory leave it. */
+void th_run_part(struct th_endpoint *ep);
+/** Whether a run with `want` subscribes to the type; by_name: not by "*", prefix or suffix. */
+bool th_wanted_has(const struct th_endpoint_run *run, struct th_span type, bool by_name);
+#endif

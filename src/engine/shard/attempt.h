@@ -1,0 +1,50 @@
+/* One HTTP request of a delivery, from the pick to the release of its memory. */
+#ifndef TH_ENGINE_SHARD_ATTEMPT_H
+#define TH_ENGINE_SHARD_ATTEMPT_H
+#include "engine/engine.h"
+#include "engine/settings/settings.h"
+#include "engine/shard/events.h"
+
+struct th_disabling;
+
+struct th_attempt {
+    struct th_list link; /* free list, load list or running list */
+    struct th_engine *e;
+    struct th_queue_row row;
+    struct th_ep *ep;
+    struct th_endpoint_run *run;
+    struct th_event *event;
+    struct th_mono began;
+    struct th_wall began_wall;
+    int64_t signed_at, dns_us;
+    bool cancelled, resolving, running; /* resolving, running: the resolver, the transport has it */
+    bool unsendable;                    /* the dialect cannot render this delivery */
+    struct th_http_req req;
+    struct th_resolve resolve;
+    struct th_addr addrs[TH_CONNECT_MAX];
+    uint64_t counted_at[TH_CONNECT_MAX]; /* address.c: where this request is counted */
+    unsigned counted;
+    struct th_buf head, body, sigs, answer;
+    size_t held; /* of body, among the pinned bytes */
+    char delivery_id[64];
+    size_t delivery_id_len;
+    struct th_now ended;
+    struct th_wall first; /* when this round of attempts began; known where the delivery fails for good */
+    struct th_settle settle;
+    struct th_disabling *disabling; /* stored with it: that of the endpoint; NULL: none */
+    void (*carried)(struct th_attempt *a, enum th_error error,
+                    bool applied); /* with it: it has been stored, or not */
+    enum th_verdict verdict;
+    bool degraded;           /* this attempt crossed the dialect's mark */
+    bool recovered;          /* the endpoint works again after exhausted deliveries */
+    struct th_mono again_at; /* AGAIN: the exact due time; the row's wall time is for the disk */
+};
+
+struct th_attempt *th_attempt_get(struct th_engine *e);
+void th_attempts_free(struct th_engine *e);
+/** Cancels what is under way to an endpoint that has been deleted; it is forgotten then. */
+void th_requests_cancel(struct th_engine *e, const struct th_ep *ep);
+/** The same for a tenant, as far as the turn has time. True: none is left. */
+bool th_requests_cancel_some(struct th_engine *e, const struct th_tenant *t);
+void th_attempt_release(struct th_attempt *a);
+#endif

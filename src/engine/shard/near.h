@@ -1,0 +1,8 @@
+/* A tenant is near one of its limits. */
+#ifndef TH_ENGINE_SHARD_NEAR_H
+#define TH_ENGINE_SHARD_NEAR_H
+#include "engine/engine.h"
+
+/** After something has been added: says once, in the log and as an operator event, that the limit is near. */
+void th_near_added(struct th_engine *e, struct th_tenant *t, enum th_limit id);
+#endif

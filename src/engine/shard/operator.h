@@ -1,0 +1,24 @@
+/* Events that the engine itself publishes. */
+#ifndef TH_ENGINE_SHARD_OPERATOR_H
+#define TH_ENGINE_SHARD_OPERATOR_H
+#include "engine/engine.h"
+
+struct th_attempt;
+struct th_ep;
+
+struct th_notice {
+    struct th_list link; /* on engine.notices */
+    struct th_publish publish;
+    struct th_publish_event event;
+    uint64_t tenant,
+        except; /* tenant 0: the operator; else endpoints that list the type by name, but for `except` */
+    char bytes[];
+};
+
+void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first);
+void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a);
+void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason);
+void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,
+                       int64_t allowed);
+void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count);
+#endif

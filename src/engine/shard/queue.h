@@ -1,0 +1,17 @@
+/* The scheduler beside the queue in the store. */
+#ifndef TH_ENGINE_SHARD_QUEUE_H
+#define TH_ENGINE_SHARD_QUEUE_H
+#include "engine/engine.h"
+
+#define TH_WALK_BATCH 10000
+
+/** Gives the scheduler a delivery of an endpoint of this engine. */
+void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct th_mono due);
+/** Begins the walk, at the start. */
+void th_queue_walk(struct th_engine *e);
+/** Walks once more, from this number: some rows may not be known. */
+void th_queue_walk_again(struct th_engine *e, uint64_t from);
+struct th_mono th_queue_walk_wanted(const struct th_engine *e);
+void th_queue_walk_begin(struct th_engine *e);
+void th_queue_refill(struct th_engine *e);
+#endif

@@ -1,0 +1,14 @@
+/* Outcomes on their way to the store, and what follows from them. */
+#ifndef TH_ENGINE_SHARD_SETTLE_H
+#define TH_ENGINE_SHARD_SETTLE_H
+#include "engine/engine.h"
+
+struct th_attempt;
+
+#define TH_MAX_SETTLES 4096 /* unrecorded outcomes; beyond, dispatch pauses */
+
+struct th_mono th_settle_again_wanted(const struct th_engine *e);
+void th_settle_again(struct th_engine *e);
+/** Stores the outcome. */
+void th_settle_submit(struct th_attempt *a);
+#endif
