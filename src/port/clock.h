@@ -1,5 +1,5 @@
-/* Time and randomness as the engine sees them: given by whoever drives it: read once a turn, and at each call
- * from outside (API, transport, resolver), never by core. */
+/* Time and randomness as the engine sees them. Whoever drives the engine provides them; the engine reads the clock once a turn
+ * and at each call from outside (API, transport, resolver). core never reads it. */
 #ifndef TH_PORT_CLOCK_H
 #define TH_PORT_CLOCK_H
 #include "base/time.h"
@@ -13,8 +13,8 @@ struct th_clock {
     void *ctx;
 };
 struct th_entropy {
-    void (*fill)(void *ctx, void *p,
-                 size_t n); /* never fails; cryptographic in the product, seeded in simulation */
+    /* Never fails; cryptographic in the product, seeded in simulation. */
+    void (*fill)(void *ctx, void *p, size_t n);
     void *ctx;
 };
 #endif

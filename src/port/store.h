@@ -1,11 +1,12 @@
-/* Everything durable. Implementations: store_memory (reference model, simulator), store_sqlite; PostgreSQL later.
+/* The port to everything durable. Implementations: store_memory (reference model, simulator), store_sqlite;
+ * PostgreSQL later.
  *
  * Contract (one conformance suite runs on all implementations):
- *  1. Each op is atomic by itself; ops share commits, never results. One op's refusal does not fail its neighbours.
+  *  1. Each op is atomic by itself. Ops share commits, but when one is refused, the others are not affected.
  *  2. Per session, writes take effect and complete in the order of submission. Reads (PAGE, LOAD, WALK) complete in any
  *     order; a read sees at least every write that this session has drained before submitting it. A PAGE of events or
- *     deliveries shows no write of this session before that write's done(): what users are shown and what the engine has in
- *     memory go together.
+ *     deliveries shows no write of this session before that write's done(), so users are not shown anything that the engine does
+ *     not have in memory yet.
  *  3. done() of a write means durable. done() is called only inside drain(), on the session's thread.
  *  4. The caller's memory belongs to the store from submit until done; each op gets exactly one done, also at close.
  *  5. Errors: TH_RETRY (nothing happened), TH_FULL (no room, nothing happened), TH_UNKNOWN, TH_CORRUPT and TH_IO (the
@@ -57,16 +58,16 @@ enum th_accept_result {
     TH_ACCEPT_KEY_REUSED, /* same key, other body */
     TH_ACCEPT_ID_TAKEN,   /* external_id of events[taken] exists (or repeats within the op) */
     TH_ACCEPT_LIMITED,    /* the tenant would have more than max_bytes or max_unfinished: `limited` */
-    TH_ACCEPT_STALE,      /* the tenant's settings version is another: match again */
+    TH_ACCEPT_STALE,      /* the tenant's settings have another version: match again */
 };
 
-/** What an event may carry beside its data. Zero and empty: nothing of it, which costs no byte in a store. */
+/** What an event may carry beside its data. A zero or empty member is absent and costs no byte in a store. */
 struct th_event_more {
-    int64_t
-        deliver_at; /* wall ms: its deliveries are due then, when that is later than the accept; 0: at once */
+    /* wall ms: its deliveries are due then, when that is later than the accept; 0: at once */
+    int64_t deliver_at;
     int64_t expires_at; /* wall ms: no attempt of it begins from then on; 0: never */
-    struct th_span
-        order_key; /* given by the publisher: deliveries of one key reach an endpoint in their order */
+    /* given by the publisher: deliveries of one key reach an endpoint in their order */
+    struct th_span order_key;
     struct th_span channels;     /* names, one per line */
     struct th_span traceparent;  /* W3C Trace Context of the publish */
     struct th_span content_type; /* of data; n == 0: application/json */
@@ -82,7 +83,7 @@ enum th_mark {
 #define TH_ORDER_MAX (((uint64_t)1 << 48) - 1) /* of a hash of an ordering key */
 
 struct th_new_event {
-    struct th_span type, data;  /* data: valid JSON, kept byte for byte */
+    struct th_span type, data;  /* data: valid JSON, which is kept byte for byte */
     struct th_span external_id; /* publisher's id; n == 0: none */
     struct th_span resource_type, resource_id;
     struct th_wall time; /* when it happened (publisher's or accept time) */
@@ -147,16 +148,16 @@ struct th_queue_row { /* an unfinished delivery */
     uint64_t no, event, endpoint;
     uint64_t order; /* hash of its ordering key; 0: none */
     int64_t due;    /* wall ms */
-    int64_t
-        round; /* wall ms: when the first attempt of the present round of its schedule began; 0: none has, or it is not
-                       known */
+    /* wall ms: when the first attempt of the present round of its schedule began; 0: none has, or it is not
+     * known */
+    int64_t round;
     uint8_t lane, tries, marks;
     uint16_t attempts;
 };
 
-/** Queues the next deliveries of one accept that has some left: the first such accept behind `after` by its first event, else
- * the first of all. The accept has numbered them and noted their endpoints, so nothing is lost when the process dies between
- * two steps. When all are queued, one more step forgets the accept: until then its last step can be sent again. */
+/** Queues the next deliveries of one accept that has deliveries left to queue: the first such accept whose first event is above
+ * `after`, or else the first of all. The accept has numbered the deliveries and noted their endpoints, so nothing is lost when the
+ * process dies between two steps. When all are queued, one more step forgets the accept; until then its last step can be sent again. */
 struct th_fanout {
     struct th_op op;
     uint64_t after;
@@ -167,7 +168,7 @@ struct th_fanout {
     uint32_t count; /* queued now: `rows`; 0: there were none left */
 };
 
-/* ---- settle: the outcome of one attempt; compare-and-set on `attempts` ---- */
+/* ---- settle: the outcome of one attempt, which counts only if `attempts` is still what was expected ---- */
 
 struct th_settings_op;
 
@@ -193,14 +194,14 @@ struct th_attempt_row {
 struct th_settle {
     struct th_op op;
     uint64_t delivery;
-    uint16_t expect_attempts; /* value in the queue row; another value: not applied */
+    uint16_t expect_attempts; /* must be the value in the queue row, else this is not applied */
     struct th_attempt_row row;
     enum th_delivery_state next; /* TH_DS_QUEUED: again at `due` */
     uint8_t marks;               /* the delivery has these from then on, beside those that it had */
     struct th_wall due;
     uint8_t tries;
-    struct th_settings_op
-        *with; /* settings that change exactly when this is applied; its result is set then. NULL: none */
+    /* settings that change exactly when this is applied; its result is set then. NULL: none */
+    struct th_settings_op *with;
     /* result; TH_CONFLICT: `with` was refused, and nothing happened */
     bool applied; /* false: the attempt is logged, the state and `with` not touched */
 };
@@ -220,12 +221,12 @@ struct th_move {
     struct th_wall at; /* CANCEL: end time; else: due */
     uint32_t count;    /* at most 1000 */
     const uint64_t *deliveries;
-    /* result per delivery, caller's arrays: moved (CANCEL: was queued; else: is one of those, its endpoint exists, and it is
-     * queued now with tries 0; the lane of a test stays) */
+    /* Result for each delivery, in the caller's arrays. Moved means: CANCEL: it was queued. Otherwise: it is one of those named at
+     * `what`, its endpoint exists, and it is queued now with tries 0; a test stays in its lane. */
     bool *moved;
-    struct th_queue_row *rows; /* but for CANCEL: the queue row as it is now; NULL: not wanted */
-    uint32_t erased;           /* the same, because the content of their event has been erased */
-    uint32_t gone; /* but for CANCEL: left as they were, because their endpoint has been deleted */
+    struct th_queue_row *rows; /* not with CANCEL: the queue row as it is now; NULL: not wanted */
+    uint32_t erased; /* not with CANCEL: left as they were, because their event's content has been erased */
+    uint32_t gone;   /* not with CANCEL: left as they were, because their endpoint has been deleted */
 };
 
 /* ---- settings rows ---- */
@@ -254,7 +255,7 @@ struct th_row {
     struct th_span settings;  /* TENANT ENDPOINT KEY JOB: JSON; SECRET: encrypted bytes; META: value */
     int64_t created, updated; /* wall ms */
     int64_t until;            /* KEY: expires, SECRET: active until; 0: for ever */
-    bool erase;               /* TENANT, del: ERASE takes the content of all its events away */
+    bool erase;               /* TENANT, del: ERASE is to erase the content of all its events */
     /* FACT: first_fail ms, last_ok ms, exhausted run, rest since ms, rest until ms (-1: not known) */
     int64_t health[TH_HEALTH_VALUES];
 };
@@ -266,7 +267,7 @@ enum th_settings_result { TH_SETTINGS_DONE, TH_SETTINGS_REPEATED, TH_SETTINGS_KE
 struct th_settings_op {
     struct th_op op;
     uint64_t tenant;         /* 0: operator-wide, no version */
-    uint64_t expect_version; /* tenant's settings version; another: STALE. A put of a new tenant expects 0 */
+    uint64_t expect_version; /* must be the tenant's settings version, else STALE; 0 for a new tenant */
     bool keep_version;       /* true: health, jobs and keys, which do not change matching */
     uint32_t count;
     const struct th_row *rows;
@@ -279,25 +280,26 @@ struct th_settings_op {
     struct th_buf repeated; /* the kept answer; the caller frees it with th_buf_fini. Give it initialised */
 };
 
-/* ---- erasing what an event says ---- */
+/* ---- erasing the content of an event ---- */
 
 #define TH_ERASE_STEP 200 /* deliveries of a step */
 
 enum th_erase_result {
     TH_ERASE_DONE,       /* all is erased; with event 0: nothing is left */
-    TH_ERASE_MORE,       /* begun durably: the same again goes on */
+    TH_ERASE_MORE,       /* begun durably: send the same op again to go on */
     TH_ERASE_ABSENT,     /* the tenant has no such event */
     TH_ERASE_UNFINISHED, /* it has deliveries that have not ended, and cancel is false: nothing happened */
-    TH_ERASE_QUEUEING    /* its deliveries are still being queued: nothing happened, soon again */
+    TH_ERASE_QUEUEING    /* its deliveries are still being queued: nothing happened, try again soon */
 };
 
-/** Takes away what an event says: its data, what its attempts have sent and were answered, and what is kept for repetitions of
+/** Erases the content of an event: its data, the requests and answers of its attempts, and what is kept to answer repetitions of
  * its publish, which are then told that it is gone. The record that it was published and delivered stays. The first step
- * makes it irrevocable: the data is gone, and unfinished deliveries are cancelled from there on; after a crash event 0 goes on. */
+ * makes it irrevocable: the data is gone, and unfinished deliveries are cancelled from then on. After a crash, an op with event 0
+ * goes on where the last step ended. */
 struct th_erase {
     struct th_op op;
-    uint64_t tenant,
-        event; /* event 0: what has been begun, and events of tenants that were deleted with `erase` */
+    /* event 0: go on with what has been begun, and with events of tenants that were deleted with `erase`. */
+    uint64_t tenant, event;
     struct th_wall at;
     bool cancel;         /* unfinished deliveries too */
     uint64_t *cancelled; /* result: caller's array of TH_ERASE_STEP */
@@ -313,7 +315,8 @@ struct th_waiting {        /* unfinished deliveries of an endpoint, tests not co
     uint32_t fresh, again; /* those that had no attempt yet; those that had one */
 };
 
-/** Counts exactly, in time that does not depend on how many there are: in the order of the writes of its session. */
+/** Counts exactly, in a time that does not depend on how many deliveries there are. It sees all earlier
+ * writes of its session. */
 struct th_counts {
     struct th_op op;
     uint32_t count; /* at most 1000 */
@@ -330,8 +333,8 @@ struct th_dropped { /* unfinished deliveries that retention has taken, tests not
 
 struct th_purge {
     struct th_op op;
-    struct th_wall
-        before; /* events accepted earlier, with deliveries and attempts; unfinished ones are dropped too */
+    /* events accepted earlier, with deliveries and attempts; unfinished ones are dropped too */
+    struct th_wall before;
     struct th_wall idem_before; /* idempotency keys first used earlier */
     uint32_t max_events;        /* a step; 200 */
     struct th_dropped *dropped; /* caller's array of dropped_max; may be NULL */
@@ -343,7 +346,7 @@ struct th_purge {
     bool more;
 };
 
-/** For stores: adds to the result, whose entries are in order of endpoint when those are noted so. */
+/** For stores: adds to the result. The entries are in order of endpoint if they are noted in that order. */
 static inline void th_purge_note(struct th_purge *p, uint64_t endpoint, uint32_t count)
 {
     for (uint32_t i = p->dropped_count; i-- > 0;)
@@ -377,12 +380,12 @@ struct th_event_row {
     struct th_span type, data, external_id, resource_type, resource_id;
     struct th_event_more more;
     int64_t erased; /* wall ms: its content has been taken away; 0: it is there */
-    bool test;      /* of a PAGE of events: a test, by its lane or by its type TH_TEST_TYPE */
+    bool test;      /* set in a PAGE of events: it is a test, by its lane or by its type TH_TEST_TYPE */
 };
 
 #define TH_TEST_TYPE "webhook.test" /* events of this type are tests, whoever publishes them */
 
-/** An endpoint that has been deleted, as far as its deliveries still say which it was. */
+/** A deleted endpoint, so that its deliveries can still say which it was. */
 struct th_past_endpoint {
     int64_t created;         /* wall ms; 0: it has not been deleted, or was never stored */
     struct th_span settings; /* as it was last */
@@ -403,7 +406,7 @@ struct th_delivery_row {
     uint8_t lane, tries, marks;
     uint16_t attempts;
     uint64_t order;             /* hash of its ordering key; 0: none */
-    int64_t due, ended;         /* wall ms; 0: not so */
+    int64_t due, ended;         /* wall ms; 0: it is not due, or has not ended */
     struct th_event_row event;  /* without data unless asked */
     uint64_t last_attempt;      /* 0: none yet */
     struct th_attempt_row last; /* without head and body; valid when last_attempt != 0 */
@@ -444,24 +447,24 @@ struct th_page {
     struct th_span external_id, type;
     uint32_t states; /* bits 1 << enum th_delivery_state; 0: all */
     enum { TH_ANY_ATTEMPTS, TH_NO_ATTEMPTS, TH_SOME_ATTEMPTS } queued; /* refines TH_DS_QUEUED */
-    const uint64_t
-        *endpoints; /* QUEUED rows must be (or with exclude: must not be) of these, sorted ascending */
+    /* QUEUED rows must be (or with exclude: must not be) of these, sorted ascending */
+    const uint64_t *endpoints;
     uint32_t endpoint_count;
     bool endpoints_exclude;
-    unsigned
-        waiting; /* bits TH_WAITS_*, instead of `queued` and `endpoints_exclude`; 0: not used. QUEUED rows of the
-                         endpoints listed are held, of others pending or retrying */
+    /* bits TH_WAITS_*, instead of `queued` and `endpoints_exclude`; 0: not used. QUEUED rows of the endpoints
+     * listed are held, of others pending or retrying */
+    unsigned waiting;
     uint32_t outcomes; /* ATTEMPTS, DELIVERIES (their last attempt), EVENTS (one of their deliveries): bits
                           TH_OUTCOME_BIT; 0: all */
     bool by_answer;    /* the same: with one of these statuses of an answer, a bit each (TH_ANSWERED) */
     uint64_t answered[TH_ANSWERED_WORDS];
     int64_t since, until; /* event accept time, wall ms; since inclusive, until exclusive */
     uint64_t before;      /* cursor: numbers below; 0: from the newest */
-    /* ATTEMPTS, EVENTS: those with numbers above `after`, oldest first. What is committed later has a higher number, so
-     * whoever goes on at `reached` misses none. */
+    /* ATTEMPTS, EVENTS: rows with numbers above `after`, oldest first. A row that is committed later has a higher number, so
+     * a caller that goes on at `reached` misses none. */
     bool ascending;
     uint64_t after;
-    uint64_t skip;      /* rows to leave out first (numbered pages); on return what is still to be left out */
+    uint64_t skip; /* rows to leave out first (numbered pages); on return how many are still to be left out */
     uint32_t limit;     /* at most 1000 */
     bool without_tests; /* leave out tests */
     size_t max_bytes;   /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
@@ -469,7 +472,8 @@ struct th_page {
     /* result */
     uint32_t count;
     uint64_t next; /* cursor for the next page; 0: the end */
-    /* ATTEMPTS, EVENTS. Ascending: the highest number that was looked at; else the newest that there is, whose ever it is. */
+    /* ATTEMPTS, EVENTS. With `ascending`: the highest number that was looked at; else the newest number of
+     * any tenant. */
     uint64_t reached;
     uint64_t total;
     union {
@@ -498,7 +502,7 @@ static inline bool th_sorted_has(const uint64_t *v, uint32_t count, uint64_t no)
     return false;
 }
 
-/** For stores: a page that says whose rows it is about. */
+/** For stores: whether the page says whose rows it wants. */
 static inline bool th_page_is_bounded(const struct th_page *op)
 {
     return op->tenant || op->no || op->external_id.n ||
@@ -507,7 +511,8 @@ static inline bool th_page_is_bounded(const struct th_page *op)
 
 /* ---- a new key for what is encrypted ---- */
 
-/** The places of encrypted bytes. ENDPOINT and REVISION hold settings that may have them inside; the rest is all encrypted. */
+/** The places of encrypted bytes. ENDPOINT and REVISION are settings in which encrypted values may stand; the other kinds are
+ * encrypted as a whole. */
 enum th_encrypted_kind {
     TH_ENCRYPTED_SECRET,
     TH_ENCRYPTED_ENDPOINT,
@@ -520,38 +525,40 @@ struct th_encrypted {
     enum th_encrypted_kind kind;
     uint64_t key[2]; /* the place, with key3: the store's */
     uint8_t key3[16];
-    uint64_t tenant, endpoint, no; /* whose it is; no: SECRET */
+    uint64_t tenant, endpoint, no; /* whose it is; `no` is the number of a SECRET */
     struct th_span bytes;          /* what is there */
     struct th_span fresh;          /* put: what shall be there instead */
 };
 
-/** Lists encrypted values, those of deleted objects and of earlier revisions included, in an order in which none that was
- * there from the start is left out, or replaces some: each only where `bytes` is still what is there. All or none. */
+/** Lists encrypted values, or replaces some of them. The list includes values of deleted objects and of earlier revisions; a walk
+ * over it leaves out none that was there when it began. A value is replaced only if `bytes` is still what is stored; all are
+ * replaced or none. */
 struct th_rewrap {
     struct th_op op;
     bool put;
-    struct th_encrypted
-        after;    /* list: begin behind this one; kind, key and key3 count; zero: from the start */
-    uint32_t max; /* list: at most so many */
+    /* list: begin behind this one; kind, key and key3 count; zero: from the start */
+    struct th_encrypted after;
+    uint32_t max;              /* list: at most so many */
     struct th_encrypted *rows; /* list: caller's array of max; put: of count */
     uint32_t count;            /* list: result; 0: the end */
     struct th_arena mem;       /* list: owns `bytes`; give initialised, th_arena_fini after use */
 };
 
-#define TH_META_NEWEST "newest_unfinished" /* a META row that is told and never stored */
-/** Whether the walk is for this endpoint's rows. */
+#define TH_META_NEWEST "newest_unfinished" /* a META row that settings() gives and that is never stored */
+/** Whether the walk wants the rows of this endpoint. */
 static inline bool th_walk_wants(const struct th_walk *w, uint64_t endpoint)
 {
     return w->endpoint ? w->endpoint == endpoint : w->shards < 2 || endpoint % w->shards == w->shard;
 }
 
-/** A write of nothing: completes when a commit with sync has succeeded. For readiness after TH_FULL. */
+/** Writes nothing, and completes when a commit with sync has succeeded. It shows whether the store is ready
+ * again after TH_FULL. */
 struct th_probe {
     struct th_op op;
 };
 
-struct
-    th_wake { /* called by the store from any thread when a session has something to drain and had nothing before */
+/* called by the store from any thread when a session has something to drain and had nothing before */
+struct th_wake {
     void (*fn)(void *ctx);
     void *ctx;
 };
@@ -565,22 +572,22 @@ struct th_store_vt {
      * TH_META_NEWEST, tells the highest number of a delivery in the queue (16 hexadecimal digits): every delivery that is accepted
      * from now on has a higher one. */
     enum th_error (*settings)(struct th_store *, void (*row)(void *ctx, const struct th_row *), void *ctx);
-    /** Appends the settings of an endpoint as they are under this revision. Synchronous: a read of one row, for which threads wait
-     * for each other; only of what done() has been called for. Any thread. TH_NOT_FOUND: no such endpoint or revision. */
+    /** Appends the settings of an endpoint as they were at this revision. Synchronous: it reads one row, and threads wait for each
+     * other. It finds only revisions whose done() has been called. Any thread. TH_NOT_FOUND: no such endpoint or revision. */
     enum th_error (*endpoint_settings)(struct th_store *, uint64_t endpoint, uint64_t rev,
                                        struct th_buf *out);
     /** One session per engine thread. */
     enum th_error (*attach)(struct th_store *, struct th_wake wake, struct th_session **out);
     /** Never blocks, never calls back, never fails (failures come with done). Writes may wait until the next flush or drain. */
     void (*submit)(struct th_session *, struct th_op *);
-    /** Hands over what has been submitted, so that the store is woken once for all of it. The session's thread only. NULL:
-     * submit does so itself. */
+    /** Hands over what has been submitted, so that the store is woken once for all of it. The session's thread only. It is NULL
+     * where submit does this itself. */
     void (*flush)(struct th_session *);
     /** Flushes, then calls done() of at most `max` finished ops; returns how many. The session's thread only. */
     unsigned (*drain)(struct th_session *, unsigned max);
     void (*detach)(struct th_session *);                    /* everything submitted must be drained before */
     void (*page_free)(struct th_store *, struct th_page *); /* any thread */
-    /** What a tenant has now, of what is committed; any thread. */
+    /** What a tenant has stored now, counting what is committed. Any thread. */
     void (*usage)(struct th_store *, uint64_t tenant, struct th_usage *out);
     void (*close)(struct th_store *); /* commits what is submitted, then frees */
 };

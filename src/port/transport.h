@@ -1,5 +1,5 @@
 /* Sending one HTTP request and resolving names: what dispatch needs from the network. Implemented by net/ and by the
- * simulator. Everything is submit, then one callback from the loop, never from inside the submit call. */
+ * simulator. Every operation is submitted and ends with one callback from the loop, never from inside the submit call. */
 #ifndef TH_PORT_TRANSPORT_H
 #define TH_PORT_TRANSPORT_H
 #include "base/error.h"
@@ -23,7 +23,7 @@ enum th_http_class {
     TH_HTTP_TLS,      /* handshake or certificate */
     TH_HTTP_TIMEOUT,  /* the total or the connect deadline */
     TH_HTTP_RESET,    /* connection lost before a complete answer */
-    TH_HTTP_PROTOCOL, /* the answer is no HTTP/1.1 answer */
+    TH_HTTP_PROTOCOL, /* the answer is not HTTP/1.1 */
     TH_HTTP_CANCELLED,
     TH_HTTP_INTERNAL, /* out of memory, descriptors */
 };
@@ -35,14 +35,14 @@ const char *th_outcome_name(enum th_http_class c, bool ok);
 
 struct th_origin {
     bool tls;
-    struct th_span
-        host; /* as in the URL: lower case, brackets around IPv6 removed; used for SNI and verification */
+    /* as in the URL: lower case, brackets around IPv6 removed; used for SNI and verification */
+    struct th_span host;
     struct th_span authority; /* value of the Host field: host[:port], default port left out */
     uint16_t port;
 };
 
-struct
-    th_http_times { /* microseconds since the submit; -1: did not happen (reused connection, failed earlier) */
+/* microseconds since the submit; -1: did not happen (reused connection, failed earlier) */
+struct th_http_times {
     int64_t connected, tls, sent, first_byte, done;
 };
 
@@ -57,8 +57,8 @@ struct th_http_result {
     struct th_addr peer;
     struct th_http_times times;
     bool reused; /* an existing connection carried it */
-    uint8_t
-        fresh_retries; /* 1: the server had closed the pooled connection and read no byte; sent again on a new one */
+    /* 1: the server had closed the pooled connection and read no byte; sent again on a new one */
+    uint8_t fresh_retries;
     const char *detail; /* English, static or in the request's detail buffer; NULL when all is well */
     char detail_text[160];
 };
@@ -76,8 +76,8 @@ struct th_http_req {
     bool decode; /* gzip and deflate bodies are given decoded, as far as body_cap reaches */
     struct th_mono deadline, connect_deadline;
     uint32_t head_cap, body_cap; /* bytes of the answer kept; more head than head_cap is a protocol error */
-    /** Called with bytes of the body of an answer 200 as they come, any number of them, which are not kept then; not from inside
-     * submit. NULL: the body is kept. */
+    /** Called with the bytes of the body of an answer 200 as they come, any number at a time; they are not kept then. Never called
+     * from inside submit. NULL: the body is kept. */
     void (*part)(struct th_http_req *, struct th_span bytes);
     void (*done)(struct th_http_req *);
     void *user;
