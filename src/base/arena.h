@@ -1,4 +1,4 @@
-/* Memory that lives and dies together: bump allocation, one free for all. */
+/* Memory that is allocated piece by piece and freed all at once. */
 #ifndef TH_BASE_ARENA_H
 #define TH_BASE_ARENA_H
 #include "base/error.h"
@@ -14,7 +14,7 @@ void th_arena_init(struct th_arena *a, size_t max);
 void th_arena_fini(struct th_arena *a);
 /** The same, but overwrites the bytes first (secrets). */
 void th_arena_wipe(struct th_arena *a);
-/** Makes room for the next `n` bytes in one piece, so that no chunk is larger than what is in it; false when there is no
+/** Makes room for the next `n` bytes in one chunk, which is then exactly as large as needed; false when there is no
  * memory. Each later piece takes its size, rounded up to the alignment. */
 TH_MUST_USE bool th_arena_reserve(struct th_arena *a, size_t n);
 /** Zeroed, aligned for any type; NULL when there is no memory or the maximum is reached. */

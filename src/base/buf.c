@@ -1,4 +1,5 @@
-/* Bounded growing buffer (the shape of curl's dynbuf): doubles up to its maximum, failure is sticky. */
+/* A bounded growing buffer, like curl's dynbuf: it doubles up to its maximum, and a failure stays until it is
+ * reset. */
 #include "base/buf.h"
 #include "base/alloc.h"
 #include <stdarg.h>

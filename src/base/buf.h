@@ -21,7 +21,7 @@ void th_buf_wipe(struct th_buf *b);
 void th_buf_reset(struct th_buf *b);
 /** Makes room for `more` bytes; NULL on failure (sticky). The caller writes there and adds to n. */
 char *th_buf_room(struct th_buf *b, size_t more);
-/** th_buf_add where the bytes do not fit as they stand. */
+/** The part of th_buf_add for bytes that do not fit into the present memory. */
 void th_buf_grow_add(struct th_buf *b, const void *p, size_t n);
 /* Inline: heads, bodies and answers are made of many short pieces. */
 static inline void th_buf_add(struct th_buf *b, const void *p, size_t n)

@@ -1,4 +1,5 @@
-/* The end of a process whose state is not what its code relies on: one line in the log that can be reported, then abort(). */
+/* Ends a process whose state is not what its code relies on: writes one line to the log that can be reported,
+ * then aborts. */
 #include "base/check.h"
 #include "base/log.h"
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #ifndef TH_BASE_CHECK_H
 #define TH_BASE_CHECK_H
 
-/** Goes on when the condition holds; otherwise logs where and what, and aborts the process. What was acknowledged is on disk,
- * and the next start recovers it; going on with broken state could send or store something wrong. Any thread. */
+/** Does nothing when the condition holds; otherwise it logs what failed and where, and aborts the process. Everything acknowledged is
+ * on disk, and the next start recovers it; going on with broken state could send or store something wrong. Any thread. */
 #define TH_CHECK(condition)                                                                                  \
     (__builtin_expect(!!(condition), 1) ? (void)0 : th_check_failed(__FILE__, __LINE__, __func__, #condition))
 

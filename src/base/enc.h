@@ -1,4 +1,4 @@
-/* Hex and base64 (RFC 4648) into growing buffers; reading them is lib/codec.h's. */
+/* Writes hex and base64 (RFC 4648) into growing buffers; lib/codec.h reads them. */
 #ifndef TH_BASE_ENC_H
 #define TH_BASE_ENC_H
 #include "base/buf.h"

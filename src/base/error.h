@@ -1,4 +1,4 @@
-/* Error values and their classes. The class decides what to do, the value informs. */
+/* Error values and their classes. The class decides what to do; the value says what happened. */
 #ifndef TH_BASE_ERROR_H
 #define TH_BASE_ERROR_H
 

@@ -1,4 +1,5 @@
-/* What the server asks of JSON beside lib/json.h: where a fault is, as people count, and texts in growing buffers. */
+/* What the server needs of JSON beside lib/json.h: the place of a fault as line and column, and texts in
+ * growing buffers. */
 #include "base/json.h"
 #include "lib/json_scan.h"
 

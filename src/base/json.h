@@ -1,4 +1,5 @@
-/* Strict JSON (RFC 8259): the reader of lib/json.h, with what needs buffers and positions, and the writer. Pure. */
+/* Strict JSON (RFC 8259): additions to the reader of lib/json.h that need buffers or positions, and the
+ * writer. Pure. */
 #ifndef TH_BASE_JSON_H
 #define TH_BASE_JSON_H
 #include "base/buf.h"
@@ -12,23 +13,24 @@ struct th_json_error {
 
 #define TH_JSON_DEPTH 64 /* what callers usually allow */
 
-/** th_json_read, and where a fault is: TH_MALFORMED fills *error (may be NULL). */
+/** As th_json_read, but says where the fault is: with TH_MALFORMED, *error is filled (it may be NULL). */
 TH_MUST_USE enum th_error th_json_parse(struct th_span text, unsigned max_depth, struct th_json *root,
                                         struct th_json_error *error);
 
-/** Appends a string value with its escapes resolved (UTF-8; a lone surrogate becomes U+FFFD). False when not
+/** Appends a string value with its escapes resolved (UTF-8; a lone surrogate becomes U+FFFD). False when `v` is not
  * a string. */
 bool th_json_string(struct th_json v, struct th_buf *out);
 /** Appends a pointer as people write it: "/events/0" as events[0], "/metadata/a~1b" as metadata.a/b, "/3/type" as
- * [3].type. What is no pointer (a query parameter's name) stays as it is. */
+ * [3].type. Text that is not a pointer (a query parameter's name) stays as it is. */
 void th_json_pointer_words(struct th_buf *out, struct th_span pointer);
 
 /** True when the bytes are well-formed UTF-8 (RFC 3629). */
 bool th_utf8_ok(struct th_span s);
-/** `s`, which was cut somewhere, without the beginning of a character at its end. Other bytes that are not UTF-8 stay. */
+/** Returns `s`, which was cut somewhere, without the incomplete character at its end. Other bytes that are
+ * not UTF-8 stay. */
 struct th_span th_utf8_cut(struct th_span s);
 
-/** Writer: compact, commas and colons by itself. Errors stick in the buffer. */
+/** A writer of compact JSON, which adds commas and colons by itself. Errors stick in the buffer. */
 struct th_jw {
     struct th_buf *out;
     bool comma; /* the next value or key needs a comma before it */

@@ -2,7 +2,7 @@
  *
  * A line is built in a buffer on the stack and written with one write(2) under a lock, so lines of threads
  * never mix, and logging needs no heap. Nothing that a stranger sends can start a second line, close a quote
- * or steer a terminal: control characters and what is not seen (th_unseen) are escaped, ill-formed UTF-8 becomes U+FFFD.
+ * or control a terminal: control characters and invisible ones (th_unseen) are escaped, and ill-formed UTF-8 becomes U+FFFD.
  *
  * A line is at most LINE_MAX_BYTES; what does not fit is left out between two characters and the line ends
  * with cut=true, still well formed. When standard error cannot be written, the line is lost: there is nowhere

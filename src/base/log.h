@@ -23,12 +23,12 @@ struct th_log_kv {
 #define TH_LOG_PICK(level, message, ...)                                                                     \
     th_log_write((level), (message), (const struct th_log_kv[]){__VA_ARGS__})
 
-/** Whether a line of this level is written: for those that cost something to build. */
+/** Whether lines of this level are written: ask before building a line that costs something to build. */
 bool th_log_wants(enum th_log_level level);
 /** kv ends with a row whose key is NULL. Writes one line to standard error. Any thread. */
 void th_log_write(enum th_log_level level, const char *message, const struct th_log_kv *kv);
 
 enum th_log_form { TH_LOG_AUTO, TH_LOG_LOGFMT, TH_LOG_JSON };
-/** Set once at start, before threads: AUTO is logfmt on a terminal, else JSON. */
+/** Call once at the start, before there are threads. AUTO is logfmt on a terminal, else JSON. */
 void th_log_setup(enum th_log_level least, enum th_log_form form);
 #endif

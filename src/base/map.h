@@ -1,4 +1,4 @@
-/* Open-addressing hash maps: 64-bit numbers, or byte strings owned by the values, to pointers.
+/* Open-addressing hash maps from 64-bit numbers, or from byte strings that the values own, to pointers.
  * Seeds are arguments, and nothing may depend on the order of iteration. */
 #ifndef TH_BASE_MAP_H
 #define TH_BASE_MAP_H

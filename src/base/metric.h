@@ -1,9 +1,8 @@
-/* Every metric of the program, one row each: the exposition, its documentation and its test come from here.
- * Counters and gauges are plain 64-bit slots in a struct given by the owner; a reader on another thread uses
+/* Every metric of the program has one row here; the output of /metrics, its documentation and its test come from the rows.
+ * Counters and gauges are 64-bit values in a struct of the owner; other threads read them with
  * relaxed atomics. Names follow the Prometheus conventions (base units, _total for counters).
- *
- * Each thread of the process counts in a struct of its own, so that no two of them fight over a cache line; what is written out
- * is taken from all of them (th_metrics_join). */
+  * Each thread of the process counts in a struct of its own, so that threads do not compete for a cache line; the output is made
+ * from all of them (th_metrics_join). */
 #ifndef TH_BASE_METRIC_H
 #define TH_BASE_METRIC_H
 #include "base/buf.h"
@@ -121,8 +120,9 @@ enum th_histogram {
         TH_H_COUNT
 };
 
-#define TH_HISTOGRAM_BUCKETS                                                                                 \
-    20 /* upper bounds 0.1 ms * 2^i: 0.1 ms to 52.4 s, above every attempt's deadline; a turn: 10 us to 20 s in 1-2-5 */
+/* Upper bounds are 0.1 ms * 2^i: 0.1 ms to 52.4 s, above every attempt's deadline. Of a turn of the loop: 10 us to 20 s in steps
+ * of 1, 2, 5. */
+#define TH_HISTOGRAM_BUCKETS 20
 
 struct th_metrics {
     struct th_metrics *next; /* the one of another thread */
@@ -147,9 +147,9 @@ static inline void th_gauge_add(struct th_metrics *m, enum th_gauge g, int64_t v
 }
 /** Records one duration in microseconds. */
 void th_observe(struct th_metrics *m, enum th_histogram h, int64_t us);
-/** From now on what is written for `first` comes from `more` too, and from what was joined to it before. Counters, durations and
- * gauges are added up, so that a gauge may go up in one thread and down in another; of the gauges that cannot be added the largest
- * counts, or that of `first` (metric.c). Before `more` is used by another thread; both live as long as they are written. */
+/** From now on the output for `first` includes the values of `more`, beside those that were joined to it before. Counters, durations
+ * and gauges are added up, so a gauge may go up in one thread and down in another; of gauges that cannot be added, the largest
+ * counts, or that of `first` (metric.c). Call it before another thread uses `more`. Both must live as long as they are written out. */
 void th_metrics_join(struct th_metrics *first, struct th_metrics *more);
 /** Records n durations of so many microseconds each. */
 void th_observe_many(struct th_metrics *m, enum th_histogram h, int64_t us, unsigned n);

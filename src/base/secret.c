@@ -3,8 +3,8 @@
  * Why apart from the heap: the kernel can be asked not to swap these pages out, to leave them out of core dumps and to give
  * a forked child empty ones. It takes whole pages, so secrets share chunks of 64 KiB, in slots of few sizes.
  *
- * Where the kernel refuses (the limit of locked memory is often 8 MiB) the secret is kept all the same, and one line in the
- * log says so: a server that serves nobody is no safer.
+ * Where the kernel refuses (the limit of locked memory is often 8 MiB) the secret is kept in ordinary memory, and one line in the
+ * log says so: a server that does not run would be no safer.
  *
  * Invariants: (1) a slot that is not in use holds nothing but the link to the next such slot; (2) chunks stay until the end
  * of the process (LIMIT: memory stays at its highest mark, which CHUNKS_MAX bounds). */
@@ -43,13 +43,14 @@ static size_t class_of(size_t n)
     return i;
 }
 
-/* Says once what the kernel would not do. */
+/* Logs once that the kernel has refused. */
 static void tell(const char *what, int error)
 {
     if (arena.told)
         return;
     arena.told = true;
-    th_log(TH_LOG_WARN, "secrets in memory are not kept from the disk: the kernel refuses",
+    th_log(TH_LOG_WARN,
+           "secrets in memory may reach the disk (swap, core dumps): the kernel refuses to lock their memory",
            TH_KC("call", what), TH_KC("error", strerror(error)));
 }
 

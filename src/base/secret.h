@@ -1,4 +1,5 @@
-/* Memory for secrets in clear: not swapped out, not in core dumps, not in children, wiped when given back. */
+/* Memory for secrets in clear text. It is not swapped out, not in core dumps, not in child processes, and
+ * wiped when given back. */
 #ifndef TH_BASE_SECRET_H
 #define TH_BASE_SECRET_H
 #include <stdbool.h>
@@ -10,6 +11,6 @@
 void *th_secret_alloc(size_t n);
 /** Wipes and gives back; NULL is allowed. */
 void th_secret_free(void *p, size_t n);
-/** Secrets that are not given back, for tests. */
+/** The number of secrets that have not been given back, for tests. */
 size_t th_secret_count(void);
 #endif

@@ -1,10 +1,10 @@
-/* Spans of text (lib/span.h), and what only the server asks of them. */
+/* Spans of text (lib/span.h), and functions on them that only the server needs. */
 #ifndef TH_BASE_SPAN_H
 #define TH_BASE_SPAN_H
 #include "lib/span.h"
 
-/** Whether a pattern of event types has `type`: "*" has all, "a.*" what begins with "a.", "*.b" what ends with ".b", any
- * other text itself. */
+/** Whether `type` matches a pattern of event types: "*" matches all, "a.*" those that begin with "a.", "*.b" those that end with
+ * ".b", and any other text matches itself. */
 static inline bool th_pattern_has(struct th_span pattern, struct th_span type)
 {
     if (pattern.n == 1 && pattern.p[0] == '*')
@@ -16,8 +16,8 @@ static inline bool th_pattern_has(struct th_span pattern, struct th_span type)
                memcmp(type.p + type.n - (pattern.n - 1), pattern.p + 1, pattern.n - 1) == 0;
     return th_span_eq(pattern, type);
 }
-/** Without blanks and tabs at its ends. */
+/** Returns `s` without blanks and tabs at its ends. */
 struct th_span th_span_trim(struct th_span s);
-/** Takes what stands before the next `at` (all of it when there is none) off *rest. */
+/** Removes the text before the next `at` from *rest (all of it when there is no `at`) and returns it. */
 struct th_span th_span_cut(struct th_span *rest, char at);
 #endif

@@ -1,4 +1,4 @@
-/* Times of the wall clock as texts, by the codec of lib/codec.h. */
+/* Reads and writes wall-clock times as text, with the codec of lib/codec.h. */
 #include "base/time.h"
 #include "lib/codec.h"
 

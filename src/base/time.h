@@ -1,4 +1,4 @@
-/* Monotonic and wall time are different types; who needs time is given it. */
+/* Monotonic and wall time are different types. Code that needs the time gets it as an argument. */
 #ifndef TH_BASE_TIME_H
 #define TH_BASE_TIME_H
 #include "base/buf.h"

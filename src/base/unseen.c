@@ -1,7 +1,7 @@
-/* One table of what must be shown as an escape: used by whatever prints text of others (log, commands).
- *
- * Why a table and not wcwidth: that asks the locale, and gives combining marks the same width as a zero-width space.
- * Marks are seen, and names in many scripts need them. */
+/* The table of characters that must be shown as an escape, for all code that prints text of others (log,
+ * commands).
+  * Why a table and not wcwidth: wcwidth depends on the locale, and gives combining marks the same width as a zero-width space.
+ * But marks are visible, and names in many scripts need them. */
 #include "base/unseen.h"
 #include "lib/text.h"
 
