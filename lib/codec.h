@@ -1,9 +1,11 @@
-/* The codecs of library and server: hex, base64, decimals and times, between texts and the caller's memory. Pure. */
+/* The codecs of library and server: they convert hex, base64, decimals and times between text and the
+ * caller's memory. Pure. */
 #ifndef TH_LIB_CODEC_H
 #define TH_LIB_CODEC_H
 #include "lib/span.h"
 
-/** Decodes hex (RFC 4648 section 8) of either case into at most `cap` bytes. False when odd, foreign or too long. */
+/** Decodes hex (RFC 4648 section 8) of either case into at most `cap` bytes. False when the number of digits is odd, a character is
+ * no digit, or the text is too long. */
 bool th_unhex(struct th_span text, void *out, size_t cap, size_t *n);
 /** Decodes strictly canonical, padded standard base64 (section 4). False when malformed or longer than `cap`. */
 bool th_unbase64(struct th_span text, void *out, size_t cap, size_t *n);

@@ -50,7 +50,7 @@ bool th_decrypt(const uint8_t key[32], const uint8_t nonce[12], const void *aad,
 bool th_stretch(const void *phrase, size_t n, const uint8_t salt[16], unsigned log2_n, unsigned r, unsigned p,
                 uint8_t out[32]);
 
-/** Constant time in n. */
+/** Compares n bytes in a time that depends on n alone. */
 bool th_ct_equal(const void *a, const void *b, size_t n);
 /** Cryptographic randomness (getrandom(2)). False only when the kernel has none. */
 bool th_random(void *p, size_t n);

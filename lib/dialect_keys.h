@@ -2,7 +2,7 @@
  * (core/dialect_schema.c) and for the library (lib/scheme.c).
  *
  * X(key, whose): RECEIVER: the library takes its value. SENDER: it concerns the sender alone, and the library passes over it.
- * The schema does not compile with a key that is not listed here, and the library refuses every key that is not: a misspelt one
+  * The schema does not compile with a key that is not listed here, and the library refuses every key that is not listed: a misspelt key
  * would weaken its check silently. The order is the one in which the server shows the keys. */
 #ifndef TH_LIB_DIALECT_KEYS_H
 #define TH_LIB_DIALECT_KEYS_H

@@ -1,12 +1,10 @@
-/* The view of a verified event: where its fields stand in the body is the scheme's to say.
- *
- * What a dialect signs is trusted first: a value in the body goes before one in a header. A field that the
+/* The view of a verified event. The scheme says where its fields stand in the body.
+  * What a dialect signs is trusted first: a value in the body takes precedence over one in a header. A field that the
  * body does not have stays empty, since senders add and leave out; a field of another kind is refused, since
  * then the body is not what the dialect says. Nothing is copied but texts with escapes, into the event
  * itself.
- *
- * Where the body is the data itself, the publisher writes it, and its time is a guess from a sample: what cannot be
- * read as one is no time, and the event is not lost for it. */
+  * Where the body is the data itself, the publisher writes it, and the place of its time is a guess from a sample: a value that
+ * cannot be read as a time is ignored, so the event is not lost because of it. */
 #include "lib/internal.h"
 
 struct view {

@@ -112,9 +112,9 @@ static const char *templates(const struct tenterhook_signature *s, struct th_lib
     struct th_span wrap = s->wrap.n ? s->wrap : tenterhook_str("{items}");
 
     if (!th_lib_template(s->content, OF_CONTENT, &out->content) || repeated(&out->content))
-        return "content is no template of the variables that a receiver knows, each once";
+        return "content must be a template of variables that a receiver knows, each used once";
     if (!(out->content.vars & TH_LIB_BIT(TH_LIB_BODY)))
-        return "content must hold {body}: else the signature would not cover it";
+        return "content must contain {body}, or the signature would not cover it";
     if (!th_lib_template(item, TH_LIB_BIT(TH_LIB_SIG) | TH_LIB_BIT(TH_LIB_TS), &out->item) ||
         !(out->item.vars & TH_LIB_BIT(TH_LIB_SIG)) || repeated(&out->item) || adjacent(&out->item))
         return "item must be a template with one {sig}, and perhaps one {ts} apart from it";
@@ -135,7 +135,7 @@ const char *th_lib_form(const struct tenterhook_signature *s, struct th_lib_form
 
     memset(out, 0, sizeof *out);
     if (s->header.n == 0)
-        return "a signature without a header";
+        return "a signature needs a header";
     if (s->algorithm < TENTERHOOK_HMAC_SHA256 || s->algorithm > TENTERHOOK_ED25519)
         return "algorithm must be hmac-sha256, hmac-sha1, hmac-sha512 or ed25519";
     if (s->key < TENTERHOOK_KEY_UTF8 || s->key > TENTERHOOK_KEY_WHSK)

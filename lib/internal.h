@@ -17,8 +17,8 @@ size_t th_lib_find_last(struct th_span s, struct th_span what);
  * whether another part follows, which may be empty. */
 bool th_lib_split(struct th_span *rest, struct th_span sep, struct th_span *part, bool *more);
 
-/** The place of a text in a list of names, each with a NUL behind it, from 1; 0: it is none of them. One
- * literal and not an array of pointers: each pointer would cost a relocation at every start of a program. */
+/** The place of a text in a list of names, from 1; 0: it is none of them. The names are one literal with a NUL behind
+ * each, and not an array of pointers, because each pointer would cost a relocation at every start of a program. */
 unsigned th_lib_choose(struct th_span text, const char *names);
 
 /* ---- codec.c ---- */

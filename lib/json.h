@@ -22,7 +22,8 @@ struct th_json {
 
 #define TH_JSON_DEPTH_MAX 1024 /* the most that max_depth can ask for */
 
-/** Why a text is not JSON. The library itself is built without reasons (TH_LIB_SMALL): there both are NULL. */
+/** Why a text is not JSON. The receiver's library is built without reasons (TH_LIB_SMALL): there both are
+ * NULL. */
 struct th_json_fault {
     const char *at;   /* the first byte that cannot be right, or the end of the text */
     const char *what; /* English, static: "expected ',' or '}'" */
@@ -32,7 +33,8 @@ struct th_json_fault {
  * UTF-16 escapes not required) and gives its root. False: *fault says why (may be NULL). */
 bool th_json_read(struct th_span text, unsigned max_depth, struct th_json *root, struct th_json_fault *fault);
 
-/* ---- json_walk.c: of values that th_json_read accepted; of others nonsense, but nothing beyond their end ---- */
+/* ---- json_walk.c: for values that th_json_read accepted. For other bytes the results are nonsense, but nothing beyond their end
+ * is read. ---- */
 
 /** The root of a text that was accepted before: nothing is checked again. An empty one is null. */
 struct th_json th_json_of(struct th_span text);

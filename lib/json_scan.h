@@ -1,9 +1,10 @@
-/* What JSON reader, JSON writer, log and core/ecma*.c share beside lib/text.h. Private to these. */
+/* Steps that the JSON reader, the JSON writer, the log and core/ecma*.c share, beside those of lib/text.h.
+ * Private to these files. */
 #ifndef TH_LIB_JSON_SCAN_H
 #define TH_LIB_JSON_SCAN_H
 #include "lib/json.h"
 
-/** First '"' or backslash at or behind p, else end: for text that is known to be valid. */
+/** The first '"' or backslash from p on, or `end`. The text must be known to be valid. */
 static inline const char *th_quote_or_escape(const char *p, const char *end)
 {
 #if defined TH_FIRST_FLAG && !defined TH_LIB_SMALL

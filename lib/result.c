@@ -7,10 +7,10 @@
     X(OK, "ok", "accepted", 200)                                                                             \
     X(MISSING_HEADER, "missing_header", "a header that the scheme needs is missing", 401)                    \
     X(MALFORMED, "malformed", "a header cannot be read", 400)                                                \
-    X(TOO_OLD, "too_old", "signed longer ago than the window allows", 401)                                   \
-    X(TOO_NEW, "too_new", "signed further in the future than the window allows", 401)                        \
-    X(NO_MATCH, "no_match", "made with none of the secrets for these bytes", 401)                            \
-    X(BAD_EVENT, "bad_event", "verified, but not an event of the dialect", 400)                              \
+    X(TOO_OLD, "too_old", "the request was signed longer ago than the window allows", 401)                   \
+    X(TOO_NEW, "too_new", "the request was signed further in the future than the window allows", 401)        \
+    X(NO_MATCH, "no_match", "none of the secrets gives this signature for these bytes", 401)                 \
+    X(BAD_EVENT, "bad_event", "the signature is valid, but the body is not an event of the dialect", 400)    \
     X(INVALID, "invalid", "an argument makes no sense", 500)                                                 \
     X(UNKNOWN_DIALECT, "unknown_dialect", "no built-in dialect has this name", 500)                          \
     X(BAD_DIALECT, "bad_dialect", "the dialect cannot be used", 500)                                         \

@@ -1,13 +1,13 @@
-/* The seen-set: which of the last events were worked on, in a fixed piece of the caller's memory.
+/* The seen-set: it remembers which of the last events were worked on, in a fixed piece of the caller's
+ * memory.
  *
  * An array of entries linked into a circle, a hand on its oldest one, and a hash table over the entries by open
  * addressing. A new event takes the entry under the hand, unless somebody works on that one; then the hand goes
  * on, which makes that entry the newest (so a handler that never ends keeps one entry, not the set). An entry
  * that is given back goes under the hand: an event that fails a hundred times uses one place, and pushes none
  * out that was done. begin is O(1) but for steps over busy entries.
- *
- * Why digests: an id may be of any length, and a sender must not choose which ids collide; 128 bits of
- * SHA-256 do not in practice.
+  * Why digests: an id may be of any length, and a sender must not be able to choose ids that collide; 128 bits of
+ * SHA-256 do not collide in practice.
  *
  * Invariants: 1. An entry is in the table exactly when its state is not FREE. 2. The table has at least twice
  * as many slots as entries, so a search ends at an empty slot. 3. Only an entry that is DONE or FREE is

@@ -1,5 +1,5 @@
-/* A borrowed run of bytes, which never owns them and has no NUL behind it: the one type of texts in library and server,
- * with what is asked of it everywhere.
+/* A borrowed run of bytes, which it never owns and which has no NUL behind it: the one type of text in library and server,
+ * with the functions that are needed everywhere.
  *
  * It is the public struct tenterhook_span under a shorter name, so that a text crosses the library's border without
  * being copied from one type to another. */

@@ -1,8 +1,7 @@
 /* The steps that library and server share when they read and write text: digits, base64, UTF-8, the strings of
  * JSON, the calendar. Pure functions on the caller's bytes; each is static, so the library exports none and
  * either side compiles them its own way (the library for size, the server for speed).
- *
- * One place, because a receiver that reads a text in another way than its sender would be a gap. */
+  * They are in one place because a receiver that reads a text in another way than its sender would be a security gap. */
 #ifndef TH_LIB_TEXT_H
 #define TH_LIB_TEXT_H
 #include <stdbool.h>

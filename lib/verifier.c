@@ -50,7 +50,7 @@ static const char *add_forms(struct th_lib_verifier *v, const struct tenterhook_
         if (why)
             return why;
         if (v->form[i].content.vars & ~obtainable(v, &v->form[i]))
-            return "content holds a variable that nothing in the request gives";
+            return "content uses a variable whose value is nowhere in the request";
     }
     v->form_count = s->signature_count;
     if (!v->form_count && !s->auth_header.n)

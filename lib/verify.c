@@ -3,9 +3,8 @@
  * The order: the secret in a header, if the scheme has one; then, for each form of signature that a secret
  * serves: the header, its items, the time and the window, the signatures. Everything is computed for every
  * key and compared in constant time with every item; nothing ends early at a match.
- *
- * One content, one reading: the parts of a signed content are joined by separators, so "a.1" and "2.x" could
- * be sold as "a" and "1.2.x". A part that holds the separator behind it is refused, and so is a body that
+  * A signed content must have one reading: its parts are joined by separators, so "a.1" and "2.x" could
+ * be passed off as "a" and "1.2.x". A part that holds the separator behind it is refused, and so is a body that
  * begins as a time and a separator would, where something stands before the time.
  *
  * Refuses: a header that is there twice, two headers that give one signed value
@@ -101,7 +100,8 @@ static enum tenterhook_result check_auth(struct check *c)
     if (result)
         return result;
     if (!th_lib_match(&v->auth, text, value))
-        return say(c, TENTERHOOK_MALFORMED, v->auth_header, "the header has not the form of the scheme");
+        return say(c, TENTERHOOK_MALFORMED, v->auth_header,
+                   "the header does not have the form of the scheme");
     /* Equal digests mean equal secrets; so a comparison of 32 bytes tells nothing of the secret's length. */
     th_sha256(value[TH_LIB_SECRET].p, value[TH_LIB_SECRET].n, digest);
     for (unsigned i = 0; i < v->secret_count; i++)
@@ -171,7 +171,7 @@ static const char *take_header(struct check *c, struct th_span text)
 
     if (!f->list) {
         if (!th_lib_match(&f->wrap, text, value))
-            return "the header has not the form of the scheme";
+            return "the header does not have the form of the scheme";
         text = value[TH_LIB_ITEMS];
         if ((f->wrap.vars & TH_LIB_BIT(TH_LIB_TS)) && !note_time(c, value[TH_LIB_TS], true))
             return "the header has two times";
@@ -180,7 +180,7 @@ static const char *take_header(struct check *c, struct th_span text)
     while (!why && th_lib_split(&text, f->join, &part, &more))
         why = take_element(c, part);
     if (!why && c->items == 0)
-        why = c->wrong_length ? "the signature has not the length of the algorithm's"
+        why = c->wrong_length ? "the signature does not have the length of the algorithm's signatures"
                               : "the header has no signature of a form that this scheme knows";
     return why;
 }
@@ -202,7 +202,8 @@ static enum tenterhook_result take_source(struct check *c, struct th_span header
     if (text.n == 0)
         return say(c, TENTERHOOK_MALFORMED, header, "the header is empty");
     if (value->p && !th_span_eq(*value, text))
-        return say(c, TENTERHOOK_MALFORMED, header, "another header has another value of the same");
+        return say(c, TENTERHOOK_MALFORMED, header,
+                   "another header gives a different value for the same field");
     *value = text;
     return TENTERHOOK_OK;
 }
@@ -392,7 +393,7 @@ static enum tenterhook_result check_form(struct check *c)
         return result;
     if (ambiguous(c))
         return say(c, TENTERHOOK_MALFORMED, c->form->header,
-                   "id, time and body could be told apart in more than one way");
+                   "id, time and body could be separated in more than one way");
     for (unsigned i = 0; i < t->count; i++) {
         struct th_span s = t->piece[i].var == TH_LIB_TEXT ? t->piece[i].text : c->value[t->piece[i].var];
         pieces[i] = (struct th_bytes){s.p, s.n};
@@ -401,7 +402,8 @@ static enum tenterhook_result check_form(struct check *c)
                                                       : check_hmac(c, pieces, t->count);
     if (result == TENTERHOOK_NO_MATCH)
         say(c, result, c->form->header,
-            "another secret, or other bytes: the body must be the raw one, not parsed and written again");
+            "it was made with another secret or for other bytes: the body must be the raw one, not parsed "
+            "and written again");
     return result;
 }
 
@@ -468,7 +470,8 @@ enum tenterhook_result tenterhook_verify(const struct tenterhook_verifier *out,
     c.report = &own;
     if (c.v->magic != TH_LIB_MAGIC || (request->body_len && !request->body) ||
         (request->header_count && !request->headers))
-        result = say(&c, TENTERHOOK_INVALID, own.header, "no verifier, or a request without its parts");
+        result = say(&c, TENTERHOOK_INVALID, own.header,
+                     "the verifier is not initialised, or parts of the request are missing");
     if (!result && c.v->auth_header.n)
         result = check_auth(&c);
     if (!result && c.v->form_count)

@@ -1,12 +1,12 @@
 /* Walks YAML and keeps no tree: a stack of open collections, and one call for each scalar.
- *
- * Why its own: a receiver's library has neither memory for a tree nor a dependency for one, and a file that the server
- * reads in another way than the receiver would be a gap. It reads the part of YAML 1.2 that people write in configuration:
+  * Why our own: a receiver's library has neither memory for a tree nor room for a dependency, and a file that the server
+ * reads in another way than the receiver would be a security gap. It reads the part of YAML 1.2 that people write in configuration:
  * block maps and lists, flow maps and lists (so all JSON), plain and quoted scalars, comments, and one "---" before
  * everything; with `lines` (the server) also scalars over several lines, block scalars, directives and a "..." at the end.
  *
  * Refuses, with the line: tabs in indentation, anchors, aliases, tags, keys that are more than one line of text, second
- * documents, and deeper nesting than TH_YAML_DEPTH. It does not see keys that are there twice: who takes a value must.
+ * documents, and deeper nesting than TH_YAML_DEPTH. It does not notice keys that are there twice: the caller,
+ * who takes the values, must.
  *
  * Invariants: 1. `at` only grows, so a walk ends. 2. Frames of block collections have growing indents, but
  * for a list that stands at the indent of its key. 3. Flow frames lie above all block frames. */

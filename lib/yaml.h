@@ -28,8 +28,8 @@ struct th_yaml {
     /* Called for each scalar, and (scalar NULL) at the end of each map and list, which is still the top
      * frame. false: stop, with `fault` set. */
     bool (*on)(struct th_yaml *y, const struct th_span *scalar);
-    /* What the receiver's library does without (NULL): scalars over several lines, keys with escapes, directives. Called with
-     * a plain scalar that ends with its line, to take what follows on the next ones, and at a | or >. */
+    /* Reads what the receiver's library does not need (there it is NULL): scalars over several lines, keys with escapes, directives.
+     * Called with a plain scalar that ends with its line, to add what follows on the next lines, and at a | or >. */
     bool (*lines)(struct th_yaml *y, bool flow, struct th_span *scalar);
     void *ctx;
     const char *fault; /* static; on `line` */

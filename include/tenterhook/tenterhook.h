@@ -5,13 +5,11 @@
  * (libcrypto itself allocates for Ed25519, never for bearer secrets and HMACs.) Nothing is global; an object
  * may be used by any thread as long as nobody changes it meanwhile. A struct tenterhook_verifier does not
  * change after its initialisation, so all threads may share one.
- *
- * Structs that the caller fills are zero where nothing is said; leave `reserved` zero. Spans that the library
+  * Set members of structs that you do not use to zero, and leave `reserved` zero. Spans that the library
  * gives point into the caller's request or the dialect's text and live as long as those.
- *
- * What stays while the library is libtenterhook.so.0: functions (symbol version TENTERHOOK_0), the sizes of structs,
- * the values of enumerations. What may come: functions, values of enumerations (so have a default), members in
- * place of `reserved`. The manual is libtenterhook(3), a guide docs/receiving.md. */
+  * As long as the library is libtenterhook.so.0, its functions (symbol version TENTERHOOK_0), the sizes of its structs and
+ * the values of its enumerations stay as they are. New functions, new values of enumerations (so have a default) and members in
+ * place of `reserved` may be added. The manual is libtenterhook(3), a guide is docs/receiving.md. */
 #ifndef TENTERHOOK_TENTERHOOK_H
 #define TENTERHOOK_TENTERHOOK_H
 #include <stdbool.h>
@@ -63,7 +61,7 @@ enum tenterhook_result {
     TENTERHOOK_MALFORMED,      /* a header cannot be read: no known form of signature, no time, twice there */
     TENTERHOOK_TOO_OLD,        /* the signed time is further back than the window allows */
     TENTERHOOK_TOO_NEW,        /* the signed time is further ahead than the window allows */
-    TENTERHOOK_NO_MATCH,       /* well formed, but made with none of the secrets for these bytes */
+    TENTERHOOK_NO_MATCH,       /* well formed, but none of the secrets gives this signature for these bytes */
     TENTERHOOK_BAD_EVENT,      /* verified, but the body is not the JSON that the dialect sends */
     /* mistakes of the caller */
     TENTERHOOK_INVALID,         /* an argument that makes no sense */
@@ -93,10 +91,10 @@ enum tenterhook_algorithm {
 /** How the text of a secret becomes a key. */
 enum tenterhook_key {
     TENTERHOOK_KEY_UTF8 = 1, /* its bytes */
-    TENTERHOOK_KEY_HEX,      /* with TENTERHOOK_ED25519: of the public key to verify, of the seed to sign */
-    TENTERHOOK_KEY_BASE64,   /* the same */
-    TENTERHOOK_KEY_WHSEC,    /* base64, after "whsec_" if that is there (Standard Webhooks) */
-    TENTERHOOK_KEY_WHSK      /* Ed25519: "whpk_" and a public key, or "whsk_" and a private one, in base64 */
+    TENTERHOOK_KEY_HEX,    /* hex; with TENTERHOOK_ED25519 of the public key to verify, of the seed to sign */
+    TENTERHOOK_KEY_BASE64, /* base64, of the same keys */
+    TENTERHOOK_KEY_WHSEC,  /* base64, after "whsec_" if that is there (Standard Webhooks) */
+    TENTERHOOK_KEY_WHSK    /* Ed25519: "whpk_" and a public key, or "whsk_" and a private one, in base64 */
 };
 enum tenterhook_encoding { TENTERHOOK_HEX = 1, TENTERHOOK_BASE64 };
 enum tenterhook_stamp { TENTERHOOK_UNIX = 1, TENTERHOOK_UNIX_MILLIS, TENTERHOOK_RFC3339 };
@@ -127,8 +125,8 @@ struct tenterhook_path {
 #define TENTERHOOK_SIGNATURES_MAX 4
 #define TENTERHOOK_SOURCES_MAX 8
 
-/** Everything that a receiver must know of a dialect. Fill one, take a built-in one, or read one from a
- * dialect file; the spans belong to whoever gave them and must outlive the verifier. */
+/** Everything that a receiver must know about a dialect. Fill one, take a built-in one, or read one from a
+ * dialect file. The spans belong to the caller and must outlive the verifier. */
 struct tenterhook_scheme {
     /* A header that holds the secret itself: {"Authorization", "Bearer {secret}"}. */
     struct tenterhook_span auth_header, auth_value;
@@ -146,23 +144,23 @@ struct tenterhook_scheme {
     void *reserved[4];
 };
 
-/** What is wrong with a dialect file or a scheme. what: static text. */
+/** What is wrong with a dialect file or a scheme. `what` is static text. */
 struct tenterhook_fault {
     unsigned line; /* from 1; 0: not of a line */
     const char *what;
 };
 
-/** The built-in dialect of this name ("standard"). TENTERHOOK_UNKNOWN_DIALECT. */
+/** Gives the built-in dialect of this name ("standard"), or TENTERHOOK_UNKNOWN_DIALECT. */
 TENTERHOOK_API TENTERHOOK_MUST_USE enum tenterhook_result
 tenterhook_scheme_find(const char *name, struct tenterhook_scheme *scheme);
 /** Name of the i-th built-in dialect, NULL after the last. */
 TENTERHOOK_API const char *tenterhook_dialect_at(unsigned i);
-/** Reads what concerns a receiver from the text of a dialect file (docs/dialects.md): request.headers, auth,
- * of signatures the one with the strongest algorithm, with its variants, body.envelope, catalogue; and
+/** Reads the parts of a dialect file (docs/dialects.md) that concern a receiver: request.headers, auth, the signature
+ * with the strongest algorithm and its variants, body.envelope, catalogue, and
  * secret.signing, which says whether a header may hold several signatures. Other
- * groups are only scanned. The text must outlive the scheme. It may use this much of YAML: block and flow
- * mappings and lists, plain scalars and quoted ones on one line, comments. TENTERHOOK_BAD_DIALECT with *fault
- * (may be NULL). */
+ * groups are only scanned. The text must outlive the scheme. It may use these parts of YAML: block and flow
+ * mappings and lists, plain scalars and quoted ones on one line, comments. TENTERHOOK_BAD_DIALECT fills *fault
+ * (which may be NULL). */
 TENTERHOOK_API TENTERHOOK_MUST_USE enum tenterhook_result
 tenterhook_scheme_read(const char *text, size_t n, struct tenterhook_scheme *scheme,
                        struct tenterhook_fault *fault);
@@ -172,8 +170,8 @@ tenterhook_scheme_read(const char *text, size_t n, struct tenterhook_scheme *sch
 #define TENTERHOOK_KEYS_MAX 8
 #define TENTERHOOK_WINDOW_S 300 /* the tolerance of Standard Webhooks 1.0.0's verifiers, and most vendors' */
 
-/** A scheme with its secrets, ready to verify. On the caller's memory; opaque; holds key material: wipe it.
- */
+/** A scheme with its secrets, ready to verify. It is opaque, lies in the caller's memory and holds key
+ * material: wipe it. */
 struct tenterhook_verifier {
     uint64_t opaque[1536];
 };
@@ -188,9 +186,8 @@ tenterhook_verifier_init(struct tenterhook_verifier *v, const struct tenterhook_
 TENTERHOOK_API TENTERHOOK_MUST_USE enum tenterhook_result
 tenterhook_verifier_open(struct tenterhook_verifier *v, const char *dialect, const char *secret,
                          const char *old);
-/** Another replay window, in seconds back and ahead, edges included. 0 switches a side off;
- * TENTERHOOK_INVALID when negative. Only schemes that sign a time have one at all. Not while others use *v.
- */
+/** Sets another replay window, in seconds back and ahead, edges included. 0 switches a side off; a negative value is
+ * TENTERHOOK_INVALID. Only schemes that sign a time have a window. Do not call it while others use *v. */
 TENTERHOOK_API TENTERHOOK_MUST_USE enum tenterhook_result
 tenterhook_verifier_window(struct tenterhook_verifier *v, int64_t back_s, int64_t ahead_s);
 /** True when every accepted request was signed with a time no further back than the window. False where the scheme
@@ -244,8 +241,8 @@ tenterhook_verify(const struct tenterhook_verifier *v, const struct tenterhook_r
 /** A verified event. Texts that JSON writes with escapes are decoded into `text`, so an event must not be
  * copied by value. What a dialect does not send is empty. */
 struct tenterhook_event {
-    struct tenterhook_span
-        id; /* the same for every attempt. From the body if it is there, else from a header */
+    /* the same for every attempt. From the body if it is there, else from a header */
+    struct tenterhook_span id;
     struct tenterhook_span type, resource_type, resource_id;
     struct tenterhook_span endpoint_id, delivery_id;
     struct tenterhook_span data; /* raw JSON, as it came */
@@ -281,9 +278,9 @@ struct tenterhook_message {
     size_t scratch_len;
     void *reserved[4];
 };
-/** Writes the value of a scheme's signature header, with a NUL after it; its length without it goes to *n.
+/** Writes the value of a scheme's signature header, with a NUL after it; its length without the NUL goes to *n.
  * signature: which form (0 is the default); a scheme without signatures gives the value of its auth header.
- * secrets: all that are to sign, in this order; one only where the form joins nothing. TENTERHOOK_NO_ROOM,
+ * secrets: all that are to sign, in this order; only one where the form has no `join`. TENTERHOOK_NO_ROOM,
  * TENTERHOOK_BAD_SECRET, TENTERHOOK_BAD_DIALECT, TENTERHOOK_INVALID, TENTERHOOK_FAILED. */
 TENTERHOOK_API TENTERHOOK_MUST_USE enum tenterhook_result
 tenterhook_sign(const struct tenterhook_scheme *scheme, unsigned signature,
@@ -323,8 +320,8 @@ struct tenterhook_store {
     void *ctx;
 };
 
-/** The last `capacity` events in memory of the caller's. The oldest that is done makes room for a new one.
- * Not locked: one thread at a time. Nothing to free. */
+/** Remembers the last `capacity` events, in the caller's memory. The oldest event that is done makes room for a new one.
+ * It has no lock: one thread at a time. There is nothing to free. */
 struct tenterhook_seen {
     struct tenterhook_seen_entry *entries;
     uint32_t *table;
@@ -350,8 +347,8 @@ enum tenterhook_handled {
     TENTERHOOK_RETRY,    /* failed for now: answer 5xx, the event is not marked */
     TENTERHOOK_REJECT    /* can never work: answer 4xx, the event is not marked */
 };
-/** One row. Either may be NULL: a row with a type takes events of this type ("note.created", or with an
- * ending star "note.*"), one with a resource type those of that resource; with both, both must fit. */
+/** One row. Type or resource may be NULL: a row with a type takes events of this type ("note.created", or "note.*" with a
+ * star at its end), a row with a resource type takes those of that resource; with both, both must fit. */
 struct tenterhook_route {
     const char *type, *resource;
     enum tenterhook_handled (*handle)(void *ctx, const struct tenterhook_event *event);
