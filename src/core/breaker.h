@@ -9,7 +9,7 @@
 struct th_breaker {
     uint32_t silent;      /* requests in a row that ended without an answer */
     uint8_t rounds;       /* of these: each began after the one that was counted before it had ended */
-    bool open;            /* nobody is there: rank DEAD */
+    bool open;            /* nobody answers there: the endpoint has rank DEAD */
     int64_t round_end_us; /* when the request that was counted last ended */
 };
 

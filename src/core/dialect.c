@@ -1,4 +1,5 @@
-/* A compiled dialect: from the tree of a file to values and flat programs, and the plain questions about it.
+/* Compiles a dialect from the tree of a file into values and flat programs, and answers plain questions about
+ * it.
  *
  * Invariants: 1. A dialect never changes once it is compiled; any thread may read it. 2. Everything it points
  * to lives in its arena. 3. No vendor's name is known here: a vendor is a file.

@@ -1,6 +1,6 @@
-/* A compiled dialect: immutable, counted by its owner. Loading text is the job of options/; it hands a
+/* A compiled dialect: immutable, counted by its owner. The code in options/ loads the text and hands a
  * generic tree of nodes to th_dialect_compile, which knows every key, its type and its default, and refuses
- * what it does not know. No vendor's name stands in C. */
+ * all other keys. No vendor's name stands in C. */
 #ifndef TH_CORE_DIALECT_H
 #define TH_CORE_DIALECT_H
 #include "core/mask.h"
@@ -32,7 +32,7 @@ struct th_dialect_values {
     bool prefix_allowed;  /* "invoice.*" */
     bool empty_means_all; /* an empty list of types */
     bool events_required; /* at least one type must be given at creation */
-    bool consent; /* receivers are asked before anything is sent to them, where the installation has a name */
+    bool consent;         /* receivers are asked for consent first, where the installation has a name */
     bool catalogue_closed;
     struct th_span type_characters; /* that types may have beside the usual ones */
     uint32_t metadata_max;          /* pairs */
@@ -47,12 +47,12 @@ struct th_dialect_values {
     } id_event, id_endpoint, id_delivery;
     unsigned validation_status; /* 422 or 400 */
     bool ignore_unknown_fields; /* of management requests */
-    struct th_span
-        exhausted_event; /* event type emitted to the tenant when a delivery is exhausted; n == 0: none */
+    /* event type emitted to the tenant when a delivery is exhausted; n == 0: none */
+    struct th_span exhausted_event;
     unsigned variant_count;
     struct th_span variants[4]; /* names; [0] is the default */
-    uint32_t
-        options_default; /* bits of the endpoint options that are on unless the endpoint says otherwise */
+    /* bits of the endpoint options that are on unless the endpoint says otherwise */
+    uint32_t options_default;
     /* the management API */
     unsigned create_status, test_status; /* 201 or 200; 202 or 200 */
     unsigned foreign_status;             /* for another tenant's object: 404 or 403 */
@@ -89,8 +89,8 @@ TH_MUST_USE enum th_error th_dialect_secret_check(const struct th_dialect *d, st
 /** Makes a new one in the dialect's format from 64 random bytes. */
 void th_dialect_secret_make(const struct th_dialect *d, const uint8_t random[64], struct th_buf *out);
 
-/** For a secret that another system made, in a dialect whose own are generated: their form is ours, so all counts that can
- * be used as a key, and carried in a header where one carries it. */
+/** Checks a secret that another system made, in a dialect that otherwise generates them: it may have any form that can be
+ * used as a key and, where a header carries it, any that a header can carry. */
 TH_MUST_USE enum th_error th_dialect_secret_check_moved(const struct th_dialect *d, struct th_span secret,
                                                         const char **why);
 /** The same for an endpoint that chose a variant (index into variants): another algorithm can need another
@@ -106,8 +106,8 @@ bool th_dialect_secret_public(const struct th_dialect *d, struct th_span secret,
 /** Adds what may not be shown of a secret: its text, and the forms of the bytes that it stands for in this dialect. */
 void th_dialect_secret_needles(const struct th_dialect *d, struct th_span secret, struct th_needles *out);
 
-/** True when one request can be signed in both variants: by the same headers, each of which holds several signatures; or
- * when only the oldest secret signs, so that it never has to be. */
+/** True when one request can be signed in both variants, because they use the same headers and each holds several signatures; or
+ * when only the oldest secret signs, so that a request never has both. */
 bool th_dialect_variants_mix(const struct th_dialect *d, unsigned a, unsigned b);
 
 /** A secret ready to sign: decoded once, never on the hot path. */
@@ -137,12 +137,12 @@ struct th_render {
     int64_t at_unix;  /* seconds, signature time of this attempt */
     unsigned variant; /* index into variants */
     uint32_t options; /* bits of the dialect's endpoint options, as th_dialect_option gives */
-    const struct th_sign_key *const
-        *keys; /* active ones, newest first; th_dialect_head takes those that sign */
+    /* active ones, newest first; th_dialect_head takes those that sign */
+    const struct th_sign_key *const *keys;
     unsigned key_count;
     struct th_span custom; /* finished lines of the endpoint's own headers, each with CRLF */
-    struct th_span
-        sigs; /* when showing a past attempt: its stored signature values; else n == 0 and they are made */
+    /* when showing a past attempt: its stored signature values; else n == 0 and they are made */
+    struct th_span sigs;
 };
 /** Name of the first event field that the envelope needs and the event lacks ("resource_id"); NULL: all
  * there. */

@@ -1,6 +1,6 @@
-/* What a dialect file may not say although each of its keys is well-formed: values that contradict each other, that name
- * nothing, or that could never work. Found when the file is loaded, because afterwards it would show as deliveries that
- * fail, or as a field that is silently not read.
+/* Finds what is wrong in a dialect file although each of its keys is well-formed: values that contradict each other, that name
+ * nothing, or that could never work. They are found when the file is loaded, because later they would only be noticed by deliveries that
+ * fail, or by a field that is silently ignored.
  *
  * Every fault has the key and the line where it stands; a key that the file leaves to its default has the line of the
  * group around it. Nothing here can fail but by a fault. */
@@ -66,7 +66,7 @@ static bool check_timeout(struct th_where *w, const struct dl_spec *s)
 {
     if (!s->timeout.min != !s->timeout.max)
         return th_where_fail(w, at(w, s->timeout.min ? "timeout.max" : "timeout.min"),
-                             "is missing: min and max stand together");
+                             "is missing: min and max must both be given");
     if (s->timeout.max && (s->timeout.total < s->timeout.min || s->timeout.total > s->timeout.max))
         return th_where_fail(w, at(w, "timeout.total"), "is not between min and max");
     return true;
@@ -94,7 +94,7 @@ static bool check_retry(struct th_where *w, const struct dl_spec *s)
     if (s->exhausted.degraded_after > s->retry.delay_count + 1)
         return th_where_fail(w, at(w, "exhausted.degraded_after"), "is beyond the last attempt");
     if (s->exhausted.event.s.n && !th_event_type_ok(s->exhausted.event.s))
-        return th_where_fail(w, at(w, "exhausted.event"), "is no event type");
+        return th_where_fail(w, at(w, "exhausted.event"), "is not an event type");
     return true;
 }
 
@@ -146,7 +146,8 @@ static bool check_options(struct th_where *w, const struct dl_spec *s)
         const struct dl_text *name = &s->endpoint.options[i].name;
         at(w, "endpoint.options");
         if (th_span_is(name->s, "retry"))
-            return th_where_fail(w, name->line, "retry is a word of `when`, and no name for an option");
+            return th_where_fail(w, name->line,
+                                 "retry has a meaning in `when`, so no option can have this name");
         if (name->s.n == 0 || name->s.n > 64 || !is_word(name->s))
             return th_where_fail(w, name->line, "a name must be of A-Z a-z 0-9 _ -");
     }
@@ -190,7 +191,7 @@ static bool check_create_fields(struct th_where *w, const struct th_dialect *d)
         at(w, "api.create_fields");
         th_where_enter_index(w, i);
         if (!is_request_field(th_dialect_request_field(d, name->s, false)))
-            return th_where_fail(w, name->line, "is no field of a request");
+            return th_where_fail(w, name->line, "is not a field of a request");
     }
     return true;
 }

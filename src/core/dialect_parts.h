@@ -1,6 +1,5 @@
 /* Private to src/core/dialect*.c: the plain record that the schema fills from the tree of nodes, and the programs
- * made from it. Nothing here changes after
- * th_dialect_compile. */
+ * made from it. Nothing here changes after th_dialect_compile. */
 #ifndef TH_CORE_DIALECT_PARTS_H
 #define TH_CORE_DIALECT_PARTS_H
 #include "core/dialect.h"
@@ -195,7 +194,7 @@ struct th_dialect {
 };
 /** Programs of head and signatures, from the spec. root gives the order of the groups. */
 bool th_dialect_head_compile(struct th_where *w, struct th_dialect *d, const struct th_node *root);
-/** What the tables cannot refuse: of the record alone, and when everything else has been compiled. */
+/** Check what the tables cannot: the first the record alone, the second what has been compiled from it. */
 bool th_dialect_check_spec(struct th_where *w, const struct dl_spec *s);
 bool th_dialect_check_compiled(struct th_where *w, const struct th_dialect *d);
 #endif

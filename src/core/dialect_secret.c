@@ -1,4 +1,5 @@
-/* Secrets: the form that a dialect wants, new ones, and their decoding into keys that are ready to sign.
+/* Secrets: checks that they have the form of the dialect, makes new ones, and decodes them into keys that are
+ * ready to sign.
  *
  * A secret is decoded here once, when it is loaded; signing copies pad states. Plain text is kept only where
  * a header carries it (in memory for secrets), and OpenSSL's key objects of Ed25519. Everything that held a key is wiped

@@ -35,7 +35,7 @@ static bool shape_stop(void *ctx, unsigned count, size_t bytes)
     return s->src->stop && s->src->stop(s->src->ctx, count, bytes);
 }
 
-/* What has no shape of its own for a new endpoint is shown with the shape of any endpoint. */
+/* A dialect without a shape for a new endpoint shows it with the shape of any endpoint. */
 static const struct th_program *shape_of(const struct th_dialect *d, enum th_shape_id id)
 {
     if (id == TH_SHAPE_ENDPOINT_CREATED && d->shapes[id].count == 0)

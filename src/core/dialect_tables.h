@@ -1,5 +1,5 @@
-/* The tables of the schema, between the file that holds them and those that walk them. Private to
- * dialect_schema.c, dialect_read.c and dialect_show.c. */
+/* The types of the schema's tables. Private to dialect_schema.c, which has the tables, and to dialect_read.c and
+ * dialect_show.c, which walk them. */
 #ifndef TH_CORE_DIALECT_TABLES_H
 #define TH_CORE_DIALECT_TABLES_H
 #include "core/dialect_parts.h"
@@ -11,9 +11,9 @@ struct dl_row {
     enum dl_kind kind;
     bool required;
     size_t at; /* offset in the record of this table */
-    uint32_t min, max,
-        def;              /* NUMBER; BOOL and ENUM: def; LIST, DICT and NUMBERS: max elements, min elements */
-    const char *def_text; /* TEXT */
+    /* NUMBER: range and default. BOOL and ENUM: `def`. LIST, DICT and NUMBERS: how many elements there may be. */
+    uint32_t min, max, def;
+    const char *def_text;     /* TEXT */
     const char *const *names; /* ENUM: NULL-terminated; stored from 1 */
     const struct dl_table
         *sub;                /* MAP, LIST, DICT (DICT: the key goes into the first dl_text of the element) */

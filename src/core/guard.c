@@ -1,4 +1,4 @@
-/* Policy on what a tenant may name: URLs at registration, header fields, ids and event types.
+/* The policy on what a tenant may choose: URLs at registration, header fields, ids and event types.
  *
  * The text of a URL is judged here, early and with a clear reason; what a name resolves to is judged again at
  * every attempt (guard_addr.c), so nothing here is the last line of defence. Pure. */
@@ -72,7 +72,7 @@ enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct 
     if (!is_private_name(out) || g->allow_loopback)
         return TH_OK;
     if (out->underscore)
-        *why = "the host name has a \"_\", which no public name has";
+        *why = "the host name contains \"_\", which no public name does";
     return TH_DENIED;
 }
 

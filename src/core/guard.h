@@ -1,5 +1,6 @@
-/* SSRF guard, the pure part: strict URL reader, address classifier, rules for custom header fields, ids,
- * event types. No I/O; names are resolved elsewhere and every answer is judged here. */
+/* The pure part of the guard against requests into private networks (SSRF): the strict URL reader, the classifier of
+ * addresses, and the rules for custom header fields, ids and event types. It does no I/O: names are resolved elsewhere, and
+ * every address that they resolve to is judged here. */
 #ifndef TH_CORE_GUARD_H
 #define TH_CORE_GUARD_H
 #include "base/buf.h"
@@ -19,8 +20,8 @@ struct th_guard { /* operator's choice; the arrays are the caller's and outlive 
     const struct th_cidr *allow;
     unsigned allow_count;
     bool allow_loopback; /* development */
-    const struct th_cidr
-        *deny; /* beats allow: this machine's own public addresses, networks of the operator */
+    /* beats allow: this machine's own public addresses, networks of the operator */
+    const struct th_cidr *deny;
     unsigned deny_count;
 };
 /** True when a delivery may go to this address: global unicast only, embedded IPv4 (mapped, NAT64) judged
@@ -28,8 +29,8 @@ struct th_guard { /* operator's choice; the arrays are the caller's and outlive 
  * says what the address is: "a loopback address"; static memory. */
 bool th_guard_addr(const struct th_guard *g, const struct th_addr *a, const char **why);
 /** Judges all answers of the resolver: one forbidden address refuses the whole set (TH_DENIED, *bad is its
- * index), or a name could point to a public and a private host in turns. No answer: TH_NOT_FOUND. why and bad
- * may be NULL. */
+ * index); otherwise a name could point to a public and a private host in turns. Without any answer it returns TH_NOT_FOUND. why and
+ * bad may be NULL. */
 TH_MUST_USE enum th_error th_guard_answers(const struct th_guard *g, const struct th_addr *addrs, unsigned n,
                                            const char **why, unsigned *bad);
 
@@ -44,11 +45,12 @@ struct th_url { /* spans into the text that was given, unless noted */
     struct th_addr addr; /* when literal, with port */
     char text[600];      /* host and authority (they share bytes), and "/?query" of a URL without a path */
 };
-/** True when a name in the query says that its value is a credential: token, key, secret, sig and the like. */
+/** True when the query has a name whose value is probably a credential: token, key, secret, sig and the like.
+ * */
 bool th_url_has_credential(struct th_span url);
 /** Appends the URL with "***" for path and query. */
 void th_url_mask(struct th_span url, struct th_buf *out);
-/** True for what th_url_mask makes. */
+/** True for a URL that th_url_mask has made. */
 bool th_url_is_masked(struct th_span url);
 /** Strict http/https URL: no user info, no fragment sent, no control characters, spaces, backslashes, no
  * numeric host forms but dotted quads and bracketed IPv6, no empty or over-long labels, ASCII (xn--) names
@@ -58,11 +60,11 @@ TH_MUST_USE enum th_error th_url_parse(struct th_span url, struct th_url *out, c
 /** False for 0 and for the ports that the fetch standard forbids (mail, shells, chat: services that may obey
  * lines). */
 bool th_port_ok(uint16_t port);
-/** Text and literal-address judgement at registration: parse + names that are never public (localhost, *.local,
- * *.internal, single labels, ...) + th_guard_addr for literals. TH_INVALID as th_url_parse, TH_DENIED by
+/** Judges a URL at registration: parses it, refuses names that are never public (localhost, *.local,
+ * *.internal, single labels, ...), and judges literal addresses with th_guard_addr. TH_INVALID as th_url_parse, TH_DENIED by
  * policy. Names of private networks and names with '_' pass when the operator allows any network, or loopback
- * (development): what they resolve to is judged all the same. Names of metadata services and names that can never be
- * resolved pass only in the first case. */
+ * (development); the addresses that they resolve to are judged all the same. Names of metadata services and names that can never be
+ * resolved pass only when the operator allows a network. */
 TH_MUST_USE enum th_error th_guard_url(const struct th_guard *g, struct th_span url, struct th_url *out,
                                        const char **why);
 

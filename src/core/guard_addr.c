@@ -1,4 +1,4 @@
-/* Classifier of addresses: may a delivery go there?
+/* Classifies addresses and says whether a delivery may go there.
  *
  * The tables follow the IANA special-purpose address registries (IPv4 and IPv6), the IPv6 address space
  * registry (only 2000::/3 is assigned as global unicast) and one address of a cloud platform that no registry

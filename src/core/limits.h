@@ -1,6 +1,6 @@
-/* What may be limited of a tenant, one row each: names in the API, in the configuration and in messages come from here.
+/* The limits of tenants, one row each: names in the API, in the configuration and in messages come from here.
  *
- * 0 allowed means: no limit. A tenant may have limits of its own; what it leaves open is the installation's. */
+ * 0 means no limit. A tenant may have limits of its own; for those that it does not set, the installation's hold. */
 #ifndef TH_CORE_LIMITS_H
 #define TH_CORE_LIMITS_H
 #include <stdint.h>
@@ -24,8 +24,8 @@ enum th_limit {
         TH_L_COUNT
 };
 
-#define TH_LIMIT_UNKNOWN (-1) /* of what is used: nobody counts it */
-#define TH_LIMIT_OPEN (-1)    /* of a tenant: the installation's holds */
+#define TH_LIMIT_UNKNOWN (-1) /* as a used amount: it is not counted */
+#define TH_LIMIT_OPEN (-1)    /* as a tenant's limit: the installation's holds */
 
 struct th_limits {
     int64_t v[TH_L_COUNT];

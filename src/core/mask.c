@@ -1,4 +1,4 @@
-/* Masks: making them, and looking for what they know.
+/* Makes masks, and looks for the texts that they recognise.
  *
  * Why hashes instead of the texts: a mask is kept for every secret of every endpoint, also for one that was revoked a
  * moment ago, and the clear text is to be in memory only while it is used. A gram that fits is nothing but a reason to

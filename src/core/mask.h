@@ -1,7 +1,7 @@
-/* Secrets that an answer repeats: what a debug page echoes must not be kept in clear.
+/* Hides secrets that an answer repeats: what a debug page echoes must not be stored in clear text.
  *
- * A mask knows texts without having them: of each its length, a keyed hash, and the grams (4 bytes) at its first five
- * places. An answer is looked at in every fifth place only, so one without such a text costs next to nothing. */
+ * A mask recognises texts without holding them: of each it has the length, a keyed hash, and the sequences of 4 bytes (grams) at its
+ * first five places. An answer is looked at in every fifth place only, so an answer without secrets costs next to nothing. */
 #ifndef TH_CORE_MASK_H
 #define TH_CORE_MASK_H
 #include "base/buf.h"
@@ -20,13 +20,15 @@ struct th_needles {
 };
 void th_needles_init(struct th_needles *n);
 void th_needles_fini(struct th_needles *n);
-/** A text of at least `min` bytes; shorter ones, what is there already, and more than TH_NEEDLES_MAX are left out. */
+/** Adds a text of at least `min` bytes. Shorter ones, those that are there already, and more than
+ * TH_NEEDLES_MAX are left out. */
 void th_needles_add(struct th_needles *n, struct th_span text, size_t min);
-/** Bytes, and what hex, base64 and base64url make of them. */
+/** Adds bytes, and their forms in hex, base64 and base64url. */
 void th_needles_bytes(struct th_needles *n, const void *p, size_t count);
-/** The value of a header: whole, its credentials behind the scheme, and what Basic has inside. */
+/** Adds the value of a header: the whole, its credentials behind the scheme, and the decoded credentials of
+ * Basic. */
 void th_needles_header(struct th_needles *n, struct th_span value);
-/** Path and query of a URL: whole, its segments and values, also without percent-encoding. */
+/** Adds path and query of a URL: the whole, its segments and its values, also without percent-encoding. */
 void th_needles_target(struct th_needles *n, struct th_span target);
 
 struct th_mask;

@@ -18,14 +18,14 @@ void th_pubid_format(struct th_buf *out, const uint8_t key[16], struct th_span p
  * rows a day; beyond that the row's time and random bits do not prove the id. */
 void th_pubid_format_uuid(struct th_buf *out, const uint8_t key[16], struct th_span prefix,
                           struct th_pubid id);
-/** A permutation of all 64-bit numbers, by key and tweak, and back: what is shown of it tells nothing of the number, nor of the
- * distance between two. For what is not an id: cursors, entity tags. */
+/** A permutation of all 64-bit numbers, by key and tweak, and its inverse: the result tells nothing about the number, nor about the
+ * distance between two numbers. It is for numbers in cursors and entity tags. */
 uint64_t th_pubid_hide(const uint8_t key[16], uint64_t tweak, uint64_t no);
 uint64_t th_pubid_show(const uint8_t key[16], uint64_t tweak, uint64_t hidden);
 /** Integer ids. Numbers below `from` are shown as they are; those from `from` on are permuted among themselves by key and tweak, so
  * that an id tells nothing of how many there are, and no id of one part is one of the other. Both give numbers below 2^53,
- * which every JSON reader keeps exactly. LIMIT: numbers are shown as they are where `from` lies above 2^52, a clock of the year
- * 2037 or later having been there before numbers were masked. */
+ * which every JSON reader keeps exactly. LIMIT: numbers are shown as they are where `from` lies above 2^52, because the clock had stood in the year
+ * 2037 or later before numbers were masked. */
 uint64_t th_pubid_number(const uint8_t key[16], uint64_t tweak, uint64_t from, uint64_t no);
 /** The number behind an integer id; 0: none. */
 uint64_t th_pubid_number_of(const uint8_t key[16], uint64_t tweak, uint64_t from, uint64_t shown);

@@ -1,4 +1,4 @@
-/* What the end of one attempt means: pure functions of rules, outcome and a random number. */
+/* Decides what the end of an attempt means, by pure functions of rules, outcome and a random number. */
 #ifndef TH_CORE_RETRY_H
 #define TH_CORE_RETRY_H
 #include "base/time.h"
@@ -26,17 +26,18 @@ struct th_next_step th_retry_step(const struct th_rules *rules, enum th_http_cla
  * as the dialect allows; 0: it does not. */
 int64_t th_retry_rest_ms(const struct th_rules *rules, enum th_http_class class, unsigned status,
                          uint32_t retry_after_s);
-/** From the end of an attempt to the next by the schedule alone; tries: attempts of this round that have been made (0: it is due
- * at once). rnd: as above; 0 gives the shortest, UINT32_MAX the longest. */
+/** The time from the end of an attempt to the next one, by the schedule alone. tries: attempts of this round that have been made (0:
+ * it is due at once). rnd: as above; 0 gives the shortest time, UINT32_MAX the longest. */
 int64_t th_retry_delay_ms(const struct th_rules *rules, unsigned tries, uint32_t rnd);
 
-/** Facts about an endpoint that the disable rules need; stored as they are. Times are wall ms, 0: never. */
+/** The health of an endpoint: what the rules for disabling need to know; stored as it is. Times are wall ms,
+ * 0: never. */
 struct th_health {
     int64_t first_fail; /* of the current run of nothing but failures */
     int64_t last_ok;
     int64_t exhausted_run;
-    int64_t rest_since,
-        rest_until; /* what it asked for with Retry-After; until -1: not known, stored before there was this */
+    /* The rest that it asked for with Retry-After; rest_until -1: not known, because it was stored before there was this. */
+    int64_t rest_since, rest_until;
 };
 enum th_disable { TH_KEEP, TH_DISABLE_EXHAUSTED, TH_DISABLE_FAILING, TH_DISABLE_GONE };
 /** Updates health with the end of an attempt and says whether the endpoint is to be disabled. delivery_first_attempt:
@@ -44,8 +45,8 @@ enum th_disable { TH_KEEP, TH_DISABLE_EXHAUSTED, TH_DISABLE_FAILING, TH_DISABLE_
 enum th_disable th_health_apply(const struct th_rules *rules, struct th_health *health,
                                 enum th_verdict verdict, struct th_wall at,
                                 struct th_wall delivery_first_attempt);
-/** What the stored health alone says, for the load after a crash between an exhausted delivery and its consequence: KEEP or
- * DISABLE_EXHAUSTED. Enabling an endpoint again sets its health to zero. */
+/** Judges the stored health alone, when settings are loaded: the process may have died between an exhausted delivery and its
+ * consequence. KEEP or DISABLE_EXHAUSTED. Enabling an endpoint again sets its health to zero. */
 enum th_disable th_health_check(const struct th_rules *rules, const struct th_health *health);
 /** Short reason for the API: "exhausted", "failing", "gone". */
 const char *th_disable_name(enum th_disable d);

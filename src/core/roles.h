@@ -1,4 +1,4 @@
-/* What operators' keys may do, one row each, the least first: each role may do what those before it may. Names in the API, in
+/* The roles of operators' keys, one row each, the lowest first: each role may do what the ones before it may. Names in the API, in
  * the store and in messages come from here. */
 #ifndef TH_CORE_ROLES_H
 #define TH_CORE_ROLES_H
@@ -12,7 +12,7 @@
     X(ROOT, "root")
 
 enum th_role {
-    TH_ROLE_NONE, /* of a tenant's key; of a route: no operator's key may use it */
+    TH_ROLE_NONE, /* the role of a tenant's key; of a route: no operator's key may use it */
 #define X(id, name) TH_ROLE_##id,
     TH_ROLES(X)
 #undef X
@@ -28,7 +28,7 @@ static inline const char *th_role_name(enum th_role role)
     return names[role];
 }
 
-/** Of a key that can be made: TH_ROLE_NONE for any other name. */
+/** The role of this name that a new key can have; TH_ROLE_NONE for any other name. */
 static inline enum th_role th_role_of(struct th_span name)
 {
     for (int role = TH_ROLE_READ_ONLY; role <= TH_ROLE_ADMIN; role++)

@@ -24,17 +24,16 @@ static inline bool th_status_in(const struct th_status_set *set, unsigned status
 }
 
 struct th_rules {
-    uint32_t delay_s[TH_MAX_DELAYS]; /* after the failure of attempt 1, 2, ... */
-    uint8_t delays;                  /* attempts = delays + 1 */
-    uint8_t jitter_percent;          /* 0..100 of the delay, added, never negative */
-    struct th_status_set success, final,
-        disable; /* disable: ends the delivery and disables the endpoint at once */
-    struct th_status_set
-        retry_after; /* answers whose Retry-After is honoured; it lengthens, never shortens */
+    uint32_t delay_s[TH_MAX_DELAYS];              /* after the failure of attempt 1, 2, ... */
+    uint8_t delays;                               /* attempts = delays + 1 */
+    uint8_t jitter_percent;                       /* 0..100 of the delay, added, never negative */
+    struct th_status_set success, final, disable; /* disable: ends the delivery and disables the endpoint */
+    /* answers whose Retry-After is honoured; it lengthens, never shortens */
+    struct th_status_set retry_after;
     uint32_t retry_after_max_s;
     uint8_t degraded_after; /* delivery is marked degraded after this attempt; 0: never */
-    uint32_t
-        disable_after_exhausted; /* exhausted deliveries in a row with no success since their first attempt; 0: never */
+    /* exhausted deliveries in a row with no success since their first attempt; 0: never */
+    uint32_t disable_after_exhausted;
     uint32_t disable_after_s; /* seconds of nothing but failures; 0: never */
     bool drop_while_disabled; /* else held */
     uint32_t timeout_s, timeout_min_s, timeout_max_s, connect_timeout_s;

@@ -1,5 +1,5 @@
-/* The scheduler of one shard: what the calls do to one delivery. How it is built: sched_int.h; why:
- * docs/scheduler.md.
+/* The scheduler of one engine: what the calls do to one delivery. sched_int.h says how it is built,
+ * docs/scheduler.md why.
  *
  *   insert → waiting → pick → in flight → result → settling → settled: waiting again, or gone
  *
@@ -246,8 +246,8 @@ static void release(struct th_sched *s, struct ep *ep)
     due_now(s, ep, &ep->fresh);
 }
 
-/* Another pace begins behind the last request as if all of it had been taken with that one: no second has more than the
- * larger of both rates, and nobody waits for what a slower one had spent. */
+/* A new pace begins at the last request, as if that request had used all of it: no second has more requests than the
+ * larger of both rates allows, and nobody waits because of what a slower rate had used. */
 static void set_pace(struct ep *ep, double rate_per_s)
 {
     th_bucket_pace(&ep->bucket, rate_per_s);
@@ -543,14 +543,14 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
     return true;
 }
 
-/* An answer is a sign of life whatever it says; how fast it came decides what the endpoint may do with slots. */
+/* Any answer is a sign of life; how fast it came decides which slots the endpoint may use. */
 static void learn_from(struct th_sched *s, struct ep *ep, enum th_learn learn, struct th_mono began,
                        struct th_mono now)
 {
     bool open = ep->breaker.open;
 
     if (learn == TH_LEARN_NEUTRAL) {
-        ep->tried = ep->judged; /* an attempt that was none leaves a newcomer a newcomer */
+        ep->tried = ep->judged; /* what did not count as an attempt leaves a newcomer a newcomer */
         return;
     }
     ep->judged = true;

@@ -1,4 +1,5 @@
-/* The scheduler of one shard: which delivery goes next. Pure: no clock, no I/O, no order by address.
+/* The scheduler of one engine decides which delivery goes next. Pure: it has no clock and no I/O, and no order depends on a memory
+ * address.
  *
  * Life of an item:  insert → (waits) → pick → result (slot free, breaker and rank learn) → settled AGAIN (waits) or GONE.
  * Between pick and settled an item is under way: it is never picked again and inserting it changes nothing. */
@@ -30,18 +31,19 @@ struct th_sched_endpoint {
     uint32_t max_in_flight; /* requests at once; default 16 */
     double rate_per_s;      /* requests in any second (th_bucket_pace); 0: no limit */
     uint64_t host;          /* endpoints with the same number send to one host; 0: no limits for it */
-    uint32_t
-        host_in_flight;     /* requests of all of these at once; 0: no limit. One that is alone has its own */
+    /* requests of all of these at once; 0: no limit. One that is alone has its own */
+    uint32_t host_in_flight;
     double host_rate_per_s; /* of all of these, in any second; 0: no limit */
-    uint32_t
-        address_in_flight; /* requests of all endpoints of the tenant at once to one address; 0: no limit */
+    /* requests of all endpoints of the tenant at once to one address; 0: no limit */
+    uint32_t address_in_flight;
     /** Inactive or disabled: only tests and what somebody asked for by hand. */
     bool held;
     /** With `held`: nothing at all. */
     bool shut;
-    /** What was learnt of it does not hold any more: another URL, or enabled again. */
+    /** What was learnt about it does not hold any more: it has another URL, or was enabled again. */
     bool reset;
-    /** It is there from before the start: what it was sent just before is not known, so its rate counts as used up. */
+    /** It existed before the start. What was sent to it just before the start is not known, so its rate
+     * counts as used up. */
     bool from_before;
 };
 
@@ -53,12 +55,12 @@ void th_sched_free(struct th_sched *s);
 /** Adds an endpoint or changes its configuration (waiting items stay; released ones go out oldest first). */
 TH_MUST_USE enum th_error th_sched_endpoint_put(struct th_sched *s, const struct th_sched_endpoint *options,
                                                 struct th_mono now);
-/** What is known of an endpoint from before the start: when it began to fail (0: it does not) and last worked (0: never),
- * wall clock. It then passes for no newcomer. */
+/** Tells what is known about an endpoint from before the start: when it began to fail (0: it does not) and when it last worked (0:
+ * never), wall clock. It then does not count as a newcomer. */
 void th_sched_endpoint_known(struct th_sched *s, uint64_t no, int64_t first_fail_ms, int64_t last_ok_ms,
                              int64_t now_ms);
-/** The endpoint sends nothing before `until` but tests and retries by hand; a moment that has come ends that. So does another
- * URL or being enabled again (`reset`). */
+/** Before `until` nothing is sent to the endpoint but tests and retries by hand. A moment in the past ends the rest, and so does
+ * `reset` (another URL, or being enabled again). */
 void th_sched_rest(struct th_sched *s, uint64_t no, struct th_mono until, struct th_mono now);
 /** Forgets the endpoint and its waiting items; items under way stay known until settled. */
 void th_sched_endpoint_del(struct th_sched *s, uint64_t no);
@@ -67,7 +69,7 @@ void th_sched_endpoint_del(struct th_sched *s, uint64_t no);
  * that has come makes a waiting item due now. TH_SPILLED: not kept; the scheduler will ask for it by th_sched_want. */
 enum th_insert th_sched_insert(struct th_sched *s, const struct th_queue_row *row, struct th_mono due,
                                struct th_mono now);
-/** A waiting delivery is due now, as its row in the store says since a moment. One under way goes on. */
+/** Makes a waiting delivery due now, as its row in the store has just come to say. One under way goes on. */
 enum th_insert th_sched_hurry(struct th_sched *s, const struct th_queue_row *row, struct th_mono now);
 
 /** Removes a waiting item (cancel); one under way is marked so that settled(AGAIN) forgets it. */
@@ -75,15 +77,15 @@ void th_sched_cancel(struct th_sched *s, uint64_t delivery);
 /** A retry by hand is on its way to the store while the delivery's request may be in flight: asked() then says, when that
  * request ends, that another one is wanted unless it has delivered. False, and nothing happens, when none is in flight. */
 bool th_sched_ask(struct th_sched *s, uint64_t delivery);
-/** The retry was refused: as if it had not been asked for. */
+/** Takes the request back: the retry was refused. */
 void th_sched_unask(struct th_sched *s, uint64_t delivery);
 bool th_sched_asked(const struct th_sched *s, uint64_t delivery);
 
 /** The next delivery to send now; false: none (see th_sched_next). Counts it as in flight. *nth_tries from the row. */
 bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *out);
-/** The addresses of a picked delivery are known. `keys` names them, a number other than 0 each that is the tenant's own; at most
- * 32. Returns which of them have room, a bit each, and counts the request there; keys where it does not count become 0. No
- * bit: the endpoint waits, and settled(AGAIN) gives the delivery back as if it had not been picked. Tests are not asked for. */
+/** Asks for room at the addresses of a picked delivery. `keys` has a number for each address, not 0 and the tenant's own; at most
+ * 32. Returns which of them have room, a bit each, and counts the request there; keys where it does not count become 0. If no bit is
+ * set, the endpoint waits, and settled(AGAIN) gives the delivery back as if it had not been picked. Tests need no room. */
 TH_MUST_USE uint32_t th_sched_connect(struct th_sched *s, uint64_t delivery, uint64_t *keys, unsigned n,
                                       struct th_mono now);
 /** The request has ended, with the keys that connect has left. */

@@ -1,4 +1,4 @@
-/* What goes to one address: requests under way, over all endpoints of a tenant whose names lead there.
+/* Limits the requests under way to one address, over all endpoints of a tenant whose names lead there.
  *
  * Why: many names may lead to one machine, and the limit of a host sees only the name. Which addresses an endpoint has is
  * known only when its name has been looked up, so the limit is asked for right before the connection (th_sched_connect). A

@@ -1,8 +1,8 @@
-/* What goes to one host: requests under way and a second, over all endpoints of a tenant there.
+/* Limits the requests under way and the requests a second to one host, over all endpoints of a tenant there.
  *
  * Why: one event for two hundred endpoints would be two hundred requests at once to a host that perhaps never agreed. An
  * endpoint that could send is admitted to the rings only while its host has room; the others wait in the order in which they
- * came. An endpoint that is alone at its host has what it may have by itself.
+ * came. For an endpoint that is alone at its host only its own limits hold.
  *
  * Where several threads have endpoints at the host, each has a scheduler with a `struct host` of its own, and they take the places
  * from one count (sched_share.c). Of the rate there is one bucket, and who has the turn may look at it: a scheduler keeps the turn

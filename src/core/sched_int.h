@@ -80,8 +80,8 @@ struct ilist { /* of items */
 
 struct chunk {
     struct item item[CHUNK];
-    uint32_t
-        bucket[CHUNK]; /* heads of hash chains: as many buckets as items fit, so no table is ever rebuilt */
+    /* heads of hash chains: as many buckets as items fit, so no table is ever rebuilt */
+    uint32_t bucket[CHUNK];
 };
 
 enum fill {

@@ -1,4 +1,4 @@
-/* Memory of the scheduler's items: 60 bytes each, all in.
+/* The memory of the scheduler's items: 60 bytes each, including everything.
  *
  * Items come in chunks of 1,024 that never move and are never given back (LIMIT: memory stays at its highest
  * mark, which options.max_items bounds). A chunk also brings as many hash buckets as items; the map splits one

@@ -1,5 +1,5 @@
-/* What others may know of the scheduler: counts, one endpoint's state, how late the latest is. Changes nothing that matters
- * to who goes next. */
+/* Answers questions about the scheduler: counts, the state of an endpoint, how late the latest delivery is. It changes nothing that
+ * decides who goes next. */
 #include "core/sched_int.h"
 
 struct th_sched_stats th_sched_stats(const struct th_sched *s)
@@ -11,7 +11,8 @@ struct th_sched_stats th_sched_stats(const struct th_sched *s)
                                    .broken_endpoints = s->broken};
 }
 
-/* Earliest due of what waits; INT64_MAX: nothing. Held, silent and resting endpoints wait for a reason of their own. */
+/* Earliest due of what waits; INT64_MAX: nothing. Held, silent and resting endpoints are left out: they wait
+ * for a reason of their own. */
 static int64_t first_due_us(const struct th_sched *s, const struct ep *ep)
 {
     const uint32_t first[] = {ep->manual.head, ep->fresh.head, ep->retry};

@@ -1,5 +1,5 @@
-/* What is known of the rows that are not in memory: two numbers an endpoint, and when they are wanted (sched_spill.c says what
- * they mean). Changes nothing but these, so whoever places an endpoint may ask. */
+/* Keeps what is known about the rows that are not in memory: two numbers for each endpoint, and when these rows are wanted
+ * (sched_spill.c explains them). It changes nothing else, so it may be called while an endpoint is being placed. */
 #include "core/sched_int.h"
 
 static uint32_t refill_below(const struct th_sched *s)

@@ -237,7 +237,7 @@ static enum th_error split(struct th_span rest, struct parts *out, const char **
         out->host = th_span(authority.p + 1, (size_t)(close - authority.p) - 1);
         colon = close + 1;
         if (colon < authority.p + authority.n && *colon != ':')
-            return refuse(why, "text after the closing bracket of the host");
+            return refuse(why, "there is text after the closing bracket of the host");
     } else {
         colon = authority.n ? memchr(authority.p, ':', authority.n) : NULL;
         if (colon)
@@ -297,7 +297,7 @@ static enum th_error read_host(const struct parts *parts, struct th_url *out, st
     out->host = th_buf_view(b);
     out->underscore = memchr(out->host.p, '_', out->host.n) != NULL;
     if (absolute && th_addr_parse(host, &out->addr))
-        return refuse(why, "an IPv4 address with a dot at its end");
+        return refuse(why, "the host is an IPv4 address with a dot at its end");
     return check_name(out->host, why);
 }
 

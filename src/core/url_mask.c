@@ -1,7 +1,7 @@
-/* URLs that are credentials: who knows the path or the query may post there.
+/* URLs that are credentials: whoever knows the path or the query may post there.
  *
- * Whether a URL is one is the endpoint's choice; by itself only a query is told, by the names in it. A name that looks
- * like a credential's and is none costs nothing but that the URL is shown to fewer. */
+ * The endpoint says whether its URL is one; without its word only the names in the query decide. When a name looks
+ * like a credential's and is not, the only harm is that the URL is shown to fewer people. */
 #include "core/guard.h"
 
 static bool is_letter(char c)

@@ -362,7 +362,7 @@ static void reasons(void **state)
         {"https://u@example.com", "the URL contains user information; leave it out, and send it as a header: "
                                   "headers: {\"Authorization\": \"Basic …\"}"},
         {"https://[::1", "the host has no closing bracket"},
-        {"https://[::1]x", "text after the closing bracket of the host"},
+        {"https://[::1]x", "there is text after the closing bracket of the host"},
         {"https://[1.2.3.4]", "the host in brackets is not an IPv6 address"},
         {"https://example.com:", "the port is empty"},
         {"https://[2606:4700::1]:", "the port is empty"},
@@ -391,7 +391,7 @@ static void reasons(void **state)
          "the host is not a valid name (letters, digits, hyphens; at most 63 in a label)"},
         {"https://127.1", "the host is a number but not an IPv4 address in dotted decimal form"},
         {"https://a.0x1f", "the host is a number but not an IPv4 address in dotted decimal form"},
-        {"https://1.2.3.4.", "an IPv4 address with a dot at its end"},
+        {"https://1.2.3.4.", "the host is an IPv4 address with a dot at its end"},
         {"https://example.com/\x7f", "the URL contains a control character"},
         {"https://example.com/ ", "the URL contains a space"},
         {"https://example.com\\x", "the URL contains a backslash"},

@@ -162,12 +162,13 @@ static void test_refused(void **state)
     (void)state;
     refuses(TH_IN_ENVELOPE, "[\n{\"name\":\"a\",\n\"from\":\"event.idd\"}]", 3, "[0].from",
             "unknown source \"event.idd\"");
-    refuses(TH_IN_ENVELOPE, "[{\"name\":\"a\",\"from\":\"ts\"}]", 1, "[0].from", "\"ts\" means nothing here");
+    refuses(TH_IN_ENVELOPE, "[{\"name\":\"a\",\"from\":\"ts\"}]", 1, "[0].from",
+            "\"ts\" has no meaning here");
     refuses(TH_IN_ENVELOPE, "[{\"name\":\"a\",\"from\":\"url\"}]", 1, "[0].from", "unknown source \"url\"");
     refuses(TH_IN_API, "[{\"name\":\"a\",\"from\":\"event.id\"}]", 1, "[0].from",
             "unknown source \"event.id\"");
     refuses(TH_IN_ENVELOPE, "[{\"name\":\"a\",\"from\":\"/a~2\"}]", 1, "[0].from",
-            "is no JSON pointer: ~ is written ~0, / in a name ~1");
+            "is not a JSON pointer: ~ is written ~0, and / in a name ~1");
     refuses(TH_IN_API, "[{\"name\":\"a\",\"each\":\"things\",\"shape\":[]}]", 1, "[0].each",
             "unknown list; one of: endpoints, deliveries, errors");
 }
@@ -214,7 +215,7 @@ static void test_templates(void **state)
     assert_true(compile(&m, "{ts}.{tenant.attributes.n}", TH_IN_HEADER, TH_FORM_UNIX));
     writes(&m, NULL, "1775116800.1.50");
     assert_false(compile(&m, "{tenant.attributes.n}", TH_IN_CONTENT, TH_FORM_UNIX));
-    assert_string_equal(m.error.what, "{tenant.attributes.n} means nothing here");
+    assert_string_equal(m.error.what, "{tenant.attributes.n} has no meaning here");
     th_arena_fini(&m.mem);
     assert_false(compile(&m, "{/a}", TH_IN_HEADER, TH_FORM_UNIX));
     assert_string_equal(m.error.what, "unknown variable {/a}");

@@ -33,8 +33,8 @@ struct th_renames {
     struct th_span from, to; /* to: JSON; from "*": anything else */
 };
 struct th_member { /* what only TH_DO_MEMBER has */
-    struct th_field_ref
-        other; /* takes the place of a source without a value; field TH_F_NONE: nothing does */
+    /* takes the place of a source without a value; field TH_F_NONE: nothing does */
+    struct th_field_ref other;
     const struct th_renames *map;
     unsigned map_count;
     bool or_null;  /* without a value: null instead of nothing */

@@ -78,9 +78,9 @@ static bool read_source(struct compiler *k, const struct th_node *node, struct t
     if (out->field == TH_F_NONE)
         return TH_WHERE_FAIL_KEY(k->w, node, "unknown source \"%.*s\"", shown, node->text.p);
     if (!here)
-        return TH_WHERE_FAIL_KEY(k->w, node, "\"%.*s\" means nothing here", shown, node->text.p);
+        return TH_WHERE_FAIL_KEY(k->w, node, "\"%.*s\" has no meaning here", shown, node->text.p);
     if (out->field == TH_F_MEMBER && !is_pointer(out->arg))
-        return TH_WHERE_FAIL_KEY(k->w, node, "is no JSON pointer: ~ is written ~0, / in a name ~1");
+        return TH_WHERE_FAIL_KEY(k->w, node, "is not a JSON pointer: ~ is written ~0, and / in a name ~1");
     k->flags |= th_field_flags(out->field);
     k->fields |= k->c->place == TH_IN_API ? 0 : TH_FIELD_BIT(out->field);
     if (out->arg.n) {

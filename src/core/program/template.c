@@ -54,7 +54,7 @@ static bool add_field(struct builder *b, struct th_span name)
     if (from.field == TH_F_NONE || from.field == TH_F_MEMBER)
         return th_where_fail(b->w, b->line, "unknown variable {%.*s}", shown, name.p);
     if (!here)
-        return th_where_fail(b->w, b->line, "{%.*s} means nothing here", shown, name.p);
+        return th_where_fail(b->w, b->line, "{%.*s} has no meaning here", shown, name.p);
     if (from.field == TH_F_SCHEMA_VERSION)
         return add_schema_version(b);
     if (from.arg.n) {
@@ -80,14 +80,16 @@ static bool walk(struct builder *b, struct th_span text)
         } else if (*p == '{') {
             const char *close = memchr(p, '}', (size_t)(end - p));
             if (!close)
-                return th_where_fail(b->w, b->line,
-                                     "has a brace without its end (a literal brace is written twice)");
+                return th_where_fail(
+                    b->w, b->line,
+                    "has an opening brace without a closing one (a literal brace is written twice)");
             if (!add_field(b, th_span(p + 1, (size_t)(close - p - 1))))
                 return false;
             p = close + 1;
         } else if (*p == '}') {
-            return th_where_fail(b->w, b->line,
-                                 "has a brace without its beginning (a literal brace is written twice)");
+            return th_where_fail(
+                b->w, b->line,
+                "has a closing brace without an opening one (a literal brace is written twice)");
         } else {
             b->literal[b->used++] = *p++;
         }

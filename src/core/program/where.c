@@ -1,4 +1,5 @@
-/* Paths of keys and faults of a compiler, and its memory. A path that is too long is cut, never a reason to fail. */
+/* Keeps the path of the key that a compiler is at, its first error, and its memory. A path that is too long is cut; that is not an
+ * error. */
 #include "core/program/where.h"
 #include <stdarg.h>
 #include <stdio.h>
