@@ -21,8 +21,8 @@ struct th_api_options {
     struct th_metrics *metrics;
     const struct th_api_host *hosts;
     unsigned host_count;
-    struct th_span
-        default_dialect; /* form of errors without tenant and without matching host; n == 0: "standard" */
+    /* form of errors without tenant and without matching host; n == 0: "standard" */
+    struct th_span default_dialect;
     const struct th_span *source_addresses; /* prefixes that deliveries come from, as text */
     unsigned source_address_count;
     uint32_t key_rate, tenant_rate,

@@ -17,8 +17,8 @@ struct th_api_shared {
     struct th_api_sessions sessions; /* with a lock of their own */
 
     pthread_mutex_t lock; /* of what follows; held for one look-up */
-    struct th_map
-        idem; /* first 8 bytes of the key's hash → struct th_api_idem_first of the request that came first */
+    /* first 8 bytes of the key's hash → struct th_api_idem_first of the request that came first */
+    struct th_map idem;
     int64_t guess_told_us; /* when the last line of the log told of wrong keys */
     uint64_t guesses;      /* since then */
     bool guess_told;

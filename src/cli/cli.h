@@ -73,8 +73,8 @@ struct th_cli {
     bool mute;       /* th_cli_fail says nothing: it has been said */
     struct th_client *client;
     const char *where; /* in front of messages: where in a file it is; NULL: nowhere */
-    const char
-        *acting_tenant; /* of the next requests, for commands that act for several; instead of --tenant */
+    /* of the next requests, for commands that act for several; instead of --tenant */
+    const char *acting_tenant;
 };
 
 /** Finds the command, reads its arguments, runs it; gives the exit status. */

@@ -19,8 +19,8 @@ int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct 
 int th_cli_refused(const struct th_cli *cli, const struct th_answer *answer);
 struct th_cli_rest {
     bool more; /* there are other rows */
-    const char
-        *cursor; /* and this is where to go on, since looking for them took too long; NULL: it did not */
+    /* and this is where to go on, since looking for them took too long; NULL: it did not */
+    const char *cursor;
 };
 /** Reads a list page by page (at most `limit` rows) and calls back for each. With `rest`, looking for rows that are rare ends
  * after a fifth of a second; without (NULL) all is read. */

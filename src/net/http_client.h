@@ -27,8 +27,8 @@ TH_MUST_USE enum th_error th_http_client_open(uv_loop_t *loop, const struct th_h
 void th_http_client_close(struct th_transport *t, void (*closed)(void *ctx), void *ctx);
 
 struct th_resolver_options {
-    const char
-        *servers; /* "ip[:port],..." or NULL: the system's (/etc/resolv.conf); /etc/hosts is honoured */
+    /* "ip[:port],..." or NULL: the system's (/etc/resolv.conf); /etc/hosts is honoured */
+    const char *servers;
     unsigned max_per_tenant;       /* look-ups under way; default 64 */
     unsigned min_ttl_s, max_ttl_s; /* cache bounds; default 1 and 300 */
 };

@@ -88,9 +88,9 @@ struct hc_tx {
     int64_t start_us;
     uint64_t sent, total;
     enum hc_tx_state state;
-    struct th_list
-        racing;    /* connections that are being opened, oldest first: conn is NULL until one has won */
-    unsigned addr; /* addresses that were begun */
+    /* connections that are being opened, oldest first: conn is NULL until one has won */
+    struct th_list racing;
+    unsigned addr;                 /* addresses that were begun */
     uint8_t order[TH_CONNECT_MAX]; /* in which they are tried, if there are several */
     bool send_failed;              /* the peer takes no more; an answer may still be there */
     bool received;                 /* bytes of an answer have arrived on this connection */

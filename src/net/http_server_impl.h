@@ -115,8 +115,8 @@ struct th_conn {
     struct th_http1_chunked chunked;
     char *body; /* own memory for a body that does not lie in the block, or NULL */
     size_t body_n, body_cap;
-    int64_t
-        body_ms; /* uv_now when its head was complete; LINGER: when that began, and body_n counts what came */
+    /* uv_now when its head was complete; LINGER: when that began, and body_n counts what came */
+    int64_t body_ms;
 
     unsigned writes; /* uv_write requests that have not called back */
 

@@ -28,8 +28,8 @@ enum th_tls_state {
 /** One connection, on either side. All zeros to begin with. */
 struct th_tls_session {
     enum th_tls_state state;
-    unsigned
-        posts; /* messages of the handshake protocol that came after the handshake, which nothing else bounds */
+    /* messages of the handshake protocol that came after the handshake, which nothing else bounds */
+    unsigned posts;
 };
 /** Changes the state to one that may follow the present one, or to the same. */
 void th_tls_session_enter(struct th_tls_session *session, enum th_tls_state state);

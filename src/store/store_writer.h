@@ -31,8 +31,8 @@ struct st_writer {
     struct st_db *db;
     struct st_stmt **st;
     struct st_counters next;
-    struct th_map
-        versions; /* tenant → settings version + 1 as a pointer; only what the open transaction sees */
+    /* tenant → settings version + 1 as a pointer; only what the open transaction sees */
+    struct th_map versions;
     struct th_buf packed;           /* endpoints of a fan-out on their way */
     size_t confs;                   /* bytes of settings written since the page cache was emptied */
     bool fanout_ended;              /* runs that waited for it may be built */
