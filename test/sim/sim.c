@@ -70,8 +70,21 @@ static uint32_t choice(struct sim *s, uint32_t n)
     return (uint32_t)((z ^ (z >> 31)) >> 16) % n;
 }
 
+/* The engine that the store failed, if there are several: it has ended the process, so only that one goes on, and refuses. */
+static struct th_engine *dead(struct sim *s)
+{
+    const char *why;
+
+    for (unsigned i = 0; s->fatal && s->options.shards > 1 && i < s->options.shards; i++)
+        if (!th_engine_ready(s->engines[i], &why) && strstr(why, "store failed"))
+            return s->engines[i];
+    return NULL;
+}
+
 struct th_engine *sim_any(struct sim *s)
 {
+    if (dead(s))
+        return dead(s);
     return s->options.shards > 1 ? s->engines[choice(s, s->options.shards)] : s->engine;
 }
 
@@ -120,6 +133,12 @@ static enum th_error join_others(struct sim *s, struct th_engine_options *option
     return error;
 }
 
+/* As the app divides what there is for all. */
+static uint32_t part_of(const struct sim *s, uint32_t all, uint32_t usual)
+{
+    return s->options.shards > 1 ? (all ? all : usual) / s->options.shards : all;
+}
+
 enum th_error sim_try_start(struct sim *s)
 {
     struct th_engine_options options = {.store = sim_store_port(s->store),
@@ -135,7 +154,7 @@ enum th_error sim_try_start(struct sim *s)
                                         .dialect_count = s->dialects.count,
                                         .default_dialect = TH_LIT("standard"),
                                         .retention_ms = s->options.retention_ms,
-                                        .max_in_flight = s->options.max_in_flight,
+                                        .max_in_flight = part_of(s, s->options.max_in_flight, 4096),
                                         .max_items = s->options.max_items,
                                         .max_pinned_bytes = s->options.max_pinned_bytes,
                                         .max_items_per_endpoint = s->options.max_items_per_endpoint,
@@ -154,8 +173,11 @@ enum th_error sim_try_start(struct sim *s)
     for (unsigned i = 0; i < SIM_SHARDS * SIM_SHARDS; i++)
         th_list_init(&s->letters[i / SIM_SHARDS][i % SIM_SHARDS]);
     error = th_engine_new(&options, &s->engine);
-    if (error)
+    if (error) {
+        th_places_free(s->places);
+        s->places = NULL;
         return error;
+    }
     s->engines[0] = s->engine;
     th_buf_init(&made, 4096);
     error = th_engine_start(s->engine, &made, s->why, sizeof s->why);
@@ -205,6 +227,8 @@ static struct th_mono turn_all(struct sim *s)
     struct th_mono first = TH_MONO_NEVER;
     unsigned from = s->options.shards > 1 ? choice(s, s->options.shards) : 0;
 
+    if (dead(s))
+        return th_engine_turn(dead(s));
     for (unsigned i = 0; i < s->options.shards && s->engine; i++) {
         struct th_mono next = th_engine_turn(s->engines[(from + i) % s->options.shards]);
         if (next.us < first.us)

@@ -273,11 +273,22 @@ static void test_backlog_beyond_memory(void **state)
     sim_close(s);
 }
 
+/* The bounds are those of the process, however many engines share them. */
+static void test_bounds_of_three_engines(void **state)
+{
+    setenv("TH_SIM_SHARDS", "3", 1);
+    test_large_events_in_flight_are_bounded(state);
+    test_unrecorded_outcomes_are_bounded(state);
+    crowd(true, 512);
+    unsetenv("TH_SIM_SHARDS");
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_silent_endpoints_hold_up_nobody),
     cmocka_unit_test(test_newcomers_among_silent_endpoints),
     cmocka_unit_test(test_large_events_in_flight_are_bounded),
     cmocka_unit_test(test_unrecorded_outcomes_are_bounded),
+    cmocka_unit_test(test_bounds_of_three_engines),
     cmocka_unit_test(test_backlog_beyond_memory),
 };
 

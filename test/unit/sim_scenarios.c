@@ -17,12 +17,6 @@ static void run_three(void **state)
     unsetenv("TH_SIM_SHARDS");
 }
 
-/* These claim an order of what happens in one moment, which one engine has and several have not. */
-static bool is_for_one(const char *name)
-{
-    return strcmp(name, "rest-and-what-is-asked-for.th") == 0 || strcmp(name, "store-broken.th") == 0;
-}
-
 static int is_scenario(const struct dirent *e)
 {
     size_t n = strlen(e->d_name);
@@ -55,8 +49,6 @@ int main(int argc, char **argv)
         snprintf(path, sizeof path, "%s/%s", folder, v[i]->d_name);
         tests[count++] =
             (struct CMUnitTest){.name = v[i]->d_name, .test_func = run, .initial_state = strdup(path)};
-        if (is_for_one(v[i]->d_name))
-            continue;
         snprintf(names[i], sizeof names[i], "%.200s (three engines)", v[i]->d_name);
         tests[count++] =
             (struct CMUnitTest){.name = names[i], .test_func = run_three, .initial_state = strdup(path)};

@@ -165,6 +165,8 @@ static void take_endpoint(struct th_engine *e, struct note *n)
     }
     if (fresh ? th_settings_add_endpoint(e, ep) : th_settings_sched(e, ep, n->reset)) {
         th_engine_store_error(e, TH_BUG);
+        if (fresh)
+            th_ep_unref(e, ep);
         return;
     }
     if (mine && n->reset)

@@ -301,6 +301,15 @@ void th_attempt_send(struct th_attempt *a)
 
 /* ---- loading events that are not in memory ---- */
 
+/* Silent endpoints hold what is sent to them until their time is up. When that is much, what would take more waits: large
+ * events, and those that are not in memory. */
+static bool must_wait_for_memory(const struct th_engine *e, const struct th_event *ev)
+{
+    if (e->pinned_bytes <= e->options.max_pinned_bytes)
+        return false;
+    return !ev || (!ev->pins && ev->bytes > LARGE_EVENT);
+}
+
 static void send_loaded(struct th_load_batch *b, struct th_attempt *a)
 {
     struct th_engine *e = b->e;
@@ -315,13 +324,15 @@ static void send_loaded(struct th_load_batch *b, struct th_attempt *a)
             ev = th_event_add(e, a->ep->pub.tenant, &b->rows[i], b->rows[i].deliveries);
         break;
     }
-    if (ev) {
+    if (ev && !must_wait_for_memory(e, ev)) {
         a->event = ev;
         th_event_pin(e, ev);
         th_attempt_send(a);
         return;
     }
-    if (missing && !b->op.op.error)
+    if (ev) /* those of the same batch have used up what there was when it was asked for */
+        postpone(e, &a->row, 250);
+    else if (missing && !b->op.op.error)
         forget(e, &a->row); /* purged by retention */
     else
         postpone(e, &a->row, 1000);
@@ -395,15 +406,6 @@ static bool want_event(struct th_engine *e, struct th_attempt *a)
 
 /* ---- pick ---- */
 
-/* Silent endpoints hold what is sent to them until their time is up. When that is much, what would take more waits: large
- * events, and those that are not in memory. */
-static bool must_wait_for_memory(const struct th_engine *e, const struct th_event *ev)
-{
-    if (e->pinned_bytes <= e->options.max_pinned_bytes)
-        return false;
-    return !ev || (!ev->pins && ev->bytes > LARGE_EVENT);
-}
-
 static void begin(struct th_engine *e, const struct th_queue_row *row)
 {
     struct th_ep *ep = th_map_get(&e->endpoints, row->endpoint);
@@ -446,7 +448,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
 /* Until the store has answered. */
 static bool is_paused(const struct th_engine *e)
 {
-    return e->settles_out >= TH_MAX_SETTLES || e->loads_out >= MAX_LOADS || e->dead;
+    return e->settles_out >= th_part(e, TH_MAX_SETTLES) || e->loads_out >= MAX_LOADS || e->dead;
 }
 
 /* While it is paused the store's answer is what it waits for, not a moment. */

@@ -5,7 +5,7 @@
 
 struct th_attempt;
 
-#define TH_MAX_SETTLES 4096 /* unrecorded outcomes; beyond, dispatch pauses */
+#define TH_MAX_SETTLES 4096 /* unrecorded outcomes of all engines; beyond, dispatch pauses */
 
 struct th_mono th_settle_again_wanted(const struct th_engine *e);
 void th_settle_again(struct th_engine *e);
