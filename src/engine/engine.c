@@ -22,6 +22,7 @@
 #include "engine/control/rewrap.h"
 #include "engine/job.h"
 #include "engine/mail.h"
+#include "engine/settings/filters.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/attempt.h"
 #include "engine/shard/clock.h"
@@ -91,9 +92,10 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
     sched.hash_seed = e->hash_seed;
     init_empty(e);
     e->ring = th_secret_alloc(sizeof *e->ring);
+    e->filtering = th_filter_event_new();
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
     e->fanout_rows = th_calloc(TH_FANOUT_STEP, sizeof *e->fanout_rows);
-    if (!e->ring || !e->walk_rows || !e->fanout_rows)
+    if (!e->ring || !e->filtering || !e->walk_rows || !e->fanout_rows)
         goto err;
     error = th_sched_new(&sched, &e->sched);
     if (error)
@@ -107,6 +109,7 @@ err_sched:
     th_sched_free(e->sched);
 err:
     th_secret_free(e->ring, sizeof *e->ring);
+    th_filter_event_free(e->filtering);
     th_free(e->fanout_rows);
     th_free(e->walk_rows);
     th_free(e);
@@ -255,6 +258,7 @@ void th_engine_free(struct th_engine *e)
     th_events_trim(e, 0);
     th_map_fini(&e->events);
     th_buf_fini(&e->written);
+    th_filter_event_free(e->filtering);
     th_sched_free(e->sched);
     th_free(e->walk_rows);
     th_free(e->fanout_rows);

@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "core/dialect.h"
 #include "core/guard.h"
+#include "core/jsonpath/jsonpath.h"
 #include "core/limits.h"
 #include "core/pubid.h"
 #include "core/retry.h"
@@ -95,6 +96,8 @@ struct th_tenant {
     unsigned replays;               /* that collect or run */
     struct th_endpoint **endpoints; /* by number, ascending */
     unsigned endpoint_count, endpoint_cap;
+    struct th_filters *filters;     /* the engine's: index of their filters; NULL: none has one */
+    unsigned choosy;                /* so many have a filter or channels */
     struct th_tenant *next_leaving; /* the engine's: of those that are deleting and still have endpoints */
     bool cancelled;                 /* of one that is deleting: no request to its endpoints is under way */
 };
@@ -106,11 +109,12 @@ struct th_header {
 #define TH_MAX_HEADERS 32
 #define TH_MAX_SUBSCRIPTIONS 256
 #define TH_MAX_SECRETS 4
+#define TH_MAX_CHANNELS 10 /* of an event, and of an endpoint */
 
 /** What a user sets of an endpoint. In a request: spans of the caller, valid during the call. */
 struct th_endpoint_spec {
-    /* 0: all is here. Else events and headers (but for their numbers), description and metadata are not, and in the store
-     * under this revision: th_engine_spec gives all of it. */
+    /* 0: all is here. Else events and headers (but for their numbers), description, metadata and filter are not, and in the
+     * store under this revision: th_engine_spec gives all of it. */
     uint64_t text_rev;
     struct th_span url;
     enum th_url_secret { TH_URL_BY_NAME, TH_URL_OPEN, TH_URL_SECRET } url_secret;
@@ -127,6 +131,10 @@ struct th_endpoint_spec {
     double rate_per_s;      /* 0: none */
     struct th_span variant; /* n == 0: the dialect's default */
     uint32_t options;       /* th_dialect_option bits */
+    bool has_filter;        /* of one in memory: there is a filter, wherever its text is */
+    struct th_span filter;  /* a JSONPath, which has to find something in [event]; n == 0: none */
+    struct th_span
+        channels; /* names, one per line: of an event one has to be among them; n == 0: it wants all events */
 };
 
 struct th_secret {
@@ -314,6 +322,13 @@ struct th_endpoint *th_engine_endpoint_anywhere(struct th_engine *e, struct th_s
 struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
 
+/** The next of names that stand one per line, which leaves *lines; false at the end. */
+bool th_channel_next(struct th_span *lines, struct th_span *name);
+/** Whether two lists have a name in common. */
+bool th_channels_share(struct th_span a, struct th_span b);
+/** 1 to 128 letters, digits, "_", "-", ".", "/" and ":". */
+bool th_channel_ok(struct th_span name);
+
 /** The endpoint's settings with all texts; what is not in memory goes into `mem`. A read of the store where it is parted.
  * TH_NOMEM, or an error of the store. */
 TH_MUST_USE enum th_error th_engine_spec(struct th_engine *e, const struct th_endpoint *ep,
@@ -352,6 +367,7 @@ bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d
 
 struct th_publish_event { /* spans must live until done */
     struct th_span type, data, external_id, resource_type, resource_id;
+    struct th_span channels; /* names, one per line */
     bool has_time;
     struct th_wall time;
     /* result */
@@ -393,6 +409,28 @@ struct th_publish {
 };
 /** Checks (types, required fields, size), matches, stores durably; done after the commit. */
 void th_engine_publish(struct th_engine *e, struct th_publish *p);
+
+/* ---- who would get an event, by the settings of now ---- */
+
+enum th_match {
+    TH_MATCH,
+    TH_MATCH_FILTER_ERROR, /* the filter cannot say, and the event goes to the endpoint */
+    TH_MATCH_LATER,        /* the endpoint was made after the event had been accepted */
+    TH_MATCH_NOT_TYPE,
+    TH_MATCH_DISABLED, /* and the dialect keeps nothing for it meanwhile */
+    TH_MATCH_NOT_CHANNEL,
+    TH_MATCH_NOT_FILTER
+};
+/** Reads the event, with its data, for the calls of th_engine_match that follow in the same turn. False: no memory. */
+TH_MUST_USE bool th_engine_match_begin(struct th_engine *e, const struct th_event_row *row);
+/** *why: of an endpoint with a filter, what its terms come to; its values are good until th_engine_match_end. *steps: what it took,
+ * up to some 300,000. */
+enum th_match th_engine_match(struct th_engine *e, const struct th_endpoint *ep,
+                              const struct th_event_row *row, struct th_jsonpath_why *why, uint32_t *steps);
+/** The same of a filter that is nobody's. */
+enum th_match th_engine_match_filter(struct th_engine *e, const struct th_jsonpath *filter,
+                                     struct th_jsonpath_why *why, uint32_t *steps);
+void th_engine_match_end(struct th_engine *e);
 
 /* ---- changes of settings: one at a time, in order of submission ---- */
 

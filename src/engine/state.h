@@ -13,6 +13,7 @@
 struct change_impl;
 struct th_change_kind_row;
 struct th_disable_home;
+struct th_filter_event;
 struct th_load_batch;
 struct th_offer;
 
@@ -64,6 +65,7 @@ struct th_engine {
 
     /* ingest */
     size_t accept_bytes;
+    struct th_filter_event *filtering;          /* the event that is matched now */
     struct th_list free_ingests, stale_ingests; /* stale: wait for settings that home has committed */
     bool settings_moved;                        /* which have come */
     struct th_list notices;                     /* to be published */

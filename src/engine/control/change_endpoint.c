@@ -227,7 +227,7 @@ void th_change_end_endpoint_set(struct change_impl *i)
                  (ep->pub.disabled_at.ms && !i->next.disabled_at.ms);
 
     i->tenant->version = i->op.new_version;
-    th_settings_take(ep, i->run, &i->next);
+    th_settings_take(i->e, ep, i->run, &i->next);
     i->run = NULL;
     th_run_part(&ep->pub);
     if (i->c->clear_disabled)

@@ -184,7 +184,7 @@ void th_change_end_secrets(struct change_impl *i)
         th_secrets_drop(&pub->secrets[n]);
     }
     if (i->run) {
-        th_settings_take(i->ep, i->run, &i->next);
+        th_settings_take(i->e, i->ep, i->run, &i->next);
         i->run = NULL;
         th_run_part(pub);
     }

@@ -175,6 +175,23 @@ static void check_numbers(const struct th_dialect_values *v, struct th_change *c
         refuse(c, "description", "is longer than 4096 bytes");
 }
 
+static void check_filter(struct th_change *c)
+{
+    struct th_jsonpath_fault fault;
+    const struct th_jsonpath *q;
+    struct th_arena mem;
+    char text[192];
+
+    if (c->spec.filter.n == 0)
+        return;
+    th_arena_init(&mem, TH_JSONPATH_COMPILED);
+    if (th_jsonpath_compile(c->spec.filter, &mem, &q, &fault) == TH_MALFORMED) {
+        snprintf(text, sizeof text, "character %u: %s", fault.at, fault.what);
+        refuse(c, "filter", text);
+    }
+    th_arena_fini(&mem);
+}
+
 unsigned th_variant_index(const struct th_dialect_values *v, struct th_span name)
 {
     for (unsigned i = 0; i < v->variant_count; i++)
@@ -279,5 +296,6 @@ bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_cha
     check_header_bytes(e, t, c);
     check_metadata(v, c);
     check_numbers(v, c);
+    check_filter(c);
     return c->error_count == 0;
 }

@@ -52,7 +52,7 @@ static void take_over(struct th_engine *e, struct prepared *p)
 {
     struct th_endpoint *pub = &p->ep->pub;
 
-    th_settings_take(p->ep, p->run, pub);
+    th_settings_take(e, p->ep, p->run, pub);
     for (unsigned i = 0; i < pub->secret_count; i++) {
         th_key_drop(pub->secrets[i].key);
         pub->secrets[i].key = p->keys[i];

@@ -152,7 +152,7 @@ static void take_endpoint(struct th_engine *e, struct note *n)
         th_engine_store_error(e, TH_BUG);
         return;
     }
-    th_settings_take(ep, n->as.run, &n->as);
+    th_settings_take(e, ep, n->as.run, &n->as);
     n->as.run = NULL;
     ep->pub.no_consent = n->as.no_consent;
     if (mine)

@@ -267,6 +267,14 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
     th_jw_string(&w, s->variant);
     th_jw_key(&w, TH_LIT("options"));
     th_jw_u64(&w, s->options);
+    if (s->filter.n) {
+        th_jw_key(&w, TH_LIT("filter"));
+        th_jw_string(&w, s->filter);
+    }
+    if (s->channels.n) {
+        th_jw_key(&w, TH_LIT("channels"));
+        th_jw_string(&w, s->channels);
+    }
     th_jw_key(&w, TH_LIT("rnd"));
     th_jw_u64(&w, ep->rnd);
     th_jw_key(&w, TH_LIT("disabled_at"));
@@ -441,6 +449,7 @@ static enum th_error read_texts(struct th_json root, struct th_arena *mem, struc
     struct th_json v;
 
     if (!read_string(root, TH_LIT("description"), mem, &out->description) ||
+        !read_string(root, TH_LIT("filter"), mem, &out->filter) ||
         (th_json_member(root, TH_LIT("metadata"), &v) && !th_arena_copy(mem, v.raw, &out->metadata)))
         return TH_NOMEM;
     out->event_count = 0;
@@ -467,7 +476,8 @@ enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct t
     error = read_url(e, ep, root, mem, out);
     if (error)
         return error;
-    if (!read_string(root, TH_LIT("variant"), mem, &out->variant))
+    if (!read_string(root, TH_LIT("variant"), mem, &out->variant) ||
+        !read_string(root, TH_LIT("channels"), mem, &out->channels))
         return TH_NOMEM;
     out->has_description = th_json_member(root, TH_LIT("description"), &v);
     if (th_json_member(root, TH_LIT("active"), &v))

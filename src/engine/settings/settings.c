@@ -13,6 +13,7 @@
 #include "engine/context.h"
 #include "engine/mail.h"
 #include "engine/settings/consent.h"
+#include "engine/settings/filters.h"
 #include "engine/settings/limits.h"
 #include "engine/settings/masks.h"
 #include "engine/settings/texts.h"
@@ -59,6 +60,7 @@ static void tenant_free(struct th_tenant *t)
 {
     struct tenant_block *b = TH_CONTAINER(t, struct tenant_block, pub);
 
+    th_filters_free(t);
     th_free(t->endpoints);
     th_arena_fini(&b->mem);
     th_free(b);
@@ -305,7 +307,9 @@ enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
     error = th_url_parse(spec->url, &url, &why);
     if (error)
         goto err;
-    error = th_run_copy(e, run, spec, &url, ep->run) ? th_mask_run(e, run) : TH_NOMEM;
+    error = th_run_copy(e, run, spec, &url, ep->run);
+    if (!error)
+        error = th_mask_run(e, run);
     if (error)
         goto err;
     for (unsigned i = 0; i < v->variant_count; i++)
@@ -400,7 +404,7 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep)
         t->endpoints = v;
         t->endpoint_cap = cap;
     }
-    if (th_map_put(&e->endpoints, ep->pub.no, ep))
+    if (!th_filters_room(t) || th_map_put(&e->endpoints, ep->pub.no, ep))
         return TH_NOMEM;
     if (th_settings_sched(e, ep, false)) {
         th_heap_remove(&e->to_ask, &ep->ask_at);
@@ -408,6 +412,8 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep)
         return TH_NOMEM;
     }
     t->endpoints[t->endpoint_count++] = &ep->pub;
+    ep->listed = true;
+    th_filters_file(e, ep);
     if (ep->pub.no > e->last_endpoint)
         e->last_endpoint = ep->pub.no;
     return TH_OK;
@@ -424,6 +430,8 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
 {
     struct th_tenant *t = ep->pub.tenant;
 
+    th_filters_unfile(ep);
+    ep->listed = false;
     for (unsigned i = t->endpoint_count; i-- > 0;) {
         if (t->endpoints[i] != &ep->pub)
             continue;
@@ -440,7 +448,8 @@ void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep)
     th_ep_unref(e, ep);
 }
 
-void th_settings_take(struct th_ep *ep, struct th_endpoint_run *run, const struct th_endpoint *as)
+void th_settings_take(struct th_engine *e, struct th_ep *ep, struct th_endpoint_run *run,
+                      const struct th_endpoint *as)
 {
     struct th_endpoint *pub = &ep->pub;
 
@@ -452,6 +461,8 @@ void th_settings_take(struct th_ep *ep, struct th_endpoint_run *run, const struc
     pub->disabled_at = as->disabled_at;
     pub->disabled_reason = as->disabled_reason;
     pub->consent = as->consent;
+    if (ep->listed)
+        th_filters_file(e, ep);
 }
 
 struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no)

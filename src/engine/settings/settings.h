@@ -34,6 +34,7 @@ struct th_endpoint_run {
     struct th_mask *mask; /* of the custom headers' values and of a secret URL; NULL: none, or many_masked */
     bool many_masked;     /* they are so many that the mask is made when there is an answer */
     struct th_span id;    /* public id text */
+    const struct th_jsonpath *filter; /* NULL: none */
     uint64_t rev;
     bool all; /* subscribed to everything */
 };
@@ -46,10 +47,12 @@ struct th_ep {
         struct th_mask *mask;
         int64_t until;
     } past[TH_PAST_SECRETS];
-    bool gone;                  /* deleted; lives on for its requests */
-    struct th_mono rests_since; /* when it asked for that last */
-    int64_t asked_until_ms;     /* wall: until when, at that moment */
-    struct th_health told;      /* to home, which is another engine */
+    bool gone;                       /* deleted; lives on for its requests */
+    bool listed, choosy;             /* among the tenant's endpoints; counted among its choosy ones */
+    struct th_filter_bucket *bucket; /* of the tenant's index of filters; NULL: it is walked */
+    struct th_mono rests_since;      /* when it asked for that last */
+    int64_t asked_until_ms;          /* wall: until when, at that moment */
+    struct th_health told;           /* to home, which is another engine */
     bool health_dirty;
     struct th_list dirty; /* on engine.dirty while health_dirty */
     struct th_last_attempt last;
@@ -78,7 +81,8 @@ enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep);
 void th_settings_endpoint_gone(struct th_ep *ep);
 void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep);
 /** The endpoint is what `as` says (which may be itself), with another run, whose count is taken over. */
-void th_settings_take(struct th_ep *ep, struct th_endpoint_run *run, const struct th_endpoint *as);
+void th_settings_take(struct th_engine *e, struct th_ep *ep, struct th_endpoint_run *run,
+                      const struct th_endpoint *as);
 /** By number; NULL: there is none. */
 struct th_key *th_settings_key(struct th_engine *e, uint64_t no);
 enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k);

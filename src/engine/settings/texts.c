@@ -44,7 +44,7 @@ static struct th_span put(char **at, struct th_span s)
 
 static size_t text_bytes(const struct th_endpoint_spec *s)
 {
-    size_t n = s->description.n + s->metadata.n + 2;
+    size_t n = s->description.n + s->metadata.n + s->filter.n + 3;
 
     for (unsigned i = 0; i < s->event_count; i++)
         n += s->events[i].n + 1;
@@ -103,7 +103,7 @@ static bool has_target(const struct th_endpoint_spec *from, const struct th_url 
 
 static size_t url_bytes(const struct th_endpoint_spec *from, const struct th_url *url)
 {
-    return from->url.n + from->variant.n + url->host.n + url->authority.n + 4 +
+    return from->url.n + from->variant.n + from->channels.n + url->host.n + url->authority.n + 5 +
            (has_target(from, url) ? 0 : url->target.n + 1);
 }
 
@@ -116,6 +116,7 @@ static bool copy_url(struct th_endpoint_run *run, const struct th_endpoint_spec 
         return false;
     run->spec.url = put(&at, from->url);
     run->spec.variant = put(&at, from->variant);
+    run->spec.channels = put(&at, from->channels);
     run->url =
         (struct th_run_url){.tls = url->tls, .literal = url->literal, .port = url->port, .addr = url->addr};
     run->url.host = put(&at, url->host);
@@ -138,6 +139,7 @@ static bool copy_texts(struct th_arena *mem, const struct th_endpoint_spec *from
     to->events = events;
     to->description = put(&at, from->description);
     to->metadata = put(&at, from->metadata);
+    to->filter = put(&at, from->filter);
     return true;
 }
 
@@ -200,17 +202,32 @@ static bool copy_parted(struct th_endpoint_run *run, const struct th_endpoint_sp
 {
     run->all = old->all;
     run->want = want_copy(&run->mem, old->want, from->event_count);
+    if (old->filter && !(run->filter = th_jsonpath_copy(old->filter, &run->mem)))
+        return false;
     return run->want && copy_url(run, from, url) && th_arena_copy(&run->mem, old->custom, &run->custom);
 }
 
-bool th_run_copy(struct th_engine *e, struct th_endpoint_run *run, const struct th_endpoint_spec *from,
-                 const struct th_url *url, const struct th_endpoint_run *old)
+/* In memory of its own until it is known how large it is. */
+static enum th_error compile_filter(const struct th_endpoint_spec *from, struct th_arena *mem,
+                                    const struct th_jsonpath **out)
+{
+    *out = NULL;
+    th_arena_init(mem, TH_JSONPATH_COMPILED);
+    return from->text_rev || !from->filter.n ? TH_OK : th_jsonpath_compile(from->filter, mem, out, NULL);
+}
+
+static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
+                              const struct th_endpoint_spec *from, const struct th_url *url,
+                              const struct th_endpoint_run *old, const struct th_jsonpath *filter)
 {
     size_t headers = from->header_count * sizeof(struct th_header),
            spans = from->event_count * sizeof(struct th_span),
            lines = from->text_rev ? old->custom.n + 1 : line_bytes(from),
            texts = from->text_rev ? 0 : rounded(spans) + rounded(text_bytes(from)) + rounded(headers),
-           kept = rounded(lines) + rounded(url_bytes(from, url)) + ID_ROOM;
+           program = from->text_rev ? (old->filter ? th_jsonpath_size(old->filter) : 0)
+                     : filter       ? th_jsonpath_size(filter)
+                                    : 0,
+           kept = rounded(lines) + rounded(url_bytes(from, url)) + rounded(program) + ID_ROOM;
     bool large = from->text_rev || texts > TEXT_KEPT;
     struct th_arena *mem = large ? &run->text : &run->mem;
 
@@ -218,14 +235,35 @@ bool th_run_copy(struct th_engine *e, struct th_endpoint_run *run, const struct 
     th_arena_init(&run->text, 2 * TH_MAX_SPEC_BYTES);
     run->spec = *from;
     if (!th_arena_reserve(&run->mem, kept + (large ? rounded(want_bytes(from->event_count)) : texts)))
-        return false;
+        return TH_NOMEM;
     if (from->text_rev)
-        return copy_parted(run, from, url, old);
+        return copy_parted(run, from, url, old) ? TH_OK : TH_NOMEM;
     run->all = subscribes_all(from);
+    if (filter && !(run->filter = th_jsonpath_copy(filter, &run->mem)))
+        return TH_NOMEM;
     if (large &&
         (!th_arena_reserve(&run->text, texts) || !(run->want = want_of(&run->mem, from, e->hash_seed))))
-        return false;
-    return copy_texts(mem, from, &run->spec) && copy_lines(run, from, mem) && copy_url(run, from, url);
+        return TH_NOMEM;
+    return copy_texts(mem, from, &run->spec) && copy_lines(run, from, mem) && copy_url(run, from, url)
+               ? TH_OK
+               : TH_NOMEM;
+}
+
+enum th_error th_run_copy(struct th_engine *e, struct th_endpoint_run *run,
+                          const struct th_endpoint_spec *from, const struct th_url *url,
+                          const struct th_endpoint_run *old)
+{
+    const struct th_jsonpath *filter;
+    struct th_arena mem;
+    enum th_error error = compile_filter(from, &mem, &filter);
+
+    if (error == TH_MALFORMED)
+        error = TH_CORRUPT; /* what was stored had been compiled before */
+    if (!error)
+        error = copy_run(e, run, from, url, old, filter);
+    run->spec.has_filter = run->filter;
+    th_arena_fini(&mem);
+    return error;
 }
 
 void th_run_part(struct th_endpoint *ep)
@@ -237,7 +275,7 @@ void th_run_part(struct th_endpoint *ep)
     run->spec.text_rev = ep->rev;
     run->spec.events = NULL;
     run->spec.headers = NULL;
-    run->spec.description = run->spec.metadata = th_span("", 0);
+    run->spec.description = run->spec.metadata = run->spec.filter = th_span("", 0);
     th_arena_fini(&run->text);
     ep->spec = run->spec;
 }

@@ -5,10 +5,10 @@
 
 struct th_endpoint_run;
 
-/** Copies what was set. Where that is much text, it is told apart for th_run_part. */
-TH_MUST_USE bool th_run_copy(struct th_engine *e, struct th_endpoint_run *run,
-                             const struct th_endpoint_spec *from, const struct th_url *url,
-                             const struct th_endpoint_run *old);
+/** Copies what was set. Where that is much text, it is told apart for th_run_part. TH_NOMEM; TH_CORRUPT: the filter. */
+TH_MUST_USE enum th_error th_run_copy(struct th_engine *e, struct th_endpoint_run *run,
+                                      const struct th_endpoint_spec *from, const struct th_url *url,
+                                      const struct th_endpoint_run *old);
 /** The next of finished header lines, which leaves *lines; false at the end. */
 bool th_line_next(struct th_span *lines, struct th_header *out);
 /** The endpoint's settings are in the store: those texts that nothing needs in memory leave it. */

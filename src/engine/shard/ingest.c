@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/mail.h"
+#include "engine/settings/filters.h"
 #include "engine/settings/limits.h"
 #include "engine/settings/settings.h"
 #include "engine/settings/texts.h"
@@ -33,6 +34,7 @@ struct ingest {
     struct th_new_event one; /* the common case: one event */
     struct th_new_event *events;
     uint64_t few[16], *endpoints; /* matched endpoints of all events, one after the other */
+    uint8_t *marks;               /* of each; NULL: none has one */
     size_t endpoint_cap, bytes;
     struct th_mono began;
     struct th_load load; /* of a replayed answer */
@@ -45,7 +47,8 @@ struct ingest {
     /* matching, which may take several turns */
     size_t matched;         /* endpoints so far */
     uint32_t at;            /* the event whose endpoints are looked for */
-    unsigned at_endpoint;   /* of the tenant, the next to be looked at */
+    unsigned at_path;       /* 0: those that are walked; else the path of the index, from 1 */
+    unsigned at_endpoint;   /* the next to be looked at */
     uint64_t match_version; /* the settings that it is made for */
 };
 
@@ -108,6 +111,7 @@ static void ingest_put(struct ingest *g)
         th_free(g->events);
     if (g->endpoints != g->few)
         th_free(g->endpoints);
+    th_free(g->marks);
     th_free(g->load_nos);
     th_free(g->load_rows);
     th_list_append(&e->free_ingests, &g->link);
@@ -213,15 +217,40 @@ static void match_more(void *arg);
 static void stale(struct ingest *g);
 static bool gone(struct ingest *g);
 
-static bool wants(const struct ingest *g, const struct th_endpoint *ep, struct th_span type)
+static bool wants(const struct ingest *g, const struct th_endpoint *ep, const struct th_publish_event *ev)
 {
     const struct th_rules *rules = &th_dialect_values(ep->tenant->dialect)->rules;
+    struct th_span type = ev->type;
 
     if (ep->no == g->except || (g->by_name && !named(ep, type)))
         return false;
     if (ep->disabled_at.ms && rules->drop_while_disabled)
         return false;
+    if (ep->spec.channels.n && !th_channels_share(ep->spec.channels, ev->channels))
+        return false;
     return th_endpoint_matches(TH_CONTAINER(ep, struct th_ep, pub), type);
+}
+
+static bool grow_marks(struct ingest *g, size_t n, size_t cap)
+{
+    uint8_t *marks = g->marks ? th_realloc(g->marks, cap) : NULL;
+
+    if (!marks)
+        return !g->marks;
+    memset(marks + n, 0, cap - n);
+    g->marks = marks;
+    return true;
+}
+
+/* Of the endpoint that was added last. */
+static bool add_mark(struct ingest *g, size_t n, enum th_mark mark)
+{
+    if (!g->marks)
+        g->marks = th_calloc(1, g->endpoint_cap);
+    if (!g->marks)
+        return false;
+    g->marks[n - 1] = (uint8_t)mark;
+    return true;
 }
 
 static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
@@ -232,12 +261,18 @@ static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
         g->too_many = cap > MAX_ACCEPT_DELIVERIES;
         if (!v)
             return false;
+        if (!grow_marks(g, *n, cap)) {
+            th_free(v);
+            return false;
+        }
         memcpy(v, g->endpoints, *n * sizeof *v);
         if (g->endpoints != g->few)
             th_free(g->endpoints);
         g->endpoints = v;
         g->endpoint_cap = cap;
     }
+    if (g->marks)
+        g->marks[*n] = 0; /* a match that was begun before */
     g->endpoints[(*n)++] = no;
     return true;
 }
@@ -254,6 +289,80 @@ static bool repeat_match(struct ingest *g)
     return true;
 }
 
+static void spend(unsigned *left, size_t cost)
+{
+    *left = cost < *left ? *left - (unsigned)cost : 0;
+}
+
+/* What filters look at: of the event `at`, read when the first one asks for it in this go. */
+static const struct th_filter_event *event_of(struct ingest *g, bool *read, unsigned *left)
+{
+    if (!*read) {
+        spend(left, g->p->events[g->at].data.n / 64);
+        if (!th_filter_read(g->e->filtering, &g->p->events[g->at], g->events[g->at].time))
+            th_log(TH_LOG_WARN,
+                   "no memory to ask filters of an event: it goes to all endpoints that have one",
+                   TH_KS("tenant", g->p->tenant->id));
+        *read = true;
+    }
+    return g->e->filtering;
+}
+
+/* Asks these endpoints from at_endpoint on. */
+static enum match_result match_list(struct ingest *g, struct th_endpoint *const *v, unsigned count,
+                                    bool *read, unsigned *left)
+{
+    for (; g->at_endpoint < count; g->at_endpoint++) {
+        const struct th_endpoint *ep = v[g->at_endpoint];
+        unsigned cost = 1 + ep->spec.event_count / 8;
+        enum th_jsonpath_answer answer = TH_JSONPATH_YES;
+        uint32_t steps;
+
+        if (*left < cost)
+            return MATCH_MORE;
+        *left -= cost;
+        if (!wants(g, ep, &g->p->events[g->at]))
+            continue;
+        if (ep->run->filter) {
+            answer = th_filter_ask(ep->run->filter, event_of(g, read, left), &steps);
+            spend(left, steps);
+        }
+        if (answer == TH_JSONPATH_NO)
+            continue;
+        if (!add_endpoint(g, &g->matched, ep->no) ||
+            (answer == TH_JSONPATH_EXCESS && !add_mark(g, g->matched, TH_MARK_FILTER_ERROR)))
+            return MATCH_FAILED;
+    }
+    g->at_endpoint = 0;
+    return MATCH_DONE;
+}
+
+/* Those that are walked, then for each path of the index those that wait for what is there. */
+static enum match_result match_endpoints(struct ingest *g, unsigned *left)
+{
+    const struct th_tenant *t = g->p->tenant;
+    struct th_endpoint *const *v;
+    enum match_result result;
+    bool read = false;
+    unsigned count;
+
+    if (g->at_path == 0) {
+        v = th_filters_walked(t, &count);
+        result = match_list(g, v, count, &read, left);
+        if (result != MATCH_DONE)
+            return result;
+        g->at_path = 1;
+    }
+    for (; g->at_path <= th_filters_paths(t); g->at_path++) {
+        v = th_filters_found(t, g->at_path - 1, event_of(g, &read, left), &count);
+        result = match_list(g, v, count, &read, left);
+        if (result != MATCH_DONE)
+            return result;
+    }
+    g->at_path = 0;
+    return MATCH_DONE;
+}
+
 /* Goes on with the event `at`, for about MATCH_STEP comparisons in all. */
 static enum match_result match_event(struct ingest *g, unsigned *left)
 {
@@ -262,21 +371,12 @@ static enum match_result match_event(struct ingest *g, unsigned *left)
     if (g->only) {
         if (!add_endpoint(g, &g->matched, g->only))
             return MATCH_FAILED;
-    } else if (g->at && g->at_endpoint == 0 &&
+    } else if (!t->choosy && g->at && g->at_endpoint == 0 &&
                th_span_eq(g->p->events[g->at].type, g->p->events[g->at - 1].type)) {
         if (!repeat_match(g))
             return MATCH_FAILED;
     } else {
-        for (; g->at_endpoint < t->endpoint_count; g->at_endpoint++) {
-            const struct th_endpoint *ep = t->endpoints[g->at_endpoint];
-            unsigned cost = 1 + ep->spec.event_count / 8;
-
-            if (*left < cost)
-                return MATCH_MORE;
-            *left -= cost;
-            if (wants(g, ep, g->p->events[g->at].type) && !add_endpoint(g, &g->matched, ep->no))
-                return MATCH_FAILED;
-        }
+        return match_endpoints(g, left);
     }
     g->at_endpoint = 0;
     return MATCH_DONE;
@@ -291,12 +391,12 @@ static enum match_result match_some(struct ingest *g)
     if (g->match_version !=
         g->p->tenant->version) { /* from the start: settings have changed since the last step */
         g->match_version = g->p->tenant->version;
-        g->matched = g->at = g->at_endpoint = 0;
+        g->matched = g->at = g->at_endpoint = g->at_path = 0;
     }
     while (g->at < g->p->count) {
         size_t from = g->matched;
 
-        if (g->at_endpoint)
+        if (g->at_endpoint || g->at_path)
             from -= g->events[g->at].endpoint_count;
         result = match_event(g, &left);
         g->events[g->at].endpoint_count = (uint32_t)(g->matched - from);
@@ -304,11 +404,13 @@ static enum match_result match_some(struct ingest *g)
             break;
         g->at++;
     }
+    th_filter_event_trim(g->e->filtering);
     g->bytes += (g->endpoint_cap - had) * sizeof *g->endpoints;
     g->e->accept_bytes += (g->endpoint_cap - had) * sizeof *g->endpoints;
     for (uint32_t i = 0; result == MATCH_DONE && i < g->p->count;
          i++) { /* the array is at its final place now */
         g->events[i].endpoints = g->endpoints + at;
+        g->events[i].marks = g->marks ? g->marks + at : NULL;
         at += g->events[i].endpoint_count;
     }
     return result;
@@ -428,6 +530,7 @@ static void schedule(struct ingest *g, uint32_t i)
                                            .event = ev->no,
                                            .endpoint = ev->endpoints[k],
                                            .due = g->op.at.ms,
+                                           .marks = ev->marks ? ev->marks[k] : 0,
                                            .lane = ev->lane});
     if (!g->only) /* tests are counted when they end */
         th_count(e->options.metrics, TH_C_DELIVERIES_CREATED, ev->queued);
@@ -635,6 +738,7 @@ static void publish(struct th_engine *e, struct th_publish *p, uint64_t except, 
                                              .external_id = from->external_id,
                                              .resource_type = from->resource_type,
                                              .resource_id = from->resource_id,
+                                             .more = {.channels = from->channels},
                                              .time = from->has_time ? from->time : e->now.wall,
                                              .rnd = th_engine_rnd32(e) & ((1u << 27) - 1),
                                              .lane = p->only ? TH_LANE_TEST : TH_LANE_FRESH};

@@ -1,0 +1,47 @@
+/* Filters and channels of endpoints, and the index of a tenant's filters. Shared by the files of engine/ only. One engine's. */
+#ifndef TH_ENGINE_FILTERS_H
+#define TH_ENGINE_FILTERS_H
+#include "engine/engine.h"
+
+struct th_ep;
+
+/** The endpoint, which is listed, has other settings than before, or is listed from now on; th_filters_room was asked before that. */
+void th_filters_file(struct th_engine *e, struct th_ep *ep);
+/** It is listed no longer. */
+void th_filters_unfile(struct th_ep *ep);
+/** Room for one more endpoint; false: there is no memory. */
+TH_MUST_USE bool th_filters_room(struct th_tenant *t);
+void th_filters_free(struct th_tenant *t);
+
+/* ---- the event as filters see it: [{type, id, time, resource_type, resource_id, data}] ---- */
+
+#define TH_FILTER_ROOT 0  /* nodes of its tape: the list, */
+#define TH_FILTER_EVENT 1 /* and the event in it */
+
+/** An event as filters see it; one at a time, used again for the next. */
+struct th_filter_event {
+    struct th_buf text;
+    struct th_tape tape;
+    bool read; /* else there was no memory */
+};
+/** NULL without memory. */
+struct th_filter_event *th_filter_event_new(void);
+void th_filter_event_free(struct th_filter_event *of);
+/** Gives back what a large event needed. */
+void th_filter_event_trim(struct th_filter_event *of);
+/** Reads the event anew. `id` is the one that the publisher gave: another is drawn when the event is stored. False: no memory. */
+bool th_filter_read(struct th_filter_event *of, const struct th_publish_event *ev, struct th_wall time);
+
+/* ---- what an endpoint says ---- */
+
+/** EXCESS: the filter cannot say, and the event goes to its endpoint. *steps: how many it took. */
+enum th_jsonpath_answer th_filter_ask(const struct th_jsonpath *filter, const struct th_filter_event *of,
+                                      uint32_t *steps);
+
+/* ---- who can be reached: those that are walked, and for each path those that wait for the value that is there ---- */
+
+struct th_endpoint *const *th_filters_walked(const struct th_tenant *t, unsigned *count);
+unsigned th_filters_paths(const struct th_tenant *t);
+struct th_endpoint *const *th_filters_found(const struct th_tenant *t, unsigned path,
+                                            const struct th_filter_event *of, unsigned *count);
+#endif
