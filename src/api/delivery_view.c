@@ -351,6 +351,10 @@ void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, boo
         th_jw_key(w, TH_LIT("degraded"));
         th_jw_bool(w, true);
     }
+    if (row->marks & TH_MARK_FILTER_ERROR) {
+        th_jw_key(w, TH_LIT("filter_error"));
+        th_jw_bool(w, true);
+    }
     th_api_member_time(w, "created_at", row->event.at.ms);
     th_api_member_time(w, "next_attempt_at", next_attempt(row, status));
     th_api_member_time(w, "ended_at", row->ended);

@@ -1,6 +1,7 @@
 /* Events out of the body of POST /v1/events and POST /v1/events/batch. Touches nothing but the request, so that another
  * thread may do it with a large body. */
 #include "api/event_read.h"
+#include "api/channels.h"
 #include "api/decode.h"
 #include "api/fault.h"
 #include "api/request.h"
@@ -11,7 +12,7 @@
 
 #define ID_FORM "must have 1 to 128 characters of A-Z a-z 0-9 _ -"
 
-enum { F_TYPE, F_DATA, F_TENANT, F_ID, F_TIME, F_RESOURCE_TYPE, F_RESOURCE_ID, F_COUNT };
+enum { F_TYPE, F_DATA, F_TENANT, F_ID, F_TIME, F_RESOURCE_TYPE, F_RESOURCE_ID, F_CHANNELS, F_COUNT };
 
 static const struct th_api_field event_fields[F_COUNT] = {
     {"type", TH_T_STRING, true, false, 0, 0, 0},
@@ -21,6 +22,7 @@ static const struct th_api_field event_fields[F_COUNT] = {
     {"time", TH_T_TIME, false, true, 0, 0, 0},
     {"resource_type", TH_T_STRING, false, true, 256, 0, 0},
     {"resource_id", TH_T_STRING, false, true, 512, 0, 0},
+    {"channels", TH_T_STRINGS, false, true, TH_MAX_CHANNELS, 0, 0},
 };
 
 /* What can be an event type of some dialect; the tenant's own judges it when the tenant is known. */
@@ -46,6 +48,10 @@ static bool read_event(struct th_api_req *r, struct th_json v, struct th_span pr
     ev->has_time = values[F_TIME].present && !values[F_TIME].null;
     ev->time.ms = values[F_TIME].i;
     *tenant = values[F_TENANT].text;
+    if (values[F_CHANNELS].present &&
+        !th_api_channels_read(r, th_api_fault_pointer(r, prefix, TH_LIT("channels")), &values[F_CHANNELS],
+                              &ev->channels))
+        return false;
     if (values[F_TYPE].json.type == TH_JSON_STRING && values[F_TYPE].present && !type_form(ev->type))
         th_api_fault(r, th_api_fault_pointer(r, prefix, TH_LIT("type")),
                      "must be names of A-Z a-z 0-9 _ - joined by full stops, at most 128 bytes");

@@ -1,5 +1,6 @@
 /* How events look: in lists and streams, and at the head of one that is shown alone. */
 #include "api/event_view.h"
+#include "api/channels.h"
 #include "api/member.h"
 #include "api/request.h"
 #include "api/state.h"
@@ -20,6 +21,10 @@ void th_api_event_members(struct th_jw *w, struct th_api_req *r, const struct th
         th_api_member_str(w, "resource_type", row->resource_type);
     if (row->resource_id.n)
         th_api_member_str(w, "resource_id", row->resource_id);
+    if (row->more.channels.n) {
+        th_jw_key(w, TH_LIT("channels"));
+        th_api_channels_write(w, row->more.channels);
+    }
     th_api_member_int(w, "delivery_count", row->deliveries);
     if (row->erased)
         th_api_member_time(w, "erased_at", row->erased);

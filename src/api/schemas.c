@@ -46,13 +46,14 @@
     "has been erased; absent else\"}"
 #define EVENT_FIELDS                                                                                         \
     "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"time\":" TIME ",\"created_at\":" TIME              \
-    ",\"resource_type\":" STR ",\"resource_id\":" STR ",\"delivery_count\":" INT
+    ",\"resource_type\":" STR ",\"resource_id\":" STR ",\"channels\":{\"type\":\"array\",\"items\":" STR     \
+    "},\"delivery_count\":" INT
 
 #define DELIVERY_FIELDS                                                                                      \
     "\"id\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL ",\"status\":" STATUS   \
     ",\"reason\":{\"type\":\"string\",\"enum\":[\"exhausted\",\"final_status\"]},\"attempt_count\":" INT     \
-    ",\"degraded\":" BOOL ",\"created_at\":" TIME ",\"next_attempt_at\":" TIME_NULL                          \
-    ",\"ended_at\":" TIME_NULL                                                                               \
+    ",\"degraded\":" BOOL ",\"filter_error\":" BOOL ",\"created_at\":" TIME                                  \
+    ",\"next_attempt_at\":" TIME_NULL ",\"ended_at\":" TIME_NULL                                             \
     ",\"last_attempt\":{\"oneOf\":[" REF("AttemptSummary") ",{\"type\":\"null\"}]}"
 
 #define OUTCOME                                                                                              \
@@ -78,6 +79,9 @@
            ",\"rate_per_minute\":{\"type\":[\"integer\",\"null\"],\"description\":\"attempts a minute that " \
            "it allows; "                                                                                     \
            "null: no bound\"}")
+#define CHANNELS                                                                                             \
+    "{\"type\":[\"array\",\"null\"],\"maxItems\":10,\"items\":{\"type\":\"string\","                         \
+    "\"pattern\":\"^[A-Za-z0-9_./:-]{1,128}$\"}}"
 #define HEALTH "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
 
 #define WEBHOOK_FIELDS                                                                                       \
@@ -87,7 +91,8 @@
         BOOL) ",\"timeout_seconds\":{\"type\":\"number\"},\"max_in_flight\":" INT                            \
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
               ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED                      \
-              ",\"consent\":" CONSENT
+              ",\"consent\":" CONSENT ",\"filter\":" STR_NULL                                                \
+              ",\"channels\":{\"type\":\"array\",\"items\":" STR "}"
 
 #define WEBHOOK_SETTINGS(url)                                                                                \
     "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL         \
@@ -100,8 +105,10 @@
                   ",\"max_in_flight\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000}"      \
                   ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"minimum\":0.001,"            \
                   "\"maximum\":100000}"                                                                      \
-                  ",\"signature_variant\":" STR_NULL                                                         \
-                  ",\"options\":" STRINGS_NULL("{\"type\":[\"boolean\",\"null\"]}")
+                  ",\"signature_variant\":" STR_NULL ",\"options\":" STRINGS_NULL(                           \
+                      "{\"type\":[\"boolean\",\"null\"]}") ",\"filter\":"                                    \
+                                                           "{\"type\":[\"string\",\"null\"],\"minLength\":"  \
+                                                           "1,\"maxLength\":4096},\"channels\":" CHANNELS
 
 #define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
@@ -130,7 +137,7 @@ const struct th_api_schema th_api_schemas[] = {
             "\"type\":" EVENT_TYPE ",\"data\":{},\"tenant\":" ID_NULL ",\"id\":" ID_NULL
             ",\"time\":" TIME_NULL
             ",\"resource_type\":{\"type\":[\"string\",\"null\"],\"maxLength\":256},\"resource_id\":"
-            "{\"type\":[\"string\",\"null\"],\"maxLength\":512}")},
+            "{\"type\":[\"string\",\"null\"],\"maxLength\":512},\"channels\":" CHANNELS)},
     {"EventAccepted", OBJECT("\"id\",\"type\",\"tenant\",\"deliveries\"",
                              "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"deliveries\":" INT
                              ",\"warnings\":{\"type\":\"array\",\"items\":" OBJECT(
@@ -147,6 +154,19 @@ const struct th_api_schema th_api_schemas[] = {
     {"EventPage", OBJECT("\"data\",\"next_cursor\"",
                          "\"data\":{\"type\":\"array\",\"items\":" REF(
                              "Event") "},\"next_cursor\":" STR_NULL ",\"after\":" STR ",\"more\":" BOOL)},
+    {"Match",
+     OBJECT("\"matches\",\"reason\"",
+            "\"endpoint\":" STR ",\"matches\":" BOOL
+            ",\"reason\":{\"type\":\"string\",\"enum\":[\"matches\",\"filter_error\",\"created_later\","
+            "\"event_type\",\"disabled\",\"channels\",\"filter\"]},\"detail\":" STR ",\"changed_since\":" BOOL
+            ",\"filter\":" STR
+            ",\"terms\":{\"type\":\"array\",\"items\":" REF("MatchTerm") "},\"delivery\":" STR_NULL)},
+    {"MatchTerm", OBJECT("\"text\",\"holds\",\"values\"",
+                         "\"text\":" STR ",\"holds\":{\"type\":[\"boolean\",\"null\"]},\"values\":{\"type\":"
+                         "\"array\",\"items\":" REF("MatchValue") "}")},
+    {"MatchValue",
+     OBJECT("\"path\",\"found\"", "\"path\":" STR ",\"found\":" BOOL ",\"value\":{},\"value_bytes\":" INT)},
+    {"MatchPage", PAGE("Match")},
     {"EventStream",
      "{\"type\":\"string\",\"description\":\"server-sent events: `event` with an Event as data, "
      "`gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`\"}"},
@@ -329,6 +349,8 @@ const struct th_api_schema th_api_schemas_parameters[] = {
     QUERY("cursor", CURSOR, "next_cursor of the page before"),
     QUERY("event_type", STR, "only this type, or types of a pattern: `a.*`, `*.b`"),
     QUERY("endpoint", STR, "only deliveries to this endpoint"),
+    QUERY("filter", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":4096}",
+          "this filter instead of those of endpoints; the answer has one row"),
     QUERY("event", STR, "only deliveries of this event"),
     QUERY("status", STR,
           "only deliveries in this status: pending, retrying, held, delivered, failed or cancelled; several "

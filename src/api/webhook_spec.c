@@ -5,9 +5,11 @@
  * request's arena first, because the engine's object may be replaced before the change is made. What needs
  * the dialect's rules (URL, types, header names, secret) is judged by the engine. */
 #include "api/webhook_spec.h"
+#include "api/channels.h"
 #include "api/decode.h"
 #include "api/fault.h"
 #include "api/request.h"
+#include "core/jsonpath/jsonpath.h"
 #include "core/rules.h"
 #include "engine/engine.h"
 #include "net/idn.h"
@@ -28,6 +30,8 @@ enum {
     F_RATE,
     F_VARIANT,
     F_OPTIONS,
+    F_FILTER,
+    F_CHANNELS,
     F_SECRET,
     F_PREVIOUS,
     F_PREVIOUS_END,
@@ -47,6 +51,8 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"rate_limit_per_second", TH_T_NUMBER, false, true, 0, 0, 0},
     {"signature_variant", TH_T_STRING, false, true, 64, 0, 0},
     {"options", TH_T_OBJECT, false, true, 0, 0, 0},
+    {"filter", TH_T_STRING, false, true, TH_JSONPATH_BYTES, 0, 0},
+    {"channels", TH_T_STRINGS, false, true, TH_MAX_CHANNELS, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_expires_at", TH_T_TIME, false, true, 0, 0, 0},
@@ -71,7 +77,9 @@ static bool copy_spec(struct th_api_req *r, const struct th_endpoint_spec *from,
     ok = events && headers && th_arena_copy(&r->mem, from->url, &to->url) &&
          th_arena_copy(&r->mem, from->description, &to->description) &&
          th_arena_copy(&r->mem, from->metadata, &to->metadata) &&
-         th_arena_copy(&r->mem, from->variant, &to->variant);
+         th_arena_copy(&r->mem, from->variant, &to->variant) &&
+         th_arena_copy(&r->mem, from->filter, &to->filter) &&
+         th_arena_copy(&r->mem, from->channels, &to->channels);
     for (unsigned i = 0; ok && i < from->event_count; i++)
         ok = th_arena_copy(&r->mem, from->events[i], &events[i]);
     for (unsigned i = 0; ok && i < from->header_count; i++)
@@ -322,6 +330,11 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     }
     if (v[F_VARIANT].present)
         s->variant = v[F_VARIANT].text;
+    if (v[F_FILTER].present) {
+        s->filter = v[F_FILTER].text;
+        if (given(v, F_FILTER) && !s->filter.n)
+            th_api_fault(r, pointer_to(r, F_FILTER), "must not be empty; null takes the filter away");
+    }
     if (given(v, F_SECRET) && v[F_SECRET].text.n == 0)
         th_api_fault(r, pointer_to(r, F_SECRET), "must not be empty");
     c->secret = v[F_SECRET].text;
@@ -336,6 +349,9 @@ static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bo
 {
     struct th_endpoint_spec *s = &c->spec;
 
+    if (v[F_CHANNELS].present &&
+        !th_api_channels_read(r, pointer_to(r, F_CHANNELS), &v[F_CHANNELS], &s->channels))
+        return false;
     if (v[F_METADATA].null)
         s->metadata = TH_LIT("");
     if (v[F_HEADERS].null)

@@ -3,6 +3,7 @@
  * Values of custom headers, and path and query of a URL that is secret, are shown only to keys that may read secrets;
  * others see "***". The secret appears only in the answer to the creation. */
 #include "api/webhook_view.h"
+#include "api/channels.h"
 #include "api/list.h"
 #include "api/member.h"
 #include "api/request.h"
@@ -24,6 +25,8 @@ static const enum th_field native[] = {
     TH_A_METADATA,
     TH_A_HEADERS,
     TH_A_OPTIONS,
+    TH_A_FILTER,
+    TH_A_CHANNELS,
     TH_A_TIMEOUT_SECONDS,
     TH_A_MAX_IN_FLIGHT,
     TH_A_RATE_LIMIT_PER_SECOND,
@@ -231,6 +234,15 @@ static bool write_metadata(struct th_api_list *l, const struct th_endpoint *ep, 
     return true;
 }
 
+static bool write_filter(struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (ep->spec.has_filter)
+        th_jw_string(w, texts_of(l, ep, w)->filter);
+    else
+        th_jw_null(w);
+    return true;
+}
+
 static bool write_secret(const struct th_api_list *l, struct th_jw *w)
 {
     if (l->secret.n)
@@ -290,6 +302,11 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         return write_headers(l, texts_of(l, ep, w), w);
     case TH_A_OPTIONS:
         return write_options(ep, w);
+    case TH_A_FILTER:
+        return write_filter(l, ep, w);
+    case TH_A_CHANNELS:
+        th_api_channels_write(w, ep->spec.channels);
+        return true;
     case TH_A_TIMEOUT_SECONDS:
         return write_timeout(ep, w);
     case TH_A_MAX_IN_FLIGHT:

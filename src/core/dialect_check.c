@@ -15,6 +15,8 @@ static const char *const request_fields[] = {"url",
                                              "metadata",
                                              "headers",
                                              "url_secret",
+                                             "filter",
+                                             "channels",
                                              "options",
                                              "secret",
                                              "previous_secret",
@@ -174,7 +176,8 @@ static bool check_fields(struct th_where *w, const struct dl_spec *s)
             return th_where_fail(w, native->line,
                                  "there is no field \"%.*s\"; one of: url, events, active, description, "
                                  "metadata, headers, options, secret, timeout_seconds, max_in_flight, "
-                                 "rate_limit_per_second, signature_variant, url_secret, previous_secret, "
+                                 "rate_limit_per_second, signature_variant, filter, channels, url_secret, "
+                                 "previous_secret, "
                                  "previous_expires_at",
                                  (int)(native->s.n < 40 ? native->s.n : 40), native->s.p);
         for (unsigned k = 0; k < i; k++)

@@ -34,6 +34,8 @@ ENDPOINT = {
     "options": {},  # the dialect has none; see test_options_and_variants_survive
     "secret": OWN_SECRET,
     "url_secret": True,
+    "filter": "$[?@.data.n > 1 && @.type != 'x']",
+    "channels": ["red", "org/7"],
 }
 MOVED = {"previous_secret", "previous_expires_at"}  # only with moved=true; test_both_signatures.py moves and restarts them
 TENANT = {"name": "Acme & Söhne", "dialect": "standard", "attributes": {"source": "//acme", "n": 7},
@@ -106,7 +108,7 @@ def test_every_setting_survives(server, receiver, how):
     acme.patch(f"/v1/webhooks/{changed['id']}",
                {name: value for name, value in ENDPOINT.items() if name not in ("url", "secret")} | {"active": True}).expect(200)
     acme.post("/v1/events", {"type": "order.paid", "data": {"n": 1.50}, "id": "own", "resource_type": "order",
-                             "resource_id": "o-1", "time": "2026-01-02T03:04:05.678Z"}).expect(202)
+                             "resource_id": "o-1", "time": "2026-01-02T03:04:05.678Z", "channels": ["red"]}).expect(202)
     eventually(lambda: len([r for r in target.requests if r.target in ("/plain", "/changed")]) == 2)
     settled(acme, 2)
     before, sent = everything(api), {r.target: r for r in target.requests}
@@ -119,7 +121,7 @@ def test_every_setting_survives(server, receiver, how):
     # on the wire: the same requests but for id, time and signature
     acme = running.api.as_tenant("acme")
     acme.patch(f"/v1/webhooks/{full['id']}", {"active": True}).expect(200)
-    acme.post("/v1/events", {"type": "order.paid", "data": {"n": 1.50}}).expect(202)
+    acme.post("/v1/events", {"type": "order.paid", "data": {"n": 1.50}, "channels": ["org/7"]}).expect(202)
     again = lambda path: [r for r in target.requests if r.target == path][-1]  # noqa: E731
     eventually(lambda: {r.target for r in target.requests[len(sent):]} >= {"/plain", "/full", "/changed"})
     for path, secret in (("/plain", plain["secret"]), ("/full", OWN_SECRET), ("/changed", changed["secret"])):

@@ -46,7 +46,8 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
     cli("tenants", "put", "t", "--dialect", "tsanet").expect(0)
     cli("endpoints", "create", target.url(), "--tenant", "t").expect(0)
     cli("endpoints", "create", target.url(), "--description", "zwei: # 'x'\n- y", "--header", "X-A=true", "--metadata", "n=007",
-        "--rate-limit", "2.5", "--event", "a.*").expect(0)
+        "--rate-limit", "2.5", "--event", "a.*", "--filter", "$[?@.data.a == 'b' && @.data.n > 1]", "--channel", "red",
+        "--channel", "org/1").expect(0)
     file = tmp_path / "all.yaml"
     (tmp_path / "all.yaml.part").touch(0o644)  # of a run that was killed
     cli("export", "--to", file, "--secrets").expect(0)
@@ -61,6 +62,8 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
     assert "5 created" in tenterhook("import", file, env=env).expect(0).out
     assert "0 created, 0 changed" in tenterhook("import", "-", env=env, stdin=file.read_text()).expect(0).out
     assert tenterhook("export", "--secrets", env=env).expect(0).out == file.read_text()
+    (moved,) = [row for row in other.api.pages("/v1/webhooks") if row["filter"]]
+    assert moved["filter"] == "$[?@.data.a == 'b' && @.data.n > 1]" and moved["channels"] == ["red", "org/1"]
 
 
 @pytest.mark.parametrize("dialect", ["stripe", "svix", "tiro"])
