@@ -146,6 +146,7 @@ static const char *option_of(const struct th_cli *cli, const char *field)
                   {"rate_limit_per_second", "--rate-limit"},
                   {"signature_variant", "--variant"},
                   {"events", "--event"},
+                  {"channels", "--channel"},
                   {"eventTypes", "--event"},
                   {"event_types", "--type"},
                   {"headers", "--header"},

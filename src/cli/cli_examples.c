@@ -35,6 +35,7 @@ static const struct {
     {"endpoints retry", "tenterhook endpoints retry we_01M7X22X2G2RSS9YF9GYP3Z53C"},
     {"events list", "tenterhook events --type order.paid --since yesterday"},
     {"events show", "tenterhook events show msg_01M7X22X2G2RSS9YF9GYP3Z53C"},
+    {"events matches", "tenterhook events matches msg_01M7X22X2G2RSS9YF9GYP3Z53C"},
     {"events erase", "tenterhook events erase msg_01M7X22X2G2RSS9YF9GYP3Z53C"},
     {"deliveries list", "tenterhook deliveries --status failed --status retrying --since 14:00"},
     {"deliveries show", "tenterhook deliveries show dlv_01M7X22X2G2RSS9YF9GYP3Z53C"},

@@ -35,6 +35,8 @@
     {"--variant", "NAME", "signature variant of the dialect"}, \
     {"--header", "NAME=VALUE", "send this header; may be repeated; an empty value removes"}, \
     {"--metadata", "NAME=VALUE", "keep this pair; may be repeated; an empty value removes"}, \
+    {"--filter", "JSONPATH", "send it only events that this finds something in: '$[?@.data.amount >= 100]'; empty: all"}, \
+    {"--channel", "NAME", "send it only events with one of these channels; may be repeated; empty: all"}, \
     {"--set", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
     DIALECT
 
@@ -54,6 +56,9 @@ static int serve(int argc, char **argv)
     "The request is raw HTTP (a request line, headers, an empty line, the body), or JSON with \"headers\" and \"body\" " \
     "or \"body_base64\", or what `tenterhook attempts ID --json` prints. Also: what `curl -v` shows (with the body put " \
     "behind it), a HAR file, ngrok's inspector, a Lambda event."
+#define EXPLAIN_TEXT REQUEST_TEXT \
+    "\n\nWith --filter it says of each part of the filter whether it is true of the event, and what its paths find; the exit status " \
+    "is 0 where the filter matches, 1 where it does not. A file needs no server; of an id the server's event is taken."
 #define LISTEN_TEXT \
     "Prints each request. With --verify each is checked against the secret; what fails is explained as " \
     "`tenterhook explain` does and answered with 401 or 400. An event that came before is marked as a repetition. " \
@@ -83,6 +88,7 @@ static const struct th_cli_option send_options[] = {
     {"--time", "TIME", "when it happened (RFC 3339); default: now"},
     {"--resource-type", "TYPE", "what it is about"},
     {"--resource-id", "ID", "which one it is about"},
+    {"--channel", "NAME", "for endpoints with this channel, and those that have none; may be repeated"},
     {"--wait", NULL, "follow its deliveries until they have ended"},
     {"--timeout", "TIME", "how long --wait waits (default 30s)"},
     DIALECT,
@@ -249,6 +255,20 @@ static const struct th_cli_option verify_options[] = {
     ENDPOINT_URL,
     NONE,
 };
+static const struct th_cli_option events_matches_options[] = {
+    {"--endpoint", "ID", "of this endpoint alone"},
+    NONE,
+};
+static const struct th_cli_option explain_options[] = {
+    AS_DIALECT,
+    SECRET,
+    OLD_SECRET,
+    AT_TIME,
+    WINDOW,
+    ENDPOINT_URL,
+    {"--filter", "JSONPATH", "say what this filter makes of an event instead: a file with {\"type\":..., \"data\":...}, or an event's id"},
+    NONE,
+};
 static const struct th_cli_option doctor_options[] = {
     {"--send", NULL, "send the endpoint one test delivery, of type webhook.test, also while it is paused or disabled"},
     {"--resolve", "NAME", "a name to try the name service with (default example.com)"},
@@ -363,6 +383,7 @@ const struct th_command th_commands[] = {
     {"endpoints", "health", "", "show how endpoints do and what waits at them; with the operator's key, of all tenants", NULL, API, 0, 0, endpoints_health_options, th_cmd_endpoint_health, NULL},
     {"events", "list", "", "list events, newest first", NULL, API, 0, 0, events_list_options, th_cmd_events, NULL},
     {"events", "show", "ID", "show an event with its data and its deliveries", NULL, API, 1, 1, NULL, th_cmd_event, NULL},
+    {"events", "matches", "ID", "say of each endpoint whether an event goes to it, and why not", NULL, API, 1, 1, events_matches_options, th_cmd_event_matches, NULL},
     {"events", "erase", "ID", "erase what an event says; the record that it was delivered stays", events_erase_text, API, 1, 1, events_erase_options, th_cmd_event_erase, NULL},
     {"deliveries", "list", "", "list deliveries, newest first", NULL, API, 0, 0, deliveries_list_options, th_cmd_deliveries, NULL},
     {"deliveries", "show", "ID", "show a delivery and what came of each attempt", NULL, API, 1, 1, NULL, th_cmd_delivery, NULL},
@@ -385,7 +406,7 @@ const struct th_command th_commands[] = {
     {"listen", NULL, "", "receive webhooks here, verify them, and say why when that fails", LISTEN_TEXT, 0, 0, 0, listen_options, th_cmd_listen, NULL},
     {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", NULL, 0, 0, 1, sign_options, th_cmd_sign, NULL},
     {"verify", NULL, "[REQUEST-FILE|-]", "verify a saved request; the exit status is the answer", REQUEST_TEXT, 0, 0, 1, verify_options, th_cmd_verify, NULL},
-    {"explain", NULL, "[REQUEST-FILE|-]", "say why a saved request does not verify, step by step, with the bytes", REQUEST_TEXT, 0, 0, 1, verify_options, th_cmd_explain, NULL},
+    {"explain", NULL, "[REQUEST-FILE|EVENT|-]", "say why a saved request does not verify, step by step, with the bytes; or what a filter makes of an event", EXPLAIN_TEXT, API, 0, 1, explain_options, th_cmd_explain, NULL},
     {"doctor", NULL, "[ENDPOINT|URL]", "say what is wrong, and what to do", doctor_text, API | CONFIG, 0, 1, doctor_options, th_cmd_doctor, NULL},
     {"backup", NULL, "FILE", "copy the database of one moment, beside the running server", backup_text, CONFIG, 1, 1, NULL, th_cmd_backup, NULL},
     {"restore", NULL, "FILE", "put a backup into a data directory that has no database", restore_text, CONFIG, 1, 1, restore_options, th_cmd_restore, NULL},

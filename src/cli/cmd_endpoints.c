@@ -208,6 +208,22 @@ static bool write_secret(struct th_cli *cli, struct th_jw *w, struct th_json dia
     return true;
 }
 
+/* An option that may be repeated, as a list; an empty one leaves it empty. */
+static void write_names(struct th_cli *cli, struct th_jw *w, struct th_json dialect, const char *option,
+                        const char *native)
+{
+    const char *name;
+
+    if (!th_cli_has(cli, option))
+        return;
+    key_of(cli, w, dialect, native);
+    th_jw_array(w);
+    for (unsigned i = 0; (name = th_cli_option_at(cli, option, i)) != NULL; i++)
+        if (*name)
+            th_jw_string(w, th_str(name));
+    th_jw_end_array(w);
+}
+
 static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const char *url, struct th_buf *body)
 {
     static const struct {
@@ -226,14 +242,14 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
         key_of(cli, &w, dialect, "url");
         th_jw_string(&w, th_str(url));
     }
-    if (th_cli_has(cli, "--event")) {
-        const char *type;
-        key_of(cli, &w, dialect, "events");
-        th_jw_array(&w);
-        for (unsigned i = 0; (type = th_cli_option_at(cli, "--event", i)) != NULL; i++)
-            if (*type)
-                th_jw_string(&w, th_str(type));
-        th_jw_end_array(&w);
+    write_names(cli, &w, dialect, "--event", "events");
+    write_names(cli, &w, dialect, "--channel", "channels");
+    if (th_cli_option(cli, "--filter")) {
+        key_of(cli, &w, dialect, "filter");
+        if (*th_cli_option(cli, "--filter"))
+            th_jw_string(&w, th_str(th_cli_option(cli, "--filter")));
+        else
+            th_jw_null(&w);
     }
     for (unsigned i = 0; i < 2; i++)
         if (th_cli_option(cli, texts[i].option)) {

@@ -269,6 +269,13 @@ static void write_event(struct th_cli *cli, struct th_span data, struct th_buf *
             th_jw_key(&w, th_str(texts[i].field));
             th_jw_string(&w, th_str(th_cli_option(cli, texts[i].option)));
         }
+    if (th_cli_has(cli, "--channel")) {
+        th_jw_key(&w, TH_LIT("channels"));
+        th_jw_array(&w);
+        for (unsigned i = 0; th_cli_option_at(cli, "--channel", i) != NULL; i++)
+            th_jw_string(&w, th_str(th_cli_option_at(cli, "--channel", i)));
+        th_jw_end_array(&w);
+    }
     th_jw_key(&w, TH_LIT("data"));
     th_jw_raw(&w, data);
     th_jw_end_object(&w);

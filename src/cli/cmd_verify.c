@@ -113,6 +113,8 @@ int th_cmd_verify(struct th_cli *cli)
 
 int th_cmd_explain(struct th_cli *cli)
 {
+    if (th_cli_has(cli, "--filter"))
+        return th_cmd_explain_filter(cli);
     return check(cli, true);
 }
 
