@@ -1,5 +1,5 @@
-/* The port to everything durable. Implementations: store_memory (reference model, simulator), store_sqlite;
- * PostgreSQL later.
+/* The port to everything durable. Implementations: store_memory (reference model, simulator), and src/store on SQLite and on
+ * PostgreSQL.
  *
  * Contract (one conformance suite runs on all implementations):
   *  1. Each op is atomic by itself. Ops share commits, but when one is refused, the others are not affected.
@@ -589,6 +589,8 @@ struct th_store_vt {
     void (*page_free)(struct th_store *, struct th_page *); /* any thread */
     /** What a tenant has stored now, counting what is committed. Any thread. */
     void (*usage)(struct th_store *, uint64_t tenant, struct th_usage *out);
+    /** Whether a request may still be sent: false when this process cannot know that nobody else does. Any thread. NULL: always. */
+    bool (*may_send)(struct th_store *);
     void (*close)(struct th_store *); /* commits what is submitted, then frees */
 };
 

@@ -13,6 +13,34 @@
 #include "store/store_tenant.h"
 #include "store/store_usage.h"
 
+static void bind_idem(struct st_stmt *st, const struct th_accept *a, uint64_t day)
+{
+    st_u64(st, 1, day);
+    st_u64(st, 2, a->tenant);
+    st_blob(st, 3, th_span(a->idem.key, sizeof a->idem.key));
+}
+
+static void bind_own(struct st_stmt *st, const struct th_accept *a, uint32_t i)
+{
+    st_u64(st, 1, a->tenant);
+    st_text(st, 2, a->events[i].external_id);
+}
+
+void st_accept_expect(struct st_writer *w, const struct th_accept *a)
+{
+    uint64_t day = st_writer_idem_day(w, a->at.ms);
+
+    for (uint64_t back = 0; a->idem.given && back < 2; back++) {
+        bind_idem(w->st[ST_W_IDEM_GET], a, day - back);
+        st_expect(w->st[ST_W_IDEM_GET]);
+    }
+    for (uint32_t i = 0; a->count <= 1000 && i < a->count; i++)
+        if (a->events[i].external_id.n) {
+            bind_own(w->st[ST_W_OWN_GET], a, i);
+            st_expect(w->st[ST_W_OWN_GET]);
+        }
+}
+
 /** Looks for the key under its day and the day before. *found only with ST_OK. */
 static int find_idem(struct st_writer *w, struct th_accept *a, uint64_t day, bool *found)
 {
@@ -23,9 +51,7 @@ static int find_idem(struct st_writer *w, struct th_accept *a, uint64_t day, boo
     for (int back = 0; back < 2 && !*found; back++) {
         int rc;
 
-        st_i64(st, 1, (int64_t)day - back);
-        st_u64(st, 2, a->tenant);
-        st_blob(st, 3, th_span(a->idem.key, sizeof a->idem.key));
+        bind_idem(st, a, day - (uint64_t)back);
         rc = st_step(st);
         if (rc == ST_ROW) {
             *found = true;
@@ -71,8 +97,7 @@ static int find_taken(struct st_writer *w, struct th_accept *a, bool *taken)
         if (!clean)
             memset(w->own_slots, 0, sizeof w->own_slots);
         clean = true;
-        st_u64(st, 1, a->tenant);
-        st_text(st, 2, a->events[i].external_id);
+        bind_own(st, a, i);
         rc = st_step(st);
         st_reset(st);
         if (rc != ST_ROW && rc != ST_DONE)

@@ -4,4 +4,6 @@
 #include "store/store_writer.h"
 
 int st_accept(struct st_writer *w, struct th_accept *a);
+/** Announces what it will look for. */
+void st_accept_expect(struct st_writer *w, const struct th_accept *a);
 #endif

@@ -360,40 +360,140 @@ static void end_transaction(struct st_pager *p)
         st_run(p->r->st[ST_R_END]);
 }
 
+/* ---- asking for many rows at once ---- */
+
+#define AHEAD                                                                                                \
+    256 /* candidates that are looked at together, where each look-up would be a way over the network */
+
+struct ahead {
+    uint64_t no[AHEAD];
+    uint32_t n;
+    enum st_next end; /* ONE: there may be more */
+};
+
+/** How many candidates are worth asking for together: as many as the page still wants, roughly. */
+static uint32_t ahead_of(const struct st_pager *p)
+{
+    uint32_t wanted = p->op->limit + 1 - p->op->count;
+
+    if (!st_expects(p->r->db))
+        return 1;
+    return p->op->with_total || p->op->skip || wanted > AHEAD ? AHEAD : wanted < 16 ? 16 : wanted;
+}
+
+static void expect(struct st_stmt *st, uint64_t no)
+{
+    if (!no)
+        return;
+    st_u64(st, 1, no);
+    st_expect(st);
+}
+
+static void expect_delivery(struct st_pager *p, uint64_t no)
+{
+    expect(p->r->st[ST_R_DELIVERY_QUEUED], no);
+    expect(p->r->st[ST_R_DELIVERY_ENDED], no);
+}
+
+/** Announces what the rows of candidates name. */
+static void announce_deliveries(struct st_pager *p, const uint64_t *no, uint32_t n)
+{
+    struct th_delivery_row d[AHEAD];
+    uint64_t event[AHEAD];
+
+    for (uint32_t i = 0; i < n; i++)
+        expect_delivery(p, no[i]);
+    for (uint32_t i = 0; i < n; i++)
+        if (!find_delivery(p, no[i], &d[i], &event[i]))
+            d[i].last_attempt = event[i] = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        expect(p->event_st, event[i]);
+        if (p->op->kind == TH_PAGE_DELIVERIES)
+            expect(p->r->st[ST_R_ATTEMPT], d[i].last_attempt);
+    }
+}
+
+static void announce(struct st_pager *p, const struct ahead *a)
+{
+    struct st_stmt *attempt = p->r->st[ST_R_ATTEMPT];
+    uint64_t delivery[AHEAD];
+
+    if (!st_expects(p->r->db) || a->n < 2)
+        return;
+    st_reset(p->event_st); /* the event at hand is borrowed from what comes now */
+    p->event = (struct th_event_row){0};
+    if (p->op->kind == TH_PAGE_DELIVERIES) {
+        announce_deliveries(p, a->no, a->n);
+    } else if (p->op->kind == TH_PAGE_EVENTS) {
+        for (uint32_t i = 0; i < a->n; i++)
+            expect(p->event_st, a->no[i]);
+        for (uint32_t i = 0; i < a->n; i++) /* whether it is a test is said by its delivery */
+            delivery[i] =
+                st_source_event(p, a->no[i]) && p->event.deliveries == 1 ? p->event.first_delivery : 0;
+        for (uint32_t i = 0; i < a->n; i++)
+            expect_delivery(p, delivery[i]);
+    } else {
+        for (uint32_t i = 0; i < a->n; i++)
+            expect(attempt, a->no[i]);
+        for (uint32_t i = 0; i < a->n; i++) {
+            delivery[i] = st_source_look_up(p, attempt, a->no[i]) ? st_col_u64(attempt, 1) : 0;
+            st_reset(attempt);
+        }
+        announce_deliveries(p, delivery, a->n);
+    }
+}
+
+static void look_ahead(struct st_pager *p, struct ahead *a)
+{
+    uint32_t most = ahead_of(p);
+
+    a->n = 0;
+    do
+        a->end = st_source_next(p, &a->no[a->n]);
+    while (a->end == ST_NEXT_ONE && ++a->n < most);
+    if (p->rc == ST_OK)
+        announce(p, a);
+}
+
+/** Judges one candidate. True: the page is full. */
+static bool take(struct st_pager *p, uint64_t no)
+{
+    struct th_page *op = p->op;
+    uint32_t given = op->count;
+    bool more = false;
+
+    if (op->max_bytes && op->count && p->mem->used >= op->max_bytes) { /* and there may be another row */
+        op->next = op->ascending ? op->reached : p->last;
+        return true;
+    }
+    candidate(p, no, &more);
+    TH_CHECK(op->count <= op->limit);
+    if (p->error == TH_TOO_LARGE && op->count) { /* the page's memory is at its limit: a short page */
+        p->error = TH_OK;
+        op->next = op->ascending ? op->reached : p->last;
+        return true;
+    }
+    if (op->count > given)
+        p->last = no;
+    if (op->ascending && !more)
+        op->reached = no;
+    if (more && !op->next)
+        op->next = op->ascending ? op->reached : p->last;
+    return more && !op->with_total;
+}
+
 /** Runs through candidates until the page is full, the source ends or the budget is spent. True: spent. */
 static bool fill(struct st_pager *p)
 {
-    struct th_page *op = p->op;
-    uint64_t no;
+    struct ahead a;
 
-    while (p->rc == ST_OK && p->error == TH_OK) {
-        enum st_next next = st_source_next(p, &no);
-        uint32_t given = op->count;
-        bool more = false;
-
-        if (next != ST_NEXT_ONE)
-            return next == ST_NEXT_SPENT;
-        if (op->max_bytes && op->count && p->mem->used >= op->max_bytes) { /* and there may be another row */
-            op->next = op->ascending ? op->reached : p->last;
-            return false;
-        }
-        candidate(p, no, &more);
-        TH_CHECK(op->count <= op->limit);
-        if (p->error == TH_TOO_LARGE && op->count) { /* the page's memory is at its limit: a short page */
-            p->error = TH_OK;
-            op->next = op->ascending ? op->reached : p->last;
-            return false;
-        }
-        if (op->count > given)
-            p->last = no;
-        if (op->ascending && !more)
-            op->reached = no;
-        if (more && !op->next)
-            op->next = op->ascending ? op->reached : p->last;
-        if (more && !op->with_total)
-            return false;
-    }
-    return false;
+    do {
+        look_ahead(p, &a);
+        for (uint32_t i = 0; i < a.n; i++)
+            if (p->rc != ST_OK || p->error != TH_OK || take(p, a.no[i]))
+                return false;
+    } while (a.end == ST_NEXT_ONE && p->rc == ST_OK && p->error == TH_OK);
+    return a.end == ST_NEXT_SPENT && p->rc == ST_OK && p->error == TH_OK;
 }
 
 static enum th_error prepare(struct st_pager *p)

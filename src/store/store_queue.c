@@ -55,6 +55,12 @@ int st_queue_find(struct st_writer *w, uint64_t no, struct st_stored *d)
     return ST_OK;
 }
 
+void st_queue_expect(struct st_writer *w, uint64_t no)
+{
+    st_u64(w->st[ST_W_QUEUE_GET], 1, no);
+    st_expect(w->st[ST_W_QUEUE_GET]);
+}
+
 int st_queue_end(struct st_writer *w, uint64_t no, const struct st_stored *d, int64_t ended, uint64_t tries,
                  uint64_t attempts, uint64_t last, enum th_delivery_state state)
 {

@@ -11,6 +11,8 @@ struct st_stored { /* a delivery as it is stored now */
 };
 /** Neither queued nor ended: there is none. */
 int st_queue_find(struct st_writer *w, uint64_t no, struct st_stored *d);
+/** Announces that a delivery will be looked for. */
+void st_queue_expect(struct st_writer *w, uint64_t no);
 /** Moves a queued delivery to those that have ended. */
 int st_queue_end(struct st_writer *w, uint64_t no, const struct st_stored *d, int64_t ended, uint64_t tries,
                  uint64_t attempts, uint64_t last, enum th_delivery_state state);

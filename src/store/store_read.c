@@ -28,37 +28,57 @@ static void rebase(const struct th_buf *mem, struct th_span *s)
     s->p = s->n ? mem->p + (uintptr_t)s->p : "";
 }
 
+static int load_one(struct st_stmt *st, struct th_load *op, uint32_t i)
+{
+    struct th_event_row *row = &op->rows[i];
+    int rc;
+
+    *row = (struct th_event_row){0};
+    st_u64(st, 1, op->events[i]);
+    rc = st_step(st);
+    if (rc == ST_ROW) {
+        st_rows_event(st, true, row);
+        keep(&op->mem, &row->type);
+        keep(&op->mem, &row->data);
+        keep(&op->mem, &row->external_id);
+        keep(&op->mem, &row->resource_type);
+        keep(&op->mem, &row->resource_id);
+        keep(&op->mem, &row->more.order_key);
+        keep(&op->mem, &row->more.channels);
+        keep(&op->mem, &row->more.traceparent);
+        keep(&op->mem, &row->more.content_type);
+    }
+    st_reset(st);
+    return rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
+}
+
+/** Asks for all of them at once, where that is worth a transaction. */
+static int announce(struct st_reader *r, const struct th_load *op)
+{
+    int rc;
+
+    if (!st_expects(r->db) || op->count < 2)
+        return ST_OK;
+    rc = st_run(r->st[ST_R_BEGIN]);
+    for (uint32_t i = 0; rc == ST_OK && i < op->count; i++) {
+        st_u64(r->st[ST_R_LOAD], 1, op->events[i]);
+        st_expect(r->st[ST_R_LOAD]);
+    }
+    return rc;
+}
+
 void st_read_load(struct st_reader *r, struct th_load *op)
 {
-    struct st_stmt *st = r->st[ST_R_LOAD];
-    int rc = ST_OK;
+    int rc = announce(r, op);
 
-    op->op.error = TH_OK;
     th_buf_reset(&op->mem);
-    for (uint32_t i = 0; i < op->count; i++) {
-        struct th_event_row *row = &op->rows[i];
-
-        *row = (struct th_event_row){0};
-        st_u64(st, 1, op->events[i]);
-        rc = st_step(st);
-        if (rc == ST_ROW) {
-            st_rows_event(st, true, row);
-            keep(&op->mem, &row->type);
-            keep(&op->mem, &row->data);
-            keep(&op->mem, &row->external_id);
-            keep(&op->mem, &row->resource_type);
-            keep(&op->mem, &row->resource_id);
-            keep(&op->mem, &row->more.order_key);
-            keep(&op->mem, &row->more.channels);
-            keep(&op->mem, &row->more.traceparent);
-            keep(&op->mem, &row->more.content_type);
-        }
-        st_reset(st);
-        if (rc != ST_ROW && rc != ST_DONE) {
-            op->op.error = st_error(r->db, rc);
-            return;
-        }
-    }
+    for (uint32_t i = 0; rc == ST_OK && i < op->count; i++)
+        rc = load_one(r->st[ST_R_LOAD], op, i);
+    if (st_in_transaction(r->db))
+        st_run(r->st[ST_R_END]);
+    op->op.error = st_error(r->db, rc);
+    if (rc != ST_OK)
+        return;
     op->op.error = op->mem.failed;
     for (uint32_t i = 0; op->mem.failed == TH_OK && i < op->count; i++) {
         rebase(&op->mem, &op->rows[i].type);

@@ -22,6 +22,17 @@ bool st_reader_is_list(const struct th_op *op)
                                        !page->with_answers && !page->with_total && !page->skip);
 }
 
+static void report(const struct st_reader *r, const struct th_op *op)
+{
+    if (op->error == TH_CORRUPT || op->error == TH_IO || op->error == TH_BUG)
+        th_log(TH_LOG_ERROR, "a read from the store failed; check the disk and the database",
+               TH_KC("store", r->store->name), TH_KC("error", th_error_name(op->error)),
+               TH_KC("database", st_message(r->db)));
+    else if (op->error == TH_RETRY)
+        th_log(TH_LOG_WARN, "a read from the store failed and may be tried again",
+               TH_KC("store", r->store->name), TH_KC("database", st_message(r->db)));
+}
+
 void *st_reader_main(void *arg)
 {
     static const char *const names[ST_READERS] = {"store-dispatch", "store-lists", "store-runs"};
@@ -50,6 +61,7 @@ void *st_reader_main(void *arg)
             st_exchange_enter(r->store);
             st_build_collect(r, b);
             st_exchange_leave(r->store);
+            report(r, op);
             if (b->count)
                 st_exchange_write(r->store, op);
             else
@@ -64,10 +76,7 @@ void *st_reader_main(void *arg)
         else
             st_page(r, (struct th_page *)op);
         st_exchange_leave(r->store);
-        if (op->error == TH_CORRUPT || op->error == TH_IO)
-            th_log(TH_LOG_ERROR, "a read from the store failed; check the disk and the database",
-                   TH_KC("store", r->store->name), TH_KC("error", th_error_name(op->error)),
-                   TH_KC("database", st_message(r->db)));
+        report(r, op);
         if (st_reader_is_list(op)) /* and not before the writes that it shows */
             st_exchange_wait(r->store, r->mark);
         st_exchange_done(op->session, op, &op->next);

@@ -183,6 +183,8 @@ static void scan_open(struct st_pager *p)
         before = look_up_number(p, ST_R_EVENT_BELOW, before) + 1;
     st_scan_start(&src->scan, p->r, src->run_kind, src->key, before, src->floor);
     src->scanning = true;
+    src->ahead_i = src->ahead_n = 0;
+    src->ahead_end = ST_NEXT_ONE;
 }
 
 /** Tells the cursor how far the scan of a tenant's events has come. */
@@ -192,6 +194,37 @@ static void tenant_spent(struct st_pager *p)
 
     if (first && (!p->src.pos || first < p->src.pos))
         p->src.pos = first;
+}
+
+/** The next event of a tenant, several of which are asked for together where each look-up would be a way over the network. */
+static enum st_next event_next(struct st_pager *p, uint64_t *no)
+{
+    struct st_source *src = &p->src;
+    enum st_next next = ST_NEXT_ONE;
+
+    if (!st_expects(p->r->db))
+        return st_scan_next(&src->scan, &p->budget, no, &p->rc);
+    if (src->ahead_i == src->ahead_n && src->ahead_end == ST_NEXT_ONE) {
+        src->ahead_i = src->ahead_n = 0;
+        while (src->ahead_n < ST_EVENTS_AHEAD && next == ST_NEXT_ONE) {
+            next = st_scan_next(&src->scan, &p->budget, &src->ahead[src->ahead_n], &p->rc);
+            src->ahead_n += next == ST_NEXT_ONE;
+        }
+        src->ahead_end = next;
+        st_reset(p->event_st);
+        p->event = (struct th_event_row){0};
+        for (uint32_t i = 0; i < src->ahead_n; i++) {
+            st_u64(p->event_st, 1, src->ahead[i]);
+            st_expect(p->event_st);
+        }
+    }
+    if (src->ahead_i < src->ahead_n) {
+        *no = src->ahead[src->ahead_i++];
+        return ST_NEXT_ONE;
+    }
+    next = src->ahead_end;
+    src->ahead_end = ST_NEXT_ONE;
+    return next;
 }
 
 static enum st_next range_next(struct st_pager *p, uint64_t *no)
@@ -237,7 +270,8 @@ enum st_next st_source_next(struct st_pager *p, uint64_t *no)
     if (!src->scanning)
         scan_open(p);
     for (;;) {
-        next = st_scan_next(&src->scan, &p->budget, no, &p->rc);
+        next =
+            src->kind == SOURCE_SCAN ? st_scan_next(&src->scan, &p->budget, no, &p->rc) : event_next(p, no);
         if (src->kind == SOURCE_SCAN) {
             if (next == ST_NEXT_ONE || next == ST_NEXT_SPENT)
                 src->pos = src->scan.pos;

@@ -4,7 +4,8 @@
 #define TH_STORE_SOURCE_H
 #include "store/store_scan.h"
 
-#define ST_CHAIN_MAX 4096 /* attempts looked at for one delivery or event */
+#define ST_EVENTS_AHEAD 128 /* events of a tenant that are asked for together */
+#define ST_CHAIN_MAX 4096   /* attempts looked at for one delivery or event */
 
 struct st_block {
     struct st_block *next;
@@ -28,6 +29,9 @@ struct st_source {
     uint64_t key, floor;
     struct st_scan scan;
     bool scanning;
+    uint64_t ahead[ST_EVENTS_AHEAD]; /* of SOURCE_TENANT: events that come next */
+    uint32_t ahead_i, ahead_n;
+    enum st_next ahead_end; /* what comes behind them */
 };
 
 struct st_pager {

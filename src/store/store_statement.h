@@ -43,6 +43,7 @@ struct st_driver {
     bool (*in_transaction)(struct st_db *);
     void (*rollback)(struct st_db *);
     void (*wipe)(struct st_db *, bool on); /* what is deleted is overwritten; NULL: the database cannot */
+    void (*expect)(struct st_stmt *);      /* NULL: nothing is gained by it */
     enum th_error (*error)(struct st_db *, int rc);
     const char *(*message)(struct st_db *); /* of the last error, in the database's words */
 };
@@ -82,6 +83,17 @@ static inline void st_wipe(struct st_db *db, bool on)
 {
     if (db->driver->wipe)
         db->driver->wipe(db, on);
+}
+static inline bool st_expects(const struct st_db *db)
+{
+    return db->driver->expect != NULL;
+}
+/** The statement will be stepped with the values that are bound now, in this transaction: a database that is asked over the network
+ * then asks for many at once. */
+static inline void st_expect(struct st_stmt *st)
+{
+    if (st->db->driver->expect)
+        st->db->driver->expect(st);
 }
 /** What a result means for an op. */
 static inline enum th_error st_error(struct st_db *db, int rc)

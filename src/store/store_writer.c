@@ -18,6 +18,7 @@
 #include "store/store_fan.h"
 #include "store/store_move.h"
 #include "store/store_purge.h"
+#include "store/store_queue.h"
 #include "store/store_rewrap.h"
 #include "store/store_settings.h"
 #include "store/store_settle.h"
@@ -85,11 +86,35 @@ int st_writer_commit(struct st_writer *w)
 
     if (rc == ST_OK)
         rc = st_run(w->st[ST_W_COMMIT]);
-    if (rc == ST_OK) {
-        st_usage_committed(w);
-        st_count_end(w, true);
-    }
+    if (rc == ST_OK)
+        st_writer_committed(w);
     return rc;
+}
+
+void st_writer_committed(struct st_writer *w)
+{
+    st_usage_committed(w);
+    st_count_end(w, true);
+}
+
+void st_writer_expect(struct st_writer *w, const struct th_op *op)
+{
+    const struct th_move *m = (const struct th_move *)op;
+
+    switch ((int)op->kind) {
+    case TH_OP_ACCEPT:
+        st_accept_expect(w, (const struct th_accept *)op);
+        break;
+    case TH_OP_SETTLE:
+        st_queue_expect(w, ((const struct th_settle *)op)->delivery);
+        break;
+    case TH_OP_MOVE:
+        for (uint32_t i = 0; i < m->count && m->count <= 1000; i++)
+            st_queue_expect(w, m->deliveries[i]);
+        break;
+    default:
+        break;
+    }
 }
 
 void st_writer_rollback(struct st_writer *w)

@@ -55,6 +55,10 @@ enum th_error st_writer_open(struct st_writer *w, struct st_store *store, struct
 void st_writer_close(struct st_writer *w);
 int st_writer_begin(struct st_writer *w);
 int st_writer_commit(struct st_writer *w);
+/** What follows from a commit in memory: where the commit's answer was lost and another way tells that it has happened. */
+void st_writer_committed(struct st_writer *w);
+/** Announces what an op will read, as far as that is known before it runs. In the transaction. */
+void st_writer_expect(struct st_writer *w, const struct th_op *op);
 /** Ends the transaction if SQLite has not done so, and forgets what was cached from it. */
 void st_writer_rollback(struct st_writer *w);
 /** Does one write inside the open transaction. ST_OK: op->error and its results are set. Else the transaction is to be

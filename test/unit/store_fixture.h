@@ -1,4 +1,4 @@
-/* What the tests of the stores share: opening either store, running one op to its end, making ops in short.
+/* What the tests of the stores share: opening any store, running one op to its end, making ops in short.
  */
 #ifndef TH_TEST_STORE_FIXTURE_H
 #define TH_TEST_STORE_FIXTURE_H
@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "model/store_memory.h"
+#include "store_postgres_fixture.h"
 #include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
@@ -21,9 +22,11 @@
 #define T0 INT64_C(1775116800000) /* 2026-04-02T08:00:00Z */
 #define DAY_MS INT64_C(86400000)
 
+enum fx_kind { FX_MEMORY, FX_SQLITE, FX_POSTGRES };
+
 struct fx {
-    bool sqlite;
-    char dir[64];
+    enum fx_kind kind;
+    char dir[64], url[200]; /* url: of a database of its own */
     struct th_store *store;
     struct th_session *session;
     int event_fd;
@@ -46,8 +49,10 @@ static inline enum th_error fx_try_open(struct fx *f, char *why, size_t why_size
 {
     struct th_store_options options = {.dir = f->dir, .ballast_mib = 1, .metrics = &f->metrics};
 
-    return f->sqlite ? th_store_sqlite_open(&options, &f->store, why, why_size)
-                     : th_store_memory_open(&f->store);
+    if (f->kind == FX_POSTGRES)
+        return fx_postgres_open(f->url, f->dir, &f->metrics, &f->store, why, why_size);
+    return f->kind == FX_SQLITE ? th_store_sqlite_open(&options, &f->store, why, why_size)
+                                : th_store_memory_open(&f->store);
 }
 
 static inline void fx_attach(struct fx *f)
@@ -84,15 +89,17 @@ static inline int fx_remove(const char *path, const struct stat *st, int flag, s
     return remove(path);
 }
 
-static inline struct fx *fx_new(bool sqlite)
+static inline struct fx *fx_new(enum fx_kind kind)
 {
     struct fx *f = calloc(1, sizeof *f);
 
     assert_non_null(f);
-    f->sqlite = sqlite;
+    f->kind = kind;
     strcpy(f->dir, "/tmp/th-store-XXXXXX");
-    if (sqlite)
+    if (kind == FX_SQLITE)
         assert_non_null(mkdtemp(f->dir));
+    if (kind == FX_POSTGRES)
+        fx_postgres_database(f->url, sizeof f->url);
     f->event_fd = eventfd(0, EFD_CLOEXEC);
     assert_true(f->event_fd >= 0);
     fx_current = f;
@@ -102,7 +109,7 @@ static inline struct fx *fx_new(bool sqlite)
 static inline void fx_free(struct fx *f)
 {
     fx_close(f);
-    if (f->sqlite)
+    if (f->kind == FX_SQLITE)
         nftw(f->dir, fx_remove, 8, FTW_DEPTH | FTW_PHYS);
     close(f->event_fd);
     free(f);
@@ -317,11 +324,11 @@ static inline uint32_t fx_count_attempts(struct fx *f, uint64_t tenant, uint64_t
     return count;
 }
 
-/* ---- one test on both stores ---- */
+/* ---- one test on each store ---- */
 
 static inline int fx_set_up_memory(void **state)
 {
-    struct fx *f = fx_new(false);
+    struct fx *f = fx_new(FX_MEMORY);
 
     *state = f;
     fx_open(f);
@@ -330,7 +337,16 @@ static inline int fx_set_up_memory(void **state)
 
 static inline int fx_set_up_sqlite(void **state)
 {
-    struct fx *f = fx_new(true);
+    struct fx *f = fx_new(FX_SQLITE);
+
+    *state = f;
+    fx_open(f);
+    return 0;
+}
+
+static inline int fx_set_up_postgres(void **state)
+{
+    struct fx *f = fx_new(FX_POSTGRES);
 
     *state = f;
     fx_open(f);
@@ -359,9 +375,10 @@ static inline int fx_tear_down(void **state)
     "ALTER TABLE fact DROP COLUMN rest_until; DROP TABLE erasing; DROP TABLE erasure;"                       \
     "DELETE FROM counter WHERE k LIKE 'use%'; DROP TABLE usage; DROP TABLE fan; PRAGMA user_version=1;"
 
-#define BOTH(test)                                                                                           \
+#define EACH(test)                                                                                           \
     {#test " (memory)", test, fx_set_up_memory, fx_tear_down, NULL},                                         \
+        {#test " (sqlite)", test, fx_set_up_sqlite, fx_tear_down, NULL},                                     \
     {                                                                                                        \
-#test " (sqlite)", test, fx_set_up_sqlite, fx_tear_down, NULL                                        \
+#test " (postgres)", test, fx_set_up_postgres, fx_tear_down, NULL                                    \
     }
 #endif

@@ -4,7 +4,7 @@
 
 static int set_up(void **state)
 {
-    struct fx *f = fx_new(false);
+    struct fx *f = fx_new(FX_MEMORY);
 
     *state = f;
     fx_open(f);

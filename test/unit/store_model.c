@@ -1,4 +1,4 @@
-/* The SQLite store against the reference model: the same random ops to both, the same answers from both; with
+/* Each store against the reference model: the same random ops to both, the same answers from both; with
  * enough numbers that lists come out of sorted runs. The seed is printed; TENTERHOOK_SEED repeats a run. */
 #include "store_fixture.h"
 
@@ -33,7 +33,7 @@ static enum th_error run_on(struct fx *f, struct th_op *op)
     return fx_run(f, op);
 }
 
-static int set_up(void **state)
+static int set_up(void **state, enum fx_kind kind)
 {
     struct pair *p = calloc(1, sizeof *p);
     const char *seed = getenv("TENTERHOOK_SEED");
@@ -42,8 +42,8 @@ static int set_up(void **state)
     p->random = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL) * 2654435761u + 1;
     print_message("seed %llu\n", (unsigned long long)p->random);
     p->clock = (uint64_t)T0;
-    p->mem = fx_new(false);
-    p->sql = fx_new(true);
+    p->mem = fx_new(FX_MEMORY);
+    p->sql = fx_new(kind);
     for (int i = 0; i < 2; i++) {
         struct fx *f = i ? p->sql : p->mem;
 
@@ -60,6 +60,16 @@ static int set_up(void **state)
     }
     *state = p;
     return 0;
+}
+
+static int set_up_sqlite(void **state)
+{
+    return set_up(state, FX_SQLITE);
+}
+
+static int set_up_postgres(void **state)
+{
+    return set_up(state, FX_POSTGRES);
 }
 
 static int tear_down(void **state)
@@ -384,9 +394,18 @@ static void compare_page(struct pair *p)
     }
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void compare_total(struct pair *p)
 {
     struct th_page x = fx_page(TH_PAGE_DELIVERIES, 1 + below(p, 2)), y;
+    int64_t began;
 
     if (below(p, 2))
         x.endpoint = 1 + below(p, ENDPOINTS);
@@ -395,7 +414,15 @@ static void compare_total(struct pair *p)
     x.with_total = true;
     y = x;
     assert_int_equal(run_on(p->mem, &x.op), TH_OK);
+    began = now_ms();
     assert_int_equal(run_on(p->sql, &y.op), TH_OK);
+    if (now_ms() - began >=
+        1900) { /* on a busy machine: a total ends after two seconds with what was counted so far */
+        assert_true(y.total <= x.total);
+        p->mem->store->vt->page_free(p->mem->store, &x);
+        p->sql->store->vt->page_free(p->sql->store, &y);
+        return;
+    }
     assert_int_equal(x.total, y.total);
     assert_int_equal(x.count, y.count);
     assert_int_equal(x.next, y.next);
@@ -506,14 +533,30 @@ static void both_stores_answer_the_same(void **state)
         compare_page(p);
 }
 
+static uint64_t sealed_in_postgres(struct fx *f, const char *kind)
+{
+    PGconn *c = PQconnectdb(f->url);
+    const char *values[] = {kind};
+    PGresult *r =
+        PQexecParams(c, "SELECT v FROM tenterhook.counter WHERE k=$1", 1, NULL, values, NULL, NULL, 0);
+    uint64_t v = PQntuples(r) ? strtoull(PQgetvalue(r, 0, 0), NULL, 10) : 0;
+
+    assert_int_equal(PQresultStatus(r), PGRES_TUPLES_OK);
+    PQclear(r);
+    PQfinish(c);
+    return v;
+}
+
 /** First number that no run holds, read beside the store. */
-static uint64_t encrypted(struct fx *f, const char *kind)
+static uint64_t sealed(struct fx *f, const char *kind)
 {
     char path[128];
     sqlite3 *db;
     sqlite3_stmt *st;
     uint64_t v = 0;
 
+    if (f->kind == FX_POSTGRES)
+        return sealed_in_postgres(f, kind);
     snprintf(path, sizeof path, "%s/tenterhook.db", f->dir);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, "SELECT v FROM counter WHERE k=?1", -1, &st, NULL), SQLITE_OK);
@@ -553,19 +596,19 @@ static void lists_come_out_of_runs(void **state)
     for (int i = 0; i < 300; i++)
         do_settle(p);
     newest = some_delivery(p) & ~(uint64_t)0x3fff;
-    for (int i = 0; i < 400 && encrypted(p->sql, "sealed.delivery") < newest; i++) {
+    for (int i = 0; i < 400 && sealed(p->sql, "sealed.delivery") < newest; i++) {
         struct th_probe probe = {.op = {.kind = TH_OP_PROBE}};
 
         assert_int_equal(run_on(p->sql, &probe.op), TH_OK); /* slices are written beside commits */
     }
-    boundary = encrypted(p->sql, "sealed.delivery");
+    boundary = sealed(p->sql, "sealed.delivery");
     assert_true(boundary >> 14 > (T0 - INT64_C(1767225600000)) / DAY_MS << 26); /* at least one run */
-    assert_true(encrypted(p->sql, "sealed.event") > 0);
+    assert_true(sealed(p->sql, "sealed.event") > 0);
     compare_all(p, 10);
     fx_current = p->sql;
     fx_close(p->sql);
     fx_open(p->sql);
-    assert_true(encrypted(p->sql, "sealed.delivery") >= boundary);
+    assert_true(sealed(p->sql, "sealed.delivery") >= boundary);
     compare_all(p, 4);
     do_purge(p, (int64_t)p->clock - 12 * 40000);
     compare_all(p, 4);
@@ -577,11 +620,17 @@ static void lists_come_out_of_runs(void **state)
     compare_all(p, 4);
 }
 
+#define ON_EACH(test)                                                                                        \
+    {#test " (sqlite)", test, set_up_sqlite, tear_down, NULL},                                               \
+    {                                                                                                        \
+#test " (postgres)", test, set_up_postgres, tear_down, NULL                                          \
+    }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(both_stores_answer_the_same, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(lists_come_out_of_runs, set_up, tear_down),
+        ON_EACH(both_stores_answer_the_same),
+        ON_EACH(lists_come_out_of_runs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

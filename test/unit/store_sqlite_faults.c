@@ -17,7 +17,7 @@ static int set_up(void **state)
     fault_install();
     fault_set(FAULT_NOTHING, 0, 0);
     fault.only_while = NULL;
-    f = fx_new(true);
+    f = fx_new(FX_SQLITE);
     *state = f;
     fx_open(f);
     fx_tenant(f, 1, "t");

@@ -10,7 +10,7 @@
 
 static int set_up(void **state)
 {
-    *state = fx_new(true);
+    *state = fx_new(FX_SQLITE);
     return 0;
 }
 

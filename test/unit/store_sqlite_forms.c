@@ -28,7 +28,7 @@ static void run_sql(const struct fx *f, const char *sql)
 /* One event a delivery; of each four one has been delivered, one was tried, two wait. */
 static struct world make_world(const char *back)
 {
-    struct world w = {.before = fx_new(true)};
+    struct world w = {.before = fx_new(FX_SQLITE)};
     struct th_row row = fx_endpoint_row(5, 1, 1, "{}");
     struct th_settings_op c = fx_settings(1, 1, &row, 1);
     uint64_t ep = 5, d;
@@ -114,7 +114,7 @@ static void killed_everywhere(const char *back, int least)
 
     for (int on = FAULT_WRITE; on <= FAULT_SYNC; on++)
         for (int n = 1, ended = 0; !ended; n++, points++) {
-            struct fx *f = fx_new(true);
+            struct fx *f = fx_new(FX_SQLITE);
 
             copy_file(w.before, f);
             ended = start_and_die(f, (enum fault_on)on, n);
@@ -142,7 +142,7 @@ static void the_first_form_is_brought_up_whenever_it_is_killed(void **state)
 /* What an earlier program has stored is told as it was: nothing of it is taken for one of the short forms. */
 static void rows_of_before_say_what_they_said(void **state)
 {
-    struct fx *f = fx_new(true);
+    struct fx *f = fx_new(FX_SQLITE);
     uint64_t ep = 5, d;
     struct th_new_event e = fx_event(&ep, 1, "{}");
     struct th_accept a = fx_accept(1, T0, &e, 1);

@@ -10,7 +10,7 @@ static uint64_t commits(struct fx *f)
 
 static void what_is_submitted_together_is_committed_together(void **state)
 {
-    struct fx *f = fx_new(true);
+    struct fx *f = fx_new(FX_SQLITE);
     static struct th_new_event events[EVENTS];
     static struct th_accept accepts[EVENTS];
     static const uint64_t endpoint = 1;
@@ -40,7 +40,7 @@ static void what_is_submitted_together_is_committed_together(void **state)
 /* A store that is closed commits what it was given, handed over or not. */
 static void what_was_not_handed_over_is_committed_by_the_end(void **state)
 {
-    struct fx *f = fx_new(true);
+    struct fx *f = fx_new(FX_SQLITE);
     static const uint64_t endpoint = 1;
     struct th_new_event event = fx_event(&endpoint, 1, "{}");
     struct th_accept accept = fx_accept(1, T0, &event, 1);

@@ -18,7 +18,7 @@ static int set_up(void **state)
 
     power_install();
     power_off();
-    f = fx_new(true);
+    f = fx_new(FX_SQLITE);
     *state = f;
     fx_open(f);
     fx_tenant(f, 1, "t");
@@ -36,7 +36,7 @@ static int tear_down(void **state)
 /* What is found after a cut at this moment: everything that was told. */
 static void cut(struct fx *f, const struct told *told, uint32_t n, uint64_t random)
 {
-    struct fx *after = fx_new(true);
+    struct fx *after = fx_new(FX_SQLITE);
 
     power_cut(after->dir, random);
     power_on();
@@ -93,12 +93,12 @@ static void a_power_cut_while_the_file_is_made(void **state)
 {
     (void)state;
     for (uint64_t k = 0; k < 12; k++) {
-        struct fx *f, *after = fx_new(true);
+        struct fx *f, *after = fx_new(FX_SQLITE);
         char why[512];
 
         power_forget();
         power_off();
-        f = fx_new(true);
+        f = fx_new(FX_SQLITE);
         fx_open(f);
         power_cut(after->dir, k);
         power_on();
@@ -117,7 +117,7 @@ static void a_power_cut_while_the_file_is_made(void **state)
  * it up, the next start has both. */
 static bool cut_while_brought_up(unsigned writes)
 {
-    struct fx *f, *after = fx_new(true);
+    struct fx *f, *after = fx_new(FX_SQLITE);
     uint64_t ep = 5, done, waits;
     char why[512], path[128];
     sqlite3 *db;
@@ -125,7 +125,7 @@ static bool cut_while_brought_up(unsigned writes)
 
     power_forget();
     power_off();
-    f = fx_new(true);
+    f = fx_new(FX_SQLITE);
     fx_open(f);
     fx_tenant(f, 1, "t");
     fx_publish(f, 1, T0, &ep, 1, &done);

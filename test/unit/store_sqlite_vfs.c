@@ -14,7 +14,7 @@ static int set_up(void **state)
 {
     struct fx *f;
 
-    f = fx_new(true);
+    f = fx_new(FX_SQLITE);
     *state = f;
     fx_open(f);
     fx_tenant(f, 1, "t");

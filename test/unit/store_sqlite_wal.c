@@ -64,7 +64,7 @@ static off_t log_size(const struct fx *f)
 
 static void the_log_starts_over_beside_a_reader(void **state)
 {
-    struct fx *f = fx_new(true);
+    struct fx *f = fx_new(FX_SQLITE);
     char *body = calloc(1, BODY);
     off_t most = 0;
 
@@ -103,7 +103,7 @@ static int64_t now_ms(void)
  * for that reader: where they did, each of the tries to start over took 250 ms. */
 static void nobody_waits_for_a_reader_that_does_not_end(void **state)
 {
-    struct fx *f = fx_new(true);
+    struct fx *f = fx_new(FX_SQLITE);
     char *body = calloc(1, BODY), path[128];
     sqlite3 *reader;
     unsigned slow = 0;

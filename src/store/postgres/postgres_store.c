@@ -1,0 +1,199 @@
+/* The PostgreSQL store: waiting, opening and closing.
+ *
+ * One node works on a database. Another waits with a connection and its row in `node`, and takes over when the first has given up its
+ * slots or has not renewed its lease. Only then is anything read: what was read before could be old.
+ *
+ * It refuses: versions of PostgreSQL below 14, tables of a newer program. */
+#include "store/postgres/postgres_store.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "store/postgres/postgres_commit.h"
+#include "store/postgres/postgres_schema.h"
+#include "store/postgres/postgres_statements.h"
+#include "store/store_life.h"
+#include "store/store_session.h"
+#include "store/store_usage.h"
+#include <stdio.h>
+#include <string.h>
+
+#define WRITE_TIMEOUT_MS 15000
+#define READ_TIMEOUT_MS 10000
+#define LEASE_MS 10000
+
+struct th_store_waiting {
+    struct pg_store *store;
+};
+
+static enum th_error connect_reader(struct st_store *store, struct st_db **out)
+{
+    struct pg_store *s = (struct pg_store *)store;
+    struct pg_db *db = th_calloc(1, sizeof *db);
+
+    *out = NULL;
+    if (!db)
+        return TH_NOMEM;
+    pg_db_init(db, &s->address, READ_TIMEOUT_MS);
+    db->reopens = true;
+    if (pg_db_connect(db) != TH_OK) { /* the first step tries again */
+        pg_db_disconnect(db);
+        db->lost = true;
+    }
+    *out = &db->base;
+    return TH_OK;
+}
+
+static void disconnect_reader(struct st_db *db)
+{
+    pg_db_fini((struct pg_db *)db);
+    th_free(db);
+}
+
+static bool may_send(struct th_store *store)
+{
+    return pg_lease_holds(&((struct pg_store *)store)->lease);
+}
+
+static void store_close(struct th_store *store)
+{
+    struct pg_store *s = (struct pg_store *)store;
+
+    st_life_stop(&s->base);
+    st_life_fini(&s->base);
+    pg_db_fini(&s->db);
+    th_map_fini(&s->days);
+    th_free(s);
+}
+
+static const struct th_store_vt postgres_vt = {
+    .settings = st_life_settings,
+    .endpoint_settings = st_life_endpoint_settings,
+    .attach = st_session_attach,
+    .submit = st_session_submit,
+    .flush = st_session_flush,
+    .drain = st_session_drain,
+    .detach = st_session_detach,
+    .page_free = st_life_page_free,
+    .usage = st_usage_now,
+    .may_send = may_send,
+    .close = store_close,
+};
+
+static struct pg_store *new_store(const struct th_store_postgres_options *o)
+{
+    struct pg_store *s = th_calloc(1, sizeof *s);
+
+    if (!s)
+        return NULL;
+    s->base.base.vt = &postgres_vt;
+    s->base.texts = &pg_texts;
+    s->base.name = s->address.shown;
+    s->base.metrics = o->metrics;
+    s->base.connect = connect_reader;
+    s->base.disconnect = disconnect_reader;
+    s->lost = o->lost;
+    s->lost_ctx = o->ctx;
+    s->lease.instance = o->instance;
+    s->lease.address = o->address;
+    s->lease.ttl_ms = o->lease_ms ? o->lease_ms : LEASE_MS;
+    s->base.idle_ms = s->lease.ttl_ms / 5;
+    th_map_init(&s->days, 100000, 0x9e3779b97f4a7c15u);
+    if (!st_life_init(&s->base)) {
+        st_life_fini(&s->base);
+        th_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+enum th_error th_store_postgres_wait(const struct th_store_postgres_options *options,
+                                     struct th_store_waiting **out, char *why, size_t why_size)
+{
+    struct th_store_waiting *w = th_calloc(1, sizeof *w);
+    enum th_error error;
+
+    *out = NULL;
+    why[0] = '\0';
+    if (w)
+        w->store = new_store(options);
+    if (!w || !w->store) {
+        snprintf(why, why_size, "no memory");
+        th_free(w);
+        return TH_NOMEM;
+    }
+    error =
+        pg_address_read(&w->store->address, options->url, options->password, options->unnamed, why, why_size);
+    pg_db_init(&w->store->db, &w->store->address, WRITE_TIMEOUT_MS);
+    if (!error)
+        error = pg_schema_raise(&w->store->address, why, why_size);
+    if (!error)
+        error = pg_db_connect(&w->store->db);
+    if (!error)
+        error = pg_lease_register(&w->store->db, &w->store->lease);
+    if (!error) {
+        *out = w;
+        return TH_OK;
+    }
+    if (!why[0])
+        snprintf(why, why_size, "the database %s cannot be used: %s", w->store->address.shown,
+                 w->store->db.message);
+    th_store_postgres_leave(w);
+    return error;
+}
+
+enum th_error th_store_postgres_take(struct th_store_waiting *w, char *why, size_t why_size)
+{
+    struct pg_store *s = w->store;
+    struct pg_holder holder = {0};
+    enum th_error error = TH_OK;
+
+    if (s->db.lost || !s->db.conn)
+        error = pg_db_connect(&s->db);
+    if (!error && !pg_lease_wait(&s->db, &s->lease))
+        error = s->db.lost ? TH_RETRY : pg_lease_register(&s->db, &s->lease);
+    if (!error)
+        error = pg_lease_take(&s->db, &s->lease, &holder);
+    if (error == TH_CONFLICT)
+        snprintf(why, why_size, "node %d at %s works on the database", holder.node, holder.address);
+    else if (error)
+        snprintf(why, why_size, "the database %s cannot be reached: %s", s->address.shown, s->db.message);
+    return error;
+}
+
+void th_store_postgres_leave(struct th_store_waiting *w)
+{
+    if (w->store)
+        store_close(&w->store->base.base);
+    th_free(w);
+}
+
+static enum th_error start(struct pg_store *s)
+{
+    enum th_error error = pg_schema_days(&s->db, &s->days);
+
+    if (!error)
+        error = st_writer_open(&s->base.writer, &s->base, &s->db.base);
+    return error ? error : st_life_start(&s->base, pg_commit_main);
+}
+
+enum th_error th_store_postgres_open(struct th_store_waiting *w, struct th_store **out, char *why,
+                                     size_t why_size)
+{
+    struct pg_store *s = w->store;
+    enum th_error error = start(s);
+
+    th_free(w);
+    *out = NULL;
+    if (error) {
+        snprintf(why, why_size, "the database %s cannot be read: %s", s->address.shown, s->db.message);
+        if (!s->db.lost)
+            pg_lease_release(&s->db, &s->lease);
+        store_close(&s->base.base);
+        return error;
+    }
+    if (s->base.metrics) {
+        th_gauge_set(s->base.metrics, TH_G_STORE_READY, 1);
+        th_gauge_set(s->base.metrics, TH_G_DELIVERIES_PENDING, (int64_t)s->base.writer.next.queued);
+    }
+    *out = &s->base.base;
+    return TH_OK;
+}
