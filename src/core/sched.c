@@ -386,6 +386,7 @@ static void item_set(struct item *it, const struct th_queue_row *row, int64_t du
     it->event = row->event;
     it->due_us = due_us;
     it->due_ms = row->due;
+    it->round = row->round;
     it->tries = row->tries;
     it->attempts = row->attempts;
     it->lane = row->lane & 3u;
@@ -524,6 +525,7 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
                                  .event = it->event,
                                  .endpoint = ep->options.no,
                                  .due = it->due_ms,
+                                 .round = it->round,
                                  .lane = it->lane & 3,
                                  .tries = it->tries,
                                  .attempts = it->attempts};

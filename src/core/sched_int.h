@@ -53,10 +53,11 @@ enum place {
 enum rank { R_PROVEN, R_BUSY, R_UNTRIED, R_SHAKEN, R_TRIED, R_DEAD, R_MORE, RANKS };
 enum booked { B_PROVEN, B_GOOD, B_TRIED, B_DEAD };
 
-struct item { /* 56 bytes */
+struct item { /* 64 bytes */
     uint64_t no, event;
     int64_t due_us; /* waiting: due. In flight: when picked. Ghost: newest walk that was under way */
     int64_t due_ms; /* wall, as given */
+    int64_t round;  /* as given */
     uint32_t ep;    /* index; 0 only for ghosts */
     uint32_t next, prev, child; /* list: next, prev. Heap: next sibling; prev sibling or parent; first child.
                                    Under way: child is a set of enum under_way */

@@ -263,6 +263,7 @@ static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_que
         it->event = rows[i].event;
         it->due_us = due[i].us;
         it->due_ms = rows[i].due;
+        it->round = rows[i].round;
         it->tries = rows[i].tries;
         it->attempts = rows[i].attempts;
         it->lane = rows[i].lane & 3u;

@@ -148,8 +148,8 @@ struct th_queue_row { /* an unfinished delivery */
     uint64_t no, event, endpoint;
     uint64_t order; /* hash of its ordering key; 0: none */
     int64_t due;    /* wall ms */
-    /* wall ms: when the first attempt of the present round of its schedule began; 0: none has, or it is not
-     * known */
+    /* wall ms: when the first attempt of the present round of its schedule began; 0: none has (tries is 0), or it is not known, of
+     * one that an earlier version has tried */
     int64_t round;
     uint8_t lane, tries, marks;
     uint16_t attempts;

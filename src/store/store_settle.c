@@ -164,7 +164,7 @@ int st_settle(struct st_writer *w, struct th_settle *s)
     st = w->st[ST_W_QUEUE_AGAIN];
     st_u64(st, 1, s->delivery);
     st_i64(st, 2, s->due.ms);
-    st_u64(st, 3, st_rows_tries(s->tries, d.round ? d.round : r->at.ms));
+    st_u64(st, 3, st_rows_tries(s->tries, !s->tries ? 0 : d.round ? d.round : r->at.ms));
     st_u64(st, 4, d.attempts + 1);
     st_u64(st, 5, no);
     st_u64(st, 6, st_rows_lane(d.lane, d.marks, d.order));

@@ -466,7 +466,7 @@ static void settle(struct mem_store *s, struct th_settle *op)
     }
     op->applied = true;
     d->marks |= op->marks;
-    d->round = op->next != TH_DS_QUEUED ? 0 : d->round ? d->round : op->row.at.ms;
+    d->round = op->next != TH_DS_QUEUED || !op->tries ? 0 : d->round ? d->round : op->row.at.ms;
     a->prev = d->last;
     d->last = a->no;
     d->attempts++;

@@ -280,6 +280,7 @@ static void a_round_begins_with_its_first_attempt(void **state)
     struct fx *f = *state;
     uint64_t ep = 5, d;
     struct th_queue_row row;
+    struct th_settle s;
 
     fx_tenant(f, 1, "t");
     fx_publish(f, 1, T0, &ep, 1, &d);
@@ -301,6 +302,12 @@ static void a_round_begins_with_its_first_attempt(void **state)
     assert_int_equal(queued(f, d).round, 0);
     fx_settle_run(f, d, 4, TH_DS_QUEUED);
     assert_int_equal(queued(f, d).round, T0 + 4000);
+    s = fx_settle(
+        d, 5, TH_DS_QUEUED); /* a retry was asked for meanwhile: the next attempt is the first of its round */
+    s.tries = 0;
+    assert_int_equal(fx_run(f, &s.op), TH_OK);
+    assert_true(s.applied);
+    assert_int_equal(queued(f, d).round, 0);
 }
 
 static void what_has_no_room_is_refused(void **state)

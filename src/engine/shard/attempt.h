@@ -29,7 +29,8 @@ struct th_attempt {
     char delivery_id[64];
     size_t delivery_id_len;
     struct th_now ended;
-    struct th_wall first; /* when this round of attempts began; known where the delivery fails for good */
+    uint32_t draw;        /* the random number of its outcome */
+    struct th_wall first; /* when this round of attempts began */
     struct th_settle settle;
     struct th_disabling *disabling; /* stored with it: that of the endpoint; NULL: none */
     void (*carried)(struct th_attempt *a, enum th_error error,

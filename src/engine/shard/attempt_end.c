@@ -1,7 +1,6 @@
 /* The end of an attempt, until it is handed to the store.
  *
- * ended → [it fails for good: when did this round begin?] → [the endpoint is to be disabled: its turn among the changes of
- * settings] → concluded (slot free) → settle. What was cancelled, or never begun for a reason of this machine's own, is no attempt. */
+ * ended → [the endpoint is to be disabled: its turn among the changes of settings] → its outcome is taken (slot free) → settle. What was cancelled, or never begun for a reason of this machine's own, is no attempt. */
 #include "engine/shard/attempt_end.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -52,7 +51,7 @@ static int32_t since(int64_t from, int64_t to)
     return to < 0 || d < 0 ? -1 : d > INT32_MAX ? INT32_MAX : (int32_t)d;
 }
 
-static void fill_row(struct th_attempt *a)
+static void fill_row(struct th_attempt *a, bool delivered)
 {
     const struct th_http_result *res = &a->req.res;
     const struct th_http_times *t = &res->times;
@@ -66,7 +65,7 @@ static void fill_row(struct th_attempt *a)
                                    .truncated = res->truncated,
                                    .decoded = res->decoded,
                                    .reused = res->reused,
-                                   .ok = a->verdict == TH_V_DELIVERED,
+                                   .ok = delivered,
                                    .endpoint_rev = a->run->rev,
                                    .signed_at = a->signed_at,
                                    .peer = res->peer,
@@ -103,67 +102,13 @@ static void not_an_attempt(struct th_attempt *a)
     th_attempt_release(a);
 }
 
-/* Where the endpoint is to be disabled, it is the turn of that change when the attempt is concluded: until then it is under
- * way, and a retry that is asked for changes what comes next. */
-static void end(struct th_attempt *a)
-{
-    struct th_health after;
-    enum th_disable why = th_attempt_would_disable(a, &after);
-
-    if (why != TH_KEEP && th_endpoint_disable(a->e, a->ep, why, a))
-        return;
-    (void)th_attempt_conclude(a);
-    th_settle_submit(a);
-}
-
-/* When this round of attempts began is on record: the disable rule and the reports ask for it. The request counts as under
- * way until it is read, so that a retry that is asked for meanwhile finds it. */
-struct first_attempt {
-    struct th_page page;
-    struct th_attempt *a;
-};
-
-static void first_known(struct th_op *op)
-{
-    struct first_attempt *f = op->user;
-    struct th_attempt *a = f->a;
-    uint16_t nth = (uint16_t)(a->row.attempts + 1 - a->row.tries);
-
-    a->e->ops_out--;
-    if (op->error) /* judged by its last attempt then: disables later, never sooner */
-        th_engine_store_error(a->e, op->error);
-    for (uint32_t i = 0; !op->error && i < f->page.count; i++)
-        if (f->page.rows.attempts[i].row.nth == nth)
-            a->first = f->page.rows.attempts[i].row.at;
-    if (!op->error)
-        th_engine_page_free(a->e, &f->page);
-    th_free(f);
-    end(a);
-}
-
-static bool find_first(struct th_attempt *a)
-{
-    struct th_engine *e = a->e;
-    struct first_attempt *f = a->row.tries ? th_calloc(1, sizeof *f) : NULL;
-
-    if (!f)
-        return false;
-    f->a = a;
-    f->page.op = (struct th_op){.kind = TH_OP_PAGE, .done = first_known, .user = f};
-    f->page.kind = TH_PAGE_ATTEMPTS;
-    f->page.tenant = a->ep->pub.tenant->no;
-    f->page.delivery = a->row.no;
-    f->page.limit = 200;
-    e->ops_out++;
-    th_engine_submit(e, &f->page.op);
-    return true;
-}
-
+/* Where the endpoint is to be disabled, the outcome is taken when that change has its turn: until then the request is under way, and
+ * a retry that is asked for changes what comes next. */
 void th_attempt_ended(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
     const struct th_http_result *res = &a->req.res;
-    bool test = a->row.lane == TH_LANE_TEST;
+    struct th_outcome o;
 
     th_address_give(a);
     if (res->class == TH_HTTP_CANCELLED || (res->class == TH_HTTP_INTERNAL && !a->unsendable)) {
@@ -171,10 +116,13 @@ void th_attempt_ended(struct th_attempt *a)
         return;
     }
     a->ended = e->now;
-    a->first = a->began_wall;
+    a->draw = e->options.no_jitter ? 0 : th_engine_rnd32(e);
     e->settles_out++;
-    a->verdict = th_outcome_judge(a).verdict;
-    fill_row(a); /* the answer is the transport's, and gone after this call */
-    if (test || a->verdict == TH_V_DELIVERED || a->verdict == TH_V_AGAIN || !find_first(a))
-        end(a);
+    o = th_outcome_of(a);
+    fill_row(a,
+             o.step.verdict == TH_V_DELIVERED); /* the answer is the transport's, and gone after this call */
+    if (o.disable != TH_KEEP && th_endpoint_disable(e, a->ep, o.disable, a))
+        return;
+    th_outcome_take(a, &o);
+    th_settle_submit(a);
 }

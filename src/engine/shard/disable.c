@@ -29,9 +29,11 @@ static void rows_ready(struct th_engine *owner, struct th_mail *m)
 {
     struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
     struct th_attempt *a = d->a;
+    struct th_outcome o = th_outcome_of(a);
 
     (void)owner;
-    d->wanted = th_attempt_conclude(a) != TH_KEEP && d->with;
+    th_outcome_take(a, &o);
+    d->wanted = o.disable != TH_KEEP && d->with;
     a->disabling = d;
     a->carried = stored;
     a->settle.with = d->wanted ? d->with : NULL;
@@ -43,8 +45,10 @@ static void rows_ready(struct th_engine *owner, struct th_mail *m)
 static void judge(struct th_engine *owner, struct th_mail *m)
 {
     struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
+    struct th_outcome o = th_outcome_of(d->a);
 
-    d->wanted = th_attempt_would_disable(d->a, &d->health) != TH_KEEP;
+    d->wanted = o.disable != TH_KEEP;
+    d->health = o.health;
     th_mail_send(owner, 0, &d->mail, owner->disable_home->judged);
 }
 
@@ -52,9 +56,10 @@ static void judge(struct th_engine *owner, struct th_mail *m)
 static void store_alone(struct th_engine *owner, struct th_mail *m)
 {
     struct th_disabling *d = TH_CONTAINER(m, struct th_disabling, mail);
+    struct th_outcome o = th_outcome_of(d->a);
 
     (void)owner;
-    (void)th_attempt_conclude(d->a);
+    th_outcome_take(d->a, &o);
     th_settle_submit(d->a);
     th_free(d);
 }

@@ -1,7 +1,6 @@
-/* The end of an attempt: what it means, recorded durably, and only then what follows from it.
+/* The end of an attempt is recorded durably, and only then comes what follows from it.
  *
- * SENDING → ended → [it fails for good: when did this round begin?] → [the endpoint is to be disabled: its turn among the
- * changes of settings] → concluded (slot free) → settle op → committed → DELIVERED | again at T | EXHAUSTED | FINAL. The
+ * SENDING → ended → [the endpoint is to be disabled: its turn among the changes of settings] → its outcome is taken (slot free) → settle op → committed → DELIVERED | again at T | EXHAUSTED | FINAL. The
  * scheduler gets the delivery back only after the commit: no second request before the first is on record. If the process
  * dies before the commit, the attempt is made again; after it, the schedule goes on where it was.
  *
@@ -88,6 +87,7 @@ static void follow(struct th_attempt *a)
     th_report_attempt(a);
     next.attempts++;
     next.tries = a->settle.tries;
+    next.round = next.tries ? a->first.ms : 0;
     next.due = a->settle.due.ms;
     th_sched_settled(e->sched, a->row.no, again ? &next : NULL, again ? a->again_at : e->now.mono,
                      e->now.mono);
