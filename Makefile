@@ -9,6 +9,7 @@
 #   make mutants    plants deliberate faults one at a time; each must be caught by the test that it names (ONLY=)
 #   make bench      one table of figures for this machine
 #   make fuzz       10 million executions of every fuzz target (RUNS=, ONLY=, JOBS=)
+#   make pairs      a million random queries of filters, compared with two other implementations of JSONPath
 #   make install    PREFIX=/usr/local, DESTDIR= for packagers
 #   make deb        the Debian packages of the committed tree, in build/deb
 #   make help       this text
@@ -33,7 +34,7 @@ ifneq ($(origin CC),default)
 CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
-.PHONY: all build build-test build-release-test build-bench run demo test tsan crash mutants bench install format lint \
+.PHONY: all build build-test build-release-test build-bench run demo test tsan crash mutants bench pairs install format lint \
         check-layers check-fresh deb fuzz clean help
 
 all: build
@@ -86,6 +87,9 @@ crash: build-test
 mutants:
 	@tools/install-deps test
 	@$(PYTHON) tools/mutants --jobs $(JOBS) $(foreach name,$(ONLY),--only $(name))
+
+pairs: build-test
+	@TENTERHOOK_BUILD=$(TEST_DIR) TENTERHOOK_PAIRS=1000000 $(PYTHON) -m pytest -q -s test/py/test_jsonpath_pairs.py
 
 bench: build-bench
 	@$(PYTHON) tools/bench --build $(RELEASE_DIR)
