@@ -5,6 +5,7 @@ import urllib.parse
 import pytest
 
 from harness.expect import eventually, problem, settled
+from harness.receiver import Reply
 
 PAID = "$[?@.data.amount >= 100 && @.data.status == 'paid']"
 
@@ -241,3 +242,14 @@ def test_a_filter_of_much_text_survives_where_its_text_is_in_the_store(tenant, s
     api.post(path + "/rotate-secret", {}).expect(200)
     assert api.get(path).expect(200).json["filter"] == text
     assert publish(api, {"n": 1})["deliveries"] == 1 and publish(api, {"n": 2})["deliveries"] == 0
+
+
+def test_a_filter_of_much_text_survives_what_the_engine_changes_itself(tenant, receiver):
+    """Disabled after a 410: that changes the endpoint without reading its texts."""
+    api, gone = tenant, receiver(answer=lambda request: Reply(410))
+    hook = register(api, gone, filter="$[?@.data.n == 1]", description="d" * 3000)
+    path = f"/v1/webhooks/{hook['id']}"
+    publish(api, {"n": 1})
+    eventually(lambda: api.get(path).expect(200).json["disabled"], 30, "disabled")
+    assert publish(api, {"n": 2})["deliveries"] == 0
+    assert api.get(path).expect(200).json["filter"] == "$[?@.data.n == 1]"
