@@ -1,11 +1,12 @@
 /* Reading of Forwarded and X-Forwarded-For.
  *
  * Why from the right: each proxy adds what it has seen at the end, so only what trusted proxies have added can be believed:
- * the address that connected to us, and, while that is a trusted proxy's, the one that this proxy has named. Everything
- * further left a client can have written himself.
+ * the address that connected to us, and, while that is a trusted proxy's, the one that this proxy has named.
+ * Everything further left may have been written by the client himself.
  *
- * Why not both fields: a proxy writes one of them and lets the other through as the client has sent it. X-Forwarded-For is
- * what nearly all write; where a proxy writes Forwarded alone, the configuration should say so.
+ * Why not both fields: a proxy writes one of them and lets the other through as the client has sent it.
+ * Nearly all proxies write X-Forwarded-For; where a proxy writes only Forwarded, the configuration should say
+ * so.
  *
  * Forms: addresses with or without port, IPv6 with or without brackets; of Forwarded the parameter `for`, quoted or not.
  * Elements that name no address ("unknown", "_hidden") end the search. Several field lines are one list (RFC 9110 section
@@ -88,7 +89,7 @@ static struct th_span cut_last(struct th_span *list)
     return th_span_trim(last);
 }
 
-/* The value of `for` in an element of Forwarded, without its quotes. Given twice it says nothing. */
+/* The value of `for` in an element of Forwarded, without its quotes. Empty if `for` is given twice. */
 static bool node_of(struct th_span element, struct th_span *node)
 {
     unsigned found = 0;

@@ -50,7 +50,7 @@ struct framing {
     bool chunked_before, close, keep, expect_continue, expect_other;
     /* answers */
     bool answer;
-    bool odd;   /* framed in a way that RFC 9112 forbids to send */
+    bool odd;   /* framed in a way that RFC 9112 does not allow a sender */
     bool other; /* there is a coding beside chunked and identity */
 };
 
@@ -130,8 +130,9 @@ static bool may_become_head(const char *p, size_t n)
     return true;
 }
 
-/* The line that ends at p[i] is empty, in an answer: nothing or a CR lies between two line ends. Up to MAX_EMPTY of them
- * may come first: what is left over of an answer before whose length was wrong. */
+/* True when the line that ends at p[i] of an answer is empty: nothing or a CR lies between two line ends. Up
+ * to MAX_EMPTY such lines may come first: they are left over from an earlier answer whose length was wrong.
+ * */
 static bool ends_answer(const char *p, size_t i, const char **why)
 {
     size_t start = i > 0 && p[i - 1] == '\r' ? i - 1 : i, k = 0;

@@ -17,7 +17,7 @@ struct th_http1_head {
     struct th_span method, target; /* requests */
     unsigned minor;                /* HTTP/1.minor: 0 or 1 */
     unsigned status;               /* answers */
-    struct th_span field_lines;    /* all field lines with their CRLFs, without the empty one */
+    struct th_span field_lines;    /* all field lines with their CRLFs, without the empty line */
     struct th_http1_field fields[TH_HTTP1_MAX_FIELDS];
     unsigned field_count;
     enum th_http1_body body;
@@ -31,7 +31,8 @@ enum th_http1_result { TH_HTTP1_MORE, TH_HTTP1_DONE, TH_HTTP1_BAD };
  * and a byte that a field value may hold (HTAB, SP, VCHAR, obs-text; section 5.5). */
 bool th_http1_is_token(struct th_span s);
 bool th_http1_is_value(struct th_span s);
-/** uri-host [":" port] as in the Host field (RFC 9110 section 7.2, RFC 3986 section 3.2.2); not the empty one. */
+/** True for uri-host [":" port] as in the Host field (RFC 9110 section 7.2, RFC 3986 section 3.2.2), but not
+ * for an empty text. */
 bool th_http1_is_host(struct th_span s);
 
 /** Reads one request head from the start of p[0..n). MORE: incomplete so far and still acceptable. BAD: *status is
@@ -61,7 +62,8 @@ struct th_http1_chunked {
     bool answer, odd;
 };
 void th_http1_chunked_init(struct th_http1_chunked *c, bool answer);
-/** The last chunk has been read, so that the payload is whole: what is missing is trailers and the empty line. */
+/** True when the last chunk has been read. The payload is whole then; only trailers and the empty line are
+ * missing. */
 bool th_http1_chunked_whole(const struct th_http1_chunked *c);
 /** Payload bytes of the present chunk that have not come yet; 0 while its size is being read. */
 uint64_t th_http1_chunked_left(const struct th_http1_chunked *c);

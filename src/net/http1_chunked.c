@@ -169,8 +169,8 @@ static const char *on_line_feed(struct th_http1_chunked *c, char ch)
     return NULL;
 }
 
-/* Answers: a bare LF ends a line like CRLF. Which one: the state that a CR would have led to. False: no line can end
- * here. */
+/* In answers a bare LF ends a line like CRLF. It goes to the state to which a CR would have led. False: no
+ * line can end here. */
 static bool bare_line_feed(struct th_http1_chunked *c)
 {
     if (c->state == TRAILER_FIRST)
@@ -186,7 +186,7 @@ static bool bare_line_feed(struct th_http1_chunked *c)
     return true;
 }
 
-/* Answers: a byte that the grammar does not have where it stands. True when it can be passed over. */
+/* In answers: handles a byte that the grammar does not allow here. True when it can be passed over. */
 static bool pass_over(struct th_http1_chunked *c, char ch)
 {
     if (c->state >= EXT_NAME_FIRST && c->state <= EXT_JUNK && ch == '\r')

@@ -1,9 +1,9 @@
 /* Rewrites the odd head of an answer into the form that the strict reader takes.
  *
  * Why: endpoints that answer 200 in an old or careless form (headers folded over two lines, bare LF, a blank before the
- * colon, a line of a warning among the fields) have taken the event; to send it again and again would be the greater
- * fault. RFC 9112 sections 2.2, 5.1 and 5.2 tell user agents how to read most of that. Requests never come here, and a
- * connection whose answer came here carries no other, so nothing can be smuggled.
+ * colon, a line of a warning among the fields) have taken the event; it would be worse to send it again and
+ * again. RFC 9112 sections 2.2, 5.1 and 5.2 tell user agents how to read most of that. Requests never come
+ * here, and a connection whose answer came here carries no other, so nothing can be smuggled.
  *
  * Refuses: NUL, CR that ends no line, other control characters. Framing is not judged here: a folded Content-Length is
  * joined and then refused by the reader.
@@ -68,7 +68,7 @@ const char *th_http1_mend(struct th_span head, struct th_buf *out)
         if (!th_http1_is_value(line))
             return "control character in the head";
         if (line.n == 0)
-            continue; /* before the status line, or the end */
+            continue; /* an empty line before the status line, or the one at the end of the head */
         if (out->n == 0) {
             th_buf_span(out, line);
         } else if (!is_blank(line.p[0])) {

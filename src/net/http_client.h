@@ -10,10 +10,11 @@ typedef struct uv_loop_s uv_loop_t;
 
 struct th_http_client_options {
     const char *ca_file; /* PEM bundle; NULL: the system's */
-    /** A client whose authorities are taken instead of ca_file: that of another thread, so that they are read and kept once. It may
-     * be at work meanwhile, and closed before this one. NULL: none. */
+    /** A client of another thread whose certificate authorities are used instead of ca_file, so that they
+     * are read and kept only once. That client may be at work meanwhile, and may be closed before this one.
+     * NULL: none. */
     const struct th_transport *like;
-    bool plain;                   /* no https will be asked for: reads no authorities, which takes longest */
+    bool plain;                   /* no https will be asked for: no authorities are read */
     const char *bind_address;     /* numeric source address, or NULL */
     unsigned max_idle;            /* kept-alive connections in all; default 4,096 */
     unsigned max_idle_per_origin; /* default 64 */
@@ -22,8 +23,8 @@ struct th_http_client_options {
 };
 TH_MUST_USE enum th_error th_http_client_open(uv_loop_t *loop, const struct th_http_client_options *options,
                                               struct th_transport **out, char *why, size_t why_size);
-/** Cancels what is under way, closes all connections; calls closed(ctx) on the loop when done, memory freed.
- */
+/** Cancels the requests under way and closes all connections. Calls closed(ctx) on the loop when that is done
+ * and the memory is freed. */
 void th_http_client_close(struct th_transport *t, void (*closed)(void *ctx), void *ctx);
 
 struct th_resolver_options {

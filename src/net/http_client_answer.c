@@ -1,7 +1,7 @@
 /* Reads the answer of one request: heads, interim answers, the three kinds of body.
  *
- * What is taken of odd answers, and why: see http1.c. What is added here: how much is kept, and when the connection may serve
- * again.
+ * Which odd answers are taken, and why, stands in http1.c. This file decides how much is kept, and when the
+ * connection may serve again.
  *
  * Refuses: more head than head_cap, more than TH_HC_INTERIM interim answers, 101, to inflate more of a body than the caller keeps.
  *
@@ -166,7 +166,7 @@ static void take_head(struct hc_tx *tx, const struct th_http1_head *head)
     res->status = head->status;
     res->head = head->field_lines;
     res->retry_after_s = UINT32_MAX;
-    if (head->status >= 300) /* the clock is read only where the field can matter */
+    if (head->status >= 300) /* the clock is read only when the field can matter */
         res->retry_after_s = th_http_retry_after(head, unix_now());
 }
 
@@ -220,7 +220,8 @@ static bool feed_gathered(struct hc_tx *tx, const char *p, size_t n)
     return true;
 }
 
-/* The final head lies in the read buffer, and the request goes on: what the result points to must move. */
+/* The final head lies in the read buffer, and the request goes on: the bytes to which the result points must
+ * move. */
 static bool move_head(struct hc_tx *tx)
 {
     struct th_http_result *res = &tx->req->res;

@@ -1,6 +1,7 @@
-/* What the sockets of the HTTP client say: connected, readable, ended.
+/* Events of the HTTP client's sockets: connected, readable, ended.
  *
- * Refuses: reading for a connection that nobody waits on (an idle connection that says anything is closed).
+ * Refuses: reading for a connection for which nobody waits (an idle connection on which something arrives is
+ * closed).
  *
  * Failure: reported to the request that the connection carries, if any. */
 #include "base/check.h"
@@ -45,8 +46,8 @@ static void on_connected(struct hc_conn *conn)
 
 /* ---- received ---- */
 
-/* Under TLS 1.3 a server judges what the client has shown of itself only after the client's handshake: an alert, or an end
- * without one, comes in place of the first answer. */
+/* Under TLS 1.3 a server judges the client's certificate only after the client's handshake: an alert, or an
+ * end without one, comes in place of the first answer. */
 static bool is_first(const struct hc_conn *conn)
 {
     return conn->tls && conn->tx && !conn->tx->received && !conn->tx->req->res.reused;
@@ -134,7 +135,7 @@ static bool read_some(struct hc_conn *conn)
         }
         got = (size_t)n;
     }
-    if (!tx) { /* an idle connection has nothing to say */
+    if (!tx) { /* nothing is expected on an idle connection */
         hc_conn_close(conn, true);
         return false;
     }
@@ -143,8 +144,8 @@ static bool read_some(struct hc_conn *conn)
 
 static void on_readable(struct hc_conn *conn)
 {
-    /* What OpenSSL holds decrypted no poll would report: a TLS connection is read until it would block. The
-     * caps on head and body bound that. */
+    /* No poll would report bytes that OpenSSL holds decrypted, so a TLS connection is read until it would
+     * block. The caps on head and body bound that. */
     for (int i = 0; i < TH_HC_READS || conn->tls; i++)
         if (!read_some(conn))
             break;
@@ -189,7 +190,7 @@ void hc_conn_on_poll(uv_poll_t *poll, int status, int events)
     case CONN_CLOSING:
         break;
     }
-    /* After an error libuv has stopped the watch. Nothing may stay behind that nobody watches. */
+    /* After an error libuv has stopped the watch. No connection may stay behind that nobody watches. */
     if (status < 0 && conn->state != CONN_CLOSING && conn->state != CONN_CONNECTING)
         conn_broke(conn, "connection reset by the server");
     c->looking--;

@@ -8,7 +8,7 @@
  *   http_client_reuse.c   kept connections
  *   http_client_answer.c  bytes of the answer
  *   http_client_shake.c   TLS handshakes
- *   http_client_events.c  what the sockets say
+  *   http_client_events.c  events of the sockets
  *   http_client.c         the port: submit, cancel; time, opening and closing
  *
  * A `tx` carries one request from submit to done; a `conn` is one socket. A busy connection and its tx point
@@ -41,7 +41,7 @@ enum {
     TH_HC_DOUBT = 1000,         /* milliseconds within which a peer that has closed shows whether it read */
     TH_HC_RACE_STEP = 250,      /* milliseconds between the addresses of a race */
     TH_HC_RACERS = 4,           /* connections that one request tries at once */
-    TH_HC_KNOWN = 1024,         /* origins whose working address is remembered, about */
+    TH_HC_KNOWN = 1024,         /* places for origins whose working address is remembered */
     TH_HC_SPARE = 1024,         /* freed objects kept for the next request */
     TH_HC_SPARE_BYTES = 16 * 1024, /* larger answer buffers are given back */
     TH_HC_MAX_TX = 1u << 20,       /* requests under way */
@@ -90,8 +90,8 @@ struct hc_tx {
     enum hc_tx_state state;
     /* connections that are being opened, oldest first: conn is NULL until one has won */
     struct th_list racing;
-    unsigned addr;                 /* addresses that were begun */
-    uint8_t order[TH_CONNECT_MAX]; /* in which they are tried, if there are several */
+    unsigned addr;                 /* number of addresses that have been tried */
+    uint8_t order[TH_CONNECT_MAX]; /* the order in which addresses are tried, if there are several */
     bool send_failed;              /* the peer takes no more; an answer may still be there */
     bool received;                 /* bytes of an answer have arrived on this connection */
     /* the answer */
@@ -162,11 +162,12 @@ void hc_wake(struct hc *c);
 void hc_conn_enter(struct hc_conn *conn, enum hc_conn_state state);
 /* Opens a socket towards addr for tx, on its list `racing`. False with errno set, and nothing changed. */
 bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr);
-/* Takes the request off and puts the connection into the pool. */
+/* Parts the connection from its request and puts it into the pool. */
 void hc_conn_release(struct hc_conn *conn);
-/* Takes the request off, if there is one, and closes. `clean`: tells a TLS peer. */
+/* Parts the connection from its request, if it has one, and closes it. `clean`: a TLS peer is told. */
 void hc_conn_close(struct hc_conn *conn, bool clean);
-/* Takes the connection off the queue, or out of the places, of handshakes. */
+/* Takes the connection off the queue for handshakes, or gives its place among the handshakes under way back.
+ * */
 void hc_conn_leave_queue(struct hc_conn *conn);
 /* Bytes of the present request that the kernel has taken. */
 uint64_t hc_conn_put(const struct hc_conn *conn);
@@ -183,34 +184,35 @@ void hc_tx_enter(struct hc_tx *tx, enum hc_tx_state state);
 /* Ends a request: gives its connection up, and calls done() now, or in the next turn inside submit and
  * cancel. */
 void hc_tx_end(struct hc_tx *tx, enum th_http_class class, const char *detail);
-/* Calls done() of one that has ended, and frees the tx. */
+/* Calls done() of a request that has ended, and frees the tx. */
 void hc_tx_done(struct hc_tx *tx);
-/* Closes all connections that are being opened for it. */
+/* Closes all connections that are being opened for the request. */
 void hc_race_stop(struct hc_tx *tx);
-/* The last of requests and connections closes the client's own handles. */
+/* Closes the client's own handles if it is closing and no request and no connection is left. */
 void hc_maybe_closed(struct hc *c);
 
 /* ---- http_client_race.c: connecting ---- */
 
 /* Connects to the addresses of the request until one answers; ends the request when none does. */
 void hc_tx_connect(struct hc_tx *tx);
-/* It is the next address's turn, or none is left. May end the request. */
+/* Tries the next address. May end the request, when no address is left. */
 void hc_race_next(struct hc_tx *tx);
-/* This connection is there first: the others go. */
+/* This connection is the first that is established: closes the others. */
 void hc_race_won(struct hc_conn *conn);
-/* This one has failed. May end the request. */
+/* This connection has failed. May end the request. */
 void hc_race_lost(struct hc_conn *conn, int os_error);
 /* True: the request may go out once more, on a fresh connection, if the peer can be shown not to have read it: the
  * connection in use is a pooled one, and no byte of an answer has come. */
 bool hc_tx_may_repeat(const struct hc_tx *tx);
-/* Does so. */
+/* Sends the request once more, on a fresh connection. */
 void hc_tx_repeat(struct hc_tx *tx);
 
 /* ---- http_client_send.c ---- */
 
-/* The connection is there, and carries the request from now on: sends as much of it as the socket takes. */
+/* The connection is established and carries the request from now on: sends as much of it as the socket takes.
+ * */
 void hc_conn_exchange(struct hc_conn *conn);
-/* Sends what is left of it. */
+/* Sends what is left of the request. */
 void hc_conn_send(struct hc_conn *conn);
 
 /* ---- http_client_reuse.c: kept connections ---- */
@@ -219,10 +221,11 @@ void hc_conn_send(struct hc_conn *conn);
 void hc_tx_begin(struct hc_tx *tx);
 /* Sends the requests that have waited for a look at their connection. To be called at the end of each turn. */
 void hc_conn_use_reserved(struct hc *c);
-/* A reserved connection has something to say. */
+/* A reserved connection has become readable; `broken`: the loop reports an error for it. */
 void hc_conn_reserved_spoke(struct hc_conn *conn, bool broken);
-/* The peer has closed a pooled connection without an answer. Repeats the request at once if the peer cannot have read any
- * of it, waits where the next moment tells, and returns false where the peer may have read it. */
+/* The peer has closed a pooled connection without an answer. Repeats the request at once if the peer cannot
+ * have read any of it, waits a moment if that will show it, and returns false if the peer may have read it.
+ * */
 bool hc_conn_doubt(struct hc_conn *conn);
 /* Something has happened to a connection in doubt. */
 void hc_conn_doubt_ends(struct hc_conn *conn);
@@ -231,12 +234,13 @@ void hc_conn_doubt_ends(struct hc_conn *conn);
 
 /* Takes n > 0 bytes of the answer. False: the request has ended, tx must not be touched any more. */
 bool hc_answer_feed(struct hc_tx *tx, const char *p, size_t n);
-/* Takes the answer whose payload is whole though its end has not come (trailers, an empty line). False: it is not whole. */
+/* Takes an answer whose payload is whole although its end (trailers, an empty line) has not come. False: the
+ * payload is not whole. */
 bool hc_answer_settle(struct hc_tx *tx);
-/* The peer has closed; `cut`: over TLS, without saying so, which anybody on the way can bring about. Ends the request,
- * or repeats one that was not read. */
+/* The peer has closed the connection. `cut`: it did so over TLS without a close alert, which anybody on the
+ * way can bring about. Ends the request, or repeats it if the peer has not read it. */
 void hc_answer_eof(struct hc_tx *tx, bool cut);
-/* The connection broke. Ends the request. */
+/* The connection has broken. Ends the request. */
 void hc_answer_reset(struct hc_tx *tx, enum th_http_class class, const char *detail);
 
 /* ---- http_client_shake.c: TLS handshakes ---- */
@@ -248,7 +252,7 @@ void hc_conn_shake_next(struct hc *c);
 
 /* ---- http_client_events.c ---- */
 
-/* What libuv calls for a connection. */
+/* libuv calls this for an event of a connection. */
 void hc_conn_on_poll(uv_poll_t *poll, int status, int events);
 
 /* ---- http_client_retry_after.c ---- */

@@ -1,16 +1,17 @@
 /* Connecting: one address after the other, a quarter of a second apart, until one has answered (RFC 8305 section 5).
  *
- * An address that swallows packets would otherwise cost its share of the time at every new connection. Those that were
- * begun go on beside the next one, and whichever answers first carries the request; the others are closed. One that
- * refuses makes room for the next at once. What answered is remembered for each origin of several addresses, and tried
- * first the next time. All addresses were judged before they came here, so it does not matter which one wins. With one
- * address there is no race, and nothing to remember.
+ * An address that swallows packets would otherwise cost its share of the time at every new connection.
+ * Connections that were begun go on beside the next one, and the one that is established first carries the
+ * request; the others are closed. An address that refuses makes room for the next at once. For each origin
+ * with several addresses, the address that answered is remembered, and tried first the next time. All
+ * addresses were judged before they came here, so it does not matter which one wins. With one address there
+ * is no race, and nothing to remember.
  *
  * Refuses: more than TH_HC_RACERS connections at once for one request; the oldest goes for the next.
  *
  * Invariants: 1. Connections of a tx in CONNECTING are on tx->racing, oldest first, and tx->conn is NULL until one has
- * won. 2. tx->addr is the number of addresses that were begun. 3. The timer of a tx that connects is the next address or
- * the end of the time for connecting.
+ * won. 2. tx->addr is the number of addresses that were begun. 3. The timer of a tx that connects fires for
+ * the next address or at the end of the time for connecting.
  *
  * Failure: the request ends when no address is left and no connection under way. */
 #include "base/check.h"
@@ -51,8 +52,8 @@ static int known_address(const struct hc_tx *tx)
     return -1;
 }
 
-/* The one that worked, then in their order, but the families take turns: where one of them leads nowhere, every second
- * address is of the other. */
+/* First the address that worked, then the others in their order, but the families take turns: where one of
+ * them leads nowhere, every second address is of the other. */
 static void set_order(struct hc_tx *tx)
 {
     const struct th_http_req *req = tx->req;

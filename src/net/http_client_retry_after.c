@@ -1,8 +1,8 @@
 /* Retry-After (RFC 9110 section 10.2.3): delta-seconds, or one of the three forms of HTTP-date
  * (section 5.6.7).
  *
- * Refuses signs, fractions, lists, years of more than four digits, other zones than GMT. A refused value is
- * no value: the ordinary schedule holds. A date that has passed says nothing either. Pure: the clock is an
+ * Refuses signs, fractions, lists, years of more than four digits, other zones than GMT. A refused value
+ * counts as absent: the ordinary schedule holds. So does a date that has passed. Pure: the clock is an
  * argument. */
 #include "net/http_client_private.h"
 
@@ -113,7 +113,7 @@ uint32_t th_http_retry_after(const struct th_http1_head *head, int64_t now_s)
         return UINT32_MAX;
     if (th_span_u64(field->value, UINT64_MAX / 2, &seconds))
         return seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX - 1;
-    if (all_digits(field->value)) /* more than fit: as long as can be said */
+    if (all_digits(field->value)) /* more than fits: the longest time that can be expressed */
         return UINT32_MAX - 1;
     if (!read_date(field->value, now_s, &at))
         return UINT32_MAX;

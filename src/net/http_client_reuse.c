@@ -1,8 +1,9 @@
-/* Kept connections of the HTTP client: taking one for a request, and what the end of one under a request means.
+/* Kept connections of the HTTP client: takes one for a request, and decides what it means when one ends
+ * during a request.
  *
- * Invariant: a request goes out on a kept connection only after the loop has looked at the connection since the answer
- * before: what has come by then (an end, surplus) is not taken for its answer. That costs no system call, only a turn when
- * one request follows the other at once.
+ * Invariant: a request goes out on a kept connection only after the loop has looked at the connection since
+ * the previous answer, so that what has come by then (an end, surplus bytes) is not taken for its answer.
+ * That costs no system call, only a turn of the loop when one request follows the other at once.
  *
  * Refuses: to repeat a request of which the peer may have read a byte. */
 #include "base/check.h"
@@ -76,7 +77,8 @@ void hc_tx_begin(struct hc_tx *tx)
     hc_arm(c);
 }
 
-/* A reserved connection has something to say: an end, surplus of the answer before, or a session ticket of TLS. */
+/* A reserved connection has become readable: an end, surplus bytes of the previous answer, or a session
+ * ticket of TLS. */
 void hc_conn_reserved_spoke(struct hc_conn *conn, bool broken)
 {
     struct hc_tx *tx = conn->tx;
@@ -100,10 +102,11 @@ static bool is_unread(const struct hc_conn *conn)
     return ioctl(conn->fd, SIOCOUTQ, &waiting) == 0 && (uint64_t)waiting >= hc_conn_put(conn);
 }
 
-/* Servers close idle connections, and now and then do so while a request is on its way. The end of such a connection
- * came before any byte of ours was confirmed, so it was sent without having seen any; and a reset that follows the end
- * (EPIPE where it is asked for) says that the bytes found nobody any more. Both together: not read, and never will be.
- * A reset alone says nothing: a server that reads, and then dies, can bring it about before its system has confirmed. */
+/* Servers close idle connections, and now and then do so while a request is on its way. The end of such a
+ * connection came before the peer had confirmed any byte of ours, so the peer sent it without having seen
+ * any. A reset that follows the end (EPIPE where it is asked for) says that the bytes found nobody any more.
+ * Both together show that the request was not read and never will be. A reset alone shows nothing: a server
+ * that reads the request, and then dies, can cause one before its system has confirmed anything. */
 static bool was_refused(const struct hc_conn *conn)
 {
     int os_error = 0;

@@ -69,7 +69,7 @@ void hc_conn_shake_next(struct hc *c)
                 hc_arm(c);
                 return;
             }
-            hc_conn_leave_queue(first); /* goes on, but without a place */
+            hc_conn_leave_queue(first); /* the handshake goes on, but without a place */
         }
         shake_begin(TH_CONTAINER(c->queued.next, struct hc_conn, link));
     }

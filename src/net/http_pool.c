@@ -22,7 +22,7 @@ void th_pool_init(struct th_pool *p, unsigned max_idle, unsigned max_idle_per_or
 {
     *p = (struct th_pool){.max_idle = max_idle, .max_idle_per_origin = max_idle_per_origin};
     th_smap_init(&p->origins, SIZE_MAX / 64,
-                 seed); /* bounded by the connections and requests that hold origins */
+                 seed); /* its size is bounded by the connections and requests that hold origins */
     th_list_init(&p->all);
 }
 

@@ -8,7 +8,7 @@
 
 enum {
     TH_POOL_KEY_MAX = 11 + 255,
-    TH_POOL_HASTY = 1000,          /* milliseconds: who closes so soon did not mean to keep the connection */
+    TH_POOL_HASTY = 1000, /* milliseconds: a peer that closes so soon did not mean to keep the connection */
     TH_POOL_DISTRUST = 300 * 1000, /* milliseconds for which no connection of such an origin is kept */
     TH_POOL_BAD = 256,             /* such origins remembered; two that share a place push each other out */
 };
@@ -40,7 +40,7 @@ struct th_pool {
 };
 
 void th_pool_init(struct th_pool *p, unsigned max_idle, unsigned max_idle_per_origin, uint64_t seed);
-/** No origin may be held any more. */
+/** To be called when nobody holds an origin any more. */
 void th_pool_fini(struct th_pool *p);
 /** Finds or makes the origin and holds it. NULL: no memory, or a host longer than 255 bytes. */
 struct th_pool_origin *th_pool_hold(struct th_pool *p, uint64_t pool_key, const struct th_origin *o);
@@ -48,8 +48,8 @@ void th_pool_drop(struct th_pool *p, struct th_pool_origin *origin);
 /** Takes the most recently used idle connection whose peer is among addrs; NULL: none. */
 struct th_pool_node *th_pool_take(struct th_pool *p, struct th_pool_origin *origin,
                                   const struct th_addr *addrs, unsigned count, uint16_t port);
-/** Makes a connection idle. Returns the one that has to go for it (perhaps itself: where the origin is distrusted),
- * already taken out, or NULL. */
+/** Makes a connection idle. Returns the connection that has to be closed for it, already taken out, or NULL.
+ * That may be the connection itself, where its origin is distrusted. */
 struct th_pool_node *th_pool_put(struct th_pool *p, struct th_pool_node *n, int64_t now_us);
 /** The peer has ended a connection that was kept: if it did so right after the last answer, without having announced it,
  * connections of this origin are not kept for a while, because the next request would run into the same end. */

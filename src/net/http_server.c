@@ -23,7 +23,8 @@ static bool is_fast_enough(const struct th_conn *c, uint64_t bytes)
     return bytes >= (uint64_t)c->server->limit_ms[c->state] * TH_SERVER_MIN_RATE / 1000;
 }
 
-/* Who goes on sending what is not read any more is let, so that he comes to read the answer; not for ever. */
+/* A client that goes on sending what is not read any more may do so for a while, because it reads the answer
+ * only afterwards. */
 static void expire_linger(struct th_conn *c)
 {
     if (is_fast_enough(c, c->moved) && now_ms(c->server) - c->body_ms < TH_SERVER_LINGER_MAX_MS)
@@ -32,7 +33,7 @@ static void expire_linger(struct th_conn *c)
         th_conn_expire(c);
 }
 
-/* In a turn of the loop that has room for it; until then it stays where it is. */
+/* Done in a turn of the loop that has room for it; until then it stays where it is. */
 static void expire_held(struct th_conn *c)
 {
     th_conn_enter(c, TH_CONN_HELD);
@@ -60,7 +61,7 @@ static void expire_writing(struct th_conn *c)
     if (!is_fast_enough(c, taken) ||
         (c->moved > TH_SERVER_LARGE &&
          taken < (uint64_t)c->server->limit_ms[TH_CONN_WRITING] * TH_SERVER_LARGE_RATE / 1000)) {
-        th_conn_cut(c); /* the kernel would keep what it has long after an orderly close */
+        th_conn_cut(c); /* after an orderly close the kernel would keep its bytes for a long time */
         return;
     }
     th_conn_enter(c, TH_CONN_WRITING);
@@ -92,7 +93,8 @@ static void close_list(struct th_http_server *s, enum th_conn_state state)
         th_conn_close(TH_CONTAINER(s->by_state[state].next, struct th_conn, link));
 }
 
-/* Somebody waits to be accepted: who has had his last answer, and a moment to read it, makes room. */
+/* Somebody waits to be accepted: a client that has had its last answer, and a moment to read it, makes room.
+ * */
 static void shed_lingering(struct th_http_server *s, int64_t now)
 {
     struct th_list *l;
@@ -130,7 +132,7 @@ static void process(struct th_conn *c)
     th_conn_process(c);
     if (c->tls && !c->moves && !th_server_turn_over(c->server)) {
         th_list_remove(
-            &c->ready); /* it may be there again only because ciphertext waits, which is opened now */
+            &c->ready); /* it may be here again only because ciphertext waits, which is decrypted now */
         th_conn_tls_pump(c);
     }
 }
@@ -211,7 +213,7 @@ static void use_defaults(struct th_http_server *s, const struct th_http_server_o
     for (int i = TH_CONN_IDLE; i < TH_CONN_LINGER; i++)
         if (s->limit_ms[i] && s->limit_ms[i] < least)
             least = s->limit_ms[i];
-    s->limit_ms[TH_CONN_HELD] = own->hold_ms; /* a tick longer does not matter */
+    s->limit_ms[TH_CONN_HELD] = own->hold_ms; /* one tick more does not matter */
     s->tick_ms = least / 8 < 5 ? 5 : least / 8 > 250 ? 250 : least / 8;
 }
 
@@ -221,7 +223,8 @@ static void make_id_prefix(struct th_http_server *s)
     unsigned char random[sizeof s->id_prefix];
 
     if (uv_random(NULL, NULL, random, sizeof random, 0, NULL) != 0)
-        for (size_t i = 0; i < sizeof random; i++) /* no entropy source: unique within the process is left */
+        /* without an entropy source ids are unique within the process only */
+        for (size_t i = 0; i < sizeof random; i++)
             random[i] = (unsigned char)(uv_hrtime() >> (5 * i));
     for (size_t i = 0; i < sizeof random; i++)
         s->id_prefix[i] = alphabet[random[i] & 31];
@@ -282,7 +285,7 @@ enum th_error th_http_server_open(uv_loop_t *loop, const struct th_http_server_o
         s->handles++;
         s->asked.data = s;
         (void)uv_async_init(loop, &s->asked,
-                            th_peers_on_asked); /* cannot fail: the loop has others already */
+                            th_peers_on_asked); /* cannot fail: the loop already has handles of this kind */
         th_server_shared_enter(s);
     }
     *out = s;

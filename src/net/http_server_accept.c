@@ -1,10 +1,11 @@
 /* The listening socket of the HTTP server: bind, accept, wait when nothing can be accepted.
  *
- * Why accept(2) and not libuv's listener: when the process has no descriptor left, libuv throws away whoever waits, and
- * when somebody else takes the descriptor that it has put aside for that, it turns in circles. Here whoever waits
- * stays in the kernel's queue, and the socket is looked at again with the next tick.
+ * Why accept(2) and not libuv's listener: when the process has no descriptor left, libuv closes the
+ * connections that wait; and when somebody else takes the descriptor that it has put aside for this, it loops
+ * without end. Here a connection that waits stays in the kernel's queue, and the socket is looked at again
+ * with the next tick.
  *
- * Who gets a place, and whose place, is decided in http_server_peers.c.
+ * http_server_peers.c decides who gets a place, and whose place that is.
  * Invariants: 1. The socket is watched exactly while the server neither drains nor waits (TH_LISTENER_WATCHED). 2. While it
  * waits, the tick runs. Failure: without descriptors or memory nothing is lost, and the log says so, seldom. */
 #include "base/alloc.h"
@@ -48,7 +49,7 @@ static void peer_of(const union address *from, struct th_addr *out)
         memcpy(out->ip, &from->in.sin_addr, 4);
         out->port = ntohs(from->in.sin_port);
     } else if (from->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&from->in6.sin6_addr)) {
-        out->family = 4; /* as it reads in configurations and logs */
+        out->family = 4; /* in the form that configurations and logs have */
         memcpy(out->ip, from->in6.sin6_addr.s6_addr + 12, 4);
         out->port = ntohs(from->in6.sin6_port);
     } else if (from->sa.sa_family == AF_INET6) {
@@ -88,8 +89,8 @@ static void begin(struct th_http_server *s, struct th_conn *c, int fd, const uni
     th_conn_start(c);
 }
 
-/* The next one who waits; -1 with errno when there is none or none can be had. Those that are gone again are passed
- * over (accept(2): errors of the network belong to the connection). */
+/* Accepts the next connection that waits; -1 with errno when there is none or none can be had. Connections
+ * that are gone again are passed over (accept(2): errors of the network belong to the connection). */
 static int next_one(const struct th_http_server *s, union address *from)
 {
     for (;;) {
@@ -138,7 +139,8 @@ static void on_waiting(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     for (int i = 0; i < PER_TURN; i++) {
-        struct th_conn *c = th_calloc(1, sizeof *c); /* first: who cannot be served goes on waiting */
+        /* first, because a client that cannot be served goes on waiting */
+        struct th_conn *c = th_calloc(1, sizeof *c);
         union address from = {0};
         int fd = c ? next_one(s, &from) : -1;
 

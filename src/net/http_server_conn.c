@@ -2,14 +2,15 @@
  *
  * In steady state a request costs no allocation and no copy: head and body are read where they lie, in a block of the
  * server's pool (http_server_pool.c). A body that does not fit into the block, or is chunked, gets memory
- * of its own that grows with what has arrived, never with what was announced, and has a limit over all connections. Before
- * anything of a body is kept that did not come with its head the judge is asked, who looks at the key.
+ * of its own that grows with what has arrived, never with what was announced, and has a limit over all
+ * connections. The judge, who looks at the key, is asked before any part of a body is kept that did not come
+ * with its head.
  *
  * Refuses: heads above max_head (431, 414 while the request line has no end), bodies above max_body (413, as
  * soon as it is known), whatever http1.c refuses. Invariants: 1. start <= end <= block_cap. 2. While there is
  * an exchange the block does not move. 3. One exchange at a time; bytes behind it wait in the block, and what
- * does not fit waits in the kernel. 4. conn_process is not entered twice (`processing`); what would do that
- * asks for a turn instead. On failure (memory): 503 and the connection ends. */
+ * does not fit waits in the kernel. 4. conn_process is not entered twice (`processing`); code that would do
+ * so asks for a turn instead. On failure (memory): 503 and the connection ends. */
 #include "base/alloc.h"
 #include "base/check.h"
 #include "net/http_server_impl.h"
@@ -62,8 +63,9 @@ static void refuse_memory(struct th_conn *c)
     th_conn_refuse(c, 503, "no memory for this request now");
 }
 
-/* The memory for bodies is used up: the one that has been coming for the longest gives way, if that is longer than a
- * head may take. So who sends slowly cannot keep others from sending. False: there is none. */
+/* The memory for bodies is used up: the body that has been arriving for the longest gives way, if that is
+ * longer than a head may take. So a client that sends slowly cannot keep others from sending. False: there is
+ * no such body. */
 static bool make_way(struct th_conn *c)
 {
     struct th_list *all = &c->server->by_state[TH_CONN_BODY];
@@ -173,7 +175,7 @@ static const struct th_mount *mount_of(const struct th_conn *c)
     return ((const struct th_exchange *)c->x)->mount;
 }
 
-/* Fills what the handler and the judge see beside the head. */
+/* Fills in what the handler and the judge see besides the head. */
 static void prepare(struct th_conn *c, struct th_span body)
 {
     struct th_http_exchange *x = c->x;
@@ -386,7 +388,7 @@ static bool is_whole(const struct th_conn *c)
            head->length <= c->end - c->start - c->head_used;
 }
 
-/* Other servers of the process have been asked for a place; it is waited for once. */
+/* Other servers of the process have been asked for a place; the request waits for it once. */
 static void too_many(struct th_conn *c)
 {
     if (c->server->is_alone || c->waited) {
@@ -613,7 +615,8 @@ void th_conn_room(struct th_conn *c, uv_buf_t *buf)
         c->block ? uv_buf_init(c->block + c->end, (unsigned)(c->block_cap - c->end)) : uv_buf_init(NULL, 0);
 }
 
-/* No room: wait when a request is being handled or the turn has taken long enough, give up when it is for want of memory. */
+/* There is no room: waits when a request is being handled or the turn has taken long enough, and gives up
+ * when memory is lacking. */
 static void on_no_room(struct th_conn *c)
 {
     if (th_server_turn_over(c->server) && c->state != TH_CONN_BUSY) {
@@ -656,7 +659,7 @@ void th_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (c->state == TH_CONN_CLOSING)
         return;
     if (n > 0)
-        c->server->turn_us += n / 2048; /* what the kernel took to hand it over, roughly */
+        c->server->turn_us += n / 2048; /* roughly the time that the kernel took to hand the bytes over */
     if (n == UV_ENOBUFS) {
         on_no_room(c);
     } else if (n < 0) {

@@ -3,7 +3,7 @@
  *   http_server_shared.c   what the servers of a process count together
  *   http_server_pool.c     memory for blocks and exchanges
  *   http_server_life.c     states and the end of a connection \
- *   http_server_peers.c    who may have how many connections   > these three call each other
+  *   http_server_peers.c    limits on connections               > these three call each other
  *   http_server_out.c      bytes that leave                   /
  *   http_server_reply.c    answers
  *   http_server_parts.c    answers in parts
@@ -52,10 +52,10 @@ enum th_conn_state {
     TH_CONN_HEAD,    /* a part of a head is here */
     TH_CONN_BODY,    /* the head is complete, the body is not */
     TH_CONN_BUSY,    /* the handler, or the judge, has the exchange */
-    TH_CONN_HELD,    /* it is to be called again */
+    TH_CONN_HELD,    /* the handler, or the judge, is to be called again */
     TH_CONN_WRITING, /* answered; the kernel has not taken all of it yet */
-    TH_CONN_PARTS,   /* answered in part; the next one is the handler's to write */
-    TH_CONN_BEHIND,  /* the same, and some of it has waited since the present window of time began */
+    TH_CONN_PARTS,   /* answered in part; the handler has to write the next part */
+    TH_CONN_BEHIND,  /* answered in part, and bytes have waited since the present window of time began */
     TH_CONN_LINGER,  /* last answer given; what still comes in is thrown away */
     TH_CONN_CLOSING, /* uv_close is under way or done */
     TH_CONN_STATES
@@ -63,9 +63,9 @@ enum th_conn_state {
 
 /* NEW -> WATCHED <-> WAITS; WATCHED, WAITS -> CLOSED */
 enum th_listener_state {
-    TH_LISTENER_NEW,     /* bound, and not looked at yet */
+    TH_LISTENER_NEW,     /* bound; the loop does not look at it yet */
     TH_LISTENER_WATCHED, /* the loop looks at it */
-    TH_LISTENER_WAITS,   /* until the next tick: there was no descriptor or no memory */
+    TH_LISTENER_WAITS,   /* not looked at until the next tick: there was no descriptor or no memory */
     TH_LISTENER_CLOSED
 };
 
@@ -87,14 +87,14 @@ struct th_conn {
     bool resumes;      /* it was held, and its turn has come */
     bool unread;       /* the request is being judged: its body has not been read */
     bool skip;         /* its body is thrown away */
-    bool waited;       /* it was held once because it is `extra`, */
-    bool waits;        /* and other servers look for a place for it, */
-    uint64_t question; /* which is this one */
+    bool waited;       /* the request was held once because the connection is `extra` */
+    bool waits;        /* other servers look for a place for the connection */
+    uint64_t question; /* while it waits: the number of its question to them */
 
     /* Between servers (http_server_move.c). */
     bool moves;  /* to the server `to`, in its next turn */
     bool stays;  /* the next request is handled here, whatever `place` would say */
-    bool handed; /* another server has it: what is closed here is what is left */
+    bool handed; /* another server has the connection: only this handle is closed */
     unsigned to, home;
     uint64_t here; /* requests since it came to this server */
 
@@ -158,22 +158,23 @@ struct th_http_shared {
 
     /* Guards what follows. Held for a few instructions, for a connection that moves and for one that finds no place. */
     pthread_mutex_t lock;
-    bool draining;                                  /* a server is; no connection is moved any more */
+    bool draining;                                  /* a server drains: no connection is moved any more */
     unsigned coming[TH_HTTP_SERVERS];               /* connections on their way to a server */
     uint64_t asked;                                 /* the newest question for a place */
-    uint64_t looked[TH_HTTP_SERVERS];               /* up to which a server has looked for one */
+    uint64_t looked[TH_HTTP_SERVERS];               /* the last question that a server has dealt with */
     struct th_http_server *server[TH_HTTP_SERVERS]; /* those that can be asked to look after places */
 };
 
-/* Bytes of one kind: a server may always have its share, and beyond it what is left of the rest. So no client of one server
- * can use up what the others need, and where there is no room there is somebody here who can make way. */
+/* Limits bytes of one kind: a server may always have its share, and beyond it what is left of the rest. So no
+ * client of one server can use up what the others need; and where there is no room, this server has a
+ * connection that can make way. */
 struct th_budget {
-    size_t own, share; /* bytes that this server has; may have in any case */
-    size_t rest;       /* that all servers together may have beyond their shares */
+    size_t own, share; /* bytes that this server has, and that it may have in any case */
+    size_t rest;       /* bytes that all servers together may have beyond their shares */
     _Atomic size_t *beyond;
 };
 
-/* A connection on its way. */
+/* A connection on its way from one server to another. */
 struct th_http_moved {
     struct th_conn *conn; /* on no list, and without a handle yet */
     int fd;
@@ -184,7 +185,7 @@ struct th_http_server {
     struct th_mount mounts[TH_HTTP_MOUNTS]; /* longest prefix first */
     struct th_http_shared *shared;
     bool is_alone;    /* `shared` is its own */
-    uv_async_t asked; /* by another server, to look after places; not when it is alone */
+    uv_async_t asked; /* another server asks this one to look for places; unused when it is alone */
     uv_loop_t *loop;
     uv_poll_t listener;
     int listen_fd;
@@ -196,12 +197,12 @@ struct th_http_server {
     uint64_t tick_ms;
     enum th_listener_state listening;
     int64_t warned_ms; /* uv_now of the last log line about that; 0: none */
-    /* What files call of those below them in the list above. Set once, when the server is opened. */
+    /* Functions that files call although they stand below them in the list above. Set once, when the server is opened. */
     struct {
         uv_timer_cb tick;
         uv_idle_cb turn;
         void (*written)(struct th_conn *c); /* the kernel has taken all that was queued while WRITING */
-        void (*taken)(struct th_conn *c);   /* the same of an answer in parts */
+        void (*taken)(struct th_conn *c);   /* the same for an answer in parts */
         uv_alloc_cb alloc, tls_alloc;
         uv_read_cb read, tls_read;
     } up;
@@ -209,11 +210,11 @@ struct th_http_server {
     struct th_list by_state[TH_CONN_STATES];
     unsigned limit_ms[TH_CONN_STATES];
     struct th_list ready;     /* connections that hold bytes of a request, and wait for a turn */
-    struct th_list lost;      /* closing, and the handler of their answer in parts is to be told */
-    unsigned open;            /* connections whose handle is not closed */
+    struct th_list lost;      /* connections that close, whose handler of an answer in parts is to be told */
+    unsigned open;            /* number of connections whose handle is not closed */
     struct th_budget bodies;  /* sum of body_cap */
     struct th_budget answers; /* copies of answers that wait for their clients */
-    struct th_list keyless;   /* counted connections whose client is not known, longest idle first */
+    struct th_list keyless;   /* counted connections whose client is not known, the longest idle first */
     struct th_list extras;    /* connections above max_connections, oldest first */
     unsigned extra_count;
     struct th_map peers; /* name of an address -> struct th_peer */
@@ -266,40 +267,43 @@ static inline uv_buf_t th_uv_buf(struct th_span s)
 
 /* ---- http_server_shared.c ---- */
 
-/* For a server that has its options, with defaults. False: no memory. */
+/* To be called once the server has its options, with defaults filled in. False: no memory. */
 bool th_server_shared_init(struct th_http_server *s);
 void th_server_shared_fini(struct th_http_server *s);
 /* Counts `n` bytes; false: there is no room for them. */
 bool th_server_budget_take(struct th_budget *b, size_t n);
 void th_server_budget_give(struct th_budget *b, size_t n);
-/* Counts one connection towards max_connections; false: they are as many already. */
+/* Counts one connection towards max_connections; false: the limit is reached. */
 bool th_server_shared_count(struct th_http_server *s);
 void th_server_shared_uncount(struct th_http_server *s);
-/* One more waits for a place, and every server looks whether it can make one: the number of the question. Or one less. */
+/* One more connection waits for a place: asks every server whether it can make one, and returns the number of
+ * this question. `waited`: one connection less waits. */
 uint64_t th_server_shared_wait(struct th_http_server *s);
 void th_server_shared_waited(struct th_http_server *s);
 /* The newest question. */
 uint64_t th_server_shared_asked(struct th_http_server *s);
-/* This server has done what it can for all questions up to this one. Gives the one up to which all servers have. */
+/* This server has done what it can for all questions up to `number`. Returns the number up to which all
+ * servers have done so. */
 uint64_t th_server_shared_looked(struct th_http_server *s, uint64_t number);
-/* Places that there are, and that have to be made for all that wait to have one. */
+/* `left`: the number of free places. `wanted`: the number of places that must be made so that each waiting
+ * connection has one. */
 unsigned th_server_shared_left(const struct th_http_server *s);
 unsigned th_server_shared_wanted(const struct th_http_server *s);
-/* `s` can be asked from now on, or no longer. */
+/* From now on other servers can ask `s`, or they no longer can. */
 void th_server_shared_enter(struct th_http_server *s);
 void th_server_shared_leave(struct th_http_server *s);
-/* Counts a connection on its way to a server, if there is one that takes it. */
+/* Counts a connection on its way to the server `to`. False: that server takes none. */
 bool th_server_shared_send(struct th_http_server *s, unsigned to);
-/* It has come, or was not sent after all. */
+/* The connection has come, or was not sent after all. */
 void th_server_shared_arrived(struct th_http_server *s, unsigned to);
 /* No connection is moved from now on. */
 void th_server_shared_drain(struct th_http_server *s);
-/* Some are on their way to this one. */
+/* True while connections are on their way to this server. */
 bool th_server_shared_is_expecting(const struct th_http_server *s);
 
 /* ---- http_server_pool.c ---- */
 
-/* TH_SERVER_BLOCK bytes; NULL: no memory. */
+/* Returns TH_SERVER_BLOCK bytes; NULL: no memory. */
 char *th_server_take_block(struct th_http_server *s);
 /* Gives the read block back. */
 void th_conn_drop_block(struct th_conn *c);
@@ -314,58 +318,60 @@ void th_server_free_pools(struct th_http_server *s);
 
 /* Puts the connection into a state that may follow its present one, with the time limit of that state. */
 void th_conn_enter(struct th_conn *c, enum th_conn_state state);
-/* Has the socket read as the state wants it, and gives memory back that the state does not need. */
+/* Has the socket read, or not, as the state wants it, and gives memory back that the state does not need. */
 void th_conn_start(struct th_conn *c);
-/* A connection of this server from now on, IDLE and without a socket yet; `c` is zeroed, but for what it came with. */
+/* Makes `c` a connection of this server, IDLE and without a socket yet. `c` is zeroed except for what it
+ * brought along from another server. */
 void th_conn_begin(struct th_http_server *s, struct th_conn *c);
-/* Has th_conn_process called for it in the next turn of the loop. */
+/* Has th_conn_process called for the connection in the next turn of the loop. */
 void th_conn_make_ready(struct th_conn *c);
-/* Tells the handlers of answers in parts whose connections are closing. From the loop. */
+/* Tells the handlers of answers in parts whose connections are closing. Called from the loop. */
 void th_server_tell_lost(struct th_http_server *s);
-/* Has time pass: while there is a connection, or one cannot be accepted. */
+/* Starts the tick, which runs while there is a connection, or while one cannot be accepted. */
 void th_server_tick_start(struct th_http_server *s);
 /* The other side is a trusted proxy. */
 bool th_conn_is_trusted(const struct th_conn *c);
 void th_conn_close(struct th_conn *c);
-/* The same without a word, and with a reset when the kernel holds bytes that the client has not taken. */
+/* Closes it without a TLS good-bye, and with a reset when the kernel holds bytes that the client has not
+ * taken. */
 void th_conn_expire(struct th_conn *c);
-/* The same, and what the kernel still has for the client is thrown away. */
+/* Closes it, and throws away what the kernel still has for the client. */
 void th_conn_cut(struct th_conn *c);
 /* Frees the memory of a closed connection whose exchange has come back. */
 void th_conn_reap(struct th_conn *c);
-/* Draining: closes what is needed until the last connection is gone, if it is. */
+/* While draining: closes the handles that were needed until the last connection was gone, if it is gone. */
 void th_server_close_rest(struct th_http_server *s);
-/* For the handles of the server itself. */
+/* The close callback of the server's own handles. */
 void th_server_handle_closed(uv_handle_t *h);
 
 /* ---- http_server_peers.c ---- */
 
 bool th_peers_init(struct th_http_server *s);
 void th_peers_fini(struct th_http_server *s);
-/* Finds a place for a connection that has just been accepted, or none: false. */
+/* Finds a place for a connection that has just been accepted; false: there is none. */
 bool th_peers_admit(struct th_conn *c);
 /* Counts the connection for its address, which must be known now. */
 void th_peers_count(struct th_conn *c);
-/* A place for a connection that is `extra`, if there is one now. */
+/* Gives a place to a connection that is `extra`. False: there is still none. */
 bool th_peers_promote(struct th_conn *c);
-/* The request on a connection that is `extra` waits for a place, or no longer. */
+/* The request on a connection that is `extra` begins to wait for a place, or no longer waits. */
 void th_peers_wait(struct th_conn *c);
 void th_peers_give_up(struct th_conn *c);
-/* Another server has found no place, has made one, or has looked for one. */
+/* Called when another server has found no place, has made one, or has looked for one. */
 void th_peers_on_asked(uv_async_t *asked);
-/* It was at work a moment ago. */
+/* The connection was at work a moment ago. */
 void th_peers_used(struct th_conn *c);
-/* It ends. */
+/* The connection ends. */
 void th_peers_gone(struct th_conn *c);
 
 /* ---- http_server_out.c ---- */
 
-/* Sends or queues everything; of the last buffer only a reference is kept when it is `lasting`. False when the connection
- * has been closed instead. */
+/* Sends or queues all buffers; when the last is `lasting`, it is not copied. False when the connection has
+ * been closed instead. */
 bool th_conn_send(struct th_conn *c, const uv_buf_t *bufs, unsigned count, bool lasting);
-/* Sends what TLS has to say. False when the connection has been closed instead. */
+/* Sends what TLS has to send. False when the connection has been closed instead. */
 bool th_conn_tls_flush(struct th_conn *c);
-/* Says good-bye, as far as the socket takes it. */
+/* Sends the good-bye of TLS, as far as the socket takes it. */
 void th_conn_tls_bye(struct th_conn *c);
 
 /* ---- http_server_reply.c ---- */
@@ -375,19 +381,20 @@ void th_server_next_id(struct th_http_server *s, char *out);
 void th_conn_refuse(struct th_conn *c, unsigned status, const char *detail);
 /* The interim answer 100. */
 void th_conn_continue(struct th_conn *c);
-/* The kernel has taken the answer: the next request, or the end. */
+/* The kernel has taken the answer: goes on with the next request, or ends the connection. */
 void th_conn_answered(struct th_conn *c);
-/* Sends a head, and what of bufs[3] on is the body, with `count` buffers in all: bufs[0] to [2] are set here. `length`: of the
- * body, or one of these. `keeps`: the connection goes on behind it. False: it has been closed instead. */
+/* Sends a head and a body: `count` buffers in all, of which bufs[0] to [2] are set here and the rest is the
+ * body. `length` is that of the body, or one of the values below. `keeps`: the connection goes on after it.
+ * False: it has been closed instead. */
 #define TH_LENGTH_CHUNKED SIZE_MAX
-#define TH_LENGTH_CLOSE (SIZE_MAX - 1) /* the end of the connection is that of the body */
+#define TH_LENGTH_CLOSE (SIZE_MAX - 1) /* the end of the connection is the end of the body */
 bool th_conn_send_answer(struct th_conn *c, unsigned status, struct th_span fields, size_t length, bool keeps,
                          uv_buf_t *bufs, unsigned count, bool lasting);
-/* The client and the state of the server let the connection go on behind the present answer. */
+/* True when the client and the state of the server let the connection go on after the present answer. */
 bool th_conn_keeps(const struct th_conn *c);
-/* The whole answer is written or queued: gives the exchange back, and goes on. */
+/* The whole answer is written or queued: gives the exchange back, and goes on with the connection. */
 void th_conn_end_answer(struct th_conn *c, bool keeps);
-/* The same when the connection is closed. */
+/* Gives the exchange back when the connection is closed. */
 void th_conn_end_unheard(struct th_conn *c);
 void th_server_count_answer(struct th_http_server *s, unsigned status);
 
@@ -402,28 +409,29 @@ void th_parts_expire(struct th_conn *c);
 
 /* Whether the request whose head is here is for another server; then the connection moves in its next turn. */
 bool th_conn_leaves(struct th_conn *c);
-/* Moves it. False: it cannot be, and stays as it is. */
+/* Moves it. False: it cannot be moved, and stays as it is. */
 bool th_conn_move(struct th_conn *c);
 
 /* ---- http_server_conn.c ---- */
 
 /* Handles what the block holds until bytes, the handler or the socket must be waited for. */
 void th_conn_process(struct th_conn *c);
-/* Where the next bytes go: th_conn_on_alloc, whatever the turn has taken. */
+/* Sets where the next bytes go, as th_conn_on_alloc does, however long this turn has taken. */
 void th_conn_room(struct th_conn *c, uv_buf_t *buf);
-/* What the socket of a plain connection calls, and the filter of a TLS one. */
+/* Called by the socket of a plain connection, and by the TLS layer of any other. */
 void th_conn_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
 void th_conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
 /* ---- http_server_preface.c ---- */
 
-/* Handles the first bytes of a connection with `preface`. False: nothing for the reader is here (now). */
+/* Handles the first bytes of a connection with `preface`. False: nothing is here yet for the reader of
+ * requests. */
 bool th_conn_preface(struct th_conn *c);
 
 /* ---- http_server_tls.c; all but `begin` only with c->tls ---- */
 
 bool th_conn_tls_begin(struct th_conn *c);
-/* Opens what waits, as far as there is room. */
+/* Decrypts what waits, as far as there is room. */
 void th_conn_tls_pump(struct th_conn *c);
 void th_conn_tls_on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
 void th_conn_tls_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);

@@ -1,12 +1,13 @@
 /* The state of a connection of the HTTP server, and its end.
  *
  * Every other file of the server calls this one: to enter a state, to have the socket read as the state wants it, to ask
- * for a turn, to close. What has to be called back up (the reader, the tick, the turn) is in server->up.
+ * for a turn, to close. The functions of upper files that this one calls (the reader, the tick, the turn) are
+ * in server->up.
  *
  * Invariants: 1. `open` connections are on exactly one list each, that of their state, in the order of their deadlines. 2.
- * A state is only ever changed by th_conn_enter, which knows the transitions that there are. 3. A connection's memory
- * lives until its handle is closed and its exchange has been answered. 4. drained() is called once, from the loop, never
- * from inside th_http_server_drain. */
+ * A state is only ever changed by th_conn_enter, which knows the allowed transitions. 3. A connection's
+ * memory lives until its handle is closed and its exchange has been answered. 4. drained() is called once,
+ * from the loop, never from inside th_http_server_drain. */
 #include "base/alloc.h"
 #include "base/check.h"
 #include "net/client_address.h"
@@ -73,7 +74,8 @@ void th_conn_make_ready(struct th_conn *c)
     start_turns(c->server);
 }
 
-/* In a turn to come: whoever closes a connection may be in the midst of writing to others. */
+/* Done in a later turn, because the code that closes a connection may be in the midst of writing to others.
+ * */
 static void lose(struct th_conn *c)
 {
     th_list_append(&c->server->lost, &c->ready);
@@ -103,7 +105,7 @@ bool th_conn_is_trusted(const struct th_conn *c)
     return th_is_trusted(c->server->options.trusted, c->server->options.trusted_count, &c->peer);
 }
 
-/* Nothing that comes is handled now, but that the client leaves ends the answer. */
+/* Nothing that arrives is handled now, but the answer ends when the client leaves. */
 static bool is_watched(const struct th_conn *c)
 {
     return c->parts && c->parts->endless && c->state != TH_CONN_CLOSING &&
@@ -159,7 +161,7 @@ void th_server_handle_closed(uv_handle_t *h)
     maybe_drained(s);
 }
 
-/* What draining keeps until the last connection is gone. */
+/* Closes the handles that draining keeps until the last connection is gone. */
 void th_server_close_rest(struct th_http_server *s)
 {
     if (!s->draining || s->open > 0 || uv_is_closing((uv_handle_t *)&s->tick) ||
@@ -234,7 +236,8 @@ void th_conn_cut(struct th_conn *c)
     close_conn(c, true);
 }
 
-/* The kernel has bytes of an answer that the client has not taken. It would keep them long after an orderly close. */
+/* The kernel has bytes of an answer that the client has not taken. After an orderly close it would keep them
+ * for a long time. */
 static bool is_unread(const struct th_conn *c)
 {
     uv_os_fd_t fd;

@@ -1,9 +1,10 @@
 /* Connections of the HTTP server that go to another server of the process, on its loop and its thread, or come from one.
  *
- * When: between two requests. The head of a request says which server is to handle it; nothing of it has been handed to
- * anybody then, and no byte of an answer waits. So what moves is small: the descriptor, what has been read and not handled (this
- * head and whatever came behind it), the state of TLS with what it has not opened yet, and what is known of the client. The other
- * server reads the head again, from the same bytes: to it the request is one that has come in on its own connection.
+ * When: between two requests. The head of a request says which server is to handle it; at that time no part
+ * of the request has been handed to anybody, and no byte of an answer waits. So what moves is small: the
+ * descriptor, what has been read and not handled (this head and whatever came behind it), the state of TLS
+ * with the bytes that it has not decrypted yet, and what is known about the client. The other server reads
+ * the head again, from the same bytes, as if the request had come in on its own connection.
  *
  * How: libuv cannot give a handle to another loop. So the descriptor is duplicated, the other server opens the copy, and the
  * handle here is closed, which takes it out of this loop's event queue; the socket itself does not notice. It moves in a turn of its own, not from inside the reading of its bytes, because nothing of
@@ -38,7 +39,7 @@ bool th_conn_leaves(struct th_conn *c)
     return c->moves;
 }
 
-/* What goes with the connection, from one struct to another that has none of it. */
+/* Moves everything that goes with the connection from one struct to another, which has none of it. */
 static void carry(struct th_conn *to, struct th_conn *from)
 {
     to->peer = from->peer;
@@ -58,7 +59,7 @@ static void carry(struct th_conn *to, struct th_conn *from)
     from->tls = NULL;
 }
 
-/* A copy of the descriptor and a struct for the other server; NULL: there is none to be had. */
+/* Makes a copy of the descriptor and a struct for the other server; NULL: that is not possible. */
 static struct th_http_moved *prepare(struct th_conn *c)
 {
     struct th_http_moved *m = th_malloc(sizeof *m);

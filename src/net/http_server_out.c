@@ -4,15 +4,16 @@
  * without memory; only what the kernel does not take is copied and queued. What goes out over TLS is encrypted into memory
  * and goes the plain way from there, so that time limits and queues are the same.
  *
- * Invariants: 1. No bytes overtake others. 2. Copies that wait for their clients take no more than max_answers together:
- * the client that takes its answer the slowest gives way. Failure: the connection is closed. */
+ * Invariants: 1. No bytes overtake others. 2. Copies that wait for their clients take no more than
+ * max_answers together: the client that takes its answer most slowly gives way. Failure: the connection is
+ * closed. */
 #include "base/alloc.h"
 #include "base/check.h"
 #include "net/http_server_impl.h"
 #include "net/tls_server.h"
 
 enum {
-    MIN_AGE_MS = 250, /* of an answer whose speed is judged */
+    MIN_AGE_MS = 250, /* bytes of an answer whose speed is judged */
     LOOK_AT = 256     /* connections */
 };
 
@@ -53,7 +54,7 @@ static int64_t rate_of(const struct th_conn *c)
     return ms < MIN_AGE_MS ? -1 : (int64_t)(c->moved - th_conn_queued(c)) * 1000 / ms;
 }
 
-/* Who gives way of those that were looked at. */
+/* The connection that gives way, among those looked at so far. */
 struct slowest {
     struct th_conn *slow, *large; /* NULL: none */
     int64_t rate;                 /* of `slow` */
@@ -82,8 +83,9 @@ static void look_at(struct th_list *all, const struct th_conn *except, struct sl
     }
 }
 
-/* The memory for answers is used up: who takes his the slowest gives way, among those that have waited for the longest;
- * while all have just begun, the one with the most. So who does not read costs himself only. False: there is nobody. */
+/* The memory for answers is used up: among the connections that have waited for the longest, the one whose
+ * client takes its answer most slowly gives way; while all have just begun, the one with the most bytes does.
+ * So a client that does not read harms only itself. False: there is no such connection. */
 static bool make_way(struct th_conn *c)
 {
     struct slowest found = {.rate = INT64_MAX};
@@ -181,7 +183,8 @@ void th_conn_tls_bye(struct th_conn *c)
 {
     if (c->tls_ended || !th_tls_peer_is_up(c->tls))
         return;
-    c->tls_ended = true; /* first: a failed send closes, and closing comes here again */
+    /* first, because a failed send closes the connection, and closing comes here again */
+    c->tls_ended = true;
     th_tls_peer_bye(c->tls);
     (void)th_conn_tls_flush(c);
 }

@@ -1,13 +1,16 @@
-/* Answers in parts: what has no known size, or too much of it to be held, goes out as its handler writes it.
+/* Answers in parts: an answer whose size is not known, or too large to be held, goes out as its handler
+ * writes it.
  *
  * Why a window of time that outlives an empty queue: the rest of a large answer waits in small pieces, and each time a slow client
- * has taken one the queue is empty for a moment. So what is judged is how fast the client took what waited for it, over the
- * time in which something did wait; a stream on which nothing happens is never behind, and is not judged.
+ * has taken one the queue is empty for a moment. So the server judges how fast the client took what waited
+ * for it, over the time in which something did wait. A stream on which nothing happens is never behind, and
+ * is not judged.
  *
  * Invariants: 1. a connection has `parts` from th_http_begin to th_http_end, and is PARTS, BEHIND or CLOSING meanwhile. 2. it
  * is BEHIND while bytes wait, and until its window ends. 3. `room` and `gone` are called from the loop, never while the
  * handler is in a call of ours; `gone` once, for every connection that is cut off before th_http_end. 4. what waits is in the
- * budget of all answers. Failure: without memory for what the client does not take the connection is closed. */
+ * budget of all answers. Failure: without memory for what the client does not take, the connection is closed.
+ * */
 #include "base/check.h"
 #include "net/http_server_impl.h"
 #include <netinet/in.h>
@@ -25,7 +28,7 @@ static int64_t now_ms(const struct th_conn *c)
     return (int64_t)uv_now(c->server->loop);
 }
 
-/* What has been queued waits for the client. */
+/* The bytes that have been queued wait for the client. */
 static void note_queue(struct th_conn *c, size_t before)
 {
     size_t queued = th_conn_queued(c);
@@ -41,7 +44,8 @@ static void note_queue(struct th_conn *c, size_t before)
         c->waits_ms = now_ms(c);
 }
 
-/* A client that is away without a word is found out by what it does not acknowledge, however little that is. */
+/* A client that has vanished is recognised by the bytes that it does not acknowledge, however few these are.
+ * */
 static void limit_silence(struct th_conn *c)
 {
     unsigned ms = c->server->limit_ms[TH_CONN_BEHIND];

@@ -1,19 +1,22 @@
-/* Who may have how many connections of the HTTP server.
+/* Limits on the connections of the HTTP server: who may have how many.
  *
- * A connection is keyless until its client has shown a right key on it (th_http_known). Keyless ones cost whoever opens them
- * nothing, so they must not keep anybody else out: of one address there are at most max_keyless, and when all places are
- * taken the keyless one that has been idle for the longest gives way to whoever comes; who has just come and shows his key
- * with his first request is the last to go. Where all have keys, one that waits between two requests gives way, which
- * clients of HTTP must be ready for at any time. Where all are at work, whoever comes gets one of a few places that
- * are put aside (extras), on which nothing but vital requests is answered: whether the process is alive can always be asked.
+ * A connection is keyless until its client has shown a right key on it (th_http_known). Keyless connections
+ * cost nothing to open, so they must not keep anybody else out: one address may have at most max_keyless, and
+ * when all places are taken, the keyless connection that has been idle for the longest gives way to a new
+ * one; a client that has just come, and shows its key with its first request, is the last to go. Where all
+ * clients have shown keys, a connection that waits between two requests gives way; clients of HTTP must be
+ * ready for that at any time. Where all are at work, a new connection gets one of a few places that are put
+ * aside (extras), on which only vital requests are answered: one can always ask whether the process is alive.
  *
- * Several servers of a process have their places together. Keyless connections are all on the server that accepted them, because
- * no others are moved, so what is counted by address is here. Where the one that gives way has to be another server's, that
- * one is asked; whoever comes waits on an extra place until a place is there, or all servers have looked and have none.
+ * Several servers of a process have their places together. A keyless connection is never moved from the
+ * server that accepted it, so the counts by address are kept here. Where the connection that gives way has to
+ * be one of another server, that server is asked; the new connection waits on an extra place until there is a
+ * place, or until all servers have looked and have none.
  *
- * Invariants: 1. The connections that count towards max_connections, which http_server_shared.c sees to, are those with `counted`. 2. `keyless` and
- * the lists of addresses are in the order of the last answer, or of the beginning. 3. An address is in the map exactly
- * while it has a keyless connection. Failure: without memory an address is not counted, and its connections are kept. */
+ * Invariants: 1. The connections that count towards max_connections (http_server_shared.c) are those with
+ * `counted`. 2. `keyless` and the lists of addresses are in the order of the last answer, or of the
+ * beginning. 3. An address is in the map exactly while it has a keyless connection. Failure: without memory
+ * an address is not counted, and its connections are kept. */
 #include "base/alloc.h"
 #include "base/check.h"
 #include "net/client_address.h"
@@ -53,7 +56,7 @@ static bool cut_one(struct th_conn *c)
     return true;
 }
 
-/* Cuts the first of the list that may go. */
+/* Cuts the first connection of the list that may go. */
 static bool cut_keyless(struct th_list *all)
 {
     for (struct th_list *l = all->next; l != all; l = l->next)
@@ -75,7 +78,7 @@ static bool cut_idle(struct th_http_server *s)
     return false;
 }
 
-/* Another server of the process may take the place that is made here: then it is tried again, a few times. */
+/* Another server of the process may take the place that is made here; so this is tried a few times. */
 static bool find_place(struct th_http_server *s)
 {
     bool found = th_server_shared_count(s);

@@ -1,11 +1,13 @@
-/* What comes on a connection before HTTP and before TLS: the header of the PROXY protocol, from trusted proxies alone.
+/* The header of the PROXY protocol, which comes on a connection before HTTP and before TLS. It is read from trusted
+ * proxies only.
  *
- * Whether there is one is seen from the first bytes, which can be nothing else. From everybody else the same bytes are
- * what they are anywhere: no HTTP request, and no TLS handshake.
+ * The first bytes show whether there is one, because they can be nothing else. From everybody else these bytes are
+ * taken for HTTP or TLS, and are an error there.
  *
- * Bytes are read into the block as if the connection were plain; what follows the header is handed to whoever reads
- * from then on. Invariant: while `preface` is set nothing has been counted for an address, and no TLS byte was
- * read. Failure: a header that cannot be read ends the connection, with 400 where that can be said. */
+ * Bytes are read into the block as if the connection were plain; what follows the header is handed to the
+ * reader of TLS or of HTTP. Invariant: while `preface` is set nothing has been counted for an address, and no
+ * TLS byte was read. Failure: a header that cannot be read ends the connection, with the status 400 where the
+ * connection is plain. */
 #include "net/client_address.h"
 #include "net/http_server_impl.h"
 #include "net/proxy_protocol.h"

@@ -1,13 +1,14 @@
 /* What the HTTP servers of a process count together, each of them on its own thread.
  *
- * Why counted together: limits are the installation's, whatever the number of threads. Why so little: what is touched for
- * each request must not be fought over. So a server has a share of the bytes for itself, and reaches for the common rest only
- * beyond it; connections are counted when they come and go; and the lock is taken for a connection that moves, and for one that
- * finds no place.
+ * Why they count together: limits hold for the installation, whatever the number of threads. Why they share
+ * so little: threads must not compete for memory that each request touches. So a server has a share of the
+ * bytes for itself, and takes from the common rest only beyond it; connections are counted when they come and
+ * go; and the lock is taken only for a connection that moves, and for one that finds no place.
  *
- * Invariants: 1. counted <= max_connections. 2. The bytes that all servers have are no more than the limit: their shares and the
- * rest make it up. 3. Once `draining` is set nothing is sent any more, so what is expected only becomes less. Failure: a server
- * that cannot be made leaves nothing. */
+ * Invariants: 1. counted <= max_connections. 2. The bytes that all servers have are no more than the limit:
+ * it is the sum of their shares and the rest. 3. Once `draining` is set no connection is sent any more, so
+ * the number of those on their way only falls. Failure: a server that cannot be made leaves nothing behind.
+ * */
 #include "base/alloc.h"
 #include "base/check.h"
 #include "net/http_server_impl.h"
@@ -20,7 +21,7 @@ struct th_http_shared *th_http_shared_new(unsigned servers)
     if (!shared)
         return NULL;
     shared->servers = servers;
-    (void)pthread_mutex_init(&shared->lock, NULL); /* of the default kind: cannot fail */
+    (void)pthread_mutex_init(&shared->lock, NULL); /* a mutex of the default kind: this cannot fail */
     return shared;
 }
 
@@ -32,8 +33,8 @@ void th_http_shared_free(struct th_http_shared *shared)
     th_free(shared);
 }
 
-/* An eighth of it is for shares, so that one server can have most of it while the others need nothing. One that is alone has
- * everything. */
+/* An eighth of the bytes is for shares, so that one server can have most of them while the others need none.
+ * A server that is alone has all of them. */
 static void split(struct th_budget *b, size_t most, unsigned servers, _Atomic size_t *beyond)
 {
     b->own = 0;
@@ -110,7 +111,7 @@ bool th_server_shared_count(struct th_http_server *s)
     return true;
 }
 
-/* Has every server look after places: some make one, some take it. Under the lock. */
+/* Has every server look for places: some make one, some take it. Under the lock. */
 static void wake_all(struct th_http_shared *shared)
 {
     for (unsigned i = 0; i < shared->servers; i++)

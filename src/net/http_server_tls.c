@@ -1,12 +1,12 @@
-/* TLS on a connection of the HTTP server: what comes in is decrypted between the socket and the reader, which does
- * not know of it. What goes out is encrypted in http_server_out.c.
+/* TLS on a connection of the HTTP server: what comes in is decrypted between the socket and the reader, which
+ * does not know about it. Answers are encrypted in http_server_out.c.
  *
  * Ciphertext is read into the server's scratch memory and opened straight into the room that the reader
  * offers; only when a request is being handled and the block is full is the rest copied and reading stopped.
  *
- * A connection that speaks plain HTTP on this port is told so in plain text (426 would promise an upgrade;
- * 400) and ended. The handshake has the time limit of a head. Refuses to answer anything before the handshake
- * is done: the connection is closed instead.
+ * A client that speaks plain HTTP on this port gets the status 400 in plain text, and the connection ends
+ * (426 would promise an upgrade). The handshake has the time limit of a head. Refuses to answer anything
+ * before the handshake is done: the connection is closed instead.
  *
  * Invariants: 1. fed bytes are taken or kept before the scratch memory is used again. 2. the socket is not
  * read while bytes are pending. 3. `pumping` is not entered twice. Failure: the connection is closed; TLS has

@@ -80,13 +80,13 @@ static const struct {
     {0xac00, 0xd7ff, HANGUL},   {0xf900, 0xfaff, HAN},      {0x20000, 0x3ffff, HAN},
 };
 
-/* Letters that nobody can tell from Latin ones. */
+/* Letters that nobody can tell apart from Latin ones. */
 static const uint32_t latin_alike[] = {
     0x430, 0x435, 0x43e, 0x440, 0x441, 0x443, 0x445, 0x455, 0x456, 0x458, 0x475, 0x4bb, 0x4cf, 0x501, 0x50d,
     0x51b, 0x51d, 0x3b1, 0x3b9, 0x3ba, 0x3bd, 0x3bf, 0x3c1, 0x3c4, 0x3c5, 0x3c9, 0x566, 0x578, 0x57d, 0x585,
 };
 
-/* What is known of one label. */
+/* What is known about one label. */
 struct label {
     unsigned seen;       /* bits of enum script */
     uint32_t other;      /* block of the script that has no name here */

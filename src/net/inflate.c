@@ -4,9 +4,9 @@
  * needs its words. Only what is kept of the body is decoded, and only as much is kept of the result: a bomb costs what a
  * plain answer of the limit costs.
  *
- * Failure: of what does not decode to its end the beginning is kept, and what does not decode at all is left to be shown as it
- * came. Why not all of it as it came: secrets are looked for in what is shown, and whoever has the bytes can decode the
- * beginning as well. */
+ * Failure: of a body that cannot be decoded to its end, the beginning is kept; a body that cannot be decoded
+ * at all is shown as it came. Why the first is not shown as it came, too: what is shown is searched for
+ * secrets, and whoever has the bytes can decode the beginning as well. */
 #include "net/inflate.h"
 #include "base/alloc.h"
 #include "base/check.h"

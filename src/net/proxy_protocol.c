@@ -4,9 +4,9 @@
  * with twelve bytes that no other protocol begins with, then command, family, length, addresses and additions,
  * which are passed over. Neither can be the beginning of an HTTP request or of a TLS handshake.
  *
- * Refuses: what begins like a header and is none, headers above TH_PROXY_MAX. Addresses of families that are no Internet
- * ones name nobody. Invariants: 1. reads p[0..n) only; 2. a result other than MORE does not change when more bytes
- * follow. Pure. */
+ * Refuses: bytes that begin like a header and are none, headers above TH_PROXY_MAX. Addresses of other
+ * families than the two of the Internet name nobody. Invariants: 1. reads p[0..n) only; 2. a result other
+ * than MORE does not change when more bytes follow. Pure. */
 #include "net/proxy_protocol.h"
 #include "core/guard.h"
 

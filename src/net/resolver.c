@@ -8,8 +8,8 @@
  *
  * Invariants:
  *  1. Every submit leads to exactly one done(), on the loop, never inside submit or cancel.
- *  2. A `name` is in the map exactly once: fresh (has an answer), under way (has a c-ares query), or both
- * never. All waiters for one name share one query.
+ * 2. A `name` is in the map exactly once, and either fresh (has an answer) or under way (has a c-ares query),
+ * never both. All waiters for one name share one query.
  *  3. A query counts for the tenant that started it until c-ares answers. c-ares cannot cancel one query, so
  * a name stays under way even when nobody waits any more; its answer still fills the cache.
  *
@@ -63,7 +63,7 @@ struct resolver {
     unsigned spare_count, under_way, max_per_tenant, handles;
     int64_t min_ttl_us, max_ttl_us;
     uint64_t sequence;
-    bool has_own_servers; /* given by the configuration: the system's do not matter */
+    bool has_own_servers; /* name servers are configured: those of the system do not matter */
     int64_t looked_us;    /* when /etc/resolv.conf was last looked at */
     struct timespec changed;
     struct th_resolve *refused; /* no memory for a waiter; chained through impl */
@@ -233,7 +233,7 @@ static void on_sock_state(void *arg, ares_socket_t fd, int readable, int writabl
     }
     if (!s) {
         s = th_calloc(1, sizeof *s);
-        /* Without memory the query is not seen to be answered; its time-out ends it. */
+        /* Without memory nobody notices that the query is answered; its time-out ends it. */
         if (!s)
             return;
         if (uv_poll_init(r->loop, &s->poll, fd) != 0) {
@@ -331,7 +331,7 @@ static void refresh_settings(struct resolver *r)
     if (changed.tv_sec == r->changed.tv_sec && changed.tv_nsec == r->changed.tv_nsec)
         return;
     if (channel_open(r, &fresh) != ARES_SUCCESS)
-        return; /* the old servers are better than none; tried again later */
+        return; /* the old servers are better than none; this is tried again later */
     r->changed = changed;
     ares_destroy(r->channel);
     r->channel = fresh;
@@ -460,7 +460,7 @@ static void init(struct resolver *r, uv_loop_t *loop, const struct th_resolver_o
     th_list_init(&r->socks);
 }
 
-/* c-ares counts who has begun, but not in a way that threads may do at the same time. */
+/* c-ares counts its users, but not in a way that several threads may do at the same time. */
 static pthread_mutex_t library = PTHREAD_MUTEX_INITIALIZER;
 
 static int library_begin(void)

@@ -1,7 +1,9 @@
-/* What c-ares answered, as an answer of the port: which error, which addresses, how long it may be remembered.
+/* Turns an answer of c-ares into an answer of the port: the error, the addresses, and for how long it may be
+ * remembered.
  *
- * Refuses: more than TH_RESOLVE_MAX addresses. All of them must be judged, so a part of them is no answer. Names with more
- * than KEPT_MAX addresses are not remembered, which bounds the memory of the cache; "no such name" is for NEGATIVE_S. */
+ * Refuses: more than TH_RESOLVE_MAX addresses. The guard must judge all of them, so an answer with only some
+ * of them would not do. Names with more than KEPT_MAX addresses are not remembered, which bounds the memory
+ * of the cache; "no such name" is for NEGATIVE_S. */
 #include "net/resolver_names.h"
 #include <ares.h>
 #include <netdb.h>
@@ -67,7 +69,7 @@ static enum th_error read_addresses(struct th_name *name, const struct ares_addr
         if (!read_address(n, &a) || has(name->answer, &a))
             continue;
         if (name->answer->count == room)
-            return TH_TOO_LARGE; /* all must be judged, so a part of them is no answer */
+            return TH_TOO_LARGE; /* the guard must judge all of them */
         name->answer->v[name->answer->count++] = a;
     }
     return name->answer->count ? TH_OK : TH_NOT_FOUND;

@@ -17,7 +17,7 @@ struct th_addrs {
     unsigned refs, count;
     struct th_addr v[];
 };
-/** Empty, with room for so many; NULL: no memory. */
+/** Returns an empty list with room for `room` addresses; NULL: no memory. */
 struct th_addrs *th_addrs_new(unsigned room);
 /** NULL is allowed in both. */
 struct th_addrs *th_addrs_ref(struct th_addrs *a);
@@ -29,7 +29,7 @@ struct th_name {
     void *owner;            /* the resolver */
     uint64_t tenant;        /* that started the query */
     bool is_under_way;
-    int64_t until_us; /* fresh until */
+    int64_t until_us; /* end of the time for which the answer is fresh */
     enum th_error error;
     struct th_addrs *answer; /* NULL: none */
     size_t text_n;
@@ -51,16 +51,16 @@ struct th_name *th_name_find(struct th_names *n, struct th_span text);
  * NULL: no memory. */
 struct th_name *th_name_new(struct th_names *n, struct th_span text, void *owner);
 void th_name_free(struct th_names *n, struct th_name *name);
-/** Sets error and answer from what c-ares says (resolver_answer.c). Returns the seconds for which they hold; negative:
- * not to be remembered. */
+/** Sets error and answer from the result of c-ares (resolver_answer.c). Returns the seconds for which they
+ * are valid; negative: they are not to be remembered. */
 struct ares_addrinfo;
 int64_t th_name_take(struct th_name *name, int status, const struct ares_addrinfo *info);
 /** Makes it the most recently used fresh name. */
 void th_name_fresh(struct th_names *n, struct th_name *name);
 
-/** Queries that a tenant has under way. */
+/** Number of queries that a tenant has under way. */
 size_t th_names_tenant(const struct th_names *n, uint64_t tenant);
-/** One more; false without memory. */
+/** Counts one query more; false: no memory. */
 bool th_names_tenant_add(struct th_names *n, uint64_t tenant);
 void th_names_tenant_sub(struct th_names *n, uint64_t tenant);
 #endif

@@ -202,7 +202,7 @@ static long bio_ctrl(BIO *bio, int command, long number, void *p)
 
 /* --- context --- */
 
-/* Called when the server asks for a certificate: there is none to give. */
+/* Called when the server asks for a certificate: there is none. */
 static int on_certificate_asked(SSL *ssl, X509 **certificate, EVP_PKEY **key)
 {
     struct th_tls *t = SSL_get_app_data(ssl);
@@ -218,8 +218,8 @@ static bool configure(SSL_CTX *ssl)
     static const unsigned char alpn[] = "\x08http/1.1";
 
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-    /* Many servers drop the connection without the closing alert: that is told (TH_TLS_CUT), not an error by
-     * itself, because the framing of most answers says whether something is missing. */
+    /* Many servers drop the connection without the closing alert. That is reported (TH_TLS_CUT) but is no
+     * error by itself, because the framing of most answers says whether something is missing. */
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);

@@ -17,9 +17,10 @@ enum th_tls_io {
     TH_TLS_FAILED,     /* th_tls_error says why; only th_tls_free is left */
 };
 
-/** Trusts the system's authorities and, in addition, those in `ca_file` (PEM; NULL: none); or those that `like` trusts, which may
- * be another thread's: reading them takes longer than all else, and each copy takes a megabyte. `like` may be closed before. TH_IO
- * or TH_NOMEM with an English reason in `why`. */
+/** Opens a context that trusts the system's authorities and those in `ca_file` (PEM; NULL: none). With
+ * `like`, which may be of another thread and may be closed first, it trusts the same authorities as that:
+ * reading them takes long, and each copy takes a megabyte. TH_IO or TH_NOMEM with an English reason in `why`.
+ * */
 TH_MUST_USE enum th_error th_tls_ctx_open(const char *ca_file, const struct th_tls_ctx *like,
                                           struct th_tls_ctx **out, char *why, size_t why_size);
 /** All connections must have been freed. NULL is allowed. */
@@ -36,18 +37,18 @@ enum th_tls_io th_tls_handshake(struct th_tls *t);
 enum th_tls_io th_tls_read(struct th_tls *t, char *p, size_t n, size_t *got);
 /** OK with *put > 0. After WANT_*, call again with the same bytes (the address may differ). */
 enum th_tls_io th_tls_write(struct th_tls *t, const char *p, size_t n, size_t *put);
-/** Bytes that were given to the socket so far. */
+/** Number of bytes that the socket has taken so far. */
 uint64_t th_tls_put(const struct th_tls *t);
 /** True while no application data waits inside: what a connection must show before it is used again. */
 bool th_tls_quiet(struct th_tls *t);
 #define TH_TLS_NOT_SPOKEN "the other side does not speak TLS"
 /** English reason after FAILED, e.g. "certificate: host name mismatch". Lives as long as `t`. */
 const char *th_tls_error(const struct th_tls *t);
-/** What the end of a connection has to do with a client certificate, of which we have none. */
+/** Whether the end of a connection has to do with a client certificate; this client has none. */
 enum th_tls_certificate {
     TH_TLS_NOT_ASKED,
-    TH_TLS_ASKED,    /* the server asked for one; it may be content without */
-    TH_TLS_REQUIRED, /* and ended the connection with an alert because there was none: th_tls_error says so */
+    TH_TLS_ASKED,    /* the server asked for one; it may be content without one */
+    TH_TLS_REQUIRED, /* it ended the connection with an alert because there was none: th_tls_error says so */
 };
 enum th_tls_certificate th_tls_certificate(const struct th_tls *t);
 /** After FAILED: the server ended the connection with a fatal alert, under TLS 1.3 perhaps after the handshake. */

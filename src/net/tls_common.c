@@ -1,5 +1,5 @@
-/* What the client, the server and the probe of TLS share: who the peer must be, words for what went wrong, bytes
- * for OpenSSL, a bound on key updates.
+/* Functions that the client, the server and the probe of TLS share: the name that a peer must prove, texts
+ * for errors, the transport of bytes for OpenSSL, a bound on key updates.
  *
  * Why one place for the peer's name: what `tenterhook doctor` calls good must be what a delivery accepts. */
 #include "net/tls_common.h"

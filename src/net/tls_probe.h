@@ -6,7 +6,7 @@
 
 #define TH_PROBE_CERTS 8
 struct th_tls_probe {
-    int64_t connect_ms, tls_ms; /* -1: did not get that far */
+    int64_t connect_ms, tls_ms; /* -1: the probe did not get that far */
     char error[200];            /* English; empty: all is well */
     char version[16];           /* "TLSv1.3" */
     unsigned count;             /* certificates that the server sent, its own first */
@@ -16,9 +16,9 @@ struct th_tls_probe {
     } cert[TH_PROBE_CERTS];
     bool verified; /* chain and host name are right */
 };
-/** Connects to `addr` (with its port) and, with `tls`, shakes hands as `host`. Blocks for at most timeout_ms
- * each. Trusts the system's authorities and those in ca_file (may be NULL). True when connected (and
- * verified). */
+/** Connects to `addr` (with its port) and, with `tls`, makes the handshake for `host`. Blocks for at most
+ * timeout_ms for each of the two. Trusts the system's authorities and those in ca_file (may be NULL). True
+ * when it has connected and, with `tls`, the certificate is right. */
 bool th_tls_probe(const struct th_addr *addr, bool tls, const char *host, const char *ca_file,
                   unsigned timeout_ms, struct th_tls_probe *out);
 #endif

@@ -127,7 +127,7 @@ static bool configure(struct th_tls_identity *id)
            SSL_CTX_set_cipher_list(ssl, "ECDHE+AESGCM:ECDHE+CHACHA20");
 }
 
-/* OpenSSL's words for a file that cannot be opened are poor: look first. */
+/* OpenSSL's text for a file that cannot be opened is poor, so look first. */
 static bool readable(const char *path, const char *what, char *why, size_t why_size)
 {
     FILE *f = fopen(path, "re");
@@ -142,13 +142,13 @@ static bool readable(const char *path, const char *what, char *why, size_t why_s
 
 static void say(const char *path, const char *what, char *why, size_t why_size)
 {
-    unsigned long first = ERR_peek_error(); /* the last one is only "PEM lib" */
+    unsigned long first = ERR_peek_error(); /* the last error only says "PEM lib" */
     int code = ERR_GET_REASON(first);
     const char *reason = ERR_reason_error_string(first);
 
     if (!reason || code == ERR_R_UNSUPPORTED ||
         (ERR_GET_LIB(first) == ERR_LIB_PEM && code == PEM_R_NO_START_LINE))
-        reason = "there is none in PEM form in it, or a damaged one";
+        reason = "the file has none in PEM form, or a damaged one";
     snprintf(why, why_size, "%s: not a usable TLS %s: %s", path, what, reason);
 }
 
@@ -171,7 +171,7 @@ static enum th_error load(struct th_tls_identity *id, const char *cert_file, con
                      cert_file);
         else if (id->asked)
             snprintf(why, why_size,
-                     "%s: the TLS key is behind a passphrase, which nobody is there to type; "
+                     "%s: the TLS key is protected by a passphrase, which nobody can type at start; "
                      "take one without",
                      key_file);
         else

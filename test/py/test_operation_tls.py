@@ -293,7 +293,7 @@ def test_what_is_wrong_with_a_file_is_said(server, certificates, tmp_path, conte
         wrong.write_text(other.read_text() if content == "another kind" else content)
         with pytest.raises(StartError) as refused:
             server(flags=[str(flag) for flag in flags])
-        assert re.search(rf"wrong: not a usable TLS {kind} .*: there is none in PEM form in it", str(refused.value))
+        assert re.search(rf"wrong: not a usable TLS {kind} .*: the file has none in PEM form", str(refused.value))
 
 
 def test_stop_answers_what_is_under_way(tls_server, certificates):
