@@ -46,7 +46,7 @@ enum th_error th_dialect_load(const char *file, struct th_span name, struct th_s
     return load_text(file, name, NULL, yaml, out, why, why_size);
 }
 
-/* Adds, or takes the place of the one with the same name. Owns d from here on. */
+/* Adds the dialect, or puts it in the place of the one with the same name. The set owns d from here on. */
 static enum th_error add(struct th_dialect_set *set, struct th_dialect *d)
 {
     struct th_dialect **v;
@@ -131,7 +131,7 @@ static bool ends_in(struct th_span name, const char *with)
     return name.n > n && memcmp(name.p + name.n - n, with, n) == 0;
 }
 
-/* The other spelling too: a file that is passed over in silence helps nobody. */
+/* The other spelling is looked for, too, because passing over a file in silence helps nobody. */
 static int is_yaml(const struct dirent *e)
 {
     struct th_span name = th_str(e->d_name);
@@ -149,11 +149,12 @@ static enum th_error name_of(const char *path, struct th_span *name, char *why, 
         name->n -= 5;
     if (th_id_ok(*name) && name->n <= 64)
         return TH_OK;
-    snprintf(why, why_size, "%s: must be named NAME.yaml, and NAME be of A-Z a-z 0-9 _ -, at most 64", path);
+    snprintf(why, why_size,
+             "%s: must be named NAME.yaml, where NAME has at most 64 characters of A-Z a-z 0-9 _ -", path);
     return TH_INVALID;
 }
 
-/* What was read and under which name, as one more link of a chain of hashes. */
+/* Adds a name and the text that was read under it as one more link to a chain of hashes. */
 static bool add_print(uint8_t print[32], struct th_span name, struct th_span text)
 {
     struct th_buf b;

@@ -3,7 +3,7 @@
 #define TH_OPTIONS_EMBEDDED_H
 #include <stddef.h>
 
-/** One file built in: base name without ".yaml", its text (NUL after the end), its length in bytes. */
+/** A built-in file: its base name without ".yaml", its text (NUL after the end), its length in bytes. */
 struct th_embedded {
     const char *name;
     const char *text;

@@ -1,14 +1,16 @@
-/* `extends: NAME` in a dialect file: what the file does not say is what the named dialect says.
+/* `extends: NAME` in a dialect file: the file takes over from the named dialect what it does not say itself.
  *
  * Groups are maps and are put together key by key, as deep as both are maps; a value or a list takes the place of the
  * other as a whole, so a schedule is never a mixture of two. The order of the extended file stays, because header lines go
  * out in it; new keys come behind.
  *
  * NAME is a file of the same directory, else a built-in dialect. A file that extends its own name means the built-in one
- * that it takes the place of. The order in which files are read does not matter: what is named is read where it is needed.
+ * that it takes the place of. The order in which files are read does not matter: a named file is read where
+ * it is needed.
  *
- * Refuses: names that name nothing, circles, chains of more than CHAIN_MAX. A fault that only the whole shows, as a
- * time-out out of its new range, has the line of `extends` where the key is of the extended file.
+ * Refuses: names that name nothing, circles, chains of more than CHAIN_MAX. A fault that shows only in the
+ * result, such as a time-out outside of its new range, is reported at the line of `extends` if the key is one
+ * of the extended file.
  *
  * Recursion is bounded: th_yaml_parse refuses nesting over 32. */
 #include "options/extends.h"
@@ -106,7 +108,7 @@ static bool is_there(const char *path)
     return stat(path, &st) == 0;
 }
 
-/* The one that `node` names becomes the next link. */
+/* The dialect that `node` names becomes the next link. */
 static enum th_error follow(struct chain *c, const struct th_node *node)
 {
     const struct link *from = &c->link[c->count - 1];
@@ -123,7 +125,7 @@ static enum th_error follow(struct chain *c, const struct th_node *node)
     if (c->dir && !from->built_in && !own && is_there(path)) {
         for (unsigned i = 0; i < c->count; i++)
             if (!c->link[i].built_in && th_span_eq(c->link[i].name, name))
-                return refuse(c, node->line, "goes in a circle: what it names extends this file");
+                return refuse(c, node->line, "goes in a circle: the dialect that it names extends this file");
         memcpy(c->file, path, sizeof path);
         return add_file(c, name);
     }
@@ -191,7 +193,7 @@ enum th_error th_extends_tree(const char *file, struct th_span name, const char 
         c.link[c.count - 1].extends_line = extends->line;
         error = follow(&c, extends);
         if (!error && c.link[c.count - 1].root->kind != TH_NODE_MAP)
-            error = refuse(&c, 1, "the extended file is no map");
+            error = refuse(&c, 1, "the extended file is not a map");
     }
     if (error)
         return error;

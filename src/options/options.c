@@ -1,5 +1,6 @@
 /* One table of options; flags, environment and file are three ways to the same values. Every value is checked here, with
- * a message that names its origin; what needs other modules (addresses, dialect names) is checked where it is used. */
+ * a message that names its origin; a value whose check needs other modules (addresses, dialect names) is
+ * checked where it is used. */
 #include "options/options.h"
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -154,7 +155,7 @@ static enum th_error set(struct reading *r, enum th_option_id id, struct th_span
     return TH_OK;
 }
 
-/* Judged when all is read: on a desk, in development, a key may be as short as one likes. */
+/* Judged when everything is read, because in development a key may be as short as one likes. */
 static enum th_error check_secrets(struct reading *r)
 {
     bool development = strcmp(r->c->v[TH_O_ENVIRONMENT].text, "development") == 0;
@@ -283,7 +284,7 @@ static enum th_error secret_from_env(struct reading *r, enum th_option_id id)
         return TH_OK;
     snprintf(file, sizeof file, "%s/%s", dir, o->key);
     if (access(file, F_OK) != 0 && errno == ENOENT)
-        return TH_OK; /* one that is there and cannot be read is refused: another key would be in force unseen */
+        return TH_OK; /* one that cannot be read is refused: another key would be used without notice */
     return set_from_file(r, id, file, origin_of(r->c, "credential", o->key));
 }
 
@@ -320,7 +321,7 @@ static enum th_error value_from_node(struct reading *r, enum th_option_id id, co
     snprintf(place, sizeof place, "%s:%u: %s", file, node->line, o->key);
     origin = origin_of(r->c, "file", place);
     if (v->origin && memcmp(v->origin, "file", 4) != 0)
-        return TH_OK; /* a flag or the environment has said it */
+        return TH_OK; /* a flag or the environment has set it */
     if (o->kind == TH_OPT_LIST && node->kind == TH_NODE_LIST) {
         for (const struct th_node *n = node->first; n && !error; n = n->next)
             error = n->kind == TH_NODE_SCALAR ? set(r, id, n->text, origin)
@@ -461,7 +462,7 @@ enum th_error th_options_read(int argc, char **argv, struct th_settings *out, ch
     return error;
 }
 
-/* A group is left to the operator: keys are often shared with the one of the service. */
+/* A group may read it: operators often share keys with the service's group. */
 void th_options_warn_open(const struct th_settings *c)
 {
     for (unsigned id = 0; id < TH_O_COUNT; id++) {

@@ -1,12 +1,13 @@
 /* The walk of lib/yaml.h folded into a tree of th_node.
  *
- * The walk calls for scalars and for ends of collections; what has been opened since the call before shows in its frames, and
- * gets its node then. Texts are copied into the arena, decoded where they are written with escapes or over several lines. */
+ * The walk calls back for scalars and for ends of collections; its frames show which collections have been
+ * opened since the call before, and these get their nodes then. Texts are copied into the arena, decoded
+ * where they are written with escapes or over several lines. */
 #include "options/yaml.h"
 #include "options/yaml_lines.h"
 #include <stdio.h>
 
-#define MAX_KEYS 4096 /* of one map: each is compared with those before */
+#define MAX_KEYS 4096 /* keys of one map; each is compared with all before it */
 
 struct level {
     struct th_node *node, **tail; /* where the next child goes */
@@ -112,21 +113,21 @@ static bool on(struct th_yaml *y, const struct th_span *scalar)
     return true;
 }
 
-/* What people write and YAML means otherwise. */
+/* Refuses what people write with another meaning than YAML gives it. */
 static const char *fault_of(const struct th_yaml *y)
 {
     switch (y->odd) {
     case '&':
     case '!':
-        return "anchors and tags are not supported; a text that begins with & or ! stands in quotes";
+        return "anchors and tags are not supported; a text that begins with & or ! must be in quotes";
     case '*':
-        return "aliases are not supported; a text that begins with * stands in quotes";
+        return "aliases are not supported; a text that begins with * must be in quotes";
     case '@':
     case '`':
     case '%':
-        return "a text that begins with @, ` or % stands in quotes";
+        return "a text that begins with @, ` or % must be in quotes";
     case '?':
-        return "keys behind a ? are not supported; write key: value";
+        return "keys after a ? are not supported; write key: value";
     default:
         return y->fault;
     }
@@ -181,7 +182,7 @@ enum th_error th_yaml_parse(const char *file, struct th_span text, size_t max, s
     }
     th_buf_init(&r.text, max * 2 + 64); /* an escape of two bytes can stand for three */
     error = walk(&r, text);
-    th_buf_wipe(&r.text); /* secrets are among what is imported */
+    th_buf_wipe(&r.text); /* the text may hold secrets: import reads them, too */
     if (error == TH_NOMEM)
         snprintf(why, why_size, "%s: out of memory", file);
     if (!error)

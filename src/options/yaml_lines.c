@@ -1,9 +1,11 @@
-/* What the receiver's library does without in YAML: scalars over several lines, block scalars, escapes. th_yaml_lines finds
- * where such a scalar ends while lib/yaml.c walks, th_yaml_decode gives its text.
+/* The parts of YAML that the receiver's library does not support: scalars over several lines, block scalars,
+ * escapes. th_yaml_lines finds where such a scalar ends while lib/yaml.c walks, th_yaml_decode gives its
+ * text.
  *
- * As YAML 1.2.2 says: a line end between two lines of a plain, quoted or folded scalar reads as a blank, n empty lines as n
- * line ends (6.5); a block scalar has the indentation of its first line, or what its head says (8.1). Beyond that, two
- * escapes of a surrogate pair are one character, since all JSON is read.
+ * The rules are those of YAML 1.2.2: a line end between two lines of a plain, quoted or folded scalar reads
+ * as a blank, n empty lines as n line ends (6.5); a block scalar has the indentation of its first line, or
+ * the one that its head says (8.1). In addition, two escapes of a surrogate pair are one character, because
+ * all JSON must be read.
  *
  * Refuses: unknown escapes, half surrogate pairs, code points beyond Unicode. */
 #include "options/yaml_lines.h"
@@ -177,10 +179,10 @@ static bool block_scalar(struct th_yaml *y, struct th_span *s)
     struct block b;
 
     if (!read_head(y, from, &b))
-        return refuse(y, "behind | or > can stand a number, + or -, and a comment");
+        return refuse(y, "only a number, + or -, and a comment may follow | or >");
     end = b.first < y->text.n ? block_end(y, &b) : y->text.n;
     if (!end)
-        return refuse(y, "an empty line in front of a block has more blanks than the block's first line");
+        return refuse(y, "an empty line before a block has more blanks than the block's first line");
     *s = th_span(y->text.p + from, end - from);
     for (; y->at + 1 < end; y->at++)
         y->line += y->text.p[y->at] == '\n';
@@ -285,7 +287,7 @@ static const char *code_point(struct th_span s, size_t *i, unsigned n, struct th
         c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
     }
     if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return c > 0x10ffff ? "an escape is no character" : "an escape is half of a surrogate pair";
+        return c > 0x10ffff ? "an escape is not a character" : "an escape is half of a surrogate pair";
     th_buf_add(out, bytes, th_utf8_write(c, bytes));
     return NULL;
 }

@@ -116,12 +116,13 @@ static void refused(void **state)
 {
     (void)state;
     refuses("a: 1\nb: &x 2\n",
-            "f:2: anchors and tags are not supported; a text that begins with & or ! stands in quotes");
+            "f:2: anchors and tags are not supported; a text that begins with & or ! must be in quotes");
     refuses("a: !!str 2\n",
-            "f:1: anchors and tags are not supported; a text that begins with & or ! stands in quotes");
-    refuses("events:\n  - *\n", "f:2: aliases are not supported; a text that begins with * stands in quotes");
-    refuses("a: @x", "f:1: a text that begins with @, ` or % stands in quotes");
-    refuses("? a\n: b\n", "f:1: keys behind a ? are not supported; write key: value");
+            "f:1: anchors and tags are not supported; a text that begins with & or ! must be in quotes");
+    refuses("events:\n  - *\n",
+            "f:2: aliases are not supported; a text that begins with * must be in quotes");
+    refuses("a: @x", "f:1: a text that begins with @, ` or % must be in quotes");
+    refuses("? a\n: b\n", "f:1: keys after a ? are not supported; write key: value");
     refuses("a: 1\n---\nb: 2\n", "f:2: a second document; one file has one document");
     refuses("a: 1\n...\n---\nb: 2\n", "f:3: a second document; one file has one document");
     refuses("a: 1\nb: 2\na: 3\n", "f:3: a: this key is given twice");
@@ -130,14 +131,14 @@ static void refused(void **state)
     refuses("a: 1\nb: \"never\nc: 2\n", "f:2: a quoted text does not end");
     refuses("a: \"\\d\"\n", "f:1: unknown escape in double quotes; a backslash is written \\\\");
     refuses("a: \"\\ud83d\"\n", "f:1: an escape is half of a surrogate pair");
-    refuses("a: \"\\U00110000\"\n", "f:1: an escape is no character");
+    refuses("a: \"\\U00110000\"\n", "f:1: an escape is not a character");
     refuses("a: \"\\x4\"\n", "f:1: an escape \\x, \\u or \\U has too few hexadecimal digits");
     refuses("a:\n  b: 1\n c: 2\n", "f:3: the indentation fits no collection");
     refuses("a: b\n  c: 1\n", "f:2: the indentation fits no collection");
     refuses("a:\n\tb: 1\n", "f:2: a tab in the indentation");
-    refuses("a: |x\n  b\n", "f:1: behind | or > can stand a number, + or -, and a comment");
+    refuses("a: |x\n  b\n", "f:1: only a number, + or -, and a comment may follow | or >");
     refuses("a: |\n    \n  b\n",
-            "f:1: an empty line in front of a block has more blanks than the block's first line");
+            "f:1: an empty line before a block has more blanks than the block's first line");
     refuses("a: 1\nb: \xff\n", "f:2: the text is not UTF-8");
     refuses("a: 1\nb: '\x01'\n", "f:2: a control character");
     refuses("a: 1\n# x\rb: 2\n", "f:2: a carriage return without a line feed");
