@@ -22,8 +22,9 @@
 const struct th_cli_option th_cli_common[] = {
     {"--json", NULL, "print JSON for programs"},
     {"--field", "NAME",
-     "print this member of the JSON alone, of lists of each row: id, last_attempt.status; may be repeated"},
-    {"--quiet", NULL, "print the id alone, of lists one a line"},
+     "print only this member of the JSON, for lists that of each row: id, last_attempt.status; may be "
+     "repeated"},
+    {"--quiet", NULL, "print only the id; for lists one on each line"},
     {"--help", NULL, "describe this command"},
     {NULL, NULL, NULL},
 };
@@ -36,7 +37,7 @@ const struct th_cli_option th_cli_api[] = {
      "event, delivery or "
      "replay that is named, else default]"},
     {"--api-ca-file", "FILE", "PEM certificates to trust for an https --server [TENTERHOOK_API_CA_FILE]"},
-    {"--insecure", NULL, "let the key go to another host over http, where everybody on the way reads it"},
+    {"--insecure", NULL, "let the key go to another host over http, where everybody on the way can read it"},
     {NULL, NULL, NULL},
 };
 

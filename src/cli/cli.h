@@ -1,5 +1,5 @@
-/* What every command shares: the table of commands, reading of arguments, exit statuses, output for people
- * and for programs. All on the main thread; memory of one run lives in cli->mem. */
+/* Declarations that all commands share: the table of commands, reading of arguments, exit statuses, messages.
+ * Everything runs on the main thread; memory of one run lives in cli->mem. */
 #ifndef TH_CLI_CLI_H
 #define TH_CLI_CLI_H
 #include "base/arena.h"
@@ -8,7 +8,7 @@
 #include "cli/cli_client.h"
 #include <stdio.h>
 
-/** Exit statuses, after sysexits.h where it has one. `tenterhook help` and docs/cli.md list them. */
+/** Exit statuses, those of sysexits.h where it has one. `tenterhook help` and docs/cli.md list them. */
 enum {
     TH_EXIT_OK = 0,
     TH_EXIT_NO = 1,     /* the thing asked failed, or the answer is no */
@@ -19,7 +19,7 @@ enum {
     TH_EXIT_BUG = 70,         /* out of memory, or our own mistake */
     TH_EXIT_OUTPUT = 73,      /* a file cannot be written */
     TH_EXIT_STORE = 74,       /* the store failed */
-    TH_EXIT_LATER = 75,       /* the server cannot now; trying again later may work */
+    TH_EXIT_LATER = 75,       /* the server cannot do it now; trying again later may work */
     TH_EXIT_DENIED = 77,      /* key missing, wrong, or without the right */
 };
 
@@ -55,7 +55,7 @@ extern const struct th_cli_option th_cli_common[], th_cli_api[];
 #define TH_CLI_ARGS 256
 struct th_cli {
     const struct th_command *command;
-    bool implied_verb; /* none was given: the name's first row */
+    bool implied_verb; /* no verb was given: the command is the name's first row */
     struct th_arena mem;
     const char *args[TH_CLI_ARGS]; /* positional */
     unsigned arg_count;
@@ -67,17 +67,17 @@ struct th_cli {
     int config_argc;
     bool json, colour, terminal; /* of standard output; json: for programs, in whatever shape */
     enum { TH_CLI_WHOLE, TH_CLI_FIELDS, TH_CLI_IDS } shape; /* with json: all of it, --field, --quiet */
-    int bad_field;                                          /* exit status of a --field that is nowhere */
-    bool own_server; /* this process has started it: its key may go there, whatever the address */
-    bool patient;    /* 429 is waited for: work of many requests */
-    bool mute;       /* th_cli_fail says nothing: it has been said */
+    int bad_field;                                          /* exit status when a --field is found nowhere */
+    bool own_server; /* this process has started the server: the key may go there, whatever the address */
+    bool patient;    /* after 429 a request is tried again: the command makes many requests */
+    bool mute;       /* th_cli_fail prints nothing: the message has been printed */
     struct th_client *client;
-    const char *where; /* in front of messages: where in a file it is; NULL: nowhere */
-    /* of the next requests, for commands that act for several; instead of --tenant */
+    const char *where; /* printed before messages: a place in a file; NULL: none */
+    /* the tenant of the next requests, instead of --tenant, for commands that act for several */
     const char *acting_tenant;
 };
 
-/** Finds the command, reads its arguments, runs it; gives the exit status. */
+/** Finds the command, reads its arguments, runs it; returns the exit status. */
 int th_cli_main(int argc, char **argv);
 /** Row of a name and a verb (NULL: the name's first row). NULL: there is none. */
 const struct th_command *th_command_find(const char *name, const char *verb);
@@ -92,15 +92,17 @@ const char *th_cli_joined(struct th_cli *cli, const char *name);
 /** A whole number of an option, `fallback` when not given. False (after a message) when out of range. */
 bool th_cli_number(const struct th_cli *cli, const char *name, int64_t low, int64_t high, int64_t fallback,
                    int64_t *out);
-/** A time of an option ("30", "30s", "500ms", "10m", "24h", "30d") in milliseconds; as th_cli_number. */
+/** A time of an option ("30", "30s", "500ms", "10m", "24h", "30d") in milliseconds; otherwise like
+ * th_cli_number. */
 bool th_cli_duration(const struct th_cli *cli, const char *name, int64_t fallback_ms, int64_t *out);
 /** Milliseconds of a duration text. */
 bool th_duration_ms(struct th_span text, int64_t *out);
 /** "2026-04-02T08:00:00Z", how long ago ("15m", "24h"), "14:00" (the last time that it was), "yesterday", a date, and
- * what tables print; UTC where no zone is named. Gives RFC 3339 text in cli->mem; NULL after a message. */
+ * what tables print; UTC where no zone is named. Returns RFC 3339 text in cli->mem; NULL after a message. */
 const char *th_cli_moment(struct th_cli *cli, const char *text);
 
-/** Says what is wrong on standard error ("tenterhook: NAME: ..."), as JSON with --json; returns `status`. */
+/** Prints what is wrong on standard error ("tenterhook: NAME: ..."), with --json as JSON; returns `status`.
+ * */
 int th_cli_fail(const struct th_cli *cli, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int th_cli_nomem(const struct th_cli *cli);

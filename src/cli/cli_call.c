@@ -1,4 +1,4 @@
-/* Requests to the server: where it is, with which key, and what its answers mean.
+/* Requests to the server: finds out where it is and which key to use, and what its answers mean.
  *
  * Refuses: to show a key to a server on another machine over plain HTTP, unless --insecure says so. Failure: a message on
  * standard error that says what to do, and an exit status of cli.h. */
@@ -87,7 +87,7 @@ int th_cli_connect(struct th_cli *cli)
 
     if (cli->client)
         return TH_EXIT_OK;
-    if (!conf.url) /* as the variable was called before */
+    if (!conf.url) /* the former name of the variable */
         conf.url = option_or_env(cli, "--server", "TENTERHOOK_URL", TH_CLI_SERVER);
     if (cli->acting_tenant)
         conf.tenant = NULL;
@@ -137,7 +137,8 @@ static int exit_of(unsigned http)
                                                                       : TH_EXIT_NO;
 }
 
-/* The name of a field as the command has it: an option, where one sets it ("timeout_seconds" as --timeout). */
+/* The command's name for a field: that of the option that sets it, if there is one ("timeout_seconds":
+ * --timeout). */
 static const char *option_of(const struct th_cli *cli, const char *field)
 {
     static const struct {
@@ -170,7 +171,8 @@ static const char *option_of(const struct th_cli *cli, const char *field)
     return field;
 }
 
-/* Where a fault is, in words of the command line: a pointer or a parameter of the API. */
+/* Writes a pointer or a parameter of the API, which says where a fault is, in the words of the command line.
+ * */
 static const char *fault_place(struct th_cli *cli, const char *where)
 {
     struct th_buf words;
@@ -186,8 +188,8 @@ static const char *fault_place(struct th_cli *cli, const char *where)
     return th_cli_printf(cli, "%s%s", field, text + n);
 }
 
-/* Faults of a problem's errors (or of a dialect's own list), as "WHERE: what", each on a line of its own but a single one.
- * Gives how many. */
+/* Faults of a problem's errors (or of a dialect's own list), as "WHERE: what", each on a line of its own
+ * unless there is only one. Returns their number. */
 static unsigned say_faults(struct th_cli *cli, struct th_json json, struct th_buf *out)
 {
     struct th_json list, row;
@@ -311,7 +313,8 @@ int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
                 void (*row)(void *ctx, struct th_json row), void *ctx, struct th_cli_rest *rest)
 {
     int64_t until = th_cli_clock_ms() + LOOK_MS;
-    int size = limit < 1000 ? (int)limit + 1 : 1000; /* one more than is shown: whether there is more */
+    /* one more than is shown, to see whether there is more */
+    int size = limit < 1000 ? (int)limit + 1 : 1000;
     const char *page = th_cli_printf(cli, "%s%climit=%d", path, strchr(path, '?') ? '&' : '?', size);
 
     if (rest)
@@ -329,7 +332,7 @@ int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
         if (!answer.json.raw.n) {
             th_answer_free(&answer);
             return th_cli_fail(cli, TH_EXIT_NO,
-                               "the server's answer is no JSON; is --server that of Tenterhook?");
+                               "the server's answer is not JSON; does --server name a Tenterhook server?");
         }
         rows = answer.json;
         if (rows.type == TH_JSON_OBJECT && !th_json_member(answer.json, TH_LIT("data"), &rows)) {
@@ -350,7 +353,8 @@ int th_cli_list(struct th_cli *cli, const char *path, int64_t limit,
             page = th_cli_text(cli, link);
         else if (th_json_member(answer.json, TH_LIT("next_cursor"), &cursor) &&
                  cursor.type == TH_JSON_STRING) {
-            /* A page that is short, and not for its bytes: the server has looked at many rows for these few. */
+            /* A page that is short, but not because of its size: the server has looked at many rows for these
+             * few. */
             if (rest && wanted - limit < size && answer.json.raw.n < SPARSE && th_cli_clock_ms() >= until)
                 *rest = (struct th_cli_rest){.more = true, .cursor = th_cli_member(cli, cursor, "")};
             else

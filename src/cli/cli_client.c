@@ -1,10 +1,10 @@
-/* The client of commands: th_transport on a loop of its own, run until the one request has ended.
+/* The client of commands: th_transport on a loop of its own, which runs until the one request has ended.
  *
- * Why not another client: what checks TLS and reads answers strictly is there already, and a command that
- * tests the server with the server's own reader finds the same faults.
+ * Why not another client: this one already checks TLS and reads answers strictly, and a command that tests the server
+ * with the server's own reader finds the same faults.
  *
- * Refuses: redirects (the key would go to another host), keys with control characters. The key is given only when the
- * addresses are known, so that who gives it can judge where it goes.
+ * Refuses: redirects (the key would go to another host), keys with control characters. The key is set only when the
+ * addresses are known, so that the caller can judge where it goes.
  * Invariants: at most one call is under way, and one stream; the loop runs only inside the functions of this file.
  * Failure: every call says in English what happened; nothing is repeated here. */
 #include "cli/cli_client.h"
@@ -111,7 +111,7 @@ static enum th_error read_conf(struct th_client *c, const struct th_client_optio
         return TH_NOMEM;
     memcpy(c->base, c->url.target.p, n);
     if (options->tenant && !visible(options->tenant)) {
-        snprintf(why, why_size, "the tenant's id holds white space or control characters");
+        snprintf(why, why_size, "the tenant's id contains white space or control characters");
         return TH_INVALID;
     }
     th_buf_printf(&c->auth, "User-Agent: tenterhook-cli/%s\r\nAccept: application/json\r\n", TH_VERSION);
@@ -133,8 +133,8 @@ enum th_error th_client_open(const struct th_client_options *options, struct th_
         return TH_NOMEM;
     th_buf_init(&c->auth, 16384);
     error = read_conf(c, options, why, why_size);
-    http.plain =
-        !c->url.tls && !options->ca_file; /* a file that is named is read, so that a wrong name shows */
+    http.plain = !c->url.tls &&
+                 !options->ca_file; /* a named file is read in any case, so that a wrong name is noticed */
     if (!error && c->url.literal) {
         c->addrs[0] = c->url.addr;
         c->addr_count = 1;
@@ -245,7 +245,7 @@ static void say_failure(struct th_client *c, char *why, size_t why_size)
          "name it in --server as its certificate does"},
         {TH_HTTP_TLS, "certificate: expired", "its certificate is too old", "the server needs a new one"},
         {TH_HTTP_TLS, "not yet valid", "its certificate is not valid yet",
-         "is the clock right, here and there?"},
+         "check the clocks of both machines"},
         {TH_HTTP_TLS, "certificate:", "its certificate is signed by nobody that this machine trusts",
          "name the authority with --api-ca-file FILE or TENTERHOOK_API_CA_FILE"},
         {TH_HTTP_TLS, TH_TLS_NOT_SPOKEN, "the TLS handshake failed",
@@ -254,7 +254,7 @@ static void say_failure(struct th_client *c, char *why, size_t why_size)
         {TH_HTTP_CONNECT, "", "nothing listens there", START_ONE},
         {TH_HTTP_TIMEOUT, "", "no answer in time", START_ONE},
         {TH_HTTP_RESET, "", "the connection was lost", START_ONE},
-        {TH_HTTP_PROTOCOL, "", "what answers there does not speak HTTP/1.1",
+        {TH_HTTP_PROTOCOL, "", "the program that answers there does not speak HTTP/1.1",
          "is that the port of Tenterhook?"},
     };
     const char *words = th_http_class_name(c->class);
@@ -397,7 +397,7 @@ enum th_error th_client_call(struct th_client *c, const char *method, const char
     return result_of(&call, why, why_size);
 }
 
-/* ---- an answer that goes on ---- */
+/* ---- an answer without an end ---- */
 
 struct th_client_stream {
     struct call call;

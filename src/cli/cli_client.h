@@ -17,8 +17,8 @@ struct th_answer {
     struct th_buf head, body; /* field lines; body */
     struct th_json json;      /* raw.n == 0: the body is no JSON */
 };
-/** Resolves the name and opens the transport; sends nothing. TH_INVALID: url or tenant; TH_NOT_FOUND: the name
- * does not resolve. */
+/** Resolves the name and opens the transport; sends nothing. TH_INVALID: url or tenant is wrong;
+ * TH_NOT_FOUND: the name does not resolve. */
 TH_MUST_USE enum th_error th_client_open(const struct th_client_options *options, struct th_client **out,
                                          char *why, size_t why_size);
 void th_client_close(struct th_client *c);
@@ -26,8 +26,8 @@ void th_client_close(struct th_client *c);
 bool th_client_here(const struct th_client *c);
 /** Whether requests go out over TLS. */
 bool th_client_encrypted(const struct th_client *c);
-/** Gives the key to all requests from now on. The caller has asked first where they go: over plain HTTP everybody
- * on the way reads it. TH_INVALID: white space or control characters in it. */
+/** Sends the key with all requests from now on. The caller has checked first where they go: over plain HTTP
+ * everybody on the way can read it. TH_INVALID: white space or control characters in it. */
 TH_MUST_USE enum th_error th_client_set_key(struct th_client *c, const char *key);
 /** Sends one request and waits. `path` begins with '/'. body.p NULL: none; else it is JSON. fields: finished
  * lines, or NULL. TH_OK: there is an answer (th_answer_free it, whatever its status). TH_IO: nobody answers,
@@ -35,7 +35,8 @@ TH_MUST_USE enum th_error th_client_set_key(struct th_client *c, const char *key
 TH_MUST_USE enum th_error th_client_call(struct th_client *c, const char *method, const char *path,
                                          struct th_span body, const char *fields, struct th_answer *out,
                                          char *why, size_t why_size);
-/** An answer that goes on: its body is given to `part` as it comes, inside th_client_stream_wait and th_client_call. */
+/** An answer without an end: its body is given to `part` as it comes, inside th_client_stream_wait and
+ * th_client_call. */
 struct th_client_stream;
 /** Sends a GET. fields: finished lines, or NULL. TH_NOMEM. */
 TH_MUST_USE enum th_error th_client_stream_open(struct th_client *c, const char *path, const char *fields,
@@ -45,8 +46,9 @@ TH_MUST_USE enum th_error th_client_stream_open(struct th_client *c, const char 
 bool th_client_stream_wait(struct th_client_stream *s, int64_t ms);
 /** Milliseconds since something came. */
 int64_t th_client_stream_silent(const struct th_client_stream *s);
-/** Ends it where it has not ended, and frees it. TH_OK with *out (th_answer_free it): the server has answered; a body of 200 is
- * not in it. TH_IO: nobody did, or the connection was lost; `why` says what happened. */
+/** Ends the stream if it has not ended, and frees it. TH_OK with *out (th_answer_free it): the server has
+ * answered; the body of a 200 is not in it. TH_IO: nobody answered, or the connection was lost; `why` says
+ * what happened. */
 TH_MUST_USE enum th_error th_client_stream_close(struct th_client_stream *s, struct th_answer *out, char *why,
                                                  size_t why_size);
 /** What to do after a call that failed: a clause without a full stop. Static memory. */

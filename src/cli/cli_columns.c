@@ -14,7 +14,7 @@
 
 #define COLUMNS_MAX 16
 #define GAP 2u   /* between columns */
-#define INDENT 4 /* of a row's further lines */
+#define INDENT 4 /* indentation of a row's further lines */
 
 void th_columns_init(struct th_columns *t, struct th_cli *cli, unsigned columns, const char *const *heads)
 {
@@ -46,8 +46,8 @@ unsigned th_columns_rows(const struct th_columns *t)
     return t->cells / t->columns - 1;
 }
 
-/* Columns on a terminal of what print_cell writes: 0 of a combining character, 2 of a wide one, those of the escape of
- * what is escaped. The locale knows; where it does not, a character counts 1. */
+/* The number of terminal columns that print_cell fills: 0 for a combining character, 2 for a wide one, those
+ * of its escape for an escaped one. The locale knows these; where it does not, a character counts 1. */
 static unsigned width(const char *s)
 {
     const char *end = s + strlen(s);
@@ -62,7 +62,7 @@ static unsigned width(const char *s)
     return columns;
 }
 
-/* Where a row goes on in a further line, indented: at the columns that a terminal has no room for. */
+/* The column at which a row goes on in a further, indented line, because the terminal has no room for it. */
 static void fold(const struct th_columns *t, const unsigned *wide, bool *breaks)
 {
     unsigned columns = t->cli->terminal ? th_terminal_columns(STDOUT_FILENO) : UINT_MAX / 2, at = wide[0];

@@ -5,7 +5,7 @@
 
 struct th_columns {
     struct th_cli *cli;
-    unsigned columns, cells, status_column; /* status_column: coloured; columns: none */
+    unsigned columns, cells, status_column; /* status_column: the coloured one; equal to columns: none */
     const char **cell;
     unsigned cap;
 };

@@ -1,5 +1,5 @@
-/* How the list of commands is put in groups, and an example of each command. Tables of their own: the rows of commands are
- * long as they are. A test asks for a row of each command. */
+/* The groups in the list of commands, and an example of each command. These are separate tables because the
+ * rows of commands are long already. A test checks that each command has a row. */
 #include "cli/cli.h"
 #include "cli/cli_help.h"
 

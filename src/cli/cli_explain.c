@@ -146,8 +146,8 @@ static void write_signed(struct th_explain *x)
     th_buf_fini(&text);
 }
 
-/* What the header of the first signature would be; 0: cannot be said. bare: the MAC alone, without what the scheme
- * writes around it. */
+/* Writes what the header of the first signature would be; 0: that is not known. bare: only the MAC, without
+ * what the scheme writes around it. */
 static size_t expected(struct th_explain *x, unsigned which, bool bare, char *value, size_t size)
 {
     struct tenterhook_scheme scheme = x->r->scheme;
@@ -199,11 +199,12 @@ static bool written_otherwise(struct th_explain *x)
         size_t n = expected(x, i, true, bare, sizeof bare), m = expected(x, i, false, whole, sizeof whole);
         if (n && m && !th_span_eq(came, th_span(whole, m)) && memmem(came.p, came.n, bare, n)) {
             th_explain_finding(
-                x, th_cli_printf(
-                       x->cli,
-                       "the value is right, what is written around it (its prefix) is not: %.*s came, %.*s "
-                       "belongs there",
-                       (int)(came.n < 300 ? came.n : 300), came.p, (int)m, whole));
+                x,
+                th_cli_printf(
+                    x->cli,
+                    "the value is right, but what is written around it (its prefix) is not: %.*s came, %.*s "
+                    "belongs there",
+                    (int)(came.n < 300 ? came.n : 300), came.p, (int)m, whole));
             return true;
         }
     }
@@ -286,7 +287,8 @@ static bool other_secret(struct th_explain *x)
     return true;
 }
 
-/* Whether the body is JSON all of whose objects are sorted, so many that it is hardly chance. */
+/* True when the body is JSON whose objects are all sorted, and has so many members that this is hardly
+ * chance. */
 static bool sorted_members(const struct th_explain *x)
 {
     struct th_json root, key, value;
@@ -309,7 +311,7 @@ static bool sorted_members(const struct th_explain *x)
     return n >= 3;
 }
 
-/* How the signature would be right, whatever the time. */
+/* Explains how the signature would be right, whatever the time. */
 static void find_signature_causes(struct th_explain *x)
 {
     struct th_span name = {x->report.header.p, x->report.header.n};
@@ -365,7 +367,7 @@ static void find_time_causes(struct th_explain *x, bool right)
                              right ? ": the request was kept or sent again, or this clock is ahead" : ""));
 }
 
-/* The signature is right, and a receiver refuses all the same. */
+/* The signature is right, but a receiver refuses the request all the same. */
 static void find_event_causes(struct th_explain *x)
 {
     struct tenterhook_report report;
@@ -426,8 +428,8 @@ static void header_step(struct th_explain *x, struct tenterhook_span name, bool 
                 x->result == TENTERHOOK_MALFORMED);
 
     step(x, th_cli_printf(x->cli, "header %s", text), !bad,
-         !value.p ? needed ? TH_LIT("is not there") : TH_LIT("is not there, and not needed")
-         : hide ? TH_LIT("(not shown: holds the secret)")
+         !value.p ? needed ? TH_LIT("is not there") : TH_LIT("is missing, but is not needed")
+         : hide ? TH_LIT("(not shown: contains the secret)")
                   : value);
 }
 

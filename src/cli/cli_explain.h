@@ -1,4 +1,5 @@
-/* What cli_explain.c (what is said) and cli_explain_try.c (the mistakes that are made on purpose) share. */
+/* Shared by cli_explain.c (which writes the explanation) and cli_explain_try.c (which makes mistakes on
+ * purpose). */
 #ifndef TH_CLI_CLI_EXPLAIN_H
 #define TH_CLI_CLI_EXPLAIN_H
 #include "cli/cli_request.h"
@@ -11,10 +12,10 @@ struct th_explain {
     struct tenterhook_report report;
     enum tenterhook_result result;
     struct th_jw w;
-    struct th_buf body, value; /* of the try that matched: the body, the signature's header */
+    struct th_buf body, value; /* the body and the signature's header of the try that matched */
 };
 
-/** One more sentence of what is wrong. */
+/** Adds a sentence about what is wrong. */
 void th_explain_finding(struct th_explain *x, const char *text);
 /** The first bytes as "7b 22 61"; "(end)" for none. */
 const char *th_explain_hex(struct th_cli *cli, struct th_span s);
@@ -23,7 +24,7 @@ bool th_explain_verifies(const struct th_explain *x, const struct tenterhook_sch
                          struct th_span secret);
 /** Whether the signature is right as it came, whatever the time. */
 bool th_explain_as_it_is(struct th_explain *x);
-/** Looks for one change, or for two together, with which it is right, and says which. */
+/** Looks for one change, or for two together, that make the signature right, and adds which these are. */
 bool th_explain_one_change(struct th_explain *x);
 bool th_explain_two_changes(struct th_explain *x);
 #endif

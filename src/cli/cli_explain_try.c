@@ -260,7 +260,7 @@ bool th_explain_as_it_is(struct th_explain *x)
     return attempt(x, (unsigned[DIMENSIONS]){0});
 }
 
-/* ---- what is said of a match ---- */
+/* ---- the explanation of a match ---- */
 
 /* "at byte 8: 20 31 came, 31 2c was signed" */
 static const char *difference(struct th_explain *x, struct th_span came, struct th_span made)
@@ -277,7 +277,7 @@ static const char *difference(struct th_explain *x, struct th_span came, struct 
                          at, th_explain_hex(x->cli, a), th_explain_hex(x->cli, b), came.n, made.n);
 }
 
-/* What stands around the first secret that has something around it. */
+/* The text around the first secret that has something around it. */
 static const char *around(const struct th_explain *x)
 {
     const char *what = NULL;
@@ -310,7 +310,7 @@ static void say_match(struct th_explain *x, const unsigned pick[DIMENSIONS])
                "one has ended");
     else if (pick[D_SECRET] == 2)
         th_explain_finding(
-            x, th_cli_printf(c, "the secret was copied with more than the secret: it matches without %s",
+            x, th_cli_printf(c, "the secret was copied together with other text: it matches without %s",
                              around(x)));
     else if (pick[D_SECRET])
         th_explain_finding(x, th_cli_printf(c, "the secret differs in white space: it matches %s",

@@ -1,9 +1,10 @@
-/* What a command gives to programs: JSON, or with --field one member of it, or with --quiet the id alone; so that scripts
- * need no program to take JSON apart.
+/* Output of commands for programs: JSON, or with --field one member of it, or with --quiet only the id; so
+ * scripts need no program that takes JSON apart.
  *
  * A name is looked for in the answer itself, else in each row of its list ({"data": [...]}, {"secrets": [...]}, [...]).
- * Strings are printed without quotes, null as an empty line, others as JSON; each on a line. A name that is nowhere is an
- * error that says what there is: a typing error must not look like an empty value. */
+ * Strings are printed without quotes, null as an empty line, others as JSON; each on a line. A name that is
+ * found nowhere is an error that lists the names that exist, because a typing error must not look like an
+ * empty value. */
 #include "cli/cli_field.h"
 #include "cli/cli.h"
 #include "cli/cli_member.h"
@@ -34,7 +35,7 @@ static bool print_member(struct th_cli *cli, struct th_json v, const char *point
     return true;
 }
 
-/* The list that an answer is, has as its data, or in a member that is a list of objects. */
+/* The list in an answer: the answer itself, its `data`, or a member that is a list of objects. */
 static bool rows_of(struct th_json v, struct th_json *list)
 {
     struct th_json_iter it, rows;
@@ -58,7 +59,7 @@ static bool rows_of(struct th_json v, struct th_json *list)
     return false;
 }
 
-/* The names that there are, for the message. */
+/* The names that exist, for the message. */
 static const char *names_of(struct th_cli *cli, struct th_json v)
 {
     struct th_json list, key;
@@ -99,7 +100,7 @@ static int print_field(struct th_cli *cli, struct th_json v, const char *name)
                        *names ? "; there are " : "", names);
 }
 
-/* The id, by whatever name things of this kind have it. Things without one are not named. */
+/* The id, whatever its member is called in things of this kind. Things without an id are left out. */
 static void print_id(struct th_cli *cli, struct th_json v)
 {
     static const char *const names[] = {"/id", "/delivery", "/endpoint", "/name"};

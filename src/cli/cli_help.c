@@ -80,7 +80,7 @@ static const char statuses[] =
     "  0 done   1 the thing asked failed, or the answer is no\n"
     "  64 wrong arguments or configuration   65 input is not what it should be\n"
     "  66 a file cannot be read   69 no server answers   70 out of memory, or a bug\n"
-    "  73 a file cannot be written   74 the store failed   75 the server cannot now: try later\n"
+    "  73 a file cannot be written   74 the store failed   75 the server cannot do it now: try later\n"
     "  77 the key is missing, wrong, or without the right\n";
 
 static void overview_row(FILE *to, const struct th_command *c)
@@ -105,7 +105,7 @@ static bool in_group(const struct th_group *g, const char *name)
     return false;
 }
 
-/* In the order of a group's names, so that what is wanted first stands first. */
+/* In the order of a group's names, so that the commands that are needed first stand first. */
 static void overview_group(FILE *to, const struct th_group *g)
 {
     char names[200], *rest = NULL;
@@ -350,7 +350,7 @@ static int write_all(struct th_cli *cli, const char *dir)
                *completions = th_cli_printf(cli, "%s/completions", dir);
     int status;
 
-    (void)mkdir(dir, 0777); /* what fails here is said by the first fopen */
+    (void)mkdir(dir, 0777); /* if this fails, the first fopen reports it */
     (void)mkdir(man, 0777);
     (void)mkdir(completions, 0777);
     status = write_file(cli, man, "tenterhook.1", NULL, man_main);

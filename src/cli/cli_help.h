@@ -1,4 +1,4 @@
-/* What is made from the table of commands: help, manual pages (cli_help.c) and completions (cli_complete.c). */
+/* Texts made from the table of commands: help, manual pages (cli_help.c) and completions (cli_complete.c). */
 #ifndef TH_CLI_CLI_HELP_H
 #define TH_CLI_CLI_HELP_H
 #include "cli/cli.h"
@@ -22,9 +22,9 @@ extern const struct th_group th_groups[];
 /** A command line that works, with ids that look like such. NULL: there is none. */
 const char *th_help_example(const struct th_command *c);
 
-/** The help of one command. */
+/** Writes the help of one command. */
 void th_help_command(FILE *to, const struct th_command *c);
-/** The file that a shell reads. */
+/** Write the file that a shell reads. */
 void th_complete_bash(FILE *to);
 void th_complete_zsh(FILE *to);
 void th_complete_fish(FILE *to);

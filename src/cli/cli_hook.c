@@ -169,7 +169,7 @@ static void read_chunks(struct th_hook *k)
     }
 }
 
-/* A sender that was given an https URL begins with this. */
+/* A sender with an https URL begins with this byte. */
 static bool speaks_tls(const struct th_hook *k)
 {
     return k->in.n >= 2 && k->in.p[0] == 0x16 && k->in.p[1] == 0x03;
@@ -188,7 +188,8 @@ static bool read_head(struct th_hook *k)
     if (r == TH_HTTP1_MORE && k->in.n > HEAD_MAX)
         refuse(k, 431, "the head is larger than 64 KiB");
     else if (r == TH_HTTP1_BAD && speaks_tls(k))
-        refuse(k, status, "TLS came, and plain http is spoken here: the URL must begin with http://");
+        refuse(k, status,
+               "the sender speaks TLS, but this port speaks plain http: the URL must begin with http://");
     else if (r == TH_HTTP1_BAD)
         refuse(k, status, why);
     return r == TH_HTTP1_DONE;

@@ -1,6 +1,6 @@
-/* A small HTTP server for receiving webhooks on a developer's machine: one request a connection, and answers
- * as bad as one likes (late, byte by byte). Not the product's server: that one cannot be made to misbehave.
- */
+/* A small HTTP server for receiving webhooks on a developer's machine: one request per connection, and
+ * answers as bad as one likes (late, byte by byte). It is not the product's server, because that one cannot
+ * be made to misbehave. */
 #ifndef TH_CLI_CLI_HOOK_H
 #define TH_CLI_CLI_HOOK_H
 #include "base/buf.h"
@@ -13,10 +13,11 @@ struct th_hook;
 struct th_hook_options {
     const char *address; /* numeric */
     uint16_t port;       /* 0: a free one */
-    /** A complete request; leads to exactly one th_hook_reply, at once or later. Everything in `head` and
-     * `body` is valid until then. */
+    /** Called with a complete request; must lead to exactly one th_hook_reply, at once or later.
+     * Everything in `head` and `body` is valid until then. */
     void (*handle)(void *ctx, struct th_hook *hook, const struct th_http1_head *head, struct th_span body);
-    /** What came was no request that can be handled; it is answered with this status. */
+    /** Called when the bytes that came were not a request that can be handled; the answer has this
+     * status. */
     void (*refused)(void *ctx, unsigned status, const char *why);
     void *ctx;
 };

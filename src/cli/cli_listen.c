@@ -2,9 +2,9 @@
  * headers and body, the reason when it does not verify, and the answer that was given.
  *
  * Invariants: a request is in `struct work` from its arrival to its answer; forwarding ends with exactly one
- * done(); what is printed of others' bytes goes through th_print_safe. Memory: cli->mem grows with each
- * request by what was printed of it, so it is set aside and given back (a mark would do; each request has an
- * arena of its own instead). Failure: without memory a request is answered 500 and said so. */
+ * done(); bytes of others are printed through th_print_safe. Memory: texts of a request live in an arena of
+ * its own, because cli->mem would grow with each request. Failure: without memory the answer to a request is
+ * 500, and the line says so. */
 #include "cli/cli_listen.h"
 #include "base/alloc.h"
 #include "base/enc.h"
@@ -42,7 +42,7 @@ struct work {
     struct th_hook *hook;
     unsigned number, status;
     struct th_saved_request request;
-    struct th_cli cli; /* as the listener's, with an arena of its own */
+    struct th_cli cli; /* a copy of the listener's, with an arena of its own */
     struct th_buf json;
     struct th_jw w;
     /* forwarding */
@@ -59,7 +59,7 @@ static void show_time(void)
     struct tm tm;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm); /* as the tables of the other commands, to be compared with them */
+    gmtime_r(&now.tv_sec, &tm); /* in the form of the other commands' tables, to be compared with them */
     printf("%02d:%02d:%02d.%03ldZ", tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
 }
 
@@ -204,7 +204,7 @@ static void answer(struct work *k, unsigned status, struct th_span fields, struc
     th_arena_fini(&k->cli.mem);
     th_free(k);
     if (l->options.ended &&
-        (l->answered == l->options.count || !th_cli_flush())) /* or nobody reads what is shown */
+        (l->answered == l->options.count || !th_cli_flush())) /* or nobody reads the output any more */
         l->options.ended(l->options.ctx);
 }
 
@@ -230,7 +230,7 @@ static bool kept_back(struct th_span name)
     return false;
 }
 
-/* Of the answer's field lines those that are its own, not its connection's. */
+/* The answer's field lines without those of its connection. */
 static void pass_fields(struct th_span head, struct th_buf *out)
 {
     while (head.n) {
@@ -308,7 +308,7 @@ static bool repetition(struct th_listener *l, const struct tenterhook_event *eve
     return mark == TENTERHOOK_SEEN;
 }
 
-/* Without a dialect: what most events carry. */
+/* Without a dialect: the members that most events have. */
 static void guess(const struct work *k, struct th_cli *cli, struct tenterhook_event *event)
 {
     struct th_span id = th_request_header(&k->request, "webhook-id");

@@ -27,7 +27,7 @@ uint16_t th_listener_port(const struct th_listener *l);
 /** Requests so far, and those that did not verify. */
 unsigned th_listener_received(const struct th_listener *l);
 unsigned th_listener_refused(const struct th_listener *l);
-/** From now on answers with this (dev's keys). */
+/** Sets the status of answers from now on (for the keys of dev). */
 void th_listener_behave(struct th_listener *l, unsigned status);
 /** The URL under which it was registered; the text stays the caller's. */
 void th_listener_registered(struct th_listener *l, const char *url);

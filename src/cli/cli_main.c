@@ -107,8 +107,8 @@ static int unknown_option(const struct th_cli *cli, const char *given, size_t n)
         cli->command->name, cli->command->verb ? " " : "", cli->command->verb ? cli->command->verb : "");
 }
 
-/* --url was the server once. Who writes it means mostly the URL of an endpoint: taken for the server it would get the
- * key. */
+/* --url once named the server. Today it mostly means the URL of an endpoint, which would get the key if it
+ * were taken for the server. */
 static int url_is_no_server(const struct th_cli *cli)
 {
     static const char server[] = "the server is named with --server URL, or TENTERHOOK_SERVER";
@@ -183,7 +183,7 @@ static int unknown_verb(const struct th_cli *cli, const char *word)
     return status;
 }
 
-/* Known before the first message. */
+/* Set before the first message. */
 static bool asks_json(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++)
@@ -192,7 +192,8 @@ static bool asks_json(int argc, char **argv)
     return false;
 }
 
-/* What is printed is made of the JSON, which every command has. --field NAME=VALUE sets a field, as it did before --set. */
+/* --field prints a part of the JSON, which every command has. --field NAME=VALUE sets a field, as it did
+ * before there was --set. */
 static void choose_shape(struct th_cli *cli)
 {
     const char *name;

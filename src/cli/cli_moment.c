@@ -1,8 +1,8 @@
 /* Times as people write them on a command line: RFC 3339, how long ago, an hour of the clock, a day, and what our own
  * tables print.
  *
- * All without a zone are UTC, as the tables are: what was copied from one finds the row again. An hour alone is the last
- * time that it was that hour, so that --since 23:50 works behind midnight. */
+ * All without a zone are UTC, as the tables are: what was copied from one finds the row again. An hour alone
+ * means the last time that it was that hour, so that --since 23:50 works after midnight. */
 #include "cli/cli.h"
 #include <time.h>
 

@@ -50,8 +50,8 @@ const char *th_status_colour(const struct th_cli *cli, const char *s)
     return strcmp(s, "-") == 0 || strcmp(s, "cancelled") == 0 ? th_dim(cli) : th_red(cli);
 }
 
-/* Whether a terminal must not get what stands at p, and how many bytes that has: what is not seen, and a byte of what is
- * no UTF-8. */
+/* True when a terminal must not get the character at p, because it is invisible or not valid UTF-8; *n: its
+ * number of bytes. */
 bool th_print_is_harmful(const char *p, const char *end, uint32_t *c, size_t *n)
 {
     *c = th_utf8_code(p, end, n);
@@ -88,7 +88,8 @@ void th_print_line(FILE *to, struct th_span s)
     print_harmless(to, s, false);
 }
 
-/* A reader that has gone (`| head`) is told nothing: it knows. Anything else is a fault of the output, said once. */
+/* No message when the reader has gone (`| head`): it knows. Anything else is a fault of the output, reported
+ * once. */
 bool th_cli_flush(void)
 {
     static bool said;
@@ -110,7 +111,7 @@ static void indent(FILE *to, unsigned depth)
 }
 
 /* A character of a string, and the one behind a backslash: as they are, or escaped where a terminal must not get them.
- * Gives how many bytes that was. */
+ * Returns how many bytes that was. */
 static size_t print_in_string(FILE *to, const char *p, const char *end)
 {
     size_t n;

@@ -13,15 +13,16 @@ const char *th_plain(const struct th_cli *cli);
 /** A colour for a delivery's status or an outcome. */
 const char *th_status_colour(const struct th_cli *cli, const char *status);
 
-/** Whether a terminal must not get what stands at p, and how many bytes that has: what is not seen, and a byte of what is
- * no UTF-8. *c: the character, else the byte. */
+/** True when a terminal must not get the character at p, because it is invisible or not valid UTF-8. *n: its
+ * number of bytes. *c: the character, or the byte that is not UTF-8. */
 bool th_print_is_harmful(const char *p, const char *end, uint32_t *c, size_t *n);
-/** Prints text that came from elsewhere: what is not seen (th_unseen; but newline and tab), and bytes that are no UTF-8,
- * are shown as \xNN or \uNNNN, so that they cannot steer the terminal. */
+/** Prints text that came from elsewhere: invisible characters (th_unseen, except newline and tab) and bytes
+ * that are not UTF-8 are shown as \xNN or \uNNNN, so that they cannot control the terminal. */
 void th_print_safe(FILE *to, struct th_span s);
-/** The same for what stands in one line: newline and tab are shown as \x0a and \x09. */
+/** Does the same for text in one line: newline and tab are shown as \x0a and \x09. */
 void th_print_line(FILE *to, struct th_span s);
-/** Writes out what was printed; false when nobody can read it any more (said, unless the reader has gone). */
+/** Writes out what was printed; false when that is not possible. It prints why, unless the reader has gone.
+ * */
 bool th_cli_flush(void);
 /** Prints JSON with indentation, followed by a newline. Numbers and strings keep their bytes, but for control
  * characters, which are escaped. */

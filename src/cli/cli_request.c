@@ -1,4 +1,4 @@
-/* What a developer has at hand when a webhook fails: a dialect and its secrets, and what they say of a request. */
+/* The dialect and the secrets with which a developer examines a saved request when a webhook fails. */
 #include "cli/cli_request.h"
 #include "base/alloc.h"
 #include "base/enc.h"
@@ -21,7 +21,8 @@ static int unknown_dialect(struct th_cli *cli, const char *name)
         name);
 }
 
-/* The library reads files that extend nothing: with what it extends, this is one. Others stay as they are, to the byte. */
+/* The library reads only files that extend nothing, so a file is completed with what it extends. Other files
+ * stay unchanged. */
 static int whole(struct th_cli *cli, const char *path, struct th_buf *text)
 {
     struct th_buf all;
@@ -112,7 +113,7 @@ const char *th_receiver_public(struct th_cli *cli, const struct tenterhook_schem
     return text;
 }
 
-/* One layer off; NULL: there is none. */
+/* Takes one layer off; NULL: there is none. */
 static const char *peel(struct th_span *s)
 {
     static const struct {
@@ -151,7 +152,7 @@ bool th_secret_clean(struct th_span secret, struct th_span *clean, const char **
     return *what && clean->n;
 }
 
-/* The verifier takes the secrets when what stands around them is taken off. */
+/* True when the verifier takes the secrets without the text around them. */
 static const char *fits_clean(const struct th_receiver *r)
 {
     struct tenterhook_span secrets[TH_SECRETS];
@@ -213,7 +214,7 @@ int th_receiver_init(struct th_cli *cli, const char *dialect_option, struct th_r
         return TH_EXIT_OK;
     if (result == TENTERHOOK_BAD_SECRET && fits_clean(r))
         return th_cli_fail(cli, TH_EXIT_DATA,
-                           "the secret was copied with more than the secret: it fits dialect %s without %s",
+                           "the secret was copied together with other text: it fits dialect %s without %s",
                            r->dialect, fits_clean(r));
     if (result == TENTERHOOK_BAD_SECRET)
         return th_cli_fail(cli, TH_EXIT_DATA, "the secret does not fit dialect %s: it must be %s", r->dialect,

@@ -28,15 +28,16 @@ struct th_receiver {
     struct th_buf secret[TH_SECRETS], old;
     unsigned secret_count;
     bool has_old;
-    int64_t window_s; /* that of the verifier, on both sides; 0: any time */
+    int64_t window_s; /* the verifier's window, on both sides; 0: any time */
     struct tenterhook_verifier verifier;
 };
 /** From --dialect (or the option named here), --secret-file (repeated: newest first), --old-secret-file.
  * Secrets may also stand in TENTERHOOK_SECRET. Exit status; th_receiver_fini in any case. */
 int th_receiver_init(struct th_cli *cli, const char *dialect_option, struct th_receiver *r);
 void th_receiver_fini(struct th_receiver *r);
-/** The secret without what copying has put around it: white space, quotation marks, a byte order mark, a "v1," that
- * belongs to signatures, a "Bearer ". False: nothing is around it. *what names what was taken off first. */
+/** Returns the secret without what copying has put around it: white space, quotation marks, a byte order
+ * mark, a "v1," that belongs to signatures, a "Bearer ". False: nothing is around it. *what names the part
+ * that was taken off first. */
 bool th_secret_clean(struct th_span secret, struct th_span *clean, const char **what);
 /** The public key, as text, when the scheme verifies with one and `secret` is a private key in hex; else NULL. */
 const char *th_receiver_public(struct th_cli *cli, const struct tenterhook_scheme *scheme,
@@ -61,10 +62,10 @@ extern const unsigned th_restyle_count;
 
 /* ---- explaining (cli_explain.c) ---- */
 
-/** Why a request is refused, or that it is not: `json` gets an object with "ok", "result", "detail", "steps",
- * "signed", "expected", "findings". Returns the result of verifying. */
+/** Explains why a request is refused, or says that it is not: `json` gets an object with "ok", "result",
+ * "detail", "steps", "signed", "expected", "findings". Returns the result of verifying. */
 enum tenterhook_result th_explain(struct th_cli *cli, const struct th_receiver *r,
                                   const struct th_saved_request *request, int64_t now, struct th_buf *json);
-/** The object for people. steps: also those that are right. */
+/** Prints that object for people. steps: also those that are right. */
 void th_explain_print(struct th_cli *cli, struct th_json explained, bool steps, const char *margin);
 #endif

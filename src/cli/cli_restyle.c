@@ -2,7 +2,7 @@
  * signed.
  *
  * Works over the bytes of valid JSON: numbers and the order of members stay, but for ECMAScript's own rules.
- * Each way gives false where it cannot be (the body is no JSON). */
+ * Each function returns false where its change is not possible (the body is not JSON). */
 #include "cli/cli_request.h"
 #include "core/ecma.h"
 
@@ -185,7 +185,7 @@ static bool decoded_once(struct th_span b, struct th_buf *out)
     }
     return th_utf8_ok(th_buf_view(out));
 }
-/* Whole numbers as programs write them that know floating point only. */
+/* Whole numbers in the form of programs that know only floating point. */
 static bool with_point(struct th_span b, struct th_buf *out)
 {
     bool string = false;

@@ -2,8 +2,8 @@
  * `attempts --json`. A raw request is read leniently (bare LF, no request line, names of HTTP/2): it has passed
  * through editors.
  *
- * Bytes of the body are never changed. What is not of the body is taken off: the frames of a chunked one, line ends
- * that stand behind the length that the head names. */
+ * Bytes of the body are never changed. What does not belong to it is taken off: the frames of a chunked body,
+ * line ends after the length that the head names. */
 #include "base/enc.h"
 #include "cli/cli.h"
 #include "cli/cli_request.h"
@@ -49,8 +49,8 @@ static struct th_span take_line(struct th_span *rest)
     return trim(line);
 }
 
-/* `curl -v` writes what it sends behind "> ", what it gets behind "< ", and remarks behind "* ". False: such a
- * line, of which nothing is taken. A `>` without anything ends the head. */
+/* `curl -v` writes "> " before lines that it sends, "< " before lines that it gets, and "* " before remarks.
+ * False: a line of the last two kinds, which is left out. A lone `>` ends the head. */
 static bool sent_line(struct th_span *line)
 {
     if (th_span_starts(*line, TH_LIT(">")))
@@ -145,10 +145,11 @@ static int read_head(struct th_cli *cli, const char *path, struct th_span *rest,
             continue;
         colon = memchr(line.p, ':', line.n);
         if (!colon)
-            return th_cli_fail(cli, TH_EXIT_DATA,
-                               "%s:%u: is no header line; a request is \"POST /path HTTP/1.1\", headers, an "
-                               "empty line, the body",
-                               path, number);
+            return th_cli_fail(
+                cli, TH_EXIT_DATA,
+                "%s:%u: is not a header line; a request is \"POST /path HTTP/1.1\", headers, an "
+                "empty line, the body",
+                path, number);
         if (!add_header(r, trim(th_span(line.p, (size_t)(colon - line.p))),
                         trim(th_span(colon + 1, line.n - (size_t)(colon + 1 - line.p)))))
             return th_cli_fail(cli, TH_EXIT_DATA, "%s:%u: too many headers", path, number);
@@ -165,7 +166,7 @@ static int read_raw(struct th_cli *cli, const char *path, struct th_span text, s
     uint64_t n;
     int status = read_head(cli, path, &rest, r, &curl);
 
-    while (!status && curl && rest.n) { /* remarks, and the answer, which ends what was sent */
+    while (!status && curl && rest.n) { /* remarks are left out; the answer ends the request */
         after = rest;
         line = take_line(&after);
         if (th_span_starts(line, TH_LIT("< ")))
@@ -305,7 +306,7 @@ static int json_body(struct th_cli *cli, const char *path, struct th_json root, 
             !(places[i].coded_is && says(root, places[i].coded_when, places[i].coded_is)))
             r->body = keep_string(cli, v); /* a text; else the JSON as it stands */
         else if (!decode(cli, v, &r->body))
-            return th_cli_fail(cli, TH_EXIT_DATA, "%s: \"%s\" is no base64", path, places[i].at + 1);
+            return th_cli_fail(cli, TH_EXIT_DATA, "%s: \"%s\" is not base64", path, places[i].at + 1);
         return TH_EXIT_OK;
     }
     return TH_EXIT_OK;
@@ -318,7 +319,7 @@ static int read_json(struct th_cli *cli, const char *path, struct th_span text, 
     struct th_json root, v;
 
     if (th_json_parse(text, TH_JSON_DEPTH, &root, &where))
-        return th_cli_fail(cli, TH_EXIT_DATA, "%s:%u:%u: is no JSON: %s", path, where.line, where.column,
+        return th_cli_fail(cli, TH_EXIT_DATA, "%s:%u:%u: is not JSON: %s", path, where.line, where.column,
                            where.what);
     root = unwrap(root);
     if (!th_json_member(root, TH_LIT("body"), &v) && th_json_member(root, TH_LIT("raw"), &v) &&

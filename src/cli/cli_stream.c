@@ -1,14 +1,15 @@
-/* All that a command prints passes here, and what is printed of others is made harmless.
+/* Everything that a command prints passes through here, so that text from others is made harmless.
  *
  * Why at this one place: a value of a tenant (an event type, a header, the detail of an error) is printed at a hundred
  * places, and each new one would have to think of it. Only here can a test promise it for all.
  *
- * How: stdout and stderr become streams of our own. Whatever th_unseen names is escaped, but for newline and tab; our
- * own colours come as a mark and a letter (TH_STREAM_MARK) and become escape sequences here, so that an escape sequence
- * in a text is never one of ours.
+ * How: stdout and stderr become streams of our own. All characters that th_unseen names are escaped, except
+ * newline and tab; our own colours come as a mark and a letter (TH_STREAM_MARK) and become escape sequences
+ * here, so that an escape sequence in a text is never one of ours.
  *
  * Invariants: bytes that are no UTF-8 are escaped too; a sequence that is cut by the end of a write waits for the rest
- * of it. JSON stays JSON. Failure: of a write as with any stream, errno and ferror. Main thread only. */
+ * of it. JSON stays JSON. Failure: a failed write sets errno and ferror, as with any stream. Main thread
+ * only. */
 #include "cli/cli_stream.h"
 #include "base/unseen.h"
 #include <errno.h>
@@ -20,7 +21,7 @@
 
 struct filter {
     int fd;
-    char kept[8]; /* begin of what the next write goes on with */
+    char kept[8]; /* beginning of a sequence with which the next write goes on */
     size_t kept_n;
     char out[OUT];
     size_t n;
@@ -53,7 +54,7 @@ static void put(struct filter *f, const char *p, size_t n)
     f->n += n;
 }
 
-/* c: a code point, or a byte of what is no UTF-8 (n is 1). */
+/* c: a code point, or a byte that is not UTF-8 (n is 1). */
 int th_escaped(char text[16], uint32_t c, size_t n)
 {
     if (c < 0x100 && n == 2) /* as its bytes: most programs show C1 so */
@@ -72,7 +73,7 @@ static void put_escaped(struct filter *f, uint32_t c, size_t bytes)
     put(f, text, (size_t)n);
 }
 
-/* One of our own sequences; false: the byte is somebody else's. */
+/* Writes one of our own sequences; false: the byte is not ours. */
 static bool put_marked(struct filter *f, char letter)
 {
     static const struct {
@@ -89,7 +90,7 @@ static bool put_marked(struct filter *f, char letter)
     return false;
 }
 
-/* How many bytes the sequence that begins with c has; 0: none begins so. */
+/* How many bytes a sequence has that begins with c; 0: none begins with it. */
 static size_t wanted(unsigned char c)
 {
     return c == 0xff  ? 2 /* a mark */
@@ -101,7 +102,7 @@ static size_t wanted(unsigned char c)
                       : 0;
 }
 
-/* Writes what stands at p; gives how many bytes that was. 0: the rest of it has not come yet. */
+/* Writes the character at p; returns how many bytes that was. 0: the rest of it has not come yet. */
 static size_t step(struct filter *f, const char *p, const char *end)
 {
     unsigned char first = (unsigned char)p[0];

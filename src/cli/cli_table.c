@@ -16,26 +16,26 @@
 #define LIMIT LIMIT_OF(TH_LIST_ROWS)
 #define ALL LIMIT_OF(TH_LIST_THINGS)
 #define YES {"--yes", NULL, "do it without asking"}
-#define DIALECT {"--dialect", "NAME", "the tenant's dialect, where the key may not read it"}
+#define DIALECT {"--dialect", "NAME", "the tenant's dialect, if the key may not read it"}
 #define DIALECTS {"--dialects", "DIR", "dialect files that add to the built-in ones or replace them"}
-#define SINCE {"--since", "TIME", "from this time on: 14:00, yesterday, 2026-04-02T08:00:00Z, what tables print, or how long ago: 15m, 24h, 7d; without a zone UTC"}
+#define SINCE {"--since", "TIME", "only from this time on: 14:00, yesterday, 2026-04-02T08:00:00Z, what tables print, or how long ago: 15m, 24h, 7d; UTC if no zone is given"}
 #define OUTCOME {"--outcome", "OUTCOME", \
-    "that ended so: success, failed_status, timeout, connect_error, dns_error, tls_error, connection_reset, ...; may be repeated"}
-#define STATUS_CODE {"--status-code", "N", "that were answered with this HTTP status, or with one of a class, as in 5xx; may be repeated"}
-#define CURSOR {"--cursor", "CURSOR", "go on where a list ended that had looked for long; with the same filters, times without `ago`"}
-#define UNTIL {"--until", "TIME", "before this time, written as with --since"}
-#define TESTS {"--include-tests", NULL, "tests too, which are left out else"}
+    "an attempt ended in this way: success, failed_status, timeout, connect_error, dns_error, tls_error, connection_reset, ...; may be repeated"}
+#define STATUS_CODE {"--status-code", "N", "an attempt was answered with this HTTP status, or with one of a class such as 5xx; may be repeated"}
+#define CURSOR {"--cursor", "CURSOR", "go on where an earlier list stopped; give the same filters, and no times such as 24h"}
+#define UNTIL {"--until", "TIME", "only before this time, written as with --since"}
+#define TESTS {"--include-tests", NULL, "show tests as well, which are otherwise left out"}
 #define ENDPOINT_FIELDS \
     {"--event", "TYPE", "subscribe to this type; may be repeated; prefix.* and * where the dialect has them"}, \
-    {"--description", "TEXT", "your words; never sent"}, \
+    {"--description", "TEXT", "a text of your own; never sent"}, \
     {"--secret-file", "FILE", "bring your own secret; - is standard input"}, \
-    {"--timeout", "SECONDS", "for a whole attempt"}, \
-    {"--max-in-flight", "N", "requests at the same time"}, \
-    {"--rate-limit", "N", "attempts a second; null: no limit"}, \
+    {"--timeout", "SECONDS", "time limit of a whole attempt"}, \
+    {"--max-in-flight", "N", "most requests at the same time"}, \
+    {"--rate-limit", "N", "most attempts a second; null: no limit"}, \
     {"--variant", "NAME", "signature variant of the dialect"}, \
-    {"--header", "NAME=VALUE", "send this header; may be repeated; an empty value removes"}, \
-    {"--metadata", "NAME=VALUE", "keep this pair; may be repeated; an empty value removes"}, \
-    {"--filter", "JSONPATH", "send it only events that this finds something in: '$[?@.data.amount >= 100]'; empty: all"}, \
+    {"--header", "NAME=VALUE", "send this header; may be repeated; an empty value removes it"}, \
+    {"--metadata", "NAME=VALUE", "keep this pair with the endpoint; may be repeated; an empty value removes it"}, \
+    {"--filter", "JSONPATH", "send it only events in which this finds something: '$[?@.data.amount >= 100]'; empty: all"}, \
     {"--channel", "NAME", "send it only events with one of these channels; may be repeated; empty: all"}, \
     {"--set", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
     DIALECT
@@ -48,8 +48,8 @@ static int serve(int argc, char **argv)
 #define SECRET {"--secret-file", "FILE", \
     "the secret; - is standard input; may be repeated, newest first [TENTERHOOK_SECRET]"}
 #define OLD_SECRET {"--old-secret-file", "FILE", "a secret that has ended, to say so when a request still uses it"}
-#define AS_DIALECT {"--dialect", "NAME", "built in, or a file: ./my.yaml (default standard)"}
-#define AT_TIME {"--now", "TIME", "as if it were this time: RFC 3339, or unix seconds"}
+#define AS_DIALECT {"--dialect", "NAME", "a built-in dialect, or a file: ./my.yaml (default standard)"}
+#define AT_TIME {"--now", "TIME", "verify as if it were this time: RFC 3339, or unix seconds"}
 #define WINDOW {"--window", "TIME", "how far the signed time may be away (default 300s; 0: any)"}
 #define ENDPOINT_URL {"--endpoint-url", "URL", "the URL as registered, for dialects that sign it"}
 #define REQUEST_TEXT \
@@ -69,13 +69,13 @@ static int serve(int argc, char **argv)
 #define NONE {NULL, NULL, NULL}
 
 static const struct th_cli_option config_show_options[] = {
-    {"--origin", NULL, "say of each value where it comes from: flag, environment, file and line, default"},
+    {"--origin", NULL, "say for each value where it comes from: flag, environment, file and line, default"},
     NONE,
 };
 static const struct th_cli_option dev_options[] = {
     AS_DIALECT,
     {"--listen", "ADDR:PORT", "address of the API (default 127.0.0.1:8420, or a free port)"},
-    {"--port", "N", "of the receiver (default: a free one)"},
+    {"--port", "N", "port of the receiver (default: a free one)"},
     {"--data", "DIR", "keep the data here"},
     {"--once", NULL, "end after the first verified delivery"},
     NONE,
@@ -85,9 +85,9 @@ static const struct th_cli_option send_options[] = {
     {"--set", "PATH=VALUE", "set a member of the data: customer.name=Zoe, items.0.count=2; may be repeated"},
     {"--id", "ID", "your own id for the event; a repetition is refused"},
     {"--idempotency-key", "KEY", "the same key and data again give the first answer and no second event"},
-    {"--time", "TIME", "when it happened (RFC 3339); default: now"},
-    {"--resource-type", "TYPE", "what it is about"},
-    {"--resource-id", "ID", "which one it is about"},
+    {"--time", "TIME", "when the event happened (RFC 3339); default: now"},
+    {"--resource-type", "TYPE", "the type of the thing that the event is about"},
+    {"--resource-id", "ID", "the id of the thing that the event is about"},
     {"--channel", "NAME", "for endpoints with this channel, and those that have none; may be repeated"},
     {"--wait", NULL, "follow its deliveries until they have ended"},
     {"--timeout", "TIME", "how long --wait waits (default 30s)"},
@@ -103,8 +103,8 @@ static const struct th_cli_option endpoints_create_options[] = {
     NONE,
 };
 static const struct th_cli_option endpoints_update_options[] = {
-    {"--url", "URL", "where to send from now on"},
-    {"--set-url", "URL", "as --url was called before"},
+    {"--url", "URL", "send to this URL from now on"},
+    {"--set-url", "URL", "the former name of --url"},
     ENDPOINT_FIELDS,
     NONE,
 };
@@ -117,17 +117,17 @@ static const struct th_cli_option dialect_options[] = {
     NONE,
 };
 static const struct th_cli_option endpoints_test_options[] = {
-    {"--type", "TYPE", "of this type; default: the first that it takes"},
+    {"--type", "TYPE", "the sample's type; default: the first that the endpoint takes"},
     {"--verbose", NULL, "show request and answer"},
     NONE,
 };
 static const struct th_cli_option endpoints_health_options[] = {
-    {"--state", "STATE", "failing, paused, disabled or active"},
+    {"--state", "STATE", "only endpoints in this state: failing, paused, disabled or active"},
     ALL,
     NONE,
 };
 static const struct th_cli_option events_list_options[] = {
-    {"--type", "TYPE", "of this type"},
+    {"--type", "TYPE", "only events of this type"},
     OUTCOME,
     STATUS_CODE,
     SINCE,
@@ -143,10 +143,10 @@ static const struct th_cli_option events_erase_options[] = {
     NONE,
 };
 static const struct th_cli_option deliveries_list_options[] = {
-    {"--endpoint", "ID", "to this endpoint"},
-    {"--event", "ID", "of this event"},
-    {"--type", "TYPE", "of this type"},
-    {"--status", "STATUS", "pending, retrying, held, delivered, failed or cancelled; may be repeated"},
+    {"--endpoint", "ID", "only deliveries to this endpoint"},
+    {"--event", "ID", "only deliveries of this event"},
+    {"--type", "TYPE", "only deliveries of this type"},
+    {"--status", "STATUS", "only deliveries in this state: pending, retrying, held, delivered, failed or cancelled; may be repeated"},
     OUTCOME,
     STATUS_CODE,
     SINCE,
@@ -157,9 +157,9 @@ static const struct th_cli_option deliveries_list_options[] = {
     NONE,
 };
 static const struct th_cli_option attempts_options[] = {
-    {"--endpoint", "ID", "to this endpoint"},
-    {"--event", "ID", "of this event"},
-    {"--type", "TYPE", "of this type"},
+    {"--endpoint", "ID", "only attempts to this endpoint"},
+    {"--event", "ID", "only attempts of this event"},
+    {"--type", "TYPE", "only attempts of this type"},
     OUTCOME,
     STATUS_CODE,
     TESTS,
@@ -168,42 +168,42 @@ static const struct th_cli_option attempts_options[] = {
     NONE,
 };
 static const struct th_cli_option tail_options[] = {
-    {"--endpoint", "ID", "to this endpoint"},
+    {"--endpoint", "ID", "only attempts to this endpoint"},
     OUTCOME,
     STATUS_CODE,
-    {"--status", "STATUS", "of deliveries that are now in this state; may be repeated"},
-    {"--type", "TYPE", "of this type"},
-    {"--last", "N", "begin with this many that were before (default 10, at most 200)"},
-    {"--every", "TIME", "when the server is away, ask for it this often (default 1s)"},
+    {"--status", "STATUS", "only attempts of deliveries that are now in this state; may be repeated"},
+    {"--type", "TYPE", "only attempts of this type"},
+    {"--last", "N", "begin with this many earlier attempts (default 10, at most 200)"},
+    {"--every", "TIME", "while the server cannot be reached, try again this often (default 1s)"},
     {"--for", "TIME", "end after this time"},
     NONE,
 };
 static const struct th_cli_option replay_start_options[] = {
-    {"--since", "TIME", "from this time on, as in `tenterhook events` (default 24h)"},
+    {"--since", "TIME", "only from this time on, as in `tenterhook events` (default 24h)"},
     UNTIL,
-    {"--status", "STATUS", "delivered, failed or cancelled; may be repeated; default: all three, and asked about"},
-    {"--type", "TYPE", "of this type; may be repeated"},
+    {"--status", "STATUS", "only deliveries in this state: delivered, failed or cancelled; may be repeated; default: all three, after a question"},
+    {"--type", "TYPE", "only deliveries of this type; may be repeated"},
     {"--dry-run", NULL, "only count"},
     {"--no-wait", NULL, "start it and return"},
     YES,
     NONE,
 };
 static const struct th_cli_option secrets_rotate_options[] = {
-    {"--overlap", "TIME", "how long the old one goes on: 0, 24h, until-revoked; default: the dialect's"},
-    {"--variant", "NAME", "sign in this variant from now on, as v1a; the old secret signs in its own"},
-    {"--secret-file", "FILE", "bring your own; - is standard input"},
+    {"--overlap", "TIME", "how long the old secret stays in use: 0, 24h, until-revoked; default: the dialect's"},
+    {"--variant", "NAME", "sign in this variant, such as v1a, from now on; the old secret signs in its own"},
+    {"--secret-file", "FILE", "bring your own secret; - is standard input"},
     NONE,
 };
 static const struct th_cli_option tenants_put_options[] = {
     {"--name", "TEXT", "its name"},
     {"--dialect", "NAME", "the form in which its customers get events"},
-    {"--attribute", "NAME=VALUE", "for envelope fields of the dialect; may be repeated; replaces all"},
-    {"--allow", "NAME=N", "a limit of its own (`tenants show` names them; 0: no limit); may be repeated; replaces all"},
-    {"--allow-default", NULL, "no limits of its own: those of the installation hold"},
+    {"--attribute", "NAME=VALUE", "an attribute, for envelope fields of the dialect; may be repeated; replaces all attributes"},
+    {"--allow", "NAME=N", "a limit of its own (`tenants show` names them; 0: no limit); may be repeated; replaces all its own limits"},
+    {"--allow-default", NULL, "take away its own limits: those of the installation hold"},
     NONE,
 };
 static const struct th_cli_option tenants_delete_options[] = {
-    {"--erase", NULL, "what its events say too, at once; else they stay until retention"},
+    {"--erase", NULL, "erase the content of its events at once, too; otherwise it stays until their retention ends"},
     YES,
     NONE,
 };
@@ -211,18 +211,18 @@ static const struct th_cli_option keys_create_options[] = {
     {"--scope", "SCOPE", "of a tenant's key: events:publish, webhooks:read, answers:read or webhooks:manage; may be repeated"},
     {"--description", "TEXT", "of a tenant's key: what it is for"},
     {"--role", "ROLE", "of an operator's key: admin (everything), support (read, retry, replay, test; no secrets, no settings) or read-only"},
-    {"--name", "TEXT", "of an operator's key: whose it is; the audit log says it"},
-    {"--expires", "TIME", "when it ends (RFC 3339)"},
+    {"--name", "TEXT", "of an operator's key: whose it is; the audit log shows it"},
+    {"--expires", "TIME", "when the key ends (RFC 3339)"},
     NONE,
 };
 static const struct th_cli_option listen_options[] = {
-    {"--port", "N", "on this port of loopback (default 8421; 0 takes a free one)"},
-    {"--address", "ADDR", "on this numeric address (default 127.0.0.1)"},
+    {"--port", "N", "listen on this port of loopback (default 8421; 0 takes a free one)"},
+    {"--address", "ADDR", "listen on this numeric address (default 127.0.0.1)"},
     {"--verify", "DIALECT", "verify as this dialect, built in or a file, with --secret-file"},
     SECRET,
     OLD_SECRET,
     {"--forward", "URL", "pass each request on to this URL, and answer as that answers"},
-    {"--forward-refused", NULL, "pass on what does not verify as well"},
+    {"--forward-refused", NULL, "pass requests on that do not verify, too"},
     {"--ca-file", "FILE", "PEM certificates to trust for an https --forward"},
     ENDPOINT_URL,
     {"--status", "N", "answer with this status (default 200)"},
@@ -239,8 +239,8 @@ static const struct th_cli_option sign_options[] = {
     SECRET,
     {"--id", "ID", "the event's id (default: a new one)"},
     {"--type", "TYPE", "the event's type"},
-    {"--delivery-id", "ID", "where the dialect has one"},
-    {"--endpoint-id", "ID", "where the dialect has one"},
+    {"--delivery-id", "ID", "the delivery's id, if the dialect sends one"},
+    {"--endpoint-id", "ID", "the endpoint's id, if the dialect sends one"},
     ENDPOINT_URL,
     {"--at", "TIME", "signed at this time: RFC 3339, or unix seconds (default: now)"},
     {"--variant", "N", "which form of signature, from 0"},
@@ -280,7 +280,7 @@ static const struct th_cli_option restore_options[] = {
 };
 static const struct th_cli_option export_options[] = {
     {"--to", "FILE", "write this file (mode 0600); default: standard output"},
-    {"--secrets", NULL, "with the newest secret of each endpoint"},
+    {"--secrets", NULL, "write the newest secret of each endpoint, too"},
     NONE,
 };
 static const struct th_cli_option import_options[] = {
@@ -293,12 +293,12 @@ static const struct th_cli_option dialect_list_options[] = {
 };
 static const struct th_cli_option dialect_show_options[] = {
     DIALECTS,
-    {"--yaml", NULL, "as a dialect file, with what it extends"},
+    {"--yaml", NULL, "print it as a dialect file, with all that it extends"},
     NONE,
 };
 static const struct th_cli_option help_options[] = {
-    {"--man", NULL, "as a manual page"},
-    {"--completion", "SHELL", "completion for bash, zsh or fish"},
+    {"--man", NULL, "print a manual page"},
+    {"--completion", "SHELL", "print the completion for bash, zsh or fish"},
     {"--write", "DIR", "write all manual pages and completions below this directory"},
     NONE,
 };
@@ -311,49 +311,49 @@ static const char init_text[] =
     "A directory that is there already stays as it is. The key is printed once, and never when you gave one.";
 static const char dev_text[] =
     "No account and no configuration: starts a server on a temporary directory, registers an endpoint, "
-    "verifies what arrives and prints a curl that works. Everything goes at the end, unless --data names a "
+    "verifies what arrives and prints a curl that works. Everything is removed at the end, unless --data names a "
     "directory.";
 static const char send_text[] =
     "The data is the argument, standard input (-), a file (@FILE), or a sample of the dialect's (--sample); "
     "without any it is {}. With --wait the exit status says whether every endpoint got it.";
 static const char endpoints_retry_text[] =
-    "For after an outage: what is retrying goes out now, as fast as the endpoint's limits allow, and each "
-    "begins its schedule anew. What has ended is sent again by `tenterhook replay`.";
+    "For the time after an outage: deliveries that wait for another attempt go out now, as fast as the "
+    "endpoint's limits allow, and each begins its schedule anew. `tenterhook replay` sends those again that have ended.";
 static const char events_erase_text[] =
-    "Its data, what its attempts have sent and were answered, and what is kept for repetitions of its publish "
-    "go, and cannot come back. Backups of before still have it.";
+    "Erases the event's data, the requests and answers of its attempts, and what is kept for repetitions of its "
+    "publish. It cannot come back. Earlier backups still have it.";
 static const char attempts_text[] =
     "With a delivery: its attempts with request and answer. Without: the attempts of all deliveries, newest "
     "first.";
 static const char tail_text[] =
     "Each attempt is one line: first ones, retries, replays and tests, in the order in which they ended, and "
-    "none is left out, also when the server is started again meanwhile. On a terminal Enter shows request and "
-    "answer of the newest, up and down choose another, r sends it again, q ends.";
+    "none is left out, even if the server is restarted meanwhile. On a terminal Enter shows request and "
+    "answer of the newest, up and down choose another one, r sends it again, q ends.";
 static const char replay_start_text[] =
     "Counts first, says how many of the matches had been delivered, asks, then shows progress and the time "
-    "that is left. Where no state is given it asks whether those that had been delivered go out again too. "
+    "that is left. If no state is given, it asks whether those that had been delivered go out again, too. "
     "Deliveries that have not ended are left out: `tenterhook endpoints retry` is for them. Ctrl-C ends the "
     "watching, not the replay.";
 static const char doctor_text[] =
     "Without an argument: configuration, permissions, database, disk, clock, name service and the server. With"
     " an endpoint: why it does not receive webhooks, in five checks (accessible, answers 2xx, https, firewall,"
-    " active). It is sent nothing: what it answered last is looked up. With --send it gets one test delivery, "
+    " active). Nothing is sent to it: its last answer is looked up. With --send it gets one test delivery, "
     "of type webhook.test. With a URL: reachability and certificates only.";
 static const char backup_text[] =
-    "The copy gets its name when it is on the disk and was read back whole. The secret key is not in it: keep "
+    "The copy gets its name when it is on the disk and has been read back whole. The secret key is not in it: keep "
     "that in another place.";
 static const char restore_text[] =
     "Reads all of the file first (pages, tables, what must hold between rows) and tries the secret key on what"
-    " is encrypted in it. What it refuses has changed nothing.";
+    " is encrypted in it. When it refuses, nothing has been changed.";
 static const char export_text[] =
     "For version control, for a second installation, for moving. Values of custom headers are in it; secrets "
     "only with --secrets.";
 static const char import_text[] =
-    "Tenants are found by id, endpoints by URL. What differs is changed, what is missing is made, what the "
+    "Tenants are found by id, endpoints by URL. What differs is changed, what is missing is created, and what the "
     "file does not name is left alone. Running it again changes nothing, or finishes what was cut short. With "
     "--dry-run the server checks every row and nothing is changed. At most 64 MiB.";
 static const char dialect_show_text[] =
-    "With --yaml as a dialect file that extends nothing: to copy from, and for readers of one file.";
+    "With --yaml it is printed as a dialect file that extends nothing: to copy from, and for programs that read one file only.";
 static const char dialect_check_text[] =
     "Faults are printed as FILE:LINE: KEY: what.";
 static const char dialect_vectors_text[] =
@@ -368,7 +368,7 @@ const struct th_command th_commands[] = {
     {"serve", NULL, "", "run the server", serve_text, CONFIG | TH_CLI_RAW, 0, 0, NULL, NULL, serve},
     {"init", NULL, "", "make the data directory, its keys and the operator's API key, and stop", init_text, CONFIG, 0, 0, NULL, th_cmd_init, NULL},
     {"config", "check", "", "say whether the configuration is valid, without starting", NULL, CONFIG, 0, 0, NULL, th_cmd_config_check, NULL},
-    {"config", "show", "", "show the configuration that would be in force", NULL, CONFIG, 0, 0, config_show_options, th_cmd_config_show, NULL},
+    {"config", "show", "", "show the configuration that a server would use", NULL, CONFIG, 0, 0, config_show_options, th_cmd_config_show, NULL},
     {"dev", NULL, "", "try it all on one terminal: server, endpoint, verifying receiver, live tail", dev_text, 0, 0, 0, dev_options, th_cmd_dev, NULL},
     {"send", NULL, "TYPE [JSON|-|@FILE]", "publish one event", send_text, API, 1, 2, send_options, th_cmd_send, NULL},
     {"endpoints", "list", "", "list the tenant's endpoints", NULL, API, 0, 0, all_options, th_cmd_endpoints, NULL},
@@ -377,16 +377,16 @@ const struct th_command th_commands[] = {
     {"endpoints", "update", "ID", "change an endpoint; what is not given stays", NULL, API, 1, 1, endpoints_update_options, th_cmd_endpoint_update, NULL},
     {"endpoints", "delete", "ID", "delete an endpoint and cancel what waits for it", NULL, API, 1, 1, yes_options, th_cmd_endpoint_delete, NULL},
     {"endpoints", "pause", "ID", "hold an endpoint's deliveries", NULL, API, 1, 1, dialect_options, th_cmd_endpoint_pause, NULL},
-    {"endpoints", "resume", "ID", "let them go out again, oldest first; also ends a disabled state", NULL, API, 1, 1, dialect_options, th_cmd_endpoint_resume, NULL},
-    {"endpoints", "test", "ID", "send a sample to this endpoint only, and say what came of it", NULL, API, 1, 1, endpoints_test_options, th_cmd_endpoint_test, NULL},
-    {"endpoints", "retry", "ID", "make everything that waits for another attempt due now", endpoints_retry_text, API, 1, 1, NULL, th_cmd_endpoint_retry, NULL},
-    {"endpoints", "health", "", "show how endpoints do and what waits at them; with the operator's key, of all tenants", NULL, API, 0, 0, endpoints_health_options, th_cmd_endpoint_health, NULL},
+    {"endpoints", "resume", "ID", "send an endpoint's deliveries again, oldest first; also enables a disabled endpoint", NULL, API, 1, 1, dialect_options, th_cmd_endpoint_resume, NULL},
+    {"endpoints", "test", "ID", "send a sample to this endpoint only, and show the result", NULL, API, 1, 1, endpoints_test_options, th_cmd_endpoint_test, NULL},
+    {"endpoints", "retry", "ID", "make all deliveries due now that wait for another attempt", endpoints_retry_text, API, 1, 1, NULL, th_cmd_endpoint_retry, NULL},
+    {"endpoints", "health", "", "show the health of endpoints and how much waits for them; with the operator's key, for all tenants", NULL, API, 0, 0, endpoints_health_options, th_cmd_endpoint_health, NULL},
     {"events", "list", "", "list events, newest first", NULL, API, 0, 0, events_list_options, th_cmd_events, NULL},
     {"events", "show", "ID", "show an event with its data and its deliveries", NULL, API, 1, 1, NULL, th_cmd_event, NULL},
     {"events", "matches", "ID", "say of each endpoint whether an event goes to it, and why not", NULL, API, 1, 1, events_matches_options, th_cmd_event_matches, NULL},
-    {"events", "erase", "ID", "erase what an event says; the record that it was delivered stays", events_erase_text, API, 1, 1, events_erase_options, th_cmd_event_erase, NULL},
+    {"events", "erase", "ID", "erase an event's content; the record that it was delivered stays", events_erase_text, API, 1, 1, events_erase_options, th_cmd_event_erase, NULL},
     {"deliveries", "list", "", "list deliveries, newest first", NULL, API, 0, 0, deliveries_list_options, th_cmd_deliveries, NULL},
-    {"deliveries", "show", "ID", "show a delivery and what came of each attempt", NULL, API, 1, 1, NULL, th_cmd_delivery, NULL},
+    {"deliveries", "show", "ID", "show a delivery and the result of each attempt", NULL, API, 1, 1, NULL, th_cmd_delivery, NULL},
     {"deliveries", "retry", "ID", "make one attempt now, whatever the state", NULL, API, 1, 1, NULL, th_cmd_delivery_retry, NULL},
     {"attempts", NULL, "[DELIVERY]", "show a delivery's attempts with requests and answers, or list attempts", attempts_text, API, 0, 1, attempts_options, th_cmd_attempts, NULL},
     {"tail", NULL, "", "show every attempt as it ends", tail_text, API, 0, 0, tail_options, th_cmd_tail, NULL},
@@ -397,25 +397,25 @@ const struct th_command th_commands[] = {
     {"secrets", "rotate", "ENDPOINT", "make a new secret beside the old one", NULL, API, 1, 1, secrets_rotate_options, th_cmd_secret_rotate, NULL},
     {"secrets", "revoke", "ENDPOINT", "end the previous secret now", NULL, API, 1, 1, yes_options, th_cmd_secret_revoke, NULL},
     {"tenants", "list", "", "list tenants", NULL, API, 0, 0, all_options, th_cmd_tenants, NULL},
-    {"tenants", "show", "ID", "show one tenant: what it has, and what it may have", NULL, API, 1, 1, NULL, th_cmd_tenant_show, NULL},
+    {"tenants", "show", "ID", "show one tenant, with what it uses and its limits", NULL, API, 1, 1, NULL, th_cmd_tenant_show, NULL},
     {"tenants", "put", "ID", "create or change a tenant under your own id", NULL, API, 1, 1, tenants_put_options, th_cmd_tenant_put, NULL},
     {"tenants", "delete", "ID", "delete a tenant with its endpoints and keys", NULL, API, 1, 1, tenants_delete_options, th_cmd_tenant_delete, NULL},
     {"keys", "list", "[TENANT]", "list a tenant's keys, or without TENANT operators' keys; never their text", NULL, API, 0, 1, all_options, th_cmd_keys, NULL},
-    {"keys", "create", "[TENANT]", "make a key for a tenant, or without TENANT for an operator; printed once, on standard output alone", NULL, API, 0, 1, keys_create_options, th_cmd_key_create, NULL},
+    {"keys", "create", "[TENANT]", "make a key for a tenant, or without TENANT for an operator; printed once, on standard output only", NULL, API, 0, 1, keys_create_options, th_cmd_key_create, NULL},
     {"keys", "delete", "[TENANT] KEY", "end a tenant's key now, or without TENANT an operator's", NULL, API, 1, 2, yes_options, th_cmd_key_delete, NULL},
-    {"listen", NULL, "", "receive webhooks here, verify them, and say why when that fails", LISTEN_TEXT, 0, 0, 0, listen_options, th_cmd_listen, NULL},
+    {"listen", NULL, "", "receive webhooks here, verify them, and say why when one does not verify", LISTEN_TEXT, 0, 0, 0, listen_options, th_cmd_listen, NULL},
     {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", NULL, 0, 0, 1, sign_options, th_cmd_sign, NULL},
     {"verify", NULL, "[REQUEST-FILE|-]", "verify a saved request; the exit status is the answer", REQUEST_TEXT, 0, 0, 1, verify_options, th_cmd_verify, NULL},
     {"explain", NULL, "[REQUEST-FILE|EVENT|-]", "say why a saved request does not verify, step by step, with the bytes; or what a filter makes of an event", EXPLAIN_TEXT, API, 0, 1, explain_options, th_cmd_explain, NULL},
-    {"doctor", NULL, "[ENDPOINT|URL]", "say what is wrong, and what to do", doctor_text, API | CONFIG, 0, 1, doctor_options, th_cmd_doctor, NULL},
-    {"backup", NULL, "FILE", "copy the database of one moment, beside the running server", backup_text, CONFIG, 1, 1, NULL, th_cmd_backup, NULL},
+    {"doctor", NULL, "[ENDPOINT|URL]", "look for what is wrong, and say what to do", doctor_text, API | CONFIG, 0, 1, doctor_options, th_cmd_doctor, NULL},
+    {"backup", NULL, "FILE", "copy the database as it is at one moment, while the server runs", backup_text, CONFIG, 1, 1, NULL, th_cmd_backup, NULL},
     {"restore", NULL, "FILE", "put a backup into a data directory that has no database", restore_text, CONFIG, 1, 1, restore_options, th_cmd_restore, NULL},
     {"export", NULL, "[TENANT...]", "write tenants and endpoints as YAML", export_text, API, 0, ANY, export_options, th_cmd_export, NULL},
-    {"import", NULL, "FILE|-", "make tenants and endpoints as a YAML file says", import_text, API, 1, 1, import_options, th_cmd_import, NULL},
+    {"import", NULL, "FILE|-", "create and change tenants and endpoints as a YAML file says", import_text, API, 1, 1, import_options, th_cmd_import, NULL},
     {"dialect", "list", "", "list the dialects that would be loaded", NULL, 0, 0, 0, dialect_list_options, th_cmd_dialect_list, NULL},
     {"dialect", "show", "NAME|FILE", "show every value of a dialect, defaults included", dialect_show_text, 0, 1, 1, dialect_show_options, th_cmd_dialect_show, NULL},
     {"dialect", "check", "FILE...", "say whether dialect files are valid", dialect_check_text, 0, 1, ANY, NULL, th_cmd_dialect_check, NULL},
-    {"dialect", "vectors", "FILE...", "run vectors: inputs to exact requests", dialect_vectors_text, 0, 1, ANY, dialect_list_options, th_cmd_dialect_vectors, NULL},
+    {"dialect", "vectors", "FILE...", "run vectors: check that inputs give exactly the expected requests", dialect_vectors_text, 0, 1, ANY, dialect_list_options, th_cmd_dialect_vectors, NULL},
     {"dialect", "diff", "A B", "compare the values of two dialects, by name or file", dialect_diff_text, 0, 2, 2, dialect_list_options, th_cmd_dialect_diff, NULL},
     {"version", NULL, "", "print the version", NULL, 0, 0, 0, NULL, th_cmd_version, NULL},
     {"help", NULL, "[COMMAND [VERB]]", "list the commands, or describe one", NULL, 0, 0, 2, help_options, th_cmd_help, NULL},

@@ -1,5 +1,5 @@
-/* Watching attempts: each as it ends, whatever made it (a first attempt, a retry, a replay, a test), out of the server's stream of
- * them (server-sent events), or by asking for what came after the last one.
+/* Watching attempts: each as it ends, whatever made it (a first attempt, a retry, a replay, a test), from the
+ * server's stream of them (server-sent events), or by asking for those after the last one.
  *
  * Invariants: (1) each attempt is printed once, in the order in which the server wrote them down: the server names where
  * to go on (`after`, the id of an event), and nothing is asked for by time; (2) `after` moves only when what came with it was
@@ -168,7 +168,7 @@ int th_tail_look(struct th_tail *t, unsigned last)
 /* ---- the stream ---- */
 
 #define EVENT_MAX ((size_t)4 << 20)
-#define SILENT_MS 45000 /* the server sends a comment every 15 s: it is not there any more */
+#define SILENT_MS 45000 /* the server sends a comment every 15 s, so it must be gone */
 
 /* "/v1/attempts?x" as "/v1/attempts/stream?x". */
 static const char *stream_path(struct th_tail *t)
@@ -195,7 +195,7 @@ static void print_event(struct th_tail *t, struct th_span name, struct th_span i
     if (name.n && !th_json_parse(data, TH_JSON_DEPTH, &json, NULL)) {
         if (th_span_is(name, "attempt") && asked_for(t, json))
             print_row(t, json);
-        if (th_span_is(name, "gap")) { /* what is behind `after` is read at our own pace then */
+        if (th_span_is(name, "gap")) { /* then the attempts after `after` are read at our own pace */
             t->behind = true;
             return;
         }
@@ -265,7 +265,7 @@ static int open_stream(struct th_tail *t)
     return TH_EXIT_OK;
 }
 
-/* The stream has ended by itself. One that had begun is opened again without a word. */
+/* The stream has ended by itself. One that had begun is opened again without a message. */
 static int ended(struct th_tail *t)
 {
     struct th_client_stream *stream = t->stream;

@@ -1,4 +1,5 @@
-/* The commands' functions, for the table, and what the command files share. Each returns an exit status. */
+/* The functions of the commands, for the table, and functions that the files of commands share. Each th_cmd_*
+ * of the table returns an exit status. */
 #ifndef TH_CLI_CMD_H
 #define TH_CLI_CMD_H
 #include "cli/cli.h"
@@ -58,28 +59,28 @@ int th_cmd_dialect_vectors(struct th_cli *cli);
 int th_cmd_dialect_diff(struct th_cli *cli);
 int th_cmd_version(struct th_cli *cli);
 
-/** The dialect of the tenant that is acted for, as GET /v1/dialects/{name} shows it: --dialect, else (with
+/** Reads the dialect of the acting tenant, as GET /v1/dialects/{name} shows it: --dialect, else (with
  * the operator's key) the tenant's own, else "standard". Exit status; `answer` is the caller's to free. */
 int th_cmd_dialect_of(struct th_cli *cli, struct th_answer *answer);
-/** The same for the tenant whose endpoint `id` is. Without --tenant it is found by the id, and the requests that follow
- * are for it. */
+/** Does the same for the tenant that has the endpoint `id`. Without --tenant this tenant is found by the id,
+ * and is the acting one for the requests that follow. */
 int th_cmd_dialect_at(struct th_cli *cli, const char *id, struct th_answer *answer);
 /** Wire name of a native endpoint field in a dialect ("url" -> "callbackUrl"). */
 const char *th_cmd_wire(struct th_cli *cli, struct th_json dialect, const char *native);
 /** Prints a delivery (as the API shows it) with its attempts: requests and answers. */
 void th_cmd_print_delivery(struct th_cli *cli, struct th_json delivery, bool bodies);
-/** One JSON value of an answer: printed with indentation with --json; else false. */
+/** With --json: prints the JSON value of an answer. Returns false without it. */
 bool th_cmd_json(struct th_cli *cli, const struct th_answer *answer);
-#define TH_LIST_ROWS 20     /* of what happens all the time */
-#define TH_LIST_THINGS 1000 /* of what was set up */
-/** A list that is printed: as a table, or with --json as {"data": [...]}. Exit status. */
+#define TH_LIST_ROWS 20     /* default --limit for lists of events and deliveries */
+#define TH_LIST_THINGS 1000 /* default --limit for lists of endpoints, tenants and keys */
+/** A list that is printed: as a table, or with --json as {"data": [...]}. */
 struct th_cmd_list {
     const char *path;
     const char *const *heads; /* of `columns` */
     unsigned columns;
     void (*row)(void *ctx, struct th_json row); /* adds the cells of one; ctx is the struct th_columns */
-    const char *none;                           /* said when there is nothing */
-    int64_t most;                               /* rows, where --limit is not given */
+    const char *none;                           /* printed when the list is empty */
+    int64_t most;                               /* number of rows when --limit is not given */
 };
 int th_cmd_list(struct th_cli *cli, const struct th_cmd_list *list);
 #endif

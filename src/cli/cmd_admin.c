@@ -1,4 +1,4 @@
-/* tenants and keys: what only the operator may do. */
+/* The commands `tenants` and `keys`, which only the operator may use. */
 #include "cli/cli.h"
 #include "cli/cli_call.h"
 #include "cli/cli_client.h"
@@ -164,7 +164,8 @@ static int tenant_erase(struct th_cli *cli)
     if (status)
         return status;
     if (!th_cmd_json(cli, &answer))
-        printf("%s  deleted; what its events say is being erased, but for backups\n", cli->args[0]);
+        printf("%s  deleted; the content of its events is being erased, but backups still have it\n",
+               cli->args[0]);
     th_answer_free(&answer);
     return TH_EXIT_OK;
 }
@@ -173,7 +174,7 @@ int th_cmd_tenant_delete(struct th_cli *cli)
 {
     if (!th_cli_confirm(cli,
                         th_cli_printf(cli, "Delete tenant %s with its endpoints and keys?", cli->args[0])))
-        return th_cli_fail(cli, TH_EXIT_USAGE, "not deleted; say --yes to delete without being asked");
+        return th_cli_fail(cli, TH_EXIT_USAGE, "not deleted; give --yes to delete without being asked");
     if (th_cli_has(cli, "--erase"))
         return tenant_erase(cli);
     return tenant_call(cli, "DELETE", (struct th_span){0});
@@ -238,7 +239,7 @@ static void write_text(struct th_jw *w, struct th_span name, const char *text)
     th_jw_string(w, th_str(text));
 }
 
-/* What the options say does not fit together; NULL: it does. */
+/* Says why the options do not fit together; NULL: they do. */
 static const char *wrong_options(struct th_cli *cli)
 {
     bool tenant = cli->arg_count, scope = th_cli_has(cli, "--scope"), role = th_cli_has(cli, "--role"),
@@ -314,7 +315,7 @@ int th_cmd_key_delete(struct th_cli *cli)
     int status;
 
     if (!th_cli_confirm(cli, question))
-        return th_cli_fail(cli, TH_EXIT_USAGE, "not ended; say --yes to end it without being asked");
+        return th_cli_fail(cli, TH_EXIT_USAGE, "not ended; give --yes to end it without being asked");
     status = th_cli_call(cli, "DELETE", path, (struct th_span){0}, NULL, &answer);
     if (status)
         return status;

@@ -1,4 +1,4 @@
-/* backup: what an operator does with a running server's data directory.
+/* backup: copies the database of a running server.
  *
  * A backup is the database of one moment, taken beside the running server. The secret key is not in it, on
  * purpose: a stolen backup alone opens no secret. It is done when file and folder are on the disk. */
@@ -72,7 +72,7 @@ static void report(struct th_cli *cli, const struct th_settings *c, const struct
            th_dim(cli),
            c->v[TH_O_SECRET_KEY].text ? c->v[TH_O_SECRET_KEY].origin
            : stat(key_file, &st) == 0 ? key_file
-                                      : "the one that the server is given",
+                                      : "the one that is given to the server",
            th_plain(cli));
 }
 
@@ -96,11 +96,10 @@ int th_cmd_backup(struct th_cli *cli)
     if (error)
         status = th_cli_fail(cli, th_cmd_store_status(error), "%s", why);
     else if (state.unfit[0])
-        status = th_cli_fail(
-            cli, TH_EXIT_DATA,
-            "%s: copied as it is, but what it holds does not fit together, and restore will refuse "
-            "it: %s",
-            cli->args[0], state.unfit);
+        status = th_cli_fail(cli, TH_EXIT_DATA,
+                             "%s: copied as it is, but its rows do not fit together, and restore will refuse "
+                             "it: %s",
+                             cli->args[0], state.unfit);
     else
         report(cli, &c, &state, began_ms);
     th_options_fini(&c);

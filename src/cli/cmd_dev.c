@@ -43,7 +43,7 @@ struct dev {
     struct th_receiver receiver;
     struct th_tail *tail;
     char dir[128], key[80], url[128], line[LINE_MAX_BYTES];
-    const char *data, *type, *sample; /* of the first event type of the dialect */
+    const char *data, *type, *sample; /* sample of the first event type of the dialect */
     const char *endpoint;             /* its path, to delete it at the end */
     struct th_dev_dialect dialect;
     size_t line_n;
@@ -356,7 +356,7 @@ static void welcome(const struct dev *d)
                receiver_url(d), th_cli_quoted(d->cli, d->data));
     } else {
         printf("%sTenterhook is running%s, in development mode%s%s.\n\n", th_bold(d->cli), th_plain(d->cli),
-               d->temporary ? "; what it stores goes when you end it" : ", on ", d->temporary ? "" : d->data);
+               d->temporary ? "; its data is removed when you end it" : ", on ", d->temporary ? "" : d->data);
         printf("  API       %s\n  key       %s\n  endpoint  %s (dialect %s; each "
                "request is verified below)\n\n",
                d->url, d->key, receiver_url(d), d->dialect.name);
@@ -368,7 +368,7 @@ static void welcome(const struct dev *d)
             "or: export TENTERHOOK_SERVER=%s TENTERHOOK_KEY=%s\n    tenterhook send %s --sample --wait%s\n\n",
             d->url, d->key, d->type, standard(d) ? "" : " --resource-type Sample --resource-id sample_0");
         if (d->dialect.https_waived)
-            printf("%sdialect %s wants https endpoints; here, on loopback, http is taken%s\n\n",
+            printf("%sdialect %s requires https endpoints; here, on loopback, http is accepted%s\n\n",
                    th_dim(d->cli), d->dialect.name, th_plain(d->cli));
         if (d->keys_open)
             printf("%skeys: s send a sample, f fail (500) or not, Enter last delivery, r send it again, q "
@@ -480,7 +480,8 @@ static void end(struct dev *d, int status)
     d->status = status;
     for (unsigned i = 0; i < 3; i++)
         uv_close(handles[i], NULL);
-    for (unsigned i = 0; i < SIGNALS; i++) /* taken until nothing is left to tidy, but not waited for */
+    for (unsigned i = 0; i < SIGNALS;
+         i++) /* signals are taken until nothing is left to tidy, but not waited for */
         uv_unref((uv_handle_t *)&d->signals[i]);
     if (uv_handle_get_type((uv_handle_t *)&d->keys) == UV_POLL)
         uv_close((uv_handle_t *)&d->keys, NULL);
@@ -496,7 +497,7 @@ static void end(struct dev *d, int status)
         th_listener_close(d->listener);
 }
 
-/* For what goes at the end: all of it, or with --data the dialect. */
+/* A directory that is removed at the end: all of it, or with --data only the dialect. */
 static int make_directory(struct dev *d)
 {
     const char *tmp = getenv("TMPDIR");

@@ -1,6 +1,6 @@
-/* dev's server gets its dialect from a directory where the one that is built in will not do: a file of the user's, and
- * a dialect that wants https everywhere. dev's receiver speaks http on loopback, so that wish is left out of the
- * copy; all else stays to the byte. */
+/* The server of `dev` gets its dialect from a directory if the built-in one will not do: for a file of the
+ * user's, and for a dialect that requires https everywhere. The receiver of `dev` speaks http on loopback, so
+ * this requirement is left out of the copy; everything else stays unchanged. */
 #include "cli/cli.h"
 #include "cli/cmd_dev.h"
 #include "options/embedded.h"

@@ -1,5 +1,5 @@
-/* tenterhook dialect list | show | check | vectors | diff: what a writer of dialect files needs, without a
- * server.
+/* tenterhook dialect list | show | check | vectors | diff: commands for people who write dialect files; they
+ * need no server.
  *
  * Why here and not in the server: a file is tried before it is given to one. Refuses nothing that the server
  * accepts and accepts nothing that it refuses, because both load files with the same function.
@@ -23,7 +23,7 @@ struct run {
     char why[512];
 };
 
-/* As a compiler says it, so that editors find the line. */
+/* In the form of a compiler's messages, so that editors find the line. */
 static int refuse(struct run *run, int status)
 {
     if (run->cli->json)
@@ -47,13 +47,14 @@ static bool is_path(const char *name)
     return strchr(name, '/') || (n > 5 && strcmp(name + n - 5, ".yaml") == 0);
 }
 
-/* A file that cannot be read says nothing of what would be in it. */
+/* A file that cannot be read is not judged by what might be in it. */
 static int status_of(enum th_error error)
 {
     return error == TH_IO ? TH_EXIT_INPUT : TH_EXIT_NO;
 }
 
-/* A loaded one by its name, or a file by its path. *own: the caller frees it. NULL after a message. */
+/* Finds a loaded dialect by its name, or a file by its path. *own: the caller frees it. NULL after a message.
+ * */
 static struct th_dialect *pick(struct run *run, const struct th_dialect_set *set, const char *name, bool *own,
                                int *status)
 {
@@ -190,7 +191,7 @@ static int list(struct run *run, const struct th_dialect_set *set)
     return 0;
 }
 
-/* As a file that extends nothing. The set is loaded already, so the dialect is valid. */
+/* Prints the dialect as a file that extends nothing. The set is loaded already, so the dialect is valid. */
 static int show_yaml(struct run *run, const char *name)
 {
     struct th_buf text;

@@ -3,9 +3,9 @@
  * Why in the binary: whoever writes a dialect checks it with the same renderer that will send, against bytes
  * that the vendor's own verifier has accepted. docs/dialects.md describes the file.
  *
- * Refuses: a file that is not JSON, without "wire", or of a dialect that is not loaded. What a case gets
- * wrong fails that case alone. Input is only the user's own file, but every read is checked; memory of a case
- * goes with it. */
+ * Refuses: a file that is not JSON, without "wire", or of a dialect that is not loaded. A mistake in a case
+ * fails only that case. Input is only the user's own file, but every read is checked; memory of a case goes
+ * with it. */
 #include "base/arena.h"
 #include "cli/cmd_dialect.h"
 #include "core/guard.h"
@@ -93,7 +93,7 @@ static bool read_event(struct one_case *c, struct th_json event)
     if (r->resource_type.n == 0)
         r->resource_type = th_dialect_resource(c->d, r->event_type);
     return time.n == 0 || th_wall_parse(time, &r->event_time) ||
-           fail(c, "inputs: event.time is no RFC 3339 time");
+           fail(c, "inputs: event.time is not an RFC 3339 time");
 }
 
 static bool read_options(struct one_case *c, struct th_json endpoint)
@@ -154,7 +154,7 @@ static bool read_secrets(struct one_case *c)
         if (c->r.key_count == KEYS_MAX)
             return fail(c, "inputs: more than %d secrets", KEYS_MAX);
         if (th_dialect_key_init(c->d, value, &c->key[c->r.key_count]))
-            return fail(c, "inputs: a secret has not the dialect's form");
+            return fail(c, "inputs: a secret does not have the dialect's form");
         c->keys[c->r.key_count] = &c->key[c->r.key_count];
         c->r.key_count++;
     }
@@ -189,7 +189,7 @@ static bool read_inputs(struct one_case *c)
                        : fail(c, "inputs: event or endpoint is missing");
 }
 
-/* ---- rendering: as engine and transport put a request together ---- */
+/* ---- rendering, in the way that engine and transport put a request together ---- */
 
 static bool render(struct one_case *c)
 {
@@ -225,7 +225,7 @@ static bool render(struct one_case *c)
 
 /* ---- comparing ---- */
 
-/* Says the first line in which two texts differ. */
+/* Reports the first line in which two texts differ. */
 static bool same(struct one_case *c, const char *what, struct th_span got, struct th_span want)
 {
     size_t i = 0, start, end_got, end_want;

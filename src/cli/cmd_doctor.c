@@ -6,8 +6,8 @@
  * webhook active.
  *
  * Each check is a line: ok, note (works, but look at it) or FAIL, and under it what to do. Exit status 1 when
- * something fails. It changes nothing, and an endpoint gets a request only when that was asked for (--send): the API's own
- * test, of a type that no receiver takes for an event. */
+ * something fails. It changes nothing. An endpoint gets a request only with --send: the API's own test, of a
+ * type that no receiver takes for an event. */
 #include "cli/cli.h"
 #include "cli/cli_call.h"
 #include "cli/cli_client.h"
@@ -136,7 +136,7 @@ static double ms_of(const struct timespec *a, const struct timespec *b)
     return (double)(b->tv_sec - a->tv_sec) * 1000 + (double)(b->tv_nsec - a->tv_nsec) / 1e6;
 }
 
-/* What each group commit of the store costs: one append and one fdatasync. */
+/* Measures what each group commit of the store costs: one append and one fdatasync. */
 static void check_disk(struct doctor *d, const char *dir)
 {
     const char *path = th_cli_printf(d->cli, "%s/.doctor-%ld", dir, (long)getpid());
@@ -214,15 +214,16 @@ static void check_clock(struct doctor *d)
 
     if (now < 1704067200) /* 2024-01-01 */
         say(d, FAIL, "clock",
-            "set the clock: receivers refuse signatures whose time is off by more than 5 minutes",
+            "set the clock: receivers refuse signatures whose time is wrong by more than 5 minutes",
             "it is before 2024");
     else if (state == TIME_ERROR || (t.status & STA_UNSYNC))
         say(d, NOTE, "clock",
-            "let a time service (chrony, systemd-timesyncd) keep it: receivers refuse what is off by more "
+            "let a time service (chrony, systemd-timesyncd) set it: receivers refuse a time that is wrong by "
+            "more "
             "than 5 minutes",
-            "the kernel says that nothing keeps it in step");
+            "the kernel says that nothing keeps it synchronised");
     else
-        say(d, OK, "clock", NULL, "kept in step by a time service");
+        say(d, OK, "clock", NULL, "synchronised by a time service");
 }
 
 static void check_dns(struct doctor *d, const char *name)
@@ -269,12 +270,13 @@ static bool check_server(struct doctor *d)
     else if (!ours)
         say(d, FAIL, "server",
             "name the server with --server; if it is a proxy, its log says why it does not pass this on",
-            "what answers at %s with status %u is not Tenterhook%s%s", th_client_url(d->cli->client),
-            a.status, detail[0] == '-' ? "" : ": ", detail[0] == '-' ? "" : detail);
+            "the server that answers at %s with status %u is not Tenterhook%s%s",
+            th_client_url(d->cli->client), a.status, detail[0] == '-' ? "" : ": ",
+            detail[0] == '-' ? "" : detail);
     else
         say(d, OK, "server", NULL, "%s is ready", th_client_url(d->cli->client));
     th_answer_free(&a);
-    if (!ours) /* a stranger is asked nothing more */
+    if (!ours) /* nothing more is asked of another server */
         return false;
     if (th_client_call(d->cli->client, "GET", "/v1/webhooks?limit=1", none, NULL, &a, why, sizeof why))
         return false;
@@ -322,7 +324,8 @@ static void check_reach(struct doctor *d, const struct th_url *url, const char *
     if (!url->literal)
         n = th_client_resolve(url->host, url->port, addrs, why, sizeof why);
     if (n == 0) {
-        say(d, FAIL, "1 accessible", "is the name written right, and is it published?", "%s", why);
+        say(d, FAIL, "1 accessible", "check that the name is written correctly, and that it is in the DNS",
+            "%s", why);
         return;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -348,9 +351,10 @@ static void check_reach(struct doctor *d, const struct th_url *url, const char *
                 url->port, (long long)p.connect_ms);
         else
             say(d, FAIL, "1 accessible",
-                p.connect_ms < 0 ? "does the receiver run, and does its firewall let this machine in? (see 4)"
-                                 : "the server must send its certificate with the intermediate ones, for "
-                                   "this name, and in time",
+                p.connect_ms < 0
+                    ? "check that the receiver runs, and that its firewall lets this machine in (see 4)"
+                    : "the server must send its certificate with the intermediate ones, for "
+                      "this name, and in time",
                 "%s port %u: %s", th_buf_cstr(&text), url->port, p.error);
         show_chain(d, &p);
         th_buf_fini(&text);
@@ -366,10 +370,11 @@ static void check_https(struct doctor *d, const struct th_url *url)
             "the URL is http: anybody on the way can read it");
 }
 
-/* The server was there a moment ago; what it was asked for has been said. */
+/* The server was there a moment ago; the reason has been printed. */
 static void lost(struct doctor *d, const char *what)
 {
-    say(d, FAIL, what, "try again when the server answers", "the server was lost while this was looked at");
+    say(d, FAIL, what, "try again when the server answers",
+        "the connection to the server was lost during this check");
 }
 
 /* An attempt, as the server's list of attempts shows it. */
@@ -425,7 +430,7 @@ static bool attempts_of(struct doctor *d, const char *id, const char *after, str
     return true;
 }
 
-/* What was sent last; nothing is sent for this. */
+/* Judges the last attempt; sends nothing. */
 static void check_last(struct doctor *d, const char *id)
 {
     struct th_answer a;
@@ -442,7 +447,7 @@ static void check_last(struct doctor *d, const char *id)
     th_answer_free(&a);
 }
 
-/* What the server itself sees: its own test delivery, for --send. */
+/* Judges a test delivery by the server itself, for --send. */
 static void check_test(struct doctor *d, const char *id)
 {
     int64_t until = th_cli_clock_ms() + 65000;
@@ -501,10 +506,10 @@ static void check_firewall(struct doctor *d)
     }
     th_answer_free(&a);
     if (*all)
-        say(d, OK, "4 firewall", NULL, "let these in: %s", all);
+        say(d, OK, "4 firewall", NULL, "let requests from these addresses in: %s", all);
     else
         say(d, NOTE, "4 firewall", "set source_addresses in the configuration, so that customers can be told",
-            "the server names no addresses that deliveries come from");
+            "the server does not say from which addresses deliveries come");
 }
 
 static void check_active(struct doctor *d, struct th_json e, const char *id)
@@ -513,7 +518,7 @@ static void check_active(struct doctor *d, struct th_json e, const char *id)
 
     if (disabled[0] == '{')
         say(d, FAIL, "5 active",
-            th_cli_printf(d->cli, "mend the receiver, then: tenterhook endpoints resume %s", id),
+            th_cli_printf(d->cli, "repair the receiver, then: tenterhook endpoints resume %s", id),
             "disabled since %s: %s", th_cli_time(d->cli, e, "/disabled/at"),
             th_cli_member(d->cli, e, "/disabled/reason"));
     else if (strcmp(th_cli_member(d->cli, e, "/active"), "false") == 0)

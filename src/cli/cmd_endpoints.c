@@ -11,7 +11,7 @@
 
 #define BODY_MAX ((size_t)1 << 20)
 
-/* First of some members that a row has: dialects name them differently. */
+/* The first of several members that a row has, because dialects name them differently. */
 static const char *first_of(struct th_cli *cli, struct th_json row, const char *const *pointers)
 {
     for (; *pointers; pointers++) {
@@ -321,7 +321,7 @@ int th_cmd_endpoint_retry(struct th_cli *cli)
         return status;
     pending = th_cli_member(cli, answer.json, "/pending");
     if (!th_cmd_json(cli, &answer)) {
-        printf("%s  retrying deliveries that are due now: %s", cli->args[0],
+        printf("%s  deliveries that are now due for another attempt: %s", cli->args[0],
                th_cli_member(cli, answer.json, "/retrying"));
         if (strcmp(pending, "0") != 0)
             printf("; waiting for their first attempt: %s", pending);
@@ -351,7 +351,7 @@ int th_cmd_endpoint_update(struct th_cli *cli)
     else if (body.n <= 2)
         status =
             th_cli_fail(cli, TH_EXIT_USAGE,
-                        "nothing to change was given; `tenterhook help endpoints update` lists what can be");
+                        "no change was given; `tenterhook help endpoints update` lists what can be changed");
     else
         status = one(cli, "PATCH", "/v1/webhooks/%s", th_buf_view(&body), NULL);
     th_buf_wipe(&body);
@@ -363,7 +363,7 @@ int th_cmd_endpoint_delete(struct th_cli *cli)
 {
     if (!th_cli_confirm(cli,
                         th_cli_printf(cli, "Delete endpoint %s and cancel what waits for it?", cli->args[0])))
-        return th_cli_fail(cli, TH_EXIT_USAGE, "not deleted; say --yes to delete without being asked");
+        return th_cli_fail(cli, TH_EXIT_USAGE, "not deleted; give --yes to delete without being asked");
     return one(cli, "DELETE", "/v1/webhooks/%s", (struct th_span){0}, "deleted");
 }
 
@@ -395,7 +395,7 @@ int th_cmd_endpoint_pause(struct th_cli *cli)
 
 int th_cmd_endpoint_resume(struct th_cli *cli)
 {
-    return set_active(cli, true, "active: what was held goes out, oldest first");
+    return set_active(cli, true, "active: deliveries that were held go out, oldest first");
 }
 
 /* Follows the test's one attempt to its end, so that the answer to "does it work?" is the exit status. */
@@ -446,7 +446,7 @@ int th_cmd_endpoint_test(struct th_cli *cli)
     if (status)
         return status;
     id = th_cli_member(cli, answer.json, "/id");
-    if (id[0] == '-') { /* a dialect's own answer names no delivery */
+    if (id[0] == '-') { /* the answer of a dialect may name no delivery */
         if (!th_cmd_json(cli, &answer))
             printf("%s  a sample goes out; `tenterhook deliveries --endpoint %s` shows it\n", cli->args[0],
                    cli->args[0]);
@@ -539,7 +539,7 @@ int th_cmd_secret_rotate(struct th_cli *cli)
 int th_cmd_secret_revoke(struct th_cli *cli)
 {
     if (!th_cli_confirm(cli, "End the previous secret now? Receivers that still use it will refuse."))
-        return th_cli_fail(cli, TH_EXIT_USAGE, "not revoked; say --yes to revoke without being asked");
+        return th_cli_fail(cli, TH_EXIT_USAGE, "not revoked; give --yes to revoke without being asked");
     return one(cli, "DELETE", "/v1/webhooks/%s/secret/previous", (struct th_span){0},
                "the previous secret has ended");
 }

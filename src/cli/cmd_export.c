@@ -1,9 +1,9 @@
-/* export: tenants and endpoints as a YAML file, to keep in version control, to move, to make a second installation
- * like the first.
+/* export: writes tenants and endpoints as a YAML file, to keep in version control, to move, or to make a
+ * second installation like the first.
  *
  * Fields have the names of the tenant's dialect, so that export and import are exact. Secrets are left out unless
- * asked for; values of custom headers are in it. A file gets its name when all of it is written: what was there
- * before stays until then. Tenants are read one at a time. */
+ * asked for; values of custom headers are in it. A file gets its name when all of it is written; an older
+ * file stays until then. Tenants are read one at a time. */
 #include "cli/cli.h"
 #include "cli/cli_call.h"
 #include "cli/cli_client.h"
@@ -156,7 +156,7 @@ static bool write_all(int fd, struct th_span text)
     return true;
 }
 
-/* Beside the name, and then under it; a pipe or device is written to as it is. */
+/* The file is written beside its name, and then renamed; a pipe or a device is written to directly. */
 static int put_file(struct th_cli *cli, const char *path, struct th_span text)
 {
     struct stat st;
@@ -165,7 +165,7 @@ static int put_file(struct th_cli *cli, const char *path, struct th_span text)
     int fd;
     bool ok;
 
-    if (!other) /* what a run before left there may be open to everybody: secrets can be in it */
+    if (!other) /* a file that an earlier run left there may be open to everybody, and this one may hold secrets */
         (void)unlink(part);
     fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC | (other ? O_TRUNC : O_EXCL), 0600);
     ok = fd >= 0 && write_all(fd, text) && (other || fsync(fd) == 0);

@@ -1,14 +1,14 @@
-/* import: makes tenants and endpoints as a YAML file says.
+/* import: creates and changes tenants and endpoints as a YAML file says.
  *
- * The file says what there should be: tenants by id, endpoints by URL within their tenant; what differs is changed,
- * what is missing is made, what the file does not name is left alone. So running it again changes nothing, and a
- * run that ended half way is finished by the next. Of several endpoints with one URL, each row of the file takes
- * the one that is nearest to it.
+ * The file says what there should be: tenants by id, endpoints by URL within their tenant; what differs is
+ * changed, what is missing is created, what the file does not name is left alone. So running it again changes
+ * nothing, and a run that ended half way is finished by the next. Of several endpoints with one URL, each row
+ * of the file takes the one that is nearest to it.
  *
- * Refuses, before anything is sent: what is no YAML, unknown keys, a tenant without an id, an id that is given
- * twice. The server judges the rest, with --dry-run as well. Stops at the first refusal, says where in the file it
- * is, and what has been done. A dry run goes on, so that all that is wrong is said at once. Memory: the file and its tree, one tenant's endpoints, one
- * object; all bounded (cmd_transfer.h). */
+ * Refuses, before anything is sent: text that is not YAML, unknown keys, a tenant without an id, an id that
+ * is given twice. The server judges the rest, with --dry-run as well. Stops at the first refusal, and says
+ * where in the file that is and what has been done. A dry run goes on, so that all faults are reported at
+ * once. Memory: the file and its tree, one tenant's endpoints, one object; all bounded (cmd_transfer.h). */
 #include "base/map.h"
 #include "cli/cli.h"
 #include "cli/cli_call.h"
@@ -102,7 +102,7 @@ static int check_tenant(struct import *m, const struct th_node *t, struct th_sma
                 m->file, c->line, (int)c->key.n, c->key.p);
     }
     if (th_smap_get(ids, id->text))
-        return th_cli_fail(m->cli, TH_EXIT_DATA, "%s:%u: the tenant \"%.*s\" is there twice", m->file,
+        return th_cli_fail(m->cli, TH_EXIT_DATA, "%s:%u: the tenant \"%.*s\" is given twice", m->file,
                            t->line, (int)id->text.n, id->text.p);
     if (th_smap_put(ids, id->text, (void *)(uintptr_t)t))
         return th_cli_nomem(m->cli);
@@ -110,7 +110,7 @@ static int check_tenant(struct import *m, const struct th_node *t, struct th_sma
     return endpoints ? check_endpoints(m, endpoints) : TH_EXIT_OK;
 }
 
-/* All of the file, so that a fault at its end does not show when half is done. */
+/* Checks all of the file first, so that a fault at its end is not found when half of the work is done. */
 static int check_tree(struct import *m, const struct th_node *root)
 {
     const struct th_node *tenants = child(root, "tenants");
@@ -122,7 +122,7 @@ static int check_tree(struct import *m, const struct th_node *root)
             return th_cli_fail(m->cli, TH_EXIT_DATA, "%s:%u: unknown key \"%.*s\"; there is only tenants",
                                m->file, c->line, (int)c->key.n, c->key.p);
     if (!tenants || tenants->kind != TH_NODE_LIST)
-        return th_cli_fail(m->cli, TH_EXIT_DATA, "%s: holds no list `tenants`", m->file);
+        return th_cli_fail(m->cli, TH_EXIT_DATA, "%s: has no list `tenants`", m->file);
     th_smap_init(&ids, 1u << 24, 0x7e47e8u);
     for (const struct th_node *t = tenants->first; t && !status; t = t->next)
         status = check_tenant(m, t, &ids);
@@ -151,7 +151,7 @@ static struct th_json json_of(struct th_cli *cli, const struct th_node *n)
 
 /* ---- one object ---- */
 
-/* One line. sign: '+', '~' or '='. Said when it is done, or would be. */
+/* Prints one line. sign: '+', '~' or '='. Printed when something has been done, or would be. */
 static void say(struct import *m, char sign, const char *what, const char *name, const char *fields)
 {
     struct th_cli *c = m->cli;
@@ -209,7 +209,8 @@ static struct th_span key_of(struct th_cli *cli, struct th_json v)
     return th_str(th_cli_member(cli, v, ""));
 }
 
-/* Of those with this URL that no row of the file has yet, the one that differs least; the oldest of equals. */
+/* Among the endpoints with this URL that no row of the file has taken yet, the one that differs least; the
+ * oldest of equal ones. */
 static struct found *nearest(struct import *m, struct th_json want, struct found *first)
 {
     struct found *best = NULL;
@@ -310,7 +311,7 @@ static bool import_endpoints(struct import *m, const struct th_node *list, const
     return on;
 }
 
-/* What a tenant gets that names none. */
+/* The dialect of a tenant that names none. */
 static int default_dialect(struct import *m, const char **name)
 {
     struct th_answer answer;
@@ -357,7 +358,7 @@ static int learn_dialect(struct import *m, struct th_json want, struct th_json h
     return TH_EXIT_OK;
 }
 
-/* The tenant itself. *have: as it was; raw.n == 0: it was not there. */
+/* Makes or changes the tenant itself. *have: the tenant as it was; raw.n == 0: it did not exist. */
 static int import_object(struct import *m, struct th_json want, struct th_json *have)
 {
     struct th_cli *cli = m->cli;

@@ -1,4 +1,4 @@
-/* What every command that lists something does: rows of all pages up to --limit, as a table for people, or as one JSON
+/* Prints lists for all commands: rows of all pages up to --limit, as a table for people, or as one JSON
  * object for programs. */
 #include "cli/cli.h"
 #include "cli/cli_call.h"
@@ -42,7 +42,7 @@ static int print_json(struct th_cli *cli, const char *path, int64_t limit)
     return status;
 }
 
-/* Beside the rows: a script counts those. */
+/* Printed on standard error, because a script counts the rows. */
 static void say_more(struct th_cli *cli, int64_t limit)
 {
     const struct th_cli_option *o = cli->command->options;

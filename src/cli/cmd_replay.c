@@ -1,5 +1,6 @@
-/* replay: finished deliveries of one endpoint again. Always counts first (dry run), asks, then shows progress
- * with the time that is left. A replay goes on by itself: Ctrl-C ends the watching, not the replay. */
+/* replay: sends finished deliveries of one endpoint again. It always counts first (dry run), asks, then shows
+ * progress with the time that is left. A replay goes on by itself: Ctrl-C ends the watching, not the replay.
+ * */
 #include "cli/cli.h"
 #include "cli/cli_call.h"
 #include "cli/cli_client.h"
@@ -121,7 +122,7 @@ static const char *say_matches(struct th_cli *cli, int64_t matched, int64_t deli
                        : text;
 }
 
-/* What is left out because it has not ended. */
+/* Prints how many deliveries are left out because they have not ended. */
 static void say_unfinished(struct th_cli *cli, int64_t unfinished)
 {
     if (unfinished && !cli->json)
@@ -132,7 +133,7 @@ static void say_unfinished(struct th_cli *cli, int64_t unfinished)
             (long long)unfinished, unfinished == 1 ? "has" : "have", cli->args[0]);
 }
 
-/* Which of the matches go out again. Exit status. */
+/* Decides which of the matches go out again. Exit status. */
 static int choose(struct th_cli *cli, int64_t matched, int64_t delivered, bool *undelivered)
 {
     const char *match = say_matches(cli, matched, delivered), *to = cli->args[0];
@@ -151,10 +152,10 @@ static int choose(struct th_cli *cli, int64_t matched, int64_t delivered, bool *
     if (delivered && !th_cli_has(cli, "--status"))
         return th_cli_fail(
             cli, TH_EXIT_USAGE,
-            "%s; nothing was sent. Say which: --status failed --status cancelled --yes for those that "
+            "%s; nothing was sent. Choose: --status failed --status cancelled --yes for those that "
             "had not been delivered, or --yes for all",
             say_matches(cli, matched, delivered));
-    return th_cli_fail(cli, TH_EXIT_USAGE, "%s; nothing was sent. Say --yes to send without being asked",
+    return th_cli_fail(cli, TH_EXIT_USAGE, "%s; nothing was sent. Give --yes to send without being asked",
                        match);
 }
 

@@ -1,9 +1,9 @@
 /* restore: puts a backup into a data directory that has no database.
  *
  * Judges first, writes afterwards: the file (structure, tables, what must hold between its rows) and, where a
- * secret key is known, whether that key opens what is encrypted in it. A refusal has written nothing. Writes over
- * nothing. The database gets its name last, so a crash in between leaves a directory that a second restore
- * finishes; a failure takes away what it had put there. */
+ * secret key is known, whether that key opens what is encrypted in it. A refusal has written nothing. It
+ * overwrites nothing. The database gets its name last, so a crash in between leaves a directory that a second
+ * restore finishes; a failure takes away what it had put there. */
 #include "cli/cmd_restore.h"
 #include "app/datadir.h"
 #include "base/alloc.h"
@@ -59,7 +59,8 @@ static void show_row(void *ctx, const struct th_row *row)
     th_key_check_row(ctx, row);
 }
 
-/* The key that a server on the new directory would have: given here, or in the configuration, or there already. */
+/* The key that a server on the new directory would use: given here, or in the configuration, or in the
+ * directory already. */
 static int find_key(struct restore *r, const struct th_settings *c, struct th_base_key *key)
 {
     enum th_error error = TH_OK;
@@ -138,7 +139,7 @@ static int judge_file(struct restore *r, struct th_sqlite_state *state)
     if (stat(r->file, &st) != 0 || access(r->file, R_OK) != 0)
         return th_cli_fail(r->cli, TH_EXIT_INPUT, "%s: %s", r->file, strerror(errno));
     if (!S_ISREG(st.st_mode))
-        return th_cli_fail(r->cli, TH_EXIT_INPUT, "%s: is no file", r->file);
+        return th_cli_fail(r->cli, TH_EXIT_INPUT, "%s: is not a file", r->file);
     error = th_sqlite_judge(r->file, false, say, r, state, r->why, sizeof r->why);
     th_progress_end(&r->progress, NULL);
     if (error)
@@ -147,7 +148,7 @@ static int judge_file(struct restore *r, struct th_sqlite_state *state)
     if (state->unfit[0])
         return th_cli_fail(
             r->cli, TH_EXIT_DATA,
-            "%s: what it holds does not fit together (%s), so it is no copy of one moment; nothing was "
+            "%s: its rows do not fit together (%s), so it is not a copy of one moment; nothing was "
             "written. Take an older backup",
             r->file, state->unfit);
     return TH_EXIT_OK;
@@ -215,7 +216,7 @@ static bool copy_file(struct restore *r, const char *from, const char *to)
     ssize_t n = -1;
     bool ok = in >= 0 && out >= 0 && fstat(in, &st) == 0;
 
-    th_progress_start(&r->progress, r->cli); /* its time is its own, not that of the reading before */
+    th_progress_start(&r->progress, r->cli); /* its time is measured from here, without the reading before */
     while (ok && (n = read(in, block, sizeof block)) > 0) {
         char text[64];
         ok = write_block(out, block, (size_t)n);

@@ -2,7 +2,7 @@
  *
  * Why: the first thing that a newcomer does, and what a developer does a hundred times a day; so the data can
  * come from the argument, a file, standard input or the dialect's own sample, and single members can be
- * changed. Refuses: data that is no strict JSON (with line and column, before anything is sent). */
+ * changed. Refuses: data that is not strict JSON (with line and column, before anything is sent). */
 #include "cli/cli.h"
 #include "cli/cli_call.h"
 #include "cli/cli_client.h"
@@ -61,8 +61,8 @@ static bool set_path(struct th_span json, const char *path, struct th_span value
     for (const char *p = path;; p++) {
         size_t len = strcspn(p, ".");
         if (len == 0 || n == PATH_MAX_SEGMENTS) {
-            snprintf(why, why_size, "\"%s\" is no path; write names with full stops between: customer.name",
-                     path);
+            snprintf(why, why_size,
+                     "\"%s\" is not a path; write names with full stops between them: customer.name", path);
             return false;
         }
         segments[n++] = th_span(p, len);
@@ -84,13 +84,13 @@ static bool set_path(struct th_span json, const char *path, struct th_span value
         return !out->failed;
     }
     if (at.type == TH_JSON_ARRAY) {
-        snprintf(why, why_size, "\"%s\": the list that holds \"%.*s\" has no such item (the first is 0)",
-                 path, (int)segments[depth].n, segments[depth].p);
+        snprintf(why, why_size, "\"%s\": the list has no item \"%.*s\" (the first is 0)", path,
+                 (int)segments[depth].n, segments[depth].p);
         return false;
     }
     if (at.type != TH_JSON_OBJECT) {
-        snprintf(why, why_size, "\"%s\": what holds \"%.*s\" is no object", path, (int)segments[depth].n,
-                 segments[depth].p);
+        snprintf(why, why_size, "\"%s\": the value that should contain \"%.*s\" is not an object", path,
+                 (int)segments[depth].n, segments[depth].p);
         return false;
     }
     end = (size_t)(at.raw.p - json.p) + at.raw.n - 1; /* before its brace */
@@ -183,7 +183,7 @@ int th_cmd_dialect_at(struct th_cli *cli, const char *id, struct th_answer *answ
                              &endpoint);
         if (status)
             return status;
-        tenant = th_answer_field(&endpoint, "Tenterhook-Tenant"); /* a tenant's own key is told nothing */
+        tenant = th_answer_field(&endpoint, "Tenterhook-Tenant"); /* a tenant's own key does not see this */
         if (tenant.n)
             cli->acting_tenant = th_cli_text(cli, tenant);
         th_answer_free(&endpoint);
@@ -246,7 +246,7 @@ static int read_data(struct th_cli *cli, struct th_buf *data)
     if (status)
         return status;
     if (th_json_parse(th_buf_view(data), TH_JSON_DEPTH, &root, &where))
-        return th_cli_fail(cli, TH_EXIT_DATA, "the data is no JSON: line %u, column %u: %s", where.line,
+        return th_cli_fail(cli, TH_EXIT_DATA, "the data is not JSON: line %u, column %u: %s", where.line,
                            where.column, where.what);
     return apply_sets(cli, data);
 }

@@ -1,4 +1,4 @@
-/* events, deliveries, attempts: what happened, as tables for people and JSON for programs. */
+/* events, deliveries, attempts: shows what happened, as tables for people and JSON for programs. */
 #include "cli/cli.h"
 #include "cli/cli_call.h"
 #include "cli/cli_client.h"
@@ -307,7 +307,8 @@ int th_cmd_attempts(struct th_cli *cli)
     for (unsigned i = 0; i < sizeof filters / sizeof filters[0]; i++)
         if (th_cli_has(cli, filters[i]))
             return th_cli_fail(cli, TH_EXIT_USAGE,
-                               "%s: is for the list of all attempts; give it, or a delivery", filters[i]);
+                               "%s: is only for the list of all attempts; leave it out, or the delivery",
+                               filters[i]);
     return show(cli, true);
 }
 
@@ -316,8 +317,9 @@ int th_cmd_event_erase(struct th_cli *cli)
     struct th_answer answer;
     int status;
 
-    if (!th_cli_confirm(cli, th_cli_printf(cli, "Erase what %s says? It cannot come back.", cli->args[0])))
-        return th_cli_fail(cli, TH_EXIT_USAGE, "nothing was erased; say --yes to erase without being asked");
+    if (!th_cli_confirm(cli,
+                        th_cli_printf(cli, "Erase the content of %s? It cannot come back.", cli->args[0])))
+        return th_cli_fail(cli, TH_EXIT_USAGE, "nothing was erased; give --yes to erase without being asked");
     status = th_cli_call(cli, "DELETE",
                          th_cli_printf(cli, "%s%s", th_cli_path(cli, "/v1/events/%s", cli->args[0]),
                                        th_cli_has(cli, "--cancel") ? "?cancel=true" : ""),
@@ -325,7 +327,7 @@ int th_cmd_event_erase(struct th_cli *cli)
     if (status)
         return status;
     if (!th_cmd_json(cli, &answer))
-        printf("%s  erased; backups of before still have it\n", cli->args[0]);
+        printf("%s  erased; earlier backups still have it\n", cli->args[0]);
     th_answer_free(&answer);
     return TH_EXIT_OK;
 }

@@ -44,7 +44,7 @@ static bool act(struct th_tail *t)
     return true;
 }
 
-/* A server that is being restarted is waited for, once it has answered. False: the end. */
+/* Waits for a server that is being restarted, if it has answered before. False: the command ends. */
 static bool lasts(struct th_tail *t, int status, bool *away)
 {
     struct th_cli *cli = t->cli;
@@ -59,7 +59,8 @@ static bool lasts(struct th_tail *t, int status, bool *away)
     return true;
 }
 
-/* What is shown, so that nobody takes silence for something else. Beside the rows, not among them. */
+/* Says what is shown, so that nobody misunderstands silence. Printed on standard error, not among the rows.
+ * */
 static void say_what(struct th_cli *cli, bool keys)
 {
     const char *endpoint = th_cli_option(cli, "--endpoint"), *type = th_cli_option(cli, "--type");
@@ -98,7 +99,7 @@ static void rest(struct th_tail *t, bool keys, int64_t until)
         look_at_keys(t, keys, least(until - th_cli_clock_ms(), 1000));
 }
 
-/* First what was before, then the stream; one that is lost is opened again, every so often. */
+/* Prints earlier attempts first, then those of the stream; a lost stream is opened again, every --every. */
 static int follow(struct th_cli *cli, struct th_tail *t, unsigned last, int64_t every_ms, int64_t for_ms)
 {
     int64_t until = for_ms ? th_cli_clock_ms() + for_ms : INT64_MAX;

@@ -1,5 +1,6 @@
-/* What export and import share: lists that are kept, and what differs between two objects. Memory: rows are copied into cli->mem, which both commands exchange for one
- * tenant or one object at a time, so that it does not grow with the installation. */
+/* Functions that export and import share: lists that are kept in memory, and the differences between two
+ * objects. Memory: rows are copied into cli->mem, which both commands exchange for one tenant or one object
+ * at a time, so that it does not grow with the installation. */
 #include "cli/cmd_transfer.h"
 #include "cli/cli.h"
 #include "cli/cli_call.h"

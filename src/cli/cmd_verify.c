@@ -34,12 +34,12 @@ static bool moment_of(const struct th_cli *cli, const char *option, int64_t *out
         *out = (int64_t)unix_s;
         return true;
     }
-    th_cli_fail(cli, TH_EXIT_USAGE, "%s \"%s\": is no time; write 2026-04-02T08:00:00Z, or unix seconds",
+    th_cli_fail(cli, TH_EXIT_USAGE, "%s \"%s\": is not a time; write 2026-04-02T08:00:00Z, or unix seconds",
                 option, text);
     return false;
 }
 
-/* Standard input gives one thing only. */
+/* Standard input can give only one thing. */
 static int one_input(const struct th_cli *cli, const char *what)
 {
     const char *secret = th_cli_option(cli, "--secret-file"), *old = th_cli_option(cli, "--old-secret-file");
@@ -154,7 +154,7 @@ static const char *value_of(struct signing *s, struct tenterhook_span variable)
     return NULL;
 }
 
-/* A new id, in the form of ours. */
+/* Makes a new id in the form of our ids. */
 static const char *new_id(struct th_cli *cli)
 {
     struct th_buf out;

@@ -84,7 +84,7 @@ def test_a_backup_names_the_key_that_it_needs(server, tmp_path):
         env = {"TENTERHOOK_SECRET_KEY": "secret-of-this-test-0123456789"} if given else {}
         running = server(env=env)
         said = tenterhook("backup", tmp_path / f"{given}{known}.db", "--data", running.data, env=env if known else {}).expect(0).out
-        assert ("TENTERHOOK_SECRET_KEY" if known else "the one that the server is given" if given
+        assert ("TENTERHOOK_SECRET_KEY" if known else "the one that is given to the server" if given
                 else f"{running.data}/secret.key") in said, said
         running.stop()
 
