@@ -1,11 +1,12 @@
-/* The life of a request in the API: route, key, query, body, handler, answer. Where the body is not here with the head, the
- * head is judged first: who has no right key is told so before anything of the body is kept, and so is who names no
- * route, or another media type. Then the request comes again as a whole.
+/* The life of a request in the API: route, key, query, body, handler, answer. If the body is not here with
+ * the head, the head is judged first: a client without a valid key gets its answer before anything of the
+ * body is kept, and so does one that names no route, or another media type. Then the request comes again as a
+ * whole.
  *
  * Which file calls which: no two files of the API call each other. At the bottom are request.c and fault.c; on them stand
- * rates and keys (rate.c, guess.c, key.c, audit.c), on those the answers (reply.c, fail.c), then what all handlers share
- * (auth.c, owner.c, query.c, body.c, idem.c, change.c, read.c, find.c, filter.c), how things look (*_view.c), the handlers,
- * their table (routes.c), and this file.
+ * rates and keys (rate.c, guess.c, key.c, audit.c), on those the answers (reply.c, fail.c), then the
+ * functions for all handlers (auth.c, owner.c, query.c, body.c, idem.c, change.c, read.c, find.c, filter.c),
+ * the forms of objects in answers (*_view.c), the handlers, their table (routes.c), and this file.
  *
  * Invariants: 1. every path ends in exactly one of the functions of reply.c and fail.c, which frees the request; 2.
  * pointers of the engine (tenant, endpoint) are used only in the turn in which they were looked up. Without memory for a
@@ -30,9 +31,10 @@
 #include "net/http_server.h"
 #include "port/clock.h"
 
-#define SKIP_MAX (64u << 10) /* a larger body is not waited for where it does not matter */
+#define SKIP_MAX (64u << 10) /* a larger body is not waited for when it does not matter */
 
-/* Fields that say one thing: who chose the first of two and who chose the last would not see the same request. */
+/* Fields that may be there once only: programs that take the first of two, and those that take the last,
+ * would see different requests. */
 static bool fields_once(struct th_api_req *r)
 {
 #define NAME(s)                                                                                              \
@@ -61,7 +63,8 @@ static bool fields_once(struct th_api_req *r)
     return true;
 }
 
-/* What is not loaded yet would be "not found", and a client gives up at that. Being alive is told all the same. */
+/* Objects that are not loaded yet would be "not found", and clients give up after that. The route for being
+ * alive is answered all the same. */
 static bool has_begun(struct th_api_req *r)
 {
     struct th_api *api = r->api;
@@ -83,7 +86,7 @@ static bool is_here(struct th_api_req *r)
     return false;
 }
 
-/* What the head alone decides. */
+/* The checks that need only the head. */
 static bool head_passes(struct th_api_req *r)
 {
     return has_begun(r) && is_here(r) && th_api_route(r) && fields_once(r) && th_api_auth(r) &&
@@ -133,7 +136,7 @@ static void read_body(void *arg)
     th_api_body_read(arg);
 }
 
-/* In a later turn: what was looked up before has to be so again. */
+/* Called in a later turn: what was looked up before has to be looked up again. */
 static void large_body_is_read(void *arg)
 {
     struct th_api_req *r = arg;
@@ -175,7 +178,7 @@ void th_api_handle(void *ctx, struct th_http_exchange *x)
         go_on(r);
 }
 
-/* A small body is waited for where nothing of it matters: the connection can go on afterwards. */
+/* A small body is waited for even if it does not matter, so that the connection can go on afterwards. */
 static bool is_worth_skipping(const struct th_http1_head *head)
 {
     return !head->expect_continue && (head->body == TH_HTTP1_CHUNKED || head->length <= SKIP_MAX);

@@ -1,5 +1,5 @@
 /* The HTTP API: one table of routes, from which dispatch, 405 and the OpenAPI document come. Everything runs
- * on the engine's thread, but for the functions of th_api_shared. */
+ * on the engine's thread, except the functions of th_api_shared. */
 #ifndef TH_API_API_H
 #define TH_API_API_H
 #include "engine/engine.h"
@@ -9,8 +9,8 @@
 struct th_api;
 struct th_api_shared;
 
-/** A host name that decides the error form of requests whose tenant is not known. Lower case, without port.
- */
+/** A host name that decides about the form of errors if the tenant of a request is not known. Lower case,
+ * without port. */
 struct th_api_host {
     struct th_span name, dialect;
 };
@@ -23,7 +23,7 @@ struct th_api_options {
     unsigned host_count;
     /* form of errors without tenant and without matching host; n == 0: "standard" */
     struct th_span default_dialect;
-    const struct th_span *source_addresses; /* prefixes that deliveries come from, as text */
+    const struct th_span *source_addresses; /* prefixes from which deliveries come, as text */
     unsigned source_address_count;
     uint32_t key_rate, tenant_rate,
         wrong_key_rate;            /* requests a second, see limit.c and guess.c; 0: no limit */
@@ -40,8 +40,8 @@ struct th_api_options {
     /** Has run(arg) called by another thread, then done(arg) by this one, from its loop. NULL: large bodies are read here. */
     void (*work)(void *ctx, void (*run)(void *arg), void (*done)(void *arg), void *arg);
     void *work_ctx;
-    /** A process may have several APIs, each with an engine, a server and a thread of its own. What they have together; outlives
-     * them. NULL: this one is alone. */
+    /** State shared by the APIs of a process, which may have several, each with an engine, a server and a
+     * thread of its own. It must outlive them. NULL: this one is alone. */
     struct th_api_shared *shared;
     unsigned servers,
         number; /* how many there are, and which one this is: 0 answers everything, the others publish */
@@ -49,13 +49,13 @@ struct th_api_options {
 
 /** Rates, clients that try keys and Idempotency-Keys under way, for all APIs of a process. NULL: no memory. */
 struct th_api_shared *th_api_shared_new(const struct th_entropy *entropy);
-/** After all its APIs have been freed. NULL is allowed. */
+/** To be called after all its APIs have been freed. NULL is allowed. */
 void th_api_shared_free(struct th_api_shared *shared);
 
 /** TH_NOMEM when there is no memory. */
 TH_MUST_USE enum th_error th_api_new(const struct th_api_options *options, struct th_api **out);
-/** Takes over hosts, default dialect, source addresses, trusted proxies and rates of other options, which outlive the api. On
- * its own thread. */
+/** Takes over hosts, default dialect, source addresses, trusted proxies and rates of other options, which
+ * must outlive the api. To be called on its own thread. */
 void th_api_reload(struct th_api *api, const struct th_api_options *options);
 /** The server's handler (`api` is a struct th_api): answers at once or from a later turn of the engine,
  * always exactly once. */
@@ -64,12 +64,12 @@ void th_api_handle(void *api, struct th_http_exchange *x);
 enum th_http_verdict th_api_judge(void *api, struct th_http_exchange *x);
 /** The server's place (th_http_server_options): which server's API answers this request. */
 unsigned th_api_place(void *api, struct th_http_exchange *x);
-/** After each turn of the engine: what streams have to do by the clock. Returns when it is to be called again at the latest
- * (monotonic microseconds, INT64_MAX: no time). */
+/** To be called after each turn of the engine: does what streams have to do at certain times. Returns when it
+ * must be called again at the latest (monotonic microseconds, INT64_MAX: no time). */
 int64_t th_api_turn(struct th_api *api);
 /** The server is about to stop: ends streams, which would not end by themselves, and begins no further ones. */
 void th_api_drain(struct th_api *api);
-/** Requests that wait for the engine. The api may be freed when it is 0. */
+/** Number of requests that wait for the engine. The api may be freed when it is 0. */
 unsigned th_api_pending(const struct th_api *api);
 void th_api_free(struct th_api *api);
 #endif

@@ -1,8 +1,9 @@
-/* GET /v1/attempts: what has been sent, over all deliveries of the tenant, and the way to miss none of it.
+/* GET /v1/attempts: the attempts of all deliveries of the tenant, in a form that lets a client miss none of
+ * them.
  *
  * Newest first, as every list; with `after` oldest first, from there on. Each answer names the `after` to go on with: an
- * attempt that ends later has a higher number, so whoever asks again and again gets every attempt once, in the order in
- * which they were written down, whatever the filters, however many there are. */
+ * attempt that ends later has a higher number, so a client that asks again and again gets every attempt once,
+ * in the order in which they were stored, whatever the filters, and however many there are. */
 #include "api/cursor.h"
 #include "api/delivery_view.h"
 #include "api/filter.h"

@@ -1,13 +1,13 @@
-/* The audit log: one line at info level for each management request that was answered, whatever the answer but
- * 429: who, what, which object, on whose behalf, with which result. Also for reading a secret, which changes
- * nothing and matters as much.
+/* The audit log: one line at info level for each management request that was answered, unless with 429: who,
+ * what, which object, on whose behalf, with which result. Reading a secret is included, because it matters as
+ * much although it changes nothing.
  *
  * Why here and not in the handlers: every answer passes through one function (reply.c), so no handler can
- * forget it, and refusals are in it as well.
+ * forget it, and refusals are logged as well.
  *
- * Refuses: bodies, query strings, names, URLs and key texts; an id and a tenant are the customers' only words
- * in it. The fields are documented in docs/operating.md and are an interface: they are added to, not renamed.
- * Failure: a lost line of the log does not stop the change. */
+ * Leaves out: bodies, query strings, names, URLs and key texts; ids and tenants are the only texts of
+ * customers in it. The fields are documented in docs/operating.md and are an interface: they are added to,
+ * not renamed. Failure: a lost line of the log does not stop the change. */
 #include "api/audit.h"
 #include "api/request.h"
 #include "api/route.h"
@@ -28,7 +28,7 @@ static bool is_audited(const struct th_api_req *r)
     if (strcmp(route->method, "GET") == 0)
         return (route->flags & TH_R_SECRET) &&
                (th_span_is(r->x->head.method, "GET") || th_span_is(r->x->head.method, "HEAD"));
-    return th_span_is(r->x->head.method, route->method); /* else 405 on a path that others have */
+    return th_span_is(r->x->head.method, route->method); /* otherwise 405 on a path that has other methods */
 }
 
 /* The key's public id; "" before it is known who asks, or when the key is gone. */
@@ -83,7 +83,8 @@ void th_api_audit(struct th_api_req *r, unsigned status)
     struct th_span object, tenant;
     struct th_buf id, from, client;
 
-    if (!is_audited(r) || status == 429) /* a flood of what was not even tried stays out of it */
+    if (!is_audited(r) ||
+        status == 429) /* a flood of requests that were not even tried stays out of the log */
         return;
     th_buf_init(&id, 128);
     th_buf_init(&from, 128);

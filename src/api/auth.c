@@ -1,11 +1,12 @@
-/* Who asks: the key's text is hashed, and the hash is looked up, so that no comparison depends on secret
- * bytes (RFC 6750 for the form of the header). A tenant's key acts for its tenant; an operator's key for the
- * one that Tenterhook-Tenant names (a session of a browser stands for one, key.c), else for that of the object whose id it gives (owner.c), else for "default".
+/* Checks who makes a request: the key's text is hashed, and the hash is looked up, so that no comparison
+ * depends on secret bytes (RFC 6750 for the form of the header). A tenant's key acts for its tenant; an
+ * operator's key (for which a browser's session may stand, key.c) acts for the tenant that Tenterhook-Tenant
+ * names, else for the tenant of the object whose id the request gives (owner.c), else for "default".
  *
  * Refused: no key or an unknown one (401), a key without the scope or the role (403), a tenant that does not exist (404),
  * more than the rates allow (429).
- * What a key may not touch is 404 as if it did not exist; the handlers see to that by looking up within the
- * tenant. */
+ * An object that a key may not touch is 404 as if it did not exist, because the handlers look it up within
+ * the tenant. */
 #include "api/auth.h"
 #include "api/fail.h"
 #include "api/guess.h"
@@ -82,7 +83,8 @@ static bool note_key(struct th_api_req *r, const struct th_key *key)
     return ok;
 }
 
-/* A page of another site can make a browser send its cookie; it cannot make it show what stands in an answer of ours. */
+/* A page of another site can make a browser send its cookie, but it cannot read csrf_token from an answer of
+ * ours. */
 static bool shows_csrf(struct th_api_req *r)
 {
     const struct th_http1_field *shown = th_api_request_header(r, "tenterhook-csrf");
@@ -92,7 +94,8 @@ static bool shows_csrf(struct th_api_req *r)
         return true;
     if (shown && shown->value.n == want.n && th_ct_equal(shown->value.p, want.p, want.n))
         return true;
-    th_api_fail(r, 403, "a change by means of a session needs its csrf_token in the header Tenterhook-Csrf");
+    th_api_fail(r, 403,
+                "a session can change something only with its csrf_token in the header Tenterhook-Csrf");
     return false;
 }
 
@@ -120,7 +123,7 @@ bool th_api_auth(struct th_api_req *r)
     r->key_owner = key->tenant;
     if (!note_key(r, key))
         return false;
-    if (!r->operator_key) /* errors from here on are in the form that this tenant's clients know */
+    if (!r->operator_key) /* from here on errors have the form that this tenant's clients know */
         r->dialect = key->tenant->dialect;
     return shows_csrf(r) && th_api_limit_key(r) && is_allowed(r, key) &&
            (!(r->route->flags & TH_R_TENANT) || choose_tenant(r, key));

@@ -1,4 +1,4 @@
-/* Who asks, and whether it may. Private to api/. */
+/* Checks who makes a request, and whether that client may make it. Private to api/. */
 #ifndef TH_API_AUTH_H
 #define TH_API_AUTH_H
 #include "api/request.h"

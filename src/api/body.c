@@ -1,8 +1,8 @@
 /* The body of a request: its media type, its size, its syntax.
  *
- * Media types: application/json, for a merge patch application/merge-patch+json, elsewhere anything +json, with
- * charset UTF-8 if any is named; other ones, a missing one and content codings are 415. A body that is missing
- * altogether is 400. */
+ * Media types: application/json; for a merge patch application/merge-patch+json; elsewhere anything that ends
+ * in +json; with charset UTF-8 if any is named. Other types, a missing one and content codings are 415. A
+ * body that is missing altogether is 400. */
 #include "api/body.h"
 #include "api/event_read.h"
 #include "api/fail.h"
@@ -10,9 +10,9 @@
 #include "api/route.h"
 #include "lib/crypto.h"
 
-#define MAX_SETTINGS (1u << 20) /* bytes of a body that is no event */
+#define MAX_SETTINGS (1u << 20) /* most bytes of a body that has no events */
 
-/* A patch in another language of patches (application/json-patch+json) is not ours to guess at. */
+/* A patch in another format (application/json-patch+json) must not be taken for a merge patch. */
 static bool is_json(const struct th_api_req *r, struct th_span type)
 {
     if (th_span_ieq(type, TH_LIT("application/json")))
@@ -39,7 +39,7 @@ static bool json_media_type(const struct th_api_req *r, struct th_span v)
     return true;
 }
 
-/* Types and sizes, which the head alone tells. */
+/* Checks type and size, which the head alone tells. */
 static bool type_passes(struct th_api_req *r)
 {
     const struct th_http1_field *type = th_api_request_header(r, "content-type"),

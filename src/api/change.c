@@ -1,4 +1,4 @@
-/* Changes of settings: what every handler that alters something shares.
+/* Changes of settings: functions for all handlers that change something.
  *
  * The engine runs changes one at a time. With an Idempotency-Key the whole answer (status, field lines, body)
  * is rendered before the commit and kept, encrypted, with the key; a repetition gets those bytes again. Without
@@ -99,7 +99,7 @@ static void succeeded(struct th_api_req *r, struct th_change *c)
         th_api_reply_empty(r, r->answer_status);
 }
 
-/* Somebody else's change came first: merge again over what is there now. */
+/* Somebody else's change came first: merges again, over the present object. */
 static bool redo(struct th_api_req *r, struct th_change *c)
 {
     if (r->conditional || !c->check_rev || r->redos >= MAX_REDOS)

@@ -5,6 +5,6 @@
 
 /** Prepares r->op.change (zeroed) for the request's tenant. */
 struct th_change *th_api_change(struct th_api_req *r, enum th_change_kind kind);
-/** Submits it; the answer is written by `answer` (NULL: no body) with this status. */
+/** Submits the change; `answer` (NULL: no body) writes the answer, which has this status. */
 void th_api_change_submit(struct th_api_req *r, unsigned status, th_api_answer_fn *answer);
 #endif

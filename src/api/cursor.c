@@ -86,7 +86,7 @@ const char *th_api_cursor_open(struct th_api_req *r, struct th_span text, uint64
 
     if (!th_unbase64url(text, bytes, sizeof bytes, &n) || n != CURSOR_BYTES ||
         (bytes[0] != CURSOR_VERSION && bytes[0] != CURSOR_PLAIN))
-        return "is no cursor of this API";
+        return "is not a cursor of this API";
     filter_hash(r, hash);
     if (memcmp(hash, bytes + 9, 8) != 0)
         return "belongs to a list with other filters";

@@ -1,4 +1,4 @@
-/* Members of JSON objects, read by a table of fields.
+/* Reads members of JSON objects by a table of fields.
  *
  * Every fault is noted with its JSON pointer and all of them are answered at once: unknown names (unless the
  * dialect ignores them), names given twice, wrong types, lengths, ranges. Strings keep pointing into the body

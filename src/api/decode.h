@@ -1,4 +1,4 @@
-/* Members of JSON objects by a table of fields. Private to api/. */
+/* Reads members of JSON objects by a table of fields. Private to api/. */
 #ifndef TH_API_DECODE_H
 #define TH_API_DECODE_H
 #include "api/request.h"
@@ -22,7 +22,7 @@ struct th_api_field {
 };
 struct th_api_value {
     bool present, null; /* present: given, null included */
-    bool bad;           /* a fault has been noted: not to be judged further */
+    bool bad;           /* a fault has been noted: the value is not judged further */
     struct th_json json;
     struct th_span text;     /* STRING, unescaped */
     struct th_span *strings; /* STRINGS */
@@ -37,10 +37,9 @@ struct th_api_value {
 TH_MUST_USE bool th_api_decode(struct th_api_req *r, struct th_json object, struct th_span prefix,
                                const struct th_api_field *fields, unsigned count, bool shaped,
                                struct th_api_value *values);
-/** The bytes of a string value without escapes: a span of the body when it has none, else a copy. False: no
- * memory. */
+/** Decodes a string: a span of the body when it has no escapes, otherwise a copy. False: no memory. */
 TH_MUST_USE bool th_api_decode_string(struct th_api_req *r, struct th_json v, struct th_span *out);
-/** Name of a native field in the request's dialect when the route is shaped. */
+/** The name of a native field; if the route is shaped, the one in the request's dialect. */
 struct th_span th_api_decode_wire(const struct th_api_req *r, struct th_span native);
 const char *th_api_decode_type_name(enum th_json_type type);
 #endif

@@ -1,4 +1,4 @@
-/* Deliveries: the list, one with its attempts, and retrying now. */
+/* Deliveries: lists them, shows one with its attempts, and retries one at once. */
 #include "api/cursor.h"
 #include "api/decode.h"
 #include "api/delivery_view.h"
@@ -21,7 +21,7 @@
 
 /* ---- the list ---- */
 
-/* The number that the filter `endpoint` has been read as may be another endpoint's than the id is of. */
+/* The number in the filter `endpoint` may be that of another endpoint than the id names. */
 static void judge_first(struct th_api_req *r, struct th_page *p)
 {
     const struct th_delivery_row *row = p->rows.deliveries;
@@ -49,7 +49,7 @@ static void event_found(struct th_api_req *r, const struct th_event_row *row)
         return;
     }
     r->page2.event = row->no;
-    r->page2.without_tests = false; /* what is asked for by name is shown */
+    r->page2.without_tests = false; /* an object that is asked for by its name is shown */
     th_engine_page_free(r->api->engine, &r->page);
     th_api_rows(r, &r->page2, &form);
 }
@@ -156,8 +156,8 @@ void th_h_delivery(struct th_api_req *r)
 
 /* ---- retry now ---- */
 
-/* With an Idempotency-Key the answer is kept after the delivery has been queued. A repetition while the first is under
- * way is told so, because it could not see the first's key yet. */
+/* With an Idempotency-Key the answer is kept after the delivery has been queued. A repetition while the first
+ * is under way gets 409, because it could not see the first's key yet. */
 
 static void write_queued(struct th_api_req *r, struct th_buf *out)
 {
@@ -240,7 +240,7 @@ static void retried(struct th_retry_now *n)
 
     if (n->error == TH_INVALID) {
         th_api_fail_conflict(
-            r, "what the event of this delivery said has been erased, so it cannot be sent again");
+            r, "the content of this delivery's event has been erased, so it cannot be sent again");
         return;
     }
 

@@ -1,10 +1,10 @@
-/* How deliveries and attempts look: native forms, and one source of fields by native name for the shapes of
- * dialects.
+/* Writes deliveries and attempts into answers: native forms, and one source of fields by native name for the
+ * shapes of dialects.
  *
  * The request of a past attempt is rendered again by the engine, with authorization and custom values as
  * "***". Bodies that are not UTF-8 are shown in base64 under body_base64; one that was cut inside a character is shown
  * up to it. An attempt's times are milliseconds
- * with microseconds behind the point; a step that did not happen is null. */
+ * with microseconds after the point; a step that did not happen is null. */
 #include "api/delivery_view.h"
 #include "api/cursor.h"
 #include "api/list.h"
@@ -74,7 +74,7 @@ static bool seen_before(struct th_span head, const char *until, struct th_span n
     return false;
 }
 
-/* An object; a name that is there more than once has its values joined by ", " (RFC 9110 section 5.3). */
+/* Writes an object; values of a name that occurs more than once are joined by ", " (RFC 9110 section 5.3). */
 static void write_headers(struct th_jw *w, struct th_span head)
 {
     struct th_span rest = head, name, value;
@@ -214,7 +214,7 @@ static void write_request(struct th_jw *w, struct th_api_req *r, const struct th
     th_buf_fini(&url);
 }
 
-/* Head and body are what the endpoint wrote: for keys with the scope for it. */
+/* Head and body were written by the endpoint: they are for keys with the scope for them. */
 static void write_response(struct th_jw *w, const struct th_api_req *r, const struct th_attempt_row *row)
 {
     th_jw_key(w, TH_LIT("response"));
@@ -238,13 +238,13 @@ static void write_response(struct th_jw *w, const struct th_api_req *r, const st
     th_jw_end_object(w);
 }
 
-/* When; 0: not before somebody lets the endpoint go, or there is none. */
+/* When the next attempt is due; 0: not before somebody resumes the endpoint, or there is none. */
 static int64_t next_attempt(const struct th_delivery_row *row, const char *status)
 {
     return row->state == TH_DS_QUEUED && strcmp(status, "held") != 0 ? row->due : 0;
 }
 
-/* What an attempt was, without request and answer. */
+/* Writes an attempt without request and answer. */
 static void write_attempt(struct th_jw *w, const struct th_attempt_row *row, bool test)
 {
     static const char *const parts[5] = {"dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "duration_ms"};

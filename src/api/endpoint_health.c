@@ -1,5 +1,6 @@
-/* How endpoints do: which fail since when, what waits at them, what the last attempt came to. For the operator's key those of
- * all tenants (or of the one that is named), for a tenant's key its own.
+/* The health of endpoints: which of them fail and since when, how much waits for them, the result of the last
+ * attempt. The operator's key sees those of all tenants (or of the one that it names), a tenant's key sees
+ * its own.
  *
  * Chooses the endpoints of a page first: with all tenants it walks the numbers downwards, at most LOOK_AT a page, so that a
  * filter that fits few of a million does not hold up deliveries; such a page is short and has a next one. Then the store counts
@@ -19,7 +20,7 @@
 #include "port/transport.h"
 
 #define LOOK_AT 20000
-#define MOST_READS 200 /* of last attempts, for a page: beyond, rows are left to the next */
+#define MOST_READS 200 /* reads of last attempts for a page: after these, rows are left to the next page */
 
 static const char *const states[] = {[TH_EP_ACTIVE] = "active",
                                      [TH_EP_FAILING] = "failing",
@@ -150,7 +151,7 @@ static void send(struct th_api_req *r)
     th_api_reply(r, 200);
 }
 
-/* ---- the last attempts of before the start ---- */
+/* ---- last attempts from before the start ---- */
 
 static void read_lasts(struct th_api_req *r);
 

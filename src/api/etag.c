@@ -1,7 +1,8 @@
 /* Conditional requests (RFC 9110 section 13): entity tags are strong, and made of number and revision of a tenant or
- * endpoint. They are hidden, because numbers count those of all tenants; tags of earlier versions, which were not hidden,
- * still match. If-Match compares strongly, If-None-Match weakly; lists and "*" are understood. A tag that matched is
- * checked again by the engine when the change is made, so nothing slips in between. */
+ * endpoint. Both are hidden, because numbers count the objects of all tenants; tags of earlier versions,
+ * which were not hidden, still match. If-Match compares strongly, If-None-Match weakly; lists and "*" are
+ * understood. A tag that matched is checked again by the engine when the change is made, so nothing slips in
+ * between. */
 #include "api/etag.h"
 #include "api/fail.h"
 #include "api/reply.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 
 struct tags {
-    char text[2][64]; /* as it is given, as it was given before */
+    char text[2][64]; /* in today's form, and in the former one */
     struct th_span tag[2];
 };
 
@@ -99,13 +100,13 @@ bool th_api_etag_precondition(struct th_api_req *r, uint64_t no, uint64_t rev)
         if (!no || !names(match->value, &t, false)) {
             th_api_fail(r, 412,
                         no ? "If-Match names another revision; the current ETag is %.*s"
-                           : "If-Match was given, and there is no such object%.*s",
+                           : "If-Match was given, but there is no such object%.*s",
                         no ? (int)t.tag[0].n : 0, t.tag[0].p);
             return false;
         }
         r->conditional = true;
     } else if (match && !no) {
-        th_api_fail(r, 412, "If-Match was given, and there is no such object");
+        th_api_fail(r, 412, "If-Match was given, but there is no such object");
         return false;
     }
     if (none && no && (th_span_is(none->value, "*") || names(none->value, &t, true))) {

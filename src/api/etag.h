@@ -3,7 +3,7 @@
 #define TH_API_ETAG_H
 #include "api/request.h"
 
-/** Adds "ETag: ..." of a tenant or endpoint. */
+/** Adds the line "ETag: ..." of a tenant or endpoint. */
 void th_api_etag_line(const struct th_api_req *r, struct th_buf *fields, uint64_t no, uint64_t rev);
 /** If-None-Match of a GET: true when 304 was sent. */
 TH_MUST_USE bool th_api_etag_not_modified(struct th_api_req *r, uint64_t no, uint64_t rev);

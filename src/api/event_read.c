@@ -1,5 +1,5 @@
-/* Events out of the body of POST /v1/events and POST /v1/events/batch. Touches nothing but the request, so that another
- * thread may do it with a large body. */
+/* Reads events from the body of POST /v1/events and POST /v1/events/batch. Touches only the request, so that
+ * another thread may do it with a large body. */
 #include "api/event_read.h"
 #include "api/channels.h"
 #include "api/decode.h"
@@ -25,7 +25,8 @@ static const struct th_api_field event_fields[F_COUNT] = {
     {"channels", TH_T_STRINGS, false, true, TH_MAX_CHANNELS, 0, 0},
 };
 
-/* What can be an event type of some dialect; the tenant's own judges it when the tenant is known. */
+/* True for a text that can be an event type in some dialect; the tenant's dialect judges it when the tenant
+ * is known. */
 static bool type_form(struct th_span type)
 {
     return th_event_type_form(type, TH_LIT("/:+=@~"));

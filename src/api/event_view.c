@@ -1,4 +1,4 @@
-/* How events look: in lists and streams, and at the head of one that is shown alone. */
+/* Writes events into answers: in lists and streams, and at the beginning of one that is shown alone. */
 #include "api/event_view.h"
 #include "api/channels.h"
 #include "api/member.h"

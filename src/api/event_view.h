@@ -1,10 +1,10 @@
-/* How events look. Private to api/. */
+/* Writes events into answers. Private to api/. */
 #ifndef TH_API_EVENT_VIEW_H
 #define TH_API_EVENT_VIEW_H
 #include "api/request.h"
 
-/** An event as in a list. */
+/** Writes an event in the form of a list. */
 void th_api_event_row(struct th_jw *w, struct th_api_req *r, const struct th_event_row *row);
-/** Its members that every view has. */
+/** Writes the members that every view of an event has. */
 void th_api_event_members(struct th_jw *w, struct th_api_req *r, const struct th_event_row *row);
 #endif

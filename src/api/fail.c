@@ -1,4 +1,4 @@
-/* Answers that say what went wrong.
+/* Answers that report an error.
  *
  * Errors are RFC 9457 problem details with request_id and a list of faults; each fault has `pointer` (RFC
  * 6901) and `detail`, or, where the dialect says so, `field` (first name of the pointer) and `message`. On
@@ -102,7 +102,7 @@ static bool fault_field(void *ctx, enum th_field field, unsigned index, struct t
     }
 }
 
-/* A fault of the whole body has no field; it comes alone, and the detail says it. */
+/* A fault of the whole body has no field; it is the only one, and the detail says what it is. */
 static unsigned fields_at_fault(const struct th_api_req *r)
 {
     return r->error_count && th_api_fault_field(&r->room->errors[0]).n ? r->error_count : 0;
@@ -235,7 +235,7 @@ void th_api_fail_invalid(struct th_api_req *r)
 void th_api_fail_limit(struct th_api_req *r, enum th_limit limit, const char *detail)
 {
     r->limit = th_limit_name(limit);
-    r->retry_after_s = 60; /* it takes somebody, or time, to make room */
+    r->retry_after_s = 60; /* making room needs a person, or time */
     th_count(r->api->metrics, TH_C_LIMITS_REACHED, 1);
     th_api_fail(r, 429, "%s", detail);
 }

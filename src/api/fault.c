@@ -1,7 +1,9 @@
-/* The list of faults of a request: where each one is, and what is wrong there. All that are found are answered at once.
+/* The list of faults of a request: where each one is, and what is wrong there. One answer reports all that
+ * are found.
  *
- * Where: a JSON pointer into the body (RFC 6901), or the name of a query parameter. At most TH_API_MAX_ERRORS are kept. Without
- * memory for one it is lost, and the answer says that there was no memory. */
+ * The place is a JSON pointer into the body (RFC 6901), or the name of a query parameter. At most
+ * TH_API_MAX_ERRORS are kept. If there is no memory for a fault it is lost, and the answer says that there
+ * was no memory. */
 #include "api/fault.h"
 #include "api/request.h"
 #include "net/tls_common.h"

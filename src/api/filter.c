@@ -1,7 +1,7 @@
-/* Filters of lists of deliveries, attempts and events, out of the query.
+/* Reads filters of lists of deliveries, attempts and events from the query.
  *
- * Status words stand for what the store keeps plus the state of the endpoint: "held" is "in the queue, and
- * the endpoint is paused or disabled", so filters by pending, retrying or held go with the list of such
+ * Words for a status stand for what the store keeps plus the state of the endpoint: "held" is "in the queue,
+ * and the endpoint is paused or disabled", so filters by pending, retrying or held go with the list of such
  * endpoints. */
 #include "api/filter.h"
 #include "api/fail.h"
@@ -175,7 +175,7 @@ bool th_api_filter_direction(struct th_api_req *r, const struct th_page *p)
 {
     if (!p->ascending || !p->before)
         return true;
-    th_api_fault_param(r, "after", "goes upwards and cursor downwards: give one of them");
+    th_api_fault_param(r, "after", "goes upwards, and cursor goes downwards: give only one of them");
     return th_api_query_fail(r);
 }
 

@@ -1,16 +1,17 @@
-/* Guessing of keys: it is slow, and it is seen.
+/* Makes guessing of keys slow and visible.
  *
  * Each request with a wrong key takes a token of the address of its client (limit.c). An address without tokens has its
  * requests held for a moment before their key is looked at, and what is wrong then is 429 until there are tokens again. A
- * right key is served all the same, after that moment at the latest: whoever guesses from an address that others use too
- * must not lock them out. And it is served at once where it has been right before, on this connection or from this
- * address: so who guesses learns nothing by the absence of an answer, and who works notices nothing of the guesser.
+ * right key is served all the same, after that moment at the latest: a client that guesses from an address
+ * which others use, too, must not lock them out. And it is served at once if it has been right before, on
+ * this connection or from this address. So a client that guesses learns nothing from a missing answer, and
+ * one that works does not notice the other.
  *
  * On the way of a right key this costs one comparison while nobody guesses, and a note in a table for each connection.
  * Addresses of trusted proxies are not limited: they speak for many.
  *
- * One line of the log a LOG_EVERY tells of wrong keys, the first at once. LIMIT: notes are a table without chains; a right
- * key whose note was overwritten is held once more while its address guesses. */
+ * The log has one line about wrong keys in each LOG_EVERY, the first one at once. LIMIT: notes are a table
+ * without chains; a right key whose note was overwritten is held once more while its address guesses. */
 #include "api/guess.h"
 #include "api/audit.h"
 #include "api/meter.h"
@@ -31,7 +32,7 @@ static struct th_mono now(const struct th_api_req *r)
     return (struct th_mono){r->x->received_us};
 }
 
-/* Who a key belongs to, as th_http_known wants it. */
+/* The owner of a key, in the form for th_http_known. */
 static uint64_t tag_of(const struct th_key *key)
 {
     return key->no ? key->no : UINT64_MAX; /* the root has no number */
@@ -79,7 +80,8 @@ void th_api_guess_right(struct th_api_req *r, const struct th_key *key)
     atomic_store_explicit(&r->api->shared->notes[note % TH_API_NOTES], note, memory_order_relaxed);
 }
 
-/* Counts it. How many came since the last line of the log when it is time for another one; else 0. */
+/* Counts a wrong key. Returns how many came since the last line of the log if it is time for another one;
+ * else 0. */
 static uint64_t count(struct th_api_shared *shared, struct th_mono at)
 {
     uint64_t guesses = 0;
@@ -111,7 +113,7 @@ static void tell(struct th_api_req *r)
     th_buf_fini(&from);
 }
 
-/* Of two threads the one that says later is right. */
+/* Of two threads, the one with the later time is right. */
 static void hold_until(struct th_api_shared *shared, int64_t us)
 {
     int64_t now_us = atomic_load_explicit(&shared->guessed_until_us, memory_order_relaxed);

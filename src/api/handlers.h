@@ -1,4 +1,4 @@
-/* The handlers: one for each row of the table of routes (routes.c), where each is described. Private to api/. */
+/* The handlers: one for each row of the table of routes (routes.c), which describes them. Private to api/. */
 #ifndef TH_API_HANDLERS_H
 #define TH_API_HANDLERS_H
 

@@ -3,11 +3,11 @@
  * The key (bare, or quoted as a structured string; the same either way) is hashed together with method and
  * path, the body by itself; the store keeps both hashes for each tenant, in the same commit as what the
  * request does. Two requests with one key stand in the store's queue one behind the other, so the second
- * simply waits for the first's answer. Only when the first is under way for more than 5 s already is the next
- * one told 409 at once instead of waiting as well.
+ * simply waits for the first's answer. Only when the first has been under way for more than 5 s, the next one
+ * gets 409 at once instead of waiting as well.
  *
- * Where the whole answer is kept the store is asked before the handler looks at anything: what the first
- * request has changed (a second active secret, a time that has passed since) must not refuse its repetition.
+ * If the whole answer is kept, the store is asked before the handler looks at anything: the effects of the
+ * first request (a second active secret, a time that has passed since) must not refuse its repetition.
  *
  * Refused with 400: keys that are empty, longer than 255, or not visible ASCII. */
 #include "api/idem.h"
@@ -53,7 +53,8 @@ static void end(struct th_api_req *r)
     r->idem_first = false;
 }
 
-/* When the first request with this key came; 0: this is the first one. Without memory only the 409 is lost. */
+/* Returns when the first request with this key came; 0: this is the first one. Without memory only the 409 is
+ * lost. */
 static int64_t begin(struct th_api_req *r)
 {
     struct th_api_shared *shared = r->api->shared;
@@ -133,7 +134,7 @@ static void recalled(struct th_idem_answer *m)
 
 void th_api_idem_recall(struct th_api_req *r)
 {
-    /* an operator's route has it in the path, or is about the installation */
+    /* an operator's route has the tenant in the path, or is about the installation */
     if (!r->tenant && !th_api_owner_bind(r, r->param[0].n ? r->param[0] : TH_LIT("operator")))
         return;
     r->op->recall = (struct th_idem_answer){

@@ -3,9 +3,9 @@
 #define TH_API_KEPT_H
 #include "api/request.h"
 
-/** Kept form of an answer: "201\n", field lines, "\n", body. */
+/** Writes the kept form of an answer: "201\n", field lines, "\n", body. */
 void th_api_kept_write(unsigned status, const struct th_buf *fields, const struct th_buf *body,
                        struct th_buf *answer);
-/** Gives a kept answer again, and wipes it. */
+/** Sends a kept answer again, and wipes it. */
 void th_api_kept_send(struct th_api_req *r, struct th_buf *answer);
 #endif

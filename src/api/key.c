@@ -4,8 +4,9 @@
  * in the client's form before the key was looked at.
  *
  * A browser shows a session's cookie instead (sessions.c), and once the token of a link; both stand for an operator's key. A cookie
- * counts only without Authorization, and not where the browser says that another site is behind the request. A cookie that is
- * wrong counts as no guess: sessions end by themselves, and browsers go on sending their cookies. */
+ * counts only without Authorization, and not where the browser says that another site is behind the request.
+ * A wrong cookie does not count as a guess: sessions end by themselves, and browsers go on sending their
+ * cookies. */
 #include "api/key.h"
 #include "api/api.h"
 #include "api/guess.h"

@@ -1,9 +1,9 @@
 /* API keys: those of tenants, which have scopes, and those of operators, which have a name and a role.
  *
- * Keys are 256 random bits as text, shown once; only their SHA-256 goes on. Refused: unknown scopes and roles, an end in the
- * past. The root, which is the key of the configuration, is not among the operator's keys: no route shows or ends it. Making
- * and ending operator's keys is a change of the built-in tenant "operator", which orders it among the others and keeps the
- * answer with an Idempotency-Key. */
+ * Keys are 256 random bits as text, which is shown once; only their SHA-256 is kept. Refused: unknown scopes
+ * and roles, an end in the past. The root, which is the key of the configuration, is not among the operator's
+ * keys: no route shows or ends it. Making and ending operator's keys is a change of the built-in tenant
+ * "operator", which orders it among the others and keeps the answer with an Idempotency-Key. */
 #include "api/change.h"
 #include "api/cursor.h"
 #include "api/decode.h"
@@ -106,7 +106,7 @@ static void check_end(struct th_api_req *r, const struct th_api_value *expires)
         th_api_fault(r, TH_LIT("/expires_at"), "is in the past");
 }
 
-/* What the request is about: the keys of its tenant, or with NULL those of operators. */
+/* Whose keys the request is about: those of its tenant, or with NULL those of operators. */
 static void write_page(struct th_api_req *r, const struct th_tenant *of)
 {
     uint64_t before, next = 0;
@@ -266,7 +266,7 @@ void th_h_operator_key_add(struct th_api_req *r)
     if (v[0].present && !role)
         th_api_fault(r, TH_LIT("/role"), "must be one of admin, support, read-only");
     if (v[1].present && v[1].text.n == 0)
-        th_api_fault(r, TH_LIT("/name"), "is empty; it says in the audit log whose key it is");
+        th_api_fault(r, TH_LIT("/name"), "is empty; the audit log shows by it whose key it is");
     check_end(r, &v[2]);
     if (r->error_count) {
         th_api_fail_invalid(r);

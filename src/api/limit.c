@@ -1,4 +1,4 @@
-/* The answer 429 where a rate is reached (rate.c). */
+/* Answers 429 when a rate is reached (rate.c). */
 #include "api/limit.h"
 #include "api/fail.h"
 #include "api/rate.h"
@@ -18,7 +18,7 @@ bool th_api_limit_tenant(struct th_api_req *r)
 {
     if (th_api_rate_tenant(r))
         return true;
-    th_api_fail(r, 429, "too many requests: %u a second may be made for this tenant",
+    th_api_fail(r, 429, "too many requests: at most %u a second are allowed for this tenant",
                 (unsigned)th_api_meter_per_second(&r->api->shared->tenants));
     return false;
 }

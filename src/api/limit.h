@@ -1,4 +1,4 @@
-/* The answer 429 where a rate is reached. Private to api/. */
+/* Answers 429 when a rate is reached. Private to api/. */
 #ifndef TH_API_LIMIT_H
 #define TH_API_LIMIT_H
 #include "api/request.h"

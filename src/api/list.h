@@ -1,4 +1,4 @@
-/* A list of endpoints or deliveries that is being written. Private to api/. */
+/* The state of a list of endpoints or deliveries while it is written. Private to api/. */
 #ifndef TH_API_LIST_H
 #define TH_API_LIST_H
 #include "api/request.h"
@@ -9,10 +9,10 @@ struct th_api_list {
     const struct th_delivery_row *deliveries;
     const struct th_attempt_view *attempts; /* of deliveries[0] */
     unsigned count, attempt_count;
-    struct th_span secret;              /* just created; n == 0: not shown */
+    struct th_span secret;              /* a secret that has just been made; n == 0: none is shown */
     uint64_t next, total, size, number; /* cursor; of numbered pages */
     bool next_shown;                    /* the shape has written it: the list cannot end earlier any more */
-    unsigned ended; /* a shape's list ended by bytes, with so many elements; 0: it did not */
+    unsigned ended; /* number of elements of a shape's list that ended because of its bytes; 0: it did not */
     bool values;    /* custom header values may be shown */
     /* the settings of the endpoint that is being written, where they are not all in memory: th_api_list_fini */
     struct th_endpoint_spec whole;
@@ -20,8 +20,8 @@ struct th_api_list {
     struct th_arena texts;
 };
 
-/** After a list of endpoints has been written. */
+/** To be called after a list of endpoints has been written. */
 void th_api_list_fini(struct th_api_list *l);
-/** th_shape_source.stop for lists that may end by bytes: sets l->ended. */
+/** The function `stop` of th_shape_source for lists that may end because of their bytes: sets l->ended. */
 bool th_api_list_stop(void *ctx, unsigned count, size_t bytes);
 #endif

@@ -1,4 +1,4 @@
-/* Members of JSON objects, as answers have them. */
+/* Writes members of JSON objects in answers. */
 #include "api/member.h"
 
 void th_api_member_time(struct th_jw *w, const char *name, int64_t ms)

@@ -1,12 +1,12 @@
-/* Members of JSON objects, as answers have them. Private to api/. */
+/* Writes members of JSON objects in answers. Private to api/. */
 #ifndef TH_API_MEMBER_H
 #define TH_API_MEMBER_H
 #include "base/json.h"
 #include "base/time.h"
 
-/** Member test, of what is one. */
+/** Writes the member `test`, if `test` is true. */
 void th_api_member_test(struct th_jw *w, bool test);
-/** Member with a time, null when ms is 0. */
+/** Writes a member with a time, null when ms is 0. */
 void th_api_member_time(struct th_jw *w, const char *name, int64_t ms);
 static inline void th_api_member_str(struct th_jw *w, const char *name, struct th_span value)
 {

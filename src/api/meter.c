@@ -1,9 +1,10 @@
 /* A table of token buckets: a name is looked for in one set of eight, so finding and forgetting cost the same whatever
- * the number of names, and a flood of them takes no memory. A name that is not there has a full bucket; that is what an
- * idle one has too, so what is forgotten first, the bucket nearest to full, is the one that matters least.
+ * the number of names, and a flood of them takes no memory. A name that is not in the table has a full
+ * bucket, and so has an idle one; therefore the bucket nearest to full is forgotten first, because it matters
+ * least.
  *
- * LIMIT: of more than eight names of one set that have all spent within a second the nearest to full gets its tokens back.
- * With 32,768 slots that takes tens of thousands of names at work in the same second.
+ * LIMIT: if more than eight names of one set have all spent tokens within a second, the one nearest to full
+ * gets its tokens back. With 32,768 slots that takes tens of thousands of names at work in the same second.
  *
  * All threads that take requests share the table, so that a rate is one rate. Each call holds the lock for a look at one set; without
  * a rate none is taken.
@@ -28,7 +29,7 @@ struct th_api_meter_slot {
 void th_api_meter_init(struct th_api_meter *m, uint64_t seed)
 {
     *m = (struct th_api_meter){.seed = seed};
-    (void)pthread_mutex_init(&m->lock, NULL); /* of the default kind: cannot fail */
+    (void)pthread_mutex_init(&m->lock, NULL); /* a mutex of the default kind: this cannot fail */
 }
 
 uint32_t th_api_meter_per_second(const struct th_api_meter *m)

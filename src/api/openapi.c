@@ -1,5 +1,5 @@
 /* The OpenAPI 3.1 document, written from the table of routes, the table of query parameters and the table of
- * schemas, so that it cannot say something else than dispatch does. Written once at start. */
+ * schemas, so that it cannot differ from what dispatch does. Written once at start. */
 #include "api/openapi.h"
 #include "api/member.h"
 #include "api/route.h"
@@ -208,7 +208,7 @@ static const char *scope_of(const struct th_api_route *t)
     }
 }
 
-/* The one or the other: a tenant's key with this scope, an operator's with this role. */
+/* Either a tenant's key with this scope, or an operator's key with this role. */
 static void write_security(struct th_jw *w, const struct th_api_route *t)
 {
     char role[32];

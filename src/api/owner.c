@@ -1,10 +1,11 @@
-/* Whose request it is: binding it to a tenant, and whose object an id names, for requests with the operator's key that name
- * no tenant: an id is enough.
+/* Binds requests to their tenants. A request with the operator's key need not name a tenant if it has an id:
+ * this file finds the tenant whose object the id names.
  *
  * An endpoint and a replay are in memory. An event and a delivery are read from the store, each under the numbers that the
  * forms of the loaded dialects make of the text, until the row proves the id; this comes before the body and the
- * Idempotency-Key, which belong to a tenant. What names nothing leaves the request with the tenant "default", whose 404 it
- * gets then. Only a publisher's own id can be that of several tenants: "default" is preferred, else 409 asks for one. */
+ * Idempotency-Key, which belong to a tenant. An id that names nothing leaves the request with the tenant
+ * "default", which then gives 404. Only an id that a publisher has chosen can exist in several tenants:
+ * "default" is preferred, otherwise 409 asks for the tenant. */
 #include "api/owner.h"
 #include "api/fail.h"
 #include "api/limit.h"
@@ -22,7 +23,7 @@ struct owner {
     struct th_span id;
     bool delivery;
     unsigned count, at;
-    uint64_t numbers[]; /* those that the id may stand for, each once */
+    uint64_t numbers[]; /* the numbers for which the id may stand, each once */
 };
 
 static void look(struct th_api_req *r);
@@ -102,7 +103,7 @@ static void found_external_id(struct th_op *op)
     if (count > 1)
         th_api_fail(
             r, 409,
-            "several tenants have an event with this id; name the one that is meant in Tenterhook-Tenant");
+            "several tenants have an event with this id; name the tenant in the header Tenterhook-Tenant");
     else if (t || r->owner->count == 0)
         go_on(r, t);
     else

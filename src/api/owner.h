@@ -1,13 +1,13 @@
-/* The tenant that a request acts for, also where the operator names none. Private to api/. */
+/* The tenant for which a request acts, even if the operator names none. Private to api/. */
 #ifndef TH_API_OWNER_H
 #define TH_API_OWNER_H
 #include "api/request.h"
 
 /** Binds the request to a tenant; answers 404 when there is none of this id. */
 TH_MUST_USE bool th_api_owner_bind(struct th_api_req *r, struct th_span id);
-/** By an id that is in memory, else "default". */
+/** Returns the id of the tenant that has the object in the path, if that is in memory; else "default". */
 struct th_span th_api_owner_now(struct th_api_req *r);
-/** Whether the store or the query must be asked; then th_api_owner_find binds the tenant. */
+/** True when the tenant must be found by the store or the query; then th_api_owner_find binds it. */
 bool th_api_owner_later(const struct th_api_req *r);
 /** Finds and binds the tenant, and calls `found`; or answers. */
 void th_api_owner_find(struct th_api_req *r, void (*found)(struct th_api_req *r));

@@ -2,13 +2,13 @@
  *
  * The first one (number 0) answers everything, and its server accepts all connections. A publisher's connection is given to the
  * APIs in turn, the first one included, once its key has been right, and stays there as long as it publishes. A request for
- * anything else brings it back; so that a client that does both by turns is not sent to and fro with every request, it
- * publishes here then for a while, and goes to the same one as before only after that. */
+ * anything else brings it back; after that it publishes here for a while, and only then goes back to the same
+ * API as before, so that a client that does both in turn is not sent to and fro with every request. */
 #include "api/api.h"
 #include "api/route.h"
 #include "api/state.h"
 
-enum { STAYS_FOR = 16 }; /* requests, until the connection goes away again */
+enum { STAYS_FOR = 16 }; /* requests until the connection goes away again */
 
 unsigned th_api_place(void *ctx, struct th_http_exchange *x)
 {

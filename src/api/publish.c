@@ -5,8 +5,8 @@
  * event without escapes. The body stays in the exchange until the answer.
  *
  * Refused here: wrong types, forms of type and id, unknown members, another tenant than the key's, more than
- * 1000 events, events of two tenants in one batch. What depends on the dialect (catalogue, required resource,
- * size) is the engine's to refuse. A batch is stored whole or not at all; pointers begin with the index. */
+ * 1000 events, events of two tenants in one batch. The engine refuses what depends on the dialect (catalogue,
+ * required resource, size). A batch is stored whole or not at all; pointers begin with the index. */
 #include "api/event_read.h"
 #include "api/fail.h"
 #include "api/fault.h"
@@ -45,7 +45,7 @@ static bool choose_tenant(struct th_api_req *r, struct th_span tenant)
     return th_api_owner_bind(r, tenant);
 }
 
-/* With the operator's key it is only known here for which tenant the request counts. */
+/* With the operator's key only the body says to which tenant's rate the request counts. */
 static bool may_publish(struct th_api_req *r, struct th_span tenant)
 {
     return choose_tenant(r, tenant) && (!r->operator_key || th_api_limit_tenant(r));
@@ -102,7 +102,7 @@ static void write_event(struct th_api_req *r, struct th_jw *w, const struct th_p
     th_jw_end_object(w);
 }
 
-/* What is much is looked through for numbers in several turns. */
+/* Large data is searched for numbers in several turns. */
 static bool answer_some(struct th_api_req *r)
 {
     const struct th_publish *p = &r->op->publish;
@@ -183,7 +183,7 @@ static void published(struct th_publish *p)
             th_api_fail(r, 413, "the request %s", p->detail);
             return;
         }
-        th_api_fault(r, bad_pointer(r, p, "data"), "has %zu bytes, the dialect allows %u",
+        th_api_fault(r, bad_pointer(r, p, "data"), "has %zu bytes; the dialect allows %u",
                      p->events[p->bad].data.n, (unsigned)th_dialect_values(r->dialect)->body_max);
         th_api_fail(r, 413, "the data of the event is too large");
         return;
@@ -193,7 +193,7 @@ static void published(struct th_publish *p)
     case TH_PUB_UNAVAILABLE:
         th_api_fail(r, 503, "%s", p->detail[0] ? p->detail : "events cannot be stored now");
         return;
-    case TH_PUB_FORGOTTEN: /* 503 would ask for another try, and none can succeed */
+    case TH_PUB_FORGOTTEN: /* 503 would ask for another try, but none can succeed */
         th_api_fail(r, 409, "%s", p->detail);
         return;
     case TH_PUB_TENANT_GONE:

@@ -1,9 +1,9 @@
 /* Query parameters.
  *
- * Refused with 400 and the parameter's name: what the route does not know (unless the dialect ignores such),
- * a parameter given twice, malformed escapes, limits outside 1..1000, times that are not RFC 3339, cursors
- * that are not ours or belong to other filters. '+' is a plus sign, not a space: no parameter has spaces, and
- * times have offsets. */
+ * Refused with 400 and the parameter's name: parameters that the route does not know (unless the dialect
+ * ignores these), a parameter given twice, malformed escapes, limits outside 1..1000, times that are not RFC
+ * 3339, cursors that are not ours or belong to other filters. '+' is a plus sign, not a space: no parameter
+ * has spaces, and times have offsets. */
 #include "api/query.h"
 #include "api/cursor.h"
 #include "api/fail.h"
@@ -205,9 +205,9 @@ bool th_api_query_type(struct th_api_req *r, struct th_span *pattern)
     if (!th_api_query_param(r, "event_type", pattern) || pattern->n == 0 ||
         th_dialect_type_ok(r->dialect, *pattern, true))
         return true;
-    th_api_fail(
-        r, 400,
-        "event_type can never match: give an event type (letters, digits, \"_\" and \"-\" joined by \".\"), "
-        "\"invoice.*\", \"*.paid\" or \"*\"");
+    th_api_fail(r, 400,
+                "event_type can never match: give an event type (names of letters, digits, \"_\" and \"-\" "
+                "joined by \".\"), "
+                "\"invoice.*\", \"*.paid\" or \"*\"");
     return false;
 }

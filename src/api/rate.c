@@ -1,14 +1,16 @@
-/* How many requests a second: of one tenant's key, for one tenant, and with wrong keys from one address (guess.c). Each is a
- * rate of the installation; the first two hold only where they are set. A burst of one second's worth is let through.
+/* Limits on requests a second: with one tenant's key, for one tenant, and with wrong keys from one address
+ * (guess.c). Each rate holds for the installation; the first two hold only if they are set. A burst of one
+ * second's worth is let through.
  *
- * The tenant's rate counts what is asked for it with any key, the operator's included: a platform that publishes for all
- * its customers is told about the one that floods, and goes on for the others. The key's rate is for tenants' keys; the
- * operator's own key is not his to be limited by.
+ * The tenant's rate counts requests for it with any key, the operator's included: a platform that publishes
+ * for all its customers is refused for the one that floods, and goes on for the others. The key's rate is for
+ * tenants' keys; the operator's own key has no such limit.
  *
  * While only the head of a request is judged no token is taken: the request comes here again with its body.
  *
- * Who asks answers 429 (limit.c, auth.c); Retry-After is set here. Answers to what is counted carry RateLimit and
- * RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers). What is refused costs no token of the rate that refuses it. */
+ * The callers answer 429 (limit.c, auth.c); Retry-After is set here. Answers to counted requests carry
+ * RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers). A refused request costs no token of
+ * the rate that refuses it. */
 #include "api/rate.h"
 #include "api/api.h"
 #include "api/meter.h"

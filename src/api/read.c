@@ -1,8 +1,9 @@
-/* Reading and writing what may be much, in turn with others.
+/* Reads and writes what may be large, in turn with other requests.
  *
- * What was read lies in memory until it has been written, and writing takes the loop's time. So only TH_API_READERS requests are at it at a time, and of one
- * tenant TENANT_READERS: who asks for much on many connections waits for himself, not others for him. What is read
- * is handed over in a turn that has time for writing a page (th_engine_defer), never several in one go.
+ * What was read lies in memory until it has been written, and writing takes the loop's time. So only
+ * TH_API_READERS requests do this at a time, and only TENANT_READERS of one tenant: a client that asks for
+ * much on many connections waits itself, and others do not wait for it. What is read is handed over in a turn
+ * that has time for writing a page (th_engine_defer), never several in one go.
  *
  * Invariants: 1. a request that waits is in api->reads, and has not been submitted. 2. `reader` is set from the first read
  * until the answer; a further read of the same request does not wait. */
@@ -42,7 +43,7 @@ static void was_read(struct th_op *op)
     th_engine_defer(r->api->engine, &r->defer, hand_over, r);
 }
 
-/* Whose turn it is: that of a tenant, or of those that act for none. */
+/* Whose turn it is: a tenant's, or that of requests that act for no tenant. */
 static uint64_t tenant_of(const struct th_api_req *r)
 {
     return r->turn_of ? r->turn_of : UINT64_MAX;

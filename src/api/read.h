@@ -1,4 +1,4 @@
-/* Reading and writing what may be much, in turn with others. Private to api/. */
+/* Reads and writes what may be large, in turn with other requests. Private to api/. */
 #ifndef TH_API_READ_H
 #define TH_API_READ_H
 #include "api/request.h"
@@ -7,8 +7,10 @@
  * about TH_API_PAGE_BYTES, and in turn with other requests: see read.c. */
 void th_api_read(struct th_api_req *r, struct th_page *page, enum th_page_kind kind,
                  void (*done)(struct th_op *));
-/** Lets others read; before the request's next read it waits for its turn again. The end of a request does it too. */
+/** Lets others read; the request waits for its turn again before its next read. The end of a request does
+ * this, too. */
 void th_api_read_end(struct th_api_req *r);
-/** Calls `then`, which answers out of memory and may write as much, in the same way. The tenant is looked up again for it. */
+/** Calls `then` in the same way; it answers from memory and may write as much. The tenant is looked up again
+ * before. */
 void th_api_read_in_turn(struct th_api_req *r, void (*then)(struct th_api_req *r));
 #endif

@@ -1,9 +1,10 @@
-/* Replay: finished deliveries of one endpoint again.
+/* Replay: sends finished deliveries of one endpoint again.
  *
  * POST .../replay names a time range and, if it likes, statuses and event types; the engine counts what
- * matches, records the job and works it off behind the endpoint's fresh events. A dry run only counts: it
- * makes nothing, so it has no id and its Idempotency-Key is not remembered. DELETE stops a job; what it has
- * queued still goes out, and a job that has ended stays as it is, so that a repetition is 204 as well. */
+ * matches, records the job and works on it after the endpoint's fresh events. A dry run only counts: it makes
+ * nothing, so it has no id and its Idempotency-Key is not remembered. DELETE stops a job; deliveries that it
+ * has queued still go out, and a job that has ended stays as it is, so that a repetition gives 204 as well.
+ * */
 #include "api/decode.h"
 #include "api/fail.h"
 #include "api/fault.h"
@@ -97,7 +98,8 @@ static bool read_request(struct th_api_req *r, struct th_replay_start *s)
     }
     for (unsigned i = 0; i < v[R_TYPES].count; i++) {
         if (!th_dialect_type_ok(r->dialect, v[R_TYPES].strings[i], true))
-            th_api_fault(r, TH_LIT("/event_types"), "holds what is neither an event type nor a pattern");
+            th_api_fault(r, TH_LIT("/event_types"),
+                         "has a value that is neither an event type nor a pattern");
         r->op->replay.types[i] = v[R_TYPES].strings[i];
     }
     s->types = r->op->replay.types;

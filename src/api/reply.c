@@ -1,4 +1,4 @@
-/* Answers that say what was asked for; those that say what went wrong are in fail.c, and end here too. Each one frees the
+/* Sends answers. Those that report an error are written in fail.c, and are sent here, too. Each one frees the
  * request.
  *
  * The body is built in one buffer of the api, reused for all answers (the server copies or sends it before it
@@ -66,7 +66,8 @@ static void add_fields(struct th_api_req *r, struct th_span content_type)
         th_buf_str(fields, "Cache-Control: no-store\r\n");
     if (r->repeated)
         th_buf_str(fields, "Idempotency-Replayed: true\r\n");
-    if (r->unnamed && r->tenant_id_len) { /* whose object the id was, for requests that go with this one */
+    if (r->unnamed &&
+        r->tenant_id_len) { /* the tenant whose object the id named, for the client's next requests */
         th_buf_str(fields, "Tenterhook-Tenant: ");
         th_buf_span(fields, th_api_request_tenant_id(r));
         th_buf_str(fields, "\r\n");
@@ -74,7 +75,7 @@ static void add_fields(struct th_api_req *r, struct th_span content_type)
     th_api_rate_fields(r);
 }
 
-/* The last part of an answer; or an error that comes too late to be told otherwise. */
+/* Sends the last part of an answer; or breaks the answer off, if an error comes too late to be reported. */
 static void end_parts(struct th_api_req *r, bool whole)
 {
     if (whole) {
@@ -153,7 +154,8 @@ static bool wants_problem_type(const struct th_api_req *r)
     if (!accept)
         return false;
     for (rest = accept->value; next_range(&rest, &range);) {
-        if (!th_span_ieq(range, TH_LIT("application/problem+json"))) /* something else is welcome too */
+        if (!th_span_ieq(range,
+                         TH_LIT("application/problem+json"))) /* the client accepts something else, too */
             return false;
         named = true;
     }
@@ -193,7 +195,7 @@ static void on_gone(struct th_http_exchange *x)
 {
     struct th_api_req *r = x->user;
 
-    r->lost = true; /* else the next part finds out */
+    r->lost = true; /* otherwise the next part notices it */
     if (!r->part_waits)
         return;
     th_buf_reset(&r->api->out);

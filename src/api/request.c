@@ -1,11 +1,12 @@
-/* A request: what it says of itself, and its memory.
+/* A request: the questions that can be asked about it, and its memory.
  *
  * A request struct lives from th_api_request_new until its one answer; the exchange, its bytes included, stays valid as
- * long, so nothing of the body is copied on the way to the store. Structs come from a free list; the hot path (one event)
- * takes no memory. What one request may hold beside its body is bounded by its arena.
+ * long, so nothing of the body is copied on the way to the store. Structs come from a free list; the hot path
+ * (one event) takes no memory. The arena bounds what one request may hold besides its body.
  *
- * Invariant: pointers of the engine (tenant, endpoint) are used only in the turn in which they were looked up. This file
- * calls no other one of the API; what has to be given back at the end of a request is noted with it. */
+ * Invariant: pointers of the engine (tenant, endpoint) are used only in the turn in which they were looked
+ * up. This file calls no other file of the API; functions that give something back at the end of a request
+ * are noted in it. */
 #include "api/request.h"
 #include "api/route.h"
 #include "api/state.h"
@@ -17,10 +18,11 @@
 #include "net/http_server.h"
 #include "port/transport.h"
 
-#define MAX_ARENA (64u << 20) /* memory that one request may take beside its body */
+#define MAX_ARENA (64u << 20) /* memory that one request may take besides its body */
 #define KEEP_REQUESTS 256     /* request structs kept for reuse */
 
-/* A request, and the memory that it may use: what is not cleared, because a count or the handler says what of it is set. */
+/* A request and its memory that is not cleared, because a count or the handler says which part of it is set.
+ * */
 struct slot {
     struct th_api_req req;
     union th_api_op op;
@@ -64,7 +66,7 @@ void th_api_request_free(struct th_api_req *r)
     if (r->route && (r->route->flags & TH_R_PUBLISH)) /* much, and no secrets */
         th_arena_fini(&r->mem);
     else
-        th_arena_wipe(&r->mem); /* values of custom headers, secrets: as they were written in a body */
+        th_arena_wipe(&r->mem); /* the arena may hold values of custom headers and secrets from a body */
     api->live--;
     if (api->free_count >= KEEP_REQUESTS) {
         th_free(TH_CONTAINER(r, struct slot, req));

@@ -1,4 +1,4 @@
-/* A request from its head to its answer, and what its steps are made of. Private to api/. */
+/* A request from its head to its answer, with the state of all its steps. Private to api/. */
 #ifndef TH_API_REQUEST_H
 #define TH_API_REQUEST_H
 #include "api/fault.h"
@@ -13,7 +13,7 @@
 #define TH_API_MAX_PARAMS 2
 #define TH_API_MAX_QUERY 12
 #define TH_API_MAX_ENDS 2
-#define TH_API_LARGE_BODY (32u << 10) /* from which another thread reads it */
+#define TH_API_LARGE_BODY (32u << 10) /* bytes from which another thread reads a body */
 
 struct th_api_pair {
     struct th_span name, value;
@@ -23,14 +23,14 @@ struct th_api_pair {
 typedef void th_api_answer_fn(struct th_api_req *r, struct th_change *c, struct th_buf *fields,
                               struct th_buf *body);
 
-/* What the engine is asked; the handler sets it whole before it asks. */
+/* The operation for the engine; the handler sets all of it before it submits it. */
 union th_api_op {
     struct th_publish publish;
     struct th_change change;
     struct th_idem_answer recall; /* before the handler */
     struct {
         struct th_retry_now now;
-        uint16_t attempts; /* that it had */
+        uint16_t attempts; /* number of attempts that it had */
         struct th_idem_answer remember;
         struct th_buf answer;
     } retry;
@@ -44,8 +44,8 @@ union th_api_op {
     struct {
         struct th_counts counts;
         struct th_look look;
-        uint64_t before, next; /* cursor of a read; of the page */
-        uint32_t at, reads;    /* endpoint whose last attempt is read */
+        uint64_t before, next; /* cursors of a read and of the page */
+        uint32_t at, reads;    /* the endpoint whose last attempt is read; number of such reads */
     } health;
 };
 
@@ -72,28 +72,28 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     bool operator_key; /* an operator's key, whatever its role; else a tenant's key */
     bool unnamed;      /* the operator's key without the name of a tenant */
     bool judging;      /* the body is not here yet */
-    bool wrong_key;    /* looked for and not found */
+    bool wrong_key;    /* the key was looked for and not found */
     bool too_many_wrong;
     bool client_known, client_trusted; /* client is set; it is a trusted proxy's address */
     struct th_addr client;             /* see th_api_request_client */
     bool by_session, by_link;          /* the key is that of a session's cookie; of a link */
-    uint8_t key_hash[32];              /* of the key: SHA-256 of its text */
-    uint8_t link_hash[32];             /* with by_link, of the link; with by_session, of the session */
-    char session[24], csrf[33];        /* with by_session: its id, and what changes have to show */
+    uint8_t key_hash[32];              /* SHA-256 of the key's text */
+    uint8_t link_hash[32];             /* hash of the link (by_link) or of the session (by_session) */
+    char session[24], csrf[33];        /* with by_session: its id, and the token that changes need */
     unsigned scopes;
     uint64_t key_no;                   /* 0: no tenant's key */
-    uint64_t metered_tenant;           /* whose rate this request counts for; 0: nobody's */
+    uint64_t metered_tenant;           /* the tenant to whose rate this request counts; 0: to none */
     unsigned retry_after_s;            /* of 429; 0: 1 */
-    struct th_span key_id, key_name;   /* of an operator's key but the root */
-    const char *needed_role;           /* of 403: what the operator's key lacks; NULL: another reason */
-    const char *limit;                 /* of 429: the tenant's limit that is reached; NULL: another reason */
+    struct th_span key_id, key_name;   /* those of an operator's key that is not the root */
+    const char *needed_role;           /* for 403: the role that the key lacks; NULL: another reason */
+    const char *limit;                 /* for 429: the tenant's limit that is reached; NULL: another reason */
     const struct th_tenant *key_owner; /* valid in the turn of the request */
     struct th_tenant *tenant;          /* valid in the turn of the request; later: th_api_request_tenant */
     size_t tenant_id_len;
     const struct th_dialect *dialect; /* the tenant's, else by host */
     struct th_json body;
     struct th_arena mem;
-    unsigned json_line, json_column; /* of malformed JSON */
+    unsigned json_line, json_column; /* where the JSON is malformed */
     bool bad_json, no_memory;        /* found by th_api_body_read */
     struct th_publish_event *events;
     uint32_t event_count; /* 0: the batch has none, or too many */
@@ -110,17 +110,17 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     void (*next)(struct th_api_req *r, const struct th_event_row *row); /* where a chain of reads goes on */
     struct th_span id;                                                  /* what a chain of reads looks for */
     struct th_list reads;    /* read.c: in api->reads while it waits */
-    struct th_page *reading; /* what it waits to read */
-    bool reader;             /* counts as one, at this place */
-    bool has_read;           /* or did before */
+    struct th_page *reading; /* the page that it waits to read */
+    bool reader;             /* it counts as a reader, at reader_slot */
+    bool has_read;           /* it counts as a reader, or did before */
     unsigned reader_slot;
     struct th_page *rows_page; /* rows.c */
     const struct th_api_rows *rows_form;
     struct th_jw rows_w;
-    size_t rows_bytes;                  /* of the parts before */
+    size_t rows_bytes;                  /* bytes of the earlier parts */
     uint64_t rows_newest;               /* where the list began */
-    uint32_t rows_left;                 /* of its limit */
-    unsigned rows_parts;                /* read so far */
+    uint32_t rows_left;                 /* rows that its limit still allows */
+    unsigned rows_parts;                /* parts read so far */
     void (*part)(struct th_api_req *r); /* reply.c: who writes the next part */
     bool in_parts, part_waits, lost;    /* a part is sent; the next one waits for room; the client has gone */
     struct owner *owner;                /* owner.c */
@@ -131,10 +131,10 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     uint64_t idem_slot;
     struct th_api_idem_first {
         int64_t since_us; /* when it came */
-    } first; /* what other threads see of it while it is in shared->idem; not changed meanwhile */
+    } first;              /* read by other threads while it is in shared->idem, and not changed meanwhile */
     void (*read)(struct th_op *op); /* read.c: who gets what was read */
     struct th_op *read_op;
-    void (*write)(struct th_api_req *r); /* who writes what is in memory */
+    void (*write)(struct th_api_req *r); /* read.c: writes what is in memory */
     uint64_t turn_of;
     struct th_deferred defer;
     bool (*step)(struct th_api_req *r); /* slow.c */
@@ -149,9 +149,10 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     struct th_page page, page2;
 };
 
-/** A request with its route not looked for yet. NULL: no memory. */
+/** Makes a request whose route has not been looked for yet. NULL: no memory. */
 struct th_api_req *th_api_request_new(struct th_api *api, struct th_http_exchange *x);
-/** Has `end` called when the request is freed, behind those that were noted later: for what it holds until then. */
+/** Has `end` called when the request is freed, after those that were noted later, to free what the request
+ * holds. */
 void th_api_request_at_end(struct th_api_req *r, void (*end)(struct th_api_req *r));
 /** Frees the request; its answer has been given. */
 void th_api_request_free(struct th_api_req *r);
@@ -172,9 +173,9 @@ static inline bool th_api_request_may(const struct th_api_req *r, unsigned scope
 {
     return r->scopes & scope;
 }
-/** The address of the client, behind trusted proxies too. Valid as long as the request. */
+/** The address of the client, even behind trusted proxies. Valid as long as the request. */
 const struct th_addr *th_api_request_client(struct th_api_req *r);
-/** Whether the answer has this shape of the tenant's dialect; else the native form. */
+/** True when the answer has this shape of the tenant's dialect; otherwise it has the native form. */
 static inline bool th_api_request_shaped(const struct th_api_req *r, enum th_shape_id id)
 {
     return r->shaped && th_dialect_has_shape(r->dialect, id);

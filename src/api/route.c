@@ -53,13 +53,13 @@ static void allow(struct th_api_req *r, const char *method)
              strcmp(method, "GET") == 0 ? ", HEAD" : "");
 }
 
-/* Below this path also what no row knows is answered in a dialect's form. */
+/* Below this path, even paths that are in no row are answered in a dialect's form. */
 static bool is_shaped(struct th_span path)
 {
     return th_span_is(path, "/v1/webhooks") || th_span_starts(path, TH_LIT("/v1/webhooks/"));
 }
 
-/* Clients that show every dialect's endpoints in one way, as the dashboard does. */
+/* Clients such as the dashboard show every dialect's endpoints in one way. */
 static bool wants_native(const struct th_api_req *r)
 {
     const struct th_http1_field *form = th_api_request_header(r, "tenterhook-form");

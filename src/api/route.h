@@ -1,4 +1,4 @@
-/* One row of the table of routes, and finding the row of a request. Private to api/. */
+/* The rows of the table of routes, and functions that find the row of a request. Private to api/. */
 #ifndef TH_API_ROUTE_H
 #define TH_API_ROUTE_H
 #include "base/error.h"
@@ -18,7 +18,7 @@ enum {
     TH_R_MERGE = 128,   /* the body is a JSON Merge Patch */
     TH_R_PUBLISH = 256, /* counted as publishing */
     TH_R_KEEPS = 512,   /* the whole answer is kept with an Idempotency-Key */
-    /* The operator's key need not name the tenant: it is that of the object ... */
+    /* The operator's key need not name the tenant: it is the one that has the object named ... */
     TH_R_OF_ENDPOINT = 1024, /* ... in the path */
     TH_R_OF_REPLAY = 2048,
     TH_R_OF_EVENT = 4096,
@@ -33,8 +33,9 @@ enum {
 
 struct th_api_route {
     const char *method, *path;
-    unsigned scope; /* of TH_SCOPE_*, that a tenant's key needs; 0: no tenant's key may */
-    unsigned role;  /* enum th_role, the least that an operator's key needs; 0: no operator's key may */
+    unsigned scope; /* the TH_SCOPE_* that a tenant's key needs; 0: no tenant's key may do this */
+    /* enum th_role: the least that an operator's key needs; 0: no operator's key may do this */
+    unsigned role;
     unsigned flags;
     void (*handle)(struct th_api_req *r);
     const char *query;              /* allowed query parameters, separated by one space */

@@ -1,15 +1,16 @@
 /* Lists of rows of the store, written in parts.
  *
- * A part is read from the store, written, and handed to the server; the next one is read when the client has taken that. So a
- * list takes the memory of one part, however long it is and however slowly it is read, and others read meanwhile. What fits
- * into the first part goes out as a whole, with its length.
+ * A part is read from the store, written, and handed to the server; the next one is read when the client has
+ * taken that. So a list takes the memory of one part, however long it is and however slowly it is read, and
+ * other requests read meanwhile. A list that fits into the first part goes out as a whole, with its length.
  *
  * Rows have falling numbers (or growing ones, behind `after`), so parts fit together as pages do: none is left out and none
- * comes twice. `after` is where the first part began to read: what has come since is behind it.
+ * comes twice. `after` is the place where the first part began to read; rows that have come since follow it.
  *
  * Invariants: 1. a part is read and written as one reader among others (read.c), and nobody is one while he waits for his
  * client. 2. the list ends at its limit, at about TH_API_PAGE_BYTES, after PARTS parts, or where the store gives up looking;
- * then its cursor leads on. Failure: an error behind the first part cuts the connection, so that the answer does not look whole. */
+ * then its cursor leads on. Failure: an error after the first part cuts the connection, so that the answer
+ * does not look whole. */
 #include "api/rows.h"
 #include "api/fail.h"
 #include "api/read.h"
@@ -19,7 +20,7 @@
 #include "engine/engine.h"
 
 #define PART_ROWS 128u
-#define PART_BYTES (64u << 10) /* of the store's rows; written they are about twice as large */
+#define PART_BYTES (64u << 10) /* bytes of the store's rows; their JSON is about twice as large */
 #define PARTS 24               /* at most; a page of short rows has 8, one of large rows 12 */
 
 static uint64_t number_of(const struct th_page *p, unsigned i)

@@ -1,5 +1,5 @@
 /* JSON schemas and parameters of the OpenAPI document, one row each. Field names, types and limits follow the
- * decoder tables of the handlers; the tests compare them. */
+ * decoder tables of the handlers; tests compare the two. */
 #include "api/schemas.h"
 #include "base/metric.h"
 
@@ -40,10 +40,10 @@
 #define STRINGS(value) "{\"type\":\"object\",\"additionalProperties\":" value "}"
 #define STRINGS_NULL(value) "{\"type\":[\"object\",\"null\"],\"additionalProperties\":" value "}"
 
-#define TEST_MARK ",\"test\":{\"type\":\"boolean\",\"description\":\"true: a test; absent else\"}"
+#define TEST_MARK ",\"test\":{\"type\":\"boolean\",\"description\":\"true: it is a test; otherwise absent\"}"
 #define ERASED_AT                                                                                            \
-    ",\"erased_at\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":\"what the event said "    \
-    "has been erased; absent else\"}"
+    ",\"erased_at\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":\"when the content of "    \
+    "the event was erased; absent if it was not\"}"
 #define EVENT_FIELDS                                                                                         \
     "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"time\":" TIME ",\"created_at\":" TIME              \
     ",\"resource_type\":" STR ",\"resource_id\":" STR ",\"channels\":{\"type\":\"array\",\"items\":" STR     \
@@ -76,8 +76,8 @@
            ",\"at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\",\"description\":\"when it was " \
            "asked last\"}"                                                                                   \
            ",\"reason\":{\"type\":[\"string\",\"null\"],\"description\":\"why there is no consent\"}"        \
-           ",\"rate_per_minute\":{\"type\":[\"integer\",\"null\"],\"description\":\"attempts a minute that " \
-           "it allows; "                                                                                     \
+           ",\"rate_per_minute\":{\"type\":[\"integer\",\"null\"],\"description\":\"most attempts a minute " \
+           "that it allows; "                                                                                \
            "null: no bound\"}")
 #define CHANNELS                                                                                             \
     "{\"type\":[\"array\",\"null\"],\"maxItems\":10,\"items\":{\"type\":\"string\","                         \
@@ -179,8 +179,8 @@ const struct th_api_schema th_api_schemas[] = {
     {"DeliveryDetail",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
             DELIVERY_FIELDS TEST_MARK ERASED_AT ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
-                "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":\"to earlier "
-                           "attempts of this delivery; null: there are none\"}")},
+                "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":\"leads to "
+                           "earlier attempts of this delivery; null: there are none\"}")},
     {"DeliveryPage", PAGE("Delivery")},
     {"DeliveryQueued",
      OBJECT("\"id\",\"status\"",
@@ -234,21 +234,22 @@ const struct th_api_schema th_api_schemas[] = {
      OBJECT("\"endpoint\",\"retrying\",\"pending\",\"under_way\"",
             "\"endpoint\":" STR
             ",\"retrying\":{\"type\":\"integer\",\"description\":\"deliveries that waited for another "
-            "attempt: they are due now\"},\"pending\":{\"type\":\"integer\",\"description\":\"deliveries "
+            "attempt and are due now\"},\"pending\":{\"type\":\"integer\",\"description\":\"deliveries "
             "that wait for their "
-            "first attempt\"},\"under_way\":{\"type\":\"integer\",\"description\":\"requests of this "
-            "moment\"}")},
+            "first attempt\"},\"under_way\":{\"type\":\"integer\",\"description\":\"requests "
+            "under way\"}")},
     {"ReplayNew",
      CLOSED("\"since\"",
             "\"since\":" TIME ",\"until\":" TIME_NULL ",\"status\":{\"oneOf\":[{\"type\":\"null\"}," ENDED
             ",{\"type\":\"array\",\"items\":" ENDED "}]},\"event_types\":{\"type\":[\"array\",\"null\"],"
             "\"maxItems\":64,\"items\":" EVENT_TYPE "},\"dry_run\":{\"type\":[\"boolean\",\"null\"]}")},
-    {"ReplayStarted", OBJECT("\"id\",\"matched\",\"dry_run\"",
-                             "\"id\":" STR_NULL ",\"matched\":" INT
-                             ",\"delivered\":{\"type\":\"integer\",\"description\":\"of the matches: they "
-                             "had been delivered\"},\"failed\":" INT ",\"cancelled\":" INT
-                             ",\"unfinished\":{\"type\":\"integer\",\"description\":\"left out of the "
-                             "matches: they are retried, not replayed\"},\"dry_run\":" BOOL)},
+    {"ReplayStarted",
+     OBJECT("\"id\",\"matched\",\"dry_run\"",
+            "\"id\":" STR_NULL ",\"matched\":" INT
+            ",\"delivered\":{\"type\":\"integer\",\"description\":\"number of matches that "
+            "had been delivered\"},\"failed\":" INT ",\"cancelled\":" INT
+            ",\"unfinished\":{\"type\":\"integer\",\"description\":\"deliveries that are not "
+            "among the matches because they have not ended\"},\"dry_run\":" BOOL)},
     {"Replay",
      OBJECT("\"id\",\"endpoint\",\"state\",\"matched\",\"queued\",\"progress\",\"created_at\",\"updated_at\"",
             "\"id\":" STR ",\"endpoint\":" STR_NULL
@@ -345,42 +346,44 @@ const struct th_api_schema th_api_schemas[] = {
 
 const struct th_api_schema th_api_schemas_parameters[] = {
     QUERY("limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}",
-          "rows of a page at most"),
-    QUERY("cursor", CURSOR, "next_cursor of the page before"),
+          "most rows of a page"),
+    QUERY("cursor", CURSOR, "next_cursor of the previous page"),
     QUERY("event_type", STR, "only this type, or types of a pattern: `a.*`, `*.b`"),
     QUERY("endpoint", STR, "only deliveries to this endpoint"),
     QUERY("filter", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":4096}",
           "this filter instead of those of endpoints; the answer has one row"),
     QUERY("event", STR, "only deliveries of this event"),
     QUERY("status", STR,
-          "only deliveries in this status: pending, retrying, held, delivered, failed or cancelled; several "
-          "with commas "
-          "between: in one of them"),
+          "only deliveries in this status: pending, retrying, held, delivered, failed or cancelled; several, "
+          "with commas between: one of them"),
     QUERY("outcome", STR,
-          "only attempts (deliveries: whose last attempt, events: one of whose deliveries' last attempts) "
-          "ended so: "
+          "only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose "
+          "deliveries' last attempts has it): "
           "success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, "
-          "protocol_error, cancelled or internal_error; several with commas between: in one of these ways"),
+          "protocol_error, cancelled or internal_error; several, with commas between: one of them"),
     QUERY("status_code", "{\"type\":\"string\",\"pattern\":\"^" STATUS_CODE "(," STATUS_CODE ")*$\"}",
-          "as outcome: only those that were answered with this HTTP status, such as 503, or one of a class, "
-          "such as 5xx; several with commas between: with one of these"),
-    QUERY("after", CURSOR,
-          "`after` of the answer before, or the id of a server-sent event: only what has come since, oldest "
-          "first"),
+          "like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; "
+          "several, with "
+          "commas between: one of them"),
+    QUERY(
+        "after", CURSOR,
+        "`after` of the previous answer, or the id of a server-sent event: only what has come since, oldest "
+        "first"),
     QUERY("tenant", ID, "only endpoints of this tenant"),
-    QUERY("state", HEALTH, "only endpoints in this state; failing: nothing but failures since failing_since"),
-    QUERY("since", TIME, "accepted at this time or later"),
-    QUERY("until", TIME, "accepted before this time"),
-    QUERY("cancel", BOOL, "true: cancel the deliveries that have not ended; without it they are a conflict"),
-    QUERY("erase", BOOL, "true: erase what all events of the tenant say, at once"),
-    QUERY("include_tests", BOOL, "true: tests too, which are left out else"),
+    QUERY("state", HEALTH,
+          "only endpoints in this state; failing: all attempts have failed since failing_since"),
+    QUERY("since", TIME, "only events accepted at this time or later"),
+    QUERY("until", TIME, "only events accepted before this time"),
+    QUERY("cancel", BOOL, "true: cancel the deliveries that have not ended; without it they cause 409"),
+    QUERY("erase", BOOL, "true: erase the content of all events of the tenant, at once"),
+    QUERY("include_tests", BOOL, "true: show tests as well, which are otherwise left out"),
     QUERY("page", "{\"type\":\"integer\",\"minimum\":0}",
           "number of the page, in dialects with numbered pages"),
     QUERY("size", "{\"type\":\"integer\",\"minimum\":1}", "rows of a page, in dialects with numbered pages"),
     QUERY("dry_run", BOOL, "true: check everything, change nothing, answer 204"),
     QUERY("moved", BOOL,
-          "true, with the operator's key: take the given secret where the dialect makes its own"),
-    QUERY("dialect", STR, "with dry_run: check by the rules of this dialect, not of the tenant's"),
+          "true, with the operator's key: use the given secret even if the dialect makes its own"),
+    QUERY("dialect", STR, "with dry_run: check by the rules of this dialect instead of the tenant's"),
     HEADER("Tenterhook-Tenant", ID,
            "with the operator's key: the tenant to act for (default: that of the object that an id names, "
            "else default)"),
@@ -388,7 +391,7 @@ const struct th_api_schema th_api_schemas_parameters[] = {
            "native: names, statuses and paging of the dialect standard, whatever the tenant's dialect"),
     HEADER("Idempotency-Key", IDEMPOTENCY_KEY,
            "1 to 255 visible ASCII characters; a repetition gives the first answer again"),
-    HEADER("Last-Event-ID", CURSOR, "id of the last server-sent event: the stream goes on behind it"),
+    HEADER("Last-Event-ID", CURSOR, "id of the last server-sent event: the stream goes on after it"),
     HEADER("If-Match", STR, "ETag of the revision to change; 412 when it is another"),
     HEADER("If-None-Match", STR, "ETag that the client has; 304 when it is still current"),
     {NULL, NULL},
@@ -398,13 +401,15 @@ const struct th_api_schema th_api_schemas_headers[] = {
     ANSWER("Request-Id", STR, "the same as request_id of an error, and in the log line of the request"),
     ANSWER("Tenterhook-Tenant", ID,
            "with the operator's key, when the request named no tenant: the tenant for which it acted"),
-    ANSWER("Location", STR, "path of what was made"),
+    ANSWER("Location", STR, "path of the new object"),
     ANSWER("ETag", STR, "revision, for If-Match and If-None-Match"),
     ANSWER("Idempotency-Replayed", "{\"type\":\"string\",\"enum\":[\"true\"]}",
            "this is the first answer to the Idempotency-Key, given again"),
     ANSWER("WWW-Authenticate", STR, "Bearer"),
     ANSWER("Retry-After", "{\"type\":\"integer\",\"minimum\":1}", "seconds to wait"),
-    ANSWER("RateLimit-Policy", STR, "where a rate is set: what a key and a tenant may ask for in a second"),
-    ANSWER("RateLimit", STR, "where a rate is set: what is left of it, and seconds until all is there again"),
+    ANSWER("RateLimit-Policy", STR,
+           "if a rate is set: how many requests a key and a tenant may make in a second"),
+    ANSWER("RateLimit", STR,
+           "if a rate is set: how many requests are left, and the seconds until all are available again"),
     {NULL, NULL},
 };

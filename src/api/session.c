@@ -1,14 +1,17 @@
-/* Sessions: what a browser has instead of an operator's key, and links that open one once.
+/* Sessions, which a browser has instead of an operator's key, and links, each of which opens one session.
  *
- * Why a session at all: a page that is loaded again has forgotten everything, and a key that a page keeps can be read by
- * whatever runs in it. The cookie cannot be read by scripts, ends by itself, and can be ended without ending the key.
+ * Why sessions: a page that is loaded again has forgotten everything, and a key that a page keeps can be read
+ * by all code that runs in it. The cookie cannot be read by scripts, ends by itself, and can be ended without
+ * ending the key.
  *
- * A session stands for a key and has none of its rights itself: at each request the key is looked up anew, so a key that has
- * ended ends its sessions, and its role is that of now. Only hashes of tokens are kept, in the memory of the process: after
- * a restart operators sign in again. LIMIT: TH_API_SESSIONS; a link is a row like a session.
+ * A session stands for a key and has no rights of its own: the key is looked up anew at each request, so a
+ * key that has ended ends its sessions, and its present role counts. Only hashes of tokens are kept, in the
+ * memory of the process: after a restart operators sign in again. LIMIT: TH_API_SESSIONS; a link is a row
+ * like a session.
  *
- * Invariants: 1. a link opens one session (the one who ends it is the one who may); 2. nobody's sessions can push out those of
- * others before the one with most has its share. A look-up walks the table: it is short, and only browsers ask for it. */
+ * Invariants: 1. a link opens one session, for the request that ends the link; 2. sessions of one key push
+ * out those of other keys only when no key has more than its share. A look-up walks the table: it is short,
+ * and only browsers ask for it. */
 #include "api/session.h"
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -19,7 +22,7 @@
 
 void th_api_sessions_init(struct th_api_sessions *s)
 {
-    (void)pthread_mutex_init(&s->lock, NULL); /* of the default kind: cannot fail */
+    (void)pthread_mutex_init(&s->lock, NULL); /* a mutex of the default kind: this cannot fail */
 }
 
 void th_api_sessions_fini(struct th_api_sessions *s)
@@ -104,7 +107,7 @@ void th_api_session_make(struct th_api_sessions *s, enum th_api_session_kind kin
     *out = new;
 }
 
-/* With the lock. NULL: none, or it has ended. */
+/* Called with the lock. NULL: there is none, or it has ended. */
 static struct th_api_session *by_hash(struct th_api_sessions *s, const uint8_t hash[32], struct th_now now)
 {
     for (unsigned i = 0; i < TH_API_SESSIONS; i++)

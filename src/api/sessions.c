@@ -1,9 +1,9 @@
 /* Signing in with a browser: an operator's key, or a link that was made with one, is exchanged for a session.
  *
- * The session's token goes into a cookie that scripts cannot read and other sites cannot send. Whoever changes something
- * with it shows csrf_token in the header Tenterhook-Csrf as well, which only a page of this server can have read. The link is
- * for programs that open a browser (`make run` does): its token stands behind the # of an address, which is sent to nobody,
- * and works once.
+ * The session's token goes into a cookie that scripts cannot read and other sites cannot send. A request that
+ * changes something with it must also have csrf_token in the header Tenterhook-Csrf, which only a page of
+ * this server can have read. The link is for programs that open a browser (`make run` does): its token stands
+ * after the # of an address, which is sent to nobody, and works once.
  *
  * Refused: making a session or a link by means of a session (403), so that a page that is taken over cannot make itself a
  * stay for longer. */
@@ -24,7 +24,7 @@
 #include "net/client_address.h"
 #include <stdio.h>
 
-#define LIFE_S (12 * 3600) /* of a session, however much it is used */
+#define LIFE_S (12 * 3600) /* longest life of a session, however much it is used */
 #define LINK_S 600
 
 /* Whether the browser has come by https: to us, or to a proxy that we trust. */
@@ -98,7 +98,7 @@ static bool is_by_key(struct th_api_req *r)
 {
     if (!r->by_session)
         return true;
-    th_api_fail(r, 403, "this is done with the key itself, not with a session");
+    th_api_fail(r, 403, "this needs the key itself; a session is not enough");
     return false;
 }
 
@@ -146,7 +146,7 @@ void th_h_session_link(struct th_api_req *r)
     th_wipe(token, sizeof token);
 }
 
-/* The one that the request came with. False: answered. */
+/* The session with which the request came. False: answered. */
 static bool find_own(struct th_api_req *r, struct th_api_session *s)
 {
     struct th_span token;
@@ -199,7 +199,7 @@ static void write_sessions_now(struct th_api_req *r)
     th_jw_array(&w);
     for (unsigned i = 0; i < n; i++) {
         const struct th_key *key = th_engine_key(r->api->engine, all[i].key);
-        if (!key) /* it has ended, and its sessions with it */
+        if (!key) /* the key has ended, and its sessions with it */
             continue;
         write_session(r, &w, &all[i], key);
         th_jw_end_object(&w);

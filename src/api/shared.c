@@ -1,5 +1,6 @@
-/* What the APIs of one process have together: rates, what is known of clients that try keys, and which Idempotency-Keys are under
- * way. Each is one for the installation, however many threads take requests. */
+/* State that the APIs of one process share: rates, what is known about clients that try keys, and which
+ * Idempotency-Keys are under way. There is one of each for the installation, however many threads take
+ * requests. */
 #include "api/shared.h"
 #include "api/api.h"
 #include "base/alloc.h"
@@ -18,7 +19,7 @@ struct th_api_shared *th_api_shared_new(const struct th_entropy *entropy)
     th_api_meter_init(&shared->addresses, seed);
     th_api_sessions_init(&shared->sessions);
     th_map_init(&shared->idem, 1u << 16, seed);
-    (void)pthread_mutex_init(&shared->lock, NULL); /* of the default kind: cannot fail */
+    (void)pthread_mutex_init(&shared->lock, NULL); /* a mutex of the default kind: this cannot fail */
     return shared;
 }
 

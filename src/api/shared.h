@@ -1,4 +1,4 @@
-/* What the APIs of one process have together, each of them on its own thread. Private to api/. */
+/* State that the APIs of one process share, each of which runs on its own thread. Private to api/. */
 #ifndef TH_API_SHARED_H
 #define TH_API_SHARED_H
 #include "api/meter.h"
@@ -16,11 +16,11 @@ struct th_api_shared {
 
     struct th_api_sessions sessions; /* with a lock of their own */
 
-    pthread_mutex_t lock; /* of what follows; held for one look-up */
+    pthread_mutex_t lock; /* guards what follows; held for one look-up */
     /* first 8 bytes of the key's hash → struct th_api_idem_first of the request that came first */
     struct th_map idem;
-    int64_t guess_told_us; /* when the last line of the log told of wrong keys */
-    uint64_t guesses;      /* since then */
+    int64_t guess_told_us; /* when the log last had a line about wrong keys */
+    uint64_t guesses;      /* wrong keys since then */
     bool guess_told;
 };
 

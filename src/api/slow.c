@@ -1,4 +1,5 @@
-/* Answers that cannot end early and may be long: written in several turns of the loop, so that others need not wait.
+/* Writes answers that cannot end early and may be long, in several turns of the loop, so that others need not
+ * wait.
  *
  * Between its turns a request keeps what it has written in buffers of its own; during a step they take the place of the
  * API's. Pointers of the engine are looked up anew in each step. */

@@ -1,13 +1,16 @@
-/* GET /v1/attempts/stream and GET /v1/events/stream: what the lists show, as it comes, as server-sent events (WHATWG HTML,
- * section 9.2).
+/* GET /v1/attempts/stream and GET /v1/events/stream: the rows of the lists, as they come, as server-sent
+ * events (WHATWG HTML, section 9.2).
  *
- * The id of each event is the cursor behind it, which the lists take as `after` too: whoever comes again with Last-Event-ID goes on
- * there, also after the server has been started again. What has come meanwhile is read for him alone, page by page as he
- * takes it; then he is live, and gets what the source finds for all (stream_source.c). A client that takes nothing more waits,
- * and what he misses is read from the store when he has room again, so that nobody's slowness takes memory. If he stays behind for
- * longer than TH_STREAM_LAG_US he is told of the gap, with the cursor in front of it, and goes on with what is new.
+ * The id of each event is the cursor after it, which the lists take as `after`, too: a client that comes
+ * again with Last-Event-ID goes on there, even after a restart of the server. Rows that have come meanwhile
+ * are read for this client alone, page by page as it takes them; then it is live, and gets what the source
+ * finds for all (stream_source.c). A client that takes nothing more waits, and the rows that it misses are
+ * read from the store when it has room again, so that slow clients take no memory. If it stays behind for
+ * longer than TH_STREAM_LAG_US, it gets a `gap` event with the cursor before the gap, and goes on with new
+ * rows.
  *
- * A stream ends with an event that says why: its key, its session or its tenant is no more, or the server stops.
+ * A stream ends with an event that says why: its key, its session or its tenant exists no more, or the server
+ * stops.
  *
  * Invariants: 1. a stream is in the list of its source from the request until its answer has ended. 2. one operation of the store
  * at a time for each; what ends the stream waits for it. 3. `at` only grows, and every matching row up to it has been
@@ -29,7 +32,7 @@
 #include "net/http_server.h"
 #include <stdio.h>
 
-#define OPENING_BYTES 512 /* of what is no row */
+#define OPENING_BYTES 512 /* bytes of an event that is not a row */
 
 static int64_t now_us(const struct th_api_stream *s)
 {
@@ -71,7 +74,7 @@ static void finish(struct th_api_stream *s)
     th_api_request_free(r);
 }
 
-/* ---- what is no row ---- */
+/* ---- events that are not rows ---- */
 
 static void say(struct th_api_stream *s, const struct th_buf *text)
 {
@@ -87,7 +90,7 @@ static void add_id(struct th_api_stream *s, struct th_buf *text)
     th_buf_str(text, "\n");
 }
 
-/* Where it is, so that a client that has had no row yet can go on from here as well. */
+/* Sends the present cursor, so that a client that has had no row yet can go on from here, too. */
 static void greet(struct th_api_stream *s)
 {
     struct th_buf text;
@@ -204,7 +207,8 @@ static bool give(struct th_api_stream *s, const struct th_api_frames *f)
 
 static void read_on(struct th_api_stream *s);
 
-/* What was read ends with the newest row of its moment: live from here, unless the source has gone on since. */
+/* What was read ends with the row that was the newest then: the stream is live from here, unless the source
+ * has gone on since. */
 static void join(struct th_api_stream *s)
 {
     struct th_api_source *source = s->source;
@@ -291,7 +295,7 @@ static void offer(struct th_api_stream *s)
         return;
     f = s->covered ? th_api_source_frames(s) : NULL;
     if (!f || f->text.failed)
-        read_on(s); /* it has come meanwhile, and what there was for its tenant is not in the batch */
+        read_on(s); /* the stream has come meanwhile, and the batch does not hold its tenant's rows */
     else if (give(s, f))
         s->at = s->source->reached;
 }
@@ -338,7 +342,7 @@ static void newest_read(struct th_op *op)
         read_on(s);
 }
 
-/* The end of what there is: the newest number. */
+/* Begins at the end, which is the newest number. */
 static void find_newest(struct th_api_stream *s)
 {
     struct th_api_req *r = s->r;
@@ -392,10 +396,10 @@ static bool has_place(struct th_api_req *r)
     if (all->draining)
         th_api_fail(r, 503, "the server is stopping");
     else if (o->streams && all->count >= o->streams)
-        th_api_fail(r, 503, "too many streams are open: %u in all", o->streams);
+        th_api_fail(r, 503, "too many streams are open; at most %u may be open at once", o->streams);
     else if (o->key_streams &&
              with_same_key(&all->attempts, r) + with_same_key(&all->events, r) >= o->key_streams)
-        th_api_fail(r, 429, "too many streams are open with this key: it may have %u", o->key_streams);
+        th_api_fail(r, 429, "too many streams are open with this key; it may have %u", o->key_streams);
     else
         return true;
     return false;
@@ -430,7 +434,7 @@ static struct th_api_stream *new_stream(struct th_api_req *r, struct th_api_sour
     return s;
 }
 
-/* From where the client was, or from now on. */
+/* Begins where the client was, or now. */
 static void open_stream(struct th_api_stream *s)
 {
     struct th_api_req *r = s->r;

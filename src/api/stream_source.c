@@ -1,9 +1,9 @@
-/* What all streams of a kind share: one look at the store for all of them.
+/* All streams of a kind share one look at the store.
  *
- * Every tenth of a second, while somebody follows live, the store is asked once for the rows behind the last ones that it
- * gave, of all tenants that are followed. That costs the same for one client as for a thousand, and nothing when there is none;
- * it is exact whatever threads or nodes have written, because a row that is committed later has a higher number. What a row says
- * is written once for all clients with the same filters.
+ * Every tenth of a second, while somebody follows live, the store is asked once for the rows that follow the
+ * last ones it returned, for all tenants that are followed. That costs the same for one client as for a
+ * thousand, and nothing when there is none. It is exact whatever threads or nodes have written, because a row
+ * that is committed later has a higher number. A row is written once for all clients with the same filters.
  *
  * Invariants: 1. a live stream has been offered every row of its tenant up to source->reached, or is offered the batch that
  * is being handed out. 2. one look at a time. 3. the streams that have been offered the present batch are at the end of
@@ -20,7 +20,7 @@
 #include "port/clock.h"
 #include <stdlib.h>
 
-#define STEP_US 1500           /* handing out in one go */
+#define STEP_US 1500           /* time for handing out in one turn */
 #define KEEP_TEXT (512u << 10) /* a larger buffer goes back to the heap */
 
 /* ---- rows as text ---- */
@@ -31,7 +31,7 @@ static bool outcome_matches(const struct th_page *f, const struct th_attempt_row
            !(f->outcomes && !(f->outcomes & TH_OUTCOME_BIT(row->class, row->ok)));
 }
 
-/* As the store judges a row for a list. */
+/* Judges a row as the store does for a list. */
 static bool matches(const struct th_page *f, const struct th_page *page, unsigned i, uint64_t *no)
 {
     const struct th_attempt_view *a = page->kind == TH_PAGE_ATTEMPTS ? &page->rows.attempts[i] : NULL;

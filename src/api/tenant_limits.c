@@ -1,9 +1,9 @@
 /* The limits of a tenant in requests, answers and metrics.
  *
- * `limits` has what the tenant has of its own, in the form that PUT takes, so that what GET shows can be put back; PUT replaces
- * all of them.  `usage` has
- * what is used and what is allowed in all. In the metrics a tenant has rows only when it has limits of its own or is near
- * one, and at most METRIC_TENANTS have: their number is the operator's customers', not the program's. */
+ * `limits` has the tenant's own limits, in the form that PUT takes, so that the result of GET can be put
+ * back; PUT replaces all of them. `usage` has what is used and what is allowed in total. In the metrics a
+ * tenant has rows only when it has limits of its own or is near one, and at most METRIC_TENANTS tenants have
+ * some, because nothing else bounds the number of tenants. */
 #include "api/tenant_limits.h"
 #include "api/decode.h"
 #include "api/fault.h"
@@ -29,7 +29,7 @@ static void read_one(struct th_api_req *r, struct th_span name, struct th_json v
         th_buf_init(&names, 1024);
         for (id = 0; id < TH_L_COUNT; id++)
             th_buf_printf(&names, "%s%s", id ? ", " : "", th_limit_name((enum th_limit)id));
-        th_api_fault(r, pointer, "is not a limit; there are %.*s", (int)names.n, th_buf_view(&names).p);
+        th_api_fault(r, pointer, "is not a limit; the limits are %.*s", (int)names.n, th_buf_view(&names).p);
         th_buf_fini(&names);
         return;
     }
@@ -114,8 +114,9 @@ static void write_rows(const struct th_engine *e, const struct th_tenant *const 
     const char *name = allowed ? "tenterhook_tenant_limit" : "tenterhook_tenant_used";
 
     th_buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", name,
-                  allowed ? "What a tenant may have; 0: no limit. Tenants with own limits, or near one."
-                          : "What a tenant has of it. Tenants with own limits, or near one.",
+                  allowed
+                      ? "The most that a tenant may have; 0: no limit. Tenants with own limits, or near one."
+                      : "How much a tenant uses. Tenants with own limits, or near one.",
                   name);
     for (unsigned i = 0; i < count; i++)
         for (unsigned id = 0; id < TH_L_COUNT; id++) {

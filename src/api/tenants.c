@@ -69,7 +69,8 @@ void th_h_tenant_put(struct th_api_req *r)
         th_api_fail(r, 422, "a tenant's id must have 1 to 128 characters of A-Z a-z 0-9 _ -");
         return;
     }
-    for (int i = 0; i < 2; i++) /* left out they keep their value; empty they would say nothing */
+    for (int i = 0; i < 2;
+         i++) /* a member that is left out keeps its value; an empty one would mean nothing */
         if (v[i].present && v[i].text.n == 0)
             th_api_fault(r, i ? TH_LIT("/dialect") : TH_LIT("/name"), "is empty");
     if (v[2].json.raw.n > 16384)

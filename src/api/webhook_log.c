@@ -84,7 +84,8 @@ static void send_shaped(struct th_api_req *r, struct th_api_list *l)
     th_api_cursor_link(r, l->next);
 }
 
-/* A numbered page has the rows that its number says, however large they are: some at a time. */
+/* A numbered page has exactly the rows of its number, however large they are, so they are read in several
+ * steps. */
 static bool write_numbered(struct th_api_req *r)
 {
     r->tenant = th_api_request_tenant(r);
@@ -229,7 +230,7 @@ static bool test_type(struct th_api_req *r, const struct th_endpoint *ep, struct
     return ok;
 }
 
-/* A sample needs every field that the envelope names. */
+/* A sample has every field that the envelope names. */
 static void fill_sample(struct th_api_req *r, struct th_publish_event *ev)
 {
     struct th_render render;

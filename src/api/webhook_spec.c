@@ -2,8 +2,8 @@
  *
  * One table serves both. Absent members keep the base's value (or the default for a new endpoint); null
  * resets to the default; `metadata` and `headers` are merged member by member. The base is copied into the
- * request's arena first, because the engine's object may be replaced before the change is made. What needs
- * the dialect's rules (URL, types, header names, secret) is judged by the engine. */
+ * request's arena first, because the engine's object may be replaced before the change is made. The engine
+ * judges what needs the dialect's rules (URL, types, header names, secret). */
 #include "api/webhook_spec.h"
 #include "api/channels.h"
 #include "api/decode.h"
@@ -46,7 +46,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"description", TH_T_STRING, false, true, 4096, 0, 0},
     {"metadata", TH_T_OBJECT, false, true, 0, 0, 0},
     {"headers", TH_T_OBJECT, false, true, 0, 0, 0},
-    {"timeout_seconds", TH_T_NUMBER, false, true, 0, 0, 0}, /* range and form: the dialect's */
+    {"timeout_seconds", TH_T_NUMBER, false, true, 0, 0, 0}, /* the dialect decides about range and form */
     {"max_in_flight", TH_T_INTEGER, false, true, 0, 1, 1000},
     {"rate_limit_per_second", TH_T_NUMBER, false, true, 0, 0, 0},
     {"signature_variant", TH_T_STRING, false, true, 64, 0, 0},
@@ -108,7 +108,8 @@ static const char *pair_fault(int field, struct th_json value, bool null_allowed
                : NULL;
 }
 
-/* Every value must be a scalar, of headers a string (null only in a merge, where it removes); names may not repeat. */
+/* Every value must be a scalar, and that of a header a string (null only in a merge, where it removes the
+ * member); names may not repeat. */
 static bool check_pairs(struct th_api_req *r, int field, struct th_json object, bool null_allowed)
 {
     struct th_json_iter it;
@@ -261,7 +262,7 @@ static bool given(const struct th_api_value *v, int field)
     return v[field].present && !v[field].null && !v[field].bad;
 }
 
-/* Seconds; parts of one only where the dialect's own API speaks of a number, not of an integer. */
+/* Seconds; fractions only where the dialect's own API has a number here, not an integer. */
 static void apply_timeout(struct th_api_req *r, const struct th_api_value *v, const struct th_rules *rules,
                           struct th_endpoint_spec *s)
 {
@@ -279,7 +280,7 @@ static void apply_timeout(struct th_api_req *r, const struct th_api_value *v, co
         s->timeout_ms = (uint32_t)(v->number * 1000 + 0.5);
 }
 
-/* An international host name in the form that goes out; with what is wrong with it among the errors. */
+/* Converts an international host name to the form that goes out; a fault in it is added to the errors. */
 static struct th_span ascii_url(struct th_api_req *r, struct th_span url)
 {
     struct th_buf out;
@@ -340,7 +341,7 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     c->secret = v[F_SECRET].text;
     for (int f = F_PREVIOUS; f <= F_PREVIOUS_END; f++)
         if (v[f].present && !c->moved)
-            th_api_fault(r, pointer_to(r, f), "is for endpoints that are moved (moved=true)");
+            th_api_fault(r, pointer_to(r, f), "is only for endpoints that are moved (moved=true)");
     c->previous = v[F_PREVIOUS].text;
     c->previous_until = v[F_PREVIOUS_END].i;
 }
@@ -381,7 +382,7 @@ bool th_api_webhook_spec(struct th_api_req *r, const struct th_endpoint_spec *ba
         return false;
     if (!th_api_decode(r, r->body, TH_LIT(""), spec_fields, F_COUNT, r->shaped, v))
         return false;
-    if (r->body.type != TH_JSON_OBJECT) /* said already, and it says all */
+    if (r->body.type != TH_JSON_OBJECT) /* the fault has been noted already */
         return true;
     if (!base && !v[F_URL].present)
         th_api_fault(r, pointer_to(r, F_URL), "is required");

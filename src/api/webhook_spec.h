@@ -1,4 +1,4 @@
-/* The settings of an endpoint out of a body. Private to api/. */
+/* Reads the settings of an endpoint from a body. Private to api/. */
 #ifndef TH_API_WEBHOOK_SPEC_H
 #define TH_API_WEBHOOK_SPEC_H
 #include "api/request.h"

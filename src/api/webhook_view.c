@@ -1,4 +1,5 @@
-/* How an endpoint looks: one source of native fields, used for the native form and for the shapes of dialects.
+/* Writes endpoints into answers: one source of native fields, used for the native form and for the shapes of
+ * dialects.
  *
  * Values of custom headers, and path and query of a URL that is secret, are shown only to keys that may read secrets;
  * others see "***". The secret appears only in the answer to the creation. */
@@ -54,8 +55,8 @@ void th_api_webhook_url(struct th_jw *w, const struct th_endpoint *ep, bool whol
     th_buf_fini(&masked);
 }
 
-/* Events, headers, description and metadata, which of some endpoints are in the store only: read once for all their fields. Without
- * them no answer is given. */
+/* Reads events, headers, description and metadata, which for some endpoints are only in the store, once for
+ * all their fields. If that fails there is no answer with the endpoint. */
 static const struct th_endpoint_spec *texts_of(struct th_api_list *l, const struct th_endpoint *ep,
                                                struct th_jw *w)
 {
@@ -197,7 +198,7 @@ static bool write_options(const struct th_endpoint *ep, struct th_jw *w)
     return any;
 }
 
-/* Beside the form that goes out, the one that people write: only where they differ. */
+/* Besides the form that goes out, the one that people write, but only where the two differ. */
 static bool write_unicode(const struct th_endpoint *ep, bool whole, struct th_jw *w)
 {
     struct th_buf url, shown;

@@ -115,7 +115,8 @@ static void shown(struct th_api_req *r, struct th_change *c, struct th_buf *fiel
     th_api_webhook_show(r, c->ep, TH_LIT(""), false, body);
 }
 
-/* dialect=NAME: whether the endpoint would do for a tenant in that dialect, before there is one. */
+/* dialect=NAME: checks whether the endpoint would be valid for a tenant in that dialect, before there is one.
+ * */
 static bool choose_rules(struct th_api_req *r, struct th_change *c)
 {
     struct th_span name;
@@ -138,8 +139,8 @@ static bool choose_rules(struct th_api_req *r, struct th_change *c)
     return dry && c->check_as;
 }
 
-/* moved=true: the operator brings an endpoint with the secret that its receiver has already. All that it says counts then,
- * also what the vendor's own clients cannot say: nothing of it is left out without a word. */
+/* moved=true: the operator brings an endpoint with the secret that its receiver has already. Then all members
+ * of the body count, also those that the vendor's own clients cannot give; none is left out silently. */
 static bool choose_secret(struct th_api_req *r, struct th_change *c)
 {
     if (!th_api_query_flag(r, "moved", &c->moved))
@@ -211,7 +212,7 @@ struct secrets {
     struct th_jw *w;
     const struct th_dialect *dialect;
     bool text;            /* all may be shown; else only `fresh` */
-    struct th_span fresh; /* the newest one, just made; n == 0: none */
+    struct th_span fresh; /* the newest secret, just made; n == 0: none */
     unsigned n;
 };
 
@@ -228,7 +229,7 @@ static void write_secret(void *ctx, struct th_span secret, struct th_wall at, in
         th_api_member_str(s->w, "secret", s->fresh);
     else if (s->text)
         th_api_member_str(s->w, "secret", secret);
-    if (public.n) /* what the customer of an asymmetric signature verifies with */
+    if (public.n) /* the key with which the customer verifies an asymmetric signature */
         th_api_member_str(s->w, "public_key", th_buf_view(&public));
     th_buf_fini(&public);
     th_api_member_time(s->w, "created_at", at.ms);

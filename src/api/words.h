@@ -1,4 +1,4 @@
-/* What the OpenAPI document says in words. NULL: there is no row. Private to api/. */
+/* Descriptions in the OpenAPI document. NULL: there is no row. Private to api/. */
 #ifndef TH_API_WORDS_H
 #define TH_API_WORDS_H
 #include "base/json.h"
