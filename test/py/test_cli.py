@@ -1174,7 +1174,7 @@ def test_lists_take_outcome_status_code_and_several_statuses(cli, receiver):
     assert "failed_status" in cli("attempts", "--outcome", "slow").expect(1).err
     assert "retrying" in cli("deliveries", "--status", "slow").expect(1).err
     assert "connect_error" in cli("attempts").expect(0).out
-    assert "give it, or a delivery" in cli("attempts", "dlv_1", "--outcome", "success").expect(64).err
+    assert "leave it out, or the delivery" in cli("attempts", "dlv_1", "--outcome", "success").expect(64).err
 
 
 def test_tail_says_what_it_shows(cli):
