@@ -88,7 +88,7 @@ static const struct th_cli_option send_options[] = {
     {"--time", "TIME", "when the event happened (RFC 3339); default: now"},
     {"--resource-type", "TYPE", "the type of the thing that the event is about"},
     {"--resource-id", "ID", "the id of the thing that the event is about"},
-    {"--channel", "NAME", "for endpoints with this channel, and those that have none; may be repeated"},
+    {"--channel", "NAME", "send it to endpoints with this channel, and to endpoints without channels; may be repeated"},
     {"--wait", NULL, "follow its deliveries until they have ended"},
     {"--timeout", "TIME", "how long --wait waits (default 30s)"},
     DIALECT,
