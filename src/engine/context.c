@@ -1,5 +1,5 @@
-/* What every part of the engine calls, and what calls none of them: randomness, the store, what is put off, the time that a turn
- * has had, and what a failed operation of the store means. */
+/* Functions that every part of the engine calls, and that call none of them: randomness, the store, deferred
+ * calls, the time that a turn has taken, and the reaction to a failed operation of the store. */
 #include "engine/context.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -60,7 +60,7 @@ void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void
     e->more = true;
 }
 
-/* What a failed store operation means for the whole engine. */
+/* The reaction of the whole engine to a failed store operation. */
 void th_engine_store_error(struct th_engine *e, enum th_error error)
 {
     switch (th_error_class(error)) {

@@ -1,4 +1,5 @@
-/* What every part of the engine calls, and what calls none of them: the clock, randomness, the store, what is put off. */
+/* Functions that every part of the engine calls, and that call none of them: the clock, randomness, the
+ * store, deferred calls. */
 #ifndef TH_ENGINE_CONTEXT_H
 #define TH_ENGINE_CONTEXT_H
 #include "engine/state.h"
@@ -9,9 +10,9 @@
 #define TH_TURN_DEFERRED_US 3000
 #define TH_TURN_DISPATCH_US 4500
 
-#define TH_KEEP_BUFFER (64u << 10) /* a buffer that is used again gives back what it has beyond */
+#define TH_KEEP_BUFFER (64u << 10) /* a buffer that is used again gives its memory back if it has more */
 
-/** What one engine may use of something that all engines of the process have together. */
+/** The part of something shared by all engines of the process that one engine may use. */
 static inline size_t th_part(const struct th_engine *e, size_t all)
 {
     return e->options.shards > 1 ? all / e->options.shards : all;
@@ -31,14 +32,15 @@ static inline void th_engine_tick(struct th_engine *e)
     e->now = e->options.clock.now(e->options.clock.ctx);
 }
 
-/** Whether a dialect refuses plain http here: always, or because this is production. */
+/** True when a dialect refuses plain http here: always, or because this is production. */
 static inline bool th_https_required(const struct th_engine *e, const struct th_dialect_values *v)
 {
     return v->https == TH_HTTPS_ALWAYS || (v->https == TH_HTTPS_PRODUCTION && e->options.production);
 }
 
 void th_engine_submit(struct th_engine *e, struct th_op *op);
-/** Whether this turn has had so much of the loop's time, what was spent before it included. Reads the clock. */
+/** True when this turn has taken so much of the loop's time, including the time that was spent before it.
+ * Reads the clock. */
 bool th_turn_over(const struct th_engine *e, int64_t us);
 void th_engine_store_error(struct th_engine *e, enum th_error error);
 void th_engine_random(struct th_engine *e, void *p, size_t n);

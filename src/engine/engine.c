@@ -36,9 +36,9 @@
 
 #define MAX_PINNED_BYTES (256u << 20)
 
-enum { DRAIN_STEP = 16, DRAIN_MOST = 1024 }; /* operations: between two looks at the clock, in a turn */
+enum { DRAIN_STEP = 16, DRAIN_MOST = 1024 }; /* operations of a turn between two looks at the clock */
 
-/* What needs no memory yet. */
+/* The parts that need no memory yet. */
 static void init_empty(struct th_engine *e)
 {
     th_smap_init(&e->tenants_by_id, 1u << 20, e->hash_seed);
@@ -116,7 +116,7 @@ err:
     return error;
 }
 
-/* What was given: the ring has what is needed of it. */
+/* The keys as they were given: the ring has what is needed of them. */
 static void forget_given(struct th_engine *e)
 {
     th_wipe(&e->options.secret_key, sizeof e->options.secret_key);
@@ -148,7 +148,7 @@ void th_engine_spent(struct th_engine *e, int64_t us)
     e->spent_us += us;
 }
 
-/* What is deferred meanwhile waits behind what was there. */
+/* Calls that are deferred meanwhile wait after those that were there. */
 static void run_deferred(struct th_engine *e)
 {
     struct th_list batch, *l;

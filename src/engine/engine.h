@@ -1,5 +1,6 @@
-/* The engine: order of effects. Settings in memory, ingest, dispatch, settle, recovery. Knows ports and core only; one
- * thread; every asynchronous call ends in exactly one callback from a later th_engine_turn, never from inside the call. */
+/* The engine: settings in memory, ingest, dispatch, settle, recovery, and the order of their effects. It
+ * knows only ports and core, and runs on one thread; every asynchronous call ends in exactly one callback
+ * from a later th_engine_turn, never from inside the call. */
 #ifndef TH_ENGINE_ENGINE_H
 #define TH_ENGINE_ENGINE_H
 #include "base/list.h"
@@ -18,13 +19,14 @@
 
 struct th_engine;
 
-/** A secret key as it was given. */
+/** A secret key in the form in which it was given. */
 struct th_base_key {
     uint8_t bytes[32]; /* hash of the text */
-    bool phrase;       /* the text is one that people make up: it is stretched, with the salt of the store */
+    bool phrase;       /* the text may be made up by people: it is stretched, with the salt of the store */
 };
 
-/** What opens: v[0] encrypts too. Which keys a text gives depends on the form that the store keeps. */
+/** The keys that open; v[0] also encrypts. Which keys a text gives depends on the form that the store keeps.
+ * */
 #define TH_KEYS_MAX 4
 struct th_keyring {
     uint8_t v[TH_KEYS_MAX][32];
@@ -41,29 +43,29 @@ struct th_engine_options {
     struct th_entropy entropy;
     struct th_metrics *metrics;
     const struct th_guard *guard;
-    bool production;                    /* https as the dialect says; false (development): http allowed */
+    bool production;                    /* https if the dialect says so; false (development): http allowed */
     bool no_jitter;                     /* virtual time */
     struct th_dialect *const *dialects; /* outlive the engine */
     unsigned dialect_count;
     struct th_span default_dialect; /* of tenants made without one and of the tenant "default" */
     struct th_base_key secret_key;  /* encrypts secrets at rest */
-    struct th_base_key
-        old_secret_key; /* with has_old_key: opens what an earlier key encrypted, until all is encrypted anew */
+    /* with has_old_key: opens what an earlier key encrypted, until all is encrypted anew */
+    struct th_base_key old_secret_key;
     bool has_old_key;
-    struct th_span
-        operator_key_hash;   /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
-    bool operator_key_short; /* that key has fewer than TH_OPERATOR_KEY_MIN characters (short_key.c) */
-    int64_t retention_ms;    /* 0: keep for ever */
-    struct th_limits limits; /* of each tenant that has no own; 0: none */
+    /* 32 bytes; n == 0: keep the stored one or make one (see th_engine_start) */
+    struct th_span operator_key_hash;
+    bool operator_key_short;       /* that key has fewer than TH_OPERATOR_KEY_MIN characters (short_key.c) */
+    int64_t retention_ms;          /* 0: keep for ever */
+    struct th_limits limits;       /* for each tenant that has no limits of its own; 0: none */
     struct th_span consent_origin; /* who asks receivers for consent (consent.c); n == 0: nobody is asked */
-    bool consent_all;              /* of all dialects; else of those that say so */
-    unsigned warn_percent;         /* of a limit: from here on it is said that it is near; 0: never */
+    bool consent_all;              /* for all dialects; else for those that require it */
+    unsigned warn_percent;         /* share of a limit from which it is reported as near; 0: never */
     uint32_t max_in_flight, max_items, max_items_per_endpoint; /* 0: defaults of the scheduler */
-    size_t
-        max_pinned_bytes; /* of events and bodies of requests in flight: beyond, large ones wait; 0: 256 MiB */
+    /* of events and bodies of requests in flight: beyond, large ones wait; 0: 256 MiB */
+    size_t max_pinned_bytes;
     unsigned shards, shard; /* engines of the process, and which of them this is; 0 of 0 or 1: the only one */
-    struct th_places
-        *places;         /* with several engines: what they have under way together at hosts and addresses */
+    /* with several engines: what they have under way together at hosts and addresses */
+    struct th_places *places;
     struct th_post post; /* between them; with one engine it is not asked */
     struct th_wake wake; /* from any thread: call th_engine_turn soon */
     void (*fatal)(void *ctx, enum th_error error, const char *what); /* the process must stop; ctx of wake */
@@ -80,7 +82,7 @@ enum {
 };
 
 #define TH_MAX_OPERATOR_KEYS 100 /* beside the root */
-/** What of tenants' objects an operator's key with this role may see and change. */
+/** The scopes that an operator's key with this role has for tenants' objects. */
 unsigned th_role_scopes(enum th_role role);
 
 struct th_tenant {
@@ -90,16 +92,16 @@ struct th_tenant {
     struct th_wall created, updated;
     bool deleting;
     struct th_limits limits; /* its own; TH_LIMIT_OPEN: the installation's holds */
-    unsigned near;           /* bits 1 << enum th_limit: it has been said that this one is near */
+    unsigned near;           /* bits 1 << enum th_limit: this limit has been reported as near */
     unsigned key_count;
-    unsigned asks;                  /* for consent, under way */
-    unsigned replays;               /* that collect or run */
+    unsigned asks;                  /* asks for consent that are under way */
+    unsigned replays;               /* replays that collect or run */
     struct th_endpoint **endpoints; /* by number, ascending */
     unsigned endpoint_count, endpoint_cap;
     struct th_filters *filters;     /* the engine's: index of their filters; NULL: none has one */
-    unsigned choosy;                /* so many have a filter or channels */
-    struct th_tenant *next_leaving; /* the engine's: of those that are deleting and still have endpoints */
-    bool cancelled;                 /* of one that is deleting: no request to its endpoints is under way */
+    unsigned choosy;                /* number of endpoints with a filter or channels */
+    struct th_tenant *next_leaving; /* the engine's list of deleted tenants that still have endpoints */
+    bool cancelled;                 /* while deleting: no request to its endpoints is under way */
 };
 
 struct th_header {
@@ -111,10 +113,11 @@ struct th_header {
 #define TH_MAX_SECRETS 4
 #define TH_MAX_CHANNELS 10 /* of an event, and of an endpoint */
 
-/** What a user sets of an endpoint. In a request: spans of the caller, valid during the call. */
+/** The settings of an endpoint that a user makes. In a request: spans of the caller, valid during the call.
+ * */
 struct th_endpoint_spec {
-    /* 0: all is here. Else events and headers (but for their numbers), description, metadata and filter are not, and in the
-     * store under this revision: th_engine_spec gives all of it. */
+    /* /* 0: everything is here. Otherwise events and headers (except their numbers), description, metadata
+     * and filter are only in the store, under this revision; th_engine_spec reads everything. */
     uint64_t text_rev;
     struct th_span url;
     enum th_url_secret { TH_URL_BY_NAME, TH_URL_OPEN, TH_URL_SECRET } url_secret;
@@ -131,10 +134,10 @@ struct th_endpoint_spec {
     double rate_per_s;      /* 0: none */
     struct th_span variant; /* n == 0: the dialect's default */
     uint32_t options;       /* th_dialect_option bits */
-    bool has_filter;        /* of one in memory: there is a filter, wherever its text is */
+    bool has_filter;        /* in memory: there is a filter, wherever its text is */
     struct th_span filter;  /* a JSONPath, which has to find something in [event]; n == 0: none */
-    struct th_span
-        channels; /* names, one per line: of an event one has to be among them; n == 0: it wants all events */
+    /* names, one per line: of an event one has to be among them; n == 0: it wants all events */
+    struct th_span channels;
 };
 
 struct th_secret {
@@ -143,14 +146,14 @@ struct th_secret {
     int64_t until; /* wall ms; 0: for ever */
     struct th_span encrypted;
     struct th_sign_key *key; /* its own */
-    struct th_mask *mask;    /* of its text and its forms, for answers that repeat it */
+    struct th_mask *mask;    /* for its text in all forms, because answers may repeat it */
 };
 
-/** What the server behind an endpoint's URL has said to whether it wants events. */
+/** Whether the server of an endpoint's URL has agreed to get events. */
 struct th_consent {
     enum th_consent_state { TH_CONSENT_PENDING, TH_CONSENT_ALLOWED, TH_CONSENT_REFUSED } state;
-    struct th_wall at; /* of the answer, or of the end of the last try; 0: none */
-    uint64_t origin;   /* ALLOWED: who asked, as a hash */
+    struct th_wall at; /* time of the answer, or of the end of the last try; 0: none */
+    uint64_t origin;   /* ALLOWED: hash of the name that asked */
     uint32_t rate;     /* ALLOWED: requests a minute; 0: no bound */
     char reason[96];   /* PENDING, REFUSED: in words */
 };
@@ -174,7 +177,7 @@ struct th_key {
     uint64_t no;
     uint8_t hash[32];
     struct th_tenant *tenant; /* NULL: an operator's */
-    enum th_role role;        /* of an operator's */
+    enum th_role role;        /* of an operator's key */
     unsigned scopes;
     struct th_wall created;
     int64_t expires;     /* wall ms; 0: never */
@@ -189,18 +192,19 @@ TH_MUST_USE enum th_error th_engine_new(const struct th_engine_options *options,
  * its text (to be shown once) is written there, else it stays empty. */
 TH_MUST_USE enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char *why,
                                           size_t why_size);
-/** Makes `e` another engine of home's process (options.shard from 1 on): it gets a copy of the settings and begins to walk the
- * queue for its endpoints. After home has started, before any thread runs. */
+/** Makes `e` another engine of home's process (options.shard from 1 on): it gets a copy of the settings and
+ * begins to walk the queue for its endpoints. To be called after home has started, before any thread runs. */
 TH_MUST_USE enum th_error th_engine_join(struct th_engine *e, struct th_engine *home);
-/** One turn: drains the store, settles, dispatches. Call after any wake, I/O callback that touched the engine, and at
- * the returned time (TH_MONO_NEVER: no time). */
+/** Makes one turn: drains the store, settles, dispatches. To be called after any wake, after any I/O callback
+ * that touched the engine, and at the returned time (TH_MONO_NEVER: no time). */
 struct th_mono th_engine_turn(struct th_engine *e);
-/** Something has called since the last turn: another one is due before the thread sleeps. */
+/** True when something has called the engine since the last turn: another turn is due before the thread
+ * sleeps. */
 bool th_engine_stirred(const struct th_engine *e);
 /** The thread has spent this much time on other work since the last turn: the next one does less. */
 void th_engine_spent(struct th_engine *e, int64_t us);
-/** Calls `fn` in a turn, in order, as far as its time goes; the rest in the next one. For what takes a part of a
- * millisecond or more. `d` is the caller's until then. */
+/** Calls `fn` in a turn, in order, as far as the turn has time; the rest follow in the next one. Meant for
+ * work that takes a part of a millisecond or more. `d` belongs to the engine until then. */
 struct th_deferred {
     struct th_list link;
     void (*fn)(void *arg);
@@ -211,11 +215,12 @@ void th_engine_defer(struct th_engine *e, struct th_deferred *d, void (*fn)(void
 void th_engine_drain(struct th_engine *e);
 /** Cancels the requests in flight (they stay queued in the store). */
 void th_engine_cancel_requests(struct th_engine *e);
-/** Nothing is under way in this engine. With several, all are idle only when no letter is under way either. */
+/** True when nothing is under way in this engine. With several engines, all are idle only when no letter is
+ * under way either. */
 bool th_engine_idle(const struct th_engine *e);
 void th_engine_free(struct th_engine *e); /* must be idle */
-/** While held no change of settings begins; they wait in their queue. For th_engine_reload, which no change may be under way
- * of: hold, turn until th_engine_changing says no, reload, let go. */
+/** While changes are held, none begins; they wait in their queue. For th_engine_reload, during which no
+ * change may be under way: hold, turn until th_engine_changing returns false, reload, release. */
 void th_engine_hold_changes(struct th_engine *e, bool hold);
 bool th_engine_changing(const struct th_engine *e);
 /** Takes over another set of dialects (and what else the options may change while running: guard, default dialect, retention).
@@ -223,9 +228,9 @@ bool th_engine_changing(const struct th_engine *e);
  * outlive the engine: requests under way may still use the old one. */
 TH_MUST_USE enum th_error th_engine_reload(struct th_engine *e, const struct th_engine_options *options,
                                            char *why, size_t why_size);
-/** The newest attempt at an endpoint that was no test. */
+/** The newest attempt at an endpoint that was not a test. */
 struct th_last_attempt {
-    bool known;        /* false: since the start there was none; the store knows of those before */
+    bool known;        /* false: there was none since the start; the store knows earlier ones */
     struct th_wall at; /* known, and 0: there has been none */
     uint16_t status;
     uint8_t class; /* enum th_http_class */
@@ -233,14 +238,15 @@ struct th_last_attempt {
     char detail[160]; /* error in words; empty: none */
 };
 const struct th_last_attempt *th_engine_last_attempt(const struct th_endpoint *ep);
-/** Keeps what the store has said; row NULL: there has been none. */
+/** Keeps the answer of the store; row NULL: there has been none. */
 void th_engine_last_attempt_set(struct th_engine *e, uint64_t endpoint, const struct th_attempt_row *row);
-/** What an endpoint is. FAILING: nothing but failures since health.first_fail, at least one. */
+/** The state of an endpoint. FAILING: all attempts since health.first_fail have failed, and there was at
+ * least one. */
 enum th_endpoint_state { TH_EP_ACTIVE, TH_EP_FAILING, TH_EP_PAUSED, TH_EP_DISABLED };
 enum th_endpoint_state th_engine_endpoint_state(const struct th_endpoint *ep);
-/** How endpoints do at this moment, as the engines that own them know it. */
+/** The present health of endpoints, as the engines that own them know it. */
 struct th_looked {
-    bool known;                  /* false: it is no more, or there was no memory to ask; all else is 0 */
+    bool known;                  /* false: it does not exist, or there was no memory to ask; all else is 0 */
     uint32_t waiting, in_flight; /* deliveries in memory; requests */
     bool breaker_open, spilled;  /* spilled: the store has more that wait */
     struct th_health health;
@@ -256,16 +262,16 @@ struct th_look {
     struct th_deferred defer; /* the engine's */
 };
 void th_engine_look(struct th_engine *home, struct th_look *l);
-/** False: no consent is asked for. Else what there is of it. */
+/** False: no consent is asked for. Otherwise *out is the state of the consent. */
 bool th_engine_consent(const struct th_engine *e, const struct th_endpoint *ep, struct th_consent *out);
-/** The highest number of an endpoint; th_engine_endpoint_no finds those that there are. */
+/** The highest number of an endpoint; th_engine_endpoint_no finds those that exist. */
 uint64_t th_engine_last_endpoint(const struct th_engine *e);
-/** Brings the gauges up to date that are not kept with every change. In bounded time. */
+/** Brings those gauges up to date that do not follow every change. Takes bounded time. */
 void th_engine_measure(struct th_engine *e);
 /** True once the start is over: everything is loaded, and the tenants that always exist are there. Stays true; whether
  * events can be accepted now is another question (th_engine_ready). */
 bool th_engine_begun(const struct th_engine *e);
-/** Ready to accept events; else why (English, static). */
+/** True when the engine can accept events; otherwise *why is the reason (English, static). */
 bool th_engine_ready(const struct th_engine *e, const char **why);
 /** The time last read from the clock. */
 struct th_now th_engine_now(const struct th_engine *e);
@@ -273,18 +279,18 @@ const struct th_engine_options *th_engine_options(const struct th_engine *e);
 
 /* ---- keys and settings of a store that no engine has loaded ---- */
 
-/** Give the keys, zero the rest; show every row of settings to th_key_check_form and then again to th_key_check_row: then it
- * says what a start would find. Wipe `ring` afterwards. */
+/** Set the keys and zero everything else; show every row of settings to th_key_check_form, and then again to
+ * th_key_check_row. Afterwards the struct says what a start would find. Wipe `ring` at the end. */
 #define TH_KEY_FORM_BYTES 20
 struct th_key_check {
     const struct th_base_key *key, *old_key; /* old_key: NULL, or the one that is being replaced */
-    uint8_t form[TH_KEY_FORM_BYTES];         /* how the store wants phrases stretched */
+    uint8_t form[TH_KEY_FORM_BYTES];         /* how phrases are stretched in this store */
     size_t form_len;
     struct th_keyring ring;
     unsigned opened, closed; /* encrypted values that a key opens, and that none does */
-    bool wrong;              /* no key here is the one of this store */
-    bool missing_old;        /* a change of keys has not ended, and its other key is not here */
-    enum th_error error;     /* TH_NOMEM: nothing can be said; TH_CORRUPT: an unknown form of keys */
+    bool wrong;              /* no given key is the one of this store */
+    bool missing_old;        /* a change of keys has not ended, and its other key is not given */
+    enum th_error error;     /* TH_NOMEM: there is no verdict; TH_CORRUPT: an unknown form of keys */
 };
 void th_key_check_form(struct th_key_check *c, const struct th_row *row);
 void th_key_check_row(struct th_key_check *c, const struct th_row *row);
@@ -294,43 +300,45 @@ bool th_url_is_secret(const struct th_endpoint_spec *spec);
 
 /* ---- limits of a tenant ---- */
 
-/** What is allowed: the tenant's own limit, else the installation's. 0: no limit. */
+/** The limit that holds: the tenant's own, else the installation's. 0: no limit. */
 int64_t th_engine_allowed(const struct th_engine *e, const struct th_tenant *t, enum th_limit id);
-/** How much is used of it. HEADER_BYTES: of the endpoint that has the most; this one looks at all endpoints. */
+/** How much of it is used. HEADER_BYTES: by the endpoint that has the most; for this all endpoints are looked
+ * at. */
 int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enum th_limit id);
-/** Whether so much has been used of what is allowed that it is worth a word (options.warn_percent). */
+/** True when so much of the limit is used that it must be reported (options.warn_percent). */
 bool th_engine_near(const struct th_engine *e, int64_t used, int64_t allowed);
 
 /* ---- look-ups ---- */
 
 struct th_tenant *th_engine_tenant(struct th_engine *e, struct th_span id);
-/** By number; NULL when unknown. One that has been deleted may still be found: `deleting` says so. */
+/** Finds a tenant by its number; NULL when unknown. One that has been deleted may still be found: `deleting`
+ * says so. */
 struct th_tenant *th_engine_tenant_no(struct th_engine *e, uint64_t no);
 /** All tenants, by number ascending. */
 struct th_tenant *const *th_engine_tenants(struct th_engine *e, unsigned *count);
-/** By SHA-256 of the key's text; NULL when unknown or expired. */
+/** Finds a key by the SHA-256 of its text; NULL when unknown or expired. */
 struct th_key *th_engine_key(struct th_engine *e, const uint8_t hash[32]);
-/** A tenant's keys, or with NULL those of operators without the root, newest first: the next one below *at, which is moved; begin
- * with UINT_MAX. NULL at the end. */
+/** Goes through a tenant's keys, or with NULL through those of operators except the root, newest first:
+ * returns the next one below *at, which is moved; begin with UINT_MAX. NULL at the end. */
 struct th_key *th_engine_key_below(struct th_engine *e, const struct th_tenant *t, unsigned *at);
-/** By public id in the tenant's dialect form; NULL when unknown or another tenant's. foreign (may be NULL): set true when
- * it exists under another tenant. */
+/** Finds an endpoint by its public id in the form of the tenant's dialect; NULL when it is unknown or another
+ * tenant's. foreign (may be NULL): set to true when it exists under another tenant. */
 struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tenant *t, struct th_span id,
                                        bool *foreign);
-/** The same of whatever tenant. */
+/** Does the same for the endpoints of all tenants. */
 struct th_endpoint *th_engine_endpoint_anywhere(struct th_engine *e, struct th_span id);
 struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
 
-/** The next of names that stand one per line, which leaves *lines; false at the end. */
+/** Takes the next name off *lines, which has one name per line; false at the end. */
 bool th_channel_next(struct th_span *lines, struct th_span *name);
 /** Whether two lists have a name in common. */
 bool th_channels_share(struct th_span a, struct th_span b);
-/** 1 to 128 letters, digits, "_", "-", ".", "/" and ":". */
+/** True for 1 to 128 letters, digits, "_", "-", ".", "/" and ":". */
 bool th_channel_ok(struct th_span name);
 
-/** The endpoint's settings with all texts; what is not in memory goes into `mem`. A read of the store where it is parted.
- * TH_NOMEM, or an error of the store. */
+/** Gets the endpoint's settings with all texts; those that are not in memory go into `mem`. If the endpoint
+ * is parted this reads from the store. TH_NOMEM, or an error of the store. */
 TH_MUST_USE enum th_error th_engine_spec(struct th_engine *e, const struct th_endpoint *ep,
                                          struct th_arena *mem, struct th_endpoint_spec *out);
 
@@ -339,7 +347,8 @@ TH_MUST_USE enum th_error th_engine_spec(struct th_engine *e, const struct th_en
 uint64_t th_engine_hide(const struct th_engine *e, uint64_t tweak, uint64_t no);
 uint64_t th_engine_show(const struct th_engine *e, uint64_t tweak, uint64_t hidden);
 void th_engine_endpoint_id(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out);
-/** Of an endpoint by number, also of one that has been deleted; false: nothing is known of it, nothing is written. */
+/** Writes the id of an endpoint by its number, even if it has been deleted; false: nothing is known about it,
+ * and nothing is written. */
 bool th_engine_endpoint_id_of(struct th_engine *e, const struct th_dialect *d, uint64_t no,
                               const struct th_past_endpoint *past, struct th_buf *out);
 void th_engine_event_id(struct th_engine *e, const struct th_dialect *d, const struct th_event_row *row,
@@ -350,14 +359,15 @@ void th_engine_delivery_id(struct th_engine *e, const struct th_dialect *d, cons
 void th_engine_attempt_number(struct th_engine *e, uint64_t attempt, struct th_buf *out);
 void th_engine_key_id(struct th_engine *e, const struct th_key *k,
                       struct th_buf *out); /* "key_" + ULID form */
-/** The same of endpoints: what is asked of the past may name one that has been deleted. */
+/** Reads the id of an endpoint, which may have been deleted. */
 bool th_engine_parse_endpoint_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
                                  struct th_pubid *out);
-/** Whether a row that was found by the number is of the endpoint that the id names. */
+/** True when a row that was found by its number belongs to the endpoint that the id names. */
 bool th_engine_is_endpoint(struct th_engine *e, const struct th_pubid *id, uint64_t no,
                            const struct th_past_endpoint *past);
-/** Numbers behind ids; false: no such form. The caller loads the row and must compare `at` and `rnd` (integer forms: at.ms
- * is 0 and nothing is compared). Events with an external id are found by th_page.external_id first. */
+/** Read the numbers in ids; false: the text has no such form. The caller loads the row and must compare `at`
+ * and `rnd` (integer forms: at.ms is 0 and nothing is compared). Events with an external id are found by
+ * th_page.external_id first. */
 bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
                               struct th_pubid *out);
 bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
@@ -372,7 +382,7 @@ struct th_publish_event { /* spans must live until done */
     struct th_wall time;
     /* result */
     struct th_event_row row; /* number, times, deliveries; enough for th_engine_event_id */
-    bool data_exact;         /* th_dialect_warnings has nothing to say; false: it was not looked for */
+    bool data_exact;         /* th_dialect_warnings finds nothing; false: that is not known */
 };
 enum th_publish_result {
     TH_PUB_ACCEPTED,
@@ -384,10 +394,10 @@ enum th_publish_result {
     TH_PUB_LIMITED, /* `limit` is reached; detail says so */
     TH_PUB_UNAVAILABLE,
     TH_PUB_TENANT_GONE,
-    TH_PUB_FORGOTTEN /* the key was used, what it made has been removed by retention */
+    TH_PUB_FORGOTTEN /* the key was used, but retention has removed the events */
 };
-/** Type of a test that no receiver takes for an event of its own. A test of it is taken in every dialect, although no
- * catalogue has it. */
+/** The type of a test that no receiver takes for an event of its own. Every dialect accepts a test of this
+ * type, although no catalogue has it. */
 #define TH_TEST_TYPE "webhook.test"
 
 struct th_publish {
@@ -395,7 +405,7 @@ struct th_publish {
     struct th_idem idem;
     uint32_t count; /* 1..1000 */
     struct th_publish_event *events;
-    struct th_endpoint *only; /* test: this endpoint, also when inactive; else NULL */
+    struct th_endpoint *only; /* a test for this endpoint, even if it is inactive; else NULL */
     void (*done)(struct th_publish *);
     void *user;
     /* result */
@@ -407,27 +417,27 @@ struct th_publish {
     uint64_t first_delivery; /* of events[0] */
     void *impl;
 };
-/** Checks (types, required fields, size), matches, stores durably; done after the commit. */
+/** Checks types, required fields and size, matches, and stores durably; `done` is called after the commit. */
 void th_engine_publish(struct th_engine *e, struct th_publish *p);
 
-/* ---- who would get an event, by the settings of now ---- */
+/* ---- who would get an event, by the present settings ---- */
 
 enum th_match {
     TH_MATCH,
-    TH_MATCH_FILTER_ERROR, /* the filter cannot say, and the event goes to the endpoint */
+    TH_MATCH_FILTER_ERROR, /* the filter has no verdict, and the event goes to the endpoint */
     TH_MATCH_LATER,        /* the endpoint was made after the event had been accepted */
     TH_MATCH_NOT_TYPE,
-    TH_MATCH_DISABLED, /* and the dialect keeps nothing for it meanwhile */
+    TH_MATCH_DISABLED, /* it is disabled, and the dialect keeps nothing for it meanwhile */
     TH_MATCH_NOT_CHANNEL,
     TH_MATCH_NOT_FILTER
 };
 /** Reads the event, with its data, for the calls of th_engine_match that follow in the same turn. False: no memory. */
 TH_MUST_USE bool th_engine_match_begin(struct th_engine *e, const struct th_event_row *row);
-/** *why: of an endpoint with a filter, what its terms come to; its values are good until th_engine_match_end. *steps: what it took,
- * up to some 300,000. */
+/** *why: for an endpoint with a filter, the results of its terms; the values are valid until
+ * th_engine_match_end. *steps: the number of steps, up to some 300,000. */
 enum th_match th_engine_match(struct th_engine *e, const struct th_endpoint *ep,
                               const struct th_event_row *row, struct th_jsonpath_why *why, uint32_t *steps);
-/** The same of a filter that is nobody's. */
+/** Does the same for a filter that belongs to no endpoint. */
 enum th_match th_engine_match_filter(struct th_engine *e, const struct th_jsonpath *filter,
                                      struct th_jsonpath_why *why, uint32_t *steps);
 void th_engine_match_end(struct th_engine *e);
@@ -451,7 +461,7 @@ enum th_change_kind {
 enum th_change_result {
     TH_CH_DONE,
     TH_CH_CHECKED,  /* dry_run: it would be done now */
-    TH_CH_REPEATED, /* Idempotency-Key seen: `replayed` holds the first answer */
+    TH_CH_REPEATED, /* the Idempotency-Key was used before: `repeated` holds the first answer */
     TH_CH_KEY_REUSED,
     TH_CH_INVALID,      /* errors[] says why */
     TH_CH_NOT_FOUND,    /* the object is gone */
@@ -474,8 +484,8 @@ struct th_change {
     struct th_limits limits;
     uint64_t key_no; /* KEY_DEL */
     unsigned scopes; /* KEY_ADD of a tenant's key */
-    enum th_role
-        role; /* KEY_ADD, KEY_DEL: of an operator's key, with the tenant "operator"; NONE: a tenant's */
+    /* KEY_ADD, KEY_DEL: of an operator's key, with the tenant "operator"; NONE: a tenant's */
+    enum th_role role;
     uint8_t key_hash[32];
     int64_t expires;
     struct th_span note;
@@ -485,8 +495,8 @@ struct th_change {
     struct th_span secret;        /* ENDPOINT_ADD, SECRET_ROTATE: customer's; n == 0: generate */
     bool overlap_given, overlap_null;
     int64_t overlap_s; /* SECRET_ROTATE; not given: the dialect's */
-    struct th_span
-        variant;    /* SECRET_ROTATE: the endpoint signs in this variant from now on; n == 0: as before */
+    /* SECRET_ROTATE: the endpoint signs in this variant from now on; n == 0: as before */
+    struct th_span variant;
     bool check_rev; /* If-Match */
     uint64_t expect_rev;
     /* ENDPOINT_ADD: `secret` comes from another installation, and is taken where the dialect makes its own */
@@ -494,9 +504,9 @@ struct th_change {
     struct th_span previous; /* with it: the secret before it, which is still active; n == 0: none */
     int64_t previous_until;  /* wall ms; 0: until revoked */
     bool dry_run;            /* everything is checked, nothing is stored or made */
-    bool erase;              /* TENANT_DEL: the content of all its events too, now */
-    const struct th_dialect
-        *check_as; /* ENDPOINT_ADD with dry_run: by the rules of this dialect; NULL: the tenant's */
+    bool erase;              /* TENANT_DEL: erases the content of all its events, too */
+    /* ENDPOINT_ADD with dry_run: by the rules of this dialect; NULL: the tenant's */
+    const struct th_dialect *check_as;
     struct th_idem idem;
     /** With idem.given: called before the commit, with the objects as they will be, to render the answer that is kept
      * (encrypted) with the key. Writes the answer's bytes. */
@@ -540,8 +550,8 @@ enum th_replay_state {
 struct th_replay { /* read-only for the API; valid until the next turn */
     uint64_t no, endpoint;
     uint32_t rnd;
-    struct th_past_endpoint
-        past; /* the endpoint, when it is no more: created, and options with its random bits */
+    /* the endpoint, when it is no more: created, and options with its random bits */
+    struct th_past_endpoint past;
     struct th_tenant *tenant;
     struct th_wall created, updated;
     int64_t since, until; /* wall ms; until 0: the moment of the request */
@@ -562,25 +572,27 @@ struct th_replay_start {
     void (*render)(struct th_replay_start *, struct th_buf *answer); /* as th_change.render */
     void (*done)(struct th_replay_start *);
     void *user;
-    /* result: DONE, REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND, CONFLICT (too many matched), LIMITED (TH_L_REPLAYS),
+    /* result: DONE, REPEATED (`repeated`), KEY_REUSED, NOT_FOUND, CONFLICT (too many matched), LIMITED (TH_L_REPLAYS),
      * UNAVAILABLE */
     enum th_change_result result;
     uint64_t matched;
-    uint64_t by_state[TH_DS_CANCELLED + 1]; /* of the matches; QUEUED: unfinished ones, left out of them */
-    const struct th_replay *replay;         /* NULL for a dry run */
-    struct th_buf repeated;                 /* the caller frees it with th_buf_wipe */
+    uint64_t by_state[TH_DS_CANCELLED +
+                      1];           /* the matches by state; QUEUED: unfinished ones, which are no matches */
+    const struct th_replay *replay; /* NULL for a dry run */
+    struct th_buf repeated;         /* the caller frees it with th_buf_wipe */
     char detail[200];
     void *impl;
 };
 /** Collects the matching deliveries, records the job durably, answers; then queues them oldest first, a few hundred ahead
  * of what the endpoint takes. After a crash it goes on where it was. */
 void th_engine_replay(struct th_engine *e, struct th_replay_start *r);
-/** By public id ("rpl_…"); NULL when unknown or another tenant's; t NULL: any tenant's. */
+/** Finds a replay by its public id ("rpl_…"); NULL when it is unknown or another tenant's; t NULL: any
+ * tenant's. */
 const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t,
                                               struct th_span id);
 void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct th_buf *out);
-/** Stops queueing more at once; what is queued already goes out. done when that is durable (error: it is stopped now, but a
- * crash would undo it). */
+/** Stops queueing more at once; deliveries that are queued already go out. `done` is called when that is
+ * durable (error: it is stopped now, but a crash would undo it). */
 struct th_replay_cancel {
     const struct th_replay *replay; /* in */
     void (*done)(struct th_replay_cancel *);
@@ -593,8 +605,9 @@ void th_engine_replay_cancel(struct th_engine *e, struct th_replay_cancel *c);
 
 /* ---- answers kept with an Idempotency-Key, for requests whose effect is not a change of settings ---- */
 
-/** First with keep false: is the key known? Then, after the effect, with keep true. A crash between effect and keeping
- * makes a repetition take effect once more, never not at all. */
+/** To be called first with keep false, to ask whether the key is known, and then, after the effect, with keep
+ * true. A crash between the effect and keeping makes a repetition take effect once more, but never not at
+ * all. */
 struct th_idem_answer {
     struct th_span tenant_id; /* in: spans valid until done */
     struct th_idem idem;      /* given must be true */
@@ -602,7 +615,7 @@ struct th_idem_answer {
     struct th_span answer; /* keep: at most 1 MiB */
     void (*done)(struct th_idem_answer *);
     void *user;
-    /* result: DONE (keep: kept; else: unknown so far), REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND (tenant), UNAVAILABLE */
+    /* result: DONE (keep: kept; else: unknown so far), REPEATED (`repeated`), KEY_REUSED, NOT_FOUND (tenant), UNAVAILABLE */
     enum th_change_result result;
     struct th_buf repeated; /* the caller frees it with th_buf_wipe */
     void *impl;
@@ -611,10 +624,10 @@ void th_engine_idem_answer(struct th_engine *e, struct th_idem_answer *r);
 
 /* ---- deliveries ---- */
 
-/** Queues a delivery again: one attempt now, then the schedule. While a request of it is under way: one attempt as soon as
- * that has ended, unless it delivers. done: TH_OK; TH_NOT_FOUND; TH_CONFLICT: its endpoint has been deleted; TH_INVALID: its
- * event has been erased; a store error. But
- * for TH_OK the delivery is as it was. */
+/** Queues a delivery again: one attempt now, then the schedule. While a request of it is under way: one
+ * attempt as soon as that has ended, unless it delivers. done: TH_OK; TH_NOT_FOUND; TH_CONFLICT: its endpoint
+ * has been deleted; TH_INVALID: its event has been erased; a store error. Except after TH_OK the delivery is
+ * unchanged. */
 struct th_retry_now {
     uint64_t delivery, endpoint; /* endpoint: that of the delivery */
     void (*done)(struct th_retry_now *);
@@ -625,8 +638,8 @@ struct th_retry_now {
 };
 void th_engine_retry(struct th_engine *e, struct th_retry_now *r);
 
-/** Takes away what an event says (th_erase of the store port): irrevocable with its first step, in steps until all is gone, also
- * after a crash. done when it is. */
+/** Erases the content of an event (th_erase of the store port): it is irrevocable from the first step on, and
+ * goes on in steps until everything is gone, even after a crash. `done` is called then. */
 struct th_erase_event {
     uint64_t tenant, event;
     bool cancel; /* unfinished deliveries too */
@@ -638,18 +651,19 @@ struct th_erase_event {
 };
 void th_engine_erase(struct th_engine *e, struct th_erase_event *r);
 
-/** Makes everything that waits for another attempt at an endpoint due now; it goes out as the endpoint's window and rate allow,
- * each with its schedule from the beginning. Counts, records durably what is to be done, answers; then does it in steps, also
- * after a crash. */
+/** Makes all deliveries to an endpoint due now that wait for another attempt; they go out as the endpoint's
+ * window and rate allow, each with its schedule from the beginning. It counts, stores durably what is to be
+ * done, and answers; then it does the work in steps, even after a crash. */
 struct th_retry_all {
     struct th_endpoint *ep; /* in: looked up again by number */
     struct th_idem idem;
     void (*render)(struct th_retry_all *, struct th_buf *answer); /* as th_change.render */
     void (*done)(struct th_retry_all *);
     void *user;
-    /* result: DONE, REPLAYED (`replayed`), KEY_REUSED, NOT_FOUND, CONFLICT (paused, disabled, too many at work), UNAVAILABLE */
+    /* result: DONE, REPEATED (`repeated`), KEY_REUSED, NOT_FOUND, CONFLICT (paused, disabled, too many at work), UNAVAILABLE */
     enum th_change_result result;
-    uint64_t retrying, pending; /* made due; due already, for they wait for their first attempt */
+    uint64_t retrying,
+        pending; /* those made due; those that wait for their first attempt, and are due already */
     uint32_t in_flight;
     struct th_buf repeated; /* the caller frees it with th_buf_wipe */
     char detail[200];
@@ -660,8 +674,8 @@ void th_engine_read(struct th_engine *e, struct th_op *op);
 void th_engine_page_free(struct th_engine *e, struct th_page *page);
 /** "pending", "retrying", "held", "delivered", "failed", "cancelled"; reason: "exhausted", "final_status" or NULL. */
 const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason);
-/** Renders again what an attempt sent: head lines (auth and custom values as ***) and body. whole_url: else a URL that is
- * secret is masked wherever it stands. */
+/** Renders again what an attempt sent: head lines (auth and custom values as ***) and body. Without
+ * whole_url, a secret URL is masked wherever it stands. */
 TH_MUST_USE enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t,
                                                  const struct th_attempt_view *view, bool whole_url,
                                                  struct th_buf *head, struct th_buf *body,

@@ -1,10 +1,11 @@
-/* Letters between the engines of one process, and who owns what.
+/* Letters between the engines of one process, and which engine owns what.
  *
- * An endpoint belongs to the engine whose number is the endpoint's modulo the number of engines: its deliveries, its health and
- * what has been learnt of it are there alone. Engine 0 is home: settings change there, and the jobs of the installation run
- * there. Letters that are sent in a turn leave at its end, together, so a receiver is woken once for many.
+ * An endpoint belongs to the engine whose number is the endpoint's modulo the number of engines: its
+ * deliveries, its health and what has been learnt about it are only there. Engine 0 is home: settings change
+ * there, and the jobs of the installation run there. Letters that are sent in a turn leave at its end,
+ * together, so a receiver is woken once for many.
  *
- * With one engine every letter is to itself and runs in its next turn; no post is asked. */
+ * With one engine every letter goes to that engine itself and runs in its next turn; no post is asked. */
 #include "engine/mail.h"
 #include "engine/context.h"
 #include "engine/state.h"
@@ -29,7 +30,7 @@ void th_mail_send(struct th_engine *e, unsigned to, struct th_mail *m,
     e->mail_waits = true;
 }
 
-/* What does not fit into this turn's time waits in front of what comes. */
+/* Letters for which this turn has no time wait before those that come. */
 void th_mail_turn(struct th_engine *e)
 {
     struct th_list *l;

@@ -3,7 +3,7 @@
 #define TH_ENGINE_MAIL_H
 #include "engine/state.h"
 
-/** The engine that an endpoint's deliveries, health and jobs belong to. */
+/** The engine to which an endpoint's deliveries, health and jobs belong. */
 static inline unsigned th_owner(const struct th_engine *e, uint64_t endpoint)
 {
     return e->options.shards < 2 ? e->options.shard : (unsigned)(endpoint % e->options.shards);

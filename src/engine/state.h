@@ -1,5 +1,5 @@
-/* What an engine has in memory. Every part of it has its members here, and reads those of others where it says so; nobody but the
- * files of engine/ sees it. */
+/* The memory of an engine. Every part of the engine has its members here, and reads those of others where it
+ * says so; only the files of engine/ see this struct. */
 #ifndef TH_ENGINE_STATE_H
 #define TH_ENGINE_STATE_H
 #include "base/heap.h"
@@ -8,7 +8,7 @@
 #include "engine/job.h"
 
 #define TH_SHARDS_MAX 64
-#define TH_MAX_DROPPED 1000 /* endpoints that a step of retention may name */
+#define TH_MAX_DROPPED 1000 /* most endpoints that a step of retention names */
 
 struct change_impl;
 struct th_change_kind_row;
@@ -17,7 +17,7 @@ struct th_filter_event;
 struct th_load_batch;
 struct th_offer;
 
-struct th_rescan { /* another engine is asked to walk the queue from here on; 0: it is not */
+struct th_rescan { /* another engine is asked to walk the queue from `from` on; 0: it is not asked */
     struct th_mail mail;
     uint64_t from;
 };
@@ -30,13 +30,13 @@ struct th_engine {
     struct th_now now;
     struct th_keyring *ring; /* in memory for secrets */
     int64_t turn_us;         /* mono: when this turn began, less what was spent before it */
-    int64_t spent_us;        /* since the last turn, on other work of the thread */
+    int64_t spent_us;        /* time spent on other work of the thread since the last turn */
     uint8_t id_key[16];
     uint64_t plain[TH_NUMBERS]; /* the highest numbers that integer ids show as they are */
     uint8_t random[4096];
     size_t random_left;
     uint64_t hash_seed;
-    uint64_t place_seed; /* of numbers of hosts and addresses: all engines make the same */
+    uint64_t place_seed; /* for numbers of hosts and addresses: all engines make the same numbers */
 
     /* settings */
     struct th_smap tenants_by_id, keys_by_hash;
@@ -51,7 +51,7 @@ struct th_engine {
     uint64_t last_tenant, last_key, last_endpoint, last_secret;
     struct th_list dirty; /* endpoints whose health is to be written */
     struct th_mono health_flushed;
-    bool health_flipped;    /* an endpoint works again; to be written at once */
+    bool health_flipped;    /* an endpoint works again; that is written at once */
     struct th_list changes; /* waiting */
     const struct th_change_kind_row *change_kinds;
     const struct th_disable_home *disable_home;
@@ -61,13 +61,13 @@ struct th_engine {
     struct th_list asks;       /* under way */
     bool asks_void;            /* some of them are for endpoints that are gone */
     unsigned asks_out;
-    struct th_list lookups; /* names of new URLs; their changes queue up afterwards */
+    struct th_list lookups; /* look-ups of names of new URLs; their changes queue up afterwards */
 
     /* ingest */
     size_t accept_bytes;
     struct th_filter_event *filtering;          /* the event that is matched now */
     struct th_list free_ingests, stale_ingests; /* stale: wait for settings that home has committed */
-    bool settings_moved;                        /* which have come */
+    bool settings_moved;                        /* such settings have come */
     struct th_list notices;                     /* to be published */
     unsigned ingests_out;
 
@@ -82,10 +82,10 @@ struct th_engine {
     unsigned free_attempt_count, settles_out, attempts_out, loads_out;
     struct th_list settle_retry; /* settles that found the store full */
     struct th_mono warn_at, denied_at;
-    struct th_mono reports_until; /* of the second that `reports` counts */
+    struct th_mono reports_until; /* end of the second for which `reports` counts */
     unsigned reports, reports_left_out;
     uint64_t purged_upto;
-    size_t pinned_bytes; /* of events and bodies that attempts hold */
+    size_t pinned_bytes; /* bytes of events and bodies that attempts hold */
 
     /* fan-out: fanout.c */
     struct th_fanout fanout;
@@ -95,20 +95,20 @@ struct th_engine {
 
     int64_t clock_offset_ms;    /* wall less steady time, when last looked at */
     int64_t clock_top_ms;       /* the largest of these since clock_whole */
-    struct th_mono clock_whole; /* since then the wall clock has not been set back */
+    struct th_mono clock_whole; /* the time since which the wall clock has not been set back */
 
     /* recovery and jobs */
     struct th_walk walk;
     struct th_queue_row *walk_rows;
     bool walking;
-    bool rules_wanted;   /* they are to be evaluated */
+    bool rules_wanted;   /* the rules of disabling are to be evaluated */
     bool walk_void;      /* a delivery that the walk under way may have read has ended */
     uint64_t walk_below; /* first delivery accepted since the start; 0: none */
-    unsigned ops_out;    /* all other store operations */
+    unsigned ops_out;    /* all other store operations that are under way */
     struct th_purge purge;
     struct th_dropped purge_dropped[TH_MAX_DROPPED];
     struct th_map dropped; /* by endpoint: dropped.c */
-    int64_t dropped_day;   /* of the last reports */
+    int64_t dropped_day;   /* day of the last reports */
     struct th_probe probe;
     struct cancel_job *cancelling;
     uint64_t *cancels; /* deleted endpoints whose rows are still to be cancelled */
@@ -118,8 +118,8 @@ struct th_engine {
     struct th_list replays;          /* newest first: struct replay_job */
     struct th_list replays_starting; /* not recorded yet */
     unsigned replay_count;
-    unsigned replay_places; /* of jobs that may hold numbers */
-    bool replays_wait;      /* one wants a place */
+    unsigned replay_places; /* number of jobs that have a place */
+    bool replays_wait;      /* a job wants a place */
     struct th_mono replay_look_at;
     struct th_list hurries; /* struct hurry_job */
     bool erase_left;        /* the store may have content that is to be erased */
@@ -133,18 +133,18 @@ struct th_engine {
     struct th_mail no_room_mail; /* tells home that the store had no room */
     unsigned fanout_told, no_room_told;
     bool no_room_untold;
-    struct th_mono measured; /* when this engine's part of the metrics was */
+    struct th_mono measured; /* when this engine's part of the metrics was last measured */
     bool mail_waits, offers_wait;
     bool joined;                   /* home: the others have copies of the settings */
     unsigned letters_out;          /* questions to others that have no answer yet */
-    unsigned notes_out;            /* home: of settings, that have not been confirmed */
-    struct change_impl *finishing; /* home: the change that waits for that */
+    unsigned notes_out;            /* home: notes of settings that have not been confirmed */
+    struct change_impl *finishing; /* home: the change that waits for these confirmations */
 
     struct th_job_state jobs[TH_JOBS];
     struct th_list deferred;
     bool started, draining, store_ok, dead;
-    bool no_requests; /* a stop that no longer waits: none begins any more */
+    bool no_requests; /* the stop no longer waits: no request begins any more */
     bool more;        /* something is left for another turn at once */
-    bool stirred;     /* since the last turn something has called */
+    bool stirred;     /* something has called the engine since the last turn */
 };
 #endif

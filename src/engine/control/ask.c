@@ -1,8 +1,9 @@
-/* Asking receivers for their consent (consent.c), with OPTIONS: when an endpoint comes, when its URL changes, when anything else of it
- * is changed, and again at growing intervals.
+/* Asks receivers for their consent (consent.c) with OPTIONS: when an endpoint is made or changed, and again
+ * at growing intervals.
  *
- * Invariants: (1) an ask holds its endpoint and its settings of when it began, and ends once; (2) the answer counts for the URL that
- * gave it: an endpoint with another URL by then is asked anew. */
+ * Invariants: (1) an ask holds its endpoint and the settings with which it began, and ends once; (2) the
+ * answer counts only for the URL that was asked: if the endpoint has another URL by then, it is asked anew.
+ * */
 #include "engine/control/ask.h"
 #include "base/alloc.h"
 #include "base/heap.h"
@@ -58,7 +59,7 @@ static void ask_free(struct th_ask *a)
         e->options.wake.fn(e->options.wake.ctx); /* a loop may call this after its turn and then sleep */
 }
 
-/* The next one after so many: 5 s, 1 min, 5 min, 20 min, 1 h, then daily. */
+/* The wait before the next ask: 5 s, 1 min, 5 min, 20 min, 1 h, then a day. */
 static int64_t pause_us(unsigned asked)
 {
     static const int64_t seconds[] = {5, 60, 300, 1200, 3600};
@@ -100,7 +101,7 @@ static void stored(struct th_change *c)
 
     th_change_fini(c);
     if (result != TH_CH_DONE) {
-        not_agreed(a, TH_CONSENT_PENDING, "it has agreed, which could not be stored");
+        not_agreed(a, TH_CONSENT_PENDING, "its receiver has agreed, but that could not be stored");
         return;
     }
     th_log(TH_LOG_INFO, "an endpoint has agreed to get events", TH_KS("endpoint", a->ep->pub.run->id),

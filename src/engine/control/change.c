@@ -1,4 +1,4 @@
-/* Changes of settings, one at a time: the queue, the commit, the end, and which kind is whose. The kinds themselves are in
+/* Changes of settings, one at a time: the queue, the commit, the end. The kinds themselves are in
  * change_tenant.c, change_key.c, change_endpoint.c and change_secret.c.
  *
  * Each change is checked, its rows are built and committed, and only then memory changes. One at a time makes every check
@@ -221,7 +221,7 @@ void th_change_carried(struct change_impl *i, enum th_error error, bool applied)
     if (error) {
         th_change_fail(i, TH_CH_UNAVAILABLE, th_error_name(error));
     } else if (!applied) {
-        th_change_fail(i, TH_CH_CONFLICT, "what it was to go with did not happen");
+        th_change_fail(i, TH_CH_CONFLICT, "the outcome that should carry the change was not stored with it");
     } else {
         apply_all(i);
     }

@@ -23,18 +23,19 @@ struct change_impl {
     struct th_tenant *tenant, *fresh;
     struct th_ep *ep, *made;
     struct th_key *key;
-    struct th_endpoint next; /* ENDPOINT_SET, ROTATE, REVOKE, DISABLE: as it will be */
+    struct th_endpoint next; /* ENDPOINT_SET, ROTATE, REVOKE, DISABLE: the endpoint after the change */
     struct th_endpoint_run *run;
     struct th_secret secret; /* the new one */
     struct th_url url;
     enum th_disable why; /* DISABLE */
-    bool unknown;        /* sent again after an unknown outcome */
+    bool unknown;        /* it was sent again after an unknown outcome */
 };
 
 /* change.c */
 struct th_mono th_changes_wanted(const struct th_engine *e);
 void th_changes_begin(struct th_engine *e);
-/** The operation that carried a change has ended: with an error, or with or without the change. Ends it. */
+/** The operation that carried a change has ended: with an error, or with the change, or without it. Ends the
+ * change. */
 void th_change_carried(struct change_impl *i, enum th_error error, bool applied);
 void th_changes_cancel(struct th_engine *e);
 /** All engines have the settings that the change under way has made. */
@@ -42,17 +43,17 @@ struct th_mono th_changes_known_wanted(const struct th_engine *home);
 void th_changes_known(struct th_engine *home);
 /** Ends the change: frees it, then calls its done. */
 void th_change_finish(struct change_impl *i, enum th_change_result result);
-/** The same: a limit of the tenant is reached, and i->c->detail says which. */
+/** Ends the change because a limit of the tenant is reached; i->c->detail says which. */
 void th_change_limited(struct change_impl *i, enum th_limit limit);
-/** The same, with a detail for people (copied). */
+/** Ends the change with a detail for people, which is copied. */
 void th_change_fail(struct change_impl *i, enum th_change_result result, const char *detail);
 void th_change_no_memory(struct change_impl *i);
 /** Ends a change that has not begun, since the server stops. */
 void th_change_stopping(struct th_change *c);
 /* change_rows.c */
-/** A new row of the tenant, borrowed until the next one is added; NULL without memory. */
+/** Adds a row of the tenant; the pointer is valid until the next one is added. NULL: no memory. */
 struct th_row *th_change_row(struct change_impl *i, enum th_row_kind kind, uint64_t no);
-/** False without memory, as with all the rows below. */
+/** False: no memory, as for all the rows below. */
 bool th_change_last_number(struct change_impl *i, const char *name, uint64_t no);
 bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep); /* as it will be */
 bool th_change_health_row(struct change_impl *i, const struct th_endpoint *ep);
@@ -62,7 +63,7 @@ bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, c
 /* change.c */
 /** Commits the rows. keep_version: the settings that events are matched against stay the same. */
 void th_change_submit(struct change_impl *i, bool keep_version);
-/** Makes i->op of the rows, for a change that another operation carries; th_change_carried is its end. */
+/** Makes i->op from the rows, for a change that another operation carries and th_change_carried ends. */
 void th_change_prepare(struct change_impl *i, bool keep_version);
 
 /* change_kinds.c */
@@ -92,7 +93,7 @@ bool th_change_look_up(struct th_engine *e, struct th_change *c);
 void th_change_look_ups_cancel(struct th_engine *e);
 void th_change_begin_endpoint_put(struct change_impl *i);
 void th_change_end_endpoint_add(struct change_impl *i);
-/** Also of ENDPOINT_DISABLE. */
+/** This ends ENDPOINT_DISABLE, too. */
 void th_change_end_endpoint_set(struct change_impl *i);
 void th_change_begin_endpoint_del(struct change_impl *i);
 void th_change_end_endpoint_del(struct change_impl *i);
@@ -107,11 +108,11 @@ void th_change_begin_endpoint_consent(struct change_impl *i);
 /** Makes i->secret from the customer's text or anew; the clear text goes to c->secret_text for the answer. False without
  * memory. */
 bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep);
-/** Makes a secret of a text. False without memory. */
+/** Makes a secret from a text. False: no memory. */
 bool th_change_secret_take(struct change_impl *i, const struct th_endpoint *ep, struct th_span text,
                            uint64_t no, struct th_secret *out);
 void th_change_begin_rotate(struct change_impl *i);
 void th_change_begin_revoke(struct change_impl *i);
-/** Of a rotation and of a revocation. */
+/** This ends a rotation and a revocation. */
 void th_change_end_secrets(struct change_impl *i);
 #endif

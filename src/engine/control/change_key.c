@@ -3,8 +3,8 @@
  *
  * Refuses: more keys than the limits allow. The root is in no list and has no number, so it cannot be ended.
  *
- * Invariant: a key's row says the tenant 0 when it has a role. A version that does not know roles takes it for the key of a
- * deleted tenant, and lets nobody in with it. */
+ * Invariant: the row of a key with a role has the tenant 0. A version that does not know roles takes it for
+ * the key of a deleted tenant, and lets nobody in with it. */
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "engine/context.h"

@@ -1,4 +1,4 @@
-/* Which kind of change is whose: one row a kind. */
+/* The functions of each kind of change: one row for each kind. */
 #include "engine/control/change.h"
 
 /* clang-format off */

@@ -1,5 +1,6 @@
-/* What retention has deleted before it was delivered: held events of an endpoint that was paused for too long, or the backlog of
- * one that was dead. One operator event and one warning line for each endpoint and day say how many.
+/* Reports deliveries that retention has deleted before they were delivered: held deliveries of an endpoint
+ * that was paused for too long, or the backlog of a dead one. One operator event and one warning line for
+ * each endpoint and day say how many.
  *
  * The first that are deleted on a day are reported when the pass of retention has ended; those of the rest of the day are
  * reported with the first of the next, or when the server stops. LIMIT: a kill loses the count that has no report yet.
@@ -52,7 +53,7 @@ static void add(struct th_engine *e, uint64_t endpoint, uint32_t count)
         tell(e, endpoint, count);
 }
 
-/* Another day: everybody may have a report again. */
+/* Another day: each endpoint may have a report again. */
 static void new_day(struct th_engine *e)
 {
     struct th_map before = e->dropped;
@@ -67,7 +68,7 @@ static void new_day(struct th_engine *e)
     th_map_fini(&before);
 }
 
-/* Reports what may have a report, or everything. */
+/* Reports endpoints that may have a report now, or all. */
 static void tell_all(struct th_engine *e, bool everything)
 {
     uint64_t no;

@@ -1,4 +1,4 @@
-/* What retention has deleted before it was delivered. */
+/* Reports deliveries that retention has deleted before they were delivered. */
 #ifndef TH_ENGINE_CONTROL_DROPPED_H
 #define TH_ENGINE_CONTROL_DROPPED_H
 #include "engine/engine.h"
@@ -6,6 +6,6 @@
 void th_dropped_init(struct th_engine *e);
 void th_dropped_fini(struct th_engine *e);
 void th_dropped_note(struct th_engine *e, const struct th_purge *p);
-/** When a stop begins: all that has no report yet. */
+/** To be called when a stop begins: reports all that has no report yet. */
 void th_dropped_tell_all(struct th_engine *e);
 #endif

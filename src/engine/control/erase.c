@@ -1,8 +1,10 @@
-/* Erasing what events say: the steps that the store makes, one after the other, and what follows from them in memory.
+/* Erases the content of events: has the store make its steps one after the other, and follows them in memory.
+  
  *
- * asked → a step [committed] → … → done. What a crash or an error has left is gone on with in the background: at the start, and
- * after a tenant was deleted with its content. Nothing is sent of an event whose content is gone: what memory has of it goes
- * with the requests that are under way, and its waiting deliveries are cancelled. */
+ * asked → a step [committed] → … → done. Work that a crash or an error has left is continued in the
+ * background: at the start, and after a tenant was deleted with its content. An event whose content is gone
+ * is not sent any more: its copy in memory goes with the requests that are under way, and its waiting
+ * deliveries are cancelled. */
 #include "engine/control/erase.h"
 #include "base/alloc.h"
 #include "engine/context.h"
@@ -36,7 +38,7 @@ static void step(struct erasing *j)
     th_engine_submit(j->e, &j->op.op);
 }
 
-/* What a step has done, known to one engine. */
+/* Tells one engine what a step has done. */
 static void follow(struct th_engine *e, const struct erasing *j)
 {
     if (j->op.of && (j->op.result == TH_ERASE_DONE || j->op.result == TH_ERASE_MORE))
@@ -63,7 +65,7 @@ static void end(struct erasing *j, enum th_error error)
     struct th_engine *e = j->e;
     struct th_erase_event *r = j->r;
 
-    if (error) { /* what has begun is gone on with */
+    if (error) { /* what has begun is continued */
         e->erase_left = true;
         e->jobs[TH_JOB_ERASE].at.us = e->now.mono.us + RETRY_US;
     }

@@ -1,4 +1,4 @@
-/* Erasing what events say. */
+/* Erases the content of events. */
 #ifndef TH_ENGINE_CONTROL_ERASE_H
 #define TH_ENGINE_CONTROL_ERASE_H
 #include "engine/engine.h"

@@ -1,12 +1,13 @@
-/* Everything that waits for another attempt at an endpoint is made due now, as after an outage.
+/* Makes all deliveries to an endpoint due now that wait for another attempt, as after an outage.
  *
  * COUNTING → [the job row is committed: the answer] → a step → … → [the row is erased]. A step reads the next unfinished
  * deliveries of the endpoint, makes those due in the store that have had an attempt, then in the scheduler, and notes in the
- * row how far it has come. If the process dies, the next start goes on from there; what a step without its note had done is
- * done once more. So a backlog of any size needs the memory of one step.
+ * row how far it has come. If the process dies, the next start goes on from there; a step whose note is
+ * missing is made once more. So a backlog of any size needs only the memory of one step.
  *
- * What has been queued since the count lies behind `upto` and is not touched: the job comes to an end. It refuses to begin at an
- * endpoint that is paused or disabled, where nothing would go out, and to be many. */
+ * Deliveries that have been queued since the count lie after `upto` and are not touched, so the job comes to
+ * an end. Refuses: to begin at an endpoint that is paused or disabled, where nothing would go out; more than
+ * a few jobs at a time. */
 #include "engine/control/hurry.h"
 #include "base/alloc.h"
 #include "base/map.h"

@@ -1,4 +1,4 @@
-/* All that waits for another attempt at an endpoint is made due now. */
+/* Makes all deliveries to an endpoint due now that wait for another attempt. */
 #ifndef TH_ENGINE_CONTROL_HURRY_H
 #define TH_ENGINE_CONTROL_HURRY_H
 #include "engine/engine.h"

@@ -1,8 +1,9 @@
-/* Whether a secret key fits settings that no engine has loaded: those of a copy that is about to be put in place.
+/* Checks whether a secret key fits settings that no engine has loaded: those of a copy that is about to be
+ * put in place.
  *
- * Asks for what a start needs: the proofs, every endpoint's secrets, the values of custom headers. Earlier
+ * It checks what a start needs: the proofs, every endpoint's secrets, the values of custom headers. Earlier
  * revisions and kept answers that no key opens do not keep a server from starting, so they do not count here.
- * Failure: without memory nothing can be said of a key. */
+ *    Failure: without memory there is no verdict on a key. */
 #include "engine/control/keys.h"
 #include "engine/control/rewrap.h"
 #include "engine/settings/blob.h"

@@ -1,11 +1,12 @@
-/* From what was given as the secret key to the keys that encrypt and open.
+/* Makes the keys that encrypt and open from the text that was given as the secret key.
  *
- * A text of 64 hexadecimal digits has all the randomness that a key can have: its hash is the key. Anything else may be a
- * phrase that can be guessed, so guessing is made dear: scrypt with a salt, which the store keeps as its key form. A store
- * without a form is one of before, whose phrases were only hashed.
+ * A text of 64 hexadecimal digits has all the randomness that a key can have: its hash is the key. Any other
+ * text may be a phrase that can be guessed, so guessing is made expensive: scrypt with a salt, which the
+ * store keeps as its key form. A store without a form was made by an earlier version, which only hashed
+ * phrases.
  *
- * Why the form is of the store and not of the key: one salt is enough, since it tells this store from others, and a change
- * of keys needs no second one.
+ * Why the form belongs to the store and not to the key: one salt is enough, because it distinguishes this
+ * store from others, and a change of keys needs no second one.
  *
  * Invariant: every key that a text may have encrypted with, in whatever version, is in the ring that it gives. */
 #include "engine/control/keys.h"

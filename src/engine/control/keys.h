@@ -1,4 +1,5 @@
-/* Secret keys: what a text gives in a store of a form, and which key a store was encrypted with. */
+/* Secret keys: makes keys from texts in the form of a store, and finds out with which key a store was
+ * encrypted. */
 #ifndef TH_ENGINE_CONTROL_KEYS_H
 #define TH_ENGINE_CONTROL_KEYS_H
 #include "engine/engine.h"
@@ -8,7 +9,8 @@
 
 /** A new form, with a salt of its own. */
 void th_key_form_make(struct th_engine *e, uint8_t out[TH_KEY_FORM_BYTES]);
-/** The keys that the texts give in a store of this form (n == 0: none). TH_NOMEM; TH_CORRUPT: a form that is not known. */
+/** Makes the keys from the texts for a store of this form (n == 0: none). TH_NOMEM; TH_CORRUPT: the form is
+ * not known. */
 TH_MUST_USE enum th_error th_keyring_make(struct th_keyring *ring, const struct th_base_key *key,
                                           const struct th_base_key *old, struct th_span form);
 /** Index of the key that encrypted the proof; -1: none of them. *error is set when memory was lacking, and left alone else. */

@@ -351,13 +351,13 @@ static void load_health(struct th_engine *e, const struct th_row *row)
         return;
     ep->pub.health =
         (struct th_health){row->health[0], row->health[1], row->health[2], row->health[3], row->health[4]};
-    /* Nothing has happened later than now: the clock has been set back. */
+    /* A time later than now means that the clock has been set back. */
     if (ep->pub.health.first_fail > e->now.wall.ms)
         ep->pub.health.first_fail = e->now.wall.ms;
     if (ep->pub.health.last_ok > e->now.wall.ms)
         ep->pub.health.last_ok = e->now.wall.ms;
     if (!th_is_mine(e, row->no))
-        return; /* its owner does, when it joins */
+        return; /* the engine that owns it does this when it joins */
     th_rest_resume(e, ep);
     th_sched_endpoint_known(e->sched, row->no, row->health[0], row->health[1], e->now.wall.ms);
 }
@@ -573,7 +573,7 @@ static enum th_error judge_key(struct loading *l, char *why, size_t why_size)
 {
     enum th_error error = l->error;
 
-    if (!error) /* without memory nothing can be said of the keys */
+    if (!error) /* without memory there is no verdict on the keys */
         error = judge_keys(l);
     if (error == TH_CORRUPT && l->form.n)
         snprintf(

@@ -1,4 +1,4 @@
-/* Loading the settings of a store. */
+/* Loads the settings of a store. */
 #ifndef TH_ENGINE_CONTROL_LOAD_H
 #define TH_ENGINE_CONTROL_LOAD_H
 #include "engine/engine.h"

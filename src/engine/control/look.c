@@ -1,7 +1,7 @@
-/* How endpoints do, asked of the engines that own them.
+/* Asks the engines that own endpoints for the health of these endpoints.
  *
- * Home keeps of other engines' endpoints what it has been told (health.c); what changes with every request (deliveries that
- * wait, the last attempt) only their owner knows. */
+ * Home keeps what it has been told about other engines' endpoints (health.c); only their owner knows what
+ * changes with every request (deliveries that wait, the last attempt). */
 #include "base/alloc.h"
 #include "base/map.h"
 #include "engine/context.h"

@@ -1,4 +1,4 @@
-/* Ended deliveries go out again. */
+/* Sends deliveries again that have ended. */
 #ifndef TH_ENGINE_CONTROL_REPLAY_H
 #define TH_ENGINE_CONTROL_REPLAY_H
 #include "engine/engine.h"

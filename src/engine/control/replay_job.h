@@ -6,19 +6,20 @@
 
 #define TH_REPLAY_STEP 256
 
-/* What a job has only while it has a place: one that queues nothing now gives it to another. */
+/* Memory that a job has only while it has a place; a job that queues nothing gives its place to another one.
+ * */
 struct th_replay_step {
     uint64_t nos[TH_REPLAY_STEP];
     bool moved[TH_REPLAY_STEP];
     struct th_queue_row rows[TH_REPLAY_STEP];
 };
 
-/* What the engine that owns the endpoint has of it: asked by letter, and good for one step. */
+/* What the engine that owns the endpoint says about it: asked by letter, and valid for one step. */
 struct th_replay_peek {
     struct th_mail mail;
     bool out, fresh, exists; /* out: the letter is under way */
     uint32_t waiting;
-    struct th_mono at; /* not before: asked again */
+    struct th_mono at; /* not asked again before */
 };
 
 struct th_replay_job {
@@ -32,14 +33,14 @@ struct th_replay_job {
     struct th_replay_start *start; /* until it is answered */
     struct th_replay_step *place;  /* NULL: none, and no numbers */
     struct th_replay_peek peek;
-    struct th_mono stalled; /* since when it had nothing to do; with a place */
+    struct th_mono stalled; /* with a place: the time since which it has had nothing to do */
     uint64_t *nos;          /* collected, newest first */
     uint32_t count, cap;
     uint64_t found; /* while it starts: what matches */
     uint64_t pos;   /* every delivery up to this number is queued */
     bool busy, resume, row_dirty, row_busy;
     uint32_t endpoint_rnd;
-    bool unknown; /* the outcome of recording it was: sent again */
+    bool unknown; /* the outcome of recording it was unknown: it was sent again */
     struct th_page page;
     struct th_move move;
     struct th_settings_op op;
@@ -47,19 +48,19 @@ struct th_replay_job {
     struct th_buf settings, answer;
 };
 
-/* A job that waits for nothing and is on no list; NULL without memory. */
+/* Makes a job that waits for nothing and is on no list; NULL: no memory. */
 struct th_replay_job *th_replay_job_new(struct th_engine *e);
-/* Once, before anything else: whose it is. */
+/* To be called once, before anything else: sets the job's tenant and first state. */
 void th_replay_job_begin(struct th_replay_job *j, struct th_tenant *t, enum th_replay_state state);
-/* From one state to the next; the table of replay_row.c says which. */
+/* Goes from one state to the next; the table in replay_row.c has the allowed steps. */
 void th_replay_job_enter(struct th_replay_job *j, enum th_replay_state state);
-/* Keeps what makes the endpoint's id, for the time when that is no more. */
+/* Keeps the parts of the endpoint's id, for the time when the endpoint is deleted. */
 bool th_replay_job_of(struct th_replay_job *j, struct th_wall created, uint32_t rnd);
-/* Takes it off its lists, tells those who wait for its end that it has one. */
+/* Takes the job off its lists, answers those who wait for its end, and frees it. */
 void th_replay_job_free(struct th_replay_job *j);
-/* Gives its place and its numbers back; nothing of it may be with the store. */
+/* Gives its place and its numbers back; no operation of the job may be under way. */
 void th_replay_place_leave(struct th_replay_job *j);
-/* Tells all of a list of struct th_replay_cancel, which is then empty. */
+/* Answers all of a list of struct th_replay_cancel, which is then empty. */
 void th_replay_end_cancels(struct th_list *list, enum th_error error);
 /* Sends the row, as the job is now, to the store. */
 void th_replay_job_submit(struct th_replay_job *j, void (*done)(struct th_op *));

@@ -22,7 +22,8 @@ static void purge_heard(struct th_engine *e, struct th_mail *m)
     th_free(l);
 }
 
-/* What is gone is not sent. Without memory: a request may still go out, whose outcome finds no delivery. */
+/* Tells the other engines that deleted events are not sent any more. Without memory a request may still go
+ * out, whose outcome then finds no delivery. */
 static void tell_purged(struct th_engine *home)
 {
     for (unsigned to = 1; to < home->options.shards; to++) {
@@ -39,7 +40,8 @@ static void purged(struct th_op *op)
     struct th_engine *e = op->user;
     int64_t wait_us = 60000000, short_us = e->options.retention_ms * 250;
 
-    if (short_us > 0 && short_us < wait_us) /* a short retention is kept to a quarter */
+    if (short_us > 0 &&
+        short_us < wait_us) /* a short retention is kept with the precision of a quarter of it */
         wait_us = short_us < 250000 ? 250000 : short_us;
     e->jobs[TH_JOB_RETENTION].busy = false;
     if (op->error) {

@@ -1,4 +1,4 @@
-/* What is older than the installation keeps leaves the store. */
+/* Deletes events from the store that are older than the installation keeps them. */
 #ifndef TH_ENGINE_CONTROL_RETENTION_H
 #define TH_ENGINE_CONTROL_RETENTION_H
 #include "engine/engine.h"

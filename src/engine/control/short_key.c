@@ -1,9 +1,9 @@
 /* Operator's keys of fewer than 16 characters: in production new ones are refused, and those that were in use before stay.
  *
- * What "before" means is kept with the data, in one row of its own: either that no short key is in use, or which one is,
- * encrypted as secrets are. A data directory without the row is of an earlier version, which took short keys: the one that it
- * is first started with in production is the one that it was used with. A new directory has the row from its first
- * start on. A longer key ends the exception.
+ * Whether a key was in use before is stored with the data, in a row of its own: either that no short key is
+ * in use, or which one is, encrypted as secrets are. A data directory without the row was made by an earlier
+ * version, which took short keys: then the key of the first start in production counts as the one that was in
+ * use. A new directory has the row from its first start on. A longer key ends the exception.
  *
  * The row is written anew at each start with a short key, so that it is encrypted with the secret key in force. Failure: a
  * row that no key opens is a short key that is not known. */

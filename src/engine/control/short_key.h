@@ -5,7 +5,8 @@
 
 #define TH_META_SHORT_KEY "short_operator_key"
 
-/* May this key be used with this store? TH_INVALID with why. note: what the row has; empty: there is none. */
+/* Decides whether this key may be used with this store. TH_INVALID with a reason in `why`. note: the bytes of
+ * the row; empty: there is none. */
 enum th_error th_short_key_judge(struct th_engine *e, bool fresh, const struct th_buf *note, char *why,
                                  size_t why_size);
 /* Makes the note that is to be stored now, if any. */

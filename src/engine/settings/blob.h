@@ -6,7 +6,7 @@
 #define TH_MAX_SPEC_BYTES (256u << 10)
 
 /* settings texts */
-/** The texts that a parted spec has not, from an endpoint's settings as they are stored. */
+/** Reads the texts that a parted spec does not have from the stored settings of an endpoint. */
 TH_MUST_USE enum th_error th_texts_read(struct th_span settings, struct th_arena *mem,
                                         struct th_endpoint_spec *out);
 void th_tenant_write(const struct th_tenant *t, struct th_buf *out);
@@ -19,25 +19,26 @@ bool th_engine_encrypt(struct th_engine *e, uint64_t tenant, uint64_t endpoint, 
 /** Tries the key, then old ones. */
 bool th_engine_decrypt(struct th_engine *e, uint64_t tenant, uint64_t endpoint, uint64_t no,
                        struct th_span encrypted, struct th_buf *plain);
-/** The answer that is kept with an Idempotency-Key: the number of its form, then as above with that key behind the
- * associated data, so that no answer can take another's place. Those of before have neither, and open as well. */
+/** Encrypts an answer that is kept with an Idempotency-Key: the number of its form, then as above with that
+ * key after the associated data, so that no answer can take another's place. Answers of earlier versions have
+ * neither, and can be opened, too. */
 bool th_answer_encrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
                        struct th_buf *out);
-/** What a committed operation that bore an Idempotency-Key came to: DONE, or REPLAYED with the kept answer in `replayed`, or a
- * refusal. again: it was sent twice, since nobody knew whether it was committed; then a key that is there already is its own.
- * `detail` is static text. */
+/** The result of a committed operation with an Idempotency-Key: DONE, or REPEATED with the kept answer in
+ * `repeated`, or a refusal. again: it was sent twice, because nobody knew whether it was committed; then a
+ * key that is there already is its own. `detail` is static text. */
 enum th_change_result th_answer_outcome(struct th_engine *e, const struct th_settings_op *op, bool again,
                                         struct th_buf *repeated, const char **detail);
 bool th_answer_decrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span encrypted,
                        struct th_buf *plain);
 bool th_answer_decrypt_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],
                             struct th_span encrypted, struct th_buf *plain);
-/** One key only, whichever. */
+/** Use only the given key. */
 bool th_engine_encrypt_with(struct th_engine *e, const uint8_t key[32], uint64_t tenant, uint64_t endpoint,
                             uint64_t no, struct th_span plain, struct th_buf *out);
 bool th_engine_decrypt_with(const uint8_t key[32], uint64_t tenant, uint64_t endpoint, uint64_t no,
                             struct th_span encrypted, struct th_buf *plain);
-/* What an endpoint's settings have inside that is encrypted: the number stands where that of a secret stands. */
+/* The encrypted members of an endpoint's settings; these numbers take the place of a secret's number. */
 #define TH_ENCRYPTED_NO_HEADERS 0
 #define TH_ENCRYPTED_NO_URL UINT64_MAX
 #define TH_ENCRYPTED_MEMBERS 2
@@ -46,8 +47,8 @@ extern const struct th_encrypted_member {
     struct th_span name;
     uint64_t no;
 } th_encrypted_members[TH_ENCRYPTED_MEMBERS];
-/** Encrypted bytes of a member of parsed settings, and the member. TH_NOT_FOUND: it has none; TH_CORRUPT; TH_NOMEM. `out` is
- * made in any case, for th_buf_fini. */
+/** Finds a member of parsed settings and its encrypted bytes. TH_NOT_FOUND: there is none; TH_CORRUPT;
+ * TH_NOMEM. `out` is made in any case, for th_buf_fini. */
 enum th_error th_member_encrypted(struct th_json root, struct th_span name, struct th_json *member,
                                   struct th_buf *out);
 #endif

@@ -1,10 +1,10 @@
-/* Consent of receivers: where it is asked for, no delivery goes to a URL whose server has not agreed to it (the specification "HTTP 1.1
- * Web Hooks for Event Delivery" 1.0, section 4: abuse protection). Which endpoints need it, which have it, and when those that
- * lack it are asked next; ask.c asks.
+/* Consent of receivers: if it is asked for, no delivery goes to a URL whose server has not agreed to it (the
+ * specification "HTTP 1.1 Web Hooks for Event Delivery" 1.0, section 4: abuse protection). This file decides
+ * which endpoints need consent, which have it, and when those that lack it are asked next; ask.c asks.
  *
- * An endpoint without consent is held, and more than a paused one: tests and what somebody asks for by hand wait, too. Consent is
- * stored in the endpoint's row before the first delivery goes; what is not consent is in memory only, so that after a start those
- * that have not agreed are asked again.
+ * An endpoint without consent is held more strictly than a paused one: tests and attempts that somebody asks
+ * for by hand wait, too. Consent is stored in the endpoint's row before the first delivery goes; a missing or
+ * refused consent is only in memory, so that after a start those that have not agreed are asked again.
  *
  * Invariant: an endpoint is in the heap of those to be asked, or is being asked, or neither and then it has agreed, need not, or
  * has been asked TH_CONSENT_ASKS times. */

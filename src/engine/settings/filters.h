@@ -5,9 +5,10 @@
 
 struct th_ep;
 
-/** The endpoint, which is listed, has other settings than before, or is listed from now on; th_filters_room was asked before that. */
+/** To be called when a listed endpoint has new settings, or when it is listed from now on; th_filters_room
+ * must have been asked before. */
 void th_filters_file(struct th_engine *e, struct th_ep *ep);
-/** It is listed no longer. */
+/** To be called when the endpoint is no longer listed. */
 void th_filters_unfile(struct th_ep *ep);
 /** Room for one more endpoint; false: there is no memory. */
 TH_MUST_USE bool th_filters_room(struct th_tenant *t);
@@ -22,7 +23,7 @@ void th_filters_free(struct th_tenant *t);
 struct th_filter_event {
     struct th_buf text;
     struct th_tape tape;
-    bool read; /* else there was no memory */
+    bool read; /* false: there was no memory */
 };
 /** NULL without memory. */
 struct th_filter_event *th_filter_event_new(void);
@@ -32,9 +33,9 @@ void th_filter_event_trim(struct th_filter_event *of);
 /** Reads the event anew. `id` is the one that the publisher gave: another is drawn when the event is stored. False: no memory. */
 bool th_filter_read(struct th_filter_event *of, const struct th_publish_event *ev, struct th_wall time);
 
-/* ---- what an endpoint says ---- */
+/* ---- the verdict of an endpoint's filter ---- */
 
-/** EXCESS: the filter cannot say, and the event goes to its endpoint. *steps: how many it took. */
+/** EXCESS: the filter has no verdict, and the event goes to its endpoint. *steps: how many steps it took. */
 enum th_jsonpath_answer th_filter_ask(const struct th_jsonpath *filter, const struct th_filter_event *of,
                                       uint32_t *steps);
 

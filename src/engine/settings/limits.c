@@ -1,8 +1,8 @@
-/* What a tenant may have, and how much of it is used.
+/* Limits of tenants, and how much of them is used.
  *
- * A limit refuses only what would add to what there is: whatever exists above a new limit stays, works and can be changed as
- * long as it does not grow. The counts are those of memory, which is what is durable; the checks are exact, since changes of
- * settings are made one at a time. */
+ * A limit refuses only additions: objects that exist above a new limit stay, work and can be changed as long
+ * as they do not grow. The counts are those of memory, which equals the store; the checks are exact, since
+ * changes of settings are made one at a time. */
 #include "engine/settings/limits.h"
 #include "engine/settings/settings.h"
 #include "engine/state.h"

@@ -1,5 +1,5 @@
-/* Settings in memory: tenants, keys, endpoints with their secrets. Loaded once at start, then changed only after the
- * commit of the change (change.c), so what is here is always durable.
+/* Settings in memory: tenants, keys, endpoints with their secrets. They are loaded once at start, then
+ * changed only after the commit of the change (change.c), so everything here is durable.
  *
  * Ownership: tenants live until the engine is freed (LIMIT: a deleted tenant keeps a few hundred bytes until the next
  * start; requests under way may still point to it). Endpoints and their runs are counted. */
@@ -261,7 +261,8 @@ static void ep_free(struct th_ep *ep)
     th_free(ep);
 }
 
-/* Giving the memory back takes longer than all else of a deletion; of a tenant with thousands of endpoints it takes turns. */
+/* Giving memory back takes longer than all other work of a deletion; for a tenant with thousands of endpoints
+ * it takes several turns. */
 void th_ep_unref(struct th_engine *e, struct th_ep *ep)
 {
     if (--ep->refs)
@@ -365,7 +366,7 @@ void th_settings_hosts(struct th_engine *e, struct th_tenant *t)
                    TH_KS("endpoint", t->endpoints[i]->run->id));
 }
 
-/* Tells the scheduler what the endpoint is now. */
+/* Tells the scheduler the endpoint's present settings. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset)
 {
     const struct th_tenant *t = ep->pub.tenant;

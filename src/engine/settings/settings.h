@@ -1,4 +1,5 @@
-/* Settings in memory: tenants, keys, endpoints with what is rendered of them. Of one engine, on its thread. */
+/* Settings in the memory of one engine: tenants, keys, endpoints with what is rendered from them. On the
+ * engine's thread. */
 #ifndef TH_ENGINE_SETTINGS_H
 #define TH_ENGINE_SETTINGS_H
 #include "base/arena.h"
@@ -6,10 +7,11 @@
 #include "base/ref.h"
 #include "engine/engine.h"
 
-#define TH_PAST_SECRETS 2 /* ended ones of an endpoint that its answers are still searched for */
+#define TH_PAST_SECRETS 2 /* ended secrets of an endpoint for which its answers are still searched */
 
-/* What an endpoint with much text subscribes to. The texts are in the store: a type is known by its length and 54 bits of its
- * hash, under a seed that nobody knows. That a type is taken for another is as likely as guessing those. */
+/* The subscriptions of an endpoint with much text. The texts are in the store: a type is recognised by its
+ * length and 54 bits of its hash, under a secret seed. One type is mistaken for another only if these bits
+ * are guessed. */
 struct th_wanted {
     uint64_t seed;
     uint64_t word[]; /* hash | form << 8 | length, of the type, of a prefix or of a suffix */
@@ -29,10 +31,10 @@ struct th_endpoint_run {
         struct th_addr addr;
     } url;
     struct th_span custom;        /* finished custom header lines; the headers of the spec point into it */
-    const struct th_wanted *want; /* of one with much text: what it subscribes to; else NULL */
+    const struct th_wanted *want; /* subscriptions of an endpoint with much text; else NULL */
     unsigned variant;
     struct th_mask *mask; /* of the custom headers' values and of a secret URL; NULL: none, or many_masked */
-    bool many_masked;     /* they are so many that the mask is made when there is an answer */
+    bool many_masked;     /* so many values that the mask is made only when there is an answer */
     struct th_span id;    /* public id text */
     const struct th_jsonpath *filter; /* NULL: none */
     uint64_t rev;
@@ -43,23 +45,23 @@ struct th_endpoint_run {
 struct th_ep {
     struct th_endpoint pub;
     unsigned refs;   /* one for the map, one per request under way */
-    struct th_past { /* of secrets that were ended before their time: endpoints still know them */
+    struct th_past { /* masks of secrets that were ended early: the receiver still knows them */
         struct th_mask *mask;
         int64_t until;
     } past[TH_PAST_SECRETS];
     bool gone;                       /* deleted; lives on for its requests */
     bool listed, choosy;             /* among the tenant's endpoints; counted among its choosy ones */
     struct th_filter_bucket *bucket; /* of the tenant's index of filters; NULL: it is walked */
-    struct th_mono rests_since;      /* when it asked for that last */
-    int64_t asked_until_ms;          /* wall: until when, at that moment */
-    struct th_health told;           /* to home, which is another engine */
+    struct th_mono rests_since;      /* when it last asked for rest */
+    int64_t asked_until_ms;          /* wall: the end of the rest, as asked for then */
+    struct th_health told;           /* the health that home, if that is another engine, was told */
     bool health_dirty;
     struct th_list dirty; /* on engine.dirty while health_dirty */
     struct th_last_attempt last;
     struct th_heap_node ask_at; /* on engine.to_ask */
-    struct th_ask *ask;         /* under way; NULL: none */
-    unsigned asked;             /* times since its last change */
-    unsigned counted;           /* enum th_gauge of the state that it is counted in, plus 1; 0: in none */
+    struct th_ask *ask;         /* the ask that is under way; NULL: none */
+    unsigned asked;             /* number of asks since its last change */
+    unsigned counted;           /* enum th_gauge of the state in which it is counted, plus 1; 0: in none */
 };
 
 /** One count more. */
@@ -77,19 +79,22 @@ TH_MUST_USE enum th_error th_run_new(struct th_engine *e, const struct th_endpoi
 enum th_error th_settings_add_tenant(struct th_engine *e, struct th_tenant *t);
 void th_settings_remove_tenant(struct th_engine *e, struct th_tenant *t);
 enum th_error th_settings_add_endpoint(struct th_engine *e, struct th_ep *ep);
-/** It has been deleted, but is not out of memory yet: nothing of it is sent, learnt or stored any more. */
+/** The endpoint has been deleted, but is still in memory: from now on nothing is sent to it, learnt about it
+ * or stored for it. */
 void th_settings_endpoint_gone(struct th_ep *ep);
 void th_settings_remove_endpoint(struct th_engine *e, struct th_ep *ep);
-/** The endpoint is what `as` says (which may be itself), with another run, whose count is taken over. */
+/** Gives the endpoint the fields of `as` (which may be itself) and another run, whose reference is taken
+ * over. */
 void th_settings_take(struct th_engine *e, struct th_ep *ep, struct th_endpoint_run *run,
                       const struct th_endpoint *as);
-/** By number; NULL: there is none. */
+/** Finds a key by its number; NULL: there is none. */
 struct th_key *th_settings_key(struct th_engine *e, uint64_t no);
 enum th_error th_settings_add_key(struct th_engine *e, struct th_key *k);
 void th_settings_remove_key(struct th_engine *e, struct th_key *k);
-/** Tells the scheduler what the endpoint is now. reset: what it has learnt of it does not hold any more. */
+/** Tells the scheduler the endpoint's present settings. reset: what it has learnt about the endpoint is not
+ * valid any more. */
 enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool reset);
-/** After the limits of a tenant have changed. */
+/** To be called after the limits of a tenant have changed. */
 void th_settings_hosts(struct th_engine *e, struct th_tenant *t);
 void th_settings_free(struct th_engine *e);
 bool th_ep_held(const struct th_endpoint *ep);

@@ -1,9 +1,11 @@
-/* The texts of an endpoint's settings: which of them are in memory, and how one with many is matched without them.
+/* The texts of an endpoint's settings: which of them are in memory, and how an endpoint with much text is
+ * matched without them.
  *
- * Why: a subscription to 256 types, a description and metadata are 52 KiB, and nothing that is done for an event needs their
- * bytes. So of an endpoint with more than a little of them, memory has what deliveries need (URL, header lines, and a hash of
- * each type it wants); the texts are in the store alone, and are read from there when somebody looks at the endpoint or
- * changes it. Small ones, nearly all, have everything in memory, in one piece.
+ * Why: a subscription to 256 types, a description and metadata are 52 KiB, and no work for an event needs
+ * their bytes. So for an endpoint with much text, memory has only what deliveries need (URL, header lines,
+ * and a hash of each type that it wants); the texts are only in the store, and are read from there when
+ * somebody looks at the endpoint or changes it. Nearly all endpoints are small, and have everything in
+ * memory, in one piece.
  *
  * Invariants: (1) a run that has not been stored has all texts; (2) spec.text_rev names a revision that the store has, and
  * whose texts are those of this endpoint; (3) there is one copy of the header lines, wiped at the end. */
@@ -196,7 +198,7 @@ static bool subscribes_all(const struct th_endpoint_spec *spec)
     return false;
 }
 
-/* One that was parted before: what it has is copied, and the rest stays where it is. */
+/* The endpoint was parted before: what it has in memory is copied, and the rest stays in the store. */
 static bool copy_parted(struct th_endpoint_run *run, const struct th_endpoint_spec *from,
                         const struct th_url *url, const struct th_endpoint_run *old)
 {

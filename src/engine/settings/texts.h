@@ -1,18 +1,21 @@
-/* The texts of an endpoint's settings: which of them are in memory. */
+/* The texts of an endpoint's settings, some of which are only in the store. */
 #ifndef TH_ENGINE_SETTINGS_TEXTS_H
 #define TH_ENGINE_SETTINGS_TEXTS_H
 #include "engine/engine.h"
 
 struct th_endpoint_run;
 
-/** Copies what was set. Where that is much text, it is told apart for th_run_part. TH_NOMEM; TH_CORRUPT: the filter. */
+/** Copies what was set. If that is much text, the part that th_run_part can drop is kept apart. TH_NOMEM;
+ * TH_CORRUPT: the filter is damaged. */
 TH_MUST_USE enum th_error th_run_copy(struct th_engine *e, struct th_endpoint_run *run,
                                       const struct th_endpoint_spec *from, const struct th_url *url,
                                       const struct th_endpoint_run *old);
 /** The next of finished header lines, which leaves *lines; false at the end. */
 bool th_line_next(struct th_span *lines, struct th_header *out);
-/** The endpoint's settings are in the store: those texts that nothing needs in memory leave it. */
+/** To be called when the endpoint's settings are in the store: texts that nothing needs in memory leave it.
+ * */
 void th_run_part(struct th_endpoint *ep);
-/** Whether a run with `want` subscribes to the type; by_name: not by "*", prefix or suffix. */
+/** True when a run with `want` subscribes to the type; by_name: with its full name, not by "*", prefix or
+ * suffix. */
 bool th_wanted_has(const struct th_endpoint_run *run, struct th_span type, bool by_name);
 #endif

@@ -1,9 +1,10 @@
 /* How many requests of a tenant are under way to one address, whatever the names that lead there.
  *
- * The scheduler counts them and lets endpoints wait (core/sched_address.c); here an address becomes the number that it is
- * counted under. What is the tenant's own: another tenant's requests to the same address, which may be a hoster's or a CDN's, are
- * not counted with them. An IPv6 address counts as its network of 64 bits, which one machine has all addresses of. On this
- * machine, which no third party owns, each port is a service of its own. Tests are not counted. */
+ * The scheduler counts them and lets endpoints wait (core/sched_address.c); here an address becomes the
+ * number under which it is counted. Each tenant has its own count: another tenant's requests to the same
+ * address, which may be a hoster's or a CDN's, are not included. An IPv6 address counts as its network of 64
+ * bits, because one machine has all addresses of that. On this machine, which no third party owns, each port
+ * is a service of its own. Tests are not counted. */
 #include "engine/shard/address.h"
 #include "base/map.h"
 #include "engine/shard/attempt.h"
@@ -19,7 +20,7 @@ static uint64_t number_of(const struct th_attempt *a, const struct th_addr *addr
     return n ? n : 1;
 }
 
-/* Where the number is among those that are there; it is added. */
+/* The index of the number, which is added if it is new. */
 static unsigned place_of(struct th_attempt *a, uint64_t number)
 {
     for (unsigned i = 0; i < a->counted; i++)

@@ -1,8 +1,9 @@
 /* The attempts of an engine: their memory, which is used again with its buffers, and the end of requests that nobody wants any
  * more.
  *
- * An attempt is on one list from th_attempt_get to th_attempt_release (waiting for its event, or running), and holds its event,
- * its endpoint and the settings that it began with. A request that is cancelled still ends by its callback. */
+ * An attempt is on one list from th_attempt_get to th_attempt_release (waiting for its event, or running),
+ * and holds its event, its endpoint and the settings with which it began. A request that is cancelled still
+ * ends by its callback. */
 #include "engine/shard/attempt.h"
 #include "base/alloc.h"
 #include "engine/context.h"

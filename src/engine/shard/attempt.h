@@ -22,17 +22,17 @@ struct th_attempt {
     struct th_http_req req;
     struct th_resolve resolve;
     struct th_addr addrs[TH_CONNECT_MAX];
-    uint64_t counted_at[TH_CONNECT_MAX]; /* address.c: where this request is counted */
+    uint64_t counted_at[TH_CONNECT_MAX]; /* address.c: the addresses at which this request is counted */
     unsigned counted;
     struct th_buf head, body, sigs, answer;
-    size_t held; /* of body, among the pinned bytes */
+    size_t held; /* bytes of the body that count as pinned */
     char delivery_id[64];
     size_t delivery_id_len;
     struct th_now ended;
     uint32_t draw;        /* the random number of its outcome */
     struct th_wall first; /* when this round of attempts began */
     struct th_settle settle;
-    struct th_disabling *disabling; /* stored with it: that of the endpoint; NULL: none */
+    struct th_disabling *disabling; /* the endpoint's disabling that is stored with it; NULL: none */
     void (*carried)(struct th_attempt *a, enum th_error error,
                     bool applied); /* with it: it has been stored, or not */
     enum th_verdict verdict;
@@ -43,9 +43,9 @@ struct th_attempt {
 
 struct th_attempt *th_attempt_get(struct th_engine *e);
 void th_attempts_free(struct th_engine *e);
-/** Cancels what is under way to an endpoint that has been deleted; it is forgotten then. */
+/** Cancels the requests under way to an endpoint that has been deleted; then they are forgotten. */
 void th_requests_cancel(struct th_engine *e, const struct th_ep *ep);
-/** The same for a tenant, as far as the turn has time. True: none is left. */
+/** Does the same for a tenant, as far as the turn has time. True: none is left. */
 bool th_requests_cancel_some(struct th_engine *e, const struct th_tenant *t);
 void th_attempt_release(struct th_attempt *a);
 #endif

@@ -1,6 +1,8 @@
 /* The end of an attempt, until it is handed to the store.
  *
- * ended → [the endpoint is to be disabled: its turn among the changes of settings] → its outcome is taken (slot free) → settle. What was cancelled, or never begun for a reason of this machine's own, is no attempt. */
+ * ended → [the endpoint is to be disabled: its turn among the changes of settings] → its outcome is taken
+ * (slot free) → settle. A request that was cancelled, or that could not begin because of this machine itself,
+ * is not an attempt. */
 #include "engine/shard/attempt_end.h"
 #include "base/alloc.h"
 #include "base/log.h"

@@ -1,12 +1,13 @@
-/* The wall clock beside the steady one. Moments that are compared over days are wall time: how long an endpoint has failed, how
- * old an event is. A step of the wall clock (a machine that starts before it knows the time, a wrong time server) must not make
- * five minutes of failures into five years, nor everything in the store into something old.
+/* Compares the wall clock with the steady clock. Moments that are compared over days are wall time: how long
+ * an endpoint has failed, how old an event is. A step of the wall clock (a machine that starts before it
+ * knows the time, a wrong time server) must not make five minutes of failures into five years, nor everything
+ * in the store into something old.
  *
  * After a step of more than an hour the health of endpoints moves along with it, so that their distances stay, and retention
- * waits for an hour: time to set the clock right. A step back while no process runs is not seen, but what it has done is: a
- * stored retry would be due later than its schedule can have made it. Then the schedule's own length counts, from the last
- * moment at which the clock can have been set back: never early, and late by the time of the stop at most. Refuses: to judge
- * which time is right. Nothing here can fail. */
+ * waits for an hour: time to set the clock right. A step back while no process runs is not noticed, but its
+ * effect is: a stored retry would be due later than its schedule can have made it. Then the schedule's own
+ * length counts, from the last moment at which the clock can have been set back: the retry is never early,
+ * and late at most by the time of the stop. Refuses: to judge which time is right. Nothing here can fail. */
 #include "engine/shard/clock.h"
 #include "base/log.h"
 #include "base/map.h"

@@ -1,9 +1,11 @@
-/* A disabling that the end of an attempt, or a rule alone, asks for, at the engine that owns the endpoint.
+/* Disables an endpoint because of the end of an attempt, or because of a rule alone, at the engine that owns
+ * it.
  *
  * asked (owner) → its turn among the changes (home) → still wanted? (owner) → the rows (home) → the attempt is concluded, and stored
- * with the rows where it still says so (owner) → in force (home). Each arrow between the two is a letter; with one engine it is one
- * to oneself. The outcome that a disabling follows from is stored with it, in one commit; the attempt is stored in any case.
- * A disabling for which there is no memory is dropped: the next failure asks again. */
+ * with the rows where it still says so (owner) → in force (home). Each arrow between the two is a letter;
+ * with one engine it goes to that engine itself. The outcome that a disabling follows from is stored with it,
+ * in one commit; the attempt is stored in any case. A disabling for which there is no memory is dropped: the
+ * next failure asks again. */
 #include "engine/shard/disable.h"
 #include "base/alloc.h"
 #include "engine/mail.h"

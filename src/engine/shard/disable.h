@@ -1,4 +1,4 @@
-/* Disabling an endpoint, at the engine that owns it; and what passes between that engine and home. */
+/* Disables an endpoint, at the engine that owns it; and the letters between that engine and home. */
 #ifndef TH_ENGINE_SHARD_DISABLE_H
 #define TH_ENGINE_SHARD_DISABLE_H
 #include "engine/engine.h"
@@ -13,14 +13,14 @@ struct th_disabling {
     struct change_impl *i; /* home's, from its turn on */
     struct th_engine *home;
     unsigned owner;
-    struct th_attempt *a; /* the owner's; NULL: a rule says so, without an attempt, or it has been stored */
+    struct th_attempt *a; /* the owner's; NULL: a rule alone is the reason, or the attempt has been stored */
     struct th_settings_op *with;
-    struct th_health health; /* as the owner has it */
+    struct th_health health; /* the owner's view of it */
     bool wanted, applied;
     enum th_error error;
     uint64_t endpoint;
     char tenant[160];
-    /* what the owner is asked for next */
+    /* home asks the owner for these */
     void (*judge)(struct th_engine *owner, struct th_mail *m);
     void (*rows_ready)(struct th_engine *owner, struct th_mail *m);
     void (*store_alone)(struct th_engine *owner, struct th_mail *m);
@@ -32,7 +32,7 @@ bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable 
 struct th_mono th_disable_rules_wanted(const struct th_engine *e);
 void th_disable_by_rules(struct th_engine *e);
 
-/* What the owner sends to home: change_disable.c. */
+/* The owner sends these to home: change_disable.c. */
 struct th_disable_home {
     void (*asked)(struct th_engine *home, struct th_mail *m);
     void (*judged)(struct th_engine *home, struct th_mail *m); /* the owner has said how it stands */

@@ -50,8 +50,9 @@ struct th_event_row th_event_row_copy(char **at, const struct th_event_row *from
     return to;
 }
 
-/* The data as the tenant's dialect writes it, once for all deliveries and attempts. What cannot be written (no room, or
- * no JSON in a damaged row) stays as it is: rendering meets the same fault and says what follows. */
+/* The data as the tenant's dialect writes it, once for all deliveries and attempts. Data that cannot be
+ * written (no room, or no JSON in a damaged row) stays as it is: rendering meets the same fault and decides
+ * what follows. */
 static struct th_span written_data(struct th_engine *e, const struct th_dialect *d, struct th_span data,
                                    struct th_event *made)
 {
@@ -125,8 +126,8 @@ void th_event_unpin(struct th_engine *e, struct th_event *ev)
         event_free(e, ev);
 }
 
-/* What was made from the dialect or the tenant's attributes, ids and rendered bodies, is out of date: requests under way
- * keep theirs, later attempts read the event again. */
+/* Ids and rendered bodies, which were made from the dialect or the tenant's attributes, are out of date:
+ * requests under way keep theirs, later attempts read the event again. */
 void th_events_forget(struct th_engine *e, const struct th_tenant *t)
 {
     struct th_list *l, *next;

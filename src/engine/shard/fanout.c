@@ -1,8 +1,9 @@
-/* The deliveries that an accept has left: queued in steps beside everything else, and told to the scheduler.
+/* Queues the deliveries that an accept has left, in steps next to all other work, and gives them to the
+ * scheduler.
  *
  * One step at a time, the events in turn: a fan-out to a hundred thousand endpoints holds up neither another publisher's
- * commit nor another's fan-out. What is left and where it stands is the store's alone, so there is nothing to remember and
- * nothing to lose: after a start it is simply asked.
+ * commit nor another's fan-out. Only the store knows what is left and how far it has come, so nothing can be
+ * lost here: after a start the store is asked.
  *
  * Refuses: to go on while the server stops or the store has no room. Failure: the same again after a second. */
 #include "engine/shard/fanout.h"

@@ -1,4 +1,4 @@
-/* Deliveries that an accept has left. */
+/* Queues deliveries that an accept has left. */
 #ifndef TH_ENGINE_SHARD_FANOUT_H
 #define TH_ENGINE_SHARD_FANOUT_H
 #include "engine/engine.h"

@@ -1,8 +1,8 @@
-/* Places at hosts and addresses that the scheduler hands on to those of other engines: each is a letter, whose memory is the
- * receiver's (core/sched_share.c).
+/* Hands places at hosts and addresses to the schedulers of other engines: each is a letter, whose memory
+ * belongs to the receiver (core/sched_share.c).
  *
- * They leave at the end of the turn in which the place has become free, with the other letters. An engine that ends keeps none: whoever
- * waits is told before the last letter is counted. */
+ * They leave at the end of the turn in which the place has become free, with the other letters. An engine
+ * that ends keeps no place: those that wait for one get it before the last letter is counted. */
 #include "engine/shard/grant.h"
 #include "engine/mail.h"
 #include "engine/state.h"

@@ -1,6 +1,6 @@
-/* The health of endpoints: when one began to fail, last worked, how often deliveries were exhausted in a row, and until when it has
- * asked to be left alone. Written when an endpoint works again after long (a crash must not bring its failures back), when it
- * asks for rest, and every 10 s.
+/* The health of endpoints: when one began to fail, last worked, how often deliveries were exhausted in a row,
+ * and until when it has asked for rest. Written when an endpoint works again after long (a crash must not
+ * bring its failures back), when it asks for rest, and every 10 s.
  *
  * Invariants: (1) an endpoint is on e->dirty exactly while health_dirty; (2) one flush at a time, of at most 256 rows; what
  * is left goes with the next. Health is a hint: a flush that fails is not repeated by itself, the next one writes what
@@ -34,7 +34,8 @@ static void health_flushed(struct th_op *op)
     th_free(f);
 }
 
-/* Home shows how endpoints do: it is told when the state of one of another engine changes, and asks for the rest (look.c). */
+/* Home shows the health of endpoints: it is told when the state of another engine's endpoint changes, and
+ * asks for everything else (look.c). */
 struct health_letter {
     struct th_mail mail;
     uint64_t endpoint;

@@ -1,5 +1,6 @@
-/* What follows when an endpoint or a tenant has been deleted: its requests are cancelled, then its deliveries, and it leaves
- * memory. Of a tenant with thousands of endpoints that takes turns; nothing is sent to them meanwhile. */
+/* After an endpoint or a tenant has been deleted: its requests are cancelled, then its deliveries, and it
+ * leaves memory. For a tenant with thousands of endpoints that takes several turns; nothing is sent to them
+ * meanwhile. */
 #include "engine/shard/leave.h"
 #include "engine/context.h"
 #include "engine/mail.h"

@@ -1,5 +1,6 @@
-/* Whether an endpoint would get an event, and why not: what ingest.c decides, one endpoint at a time and in words. It is asked by
- * people, long after the event, so it goes by the settings of now; the API says where those are newer than the event. */
+/* Explains whether an endpoint would get an event, and why not: the decision of ingest.c, for one endpoint at
+ * a time and in words. People ask this long after the event, so the present settings count; the API says
+ * where these are newer than the event. */
 #include "engine/settings/filters.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/ingest.h"

@@ -1,5 +1,5 @@
-/* A tenant is near one of its limits: said once, in the log and to the tenant "operator", until there is room again. The tenant's
- * own events tell nobody of it. Home says it for all engines. */
+/* A tenant is near one of its limits: reports that once, in the log and to the tenant "operator", until there
+ * is room again. Limits of the tenant "operator" itself are not reported. Home reports for all engines. */
 #include "engine/shard/near.h"
 #include "base/alloc.h"
 #include "base/log.h"

@@ -1,8 +1,9 @@
 /* Deliveries for endpoints of other engines: what an accept, a fan-out or a job has queued in the store is offered to the
  * engine that owns the endpoint, as values, with the event where that is small enough to be worth a copy.
  *
- * The rows are durable before they are offered. If there is no memory for an offer the owner is asked to walk the queue again
- * from the first row that it does not know of: nothing is lost, and what it knows already stays as it is. */
+ * The rows are durable before they are offered. If there is no memory for an offer, the owner is asked to
+ * walk the queue again from the first row that it does not know: nothing is lost, and what it knows already
+ * stays as it is. */
 #include "engine/shard/offer.h"
 #include "base/alloc.h"
 #include "base/map.h"

@@ -5,7 +5,8 @@
 
 /** Gives a queued delivery to the engine that owns its endpoint, this one included. */
 void th_offer(struct th_engine *e, const struct th_queue_row *row);
-/** Before its rows: the event, of which `left` deliveries are that engine's. Without memory it reads the event itself. */
+/** Offers the event, of which `left` deliveries belong to that engine; to be called before its rows are
+ * offered. Without memory that engine reads the event itself. */
 void th_offer_event(struct th_engine *e, unsigned to, uint64_t tenant, const struct th_event_row *row,
                     uint32_t left, int64_t accepted_us);
 void th_offers_send(struct th_engine *e);

@@ -85,8 +85,8 @@ static void take_health(struct th_attempt *a, const struct th_outcome *o)
         a->e->health_flipped = true;
 }
 
-/* Does the endpoint ask to be left alone, or does it work again although it had? Only what was asked for by hand begins while
- * it rests, so a success that began before says nothing. */
+/* Finds out whether the endpoint asks for rest, or works again although it had asked. While it rests, only
+ * attempts begin that were asked for by hand, so a success of an attempt that began before says nothing. */
 static void take_rest(struct th_attempt *a, const struct th_outcome *o)
 {
     const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;

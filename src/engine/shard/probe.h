@@ -1,4 +1,4 @@
-/* Whether the store has room again. */
+/* Tries whether the store has room again. */
 #ifndef TH_ENGINE_SHARD_PROBE_H
 #define TH_ENGINE_SHARD_PROBE_H
 #include "engine/engine.h"

@@ -1,5 +1,6 @@
-/* The scheduler beside the queue in the store: the walk at a start, which inserts everything that has not ended, and the refills of
- * endpoints of which memory has a part only. What the scheduler knows already stays as it is.
+/* Fills the scheduler from the queue in the store: by the walk at a start, which inserts everything that has
+ * not ended, and by refills for endpoints of which memory has only a part. Deliveries that the scheduler
+ * knows already stay as they are.
  *
  * One step of each is under way at a time, and a step has a bounded number of rows. A walk that failed goes on from the same number
  * after a second. When the walk has ended, the rules of disabling are evaluated once: they may have changed since the last run. */

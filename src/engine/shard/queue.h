@@ -1,4 +1,4 @@
-/* The scheduler beside the queue in the store. */
+/* Fills the scheduler from the queue in the store. */
 #ifndef TH_ENGINE_SHARD_QUEUE_H
 #define TH_ENGINE_SHARD_QUEUE_H
 #include "engine/engine.h"
@@ -9,7 +9,7 @@
 void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct th_mono due);
 /** Begins the walk, at the start. */
 void th_queue_walk(struct th_engine *e);
-/** Walks once more, from this number: some rows may not be known. */
+/** Walks once more from this number on, because some rows may not be known. */
 void th_queue_walk_again(struct th_engine *e, uint64_t from);
 struct th_mono th_queue_walk_wanted(const struct th_engine *e);
 void th_queue_walk_begin(struct th_engine *e);

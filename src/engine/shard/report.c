@@ -1,12 +1,13 @@
-/* What the log and the metrics say about deliveries: each attempt at `debug`, a delivery that failed for good and an endpoint that stops or
- * begins to answer at `info` and above. All lines name delivery, event, endpoint and tenant by the ids of the API. No URL
- * (its path may hold a token) and nothing of bodies.
+/* Writes deliveries to the log and to the metrics: each attempt at `debug`, a delivery that failed for good
+ * and an endpoint that stops or begins to answer at `info` and above. All lines name delivery, event,
+ * endpoint and tenant by the ids of the API. No line has a URL (its path may hold a token) or a part of a
+ * body.
  *
  * A dead endpoint of a dialect without retries could fill the disk: at most REPORTS_A_SECOND deliveries are named, and the
  * next line says how many were left out.
  *
- * The address behind a name that is refused stands in the log alone: a tenant that could read it would map a network that
- * is not his. He is told its class. */
+ * The address of a refused name is only in the log, because a tenant that could read it could explore a
+ * network that is not its own. The tenant reads only the kind of address. */
 #include "engine/shard/report.h"
 #include "base/log.h"
 #include "base/map.h"

@@ -1,6 +1,6 @@
-/* One delivery is tried again because somebody asked for it: the store moves it to the lane of what is asked for by hand, and the
- * scheduler of the engine that owns its endpoint gets it. What has been committed must be known in memory too, so an unknown
- * outcome sends the same operation again. */
+/* Tries one delivery again because somebody asked for it: the store moves it to the lane for attempts that
+ * are asked for by hand, and the scheduler of the engine that owns its endpoint gets it. Memory must know
+ * what has been committed, so the same operation is sent again after an unknown outcome. */
 #include "base/alloc.h"
 #include "engine/context.h"
 #include "engine/mail.h"

@@ -4,9 +4,9 @@
  * scheduler gets the delivery back only after the commit: no second request before the first is on record. If the process
  * dies before the commit, the attempt is made again; after it, the schedule goes on where it was.
  *
- * The health of the endpoint changes in memory when the settle is on its way, so it is written behind it. When it says
- * that the endpoint is to be disabled, that is stored in the same commit: nobody sees the delivery failed and the endpoint
- * active, and no crash comes between. */
+ * The health of the endpoint changes in memory when the settle is on its way, so it is written after it. If
+ * the endpoint is to be disabled, that is stored in the same commit: nobody sees the delivery failed and the
+ * endpoint active, and no crash comes between the two. */
 #include "engine/shard/settle.h"
 #include "engine/context.h"
 #include "engine/job.h"
@@ -57,7 +57,7 @@ static void count(struct th_attempt *a)
     }
 }
 
-/* What others hear of it. */
+/* Tells the log, the metrics and the operator's events. */
 static void report(struct th_attempt *a, bool again)
 {
     struct th_engine *e = a->e;

@@ -1,4 +1,4 @@
-/* Outcomes on their way to the store, and what follows from them. */
+/* Stores outcomes of attempts, and does what follows from them. */
 #ifndef TH_ENGINE_SHARD_SETTLE_H
 #define TH_ENGINE_SHARD_SETTLE_H
 #include "engine/engine.h"
