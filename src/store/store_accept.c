@@ -1,7 +1,8 @@
 /* Accepts: events with their deliveries.
  *
- * It refuses: what was matched against another settings version, keys used with another body, external ids that exist, what the
- * tenant has no room for. Everything that could refuse it is read before anything is written.
+ * It refuses: events that were matched against another settings version, keys used with another body,
+ * external ids that exist, events for which the tenant has no room. Everything that could refuse it is read
+ * before anything is written.
  *
  * Invariants: (1) an event's deliveries are numbered in one range, in the transaction that writes the event; (2) no allocation for
  * an event. */
@@ -192,7 +193,8 @@ static int put_idem(struct st_writer *w, const struct th_accept *a, uint64_t day
     return st_run(st);
 }
 
-/** Binding would cut what SQLite cannot hold, so it is refused before; and what a column has no room for. */
+/** Refuses texts that are too large for SQLite, which binding would cut, and values for which a column has no
+ * room. */
 static enum th_error check_event(const struct th_new_event *e)
 {
     const struct th_span texts[] = {
@@ -226,7 +228,7 @@ static uint64_t bytes_of(const struct th_accept *a)
     return n;
 }
 
-/** What the tenant may have beside what it has. */
+/** Finds how much the tenant may still store. */
 static int find_limit(struct st_writer *w, struct th_accept *a, bool *reached)
 {
     const struct st_usage *u;

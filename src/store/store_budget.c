@@ -1,4 +1,4 @@
-/* How much one read transaction may do: store_budget.h. */
+/* Limits how much one read transaction may do: see store_budget.h. */
 #include "store/store_budget.h"
 #include <time.h>
 
@@ -21,6 +21,6 @@ void st_budget_start(struct st_budget *b)
 bool st_budget_spent(struct st_budget *b)
 {
     b->examined++;
-    /* the first row is always allowed, so that every call gets on */
+    /* the first row is always allowed, so that every call makes progress */
     return b->examined > b->max || (b->examined % 256 == 0 && st_budget_now_ms() > b->deadline_ms);
 }

@@ -1,4 +1,5 @@
-/* How much one read transaction may do: an open reader keeps the write-ahead log from starting over. */
+/* Limits how much one read transaction may do, because an open reader keeps the write-ahead log from starting
+ * over. */
 #ifndef TH_STORE_BUDGET_H
 #define TH_STORE_BUDGET_H
 #include <stdbool.h>

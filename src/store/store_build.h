@@ -1,4 +1,4 @@
-/* Sorted runs of the stores: collected by a reader, written by the writer, dropped by retention. */
+/* Sorted runs of the stores: a reader collects them, the writer writes them, retention drops them. */
 #ifndef TH_STORE_BUILD_H
 #define TH_STORE_BUILD_H
 #include "port/store.h"
@@ -38,11 +38,12 @@ struct st_build {
 void st_build_collect(struct st_reader *r, struct st_build *b);
 /** Writes the next slice of a run; with the last one the run counts. The writer's thread, in a transaction. */
 int st_build_slice(struct st_writer *w, struct st_build *b);
-/** After a slice was committed, or was not: the next slice, or the next run. The writer's thread. */
+/** To be called after a slice was committed, or was not: goes on with the next slice, or the next run. On the
+ * writer's thread. */
 void st_build_step(struct st_store *s, struct st_build *b);
 /** Begins to build the runs that have become complete. The writer's thread. */
 void st_build_requests(struct st_store *s);
-/** It has come to an end: nothing to do, or it failed. Any thread. */
+/** Building has ended: there is nothing to do, or it has failed. Any thread. */
 void st_build_idle(struct st_store *s, struct st_build *b);
 /** Deletes at most one run of each kind that lies below these numbers. The writer's thread, in a transaction. */
 int st_build_purge(struct st_writer *w, uint64_t event, uint64_t delivery, uint64_t attempt);

@@ -1,10 +1,10 @@
-/* How much waits at each endpoint, in memory beside the table `queue`.
+/* Counts the deliveries that wait for each endpoint, in memory, in addition to the table `queue`.
  *
  * Why: counting the rows of one endpoint would read its whole backlog, and a table of counts would be one more page for every
  * delivery. The writer makes each change of `queue`, so it keeps the counts: one map entry for each endpoint.
  *
- * Invariant: the map is what `queue` has, as the open transaction sees it. Each change is noted until the transaction ends, and
- * taken back when it is rolled back. Tests are not counted.
+ * Invariant: the map equals what `queue` has, as the open transaction sees it. Each change is noted until the
+ * transaction ends, and taken back when it is rolled back. Tests are not counted.
  *
  * Runs on the writer thread, and at opening. */
 #include "store/store_count.h"

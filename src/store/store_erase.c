@@ -1,15 +1,15 @@
-/* Erasing what events say, in the stores.
+/* Erases the content of events.
  *
  * Why in steps: an event may have a hundred thousand deliveries with attempts, and a tenant millions of events. The first step
  * takes the data away and notes the event in `erasure`, so that it is irrevocable and is found again after a crash; each further
  * one cancels and empties the next deliveries. `erasing` does the same for the events of a tenant.
  *
  * What is freed is overwritten with zeros (secure_delete), and the log is cut off after the next commit. LIMIT: what the disk
- * itself keeps of freed blocks, and backups, are out of reach. LIMIT: of the keys of repetitions all those of the tenant and the
- * day of the event are looked at; they are kept for two days.
+ * itself keeps of freed blocks, and backups, are out of reach. LIMIT: all Idempotency-Keys of the tenant and
+ * of the event's day are looked at; they are kept for two days.
  *
- * Invariant: an event is in `erasure` exactly when its data is NULL. Runs on the writer thread only; on an error of the database the
- * caller rolls back. */
+ * Invariant: an event is in `erasure` exactly when its data is NULL. Runs on the writer thread only. On an
+ * error of the database the caller rolls back. */
 #include "store/store_erase.h"
 #include "base/check.h"
 #include "store/store_queue.h"
@@ -43,7 +43,7 @@ static int in_range(struct st_writer *w, enum st_writer_statement which, const s
     return st_number(w->st[which], count);
 }
 
-/** From here on the event has no content. */
+/** Takes the content of the event away. */
 static int begin(struct st_writer *w, uint64_t event, const struct found *f, int64_t at)
 {
     static const char none[16];
@@ -67,7 +67,7 @@ static int begin(struct st_writer *w, uint64_t event, const struct found *f, int
     return rc == ST_OK ? st_run(idem) : rc;
 }
 
-/** What the user may still be told before anything happens. */
+/** Checks what can refuse the request before anything happens. */
 static int may_begin(struct st_writer *w, struct th_erase *e, const struct found *f, bool *may)
 {
     uint64_t waiting = 0, ended = 0;
@@ -171,7 +171,7 @@ static int event_step(struct st_writer *w, struct th_erase *e)
     return rc == ST_OK && pos ? deliveries(w, e, &f, pos) : rc;
 }
 
-/** Keys of repetitions; *left: there may be more. */
+/** Erases what Idempotency-Keys keep; *left: there may be more. */
 static int tenant_keys(struct st_writer *w, uint64_t tenant, bool *left)
 {
     uint64_t today = w->next.event >> 40;

@@ -1,4 +1,4 @@
-/* Taking away what events say, in the stores. The writer's thread, in a transaction. */
+/* Erases the content of events. On the writer's thread, in a transaction. */
 #ifndef TH_STORE_ERASE_H
 #define TH_STORE_ERASE_H
 #include "store/store_writer.h"

@@ -1,5 +1,5 @@
-/* What the threads of the stores hand to each other. Every list here changes under a lock and belongs to one side before and
- * after.
+/* The exchange between the threads of the stores. Every list here changes under a lock, and belongs to one
+ * side before and after.
  *
  * Invariant: a session is woken only when it had nothing to drain, so at most once per commit, and never after it was detached. */
 #include "store/store_exchange.h"
@@ -20,7 +20,7 @@ void st_exchange_done(struct th_session *s, struct th_op *first, struct th_op **
     pthread_mutex_unlock(&s->lock);
     if (!wake)
         return;
-    s->wake.fn(s->wake.ctx); /* without the lock: whom it wakes would wait for that */
+    s->wake.fn(s->wake.ctx); /* without the lock, because the woken thread would wait for it */
     atomic_fetch_sub(&s->waking, 1);
 }
 
@@ -92,7 +92,7 @@ void st_exchange_writes(struct st_store *s, struct th_op *first, struct th_op **
     if (wake)
         s->sleeping = false;
     pthread_mutex_unlock(&s->lock);
-    if (wake) /* not before: it would wake up to wait for the lock */
+    if (wake) /* not before, because the woken thread would wait for the lock */
         pthread_cond_signal(&s->wake);
 }
 

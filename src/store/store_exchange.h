@@ -1,11 +1,12 @@
-/* What the threads of the stores hand to each other: ops on their way there and back, and how far the commits are. */
+/* The exchange between the threads of the stores: ops on their way there and back, and how far the commits
+ * are. */
 #ifndef TH_STORE_EXCHANGE_H
 #define TH_STORE_EXCHANGE_H
 #include "store/store_state.h"
 
 /** Queues an op of this reader. Any thread. */
 void st_exchange_read(struct st_reader *r, struct th_op *op);
-/** Whether a write may not wait for company. */
+/** True for a write that may not wait for others to be committed with it. */
 bool st_exchange_is_urgent(const struct th_op *op);
 /** Queues a write of the store's own. Any thread. */
 void st_exchange_write(struct st_store *s, struct th_op *op);
@@ -15,10 +16,12 @@ void st_exchange_writes(struct st_store *s, struct th_op *first, struct th_op **
 /** Hands a list of ops to their session, and wakes it when it had nothing to drain. Any thread. */
 void st_exchange_done(struct th_session *s, struct th_op *first, struct th_op **tail);
 
-/** A group begins its commit; and its ops have been handed to their sessions. The writer's thread. */
+/** To be called when a group begins its commit, and when its ops have been handed to their sessions. On the
+ * writer's thread. */
 void st_exchange_begin(struct st_store *s);
 void st_exchange_told(struct st_store *s);
-/** A reader is about to begin a transaction, and has ended it. A reader's thread. */
+/** To be called when a reader is about to begin a transaction, and when it has ended it. On a reader's
+ * thread. */
 void st_exchange_enter(struct st_store *s);
 void st_exchange_leave(struct st_store *s);
 /** The newest group that has begun its commit. Any thread. */

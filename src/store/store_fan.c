@@ -2,8 +2,8 @@
  *
  * Why: one event for a hundred thousand endpoints is as many rows, and all other commits would wait for them. The accept
  * numbers all deliveries, so that they are one range whatever is accepted meanwhile, and keeps the endpoints in one packed
- * row of `fan`. How far the steps have come is not stored: the newest number in `queue` or `delivery` within the range says
- * it, since steps go upwards and rows of the range leave with their events only.
+ * row of `fan`. How far the steps have come is not stored: the newest number of the range in `queue` or
+ * `delivery` shows it, because steps go upwards and rows of the range leave only with their events.
  *
  * Packed, for each event of the accept: how many endpoints, with the lane in the two lowest bits; for each of them the
  * difference to the one before, zigzag. All of it in seven bits a byte, lowest first. `more` is NULL where no delivery has more
@@ -13,7 +13,7 @@
  * nothing left; (3) no run of deliveries is built at or above the first number of an accept in `fan`; (4) events of one
  * accept have one age, so retention takes them all, and the row with the first.
  *
- * Runs on the writer thread only. on an error of the database the caller rolls back. */
+ * Runs on the writer thread only. On an error of the database the caller rolls back. */
 #include "store/store_fan.h"
 #include "base/check.h"
 #include "store/store_count.h"
@@ -27,7 +27,7 @@ static void pack(struct th_buf *out, uint64_t v)
     th_buf_char(out, (char)v);
 }
 
-/** False: the bytes end too early or say too much. */
+/** False: the bytes end too early or are too many. */
 static bool unpack(struct th_span *in, uint64_t *out)
 {
     *out = 0;
@@ -113,7 +113,7 @@ static int choose(struct st_writer *w, struct th_fanout *f)
 struct reading {
     struct th_span packed, more; /* more: n == 0: none has any */
     bool has_more;
-    uint64_t event, left, endpoint, lane, due_after; /* lane: as the column has it */
+    uint64_t event, left, endpoint, lane, due_after; /* lane: in the form of the column */
     uint8_t lane_bits;
 };
 

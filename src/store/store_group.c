@@ -1,5 +1,5 @@
-/* What a writer commits together, whatever its database: everything that has queued up over all sessions by the time its last
- * commit ended.
+/* Groups of operations that a writer commits together, whatever its database: everything that has queued up
+ * in all sessions by the time its last commit ended.
  *
  * There is no timer for accepts: waiting for company lowers throughput. Settles do wait (SETTLE_WAIT_MS or ST_SETTLE_COUNT of
  * them), since losing one only means a repeated request; they ride with the next accept.

@@ -1,4 +1,4 @@
-/* What opening and closing a store have in common, whatever its database: locks, threads, connections for reading.
+/* Opening and closing, as far as all stores do it in the same way: locks, threads, connections for reading.
  *
  * Closing goes backwards: the writer first commits what is queued, then the readers end, then the sessions are drained a last
  * time, so that no op is lost.
@@ -94,7 +94,8 @@ bool st_life_init(struct st_store *s)
     wake = pthread_condattr_init(&attr) == 0 && pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
            pthread_cond_init(&s->wake, &attr) == 0;
     told = wake && pthread_cond_init(&s->told, NULL) == 0;
-    (void)pthread_mutex_init(&s->conf_lock, NULL); /* of the default kind: cannot fail, as the next */
+    (void)pthread_mutex_init(&s->conf_lock,
+                             NULL); /* a mutex of the default kind: neither this nor the next can fail */
     (void)pthread_cond_init(&s->may_read, NULL);
     s->lock_ready = told && pthread_mutex_init(&s->lock, NULL) == 0;
     if (s->lock_ready && pthread_mutex_init(&s->use_lock, NULL) != 0) {

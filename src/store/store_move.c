@@ -1,7 +1,7 @@
-/* Deliveries that are cancelled, or queued again, without an attempt.
+/* Cancels deliveries, or queues them again, without an attempt.
  *
- * It leaves alone: what has no endpoint any more, and what the event of which has been erased. The same op sent again is told the
- * same. */
+ * It leaves deliveries alone whose endpoint does not exist any more, or whose event has been erased. The same
+ * op sent again gets the same result. */
 #include "store/store_move.h"
 #include "base/check.h"
 #include "store/store_count.h"
@@ -37,8 +37,8 @@ static int requeue(struct st_writer *w, int64_t at, uint8_t lane, uint64_t no, c
     return rc == ST_OK ? st_usage_delivery(w, d->endpoint, 0, 1) : rc;
 }
 
-/** Whether a delivery is one of those that are to be queued. What the same operation has queued, when it is sent again after an
- * unknown outcome, is so once more. */
+/** True for a delivery that is to be queued. Deliveries that the same operation has queued already, when it
+ * is sent again after an unknown outcome, count again. */
 static bool may_move(const struct th_move *m, const struct st_stored *d)
 {
     switch ((int)m->what) {
@@ -65,7 +65,7 @@ static int move_one(struct st_writer *w, struct th_move *m, uint32_t i)
     if (rc != ST_OK)
         return rc;
     if (m->what == TH_MOVE_CANCEL) {
-        /* the same cancel sent again after an unknown outcome is told the same */
+        /* the same cancel sent again after an unknown outcome gets the same result */
         m->moved[i] = d.queued || (d.ended && d.due_or_state == TH_DS_CANCELLED && d.ended_at == m->at.ms);
         if (!d.queued)
             return ST_OK;

@@ -1,4 +1,4 @@
-/* Cancelling and queueing again without an attempt, in the stores. The writer's thread, in a transaction. */
+/* Cancels deliveries, or queues them again, without an attempt. On the writer's thread, in a transaction. */
 #ifndef TH_STORE_MOVE_H
 #define TH_STORE_MOVE_H
 #include "store/store_writer.h"

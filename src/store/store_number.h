@@ -29,7 +29,7 @@ static inline void st_number_align(uint64_t *next, int64_t at_ms)
         *next = start;
 }
 
-/** Takes n numbers; gives the first. */
+/** Takes n numbers; returns the first. */
 static inline uint64_t st_number_take(uint64_t *next, uint64_t n)
 {
     uint64_t first = *next;

@@ -131,7 +131,7 @@ static bool attempt_matches(const struct th_page *op, struct st_stmt *st)
                            (int)st_col_i64(st, 8) & ST_FLAG_OK);
 }
 
-/** Of a delivery: its last attempt, when that is asked for. */
+/** Checks the filters on a delivery's last attempt, if there are any. */
 static bool last_matches(struct st_pager *p, const struct th_delivery_row *d)
 {
     struct st_stmt *st = p->r->st[ST_R_ATTEMPT];
@@ -176,7 +176,8 @@ static bool find_delivery(struct st_pager *p, uint64_t no, struct th_delivery_ro
     return false;
 }
 
-/** Of the event at hand: one of its deliveries, when that is asked for. An event has as many as a tenant has endpoints. */
+/** Checks the filters on the deliveries of the present event, if there are any. An event has as many as a
+ * tenant has endpoints. */
 static bool any_matches(struct st_pager *p)
 {
     struct th_delivery_row d;
@@ -206,7 +207,7 @@ static bool event_is_test(struct st_pager *p)
 
 /* ---- rows given out ---- */
 
-/** What is known of an endpoint that has been deleted. Rows of one endpoint mostly come together. */
+/** Finds what is known about an endpoint that has been deleted. Rows of one endpoint mostly come together. */
 static struct th_past_endpoint past_endpoint(struct st_pager *p, uint64_t no)
 {
     struct st_stmt *st = p->r->st[ST_R_ENDPOINT_PAST];
@@ -289,7 +290,7 @@ static void give_attempt(struct st_pager *p, struct st_stmt *st, const struct th
     }
 }
 
-/** Counts a match; true when it is to be given out. */
+/** Counts a match; true when it is to be handed out. */
 static bool wanted(struct st_pager *p, bool *more)
 {
     struct th_page *op = p->op;
@@ -303,7 +304,7 @@ static bool wanted(struct st_pager *p, bool *more)
     return !*more;
 }
 
-/** Judges one candidate and gives it out when it matches. */
+/** Judges one candidate and hands it out if it matches. */
 static void candidate(struct st_pager *p, uint64_t no, bool *more)
 {
     struct th_page *op = p->op;
@@ -363,7 +364,7 @@ static void end_transaction(struct st_pager *p)
 /* ---- asking for many rows at once ---- */
 
 #define AHEAD                                                                                                \
-    256 /* candidates that are looked at together, where each look-up would be a way over the network */
+    256 /* candidates that are looked up together, if each look-up would be a round trip over the network */
 
 struct ahead {
     uint64_t no[AHEAD];
@@ -395,7 +396,7 @@ static void expect_delivery(struct st_pager *p, uint64_t no)
     expect(p->r->st[ST_R_DELIVERY_ENDED], no);
 }
 
-/** Announces what the rows of candidates name. */
+/** Announces the rows to which candidates refer. */
 static void announce_deliveries(struct st_pager *p, const uint64_t *no, uint32_t n)
 {
     struct th_delivery_row d[AHEAD];
@@ -420,14 +421,14 @@ static void announce(struct st_pager *p, const struct ahead *a)
 
     if (!st_expects(p->r->db) || a->n < 2)
         return;
-    st_reset(p->event_st); /* the event at hand is borrowed from what comes now */
+    st_reset(p->event_st); /* the present event is borrowed from the statement that is used now */
     p->event = (struct th_event_row){0};
     if (p->op->kind == TH_PAGE_DELIVERIES) {
         announce_deliveries(p, a->no, a->n);
     } else if (p->op->kind == TH_PAGE_EVENTS) {
         for (uint32_t i = 0; i < a->n; i++)
             expect(p->event_st, a->no[i]);
-        for (uint32_t i = 0; i < a->n; i++) /* whether it is a test is said by its delivery */
+        for (uint32_t i = 0; i < a->n; i++) /* its delivery says whether it is a test */
             delivery[i] =
                 st_source_event(p, a->no[i]) && p->event.deliveries == 1 ? p->event.first_delivery : 0;
         for (uint32_t i = 0; i < a->n; i++)
@@ -533,7 +534,7 @@ static int newest(struct st_reader *r, enum st_run_kind kind, uint64_t *no)
     return rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
 }
 
-/** Begins to read: with the first row the moment is fixed that the page shows. */
+/** Begins to read; the first row fixes the moment that the page shows. */
 static int fix_moment(struct st_pager *p)
 {
     uint64_t unused;

@@ -1,4 +1,4 @@
-/* Lists of the stores. A reader's thread. */
+/* Reads lists. On a reader's thread. */
 #ifndef TH_STORE_PAGE_H
 #define TH_STORE_PAGE_H
 #include "store/store_reader.h"

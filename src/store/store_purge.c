@@ -1,8 +1,8 @@
-/* Retention: the oldest events by number, a bounded number a step, with everything that hangs on them. Dropping whole tables
- * would stop the only writer for seconds.
+/* Retention: deletes the oldest events by number, a bounded number in each step, with everything that belongs
+ * to them. Dropping whole tables would stop the only writer for seconds.
  *
- * Invariant: before the newest numbers can disappear, the next free ones are noted in `counter`, so that a number is never given
- * twice. on an error of the database the caller rolls back. */
+ * Invariant: before the newest numbers can disappear, the next free ones are noted in `counter`, so that a
+ * number is never given twice. On an error of the database the caller rolls back. */
 #include "store/store_purge.h"
 #include "base/check.h"
 #include "store/store_count.h"
@@ -10,7 +10,7 @@
 
 #define PURGE_IDEM_ROWS 1000
 
-/** Rows (endpoint, bytes of an attempt): no longer its tenant's. */
+/** Takes rows (endpoint, bytes of an attempt) off the counts of the endpoint's tenant. */
 static int uncount_answers(struct st_writer *w, struct st_stmt *st)
 {
     int rc;
@@ -53,8 +53,9 @@ static int drop_attempts(struct st_writer *w, uint64_t no)
     return rc;
 }
 
-/** The attempts of the deliveries up to a number. Nearly all have one: those go with one statement, which costs
- * a third of one for each; only what hangs before them is followed row by row. */
+/** Deletes the attempts of the deliveries up to a number. Nearly all deliveries have one attempt: one
+ * statement deletes these, which costs a third of one statement for each; only earlier attempts are followed
+ * row by row. */
 static int drop_all_attempts(struct st_writer *w, uint64_t upto)
 {
     struct st_stmt *earlier = w->st[ST_W_PURGE_EARLIER], *lasts = w->st[ST_W_PURGE_LASTS],
@@ -81,7 +82,7 @@ static int drop_all_attempts(struct st_writer *w, uint64_t upto)
     return st_run(lasts);
 }
 
-/** Which endpoints lose unfinished deliveries up to a number, and how many. */
+/** Collects the endpoints that lose unfinished deliveries up to a number, and how many they lose. */
 static int note_dropped(struct st_writer *w, struct th_purge *p, uint64_t upto)
 {
     struct st_stmt *st = w->st[ST_W_PURGE_DROPPED];
@@ -100,7 +101,8 @@ static int note_dropped(struct st_writer *w, struct th_purge *p, uint64_t upto)
     return added != ST_OK ? added : rc == ST_DONE ? ST_OK : rc;
 }
 
-/** Deliveries that are dropped before they have ended: those that wait, and those that were never queued. */
+/** Collects deliveries that are dropped before they have ended: those that wait, and those that were never
+ * queued. */
 static int uncount_unfinished(struct st_writer *w, uint64_t event, uint64_t upto)
 {
     struct st_stmt *queued = w->st[ST_W_PURGE_QUEUED], *fans = w->st[ST_W_PURGE_FANS];
@@ -191,7 +193,7 @@ static int drop_keys(struct st_writer *w, struct th_purge *p)
     return ST_OK;
 }
 
-/** Runs below the oldest event that is left. Attempts are no earlier than the day of their event. */
+/** Deletes runs below the oldest event that is left. Attempts are not earlier than the day of their event. */
 static int drop_runs(struct st_writer *w)
 {
     struct st_stmt *st = w->st[ST_W_PURGE_EVENTS];

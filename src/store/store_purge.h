@@ -1,4 +1,4 @@
-/* Retention of the stores. The writer's thread, in a transaction. */
+/* Deletes what retention does not keep. On the writer's thread, in a transaction. */
 #ifndef TH_STORE_PURGE_H
 #define TH_STORE_PURGE_H
 #include "store/store_writer.h"

@@ -1,4 +1,5 @@
-/* Deliveries as rows: into `queue`, out of it, and where one is now. The writer's thread, in a transaction. */
+/* Rows of deliveries: puts them into `queue`, takes them out of it, and finds where one is now. On the
+ * writer's thread, in a transaction. */
 #ifndef TH_STORE_QUEUE_H
 #define TH_STORE_QUEUE_H
 #include "store/store_writer.h"
@@ -9,7 +10,7 @@ struct st_stored { /* a delivery as it is stored now */
     uint8_t lane, marks, tries;
     int64_t due_or_state, ended_at, round;
 };
-/** Neither queued nor ended: there is none. */
+/** Finds a delivery. If it is neither queued nor ended, there is none. */
 int st_queue_find(struct st_writer *w, uint64_t no, struct st_stored *d);
 /** Announces that a delivery will be looked for. */
 void st_queue_expect(struct st_writer *w, uint64_t no);
@@ -18,6 +19,6 @@ int st_queue_end(struct st_writer *w, uint64_t no, const struct st_stored *d, in
                  uint64_t attempts, uint64_t last, enum th_delivery_state state);
 /** Queues one delivery. */
 int st_queue_put(struct st_writer *w, const struct th_queue_row *row);
-/** The content of an event has been erased. */
+/** Finds out whether the content of an event has been erased. */
 int st_queue_is_erased(struct st_writer *w, uint64_t event, bool *erased);
 #endif

@@ -1,4 +1,4 @@
-/* Point reads and walks of the stores: what dispatch needs.
+/* Reads single rows and walks the queue, for dispatch.
  *
  * Why apart from the lists: they run on a reader of their own, so that a slow list never delays a delivery.
  * Each read is one short transaction; an open reader keeps the write-ahead log from starting over, so the
@@ -52,7 +52,7 @@ static int load_one(struct st_stmt *st, struct th_load *op, uint32_t i)
     return rc == ST_ROW || rc == ST_DONE ? ST_OK : rc;
 }
 
-/** Asks for all of them at once, where that is worth a transaction. */
+/** Asks for all of them at once, if that is worth a transaction. */
 static int announce(struct st_reader *r, const struct th_load *op)
 {
     int rc;

@@ -1,4 +1,4 @@
-/* Point reads and walks of the stores. A reader's thread. */
+/* Reads single rows and walks the queue. On a reader's thread. */
 #ifndef TH_STORE_READ_H
 #define TH_STORE_READ_H
 #include "store/store_reader.h"

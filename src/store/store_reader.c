@@ -12,8 +12,8 @@
 #include "store/store_read.h"
 #include <sys/prctl.h>
 
-/** A page that may take long. The attempts of one delivery, without answers, are what dispatch itself asks
- * for: they must not queue up behind the lists of customers. */
+/** True for a page that may take long. Dispatch itself asks for the attempts of one delivery, without
+ * answers: these must not queue up behind the lists of customers. */
 bool st_reader_is_list(const struct th_op *op)
 {
     const struct th_page *page = (const struct th_page *)op;

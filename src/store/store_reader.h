@@ -23,8 +23,8 @@ struct st_reader {
     pthread_t thread;
 };
 
-/** A page that may take long. The attempts of one delivery, without answers, are what dispatch itself asks for: they must not
- * queue up behind the lists of customers. */
+/** True for a page that may take long. Dispatch itself asks for the attempts of one delivery, without
+ * answers: these must not queue up behind the lists of customers. */
 bool st_reader_is_list(const struct th_op *op);
 /** The thread of a struct st_reader. */
 void *st_reader_main(void *arg);

@@ -1,10 +1,10 @@
-/* Encrypted values of the stores, wherever they lie: listing them and replacing them, for a new key.
+/* Lists and replaces all encrypted values of the stores, for a new key.
  *
  * Each kind has one statement that lists in the order of its primary key and one that replaces by primary key
  * and old bytes, so that a value that was changed or deleted in between is left alone. Runs on the writer
  * thread only: a list is consistent with all writes before it.
  *
- * Invariant: within a list nothing is between two neighbours that was there before the first list. On an
+ * Invariant: between two neighbours of a list there is no value that was there before the first list. On an
  * SQLite error the caller rolls back: a put has happened as a whole or not at all. */
 #include "store/store_rewrap.h"
 #include "base/check.h"

@@ -1,4 +1,4 @@
-/* Listing and replacing what is encrypted, in the stores. The writer's thread, in a transaction. */
+/* Lists and replaces encrypted values in the stores. On the writer's thread, in a transaction. */
 #ifndef TH_STORE_REWRAP_H
 #define TH_STORE_REWRAP_H
 #include "store/store_writer.h"

@@ -1,4 +1,4 @@
-/* How events, deliveries and attempts stand in their columns: store_rows.h.
+/* The form of events, deliveries and attempts in their columns: see store_rows.h.
  *
  * Any thread: only the statement that is given is touched. */
 #include "store/store_rows.h"

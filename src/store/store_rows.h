@@ -1,7 +1,6 @@
-/* How events, deliveries and attempts stand in the columns of their tables, where that is not plainly one value a column.
- *
- * What most rows do not have costs them nothing: SQLite needs no byte for the integers 0 and 1 but their place in the row's
- * head, and rows that were written before a column was added do not even have that. */
+/* The form of events, deliveries and attempts in the columns of their tables, where that is not simply one value per column.
+ * Values that most rows do not have cost nothing: SQLite needs no byte for the integers 0 and 1 except their
+ * place in the row's head, and rows that were written before a column was added do not even have that. */
 #ifndef TH_STORE_ROWS_H
 #define TH_STORE_ROWS_H
 #include "base/check.h"
@@ -26,11 +25,11 @@ enum st_attempt_flag { ST_FLAG_TRUNCATED = 1, ST_FLAG_REUSED = 2, ST_FLAG_OK = 4
 void st_rows_event(struct st_stmt *st, bool data, struct th_event_row *row);
 /** The column `time` of an event: 1 when it happened when it was accepted. */
 int64_t st_rows_time(struct th_wall time, struct th_wall at);
-/** Binds the columns of what an event carries beside its data to ?first and the five after it. */
+/** Binds the columns of the optional members of an event to ?first and the five after it. */
 void st_rows_bind_more(struct st_stmt *st, int first, const struct th_event_more *more);
-/** Whether an event carries any of it. */
+/** True when an event has any of these members. */
 bool st_rows_has_more(const struct th_event_more *more);
-/** When the deliveries of an event are due first. */
+/** The time at which the deliveries of an event are first due. */
 int64_t st_rows_due(const struct th_event_more *more, struct th_wall at);
 
 /** Fills the columns of a queue row: no, event, endpoint, due, lane, tries, attempts. */

@@ -1,5 +1,5 @@
-/* Scanning for the numbers of one tenant or endpoint: what no run holds yet is looked through, the rest comes out of the sorted runs
- * (store_build.c).
+/* Finds the numbers of one tenant or endpoint: the rows that no run holds yet are scanned, the other numbers
+ * come from the sorted runs (store_build.c).
  *
  * Invariants: (1) a half-written run, at or above the mark, does not count; (2) a number of a run may be gone (retention), never the
  * other way round. */

@@ -1,4 +1,5 @@
-/* Numbers of one tenant or endpoint, newest first: what no run holds yet, then the sorted runs. A reader's thread. */
+/* Finds the numbers of one tenant or endpoint, newest first: those that no run holds yet, then those of the
+ * sorted runs. On a reader's thread. */
 #ifndef TH_STORE_SCAN_H
 #define TH_STORE_SCAN_H
 #include "store/store_budget.h"
@@ -10,7 +11,8 @@ int st_scan_built(struct st_reader *r, enum st_run_kind kind, uint64_t *from);
 /** Name of that mark in `counter`. */
 const char *st_scan_mark(enum st_run_kind kind);
 
-/** Numbers of one kind and key, newest first: what no run holds by scanning, then the runs. */
+/** A scan for the numbers of one kind and key, newest first: those that no run holds by scanning a table,
+ * then those of the runs. */
 struct st_scan {
     struct st_reader *r;
     enum st_run_kind kind;

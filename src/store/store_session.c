@@ -4,8 +4,8 @@
  * reader threads by how long they may take, writes to the writer (sqlite_commit.c). A read that fails
  * ends with its error in the op; it does not stop the store.
  *
- * Writes are gathered until the session flushes, once for all that came out of one look at the network: a writer that were woken
- * by the first of them would commit that one alone while the others wait.
+ * Writes are gathered until the session flushes, which it does once for everything that came from one look at
+ * the network: a writer that the first of them woke would commit that one alone while the others wait.
  *
  * Invariants: (1) a session is woken only when it had nothing to drain, so at most once per commit, and never
  * after it was detached; (2) an op's `done` is called by st_session_drain only, without a lock; (3) readers

@@ -1,4 +1,4 @@
-/* Sessions of the stores: the port's side. The session's thread, but for attach. */
+/* Sessions of the stores: the port's side. On the session's thread, except attach. */
 #ifndef TH_STORE_SESSION_H
 #define TH_STORE_SESSION_H
 #include "store/store_state.h"

@@ -1,12 +1,12 @@
 /* Settings of the stores.
  *
- * Settings rows are put and deleted all or none, guarded by the tenant's version, so that an accept which was matched against
- * older settings is found out.
+ * Either all settings rows of an op are put and deleted or none, guarded by the tenant's version, so that an
+ * accept which was matched against older settings is noticed.
  *
  * Invariants: (1) a version rises by one with each change that matters for matching; (2) the secrets of an ended endpoint or
  * tenant are gone with the same commit.
  *
- * Runs on the writer thread only. on an error of the database the caller rolls back. */
+ * Runs on the writer thread only. On an error of the database the caller rolls back. */
 #include "store/store_settings.h"
 #include "store/store_rows.h"
 #include "store/store_tenant.h"

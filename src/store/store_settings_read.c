@@ -1,4 +1,4 @@
-/* All settings rows, for a start and for looking at a copy: each kind by one statement. */
+/* Reads all settings rows, for a start and for judging a copy: each kind with one statement. */
 #include "store/store_settings_read.h"
 #include "store/store_statement.h"
 

@@ -1,11 +1,11 @@
-/* All settings rows of a database of the stores. */
+/* Reads all settings rows of a database. */
 #ifndef TH_STORE_SETTINGS_READ_H
 #define TH_STORE_SETTINGS_READ_H
 #include "port/store.h"
 #include "store/store_statement.h"
 #include "store/store_statements.h"
 
-/** In the order of their kinds. ST_OK or the error. */
+/** Calls back for each row, in the order of their kinds. ST_OK or the error. */
 int st_settings_read(struct st_db *db, const struct st_texts *texts,
                      void (*row)(void *, const struct th_row *), void *ctx);
 #endif

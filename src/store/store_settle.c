@@ -51,7 +51,8 @@ static int put_attempt(struct st_writer *w, const struct th_settle *s, uint64_t 
     return st_usage_delivery(w, endpoint, (int64_t)(r->sigs.n + r->detail.n + r->head.n + r->body.n), 0);
 }
 
-/** Sent again: what went with it was committed with it, and nothing can have changed since. */
+/** The settle was sent again: settings that it carried were committed with it, and nothing can have changed
+ * since. */
 static int settled_before(struct st_writer *w, struct th_settle *s)
 {
     bool exists;
@@ -107,7 +108,7 @@ static int settle_late(struct st_writer *w, struct th_settle *s, const struct st
     rc = st_queue_is_erased(w, d->event, &erased);
     if (rc != ST_OK)
         return rc;
-    if (erased) /* while the request was under way: what it sent and was told is not kept */
+    if (erased) /* the event was erased while the request was under way: request and answer are not kept */
         s->row.sigs = s->row.head = s->row.body = th_span("", 0);
     rc = put_attempt(w, s, d->endpoint, prev, &no);
     if (rc != ST_OK)

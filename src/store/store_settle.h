@@ -1,4 +1,4 @@
-/* Outcomes of attempts in the stores. The writer's thread, in a transaction. */
+/* Writes outcomes of attempts to the stores. On the writer's thread, in a transaction. */
 #ifndef TH_STORE_SETTLE_H
 #define TH_STORE_SETTLE_H
 #include "store/store_writer.h"

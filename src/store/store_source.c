@@ -1,5 +1,5 @@
-/* Where the candidates of a page come from: numbers known beforehand, a scan of one key, or the events of a tenant taken
- * apart into their deliveries. See store_page.c. */
+/* The sources of candidates for a page: numbers known beforehand, a scan of one key, or the events of a
+ * tenant taken apart into their deliveries. See store_page.c. */
 #include "store/store_source.h"
 #include "store/store_number.h"
 #include "store/store_rows.h"
@@ -94,7 +94,7 @@ static uint64_t named_event(struct st_pager *p)
     return p->op->event && p->op->event != no ? 0 : no;
 }
 
-/** The events that have an external id, of whatever tenant. */
+/** The events of all tenants that have an external id. */
 static void source_own_anywhere(struct st_pager *p)
 {
     struct st_stmt *st = p->r->st[ST_R_OWN_ANY];
@@ -196,7 +196,8 @@ static void tenant_spent(struct st_pager *p)
         p->src.pos = first;
 }
 
-/** The next event of a tenant, several of which are asked for together where each look-up would be a way over the network. */
+/** The next event of a tenant. Several are asked for together if each look-up would be a round trip over the
+ * network. */
 static enum st_next event_next(struct st_pager *p, uint64_t *no)
 {
     struct st_source *src = &p->src;

@@ -1,5 +1,5 @@
-/* One page being read by the stores: store_page.c filters and gives out, store_source.c finds the candidates. A
- * reader thread's own. */
+/* A page while a store reads it: store_source.c finds the candidates, store_page.c filters them and hands
+ * them out. It belongs to one reader's thread. */
 #ifndef TH_STORE_SOURCE_H
 #define TH_STORE_SOURCE_H
 #include "store/store_scan.h"
@@ -21,17 +21,17 @@ struct st_page_mem {
 
 struct st_source {
     enum { SOURCE_LIST, SOURCE_SCAN, SOURCE_TENANT, SOURCE_UP } kind;
-    uint64_t pos; /* cursor: everything from here up was given or left out */
+    uint64_t pos; /* cursor: everything from here up was handed out or left out */
     uint64_t *list;
     uint32_t list_n, list_i;
-    uint64_t low, high; /* a range still to be given, from high - 1 down to low */
+    uint64_t low, high; /* a range that is still to be handed out, from high - 1 down to low */
     enum st_run_kind run_kind;
     uint64_t key, floor;
     struct st_scan scan;
     bool scanning;
-    uint64_t ahead[ST_EVENTS_AHEAD]; /* of SOURCE_TENANT: events that come next */
+    uint64_t ahead[ST_EVENTS_AHEAD]; /* for SOURCE_TENANT: the events that come next */
     uint32_t ahead_i, ahead_n;
-    enum st_next ahead_end; /* what comes behind them */
+    enum st_next ahead_end; /* what follows them */
 };
 
 struct st_pager {
@@ -43,9 +43,9 @@ struct st_pager {
     struct st_stmt *event_st;
     struct th_event_row event; /* borrowed from event_st; no == 0: none */
     uint64_t missing;          /* event that was looked for in vain */
-    uint64_t past_no;          /* endpoint that `past` is of; 0: none */
+    uint64_t past_no;          /* the endpoint to which `past` belongs; 0: none */
     struct th_past_endpoint past;
-    uint64_t last; /* newest row given out */
+    uint64_t last; /* newest row that was handed out */
     int rc;
     enum th_error error;
 };
@@ -56,6 +56,6 @@ bool st_source_look_up(struct st_pager *p, struct st_stmt *st, uint64_t no);
 bool st_source_event(struct st_pager *p, uint64_t no);
 /** Chooses the source that fits the page's filters, in the first transaction. */
 void st_source_start(struct st_pager *p);
-/** The next candidate, in falling order; of SOURCE_UP in growing order. */
+/** The next candidate, in falling order; with SOURCE_UP in growing order. */
 enum st_next st_source_next(struct st_pager *p, uint64_t *no);
 #endif

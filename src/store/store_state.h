@@ -1,11 +1,12 @@
-/* A store as a whole: its threads, what they share, and who may touch what. A database's own part begins with this. */
+/* A store as a whole: its threads, what they share, and which thread may touch what. The struct of each
+ * database begins with this one. */
 #ifndef TH_STORE_STATE_H
 #define TH_STORE_STATE_H
 #include "store/store_build.h"
 #include "store/store_reader.h"
 #include "store/store_writer.h"
 
-#define ST_SETTLE_COUNT 256 /* settles that do not wait for company any more */
+#define ST_SETTLE_COUNT 256 /* so many settles do not wait for others any more */
 
 struct th_session {
     struct st_store *store;
@@ -30,11 +31,11 @@ struct st_store {
     const char *name; /* of the file or the database, for the log */
     const struct st_texts *texts;
     struct th_metrics *metrics;
-    /* what a database gives beside its driver */
+    /* functions of a database besides its driver */
     enum th_error (*connect)(struct st_store *, struct st_db **out); /* another connection, for reading */
     void (*disconnect)(struct st_db *);
     void (*rest)(struct st_store *); /* the writer has had nothing to do for a while; NULL: nothing of it */
-    unsigned idle_ms;                /* the writer looks up by itself so often; 0: never */
+    unsigned idle_ms;                /* the writer wakes up by itself after this time; 0: never */
     pthread_t thread;
     bool writer_started, lock_ready;
     struct st_writer writer;
@@ -55,7 +56,7 @@ struct st_store {
     uint32_t queued, urgent;    /* ops waiting; those among them that may not wait for company */
     bool stop, sleeping, timed; /* timed: the sleeping writer looks again by itself soon */
     unsigned reading;           /* readers inside a transaction */
-    bool hush;                  /* no other begins: what they keep from being used again is to be free */
+    bool hush;                  /* no reader begins, so that the log can start over */
     /* owner: writer thread */
     struct th_session *batch;
 };

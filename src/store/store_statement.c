@@ -1,4 +1,4 @@
-/* What is done with a statement in several steps.
+/* Functions that use a statement in several steps.
  *
  * Invariant: a statement is reset before its function returns, so that no read transaction stays open. Any thread: a connection
  * belongs to one. */

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/span.h"
 
-#define ST_PARAMS 20                     /* of one statement, at most */
+#define ST_PARAMS 20                     /* most parameters of one statement */
 #define ST_BYTES_MAX ((size_t)256 << 20) /* of one text of a row: far below what any database holds */
 
 /* Results of steps: numbered as SQLite does, so that its driver need not translate. */
@@ -34,7 +34,7 @@ struct st_stmt {
 
 struct st_driver {
     int (*step)(struct st_stmt *);
-    int (*reset)(struct st_stmt *); /* what the last step has returned when that was an error, else ST_OK */
+    int (*reset)(struct st_stmt *); /* returns the result of the last step if that was an error, else ST_OK */
     int64_t (*integer)(struct st_stmt *, int column); /* NULL is 0 */
     struct th_span (*bytes)(struct st_stmt *, int column);
     int (*prepare)(struct st_db *, const char *sql, struct st_stmt **out);
@@ -42,8 +42,8 @@ struct st_driver {
     int (*changes)(struct st_db *); /* rows that the last statement has changed */
     bool (*in_transaction)(struct st_db *);
     void (*rollback)(struct st_db *);
-    void (*wipe)(struct st_db *, bool on); /* what is deleted is overwritten; NULL: the database cannot */
-    void (*expect)(struct st_stmt *);      /* NULL: nothing is gained by it */
+    void (*wipe)(struct st_db *, bool on); /* overwrites deleted bytes; NULL: the database cannot */
+    void (*expect)(struct st_stmt *);      /* NULL: announcing is of no use */
     enum th_error (*error)(struct st_db *, int rc);
     const char *(*message)(struct st_db *); /* of the last error, in the database's words */
 };
@@ -88,14 +88,14 @@ static inline bool st_expects(const struct st_db *db)
 {
     return db->driver->expect != NULL;
 }
-/** The statement will be stepped with the values that are bound now, in this transaction: a database that is asked over the network
- * then asks for many at once. */
+/** Announces that the statement will be stepped with the values that are bound now, in this transaction. A
+ * database that is asked over the network then asks for many rows at once. */
 static inline void st_expect(struct st_stmt *st)
 {
     if (st->db->driver->expect)
         st->db->driver->expect(st);
 }
-/** What a result means for an op. */
+/** The meaning of a result for an op. */
 static inline enum th_error st_error(struct st_db *db, int rc)
 {
     return rc == ST_OK ? TH_OK : db->driver->error(db, rc);
@@ -142,11 +142,12 @@ static inline struct th_span st_col(struct st_stmt *st, int i)
     return st->db->driver->bytes(st, i);
 }
 
-/** Steps a statement that gives no rows, and resets it. ST_OK or the error. */
+/** Steps a statement that returns no rows, and resets it. ST_OK or the error. */
 int st_run(struct st_stmt *st);
-/** The number that a statement of at most one row gives, 0 without a row; resets it. ST_OK or the error. */
+/** Reads the number that a statement of at most one row returns, 0 without a row; resets it. ST_OK or the
+ * error. */
 int st_number(struct st_stmt *st, uint64_t *out);
-/** Whether a statement finds a row for this number; resets it. ST_OK or the error. */
+/** Finds out whether a statement returns a row for this number; resets it. ST_OK or the error. */
 int st_finds(struct st_stmt *st, uint64_t no, bool *found);
 /** Prepares count statements of sql[], which may be NULL, into out[]; on failure finalizes all of them. ST_OK or the error. */
 int st_prepare_all(struct st_db *db, const char *const *sql, int count, struct st_stmt **out);

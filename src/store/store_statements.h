@@ -1,5 +1,5 @@
-/* The statements of the stores, by number: one table for the writer, one for the readers, one for what is asked once. Their texts
- * are in store_statements.def. */
+/* The statements of the stores, by number: one table for the writer, one for the readers, one for statements
+ * that run once. Their texts are in store_statements.def. */
 #ifndef TH_STORE_STATEMENTS_H
 #define TH_STORE_STATEMENTS_H
 #include "port/store.h"

@@ -1,4 +1,4 @@
-/* The settings version of tenants, as the open transaction of the stores sees it. */
+/* Reads the settings version of tenants as the open transaction sees it. */
 #ifndef TH_STORE_TENANT_H
 #define TH_STORE_TENANT_H
 #include "store/store_writer.h"

@@ -1,16 +1,17 @@
-/* What each tenant has stored: bytes of events and of answers, and deliveries that have not ended.
+/* Counts how much each tenant has stored: bytes of events and of answers, and deliveries that have not ended.
  *
  * Why not a row that every commit changes: that is one more page of the log for each commit. The counts are kept in memory by
  * the writer, and `usage` has the bytes as they were when two marks in `counter` were written: the highest event and the
- * highest attempt that are counted in it. What lies above the marks is read again at the start, and the marks are written anew
- * when that has become much, and with everything that takes bytes away, since what is gone cannot be read again. The
- * deliveries are counted at the start from `queue`, which is read then anyway, and from what `fan` has left.
+ * highest attempt that are counted in it. Rows above the marks are read again at the start. The marks are
+ * written anew when these rows have become many, and together with everything that takes bytes away, because
+ * deleted rows cannot be read again. The deliveries are counted at the start from `queue`, which is read then
+ * anyway, and from what `fan` has left.
  *
  * Invariants: (1) what a transaction changes in memory is undone when it is rolled back; (2) `usage` and the marks change in
  * one transaction, and are then what is in memory; (3) other threads see only what is committed.
  *
- * Counted are the bytes of texts, not the pages of the file: it is what the tenant has given and what its endpoints have
- * answered. Runs on the writer thread but for st_usage_now. */
+ * The bytes of texts are counted, not the pages of the file: the texts that the tenant has sent and that its
+ * endpoints have answered. Runs on the writer thread, except st_usage_now. */
 #include "store/store_usage.h"
 #include "base/alloc.h"
 #include "base/check.h"
@@ -18,8 +19,8 @@
 #include "store/store_state.h"
 
 #define TENANTS_MAX (1u << 20)
-#define ENDPOINTS_MAX (1u << 20) /* known by their tenant; beyond, the table is asked again */
-#define TAIL_ROWS 10000          /* above the marks, before they are written anew */
+#define ENDPOINTS_MAX (1u << 20) /* endpoints whose tenant is known; for others the table is asked again */
+#define TAIL_ROWS 10000          /* rows above the marks before the marks are written anew */
 #define TAIL_BYTES (32u << 20)
 
 /* ---- tenants ---- */
@@ -196,7 +197,7 @@ static int add_bytes(struct st_writer *w, struct st_stmt *st, bool noted)
     return rc == ST_DONE ? ST_OK : rc;
 }
 
-/** Rows (endpoint, how many of its deliveries wait). */
+/** Adds rows (endpoint, how many of its deliveries wait). */
 static int add_queue(struct st_writer *w, struct st_stmt *st)
 {
     uint64_t last = 0, tenant;
@@ -217,7 +218,7 @@ static int add_queue(struct st_writer *w, struct st_stmt *st)
     return rc == ST_DONE ? ST_OK : rc;
 }
 
-/** Rows (tenant, first delivery, how many): what is numbered and not queued. */
+/** Adds rows (tenant, first delivery, how many) of deliveries that are numbered but not queued. */
 static int add_fans(struct st_writer *w, struct st_stmt *st)
 {
     int rc;

@@ -25,7 +25,7 @@
 #include "store/store_state.h"
 #include "store/store_usage.h"
 
-/** What a statement that is asked once gives. */
+/** Reads the result of a statement that runs once. */
 static int number_of(struct st_writer *w, enum st_once_statement which, uint64_t *out)
 {
     struct st_stmt *st = NULL;
@@ -75,7 +75,7 @@ void st_writer_close(struct st_writer *w)
 
 int st_writer_begin(struct st_writer *w)
 {
-    /* nothing is left of the transaction before: what it changed in memory was kept or undone */
+    /* nothing is left of the previous transaction: its changes in memory were kept or undone */
     TH_CHECK(!st_in_transaction(w->db) && !w->touched && !w->change_count);
     return st_run(w->st[ST_W_BEGIN]);
 }

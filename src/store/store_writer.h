@@ -1,6 +1,5 @@
-/* The writer of the stores: its connection, its transaction, what it keeps in memory beside the tables.
- *
- * Everything here belongs to the writer's thread, but for what says otherwise. */
+/* The writer of the stores: its connection, its transaction, and what it keeps in memory in addition to the tables.
+  * Everything here belongs to the writer's thread, unless a comment says otherwise. */
 #ifndef TH_STORE_WRITER_H
 #define TH_STORE_WRITER_H
 #include "base/buf.h"
@@ -15,10 +14,10 @@ struct st_counters { /* next free numbers; rows of `queue` */
     uint64_t event, delivery, attempt, queued;
 };
 
-/* What a tenant has stored: store_usage.c. */
+/* How much a tenant has stored: see store_usage.c. */
 struct st_usage {
     uint64_t tenant;
-    int64_t bytes, unfinished; /* as the open transaction has them */
+    int64_t bytes, unfinished; /* as the open transaction sees them */
     int64_t undo_bytes, undo_unfinished;
     int64_t noted; /* bytes in `usage` */
     bool touched;  /* on the writer's list */
@@ -40,8 +39,8 @@ struct st_writer {
     struct th_map owners;           /* endpoint → tenant as a pointer: a cache */
     struct st_usage *touched;       /* by the open transaction */
     bool use_note, use_noted;       /* `usage` must be written with it; has been */
-    uint64_t tail_rows, tail_bytes; /* above the marks */
-    bool erased;                    /* the log has pages with what was erased: to be cut off */
+    uint64_t tail_rows, tail_bytes; /* rows and bytes above the marks */
+    bool erased;                    /* the log has pages with erased content, and must be cut off */
     struct th_map waiting; /* endpoint → counts: what `queue` has of it, the open transaction included */
     struct st_change {
         uint64_t endpoint, by; /* added to its counts; what a rollback takes away again */
@@ -55,9 +54,10 @@ enum th_error st_writer_open(struct st_writer *w, struct st_store *store, struct
 void st_writer_close(struct st_writer *w);
 int st_writer_begin(struct st_writer *w);
 int st_writer_commit(struct st_writer *w);
-/** What follows from a commit in memory: where the commit's answer was lost and another way tells that it has happened. */
+/** Does in memory what follows from a commit. To be called if the commit's answer was lost, and it has turned
+ * out that it happened. */
 void st_writer_committed(struct st_writer *w);
-/** Announces what an op will read, as far as that is known before it runs. In the transaction. */
+/** Announces the rows that an op will read, as far as they are known before it runs. In the transaction. */
 void st_writer_expect(struct st_writer *w, const struct th_op *op);
 /** Ends the transaction if SQLite has not done so, and forgets what was cached from it. */
 void st_writer_rollback(struct st_writer *w);

@@ -1,4 +1,4 @@
-/* Where the database is.
+/* The address of the database.
  *
  * Everything that libpq knows may stand in the address (several hosts, sslmode, sslrootcert, …) and comes before what is set here;
  * of the password only libpq's own ways and the one that the server's options have read. It is never written anywhere. */
@@ -17,7 +17,7 @@ static const char *value_of(const PQconninfoOption *o, const char *keyword)
 enum th_error pg_address_read(struct pg_address *out, const char *url, const char *password, bool unnamed,
                               char *why, size_t why_size)
 {
-    PQconninfoOption *options = PQconninfoParse(url, NULL); /* its words may hold the password */
+    PQconninfoOption *options = PQconninfoParse(url, NULL); /* its message may hold the password */
     const char *host, *port, *name;
 
     *out = (struct pg_address){.url = url, .password = password, .unnamed = unnamed};
@@ -38,7 +38,7 @@ enum th_error pg_address_read(struct pg_address *out, const char *url, const cha
 
 PGconn *pg_address_connect(const struct pg_address *a)
 {
-    /* what comes later wins: the address over these, the password over the address */
+    /* later values win: the address over these, the password over the address */
     const char *const keys[] = {"fallback_application_name",
                                 "connect_timeout",
                                 "target_session_attrs",

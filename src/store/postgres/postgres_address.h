@@ -1,4 +1,4 @@
-/* Where the database is: an address as libpq takes it, with what is not written in it. */
+/* The address of the database in the form of libpq, with values that may stand outside of it. */
 #ifndef TH_STORE_POSTGRES_ADDRESS_H
 #define TH_STORE_POSTGRES_ADDRESS_H
 #include "base/error.h"
@@ -18,6 +18,6 @@ struct pg_address {
 /** Reads the address; the texts stay the caller's. TH_INVALID with a reason that holds no password. */
 TH_MUST_USE enum th_error pg_address_read(struct pg_address *out, const char *url, const char *password,
                                           bool unnamed, char *why, size_t why_size);
-/** Opens a connection; as PQconnectdb, the caller asks PQstatus. */
+/** Opens a connection; as after PQconnectdb, the caller asks PQstatus. */
 PGconn *pg_address_connect(const struct pg_address *address);
 #endif

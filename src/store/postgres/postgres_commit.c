@@ -1,4 +1,5 @@
-/* The writer thread of the PostgreSQL store: one transaction for all that has queued up, and what happens when the database goes.
+/* The writer thread of the PostgreSQL store: one transaction for all that has queued up, and the reaction to
+ * a lost database.
  *
  * A transaction is BEGIN, the fence (postgres_lease.c), what its operations read, what they write, COMMIT. What was announced is read
  * in one round trip, and written in one more with the commit; operations that need to know more wait for it.
@@ -24,9 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TRIES 3 /* of a group that met another transaction, or whose connection ended */
+#define TRIES 3 /* tries of a group that met another transaction, or whose connection ended */
 #define DROP_EVERY_US INT64_C(60000000)
-#define WAIT_MS 2000 /* for a connection, before what waits for one is refused */
+#define WAIT_MS 2000 /* time for getting a connection, before writes that wait for one are refused */
 
 static int64_t now_us(void)
 {
@@ -61,7 +62,7 @@ static void report_break(struct pg_store *s, enum th_error error)
     set_ready(s, false);
 }
 
-/** Another node has taken over: this one has nothing to say any more. */
+/** Another node has taken over: this one writes nothing any more. */
 static void taken_over(struct pg_store *s)
 {
     atomic_store(&s->lease.confirmed_us, 0);
@@ -159,7 +160,7 @@ static bool wait_for_connection(struct pg_store *s, int64_t ms, bool *committed)
 
 /* ---- a group ---- */
 
-/** The newest day that an op may give a number of. */
+/** The newest day for which an op may give a number. */
 static uint64_t day_of(const struct th_op *op)
 {
     int64_t at = op->kind == TH_OP_ACCEPT   ? ((const struct th_accept *)op)->at.ms
@@ -174,7 +175,7 @@ static enum th_error need_day(struct pg_store *s, uint64_t day)
     return th_map_get(&s->days, day + 1) ? TH_OK : pg_schema_add_day(&s->db, &s->days, day);
 }
 
-/** Makes the partitions that the numbers of a group may fall into. */
+/** Makes the partitions into which the numbers of a group may fall. */
 static enum th_error need_days(struct pg_store *s, const struct th_op *first)
 {
     const struct st_counters *next = &s->base.writer.next;
@@ -216,7 +217,7 @@ static int write_group(struct pg_store *s, struct th_op *first, uint32_t *writte
     return rc == ST_OK ? st_writer_commit(w) : rc;
 }
 
-/** The outcome of a commit whose answer did not come. */
+/** Finds the outcome of a commit whose answer did not come. */
 static enum th_error find_out(struct pg_store *s)
 {
     bool committed = false;
@@ -282,7 +283,7 @@ static enum th_error transaction(struct pg_store *s, struct th_op *first, uint32
     return error;
 }
 
-/** The same again, while what stood in the way may be gone: another transaction, the end of the connection. */
+/** Tries again while the obstacle may be gone: another transaction, the end of the connection. */
 static enum th_error try_transaction(struct pg_store *s, struct th_op *first)
 {
     enum th_error error = TH_RETRY;
@@ -314,7 +315,7 @@ static void run_group(struct pg_store *s, struct th_op *first)
         if ((error = try_transaction(s, op)) != TH_OK)
             op->error = error;
         op->next = rest;
-        error = TH_BUG; /* the others have to be run as well */
+        error = TH_BUG; /* the other ops have to be run again, too */
     }
     for (struct th_op *op = first, *next; op; op = next) {
         next = op->next;
@@ -328,7 +329,7 @@ static void run_group(struct pg_store *s, struct th_op *first)
     st_build_requests(&s->base);
 }
 
-/* ---- beside the groups ---- */
+/* ---- work between the groups ---- */
 
 /** Drops the tables of days that retention has emptied. */
 static void drop_days(struct pg_store *s)

@@ -1,16 +1,17 @@
-/* Which node works on the database: the row of this process in `node`, and the slots that it owns. */
+/* The lease of the node that works on the database: the row of this process in `node`, and the slots that it
+ * owns. */
 #ifndef TH_STORE_POSTGRES_LEASE_H
 #define TH_STORE_POSTGRES_LEASE_H
 #include "store/postgres/postgres_db.h"
 #include <stdatomic.h>
 
 struct pg_lease {
-    const char *instance; /* names the data directory of this process: the one that holds its lock */
+    const char *instance; /* names the data directory of this process, which holds its lock */
     const char *address;  /* shown to others */
     unsigned ttl_ms;
     int node;             /* 0: not registered */
     int64_t epoch, seq;   /* seq: of the newest batch that was sent */
-    int64_t acknowledged; /* of the newest batch that is known to be committed */
+    int64_t acknowledged; /* number of the newest batch that is known to be committed */
     int64_t sent_us;      /* when the renewal under way was sent */
     _Atomic int64_t
         confirmed_us; /* boot time: when the last renewal that is confirmed was sent; 0: none is */
@@ -26,7 +27,8 @@ struct pg_holder { /* the node that works on the database */
 int64_t pg_lease_now_us(void);
 /** Writes this node's row: anew, or in place of the one that the process before it in this data directory has left. */
 enum th_error pg_lease_register(struct pg_db *db, struct pg_lease *l);
-/** Takes the slots when nobody has them, or whoever had them did not renew its lease. TH_CONFLICT: *holder has them. */
+/** Takes the slots if nobody has them, or if their owner did not renew its lease. TH_CONFLICT: *holder has
+ * them. */
 enum th_error pg_lease_take(struct pg_db *db, struct pg_lease *l, struct pg_holder *holder);
 /** Keeps the row of a node that waits. False: it is gone, register again. */
 bool pg_lease_wait(struct pg_db *db, struct pg_lease *l);

@@ -4,14 +4,15 @@
 #include "base/map.h"
 #include "store/postgres/postgres_db.h"
 
-/** Brings the schema to this program's form, while others that start wait. TH_INVALID: it is of a newer program that this one
- * cannot work beside. With a reason. */
+/** Brings the schema to this program's form, while other nodes that start wait. TH_INVALID: it was made by a
+ * newer program next to which this one cannot work. With a reason. */
 TH_MUST_USE enum th_error pg_schema_raise(const struct pg_address *address, char *why, size_t why_size);
 
 /** The days that have partitions, as far as they are known: th_map of day + 1. */
 enum th_error pg_schema_days(struct pg_db *db, struct th_map *days);
-/** Makes the partitions of a day and of those that come next. Outside of a transaction. */
+/** Makes the partitions of a day and of the next days. Outside of a transaction. */
 enum th_error pg_schema_add_day(struct pg_db *db, struct th_map *days, uint64_t day);
-/** Drops partitions below a day, which hold nothing any more. Outside of a transaction; one that is in use stays until later. */
+/** Drops empty partitions below a day. Outside of a transaction; a partition that is in use stays until
+ * later. */
 void pg_schema_drop_days(struct pg_db *db, struct th_map *days, uint64_t below);
 #endif

@@ -1,4 +1,4 @@
-/* The PostgreSQL store as a whole: what it has beside what every store has. */
+/* The PostgreSQL store as a whole: its members besides those of every store. */
 #ifndef TH_STORE_POSTGRES_STATE_H
 #define TH_STORE_POSTGRES_STATE_H
 #include "store/postgres/postgres_lease.h"
@@ -12,12 +12,12 @@ struct pg_store {
     void (*lost)(
         void *ctx); /* another node has taken over; does not return when there is a process to begin anew */
     void *lost_ctx;
-    struct th_map days; /* that have partitions: owner: writer thread */
+    struct th_map days; /* days that have partitions; owner: writer thread */
     /* owner: writer thread */
     enum th_error broken; /* TH_CORRUPT, TH_IO: takes no further writes */
     bool away;            /* there is no connection, and the log says so */
-    unsigned failures;    /* of opening one, in a row */
-    int64_t retry_at_us;  /* not before */
-    int64_t drop_at_us;   /* when days are looked for that can be dropped */
+    unsigned failures;    /* failures in a row of opening a connection */
+    int64_t retry_at_us;  /* no connection is tried before */
+    int64_t drop_at_us;   /* when to look next for days that can be dropped */
 };
 #endif

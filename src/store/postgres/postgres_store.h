@@ -10,7 +10,8 @@ struct th_store_postgres_options {
     const char *address;  /* of this node, shown to others */
     unsigned lease_ms;    /* 0: 10 seconds */
     struct th_metrics *metrics;
-    /** From the writer's thread: another node has taken over. The process should begin anew; a return stops the store. */
+    /** Called on the writer's thread when another node has taken over. The process should begin anew; a
+     * return stops the store. */
     void (*lost)(void *ctx);
     void *ctx;
 };
@@ -21,8 +22,8 @@ struct th_store_waiting; /* a node that does not own the database */
  * reason. */
 TH_MUST_USE enum th_error th_store_postgres_wait(const struct th_store_postgres_options *options,
                                                  struct th_store_waiting **out, char *why, size_t why_size);
-/** Takes the database when it is free, or keeps this node's place. TH_CONFLICT: another node works on it; `why` says which. To be
- * called every second. TH_RETRY: it cannot be reached now. */
+/** Takes the database if it is free, or keeps this node's place. To be called every second. TH_CONFLICT:
+ * another node works on it; `why` says which. TH_RETRY: it cannot be reached now. */
 TH_MUST_USE enum th_error th_store_postgres_take(struct th_store_waiting *w, char *why, size_t why_size);
 /** Opens the store of a database that was taken. Ends the waiting, whatever it returns. */
 TH_MUST_USE enum th_error th_store_postgres_open(struct th_store_waiting *w, struct th_store **out, char *why,

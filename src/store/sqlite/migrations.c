@@ -70,7 +70,8 @@ static const char erasure[] =
     "CREATE TABLE IF NOT EXISTS erasing(tenant INTEGER PRIMARY KEY, at INTEGER NOT NULL, pos INTEGER NOT NULL);";
 /* clang-format on */
 
-/* Until when an endpoint has asked to be left alone, and since when it does. Of what was stored before that is not known. */
+/* The time until which an endpoint has asked for no requests, and the time of that. For older rows it is not
+ * known. */
 /* clang-format off */
 static const char rest[] =
     "ALTER TABLE fact ADD COLUMN rest_since INTEGER NOT NULL DEFAULT 0;"

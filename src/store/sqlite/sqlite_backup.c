@@ -53,7 +53,7 @@ static enum th_error make_part(const char *to, const char *part, char *why, size
         snprintf(why, why_size, "%s: is there already; a backup does not write over a file", to);
         return TH_CONFLICT;
     }
-    (void)unlink(part); /* of an earlier one that was killed */
+    (void)unlink(part); /* the part file of an earlier backup that was killed */
     fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         snprintf(why, why_size, "%s: cannot be written: %s", part, strerror(errno));

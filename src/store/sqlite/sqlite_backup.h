@@ -6,9 +6,9 @@
 /** Called now and then with bytes done so far and a rough total; false ends the work. */
 typedef bool th_backup_progress(void *ctx, int64_t done, int64_t total);
 
-/** What a file that is whole says of itself. */
+/** The state of a file that is whole. */
 struct th_sqlite_state {
-    int version;     /* of its layout */
+    int version;     /* version of its layout */
     char unfit[300]; /* rows that contradict each other, in English; empty: none was found */
 };
 

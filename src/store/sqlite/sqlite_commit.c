@@ -27,7 +27,7 @@
 
 #define CHECKPOINT_FRAMES 256 /* 4 MiB of 16 KiB pages */
 #define RESTART_FRAMES 2048   /* 32 MiB: from here on readers wait so that the log can start over */
-#define RESTART_WAIT_MS 10    /* for what reads without asking: a single row, another process */
+#define RESTART_WAIT_MS 10    /* for readers that do not ask: reads of a single row, other processes */
 
 /* ---- the writer: one group ---- */
 
@@ -67,7 +67,7 @@ static void report_full(struct sq_store *s)
         th_gauge_set(s->base.metrics, TH_G_STORE_READY, 0);
 }
 
-/** What an op gets without trying, or TH_OK. */
+/** The error that an op gets without being tried, or TH_OK. */
 static enum th_error refused(const struct sq_store *s, const struct th_op *op)
 {
     if (s->broken != TH_OK)
@@ -109,7 +109,7 @@ static enum th_error transaction(struct sq_store *s, struct th_op *first, uint32
         s->base.writer.next = before;
     }
     if (s->base.writer.confs >
-        CONFS_CACHED) { /* pages that no event needs: they would be kept in place of those that it does */
+        CONFS_CACHED) { /* these pages are needed by no event, and would be kept instead of those that are */
         sqlite3_db_release_memory(s->db.db);
         s->base.writer.confs = 0;
     }
@@ -198,7 +198,8 @@ static void run_group(struct sq_store *s, struct th_op *first)
 
 /* ---- the log's new beginning ---- */
 
-/** Keeps readers from beginning. True: none is inside; else the last of them wakes the writer, if it sleeps by then. */
+/** Keeps readers from beginning a transaction. True: no reader is inside one; otherwise the last of them
+ * wakes the writer, if it sleeps by then. */
 static bool hush(struct sq_store *s)
 {
     bool quiet;

@@ -1,6 +1,6 @@
-/* A connection of the SQLite store: its statements, and what SQLite's results mean for an op.
+/* A connection of the SQLite store: its statements, and the meaning of SQLite's results for an op.
  *
- * Invariant: a result that is not known is a fault of ours (TH_BUG), never "nothing happened".
+ * Invariant: an unknown result is a fault of the program (TH_BUG), never "nothing happened".
  *
  * Any thread: a connection belongs to one. */
 #include "store/sqlite/sqlite_db.h"

@@ -23,7 +23,7 @@ struct judging {
     const char *file;
     th_backup_progress *progress;
     void *ctx;
-    int64_t done, total; /* bytes, roughly: half of the work is the pages, half are the rows */
+    int64_t done, total; /* in bytes, roughly: half of the work is for the pages, half for the rows */
     int64_t read;
     char *why;
     size_t why_size;
@@ -117,7 +117,7 @@ static enum th_error judge_kind(struct judging *j, int *version)
     char what[160];
 
     if (sq_judge_number(j->db, "PRAGMA application_id") != SQ_APPLICATION_ID) {
-        int rc = sqlite3_errcode(j->db) & 0xff; /* of what cannot be read nothing is known */
+        int rc = sqlite3_errcode(j->db) & 0xff; /* nothing is known about a file that cannot be read */
         if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE && rc != SQLITE_NOTADB)
             return sq_judge_failed(j->db, rc, j->file, j->why, j->why_size);
         return refuse(j, TH_INVALID, "is no database of Tenterhook");
@@ -346,7 +346,7 @@ enum th_error th_sqlite_judge(const char *file, bool live, th_backup_progress *p
         sqlite3_busy_timeout(j.db, SQ_BUSY_MS);
         sqlite3_progress_handler(j.db, 200000, on_progress, &j);
         watch_reads(&j);
-        (void)sqlite3_exec(j.db, "BEGIN", NULL, NULL, NULL); /* what cannot be read shows below */
+        (void)sqlite3_exec(j.db, "BEGIN", NULL, NULL, NULL); /* a file that cannot be read is noticed below */
         error = judge(&j, state);
     }
     sqlite3_close(j.db);

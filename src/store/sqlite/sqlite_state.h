@@ -1,4 +1,4 @@
-/* The SQLite store as a whole: what it has beside what every store has. */
+/* The SQLite store as a whole: its members besides those of every store. */
 #ifndef TH_STORE_SQLITE_STATE_H
 #define TH_STORE_SQLITE_STATE_H
 #include "store/sqlite/sqlite_file.h"

@@ -103,7 +103,8 @@ static enum th_error set_paths(struct sq_store *s, const char *dir, char *why, s
     return TH_OK;
 }
 
-/** What a kill has left of the log may hold what was erased: the log is cut off after the erasing was acknowledged. */
+/** The log that a kill has left may hold erased content, because the log is cut off only after the erasing
+ * was acknowledged. */
 static enum th_error cut_log_off(struct sq_store *s, sqlite3 *db)
 {
     enum th_error error;
@@ -112,7 +113,8 @@ static enum th_error cut_log_off(struct sq_store *s, sqlite3 *db)
     if (sq_judge_number(db, "SELECT EXISTS(SELECT 1 FROM erasure)") == 0)
         return TH_OK;
     rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    s->base.writer.erased = rc != SQLITE_OK; /* without room, or with a reader in the way: again later */
+    s->base.writer.erased =
+        rc != SQLITE_OK; /* without room, or while a reader is in the way, it is tried again later */
     error = sq_db_checkpoint_error(db, rc);
     return error == TH_IO || error == TH_CORRUPT ? error : TH_OK;
 }

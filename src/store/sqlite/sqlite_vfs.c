@@ -37,7 +37,7 @@ struct file;
 /* The locks of one file's log, as the connections of this process have them. */
 struct locks {
     struct locks *next;
-    struct file *writer; /* what the process has of them is locked by this one */
+    struct file *writer; /* this connection holds the locks of the process */
     unsigned users;
     unsigned shared[SQLITE_SHM_NLOCK];
     bool exclusive[SQLITE_SHM_NLOCK];
@@ -52,7 +52,7 @@ struct file {
     char *gathered;
     size_t n;
     sqlite3_int64 at;
-    /* a database; NULL: locks for itself */
+    /* the shared locks of its database; NULL: it locks for itself */
     struct locks *locks;
     unsigned shared; /* a bit for each lock that it has */
 };
@@ -132,7 +132,7 @@ static int log_close(sqlite3_file *file)
 {
     struct file *f = of(file);
 
-    (void)write_gathered(f); /* nothing that was committed: that has been synced */
+    (void)write_gathered(f); /* none of it was committed, because committed bytes have been synced */
     th_free(f->gathered);
     return f->real->pMethods->xClose(f->real);
 }
@@ -253,7 +253,7 @@ static void rest(struct locks *l)
             let_go(l, i);
 }
 
-/* The first connection that may write is the one that locks for the process. */
+/* The first connection that may write locks for the process. */
 static void join(struct file *f, const char *path, bool writes)
 {
     struct locks *l;

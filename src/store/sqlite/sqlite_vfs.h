@@ -7,8 +7,8 @@
  * Any thread. */
 const char *sq_vfs(void);
 
-/** Gives back what locks the writer's connection keeps between its transactions, so that other processes find them free. Called
- * before the writer sleeps for long. The writer's thread. */
+/** Releases the locks that the writer's connection keeps between its transactions, so that other processes
+ * find them free. Called before the writer sleeps for long. The writer's thread. */
 void sq_vfs_rest(sqlite3 *db);
 
 #endif
