@@ -113,8 +113,8 @@ static enum th_error cut_log_off(struct sq_store *s, sqlite3 *db)
     if (sq_judge_number(db, "SELECT EXISTS(SELECT 1 FROM erasure)") == 0)
         return TH_OK;
     rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    s->base.writer.erased =
-        rc != SQLITE_OK; /* without room, or while a reader is in the way, it is tried again later */
+    /* without room, or while a reader is in the way, it is tried again later */
+    s->base.writer.erased = rc != SQLITE_OK;
     error = sq_db_checkpoint_error(db, rc);
     return error == TH_IO || error == TH_CORRUPT ? error : TH_OK;
 }
