@@ -1,8 +1,9 @@
-/* What the end of an attempt means: for the delivery, for its endpoint's health and rest, and whether the endpoint is to be
- * disabled.
+/* Judges the end of an attempt: its meaning for the delivery, for the health and rest of its endpoint, and
+ * whether the endpoint is to be disabled.
  *
- * It is worked out as a value, without an effect, and then taken. Most are taken at once; where the endpoint is to be disabled, it
- * is worked out again when that has its turn, with the same random number. */
+ * The outcome is worked out as a value, without an effect, and then taken. Most outcomes are taken at once;
+ * if the endpoint is to be disabled, the outcome is worked out again when that change has its turn, with the
+ * same random number. */
 #include "engine/shard/outcome.h"
 #include "engine/context.h"
 #include "engine/shard/attempt.h"
