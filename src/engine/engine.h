@@ -116,7 +116,7 @@ struct th_header {
 /** The settings of an endpoint that a user makes. In a request: spans of the caller, valid during the call.
  * */
 struct th_endpoint_spec {
-    /* /* 0: everything is here. Otherwise events and headers (except their numbers), description, metadata
+    /* 0: everything is here. Otherwise events and headers (except their numbers), description, metadata
      * and filter are only in the store, under this revision; th_engine_spec reads everything. */
     uint64_t text_rev;
     struct th_span url;
