@@ -37,6 +37,8 @@ struct th_api_options {
     void (*measure)(
         void *ctx); /* before the metrics are written: what only the owner can measure; may be NULL */
     void *measure_ctx;
+    void (*settings)(void *ctx, struct th_jw *w); /* writes the settings in force, a row each; may be NULL */
+    void *settings_ctx;
     /** Has run(arg) called by another thread, then done(arg) by this one, from its loop. NULL: large bodies are read here. */
     void (*work)(void *ctx, void (*run)(void *arg), void (*done)(void *arg), void *arg);
     void *work_ctx;

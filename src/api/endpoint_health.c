@@ -27,11 +27,25 @@ static const char *const states[] = {[TH_EP_ACTIVE] = "active",
                                      [TH_EP_PAUSED] = "paused",
                                      [TH_EP_DISABLED] = "disabled"};
 
-/* Reads the filters; *tenant NULL: all. False: answered. */
-static bool filters(struct th_api_req *r, const struct th_tenant **tenant, int *state)
+struct wanted {
+    const struct th_tenant *tenant; /* NULL: of all */
+    int state;                      /* -1: in any */
+    struct th_span part;            /* of the URL */
+    bool one;                       /* only this endpoint; NULL: there is none */
+    const struct th_endpoint *ep;
+};
+
+/* Reads the filters. False: answered. */
+static bool filters(struct th_api_req *r, struct wanted *want)
 {
+    const struct th_tenant **tenant = &want->tenant;
+    int *state = &want->state;
     struct th_span text;
 
+    want->part = th_span("", 0);
+    (void)th_api_query_param(r, "q", &want->part);
+    want->one = th_api_query_param(r, "endpoint", &text);
+    want->ep = want->one ? th_engine_endpoint_anywhere(r->api->engine, text) : NULL;
     *tenant = r->operator_key && r->unnamed ? NULL : r->tenant;
     *state = -1;
     if (th_api_query_param(r, "tenant", &text)) {
@@ -237,8 +251,32 @@ static uint64_t below(struct th_api_req *r, const struct th_tenant *t, uint64_t 
     return low ? t->endpoints[low - 1]->no : 0;
 }
 
-static bool choose(struct th_api_req *r, const struct th_tenant *tenant, int state, uint32_t limit,
-                   uint64_t before)
+/* Whether a text is in the URL as this key sees it, in capitals or not. */
+static bool url_has(struct th_api_req *r, const struct th_endpoint *ep, struct th_span part)
+{
+    struct th_buf masked;
+    struct th_span url = ep->spec.url;
+    bool found = part.n == 0;
+
+    th_buf_init(&masked, 4096);
+    if (!found && !th_api_request_may(r, TH_SCOPE_MANAGE) && th_url_is_secret(&ep->spec)) {
+        th_url_mask(url, &masked);
+        url = th_buf_view(&masked);
+    }
+    for (size_t i = 0; !found && i + part.n <= url.n; i++)
+        found = th_span_ieq(th_span(url.p + i, part.n), part);
+    th_buf_fini(&masked);
+    return found;
+}
+
+static bool is_wanted(struct th_api_req *r, const struct th_endpoint *ep, const struct wanted *want)
+{
+    return ep && !ep->tenant->deleting && (!want->one || ep == want->ep) &&
+           (want->state < 0 || (int)th_engine_endpoint_state(ep) == want->state) &&
+           url_has(r, ep, want->part);
+}
+
+static bool choose(struct th_api_req *r, const struct wanted *want, uint32_t limit, uint64_t before)
 {
     struct th_counts *c = &r->op->health.counts;
     uint64_t *list = th_arena_get(&r->mem, limit * sizeof *list), no;
@@ -252,31 +290,34 @@ static bool choose(struct th_api_req *r, const struct th_tenant *tenant, int sta
     no = th_engine_last_endpoint(r->api->engine) + 1;
     if (before && before < no)
         no = before;
-    while ((no = below(r, tenant, no)) > 0) {
+    if (want->one) { /* not walked for */
+        if (want->ep && (!want->tenant || want->ep->tenant == want->tenant) && is_wanted(r, want->ep, want))
+            list[c->count++] = want->ep->no;
+        return true;
+    }
+    while ((no = below(r, want->tenant, no)) > 0) {
         const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, no);
         if (c->count == limit || ++looked_at > LOOK_AT) {
             r->op->health.next = no + 1;
             break;
         }
-        if (!ep || ep->tenant->deleting || (state >= 0 && (int)th_engine_endpoint_state(ep) != state))
-            continue;
-        list[c->count++] = no;
+        if (is_wanted(r, ep, want))
+            list[c->count++] = no;
     }
     return true;
 }
 
 static void answer_health(struct th_api_req *r)
 {
-    const struct th_tenant *tenant;
+    struct wanted want;
     uint64_t before;
     uint32_t limit;
-    int state;
 
-    if (!th_api_query_paging(r, &limit, &before) || !filters(r, &tenant, &state))
+    if (!th_api_query_paging(r, &limit, &before) || !filters(r, &want))
         return;
     memset(&r->op->health, 0, sizeof r->op->health);
     r->op->health.counts.op = (struct th_op){.kind = TH_OP_COUNT, .done = counted, .user = r};
-    if (choose(r, tenant, state, limit, before))
+    if (choose(r, &want, limit, before))
         th_engine_read(r->api->engine, &r->op->health.counts.op);
     else
         th_api_fail_nomem(r);

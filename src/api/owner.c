@@ -22,6 +22,7 @@
 struct owner {
     struct th_span id;
     bool delivery;
+    void (*done)(struct th_api_req *r, struct th_tenant *t); /* of a search; NULL: the request goes on */
     unsigned count, at;
     uint64_t numbers[]; /* the numbers for which the id may stand, each once */
 };
@@ -34,6 +35,10 @@ static void go_on(struct th_api_req *r, struct th_tenant *t)
     char id[128];
     size_t n = t ? t->id.n : r->tenant_id_len; /* looked up again: the turn is another one */
 
+    if (r->owner && r->owner->done) {
+        r->owner->done(r, t);
+        return;
+    }
     memcpy(id, t ? t->id.p : r->tenant_id, n);
     if (th_api_owner_bind(r, th_span(id, n)) && th_api_limit_tenant(r))
         r->owner_found(r);
@@ -100,7 +105,7 @@ static void found_external_id(struct th_op *op)
         count = t == own ? 1 : count + 1;
     }
     th_engine_page_free(r->api->engine, &r->page);
-    if (count > 1)
+    if (count > 1 && !r->owner->done)
         th_api_fail(
             r, 409,
             "several tenants have an event with this id; name the tenant in the header Tenterhook-Tenant");
@@ -119,7 +124,8 @@ static void add_number(struct owner *o, uint64_t no)
 }
 
 /* Begins to look for the owner of an event or a delivery. */
-static void begin(struct th_api_req *r, struct th_span id, bool delivery)
+static void begin(struct th_api_req *r, struct th_span id, bool delivery,
+                  void (*done)(struct th_api_req *r, struct th_tenant *t))
 {
     const struct th_engine_options *options = th_engine_options(r->api->engine);
     struct owner *o = th_arena_get(&r->mem, sizeof *o + options->dialect_count * sizeof o->numbers[0]);
@@ -129,7 +135,7 @@ static void begin(struct th_api_req *r, struct th_span id, bool delivery)
         th_api_fail_nomem(r);
         return;
     }
-    *o = (struct owner){.id = id, .delivery = delivery};
+    *o = (struct owner){.id = id, .delivery = delivery, .done = done};
     r->owner = o;
     for (unsigned i = 0; i < options->dialect_count; i++)
         if (delivery ? th_engine_parse_delivery_id(r->api->engine, options->dialects[i], id, &pub)
@@ -157,16 +163,22 @@ void th_api_owner_find(struct th_api_req *r, void (*found)(struct th_api_req *r)
 
     r->owner_found = found;
     if (r->route->flags & TH_R_OF_DELIVERY)
-        begin(r, r->param[0], true);
+        begin(r, r->param[0], true, NULL);
     else if (r->route->flags & TH_R_OF_EVENT)
-        begin(r, r->param[0], false);
+        begin(r, r->param[0], false, NULL);
     else if (th_api_query_param(r, "endpoint", &id)) {
         ep = th_engine_endpoint_anywhere(r->api->engine, id);
         go_on(r, ep ? ep->tenant : NULL);
     } else if (th_api_query_param(r, "event", &id))
-        begin(r, id, false);
+        begin(r, id, false, NULL);
     else
         go_on(r, NULL);
+}
+
+void th_api_owner_search(struct th_api_req *r, struct th_span id, bool delivery,
+                         void (*done)(struct th_api_req *r, struct th_tenant *t))
+{
+    begin(r, id, delivery, done);
 }
 
 struct th_span th_api_owner_now(struct th_api_req *r)

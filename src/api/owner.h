@@ -11,4 +11,8 @@ struct th_span th_api_owner_now(struct th_api_req *r);
 bool th_api_owner_later(const struct th_api_req *r);
 /** Finds and binds the tenant, and calls `found`; or answers. */
 void th_api_owner_find(struct th_api_req *r, void (*found)(struct th_api_req *r));
+/** Whose event (or delivery) an id is, for requests that act for no tenant: calls `done` with it, or with NULL when the id names none;
+ * or answers. Of a publisher's own id that several tenants have, the first one's. */
+void th_api_owner_search(struct th_api_req *r, struct th_span id, bool delivery,
+                         void (*done)(struct th_api_req *r, struct th_tenant *t));
 #endif

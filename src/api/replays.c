@@ -5,6 +5,7 @@
  * nothing, so it has no id and its Idempotency-Key is not remembered. DELETE stops a job; deliveries that it
  * has queued still go out, and a job that has ended stays as it is, so that a repetition gives 204 as well.
  * */
+#include "api/cursor.h"
 #include "api/decode.h"
 #include "api/fail.h"
 #include "api/fault.h"
@@ -12,6 +13,7 @@
 #include "api/handlers.h"
 #include "api/kept.h"
 #include "api/member.h"
+#include "api/query.h"
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/state.h"
@@ -252,30 +254,67 @@ static const struct th_replay *find(struct th_api_req *r)
     return p;
 }
 
+static void write_replay(struct th_api_req *r, struct th_jw *w, const struct th_replay *p)
+{
+    struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, p->endpoint);
+
+    th_jw_object(w);
+    th_jw_key(w, TH_LIT("id"));
+    th_jw_raw(w, TH_LIT("\""));
+    th_engine_replay_id(r->api->engine, p, w->out);
+    th_buf_char(w->out, '"');
+    th_jw_key(w, TH_LIT("endpoint"));
+    if (ep || p->past.created) {
+        th_jw_raw(w, TH_LIT("\""));
+        (void)th_engine_endpoint_id_of(r->api->engine, r->dialect, p->endpoint, &p->past, w->out);
+        th_buf_char(w->out, '"');
+    } else {
+        th_jw_null(w);
+    }
+    write_progress(w, p);
+    write_filters(w, p);
+    th_api_member_time(w, "created_at", p->created.ms);
+    th_api_member_time(w, "updated_at", p->updated.ms);
+    th_jw_end_object(w);
+}
+
 void th_h_replay(struct th_api_req *r)
 {
     const struct th_replay *p = find(r);
-    struct th_endpoint *ep;
     struct th_jw w;
 
     if (!p)
         return;
-    ep = th_engine_endpoint_no(r->api->engine, p->endpoint);
+    w = th_api_reply_begin(r);
+    write_replay(r, &w, p);
+    th_api_reply(r, 200);
+}
+
+void th_h_replays(struct th_api_req *r)
+{
+    const struct th_replay *p = NULL;
+    uint64_t before, next = 0, below;
+    uint32_t limit, shown = 0;
+    struct th_jw w;
+
+    if (!th_api_query_paging(r, &limit, &before))
+        return;
+    below = before ? before : UINT64_MAX;
     w = th_api_reply_begin(r);
     th_jw_object(&w);
-    th_api_member_str(&w, "id", r->param[0]);
-    th_jw_key(&w, TH_LIT("endpoint"));
-    if (ep || p->past.created) {
-        th_jw_raw(&w, TH_LIT("\""));
-        (void)th_engine_endpoint_id_of(r->api->engine, r->dialect, p->endpoint, &p->past, w.out);
-        th_buf_char(w.out, '"');
-    } else {
-        th_jw_null(&w);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    while ((p = th_engine_replay_below(r->api->engine, r->tenant, below))) {
+        if (shown == limit || (shown && th_api_reply_is_full(r))) {
+            next = below;
+            break;
+        }
+        write_replay(r, &w, p);
+        below = p->no;
+        shown++;
     }
-    write_progress(&w, p);
-    write_filters(&w, p);
-    th_api_member_time(&w, "created_at", p->created.ms);
-    th_api_member_time(&w, "updated_at", p->updated.ms);
+    th_jw_end_array(&w);
+    th_api_cursor_next(r, &w, next);
     th_jw_end_object(&w);
     th_api_reply(r, 200);
 }

@@ -260,6 +260,15 @@ const struct th_api_schema th_api_schemas[] = {
             ",\"until\":" TIME ",\"status\":{\"type\":\"array\",\"items\":" ENDED
             "},\"event_types\":{\"type\":\"array\",\"items\":" STR "},\"created_at\":" TIME
             ",\"updated_at\":" TIME)},
+    {"ReplayPage", PAGE("Replay")},
+    {"Setting",
+     OBJECT("\"key\",\"value\",\"origin\"", "\"key\":" STR ",\"value\":" STR_NULL ",\"origin\":" STR)},
+    {"SettingPage", PAGE("Setting")},
+    {"Found", OBJECT("\"data\"", "\"data\":{\"type\":\"array\",\"maxItems\":20,\"items\":" OBJECT(
+                                     "\"kind\",\"id\",\"tenant\",\"label\"",
+                                     "\"kind\":{\"type\":\"string\",\"enum\":[\"endpoint\",\"event\","
+                                     "\"delivery\",\"replay\",\"tenant\"]},\"id\":" STR ",\"tenant\":" STR
+                                     ",\"label\":" STR_NULL) "}")},
     {"Tenant",
      OBJECT(
          "\"id\",\"name\",\"dialect\",\"attributes\",\"limits\",\"created_at\",\"updated_at\"",
@@ -370,6 +379,8 @@ const struct th_api_schema th_api_schemas_parameters[] = {
         "`after` of the previous answer, or the id of a server-sent event: only what has come since, oldest "
         "first"),
     QUERY("tenant", ID, "only endpoints of this tenant"),
+    QUERY("q", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":256}",
+          "an id, or a part of a URL; in a search also a part of a tenant's id or name"),
     QUERY("state", HEALTH,
           "only endpoints in this state; failing: all attempts have failed since failing_since"),
     QUERY("since", TIME, "only events accepted at this time or later"),

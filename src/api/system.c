@@ -63,6 +63,22 @@ void th_h_source_addresses(struct th_api_req *r)
     th_api_reply(r, 200);
 }
 
+void th_h_config(struct th_api_req *r)
+{
+    struct th_jw w = th_api_reply_begin(r);
+
+    th_jw_object(&w);
+    th_jw_key(&w, TH_LIT("data"));
+    th_jw_array(&w);
+    if (r->api->options.settings)
+        r->api->options.settings(r->api->options.settings_ctx, &w);
+    th_jw_end_array(&w);
+    th_jw_key(&w, TH_LIT("next_cursor"));
+    th_jw_null(&w);
+    th_jw_end_object(&w);
+    th_api_reply(r, 200);
+}
+
 void th_h_livez(struct th_api_req *r)
 {
     struct th_jw w = th_api_reply_begin(r);

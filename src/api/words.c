@@ -102,6 +102,9 @@ static const struct {
     {NULL, "in_flight", "requests under way"},
     {"Session", "key", "id of the key for which it stands; operator: the key of the configuration"},
     {"SessionOwn", "key", "id of the key for which it stands; operator: the key of the configuration"},
+    {"Setting", "key", "its key in the configuration file, or else its flag"},
+    {NULL, "kind", "what was found"},
+    {NULL, "label", "URL of an endpoint, or name of a tenant; null: none"},
     {NULL, "key", "the key itself; shown only here"},
     {NULL, "last_attempt", "the newest request; null: none yet"},
     {NULL, "last_success_at", "when a request was last answered 2xx"},
@@ -126,6 +129,7 @@ static const struct {
     {NULL, "next_cursor", "give it as the parameter `cursor` to get the next page; null: this is the last"},
     {NULL, "number", "number of the attempt, from 1"},
     {NULL, "options", "switches of the dialect, by name"},
+    {NULL, "origin", "where it comes from: a flag, a variable, a line of the file, or the default"},
     {NULL, "outcome", "how it ended"},
     {NULL, "overlap_seconds",
      "seconds for which the old secret stays in use; null: until it is revoked; absent: the dialect's "
@@ -197,6 +201,7 @@ static const struct {
      "true: the URL is a credential; path and query are kept encrypted, and masked for keys that may only "
      "read"},
     {NULL, "url_unicode", "the URL with its host name in Unicode, where that differs"},
+    {"Setting", "value", "the value as text; null: none; of a secret only that it is set"},
     {NULL, "usage", "what the tenant uses, next to what it may have"},
     {NULL, "used", "how much the tenant uses"},
     {NULL, "used_at", "when the last request came with it"},

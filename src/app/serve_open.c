@@ -184,6 +184,39 @@ static void measure(void *ctx)
     th_measure(&a->metrics, a->live);
 }
 
+static void write_member(struct th_jw *w, const char *name, struct th_span value)
+{
+    th_jw_key(w, th_str(name));
+    if (value.n)
+        th_jw_string(w, value);
+    else
+        th_jw_null(w);
+}
+
+/* Rows for GET /v1/config: what `tenterhook config show --json` prints, of the configuration that this process uses. */
+static void write_settings(void *ctx, struct th_jw *w)
+{
+    const struct th_settings *c = &((struct th_app *)ctx)->live->settings;
+    struct th_buf value;
+
+    th_buf_init(&value, 65536);
+    for (unsigned id = 0; id < TH_O_COUNT; id++) {
+        const struct th_option *o = &th_options[id];
+        const char *from = c->v[id].origin;
+
+        th_buf_reset(&value);
+        th_options_value(c, id, &value);
+        th_jw_object(w);
+        write_member(w, "key", th_str(o->key ? o->key : o->flag));
+        write_member(w, "value", th_buf_view(&value));
+        write_member(w, "origin", th_str(from ? from : "not set"));
+        th_jw_end_object(w);
+    }
+    if (value.failed)
+        w->out->failed = value.failed;
+    th_buf_fini(&value);
+}
+
 /* ---- work for another thread ---- */
 
 struct work {
@@ -262,6 +295,8 @@ struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s)
                                    .version = TH_LIT(TH_VERSION),
                                    .measure = measure,
                                    .measure_ctx = a,
+                                   .settings = write_settings,
+                                   .settings_ctx = a,
                                    .work = work,
                                    .work_ctx = s,
                                    .shared = a->api_shared,

@@ -53,20 +53,6 @@ int th_cmd_config_check(struct th_cli *cli)
     return TH_EXIT_OK;
 }
 
-static void value_text(const struct th_option *o, const struct th_value *v, struct th_buf *out)
-{
-    if (o->kind == TH_OPT_SECRET)
-        th_buf_str(out, v->text ? "(set, not shown)" : "");
-    else if (o->kind == TH_OPT_LIST)
-        for (unsigned i = 0; i < v->count; i++)
-            th_buf_printf(out, "%s%s", i ? ", " : "", v->list[i]);
-    else if (o->kind == TH_OPT_MAP)
-        for (unsigned i = 0; i < v->count; i++)
-            th_buf_printf(out, "%s%s: %s", i ? ", " : "", v->map[i].name, v->map[i].value);
-    else
-        th_buf_str(out, v->text ? v->text : "");
-}
-
 int th_cmd_config_show(struct th_cli *cli)
 {
     static const char *const heads[] = {"KEY", "VALUE", "ORIGIN"};
@@ -87,7 +73,7 @@ int th_cmd_config_show(struct th_cli *cli)
         const char *name = o->key ? o->key : o->flag, *from = c.v[id].origin ? c.v[id].origin : "not set";
         struct th_buf value;
         th_buf_init(&value, 65536);
-        value_text(o, &c.v[id], &value);
+        th_options_value(&c, id, &value);
         th_columns_add(&t, name);
         th_columns_add(&t, value.n ? th_cli_text(cli, th_buf_view(&value)) : "-");
         if (origin)

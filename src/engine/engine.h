@@ -590,6 +590,8 @@ void th_engine_replay(struct th_engine *e, struct th_replay_start *r);
  * tenant's. */
 const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct th_tenant *t,
                                               struct th_span id);
+/** The newest replay of a tenant whose number is below `no`; NULL: none. */
+const struct th_replay *th_engine_replay_below(struct th_engine *e, const struct th_tenant *t, uint64_t no);
 void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct th_buf *out);
 /** Stops queueing more at once; deliveries that are queued already go out. `done` is called when that is
  * durable (error: it is stopped now, but a crash would undo it). */

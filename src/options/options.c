@@ -484,6 +484,23 @@ void th_options_fini(struct th_settings *c)
     *c = (struct th_settings){0};
 }
 
+void th_options_value(const struct th_settings *c, enum th_option_id id, struct th_buf *out)
+{
+    const struct th_option *o = &th_options[id];
+    const struct th_value *v = &c->v[id];
+
+    if (o->kind == TH_OPT_SECRET)
+        th_buf_str(out, v->text ? "(set, not shown)" : "");
+    else if (o->kind == TH_OPT_LIST)
+        for (unsigned i = 0; i < v->count; i++)
+            th_buf_printf(out, "%s%s", i ? ", " : "", v->list[i]);
+    else if (o->kind == TH_OPT_MAP)
+        for (unsigned i = 0; i < v->count; i++)
+            th_buf_printf(out, "%s%s: %s", i ? ", " : "", v->map[i].name, v->map[i].value);
+    else
+        th_buf_str(out, v->text ? v->text : "");
+}
+
 void th_options_help(struct th_buf *out)
 {
     for (unsigned id = 0; id < TH_O_COUNT; id++) {

@@ -151,6 +151,8 @@ void th_options_fini(struct th_settings *c);
 /** Writes to the log which files of secrets every user of the machine can read. To be called once the log is
  * set up; th_options_read writes nothing to it. */
 void th_options_warn_open(const struct th_settings *c);
+/** Appends a value as people read it; of a secret that it is set. Nothing where there is none. */
+void th_options_value(const struct th_settings *c, enum th_option_id id, struct th_buf *out);
 /** The options of a command, for --help and the man page. */
 void th_options_help(struct th_buf *out);
 #endif

@@ -567,6 +567,16 @@ const struct th_replay *th_engine_replay_find(struct th_engine *e, const struct 
     return NULL;
 }
 
+const struct th_replay *th_engine_replay_below(struct th_engine *e, const struct th_tenant *t, uint64_t no)
+{
+    for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
+        struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
+        if (j->pub.tenant == t && j->pub.no < no)
+            return &j->pub;
+    }
+    return NULL;
+}
+
 void th_engine_replay_id(struct th_engine *e, const struct th_replay *r, struct th_buf *out)
 {
     th_pubid_format(out, e->id_key, TH_LIT("rpl_"), (struct th_pubid){r->created, r->rnd, r->no});
