@@ -7,3 +7,15 @@ add_custom_command(
   DEPENDS ${dialect_files} ${CMAKE_SOURCE_DIR}/cmake/embed_script.cmake
   VERBATIM)
 add_library(th_embed STATIC ${embed_c})
+
+# Builds the pages into the binary, compressed.
+file(GLOB_RECURSE ui_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ui/*.html ${CMAKE_SOURCE_DIR}/ui/*.js
+     ${CMAKE_SOURCE_DIR}/ui/*.css ${CMAKE_SOURCE_DIR}/ui/*.svg)
+set(embed_ui_c ${CMAKE_BINARY_DIR}/embedded_ui.c)
+add_custom_command(
+  OUTPUT ${embed_ui_c}
+  COMMAND ${CMAKE_COMMAND} -DOUT=${embed_ui_c} -DDIR=${CMAKE_BINARY_DIR}/ui -DROOT=${CMAKE_SOURCE_DIR}/ui
+          "-DFILES=${ui_files}" -P ${CMAKE_SOURCE_DIR}/cmake/embed_ui_script.cmake
+  DEPENDS ${ui_files} ${CMAKE_SOURCE_DIR}/cmake/embed_ui_script.cmake
+  VERBATIM)
+add_library(th_embed_ui STATIC ${embed_ui_c})

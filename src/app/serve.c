@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/places.h"
+#include "ui/ui.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -356,6 +357,7 @@ static void release(struct th_app *a)
     th_http_shared_free(a->http_shared);
     th_api_shared_free(a->api_shared);
     th_places_free(a->places);
+    th_ui_free(a->ui);
     th_free(a->others);
     for (unsigned i = 0; i < TH_STOP_STEPS; i++)
         th_free(a->stop_steps[i]);

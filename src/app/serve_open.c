@@ -8,6 +8,7 @@
 #include "base/places.h"
 #include "lib/crypto.h"
 #include "net/tls_server.h"
+#include "ui/ui.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -350,19 +351,22 @@ static enum th_error open_server(struct th_app *a, struct th_shard *s)
     const struct th_settings *c = &a->live->settings;
     char address[256];
     const struct th_mount mounts[] = {
+        {"/ui", th_ui_handle, th_ui_judge, a->ui, false},
         {"", th_api_handle, th_api_judge, s->api, false},
         /* whether the process is alive can always be asked */
         {"/livez", th_api_handle, th_api_judge, s->api, true},
         {"/readyz", th_api_handle, th_api_judge, s->api, true},
     };
+    unsigned first = a->ui ? 0 : 1; /* without pages their paths are the API's, which knows nothing there */
     struct th_http_server_options options = {.address = s->no ? NULL : address,
                                              .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
                                              .max_connections = a->max_connections,
                                              .max_keyless = (unsigned)c->v[TH_O_KEYLESS].number,
                                              .trusted = a->live->trusted,
                                              .trusted_count = c->v[TH_O_TRUSTED_PROXIES].count,
-                                             .mounts = mounts,
-                                             .mount_count = sizeof mounts / sizeof mounts[0],
+                                             .mounts = mounts + first,
+                                             .mount_count =
+                                                 (unsigned)(sizeof mounts / sizeof mounts[0]) - first,
                                              .metrics = s->metrics,
                                              .tls = a->live->identity,
                                              .shared = a->http_shared,
@@ -453,6 +457,8 @@ enum th_error th_app_open(struct th_app *a)
         error = open_engine(a);
     if (!error)
         error = open_api(a, &a->home);
+    if (!error && !a->first && strcmp(c->v[TH_O_UI].text, "on") == 0)
+        error = th_ui_new(c->v[TH_O_UI_DIR].text, &a->ui);
     if (!error && !a->first)
         error = open_server(a, &a->home);
     for (unsigned i = 1; !error && i < a->shard_count; i++)

@@ -41,6 +41,7 @@ struct th_app {
     struct th_http_shared *http_shared;
     struct th_api_shared *api_shared;
     struct th_places *places; /* requests to hosts and addresses, of all shards */
+    struct th_ui *ui;         /* NULL: without pages */
     unsigned servers_left;    /* of a stop: HTTP servers that still answer */
     /* errands to the other shards, one for each, whose memory is taken at the start */
     struct th_errand *stop_steps[TH_STOP_STEPS];

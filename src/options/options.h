@@ -107,7 +107,10 @@ enum th_option_kind {
       "auto|forwarded|x-forwarded-for|none", 0, 0, "NAME",                                                                          \
       "the field in which trusted proxies name their client; auto: X-Forwarded-For, or Forwarded if there is none")                 \
     X(SESSION_IDLE, DURATION, "--session-idle", "TENTERHOOK_SESSION_IDLE", "session_idle", "1h", NULL, 60, 43200, "TIME",           \
-      "how long a browser session lives without a request; then the user has to sign in again")
+      "how long a browser session lives without a request; then the user has to sign in again")                                    \
+    X(UI, CHOICE, "--ui", "TENTERHOOK_UI", "ui", "on", "on|off", 0, 0, "CHOICE", "the dashboard at /ui/")                           \
+    X(UI_DIR, TEXT, "--ui-dir", "TENTERHOOK_UI_DIR", "ui_dir", NULL, NULL, 0, 0, "DIR",                                             \
+      "serve the dashboard's files from this folder instead of the built-in ones, while one works on them")
 /* clang-format on */
 
 enum th_option_id {

@@ -1,0 +1,135 @@
+/* One endpoint: how it does, its deliveries, settings, secrets, a test, and what its receiver needs. */
+import { html, num, ordinal, plain, span, useEffect, useState } from '../base.js';
+import { call, can, query, serverNow, useLoad } from '../api.js';
+import { Confirm, CopyButton, Crumbs, Dialog, EndpointState, Failed, Faults, Field, Headers, Icon, Id, Live, Note, Req, Status, Time, Url, faultOf, toast, urlParts } from '../parts.js';
+import { filter, go, to } from '../route.js';
+import { DeliveryTable, remember, useDeliveries } from '../rows.js';
+import { trouble } from './overview.js';
+import { VerifyCode } from '../verify.js';
+
+/* ---- rotate, revoke, test ---- */
+
+const Rotate = ({ id, tenant, dialect, onClose, onDone }) => {
+  const usual = Number(dialect?.secret?.overlap_seconds ?? 86400);
+  const [overlap, setOverlap] = useState(String(usual)), [own, setOwn] = useState(''), [problem, setProblem] = useState(null), [made, setMade] = useState(null);
+  const may = dialect?.secret?.source !== 'generated';
+  const submit = async (e) => {
+    e.preventDefault();
+    try {
+      const { data } = await call('POST', `/v1/webhooks/${encodeURIComponent(id)}/rotate-secret`, { tenant, body: { ...(overlap === 'never' ? { overlap_seconds: null } : { overlap_seconds: Number(overlap) }), ...(own ? { secret: own } : {}) } });
+      onDone();
+      if (data.secrets?.[0]?.secret) setMade(data.secrets[0]); else { toast('The new secret is in use.'); onClose(); }
+    } catch (error) { setProblem(error); }
+  };
+  if (made) return html`<${Dialog} title="The new secret" onClose=${onClose} foot=${html`<span></span><button class="btn go" type="button" data-first onClick=${onClose}>I have stored it</button>`}><div class="db"><p>Give it to whoever runs the receiver, over a channel you trust. Requests carry both signatures until the old one ends.</p>
+    <div class="copyline sec"><code>${made.secret}</code><${CopyButton} text=${made.secret} small=${false} /></div>${made.public_key && html`<p class="hint">Public key, for the receiver:</p><div class="copyline"><code>${made.public_key}</code><${CopyButton} text=${made.public_key} small=${false} /></div>`}</div></${Dialog}>`;
+  return html`<${Dialog} title="Rotate the secret" onClose=${onClose}><form onSubmit=${submit}><div class="db"><${Faults} problem=${problem} fields=${['secret', 'overlap_seconds']} />
+    <p>A new secret signs beside the old one, so the receiver can change over without losing a request.</p>
+    <div class="sec"><${Field} id="ov" label="The old one ends" fault=${faultOf(problem, 'overlap_seconds')}><select id="ov" data-first value=${overlap} onChange=${(e) => setOverlap(e.target.value)}>
+      ${[['0', 'at once'], ['3600', 'after 1 hour'], ['86400', 'after 24 hours'], ['604800', 'after 7 days'], ...(['0', '3600', '86400', '604800'].includes(String(usual)) ? [] : [[String(usual), `after ${span(usual * 1000)}, as the dialect says`]]), ['never', 'when it is revoked']].map(([v, t]) => html`<option value=${v}>${t}</option>`)}</select></${Field}>
+    ${may && html`<${Field} id="os" label="New secret" small="empty: one is made" fault=${faultOf(problem, 'secret')}><input id="os" class="mono" type="text" autocomplete="off" value=${own} onInput=${(e) => setOwn(e.target.value)} /></${Field}>`}</div></div>
+    <div class="df"><span>${overlap === '0' ? 'Requests that the receiver gets from now on carry the new signature alone.' : ''}</span><button class="btn" type="button" onClick=${onClose}>Cancel</button><button class="btn go" type="submit">Rotate</button></div></form></${Dialog}>`;
+};
+
+const Secrets = ({ id, tenant, dialect, may }) => {
+  const [shown, setShown] = useState(null), [open, setOpen] = useState(/** @type {number[]} */ ([])), [dialog, setDialog] = useState(''), [error, setError] = useState(null);
+  const readable = dialect?.secret?.readable ?? 'always';
+  const load = async () => { try { setShown((await call('GET', `/v1/webhooks/${encodeURIComponent(id)}/secret`, { tenant })).data.secrets); setError(null); } catch (e) { setError(e); } };
+  useEffect(() => { if (may && readable === 'always') load(); }, [readable, may]);
+  const age = (at) => span(serverNow() - new Date(at).getTime());
+  return html`<section class="panel" aria-labelledby="secrets"><div class="ph"><h2 id="secrets">Secrets</h2>${may && html`<button class="btn sm" type="button" onClick=${() => setDialog('rotate')}>Rotate…</button>`}</div><div class="pb">
+    ${!may ? html`<p class="dim small">Your role does not show secrets.</p>` : readable !== 'always' ? html`<p class="dim small">${readable === 'once' ? 'This dialect shows a secret once, when it is made.' : 'This dialect never shows a secret.'} If it is lost, rotate it.</p>`
+      : error ? html`<p class="dim small">${plain(error.message)}</p>` : !shown ? html`<span class="bone b3"></span>` : html`${shown.length > 1 && html`<p class="small dim">Requests carry both signatures until the old secret ends.</p>`}
+      ${shown.map((s, i) => html`<div><div class="sec-h"><h3>${i ? 'Old' : 'Current'}</h3>${i && s.expires_at ? html`<span class="small warn"><b>ends in ${span(new Date(s.expires_at).getTime() - serverNow())}</b></span>` : html`<span class="small dim">${age(s.created_at)} old</span>`}</div>
+        <div class="copyline"><code>${open.includes(i) ? s.secret : (s.secret ?? '').slice(0, 6) + '••••••••••' + (s.secret ?? '').slice(-4)}</code><button class="btn sm" type="button" aria-label=${`${open.includes(i) ? 'Hide' : 'Show'} the ${i ? 'old' : 'current'} secret`} onClick=${() => setOpen(open.includes(i) ? open.filter((x) => x !== i) : [...open, i])}>${open.includes(i) ? 'Hide' : 'Show'}</button><${CopyButton} text=${s.secret ?? ''} /></div>
+        ${s.public_key && html`<p class="hint">Public key: <code>${s.public_key}</code></p>`}
+        ${i > 0 && html`<p class="hint">Revoke it early once the receiver has the new one.</p><p class="acts"><button class="btn sm harm" type="button" onClick=${() => setDialog('revoke')}>Revoke old…</button></p>`}</div>`)}`}
+    ${dialog === 'rotate' && html`<${Rotate} id=${id} tenant=${tenant} dialect=${dialect} onClose=${() => setDialog('')} onDone=${() => readable === 'always' && load()} />`}
+    ${dialog === 'revoke' && html`<${Confirm} title="Revoke the old secret" text="Requests are signed with the new secret alone from now on. A receiver that still has the old one refuses them." label="Revoke 1 secret" harm=${true} onClose=${() => setDialog('')}
+      onYes=${async () => { await call('DELETE', `/v1/webhooks/${encodeURIComponent(id)}/secret/previous`, { tenant }); toast('The old secret has ended.'); load(); }} />`}</div></section>`;
+};
+
+const Test = ({ id, tenant, dialect, events }) => {
+  const types = (dialect?.catalogue?.types ?? []).map((t) => t.type);
+  const [type, setType] = useState(''), [sent, setSent] = useState(null), [result, setResult] = useState(null), [problem, setProblem] = useState(null);
+  const send = async (e) => {
+    e.preventDefault();
+    setResult(null);
+    setProblem(null);
+    try {
+      const { data } = await call('POST', `/v1/webhooks/${encodeURIComponent(id)}/test`, { tenant, body: type ? { type } : {} });
+      setSent(data.id);
+      for (let i = 0; i < 60; i++) {
+        const d = (await call('GET', '/v1/deliveries/' + encodeURIComponent(data.id), { tenant })).data;
+        if (d.attempts.length) { setResult(d); break; }
+        await new Promise((go) => setTimeout(go, i < 5 ? 100 : 500));
+      }
+    } catch (error) { setProblem(error); }
+  };
+  const a = result?.attempts[0];
+  return html`<section class="panel" aria-labelledby="lt"><div class="ph"><h2 id="lt">Test</h2></div><div class="pb"><form onSubmit=${send}><${Field} id="tt" label="Sample event" small="empty: the first type that it takes" fault=${faultOf(problem, 'type')}><input id="tt" class="mono" list="types" value=${type} placeholder=${events?.find((t) => !t.includes('*')) ?? 'webhook.test'} onInput=${(e) => setType(e.target.value.trim())} />
+    <datalist id="types">${types.map((t) => html`<option value=${t}></option>`)}</datalist></${Field}><p class="acts"><button class="btn sm go" type="submit">Send a test</button>${sent && !result && !problem && html`<span class="live" role="status">Under way</span>`}</p></form>
+    <${Faults} problem=${problem} fields=${['type']} />
+    ${a && html`<p role="status"><span class=${'st ' + (a.outcome === 'success' ? 'st-ok' : 'st-x')}><${Icon} n=${a.outcome === 'success' ? 'ok' : 'x'} />${a.status ?? plain(a.detail ?? a.outcome)} in ${Math.round(a.duration_ms)} ms</span></p><p class="hint"><a class="inline" href=${to('deliveries/' + encodeURIComponent(result.id), { tenant })}>What was sent and answered</a></p>`}
+    <p class="hint">One attempt, also while it is paused or disabled. Marked as a test; not counted in health.</p></div></section>`;
+};
+
+const Settings = ({ w, dialect, id, tenant }) => {
+  const own = (v, text, usual) => html`${text}${v === usual ? html` <span class="sub">the dialect’s</span>` : ''}`;
+  const planned = dialect?.retry?.delays, total = Array.isArray(planned) ? planned.reduce((n, s) => n + Number(s), 0) : 0;
+  return html`<section class="panel" aria-labelledby="settings"><div class="ph"><h2 id="settings">Settings</h2>${can('admin') && html`<a class="btn sm" href=${to(`endpoints/${encodeURIComponent(id)}/edit`, { tenant })}>Edit</a>`}</div><div class="pb"><dl class="facts">
+    <dt>Events</dt><dd>${w.events?.length ? w.events.map((t) => html`<span class="chip">${plain(t)}</span> `) : 'all'}</dd>
+    <dt>Dialect</dt><dd>${dialect ? html`<a class="inline" href=${to('settings/dialects/' + dialect.name)}>${dialect.name}</a>` : '…'}${w.signature_variant ? `, signature ${w.signature_variant}` : ''}</dd>
+    ${Array.isArray(planned) && html`<dt>Schedule</dt><dd>${planned.length + 1} attempts in ${span(total * 1000)}<span class="sub">the dialect’s</span></dd>`}
+    <dt>Time-out</dt><dd>${own(w.timeout_seconds, `${w.timeout_seconds} s`, dialect?.timeout?.total)}</dd><dt>In flight</dt><dd>${w.max_in_flight} at most</dd><dt>Rate</dt><dd>${w.rate_limit_per_second ? `${w.rate_limit_per_second} a second at most` : 'no limit'}</dd>
+    <dt>Headers</dt><dd>${Object.keys(w.headers ?? {}).length ? html`<${Headers} headers=${Object.fromEntries(Object.keys(w.headers).map((k) => [k, '***']))} />` : 'none'}</dd>
+    <dt>Metadata</dt><dd>${Object.entries(w.metadata ?? {}).map(([k, v]) => html`<code>${plain(k)}=${plain(v)}</code> `)}${!Object.keys(w.metadata ?? {}).length && 'none'}</dd>
+    ${Object.entries(w.options ?? {}).map(([k, v]) => html`<dt>${plain(k)}</dt><dd>${v ? 'yes' : 'no'}</dd>`)}
+    ${w.consent && html`<dt>Consent</dt><dd>${w.consent.state}${w.consent.reason ? html`<span class="sub">${plain(w.consent.reason)}</span>` : ''}</dd>`}
+    <dt>Made</dt><dd><${Time} at=${w.created_at} /></dd><dt>Changed</dt><dd><${Time} at=${w.updated_at} /></dd><dt>Id</dt><dd><${Id} id=${id} /></dd></dl></div></section>`;
+};
+
+/* ---- the page ---- */
+
+export default function Endpoint({ route, tenant: chosen, setOwner, setTitle }) {
+  const id = route.parts[1], asked = route.query.get('tenant') ?? undefined, tab = route.query.get('view') ?? '';
+  const [dialog, setDialog] = useState('');
+  const page = useLoad(id + (asked ?? ''), async (signal) => {
+    const answer = await call('GET', '/v1/webhooks/' + encodeURIComponent(id), { tenant: asked, signal }), tenant = answer.tenant ?? 'default';
+    const [health, owner] = await Promise.all([call('GET', '/v1/endpoint-health' + query({ tenant, endpoint: id }), { signal }), call('GET', '/v1/tenants/' + encodeURIComponent(tenant), { signal })]);
+    const dialect = (await call('GET', '/v1/dialects/' + encodeURIComponent(owner.data.dialect), { signal })).data;
+    remember(answer.data);
+    return { w: answer.data, h: health.data.data[0], tenant, dialect, told: answer.told };
+  });
+  const tenant = page.data?.tenant ?? chosen;
+  const list = useDeliveries({ endpoint: id }, tenant, tab === '' ? 10 : 1);
+  useEffect(() => { if (page.data) { setOwner(page.data.tenant); setTitle(urlParts(page.data.w.url).host); } }, [page.data]);
+  if (page.error && !page.data) return page.error.status === 404 ? html`<div class="mid"><h1>There is no such endpoint</h1><p class="dim">It was deleted, or belongs to another tenant. Its deliveries stay until retention: <a class="inline" href=${to('deliveries', { endpoint: id })}>look at them</a>.</p></div>` : html`<${Failed} error=${page.error} again=${page.reload} what="This endpoint" />`;
+  if (!page.data) return null;
+  const { w, h, dialect } = page.data, state = h?.state ?? (w.disabled ? 'disabled' : w.active ? 'active' : 'paused'), admin = can('admin');
+  const { scheme, host, rest } = urlParts(w.url);
+  const set = async (/** @type {boolean} */ active) => { await call('PATCH', '/v1/webhooks/' + encodeURIComponent(id), { tenant, body: { active } }); page.reload(); };
+  const pause = (active) => set(active).then(() => toast(active ? 'Active again. What was held goes out, oldest first.' : 'Paused. New deliveries are held.', { label: 'Undo', act: () => { set(!active).catch((e) => toast(e.message)); } }), (e) => toast(e.message));
+  const bad = (state === 'failing' || state === 'disabled') && h && trouble(h);
+  const retryAll = async () => {
+    const { data } = await call('POST', `/v1/webhooks/${encodeURIComponent(id)}/retry`, { tenant, body: {} });
+    toast(`${num(data.retrying)} made due now. They go out at the endpoint’s own pace.`);
+    page.reload();
+  };
+  return html`<${Crumbs} items=${[{ text: 'Endpoints', href: to('endpoints', { tenant: null }) }, { text: tenant }, { text: html`<${Id} id=${id} />` }]} />
+    <div class="head"><div><p class="acts"><${EndpointState} is=${state} pill=${true} /> <span class="dim">${plain(w.description)}</span></p><h1 class="url">${scheme}<b>${host}</b>${rest}</h1></div>
+      <div class="acts">${admin && (state === 'paused' ? html`<button class="btn" type="button" onClick=${() => pause(true)}>Resume</button>` : state === 'disabled' ? html`<button class="btn go" type="button" onClick=${() => setDialog('enable')}>Re-enable…</button>` : html`<button class="btn" type="button" onClick=${() => pause(false)}>Pause</button>`)}
+        ${can('support') && html`<a class="btn" href=${to('recovery', { tenant, endpoint: id, since: h?.failing_since ?? null })}>Recover…</a>`}</div></div>
+    ${bad && html`<${Note} tone=${state === 'failing' ? 'warn' : 'bad'} icon=${state === 'failing' ? 'alarm' : 'off'} title=${bad[0]}>${bad[1]}. ${h.waiting ? html`<b>${num(h.waiting)}${h.more_in_store ? '+' : ''}</b> ${h.held ? 'are held' : 'wait'}.` : ''}
+      ${state === 'failing' && h.retrying > 0 && can('support') && html`<div class="acts"><button class="btn sm" type="button" onClick=${() => setDialog('retry')}>Try what waits now…</button></div>`}</${Note}>`}
+    <nav class="tabs" aria-label="Of this endpoint">${[['', 'Deliveries'], ['verify', 'Verify'], ['danger', 'Delete']].filter(([v]) => v !== 'danger' || admin).map(([v, t]) => html`<a href=${to('endpoints/' + encodeURIComponent(id), { tenant: asked ?? tenant, view: v })} aria-current=${tab === v ? 'page' : null}>${t}</a>`)}</nav>
+    <div class="cols sec"><div>${tab === 'verify' ? html`<${VerifyCode} dialect=${dialect} url=${w.url} variant=${w.signature_variant} language=${route.query.get('lang') ?? ''} onLanguage=${(l) => filter({ lang: l })} />`
+      : tab === 'danger' ? html`<section class="panel"><div class="ph"><h2>Delete this endpoint</h2></div><div class="pb"><p>What waits for it is cancelled${h?.waiting ? html`: <b>${num(h.waiting)}</b> deliveries` : ''}. Its log stays until retention. There is no way back.</p><p class="acts"><button class="btn harm" type="button" onClick=${() => setDialog('delete')}>Delete…</button></p></div></section>`
+      : html`<section aria-labelledby="deliveries"><div class="sec-h"><h2 id="deliveries">Deliveries</h2><${Live} live=${list.live} /><a href=${to('deliveries', { tenant, endpoint: id })}>All of this endpoint</a></div>
+        <${DeliveryTable} list=${list} tenant=${tenant} withEndpoint=${false} caption="Newest deliveries of this endpoint" most=${10} empty="None yet. Publish an event of a type that it subscribes to, or send a test." /></section>`}</div>
+    <aside aria-label="Settings and secrets"><${Settings} w=${w} dialect=${dialect} id=${id} tenant=${tenant} /><${Secrets} id=${id} tenant=${tenant} dialect=${dialect} may=${admin} />${can('support') && html`<${Test} id=${id} tenant=${tenant} dialect=${dialect} events=${w.events} />`}</aside></div>
+    <${Req} told=${page.data.told} />
+    ${dialog === 'retry' && html`<${Confirm} title="Try what waits now" text=${`${num(h.retrying)} deliveries are made due, each with its schedule from the beginning. They go out as the endpoint’s limits allow.`} label=${`Try ${num(h.retrying)} now`} onYes=${retryAll} onClose=${() => setDialog('')} />`}
+    ${dialog === 'enable' && html`<${Confirm} title="Re-enable this endpoint" text=${h?.held ? `${num(h.held)} held deliveries go out at once, oldest first, as its limits allow. Send a test first if you are not sure that it works again.` : 'Deliveries go out again.'} label=${h?.held ? `Re-enable and send ${num(h.held)}` : 'Re-enable'} onYes=${() => set(true)} onClose=${() => setDialog('')} />`}
+    ${dialog === 'delete' && html`<${Confirm} title="Delete this endpoint" text=${`${host}${rest}: ${h?.waiting ? num(h.waiting) + ' waiting deliveries are cancelled. ' : ''}There is no way back.`} label="Delete 1 endpoint" harm=${true} onYes=${async () => { await call('DELETE', '/v1/webhooks/' + encodeURIComponent(id), { tenant }); toast('Deleted.'); go(to('endpoints', { tenant: null })); }} onClose=${() => setDialog('')} />`}`;
+}
