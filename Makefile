@@ -10,6 +10,7 @@
 #   make bench      one table of figures for this machine
 #   make fuzz       10 million executions of every fuzz target (RUNS=, ONLY=, JOBS=)
 #   make pairs      a million random queries of filters, compared with two other implementations of JSONPath
+#   make screenshots  pictures of every page of the dashboard, in both themes and three widths, in build/screenshots
 #   make install    PREFIX=/usr/local, DESTDIR= for packagers
 #   make deb        the Debian packages of the committed tree, in build/deb
 #   make help       this text
@@ -35,7 +36,7 @@ CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
 .PHONY: all build build-test build-release-test build-bench run demo test tsan crash mutants bench pairs install format lint \
-        check-layers check-fresh deb fuzz clean help
+        screenshots check-layers check-fresh deb fuzz clean help
 
 all: build
 
@@ -93,6 +94,9 @@ pairs: build-test
 
 bench: build-bench
 	@$(PYTHON) tools/bench --build $(RELEASE_DIR)
+
+screenshots: build-test
+	@TENTERHOOK_BUILD=$(TEST_DIR) $(PYTHON) tools/screenshots --output build/screenshots
 
 install: build
 	@cmake --install $(RELEASE_DIR) --prefix $(PREFIX) --strip

@@ -71,12 +71,13 @@ def version(*command):
     return run(command, ROOT).stdout.strip()
 
 
-def node_folder(name="node"):
-    """A folder of Node.js programs with their packages, which npm installs as package-lock.json says."""
+def node_folder(name="node", source=None):
+    """A folder of Node.js programs (those of `source`) with their packages, which npm installs as package-lock.json says."""
     node, npm = tool("node", "nodejs"), tool("npm", "npm")
-    folder, lists = work_folder(name), [SOURCES / name / file for file in ("package.json", "package-lock.json")]
+    source = source or SOURCES / name
+    folder, lists = work_folder(name), [source / file for file in ("package.json", "package-lock.json")]
     with fresh(folder, *lists, version(node, "--version")) as stale:
-        for file in sorted((SOURCES / name).iterdir()):
+        for file in sorted(source.iterdir()):
             if file.is_file():
                 shutil.copy(file, folder)
         if stale:

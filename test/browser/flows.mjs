@@ -1,0 +1,403 @@
+/* What people do in the dashboard, one function each. Run by test/py/test_pages.py:
+ *   node flows.mjs FLOW '{"server": ..., "key": ..., ...}'  */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { accessible, fits, open, settled, signIn } from './browser.mjs';
+
+const flows = {
+  /** Wrong keys are told why; a right one signs in, survives a reload, and signs out. */
+  async signing_in({ page, server, key, tenantKey, context }) {
+    await page.goto(server + '/ui/deliveries?status=failed');
+    await accessible(page, 'signing in');
+    const field = page.getByLabel('Operator’s key'), submit = page.getByRole('button', { name: 'Sign in' });
+    for (const [wrong, words] of [['nobody has this key', 'unknown'], [tenantKey, 'tenant’s key']]) {
+      await field.fill(wrong);
+      await submit.click();
+      await page.getByRole('alert').filter({ hasText: words }).waitFor();
+    }
+    await field.fill(key);
+    await submit.click();
+    await page.getByRole('heading', { name: 'Deliveries' }).waitFor(); // where the reader wanted to go
+    assert.equal(new URL(page.url()).search, '?status=failed');
+    const cookies = await context.cookies(server + '/v1/x');
+    assert.ok(cookies[0].httpOnly && cookies[0].sameSite === 'Strict');
+    assert.equal(await page.evaluate(() => document.cookie), '');
+    assert.ok(!(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))).includes(key));
+    await page.reload();
+    await page.getByRole('heading', { name: 'Deliveries' }).waitFor();
+    await page.getByRole('button', { name: /account/ }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await field.waitFor();
+    await page.reload();
+    await field.waitFor();
+  },
+
+  /** A link signs in once, leaves no trace in the address, and leads to the page that it names. */
+  async link({ page, server, token, delivery }) {
+    await page.goto(`${server}/ui/deliveries/${delivery}?welcome=1#link=${token}`);
+    await page.getByText('It works: refused once, tried again, delivered').waitFor();
+    assert.equal(new URL(page.url()).hash, '');
+    await page.getByRole('heading', { name: 'Delivered at the second attempt' }).waitFor();
+    await page.getByRole('button', { name: /account/ }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Operator’s key').waitFor();
+    await page.goto(server + '/ui/missing-page');
+    await page.goto(`${server}/ui/#link=${token}`);
+    await page.getByText('This link was used already').waitFor();
+  },
+
+  /** Every page, in both themes and three widths: accessible, nothing cut off. */
+  async every_page({ page, server, key, paths, scheme, width }) {
+    await signIn(page, server, key);
+    const wrong = [];
+    for (const path of paths) {
+      await page.goto(server + '/ui/' + path);
+      await settled(page);
+      await page.waitForTimeout(150);
+      for (const look of [accessible, fits]) await look(page, `/ui/${path} (${scheme}, ${width})`).catch((e) => wrong.push(e.message));
+    }
+    assert.deepEqual(wrong, []);
+  },
+
+  /** The overview begins with the answer, and what needs somebody is worst first. */
+  async overview({ page, server, key, failing }) {
+    await signIn(page, server, key);
+    await page.getByText('Two endpoints need you.').waitFor();
+    const needs = page.getByRole('region', { name: 'Needs attention' }).getByRole('listitem');
+    assert.equal(await needs.count(), 2);
+    assert.match(await needs.first().innerText(), /Failing[\s\S]*Answers 503[\s\S]*waiting/);
+    assert.match(await needs.nth(1).innerText(), /Disabled[\s\S]*410 Gone/);
+    await needs.first().getByRole('link', { name: 'Recover…' }).click();
+    await page.getByRole('heading', { name: 'Recovery', exact: true }).waitFor();
+    assert.equal(new URL(page.url()).searchParams.get('endpoint'), failing);
+    await page.getByText('It still fails').waitFor();
+  },
+
+  /** Made, its secret shown once; changed; paused and undone; rotated, revoked; tested; deleted. */
+  async endpoint({ page, server, key, target }) {
+    await signIn(page, server, key);
+    await page.getByRole('link', { name: 'Endpoints' }).first().click();
+    await page.getByRole('link', { name: 'New endpoint' }).click();
+    await page.getByLabel('URL').fill('nonsense://x');
+    await page.getByText('Would it be taken?').waitFor();
+    await page.locator('aside .bad', { hasText: 'url' }).waitFor();
+    await page.getByLabel('URL').fill(target);
+    await page.getByLabel('Description').fill('of a test');
+    await page.getByLabel('Another type or pattern').fill('invoice.*');
+    await page.getByRole('button', { name: 'Add' }).click();
+    await page.locator('aside .good').waitFor();
+    await accessible(page, 'the form');
+    await page.getByRole('button', { name: 'Create endpoint' }).click();
+    const secret = await page.locator('.secretbox code').innerText();
+    assert.match(secret, /^whsec_/);
+    await accessible(page, 'the secret');
+    assert.ok(!page.url().includes(secret.slice(6, 20)));
+    await page.getByLabel('I have stored it').check();
+    await page.getByRole('link', { name: 'Go to the endpoint' }).click();
+    await page.getByText('of a test').waitFor();
+    const url = page.url();
+
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByText('Paused. New deliveries are held.').waitFor();
+    await page.getByRole('button', { name: 'Resume' }).waitFor();
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('button', { name: 'Pause' }).waitFor();
+
+    await page.getByRole('link', { name: 'Edit' }).click();
+    await page.getByLabel('Description').fill('another text');
+    await page.getByLabel('Requests at the same time').fill('3');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('3 at most').waitFor();
+    await page.getByText('another text').waitFor();
+
+    await page.getByRole('button', { name: 'Show the current secret' }).click();
+    await page.getByText(secret).waitFor();
+    await page.getByRole('button', { name: 'Rotate…' }).click();
+    await accessible(page, 'the dialog');
+    await page.getByRole('button', { name: 'Rotate', exact: true }).click();
+    const second = await page.locator('dialog code').first().innerText();
+    assert.ok(second.startsWith('whsec_') && second !== secret);
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    await page.getByRole('button', { name: 'Revoke old…' }).click();
+    await page.getByRole('button', { name: 'Revoke 1 secret' }).click();
+    await page.getByRole('button', { name: 'Revoke old…' }).waitFor({ state: 'detached' });
+
+    await page.getByRole('button', { name: 'Send a test' }).click();
+    await page.getByText(/^200 in \d+ ms$/).waitFor();
+    await page.getByRole('link', { name: 'Verify', exact: true }).click();
+    await page.getByRole('tab', { name: 'Python' }).click();
+    await page.getByText('import base64, hashlib').waitFor();
+    assert.equal(new URL(page.url()).searchParams.get('lang'), 'python');
+    await page.goto(url + (url.includes('?') ? '&' : '?') + 'view=danger');
+    await page.getByRole('button', { name: 'Delete…' }).click();
+    await page.getByRole('button', { name: 'Delete 1 endpoint' }).click();
+    await page.getByRole('heading', { name: 'Endpoints' }).waitFor();
+    await page.goto(url);
+    await page.getByText('There is no such endpoint').waitFor();
+  },
+
+  /** Filters stand in the address and survive; rows are loaded as one scrolls; new ones come by themselves. */
+  async deliveries({ page, server, key, tell }) {
+    await signIn(page, server, key);
+    await page.goto(server + '/ui/deliveries');
+    const rows = page.locator('tr[data-href]');
+    await rows.first().waitFor();
+    await page.getByText('Live: new rows on top').waitFor();
+    await tell('publish'); // one more, by the test
+    await page.locator('tr.new').first().waitFor();
+    const before = await rows.count();
+    assert.ok(before >= 50, String(before));
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await page.waitForFunction((n) => document.querySelectorAll('tr[data-href]').length > n, before);
+    for (let i = 0; i < 12; i++) { await page.evaluate(() => scrollTo(0, document.body.scrollHeight)); await page.waitForTimeout(120); }
+    assert.ok((await rows.count()) <= 200, 'at most 200 rows in the page');
+    await page.getByText('newer rows above').waitFor();
+
+    await page.goto(server + '/ui/deliveries');
+    await page.getByLabel('Status').selectOption('failed,retrying');
+    await page.getByLabel('From').fill('2h');
+    await page.waitForURL(/since=2h/);
+    await page.getByLabel('Outcome').selectOption('5xx');
+    await page.waitForURL(/outcome=5xx/);
+    await page.waitForFunction(() => [...document.querySelectorAll('tr[data-href] .st')].every((s) => /Retrying|Failed/.test(s.textContent)) && document.querySelector('tr[data-href]'));
+    const shown = await rows.count();
+    await page.reload();
+    await rows.first().waitFor();
+    assert.equal(await rows.count(), shown);
+    assert.equal(await page.getByLabel('From').inputValue(), '2h');
+    await rows.first().click();
+    await page.getByRole('heading', { name: /Answered 503/ }).waitFor();
+    await page.goBack();
+    await page.waitForURL(/since=2h/);
+    await page.getByLabel('From').fill('sometime');
+    await page.getByText('“sometime” is no time.').waitFor();
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.waitForFunction(() => !location.search.includes('status'));
+    const curl = page.getByRole('button', { name: 'Copy as curl' });
+    await curl.click();
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^curl -sS "\$API\/v1\/deliveries\?limit=50" -H "Authorization: Bearer \$KEY"/);
+  },
+
+  /** Sent and answered side by side, attempt by attempt; what is due counts down; it is sent again. */
+  async viewer({ page, server, key, retrying, delivered, tell }) {
+    await signIn(page, server, key);
+    await page.goto(`${server}/ui/deliveries/${retrying}`);
+    await page.getByRole('heading', { name: /Answered 503\. Next attempt in/ }).waitFor();
+    const first = await page.locator('.clock').first().innerText();
+    await page.waitForFunction((t) => document.querySelector('.clock')?.textContent !== t, first);
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByText('It goes out now.').waitFor();
+    await page.getByRole('region', { name: 'Attempts', exact: true }).getByText('Second').waitFor(); // by the stream
+    await page.goto(`${server}/ui/deliveries/${delivered}`);
+    await page.getByRole('heading', { name: 'Delivered at the second attempt' }).waitFor();
+    const sent = page.getByRole('region', { name: 'Sent' }), answered = page.getByRole('region', { name: 'Answered' });
+    await sent.getByText('webhook-signature').waitFor();
+    await answered.getByText('200').first().waitFor();
+    await page.getByRole('region', { name: 'The signature, step by step' }).getByText('HMAC with SHA-256').waitFor();
+    await page.keyboard.press('[');
+    await page.waitForURL(/attempt=1/);
+    await answered.getByText('503').first().waitFor();
+    await page.reload();
+    await answered.getByText('503').first().waitFor();
+    await page.getByRole('button', { name: 'Send again…' }).click();
+    await page.getByRole('button', { name: 'Send 1 again' }).click();
+    await page.getByRole('heading', { name: 'Delivered at the third attempt' }).waitFor();
+    await tell('seen');
+  },
+
+  /** "Everything that failed since then": counted, sent, followed to its end. */
+  async recovery({ page, server, key, endpoint }) {
+    await signIn(page, server, key);
+    await page.goto(`${server}/ui/recovery?endpoint=${endpoint}&since=1h&status=delivered`);
+    const button = page.getByRole('button', { name: /^Send \d+ again$/ });
+    await button.waitFor();
+    const count = Number(/\d+/.exec(await button.innerText())[0]);
+    assert.ok(count > 0);
+    await accessible(page, 'a new recovery');
+    await button.click();
+    await page.getByRole('dialog').getByRole('button', { name: `Send ${count} again` }).click(); // more than a hundred
+    await page.getByText(`${count} of ${count} are out. Done.`).waitFor();
+    await accessible(page, 'a recovery');
+    await page.getByRole('link', { name: 'All recoveries' }).click();
+    await page.getByRole('cell', { name: `${count} of ${count}` }).waitFor();
+  },
+
+  /** Tenants, keys, sessions, values. */
+  async administration({ page, server, key, target }) {
+    await signIn(page, server, key);
+    await page.getByRole('link', { name: 'Tenants' }).click();
+    await page.getByRole('button', { name: 'New tenant' }).click();
+    await page.locator('#ti').fill('initech');
+    await page.locator('#tn').fill('Initech');
+    await page.locator('#td').selectOption('taskboard');
+    await accessible(page, 'a new tenant');
+    await page.getByRole('button', { name: 'Create tenant' }).click();
+    await page.getByRole('heading', { name: 'Initech' }).waitFor();
+    await page.getByRole('button', { name: 'New key…' }).click();
+    await page.locator('#kd').fill('backend');
+    await page.getByRole('button', { name: 'Make the key' }).click();
+    const made = await page.locator('dialog code').innerText();
+    assert.match(made, /^th_key_/);
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    await page.getByRole('button', { name: /^End key/ }).click();
+    await page.getByRole('button', { name: 'End 1 key' }).click();
+    await page.getByText('None. The operator’s key acts for the tenant.').waitFor();
+    // an endpoint of a vendor's dialect has the same form
+    await page.goto(server + '/ui/endpoints/new?tenant=initech');
+    await page.getByLabel('URL').fill(target);
+    await page.getByLabel('task.created').check();
+    await page.getByRole('button', { name: 'Create endpoint' }).click();
+    await page.locator('.secretbox code').waitFor();
+    await page.getByRole('link', { name: 'Settings' }).click();
+    await page.getByRole('button', { name: 'New key…' }).click();
+    await page.locator('#kn').fill('Ana');
+    await page.getByRole('button', { name: 'Make the key' }).click();
+    assert.match(await page.locator('dialog code').innerText(), /^th_op_/);
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    await page.getByRole('cell', { name: 'Ana', exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Signed in' }).click();
+    await page.getByText('this one').waitFor();
+    await page.getByRole('link', { name: 'Values in force' }).click();
+    await page.getByText('(set, not shown)').first().waitFor();
+    assert.ok(!(await page.content()).includes(key));
+    await page.goto(server + '/ui/tenants/initech');
+    await page.getByRole('button', { name: 'Delete…' }).click();
+    await page.getByRole('button', { name: 'Delete 1 tenant' }).click();
+    await page.getByRole('heading', { name: 'Tenants' }).waitFor();
+  },
+
+  /** What a role may not do is not offered. */
+  async roles({ page, server, keys, endpoint, delivered }) {
+    for (const role of ['read-only', 'support']) {
+      await signIn(page, server, keys[role]);
+      await page.goto(`${server}/ui/endpoints/${endpoint}`);
+      await page.getByRole('region', { name: 'Settings' }).waitFor();
+      for (const name of ['Pause', 'Rotate…']) assert.equal(await page.getByRole('button', { name }).count(), 0, `${role} ${name}`);
+      assert.equal(await page.getByRole('link', { name: 'Edit' }).count(), 0);
+      assert.equal(await page.getByRole('button', { name: 'Send a test' }).count(), role === 'support' ? 1 : 0);
+      await page.getByText('Your role does not show secrets.').waitFor();
+      await page.goto(`${server}/ui/deliveries/${delivered}`);
+      await page.getByRole('heading', { name: /^Delivered at/ }).waitFor();
+      assert.equal(await page.getByRole('button', { name: 'Send again…' }).count(), role === 'support' ? 1 : 0);
+      await page.goto(`${server}/ui/settings`);
+      await page.getByRole('heading', { name: 'Operators’ keys' }).waitFor();
+      assert.equal(await page.getByRole('button', { name: 'New key…' }).count(), 0);
+      assert.equal(await page.getByRole('link', { name: 'Values in force' }).count(), 0);
+      await page.getByRole('button', { name: /account/ }).click();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByLabel('Operator’s key').waitFor();
+    }
+  },
+
+  /** Without a pointer: from signing in to sending again. */
+  async keyboard({ page, server, key }) {
+    const press = async (...all) => { for (const k of all) await page.keyboard.press(k); };
+    await page.goto(server + '/ui/');
+    await page.getByLabel('Operator’s key').waitFor();
+    for (let i = 0; i < 5 && !(await page.evaluate(() => document.activeElement?.id === 'key')); i++) await press('Tab');
+    await page.keyboard.type(key);
+    await press('Enter');
+    await page.getByRole('navigation', { name: 'Sections' }).waitFor();
+    await press('?');
+    await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+    await press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await press('g', 'd');
+    await page.getByRole('heading', { name: 'Deliveries' }).waitFor();
+    await page.locator('tr[data-href]').first().waitFor();
+    await press('j', 'j', 'k');
+    assert.equal(await page.locator('tr.cur').count(), 1);
+    assert.ok(await page.locator('tr[data-href]').first().evaluate((r) => r.classList.contains('cur') && r.contains(document.activeElement)));
+    await press('Enter');
+    await page.getByRole('region', { name: 'Attempts', exact: true }).waitFor();
+    await press('c');
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /v1\/deliveries\//);
+    await press('g', 'e');
+    await page.getByRole('heading', { name: 'Endpoints' }).waitFor();
+    await press('/');
+    assert.ok(await page.evaluate(() => document.activeElement?.type === 'search'));
+    await page.keyboard.type('globex');
+    await press('Enter');
+    await page.waitForURL(/tenants\/globex/);
+    // single keys can be switched off
+    await page.evaluate(() => document.activeElement?.blur());
+    await press('?');
+    await page.getByLabel('Single keys do this').uncheck();
+    await press('Escape');
+    await press('g', 'd');
+    await page.waitForTimeout(300);
+    assert.match(page.url(), /tenants\/globex/);
+  },
+
+  /** Script in everything that customers and their servers can write: shown as text. */
+  async planted({ page, server, key, paths, texts, faults }) {
+    await signIn(page, server, key);
+    let seen = '';
+    for (const path of paths) {
+      await page.goto(server + '/ui/' + path);
+      await settled(page);
+      await page.waitForTimeout(300);
+      seen += await page.locator('body').innerText();
+      assert.equal(await page.locator('main img, main iframe, main b[onclick], main script, main a[href^="javascript:"]').count(), 0, path);
+      assert.ok(!(await page.title()).includes('PWNED'), path);
+    }
+    for (const text of texts) assert.ok(seen.includes(text), `nowhere shown: ${text}`);
+    assert.ok(seen.includes('\\u202e'), 'a character that turns the line round is written out');
+  },
+
+  /** Where the server does not answer, what was right stays, and says that it is not live. */
+  async gone({ page, server, key, tell }) {
+    await signIn(page, server, key);
+    await page.goto(server + '/ui/deliveries');
+    await page.locator('tr[data-href]').first().waitFor();
+    await page.getByText('Live: new rows on top').waitFor();
+    const rows = await page.locator('tr[data-href]').count();
+    await tell('stop');
+    await page.getByText(/Not live: as of/).waitFor();
+    assert.equal(await page.locator('tr[data-href]').count(), rows);
+    await page.getByRole('link', { name: 'Tenants' }).click();
+    await page.getByText(/could not be loaded/).first().waitFor();
+  },
+
+  /** The first page: how many bytes, and how many requests. */
+  async size({ page, server, key }) {
+    await signIn(page, server, key);
+    await page.context().clearCookies({ name: 'nothing' });
+    await page.goto(server + '/ui/');
+    await settled(page);
+    await page.waitForTimeout(500);
+    const loaded = await page.evaluate(() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((e) => new URL(e.name).pathname.startsWith('/ui/')).map((e) => [new URL(e.name).pathname, e.encodedBodySize]));
+    console.log(JSON.stringify(loaded));
+  },
+
+  /** Pictures of every page, for people to look at. */
+  async screenshots({ page, server, key, paths, folder, scheme, width }) {
+    await signIn(page, server, key);
+    for (const [name, path] of Object.entries(paths)) {
+      await page.goto(server + '/ui/' + path);
+      await settled(page);
+      await page.waitForTimeout(600);
+      await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`), fullPage: true });
+    }
+  },
+};
+
+const [name, text] = process.argv.slice(2), given = JSON.parse(text), home = await mkdtemp(join(tmpdir(), 'tenterhook-browser-'));
+const browser = await open({ ...given, folder: home });
+browser.page.setDefaultTimeout(15000);
+/* Asks the test to do something: a line on stdout, a line back on stdin. */
+const tell = (what) => new Promise((go) => { process.stdin.once('data', go); console.log('@' + what); });
+let failure = null;
+try {
+  await flows[name]({ ...browser, ...given, tell });
+  if (name !== 'gone') assert.deepEqual(browser.faults, []);
+} catch (error) {
+  failure = error;
+  if (given.picture) await browser.page.screenshot({ path: given.picture, fullPage: true }).catch(() => {});
+  console.error(error.stack, '\n', browser.page.url(), '\n', browser.faults.join('\n'), '\n', (await browser.page.locator('body').innerText().catch(() => '')).slice(0, 3000));
+}
+await browser.context.close();
+await rm(home, { recursive: true, force: true });
+process.exit(failure ? 1 : 0);
