@@ -19,6 +19,7 @@ ROUTES = {
     "GET /v1/events": ("read-only", "webhooks:read"),
     "GET /v1/events/stream": ("read-only", "webhooks:read"),
     "GET /v1/events/{id}": ("read-only", "webhooks:read"),
+    "GET /v1/events/{id}/matches": ("read-only", "webhooks:read"),
     "DELETE /v1/events/{id}": ("admin", "webhooks:manage"),
     "GET /v1/deliveries": ("read-only", "webhooks:read"),
     "GET /v1/attempts": ("read-only", "webhooks:read"),
@@ -37,6 +38,7 @@ ROUTES = {
     "DELETE /v1/webhooks/{id}/secret/previous": ("admin", "webhooks:manage"),
     "POST /v1/webhooks/{id}/retry": ("support", "webhooks:manage"),
     "POST /v1/webhooks/{id}/replay": ("support", "webhooks:manage"),
+    "GET /v1/replays": ("read-only", "webhooks:read"),
     "GET /v1/replays/{id}": ("read-only", "webhooks:read"),
     "DELETE /v1/replays/{id}": ("support", "webhooks:manage"),
     "GET /v1/tenants": ("read-only", None),
@@ -56,6 +58,8 @@ ROUTES = {
     "GET /v1/sessions/current": ("read-only", None),
     "DELETE /v1/sessions/current": ("read-only", None),
     "DELETE /v1/sessions/{id}": ("admin", None),
+    "GET /v1/config": ("admin", None),
+    "GET /v1/search": ("read-only", None),
     "GET /v1/dialects": ("read-only", "any"),
     "GET /v1/dialects/{name}": ("read-only", "any"),
     "GET /v1/source-addresses": ("read-only", "any"),
@@ -93,6 +97,8 @@ def objects(api, target, previous):
 
 def filled(path, ids):
     head, _, rest = path.partition("/{id}")
+    if path == "/v1/search":
+        return path + "?q=acme"
     return (head + "/" + ids[head] + rest if "{id}" in path else path).replace("{tenant}", "acme").replace("{name}", "standard")
 
 
