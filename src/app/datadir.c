@@ -56,7 +56,8 @@ enum th_error th_datadir_make(const char *dir, char *why, size_t why_size)
     return TH_OK;
 }
 
-/* What `openssl rand -hex 32` prints is a key and can be guessed by nobody; of anything else that cannot be said. */
+/* The output of `openssl rand -hex 32` is a key that nobody can guess; any other text may be one that can be
+ * guessed. */
 static bool is_phrase(struct th_span text)
 {
     for (size_t i = 0; i < text.n; i++)

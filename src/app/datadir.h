@@ -8,11 +8,12 @@
 
 /** Makes the directory (and its parents) when missing. */
 TH_MUST_USE enum th_error th_datadir_make(const char *dir, char *why, size_t why_size);
-/** The key that encrypts secrets: from `text` when given, else from DIR/secret.key, which is made (mode 0600, synced) when
- * the directory has no database yet. A database without its key is refused: a new key could not open it. */
+/** Reads the key that encrypts secrets: from `text` if it is given, else from DIR/secret.key, which is made
+ * (mode 0600, synced) if the directory has no database yet. A database without its key is refused, because a
+ * new key could not open it. */
 TH_MUST_USE enum th_error th_datadir_secret_key(const char *dir, const char *text, struct th_base_key *out,
                                                 char *why, size_t why_size);
-/** The key of a key file: its one line, without the line end. */
+/** Reads the key from a key file: its one line, without the line end. */
 TH_MUST_USE enum th_error th_datadir_read_key(const char *path, struct th_base_key *out, char *why,
                                               size_t why_size);
 #endif

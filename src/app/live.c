@@ -1,5 +1,6 @@
-/* Options and all that is made of them before a port is opened or the data directory is touched; the same code serves the
- * start, SIGHUP and `config check`, so that what one accepts the others do. A set that is refused leaves nothing behind. */
+/* Options, and all that is made from them before a port is opened or the data directory is touched. The same
+ * code serves the start, SIGHUP and `config check`, so that all three accept the same. A refused set leaves
+ * nothing behind. */
 #include "app/live.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -167,8 +168,8 @@ static enum th_error setup_lists(struct th_live *l)
     return TH_OK;
 }
 
-/* All of one kind of address: nearly always a mistake, and then every private network is open to customers' URLs, or every
- * client may say who he is. */
+/* True for a network with all addresses of one kind. That is nearly always a mistake, and then every private
+ * network is open to customers' URLs, or every client may claim to be anybody. */
 static void warn_networks(const struct th_live *l)
 {
     const struct th_value *allowed = &l->settings.v[TH_O_ALLOW_NETWORK],
@@ -183,11 +184,11 @@ static void warn_networks(const struct th_live *l)
     for (unsigned i = 0; i < trusted->count; i++)
         if (l->trusted[i].bits == 0)
             th_log(TH_LOG_WARN,
-                   "every address is a trusted proxy, so every client may say who he is; name the proxies",
+                   "every address is a trusted proxy, so clients may claim any address; name the proxies",
                    TH_KC("network", trusted->list[i]), TH_KC("option", trusted->origin));
 }
 
-/* An address of this machine alone. */
+/* True for an address of this machine alone. */
 static bool is_loopback(const char *address)
 {
     static const struct th_guard loopback = {.allow_loopback = true};
@@ -209,12 +210,13 @@ static void warn_listen(const struct th_live *l)
         return;
     th_log(
         TH_LOG_WARN,
-        "keys and events cross the network in the clear: the API listens on other than loopback without TLS; "
+        "keys and events cross the network in the clear: the API listens on more than loopback without TLS; "
         "give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that speaks TLS",
         TH_KC("address", listen->text));
 }
 
-/* Whether it may be used is decided where the data says since when it is (engine/control/short_key.c). */
+/* engine/control/short_key.c decides whether it may be used, because the data directory says since when it
+ * has been. */
 static void warn_key(const struct th_live *l)
 {
     const struct th_value *key = &l->settings.v[TH_O_ADMIN_KEY];
@@ -227,7 +229,8 @@ static void warn_key(const struct th_live *l)
                TH_KC("option", key->origin));
 }
 
-/* That a certificate has expired or is not yet valid is no reason to refuse: clients may still want it, and know. */
+/* A certificate that has expired or is not yet valid is not refused: clients may know that, and still want
+ * it. */
 void th_live_warn(const struct th_live *l)
 {
     const char *file = l->settings.v[TH_O_TLS_CERT].text;

@@ -1,6 +1,6 @@
 /* Plugs everything together: store (its own threads), and one or several shards, each a thread with a loop, an engine, an API, an
- * HTTP server, transport and resolver (shard.h). The first thread is a shard too, and what there is once: it listens, changes
- * settings, answers all but publishing, hears signals.
+ * HTTP server, transport and resolver (shard.h). The first thread is a shard, too, and has the tasks that
+ * exist only once: it listens, changes settings, answers all requests except publishing, and takes signals.
  *
  * Each loop iteration ends in one turn of the engine (uv_check). An idle handle keeps the loop from sleeping while the
  * engine has more to do; a timer wakes it at the engine's next moment; the store and other shards wake it through uv_async.
@@ -25,8 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Only this thread takes the signals that steer the process: they are blocked before others are made, and again once
- * the handlers go away. */
+/* Only this thread takes the signals that control the process: they are blocked before other threads are
+ * made, and again when the handlers go away. */
 static void stop_signals(int how)
 {
     sigset_t set;
@@ -42,7 +42,7 @@ static void stop_signals(int how)
 
 static void close_handles(struct th_app *a)
 {
-    stop_signals(SIG_BLOCK); /* the end is certain: another signal must not turn it into a kill */
+    stop_signals(SIG_BLOCK); /* the process ends in any case: another signal must not turn that into a kill */
 
     uv_handle_t *handles[] = {(uv_handle_t *)&a->grace, (uv_handle_t *)&a->term, (uv_handle_t *)&a->intr,
                               (uv_handle_t *)&a->hup, (uv_handle_t *)&a->watchdog};
@@ -206,7 +206,7 @@ static void announce(struct th_app *a)
     fflush(stdout);
 }
 
-/* No letter is under way and no shard has anything to do: then nothing comes any more (shard.c). */
+/* True when no letter is under way and no shard has anything to do: then nothing comes any more (shard.c). */
 static bool all_idle(struct th_app *a)
 {
     if (__atomic_load_n(&a->letters, __ATOMIC_SEQ_CST))
@@ -268,7 +268,8 @@ static void ping(struct th_shard *s, struct th_errand *e)
     th_shard_ask(&s->app->home, e, pong);
 }
 
-/* From the loop and nowhere else: a loop that hangs is not alive, whatever other threads do. So all loops have to answer. */
+/* Sent only from the loop: a loop that hangs is not alive, whatever other threads do. So all loops have to
+ * answer. */
 static void on_watchdog(uv_timer_t *t)
 {
     struct th_app *a = t->data;
@@ -410,11 +411,11 @@ static struct th_app *new_app(int argc, char **argv, struct th_first_start *firs
     return a;
 }
 
-/* What the operator can set right by other arguments, files or permissions is usage. */
+/* Faults that the operator can remove with other arguments, files or permissions count as usage. */
 static int exit_status(enum th_error error)
 {
     if (error == TH_CORRUPT)
-        return EXIT_DATA; /* a manager need not start it again: it stays damaged */
+        return EXIT_DATA; /* a manager need not start the process again, because the data stays damaged */
     if (error == TH_FULL)
         return EXIT_STORE;
     if (error == TH_NOMEM || error == TH_BUG)

@@ -62,7 +62,8 @@ static enum th_error open_store(struct th_app *a)
 static void share_descriptors(struct th_app *a)
 {
     const struct th_settings *c = &a->live->settings;
-    /* store, log, name look-ups; clients too many, and those whose place they take in the same turn */
+    /* for the store, the log and name look-ups; for surplus clients, and those whose place they take in the
+     * same turn */
     const uint64_t own = 64 + 2 * TH_HTTP_SERVER_REFUSED;
     struct rlimit files = {.rlim_cur = 1024};
     uint64_t in_flight = (uint64_t)c->v[TH_O_MAX_IN_FLIGHT].number, idle = 4096;
@@ -84,8 +85,8 @@ static void share_descriptors(struct th_app *a)
     a->max_connections = (unsigned)connections;
 }
 
-/* What a shard may have of something that there is for all: together they have all of it. There are no more shards than requests
- * (make_shards), so each has at least one of those. */
+/* The part of a common limit that a shard may have: together they have all of it. There are no more shards
+ * than requests (make_shards), so each has at least one request. */
 static unsigned part_of(const struct th_shard *s, uint64_t all)
 {
     unsigned n = s->app->shard_count;
@@ -353,7 +354,7 @@ static enum th_error open_server(struct th_app *a, struct th_shard *s)
     const struct th_mount mounts[] = {
         {"/ui", th_ui_handle, th_ui_judge, a->ui, false},
         {"", th_api_handle, th_api_judge, s->api, false},
-        /* whether the process is alive can always be asked */
+        /* one can always ask whether the process is alive */
         {"/livez", th_api_handle, th_api_judge, s->api, true},
         {"/readyz", th_api_handle, th_api_judge, s->api, true},
     };

@@ -1,5 +1,5 @@
-/* What the files of the server share: its state, and the steps of starting and of reading the configuration again.
- * Everything here is the first thread's, but for what says otherwise. */
+/* Shared by the files of the server: its state, and the steps of starting and of reading the configuration
+ * again. Everything here belongs to the first thread, unless a comment says otherwise. */
 #ifndef TH_APP_SERVE_PARTS_H
 #define TH_APP_SERVE_PARTS_H
 
@@ -14,7 +14,7 @@
 #define EXIT_BUG 70
 #define EXIT_STORE 74
 
-/* What a stop asks of the other shards, each once. */
+/* The steps that a stop asks of the other shards, each once. */
 enum th_stop_step { TH_STOP_SERVER, TH_STOP_ENGINE, TH_STOP_CANCEL, TH_STOP_CLOSE, TH_STOP_STEPS };
 
 struct th_app {
@@ -24,7 +24,7 @@ struct th_app {
     struct th_first_start *first; /* NULL: serve */
     bool announced, stopping, engine_draining, hard;
     bool tls;           /* the API was opened with it */
-    bool reloads_again; /* it came once more while the old configuration was being let go */
+    bool reloads_again; /* SIGHUP came once more while the old configuration was still in use */
     char reload_names[2048];
     bool reloads; /* SIGHUP came; it waits for the change of settings under way */
     uv_loop_t loop;
@@ -35,18 +35,18 @@ struct th_app {
     struct th_shard home;    /* the first thread's */
     struct th_shard *others; /* shard_count - 1 */
     unsigned shard_count;
-    unsigned grace_ms; /* of a stop */
-    unsigned letters;  /* atomic: of engines, under way */
+    unsigned grace_ms; /* time for a stop */
+    unsigned letters;  /* atomic: letters of engines that are under way */
     bool watches_idle; /* atomic: the first thread waits for the others to be idle */
     struct th_http_shared *http_shared;
     struct th_api_shared *api_shared;
     struct th_places *places; /* requests to hosts and addresses, of all shards */
     struct th_ui *ui;         /* NULL: without pages */
-    unsigned servers_left;    /* of a stop: HTTP servers that still answer */
+    unsigned servers_left;    /* during a stop: HTTP servers that still answer */
     /* errands to the other shards, one for each, whose memory is taken at the start */
     struct th_errand *stop_steps[TH_STOP_STEPS];
     bool cancel_asked;
-    unsigned pings_out; /* of the watchdog: shards that have not answered */
+    unsigned pings_out; /* for the watchdog: shards that have not answered */
     struct th_errand *pings;
     struct th_live *replacing; /* a reload: the old configuration, until no shard uses it */
     unsigned reloads_out;      /* shards that have not taken the new one over */
@@ -67,13 +67,13 @@ static inline struct th_shard *th_app_shard(struct th_app *a, unsigned no)
  * error a->why says what is wrong, and what is open stays open for the caller to close. */
 enum th_error th_app_open(struct th_app *a);
 
-/* What the API is given, out of the configuration in force. */
+/* The options for the API, from the configuration in force. */
 struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s);
 
 /* SIGHUP: configuration, dialects and certificate are to be read again. */
 void th_app_ask_reload(struct th_app *a);
-/* After each turn: does so when it was asked for and no change of settings is under way. What cannot be used is logged with its
- * place, and everything stays as it was. */
+/* To be called after each turn: reads them again if that was asked for and no change of settings is under
+ * way. If something cannot be used, it is logged with its place, and everything stays as it was. */
 void th_app_reload_turn(struct th_app *a);
 
 #endif

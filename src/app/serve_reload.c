@@ -1,4 +1,4 @@
-/* The configuration read again while the server runs. */
+/* Reads the configuration again while the server runs. */
 #include "app/notify.h"
 #include "app/serve_parts.h"
 #include "base/alloc.h"
@@ -23,7 +23,8 @@ static bool same(const struct th_value *a, const struct th_value *b)
     return equal;
 }
 
-/* Names of the options whose values are others now, for who asks later since when a network is allowed. */
+/* Names of the options whose values have changed, so that the log shows later since when, for example, a
+ * network is allowed. */
 static void changed(const struct th_settings *old, const struct th_settings *new, char *out, size_t size)
 {
     size_t n = 0;
@@ -52,7 +53,7 @@ static void warn_unchanged(const struct th_settings *old, const struct th_settin
                    TH_KC("option", th_options[fixed[i]].env));
 }
 
-/* What the server was started with: of the options that it cannot change, this is in force. */
+/* The configuration at the start: for options that a running server cannot change, it is still in force. */
 static const struct th_live *started_with(const struct th_app *a)
 {
     const struct th_live *l = a->live;
@@ -62,7 +63,7 @@ static const struct th_live *started_with(const struct th_app *a)
     return l;
 }
 
-/* What a shard's server and API have of the configuration. On its thread. */
+/* Gives a shard's server and API their part of the configuration. On its thread. */
 static void take_over(struct th_shard *s)
 {
     struct th_app *a = s->app;

@@ -1,8 +1,9 @@
-/* The loop of one shard, and what shards send each other: letters of engines, errands of the server.
+/* The loop of one shard, and the messages between shards: letters of engines, errands of the server.
  *
  * Both go through one list a shard, under a lock that is held for a few assignments. Letters are counted over all shards: a stop
- * has to know that none is under way. A letter counts until the turn that has run it is over, and that turn has said before
- * whether its shard is idle; so "no letters, and all are idle" is true when it is seen. */
+ * has to know that none is under way. A letter counts until the turn that has run it is over, and before that
+ * this turn has noted whether its shard is idle; so "no letters, and all are idle" is true at the moment when
+ * it is seen. */
 #include "app/serve_parts.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -143,8 +144,8 @@ bool th_shard_turn(struct th_shard *s)
 
 /* ---- life ---- */
 
-/* Before the loop sleeps. Timers and what the network tells without waiting run before this, and the turn comes behind the sleep: so it
- * must not be one, if the engine has been called since its last turn. */
+/* Called before the loop sleeps. Timers, and events of the network that need no waiting, run before this, and
+ * the turn follows the sleep: so the loop must not sleep if the engine has been called since its last turn. */
 static void on_prepare(uv_prepare_t *p)
 {
     struct th_shard *s = p->data;

@@ -1,6 +1,6 @@
 /* One thread of the server: a loop with an engine, an API, an HTTP server and the connections of both sides. Number 0 is the
- * process's first thread; it alone listens, changes settings and hears signals (serve.c). The others are given connections, and
- * stop when they are told. */
+ * process's first thread; it alone listens, changes settings and hears signals (serve.c). The others get
+ * connections from it, and stop when it tells them. */
 #ifndef TH_APP_SHARD_H
 #define TH_APP_SHARD_H
 #include "api/api.h"
@@ -12,7 +12,8 @@
 
 struct th_shard;
 
-/** Something that another thread has to do, in a turn of its loop. The memory is the sender's until `run` is called. */
+/** A piece of work for another thread, in a turn of its loop. The memory belongs to the receiver until `run`
+ * is called. */
 struct th_errand {
     struct th_list link;
     void (*run)(struct th_shard *s, struct th_errand *e);
@@ -31,7 +32,7 @@ struct th_shard {
     uv_timer_t timer;
     uint64_t timer_at;
     struct th_turn_clock turns;
-    struct th_metrics *metrics, own_metrics; /* the first thread's are the app's, and show those of all */
+    struct th_metrics *metrics, own_metrics; /* the first thread uses the app's, which show those of all */
     struct th_transport *transport;
     struct th_resolver *resolver;
     struct th_engine *engine;
@@ -39,13 +40,13 @@ struct th_shard {
     struct th_http_server *server;
     bool open, closing;
     unsigned to_close;
-    void (*closed)(struct th_shard *s); /* its network is closed; from its loop */
+    void (*closed)(struct th_shard *s); /* called from its loop when its network is closed */
     pthread_t thread;
     bool runs; /* a thread of its own has been started */
-    /* what others send: under the lock */
+    /* messages from others, under the lock */
     pthread_mutex_t lock;
     struct th_list letters, errands;
-    unsigned taken; /* letters, in this turn */
+    unsigned taken; /* number of letters taken in this turn */
     bool is_idle;   /* atomic: at the end of the last turn nothing was under way */
 };
 
@@ -54,8 +55,8 @@ bool th_shard_init(struct th_shard *s, struct th_app *app, unsigned no, uv_loop_
 /** Has the shard do something. Any thread. */
 void th_shard_ask(struct th_shard *s, struct th_errand *e,
                   void (*run)(struct th_shard *, struct th_errand *));
-/** Runs what others have asked for, then a turn of the engine; sets the timer for the next one. To be called at the end of each
- * iteration of the loop. Returns whether this shard has nothing under way. */
+/** Runs errands and letters of others, then a turn of the engine; sets the timer for the next one. To be
+ * called at the end of each iteration of the loop. Returns whether this shard has nothing under way. */
 bool th_shard_turn(struct th_shard *s);
 /** Starts the thread, whose loop runs until the shard is closed. False: the system gives no thread. */
 bool th_shard_run(struct th_shard *s);

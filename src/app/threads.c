@@ -1,9 +1,9 @@
-/* How many threads: what is asked for, else as many as there are processors for this process.
+/* The number of threads: the configured one, else the number of processors for this process.
  *
  * The processors are those that the process may be scheduled on, which `taskset`, a container and systemd's CPUAffinity= set;
  * and no more than the quota of its control group allows (docker's --cpus, systemd's CPUQuota=), since more threads than that would
- * only wait for each other. The quota of the group itself is looked at, as a container sees it at the root of its own file system,
- * and not those of the groups above. A quota of half a processor is one thread. */
+ * only wait for each other. Only the quota of the group itself counts, which a container sees at the root of
+ * its own file system, and not those of the groups above. A quota of half a processor is one thread. */
 #include "app/threads.h"
 #include "base/span.h"
 #include <sched.h>

@@ -3,7 +3,7 @@
 #define TH_APP_THREADS_H
 #include "options/options.h"
 
-#define TH_APP_THREADS_DEFAULT 8 /* at most, unless more are asked for */
+#define TH_APP_THREADS_DEFAULT 8 /* most threads, unless more are asked for */
 
 /** The option's value, or, where that is 0, the processors that this process may use, at most TH_APP_THREADS_DEFAULT. */
 unsigned th_app_threads(const struct th_settings *settings);

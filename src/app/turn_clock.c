@@ -1,9 +1,10 @@
-/* Processor time of the loop's thread by turns, without asking the kernel in each.
+/* Measures the processor time of the loop's thread turn by turn, without asking the kernel in each.
  *
  * The thread's processor time is a system call, and a busy loop takes thousands of turns a second that are all short. So it is read
- * after every TURNS short turns, which then count with their average, and after each turn that may have been long. Whether one may have been
- * is told by the clock on the wall, which costs no system call: the loop notes it to the millisecond when the network has
- * been looked at. So a turn that took more than SHORT_US is never hidden among short ones.
+ * after every TURNS short turns, which then count with their average, and after each turn that may have been
+ * long. The wall clock shows whether one may have been, and costs no system call: the loop notes it to the
+ * millisecond when it has looked at the network. So a turn that took more than SHORT_US is never hidden among
+ * short ones.
  *
  * Refuses: nothing. Invariant: the sum of what is counted is the thread's processor time. It does not fail. */
 #include "app/turn_clock.h"
