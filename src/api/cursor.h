@@ -5,8 +5,7 @@
 
 /** Reads the number in a cursor of this list. Returns NULL, or what is wrong with the cursor. */
 const char *th_api_cursor_open(struct th_api_req *r, struct th_span text, uint64_t *no);
-/** Reads the number in a cursor of this list that is given as the parameter `name`. False: a fault is noted.
- * */
+/** Reads the number in a cursor of this list that is given as the parameter `name`. False: a fault is noted. */
 bool th_api_cursor_read(struct th_api_req *r, const char *name, struct th_span text, uint64_t *no);
 /** Appends the opaque cursor for the page of numbers below `before`. */
 void th_api_cursor(struct th_api_req *r, uint64_t before, struct th_buf *out);

@@ -14,8 +14,7 @@ struct th_api_meter {
     struct th_api_meter_slot *slots;
 };
 
-/** Makes a meter without a rate. Every function below except th_api_meter_fini may be called by any thread.
- * */
+/** Makes a meter without a rate. Every function below except th_api_meter_fini may be called by any thread. */
 void th_api_meter_init(struct th_api_meter *m, uint64_t seed);
 /** Sets the rate; what has been spent stays spent. False: no memory, nothing has changed. */
 TH_MUST_USE bool th_api_meter_rate(struct th_api_meter *m, uint32_t per_second);

@@ -3,8 +3,7 @@
  * POST .../replay names a time range and, if it likes, statuses and event types; the engine counts what
  * matches, records the job and works on it after the endpoint's fresh events. A dry run only counts: it makes
  * nothing, so it has no id and its Idempotency-Key is not remembered. DELETE stops a job; deliveries that it
- * has queued still go out, and a job that has ended stays as it is, so that a repetition gives 204 as well.
- * */
+ * has queued still go out, and a job that has ended stays as it is, so that a repetition gives 204 as well. */
 #include "api/cursor.h"
 #include "api/decode.h"
 #include "api/fail.h"

@@ -21,8 +21,7 @@
 #define MAX_ARENA (64u << 20) /* memory that one request may take besides its body */
 #define KEEP_REQUESTS 256     /* request structs kept for reuse */
 
-/* A request and its memory that is not cleared, because a count or the handler says which part of it is set.
- * */
+/* A request and its memory that is not cleared, because a count or the handler says which part of it is set. */
 struct slot {
     struct th_api_req req;
     union th_api_op op;

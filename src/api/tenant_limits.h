@@ -8,7 +8,6 @@ TH_MUST_USE bool th_api_tenant_limits_read(struct th_api_req *r, const struct th
                                            struct th_change *c);
 /** Writes the members `limits` and, with use, `usage` of a tenant. */
 void th_api_tenant_limits_write(struct th_api_req *r, struct th_jw *w, const struct th_tenant *t, bool use);
-/** Appends metrics of how much tenants use of their limits, for those with limits of their own or near one.
- * */
+/** Appends metrics of how much tenants use of their limits, for those with limits of their own or near one. */
 void th_api_tenant_limits_metrics(struct th_api *api, struct th_buf *out);
 #endif

@@ -115,8 +115,7 @@ static void shown(struct th_api_req *r, struct th_change *c, struct th_buf *fiel
     th_api_webhook_show(r, c->ep, TH_LIT(""), false, body);
 }
 
-/* dialect=NAME: checks whether the endpoint would be valid for a tenant in that dialect, before there is one.
- * */
+/* dialect=NAME: checks whether the endpoint would be valid for a tenant in that dialect, before there is one. */
 static bool choose_rules(struct th_api_req *r, struct th_change *c)
 {
     struct th_span name;

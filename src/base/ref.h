@@ -21,8 +21,7 @@ static inline void th_ref_init(struct th_ref *r)
     __atomic_store_n(&r->holders, 1, __ATOMIC_RELAXED);
 }
 
-/** Adds a holder. The caller must be a holder already, or know that another one stays meanwhile. Any thread.
- * */
+/** Adds a holder. The caller must be a holder already, or know that another one stays meanwhile. Any thread. */
 static inline void th_ref_get(struct th_ref *r)
 {
     unsigned before = __atomic_fetch_add(&r->holders, 1, __ATOMIC_RELAXED);

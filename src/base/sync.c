@@ -1,5 +1,4 @@
-/* Makes the names of files durable: a synced file whose folder was not synced may be gone after a power cut.
- * */
+/* Makes the names of files durable: a synced file whose folder was not synced may be gone after a power cut. */
 #include "base/sync.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -101,8 +101,7 @@ bool th_duration_ms(struct th_span text, int64_t *out);
  * what tables print; UTC where no zone is named. Returns RFC 3339 text in cli->mem; NULL after a message. */
 const char *th_cli_moment(struct th_cli *cli, const char *text);
 
-/** Prints what is wrong on standard error ("tenterhook: NAME: ..."), with --json as JSON; returns `status`.
- * */
+/** Prints what is wrong on standard error ("tenterhook: NAME: ..."), with --json as JSON; returns `status`. */
 int th_cli_fail(const struct th_cli *cli, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int th_cli_nomem(const struct th_cli *cli);

@@ -171,8 +171,7 @@ static const char *option_of(const struct th_cli *cli, const char *field)
     return field;
 }
 
-/* Writes a pointer or a parameter of the API, which says where a fault is, in the words of the command line.
- * */
+/* Writes a pointer or a parameter of the API, which says where a fault is, in the words of the command line. */
 static const char *fault_place(struct th_cli *cli, const char *where)
 {
     struct th_buf words;

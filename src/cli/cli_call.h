@@ -12,8 +12,7 @@ int th_cli_connect(struct th_cli *cli);
  * plain words and *answer is empty. fields: extra field lines, or NULL. */
 int th_cli_call(struct th_cli *cli, const char *method, const char *path, struct th_span body,
                 const char *fields, struct th_answer *answer);
-/** Makes one request and takes any status, without a message. The exit status is that of the transport alone.
- * */
+/** Makes one request and takes any status, without a message. The exit status is that of the transport alone. */
 int th_cli_try(struct th_cli *cli, const char *method, const char *path, struct th_span body,
                const char *fields, struct th_answer *answer);
 /** Prints what an answer that is no 2xx means; returns the exit status. */

@@ -21,8 +21,7 @@ bool th_print_is_harmful(const char *p, const char *end, uint32_t *c, size_t *n)
 void th_print_safe(FILE *to, struct th_span s);
 /** Does the same for text in one line: newline and tab are shown as \x0a and \x09. */
 void th_print_line(FILE *to, struct th_span s);
-/** Writes out what was printed; false when that is not possible. It prints why, unless the reader has gone.
- * */
+/** Writes out what was printed; false when that is not possible. It prints why, unless the reader has gone. */
 bool th_cli_flush(void);
 /** Prints JSON with indentation, followed by a newline. Numbers and strings keep their bytes, but for control
  * characters, which are escaped. */

@@ -35,8 +35,7 @@ int th_cmd_init(struct th_cli *cli)
     return TH_EXIT_OK;
 }
 
-/* Checks what a start refuses before it touches the data directory: options, addresses, networks, dialects.
- * */
+/* Checks what a start refuses before it touches the data directory: options, addresses, networks, dialects. */
 int th_cmd_config_check(struct th_cli *cli)
 {
     struct th_live *l;

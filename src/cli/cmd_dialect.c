@@ -53,8 +53,7 @@ static int status_of(enum th_error error)
     return error == TH_IO ? TH_EXIT_INPUT : TH_EXIT_NO;
 }
 
-/* Finds a loaded dialect by its name, or a file by its path. *own: the caller frees it. NULL after a message.
- * */
+/* Finds a loaded dialect by its name, or a file by its path. *own: the caller frees it. NULL after a message. */
 static struct th_dialect *pick(struct run *run, const struct th_dialect_set *set, const char *name, bool *own,
                                int *status)
 {

@@ -1,6 +1,5 @@
 /* replay: sends finished deliveries of one endpoint again. It always counts first (dry run), asks, then shows
- * progress with the time that is left. A replay goes on by itself: Ctrl-C ends the watching, not the replay.
- * */
+ * progress with the time that is left. A replay goes on by itself: Ctrl-C ends the watching, not the replay. */
 #include "cli/cli.h"
 #include "cli/cli_call.h"
 #include "cli/cli_client.h"

@@ -59,8 +59,7 @@ static bool lasts(struct th_tail *t, int status, bool *away)
     return true;
 }
 
-/* Says what is shown, so that nobody misunderstands silence. Printed on standard error, not among the rows.
- * */
+/* Says what is shown, so that nobody misunderstands silence. Printed on standard error, not among the rows. */
 static void say_what(struct th_cli *cli, bool keys)
 {
     const char *endpoint = th_cli_option(cli, "--endpoint"), *type = th_cli_option(cli, "--type");

@@ -45,8 +45,7 @@ struct th_url { /* spans into the text that was given, unless noted */
     struct th_addr addr; /* when literal, with port */
     char text[600];      /* host and authority (they share bytes), and "/?query" of a URL without a path */
 };
-/** True when the query has a name whose value is probably a credential: token, key, secret, sig and the like.
- * */
+/** True when the query has a name whose value is probably a credential: token, key, secret, sig and the like. */
 bool th_url_has_credential(struct th_span url);
 /** Appends the URL with "***" for path and query. */
 void th_url_mask(struct th_span url, struct th_buf *out);

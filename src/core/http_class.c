@@ -1,6 +1,5 @@
 /* Names of the transport's result classes, as logs and the API show them. They are stored with every attempt,
- * so they never change; a value outside the enumeration is our own mistake and is shown as "internal_error".
- * */
+ * so they never change; a value outside the enumeration is our own mistake and is shown as "internal_error". */
 #include "port/transport.h"
 
 const char *th_http_class_name(enum th_http_class c)

@@ -25,8 +25,7 @@ struct th_base_key {
     bool phrase;       /* the text may be made up by people: it is stretched, with the salt of the store */
 };
 
-/** The keys that open; v[0] also encrypts. Which keys a text gives depends on the form that the store keeps.
- * */
+/** The keys that open; v[0] also encrypts. Which keys a text gives depends on the form that the store keeps. */
 #define TH_KEYS_MAX 4
 struct th_keyring {
     uint8_t v[TH_KEYS_MAX][32];
@@ -113,8 +112,7 @@ struct th_header {
 #define TH_MAX_SECRETS 4
 #define TH_MAX_CHANNELS 10 /* of an event, and of an endpoint */
 
-/** The settings of an endpoint that a user makes. In a request: spans of the caller, valid during the call.
- * */
+/** The settings of an endpoint that a user makes. In a request: spans of the caller, valid during the call. */
 struct th_endpoint_spec {
     /* 0: everything is here. Otherwise events and headers (except their numbers), description, metadata
      * and filter are only in the store, under this revision; th_engine_spec reads everything. */

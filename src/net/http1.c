@@ -131,8 +131,7 @@ static bool may_become_head(const char *p, size_t n)
 }
 
 /* True when the line that ends at p[i] of an answer is empty: nothing or a CR lies between two line ends. Up
- * to MAX_EMPTY such lines may come first: they are left over from an earlier answer whose length was wrong.
- * */
+ * to MAX_EMPTY such lines may come first: they are left over from an earlier answer whose length was wrong. */
 static bool ends_answer(const char *p, size_t i, const char **why)
 {
     size_t start = i > 0 && p[i - 1] == '\r' ? i - 1 : i, k = 0;

@@ -166,8 +166,7 @@ bool hc_conn_open(struct hc_tx *tx, const struct th_addr *addr);
 void hc_conn_release(struct hc_conn *conn);
 /* Parts the connection from its request, if it has one, and closes it. `clean`: a TLS peer is told. */
 void hc_conn_close(struct hc_conn *conn, bool clean);
-/* Takes the connection off the queue for handshakes, or gives its place among the handshakes under way back.
- * */
+/* Takes the connection off the queue for handshakes, or gives its place among the handshakes under way back. */
 void hc_conn_leave_queue(struct hc_conn *conn);
 /* Bytes of the present request that the kernel has taken. */
 uint64_t hc_conn_put(const struct hc_conn *conn);
@@ -209,8 +208,7 @@ void hc_tx_repeat(struct hc_tx *tx);
 
 /* ---- http_client_send.c ---- */
 
-/* The connection is established and carries the request from now on: sends as much of it as the socket takes.
- * */
+/* The connection is established and carries the request from now on: sends as much of it as the socket takes. */
 void hc_conn_exchange(struct hc_conn *conn);
 /* Sends what is left of the request. */
 void hc_conn_send(struct hc_conn *conn);
@@ -224,8 +222,7 @@ void hc_conn_use_reserved(struct hc *c);
 /* A reserved connection has become readable; `broken`: the loop reports an error for it. */
 void hc_conn_reserved_spoke(struct hc_conn *conn, bool broken);
 /* The peer has closed a pooled connection without an answer. Repeats the request at once if the peer cannot
- * have read any of it, waits a moment if that will show it, and returns false if the peer may have read it.
- * */
+ * have read any of it, waits a moment if that will show it, and returns false if the peer may have read it. */
 bool hc_conn_doubt(struct hc_conn *conn);
 /* Something has happened to a connection in doubt. */
 void hc_conn_doubt_ends(struct hc_conn *conn);

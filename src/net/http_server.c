@@ -93,8 +93,7 @@ static void close_list(struct th_http_server *s, enum th_conn_state state)
         th_conn_close(TH_CONTAINER(s->by_state[state].next, struct th_conn, link));
 }
 
-/* Somebody waits to be accepted: a client that has had its last answer, and a moment to read it, makes room.
- * */
+/* Somebody waits to be accepted: a client that has had its last answer, and a moment to read it, makes room. */
 static void shed_lingering(struct th_http_server *s, int64_t now)
 {
     struct th_list *l;

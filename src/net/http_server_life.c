@@ -74,8 +74,7 @@ void th_conn_make_ready(struct th_conn *c)
     start_turns(c->server);
 }
 
-/* Done in a later turn, because the code that closes a connection may be in the midst of writing to others.
- * */
+/* Done in a later turn, because the code that closes a connection may be in the midst of writing to others. */
 static void lose(struct th_conn *c)
 {
     th_list_append(&c->server->lost, &c->ready);

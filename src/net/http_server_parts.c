@@ -9,8 +9,7 @@
  * Invariants: 1. a connection has `parts` from th_http_begin to th_http_end, and is PARTS, BEHIND or CLOSING meanwhile. 2. it
  * is BEHIND while bytes wait, and until its window ends. 3. `room` and `gone` are called from the loop, never while the
  * handler is in a call of ours; `gone` once, for every connection that is cut off before th_http_end. 4. what waits is in the
- * budget of all answers. Failure: without memory for what the client does not take, the connection is closed.
- * */
+ * budget of all answers. Failure: without memory for what the client does not take, the connection is closed. */
 #include "base/check.h"
 #include "net/http_server_impl.h"
 #include <netinet/in.h>
@@ -44,8 +43,7 @@ static void note_queue(struct th_conn *c, size_t before)
         c->waits_ms = now_ms(c);
 }
 
-/* A client that has vanished is recognised by the bytes that it does not acknowledge, however few these are.
- * */
+/* A client that has vanished is recognised by the bytes that it does not acknowledge, however few these are. */
 static void limit_silence(struct th_conn *c)
 {
     unsigned ms = c->server->limit_ms[TH_CONN_BEHIND];

@@ -7,8 +7,7 @@
  *
  * Invariants: 1. counted <= max_connections. 2. The bytes that all servers have are no more than the limit:
  * it is the sum of their shares and the rest. 3. Once `draining` is set no connection is sent any more, so
- * the number of those on their way only falls. Failure: a server that cannot be made leaves nothing behind.
- * */
+ * the number of those on their way only falls. Failure: a server that cannot be made leaves nothing behind. */
 #include "base/alloc.h"
 #include "base/check.h"
 #include "net/http_server_impl.h"

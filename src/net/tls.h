@@ -19,8 +19,7 @@ enum th_tls_io {
 
 /** Opens a context that trusts the system's authorities and those in `ca_file` (PEM; NULL: none). With
  * `like`, which may be of another thread and may be closed first, it trusts the same authorities as that:
- * reading them takes long, and each copy takes a megabyte. TH_IO or TH_NOMEM with an English reason in `why`.
- * */
+ * reading them takes long, and each copy takes a megabyte. TH_IO or TH_NOMEM with an English reason in `why`. */
 TH_MUST_USE enum th_error th_tls_ctx_open(const char *ca_file, const struct th_tls_ctx *like,
                                           struct th_tls_ctx **out, char *why, size_t why_size);
 /** All connections must have been freed. NULL is allowed. */

@@ -36,8 +36,7 @@ enum th_tls_io th_tls_peer_handshake(struct th_tls_peer *p);
 bool th_tls_peer_is_up(const struct th_tls_peer *p);
 /** OK with *got > 0. EOF: the client has said good-bye. WANT_READ: feed more. */
 enum th_tls_io th_tls_peer_read(struct th_tls_peer *p, char *to, size_t n, size_t *got);
-/** Encrypts all of `plain`. False: no memory, or the connection is broken; only th_tls_peer_free may follow.
- * */
+/** Encrypts all of `plain`. False: no memory, or the connection is broken; only th_tls_peer_free may follow. */
 bool th_tls_peer_write(struct th_tls_peer *p, struct th_span plain);
 /** Adds the good-bye to what is to be sent. */
 void th_tls_peer_bye(struct th_tls_peer *p);

@@ -2,8 +2,7 @@
  * at growing intervals.
  *
  * Invariants: (1) an ask holds its endpoint and the settings with which it began, and ends once; (2) the
- * answer counts only for the URL that was asked: if the endpoint has another URL by then, it is asked anew.
- * */
+ * answer counts only for the URL that was asked: if the endpoint has another URL by then, it is asked anew. */
 #include "engine/control/ask.h"
 #include "base/alloc.h"
 #include "base/heap.h"

@@ -6,8 +6,7 @@
 
 #define TH_REPLAY_STEP 256
 
-/* Memory that a job has only while it has a place; a job that queues nothing gives its place to another one.
- * */
+/* Memory that a job has only while it has a place; a job that queues nothing gives its place to another one. */
 struct th_replay_step {
     uint64_t nos[TH_REPLAY_STEP];
     bool moved[TH_REPLAY_STEP];

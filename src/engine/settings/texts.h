@@ -12,8 +12,7 @@ TH_MUST_USE enum th_error th_run_copy(struct th_engine *e, struct th_endpoint_ru
                                       const struct th_endpoint_run *old);
 /** The next of finished header lines, which leaves *lines; false at the end. */
 bool th_line_next(struct th_span *lines, struct th_header *out);
-/** To be called when the endpoint's settings are in the store: texts that nothing needs in memory leave it.
- * */
+/** To be called when the endpoint's settings are in the store: texts that nothing needs in memory leave it. */
 void th_run_part(struct th_endpoint *ep);
 /** True when a run with `want` subscribes to the type; by_name: with its full name, not by "*", prefix or
  * suffix. */
