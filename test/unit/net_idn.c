@@ -59,7 +59,7 @@ static void test_refused(void **state)
         {"https://lo\u200bcalhost/", "stands for another"},
         {"https://\u202eexample.com/", "cannot have"},
         {"https://-\u00fc.example/", "the host name"},
-        {"https://\u2665.example/", ""},
+        {"https://\u2665.example/", "cannot have"},
     };
     struct th_buf out;
     const char *why;
@@ -68,7 +68,7 @@ static void test_refused(void **state)
     th_buf_init(&out, 4096);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_true(th_idn_url(th_str(rows[i].url), &out, &why));
-        if (rows[i].part[0] && (!why || !strstr(why, rows[i].part)))
+        if (!why || !strstr(why, rows[i].part))
             fail_msg("%s: %s", rows[i].url, why ? why : th_buf_cstr(&out));
     }
     th_buf_fini(&out);
