@@ -554,7 +554,9 @@ static void retry_and_replay_without_memory(void **state)
     const char *body[2] = {NULL, REPLAY_BODY};
 
     a_delivery(w, path[0], path[1]);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        unsigned refused = 0;
+
         for (uint64_t n = 1; n < 60; n++) {
             snprintf(key, sizeof key, "Idempotency-Key: k%d-%u\n", i, (unsigned)n);
             call_begin(w, &c, "GET", "/livez", NULL, NULL); /* both buffers of the call have memory now */
@@ -564,7 +566,9 @@ static void retry_and_replay_without_memory(void **state)
             call_begin(w, &c2, "POST", path[i], key, body[i]);
             call_end(w, &c2);
             th_alloc_fail_after(0);
-            assert_true(c2.status == 202 || c2.status >= 400);
+            if (c2.status != 202)
+                assert_int_equal(c2.status, 503);
+            refused += c2.status == 503;
             call_free(&c2);
             turns(w, 5);
             answer_all(w, 200);
@@ -575,6 +579,8 @@ static void retry_and_replay_without_memory(void **state)
             answer_all(w, 200);
             turns(w, 5);
         }
+        assert_in_range(refused, 1, 58); /* some allocations were reached, and not all are needed */
+    }
 }
 
 /* A store that cannot commit is 503, and nothing is remembered. */
@@ -590,7 +596,7 @@ static void retry_and_replay_without_store(void **state)
             th_store_memory_fail(w->store, TH_RETRY, n, false);
             call_begin(w, &c, "POST", path[i], "Idempotency-Key: k\n", body[i]);
             call_end(w, &c);
-            assert_true(c.status == 503 || c.status == 202);
+            assert_int_equal(c.status, 503);
             call_free(&c);
             th_store_memory_fail(w->store, TH_RETRY, 0, false);
             w->now.mono.us += 10000000;
@@ -606,7 +612,7 @@ static void retry_and_replay_without_store(void **state)
     th_engine_drain(w->engine);
     call_begin(w, &c, "DELETE", path[0], NULL, NULL); /* a stop waits for nobody's row */
     call_end(w, &c);
-    assert_true(c.status == 204 || c.status == 503);
+    assert_int_equal(c.status, 204);
     call_free(&c);
 }
 

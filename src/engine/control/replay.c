@@ -165,7 +165,10 @@ static void collect_end(struct th_replay_job *j, bool fits)
         return;
     }
     if (!fits) {
-        answer(j, TH_CH_CONFLICT, "too many deliveries match; narrow the time range or the event types");
+        if (j->found > MAX_MATCHED)
+            answer(j, TH_CH_CONFLICT, "too many deliveries match; narrow the time range or the event types");
+        else
+            answer(j, TH_CH_UNAVAILABLE, "out of memory");
         return;
     }
     j->pub.matched = j->found;
