@@ -69,7 +69,7 @@ static void key_answer(struct th_api_req *r, struct th_change *c, struct th_buf 
     struct th_jw w = th_jw(body);
 
     th_buf_str(fields, "Location: /v1/");
-    if (!c->role) {
+    if (!c->of_key.role) {
         th_buf_str(fields, "tenants/");
         th_buf_span(fields, th_api_request_tenant_id(r));
         th_buf_char(fields, '/');
@@ -95,7 +95,7 @@ static bool make_key(struct th_api_req *r, const char *prefix, struct th_change 
     th_wipe(random, sizeof random);
     ok = !text.failed && th_arena_copy(&r->mem, th_buf_view(&text), &r->id);
     if (ok)
-        th_sha256(text.p, text.n, c->key_hash);
+        th_sha256(text.p, text.n, c->of_key.hash);
     th_buf_wipe(&text);
     return ok;
 }
@@ -159,8 +159,8 @@ static void end_key(struct th_api_req *r, uint64_t no, enum th_role role)
 {
     struct th_change *c = th_api_change(r, TH_CHANGE_KEY_DEL);
 
-    c->key_no = no;
-    c->role = role;
+    c->of_key.no = no;
+    c->of_key.role = role;
     th_api_change_submit(r, 204, NULL);
 }
 
@@ -210,9 +210,9 @@ void th_h_key_add(struct th_api_req *r)
         return;
     }
     c = th_api_change(r, TH_CHANGE_KEY_ADD);
-    c->scopes = bits;
-    c->note = v[1].text;
-    c->expires = v[2].i;
+    c->of_key.scopes = bits;
+    c->of_key.note = v[1].text;
+    c->of_key.expires = v[2].i;
     if (make_key(r, "th_key_", c))
         th_api_change_submit(r, 201, key_answer);
     else
@@ -273,9 +273,9 @@ void th_h_operator_key_add(struct th_api_req *r)
         return;
     }
     c = th_api_change(r, TH_CHANGE_KEY_ADD);
-    c->role = role;
-    c->note = v[1].text;
-    c->expires = v[2].i;
+    c->of_key.role = role;
+    c->of_key.note = v[1].text;
+    c->of_key.expires = v[2].i;
     if (make_key(r, "th_op_", c))
         th_api_change_submit(r, 201, key_answer);
     else

@@ -39,7 +39,7 @@ static void read_one(struct th_api_req *r, struct th_span name, struct th_json v
                      (long long)th_limit_highest((enum th_limit)id));
         return;
     }
-    c->limits.v[id] = n;
+    c->tenant_put.limits.v[id] = n;
 }
 
 bool th_api_tenant_limits_read(struct th_api_req *r, const struct th_json *v, struct th_change *c)
@@ -49,8 +49,8 @@ bool th_api_tenant_limits_read(struct th_api_req *r, const struct th_json *v, st
     struct th_span name;
 
     for (unsigned id = 0; id < TH_L_COUNT; id++)
-        c->limits.v[id] = TH_LIMIT_OPEN;
-    c->limits_given = v->type == TH_JSON_OBJECT || v->type == TH_JSON_NULL;
+        c->tenant_put.limits.v[id] = TH_LIMIT_OPEN;
+    c->tenant_put.limits_given = v->type == TH_JSON_OBJECT || v->type == TH_JSON_NULL;
     if (v->type != TH_JSON_OBJECT)
         return true; /* null: none of its own; anything else has been noted */
     th_json_iter(&it, *v);

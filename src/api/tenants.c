@@ -88,9 +88,9 @@ void th_h_tenant_put(struct th_api_req *r)
     }
     if (!th_api_etag_precondition(r, t ? t->no : 0, t ? t->rev : 0))
         return;
-    c->name = v[0].text;
-    c->dialect = v[1].text;
-    c->attributes = v[2].present ? (v[2].null ? TH_LIT("{}") : v[2].json.raw) : TH_LIT("");
+    c->tenant_put.name = v[0].text;
+    c->tenant_put.dialect = v[1].text;
+    c->tenant_put.attributes = v[2].present ? (v[2].null ? TH_LIT("{}") : v[2].json.raw) : TH_LIT("");
     c->check_rev = r->conditional;
     c->expect_rev = t ? t->rev : 0;
     th_api_change_submit(r, 200, tenant_answer);
@@ -118,7 +118,7 @@ void th_h_tenant_del(struct th_api_req *r)
     if (!th_api_query_flag(r, "erase", &erase))
         return;
     c = th_api_change(r, TH_CHANGE_TENANT_DEL);
-    c->erase = erase;
+    c->tenant_del.erase = erase;
     c->check_rev = r->conditional;
     c->expect_rev = r->tenant->rev;
     th_api_change_submit(r, 204, NULL);

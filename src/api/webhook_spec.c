@@ -299,7 +299,7 @@ static struct th_span ascii_url(struct th_api_req *r, struct th_span url)
 
 static void apply_plain(struct th_api_req *r, const struct th_api_value *v, struct th_change *c)
 {
-    struct th_endpoint_spec *s = &c->spec;
+    struct th_endpoint_spec *s = &c->endpoint_put.spec;
     const struct th_rules *rules = &th_dialect_values(r->dialect)->rules;
 
     if (v[F_URL].present)
@@ -314,7 +314,7 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     }
     if (v[F_ACTIVE].present) {
         s->active = v[F_ACTIVE].null || v[F_ACTIVE].i;
-        c->clear_disabled = s->active;
+        c->endpoint_put.clear_disabled = s->active;
     }
     if (v[F_DESCRIPTION].present) {
         s->has_description = !v[F_DESCRIPTION].null;
@@ -338,17 +338,17 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     }
     if (given(v, F_SECRET) && v[F_SECRET].text.n == 0)
         th_api_fault(r, pointer_to(r, F_SECRET), "must not be empty");
-    c->secret = v[F_SECRET].text;
+    c->endpoint_put.secret = v[F_SECRET].text;
     for (int f = F_PREVIOUS; f <= F_PREVIOUS_END; f++)
-        if (v[f].present && !c->moved)
+        if (v[f].present && !c->endpoint_put.moved)
             th_api_fault(r, pointer_to(r, f), "is only for endpoints that are moved (moved=true)");
-    c->previous = v[F_PREVIOUS].text;
-    c->previous_until = v[F_PREVIOUS_END].i;
+    c->endpoint_put.previous = v[F_PREVIOUS].text;
+    c->endpoint_put.previous_until = v[F_PREVIOUS_END].i;
 }
 
 static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bool merge, struct th_change *c)
 {
-    struct th_endpoint_spec *s = &c->spec;
+    struct th_endpoint_spec *s = &c->endpoint_put.spec;
 
     if (v[F_CHANNELS].present &&
         !th_api_channels_read(r, pointer_to(r, F_CHANNELS), &v[F_CHANNELS], &s->channels))
@@ -376,9 +376,9 @@ bool th_api_webhook_spec(struct th_api_req *r, const struct th_endpoint_spec *ba
     const struct th_dialect_values *values = th_dialect_values(r->dialect);
     struct th_api_value v[F_COUNT];
 
-    c->spec =
+    c->endpoint_put.spec =
         (struct th_endpoint_spec){.active = true, .url = TH_LIT(""), .options = values->options_default};
-    if (base && !copy_spec(r, base, &c->spec))
+    if (base && !copy_spec(r, base, &c->endpoint_put.spec))
         return false;
     if (!th_api_decode(r, r->body, TH_LIT(""), spec_fields, F_COUNT, r->shaped, v))
         return false;
@@ -394,7 +394,7 @@ bool th_api_webhook_spec(struct th_api_req *r, const struct th_endpoint_spec *ba
     if (base) {
         if (v[F_SECRET].present && !values->ignore_unknown_fields)
             th_api_fault(r, pointer_to(r, F_SECRET), "is changed with POST .../rotate-secret");
-        c->secret = TH_LIT("");
+        c->endpoint_put.secret = TH_LIT("");
     }
     return true;
 }

@@ -99,8 +99,9 @@ void th_h_webhook(struct th_api_req *r)
 static void created(struct th_api_req *r, struct th_change *c, struct th_buf *fields, struct th_buf *body)
 {
     const struct th_dialect_values *v = th_dialect_values(r->dialect);
-    struct th_span secret =
-        v->secret_read == TH_SECRET_NEVER && c->secret.n ? TH_LIT("") : th_buf_view(&c->secret_text);
+    struct th_span secret = v->secret_read == TH_SECRET_NEVER && c->endpoint_put.secret.n
+                                ? TH_LIT("")
+                                : th_buf_view(&c->secret_text);
 
     th_buf_str(fields, "Location: /v1/webhooks/");
     th_engine_endpoint_id(r->api->engine, c->ep, fields);
@@ -125,29 +126,29 @@ static bool choose_rules(struct th_api_req *r, struct th_change *c)
         return true;
     if (!th_api_query_flag(r, "dry_run", &dry))
         return false;
-    c->check_as = th_engine_dialect(r->api->engine, name);
+    c->endpoint_put.check_as = th_engine_dialect(r->api->engine, name);
     if (!dry)
         th_api_fail(r, 400,
                     "query parameter dialect: only with dry_run=true; an endpoint has its tenant's dialect");
-    else if (!c->check_as)
+    else if (!c->endpoint_put.check_as)
         th_api_fail(
             r, 400,
             "query parameter dialect: no dialect of this name is loaded; the list of dialects names them");
     else
-        r->dialect = c->check_as;
-    return dry && c->check_as;
+        r->dialect = c->endpoint_put.check_as;
+    return dry && c->endpoint_put.check_as;
 }
 
 /* moved=true: the operator brings an endpoint with the secret that its receiver has already. Then all members
  * of the body count, also those that the vendor's own clients cannot give; none is left out silently. */
 static bool choose_secret(struct th_api_req *r, struct th_change *c)
 {
-    if (!th_api_query_flag(r, "moved", &c->moved))
+    if (!th_api_query_flag(r, "moved", &c->endpoint_put.moved))
         return false;
-    if (c->moved && !r->operator_key)
+    if (c->endpoint_put.moved && !r->operator_key)
         th_api_fail(r, 403, "moved=true is for the operator's key");
-    r->moved = c->moved;
-    return !c->moved || r->operator_key;
+    r->moved = c->endpoint_put.moved;
+    return !c->endpoint_put.moved || r->operator_key;
 }
 
 void th_h_webhook_add(struct th_api_req *r)
@@ -277,7 +278,7 @@ static void rotated(struct th_api_req *r, struct th_change *c, struct th_buf *fi
 {
     const struct th_dialect_values *v = th_dialect_values(r->dialect);
     struct th_span fresh =
-        v->secret_read == TH_SECRET_NEVER && c->secret.n ? TH_LIT("") : th_buf_view(&c->secret_text);
+        v->secret_read == TH_SECRET_NEVER && c->rotate.secret.n ? TH_LIT("") : th_buf_view(&c->secret_text);
 
     (void)fields;
     if (!write_secrets(r, c->ep, fresh, body))
@@ -309,11 +310,11 @@ void th_h_secret_rotate(struct th_api_req *r)
     }
     c = th_api_change(r, TH_CHANGE_SECRET_ROTATE);
     c->endpoint = ep->no;
-    c->secret = v[0].text;
-    c->overlap_given = v[1].present;
-    c->overlap_null = v[1].null;
-    c->overlap_s = v[1].i;
-    c->variant = v[2].text;
+    c->rotate.secret = v[0].text;
+    c->rotate.overlap_given = v[1].present;
+    c->rotate.overlap_null = v[1].null;
+    c->rotate.overlap_s = v[1].i;
+    c->rotate.variant = v[2].text;
     th_api_change_submit(r, 200, rotated);
 }
 

@@ -476,35 +476,49 @@ struct th_field_error {
 struct th_change {
     enum th_change_kind kind;
     /* in: spans and arrays of the caller, valid until done */
-    struct th_span tenant_id;                 /* all kinds */
-    struct th_span name, dialect, attributes; /* TENANT_PUT; n == 0: keep or default */
-    bool limits_given;                        /* TENANT_PUT: `limits` take the place of the old ones */
-    struct th_limits limits;
-    uint64_t key_no; /* KEY_DEL */
-    unsigned scopes; /* KEY_ADD of a tenant's key */
-    /* KEY_ADD, KEY_DEL: of an operator's key, with the tenant "operator"; NONE: a tenant's */
-    enum th_role role;
-    uint8_t key_hash[32];
-    int64_t expires;
-    struct th_span note;
-    uint64_t endpoint;            /* ENDPOINT_SET/DEL, SECRET_*: number */
-    struct th_endpoint_spec spec; /* ENDPOINT_ADD/SET */
-    bool clear_disabled;          /* ENDPOINT_SET: "active": true was given */
-    struct th_span secret;        /* ENDPOINT_ADD, SECRET_ROTATE: customer's; n == 0: generate */
-    bool overlap_given, overlap_null;
-    int64_t overlap_s; /* SECRET_ROTATE; not given: the dialect's */
-    /* SECRET_ROTATE: the endpoint signs in this variant from now on; n == 0: as before */
-    struct th_span variant;
-    bool check_rev; /* If-Match */
+    struct th_span tenant_id;
+    uint64_t endpoint; /* kinds of one endpoint, but ADD: its number */
+    bool check_rev;    /* If-Match */
     uint64_t expect_rev;
-    /* ENDPOINT_ADD: `secret` comes from another installation, and is taken where the dialect makes its own */
-    bool moved;
-    struct th_span previous; /* with it: the secret before it, which is still active; n == 0: none */
-    int64_t previous_until;  /* wall ms; 0: until revoked */
-    bool dry_run;            /* everything is checked, nothing is stored or made */
-    bool erase;              /* TENANT_DEL: erases the content of all its events, too */
-    /* ENDPOINT_ADD with dry_run: by the rules of this dialect; NULL: the tenant's */
-    const struct th_dialect *check_as;
+    bool dry_run; /* everything is checked, nothing is stored or made */
+    union {       /* by kind; zero what is not given */
+        struct {  /* ENDPOINT_ADD, ENDPOINT_SET */
+            struct th_endpoint_spec spec;
+            bool clear_disabled;   /* SET: "active": true was given */
+            struct th_span secret; /* ADD: the customer's; n == 0: generate */
+            /* ADD: `secret` comes from another installation, and is taken where the dialect makes its own */
+            bool moved;
+            struct th_span previous; /* with it: the secret before it, which is still active; n == 0: none */
+            int64_t previous_until;  /* wall ms; 0: until revoked */
+            /* ADD with dry_run: by the rules of this dialect; NULL: the tenant's */
+            const struct th_dialect *check_as;
+        } endpoint_put;
+        struct {                                      /* TENANT_PUT */
+            struct th_span name, dialect, attributes; /* n == 0: keep or default */
+            bool limits_given;                        /* `limits` take the place of the old ones */
+            struct th_limits limits;
+        } tenant_put;
+        struct {        /* TENANT_DEL */
+            bool erase; /* erases the content of all its events, too */
+        } tenant_del;
+        struct {               /* KEY_ADD, KEY_DEL */
+            uint64_t no;       /* DEL */
+            enum th_role role; /* of an operator's key, with the tenant "operator"; NONE: a tenant's */
+            unsigned scopes;   /* ADD, as all behind it: of a tenant's key */
+            uint8_t hash[32];
+            int64_t expires;
+            struct th_span note;
+        } of_key;
+        struct {                   /* SECRET_ROTATE */
+            struct th_span secret; /* the customer's; n == 0: generate */
+            bool overlap_given, overlap_null;
+            int64_t overlap_s;      /* not given: the dialect's */
+            struct th_span variant; /* the endpoint signs in this one from now on; n == 0: as before */
+        } rotate;
+        struct {                   /* ENDPOINT_DISABLE */
+            struct th_span reason; /* th_disable_name */
+        } disable;
+    };
     struct th_idem idem;
     /** With idem.given: called before the commit, with the objects as they will be, to render the answer that is kept
      * (encrypted) with the key. Writes the answer's bytes. */

@@ -1,5 +1,6 @@
 /* The table of jobs, and the loops over it: what a turn begins, when the next turn is, and whether all has ended. */
 #include "engine/job.h"
+#include "base/check.h"
 #include "engine/control/ask.h"
 #include "engine/control/change.h"
 #include "engine/control/erase.h"
@@ -91,6 +92,7 @@ void th_job_turn(struct th_engine *e)
         if (jobs[i].flags & EACH_TURN ? is_off(e, &jobs[i]) || e->jobs[i].at.us > e->now.mono.us
                                       : due(e, i).us > e->now.mono.us)
             continue;
+        TH_CHECK(!e->jobs[i].busy || jobs[i].flags & EACH_TURN);
         jobs[i].begin(e);
     }
 }

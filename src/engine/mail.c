@@ -7,6 +7,7 @@
  *
  * With one engine every letter goes to that engine itself and runs in its next turn; no post is asked. */
 #include "engine/mail.h"
+#include "base/check.h"
 #include "engine/context.h"
 #include "engine/state.h"
 
@@ -20,6 +21,7 @@ void th_mail_init(struct th_engine *e)
 void th_mail_send(struct th_engine *e, unsigned to, struct th_mail *m,
                   void (*run)(struct th_engine *to, struct th_mail *m))
 {
+    TH_CHECK(to == e->options.shard || to < e->options.shards);
     m->run = run;
     if (to == e->options.shard) {
         th_list_append(&e->inbox, &m->link);

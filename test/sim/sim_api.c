@@ -67,7 +67,7 @@ uint64_t sim_tenant_no(struct sim *s, const char *id)
 void sim_tenant(struct sim *s, const char *id, const char *dialect)
 {
     struct changing g = {
-        .c = {.kind = TH_CHANGE_TENANT_PUT, .tenant_id = th_str(id), .dialect = th_str(dialect)}};
+        .c = {.kind = TH_CHANGE_TENANT_PUT, .tenant_id = th_str(id), .tenant_put.dialect = th_str(dialect)}};
 
     if (run(s, &g) != TH_CH_DONE)
         fail_msg("tenant %s: %s", id, g.c.error_count ? g.c.errors[0].detail : g.c.detail);
@@ -106,9 +106,9 @@ enum th_change_result sim_try_endpoint(struct sim *s, const struct sim_spec *spe
     struct changing g = {.c = {.kind = TH_CHANGE_ENDPOINT_ADD, .tenant_id = th_str(spec->tenant)}};
     struct spec_texts texts;
 
-    fill_spec(&g.c.spec, spec, &texts);
+    fill_spec(&g.c.endpoint_put.spec, spec, &texts);
     if (spec->secret)
-        g.c.secret = th_str(spec->secret);
+        g.c.endpoint_put.secret = th_str(spec->secret);
     (void)run(s, &g);
     snprintf(why, why_size, "%s %s", g.c.error_count ? g.c.errors[0].field : "",
              g.c.error_count ? g.c.errors[0].detail : g.c.detail);
@@ -138,8 +138,9 @@ static enum th_change_result patch(struct sim *s, uint64_t no, const struct th_e
                                    bool clear)
 {
     struct th_endpoint *ep = sim_ep(s, no);
-    struct changing g = {
-        .c = {.kind = TH_CHANGE_ENDPOINT_SET, .endpoint = no, .spec = *spec, .clear_disabled = clear}};
+    struct changing g = {.c = {.kind = TH_CHANGE_ENDPOINT_SET,
+                               .endpoint = no,
+                               .endpoint_put = {.spec = *spec, .clear_disabled = clear}}};
 
     assert_non_null(ep);
     g.c.tenant_id = ep->tenant->id;
@@ -196,9 +197,11 @@ static enum th_change_result simple(struct sim *s, enum th_change_kind kind, uin
     if (!ep)
         return TH_CH_NOT_FOUND;
     g.c.tenant_id = ep->tenant->id;
-    g.c.overlap_given = overlap_s > -2;
-    g.c.overlap_null = overlap_s == -1;
-    g.c.overlap_s = overlap_s;
+    if (kind == TH_CHANGE_SECRET_ROTATE) {
+        g.c.rotate.overlap_given = overlap_s > -2;
+        g.c.rotate.overlap_null = overlap_s == -1;
+        g.c.rotate.overlap_s = overlap_s;
+    }
     (void)run(s, &g);
     remember_secret(s, endpoint, &g.c);
     th_change_fini(&g.c);

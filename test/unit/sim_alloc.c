@@ -92,7 +92,7 @@ static void live(struct sim *s, struct life *l)
     sim_run_for(s, 1000);
     if (!th_engine_tenant(s->engine, TH_LIT("default")))
         return;
-    change(s, (struct th_change){.kind = TH_CHANGE_ENDPOINT_ADD, .spec = spec});
+    change(s, (struct th_change){.kind = TH_CHANGE_ENDPOINT_ADD, .endpoint_put.spec = spec});
     for (unsigned i = 0; i < 3 && th_engine_ready(s->engine, NULL); i++)
         sim_publish_begin(s, &(struct sim_event){.type = "x", .data = "{\"n\":1}", .key = i ? NULL : "k"},
                           published);
@@ -101,7 +101,7 @@ static void live(struct sim *s, struct life *l)
         return;
     spec.url = TH_LIT("https://gone.example.com/hook"); /* one that is disabled by what it answers */
     spec.events = &y;
-    change(s, (struct th_change){.kind = TH_CHANGE_ENDPOINT_ADD, .spec = spec});
+    change(s, (struct th_change){.kind = TH_CHANGE_ENDPOINT_ADD, .endpoint_put.spec = spec});
     if (th_engine_ready(s->engine, NULL))
         sim_publish_begin(s, &(struct sim_event){.type = "y", .data = "{}"}, asked_for_nothing);
     sim_run_for(s, SIM_S);
@@ -112,8 +112,10 @@ static void live(struct sim *s, struct life *l)
     if (th_engine_tenant(s->engine, TH_LIT("default"))->endpoint_count) {
         uint64_t no = th_engine_tenant(s->engine, TH_LIT("default"))->endpoints[0]->no;
         change(s, (struct th_change){.kind = TH_CHANGE_SECRET_ROTATE, .endpoint = no});
-        change(s, (struct th_change){
-                      .kind = TH_CHANGE_ENDPOINT_SET, .endpoint = no, .spec = spec, .clear_disabled = true});
+        change(s, (struct th_change){.kind = TH_CHANGE_ENDPOINT_SET,
+                                     .endpoint = no,
+                                     .endpoint_put.spec = spec,
+                                     .endpoint_put.clear_disabled = true});
     }
     sim_run_for(s, 400 * SIM_S);
     if (s->fatal)

@@ -14,7 +14,7 @@ static void set_source(struct sim *s, const char *attributes)
 {
     struct th_change c = {.kind = TH_CHANGE_TENANT_PUT,
                           .tenant_id = TH_LIT("t"),
-                          .attributes = th_str(attributes),
+                          .tenant_put.attributes = th_str(attributes),
                           .done = put};
 
     changed = false;

@@ -1,4 +1,4 @@
-/* Rows of ended replays: the oldest leave the store beyond the limit, also those from before the start. */
+/* Rows of ended replays: the oldest leave the store beyond the limit, also those from before the start. What was cancelled stays so. */
 #include "sim/sim.h"
 
 #define KEPT 1000
@@ -75,9 +75,50 @@ static void test_oldest_leave(void **state)
     sim_close(s);
 }
 
+static void told(struct th_replay_cancel *c)
+{
+    *(bool *)c->user = true;
+    assert_int_equal(c->error, TH_OK);
+}
+
+/* Whenever it is cancelled, also while its last step is with the store. */
+static void test_cancelled_stays_cancelled(void **state)
+{
+    struct sim *s = sim_open(&(struct sim_options){.commit_us = 2000});
+    unsigned stopped = 0;
+    uint64_t a = sim_endpoint(
+        s, &(struct sim_spec){.tenant = "default", .url = "https://93.184.216.34/", .events = "x"});
+
+    (void)state;
+    sim_host(s, "93.184.216.34")->always = (struct sim_answer){.kind = SIM_STATUS, .status = 200};
+    assert_int_equal(sim_publish(s, &(struct sim_event){.tenant = "default", .type = "x", .data = "{}"}),
+                     TH_PUB_ACCEPTED);
+    sim_run_for(s, 5 * SIM_S);
+    for (int64_t after_us = 0; after_us < 4000; after_us += 100) {
+        bool done = false, ended = false;
+        struct th_replay_start r = {
+            .ep = sim_ep(s, a), .states = 1u << TH_DS_DELIVERED, .done = started, .user = &done};
+        struct th_replay_cancel c = {.done = told, .user = &ended};
+
+        th_engine_replay(s->engine, &r);
+        assert_true(sim_run_to(s, s->now_us + SIM_S, is_true, &done));
+        assert_int_equal(r.matched, 1);
+        sim_run_for(s, after_us);
+        c.replay = r.replay;
+        th_engine_replay_cancel(s->engine, &c);
+        assert_true(sim_run_to(s, s->now_us + SIM_S, is_true, &ended));
+        sim_run_for(s, 5 * SIM_S);
+        assert_int_equal(r.replay->state, c.stopped ? TH_REPLAY_CANCELLED : TH_REPLAY_DONE);
+        stopped += c.stopped;
+    }
+    assert_in_range(stopped, 1, 40);
+    sim_close(s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_oldest_leave)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_oldest_leave),
+                                       cmocka_unit_test(test_cancelled_stays_cancelled)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

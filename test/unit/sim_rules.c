@@ -90,7 +90,7 @@ static void test_registered_between_match_and_commit(void **state)
     struct th_endpoint_spec spec = {.url = TH_LIT("https://93.184.216.34/"), .active = true};
 
     (void)state;
-    assert_int_equal(race(s, &(struct th_change){.kind = TH_CHANGE_ENDPOINT_ADD, .spec = spec},
+    assert_int_equal(race(s, &(struct th_change){.kind = TH_CHANGE_ENDPOINT_ADD, .endpoint_put.spec = spec},
                           &(struct sim_event){.type = "x"}),
                      TH_PUB_ACCEPTED);
     assert_int_equal(finished->deliveries, 1);
@@ -105,7 +105,7 @@ static void test_edit_between_match_and_commit(void **state)
     struct th_endpoint_spec spec = {
         .url = TH_LIT("https://93.184.216.34/"), .active = true, .events = &y, .event_count = 1};
     uint64_t a = sim_endpoint(s, &hook);
-    struct th_change set = {.kind = TH_CHANGE_ENDPOINT_SET, .endpoint = a, .spec = spec};
+    struct th_change set = {.kind = TH_CHANGE_ENDPOINT_SET, .endpoint = a, .endpoint_put.spec = spec};
 
     (void)state;
     assert_int_equal(race(s, &set, &(struct sim_event){.type = "y"}), TH_PUB_ACCEPTED);

@@ -5,6 +5,7 @@
  * answer counts only for the URL that was asked: if the endpoint has another URL by then, it is asked anew. */
 #include "engine/control/ask.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "engine/context.h"
@@ -45,6 +46,7 @@ static void ask_free(struct th_ask *a)
 {
     struct th_engine *e = a->e;
 
+    TH_CHECK(a->ep->ask == a && e->asks_out);
     a->ep->ask = NULL;
     a->ep->pub.tenant->asks--;
     e->asks_out--;

@@ -11,6 +11,7 @@
 #include "engine/control/change.h"
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/job.h"
@@ -23,6 +24,7 @@
 void th_engine_change(struct th_engine *e, struct th_change *c)
 {
     th_engine_tick(e);
+    TH_CHECK(c->kind < TH_CHANGE_KINDS);
     c->result = TH_CH_UNAVAILABLE;
     c->error_count = 0;
     c->detail[0] = 0;
@@ -44,6 +46,25 @@ void th_change_fini(struct th_change *c)
     th_buf_wipe(&c->repeated);
 }
 
+/* ---- states ---- */
+
+#define BIT(state) (1u << (state))
+
+/* Which states may follow. */
+static const unsigned follows[] = {
+    [TH_CHANGE_CHECKING] = BIT(TH_CHANGE_COMMITTING) | BIT(TH_CHANGE_ENDED),
+    [TH_CHANGE_COMMITTING] = BIT(TH_CHANGE_TELLING) | BIT(TH_CHANGE_ENDED),
+    [TH_CHANGE_TELLING] = BIT(TH_CHANGE_ENDED),
+    [TH_CHANGE_ENDED] = 0,
+};
+
+void th_change_enter(struct change_impl *i, enum th_change_state state)
+{
+    TH_CHECK(follows[i->state] & BIT(state));
+    TH_CHECK(i->e->jobs[TH_JOB_CHANGE].busy);
+    i->state = state;
+}
+
 /* ---- the end of a change ---- */
 
 void th_change_finish(struct change_impl *i, enum th_change_result result)
@@ -51,6 +72,7 @@ void th_change_finish(struct change_impl *i, enum th_change_result result)
     struct th_engine *e = i->e;
     struct th_change *c = i->c;
 
+    th_change_enter(i, TH_CHANGE_ENDED);
     c->result = result;
     c->impl = NULL;
     if (result != TH_CH_DONE) {
@@ -101,6 +123,7 @@ static void committed(struct th_op *op);
 
 void th_change_prepare(struct change_impl *i, bool keep_version)
 {
+    th_change_enter(i, TH_CHANGE_COMMITTING);
     i->op.op = (struct th_op){.kind = TH_OP_SETTINGS, .done = committed, .user = i};
     i->op.tenant = i->tenant ? i->tenant->no : i->fresh ? i->fresh->no : 0;
     i->op.expect_version = i->tenant ? i->tenant->version : 0;
@@ -159,6 +182,7 @@ static bool was_committed(const struct change_impl *i)
 /* Memory is what the store has; the change ends when all engines know it. */
 static void apply_all(struct change_impl *i)
 {
+    th_change_enter(i, TH_CHANGE_TELLING);
     apply(i);
     if (i->e->notes_out)
         i->e->finishing = i;

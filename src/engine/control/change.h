@@ -12,8 +12,17 @@ struct th_disable_home;
 struct th_ep;
 struct th_mail;
 
+/* CHECKING → COMMITTING → TELLING → ENDED; one that is refused or not committed ends at once. */
+enum th_change_state {
+    TH_CHANGE_CHECKING,
+    TH_CHANGE_COMMITTING, /* its rows are with the store, or with the outcome that carries them */
+    TH_CHANGE_TELLING,    /* memory is what the store has; the other engines are told */
+    TH_CHANGE_ENDED
+};
+
 struct change_impl {
     struct th_engine *e;
+    enum th_change_state state;
     struct th_change *c;
     struct th_deferred defer;
     struct th_settings_op op;
@@ -41,6 +50,8 @@ void th_changes_cancel(struct th_engine *e);
 /** All engines have the settings that the change under way has made. */
 struct th_mono th_changes_known_wanted(const struct th_engine *home);
 void th_changes_known(struct th_engine *home);
+/** From one state to the next; the table of change.c says which. */
+void th_change_enter(struct change_impl *i, enum th_change_state state);
 /** Ends the change: frees it, then calls its done. */
 void th_change_finish(struct change_impl *i, enum th_change_result result);
 /** Ends the change because a limit of the tenant is reached; i->c->detail says which. */
@@ -65,6 +76,12 @@ bool th_change_secret_row(struct change_impl *i, const struct th_endpoint *ep, c
 void th_change_submit(struct change_impl *i, bool keep_version);
 /** Makes i->op from the rows, for a change that another operation carries and th_change_carried ends. */
 void th_change_prepare(struct change_impl *i, bool keep_version);
+
+/** The secret that was given with the change: ENDPOINT_ADD and SECRET_ROTATE; n == 0: it is generated. */
+static inline struct th_span th_change_secret_given(const struct th_change *c)
+{
+    return c->kind == TH_CHANGE_SECRET_ROTATE ? c->rotate.secret : c->endpoint_put.secret;
+}
 
 /* change_kinds.c */
 /* A kind of change: `look_up` may put off that the change takes its place in the queue (true); NULL: it does not. */

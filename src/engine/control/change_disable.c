@@ -21,7 +21,7 @@ static enum th_change_result disable_rows(struct change_impl *i, const struct th
     i->next.rev++;
     i->next.updated = i->e->now.wall;
     i->next.disabled_at = i->e->now.wall;
-    i->next.disabled_reason = i->c->note;
+    i->next.disabled_reason = i->c->disable.reason;
     if (th_run_new(i->e, &i->next, &i->next.spec, &i->run) || !th_change_endpoint_row(i, &i->next) ||
         !th_change_health_row(i, &i->next))
         return TH_CH_UNAVAILABLE;
@@ -82,8 +82,8 @@ static void disabled(struct th_change *c)
     if (c->result == TH_CH_DONE && ep) {
         th_count(home->options.metrics, TH_C_ENDPOINTS_DISABLED, 1);
         th_log(TH_LOG_WARN, "endpoint disabled", TH_KS("endpoint", ep->pub.run->id),
-               TH_KS("tenant", ep->pub.tenant->id), TH_KS("reason", c->note));
-        th_operator_endpoint(home, ep, "endpoint.disabled", c->note.p);
+               TH_KS("tenant", ep->pub.tenant->id), TH_KS("reason", c->disable.reason));
+        th_operator_endpoint(home, ep, "endpoint.disabled", c->disable.reason.p);
     }
     th_change_fini(c);
     if (d->a)

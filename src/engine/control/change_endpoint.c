@@ -49,7 +49,7 @@ static void build_endpoint_add(struct change_impl *i)
     ep->pub.rev = 1;
     ep->pub.created = ep->pub.updated = e->now.wall;
     ep->pub.rnd = th_engine_rnd32(e) & ((1u << 27) - 1);
-    if (th_run_new(e, &ep->pub, &c->spec, &ep->pub.run)) {
+    if (th_run_new(e, &ep->pub, &c->endpoint_put.spec, &ep->pub.run)) {
         th_change_no_memory(i);
         return;
     }
@@ -61,11 +61,11 @@ static void build_endpoint_add(struct change_impl *i)
     ep->pub.secrets[0] = i->secret;
     ep->pub.secret_count = 1;
     i->secret = (struct th_secret){0};
-    if (c->previous.n) { /* its number is the lower one: at a start the highest is the newest */
+    if (c->endpoint_put.previous.n) { /* its number is the lower one: at a start the highest is the newest */
         struct th_secret *previous = &ep->pub.secrets[ep->pub.secret_count++];
 
-        previous->until = c->previous_until;
-        if (!th_change_secret_take(i, &ep->pub, c->previous, e->last_secret + 1, previous) ||
+        previous->until = c->endpoint_put.previous_until;
+        if (!th_change_secret_take(i, &ep->pub, c->endpoint_put.previous, e->last_secret + 1, previous) ||
             !th_change_secret_row(i, &ep->pub, previous, false)) {
             th_change_no_memory(i);
             return;
@@ -90,21 +90,22 @@ static void build_endpoint_set(struct change_impl *i)
     i->next = i->ep->pub;
     i->next.rev++;
     i->next.updated = e->now.wall;
-    if (c->clear_disabled) {
+    if (c->endpoint_put.clear_disabled) {
         i->next.disabled_at.ms = 0;
         i->next.disabled_reason = th_span("", 0);
         i->next.health.first_fail = 0;
         i->next.health.exhausted_run = 0;
         i->next.health.rest_since = i->next.health.rest_until = 0;
     }
-    if (th_run_new(e, &i->next, &c->spec, &i->run)) {
+    if (th_run_new(e, &i->next, &c->endpoint_put.spec, &i->run)) {
         th_change_no_memory(i);
         return;
     }
     i->next.spec = i->run->spec;
     if (!th_span_eq(i->ep->pub.spec.url, i->run->spec.url))
         i->next.consent = (struct th_consent){0}; /* the other server has said nothing */
-    if (!th_change_endpoint_row(i, &i->next) || (c->clear_disabled && !th_change_health_row(i, &i->next))) {
+    if (!th_change_endpoint_row(i, &i->next) ||
+        (c->endpoint_put.clear_disabled && !th_change_health_row(i, &i->next))) {
         th_change_no_memory(i);
         return;
     }
@@ -158,10 +159,10 @@ bool th_change_look_up(struct th_engine *e, struct th_change *c)
     const char *why;
 
     if ((c->kind != TH_CHANGE_ENDPOINT_ADD && c->kind != TH_CHANGE_ENDPOINT_SET) || e->draining || e->dead ||
-        (ep && th_span_eq(ep->pub.spec.url, c->spec.url)))
+        (ep && th_span_eq(ep->pub.spec.url, c->endpoint_put.spec.url)))
         return false;
     l = th_calloc(1, sizeof *l);
-    if (!l || th_guard_url(e->options.guard, c->spec.url, &l->url, &why) || l->url.literal) {
+    if (!l || th_guard_url(e->options.guard, c->endpoint_put.spec.url, &l->url, &why) || l->url.literal) {
         th_free(l); /* without memory: as a name that does not resolve now */
         return false;
     }
@@ -194,7 +195,7 @@ void th_change_begin_endpoint_put(struct change_impl *i)
 {
     if (!th_spec_check(i->e, i->tenant, i->c, &i->url))
         th_change_finish(i, TH_CH_INVALID);
-    else if (i->c->check_as)
+    else if (i->c->endpoint_put.check_as)
         th_change_finish(i, TH_CH_CHECKED); /* what would be built belongs to a tenant that is not there */
     else if (i->c->kind == TH_CHANGE_ENDPOINT_ADD &&
              !th_limit_allows(i->e, i->tenant, TH_L_ENDPOINTS, 1, i->c->detail, sizeof i->c->detail))
@@ -224,13 +225,14 @@ void th_change_end_endpoint_set(struct change_impl *i)
 {
     struct th_ep *ep = i->ep;
     bool reset = !th_span_eq(ep->pub.spec.url, i->run->spec.url) ||
-                 (ep->pub.disabled_at.ms && !i->next.disabled_at.ms);
+                 (ep->pub.disabled_at.ms && !i->next.disabled_at.ms),
+         cleared = i->c->kind == TH_CHANGE_ENDPOINT_SET && i->c->endpoint_put.clear_disabled;
 
     i->tenant->version = i->op.new_version;
     th_settings_take(i->e, ep, i->run, &i->next);
     i->run = NULL;
     th_run_part(&ep->pub);
-    if (i->c->clear_disabled)
+    if (cleared)
         ep->pub.health = i->next.health;
     if (th_settings_sched(i->e, ep, reset))
         th_engine_store_error(i->e, TH_BUG);
@@ -238,7 +240,7 @@ void th_change_end_endpoint_set(struct change_impl *i)
         th_consent_again(i->e, ep);
     if (reset && th_is_mine(i->e, ep->pub.no))
         th_rest_forget(i->e, ep);
-    th_replica_endpoint(i->e, ep, reset, i->c->clear_disabled);
+    th_replica_endpoint(i->e, ep, reset, cleared);
     i->c->ep = &ep->pub;
 }
 

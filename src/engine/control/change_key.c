@@ -31,7 +31,7 @@ static bool has_room(struct change_impl *i)
 {
     struct th_change *c = i->c;
 
-    if (c->role) {
+    if (c->of_key.role) {
         if (operator_keys(i->e) < TH_MAX_OPERATOR_KEYS)
             return true;
         snprintf(c->detail, sizeof c->detail,
@@ -49,19 +49,19 @@ static bool has_room(struct change_impl *i)
 static struct th_key *key_new(const struct change_impl *i)
 {
     const struct th_change *c = i->c;
-    struct th_key *k = th_calloc(1, sizeof *k + c->note.n);
+    struct th_key *k = th_calloc(1, sizeof *k + c->of_key.note.n);
 
     if (!k)
         return NULL;
     k->no = i->e->last_key + 1;
-    memcpy(k->hash, c->key_hash, sizeof k->hash);
-    k->tenant = c->role ? NULL : i->tenant;
-    k->role = c->role;
-    k->scopes = c->role ? th_role_scopes(c->role) : c->scopes;
+    memcpy(k->hash, c->of_key.hash, sizeof k->hash);
+    k->tenant = c->of_key.role ? NULL : i->tenant;
+    k->role = c->of_key.role;
+    k->scopes = c->of_key.role ? th_role_scopes(c->of_key.role) : c->of_key.scopes;
     k->created = i->e->now.wall;
-    k->expires = c->expires;
-    memcpy((char *)(k + 1), c->note.p ? c->note.p : "", c->note.n);
-    k->note = th_span(k + 1, c->note.n);
+    k->expires = c->of_key.expires;
+    memcpy((char *)(k + 1), c->of_key.note.p ? c->of_key.note.p : "", c->of_key.note.n);
+    k->note = th_span(k + 1, c->of_key.note.n);
     return k;
 }
 
@@ -120,12 +120,12 @@ void th_change_begin_key_add(struct change_impl *i)
 
 void th_change_begin_key_del(struct change_impl *i)
 {
-    const struct th_tenant *of = i->c->role ? NULL : i->tenant;
+    const struct th_tenant *of = i->c->of_key.role ? NULL : i->tenant;
     unsigned at = UINT_MAX;
     struct th_key *k;
     struct th_row *row;
 
-    while ((k = th_engine_key_below(i->e, of, &at)) && k->no != i->c->key_no)
+    while ((k = th_engine_key_below(i->e, of, &at)) && k->no != i->c->of_key.no)
         ;
     if (!k) {
         th_change_fail(i, TH_CH_NOT_FOUND, "no such key");
@@ -143,7 +143,7 @@ void th_change_begin_key_del(struct change_impl *i)
 
 void th_change_end_key_del(struct change_impl *i)
 {
-    struct th_key *k = th_settings_key(i->e, i->c->key_no);
+    struct th_key *k = th_settings_key(i->e, i->c->of_key.no);
 
     if (!k)
         return;
@@ -162,6 +162,6 @@ void th_change_end_key_add(struct change_impl *i)
     }
     th_replica_key(i->e, i->key);
     i->key = NULL;
-    if (!c->role)
+    if (!c->of_key.role)
         th_near_added(i->e, i->tenant, TH_L_KEYS);
 }

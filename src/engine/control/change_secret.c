@@ -48,18 +48,19 @@ bool th_change_secret_make(struct change_impl *i, const struct th_endpoint *ep)
 {
     struct th_engine *e = i->e;
     struct th_change *c = i->c;
+    struct th_span given = th_change_secret_given(c);
+    bool has_previous = c->kind == TH_CHANGE_ENDPOINT_ADD && c->endpoint_put.previous.n;
     uint8_t random[64];
 
-    if (c->secret.n) {
-        th_buf_span(&c->secret_text, c->secret);
+    if (given.n) {
+        th_buf_span(&c->secret_text, given);
     } else {
         th_engine_random(e, random, sizeof random);
         th_dialect_secret_make_for(ep->tenant->dialect, ep->run->variant, random, &c->secret_text);
         th_wipe(random, sizeof random);
     }
-    return !c->secret_text.failed &&
-           th_change_secret_take(i, ep, th_buf_view(&c->secret_text),
-                                 e->last_secret + 1 + (c->previous.n > 0), &i->secret);
+    return !c->secret_text.failed && th_change_secret_take(i, ep, th_buf_view(&c->secret_text),
+                                                           e->last_secret + 1 + has_previous, &i->secret);
 }
 
 /* ---- secrets ---- */
@@ -75,9 +76,9 @@ static bool move_to_variant(struct change_impl *i, bool overlaps)
     const struct th_dialect *d = i->tenant->dialect;
     const struct th_dialect_values *v = th_dialect_values(d);
     struct th_endpoint_spec spec = i->next.spec;
-    unsigned variant = th_variant_index(v, i->c->variant);
+    unsigned variant = th_variant_index(v, i->c->rotate.variant);
 
-    if (!i->c->variant.n || variant == i->next.run->variant)
+    if (!i->c->rotate.variant.n || variant == i->next.run->variant)
         return true;
     if (overlaps && !th_dialect_variants_mix(d, variant, i->next.run->variant)) {
         th_change_fail(i, TH_CH_CONFLICT,
@@ -85,7 +86,7 @@ static bool move_to_variant(struct change_impl *i, bool overlaps)
                        "overlap_seconds 0");
         return false;
     }
-    spec.variant = i->c->variant;
+    spec.variant = i->c->rotate.variant;
     i->next.rev++;
     i->next.updated = i->e->now.wall;
     if (th_run_new(i->e, &i->next, &spec, &i->run)) {
@@ -101,8 +102,9 @@ void th_change_begin_rotate(struct change_impl *i)
 {
     struct th_change *c = i->c;
     const struct th_dialect_values *v = th_dialect_values(i->tenant->dialect);
-    int64_t now_ms = i->e->now.wall.ms,
-            overlap_s = c->overlap_given ? (c->overlap_null ? -1 : c->overlap_s) : v->overlap_s;
+    int64_t now_ms = i->e->now.wall.ms, overlap_s = c->rotate.overlap_given
+                                                        ? (c->rotate.overlap_null ? -1 : c->rotate.overlap_s)
+                                                        : v->overlap_s;
     unsigned active = 0, max = v->secrets_max_active ? v->secrets_max_active : 2;
     bool ok = true;
 

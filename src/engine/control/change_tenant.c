@@ -22,11 +22,13 @@ void th_change_begin_tenant_put(struct change_impl *i)
     struct th_engine *e = i->e;
     struct th_change *c = i->c;
     struct th_tenant *old = i->tenant;
-    struct th_span dialect = c->dialect.n ? c->dialect
-                             : old        ? th_dialect_values(old->dialect)->name
-                                          : e->options.default_dialect;
-    struct th_span name = c->name.n ? c->name : old ? old->name : c->tenant_id;
-    struct th_span attributes = c->attributes.n ? c->attributes : old ? old->attributes : TH_LIT("{}");
+    struct th_span dialect = c->tenant_put.dialect.n ? c->tenant_put.dialect
+                             : old                   ? th_dialect_values(old->dialect)->name
+                                                     : e->options.default_dialect;
+    struct th_span name = c->tenant_put.name.n ? c->tenant_put.name : old ? old->name : c->tenant_id;
+    struct th_span attributes = c->tenant_put.attributes.n ? c->tenant_put.attributes
+                                : old                      ? old->attributes
+                                                           : TH_LIT("{}");
     struct th_row *row;
     struct th_buf settings;
     enum th_error error;
@@ -53,8 +55,8 @@ void th_change_begin_tenant_put(struct change_impl *i)
     }
     if (old)
         i->fresh->limits = old->limits;
-    if (c->limits_given)
-        i->fresh->limits = c->limits;
+    if (c->tenant_put.limits_given)
+        i->fresh->limits = c->tenant_put.limits;
     i->fresh->rev = old ? old->rev + 1 : 1;
     i->fresh->created = old ? old->created : e->now.wall;
     i->fresh->updated = e->now.wall;
@@ -87,7 +89,7 @@ void th_change_end_tenant_put(struct change_impl *i)
         error = th_tenant_replace(i->e, i->tenant, i->fresh);
         i->tenant->version = i->op.new_version;
         th_events_forget(i->e, i->tenant);
-        if (c->limits_given && !error)
+        if (c->tenant_put.limits_given && !error)
             th_settings_hosts(i->e, i->tenant);
     } else {
         i->fresh->version = i->op.new_version;
@@ -116,7 +118,7 @@ void th_change_begin_tenant_del(struct change_impl *i)
     }
     row = th_change_row(i, TH_ROW_TENANT, t->no);
     if (row) {
-        row->erase = i->c->erase;
+        row->erase = i->c->tenant_del.erase;
         row->updated = i->e->now.wall.ms;
     }
     for (unsigned n = 0; row && n < t->endpoint_count; n++) {
@@ -143,7 +145,7 @@ void th_change_begin_tenant_del(struct change_impl *i)
 void th_change_end_tenant_del(struct change_impl *i)
 {
     th_leave_tenant(i->e, i->tenant);
-    i->e->erase_left = i->e->erase_left || i->c->erase;
+    i->e->erase_left = i->e->erase_left || i->c->tenant_del.erase;
     th_replica_tenant_gone(i->e, i->tenant);
     i->c->tenant = i->tenant;
 }

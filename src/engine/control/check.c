@@ -1,6 +1,7 @@
 /* What a user may set of an endpoint: every rule of the dialect and of the guard that can be judged from the text. */
 #include "engine/control/check.h"
 #include "engine/context.h"
+#include "engine/control/change.h"
 #include "engine/settings/limits.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/report.h"
@@ -26,15 +27,15 @@ static void check_url(struct th_engine *e, const struct th_dialect_values *v, st
     enum th_error error;
     bool https = th_https_required(e, v);
 
-    if (c->spec.url.n == 0) {
+    if (c->endpoint_put.spec.url.n == 0) {
         refuse(c, "url", "is required");
         return;
     }
-    if (th_url_is_masked(c->spec.url)) {
+    if (th_url_is_masked(c->endpoint_put.spec.url)) {
         refuse(c, "url", "is one that was masked when it was shown; give it whole");
         return;
     }
-    error = th_guard_url(e->options.guard, c->spec.url, url, &why);
+    error = th_guard_url(e->options.guard, c->endpoint_put.spec.url, url, &why);
     if (error) {
         /* an address has a noun for its reason ("a private address"), all else a sentence */
         if (error == TH_DENIED && url->literal) {
@@ -75,14 +76,14 @@ static void check_events(const struct th_dialect *d, struct th_change *c)
     const struct th_dialect_values *v = th_dialect_values(d);
     char field[32];
 
-    if (c->spec.event_count == 0 && (v->events_required || !v->empty_means_all))
+    if (c->endpoint_put.spec.event_count == 0 && (v->events_required || !v->empty_means_all))
         refuse(c, "events", "names no event type; at least one is required");
-    if (c->spec.event_count > TH_MAX_SUBSCRIPTIONS) {
+    if (c->endpoint_put.spec.event_count > TH_MAX_SUBSCRIPTIONS) {
         refuse(c, "events", "has more than 256 entries");
         return;
     }
-    for (unsigned i = 0; i < c->spec.event_count; i++) {
-        const char *problem = event_problem(d, c->spec.events[i]);
+    for (unsigned i = 0; i < c->endpoint_put.spec.event_count; i++) {
+        const char *problem = event_problem(d, c->endpoint_put.spec.events[i]);
         snprintf(field, sizeof field, "events/%u", i);
         if (problem)
             refuse(c, field, problem);
@@ -94,7 +95,7 @@ static void check_header_bytes(struct th_engine *e, const struct th_tenant *t, s
 {
     const struct th_endpoint *ep = th_engine_endpoint_no(e, c->endpoint);
     int64_t allowed = th_engine_allowed(e, t, TH_L_HEADER_BYTES);
-    int64_t n = (int64_t)th_header_bytes(&c->spec);
+    int64_t n = (int64_t)th_header_bytes(&c->endpoint_put.spec);
     char text[160];
 
     if (!allowed || n <= allowed || (ep && n <= (int64_t)th_header_bytes_of(ep)))
@@ -109,14 +110,14 @@ static void check_headers(const struct th_dialect *d, struct th_change *c)
 {
     unsigned owned_count;
     const struct th_span *owned = th_dialect_owned_headers(d, &owned_count);
-    const struct th_header *h = c->spec.headers;
+    const struct th_header *h = c->endpoint_put.spec.headers;
     char field[64];
 
-    if (c->spec.header_count > TH_MAX_HEADERS) {
+    if (c->endpoint_put.spec.header_count > TH_MAX_HEADERS) {
         refuse(c, "headers", "has more than 32 entries");
         return;
     }
-    for (unsigned i = 0; i < c->spec.header_count; i++) {
+    for (unsigned i = 0; i < c->endpoint_put.spec.header_count; i++) {
         const char *why = NULL;
         snprintf(field, sizeof field, "headers/%.*s", (int)(h[i].name.n < 48 ? h[i].name.n : 48),
                  h[i].name.p);
@@ -135,10 +136,10 @@ static void check_metadata(const struct th_dialect_values *v, struct th_change *
     struct th_json_iter it;
     char text[80];
 
-    if (c->spec.metadata.n == 0)
+    if (c->endpoint_put.spec.metadata.n == 0)
         return;
-    if (c->spec.metadata.n > 16384 || th_json_parse(c->spec.metadata, 8, &root, NULL) ||
-        root.type != TH_JSON_OBJECT) {
+    if (c->endpoint_put.spec.metadata.n > 16384 ||
+        th_json_parse(c->endpoint_put.spec.metadata, 8, &root, NULL) || root.type != TH_JSON_OBJECT) {
         refuse(c, "metadata", "must be a JSON object of at most 16 KiB");
         return;
     }
@@ -155,23 +156,23 @@ static void check_numbers(const struct th_dialect_values *v, struct th_change *c
 {
     const struct th_rules *r = &v->rules;
     char text[96];
-    bool known = c->spec.variant.n == 0;
+    bool known = c->endpoint_put.spec.variant.n == 0;
 
-    if (c->spec.timeout_ms &&
-        (c->spec.timeout_ms < r->timeout_min_s * 1000 || c->spec.timeout_ms > r->timeout_max_s * 1000)) {
+    if (c->endpoint_put.spec.timeout_ms && (c->endpoint_put.spec.timeout_ms < r->timeout_min_s * 1000 ||
+                                            c->endpoint_put.spec.timeout_ms > r->timeout_max_s * 1000)) {
         snprintf(text, sizeof text, "must be %u to %u seconds", r->timeout_min_s, r->timeout_max_s);
         refuse(c, "timeout_seconds", text);
     }
-    if (c->spec.max_in_flight > 1000)
+    if (c->endpoint_put.spec.max_in_flight > 1000)
         refuse(c, "max_in_flight", "must be 1 to 1000");
-    if (!(c->spec.rate_per_s >= 0 && c->spec.rate_per_s <= 100000) ||
-        (c->spec.rate_per_s > 0 && c->spec.rate_per_s < 0.001))
+    if (!(c->endpoint_put.spec.rate_per_s >= 0 && c->endpoint_put.spec.rate_per_s <= 100000) ||
+        (c->endpoint_put.spec.rate_per_s > 0 && c->endpoint_put.spec.rate_per_s < 0.001))
         refuse(c, "rate_limit_per_second", "must be null or 0.001 to 100000");
     for (unsigned i = 0; i < v->variant_count; i++)
-        known = known || th_span_eq(v->variants[i], c->spec.variant);
+        known = known || th_span_eq(v->variants[i], c->endpoint_put.spec.variant);
     if (!known)
         refuse(c, "signature_variant", "is not a variant of this dialect's signature");
-    if (c->spec.description.n > 4096)
+    if (c->endpoint_put.spec.description.n > 4096)
         refuse(c, "description", "is longer than 4096 bytes");
 }
 
@@ -182,10 +183,10 @@ static void check_filter(struct th_change *c)
     struct th_arena mem;
     char text[192];
 
-    if (c->spec.filter.n == 0)
+    if (c->endpoint_put.spec.filter.n == 0)
         return;
     th_arena_init(&mem, TH_JSONPATH_COMPILED);
-    if (th_jsonpath_compile(c->spec.filter, &mem, &q, &fault) == TH_MALFORMED) {
+    if (th_jsonpath_compile(c->endpoint_put.spec.filter, &mem, &q, &fault) == TH_MALFORMED) {
         snprintf(text, sizeof text, "character %u: %s", fault.at, fault.what);
         refuse(c, "filter", text);
     }
@@ -221,7 +222,7 @@ static void check_variant_change(struct th_engine *e, const struct th_dialect *d
 {
     const struct th_endpoint *ep = th_engine_endpoint_no(e, c->endpoint);
     struct fitting f = {
-        .d = d, .variant = th_variant_index(th_dialect_values(d), c->spec.variant), .ok = true};
+        .d = d, .variant = th_variant_index(th_dialect_values(d), c->endpoint_put.spec.variant), .ok = true};
 
     if (!ep || ep->run->variant == f.variant)
         return;
@@ -237,24 +238,25 @@ static void check_secret(struct th_engine *e, const struct th_dialect *d, struct
     const struct th_dialect_values *v = th_dialect_values(d);
     const struct th_endpoint *ep =
         c->kind == TH_CHANGE_SECRET_ROTATE ? th_engine_endpoint_no(e, c->endpoint) : NULL;
-    unsigned variant = !ep            ? th_variant_index(v, c->spec.variant)
-                       : c->variant.n ? th_variant_index(v, c->variant)
-                                      : ep->run->variant;
+    struct th_span secret = th_change_secret_given(c);
+    unsigned variant = !ep                   ? th_variant_index(v, c->endpoint_put.spec.variant)
+                       : c->rotate.variant.n ? th_variant_index(v, c->rotate.variant)
+                                             : ep->run->variant;
     const char *why = "is not allowed";
 
     if (c->kind == TH_CHANGE_ENDPOINT_SET) {
         check_variant_change(e, d, c);
         return;
     }
-    if (c->secret.n == 0) {
+    if (secret.n == 0) {
         if (v->secret_source == TH_SECRET_CUSTOMER && c->kind != TH_CHANGE_SECRET_ROTATE)
             refuse(c, "secret", "is required");
-    } else if (v->secret_source == TH_SECRET_GENERATED && !c->moved) {
+    } else if (v->secret_source == TH_SECRET_GENERATED && (ep || !c->endpoint_put.moved)) {
         refuse(c, "secret", "is generated here and cannot be given");
     } else if (v->secret_source == TH_SECRET_GENERATED) {
-        if (th_dialect_secret_check_moved(d, c->secret, &why))
+        if (th_dialect_secret_check_moved(d, secret, &why))
             refuse(c, "secret", why);
-    } else if (th_dialect_secret_check_for(d, variant, c->secret, &why)) {
+    } else if (th_dialect_secret_check_for(d, variant, secret, &why)) {
         refuse(c, "secret", why);
     }
 }
@@ -265,30 +267,42 @@ static void check_previous(const struct th_dialect *d, struct th_change *c)
     const struct th_dialect_values *v = th_dialect_values(d);
     const char *why = "is not allowed";
 
-    if (!c->previous.n)
+    if (!c->endpoint_put.previous.n)
         return;
-    if (!c->secret.n)
+    if (!c->endpoint_put.secret.n)
         refuse(c, "previous_secret", "needs the newest one beside it, as secret");
     else if (v->secrets_max_active == 1)
         refuse(c, "previous_secret", "this dialect has one active secret only");
-    else if (v->secret_source == TH_SECRET_GENERATED ? th_dialect_secret_check_moved(d, c->previous, &why)
-                                                     : th_dialect_secret_check(d, c->previous, &why))
+    else if (v->secret_source == TH_SECRET_GENERATED
+                 ? th_dialect_secret_check_moved(d, c->endpoint_put.previous, &why)
+                 : th_dialect_secret_check(d, c->endpoint_put.previous, &why))
         refuse(c, "previous_secret", why);
+}
+
+static bool check_rotation(struct th_engine *e, const struct th_dialect *d, struct th_change *c)
+{
+    const struct th_dialect_values *v = th_dialect_values(d);
+    struct th_span variant = c->rotate.variant;
+
+    if (variant.n && !th_span_eq(v->variants[th_variant_index(v, variant)], variant))
+        refuse(c, "signature_variant", "is not a variant of this dialect's signature");
+    else
+        check_secret(e, d, c);
+    return c->error_count == 0;
 }
 
 /* Fills c->errors; true when there are none. *url is the parsed URL then. */
 bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url)
 {
-    const struct th_dialect *d = c->check_as ? c->check_as : t->dialect;
-    const struct th_dialect_values *v = th_dialect_values(d);
+    const struct th_dialect *d = t->dialect;
+    const struct th_dialect_values *v;
 
-    if (c->kind == TH_CHANGE_SECRET_ROTATE && c->variant.n &&
-        !th_span_eq(v->variants[th_variant_index(v, c->variant)], c->variant))
-        refuse(c, "signature_variant", "is not a variant of this dialect's signature");
-    else
-        check_secret(e, d, c);
     if (c->kind == TH_CHANGE_SECRET_ROTATE)
-        return c->error_count == 0;
+        return check_rotation(e, d, c);
+    if (c->endpoint_put.check_as)
+        d = c->endpoint_put.check_as;
+    v = th_dialect_values(d);
+    check_secret(e, d, c);
     check_previous(d, c);
     check_url(e, v, c, url);
     check_events(d, c);

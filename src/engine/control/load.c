@@ -533,8 +533,8 @@ static enum th_error builtin_tenant(struct th_engine *e, const char *id, const c
         return TH_NOMEM;
     c->kind = TH_CHANGE_TENANT_PUT;
     c->tenant_id = th_str(id);
-    c->name = th_str(name);
-    c->dialect = dialect;
+    c->tenant_put.name = th_str(name);
+    c->tenant_put.dialect = dialect;
     c->done = builtin_tenant_done;
     c->user = e;
     th_engine_change(e, c);

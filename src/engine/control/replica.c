@@ -9,6 +9,7 @@
  * A note for which there is no memory stops the process, as all settings do that were committed and cannot be held. */
 #include "engine/control/replica.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/mail.h"
@@ -235,6 +236,7 @@ static void free_note(struct note *n)
 static void has_it(struct th_engine *home, struct th_mail *m)
 {
     free_note(TH_CONTAINER(m, struct note, mail));
+    TH_CHECK(home->notes_out);
     if (--home->notes_out == 0)
         home->more = true; /* a change may wait for it */
 }

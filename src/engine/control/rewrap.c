@@ -19,6 +19,7 @@
 #include "engine/control/rewrap.h"
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/enc.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -157,6 +158,7 @@ static void step_over(struct rewrap_job *j, int64_t pause_us)
 {
     struct th_engine *e = j->e;
 
+    TH_CHECK(e->jobs[TH_JOB_REWRAP].busy && !e->jobs[TH_JOB_CHANGE].busy);
     th_arena_fini(&j->op.mem);
     e->jobs[TH_JOB_REWRAP].busy = false;
     e->ops_out--;

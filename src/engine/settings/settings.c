@@ -6,6 +6,7 @@
 #include "engine/settings/settings.h"
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -265,6 +266,7 @@ static void ep_free(struct th_ep *ep)
  * it takes several turns. */
 void th_ep_unref(struct th_engine *e, struct th_ep *ep)
 {
+    TH_CHECK(ep->refs);
     if (--ep->refs)
         return;
     th_list_remove(&ep->dirty);

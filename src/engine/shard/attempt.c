@@ -6,6 +6,7 @@
  * ends by its callback. */
 #include "engine/shard/attempt.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include "engine/context.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/events.h"
@@ -58,6 +59,7 @@ void th_attempt_release(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
 
+    TH_CHECK(e->attempts_out && e->pinned_bytes >= a->held);
     th_list_remove(&a->link);
     if (a->event)
         th_event_unpin(e, a->event);

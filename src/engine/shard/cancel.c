@@ -4,6 +4,7 @@
  * that is not there. A step that failed is made again from the first row after a second. */
 #include "engine/shard/cancel.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/job.h"
@@ -29,6 +30,7 @@ static void cancel_walk(struct cancel_job *j);
 
 static void cancel_end(struct cancel_job *j)
 {
+    TH_CHECK(j->e->cancelling == j && j->e->jobs[TH_JOB_CANCEL].busy);
     j->e->cancelling = NULL;
     j->e->jobs[TH_JOB_CANCEL].busy = false;
     j->e->ops_out--;

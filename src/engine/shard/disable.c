@@ -86,7 +86,7 @@ bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable 
     d->c.kind = TH_CHANGE_ENDPOINT_DISABLE;
     d->c.tenant_id = th_span(d->tenant, ep->pub.tenant->id.n);
     d->c.endpoint = ep->pub.no;
-    d->c.note = th_str(th_disable_name(why));
+    d->c.disable.reason = th_str(th_disable_name(why));
     if (th_is_home(e))
         e->disable_home->asked(e, &d->mail);
     else

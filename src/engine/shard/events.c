@@ -2,6 +2,7 @@
  * pinned by a request stays; one whose deliveries have all ended leaves at once. Losing an entry costs a read, never more. */
 #include "engine/shard/events.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/state.h"
@@ -10,6 +11,7 @@
 
 static void event_free(struct th_engine *e, struct th_event *ev)
 {
+    TH_CHECK(!ev->pins && e->cache_bytes >= ev->bytes);
     if (th_map_get(&e->events, ev->row.no) == ev) /* a stale one may have been replaced */
         th_map_del(&e->events, ev->row.no);
     th_list_remove(&ev->lru);
@@ -118,6 +120,7 @@ void th_event_pin(struct th_engine *e, struct th_event *ev)
 
 void th_event_unpin(struct th_engine *e, struct th_event *ev)
 {
+    TH_CHECK(ev->pins);
     if (--ev->pins)
         return;
     e->pinned_bytes -= ev->bytes;

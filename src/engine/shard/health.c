@@ -7,6 +7,7 @@
  * changed since. Without memory the rows stay on the list for a later turn. */
 #include "engine/shard/health.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "engine/context.h"
@@ -71,6 +72,7 @@ static void tell_home(struct th_engine *e, struct th_ep *ep)
 void th_health_touch(struct th_engine *e, struct th_ep *ep)
 {
     tell_home(e, ep);
+    TH_CHECK(ep->health_dirty == !th_list_empty(&ep->dirty) || ep->gone);
     if (ep->health_dirty || ep->gone)
         return;
     ep->health_dirty = true;

@@ -5,6 +5,7 @@
  * hears nothing and tries again; after it, recovery finds the deliveries. */
 #include "engine/shard/ingest.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "engine/context.h"
@@ -105,6 +106,7 @@ static void ingest_put(struct ingest *g)
 {
     struct th_engine *e = g->e;
 
+    TH_CHECK(e->ingests_out && e->accept_bytes >= g->bytes);
     e->ingests_out--;
     e->accept_bytes -= g->bytes;
     if (g->events != &g->one)

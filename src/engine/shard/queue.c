@@ -6,6 +6,7 @@
  * after a second. When the walk has ended, the rules of disabling are evaluated once: they may have changed since the last run. */
 #include "engine/shard/queue.h"
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "engine/context.h"
 #include "engine/job.h"
@@ -16,6 +17,7 @@
 
 void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct th_mono due)
 {
+    TH_CHECK(th_is_mine(e, row->endpoint));
     if (th_sched_insert(e->sched, row, due, e->now.mono) == TH_NO_ENDPOINT)
         th_cancel_endpoint(e, row->endpoint); /* deleted meanwhile, after its rows were cancelled */
 }

@@ -8,6 +8,7 @@
  * the endpoint is to be disabled, that is stored in the same commit: nobody sees the delivery failed and the
  * endpoint active, and no crash comes between the two. */
 #include "engine/shard/settle.h"
+#include "base/check.h"
 #include "engine/context.h"
 #include "engine/job.h"
 #include "engine/shard/attempt.h"
@@ -20,6 +21,7 @@ static void settled(struct th_op *op);
 
 void th_settle_submit(struct th_attempt *a)
 {
+    TH_CHECK(a->settle.delivery == a->row.no && a->settle.row.nth == a->row.attempts + 1);
     a->settle.op = (struct th_op){.kind = TH_OP_SETTLE, .done = settled, .user = a};
     th_engine_submit(a->e, &a->settle.op);
 }
