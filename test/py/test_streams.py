@@ -11,7 +11,7 @@ from harness.client import Api
 from harness.command import tenterhook
 from harness.receiver import Reply
 from harness.server import binary_path, clean_env
-from harness.stream import Refused, Stream
+from harness.stream import Reader, Refused, Stream
 
 BOTH = ("/v1/attempts/stream", "/v1/events/stream")
 
@@ -42,43 +42,6 @@ def listed(api, path="/v1/attempts", query=""):
 
 def name(row):
     return (row["delivery"], row["number"]) if "delivery" in row else row["id"]
-
-
-class Reader(threading.Thread):
-    """Reads a stream in the background; with `again`, opens it again when it is lost, as EventSource does."""
-
-    def __init__(self, api, path, again=False, **options):
-        super().__init__(daemon=True)
-        self.api, self.path, self.again, self.options = api, path, again, options
-        self.seen, self.gaps, self.ends, self.opened, self.stopping = [], [], [], 0, False
-        self.last_id, self.fault, self.first = None, None, threading.Event()
-        self.start()
-        assert self.first.wait(20)
-
-    def run(self):
-        while not self.stopping:
-            try:
-                stream = Stream(self.api, self.path, last_id=self.last_id, **self.options)
-                self.opened += 1
-                self.last_id = stream.last_id
-                self.first.set()
-                for m in stream:
-                    self.last_id = m.id
-                    {"gap": self.gaps, "end": self.ends}.get(m.event, self.seen).append(m.data)
-            except (OSError, Refused, AssertionError, ValueError) as fault:
-                self.fault = fault
-            except Exception as fault:  # of http.client, when the answer breaks off
-                self.fault = fault
-            if not self.again:
-                return
-            time.sleep(0.05)
-
-    def wait(self, n, seconds=30):
-        until = time.monotonic() + seconds
-        while len(self.seen) < n:
-            assert time.monotonic() < until, f"{len(self.seen)} of {n}; {self.fault!r}"
-            time.sleep(0.01)
-        return self.seen
 
 
 # ---- what comes ----

@@ -10,6 +10,7 @@ from harness.client import Api
 from harness.expect import deliveries, eventually
 from harness.faults import together
 from harness.receiver import Reply
+from harness.stream import Reader
 
 THREADS = ["--threads", "4"]
 ENDPOINTS = 12
@@ -123,6 +124,31 @@ def test_retries_replays_erasure_and_disabling_find_the_thread_of_the_endpoint(s
         running.api.delete(f"/v1/webhooks/{hook}").expect(204)
     running.api.get(f"/v1/events/{event}").expect(200)
     assert running.stop() == 0
+
+
+def test_streams_show_what_all_threads_take_and_deliver(server, receiver):
+    """Every event and every attempt once, in the order of the lists, for those that follow from the beginning and for one that comes back."""
+    running, _, hooks = world(server, receiver)
+    events, attempts, one = (Reader(running.api, f"/v1/{path}") for path in (
+        "events/stream", "attempts/stream", f"attempts/stream?endpoint={hooks[5]}"))
+
+    def publish(worker):
+        api = Api(running.port, running.admin_key)
+        for n in range(30):
+            api.post("/v1/events", {"type": "on.all", "data": {"n": worker * 1000 + n}}).expect(202)
+
+    together(publish, range(4), 4)
+    events.wait(120)
+    attempts.wait(120 * ENDPOINTS, 60)
+    assert len({row["id"] for row in events.wait(120)}) == 120
+    assert len({(row["delivery"], row["number"]) for row in attempts.seen}) == len(attempts.seen) == 120 * ENDPOINTS
+    assert one.wait(120) == [row for row in attempts.seen if row["endpoint"] == hooks[5]]
+    late = Reader(running.api, "/v1/events/stream", last_id=events.ids[59])
+    assert late.wait(60) == events.seen[60:]
+    assert running.stop() == 0
+    for reader in (events, attempts, one, late):
+        reader.join(20)
+        assert not reader.gaps and reader.ends == [{"reason": "stopping"}], (reader.ends, reader.fault)
 
 
 def test_reload_and_stop_under_load(server, receiver):

@@ -2,6 +2,8 @@
 import http.client
 import json
 import ssl
+import threading
+import time
 
 
 class Refused(Exception):
@@ -90,3 +92,42 @@ class Stream:
         self.answer.close()
         self.connection.close()
         self.sock.close()
+
+
+class Reader(threading.Thread):
+    """Reads a stream in the background; with `again`, opens it again when it is lost, as EventSource does."""
+
+    def __init__(self, api, path, again=False, last_id=None, **options):
+        super().__init__(daemon=True)
+        self.api, self.path, self.again, self.options = api, path, again, options
+        self.seen, self.ids, self.gaps, self.ends, self.opened, self.stopping = [], [], [], [], 0, False
+        self.last_id, self.fault, self.first = last_id, None, threading.Event()
+        self.start()
+        assert self.first.wait(20)
+
+    def run(self):
+        while not self.stopping:
+            try:
+                stream = Stream(self.api, self.path, last_id=self.last_id, **self.options)
+                self.opened += 1
+                self.last_id = stream.last_id
+                self.first.set()
+                for m in stream:
+                    self.last_id = m.id
+                    if m.event not in ("gap", "end"):
+                        self.ids.append(m.id)
+                    {"gap": self.gaps, "end": self.ends}.get(m.event, self.seen).append(m.data)
+            except (OSError, Refused, AssertionError, ValueError) as fault:
+                self.fault = fault
+            except Exception as fault:  # of http.client, when the answer breaks off
+                self.fault = fault
+            if not self.again:
+                return
+            time.sleep(0.05)
+
+    def wait(self, n, seconds=30):
+        until = time.monotonic() + seconds
+        while len(self.seen) < n:
+            assert time.monotonic() < until, f"{len(self.seen)} of {n}; {self.fault!r}"
+            time.sleep(0.01)
+        return self.seen
