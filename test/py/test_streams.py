@@ -400,8 +400,8 @@ def test_the_end_of_a_key_ends_its_streams(server):
     ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 4))
     made = [operator.post("/v1/tenants/one/keys", {"scopes": ["webhooks:read"], **more}).expect(201).json
             for more in ({}, {"expires_at": ends}, {})]
-    streams = [Stream(operator.with_key(key["key"]), path) for key in made for path in BOTH]
-    others = [Stream(operator.as_tenant("one"), path) for path in BOTH]
+    streams = [Stream(operator.with_key(key["key"]), path, patience=1) for key in made for path in BOTH]
+    others = [Stream(operator.as_tenant("one"), path, patience=1) for path in BOTH]
     operator.request("DELETE", f"/v1/tenants/one/keys/{made[0]['id']}").expect(204)
     for s in streams[:2]:
         assert [(m.event, m.data) for m in s] == [("end", {"reason": "key_deleted"})]

@@ -25,9 +25,10 @@ class Message:
 
 
 class Stream:
-    """An open stream. Iterating gives messages until the server ends it; `last_id` is what Last-Event-ID would be."""
+    """An open stream. Iterating gives messages until the server ends it; `last_id` is what Last-Event-ID would be. A stream in which
+    the server says more than `patience` times that there is nothing new is a fault."""
 
-    def __init__(self, api, path, last_id=None, tls=None, timeout_s=30, cookie=None):
+    def __init__(self, api, path, last_id=None, tls=None, timeout_s=30, cookie=None, patience=None):
         fields = {"Cookie": cookie} if cookie else {"Authorization": f"Bearer {api.key}"}
         if api.tenant is not None:
             fields["Tenterhook-Tenant"] = api.tenant
@@ -44,7 +45,7 @@ class Stream:
         if self.answer.status != 200:
             raise Refused(self.answer.status, self.answer.headers, self.answer.read())
         assert self.answer.headers["Content-Type"] == "text/event-stream"
-        self.last_id, self.comments, self.retry_ms = last_id, 0, None
+        self.last_id, self.comments, self.retry_ms, self.patience = last_id, 0, None, patience
         self._opened()
 
     def _opened(self):
@@ -61,6 +62,7 @@ class Stream:
         text = line[:-1].decode()
         if text.startswith(":"):
             self.comments += 1
+            assert self.patience is None or self.comments <= self.patience, "it goes on"
             return text, None
         name, _, value = text.partition(": ")
         if name == "id":
