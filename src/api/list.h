@@ -9,7 +9,8 @@ struct th_api_list {
     const struct th_delivery_row *deliveries;
     const struct th_attempt_view *attempts; /* of deliveries[0] */
     unsigned count, attempt_count;
-    struct th_span secret;              /* a secret that has just been made; n == 0: none is shown */
+    unsigned first, written; /* of a numbered page that is written in parts: rows before these; rows so far */
+    struct th_span secret;   /* a secret that has just been made; n == 0: none is shown */
     uint64_t next, total, size, number; /* cursor; of numbered pages */
     bool next_shown;                    /* the shape has written it: the list cannot end earlier any more */
     unsigned ended; /* number of elements of a shape's list that ended because of its bytes; 0: it did not */

@@ -17,10 +17,12 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/rows.h"
-#include "api/slow.h"
 #include "api/state.h"
 #include "engine/engine.h"
 #include "net/tls_common.h"
+
+#define PART_ROWS 128u         /* of a numbered page */
+#define PART_BYTES (64u << 10) /* of the store's rows; written they are about twice as large */
 
 /* ---- the list ---- */
 
@@ -56,6 +58,9 @@ static bool numbered(struct th_api_req *r, struct th_page *p)
     }
     p->limit = (uint32_t)(size < most && size < 1000 ? size : most < 1000 ? most : 1000);
     p->skip = number * p->limit;
+    r->rows_left = p->limit;
+    p->limit = p->limit < PART_ROWS ? p->limit : PART_ROWS;
+    p->max_bytes = PART_BYTES;
     p->with_total = true;
     r->page_number = number;
     return true;
@@ -84,32 +89,114 @@ static void send_shaped(struct th_api_req *r, struct th_api_list *l)
     th_api_cursor_link(r, l->next);
 }
 
-/* A numbered page has exactly the rows of its number, however large they are, so they are read in several
- * steps. */
-static bool write_numbered(struct th_api_req *r)
+/* ---- numbered pages ----
+ *
+ * A numbered page has the rows that its number says, however large they are. So it is read and written in parts, as the lists of
+ * rows.c: the store is asked for the rows behind those that are written, and the next part is read when the client has taken the
+ * one before. The shape pauses behind an element, whose last byte stays for the next part: it says that a comma is due. */
+
+static unsigned rows_of_page(void *ctx, enum th_field_list list)
 {
-    r->tenant = th_api_request_tenant(r);
-    if (r->slow_at++ == 0) {
-        (void)th_api_reply_begin(r);
-        th_dialect_shape_begin(&r->shape, r->dialect, TH_SHAPE_DELIVERY_PAGE, &r->shape_source, &r->api->out);
-    }
-    if (!th_dialect_shape_step(&r->shape, TH_API_SLICE))
-        return false;
-    th_dialect_shape_end(&r->shape);
-    th_engine_page_free(r->api->engine, &r->page);
-    th_api_reply(r, 200);
-    return true;
+    const struct th_api_list *l = ctx;
+
+    (void)list;
+    return l->count ? (unsigned)l->size : 0;
 }
 
-static bool send_numbered(struct th_api_req *r, const struct th_api_list *from)
+static bool field_of_part(void *ctx, enum th_field field, unsigned index, struct th_buf *out)
+{
+    const struct th_api_list *l = ctx;
+
+    return th_api_delivery_field(ctx, field, index > l->first ? index - l->first : 0, out);
+}
+
+static bool no_more_rows(void *ctx, unsigned count, size_t bytes)
+{
+    const struct th_api_list *l = ctx;
+
+    (void)bytes;
+    return count == l->first + l->count && !l->next;
+}
+
+static void shape_ends(struct th_api_req *r)
+{
+    th_dialect_shape_end(&r->shape);
+}
+
+static void part_read(struct th_op *op);
+
+static void read_part(struct th_api_req *r)
+{
+    r->page.max_bytes = PART_BYTES;
+    th_api_read(r, &r->page, r->page.kind, part_read);
+}
+
+static void write_part(struct th_api_req *r, struct th_api_list *l)
+{
+    bool done;
+
+    do {
+        done = th_dialect_shape_step(&r->shape, 1);
+    } while (!done && ++l->written < l->first + l->count);
+    l->first += l->count;
+    th_engine_page_free(r->api->engine, &r->page);
+    if (done) {
+        th_api_reply(r, 200);
+        return;
+    }
+    r->page.skip = 0;
+    r->page.with_total = false;
+    r->page.before = l->next;
+    if (r->page.limit > l->size - l->first)
+        r->page.limit = (uint32_t)(l->size - l->first);
+    r->api->out.n--;
+    th_api_read_end(r);
+    th_api_reply_part(r, read_part);
+}
+
+static void show_rows(struct th_api_list *l, const struct th_page *p)
+{
+    bool attempts = p->kind == TH_PAGE_ATTEMPTS;
+
+    l->count = p->count;
+    l->next = p->next;
+    l->attempts = attempts ? p->rows.attempts : NULL;
+    l->attempt_count = attempts ? p->count : 0;
+    l->deliveries = attempts ? NULL : p->rows.deliveries;
+}
+
+static void part_read(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    struct th_api_list *l = r->shape_source.ctx;
+
+    if (op->error) {
+        th_api_fail_store(r, op->error);
+        return;
+    }
+    r->tenant = th_api_request_tenant(r);
+    show_rows(l, &r->page);
+    th_buf_reset(&r->api->out);
+    th_buf_char(&r->api->out, '}');
+    if (!l->count) /* retention has just taken what there was: an answer that cannot be ended in order */
+        r->api->out.failed = TH_NOT_FOUND;
+    write_part(r, l);
+}
+
+static bool begin_numbered(struct th_api_req *r, uint32_t limit)
 {
     struct th_api_list *l = th_arena_get(&r->mem, sizeof *l);
 
     if (!l)
         return false;
-    *l = *from;
-    r->shape_source = (struct th_shape_source){th_api_delivery_field, rows, l, NULL};
-    th_api_slow(r, write_numbered);
+    *l = (struct th_api_list){.r = r, .total = r->page.total, .size = limit, .number = r->page_number};
+    show_rows(l, &r->page);
+    r->shape_source = (struct th_shape_source){field_of_part, rows_of_page, l, no_more_rows};
+    r->tenant = th_api_request_tenant(r);
+    (void)th_api_reply_begin(r);
+    th_dialect_shape_begin(&r->shape, r->dialect, TH_SHAPE_DELIVERY_PAGE, &r->shape_source, &r->api->out);
+    th_api_request_at_end(r, shape_ends);
+    write_part(r, l);
     return true;
 }
 
@@ -117,33 +204,22 @@ static void listed(struct th_op *op)
 {
     struct th_api_req *r = op->user;
     struct th_page *p = &r->page;
-    struct th_api_list l = {.r = r,
-                            .count = p->count,
-                            .next = p->next,
-                            .total = p->total,
-                            .size = p->limit,
-                            .number = r->page_number};
+    struct th_api_list l = {.r = r, .size = p->limit};
 
     if (op->error) {
         th_api_fail_store(r, op->error);
         return;
     }
-    if (p->kind == TH_PAGE_ATTEMPTS) {
-        l.attempts = p->rows.attempts;
-        l.attempt_count = p->count;
-    } else {
-        l.deliveries = p->rows.deliveries;
-    }
-    r->tenant = th_api_request_tenant(r);
-    if (th_dialect_values(r->dialect)->paging != TH_PAGING_PAGE) {
-        send_shaped(r, &l);
-    } else {
-        if (!send_numbered(r, &l)) {
+    if (th_dialect_values(r->dialect)->paging == TH_PAGING_PAGE) {
+        if (!begin_numbered(r, r->rows_left)) {
             th_engine_page_free(r->api->engine, p);
             th_api_fail_nomem(r);
         }
         return;
     }
+    show_rows(&l, p);
+    r->tenant = th_api_request_tenant(r);
+    send_shaped(r, &l);
     th_engine_page_free(r->api->engine, p);
     th_api_reply(r, 200);
 }
@@ -186,7 +262,7 @@ void th_h_webhook_deliveries(struct th_api_req *r)
     if (shaped && !th_api_query_param(r, "include_tests", &unused))
         p->without_tests = false; /* the vendor's log has a row for each request */
     p->with_data = p->with_answers = shaped && v->log_attempts;
-    if (p->max_bytes && p->with_data)
+    if (v->paging != TH_PAGING_PAGE && p->with_data)
         p->max_bytes = TH_API_ROW_BYTES;
     if (!shaped) {
         th_api_rows(r, p, &native);

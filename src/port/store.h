@@ -468,7 +468,8 @@ struct th_page {
     uint32_t limit;     /* at most 1000 */
     bool without_tests; /* leave out tests */
     size_t max_bytes;   /* the page ends with the row whose spans bring it to so many bytes; 0: 64 MiB */
-    bool with_data, with_answers, with_total; /* events' data; attempts' head and body; count all matches */
+    bool with_data, with_answers,
+        with_total; /* events' data; attempts' head and body; count all matches, also beyond max_bytes */
     /* result */
     uint32_t count;
     uint64_t next; /* cursor for the next page; 0: the end */

@@ -290,6 +290,11 @@ static void give_attempt(struct st_pager *p, struct st_stmt *st, const struct th
     }
 }
 
+static bool has_all_bytes(const struct st_pager *p)
+{
+    return p->op->max_bytes && p->op->count && p->mem->used >= p->op->max_bytes;
+}
+
 /** Counts a match; true when it is to be handed out. */
 static bool wanted(struct st_pager *p, bool *more)
 {
@@ -300,7 +305,7 @@ static bool wanted(struct st_pager *p, bool *more)
         op->skip--;
         return false;
     }
-    *more = op->count == op->limit;
+    *more = op->count == op->limit || has_all_bytes(p);
     return !*more;
 }
 
@@ -463,7 +468,7 @@ static bool take(struct st_pager *p, uint64_t no)
     uint32_t given = op->count;
     bool more = false;
 
-    if (op->max_bytes && op->count && p->mem->used >= op->max_bytes) { /* and there may be another row */
+    if (has_all_bytes(p) && !op->with_total) { /* and there may be another row */
         op->next = op->ascending ? op->reached : p->last;
         return true;
     }

@@ -346,9 +346,10 @@ static void page(struct mem_store *s, struct th_page *op)
     if (op->kind != TH_PAGE_DELIVERIES && v->n)
         op->reached = *v->v[v->n - 1];
     for (size_t i = op->before ? mem_lower(v, op->before) : v->n; i-- > 0;) {
-        bool room = op->count < op->limit && !op->skip;
+        bool full = op->max_bytes && op->count && ((struct mem_page *)op->mem)->used >= op->max_bytes;
+        bool room = op->count < op->limit && !op->skip && !full;
 
-        if (op->max_bytes && op->count && ((struct mem_page *)op->mem)->used >= op->max_bytes) {
+        if (full && !op->with_total) {
             op->next = last;
             break;
         }

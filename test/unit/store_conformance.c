@@ -1221,6 +1221,15 @@ static void pages_with_totals_and_skips(void **state)
     assert_true(th_span_is(p.rows.deliveries[0].event.data, "{}"));
     assert_int_equal(p.next, first[4]);
     f->store->vt->page_free(f->store, &p);
+    p.skip = 3;
+    p.max_bytes = 1; /* the page ends with its first row, and all are counted */
+    assert_int_equal(fx_run(f, &p.op), TH_OK);
+    assert_int_equal(p.total, 8);
+    assert_int_equal(p.count, 1);
+    assert_int_equal(p.rows.deliveries[0].no, first[6]);
+    assert_int_equal(p.next, first[6]);
+    f->store->vt->page_free(f->store, &p);
+    p.max_bytes = 0;
     p.skip = 100;
     assert_int_equal(fx_run(f, &p.op), TH_OK);
     assert_int_equal(p.count, 0);
