@@ -1,4 +1,7 @@
-/* The number of threads: the configured one, else the number of processors for this process.
+/* The number of threads: the configured one, else one less than there are processors for this process.
+ *
+ * One processor is left to the store's writer, which takes about a third of the process's time at saturation: where both share one,
+ * more threads only wake each other (docs/decisions/0003-threads.md).
  *
  * The processors are those that the process may be scheduled on, which `taskset`, a container and systemd's CPUAffinity= set;
  * and no more than the quota of its control group allows (docker's --cpus, systemd's CPUQuota=), since more threads than that would
@@ -66,5 +69,7 @@ unsigned th_app_threads(const struct th_settings *settings)
     if (v->number)
         return (unsigned)v->number;
     n = within_quota(allowed());
+    if (n > 1)
+        n--;
     return n < TH_APP_THREADS_DEFAULT ? n : TH_APP_THREADS_DEFAULT;
 }

@@ -5,7 +5,8 @@
 
 #define TH_APP_THREADS_DEFAULT 8 /* most threads, unless more are asked for */
 
-/** The option's value, or, where that is 0, the processors that this process may use, at most TH_APP_THREADS_DEFAULT. */
+/** The option's value, or, where that is 0, one less than the processors that this process may use: at least 1, at most
+ * TH_APP_THREADS_DEFAULT. */
 unsigned th_app_threads(const struct th_settings *settings);
 /** Whole processors, at least one, that text of the kernel allows: "MAX PERIOD" of cpu.max (cgroups 2), where MAX may be "max";
  * `all` where it sets no limit or cannot be read. */

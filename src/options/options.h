@@ -55,8 +55,8 @@ enum th_option_kind {
       "this installation's name, such as events.example.com; receivers see it when they are asked whether they want events")        \
     X(CONSENT, CHOICE, NULL, "TENTERHOOK_CONSENT", "delivery.consent", "dialects", "dialects|all", 0, 0, NULL,                      \
       "which receivers are asked whether they want events: those of dialects that require it, or all")                              \
-    X(THREADS, NUMBER, "--threads", "TENTERHOOK_THREADS", "threads", "1", NULL, 0, 64, "N",                                         \
-      "threads that publish and deliver, each with a share of the endpoints; 0: as many as processors for this process, at most 8") \
+    X(THREADS, NUMBER, "--threads", "TENTERHOOK_THREADS", "threads", "0", NULL, 0, 64, "N",                                         \
+      "threads that publish and deliver, each with a share of the endpoints; 0: one less than processors for this process, 1 to 8") \
     X(MAX_IN_FLIGHT, NUMBER, "--max-in-flight", "TENTERHOOK_MAX_IN_FLIGHT", "delivery.max_in_flight", "4096", NULL, 1, 65536, "N",  \
       "most delivery requests under way at once")                                                                                   \
     X(MAX_PENDING, NUMBER, "--max-pending", "TENTERHOOK_MAX_PENDING", "delivery.max_pending_in_memory", "1000000", NULL, 1000,      \
