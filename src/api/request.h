@@ -125,6 +125,7 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     bool in_parts, part_waits, lost;    /* a part is sent; the next one waits for room; the client has gone */
     struct owner *owner;                /* owner.c */
     struct th_api_stream *stream;
+    struct th_api_stats *stats; /* stats.c */
     void (*owner_found)(struct th_api_req *r);
     uint64_t endpoint_no, page_number;
     struct th_idem idem;

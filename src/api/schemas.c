@@ -37,6 +37,7 @@
     "{\"enum\":[\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],\"type\":"         \
     "\"string\"}"
 #define ENDED "{\"type\":\"string\",\"enum\":[\"delivered\",\"failed\",\"cancelled\"]}"
+#define STEP "{\"type\":\"string\",\"enum\":[\"1m\",\"1h\",\"1d\"]}"
 #define STRINGS(value) "{\"type\":\"object\",\"additionalProperties\":" value "}"
 #define STRINGS_NULL(value) "{\"type\":[\"object\",\"null\"],\"additionalProperties\":" value "}"
 
@@ -260,6 +261,13 @@ const struct th_api_schema th_api_schemas[] = {
             ",\"until\":" TIME ",\"status\":{\"type\":\"array\",\"items\":" ENDED
             "},\"event_types\":{\"type\":\"array\",\"items\":" STR "},\"created_at\":" TIME
             ",\"updated_at\":" TIME)},
+    {"StatsRow", OBJECT("\"t\",\"attempts\",\"succeeded\",\"failed\",\"p50_ms\",\"p95_ms\"",
+                        "\"t\":" TIME ",\"attempts\":" INT ",\"succeeded\":" INT
+                        ",\"failed\":{\"type\":\"object\",\"additionalProperties\":" INT
+                        ",\"description\":\"how many by outcome\"},\"p50_ms\":" MS ",\"p95_ms\":" MS)},
+    {"Stats", OBJECT("\"step\",\"since\",\"until\",\"complete_from\",\"data\"",
+                     "\"step\":" STEP ",\"since\":" TIME ",\"until\":" TIME ",\"complete_from\":" TIME
+                     ",\"data\":{\"type\":\"array\",\"maxItems\":1500,\"items\":" REF("StatsRow") "}")},
     {"ReplayPage", PAGE("Replay")},
     {"Setting",
      OBJECT("\"key\",\"value\",\"origin\"", "\"key\":" STR ",\"value\":" STR_NULL ",\"origin\":" STR)},
@@ -383,6 +391,7 @@ const struct th_api_schema th_api_schemas_parameters[] = {
           "an id, or a part of a URL; in a search also a part of a tenant's id or name"),
     QUERY("state", HEALTH,
           "only endpoints in this state; failing: all attempts have failed since failing_since"),
+    QUERY("step", STEP, "how long a row is; default: by the time between since and until"),
     QUERY("since", TIME, "only events accepted at this time or later"),
     QUERY("until", TIME, "only events accepted before this time"),
     QUERY("cancel", BOOL, "true: cancel the deliveries that have not ended; without it they cause 409"),

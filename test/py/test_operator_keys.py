@@ -59,6 +59,7 @@ ROUTES = {
     "DELETE /v1/sessions/current": ("read-only", None),
     "DELETE /v1/sessions/{id}": ("admin", None),
     "GET /v1/config": ("admin", None),
+    "GET /v1/stats": ("read-only", "webhooks:read"),
     "GET /v1/search": ("read-only", None),
     "GET /v1/dialects": ("read-only", "any"),
     "GET /v1/dialects/{name}": ("read-only", "any"),

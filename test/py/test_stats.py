@@ -1,0 +1,97 @@
+"""GET /v1/stats: counts are those of the log, percentiles are near, and everybody sees what is his."""
+import datetime
+
+import pytest
+
+from harness.expect import deliveries, eventually, problem
+from harness.receiver import Receiver, Reply
+
+
+def total(stats):
+    """(attempts, succeeded, failed by outcome) over all rows."""
+    failed = {}
+    for row in stats["data"]:
+        for outcome, count in row["failed"].items():
+            failed[outcome] = failed.get(outcome, 0) + count
+        assert row["attempts"] == row["succeeded"] + sum(row["failed"].values())
+    return sum(row["attempts"] for row in stats["data"]), sum(row["succeeded"] for row in stats["data"]), failed
+
+
+@pytest.fixture(scope="module")
+def filled(shared):
+    slow = iter(range(10 ** 9))
+    hook = Receiver(answer=lambda request: 503 if request.target == "/down" else Reply(200, delay_s=(next(slow) % 20) / 100))
+    api = shared.api
+    api.put("/v1/tenants/acme", {"name": "Acme"}).expect(201)
+    api.put("/v1/tenants/globex", {"name": "Globex"}).expect(201)
+    acme, globex = api.as_tenant("acme"), api.as_tenant("globex")
+    good = acme.post("/v1/webhooks", {"url": hook.url("/good"), "events": ["a.b"], "max_in_flight": 100}).expect(201).json["id"]
+    down = acme.post("/v1/webhooks", {"url": hook.url("/down"), "events": ["a.down"]}).expect(201).json["id"]
+    other = globex.post("/v1/webhooks", {"url": hook.url("/good"), "events": ["a.b"]}).expect(201).json["id"]
+    acme.post("/v1/events/batch", [{"type": "a.b", "data": n} for n in range(200)]).expect(202)
+    acme.post("/v1/events", {"type": "a.down", "data": 1}).expect(202)
+    globex.post("/v1/events", {"type": "a.b", "data": 1}).expect(202)
+    acme.post(f"/v1/webhooks/{good}/test", {}).expect(202)  # not counted
+    eventually(lambda: len(deliveries(acme, endpoint=good, status="delivered")) == 200 and deliveries(acme, endpoint=down, status="retrying")
+               and deliveries(globex, status="delivered"), 60)
+    yield {"api": api, "acme": acme, "globex": globex, "good": good, "down": down, "other": other}
+    hook.close()
+
+
+def counted(api, **filters):
+    """The same out of the log of attempts."""
+    query = "".join(f"&{name}={value}" for name, value in filters.items())
+    return api.pages(f"/v1/attempts?x=1{query}".replace("x=1&", "").replace("?x=1", ""))
+
+
+def test_counts_are_those_of_the_log(filled):
+    acme = filled["acme"]
+    for api, query, filters in ((acme, "", {}), (acme, f"?endpoint={filled['good']}", {"endpoint": filled["good"]}), (acme, f"?endpoint={filled['down']}", {"endpoint": filled["down"]}),
+                                (filled["globex"], "", {})):
+        rows = counted(api, **filters)
+        attempts, succeeded, failed = total(api.get("/v1/stats" + query).expect(200).json)
+        assert attempts == len(rows) > 0
+        assert succeeded == sum(row["outcome"] == "success" for row in rows)
+        assert failed.get("failed_status", 0) == sum(row["outcome"] == "failed_status" for row in rows)
+
+
+def test_who_sees_what(filled):
+    api = filled["api"]
+    stats = api.get("/v1/stats").expect(200).json
+    assert stats["complete_from"] == stats["since"]
+    month = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    long = api.get(f"/v1/stats?since={month}").json
+    assert long["step"] == "1d" and long["complete_from"] == long["since"] and total(long) == total(stats)
+    everything = total(stats)[0]
+    assert everything == sum(total(filled[name].get("/v1/stats").json)[0] for name in ("acme", "globex"))
+    assert total(api.get("/v1/stats?tenant=globex").json)[0] == total(filled["globex"].get("/v1/stats").json)[0]
+    assert total(api.get(f"/v1/stats?endpoint={filled['other']}").json)[0] == total(filled["globex"].get("/v1/stats").json)[0]
+    key = api.with_key(api.post("/v1/tenants/globex/keys", {"scopes": ["webhooks:read"]}).expect(201).json["key"])
+    assert total(key.get("/v1/stats").json) == total(filled["globex"].get("/v1/stats").json)
+    for path in (f"/v1/stats?endpoint={filled['good']}", "/v1/stats?tenant=acme", "/v1/stats?endpoint=we_nothing"):
+        problem(key.get(path), 404)
+
+
+def test_percentiles_are_at_most_five_percent_off(filled):
+    since = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stats = filled["acme"].get(f"/v1/stats?endpoint={filled['good']}&step=1d&since={since}").expect(200).json
+    (row,) = [row for row in stats["data"] if row["attempts"]] if len(stats["data"]) == 1 else [max(stats["data"], key=lambda row: row["attempts"])]
+    took = sorted(one["duration_ms"] for one in counted(filled["acme"], endpoint=filled["good"]))
+    if row["attempts"] != len(took):
+        pytest.skip("midnight")
+    for name, part in (("p50_ms", 0.5), ("p95_ms", 0.95)):
+        exact = took[-(-int(len(took) * part * 100) // 100) - 1]
+        assert abs(row[name] - exact) <= 0.051 * exact, (name, row[name], exact)
+
+
+def test_times_and_steps(filled):
+    acme = filled["acme"]
+    whole = acme.get("/v1/stats").expect(200).json
+    assert whole["step"] == "1m" and whole["complete_from"] == whole["since"] and whole["since"].endswith(":00.000Z")
+    assert acme.get("/v1/stats?step=1h").json["since"].endswith(":00:00.000Z")
+    assert acme.get("/v1/stats?since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z").json["data"] == []
+    assert acme.get("/v1/stats?since=2026-01-01T00:00:00Z&until=2026-01-02T00:00:00Z").json["step"] == "1h"
+    first = whole["data"][0]["t"]
+    assert total(acme.get(f"/v1/stats?until={first}&since=2026-01-01T00:00:00Z&step=1d").json)[0] == 0
+    for wrong in ("step=2m", "step=1m&since=2020-01-01T00:00:00Z", "since=2100-01-01T00:00:00Z", "since=yesterday", "since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z"):
+        problem(acme.get("/v1/stats?" + wrong), 400)
