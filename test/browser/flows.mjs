@@ -69,6 +69,15 @@ const flows = {
     assert.equal(await needs.count(), 2);
     assert.match(await needs.first().innerText(), /Failing[\s\S]*Answers 503[\s\S]*waiting/);
     assert.match(await needs.nth(1).innerText(), /Disabled[\s\S]*410 Gone/);
+    await page.getByRole('img', { name: /Attempts in each minute: \d+ succeeded and \d+ failed/ }).waitFor();
+    await page.getByRole('button', { name: 'As a table' }).click();
+    await page.getByRole('columnheader', { name: '95 % within' }).waitFor();
+    await page.getByRole('button', { name: 'As charts' }).click();
+    await page.getByRole('link', { name: '24 h' }).click();
+    await page.waitForURL(/range=24h/);
+    await page.locator('.chart .bar').last().click();
+    await page.waitForURL(/deliveries\?.*since=.*until=/);
+    await page.goBack();
     await needs.first().getByRole('link', { name: 'Recover…' }).click();
     await page.getByRole('heading', { name: 'Recovery', exact: true }).waitFor();
     assert.equal(new URL(page.url()).searchParams.get('endpoint'), failing);
@@ -87,6 +96,10 @@ const flows = {
     await page.getByLabel('Description').fill('of a test');
     await page.getByLabel('Another type or pattern').fill('invoice.*');
     await page.getByRole('button', { name: 'Add' }).click();
+    await page.locator('aside .good').waitFor();
+    await page.getByLabel('Filter').fill('$[?@.data.amount >= 100 & @.data.paid]');
+    await page.locator('#fi-f').waitFor(); // what is wrong with it, at its field
+    await page.getByLabel('Filter').fill('$[?@.data.amount >= 100]');
     await page.locator('aside .good').waitFor();
     await accessible(page, 'the form');
     await page.getByRole('button', { name: 'Create endpoint' }).click();
@@ -110,6 +123,7 @@ const flows = {
     await page.getByLabel('Requests at the same time').fill('3');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('3 at most').waitFor();
+    await page.getByText('$[?@.data.amount >= 100]').waitFor();
     await page.getByText('another text').waitFor();
 
     await page.getByRole('button', { name: 'Show the current secret' }).click();

@@ -6,7 +6,7 @@ import { CopyButton, Crumbs, Failed, Faults, Field, Icon, Id, Note, Req, Url, fa
 import { go, to } from '../route.js';
 import { VerifyCode } from '../verify.js';
 
-const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options'];
+const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'channels'];
 
 /** "Name: value" lines ↔ an object. Values that were not touched stay as the server has them. */
 const linesOf = (o) => Object.entries(o ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n');
@@ -68,7 +68,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     const dialect = (await call('GET', '/v1/dialects/' + encodeURIComponent(owner.dialect), { signal })).data;
     const sources = (await call('GET', '/v1/source-addresses', { signal })).data.prefixes;
     const w = answer?.data;
-    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
+    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
     return { w, etag: answer?.etag ?? null, tenant, dialect, sources };
   });
   useEffect(() => { setTitle(id ? 'Edit endpoint' : 'New endpoint'); if (page.data && id) setOwner(page.data.tenant); }, [page.data]);
@@ -76,18 +76,19 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
   const body = useMemo(() => {
     if (!form || !page.data) return null;
     const n = (t) => (t.trim() === '' ? null : Number.isNaN(Number(t)) ? t : Number(t));
+    const channels = form.channels.split(/[\s,]+/).filter(Boolean);
     const headers = objectOf(form.headers, w?.headers, false), metadata = objectOf(form.metadata, w?.metadata, true);
     if (!w) {
       const b = { url: form.url.trim(), events: form.events };
-      for (const [k, v] of Object.entries({ description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, secret: form.secret || null })) if (v !== null) b[k] = v;
+      for (const [k, v] of Object.entries({ description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, secret: form.secret || null, filter: form.filter.trim() || null, channels: channels.length ? channels : null })) if (v !== null) b[k] = v;
       if (Object.keys(headers).length) b.headers = headers;
       if (Object.keys(metadata).length) b.metadata = metadata;
       if (Object.keys(form.options).length) b.options = form.options;
       return b;
     }
-    const now = { url: form.url.trim(), events: form.events, description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null };
+    const now = { url: form.url.trim(), events: form.events, description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, filter: form.filter.trim() || null, channels };
     const b = {};
-    for (const [k, v] of Object.entries(now)) if (JSON.stringify(v) !== JSON.stringify(w[k] ?? null) && !(v === null && k !== 'rate_limit_per_second' && w[k] === undefined)) b[k] = v;
+    for (const [k, v] of Object.entries(now)) if (JSON.stringify(v) !== JSON.stringify(w[k] ?? null) && !(v === null && k !== 'rate_limit_per_second' && w[k] === undefined) && !(k === 'channels' && !channels.length && !w.channels?.length)) b[k] = v;
     const parts = { headers: patchOf(w.headers, headers), metadata: patchOf(w.metadata, metadata), options: patchOf(w.options, form.options) };
     for (const [k, v] of Object.entries(parts)) if (Object.keys(v).length) b[k] = v;
     return b;
@@ -122,9 +123,11 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
       <div class="pick">${!w && html`<${Field} id="tenant" label="Tenant"><select id="tenant" value=${tenant} onChange=${(e) => go(to('endpoints/new', { tenant: e.target.value }), true)}>${tenants.map((t) => html`<option value=${t.id}>${plain(t.name || t.id)}${t.name && t.name !== t.id ? ` · ${t.id}` : ''}</option>`)}</select></${Field}>`}
       <${Field} id="desc" label="Description" small="never sent" fault=${fault('description')}><input id="desc" type="text" value=${form.description} onInput=${set('description')} /></${Field}></div>
       <${Picker} dialect=${dialect} chosen=${form.events} onChange=${set('events')} fault=${fault('events')} />
+      <${Field} id="fi" label="Filter" small="JSONPath; empty: all events of these types" hint="For example $[?@.data.amount >= 100]" fault=${fault('filter')}><textarea id="fi" rows="2" spellcheck="false" aria-invalid=${wrong('filter')} value=${form.filter} onInput=${set('filter')}></textarea></${Field}>
       <details open=${!!(w || fault('headers') || fault('metadata'))}><summary>Headers, metadata, limits, signature</summary><div class="sec">
         <div class="pick"><${Field} id="hd" label="Headers" small="Name: value, one a line" hint=${w ? '*** stays as it is' : 'Sent with each request. Values are kept encrypted.'} fault=${fault('headers')}><textarea id="hd" rows="3" spellcheck="false" value=${form.headers} onInput=${set('headers')}></textarea></${Field}>
         <${Field} id="md" label="Metadata" small="name: value; never sent" fault=${fault('metadata')}><textarea id="md" rows="3" spellcheck="false" value=${form.metadata} onInput=${set('metadata')}></textarea></${Field}>
+        <${Field} id="ch" label="Channels" small="with commas; empty: all" fault=${fault('channels')}><input id="ch" class="mono" value=${form.channels} onInput=${set('channels')} /></${Field}>
         <${Field} id="to" label="Time-out in seconds" small=${`${limits.min ?? 1} to ${limits.max ?? 30}; empty: ${limits.total ?? ''}`} fault=${fault('timeout_seconds')}><input id="to" type="number" step="any" value=${form.timeout} onInput=${set('timeout')} /></${Field}>
         <${Field} id="fl" label="Requests at the same time" small="empty: 16" fault=${fault('max_in_flight')}><input id="fl" type="number" min="1" value=${form.flight} onInput=${set('flight')} /></${Field}>
         <${Field} id="rt" label="Requests a second at most" small="empty: no limit" fault=${fault('rate_limit_per_second')}><input id="rt" type="number" step="any" min="0" value=${form.rate} onInput=${set('rate')} /></${Field}>

@@ -6,6 +6,7 @@ import { filter, go, to } from '../route.js';
 import { DeliveryTable, remember, useDeliveries } from '../rows.js';
 import { trouble } from './overview.js';
 import { VerifyCode } from '../verify.js';
+import { HealthChart, ranges } from '../charts.js';
 
 /* ---- rotate, revoke, test ---- */
 
@@ -79,6 +80,7 @@ const Settings = ({ w, dialect, id, tenant }) => {
   const planned = dialect?.retry?.delays, total = Array.isArray(planned) ? planned.reduce((n, s) => n + Number(s), 0) : 0;
   return html`<section class="panel" aria-labelledby="settings"><div class="ph"><h2 id="settings">Settings</h2>${can('admin') && html`<a class="btn sm" href=${to(`endpoints/${encodeURIComponent(id)}/edit`, { tenant })}>Edit</a>`}</div><div class="pb"><dl class="facts">
     <dt>Events</dt><dd>${w.events?.length ? w.events.map((t) => html`<span class="chip">${plain(t)}</span> `) : 'all'}</dd>
+    ${w.filter && html`<dt>Filter</dt><dd><code>${plain(w.filter)}</code></dd>`}${w.channels?.length > 0 && html`<dt>Channels</dt><dd>${w.channels.map((c) => html`<span class="chip">${plain(c)}</span> `)}</dd>`}
     <dt>Dialect</dt><dd>${dialect ? html`<a class="inline" href=${to('settings/dialects/' + dialect.name)}>${dialect.name}</a>` : '…'}${w.signature_variant ? `, signature ${w.signature_variant}` : ''}</dd>
     ${Array.isArray(planned) && html`<dt>Schedule</dt><dd>${planned.length + 1} attempts in ${span(total * 1000)}<span class="sub">the dialect’s</span></dd>`}
     <dt>Time-out</dt><dd>${own(w.timeout_seconds, `${w.timeout_seconds} s`, dialect?.timeout?.total)}</dd><dt>In flight</dt><dd>${w.max_in_flight} at most</dd><dt>Rate</dt><dd>${w.rate_limit_per_second ? `${w.rate_limit_per_second} a second at most` : 'no limit'}</dd>
@@ -92,7 +94,7 @@ const Settings = ({ w, dialect, id, tenant }) => {
 /* ---- the page ---- */
 
 export default function Endpoint({ route, tenant: chosen, setOwner, setTitle }) {
-  const id = route.parts[1], asked = route.query.get('tenant') ?? undefined, tab = route.query.get('view') ?? '';
+  const id = route.parts[1], asked = route.query.get('tenant') ?? undefined, tab = route.query.get('view') ?? '', within = route.query.get('range') ?? '', range = within in ranges ? within : '24h';
   const [dialog, setDialog] = useState('');
   const page = useLoad(id + (asked ?? ''), async (signal) => {
     const answer = await call('GET', '/v1/webhooks/' + encodeURIComponent(id), { tenant: asked, signal }), tenant = answer.tenant ?? 'default';
@@ -122,10 +124,11 @@ export default function Endpoint({ route, tenant: chosen, setOwner, setTitle }) 
         ${can('support') && html`<a class="btn" href=${to('recovery', { tenant, endpoint: id, since: h?.failing_since ?? null })}>Recover…</a>`}</div></div>
     ${bad && html`<${Note} tone=${state === 'failing' ? 'warn' : 'bad'} icon=${state === 'failing' ? 'alarm' : 'off'} title=${bad[0]}>${bad[1]}. ${h.waiting ? html`<b>${num(h.waiting)}${h.more_in_store ? '+' : ''}</b> ${h.held ? 'are held' : 'wait'}.` : ''}
       ${state === 'failing' && h.retrying > 0 && can('support') && html`<div class="acts"><button class="btn sm" type="button" onClick=${() => setDialog('retry')}>Try what waits now…</button></div>`}</${Note}>`}
-    <nav class="tabs" aria-label="Of this endpoint">${[['', 'Deliveries'], ['verify', 'Verify'], ['danger', 'Delete']].filter(([v]) => v !== 'danger' || admin).map(([v, t]) => html`<a href=${to('endpoints/' + encodeURIComponent(id), { tenant: asked ?? tenant, view: v })} aria-current=${tab === v ? 'page' : null}>${t}</a>`)}</nav>
+    <nav class="tabs" aria-label="Of this endpoint">${[['', 'Health'], ['verify', 'Verify'], ['danger', 'Delete']].filter(([v]) => v !== 'danger' || admin).map(([v, t]) => html`<a href=${to('endpoints/' + encodeURIComponent(id), { tenant: asked ?? tenant, view: v })} aria-current=${tab === v ? 'page' : null}>${t}</a>`)}</nav>
     <div class="cols sec"><div>${tab === 'verify' ? html`<${VerifyCode} dialect=${dialect} url=${w.url} variant=${w.signature_variant} language=${route.query.get('lang') ?? ''} onLanguage=${(l) => filter({ lang: l })} />`
       : tab === 'danger' ? html`<section class="panel"><div class="ph"><h2>Delete this endpoint</h2></div><div class="pb"><p>What waits for it is cancelled${h?.waiting ? html`: <b>${num(h.waiting)}</b> deliveries` : ''}. Its log stays until retention. There is no way back.</p><p class="acts"><button class="btn harm" type="button" onClick=${() => setDialog('delete')}>Delete…</button></p></div></section>`
-      : html`<section aria-labelledby="deliveries"><div class="sec-h"><h2 id="deliveries">Deliveries</h2><${Live} live=${list.live} /><a href=${to('deliveries', { tenant, endpoint: id })}>All of this endpoint</a></div>
+      : html`<${HealthChart} range=${range} tenant=${tenant} endpoint=${id} link=${(r) => to('endpoints/' + encodeURIComponent(id), { tenant: asked ?? tenant, range: r === '24h' ? null : r })} />
+        <section class="sec" aria-labelledby="deliveries"><div class="sec-h"><h2 id="deliveries">Deliveries</h2><${Live} live=${list.live} /><a href=${to('deliveries', { tenant, endpoint: id })}>All of this endpoint</a></div>
         <${DeliveryTable} list=${list} tenant=${tenant} withEndpoint=${false} caption="Newest deliveries of this endpoint" most=${10} empty="None yet. Publish an event of a type that it subscribes to, or send a test." /></section>`}</div>
     <aside aria-label="Settings and secrets"><${Settings} w=${w} dialect=${dialect} id=${id} tenant=${tenant} /><${Secrets} id=${id} tenant=${tenant} dialect=${dialect} may=${admin} />${can('support') && html`<${Test} id=${id} tenant=${tenant} dialect=${dialect} events=${w.events} />`}</aside></div>
     <${Req} told=${page.data.told} />

@@ -4,6 +4,7 @@ import { call, query, serverNow, useLoad } from '../api.js';
 import { Bones, CopyButton, EndpointState, Failed, Live, Note, Req, Time, Url, outcomeWord } from '../parts.js';
 import { to } from '../route.js';
 import { DeliveryTable, useDeliveries } from '../rows.js';
+import { Charts, ranges } from '../charts.js';
 
 /** Why an endpoint needs somebody: [what, since when]. */
 export function trouble(h) {
@@ -34,8 +35,9 @@ const First = ({ tenant }) => {
     <li><h3>Watch it arrive</h3><p>This page shows it the moment it comes. Then switch the receiver off and publish again: you see the retry.</p></li></ol></div></div>`;
 };
 
-export default function Overview({ tenant, tenants, setTitle, setAttention }) {
+export default function Overview({ route, tenant, tenants, setTitle, setAttention }) {
   useEffect(() => setTitle('Overview'), []);
+  const asked = route.query.get('range') ?? '', range = asked in ranges ? asked : '1h';
   const name = (id) => tenants.find((t) => t.id === id)?.name || id;
   const page = useLoad('overview' + tenant, async (signal) => {
     const ask = (state) => call('GET', '/v1/endpoint-health' + query({ tenant, state, limit: 100 }), { signal });
@@ -53,7 +55,8 @@ export default function Overview({ tenant, tenants, setTitle, setAttention }) {
   return html`<div class="head"><div><h1 class="sr">Overview</h1><p class="lede">${!data ? html`<span class="dimmer">…</span>`
     : !data.any ? html`<b>Ready.</b> There is no endpoint yet${tenant ? ' in this tenant' : ''}.`
     : n ? html`<b class="bad">${data.more ? num(n) + ' or more' : spelt(n)} endpoint${n === 1 ? ' needs' : 's need'} you.</b> ${waiting ? html`<b>${num(waiting)}</b> deliver${waiting === 1 ? 'y waits' : 'ies wait'} for ${n === 1 ? 'it' : 'them'}. ` : ''}All others get their events.`
-    : html`<b>All is well.</b> No endpoint fails.`}</p></div></div>
+    : html`<b>All is well.</b> No endpoint fails.`}</p></div>
+    <div class="acts"><nav class="seg" aria-label="Time range">${Object.entries(ranges).map(([r, x]) => html`<a href=${to('', { range: r === '1h' ? null : r })} aria-current=${r === range ? 'true' : null}>${x.label}</a>`)}</nav></div></div>
   ${data?.ready && html`<${Note} tone="bad" title="No new events are accepted">${plain(data.ready.message)} Nothing that was accepted is lost.</${Note}>`}
   ${page.error && !data ? html`<${Failed} error=${page.error} again=${page.reload} what="What needs attention" />` : ''}
   ${data && !data.any ? html`<div class="mid"><${First} tenant=${tenant} /></div>` : ''}
@@ -61,6 +64,7 @@ export default function Overview({ tenant, tenants, setTitle, setAttention }) {
     <ul class="needs">${data.needs.slice(0, 12).map((h) => html`<${Need} key=${h.endpoint} h=${h} name=${name(h.tenant)} />`)}</ul>
     ${(n > 12 || data.more) && html`<p class="hint"><a class="inline" href=${to('endpoints', { state: 'failing' })}>Show all that fail</a></p>`}<${Req} told=${data.told} /></section>`}
   ${!data && !page.error && html`<${Bones} rows=${3} columns=${['b2', 'b4', 'b3', 'b1']} />`}
+  ${data?.any && html`<${Charts} range=${range} tenant=${tenant} />`}
   <section class="sec" aria-labelledby="h-l"><div class="sec-h"><h2 id="h-l">As it happens</h2><p>${plain(name(one))}${tenant ? '' : ', the tenant “default”; choose another one above'}</p><${Live} live=${list.live} /><a href=${to('deliveries', { tenant: one })}>All deliveries</a></div>
     <${DeliveryTable} list=${list} tenant=${one} caption="Newest deliveries" most=${8} empty="None yet." /></section>`;
 }
