@@ -1,5 +1,4 @@
 /* Public ids of the engine's objects, in the form that the tenant's dialect shows. */
-#include "engine/settings/ids.h"
 #include "base/map.h"
 #include "engine/settings/settings.h"
 #include "engine/state.h"
@@ -47,8 +46,8 @@ static void format_id(struct th_engine *e, enum th_number kind, struct th_span p
 }
 
 /* Of a form that proves itself by time and random bits, so not of an integer. */
-bool th_engine_parse_id(struct th_engine *e, struct th_span prefix, enum th_id_form form, struct th_span text,
-                        struct th_pubid *out)
+static bool parse_id(const struct th_engine *e, struct th_span prefix, enum th_id_form form,
+                     struct th_span text, struct th_pubid *out)
 {
     return form == TH_ID_UUID ? th_pubid_parse_uuid(e->id_key, prefix, text, out)
                               : th_pubid_parse(e->id_key, prefix, text, out);
@@ -96,7 +95,7 @@ bool th_engine_parse_endpoint_id(struct th_engine *e, const struct th_dialect *d
     struct th_span prefix = v->id_endpoint.prefix;
 
     if (v->id_endpoint.form != TH_ID_INTEGER)
-        return th_engine_parse_id(e, prefix, v->id_endpoint.form, text, out);
+        return parse_id(e, prefix, v->id_endpoint.form, text, out);
     *out = (struct th_pubid){0};
     return parse_integer(e, TH_NUMBER_ENDPOINT, prefix, text, &out->no);
 }
@@ -172,7 +171,7 @@ bool th_engine_parse_event_id(struct th_engine *e, const struct th_dialect *d, s
 {
     const struct th_dialect_values *v = th_dialect_values(d);
 
-    return th_engine_parse_id(e, event_prefix(v), event_form(v), text, out);
+    return parse_id(e, event_prefix(v), event_form(v), text, out);
 }
 
 bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d, struct th_span text,
@@ -182,7 +181,7 @@ bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d
     struct th_span prefix = delivery_prefix(v);
 
     if (v->id_delivery.form != TH_ID_INTEGER)
-        return th_engine_parse_id(e, prefix, v->id_delivery.form, text, out);
+        return parse_id(e, prefix, v->id_delivery.form, text, out);
     *out = (struct th_pubid){0};
     return parse_integer(e, TH_NUMBER_DELIVERY, prefix, text, &out->no);
 }

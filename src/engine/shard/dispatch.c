@@ -264,7 +264,7 @@ static void resolved(struct th_resolve *r)
     }
 }
 
-void th_attempt_send(struct th_attempt *a)
+static void attempt_send(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
     const struct th_dialect_values *v = th_dialect_values(a->ep->pub.tenant->dialect);
@@ -327,7 +327,7 @@ static void send_loaded(struct th_load_batch *b, struct th_attempt *a)
     if (ev && !must_wait_for_memory(e, ev)) {
         a->event = ev;
         th_event_pin(e, ev);
-        th_attempt_send(a);
+        attempt_send(a);
         return;
     }
     if (ev) /* those of the same batch have used up what there was when it was asked for */
@@ -438,7 +438,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
     if (ev) {
         a->event = ev;
         th_event_pin(e, ev);
-        th_attempt_send(a);
+        attempt_send(a);
     } else if (!want_event(e, a)) {
         postpone(e, row, 1000);
         th_attempt_release(a);

@@ -3,9 +3,6 @@
 #define TH_ENGINE_SHARD_DISPATCH_H
 #include "engine/engine.h"
 
-struct th_attempt;
-
 void th_dispatch_begin(struct th_engine *e);
 struct th_mono th_dispatch_wanted(const struct th_engine *e);
-void th_attempt_send(struct th_attempt *a);
 #endif
