@@ -11,8 +11,9 @@ struct th_tape_node {
     uint32_t children;     /* members or elements */
 };
 
-#define TH_TAPE_NONE UINT32_MAX   /* no node */
-#define TH_TAPE_BYTES (64u << 20) /* the most that a tape takes: 2.7 million values */
+#define TH_TAPE_NONE UINT32_MAX /* no node */
+#define TH_TAPE_BYTES                                                                                        \
+    (128u << 20) /* the most that a tape takes: 5.5 million values, more than 8 MiB of text can have */
 
 struct th_tape {
     struct th_span text;

@@ -342,8 +342,7 @@ bool th_filter_read(struct th_filter_event *of, const struct th_publish_event *e
 {
     th_buf_reset(&of->text);
     write_event(&of->text, ev, time);
-    of->read = !of->text.failed && !th_tape_read(&of->tape, th_buf_view(&of->text));
-    return of->read;
+    return !of->text.failed && !th_tape_read(&of->tape, th_buf_view(&of->text));
 }
 
 struct th_filter_event *th_filter_event_new(void)
@@ -372,7 +371,6 @@ void th_filter_event_trim(struct th_filter_event *of)
         th_buf_fini(&of->text);
     if (of->tape.nodes.cap > TH_KEEP_BUFFER)
         th_tape_fini(&of->tape);
-    of->read = false;
 }
 
 /* ---- what an endpoint says ---- */
@@ -415,8 +413,7 @@ enum th_jsonpath_answer th_filter_ask(const struct th_jsonpath *filter, const st
                                       uint32_t *steps)
 {
     uint32_t left = TH_JSONPATH_STEPS;
-    enum th_jsonpath_answer answer =
-        of->read ? th_jsonpath_test(filter, &of->tape, TH_FILTER_ROOT, &left) : TH_JSONPATH_EXCESS;
+    enum th_jsonpath_answer answer = th_jsonpath_test(filter, &of->tape, TH_FILTER_ROOT, &left);
 
     *steps = TH_JSONPATH_STEPS - left;
     return answer;

@@ -296,18 +296,15 @@ static void spend(unsigned *left, size_t cost)
     *left = cost < *left ? *left - (unsigned)cost : 0;
 }
 
-/* What filters look at: of the event `at`, read when the first one asks for it in this go. */
+/* What filters look at: of the event `at`, read when the first one asks for it in this go. NULL: no memory; the publish is refused then, so
+ * that nobody who waits for a value misses it. */
 static const struct th_filter_event *event_of(struct ingest *g, bool *read, unsigned *left)
 {
     if (!*read) {
         spend(left, g->p->events[g->at].data.n / 64);
-        if (!th_filter_read(g->e->filtering, &g->p->events[g->at], g->events[g->at].time))
-            th_log(TH_LOG_WARN,
-                   "no memory to ask filters of an event: it goes to all endpoints that have one",
-                   TH_KS("tenant", g->p->tenant->id));
-        *read = true;
+        *read = th_filter_read(g->e->filtering, &g->p->events[g->at], g->events[g->at].time);
     }
-    return g->e->filtering;
+    return *read ? g->e->filtering : NULL;
 }
 
 /* Asks these endpoints from at_endpoint on. */
@@ -326,7 +323,11 @@ static enum match_result match_list(struct ingest *g, struct th_endpoint *const 
         if (!wants(g, ep, &g->p->events[g->at]))
             continue;
         if (ep->run->filter) {
-            answer = th_filter_ask(ep->run->filter, event_of(g, read, left), &steps);
+            const struct th_filter_event *of = event_of(g, read, left);
+
+            if (!of)
+                return MATCH_FAILED;
+            answer = th_filter_ask(ep->run->filter, of, &steps);
             spend(left, steps);
         }
         if (answer == TH_JSONPATH_NO)
@@ -356,7 +357,11 @@ static enum match_result match_endpoints(struct ingest *g, unsigned *left)
         g->at_path = 1;
     }
     for (; g->at_path <= th_filters_paths(t); g->at_path++) {
-        v = th_filters_found(t, g->at_path - 1, event_of(g, &read, left), &count);
+        const struct th_filter_event *of = event_of(g, &read, left);
+
+        if (!of)
+            return MATCH_FAILED;
+        v = th_filters_found(t, g->at_path - 1, of, &count);
         result = match_list(g, v, count, &read, left);
         if (result != MATCH_DONE)
             return result;
