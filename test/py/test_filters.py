@@ -1,9 +1,11 @@
 """Filters and channels of endpoints, from outside: who gets an event, what a mistake is answered with, and why somebody did not get it."""
+import json
 import time
 import urllib.parse
 
 import pytest
 
+from harness.client import Api
 from harness.expect import eventually, problem, settled
 from harness.receiver import Reply
 
@@ -253,3 +255,47 @@ def test_a_filter_of_much_text_survives_what_the_engine_changes_itself(tenant, r
     eventually(lambda: api.get(path).expect(200).json["disabled"], 30, "disabled")
     assert publish(api, {"n": 2})["deliveries"] == 0
     assert api.get(path).expect(200).json["filter"] == "$[?@.data.n == 1]"
+
+
+# ---- the command line ----
+
+def test_the_command_line_says_why(cli, tmp_path, receiver):
+    target = receiver()
+    made = cli("endpoints", "create", target.url(), "--filter", PAID, "--channel", "red", "--json").expect(0).json
+    assert made["filter"] == PAID and made["channels"] == ["red"]
+    sent = cli("send", "order.created", '{"amount":150,"status":"open"}', "--channel", "red", "--json").expect(0).json
+    shown = cli("events", "matches", sent["id"]).expect(0).out
+    assert "does not match: the filter finds nothing" in shown and '@.data.status is "open"' in shown and made["id"] in shown
+    (row,) = [json.loads(line) for line in cli("events", "matches", sent["id"], "--json").expect(0).out.splitlines()]
+    assert row["matches"] is False and row["terms"][0]["holds"] is True
+    tried = cli("explain", "--filter", "$[?@.data.amount > 100]", sent["id"]).expect(0)
+    assert tried.out.startswith("matches\n") and "@.data.amount is 150" in tried.out
+    file = tmp_path / "event.json"
+    file.write_text('{"type":"a.b","data":{"n":1}}')
+    assert cli("explain", "--filter", "$[?@.data.n == 2]", str(file)).expect(1).out.startswith("does not match\n")
+    assert cli("explain", "--filter", "$[?@.data.m]", str(file), "--json").expect(1).json["terms"][0]["values"] == [
+        {"path": "@.data.m", "found": False}]
+    assert "character 13: " in cli("explain", "--filter", "$[?@.data.n = 2]", str(file)).expect(64).err
+    file.write_text("{")
+    assert "no JSON" in cli("explain", "--filter", "$[?@.a]", str(file)).expect(65).err
+    assert cli("endpoints", "update", made["id"], "--filter", "", "--channel", "", "--json").expect(0).json["filter"] is None
+    assert "--filter" in cli("endpoints", "create", target.url(), "--filter", "$[").expect(1).err
+
+
+# ---- several threads ----
+
+def test_with_several_threads_nothing_goes_out_by_the_filter_of_before(server, receiver):
+    """Publishers on connections of their own, which are spread over the threads; each looks at what was accepted after a change."""
+    running, target = server("--threads", "4"), receiver()
+    api = running.api
+    hooks = [register(api, target, filter="$[?@.data.n == 0]") for _ in range(5)]
+    publishers = [Api(running.port, running.admin_key) for _ in range(8)]
+    for n in range(1, 15):
+        for hook in hooks:
+            text = f"$[?@.data.n == {n}]" if n % 2 else f"$[?@.data.n >= {n}]"
+            api.patch(f"/v1/webhooks/{hook['id']}", {"filter": text}).expect(200)
+        for publisher in publishers:
+            assert publish(publisher, {"n": n})["deliveries"] == 5 and publish(publisher, {"n": n - 1})["deliveries"] == 0
+    settled(api, 14 * 8 * 5)
+    for publisher in publishers:
+        publisher.close()
