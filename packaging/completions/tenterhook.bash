@@ -11,15 +11,15 @@ _tenterhook() {
             COMPREPLY=($(compgen -W "cloudevents-structured cloudevents discord github gitlab linear shopify slack square standard stripe svix taskboard techwriter tiro tsanet zoom" -- "$cur") $(compgen -f -- "$cur")); return;;
     esac
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="serve init config dev send endpoints events deliveries attempts tail replay secrets tenants keys listen sign verify explain doctor backup restore export import dialect version help"
+        words="serve init config dev send endpoints events deliveries attempts tail replay secrets tenants keys template listen sign verify explain doctor backup restore export import dialect version help"
     else
         case "$name $verb" in
             "config check") words=" --json --field --quiet --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --threads --max-in-flight --max-pending --max-connections --max-body --keyless-connections --streams --key-streams --key-rate --tenant-rate --tenant-endpoints --tenant-header-bytes --tenant-keys --tenant-replays --tenant-stored-bytes --tenant-unfinished-deliveries --host-requests --host-requests-per-second --address-requests --limit-warning --wrong-key-rate --trusted-proxy --client-header --session-idle --ui --ui-dir";;
             "config show") words=" --origin --json --field --quiet --help --config --listen --data --dialects --default-dialect --allow-network --environment --tls-cert --tls-key --retention --drain-timeout --log-level --log-format --ca-file --bind --dns-servers --threads --max-in-flight --max-pending --max-connections --max-body --keyless-connections --streams --key-streams --key-rate --tenant-rate --tenant-endpoints --tenant-header-bytes --tenant-keys --tenant-replays --tenant-stored-bytes --tenant-unfinished-deliveries --host-requests --host-requests-per-second --address-requests --limit-warning --wrong-key-rate --trusted-proxy --client-header --session-idle --ui --ui-dir";;
             "endpoints list") words=" --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "endpoints create") words=" --event --description --secret-file --timeout --max-in-flight --rate-limit --variant --header --metadata --filter --channel --set --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "endpoints create") words=" --event --description --secret-file --timeout --max-in-flight --rate-limit --variant --header --metadata --filter --template --channel --set --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints show") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "endpoints update") words=" --url --set-url --event --description --secret-file --timeout --max-in-flight --rate-limit --variant --header --metadata --filter --channel --set --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "endpoints update") words=" --url --set-url --event --description --secret-file --timeout --max-in-flight --rate-limit --variant --header --metadata --filter --template --channel --set --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints delete") words=" --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints pause") words=" --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "endpoints resume") words=" --dialect --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
@@ -65,6 +65,7 @@ _tenterhook() {
             "secrets "*) words=" show rotate revoke --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tenants "*) words=" list show put delete --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "keys "*) words=" list create delete --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "template "*) words=" --event --data --type --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "listen "*) words=" --port --address --verify --secret-file --old-secret-file --forward --forward-refused --ca-file --endpoint-url --status --delay --drip --fail --count --headers --no-body --json --field --quiet --help";;
             "sign "*) words=" --dialect --secret-file --id --type --delivery-id --endpoint-id --endpoint-url --at --variant --json --field --quiet --help";;
             "verify "*) words=" --dialect --secret-file --old-secret-file --now --window --endpoint-url --json --field --quiet --help";;

@@ -67,6 +67,21 @@ static void note_made(struct th_api_req *r, const struct th_change *c)
     th_buf_fini(&id);
 }
 
+/* The rest is a pointer by itself. */
+static struct th_span deeper(struct th_api_req *r, struct th_span pointer, struct th_span rest)
+{
+    struct th_buf whole;
+    struct th_span out = pointer;
+
+    th_buf_init(&whole, 1024);
+    th_buf_span(&whole, pointer);
+    th_buf_char(&whole, '/');
+    th_buf_span(&whole, rest);
+    (void)th_arena_copy(&r->mem, th_buf_view(&whole), &out);
+    th_buf_fini(&whole);
+    return out;
+}
+
 /* The engine names native fields; the client sees those of its dialect. */
 static void copy_errors(struct th_api_req *r, const struct th_change *c)
 {
@@ -78,7 +93,9 @@ static void copy_errors(struct th_api_req *r, const struct th_change *c)
             field.n = (size_t)(slash - field.p);
         }
         pointer = th_api_fault_pointer(r, TH_LIT(""), th_api_decode_wire(r, field));
-        if (slash)
+        if (slash && th_span_is(field, "template"))
+            pointer = deeper(r, pointer, rest);
+        else if (slash)
             pointer = th_api_fault_pointer(r, pointer, rest);
         th_api_fault(r, pointer, "%s", c->errors[i].detail);
     }

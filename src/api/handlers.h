@@ -10,6 +10,7 @@ void th_h_events(struct th_api_req *r);
 void th_h_events_stream(struct th_api_req *r);
 void th_h_event_erase(struct th_api_req *r);
 void th_h_event_matches(struct th_api_req *r);
+void th_h_template_preview(struct th_api_req *r);
 void th_h_event(struct th_api_req *r);
 void th_h_deliveries(struct th_api_req *r);
 void th_h_attempts(struct th_api_req *r);

@@ -52,6 +52,7 @@ const struct th_api_route th_api_routes[] = {
     {"POST", "/v1/webhooks/{id}/retry", MANAGE, SUPPORT, TEN | OF_ENDPOINT | TH_R_BODY_MAY | TH_R_KEEPS, th_h_webhook_retry, "", 202, "Empty", "WebhookRetried", "retryWebhook", "Make all deliveries to this endpoint due now that wait for another attempt, at the endpoint's own pace"},
     {"POST", "/v1/webhooks/{id}/replay", MANAGE, SUPPORT, TEN | OF_ENDPOINT | TH_R_BODY | TH_R_KEEPS, th_h_replay_start, "", 202, "ReplayNew", "ReplayStarted", "startReplay", "Send finished deliveries of this endpoint again, after its fresh events"},
     {"GET", "/v1/replays", READ, READ_ONLY, TEN, th_h_replays, PAGE, 200, NULL, "ReplayPage", "listReplays", "List the tenant's replays, newest first"},
+    {"POST", "/v1/templates/preview", READ, READ_ONLY, TEN | TH_R_BODY, th_h_template_preview, "", 200, "TemplatePreview", "TemplatePreviewed", "previewTemplate", "Show the body that a template makes of an event; nothing is stored or sent"},
     {"GET", "/v1/replays/{id}", READ, READ_ONLY, TEN | TH_R_OF_REPLAY, th_h_replay, "", 200, NULL, "Replay", "getReplay", "Show the progress of a replay"},
     {"DELETE", "/v1/replays/{id}", MANAGE, SUPPORT, TEN | TH_R_OF_REPLAY, th_h_replay_cancel, "", 204, NULL, NULL, "cancelReplay", "Stop a replay; what it has queued still goes out"},
     {"GET", "/v1/tenants", NONE, READ_ONLY, 0, th_h_tenants, PAGE, 200, NULL, "TenantPage", "listTenants", "List tenants"},

@@ -93,6 +93,7 @@
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
               ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED                      \
               ",\"consent\":" CONSENT ",\"filter\":" STR_NULL                                                \
+              ",\"template\":{\"type\":[\"object\",\"array\",\"null\"]}"                                     \
               ",\"channels\":{\"type\":\"array\",\"items\":" STR "}"
 
 #define WEBHOOK_SETTINGS(url)                                                                                \
@@ -109,7 +110,9 @@
                   ",\"signature_variant\":" STR_NULL ",\"options\":" STRINGS_NULL(                           \
                       "{\"type\":[\"boolean\",\"null\"]}") ",\"filter\":"                                    \
                                                            "{\"type\":[\"string\",\"null\"],\"minLength\":"  \
-                                                           "1,\"maxLength\":4096},\"channels\":" CHANNELS
+                                                           "1,\"maxLength\":4096},\"template\":{\"type\":["  \
+                                                           "\"object\",\"array\",\"null\"]},"                \
+                                                           "\"channels\":" CHANNELS
 
 #define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
@@ -168,6 +171,10 @@ const struct th_api_schema th_api_schemas[] = {
     {"MatchValue",
      OBJECT("\"path\",\"found\"", "\"path\":" STR ",\"found\":" BOOL ",\"value\":{},\"value_bytes\":" INT)},
     {"MatchPage", PAGE("Match")},
+    {"TemplatePreview",
+     CLOSED("\"template\"", "\"template\":{\"type\":[\"object\",\"array\"]},\"event\":" STR_NULL
+                            ",\"type\":" STR_NULL ",\"data\":{}")},
+    {"TemplatePreviewed", OBJECT("\"body\",\"bytes\"", "\"body\":{},\"bytes\":" INT)},
     {"EventStream",
      "{\"type\":\"string\",\"description\":\"server-sent events: `event` with an Event as data, "
      "`gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`\"}"},

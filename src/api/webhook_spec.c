@@ -9,7 +9,7 @@
 #include "api/decode.h"
 #include "api/fault.h"
 #include "api/request.h"
-#include "core/jsonpath/jsonpath.h"
+#include "core/jsonpath/payload.h"
 #include "core/rules.h"
 #include "engine/engine.h"
 #include "net/idn.h"
@@ -31,6 +31,7 @@ enum {
     F_VARIANT,
     F_OPTIONS,
     F_FILTER,
+    F_TEMPLATE,
     F_CHANNELS,
     F_SECRET,
     F_PREVIOUS,
@@ -52,6 +53,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"signature_variant", TH_T_STRING, false, true, 64, 0, 0},
     {"options", TH_T_OBJECT, false, true, 0, 0, 0},
     {"filter", TH_T_STRING, false, true, TH_JSONPATH_BYTES, 0, 0},
+    {"template", TH_T_ANY, false, true, 0, 0, 0},
     {"channels", TH_T_STRINGS, false, true, TH_MAX_CHANNELS, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
@@ -79,6 +81,7 @@ static bool copy_spec(struct th_api_req *r, const struct th_endpoint_spec *from,
          th_arena_copy(&r->mem, from->metadata, &to->metadata) &&
          th_arena_copy(&r->mem, from->variant, &to->variant) &&
          th_arena_copy(&r->mem, from->filter, &to->filter) &&
+         th_arena_copy(&r->mem, from->payload, &to->payload) &&
          th_arena_copy(&r->mem, from->channels, &to->channels);
     for (unsigned i = 0; ok && i < from->event_count; i++)
         ok = th_arena_copy(&r->mem, from->events[i], &events[i]);
@@ -346,12 +349,35 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     c->endpoint_put.previous_until = v[F_PREVIOUS_END].i;
 }
 
+/* Without white space: as it is exported, and shown. */
+static bool take_template(struct th_api_req *r, struct th_json v, struct th_span *out)
+{
+    struct th_buf text;
+    bool ok;
+
+    *out = TH_LIT("");
+    if (v.type == TH_JSON_NULL)
+        return true;
+    th_buf_init(&text, 1u << 20);
+    th_payload_squeeze(v, &text);
+    if (text.failed == TH_TOO_LARGE) {
+        th_api_fault(r, pointer_to(r, F_TEMPLATE), "is too large");
+        ok = true;
+    } else {
+        ok = !text.failed && th_arena_copy(&r->mem, th_buf_view(&text), out);
+    }
+    th_buf_fini(&text);
+    return ok;
+}
+
 static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bool merge, struct th_change *c)
 {
     struct th_endpoint_spec *s = &c->endpoint_put.spec;
 
     if (v[F_CHANNELS].present &&
         !th_api_channels_read(r, pointer_to(r, F_CHANNELS), &v[F_CHANNELS], &s->channels))
+        return false;
+    if (v[F_TEMPLATE].present && !take_template(r, v[F_TEMPLATE].json, &s->payload))
         return false;
     if (v[F_METADATA].null)
         s->metadata = TH_LIT("");

@@ -27,6 +27,7 @@ static const enum th_field native[] = {
     TH_A_HEADERS,
     TH_A_OPTIONS,
     TH_A_FILTER,
+    TH_A_TEMPLATE,
     TH_A_CHANNELS,
     TH_A_TIMEOUT_SECONDS,
     TH_A_MAX_IN_FLIGHT,
@@ -305,6 +306,12 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         return write_options(ep, w);
     case TH_A_FILTER:
         return write_filter(l, ep, w);
+    case TH_A_TEMPLATE:
+        if (ep->spec.has_template)
+            th_jw_raw(w, texts_of(l, ep, w)->payload);
+        else
+            th_jw_null(w);
+        return true;
     case TH_A_CHANNELS:
         th_api_channels_write(w, ep->spec.channels);
         return true;

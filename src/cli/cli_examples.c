@@ -7,7 +7,7 @@
 const struct th_group th_groups[] = {
     {"start here", "dev send listen doctor help"},
     {"endpoints, and what they got", "endpoints secrets events deliveries attempts tail replay"},
-    {"for a receiver's developer", "sign verify explain"},
+    {"for a receiver's developer", "sign verify explain template"},
     {"tenants and keys", "tenants keys"},
     {"running the server", "serve init config backup restore export import"},
     {"vendors' forms", "dialect version"},
@@ -59,6 +59,7 @@ static const struct {
     {"sign", "tenterhook sign body.json --secret-file secret"},
     {"verify", "tenterhook verify request --secret-file secret"},
     {"explain", "tenterhook attempts dlv_01M7X22X2G2RSS9YF9GYP3Z53C --json | tenterhook explain --secret-file secret"},
+    {"template", "tenterhook template slack.json --event msg_01M7X22X2G2RSS9YF9GYP3Z53C"},
     {"doctor", "tenterhook doctor we_01M7X22X2G2RSS9YF9GYP3Z53C --send"},
     {"backup", "tenterhook backup /backup/tenterhook.db --data /var/lib/tenterhook"},
     {"restore", "tenterhook restore /backup/tenterhook.db --data ./restored --secret-key-file secret.key"},

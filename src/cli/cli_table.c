@@ -36,6 +36,7 @@
     {"--header", "NAME=VALUE", "send this header; may be repeated; an empty value removes it"}, \
     {"--metadata", "NAME=VALUE", "keep this pair with the endpoint; may be repeated; an empty value removes it"}, \
     {"--filter", "JSONPATH", "send it only events in which this finds something: '$[?@.data.amount >= 100]'; empty: all"}, \
+    {"--template", "FILE", "send what this JSON document makes of an event, in place of the dialect's body; - is standard input; empty: no longer"}, \
     {"--channel", "NAME", "send it only events with one of these channels; may be repeated; empty: all"}, \
     {"--set", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
     DIALECT
@@ -255,6 +256,14 @@ static const struct th_cli_option verify_options[] = {
     ENDPOINT_URL,
     NONE,
 };
+static const char template_text[] =
+    "Nothing is stored or sent. `tenterhook endpoints update ID --template FILE` makes an endpoint use it; docs/templates.md describes it.";
+static const struct th_cli_option template_options[] = {
+    {"--event", "ID", "of this event"},
+    {"--data", "FILE", "of data from a file instead"},
+    {"--type", "TYPE", "with --data: type of the event"},
+    NONE,
+};
 static const struct th_cli_option events_matches_options[] = {
     {"--endpoint", "ID", "of this endpoint alone"},
     NONE,
@@ -403,6 +412,7 @@ const struct th_command th_commands[] = {
     {"keys", "list", "[TENANT]", "list a tenant's keys, or without TENANT operators' keys; never their text", NULL, API, 0, 1, all_options, th_cmd_keys, NULL},
     {"keys", "create", "[TENANT]", "make a key for a tenant, or without TENANT for an operator; printed once, on standard output only", NULL, API, 0, 1, keys_create_options, th_cmd_key_create, NULL},
     {"keys", "delete", "[TENANT] KEY", "end a tenant's key now, or without TENANT an operator's", NULL, API, 1, 2, yes_options, th_cmd_key_delete, NULL},
+    {"template", NULL, "FILE|-", "show the body that a template makes of an event", template_text, API, 1, 1, template_options, th_cmd_template, NULL},
     {"listen", NULL, "", "receive webhooks here, verify them, and say why when one does not verify", LISTEN_TEXT, 0, 0, 0, listen_options, th_cmd_listen, NULL},
     {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", NULL, 0, 0, 1, sign_options, th_cmd_sign, NULL},
     {"verify", NULL, "[REQUEST-FILE|-]", "verify a saved request; the exit status is the answer", REQUEST_TEXT, 0, 0, 1, verify_options, th_cmd_verify, NULL},

@@ -52,6 +52,7 @@ int th_cmd_verify(struct th_cli *cli);
 int th_cmd_explain(struct th_cli *cli);
 int th_cmd_explain_filter(struct th_cli *cli); /* explain --filter */
 int th_cmd_event_matches(struct th_cli *cli);
+int th_cmd_template(struct th_cli *cli);
 int th_cmd_dialect_list(struct th_cli *cli);
 int th_cmd_dialect_show(struct th_cli *cli);
 int th_cmd_dialect_check(struct th_cli *cli);

@@ -224,6 +224,35 @@ static void write_names(struct th_cli *cli, struct th_jw *w, struct th_json dial
     th_jw_end_array(w);
 }
 
+/* --template FILE, or "" for none. False after a message. */
+static bool write_template(struct th_cli *cli, struct th_jw *w, struct th_json dialect)
+{
+    const char *file = th_cli_option(cli, "--template");
+    struct th_json_error where;
+    struct th_json root;
+    struct th_buf text;
+    bool ok;
+
+    if (!file)
+        return true;
+    key_of(cli, w, dialect, "template");
+    if (!*file) {
+        th_jw_null(w);
+        return true;
+    }
+    th_buf_init(&text, BODY_MAX);
+    ok = !th_cli_read_file(cli, file, BODY_MAX, &text);
+    if (ok && th_json_parse(th_buf_view(&text), TH_JSON_DEPTH, &root, &where)) {
+        th_cli_fail(cli, TH_EXIT_DATA, "%s is no JSON: line %u, column %u: %s", file, where.line,
+                    where.column, where.what);
+        ok = false;
+    }
+    if (ok)
+        th_jw_raw(w, root.raw);
+    th_buf_fini(&text);
+    return ok;
+}
+
 static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const char *url, struct th_buf *body)
 {
     static const struct {
@@ -260,6 +289,7 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
         ok = write_number(cli, &w, dialect, numbers[i].option, numbers[i].native);
     ok = ok && write_pairs(cli, &w, dialect, "--metadata", "metadata") &&
          write_pairs(cli, &w, dialect, "--header", "headers");
+    ok = ok && write_template(cli, &w, dialect);
     ok = ok && write_fields(cli, &w) && write_secret(cli, &w, dialect);
     th_jw_end_object(&w);
     return ok;

@@ -7,6 +7,7 @@
 #include "core/dialect.h"
 #include "core/guard.h"
 #include "core/jsonpath/jsonpath.h"
+#include "core/jsonpath/payload.h"
 #include "core/limits.h"
 #include "core/pubid.h"
 #include "core/retry.h"
@@ -114,8 +115,8 @@ struct th_header {
 
 /** The settings of an endpoint that a user makes. In a request: spans of the caller, valid during the call. */
 struct th_endpoint_spec {
-    /* 0: everything is here. Otherwise events and headers (except their numbers), description, metadata
-     * and filter are only in the store, under this revision; th_engine_spec reads everything. */
+    /* 0: everything is here. Otherwise events and headers (except their numbers), description, metadata,
+     * filter and template are only in the store, under this revision; th_engine_spec reads everything. */
     uint64_t text_rev;
     struct th_span url;
     enum th_url_secret { TH_URL_BY_NAME, TH_URL_OPEN, TH_URL_SECRET } url_secret;
@@ -132,8 +133,11 @@ struct th_endpoint_spec {
     double rate_per_s;      /* 0: none */
     struct th_span variant; /* n == 0: the dialect's default */
     uint32_t options;       /* th_dialect_option bits */
+    bool has_template;      /* the same of the template */
     bool has_filter;        /* in memory: there is a filter, wherever its text is */
     struct th_span filter;  /* a JSONPath, which has to find something in [event]; n == 0: none */
+    /* template of the body: JSON (core/jsonpath/payload.h); n == 0: the dialect writes it */
+    struct th_span payload;
     /* names, one per line: of an event one has to be among them; n == 0: it wants all events */
     struct th_span channels;
 };
@@ -440,6 +444,14 @@ enum th_match th_engine_match_filter(struct th_engine *e, const struct th_jsonpa
                                      struct th_jsonpath_why *why, uint32_t *steps);
 void th_engine_match_end(struct th_engine *e);
 
+/* ---- templates of bodies ---- */
+
+/** Appends the body that a template makes of an event of the tenant, whose row has its data: what is sent, in the dialect's way of
+ * writing JSON. TH_TOO_LARGE: more than the dialect's bodies may have, or too many steps. TH_NOMEM. */
+TH_MUST_USE enum th_error th_engine_template(struct th_engine *e, const struct th_dialect *d,
+                                             const struct th_payload *payload, const struct th_event_row *row,
+                                             struct th_buf *body);
+
 /* ---- changes of settings: one at a time, in order of submission ---- */
 
 enum th_change_kind {
@@ -469,7 +481,7 @@ enum th_change_result {
     TH_CH_UNAVAILABLE,  /* the store cannot commit */
 };
 struct th_field_error {
-    char field[64]; /* native name, "headers/X-Key", "events/3" */
+    char field[192]; /* native name, "headers/X-Key", "events/3", "template" and a JSON pointer */
     char detail[200];
 };
 #define TH_MAX_FIELD_ERRORS 8

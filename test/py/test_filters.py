@@ -286,7 +286,7 @@ def test_the_command_line_says_why(cli, tmp_path, receiver):
 
 def test_with_several_threads_nothing_goes_out_by_the_filter_of_before(server, receiver):
     """Publishers on connections of their own, which are spread over the threads; each looks at what was accepted after a change."""
-    running, target = server("--threads", "4"), receiver()
+    running, target = server(flags=["--threads", "4"]), receiver()
     api = running.api
     hooks = [register(api, target, filter="$[?@.data.n == 0]") for _ in range(5)]
     publishers = [Api(running.port, running.admin_key) for _ in range(8)]

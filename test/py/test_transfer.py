@@ -40,14 +40,15 @@ def summary(ran):
 
 
 def test_export_and_import_make_a_second_installation_like_the_first(cli, server, receiver, tmp_path):
-    target = receiver()
+    target, template = receiver(), tmp_path / "template.json"
+    template.write_text('{"a": [{"$": "$.data.n"}, {"b": {"$join": ["x: ", {"$": "$.id"}], "with": "#"}}, null, "true", 1.50], "c": {}}')
     cli("tenants", "put", "acme", "--name", 'Acme "Inc": #1', "--dialect", "taskboard", "--attribute", "a=1").expect(0)
     cli("endpoints", "create", target.url(), "--tenant", "acme", "--event", "task.created").expect(0)
     cli("tenants", "put", "t", "--dialect", "tsanet").expect(0)
     cli("endpoints", "create", target.url(), "--tenant", "t").expect(0)
     cli("endpoints", "create", target.url(), "--description", "zwei: # 'x'\n- y", "--header", "X-A=true", "--metadata", "n=007",
         "--rate-limit", "2.5", "--event", "a.*", "--filter", "$[?@.data.a == 'b' && @.data.n > 1]", "--channel", "red",
-        "--channel", "org/1").expect(0)
+        "--channel", "org/1", "--template", template).expect(0)
     file = tmp_path / "all.yaml"
     (tmp_path / "all.yaml.part").touch(0o644)  # of a run that was killed
     cli("export", "--to", file, "--secrets").expect(0)
@@ -64,6 +65,7 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
     assert tenterhook("export", "--secrets", env=env).expect(0).out == file.read_text()
     (moved,) = [row for row in other.api.pages("/v1/webhooks") if row["filter"]]
     assert moved["filter"] == "$[?@.data.a == 'b' && @.data.n > 1]" and moved["channels"] == ["red", "org/1"]
+    assert moved["template"] == json.loads(template.read_text())
 
 
 @pytest.mark.parametrize("dialect", ["stripe", "svix", "tiro"])

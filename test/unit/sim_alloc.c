@@ -81,7 +81,10 @@ static void live(struct sim *s, struct life *l)
                                     .event_count = 1,
                                     .active = true,
                                     .headers = &header,
-                                    .header_count = 1};
+                                    .header_count = 1,
+                                    .filter = TH_LIT("$[?@.data.n == 1]"), /* one that is looked up */
+                                    .payload =
+                                        TH_LIT("{\"n\":{\"$\":\"$.data.n\"},\"t\":{\"$join\":[\"x\"]}}")};
     enum th_error error = sim_try_start(s);
 
     l->started = error == TH_OK;
@@ -101,6 +104,7 @@ static void live(struct sim *s, struct life *l)
         return;
     spec.url = TH_LIT("https://gone.example.com/hook"); /* one that is disabled by what it answers */
     spec.events = &y;
+    spec.filter = TH_LIT("$[?@.type == 'y' && @.data.a != 1]"); /* one more path */
     change(s, (struct th_change){.kind = TH_CHANGE_ENDPOINT_ADD, .endpoint_put.spec = spec});
     if (th_engine_ready(s->engine, NULL))
         sim_publish_begin(s, &(struct sim_event){.type = "y", .data = "{}"}, asked_for_nothing);
@@ -109,6 +113,7 @@ static void live(struct sim *s, struct life *l)
         return;
     spec.url = TH_LIT("https://a.example.com/hook");
     spec.events = &x;
+    spec.filter = TH_LIT("$[?@.data.n > 0]"); /* one that is walked */
     if (th_engine_tenant(s->engine, TH_LIT("default"))->endpoint_count) {
         uint64_t no = th_engine_tenant(s->engine, TH_LIT("default"))->endpoints[0]->no;
         change(s, (struct th_change){.kind = TH_CHANGE_SECRET_ROTATE, .endpoint = no});

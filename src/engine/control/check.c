@@ -193,6 +193,26 @@ static void check_filter(struct th_change *c)
     th_arena_fini(&mem);
 }
 
+static void check_template(struct th_change *c)
+{
+    struct th_payload_fault fault;
+    const struct th_payload *p;
+    struct th_json root;
+    struct th_arena mem;
+    char field[192];
+
+    if (c->endpoint_put.spec.payload.n == 0)
+        return;
+    th_arena_init(&mem, 2 * TH_PAYLOAD_COMPILED);
+    if (th_json_parse(c->endpoint_put.spec.payload, TH_JSON_DEPTH, &root, NULL)) {
+        refuse(c, "template", "is no JSON");
+    } else if (th_payload_compile(root, &mem, &p, &fault) == TH_MALFORMED) {
+        snprintf(field, sizeof field, "template%.160s", fault.pointer);
+        refuse(c, field, fault.what);
+    }
+    th_arena_fini(&mem);
+}
+
 unsigned th_variant_index(const struct th_dialect_values *v, struct th_span name)
 {
     for (unsigned i = 0; i < v->variant_count; i++)
@@ -311,5 +331,6 @@ bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_cha
     check_metadata(v, c);
     check_numbers(v, c);
     check_filter(c);
+    check_template(c);
     return c->error_count == 0;
 }

@@ -38,6 +38,24 @@ static bool masked_lines(const struct th_endpoint_spec *spec, struct th_buf *out
     return !out->failed;
 }
 
+static enum th_error from_template(struct th_engine *e, const struct th_dialect *d, struct th_span text,
+                                   const struct th_event_row *row, struct th_buf *body)
+{
+    const struct th_payload *p;
+    struct th_json root;
+    struct th_arena mem;
+    enum th_error error;
+
+    th_arena_init(&mem, 2 * TH_PAYLOAD_COMPILED);
+    error = th_json_parse(text, TH_JSON_DEPTH, &root, NULL);
+    if (!error)
+        error = th_payload_compile(root, &mem, &p, NULL);
+    if (!error)
+        error = th_engine_template(e, d, p, row, body);
+    th_arena_fini(&mem);
+    return error;
+}
+
 enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t,
                                      const struct th_attempt_view *view, bool whole_url, struct th_buf *head,
                                      struct th_buf *body, struct th_buf *url)
@@ -95,7 +113,8 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     for (unsigned i = 0; i < v->variant_count; i++)
         if (th_span_eq(v->variants[i], spec.variant))
             r.variant = i;
-    error = th_dialect_body(t->dialect, &r, body, &shared);
+    error = spec.payload.n ? from_template(e, t->dialect, spec.payload, &view->event, body)
+                           : th_dialect_body(t->dialect, &r, body, &shared);
     if (!error)
         error = th_dialect_head(t->dialect, &r, th_buf_view(body), head, NULL, true);
 end:

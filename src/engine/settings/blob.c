@@ -271,6 +271,10 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
         th_jw_key(&w, TH_LIT("filter"));
         th_jw_string(&w, s->filter);
     }
+    if (s->payload.n) { /* as a text: a document inside of this one would be nested too deeply */
+        th_jw_key(&w, TH_LIT("template"));
+        th_jw_string(&w, s->payload);
+    }
     if (s->channels.n) {
         th_jw_key(&w, TH_LIT("channels"));
         th_jw_string(&w, s->channels);
@@ -450,6 +454,7 @@ static enum th_error read_texts(struct th_json root, struct th_arena *mem, struc
 
     if (!read_string(root, TH_LIT("description"), mem, &out->description) ||
         !read_string(root, TH_LIT("filter"), mem, &out->filter) ||
+        !read_string(root, TH_LIT("template"), mem, &out->payload) ||
         (th_json_member(root, TH_LIT("metadata"), &v) && !th_arena_copy(mem, v.raw, &out->metadata)))
         return TH_NOMEM;
     out->event_count = 0;

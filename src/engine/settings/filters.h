@@ -23,7 +23,6 @@ void th_filters_free(struct th_tenant *t);
 struct th_filter_event {
     struct th_buf text;
     struct th_tape tape;
-    bool read; /* false: there was no memory */
 };
 /** NULL without memory. */
 struct th_filter_event *th_filter_event_new(void);
@@ -32,6 +31,13 @@ void th_filter_event_free(struct th_filter_event *of);
 void th_filter_event_trim(struct th_filter_event *of);
 /** Reads the event anew. `id` is the one that the publisher gave: another is drawn when the event is stored. False: no memory. */
 bool th_filter_read(struct th_filter_event *of, const struct th_publish_event *ev, struct th_wall time);
+
+/* ---- payload.c ---- */
+
+/** The body that a template makes: of an event with its public id as external_id, and data as the dialect writes it. */
+TH_MUST_USE enum th_error th_payload_body(struct th_engine *e, const struct th_dialect *d,
+                                          const struct th_payload *payload, const struct th_publish_event *ev,
+                                          struct th_wall time, struct th_buf *body);
 
 /* ---- the verdict of an endpoint's filter ---- */
 

@@ -37,6 +37,7 @@ struct th_endpoint_run {
     bool many_masked;     /* so many values that the mask is made only when there is an answer */
     struct th_span id;    /* public id text */
     const struct th_jsonpath *filter; /* NULL: none */
+    const struct th_payload *payload; /* template of the body; NULL: none */
     uint64_t rev;
     bool all; /* subscribed to everything */
 };

@@ -46,7 +46,7 @@ static struct th_span put(char **at, struct th_span s)
 
 static size_t text_bytes(const struct th_endpoint_spec *s)
 {
-    size_t n = s->description.n + s->metadata.n + s->filter.n + 3;
+    size_t n = s->description.n + s->metadata.n + s->filter.n + s->payload.n + 4;
 
     for (unsigned i = 0; i < s->event_count; i++)
         n += s->events[i].n + 1;
@@ -142,6 +142,7 @@ static bool copy_texts(struct th_arena *mem, const struct th_endpoint_spec *from
     to->description = put(&at, from->description);
     to->metadata = put(&at, from->metadata);
     to->filter = put(&at, from->filter);
+    to->payload = put(&at, from->payload);
     return true;
 }
 
@@ -204,32 +205,54 @@ static bool copy_parted(struct th_endpoint_run *run, const struct th_endpoint_sp
 {
     run->all = old->all;
     run->want = want_copy(&run->mem, old->want, from->event_count);
-    if (old->filter && !(run->filter = th_jsonpath_copy(old->filter, &run->mem)))
-        return false;
     return run->want && copy_url(run, from, url) && th_arena_copy(&run->mem, old->custom, &run->custom);
 }
 
 /* In memory of its own until it is known how large it is. */
-static enum th_error compile_filter(const struct th_endpoint_spec *from, struct th_arena *mem,
-                                    const struct th_jsonpath **out)
+struct programs {
+    const struct th_jsonpath *filter;
+    const struct th_payload *payload;
+};
+
+static enum th_error compile(const struct th_endpoint_spec *from, const struct th_endpoint_run *old,
+                             struct th_arena *mem, struct programs *out)
 {
-    *out = NULL;
-    th_arena_init(mem, TH_JSONPATH_COMPILED);
-    return from->text_rev || !from->filter.n ? TH_OK : th_jsonpath_compile(from->filter, mem, out, NULL);
+    struct th_json root;
+    enum th_error error = TH_OK;
+
+    *out = (struct programs){NULL, NULL};
+    th_arena_init(mem, TH_JSONPATH_COMPILED + 2 * TH_PAYLOAD_COMPILED);
+    if (from->text_rev) {
+        *out = (struct programs){old->filter, old->payload};
+        return TH_OK;
+    }
+    if (from->filter.n)
+        error = th_jsonpath_compile(from->filter, mem, &out->filter, NULL);
+    if (!error && from->payload.n)
+        error = th_json_parse(from->payload, TH_JSON_DEPTH, &root, NULL);
+    if (!error && from->payload.n)
+        error = th_payload_compile(root, mem, &out->payload, NULL);
+    return error;
+}
+
+static bool copy_programs(struct th_endpoint_run *run, const struct programs *p)
+{
+    run->filter = p->filter ? th_jsonpath_copy(p->filter, &run->mem) : NULL;
+    run->payload = p->payload ? th_payload_copy(p->payload, &run->mem) : NULL;
+    return !run->filter == !p->filter && !run->payload == !p->payload;
 }
 
 static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
                               const struct th_endpoint_spec *from, const struct th_url *url,
-                              const struct th_endpoint_run *old, const struct th_jsonpath *filter)
+                              const struct th_endpoint_run *old, const struct programs *programs)
 {
     size_t headers = from->header_count * sizeof(struct th_header),
            spans = from->event_count * sizeof(struct th_span),
            lines = from->text_rev ? old->custom.n + 1 : line_bytes(from),
            texts = from->text_rev ? 0 : rounded(spans) + rounded(text_bytes(from)) + rounded(headers),
-           program = from->text_rev ? (old->filter ? th_jsonpath_size(old->filter) : 0)
-                     : filter       ? th_jsonpath_size(filter)
-                                    : 0,
-           kept = rounded(lines) + rounded(url_bytes(from, url)) + rounded(program) + ID_ROOM;
+           compiled = (programs->filter ? rounded(th_jsonpath_size(programs->filter)) : 0) +
+                      (programs->payload ? rounded(th_payload_size(programs->payload)) : 0),
+           kept = rounded(lines) + rounded(url_bytes(from, url)) + compiled + ID_ROOM;
     bool large = from->text_rev || texts > TEXT_KEPT;
     struct th_arena *mem = large ? &run->text : &run->mem;
 
@@ -238,11 +261,11 @@ static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
     run->spec = *from;
     if (!th_arena_reserve(&run->mem, kept + (large ? rounded(want_bytes(from->event_count)) : texts)))
         return TH_NOMEM;
+    if (!copy_programs(run, programs))
+        return TH_NOMEM;
     if (from->text_rev)
         return copy_parted(run, from, url, old) ? TH_OK : TH_NOMEM;
     run->all = subscribes_all(from);
-    if (filter && !(run->filter = th_jsonpath_copy(filter, &run->mem)))
-        return TH_NOMEM;
     if (large &&
         (!th_arena_reserve(&run->text, texts) || !(run->want = want_of(&run->mem, from, e->hash_seed))))
         return TH_NOMEM;
@@ -255,15 +278,16 @@ enum th_error th_run_copy(struct th_engine *e, struct th_endpoint_run *run,
                           const struct th_endpoint_spec *from, const struct th_url *url,
                           const struct th_endpoint_run *old)
 {
-    const struct th_jsonpath *filter;
+    struct programs programs;
     struct th_arena mem;
-    enum th_error error = compile_filter(from, &mem, &filter);
+    enum th_error error = compile(from, old, &mem, &programs);
 
     if (error == TH_MALFORMED)
         error = TH_CORRUPT; /* what was stored had been compiled before */
     if (!error)
-        error = copy_run(e, run, from, url, old, filter);
+        error = copy_run(e, run, from, url, old, &programs);
     run->spec.has_filter = run->filter;
+    run->spec.has_template = run->payload;
     th_arena_fini(&mem);
     return error;
 }
@@ -277,7 +301,7 @@ void th_run_part(struct th_endpoint *ep)
     run->spec.text_rev = ep->rev;
     run->spec.events = NULL;
     run->spec.headers = NULL;
-    run->spec.description = run->spec.metadata = run->spec.filter = th_span("", 0);
+    run->spec.description = run->spec.metadata = run->spec.filter = run->spec.payload = th_span("", 0);
     th_arena_fini(&run->text);
     ep->spec = run->spec;
 }

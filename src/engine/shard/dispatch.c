@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "engine/context.h"
+#include "engine/settings/filters.h"
 #include "engine/settings/secrets.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/address.h"
@@ -75,6 +76,20 @@ static void fill_render(struct th_attempt *a, struct th_render *r, const struct 
     r->key_count = th_secrets_active(&a->ep->pub, a->e->now.wall.ms, keys);
 }
 
+static enum th_error from_template(struct th_attempt *a, const struct th_dialect *d)
+{
+    const struct th_event *ev = a->event;
+    struct th_publish_event as = {.type = ev->row.type,
+                                  .data = ev->row.data,
+                                  .external_id = ev->id,
+                                  .resource_type = ev->row.resource_type,
+                                  .resource_id = ev->row.resource_id};
+
+    if (!ev->data_written)
+        return th_engine_template(a->e, d, a->run->payload, &ev->row, &a->body);
+    return th_payload_body(a->e, d, a->run->payload, &as, ev->row.time, &a->body);
+}
+
 static enum th_error render(struct th_attempt *a, struct th_span *body)
 {
     struct th_engine *e = a->e;
@@ -85,7 +100,14 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
     bool shared = false;
 
     fill_render(a, &r, keys);
-    if (a->event->body.p) {
+    if (a->run->payload) {
+        error = from_template(a, d);
+        if (error)
+            return error;
+        *body = th_buf_view(&a->body);
+        a->held = a->body.cap;
+        e->pinned_bytes += a->held;
+    } else if (a->event->body.p) {
         *body = a->event->body;
     } else {
         error = th_dialect_body(d, &r, &a->body, &shared);
@@ -151,6 +173,11 @@ static void fail_unrendered(struct th_attempt *a, enum th_error error)
     if (error == TH_INVALID)
         snprintf(text, sizeof text, "no request was made: the value for \"%.*s\" cannot stand in a header",
                  (int)(name.n < 80 ? name.n : 80), name.p);
+    else if (error == TH_TOO_LARGE && a->run->payload)
+        snprintf(
+            text, sizeof text,
+            "no request was made: what the endpoint's template makes of this event is too large, or takes "
+            "too many steps");
     else
         snprintf(text, sizeof text, "no request was made: it cannot be written (%s)", th_error_name(error));
     a->unsendable = error != TH_NOMEM;
