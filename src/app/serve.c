@@ -438,7 +438,10 @@ int th_serve(int argc, char **argv, struct th_first_start *first)
         th_live_warn(a->live);
         error = th_app_open(a);
     }
-    if (error) {
+    if (a->waited_in_vain) {
+        unwind(a);
+        th_log(TH_LOG_INFO, "stopped", TH_KI("exit", 0));
+    } else if (error) {
         const char *why = a->why[0] ? a->why : th_error_name(error);
         if (first)
             snprintf(first->why, sizeof first->why, "%s", why);

@@ -2,6 +2,7 @@
 #include "app/datadir.h"
 #include "app/measure.h"
 #include "app/serve_parts.h"
+#include "app/standby.h"
 #include "app/threads.h"
 #include "base/alloc.h"
 #include "base/log.h"
@@ -53,6 +54,9 @@ static enum th_error open_store(struct th_app *a)
 {
     const char *dir = a->live->settings.v[TH_O_DATA].text;
     struct th_store_options options = {.dir = dir, .metrics = &a->metrics};
+
+    if (a->live->settings.v[TH_O_STORE].text)
+        return th_app_wait_for_store(a, &a->waited_in_vain);
 
     return th_store_sqlite_open(&options, &a->store, a->why, sizeof a->why);
 }
@@ -452,6 +456,8 @@ enum th_error th_app_open(struct th_app *a)
         error = make_shards(a);
     if (!error)
         error = open_store(a);
+    if (a->waited_in_vain)
+        return error;
     if (!error)
         error = open_network(a, &a->home);
     if (!error)

@@ -52,6 +52,7 @@ struct th_app {
     unsigned reloads_out;      /* shards that have not taken the new one over */
     struct th_errand *reload_asks;
     struct th_buf made_key;
+    bool waited_in_vain; /* a signal came while it waited for the database */
     uint8_t admin_hash[32];
     char why[512];
     unsigned max_in_flight, max_idle,

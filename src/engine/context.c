@@ -76,13 +76,17 @@ void th_engine_store_error(struct th_engine *e, enum th_error error)
         }
         break;
     case TH_CLASS_RESOURCE:
+    case TH_CLASS_RETRY:
         if (e->store_ok) {
             e->store_ok = false;
+            e->store_away = error == TH_RETRY;
             e->no_room_untold = !th_is_home(e);
             if (!th_is_home(e))
                 break;
             th_gauge_set(e->options.metrics, TH_G_STORE_READY, 0);
-            th_log(TH_LOG_ERROR, "store has no room: publishing answers 503 until it commits again",
+            th_log(TH_LOG_ERROR,
+                   e->store_away ? "store cannot be reached: publishing answers 503 until it commits again"
+                                 : "store has no room: publishing answers 503 until it commits again",
                    TH_KC("error", th_error_name(error)));
         }
         break;
@@ -115,7 +119,8 @@ bool th_engine_ready(const struct th_engine *e, const char **why)
     else if (!th_engine_begun(e))
         reason = "starting";
     else if (!e->store_ok)
-        reason = "the store cannot commit: no room on the disk";
+        reason = e->store_away ? "the store cannot commit: the database cannot be reached"
+                               : "the store cannot commit: no room on the disk";
     if (why)
         *why = reason;
     return !reason;

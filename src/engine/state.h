@@ -143,6 +143,7 @@ struct th_engine {
     struct th_job_state jobs[TH_JOBS];
     struct th_list deferred;
     bool started, draining, store_ok, dead;
+    bool store_away;  /* not store_ok, since the database cannot be reached */
     bool no_requests; /* the stop no longer waits: no request begins any more */
     bool more;        /* something is left for another turn at once */
     bool stirred;     /* something has called the engine since the last turn */

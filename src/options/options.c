@@ -379,7 +379,7 @@ static enum th_error key_from_file(struct reading *r, const char *file, const ch
 
 static enum th_error from_tree(struct reading *r, const char *file, const struct th_node *root)
 {
-    static const char *const groups[] = {"log", "delivery", "limits", "tls"};
+    static const char *const groups[] = {"log", "delivery", "limits", "store", "tls"};
     char key[256];
 
     if (root->kind != TH_NODE_MAP) {
@@ -484,6 +484,20 @@ void th_options_fini(struct th_settings *c)
     *c = (struct th_settings){0};
 }
 
+/* An address without the password that may stand in it. */
+static void address_text(const char *text, struct th_buf *out)
+{
+    const char *user = strstr(text, "://"), *at = user ? strchr(user, '@') : NULL;
+    const char *colon = at ? memchr(user + 3, ':', (size_t)(at - user - 3)) : NULL;
+
+    if (strstr(text, "password="))
+        th_buf_str(out, "(set, not shown: it has a password)");
+    else if (colon)
+        th_buf_printf(out, "%.*s:***%s", (int)(colon - text), text, at);
+    else
+        th_buf_str(out, text);
+}
+
 void th_options_value(const struct th_settings *c, enum th_option_id id, struct th_buf *out)
 {
     const struct th_option *o = &th_options[id];
@@ -497,6 +511,8 @@ void th_options_value(const struct th_settings *c, enum th_option_id id, struct 
     else if (o->kind == TH_OPT_MAP)
         for (unsigned i = 0; i < v->count; i++)
             th_buf_printf(out, "%s%s: %s", i ? ", " : "", v->map[i].name, v->map[i].value);
+    else if (id == TH_O_STORE)
+        address_text(v->text ? v->text : "", out);
     else
         th_buf_str(out, v->text ? v->text : "");
 }

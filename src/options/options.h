@@ -21,6 +21,14 @@ enum th_option_kind {
     X(LISTEN, TEXT, "--listen", "TENTERHOOK_LISTEN", "listen", "127.0.0.1:8420", NULL, 0, 0, "ADDR:PORT",                           \
       "address of the API; port 0 takes a free one")                                                                                \
     X(DATA, TEXT, "--data", "TENTERHOOK_DATA", "data", "./tenterhook-data", NULL, 0, 0, "DIR", "data directory, used by one process") \
+    X(STORE, TEXT, "--store", "TENTERHOOK_STORE", "store.address", NULL, NULL, 0, 0, "URL",                                         \
+      "store in PostgreSQL instead of the data directory: postgres://USER@HOST:PORT/DATABASE")                                      \
+    X(STORE_PASSWORD, SECRET, NULL, "TENTERHOOK_STORE_PASSWORD", "store.password", NULL, NULL, 1, 512, NULL,                        \
+      "password of that role; else it is in the address, in PGPASSWORD or in ~/.pgpass")                                            \
+    X(STORE_STATEMENTS, CHOICE, NULL, "TENTERHOOK_STORE_STATEMENTS", "store.statements", "prepared", "prepared|unnamed", 0, 0,      \
+      NULL, "unnamed: keep no statement on the database server, for poolers that do not follow them")                               \
+    X(STORE_LEASE, DURATION, NULL, "TENTERHOOK_STORE_LEASE", "store.lease", "10s", NULL, 2, 600, NULL,                              \
+      "how long a node may be silent before another one takes over; the same on all nodes")                                         \
     X(DIALECTS, TEXT, "--dialects", "TENTERHOOK_DIALECTS", "dialects", NULL, NULL, 0, 0, "DIR",                                     \
       "dialect files that add to the built-in ones or replace them")                                                                \
     X(DEFAULT_DIALECT, TEXT, "--default-dialect", "TENTERHOOK_DEFAULT_DIALECT", "default_dialect", "standard", NULL, 0, 0, "NAME",  \

@@ -595,6 +595,12 @@ struct th_store_vt {
     void (*close)(struct th_store *); /* commits what is submitted, then frees */
 };
 
+/** See may_send. */
+static inline bool th_store_lets_send(struct th_store *s)
+{
+    return !s->vt->may_send || s->vt->may_send(s);
+}
+
 struct th_store_options {
     const char *dir;      /* data directory; the store owns files in it named tenterhook.db* and ballast */
     uint32_t ballast_mib; /* room kept for settles on a full disk; default 64 when 0 */

@@ -96,7 +96,7 @@ static inline struct fx *fx_new(enum fx_kind kind)
     assert_non_null(f);
     f->kind = kind;
     strcpy(f->dir, "/tmp/th-store-XXXXXX");
-    if (kind == FX_SQLITE)
+    if (kind != FX_MEMORY)
         assert_non_null(mkdtemp(f->dir));
     if (kind == FX_POSTGRES)
         fx_postgres_database(f->url, sizeof f->url);
@@ -109,7 +109,7 @@ static inline struct fx *fx_new(enum fx_kind kind)
 static inline void fx_free(struct fx *f)
 {
     fx_close(f);
-    if (f->kind == FX_SQLITE)
+    if (f->kind != FX_MEMORY)
         nftw(f->dir, fx_remove, 8, FTW_DEPTH | FTW_PHYS);
     close(f->event_fd);
     free(f);

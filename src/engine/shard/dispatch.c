@@ -21,6 +21,7 @@
 
 #define LARGE_EVENT 16384   /* bytes from which an event waits for others to leave memory */
 #define DISPATCH_BUDGET 256 /* requests begun in one turn */
+#define LEASE_LOOK_US 100000
 #define LOAD_BATCH 64
 #define MAX_LOADS 4       /* batches under way; beyond, dispatch pauses */
 #define ANSWER_KEPT 16384 /* bytes of an answer's body; the transport gives no more */
@@ -202,8 +203,9 @@ static void send_to(struct th_attempt *a, unsigned count)
     struct th_span body;
     enum th_error error;
 
-    if (a->cancelled || a->ep->gone || a->ep->pub.tenant->deleting || a->run != a->ep->pub.run) {
-        /* Deleted, paused or edited while the event was read or the name was looked up: no new request may break what the
+    if (a->cancelled || a->ep->gone || a->ep->pub.tenant->deleting || a->run != a->ep->pub.run ||
+        !th_store_lets_send(e->options.store)) {
+        /* Deleted, paused or edited, or no longer sure to be the only sender, while the event was read or the name was looked up: no new request may break what the
          * API has confirmed. No attempt; what is still wanted is due at once, with the settings of then. */
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
         return;
@@ -481,6 +483,8 @@ static bool is_paused(const struct th_engine *e)
 /* While it is paused the store's answer is what it waits for, not a moment. */
 struct th_mono th_dispatch_wanted(const struct th_engine *e)
 {
+    if (!th_store_lets_send(e->options.store)) /* nothing tells when that has changed */
+        return (struct th_mono){e->now.mono.us + LEASE_LOOK_US};
     return is_paused(e) ? TH_MONO_NEVER : th_sched_next(e->sched, e->now.mono);
 }
 
@@ -489,7 +493,8 @@ void th_dispatch_begin(struct th_engine *e)
     struct th_queue_row row;
     unsigned budget = DISPATCH_BUDGET;
 
-    while (budget && !is_paused(e) && th_sched_pick(e->sched, e->now.mono, &row)) {
+    while (budget && !is_paused(e) && th_store_lets_send(e->options.store) &&
+           th_sched_pick(e->sched, e->now.mono, &row)) {
         begin(e, &row);
         if (--budget % 4 == 0 && budget && th_turn_over(e, TH_TURN_DISPATCH_US))
             budget = 0;

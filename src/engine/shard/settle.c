@@ -109,7 +109,7 @@ static void settled(struct th_op *op)
     struct th_engine *e = a->e;
     bool applied = a->settle.applied;
 
-    if (op->error == TH_UNKNOWN || op->error == TH_RETRY) {
+    if (op->error == TH_UNKNOWN) {
         th_settle_submit(a); /* compare-and-set: twice is once */
         return;
     }
@@ -123,7 +123,7 @@ static void settled(struct th_op *op)
     th_engine_store_error(e, op->error == TH_CONFLICT ? TH_BUG : op->error);
     if (a->disabling)
         a->carried(a, op->error, false); /* others wait for their turn */
-    if (th_error_class(op->error) == TH_CLASS_RESOURCE && !e->dead) {
+    if ((th_error_class(op->error) == TH_CLASS_RESOURCE || op->error == TH_RETRY) && !e->dead) {
         th_list_remove(&a->link);
         th_list_append(&e->settle_retry, &a->link);
         e->jobs[TH_JOB_SETTLE].at.us = e->now.mono.us + 500000;
@@ -133,7 +133,7 @@ static void settled(struct th_op *op)
     th_attempt_release(a);
 }
 
-/* Outcomes that found no room are tried again; they are few (TH_MAX_SETTLES) and no delivery is sent twice meanwhile. */
+/* Outcomes that found no room, or no database, are tried again; they are few (TH_MAX_SETTLES) and no delivery is sent twice meanwhile. */
 struct th_mono th_settle_again_wanted(const struct th_engine *e)
 {
     return th_list_empty(&e->settle_retry) ? TH_MONO_NEVER : e->now.mono;

@@ -9,6 +9,8 @@ struct pg_store {
     struct pg_address address;
     struct pg_db db; /* the writer's */
     struct pg_lease lease;
+    int lock_fd;       /* of the data directory */
+    char instance[40]; /* its name, for the other nodes */
     void (*lost)(
         void *ctx); /* another node has taken over; does not return when there is a process to begin anew */
     void *lost_ctx;

@@ -11,10 +11,15 @@
 #include "store/postgres/postgres_schema.h"
 #include "store/postgres/postgres_statements.h"
 #include "store/store_life.h"
+#include "store/store_lock.h"
 #include "store/store_session.h"
 #include "store/store_usage.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #define WRITE_TIMEOUT_MS 15000
 #define READ_TIMEOUT_MS 10000
@@ -61,6 +66,8 @@ static void store_close(struct th_store *store)
     st_life_fini(&s->base);
     pg_db_fini(&s->db);
     th_map_fini(&s->days);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
     th_free(s);
 }
 
@@ -92,7 +99,8 @@ static struct pg_store *new_store(const struct th_store_postgres_options *o)
     s->base.disconnect = disconnect_reader;
     s->lost = o->lost;
     s->lost_ctx = o->ctx;
-    s->lease.instance = o->instance;
+    s->lock_fd = -1;
+    s->lease.instance = s->instance;
     s->lease.address = o->address;
     s->lease.ttl_ms = o->lease_ms ? o->lease_ms : LEASE_MS;
     s->base.idle_ms = s->lease.ttl_ms / 5;
@@ -103,6 +111,48 @@ static struct pg_store *new_store(const struct th_store_postgres_options *o)
         return NULL;
     }
     return s;
+}
+
+/** Reads the name of a data directory, or gives it one. */
+static enum th_error name_folder(struct pg_store *s, const char *path, char *why, size_t why_size)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t raw[16];
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ssize_t n = fd >= 0 ? pread(fd, s->instance, 32, 0) : -1;
+
+    if (n == 32) {
+        close(fd);
+        return TH_OK;
+    }
+    if (fd >= 0 && getrandom(raw, sizeof raw, 0) == (ssize_t)sizeof raw) {
+        for (int i = 0; i < 32; i++)
+            s->instance[i] = digits[raw[i / 2] >> (i % 2 ? 0 : 4) & 15];
+        n = pwrite(fd, s->instance, 32, 0);
+        if (n == 32 && fsync(fd) != 0)
+            n = -1;
+    }
+    if (n != 32)
+        snprintf(why, why_size, "%s cannot be written: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return n == 32 ? TH_OK : TH_IO;
+}
+
+/** The lock is held until the store is closed. */
+static enum th_error take_folder(struct pg_store *s, const char *dir, char *why, size_t why_size)
+{
+    char path[4096];
+    enum th_error error;
+
+    if (strlen(dir) + sizeof "/tenterhook.lock" > sizeof path) {
+        snprintf(why, why_size, "the name of the data directory is too long");
+        return TH_INVALID;
+    }
+    snprintf(path, sizeof path, "%s/tenterhook.lock", dir);
+    error = st_lock_take(path, &s->lock_fd, why, why_size);
+    snprintf(path, sizeof path, "%s/tenterhook.node", dir);
+    return error ? error : name_folder(s, path, why, why_size);
 }
 
 enum th_error th_store_postgres_wait(const struct th_store_postgres_options *options,
@@ -120,8 +170,10 @@ enum th_error th_store_postgres_wait(const struct th_store_postgres_options *opt
         th_free(w);
         return TH_NOMEM;
     }
-    error =
-        pg_address_read(&w->store->address, options->url, options->password, options->unnamed, why, why_size);
+    error = take_folder(w->store, options->dir, why, why_size);
+    if (!error)
+        error = pg_address_read(&w->store->address, options->url, options->password, options->unnamed, why,
+                                why_size);
     pg_db_init(&w->store->db, &w->store->address, WRITE_TIMEOUT_MS);
     if (!error)
         error = pg_schema_raise(&w->store->address, why, why_size);

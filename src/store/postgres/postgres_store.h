@@ -6,9 +6,9 @@
 struct th_store_postgres_options {
     const char *url, *password; /* password: NULL: in the address, in PGPASSWORD or in ~/.pgpass */
     bool unnamed;               /* keep no statement on the server */
-    const char *instance; /* names the data directory, which this process has locked; at most 64 characters */
-    const char *address;  /* of this node, shown to others */
-    unsigned lease_ms;    /* 0: 10 seconds */
+    const char *dir;            /* data directory: its lock says that the process before this one has ended */
+    const char *address;        /* of this node, shown to others */
+    unsigned lease_ms;          /* 0: 10 seconds */
     struct th_metrics *metrics;
     /** Called on the writer's thread when another node has taken over. The process should begin anew; a
      * return stops the store. */

@@ -14,8 +14,6 @@ struct sq_path {
 /** Checks the file and brings it to the newest version on a new connection for writing. */
 enum th_error sq_file_open(const struct sq_path *path, sqlite3 **db, char *why, size_t why_size);
 enum th_error sq_file_reader(const struct sq_path *path, sqlite3 **db);
-/** Takes the lock of the data directory; *fd stays open as long as it is held. */
-enum th_error sq_file_lock(const struct sq_path *path, int *fd, char *why, size_t why_size);
 /** Makes the ballast file durable at its full size; TH_FULL when there is no room. */
 enum th_error sq_file_ballast_make(const struct sq_path *path, uint32_t mib);
 void sq_file_ballast_drop(const struct sq_path *path);

@@ -14,6 +14,7 @@
 #include "store/sqlite/sqlite_statements.h"
 #include "store/sqlite/sqlite_vfs.h"
 #include "store/store_life.h"
+#include "store/store_lock.h"
 #include "store/store_session.h"
 #include "store/store_usage.h"
 #include <errno.h>
@@ -122,7 +123,7 @@ static enum th_error cut_log_off(struct sq_store *s, sqlite3 *db)
 static enum th_error start(struct sq_store *s, char *why, size_t why_size)
 {
     sqlite3 *db = NULL;
-    enum th_error error = sq_file_lock(&s->path, &s->lock_fd, why, why_size);
+    enum th_error error = st_lock_take(s->path.lock, &s->lock_fd, why, why_size);
 
     if (error == TH_OK)
         error = sq_file_open(&s->path, &db, why, why_size);

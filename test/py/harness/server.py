@@ -60,8 +60,8 @@ class Server:
         limit = ["prlimit", f"--nofile={self.files}:{self.files}"] if self.files else []
         return limit + command + self.flags
 
-    def start(self, timeout_s=60):
-        """Starts the process and waits until it listens. Raises StartError with all that it printed."""
+    def launch(self):
+        """Starts the process and waits for nothing."""
         env = clean_env(self.env)
         if self.admin_key is not None:
             env["TENTERHOOK_ADMIN_KEY"] = self.admin_key
@@ -70,6 +70,14 @@ class Server:
                                         stderr=subprocess.STDOUT, text=True, errors="replace",
                                         process_group=0 if self.own_group else None)
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+
+    def start(self, timeout_s=60):
+        """Starts the process and waits until it listens. Raises StartError with all that it printed."""
+        self.launch()
+        return self.listening(timeout_s)
+
+    def listening(self, timeout_s=60):
+        """Waits until it listens."""
         with self._lines:
             self._lines.wait_for(lambda: self.port is not None or self._eof, timeout_s)
         if self.port is None:
