@@ -1,9 +1,10 @@
-/* What the SQLite store costs alone: accepts of one event and one endpoint, each followed by its settle, with
+/* What a store costs alone (SQLite; with BENCH_STORE=postgres://… PostgreSQL): accepts of one event and one endpoint, each followed by its settle, with
  * a fixed number outstanding. Prints events/s, CPU of the process per event and commits.
  *
  * usage: bench_store DIR [events [outstanding [body-bytes [endpoints [backlog]]]]]
  * backlog: events accepted first and never settled. DIR must not hold a store yet. */
 #include "port/store.h"
+#include "store/postgres/postgres_store.h"
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,22 @@ static void measure_steps(int fd)
            (wall_s() - began) * 1e3 / steps, (unsigned long long)rows, steps);
 }
 
+/* In PostgreSQL where BENCH_STORE has its address. */
+static enum th_error open_store(const struct th_store_options *o, char *why, size_t why_size)
+{
+    struct th_store_postgres_options options = {
+        .url = getenv("BENCH_STORE"), .dir = o->dir, .address = "bench", .metrics = o->metrics};
+    struct th_store_waiting *w;
+    enum th_error error;
+
+    if (!options.url)
+        return th_store_sqlite_open(o, &store, why, why_size);
+    error = th_store_postgres_wait(&options, &w, why, why_size);
+    if (!error)
+        error = th_store_postgres_take(w, why, why_size);
+    return error ? error : th_store_postgres_open(w, &store, why, why_size);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t events = argc > 2 ? strtoull(argv[2], NULL, 10) : 200000, backlog;
@@ -243,7 +260,7 @@ int main(int argc, char **argv)
     text[0] = text[body ? body - 1 : 0] = '"';
     b.body = th_span(text, body);
     b.now_ms = (int64_t)time(NULL) * 1000;
-    if (th_store_sqlite_open(&options, &store, why, sizeof why) != TH_OK)
+    if (open_store(&options, why, sizeof why) != TH_OK)
         check(false, why);
     check(store->vt->attach(store, (struct th_wake){wake, &fd}, &b.session) == TH_OK, "no session");
     bench_submit(&config.op);

@@ -57,6 +57,7 @@ void th_h_dialect(struct th_api_req *r);
 void th_h_source_addresses(struct th_api_req *r);
 void th_h_livez(struct th_api_req *r);
 void th_h_readyz(struct th_api_req *r);
+void th_h_nodes(struct th_api_req *r);
 void th_h_metrics(struct th_api_req *r);
 void th_h_openapi_json(struct th_api_req *r);
 #endif

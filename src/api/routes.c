@@ -75,6 +75,7 @@ const struct th_api_route th_api_routes[] = {
     {"DELETE", "/v1/sessions/{id}", NONE, ADMIN, 0, th_h_session_del, "", 204, NULL, NULL, "deleteSession", "End a session at once"},
     {"GET", "/v1/dialects", ANY, READ_ONLY, 0, th_h_dialects, "", 200, NULL, "DialectPage", "listDialects", "List the loaded dialects with every value"},
     {"GET", "/v1/dialects/{name}", ANY, READ_ONLY, 0, th_h_dialect, "", 200, NULL, "Dialect", "getDialect", "Show one dialect"},
+    {"GET", "/v1/nodes", NONE, READ_ONLY, 0, th_h_nodes, PAGE, 200, NULL, "NodePage", "listNodes", "List the nodes that share the store, and which of them works"},
     {"GET", "/v1/source-addresses", ANY, READ_ONLY, 0, th_h_source_addresses, "", 200, NULL, "SourceAddresses", "listSourceAddresses", "List the network prefixes from which deliveries come"},
     {"GET", "/v1/config", NONE, ADMIN, 0, th_h_config, "", 200, NULL, "SettingPage", "listSettings", "List the settings in force, each with where it comes from; never a secret"},
     {"GET", "/v1/search", NONE, READ_ONLY, 0, th_h_search, "q", 200, NULL, "Found", "search", "Find what an id names, else endpoints and tenants by a part of their address or name"},

@@ -11,6 +11,7 @@ static const struct {
     const char *schema, *property, *words;
 } words[] = {
     {NULL, "active", "false: the endpoint is paused, and its deliveries are held"},
+    {"Node", "address", "the address on which it was told to listen; empty: the store is not shared"},
     {NULL, "address", "address and port to which the request went; null: there was no connection"},
     {NULL, "after", "the value of the parameter `after` that gives what follows"},
     {NULL, "allowed", "the most that the tenant may have; null: no limit"},
@@ -149,6 +150,13 @@ static const struct {
     {NULL, "parameter", "name of the query parameter at fault"},
     {"MatchValue", "path", "a path of the term"},
     {NULL, "pointer", "JSON Pointer (RFC 6901) to the value in the request body"},
+    {"Node", "id", "its number in this database"},
+    {"Node", "lease_ms",
+     "milliseconds until another node may take over, if it is not heard of; null: there are no leases"},
+    {"Node", "slots", "how many of the 256 parts of the work it has"},
+    {"Node", "state", "working; waiting to take over; or gone: its lease is over"},
+    {"Node", "this", "whether it is the one that answers"},
+    {"Node", "version", "version of its program"},
     {NULL, "prefixes", "networks from which deliveries come"},
     {"EndpointHealth", "pending", "deliveries that wait for their first attempt"},
     {NULL, "previous_expires_at", "when the previous secret ends"},
@@ -247,6 +255,7 @@ static const struct {
     {"/v1/tenants", "tenants", "Tenants and their keys; for the operator only"},
     {"/v1/keys", "keys", "Operators' keys, each with a name and a role"},
     {"/v1/sessions", "sessions", "Operators who have signed in with a browser"},
+    {"/v1/nodes", "nodes", "The processes that share the store"},
     {"/v1/dialects", "dialects", "The loaded dialects: forms of vendors"},
     {"/", "installation", "The server itself"},
 };

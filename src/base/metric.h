@@ -41,6 +41,8 @@
       "Times that the client of a stream was too slow, and was told of a gap.")                              \
     X(STORE_COMMITS, "tenterhook_store_commits_total", "", "Store transactions committed.")                  \
     X(STORE_OPS, "tenterhook_store_operations_total", "", "Store write operations committed.")               \
+    X(STORE_TAKEOVERS, "tenterhook_store_takeovers_total", "",                                               \
+      "Times that this process took the store over from a node that had not renewed its lease.")             \
     X(STORE_FAILURES, "tenterhook_store_failures_total", "", "Store commits that failed.")                   \
     X(CLIENT_CONNECTS, "tenterhook_client_connects_total", "", "Connections opened to endpoints.")           \
     X(CLIENT_REUSES, "tenterhook_client_reuses_total", "", "Attempts sent on a kept-alive connection.")      \
@@ -78,6 +80,8 @@
     X(HTTP_OPEN, "tenterhook_http_connections_open", "", "Open API connections.")                            \
     X(STREAMS, "tenterhook_http_streams_open", "", "Open streams of attempts and of events.")                \
     X(STORE_READY, "tenterhook_store_ready", "", "1 while the store commits.")                               \
+    X(STORE_RENEWED, "tenterhook_store_lease_renewed_timestamp_seconds", "",                                 \
+      "When the lease of this node was renewed last, in Unix time; 0: the store has none.")                  \
     X(STORE_BYTES, "tenterhook_store_bytes", "", "Size of the database and its log.")                        \
     X(STORE_FREE, "tenterhook_store_free_bytes", "", "Room that the data directory's file system has left.") \
     X(TLS_EXPIRY, "tenterhook_tls_certificate_expiry_timestamp_seconds", "",                                 \

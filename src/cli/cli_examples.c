@@ -9,7 +9,7 @@ const struct th_group th_groups[] = {
     {"endpoints, and what they got", "endpoints secrets events deliveries attempts tail replay"},
     {"for a receiver's developer", "sign verify explain template"},
     {"tenants and keys", "tenants keys"},
-    {"running the server", "serve init config backup restore export import"},
+    {"running the server", "serve init config nodes backup restore export import"},
     {"vendors' forms", "dialect version"},
     {NULL, NULL},
 };
@@ -48,6 +48,7 @@ static const struct {
     {"secrets show", "tenterhook secrets show we_01M7X22X2G2RSS9YF9GYP3Z53C --field secret"},
     {"secrets rotate", "tenterhook secrets rotate we_01M7X22X2G2RSS9YF9GYP3Z53C --overlap 24h"},
     {"secrets revoke", "tenterhook secrets revoke we_01M7X22X2G2RSS9YF9GYP3Z53C"},
+    {"nodes", "tenterhook nodes"},
     {"tenants list", "tenterhook tenants"},
     {"tenants show", "tenterhook tenants show acme"},
     {"tenants put", "tenterhook tenants put acme --name \"Acme Inc.\" --dialect standard"},

@@ -405,6 +405,7 @@ const struct th_command th_commands[] = {
     {"secrets", "show", "ENDPOINT", "show the active secrets of an endpoint, newest first", NULL, API, 1, 1, NULL, th_cmd_secrets, NULL},
     {"secrets", "rotate", "ENDPOINT", "make a new secret beside the old one", NULL, API, 1, 1, secrets_rotate_options, th_cmd_secret_rotate, NULL},
     {"secrets", "revoke", "ENDPOINT", "end the previous secret now", NULL, API, 1, 1, yes_options, th_cmd_secret_revoke, NULL},
+    {"nodes", NULL, "", "list the nodes that share the store, and which of them works", NULL, API, 0, 0, all_options, th_cmd_nodes, NULL},
     {"tenants", "list", "", "list tenants", NULL, API, 0, 0, all_options, th_cmd_tenants, NULL},
     {"tenants", "show", "ID", "show one tenant, with what it uses and its limits", NULL, API, 1, 1, NULL, th_cmd_tenant_show, NULL},
     {"tenants", "put", "ID", "create or change a tenant under your own id", NULL, API, 1, 1, tenants_put_options, th_cmd_tenant_put, NULL},

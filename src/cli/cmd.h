@@ -26,6 +26,7 @@ int th_cmd_event_erase(struct th_cli *cli);
 int th_cmd_secrets(struct th_cli *cli);
 int th_cmd_secret_rotate(struct th_cli *cli);
 int th_cmd_secret_revoke(struct th_cli *cli);
+int th_cmd_nodes(struct th_cli *cli);
 int th_cmd_tenants(struct th_cli *cli);
 int th_cmd_tenant_show(struct th_cli *cli);
 int th_cmd_tenant_put(struct th_cli *cli);

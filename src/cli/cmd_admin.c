@@ -18,6 +18,26 @@ static void tenant_row(void *ctx, struct th_json row)
     th_columns_add(t, th_cli_time(t->cli, row, "/created_at"));
 }
 
+static void node_row(void *ctx, struct th_json row)
+{
+    struct th_columns *t = ctx;
+
+    th_columns_add(t, th_cli_member(t->cli, row, "/id"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/address"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/state"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/slots"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/lease_ms"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/version"));
+}
+
+int th_cmd_nodes(struct th_cli *cli)
+{
+    static const char *const heads[] = {"NODE", "ADDRESS", "STATE", "SLOTS", "LEASE MS", "VERSION"};
+
+    return th_cmd_list(cli,
+                       &(struct th_cmd_list){"/v1/nodes", heads, 6, node_row, "no nodes", TH_LIST_THINGS});
+}
+
 int th_cmd_tenants(struct th_cli *cli)
 {
     static const char *const heads[] = {"TENANT", "NAME", "DIALECT", "CREATED"};

@@ -20,6 +20,7 @@
 #include "net/tls_probe.h"
 #include "options/dialects.h"
 #include "options/options.h"
+#include "store/postgres/postgres_check.h"
 #include "store/sqlite/sqlite_backup.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -204,6 +205,15 @@ static void check_database(struct doctor *d, const char *dir)
     else
         say(d, OK, "database", NULL, "%s is whole (%lld KiB, layout %d)", path, (long long)(st.st_size >> 10),
             state.version);
+}
+
+static void say_postgres(void *ctx, enum th_postgres_verdict verdict, const char *found, const char *advice)
+{
+    say(ctx,
+        verdict == TH_POSTGRES_OK     ? OK
+        : verdict == TH_POSTGRES_NOTE ? NOTE
+                                      : FAIL,
+        "database", advice, "%s", found);
 }
 
 static void check_clock(struct doctor *d)
@@ -593,6 +603,8 @@ static void check_machine(struct doctor *d)
         struct stat st;
         check_private(d, dir, 0700, true);
         check_private(d, th_cli_printf(d->cli, "%s/secret.key", dir), 0600, false);
+        if (c.v[TH_O_STORE].text)
+            th_store_postgres_check(c.v[TH_O_STORE].text, c.v[TH_O_STORE_PASSWORD].text, say_postgres, d);
         if (stat(dir, &st) == 0) {
             check_database(d, dir);
             check_disk(d, dir);

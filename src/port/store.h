@@ -564,6 +564,16 @@ struct th_wake {
     void *ctx;
 };
 
+/** A process that shares a store with others. */
+struct th_store_node {
+    unsigned id;
+    const char *address, *version;
+    int64_t since;    /* wall ms: when it began */
+    int64_t lease_ms; /* that are left of its lease; below 0: it is over; 0: there are no leases */
+    unsigned slots;   /* 256: it works; 0: it waits */
+    bool is_this;
+};
+
 struct th_store {
     const struct th_store_vt *vt;
 };
@@ -592,6 +602,9 @@ struct th_store_vt {
     void (*usage)(struct th_store *, uint64_t tenant, struct th_usage *out);
     /** Whether a request may still be sent: false when this process cannot know that nobody else does. Any thread. NULL: always. */
     bool (*may_send)(struct th_store *);
+    /** The processes that share this store. Synchronous, and takes its time; any thread. NULL: this one is alone. */
+    enum th_error (*nodes)(struct th_store *, void (*node)(void *ctx, const struct th_store_node *),
+                           void *ctx);
     void (*close)(struct th_store *); /* commits what is submitted, then frees */
 };
 

@@ -30,6 +30,7 @@ sys.dont_write_bytecode = True
 import checker  # noqa: E402
 from harness.client import Api  # noqa: E402
 from harness.receiver import Receiver, Reply  # noqa: E402
+from harness.postgres import Postgres  # noqa: E402
 from harness.server import Server, binary_path, clean_env  # noqa: E402
 from harness.signature import SignatureError, verify  # noqa: E402
 
@@ -244,13 +245,18 @@ def log_rows(api, names):
     return rows
 
 
+def flags(args, dialects):
+    store = ["--store", args.database.url()] if args.database else []
+    return ["--dialects", str(dialects), *store]
+
+
 def run(args, folder):
     rng = random.Random(args.seed)
     dialects = folder / "dialects"
     dialects.mkdir()
     crash_dialect(dialects)
     receivers = Receivers(random.Random(args.seed + 1))
-    server = Server(folder / "data", binary=args.binary, flags=["--dialects", str(dialects)])
+    server = Server(folder / "data", binary=args.binary, flags=flags(args, dialects))
     publishers = Publishers(server, random.Random(args.seed + 2), args.rate)
     kills, faults, begun = [], [], time.monotonic()
     try:
@@ -292,16 +298,21 @@ def main():
     parser.add_argument("--rate", type=float, default=150, help="requests to publish a second")
     parser.add_argument("--shortest", type=float, default=0.2, help="seconds of load before a kill, at least")
     parser.add_argument("--longest", type=float, default=0.9, help="and at most")
+    parser.add_argument("--postgres", action="store_true", help="store in a private PostgreSQL")
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     args.binary = binary_path(args.build)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server does not outlive us
     print(f"crash test: {args.cycles} cycles, --seed {args.seed}", flush=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tenterhook-crash-"))
+    args.database = Postgres() if args.postgres else None
     try:
         faults = run(args, folder)
     except Exception as error:  # the folder is the evidence, whatever happened
         faults = [f"{type(error).__name__}: {error}"]
+    finally:
+        if args.database:
+            args.database.close()
     if faults:
         for fault in faults[:40]:
             print(f"FAULT {fault}")

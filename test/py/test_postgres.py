@@ -327,3 +327,43 @@ def test_a_password_is_shown_nowhere(postgres, database, node, tmp_path):
     assert "a%20b" not in printed and "tenterhook:***@127.0.0.1" in printed
     conf.write_text(before)
     postgres.sql("SELECT pg_reload_conf()")
+
+
+def test_nodes_are_listed(database, node, server):
+    one = node(database)
+    two = node(database, start=False)
+    two.launch()
+    until(lambda: ask(two.at, "/readyz")[0] == 503)
+    rows = one.api.get("/v1/nodes").expect(200).json["data"]
+    assert [(row["state"], row["this"], row["slots"]) for row in rows] == [("working", True, 256), ("waiting", False, 0)]
+    assert all(0 < row["lease_ms"] <= LEASE_S * 1000 and row["version"] for row in rows)
+    assert [row["address"] for row in rows] == [f"127.0.0.1:{made.at}" for made in (one, two)]
+    printed = subprocess.run([str(one.binary), "nodes", "--server", f"http://127.0.0.1:{one.at}"], capture_output=True,
+                             text=True, check=True, env={"TENTERHOOK_KEY": one.admin_key}).stdout
+    assert re.search(r"1 +127\.0\.0\.1:\d+ +working +256", printed) and re.search(r"2 +\S+ +waiting +0", printed)
+    metrics = one.api.get("/metrics").body.decode()
+    assert abs(time.time() - float(re.search(r"lease_renewed_timestamp_seconds (\d+)", metrics)[1])) < LEASE_S
+    one.kill()
+    two.listening()
+    assert "tenterhook_store_takeovers_total 1" in two.api.get("/metrics").body.decode()
+    rows = two.api.get("/v1/nodes").expect(200).json["data"]
+    assert [row["state"] for row in rows] == ["gone", "working"]
+    alone = server().api.get("/v1/nodes").expect(200).json["data"]
+    assert [(row["state"], row["this"], row["lease_ms"]) for row in alone] == [("working", True, None)]
+
+
+def test_the_doctor_looks_at_the_database(postgres, database, tmp_path):
+    def doctor(url):
+        done = subprocess.run([str(Server(tmp_path).binary), "doctor", "--json", "--store", url, "--data", str(tmp_path),
+                               "--resolve", "localhost"], capture_output=True, text=True, check=False)
+        return [row for row in json.loads(done.stdout) if row["check"] == "database"]
+
+    rows = doctor(database)
+    assert len(rows) == 6 and all(row["verdict"] == "ok" for row in rows), rows
+    postgres.sql("ALTER ROLE tenterhook SET synchronous_commit=off")
+    try:
+        assert any(row["verdict"] == "fail" and "synchronous_commit" in json.dumps(row) for row in doctor(database))
+    finally:
+        postgres.sql("ALTER ROLE tenterhook RESET synchronous_commit")
+    with_none = doctor("postgres://tenterhook@127.0.0.1:1/x")
+    assert [row["verdict"] for row in with_none] == ["fail"]

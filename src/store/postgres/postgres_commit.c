@@ -249,6 +249,8 @@ static enum th_error transaction(struct pg_store *s, struct th_op *first, uint32
     rc = write_group(s, first, written);
     if (rc == ST_OK) {
         pg_lease_confirm(&s->lease);
+        if (s->base.metrics)
+            th_gauge_set(s->base.metrics, TH_G_STORE_RENEWED, (int64_t)time(NULL));
     } else {
         error = st_error(&s->db.base, rc);
         if (error == TH_UNKNOWN) {

@@ -71,7 +71,7 @@ enum th_error pg_lease_register(struct pg_db *db, struct pg_lease *l)
 }
 
 /** In a transaction that holds the row of slot 0. */
-static bool is_free(struct pg_db *db, const struct pg_lease *l, struct pg_holder *holder)
+static bool is_free(struct pg_db *db, struct pg_lease *l, struct pg_holder *holder)
 {
     char id[24];
     const char *values[] = {text(id, holder->node)};
@@ -88,6 +88,7 @@ static bool is_free(struct pg_db *db, const struct pg_lease *l, struct pg_holder
         1, values);
     taken = r && PQntuples(r) == 1;
     PQclear(r);
+    l->took_over = l->took_over || taken;
     if (taken)
         th_log(TH_LOG_WARN, "a node has not renewed its lease: this one takes over",
                TH_KI("node", holder->node), TH_KC("address", holder->address));

@@ -10,6 +10,7 @@ struct pg_lease {
     const char *address;  /* shown to others */
     unsigned ttl_ms;
     int node;             /* 0: not registered */
+    bool took_over;       /* from a node that had not renewed its lease */
     int64_t epoch, seq;   /* seq: of the newest batch that was sent */
     int64_t acknowledged; /* number of the newest batch that is known to be committed */
     int64_t sent_us;      /* when the renewal under way was sent */

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "store/postgres/postgres_commit.h"
+#include "store/postgres/postgres_nodes.h"
 #include "store/postgres/postgres_schema.h"
 #include "store/postgres/postgres_statements.h"
 #include "store/store_life.h"
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WRITE_TIMEOUT_MS 15000
@@ -82,6 +84,7 @@ static const struct th_store_vt postgres_vt = {
     .page_free = st_life_page_free,
     .usage = st_usage_now,
     .may_send = may_send,
+    .nodes = pg_nodes,
     .close = store_close,
 };
 
@@ -244,6 +247,8 @@ enum th_error th_store_postgres_open(struct th_store_waiting *w, struct th_store
     }
     if (s->base.metrics) {
         th_gauge_set(s->base.metrics, TH_G_STORE_READY, 1);
+        th_gauge_set(s->base.metrics, TH_G_STORE_RENEWED, (int64_t)time(NULL));
+        th_count(s->base.metrics, TH_C_STORE_TAKEOVERS, s->lease.took_over);
         th_gauge_set(s->base.metrics, TH_G_DELIVERIES_PENDING, (int64_t)s->base.writer.next.queued);
     }
     *out = &s->base.base;
