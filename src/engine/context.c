@@ -121,6 +121,8 @@ bool th_engine_ready(const struct th_engine *e, const char **why)
     else if (!e->store_ok)
         reason = e->store_away ? "the store cannot commit: the database cannot be reached"
                                : "the store cannot commit: no room on the disk";
+    else if (!th_store_lets_send(e->options.store))
+        reason = "this node has not heard from the database for so long that another one may have taken over";
     if (why)
         *why = reason;
     return !reason;

@@ -371,6 +371,7 @@ void *pg_commit_main(void *arg)
     struct th_op *list;
 
     (void)prctl(PR_SET_NAME, "store-writer"); /* what top and perf show */
+    look_up(s);                               /* opening may have taken most of the lease */
     while (st_group_wait(&s->base, &list)) {
         if (!list)
             look_up(s);
