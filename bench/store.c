@@ -243,8 +243,8 @@ int main(int argc, char **argv)
     static struct th_metrics metrics;
     struct th_store_options options = {.dir = argc > 1 ? argv[1] : "", .ballast_mib = 1, .metrics = &metrics};
     struct th_row tenant = {.kind = TH_ROW_TENANT, .no = 1, .id = TH_LIT("bench"), .settings = TH_LIT("{}")};
-    struct th_settings_op config = {
-        .op = {.kind = TH_OP_SETTINGS, .done = config_done}, .tenant = 1, .count = 1, .rows = &tenant};
+    struct th_row *rows;
+    struct th_settings_op config = {.op = {.kind = TH_OP_SETTINGS, .done = config_done}, .tenant = 1};
     char why[512], *text;
     int fd = eventfd(0, EFD_CLOEXEC);
 
@@ -255,7 +255,14 @@ int main(int argc, char **argv)
     backlog = argc > 6 ? strtoull(argv[6], NULL, 10) : 0;
     text = malloc(body + 3);
     b.units = calloc(outstanding, sizeof *b.units);
-    check(text && b.units && b.endpoints, "no memory");
+    rows = calloc(b.endpoints + 1, sizeof *rows);
+    check(text && b.units && b.endpoints && rows, "no memory");
+    rows[0] = tenant;
+    for (uint32_t i = 1; i <= b.endpoints; i++) /* a store looks up whose an endpoint is */
+        rows[i] = (struct th_row){
+            .kind = TH_ROW_ENDPOINT, .no = i, .tenant = 1, .rev = 1, .settings = TH_LIT("{}")};
+    config.count = b.endpoints + 1;
+    config.rows = rows;
     memset(text, 'x', body + 2);
     text[0] = text[body ? body - 1 : 0] = '"';
     b.body = th_span(text, body);
@@ -272,6 +279,7 @@ int main(int argc, char **argv)
     store->vt->detach(b.session);
     store->vt->close(store);
     free(b.units);
+    free(rows);
     free(text);
     return 0;
 }
