@@ -665,3 +665,16 @@ struct th_mono th_sched_next(const struct th_sched *s, struct th_mono now)
         at = now.us;
     return (struct th_mono){at};
 }
+
+void th_sched_granted(struct th_sched *s, struct th_sched_grant *g, struct th_mono now)
+{
+    struct share *sh = TH_CONTAINER(g, struct share, grant);
+
+    sched_advance(s, now);
+    th_places_arrived(&sh->seat);
+    sh->in_hand = true;
+    if (sh->kind == SHARE_ADDRESS)
+        address_granted(s, sh);
+    else
+        host_granted(s, sh);
+}

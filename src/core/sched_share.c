@@ -106,16 +106,3 @@ struct th_sched_grant *th_sched_grant_next(struct th_sched *s)
 
     return l ? TH_CONTAINER(l, struct th_sched_grant, mail.link) : NULL;
 }
-
-void th_sched_granted(struct th_sched *s, struct th_sched_grant *g, struct th_mono now)
-{
-    struct share *sh = TH_CONTAINER(g, struct share, grant);
-
-    sched_advance(s, now);
-    th_places_arrived(&sh->seat);
-    sh->in_hand = true;
-    if (sh->kind == SHARE_ADDRESS)
-        address_granted(s, sh);
-    else
-        host_granted(s, sh);
-}

@@ -76,7 +76,8 @@ static int compare_digits(struct decimal a, struct decimal b)
     }
 }
 
-int jp_number_compare(struct th_span a, struct th_span b)
+/* -1, 0, 1: two JSON numbers by their exact decimal values. */
+static int number_compare(struct th_span a, struct th_span b)
 {
     struct decimal x = read_decimal(a), y = read_decimal(b);
     bool no_x = x.p == x.end, no_y = y.p == y.end;
@@ -185,7 +186,7 @@ static bool equal_scalars(struct th_jsonpath_run *run, const struct jp_value *a,
         return false;
     if (a->type == TH_JSON_NUMBER)
         return jp_step(run, (uint32_t)((a->text.n + b->text.n) / 256)) &&
-               jp_number_compare(a->text, b->text) == 0;
+               number_compare(a->text, b->text) == 0;
     return a->type != TH_JSON_STRING || equal_texts(run, a, b);
 }
 
@@ -279,7 +280,7 @@ static bool less(struct th_jsonpath_run *run, const struct jp_value *a, const st
         return false;
     if (a->type == TH_JSON_NUMBER)
         return jp_step(run, (uint32_t)((a->text.n + b->text.n) / 256)) &&
-               jp_number_compare(a->text, b->text) < 0;
+               number_compare(a->text, b->text) < 0;
     return a->type == TH_JSON_STRING && compare_texts(run, a, b) < 0;
 }
 

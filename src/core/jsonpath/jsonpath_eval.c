@@ -298,7 +298,7 @@ static void scalar(const struct th_jsonpath *q, const struct jp_node *n, enum th
     out->text = type == TH_JSON_STRING || type == TH_JSON_NUMBER ? jp_text(q, n) : th_span("", 0);
 }
 
-void jp_value_of(struct th_jsonpath_run *run, uint8_t value, uint32_t current, struct jp_value *out)
+static void value_of(struct th_jsonpath_run *run, uint8_t value, uint32_t current, struct jp_value *out)
 {
     const struct jp_node *n = &run->q->nodes[value];
     struct jp_value of;
@@ -324,7 +324,7 @@ void jp_value_of(struct th_jsonpath_run *run, uint8_t value, uint32_t current, s
         scalar(run->q, n, TH_JSON_NULL, out);
         break;
     case JP_LENGTH:
-        jp_value_of(run, n->a, current, &of);
+        value_of(run, n->a, current, &of);
         length(run, &of, out);
         break;
     case JP_COUNT:
@@ -378,9 +378,9 @@ static bool match(struct th_jsonpath_run *run, const struct jp_node *n, uint32_t
     struct jp_characters text;
     bool anywhere = n->kind == JP_SEARCH, answer;
 
-    jp_value_of(run, n->a, current, &value);
+    value_of(run, n->a, current, &value);
     if (!(p->flags & JP_COMPILED))
-        jp_value_of(run, n->b, current, &pattern);
+        value_of(run, n->b, current, &pattern);
     if (run->excess || !jp_characters(run->tape, &value, &text))
         return false;
     if (p->flags & JP_COMPILED) {
@@ -412,8 +412,8 @@ bool jp_test(struct th_jsonpath_run *run, uint8_t expression, uint32_t current)
     case JP_NOT:
         return !jp_test(run, n->a, current) && !run->excess;
     case JP_COMPARE:
-        jp_value_of(run, n->a, current, &a);
-        jp_value_of(run, n->b, current, &b);
+        value_of(run, n->a, current, &a);
+        value_of(run, n->b, current, &b);
         return jp_compare(run, (enum jp_op)n->op, &a, &b);
     case JP_MATCH:
     case JP_SEARCH:

@@ -14,8 +14,8 @@ static uint8_t only_filter(const struct th_jsonpath *q)
     return s->a;
 }
 
-/* "A && B && C" is a pair of a pair and C. */
-unsigned jp_terms(const struct th_jsonpath *q, uint8_t *terms, unsigned max)
+/* The terms A, B of node 0's $[?A && B]; returns how many, 0: another form. "A && B && C" is a pair of a pair and C. */
+static unsigned terms_of(const struct th_jsonpath *q, uint8_t *terms, unsigned max)
 {
     uint8_t i = only_filter(q), todo[TH_JSONPATH_NODES];
     unsigned n = 0, waiting = 0;
@@ -81,7 +81,7 @@ static unsigned worth(const struct th_jsonpath *q, uint8_t path, uint8_t value)
 void jp_key_choose(struct th_jsonpath *q)
 {
     uint8_t terms[TH_JSONPATH_NODES];
-    unsigned n = jp_terms(q, terms, TH_JSONPATH_NODES), best = 0;
+    unsigned n = terms_of(q, terms, TH_JSONPATH_NODES), best = 0;
     struct jp_node *root = &q->nodes[0];
 
     root->key_term = 0;
@@ -265,7 +265,7 @@ uint32_t th_jsonpath_explain(const struct th_jsonpath *q, const struct th_tape *
     uint32_t steps = 0;
 
     why->found_count = 0;
-    why->term_count = jp_terms(q, terms, TH_JSONPATH_EXPLAINED);
+    why->term_count = terms_of(q, terms, TH_JSONPATH_EXPLAINED);
     for (unsigned i = 0; i < why->term_count; i++) {
         const struct jp_node *n = &q->nodes[terms[i]];
         bool answer;

@@ -104,9 +104,7 @@ static inline bool jp_step(struct th_jsonpath_run *run, uint32_t n)
 }
 bool jp_compare(struct th_jsonpath_run *run, enum jp_op op, const struct jp_value *a,
                 const struct jp_value *b);
-/** -1, 0, 1: two JSON numbers by their exact decimal values. */
-int jp_number_compare(struct th_span a, struct th_span b);
-/** The same for numbers that are equal. */
+/** The same for two JSON numbers that are equal by their exact decimal values. */
 uint64_t jp_number_hash(struct th_span raw);
 
 /** The characters of a string value, one after the other. */
@@ -119,12 +117,9 @@ bool jp_character(void *characters, uint32_t *c); /* th_iregexp_next */
 
 /* ---- jsonpath_eval.c ---- */
 bool jp_test(struct th_jsonpath_run *run, uint8_t expression, uint32_t current);
-void jp_value_of(struct th_jsonpath_run *run, uint8_t value, uint32_t current, struct jp_value *out);
 uint32_t jp_first(struct th_jsonpath_run *run, uint8_t query, uint32_t current);
 
 /* ---- jsonpath_key.c ---- */
-/** The terms A, B of node 0's $[?A && B]; returns how many, 0: another form. */
-unsigned jp_terms(const struct th_jsonpath *q, uint8_t *terms, unsigned max);
 /** Chooses the term that th_jsonpath_key is about. */
 void jp_key_choose(struct th_jsonpath *q);
 #endif
