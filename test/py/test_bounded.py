@@ -205,13 +205,15 @@ def test_every_route_with_the_largest_objects(world):
     operators = api.post("/v1/keys", {"role": "admin", "name": "\x01" * 128}).expect(201).json["id"]
     replay = large.post(f"/v1/webhooks/{webhook}/replay", {"since": "2020-01-01T00:00:00Z"}).expect(202).json["id"]
     values = {"tenant": "large", "name": "standard"}
-    ids = {"events": "largest", "deliveries": delivery, "webhooks": webhook, "replays": replay, "keys": key}
+    ids = {"events": "largest", "deliveries": delivery, "webhooks": webhook, "replays": replay, "keys": key,
+           "sessions": api.post("/v1/sessions").expect(201).json["id"]}
     paths = api.get("/openapi.json").expect(200).json["paths"]
     bodies = {"POST /v1/events": {"type": "a.b", "data": WORST}, "POST /v1/events/batch": [{"type": "a.b", "data": WORST}] * 300,
               "POST /v1/webhooks": largest_endpoint(), "PATCH /v1/webhooks/{id}": largest_endpoint(),
               "POST /v1/webhooks/{id}/replay": {"since": "2020-01-01T00:00:00Z"},
               "PUT /v1/tenants/{tenant}": {"name": "n" * 250, "attributes": {f"a{i}": "x" * 1000 for i in range(15)}},
               "POST /v1/keys": {"role": "support", "name": "k" * 128},
+              "POST /v1/templates/preview": {"template": {f"m{i}": {"$": "$.data"} for i in range(100)}, "data": WORST[:2000]},
               "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"], "description": "k" * 1000}}
     asked = 0
     for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):  # what deletes comes last
@@ -234,7 +236,8 @@ def test_every_route_with_the_largest_objects(world):
                 check_turns(world, f"{method} {path}")
                 continue
             answer = large.request(method, url, body)
-            assert answer.status < 500 and answer.status not in (404, 405), (method, url, answer)
+            of_session = url == "/v1/sessions/current" and answer.status == 404  # asked with a key: test_sessions.py
+            assert answer.status < 500 and (of_session or answer.status not in (404, 405)), (method, url, answer)
             assert len(answer.body) <= MOST, (method, url, len(answer.body))
             check_turns(world, f"{method} {path}")
     assert asked == sum(len([m for m in path if m in ("get", "post", "patch", "put", "delete")]) for path in paths.values())

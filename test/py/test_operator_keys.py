@@ -59,6 +59,8 @@ ROUTES = {
     "DELETE /v1/sessions/current": ("read-only", None),
     "DELETE /v1/sessions/{id}": ("admin", None),
     "GET /v1/config": ("admin", None),
+    "GET /v1/nodes": ("read-only", None),
+    "POST /v1/templates/preview": ("read-only", "webhooks:read"),
     "GET /v1/stats": ("read-only", "webhooks:read"),
     "GET /v1/search": ("read-only", None),
     "GET /v1/dialects": ("read-only", "any"),
@@ -72,7 +74,8 @@ INCLUDES = {"webhooks:manage": {"webhooks:manage", "webhooks:read", "any"}, "web
 BODIES = {"POST /v1/events": {"type": "a.b", "data": 1}, "POST /v1/events/batch": [{"type": "a.b", "data": 1}],
           "POST /v1/webhooks": {"url": "http://127.0.0.1:9999/new", "active": False}, "PATCH /v1/webhooks/{id}": {"description": "x"},
           "POST /v1/webhooks/{id}/replay": {"since": "2020-01-01T00:00:00Z"}, "PUT /v1/tenants/{tenant}": {"name": "x"},
-          "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"]}, "POST /v1/keys": {"role": "read-only", "name": "new"}}
+          "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"]}, "POST /v1/keys": {"role": "read-only", "name": "new"},
+          "POST /v1/templates/preview": {"template": {"n": {"$": "$.data"}}, "data": 1}}
 
 
 def made(api, role, name="somebody", **more):
