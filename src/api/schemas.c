@@ -92,8 +92,7 @@
         BOOL) ",\"timeout_seconds\":{\"type\":\"number\"},\"max_in_flight\":" INT                            \
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
               ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED                      \
-              ",\"consent\":" CONSENT ",\"filter\":" STR_NULL                                                \
-              ",\"template\":{\"type\":[\"object\",\"array\",\"null\"]}"                                     \
+              ",\"consent\":" CONSENT ",\"filter\":" STR ",\"template\":{\"type\":[\"object\",\"array\"]}"   \
               ",\"channels\":{\"type\":\"array\",\"items\":" STR "}"
 
 #define WEBHOOK_SETTINGS(url)                                                                                \

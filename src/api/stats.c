@@ -8,7 +8,7 @@
  *
  * A tenant's and an endpoint's attempts are read downwards, from the newest, by their index; those of the installation
  * day by day, the newest day first, upwards in each (the store walks all tenants upwards only). An attempt is written down when it has ended, so
- * numbers are ordered by ends: reading goes on until SLACK_MS before the asked time. */
+ * numbers are ordered by ends: reading goes on until MARGIN_MS before the asked time. */
 #include "api/fail.h"
 #include "api/handlers.h"
 #include "api/member.h"
@@ -25,9 +25,9 @@ enum {
     PAGE = 1000,
     MOST_PAGES = 100,
     MOST_BUCKETS = 1500,
-    CLASSES = 220,    /* of times: 1.1^220 microseconds are more than 20 minutes */
-    OUTCOMES = 11,    /* success, then failed_status and what gives no answer */
-    SLACK_MS = 900000 /* longer than any attempt takes */
+    CLASSES = 220,     /* of times: 1.1^220 microseconds are more than 20 minutes */
+    OUTCOMES = 11,     /* success, then failed_status and what gives no answer */
+    MARGIN_MS = 900000 /* longer than any attempt takes */
 };
 #define MINUTE INT64_C(60000)
 /* Numbers of attempts: the day since 2026-01-01 << 40 | a counter without gaps (port/store.h). */
@@ -183,7 +183,7 @@ static void complete_from(struct th_api_stats *s, int64_t ms)
 /* Downwards. False: it is over. */
 static bool goes_on_down(struct th_api_stats *s, struct th_page *p)
 {
-    bool more = p->next != 0 && !(s->edge_known && s->edge < s->since - SLACK_MS);
+    bool more = p->next != 0 && !(s->edge_known && s->edge < s->since - MARGIN_MS);
 
     p->before = p->next;
     if (more && s->pages == MOST_PAGES)

@@ -240,9 +240,21 @@ static bool write_filter(struct th_api_list *l, const struct th_endpoint *ep, st
 {
     if (ep->spec.has_filter)
         th_jw_string(w, texts_of(l, ep, w)->filter);
-    else
-        th_jw_null(w);
-    return true;
+    return ep->spec.has_filter;
+}
+
+static bool write_template(struct th_api_list *l, const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (ep->spec.has_template)
+        th_jw_raw(w, texts_of(l, ep, w)->payload);
+    return ep->spec.has_template;
+}
+
+static bool write_channels(const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (ep->spec.channels.n)
+        th_api_channels_write(w, ep->spec.channels);
+    return ep->spec.channels.n > 0;
 }
 
 static bool write_secret(const struct th_api_list *l, struct th_jw *w)
@@ -307,14 +319,9 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
     case TH_A_FILTER:
         return write_filter(l, ep, w);
     case TH_A_TEMPLATE:
-        if (ep->spec.has_template)
-            th_jw_raw(w, texts_of(l, ep, w)->payload);
-        else
-            th_jw_null(w);
-        return true;
+        return write_template(l, ep, w);
     case TH_A_CHANNELS:
-        th_api_channels_write(w, ep->spec.channels);
-        return true;
+        return write_channels(ep, w);
     case TH_A_TIMEOUT_SECONDS:
         return write_timeout(ep, w);
     case TH_A_MAX_IN_FLIGHT:

@@ -60,7 +60,7 @@ static const struct {
     {"sign", "tenterhook sign body.json --secret-file secret"},
     {"verify", "tenterhook verify request --secret-file secret"},
     {"explain", "tenterhook attempts dlv_01M7X22X2G2RSS9YF9GYP3Z53C --json | tenterhook explain --secret-file secret"},
-    {"template", "tenterhook template slack.json --event msg_01M7X22X2G2RSS9YF9GYP3Z53C"},
+    {"template", "tenterhook template thin.json --event msg_01M7X22X2G2RSS9YF9GYP3Z53C"},
     {"doctor", "tenterhook doctor we_01M7X22X2G2RSS9YF9GYP3Z53C --send"},
     {"backup", "tenterhook backup /backup/tenterhook.db --data /var/lib/tenterhook"},
     {"restore", "tenterhook restore /backup/tenterhook.db --data ./restored --secret-key-file secret.key"},

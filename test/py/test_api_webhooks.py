@@ -12,7 +12,7 @@ from harness.receiver import Reply
 from harness.signature import SignatureError, verify
 
 NATIVE = {"id", "url", "events", "active", "description", "metadata", "headers", "timeout_seconds", "max_in_flight",
-          "rate_limit_per_second", "signature_variant", "filter", "template", "channels", "created_at", "updated_at", "disabled"}
+          "rate_limit_per_second", "signature_variant", "created_at", "updated_at", "disabled"}
 
 
 def make(api, receiver=None, **more):

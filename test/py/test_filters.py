@@ -40,7 +40,7 @@ def fault(answer, pointer):
 def test_only_what_the_filter_finds_something_in_is_delivered(tenant, sink):
     api = tenant
     one, all_of_it = register(api, sink, filter=PAID), register(api, sink)
-    assert one["filter"] == PAID and all_of_it["filter"] is None
+    assert one["filter"] == PAID and "filter" not in all_of_it
     paid = publish(api, {"amount": 100, "status": "paid"})
     open_ = publish(api, {"amount": 100, "status": "open"})
     small = publish(api, {"amount": 99.99, "status": "paid"})
@@ -100,7 +100,7 @@ def test_a_mistake_is_shown_with_its_place(tenant, sink, text, at, words):
                    api.patch(f"/v1/webhooks/{hook['id']}", {"filter": text})):
         detail = fault(answer, "/filter")
         assert detail.startswith("character " if at is None else f"character {at}: ") and words in detail, detail
-    assert api.get(f"/v1/webhooks/{hook['id']}").expect(200).json["filter"] is None
+    assert "filter" not in api.get(f"/v1/webhooks/{hook['id']}").expect(200).json
 
 
 def test_other_bad_values(tenant, sink):
@@ -124,7 +124,7 @@ def test_a_change_holds_for_what_is_accepted_after_it(tenant, sink):
     assert publish(api, {"n": 1})["deliveries"] == 0 and publish(api, {"n": 2})["deliveries"] == 1
     assert api.patch(path, {"filter": "$[?@.data.m > 1 || @.data.n == 1]"}).expect(200)  # nothing that an index can use
     assert publish(api, {"n": 1})["deliveries"] == 1 and publish(api, {"n": 2})["deliveries"] == 0
-    assert api.patch(path, {"filter": None}).expect(200).json["filter"] is None
+    assert "filter" not in api.patch(path, {"filter": None}).expect(200).json
     assert publish(api, {"n": 1})["deliveries"] == 1 and publish(api, {"n": 2})["deliveries"] == 1
 
 
@@ -184,7 +184,7 @@ def test_channels_are_those_of_svix(tenant, sink):
     red = register(api, sink, channels=["red", "org/1"])
     blue = register(api, sink, channels=["blue"])
     every = register(api, sink)
-    assert red["channels"] == ["red", "org/1"] and every["channels"] == []
+    assert red["channels"] == ["red", "org/1"] and "channels" not in every
     assert got(api, publish(api, 1, channels=["red"])) == {red["id"], every["id"]}
     assert got(api, publish(api, 1, channels=["blue", "org/1", "x"])) == {red["id"], blue["id"], every["id"]}
     assert got(api, publish(api, 1, channels=["Red"])) == {every["id"]}
@@ -278,7 +278,7 @@ def test_the_command_line_says_why(cli, tmp_path, receiver):
     assert "character 13: " in cli("explain", "--filter", "$[?@.data.n = 2]", str(file)).expect(64).err
     file.write_text("{")
     assert "no JSON" in cli("explain", "--filter", "$[?@.a]", str(file)).expect(65).err
-    assert cli("endpoints", "update", made["id"], "--filter", "", "--channel", "", "--json").expect(0).json["filter"] is None
+    assert "filter" not in cli("endpoints", "update", made["id"], "--filter", "", "--channel", "", "--json").expect(0).json
     assert "--filter" in cli("endpoints", "create", target.url(), "--filter", "$[").expect(1).err
 
 

@@ -316,7 +316,8 @@ def test_a_list_shows_no_event_before_its_202(server):
         assert answered[0][1] - begun > 0.4, "the sync was not slowed down"
         assert not seen or answered[0][1] - seen[0] < 0.25, f"listed {answered[0][1] - seen[0]:.3f} s before its 202"
         assert any(row["id"] == f"e{n}" for row in running.api.get("/v1/events").expect(200).json["data"])
-    assert waited > 10, "no list was read while a sync was under way"
+    # A list that is asked for during a sync waits for its end: it shows the moment when it was asked for, and one was in each round.
+    assert waited >= 3, "no list was read while a sync was under way"
     running.process.kill()
 
 

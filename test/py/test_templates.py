@@ -81,7 +81,7 @@ def test_a_mistake_is_shown_with_its_place(tenant, receiver, template, pointer, 
                    tenant.patch(f"/v1/webhooks/{hook['id']}", {"template": template})):
         errors = problem(answer, 422)["errors"]
         assert [e["pointer"] for e in errors] == ["/template" + pointer] and words in errors[0]["detail"], errors
-    assert tenant.get(f"/v1/webhooks/{hook['id']}").expect(200).json["template"] is None
+    assert "template" not in tenant.get(f"/v1/webhooks/{hook['id']}").expect(200).json
 
 
 def test_nested_too_deeply(tenant):
@@ -156,7 +156,7 @@ def test_on_the_command_line(cli, receiver, tmp_path):
     assert cli("template", str(file), "--data", str(data), "--json").expect(0).json == {"body": {"x": 8}, "bytes": 7}
     made = cli("endpoints", "create", receiver().url(), "--template", str(file), "--json").expect(0).json
     assert made["template"] == {"x": {"$": "$.data.n"}}
-    assert cli("endpoints", "update", made["id"], "--template", "", "--json").expect(0).json["template"] is None
+    assert "template" not in cli("endpoints", "update", made["id"], "--template", "", "--json").expect(0).json
     cli("template", str(file)).expect(64)
     file.write_text("{")
     assert "no JSON" in cli("template", str(file), "--event", "x").expect(65).err
