@@ -122,7 +122,8 @@ static enum th_error start_reader(struct st_store *s, struct st_reader *r)
         return TH_NOMEM;
     }
     r->store = s;
-    r->tail = &r->head; /* from here on stop_readers cleans up */
+    r->tail = &r->head;
+    r->ready = true; /* from here on stop_readers cleans up */
     error = s->connect(s, &r->db);
     if (error == TH_OK)
         error = st_error(r->db, st_prepare_all(r->db, s->texts->reader, ST_R_COUNT, r->st));
@@ -149,7 +150,7 @@ static void stop_readers(struct st_store *s)
     for (int i = 0; i < ST_READERS; i++) {
         struct st_reader *r = &s->readers[i];
 
-        if (!r->tail)
+        if (!r->ready)
             continue;
         if (r->started) {
             pthread_mutex_lock(&r->lock);

@@ -20,6 +20,7 @@ struct st_reader {
     pthread_cond_t wake;
     struct th_op *head, **tail;
     bool stop, started;
+    bool ready; /* what a reader needs is there; it is not changed while its thread runs */
     pthread_t thread;
 };
 

@@ -842,7 +842,7 @@ static int64_t integer_at(const PGresult *r, int row, int column)
     case 1:
         return p[0]; /* true or false */
     default:
-        TH_CHECK(!"an integer of 1, 2, 4 or 8 bytes");
+        TH_CHECK(false); /* our columns have 1, 2, 4 or 8 bytes */
         return 0;
     }
 }
