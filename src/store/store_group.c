@@ -6,6 +6,7 @@
  *
  * Invariant: per session, ops are run and given back in the order of submission. */
 #include "store/store_group.h"
+#include "store/store_build.h"
 #include "store/store_exchange.h"
 #include <errno.h>
 #include <time.h>
@@ -14,7 +15,8 @@
 #define GROUP_ROWS 8192 /* a longer queue is committed in several transactions */
 #define GROUP_BYTES (16u << 20)
 
-void st_group_ended(struct st_store *store, struct th_op *op)
+/** Puts an op that has ended with the others of its session. */
+static void ended(struct st_store *store, struct th_op *op)
 {
     struct th_session *s = op->session;
 
@@ -28,7 +30,8 @@ void st_group_ended(struct st_store *store, struct th_op *op)
     s->batch_tail = &op->next;
 }
 
-void st_group_finish(struct st_store *store)
+/** Hands the ops that have ended to their sessions. */
+static void finish(struct st_store *store)
 {
     struct th_session *s = store->batch;
 
@@ -40,6 +43,39 @@ void st_group_finish(struct st_store *store)
         st_exchange_done(s, s->batch, s->batch_tail);
         s = next;
     }
+}
+
+void st_group_counted(struct st_store *s, enum th_error error, uint32_t written, int64_t took_us)
+{
+    if (!s->metrics)
+        return;
+    if (error != TH_OK) {
+        th_count(s->metrics, TH_C_STORE_FAILURES, 1);
+    } else if (written) {
+        th_count(s->metrics, TH_C_STORE_COMMITS, 1);
+        th_count(s->metrics, TH_C_STORE_OPS, written);
+        th_observe(s->metrics, TH_H_COMMIT_SECONDS, took_us);
+        th_gauge_set(s->metrics, TH_G_DELIVERIES_PENDING, (int64_t)s->writer.next.queued);
+    }
+}
+
+void st_group_give(struct st_store *s, struct th_op *first)
+{
+    for (struct th_op *op = first, *next; op; op = next) {
+        next = op->next;
+        if ((int)op->kind == ST_OP_RUN_BUILD)
+            st_build_step(s, (struct st_build *)op);
+        else
+            ended(s, op);
+    }
+    finish(s);
+}
+
+void st_group_told(struct st_store *s, struct th_op *first)
+{
+    st_group_give(s, first);
+    st_exchange_told(s);
+    st_build_requests(s);
 }
 
 static void op_weight(const struct th_op *op, uint32_t *rows, size_t *bytes)

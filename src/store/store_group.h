@@ -9,8 +9,11 @@
 bool st_group_wait(struct st_store *s, struct th_op **list);
 /** Cuts a group of *count ops off the front of a list; at least one op. */
 struct th_op *st_group_cut(struct th_op **list, uint32_t *count);
-/** Puts an op that has ended with the others of its session; the ops of one session in their order. */
-void st_group_ended(struct st_store *s, struct th_op *op);
-/** Hands the ops that have ended to their sessions. */
-void st_group_finish(struct st_store *s);
+/** Hands ops that have their results to their sessions, those of one session in their order; steps of sorted runs go on. */
+void st_group_give(struct st_store *s, struct th_op *first);
+/** Counts a transaction in the metrics: its error, or how many ops it wrote and how many microseconds it took. */
+void st_group_counted(struct st_store *s, enum th_error error, uint32_t written, int64_t took_us);
+/** Ends a group that st_exchange_begin has begun and whose ops have their results: hands them to their sessions, lets the lists go
+ * that show them, and goes on with sorted runs. */
+void st_group_told(struct st_store *s, struct th_op *first);
 #endif

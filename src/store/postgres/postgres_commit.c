@@ -120,7 +120,7 @@ static bool reopen(struct pg_store *s, bool *committed)
 /** Gives back, with TH_RETRY, all that has queued up meanwhile. */
 static void refuse_waiting(struct pg_store *s)
 {
-    struct th_op *list, *next;
+    struct th_op *list;
     uint32_t count = 0;
 
     pthread_mutex_lock(&s->base.lock);
@@ -129,17 +129,11 @@ static void refuse_waiting(struct pg_store *s)
     s->base.tail = &s->base.head;
     s->base.queued = s->base.urgent = 0;
     pthread_mutex_unlock(&s->base.lock);
-    for (struct th_op *op = list; op; op = next, count++) {
-        next = op->next;
+    for (struct th_op *op = list; op; op = op->next, count++)
         op->error = s->broken != TH_OK ? s->broken : TH_RETRY;
-        if ((int)op->kind == ST_OP_RUN_BUILD)
-            st_build_step(&s->base, (struct st_build *)op);
-        else
-            st_group_ended(&s->base, op);
-    }
     if (s->base.metrics && count)
         th_gauge_add(s->base.metrics, TH_G_STORE_QUEUE, -(int64_t)count);
-    st_group_finish(&s->base);
+    st_group_give(&s->base, list);
 }
 
 /** Waits for a connection: at most so long, or (0) until there is one. */
@@ -272,16 +266,7 @@ static enum th_error transaction(struct pg_store *s, struct th_op *first, uint32
         taken_over(s);
     if (error == TH_CORRUPT || error == TH_IO)
         report_break(s, error);
-    if (!s->base.metrics)
-        return error;
-    if (error != TH_OK) {
-        th_count(s->base.metrics, TH_C_STORE_FAILURES, 1);
-    } else if (*written) {
-        th_count(s->base.metrics, TH_C_STORE_COMMITS, 1);
-        th_count(s->base.metrics, TH_C_STORE_OPS, *written);
-        th_observe(s->base.metrics, TH_H_COMMIT_SECONDS, now_us() - began);
-        th_gauge_set(s->base.metrics, TH_G_DELIVERIES_PENDING, (int64_t)w->next.queued);
-    }
+    st_group_counted(&s->base, error, *written, now_us() - began);
     return error;
 }
 
@@ -319,16 +304,7 @@ static void run_group(struct pg_store *s, struct th_op *first)
         op->next = rest;
         error = TH_BUG; /* the other ops have to be run again, too */
     }
-    for (struct th_op *op = first, *next; op; op = next) {
-        next = op->next;
-        if ((int)op->kind == ST_OP_RUN_BUILD)
-            st_build_step(&s->base, (struct st_build *)op);
-        else
-            st_group_ended(&s->base, op);
-    }
-    st_group_finish(&s->base);
-    st_exchange_told(&s->base);
-    st_build_requests(&s->base);
+    st_group_told(&s->base, first);
 }
 
 /* ---- work between the groups ---- */

@@ -113,16 +113,7 @@ static enum th_error transaction(struct sq_store *s, struct th_op *first, uint32
         sqlite3_db_release_memory(s->db.db);
         s->base.writer.confs = 0;
     }
-    if (!s->base.metrics)
-        return error;
-    if (error != TH_OK) {
-        th_count(s->base.metrics, TH_C_STORE_FAILURES, 1);
-    } else if (*written) {
-        th_count(s->base.metrics, TH_C_STORE_COMMITS, 1);
-        th_count(s->base.metrics, TH_C_STORE_OPS, *written);
-        th_observe(s->base.metrics, TH_H_COMMIT_SECONDS, now_us() - began);
-        th_gauge_set(s->base.metrics, TH_G_DELIVERIES_PENDING, (int64_t)s->base.writer.next.queued);
-    }
+    st_group_counted(&s->base, error, *written, now_us() - began);
     return error;
 }
 
@@ -180,20 +171,12 @@ static void run_group(struct sq_store *s, struct th_op *first)
         else
             run_alone(s, op);
     }
-    for (struct th_op *op = first, *next; op; op = next) {
-        next = op->next;
+    for (struct th_op *op = first; op; op = op->next)
         if (op->kind == TH_OP_PROBE && op->error == TH_OK && s->full)
             op->error = TH_FULL;
-        if ((int)op->kind == ST_OP_RUN_BUILD)
-            st_build_step(&s->base, (struct st_build *)op);
-        else
-            st_group_ended(&s->base, op);
-    }
     if (s->base.metrics && s->broken == TH_OK)
         th_gauge_set(s->base.metrics, TH_G_STORE_READY, !s->full);
-    st_group_finish(&s->base);
-    st_exchange_told(&s->base);
-    st_build_requests(&s->base);
+    st_group_told(&s->base, first);
 }
 
 /* ---- the log's new beginning ---- */
