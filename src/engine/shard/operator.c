@@ -22,6 +22,17 @@ static void member_time(struct th_jw *w, const char *key, struct th_wall at)
     th_buf_fini(&b);
 }
 
+/* The object that an event carries as its data; what tells it ends the object. */
+static struct th_jw begin(struct th_buf *data)
+{
+    struct th_jw w;
+
+    th_buf_init(data, 16384);
+    w = th_jw(data);
+    th_jw_object(&w);
+    return w;
+}
+
 static bool is_operator(const struct th_tenant *t)
 {
     return th_span_is(t->id, "operator");
@@ -74,9 +85,7 @@ void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const cha
 
     if (is_operator(ep->pub.tenant))
         return;
-    th_buf_init(&data, 16384);
-    w = th_jw(&data);
-    th_jw_object(&w);
+    w = begin(&data);
     members_of(&w, ep);
     member(&w, "reason", th_str(reason));
     member_time(&w, "at", e->now.wall);
@@ -91,9 +100,7 @@ void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t c
 
     if (is_operator(ep->pub.tenant))
         return;
-    th_buf_init(&data, 16384);
-    w = th_jw(&data);
-    th_jw_object(&w);
+    w = begin(&data);
     members_of(&w, ep);
     th_jw_key(&w, TH_LIT("count"));
     th_jw_u64(&w, count);
@@ -110,9 +117,7 @@ void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_l
 
     if (is_operator(t))
         return;
-    th_buf_init(&data, 16384);
-    w = th_jw(&data);
-    th_jw_object(&w);
+    w = begin(&data);
     member(&w, "tenant", t->id);
     member(&w, "limit", th_str(th_limit_name(id)));
     th_jw_key(&w, TH_LIT("used"));
@@ -146,9 +151,7 @@ static void to_operator(struct th_engine *e, const struct th_attempt *a, struct 
     struct th_buf data;
     struct th_jw w;
 
-    th_buf_init(&data, 16384);
-    w = th_jw(&data);
-    th_jw_object(&w);
+    w = begin(&data);
     member(&w, "tenant", a->ep->pub.tenant->id);
     member(&w, "endpoint", a->run->id);
     member(&w, "delivery", th_span(a->delivery_id, a->delivery_id_len));
@@ -165,15 +168,13 @@ static void to_operator(struct th_engine *e, const struct th_attempt *a, struct 
 /* The customer's own event, where the dialect promises one: times in unix seconds, the ids that the customer knows. The
  * operator gets it too, with the tenant beside. */
 static void promised(struct th_engine *e, const struct th_attempt *a, struct th_span type,
-                     struct th_wall first, bool operator)
+                     struct th_wall first, bool for_operator)
 {
     struct th_buf data;
     struct th_jw w;
 
-    th_buf_init(&data, 16384);
-    w = th_jw(&data);
-    th_jw_object(&w);
-    if (operator)
+    w = begin(&data);
+    if (for_operator)
         member(&w, "tenant", a->ep->pub.tenant->id);
     member(&w, "webhook_id", a->run->id);
     member(&w, "delivery_id", a->event->id);
@@ -184,7 +185,7 @@ static void promised(struct th_engine *e, const struct th_attempt *a, struct th_
     th_jw_key(&w, TH_LIT("last_attempt_at"));
     th_jw_i64(&w, a->settle.row.at.ms / 1000);
     th_jw_end_object(&w);
-    tell(e, type, &data, operator? NULL : & a->ep->pub);
+    tell(e, type, &data, for_operator ? NULL : &a->ep->pub);
 }
 
 void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first)
