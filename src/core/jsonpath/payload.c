@@ -204,6 +204,16 @@ static bool query(struct compiler *c, uint16_t i, struct th_json v, bool singula
     return put(c, q, th_jsonpath_size(q), 8, &c->nodes[i].query);
 }
 
+/* Makes node i the last part of a list or an object. */
+static void append(struct compiler *c, uint16_t of, uint16_t *last, uint16_t i)
+{
+    if (*last)
+        c->nodes[*last].next = i;
+    else
+        c->nodes[of].first = i;
+    *last = i;
+}
+
 static bool list(struct compiler *c, uint16_t of, struct th_json v)
 {
     struct th_json_iter it;
@@ -223,11 +233,7 @@ static bool list(struct compiler *c, uint16_t of, struct th_json v)
         if (!compile(c, one, &i))
             return false;
         leave(c, before);
-        if (last)
-            c->nodes[last].next = i;
-        else
-            c->nodes[of].first = i;
-        last = i;
+        append(c, of, &last, i);
     }
     return true;
 }
@@ -372,11 +378,7 @@ static bool members(struct compiler *c, uint16_t of, struct th_json v)
         c->nodes[i].name.n = (uint32_t)key.raw.n;
         if (!put(c, key.raw.p, key.raw.n, 1, &c->nodes[i].name.at))
             return false;
-        if (last)
-            c->nodes[last].next = i;
-        else
-            c->nodes[of].first = i;
-        last = i;
+        append(c, of, &last, i);
     }
     return true;
 }
