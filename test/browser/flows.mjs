@@ -378,10 +378,10 @@ const flows = {
   /** The first page: how many bytes, and how many requests. */
   async size({ page, server, key }) {
     await signIn(page, server, key);
-    await page.context().clearCookies({ name: 'nothing' });
     await page.goto(server + '/ui/');
+    await page.getByRole('heading', { name: 'Overview' }).waitFor();
     await settled(page);
-    await page.waitForTimeout(500);
+    await page.waitForFunction(() => performance.getEntriesByType('resource').some((e) => e.name.endsWith('/ui/pages/overview.js')));
     const loaded = await page.evaluate(() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((e) => new URL(e.name).pathname.startsWith('/ui/')).map((e) => [new URL(e.name).pathname, e.encodedBodySize]));
     console.log(JSON.stringify(loaded));
   },
