@@ -1,5 +1,6 @@
-/* Regular expressions of RFC 9485 (I-Regexp), which JSONPath's match() and search() take. Never backtracks: the work of one
- * match is at most the length of the text times that of the compiled pattern. Pure; no memory. */
+/* Regular expressions: those of RFC 9485 (I-Regexp), which JSONPath's match() and search() take, and those of ECMA-262, which JSON
+ * Schema means. Never backtracks: the work of one match is at most the length of the text times that of the compiled pattern. Pure;
+ * no memory. */
 #ifndef TH_CORE_IREGEXP_H
 #define TH_CORE_IREGEXP_H
 #include "lib/span.h"
@@ -24,6 +25,10 @@ struct th_iregexp_fault {
 
 /** Compiles; false: *fault says why (may be NULL). `pattern` is UTF-8. */
 bool th_iregexp_compile(struct th_span pattern, struct th_iregexp *out, struct th_iregexp_fault *fault);
+
+/** The same for a pattern as ECMA-262 writes it with the flag "u". Without look-ahead and look-behind, without references to groups, and
+ * with the categories of RFC 9485 and their long names as the only properties (decision 0012). */
+bool th_iregexp_compile_ecma(struct th_span pattern, struct th_iregexp *out, struct th_iregexp_fault *fault);
 
 /** Gives the next character of a text; false at its end. */
 typedef bool th_iregexp_next(void *text, uint32_t *c);

@@ -12,7 +12,7 @@ struct set {
 struct matcher {
     const struct th_iregexp_slot *slots;
     uint32_t round, visits;
-    bool at_begin, at_end, matched;
+    bool at_begin, at_end, at_edge, matched;
     uint32_t seen[TH_IREGEXP_SLOTS];
     uint16_t todo[TH_IREGEXP_SLOTS];
     struct set now, next;
@@ -49,6 +49,11 @@ static void follow(struct matcher *m, struct set *set, uint32_t pc)
             break;
         case OP_END:
             if (m->at_end)
+                GO(pc + 1);
+            break;
+        case OP_EDGE:
+        case OP_NO_EDGE:
+            if (m->at_edge == (m->slots[pc].op == OP_EDGE))
                 GO(pc + 1);
             break;
         case OP_MATCH:
@@ -95,6 +100,11 @@ static uint32_t takes(const struct th_iregexp_slot *slot, uint32_t c, uint32_t *
     }
 }
 
+static bool is_word(uint32_t c)
+{
+    return c < 128 && (th_is_digit((char)c) || c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z'));
+}
+
 bool th_iregexp_match(const struct th_iregexp_slot *slots, uint32_t count, th_iregexp_next *next, void *text,
                       bool anywhere, uint32_t *steps)
 {
@@ -111,6 +121,7 @@ bool th_iregexp_match(const struct th_iregexp_slot *slots, uint32_t count, th_ir
     more = next(text, &ahead);
     m.at_begin = true;
     m.at_end = !more;
+    m.at_edge = more && is_word(ahead);
     follow(&m, &m.now, 0);
     while (more && !(anywhere && m.matched) && (m.now.n || anywhere)) {
         c = ahead;
@@ -119,6 +130,7 @@ bool th_iregexp_match(const struct th_iregexp_slot *slots, uint32_t count, th_ir
         m.matched = false;
         m.at_begin = false;
         m.at_end = !more;
+        m.at_edge = is_word(c) != (more && is_word(ahead));
         m.next.n = 0;
         m.visits++;
         for (uint32_t i = 0; i < m.now.n; i++) {

@@ -13,6 +13,8 @@ enum {
     OP_JUMP,      /* goes on arg further */
     OP_BEGIN,     /* the beginning of the text */
     OP_END,       /* its end */
+    OP_EDGE,      /* between a letter, digit or "_" and something else */
+    OP_NO_EDGE,
     OP_MATCH
 };
 /* An item: from .op to .arg, or .op is one of these and .arg has bits of categories. */

@@ -276,12 +276,12 @@ static void set_count(uint32_t n, struct jp_value *out)
 
 static void length(struct th_jsonpath_run *run, const struct jp_value *v, struct jp_value *out)
 {
-    struct jp_characters in;
+    struct th_characters in;
     uint32_t n = 0, c;
 
     out->what = JP_NOTHING;
     if (jp_characters(run->tape, v, &in)) {
-        while (jp_character(&in, &c))
+        while (th_characters_next(&in, &c))
             if (n++ % 64 == 63 && !jp_step(run, 1))
                 return;
         set_count(n, out);
@@ -348,9 +348,9 @@ static void value_of(struct th_jsonpath_run *run, uint8_t value, uint32_t curren
 /* A pattern that stands in the document. What is no I-Regexp matches nothing (RFC 9535, 2.4.6); what is longer than allowed is not
  * looked at. */
 static bool match_computed(struct th_jsonpath_run *run, const struct jp_value *value,
-                           struct jp_characters *text, bool anywhere)
+                           struct th_characters *text, bool anywhere)
 {
-    struct jp_characters in;
+    struct th_characters in;
     struct th_iregexp re;
     char pattern[TH_IREGEXP_BYTES + 4];
     size_t n = 0;
@@ -358,7 +358,7 @@ static bool match_computed(struct th_jsonpath_run *run, const struct jp_value *v
 
     if (!jp_characters(run->tape, value, &in))
         return false;
-    while (jp_character(&in, &c)) {
+    while (th_characters_next(&in, &c)) {
         n += th_utf8_write(c, pattern + n);
         if (n > TH_IREGEXP_BYTES) {
             run->steps = 0;
@@ -368,14 +368,14 @@ static bool match_computed(struct th_jsonpath_run *run, const struct jp_value *v
     }
     return jp_step(run, (uint32_t)n) && th_iregexp_compile(th_span(pattern, n), &re, NULL) &&
            jp_step(run, re.count / 8) &&
-           th_iregexp_match(re.slots, re.count, jp_character, text, anywhere, &run->steps);
+           th_iregexp_match(re.slots, re.count, th_characters_next, text, anywhere, &run->steps);
 }
 
 static bool match(struct th_jsonpath_run *run, const struct jp_node *n, uint32_t current)
 {
     const struct jp_node *p = &run->q->nodes[n->b];
     struct jp_value value, pattern;
-    struct jp_characters text;
+    struct th_characters text;
     bool anywhere = n->kind == JP_SEARCH, answer;
 
     value_of(run, n->a, current, &value);
@@ -387,8 +387,8 @@ static bool match(struct th_jsonpath_run *run, const struct jp_node *n, uint32_t
         struct th_span slots = jp_text(run->q, p);
 
         answer = th_iregexp_match((const struct th_iregexp_slot *)(const void *)slots.p,
-                                  (uint32_t)(slots.n / sizeof(struct th_iregexp_slot)), jp_character, &text,
-                                  anywhere, &run->steps);
+                                  (uint32_t)(slots.n / sizeof(struct th_iregexp_slot)), th_characters_next,
+                                  &text, anywhere, &run->steps);
     } else {
         answer = match_computed(run, &pattern, &text, anywhere);
     }

@@ -108,7 +108,7 @@ static uint64_t hash_value(struct th_json v)
     size_t n = 0;
 
     if (v.type == TH_JSON_NUMBER)
-        return jp_number_hash(v.raw);
+        return th_number_hash(v.raw);
     if (v.type != TH_JSON_STRING)
         return v.type;
     in = th_json_inside(v);
@@ -131,7 +131,7 @@ static uint64_t hash_literal(const struct th_jsonpath *q, const struct jp_node *
     case JP_STRING:
         return th_hash(jp_text(q, n), SEED);
     case JP_NUMBER:
-        return jp_number_hash(jp_text(q, n));
+        return th_number_hash(jp_text(q, n));
     case JP_TRUE:
         return TH_JSON_TRUE;
     case JP_FALSE:

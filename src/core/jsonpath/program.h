@@ -6,6 +6,7 @@
 #define TH_CORE_JSONPATH_PROGRAM_H
 #include "core/jsonpath/iregexp.h"
 #include "core/jsonpath/jsonpath.h"
+#include "core/jsonpath/value.h"
 
 enum jp_kind {
     JP_QUERY,
@@ -104,16 +105,8 @@ static inline bool jp_step(struct th_jsonpath_run *run, uint32_t n)
 }
 bool jp_compare(struct th_jsonpath_run *run, enum jp_op op, const struct jp_value *a,
                 const struct jp_value *b);
-/** The same for two JSON numbers that are equal by their exact decimal values. */
-uint64_t jp_number_hash(struct th_span raw);
-
-/** The characters of a string value, one after the other. */
-struct jp_characters {
-    const char *p, *end;
-    bool escaped; /* as it stands in a JSON text */
-};
-bool jp_characters(const struct th_tape *tape, const struct jp_value *v, struct jp_characters *out);
-bool jp_character(void *characters, uint32_t *c); /* th_iregexp_next */
+/** The characters of a string value. */
+bool jp_characters(const struct th_tape *tape, const struct jp_value *v, struct th_characters *out);
 
 /* ---- jsonpath_eval.c ---- */
 bool jp_test(struct th_jsonpath_run *run, uint8_t expression, uint32_t current);

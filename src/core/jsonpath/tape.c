@@ -174,3 +174,34 @@ struct th_json th_tape_name(const struct th_tape *t, uint32_t i)
     return (struct th_json){named ? TH_JSON_STRING : TH_JSON_NULL,
                             named ? th_span(t->text.p + n->name, n->name_n) : th_span("", 0)};
 }
+
+static void add_name(struct th_json name, struct th_buf *out)
+{
+    struct th_buf text;
+
+    th_buf_init(&text, name.raw.n + 1);
+    (void)th_json_string(name, &text);
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] == '~' || text.p[i] == '/')
+            th_buf_str(out, text.p[i] == '~' ? "~0" : "~1");
+        else
+            th_buf_char(out, text.p[i]);
+    th_buf_fini(&text);
+}
+
+void th_tape_pointer(const struct th_tape *t, uint32_t root, uint32_t i, struct th_buf *out)
+{
+    while (root < i) {
+        bool object = th_tape_value(t, root).type == TH_JSON_OBJECT;
+        uint32_t child = root + 1, index = 0;
+
+        for (; th_tape_node(t, child)->next <= i; index++)
+            child = th_tape_node(t, child)->next;
+        th_buf_char(out, '/');
+        if (object)
+            add_name(th_tape_name(t, child), out);
+        else
+            th_buf_u64(out, index);
+        root = child;
+    }
+}

@@ -39,4 +39,6 @@ static inline uint32_t th_tape_count(const struct th_tape *t)
 struct th_json th_tape_value(const struct th_tape *t, uint32_t i);
 /** The name of a member as a string value; of other nodes it has no bytes. */
 struct th_json th_tape_name(const struct th_tape *t, uint32_t i);
+/** Appends the JSON pointer (RFC 6901) that leads from the node `root` to the node i, which is in it. */
+void th_tape_pointer(const struct th_tape *t, uint32_t root, uint32_t i, struct th_buf *out);
 #endif
