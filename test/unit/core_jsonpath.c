@@ -10,15 +10,6 @@
 
 #include <cmocka.h>
 
-static const char *suite_path(void)
-{
-    static char path[4096];
-    const char *here = __FILE__, *cut = strstr(here, "test/unit/");
-
-    snprintf(path, sizeof path, "%.*stest/jsonpath/cts.json", (int)(cut - here), here);
-    return path;
-}
-
 static const struct th_jsonpath *compile(struct th_arena *mem, struct th_span text,
                                          struct th_jsonpath_fault *fault)
 {
@@ -128,7 +119,7 @@ static void run_case(struct th_json test, unsigned *valid, unsigned *invalid, un
 
 static void the_whole_suite(void **state)
 {
-    struct th_span text = corpus_load(suite_path());
+    struct th_span text = corpus_load(corpus_tree("test/jsonpath/cts.json"));
     struct th_json root, tests, test;
     struct th_json_iter it;
     unsigned valid = 0, invalid = 0, wrong = 0;

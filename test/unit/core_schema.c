@@ -16,11 +16,10 @@ static size_t remote_count;
 
 static const char *path_of(const char *name)
 {
-    static char path[4096];
-    const char *here = __FILE__, *cut = strstr(here, "test/unit/");
+    static char path[512];
 
-    snprintf(path, sizeof path, "%.*stest/json-schema/%s", (int)(cut - here), here, name);
-    return path;
+    snprintf(path, sizeof path, "test/json-schema/%s", name);
+    return corpus_tree(path);
 }
 
 /* Documents below remotes/ are what the suite expects at this address. */
