@@ -188,6 +188,7 @@ static void check_database(struct doctor *d, const char *dir)
     struct stat st;
     struct th_sqlite_state state;
     char why[600];
+    enum th_error error;
 
     if (stat(path, &st) != 0)
         return;
@@ -197,7 +198,11 @@ static void check_database(struct doctor *d, const char *dir)
             (long long)(st.st_size >> 20));
         return;
     }
-    if (th_sqlite_judge(path, true, NULL, NULL, &state, why, sizeof why))
+    error = th_sqlite_judge(path, true, NULL, NULL, &state, why, sizeof why);
+    if (error == TH_RETRY)
+        say(d, NOTE, "database",
+            "its pages were not looked at: run this again when the server has less to do", "%s", why);
+    else if (error)
         say(d, FAIL, "database", "keep it as it is, and restore a backup into another directory", "%s", why);
     else if (state.unfit[0])
         say(d, FAIL, "database", "keep it as it is, and restore a backup into another directory",

@@ -1,4 +1,5 @@
 """The commands as a stranger uses them: the real program against a real server, with exit statuses and output."""
+import fcntl
 import http.client
 import http.server
 import json
@@ -1389,6 +1390,19 @@ def test_doctor_looks_at_machine_and_server(cli):
     assert ("permissions", "fail") in verdicts(ran) and "chmod 700" in ran.out
     cli.server.stop()
     assert ("server", "fail") in verdicts(cli("doctor", "--json", "--data", cli.server.data).expect(1))
+
+
+# SQLite's locks of the log's index in the file *-shm: the marks of readers.
+READ_MARKS, MARKS = 123, 5
+
+
+def test_doctor_does_not_call_a_locked_database_broken(cli):
+    with open(cli.server.data / "tenterhook.db-shm", "r+b") as index:
+        fcntl.lockf(index, fcntl.LOCK_EX, MARKS, READ_MARKS)
+        ran = cli("doctor", "--json", "--data", cli.server.data)
+    found = next(row for row in ran.json if row["check"] == "database")
+    assert found["verdict"] == "note" and "another process keeps it locked" in found["text"], ran.out
+    assert "backup" not in found["advice"]
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 500, 502])

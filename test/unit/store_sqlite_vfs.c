@@ -3,6 +3,7 @@
 #include "store_fixture.h"
 
 #include "fault_vfs.h"
+#include "store/sqlite/sqlite_vfs.h"
 #include <sqlite3.h>
 #include <sys/wait.h>
 
@@ -60,17 +61,15 @@ static void a_write_that_fails_fails_its_commit(void **state)
 }
 
 /* In a process of its own, since locks of one process do not keep each other out. The result of the statement. */
-static int elsewhere(const struct fx *f, const char *sql)
+static int elsewhere_in(const char *path, const char *sql)
 {
-    char path[128];
     int status;
     pid_t child;
 
-    snprintf(path, sizeof path, "%s/tenterhook.db", f->dir);
     child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        char *arg[] = {(char *)"sqlite3-elsewhere", path, (char *)sql, NULL};
+        char *arg[] = {(char *)"sqlite3-elsewhere", (char *)path, (char *)sql, NULL};
 
         execv("/proc/self/exe", arg);
         _exit(99);
@@ -78,6 +77,14 @@ static int elsewhere(const struct fx *f, const char *sql)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+static int elsewhere(const struct fx *f, const char *sql)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/tenterhook.db", f->dir);
+    return elsewhere_in(path, sql);
 }
 
 static int as_child(const char *path, const char *sql)
@@ -113,12 +120,49 @@ static void others_can_write_while_the_writer_rests(void **state)
     assert_int_equal(publish(f), TH_OK);
 }
 
+static sqlite3 *connection(const char *path)
+{
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, sq_vfs()),
+                     SQLITE_OK);
+    return db;
+}
+
+static void run(sqlite3 *db, const char *sql)
+{
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* The writer went to rest while a reader of its process used the mark of the newest commit. When the reader has ended, nobody of
+ * this process needs the lock of that mark, and the writer may sleep for hours. */
+static void others_can_read_after_a_reader_outlasted_the_writer(void **state)
+{
+    const struct fx *f = *state;
+    sqlite3 *writer, *reader;
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/other.db", f->dir);
+    writer = connection(path);
+    reader = connection(path);
+    run(writer, "PRAGMA journal_mode=WAL; CREATE TABLE event(no); INSERT INTO event VALUES(1)");
+    run(writer, "SELECT * FROM event");
+    run(reader, "BEGIN; SELECT * FROM event");
+    sq_vfs_rest(writer);
+    run(reader, "COMMIT");
+    assert_int_equal(elsewhere_in(path, "SELECT * FROM event"), SQLITE_OK);
+    sqlite3_close(reader);
+    sqlite3_close(writer);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_commit_is_one_write_of_the_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_write_that_fails_fails_its_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(others_can_read_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(others_can_read_after_a_reader_outlasted_the_writer, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(others_can_write_while_the_writer_rests, set_up, tear_down),
     };
 

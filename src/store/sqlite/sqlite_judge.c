@@ -51,6 +51,10 @@ enum th_error sq_judge_failed(sqlite3 *db, int rc, const char *file, char *why, 
         return TH_FULL;
     case SQLITE_NOMEM:
         return TH_NOMEM;
+    case SQLITE_BUSY:
+    case SQLITE_PROTOCOL: /* all marks of readers were locked for ten seconds */
+        snprintf(why, why_size, "%s: another process keeps it locked", file);
+        return TH_RETRY;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return TH_CORRUPT;
@@ -141,7 +145,7 @@ static enum th_error judge_pages(struct judging *j)
     if (rc == SQLITE_OK)
         rc = sqlite3_step(st);
     said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : NULL;
-    if (rc == SQLITE_INTERRUPT || rc == SQLITE_NOMEM) {
+    if (rc != SQLITE_ROW && rc != SQLITE_CORRUPT && rc != SQLITE_NOTADB) {
         error = sq_judge_failed(j->db, rc, j->file, j->why, j->why_size);
     } else if (!said || strcmp(said, "ok") != 0) {
         snprintf(j->why, j->why_size, "%s: is damaged: %.300s", j->file, said ? said : sqlite3_errmsg(j->db));

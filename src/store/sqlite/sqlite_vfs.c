@@ -7,8 +7,9 @@
  * Locks of the log's index are kept. SQLite locks and unlocks five times for each transaction, each a system call, to tell other
  * processes what happens. Here the connections of this process agree among themselves in memory, and the process's lock is that
  * of the writer's connection, which keeps what it needs again at once (KEPT) until somebody of this process needs it otherwise
- * or the writer rests (sq_vfs_rest). Other processes see the same locks as before, but longer: they can read at any time,
- * since the marks of readers beyond the first are never kept, and they can write or checkpoint only while the writer rests.
+ * or the writer rests (sq_vfs_rest). What a reader of this process still uses then is let go when that reader ends. Other
+ * processes see the same locks as before, but longer: they can read at any time, since the marks of readers beyond the first are
+ * never kept, and they can write or checkpoint only while the writer rests.
  *
  * Refuses: memory mapped files (an I/O error must be a result, not a signal). Invariants: 1. a sync returns only after all that was
  * gathered has been written and synced; a write that fails is reported by the call that caused it, as SQLite expects. 2. The lock that the
@@ -39,6 +40,7 @@ struct locks {
     struct locks *next;
     struct file *writer; /* this connection holds the locks of the process */
     unsigned users;
+    bool resting; /* the writer sleeps: what becomes free is let go, since the writer will not do it */
     unsigned shared[SQLITE_SHM_NLOCK];
     bool exclusive[SQLITE_SHM_NLOCK];
     enum level level[SQLITE_SHM_NLOCK]; /* of the process */
@@ -176,7 +178,7 @@ static bool is_free(const struct locks *l, int i)
 
 static void give_back(struct locks *l, int i)
 {
-    if (is_free(l, i) && !(KEPT >> i & 1))
+    if (is_free(l, i) && (l->resting || !(KEPT >> i & 1)))
         let_go(l, i);
 }
 
@@ -236,6 +238,8 @@ static int db_shm_lock(sqlite3_file *file, int from, int n, int flags)
     if (!f->locks)
         return f->real->pMethods->xShmLock(f->real, from, n, flags);
     pthread_mutex_lock(&lock);
+    if (f == f->locks->writer)
+        f->locks->resting = false;
     if (flags & SQLITE_SHM_UNLOCK)
         drop(f, from, n, flags & SQLITE_SHM_SHARED);
     else if (flags & SQLITE_SHM_SHARED)
@@ -248,6 +252,7 @@ static int db_shm_lock(sqlite3_file *file, int from, int n, int flags)
 
 static void rest(struct locks *l)
 {
+    l->resting = true;
     for (int i = 0; i < SQLITE_SHM_NLOCK; i++)
         if (is_free(l, i))
             let_go(l, i);
