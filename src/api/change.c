@@ -93,7 +93,7 @@ static void copy_errors(struct th_api_req *r, const struct th_change *c)
             field.n = (size_t)(slash - field.p);
         }
         pointer = th_api_fault_pointer(r, TH_LIT(""), th_api_decode_wire(r, field));
-        if (slash && th_span_is(field, "template"))
+        if (slash && (th_span_is(field, "template") || th_span_is(field, "retry")))
             pointer = deeper(r, pointer, rest);
         else if (slash)
             pointer = th_api_fault_pointer(r, pointer, rest);

@@ -329,6 +329,22 @@ static bool degraded(const struct th_api_req *r, const struct th_delivery_row *r
     return after && row->attempts >= after && row->state != TH_DS_DELIVERED && row->lane != TH_LANE_TEST;
 }
 
+/* The schedule in force, where the endpoint has its own; elsewhere it is the dialect's, which has a route. */
+static void write_schedule(struct th_jw *w, const struct th_api_req *r, const struct th_delivery_row *row)
+{
+    const struct th_endpoint *ep = th_engine_endpoint_no(r->api->engine, row->endpoint);
+    struct th_retry_own own;
+    struct th_rules room;
+
+    if (!ep || !ep->spec.retry || row->lane == TH_LANE_TEST)
+        return;
+    th_retry_own_of(th_retry_rules(&th_dialect_values(ep->tenant->dialect)->rules, ep->spec.retry, &room),
+                    &own);
+    th_jw_key(w, TH_LIT("schedule"));
+    th_retry_own_write(&own, w);
+    th_api_member_int(w, "tries", row->tries);
+}
+
 void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, bool attempts)
 {
     const struct th_delivery_row *row = &l->deliveries[i];
@@ -362,6 +378,7 @@ void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, boo
         th_api_member_time(w, "erased_at", row->event.erased);
     write_last(w, row);
     if (attempts) {
+        write_schedule(w, l->r, row);
         th_jw_key(w, TH_LIT("attempts"));
         th_jw_array(w);
         for (unsigned k = l->attempt_count; k-- > 0;) /* read newest first, shown in order */

@@ -83,6 +83,18 @@
 #define CHANNELS                                                                                             \
     "{\"type\":[\"array\",\"null\"],\"maxItems\":10,\"items\":{\"type\":\"string\","                         \
     "\"pattern\":\"^[A-Za-z0-9_./:-]{1,128}$\"}}"
+#define SECONDS "{\"type\":[\"integer\",\"string\"]}"
+#define RETRY(type, each)                                                                                    \
+    "{\"type\":" type ",\"additionalProperties\":false,\"properties\":{\"delays\":{\"type\":" each(          \
+        "array") ",\"maxItems\":32,\"items\":" SECONDS                                                       \
+                 "},\"jitter_percent\":{\"type\":" each(                                                     \
+                     "integer") ",\"minimum\":0,\"maximum\":100},"                                           \
+                                "\"final\":{\"type\":" each("array") ",\"maxItems\":16,"                     \
+                                                                     "\"items\":" STR                        \
+                                                                     "},\"respect_retry_after\":"            \
+                                                                     "{\"type\":" each("boolean") "}}}"
+#define TYPE(name) "\"" name "\""
+#define TYPE_NULL(name) "[\"" name "\",\"null\"]"
 #define HEALTH "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
 
 #define WEBHOOK_FIELDS                                                                                       \
@@ -93,7 +105,7 @@
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
               ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED                      \
               ",\"consent\":" CONSENT ",\"filter\":" STR ",\"template\":{\"type\":[\"object\",\"array\"]}"   \
-              ",\"channels\":{\"type\":\"array\",\"items\":" STR "}"
+              ",\"channels\":{\"type\":\"array\",\"items\":" STR "},\"retry\":" RETRY(TYPE("object"), TYPE)
 
 #define WEBHOOK_SETTINGS(url)                                                                                \
     "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL         \
@@ -111,7 +123,8 @@
                                                            "{\"type\":[\"string\",\"null\"],\"minLength\":"  \
                                                            "1,\"maxLength\":4096},\"template\":{\"type\":["  \
                                                            "\"object\",\"array\",\"null\"]},"                \
-                                                           "\"channels\":" CHANNELS
+                                                           "\"channels\":" CHANNELS ",\"retry\":" RETRY(     \
+                                                               TYPE_NULL("object"), TYPE_NULL)
 
 #define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
@@ -185,9 +198,13 @@ const struct th_api_schema th_api_schemas[] = {
             DELIVERY_FIELDS TEST_MARK ERASED_AT)},
     {"DeliveryDetail",
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
-            DELIVERY_FIELDS TEST_MARK ERASED_AT ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
-                "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":\"leads to "
-                           "earlier attempts of this delivery; null: there are none\"}")},
+            DELIVERY_FIELDS TEST_MARK ERASED_AT ",\"schedule\":" RETRY(
+                TYPE("object"),
+                TYPE) ",\"tries\":" INT
+                      ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
+                          "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":"
+                                     "\"leads to "
+                                     "earlier attempts of this delivery; null: there are none\"}")},
     {"DeliveryPage", PAGE("Delivery")},
     {"DeliveryQueued",
      OBJECT("\"id\",\"status\"",

@@ -33,6 +33,7 @@ enum {
     F_FILTER,
     F_TEMPLATE,
     F_CHANNELS,
+    F_RETRY,
     F_SECRET,
     F_PREVIOUS,
     F_PREVIOUS_END,
@@ -55,6 +56,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"filter", TH_T_STRING, false, true, TH_JSONPATH_BYTES, 0, 0},
     {"template", TH_T_ANY, false, true, 0, 0, 0},
     {"channels", TH_T_STRINGS, false, true, TH_MAX_CHANNELS, 0, 0},
+    {"retry", TH_T_OBJECT, false, true, 0, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_expires_at", TH_T_TIME, false, true, 0, 0, 0},
@@ -88,6 +90,13 @@ static bool copy_spec(struct th_api_req *r, const struct th_endpoint_spec *from,
     for (unsigned i = 0; ok && i < from->header_count; i++)
         ok = th_arena_copy(&r->mem, from->headers[i].name, &headers[i].name) &&
              th_arena_copy(&r->mem, from->headers[i].value, &headers[i].value);
+    if (ok && from->retry) {
+        struct th_retry_own *own = th_arena_get(&r->mem, sizeof *own);
+        ok = own != NULL;
+        if (own)
+            *own = *from->retry;
+        to->retry = own;
+    }
     to->events = events;
     to->headers = headers;
     return ok;
@@ -349,6 +358,32 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     c->endpoint_put.previous_until = v[F_PREVIOUS_END].i;
 }
 
+/* Merged member by member into what the endpoint has. */
+static bool take_retry(struct th_api_req *r, const struct th_api_value *v, struct th_endpoint_spec *s)
+{
+    struct th_retry_own *own;
+    struct th_retry_fault fault;
+    struct th_span pointer = pointer_to(r, F_RETRY);
+    char at[128];
+    int n;
+
+    if (v->null)
+        s->retry = NULL;
+    if (v->null || v->bad)
+        return true;
+    own = th_arena_get(&r->mem, sizeof *own);
+    if (!own)
+        return false;
+    *own = s->retry ? *s->retry : (struct th_retry_own){.delays = 0};
+    if (th_retry_own_read(v->json, own, &fault)) {
+        n = snprintf(at, sizeof at, "%.*s%s", (int)(pointer.n < 64 ? pointer.n : 64), pointer.p,
+                     fault.pointer);
+        th_api_fault(r, th_span(at, (size_t)n), "%s", fault.what);
+    }
+    s->retry = th_retry_own_any(own) ? own : NULL;
+    return true;
+}
+
 /* Without white space: as it is exported, and shown. */
 static bool take_template(struct th_api_req *r, struct th_json v, struct th_span *out)
 {
@@ -376,6 +411,8 @@ static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bo
 
     if (v[F_CHANNELS].present &&
         !th_api_channels_read(r, pointer_to(r, F_CHANNELS), &v[F_CHANNELS], &s->channels))
+        return false;
+    if (v[F_RETRY].present && !take_retry(r, &v[F_RETRY], s))
         return false;
     if (v[F_TEMPLATE].present && !take_template(r, v[F_TEMPLATE].json, &s->payload))
         return false;

@@ -29,6 +29,7 @@ static const enum th_field native[] = {
     TH_A_FILTER,
     TH_A_TEMPLATE,
     TH_A_CHANNELS,
+    TH_A_RETRY,
     TH_A_TIMEOUT_SECONDS,
     TH_A_MAX_IN_FLIGHT,
     TH_A_RATE_LIMIT_PER_SECOND,
@@ -257,6 +258,13 @@ static bool write_channels(const struct th_endpoint *ep, struct th_jw *w)
     return ep->spec.channels.n > 0;
 }
 
+static bool write_retry(const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (ep->spec.retry)
+        th_retry_own_write(ep->spec.retry, w);
+    return ep->spec.retry != NULL;
+}
+
 static bool write_secret(const struct th_api_list *l, struct th_jw *w)
 {
     if (l->secret.n)
@@ -322,6 +330,8 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         return write_template(l, ep, w);
     case TH_A_CHANNELS:
         return write_channels(ep, w);
+    case TH_A_RETRY:
+        return write_retry(ep, w);
     case TH_A_TIMEOUT_SECONDS:
         return write_timeout(ep, w);
     case TH_A_MAX_IN_FLIGHT:

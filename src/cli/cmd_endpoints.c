@@ -253,6 +253,24 @@ static bool write_template(struct th_cli *cli, struct th_jw *w, struct th_json d
     return ok;
 }
 
+/* --retry JSON. False after a message. */
+static bool write_retry(struct th_cli *cli, struct th_jw *w, struct th_json dialect)
+{
+    const char *text = th_cli_option(cli, "--retry");
+    struct th_json v;
+
+    if (!text)
+        return true;
+    if (th_json_parse(th_str(text), 4, &v, NULL)) {
+        th_cli_fail(cli, TH_EXIT_USAGE, "--retry '%s': must be JSON, for example {\"delays\": [5, \"5m\"]}",
+                    text);
+        return false;
+    }
+    key_of(cli, w, dialect, "retry");
+    th_jw_raw(w, v.raw);
+    return true;
+}
+
 static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const char *url, struct th_buf *body)
 {
     static const struct {
@@ -289,7 +307,7 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
         ok = write_number(cli, &w, dialect, numbers[i].option, numbers[i].native);
     ok = ok && write_pairs(cli, &w, dialect, "--metadata", "metadata") &&
          write_pairs(cli, &w, dialect, "--header", "headers");
-    ok = ok && write_template(cli, &w, dialect);
+    ok = ok && write_template(cli, &w, dialect) && write_retry(cli, &w, dialect);
     ok = ok && write_fields(cli, &w) && write_secret(cli, &w, dialect);
     th_jw_end_object(&w);
     return ok;

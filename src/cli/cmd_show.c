@@ -253,6 +253,11 @@ void th_cmd_print_delivery(struct th_cli *cli, struct th_json d, bool bodies)
            th_cli_member(cli, d, "/event"), th_cli_member(cli, d, "/endpoint"));
     if (th_cli_member(cli, d, "/next_attempt_at")[0] != '-')
         printf("next attempt %s\n", th_cli_time(cli, d, "/next_attempt_at"));
+    if (th_cli_member(cli, d, "/schedule/delays")[0] != '-')
+        printf("schedule of the endpoint: delays %s seconds, jitter %s %%, final %s; attempts of it so far: "
+               "%s\n",
+               th_cli_member(cli, d, "/schedule/delays"), th_cli_member(cli, d, "/schedule/jitter_percent"),
+               th_cli_member(cli, d, "/schedule/final"), th_cli_member(cli, d, "/tries"));
     if (!th_json_member(d, TH_LIT("attempts"), &attempts))
         return;
     th_json_iter(&it, attempts);

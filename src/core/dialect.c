@@ -29,6 +29,8 @@ static void fill_rules(const struct dl_spec *s, struct th_rules *r)
     r->disable = s->disable.statuses;
     r->retry_after = s->retry.after.statuses;
     r->retry_after_max_s = s->retry.after.max_seconds;
+    r->own_delays = (uint8_t)s->retry.own.max_delays;
+    r->own_s = s->retry.own.max_seconds;
     r->degraded_after = (uint8_t)s->exhausted.degraded_after;
     r->disable_after_exhausted = s->disable.exhausted;
     r->disable_after_s = s->disable.seconds;

@@ -16,6 +16,7 @@ static const char *const request_fields[] = {"url",
                                              "headers",
                                              "url_secret",
                                              "filter",
+                                             "retry",
                                              "template",
                                              "channels",
                                              "options",
@@ -94,6 +95,8 @@ static bool check_retry(struct th_where *w, const struct dl_spec *s)
 {
     if (s->retry.after.statuses.count && s->retry.after.max_seconds == 0)
         return th_where_fail(w, at(w, "retry.retry_after.max_seconds"), "is required with statuses");
+    if (!s->retry.own.max_delays != !s->retry.own.max_seconds)
+        return th_where_fail(w, at(w, "retry.own"), "needs both max_delays and max_seconds");
     if (s->exhausted.degraded_after > s->retry.delay_count + 1)
         return th_where_fail(w, at(w, "exhausted.degraded_after"), "is beyond the last attempt");
     if (s->exhausted.event.s.n && !th_event_type_ok(s->exhausted.event.s))
@@ -178,7 +181,7 @@ static bool check_fields(struct th_where *w, const struct dl_spec *s)
                 w, native->line,
                 "there is no field \"%.*s\"; one of: url, events, active, description, "
                 "metadata, headers, options, secret, timeout_seconds, max_in_flight, "
-                "rate_limit_per_second, signature_variant, filter, template, channels, url_secret, "
+                "rate_limit_per_second, signature_variant, filter, retry, template, channels, url_secret, "
                 "previous_secret, "
                 "previous_expires_at",
                 (int)(native->s.n < 40 ? native->s.n : 40), native->s.p);

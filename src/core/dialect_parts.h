@@ -112,6 +112,9 @@ struct dl_spec {
             struct th_status_set statuses;
             uint32_t max_seconds;
         } after;
+        struct {
+            uint32_t max_delays, max_seconds;
+        } own;
     } retry;
     struct th_status_set success;
     struct {

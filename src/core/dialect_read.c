@@ -7,6 +7,7 @@
  * copies in the arena; only shape nodes still point into the loader's tree, and only until compile
  * returns. 3. Recursion follows the tables, whose depth is fixed, never the input. */
 #include "core/dialect_tables.h"
+#include "core/retry_own.h"
 #include <stdio.h>
 
 /* ---- reading ---- */
@@ -83,26 +84,6 @@ static bool read_enum(struct th_where *w, const struct dl_row *row, const struct
                          (int)(node->text.n < 40 ? node->text.n : 40), node->text.p, list);
 }
 
-/* "204", "2xx" or "400-499". No 1xx: such an answer is never the last one. */
-static bool read_status(struct th_span s, struct th_status_range *out)
-{
-    uint64_t lo, hi;
-
-    if (s.n == 3 && s.p[1] == 'x' && s.p[2] == 'x' && s.p[0] >= '2' && s.p[0] <= '5') {
-        lo = (uint64_t)(s.p[0] - '0') * 100;
-        hi = lo + 99;
-    } else if (s.n == 7 && s.p[3] == '-') {
-        if (!th_span_u64(th_span(s.p, 3), 599, &lo) || !th_span_u64(th_span(s.p + 4, 3), 599, &hi))
-            return false;
-    } else {
-        if (s.n != 3 || !th_span_u64(s, 599, &lo))
-            return false;
-        hi = lo;
-    }
-    *out = (struct th_status_range){(uint16_t)lo, (uint16_t)hi};
-    return lo >= 200 && lo <= hi;
-}
-
 static bool read_statuses(struct th_where *w, const struct th_node *node, struct th_status_set *out)
 {
     unsigned i = 0;
@@ -116,7 +97,7 @@ static bool read_statuses(struct th_where *w, const struct th_node *node, struct
             return false;
         if (i == TH_MAX_RANGES)
             return th_where_fail(w, e->line, "has more than %d entries", TH_MAX_RANGES);
-        if (!read_status(e->text, &out->range[i]))
+        if (!th_retry_status_read(e->text, &out->range[i]))
             return th_where_fail(
                 w, e->line, "must be a status (204), a class (2xx) or a range (400-499), from 200 to 599");
         out->count++;

@@ -236,6 +236,11 @@ static const struct dl_row after_rows[] = {
     {.key = "max_seconds", .kind = NUMBER, .at = AT(retry.after.max_seconds), .max = 604800},
 };
 static const struct dl_table after_table = {ROWS(after_rows), NULL};
+static const struct dl_row own_rows[] = {
+    {.key = "max_delays", .kind = NUMBER, .at = AT(retry.own.max_delays), .max = TH_MAX_DELAYS},
+    {.key = "max_seconds", .kind = NUMBER, .at = AT(retry.own.max_seconds), .max = 31536000},
+};
+static const struct dl_table own_table = {ROWS(own_rows), NULL};
 static const struct dl_row retry_rows[] = {
     {.key = "delays",
      .kind = NUMBERS,
@@ -246,6 +251,7 @@ static const struct dl_row retry_rows[] = {
     {.key = "jitter_percent", .kind = NUMBER, .at = AT(retry.jitter_percent), .max = 100},
     {.key = "final", .kind = STATUSES, .at = AT(retry.final)},
     {.key = "retry_after", .kind = MAP, .sub = &after_table},
+    {.key = "own", .kind = MAP, .sub = &own_table},
 };
 static const struct dl_table retry_table = {ROWS(retry_rows), NULL};
 static const struct dl_row success_rows[] = {

@@ -1,6 +1,6 @@
 /* Writes every value of a dialect, by the tables of the schema: what GET /v1/dialects/NAME shows. */
 #include "core/dialect_tables.h"
-#include <stdio.h>
+#include "core/retry_own.h"
 
 static void show_map(const struct dl_table *t, const char *base, struct th_jw *w);
 
@@ -10,20 +10,6 @@ static void show_text(struct th_span s, struct th_jw *w)
         th_jw_string(w, s);
     else
         th_jw_null(w);
-}
-
-static void show_statuses(const struct th_status_set *set, struct th_jw *w)
-{
-    th_jw_array(w);
-    for (unsigned i = 0; i < set->count; i++) {
-        char text[16];
-        unsigned lo = set->range[i].lo, hi = set->range[i].hi;
-        int n = lo == hi                         ? snprintf(text, sizeof text, "%u", lo)
-                : lo % 100 == 0 && hi == lo + 99 ? snprintf(text, sizeof text, "%uxx", lo / 100)
-                                                 : snprintf(text, sizeof text, "%u-%u", lo, hi);
-        th_jw_string(w, th_span(text, (size_t)n));
-    }
-    th_jw_end_array(w);
 }
 
 static void show_elements(const struct dl_row *row, const char *base, struct th_jw *w)
@@ -69,7 +55,7 @@ static void show_value(const struct dl_row *row, const char *base, struct th_jw 
         break;
     }
     case STATUSES:
-        show_statuses(at, w);
+        th_retry_statuses_write(at, w);
         break;
     case SHAPE:
         if (((const struct dl_node_ref *)at)->json.p)

@@ -23,6 +23,15 @@ static inline bool th_status_in(const struct th_status_set *set, unsigned status
     return false;
 }
 
+/* What an endpoint sets of its schedule itself (core/retry_own.h); what it does not set is the dialect's. */
+struct th_retry_own {
+    uint32_t delay_s[TH_MAX_DELAYS];
+    uint8_t delays, jitter_percent;
+    bool has_delays, has_jitter, has_final;
+    enum th_retry_respect { TH_RETRY_AFTER_BY_DIALECT, TH_RETRY_AFTER_YES, TH_RETRY_AFTER_NO } respect;
+    struct th_status_set final;
+};
+
 struct th_rules {
     uint32_t delay_s[TH_MAX_DELAYS];              /* after the failure of attempt 1, 2, ... */
     uint8_t delays;                               /* attempts = delays + 1 */
@@ -31,6 +40,9 @@ struct th_rules {
     /* answers whose Retry-After is honoured; it lengthens, never shortens */
     struct th_status_set retry_after;
     uint32_t retry_after_max_s;
+    /* what an endpoint's own schedule may have: delays, and seconds of them together; 0: it may have none */
+    uint8_t own_delays;
+    uint32_t own_s;
     uint8_t degraded_after; /* delivery is marked degraded after this attempt; 0: never */
     /* exhausted deliveries in a row with no success since their first attempt; 0: never */
     uint32_t disable_after_exhausted;

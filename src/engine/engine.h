@@ -11,6 +11,7 @@
 #include "core/limits.h"
 #include "core/pubid.h"
 #include "core/retry.h"
+#include "core/retry_own.h"
 #include "core/roles.h"
 #include "core/sched.h"
 #include "port/clock.h"
@@ -138,6 +139,9 @@ struct th_endpoint_spec {
     struct th_span filter;  /* a JSONPath, which has to find something in [event]; n == 0: none */
     /* template of the body: JSON (core/jsonpath/payload.h); n == 0: the dialect writes it */
     struct th_span payload;
+    const struct th_retry_own *retry; /* its own schedule; NULL: the dialect's */
+    /* the engine's, wall ms: deliveries that wait under an earlier schedule of it are due by then; 0: there was none */
+    int64_t retry_until;
     /* names, one per line: of an event one has to be among them; n == 0: it wants all events */
     struct th_span channels;
 };

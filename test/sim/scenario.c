@@ -213,7 +213,7 @@ static void do_endpoint(struct scenario *sc)
     enum th_change_result result;
 
     only(sc, 2,
-         "TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 INACTIVE:0 "
+         "TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 RETRY:1 INACTIVE:0 "
          "REFUSED:0");
     if (sc->endpoint_n == NAMES_MAX)
         bad(sc, "too many endpoints");
@@ -223,6 +223,7 @@ static void do_endpoint(struct scenario *sc)
         bad(sc, "ENDPOINT needs a URL");
     if (option(sc, 2, "TIMEOUT"))
         spec.timeout_s = (uint32_t)(duration(sc, option(sc, 2, "TIMEOUT")) / SIM_S);
+    spec.retry = option(sc, 2, "RETRY");
     if (option(sc, 2, "INFLIGHT"))
         spec.max_in_flight = (uint32_t)atoi(option(sc, 2, "INFLIGHT"));
     if (option(sc, 2, "RATE"))
@@ -633,6 +634,8 @@ static void do_patch(struct scenario *sc)
         spec.events = v;
     else if (strncmp(p, "variant=", 8) == 0)
         spec.variant = v;
+    else if (strncmp(p, "retry=", 6) == 0)
+        spec.retry = v;
     else if (strncmp(p, "header=", 7) == 0) { /* header=NAME:value, the only one from then on */
         spec.header[0].value = th_str(strchr(v, ':') ? strchr(v, ':') + 1 : "");
         spec.header[0].name = th_span(v, strcspn(v, ":"));

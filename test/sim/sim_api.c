@@ -75,6 +75,7 @@ void sim_tenant(struct sim *s, const char *id, const char *dialect)
 }
 
 struct spec_texts {
+    struct th_retry_own retry;
     struct th_span events[32];
 };
 
@@ -92,6 +93,14 @@ static void fill_spec(struct th_endpoint_spec *to, const struct sim_spec *from, 
                                     .header_count = from->headers};
     if (from->variant)
         to->variant = th_str(from->variant);
+    if (from->retry && strcmp(from->retry, "null") != 0) {
+        struct th_retry_fault fault;
+        struct th_json json;
+        texts->retry = (struct th_retry_own){.delays = 0};
+        assert_int_equal(th_json_parse(th_str(from->retry), 4, &json, NULL), TH_OK);
+        assert_int_equal(th_retry_own_read(json, &texts->retry, &fault), TH_OK);
+        to->retry = &texts->retry;
+    }
     while (p && *p) {
         size_t n = strcspn(p, ",");
         assert_in_range(to->event_count, 0, 31);
@@ -181,6 +190,8 @@ enum th_change_result sim_edit(struct sim *s, uint64_t endpoint, const struct si
         spec.rate_per_s = given.rate_per_s;
     if (change->variant)
         spec.variant = given.variant;
+    if (change->retry)
+        spec.retry = given.retry;
     if (given.header_count) {
         spec.headers = given.headers;
         spec.header_count = given.header_count;

@@ -37,13 +37,14 @@ function sentence(d) {
 
 /* ---- the thread, large ---- */
 
-function delays(dialect) {
-  const list = dialect?.retry?.delays;
+/** Of the endpoint, where it has its own, else of the dialect. */
+function delays(d, dialect) {
+  const list = d.schedule?.delays ?? dialect?.retry?.delays;
   return Array.isArray(list) && list.every((s) => typeof s === 'number') ? list : null;
 }
 
 const BigThread = ({ d, attempts, dialect, tall }) => {
-  const planned = delays(dialect), total = Math.max(attempts.length + (d.next_attempt_at ? 1 : 0), planned ? planned.length + 1 : 0, 1);
+  const planned = delays(d, dialect), total = Math.max(attempts.length + (d.next_attempt_at ? 1 : 0), planned ? planned.length + 1 : 0, 1);
   const width = tall ? 330 : 1000, most = tall ? 4 : 10;
   const from = Math.max(0, Math.min(attempts.length - most + 2, total - most)), shown = Math.min(most, total - from);
   const step = shown > 1 ? (width - 16 - (shown === most ? 14 : 0)) / Math.max(shown - 1, tall ? 3 : 4) : 0;

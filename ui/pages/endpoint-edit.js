@@ -6,7 +6,7 @@ import { CopyButton, Crumbs, Failed, Faults, Field, Icon, Id, Note, Req, Url, fa
 import { go, to } from '../route.js';
 import { VerifyCode } from '../verify.js';
 
-const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'channels'];
+const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'retry', 'channels'];
 
 /** "Name: value" lines ↔ an object. Values that were not touched stay as the server has them. */
 const linesOf = (o) => Object.entries(o ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n');
@@ -25,8 +25,18 @@ function patchOf(before, now) {
   const out = {};
   for (const name of new Set([...Object.keys(before ?? {}), ...Object.keys(now)])) {
     if (!(name in now)) out[name] = null;
-    else if (now[name] !== before?.[name]) out[name] = now[name];
+    else if (JSON.stringify(now[name]) !== JSON.stringify(before?.[name])) out[name] = now[name];
   }
+  return out;
+}
+
+/** What the form says of the schedule: only the members that are set. Numbers are seconds; 5m, 2h are taken as they are. */
+function scheduleOf(form, number) {
+  const words = (t) => t.split(/[\s,]+/).filter(Boolean), out = {};
+  if (form.delaysSet) out.delays = words(form.delays).map((t) => (/^\d+$/.test(t) ? Number(t) : t));
+  if (form.jitter.trim()) out.jitter_percent = number(form.jitter);
+  if (form.finalSet) out.final = words(form.final);
+  if (form.respect) out.respect_retry_after = form.respect === 'true';
   return out;
 }
 
@@ -68,7 +78,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     const dialect = (await call('GET', '/v1/dialects/' + encodeURIComponent(owner.dialect), { signal })).data;
     const sources = (await call('GET', '/v1/source-addresses', { signal })).data.prefixes;
     const w = answer?.data;
-    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
+    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), delays: (w?.retry?.delays ?? []).join(', '), delaysSet: !!w?.retry?.delays, jitter: String(w?.retry?.jitter_percent ?? ''), final: (w?.retry?.final ?? []).join(', '), finalSet: !!w?.retry?.final, respect: w?.retry?.respect_retry_after === undefined ? '' : String(w.retry.respect_retry_after), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
     return { w, etag: answer?.etag ?? null, tenant, dialect, sources };
   });
   useEffect(() => { setTitle(id ? 'Edit endpoint' : 'New endpoint'); if (page.data && id) setOwner(page.data.tenant); }, [page.data]);
@@ -77,6 +87,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     if (!form || !page.data) return null;
     const n = (t) => (t.trim() === '' ? null : Number.isNaN(Number(t)) ? t : Number(t));
     const channels = form.channels.split(/[\s,]+/).filter(Boolean);
+    const retry = scheduleOf(form, n), retryPatch = patchOf(w?.retry, retry);
     const headers = objectOf(form.headers, w?.headers, false), metadata = objectOf(form.metadata, w?.metadata, true);
     if (!w) {
       const b = { url: form.url.trim(), events: form.events };
@@ -84,12 +95,13 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
       if (Object.keys(headers).length) b.headers = headers;
       if (Object.keys(metadata).length) b.metadata = metadata;
       if (Object.keys(form.options).length) b.options = form.options;
+      if (Object.keys(retry).length) b.retry = retry;
       return b;
     }
     const now = { url: form.url.trim(), events: form.events, description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, filter: form.filter.trim() || null, channels };
     const b = {};
     for (const [k, v] of Object.entries(now)) if (JSON.stringify(v) !== JSON.stringify(w[k] ?? null) && !(v === null && k !== 'rate_limit_per_second' && w[k] === undefined) && !(k === 'channels' && !channels.length && !w.channels?.length)) b[k] = v;
-    const parts = { headers: patchOf(w.headers, headers), metadata: patchOf(w.metadata, metadata), options: patchOf(w.options, form.options) };
+    const parts = { headers: patchOf(w.headers, headers), metadata: patchOf(w.metadata, metadata), options: patchOf(w.options, form.options), retry: retryPatch };
     for (const [k, v] of Object.entries(parts)) if (Object.keys(v).length) b[k] = v;
     return b;
   }, [form, page.data]);
@@ -133,6 +145,13 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
         <${Field} id="rt" label="Requests a second at most" small="empty: no limit" fault=${fault('rate_limit_per_second')}><input id="rt" type="number" step="any" min="0" value=${form.rate} onInput=${set('rate')} /></${Field}>
         ${variants.length > 0 && html`<${Field} id="sv" label="Signature" fault=${fault('signature_variant')}><select id="sv" value=${form.variant} onChange=${set('variant')}>${first ? html`<option value=${w ? first : ''}>${first}, the dialect’s</option>` : html`<option value="">the dialect’s</option>`}${variants.map((v) => html`<option value=${v}>${v}</option>`)}</select></${Field}>`}
         ${!w && dialect.secret?.source !== 'generated' && html`<${Field} id="sc" label="Secret" small="empty: one is made" fault=${fault('secret')}><input id="sc" class="mono" type="text" autocomplete="off" value=${form.secret} onInput=${set('secret')} /></${Field}>`}</div>
+        ${dialect.retry?.own?.max_delays > 0 && html`<fieldset class="field"><legend class="lab">Schedule <small>after a failed attempt; the dialect’s: ${(dialect.retry.delays ?? []).join(', ') || 'one attempt'}</small></legend>
+          <label class="tick"><input type="checkbox" checked=${form.delaysSet} onChange=${(e) => setForm({ ...form, delaysSet: e.target.checked })} /><span>Its own delays</span></label>
+          ${form.delaysSet && html`<${Field} id="dl" label="Delays" small="seconds, or 5m, 2h, 1d; empty: one attempt" fault=${fault('retry')}><input id="dl" class="mono" value=${form.delays} onInput=${set('delays')} /></${Field}>`}
+          <label class="tick"><input type="checkbox" checked=${form.finalSet} onChange=${(e) => setForm({ ...form, finalSet: e.target.checked })} /><span>Its own statuses that are not tried again</span></label>
+          ${form.finalSet && html`<${Field} id="fs" label="Statuses" small="404, 4xx, 400-499; empty: none"><input id="fs" class="mono" value=${form.final} onInput=${set('final')} /></${Field}>`}
+          <div class="pick"><${Field} id="ji" label="Jitter in percent" small=${`empty: ${dialect.retry.jitter_percent}`}><input id="ji" type="number" min="0" max="100" value=${form.jitter} onInput=${set('jitter')} /></${Field}>
+          <${Field} id="ra" label="Retry-After"><select id="ra" value=${form.respect} onChange=${set('respect')}><option value="">the dialect’s</option><option value="true">is honoured</option><option value="false">is not honoured</option></select></${Field}></div></fieldset>`}
         ${options.length > 0 && html`<fieldset class="field"><legend class="lab">Options of the dialect</legend>${options.map(([name, usual]) => html`<label class="tick"><input type="checkbox" checked=${form.options[name] ?? usual === true} onChange=${(e) => setForm({ ...form, options: { ...form.options, [name]: e.target.checked } })} /><span><code>${name}</code></span></label>`)}</fieldset>`}</div></details>
       <div class="acts sec"><button class="btn go" type="submit" disabled=${busy || (w && !Object.keys(body).length)}>${w ? 'Save' : 'Create endpoint'}</button><a class="btn" href=${id ? to('endpoints/' + encodeURIComponent(id), { tenant }) : to('endpoints')}>Cancel</a><span class="dim small">${w ? (Object.keys(body).length ? 'Changed; not saved' : 'Nothing changed') : dialect.secret?.readable === 'never' ? '' : 'The secret is shown on the next page'}</span></div></div></div>
     <aside class="panel" aria-labelledby="ck"><div class="ph"><h2 id="ck">Would it be taken?</h2></div><div class="pb" role="status">${!checked ? html`<p class="dim small">Checked while you type; nothing is stored or sent.</p>`

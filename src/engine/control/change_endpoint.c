@@ -82,6 +82,20 @@ static void build_endpoint_add(struct change_impl *i)
     th_change_submit(i, false);
 }
 
+/* What waits under the schedule of before keeps its time. th_clock_due has to know how long that may be. */
+static void note_schedule(struct change_impl *i)
+{
+    struct th_endpoint_spec *s = &i->c->endpoint_put.spec;
+    struct th_rules room;
+    int64_t until;
+
+    if (th_retry_own_same(s->retry, i->ep->pub.spec.retry))
+        return;
+    until = i->e->now.wall.ms + th_retry_longest_delay_ms(th_ep_rules(&i->ep->pub, &room));
+    if (until > s->retry_until)
+        s->retry_until = until;
+}
+
 static void build_endpoint_set(struct change_impl *i)
 {
     struct th_engine *e = i->e;
@@ -97,6 +111,7 @@ static void build_endpoint_set(struct change_impl *i)
         i->next.health.exhausted_run = 0;
         i->next.health.rest_since = i->next.health.rest_until = 0;
     }
+    note_schedule(i);
     if (th_run_new(e, &i->next, &c->endpoint_put.spec, &i->run)) {
         th_change_no_memory(i);
         return;

@@ -213,6 +213,17 @@ static void check_template(struct th_change *c)
     th_arena_fini(&mem);
 }
 
+static void check_retry(const struct th_rules *rules, struct th_change *c)
+{
+    struct th_retry_fault fault;
+    char field[64];
+
+    if (!c->endpoint_put.spec.retry || !th_retry_own_check(rules, c->endpoint_put.spec.retry, &fault))
+        return;
+    snprintf(field, sizeof field, "retry%s", fault.pointer);
+    refuse(c, field, fault.what);
+}
+
 unsigned th_variant_index(const struct th_dialect_values *v, struct th_span name)
 {
     for (unsigned i = 0; i < v->variant_count; i++)
@@ -331,6 +342,7 @@ bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_cha
     check_metadata(v, c);
     check_numbers(v, c);
     check_filter(c);
+    check_retry(&v->rules, c);
     check_template(c);
     return c->error_count == 0;
 }

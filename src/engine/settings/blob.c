@@ -275,6 +275,14 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
         th_jw_key(&w, TH_LIT("template"));
         th_jw_string(&w, s->payload);
     }
+    if (s->retry) {
+        th_jw_key(&w, TH_LIT("retry"));
+        th_retry_own_write(s->retry, &w);
+    }
+    if (s->retry_until) {
+        th_jw_key(&w, TH_LIT("retry_until"));
+        th_jw_i64(&w, s->retry_until);
+    }
     if (s->channels.n) {
         th_jw_key(&w, TH_LIT("channels"));
         th_jw_string(&w, s->channels);
@@ -468,6 +476,23 @@ enum th_error th_texts_read(struct th_span settings, struct th_arena *mem, struc
     return th_json_parse(settings, 16, &root, NULL) ? TH_CORRUPT : read_texts(root, mem, out);
 }
 
+static enum th_error read_retry(struct th_json root, struct th_arena *mem, struct th_endpoint_spec *out)
+{
+    struct th_retry_own *own;
+    struct th_retry_fault fault;
+    struct th_json v;
+
+    out->retry_until = read_i64(root, TH_LIT("retry_until"));
+    if (!th_json_member(root, TH_LIT("retry"), &v))
+        return TH_OK;
+    own = th_arena_get(mem, sizeof *own);
+    if (!own)
+        return TH_NOMEM;
+    *own = (struct th_retry_own){.delays = 0};
+    out->retry = own;
+    return th_retry_own_read(v, own, &fault) ? TH_CORRUPT : TH_OK;
+}
+
 /* Fills the spec and, from the same blob, rnd and the disabled mark of *ep. */
 enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span settings,
                            struct th_arena *mem, struct th_endpoint_spec *out)
@@ -509,6 +534,8 @@ enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct t
                                           .at = {read_i64(v, TH_LIT("at"))},
                                           .origin = (uint64_t)read_i64(v, TH_LIT("origin")),
                                           .rate = (uint32_t)read_i64(v, TH_LIT("rate"))};
-    error = read_texts(root, mem, out);
+    error = read_retry(root, mem, out);
+    if (!error)
+        error = read_texts(root, mem, out);
     return error ? error : read_headers(e, ep, root, mem, out);
 }

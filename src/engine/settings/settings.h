@@ -65,6 +65,12 @@ struct th_ep {
     unsigned counted;           /* enum th_gauge of the state in which it is counted, plus 1; 0: in none */
 };
 
+/** What holds for its schedule and its outcomes: the dialect's rules with what it sets itself. *room is used where they differ. */
+static inline const struct th_rules *th_ep_rules(const struct th_endpoint *ep, struct th_rules *room)
+{
+    return th_retry_rules(&th_dialect_values(ep->tenant->dialect)->rules, ep->spec.retry, room);
+}
+
 /** One count more. */
 static inline struct th_endpoint_run *th_run_ref(struct th_endpoint_run *run)
 {

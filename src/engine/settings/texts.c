@@ -208,6 +208,24 @@ static bool copy_parted(struct th_endpoint_run *run, const struct th_endpoint_sp
     return run->want && copy_url(run, from, url) && th_arena_copy(&run->mem, old->custom, &run->custom);
 }
 
+static size_t retry_bytes(const struct th_endpoint_spec *from)
+{
+    return from->retry ? rounded(sizeof *from->retry) : 0;
+}
+
+static bool copy_retry(struct th_endpoint_run *run, const struct th_endpoint_spec *from)
+{
+    struct th_retry_own *own;
+
+    if (!from->retry)
+        return true;
+    own = th_arena_get(&run->mem, sizeof *own);
+    if (own)
+        *own = *from->retry;
+    run->spec.retry = own;
+    return own != NULL;
+}
+
 /* In memory of its own until it is known how large it is. */
 struct programs {
     const struct th_jsonpath *filter;
@@ -252,7 +270,7 @@ static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
            texts = from->text_rev ? 0 : rounded(spans) + rounded(text_bytes(from)) + rounded(headers),
            compiled = (programs->filter ? rounded(th_jsonpath_size(programs->filter)) : 0) +
                       (programs->payload ? rounded(th_payload_size(programs->payload)) : 0),
-           kept = rounded(lines) + rounded(url_bytes(from, url)) + compiled + ID_ROOM;
+           kept = rounded(lines) + rounded(url_bytes(from, url)) + compiled + retry_bytes(from) + ID_ROOM;
     bool large = from->text_rev || texts > TEXT_KEPT;
     struct th_arena *mem = large ? &run->text : &run->mem;
 
@@ -261,7 +279,7 @@ static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
     run->spec = *from;
     if (!th_arena_reserve(&run->mem, kept + (large ? rounded(want_bytes(from->event_count)) : texts)))
         return TH_NOMEM;
-    if (!copy_programs(run, programs))
+    if (!copy_programs(run, programs) || !copy_retry(run, from))
         return TH_NOMEM;
     if (from->text_rev)
         return copy_parted(run, from, url, old) ? TH_OK : TH_NOMEM;

@@ -73,6 +73,12 @@ static bool was_asked(const struct th_engine *e, const struct th_ep *ep, int64_t
     return ep->rests_since.us > e->clock_whole.us && due_ms <= ep->asked_until_ms + TOLERANCE_MS;
 }
 
+/* A delivery that waits under a schedule that the endpoint had before. */
+static bool waits_as_before(const struct th_ep *ep, int64_t due_ms)
+{
+    return due_ms <= ep->pub.spec.retry_until + TOLERANCE_MS;
+}
+
 /* Retry-After, too, makes a due time later. It need not be asked about here: the endpoint rests as long, by its health; but
  * one that was stored before it told that (-1) do not say so. */
 static int64_t longest_ms(const struct th_ep *ep, const struct th_rules *rules, unsigned tries)
@@ -89,12 +95,13 @@ struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row
     const struct th_ep *ep = th_map_get(&e->endpoints, row->endpoint);
     struct th_mono due = mono_of(e, row->due);
     const struct th_rules *rules;
+    struct th_rules room;
 
     if (!ep || due.us <= e->now.mono.us)
         return due;
-    rules = &th_dialect_values(ep->pub.tenant->dialect)->rules;
+    rules = th_ep_rules(&ep->pub, &room);
     if (due.us - e->now.mono.us <= (longest_ms(ep, rules, row->tries) + TOLERANCE_MS) * 1000 ||
-        was_asked(e, ep, row->due))
+        was_asked(e, ep, row->due) || waits_as_before(ep, row->due))
         return due;
     due.us = e->clock_whole.us + th_retry_delay_ms(rules, row->tries, 0) * 1000;
     return due.us > e->now.mono.us ? due : e->now.mono;

@@ -6,6 +6,7 @@
  * same random number. */
 #include "engine/shard/outcome.h"
 #include "engine/context.h"
+#include "engine/settings/settings.h"
 #include "engine/shard/attempt.h"
 #include "engine/shard/health.h"
 #include "engine/shard/report.h"
@@ -35,7 +36,8 @@ static enum th_delivery_state state_of(enum th_verdict v)
 
 struct th_outcome th_outcome_of(const struct th_attempt *a)
 {
-    const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
+    struct th_rules room;
+    const struct th_rules *rules = th_ep_rules(&a->ep->pub, &room);
     const struct th_http_result *res = &a->req.res;
     bool test = a->row.lane == TH_LANE_TEST, asked = th_sched_asked(a->e->sched, a->row.no);
     struct th_outcome o = {
@@ -90,7 +92,8 @@ static void take_health(struct th_attempt *a, const struct th_outcome *o)
  * attempts begin that were asked for by hand, so a success of an attempt that began before says nothing. */
 static void take_rest(struct th_attempt *a, const struct th_outcome *o)
 {
-    const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
+    struct th_rules room;
+    const struct th_rules *rules = th_ep_rules(&a->ep->pub, &room);
     const struct th_http_result *res = &a->req.res;
     int64_t ms = th_retry_rest_ms(rules, res->class, res->status, res->retry_after_s);
 
