@@ -19,15 +19,14 @@
 static inline bool fixture_file(const char *variable, const char *folder, const char *name,
                                 struct th_buf *text)
 {
-    const char *dir = getenv(variable), *source = strstr(__FILE__, "test/unit/");
+    const char *dir = getenv(variable);
     char path[1024];
     FILE *f;
 
     if (dir)
         snprintf(path, sizeof path, "%s/%s", dir, name);
     else
-        snprintf(path, sizeof path, "%.*s../shared/%s/%s", source ? (int)(source - __FILE__) : 0, __FILE__,
-                 folder, name);
+        snprintf(path, sizeof path, TH_TEST_ROOT "/../shared/%s/%s", folder, name);
     th_buf_init(text, 64u << 20);
     f = fopen(path, "rb");
     if (!f)

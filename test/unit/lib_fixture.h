@@ -161,11 +161,10 @@ static inline void request_drop(struct test_request *r)
 /* A file of the source tree or beside it; .p is NULL when it cannot be read. free() it. */
 static inline span tree_file(const char *name)
 {
-    const char *here = __FILE__, *cut = strstr(here, "test/unit/lib_fixture.h");
     char path[4096];
     struct th_span s;
 
-    snprintf(path, sizeof path, "%.*s%s", (int)(cut - here), here, name);
+    snprintf(path, sizeof path, "%s/%s", TH_TEST_ROOT, name);
     s = corpus_load(path);
     return th_span(s.p, s.n);
 }

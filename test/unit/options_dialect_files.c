@@ -722,13 +722,11 @@ static void test_documented(void **state)
     struct th_jw w = th_jw(&out);
     struct th_json name, shown;
     struct th_json_iter it;
-    char dir[512];
     (void)state;
 
     th_buf_init(&out, 65536);
     th_dialect_show(d, &w);
-    snprintf(dir, sizeof dir, "%.*sdocs", (int)(strstr(__FILE__, "test/unit/") - __FILE__), __FILE__);
-    assert_int_equal(setenv("TH_TEST_DOCS", dir, 1), 0);
+    assert_int_equal(setenv("TH_TEST_DOCS", TH_TEST_ROOT "/docs", 1), 0);
     assert_true(fixture_file("TH_TEST_DOCS", "", "dialects.md", &docs));
     th_json_iter(&it, fixture_json(th_buf_view(&out)));
     while (th_json_next(&it, &name, &shown))

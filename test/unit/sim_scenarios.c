@@ -26,13 +26,12 @@ static int is_scenario(const struct dirent *e)
 
 int main(int argc, char **argv)
 {
-    const char *cut = strstr(__FILE__, "unit/sim_scenarios.c");
     struct CMUnitTest *tests;
     static char names[1000][256];
     struct dirent **v;
     int n, failed;
 
-    snprintf(folder, sizeof folder, "%.*sscenarios", cut ? (int)(cut - __FILE__) : 0, __FILE__);
+    snprintf(folder, sizeof folder, TH_TEST_ROOT "/test/scenarios");
     n = scandir(folder, &v, is_scenario, alphasort);
     if (n <= 0 || n > 1000) {
         fprintf(stderr, "no scenarios in %s\n", folder);
