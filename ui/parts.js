@@ -7,7 +7,7 @@ export const Icon = ({ n }) => html`<i class=${'i i-' + n} aria-hidden="true"></
 /* ---- status: shape, word, colour ---- */
 
 const deliveryStates = { delivered: ['ok', 'ok', 'Delivered'], retrying: ['again', 'again', 'Retrying'], failed: ['x', 'x', 'Failed'],
-  pending: ['wait', 'wait', 'Pending'], held: ['hold', 'hold', 'Held'], cancelled: ['cancel', 'cancel', 'Cancelled'] };
+  pending: ['wait', 'wait', 'Pending'], scheduled: ['wait', 'wait', 'Scheduled'], held: ['hold', 'hold', 'Held'], cancelled: ['cancel', 'cancel', 'Cancelled'] };
 const endpointStates = { active: ['ok', 'ok', 'Active'], failing: ['alarm hot', 'alarm', 'Failing'], paused: ['hold', 'hold', 'Paused'], disabled: ['off', 'off', 'Disabled'] };
 const jobStates = { collecting: ['wait', 'wait', 'Collecting'], running: ['again', 'again', 'Running'], done: ['ok', 'ok', 'Done'], cancelled: ['cancel', 'cancel', 'Stopped'], failed: ['x', 'x', 'Failed'] };
 

@@ -1,4 +1,5 @@
 /* Deliveries: lists them, shows one with its attempts, and retries one at once. */
+#include "api/cancel.h"
 #include "api/cursor.h"
 #include "api/decode.h"
 #include "api/delivery_view.h"
@@ -262,6 +263,11 @@ static void retried(struct th_retry_now *n)
         send_queued(r);
 }
 
+static bool has_expired(const struct th_api_req *r, const struct th_event_row *row)
+{
+    return row->more.expires_at && row->more.expires_at <= th_engine_now(r->api->engine).wall.ms;
+}
+
 static void retry_found(struct th_op *op)
 {
     struct th_api_req *r = op->user;
@@ -269,6 +275,11 @@ static void retry_found(struct th_op *op)
 
     if (!found(r, op))
         return;
+    if (has_expired(r, &r->page.rows.deliveries[0].event)) {
+        th_engine_page_free(r->api->engine, &r->page);
+        th_api_fail_conflict(r, "the event has expired (expires_at), so it is not sent any more");
+        return;
+    }
     row = r->page.rows.deliveries[0]; /* its spans go with the page */
     r->endpoint_no = row.endpoint;
     r->op->retry.attempts = row.attempts;
@@ -280,6 +291,26 @@ static void retry_found(struct th_op *op)
     r->op->retry.now =
         (struct th_retry_now){.delivery = row.no, .endpoint = row.endpoint, .done = retried, .user = r};
     th_engine_retry(r->api->engine, &r->op->retry.now);
+}
+
+/* ---- cancel ---- */
+
+static void cancel_found(struct th_op *op)
+{
+    struct th_api_req *r = op->user;
+    uint64_t no;
+
+    if (!found(r, op))
+        return;
+    no = r->page.rows.deliveries[0].no;
+    th_engine_page_free(r->api->engine, &r->page);
+    th_api_cancel_one(r, no);
+}
+
+void th_h_delivery_cancel(struct th_api_req *r)
+{
+    if (th_api_cancel_body(r))
+        find(r, cancel_found);
 }
 
 /* ---- retry all of an endpoint ---- */

@@ -12,7 +12,19 @@
 
 #define ID_FORM "must have 1 to 128 characters of A-Z a-z 0-9 _ -"
 
-enum { F_TYPE, F_DATA, F_TENANT, F_ID, F_TIME, F_RESOURCE_TYPE, F_RESOURCE_ID, F_CHANNELS, F_COUNT };
+enum {
+    F_TYPE,
+    F_DATA,
+    F_TENANT,
+    F_ID,
+    F_TIME,
+    F_RESOURCE_TYPE,
+    F_RESOURCE_ID,
+    F_CHANNELS,
+    F_DELIVER_AT,
+    F_EXPIRES_AT,
+    F_COUNT
+};
 
 static const struct th_api_field event_fields[F_COUNT] = {
     {"type", TH_T_STRING, true, false, 0, 0, 0},
@@ -23,6 +35,8 @@ static const struct th_api_field event_fields[F_COUNT] = {
     {"resource_type", TH_T_STRING, false, true, 256, 0, 0},
     {"resource_id", TH_T_STRING, false, true, 512, 0, 0},
     {"channels", TH_T_STRINGS, false, true, TH_MAX_CHANNELS, 0, 0},
+    {"deliver_at", TH_T_TIME, false, true, 0, 0, 0},
+    {"expires_at", TH_T_TIME, false, true, 0, 0, 0},
 };
 
 /* True for a text that can be an event type in some dialect; the tenant's dialect judges it when the tenant
@@ -48,6 +62,8 @@ static bool read_event(struct th_api_req *r, struct th_json v, struct th_span pr
     ev->resource_id = values[F_RESOURCE_ID].text;
     ev->has_time = values[F_TIME].present && !values[F_TIME].null;
     ev->time.ms = values[F_TIME].i;
+    ev->deliver_at = values[F_DELIVER_AT].i;
+    ev->expires_at = values[F_EXPIRES_AT].i;
     *tenant = values[F_TENANT].text;
     if (values[F_CHANNELS].present &&
         !th_api_channels_read(r, th_api_fault_pointer(r, prefix, TH_LIT("channels")), &values[F_CHANNELS],

@@ -46,9 +46,10 @@ static const struct {
 } statuses[] = {
     {"pending", 1u << TH_DS_QUEUED, TH_WAITS_PENDING},
     {"retrying", 1u << TH_DS_QUEUED, TH_WAITS_RETRYING},
+    {"scheduled", 1u << TH_DS_QUEUED, TH_WAITS_SCHEDULED},
     {"held", 1u << TH_DS_QUEUED, TH_WAITS_HELD},
     {"delivered", 1u << TH_DS_DELIVERED, 0},
-    {"failed", 1u << TH_DS_EXHAUSTED | 1u << TH_DS_FINAL, 0},
+    {"failed", 1u << TH_DS_EXHAUSTED | 1u << TH_DS_FINAL | 1u << TH_DS_EXPIRED, 0},
     {"cancelled", 1u << TH_DS_CANCELLED, 0},
 };
 
@@ -67,7 +68,7 @@ static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
         if (i == sizeof statuses / sizeof statuses[0]) {
             th_api_fault_param(
                 r, "status",
-                "must be one of pending, retrying, held, delivered, failed, cancelled, or several "
+                "must be one of scheduled, pending, retrying, held, delivered, failed, cancelled, or several "
                 "with commas between; for the HTTP status of an answer there is status_code");
             return th_api_query_fail(r), TH_API_FILTER_ANSWERED;
         }
@@ -76,6 +77,7 @@ static enum th_api_filter filter_status(struct th_api_req *r, struct th_page *p)
     } while (rest.n);
     if (!p->waiting)
         return TH_API_FILTER_OK;
+    p->now = th_engine_now(r->api->engine).wall.ms;
     if (!held_endpoints(r, &p->endpoints, &p->endpoint_count)) {
         th_api_fail_nomem(r);
         return TH_API_FILTER_ANSWERED;

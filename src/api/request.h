@@ -39,6 +39,7 @@ union th_api_op {
         struct th_span types[TH_MAX_REPLAY_TYPES];
     } replay;
     struct th_replay_cancel cancel;
+    struct th_cancel_now cancel_now;
     struct th_retry_all retry_all;
     struct th_erase_event erase;
     struct {

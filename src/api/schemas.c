@@ -34,7 +34,8 @@
     ",\"stored_bytes\":" LIMIT ",\"unfinished_deliveries\":" LIMIT ",\"host_requests\":" LIMIT               \
     ",\"host_requests_per_second\":" LIMIT ",\"address_requests\":" LIMIT
 #define STATUS                                                                                               \
-    "{\"enum\":[\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],\"type\":"         \
+    "{\"enum\":[\"scheduled\",\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],"    \
+    "\"type\":"                                                                                              \
     "\"string\"}"
 #define ENDED "{\"type\":\"string\",\"enum\":[\"delivered\",\"failed\",\"cancelled\"]}"
 #define STEP "{\"type\":\"string\",\"enum\":[\"1m\",\"1h\",\"1d\"]}"
@@ -48,12 +49,12 @@
 #define EVENT_FIELDS                                                                                         \
     "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"time\":" TIME ",\"created_at\":" TIME              \
     ",\"resource_type\":" STR ",\"resource_id\":" STR ",\"channels\":{\"type\":\"array\",\"items\":" STR     \
-    "},\"delivery_count\":" INT
+    "},\"deliver_at\":" TIME ",\"expires_at\":" TIME ",\"delivery_count\":" INT
 
 #define DELIVERY_FIELDS                                                                                      \
     "\"id\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL ",\"status\":" STATUS   \
-    ",\"reason\":{\"type\":\"string\",\"enum\":[\"exhausted\",\"final_status\"]},\"attempt_count\":" INT     \
-    ",\"degraded\":" BOOL ",\"filter_error\":" BOOL ",\"created_at\":" TIME                                  \
+    ",\"reason\":{\"type\":\"string\",\"enum\":[\"exhausted\",\"final_status\",\"expired\"]},\"attempt_"     \
+    "count\":" INT ",\"degraded\":" BOOL ",\"filter_error\":" BOOL ",\"created_at\":" TIME                   \
     ",\"next_attempt_at\":" TIME_NULL ",\"ended_at\":" TIME_NULL                                             \
     ",\"last_attempt\":{\"oneOf\":[" REF("AttemptSummary") ",{\"type\":\"null\"}]}"
 
@@ -153,7 +154,8 @@ const struct th_api_schema th_api_schemas[] = {
             "\"type\":" EVENT_TYPE ",\"data\":{},\"tenant\":" ID_NULL ",\"id\":" ID_NULL
             ",\"time\":" TIME_NULL
             ",\"resource_type\":{\"type\":[\"string\",\"null\"],\"maxLength\":256},\"resource_id\":"
-            "{\"type\":[\"string\",\"null\"],\"maxLength\":512},\"channels\":" CHANNELS)},
+            "{\"type\":[\"string\",\"null\"],\"maxLength\":512},\"channels\":" CHANNELS
+            ",\"deliver_at\":" TIME_NULL ",\"expires_at\":" TIME_NULL)},
     {"EventAccepted", OBJECT("\"id\",\"type\",\"tenant\",\"deliveries\"",
                              "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"deliveries\":" INT
                              ",\"warnings\":{\"type\":\"array\",\"items\":" OBJECT(
@@ -366,6 +368,7 @@ const struct th_api_schema th_api_schemas[] = {
     {"Health", OBJECT("\"status\"", "\"status\":" STR)},
     {"OpenApi", "{\"type\":\"object\"}"},
     {"Empty", CLOSED("", "")},
+    {"Cancelled", OBJECT("\"id\",\"cancelled\"", "\"id\":" STR ",\"cancelled\":" INT)},
     {"text", STR},
     {NULL, NULL},
 };
@@ -400,7 +403,8 @@ const struct th_api_schema th_api_schemas_parameters[] = {
           "this filter instead of those of endpoints; the answer has one row"),
     QUERY("event", STR, "only deliveries of this event"),
     QUERY("status", STR,
-          "only deliveries in this status: pending, retrying, held, delivered, failed or cancelled; several, "
+          "only deliveries in this status: scheduled, pending, retrying, held, delivered, failed or "
+          "cancelled; several, "
           "with commas between: one of them"),
     QUERY("outcome", STR,
           "only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose "

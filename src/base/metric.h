@@ -17,6 +17,7 @@
     X(DELIVERIES_DELIVERED, "tenterhook_deliveries_delivered_total", "",                                     \
       "Deliveries that ended with a success status.")                                                        \
     X(DELIVERIES_EXHAUSTED, "tenterhook_deliveries_failed_total", "{reason=\"exhausted\"}", TH_HELP_FAILED)  \
+    X(DELIVERIES_EXPIRED, "tenterhook_deliveries_failed_total", "{reason=\"expired\"}", TH_HELP_FAILED)      \
     X(DELIVERIES_FINAL, "tenterhook_deliveries_failed_total", "{reason=\"final_status\"}", TH_HELP_FAILED)   \
     X(DELIVERIES_CANCELLED, "tenterhook_deliveries_cancelled_total", "",                                     \
       "Deliveries cancelled before an end.")                                                                 \

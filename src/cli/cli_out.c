@@ -39,7 +39,8 @@ const char *th_plain(const struct th_cli *cli)
 const char *th_status_colour(const struct th_cli *cli, const char *s)
 {
     static const char *const good[] = {"delivered", "success", "yes", "ok", "done", "finished", "active"};
-    static const char *const waits[] = {"pending", "retrying", "held", "paused", "running", "note"};
+    static const char *const waits[] = {"scheduled", "pending", "retrying", "held",
+                                        "paused",    "running", "note"};
 
     for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++)
         if (strcmp(s, good[i]) == 0)

@@ -23,6 +23,8 @@ int th_cmd_endpoint_resume(struct th_cli *cli);
 int th_cmd_endpoint_test(struct th_cli *cli);
 int th_cmd_endpoint_retry(struct th_cli *cli);
 int th_cmd_event_erase(struct th_cli *cli);
+int th_cmd_event_cancel(struct th_cli *cli);
+int th_cmd_delivery_cancel(struct th_cli *cli);
 int th_cmd_secrets(struct th_cli *cli);
 int th_cmd_secret_rotate(struct th_cli *cli);
 int th_cmd_secret_revoke(struct th_cli *cli);

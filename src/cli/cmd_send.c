@@ -251,6 +251,28 @@ static int read_data(struct th_cli *cli, struct th_buf *data)
     return apply_sets(cli, data);
 }
 
+/* A time as it stands, or so long from now. */
+static void write_when(struct th_cli *cli, struct th_jw *w, const char *option, const char *field)
+{
+    const char *text = th_cli_option(cli, option);
+    struct timespec now;
+    struct th_buf at;
+    int64_t ms;
+
+    if (!text)
+        return;
+    th_jw_key(w, th_str(field));
+    if (!th_duration_ms(th_str(text), &ms)) {
+        th_jw_string(w, th_str(text));
+        return;
+    }
+    th_buf_init(&at, 64);
+    clock_gettime(CLOCK_REALTIME, &now);
+    th_wall_format(&at, (struct th_wall){(int64_t)now.tv_sec * 1000 + ms}, TH_RFC3339_MILLIS);
+    th_jw_string(w, th_buf_view(&at));
+    th_buf_fini(&at);
+}
+
 static void write_event(struct th_cli *cli, struct th_span data, struct th_buf *body)
 {
     static const struct {
@@ -269,6 +291,8 @@ static void write_event(struct th_cli *cli, struct th_span data, struct th_buf *
             th_jw_key(&w, th_str(texts[i].field));
             th_jw_string(&w, th_str(th_cli_option(cli, texts[i].option)));
         }
+    write_when(cli, &w, "--deliver-at", "deliver_at");
+    write_when(cli, &w, "--expires-at", "expires_at");
     if (th_cli_has(cli, "--channel")) {
         th_jw_key(&w, TH_LIT("channels"));
         th_jw_array(&w);

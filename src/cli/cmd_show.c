@@ -337,6 +337,30 @@ int th_cmd_event_erase(struct th_cli *cli)
     return TH_EXIT_OK;
 }
 
+static int cancel(struct th_cli *cli, const char *format)
+{
+    struct th_answer answer;
+    int status =
+        th_cli_call(cli, "POST", th_cli_path(cli, format, cli->args[0]), (struct th_span){0}, NULL, &answer);
+
+    if (status)
+        return status;
+    if (!th_cmd_json(cli, &answer))
+        printf("%s  deliveries cancelled: %s\n", cli->args[0], th_cli_member(cli, answer.json, "/cancelled"));
+    th_answer_free(&answer);
+    return TH_EXIT_OK;
+}
+
+int th_cmd_event_cancel(struct th_cli *cli)
+{
+    return cancel(cli, "/v1/events/%s/cancel");
+}
+
+int th_cmd_delivery_cancel(struct th_cli *cli)
+{
+    return cancel(cli, "/v1/deliveries/%s/cancel");
+}
+
 int th_cmd_delivery_retry(struct th_cli *cli)
 {
     struct th_answer answer;

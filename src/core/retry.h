@@ -10,6 +10,7 @@ enum th_verdict {
     TH_V_AGAIN,     /* next attempt after delay_ms */
     TH_V_EXHAUSTED, /* that was the last of the schedule */
     TH_V_FINAL,     /* a status after which there is no retry */
+    TH_V_EXPIRED,   /* the next one would be after the event's expires_at; never by the schedule alone */
     TH_V_GONE,      /* final, and the endpoint is disabled at once (410) */
 };
 struct th_next_step {

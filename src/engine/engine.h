@@ -386,6 +386,7 @@ struct th_publish_event { /* spans must live until done */
     struct th_span channels; /* names, one per line */
     bool has_time;
     struct th_wall time;
+    int64_t deliver_at, expires_at; /* wall ms, as in struct th_event_more; 0: not given */
     /* result */
     struct th_event_row row; /* number, times, deliveries; enough for th_engine_event_id */
     bool data_exact;         /* th_dialect_warnings finds nothing; false: that is not known */
@@ -668,6 +669,19 @@ struct th_retry_now {
 };
 void th_engine_retry(struct th_engine *e, struct th_retry_now *r);
 
+/** Cancels deliveries that have not ended, in steps; what is under way may still arrive. `done` is called when no engine
+ * begins a request of them any more. */
+struct th_cancel_now {
+    uint64_t first; /* numbers first .. first + count - 1, of one event */
+    uint32_t count;
+    void (*done)(struct th_cancel_now *);
+    void *user;
+    /* result; with TH_CONFLICT some of them are still being made, and nothing was cancelled */
+    enum th_error error;
+    uint32_t cancelled;
+};
+void th_engine_cancel(struct th_engine *e, struct th_cancel_now *r);
+
 /** Erases the content of an event (th_erase of the store port): it is irrevocable from the first step on, and
  * goes on in steps until everything is gone, even after a crash. `done` is called then. */
 struct th_erase_event {
@@ -702,7 +716,8 @@ void th_engine_retry_all(struct th_engine *e, struct th_retry_all *r);
 /** Submits a read op (PAGE) on the engine's session; its done comes from a turn. */
 void th_engine_read(struct th_engine *e, struct th_op *op);
 void th_engine_page_free(struct th_engine *e, struct th_page *page);
-/** "pending", "retrying", "held", "delivered", "failed", "cancelled"; reason: "exhausted", "final_status" or NULL. */
+/** "scheduled", "pending", "retrying", "held", "delivered", "failed", "cancelled"; reason: "exhausted", "final_status", "expired" or
+ * NULL. */
 const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason);
 /** Renders again what an attempt sent: head lines (auth and custom values as ***) and body. Without
  * whole_url, a secret URL is masked wherever it stands. */

@@ -78,6 +78,7 @@ enum th_mark {
     TH_MARK_FILTER_ERROR =
         1, /* the endpoint's filter could not be evaluated, and it was delivered for that reason */
     TH_MARK_SKIPPED = 2, /* it was left out so that later ones of its ordering key could go on */
+    TH_MARK_DELAYED = 4, /* its first attempt was put off by its event's deliver_at */
     TH_MARKS = 63
 };
 #define TH_ORDER_MAX (((uint64_t)1 << 48) - 1) /* of a hash of an ordering key */
@@ -172,7 +173,14 @@ struct th_fanout {
 
 struct th_settings_op;
 
-enum th_delivery_state { TH_DS_QUEUED, TH_DS_DELIVERED, TH_DS_EXHAUSTED, TH_DS_FINAL, TH_DS_CANCELLED };
+enum th_delivery_state {
+    TH_DS_QUEUED,
+    TH_DS_DELIVERED,
+    TH_DS_EXHAUSTED,
+    TH_DS_FINAL,
+    TH_DS_CANCELLED,
+    TH_DS_EXPIRED
+};
 
 struct th_attempt_row {
     struct th_wall at; /* when it began */
@@ -212,19 +220,20 @@ struct th_move {
     struct th_op op;
     enum {
         TH_MOVE_CANCEL,
+        TH_MOVE_EXPIRE, /* as CANCEL, and the state is TH_DS_EXPIRED */
         TH_MOVE_RETRY,  /* whatever their state */
         TH_MOVE_REPLAY, /* those that have ended */
         TH_MOVE_HURRY   /* those that wait for another attempt */
     } what;
     uint8_t lane;      /* RETRY, REPLAY: lane of the queue row; HURRY leaves it as it is */
     uint8_t marks;     /* those that are moved have these from then on, beside those that they had */
-    struct th_wall at; /* CANCEL: end time; else: due */
+    struct th_wall at; /* CANCEL, EXPIRE: end time; else: due */
     uint32_t count;    /* at most 1000 */
     const uint64_t *deliveries;
-    /* Result for each delivery, in the caller's arrays. Moved means: CANCEL: it was queued. Otherwise: it is one of those named at
+    /* Result for each delivery, in the caller's arrays. Moved means: CANCEL, EXPIRE: it was queued. Otherwise: it is one of those named at
      * `what`, its endpoint exists, and it is queued now with tries 0; a test stays in its lane. */
     bool *moved;
-    struct th_queue_row *rows; /* not with CANCEL: the queue row as it is now; NULL: not wanted */
+    struct th_queue_row *rows; /* not with CANCEL and EXPIRE: the queue row as it is now; NULL: not wanted */
     uint32_t erased; /* not with CANCEL: left as they were, because their event's content has been erased */
     uint32_t gone;   /* not with CANCEL: left as they were, because their endpoint has been deleted */
 };
@@ -425,7 +434,7 @@ struct th_attempt_view {
 
 enum th_page_kind { TH_PAGE_EVENTS, TH_PAGE_DELIVERIES, TH_PAGE_ATTEMPTS };
 
-enum { TH_WAITS_PENDING = 1, TH_WAITS_RETRYING = 2, TH_WAITS_HELD = 4 };
+enum { TH_WAITS_PENDING = 1, TH_WAITS_RETRYING = 2, TH_WAITS_HELD = 4, TH_WAITS_SCHEDULED = 8 };
 #define TH_OUTCOME_BIT(class, ok) (1u << ((unsigned)(class) * 2 + ((ok) ? 1 : 0)))
 #define TH_ANSWERED_WORDS 16 /* statuses below 1024; an attempt without an answer has 0 */
 #define TH_ANSWERED_ADD(page, status) ((page)->answered[(status) / 64] |= UINT64_C(1) << (status) % 64)
@@ -451,9 +460,10 @@ struct th_page {
     const uint64_t *endpoints;
     uint32_t endpoint_count;
     bool endpoints_exclude;
-    /* bits TH_WAITS_*, instead of `queued` and `endpoints_exclude`; 0: not used. QUEUED rows of the endpoints
-     * listed are held, of others pending or retrying */
+    /* bits TH_WAITS_*, instead of `queued` and `endpoints_exclude`; 0: not used. QUEUED rows that are put off beyond `now` are
+     * scheduled; of the others those of the endpoints listed are held, the rest pending or retrying */
     unsigned waiting;
+    int64_t now;       /* wall ms, with `waiting` */
     uint32_t outcomes; /* ATTEMPTS, DELIVERIES (their last attempt), EVENTS (one of their deliveries): bits
                           TH_OUTCOME_BIT; 0: all */
     bool by_answer;    /* the same: with one of these statuses of an answer, a bit each (TH_ANSWERED) */
@@ -501,6 +511,12 @@ static inline bool th_sorted_has(const uint64_t *v, uint32_t count, uint64_t no)
             high = mid;
     }
     return false;
+}
+
+/** Whether a queued delivery waits for the moment that its publisher has chosen for the first attempt. */
+static inline bool th_is_scheduled(uint8_t marks, uint16_t attempts, int64_t due, int64_t now)
+{
+    return marks & TH_MARK_DELAYED && !attempts && due > now;
 }
 
 /** For stores: whether the page says whose rows it wants. */

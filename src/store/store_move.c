@@ -64,13 +64,15 @@ static int move_one(struct st_writer *w, struct th_move *m, uint32_t i)
         m->rows[i] = (struct th_queue_row){0};
     if (rc != ST_OK)
         return rc;
-    if (m->what == TH_MOVE_CANCEL) {
+    if (m->what == TH_MOVE_CANCEL || m->what == TH_MOVE_EXPIRE) {
+        int state = m->what == TH_MOVE_EXPIRE ? TH_DS_EXPIRED : TH_DS_CANCELLED;
+
         /* the same cancel sent again after an unknown outcome gets the same result */
-        m->moved[i] = d.queued || (d.ended && d.due_or_state == TH_DS_CANCELLED && d.ended_at == m->at.ms);
+        m->moved[i] = d.queued || (d.ended && d.due_or_state == state && d.ended_at == m->at.ms);
         if (!d.queued)
             return ST_OK;
         d.marks |= m->marks;
-        return st_queue_end(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
+        return st_queue_end(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, state);
     }
     if (!may_move(m, &d))
         return ST_OK;

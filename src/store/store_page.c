@@ -101,9 +101,10 @@ static bool delivery_matches(const struct th_page *op, const struct th_delivery_
     if (d->state != TH_DS_QUEUED)
         return true;
     if (op->waiting) {
-        unsigned kind = in_endpoints(op, d->endpoint) ? TH_WAITS_HELD
-                        : d->attempts                 ? TH_WAITS_RETRYING
-                                                      : TH_WAITS_PENDING;
+        unsigned kind = th_is_scheduled(d->marks, d->attempts, d->due, op->now) ? TH_WAITS_SCHEDULED
+                        : in_endpoints(op, d->endpoint)                         ? TH_WAITS_HELD
+                        : d->attempts                                           ? TH_WAITS_RETRYING
+                                                                                : TH_WAITS_PENDING;
         return op->waiting & kind;
     }
     if ((op->queued == TH_NO_ATTEMPTS && d->attempts) || (op->queued == TH_SOME_ATTEMPTS && !d->attempts))

@@ -158,7 +158,10 @@ static bool delivery_matches(const struct th_page *op, const struct mem_delivery
     for (uint32_t i = 0; i < op->endpoint_count; i++)
         listed = listed || op->endpoints[i] == d->endpoint;
     if (op->waiting)
-        return op->waiting & (listed ? TH_WAITS_HELD : d->attempts ? TH_WAITS_RETRYING : TH_WAITS_PENDING);
+        return op->waiting & (th_is_scheduled(d->marks, d->attempts, d->due, op->now) ? TH_WAITS_SCHEDULED
+                              : listed                                                ? TH_WAITS_HELD
+                              : d->attempts                                           ? TH_WAITS_RETRYING
+                                                                                      : TH_WAITS_PENDING);
     if ((op->queued == TH_NO_ATTEMPTS && d->attempts) || (op->queued == TH_SOME_ATTEMPTS && !d->attempts))
         return false;
     return op->endpoints_exclude ? !listed : listed || !op->endpoint_count;

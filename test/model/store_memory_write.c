@@ -504,11 +504,13 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
         m->rows[i] = (struct th_queue_row){0};
     if (!d)
         return;
-    if (m->what == TH_MOVE_CANCEL) {
-        m->moved[i] = d->state == TH_DS_QUEUED || (d->state == TH_DS_CANCELLED && d->ended == m->at.ms);
+    if (m->what == TH_MOVE_CANCEL || m->what == TH_MOVE_EXPIRE) {
+        enum th_delivery_state state = m->what == TH_MOVE_EXPIRE ? TH_DS_EXPIRED : TH_DS_CANCELLED;
+
+        m->moved[i] = d->state == TH_DS_QUEUED || (d->state == state && d->ended == m->at.ms);
         if (d->state != TH_DS_QUEUED)
             return;
-        d->state = TH_DS_CANCELLED;
+        d->state = state;
         d->marks |= m->marks;
         d->ended = m->at.ms;
         d->due = d->round = 0;

@@ -26,6 +26,8 @@ ROUTES = {
     "GET /v1/attempts/stream": ("read-only", "webhooks:read"),
     "GET /v1/deliveries/{id}": ("read-only", "webhooks:read"),
     "POST /v1/deliveries/{id}/retry": ("support", "webhooks:manage"),
+    "POST /v1/deliveries/{id}/cancel": ("support", "webhooks:manage"),
+    "POST /v1/events/{id}/cancel": ("support", "webhooks:manage"),
     "GET /v1/webhooks": ("read-only", "webhooks:read"),
     "POST /v1/webhooks": ("admin", "webhooks:manage"),
     "GET /v1/webhooks/{id}": ("read-only", "webhooks:read"),

@@ -89,3 +89,96 @@ def test_a_schedule_on_the_command_line_moves_with_its_endpoint(cli, tmp_path):
     cli("endpoints", "update", made["id"], "--retry", "null").expect(0)
     cli("import", file).expect(0)
     assert cli("endpoints", "show", made["id"], "--json").expect(0).json["retry"] == {"delays": [300]}
+
+
+# ---- deliver_at and expires_at ----
+
+def at(seconds):
+    """A time from now, as the API takes it."""
+    moment = time.time() + seconds
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + ".%03dZ" % (moment % 1 * 1000)
+
+
+def statuses(api, event):
+    return [row["status"] for row in api.get(f"/v1/events/{event['id']}").expect(200).json["deliveries"]]
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_an_event_is_sent_when_it_is_due_and_not_before(server, receiver, how):
+    running, sink = server(), receiver()
+    api = running.api
+    register(api, sink)
+    due = time.time() + 6
+    event = publish(api, deliver_at=at(6), id="later-1")
+    hour = publish(api, deliver_at=at(3600), expires_at=at(7200))
+    shown = api.get(f"/v1/events/{hour['id']}").expect(200).json
+    assert shown["deliver_at"] and shown["expires_at"]
+    (row,) = shown["deliveries"]
+    assert row["status"] == "scheduled" and row["next_attempt_at"] == shown["deliver_at"] and row["attempt_count"] == 0
+    problem(api.post("/v1/events", {"type": "order.created", "data": 1, "id": "later-1", "deliver_at": at(6)}), 409)
+    if how == "kill":
+        running.kill()
+    else:
+        assert running.stop() == 0
+    running.start()
+    api = running.api
+    assert statuses(api, event) == ["scheduled"] and sink.requests == []
+    listed = api.get("/v1/deliveries?status=scheduled").expect(200).json["data"]
+    assert {row["event"] for row in listed} == {event["id"], hour["id"]}
+    assert api.get("/v1/deliveries?status=pending,held,retrying").expect(200).json["data"] == []
+    (request,) = sink.wait_for(1)
+    assert -0.05 <= request.at - due < 10
+    eventually(lambda: statuses(api, event) == ["delivered"])
+    assert api.post(f"/v1/events/{hour['id']}/cancel").expect(200).json == {"id": hour["id"], "cancelled": 1}
+    assert statuses(api, hour) == ["cancelled"]
+    assert api.post(f"/v1/events/{hour['id']}/cancel").expect(200).json["cancelled"] == 0
+    problem(api.post(f"/v1/deliveries/{row['id']}/cancel"), 409)
+
+
+def test_a_delayed_publish_is_repeated_safely(tenant, sink):
+    register(tenant, sink)
+    body = {"type": "order.created", "data": 1, "deliver_at": at(3600)}
+    first = tenant.post("/v1/events", body, headers={"Idempotency-Key": "k"}).expect(202)
+    again = tenant.post("/v1/events", body, headers={"Idempotency-Key": "k"}).expect(202)
+    assert again.json == first.json and again.header("Idempotency-Replayed") == "true"
+    (row,) = tenant.get(f"/v1/events/{first.json['id']}").expect(200).json["deliveries"]
+    assert tenant.post(f"/v1/deliveries/{row['id']}/cancel").expect(200).json == {"id": row["id"], "cancelled": 1}
+
+
+@pytest.mark.parametrize("fields, pointer, words", [
+    (lambda: {"deliver_at": at(29.9 * 86400)}, "/deliver_at", "retention"),
+    (lambda: {"deliver_at": at(40 * 86400), "expires_at": at(41 * 86400)}, "/deliver_at", "retention"),
+    (lambda: {"expires_at": at(-5)}, "/expires_at", "past"),
+    (lambda: {"deliver_at": at(100), "expires_at": at(100)}, "/expires_at", "later than deliver_at"),
+    (lambda: {"deliver_at": "tomorrow"}, "/deliver_at", "RFC 3339"),
+])
+def test_times_that_cannot_be_kept_are_refused(tenant, fields, pointer, words):
+    assert words in fault(tenant.post("/v1/events", {"type": "order.created", "data": 1, **fields()}), pointer)
+
+
+def test_what_expires_is_not_sent_any_more(tenant, receiver):
+    sink = receiver(answer=lambda request: Reply(503))
+    register(tenant, sink, retry={"delays": [1, 60], "jitter_percent": 0})
+    paused = register(tenant, sink, active=False)
+    event = publish(tenant, expires_at=at(5))
+    held = f"/v1/webhooks/{paused['id']}"
+    eventually(lambda: sorted(statuses(tenant, event)) == ["failed", "held"])
+    rows = {row["status"]: row for row in tenant.get(f"/v1/events/{event['id']}").expect(200).json["deliveries"]}
+    assert rows["failed"]["reason"] == "expired" and rows["failed"]["attempt_count"] == 2
+    time.sleep(5)
+    tenant.patch(held, {"active": True}).expect(200)
+    eventually(lambda: statuses(tenant, event) == ["failed", "failed"])
+    assert {row["reason"] for row in tenant.get(f"/v1/events/{event['id']}").expect(200).json["deliveries"]} == {"expired"}
+    assert len(sink.requests) == 2
+    assert "expired" in problem(tenant.post(f"/v1/deliveries/{rows['failed']['id']}/retry"), 409)["detail"]
+    assert len(tenant.get("/v1/deliveries?status=failed").expect(200).json["data"]) == 2
+
+
+def test_an_event_is_delayed_and_cancelled_on_the_command_line(cli):
+    cli("endpoints", "create", "https://example.com/hook").expect(0)
+    sent = cli("send", "a.b", "{}", "--deliver-at", "2h", "--expires-at", "1d", "--json").expect(0).json
+    assert "scheduled" in cli("events", "show", sent["id"]).expect(0).out
+    (row,) = cli("deliveries", "list", "--status", "scheduled", "--json").expect(0).json["data"]
+    assert 7100 < time.mktime(time.strptime(row["next_attempt_at"][:19], "%Y-%m-%dT%H:%M:%S")) - time.mktime(time.gmtime()) < 7300
+    assert "cancelled: 1" in cli("deliveries", "cancel", row["id"]).expect(0).out
+    assert "cancelled: 0" in cli("events", "cancel", sent["id"]).expect(0).out

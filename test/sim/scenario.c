@@ -17,7 +17,8 @@ struct sc_endpoint {
 };
 struct sc_event {
     char name[32];
-    uint64_t no, tenant;
+    uint64_t no, tenant, first;
+    uint32_t deliveries;
 };
 struct scenario {
     const char *file;
@@ -260,6 +261,8 @@ static void keep_event(struct scenario *sc, const char *name, const struct sim_e
         bad(sc, "too many events");
     snprintf(sc->events[sc->event_n].name, sizeof sc->events[0].name, "%s", name);
     sc->events[sc->event_n].no = e->no;
+    sc->events[sc->event_n].first = e->first_delivery;
+    sc->events[sc->event_n].deliveries = e->deliveries;
     sc->events[sc->event_n++].tenant = e->row.tenant;
 }
 
@@ -274,13 +277,16 @@ static void do_publish(struct scenario *sc)
 {
     const char *times = option(sc, 3, "TIMES");
 
-    only(sc, 3, "AS:1 TENANT:1 KEY:1 ID:1 TIMES:1 RESULT:1");
+    only(sc, 3, "AS:1 TENANT:1 KEY:1 ID:1 TIMES:1 DELIVER:1 EXPIRES:1 RESULT:1");
     for (int i = times ? atoi(times) : 1; i > 0; i--) {
-        struct sim_event e = {.type = word(sc, 1),
-                              .data = word(sc, 2),
-                              .tenant = option(sc, 3, "TENANT"),
-                              .key = option(sc, 3, "KEY"),
-                              .external_id = option(sc, 3, "ID")};
+        struct sim_event e = {
+            .type = word(sc, 1),
+            .data = word(sc, 2),
+            .tenant = option(sc, 3, "TENANT"),
+            .key = option(sc, 3, "KEY"),
+            .external_id = option(sc, 3, "ID"),
+            .deliver_in_ms = option(sc, 3, "DELIVER") ? duration(sc, option(sc, 3, "DELIVER")) / 1000 : 0,
+            .expires_in_ms = option(sc, 3, "EXPIRES") ? duration(sc, option(sc, 3, "EXPIRES")) / 1000 : 0};
         publish(sc, &e, option(sc, 3, "RESULT"));
         if (i == 1)
             keep_event(sc, option(sc, 3, "AS"), &e);
@@ -690,6 +696,20 @@ static void do_retry(struct scenario *sc)
         bad(sc, "the retry ends otherwise");
 }
 
+static void do_cancel(struct scenario *sc)
+{
+    const char *want = option(sc, 2, "CANCELLED");
+    struct sc_event *e;
+    uint32_t n;
+
+    only(sc, 2, "CANCELLED:1");
+    e = event(sc, word(sc, 1));
+    if (sim_cancel(world(sc), e->first, e->deliveries, &n))
+        bad(sc, "the cancel fails");
+    if (want && (unsigned)atoi(want) != n)
+        bad(sc, "%u are cancelled", n);
+}
+
 static void do_crash(struct scenario *sc)
 {
     sim_crash(world(sc));
@@ -759,6 +779,7 @@ static const struct command {
                 {"ROTATE", do_rotate},
                 {"REVOKE", do_revoke},
                 {"RETRY", do_retry},
+                {"CANCEL", do_cancel},
                 {"CRASH", do_crash},
                 {"RESTART", do_restart},
                 {"WALL", do_wall},

@@ -214,6 +214,7 @@ const char *sim_secret(const struct sim *s, uint64_t endpoint, unsigned nth);
 struct sim_event {
     const char *tenant, *type, *data, *external_id, *key, *resource_id; /* key: Idempotency-Key */
     uint64_t only;                                                      /* test of this endpoint */
+    int64_t deliver_in_ms, expires_in_ms;                               /* from now; 0: not given */
     /* result */
     enum th_publish_result result;
     uint64_t no, first_delivery;
@@ -231,6 +232,8 @@ void *sim_publishing_user(const struct sim_publishing *p);
 void sim_publishing_set_user(struct sim_publishing *p, void *user);
 
 enum th_error sim_retry(struct sim *s, uint64_t delivery);
+/** Cancels the deliveries first .. first + count - 1; *cancelled: how many had not ended. */
+enum th_error sim_cancel(struct sim *s, uint64_t first, uint32_t count, uint32_t *cancelled);
 struct sim_delivery {
     bool found;
     uint64_t no, endpoint;

@@ -292,6 +292,10 @@ static struct sim_publishing *begin(struct sim *s, const struct sim_event *e,
                                       .external_id = opt(e->external_id),
                                       .resource_type = opt(NULL),
                                       .resource_id = opt(e->resource_id ? e->resource_id : "r1")};
+    if (e->deliver_in_ms)
+        g->ev.deliver_at = th_engine_now(engine).wall.ms + e->deliver_in_ms;
+    if (e->expires_in_ms)
+        g->ev.expires_at = th_engine_now(engine).wall.ms + e->expires_in_ms;
     g->p = (struct th_publish){.tenant = th_engine_tenant(engine, opt(e->tenant ? e->tenant : "default")),
                                .count = 1,
                                .events = &g->ev,
@@ -380,6 +384,34 @@ enum th_error sim_retry(struct sim *s, uint64_t delivery)
     if (!sim_run_to(s, s->now_us + WAIT_US, is_retried, &g))
         fail_msg("a retry does not end");
     return g.r.error;
+}
+
+struct sim_cancelling {
+    struct th_cancel_now c;
+    bool done;
+};
+
+static void cancel_done(struct th_cancel_now *c)
+{
+    TH_CONTAINER(c, struct sim_cancelling, c)->done = true;
+}
+
+static bool is_cancelled(struct sim *s, void *ctx)
+{
+    (void)s;
+    return ((const struct sim_cancelling *)ctx)->done;
+}
+
+enum th_error sim_cancel(struct sim *s, uint64_t first, uint32_t count, uint32_t *cancelled)
+{
+    struct sim_cancelling g = {.c = {.first = first, .count = count, .done = cancel_done}};
+
+    th_engine_cancel(s->engine, &g.c);
+    s->turn_wanted = true;
+    if (!sim_run_to(s, s->now_us + WAIT_US, is_cancelled, &g))
+        fail_msg("a cancel does not end");
+    *cancelled = g.c.cancelled;
+    return g.c.error;
 }
 
 struct paging {

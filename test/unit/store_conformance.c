@@ -376,6 +376,74 @@ static void cancel_takes_only_what_is_queued(void **state)
     assert_int_equal(row.last_attempt, 0);
 }
 
+/* An event that is put off: its deliveries are scheduled until then, and are the same as others afterwards; one that expires ends with a
+ * state of its own, from which it can be queued again. */
+static void what_is_put_off_is_scheduled_and_may_expire(void **state)
+{
+    struct fx *f = *state;
+    uint64_t eps[] = {5, 6}, list[2];
+    uint8_t marks[] = {TH_MARK_DELAYED, TH_MARK_DELAYED};
+    bool moved[2];
+    struct th_new_event e = fx_event(eps, 2, "1");
+    struct th_accept a = fx_accept(1, T0, &e, 1);
+    struct th_queue_row rows[4];
+    struct th_delivery_row row;
+    struct th_move m;
+    struct th_page p;
+
+    fx_tenant(f, 1, "t");
+    e.marks = marks;
+    e.more.deliver_at = T0 + 5000;
+    e.more.expires_at = T0 + 9000;
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(fx_walk(f, 0, 0, rows, 4, NULL), 2);
+    assert_int_equal(rows[0].due, T0 + 5000);
+    assert_int_equal(rows[0].marks, TH_MARK_DELAYED);
+    for (int64_t now = T0 + 4000; now <= T0 + 6000; now += 1000) {
+        bool put_off = now < T0 + 5000;
+        for (unsigned w = 1; w <= TH_WAITS_SCHEDULED; w <<= 1) {
+            p = fx_page(TH_PAGE_DELIVERIES, 1);
+            p.states = 1u << TH_DS_QUEUED;
+            p.endpoints = eps;
+            p.endpoint_count = 1;
+            p.waiting = w;
+            p.now = now;
+            assert_int_equal(fx_run(f, &p.op), TH_OK);
+            assert_int_equal(p.count, put_off ? (w == TH_WAITS_SCHEDULED) * 2
+                                      : w == TH_WAITS_HELD || w == TH_WAITS_PENDING ? 1
+                                                                                    : 0);
+            if (p.count)
+                assert_int_equal(p.rows.deliveries[0].event.more.expires_at, T0 + 9000);
+            f->store->vt->page_free(f->store, &p);
+        }
+    }
+    list[0] = e.first_delivery;
+    list[1] = e.first_delivery + 1;
+    m = (struct th_move){.op = {.kind = TH_OP_MOVE},
+                         .what = TH_MOVE_EXPIRE,
+                         .at = {T0 + 9000},
+                         .count = 2,
+                         .deliveries = list,
+                         .moved = moved};
+    for (int times = 0; times < 2; times++) { /* sent twice it is the same */
+        assert_int_equal(fx_run(f, &m.op), TH_OK);
+        assert_true(moved[0] && moved[1]);
+    }
+    assert_int_equal(fx_walk(f, 0, 0, rows, 4, NULL), 0);
+    assert_int_equal(fx_state(f, 1, list[0], &row), TH_DS_EXPIRED);
+    assert_int_equal(row.ended, T0 + 9000);
+    m.what = TH_MOVE_CANCEL; /* it has ended */
+    assert_int_equal(fx_run(f, &m.op), TH_OK);
+    assert_false(moved[0] || moved[1]);
+    m.what = TH_MOVE_RETRY;
+    m.count = 1;
+    m.rows = rows;
+    assert_int_equal(fx_run(f, &m.op), TH_OK);
+    assert_true(moved[0]);
+    assert_int_equal(fx_state(f, 1, list[0], NULL), TH_DS_QUEUED);
+    assert_int_equal(fx_state(f, 1, list[1], NULL), TH_DS_EXPIRED);
+}
+
 static void retry_puts_any_state_back_into_the_queue(void **state)
 {
     struct fx *f = *state;
@@ -1656,6 +1724,7 @@ int main(void)
         EACH(a_settle_sent_again_is_one_attempt),
         EACH(attempts_come_back_as_they_were_given),
         EACH(cancel_takes_only_what_is_queued),
+        EACH(what_is_put_off_is_scheduled_and_may_expire),
         EACH(retry_puts_any_state_back_into_the_queue),
         EACH(retry_leaves_what_has_no_endpoint),
         EACH(retry_of_a_test_stays_a_test),

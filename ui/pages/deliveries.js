@@ -5,7 +5,7 @@ import { Icon, Live, Req, outcomeList, urlParts } from '../parts.js';
 import { filter, to } from '../route.js';
 import { DeliveryTable, remember, useDeliveries } from '../rows.js';
 
-const statuses = [['', 'Any'], ['failed,retrying', 'Failed, retrying'], ['pending', 'Pending'], ['retrying', 'Retrying'], ['held', 'Held'], ['delivered', 'Delivered'], ['failed', 'Failed'], ['cancelled', 'Cancelled']];
+const statuses = [['', 'Any'], ['failed,retrying', 'Failed, retrying'], ['scheduled', 'Scheduled'], ['pending', 'Pending'], ['retrying', 'Retrying'], ['held', 'Held'], ['delivered', 'Delivered'], ['failed', 'Failed'], ['cancelled', 'Cancelled']];
 const codes = [['2xx', '2xx'], ['3xx', '3xx'], ['4xx', '4xx'], ['429', '429'], ['5xx', '5xx']];
 
 /** A text field that tells what was typed when the typing pauses. What the page's address says meanwhile replaces the text only

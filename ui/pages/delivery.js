@@ -29,8 +29,9 @@ function sentence(d) {
     case 'delivered': return html`<b>Delivered at the ${ordinal(n).toLowerCase()} attempt</b>, ${took === '0 s' ? ms(new Date(d.ended_at) - new Date(d.created_at)) : took} after it was accepted.`;
     case 'retrying': return html`${cause}. Next attempt ${d.next_attempt_at && new Date(d.next_attempt_at).getTime() > serverNow() ? html`in <b><${Countdown} at=${d.next_attempt_at} bare=${true} /></b>` : html`is <b>due now</b>`}.`;
     case 'pending': return n ? html`Its next attempt is <b>due</b>.` : html`<b>Accepted.</b> Its first attempt is under way, or waits for its turn.`;
+    case 'scheduled': return html`<b>Scheduled</b>: its publisher has put it off. First attempt in <b><${Countdown} at=${d.next_attempt_at} bare=${true} /></b>.`;
     case 'held': return html`<b>Held</b>: the endpoint is paused or disabled${cause ? html`. Last time: ${cause}` : ''}. It goes out when the endpoint is active again.`;
-    case 'failed': return html`${cause ?? html`<b class="bad">It failed</b>`}, and ${d.reason === 'final_status' ? 'this status is final: it is not tried again' : `all ${num(n)} attempts are used up`}.`;
+    case 'failed': return html`${cause ?? html`<b class="bad">It failed</b>`}, and ${d.reason === 'expired' ? 'the event has expired: it is not tried again' : d.reason === 'final_status' ? 'this status is final: it is not tried again' : `all ${num(n)} attempts are used up`}.`;
     default: return html`<b>Cancelled</b>${took ? ` ${took} after it was accepted` : ''}: its endpoint was deleted, or somebody stopped it.`;
   }
 }
@@ -51,7 +52,7 @@ const BigThread = ({ d, attempts, dialect, tall }) => {
   const parts = [];
   for (let k = 0; k < shown; k++) {
     const i = from + k, a = attempts[i], x = 8 + k * step, end = k === shown - 1 && shown === most, anchor = k === 0 ? 'start' : end ? 'end' : 'middle', tx = k === 0 ? 1 : end ? x + 8 : x;
-    const due = !a && i === attempts.length && (d.status === 'retrying' || d.status === 'pending') && d.next_attempt_at;
+    const due = !a && i === attempts.length && (d.status === 'retrying' || d.status === 'pending' || d.status === 'scheduled') && d.next_attempt_at;
     if (k) parts.push(html`<path class=${a ? 'yarn' : 'todo'} d=${`M${x - step + 9} 30h${Math.max(0, step - 18)}`} />`);
     const label = i === 0 ? 'at once' : a ? '+' + span(new Date(a.time) - new Date(attempts[i - 1].time)) : planned?.[i - 1] ? '+' + span(planned[i - 1] * 1000) : '';
     parts.push(html`<text x=${tx} y="12" text-anchor=${anchor}>${label}</text>`);

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "engine/settings/blob.h"
 #include "engine/settings/settings.h"
+#include "engine/state.h"
 
 const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *row, const char **reason)
 {
@@ -11,6 +12,8 @@ const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *
     *reason = NULL;
     switch (row->state) {
     case TH_DS_QUEUED:
+        if (th_is_scheduled(row->marks, row->attempts, row->due, e->now.wall.ms))
+            return "scheduled";
         ep = th_engine_endpoint_no(e, row->endpoint);
         if (ep && th_ep_held(ep) &&
             (ep->no_consent || (row->lane != TH_LANE_TEST && (row->lane != TH_LANE_MANUAL || row->tries))))
@@ -23,6 +26,9 @@ const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *
         return "failed";
     case TH_DS_FINAL:
         *reason = "final_status";
+        return "failed";
+    case TH_DS_EXPIRED:
+        *reason = "expired";
         return "failed";
     default:
         return "cancelled";

@@ -35,6 +35,8 @@ struct th_attempt {
     struct th_disabling *disabling; /* the endpoint's disabling that is stored with it; NULL: none */
     void (*carried)(struct th_attempt *a, enum th_error error,
                     bool applied); /* with it: it has been stored, or not */
+    struct th_move move;           /* expire.c */
+    bool move_done;
     enum th_verdict verdict;
     bool degraded;           /* this attempt crossed the dialect's mark */
     bool recovered;          /* the endpoint works again after exhausted deliveries */

@@ -73,6 +73,12 @@ static bool was_asked(const struct th_engine *e, const struct th_ep *ep, int64_t
     return ep->rests_since.us > e->clock_whole.us && due_ms <= ep->asked_until_ms + TOLERANCE_MS;
 }
 
+/* Its publisher has chosen this moment, by the clock on the wall. */
+static bool is_put_off(const struct th_queue_row *row)
+{
+    return row->marks & TH_MARK_DELAYED && !row->attempts;
+}
+
 /* A delivery that waits under a schedule that the endpoint had before. */
 static bool waits_as_before(const struct th_ep *ep, int64_t due_ms)
 {
@@ -92,12 +98,15 @@ static int64_t longest_ms(const struct th_ep *ep, const struct th_rules *rules, 
 
 struct th_mono th_clock_due(const struct th_engine *e, const struct th_queue_row *row)
 {
-    const struct th_ep *ep = th_map_get(&e->endpoints, row->endpoint);
     struct th_mono due = mono_of(e, row->due);
+    const struct th_ep *ep;
     const struct th_rules *rules;
     struct th_rules room;
 
-    if (!ep || due.us <= e->now.mono.us)
+    if (due.us <= e->now.mono.us || is_put_off(row))
+        return due;
+    ep = th_map_get(&e->endpoints, row->endpoint);
+    if (!ep)
         return due;
     rules = th_ep_rules(&ep->pub, &room);
     if (due.us - e->now.mono.us <= (longest_ms(ep, rules, row->tries) + TOLERANCE_MS) * 1000 ||

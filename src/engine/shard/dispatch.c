@@ -14,6 +14,7 @@
 #include "engine/shard/attempt.h"
 #include "engine/shard/attempt_end.h"
 #include "engine/shard/events.h"
+#include "engine/shard/expire.h"
 #include "engine/shard/report.h"
 #include "engine/shard/settle.h"
 #include "engine/state.h"
@@ -193,6 +194,12 @@ static uint32_t timeout_ms_of(const struct th_attempt *a)
     return own_ms ? own_ms : th_dialect_values(a->ep->pub.tenant->dialect)->rules.timeout_s * 1000;
 }
 
+/* A test has no event that could expire. */
+static bool is_over(const struct th_attempt *a)
+{
+    return th_expire_has_come(&a->event->row, a->e->now.wall) && a->row.lane != TH_LANE_TEST;
+}
+
 static void send_to(struct th_attempt *a, unsigned count)
 {
     struct th_engine *e = a->e;
@@ -204,8 +211,8 @@ static void send_to(struct th_attempt *a, unsigned count)
     enum th_error error;
 
     if (a->cancelled || a->ep->gone || a->ep->pub.tenant->deleting || a->run != a->ep->pub.run ||
-        !th_store_lets_send(e->options.store)) {
-        /* Deleted, paused or edited, or no longer sure to be the only sender, while the event was read or the name was looked up: no new request may break what the
+        !th_store_lets_send(e->options.store) || is_over(a)) {
+        /* Deleted, expired, paused or edited, or no longer sure to be the only sender, while the event was read or the name was looked up: no new request may break what the
          * API has confirmed. No attempt; what is still wanted is due at once, with the settings of then. */
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
         return;
@@ -308,6 +315,10 @@ static void attempt_send(struct th_attempt *a)
     if (a->ep->gone || a->ep->pub.tenant->deleting ||
         e->no_requests) { /* deleted, or a stop that does not wait, while the event was read */
         fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
+        return;
+    }
+    if (is_over(a)) {
+        th_expire(a);
         return;
     }
     if (!url->tls && th_https_required(e, v)) {

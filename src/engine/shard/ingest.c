@@ -41,6 +41,8 @@ struct ingest {
     struct th_load load; /* of a replayed answer */
     uint64_t *load_nos;
     struct th_event_row *load_rows;
+    int64_t longest_ms;    /* of the schedules of the tenant's endpoints; 0: not asked for */
+    uint64_t longest_of;   /* with the settings of this version */
     uint64_t only, except; /* endpoints by number: they may be deleted before a second match */
     bool by_name, too_many;
     bool internal; /* the engine's own report: no limit of the tenant refuses it */
@@ -162,6 +164,57 @@ static void refuse(struct ingest *g, enum th_publish_result result, uint32_t bad
 
 /* ---- check ---- */
 
+/* The longest schedule of the tenant. Only publishes of events that are put off ask for it. */
+static int64_t longest_schedule(struct ingest *g)
+{
+    const struct th_tenant *t = g->p->tenant;
+    const struct th_rules *rules = &th_dialect_values(t->dialect)->rules;
+    struct th_rules room;
+
+    if (!g->longest_ms)
+        g->longest_ms = th_retry_longest_ms(rules);
+    for (unsigned i = 0; g->longest_of != t->version && i < t->endpoint_count; i++)
+        if (t->endpoints[i]->spec.retry) {
+            int64_t ms = th_retry_longest_ms(th_retry_rules(rules, t->endpoints[i]->spec.retry, &room));
+            g->longest_ms = ms > g->longest_ms ? ms : g->longest_ms;
+        }
+    g->longest_of = t->version;
+    return g->longest_ms;
+}
+
+/* False: refused. */
+static bool check_times(struct ingest *g, uint32_t n)
+{
+    const struct th_publish_event *ev = &g->p->events[n];
+    int64_t now = g->e->now.wall.ms, kept = g->e->options.retention_ms, last;
+    char text[200];
+
+    if (!ev->deliver_at && !ev->expires_at)
+        return true;
+    if (ev->expires_at && ev->expires_at <= now) {
+        refuse(g, TH_PUB_INVALID, n, "expires_at", "is in the past, so nothing would be sent");
+        return false;
+    }
+    if (ev->expires_at && ev->expires_at <= ev->deliver_at) {
+        refuse(g, TH_PUB_INVALID, n, "expires_at", "must be later than deliver_at");
+        return false;
+    }
+    if (ev->deliver_at <= now || !kept)
+        return true;
+    last = ev->deliver_at + longest_schedule(g);
+    if (ev->expires_at && ev->expires_at < last)
+        last = ev->expires_at;
+    if (last - now < kept)
+        return true;
+    snprintf(
+        text, sizeof text,
+        "is too late: with the longest schedule (%lld s) behind it the event would be sent until after its "
+        "retention (%lld s), which deletes it; give an earlier time, or expires_at",
+        (long long)(longest_schedule(g) / 1000), (long long)(kept / 1000));
+    refuse(g, TH_PUB_INVALID, n, "deliver_at", text);
+    return false;
+}
+
 static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d)
 {
     const struct th_dialect_values *v = th_dialect_values(d);
@@ -193,6 +246,8 @@ static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d
         refuse(g, TH_PUB_TOO_LARGE, n, "data", text);
         return false;
     }
+    if (!check_times(g, n))
+        return false;
     if (ev->resource_type.n == 0)
         ev->resource_type = th_dialect_resource(d, ev->type);
     r = (struct th_render){.event_id = TH_LIT("x"),
@@ -389,6 +444,29 @@ static enum match_result match_event(struct ingest *g, unsigned *left)
     return MATCH_DONE;
 }
 
+static bool is_put_off(const struct ingest *g, const struct th_new_event *ev)
+{
+    return ev->more.deliver_at > g->e->now.wall.ms;
+}
+
+/* Deliveries that are put off say so. False: no memory. */
+static bool mark_put_off(struct ingest *g)
+{
+    size_t at = 0;
+
+    for (uint32_t i = 0; i < g->p->count; at += g->events[i++].endpoint_count) {
+        if (!is_put_off(g, &g->events[i]) || !g->events[i].endpoint_count)
+            continue;
+        if (!g->marks)
+            g->marks = th_calloc(1, g->endpoint_cap);
+        if (!g->marks)
+            return false;
+        for (uint32_t k = 0; k < g->events[i].endpoint_count; k++)
+            g->marks[at + k] |= TH_MARK_DELAYED;
+    }
+    return true;
+}
+
 static enum match_result match_some(struct ingest *g)
 {
     size_t at = 0, had = g->endpoint_cap;
@@ -414,6 +492,8 @@ static enum match_result match_some(struct ingest *g)
     th_filter_event_trim(g->e->filtering);
     g->bytes += (g->endpoint_cap - had) * sizeof *g->endpoints;
     g->e->accept_bytes += (g->endpoint_cap - had) * sizeof *g->endpoints;
+    if (result == MATCH_DONE && !mark_put_off(g))
+        result = MATCH_FAILED;
     for (uint32_t i = 0; result == MATCH_DONE && i < g->p->count;
          i++) { /* the array is at its final place now */
         g->events[i].endpoints = g->endpoints + at;
@@ -521,11 +601,12 @@ static void schedule(struct ingest *g, uint32_t i)
     struct th_new_event *ev = &g->events[i];
     struct th_event *cached;
     uint32_t mine;
+    bool later = ev->more.deliver_at > g->op.at.ms;
 
     if (ev->endpoint_count == 0)
         return;
-    mine = share_event(g, i);
-    /* what is much is read when it is sent: to keep all of it here would take long */
+    mine = later ? 0 : share_event(g, i);
+    /* what is much, or goes out later, is read when it is sent: to keep all of it here would take long */
     cached =
         g->bytes > KEEP_ACCEPT || !mine ? NULL : th_event_add(e, g->p->tenant, &g->p->events[i].row, mine);
     if (cached) {
@@ -536,7 +617,7 @@ static void schedule(struct ingest *g, uint32_t i)
         th_offer(e, &(struct th_queue_row){.no = ev->first_delivery + k,
                                            .event = ev->no,
                                            .endpoint = ev->endpoints[k],
-                                           .due = g->op.at.ms,
+                                           .due = later ? ev->more.deliver_at : g->op.at.ms,
                                            .marks = ev->marks ? ev->marks[k] : 0,
                                            .lane = ev->lane});
     if (!g->only) /* tests are counted when they end */
@@ -740,15 +821,18 @@ static void publish(struct th_engine *e, struct th_publish *p, uint64_t except, 
         struct th_publish_event *from = &p->events[i];
         if (!check_event(g, i, p->tenant->dialect))
             return;
-        g->events[i] = (struct th_new_event){.type = from->type,
-                                             .data = from->data,
-                                             .external_id = from->external_id,
-                                             .resource_type = from->resource_type,
-                                             .resource_id = from->resource_id,
-                                             .more = {.channels = from->channels},
-                                             .time = from->has_time ? from->time : e->now.wall,
-                                             .rnd = th_engine_rnd32(e) & ((1u << 27) - 1),
-                                             .lane = p->only ? TH_LANE_TEST : TH_LANE_FRESH};
+        g->events[i] = (struct th_new_event){
+            .type = from->type,
+            .data = from->data,
+            .external_id = from->external_id,
+            .resource_type = from->resource_type,
+            .resource_id = from->resource_id,
+            .more = {.channels = from->channels,
+                     .deliver_at = from->deliver_at > e->now.wall.ms ? from->deliver_at : 0,
+                     .expires_at = from->expires_at},
+            .time = from->has_time ? from->time : e->now.wall,
+            .rnd = th_engine_rnd32(e) & ((1u << 27) - 1),
+            .lane = p->only ? TH_LANE_TEST : TH_LANE_FRESH};
     }
     match(g);
 }

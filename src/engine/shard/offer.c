@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "engine/mail.h"
+#include "engine/shard/clock.h"
 #include "engine/shard/events.h"
 #include "engine/shard/queue.h"
 #include "engine/state.h"
@@ -54,7 +55,7 @@ static void taken(struct th_engine *e, struct th_mail *m)
             ev->accepted.us = v->accepted_us;
     }
     for (unsigned i = 0; i < o->count; i++)
-        th_queue_insert(e, &o->rows[i], e->now.mono);
+        th_queue_insert(e, &o->rows[i], th_clock_due(e, &o->rows[i]));
     free_offer(o);
 }
 
@@ -130,7 +131,7 @@ void th_offer(struct th_engine *e, const struct th_queue_row *row)
     struct th_offer *o;
 
     if (to == e->options.shard) {
-        th_queue_insert(e, row, e->now.mono);
+        th_queue_insert(e, row, th_clock_due(e, row));
         return;
     }
     o = room(e, to);

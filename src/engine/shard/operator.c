@@ -145,6 +145,15 @@ static void member_last(struct th_jw *w, const struct th_attempt *a)
         th_jw_string(w, th_str(th_http_class_name((enum th_http_class)a->settle.row.class)));
 }
 
+static void members_of_delivery(struct th_jw *w, const struct th_attempt *a)
+{
+    member(w, "tenant", a->ep->pub.tenant->id);
+    member(w, "endpoint", a->run->id);
+    member(w, "delivery", th_span(a->delivery_id, a->delivery_id_len));
+    member(w, "event", a->event->id);
+    member(w, "event_type", a->event->row.type);
+}
+
 static void to_operator(struct th_engine *e, const struct th_attempt *a, struct th_span type,
                         const struct th_wall *first)
 {
@@ -152,11 +161,7 @@ static void to_operator(struct th_engine *e, const struct th_attempt *a, struct 
     struct th_jw w;
 
     w = begin(&data);
-    member(&w, "tenant", a->ep->pub.tenant->id);
-    member(&w, "endpoint", a->run->id);
-    member(&w, "delivery", th_span(a->delivery_id, a->delivery_id_len));
-    member(&w, "event", a->event->id);
-    member(&w, "event_type", a->event->row.type);
+    members_of_delivery(&w, a);
     member_last(&w, a);
     if (first)
         member_time(&w, "first_attempt_at", *first);
@@ -200,6 +205,22 @@ void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a
         return;
     promised(e, a, own, first, false);
     promised(e, a, own, first, true);
+}
+
+void th_operator_delivery_expired(struct th_engine *e, const struct th_attempt *a)
+{
+    struct th_buf data;
+    struct th_jw w;
+
+    if (is_operator(a->ep->pub.tenant) || a->ep->pub.tenant->deleting)
+        return;
+    w = begin(&data);
+    members_of_delivery(&w, a);
+    th_jw_key(&w, TH_LIT("attempts"));
+    th_jw_u64(&w, a->verdict == TH_V_EXPIRED ? a->settle.row.nth : a->row.attempts);
+    member_time(&w, "expires_at", (struct th_wall){a->event->row.more.expires_at});
+    th_jw_end_object(&w);
+    tell_operator(e, "delivery.expired", &data);
 }
 
 void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a)

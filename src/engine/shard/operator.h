@@ -16,6 +16,7 @@ struct th_notice {
 };
 
 void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first);
+void th_operator_delivery_expired(struct th_engine *e, const struct th_attempt *a);
 void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a);
 void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason);
 void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,

@@ -8,6 +8,7 @@
 #include "engine/context.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/attempt.h"
+#include "engine/shard/expire.h"
 #include "engine/shard/health.h"
 #include "engine/shard/report.h"
 #include "engine/state.h"
@@ -29,6 +30,8 @@ static enum th_delivery_state state_of(enum th_verdict v)
         return TH_DS_QUEUED;
     case TH_V_EXHAUSTED:
         return TH_DS_EXHAUSTED;
+    case TH_V_EXPIRED:
+        return TH_DS_EXPIRED;
     default:
         return TH_DS_FINAL;
     }
@@ -105,6 +108,13 @@ static void take_rest(struct th_attempt *a, const struct th_outcome *o)
     }
 }
 
+/* The next attempt would be due when the event has expired. */
+static bool comes_too_late(const struct th_attempt *a, int64_t delay_ms)
+{
+    return a->row.lane != TH_LANE_TEST &&
+           th_expire_has_come(&a->event->row, (struct th_wall){a->ended.wall.ms + delay_ms});
+}
+
 /* A retry was asked for by hand while this attempt was under way, and it has not delivered: the next one goes out now, and the
  * schedule begins with it. The store has the delivery in the lane of what is asked for already. */
 static void fill_settle(struct th_attempt *a, const struct th_outcome *o)
@@ -113,6 +123,10 @@ static void fill_settle(struct th_attempt *a, const struct th_outcome *o)
     bool again = o->asked || o->step.verdict == TH_V_AGAIN;
 
     a->verdict = o->asked ? TH_V_AGAIN : o->step.verdict;
+    if (again && comes_too_late(a, delay_ms)) {
+        a->verdict = TH_V_EXPIRED;
+        again = false;
+    }
     a->degraded = o->step.degraded && !o->asked;
     a->first = o->first;
     a->again_at.us = a->ended.mono.us + delay_ms * 1000;

@@ -48,20 +48,42 @@ void th_report_attempt(const struct th_attempt *a)
            TH_KI("retry_in_s", a->verdict == TH_V_AGAIN ? (a->settle.due.ms - a->e->now.wall.ms) / 1000 : 0));
 }
 
-void th_report_failed(struct th_attempt *a)
+/* Whether one more line about a delivery that failed may be written in this second. */
+static bool may_report(struct th_engine *e)
 {
-    const struct th_attempt_row *row = &a->settle.row;
-    struct th_engine *e = a->e;
-
     if (e->now.mono.us >= e->reports_until.us) {
         e->reports_until.us = e->now.mono.us + 1000000;
         e->reports = 0;
     }
     if (e->reports == REPORTS_A_SECOND) {
         e->reports_left_out++;
-        return;
+        return false;
     }
     e->reports++;
+    return true;
+}
+
+void th_report_expired(struct th_attempt *a)
+{
+    struct th_engine *e = a->e;
+
+    if (!may_report(e))
+        return;
+    th_log(TH_LOG_WARN, "delivery failed", TH_KS("delivery", th_span(a->delivery_id, a->delivery_id_len)),
+           TH_KS("event", a->event->id), TH_KS("type", a->event->row.type), TH_KS("endpoint", a->run->id),
+           TH_KS("tenant", a->ep->pub.tenant->id), TH_KC("reason", "expired"),
+           TH_KI("attempts", a->verdict == TH_V_EXPIRED ? a->settle.row.nth : a->row.attempts),
+           TH_KI("left_out", e->reports_left_out));
+    e->reports_left_out = 0;
+}
+
+void th_report_failed(struct th_attempt *a)
+{
+    const struct th_attempt_row *row = &a->settle.row;
+    struct th_engine *e = a->e;
+
+    if (!may_report(e))
+        return;
     th_log(TH_LOG_WARN, "delivery failed", TH_KS("delivery", th_span(a->delivery_id, a->delivery_id_len)),
            TH_KS("event", a->event->id), TH_KS("type", a->event->row.type), TH_KS("endpoint", a->run->id),
            TH_KS("tenant", a->ep->pub.tenant->id),

@@ -6,6 +6,7 @@
 struct th_attempt;
 
 void th_report_attempt(const struct th_attempt *a);
+void th_report_expired(struct th_attempt *a);
 void th_report_failed(struct th_attempt *a);
 void th_measure_turn(struct th_engine *e);
 /* Writes what a tenant reads about a name whose address the guard refuses; `why` comes from the guard. */

@@ -55,7 +55,11 @@ static void count(struct th_attempt *a)
         if (a->settle.row.nth == 1 && a->event->accepted.us)
             th_observe(m, TH_H_DELIVERY_SECONDS, a->e->now.mono.us - a->event->accepted.us);
     } else if (a->verdict != TH_V_AGAIN) {
-        th_count(m, a->verdict == TH_V_EXHAUSTED ? TH_C_DELIVERIES_EXHAUSTED : TH_C_DELIVERIES_FINAL, 1);
+        th_count(m,
+                 a->verdict == TH_V_EXHAUSTED ? TH_C_DELIVERIES_EXHAUSTED
+                 : a->verdict == TH_V_EXPIRED ? TH_C_DELIVERIES_EXPIRED
+                                              : TH_C_DELIVERIES_FINAL,
+                 1);
     }
 }
 
@@ -71,8 +75,13 @@ static void report(struct th_attempt *a, bool again)
     if (again && a->degraded)
         th_operator_delivery_degraded(e, a);
     if (a->settle.applied && !again && a->verdict != TH_V_DELIVERED) {
-        th_report_failed(a);
-        th_operator_delivery_failed(e, a, a->first);
+        if (a->verdict == TH_V_EXPIRED) {
+            th_report_expired(a);
+            th_operator_delivery_expired(e, a);
+        } else {
+            th_report_failed(a);
+            th_operator_delivery_failed(e, a, a->first);
+        }
     }
 }
 
