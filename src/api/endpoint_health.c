@@ -100,6 +100,20 @@ static void write_waiting(struct th_jw *w, enum th_endpoint_state state, struct 
     th_api_member_int(w, "held", held ? all : 0);
 }
 
+static void write_first(struct th_jw *w, const struct th_looked *h)
+{
+    th_jw_key(w, TH_LIT("first_attempts"));
+    th_jw_object(w);
+    th_api_member_int(w, "count", h->first);
+    th_api_member_int(w, "failed", h->first_failed);
+    th_jw_key(w, TH_LIT("failed_percent"));
+    if (h->first)
+        th_jw_u64(w, ((uint64_t)h->first_failed * 100 + h->first / 2) / h->first);
+    else
+        th_jw_null(w);
+    th_jw_end_object(w);
+}
+
 static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_endpoint *ep,
                       struct th_waiting n, const struct th_looked *h)
 {
@@ -119,6 +133,8 @@ static void write_row(struct th_api_req *r, struct th_jw *w, const struct th_end
     th_api_member_time(w, "failing_since", h->health.first_fail);
     th_api_member_time(w, "last_success_at", h->health.last_ok);
     write_last(w, h->last.known ? &h->last : th_engine_last_attempt(ep));
+    write_first(w, h);
+    th_api_member_time(w, "disable_at", h->disable_at);
     th_jw_key(w, TH_LIT("breaker_open"));
     th_jw_bool(w, h->breaker_open);
     th_api_member_time(w, "resting_until", h->health.rest_until > now_ms ? h->health.rest_until : 0);

@@ -84,6 +84,8 @@
 #define CHANNELS                                                                                             \
     "{\"type\":[\"array\",\"null\"],\"maxItems\":10,\"items\":{\"type\":\"string\","                         \
     "\"pattern\":\"^[A-Za-z0-9_./:-]{1,128}$\"}}"
+#define REENABLE "{\"type\":\"string\",\"enum\":[\"by_hand\",\"on_test\"]}"
+#define REENABLE_NULL "{\"type\":[\"string\",\"null\"],\"enum\":[\"by_hand\",\"on_test\",null]}"
 #define SECONDS "{\"type\":[\"integer\",\"string\"]}"
 #define RETRY(type, each)                                                                                    \
     "{\"type\":" type ",\"additionalProperties\":false,\"properties\":{\"delays\":{\"type\":" each(          \
@@ -106,7 +108,8 @@
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
               ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED                      \
               ",\"consent\":" CONSENT ",\"filter\":" STR ",\"template\":{\"type\":[\"object\",\"array\"]}"   \
-              ",\"channels\":{\"type\":\"array\",\"items\":" STR "},\"retry\":" RETRY(TYPE("object"), TYPE)
+              ",\"channels\":{\"type\":\"array\",\"items\":" STR "},\"reenable\":" REENABLE                  \
+              ",\"retry\":" RETRY(TYPE("object"), TYPE)
 
 #define WEBHOOK_SETTINGS(url)                                                                                \
     "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL         \
@@ -124,8 +127,10 @@
                                                            "{\"type\":[\"string\",\"null\"],\"minLength\":"  \
                                                            "1,\"maxLength\":4096},\"template\":{\"type\":["  \
                                                            "\"object\",\"array\",\"null\"]},"                \
-                                                           "\"channels\":" CHANNELS ",\"retry\":" RETRY(     \
-                                                               TYPE_NULL("object"), TYPE_NULL)
+                                                           "\"channels\":" CHANNELS                          \
+                                                           ",\"reenable\":" REENABLE_NULL                    \
+                                                           ",\"retry\":" RETRY(TYPE_NULL("object"),          \
+                                                                               TYPE_NULL)
 
 #define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
@@ -323,14 +328,22 @@ const struct th_api_schema th_api_schemas[] = {
          "\"resting_until\",\"waiting\",\"more_in_store\",\"in_flight\",\"disabled\"",
          "\"tenant\":" STR ",\"endpoint\":" STR ",\"url\":" STR ",\"state\":" HEALTH
          ",\"failing_since\":" TIME_NULL ",\"last_success_at\":" TIME_NULL ",\"breaker_open\":" BOOL
-         ",\"resting_until\":" TIME_NULL
-         ",\"waiting\":{\"type\":\"integer\",\"description\":\"all unfinished deliveries\"},\"pending\":" INT
-         ",\"retrying\":" INT ",\"held\":" INT
-         ",\"last_attempt\":{\"description\":\"tests left out\",\"oneOf\":[{\"type\":\"null\"}," OBJECT(
-             "\"time\",\"outcome\",\"status\",\"detail\"",
-             "\"time\":" TIME ",\"outcome\":" STR ",\"status\":{\"type\":[\"integer\",\"null\"]},"
-             "\"detail\":" STR_NULL) "]},\"more_in_store\":" BOOL ",\"in_flight\":" INT
-                                     ",\"disabled\":" DISABLED ",\"consent\":" CONSENT)},
+         ",\"resting_until\":" TIME_NULL ",\"disable_at\":" TIME_NULL ",\"first_attempts\":" OBJECT(
+             "\"count\",\"failed\",\"failed_percent\"",
+             "\"count\":" INT ",\"failed\":" INT ",\"failed_percent\":{\"type\":[\"integer\",\"null\"]"
+             "}") ",\"waiting\":{\"type\":\"integer\","
+                  "\"description\":\"all unfinished "
+                  "deliveries\"},\"pending\":" INT ",\"retrying\":" INT ",\"held\":" INT
+                  ",\"last_attempt\":{\"description\":\"tests "
+                  "left "
+                  "out\",\"oneOf\":[{\"type\":\"null\"}," OBJECT(
+                      "\"time\",\"outcome\",\"status\",\"detail\"",
+                      "\"time\":" TIME ",\"outcome\":" STR ",\"status\":{\"type\":[\"integer\","
+                      "\"null\"]},"
+                      "\"detail\":" STR_NULL) "]},\"more_in_"
+                                              "store\":" BOOL ",\"in_flight\":" INT ",\"disabled\""
+                                              ":" DISABLED ",\"consent\""
+                                              ":" CONSENT)},
     {"EndpointHealthPage", PAGE("EndpointHealth")},
     {"Scope", "{\"type\":\"string\",\"enum\":[\"events:publish\",\"webhooks:read\",\"answers:read\","
               "\"webhooks:manage\"]}"},

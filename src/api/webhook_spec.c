@@ -34,6 +34,7 @@ enum {
     F_TEMPLATE,
     F_CHANNELS,
     F_RETRY,
+    F_REENABLE,
     F_SECRET,
     F_PREVIOUS,
     F_PREVIOUS_END,
@@ -57,6 +58,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"template", TH_T_ANY, false, true, 0, 0, 0},
     {"channels", TH_T_STRINGS, false, true, TH_MAX_CHANNELS, 0, 0},
     {"retry", TH_T_OBJECT, false, true, 0, 0, 0},
+    {"reenable", TH_T_STRING, false, true, 64, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_expires_at", TH_T_TIME, false, true, 0, 0, 0},
@@ -347,6 +349,11 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
         s->filter = v[F_FILTER].text;
         if (given(v, F_FILTER) && !s->filter.n)
             th_api_fault(r, pointer_to(r, F_FILTER), "must not be empty; null takes the filter away");
+    }
+    if (v[F_REENABLE].present) {
+        s->reenable_on_test = given(v, F_REENABLE) && th_span_is(v[F_REENABLE].text, "on_test");
+        if (given(v, F_REENABLE) && !s->reenable_on_test && !th_span_is(v[F_REENABLE].text, "by_hand"))
+            th_api_fault(r, pointer_to(r, F_REENABLE), "must be by_hand or on_test");
     }
     if (given(v, F_SECRET) && v[F_SECRET].text.n == 0)
         th_api_fault(r, pointer_to(r, F_SECRET), "must not be empty");

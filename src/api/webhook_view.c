@@ -30,6 +30,7 @@ static const enum th_field native[] = {
     TH_A_TEMPLATE,
     TH_A_CHANNELS,
     TH_A_RETRY,
+    TH_A_REENABLE,
     TH_A_TIMEOUT_SECONDS,
     TH_A_MAX_IN_FLIGHT,
     TH_A_RATE_LIMIT_PER_SECOND,
@@ -332,6 +333,10 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         return write_channels(ep, w);
     case TH_A_RETRY:
         return write_retry(ep, w);
+    case TH_A_REENABLE:
+        if (ep->spec.reenable_on_test)
+            th_jw_string(w, TH_LIT("on_test"));
+        return ep->spec.reenable_on_test;
     case TH_A_TIMEOUT_SECONDS:
         return write_timeout(ep, w);
     case TH_A_MAX_IN_FLIGHT:

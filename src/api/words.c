@@ -60,12 +60,19 @@ static const struct {
      "seconds to wait after the failure of attempt 1, 2, ...; a text such as 5m is taken too; []: one "
      "attempt"},
     {NULL, "deliver_at", "when its deliveries are first due; absent, or not later than the accept: at once"},
+    {"EndpointHealth", "disable_at",
+     "when a rule disables it if it goes on failing; null: no rule of time does"},
     {"Event", "expires_at", "no attempt begins from then on; absent: never"},
     {"EventDetail", "expires_at", "no attempt begins from then on; absent: never"},
     {"EventNew", "expires_at", "no attempt begins from then on; null: the schedule alone says when it ends"},
     {"StatsRow", "failed", "the others, by outcome"},
     {NULL, "final", "statuses after which there is no other attempt: 404, 4xx, 400-499"},
+    {"EndpointHealth", "first_attempts",
+     "those that ended in this half hour and the one before; retries, tests and our own faults left out"},
     {NULL, "jitter_percent", "how much of a delay is added at random, at most"},
+    {NULL, "reenable",
+     "on_test: a test that succeeds enables it again when failures have disabled it; by_hand, or absent: "
+     "somebody does"},
     {NULL, "respect_retry_after",
      "whether Retry-After of 429 and 503, or of the statuses that the dialect names, puts off the next "
      "attempt"},

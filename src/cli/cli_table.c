@@ -38,6 +38,7 @@
     {"--filter", "JSONPATH", "send it only events in which this finds something: '$[?@.data.amount >= 100]'; empty: all"}, \
     {"--template", "FILE", "send what this JSON document makes of an event, in place of the dialect's body; - is standard input; empty: no longer"}, \
     {"--retry", "JSON", "a schedule of its own: '{\"delays\": [5, \"5m\", \"2h\"]}'; also jitter_percent, final, respect_retry_after; null: the dialect's"}, \
+    {"--reenable", "HOW", "when failures have disabled it: by_hand (default), or on_test: by a test that succeeds"}, \
     {"--channel", "NAME", "send it only events with one of these channels; may be repeated; empty: all"}, \
     {"--set", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
     DIALECT

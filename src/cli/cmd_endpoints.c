@@ -275,7 +275,8 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
 {
     static const struct {
         const char *option, *native;
-    } texts[] = {{"--description", "description"}, {"--variant", "signature_variant"}};
+    } texts[] = {
+        {"--description", "description"}, {"--variant", "signature_variant"}, {"--reenable", "reenable"}};
     static const struct {
         const char *option, *native;
     } numbers[] = {{"--timeout", "timeout_seconds"},
@@ -298,7 +299,7 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
         else
             th_jw_null(&w);
     }
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (th_cli_option(cli, texts[i].option)) {
             key_of(cli, &w, dialect, texts[i].native);
             th_jw_string(&w, th_str(th_cli_option(cli, texts[i].option)));

@@ -17,6 +17,7 @@ static const char *const request_fields[] = {"url",
                                              "url_secret",
                                              "filter",
                                              "retry",
+                                             "reenable",
                                              "template",
                                              "channels",
                                              "options",
@@ -177,14 +178,14 @@ static bool check_fields(struct th_where *w, const struct dl_spec *s)
         at(w, "api.fields");
         th_where_enter(w, s->api.fields[i].key.s);
         if (!is_request_field(native->s))
-            return th_where_fail(
-                w, native->line,
-                "there is no field \"%.*s\"; one of: url, events, active, description, "
-                "metadata, headers, options, secret, timeout_seconds, max_in_flight, "
-                "rate_limit_per_second, signature_variant, filter, retry, template, channels, url_secret, "
-                "previous_secret, "
-                "previous_expires_at",
-                (int)(native->s.n < 40 ? native->s.n : 40), native->s.p);
+            return th_where_fail(w, native->line,
+                                 "there is no field \"%.*s\"; one of: url, events, active, description, "
+                                 "metadata, headers, options, secret, timeout_seconds, max_in_flight, "
+                                 "rate_limit_per_second, signature_variant, filter, retry, reenable, "
+                                 "template, channels, url_secret, "
+                                 "previous_secret, "
+                                 "previous_expires_at",
+                                 (int)(native->s.n < 40 ? native->s.n : 40), native->s.p);
         for (unsigned k = 0; k < i; k++)
             if (th_span_eq(native->s, s->api.fields[k].value.s))
                 return th_where_fail(w, native->line, "%s has another name already", native->s.p);

@@ -142,6 +142,7 @@ struct th_endpoint_spec {
     const struct th_retry_own *retry; /* its own schedule; NULL: the dialect's */
     /* the engine's, wall ms: deliveries that wait under an earlier schedule of it are due by then; 0: there was none */
     int64_t retry_until;
+    bool reenable_on_test; /* disabled by failures, it is enabled by a test that succeeds */
     /* names, one per line: of an event one has to be among them; n == 0: it wants all events */
     struct th_span channels;
 };
@@ -257,6 +258,10 @@ struct th_looked {
     bool breaker_open, spilled;  /* spilled: the store has more that wait */
     struct th_health health;
     struct th_last_attempt last;
+    uint32_t first,
+        first_failed; /* first attempts of the last 30 to 60 minutes, tests and our own faults left out */
+    int64_t
+        disable_at; /* wall ms: it is disabled then, if it goes on failing; 0: no rule of time does that */
 };
 struct th_look {
     const uint64_t *endpoints; /* in: numbers; arrays of the caller, until done */
@@ -469,8 +474,9 @@ enum th_change_kind {
     TH_CHANGE_ENDPOINT_DEL,
     TH_CHANGE_SECRET_ROTATE,
     TH_CHANGE_SECRET_REVOKE,
-    TH_CHANGE_ENDPOINT_DISABLE, /* this and the next: only the engine itself submits them */
+    TH_CHANGE_ENDPOINT_DISABLE, /* this and the next two: only the engine itself submits them */
     TH_CHANGE_ENDPOINT_CONSENT,
+    TH_CHANGE_ENDPOINT_ENABLE,
     TH_CHANGE_KINDS
 };
 enum th_change_result {

@@ -4,6 +4,7 @@
 #define TH_ENGINE_STATE_H
 #include "base/heap.h"
 #include "base/map.h"
+#include "core/trouble.h"
 #include "engine/engine.h"
 #include "engine/job.h"
 
@@ -73,8 +74,9 @@ struct th_engine {
 
     /* dispatch */
     struct th_sched *sched;
-    struct th_map events;  /* cache by number */
-    struct th_buf written; /* scratch: an event's data as its dialect writes it */
+    struct th_blackout blackout; /* trouble.c */
+    struct th_map events;        /* cache by number */
+    struct th_buf written;       /* scratch: an event's data as its dialect writes it */
     struct th_list lru;
     size_t cache_bytes;
     struct th_list free_attempts, running;

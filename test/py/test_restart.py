@@ -36,6 +36,7 @@ ENDPOINT = {
     "url_secret": True,
     "filter": "$[?@.data.n > 1 && @.type != 'x']",
     "channels": ["red", "org/7"],
+    "reenable": "on_test",
     "retry": {"delays": [3, 60], "jitter_percent": 5, "final": ["404", "4xx"], "respect_retry_after": False},
     "template": {"id": {"$": "$.id"}, "n": {"$": "$.data.n"}, "of": ["restart", {"$upper": {"$": "$.type"}}]},
 }

@@ -182,3 +182,55 @@ def test_an_event_is_delayed_and_cancelled_on_the_command_line(cli):
     assert 7100 < time.mktime(time.strptime(row["next_attempt_at"][:19], "%Y-%m-%dT%H:%M:%S")) - time.mktime(time.gmtime()) < 7300
     assert "cancelled: 1" in cli("deliveries", "cancel", row["id"]).expect(0).out
     assert "cancelled: 0" in cli("events", "cancel", sent["id"]).expect(0).out
+
+
+# ---- health ----
+
+def health(api, webhook):
+    (row,) = api.get(f"/v1/endpoint-health?endpoint={webhook['id']}").expect(200).json["data"]
+    return row
+
+
+def test_first_attempts_are_counted_and_told_of(server, receiver):
+    api = server().api
+    answers = {"status": 500}
+    sink, alarms = receiver(answer=lambda request: Reply(answers["status"])), receiver()
+    api.as_tenant("operator").post("/v1/webhooks", {"url": alarms.url(), "events": ["endpoint.*"]}).expect(201)
+    made = register(api, sink, retry={"delays": [1, 3600], "jitter_percent": 0})
+    assert health(api, made)["first_attempts"] == {"count": 0, "failed": 0, "failed_percent": None}
+    assert health(api, made)["disable_at"] is None
+    for n in range(10):
+        publish(api)
+    (told,) = alarms.wait_for(1)
+    data = json.loads(told.body)["data"]
+    assert data["endpoint"] == made["id"] and (data["first_attempts"], data["failed"]) == (10, 10)
+    row = eventually(lambda: health(api, made))
+    assert row["first_attempts"] == {"count": 10, "failed": 10, "failed_percent": 100} and row["disable_at"] > row["failing_since"]
+    sink.wait_for(20)  # retries change nothing in it
+    answers["status"] = 200
+    test = api.post(f"/v1/webhooks/{made['id']}/test", {}).expect(202)
+    eventually(lambda: len(sink.requests) == 21)
+    assert health(api, made)["first_attempts"]["count"] == 10 and len(alarms.requests) == 1, test
+    for n in range(45):
+        publish(api)
+    eventually(lambda: len(alarms.requests) == 2)
+    assert json.loads(alarms.requests[1].body)["data"]["reason"] == "healthy"
+    assert health(api, made)["first_attempts"] == {"count": 55, "failed": 10, "failed_percent": 18}
+
+
+@pytest.mark.parametrize("how", [None, "by_hand", "on_test"])
+def test_no_test_enables_what_the_receiver_has_ended(server, receiver, how):
+    api = server().api
+    answers = {"status": 410}
+    sink = receiver(answer=lambda request: Reply(answers["status"]))
+    made = register(api, sink, **({"reenable": how} if how else {}))
+    assert made.get("reenable") == ("on_test" if how == "on_test" else None)
+    publish(api)
+    path = f"/v1/webhooks/{made['id']}"
+    eventually(lambda: api.get(path).json["disabled"])
+    answers["status"] = 200
+    api.post(path + "/test", {}).expect(202)
+    sink.wait_for(2)
+    time.sleep(0.5)
+    assert api.get(path).json["disabled"]["reason"] == "gone"  # that is what the receiver wanted
+    assert "by_hand" in fault(api.patch(path, {"reenable": "always"}), "/reenable")

@@ -214,7 +214,8 @@ static void do_endpoint(struct scenario *sc)
     enum th_change_result result;
 
     only(sc, 2,
-         "TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 RETRY:1 INACTIVE:0 "
+         "TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 RETRY:1 REENABLE:0 "
+         "INACTIVE:0 "
          "REFUSED:0");
     if (sc->endpoint_n == NAMES_MAX)
         bad(sc, "too many endpoints");
@@ -225,6 +226,7 @@ static void do_endpoint(struct scenario *sc)
     if (option(sc, 2, "TIMEOUT"))
         spec.timeout_s = (uint32_t)(duration(sc, option(sc, 2, "TIMEOUT")) / SIM_S);
     spec.retry = option(sc, 2, "RETRY");
+    spec.reenable_on_test = flag(sc, 2, "REENABLE");
     if (option(sc, 2, "INFLIGHT"))
         spec.max_in_flight = (uint32_t)atoi(option(sc, 2, "INFLIGHT"));
     if (option(sc, 2, "RATE"))

@@ -190,6 +190,7 @@ void sim_tenant(struct sim *s, const char *id, const char *dialect);
 struct sim_spec {                      /* 0: not given */
     const char *tenant, *url, *events; /* events: comma-separated */
     bool inactive;
+    bool reenable_on_test;
     const char *retry; /* JSON of its own schedule; "null": the dialect's; NULL: as it is */
     uint32_t timeout_s, max_in_flight;
     double rate_per_s;

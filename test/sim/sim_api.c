@@ -93,6 +93,7 @@ static void fill_spec(struct th_endpoint_spec *to, const struct sim_spec *from, 
                                     .header_count = from->headers};
     if (from->variant)
         to->variant = th_str(from->variant);
+    to->reenable_on_test = from->reenable_on_test;
     if (from->retry && strcmp(from->retry, "null") != 0) {
         struct th_retry_fault fault;
         struct th_json json;

@@ -6,7 +6,7 @@ import { CopyButton, Crumbs, Failed, Faults, Field, Icon, Id, Note, Req, Url, fa
 import { go, to } from '../route.js';
 import { VerifyCode } from '../verify.js';
 
-const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'retry', 'channels'];
+const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'retry', 'reenable', 'channels'];
 
 /** "Name: value" lines ↔ an object. Values that were not touched stay as the server has them. */
 const linesOf = (o) => Object.entries(o ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n');
@@ -78,7 +78,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     const dialect = (await call('GET', '/v1/dialects/' + encodeURIComponent(owner.dialect), { signal })).data;
     const sources = (await call('GET', '/v1/source-addresses', { signal })).data.prefixes;
     const w = answer?.data;
-    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), delays: (w?.retry?.delays ?? []).join(', '), delaysSet: !!w?.retry?.delays, jitter: String(w?.retry?.jitter_percent ?? ''), final: (w?.retry?.final ?? []).join(', '), finalSet: !!w?.retry?.final, respect: w?.retry?.respect_retry_after === undefined ? '' : String(w.retry.respect_retry_after), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
+    setForm({ url: w?.url ?? '', description: w?.description ?? '', events: w?.events ?? [], headers: linesOf(w?.headers), metadata: linesOf(w?.metadata), timeout: w ? String(w.timeout_seconds) : '', flight: w ? String(w.max_in_flight) : '', rate: w?.rate_limit_per_second ? String(w.rate_limit_per_second) : '', variant: w?.signature_variant ?? '', secret: '', filter: w?.filter ?? '', channels: (w?.channels ?? []).join(', '), delays: (w?.retry?.delays ?? []).join(', '), delaysSet: !!w?.retry?.delays, jitter: String(w?.retry?.jitter_percent ?? ''), final: (w?.retry?.final ?? []).join(', '), finalSet: !!w?.retry?.final, reenable: w?.reenable ?? '', respect: w?.retry?.respect_retry_after === undefined ? '' : String(w.retry.respect_retry_after), options: w?.options ?? {}, secretUrl: w?.url_secret ?? null });
     return { w, etag: answer?.etag ?? null, tenant, dialect, sources };
   });
   useEffect(() => { setTitle(id ? 'Edit endpoint' : 'New endpoint'); if (page.data && id) setOwner(page.data.tenant); }, [page.data]);
@@ -91,14 +91,14 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
     const headers = objectOf(form.headers, w?.headers, false), metadata = objectOf(form.metadata, w?.metadata, true);
     if (!w) {
       const b = { url: form.url.trim(), events: form.events };
-      for (const [k, v] of Object.entries({ description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, secret: form.secret || null, filter: form.filter.trim() || null, channels: channels.length ? channels : null })) if (v !== null) b[k] = v;
+      for (const [k, v] of Object.entries({ description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, secret: form.secret || null, filter: form.filter.trim() || null, channels: channels.length ? channels : null, reenable: form.reenable || null })) if (v !== null) b[k] = v;
       if (Object.keys(headers).length) b.headers = headers;
       if (Object.keys(metadata).length) b.metadata = metadata;
       if (Object.keys(form.options).length) b.options = form.options;
       if (Object.keys(retry).length) b.retry = retry;
       return b;
     }
-    const now = { url: form.url.trim(), events: form.events, description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, filter: form.filter.trim() || null, channels };
+    const now = { url: form.url.trim(), events: form.events, description: form.description || null, timeout_seconds: n(form.timeout), max_in_flight: n(form.flight), rate_limit_per_second: n(form.rate), signature_variant: form.variant || null, filter: form.filter.trim() || null, reenable: form.reenable || null, channels };
     const b = {};
     for (const [k, v] of Object.entries(now)) if (JSON.stringify(v) !== JSON.stringify(w[k] ?? null) && !(v === null && k !== 'rate_limit_per_second' && w[k] === undefined) && !(k === 'channels' && !channels.length && !w.channels?.length)) b[k] = v;
     const parts = { headers: patchOf(w.headers, headers), metadata: patchOf(w.metadata, metadata), options: patchOf(w.options, form.options), retry: retryPatch };
@@ -145,6 +145,7 @@ export default function EndpointEdit({ route, tenant: chosen, tenants, setOwner,
         <${Field} id="rt" label="Requests a second at most" small="empty: no limit" fault=${fault('rate_limit_per_second')}><input id="rt" type="number" step="any" min="0" value=${form.rate} onInput=${set('rate')} /></${Field}>
         ${variants.length > 0 && html`<${Field} id="sv" label="Signature" fault=${fault('signature_variant')}><select id="sv" value=${form.variant} onChange=${set('variant')}>${first ? html`<option value=${w ? first : ''}>${first}, the dialect’s</option>` : html`<option value="">the dialect’s</option>`}${variants.map((v) => html`<option value=${v}>${v}</option>`)}</select></${Field}>`}
         ${!w && dialect.secret?.source !== 'generated' && html`<${Field} id="sc" label="Secret" small="empty: one is made" fault=${fault('secret')}><input id="sc" class="mono" type="text" autocomplete="off" value=${form.secret} onInput=${set('secret')} /></${Field}>`}</div>
+        <div class="pick"><${Field} id="re" label="When failures have disabled it" fault=${fault('reenable')}><select id="re" value=${form.reenable} onChange=${set('reenable')}><option value="">somebody enables it</option><option value="on_test">a test that succeeds enables it</option></select></${Field}></div>
         ${dialect.retry?.own?.max_delays > 0 && html`<fieldset class="field"><legend class="lab">Schedule <small>after a failed attempt; the dialect’s: ${(dialect.retry.delays ?? []).join(', ') || 'one attempt'}</small></legend>
           <label class="tick"><input type="checkbox" checked=${form.delaysSet} onChange=${(e) => setForm({ ...form, delaysSet: e.target.checked })} /><span>Its own delays</span></label>
           ${form.delaysSet && html`<${Field} id="dl" label="Delays" small="seconds, or 5m, 2h, 1d; empty: one attempt" fault=${fault('retry')}><input id="dl" class="mono" value=${form.delays} onInput=${set('delays')} /></${Field}>`}

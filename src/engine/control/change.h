@@ -116,7 +116,12 @@ void th_change_begin_endpoint_del(struct change_impl *i);
 void th_change_end_endpoint_del(struct change_impl *i);
 /* change_disable.c */
 extern const struct th_disable_home th_change_disable_steps;
+/** The endpoint is disabled no more, and its failures of before do not count. */
+void th_change_clear_disabled(struct th_endpoint *ep);
 void th_change_begin_endpoint_disable(struct change_impl *i);
+void th_change_begin_endpoint_enable(struct change_impl *i);
+/** The letter of an owner that asks for it. */
+void th_change_enable(struct th_engine *home, struct th_mail *m);
 
 /* ask.c */
 void th_change_begin_endpoint_consent(struct change_impl *i);

@@ -101,4 +101,4 @@ static void asked(struct th_engine *home, struct th_mail *m)
     th_engine_change(home, &d->c);
 }
 
-const struct th_disable_home th_change_disable_steps = {asked, judged, carried};
+const struct th_disable_home th_change_disable_steps = {asked, judged, carried, th_change_enable};

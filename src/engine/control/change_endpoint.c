@@ -82,6 +82,15 @@ static void build_endpoint_add(struct change_impl *i)
     th_change_submit(i, false);
 }
 
+void th_change_clear_disabled(struct th_endpoint *ep)
+{
+    ep->disabled_at.ms = 0;
+    ep->disabled_reason = th_span("", 0);
+    ep->health.first_fail = 0;
+    ep->health.exhausted_run = 0;
+    ep->health.rest_since = ep->health.rest_until = 0;
+}
+
 /* What waits under the schedule of before keeps its time. th_clock_due has to know how long that may be. */
 static void note_schedule(struct change_impl *i)
 {
@@ -104,13 +113,8 @@ static void build_endpoint_set(struct change_impl *i)
     i->next = i->ep->pub;
     i->next.rev++;
     i->next.updated = e->now.wall;
-    if (c->endpoint_put.clear_disabled) {
-        i->next.disabled_at.ms = 0;
-        i->next.disabled_reason = th_span("", 0);
-        i->next.health.first_fail = 0;
-        i->next.health.exhausted_run = 0;
-        i->next.health.rest_since = i->next.health.rest_until = 0;
-    }
+    if (c->endpoint_put.clear_disabled)
+        th_change_clear_disabled(&i->next);
     note_schedule(i);
     if (th_run_new(e, &i->next, &c->endpoint_put.spec, &i->run)) {
         th_change_no_memory(i);
@@ -241,7 +245,8 @@ void th_change_end_endpoint_set(struct change_impl *i)
     struct th_ep *ep = i->ep;
     bool reset = !th_span_eq(ep->pub.spec.url, i->run->spec.url) ||
                  (ep->pub.disabled_at.ms && !i->next.disabled_at.ms),
-         cleared = i->c->kind == TH_CHANGE_ENDPOINT_SET && i->c->endpoint_put.clear_disabled;
+         cleared = i->c->kind == TH_CHANGE_ENDPOINT_ENABLE ||
+                   (i->c->kind == TH_CHANGE_ENDPOINT_SET && i->c->endpoint_put.clear_disabled);
 
     i->tenant->version = i->op.new_version;
     th_settings_take(i->e, ep, i->run, &i->next);

@@ -12,6 +12,7 @@ const struct th_change_kind_row th_change_kinds[TH_CHANGE_KINDS] = {
     [TH_CHANGE_ENDPOINT_DEL]     = {th_change_begin_endpoint_del, th_change_end_endpoint_del, NULL},
     [TH_CHANGE_ENDPOINT_DISABLE] = {th_change_begin_endpoint_disable, th_change_end_endpoint_set, NULL},
     [TH_CHANGE_ENDPOINT_CONSENT] = {th_change_begin_endpoint_consent, th_change_end_endpoint_set, NULL},
+    [TH_CHANGE_ENDPOINT_ENABLE]  = {th_change_begin_endpoint_enable, th_change_end_endpoint_set, NULL},
     [TH_CHANGE_SECRET_ROTATE]    = {th_change_begin_rotate, th_change_end_secrets, NULL},
     [TH_CHANGE_SECRET_REVOKE]    = {th_change_begin_revoke, th_change_end_secrets, NULL},
 };

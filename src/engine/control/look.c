@@ -29,6 +29,10 @@ static void look_at(struct th_engine *e, uint64_t no, struct th_looked *out)
     out->spilled = stats.spilled;
     out->health = ep->pub.health;
     out->last = ep->last;
+    th_trouble_window(&ep->trouble, e->now.mono, &out->first, &out->first_failed);
+    if (!ep->pub.disabled_at.ms)
+        out->disable_at =
+            th_trouble_disable_at(&th_dialect_values(ep->pub.tenant->dialect)->rules, &ep->pub.health);
 }
 
 static void look_at_mine(struct th_engine *e, struct th_look *l)

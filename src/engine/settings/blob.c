@@ -279,6 +279,10 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
         th_jw_key(&w, TH_LIT("retry"));
         th_retry_own_write(s->retry, &w);
     }
+    if (s->reenable_on_test) {
+        th_jw_key(&w, TH_LIT("reenable_on_test"));
+        th_jw_bool(&w, true);
+    }
     if (s->retry_until) {
         th_jw_key(&w, TH_LIT("retry_until"));
         th_jw_i64(&w, s->retry_until);
@@ -509,6 +513,8 @@ enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct t
     if (!read_string(root, TH_LIT("variant"), mem, &out->variant) ||
         !read_string(root, TH_LIT("channels"), mem, &out->channels))
         return TH_NOMEM;
+    if (th_json_member(root, TH_LIT("reenable_on_test"), &v))
+        (void)th_json_bool(v, &out->reenable_on_test);
     out->has_description = th_json_member(root, TH_LIT("description"), &v);
     if (th_json_member(root, TH_LIT("active"), &v))
         (void)th_json_bool(v, &out->active);

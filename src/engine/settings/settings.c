@@ -388,6 +388,8 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool rese
         .reset = reset,
         .from_before = !e->started};
 
+    if (reset)
+        ep->trouble = (struct th_trouble){.told = 0};
     if (!error && th_is_mine(e, ep->pub.no))
         error = th_sched_endpoint_put(e->sched, &settings, e->now.mono);
     if (!error)

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/heap.h"
 #include "base/ref.h"
+#include "core/trouble.h"
 #include "engine/engine.h"
 
 #define TH_PAST_SECRETS 2 /* ended secrets of an endpoint for which its answers are still searched */
@@ -59,6 +60,7 @@ struct th_ep {
     bool health_dirty;
     struct th_list dirty; /* on engine.dirty while health_dirty */
     struct th_last_attempt last;
+    struct th_trouble trouble;  /* its owner's */
     struct th_heap_node ask_at; /* on engine.to_ask */
     struct th_ask *ask;         /* the ask that is under way; NULL: none */
     unsigned asked;             /* number of asks since its last change */

@@ -38,5 +38,6 @@ struct th_disable_home {
     void (*judged)(struct th_engine *home, struct th_mail *m); /* the owner has said how it stands */
     void (*carried)(struct th_engine *home,
                     struct th_mail *m); /* it has stored the outcome, with the change or without */
+    void (*enable)(struct th_engine *home, struct th_mail *m); /* enable.c: a test has succeeded */
 };
 #endif

@@ -93,6 +93,40 @@ void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const cha
     tell_operator(e, type, &data);
 }
 
+static void members_of_rate(struct th_engine *e, const struct th_ep *ep, struct th_jw *w)
+{
+    uint32_t first, fail;
+
+    th_trouble_window(&ep->trouble, e->now.mono, &first, &fail);
+    th_jw_key(w, TH_LIT("first_attempts"));
+    th_jw_u64(w, first);
+    th_jw_key(w, TH_LIT("failed"));
+    th_jw_u64(w, fail);
+}
+
+void th_operator_trouble(struct th_engine *e, const struct th_ep *ep, unsigned what)
+{
+    static const char *const types[] = {[TH_TROUBLE_RATE] = "endpoint.failing",
+                                        [TH_TROUBLE_SILENT] = "endpoint.unreachable",
+                                        [TH_TROUBLE_DISABLING] = "endpoint.disabling"};
+    int64_t when = th_trouble_disable_at(&th_dialect_values(ep->pub.tenant->dialect)->rules, &ep->pub.health);
+    struct th_buf data;
+    struct th_jw w;
+
+    if (is_operator(ep->pub.tenant))
+        return;
+    w = begin(&data);
+    members_of(&w, ep);
+    members_of_rate(e, ep, &w);
+    if (ep->pub.health.first_fail)
+        member_time(&w, "failing_since", (struct th_wall){ep->pub.health.first_fail});
+    if (when)
+        member_time(&w, "disable_at", (struct th_wall){when});
+    member_time(&w, "at", e->now.wall);
+    th_jw_end_object(&w);
+    tell_operator(e, types[what], &data);
+}
+
 void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count)
 {
     struct th_buf data;

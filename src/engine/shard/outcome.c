@@ -11,6 +11,7 @@
 #include "engine/shard/expire.h"
 #include "engine/shard/health.h"
 #include "engine/shard/report.h"
+#include "engine/shard/trouble.h"
 #include "engine/state.h"
 
 void th_outcome_asked(struct th_attempt *a)
@@ -155,5 +156,6 @@ void th_outcome_take(struct th_attempt *a, const struct th_outcome *o)
     broken_now = th_sched_stats(sched).broken_endpoints;
     if (broken_now != broken)
         th_report_breaker(a, broken_now > broken);
+    th_trouble_learn(a, o, learn);
     fill_settle(a, o);
 }

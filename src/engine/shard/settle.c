@@ -12,6 +12,7 @@
 #include "engine/context.h"
 #include "engine/job.h"
 #include "engine/shard/attempt.h"
+#include "engine/shard/enable.h"
 #include "engine/shard/events.h"
 #include "engine/shard/operator.h"
 #include "engine/shard/report.h"
@@ -93,6 +94,9 @@ static void follow(struct th_attempt *a)
     struct th_queue_row next = a->row;
 
     count(a);
+    if (a->row.lane == TH_LANE_TEST && a->verdict == TH_V_DELIVERED &&
+        th_span_eq(a->run->spec.url, a->ep->pub.spec.url))
+        th_enable_by_test(e, a->ep);
     if (a->row.lane != TH_LANE_TEST)
         th_engine_last_attempt_set(e, a->row.endpoint, &a->settle.row);
     th_report_attempt(a);
