@@ -19,3 +19,13 @@ add_custom_command(
   DEPENDS ${ui_files} ${CMAKE_SOURCE_DIR}/cmake/embed_ui_script.cmake
   VERBATIM)
 add_library(th_embed_ui STATIC ${embed_ui_c})
+
+# Builds the SQL that `tenterhook sql` prints into the binary.
+set(inbox_sql ${CMAKE_SOURCE_DIR}/packaging/sql/inbox.sql)
+set(embed_sql_c ${CMAKE_BINARY_DIR}/embedded_sql.c)
+add_custom_command(
+  OUTPUT ${embed_sql_c}
+  COMMAND ${CMAKE_COMMAND} -DOUT=${embed_sql_c} -DFILE=${inbox_sql} -P ${CMAKE_SOURCE_DIR}/cmake/embed_sql_script.cmake
+  DEPENDS ${inbox_sql} ${CMAKE_SOURCE_DIR}/cmake/embed_sql_script.cmake
+  VERBATIM)
+add_library(th_embed_sql STATIC ${embed_sql_c})

@@ -34,6 +34,7 @@ struct th_api_options {
     int64_t session_idle_s; /* seconds without a request after which a session ends */
     bool tls;               /* clients come by https */
     struct th_span version; /* of the program, for openapi.json */
+    struct th_inbox *inbox; /* outlives the API; NULL: there are no inboxes */
     void (*measure)(
         void *ctx); /* before the metrics are written: what only the owner can measure; may be NULL */
     void *measure_ctx;

@@ -29,6 +29,8 @@ void th_api_event_members(struct th_jw *w, struct th_api_req *r, const struct th
         th_api_member_time(w, "deliver_at", row->more.deliver_at);
     if (row->more.expires_at)
         th_api_member_time(w, "expires_at", row->more.expires_at);
+    if (row->more.traceparent.n)
+        th_api_member_str(w, "traceparent", row->more.traceparent);
     th_api_member_int(w, "delivery_count", row->deliveries);
     if (row->erased)
         th_api_member_time(w, "erased_at", row->erased);

@@ -60,6 +60,10 @@ void th_h_source_addresses(struct th_api_req *r);
 void th_h_livez(struct th_api_req *r);
 void th_h_readyz(struct th_api_req *r);
 void th_h_nodes(struct th_api_req *r);
+void th_h_inboxes(struct th_api_req *r);
+void th_h_inbox_rejected(struct th_api_req *r);
+void th_h_inbox_retry(struct th_api_req *r);
+void th_h_inbox_drop(struct th_api_req *r);
 void th_h_metrics(struct th_api_req *r);
 void th_h_openapi_json(struct th_api_req *r);
 #endif

@@ -49,7 +49,7 @@
 #define EVENT_FIELDS                                                                                         \
     "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"time\":" TIME ",\"created_at\":" TIME              \
     ",\"resource_type\":" STR ",\"resource_id\":" STR ",\"channels\":{\"type\":\"array\",\"items\":" STR     \
-    "},\"deliver_at\":" TIME ",\"expires_at\":" TIME ",\"delivery_count\":" INT
+    "},\"deliver_at\":" TIME ",\"expires_at\":" TIME ",\"traceparent\":" STR ",\"delivery_count\":" INT
 
 #define DELIVERY_FIELDS                                                                                      \
     "\"id\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL ",\"status\":" STATUS   \
@@ -377,6 +377,18 @@ const struct th_api_schema th_api_schemas[] = {
                     "\"this\":{\"type\":\"boolean\"},\"slots\":{\"type\":\"integer\"},\"lease_ms\":{\"type\":"
                     "[\"integer\",\"null\"]},\"version\":" STR)},
     {"NodePage", PAGE("Node")},
+    {"Inbox",
+     OBJECT(
+         "\"id\",\"database\",\"error\",\"waiting\",\"rejected\",\"oldest_at\"",
+         "\"id\":" STR ",\"database\":" STR ",\"error\":" STR_NULL
+         ",\"waiting\":{\"type\":\"integer\"},\"rejected\":{\"type\":\"integer\"},\"oldest_at\":" TIME_NULL)},
+    {"InboxPage", PAGE("Inbox")},
+    {"Rejected", OBJECT("\"id\",\"tenant\",\"type\",\"event\",\"reason\",\"options\",\"bytes\",\"published_"
+                        "at\",\"rejected_at\"",
+                        "\"id\":" STR ",\"tenant\":" STR ",\"type\":" STR ",\"event\":" STR ",\"reason\":" STR
+                        ",\"options\":{\"type\":[\"object\",\"null\"]},\"bytes\":{\"type\":\"integer\"},"
+                        "\"published_at\":" TIME ",\"rejected_at\":" TIME)},
+    {"RejectedPage", PAGE("Rejected")},
     {"SourceAddresses", OBJECT("\"prefixes\"", "\"prefixes\":{\"type\":\"array\",\"items\":" STR "}")},
     {"Health", OBJECT("\"status\"", "\"status\":" STR)},
     {"OpenApi", "{\"type\":\"object\"}"},

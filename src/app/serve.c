@@ -168,6 +168,8 @@ static void stop(struct th_app *a)
     th_log(TH_LOG_INFO, "stopping", TH_KI("drain_seconds", a->grace_ms / 1000));
     uv_timer_start(&a->grace, on_grace, a->grace_ms, 0);
     th_api_drain(a->home.api);
+    if (a->inbox)
+        th_inbox_stop(a->inbox);
     a->servers_left = a->shard_count;
     ask_others(a, TH_STOP_SERVER, drain_other_server);
     if (a->home.server)
@@ -224,13 +226,16 @@ static void turn(struct th_app *a)
     if (!a->announced && th_engine_ready(a->home.engine, NULL)) {
         a->announced = true;
         announce(a);
+        if (a->inbox)
+            th_inbox_start(a->inbox);
         if (a->first)
             stop(a);
         else
             th_notify("READY=1\nSTATUS=Accepting events");
     }
     th_app_reload_turn(a);
-    if (a->engine_draining && !a->home.closing && idle && all_idle(a))
+    if (a->engine_draining && !a->home.closing && idle && all_idle(a) &&
+        !(a->inbox && th_inbox_busy(a->inbox)))
         close_network(a);
 }
 
@@ -352,6 +357,7 @@ static void unwind(struct th_app *a)
 
 static void release(struct th_app *a)
 {
+    th_inbox_free(a->inbox);
     for (unsigned k = a->shard_count; k-- > 1;)
         th_shard_fini(th_app_shard(a, k));
     th_shard_fini(&a->home);

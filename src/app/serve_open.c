@@ -61,6 +61,26 @@ static enum th_error open_store(struct th_app *a)
     return th_store_sqlite_open(&options, &a->store, a->why, sizeof a->why);
 }
 
+static enum th_error open_inbox(struct th_app *a)
+{
+    const struct th_settings *c = &a->live->settings;
+    const struct th_value *sources = &c->v[TH_O_INBOX_SOURCES];
+    struct th_inbox_options options = {.home = &a->home,
+                                       .metrics = &a->metrics,
+                                       .max_bytes = (uint64_t)c->v[TH_O_MAX_BODY].number,
+                                       .store = c->v[TH_O_STORE].text,
+                                       .password = c->v[TH_O_STORE_PASSWORD].text,
+                                       .sources = sources->list,
+                                       .source_count = sources->count};
+
+    if (a->first || (!options.store && !options.source_count))
+        return TH_OK;
+    for (unsigned i = 0; i < sources->count; i++)
+        if (!th_app_address_ok("inbox.sources", sources->list[i], sources->origin, a->why, sizeof a->why))
+            return TH_INVALID;
+    return th_inbox_new(&options, &a->inbox, a->why, sizeof a->why);
+}
+
 /* A process with few descriptors must not let silent endpoints take them all: the API could not accept a connection.
  * Where the configured limits do not fit, they are lowered in proportion. */
 static void share_descriptors(struct th_app *a)
@@ -188,6 +208,8 @@ static void measure(void *ctx)
     struct th_app *a = ctx;
 
     th_measure(&a->metrics, a->live);
+    if (a->inbox)
+        th_inbox_measure(a->inbox, &a->metrics);
 }
 
 static void write_member(struct th_jw *w, const char *name, struct th_span value)
@@ -299,6 +321,7 @@ struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s)
                                    .session_idle_s = c->v[TH_O_SESSION_IDLE].number,
                                    .tls = a->live->identity != NULL,
                                    .version = TH_LIT(TH_VERSION),
+                                   .inbox = a->inbox,
                                    .measure = measure,
                                    .measure_ctx = a,
                                    .settings = write_settings,
@@ -454,6 +477,8 @@ enum th_error th_app_open(struct th_app *a)
     th_wipe(&key, sizeof key);
     if (!error)
         error = make_shards(a);
+    if (!error)
+        error = open_inbox(a); /* its addresses are read before anything waits for the store */
     if (!error)
         error = open_store(a);
     if (a->waited_in_vain)

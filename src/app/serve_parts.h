@@ -4,6 +4,7 @@
 #define TH_APP_SERVE_PARTS_H
 
 #include "api/api.h"
+#include "app/inbox.h"
 #include "app/live.h"
 #include "app/serve.h"
 #include "app/shard.h"
@@ -42,6 +43,7 @@ struct th_app {
     struct th_api_shared *api_shared;
     struct th_places *places; /* requests to hosts and addresses, of all shards */
     struct th_ui *ui;         /* NULL: without pages */
+    struct th_inbox *inbox;   /* NULL: nothing can be in one */
     unsigned servers_left;    /* during a stop: HTTP servers that still answer */
     /* errands to the other shards, one for each, whose memory is taken at the start */
     struct th_errand *stop_steps[TH_STOP_STEPS];

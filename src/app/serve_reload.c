@@ -46,7 +46,7 @@ static void warn_unchanged(const struct th_settings *old, const struct th_settin
                                               TH_O_THREADS,          TH_O_KEYLESS,     TH_O_MAX_BODY,
                                               TH_O_CONSENT_ORIGIN,   TH_O_CONSENT,     TH_O_UI,
                                               TH_O_UI_DIR,           TH_O_STORE,       TH_O_STORE_PASSWORD,
-                                              TH_O_STORE_STATEMENTS, TH_O_STORE_LEASE};
+                                              TH_O_STORE_STATEMENTS, TH_O_STORE_LEASE, TH_O_INBOX_SOURCES};
 
     for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same(&old->v[fixed[i]], &new->v[fixed[i]]))

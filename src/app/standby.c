@@ -235,29 +235,29 @@ static void begin_anew(void *ctx)
     _exit(EXIT_STORE);
 }
 
-/* A command line is seen by every user of the machine. */
-static enum th_error check_address(const struct th_value *v, char *why, size_t why_size)
+bool th_app_address_ok(const char *option, const char *text, const char *origin, char *why, size_t why_size)
 {
-    const char *user = strstr(v->text, "://"), *end = user ? user + 3 + strcspn(user + 3, "/?") : NULL;
+    const char *user = strstr(text, "://"), *end = user ? user + 3 + strcspn(user + 3, "/?") : NULL;
     const char *at = end ? memchr(user + 3, '@', (size_t)(end - user - 3)) : NULL;
 
-    if (strncmp(v->text, "postgres://", 11) != 0 && strncmp(v->text, "postgresql://", 13) != 0) {
+    if (strncmp(text, "postgres://", 11) != 0 && strncmp(text, "postgresql://", 13) != 0) {
         snprintf(why, why_size,
-                 "the store (%s) is no address of a PostgreSQL database: write "
-                 "postgres://USER@HOST:PORT/DATABASE, or "
-                 "leave it out to store in the data directory",
-                 v->origin);
-        return TH_INVALID;
+                 "%s (%s) is no address of a PostgreSQL database: write postgres://USER@HOST:PORT/DATABASE",
+                 option, origin);
+        return false;
     }
-    if (strncmp(v->origin, "flag", 4) == 0 &&
-        ((at && memchr(user + 3, ':', (size_t)(at - user - 3))) || strstr(v->text, "password="))) {
-        snprintf(
-            why, why_size,
-            "the address in --store has a password, which every user of this machine could read: give it by "
-            "TENTERHOOK_STORE_PASSWORD or TENTERHOOK_STORE_PASSWORD_FILE");
-        return TH_INVALID;
+    if (strncmp(origin, "flag", 4) == 0 &&
+        ((at && memchr(user + 3, ':', (size_t)(at - user - 3))) || strstr(text, "password="))) {
+        snprintf(why, why_size,
+                 "%s has a password on the command line, which every user of this machine could read: %s",
+                 option,
+                 strcmp(option, "the store") == 0
+                     ? "give it by TENTERHOOK_STORE_PASSWORD or TENTERHOOK_STORE_PASSWORD_FILE"
+                     : "write passfile=FILE into the address, and the password into that file (~/.pgpass has "
+                       "the form)");
+        return false;
     }
-    return TH_OK;
+    return true;
 }
 
 enum th_error th_app_wait_for_store(struct th_app *a, bool *stopped)
@@ -267,9 +267,9 @@ enum th_error th_app_wait_for_store(struct th_app *a, bool *stopped)
     enum th_error error;
 
     *stopped = false;
-    error = check_address(&c->v[TH_O_STORE], a->why, sizeof a->why);
-    if (error)
-        return error;
+    if (!th_app_address_ok("the store", c->v[TH_O_STORE].text, c->v[TH_O_STORE].origin, a->why,
+                           sizeof a->why))
+        return TH_INVALID;
     s.options = (struct th_store_postgres_options){
         .url = c->v[TH_O_STORE].text,
         .password = c->v[TH_O_STORE_PASSWORD].text,

@@ -47,6 +47,9 @@
     X(STORE_FAILURES, "tenterhook_store_failures_total", "", "Store commits that failed.")                   \
     X(CLIENT_CONNECTS, "tenterhook_client_connects_total", "", "Connections opened to endpoints.")           \
     X(CLIENT_REUSES, "tenterhook_client_reuses_total", "", "Attempts sent on a kept-alive connection.")      \
+    X(INBOX_ACCEPTED, "tenterhook_inbox_events_total", "{outcome=\"accepted\"}", TH_HELP_INBOX)              \
+    X(INBOX_REPEATED, "tenterhook_inbox_events_total", "{outcome=\"repeated\"}", TH_HELP_INBOX)              \
+    X(INBOX_REJECTED, "tenterhook_inbox_events_total", "{outcome=\"rejected\"}", TH_HELP_INBOX)              \
     X(RETENTION_DELETED, "tenterhook_retention_deleted_events_total", "", "Events removed by retention.")
 
 /* Attempts by outcome, as the API names it; the first two had an answer, the others are in the order of
@@ -85,6 +88,14 @@
       "When the lease of this node was renewed last, in Unix time; 0: the store has none.")                  \
     X(STORE_BYTES, "tenterhook_store_bytes", "", "Size of the database and its log.")                        \
     X(STORE_FREE, "tenterhook_store_free_bytes", "", "Room that the data directory's file system has left.") \
+    X(INBOX_WAITING, "tenterhook_inbox_waiting", "",                                                         \
+      "Events in inboxes that have not been taken; of each inbox at most 100000 are counted.")               \
+    X(INBOX_OLDEST, "tenterhook_inbox_oldest_seconds", "",                                                   \
+      "How long the event that waits longest in an inbox has waited.")                                       \
+    X(INBOX_ASIDE, "tenterhook_inbox_rejected", "",                                                          \
+      "Events of inboxes that could not be accepted and were moved aside.")                                  \
+    X(INBOX_AWAY, "tenterhook_inbox_unreachable", "",                                                        \
+      "Inboxes of the configuration that cannot be drained.")                                                \
     X(TLS_EXPIRY, "tenterhook_tls_certificate_expiry_timestamp_seconds", "",                                 \
       "When the API's certificate expires; 0: no TLS.")                                                      \
     X(BUILD, "tenterhook_build_info", "{version=\"" TH_VERSION "\"}", "1, and the version of the program.")  \
@@ -92,6 +103,7 @@
     X(START_TIME, "process_start_time_seconds", "", "When the process started, in Unix time.")
 
 #define TH_HELP_FAILED "Deliveries that failed for good: schedule used up, or a final status."
+#define TH_HELP_INBOX "Events taken out of inboxes; repeated: one with the same id was stored before."
 #define TH_HELP_TESTS "Test requests by outcome; no other count of attempts and deliveries has them."
 #define TH_HELP_ATTEMPTS "Delivery attempts with a recorded outcome."
 #define TH_HELP_HTTP "API requests answered."

@@ -355,6 +355,9 @@ static const char doctor_text[] =
 static const char backup_text[] =
     "The copy gets its name when it is on the disk and has been read back whole. The secret key is not in it: keep "
     "that in another place.";
+static const char sql_text[] =
+    "For the application's database or the one in which the server stores: tenterhook sql | psql DATABASE. It makes the function "
+    "tenterhook.publish(), says which rights roles need, and can be run again.";
 static const char restore_text[] =
     "Reads all of the file first (pages, tables, what must hold between rows) and tries the secret key on what"
     " is encrypted in it. When it refuses, nothing has been changed.";
@@ -412,6 +415,11 @@ const struct th_command th_commands[] = {
     {"secrets", "rotate", "ENDPOINT", "make a new secret beside the old one", NULL, API, 1, 1, secrets_rotate_options, th_cmd_secret_rotate, NULL},
     {"secrets", "revoke", "ENDPOINT", "end the previous secret now", NULL, API, 1, 1, yes_options, th_cmd_secret_revoke, NULL},
     {"nodes", NULL, "", "list the nodes that share the store, and which of them works", NULL, API, 0, 0, all_options, th_cmd_nodes, NULL},
+    {"sql", NULL, "", "print the SQL with which applications publish within their own transactions", sql_text, 0, 0, 0, NULL, th_cmd_sql, NULL},
+    {"inbox", "list", "", "list the inboxes, and what waits in them", NULL, API, 0, 0, all_options, th_cmd_inboxes, NULL},
+    {"inbox", "rejected", "", "list events of inboxes that could not be accepted, and why", NULL, API, 0, 0, all_options, th_cmd_inbox_rejected, NULL},
+    {"inbox", "retry", "ID...", "put rejected events into their inbox again", NULL, API, 1, ANY, NULL, th_cmd_inbox_retry, NULL},
+    {"inbox", "drop", "ID...", "delete rejected events for good", NULL, API, 1, ANY, yes_options, th_cmd_inbox_drop, NULL},
     {"tenants", "list", "", "list tenants", NULL, API, 0, 0, all_options, th_cmd_tenants, NULL},
     {"tenants", "show", "ID", "show one tenant, with what it uses and its limits", NULL, API, 1, 1, NULL, th_cmd_tenant_show, NULL},
     {"tenants", "put", "ID", "create or change a tenant under your own id", NULL, API, 1, 1, tenants_put_options, th_cmd_tenant_put, NULL},

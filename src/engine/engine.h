@@ -388,7 +388,9 @@ bool th_engine_parse_delivery_id(struct th_engine *e, const struct th_dialect *d
 
 struct th_publish_event { /* spans must live until done */
     struct th_span type, data, external_id, resource_type, resource_id;
-    struct th_span channels; /* names, one per line */
+    struct th_span channels;    /* names, one per line */
+    struct th_span traceparent; /* W3C Trace Context; n == 0: none */
+    uint64_t inbox;             /* its row in the inbox of the store's own database; 0: none */
     bool has_time;
     struct th_wall time;
     int64_t deliver_at, expires_at; /* wall ms, as in struct th_event_more; 0: not given */

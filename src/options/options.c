@@ -379,7 +379,7 @@ static enum th_error key_from_file(struct reading *r, const char *file, const ch
 
 static enum th_error from_tree(struct reading *r, const char *file, const struct th_node *root)
 {
-    static const char *const groups[] = {"log", "delivery", "limits", "store", "tls"};
+    static const char *const groups[] = {"log", "delivery", "limits", "store", "inbox", "tls"};
     char key[256];
 
     if (root->kind != TH_NODE_MAP) {
@@ -506,8 +506,13 @@ void th_options_value(const struct th_settings *c, enum th_option_id id, struct 
     if (o->kind == TH_OPT_SECRET)
         th_buf_str(out, v->text ? "(set, not shown)" : "");
     else if (o->kind == TH_OPT_LIST)
-        for (unsigned i = 0; i < v->count; i++)
-            th_buf_printf(out, "%s%s", i ? ", " : "", v->list[i]);
+        for (unsigned i = 0; i < v->count; i++) {
+            th_buf_str(out, i ? ", " : "");
+            if (id == TH_O_INBOX_SOURCES)
+                address_text(v->list[i], out);
+            else
+                th_buf_str(out, v->list[i]);
+        }
     else if (o->kind == TH_OPT_MAP)
         for (unsigned i = 0; i < v->count; i++)
             th_buf_printf(out, "%s%s: %s", i ? ", " : "", v->map[i].name, v->map[i].value);

@@ -95,6 +95,8 @@ struct th_new_event {
     const uint8_t *marks;   /* of each: bits of enum th_mark; NULL: all none */
     uint8_t lane;           /* enum th_lane */
     struct th_event_more more;
+    /* its row in the inbox of this store's database, which goes in the commit of the event; 0: it is in none */
+    uint64_t inbox;
     /* result */
     uint64_t no, first_delivery; /* deliveries are first_delivery .. + endpoint_count - 1 */
     uint32_t queued;             /* the first so many are queued; FANOUT queues the others */

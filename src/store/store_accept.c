@@ -177,6 +177,12 @@ static int put_event(struct st_writer *w, const struct th_accept *a, struct th_n
         st_u64(st, 3, e->no);
         rc = st_run(st);
     }
+    if (rc == ST_OK && e->inbox) { /* it leaves the inbox when it is stored, and not otherwise */
+        st = w->st[ST_W_INBOX_DEL];
+        TH_CHECK(st);
+        st_u64(st, 1, e->inbox);
+        rc = st_run(st);
+    }
     return rc;
 }
 

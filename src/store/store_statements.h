@@ -20,6 +20,7 @@ enum st_writer_statement {
     ST_W_PURGE_FAN,
     ST_W_OWN_GET,
     ST_W_OWN_PUT,
+    ST_W_INBOX_DEL, /* where the database has an inbox */
     ST_W_IDEM_GET,
     ST_W_IDEM_PUT,
     ST_W_SAME_EVENT,

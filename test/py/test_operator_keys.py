@@ -62,6 +62,10 @@ ROUTES = {
     "DELETE /v1/sessions/{id}": ("admin", None),
     "GET /v1/config": ("admin", None),
     "GET /v1/nodes": ("read-only", None),
+    "GET /v1/inboxes": ("read-only", None),
+    "GET /v1/inboxes/rejected": ("read-only", None),
+    "POST /v1/inboxes/rejected/{id}/retry": ("support", None),
+    "DELETE /v1/inboxes/rejected/{id}": ("admin", None),
     "POST /v1/templates/preview": ("read-only", "webhooks:read"),
     "GET /v1/stats": ("read-only", "webhooks:read"),
     "GET /v1/search": ("read-only", None),
@@ -70,6 +74,7 @@ ROUTES = {
     "GET /v1/source-addresses": ("read-only", "any"),
 }
 OF_SESSION = {"GET /v1/sessions/current", "DELETE /v1/sessions/current"}  # 404 to a key: test_sessions.py
+OF_REJECTED = {"POST /v1/inboxes/rejected/{id}/retry", "DELETE /v1/inboxes/rejected/{id}"}  # 404 without an inbox: test_inbox.py
 PUBLIC = {"GET /livez", "GET /readyz", "GET /metrics", "GET /openapi.json"}
 INCLUDES = {"webhooks:manage": {"webhooks:manage", "webhooks:read", "any"}, "webhooks:read": {"webhooks:read", "any"},
             "events:publish": {"events:publish", "any"}, "answers:read": {"any"}}
@@ -98,7 +103,7 @@ def objects(api, target, previous):
     key = api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:read"]}).expect(201).json["id"]
     return {"/v1/events": event, "/v1/deliveries": delivery, "/v1/webhooks": webhook, "/v1/replays": replay,
             "/v1/tenants/{tenant}/keys": key, "/v1/keys": made(api, "read-only", "to be ended")["id"],
-            "/v1/sessions": api.post("/v1/sessions").expect(201).json["id"]}
+            "/v1/sessions": api.post("/v1/sessions").expect(201).json["id"], "/v1/inboxes/rejected": "1-1"}
 
 
 def filled(path, ids):
@@ -152,12 +157,12 @@ def test_each_role_on_every_route(server, receiver, who):
         body = BODIES.get(name, {} if method == "POST" else None)
         answer = ask(key.as_tenant("acme"), method, filled(path, ids), body)
         if who == "root" or ROLES.index(who) >= ROLES.index(role):
-            assert 200 <= answer.status < 300 or (name in OF_SESSION and answer.status == 404), (name, answer)
+            assert 200 <= answer.status < 300 or (name in OF_SESSION | OF_REJECTED and answer.status == 404), (name, answer)
             continue
         refused = problem(answer, 403)
         assert refused["role"] == role and f"role {role}" in refused["detail"] and f"role {who}" in refused["detail"], (name, refused)
         if method == "DELETE":
-            rest = running.api.as_tenant("acme").get(filled(path, ids)) if not any(word in path for word in ("/keys", "secret", "/sessions")) else None
+            rest = running.api.as_tenant("acme").get(filled(path, ids)) if not any(word in path for word in ("/keys", "secret", "/sessions", "/rejected")) else None
             assert rest is None or rest.status == 200, name
     assert who == "admin" or who == "root" or len(running.api.get("/v1/tenants").json["data"]) == len(before["data"]) + 1
     for path in PUBLIC:

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define CONNECTIONS 6 /* of a node: the writer, three readers, settings, and one now and then */
+#define CONNECTIONS 7 /* of a node: the writer, three readers, settings, the inbox, and one now and then */
 #define CLOCK_MS 2000
 #define LONG_S 60
 

@@ -7,6 +7,7 @@
 #define ST_HEX16(number) "convert_to(lpad(to_hex(" number "),16,'0'),'UTF8')"
 #define ST_LED_JOIN(table, on) " JOIN " table " ON " on
 #define ST_BEGIN "BEGIN"
+#define ST_INBOX_DEL "DELETE FROM inbox WHERE no=?1"
 #define ST_BEGIN_READING "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 #define ST_SUM(bytes) "sum(" bytes ")::int8"
 #define ST_ROWS "count(*)"

@@ -8,6 +8,7 @@
 #define ST_HEX16(number) "printf('%016x'," number ")"
 #define ST_LED_JOIN(table, on) " CROSS JOIN " table " ON " on
 #define ST_BEGIN "BEGIN IMMEDIATE"
+#define ST_INBOX_DEL NULL
 #define ST_BEGIN_READING "BEGIN"
 #define ST_SUM(bytes) bytes
 #define ST_ROWS "1"
