@@ -14,7 +14,7 @@ from harness import command
 from harness.postgres import PgBouncer
 from harness.programs import node_folder
 from harness.server import StartError, binary_path
-from test_postgres import database, node, postgres, subscribe, until  # pylint: disable=unused-import
+from test_postgres import node, postgres, subscribe, until  # pylint: disable=unused-import
 
 
 def tenterhook(*args, server):
@@ -46,6 +46,12 @@ class Application:
 
     def rejected(self):
         return self.run("SELECT tenant, type, reason FROM tenterhook.inbox_rejected ORDER BY no")
+
+
+@pytest.fixture
+def database(postgres):
+    """The address of an empty database for the store."""
+    return postgres.url(another(postgres))
 
 
 @pytest.fixture

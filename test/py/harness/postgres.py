@@ -88,7 +88,7 @@ class Postgres:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self._as_user([str(self.bin / "postgres"), "-D", str(self.data)]),
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
-        for _ in range(600):
+        for _ in range(2400):  # recovery takes its time on a crowded machine
             ready = subprocess.run([str(self.bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)],
                                    check=False)
             if ready.returncode == 0:
