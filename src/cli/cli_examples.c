@@ -9,7 +9,7 @@ const struct th_group th_groups[] = {
     {"endpoints, and what they got", "endpoints secrets events deliveries attempts tail replay"},
     {"for a receiver's developer", "sign verify explain template"},
     {"tenants and keys", "tenants keys"},
-    {"running the server", "serve init config nodes sql inbox backup restore export import"},
+    {"running the server", "serve init config nodes sql inbox backup restore migrate export import"},
     {"vendors' forms", "dialect version"},
     {NULL, NULL},
 };
@@ -51,6 +51,7 @@ static const struct {
     {"secrets rotate", "tenterhook secrets rotate we_01M7X22X2G2RSS9YF9GYP3Z53C --overlap 24h"},
     {"secrets revoke", "tenterhook secrets revoke we_01M7X22X2G2RSS9YF9GYP3Z53C"},
     {"nodes", "tenterhook nodes"},
+    {"migrate", "tenterhook migrate --from /var/lib/tenterhook --to 'postgres://tenterhook@db.internal/tenterhook'"},
     {"sql", "tenterhook sql | psql -v ON_ERROR_STOP=1 postgres://owner@db.internal/shop"},
     {"inbox list", "tenterhook inbox"},
     {"inbox rejected", "tenterhook inbox rejected"},

@@ -309,6 +309,11 @@ static const struct th_cli_option dialect_show_options[] = {
     {"--yaml", NULL, "print it as a dialect file, with all that it extends"},
     NONE,
 };
+static const struct th_cli_option migrate_options[] = {
+    {"--from", "DIR|URL", "the store that there is: a data directory, or postgres://USER@HOST/DATABASE"},
+    {"--to", "URL|DIR", "where it goes: an empty database, or a data directory without one"},
+    NONE,
+};
 static const struct th_cli_option help_options[] = {
     {"--man", NULL, "print a manual page"},
     {"--completion", "SHELL", "print the completion for bash, zsh or fish"},
@@ -355,6 +360,10 @@ static const char doctor_text[] =
 static const char backup_text[] =
     "The copy gets its name when it is on the disk and has been read back whole. The secret key is not in it: keep "
     "that in another place.";
+static const char migrate_text[] =
+    "Settings, events, deliveries, attempts, keys of repetitions: every table, row by row. No server may use either side, which is "
+    "checked. What is stopped or killed goes on where it was when the same command is given again. At the end both sides are read and "
+    "compared, and only then can a server use the copy.";
 static const char sql_text[] =
     "For the application's database or the one in which the server stores: tenterhook sql | psql DATABASE. It makes the function "
     "tenterhook.publish(), says which rights roles need, and can be run again.";
@@ -435,6 +444,7 @@ const struct th_command th_commands[] = {
     {"doctor", NULL, "[ENDPOINT|URL]", "look for what is wrong, and say what to do", doctor_text, API | CONFIG, 0, 1, doctor_options, th_cmd_doctor, NULL},
     {"backup", NULL, "FILE", "copy the database as it is at one moment, while the server runs", backup_text, CONFIG, 1, 1, NULL, th_cmd_backup, NULL},
     {"restore", NULL, "FILE", "put a backup into a data directory that has no database", restore_text, CONFIG, 1, 1, restore_options, th_cmd_restore, NULL},
+    {"migrate", NULL, "", "move everything from a data directory into a PostgreSQL database, or back", migrate_text, CONFIG, 0, 0, migrate_options, th_cmd_migrate, NULL},
     {"export", NULL, "[TENANT...]", "write tenants and endpoints as YAML", export_text, API, 0, ANY, export_options, th_cmd_export, NULL},
     {"import", NULL, "FILE|-", "create and change tenants and endpoints as a YAML file says", import_text, API, 1, 1, import_options, th_cmd_import, NULL},
     {"dialect", "list", "", "list the dialects that would be loaded", NULL, 0, 0, 0, dialect_list_options, th_cmd_dialect_list, NULL},

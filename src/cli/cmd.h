@@ -30,6 +30,7 @@ int th_cmd_secret_rotate(struct th_cli *cli);
 int th_cmd_secret_revoke(struct th_cli *cli);
 int th_cmd_nodes(struct th_cli *cli);
 int th_cmd_sql(struct th_cli *cli);
+int th_cmd_migrate(struct th_cli *cli);
 int th_cmd_inboxes(struct th_cli *cli);
 int th_cmd_inbox_rejected(struct th_cli *cli);
 int th_cmd_inbox_retry(struct th_cli *cli);

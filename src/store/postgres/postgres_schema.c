@@ -164,6 +164,15 @@ enum th_error pg_schema_raise(const struct pg_address *address, char *why, size_
     return error;
 }
 
+bool pg_schema_is_partial(struct pg_db *db)
+{
+    PGresult *r = pg_db_query(db, "SELECT to_regclass('" S "migration') IS NOT NULL", 0, NULL);
+    bool yes = r && PQgetvalue(r, 0, 0)[0] == 't';
+
+    PQclear(r);
+    return yes;
+}
+
 /* ---- days ---- */
 
 /* A day is there when its partition of `event` is, which is made last and dropped last. */

@@ -8,6 +8,9 @@
  * newer program next to which this one cannot work. With a reason. */
 TH_MUST_USE enum th_error pg_schema_raise(const struct pg_address *address, char *why, size_t why_size);
 
+/** Whether the content is the beginning of a copy (postgres_copy.c), which nobody may use. */
+bool pg_schema_is_partial(struct pg_db *db);
+
 /** The days that have partitions, as far as they are known: th_map of day + 1. */
 enum th_error pg_schema_days(struct pg_db *db, struct th_map *days);
 /** Makes the partitions of a day and of the next days. Outside of a transaction. */

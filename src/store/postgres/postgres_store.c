@@ -203,6 +203,13 @@ enum th_error th_store_postgres_take(struct th_store_waiting *w, char *why, size
 
     if (s->db.lost || !s->db.conn)
         error = pg_db_connect(&s->db);
+    if (!error && pg_schema_is_partial(&s->db)) {
+        snprintf(why, why_size,
+                 "the database %s has the beginning of a copy: give the same `tenterhook migrate` again, "
+                 "which finishes it",
+                 s->address.shown);
+        return TH_INVALID;
+    }
     if (!error && !pg_lease_wait(&s->db, &s->lease))
         error = s->db.lost ? TH_RETRY : pg_lease_register(&s->db, &s->lease);
     if (!error)
