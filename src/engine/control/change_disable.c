@@ -83,7 +83,7 @@ static void disabled(struct th_change *c)
         th_count(home->options.metrics, TH_C_ENDPOINTS_DISABLED, 1);
         th_log(TH_LOG_WARN, "endpoint disabled", TH_KS("endpoint", ep->pub.run->id),
                TH_KS("tenant", ep->pub.tenant->id), TH_KS("reason", c->disable.reason));
-        th_operator_endpoint(home, ep, "endpoint.disabled", c->disable.reason.p);
+        th_operator_endpoint(home, ep, "disabled", c->disable.reason.p);
     }
     th_change_fini(c);
     if (d->a)

@@ -34,7 +34,7 @@ static void enabled(struct th_change *c)
     if (c->result == TH_CH_DONE && ep) {
         th_log(TH_LOG_INFO, "endpoint enabled: a test of it has succeeded",
                TH_KS("endpoint", ep->pub.run->id), TH_KS("tenant", ep->pub.tenant->id));
-        th_operator_endpoint(n->home, ep, "endpoint.recovered", "test");
+        th_operator_endpoint(n->home, ep, "recovered", "test");
     }
     th_change_fini(c);
     th_free(n);

@@ -5,6 +5,7 @@
 #include "engine/settings/settings.h"
 #include "engine/shard/attempt.h"
 #include "engine/state.h"
+#include <stdio.h>
 
 static void member(struct th_jw *w, const char *key, struct th_span value)
 {
@@ -39,7 +40,7 @@ static bool is_operator(const struct th_tenant *t)
 }
 
 /* Which endpoint. An event is stored and sent as it is, so a URL that is a secret is masked. */
-static void members_of(struct th_jw *w, const struct th_ep *ep)
+static void members_of_endpoint(struct th_jw *w, const struct th_ep *ep)
 {
     struct th_buf url;
 
@@ -48,10 +49,15 @@ static void members_of(struct th_jw *w, const struct th_ep *ep)
         th_url_mask(ep->pub.spec.url, &url);
     else
         th_buf_span(&url, ep->pub.spec.url);
-    member(w, "tenant", ep->pub.tenant->id);
     member(w, "endpoint", ep->pub.run->id);
     member(w, "url", th_buf_view(&url));
     th_buf_fini(&url);
+}
+
+static void members_of(struct th_jw *w, const struct th_ep *ep)
+{
+    member(w, "tenant", ep->pub.tenant->id);
+    members_of_endpoint(w, ep);
 }
 
 /* The event waits in a list until the engine publishes it, in this turn or the next (ingest.c). Without memory it is left out. */
@@ -78,19 +84,39 @@ static void tell_operator(struct th_engine *e, const char *type, struct th_buf *
     tell(e, th_str(type), data, NULL);
 }
 
-void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason)
+/* An event about an endpoint: to the operator ("endpoint.failing"), and under a name of its own ("webhook.endpoint_failing") to those
+ * other endpoints of the tenant that list that by name. */
+static struct th_jw begin_about(const struct th_ep *ep, bool for_operator, struct th_buf *data)
+{
+    struct th_jw w = begin(data);
+
+    if (for_operator)
+        member(&w, "tenant", ep->pub.tenant->id);
+    members_of_endpoint(&w, ep);
+    return w;
+}
+
+static void tell_about(struct th_engine *e, const struct th_ep *ep, const char *what, bool for_operator,
+                       struct th_jw *w, struct th_buf *data)
+{
+    char type[64];
+    int n = snprintf(type, sizeof type, for_operator ? "endpoint.%s" : "webhook.endpoint_%s", what);
+
+    member_time(w, "at", e->now.wall);
+    th_jw_end_object(w);
+    tell(e, th_span(type, (size_t)n), data, for_operator ? NULL : &ep->pub);
+}
+
+void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *what, const char *reason)
 {
     struct th_buf data;
     struct th_jw w;
 
-    if (is_operator(ep->pub.tenant))
-        return;
-    w = begin(&data);
-    members_of(&w, ep);
-    member(&w, "reason", th_str(reason));
-    member_time(&w, "at", e->now.wall);
-    th_jw_end_object(&w);
-    tell_operator(e, type, &data);
+    for (int for_operator = 0; for_operator < 2 && !is_operator(ep->pub.tenant); for_operator++) {
+        w = begin_about(ep, for_operator, &data);
+        member(&w, "reason", th_str(reason));
+        tell_about(e, ep, what, for_operator, &w, &data);
+    }
 }
 
 static void members_of_rate(struct th_engine *e, const struct th_ep *ep, struct th_jw *w)
@@ -106,25 +132,22 @@ static void members_of_rate(struct th_engine *e, const struct th_ep *ep, struct 
 
 void th_operator_trouble(struct th_engine *e, const struct th_ep *ep, unsigned what)
 {
-    static const char *const types[] = {[TH_TROUBLE_RATE] = "endpoint.failing",
-                                        [TH_TROUBLE_SILENT] = "endpoint.unreachable",
-                                        [TH_TROUBLE_DISABLING] = "endpoint.disabling"};
+    static const char *const words[] = {[TH_TROUBLE_RATE] = "failing",
+                                        [TH_TROUBLE_SILENT] = "unreachable",
+                                        [TH_TROUBLE_DISABLING] = "disabling"};
     int64_t when = th_trouble_disable_at(&th_dialect_values(ep->pub.tenant->dialect)->rules, &ep->pub.health);
     struct th_buf data;
     struct th_jw w;
 
-    if (is_operator(ep->pub.tenant))
-        return;
-    w = begin(&data);
-    members_of(&w, ep);
-    members_of_rate(e, ep, &w);
-    if (ep->pub.health.first_fail)
-        member_time(&w, "failing_since", (struct th_wall){ep->pub.health.first_fail});
-    if (when)
-        member_time(&w, "disable_at", (struct th_wall){when});
-    member_time(&w, "at", e->now.wall);
-    th_jw_end_object(&w);
-    tell_operator(e, types[what], &data);
+    for (int for_operator = 0; for_operator < 2 && !is_operator(ep->pub.tenant); for_operator++) {
+        w = begin_about(ep, for_operator, &data);
+        members_of_rate(e, ep, &w);
+        if (ep->pub.health.first_fail)
+            member_time(&w, "failing_since", (struct th_wall){ep->pub.health.first_fail});
+        if (when)
+            member_time(&w, "disable_at", (struct th_wall){when});
+        tell_about(e, ep, words[what], for_operator, &w, &data);
+    }
 }
 
 void th_operator_dropped(struct th_engine *e, const struct th_ep *ep, uint64_t count)

@@ -18,8 +18,9 @@ struct th_notice {
 void th_operator_delivery_failed(struct th_engine *e, const struct th_attempt *a, struct th_wall first);
 void th_operator_delivery_expired(struct th_engine *e, const struct th_attempt *a);
 void th_operator_delivery_degraded(struct th_engine *e, const struct th_attempt *a);
-void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *type, const char *reason);
-/** what: one of TH_TROUBLE_*. */
+/** what: "disabled", "recovered". It goes to the operator, and to those other endpoints of the tenant that ask for it by name. */
+void th_operator_endpoint(struct th_engine *e, const struct th_ep *ep, const char *what, const char *reason);
+/** The same. what: one of TH_TROUBLE_*. */
 void th_operator_trouble(struct th_engine *e, const struct th_ep *ep, unsigned what);
 void th_operator_limit(struct th_engine *e, const struct th_tenant *t, enum th_limit id, int64_t used,
                        int64_t allowed);

@@ -72,7 +72,7 @@ static void report(struct th_attempt *a, bool again)
     if (a->row.lane == TH_LANE_TEST)
         return;
     if (a->recovered)
-        th_operator_endpoint(e, a->ep, "endpoint.recovered", "delivered");
+        th_operator_endpoint(e, a->ep, "recovered", "delivered");
     if (again && a->degraded)
         th_operator_delivery_degraded(e, a);
     if (a->settle.applied && !again && a->verdict != TH_V_DELIVERED) {

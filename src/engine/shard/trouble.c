@@ -45,7 +45,7 @@ void th_trouble_learn(struct th_attempt *a, const struct th_outcome *o, enum th_
         t->told &= TH_TROUBLE_RATE;
     if (delivered) {
         if (th_trouble_over(t, &ep->pub.health, e->now.mono))
-            th_operator_endpoint(e, ep, "endpoint.recovered", "healthy");
+            th_operator_endpoint(e, ep, "recovered", "healthy");
         return;
     }
     new = th_trouble_new(t, th_ep_rules(&ep->pub, &room), &ep->pub.health, is_broken(e, ep), a->ended.wall,
