@@ -23,6 +23,9 @@ struct seen {                /* one delivery, from outside */
     int64_t failed_us;       /* end of the last failed answer; -1: none */
     unsigned requests, ok;
     bool open, crashed, retried, delivered, loose; /* loose: no claim about its time any more */
+    /* as its publisher was told; wall ms, 0: not given. cancelled: a cancel of it has been answered */
+    int64_t deliver_at, expires_at;
+    bool cancelled;
 };
 
 struct accepted {
@@ -113,6 +116,9 @@ static void judge_request(struct sim *s, struct sim_request *r)
     const struct th_rules *rules = rules_of(s, r);
 
     assert_false(d->open);
+    assert_true(!d->expires_at || r->wall.ms < d->expires_at);
+    assert_true(!d->deliver_at || w->wall_moved || d->retried || r->wall.ms >= d->deliver_at);
+    assert_true(!d->cancelled || d->retried);
     if (r->attempt <= d->attempt) {
         assert_true(
             d->crashed); /* the same attempt again: the process died before its outcome was on record */
@@ -161,7 +167,9 @@ static void told(struct sim *s, struct sim_publishing *p)
     const struct sim_event *e = sim_publishing_event(p);
 
     if (e->result != TH_PUB_ACCEPTED) {
-        assert_true(e->result == TH_PUB_UNAVAILABLE || e->result == TH_PUB_TENANT_GONE);
+        /* INVALID: the wall has stepped beyond its expiry */
+        assert_true(e->result == TH_PUB_UNAVAILABLE || e->result == TH_PUB_TENANT_GONE ||
+                    (e->result == TH_PUB_INVALID && e->expires_in_ms && w->wall_moved));
         w->refused++;
         return;
     }
@@ -173,14 +181,27 @@ static void told(struct sim *s, struct sim_publishing *p)
         assert_non_null(w->v);
     }
     w->v[w->n++] = (struct accepted){.first = e->first_delivery, .tenant = e->row.tenant, .n = e->deliveries};
+    for (uint32_t i = 0; i < e->deliveries; i++) {
+        struct seen *d = seen_of(w, e->first_delivery + i);
+
+        d->deliver_at = e->row.more.deliver_at;
+        d->expires_at = e->row.more.expires_at;
+    }
 }
 
 static void do_publish(struct world *w)
 {
     unsigned t = sim_below(w->s, 4);
 
-    for (unsigned i = 1 + sim_below(w->s, 4); i > 0; i--)
-        sim_publish_begin(w->s, &(struct sim_event){.tenant = tenants[t].id, .type = tenants[t].type}, told);
+    for (unsigned i = 1 + sim_below(w->s, 4); i > 0; i--) {
+        struct sim_event e = {.tenant = tenants[t].id, .type = tenants[t].type};
+
+        if (sim_below(w->s, 4) == 0)
+            e.deliver_in_ms = 1 + sim_below(w->s, 7200000);
+        if (sim_below(w->s, 4) == 0)
+            e.expires_in_ms = e.deliver_in_ms + 1 + sim_below(w->s, 7200000);
+        sim_publish_begin(w->s, &e, told);
+    }
 }
 
 static void do_add(struct world *w)
@@ -245,6 +266,22 @@ static void do_retry(struct world *w)
     d->retried = d->loose =
         true; /* whether it meets a request under way or not: no claim about its times any more */
     (void)sim_retry(w->s, no);
+}
+
+static void do_cancel(struct world *w)
+{
+    struct accepted a = w->n ? w->v[sim_below(w->s, (uint32_t)w->n)] : (struct accepted){.n = 0};
+    uint32_t n;
+
+    if (!a.n || sim_cancel(w->s, a.first, a.n, &n))
+        return;
+    for (uint32_t i = 0; i < a.n; i++) {
+        struct seen *d = seen_of(w, a.first + i);
+
+        d->cancelled = !d->open; /* what is under way may end, and be on record, in its own time */
+        d->retried = false;
+        d->loose = true;
+    }
 }
 
 static void do_mood(struct world *w)
@@ -322,8 +359,9 @@ static void do_pass(struct world *w)
 static const struct {
     void (*run)(struct world *);
     unsigned weight;
-} actions[] = {{do_publish, 30}, {do_pass, 30}, {do_add, 6},   {do_toggle, 6}, {do_delete, 3}, {do_rotate, 2},
-               {do_retry, 4},    {do_mood, 8},  {do_store, 4}, {do_dns, 3},    {do_wall, 2},   {do_crash, 3}};
+} actions[] = {{do_publish, 30}, {do_pass, 30}, {do_add, 6},    {do_toggle, 6}, {do_delete, 3},
+               {do_rotate, 2},   {do_retry, 4}, {do_cancel, 1}, {do_mood, 8},   {do_store, 4},
+               {do_dns, 3},      {do_wall, 2},  {do_crash, 3}};
 
 static void act(struct world *w)
 {
@@ -384,7 +422,10 @@ static void judge_delivery(struct world *w, const struct accepted *a, uint64_t n
         assert_true(d.attempts > 0);
         break;
     case TH_DS_CANCELLED:
-        assert_null(sim_ep(w->s, d.endpoint));
+        assert_true(!sim_ep(w->s, d.endpoint) || (seen && seen->loose));
+        break;
+    case TH_DS_EXPIRED:
+        assert_true(!seen || seen->expires_at);
         break;
     default:
         fail_msg("delivery %llu still waits (%s, %u attempts)", (unsigned long long)no, d.status, d.attempts);
