@@ -107,18 +107,15 @@ static void write_header(struct th_jw *w, bool is_there, const char *name)
 
 static void write_headers(struct th_jw *w, const struct th_api_route *t, unsigned status)
 {
-    bool good = status < 400, post = strcmp(t->method, "POST") == 0,
-         metered = !(t->flags & TH_R_PUBLIC) && (good || status == 429);
+    bool post = strcmp(t->method, "POST") == 0, metered = !(t->flags & TH_R_PUBLIC);
 
     th_jw_key(w, TH_LIT("headers"));
     th_jw_object(w);
     write_header(w, true, "Request-Id");
     write_header(w, status == 201, "Location");
-    write_header(w, good && (t->flags & TH_R_ETAG) && status != 204, "ETag");
-    write_header(w, good && post, "Idempotency-Replayed");
+    write_header(w, (t->flags & TH_R_ETAG) && status != 204, "ETag");
+    write_header(w, post, "Idempotency-Replayed");
     write_header(w, t->flags & TH_R_TENANT, "Tenterhook-Tenant");
-    write_header(w, status == 401, "WWW-Authenticate");
-    write_header(w, status == 429 || status == 503, "Retry-After");
     write_header(w, metered, "RateLimit-Policy");
     write_header(w, metered, "RateLimit");
     th_jw_end_object(w);
@@ -149,19 +146,84 @@ static void write_success(struct th_jw *w, const struct th_api_route *t, const c
     th_jw_end_object(w);
 }
 
-static void write_problem(struct th_jw *w, const struct th_api_route *t, unsigned status)
+/* Every status other than a success that a route may answer, once: routes refer to them. */
+static const struct {
+    unsigned status;
+    const char *name, *detail; /* detail: of the example */
+} problems[] = {
+    {400, "BadRequest", "line 1, column 9: the JSON ends too early"},
+    {401, "Unauthorized", "this key is not known: send Authorization: Bearer KEY"},
+    {403, "Forbidden", "the key needs the scope webhooks:manage"},
+    {404, "NotFound", "there is no endpoint of this id"},
+    {409, "Conflict", "an event with this id exists"},
+    {412, "PreconditionFailed", "the object has been changed: read it again"},
+    {413, "ContentTooLarge", "the body is too large"},
+    {415, "UnsupportedMediaType", "Content-Type must be application/json"},
+    {422, "UnprocessableContent", "/type: is required"},
+    {429, "TooManyRequests", "more requests a second than the key may make"},
+    {503, "ServiceUnavailable", "the store cannot commit now; nothing has happened"},
+};
+
+static void write_problem_ref(struct th_jw *w, unsigned status)
 {
     char code[8];
 
-    snprintf(code, sizeof code, "%u", status);
-    th_jw_key(w, th_str(code));
+    for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++) {
+        if (problems[i].status != status)
+            continue;
+        snprintf(code, sizeof code, "%u", status);
+        th_jw_key(w, th_str(code));
+        write_ref(w, "responses", th_str(problems[i].name));
+    }
+}
+
+static void write_problem_example(struct th_jw *w, unsigned status, const char *detail)
+{
     th_jw_object(w);
-    th_api_member_str(w, "description", th_str(th_http_reason(status)));
-    write_headers(w, t, status);
-    th_jw_key(w, TH_LIT("content"));
-    th_jw_object(w);
-    write_content(w, "application/problem+json", "Problem");
+    th_api_member_str(w, "type", TH_LIT("about:blank"));
+    th_api_member_str(w, "title", th_str(th_http_reason(status)));
+    th_jw_key(w, TH_LIT("status"));
+    th_jw_u64(w, status);
+    th_api_member_str(w, "detail", th_str(detail));
+    th_api_member_str(w, "request_id", TH_LIT("req_gwee4z2ty9090000000a"));
+    if (status == 422) {
+        th_jw_key(w, TH_LIT("errors"));
+        th_jw_raw(w, TH_LIT("[{\"pointer\":\"/type\",\"detail\":\"is required\"}]"));
+    }
     th_jw_end_object(w);
+}
+
+static void write_problems(struct th_jw *w)
+{
+    th_jw_key(w, TH_LIT("responses"));
+    th_jw_object(w);
+    for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++) {
+        unsigned status = problems[i].status;
+
+        th_jw_key(w, th_str(problems[i].name));
+        th_jw_object(w);
+        th_api_member_str(w, "description", th_str(th_http_reason(status)));
+        th_jw_key(w, TH_LIT("headers"));
+        th_jw_object(w);
+        write_header(w, true, "Request-Id");
+        write_header(w, true, "Tenterhook-Tenant");
+        write_header(w, status == 401, "WWW-Authenticate");
+        write_header(w, status == 429 || status == 503, "Retry-After");
+        write_header(w, status == 429, "RateLimit-Policy");
+        write_header(w, status == 429, "RateLimit");
+        th_jw_end_object(w);
+        th_jw_key(w, TH_LIT("content"));
+        th_jw_object(w);
+        th_jw_key(w, TH_LIT("application/problem+json"));
+        th_jw_object(w);
+        th_jw_key(w, TH_LIT("schema"));
+        write_ref(w, "schemas", TH_LIT("Problem"));
+        th_jw_key(w, TH_LIT("example"));
+        write_problem_example(w, status, problems[i].detail);
+        th_jw_end_object(w);
+        th_jw_end_object(w);
+        th_jw_end_object(w);
+    }
     th_jw_end_object(w);
 }
 
@@ -172,12 +234,12 @@ static void write_responses(struct th_jw *w, const struct th_api_route *t)
     const struct {
         bool is_there;
         unsigned status;
-    } problems[] = {{true, 400},  {keyed, 401},
-                    {keyed, 403}, {strchr(t->path, '{') || (t->flags & TH_R_TENANT), 404},
-                    {!get, 409},  {etag && !get, 412},
-                    {body, 413},  {body, 415},
-                    {body, 422},  {keyed, 429},
-                    {true, 503}};
+    } rows[] = {{true, 400},  {keyed, 401},
+                {keyed, 403}, {strchr(t->path, '{') || (t->flags & TH_R_TENANT), 404},
+                {!get, 409},  {etag && !get, 412},
+                {body, 413},  {body, 415},
+                {body, 422},  {keyed, 429},
+                {true, 503}};
 
     th_jw_key(w, TH_LIT("responses"));
     th_jw_object(w);
@@ -188,9 +250,9 @@ static void write_responses(struct th_jw *w, const struct th_api_route *t)
         write_success(w, t, NULL, 304);
     if (strstr(t->query, "dry_run"))
         write_success(w, t, NULL, 204);
-    for (size_t i = 0; i < sizeof problems / sizeof problems[0]; i++)
-        if (problems[i].is_there)
-            write_problem(w, t, problems[i].status);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].is_there)
+            write_problem_ref(w, rows[i].status);
     th_jw_end_object(w);
 }
 
@@ -395,6 +457,7 @@ void th_api_openapi(const struct th_api *api, struct th_buf *out)
     th_jw_raw(&w, TH_LIT("{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}}"));
     write_table(&w, "parameters", th_api_schemas_parameters);
     write_table(&w, "headers", th_api_schemas_headers);
+    write_problems(&w);
     write_schemas(&w);
     th_jw_end_object(&w);
     th_jw_end_object(&w);

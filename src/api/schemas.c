@@ -5,13 +5,11 @@
 
 #define STR "{\"type\":\"string\"}"
 #define STR_NULL "{\"type\":[\"string\",\"null\"]}"
-#define SCALAR "{\"type\":[\"string\",\"number\",\"boolean\"]}"
-#define SCALAR_NULL "{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]}"
-#define INT "{\"type\":\"integer\"}"
+#define INT "{\"type\":\"integer\",\"format\":\"int64\"}"
 #define BOOL "{\"type\":\"boolean\"}"
 #define TIME "{\"type\":\"string\",\"format\":\"date-time\"}"
 #define TIME_NULL "{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
-#define MS "{\"type\":[\"number\",\"null\"]}"
+#define MS "{\"type\":[\"number\",\"null\"],\"format\":\"double\"}"
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 #define OBJECT(required, properties)                                                                         \
     "{\"type\":\"object\",\"required\":[" required "],\"properties\":{" properties "}}"
@@ -33,11 +31,10 @@
     "\"endpoints\":" LIMIT ",\"header_bytes\":" LIMIT ",\"keys\":" LIMIT ",\"replays\":" LIMIT               \
     ",\"stored_bytes\":" LIMIT ",\"unfinished_deliveries\":" LIMIT ",\"host_requests\":" LIMIT               \
     ",\"host_requests_per_second\":" LIMIT ",\"address_requests\":" LIMIT
-#define STATUS                                                                                               \
-    "{\"enum\":[\"scheduled\",\"pending\",\"retrying\",\"held\",\"delivered\",\"failed\",\"cancelled\"],"    \
-    "\"type\":"                                                                                              \
-    "\"string\"}"
-#define ENDED "{\"type\":\"string\",\"enum\":[\"delivered\",\"failed\",\"cancelled\"]}"
+/* A thing that several schemas have is a schema of its own: generators of clients name a type after it, once. */
+#define OR_NULL(schema) "{\"oneOf\":[" schema ",{\"type\":\"null\"}]}"
+#define STATUS REF("DeliveryStatus")
+#define ENDED REF("EndedStatus")
 #define STEP "{\"type\":\"string\",\"enum\":[\"1m\",\"1h\",\"1d\"]}"
 #define STRINGS(value) "{\"type\":\"object\",\"additionalProperties\":" value "}"
 #define STRINGS_NULL(value) "{\"type\":[\"object\",\"null\"],\"additionalProperties\":" value "}"
@@ -56,81 +53,83 @@
     ",\"reason\":{\"type\":\"string\",\"enum\":[\"exhausted\",\"final_status\",\"expired\"]},\"attempt_"     \
     "count\":" INT ",\"degraded\":" BOOL ",\"filter_error\":" BOOL ",\"created_at\":" TIME                   \
     ",\"next_attempt_at\":" TIME_NULL ",\"ended_at\":" TIME_NULL                                             \
-    ",\"last_attempt\":{\"oneOf\":[" REF("AttemptSummary") ",{\"type\":\"null\"}]}"
+    ",\"last_attempt\":" OR_NULL(REF("AttemptSummary"))
 
-#define OUTCOME                                                                                              \
-    "{\"type\":\"string\",\"enum\":[\"success\",\"failed_status\",\"dns_error\",\"denied\",\"connect_"       \
-    "error\","                                                                                               \
-    "\"tls_error\",\"timeout\",\"connection_reset\",\"protocol_error\",\"cancelled\",\"internal_error\"]}"
 #define ATTEMPT_FIELDS                                                                                       \
-    "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" OUTCOME                                              \
-    ",\"status\":{\"type\":[\"integer\",\"null\"]},\"detail\":" STR_NULL ",\"duration_ms\":" MS              \
-    ",\"dns_ms\":" MS ",\"connect_ms\":" MS ",\"tls_ms\":" MS ",\"first_byte_ms\":" MS                       \
-    ",\"address\":" STR_NULL ",\"connection_reused\":" BOOL TEST_MARK
+    "\"number\":" INT ",\"time\":" TIME                                                                      \
+    ",\"outcome\":" REF("Outcome") ",\"status\":{\"type\":[\"integer\",\"null\"]},\"detail\":" STR_NULL      \
+                                   ",\"duration_ms\":" MS ",\"dns_ms\":" MS ",\"connect_ms\":" MS            \
+                                   ",\"tls_ms\":" MS ",\"first_byte_ms\":" MS ",\"address\":" STR_NULL       \
+                                   ",\"connection_reused\":" BOOL TEST_MARK
 
-#define DISABLED                                                                                             \
-    "{\"oneOf\":[{\"type\":\"null\"}," OBJECT("\"at\",\"reason\"", "\"at\":" TIME ",\"reason\":" STR) "]}"
-#define CONSENT                                                                                              \
-    OBJECT("\"state\",\"at\",\"reason\",\"rate_per_minute\"",                                                \
-           "\"state\":{\"type\":\"string\",\"enum\":[\"pending\",\"allowed\",\"refused\"],\"description\":"  \
-           "\"pending: it could "                                                                            \
-           "not be asked yet; refused: it has answered, but has not agreed; deliveries are held in both\"}"  \
-           ",\"at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\",\"description\":\"when it was " \
-           "asked last\"}"                                                                                   \
-           ",\"reason\":{\"type\":[\"string\",\"null\"],\"description\":\"why there is no consent\"}"        \
-           ",\"rate_per_minute\":{\"type\":[\"integer\",\"null\"],\"description\":\"most attempts a minute " \
-           "that it allows; "                                                                                \
-           "null: no bound\"}")
+#define DISABLED OR_NULL(REF("Disabled"))
+#define CONSENT REF("Consent")
 #define CHANNELS                                                                                             \
     "{\"type\":[\"array\",\"null\"],\"maxItems\":10,\"items\":{\"type\":\"string\","                         \
     "\"pattern\":\"^[A-Za-z0-9_./:-]{1,128}$\"}}"
-#define REENABLE "{\"type\":\"string\",\"enum\":[\"by_hand\",\"on_test\"]}"
-#define REENABLE_NULL "{\"type\":[\"string\",\"null\"],\"enum\":[\"by_hand\",\"on_test\",null]}"
-#define SECONDS "{\"type\":[\"integer\",\"string\"]}"
-#define RETRY(type, each)                                                                                    \
-    "{\"type\":" type ",\"additionalProperties\":false,\"properties\":{\"delays\":{\"type\":" each(          \
-        "array") ",\"maxItems\":32,\"items\":" SECONDS                                                       \
-                 "},\"jitter_percent\":{\"type\":" each(                                                     \
-                     "integer") ",\"minimum\":0,\"maximum\":100},"                                           \
-                                "\"final\":{\"type\":" each("array") ",\"maxItems\":16,"                     \
-                                                                     "\"items\":" STR                        \
-                                                                     "},\"respect_retry_after\":"            \
-                                                                     "{\"type\":" each("boolean") "}}}"
+#define RETRY(type, each)                                                                                                                      \
+    "{\"type\":" type ",\"additionalProperties\":false,\"properties\":{\"delays\":{\"type\":" each("array") ",\"maxItems\":32,\"items\":" REF( \
+        "Delay") "},\"jitter_percent\":{\"type\":" each("integer") ",\"minimum\":0,\"maximum\":100},"                                          \
+                                                                   "\"final\":{\"type\":" each(                                                \
+                                                                       "array") ",\"maxItems\":16,"                                            \
+                                                                                "\"items\":" STR                                               \
+                                                                                "},\"respect_retry_after\":"                                   \
+                                                                                "{\"type\":" each(                                             \
+                                                                                    "boolean") "}}}"
 #define TYPE(name) "\"" name "\""
 #define TYPE_NULL(name) "[\"" name "\",\"null\"]"
-#define HEALTH "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
+#define HEALTH_NAMES "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
 
 #define WEBHOOK_FIELDS                                                                                       \
     "\"id\":" STR ",\"url\":" STR ",\"url_unicode\":" STR ",\"url_secret\":" BOOL                            \
     ",\"events\":{\"type\":\"array\",\"items\":" STR "},\"active\":" BOOL ",\"description\":" STR_NULL       \
-    ",\"metadata\":" STRINGS(SCALAR) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(                   \
-        BOOL) ",\"timeout_seconds\":{\"type\":\"number\"},\"max_in_flight\":" INT                            \
-              ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"]},\"signature_variant\":" STR_NULL  \
-              ",\"created_at\":" TIME ",\"updated_at\":" TIME ",\"disabled\":" DISABLED                      \
-              ",\"consent\":" CONSENT ",\"filter\":" STR ",\"template\":{\"type\":[\"object\",\"array\"]}"   \
-              ",\"channels\":{\"type\":\"array\",\"items\":" STR "},\"reenable\":" REENABLE                  \
-              ",\"retry\":" RETRY(TYPE("object"), TYPE)
+    ",\"metadata\":" STRINGS(REF("MetadataValue")) ",\"headers\":" STRINGS(STR) ",\"options\":" STRINGS(     \
+        BOOL) ",\"timeout_seconds\":{\"type\":\"number\",\"format\":\"double\"},\"max_in_flight\":" INT      \
+              ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"format\":\"double\"},"           \
+              "\"signature_variant\":" STR_NULL ",\"created_at\":" TIME ",\"updated_at\":" TIME              \
+              ",\"disabled\":" DISABLED ",\"consent\":" CONSENT ",\"filter\":" STR ",\"template\":" REF(     \
+                  "Template") ",\"channels\":{\"type\":\"array\",\"items\":" STR                             \
+                              "},\"reenable\":" REF("Reenable") ",\"retry\":" REF("RetrySettings")
 
-#define WEBHOOK_SETTINGS(url)                                                                                \
-    "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL         \
-    ",\"previous_expires_at\":" TIME_NULL ",\"events\":{\"type\":[\"array\","                                \
-    "\"null\"],\"items\":" STR                                                                               \
-    ",\"maxItems\":256},\"active\":{\"type\":[\"boolean\",\"null\"]},\"description\":{\"type\":[\"string\"," \
-    "\"null\"],"                                                                                             \
-    "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(SCALAR_NULL) ",\"headers\":" STRINGS_NULL(              \
-        STR_NULL) ",\"timeout_seconds\":{\"type\":[\"number\",\"null\"],\"minimum\":1}"                      \
-                  ",\"max_in_flight\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000}"      \
-                  ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"minimum\":0.001,"            \
-                  "\"maximum\":100000}"                                                                      \
-                  ",\"signature_variant\":" STR_NULL ",\"options\":" STRINGS_NULL(                           \
-                      "{\"type\":[\"boolean\",\"null\"]}") ",\"filter\":"                                    \
-                                                           "{\"type\":[\"string\",\"null\"],\"minLength\":"  \
-                                                           "1,\"maxLength\":4096},\"template\":{\"type\":["  \
-                                                           "\"object\",\"array\",\"null\"]},"                \
-                                                           "\"channels\":" CHANNELS                          \
-                                                           ",\"reenable\":" REENABLE_NULL                    \
-                                                           ",\"retry\":" RETRY(TYPE_NULL("object"),          \
-                                                                               TYPE_NULL)
+#define WEBHOOK_SETTINGS(url)                                                                                           \
+    "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL                    \
+    ",\"previous_expires_at\":" TIME_NULL ",\"events\":{\"type\":[\"array\","                                           \
+    "\"null\"],\"items\":" STR                                                                                          \
+    ",\"maxItems\":256},\"active\":{\"type\":[\"boolean\",\"null\"]},\"description\":{\"type\":[\"string\","            \
+    "\"null\"],"                                                                                                        \
+    "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(OR_NULL(REF(                                                       \
+        "MetadataValue"))) ",\"headers\":" STRINGS_NULL(STR_NULL) ",\"timeout_seconds\":{\"type\":["                    \
+                                                                  "\"number\",\"null\"],\"format\":"                    \
+                                                                  "\"double\",\"minimum\":1}"                           \
+                                                                  ",\"max_in_flight\":{\"type\":["                      \
+                                                                  "\"integer\",\"null\"],\"minimum\":1,"                \
+                                                                  "\"maximum\":1000}"                                   \
+                                                                  ",\"rate_limit_per_second\":{"                        \
+                                                                  "\"type\":[\"number\",\"null\"],"                     \
+                                                                  "\"format\":\"double\","                              \
+                                                                  "\"minimum\":0.001,"                                  \
+                                                                  "\"maximum\":100000}"                                 \
+                                                                  ",\"signature_variant\":" STR_NULL                    \
+                                                                  ",\"options\":" STRINGS_NULL(                         \
+                                                                      "{\"type\":[\"boolean\",\"null\"]"                \
+                                                                      "}") ",\"filter\":"                               \
+                                                                           "{\"type\":[\"string\","                     \
+                                                                           "\"null\"],\"minLength\":"                   \
+                                                                           "1,\"maxLength\":4096},"                     \
+                                                                           "\"template\":" OR_NULL(REF(                 \
+                                                                               "Template")) ",\"channel"                \
+                                                                                            "s\""                       \
+                                                                                            ":" CHANNELS                \
+                                                                                            ",\"reenable\""             \
+                                                                                            ":" OR_NULL(REF(            \
+                                                                                                "Reenab"                \
+                                                                                                "le")) ",\""            \
+                                                                                                       "ret"            \
+                                                                                                       "ry"             \
+                                                                                                       "\""             \
+                                                                                                       ":" OR_NULL(     \
+                                                                                                           REF("RetryP" \
+                                                                                                               "atch"))
 
 #define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
@@ -154,6 +153,37 @@ const struct th_api_schema th_api_schemas[] = {
                        ",\"errors\":{\"type\":\"array\",\"items\":" REF("Fault") "}")},
     {"Fault", OBJECT("", "\"pointer\":" STR ",\"parameter\":" STR ",\"detail\":" STR ",\"field\":" STR
                          ",\"message\":" STR)},
+    {"DeliveryStatus",
+     "{\"type\":\"string\",\"enum\":[\"scheduled\",\"pending\",\"retrying\",\"held\",\"delivered\","
+     "\"failed\",\"cancelled\"]}"},
+    {"EndedStatus", "{\"type\":\"string\",\"enum\":[\"delivered\",\"failed\",\"cancelled\"]}"},
+    {"Outcome", "{\"type\":\"string\",\"enum\":[\"success\",\"failed_status\",\"dns_error\",\"denied\","
+                "\"connect_error\",\"tls_error\",\"timeout\",\"connection_reset\",\"protocol_error\","
+                "\"cancelled\",\"internal_error\"]}"},
+    {"HealthState", HEALTH_NAMES},
+    {"Template",
+     "{\"oneOf\":[{\"type\":\"object\",\"additionalProperties\":true},{\"type\":\"array\",\"items\":{}}]}"},
+    {"MetadataValue", "{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"number\",\"format\":\"double\"},{"
+                      "\"type\":\"boolean\"}]}"},
+    {"Delay", "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}"},
+    {"RetrySettings", RETRY(TYPE("object"), TYPE)},
+    {"RetryPatch", RETRY(TYPE("object"), TYPE_NULL)},
+    {"Reenable", "{\"type\":\"string\",\"enum\":[\"by_hand\",\"on_test\"]}"},
+    {"FirstAttempts",
+     OBJECT("\"count\",\"failed\",\"failed_percent\"",
+            "\"count\":" INT ",\"failed\":" INT ",\"failed_percent\":{\"type\":[\"integer\",\"null\"]}")},
+    {"Disabled", OBJECT("\"at\",\"reason\"", "\"at\":" TIME ",\"reason\":" STR)},
+    {"Consent",
+     OBJECT("\"state\",\"at\",\"reason\",\"rate_per_minute\"",
+            "\"state\":{\"type\":\"string\",\"enum\":[\"pending\",\"allowed\",\"refused\"],\"description\":"
+            "\"pending: it could "
+            "not be asked yet; refused: it has answered, but has not agreed; deliveries are held in both\"}"
+            ",\"at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\",\"description\":\"when it was "
+            "asked last\"}"
+            ",\"reason\":{\"type\":[\"string\",\"null\"],\"description\":\"why there is no consent\"}"
+            ",\"rate_per_minute\":{\"type\":[\"integer\",\"null\"],\"description\":\"most attempts a minute "
+            "that it allows; "
+            "null: no bound\"}")},
     {"EventNew",
      CLOSED("\"type\",\"data\"",
             "\"type\":" EVENT_TYPE ",\"data\":{},\"tenant\":" ID_NULL ",\"id\":" ID_NULL
@@ -163,8 +193,8 @@ const struct th_api_schema th_api_schemas[] = {
             ",\"deliver_at\":" TIME_NULL ",\"expires_at\":" TIME_NULL)},
     {"EventAccepted", OBJECT("\"id\",\"type\",\"tenant\",\"deliveries\"",
                              "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"deliveries\":" INT
-                             ",\"warnings\":{\"type\":\"array\",\"items\":" OBJECT(
-                                 "\"pointer\",\"detail\"", "\"pointer\":" STR ",\"detail\":" STR) "}")},
+                             ",\"warnings\":{\"type\":\"array\",\"items\":" REF("Warning") "}")},
+    {"Warning", OBJECT("\"pointer\",\"detail\"", "\"pointer\":" STR ",\"detail\":" STR)},
     {"EventBatch", "{\"type\":\"array\",\"minItems\":1,\"maxItems\":1000,\"items\":" REF("EventNew") "}"},
     {"EventBatchAccepted", "{\"type\":\"array\",\"items\":" REF("EventAccepted") "}"},
     {"Event", OBJECT("\"id\",\"type\",\"tenant\",\"time\",\"created_at\",\"deliveries\"",
@@ -191,8 +221,8 @@ const struct th_api_schema th_api_schemas[] = {
      OBJECT("\"path\",\"found\"", "\"path\":" STR ",\"found\":" BOOL ",\"value\":{},\"value_bytes\":" INT)},
     {"MatchPage", PAGE("Match")},
     {"TemplatePreview",
-     CLOSED("\"template\"", "\"template\":{\"type\":[\"object\",\"array\"]},\"event\":" STR_NULL
-                            ",\"type\":" STR_NULL ",\"data\":{}")},
+     CLOSED("\"template\"",
+            "\"template\":" REF("Template") ",\"event\":" STR_NULL ",\"type\":" STR_NULL ",\"data\":{}")},
     {"TemplatePreviewed", OBJECT("\"body\",\"bytes\"", "\"body\":{},\"bytes\":" INT)},
     {"EventStream",
      "{\"type\":\"string\",\"description\":\"server-sent events: `event` with an Event as data, "
@@ -204,37 +234,35 @@ const struct th_api_schema th_api_schemas[] = {
      OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempt_count\",\"created_at\"",
             DELIVERY_FIELDS TEST_MARK ERASED_AT)},
     {"DeliveryDetail",
-     OBJECT("\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
-            DELIVERY_FIELDS TEST_MARK ERASED_AT ",\"schedule\":" RETRY(
-                TYPE("object"),
-                TYPE) ",\"tries\":" INT
-                      ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
-                          "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],\"description\":"
-                                     "\"leads to "
-                                     "earlier attempts of this delivery; null: there are none\"}")},
+     OBJECT(
+         "\"id\",\"event\",\"event_type\",\"endpoint\",\"status\",\"attempts\"",
+         DELIVERY_FIELDS TEST_MARK ERASED_AT ",\"schedule\":" REF(
+             "RetrySettings") ",\"tries\":" INT
+                              ",\"attempts\":{\"type\":\"array\",\"items\":" REF(
+                                  "Attempt") "},\"next_cursor\":{\"type\":[\"string\",\"null\"],"
+                                             "\"description\":"
+                                             "\"leads to "
+                                             "earlier attempts of this delivery; null: there are none\"}")},
     {"DeliveryPage", PAGE("Delivery")},
     {"DeliveryQueued",
      OBJECT("\"id\",\"status\"",
             "\"id\":" STR ",\"status\":" STATUS
             ",\"under_way\":{\"type\":\"boolean\",\"description\":\"a request of it is under way: another "
             "one goes out as soon as that has ended, unless it delivers\"}")},
-    {"AttemptSummary", OBJECT("\"number\",\"time\",\"outcome\",\"status\"",
-                              "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" OUTCOME
-                              ",\"status\":{\"type\":[\"integer\",\"null\"]},\"duration_ms\":" MS)},
+    {"AttemptSummary",
+     OBJECT("\"number\",\"time\",\"outcome\",\"status\"",
+            "\"number\":" INT ",\"time\":" TIME ",\"outcome\":" REF(
+                "Outcome") ",\"status\":{\"type\":[\"integer\",\"null\"]},\"duration_ms\":" MS)},
     {"Attempt",
-     OBJECT("\"number\",\"time\",\"outcome\",\"status\",\"request\",\"response\"",
-            ATTEMPT_FIELDS ",\"request\":{\"oneOf\":[{\"type\":\"null\"}," OBJECT(
-                "\"method\",\"url\",\"headers\"",
-                "\"method\":" STR ",\"url\":" STR ",\"headers\":" STRINGS(
-                    STR) ",\"body\":" STR
-                         ",\"body_base64\":" STR) "]},\"response\":{\"oneOf\":[{\"type\":\"null\"}"
-                                                  "," OBJECT("\"status\"",
-                                                             "\"hidden\":" STR ","
-                                                             "\"status\":" INT ",\"headers\":" STRINGS(
-                                                                 STR) ",\"body\":" STR ",\"body_base64\":" STR
-                                                                      ",\"decoded_from\":" STR
-                                                                      ",\"encoding\":" STR
-                                                                      ",\"truncated\":" BOOL) "]}")},
+     OBJECT("\"number\",\"time\",\"outcome\",\"status\",\"request\",\"response\"", ATTEMPT_FIELDS
+            ",\"request\":" OR_NULL(REF("AttemptRequest")) ",\"response\":" OR_NULL(REF("AttemptResponse")))},
+    {"AttemptRequest", OBJECT("\"method\",\"url\",\"headers\"",
+                              "\"method\":" STR ",\"url\":" STR
+                              ",\"headers\":" STRINGS(STR) ",\"body\":" STR ",\"body_base64\":" STR)},
+    {"AttemptResponse",
+     OBJECT("\"status\"", "\"hidden\":" STR ",\"status\":" INT ",\"headers\":" STRINGS(
+                              STR) ",\"body\":" STR ",\"body_base64\":" STR ",\"decoded_from\":" STR
+                                   ",\"encoding\":" STR ",\"truncated\":" BOOL)},
     {"AttemptRow",
      OBJECT("\"delivery\",\"event\",\"event_type\",\"endpoint\",\"number\",\"time\",\"outcome\",\"status\","
             "\"delivery_status\"",
@@ -254,10 +282,9 @@ const struct th_api_schema th_api_schemas[] = {
     {"WebhookPatch", CLOSED("", WEBHOOK_SETTINGS(URL))},
     {"WebhookTest", CLOSED("", "\"type\":" EVENT_TYPE_NULL)},
     {"WebhookTested", REF("Delivery")},
-    {"Secrets",
-     OBJECT("\"secrets\"", "\"secrets\":{\"type\":\"array\",\"items\":" OBJECT(
-                               "\"created_at\"", "\"secret\":" STR ",\"public_key\":" STR
-                                                 ",\"created_at\":" TIME ",\"expires_at\":" TIME) "}")},
+    {"Secrets", OBJECT("\"secrets\"", "\"secrets\":{\"type\":\"array\",\"items\":" REF("Secret") "}")},
+    {"Secret", OBJECT("\"created_at\"", "\"secret\":" STR ",\"public_key\":" STR ",\"created_at\":" TIME
+                                        ",\"expires_at\":" TIME)},
     {"SecretRotate", CLOSED("", "\"secret\":" SECRET_NULL
                                 ",\"overlap_seconds\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,"
                                 "\"maximum\":315360000},\"signature_variant\":" STR_NULL)},
@@ -286,9 +313,9 @@ const struct th_api_schema th_api_schemas[] = {
             "\"id\":" STR ",\"endpoint\":" STR_NULL
             ",\"state\":{\"type\":\"string\",\"enum\":[\"collecting\",\"running\",\"done\",\"cancelled\","
             "\"failed\"]}"
-            ",\"matched\":" INT ",\"queued\":" INT
-            ",\"progress\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1},\"since\":" TIME
-            ",\"until\":" TIME ",\"status\":{\"type\":\"array\",\"items\":" ENDED
+            ",\"matched\":" INT ",\"queued\":" INT ",\"progress\":{\"type\":\"number\",\"format\":\"double\","
+            "\"minimum\":0,\"maximum\":1},\"since\":" TIME ",\"until\":" TIME
+            ",\"status\":{\"type\":\"array\",\"items\":" ENDED
             "},\"event_types\":{\"type\":\"array\",\"items\":" STR "},\"created_at\":" TIME
             ",\"updated_at\":" TIME)},
     {"StatsRow", OBJECT("\"t\",\"attempts\",\"succeeded\",\"failed\",\"p50_ms\",\"p95_ms\"",
@@ -302,20 +329,21 @@ const struct th_api_schema th_api_schemas[] = {
     {"Setting",
      OBJECT("\"key\",\"value\",\"origin\"", "\"key\":" STR ",\"value\":" STR_NULL ",\"origin\":" STR)},
     {"SettingPage", PAGE("Setting")},
-    {"Found", OBJECT("\"data\"", "\"data\":{\"type\":\"array\",\"maxItems\":20,\"items\":" OBJECT(
-                                     "\"kind\",\"id\",\"tenant\",\"label\"",
-                                     "\"kind\":{\"type\":\"string\",\"enum\":[\"endpoint\",\"event\","
-                                     "\"delivery\",\"replay\",\"tenant\"]},\"id\":" STR ",\"tenant\":" STR
-                                     ",\"label\":" STR_NULL) "}")},
+    {"Found",
+     OBJECT("\"data\"", "\"data\":{\"type\":\"array\",\"maxItems\":20,\"items\":" REF("Finding") "}")},
+    {"Finding", OBJECT("\"kind\",\"id\",\"tenant\",\"label\"",
+                       "\"kind\":{\"type\":\"string\",\"enum\":[\"endpoint\",\"event\",\"delivery\","
+                       "\"replay\",\"tenant\"]},\"id\":" STR ",\"tenant\":" STR ",\"label\":" STR_NULL)},
     {"Tenant",
      OBJECT(
          "\"id\",\"name\",\"dialect\",\"attributes\",\"limits\",\"created_at\",\"updated_at\"",
          "\"id\":" STR ",\"name\":" STR ",\"dialect\":" STR
          ",\"attributes\":{\"type\":\"object\"},\"limits\":{\"type\":\"object\",\"additionalProperties\":" INT
-         "},\"usage\":{\"type\":\"object\",\"additionalProperties\":" OBJECT(
-             "\"used\",\"allowed\"", "\"used\":{\"type\":[\"integer\",\"null\"]},\"allowed\":{\"type\":["
-                                     "\"integer\",\"null\"]}") "},\"created_at\":" TIME
-                                                               ",\"updated_at\":" TIME)},
+         "},\"usage\":{\"type\":\"object\",\"additionalProperties\":" REF("Usage") "},\"created_at\":" TIME
+                                                                                   ",\"updated_at\":" TIME)},
+    {"Usage",
+     OBJECT("\"used\",\"allowed\"",
+            "\"used\":{\"type\":[\"integer\",\"null\"]},\"allowed\":{\"type\":[\"integer\",\"null\"]}")},
     {"TenantPut",
      CLOSED("", "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":256},\"dialect\":{\"type\":"
                 "\"string\",\"minLength\":1,\"maxLength\":64},"
@@ -326,24 +354,27 @@ const struct th_api_schema th_api_schemas[] = {
      OBJECT(
          "\"tenant\",\"endpoint\",\"url\",\"state\",\"failing_since\",\"last_success_at\",\"breaker_open\","
          "\"resting_until\",\"waiting\",\"more_in_store\",\"in_flight\",\"disabled\"",
-         "\"tenant\":" STR ",\"endpoint\":" STR ",\"url\":" STR ",\"state\":" HEALTH
-         ",\"failing_since\":" TIME_NULL ",\"last_success_at\":" TIME_NULL ",\"breaker_open\":" BOOL
-         ",\"resting_until\":" TIME_NULL ",\"disable_at\":" TIME_NULL ",\"first_attempts\":" OBJECT(
-             "\"count\",\"failed\",\"failed_percent\"",
-             "\"count\":" INT ",\"failed\":" INT ",\"failed_percent\":{\"type\":[\"integer\",\"null\"]"
-             "}") ",\"waiting\":{\"type\":\"integer\","
-                  "\"description\":\"all unfinished "
-                  "deliveries\"},\"pending\":" INT ",\"retrying\":" INT ",\"held\":" INT
-                  ",\"last_attempt\":{\"description\":\"tests "
-                  "left "
-                  "out\",\"oneOf\":[{\"type\":\"null\"}," OBJECT(
-                      "\"time\",\"outcome\",\"status\",\"detail\"",
-                      "\"time\":" TIME ",\"outcome\":" STR ",\"status\":{\"type\":[\"integer\","
-                      "\"null\"]},"
-                      "\"detail\":" STR_NULL) "]},\"more_in_"
-                                              "store\":" BOOL ",\"in_flight\":" INT ",\"disabled\""
-                                              ":" DISABLED ",\"consent\""
-                                              ":" CONSENT)},
+         "\"tenant\":" STR ",\"endpoint\":" STR ",\"url\":" STR ",\"state\":" REF(
+             "HealthState") ",\"failing_since\":" TIME_NULL ",\"last_success_at\":" TIME_NULL
+                            ",\"breaker_open\":" BOOL ",\"resting_until\":" TIME_NULL
+                            ",\"disable_at\":" TIME_NULL ",\"first_attempts\":" REF(
+                                "FirstAttempts") ",\"waiting\":{\"type\":\"integer\","
+                                                 "\"description\":\"all unfinished "
+                                                 "deliveries\"},\"pending\":" INT ",\"retrying\":" INT
+                                                 ",\"held\":" INT
+                                                 ",\"last_attempt\":{\"description\":\"tests "
+                                                 "left "
+                                                 "out\",\"oneOf\":[{\"type\":\"null\"}," OBJECT(
+                                                     "\"time\",\"outcome\",\"status\",\"detail\"",
+                                                     "\"time\":" TIME ",\"outcome\":" STR
+                                                     ",\"status\":{\"type\":[\"integer\","
+                                                     "\"null\"]},"
+                                                     "\"detail\":" STR_NULL) "]},\"more_in_"
+                                                                             "store\":" BOOL
+                                                                             ",\"in_flight\":" INT
+                                                                             ",\"disabled\""
+                                                                             ":" DISABLED ",\"consent\""
+                                                                             ":" CONSENT)},
     {"EndpointHealthPage", PAGE("EndpointHealth")},
     {"Scope", "{\"type\":\"string\",\"enum\":[\"events:publish\",\"webhooks:read\",\"answers:read\","
               "\"webhooks:manage\"]}"},
@@ -447,7 +478,7 @@ const struct th_api_schema th_api_schemas_parameters[] = {
     QUERY("tenant", ID, "only endpoints of this tenant"),
     QUERY("q", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":256}",
           "an id, or a part of a URL; in a search also a part of a tenant's id or name"),
-    QUERY("state", HEALTH,
+    QUERY("state", HEALTH_NAMES,
           "only endpoints in this state; failing: all attempts have failed since failing_since"),
     QUERY("step", STEP, "how long a row is; default: by the time between since and until"),
     QUERY("since", TIME, "only events accepted at this time or later"),

@@ -70,6 +70,9 @@ static const struct {
     {NULL, "final", "statuses after which there is no other attempt: 404, 4xx, 400-499"},
     {"EndpointHealth", "first_attempts",
      "those that ended in this half hour and the one before; retries, tests and our own faults left out"},
+    {"FirstAttempts", "count", "how many there were"},
+    {"FirstAttempts", "failed", "how many of them failed"},
+    {"FirstAttempts", "failed_percent", "the same in percent; null: there were none"},
     {NULL, "jitter_percent", "how much of a delay is added at random, at most"},
     {NULL, "reenable",
      "on_test: a test that succeeds enables it again when failures have disabled it; by_hand, or absent: "
