@@ -1,17 +1,15 @@
 """The TypeScript client (clients/typescript), as its packed package: the conformance cases, what the server sends in every dialect,
 the adapters of Express and Fastify, the examples of its README, and that it is fresh and builds reproducibly."""
 import hashlib
-import os
-import pathlib
+import re
 import shutil
 import subprocess
-import time
 
 import pytest
 
 from harness import clients, programs
+from harness.client_suite import *  # noqa: F403
 from harness.programs import run, tool
-from harness.server import Server
 
 SOURCE = clients.CLIENTS / "typescript"
 
@@ -46,34 +44,10 @@ def work(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory, certificates):
-    with Server(tmp_path_factory.mktemp("server"), flags=["--ca-file", str(certificates.ca)]) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def runner(work):
     made = clients.Runner([tool("node", "nodejs"), "runner.mjs"], work["user"])
     yield made
     made.close()
-
-
-@pytest.fixture(scope="module")
-def proxy(running):
-    made = clients.Proxy(running.port)
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def sink():
-    with clients.Receiver() as made:
-        yield made
-
-
-def test_it_is_fresh():
-    """What is generated is what the server and the dialect files say now; after a change: tools/make-clients."""
-    assert clients.stale() == ""
 
 
 def test_the_types_are_fresh(work):
@@ -81,32 +55,6 @@ def test_the_types_are_fresh(work):
     made = run([work["user"] / "node_modules" / ".bin" / "openapi-typescript", clients.CLIENTS / "openapi.json", "-o", work["build"] / "schema.ts"], work["build"])
     assert made.returncode == 0, made.stdout
     assert (work["build"] / "schema.ts").read_text() == (SOURCE / "src" / "schema.ts").read_text(), "run tools/make-clients"
-
-
-@pytest.mark.parametrize("file", ["requests", "retries", "errors", "paging", "publisher"])
-def test_conformance(file, runner, proxy, running, sink):
-    for case in clients.cases(file):
-        try:
-            clients.run_case(case, runner, proxy, running, sink)
-        except AssertionError as error:
-            raise AssertionError(f"{file}.json, {case['name']}: {error}") from None
-
-
-def test_changed_requests_of_every_dialect(runner):
-    assert clients.judge_wire(runner) > 300
-
-
-def test_vectors(runner):
-    """The `verify` cases of vectors that others have written."""
-    folder = pathlib.Path(os.environ.get("TENTERHOOK_VECTORS") or clients.ROOT.parent / "shared" / "vectors")
-    if not folder.exists():
-        pytest.skip("the vectors are not there: set TENTERHOOK_VECTORS")
-    assert clients.judge_vectors(runner, folder) > 40
-
-
-def test_what_the_server_sends(runner, running, certificates):
-    with clients.Receiver(tls=certificates.context()) as sink:
-        assert len(clients.judge_server(runner, running, sink)) == 17
 
 
 @pytest.mark.parametrize("name", ["express", "fastify"])
@@ -121,30 +69,18 @@ def test_adapters(name, work, running):
         program.close()
 
 
-def test_the_examples_of_the_readme(work, running, record_property):
-    """Ten lines each; from the packed package to a verified delivery."""
-    began = time.monotonic()
-    blocks = clients.examples(SOURCE / "README.md", "js")
-    assert set(blocks) == {"publish", "receive"} and all(len(block.strip().splitlines()) <= 10 for block in blocks.values())
-    port = clients.free_port()
-    for name, block in blocks.items():
-        (work["user"] / f"{name}.mjs").write_text(block)
-    endpoint = running.api.post("/v1/webhooks", {"url": f"http://127.0.0.1:{port}/hook"}).expect(201).json
-    env = {"TENTERHOOK_SERVER": running.api.host and f"http://127.0.0.1:{running.port}", "TENTERHOOK_KEY": running.admin_key,
-           "WEBHOOK_SECRET": endpoint["secret"], "PORT": str(port)}
-    node = tool("node", "nodejs")
-    receiver = subprocess.Popen([node, "receive.mjs"], cwd=work["user"], env={**os.environ, **env}, stdout=subprocess.PIPE, text=True)
-    try:
-        assert receiver.stdout.readline().startswith("listening")
-        published = run([node, "publish.mjs"], work["user"], env)
-        assert published.returncode == 0, published.stdout
-        event = published.stdout.split()[0]
-        assert event.startswith("msg_") and event in receiver.stdout.readline()
-    finally:
-        receiver.kill()
-        receiver.wait()
-    record_property("seconds", time.monotonic() - began)
-    running.api.delete(f"/v1/webhooks/{endpoint['id']}").expect(204)
+def test_the_examples_of_the_readme(work, running):
+    """From the packed package to a verified delivery."""
+    node, user = tool("node", "nodejs"), work["user"]
+
+    def receive(program, env):
+        (user / "receive.mjs").write_text(program)
+        return subprocess.Popen([node, "receive.mjs"], cwd=user, env=env, stdout=subprocess.PIPE, text=True)
+
+    def publish(program, env):
+        (user / "publish.mjs").write_text(program)
+        return run([node, "publish.mjs"], user, env).stdout
+    clients.run_examples(running, SOURCE / "README.md", "js", receive, publish)
 
 
 def test_what_waits_is_sent_before_the_process_ends(work, running):
@@ -170,7 +106,7 @@ def test_the_client_itself_needs_no_module_of_node(work):
         if name in done:
             continue
         done.add(name)
-        for found in clients.re.findall(r"from '([^']+)'", (dist / name).read_text()):
+        for found in re.findall(r"from '([^']+)'", (dist / name).read_text()):
             assert found.startswith("./") or found == "openapi-fetch", (name, found)
             if found.startswith("./"):
                 queue.append(found[2:])

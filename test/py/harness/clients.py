@@ -164,6 +164,14 @@ def run_case(case, runner, proxy, server, receiver):
     check_requests(case, proxy.seen, names)
 
 
+def run_cases(file, runner, proxy, server, receiver):
+    for case in cases(file):
+        try:
+            run_case(case, runner, proxy, server, receiver)
+        except AssertionError as error:
+            raise AssertionError(f"{file}.json, {case['name']}: {error}") from None
+
+
 def check_requests(case, seen, names):
     wanted = filled(case.get("seen", []), names)
     told = [f"{request.method} {request.target}" for request in seen]
@@ -370,6 +378,43 @@ def adapter_round(server, url, secret_of, printed, wait=60):
 def examples(readme, language):
     """{name: program} of the blocks ```LANGUAGE NAME of a README."""
     return dict(re.findall(rf"^```{language} (\w+)\n(.*?)^```$", readme.read_text(), re.M | re.S))
+
+
+FRAME = re.compile(r"""|[})]+;?|package .*|import .*|"[\w./-]+"|func main\(\) \{|(public )?(final )?class \w+ \{|(public )?static void main\(.*""")
+
+
+def run_examples(server, readme, language, receive, publish):
+    """The two examples of a README, of at most ten lines each: receive(program, env) gives the process that prints a line once it listens,
+    and the event's id when it comes; publish(program, env) gives what it printed."""
+    blocks = examples(readme, language)
+    assert set(blocks) == {"publish", "receive"}
+    own = {name: [line for line in block.splitlines() if not FRAME.fullmatch(line.strip())] for name, block in blocks.items()}
+    assert all(len(lines) <= 10 for lines in own.values()), f"ten lines each, beside the frame that the language wants: {own}"
+    port = free_port()
+    endpoint = server.api.post("/v1/webhooks", {"url": f"http://127.0.0.1:{port}/hook"}).expect(201).json
+    env = {**clean_env(), "TENTERHOOK_SERVER": f"http://127.0.0.1:{server.port}", "TENTERHOOK_KEY": server.admin_key,
+           "WEBHOOK_SECRET": endpoint["secret"], "PORT": str(port)}
+    receiver = receive(blocks["receive"], env)
+    try:
+        deadline = time.monotonic() + 60
+        while True:  # some frameworks say nothing when they listen
+            try:
+                http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
+                break
+            except OSError:
+                assert time.monotonic() < deadline and receiver.poll() is None, "the receiver does not listen"
+                time.sleep(0.05)
+        event = publish(blocks["publish"], env).split()[0]
+        assert event.startswith("msg_")
+        for line in receiver.stdout:
+            if event in line:
+                break
+        else:
+            raise AssertionError("the receiver ended without the event")
+    finally:
+        receiver.kill()
+        receiver.wait()
+        server.api.delete(f"/v1/webhooks/{endpoint['id']}").expect(204)
 
 
 def stale(only=None):
