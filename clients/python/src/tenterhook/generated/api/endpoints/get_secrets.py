@@ -1,0 +1,221 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.get_secrets_tenterhook_form import GetSecretsTenterhookForm
+from ...models.problem import Problem
+from ...models.secrets import Secrets
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: str,
+    *,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: GetSecretsTenterhookForm | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(tenterhook_tenant, Unset):
+        headers["Tenterhook-Tenant"] = tenterhook_tenant
+
+    if not isinstance(tenterhook_form, Unset):
+        headers["Tenterhook-Form"] = str(tenterhook_form)
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/v1/webhooks/{id}/secret".format(
+            id=quote(str(id), safe=""),
+        ),
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Problem | Secrets | None:
+    if response.status_code == 200:
+        response_200 = Secrets.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 400:
+        response_400 = Problem.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = Problem.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Problem.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Problem.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 429:
+        response_429 = Problem.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 503:
+        response_503 = Problem.from_dict(response.json())
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[Problem | Secrets]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: GetSecretsTenterhookForm | Unset = UNSET,
+) -> Response[Problem | Secrets]:
+    """Read the active secrets, newest first
+
+    Args:
+        id (str):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (GetSecretsTenterhookForm | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Problem | Secrets]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        tenterhook_tenant=tenterhook_tenant,
+        tenterhook_form=tenterhook_form,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: GetSecretsTenterhookForm | Unset = UNSET,
+) -> Problem | Secrets | None:
+    """Read the active secrets, newest first
+
+    Args:
+        id (str):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (GetSecretsTenterhookForm | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Problem | Secrets
+    """
+
+    return sync_detailed(
+        id=id,
+        client=client,
+        tenterhook_tenant=tenterhook_tenant,
+        tenterhook_form=tenterhook_form,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: GetSecretsTenterhookForm | Unset = UNSET,
+) -> Response[Problem | Secrets]:
+    """Read the active secrets, newest first
+
+    Args:
+        id (str):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (GetSecretsTenterhookForm | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Problem | Secrets]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        tenterhook_tenant=tenterhook_tenant,
+        tenterhook_form=tenterhook_form,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: GetSecretsTenterhookForm | Unset = UNSET,
+) -> Problem | Secrets | None:
+    """Read the active secrets, newest first
+
+    Args:
+        id (str):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (GetSecretsTenterhookForm | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Problem | Secrets
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            client=client,
+            tenterhook_tenant=tenterhook_tenant,
+            tenterhook_form=tenterhook_form,
+        )
+    ).parsed

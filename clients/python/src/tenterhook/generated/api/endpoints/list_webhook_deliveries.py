@@ -1,0 +1,400 @@
+import datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.delivery_page import DeliveryPage
+from ...models.list_webhook_deliveries_tenterhook_form import (
+    ListWebhookDeliveriesTenterhookForm,
+)
+from ...models.problem import Problem
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: str,
+    *,
+    limit: int | Unset = 100,
+    cursor: str | Unset = UNSET,
+    event_type: str | Unset = UNSET,
+    status: str | Unset = UNSET,
+    outcome: str | Unset = UNSET,
+    status_code: str | Unset = UNSET,
+    since: datetime.datetime | Unset = UNSET,
+    until: datetime.datetime | Unset = UNSET,
+    include_tests: bool | Unset = UNSET,
+    page: int | Unset = UNSET,
+    size: int | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: ListWebhookDeliveriesTenterhookForm | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(tenterhook_tenant, Unset):
+        headers["Tenterhook-Tenant"] = tenterhook_tenant
+
+    if not isinstance(tenterhook_form, Unset):
+        headers["Tenterhook-Form"] = str(tenterhook_form)
+
+    params: dict[str, Any] = {}
+
+    params["limit"] = limit
+
+    params["cursor"] = cursor
+
+    params["event_type"] = event_type
+
+    params["status"] = status
+
+    params["outcome"] = outcome
+
+    params["status_code"] = status_code
+
+    json_since: str | Unset = UNSET
+    if not isinstance(since, Unset):
+        json_since = since.isoformat()
+    params["since"] = json_since
+
+    json_until: str | Unset = UNSET
+    if not isinstance(until, Unset):
+        json_until = until.isoformat()
+    params["until"] = json_until
+
+    params["include_tests"] = include_tests
+
+    params["page"] = page
+
+    params["size"] = size
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
+    _kwargs: dict[str, Any] = {
+        "method": "get",
+        "url": "/v1/webhooks/{id}/deliveries".format(
+            id=quote(str(id), safe=""),
+        ),
+        "params": params,
+    }
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> DeliveryPage | Problem | None:
+    if response.status_code == 200:
+        response_200 = DeliveryPage.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 400:
+        response_400 = Problem.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = Problem.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Problem.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Problem.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 429:
+        response_429 = Problem.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 503:
+        response_503 = Problem.from_dict(response.json())
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[DeliveryPage | Problem]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    limit: int | Unset = 100,
+    cursor: str | Unset = UNSET,
+    event_type: str | Unset = UNSET,
+    status: str | Unset = UNSET,
+    outcome: str | Unset = UNSET,
+    status_code: str | Unset = UNSET,
+    since: datetime.datetime | Unset = UNSET,
+    until: datetime.datetime | Unset = UNSET,
+    include_tests: bool | Unset = UNSET,
+    page: int | Unset = UNSET,
+    size: int | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: ListWebhookDeliveriesTenterhookForm | Unset = UNSET,
+) -> Response[DeliveryPage | Problem]:
+    """List the deliveries of one endpoint, newest first
+
+    Args:
+        id (str):
+        limit (int | Unset):  Default: 100.
+        cursor (str | Unset):
+        event_type (str | Unset):
+        status (str | Unset):
+        outcome (str | Unset):
+        status_code (str | Unset):
+        since (datetime.datetime | Unset):
+        until (datetime.datetime | Unset):
+        include_tests (bool | Unset):
+        page (int | Unset):
+        size (int | Unset):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (ListWebhookDeliveriesTenterhookForm | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[DeliveryPage | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        limit=limit,
+        cursor=cursor,
+        event_type=event_type,
+        status=status,
+        outcome=outcome,
+        status_code=status_code,
+        since=since,
+        until=until,
+        include_tests=include_tests,
+        page=page,
+        size=size,
+        tenterhook_tenant=tenterhook_tenant,
+        tenterhook_form=tenterhook_form,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    limit: int | Unset = 100,
+    cursor: str | Unset = UNSET,
+    event_type: str | Unset = UNSET,
+    status: str | Unset = UNSET,
+    outcome: str | Unset = UNSET,
+    status_code: str | Unset = UNSET,
+    since: datetime.datetime | Unset = UNSET,
+    until: datetime.datetime | Unset = UNSET,
+    include_tests: bool | Unset = UNSET,
+    page: int | Unset = UNSET,
+    size: int | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: ListWebhookDeliveriesTenterhookForm | Unset = UNSET,
+) -> DeliveryPage | Problem | None:
+    """List the deliveries of one endpoint, newest first
+
+    Args:
+        id (str):
+        limit (int | Unset):  Default: 100.
+        cursor (str | Unset):
+        event_type (str | Unset):
+        status (str | Unset):
+        outcome (str | Unset):
+        status_code (str | Unset):
+        since (datetime.datetime | Unset):
+        until (datetime.datetime | Unset):
+        include_tests (bool | Unset):
+        page (int | Unset):
+        size (int | Unset):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (ListWebhookDeliveriesTenterhookForm | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        DeliveryPage | Problem
+    """
+
+    return sync_detailed(
+        id=id,
+        client=client,
+        limit=limit,
+        cursor=cursor,
+        event_type=event_type,
+        status=status,
+        outcome=outcome,
+        status_code=status_code,
+        since=since,
+        until=until,
+        include_tests=include_tests,
+        page=page,
+        size=size,
+        tenterhook_tenant=tenterhook_tenant,
+        tenterhook_form=tenterhook_form,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    limit: int | Unset = 100,
+    cursor: str | Unset = UNSET,
+    event_type: str | Unset = UNSET,
+    status: str | Unset = UNSET,
+    outcome: str | Unset = UNSET,
+    status_code: str | Unset = UNSET,
+    since: datetime.datetime | Unset = UNSET,
+    until: datetime.datetime | Unset = UNSET,
+    include_tests: bool | Unset = UNSET,
+    page: int | Unset = UNSET,
+    size: int | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: ListWebhookDeliveriesTenterhookForm | Unset = UNSET,
+) -> Response[DeliveryPage | Problem]:
+    """List the deliveries of one endpoint, newest first
+
+    Args:
+        id (str):
+        limit (int | Unset):  Default: 100.
+        cursor (str | Unset):
+        event_type (str | Unset):
+        status (str | Unset):
+        outcome (str | Unset):
+        status_code (str | Unset):
+        since (datetime.datetime | Unset):
+        until (datetime.datetime | Unset):
+        include_tests (bool | Unset):
+        page (int | Unset):
+        size (int | Unset):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (ListWebhookDeliveriesTenterhookForm | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[DeliveryPage | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        limit=limit,
+        cursor=cursor,
+        event_type=event_type,
+        status=status,
+        outcome=outcome,
+        status_code=status_code,
+        since=since,
+        until=until,
+        include_tests=include_tests,
+        page=page,
+        size=size,
+        tenterhook_tenant=tenterhook_tenant,
+        tenterhook_form=tenterhook_form,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    limit: int | Unset = 100,
+    cursor: str | Unset = UNSET,
+    event_type: str | Unset = UNSET,
+    status: str | Unset = UNSET,
+    outcome: str | Unset = UNSET,
+    status_code: str | Unset = UNSET,
+    since: datetime.datetime | Unset = UNSET,
+    until: datetime.datetime | Unset = UNSET,
+    include_tests: bool | Unset = UNSET,
+    page: int | Unset = UNSET,
+    size: int | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: ListWebhookDeliveriesTenterhookForm | Unset = UNSET,
+) -> DeliveryPage | Problem | None:
+    """List the deliveries of one endpoint, newest first
+
+    Args:
+        id (str):
+        limit (int | Unset):  Default: 100.
+        cursor (str | Unset):
+        event_type (str | Unset):
+        status (str | Unset):
+        outcome (str | Unset):
+        status_code (str | Unset):
+        since (datetime.datetime | Unset):
+        until (datetime.datetime | Unset):
+        include_tests (bool | Unset):
+        page (int | Unset):
+        size (int | Unset):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (ListWebhookDeliveriesTenterhookForm | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        DeliveryPage | Problem
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            client=client,
+            limit=limit,
+            cursor=cursor,
+            event_type=event_type,
+            status=status,
+            outcome=outcome,
+            status_code=status_code,
+            since=since,
+            until=until,
+            include_tests=include_tests,
+            page=page,
+            size=size,
+            tenterhook_tenant=tenterhook_tenant,
+            tenterhook_form=tenterhook_form,
+        )
+    ).parsed

@@ -1,0 +1,313 @@
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.problem import Problem
+from ...models.update_webhook_tenterhook_form import UpdateWebhookTenterhookForm
+from ...models.webhook import Webhook
+from ...models.webhook_patch import WebhookPatch
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: str,
+    *,
+    body: WebhookPatch | Unset = UNSET,
+    dry_run: bool | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: UpdateWebhookTenterhookForm | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(tenterhook_tenant, Unset):
+        headers["Tenterhook-Tenant"] = tenterhook_tenant
+
+    if not isinstance(tenterhook_form, Unset):
+        headers["Tenterhook-Form"] = str(tenterhook_form)
+
+    if not isinstance(if_match, Unset):
+        headers["If-Match"] = if_match
+
+    params: dict[str, Any] = {}
+
+    params["dry_run"] = dry_run
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
+    _kwargs: dict[str, Any] = {
+        "method": "patch",
+        "url": "/v1/webhooks/{id}".format(
+            id=quote(str(id), safe=""),
+        ),
+        "params": params,
+    }
+
+    if isinstance(body, WebhookPatch):
+        _kwargs["json"] = body.to_dict()
+
+        headers["Content-Type"] = "application/merge-patch+json"
+    if isinstance(body, WebhookPatch):
+        _kwargs["json"] = body.to_dict()
+
+        headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Any | Problem | Webhook | None:
+    if response.status_code == 200:
+        response_200 = Webhook.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 204:
+        response_204 = cast(Any, None)
+        return response_204
+
+    if response.status_code == 400:
+        response_400 = Problem.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = Problem.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Problem.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Problem.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 409:
+        response_409 = Problem.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 412:
+        response_412 = Problem.from_dict(response.json())
+
+        return response_412
+
+    if response.status_code == 413:
+        response_413 = Problem.from_dict(response.json())
+
+        return response_413
+
+    if response.status_code == 415:
+        response_415 = Problem.from_dict(response.json())
+
+        return response_415
+
+    if response.status_code == 422:
+        response_422 = Problem.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 429:
+        response_429 = Problem.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 503:
+        response_503 = Problem.from_dict(response.json())
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[Any | Problem | Webhook]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    body: WebhookPatch | Unset = UNSET,
+    dry_run: bool | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: UpdateWebhookTenterhookForm | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Response[Any | Problem | Webhook]:
+    """Change an endpoint (JSON Merge Patch, null resets)
+
+    Args:
+        id (str):
+        dry_run (bool | Unset):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (UpdateWebhookTenterhookForm | Unset):
+        if_match (str | Unset):
+        body (WebhookPatch):
+        body (WebhookPatch):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Any | Problem | Webhook]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        body=body,
+        dry_run=dry_run,
+        tenterhook_tenant=tenterhook_tenant,
+        tenterhook_form=tenterhook_form,
+        if_match=if_match,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    body: WebhookPatch | Unset = UNSET,
+    dry_run: bool | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: UpdateWebhookTenterhookForm | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Any | Problem | Webhook | None:
+    """Change an endpoint (JSON Merge Patch, null resets)
+
+    Args:
+        id (str):
+        dry_run (bool | Unset):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (UpdateWebhookTenterhookForm | Unset):
+        if_match (str | Unset):
+        body (WebhookPatch):
+        body (WebhookPatch):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Any | Problem | Webhook
+    """
+
+    return sync_detailed(
+        id=id,
+        client=client,
+        body=body,
+        dry_run=dry_run,
+        tenterhook_tenant=tenterhook_tenant,
+        tenterhook_form=tenterhook_form,
+        if_match=if_match,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    body: WebhookPatch | Unset = UNSET,
+    dry_run: bool | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: UpdateWebhookTenterhookForm | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Response[Any | Problem | Webhook]:
+    """Change an endpoint (JSON Merge Patch, null resets)
+
+    Args:
+        id (str):
+        dry_run (bool | Unset):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (UpdateWebhookTenterhookForm | Unset):
+        if_match (str | Unset):
+        body (WebhookPatch):
+        body (WebhookPatch):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Any | Problem | Webhook]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        body=body,
+        dry_run=dry_run,
+        tenterhook_tenant=tenterhook_tenant,
+        tenterhook_form=tenterhook_form,
+        if_match=if_match,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    body: WebhookPatch | Unset = UNSET,
+    dry_run: bool | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    tenterhook_form: UpdateWebhookTenterhookForm | Unset = UNSET,
+    if_match: str | Unset = UNSET,
+) -> Any | Problem | Webhook | None:
+    """Change an endpoint (JSON Merge Patch, null resets)
+
+    Args:
+        id (str):
+        dry_run (bool | Unset):
+        tenterhook_tenant (str | Unset):
+        tenterhook_form (UpdateWebhookTenterhookForm | Unset):
+        if_match (str | Unset):
+        body (WebhookPatch):
+        body (WebhookPatch):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Any | Problem | Webhook
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            client=client,
+            body=body,
+            dry_run=dry_run,
+            tenterhook_tenant=tenterhook_tenant,
+            tenterhook_form=tenterhook_form,
+            if_match=if_match,
+        )
+    ).parsed

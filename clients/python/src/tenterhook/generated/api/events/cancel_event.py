@@ -1,0 +1,259 @@
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.cancelled import Cancelled
+from ...models.empty import Empty
+from ...models.problem import Problem
+from ...types import UNSET, Response, Unset
+
+
+def _get_kwargs(
+    id: str,
+    *,
+    body: Empty | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+    if not isinstance(tenterhook_tenant, Unset):
+        headers["Tenterhook-Tenant"] = tenterhook_tenant
+
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/v1/events/{id}/cancel".format(
+            id=quote(str(id), safe=""),
+        ),
+    }
+
+    if not isinstance(body, Unset):
+        _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Cancelled | Problem | None:
+    if response.status_code == 200:
+        response_200 = Cancelled.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 400:
+        response_400 = Problem.from_dict(response.json())
+
+        return response_400
+
+    if response.status_code == 401:
+        response_401 = Problem.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = Problem.from_dict(response.json())
+
+        return response_403
+
+    if response.status_code == 404:
+        response_404 = Problem.from_dict(response.json())
+
+        return response_404
+
+    if response.status_code == 409:
+        response_409 = Problem.from_dict(response.json())
+
+        return response_409
+
+    if response.status_code == 413:
+        response_413 = Problem.from_dict(response.json())
+
+        return response_413
+
+    if response.status_code == 415:
+        response_415 = Problem.from_dict(response.json())
+
+        return response_415
+
+    if response.status_code == 422:
+        response_422 = Problem.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 429:
+        response_429 = Problem.from_dict(response.json())
+
+        return response_429
+
+    if response.status_code == 503:
+        response_503 = Problem.from_dict(response.json())
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[Cancelled | Problem]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    body: Empty | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+) -> Response[Cancelled | Problem]:
+    """Cancel an event's deliveries that have not ended; one under way may still arrive
+
+    Args:
+        id (str):
+        tenterhook_tenant (str | Unset):
+        idempotency_key (str | Unset):
+        body (Empty | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Cancelled | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        body=body,
+        tenterhook_tenant=tenterhook_tenant,
+        idempotency_key=idempotency_key,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    body: Empty | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+) -> Cancelled | Problem | None:
+    """Cancel an event's deliveries that have not ended; one under way may still arrive
+
+    Args:
+        id (str):
+        tenterhook_tenant (str | Unset):
+        idempotency_key (str | Unset):
+        body (Empty | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Cancelled | Problem
+    """
+
+    return sync_detailed(
+        id=id,
+        client=client,
+        body=body,
+        tenterhook_tenant=tenterhook_tenant,
+        idempotency_key=idempotency_key,
+    ).parsed
+
+
+async def asyncio_detailed(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    body: Empty | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+) -> Response[Cancelled | Problem]:
+    """Cancel an event's deliveries that have not ended; one under way may still arrive
+
+    Args:
+        id (str):
+        tenterhook_tenant (str | Unset):
+        idempotency_key (str | Unset):
+        body (Empty | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[Cancelled | Problem]
+    """
+
+    kwargs = _get_kwargs(
+        id=id,
+        body=body,
+        tenterhook_tenant=tenterhook_tenant,
+        idempotency_key=idempotency_key,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    id: str,
+    *,
+    client: AuthenticatedClient,
+    body: Empty | Unset = UNSET,
+    tenterhook_tenant: str | Unset = UNSET,
+    idempotency_key: str | Unset = UNSET,
+) -> Cancelled | Problem | None:
+    """Cancel an event's deliveries that have not ended; one under way may still arrive
+
+    Args:
+        id (str):
+        tenterhook_tenant (str | Unset):
+        idempotency_key (str | Unset):
+        body (Empty | Unset):
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Cancelled | Problem
+    """
+
+    return (
+        await asyncio_detailed(
+            id=id,
+            client=client,
+            body=body,
+            tenterhook_tenant=tenterhook_tenant,
+            idempotency_key=idempotency_key,
+        )
+    ).parsed

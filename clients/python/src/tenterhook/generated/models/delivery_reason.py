@@ -1,0 +1,10 @@
+from enum import StrEnum
+
+
+class DeliveryReason(StrEnum):
+    EXHAUSTED = "exhausted"
+    EXPIRED = "expired"
+    FINAL_STATUS = "final_status"
+
+    def __str__(self) -> str:
+        return str(self.value)

@@ -1,0 +1,10 @@
+from enum import StrEnum
+
+
+class GetStatsStep(StrEnum):
+    VALUE_0 = "1m"
+    VALUE_1 = "1h"
+    VALUE_2 = "1d"
+
+    def __str__(self) -> str:
+        return str(self.value)

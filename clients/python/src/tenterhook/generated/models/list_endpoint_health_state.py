@@ -1,0 +1,11 @@
+from enum import StrEnum
+
+
+class ListEndpointHealthState(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    FAILING = "failing"
+    PAUSED = "paused"
+
+    def __str__(self) -> str:
+        return str(self.value)
