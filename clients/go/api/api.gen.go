@@ -284,6 +284,24 @@ func (e Outcome) Valid() bool {
 	}
 }
 
+// Defines values for Reenable.
+const (
+	ByHand Reenable = "by_hand"
+	OnTest Reenable = "on_test"
+)
+
+// Valid indicates whether the value is a known member of the Reenable enum.
+func (e Reenable) Valid() bool {
+	switch e {
+	case ByHand:
+		return true
+	case OnTest:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReplayState.
 const (
 	ReplayStateCancelled  ReplayState = "cancelled"
@@ -1050,6 +1068,9 @@ type EndpointHealth struct {
 	BreakerOpen bool     `json:"breaker_open"`
 	Consent     *Consent `json:"consent,omitempty"`
 
+	// DisableAt when a rule disables it if it goes on failing; null: no rule of time does
+	DisableAt *time.Time `json:"disable_at,omitempty"`
+
 	// Disabled when and why it was disabled; null: it was not
 	Disabled *Disabled `json:"disabled"`
 
@@ -1057,7 +1078,8 @@ type EndpointHealth struct {
 	Endpoint string `json:"endpoint"`
 
 	// FailingSince the time since which all attempts have failed; null: the last one succeeded
-	FailingSince *time.Time `json:"failing_since"`
+	FailingSince  *time.Time     `json:"failing_since"`
+	FirstAttempts *FirstAttempts `json:"first_attempts,omitempty"`
 
 	// Held deliveries that wait because it is paused or disabled, or its receiver has not agreed to get events
 	Held *int64 `json:"held,omitempty"`
@@ -1321,6 +1343,18 @@ type Finding struct {
 
 // FindingKind what was found
 type FindingKind string
+
+// FirstAttempts defines model for FirstAttempts.
+type FirstAttempts struct {
+	// Count how many there were
+	Count int64 `json:"count"`
+
+	// Failed how many of them failed
+	Failed int64 `json:"failed"`
+
+	// FailedPercent the same in percent; null: there were none
+	FailedPercent *int `json:"failed_percent"`
+}
 
 // Found defines model for Found.
 type Found struct {
@@ -1591,6 +1625,9 @@ type Problem struct {
 	// Type always about:blank: the status says what kind of problem it is
 	Type string `json:"type"`
 }
+
+// Reenable defines model for Reenable.
+type Reenable string
 
 // Replay defines model for Replay.
 type Replay struct {
@@ -2073,6 +2110,7 @@ type Webhook struct {
 
 	// RateLimitPerSecond most attempts in a second; null: no limit
 	RateLimitPerSecond *float64       `json:"rate_limit_per_second,omitempty"`
+	Reenable           *Reenable      `json:"reenable,omitempty"`
 	Retry              *RetrySettings `json:"retry,omitempty"`
 
 	// SignatureVariant which of the dialect's signatures; null: its first
@@ -2136,6 +2174,7 @@ type WebhookCreated struct {
 
 	// RateLimitPerSecond most attempts in a second; null: no limit
 	RateLimitPerSecond *float64       `json:"rate_limit_per_second,omitempty"`
+	Reenable           *Reenable      `json:"reenable,omitempty"`
 	Retry              *RetrySettings `json:"retry,omitempty"`
 
 	// Secret the secret with which requests are signed
@@ -2198,6 +2237,9 @@ type WebhookNew struct {
 
 	// RateLimitPerSecond most attempts in a second; null: no limit
 	RateLimitPerSecond *float64 `json:"rate_limit_per_second,omitempty"`
+
+	// Reenable on_test: a test that succeeds enables it again when failures have disabled it; by_hand, or absent: somebody does
+	Reenable *Reenable `json:"reenable,omitempty"`
 
 	// Retry what the endpoint sets of its schedule itself; the rest is the dialect's
 	Retry *RetryPatch `json:"retry,omitempty"`
@@ -2267,6 +2309,9 @@ type WebhookPatch struct {
 
 	// RateLimitPerSecond most attempts in a second; null: no limit
 	RateLimitPerSecond *float64 `json:"rate_limit_per_second,omitempty"`
+
+	// Reenable on_test: a test that succeeds enables it again when failures have disabled it; by_hand, or absent: somebody does
+	Reenable *Reenable `json:"reenable,omitempty"`
 
 	// Retry what the endpoint sets of its schedule itself; the rest is the dialect's
 	Retry *RetryPatch `json:"retry,omitempty"`

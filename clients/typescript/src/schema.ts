@@ -876,6 +876,22 @@ export interface components {
             /** @description whether Retry-After of 429 and 503, or of the statuses that the dialect names, puts off the next attempt */
             respect_retry_after?: boolean | null;
         };
+        /** @enum {string} */
+        Reenable: "by_hand" | "on_test";
+        FirstAttempts: {
+            /**
+             * Format: int64
+             * @description how many there were
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description how many of them failed
+             */
+            failed: number;
+            /** @description the same in percent; null: there were none */
+            failed_percent: number | null;
+        };
         Disabled: {
             /**
              * Format: date-time
@@ -1513,6 +1529,8 @@ export interface components {
             template?: components["schemas"]["Template"];
             /** @description it gets only events with one of these channels; empty: all */
             channels?: string[];
+            /** @description on_test: a test that succeeds enables it again when failures have disabled it; by_hand, or absent: somebody does */
+            reenable?: components["schemas"]["Reenable"];
             /** @description what the endpoint sets of its schedule itself; the rest is the dialect's */
             retry?: components["schemas"]["RetrySettings"];
         };
@@ -1580,6 +1598,8 @@ export interface components {
             template?: components["schemas"]["Template"];
             /** @description it gets only events with one of these channels; empty: all */
             channels?: string[];
+            /** @description on_test: a test that succeeds enables it again when failures have disabled it; by_hand, or absent: somebody does */
+            reenable?: components["schemas"]["Reenable"];
             /** @description what the endpoint sets of its schedule itself; the rest is the dialect's */
             retry?: components["schemas"]["RetrySettings"];
             /** @description the secret with which requests are signed */
@@ -1644,6 +1664,8 @@ export interface components {
             template?: components["schemas"]["Template"] | null;
             /** @description it gets only events with one of these channels; empty: all */
             channels?: string[] | null;
+            /** @description on_test: a test that succeeds enables it again when failures have disabled it; by_hand, or absent: somebody does */
+            reenable?: components["schemas"]["Reenable"] | null;
             /** @description what the endpoint sets of its schedule itself; the rest is the dialect's */
             retry?: components["schemas"]["RetryPatch"] | null;
             /** @description the secret with which requests are signed */
@@ -1702,6 +1724,8 @@ export interface components {
             template?: components["schemas"]["Template"] | null;
             /** @description it gets only events with one of these channels; empty: all */
             channels?: string[] | null;
+            /** @description on_test: a test that succeeds enables it again when failures have disabled it; by_hand, or absent: somebody does */
+            reenable?: components["schemas"]["Reenable"] | null;
             /** @description what the endpoint sets of its schedule itself; the rest is the dialect's */
             retry?: components["schemas"]["RetryPatch"] | null;
         };
@@ -2028,6 +2052,13 @@ export interface components {
              * @description the time until which it has asked for no requests (Retry-After); null: it has not
              */
             resting_until: string | null;
+            /**
+             * Format: date-time
+             * @description when a rule disables it if it goes on failing; null: no rule of time does
+             */
+            disable_at?: string | null;
+            /** @description those that ended in this half hour and the one before; retries, tests and our own faults left out */
+            first_attempts?: components["schemas"]["FirstAttempts"];
             /** @description all unfinished deliveries */
             waiting: number;
             /**

@@ -36,6 +36,7 @@ from .event_page import EventPage
 from .fault import Fault
 from .finding import Finding
 from .finding_kind import FindingKind
+from .first_attempts import FirstAttempts
 from .found import Found
 from .get_secrets_tenterhook_form import GetSecretsTenterhookForm
 from .get_stats_step import GetStatsStep
@@ -64,6 +65,7 @@ from .operator_key_new import OperatorKeyNew
 from .operator_key_page import OperatorKeyPage
 from .outcome import Outcome
 from .problem import Problem
+from .reenable import Reenable
 from .replay import Replay
 from .replay_new import ReplayNew
 from .replay_page import ReplayPage
@@ -165,6 +167,7 @@ __all__ = (
     "Fault",
     "Finding",
     "FindingKind",
+    "FirstAttempts",
     "Found",
     "GetSecretsTenterhookForm",
     "GetStatsStep",
@@ -193,6 +196,7 @@ __all__ = (
     "OperatorKeyPage",
     "Outcome",
     "Problem",
+    "Reenable",
     "Replay",
     "ReplayNew",
     "ReplayPage",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..models.endpoint_health_last_attempt_type_1 import (
         EndpointHealthLastAttemptType1,
     )
+    from ..models.first_attempts import FirstAttempts
 
 
 T = TypeVar("T", bound="EndpointHealth")
@@ -39,6 +40,9 @@ class EndpointHealth:
         more_in_store (bool): whether more wait than are counted in `waiting`
         in_flight (int): requests under way
         disabled (Disabled | None): when and why it was disabled; null: it was not
+        disable_at (datetime.datetime | None | Unset): when a rule disables it if it goes on failing; null: no rule of
+            time does
+        first_attempts (FirstAttempts | Unset):
         pending (int | Unset): deliveries that wait for their first attempt
         retrying (int | Unset): deliveries that wait for another attempt
         held (int | Unset): deliveries that wait because it is paused or disabled, or its receiver has not agreed to get
@@ -59,6 +63,8 @@ class EndpointHealth:
     more_in_store: bool
     in_flight: int
     disabled: Disabled | None
+    disable_at: datetime.datetime | None | Unset = UNSET
+    first_attempts: FirstAttempts | Unset = UNSET
     pending: int | Unset = UNSET
     retrying: int | Unset = UNSET
     held: int | Unset = UNSET
@@ -112,6 +118,18 @@ class EndpointHealth:
         else:
             disabled = self.disabled
 
+        disable_at: None | str | Unset
+        if isinstance(self.disable_at, Unset):
+            disable_at = UNSET
+        elif isinstance(self.disable_at, datetime.datetime):
+            disable_at = self.disable_at.isoformat()
+        else:
+            disable_at = self.disable_at
+
+        first_attempts: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.first_attempts, Unset):
+            first_attempts = self.first_attempts.to_dict()
+
         pending = self.pending
 
         retrying = self.retrying
@@ -148,6 +166,10 @@ class EndpointHealth:
                 "disabled": disabled,
             }
         )
+        if disable_at is not UNSET:
+            field_dict["disable_at"] = disable_at
+        if first_attempts is not UNSET:
+            field_dict["first_attempts"] = first_attempts
         if pending is not UNSET:
             field_dict["pending"] = pending
         if retrying is not UNSET:
@@ -168,6 +190,7 @@ class EndpointHealth:
         from ..models.endpoint_health_last_attempt_type_1 import (
             EndpointHealthLastAttemptType1,
         )
+        from ..models.first_attempts import FirstAttempts
 
         d = dict(src_dict)
         tenant = d.pop("tenant")
@@ -246,6 +269,30 @@ class EndpointHealth:
 
         disabled = _parse_disabled(d.pop("disabled"))
 
+        def _parse_disable_at(data: object) -> datetime.datetime | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                disable_at_type_0 = datetime.datetime.fromisoformat(data)
+
+                return disable_at_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(datetime.datetime | None | Unset, data)
+
+        disable_at = _parse_disable_at(d.pop("disable_at", UNSET))
+
+        _first_attempts = d.pop("first_attempts", UNSET)
+        first_attempts: FirstAttempts | Unset
+        if isinstance(_first_attempts, Unset):
+            first_attempts = UNSET
+        else:
+            first_attempts = FirstAttempts.from_dict(_first_attempts)
+
         pending = d.pop("pending", UNSET)
 
         retrying = d.pop("retrying", UNSET)
@@ -291,6 +338,8 @@ class EndpointHealth:
             more_in_store=more_in_store,
             in_flight=in_flight,
             disabled=disabled,
+            disable_at=disable_at,
+            first_attempts=first_attempts,
             pending=pending,
             retrying=retrying,
             held=held,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.reenable import Reenable
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Webhook:
             which it finds something in the list [event]; null: all
         template (list[Any] | TemplateType0 | Unset):
         channels (list[str] | Unset): it gets only events with one of these channels; empty: all
+        reenable (Reenable | Unset):
         retry (RetrySettings | Unset):
     """
 
@@ -75,6 +77,7 @@ class Webhook:
     filter_: str | Unset = UNSET
     template: list[Any] | TemplateType0 | Unset = UNSET
     channels: list[str] | Unset = UNSET
+    reenable: Reenable | Unset = UNSET
     retry: RetrySettings | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -156,6 +159,10 @@ class Webhook:
         if not isinstance(self.channels, Unset):
             channels = self.channels
 
+        reenable: str | Unset = UNSET
+        if not isinstance(self.reenable, Unset):
+            reenable = self.reenable.value
+
         retry: dict[str, Any] | Unset = UNSET
         if not isinstance(self.retry, Unset):
             retry = self.retry.to_dict()
@@ -201,6 +208,8 @@ class Webhook:
             field_dict["template"] = template
         if channels is not UNSET:
             field_dict["channels"] = channels
+        if reenable is not UNSET:
+            field_dict["reenable"] = reenable
         if retry is not UNSET:
             field_dict["retry"] = retry
 
@@ -332,6 +341,13 @@ class Webhook:
 
         channels = cast(list[str], d.pop("channels", UNSET))
 
+        _reenable = d.pop("reenable", UNSET)
+        reenable: Reenable | Unset
+        if isinstance(_reenable, Unset):
+            reenable = UNSET
+        else:
+            reenable = Reenable(_reenable)
+
         _retry = d.pop("retry", UNSET)
         retry: RetrySettings | Unset
         if isinstance(_retry, Unset):
@@ -361,6 +377,7 @@ class Webhook:
             filter_=filter_,
             template=template,
             channels=channels,
+            reenable=reenable,
             retry=retry,
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.reenable import Reenable
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class WebhookCreated:
             which it finds something in the list [event]; null: all
         template (list[Any] | TemplateType0 | Unset):
         channels (list[str] | Unset): it gets only events with one of these channels; empty: all
+        reenable (Reenable | Unset):
         retry (RetrySettings | Unset):
         secret (str | Unset): the secret with which requests are signed
     """
@@ -76,6 +78,7 @@ class WebhookCreated:
     filter_: str | Unset = UNSET
     template: list[Any] | TemplateType0 | Unset = UNSET
     channels: list[str] | Unset = UNSET
+    reenable: Reenable | Unset = UNSET
     retry: RetrySettings | Unset = UNSET
     secret: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -158,6 +161,10 @@ class WebhookCreated:
         if not isinstance(self.channels, Unset):
             channels = self.channels
 
+        reenable: str | Unset = UNSET
+        if not isinstance(self.reenable, Unset):
+            reenable = self.reenable.value
+
         retry: dict[str, Any] | Unset = UNSET
         if not isinstance(self.retry, Unset):
             retry = self.retry.to_dict()
@@ -205,6 +212,8 @@ class WebhookCreated:
             field_dict["template"] = template
         if channels is not UNSET:
             field_dict["channels"] = channels
+        if reenable is not UNSET:
+            field_dict["reenable"] = reenable
         if retry is not UNSET:
             field_dict["retry"] = retry
         if secret is not UNSET:
@@ -338,6 +347,13 @@ class WebhookCreated:
 
         channels = cast(list[str], d.pop("channels", UNSET))
 
+        _reenable = d.pop("reenable", UNSET)
+        reenable: Reenable | Unset
+        if isinstance(_reenable, Unset):
+            reenable = UNSET
+        else:
+            reenable = Reenable(_reenable)
+
         _retry = d.pop("retry", UNSET)
         retry: RetrySettings | Unset
         if isinstance(_retry, Unset):
@@ -369,6 +385,7 @@ class WebhookCreated:
             filter_=filter_,
             template=template,
             channels=channels,
+            reenable=reenable,
             retry=retry,
             secret=secret,
         )

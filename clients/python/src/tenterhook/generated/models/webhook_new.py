@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from attrs import define as _attrs_define
 
+from ..models.reenable import Reenable
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class WebhookNew:
         template (list[Any] | None | TemplateType0 | Unset): a JSON document that is sent in place of the dialect's
             body; {"$": "$.data.id"} and the like are replaced by what they find in the event; null: the dialect's body
         channels (list[str] | None | Unset): it gets only events with one of these channels; empty: all
+        reenable (None | Reenable | Unset): on_test: a test that succeeds enables it again when failures have disabled
+            it; by_hand, or absent: somebody does
         retry (None | RetryPatch | Unset): what the endpoint sets of its schedule itself; the rest is the dialect's
         secret (None | str | Unset): the secret with which requests are signed
     """
@@ -66,6 +69,7 @@ class WebhookNew:
     filter_: None | str | Unset = UNSET
     template: list[Any] | None | TemplateType0 | Unset = UNSET
     channels: list[str] | None | Unset = UNSET
+    reenable: None | Reenable | Unset = UNSET
     retry: None | RetryPatch | Unset = UNSET
     secret: None | str | Unset = UNSET
 
@@ -193,6 +197,14 @@ class WebhookNew:
         else:
             channels = self.channels
 
+        reenable: None | str | Unset
+        if isinstance(self.reenable, Unset):
+            reenable = UNSET
+        elif isinstance(self.reenable, Reenable):
+            reenable = self.reenable.value
+        else:
+            reenable = self.reenable
+
         retry: dict[str, Any] | None | Unset
         if isinstance(self.retry, Unset):
             retry = UNSET
@@ -246,6 +258,8 @@ class WebhookNew:
             field_dict["template"] = template
         if channels is not UNSET:
             field_dict["channels"] = channels
+        if reenable is not UNSET:
+            field_dict["reenable"] = reenable
         if retry is not UNSET:
             field_dict["retry"] = retry
         if secret is not UNSET:
@@ -478,6 +492,23 @@ class WebhookNew:
 
         channels = _parse_channels(d.pop("channels", UNSET))
 
+        def _parse_reenable(data: object) -> None | Reenable | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                reenable_type_0 = Reenable(data)
+
+                return reenable_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Reenable | Unset, data)
+
+        reenable = _parse_reenable(d.pop("reenable", UNSET))
+
         def _parse_retry(data: object) -> None | RetryPatch | Unset:
             if data is None:
                 return data
@@ -522,6 +553,7 @@ class WebhookNew:
             filter_=filter_,
             template=template,
             channels=channels,
+            reenable=reenable,
             retry=retry,
             secret=secret,
         )

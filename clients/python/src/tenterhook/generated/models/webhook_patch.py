@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from attrs import define as _attrs_define
 
+from ..models.reenable import Reenable
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class WebhookPatch:
         template (list[Any] | None | TemplateType0 | Unset): a JSON document that is sent in place of the dialect's
             body; {"$": "$.data.id"} and the like are replaced by what they find in the event; null: the dialect's body
         channels (list[str] | None | Unset): it gets only events with one of these channels; empty: all
+        reenable (None | Reenable | Unset): on_test: a test that succeeds enables it again when failures have disabled
+            it; by_hand, or absent: somebody does
         retry (None | RetryPatch | Unset): what the endpoint sets of its schedule itself; the rest is the dialect's
     """
 
@@ -65,6 +68,7 @@ class WebhookPatch:
     filter_: None | str | Unset = UNSET
     template: list[Any] | None | TemplateType0 | Unset = UNSET
     channels: list[str] | None | Unset = UNSET
+    reenable: None | Reenable | Unset = UNSET
     retry: None | RetryPatch | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,6 +195,14 @@ class WebhookPatch:
         else:
             channels = self.channels
 
+        reenable: None | str | Unset
+        if isinstance(self.reenable, Unset):
+            reenable = UNSET
+        elif isinstance(self.reenable, Reenable):
+            reenable = self.reenable.value
+        else:
+            reenable = self.reenable
+
         retry: dict[str, Any] | None | Unset
         if isinstance(self.retry, Unset):
             retry = UNSET
@@ -236,6 +248,8 @@ class WebhookPatch:
             field_dict["template"] = template
         if channels is not UNSET:
             field_dict["channels"] = channels
+        if reenable is not UNSET:
+            field_dict["reenable"] = reenable
         if retry is not UNSET:
             field_dict["retry"] = retry
 
@@ -466,6 +480,23 @@ class WebhookPatch:
 
         channels = _parse_channels(d.pop("channels", UNSET))
 
+        def _parse_reenable(data: object) -> None | Reenable | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, str):
+                    raise TypeError()
+                reenable_type_0 = Reenable(data)
+
+                return reenable_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Reenable | Unset, data)
+
+        reenable = _parse_reenable(d.pop("reenable", UNSET))
+
         def _parse_retry(data: object) -> None | RetryPatch | Unset:
             if data is None:
                 return data
@@ -501,6 +532,7 @@ class WebhookPatch:
             filter_=filter_,
             template=template,
             channels=channels,
+            reenable=reenable,
             retry=retry,
         )
 
