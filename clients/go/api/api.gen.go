@@ -1178,6 +1178,9 @@ type Event struct {
 	// Time when it happened
 	Time time.Time `json:"time"`
 
+	// Traceparent W3C Trace Context with which it was published; absent: none
+	Traceparent *string `json:"traceparent,omitempty"`
+
 	// Type what happened: names joined by full stops
 	Type string `json:"type"`
 }
@@ -1252,6 +1255,9 @@ type EventDetail struct {
 
 	// Time when it happened
 	Time time.Time `json:"time"`
+
+	// Traceparent W3C Trace Context with which it was published; absent: none
+	Traceparent *string `json:"traceparent,omitempty"`
 
 	// Type what happened: names joined by full stops
 	Type string `json:"type"`
@@ -1370,6 +1376,36 @@ type Health struct {
 
 // HealthState defines model for HealthState.
 type HealthState string
+
+// Inbox defines model for Inbox.
+type Inbox struct {
+	// Database host, port and name of the database
+	Database string `json:"database"`
+
+	// Error why nothing is taken out of it; null: it is being drained
+	Error *string `json:"error"`
+
+	// ID its id; it never changes
+	ID string `json:"id"`
+
+	// OldestAt when the event was published that waits longest; null: none waits
+	OldestAt *time.Time `json:"oldest_at"`
+
+	// Rejected events that were moved aside; counted up to 100000
+	Rejected int `json:"rejected"`
+
+	// Waiting events that have not been taken; counted up to 100000
+	Waiting int `json:"waiting"`
+}
+
+// InboxPage defines model for InboxPage.
+type InboxPage struct {
+	// Data the rows of this page
+	Data []Inbox `json:"data"`
+
+	// NextCursor give it as the parameter `cursor` to get the next page; null: this is the last
+	NextCursor *string `json:"next_cursor"`
+}
 
 // Key defines model for Key.
 type Key struct {
@@ -1628,6 +1664,45 @@ type Problem struct {
 
 // Reenable defines model for Reenable.
 type Reenable string
+
+// Rejected defines model for Rejected.
+type Rejected struct {
+	// Bytes length of the body, as it would be sent
+	Bytes int `json:"bytes"`
+
+	// Event id of the event
+	Event string `json:"event"`
+
+	// ID its id; it never changes
+	ID string `json:"id"`
+
+	// Options switches of the dialect, by name
+	Options *map[string]interface{} `json:"options"`
+
+	// PublishedAt when it was published
+	PublishedAt time.Time `json:"published_at"`
+
+	// Reason why it cannot be accepted
+	Reason string `json:"reason"`
+
+	// RejectedAt when it was moved aside
+	RejectedAt time.Time `json:"rejected_at"`
+
+	// Tenant the tenant that it was published for, whether there is one or not
+	Tenant string `json:"tenant"`
+
+	// Type what happened: names joined by full stops
+	Type string `json:"type"`
+}
+
+// RejectedPage defines model for RejectedPage.
+type RejectedPage struct {
+	// Data the rows of this page
+	Data []Rejected `json:"data"`
+
+	// NextCursor give it as the parameter `cursor` to get the next page; null: this is the last
+	NextCursor *string `json:"next_cursor"`
+}
 
 // Replay defines model for Replay.
 type Replay struct {
@@ -2752,6 +2827,30 @@ type ListMatchesParams struct {
 	TenterhookTenant *TenterhookTenantParameter `json:"Tenterhook-Tenant,omitempty"`
 }
 
+// ListInboxesParams defines parameters for ListInboxes.
+type ListInboxesParams struct {
+	// Limit most rows of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the previous page
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListRejectedParams defines parameters for ListRejected.
+type ListRejectedParams struct {
+	// Limit most rows of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the previous page
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// RetryRejectedParams defines parameters for RetryRejected.
+type RetryRejectedParams struct {
+	// IdempotencyKey 1 to 255 visible ASCII characters; a repetition gives the first answer again
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListOperatorKeysParams defines parameters for ListOperatorKeys.
 type ListOperatorKeysParams struct {
 	// Limit most rows of a page
@@ -3132,6 +3231,9 @@ type PublishEventsJSONRequestBody = EventBatch
 
 // CancelEventJSONRequestBody defines body for CancelEvent for application/json ContentType.
 type CancelEventJSONRequestBody = Empty
+
+// RetryRejectedJSONRequestBody defines body for RetryRejected for application/json ContentType.
+type RetryRejectedJSONRequestBody = Empty
 
 // CreateOperatorKeyJSONRequestBody defines body for CreateOperatorKey for application/json ContentType.
 type CreateOperatorKeyJSONRequestBody = OperatorKeyNew
@@ -3518,6 +3620,35 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/events/{id}/matches (the `ListMatches` operationId).
 	ListMatches(ctx context.Context, id string, params *ListMatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListInboxes List the inboxes in which applications publish within their transactions, and what waits there
+	//
+	// Corresponds with GET /v1/inboxes (the `ListInboxes` operationId).
+	ListInboxes(ctx context.Context, params *ListInboxesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRejected List the events of inboxes that could not be accepted, oldest first
+	//
+	// Corresponds with GET /v1/inboxes/rejected (the `ListRejected` operationId).
+	ListRejected(ctx context.Context, params *ListRejectedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DropRejected Delete a rejected event for good
+	//
+	// Corresponds with DELETE /v1/inboxes/rejected/{id} (the `DropRejected` operationId).
+	DropRejected(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryRejectedWithBody Put a rejected event into its inbox again
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/inboxes/rejected/{id}/retry (the `RetryRejected` operationId).
+	RetryRejectedWithBody(ctx context.Context, id string, params *RetryRejectedParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryRejected Put a rejected event into its inbox again
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/inboxes/rejected/{id}/retry (the `RetryRejected` operationId).
+	RetryRejected(ctx context.Context, id string, params *RetryRejectedParams, body RetryRejectedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOperatorKeys List the operator's keys, never their text; the key of the configuration is not among them
 	//
@@ -4212,6 +4343,85 @@ func (c *Client) CancelEvent(ctx context.Context, id string, params *CancelEvent
 // Corresponds with GET /v1/events/{id}/matches (the `ListMatches` operationId).
 func (c *Client) ListMatches(ctx context.Context, id string, params *ListMatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListMatchesRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListInboxes List the inboxes in which applications publish within their transactions, and what waits there
+//
+// Corresponds with GET /v1/inboxes (the `ListInboxes` operationId).
+func (c *Client) ListInboxes(ctx context.Context, params *ListInboxesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListInboxesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRejected List the events of inboxes that could not be accepted, oldest first
+//
+// Corresponds with GET /v1/inboxes/rejected (the `ListRejected` operationId).
+func (c *Client) ListRejected(ctx context.Context, params *ListRejectedParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRejectedRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DropRejected Delete a rejected event for good
+//
+// Corresponds with DELETE /v1/inboxes/rejected/{id} (the `DropRejected` operationId).
+func (c *Client) DropRejected(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDropRejectedRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryRejectedWithBody Put a rejected event into its inbox again
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/inboxes/rejected/{id}/retry (the `RetryRejected` operationId).
+func (c *Client) RetryRejectedWithBody(ctx context.Context, id string, params *RetryRejectedParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryRejectedRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryRejected Put a rejected event into its inbox again
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/inboxes/rejected/{id}/retry (the `RetryRejected` operationId).
+func (c *Client) RetryRejected(ctx context.Context, id string, params *RetryRejectedParams, body RetryRejectedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryRejectedRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -6738,6 +6948,234 @@ func NewListMatchesRequest(server string, id string, params *ListMatchesParams) 
 			}
 
 			req.Header.Set("Tenterhook-Tenant", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListInboxesRequest constructs an http.Request for the ListInboxes method
+func NewListInboxesRequest(server string, params *ListInboxesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/inboxes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListRejectedRequest constructs an http.Request for the ListRejected method
+func NewListRejectedRequest(server string, params *ListRejectedParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/inboxes/rejected")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDropRejectedRequest constructs an http.Request for the DropRejected method
+func NewDropRejectedRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/inboxes/rejected/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetryRejectedRequest calls the generic RetryRejected builder with application/json body
+func NewRetryRejectedRequest(server string, id string, params *RetryRejectedParams, body RetryRejectedJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetryRejectedRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewRetryRejectedRequestWithBody constructs an http.Request for the RetryRejected method, with any body, and a specified content type
+func NewRetryRejectedRequestWithBody(server string, id string, params *RetryRejectedParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/inboxes/rejected/%s/retry", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
 	}

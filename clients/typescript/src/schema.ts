@@ -679,6 +679,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/inboxes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the inboxes in which applications publish within their transactions, and what waits there */
+        get: operations["listInboxes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/inboxes/rejected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the events of inboxes that could not be accepted, oldest first */
+        get: operations["listRejected"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/inboxes/rejected/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a rejected event into its inbox again */
+        post: operations["retryRejected"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/inboxes/rejected/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a rejected event for good */
+        delete: operations["dropRejected"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/source-addresses": {
         parameters: {
             query?: never;
@@ -1004,6 +1072,8 @@ export interface components {
              * @description no attempt begins from then on; absent: never
              */
             expires_at?: string;
+            /** @description W3C Trace Context with which it was published; absent: none */
+            traceparent?: string;
             /**
              * Format: int64
              * @description how many endpoints the event goes to
@@ -1055,6 +1125,8 @@ export interface components {
              * @description no attempt begins from then on; absent: never
              */
             expires_at?: string;
+            /** @description W3C Trace Context with which it was published; absent: none */
+            traceparent?: string;
             /**
              * Format: int64
              * @description how many endpoints the event goes to
@@ -2339,6 +2411,61 @@ export interface components {
         NodePage: {
             /** @description the rows of this page */
             data: components["schemas"]["Node"][];
+            /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
+            next_cursor: string | null;
+        };
+        Inbox: {
+            /** @description its id; it never changes */
+            id: string;
+            /** @description host, port and name of the database */
+            database: string;
+            /** @description why nothing is taken out of it; null: it is being drained */
+            error: string | null;
+            /** @description events that have not been taken; counted up to 100000 */
+            waiting: number;
+            /** @description events that were moved aside; counted up to 100000 */
+            rejected: number;
+            /**
+             * Format: date-time
+             * @description when the event was published that waits longest; null: none waits
+             */
+            oldest_at: string | null;
+        };
+        InboxPage: {
+            /** @description the rows of this page */
+            data: components["schemas"]["Inbox"][];
+            /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
+            next_cursor: string | null;
+        };
+        Rejected: {
+            /** @description its id; it never changes */
+            id: string;
+            /** @description the tenant that it was published for, whether there is one or not */
+            tenant: string;
+            /** @description what happened: names joined by full stops */
+            type: string;
+            /** @description id of the event */
+            event: string;
+            /** @description why it cannot be accepted */
+            reason: string;
+            /** @description switches of the dialect, by name */
+            options: Record<string, never> | null;
+            /** @description length of the body, as it would be sent */
+            bytes: number;
+            /**
+             * Format: date-time
+             * @description when it was published
+             */
+            published_at: string;
+            /**
+             * Format: date-time
+             * @description when it was moved aside
+             */
+            rejected_at: string;
+        };
+        RejectedPage: {
+            /** @description the rows of this page */
+            data: components["schemas"]["Rejected"][];
             /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
             next_cursor: string | null;
         };
@@ -4926,6 +5053,144 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listInboxes: {
+        parameters: {
+            query?: {
+                /** @description most rows of a page */
+                limit?: components["parameters"]["limit"];
+                /** @description next_cursor of the previous page */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InboxPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listRejected: {
+        parameters: {
+            query?: {
+                /** @description most rows of a page */
+                limit?: components["parameters"]["limit"];
+                /** @description next_cursor of the previous page */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectedPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    retryRejected: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; a repetition gives the first answer again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["Empty"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    dropRejected: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };

@@ -43,6 +43,8 @@ from .get_stats_step import GetStatsStep
 from .get_webhook_tenterhook_form import GetWebhookTenterhookForm
 from .health import Health
 from .health_state import HealthState
+from .inbox import Inbox
+from .inbox_page import InboxPage
 from .key import Key
 from .key_created import KeyCreated
 from .key_new import KeyNew
@@ -66,6 +68,9 @@ from .operator_key_page import OperatorKeyPage
 from .outcome import Outcome
 from .problem import Problem
 from .reenable import Reenable
+from .rejected import Rejected
+from .rejected_options_type_0 import RejectedOptionsType0
+from .rejected_page import RejectedPage
 from .replay import Replay
 from .replay_new import ReplayNew
 from .replay_page import ReplayPage
@@ -174,6 +179,8 @@ __all__ = (
     "GetWebhookTenterhookForm",
     "Health",
     "HealthState",
+    "Inbox",
+    "InboxPage",
     "Key",
     "KeyCreated",
     "KeyNew",
@@ -197,6 +204,9 @@ __all__ = (
     "Outcome",
     "Problem",
     "Reenable",
+    "Rejected",
+    "RejectedOptionsType0",
+    "RejectedPage",
     "Replay",
     "ReplayNew",
     "ReplayPage",

@@ -29,6 +29,7 @@ class Event:
         deliver_at (datetime.datetime | Unset): when its deliveries are first due; absent, or not later than the accept:
             at once
         expires_at (datetime.datetime | Unset): no attempt begins from then on; absent: never
+        traceparent (str | Unset): W3C Trace Context with which it was published; absent: none
         delivery_count (int | Unset): how many endpoints the event goes to
         test (bool | Unset): true: it is a test; otherwise absent
         erased_at (datetime.datetime | Unset): when the content of the event was erased; absent if it was not
@@ -45,6 +46,7 @@ class Event:
     channels: list[str] | Unset = UNSET
     deliver_at: datetime.datetime | Unset = UNSET
     expires_at: datetime.datetime | Unset = UNSET
+    traceparent: str | Unset = UNSET
     delivery_count: int | Unset = UNSET
     test: bool | Unset = UNSET
     erased_at: datetime.datetime | Unset = UNSET
@@ -79,6 +81,8 @@ class Event:
         if not isinstance(self.expires_at, Unset):
             expires_at = self.expires_at.isoformat()
 
+        traceparent = self.traceparent
+
         delivery_count = self.delivery_count
 
         test = self.test
@@ -109,6 +113,8 @@ class Event:
             field_dict["deliver_at"] = deliver_at
         if expires_at is not UNSET:
             field_dict["expires_at"] = expires_at
+        if traceparent is not UNSET:
+            field_dict["traceparent"] = traceparent
         if delivery_count is not UNSET:
             field_dict["delivery_count"] = delivery_count
         if test is not UNSET:
@@ -153,6 +159,8 @@ class Event:
         else:
             expires_at = datetime.datetime.fromisoformat(_expires_at)
 
+        traceparent = d.pop("traceparent", UNSET)
+
         delivery_count = d.pop("delivery_count", UNSET)
 
         test = d.pop("test", UNSET)
@@ -176,6 +184,7 @@ class Event:
             channels=channels,
             deliver_at=deliver_at,
             expires_at=expires_at,
+            traceparent=traceparent,
             delivery_count=delivery_count,
             test=test,
             erased_at=erased_at,

@@ -34,6 +34,7 @@ class EventDetail:
         deliver_at (datetime.datetime | Unset): when its deliveries are first due; absent, or not later than the accept:
             at once
         expires_at (datetime.datetime | Unset): no attempt begins from then on; absent: never
+        traceparent (str | Unset): W3C Trace Context with which it was published; absent: none
         delivery_count (int | Unset): how many endpoints the event goes to
         test (bool | Unset): true: it is a test; otherwise absent
         erased_at (datetime.datetime | Unset): when the content of the event was erased; absent if it was not
@@ -52,6 +53,7 @@ class EventDetail:
     channels: list[str] | Unset = UNSET
     deliver_at: datetime.datetime | Unset = UNSET
     expires_at: datetime.datetime | Unset = UNSET
+    traceparent: str | Unset = UNSET
     delivery_count: int | Unset = UNSET
     test: bool | Unset = UNSET
     erased_at: datetime.datetime | Unset = UNSET
@@ -92,6 +94,8 @@ class EventDetail:
         if not isinstance(self.expires_at, Unset):
             expires_at = self.expires_at.isoformat()
 
+        traceparent = self.traceparent
+
         delivery_count = self.delivery_count
 
         test = self.test
@@ -129,6 +133,8 @@ class EventDetail:
             field_dict["deliver_at"] = deliver_at
         if expires_at is not UNSET:
             field_dict["expires_at"] = expires_at
+        if traceparent is not UNSET:
+            field_dict["traceparent"] = traceparent
         if delivery_count is not UNSET:
             field_dict["delivery_count"] = delivery_count
         if test is not UNSET:
@@ -184,6 +190,8 @@ class EventDetail:
         else:
             expires_at = datetime.datetime.fromisoformat(_expires_at)
 
+        traceparent = d.pop("traceparent", UNSET)
+
         delivery_count = d.pop("delivery_count", UNSET)
 
         test = d.pop("test", UNSET)
@@ -217,6 +225,7 @@ class EventDetail:
             channels=channels,
             deliver_at=deliver_at,
             expires_at=expires_at,
+            traceparent=traceparent,
             delivery_count=delivery_count,
             test=test,
             erased_at=erased_at,
