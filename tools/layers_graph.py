@@ -28,7 +28,8 @@ RANKS = {
 
 # An exported name begins with th_ and its module, perhaps with its folder in front (th_api_...). The module is the name of
 # the file, or of the file without its last words (http_client_send.c: th_http_client_send_..., th_http_client_...,
-# th_http_...), or the inner folder that the file is in (core/program). Other agreed beginnings, by file:
+# th_http_...), in the singular or the plural, or the inner folder that the file is in (core/program). Other agreed
+# beginnings, by file:
 NAMES = {
     "lib/*": r"tenterhook_|th_",
     "src/base/alloc.c": r"th_(malloc|calloc|realloc|free|wipe)$",
@@ -46,29 +47,9 @@ NAMES = {
     "src/core/url.c": r"th_port_ok$",
     "src/core/jsonpath/*.c": r"(jp|th_iregexp)_",
     "src/core/sched*.c": r"(address|ep|heap|host|item|items|list|number|sched|share|slot|spill)_",
-    "src/engine/*.c": r"th_(engine_|turn_over$)",
-    "src/engine/*/*.c": r"th_engine_",
-    "src/engine/control/ask.c": r"th_(asks|change_begin_endpoint_consent)",
-    "src/engine/control/change.c": r"th_changes_",
-    "src/engine/control/check.c": r"th_(spec_check|variant_index)$",
-    "src/engine/control/hurry.c": r"th_hurries_",
-    "src/engine/control/key*.c": r"th_key(ring)?_",
-    "src/engine/control/load.c": r"th_settings_load$",
-    "src/engine/control/replay*.c": r"th_replays_",
-    "src/engine/settings/blob.c": r"th_(answer|encrypted_members|endpoint_write|member_encrypted|spec_read|tenant_write|texts_read)",
-    "src/engine/settings/filters.c": r"th_(channels?|filter)_",
-    "src/engine/settings/limits.c": r"th_(limit_|header_bytes)",
-    "src/engine/settings/masks.c": r"th_(mask_|url_is_secret$)",
-    "src/engine/settings/settings.c": r"th_(ep|graves|key|role|run|tenant)_",
-    "src/engine/settings/texts.c": r"th_(line_next|run_copy|run_part|wanted_has)$",
-    "src/engine/shard/attempt.c": r"th_(attempts|requests)_",
-    "src/engine/shard/disable.c": r"th_endpoint_disable$",
-    "src/engine/shard/events.c": r"th_event_",
-    "src/engine/shard/grant.c": r"th_grants_",
-    "src/engine/shard/health.c": r"th_rest_",
-    "src/engine/shard/ingest.c": r"th_endpoint_matches$",
-    "src/engine/shard/offer.c": r"th_offers_",
-    "src/engine/shard/report.c": r"th_(denied_|measure_turn$)",
+    "src/engine/*.c": r"th_engine_",
+    "src/engine/*/*.c": r"th_engine_",  # what the engine's users call
+    "src/engine/settings/settings.c": r"th_(ep|graves|key|role|run|tenant)_",  # the objects that settings consist of
     "src/store/sqlite/migrations.c": r"th_store_migration",
     "src/store/sqlite/*": r"sq_|th_(sqlite|store_sqlite)_",
     "src/store/postgres/*": r"pg_|th_store_(postgres_|waiting)",
@@ -198,8 +179,9 @@ def carries_module(source, name):
         return True
     for count in range(len(stem), 0, -1):
         module = "th_" + "_".join(stem[:count])
-        if any(one == module or one.startswith(module + "_") for one in (name, plain)):
-            return True
+        for word in (module, module.removesuffix("s"), module + "s", module.removesuffix("y") + "ies"):  # one, or all of them
+            if any(one == word or one.startswith(word + "_") for one in (name, plain)):
+                return True
     return any(pathlib.PurePath(source).match(files) and re.match(names, name) for files, names in NAMES.items())
 
 

@@ -12,7 +12,7 @@ static bool is_good(struct th_api_req *r, struct th_span pointer, const struct t
 
     for (unsigned k = 0; k < i; k++)
         twice = twice || th_span_eq(v->strings[i], v->strings[k]);
-    if (th_channel_ok(v->strings[i]) && !twice)
+    if (th_filters_channel_ok(v->strings[i]) && !twice)
         return true;
     snprintf(index, sizeof index, "%u", i);
     th_api_fault(r, th_api_fault_pointer(r, pointer, th_str(index)),
@@ -51,7 +51,7 @@ void th_api_channels_write(struct th_jw *w, struct th_span lines)
     struct th_span name;
 
     th_jw_array(w);
-    while (th_channel_next(&lines, &name))
+    while (th_filters_channel_next(&lines, &name))
         th_jw_string(w, name);
     th_jw_end_array(w);
 }

@@ -275,7 +275,7 @@ static bool url_has(struct th_api_req *r, const struct th_endpoint *ep, struct t
     bool found = part.n == 0;
 
     th_buf_init(&masked, 4096);
-    if (!found && !th_api_request_may(r, TH_SCOPE_MANAGE) && th_url_is_secret(&ep->spec)) {
+    if (!found && !th_api_request_may(r, TH_SCOPE_MANAGE) && th_mask_url_is_secret(&ep->spec)) {
         th_url_mask(url, &masked);
         url = th_buf_view(&masked);
     }

@@ -92,7 +92,7 @@ static bool endpoint_has(struct th_api_req *r, const struct th_endpoint *ep, str
     struct th_buf masked;
     bool found;
 
-    if (th_api_request_may(r, TH_SCOPE_MANAGE) || !th_url_is_secret(&ep->spec))
+    if (th_api_request_may(r, TH_SCOPE_MANAGE) || !th_mask_url_is_secret(&ep->spec))
         return has(ep->spec.url, part);
     th_buf_init(&masked, 4096);
     th_url_mask(ep->spec.url, &masked);

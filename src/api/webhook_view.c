@@ -46,7 +46,7 @@ void th_api_webhook_url(struct th_jw *w, const struct th_endpoint *ep, bool whol
 {
     struct th_buf masked;
 
-    if (whole || !th_url_is_secret(&ep->spec)) {
+    if (whole || !th_mask_url_is_secret(&ep->spec)) {
         th_jw_string(w, ep->spec.url);
         return;
     }
@@ -209,7 +209,7 @@ static bool write_unicode(const struct th_endpoint *ep, bool whole, struct th_jw
 
     th_buf_init(&url, 4096);
     th_buf_init(&shown, 16384);
-    if (whole || !th_url_is_secret(&ep->spec))
+    if (whole || !th_mask_url_is_secret(&ep->spec))
         th_buf_span(&url, ep->spec.url);
     else
         th_url_mask(ep->spec.url, &url);
@@ -310,7 +310,7 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
     case TH_A_URL_UNICODE:
         return write_unicode(ep, l->values, w);
     case TH_A_URL_SECRET:
-        return write_true(th_url_is_secret(&ep->spec), w);
+        return write_true(th_mask_url_is_secret(&ep->spec), w);
     case TH_A_EVENTS:
         return write_events(texts_of(l, ep, w), w);
     case TH_A_ACTIVE:

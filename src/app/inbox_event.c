@@ -50,11 +50,11 @@ static enum th_error read_channels(struct th_json list, struct th_arena *mem, st
             error = no(why, "the option channels must be an array of names");
         else
             error = copy_text(v, mem, &name);
-        if (!error && !th_channel_ok(name))
+        if (!error && !th_filters_channel_ok(name))
             error = no(why, "the channel \"%.*s\" must have 1 to 128 characters of A-Z a-z 0-9 _ - . / :",
                        (int)(name.n < 150 ? name.n : 150), name.p);
         lines = th_buf_view(&b);
-        while (!error && th_channel_next(&lines, &before))
+        while (!error && th_filters_channel_next(&lines, &before))
             if (th_span_eq(before, name))
                 error = no(why, "the channel \"%.*s\" is given twice", (int)name.n, name.p);
         if (!error && ++count > TH_MAX_CHANNELS)

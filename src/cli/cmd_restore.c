@@ -51,12 +51,12 @@ static bool exists(const char *path)
 
 static void show_form(void *ctx, const struct th_row *row)
 {
-    th_key_check_form(ctx, row);
+    th_keycheck_form(ctx, row);
 }
 
 static void show_row(void *ctx, const struct th_row *row)
 {
-    th_key_check_row(ctx, row);
+    th_keycheck_row(ctx, row);
 }
 
 /* The key that a server on the new directory would use: given here, or in the configuration, or in the

@@ -95,7 +95,7 @@ void th_engine_store_error(struct th_engine *e, enum th_error error)
     }
 }
 
-bool th_turn_over(const struct th_engine *e, int64_t us)
+bool th_engine_turn_over(const struct th_engine *e, int64_t us)
 {
     return e->options.clock.now(e->options.clock.ctx).mono.us - e->turn_us >= us;
 }

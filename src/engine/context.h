@@ -41,7 +41,7 @@ static inline bool th_https_required(const struct th_engine *e, const struct th_
 void th_engine_submit(struct th_engine *e, struct th_op *op);
 /** True when this turn has taken so much of the loop's time, including the time that was spent before it.
  * Reads the clock. */
-bool th_turn_over(const struct th_engine *e, int64_t us);
+bool th_engine_turn_over(const struct th_engine *e, int64_t us);
 void th_engine_store_error(struct th_engine *e, enum th_error error);
 void th_engine_random(struct th_engine *e, void *p, size_t n);
 uint32_t th_engine_rnd32(struct th_engine *e);

@@ -128,7 +128,7 @@ enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char
     enum th_error error;
 
     th_engine_tick(e);
-    error = th_settings_load(e, made_key, why, why_size);
+    error = th_load_settings(e, made_key, why, why_size);
     forget_given(e);
     if (error)
         return error;
@@ -159,7 +159,7 @@ static void run_deferred(struct th_engine *e)
     while ((l = th_list_pop(&batch))) {
         struct th_deferred *d = TH_CONTAINER(l, struct th_deferred, link);
         d->fn(d->arg);
-        if (!th_list_empty(&batch) && th_turn_over(e, TH_TURN_DEFERRED_US))
+        if (!th_list_empty(&batch) && th_engine_turn_over(e, TH_TURN_DEFERRED_US))
             break;
     }
     while ((l = th_list_pop(&e->deferred)))
@@ -176,7 +176,7 @@ static bool drain(struct th_engine *e)
     do {
         n = e->options.store->vt->drain(e->session, DRAIN_STEP);
         drained += n;
-    } while (n == DRAIN_STEP && drained < DRAIN_MOST && !th_turn_over(e, TH_TURN_DRAIN_US));
+    } while (n == DRAIN_STEP && drained < DRAIN_MOST && !th_engine_turn_over(e, TH_TURN_DRAIN_US));
     return n == DRAIN_STEP;
 }
 
@@ -204,7 +204,7 @@ struct th_mono th_engine_turn(struct th_engine *e)
     }
     th_clock_turn(e);
     th_job_turn(e);
-    th_measure_turn(e);
+    th_report_turn(e);
     next = th_job_next(e);
     th_offers_send(e);
     th_grants_send(e);

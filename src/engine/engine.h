@@ -290,8 +290,8 @@ const struct th_engine_options *th_engine_options(const struct th_engine *e);
 
 /* ---- keys and settings of a store that no engine has loaded ---- */
 
-/** Set the keys and zero everything else; show every row of settings to th_key_check_form, and then again to
- * th_key_check_row. Afterwards the struct says what a start would find. Wipe `ring` at the end. */
+/** Set the keys and zero everything else; show every row of settings to th_keycheck_form, and then again to
+ * th_keycheck_row. Afterwards the struct says what a start would find. Wipe `ring` at the end. */
 #define TH_KEY_FORM_BYTES 20
 struct th_key_check {
     const struct th_base_key *key, *old_key; /* old_key: NULL, or the one that is being replaced */
@@ -303,11 +303,11 @@ struct th_key_check {
     bool missing_old;        /* a change of keys has not ended, and its other key is not given */
     enum th_error error;     /* TH_NOMEM: there is no verdict; TH_CORRUPT: an unknown form of keys */
 };
-void th_key_check_form(struct th_key_check *c, const struct th_row *row);
-void th_key_check_row(struct th_key_check *c, const struct th_row *row);
+void th_keycheck_form(struct th_key_check *c, const struct th_row *row);
+void th_keycheck_row(struct th_key_check *c, const struct th_row *row);
 
 /** True when path and query of the URL are a credential: encrypted at rest, and shown to keys that may read secrets only. */
-bool th_url_is_secret(const struct th_endpoint_spec *spec);
+bool th_mask_url_is_secret(const struct th_endpoint_spec *spec);
 
 /* ---- limits of a tenant ---- */
 
@@ -342,11 +342,11 @@ struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
 
 /** Takes the next name off *lines, which has one name per line; false at the end. */
-bool th_channel_next(struct th_span *lines, struct th_span *name);
+bool th_filters_channel_next(struct th_span *lines, struct th_span *name);
 /** Whether two lists have a name in common. */
-bool th_channels_share(struct th_span a, struct th_span b);
+bool th_filters_channels_share(struct th_span a, struct th_span b);
 /** True for 1 to 128 letters, digits, "_", "-", ".", "/" and ":". */
-bool th_channel_ok(struct th_span name);
+bool th_filters_channel_ok(struct th_span name);
 
 /** Gets the endpoint's settings with all texts; those that are not in memory go into `mem`. If the endpoint
  * is parted this reads from the store. TH_NOMEM, or an error of the store. */

@@ -43,7 +43,7 @@ void th_mail_turn(struct th_engine *e)
     while (!e->dead && (l = th_list_pop(&e->inbox))) {
         struct th_mail *m = TH_CONTAINER(l, struct th_mail, link);
         m->run(e, m);
-        if (++n % 8 == 0 && th_turn_over(e, TH_TURN_DRAIN_US))
+        if (++n % 8 == 0 && th_engine_turn_over(e, TH_TURN_DRAIN_US))
             break;
     }
     if (!th_list_empty(&e->inbox))

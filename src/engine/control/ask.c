@@ -110,7 +110,7 @@ static void stored(struct th_change *c)
     ask_free(a);
 }
 
-void th_change_begin_endpoint_consent(struct change_impl *i)
+void th_ask_change_begin(struct change_impl *i)
 {
     const struct th_ask *a = TH_CONTAINER(i->c, struct th_ask, c);
 
@@ -266,7 +266,7 @@ static void ask_resolved(struct th_resolve *r)
     } else if (r->error) {
         not_agreed(a, TH_CONSENT_PENDING, "its host name does not resolve");
     } else if (th_guard_answers(e->options.guard, r->addrs, r->count, &why, &bad)) {
-        th_denied_text(e, why, text, sizeof text);
+        th_report_denied_text(e, why, text, sizeof text);
         th_report_denied(e, a->ep->pub.tenant->id, a->run->url.host, &r->addrs[bad], why);
         not_agreed(a, TH_CONSENT_PENDING, text);
     } else {

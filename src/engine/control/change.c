@@ -149,7 +149,7 @@ void th_change_submit(struct change_impl *i, bool keep_version)
         th_buf_init(&encrypted, (1u << 20) + 64);
         c->render(c, &plain);
         ok = !plain.failed &&
-             th_answer_encrypt(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&plain), &encrypted) &&
+             th_blob_answer_encrypt(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&plain), &encrypted) &&
              th_arena_copy(&i->mem, th_buf_view(&encrypted), &i->op.answer);
         th_buf_wipe(&plain);
         th_buf_fini(&encrypted);
@@ -224,8 +224,8 @@ static void committed(struct th_op *op)
         apply_all(i);
         break;
     case TH_SETTINGS_REPEATED:
-        if (th_answer_decrypt(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&i->op.repeated),
-                              &i->c->repeated))
+        if (th_blob_answer_decrypt(i->e, i->op.tenant, i->op.idem.key, th_buf_view(&i->op.repeated),
+                                   &i->c->repeated))
             th_change_finish(i, TH_CH_REPEATED);
         else
             th_change_fail(i, TH_CH_UNAVAILABLE, "the kept answer cannot be opened");

@@ -124,7 +124,7 @@ void th_change_begin_endpoint_enable(struct change_impl *i);
 void th_change_enable(struct th_engine *home, struct th_mail *m);
 
 /* ask.c */
-void th_change_begin_endpoint_consent(struct change_impl *i);
+void th_ask_change_begin(struct change_impl *i);
 
 /* change_secret.c */
 /** Makes i->secret from the customer's text or anew; the clear text goes to c->secret_text for the answer. False without

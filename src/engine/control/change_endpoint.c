@@ -156,7 +156,7 @@ static void looked_up(struct th_resolve *r)
         struct th_field_error *err = &c->errors[c->error_count++];
 
         snprintf(err->field, sizeof err->field, "url");
-        th_denied_text(e, why, err->detail, sizeof err->detail);
+        th_report_denied_text(e, why, err->detail, sizeof err->detail);
         th_report_denied(e, c->tenant_id, l->url.host, &r->addrs[bad], why);
     }
     th_list_remove(&l->link);
@@ -212,7 +212,7 @@ void th_change_look_ups_cancel(struct th_engine *e)
 
 void th_change_begin_endpoint_put(struct change_impl *i)
 {
-    if (!th_spec_check(i->e, i->tenant, i->c, &i->url))
+    if (!th_check_spec(i->e, i->tenant, i->c, &i->url))
         th_change_finish(i, TH_CH_INVALID);
     else if (i->c->endpoint_put.check_as)
         th_change_finish(i, TH_CH_CHECKED); /* what would be built belongs to a tenant that is not there */
@@ -229,7 +229,7 @@ void th_change_end_endpoint_add(struct change_impl *i)
 
     i->tenant->version = i->op.new_version;
     e->last_secret = i->made->pub.secrets[0].no;
-    th_run_part(&i->made->pub);
+    th_texts_part(&i->made->pub);
     if (th_settings_add_endpoint(e, i->made)) {
         th_engine_store_error(e, TH_BUG);
         return;
@@ -251,7 +251,7 @@ void th_change_end_endpoint_set(struct change_impl *i)
     i->tenant->version = i->op.new_version;
     th_settings_take(i->e, ep, i->run, &i->next);
     i->run = NULL;
-    th_run_part(&ep->pub);
+    th_texts_part(&ep->pub);
     if (cleared)
         ep->pub.health = i->next.health;
     if (th_settings_sched(i->e, ep, reset))
@@ -259,7 +259,7 @@ void th_change_end_endpoint_set(struct change_impl *i)
     if (i->c->kind == TH_CHANGE_ENDPOINT_SET)
         th_consent_again(i->e, ep);
     if (reset && th_is_mine(i->e, ep->pub.no))
-        th_rest_forget(i->e, ep);
+        th_health_rest_forget(i->e, ep);
     th_replica_endpoint(i->e, ep, reset, cleared);
     i->c->ep = &ep->pub;
 }

@@ -51,7 +51,7 @@ bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep)
     row->created = ep->created.ms;
     row->updated = ep->updated.ms;
     th_buf_init(&settings, TH_MAX_SPEC_BYTES * 2);
-    ok = !th_endpoint_write(i->e, ep, &settings) && !settings.failed &&
+    ok = !th_blob_write_endpoint(i->e, ep, &settings) && !settings.failed &&
          th_arena_copy(&i->mem, th_buf_view(&settings), &row->settings);
     th_buf_fini(&settings);
     return ok;

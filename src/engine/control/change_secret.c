@@ -76,7 +76,7 @@ static bool move_to_variant(struct change_impl *i, bool overlaps)
     const struct th_dialect *d = i->tenant->dialect;
     const struct th_dialect_values *v = th_dialect_values(d);
     struct th_endpoint_spec spec = i->next.spec;
-    unsigned variant = th_variant_index(v, i->c->rotate.variant);
+    unsigned variant = th_check_variant(v, i->c->rotate.variant);
 
     if (!i->c->rotate.variant.n || variant == i->next.run->variant)
         return true;
@@ -108,7 +108,7 @@ void th_change_begin_rotate(struct change_impl *i)
     unsigned active = 0, max = v->secrets_max_active ? v->secrets_max_active : 2;
     bool ok = true;
 
-    if (!th_spec_check(i->e, i->tenant, c, &i->url)) {
+    if (!th_check_spec(i->e, i->tenant, c, &i->url)) {
         th_change_finish(i, TH_CH_INVALID);
         return;
     }
@@ -188,7 +188,7 @@ void th_change_end_secrets(struct change_impl *i)
     if (i->run) {
         th_settings_take(i->e, i->ep, i->run, &i->next);
         i->run = NULL;
-        th_run_part(pub);
+        th_texts_part(pub);
     }
     memcpy(pub->secrets, i->next.secrets, sizeof pub->secrets);
     pub->secret_count = i->next.secret_count;

@@ -62,7 +62,7 @@ void th_change_begin_tenant_put(struct change_impl *i)
     i->fresh->updated = e->now.wall;
     row = th_change_row(i, TH_ROW_TENANT, i->fresh->no);
     th_buf_init(&settings, 4u << 20);
-    th_tenant_write(i->fresh, &settings);
+    th_blob_write_tenant(i->fresh, &settings);
     ok = row && !settings.failed && th_arena_copy(&i->mem, th_buf_view(&settings), &row->settings);
     th_buf_fini(&settings);
     if (!ok) {

@@ -40,7 +40,7 @@ static void check_url(struct th_engine *e, const struct th_dialect_values *v, st
         /* an address has a noun for its reason ("a private address"), all else a sentence */
         if (error == TH_DENIED && url->literal) {
             snprintf(denied, sizeof denied, "the host is %s, which is not allowed%s", why,
-                     th_denied_advice(e, why));
+                     th_report_denied_advice(e, why));
             why = denied;
         }
         refuse(c, "url", why);
@@ -95,10 +95,10 @@ static void check_header_bytes(struct th_engine *e, const struct th_tenant *t, s
 {
     const struct th_endpoint *ep = th_engine_endpoint_no(e, c->endpoint);
     int64_t allowed = th_engine_allowed(e, t, TH_L_HEADER_BYTES);
-    int64_t n = (int64_t)th_header_bytes(&c->endpoint_put.spec);
+    int64_t n = (int64_t)th_limit_header_bytes(&c->endpoint_put.spec);
     char text[160];
 
-    if (!allowed || n <= allowed || (ep && n <= (int64_t)th_header_bytes_of(ep)))
+    if (!allowed || n <= allowed || (ep && n <= (int64_t)th_limit_header_bytes_of(ep)))
         return;
     snprintf(text, sizeof text,
              "have %lld bytes of names and values; the limit \"%s\" of this tenant allows %lld", (long long)n,
@@ -224,7 +224,7 @@ static void check_retry(const struct th_rules *rules, struct th_change *c)
     refuse(c, field, fault.what);
 }
 
-unsigned th_variant_index(const struct th_dialect_values *v, struct th_span name)
+unsigned th_check_variant(const struct th_dialect_values *v, struct th_span name)
 {
     for (unsigned i = 0; i < v->variant_count; i++)
         if (th_span_eq(v->variants[i], name))
@@ -253,7 +253,7 @@ static void check_variant_change(struct th_engine *e, const struct th_dialect *d
 {
     const struct th_endpoint *ep = th_engine_endpoint_no(e, c->endpoint);
     struct fitting f = {
-        .d = d, .variant = th_variant_index(th_dialect_values(d), c->endpoint_put.spec.variant), .ok = true};
+        .d = d, .variant = th_check_variant(th_dialect_values(d), c->endpoint_put.spec.variant), .ok = true};
 
     if (!ep || ep->run->variant == f.variant)
         return;
@@ -270,8 +270,8 @@ static void check_secret(struct th_engine *e, const struct th_dialect *d, struct
     const struct th_endpoint *ep =
         c->kind == TH_CHANGE_SECRET_ROTATE ? th_engine_endpoint_no(e, c->endpoint) : NULL;
     struct th_span secret = th_change_secret_given(c);
-    unsigned variant = !ep                   ? th_variant_index(v, c->endpoint_put.spec.variant)
-                       : c->rotate.variant.n ? th_variant_index(v, c->rotate.variant)
+    unsigned variant = !ep                   ? th_check_variant(v, c->endpoint_put.spec.variant)
+                       : c->rotate.variant.n ? th_check_variant(v, c->rotate.variant)
                                              : ep->run->variant;
     const char *why = "is not allowed";
 
@@ -315,7 +315,7 @@ static bool check_rotation(struct th_engine *e, const struct th_dialect *d, stru
     const struct th_dialect_values *v = th_dialect_values(d);
     struct th_span variant = c->rotate.variant;
 
-    if (variant.n && !th_span_eq(v->variants[th_variant_index(v, variant)], variant))
+    if (variant.n && !th_span_eq(v->variants[th_check_variant(v, variant)], variant))
         refuse(c, "signature_variant", "is not a variant of this dialect's signature");
     else
         check_secret(e, d, c);
@@ -323,7 +323,7 @@ static bool check_rotation(struct th_engine *e, const struct th_dialect *d, stru
 }
 
 /* Fills c->errors; true when there are none. *url is the parsed URL then. */
-bool th_spec_check(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url)
+bool th_check_spec(struct th_engine *e, const struct th_tenant *t, struct th_change *c, struct th_url *url)
 {
     const struct th_dialect *d = t->dialect;
     const struct th_dialect_values *v;

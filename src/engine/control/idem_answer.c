@@ -51,8 +51,8 @@ static void looked(struct th_op *op)
     }
     switch (i->op.result) {
     case TH_SETTINGS_REPEATED: /* when keeping: another request with this key was faster, or our own commit */
-        ok = i->r->keep || th_answer_decrypt(e, i->tenant->no, i->r->idem.key, th_buf_view(&i->op.repeated),
-                                             &i->r->repeated);
+        ok = i->r->keep || th_blob_answer_decrypt(e, i->tenant->no, i->r->idem.key,
+                                                  th_buf_view(&i->op.repeated), &i->r->repeated);
         finish(i, !ok ? TH_CH_UNAVAILABLE : i->r->keep ? TH_CH_DONE : TH_CH_REPEATED);
         break;
     case TH_SETTINGS_KEY_REUSED:
@@ -88,7 +88,7 @@ void th_engine_idem_answer(struct th_engine *e, struct th_idem_answer *r)
         finish(i, TH_CH_NOT_FOUND);
         return;
     }
-    if (r->keep && !th_answer_encrypt(e, i->tenant->no, r->idem.key, r->answer, &i->encrypted)) {
+    if (r->keep && !th_blob_answer_encrypt(e, i->tenant->no, r->idem.key, r->answer, &i->encrypted)) {
         finish(i, TH_CH_UNAVAILABLE);
         return;
     }

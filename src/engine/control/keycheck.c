@@ -10,7 +10,7 @@
 
 static bool proves(struct th_key_check *c, struct th_span encrypted)
 {
-    return th_keyring_proves(&c->ring, encrypted, &c->error) >= 0;
+    return th_keys_prove(&c->ring, encrypted, &c->error) >= 0;
 }
 
 static void check_encrypted(struct th_key_check *c, uint64_t tenant, uint64_t endpoint, uint64_t no,
@@ -39,10 +39,12 @@ static void check_endpoint(struct th_key_check *c, const struct th_row *row)
     }
     for (unsigned i = 0; i < TH_ENCRYPTED_MEMBERS; i++) {
         struct th_buf encrypted;
-        enum th_error error = th_member_encrypted(root, th_encrypted_members[i].name, &member, &encrypted);
+        enum th_error error =
+            th_blob_member_is_encrypted(root, th_blob_encrypted_members[i].name, &member, &encrypted);
 
         if (!error)
-            check_encrypted(c, row->tenant, row->no, th_encrypted_members[i].no, th_buf_view(&encrypted));
+            check_encrypted(c, row->tenant, row->no, th_blob_encrypted_members[i].no,
+                            th_buf_view(&encrypted));
         else if (error == TH_NOMEM)
             c->error = error;
         else if (error != TH_NOT_FOUND)
@@ -51,7 +53,7 @@ static void check_endpoint(struct th_key_check *c, const struct th_row *row)
     }
 }
 
-void th_key_check_form(struct th_key_check *c, const struct th_row *row)
+void th_keycheck_form(struct th_key_check *c, const struct th_row *row)
 {
     if (row->kind != TH_ROW_META || !th_span_is(row->id, TH_META_KEY_FORM))
         return;
@@ -63,10 +65,10 @@ void th_key_check_form(struct th_key_check *c, const struct th_row *row)
     }
 }
 
-void th_key_check_row(struct th_key_check *c, const struct th_row *row)
+void th_keycheck_row(struct th_key_check *c, const struct th_row *row)
 {
     if (!c->ring.count && !c->error)
-        c->error = th_keyring_make(&c->ring, c->key, c->old_key, th_span(c->form, c->form_len));
+        c->error = th_keys_make(&c->ring, c->key, c->old_key, th_span(c->form, c->form_len));
     if (c->error)
         return;
     if (row->kind == TH_ROW_SECRET)

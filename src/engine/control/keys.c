@@ -44,8 +44,8 @@ static enum th_error add(struct th_keyring *ring, const struct th_base_key *key,
     return TH_OK;
 }
 
-enum th_error th_keyring_make(struct th_keyring *ring, const struct th_base_key *key,
-                              const struct th_base_key *old, struct th_span form)
+enum th_error th_keys_make(struct th_keyring *ring, const struct th_base_key *key,
+                           const struct th_base_key *old, struct th_span form)
 {
     enum th_error error;
 
@@ -54,7 +54,7 @@ enum th_error th_keyring_make(struct th_keyring *ring, const struct th_base_key 
     return error || !old ? error : add(ring, old, form);
 }
 
-int th_keyring_proves(const struct th_keyring *ring, struct th_span encrypted, enum th_error *error)
+int th_keys_prove(const struct th_keyring *ring, struct th_span encrypted, enum th_error *error)
 {
     struct th_buf plain;
     int found = -1;

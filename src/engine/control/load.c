@@ -131,17 +131,17 @@ static enum th_error judge_keys(struct loading *l)
     }
     error = l->form.failed ? l->form.failed : l->proof.failed ? l->proof.failed : l->old_proof.failed;
     if (!error)
-        error = th_keyring_make(ring, &e->options.secret_key,
-                                e->options.has_old_key ? &e->options.old_secret_key : NULL,
-                                th_buf_view(&l->form));
+        error =
+            th_keys_make(ring, &e->options.secret_key,
+                         e->options.has_old_key ? &e->options.old_secret_key : NULL, th_buf_view(&l->form));
     if (error) {
         fail(l, error, "form of the secret key", 0);
         return error;
     }
-    l->proven = l->proof.n ? th_keyring_proves(ring, th_buf_view(&l->proof), &error) : 0;
+    l->proven = l->proof.n ? th_keys_prove(ring, th_buf_view(&l->proof), &error) : 0;
     l->wrong_key = l->proven < 0;
     l->new_key = l->proven > 0;
-    l->missing_old = l->unfinished && th_keyring_proves(ring, th_buf_view(&l->old_proof), &error) < 0;
+    l->missing_old = l->unfinished && th_keys_prove(ring, th_buf_view(&l->old_proof), &error) < 0;
     if (!l->new_key && !l->unfinished &&
         !e->options.has_old_key) { /* what a phrase gave in earlier versions */
         th_wipe(ring->v + 1, sizeof ring->v - sizeof ring->v[0]);
@@ -291,13 +291,13 @@ static void load_endpoint(struct loading *l, const struct th_row *row)
     ep->pub.created.ms = row->created;
     ep->pub.updated.ms = row->updated;
     th_arena_init(&mem, 2 * TH_MAX_SPEC_BYTES);
-    error = th_spec_read(l->e, &ep->pub, row->settings, &mem, &spec);
+    error = th_blob_read_spec(l->e, &ep->pub, row->settings, &mem, &spec);
     if (!error)
         error = th_run_new(l->e, &ep->pub, &spec, &ep->pub.run);
     th_arena_wipe(&mem);
     if (!error) {
         ep->pub.spec = ep->pub.run->spec;
-        th_run_part(&ep->pub);
+        th_texts_part(&ep->pub);
         error = th_settings_add_endpoint(l->e, ep);
     }
     if (error) {
@@ -358,7 +358,7 @@ static void load_health(struct th_engine *e, const struct th_row *row)
         ep->pub.health.last_ok = e->now.wall.ms;
     if (!th_is_mine(e, row->no))
         return; /* the engine that owns it does this when it joins */
-    th_rest_resume(e, ep);
+    th_health_rest_resume(e, ep);
     th_sched_endpoint_known(e->sched, row->no, row->health[0], row->health[1], e->now.wall.ms);
 }
 
@@ -646,7 +646,7 @@ static enum th_error load(struct loading *l, struct th_buf *made_key, char *why,
     return error;
 }
 
-enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size)
+enum th_error th_load_settings(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size)
 {
     struct loading l = {.e = e};
     enum th_error error;

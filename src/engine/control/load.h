@@ -3,5 +3,5 @@
 #define TH_ENGINE_CONTROL_LOAD_H
 #include "engine/engine.h"
 
-enum th_error th_settings_load(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size);
+enum th_error th_load_settings(struct th_engine *e, struct th_buf *made_key, char *why, size_t why_size);
 #endif

@@ -78,7 +78,7 @@ static void recorded(struct th_op *op)
         answer(j, TH_CH_UNAVAILABLE, th_error_name(op->error));
         return;
     }
-    result = th_answer_outcome(e, &j->op, j->unknown, &j->start->repeated, &detail);
+    result = th_blob_answer_outcome(e, &j->op, j->unknown, &j->start->repeated, &detail);
     if (result == TH_CH_DONE) {
         j->op.idem.given = false;
         j->op.answer = th_span("", 0);
@@ -104,7 +104,7 @@ static void record(struct th_replay_job *j)
         th_buf_init(&plain, 1u << 20);
         j->start->render(j->start, &plain);
         ok = !plain.failed &&
-             th_answer_encrypt(e, j->pub.tenant->no, j->op.idem.key, th_buf_view(&plain), &j->answer);
+             th_blob_answer_encrypt(e, j->pub.tenant->no, j->op.idem.key, th_buf_view(&plain), &j->answer);
         th_buf_wipe(&plain);
         if (!ok) {
             answer(j, TH_CH_UNAVAILABLE, "out of memory");

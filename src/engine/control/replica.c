@@ -171,9 +171,9 @@ static void take_endpoint(struct th_engine *e, struct note *n)
         return;
     }
     if (mine && n->reset)
-        th_rest_forget(e, ep);
+        th_health_rest_forget(e, ep);
     if (mine && n->whole) {
-        th_rest_resume(e, ep);
+        th_health_rest_resume(e, ep);
         th_sched_endpoint_known(e->sched, n->no, n->health.first_fail, n->health.last_ok, e->now.wall.ms);
     }
 }

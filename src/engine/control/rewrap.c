@@ -47,7 +47,7 @@ static bool open_with(const uint8_t key[32], const struct th_encrypted *s, uint6
                       struct th_span encrypted, struct th_buf *plain)
 {
     return s->kind == TH_ENCRYPTED_ANSWER
-               ? th_answer_decrypt_with(key, s->tenant, s->key3, encrypted, plain)
+               ? th_blob_answer_decrypt_with(key, s->tenant, s->key3, encrypted, plain)
                : th_engine_decrypt_with(key, s->tenant, endpoint, no, encrypted, plain);
 }
 
@@ -66,7 +66,8 @@ static enum outcome encrypt_again(struct th_engine *e, const struct th_encrypted
         if (i == 0)
             result = KEPT;
         else if (s->kind == TH_ENCRYPTED_ANSWER)
-            result = th_answer_encrypt(e, s->tenant, s->key3, th_buf_view(&plain), out) ? FRESH : NO_MEMORY;
+            result =
+                th_blob_answer_encrypt(e, s->tenant, s->key3, th_buf_view(&plain), out) ? FRESH : NO_MEMORY;
         else
             result =
                 th_engine_encrypt(e, s->tenant, endpoint, no, th_buf_view(&plain), out) ? FRESH : NO_MEMORY;
@@ -89,7 +90,7 @@ static enum outcome rewrap_member(struct th_engine *e, const struct th_encrypted
 
     if (th_json_parse(settings, 16, &root, NULL))
         return UNREADABLE;
-    error = th_member_encrypted(root, member->name, &v, &old);
+    error = th_blob_member_is_encrypted(root, member->name, &v, &old);
     th_buf_init(&fresh, STEP_BYTES);
     if (error == TH_NOT_FOUND)
         result = KEPT;
@@ -116,7 +117,7 @@ static enum outcome rewrap_settings(struct th_engine *e, const struct th_encrypt
     th_buf_init(&step, STEP_BYTES);
     for (unsigned i = 0; i < TH_ENCRYPTED_MEMBERS && result != NO_MEMORY; i++) {
         enum outcome one =
-            rewrap_member(e, s, out->n ? th_buf_view(out) : s->bytes, &th_encrypted_members[i], &step);
+            rewrap_member(e, s, out->n ? th_buf_view(out) : s->bytes, &th_blob_encrypted_members[i], &step);
 
         if (one == FRESH) {
             struct th_buf done = *out;

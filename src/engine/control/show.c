@@ -83,7 +83,7 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     th_buf_init(&event_id, 256);
     th_buf_init(&delivery_id, 256);
     th_buf_init(&endpoint_id, 256);
-    error = view->endpoint_settings.n ? th_spec_read(e, &then, view->endpoint_settings, &mem, &spec)
+    error = view->endpoint_settings.n ? th_blob_read_spec(e, &then, view->endpoint_settings, &mem, &spec)
             : now                     ? th_engine_spec(e, now, &mem, &spec)
                                       : TH_NOT_FOUND;
     if (error)
@@ -92,7 +92,7 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
         th_engine_endpoint_id(e, &then, &endpoint_id);
     th_engine_event_id(e, t->dialect, &view->event, &event_id);
     th_engine_delivery_id(e, t->dialect, &view->event, view->delivery, &delivery_id);
-    if (whole_url || !th_url_is_secret(&spec))
+    if (whole_url || !th_mask_url_is_secret(&spec))
         th_buf_span(url, spec.url);
     else
         th_url_mask(spec.url, url);

@@ -87,8 +87,8 @@ bool th_engine_decrypt_with(const uint8_t key[32], uint64_t tenant, uint64_t end
     return decrypt(key, aad, aad_len, encrypted, plain);
 }
 
-enum th_change_result th_answer_outcome(struct th_engine *e, const struct th_settings_op *op, bool again,
-                                        struct th_buf *repeated, const char **detail)
+enum th_change_result th_blob_answer_outcome(struct th_engine *e, const struct th_settings_op *op, bool again,
+                                             struct th_buf *repeated, const char **detail)
 {
     *detail = "";
     if (op->result == TH_SETTINGS_KEY_REUSED)
@@ -99,14 +99,14 @@ enum th_change_result th_answer_outcome(struct th_engine *e, const struct th_set
     }
     if (op->result != TH_SETTINGS_REPEATED || again)
         return TH_CH_DONE;
-    if (th_answer_decrypt(e, op->tenant, op->idem.key, th_buf_view(&op->repeated), repeated))
+    if (th_blob_answer_decrypt(e, op->tenant, op->idem.key, th_buf_view(&op->repeated), repeated))
         return TH_CH_REPEATED;
     *detail = "the kept answer cannot be opened";
     return TH_CH_UNAVAILABLE;
 }
 
-bool th_answer_encrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
-                       struct th_buf *out)
+bool th_blob_answer_encrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span plain,
+                            struct th_buf *out)
 {
     uint8_t aad[AAD_MAX];
     size_t aad_len = aad_of(tenant, UINT64_MAX, 0, key, aad);
@@ -116,8 +116,8 @@ bool th_answer_encrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[1
 }
 
 /* The first byte of one without a number is random: the tag decides. */
-bool th_answer_decrypt_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],
-                            struct th_span encrypted, struct th_buf *plain)
+bool th_blob_answer_decrypt_with(const uint8_t secret[32], uint64_t tenant, const uint8_t key[16],
+                                 struct th_span encrypted, struct th_buf *plain)
 {
     uint8_t aad[AAD_MAX];
     size_t aad_len = aad_of(tenant, UINT64_MAX, 0, key, aad);
@@ -127,18 +127,18 @@ bool th_answer_decrypt_with(const uint8_t secret[32], uint64_t tenant, const uin
            th_engine_decrypt_with(secret, tenant, UINT64_MAX, 0, encrypted, plain);
 }
 
-bool th_answer_decrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16], struct th_span encrypted,
-                       struct th_buf *plain)
+bool th_blob_answer_decrypt(struct th_engine *e, uint64_t tenant, const uint8_t key[16],
+                            struct th_span encrypted, struct th_buf *plain)
 {
     for (unsigned i = 0; i < e->ring->count; i++)
-        if (th_answer_decrypt_with(e->ring->v[i], tenant, key, encrypted, plain))
+        if (th_blob_answer_decrypt_with(e->ring->v[i], tenant, key, encrypted, plain))
             return true;
     return false;
 }
 
 /* ---- writing ---- */
 
-void th_tenant_write(const struct th_tenant *t, struct th_buf *out)
+void th_blob_write_tenant(const struct th_tenant *t, struct th_buf *out)
 {
     struct th_jw w = th_jw(out);
 
@@ -211,7 +211,7 @@ static bool write_url(struct th_engine *e, const struct th_endpoint *ep, struct 
         th_jw_key(w, TH_LIT("url_secret"));
         th_jw_bool(w, ep->spec.url_secret == TH_URL_SECRET);
     }
-    if (th_url_is_secret(&ep->spec))
+    if (th_mask_url_is_secret(&ep->spec))
         return write_encrypted(e, ep, TH_ENCRYPTED_NO_URL, TH_LIT("url_sealed"), ep->spec.url, w);
     th_jw_key(w, TH_LIT("url"));
     th_jw_string(w, ep->spec.url);
@@ -302,7 +302,7 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
     return out->failed;
 }
 
-enum th_error th_endpoint_write(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out)
+enum th_error th_blob_write_endpoint(struct th_engine *e, const struct th_endpoint *ep, struct th_buf *out)
 {
     struct th_arena mem;
     struct th_endpoint_spec spec;
@@ -343,13 +343,13 @@ static int64_t read_i64(struct th_json root, struct th_span name)
     return n;
 }
 
-const struct th_encrypted_member th_encrypted_members[TH_ENCRYPTED_MEMBERS] = {
+const struct th_encrypted_member th_blob_encrypted_members[TH_ENCRYPTED_MEMBERS] = {
     {{"headers_sealed", 14}, TH_ENCRYPTED_NO_HEADERS},
     {{"url_sealed", 10}, TH_ENCRYPTED_NO_URL},
 };
 
-enum th_error th_member_encrypted(struct th_json root, struct th_span name, struct th_json *member,
-                                  struct th_buf *out)
+enum th_error th_blob_member_is_encrypted(struct th_json root, struct th_span name, struct th_json *member,
+                                          struct th_buf *out)
 {
     size_t n;
 
@@ -376,7 +376,7 @@ static enum th_error read_url(struct th_engine *e, const struct th_endpoint *ep,
 
     if (th_json_member(root, TH_LIT("url_secret"), &v) && th_json_bool(v, &secret))
         out->url_secret = secret ? TH_URL_SECRET : TH_URL_OPEN;
-    error = th_member_encrypted(root, TH_LIT("url_sealed"), &v, &encrypted);
+    error = th_blob_member_is_encrypted(root, TH_LIT("url_sealed"), &v, &encrypted);
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
     if (error == TH_NOT_FOUND)
         error = read_string(root, TH_LIT("url"), mem, &out->url) ? TH_OK : TH_NOMEM;
@@ -402,7 +402,7 @@ static enum th_error read_headers(struct th_engine *e, const struct th_endpoint 
     if (!headers)
         return TH_NOMEM;
     out->headers = headers;
-    error = th_member_encrypted(root, TH_LIT("headers_sealed"), &v, &encrypted);
+    error = th_blob_member_is_encrypted(root, TH_LIT("headers_sealed"), &v, &encrypted);
     th_buf_init(&plain, TH_MAX_SPEC_BYTES);
     th_buf_init(&text, TH_MAX_SPEC_BYTES);
     if (error) {
@@ -473,7 +473,7 @@ static enum th_error read_texts(struct th_json root, struct th_arena *mem, struc
     return read_events(root, mem, out);
 }
 
-enum th_error th_texts_read(struct th_span settings, struct th_arena *mem, struct th_endpoint_spec *out)
+enum th_error th_blob_read_texts(struct th_span settings, struct th_arena *mem, struct th_endpoint_spec *out)
 {
     struct th_json root;
 
@@ -498,8 +498,8 @@ static enum th_error read_retry(struct th_json root, struct th_arena *mem, struc
 }
 
 /* Fills the spec and, from the same blob, rnd and the disabled mark of *ep. */
-enum th_error th_spec_read(struct th_engine *e, struct th_endpoint *ep, struct th_span settings,
-                           struct th_arena *mem, struct th_endpoint_spec *out)
+enum th_error th_blob_read_spec(struct th_engine *e, struct th_endpoint *ep, struct th_span settings,
+                                struct th_arena *mem, struct th_endpoint_spec *out)
 {
     struct th_json root, v;
     enum th_error error;

@@ -375,7 +375,7 @@ void th_filter_event_trim(struct th_filter_event *of)
 
 /* ---- what an endpoint says ---- */
 
-bool th_channel_next(struct th_span *lines, struct th_span *name)
+bool th_filters_channel_next(struct th_span *lines, struct th_span *name)
 {
     const char *end;
 
@@ -387,7 +387,7 @@ bool th_channel_next(struct th_span *lines, struct th_span *name)
     return true;
 }
 
-bool th_channel_ok(struct th_span name)
+bool th_filters_channel_ok(struct th_span name)
 {
     for (size_t i = 0; i < name.n; i++) {
         char c = th_lower(name.p[i]);
@@ -398,12 +398,12 @@ bool th_channel_ok(struct th_span name)
     return name.n >= 1 && name.n <= 128;
 }
 
-bool th_channels_share(struct th_span a, struct th_span b)
+bool th_filters_channels_share(struct th_span a, struct th_span b)
 {
     struct th_span x, y;
 
-    while (th_channel_next(&a, &x))
-        for (struct th_span rest = b; th_channel_next(&rest, &y);)
+    while (th_filters_channel_next(&a, &x))
+        for (struct th_span rest = b; th_filters_channel_next(&rest, &y);)
             if (th_span_eq(x, y))
                 return true;
     return false;

@@ -19,7 +19,7 @@ int64_t th_engine_allowed(const struct th_engine *e, const struct th_tenant *t, 
     return t->limits.v[id] == TH_LIMIT_OPEN ? e->options.limits.v[id] : t->limits.v[id];
 }
 
-size_t th_header_bytes(const struct th_endpoint_spec *spec)
+size_t th_limit_header_bytes(const struct th_endpoint_spec *spec)
 {
     size_t n = 0;
 
@@ -28,7 +28,7 @@ size_t th_header_bytes(const struct th_endpoint_spec *spec)
     return n;
 }
 
-size_t th_header_bytes_of(const struct th_endpoint *ep)
+size_t th_limit_header_bytes_of(const struct th_endpoint *ep)
 {
     return ep->run->custom.n - 4 * (size_t)ep->spec.header_count; /* without ": " and CRLF */
 }
@@ -38,7 +38,7 @@ static int64_t most_header_bytes(const struct th_tenant *t)
     size_t most = 0;
 
     for (unsigned i = 0; i < t->endpoint_count; i++) {
-        size_t n = th_header_bytes_of(t->endpoints[i]);
+        size_t n = th_limit_header_bytes_of(t->endpoints[i]);
         most = n > most ? n : most;
     }
     return (int64_t)most;

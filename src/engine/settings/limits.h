@@ -5,8 +5,8 @@
 
 void th_limits_open(struct th_limits *l);
 /** Bytes of the names and values of all headers, as given and as in memory. */
-size_t th_header_bytes(const struct th_endpoint_spec *spec);
-size_t th_header_bytes_of(const struct th_endpoint *ep);
+size_t th_limit_header_bytes(const struct th_endpoint_spec *spec);
+size_t th_limit_header_bytes_of(const struct th_endpoint *ep);
 /** Writes what is allowed and what is used into `detail`. */
 void th_limit_reached(const struct th_engine *e, const struct th_tenant *t, enum th_limit id, char *detail,
                       size_t detail_size);

@@ -14,7 +14,7 @@
 #define MASK_KEPT                                                                                            \
     8 /* texts of a mask that stays in memory; one of 256 has 13 KiB, and few endpoints have many */
 
-bool th_url_is_secret(const struct th_endpoint_spec *spec)
+bool th_mask_url_is_secret(const struct th_endpoint_spec *spec)
 {
     return spec->url_secret == TH_URL_SECRET ||
            (spec->url_secret == TH_URL_BY_NAME && th_url_has_credential(spec->url));
@@ -39,9 +39,9 @@ static void needles_of(const struct th_endpoint_run *run, struct th_needles *nee
     struct th_header h;
 
     th_needles_init(needles);
-    while (th_line_next(&lines, &h))
+    while (th_texts_line_next(&lines, &h))
         th_needles_header(needles, h.value);
-    if (th_url_is_secret(&run->spec))
+    if (th_mask_url_is_secret(&run->spec))
         th_needles_target(needles, run->url.target);
 }
 
@@ -50,7 +50,7 @@ enum th_error th_mask_run(struct th_engine *e, struct th_endpoint_run *run)
     struct th_needles needles;
     enum th_error error = TH_OK;
 
-    if (!run->spec.header_count && !th_url_is_secret(&run->spec))
+    if (!run->spec.header_count && !th_mask_url_is_secret(&run->spec))
         return TH_OK;
     needles_of(run, &needles);
     run->many_masked = needles.count > MASK_KEPT;

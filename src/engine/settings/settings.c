@@ -286,7 +286,7 @@ void th_graves_begin(struct th_engine *e)
     while (!th_list_empty(&e->graves)) {
         for (unsigned i = 0; i < 16 && (l = th_list_pop(&e->graves)); i++)
             ep_free(TH_CONTAINER(l, struct th_ep, dirty));
-        if (!th_list_empty(&e->graves) && th_turn_over(e, TH_TURN_DISPATCH_US)) {
+        if (!th_list_empty(&e->graves) && th_engine_turn_over(e, TH_TURN_DISPATCH_US)) {
             e->more = true;
             return;
         }
@@ -310,7 +310,7 @@ enum th_error th_run_new(struct th_engine *e, const struct th_endpoint *ep,
     error = th_url_parse(spec->url, &url, &why);
     if (error)
         goto err;
-    error = th_run_copy(e, run, spec, &url, ep->run);
+    error = th_texts_copy(e, run, spec, &url, ep->run);
     if (!error)
         error = th_mask_run(e, run);
     if (error)

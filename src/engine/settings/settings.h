@@ -19,7 +19,7 @@ struct th_wanted {
 };
 
 /* The engine's part of an endpoint. Replaced as a whole when the endpoint changes; requests under way keep the old one.
- * Not written any more once th_run_part has seen it, so that several threads may hold it. */
+ * Not written any more once th_texts_part has seen it, so that several threads may hold it. */
 struct th_endpoint_run {
     struct th_ref refs;
     struct th_arena mem;  /* owns the spec's spans, the header block and the wanted types */

@@ -84,7 +84,7 @@ static bool copy_lines(struct th_endpoint_run *run, const struct th_endpoint_spe
     return true;
 }
 
-bool th_line_next(struct th_span *lines, struct th_header *out)
+bool th_texts_line_next(struct th_span *lines, struct th_header *out)
 {
     const char *colon = lines->n ? memchr(lines->p, ':', lines->n) : NULL, *end;
 
@@ -292,9 +292,9 @@ static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
                : TH_NOMEM;
 }
 
-enum th_error th_run_copy(struct th_engine *e, struct th_endpoint_run *run,
-                          const struct th_endpoint_spec *from, const struct th_url *url,
-                          const struct th_endpoint_run *old)
+enum th_error th_texts_copy(struct th_engine *e, struct th_endpoint_run *run,
+                            const struct th_endpoint_spec *from, const struct th_url *url,
+                            const struct th_endpoint_run *old)
 {
     struct programs programs;
     struct th_arena mem;
@@ -310,7 +310,7 @@ enum th_error th_run_copy(struct th_engine *e, struct th_endpoint_run *run,
     return error;
 }
 
-void th_run_part(struct th_endpoint *ep)
+void th_texts_part(struct th_endpoint *ep)
 {
     struct th_endpoint_run *run = ep->run;
 
@@ -326,7 +326,7 @@ void th_run_part(struct th_endpoint *ep)
 
 /* ---- matching ---- */
 
-bool th_wanted_has(const struct th_endpoint_run *run, struct th_span type, bool by_name)
+bool th_texts_wanted_has(const struct th_endpoint_run *run, struct th_span type, bool by_name)
 {
     const struct th_wanted *want = run->want;
     uint64_t whole = word_of(WANT_TYPE, type, want->seed);
@@ -363,12 +363,12 @@ enum th_error th_engine_spec(struct th_engine *e, const struct th_endpoint *ep, 
     if (!headers)
         return TH_NOMEM;
     out->headers = headers;
-    while (th_line_next(&lines, headers))
+    while (th_texts_line_next(&lines, headers))
         headers++;
     th_buf_init(&settings, 2 * TH_MAX_SPEC_BYTES);
     error = e->options.store->vt->endpoint_settings(e->options.store, ep->no, out->text_rev, &settings);
     if (!error)
-        error = th_texts_read(th_buf_view(&settings), mem, out);
+        error = th_blob_read_texts(th_buf_view(&settings), mem, out);
     out->text_rev = 0;
     th_buf_fini(&settings);
     if (error)

@@ -127,12 +127,12 @@ void th_engine_cancel_requests(struct th_engine *e)
     cancel_requests(e, NULL);
 }
 
-void th_requests_cancel(struct th_engine *e, const struct th_ep *ep)
+void th_attempts_cancel(struct th_engine *e, const struct th_ep *ep)
 {
     cancel_requests(e, ep);
 }
 
-bool th_requests_cancel_some(struct th_engine *e, const struct th_tenant *t)
+bool th_attempts_cancel_some(struct th_engine *e, const struct th_tenant *t)
 {
     struct th_list *l, *next;
 
@@ -141,7 +141,7 @@ bool th_requests_cancel_some(struct th_engine *e, const struct th_tenant *t)
         next = l->next; /* a cancelled look-up may end inside the call */
         if (a->ep->pub.tenant != t || !cancel_request(a))
             continue;
-        if (th_turn_over(e, TH_TURN_DISPATCH_US))
+        if (th_engine_turn_over(e, TH_TURN_DISPATCH_US))
             return false;
     }
     return true;

@@ -46,8 +46,8 @@ struct th_attempt {
 struct th_attempt *th_attempt_get(struct th_engine *e);
 void th_attempts_free(struct th_engine *e);
 /** Cancels the requests under way to an endpoint that has been deleted; then they are forgotten. */
-void th_requests_cancel(struct th_engine *e, const struct th_ep *ep);
+void th_attempts_cancel(struct th_engine *e, const struct th_ep *ep);
 /** Does the same for a tenant, as far as the turn has time. True: none is left. */
-bool th_requests_cancel_some(struct th_engine *e, const struct th_tenant *t);
+bool th_attempts_cancel_some(struct th_engine *e, const struct th_tenant *t);
 void th_attempt_release(struct th_attempt *a);
 #endif

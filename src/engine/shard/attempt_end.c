@@ -123,7 +123,7 @@ void th_attempt_ended(struct th_attempt *a)
     o = th_outcome_of(a);
     fill_row(a,
              o.step.verdict == TH_V_DELIVERED); /* the answer is the transport's, and gone after this call */
-    if (o.disable != TH_KEEP && th_endpoint_disable(e, a->ep, o.disable, a))
+    if (o.disable != TH_KEEP && th_disable_endpoint(e, a->ep, o.disable, a))
         return;
     th_outcome_take(a, &o);
     th_settle_submit(a);

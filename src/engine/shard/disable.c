@@ -66,7 +66,7 @@ static void store_alone(struct th_engine *owner, struct th_mail *m)
     th_free(d);
 }
 
-bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a)
+bool th_disable_endpoint(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a)
 {
     struct th_disabling *d;
 
@@ -111,7 +111,7 @@ void th_disable_by_rules(struct th_engine *e)
             enum th_disable why =
                 th_health_check(&th_dialect_values(t->dialect)->rules, &t->endpoints[k]->health);
             if (why != TH_KEEP && th_is_mine(e, t->endpoints[k]->no))
-                (void)th_endpoint_disable(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), why, NULL);
+                (void)th_disable_endpoint(e, TH_CONTAINER(t->endpoints[k], struct th_ep, pub), why, NULL);
         }
     }
 }

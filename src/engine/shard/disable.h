@@ -28,7 +28,7 @@ struct th_disabling {
 
 /** `a`: the attempt whose end is the reason, to be concluded when it is its turn and stored in the same commit; it is stored in
  * any case. NULL: none. False: inactive already, or no memory; then `a` is the caller's. */
-bool th_endpoint_disable(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a);
+bool th_disable_endpoint(struct th_engine *e, struct th_ep *ep, enum th_disable why, struct th_attempt *a);
 struct th_mono th_disable_rules_wanted(const struct th_engine *e);
 void th_disable_by_rules(struct th_engine *e);
 

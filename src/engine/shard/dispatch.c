@@ -288,7 +288,7 @@ static void resolved(struct th_resolve *r)
     } else if (th_guard_answers(a->e->options.guard, r->addrs, r->count, &why, &bad)) {
         char text[sizeof a->req.res.detail_text];
 
-        th_denied_text(a->e, why, text, sizeof text);
+        th_report_denied_text(a->e, why, text, sizeof text);
         th_report_denied(a->e, a->ep->pub.tenant->id, a->run->url.host, &r->addrs[bad], why);
         fail_locally(a, TH_HTTP_DENIED, text);
     } else {
@@ -388,7 +388,7 @@ static void send_some(void *arg)
 
     while ((l = th_list_pop(&b->waiting))) {
         send_loaded(b, TH_CONTAINER(l, struct th_attempt, link));
-        if (!th_list_empty(&b->waiting) && th_turn_over(e, TH_TURN_DEFERRED_US)) {
+        if (!th_list_empty(&b->waiting) && th_engine_turn_over(e, TH_TURN_DEFERRED_US)) {
             th_engine_defer(e, &b->defer, send_some, b);
             return;
         }
@@ -507,7 +507,7 @@ void th_dispatch_begin(struct th_engine *e)
     while (budget && !is_paused(e) && th_store_lets_send(e->options.store) &&
            th_sched_pick(e->sched, e->now.mono, &row)) {
         begin(e, &row);
-        if (--budget % 4 == 0 && budget && th_turn_over(e, TH_TURN_DISPATCH_US))
+        if (--budget % 4 == 0 && budget && th_engine_turn_over(e, TH_TURN_DISPATCH_US))
             budget = 0;
     }
     if (budget == 0)

@@ -89,14 +89,14 @@ static void rest_set(struct th_engine *e, struct th_ep *ep, int64_t since_ms, in
     e->health_flipped = true;
 }
 
-void th_rest_forget(struct th_engine *e, struct th_ep *ep)
+void th_health_rest_forget(struct th_engine *e, struct th_ep *ep)
 {
     th_sched_rest(e->sched, ep->pub.no, e->now.mono, e->now.mono);
     if (ep->pub.health.rest_until)
         rest_set(e, ep, 0, 0);
 }
 
-void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
+void th_health_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
 {
     struct th_health *f = &ep->pub.health;
     int64_t until_ms = e->now.wall.ms + ms, more_ms = until_ms - f->rest_until;
@@ -120,7 +120,7 @@ void th_rest_ask(struct th_engine *e, struct th_ep *ep, int64_t ms)
 }
 
 /* A clock that was set back makes a rest no longer than it was asked for. */
-void th_rest_resume(struct th_engine *e, struct th_ep *ep)
+void th_health_rest_resume(struct th_engine *e, struct th_ep *ep)
 {
     struct th_health *f = &ep->pub.health;
     int64_t left_ms = f->rest_until - e->now.wall.ms, asked_ms = f->rest_until - f->rest_since;

@@ -55,14 +55,14 @@ struct ingest {
     uint64_t match_version; /* the settings that it is made for */
 };
 
-bool th_endpoint_matches(const struct th_ep *ep, struct th_span type)
+bool th_ingest_matches(const struct th_ep *ep, struct th_span type)
 {
     const struct th_endpoint_spec *s = &ep->pub.spec;
 
     if (ep->pub.run->all)
         return true;
     if (ep->pub.run->want)
-        return th_wanted_has(ep->pub.run, type, false);
+        return th_texts_wanted_has(ep->pub.run, type, false);
     for (unsigned i = 0; i < s->event_count; i++) {
         if (th_pattern_has(s->events[i], type))
             return true;
@@ -73,7 +73,7 @@ bool th_endpoint_matches(const struct th_ep *ep, struct th_span type)
 static bool named(const struct th_endpoint *ep, struct th_span type)
 {
     if (ep->run->want)
-        return th_wanted_has(ep->run, type, true);
+        return th_texts_wanted_has(ep->run, type, true);
     for (unsigned i = 0; i < ep->spec.event_count; i++)
         if (th_span_eq(ep->spec.events[i], type))
             return true;
@@ -283,9 +283,9 @@ static bool wants(const struct ingest *g, const struct th_endpoint *ep, const st
         return false;
     if (ep->disabled_at.ms && rules->drop_while_disabled)
         return false;
-    if (ep->spec.channels.n && !th_channels_share(ep->spec.channels, ev->channels))
+    if (ep->spec.channels.n && !th_filters_channels_share(ep->spec.channels, ev->channels))
         return false;
-    return th_endpoint_matches(TH_CONTAINER(ep, struct th_ep, pub), type);
+    return th_ingest_matches(TH_CONTAINER(ep, struct th_ep, pub), type);
 }
 
 static bool grow_marks(struct ingest *g, size_t n, size_t cap)
@@ -859,9 +859,8 @@ static bool is_wanted(const struct th_tenant *t, const struct th_notice *n)
 {
     for (unsigned i = 0; i < t->endpoint_count; i++)
         if (t->endpoints[i]->no != n->except &&
-            (n->tenant
-                 ? named(t->endpoints[i], n->event.type)
-                 : th_endpoint_matches(TH_CONTAINER(t->endpoints[i], struct th_ep, pub), n->event.type)))
+            (n->tenant ? named(t->endpoints[i], n->event.type)
+                       : th_ingest_matches(TH_CONTAINER(t->endpoints[i], struct th_ep, pub), n->event.type)))
             return true;
     return false;
 }

@@ -5,7 +5,7 @@
 
 struct th_ep;
 
-bool th_endpoint_matches(const struct th_ep *ep, struct th_span type);
+bool th_ingest_matches(const struct th_ep *ep, struct th_span type);
 void th_ingest_free(struct th_engine *e);
 /** Settings have changed in this engine: publishes that wait for that are matched again. */
 struct th_mono th_ingest_again_wanted(const struct th_engine *e);

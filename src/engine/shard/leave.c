@@ -18,7 +18,7 @@ void th_leave_endpoint(struct th_engine *e, struct th_ep *ep)
     th_settings_remove_endpoint(e, ep);
     e->asks_void = e->asks_void || ep->ask;
     if (ep->refs > 1 && !cancelled)
-        th_requests_cancel(e, ep);
+        th_attempts_cancel(e, ep);
     th_ep_unref(e, ep);
     if (th_is_mine(e, no))
         th_cancel_endpoint(e, no);
@@ -49,13 +49,13 @@ void th_leave_begin(struct th_engine *e)
         struct th_tenant *t = e->leaving;
 
         if (!t->cancelled) {
-            t->cancelled = th_requests_cancel_some(e, t);
+            t->cancelled = th_attempts_cancel_some(e, t);
         } else if (t->endpoint_count) {
             th_leave_endpoint(e, TH_CONTAINER(t->endpoints[t->endpoint_count - 1], struct th_ep, pub));
         } else {
             e->leaving = t->next_leaving;
         }
-        if (e->leaving && th_turn_over(e, TH_TURN_DISPATCH_US)) {
+        if (e->leaving && th_engine_turn_over(e, TH_TURN_DISPATCH_US)) {
             e->more = true;
             return;
         }

@@ -42,11 +42,11 @@ enum th_match th_engine_match(struct th_engine *e, const struct th_endpoint *ep,
     *steps = 0;
     if (ep->created.ms > row->at.ms)
         return TH_MATCH_LATER;
-    if (!th_endpoint_matches(TH_CONTAINER(ep, struct th_ep, pub), row->type))
+    if (!th_ingest_matches(TH_CONTAINER(ep, struct th_ep, pub), row->type))
         return TH_MATCH_NOT_TYPE;
     if (ep->disabled_at.ms && v->rules.drop_while_disabled)
         return TH_MATCH_DISABLED;
-    if (ep->spec.channels.n && !th_channels_share(ep->spec.channels, row->more.channels))
+    if (ep->spec.channels.n && !th_filters_channels_share(ep->spec.channels, row->more.channels))
         return TH_MATCH_NOT_CHANNEL;
     return ep->run->filter ? th_engine_match_filter(e, ep->run->filter, why, steps) : TH_MATCH;
 }

@@ -45,7 +45,7 @@ static void members_of_endpoint(struct th_jw *w, const struct th_ep *ep)
     struct th_buf url;
 
     th_buf_init(&url, 4096);
-    if (th_url_is_secret(&ep->pub.spec))
+    if (th_mask_url_is_secret(&ep->pub.spec))
         th_url_mask(ep->pub.spec.url, &url);
     else
         th_buf_span(&url, ep->pub.spec.url);

@@ -103,9 +103,9 @@ static void take_rest(struct th_attempt *a, const struct th_outcome *o)
 
     if (o->step.verdict == TH_V_DELIVERED) {
         if (a->ep->pub.health.rest_until > a->ended.wall.ms && a->began.us >= a->ep->rests_since.us)
-            th_rest_forget(a->e, a->ep);
+            th_health_rest_forget(a->e, a->ep);
     } else if (ms) {
-        th_rest_ask(a->e, a->ep, ms);
+        th_health_rest_ask(a->e, a->ep, ms);
     }
 }
 

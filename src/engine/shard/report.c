@@ -95,7 +95,7 @@ void th_report_failed(struct th_attempt *a)
     e->reports_left_out = 0;
 }
 
-const char *th_denied_advice(const struct th_engine *e, const char *why)
+const char *th_report_denied_advice(const struct th_engine *e, const char *why)
 {
     bool own =
         th_span_starts(th_str(why), TH_LIT("a private")) || th_span_starts(th_str(why), TH_LIT("a shared"));
@@ -105,10 +105,10 @@ const char *th_denied_advice(const struct th_engine *e, const char *why)
                : "";
 }
 
-void th_denied_text(const struct th_engine *e, const char *why, char *out, size_t size)
+void th_report_denied_text(const struct th_engine *e, const char *why, char *out, size_t size)
 {
     snprintf(out, size, "the host resolves to an address that is not allowed: %s%s", why,
-             th_denied_advice(e, why));
+             th_report_denied_advice(e, why));
 }
 
 void th_report_denied(struct th_engine *e, struct th_span tenant, struct th_span host,
@@ -133,7 +133,7 @@ void th_engine_measure(struct th_engine *e)
 }
 
 /* Nobody asks the others when metrics are read: home shows the largest of what each has. */
-void th_measure_turn(struct th_engine *e)
+void th_report_turn(struct th_engine *e)
 {
     struct th_sched_stats stats = th_sched_stats(e->sched);
 
