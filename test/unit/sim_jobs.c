@@ -1,7 +1,10 @@
 /* Rows of ended replays: the oldest leave the store beyond the limit, also those from before the start. What was cancelled stays so. */
+#include "base/alloc.h"
+#include "engine/control/replay_job.h"
 #include "sim/sim.h"
 
 #define KEPT 1000
+#define MATCHED 700
 
 static void started(struct th_replay_start *r)
 {
@@ -115,10 +118,51 @@ static void test_cancelled_stays_cancelled(void **state)
     sim_close(s);
 }
 
+/* The nth allocation after the restart fails. */
+static void resumed_without(uint64_t n)
+{
+    struct sim *s = sim_open(NULL);
+    const struct th_replay *after;
+    bool done = false;
+    struct th_replay_start r = {.states = 1u << TH_DS_DELIVERED, .done = started, .user = &done};
+    uint64_t a = sim_endpoint(
+        s, &(struct sim_spec){.tenant = "default", .url = "https://93.184.216.34/", .events = "x"});
+
+    sim_host(s, "93.184.216.34")->always = (struct sim_answer){.kind = SIM_STATUS, .status = 200};
+    for (unsigned i = 0; i < MATCHED; i++)
+        assert_int_equal(sim_publish(s, &(struct sim_event){.tenant = "default", .type = "x", .data = "{}"}),
+                         TH_PUB_ACCEPTED);
+    sim_run_for(s, 60 * SIM_S);
+    assert_int_equal(s->log_n, MATCHED);
+    r.ep = sim_ep(s, a);
+    th_engine_replay(s->engine, &r);
+    assert_true(sim_run_to(s, s->now_us + SIM_S, is_true, &done));
+    assert_int_equal(r.matched, MATCHED);
+    sim_crash(s);
+    sim_start(s);
+    th_alloc_fail_after(n);
+    sim_run_for(s, 120 * SIM_S);
+    th_alloc_fail_after(0);
+    after = th_engine_replay_below(s->engine, th_engine_tenant(s->engine, TH_LIT("default")), UINT64_MAX);
+    assert_non_null(after);
+    assert_int_equal(after->state, TH_REPLAY_DONE);
+    assert_in_range(s->log_n, 2 * MATCHED, 2 * MATCHED + TH_REPLAY_STEP); /* a step may be queued again */
+    sim_close(s);
+}
+
+/* Its numbers are collected again after a restart: without memory for them it waits. */
+static void test_memory_is_waited_for(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n <= 60; n++)
+        resumed_without(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_oldest_leave),
-                                       cmocka_unit_test(test_cancelled_stays_cancelled)};
+                                       cmocka_unit_test(test_cancelled_stays_cancelled),
+                                       cmocka_unit_test(test_memory_is_waited_for)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,8 @@
  * Refuses to be many: a tenant may have few at work (its limit "replays"), and of those that have ended the oldest are
  * forgotten. The numbers take memory, so MAX_PLACES jobs have them at a time. That refuses nobody: a job that has nothing to
  * do (its endpoint is paused, or has enough queued) gives its place to one that waits, and collects the rest of its numbers
- * again when it needs them. When the store fails, a step or a page is simply tried again. */
+ * again when it needs them. When the store fails, a step or a page is simply tried again; without memory for its numbers a job
+ * gives its place back and collects them again later. */
 #include "engine/control/replay.h"
 #include "base/alloc.h"
 #include "base/arena.h"
@@ -154,14 +155,29 @@ static bool collect_row(struct th_replay_job *j, const struct th_delivery_row *r
 
 static void collect(struct th_replay_job *j);
 
+/* Of a job that was acknowledged: it had no memory, and tries again; or more matches now than any job may have. */
+static void collected_too_much(struct th_replay_job *j)
+{
+    struct th_engine *e = j->e;
+
+    if (j->count >= MAX_MATCHED) {
+        th_replay_job_enter(j, TH_REPLAY_FAILED);
+        j->row_dirty = true;
+        return;
+    }
+    th_replay_place_leave(j);
+    j->resume = true;
+    j->stalled = e->now.mono;
+    e->replays_wait = true;
+    e->replay_look_at.us = e->now.mono.us + STALL_US / 10;
+}
+
 static void collect_end(struct th_replay_job *j, bool fits)
 {
-    if (!j->start) { /* resumed after a start */
+    if (!j->start) { /* resumed after a start, or with a new place */
         j->resume = false;
-        if (!fits && j->pub.state == TH_REPLAY_RUNNING) {
-            th_replay_job_enter(j, TH_REPLAY_FAILED);
-            j->row_dirty = true;
-        }
+        if (!fits && j->pub.state == TH_REPLAY_RUNNING)
+            collected_too_much(j);
         return;
     }
     if (!fits) {
