@@ -211,7 +211,7 @@ static void remember(struct sim *s, struct sim_request *r)
 static void transport_submit(struct th_transport *t, struct th_http_req *req)
 {
     struct sim *s = TH_CONTAINER(t, struct sim, transport);
-    const struct th_attempt *a = req->user;
+    const struct th_attempt *a = TH_CONTAINER((struct th_outgoing *)req->user, struct th_attempt, out);
     struct sim_request *r = calloc(1, sizeof *r);
     const struct th_guard *guard = s->options.guard ? s->options.guard : &s->no_exceptions;
 

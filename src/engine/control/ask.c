@@ -13,7 +13,7 @@
 #include "engine/settings/consent.h"
 #include "engine/settings/secrets.h"
 #include "engine/settings/settings.h"
-#include "engine/shard/report.h"
+#include "engine/shard/outgoing.h"
 #include "engine/state.h"
 #include <stdio.h>
 
@@ -30,12 +30,8 @@ struct th_ask {
     struct th_engine *e;
     struct th_ep *ep;
     struct th_endpoint_run *run;
-    struct th_resolve resolve;
-    struct th_http_req req;
-    struct th_addr addrs[TH_CONNECT_MAX];
+    struct th_outgoing out;
     struct th_buf head;
-    struct th_mono began;
-    bool cancelled, resolving, running;
     struct th_consent said;
     char tenant[160];
 };
@@ -78,7 +74,8 @@ static void not_agreed(struct th_ask *a, enum th_consent_state state, const char
 {
     struct th_engine *e = a->e;
     struct th_ep *ep = a->ep;
-    bool stale = is_stale(a), dropped = a->cancelled || ep->gone || ep->pub.tenant->deleting || e->draining;
+    bool stale = is_stale(a),
+         dropped = a->out.cancelled || ep->gone || ep->pub.tenant->deleting || e->draining;
 
     if (!dropped && !stale && ep->pub.no_consent) {
         ep->pub.consent = (struct th_consent){.state = state, .at = e->now.wall};
@@ -133,7 +130,7 @@ static void agreed(struct th_ask *a, uint32_t rate)
     struct th_engine *e = a->e;
     struct th_span tenant = a->ep->pub.tenant->id;
 
-    if (a->cancelled || a->ep->gone || a->ep->pub.tenant->deleting || e->draining || is_stale(a) ||
+    if (a->out.cancelled || a->ep->gone || a->ep->pub.tenant->deleting || e->draining || is_stale(a) ||
         tenant.n >= sizeof a->tenant) {
         not_agreed(a, TH_CONSENT_PENDING, "");
         return;
@@ -184,20 +181,18 @@ static bool next_field(struct th_span *lines, struct th_header *out)
     return true;
 }
 
-static void answered(struct th_http_req *req)
+static void answered(struct th_outgoing *o)
 {
-    struct th_ask *a = req->user;
-    struct th_span lines = req->res.head;
+    struct th_ask *a = TH_CONTAINER(o, struct th_ask, out);
+    const struct th_http_result *res = &o->req.res;
+    struct th_span lines = res->head;
     struct th_header h;
     bool origin = false, same = false, rated = true;
     uint32_t rate = 0;
     char text[96];
 
-    th_engine_tick(a->e);
-    a->running = false;
-    if (req->res.class != TH_HTTP_OK) {
-        snprintf(text, sizeof text, "%s",
-                 req->res.detail ? req->res.detail : th_http_class_name(req->res.class));
+    if (res->class != TH_HTTP_OK) {
+        snprintf(text, sizeof text, "%s", res->detail ? res->detail : th_http_class_name(res->class));
         not_agreed(a, TH_CONSENT_PENDING, text);
         return;
     }
@@ -211,8 +206,8 @@ static void answered(struct th_http_req *req)
             rated = read_rate(value, &rate);
         }
     }
-    snprintf(text, sizeof text, "its server answered OPTIONS with status %u", req->res.status);
-    if (req->res.status < 200 || req->res.status > 299)
+    snprintf(text, sizeof text, "its server answered OPTIONS with status %u", res->status);
+    if (res->status < 200 || res->status > 299)
         not_agreed(a, TH_CONSENT_REFUSED, text);
     else if (!origin)
         not_agreed(a, TH_CONSENT_REFUSED, "the answer has no WebHook-Allowed-Origin");
@@ -226,55 +221,28 @@ static void answered(struct th_http_req *req)
 
 /* ---- asking ---- */
 
-static void send_ask(struct th_ask *a, unsigned count)
+static void judged(struct th_outgoing *o, unsigned count)
 {
+    struct th_ask *a = TH_CONTAINER(o, struct th_ask, out);
     struct th_engine *e = a->e;
-    const struct th_run_url *url = &a->run->url;
 
-    for (unsigned i = 0; i < count; i++)
-        a->addrs[i].port = url->port;
-    a->req = (struct th_http_req){
-        .method = TH_LIT("OPTIONS"),
-        .target = url->target,
-        .origin = {.tls = url->tls, .host = url->host, .authority = url->authority, .port = url->port},
-        .addrs = a->addrs,
-        .addr_count = count,
-        .pool_key = th_endpoint_pool_key(&a->ep->pub),
-        .head = th_buf_view(&a->head),
-        .deadline = {a->began.us + ASK_TIMEOUT_US},
-        .connect_deadline = {e->now.mono.us + CONNECT_TIMEOUT_US},
-        .head_cap = 32u << 10,
-        .body_cap = 1024,
-        .done = answered,
-        .user = a};
-    a->running = true;
-    e->options.transport->vt->submit(e->options.transport, &a->req);
+    if (o->cancelled || a->ep->gone || e->draining || is_stale(a)) {
+        not_agreed(a, TH_CONSENT_PENDING, "");
+        return;
+    }
+    o->req = (struct th_http_req){.method = TH_LIT("OPTIONS"),
+                                  .head = th_buf_view(&a->head),
+                                  .deadline = {o->began.us + ASK_TIMEOUT_US},
+                                  .connect_deadline = {e->now.mono.us + CONNECT_TIMEOUT_US},
+                                  .head_cap = 32u << 10,
+                                  .body_cap = 1024};
+    th_outgoing_send(o, count);
 }
 
-static void ask_resolved(struct th_resolve *r)
+static void failed(struct th_outgoing *o, enum th_http_class class, const char *why)
 {
-    struct th_ask *a = r->user;
-    struct th_engine *e = a->e;
-    const char *why = NULL;
-    char text[160];
-    unsigned bad;
-
-    th_engine_tick(e);
-    a->resolving = false;
-    if (a->cancelled || a->ep->gone || e->draining || is_stale(a)) {
-        not_agreed(a, TH_CONSENT_PENDING, "");
-    } else if (r->error) {
-        not_agreed(a, TH_CONSENT_PENDING, "its host name does not resolve");
-    } else if (th_guard_answers(e->options.guard, r->addrs, r->count, &why, &bad)) {
-        th_report_denied_text(e, why, text, sizeof text);
-        th_report_denied(e, a->ep->pub.tenant->id, a->run->url.host, &r->addrs[bad], why);
-        not_agreed(a, TH_CONSENT_PENDING, text);
-    } else {
-        unsigned n = r->count < TH_CONNECT_MAX ? r->count : TH_CONNECT_MAX;
-
-        memcpy(a->addrs, r->addrs, n * sizeof a->addrs[0]);
-        send_ask(a, n);
-    }
+    (void)class;
+    not_agreed(TH_CONTAINER(o, struct th_ask, out), TH_CONSENT_PENDING, why);
 }
 
 static void write_head(struct th_ask *a)
@@ -290,16 +258,11 @@ static void write_head(struct th_ask *a)
 
 static void begin_ask(struct th_engine *e, struct th_ep *ep, struct th_ask *a)
 {
-    const struct th_dialect_values *v = th_dialect_values(ep->pub.tenant->dialect);
-    const struct th_run_url *url = &ep->pub.run->url;
-    const char *why = NULL;
-
     a->e = e;
     a->ep = ep;
     ep->refs++;
     a->run = ep->pub.run;
     (void)th_run_ref(a->run);
-    a->began = e->now.mono;
     ep->ask = a;
     ep->asked++;
     ep->pub.tenant->asks++;
@@ -310,22 +273,16 @@ static void begin_ask(struct th_engine *e, struct th_ep *ep, struct th_ask *a)
     write_head(a);
     if (a->head.failed) {
         not_agreed(a, TH_CONSENT_PENDING, "out of memory");
-    } else if (!url->tls && th_https_required(e, v)) {
-        not_agreed(a, TH_CONSENT_PENDING, "plain http is not allowed in production");
-    } else if (!url->literal) {
-        a->resolve = (struct th_resolve){.host = url->host,
-                                         .tenant = ep->pub.tenant->no,
-                                         .done = ask_resolved,
-                                         .user = a,
-                                         .deadline = {a->began.us + ASK_TIMEOUT_US}};
-        a->resolving = true;
-        e->options.resolver->vt->submit(e->options.resolver, &a->resolve);
-    } else if (!th_guard_addr(e->options.guard, &url->addr, &why)) {
-        not_agreed(a, TH_CONSENT_PENDING, why);
-    } else {
-        a->addrs[0] = url->addr;
-        send_ask(a, 1);
+        return;
     }
+    a->out = (struct th_outgoing){.e = e,
+                                  .ep = &ep->pub,
+                                  .url = &a->run->url,
+                                  .began = e->now.mono,
+                                  .judged = judged,
+                                  .failed = failed,
+                                  .ended = answered};
+    th_outgoing_begin(&a->out, (struct th_mono){e->now.mono.us + ASK_TIMEOUT_US});
 }
 
 static bool has_room(struct th_engine *e, const struct th_tenant *t)
@@ -343,13 +300,8 @@ static void cancel(struct th_engine *e, bool all)
     for (l = e->asks.next; l != &e->asks; l = next) {
         struct th_ask *a = TH_CONTAINER(l, struct th_ask, link);
         next = l->next;
-        if (a->cancelled || (!all && !a->ep->gone))
-            continue;
-        a->cancelled = true;
-        if (a->running)
-            e->options.transport->vt->cancel(e->options.transport, &a->req);
-        else if (a->resolving)
-            e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
+        if (all || a->ep->gone)
+            th_outgoing_cancel(&a->out);
     }
 }
 

@@ -40,11 +40,11 @@ unsigned th_address_take(struct th_attempt *a, unsigned count)
     if (a->row.lane == TH_LANE_TEST)
         return count;
     for (unsigned i = 0; i < count; i++)
-        place[i] = (uint8_t)place_of(a, number_of(a, &a->addrs[i]));
+        place[i] = (uint8_t)place_of(a, number_of(a, &a->out.addrs[i]));
     room = th_sched_connect(a->e->sched, a->row.no, a->counted_at, a->counted, a->e->now.mono);
     for (unsigned i = 0; i < count; i++)
         if (room >> place[i] & 1)
-            a->addrs[kept++] = a->addrs[i];
+            a->out.addrs[kept++] = a->out.addrs[i];
     return kept;
 }
 

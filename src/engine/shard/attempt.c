@@ -33,10 +33,10 @@ struct th_attempt *th_attempt_get(struct th_engine *e)
         th_buf_init(&a->sigs, 16u << 10);
         th_buf_init(&a->answer, 64u << 10);
     }
-    a->unsendable = a->cancelled = a->resolving = a->running = false;
+    a->unsendable = a->out.cancelled = a->out.resolving = a->out.running = false;
     a->event = NULL;
     a->counted = 0;
-    a->dns_us = -1;
+    a->out.dns_us = -1;
     a->held = 0;
     a->delivery_id_len = 0;
     th_buf_reset(&a->head);
@@ -96,16 +96,10 @@ void th_attempts_free(struct th_engine *e)
 /* False: it has been cancelled before. */
 static bool cancel_request(struct th_attempt *a)
 {
-    struct th_engine *e = a->e;
+    bool new = !a->out.cancelled;
 
-    if (a->cancelled)
-        return false;
-    a->cancelled = true;
-    if (a->running)
-        e->options.transport->vt->cancel(e->options.transport, &a->req);
-    else if (a->resolving)
-        e->options.resolver->vt->cancel(e->options.resolver, &a->resolve);
-    return true;
+    th_outgoing_cancel(&a->out);
+    return new;
 }
 
 /* Of one endpoint, or NULL: all. */

@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/events.h"
+#include "engine/shard/outgoing.h"
 
 struct th_disabling;
 
@@ -16,12 +17,9 @@ struct th_attempt {
     struct th_event *event;
     struct th_mono began;
     struct th_wall began_wall;
-    int64_t signed_at, dns_us;
-    bool cancelled, resolving, running; /* resolving, running: the resolver, the transport has it */
-    bool unsendable;                    /* the dialect cannot render this delivery */
-    struct th_http_req req;
-    struct th_resolve resolve;
-    struct th_addr addrs[TH_CONNECT_MAX];
+    int64_t signed_at;
+    bool unsendable; /* the dialect cannot render this delivery */
+    struct th_outgoing out;
     uint64_t counted_at[TH_CONNECT_MAX]; /* address.c: the addresses at which this request is counted */
     unsigned counted;
     struct th_buf head, body, sigs, answer;

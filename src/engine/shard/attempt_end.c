@@ -19,7 +19,7 @@
 
 static void keep_answer(struct th_attempt *a)
 {
-    const struct th_http_result *res = &a->req.res;
+    const struct th_http_result *res = &a->out.req.res;
     struct th_attempt_row *row = &a->settle.row;
     struct th_mask *masks[TH_MASKS_MAX];
     unsigned count = th_masks_of(a->ep, a->run, a->e->now.wall.ms, masks);
@@ -55,10 +55,10 @@ static int32_t since(int64_t from, int64_t to)
 
 static void fill_row(struct th_attempt *a, bool delivered)
 {
-    const struct th_http_result *res = &a->req.res;
+    const struct th_http_result *res = &a->out.req.res;
     const struct th_http_times *t = &res->times;
     struct th_attempt_row *row = &a->settle.row;
-    int64_t dns = a->dns_us < 0 ? 0 : a->dns_us;
+    int64_t dns = a->out.dns_us < 0 ? 0 : a->out.dns_us;
 
     *row = (struct th_attempt_row){.at = a->began_wall,
                                    .nth = (uint16_t)(a->row.attempts + 1),
@@ -73,7 +73,7 @@ static void fill_row(struct th_attempt *a, bool delivered)
                                    .peer = res->peer,
                                    .sigs = th_buf_view(&a->sigs),
                                    .detail = th_str(res->detail ? res->detail : "")};
-    row->us[0] = a->dns_us < 0 ? -1 : since(0, a->dns_us);
+    row->us[0] = a->out.dns_us < 0 ? -1 : since(0, a->out.dns_us);
     row->us[1] = since(0, t->connected);
     row->us[2] = since(t->connected < 0 ? 0 : t->connected, t->tls);
     row->us[3] = t->first_byte < 0 ? -1 : since(0, t->first_byte + dns);
@@ -89,12 +89,12 @@ static void fill_row(struct th_attempt *a, bool delivered)
 static void not_an_attempt(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
-    int64_t wait_us = a->req.res.class == TH_HTTP_CANCELLED ? 0 : 1000000;
+    int64_t wait_us = a->out.req.res.class == TH_HTTP_CANCELLED ? 0 : 1000000;
 
     if (wait_us && e->now.mono.us >= e->warn_at.us) { /* one line a second says it for all */
         e->warn_at.us = e->now.mono.us + 1000000;
         th_log(TH_LOG_WARN, "a request could not be begun",
-               TH_KC("detail", a->req.res.detail ? a->req.res.detail : ""));
+               TH_KC("detail", a->out.req.res.detail ? a->out.req.res.detail : ""));
     }
     if (th_sched_asked(e->sched, a->row.no))
         th_outcome_asked(a);
@@ -109,7 +109,7 @@ static void not_an_attempt(struct th_attempt *a)
 void th_attempt_ended(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
-    const struct th_http_result *res = &a->req.res;
+    const struct th_http_result *res = &a->out.req.res;
     struct th_outcome o;
 
     th_address_give(a);

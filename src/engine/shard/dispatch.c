@@ -134,22 +134,13 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
     return th_dialect_head(d, &r, *body, &a->head, &a->sigs, false);
 }
 
-static void transport_done(struct th_http_req *req)
-{
-    struct th_attempt *a = req->user;
-
-    th_engine_tick(a->e);
-    a->running = false;
-    th_attempt_ended(a);
-}
-
 static void fail_locally(struct th_attempt *a, enum th_http_class class, const char *detail)
 {
-    a->req.res = (struct th_http_result){.class = class,
-                                         .retry_after_s = UINT32_MAX,
-                                         .times = {-1, -1, -1, -1, a->e->now.mono.us - a->began.us}};
-    snprintf(a->req.res.detail_text, sizeof a->req.res.detail_text, "%s", detail);
-    a->req.res.detail = a->req.res.detail_text;
+    a->out.req.res = (struct th_http_result){.class = class,
+                                             .retry_after_s = UINT32_MAX,
+                                             .times = {-1, -1, -1, -1, a->e->now.mono.us - a->began.us}};
+    snprintf(a->out.req.res.detail_text, sizeof a->out.req.res.detail_text, "%s", detail);
+    a->out.req.res.detail = a->out.req.res.detail_text;
     th_attempt_ended(a);
 }
 
@@ -170,7 +161,7 @@ static struct th_span unfinished_header(const struct th_buf *head)
 static void fail_unrendered(struct th_attempt *a, enum th_error error)
 {
     struct th_span name = error == TH_INVALID && a->head.n ? unfinished_header(&a->head) : TH_LIT("");
-    char text[sizeof a->req.res.detail_text];
+    char text[sizeof a->out.req.res.detail_text];
 
     if (error == TH_INVALID)
         snprintf(text, sizeof text, "no request was made: the value for \"%.*s\" cannot stand in a header",
@@ -200,17 +191,17 @@ static bool is_over(const struct th_attempt *a)
     return th_expire_has_come(&a->event->row, a->e->now.wall) && a->row.lane != TH_LANE_TEST;
 }
 
-static void send_to(struct th_attempt *a, unsigned count)
+static void judged(struct th_outgoing *o, unsigned count)
 {
+    struct th_attempt *a = TH_CONTAINER(o, struct th_attempt, out);
     struct th_engine *e = a->e;
     const struct th_rules *rules = &th_dialect_values(a->ep->pub.tenant->dialect)->rules;
     uint32_t timeout_ms = timeout_ms_of(a);
     uint32_t connect_ms = (rules->connect_timeout_s ? rules->connect_timeout_s : 10) * 1000;
-    const struct th_run_url *url = &a->run->url;
     struct th_span body;
     enum th_error error;
 
-    if (a->cancelled || a->ep->gone || a->ep->pub.tenant->deleting || a->run != a->ep->pub.run ||
+    if (o->cancelled || a->ep->gone || a->ep->pub.tenant->deleting || a->run != a->ep->pub.run ||
         !th_store_lets_send(e->options.store) || is_over(a)) {
         /* Deleted, expired, paused or edited, or no longer sure to be the only sender, while the event was read or the name was looked up: no new request may break what the
          * API has confirmed. No attempt; what is still wanted is due at once, with the settings of then. */
@@ -228,15 +219,8 @@ static void send_to(struct th_attempt *a, unsigned count)
         fail_unrendered(a, error);
         return;
     }
-    for (unsigned i = 0; i < count; i++)
-        a->addrs[i].port = url->port;
-    a->req = (struct th_http_req){
+    a->out.req = (struct th_http_req){
         .method = th_dialect_method(a->ep->pub.tenant->dialect),
-        .target = url->target,
-        .origin = {.tls = url->tls, .host = url->host, .authority = url->authority, .port = url->port},
-        .addrs = a->addrs,
-        .addr_count = count,
-        .pool_key = th_endpoint_pool_key(&a->ep->pub),
         .head = th_buf_view(&a->head),
         .body = {body},
         .body_count = 1,
@@ -245,68 +229,24 @@ static void send_to(struct th_attempt *a, unsigned count)
         .connect_deadline = {e->now.mono.us +
                              (int64_t)(connect_ms < timeout_ms ? connect_ms : timeout_ms) * 1000},
         .head_cap = 32u << 10,
-        .body_cap = ANSWER_KEPT,
-        .done = transport_done,
-        .user = a};
-    a->running = true;
-    e->options.transport->vt->submit(e->options.transport, &a->req);
+        .body_cap = ANSWER_KEPT};
+    th_outgoing_send(&a->out, count);
 }
 
-static const char *resolve_problem(enum th_error error)
+static void failed(struct th_outgoing *o, enum th_http_class class, const char *why)
 {
-    switch (error) {
-    case TH_NOT_FOUND:
-        return "the host name does not exist or has no address";
-    case TH_TIMEOUT:
-        return "the name servers did not answer in time";
-    case TH_TOO_LARGE:
-        return "the host name has too many addresses";
-    case TH_FULL:
-        return "too many name look-ups of this tenant are under way";
-    case TH_NOMEM:
-        return "out of memory";
-    default:
-        return "the name servers failed";
-    }
+    fail_locally(TH_CONTAINER(o, struct th_attempt, out), class, why);
 }
 
-static void resolved(struct th_resolve *r)
+static void ended(struct th_outgoing *o)
 {
-    struct th_attempt *a = r->user;
-    const char *why = NULL;
-    unsigned bad;
-
-    th_engine_tick(a->e);
-    a->resolving = false;
-    a->dns_us = a->e->now.mono.us - a->began.us;
-    if (r->error == TH_CANCELLED || a->cancelled) {
-        fail_locally(a, TH_HTTP_CANCELLED, "cancelled");
-    } else if (r->error == TH_FULL || r->error == TH_NOMEM) { /* nobody was asked: no attempt, soon again */
-        fail_locally(a, TH_HTTP_INTERNAL, resolve_problem(r->error));
-    } else if (r->error) {
-        fail_locally(a, TH_HTTP_DNS, resolve_problem(r->error));
-    } else if (th_guard_answers(a->e->options.guard, r->addrs, r->count, &why, &bad)) {
-        char text[sizeof a->req.res.detail_text];
-
-        th_report_denied_text(a->e, why, text, sizeof text);
-        th_report_denied(a->e, a->ep->pub.tenant->id, a->run->url.host, &r->addrs[bad], why);
-        fail_locally(a, TH_HTTP_DENIED, text);
-    } else {
-        unsigned n =
-            r->count < TH_CONNECT_MAX ? r->count : TH_CONNECT_MAX; /* all are judged, some are tried */
-
-        memcpy(a->addrs, r->addrs, n * sizeof a->addrs[0]);
-        send_to(a, n);
-    }
+    th_attempt_ended(TH_CONTAINER(o, struct th_attempt, out));
 }
 
 static void attempt_send(struct th_attempt *a)
 {
     struct th_engine *e = a->e;
-    const struct th_dialect_values *v = th_dialect_values(a->ep->pub.tenant->dialect);
-    const struct th_run_url *url = &a->run->url;
     struct th_buf id = {.p = a->delivery_id, .cap = sizeof a->delivery_id, .max = sizeof a->delivery_id};
-    const char *why = NULL;
 
     th_engine_delivery_id(e, a->ep->pub.tenant->dialect, &a->event->row, a->row.no, &id);
     a->delivery_id_len = id.n;
@@ -321,22 +261,14 @@ static void attempt_send(struct th_attempt *a)
         th_expire(a);
         return;
     }
-    if (!url->tls && th_https_required(e, v)) {
-        fail_locally(a, TH_HTTP_DENIED, "plain http is not allowed in production");
-    } else if (!url->literal) {
-        a->resolve = (struct th_resolve){.host = url->host,
-                                         .tenant = a->ep->pub.tenant->no,
-                                         .done = resolved,
-                                         .user = a,
-                                         .deadline = {a->began.us + (int64_t)timeout_ms_of(a) * 1000}};
-        a->resolving = true;
-        e->options.resolver->vt->submit(e->options.resolver, &a->resolve);
-    } else if (!th_guard_addr(e->options.guard, &url->addr, &why)) {
-        fail_locally(a, TH_HTTP_DENIED, why);
-    } else {
-        a->addrs[0] = url->addr;
-        send_to(a, 1);
-    }
+    a->out.e = e; /* member by member: it is large, and used again */
+    a->out.ep = &a->ep->pub;
+    a->out.url = &a->run->url;
+    a->out.began = a->began;
+    a->out.judged = judged;
+    a->out.failed = failed;
+    a->out.ended = ended;
+    th_outgoing_begin(&a->out, (struct th_mono){a->began.us + (int64_t)timeout_ms_of(a) * 1000});
 }
 
 /* ---- loading events that are not in memory ---- */

@@ -42,7 +42,7 @@ struct th_outcome th_outcome_of(const struct th_attempt *a)
 {
     struct th_rules room;
     const struct th_rules *rules = th_ep_rules(&a->ep->pub, &room);
-    const struct th_http_result *res = &a->req.res;
+    const struct th_http_result *res = &a->out.req.res;
     bool test = a->row.lane == TH_LANE_TEST, asked = th_sched_asked(a->e->sched, a->row.no);
     struct th_outcome o = {
         .tries = asked ? 0 : a->row.tries, .first = a->began_wall, .health = a->ep->pub.health};
@@ -66,7 +66,7 @@ static enum th_learn learn_of(const struct th_attempt *a, enum th_verdict verdic
         return TH_LEARN_NEUTRAL;
     if (verdict == TH_V_DELIVERED)
         return TH_LEARN_OK;
-    switch (a->req.res.class) {
+    switch (a->out.req.res.class) {
     case TH_HTTP_DNS:
     case TH_HTTP_DENIED:
     case TH_HTTP_CONNECT:
@@ -98,7 +98,7 @@ static void take_rest(struct th_attempt *a, const struct th_outcome *o)
 {
     struct th_rules room;
     const struct th_rules *rules = th_ep_rules(&a->ep->pub, &room);
-    const struct th_http_result *res = &a->req.res;
+    const struct th_http_result *res = &a->out.req.res;
     int64_t ms = th_retry_rest_ms(rules, res->class, res->status, res->retry_after_s);
 
     if (o->step.verdict == TH_V_DELIVERED) {

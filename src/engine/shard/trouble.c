@@ -19,7 +19,7 @@ static bool is_broken(const struct th_engine *e, const struct th_ep *ep)
 /* Notes a silent attempt. True: it says nothing of its endpoint. */
 static bool is_blackout(struct th_attempt *a, enum th_learn learn)
 {
-    if (learn == TH_LEARN_FAILED && a->req.res.class != TH_HTTP_DENIED)
+    if (learn == TH_LEARN_FAILED && a->out.req.res.class != TH_HTTP_DENIED)
         return th_trouble_blackout(&a->e->blackout, a->ep->pub.no);
     if (learn != TH_LEARN_FAILED)
         th_blackout_answered(&a->e->blackout);
