@@ -503,13 +503,14 @@ def test_health_metrics_and_openapi(shared):
     assert "patch" in document["paths"]["/v1/webhooks/{id}"]
 
 
-@pytest.mark.parametrize("key", ["a", '"a"', "x" * 255, '"' + "x" * 255 + '"', "[a]~!", "x" * 256, '"', '""', '"a', "a b",
-                                 'a"b', "a\\b", '"a b"'])
-def test_the_document_takes_the_keys_that_the_server_takes(shared, tenant, key):
+@pytest.mark.parametrize("key, taken", [
+    *((key, True) for key in ("a", '"a"', "x" * 255, '"' + "x" * 255 + '"', "[a]~!")),
+    *((key, False) for key in ("x" * 256, '"', '""', '"a', "a b", 'a"b', "a\\b", '"a b"'))])
+def test_the_document_takes_the_keys_that_the_server_takes(shared, tenant, key, taken):
     document = shared.api.get("/openapi.json").expect(200).json
     pattern = document["components"]["parameters"]["Idempotency-Key"]["schema"]["pattern"]
     answer = tenant.post("/v1/events", {"type": "a", "data": 1}, headers={"Idempotency-Key": key})
-    assert bool(re.fullmatch(pattern, key)) == (answer.expect(202, 400).status == 202)
+    assert answer.status == (202 if taken else 400) and bool(re.fullmatch(pattern, key)) is taken
 
 
 def test_the_document_says_what_every_route_may_answer(shared):

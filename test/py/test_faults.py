@@ -448,6 +448,7 @@ def test_sigterm_under_load_answers_or_refuses_and_loses_nothing(server, receive
     stopper.start()
     together(publish, range(8), 8)
     assert running.process.wait(40) == 0 and not odd
+    assert len(acknowledged) > 8, "there was no load"
     running.start()
     target.wait_for(lambda _: set(acknowledged) <= set(target.ids()), timeout_s=30)
     assert len(target.ids()) == len(set(target.ids())), "a clean stop sends nothing twice"

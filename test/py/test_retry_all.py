@@ -55,7 +55,7 @@ def test_at_the_endpoints_own_pace(server, receiver):
     began = time.monotonic()
     assert retry(at.api, made).expect(202).json["retrying"] == 30
     settled(at.api, 30)
-    assert time.monotonic() - began > 0.9
+    assert time.monotonic() - began > 2.8  # the first goes at once, 29 wait for a tenth of a second each
 
 
 def test_a_paused_endpoint_is_refused(tenant, receiver):

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 from harness.client import Api
-from harness.expect import deliveries, eventually
+from harness.expect import deliveries, eventually, settled
 from harness.faults import together
 from harness.receiver import Reply
 from harness.stream import Reader
@@ -112,18 +112,43 @@ def test_kill_and_start_lose_nothing_also_with_another_number_of_threads(server,
 def test_retries_replays_erasure_and_disabling_find_the_thread_of_the_endpoint(server, receiver):
     fail = [True]
     running, target = server(flags=THREADS), receiver(answer=lambda _: Reply(status=410 if fail[0] else 200))
-    hooks = [running.api.post("/v1/webhooks", {"url": target.url(f"/e{n}"), "events": ["on.all"]}).expect(201).json["id"] for n in range(8)]
-    event = running.api.post("/v1/events", {"type": "on.all", "data": {"n": 1}}).expect(202).json["id"]
-    eventually(lambda: len(target.requests) >= 8, 30, "attempts")
+    api = running.api
+    hooks = [api.post("/v1/webhooks", {"url": target.url(f"/e{n}"), "events": ["on.all"]}).expect(201).json["id"] for n in range(8)]
+
+    def at_each(count):
+        return Counter(r.target for r in list(target.requests)) == {f"/e{n}": count for n in range(8)}
+
+    event = api.post("/v1/events", {"type": "on.all", "data": {"n": 1}}).expect(202).json["id"]
+    settled(api, 8, status="failed")
+    assert at_each(1) and all(api.get(f"/v1/webhooks/{hook}").json["disabled"]["reason"] == "gone" for hook in hooks)
     fail[0] = False
-    for d in deliveries(running.api):
-        running.api.post(f"/v1/deliveries/{d['id']}/retry", {}).expect(202)
-    eventually(lambda: all(d["status"] == "delivered" for d in deliveries(running.api)), 30, "all delivered")
+    for d in deliveries(api):
+        api.post(f"/v1/deliveries/{d['id']}/retry", {}).expect(202)
+    settled(api, 8)
+    assert at_each(2)
     for hook in hooks:
-        running.api.post(f"/v1/webhooks/{hook}/test", {}).expect(202)
-        running.api.delete(f"/v1/webhooks/{hook}").expect(204)
-    running.api.get(f"/v1/events/{event}").expect(200)
-    assert running.stop() == 0
+        api.patch(f"/v1/webhooks/{hook}", {"active": True}).expect(200)
+        assert not api.get(f"/v1/webhooks/{hook}").json["disabled"]
+        replay = api.post(f"/v1/webhooks/{hook}/replay", {"since": "2020-01-01T00:00:00Z"}).expect(202).json
+        assert replay["matched"] == 1
+        eventually(lambda replay=replay: api.get(f"/v1/replays/{replay['id']}").json["state"] == "done", 30, "the replay")
+    eventually(lambda: at_each(3), 30, "the requests of the replays")
+    settled(api, 8)
+    for hook in hooks:  # held where it is, so that it is unfinished
+        api.patch(f"/v1/webhooks/{hook}", {"active": False}).expect(200)
+    held = api.post("/v1/events", {"type": "on.all", "data": {"n": 2}}).expect(202).json["id"]
+    settled(api, 8, status="held")
+    api.delete(f"/v1/events/{held}").expect(409)
+    api.delete(f"/v1/events/{held}?cancel=true").expect(204)
+    settled(api, 8, status="cancelled")
+    for hook in hooks:
+        api.patch(f"/v1/webhooks/{hook}", {"active": True}).expect(200)
+        api.post(f"/v1/webhooks/{hook}/test", {}).expect(202)
+    eventually(lambda: at_each(4), 30, "the requests of the tests, and none of what was cancelled")
+    for hook in hooks:
+        api.delete(f"/v1/webhooks/{hook}").expect(204)
+    assert len(api.get(f"/v1/events/{event}").expect(200).json["deliveries"]) == 8
+    assert running.stop() == 0 and at_each(4)
 
 
 def test_streams_show_what_all_threads_take_and_deliver(server, receiver):
@@ -177,5 +202,6 @@ def test_reload_and_stop_under_load(server, receiver):
     for thread in publishers:
         thread.join()
     running.start()
+    assert len(accepted) > 20, "there was no load"
     wanted = set(accepted)
     eventually(lambda: wanted <= {n for _, n in keys_of(list(target.requests))}, 60, "what was accepted is delivered")
