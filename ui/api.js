@@ -1,8 +1,9 @@
 /* Requests to the API. The pages do nothing that a program with the operator's key could not do with curl: each answer remembers
  * the request that it belongs to, so that the page can show it.
  *
- * The browser adds the session's cookie by itself; what changes something carries the CSRF token as well. */
-import { useCallback, useEffect, useRef, useState } from './base.js';
+ * The browser adds the session's cookie by itself; what changes something carries the CSRF token as well. The portal has a token
+ * instead, which is nowhere but here. */
+import { useCallback, useEffect, useRef, useState, w } from './base.js';
 
 /** @typedef {{method: string, path: string, tenant?: string, body?: unknown, status: number, ms: number}} Told */
 /** @typedef {{data: any, told: Told, tenant: string|null, etag: string|null, next: string|null}} Answer */
@@ -10,7 +11,7 @@ import { useCallback, useEffect, useRef, useState } from './base.js';
 /** An answer that is no success, or none at all (status 0). */
 export class Problem extends Error {
   constructor(/** @type {number} */ status, /** @type {any} */ body, /** @type {Told} */ told) {
-    super(body?.detail || (status ? `The server answered ${status}.` : 'The server does not answer.'));
+    super(body?.detail || (status ? w('The server answered {0}.', status) : w('The server does not answer.')));
     this.status = status;
     this.body = body ?? {};
     this.told = told;
@@ -21,7 +22,7 @@ export class Problem extends Error {
 }
 
 /** Who has signed in; null: nobody. Set by the application. */
-export const session = { /** @type {any} */ now: null, lost: () => {}, /** the server's clock minus ours, milliseconds */ ahead: 0 };
+export const session = { /** @type {any} */ now: null, /** the portal's */ token: '', lost: () => {}, /** the server's clock minus ours, milliseconds */ ahead: 0 };
 
 /** Now, by the server's clock. */
 export const serverNow = () => Date.now() + session.ahead;
@@ -35,13 +36,14 @@ export async function call(method, path, { body, tenant, headers = {}, signal } 
   const fields = { Accept: 'application/json', 'Tenterhook-Form': 'native', ...headers };
   if (tenant) fields['Tenterhook-Tenant'] = tenant;
   if (body !== undefined) fields['Content-Type'] = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-  if (method !== 'GET' && session.now) fields['Tenterhook-Csrf'] = session.now.csrf_token;
+  if (session.token && !fields.Authorization) fields.Authorization = 'Bearer ' + session.token;
+  else if (method !== 'GET' && session.now?.csrf_token) fields['Tenterhook-Csrf'] = session.now.csrf_token;
   const begun = performance.now();
   /** @type {Told} */
   const told = { method, path, tenant, body, status: 0, ms: 0 };
   let answer, text;
   try {
-    answer = await fetch(path, { method, headers: fields, body: body === undefined ? undefined : JSON.stringify(body), signal, credentials: 'same-origin', cache: 'no-store' });
+    answer = await fetch(path, { method, headers: fields, body: body === undefined ? undefined : JSON.stringify(body), signal, credentials: session.token ? 'omit' : 'same-origin', cache: 'no-store' });
     text = await answer.text();
   } catch (error) {
     if (signal?.aborted) throw error;

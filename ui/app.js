@@ -60,12 +60,6 @@ function onKey(/** @type {KeyboardEvent} */ e, /** @type {() => void} */ help) {
     next.scrollIntoView({ block: 'nearest' });
   }
 }
-/* A row is a link as a whole, but for what stands in it. */
-document.addEventListener('click', (e) => {
-  const t = e.target instanceof Element ? e.target : null, row = t?.closest('tr[data-href]');
-  if (row && !t?.closest('a, button, input, label, select') && !String(getSelection())) go(row.getAttribute('data-href') ?? '');
-});
-
 const Help = ({ onClose }) => {
   const [on, setOn] = useState(singleKeys.on);
   return html`<${Dialog} title="Keyboard" onClose=${onClose}><div class="db"><dl class="facts">${keys.map(([k, what]) =>

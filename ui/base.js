@@ -4,10 +4,17 @@
 export { h, html, render, createContext, useState, useEffect, useLayoutEffect, useMemo, useRef, useCallback, useContext }
   from './vendor/preact-htm.js';
 
-const whole = new Intl.NumberFormat('en');
+/** The reader's language: the dashboard speaks English; the portal sets another one before its first page. */
+export const language = { now: 'en' };
+
+/* Texts of the parts that dashboard and portal share: English stands where it is used, other languages in a table by it. */
+const table = /** @type {Record<string, string>} */ ({});
+export const translate = (/** @type {Record<string, string>} */ texts) => { Object.assign(table, texts); };
+/** The text in the reader's language; {0}, {1} … stand for values. */
+export const w = (/** @type {string} */ text, /** @type {unknown[]} */ ...values) => (table[text] ?? text).replace(/\{(\d)\}/g, (_, i) => String(values[Number(i)]));
 
 /** 18412 → "18,412" */
-export const num = (/** @type {number} */ n) => whole.format(n);
+export const num = (/** @type {number} */ n) => n.toLocaleString(language.now);
 
 /** Characters that turn the direction of a line round or are not seen could make one text look like another: they are written as \u202e. */
 export const plain = (/** @type {unknown} */ text) => String(text ?? '').replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
@@ -25,7 +32,7 @@ export function ms(/** @type {number|null|undefined} */ n) {
 export function span(/** @type {number} */ milliseconds) {
   let s = Math.max(0, Math.round(milliseconds / 1000));
   const parts = [];
-  for (const [unit, size] of /** @type {[string, number][]} */ ([['d', 86400], ['h', 3600], ['min', 60], ['s', 1]])) {
+  for (const [unit, size] of /** @type {[string, number][]} */ ([[w('d'), 86400], ['h', 3600], ['min', 60], ['s', 1]])) {
     const n = Math.floor(s / size);
     s -= n * size;
     if (n) parts.push(`${n} ${unit}`);
@@ -35,7 +42,7 @@ export function span(/** @type {number} */ milliseconds) {
 }
 
 export function bytes(/** @type {number} */ n) {
-  return n < 1024 ? `${num(n)} byte${n === 1 ? '' : 's'}` : n < 1048576 ? `${(n / 1024).toFixed(1)} KiB`
+  return n < 1024 ? `${num(n)} ${n === 1 ? w('byte') : w('bytes')}` : n < 1048576 ? `${(n / 1024).toFixed(1)} KiB`
     : n < 1073741824 ? `${(n / 1048576).toFixed(1)} MiB` : `${(n / 1073741824).toFixed(1)} GiB`;
 }
 
@@ -45,7 +52,7 @@ export const count = (/** @type {number} */ n, /** @type {string} */ one, many =
 const words = ['No', 'One', 'Two', 'Three', 'Four', 'Five', 'Six', 'Seven', 'Eight', 'Nine', 'Ten', 'Eleven', 'Twelve'];
 export const spelt = (/** @type {number} */ n) => words[n] ?? num(n);
 const orders = ['', 'First', 'Second', 'Third', 'Fourth', 'Fifth', 'Sixth', 'Seventh', 'Eighth', 'Ninth', 'Tenth'];
-export const ordinal = (/** @type {number} */ n) => orders[n] ?? `No. ${n}`;
+export const ordinal = (/** @type {number} */ n) => (orders[n] ? w(orders[n]) : w('No. {0}', n));
 
 /* ---- times: the reader's zone, UTC on hover ---- */
 
@@ -63,16 +70,17 @@ export const utc = (/** @type {Date} */ d) => d.toISOString().replace('T', ' ').
 /** Today "14:31:58", else "29 Nov 09:02", of other years "3 Sep 2025". */
 export function when(/** @type {Date} */ d, now = new Date()) {
   if (sameDay(d, now)) return clock(d);
-  const day = `${d.getDate()} ${months[d.getMonth()]}`;
+  const day = language.now === 'en' ? `${d.getDate()} ${months[d.getMonth()]}` : d.toLocaleDateString(language.now, { day: 'numeric', month: 'short' });
   return d.getFullYear() === now.getFullYear() ? `${day} ${pad(d.getHours())}:${pad(d.getMinutes())}` : `${day} ${d.getFullYear()}`;
 }
 
 /** "Today, Monday 30 November" */
 export function dayName(/** @type {Date} */ d, now = new Date()) {
-  const name = `${days[d.getDay()]} ${d.getDate()} ${longMonths[d.getMonth()]}${d.getFullYear() === now.getFullYear() ? '' : ' ' + d.getFullYear()}`;
+  const name = language.now === 'en' ? `${days[d.getDay()]} ${d.getDate()} ${longMonths[d.getMonth()]}${d.getFullYear() === now.getFullYear() ? '' : ' ' + d.getFullYear()}`
+    : d.toLocaleDateString(language.now, { weekday: 'long', day: 'numeric', month: 'long', ...(d.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' }) });
   const yesterday = new Date(now);
   yesterday.setDate(now.getDate() - 1);
-  return sameDay(d, now) ? `Today, ${name}` : sameDay(d, yesterday) ? `Yesterday, ${name}` : name;
+  return sameDay(d, now) ? w('Today, {0}', name) : sameDay(d, yesterday) ? w('Yesterday, {0}', name) : name;
 }
 
 /** Times as people say them: "14:00", "yesterday", "yesterday 9:30", "2h", "45 min", "7d", "2026-11-30 14:00", "now". null: not one. */

@@ -2,7 +2,8 @@
  *
  * A browser has six connections to a server that speaks HTTP/1.1, for all its tabs: so the tabs that want the same stream
  * share one. The tab that holds the lock of its name reads it and tells the others; when that tab closes, another one gets
- * the lock and goes on. A tab that is not seen reads nothing, and loads its list anew when it is seen again. */
+ * the lock and goes on. Portals share with nobody: two tabs may show two tenants, and neither may tell the other. A tab that is not seen reads nothing, and loads its list anew when it is seen again. */
+import { serverNow, session } from './api.js';
 import { useEffect, useRef, useState } from './base.js';
 
 const PAUSES = [1000, 2000, 5000, 10000, 30000];
@@ -13,7 +14,8 @@ async function read(path, tenant, last, signal, give) {
   const headers = { Accept: 'text/event-stream' };
   if (tenant) headers['Tenterhook-Tenant'] = tenant;
   if (last) headers['Last-Event-ID'] = last;
-  const answer = await fetch(path, { headers, signal, credentials: 'same-origin', cache: 'no-store' });
+  if (session.token) headers.Authorization = 'Bearer ' + session.token;
+  const answer = await fetch(path, { headers, signal, credentials: session.token ? 'omit' : 'same-origin', cache: 'no-store' });
   if (!answer.ok || !answer.body) throw new Error(String(answer.status));
   give({ event: 'open' });
   const reader = answer.body.getReader(), decoder = new TextDecoder();
@@ -70,7 +72,7 @@ export function useStream(path, tenant, take) {
       stop = new AbortController();
       const { signal } = stop;
       const tell = (/** @type {any} */ m) => { if (signal.aborted) return; leads = m.event !== 'lost'; channel?.postMessage(m); give(m); };
-      if (typeof BroadcastChannel === 'undefined' || !navigator.locks) { follow(path, tenant, signal, give); return; }
+      if (session.token || typeof BroadcastChannel === 'undefined' || !navigator.locks) { follow(path, tenant, signal, give); return; }
       channel = new BroadcastChannel(name);
       channel.onmessage = (e) => { if (e.data !== 'hello') give(e.data); else if (leads) channel?.postMessage({ event: 'open' }); };
       channel.postMessage('hello');
@@ -86,4 +88,13 @@ export function useStream(path, tenant, take) {
     return () => { document.removeEventListener('visibilitychange', look); end(); };
   }, [path, tenant]);
   return live;
+}
+
+/** Loads a delivery again while its attempt is due or under way: it may have ended before the stream was open. */
+export function useDue(/** @type {any} */ d, /** @type {() => void} */ reload) {
+  useEffect(() => {
+    if (!d || (d.status !== 'pending' && d.status !== 'retrying') || (d.next_attempt_at && new Date(d.next_attempt_at).getTime() > serverNow() + 500)) return undefined;
+    const t = setTimeout(reload, 1000);
+    return () => clearTimeout(t);
+  }, [d]);
 }

@@ -1,5 +1,5 @@
 /* The parts that all pages are made of: status, ids, times, threads, lists and their states, code, dialogs, toasts. */
-import { bytes, clock, html, ms, num, plain, render, span, useEffect, useLayoutEffect, useRef, useState, utc, when } from './base.js';
+import { bytes, clock, html, ms, num, plain, render, span, useEffect, useLayoutEffect, useRef, useState, utc, w, when } from './base.js';
 import { curl, serverNow } from './api.js';
 
 export const Icon = ({ n }) => html`<i class=${'i i-' + n} aria-hidden="true"></i>`;
@@ -13,7 +13,7 @@ const jobStates = { collecting: ['wait', 'wait', 'Collecting'], running: ['again
 
 const status = (table) => ({ is, pill, more = '' }) => {
   const [tone, icon, word] = table[is] ?? ['wait', 'wait', plain(is)];
-  return html`<span class=${`st st-${tone}${pill ? ' pill' : ''}`}><${Icon} n=${icon} />${word}${more}</span>`;
+  return html`<span class=${`st st-${tone}${pill ? ' pill' : ''}`}><${Icon} n=${icon} />${w(word)}${more}</span>`;
 };
 export const Status = status(deliveryStates);
 export const EndpointState = status(endpointStates);
@@ -21,7 +21,7 @@ export const JobState = status(jobStates);
 
 const outcomes = { success: 'success', failed_status: 'refused', dns_error: 'name not found', denied: 'address not allowed', connect_error: 'no connection', tls_error: 'TLS error',
   timeout: 'timeout', connection_reset: 'connection cut', protocol_error: 'no HTTP', cancelled: 'cancelled', internal_error: 'could not be written' };
-export const outcomeWord = (/** @type {string} */ o) => outcomes[o] ?? plain(o);
+export const outcomeWord = (/** @type {string} */ o) => (outcomes[o] ? w(outcomes[o]) : plain(o));
 export const outcomeList = Object.entries(outcomes);
 
 /** What the last attempt came to: the HTTP status, else what went wrong. */
@@ -54,15 +54,15 @@ export const Time = ({ at, full = false }) => {
 };
 
 /** Counts down to a moment by the server's clock; not read out each second. */
-export const Countdown = ({ at, done = 'now', bare = false }) => {
+export const Countdown = ({ at, done = w('now'), bare = false }) => {
   const [, tick] = useState(0);
   useEffect(() => { const t = setInterval(() => tick((n) => n + 1), 1000); return () => clearInterval(t); }, []);
   const left = new Date(at).getTime() - serverNow();
   return html`<span class=${bare ? '' : 'clock'} aria-live="off">${left > 0 ? span(left) : done}</span>`;
 };
 
-export const Live = ({ live, text = 'Live' }) => live.on ? html`<span class="live" role="status">${text}</span>`
-  : live.at ? html`<span class="live off" role="status">Not live: as of ${clock(live.at)}</span>` : null;
+export const Live = ({ live, text = w('Live') }) => live.on ? html`<span class="live" role="status">${text}</span>`
+  : live.at ? html`<span class="live off" role="status">${w('Not live: as of {0}', clock(live.at))}</span>` : null;
 
 /* ---- the thread: one delivery, a knot for each attempt ---- */
 
@@ -91,7 +91,7 @@ export const Thread = ({ d }) => {
   });
   const failed = all.filter((k) => k === 'x').length;
   const end = all[all.length - 1];
-  const label = [failed ? `${failed} failed` : '', end === 'o' ? 'arrived' : end === 'n' ? 'another one is due' : end === 'h' ? 'held' : ''].filter(Boolean).join(', ') || 'no attempt';
+  const label = [failed ? w('{0} failed', failed) : '', end === 'o' ? w('arrived') : end === 'n' ? w('another one is due') : end === 'h' ? w('held') : ''].filter(Boolean).join(', ') || w('no attempt');
   const width = Math.max(15, x - 11);
   return html`<svg class="thread" width=${width} height="18" viewBox=${`0 0 ${width} 18`} role="img" aria-label=${label}>${parts}</svg>`;
 };
@@ -102,7 +102,7 @@ export const Thread = ({ d }) => {
 export const Req = ({ told }) => told ? html`<div class="req"><span class="q" title=${told.path}><b>${told.method}</b> ${told.path}</span>
   <span class="t">${told.status} in ${ms(told.ms)}</span><button class="btn sm bare" type="button" data-key="c" onClick=${() => copy(curl(told))}>Copy as curl</button></div>` : null;
 
-export async function copy(/** @type {string} */ text, what = 'Copied') {
+export async function copy(/** @type {string} */ text, what = w('Copied')) {
   try { await navigator.clipboard.writeText(text); toast(what); } catch {
     const area = document.createElement('textarea');
     area.value = text;
@@ -110,10 +110,10 @@ export async function copy(/** @type {string} */ text, what = 'Copied') {
     area.select();
     const ok = document.execCommand('copy');
     area.remove();
-    toast(ok ? what : 'The browser does not let this page copy. Select the text and copy it yourself.');
+    toast(ok ? what : w('The browser does not let this page copy. Select the text and copy it yourself.'));
   }
 }
-export const CopyButton = ({ text, label = 'Copy', small = true }) =>
+export const CopyButton = ({ text, label = w('Copy'), small = true }) =>
   html`<button class=${'btn' + (small ? ' sm' : '')} type="button" onClick=${() => copy(text)}><${Icon} n="copy" />${label}</button>`;
 
 /* ---- toasts ---- */
@@ -130,16 +130,16 @@ export function toast(/** @type {string} */ text, /** @type {{label: string, act
 /* ---- lists: loading, empty, error, part ---- */
 
 /** Says what went wrong, in its own frame, and offers the next step. */
-export const Failed = ({ error, again, what = 'This list' }) => html`<div class="panel" role="alert"><div class="pb">
-  <p><b>${what} could not be loaded.</b> The rest of the page is right.</p>
-  <p class="dim">${plain(error.message)}${error.requestId ? html` Request <code>${error.requestId}</code>.` : ''}</p>
-  ${again && html`<p class="acts"><button class="btn sm" type="button" onClick=${again}>Load it again</button></p>`}</div></div>`;
+export const Failed = ({ error, again, what = w('This list') }) => html`<div class="panel" role="alert"><div class="pb">
+  <p><b>${w('{0} could not be loaded.', what)}</b> ${w('The rest of the page is right.')}</p>
+  <p class="dim">${plain(error.message)}${error.requestId ? html` ${w('Request')} <code>${error.requestId}</code>.` : ''}</p>
+  ${again && html`<p class="acts"><button class="btn sm" type="button" onClick=${again}>${w('Load it again')}</button></p>`}</div></div>`;
 
 /** Bones of the final size, after 200 ms. */
 export const Bones = ({ rows = 4, columns = ['b2', 'b3', 'b1'] }) => {
   const [seen, see] = useState(false);
   useEffect(() => { const t = setTimeout(() => see(true), 200); return () => clearTimeout(t); }, []);
-  return html`<div class="tw" aria-busy="true"><span class="sr">Loading</span><table><tbody>${Array.from({ length: rows }, () =>
+  return html`<div class="tw" aria-busy="true"><span class="sr">${w('Loading')}</span><table><tbody>${Array.from({ length: rows }, () =>
     html`<tr>${columns.map((b) => html`<td>${seen ? html`<span class=${'bone ' + b}></span>` : html`<span class="bone b0"></span>`}</td>`)}</tr>`)}</tbody></table></div>`;
 };
 
@@ -150,8 +150,8 @@ export const Note = ({ tone = 'info', icon, title, children }) =>
 export const Faults = ({ problem, fields = [] }) => {
   if (!problem) return null;
   const rest = problem.errors.filter((e) => !fields.some((f) => (e.pointer ?? '').startsWith('/' + f)));
-  return html`<${Note} tone="bad" title=${problem.errors.length && !rest.length ? 'Something is not right yet' : plain(problem.message)}>
-    ${rest.length ? html`<ul>${rest.map((e) => html`<li><code>${plain(e.pointer)}</code> ${plain(e.detail)}</li>`)}</ul>` : problem.errors.length ? 'See the fields below.' : ''}</${Note}>`;
+  return html`<${Note} tone="bad" title=${problem.errors.length && !rest.length ? w('Something is not right yet') : plain(problem.message)}>
+    ${rest.length ? html`<ul>${rest.map((e) => html`<li><code>${plain(e.pointer)}</code> ${plain(e.detail)}</li>`)}</ul>` : problem.errors.length ? w('See the fields below.') : ''}</${Note}>`;
 };
 export const faultOf = (problem, field) => problem?.errors.filter((e) => e.pointer === '/' + field || (e.pointer ?? '').startsWith(`/${field}/`)).map((e) => plain(e.detail)).join('; ') || '';
 
@@ -171,7 +171,7 @@ export const Dialog = ({ title, onClose, children, foot }) => {
     return () => { d?.close(); if (before instanceof HTMLElement && before.isConnected) before.focus(); };
   }, []);
   return html`<dialog ref=${ref} aria-labelledby="dlg" onCancel=${(e) => { e.preventDefault(); onClose(); }}>
-    <div class="dh"><h2 id="dlg">${title}</h2><button class="btn sm" type="button" onClick=${onClose}>Close</button></div>
+    <div class="dh"><h2 id="dlg">${title}</h2><button class="btn sm" type="button" onClick=${onClose}>${w('Close')}</button></div>
     ${children}${foot && html`<div class="df">${foot}</div>`}</dialog>`;
 };
 
@@ -182,7 +182,7 @@ export const Confirm = ({ title, text, label, harm = false, onYes, onClose }) =>
     setBusy(true);
     try { await onYes(); onClose(); } catch (error) { setProblem(error); setBusy(false); }
   };
-  return html`<${Dialog} title=${title} onClose=${onClose} foot=${html`<span></span><button class="btn" type="button" data-first onClick=${onClose}>Cancel</button>
+  return html`<${Dialog} title=${title} onClose=${onClose} foot=${html`<span></span><button class="btn" type="button" data-first onClick=${onClose}>${w('Cancel')}</button>
     <button class=${'btn ' + (harm ? 'harm' : 'go')} type="button" disabled=${busy} onClick=${yes}>${label}</button>`}>
     <div class="db"><${Faults} problem=${problem} /><p>${text}</p></div></${Dialog}>`;
 };
@@ -238,9 +238,9 @@ const Tree = ({ node, depth, find, fold, comma }) => {
   const shown = open || find;
   return html`${depth > 0 && fold ? html`<button type="button" class="fold" aria-expanded=${String(!!shown)} onClick=${() => setOpen(!open)}>${shown ? '▾' : '▸'}</button>` : ''}${node.open}${shown
     ? html`${node.items.map((it, i) => html`${'\n' + pad}${it.key && html`<${Marked} text=${it.key} find=${find} kind="k" />: `}<${Tree} node=${it.value} depth=${depth + 1} find=${find} fold=${fold} comma=${i < node.items.length - 1 ? ',' : ''} />`)}${'\n' + '  '.repeat(depth)}`
-    : html`<span class="c"> ${count1(node.items.length, node.open === '{' ? 'member' : 'item')} </span>`}${node.close}${comma}`;
+    : html`<span class="c"> ${count1(node.items.length, node.open === '{')} </span>`}${node.close}${comma}`;
 };
-const count1 = (n, one) => `${num(n)} ${one}${n === 1 ? '' : 's'}`;
+const count1 = (n, members) => (members ? w(n === 1 ? '{0} member' : '{0} members', num(n)) : w(n === 1 ? '{0} item' : '{0} items', num(n)));
 
 const CUT = 262144;
 
@@ -248,8 +248,8 @@ const CUT = 262144;
 export const Body = ({ text, base64, label, truncated = false, name = 'body' }) => {
   const [find, setFind] = useState('');
   const [raw, setRaw] = useState(false);
-  if (base64 !== undefined) return html`<p class="hint">Not text; in Base64:</p><pre class="wrap" role="region" tabindex="0" aria-label=${label}>${base64}</pre>`;
-  if (text === undefined || text === null || text === '') return html`<p class="dim">Empty.</p>`;
+  if (base64 !== undefined) return html`<p class="hint">${w('Not text; in Base64:')}</p><pre class="wrap" role="region" tabindex="0" aria-label=${label}>${base64}</pre>`;
+  if (text === undefined || text === null || text === '') return html`<p class="dim">${w('Empty.')}</p>`;
   const cut = text.length > CUT ? text.slice(0, CUT) : text;
   const tree = cut === text ? jsonTree(text) : null;
   const long = text.length > 1500 || text.split('\n').length > 40;
@@ -261,19 +261,19 @@ export const Body = ({ text, base64, label, truncated = false, name = 'body' }) 
     setTimeout(() => URL.revokeObjectURL(a.href), 1000);
   };
   const wanted = find.trim().toLowerCase();
-  return html`<div class="code"><div class="code-h"><span class="dim small">${bytes(new TextEncoder().encode(text).length)}${truncated ? ', cut: only the beginning is kept' : ''}</span>
-    ${long && html`<input class="find" type="search" placeholder="Find in it" aria-label=${'Find in: ' + label} value=${find} onInput=${(e) => setFind(e.target.value)} />`}
-    ${tree && html`<button class="btn sm bare" type="button" aria-pressed=${String(raw)} onClick=${() => setRaw(!raw)}>${raw ? 'In lines' : 'As sent'}</button>`}
-    <button class="btn sm bare" type="button" onClick=${() => copy(text)}><${Icon} n="copy" />Copy</button>
-    ${long && html`<button class="btn sm bare" type="button" onClick=${download}>Download</button>`}</div>
+  return html`<div class="code"><div class="code-h"><span class="dim small">${bytes(new TextEncoder().encode(text).length)}${truncated ? w(', cut: only the beginning is kept') : ''}</span>
+    ${long && html`<input class="find" type="search" placeholder=${w('Find in it')} aria-label=${w('Find in: {0}', label)} value=${find} onInput=${(e) => setFind(e.target.value)} />`}
+    ${tree && html`<button class="btn sm bare" type="button" aria-pressed=${String(raw)} onClick=${() => setRaw(!raw)}>${raw ? w('In lines') : w('As sent')}</button>`}
+    <button class="btn sm bare" type="button" onClick=${() => copy(text)}><${Icon} n="copy" />${w('Copy')}</button>
+    ${long && html`<button class="btn sm bare" type="button" onClick=${download}>${w('Download')}</button>`}</div>
     <pre class=${tree && !raw ? '' : 'wrap'} role="region" tabindex="0" aria-label=${label}>${tree && !raw ? html`<${Tree} node=${tree} depth=${0} find=${wanted} fold=${long} comma="" />` : html`<${Marked} text=${cut} find=${wanted} kind="" />`}</pre>
-    ${cut !== text && html`<p class="hint">Shown up to 256 KiB of ${bytes(text.length)}. <button class="btn sm" type="button" onClick=${download}>Download all of it</button></p>`}</div>`;
+    ${cut !== text && html`<p class="hint">${w('Shown up to 256 KiB of {0}.', bytes(text.length))} <button class="btn sm" type="button" onClick=${download}>${w('Download all of it')}</button></p>`}</div>`;
 };
 
 export const Headers = ({ headers, mark = [] }) => html`<dl class="hdrs">${Object.entries(headers ?? {}).map(([k, v]) =>
   html`<dt>${plain(k.toLowerCase())}</dt><dd>${mark.includes(k.toLowerCase()) ? html`<mark>${plain(v)}</mark>` : plain(v)}</dd>`)}</dl>`;
 
-export const Crumbs = ({ items }) => html`<nav aria-label="Where you are"><ol class="crumbs">${items.map((it) => html`<li>${it.href ? html`<a href=${it.href}>${it.text}</a>` : it.text}</li>`)}</ol></nav>`;
+export const Crumbs = ({ items }) => html`<nav aria-label=${w('Where you are')}><ol class="crumbs">${items.map((it) => html`<li>${it.href ? html`<a href=${it.href}>${it.text}</a>` : it.text}</li>`)}</ol></nav>`;
 
 /** Calls `more` when its place comes into view. */
 export const Sentinel = ({ more }) => {

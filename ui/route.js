@@ -2,9 +2,11 @@
 import { useEffect, useState } from './base.js';
 
 const listeners = new Set();
+/** Where the pages are: the dashboard's, or the portal's. */
+export const base = location.pathname.startsWith('/portal') ? '/portal/' : '/ui/';
 
 export function here() {
-  const path = location.pathname.replace(/^\/ui\/?/, '').replace(/\/$/, '');
+  const path = location.pathname.slice(base.length).replace(/\/$/, '');
   return { path, parts: path ? path.split('/').map(decodeURIComponent) : [], query: new URLSearchParams(location.search) };
 }
 
@@ -40,15 +42,21 @@ export function to(/** @type {string} */ path, /** @type {Record<string, string|
   const tenant = members.tenant === undefined ? new URLSearchParams(location.search).get('tenant') : members.tenant;
   for (const [name, value] of Object.entries({ ...members, tenant })) if (value) q.set(name, value);
   const text = q.toString().replaceAll('%3A', ':');
-  return '/ui/' + path + (text ? '?' + text : '');
+  return base + path + (text ? '?' + text : '');
 }
 
 /* Links of our own change the page without loading it; with a modifier key the browser does what it always does. */
 document.addEventListener('click', (e) => {
   const a = e.target instanceof Element ? e.target.closest('a') : null;
   if (!a || e.defaultPrevented || e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey || a.target || a.hasAttribute('download')) return;
-  if (a.origin !== location.origin || !a.pathname.startsWith('/ui/')) return;
+  if (a.origin !== location.origin || !a.pathname.startsWith(base)) return;
   if (a.hash && a.pathname === location.pathname) return;
   e.preventDefault();
   go(a.pathname + a.search);
+});
+
+/* A row is a link as a whole, but for what stands in it. */
+document.addEventListener('click', (e) => {
+  const t = e.target instanceof Element ? e.target : null, row = t?.closest('tr[data-href]');
+  if (row && !t?.closest('a, button, input, label, select') && !String(getSelection())) go(row.getAttribute('data-href') ?? '');
 });

@@ -2,7 +2,7 @@
  *
  * At most MOST rows stand in the page; those that leave at the top are offered again. New rows come in on top only while the
  * reader is at the top; else they wait behind a button, so that no row jumps under the pointer. */
-import { dayName, html, ms, num, sameDay, timeOfId, useCallback, useEffect, useRef, useState } from './base.js';
+import { dayName, html, ms, num, sameDay, timeOfId, useCallback, useEffect, useRef, useState, w } from './base.js';
 import { call, query, serverNow, useLoad } from './api.js';
 import { useStream } from './live.js';
 import { Answer, Bones, Countdown, Failed, Id, Sentinel, Status, Thread, Time, Url } from './parts.js';
@@ -32,18 +32,18 @@ export const remember = (/** @type {any} */ webhook) => { endpoints.set(webhook.
 
 export const EndpointCell = ({ id, tenant }) => {
   const known = useEndpoint(id, tenant);
-  return known ? html`<${Url} url=${known.url} />` : id ? html`<${Id} id=${id} wide=${true} />` : html`<span class="dimmer">deleted</span>`;
+  return known ? html`<${Url} url=${known.url} />` : id ? html`<${Id} id=${id} wide=${true} />` : html`<span class="dimmer">${w('deleted')}</span>`;
 };
 
 /* ---- one row ---- */
 
-const Next = ({ d }) => (d.status === 'retrying' || d.status === 'scheduled') && d.next_attempt_at ? html`<span class="sub">next in <${Countdown} at=${d.next_attempt_at} bare=${true} /></span>`
-  : d.status === 'failed' && d.reason ? html`<span class="sub">${d.reason === 'exhausted' ? 'used up its schedule' : 'refused for good'}</span>` : null;
+const Next = ({ d }) => (d.status === 'retrying' || d.status === 'scheduled') && d.next_attempt_at ? html`<span class="sub">${w('next in')} <${Countdown} at=${d.next_attempt_at} bare=${true} /></span>`
+  : d.status === 'failed' && d.reason ? html`<span class="sub">${d.reason === 'exhausted' ? w('used up its schedule') : w('refused for good')}</span>` : null;
 
 const Row = ({ d, tenant, isNew, withEndpoint }) => {
   const href = to('deliveries/' + encodeURIComponent(d.id), { tenant });
   return html`<tr data-href=${href} class=${isNew ? 'new' : null}><td><${Status} is=${d.status} /></td>
-    <td><a class="type" href=${href}>${d.event_type}</a>${d.test && html`<span class="sub">test</span>`}<${Next} d=${d} /><span class="sub only-s"><${Answer} attempt=${d.last_attempt} /></span></td>
+    <td><a class="type" href=${href}>${d.event_type}</a>${d.test && html`<span class="sub">${w('test')}</span>`}<${Next} d=${d} /><span class="sub only-s"><${Answer} attempt=${d.last_attempt} /></span></td>
     <td class="c-l"><${Id} id=${d.id} wide=${true} /></td>
     ${withEndpoint && html`<td class="c-s cut"><${EndpointCell} id=${d.endpoint} tenant=${tenant} /></td>`}
     <td class="c-m"><${Thread} d=${d} /></td><td class="c-s"><${Answer} attempt=${d.last_attempt} /></td>
@@ -124,11 +124,11 @@ export const DeliveryTable = ({ list, tenant, withEndpoint = true, caption, empt
     day = at;
     body.push(html`<${Row} key=${d.id} d=${d} tenant=${tenant} isNew=${seen.current.has(d.id)} withEndpoint=${withEndpoint} />`);
   }
-  return html`${fresh > 0 && !(atTop && !skip) && html`<p class="acts newer"><button class="btn sm" type="button" onClick=${() => { setSkip(0); list.show(); scrollTo(0, 0); }}>${num(fresh)} new</button></p>`}
-    <div class="tw"><table><caption class="sr">${caption}</caption><thead><tr><th scope="col">Status</th><th scope="col">Event type</th><th scope="col" class="c-l">Delivery</th>${withEndpoint && html`<th scope="col" class="c-s cut">Endpoint</th>`}
-    <th scope="col" class="c-m">Attempts</th><th scope="col" class="c-s">Last answer</th><th scope="col" class="num c-m">Took</th><th scope="col" class="num">Accepted</th></tr></thead>
-    <tbody>${from > 0 && html`<tr><td colspan=${columns}><button class="btn sm" type="button" onClick=${() => setSkip(Math.max(0, from - most / 2))}>${num(from)} newer rows above</button></td></tr>`}
+  return html`${fresh > 0 && !(atTop && !skip) && html`<p class="acts newer"><button class="btn sm" type="button" onClick=${() => { setSkip(0); list.show(); scrollTo(0, 0); }}>${w('{0} new', num(fresh))}</button></p>`}
+    <div class="tw"><table><caption class="sr">${caption}</caption><thead><tr><th scope="col">${w('Status')}</th><th scope="col">${w('Event type')}</th><th scope="col" class="c-l">${w('Delivery')}</th>${withEndpoint && html`<th scope="col" class="c-s cut">${w('Endpoint')}</th>`}
+    <th scope="col" class="c-m">${w('Attempts')}</th><th scope="col" class="c-s">${w('Last answer')}</th><th scope="col" class="num c-m">${w('Took')}</th><th scope="col" class="num">${w('Accepted')}</th></tr></thead>
+    <tbody>${from > 0 && html`<tr><td colspan=${columns}><button class="btn sm" type="button" onClick=${() => setSkip(Math.max(0, from - most / 2))}>${w('{0} newer rows above', num(from))}</button></td></tr>`}
     ${body}${!shown.length && html`<tr><td colspan=${columns} class="dim">${empty}</td></tr>`}</tbody></table>
-    ${(list.next || from + most < all.length || list.moreError) && html`<div class="more"><span>${num(all.length)} loaded. Rows below load as you scroll.<${Sentinel} more=${further} key=${all.length + '/' + from} /></span>
-      ${list.moreError ? html`<span class="bad">${list.moreError.message}</span>` : ''}<button class="btn sm" type="button" disabled=${list.busy} onClick=${further}>Older</button></div>`}</div>`;
+    ${(list.next || from + most < all.length || list.moreError) && html`<div class="more"><span>${w('{0} loaded. Rows below load as you scroll.', num(all.length))}<${Sentinel} more=${further} key=${all.length + '/' + from} /></span>
+      ${list.moreError ? html`<span class="bad">${list.moreError.message}</span>` : ''}<button class="btn sm" type="button" disabled=${list.busy} onClick=${further}>${w('Older')}</button></div>`}</div>`;
 };

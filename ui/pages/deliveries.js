@@ -1,23 +1,13 @@
 /* All deliveries of a tenant: live, with filters that stand in the address. */
-import { html, parseWhen, plain, useEffect, useMemo, useRef, useState } from '../base.js';
+import { html, parseWhen, plain, useEffect, useMemo } from '../base.js';
 import { call, useLoad } from '../api.js';
 import { Icon, Live, Req, outcomeList, urlParts } from '../parts.js';
 import { filter, to } from '../route.js';
 import { DeliveryTable, remember, useDeliveries } from '../rows.js';
+import { Typed } from '../typed.js';
 
 const statuses = [['', 'Any'], ['failed,retrying', 'Failed, retrying'], ['scheduled', 'Scheduled'], ['pending', 'Pending'], ['retrying', 'Retrying'], ['held', 'Held'], ['delivered', 'Delivered'], ['failed', 'Failed'], ['cancelled', 'Cancelled']];
 const codes = [['2xx', '2xx'], ['3xx', '3xx'], ['4xx', '4xx'], ['429', '429'], ['5xx', '5xx']];
-
-/** A text field that tells what was typed when the typing pauses. What the page's address says meanwhile replaces the text only
- * where it is not what this field has told: what is being typed stays. */
-export const Typed = ({ value, onValue, ...rest }) => {
-  const [text, setText] = useState(value);
-  const told = useRef(value);
-  const tell = (v) => { told.current = v; onValue(v); };
-  useEffect(() => { if (value !== told.current) { told.current = value; setText(value); } }, [value]);
-  useEffect(() => { if (text.trim() === told.current) return undefined; const t = setTimeout(() => tell(text.trim()), 350); return () => clearTimeout(t); }, [text]);
-  return html`<input ...${rest} value=${text} onInput=${(e) => setText(e.target.value)} onChange=${(e) => tell(e.target.value.trim())} />`;
-};
 
 export default function Deliveries({ route, tenant, setTitle }) {
   useEffect(() => setTitle('Deliveries'), []);

@@ -4,31 +4,10 @@ import { html, plain, useEffect, useMemo, useState } from '../base.js';
 import { Problem, call, query, useLoad } from '../api.js';
 import { CopyButton, Crumbs, Failed, Faults, Field, Icon, Id, Note, Req, Url, faultOf, toast } from '../parts.js';
 import { go, to } from '../route.js';
+import { Picker, linesOf, objectOf, patchOf } from '../endpoint-parts.js';
 import { VerifyCode } from '../verify.js';
 
 const fields = ['url', 'events', 'description', 'headers', 'metadata', 'timeout_seconds', 'max_in_flight', 'rate_limit_per_second', 'signature_variant', 'secret', 'options', 'filter', 'retry', 'reenable', 'channels'];
-
-/** "Name: value" lines ↔ an object. Values that were not touched stay as the server has them. */
-const linesOf = (o) => Object.entries(o ?? {}).map(([k, v]) => `${k}: ${v}`).join('\n');
-function objectOf(text, before, values) {
-  const out = {};
-  for (const line of text.split('\n')) {
-    const colon = line.indexOf(':');
-    if (!line.trim()) continue;
-    const name = (colon < 0 ? line : line.slice(0, colon)).trim(), raw = colon < 0 ? '' : line.slice(colon + 1).trim();
-    out[name] = values && /^(-?\d+(\.\d+)?|true|false)$/.test(raw) && typeof before?.[name] !== 'string' ? JSON.parse(raw) : raw;
-  }
-  return out;
-}
-/** A JSON Merge Patch that makes `now` of `before`: what is gone is null, what is the same is left out. */
-function patchOf(before, now) {
-  const out = {};
-  for (const name of new Set([...Object.keys(before ?? {}), ...Object.keys(now)])) {
-    if (!(name in now)) out[name] = null;
-    else if (JSON.stringify(now[name]) !== JSON.stringify(before?.[name])) out[name] = now[name];
-  }
-  return out;
-}
 
 /** What the form says of the schedule: only the members that are set. Numbers are seconds; 5m, 2h are taken as they are. */
 function scheduleOf(form, number) {
@@ -39,23 +18,6 @@ function scheduleOf(form, number) {
   if (form.respect) out.respect_retry_after = form.respect === 'true';
   return out;
 }
-
-/** Types of the catalogue in groups by their first name. */
-const Picker = ({ dialect, chosen, onChange, fault }) => {
-  const [other, setOther] = useState('');
-  const types = (dialect?.catalogue?.types ?? []).map((t) => t.type), patterns = dialect?.endpoint?.prefixes;
-  const groups = new Map();
-  for (const t of types) { const g = t.split('.')[0]; groups.set(g, [...(groups.get(g) ?? []), t]); }
-  const known = new Set([...types, ...[...groups.keys()].map((g) => g + '.*')]);
-  const toggle = (t) => onChange(chosen.includes(t) ? chosen.filter((x) => x !== t) : [...chosen, t]);
-  const add = () => { const t = other.trim().replace(/,$/, ''); if (t && !chosen.includes(t)) onChange([...chosen, t]); setOther(''); };
-  const tick = (t, text) => html`<label class="tick"><input type="checkbox" checked=${chosen.includes(t)} onChange=${() => toggle(t)} /><span><span class="type">${t}</span>${text && html`<span class="sub">${text}</span>`}</span></label>`;
-  return html`<fieldset class="field"><legend class="lab">Events <small>${dialect?.endpoint?.empty_means_all ? 'none chosen: all, also types that come later' : 'at least one'}</small></legend>
-    ${types.length > 0 && html`<div class="events" tabindex="0" role="group" aria-label="Catalogue of event types">${[...groups].map(([g, list]) => html`<p class="grp">${g}</p>${patterns && list.length > 1 && tick(g + '.*', `all types that begin with ${g}.`)}${list.map((t) => tick(t, ''))}`)}</div>`}
-    ${chosen.filter((t) => !known.has(t)).map((t) => html`<span class="chip">${plain(t)} <button type="button" class="linkish" aria-label=${'Remove ' + t} onClick=${() => toggle(t)}>×</button></span> `)}
-    ${!dialect?.catalogue?.closed && html`<div class="copyline sec"><input aria-label="Another type or pattern" class="mono bareinput" placeholder=${patterns ? 'invoice.paid or invoice.*' : 'invoice.paid'} value=${other} onInput=${(e) => setOther(e.target.value)} onKeyDown=${(e) => { if (e.key === 'Enter' || e.key === ',') { e.preventDefault(); add(); } }} onBlur=${add} /><button class="btn" type="button" onClick=${add}>Add</button></div>`}
-    ${fault && html`<p class="hint bad" role="alert">${fault}</p>`}</fieldset>`;
-};
 
 const Made = ({ w, tenant, dialect }) => {
   const [stored, setStored] = useState(false);

@@ -1,79 +1,13 @@
 /* One endpoint: how it does, its deliveries, settings, secrets, a test, and what its receiver needs. */
-import { html, num, ordinal, plain, span, useEffect, useState } from '../base.js';
-import { call, can, query, serverNow, useLoad } from '../api.js';
-import { Confirm, CopyButton, Crumbs, Dialog, EndpointState, Failed, Faults, Field, Headers, Icon, Id, Live, Note, Req, Status, Time, Url, faultOf, toast, urlParts } from '../parts.js';
+import { html, num, plain, span, useEffect, useState } from '../base.js';
+import { call, can, query, useLoad } from '../api.js';
+import { Confirm, Crumbs, EndpointState, Failed, Headers, Id, Live, Note, Req, Time, toast, urlParts } from '../parts.js';
 import { filter, go, to } from '../route.js';
 import { DeliveryTable, remember, useDeliveries } from '../rows.js';
 import { trouble } from './overview.js';
+import { Secrets, Test } from '../endpoint-parts.js';
 import { VerifyCode } from '../verify.js';
 import { HealthChart, ranges } from '../charts.js';
-
-/* ---- rotate, revoke, test ---- */
-
-const Rotate = ({ id, tenant, dialect, onClose, onDone }) => {
-  const usual = Number(dialect?.secret?.overlap_seconds ?? 86400);
-  const [overlap, setOverlap] = useState(String(usual)), [own, setOwn] = useState(''), [problem, setProblem] = useState(null), [made, setMade] = useState(null);
-  const may = dialect?.secret?.source !== 'generated';
-  const submit = async (e) => {
-    e.preventDefault();
-    try {
-      const { data } = await call('POST', `/v1/webhooks/${encodeURIComponent(id)}/rotate-secret`, { tenant, body: { ...(overlap === 'never' ? { overlap_seconds: null } : { overlap_seconds: Number(overlap) }), ...(own ? { secret: own } : {}) } });
-      onDone();
-      if (data.secrets?.[0]?.secret) setMade(data.secrets[0]); else { toast('The new secret is in use.'); onClose(); }
-    } catch (error) { setProblem(error); }
-  };
-  if (made) return html`<${Dialog} title="The new secret" onClose=${onClose} foot=${html`<span></span><button class="btn go" type="button" data-first onClick=${onClose}>I have stored it</button>`}><div class="db"><p>Give it to whoever runs the receiver, over a channel you trust. Requests carry both signatures until the old one ends.</p>
-    <div class="copyline sec"><code>${made.secret}</code><${CopyButton} text=${made.secret} small=${false} /></div>${made.public_key && html`<p class="hint">Public key, for the receiver:</p><div class="copyline"><code>${made.public_key}</code><${CopyButton} text=${made.public_key} small=${false} /></div>`}</div></${Dialog}>`;
-  return html`<${Dialog} title="Rotate the secret" onClose=${onClose}><form onSubmit=${submit}><div class="db"><${Faults} problem=${problem} fields=${['secret', 'overlap_seconds']} />
-    <p>A new secret signs beside the old one, so the receiver can change over without losing a request.</p>
-    <div class="sec"><${Field} id="ov" label="The old one ends" fault=${faultOf(problem, 'overlap_seconds')}><select id="ov" data-first value=${overlap} onChange=${(e) => setOverlap(e.target.value)}>
-      ${[['0', 'at once'], ['3600', 'after 1 hour'], ['86400', 'after 24 hours'], ['604800', 'after 7 days'], ...(['0', '3600', '86400', '604800'].includes(String(usual)) ? [] : [[String(usual), `after ${span(usual * 1000)}, as the dialect says`]]), ['never', 'when it is revoked']].map(([v, t]) => html`<option value=${v}>${t}</option>`)}</select></${Field}>
-    ${may && html`<${Field} id="os" label="New secret" small="empty: one is made" fault=${faultOf(problem, 'secret')}><input id="os" class="mono" type="text" autocomplete="off" value=${own} onInput=${(e) => setOwn(e.target.value)} /></${Field}>`}</div></div>
-    <div class="df"><span>${overlap === '0' ? 'Requests that the receiver gets from now on carry the new signature alone.' : ''}</span><button class="btn" type="button" onClick=${onClose}>Cancel</button><button class="btn go" type="submit">Rotate</button></div></form></${Dialog}>`;
-};
-
-const Secrets = ({ id, tenant, dialect, may }) => {
-  const [shown, setShown] = useState(null), [open, setOpen] = useState(/** @type {number[]} */ ([])), [dialog, setDialog] = useState(''), [error, setError] = useState(null);
-  const readable = dialect?.secret?.readable ?? 'always';
-  const load = async () => { try { setShown((await call('GET', `/v1/webhooks/${encodeURIComponent(id)}/secret`, { tenant })).data.secrets); setError(null); } catch (e) { setError(e); } };
-  useEffect(() => { if (may && readable === 'always') load(); }, [readable, may]);
-  const age = (at) => span(serverNow() - new Date(at).getTime());
-  return html`<section class="panel" aria-labelledby="secrets"><div class="ph"><h2 id="secrets">Secrets</h2>${may && html`<button class="btn sm" type="button" onClick=${() => setDialog('rotate')}>Rotate…</button>`}</div><div class="pb">
-    ${!may ? html`<p class="dim small">Your role does not show secrets.</p>` : readable !== 'always' ? html`<p class="dim small">${readable === 'once' ? 'This dialect shows a secret once, when it is made.' : 'This dialect never shows a secret.'} If it is lost, rotate it.</p>`
-      : error ? html`<p class="dim small">${plain(error.message)}</p>` : !shown ? html`<span class="bone b3"></span>` : html`${shown.length > 1 && html`<p class="small dim">Requests carry both signatures until the old secret ends.</p>`}
-      ${shown.map((s, i) => html`<div><div class="sec-h"><h3>${i ? 'Old' : 'Current'}</h3>${i && s.expires_at ? html`<span class="small warn"><b>ends in ${span(new Date(s.expires_at).getTime() - serverNow())}</b></span>` : html`<span class="small dim">${age(s.created_at)} old</span>`}</div>
-        <div class="copyline"><code>${open.includes(i) ? s.secret : (s.secret ?? '').slice(0, 6) + '••••••••••' + (s.secret ?? '').slice(-4)}</code><button class="btn sm" type="button" aria-label=${`${open.includes(i) ? 'Hide' : 'Show'} the ${i ? 'old' : 'current'} secret`} onClick=${() => setOpen(open.includes(i) ? open.filter((x) => x !== i) : [...open, i])}>${open.includes(i) ? 'Hide' : 'Show'}</button><${CopyButton} text=${s.secret ?? ''} /></div>
-        ${s.public_key && html`<p class="hint">Public key: <code>${s.public_key}</code></p>`}
-        ${i > 0 && html`<p class="hint">Revoke it early once the receiver has the new one.</p><p class="acts"><button class="btn sm harm" type="button" onClick=${() => setDialog('revoke')}>Revoke old…</button></p>`}</div>`)}`}
-    ${dialog === 'rotate' && html`<${Rotate} id=${id} tenant=${tenant} dialect=${dialect} onClose=${() => setDialog('')} onDone=${() => readable === 'always' && load()} />`}
-    ${dialog === 'revoke' && html`<${Confirm} title="Revoke the old secret" text="Requests are signed with the new secret alone from now on. A receiver that still has the old one refuses them." label="Revoke 1 secret" harm=${true} onClose=${() => setDialog('')}
-      onYes=${async () => { await call('DELETE', `/v1/webhooks/${encodeURIComponent(id)}/secret/previous`, { tenant }); toast('The old secret has ended.'); load(); }} />`}</div></section>`;
-};
-
-const Test = ({ id, tenant, dialect, events }) => {
-  const types = (dialect?.catalogue?.types ?? []).map((t) => t.type);
-  const [type, setType] = useState(''), [sent, setSent] = useState(null), [result, setResult] = useState(null), [problem, setProblem] = useState(null);
-  const send = async (e) => {
-    e.preventDefault();
-    setResult(null);
-    setProblem(null);
-    try {
-      const { data } = await call('POST', `/v1/webhooks/${encodeURIComponent(id)}/test`, { tenant, body: type ? { type } : {} });
-      setSent(data.id);
-      for (let i = 0; i < 60; i++) {
-        const d = (await call('GET', '/v1/deliveries/' + encodeURIComponent(data.id), { tenant })).data;
-        if (d.attempts.length) { setResult(d); break; }
-        await new Promise((go) => setTimeout(go, i < 5 ? 100 : 500));
-      }
-    } catch (error) { setProblem(error); }
-  };
-  const a = result?.attempts[0];
-  return html`<section class="panel" aria-labelledby="lt"><div class="ph"><h2 id="lt">Test</h2></div><div class="pb"><form onSubmit=${send}><${Field} id="tt" label="Sample event" small="empty: the first type that it takes" fault=${faultOf(problem, 'type')}><input id="tt" class="mono" list="types" value=${type} placeholder=${events?.find((t) => !t.includes('*')) ?? 'webhook.test'} onInput=${(e) => setType(e.target.value.trim())} />
-    <datalist id="types">${types.map((t) => html`<option value=${t}></option>`)}</datalist></${Field}><p class="acts"><button class="btn sm go" type="submit">Send a test</button>${sent && !result && !problem && html`<span class="live" role="status">Under way</span>`}</p></form>
-    <${Faults} problem=${problem} fields=${['type']} />
-    ${a && html`<p role="status"><span class=${'st ' + (a.outcome === 'success' ? 'st-ok' : 'st-x')}><${Icon} n=${a.outcome === 'success' ? 'ok' : 'x'} />${a.status ?? plain(a.detail ?? a.outcome)} in ${Math.round(a.duration_ms)} ms</span></p><p class="hint"><a class="inline" href=${to('deliveries/' + encodeURIComponent(result.id), { tenant })}>What was sent and answered</a></p>`}
-    <p class="hint">One attempt, also while it is paused or disabled. Marked as a test; not counted in health.</p></div></section>`;
-};
 
 const Settings = ({ w, dialect, id, tenant }) => {
   const own = (v, text, usual) => html`${text}${v === usual ? html` <span class="sub">the dialect’s</span>` : ''}`;

@@ -4,7 +4,7 @@ import { call, can, query, useLoad } from '../api.js';
 import { Bones, EndpointState, Failed, Icon, Req, Time, Url } from '../parts.js';
 import { filter, to } from '../route.js';
 import { trouble } from './overview.js';
-import { Typed } from './deliveries.js';
+import { Typed } from '../typed.js';
 
 const states = [['', 'Any'], ['failing', 'Failing'], ['disabled', 'Disabled'], ['paused', 'Paused'], ['active', 'Active']];
 

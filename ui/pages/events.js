@@ -4,7 +4,7 @@ import { call, query, serverNow, useLoad } from '../api.js';
 import { useStream } from '../live.js';
 import { Bones, Failed, Id, Live, Req, Sentinel, Time } from '../parts.js';
 import { filter, to } from '../route.js';
-import { Typed } from './deliveries.js';
+import { Typed } from '../typed.js';
 
 export default function Events({ route, tenant, setTitle }) {
   useEffect(() => setTitle('Events'), []);
