@@ -33,6 +33,12 @@ struct th_api_options {
     enum th_client_header client_header;
     int64_t session_idle_s; /* seconds without a request after which a session ends */
     bool tls;               /* clients come by https */
+    /* The platform's own origins, such as "https://app.example.com": the portal may stand in frames of their pages, and
+     * lead back there. They and portal_url outlive the api, also after th_api_reload, which leaves them as they are. */
+    const char *const *portal_origins;
+    unsigned portal_origin_count;
+    const char *
+        portal_url; /* where the portal is, "https://hooks.example.com"; NULL: the Host of each request says it */
     struct th_span version; /* of the program, for openapi.json */
     struct th_inbox *inbox; /* outlives the API; NULL: there are no inboxes */
     void (*measure)(

@@ -37,7 +37,7 @@ static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
     const struct th_tenant *t = NULL;
     const struct th_key *k;
 
-    if (r->operator_key)
+    if (r->operator_key || r->by_portal || r->by_portal_link)
         return r->key_id.n ? r->key_id : TH_LIT("operator");
     if (r->key_no) /* without a bound tenant the request was refused in its first turn */
         t = r->tenant_id_len ? th_api_request_tenant(r) : r->key_owner;
@@ -51,8 +51,8 @@ static struct th_span key_id(struct th_api_req *r, struct th_buf *mem)
 
 struct th_span th_api_audit_loggable(struct th_span s)
 {
-    static const struct th_span secrets[] = {{"th_key_", 7},  {"th_op_", 6}, {"th_ses_", 7},
-                                             {"th_link_", 8}, {"whsec_", 6}, {"whsk_", 5}};
+    static const struct th_span secrets[] = {{"th_key_", 7}, {"th_op_", 6}, {"th_ses_", 7}, {"th_link_", 8},
+                                             {"whsec_", 6},  {"whsk_", 5},  {"th_ptl_", 7}, {"th_plink_", 9}};
 
     for (size_t i = 0; i < s.n; i++)
         for (unsigned k = 0; k < sizeof secrets / sizeof secrets[0]; k++)
@@ -93,6 +93,8 @@ void th_api_audit(struct th_api_req *r, unsigned status)
     th_addr_format(&client, th_api_request_client(r));
     object = object_id(r);
     tenant = th_api_request_tenant_id(r);
+    if (!tenant.n && (r->by_portal || r->by_portal_link)) /* these answer in the turn of the request */
+        tenant = r->key_owner->id;
     if (!tenant.n && strncmp(r->route->path, "/v1/tenants/", 12) == 0)
         tenant = r->param[0];
     th_log(TH_LOG_INFO, "audit", TH_KC("operation", r->route->id),

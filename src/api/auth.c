@@ -48,12 +48,28 @@ static bool is_allowed(struct th_api_req *r, const struct th_key *key)
 {
     const struct th_api_route *route = r->route;
 
+    if (route->flags & (TH_R_PORTAL | TH_R_PORTAL_LINK)) {
+        if (route->flags & (r->by_portal ? TH_R_PORTAL : r->by_portal_link ? TH_R_PORTAL_LINK : 0))
+            return true;
+        th_api_fail(r, 403,
+                    "this is for the portal's pages: a key makes a link with POST "
+                    "/v1/tenants/{tenant}/portal-links");
+        return false;
+    }
     if (key->role) {
         if (route->role && key->role >= route->role)
             return true;
         r->needed_role = th_role_name((enum th_role)route->role);
         th_api_fail(r, 403, "this needs an operator's key with the role %s; the key has the role %s",
                     r->needed_role, th_role_name(key->role));
+        return false;
+    }
+    if (r->by_portal && (route->flags & TH_R_NOT_PORTAL)) {
+        th_api_fail(r, 403, "the portal cannot do this");
+        return false;
+    }
+    if (r->by_portal && (route->flags & TH_R_SECRETS) && !(r->scopes & TH_SCOPE_SECRETS)) {
+        th_api_fail(r, 403, "the link to the portal was made without the scope webhooks:secrets");
         return false;
     }
     if (r->scopes & route->scope)
@@ -71,7 +87,9 @@ static bool note_key(struct th_api_req *r, const struct th_key *key)
     struct th_buf id;
     bool ok;
 
-    if (!key->role || key->role == TH_ROLE_ROOT)
+    if (r->by_portal || r->by_portal_link) /* on whose authority the portal acts */
+        key = th_engine_key(r->api->engine, r->key_hash);
+    if (!key || !key->role || key->role == TH_ROLE_ROOT)
         return true;
     th_buf_init(&id, 128);
     th_engine_key_id(r->api->engine, key, &id);
@@ -96,6 +114,14 @@ static bool shows_csrf(struct th_api_req *r)
         return true;
     th_api_fail(r, 403,
                 "a session can change something only with its csrf_token in the header Tenterhook-Csrf");
+    return false;
+}
+
+bool th_api_auth_is_by_key(struct th_api_req *r)
+{
+    if (!r->by_session)
+        return true;
+    th_api_fail(r, 403, "this needs the key itself; a session is not enough");
     return false;
 }
 

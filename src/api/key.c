@@ -5,6 +5,8 @@
  *
  * A browser shows a session's cookie instead (sessions.c), and once the token of a link; both stand for an operator's key. A cookie
  * counts only without Authorization, and not where the browser says that another site is behind the request.
+ * The portal's pages show a token that stands for the key with which its link was made, but has only the link's scopes, and
+ * only for the link's tenant (portal.c); the link's own token is good for being exchanged, and for nothing else.
  * A wrong cookie does not count as a guess: sessions end by themselves, and browsers go on sending their
  * cookies. */
 #include "api/key.h"
@@ -100,6 +102,51 @@ static const struct th_key *by_link(struct th_api_req *r, struct th_span text)
     return key;
 }
 
+/* What a row of the portal may, as a key of its tenant. NULL: its key or its tenant has ended, and so has the row. */
+static const struct th_key *portal_key(struct th_api_req *r, const struct th_api_portal *p)
+{
+    const struct th_key *maker = th_engine_key(r->api->engine, p->key);
+    struct th_tenant *t = th_engine_tenant_no(r->api->engine, p->tenant);
+    struct th_key *key = &r->room->portal_key;
+
+    if (!maker || !maker->role || !t || t->deleting) {
+        (void)th_api_portal_end(&r->api->shared->portals, p->tenant, th_str(p->id),
+                                th_engine_now(r->api->engine));
+        return NULL;
+    }
+    *key = (struct th_key){.no = p->number,
+                           .tenant = t,
+                           .scopes = p->kind == TH_PORTAL_OPEN ? p->scopes : 0,
+                           .note = maker->note};
+    memcpy(r->key_hash, p->key, sizeof r->key_hash);
+    memcpy(r->session, p->id, sizeof r->session);
+    return key;
+}
+
+static const struct th_key *by_portal(struct th_api_req *r, struct th_span text)
+{
+    struct th_api_portals *all = &r->api->shared->portals;
+    struct th_now now = th_engine_now(r->api->engine);
+    const struct th_key *key = NULL;
+    enum th_api_portal_found found;
+    struct th_api_portal p = {0};
+
+    if (th_span_starts(text, TH_LIT("th_ptl_"))) {
+        if (th_api_portal_find(all, text, now, r->api->options.session_idle_s, &p))
+            key = portal_key(r, &p);
+        r->by_portal = key != NULL;
+    } else if (r->route && (r->route->flags & TH_R_PORTAL_LINK) &&
+               th_span_starts(text, TH_LIT("th_plink_"))) {
+        found = th_api_portal_link(all, text, now, &p);
+        if (found != TH_PORTAL_UNKNOWN)
+            key = portal_key(r, &p);
+        r->by_portal_link = key != NULL;
+        r->portal_used = found == TH_PORTAL_USED;
+        memcpy(r->link_hash, p.link, sizeof r->link_hash);
+    }
+    return key;
+}
+
 /* NULL: none is given, or it is not known; the latter counts once. */
 const struct th_key *th_api_key(struct th_api_req *r)
 {
@@ -115,6 +162,8 @@ const struct th_key *th_api_key(struct th_api_req *r)
         memcpy(r->key_hash, key->hash, sizeof r->key_hash);
     else
         key = by_link(r, text);
+    if (!key)
+        key = by_portal(r, text);
     if (!key) {
         r->wrong_key = true;
         r->too_many_wrong = !th_api_guess_wrong(r);

@@ -258,6 +258,8 @@ static void write_responses(struct th_jw *w, const struct th_api_route *t)
 
 static const char *scope_of(const struct th_api_route *t)
 {
+    if (t->flags & (TH_R_PORTAL | TH_R_PORTAL_LINK))
+        return t->flags & TH_R_PORTAL ? "portal" : "portal:link";
     switch (t->scope) {
     case TH_SCOPE_PUBLISH:
         return "events:publish";
@@ -277,7 +279,7 @@ static void write_security(struct th_jw *w, const struct th_api_route *t)
 
     th_jw_key(w, TH_LIT("security"));
     th_jw_array(w);
-    if (t->scope) {
+    if (t->scope || (t->flags & (TH_R_PORTAL | TH_R_PORTAL_LINK))) {
         const char *scope = scope_of(t);
         th_jw_object(w);
         th_jw_key(w, TH_LIT("key"));

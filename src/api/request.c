@@ -127,6 +127,15 @@ const struct th_addr *th_api_request_client(struct th_api_req *r)
     return &r->client;
 }
 
+bool th_api_request_is_https(const struct th_api_req *r)
+{
+    const struct th_api_options *options = &r->api->options;
+    const struct th_http1_field *proto = th_api_request_header(r, "x-forwarded-proto");
+
+    return options->tls || (proto && th_span_ieq(proto->value, TH_LIT("https")) &&
+                            th_is_trusted(options->trusted, options->trusted_count, &r->x->peer));
+}
+
 void th_api_request_made(struct th_api_req *r, const struct th_buf *id)
 {
     size_t n = id->n < sizeof r->made ? id->n : sizeof r->made - 1;

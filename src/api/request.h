@@ -55,6 +55,7 @@ struct th_api_room {
     struct th_api_pair query[TH_API_MAX_QUERY];    /* r->query_count */
     struct th_api_fault errors[TH_API_MAX_ERRORS]; /* r->error_count */
     struct th_publish_event one;                   /* r->events points to it */
+    struct th_key portal_key;                      /* by_portal, by_portal_link: what the key may */
 };
 
 struct th_api_req { /* all zeros, but for the first members, when the request begins */
@@ -81,6 +82,9 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     uint8_t key_hash[32];              /* SHA-256 of the key's text */
     uint8_t link_hash[32];             /* hash of the link (by_link) or of the session (by_session) */
     char session[24], csrf[33];        /* with by_session: its id, and the token that changes need */
+    bool by_portal;                    /* a token of the portal, whose id is in `session` ... */
+    bool by_portal_link;               /* ... or of a link to it, of which link_hash is the hash */
+    bool portal_used;                  /* the link was opened before */
     unsigned scopes;
     uint64_t key_no;                   /* 0: no tenant's key */
     uint64_t metered_tenant;           /* the tenant to whose rate this request counts; 0: to none */
@@ -177,6 +181,8 @@ static inline bool th_api_request_may(const struct th_api_req *r, unsigned scope
 }
 /** The address of the client, even behind trusted proxies. Valid as long as the request. */
 const struct th_addr *th_api_request_client(struct th_api_req *r);
+/** Whether the request has come by https: to us, or to a proxy that we trust. */
+bool th_api_request_is_https(const struct th_api_req *r);
 /** True when the answer has this shape of the tenant's dialect; otherwise it has the native form. */
 static inline bool th_api_request_shaped(const struct th_api_req *r, enum th_shape_id id)
 {

@@ -23,10 +23,14 @@ enum {
     TH_R_OF_REPLAY = 2048,
     TH_R_OF_EVENT = 4096,
     TH_R_OF_DELIVERY = 8192,
-    TH_R_OF_FILTERS = 16384, /* ... in the query: `endpoint`, else `event` */
-    TH_R_BATCH = 32768,      /* the body is an array of events */
-    TH_R_ALWAYS = 65536,     /* answered while the server is starting, too */
-    TH_R_LINK = 262144,      /* the token of a link will do instead of a key */
+    TH_R_OF_FILTERS = 16384,   /* ... in the query: `endpoint`, else `event` */
+    TH_R_BATCH = 32768,        /* the body is an array of events */
+    TH_R_ALWAYS = 65536,       /* answered while the server is starting, too */
+    TH_R_LINK = 262144,        /* the token of a link will do instead of a key */
+    TH_R_PORTAL_LINK = 524288, /* for the token of a link to the portal, and for nothing else */
+    TH_R_PORTAL = 1048576,     /* for tokens of the portal, and for nothing else */
+    TH_R_NOT_PORTAL = 2097152, /* no token of the portal may do this */
+    TH_R_SECRETS = 4194304,    /* a token of the portal needs the scope for secrets, too */
     TH_R_SPREAD =
         131072, /* answered by each API of a process; it asks nothing but the engine of its own thread */
 };

@@ -146,6 +146,15 @@
                                                            ",\"used_at\":" TIME ",\"expires_at\":" TIME      \
                                                            ",\"idle_seconds\":" INT ",\"from\":" STR
 
+#define COLOUR "{\"type\":\"string\",\"pattern\":\"^#[0-9A-Fa-f]{6}$\"}"
+#define PORTAL_SCOPES "\"scopes\":{\"type\":\"array\",\"items\":" REF("PortalScope") "}"
+#define PORTAL_FIELDS                                                                                        \
+    "\"id\":" STR ",\"state\":{\"type\":\"string\",\"enum\":[\"waiting\",\"open\"]}," PORTAL_SCOPES          \
+    ",\"created_at\":" TIME ",\"used_at\":" TIME_NULL ",\"expires_at\":" TIME ",\"from\":" STR_NULL
+#define PORTAL_SESSION_FIELDS                                                                                \
+    "\"id\":" STR "," PORTAL_SCOPES ",\"expires_at\":" TIME ",\"idle_seconds\":" INT ",\"dialect\":" STR     \
+    ",\"theme\":" REF("PortalTheme") ",\"return_url\":" STR_NULL
+
 const struct th_api_schema th_api_schemas[] = {
     {"Problem", OBJECT("\"type\",\"title\",\"status\",\"detail\",\"request_id\"",
                        "\"type\":" STR ",\"title\":" STR ",\"status\":" INT ",\"detail\":" STR
@@ -398,6 +407,31 @@ const struct th_api_schema th_api_schemas[] = {
                           SESSION_FIELDS ",\"csrf_token\":" STR ",\"version\":" STR)},
     {"SessionPage", PAGE("Session")},
     {"SessionLink", OBJECT("\"token\",\"expires_at\"", "\"token\":" STR ",\"expires_at\":" TIME)},
+    {"PortalScope",
+     "{\"type\":\"string\",\"enum\":[\"webhooks:read\",\"webhooks:manage\",\"webhooks:secrets\"]}"},
+    {"PortalTheme",
+     CLOSED("", "\"accent\":" COLOUR ",\"accent_dark\":" COLOUR ",\"ground\":" COLOUR
+                ",\"ground_dark\":" COLOUR ",\"radius\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":16}"
+                ",\"logo\":{\"type\":\"string\",\"maxLength\":12288}"
+                ",\"name\":{\"type\":\"string\",\"maxLength\":64}"
+                ",\"lang\":{\"type\":\"string\",\"enum\":[\"en\",\"de\"]}"
+                ",\"mode\":{\"type\":\"string\",\"enum\":[\"light\",\"dark\",\"auto\"]}")},
+    {"PortalLinkNew",
+     CLOSED(
+         "\"scopes\"",
+         "\"scopes\":{\"type\":\"array\",\"minItems\":1,\"items\":" REF(
+             "PortalScope") "}"
+                            ",\"expires_in\":{\"type\":\"integer\",\"minimum\":30,\"maximum\":604800}"
+                            ",\"theme\":" REF(
+                                "PortalTheme") ",\"return_url\":{\"type\":\"string\",\"maxLength\":2048}")},
+    {"PortalLink", OBJECT("\"id\",\"state\",\"scopes\",\"created_at\",\"expires_at\"", PORTAL_FIELDS)},
+    {"PortalLinkMade",
+     OBJECT("\"id\",\"url\",\"scopes\",\"created_at\",\"expires_at\"", PORTAL_FIELDS ",\"url\":" STR)},
+    {"PortalLinkPage", PAGE("PortalLink")},
+    {"PortalSession",
+     OBJECT("\"id\",\"scopes\",\"expires_at\",\"dialect\",\"theme\"", PORTAL_SESSION_FIELDS)},
+    {"PortalOpened", OBJECT("\"id\",\"token\",\"scopes\",\"expires_at\",\"dialect\",\"theme\"",
+                            PORTAL_SESSION_FIELDS ",\"token\":" STR)},
     {"Dialect", OBJECT("\"name\"", "\"name\":" STR)},
     {"DialectPage", OBJECT("\"data\",\"next_cursor\",\"default\"",
                            "\"data\":{\"type\":\"array\",\"items\":" REF(

@@ -8,6 +8,7 @@
  * Refused: making a session or a link by means of a session (403), so that a page that is taken over cannot make itself a
  * stay for longer. */
 #include "api/audit.h"
+#include "api/auth.h"
 #include "api/decode.h"
 #include "api/fail.h"
 #include "api/handlers.h"
@@ -21,28 +22,17 @@
 #include "base/alloc.h"
 #include "core/guard.h"
 #include "engine/engine.h"
-#include "net/client_address.h"
 #include <stdio.h>
 
 #define LIFE_S (12 * 3600) /* longest life of a session, however much it is used */
 #define LINK_S 600
-
-/* Whether the browser has come by https: to us, or to a proxy that we trust. */
-static bool came_by_https(struct th_api_req *r)
-{
-    const struct th_api_options *options = &r->api->options;
-    const struct th_http1_field *proto = th_api_request_header(r, "x-forwarded-proto");
-
-    return options->tls || (proto && th_span_ieq(proto->value, TH_LIT("https")) &&
-                            th_is_trusted(options->trusted, options->trusted_count, &r->x->peer));
-}
 
 static void set_cookie(struct th_api_req *r, const char *token, int64_t life_s)
 {
     th_buf_printf(&r->api->fields,
                   "Set-Cookie: " TH_API_COOKIE
                   "=%s; Path=/v1/; Max-Age=%lld; HttpOnly; SameSite=Strict%s\r\n",
-                  token, (long long)life_s, came_by_https(r) ? "; Secure" : "");
+                  token, (long long)life_s, th_api_request_is_https(r) ? "; Secure" : "");
 }
 
 static void write_key_of(struct th_api_req *r, struct th_jw *w, const struct th_key *key)
@@ -94,14 +84,6 @@ static void send_session(struct th_api_req *r, const struct th_api_session *s, c
     th_api_reply(r, status);
 }
 
-static bool is_by_key(struct th_api_req *r)
-{
-    if (!r->by_session)
-        return true;
-    th_api_fail(r, 403, "this needs the key itself; a session is not enough");
-    return false;
-}
-
 void th_h_session_add(struct th_api_req *r)
 {
     struct th_now now = th_engine_now(r->api->engine);
@@ -109,7 +91,7 @@ void th_h_session_add(struct th_api_req *r)
     struct th_api_session s;
     char token[TH_API_TOKEN];
 
-    if (!is_by_key(r))
+    if (!th_api_auth_is_by_key(r))
         return;
     if (r->by_link && !th_api_session_end(&r->api->shared->sessions, r->link_hash))
         key = NULL;
@@ -132,7 +114,7 @@ void th_h_session_link(struct th_api_req *r)
     char token[TH_API_TOKEN];
     struct th_jw w;
 
-    if (!is_by_key(r))
+    if (!th_api_auth_is_by_key(r))
         return;
     th_api_session_make(&r->api->shared->sessions, TH_SESSION_LINK, r->key_hash,
                         &th_engine_options(r->api->engine)->entropy, th_engine_now(r->api->engine),

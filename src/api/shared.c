@@ -18,6 +18,7 @@ struct th_api_shared *th_api_shared_new(const struct th_entropy *entropy)
     th_api_meter_init(&shared->tenants, seed);
     th_api_meter_init(&shared->addresses, seed);
     th_api_sessions_init(&shared->sessions);
+    th_api_portals_init(&shared->portals);
     th_map_init(&shared->idem, 1u << 16, seed);
     (void)pthread_mutex_init(&shared->lock, NULL); /* a mutex of the default kind: this cannot fail */
     return shared;
@@ -29,6 +30,7 @@ void th_api_shared_free(struct th_api_shared *shared)
         return;
     th_map_fini(&shared->idem);
     th_api_sessions_fini(&shared->sessions);
+    th_api_portals_fini(&shared->portals);
     th_api_meter_fini(&shared->keys);
     th_api_meter_fini(&shared->tenants);
     th_api_meter_fini(&shared->addresses);

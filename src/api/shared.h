@@ -2,6 +2,7 @@
 #ifndef TH_API_SHARED_H
 #define TH_API_SHARED_H
 #include "api/meter.h"
+#include "api/portal.h"
 #include "api/session.h"
 #include "base/map.h"
 
@@ -15,6 +16,7 @@ struct th_api_shared {
     _Atomic uint64_t notes[TH_API_NOTES];
 
     struct th_api_sessions sessions; /* with a lock of their own */
+    struct th_api_portals portals;   /* likewise */
 
     pthread_mutex_t lock; /* guards what follows; held for one look-up */
     /* first 8 bytes of the key's hash → struct th_api_idem_first of the request that came first */

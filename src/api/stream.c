@@ -175,6 +175,11 @@ static bool check(struct th_api_stream *s)
         end(s, "session_ended");
         return false;
     }
+    if (s->r->by_portal &&
+        !th_api_portal_is_open(&s->r->api->shared->portals, s->r->key_no, th_engine_now(e))) {
+        end(s, "session_ended");
+        return false;
+    }
     if (!find_tenant(s))
         return false;
     if (s->state != TH_STREAM_FULL && now_us(s) - s->spoke_us >= TH_STREAM_QUIET_US)

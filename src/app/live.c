@@ -128,6 +128,44 @@ static enum th_error check_consent(const struct th_settings *c, char *why, size_
     return TH_OK;
 }
 
+/* Scheme, host and port, in the form in which browsers write an origin: texts are compared, and stand in a header. */
+static bool is_origin(const char *text)
+{
+    const char *host = strncmp(text, "https://", 8) == 0  ? text + 8
+                       : strncmp(text, "http://", 7) == 0 ? text + 7
+                                                          : "";
+
+    return *host && strlen(host) <= 260 && *host != ':' &&
+           strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == strlen(host);
+}
+
+static enum th_error check_portal(const struct th_settings *c, char *why, size_t why_size)
+{
+    const struct th_value *origins = &c->v[TH_O_PORTAL_ORIGINS], *url = &c->v[TH_O_PORTAL_URL];
+
+    if (origins->count > 100) {
+        snprintf(why, why_size, "%s: at most 100 origins can be named", origins->origin);
+        return TH_INVALID;
+    }
+    for (unsigned i = 0; i < origins->count; i++)
+        if (!is_origin(origins->list[i])) {
+            snprintf(why, why_size,
+                     "%s: \"%s\" is not an origin; write for example https://app.example.com, in small "
+                     "letters and without a "
+                     "path",
+                     origins->origin, origins->list[i]);
+            return TH_INVALID;
+        }
+    if (url->text && !is_origin(url->text)) {
+        snprintf(why, why_size,
+                 "%s: \"%s\" is not the address of a server; write for example https://hooks.example.com, "
+                 "without a path",
+                 url->origin, url->text);
+        return TH_INVALID;
+    }
+    return TH_OK;
+}
+
 static enum th_error setup_guard(struct th_live *a, char *why, size_t why_size)
 {
     const struct th_value *v = &a->settings.v[TH_O_ALLOW_NETWORK];
@@ -283,6 +321,8 @@ static enum th_error prepare(struct th_live *l, char *why, size_t why_size)
     }
     error = check_consent(c, why, why_size);
     if (!error)
+        error = check_portal(c, why, why_size);
+    if (!error)
         error = setup_guard(l, why, why_size);
     if (!error)
         error = setup_lists(l);
@@ -311,6 +351,13 @@ void th_live_borrow(struct th_live *l, const struct th_live *old)
     th_dialects_free(&l->dialects);
     l->dialects = old->dialects;
     l->borrows = true;
+}
+
+const struct th_live *th_live_first(const struct th_live *l)
+{
+    while (l->older)
+        l = l->older;
+    return l;
 }
 
 void th_live_replace(struct th_live *l, struct th_live *old)

@@ -29,6 +29,8 @@ TH_MUST_USE enum th_error th_live_new(int argc, char **argv, struct th_live **ou
 void th_live_borrow(struct th_live *l, const struct th_live *old);
 /** Puts `l` in the place of `old`, which is kept or freed. */
 void th_live_replace(struct th_live *l, struct th_live *old);
+/** The configuration at the start: for options that a running server cannot change, it is still in force. */
+const struct th_live *th_live_first(const struct th_live *l);
 /** Frees it and all older ones. NULL is allowed. */
 void th_live_free(struct th_live *l);
 /** The limits of each tenant according to the options. */

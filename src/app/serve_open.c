@@ -301,7 +301,7 @@ static enum th_client_header client_header(const struct th_settings *c)
 
 struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s)
 {
-    const struct th_settings *c = &a->live->settings;
+    const struct th_settings *c = &a->live->settings, *first = &th_live_first(a->live)->settings;
 
     return (struct th_api_options){.engine = s->engine,
                                    .metrics = s->metrics,
@@ -320,6 +320,9 @@ struct th_api_options th_app_api_options(struct th_app *a, struct th_shard *s)
                                    .client_header = client_header(c),
                                    .session_idle_s = c->v[TH_O_SESSION_IDLE].number,
                                    .tls = a->live->identity != NULL,
+                                   .portal_origins = (const char *const *)first->v[TH_O_PORTAL_ORIGINS].list,
+                                   .portal_origin_count = first->v[TH_O_PORTAL_ORIGINS].count,
+                                   .portal_url = first->v[TH_O_PORTAL_URL].text,
                                    .version = TH_LIT(TH_VERSION),
                                    .inbox = a->inbox,
                                    .measure = measure,
@@ -380,12 +383,13 @@ static enum th_error open_server(struct th_app *a, struct th_shard *s)
     char address[256];
     const struct th_mount mounts[] = {
         {"/ui", th_ui_handle, th_ui_judge, a->ui, false},
+        {"/portal", th_ui_handle, th_ui_judge, a->ui, false},
         {"", th_api_handle, th_api_judge, s->api, false},
         /* one can always ask whether the process is alive */
         {"/livez", th_api_handle, th_api_judge, s->api, true},
         {"/readyz", th_api_handle, th_api_judge, s->api, true},
     };
-    unsigned first = a->ui ? 0 : 1; /* without pages their paths are the API's, which knows nothing there */
+    unsigned first = a->ui ? 0 : 2; /* without pages their paths are the API's, which knows nothing there */
     struct th_http_server_options options = {.address = s->no ? NULL : address,
                                              .max_body = (size_t)c->v[TH_O_MAX_BODY].number,
                                              .max_connections = a->max_connections,
@@ -490,7 +494,8 @@ enum th_error th_app_open(struct th_app *a)
     if (!error)
         error = open_api(a, &a->home);
     if (!error && !a->first && strcmp(c->v[TH_O_UI].text, "on") == 0)
-        error = th_ui_new(c->v[TH_O_UI_DIR].text, &a->ui);
+        error = th_ui_new(c->v[TH_O_UI_DIR].text, (const char *const *)c->v[TH_O_PORTAL_ORIGINS].list,
+                          c->v[TH_O_PORTAL_ORIGINS].count, &a->ui);
     if (!error && !a->first)
         error = open_server(a, &a->home);
     for (unsigned i = 1; !error && i < a->shard_count; i++)

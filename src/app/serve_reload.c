@@ -46,22 +46,13 @@ static void warn_unchanged(const struct th_settings *old, const struct th_settin
                                               TH_O_THREADS,          TH_O_KEYLESS,     TH_O_MAX_BODY,
                                               TH_O_CONSENT_ORIGIN,   TH_O_CONSENT,     TH_O_UI,
                                               TH_O_UI_DIR,           TH_O_STORE,       TH_O_STORE_PASSWORD,
-                                              TH_O_STORE_STATEMENTS, TH_O_STORE_LEASE, TH_O_INBOX_SOURCES};
+                                              TH_O_STORE_STATEMENTS, TH_O_STORE_LEASE, TH_O_INBOX_SOURCES,
+                                              TH_O_PORTAL_ORIGINS,   TH_O_PORTAL_URL};
 
     for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         if (!same(&old->v[fixed[i]], &new->v[fixed[i]]))
             th_log(TH_LOG_WARN, "this option is in force only after a restart",
                    TH_KC("option", th_options[fixed[i]].env));
-}
-
-/* The configuration at the start: for options that a running server cannot change, it is still in force. */
-static const struct th_live *started_with(const struct th_app *a)
-{
-    const struct th_live *l = a->live;
-
-    while (l->older)
-        l = l->older;
-    return l;
 }
 
 /* Gives a shard's server and API their part of the configuration. On its thread. */
@@ -101,7 +92,7 @@ static void reload(struct th_app *a)
         options.dialects = l->dialects.v;
         options.dialect_count = l->dialects.count;
         options.default_dialect = th_str(l->settings.v[TH_O_DEFAULT_DIALECT].text);
-        l->guard.allow_loopback = started_with(a)->guard.allow_loopback; /* the environment's */
+        l->guard.allow_loopback = th_live_first(a->live)->guard.allow_loopback; /* the environment's */
         options.guard = &l->guard;
         options.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
         options.limits = th_live_limits(&l->settings);
@@ -114,7 +105,7 @@ static void reload(struct th_app *a)
         th_log(TH_LOG_ERROR, "reload refused; the old configuration stays in force", TH_KC("why", a->why));
         return;
     }
-    warn_unchanged(&started_with(a)->settings, &l->settings);
+    warn_unchanged(&th_live_first(a->live)->settings, &l->settings);
     changed(&a->live->settings, &l->settings, a->reload_names, sizeof a->reload_names);
     old = a->live;
     a->live = l;

@@ -220,6 +220,13 @@ static const struct th_cli_option keys_create_options[] = {
     {"--expires", "TIME", "when the key ends (RFC 3339)"},
     NONE,
 };
+static const struct th_cli_option portal_link_options[] = {
+    {"--scope", "SCOPE", "what it may do: webhooks:read (default), webhooks:manage or webhooks:secrets; each includes the ones before"},
+    {"--expires-in", "TIME", "how long the link waits to be opened (default 15m, at most 7d)"},
+    {"--theme", "JSON", "how the portal looks: accent, ground, radius, logo, name, lang, mode"},
+    {"--return-url", "URL", "where the portal leads back to, of an origin of the configuration (portal_origins)"},
+    NONE,
+};
 static const struct th_cli_option listen_options[] = {
     {"--port", "N", "listen on this port of loopback (default 8421; 0 takes a free one)"},
     {"--address", "ADDR", "listen on this numeric address (default 127.0.0.1)"},
@@ -357,6 +364,9 @@ static const char doctor_text[] =
     " an endpoint: why it does not receive webhooks, in five checks (accessible, answers 2xx, https, firewall,"
     " active). Nothing is sent to it: its last answer is looked up. With --send it gets one test delivery, "
     "of type webhook.test. With a URL: reachability and certificates only.";
+static const char portal_link_text[] =
+    "Whoever opens the link first sees the tenant's endpoints, events and deliveries, and may do what its scopes allow. Give it to somebody "
+    "who has signed in with you, over https.";
 static const char backup_text[] =
     "The copy gets its name when it is on the disk and has been read back whole. The secret key is not in it: keep "
     "that in another place.";
@@ -436,6 +446,7 @@ const struct th_command th_commands[] = {
     {"keys", "list", "[TENANT]", "list a tenant's keys, or without TENANT operators' keys; never their text", NULL, API, 0, 1, all_options, th_cmd_keys, NULL},
     {"keys", "create", "[TENANT]", "make a key for a tenant, or without TENANT for an operator; printed once, on standard output only", NULL, API, 0, 1, keys_create_options, th_cmd_key_create, NULL},
     {"keys", "delete", "[TENANT] KEY", "end a tenant's key now, or without TENANT an operator's", NULL, API, 1, 2, yes_options, th_cmd_key_delete, NULL},
+    {"portal-link", NULL, "TENANT", "make a link that opens the portal for a tenant, once; printed on standard output only", portal_link_text, API, 1, 1, portal_link_options, th_cmd_portal_link, NULL},
     {"template", NULL, "FILE|-", "show the body that a template makes of an event", template_text, API, 1, 1, template_options, th_cmd_template, NULL},
     {"listen", NULL, "", "receive webhooks here, verify them, and say why when one does not verify", LISTEN_TEXT, 0, 0, 0, listen_options, th_cmd_listen, NULL},
     {"sign", NULL, "[BODY-FILE|-]", "sign a body and print the headers that go with it", NULL, 0, 0, 1, sign_options, th_cmd_sign, NULL},

@@ -79,7 +79,8 @@ enum {
     TH_SCOPE_READ = 2,
     TH_SCOPE_MANAGE = 4,
     TH_SCOPE_ANY = 8, /* of a route: any key of a tenant */
-    TH_SCOPE_ANSWERS = 16
+    TH_SCOPE_ANSWERS = 16,
+    TH_SCOPE_SECRETS = 32 /* of the portal's tokens: keys that may manage have it */
 };
 
 #define TH_MAX_OPERATOR_KEYS 100 /* beside the root */

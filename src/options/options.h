@@ -120,7 +120,11 @@ enum th_option_kind {
       "how long a browser session lives without a request; then the user has to sign in again")                                    \
     X(UI, CHOICE, "--ui", "TENTERHOOK_UI", "ui", "on", "on|off", 0, 0, "CHOICE", "the dashboard at /ui/")                           \
     X(UI_DIR, TEXT, "--ui-dir", "TENTERHOOK_UI_DIR", "ui_dir", NULL, NULL, 0, 0, "DIR",                                             \
-      "serve the dashboard's files from this folder instead of the built-in ones, while one works on them")
+      "serve the dashboard's files from this folder instead of the built-in ones, while one works on them")                         \
+    X(PORTAL_ORIGINS, LIST, "--portal-origin", "TENTERHOOK_PORTAL_ORIGINS", "portal_origins", NULL, NULL, 0, 0, "ORIGIN",           \
+      "your own origins, such as https://app.example.com: the portal may stand in frames of their pages and lead back there; may be repeated") \
+    X(PORTAL_URL, TEXT, "--portal-url", "TENTERHOOK_PORTAL_URL", "portal_url", NULL, NULL, 0, 0, "URL",                             \
+      "public address of this server in links to the portal, such as https://hooks.example.com; default: the Host of the request")
 /* clang-format on */
 
 enum th_option_id {

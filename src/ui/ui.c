@@ -4,8 +4,11 @@
  * permalinks work. What is built in is sent as it is stored, in gzip, with the hash of the file as a strong ETag; who does not
  * take gzip gets it decoded, under another ETag, because it is another representation (RFC 9110 section 8.8.3).
  *
- * Every answer says what the page may do: load scripts, styles and data from here alone, run no text as a script, stand in
- * no frame. So a text of a customer that got into a page as markup by a mistake of ours would still do nothing.
+ * The dashboard is below /ui/, the portal below /portal/. Both find the same files there, so that whoever lets customers through
+ * to the portal alone can close the other path.
+ *
+ * Every answer says what the page may do: load scripts, styles and data from here alone, run no text as a script. The dashboard
+ * stands in no frame; the portal in frames of the origins that the configuration names, and its embed.js is a script for their pages. So a text of a customer that got into a page as markup by a mistake of ours would still do nothing.
  *
  * Refuses: other methods than GET and HEAD (405), names that leave the folder or begin with a dot (404). LIMIT: with a folder
  * each request reads a file of at most MAX_FILE bytes on the loop's thread; it is for whoever works on the pages. */
@@ -20,26 +23,46 @@
 
 #define MAX_FILE (4u << 20)
 #define PREFIX "/ui/"
+#define PORTAL "/portal/"
 #define CSP                                                                                                  \
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "      \
-    "data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "               \
-    "require-trusted-types-for 'script'; trusted-types 'none'\r\n"
+    "data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "                                       \
+    "require-trusted-types-for 'script'; trusted-types 'none'; frame-ancestors"
 #define SAFE                                                                                                 \
-    CSP "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n"       \
-        "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n"
+    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"                                    \
+    "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: "
+#define MAX_FIELDS (64u << 10)
 
 struct th_ui {
-    char *dir; /* NULL: what is built in */
+    char *dir;       /* NULL: what is built in */
+    char *ancestors; /* origins whose pages may frame the portal, each after a space; NULL: none */
 };
+
+static bool is_of_portal(const struct th_http_exchange *x)
+{
+    return th_span_starts(x->path, TH_LIT("/portal"));
+}
+
+/* The fields that every answer has. X-Frame-Options knows no list of origins, so it stands only where there is none. */
+static void write_policy(const struct th_ui *ui, const struct th_http_exchange *x, struct th_buf *head)
+{
+    bool framed = is_of_portal(x) && ui->ancestors, script = th_span_is(x->path, PORTAL "embed.js");
+
+    th_buf_printf(head, CSP "%s\r\n%s", framed ? ui->ancestors : " 'none'",
+                  framed ? "" : "X-Frame-Options: DENY\r\n");
+    th_buf_printf(head, SAFE "%s\r\n", script ? "cross-origin" : "same-origin");
+}
 
 /* ---- answers ---- */
 
-static void refuse(struct th_http_exchange *x, unsigned status, struct th_span fields, const char *detail)
+static void refuse(const struct th_ui *ui, struct th_http_exchange *x, unsigned status, struct th_span fields,
+                   const char *detail)
 {
     struct th_buf head;
 
-    th_buf_init(&head, 2048);
-    th_buf_str(&head, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n" SAFE);
+    th_buf_init(&head, MAX_FIELDS);
+    th_buf_str(&head, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n");
+    write_policy(ui, x, &head);
     th_buf_span(&head, fields);
     th_http_reply(x, status, th_buf_view(&head), th_str(detail));
     th_buf_fini(&head);
@@ -62,13 +85,14 @@ static const char *type_of(struct th_span path)
     return NULL;
 }
 
-static void send(struct th_http_exchange *x, struct th_span path, const char *more, struct th_span body,
-                 bool lasting)
+static void send(const struct th_ui *ui, struct th_http_exchange *x, struct th_span path, const char *more,
+                 struct th_span body, bool lasting)
 {
     struct th_buf head;
 
-    th_buf_init(&head, 2048);
-    th_buf_printf(&head, "Content-Type: %s\r\n" SAFE "%s", type_of(path), more);
+    th_buf_init(&head, MAX_FIELDS);
+    th_buf_printf(&head, "Content-Type: %s\r\n%s", type_of(path), more);
+    write_policy(ui, x, &head);
     if (lasting)
         th_http_reply_lasting(x, 200, th_buf_view(&head), body);
     else
@@ -138,7 +162,7 @@ static bool has_already(const struct th_http_exchange *x, struct th_span etag)
 
 /* ---- files ---- */
 
-static void send_built_in(struct th_http_exchange *x, const struct th_ui_file *f)
+static void send_built_in(const struct th_ui *ui, struct th_http_exchange *x, const struct th_ui_file *f)
 {
     bool gzip = takes_gzip(x), whole;
     struct th_span bytes = th_span(f->bytes, (size_t)(f->end - f->bytes));
@@ -154,14 +178,15 @@ static void send_built_in(struct th_http_exchange *x, const struct th_ui_file *f
         return;
     }
     if (gzip) {
-        send(x, th_str(f->path), more, bytes, true);
+        send(ui, x, th_str(f->path), more, bytes, true);
         return;
     }
     th_buf_init(&decoded, f->whole + 1);
     if (th_inflate(TH_LIT("gzip"), bytes, &decoded, &whole) && whole)
-        send(x, th_str(f->path), more, th_buf_view(&decoded), false);
+        send(ui, x, th_str(f->path), more, th_buf_view(&decoded), false);
     else
-        refuse(x, 503, TH_LIT("Retry-After: 1\r\n"), "The server is out of memory. Load the page again.\n");
+        refuse(ui, x, 503, TH_LIT("Retry-After: 1\r\n"),
+               "The server is out of memory. Load the page again.\n");
     th_buf_fini(&decoded);
 }
 
@@ -189,7 +214,7 @@ static bool send_from_folder(const struct th_ui *ui, struct th_http_exchange *x,
         n = fread(bytes, 1, MAX_FILE, f);
     fclose(f);
     if (bytes)
-        send(x, path, "Cache-Control: no-store\r\n", th_span(bytes, n), false);
+        send(ui, x, path, "Cache-Control: no-store\r\n", th_span(bytes, n), false);
     th_free(bytes);
     return bytes != NULL;
 }
@@ -225,8 +250,30 @@ static bool send_file(const struct th_ui *ui, struct th_http_exchange *x, struct
         return send_from_folder(ui, x, path);
     f = find(path);
     if (f)
-        send_built_in(x, f);
+        send_built_in(ui, x, f);
     return f != NULL;
+}
+
+/* Whose messages the portal in a frame answers: the same list as in its policy. */
+static void send_origins(const struct th_ui *ui, struct th_http_exchange *x)
+{
+    struct th_span rest = ui->ancestors ? th_str(ui->ancestors + 1) : th_span("", 0);
+    struct th_buf head, body;
+
+    th_buf_init(&head, MAX_FIELDS);
+    th_buf_init(&body, MAX_FIELDS);
+    th_buf_str(&head, "Content-Type: application/json\r\nCache-Control: no-cache\r\n");
+    write_policy(ui, x, &head);
+    th_buf_str(&body, "{\"origins\":[");
+    for (bool first = true; rest.n; first = false) {
+        th_buf_printf(&body, "%s\"", first ? "" : ",");
+        th_buf_span(&body, th_span_cut(&rest, ' '));
+        th_buf_char(&body, '"');
+    }
+    th_buf_str(&body, "]}");
+    th_http_reply(x, 200, th_buf_view(&head), th_buf_view(&body));
+    th_buf_fini(&head);
+    th_buf_fini(&body);
 }
 
 /* ---- requests ---- */
@@ -234,21 +281,29 @@ static bool send_file(const struct th_ui *ui, struct th_http_exchange *x, struct
 void th_ui_handle(void *ctx, struct th_http_exchange *x)
 {
     const struct th_ui *ui = ctx;
-    struct th_span path = x->path;
+    struct th_span path = x->path, prefix;
 
     if (!th_span_is(x->head.method, "GET") && !th_span_is(x->head.method, "HEAD")) {
-        refuse(x, 405, TH_LIT("Allow: GET, HEAD\r\n"), "Pages are read with GET; data is at /v1/.\n");
+        refuse(ui, x, 405, TH_LIT("Allow: GET, HEAD\r\n"), "Pages are read with GET; data is at /v1/.\n");
         return;
     }
-    if (!th_span_starts(path, TH_LIT(PREFIX))) {
-        th_http_reply(x, 308, TH_LIT("Location: " PREFIX "\r\n"), th_span("", 0));
+    prefix = is_of_portal(x) ? TH_LIT(PORTAL) : TH_LIT(PREFIX);
+    if (!th_span_starts(path, prefix)) {
+        th_http_reply(
+            x, 308, is_of_portal(x) ? TH_LIT("Location: " PORTAL "\r\n") : TH_LIT("Location: " PREFIX "\r\n"),
+            th_span("", 0));
         return;
     }
-    path = th_span(path.p + sizeof PREFIX - 1, path.n - (sizeof PREFIX - 1));
+    path = th_span(path.p + prefix.n, path.n - prefix.n);
+    if (is_of_portal(x) && th_span_is(path, "origins.json")) {
+        send_origins(ui, x);
+        return;
+    }
     if (send_file(ui, x, path))
         return;
-    if (has_dot(path) || !send_file(ui, x, TH_LIT("index.html")))
-        refuse(x, 404, th_span("", 0), "There is no such file. The dashboard is at " PREFIX ".\n");
+    if (has_dot(path) || !send_file(ui, x, is_of_portal(x) ? TH_LIT("portal.html") : TH_LIT("index.html")))
+        refuse(ui, x, 404, th_span("", 0),
+               "There is no such file. The dashboard is at " PREFIX ", the portal at " PORTAL ".\n");
 }
 
 enum th_http_verdict th_ui_judge(void *ctx, struct th_http_exchange *x)
@@ -257,18 +312,42 @@ enum th_http_verdict th_ui_judge(void *ctx, struct th_http_exchange *x)
     return TH_HTTP_ANSWERED;
 }
 
-enum th_error th_ui_new(const char *dir, struct th_ui **out)
+static char *copy(const char *text)
+{
+    char *to = th_calloc(1, strlen(text) + 1);
+
+    if (to)
+        memcpy(to, text, strlen(text));
+    return to;
+}
+
+/* NULL: no memory. */
+static char *join(const char *const *origins, unsigned count)
+{
+    size_t n = 1, at = 0;
+    char *to;
+
+    for (unsigned i = 0; i < count; i++)
+        n += 1 + strlen(origins[i]);
+    to = th_calloc(1, n);
+    for (unsigned i = 0; to && i < count; i++)
+        at += (size_t)snprintf(to + at, n - at, " %s", origins[i]);
+    return to;
+}
+
+enum th_error th_ui_new(const char *dir, const char *const *origins, unsigned origin_count,
+                        struct th_ui **out)
 {
     struct th_ui *ui = th_calloc(1, sizeof *ui);
 
     if (!ui)
         return TH_NOMEM;
-    if (dir && !(ui->dir = th_calloc(1, strlen(dir) + 1))) {
-        th_free(ui);
+    ui->dir = dir ? copy(dir) : NULL;
+    ui->ancestors = origin_count ? join(origins, origin_count) : NULL;
+    if ((dir && !ui->dir) || (origin_count && !ui->ancestors)) {
+        th_ui_free(ui);
         return TH_NOMEM;
     }
-    if (dir)
-        memcpy(ui->dir, dir, strlen(dir));
     *out = ui;
     return TH_OK;
 }
@@ -278,5 +357,6 @@ void th_ui_free(struct th_ui *ui)
     if (!ui)
         return;
     th_free(ui->dir);
+    th_free(ui->ancestors);
     th_free(ui);
 }

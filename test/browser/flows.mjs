@@ -386,6 +386,152 @@ const flows = {
     console.log(JSON.stringify(loaded));
   },
 
+  /** The portal, from its link to a delivery that is sent again; the token stands nowhere but in the page. */
+  async portal({ page, context, server, links, target, tell }) {
+    const asked = [];
+    page.on('request', (r) => asked.push(r));
+    await page.goto(links.manage);
+    await page.getByRole('heading', { name: 'Webhooks' }).waitFor();
+    assert.equal(new URL(page.url()).hash, '');
+    const kept = await page.evaluate(async () => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state, await indexedDB.databases()]));
+    assert.equal(kept, '[{},{},"",null,[]]');
+    assert.deepEqual(await context.cookies(server + '/v1/x'), []);
+    assert.ok(asked.every((r) => !r.url().includes('th_p')), 'no token in any address');
+    await page.getByRole('link', { name: 'Back to Tallyworks' }).waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Back to Tallyworks' }).getAttribute('href'), 'https://app.example.com/settings');
+    await accessible(page, 'the portal');
+    // add an endpoint, see its secret once, send a test
+    await page.getByRole('link', { name: 'Add endpoint' }).click();
+    await page.getByLabel('URL').fill('nonsense://x');
+    await page.getByRole('button', { name: 'Add endpoint' }).click();
+    await page.locator('#url[aria-invalid=true]').waitFor();
+    await page.getByLabel('URL').fill(target);
+    await page.getByLabel('Description').fill('mine');
+    await page.getByLabel('Another type or pattern').fill('invoice.*');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Add endpoint' }).click();
+    await page.getByRole('heading', { name: 'The endpoint is there' }).waitFor();
+    assert.match(await page.locator('.secretbox code').innerText(), /^whsec_/);
+    await accessible(page, 'a new endpoint in the portal');
+    await page.getByRole('link', { name: 'Go to the endpoint' }).click();
+    await page.getByRole('button', { name: 'Send a test' }).click();
+    await page.getByText(/200 in \d+ ms/).waitFor();
+    assert.equal(await page.getByRole('region', { name: 'Secrets' }).count(), 0, 'without the scope no secrets');
+    await page.getByRole('link', { name: 'Verify' }).click();
+    await page.getByText("createHmac('sha256', key)").waitFor();
+    // pause with undo
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByText('Paused. New deliveries are held.').waitFor();
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await page.getByRole('button', { name: 'Pause' }).waitFor();
+    // change
+    await page.getByRole('link', { name: 'Edit' }).click();
+    await page.getByLabel('Description').fill('changed');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('changed', { exact: true }).waitFor();
+    // an event comes by itself; look at it, send it again
+    await tell('publish');
+    await page.getByRole('link', { name: 'Deliveries' }).first().click();
+    await page.getByRole('link', { name: 'invoice.paid' }).first().click();
+    await page.getByRole('heading', { name: /^Delivered\. Attempts: 1/ }).waitFor();
+    await page.getByRole('region', { name: 'Sent' }).getByText('webhook-signature').waitFor();
+    await accessible(page, 'a delivery in the portal');
+    await page.getByRole('button', { name: 'Send again…' }).click();
+    await page.getByRole('button', { name: 'Send 1 again' }).click();
+    await page.getByRole('heading', { name: /^Delivered\. Attempts: 2/ }).waitFor();
+    await page.getByRole('link', { name: 'Events' }).first().click();
+    await page.getByRole('link', { name: 'invoice.paid' }).first().click();
+    await page.getByRole('region', { name: 'Data' }).first().waitFor();
+    // replay
+    await page.getByRole('link', { name: 'Endpoints' }).first().click();
+    await page.locator('tr[data-href]').first().click();
+    await page.getByRole('button', { name: 'Send again…' }).click();
+    await page.getByLabel('Also what has arrived').check();
+    await page.getByRole('button', { name: /^Send [1-9]/ }).click();
+    await page.getByText(/are on their way/).waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).last().click();
+    await page.getByRole('link', { name: 'Delete' }).click();
+    await page.getByRole('button', { name: 'Delete…' }).click();
+    await page.getByRole('button', { name: 'Delete 1 endpoint' }).click();
+    await page.getByText('None yet.').waitFor();
+    // loaded again: nothing is left, and the link is used up
+    await page.reload();
+    await page.getByRole('heading', { name: 'Open this page from your account' }).waitFor();
+    await accessible(page, 'a portal without a link');
+    await page.goto('about:blank');
+    await page.goto(links.manage);
+    await page.getByRole('heading', { name: 'This link was used already' }).waitFor();
+    // its end is told where one is
+    await page.goto('about:blank');
+    await page.goto(links.look);
+    await page.getByRole('heading', { name: 'Webhooks' }).waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Add endpoint' }).count(), 0);
+    await tell('end');
+    await page.getByRole('link', { name: 'Events' }).click();
+    await page.getByRole('heading', { name: 'You were signed out' }).waitFor();
+    // secrets, in German
+    await page.goto('about:blank');
+    await page.goto(links.secrets);
+    await page.getByRole('heading', { name: 'Webhooks' }).waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'de');
+    await page.locator('tr[data-href]').first().click();
+    await page.getByRole('region', { name: 'Geheimnisse' }).getByRole('button', { name: 'Erneuern…' }).click();
+    await page.getByRole('button', { name: 'Erneuern', exact: true }).click();
+    await page.getByRole('dialog', { name: 'Das neue Geheimnis' }).locator('code').first().waitFor();
+    await accessible(page, 'a rotated secret in the portal');
+  },
+
+  /** Every page of the portal, in a theme, in both languages and from right to left. */
+  async portal_pages({ page, links, paths, scheme, width }) {
+    const wrong = [];
+    for (const [i, link] of links.entries()) {
+      await page.goto('about:blank');
+      await page.goto(link);
+      await page.getByRole('navigation').first().waitFor();
+      if (i === links.length - 1) await page.evaluate(() => { document.documentElement.dir = 'rtl'; });
+      for (const path of paths) {
+        await page.evaluate((p) => { history.pushState(null, '', '/portal/' + p); dispatchEvent(new PopStateEvent('popstate')); }, path);
+        await page.waitForTimeout(60);
+        await page.waitForFunction(() => document.querySelector('main h1') && !document.querySelector('[aria-busy=true]'));
+        await page.waitForTimeout(100);
+        for (const look of [accessible, fits]) await look(page, `/portal/${path} (${scheme}, ${width}, ${i})`).catch((e) => wrong.push(e.message));
+      }
+    }
+    assert.deepEqual(wrong, []);
+  },
+
+  /** In a frame of the platform: height, place and end are told to exactly that page; a page of another origin gets no frame and no word. */
+  async portal_framed({ page, context, server, host, stranger, link, browserFaults }) {
+    await page.goto(host + '/host');
+    await page.waitForFunction(() => window.seen.some((m) => m[0] === 'tenterhook-ready'));
+    const frame = () => page.frames().find((f) => f.url().includes('/portal/'));
+    await frame().getByRole('heading', { name: 'Webhooks' }).waitFor();
+    await page.waitForFunction(() => { const f = document.querySelector('tenterhook-portal').shadowRoot.querySelector('iframe'); return f.offsetHeight > 200 && f.offsetHeight !== 480; });
+    assert.equal(await frame().getByRole('link', { name: /^Back/ }).count(), 0, 'the platform has its own way back');
+    const inner = await frame().evaluate(() => [document.documentElement.scrollHeight, innerHeight]);
+    assert.ok(inner[0] <= inner[1], 'no bar inside the frame: ' + inner);
+    await page.evaluate(() => document.querySelector('tenterhook-portal').go('deliveries'));
+    await frame().getByRole('heading', { name: 'Deliveries' }).waitFor();
+    await page.waitForFunction(() => window.seen.some((m) => m[0] === 'tenterhook-at' && m[1].path === 'deliveries'));
+    await page.evaluate(() => document.querySelector('tenterhook-portal').setAttribute('mode', 'dark'));
+    await frame().waitForFunction(() => document.documentElement.dataset.mode === 'dark');
+    // tricks in messages do nothing
+    await page.evaluate(() => { const p = document.querySelector('tenterhook-portal'); p.say({ tenterhook: 'theme', theme: { accent: 'red;}body{display:none}', ground: 'url(//evil.example)', radius: '1px;' } }); p.go('//evil.example'); p.go('javascript:planted(1)'); p.go('../ui/'); });
+    await page.waitForTimeout(300);
+    assert.match(frame().url(), /\/portal\/deliveries$/);
+    assert.doesNotMatch(await frame().evaluate(() => document.documentElement.getAttribute('style') ?? ''), /display|url|evil/);
+    // used a second time: the host hears that it has ended
+    await page.evaluate((l) => { window.seen.length = 0; document.querySelector('tenterhook-portal').setAttribute('link', l); }, link);
+    await page.waitForFunction(() => window.seen.some((m) => m[0] === 'tenterhook-ended' && m[1].reason === 'used'));
+    assert.ok(!JSON.stringify(await page.evaluate(() => window.seen)).includes('th_p'));
+    // the dashboard stands in no frame, the portal in none of a stranger
+    const other = await context.newPage();
+    await other.goto(stranger + '/stranger');
+    await other.waitForTimeout(700);
+    for (const f of other.frames().slice(1)) assert.ok(!f.url().startsWith(server) || !(await f.locator('main, form').count().catch(() => 0)), 'framed by a stranger: ' + f.url());
+    assert.deepEqual(await other.evaluate(() => window.seen), []);
+  },
+
   /** Pictures of every page, for people to look at. */
   async screenshots({ page, server, key, paths, folder, scheme, width }) {
     await signIn(page, server, key);
@@ -406,6 +552,7 @@ const tell = (what) => new Promise((go) => { process.stdin.once('data', go); con
 let failure = null;
 try {
   await flows[name]({ ...browser, ...given, tell });
+  if (name === 'portal_framed') browser.faults = browser.faults.filter((f) => !/frame-ancestors|Framing|Refused to (display|frame)|can escape its sandboxing/i.test(f)); // the first is what is wanted; the last holds for frames of the page's own origin
   if (name !== 'gone') assert.deepEqual(browser.faults, []);
 } catch (error) {
   failure = error;

@@ -194,6 +194,9 @@ def test_many_endpoints_and_many_types(world):
     check_turns(world, "matching")
 
 
+LARGEST_THEME = {"name": "\x01" * 64, "logo": "data:image/png;base64," + "A" * 12264, "accent": "#000000"}
+
+
 def test_every_route_with_the_largest_objects(world):
     """Each row of the table of routes is asked for, so a new one is too: nothing is larger than a page and a row, and no
     turn is long."""
@@ -206,7 +209,8 @@ def test_every_route_with_the_largest_objects(world):
     replay = large.post(f"/v1/webhooks/{webhook}/replay", {"since": "2020-01-01T00:00:00Z"}).expect(202).json["id"]
     values = {"tenant": "large", "name": "standard"}
     ids = {"events": "largest", "deliveries": delivery, "webhooks": webhook, "replays": replay, "keys": key,
-           "sessions": api.post("/v1/sessions").expect(201).json["id"], "rejected": "1-1"}
+           "sessions": api.post("/v1/sessions").expect(201).json["id"], "rejected": "1-1",
+           "portal-links": api.post("/v1/tenants/large/portal-links", {"scopes": ["webhooks:read"], "theme": LARGEST_THEME}).expect(201).json["id"]}
     paths = api.get("/openapi.json").expect(200).json["paths"]
     bodies = {"POST /v1/events": {"type": "a.b", "data": WORST}, "POST /v1/events/batch": [{"type": "a.b", "data": WORST}] * 300,
               "POST /v1/webhooks": largest_endpoint(), "PATCH /v1/webhooks/{id}": largest_endpoint(),
@@ -214,6 +218,7 @@ def test_every_route_with_the_largest_objects(world):
               "PUT /v1/tenants/{tenant}": {"name": "n" * 250, "attributes": {f"a{i}": "x" * 1000 for i in range(15)}},
               "POST /v1/keys": {"role": "support", "name": "k" * 128},
               "POST /v1/templates/preview": {"template": {f"m{i}": {"$": "$.data"} for i in range(100)}, "data": WORST[:2000]},
+              "POST /v1/tenants/{tenant}/portal-links": {"scopes": ["webhooks:read"], "theme": LARGEST_THEME},
               "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"], "description": "k" * 1000}}
     asked = 0
     for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):  # what deletes comes last

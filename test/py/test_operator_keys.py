@@ -50,6 +50,9 @@ ROUTES = {
     "DELETE /v1/tenants/{tenant}": ("admin", None),
     "POST /v1/tenants/{tenant}/keys": ("admin", None),
     "GET /v1/tenants/{tenant}/keys": ("read-only", None),
+    "POST /v1/tenants/{tenant}/portal-links": ("admin", None),
+    "GET /v1/tenants/{tenant}/portal-links": ("read-only", None),
+    "DELETE /v1/tenants/{tenant}/portal-links/{id}": ("admin", None),
     "DELETE /v1/tenants/{tenant}/keys/{id}": ("admin", None),
     "POST /v1/keys": ("admin", None),
     "GET /v1/keys": ("read-only", None),
@@ -75,13 +78,14 @@ ROUTES = {
 }
 OF_SESSION = {"GET /v1/sessions/current", "DELETE /v1/sessions/current"}  # 404 to a key: test_sessions.py
 OF_REJECTED = {"POST /v1/inboxes/rejected/{id}/retry", "DELETE /v1/inboxes/rejected/{id}"}  # 404 without an inbox: test_inbox.py
+OF_PORTAL = {"POST /v1/portal/sessions": "portal:link", "GET /v1/portal/sessions/current": "portal", "DELETE /v1/portal/sessions/current": "portal"}  # test_portal.py
 PUBLIC = {"GET /livez", "GET /readyz", "GET /metrics", "GET /openapi.json"}
 INCLUDES = {"webhooks:manage": {"webhooks:manage", "webhooks:read", "any"}, "webhooks:read": {"webhooks:read", "any"},
             "events:publish": {"events:publish", "any"}, "answers:read": {"any"}}
 BODIES = {"POST /v1/events": {"type": "a.b", "data": 1}, "POST /v1/events/batch": [{"type": "a.b", "data": 1}],
           "POST /v1/webhooks": {"url": "http://127.0.0.1:9999/new", "active": False}, "PATCH /v1/webhooks/{id}": {"description": "x"},
           "POST /v1/webhooks/{id}/replay": {"since": "2020-01-01T00:00:00Z"}, "PUT /v1/tenants/{tenant}": {"name": "x"},
-          "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"]}, "POST /v1/keys": {"role": "read-only", "name": "new"},
+          "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"]}, "POST /v1/tenants/{tenant}/portal-links": {"scopes": ["webhooks:read"]}, "POST /v1/keys": {"role": "read-only", "name": "new"},
           "POST /v1/templates/preview": {"template": {"n": {"$": "$.data"}}, "data": 1}}
 
 
@@ -102,7 +106,8 @@ def objects(api, target, previous):
     replay = acme.post(f"/v1/webhooks/{webhook}/replay", {"since": "2020-01-01T00:00:00Z"}).expect(202).json["id"]
     key = api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:read"]}).expect(201).json["id"]
     return {"/v1/events": event, "/v1/deliveries": delivery, "/v1/webhooks": webhook, "/v1/replays": replay,
-            "/v1/tenants/{tenant}/keys": key, "/v1/keys": made(api, "read-only", "to be ended")["id"],
+            "/v1/tenants/{tenant}/keys": key, "/v1/tenants/{tenant}/portal-links": api.post("/v1/tenants/acme/portal-links", {"scopes": ["webhooks:read"]}).expect(201).json["id"],
+            "/v1/keys": made(api, "read-only", "to be ended")["id"],
             "/v1/sessions": api.post("/v1/sessions").expect(201).json["id"], "/v1/inboxes/rejected": "1-1"}
 
 
@@ -134,11 +139,14 @@ def table(api):
 def test_every_route_says_its_role_and_scope(shared):
     """A new route fails this until it is decided who may use it."""
     rows = table(shared.api)
-    assert set(rows) == set(ROUTES) | PUBLIC
+    assert set(rows) == set(ROUTES) | PUBLIC | set(OF_PORTAL)
     for name, row in rows.items():
         said = [needed["key"] for needed in row["security"]]
         if name in PUBLIC:
             assert said == [], name
+            continue
+        if name in OF_PORTAL:
+            assert said == [[OF_PORTAL[name]]], name
             continue
         role, scope = ROUTES[name]
         assert said == ([] if scope is None else [[]] if scope == "any" else [[scope]]) + [[f"operator:{role}"]], name
@@ -162,7 +170,7 @@ def test_each_role_on_every_route(server, receiver, who):
         refused = problem(answer, 403)
         assert refused["role"] == role and f"role {role}" in refused["detail"] and f"role {who}" in refused["detail"], (name, refused)
         if method == "DELETE":
-            rest = running.api.as_tenant("acme").get(filled(path, ids)) if not any(word in path for word in ("/keys", "secret", "/sessions", "/rejected")) else None
+            rest = running.api.as_tenant("acme").get(filled(path, ids)) if not any(word in path for word in ("/keys", "secret", "/sessions", "/rejected", "/portal-links")) else None
             assert rest is None or rest.status == 200, name
     assert who == "admin" or who == "root" or len(running.api.get("/v1/tenants").json["data"]) == len(before["data"]) + 1
     for path in PUBLIC:
