@@ -5,6 +5,8 @@
  * Why here and not in the handlers: every answer passes through one function (reply.c), so no handler can
  * forget it, and refusals are logged as well.
  *
+ * The newest lines are kept as rows as well, which GET /v1/audit shows (engine/control/audit.c).
+ *
  * Leaves out: bodies, query strings, names, URLs and key texts; ids and tenants are the only texts of
  * customers in it. The fields are documented in docs/operating.md and are an interface: they are added to,
  * not renamed. Failure: a lost line of the log does not stop the change. */
@@ -78,8 +80,16 @@ static struct th_span object_id(const struct th_api_req *r)
     return n ? r->param[n - 1] : th_span("", 0);
 }
 
+/* Rows are kept of those who have shown a valid key: nobody else may fill the list. */
+static void keep(struct th_api_req *r, unsigned status, const struct th_audit *a)
+{
+    if (status != 401 && (r->operator_key || r->key_no || r->by_portal || r->by_portal_link))
+        th_engine_audit(r->api->engine, a);
+}
+
 void th_api_audit(struct th_api_req *r, unsigned status)
 {
+    const char *result = status < 400 ? r->dry_run ? "checked" : "done" : status < 500 ? "refused" : "failed";
     struct th_span object, tenant;
     struct th_buf id, from, client;
 
@@ -97,10 +107,22 @@ void th_api_audit(struct th_api_req *r, unsigned status)
         tenant = r->key_owner->id;
     if (!tenant.n && strncmp(r->route->path, "/v1/tenants/", 12) == 0)
         tenant = r->param[0];
-    th_log(TH_LOG_INFO, "audit", TH_KC("operation", r->route->id),
-           TH_KC("result", status < 400   ? r->dry_run ? "checked" : "done"
-                           : status < 500 ? "refused"
-                                          : "failed"),
+    keep(r, status,
+         &(struct th_audit){.status = (uint16_t)status,
+                            .repeated = r->repeated,
+                            .of_operator = r->operator_key,
+                            .text = {[TH_AUDIT_OPERATION] = th_str(r->route->id),
+                                     [TH_AUDIT_RESULT] = th_str(result),
+                                     [TH_AUDIT_KEY] = key_id(r, &id),
+                                     [TH_AUDIT_KEY_NAME] = at_most(r->key_name),
+                                     [TH_AUDIT_SESSION] = th_str(r->session),
+                                     [TH_AUDIT_TENANT] = at_most(tenant),
+                                     [TH_AUDIT_OBJECT] = at_most(object),
+                                     [TH_AUDIT_FROM] = th_buf_view(&from),
+                                     [TH_AUDIT_CLIENT] = th_buf_view(&client),
+                                     [TH_AUDIT_REQUEST] = th_str(r->x->request_id)}});
+    th_buf_reset(&id);
+    th_log(TH_LOG_INFO, "audit", TH_KC("operation", r->route->id), TH_KC("result", result),
            TH_KI("status", status), TH_KS("key", key_id(r, &id)), TH_KS("key_name", at_most(r->key_name)),
            TH_KC("session", r->session), TH_KS("tenant", at_most(tenant)), TH_KS("object", at_most(object)),
            TH_KS("from", th_buf_view(&from)), TH_KS("client", th_buf_view(&client)),

@@ -65,6 +65,7 @@ void th_h_dialect(struct th_api_req *r);
 void th_h_source_addresses(struct th_api_req *r);
 void th_h_livez(struct th_api_req *r);
 void th_h_readyz(struct th_api_req *r);
+void th_h_audit(struct th_api_req *r);
 void th_h_nodes(struct th_api_req *r);
 void th_h_inboxes(struct th_api_req *r);
 void th_h_inbox_rejected(struct th_api_req *r);

@@ -88,6 +88,7 @@ const struct th_api_route th_api_routes[] = {
     {"GET", "/v1/inboxes/rejected", NONE, READ_ONLY, 0, th_h_inbox_rejected, PAGE, 200, NULL, "RejectedPage", "listRejected", "List the events of inboxes that could not be accepted, oldest first"},
     {"POST", "/v1/inboxes/rejected/{id}/retry", NONE, SUPPORT, TH_R_BODY_MAY, th_h_inbox_retry, "", 204, "Empty", NULL, "retryRejected", "Put a rejected event into its inbox again"},
     {"DELETE", "/v1/inboxes/rejected/{id}", NONE, ADMIN, 0, th_h_inbox_drop, "", 204, NULL, NULL, "dropRejected", "Delete a rejected event for good"},
+    {"GET", "/v1/audit", NONE, ADMIN, 0, th_h_audit, PAGE " operation result key session tenant object since until", 200, NULL, "AuditPage", "listAudit", "List who did what, newest first: changes, what was refused, and reading of secrets"},
     {"GET", "/v1/source-addresses", ANY, READ_ONLY, 0, th_h_source_addresses, "", 200, NULL, "SourceAddresses", "listSourceAddresses", "List the network prefixes from which deliveries come"},
     {"GET", "/v1/config", NONE, ADMIN, 0, th_h_config, "", 200, NULL, "SettingPage", "listSettings", "List the settings in force, each with where it comes from; never a secret"},
     {"GET", "/v1/search", NONE, READ_ONLY, 0, th_h_search, "q", 200, NULL, "Found", "search", "Find what an id names, else endpoints and tenants by a part of their address or name"},

@@ -407,6 +407,13 @@ const struct th_api_schema th_api_schemas[] = {
                           SESSION_FIELDS ",\"csrf_token\":" STR ",\"version\":" STR)},
     {"SessionPage", PAGE("Session")},
     {"SessionLink", OBJECT("\"token\",\"expires_at\"", "\"token\":" STR ",\"expires_at\":" TIME)},
+    {"AuditRow", OBJECT("\"id\",\"time\",\"operation\",\"result\",\"status\",\"key\"",
+                        "\"id\":" STR ",\"time\":" TIME ",\"operation\":" STR
+                        ",\"result\":{\"type\":\"string\",\"enum\":[\"done\",\"checked\",\"refused\","
+                        "\"failed\"]},\"status\":" INT ",\"key\":" STR ",\"key_name\":" STR
+                        ",\"session\":" STR ",\"tenant\":" STR ",\"object\":" STR ",\"from\":" STR
+                        ",\"client\":" STR ",\"repeated\":" BOOL ",\"request_id\":" STR)},
+    {"AuditPage", PAGE("AuditRow")},
     {"PortalScope",
      "{\"type\":\"string\",\"enum\":[\"webhooks:read\",\"webhooks:manage\",\"webhooks:secrets\"]}"},
     {"PortalTheme",
@@ -515,8 +522,13 @@ const struct th_api_schema th_api_schemas_parameters[] = {
     QUERY("state", HEALTH_NAMES,
           "only endpoints in this state; failing: all attempts have failed since failing_since"),
     QUERY("step", STEP, "how long a row is; default: by the time between since and until"),
-    QUERY("since", TIME, "only events accepted at this time or later"),
-    QUERY("until", TIME, "only events accepted before this time"),
+    QUERY("since", TIME, "only what was accepted, or done, at this time or later"),
+    QUERY("until", TIME, "only what was accepted, or done, before this time"),
+    QUERY("operation", STR, "only requests for this operation, such as createWebhook"),
+    QUERY("result", STR, "done, checked, refused or failed"),
+    QUERY("key", STR, "only requests with the key of this id; operator: that of the configuration"),
+    QUERY("session", STR, "only requests of this session, or of this link to the portal"),
+    QUERY("object", STR, "only requests about what has this id"),
     QUERY("cancel", BOOL, "true: cancel the deliveries that have not ended; without it they cause 409"),
     QUERY("erase", BOOL, "true: erase the content of all events of the tenant, at once"),
     QUERY("include_tests", BOOL, "true: show tests as well, which are otherwise left out"),

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "engine/context.h"
 #include "engine/control/ask.h"
+#include "engine/control/audit.h"
 #include "engine/control/change.h"
 #include "engine/control/dropped.h"
 #include "engine/control/hurry.h"
@@ -68,6 +69,8 @@ static void init_empty(struct th_engine *e)
     th_list_init(&e->replays);
     th_list_init(&e->replays_starting);
     th_list_init(&e->hurries);
+    th_list_init(&e->audits);
+    th_list_init(&e->audits_leaving);
     th_dropped_init(e);
 }
 
@@ -251,6 +254,7 @@ void th_engine_free(struct th_engine *e)
     th_offers_free(e);
     th_replays_free(e);
     th_hurries_free(e);
+    th_audit_free(e);
     th_dropped_fini(e);
     th_rewrap_free(e);
     th_settings_free(e);

@@ -320,6 +320,41 @@ int64_t th_engine_used(const struct th_engine *e, const struct th_tenant *t, enu
 /** True when so much of the limit is used that it must be reported (options.warn_percent). */
 bool th_engine_near(const struct th_engine *e, int64_t used, int64_t allowed);
 
+/* ---- the audit log: who did what, of home alone ---- */
+
+#define TH_AUDITS_KEPT 5000     /* the newest of operators, and as many of tenants */
+#define TH_AUDITS_OF_TENANT 500 /* of one tenant at most */
+
+enum th_audit_text {
+    TH_AUDIT_OPERATION,
+    TH_AUDIT_RESULT,
+    TH_AUDIT_KEY,
+    TH_AUDIT_KEY_NAME,
+    TH_AUDIT_SESSION,
+    TH_AUDIT_TENANT,
+    TH_AUDIT_OBJECT,
+    TH_AUDIT_FROM,
+    TH_AUDIT_CLIENT,
+    TH_AUDIT_REQUEST,
+    TH_AUDIT_TEXTS
+};
+
+struct th_audit {
+    uint64_t no;      /* rises with time */
+    int64_t at;       /* wall ms */
+    uint16_t status;  /* of the answer */
+    bool repeated;    /* the kept answer of an earlier request */
+    bool of_operator; /* an operator's key, or a session of it */
+    struct th_span text[TH_AUDIT_TEXTS];
+};
+
+/** Name of a text as the log and the API have it. */
+const char *th_audit_name(enum th_audit_text text);
+/** Keeps a copy, with a number and the time of now; it is stored soon. On lack of memory it is left out. */
+void th_engine_audit(struct th_engine *e, const struct th_audit *a);
+/** The row before `a`, with NULL the newest; NULL at the end. Valid until the next call of the engine. */
+const struct th_audit *th_engine_audit_before(const struct th_engine *e, const struct th_audit *a);
+
 /* ---- look-ups ---- */
 
 struct th_tenant *th_engine_tenant(struct th_engine *e, struct th_span id);

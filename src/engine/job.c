@@ -2,6 +2,7 @@
 #include "engine/job.h"
 #include "base/check.h"
 #include "engine/control/ask.h"
+#include "engine/control/audit.h"
 #include "engine/control/change.h"
 #include "engine/control/erase.h"
 #include "engine/control/hurry.h"
@@ -63,6 +64,7 @@ static const struct th_job jobs[TH_JOBS] = {
     [TH_JOB_HURRY]     = {th_hurries_wanted, th_hurries_begin, EACH_TURN},
     [TH_JOB_ERASE]     = {th_erase_wanted, th_erase_begin, 0},
     [TH_JOB_HEALTH]    = {th_health_wanted, th_health_begin, STOPPING | LAST},
+    [TH_JOB_AUDIT]     = {th_audit_wanted, th_audit_begin, HOME | STOPPING | LAST},
     [TH_JOB_CANCEL]    = {th_cancel_wanted, th_cancel_begin, 0},
     [TH_JOB_RETENTION] = {th_retention_wanted, th_retention_begin, HOME},
     [TH_JOB_TELL]      = {th_probe_tell_wanted, th_probe_tell, STOPPING},

@@ -28,6 +28,7 @@ enum th_job_id {
     TH_JOB_HURRY,     /* makes waiting deliveries due now */
     TH_JOB_ERASE,     /* erases the content of events */
     TH_JOB_HEALTH,    /* stores the health of endpoints */
+    TH_JOB_AUDIT,     /* stores rows of the audit log */
     TH_JOB_CANCEL,    /* cancels deliveries of a deleted endpoint */
     TH_JOB_RETENTION, /* deletes events that are older than the installation keeps them */
     TH_JOB_TELL,      /* tells home that the store has no room */

@@ -124,7 +124,13 @@ struct th_engine {
     bool replays_wait;      /* a job wants a place */
     struct th_mono replay_look_at;
     struct th_list hurries; /* struct hurry_job */
-    bool erase_left;        /* the store may have content that is to be erased */
+    struct th_list audits;  /* oldest first: struct audit_row */
+    struct th_list audits_leaving;
+    unsigned audits_of_operators, audits_of_tenants;
+    unsigned audits_new; /* so many may still have to be stored */
+    bool audits_lost;    /* the engine stops, and the store does not take them */
+    uint64_t last_audit;
+    bool erase_left; /* the store may have content that is to be erased */
     uint64_t last_job;
 
     /* several engines */

@@ -273,6 +273,13 @@ const flows = {
     await page.getByRole('cell', { name: 'Ana', exact: true }).waitFor();
     await page.getByRole('link', { name: 'Signed in' }).click();
     await page.getByText('this one').waitFor();
+    await page.getByRole('link', { name: 'Audit log' }).click();
+    await page.getByRole('cell', { name: /^create operator key/ }).first().waitFor();
+    await page.getByLabel('Operation').fill('deleteKey');
+    await page.waitForURL(/operation=deleteKey/);
+    await page.waitForFunction(() => [...document.querySelectorAll('tbody tr')].length && [...document.querySelectorAll('tbody tr')].every((r) => /delete key/.test(r.textContent)));
+    await page.getByRole('link', { name: 'Nodes' }).click();
+    await page.getByText('this one').waitFor();
     await page.getByRole('link', { name: 'Values in force' }).click();
     await page.getByText('(set, not shown)').first().waitFor();
     assert.ok(!(await page.content()).includes(key));

@@ -109,3 +109,75 @@ def test_a_change_whose_client_has_gone_is_in_it(server):
         return len(made) >= 10 and made <= told
 
     eventually(made_and_told)
+
+
+# ---- as rows: GET /v1/audit ----
+
+def rows(api, **query):
+    return api.get("/v1/audit?" + "&".join(f"{name}={value}" for name, value in query.items())).expect(200).json["data"]
+
+
+def test_rows_say_what_the_lines_say(server, receiver):
+    running = server()
+    api = running.api
+    api.put("/v1/tenants/acme", {"name": "Acme"}).expect(201)
+    key = api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:manage"]}).expect(201).json
+    acme = Api(running.port, key["key"])
+    hook = acme.post("/v1/webhooks", {"url": receiver().url()}).expect(201).json["id"]
+    acme.post("/v1/webhooks", {"url": "nonsense"}).expect(422)
+    acme.get(f"/v1/webhooks/{hook}/secret").expect(200)
+    acme.get("/v1/webhooks").expect(200)  # looking is not in it
+    Api(running.port, "nobody-has-this-key").post("/v1/keys", {}).expect(401)  # nor who has no key: it would fill the list
+    shown, said = rows(api, limit=100), lines(running)
+    assert [row["operation"] for row in shown] == ["getSecrets", "createWebhook", "createWebhook", "createKey", "putTenant"]
+    by_request = {line["request_id"]: line for line in said}
+    for row in shown:
+        line = by_request[row["request_id"]]
+        assert {name: row[name] for name in FIELDS - {"repeated"}} == {name: line[name] for name in FIELDS - {"repeated"}}
+        assert row["repeated"] is False and row["time"].endswith("Z")
+    assert [int(row["id"]) for row in shown] == sorted((int(row["id"]) for row in shown), reverse=True)
+    # filters and pages
+    assert [row["status"] for row in rows(api, result="refused")] == [422]
+    assert {row["operation"] for row in rows(api, key=key["id"])} == {"createWebhook", "getSecrets"}
+    assert [row["operation"] for row in rows(api, object=hook)] == ["getSecrets", "createWebhook"]
+    assert len(rows(api, tenant="acme")) == 5 and rows(api, tenant="other") == [] and rows(api, session="ses_x") == []
+    assert rows(api, since="2099-01-01T00:00:00Z") == [] and len(rows(api, until="2099-01-01T00:00:00Z")) == 5
+    assert [row["id"] for row in api.pages("/v1/audit", 2)] == [row["id"] for row in shown]
+    for wrong in ("result=x", "since=yesterday", "limit=0", "what=x", "cursor=x"):
+        assert api.get("/v1/audit?" + wrong).status == 400, wrong
+    assert acme.get("/v1/audit").status == 403
+
+
+def test_rows_are_there_after_a_restart(server):
+    running = server()
+    for number in range(5):
+        running.api.put(f"/v1/tenants/t{number}", {"name": "x"}).expect(201)
+    before = rows(running.api)
+    running.stop()
+    running.start()
+    assert rows(running.api) == before
+    running.api.put("/v1/tenants/t9", {"name": "x"}).expect(201)
+    running.api.put("/v1/tenants/t8", {"name": "y"}).expect(201)  # the commit of this one is not before that of the row of t9
+    running.api.put("/v1/tenants/t8", {"name": "z"}).expect(200)
+    running.kill()
+    running.start()
+    after = rows(running.api)
+    assert after[-5:] == before and after[-6]["object"] == "t9" and len({row["id"] for row in after}) == len(after)
+
+
+def test_nobody_pushes_out_what_others_did(server):
+    """A tenant may keep the list busy with what is refused: its own rows make room, and nothing else."""
+    running = server()
+    api = running.api
+    for tenant in ("acme", "other"):
+        api.put(f"/v1/tenants/{tenant}", {"name": tenant}).expect(201)
+    key = {tenant: Api(running.port, api.post(f"/v1/tenants/{tenant}/keys", {"scopes": ["webhooks:manage"]}).expect(201).json["key"]) for tenant in ("acme", "other")}
+    key["other"].post("/v1/webhooks", {"url": "nonsense"}).expect(422)
+    for number in range(560):
+        key["acme"].delete(f"/v1/webhooks/we_{number}").expect(404)
+    mine = rows(api, tenant="acme", operation="deleteWebhook", limit=1000)
+    assert len(mine) == 500 and mine[0]["object"] == "we_559" and mine[-1]["object"] == "we_60"
+    assert len(rows(api, tenant="other", operation="createWebhook")) == 1 and len(rows(api, operation="createKey")) == 2
+    running.stop()
+    running.start()
+    assert rows(running.api, tenant="acme", operation="deleteWebhook", limit=1000) == mine

@@ -69,6 +69,7 @@ ROUTES = {
     "GET /v1/inboxes/rejected": ("read-only", None),
     "POST /v1/inboxes/rejected/{id}/retry": ("support", None),
     "DELETE /v1/inboxes/rejected/{id}": ("admin", None),
+    "GET /v1/audit": ("admin", None),
     "POST /v1/templates/preview": ("read-only", "webhooks:read"),
     "GET /v1/stats": ("read-only", "webhooks:read"),
     "GET /v1/search": ("read-only", None),

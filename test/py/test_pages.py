@@ -201,7 +201,7 @@ class World:
                 "endpoint-disabled": f"endpoints/{self.gone}", "verify": f"endpoints/{self.good}?view=verify", "delete": f"endpoints/{self.good}?view=danger", "new": "endpoints/new",
                 "edit": f"endpoints/{self.good}/edit", "events": "events", "event": f"events/{self.retried}", "deliveries": "deliveries", "deliveries-filtered": "deliveries?status=failed,retrying&since=2h",
                 "deliveries-empty": "deliveries?type=nothing.here", "delivery": f"deliveries/{self.delivered}", "delivery-retrying": f"deliveries/{self.retrying}",
-                "recovery": f"recovery?endpoint={self.good}&since=1h&status=delivered", "tenants": "tenants", "tenant": "tenants/globex", "keys": "settings", "sessions": "settings/sessions",
+                "recovery": f"recovery?endpoint={self.good}&since=1h&status=delivered", "tenants": "tenants", "tenant": "tenants/globex", "keys": "settings", "sessions": "settings/sessions", "audit": "settings/audit", "audit-filtered": "settings/audit?result=refused", "nodes": "settings/nodes",
                 "dialects": "settings/dialects", "dialect": "settings/dialects/standard", "values": "settings/values", "missing": "nowhere"}
 
     def close(self):
@@ -268,7 +268,7 @@ def test_keyboard_alone(world):
 
 def test_planted_script_is_text(world):
     paths = ["", "endpoints", f"endpoints/{world.planted}", f"endpoints/{world.planted}/edit", f"events/{world.evil['event']}", "events?tenant=globex", "deliveries?tenant=globex",
-             f"deliveries/{world.evil['id']}", "tenants", "tenants/globex", "settings", "settings/sessions", "deliveries?type=%3Cscript%3Eplanted(1)%3C%2Fscript%3E&since=%3Cimg%20src%3Dx%3E",
+             f"deliveries/{world.evil['id']}", "tenants", "tenants/globex", "settings", "settings/sessions", "settings/audit", "settings/audit?operation=%3Cimg%20src%3Dx%3E&since=%3Cscript%3E", "deliveries?type=%3Cscript%3Eplanted(1)%3C%2Fscript%3E&since=%3Cimg%20src%3Dx%3E",
              "endpoints?q=%3Cimg%20src%3Dx%20onerror%3Dplanted(2)%3E", "nowhere/%3Cscript%3E", "settings/dialects/%3Cimg%20src%3Dx%3E"]
     # the texts of answers and data are shown in parts (JSON escapes): what is certain in them is their beginning
     texts = [EVIL[:20], "planted('tenant name')", "planted('description')", "planted('metadata')", "planted('answer')", "planted('answer header')", "planted('key')", "planted('operator')", "planted('data')", "planted('attribute')"]

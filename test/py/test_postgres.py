@@ -352,6 +352,19 @@ def test_nodes_are_listed(database, node, server):
     assert [(row["state"], row["this"], row["lease_ms"]) for row in alone] == [("working", True, None)]
 
 
+def test_who_did_what_is_known_after_a_takeover(database, node):
+    """Rows of the audit log are in the database: the node that takes over shows those of the one before."""
+    first = node(database)
+    first.api.put("/v1/tenants/acme", {"name": "Acme"}).expect(201)
+    first.api.post("/v1/tenants/acme/keys", {"scopes": ["webhooks:read"]}).expect(201)
+    before = first.api.get("/v1/audit").expect(200).json["data"]
+    first.stop()
+    second = node(database)
+    assert second.api.get("/v1/audit").expect(200).json["data"] == before and [row["operation"] for row in before] == ["createKey", "putTenant"]
+    second.api.put("/v1/tenants/acme", {"name": "Acme 2"}).expect(200)
+    assert [row["id"] for row in second.api.get("/v1/audit").json["data"]] == ["3", "2", "1"]
+
+
 def test_the_doctor_looks_at_the_database(postgres, database, tmp_path):
     def doctor(url):
         done = subprocess.run([str(Server(tmp_path).binary), "doctor", "--json", "--store", url, "--data", str(tmp_path),

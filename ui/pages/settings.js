@@ -1,8 +1,9 @@
-/* What belongs to the installation: operators' keys, who is signed in, dialects, values in force. */
-import { html, num, plain, span, useEffect, useState } from '../base.js';
-import { call, can, session, useLoad } from '../api.js';
-import { Body, Bones, Confirm, Failed, Field, Id, Req, Time, faultOf, toast } from '../parts.js';
-import { to } from '../route.js';
+/* What belongs to the installation: operators' keys, who is signed in, who did what, dialects, nodes, values in force. */
+import { html, num, parseWhen, plain, span, useEffect, useMemo, useState } from '../base.js';
+import { call, can, query, session, useLoad } from '../api.js';
+import { Body, Bones, Confirm, Failed, Field, Icon, Id, Req, Time, faultOf, toast } from '../parts.js';
+import { filter, to } from '../route.js';
+import { Typed } from '../typed.js';
 import { Expires, NewKey, expiry } from './tenant.js';
 
 const roles = [['read-only', 'looks at everything, but no secrets'], ['support', 'also sends again, tests, recovers'], ['admin', 'everything']];
@@ -51,10 +52,52 @@ const Values = () => {
   return html`<div class="sec-h"><h2>Values in force</h2><p>Each with where it comes from. Secrets are named, never shown.</p></div><div class="tw"><table><caption class="sr">Settings in force</caption><thead><tr><th scope="col">Key</th><th scope="col">Value</th><th scope="col" class="c-s">From</th></tr></thead><tbody>${page.data.rows.map((r) => html`<tr><th scope="row" class="mono any">${r.key}</th><td class="mono any">${r.value === null ? html`<span class="dimmer">–</span>` : plain(r.value)}</td><td class="c-s dim any">${plain(r.origin)}</td></tr>`)}</tbody></table></div><${Req} told=${page.data.told} />`;
 };
 
+const verdicts = { done: ['ok', 'ok', 'Done'], checked: ['wait', 'wait', 'Checked'], refused: ['x', 'x', 'Refused'], failed: ['x', 'x', 'Failed'] };
+/** "createWebhook" → "create webhook": the operation's id stands beside it. */
+const words = (/** @type {string} */ operation) => operation.replace(/([A-Z])/g, (c) => ' ' + c.toLowerCase());
+const who = (/** @type {any} */ r) => plain(r.key_name) || (r.key === 'operator' ? 'the operator' : r.key);
+
+const Audit = ({ route }) => {
+  const names = ['operation', 'result', 'key', 'session', 'tenant', 'object'], get = (n) => route.query.get(n) ?? '', since = get('since');
+  const sinceAt = useMemo(() => (since ? parseWhen(since) : undefined), [since]), filters = { ...Object.fromEntries(names.map((n) => [n, get(n)])), since: sinceAt?.toISOString() ?? '' }, key = JSON.stringify(filters);
+  const [extra, setExtra] = useState(/** @type {any} */ ({ key, rows: [], next: undefined }));
+  const page = useLoad('audit' + key, async (signal) => { const a = await call('GET', '/v1/audit' + query({ ...filters, limit: 50 }), { signal }); setExtra({ key, rows: [], next: undefined }); return { rows: a.data.data, next: a.next, told: a.told }; });
+  const mine = extra.key === key ? extra : { rows: [], next: undefined }, next = mine.next === undefined ? page.data?.next : mine.next, rows = page.data ? [...page.data.rows, ...mine.rows] : null, any = names.some(get) || since;
+  const more = async () => { const a = await call('GET', '/v1/audit' + query({ ...filters, limit: 50, cursor: next })); setExtra({ key, rows: [...mine.rows, ...a.data.data], next: a.next }); };
+  return html`<div class="sec-h"><h2>Who did what</h2><p>Changes, what was refused, and reading of secrets. The newest 5,000 of operators, and as many of tenants; the log has all.</p></div>
+    <form class="filters few sm-c" role="search" aria-label="Filter the audit log" onSubmit=${(e) => e.preventDefault()}>
+      <label class=${get('operation') ? 'set' : null}><span class="lab">Operation</span><${Typed} type="search" placeholder="createWebhook" value=${get('operation')} onValue=${(v) => filter({ operation: v })} /></label>
+      <label class=${get('result') ? 'set' : null}><span class="lab">Result</span><select value=${get('result')} onChange=${(e) => filter({ result: e.target.value })}><option value="">Any</option>${Object.entries(verdicts).map(([v, [, , t]]) => html`<option value=${v}>${t}</option>`)}</select></label>
+      <label class=${get('object') ? 'set' : null}><span class="lab">About the id</span><${Typed} type="search" value=${get('object')} onValue=${(v) => filter({ object: v })} /></label>
+      <label class=${since ? 'set' : null}><span class="lab">From</span><${Typed} type="text" placeholder="the beginning" value=${since} onValue=${(v) => filter({ since: v })} /></label>
+      ${any ? html`<button class="btn sm bare" type="button" onClick=${() => filter({ ...Object.fromEntries(names.map((n) => [n, ''])), since: '' })}>Clear</button>` : html`<span></span>`}</form>
+    ${sinceAt === null && html`<p class="hint bad" role="alert">“${plain(since)}” is no time. Say 14:00, yesterday, 2h, or 2026-11-30 14:00.</p>`}
+    ${page.error && !rows ? html`<${Failed} error=${page.error} again=${page.reload} />` : !rows ? html`<${Bones} rows=${6} />` : html`<div class="tw"><table><caption class="sr">Audit log, newest first</caption><thead><tr><th scope="col">Result</th><th scope="col">What</th><th scope="col">Who</th><th scope="col" class="c-s">Tenant</th><th scope="col" class="c-m">About</th><th scope="col" class="c-l">From</th><th scope="col" class="num">When</th></tr></thead>
+      <tbody>${rows.map((r) => { const [tone, icon, text] = verdicts[r.result] ?? ['wait', 'wait', plain(r.result)]; return html`<tr key=${r.id}><td><span class=${'st st-' + tone}><${Icon} n=${icon} />${text}</span>${r.result !== 'done' && html`<span class="sub">${r.status}</span>`}</td>
+        <td class="any">${words(r.operation)}<span class="sub"><button class="linkish mono" type="button" aria-label=${'Only ' + r.operation} onClick=${() => filter({ operation: r.operation })}>${r.operation}</button>${r.repeated ? ' · repeated' : ''}</span></td>
+        <td class="any"><button class="linkish any" type="button" aria-label=${'Only what ' + who(r) + ' did'} onClick=${() => filter({ key: r.key })}>${who(r)}</button>${r.session && html`<span class="sub">${r.session.startsWith('ptl_') ? 'by the portal' : 'in the dashboard'}</span>`}</td>
+        <td class="c-s any">${r.tenant ? html`<a class="inline" href=${to('tenants/' + encodeURIComponent(r.tenant))}>${plain(r.tenant)}</a>` : html`<span class="dimmer">–</span>`}</td><td class="c-m">${r.object ? html`<${Id} id=${r.object} wide=${true} />` : html`<span class="dimmer">–</span>`}</td><td class="mono c-l">${plain(r.client)}</td><td class="num"><${Time} at=${r.time} /></td></tr>`; })}
+      ${!rows.length && html`<tr><td colspan="7" class="dim">${any ? 'Nothing fits.' : 'Nothing was changed yet.'}</td></tr>`}</tbody></table>${next && html`<div class="more"><span>${num(rows.length)} loaded</span><button class="btn sm" type="button" onClick=${more}>Older</button></div>`}</div>`}
+    <${Req} told=${page.data?.told} />`;
+};
+
+const nodeStates = { working: ['ok', 'ok', 'Working'], waiting: ['hold', 'hold', 'Waiting'], gone: ['off', 'off', 'Gone'] };
+/** Members that a later version adds are shown as they are. */
+const known = ['id', 'address', 'state', 'this', 'slots', 'lease_ms', 'version'];
+
+const Nodes = () => {
+  const page = useLoad('nodes', async (signal) => { const a = await call('GET', '/v1/nodes', { signal }); return { rows: a.data.data, told: a.told }; });
+  if (page.error) return html`<${Failed} error=${page.error} again=${page.reload} />`;
+  if (!page.data) return html`<${Bones} rows=${2} />`;
+  return html`<div class="sec-h"><h2>Nodes</h2><p>${page.data.rows.length > 1 ? 'The processes that share the store. One that waits takes over when the lease of one that works ends.' : 'The store is of this process alone.'}</p><button class="btn sm" type="button" onClick=${page.reload}>Look again</button></div>
+    <div class="tw"><table><caption class="sr">Nodes</caption><thead><tr><th scope="col">State</th><th scope="col">Node</th><th scope="col" class="num">Slots</th><th scope="col" class="num c-s">Lease</th><th scope="col" class="num c-s">Version</th></tr></thead><tbody>${page.data.rows.map((n) => { const [tone, icon, text] = nodeStates[n.state] ?? ['wait', 'wait', plain(n.state)], more = Object.entries(n).filter(([k, v]) => !known.includes(k) && v !== null && typeof v !== 'object'); return html`<tr>
+      <td><span class=${'st st-' + tone}><${Icon} n=${icon} />${text}</span></td><td class="any"><span class="mono">${plain(n.address) || n.id}</span>${n.this ? html`<span class="sub">this one</span>` : ''}${more.map(([k, v]) => html`<span class="sub">${plain(k)}: ${plain(v)}</span>`)}</td><td class="num">${Array.isArray(n.slots) ? plain(n.slots.join(', ')) : num(n.slots ?? 0)}</td><td class="num c-s">${n.lease_ms === null || n.lease_ms === undefined ? html`<span class="dimmer">–</span>` : n.lease_ms > 0 ? `${span(n.lease_ms)} left` : `over for ${span(-n.lease_ms)}`}</td><td class="num c-s">${plain(n.version)}</td></tr>`; })}</tbody></table></div><${Req} told=${page.data.told} />`;
+};
+
 export default function Settings({ route, setTitle }) {
   useEffect(() => setTitle('Settings'), []);
   const section = route.parts[1] ?? 'keys', name = route.parts[2];
-  const tabs = [['keys', 'Keys'], ...(can('admin') ? [['sessions', 'Signed in']] : []), ['dialects', 'Dialects'], ...(can('admin') ? [['values', 'Values in force']] : [])];
+  const tabs = [['keys', 'Keys'], ...(can('admin') ? [['sessions', 'Signed in']] : []), ...(can('admin') ? [['audit', 'Audit log']] : []), ['dialects', 'Dialects'], ['nodes', 'Nodes'], ...(can('admin') ? [['values', 'Values in force']] : [])];
   return html`<div class="head"><div><h1>Settings</h1></div></div><nav class="tabs" aria-label="Settings">${tabs.map(([path, label]) => html`<a href=${to('settings/' + path)} aria-current=${section === path ? 'page' : null}>${label}</a>`)}</nav>
-    <div class="sec">${section === 'sessions' ? html`<${Sessions} />` : section === 'dialects' ? html`<${Dialects} name=${name} />` : section === 'values' ? html`<${Values} />` : html`<${Keys} />`}</div>`;
+    <div class="sec">${section === 'sessions' ? html`<${Sessions} />` : section === 'dialects' ? html`<${Dialects} name=${name} />` : section === 'audit' ? html`<${Audit} route=${route} />` : section === 'nodes' ? html`<${Nodes} />` : section === 'values' ? html`<${Values} />` : html`<${Keys} />`}</div>`;
 }

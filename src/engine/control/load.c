@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "engine/context.h"
+#include "engine/control/audit.h"
 #include "engine/control/keys.h"
 #include "engine/control/replay.h"
 #include "engine/control/rewrap.h"
@@ -112,6 +113,8 @@ static void load_meta(struct loading *l, const struct th_row *row)
         load_plain(l, TH_NUMBER_DELIVERY, row->settings);
     } else if (th_span_is(row->id, "plain_attempt")) {
         load_plain(l, TH_NUMBER_ATTEMPT, row->settings);
+    } else if (th_span_starts(row->id, TH_LIT(TH_META_AUDIT)) && !th_audit_load(e, row)) {
+        fail(l, TH_NOMEM, "audit", 0);
     }
 }
 
