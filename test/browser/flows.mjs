@@ -252,7 +252,7 @@ const flows = {
     await page.getByRole('button', { name: 'New key…' }).click();
     await page.locator('#kd').fill('backend');
     await page.getByRole('button', { name: 'Make the key' }).click();
-    const made = await page.locator('dialog code').innerText();
+    const made = await page.locator('dialog .copyline code').innerText();
     assert.match(made, /^th_key_/);
     await page.getByRole('button', { name: 'I have stored it' }).click();
     await page.getByRole('button', { name: /^End key/ }).click();
@@ -268,12 +268,13 @@ const flows = {
     await page.getByRole('button', { name: 'New key…' }).click();
     await page.locator('#kn').fill('Ana');
     await page.getByRole('button', { name: 'Make the key' }).click();
-    assert.match(await page.locator('dialog code').innerText(), /^th_op_/);
+    assert.match(await page.locator('dialog .copyline code').innerText(), /^th_op_/);
     await page.getByRole('button', { name: 'I have stored it' }).click();
     await page.getByRole('cell', { name: 'Ana', exact: true }).waitFor();
     await page.getByRole('link', { name: 'Signed in' }).click();
     await page.getByText('this one').waitFor();
     await page.getByRole('link', { name: 'Audit log' }).click();
+    await page.getByRole('button', { name: 'Clear' }).click(); // the chosen tenant
     await page.getByRole('cell', { name: /^create operator key/ }).first().waitFor();
     await page.getByLabel('Operation').fill('deleteKey');
     await page.waitForURL(/operation=deleteKey/);
