@@ -523,6 +523,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{tenant}/portal-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List a tenant's links to the portal, opened or not, newest first, never their token */
+        get: operations["listPortalLinks"];
+        put?: never;
+        /** Make a link that opens the portal for a tenant, once */
+        post: operations["createPortalLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/portal-links/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a link to the portal at once, and what it has opened */
+        delete: operations["deletePortalLink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/portal/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Exchange the token of a link to the portal, once, for one that the portal's pages use */
+        post: operations["openPortal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/portal/sessions/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what the token of the portal may do, and how the portal looks */
+        get: operations["getPortal"];
+        put?: never;
+        post?: never;
+        /** End the token of the portal with which the request comes */
+        delete: operations["leavePortal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys": {
         parameters: {
             query?: never;
@@ -742,6 +812,23 @@ export interface paths {
         post?: never;
         /** Delete a rejected event for good */
         delete: operations["dropRejected"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who did what, newest first: changes, what was refused, and reading of secrets */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2377,6 +2464,199 @@ export interface components {
              */
             expires_at: string;
         };
+        AuditRow: {
+            /** @description its id; it never changes */
+            id: string;
+            /**
+             * Format: date-time
+             * @description when it was answered
+             */
+            time: string;
+            /** @description id of the operation, as in this document */
+            operation: string;
+            /**
+             * @description done; checked: a dry run; refused: 4xx; failed: 5xx
+             * @enum {string}
+             */
+            result: "done" | "checked" | "refused" | "failed";
+            /**
+             * Format: int64
+             * @description HTTP status of the answer
+             */
+            status: number;
+            /** @description public id of the key that asked; operator: that of the configuration */
+            key: string;
+            /** @description name of an operator's key with a role; else empty */
+            key_name?: string;
+            /** @description id of the session of a browser, or of the link to the portal, by which the key asked; else empty */
+            session?: string;
+            /** @description on whose behalf; empty: nobody's */
+            tenant?: string;
+            /** @description public id of what it was about, or of what was made; empty: nothing was */
+            object?: string;
+            /** @description the address that connected, which may be a proxy's */
+            from?: string;
+            /** @description address of the client: what trusted proxies say, else the same as `from` */
+            client?: string;
+            /** @description true: the kept answer of an earlier request with this Idempotency-Key; nothing changed */
+            repeated?: boolean;
+            /** @description the name of this request in the server's log */
+            request_id?: string;
+        };
+        AuditPage: {
+            /** @description the rows of this page */
+            data: components["schemas"]["AuditRow"][];
+            /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
+            next_cursor: string | null;
+        };
+        /** @enum {string} */
+        PortalScope: "webhooks:read" | "webhooks:manage" | "webhooks:secrets";
+        PortalTheme: {
+            /** @description colour of links and of the main button in light mode; one that is too pale to be read is darkened */
+            accent?: string;
+            /** @description the same in dark mode; absent: the accent, made lighter until it can be read */
+            accent_dark?: string;
+            /** @description colour of the page in light mode */
+            ground?: string;
+            /** @description colour of the page in dark mode */
+            ground_dark?: string;
+            /** @description how round corners are, in pixels */
+            radius?: number;
+            /** @description the picture itself, as data:image/png;base64,… (or jpeg, gif, webp) */
+            logo?: string;
+            /** @description the platform's name, as its customers know it */
+            name?: string;
+            /**
+             * @description language of the portal; absent: what the browser asks for
+             * @enum {string}
+             */
+            lang?: "en" | "de";
+            /**
+             * @description light, dark, or auto: what the reader's system says
+             * @enum {string}
+             */
+            mode?: "light" | "dark" | "auto";
+        };
+        PortalLinkNew: {
+            /** @description what it may do: look, manage, and see and rotate secrets; each includes the ones before */
+            scopes: components["schemas"]["PortalScope"][];
+            /** @description seconds for which the link waits to be opened; absent: 900 */
+            expires_in?: number;
+            /** @description how the portal looks */
+            theme?: components["schemas"]["PortalTheme"];
+            /** @description where the portal leads back to; null: nowhere */
+            return_url?: string;
+        };
+        PortalLink: {
+            /** @description its id; it never changes */
+            id: string;
+            /**
+             * @description waiting: it can be opened; open: it was opened, and what it opened has not ended
+             * @enum {string}
+             */
+            state: "waiting" | "open";
+            /** @description what it may do; each scope includes the ones before */
+            scopes: components["schemas"]["PortalScope"][];
+            /**
+             * Format: date-time
+             * @description when it was made
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description when the last request came with it
+             */
+            used_at?: string | null;
+            /**
+             * Format: date-time
+             * @description when it ends at the latest; of a link that waits, when it cannot be opened any more
+             */
+            expires_at: string;
+            /** @description address of the client that made it */
+            from?: string | null;
+        };
+        PortalLinkMade: {
+            /** @description its id; it never changes */
+            id: string;
+            /**
+             * @description waiting: it can be opened; open: it was opened, and what it opened has not ended
+             * @enum {string}
+             */
+            state?: "waiting" | "open";
+            /** @description what it may do; each scope includes the ones before */
+            scopes: components["schemas"]["PortalScope"][];
+            /**
+             * Format: date-time
+             * @description when it was made
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description when the last request came with it
+             */
+            used_at?: string | null;
+            /**
+             * Format: date-time
+             * @description when it cannot be opened any more
+             */
+            expires_at: string;
+            /** @description address of the client that made it */
+            from?: string | null;
+            /** @description address that opens the portal, once; shown only here */
+            url: string;
+        };
+        PortalLinkPage: {
+            /** @description the rows of this page */
+            data: components["schemas"]["PortalLink"][];
+            /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
+            next_cursor: string | null;
+        };
+        PortalSession: {
+            /** @description its id; it never changes */
+            id: string;
+            /** @description what it may do; each scope includes the ones before */
+            scopes: components["schemas"]["PortalScope"][];
+            /**
+             * Format: date-time
+             * @description when it ends; null or absent: never
+             */
+            expires_at: string;
+            /**
+             * Format: int64
+             * @description seconds without a request after which it ends
+             */
+            idle_seconds?: number;
+            /** @description name of the form in which the tenant's endpoints get events */
+            dialect: string;
+            /** @description how the portal looks */
+            theme: components["schemas"]["PortalTheme"];
+            /** @description where the portal leads back to; null: nowhere */
+            return_url?: string | null;
+        };
+        PortalOpened: {
+            /** @description its id; it never changes */
+            id: string;
+            /** @description what it may do; each scope includes the ones before */
+            scopes: components["schemas"]["PortalScope"][];
+            /**
+             * Format: date-time
+             * @description when it ends; null or absent: never
+             */
+            expires_at: string;
+            /**
+             * Format: int64
+             * @description seconds without a request after which it ends
+             */
+            idle_seconds?: number;
+            /** @description name of the form in which the tenant's endpoints get events */
+            dialect: string;
+            /** @description how the portal looks */
+            theme: components["schemas"]["PortalTheme"];
+            /** @description where the portal leads back to; null: nowhere */
+            return_url?: string | null;
+            /** @description the key of the portal's page; shown only here */
+            token: string;
+        };
         Dialect: {
             /** @description its name */
             name: string;
@@ -2752,10 +3032,20 @@ export interface components {
         state: "active" | "failing" | "paused" | "disabled";
         /** @description how long a row is; default: by the time between since and until */
         step: "1m" | "1h" | "1d";
-        /** @description only events accepted at this time or later */
+        /** @description only what was accepted, or done, at this time or later */
         since: string;
-        /** @description only events accepted before this time */
+        /** @description only what was accepted, or done, before this time */
         until: string;
+        /** @description only requests for this operation, such as createWebhook */
+        operation: string;
+        /** @description done, checked, refused or failed */
+        result: string;
+        /** @description only requests with the key of this id; operator: that of the configuration */
+        key: string;
+        /** @description only requests of this session, or of this link to the portal */
+        session: string;
+        /** @description only requests about what has this id */
+        object: string;
         /** @description true: cancel the deliveries that have not ended; without it they cause 409 */
         cancel: boolean;
         /** @description true: erase the content of all events of the tenant, at once */
@@ -2825,9 +3115,9 @@ export interface operations {
                 outcome?: components["parameters"]["outcome"];
                 /** @description like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them */
                 status_code?: components["parameters"]["status_code"];
-                /** @description only events accepted at this time or later */
+                /** @description only what was accepted, or done, at this time or later */
                 since?: components["parameters"]["since"];
-                /** @description only events accepted before this time */
+                /** @description only what was accepted, or done, before this time */
                 until?: components["parameters"]["until"];
                 /** @description true: show tests as well, which are otherwise left out */
                 include_tests?: components["parameters"]["include_tests"];
@@ -3206,9 +3496,9 @@ export interface operations {
                 outcome?: components["parameters"]["outcome"];
                 /** @description like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them */
                 status_code?: components["parameters"]["status_code"];
-                /** @description only events accepted at this time or later */
+                /** @description only what was accepted, or done, at this time or later */
                 since?: components["parameters"]["since"];
-                /** @description only events accepted before this time */
+                /** @description only what was accepted, or done, before this time */
                 until?: components["parameters"]["until"];
                 /** @description true: show tests as well, which are otherwise left out */
                 include_tests?: components["parameters"]["include_tests"];
@@ -3829,9 +4119,9 @@ export interface operations {
                 outcome?: components["parameters"]["outcome"];
                 /** @description like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them */
                 status_code?: components["parameters"]["status_code"];
-                /** @description only events accepted at this time or later */
+                /** @description only what was accepted, or done, at this time or later */
                 since?: components["parameters"]["since"];
-                /** @description only events accepted before this time */
+                /** @description only what was accepted, or done, before this time */
                 until?: components["parameters"]["until"];
                 /** @description true: show tests as well, which are otherwise left out */
                 include_tests?: components["parameters"]["include_tests"];
@@ -4358,9 +4648,9 @@ export interface operations {
                 tenant?: components["parameters"]["tenant"];
                 /** @description only deliveries to this endpoint */
                 endpoint?: components["parameters"]["endpoint"];
-                /** @description only events accepted at this time or later */
+                /** @description only what was accepted, or done, at this time or later */
                 since?: components["parameters"]["since"];
-                /** @description only events accepted before this time */
+                /** @description only what was accepted, or done, before this time */
                 until?: components["parameters"]["until"];
                 /** @description how long a row is; default: by the time between since and until */
                 step?: components["parameters"]["step"];
@@ -4669,6 +4959,213 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listPortalLinks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalLinkPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    createPortalLink: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; a repetition gives the first answer again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "scopes": [
+                 *         "webhooks:read",
+                 *         "webhooks:manage"
+                 *       ],
+                 *       "theme": {
+                 *         "name": "Tallyworks",
+                 *         "accent": "#7a2e6b"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PortalLinkNew"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalLinkMade"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deletePortalLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    openPortal: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters; a repetition gives the first answer again */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalOpened"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getPortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSession"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    leavePortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -5191,6 +5688,55 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description most rows of a page */
+                limit?: components["parameters"]["limit"];
+                /** @description next_cursor of the previous page */
+                cursor?: components["parameters"]["cursor"];
+                /** @description only requests for this operation, such as createWebhook */
+                operation?: components["parameters"]["operation"];
+                /** @description done, checked, refused or failed */
+                result?: components["parameters"]["result"];
+                /** @description only requests with the key of this id; operator: that of the configuration */
+                key?: components["parameters"]["key"];
+                /** @description only requests of this session, or of this link to the portal */
+                session?: components["parameters"]["session"];
+                /** @description only endpoints of this tenant */
+                tenant?: components["parameters"]["tenant"];
+                /** @description only requests about what has this id */
+                object?: components["parameters"]["object"];
+                /** @description only what was accepted, or done, at this time or later */
+                since?: components["parameters"]["since"];
+                /** @description only what was accepted, or done, before this time */
+                until?: components["parameters"]["until"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
