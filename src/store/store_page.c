@@ -522,7 +522,7 @@ static enum th_error prepare(struct st_pager *p)
     if (!p->mem)
         return TH_NOMEM;
     op->mem = p->mem;
-    p->mem->rows = th_calloc(op->limit + 1, sizes[op->kind]);
+    p->mem->rows = th_malloc((op->limit + 1) * sizes[op->kind]); /* each is written as a whole */
     p->src.list = th_malloc(ST_CHAIN_MAX * sizeof *p->src.list);
     if (!p->mem->rows || !p->src.list)
         return TH_NOMEM;
