@@ -8,6 +8,9 @@ from .attempt_response import AttemptResponse
 from .attempt_response_headers import AttemptResponseHeaders
 from .attempt_row import AttemptRow
 from .attempt_summary import AttemptSummary
+from .audit_page import AuditPage
+from .audit_row import AuditRow
+from .audit_row_result import AuditRowResult
 from .cancelled import Cancelled
 from .consent import Consent
 from .consent_state import ConsentState
@@ -66,6 +69,18 @@ from .operator_key_created import OperatorKeyCreated
 from .operator_key_new import OperatorKeyNew
 from .operator_key_page import OperatorKeyPage
 from .outcome import Outcome
+from .portal_link import PortalLink
+from .portal_link_made import PortalLinkMade
+from .portal_link_made_state import PortalLinkMadeState
+from .portal_link_new import PortalLinkNew
+from .portal_link_page import PortalLinkPage
+from .portal_link_state import PortalLinkState
+from .portal_opened import PortalOpened
+from .portal_scope import PortalScope
+from .portal_session import PortalSession
+from .portal_theme import PortalTheme
+from .portal_theme_lang import PortalThemeLang
+from .portal_theme_mode import PortalThemeMode
 from .problem import Problem
 from .reenable import Reenable
 from .rejected import Rejected
@@ -144,6 +159,9 @@ __all__ = (
     "AttemptResponseHeaders",
     "AttemptRow",
     "AttemptSummary",
+    "AuditPage",
+    "AuditRow",
+    "AuditRowResult",
     "Cancelled",
     "Consent",
     "ConsentState",
@@ -202,6 +220,18 @@ __all__ = (
     "OperatorKeyNew",
     "OperatorKeyPage",
     "Outcome",
+    "PortalLink",
+    "PortalLinkMade",
+    "PortalLinkMadeState",
+    "PortalLinkNew",
+    "PortalLinkPage",
+    "PortalLinkState",
+    "PortalOpened",
+    "PortalScope",
+    "PortalSession",
+    "PortalTheme",
+    "PortalThemeLang",
+    "PortalThemeMode",
     "Problem",
     "Reenable",
     "Rejected",
