@@ -47,7 +47,7 @@ _tenterhook() {
             "inbox drop") words=" --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tenants list") words=" --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tenants show") words=" --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
-            "tenants put") words=" --name --dialect --attribute --allow --allow-default --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
+            "tenants put") words=" --name --dialect --attribute --retention --allow --allow-default --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "tenants delete") words=" --erase --yes --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "keys list") words=" --limit --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;
             "keys create") words=" --scope --description --role --name --expires --server --key-file --tenant --api-ca-file --insecure --json --field --quiet --help";;

@@ -686,6 +686,7 @@ complete -c tenterhook -n '__fish_seen_subcommand_from tenants' -a put -d 'creat
 complete -c tenterhook -n '__fish_seen_subcommand_from tenants; and __fish_seen_subcommand_from put' -l name -x -d 'its name'
 complete -c tenterhook -n '__fish_seen_subcommand_from tenants; and __fish_seen_subcommand_from put' -l dialect -x -a 'cloudevents-structured cloudevents discord github gitlab linear shopify slack square standard stripe svix taskboard techwriter tiro tsanet zoom' -d 'the form in which its customers get events'
 complete -c tenterhook -n '__fish_seen_subcommand_from tenants; and __fish_seen_subcommand_from put' -l attribute -x -d 'an attribute, for envelope fields of the dialect; may be repeated; replaces all attributes'
+complete -c tenterhook -n '__fish_seen_subcommand_from tenants; and __fish_seen_subcommand_from put' -l retention -x -d 'how long its events are kept, where that is shorter than the installation keeps them: 7d, 36h; 0: as long'
 complete -c tenterhook -n '__fish_seen_subcommand_from tenants; and __fish_seen_subcommand_from put' -l allow -x -d 'a limit of its own (`tenants show` names them; 0: no limit); may be repeated; replaces all its own limits'
 complete -c tenterhook -n '__fish_seen_subcommand_from tenants; and __fish_seen_subcommand_from put' -l allow-default -d 'take away its own limits: those of the installation hold'
 complete -c tenterhook -n '__fish_seen_subcommand_from tenants; and __fish_seen_subcommand_from put' -l server -x -d 'the server to ask [TENTERHOOK_SERVER, default http://127.0.0.1:8420]'

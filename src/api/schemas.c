@@ -348,16 +348,18 @@ const struct th_api_schema th_api_schemas[] = {
          "\"id\",\"name\",\"dialect\",\"attributes\",\"limits\",\"created_at\",\"updated_at\"",
          "\"id\":" STR ",\"name\":" STR ",\"dialect\":" STR
          ",\"attributes\":{\"type\":\"object\"},\"limits\":{\"type\":\"object\",\"additionalProperties\":" INT
-         "},\"usage\":{\"type\":\"object\",\"additionalProperties\":" REF("Usage") "},\"created_at\":" TIME
-                                                                                   ",\"updated_at\":" TIME)},
+         "},\"usage\":{\"type\":\"object\",\"additionalProperties\":" REF(
+             "Usage") "},\"retention_seconds\":" INT ",\"created_at\":" TIME ",\"updated_at\":" TIME)},
     {"Usage",
      OBJECT("\"used\",\"allowed\"",
             "\"used\":{\"type\":[\"integer\",\"null\"]},\"allowed\":{\"type\":[\"integer\",\"null\"]}")},
     {"TenantPut",
-     CLOSED("", "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":256},\"dialect\":{\"type\":"
-                "\"string\",\"minLength\":1,\"maxLength\":64},"
-                "\"attributes\":{\"type\":[\"object\",\"null\"]},\"limits\":{\"type\":[\"object\",\"null\"],"
-                "\"properties\":{" LIMITS "},\"additionalProperties\":false}")},
+     CLOSED("",
+            "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":256},\"dialect\":{\"type\":"
+            "\"string\",\"minLength\":1,\"maxLength\":64},"
+            "\"attributes\":{\"type\":[\"object\",\"null\"]},\"limits\":{\"type\":[\"object\",\"null\"],"
+            "\"properties\":{" LIMITS "},\"additionalProperties\":false},\"retention_seconds\":{\"type\":["
+            "\"integer\",\"null\"],\"minimum\":3600}")},
     {"TenantPage", PAGE("Tenant")},
     {"EndpointHealth",
      OBJECT(

@@ -28,6 +28,8 @@ static void write_tenant(struct th_api_req *r, struct th_jw *w, const struct th_
     th_jw_key(w, TH_LIT("attributes"));
     th_jw_raw(w, t->attributes.n ? t->attributes : TH_LIT("{}"));
     th_api_tenant_limits_write(r, w, t, use);
+    if (t->retention_s)
+        th_api_member_int(w, "retention_seconds", t->retention_s);
     th_api_member_time(w, "created_at", t->created.ms);
     th_api_member_time(w, "updated_at", t->updated.ms);
     th_jw_end_object(w);
@@ -54,14 +56,15 @@ void th_h_tenant_put(struct th_api_req *r)
         {"dialect", TH_T_STRING, false, false, 64, 0, 0},
         {"attributes", TH_T_OBJECT, false, true, 0, 0, 0},
         {"limits", TH_T_OBJECT, false, true, 0, 0, 0},
+        {"retention_seconds", TH_T_INTEGER, false, true, 0, 1, 315360000},
     };
     struct th_tenant *t = th_engine_tenant(r->api->engine, r->param[0]);
-    struct th_api_value v[4];
+    struct th_api_value v[5];
     struct th_change *c;
 
     if (t && t->deleting)
         t = NULL;
-    if (!th_api_decode(r, r->body, TH_LIT(""), fields, 4, false, v)) {
+    if (!th_api_decode(r, r->body, TH_LIT(""), fields, 5, false, v)) {
         th_api_fail_nomem(r);
         return;
     }
@@ -91,6 +94,8 @@ void th_h_tenant_put(struct th_api_req *r)
     c->tenant_put.name = v[0].text;
     c->tenant_put.dialect = v[1].text;
     c->tenant_put.attributes = v[2].present ? (v[2].null ? TH_LIT("{}") : v[2].json.raw) : TH_LIT("");
+    c->tenant_put.retention_given = v[4].present;
+    c->tenant_put.retention_s = v[4].null ? 0 : v[4].i;
     c->check_rev = r->conditional;
     c->expect_rev = t ? t->rev : 0;
     th_api_change_submit(r, 200, tenant_answer);

@@ -89,6 +89,9 @@ static const struct {
     {NULL, "respect_retry_after",
      "whether Retry-After of 429 and 503, or of the statuses that the dialect names, puts off the next "
      "attempt"},
+    {NULL, "retention_seconds",
+     "how long the tenant's events are kept, where that is shorter than the installation keeps them; absent, "
+     "or null: as long"},
     {NULL, "retry", "what the endpoint sets of its schedule itself; the rest is the dialect's"},
     {NULL, "schedule", "the schedule in force, if the endpoint has its own; absent: the dialect's"},
     {"Stats", "since", "beginning of the first row"},

@@ -203,6 +203,7 @@ static const struct th_cli_option tenants_put_options[] = {
     {"--name", "TEXT", "its name"},
     {"--dialect", "NAME", "the form in which its customers get events"},
     {"--attribute", "NAME=VALUE", "an attribute, for envelope fields of the dialect; may be repeated; replaces all attributes"},
+    {"--retention", "TIME", "how long its events are kept, where that is shorter than the installation keeps them: 7d, 36h; 0: as long"},
     {"--allow", "NAME=N", "a limit of its own (`tenants show` names them; 0: no limit); may be repeated; replaces all its own limits"},
     {"--allow-default", NULL, "take away its own limits: those of the installation hold"},
     NONE,

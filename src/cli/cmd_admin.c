@@ -134,6 +134,24 @@ static int write_allowed(struct th_cli *cli, struct th_jw *w)
     return TH_EXIT_OK;
 }
 
+static int write_retention(struct th_cli *cli, struct th_jw *w)
+{
+    const char *text = th_cli_option(cli, "--retention");
+    int64_t ms = 0;
+
+    if (!text)
+        return TH_EXIT_OK;
+    if (strcmp(text, "0") != 0 && !th_duration_ms(th_str(text), &ms))
+        return th_cli_fail(cli, TH_EXIT_USAGE, "--retention \"%s\": write a time such as 7d or 36h, or 0",
+                           text);
+    th_jw_key(w, TH_LIT("retention_seconds"));
+    if (ms)
+        th_jw_i64(w, ms / 1000);
+    else
+        th_jw_null(w);
+    return TH_EXIT_OK;
+}
+
 int th_cmd_tenant_put(struct th_cli *cli)
 {
     const char *name = th_cli_option(cli, "--name"), *dialect = th_cli_option(cli, "--dialect"), *pair;
@@ -166,6 +184,8 @@ int th_cmd_tenant_put(struct th_cli *cli)
         }
         th_jw_end_object(&w);
     }
+    if (!status)
+        status = write_retention(cli, &w);
     if (!status)
         status = write_allowed(cli, &w);
     th_jw_end_object(&w);

@@ -113,7 +113,7 @@ static int write_endpoints(struct export *x, const struct th_rows *rows)
 
 static int write_tenant(struct export *x, struct th_json tenant)
 {
-    static const char *const names[] = {"id", "name", "dialect", "attributes", "limits"};
+    static const char *const names[] = {"id", "name", "dialect", "attributes", "limits", "retention_seconds"};
     struct th_arena saved = th_transfer_begin(x->cli, TH_TRANSFER_ROWS);
     struct th_json v;
     struct th_rows rows;

@@ -85,7 +85,8 @@ static int check_endpoints(struct import *m, const struct th_node *list)
 
 static int check_tenant(struct import *m, const struct th_node *t, struct th_smap *ids)
 {
-    static const char *const keys[] = {"id", "name", "dialect", "attributes", "limits", "endpoints"};
+    static const char *const keys[] = {
+        "id", "name", "dialect", "attributes", "limits", "retention_seconds", "endpoints"};
     const struct th_node *id = child(t, "id"), *endpoints = child(t, "endpoints");
 
     if (!id || id->kind != TH_NODE_SCALAR || !id->text.n)
@@ -98,7 +99,7 @@ static int check_tenant(struct import *m, const struct th_node *t, struct th_sma
             return th_cli_fail(
                 m->cli, TH_EXIT_DATA,
                 "%s:%u: unknown key \"%.*s\" of a tenant; there are id, name, dialect, attributes, "
-                "limits and endpoints",
+                "limits, retention_seconds and endpoints",
                 m->file, c->line, (int)c->key.n, c->key.p);
     }
     if (th_smap_get(ids, id->text))

@@ -94,7 +94,9 @@ struct th_tenant {
     struct th_wall created, updated;
     bool deleting;
     struct th_limits limits; /* its own; TH_LIMIT_OPEN: the installation's holds */
-    unsigned near;           /* bits 1 << enum th_limit: this limit has been reported as near */
+    int64_t
+        retention_s; /* how long its events are kept, where that is shorter than the installation keeps them; 0: as long */
+    unsigned near; /* bits 1 << enum th_limit: this limit has been reported as near */
     unsigned key_count;
     unsigned asks;                  /* asks for consent that are under way */
     unsigned replays;               /* replays that collect or run */
@@ -558,6 +560,8 @@ struct th_change {
             struct th_span name, dialect, attributes; /* n == 0: keep or default */
             bool limits_given;                        /* `limits` take the place of the old ones */
             struct th_limits limits;
+            bool retention_given;
+            int64_t retention_s; /* 0: the installation's */
         } tenant_put;
         struct {        /* TENANT_DEL */
             bool erase; /* erases the content of all its events, too */

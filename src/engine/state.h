@@ -108,6 +108,8 @@ struct th_engine {
     uint64_t walk_below; /* first delivery accepted since the start; 0: none */
     unsigned ops_out;    /* all other store operations that are under way */
     struct th_purge purge;
+    struct th_trim trim; /* trim.c */
+    uint64_t trim_from, trim_rules;
     struct th_dropped purge_dropped[TH_MAX_DROPPED];
     struct th_map dropped; /* by endpoint: dropped.c */
     int64_t dropped_day;   /* day of the last reports */

@@ -38,7 +38,8 @@ enum th_op_kind {
     TH_OP_PROBE,
     TH_OP_REWRAP,
     TH_OP_COUNT,
-    TH_OP_ERASE
+    TH_OP_ERASE,
+    TH_OP_TRIM
 };
 
 struct th_op {
@@ -356,6 +357,53 @@ struct th_purge {
     uint64_t upto;              /* every event up to this number is gone */
     bool more;
 };
+
+#define TH_TRIM_STEP 1000 /* events that are looked at, and deliveries that are deleted, in a step */
+
+/** Deletes events of tenants that are kept for a shorter time than the installation keeps all: with deliveries, unfinished ones too, and
+ * attempts. They may lie between events that stay. An event whose deliveries are still being queued is left for another pass. */
+struct th_trim {
+    struct th_op op;
+    const struct th_trim_rule { /* events of the tenant that were accepted earlier */
+        uint64_t tenant;
+        int64_t before;
+    } * rules; /* sorted by tenant, ascending */
+    uint32_t count;
+    uint64_t from,
+        delivery; /* go on here: `next` and `next_delivery` of the step before; 0: from the oldest */
+    struct th_wall at;
+    /* result */
+    uint32_t purged, cancelled;   /* events; unfinished deliveries */
+    uint64_t next, next_delivery; /* next 0: the end, all later events are newer than every rule's `before` */
+};
+
+/** For stores: the time before which events of the tenant are deleted; INT64_MIN: it has no rule. */
+static inline int64_t th_trim_before(const struct th_trim *t, uint64_t tenant)
+{
+    uint32_t low = 0, high = t->count;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+
+        if (t->rules[mid].tenant == tenant)
+            return t->rules[mid].before;
+        if (t->rules[mid].tenant < tenant)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return INT64_MIN;
+}
+
+/** For stores: no event that was accepted then or later is deleted. */
+static inline int64_t th_trim_last(const struct th_trim *t)
+{
+    int64_t last = INT64_MIN;
+
+    for (uint32_t i = 0; i < t->count; i++)
+        last = t->rules[i].before > last ? t->rules[i].before : last;
+    return last;
+}
 
 /** For stores: adds to the result. The entries are in order of endpoint if they are noted in that order. */
 static inline void th_purge_note(struct th_purge *p, uint64_t endpoint, uint32_t count)

@@ -27,7 +27,7 @@ static int uncount_answers(struct st_writer *w, struct st_stmt *st)
     return rc == ST_DONE ? ST_OK : rc;
 }
 
-static int drop_attempts(struct st_writer *w, uint64_t no)
+int st_purge_attempts(struct st_writer *w, uint64_t no)
 {
     struct st_stmt *get = w->st[ST_W_ATTEMPT_HEAD], *del = w->st[ST_W_ATTEMPT_DEL],
                    *bytes = w->st[ST_W_ATTEMPT_BYTES];
@@ -64,7 +64,7 @@ static int drop_all_attempts(struct st_writer *w, uint64_t upto)
 
     st_u64(earlier, 1, upto);
     while ((rc = st_step(earlier)) == ST_ROW) {
-        int inner = drop_attempts(w, st_col_u64(earlier, 0));
+        int inner = st_purge_attempts(w, st_col_u64(earlier, 0));
 
         if (inner != ST_OK) {
             st_reset(earlier);
@@ -146,7 +146,7 @@ static int drop_deliveries(struct st_writer *w, struct th_purge *p, uint64_t eve
     return st_run(w->st[ST_W_PURGE_DELIVERY]);
 }
 
-static int note_counters(struct st_writer *w)
+int st_purge_counters(struct st_writer *w)
 {
     static const char *const names[] = {"event", "delivery", "attempt"};
     const uint64_t next[] = {w->next.event, w->next.delivery, w->next.attempt};
@@ -164,7 +164,7 @@ static int note_counters(struct st_writer *w)
     return ST_OK;
 }
 
-static int drop_own(struct st_writer *w, uint64_t tenant, struct th_span id, uint64_t event)
+int st_purge_own(struct st_writer *w, uint64_t tenant, struct th_span id, uint64_t event)
 {
     struct st_stmt *st = w->st[ST_W_PURGE_OWN];
 
@@ -230,7 +230,7 @@ static int choose_events(struct st_writer *w, struct th_purge *p, uint64_t *upto
             *kept = no;
             break;
         }
-        rc = drop_own(w, st_col_u64(events, 4), st_col(events, 5), no);
+        rc = st_purge_own(w, st_col_u64(events, 4), st_col(events, 5), no);
         if (rc == ST_OK)
             rc = st_usage_add(w, st_col_u64(events, 4), -st_col_i64(events, 6), 0);
         if (rc != ST_OK)
@@ -268,7 +268,7 @@ int st_purge(struct st_writer *w, struct th_purge *p)
         if (rc == ST_OK)
             rc = st_run(w->st[ST_W_PURGE_ERASURE]);
         if (rc == ST_OK)
-            rc = note_counters(w);
+            rc = st_purge_counters(w);
         if (rc == ST_OK)
             rc = drop_runs(w);
     }

@@ -23,6 +23,7 @@
 #include "store/store_settings.h"
 #include "store/store_settle.h"
 #include "store/store_state.h"
+#include "store/store_trim.h"
 #include "store/store_usage.h"
 
 /** Reads the result of a statement that runs once. */
@@ -148,6 +149,8 @@ int st_writer_write(struct st_writer *w, struct th_op *op)
         return st_build_slice(w, (struct st_build *)op);
     case TH_OP_ERASE:
         return st_erase(w, (struct th_erase *)op);
+    case TH_OP_TRIM:
+        return st_trim(w, (struct th_trim *)op);
     case TH_OP_COUNT:
         return st_count(w, (struct th_counts *)op);
     case TH_OP_PROBE:

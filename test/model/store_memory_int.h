@@ -118,6 +118,7 @@ uint64_t mem_day(int64_t wall_ms);
 void mem_write(struct mem_store *s, struct th_op *op);
 void mem_settings(struct mem_store *s, struct th_settings_op *c);
 void mem_purge(struct mem_store *s, struct th_purge *p);
+void mem_trim(struct mem_store *s, struct th_trim *t);
 void mem_fanout(struct mem_store *s, struct th_fanout *f);
 /** Room for the note of an accept with n deliveries, in no list yet; NULL: no memory. */
 struct mem_fan *mem_fan_new(uint32_t n);

@@ -295,6 +295,29 @@ static void drop_keys(struct mem_idem **list, uint64_t day)
     }
 }
 
+/* In one step. */
+void mem_trim(struct mem_store *s, struct th_trim *t)
+{
+    struct th_purge p = {.dropped_max = 0};
+
+    t->op.error = TH_OK;
+    t->purged = 0;
+    t->next = t->next_delivery = 0;
+    for (size_t i = 0; i < s->events.n;) {
+        struct mem_event *e = (struct mem_event *)s->events.v[i];
+
+        if (s->fans && s->fans->event <= e->row.no) /* deliveries are still being queued */
+            break;
+        if (e->row.no < t->from || e->row.at.ms >= th_trim_before(t, e->row.tenant)) {
+            i++;
+            continue;
+        }
+        drop_event(s, e, &p);
+        t->purged++;
+    }
+    t->cancelled = p.cancelled;
+}
+
 void mem_purge(struct mem_store *s, struct th_purge *p)
 {
     uint64_t gone_to = 0;

@@ -586,6 +586,9 @@ void mem_write(struct mem_store *s, struct th_op *op)
     case TH_OP_PURGE:
         mem_purge(s, (struct th_purge *)op);
         break;
+    case TH_OP_TRIM:
+        mem_trim(s, (struct th_trim *)op);
+        break;
     case TH_OP_REWRAP:
         mem_rewrap(s, (struct th_rewrap *)op);
         break;

@@ -42,7 +42,7 @@ ENDPOINT = {
 }
 MOVED = {"previous_secret", "previous_expires_at"}  # only with moved=true; test_both_signatures.py moves and restarts them
 TENANT = {"name": "Acme & Söhne", "dialect": "standard", "attributes": {"source": "//acme", "n": 7},
-          "limits": {}}  # each that the schema has
+          "retention_seconds": 86400, "limits": {}}  # each that the schema has
 OPERATOR_KEY = {"role": "support", "name": "of the help desk", "expires_at": "2099-01-02T03:04:05.000Z"}
 KEY = {"scopes": ["events:publish"], "description": "of the shop", "expires_at": "2099-01-02T03:04:05.000Z"}
 

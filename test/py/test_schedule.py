@@ -1,5 +1,6 @@
 """When a delivery is tried again, when an event is sent first and until when: what endpoints and publishers may say about it."""
 import json
+import sqlite3
 import time
 
 import pytest
@@ -234,3 +235,56 @@ def test_no_test_enables_what_the_receiver_has_ended(server, receiver, how):
     time.sleep(0.5)
     assert api.get(path).json["disabled"]["reason"] == "gone"  # that is what the receiver wanted
     assert "by_hand" in fault(api.patch(path, {"reenable": "always"}), "/reenable")
+
+
+# ---- retention of a tenant ----
+
+def test_a_tenant_may_keep_its_events_for_a_shorter_time(server):
+    running = server()
+    api = running.api
+    made = api.put("/v1/tenants/acme", {"retention_seconds": 7200}).expect(201).json
+    assert made["retention_seconds"] == 7200
+    assert "retention_seconds" not in api.get("/v1/tenants/default").expect(200).json
+    for bad in (3599, 31 * 86400):
+        assert "3600" in fault(api.put("/v1/tenants/acme", {"retention_seconds": bad}), "/retention_seconds")
+    acme = api.as_tenant("acme")
+    assert "retention" in fault(acme.post("/v1/events", {"type": "a.b", "data": 1, "deliver_at": at(7190)}), "/deliver_at")
+    assert api.put("/v1/tenants/acme", {"name": "x"}).expect(200).json["retention_seconds"] == 7200
+    assert "retention_seconds" not in api.put("/v1/tenants/acme", {"retention_seconds": None}).expect(200).json
+
+
+def test_events_of_a_shorter_retention_are_deleted_between_others(server):
+    """The rows are made old in the stopped database; the next start deletes what is too old of the one tenant alone."""
+    running = server()
+    api = running.api
+    api.put("/v1/tenants/short", {"retention_seconds": 3600}).expect(201)
+    api.put("/v1/tenants/long", {}).expect(201)
+    events = {}
+    for n in range(3):
+        for tenant in ("short", "long"):
+            of = api.as_tenant(tenant)
+            if not n:
+                of.post("/v1/webhooks", {"url": "http://127.0.0.1:65431/x", "active": False}).expect(201)
+            events[tenant, n] = of.post("/v1/events", {"type": "a.b", "data": n, "id": f"e{n}"}).expect(202).json["id"]
+    assert running.stop() == 0
+    with sqlite3.connect(running.data / "tenterhook.db") as db:
+        db.execute("update event set at = at - 3700000 where external_id in ('e0', 'e1')")
+    running.start()
+    api = running.api
+    eventually(lambda: len(api.as_tenant("short").get("/v1/events").expect(200).json["data"]) == 1, timeout_s=120)
+    assert len(api.as_tenant("short").get("/v1/deliveries").expect(200).json["data"]) == 1
+    assert len(api.as_tenant("long").get("/v1/events").expect(200).json["data"]) == 3
+    assert len(api.as_tenant("long").get("/v1/deliveries").expect(200).json["data"]) == 3
+
+
+def test_the_retention_of_a_tenant_on_the_command_line_moves_with_it(cli, tmp_path):
+    cli("tenants", "put", "acme", "--retention", "7d").expect(0)
+    assert cli("tenants", "show", "acme", "--json").expect(0).json["retention_seconds"] == 604800
+    file = tmp_path / "t.yaml"
+    cli("export", "acme", "--to", file).expect(0)
+    cli("tenants", "put", "acme", "--retention", "0").expect(0)
+    assert "retention_seconds" not in cli("tenants", "show", "acme", "--json").expect(0).json
+    cli("import", file).expect(0)
+    assert cli("tenants", "show", "acme", "--json").expect(0).json["retention_seconds"] == 604800
+    assert "604801" not in cli("tenants", "put", "acme", "--retention", "31d").expect(1).err
+    assert "36h" in cli("tenants", "put", "acme", "--retention", "soon").expect(64).err

@@ -444,6 +444,78 @@ static void what_is_put_off_is_scheduled_and_may_expire(void **state)
     assert_int_equal(fx_state(f, 1, list[1], NULL), TH_DS_EXPIRED);
 }
 
+/* Retention of single tenants: events that lie between those of others go with all that belongs to them, in steps, and nothing else does. */
+static void trim_takes_only_what_its_rules_name(void **state)
+{
+    struct fx *f = *state;
+    struct th_trim_rule rules[] = {{1, T0 + 15}, {3, T0 + 1000}};
+    struct th_trim t = {.op = {.kind = TH_OP_TRIM}, .rules = rules, .count = 2, .at = {T0 + 20}};
+    uint64_t ep1[] = {5, 6}, ep2[] = {7}, d1, d2, later, none;
+    struct th_queue_row rows[8];
+    struct th_new_event own = fx_event(ep1, 1, "1");
+    struct th_accept a = fx_accept(1, T0 + 1, &own, 1);
+    uint32_t purged = 0, cancelled = 0, steps = 0;
+
+    fx_tenant(f, 1, "t");
+    fx_tenant(f, 2, "u");
+    fx_publish(f, 1, T0, ep1, 2, &d1);
+    assert_true(fx_settle_run(f, d1, 0, TH_DS_DELIVERED));
+    fx_publish(f, 2, T0 + 1, ep2, 1, &d2);
+    own.external_id = TH_LIT("mine");
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    fx_publish(f, 1, T0 + 2, NULL, 0, &none);
+    fx_publish(f, 1, T0 + 15, ep1, 1, &later);
+    do {
+        assert_int_equal(fx_run(f, &t.op), TH_OK);
+        purged += t.purged;
+        cancelled += t.cancelled;
+        t.from = t.next;
+        t.delivery = t.next_delivery;
+    } while (t.next && ++steps < 100);
+    assert_int_equal(purged, 3);
+    assert_int_equal(cancelled, 2);
+    assert_int_equal(fx_walk(f, 0, 0, rows, 8, NULL), 2);
+    assert_true(rows[0].no == d2 && rows[1].no == later);
+    a = fx_accept(1, T0 + 30, &own, 1); /* the publisher's id is free again */
+    assert_int_equal(fx_run(f, &a.op), TH_OK);
+    assert_int_equal(a.result, TH_ACCEPT_NEW);
+    assert_true(a.first_event > 0 && own.first_delivery > later);
+}
+
+/* An event with more deliveries than a step deletes: it is gone after some, and a pass that begins anew in between goes on. */
+static void trim_of_a_large_event_has_steps(void **state)
+{
+    struct fx *f = *state;
+    struct th_trim_rule rule = {1, T0 + 1000};
+    struct th_trim t = {.op = {.kind = TH_OP_TRIM}, .rules = &rule, .count = 1, .at = {T0 + 2000}};
+    struct th_queue_row *rows = calloc(3000, sizeof *rows);
+    static uint64_t eps[2500];
+    struct th_fanout fan = {.op = {.kind = TH_OP_FANOUT}, .rows = rows};
+    uint64_t first;
+
+    for (unsigned i = 0; i < 2500; i++)
+        eps[i] = 5 + i % 3;
+    fx_tenant(f, 1, "t");
+    fx_publish(f, 1, T0, eps, 2500, &first);
+    assert_int_equal(fx_run(f, &t.op), TH_OK);
+    assert_int_equal(t.purged + t.cancelled, 0); /* its deliveries are still being queued */
+    do {
+        fan.event = 0;
+        assert_int_equal(fx_run(f, &fan.op), TH_OK);
+    } while (fan.event);
+    for (unsigned i = 0; i < 2; i++) { /* the second time as after a crash */
+        t.from = t.delivery = 0;
+        assert_int_equal(fx_run(f, &t.op), TH_OK);
+    }
+    while (t.next) {
+        t.from = t.next;
+        t.delivery = t.next_delivery;
+        assert_int_equal(fx_run(f, &t.op), TH_OK);
+    }
+    assert_int_equal(fx_walk(f, 0, 0, rows, 3000, NULL), 0);
+    free(rows);
+}
+
 static void retry_puts_any_state_back_into_the_queue(void **state)
 {
     struct fx *f = *state;
@@ -1725,6 +1797,8 @@ int main(void)
         EACH(attempts_come_back_as_they_were_given),
         EACH(cancel_takes_only_what_is_queued),
         EACH(what_is_put_off_is_scheduled_and_may_expire),
+        EACH(trim_takes_only_what_its_rules_name),
+        EACH(trim_of_a_large_event_has_steps),
         EACH(retry_puts_any_state_back_into_the_queue),
         EACH(retry_leaves_what_has_no_endpoint),
         EACH(retry_of_a_test_stays_a_test),

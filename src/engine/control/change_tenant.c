@@ -17,6 +17,26 @@
 #include "engine/state.h"
 #include <stdio.h>
 
+#define RETENTION_LEAST_S 3600
+
+/* Within the installation's bounds. */
+static bool retention_fits(const struct th_engine *e, struct th_change *c)
+{
+    int64_t s = c->tenant_put.retention_s, most_s = e->options.retention_ms / 1000;
+
+    if (!c->tenant_put.retention_given || !s || (s >= RETENTION_LEAST_S && (!most_s || s <= most_s)))
+        return true;
+    c->error_count = 1;
+    snprintf(c->errors[0].field, sizeof c->errors[0].field, "retention_seconds");
+    if (most_s)
+        snprintf(c->errors[0].detail, sizeof c->errors[0].detail,
+                 "must be from %d to %lld, for which the installation keeps all events", RETENTION_LEAST_S,
+                 (long long)most_s);
+    else
+        snprintf(c->errors[0].detail, sizeof c->errors[0].detail, "must be at least %d", RETENTION_LEAST_S);
+    return false;
+}
+
 void th_change_begin_tenant_put(struct change_impl *i)
 {
     struct th_engine *e = i->e;
@@ -42,6 +62,10 @@ void th_change_begin_tenant_put(struct change_impl *i)
         th_change_finish(i, TH_CH_INVALID);
         return;
     }
+    if (!retention_fits(e, c)) {
+        th_change_finish(i, TH_CH_INVALID);
+        return;
+    }
     if (old && th_engine_dialect(e, dialect) != old->dialect && old->endpoint_count) {
         th_change_fail(i, TH_CH_CONFLICT,
                        "the tenant has endpoints; delete them before changing its dialect");
@@ -53,8 +77,12 @@ void th_change_begin_tenant_put(struct change_impl *i)
         th_change_no_memory(i);
         return;
     }
-    if (old)
+    if (old) {
         i->fresh->limits = old->limits;
+        i->fresh->retention_s = old->retention_s;
+    }
+    if (c->tenant_put.retention_given)
+        i->fresh->retention_s = c->tenant_put.retention_s;
     if (c->tenant_put.limits_given)
         i->fresh->limits = c->tenant_put.limits;
     i->fresh->rev = old ? old->rev + 1 : 1;

@@ -195,6 +195,8 @@ static void load_tenant(struct loading *l, const struct th_row *row)
         error = th_tenant_new(l->e, row->no, row->id, name, dialect, attributes, &t);
     if (!error) {
         load_limits(t, root);
+        if (th_json_member(root, TH_LIT("retention_s"), &v))
+            (void)th_json_i64(v, &t->retention_s);
         t->version = row->rev;
         t->rev = (uint64_t)rev;
         t->created.ms = row->created;

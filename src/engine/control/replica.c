@@ -280,6 +280,7 @@ static struct note *tenant_note(struct th_engine *home, const struct th_tenant *
         return NULL;
     }
     n->fresh->limits = t->limits;
+    n->fresh->retention_s = t->retention_s;
     n->fresh->rev = t->rev;
     n->fresh->version = t->version;
     n->fresh->created = t->created;

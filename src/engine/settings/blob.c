@@ -157,6 +157,10 @@ void th_blob_write_tenant(const struct th_tenant *t, struct th_buf *out)
             th_jw_i64(&w, t->limits.v[i]);
         }
     th_jw_end_object(&w);
+    if (t->retention_s) {
+        th_jw_key(&w, TH_LIT("retention_s"));
+        th_jw_i64(&w, t->retention_s);
+    }
     th_jw_key(&w, TH_LIT("rev"));
     th_jw_u64(&w, t->rev);
     th_jw_end_object(&w);

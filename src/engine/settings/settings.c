@@ -552,6 +552,7 @@ enum th_error th_tenant_replace(struct th_engine *e, struct th_tenant *t, struct
     t->name = fresh->name;
     t->attributes = fresh->attributes;
     t->limits = fresh->limits;
+    t->retention_s = fresh->retention_s;
     t->dialect = fresh->dialect;
     t->rev = fresh->rev;
     t->updated = fresh->updated;

@@ -132,7 +132,7 @@ void th_clock_turn(struct th_engine *e)
     th_log(TH_LOG_WARN, "the clock has stepped; retention waits for an hour",
            TH_KC("direction", step_ms > 0 ? "forward" : "back"),
            TH_KI("seconds", (step_ms > 0 ? step_ms : -step_ms) / 1000));
-    e->jobs[TH_JOB_RETENTION].at.us = e->now.mono.us + HOLD_US;
+    e->jobs[TH_JOB_RETENTION].at.us = e->jobs[TH_JOB_TRIM].at.us = e->now.mono.us + HOLD_US;
     for (unsigned i = 0; i < e->tenant_count; i++)
         for (unsigned k = 0; k < e->tenants[i]->endpoint_count; k++)
             move_health(e, TH_CONTAINER(e->tenants[i]->endpoints[k], struct th_ep, pub), step_ms);

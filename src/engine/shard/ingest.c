@@ -182,11 +182,19 @@ static int64_t longest_schedule(struct ingest *g)
     return g->longest_ms;
 }
 
+/* How long the tenant's events are kept; 0: for ever. */
+static int64_t kept_ms(const struct ingest *g)
+{
+    int64_t all = g->e->options.retention_ms, own = g->p->tenant->retention_s * 1000;
+
+    return own && (!all || own < all) ? own : all;
+}
+
 /* False: refused. */
 static bool check_times(struct ingest *g, uint32_t n)
 {
     const struct th_publish_event *ev = &g->p->events[n];
-    int64_t now = g->e->now.wall.ms, kept = g->e->options.retention_ms, last;
+    int64_t now = g->e->now.wall.ms, kept = kept_ms(g), last;
     char text[200];
 
     if (!ev->deliver_at && !ev->expires_at)
