@@ -360,14 +360,16 @@ struct th_purge {
 
 #define TH_TRIM_STEP 1000 /* events that are looked at, and deliveries that are deleted, in a step */
 
+struct th_trim_rule { /* events of the tenant that were accepted earlier */
+    uint64_t tenant;
+    int64_t before;
+};
+
 /** Deletes events of tenants that are kept for a shorter time than the installation keeps all: with deliveries, unfinished ones too, and
- * attempts. They may lie between events that stay. An event whose deliveries are still being queued is left for another pass. */
+ * attempts. They may lie between events that stay. While deliveries of as old events are still being queued, nothing is deleted. */
 struct th_trim {
     struct th_op op;
-    const struct th_trim_rule { /* events of the tenant that were accepted earlier */
-        uint64_t tenant;
-        int64_t before;
-    } * rules; /* sorted by tenant, ascending */
+    const struct th_trim_rule *rules; /* sorted by tenant, ascending */
     uint32_t count;
     uint64_t from,
         delivery; /* go on here: `next` and `next_delivery` of the step before; 0: from the oldest */

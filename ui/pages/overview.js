@@ -15,7 +15,8 @@ export function trouble(h) {
       html`Since <${Time} at=${h.disabled?.at} />. What came since is held; nothing is lost`];
   }
   if (h.state === 'paused') return ['Paused by somebody', 'New deliveries are held'];
-  return [what, html`${since ? html`Since <${Time} at=${h.failing_since} />, ${since}. ` : ''}${h.resting_until ? html`It asked for a rest until <${Time} at=${h.resting_until} />` : h.breaker_open ? 'Nobody answers there; it is probed from time to time' : 'Tried again by itself'}`];
+  const cut = h.disable_at ? html` It is disabled <${Time} at=${h.disable_at} /> if it goes on.` : '', first = h.first_attempts, share = first?.count >= 10 ? html` ${first.failed_percent} % of its first attempts fail.` : '';
+  return [what, html`${since ? html`Since <${Time} at=${h.failing_since} />, ${since}. ` : ''}${h.resting_until ? html`It asked for a rest until <${Time} at=${h.resting_until} />` : h.breaker_open ? 'Nobody answers there; it is probed from time to time' : 'Tried again by itself'}.${share}${cut}`];
 }
 
 const Need = ({ h, name }) => {
