@@ -380,7 +380,7 @@ def examples(readme, language):
     return dict(re.findall(rf"^```{language} (\w+)\n(.*?)^```$", readme.read_text(), re.M | re.S))
 
 
-FRAME = re.compile(r"""|[})]+;?|package .*|import .*|"[\w./-]+"|func main\(\) \{|(public )?(final )?class \w+ \{|(public )?static void main\(.*""")
+FRAME = re.compile(r"""|[})]+;?|package .*|import .*|"[\w./-]+"|func main\(\) \{|(public )?(final )?class \w+ \{|(public )?static void main\(.*|\}\);""")
 
 
 def run_examples(server, readme, language, receive, publish):
