@@ -55,6 +55,7 @@ enum th_error th_sched_new(const struct th_sched_options *options, struct th_sch
     th_list_init(&s->wanting);
     th_list_init(&s->walking);
     th_list_init(&s->later);
+    order_init(s);
     *out = s;
     return TH_OK;
 }
@@ -72,8 +73,12 @@ void th_sched_free(struct th_sched *s)
         host_free(s, value);
     for (size_t i = 0; th_map_next(&s->address_by_key, &i, &key, &value);)
         address_free(s, value);
-    for (uint32_t i = 1; i <= s->eps; i++)
+    for (uint32_t i = 1; i <= s->eps; i++) {
+        if (s->ep[i] && s->ep[i]->lines)
+            th_map_fini(s->ep[i]->lines);
+        th_free(s->ep[i] ? s->ep[i]->lines : NULL);
         th_free(s->ep[i]);
+    }
     th_free(s->ep);
     th_free(s->ep_free);
     th_map_fini(&s->ep_by_no);
@@ -82,6 +87,7 @@ void th_sched_free(struct th_sched *s)
     th_map_fini(&s->address_by_key);
     th_heap_fini(&s->timers);
     items_fini(s);
+    order_fini(s);
     th_free(s);
 }
 
@@ -228,6 +234,7 @@ static void due_now(struct th_sched *s, struct ep *ep, struct ilist *list)
         it->due_us = s->now_us;
         it->place = P_RETRY;
         heap_push(s, &ep->retry, id);
+        ep->kept += item_line(it) != 0;
     }
 }
 
@@ -256,9 +263,18 @@ static void set_pace(struct ep *ep, double rate_per_s)
         th_bucket_spend(&ep->bucket, (struct th_mono){ep->last_start_us});
 }
 
+/* What waits is read again, with its lines or without them. */
+static void reorder(struct th_sched *s, struct ep *ep)
+{
+    spill_all(s, ep);
+    if (!ep->options.ordered)
+        order_drop(s, ep);
+}
+
 static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct th_sched_endpoint *options)
 {
     bool released = ep->options.held && !options->held, stopped = !ep->options.held && options->held;
+    bool reordered = ep->options.ordered != options->ordered;
     bool paced = ep->options.rate_per_s < options->rate_per_s || ep->options.rate_per_s > options->rate_per_s;
 
     struct tenant *t = ep->options.tenant == options->tenant ? ep->tenant : tenant_get(s, options->tenant);
@@ -286,8 +302,11 @@ static enum th_error ep_change(struct th_sched *s, struct ep *ep, const struct t
         set_pace(ep, options->rate_per_s);
     if (released)
         release(s, ep);
+    if (reordered) /* what is in memory does not know its lines */
+        reorder(s, ep);
     if (stopped) /* what was asked for before waits like the rest; what is asked for from now on does not */
         due_now(s, ep, &ep->manual);
+    spill_update(s, ep); /* what is kept beside the share may have changed */
     return TH_OK;
 }
 
@@ -360,6 +379,7 @@ void th_sched_endpoint_del(struct th_sched *s, uint64_t no)
     th_heap_remove(&s->timers, &ep->timer);
     s->broken -= ep->breaker.open;
     spill_leave(s, ep);
+    order_drop(s, ep);
     drop_list(s, ep, &ep->test);
     drop_list(s, ep, &ep->manual);
     drop_list(s, ep, &ep->fresh);
@@ -385,8 +405,7 @@ static void item_set(struct item *it, const struct th_queue_row *row, int64_t du
 {
     it->event = row->event;
     it->due_us = due_us;
-    it->due_ms = row->due;
-    it->round = row->round;
+    item_times_set(it, row->due, row->round);
     it->tries = row->tries;
     it->attempts = row->attempts;
     it->lane = row->lane & 3u;
@@ -524,8 +543,9 @@ bool th_sched_pick(struct th_sched *s, struct th_mono now, struct th_queue_row *
     *out = (struct th_queue_row){.no = it->no,
                                  .event = it->event,
                                  .endpoint = ep->options.no,
-                                 .due = it->due_ms,
-                                 .round = it->round,
+                                 .order = item_line(it) ? line_at(s, item_line(it))->order : 0,
+                                 .due = item_due_ms(it),
+                                 .round = item_round(it),
                                  .lane = it->lane & 3,
                                  .tries = it->tries,
                                  .attempts = it->attempts};
@@ -636,8 +656,12 @@ void th_sched_settled(struct th_sched *s, uint64_t delivery, const struct th_que
     it->child = 0;
     if (wait)
         item_set(it, again, due.us);
-    if (wait && !spill_parks(s, ep, due.us)) {
+    if (!again && item_line(it))
+        order_ended(s, id);
+    if (wait && (item_line(it) || !spill_parks(s, ep, due.us))) {
         item_put(s, ep, id, back);
+        if (item_line(it) && ep_spilled(ep))
+            spill_line(s, ep, line_at(s, item_line(it)));
     } else {
         if (wait)
             spill_note(s, ep, it->no, due.us);

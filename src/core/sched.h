@@ -42,6 +42,11 @@ struct th_sched_endpoint {
     bool shut;
     /** What was learnt about it does not hold any more: it has another URL, or was enabled again. */
     bool reset;
+    /** Deliveries of one line (the row's order) go one after the other, by number. */
+    bool ordered;
+    bool one_line; /* with `ordered`: all of them are in one */
+    /** With `ordered`: how long after the first attempt of its round a delivery holds up its line; 0: until it has ended. */
+    int64_t max_wait_us;
     /** It existed before the start. What was sent to it just before the start is not known, so its rate
      * counts as used up. */
     bool from_before;
@@ -109,6 +114,15 @@ void th_sched_result(struct th_sched *s, uint64_t delivery, enum th_learn learn,
 /** The settle is durable: again (with the row's new due, tries, attempts) or gone. */
 void th_sched_settled(struct th_sched *s, uint64_t delivery, const struct th_queue_row *again,
                       struct th_mono due, struct th_mono now);
+/** Before settled, of one that has failed for good: the next of its line is to say so. */
+void th_sched_gave_up(struct th_sched *s, uint64_t delivery);
+/** The last of its line that was passed, or has failed for good, before this one that is picked; 0: none. It is told until one has been
+ * delivered, and not over a restart. */
+uint64_t th_sched_skipped(const struct th_sched *s, uint64_t delivery);
+/** A delivery that has just been passed by the next of its line; false: there is none. */
+bool th_sched_passed_next(struct th_sched *s, uint64_t *delivery);
+/** The delivery of the same line that this one waits for; 0: none that is known. */
+uint64_t th_sched_waits_for(const struct th_sched *s, uint64_t endpoint, uint64_t order, uint64_t delivery);
 /** When pick should be called next if nothing else happens; TH_MONO_NEVER: not by time. */
 struct th_mono th_sched_next(const struct th_sched *s, struct th_mono now);
 

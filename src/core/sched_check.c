@@ -118,8 +118,48 @@ static const char *check_heap(const struct th_sched *s, const struct ep *ep, uin
     return NULL;
 }
 
+/* The lowest number waits for its turn, or has it. */
+static const char *check_line(const struct th_sched *s, const struct ep *ep, const struct line *l,
+                              uint32_t *n, uint32_t *kept)
+{
+    const struct item *turn = l->turn ? item_at(s, l->turn) : NULL;
+    uint32_t items = (l->turn ? 1u : 0u) + (l->armed ? 1u : 0u);
+
+    for (uint32_t id = l->behind; id; id = heap_walk(s, l->behind, id)) {
+        const struct item *it = item_at(s, id);
+        CHECK(it->place == P_LINE && it->ep == ep->index && item_line(it) == l->index,
+              "a foreign item is in a line");
+        CHECK(!turn || !place_waits(turn->place) || turn->no < it->no, "a line has the wrong turn");
+        CHECK(l->turn || (l->left_from && it->no > l->left_from), "a line waits for nobody");
+        ++*n;
+        items++;
+    }
+    CHECK(items == l->items, "a line is miscounted");
+    CHECK(!turn || item_line(turn) == l->index, "a turn is of another line");
+    CHECK(!l->armed || (turn && place_waits(turn->place) && item_at(s, l->armed)->place == P_RETRY),
+          "an item passes nobody");
+    CHECK(l->items || l->left_from || !th_list_empty(&l->idle), "a line is kept for nothing");
+    CHECK(!l->left_from || ep_spilled(ep) || ep->missed, "what a line has in the store is not looked for");
+    *kept += (turn && turn->place == P_RETRY ? 1u : 0u) + (l->armed ? 1u : 0u);
+    return NULL;
+}
+
+static const char *check_lines(const struct th_sched *s, const struct ep *ep, uint32_t *n, uint32_t *kept)
+{
+    uint64_t key;
+    void *value;
+
+    for (size_t i = 0; ep->lines && th_map_next(ep->lines, &i, &key, &value);) {
+        const char *why = check_line(s, ep, value, n, kept);
+        if (why)
+            return why;
+    }
+    return NULL;
+}
+
 static const char *check_waiting(const struct th_sched *s, const struct ep *ep, struct count *c)
 {
+    uint32_t kept = 0;
     const struct ilist *list[] = {&ep->test, &ep->manual, &ep->fresh, &ep->replay};
     const unsigned place[] = {P_TEST, P_MANUAL, P_FRESH, P_REPLAY};
     uint32_t n = 0;
@@ -128,8 +168,9 @@ static const char *check_waiting(const struct th_sched *s, const struct ep *ep, 
     for (unsigned i = 0; i < 4; i++)
         if ((why = check_list(s, list[i], ep->index, place[i], &n)))
             return why;
-    if ((why = check_heap(s, ep, &n)))
+    if ((why = check_heap(s, ep, &n)) || (why = check_lines(s, ep, &n, &kept)))
         return why;
+    CHECK(kept == ep->kept, "items of lines are miscounted");
     CHECK(n == ep->waiting, "waiting items are miscounted");
     c->waiting -= n;
     return NULL;
@@ -148,14 +189,13 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
               ep->breaker.silent >= ep->breaker.rounds,
           "a breaker is miscounted");
     CHECK(ep->tests <= TESTS_MAX, "too many tests in flight");
-    CHECK(ep->waiting + ep->under_way <= 3 * s->options.max_items_per_endpoint,
-          "an endpoint is over its share");
+    CHECK(ep_held_items(ep) <= 3 * s->options.max_items_per_endpoint, "an endpoint is over its share");
     if (ep->ring >= 0) {
         CHECK((ep->test.head && ep->tests < TESTS_MAX) || gates, "an endpoint is ready and may not send");
         CHECK(ep->waiting, "an endpoint is ready and has nothing");
         CHECK(!ep->host || ep->admitted || (ep->test.head && ep->tests < TESTS_MAX),
               "an endpoint is ready and its host has no room");
-    } else if (gates && ep->waiting && ep->test.head == 0 && th_list_empty(&ep->host_link)) {
+    } else if (gates && ep->waiting && !ep->lines && ep->test.head == 0 && th_list_empty(&ep->host_link)) {
         CHECK(ep->timer.key != INT64_MAX, "an endpoint waits for nothing");
     }
     CHECK(ep->fill != F_WANTING || ep->spill_from, "an endpoint wants nothing");
@@ -163,7 +203,7 @@ static const char *check_ep(const struct th_sched *s, const struct ep *ep)
     CHECK(ep->fill != F_NONE || !ep->spill_from || ep->satisfied,
           "an endpoint has not read enough and does not ask");
     CHECK(ep->fill != F_NONE || !ep->spill_from ||
-              ep->waiting + ep->under_way >=
+              ep_held_items(ep) >=
                   (s->options.max_items_per_endpoint > 4 ? s->options.max_items_per_endpoint / 4 : 1),
           "an endpoint has room and does not ask");
     CHECK(!ep->missed || ep->fill == F_WALKING, "numbers are missed outside a walk");

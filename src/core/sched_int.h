@@ -7,6 +7,7 @@
  *   sched_host.c   what all endpoints of one host may send
  *   sched_address.c  what may be under way to one address
  *   sched_share.c  their places, alone or together with the schedulers of other threads
+ *   sched_order.c  lines of an ordered endpoint: what goes one after the other
  *   sched_spill.c  what is left in the store, and how it comes back
  *   sched_marks.c  what is known of it
  *   sched_look.c   counts and states, for metrics and the API
@@ -28,6 +29,7 @@
 #define KNOWN_DEAD_MS 300000    /* failing for longer before the start: shows no life */
 #define HORIZON_MIN_US 5000000  /* ... less where even that is too much for the endpoint's share */
 #define HORIZON_US 120000000    /* a spilled endpoint keeps only what is due within this */
+#define LINE_ROUND_US 1000000   /* between two rounds of an endpoint with an order */
 #define REFILL_RETRY_US 1000000 /* after a walk that failed or found no memory */
 #define TESTS_MAX 2             /* of one endpoint at once, beside its limit */
 #define REPLAY_EVERY 16         /* picks */
@@ -43,6 +45,7 @@ enum place {
     P_MANUAL, /* waiting: list */
     P_FRESH,  /* waiting: list */
     P_REPLAY, /* waiting: list */
+    P_LINE,   /* waiting for another of its line: heap by number */
     P_RETRY,  /* waiting: heap by due, then number */
     P_FLIGHT, /* picked, no result yet */
     P_SETTLE, /* result known, not yet durable */
@@ -56,9 +59,9 @@ enum booked { B_PROVEN, B_GOOD, B_TRIED, B_DEAD };
 struct item { /* 64 bytes */
     uint64_t no, event;
     int64_t due_us; /* waiting: due. In flight: when picked. Ghost: newest walk that was under way */
-    int64_t due_ms; /* wall, as given */
-    int64_t round;  /* as given */
-    uint32_t ep;    /* index; 0 only for ghosts */
+    /* due and round as given (wall), each with half of the number of its line in the lowest 16 bits */
+    int64_t due_ms_line, round_line;
+    uint32_t ep;                /* index; 0 only for ghosts */
     uint32_t next, prev, child; /* list: next, prev. Heap: next sibling; prev sibling or parent; first child.
                                    Under way: child is a set of enum under_way */
     uint32_t chain;             /* next item of the same hash bucket */
@@ -74,6 +77,46 @@ enum under_way {
     W_BUSY = 16,    /* in flight beside another of a proven endpoint */
     W_BACK = 32     /* no address had room: it waits again as if it had not been picked */
 };
+
+static inline int64_t item_due_ms(const struct item *it)
+{
+    return it->due_ms_line >> 16;
+}
+static inline int64_t item_round(const struct item *it)
+{
+    return it->round_line >> 16;
+}
+/* 0: none */
+static inline uint32_t item_line(const struct item *it)
+{
+    return (uint32_t)(it->due_ms_line & 0xffff) << 16 | (uint32_t)(it->round_line & 0xffff);
+}
+static inline void item_line_set(struct item *it, uint32_t line)
+{
+    it->due_ms_line = (it->due_ms_line & ~INT64_C(0xffff)) | (int64_t)(line >> 16);
+    it->round_line = (it->round_line & ~INT64_C(0xffff)) | (int64_t)(line & 0xffff);
+}
+static inline void item_times_set(struct item *it, int64_t due_ms, int64_t round)
+{
+    it->due_ms_line = due_ms * 65536 + (it->due_ms_line & 0xffff);
+    it->round_line = round * 65536 + (it->round_line & 0xffff);
+}
+
+struct line { /* sched_order.c; in memory that does not move */
+    uint64_t order;
+    uint32_t index, ep; /* its number; that of its endpoint */
+    uint32_t items;     /* of it in memory */
+    uint32_t turn, armed, behind;
+    int64_t armed_due_us; /* when `armed` is due for itself */
+    uint64_t left_from;   /* smallest number that is only in the store; 0: none is */
+    uint64_t passed;      /* the last that was given up, until the next has been delivered; 0: none */
+    uint32_t hole_pass;   /* the pass in which left_from was noted */
+    uint32_t next_free;
+    bool gave_up;        /* the turn has failed for good, and is about to leave */
+    struct th_list idle; /* on s->lines.idle: without an item */
+};
+
+#define GHOST_LEFT 1 /* lane of a ghost that has not ended */
 
 struct ilist { /* of items */
     uint32_t head, tail;
@@ -129,9 +172,15 @@ struct ep {
     uint32_t waiting, under_way;
     struct th_list size_link; /* on s->size[bits of waiting] */
 
+    /* with an order: sched_order.c */
+    struct th_map *lines; /* by order; NULL: none */
+    uint32_t kept;        /* items on `retry` that belong to a line: they stay in memory beside the share */
+
     /* what the store has and memory has not: sched_spill.c */
     uint64_t spill_from; /* unread numbers from here on; 0: none */
     uint64_t missed;     /* while walking: smallest number left out meanwhile; 0: none */
+    uint64_t pass_from;  /* the present, or last, pass over the unread numbers began here, */
+    uint32_t pass;       /* and its number */
     uint64_t park_from;  /* read, but not due soon: smallest such number; 0: none */
     int64_t park_due_us; /* earliest of these */
     int64_t horizon_us;  /* what is due later than this from now on is not kept while spilled */
@@ -216,6 +265,15 @@ struct th_sched {
     uint32_t busy;                                 /* requests beside another of a proven endpoint */
     int64_t silent_us; /* when the last newcomer began that did not answer within a second */
 
+    struct {
+        struct line_chunk **chunk;
+        uint32_t chunks, free, count;
+        struct th_list idle; /* lines without an item, oldest first */
+        uint32_t idle_count;
+        uint64_t *told; /* numbers that have been passed */
+        uint32_t told_count, told_cap;
+    } lines;
+
     struct th_list grants; /* to other schedulers, for the engine to send */
 
     struct th_list wanting, walking, later;
@@ -245,9 +303,12 @@ uint32_t item_find(const struct th_sched *s, uint64_t no);
 uint32_t item_new(struct th_sched *s, uint64_t no, bool *no_memory);
 /* Out of the map and free; it must be in no list or heap. */
 void item_free(struct th_sched *s, uint32_t id);
-/* Puts a waiting item where it belongs by lane and due, and takes it from there. `first`: before what has come since. */
+/* Puts a waiting item where it belongs by lane and due, or into its line, and takes it from there. `first`: before what has come
+ * since. */
 void item_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first);
 void item_take(struct th_sched *s, struct ep *ep, uint32_t id);
+/* For sched_order.c: by lane and due, whatever its line. */
+void item_stand(struct th_sched *s, struct ep *ep, uint32_t id, bool first);
 /* The list or heap as it is: joins and leaves without counting. */
 void list_append(struct th_sched *s, struct ilist *l, uint32_t id);
 void list_remove(struct th_sched *s, struct ilist *l, uint32_t id);
@@ -257,6 +318,49 @@ void heap_remove(struct th_sched *s, uint32_t *root, uint32_t id);
 uint32_t heap_dissolve(struct th_sched *s, uint32_t *root);
 /* Counts a waiting item in or out, and moves the endpoint between size classes. */
 void ep_count(struct th_sched *s, struct ep *ep, int change);
+
+/* sched_order.c */
+void order_init(struct th_sched *s);
+void order_fini(struct th_sched *s);
+struct line *line_at(const struct th_sched *s, uint32_t index);
+/* Whether the turn waits for a moment to come, and when it gives way; INT64_MAX: not before it has ended. */
+bool line_stopped(const struct th_sched *s, const struct line *l, int64_t *until_us);
+/* NULL: the endpoint has no such line. */
+struct line *order_find(const struct ep *ep, uint64_t order);
+/* An item of a line begins to wait, which may change whose turn it is. */
+void order_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first);
+/* It stops to wait behind another. */
+void order_take(struct th_sched *s, uint32_t id);
+/* It has been picked: when it was not its turn, it passes the one whose turn it was. */
+void order_picked(struct th_sched *s, struct ep *ep, uint32_t id);
+/* It has ended. */
+void order_ended(struct th_sched *s, uint32_t id);
+/* It leaves memory: another may have the turn. */
+void order_left(struct th_sched *s, uint32_t id);
+/* The line for a row that is to come into memory; walked: it has been read by a walk. NULL: it must stay in the store, behind others
+ * (*noted), or because there is no memory. */
+struct line *order_admit(struct th_sched *s, struct ep *ep, uint64_t order, uint64_t no, bool walked,
+                         bool *noted);
+/* It has an item, which is in no place yet. */
+void order_admitted(struct th_sched *s, const struct ep *ep, struct line *l, uint32_t id, bool walked);
+/* It has none: it may go. */
+void order_unused(struct th_sched *s, struct line *l);
+/* The number stays in the store: none above it may go. */
+void order_hole(const struct ep *ep, struct line *l, uint64_t no);
+/* The same for a row that has just been told of, and did not come into memory. */
+struct line *order_left_out(struct th_sched *s, struct ep *ep, uint64_t order, uint64_t no);
+/* A walk has come to a row that it must not take, and that has not ended. False: no memory. */
+bool order_hold(struct th_sched *s, struct ep *ep, const struct th_queue_row *row);
+/* Every number has been read. */
+void order_pass_ended(struct th_sched *s, struct ep *ep);
+/* Forgets the lines of an endpoint, and frees what waits behind others. */
+void order_drop(struct th_sched *s, struct ep *ep);
+/* Whether the row belongs to a line. One that was passed does not, until its schedule begins again. */
+static inline bool order_has(const struct ep *ep, const struct th_queue_row *row)
+{
+    return row->order && ep->options.ordered && row->lane != TH_LANE_TEST &&
+           !(row->tries && row->marks & TH_MARK_SKIPPED);
+}
 
 /* sched_ring.c */
 /* Puts the endpoint on the ring or the timer that fits its state; call after every change. */
@@ -344,8 +448,16 @@ void spill_note(struct th_sched *s, struct ep *ep, uint64_t no, int64_t due_us);
 void item_forget(struct th_sched *s, struct ep *ep, uint32_t id);
 /* The same for a number that is not in memory. */
 void number_forget(struct th_sched *s, uint64_t no);
+/* The same for one behind a turn of its line that is not due before then: a round reads it. */
+void spill_park(struct th_sched *s, struct ep *ep, uint64_t no, int64_t due_us);
+/* Unread from this number on. */
+void spill_read_from(struct ep *ep, uint64_t no);
 /* True when an item due then does not stay in memory. */
 bool spill_parks(const struct th_sched *s, const struct ep *ep, int64_t due_us);
+/* Puts out of memory what waits behind a turn that is not due, or behind what is only in the store. */
+void spill_line(struct th_sched *s, struct ep *ep, struct line *l);
+/* Puts everything that waits and is no test out of memory, to be read again. */
+void spill_all(struct th_sched *s, struct ep *ep);
 /* Wants numbers from the store when there is room for them; call after items have left. */
 void spill_update(struct th_sched *s, struct ep *ep);
 /* When the endpoint's parked rows are to be walked again; INT64_MAX: not by time. */
@@ -366,7 +478,7 @@ static inline bool spill_is_far(const struct th_sched *s, const struct ep *ep, i
 }
 static inline uint32_t ep_held_items(const struct ep *ep)
 {
-    return ep->waiting + ep->under_way;
+    return ep->waiting + ep->under_way - ep->kept;
 }
 static inline bool ep_spilled(const struct ep *ep)
 {

@@ -127,6 +127,8 @@ void item_free(struct th_sched *s, uint32_t id)
     struct item *it = item_at(s, id);
     uint32_t *link = bucket_of(s, it->no);
 
+    if (item_line(it))
+        order_left(s, id);
     while (*link != id)
         link = &item_at(s, *link)->chain;
     *link = it->chain;
@@ -172,6 +174,8 @@ void list_remove(struct th_sched *s, struct ilist *l, uint32_t id)
 
 static bool before(const struct item *a, const struct item *b)
 {
+    if (a->place == P_LINE)
+        return a->no < b->no;
     return a->due_us != b->due_us ? a->due_us < b->due_us : a->no < b->no;
 }
 
@@ -322,16 +326,26 @@ static enum place place_of(const struct th_sched *s, const struct item *it)
 
 void item_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first)
 {
+    if (item_line(item_at(s, id)))
+        order_put(s, ep, id, first);
+    else
+        item_stand(s, ep, id, first);
+}
+
+void item_stand(struct th_sched *s, struct ep *ep, uint32_t id, bool first)
+{
     struct item *it = item_at(s, id);
 
     it->ep = ep->index;
     it->place = place_of(s, it) & 15;
     if (first && it->place == P_FRESH) /* the heap is by number, and comes before what is fresh */
         it->place = P_RETRY;
-    if (it->place == P_RETRY)
+    if (it->place == P_RETRY) {
         heap_push(s, &ep->retry, id);
-    else
+        ep->kept += item_line(it) != 0;
+    } else {
         list_append(s, list_of(ep, it->place), id);
+    }
     ep_count(s, ep, 1);
 }
 
@@ -339,10 +353,14 @@ void item_take(struct th_sched *s, struct ep *ep, uint32_t id)
 {
     struct item *it = item_at(s, id);
 
-    if (it->place == P_RETRY)
+    if (it->place == P_RETRY) {
         heap_remove(s, &ep->retry, id);
-    else
+        ep->kept -= item_line(it) != 0;
+    } else if (it->place == P_LINE) {
+        order_take(s, id);
+    } else {
         list_remove(s, list_of(ep, it->place), id);
+    }
     it->place = P_FREE;
     ep_count(s, ep, -1);
 }

@@ -196,6 +196,8 @@ uint32_t ep_next_item(struct th_sched *s, struct ep *ep)
     }
     if (id)
         item_take(s, ep, id);
+    if (id && item_line(item_at(s, id)))
+        order_picked(s, ep, id);
     return id;
 }
 

@@ -48,9 +48,12 @@ static void ghost(struct th_sched *s, uint32_t id)
 {
     struct item *it = item_at(s, id);
 
+    if (item_line(it))
+        order_left(s, id);
     it->place = P_GHOST;
     it->ep = 0;
     it->due_us = (int64_t)s->walk_seq;
+    it->lane = 0;
     list_append(s, &s->ghost_list, id);
     s->items--;
     s->ghosts++;
@@ -62,6 +65,14 @@ void item_forget(struct th_sched *s, struct ep *ep, uint32_t id)
         ghost(s, id);
     else
         item_free(s, id);
+}
+
+/* The same for one that the store still has. */
+static void item_leave(struct th_sched *s, struct ep *ep, uint32_t id)
+{
+    item_forget(s, ep, id);
+    if (ep->fill == F_WALKING)
+        item_at(s, id)->lane = GHOST_LEFT;
 }
 
 void number_forget(struct th_sched *s, uint64_t no)
@@ -86,8 +97,37 @@ static void push_out(struct th_sched *s, struct ep *ep, uint32_t id)
     struct item *it = item_at(s, id);
 
     item_take(s, ep, id);
-    spill_note(s, ep, it->no, it->due_us);
-    item_forget(s, ep, id);
+    if (item_line(it)) /* whatever its moment, those of its line come after it */
+        order_hole(ep, line_at(s, item_line(it)), it->no);
+    spill_note(s, ep, it->no, item_line(it) ? s->now_us : it->due_us);
+    item_leave(s, ep, id);
+}
+
+void spill_line(struct th_sched *s, struct ep *ep, struct line *l)
+{
+    int64_t until_us;
+    uint32_t id, next;
+
+    if (!l->behind ||
+        (!line_stopped(s, l, &until_us) && !(l->left_from && item_at(s, l->behind)->no > l->left_from)))
+        return;
+    order_hole(ep, l, item_at(s, l->behind)->no);
+    for (id = heap_dissolve(s, &l->behind); id; id = next) {
+        next = item_at(s, id)->next;
+        item_at(s, id)->next = 0;
+        ep_count(s, ep, -1);
+        spill_park(s, ep, item_at(s, id)->no, until_us);
+        item_leave(s, ep, id);
+    }
+}
+
+static void sweep_lines(struct th_sched *s, struct ep *ep)
+{
+    uint64_t key;
+    void *value;
+
+    for (size_t i = 0; ep->lines && th_map_next(ep->lines, &i, &key, &value);)
+        spill_line(s, ep, value);
 }
 
 /* Puts everything out of memory that is not due soon. */
@@ -99,9 +139,40 @@ static void sweep(struct th_sched *s, struct ep *ep)
         struct item *it = item_at(s, id);
         next = it->next;
         heap_push(s, &ep->retry, id);
-        if (spill_is_far(s, ep, it->due_us))
+        if (!item_line(it) && spill_is_far(s, ep, it->due_us))
             push_out(s, ep, id);
     }
+    sweep_lines(s, ep);
+}
+
+/* So that nothing follows while they leave one by one. */
+static void shut_line(const struct th_sched *s, const struct ep *ep, struct line *l)
+{
+    const uint32_t first[] = {l->turn, l->armed, l->behind};
+
+    for (unsigned i = 0; i < 3; i++)
+        if (first[i] && place_waits(item_at(s, first[i])->place))
+            order_hole(ep, l, item_at(s, first[i])->no);
+}
+
+void spill_all(struct th_sched *s, struct ep *ep)
+{
+    struct ilist *lists[] = {&ep->manual, &ep->fresh, &ep->replay};
+    uint64_t key;
+    void *value;
+
+    for (size_t i = 0; ep->lines && th_map_next(ep->lines, &i, &key, &value);)
+        shut_line(s, ep, value);
+    while (ep->retry)
+        push_out(s, ep, ep->retry);
+    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++)
+        while (lists[i]->head)
+            push_out(s, ep, lists[i]->head);
+    for (size_t i = 0; ep->lines && th_map_next(ep->lines, &i, &key, &value);)
+        while (((struct line *)value)->behind)
+            push_out(s, ep, ((struct line *)value)->behind);
+    ep->satisfied = false;
+    spill_update(s, ep);
 }
 
 /* The endpoint with the most waiting items, nearly, if that is far more than this one has. */
@@ -136,7 +207,9 @@ static bool displace(struct th_sched *s, const struct ep *ep)
     if (!v)
         return false;
     sweep(s, v);
-    if (v->waiting == had)
+    if (v->waiting == had && v->options.ordered)
+        spill_all(s, v); /* some of its items would be no beginning of their lines */
+    else if (v->waiting == had)
         for (unsigned i = 0; i < EVICT_STEP && v->waiting > ep->waiting + 1 && (id = last_item(s, v)); i++)
             push_out(s, v, id);
     v->satisfied = true;
@@ -184,12 +257,62 @@ static bool has_room(struct th_sched *s, struct ep *ep, const struct th_queue_ro
     return ep_held_items(ep) < share && !refuses(s, ep, due_us);
 }
 
+static bool has_line_room(struct th_sched *s, struct ep *ep)
+{
+    uint32_t share = s->options.max_items_per_endpoint;
+
+    if (ep->spill_from)
+        return false;
+    if (ep_held_items(ep) >= share)
+        sweep(s, ep);
+    return ep_held_items(ep) < share;
+}
+
+/* An item in its line, if memory may have it. *noted: it stays in the store, and that is noted. */
+static uint32_t item_in_line(struct th_sched *s, struct ep *ep, const struct th_queue_row *row, uint32_t old,
+                             bool walked, bool *noted, bool *no_memory)
+{
+    struct line *l = order_admit(s, ep, row->order, row->no, walked, noted);
+    uint32_t id = l ? item_for(s, ep, row->no, old, no_memory) : 0;
+
+    if (id)
+        order_admitted(s, ep, l, id, walked);
+    else if (l)
+        order_unused(s, l);
+    return id;
+}
+
+static uint32_t admit_in_line(struct th_sched *s, struct ep *ep, const struct th_queue_row *row,
+                              bool *no_memory)
+{
+    uint32_t old = item_find(s, row->no); /* 0 or a ghost */
+    bool noted = false;
+    uint32_t id = has_line_room(s, ep) ? item_in_line(s, ep, row, old, false, &noted, no_memory) : 0;
+    struct line *l;
+
+    if (id)
+        return id;
+    if (!noted) {
+        l = order_left_out(s, ep, row->order, row->no);
+        if (l)
+            spill_line(s, ep, l);
+        spill_note(s, ep, row->no, s->now_us);
+        ep->satisfied = true;
+    }
+    if (row->lane != TH_LANE_FRESH)
+        ep->walk_void = true;
+    return 0;
+}
+
 uint32_t spill_admit(struct th_sched *s, struct ep *ep, const struct th_queue_row *row, int64_t due_us,
                      bool *no_memory)
 {
-    uint32_t old = item_find(s, row->no); /* 0 or a ghost */
-    uint32_t id = has_room(s, ep, row, due_us) ? item_for(s, ep, row->no, old, no_memory) : 0;
+    uint32_t old, id;
 
+    if (order_has(ep, row))
+        return admit_in_line(s, ep, row, no_memory);
+    old = item_find(s, row->no); /* 0 or a ghost */
+    id = has_room(s, ep, row, due_us) ? item_for(s, ep, row->no, old, no_memory) : 0;
     if (!id) {
         spill_note(s, ep, row->no, due_us);
         ep->satisfied = true;
@@ -238,23 +361,37 @@ static bool is_older_ghost(const struct th_sched *s, const struct ep *ep, uint32
     return it->place == P_GHOST && (uint64_t)it->due_us < ep->walk_seq;
 }
 
+/* It left memory while the walk was under way, and has not ended. */
+static bool is_left_ghost(const struct th_sched *s, uint32_t id)
+{
+    return item_at(s, id)->place == P_GHOST && item_at(s, id)->lane == GHOST_LEFT;
+}
+
 /* Takes rows until one finds no room; returns the number to go on from. */
 static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_queue_row *rows,
                           const struct th_mono *due, uint32_t count, uint64_t next)
 {
     for (uint32_t i = 0; i < count; i++) {
-        bool no_memory = false;
+        bool no_memory = false, noted = false, in_line = order_has(ep, &rows[i]);
         uint32_t id = item_find(s, rows[i].no);
         struct item *it;
-        if (id && !is_older_ghost(s, ep, id))
-            continue; /* known, or this row may be out of date */
-        if (spill_is_far(s, ep, due[i].us)) {
+        if (id && !is_older_ghost(s, ep, id)) { /* known, or this row may be out of date */
+            if (in_line && is_left_ghost(s, id) && !order_hold(s, ep, &rows[i]))
+                return rows[i].no;
+            continue;
+        }
+        if (!in_line && spill_is_far(s, ep, due[i].us)) {
             spill_note(s, ep, rows[i].no, due[i].us);
             continue;
         }
-        id = ep_held_items(ep) < s->options.max_items_per_endpoint
-                 ? item_for(s, ep, rows[i].no, id, &no_memory)
-                 : 0;
+        if (ep_held_items(ep) >= s->options.max_items_per_endpoint)
+            id = 0;
+        else if (in_line)
+            id = item_in_line(s, ep, &rows[i], id, true, &noted, &no_memory);
+        else
+            id = item_for(s, ep, rows[i].no, id, &no_memory);
+        if (noted)
+            continue;
         if (!id) {
             ep->satisfied = true;
             return rows[i].no;
@@ -262,8 +399,7 @@ static uint64_t take_rows(struct th_sched *s, struct ep *ep, const struct th_que
         it = item_at(s, id);
         it->event = rows[i].event;
         it->due_us = due[i].us;
-        it->due_ms = rows[i].due;
-        it->round = rows[i].round;
+        item_times_set(it, rows[i].due, rows[i].round);
         it->tries = rows[i].tries;
         it->attempts = rows[i].attempts;
         it->lane = rows[i].lane & 3u;
@@ -279,6 +415,8 @@ static void narrow(struct th_sched *s, struct ep *ep)
 {
     uint32_t half = s->options.max_items_per_endpoint / 2;
 
+    if (ep_held_items(ep) > half)
+        sweep_lines(s, ep);
     while (ep_held_items(ep) > half && ep->retry && ep->horizon_us > HORIZON_MIN_US) {
         ep->horizon_us /= 2;
         sweep(s, ep);
@@ -306,7 +444,7 @@ void th_sched_refilled(struct th_sched *s, uint64_t endpoint, const struct th_qu
     th_list_remove(&ep->fill_link);
     ep->fill = F_NONE;
     if (ep->missed)
-        spill_lower(&ep->spill_from, ep->missed);
+        spill_read_from(ep, ep->missed);
     ep->missed = 0;
     if (!ep->spill_from)
         spill_round_end(s, ep);

@@ -3,7 +3,8 @@
  * The model knows every delivery; the scheduler may hold only a few. Walks of the store are answered late,
  * from what the store held when they began, so rows in them may have been ended or changed meanwhile. After
  * every step the scheduler's invariants are checked; each picked delivery must be queued, due, not under way,
- * and carry the newest row. At the end everything is let go, and everything must have been delivered. The
+ * and carry the newest row. Half of the endpoints have an order: nothing may be picked there before what has a lower number in its
+ * line, unless that one has held it up for as long as it may. At the end everything is let go, and everything must have been delivered. The
  * seed is printed; TENTERHOOK_SEED sets it. */
 #include "sched_world.h"
 #include <time.h>
@@ -18,7 +19,7 @@ struct delivery {
     enum state state;
     struct th_queue_row row;
     int64_t due, began;
-    bool cancelled, connected;
+    bool cancelled, connected, passed;
     uint64_t keys[2]; /* of addresses, when it is connected */
 };
 
@@ -38,6 +39,7 @@ struct world {
     uint64_t last;    /* number */
     uint64_t ep[EPS]; /* endpoint numbers in use; 0: none */
     bool held[EPS];
+    uint64_t passed; /* number of deliveries */
     uint64_t tenant[EPS];
     uint64_t next_ep;
     uint32_t under_way[MAX_DELIVERIES], n_under_way;
@@ -63,10 +65,55 @@ static int ep_slot(const struct world *w, uint64_t no)
     return -1;
 }
 
+#define MAX_WAIT_US (90 * S)
+
+/* 0: one line; 1: by key; 2: by key, and nobody waits for long; the others have no order. */
+static void set_order(struct th_sched_endpoint *e, uint32_t slot)
+{
+    e->ordered = slot < 3;
+    e->one_line = slot == 0;
+    e->max_wait_us = slot == 2 ? MAX_WAIT_US : 0;
+}
+
+/* Nothing of its line with a lower number is unfinished. */
+static void check_turn(struct world *w, const struct th_queue_row *out, int slot)
+{
+    if (!out->order || slot > 2 || out->lane == TH_LANE_TEST)
+        return;
+    for (uint64_t no = 1; no < out->no; no++) {
+        struct delivery *d = &w->d[no];
+        if (d->row.endpoint != out->endpoint || d->row.order != out->order || d->state == ENDED ||
+            d->row.lane == TH_LANE_TEST || d->state == UNKNOWN || d->passed)
+            continue;
+        if (slot == 2 && w->fail_memory && d->row.tries) /* without memory nobody is told */
+            continue;
+        fail_msg("%llu is sent before %llu (state %d, tries %u, lane %u, due in %lld us)",
+                 (unsigned long long)out->no, (unsigned long long)no, d->state, d->row.tries, d->row.lane,
+                 (long long)(d->due - w->now));
+    }
+}
+
+/* Whoever was passed had held up the others for long enough. */
+static void note_passed(struct world *w)
+{
+    uint64_t no;
+
+    while (th_sched_passed_next(w->s, &no)) {
+        struct delivery *d = &w->d[no];
+        assert_int_equal(ep_slot(w, d->row.endpoint), 2);
+        assert_true(d->row.tries > 0 && w->now >= d->row.round * 1000 + MAX_WAIT_US - S);
+        d->row.marks |= TH_MARK_SKIPPED;
+        d->passed = true;
+        w->passed++;
+    }
+}
+
 static void step_endpoint(struct world *w, bool calm)
 {
     uint32_t i = rnd(w, EPS);
     struct th_sched_endpoint e = endpoint(0, 1 + rnd(w, 3));
+
+    set_order(&e, i);
 
     if (w->ep[i] && !calm && rnd(w, 12) == 0) { /* delete */
         for (uint64_t no = 1; no <= w->last; no++)
@@ -117,6 +164,7 @@ static void step_new(struct world *w)
     d = &w->d[++w->last];
     *d = (struct delivery){.state = QUEUED, .due = w->now};
     d->row = row(w->last, ep, rnd(w, 8) ? TH_LANE_FRESH : (enum th_lane)rnd(w, 4));
+    d->row.order = ep_slot(w, ep) == 0 ? 1 : ep_slot(w, ep) < 3 ? rnd(w, 5) : 0;
     if (rnd(w, 6) == 0 && d->row.lane != TH_LANE_TEST)
         d->due += (int64_t)rnd(w, 300) * S;
     insert(w, d);
@@ -172,6 +220,8 @@ static void step_pick(struct world *w, bool calm)
     assert_int_equal(out.lane, d->row.lane);
     slot = ep_slot(w, out.endpoint);
     assert_true(slot >= 0);
+    note_passed(w);
+    check_turn(w, &out, slot);
     assert_true(calm || !w->held[slot] || out.lane == TH_LANE_TEST ||
                 (out.lane == TH_LANE_MANUAL && !out.tries));
     d->state = FLIGHT;
@@ -187,10 +237,15 @@ static void settle(struct world *w, struct delivery *d, bool calm)
     if (again) {
         d->row.tries++;
         d->row.attempts++;
+        if (d->row.tries == 1)
+            d->row.round = d->began / 1000;
         d->due = w->now + (int64_t)rnd(w, 2 + 200 * (rnd(w, 5) == 0)) * S;
+        d->row.due = d->due / 1000;
         d->state = d->cancelled ? ENDED : QUEUED;
         th_sched_settled(w->s, d->row.no, &d->row, at_us(d->due), at_us(w->now));
     } else {
+        if (rnd(w, 3) == 0)
+            th_sched_gave_up(w->s, d->row.no);
         d->row.attempts++;
         d->state = ENDED;
         th_sched_settled(w->s, d->row.no, NULL, at_us(0), at_us(w->now));
@@ -337,6 +392,7 @@ static void step(struct world *w, bool calm)
     else
         step_time(w);
     th_alloc_fail_after(0);
+    note_passed(w);
     world_check(w->s);
 }
 
@@ -348,6 +404,8 @@ static uint64_t unfinished(const struct world *w)
         n += w->d[no].state != ENDED && ep_slot(w, w->d[no].row.endpoint) >= 0;
     return n;
 }
+
+static uint64_t passed; /* of all runs */
 
 /* Returns how many found no room at their addresses. */
 static uint64_t run(uint64_t seed, uint32_t steps, struct th_sched_options options, bool fail_memory)
@@ -365,6 +423,7 @@ static uint64_t run(uint64_t seed, uint32_t steps, struct th_sched_options optio
     w->fail_memory = false;
     for (int i = 0; i < EPS; i++) { /* nothing held any more; no rate */
         struct th_sched_endpoint e = endpoint(w->ep[i], 1);
+        set_order(&e, (uint32_t)i);
         if (w->ep[i]) {
             w->tenant[i] = 1;
             put(w->s, e, w->now);
@@ -385,6 +444,7 @@ static uint64_t run(uint64_t seed, uint32_t steps, struct th_sched_options optio
     assert_int_equal(th_sched_stats(w->s).items, 0);
     assert_int_equal(th_sched_stats(w->s).in_flight, 0);
     assert_true(w->picks > 100);
+    passed += w->passed;
     backs = w->backs;
     th_sched_free(w->s);
     free(w);
@@ -419,6 +479,7 @@ static void random_operations(void **state)
             run(seed + i, 1500, least, false);
     }
     assert_true(backs > 0);
+    print_message("%llu passed in their lines\n", (unsigned long long)passed);
 }
 
 static void random_operations_short_of_memory(void **state)

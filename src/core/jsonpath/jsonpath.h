@@ -70,6 +70,10 @@ bool th_jsonpath_key(const struct th_jsonpath *q, struct th_buf *path, uint64_t 
  * no value there, or it is an array or an object: no query with this path finds the node. */
 bool th_jsonpath_key_find(struct th_span path, const struct th_tape *tape, uint32_t node, uint64_t *value);
 
+/** The number of a value: equal texts, numbers and words have equal numbers, whatever their spelling, arrays and objects those of their
+ * bytes. The same in every process and version, for it is stored. */
+uint64_t th_jsonpath_number(struct th_json v);
+
 /* ---- why ---- */
 
 struct th_jsonpath_term { /* A of $[?A && B ...] */

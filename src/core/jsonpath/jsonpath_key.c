@@ -161,6 +161,11 @@ bool th_jsonpath_key(const struct th_jsonpath *q, struct th_buf *path, uint64_t 
     return !path->failed;
 }
 
+uint64_t th_jsonpath_number(struct th_json v)
+{
+    return v.type == TH_JSON_ARRAY || v.type == TH_JSON_OBJECT ? th_hash(v.raw, SEED) : hash_value(v);
+}
+
 bool th_jsonpath_key_find(struct th_span path, const struct th_tape *tape, uint32_t node, uint64_t *value)
 {
     struct th_json v;
