@@ -141,6 +141,8 @@ struct th_render {
     const struct th_sign_key *const *keys;
     unsigned key_count;
     struct th_span custom; /* finished lines of the endpoint's own headers, each with CRLF */
+    /* of an ordered request: its number, and that of the one that was skipped before it; 0: none */
+    uint64_t sequence, skipped;
     /* when showing a past attempt: its stored signature values; else n == 0 and they are made */
     struct th_span sigs;
 };

@@ -20,6 +20,7 @@ static const char *const request_fields[] = {"url",
                                              "reenable",
                                              "template",
                                              "channels",
+                                             "ordering",
                                              "options",
                                              "secret",
                                              "previous_secret",
@@ -182,7 +183,7 @@ static bool check_fields(struct th_where *w, const struct dl_spec *s)
                                  "there is no field \"%.*s\"; one of: url, events, active, description, "
                                  "metadata, headers, options, secret, timeout_seconds, max_in_flight, "
                                  "rate_limit_per_second, signature_variant, filter, retry, reenable, "
-                                 "template, channels, url_secret, "
+                                 "template, channels, ordering, url_secret, "
                                  "previous_secret, "
                                  "previous_expires_at",
                                  (int)(native->s.n < 40 ? native->s.n : 40), native->s.p);

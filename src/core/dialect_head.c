@@ -542,6 +542,21 @@ static bool finish(struct head *h)
     return true;
 }
 
+/* Headers of ordered requests, which stand behind those of the endpoint. */
+static bool own_order(struct head *h)
+{
+    size_t old = th_where_enter(h->w, TH_LIT("ordering"));
+
+    h->name_key = "sequence_header";
+    if (!own(h, h->d->spec.ordering.sequence, true))
+        return false;
+    h->name_key = "skipped_header";
+    if (!own(h, h->d->spec.ordering.skipped, true))
+        return false;
+    th_where_leave(h->w, old);
+    return true;
+}
+
 bool th_dialect_head_compile(struct th_where *w, struct th_dialect *d, const struct th_node *root)
 {
     struct head h = {.w = w, .d = d};
@@ -557,5 +572,5 @@ bool th_dialect_head_compile(struct th_where *w, struct th_dialect *d, const str
         if (!variant_index(&h, s->signatures[0].variant, &index))
             return false;
     }
-    return do_groups(&h, root) && finish(&h);
+    return do_groups(&h, root) && own_order(&h) && finish(&h);
 }

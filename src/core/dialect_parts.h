@@ -127,6 +127,9 @@ struct dl_spec {
         unsigned meanwhile;
     } disable;
     struct {
+        struct dl_text sequence, skipped;
+    } ordering;
+    struct {
         struct dl_text event;
         uint32_t degraded_after;
     } exhausted;

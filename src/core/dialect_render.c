@@ -334,6 +334,27 @@ static bool head_write(void *ctx, unsigned piece, struct th_buf *out)
 
 /* ---- the head ---- */
 
+static void add_number(struct th_buf *out, struct th_span name, uint64_t n)
+{
+    th_buf_span(out, name);
+    th_buf_printf(out, ": %llu\r\n", (unsigned long long)n);
+}
+
+/* Who was skipped is not known later, so it is kept behind the signatures. */
+static void add_order(struct attempt *a, struct th_buf *out)
+{
+    uint64_t skipped = a->r->skipped;
+
+    add_number(out, a->d->spec.ordering.sequence.s, a->r->sequence);
+    if (a->r->sigs.n && !th_span_u64(next_stored(&a->stored), INT64_MAX, &skipped))
+        skipped = 0;
+    if (!skipped)
+        return;
+    add_number(out, a->d->spec.ordering.skipped.s, skipped);
+    if (a->sigs)
+        th_buf_printf(a->sigs, "%llu\n", (unsigned long long)skipped);
+}
+
 enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render *r, struct th_span body,
                               struct th_buf *out, struct th_buf *sigs, bool hide)
 {
@@ -355,6 +376,8 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
     if (error || a.no_secret)
         return error ? error : TH_INVALID;
     th_buf_span(out, r->custom);
+    if (r->sequence)
+        add_order(&a, out);
     return out->failed ? out->failed : sigs ? sigs->failed : TH_OK;
 }
 

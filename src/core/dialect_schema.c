@@ -266,6 +266,11 @@ static const struct dl_row timeout_rows[] = {
     {.key = "fractions", .kind = BOOL, .at = AT(timeout.fractions)},
 };
 static const struct dl_table timeout_table = {ROWS(timeout_rows), NULL};
+static const struct dl_row ordering_rows[] = {
+    {.key = "sequence_header", .kind = TEXT, .at = AT(ordering.sequence), .def_text = "webhook-sequence"},
+    {.key = "skipped_header", .kind = TEXT, .at = AT(ordering.skipped), .def_text = "webhook-skipped"},
+};
+static const struct dl_table ordering_table = {ROWS(ordering_rows), NULL};
 static const struct dl_row disable_rows[] = {
     {.key = "after_exhausted", .kind = NUMBER, .at = AT(disable.exhausted), .max = 100000},
     {.key = "after_seconds", .kind = NUMBER, .at = AT(disable.seconds), .max = 31536000},
@@ -383,6 +388,7 @@ static const struct dl_row root_rows[] = {
     {.key = "retry", .kind = MAP, .required = true, .sub = &retry_table},
     {.key = "success", .kind = MAP, .required = true, .sub = &success_table},
     {.key = "timeout", .kind = MAP, .required = true, .sub = &timeout_table},
+    {.key = "ordering", .kind = MAP, .sub = &ordering_table},
     {.key = "disable", .kind = MAP, .sub = &disable_table},
     {.key = "exhausted", .kind = MAP, .sub = &exhausted_table},
     {.key = "endpoint", .kind = MAP, .sub = &endpoint_table},
