@@ -98,7 +98,7 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
     e->filtering = th_filter_event_new();
     e->walk_rows = th_calloc(TH_WALK_BATCH, sizeof *e->walk_rows);
     e->fanout_rows = th_calloc(TH_FANOUT_STEP, sizeof *e->fanout_rows);
-    if (!e->ring || !e->filtering || !e->walk_rows || !e->fanout_rows)
+    if (!th_fence_init(e) || !e->ring || !e->filtering || !e->walk_rows || !e->fanout_rows)
         goto err;
     error = th_sched_new(&sched, &e->sched);
     if (error)
@@ -114,6 +114,7 @@ err:
     th_secret_free(e->ring, sizeof *e->ring);
     th_filter_event_free(e->filtering);
     th_free(e->fanout_rows);
+    th_fence_fini(e);
     th_free(e->walk_rows);
     th_free(e);
     return error;
@@ -266,6 +267,7 @@ void th_engine_free(struct th_engine *e)
     th_sched_free(e->sched);
     th_free(e->walk_rows);
     th_free(e->fanout_rows);
+    th_fence_fini(e);
     th_free(e->cancels);
     th_map_fini(&e->cancels_known);
     forget_given(e);

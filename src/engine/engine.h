@@ -103,7 +103,7 @@ struct th_tenant {
     struct th_endpoint **endpoints; /* by number, ascending */
     unsigned endpoint_count, endpoint_cap;
     struct th_filters *filters;     /* the engine's: index of their filters; NULL: none has one */
-    unsigned choosy;                /* number of endpoints with a filter or channels */
+    unsigned choosy;                /* number of endpoints with a filter, channels or an order */
     struct th_tenant *next_leaving; /* the engine's list of deleted tenants that still have endpoints */
     bool cancelled;                 /* while deleting: no request to its endpoints is under way */
 };
@@ -115,7 +115,17 @@ struct th_header {
 #define TH_MAX_HEADERS 32
 #define TH_MAX_SUBSCRIPTIONS 256
 #define TH_MAX_SECRETS 4
-#define TH_MAX_CHANNELS 10 /* of an event, and of an endpoint */
+#define TH_MAX_CHANNELS 10     /* of an event, and of an endpoint */
+#define TH_ORDER_KEY_BYTES 512 /* the longest text of an ordering key */
+#define TH_ORDER_WAIT_MAX_S 2592000
+
+/** In which order an endpoint gets what is accepted. Deliveries of one key are a line: one after the other, by number. */
+struct th_ordering {
+    enum th_order_by { TH_ORDER_NONE, TH_ORDER_ALL, TH_ORDER_KEY } by;
+    struct th_span key; /* KEY: a JSONPath that finds one node at most, in the event */
+    /* for how long a delivery that has failed holds up those behind it, seconds; 0: until it has ended */
+    uint32_t max_wait_s;
+};
 
 /** The settings of an endpoint that a user makes. In a request: spans of the caller, valid during the call. */
 struct th_endpoint_spec {
@@ -148,6 +158,7 @@ struct th_endpoint_spec {
     bool reenable_on_test; /* disabled by failures, it is enabled by a test that succeeds */
     /* names, one per line: of an event one has to be among them; n == 0: it wants all events */
     struct th_span channels;
+    struct th_ordering ordering;
 };
 
 struct th_secret {

@@ -7,6 +7,7 @@
 #include "core/trouble.h"
 #include "engine/engine.h"
 #include "engine/job.h"
+#include "engine/shard/fence.h"
 
 #define TH_SHARDS_MAX 64
 #define TH_MAX_DROPPED 1000 /* most endpoints that a step of retention names */
@@ -134,6 +135,8 @@ struct th_engine {
     uint64_t last_audit;
     bool erase_left; /* the store may have content that is to be erased */
     uint64_t last_job;
+
+    struct th_fence fence; /* fence.c */
 
     /* several engines */
     struct th_list inbox, outbox[TH_SHARDS_MAX];

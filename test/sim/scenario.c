@@ -210,11 +210,12 @@ static void do_endpoint(struct scenario *sc)
                             .secret = option(sc, 2, "SECRET"),
                             .variant = option(sc, 2, "VARIANT"),
                             .inactive = flag(sc, 2, "INACTIVE")};
+    const char *order = option(sc, 2, "ORDER"), *wait_for = option(sc, 2, "WAIT");
     char why[400];
     enum th_change_result result;
 
     only(sc, 2,
-         "TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 RETRY:1 REENABLE:0 "
+         "ORDER:1 WAIT:1 TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 RETRY:1 REENABLE:0 "
          "INACTIVE:0 "
          "REFUSED:0");
     if (sc->endpoint_n == NAMES_MAX)
@@ -231,6 +232,11 @@ static void do_endpoint(struct scenario *sc)
         spec.max_in_flight = (uint32_t)atoi(option(sc, 2, "INFLIGHT"));
     if (option(sc, 2, "RATE"))
         spec.rate_per_s = atof(option(sc, 2, "RATE"));
+    if (order)
+        spec.ordering = (struct th_ordering){.by = is(order, "all") ? TH_ORDER_ALL : TH_ORDER_KEY,
+                                             .key = is(order, "all") ? TH_LIT("") : th_str(order)};
+    if (wait_for)
+        spec.ordering.max_wait_s = (uint32_t)(duration(sc, wait_for) / SIM_S);
     for (unsigned i = 2; i + 2 < sc->n && spec.headers < 4; i++)
         if (is(sc->word[i], "HEADER"))
             spec.header[spec.headers++] =

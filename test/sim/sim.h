@@ -195,6 +195,7 @@ struct sim_spec {                      /* 0: not given */
     uint32_t timeout_s, max_in_flight;
     double rate_per_s;
     const char *secret, *variant;
+    struct th_ordering ordering;
     unsigned headers;
     struct th_header header[4];
 };

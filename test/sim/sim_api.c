@@ -89,6 +89,7 @@ static void fill_spec(struct th_endpoint_spec *to, const struct sim_spec *from, 
                                     .timeout_ms = from->timeout_s * 1000,
                                     .max_in_flight = from->max_in_flight,
                                     .rate_per_s = from->rate_per_s,
+                                    .ordering = from->ordering,
                                     .headers = from->header,
                                     .header_count = from->headers};
     if (from->variant)
@@ -189,6 +190,8 @@ enum th_change_result sim_edit(struct sim *s, uint64_t endpoint, const struct si
         spec.max_in_flight = given.max_in_flight;
     if (given.rate_per_s > 0)
         spec.rate_per_s = given.rate_per_s;
+    if (given.ordering.by)
+        spec.ordering = given.ordering;
     if (change->variant)
         spec.variant = given.variant;
     if (change->retry)

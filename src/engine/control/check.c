@@ -193,6 +193,29 @@ static void check_filter(struct th_change *c)
     th_arena_fini(&mem);
 }
 
+static void check_ordering(struct th_change *c)
+{
+    const struct th_ordering *o = &c->endpoint_put.spec.ordering;
+    struct th_jsonpath_fault fault;
+    const struct th_jsonpath *q;
+    struct th_arena mem;
+    enum th_error error;
+    char text[192];
+
+    if (o->by != TH_ORDER_KEY)
+        return;
+    th_arena_init(&mem, TH_JSONPATH_COMPILED);
+    error = th_jsonpath_compile(o->key, &mem, &q, &fault);
+    if (error == TH_MALFORMED) {
+        snprintf(text, sizeof text, "character %u: %s", fault.at, fault.what);
+        refuse(c, "ordering/key", text);
+    } else if (!error && !th_jsonpath_is_singular(q)) {
+        refuse(c, "ordering/key",
+               "could find several values in an event; use names and indexes alone, such as $.data.order_id");
+    }
+    th_arena_fini(&mem);
+}
+
 static void check_template(struct th_change *c)
 {
     struct th_payload_fault fault;
@@ -343,6 +366,7 @@ bool th_check_spec(struct th_engine *e, const struct th_tenant *t, struct th_cha
     check_numbers(v, c);
     check_filter(c);
     check_retry(&v->rules, c);
+    check_ordering(c);
     check_template(c);
     return c->error_count == 0;
 }

@@ -115,6 +115,7 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
                            .at_unix = view->row.signed_at,
                            .options = spec.options,
                            .custom = th_buf_view(&custom),
+                           .sequence = view->of.order && !view->test ? view->delivery : 0,
                            .sigs = view->row.sigs};
     for (unsigned i = 0; i < v->variant_count; i++)
         if (th_span_eq(v->variants[i], spec.variant))

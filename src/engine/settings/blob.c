@@ -223,6 +223,21 @@ static bool write_url(struct th_engine *e, const struct th_endpoint *ep, struct 
 }
 
 /* Only consent is kept: what is not consent is asked for again after a start. */
+static void write_ordering(const struct th_ordering *o, struct th_jw *w)
+{
+    if (!o->by)
+        return;
+    th_jw_key(w, TH_LIT("ordering"));
+    th_jw_object(w);
+    if (o->by == TH_ORDER_KEY) {
+        th_jw_key(w, TH_LIT("key"));
+        th_jw_string(w, o->key);
+    }
+    th_jw_key(w, TH_LIT("max_wait"));
+    th_jw_u64(w, o->max_wait_s);
+    th_jw_end_object(w);
+}
+
 static void write_consent(const struct th_endpoint *ep, struct th_jw *w)
 {
     if (ep->consent.state != TH_CONSENT_ALLOWED)
@@ -295,6 +310,7 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
         th_jw_key(&w, TH_LIT("channels"));
         th_jw_string(&w, s->channels);
     }
+    write_ordering(&s->ordering, &w);
     th_jw_key(&w, TH_LIT("rnd"));
     th_jw_u64(&w, ep->rnd);
     th_jw_key(&w, TH_LIT("disabled_at"));
@@ -440,6 +456,17 @@ end:
     return error;
 }
 
+static bool read_ordering(struct th_json root, struct th_arena *mem, struct th_ordering *out)
+{
+    struct th_json v, key;
+
+    if (!th_json_member(root, TH_LIT("ordering"), &v))
+        return true;
+    out->by = th_json_member(v, TH_LIT("key"), &key) ? TH_ORDER_KEY : TH_ORDER_ALL;
+    out->max_wait_s = (uint32_t)read_i64(v, TH_LIT("max_wait"));
+    return read_string(v, TH_LIT("key"), mem, &out->key);
+}
+
 static enum th_error read_events(struct th_json root, struct th_arena *mem, struct th_endpoint_spec *out)
 {
     struct th_span *events = th_arena_get(mem, TH_MAX_SUBSCRIPTIONS * sizeof *events);
@@ -515,7 +542,8 @@ enum th_error th_blob_read_spec(struct th_engine *e, struct th_endpoint *ep, str
     if (error)
         return error;
     if (!read_string(root, TH_LIT("variant"), mem, &out->variant) ||
-        !read_string(root, TH_LIT("channels"), mem, &out->channels))
+        !read_string(root, TH_LIT("channels"), mem, &out->channels) ||
+        !read_ordering(root, mem, &out->ordering))
         return TH_NOMEM;
     if (th_json_member(root, TH_LIT("reenable_on_test"), &v))
         (void)th_json_bool(v, &out->reenable_on_test);

@@ -252,7 +252,7 @@ bool th_filters_room(struct th_tenant *t)
 
 static bool is_choosy(const struct th_endpoint *ep)
 {
-    return ep->run->filter || ep->spec.channels.n;
+    return ep->run->filter || ep->spec.channels.n || ep->spec.ordering.by;
 }
 
 static void count_choosy(struct th_ep *ep, bool choosy)

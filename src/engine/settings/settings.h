@@ -39,6 +39,7 @@ struct th_endpoint_run {
     struct th_span id;    /* public id text */
     const struct th_jsonpath *filter; /* NULL: none */
     const struct th_payload *payload; /* template of the body; NULL: none */
+    const struct th_jsonpath *order;  /* of its ordering key; NULL: none */
     uint64_t rev;
     bool all; /* subscribed to everything */
 };

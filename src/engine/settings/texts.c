@@ -105,8 +105,8 @@ static bool has_target(const struct th_endpoint_spec *from, const struct th_url 
 
 static size_t url_bytes(const struct th_endpoint_spec *from, const struct th_url *url)
 {
-    return from->url.n + from->variant.n + from->channels.n + url->host.n + url->authority.n + 5 +
-           (has_target(from, url) ? 0 : url->target.n + 1);
+    return from->url.n + from->variant.n + from->channels.n + from->ordering.key.n + url->host.n +
+           url->authority.n + 6 + (has_target(from, url) ? 0 : url->target.n + 1);
 }
 
 static bool copy_url(struct th_endpoint_run *run, const struct th_endpoint_spec *from,
@@ -119,6 +119,7 @@ static bool copy_url(struct th_endpoint_run *run, const struct th_endpoint_spec 
     run->spec.url = put(&at, from->url);
     run->spec.variant = put(&at, from->variant);
     run->spec.channels = put(&at, from->channels);
+    run->spec.ordering.key = put(&at, from->ordering.key);
     run->url =
         (struct th_run_url){.tls = url->tls, .literal = url->literal, .port = url->port, .addr = url->addr};
     run->url.host = put(&at, url->host);
@@ -228,7 +229,7 @@ static bool copy_retry(struct th_endpoint_run *run, const struct th_endpoint_spe
 
 /* In memory of its own until it is known how large it is. */
 struct programs {
-    const struct th_jsonpath *filter;
+    const struct th_jsonpath *filter, *order;
     const struct th_payload *payload;
 };
 
@@ -238,13 +239,16 @@ static enum th_error compile(const struct th_endpoint_spec *from, const struct t
     struct th_json root;
     enum th_error error = TH_OK;
 
-    *out = (struct programs){NULL, NULL};
-    th_arena_init(mem, TH_JSONPATH_COMPILED + 2 * TH_PAYLOAD_COMPILED);
+    *out = (struct programs){NULL, NULL, NULL};
+    th_arena_init(mem, 2 * TH_JSONPATH_COMPILED + 2 * TH_PAYLOAD_COMPILED);
+    if (from->ordering.by == TH_ORDER_KEY)
+        error = th_jsonpath_compile(from->ordering.key, mem, &out->order, NULL);
     if (from->text_rev) {
-        *out = (struct programs){old->filter, old->payload};
-        return TH_OK;
+        out->filter = old->filter;
+        out->payload = old->payload;
+        return error;
     }
-    if (from->filter.n)
+    if (!error && from->filter.n)
         error = th_jsonpath_compile(from->filter, mem, &out->filter, NULL);
     if (!error && from->payload.n)
         error = th_json_parse(from->payload, TH_JSON_DEPTH, &root, NULL);
@@ -257,7 +261,8 @@ static bool copy_programs(struct th_endpoint_run *run, const struct programs *p)
 {
     run->filter = p->filter ? th_jsonpath_copy(p->filter, &run->mem) : NULL;
     run->payload = p->payload ? th_payload_copy(p->payload, &run->mem) : NULL;
-    return !run->filter == !p->filter && !run->payload == !p->payload;
+    run->order = p->order ? th_jsonpath_copy(p->order, &run->mem) : NULL;
+    return !run->filter == !p->filter && !run->payload == !p->payload && !run->order == !p->order;
 }
 
 static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
@@ -269,6 +274,7 @@ static enum th_error copy_run(struct th_engine *e, struct th_endpoint_run *run,
            lines = from->text_rev ? old->custom.n + 1 : line_bytes(from),
            texts = from->text_rev ? 0 : rounded(spans) + rounded(text_bytes(from)) + rounded(headers),
            compiled = (programs->filter ? rounded(th_jsonpath_size(programs->filter)) : 0) +
+                      (programs->order ? rounded(th_jsonpath_size(programs->order)) : 0) +
                       (programs->payload ? rounded(th_payload_size(programs->payload)) : 0),
            kept = rounded(lines) + rounded(url_bytes(from, url)) + compiled + retry_bytes(from) + ID_ROOM;
     bool large = from->text_rev || texts > TEXT_KEPT;

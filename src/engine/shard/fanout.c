@@ -10,6 +10,7 @@
 #include "engine/context.h"
 #include "engine/job.h"
 #include "engine/mail.h"
+#include "engine/shard/fence.h"
 #include "engine/shard/offer.h"
 #include "engine/state.h"
 
@@ -34,8 +35,12 @@ static void fanned(struct th_op *op)
     for (uint32_t i = 0; i < f->count; i++)
         th_offer(e, &f->rows[i]);
     th_count(e->options.metrics, TH_C_DELIVERIES_CREATED, f->count);
-    e->fanout_after = f->event;
     e->fanout_left = f->event != 0; /* what is accepted from now on says so itself */
+    if (!f->event || f->event <= e->fanout_after || !e->fanout_after)
+        th_fence_fanned(e, e->fence.fan_steps, f->event); /* the turn is at the first of all */
+    else if (!th_list_empty(&e->fence.fans_asked))
+        e->fanout_left = true;
+    e->fanout_after = f->event;
 }
 
 static void left_behind(struct th_engine *home, struct th_mail *m)
@@ -65,6 +70,7 @@ void th_fanout_begin(struct th_engine *e)
                                    .after = e->fanout_after,
                                    .rows = e->fanout_rows};
     e->jobs[TH_JOB_FANOUT].busy = true;
+    e->fence.fan_steps++;
     e->ops_out++;
     th_engine_submit(e, &e->fanout.op);
 }

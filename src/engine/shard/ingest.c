@@ -16,9 +16,11 @@
 #include "engine/settings/texts.h"
 #include "engine/shard/events.h"
 #include "engine/shard/fanout.h"
+#include "engine/shard/fence.h"
 #include "engine/shard/near.h"
 #include "engine/shard/offer.h"
 #include "engine/shard/operator.h"
+#include "engine/shard/order.h"
 #include "engine/state.h"
 #include <stdio.h>
 
@@ -36,6 +38,7 @@ struct ingest {
     struct th_new_event *events;
     uint64_t few[16], *endpoints; /* matched endpoints of all events, one after the other */
     uint8_t *marks;               /* of each; NULL: none has one */
+    uint64_t *orders;             /* line of each; NULL: none has one */
     size_t endpoint_cap, bytes;
     struct th_mono began;
     struct th_load load; /* of a replayed answer */
@@ -116,6 +119,7 @@ static void ingest_put(struct ingest *g)
     if (g->endpoints != g->few)
         th_free(g->endpoints);
     th_free(g->marks);
+    th_free(g->orders);
     th_free(g->load_nos);
     th_free(g->load_rows);
     th_list_append(&e->free_ingests, &g->link);
@@ -318,6 +322,30 @@ static bool add_mark(struct ingest *g, size_t n, enum th_mark mark)
     return true;
 }
 
+static bool grow_orders(struct ingest *g, size_t n, size_t cap)
+{
+    uint64_t *orders = g->orders ? th_realloc(g->orders, cap * sizeof *orders) : NULL;
+
+    if (!orders)
+        return !g->orders;
+    memset(orders + n, 0, (cap - n) * sizeof *orders);
+    g->orders = orders;
+    return true;
+}
+
+/* Of the endpoint that was added last. */
+static bool add_order(struct ingest *g, size_t n, uint64_t order)
+{
+    if (!order)
+        return true;
+    if (!g->orders)
+        g->orders = th_calloc(g->endpoint_cap, sizeof *g->orders);
+    if (!g->orders)
+        return false;
+    g->orders[n - 1] = order;
+    return true;
+}
+
 static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
 {
     if (*n == g->endpoint_cap) {
@@ -326,7 +354,7 @@ static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
         g->too_many = cap > MAX_ACCEPT_DELIVERIES;
         if (!v)
             return false;
-        if (!grow_marks(g, *n, cap)) {
+        if (!grow_marks(g, *n, cap) || !grow_orders(g, *n, cap)) {
             th_free(v);
             return false;
         }
@@ -338,6 +366,8 @@ static bool add_endpoint(struct ingest *g, size_t *n, uint64_t no)
     }
     if (g->marks)
         g->marks[*n] = 0; /* a match that was begun before */
+    if (g->orders)
+        g->orders[*n] = 0;
     g->endpoints[(*n)++] = no;
     return true;
 }
@@ -370,6 +400,15 @@ static const struct th_filter_event *event_of(struct ingest *g, bool *read, unsi
     return *read ? g->e->filtering : NULL;
 }
 
+/* The endpoint was added last. */
+static bool put_in_line(struct ingest *g, const struct th_endpoint *ep, bool *read, unsigned *left)
+{
+    const struct th_filter_event *of =
+        ep->spec.ordering.by == TH_ORDER_KEY ? event_of(g, read, left) : g->e->filtering;
+
+    return of && add_order(g, g->matched, th_order_of(ep, of));
+}
+
 /* Asks these endpoints from at_endpoint on. */
 static enum match_result match_list(struct ingest *g, struct th_endpoint *const *v, unsigned count,
                                     bool *read, unsigned *left)
@@ -396,7 +435,8 @@ static enum match_result match_list(struct ingest *g, struct th_endpoint *const 
         if (answer == TH_JSONPATH_NO)
             continue;
         if (!add_endpoint(g, &g->matched, ep->no) ||
-            (answer == TH_JSONPATH_EXCESS && !add_mark(g, g->matched, TH_MARK_FILTER_ERROR)))
+            (answer == TH_JSONPATH_EXCESS && !add_mark(g, g->matched, TH_MARK_FILTER_ERROR)) ||
+            (ep->spec.ordering.by && !put_in_line(g, ep, read, left)))
             return MATCH_FAILED;
     }
     g->at_endpoint = 0;
@@ -506,6 +546,7 @@ static enum match_result match_some(struct ingest *g)
          i++) { /* the array is at its final place now */
         g->events[i].endpoints = g->endpoints + at;
         g->events[i].marks = g->marks ? g->marks + at : NULL;
+        g->events[i].orders = g->orders ? g->orders + at : NULL;
         at += g->events[i].endpoint_count;
     }
     return result;
@@ -550,11 +591,12 @@ static void match_more(void *arg)
 
 /* ---- accept ---- */
 
-static void accepted(struct th_op *op);
+static void accept_ended(struct th_op *op);
 
 static void submit(struct ingest *g)
 {
-    g->op.op = (struct th_op){.kind = TH_OP_ACCEPT, .done = accepted, .user = g};
+    g->op.op = (struct th_op){.kind = TH_OP_ACCEPT, .done = accept_ended, .user = g};
+    g->e->fence.accepts_begun++;
     g->op.tenant = g->p->tenant->no;
     g->op.settings_version = g->p->tenant->version;
     g->op.max_bytes = g->internal ? 0 : (uint64_t)th_engine_allowed(g->e, g->p->tenant, TH_L_STORED_BYTES);
@@ -627,11 +669,14 @@ static void schedule(struct ingest *g, uint32_t i)
                                            .endpoint = ev->endpoints[k],
                                            .due = later ? ev->more.deliver_at : g->op.at.ms,
                                            .marks = ev->marks ? ev->marks[k] : 0,
+                                           .order = ev->orders ? ev->orders[k] : 0,
                                            .lane = ev->lane});
     if (!g->only) /* tests are counted when they end */
         th_count(e->options.metrics, TH_C_DELIVERIES_CREATED, ev->queued);
-    if (ev->queued < ev->endpoint_count)
+    if (ev->queued < ev->endpoint_count) {
+        e->fence.last_left = ev->no;
         th_fanout_tell(e);
+    }
 }
 
 static void replay_loaded(struct th_op *op)
@@ -794,6 +839,15 @@ static void accepted(struct th_op *op)
         stale(g);
         break;
     }
+}
+
+static void accept_ended(struct th_op *op)
+{
+    struct th_engine *e = ((struct ingest *)op->user)->e;
+    bool again = op->error == TH_UNKNOWN;
+
+    accepted(op);
+    th_fence_accepted(e, again);
 }
 
 static void publish(struct th_engine *e, struct th_publish *p, uint64_t except, bool by_name, bool internal)

@@ -13,9 +13,18 @@
 #include "engine/mail.h"
 #include "engine/shard/cancel.h"
 #include "engine/shard/clock.h"
+#include "engine/shard/fence.h"
 #include "engine/state.h"
 
 void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct th_mono due)
+{
+    if (row->order && th_fence_is_up(e))
+        th_fence_row(e, row);
+    else
+        th_queue_insert_now(e, row, due);
+}
+
+void th_queue_insert_now(struct th_engine *e, const struct th_queue_row *row, struct th_mono due)
 {
     TH_CHECK(th_is_mine(e, row->endpoint));
     if (th_sched_insert(e->sched, row, due, e->now.mono) == TH_NO_ENDPOINT)
@@ -75,7 +84,7 @@ void th_queue_walk_again(struct th_engine *e, uint64_t from)
 
 struct th_mono th_queue_walk_wanted(const struct th_engine *e)
 {
-    return e->walking ? e->now.mono : TH_MONO_NEVER;
+    return e->walking && th_fence_has_room(e) ? e->now.mono : TH_MONO_NEVER;
 }
 
 void th_queue_walk_begin(struct th_engine *e)
@@ -94,10 +103,23 @@ void th_queue_walk_begin(struct th_engine *e)
 
 struct refill {
     struct th_walk walk;
+    struct th_fence_wait wait;
     struct th_engine *e;
     struct th_mono due[1024];
     struct th_queue_row rows[1024];
 };
+
+static void take_refill(struct th_engine *e, struct th_fence_wait *w)
+{
+    struct refill *r = TH_CONTAINER(w, struct refill, wait);
+    const struct th_op *op = &r->walk.op;
+
+    for (uint32_t i = 0; !op->error && i < r->walk.count; i++)
+        r->due[i] = th_clock_due(e, &r->rows[i]);
+    th_sched_refilled(e->sched, r->walk.endpoint, r->rows, r->due, op->error ? 0 : r->walk.count,
+                      r->walk.next, op->error != TH_OK, e->now.mono);
+    th_free(r);
+}
 
 static void refilled(struct th_op *op)
 {
@@ -107,11 +129,17 @@ static void refilled(struct th_op *op)
     e->ops_out--;
     if (op->error)
         th_engine_store_error(e, op->error);
-    for (uint32_t i = 0; !op->error && i < r->walk.count; i++)
-        r->due[i] = th_clock_due(e, &r->rows[i]);
-    th_sched_refilled(e->sched, r->walk.endpoint, r->rows, r->due, op->error ? 0 : r->walk.count,
-                      r->walk.next, op->error != TH_OK, e->now.mono);
-    th_free(r);
+    for (uint32_t i = 0; !op->error && i < r->walk.count; i++) {
+        if (!r->rows[i].order)
+            continue;
+        r->wait.no = r->rows[i].no;
+        r->wait.event = r->rows[i].event > r->wait.event ? r->rows[i].event : r->wait.event;
+    }
+    r->wait.run = take_refill;
+    if (r->wait.no && th_fence_is_up(e))
+        th_fence_wait(e, &r->wait);
+    else
+        take_refill(e, &r->wait);
 }
 
 void th_queue_refill(struct th_engine *e)

@@ -5,8 +5,10 @@
 
 #define TH_WALK_BATCH 10000
 
-/** Gives the scheduler a delivery of an endpoint of this engine. */
+/** Gives the scheduler a delivery of an endpoint of this engine; one with an order when everything before it is known. */
 void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct th_mono due);
+/** The same at once. */
+void th_queue_insert_now(struct th_engine *e, const struct th_queue_row *row, struct th_mono due);
 /** Begins the walk, at the start. */
 void th_queue_walk(struct th_engine *e);
 /** Walks once more from this number on, because some rows may not be known. */

@@ -104,6 +104,8 @@ static void follow(struct th_attempt *a)
     next.tries = a->settle.tries;
     next.round = next.tries ? a->first.ms : 0;
     next.due = a->settle.due.ms;
+    if (!again && a->verdict != TH_V_DELIVERED)
+        th_sched_gave_up(e->sched, a->row.no);
     th_sched_settled(e->sched, a->row.no, again ? &next : NULL, again ? a->again_at : e->now.mono,
                      e->now.mono);
     if (!again && e->jobs[TH_JOB_WALK].busy && a->row.no >= e->walk.from &&
