@@ -89,7 +89,7 @@
               "\"signature_variant\":" STR_NULL ",\"created_at\":" TIME ",\"updated_at\":" TIME              \
               ",\"disabled\":" DISABLED ",\"consent\":" CONSENT ",\"filter\":" STR ",\"template\":" REF(     \
                   "Template") ",\"channels\":{\"type\":\"array\",\"items\":" STR                             \
-                              "},\"reenable\":" REF("Reenable") ",\"retry\":" REF("RetrySettings")
+                              "},\"reenable\":" REF("Reenable") ",\"retry\":" REF("RetrySettings") ",\"ordering\":" REF("Ordering")
 
 #define WEBHOOK_SETTINGS(url)                                                                                           \
     "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL                    \
@@ -129,7 +129,7 @@
                                                                                                        "\""             \
                                                                                                        ":" OR_NULL(     \
                                                                                                            REF("RetryP" \
-                                                                                                               "atch"))
+                                                                                                               "atch")) ",\"ordering\":" OR_NULL(REF("Ordering"))
 
 #define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
@@ -177,6 +177,7 @@ const struct th_api_schema th_api_schemas[] = {
     {"Delay", "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}"},
     {"RetrySettings", RETRY(TYPE("object"), TYPE)},
     {"RetryPatch", RETRY(TYPE("object"), TYPE_NULL)},
+    {"Ordering", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"key\":{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":512},\"max_wait\":{\"type\":[\"string\",\"null\"],\"pattern\":\"^[1-9][0-9]{0,8}[smhd]$\"}}}"},
     {"Reenable", "{\"type\":\"string\",\"enum\":[\"by_hand\",\"on_test\"]}"},
     {"FirstAttempts",
      OBJECT("\"count\",\"failed\",\"failed_percent\"",

@@ -8,6 +8,7 @@
 #include "api/channels.h"
 #include "api/decode.h"
 #include "api/fault.h"
+#include "api/ordering.h"
 #include "api/request.h"
 #include "core/jsonpath/payload.h"
 #include "core/rules.h"
@@ -35,6 +36,7 @@ enum {
     F_CHANNELS,
     F_RETRY,
     F_REENABLE,
+    F_ORDERING,
     F_SECRET,
     F_PREVIOUS,
     F_PREVIOUS_END,
@@ -59,6 +61,7 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"channels", TH_T_STRINGS, false, true, TH_MAX_CHANNELS, 0, 0},
     {"retry", TH_T_OBJECT, false, true, 0, 0, 0},
     {"reenable", TH_T_STRING, false, true, 64, 0, 0},
+    {"ordering", TH_T_OBJECT, false, true, 0, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_expires_at", TH_T_TIME, false, true, 0, 0, 0},
@@ -86,7 +89,8 @@ static bool copy_spec(struct th_api_req *r, const struct th_endpoint_spec *from,
          th_arena_copy(&r->mem, from->variant, &to->variant) &&
          th_arena_copy(&r->mem, from->filter, &to->filter) &&
          th_arena_copy(&r->mem, from->payload, &to->payload) &&
-         th_arena_copy(&r->mem, from->channels, &to->channels);
+         th_arena_copy(&r->mem, from->channels, &to->channels) &&
+         th_arena_copy(&r->mem, from->ordering.key, &to->ordering.key);
     for (unsigned i = 0; ok && i < from->event_count; i++)
         ok = th_arena_copy(&r->mem, from->events[i], &events[i]);
     for (unsigned i = 0; ok && i < from->header_count; i++)
@@ -422,6 +426,11 @@ static bool apply_objects(struct th_api_req *r, const struct th_api_value *v, bo
     if (v[F_RETRY].present && !take_retry(r, &v[F_RETRY], s))
         return false;
     if (v[F_TEMPLATE].present && !take_template(r, v[F_TEMPLATE].json, &s->payload))
+        return false;
+    if (v[F_ORDERING].null)
+        s->ordering = (struct th_ordering){.by = TH_ORDER_NONE};
+    if (given(v, F_ORDERING) && v[F_ORDERING].json.type == TH_JSON_OBJECT &&
+        !th_api_ordering_read(r, pointer_to(r, F_ORDERING), v[F_ORDERING].json, &s->ordering))
         return false;
     if (v[F_METADATA].null)
         s->metadata = TH_LIT("");

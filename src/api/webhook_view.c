@@ -7,6 +7,7 @@
 #include "api/channels.h"
 #include "api/list.h"
 #include "api/member.h"
+#include "api/ordering.h"
 #include "api/request.h"
 #include "api/state.h"
 #include "base/arena.h"
@@ -31,6 +32,7 @@ static const enum th_field native[] = {
     TH_A_CHANNELS,
     TH_A_RETRY,
     TH_A_REENABLE,
+    TH_A_ORDERING,
     TH_A_TIMEOUT_SECONDS,
     TH_A_MAX_IN_FLIGHT,
     TH_A_RATE_LIMIT_PER_SECOND,
@@ -266,6 +268,13 @@ static bool write_retry(const struct th_endpoint *ep, struct th_jw *w)
     return ep->spec.retry != NULL;
 }
 
+static bool write_ordering(const struct th_endpoint *ep, struct th_jw *w)
+{
+    if (ep->spec.ordering.by)
+        th_api_ordering_write(w, &ep->spec.ordering);
+    return ep->spec.ordering.by;
+}
+
 static bool write_secret(const struct th_api_list *l, struct th_jw *w)
 {
     if (l->secret.n)
@@ -337,6 +346,8 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         if (ep->spec.reenable_on_test)
             th_jw_string(w, TH_LIT("on_test"));
         return ep->spec.reenable_on_test;
+    case TH_A_ORDERING:
+        return write_ordering(ep, w);
     case TH_A_TIMEOUT_SECONDS:
         return write_timeout(ep, w);
     case TH_A_MAX_IN_FLIGHT:

@@ -6,6 +6,11 @@
 #include "api/member.h"
 #include "core/limits.h"
 
+#define ORDERING_KEY                                                                                         \
+    "a JSONPath that finds one value in the event, such as $.data.order_id; null: the whole endpoint has "   \
+    "one "                                                                                                   \
+    "order"
+
 /* A row with a schema goes before the row that holds for all. */
 static const struct {
     const char *schema, *property, *words;
@@ -162,6 +167,10 @@ static const struct {
     {"Setting", "key", "its key in the configuration file, or else its flag"},
     {NULL, "kind", "what was found"},
     {NULL, "label", "URL of an endpoint, or name of a tenant; null: none"},
+    {"Webhook", "key", ORDERING_KEY},
+    {"WebhookCreated", "key", ORDERING_KEY},
+    {"WebhookNew", "key", ORDERING_KEY},
+    {"WebhookPatch", "key", ORDERING_KEY},
     {NULL, "key", "the key itself; shown only here"},
     {NULL, "lang", "language of the portal; absent: what the browser asks for"},
     {NULL, "key_name", "name of an operator's key with a role; else empty"},
@@ -173,6 +182,9 @@ static const struct {
     {"Match", "matches", "whether the event goes to the endpoint"},
     {NULL, "logo", "the picture itself, as data:image/png;base64,… (or jpeg, gif, webp)"},
     {NULL, "matched", "number of deliveries that match"},
+    {NULL, "max_wait",
+     "for how long a delivery that has failed holds up the next of its key, 1s to 30d; null: until it has "
+     "ended"},
     {NULL, "max_in_flight", "most requests at the same time"},
     {NULL, "message", "what is wrong, in dialects that list faults by field"},
     {NULL, "metadata", "your own pairs; never sent"},
@@ -193,6 +205,9 @@ static const struct {
     {NULL, "object", "public id of what it was about, or of what was made; empty: nothing was"},
     {NULL, "operation", "id of the operation, as in this document"},
     {NULL, "options", "switches of the dialect, by name"},
+    {NULL, "ordering",
+     "deliveries of one key go one after the other, in the order in which their events were accepted; "
+     "absent: no order"},
     {NULL, "origin", "where it comes from: a flag, a variable, a line of the file, or the default"},
     {NULL, "outcome", "how it ended"},
     {NULL, "overlap_seconds",

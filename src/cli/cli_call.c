@@ -148,6 +148,7 @@ static const char *option_of(const struct th_cli *cli, const char *field)
                   {"signature_variant", "--variant"},
                   {"events", "--event"},
                   {"channels", "--channel"},
+                  {"ordering", "--order"},
                   {"eventTypes", "--event"},
                   {"event_types", "--type"},
                   {"headers", "--header"},

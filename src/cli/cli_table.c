@@ -40,6 +40,8 @@
     {"--retry", "JSON", "a schedule of its own: '{\"delays\": [5, \"5m\", \"2h\"]}'; also jitter_percent, final, respect_retry_after; null: the dialect's"}, \
     {"--reenable", "HOW", "when failures have disabled it: by_hand (default), or on_test: by a test that succeeds"}, \
     {"--channel", "NAME", "send it only events with one of these channels; may be repeated; empty: all"}, \
+    {"--order", "JSONPATH", "deliver events with one value of this one after the other: '$.data.order_id'; all: all events; empty: no order"}, \
+    {"--order-wait", "TIME", "how long one that has failed holds up the next of its key, such as 1h; empty: until it has ended"}, \
     {"--set", "NAME=JSON", "any other field of the dialect, by its name on the wire; may be repeated"}, \
     DIALECT
 

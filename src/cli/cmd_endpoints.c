@@ -224,6 +224,36 @@ static void write_names(struct th_cli *cli, struct th_jw *w, struct th_json dial
     th_jw_end_array(w);
 }
 
+/* --order JSONPATH, "all", or "" for none; --order-wait TIME, or "". */
+static void write_order(struct th_cli *cli, struct th_jw *w, struct th_json dialect)
+{
+    const char *order = th_cli_option(cli, "--order"), *wait_for = th_cli_option(cli, "--order-wait");
+
+    if (!order && !wait_for)
+        return;
+    key_of(cli, w, dialect, "ordering");
+    if (order && !*order) {
+        th_jw_null(w);
+        return;
+    }
+    th_jw_object(w);
+    if (order) {
+        th_jw_key(w, TH_LIT("key"));
+        if (strcmp(order, "all") == 0)
+            th_jw_null(w);
+        else
+            th_jw_string(w, th_str(order));
+    }
+    if (wait_for) {
+        th_jw_key(w, TH_LIT("max_wait"));
+        if (*wait_for)
+            th_jw_string(w, th_str(wait_for));
+        else
+            th_jw_null(w);
+    }
+    th_jw_end_object(w);
+}
+
 /* --template FILE, or "" for none. False after a message. */
 static bool write_template(struct th_cli *cli, struct th_jw *w, struct th_json dialect)
 {
@@ -299,6 +329,7 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
         else
             th_jw_null(&w);
     }
+    write_order(cli, &w, dialect);
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (th_cli_option(cli, texts[i].option)) {
             key_of(cli, &w, dialect, texts[i].native);

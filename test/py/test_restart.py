@@ -38,6 +38,7 @@ ENDPOINT = {
     "channels": ["red", "org/7"],
     "reenable": "on_test",
     "retry": {"delays": [3, 60], "jitter_percent": 5, "final": ["404", "4xx"], "respect_retry_after": False},
+    "ordering": {"key": "$.data.n", "max_wait": "90m"},
     "template": {"id": {"$": "$.id"}, "n": {"$": "$.data.n"}, "of": ["restart", {"$upper": {"$": "$.type"}}]},
 }
 MOVED = {"previous_secret", "previous_expires_at"}  # only with moved=true; test_both_signatures.py moves and restarts them

@@ -48,7 +48,8 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
     cli("endpoints", "create", target.url(), "--tenant", "t").expect(0)
     cli("endpoints", "create", target.url(), "--description", "zwei: # 'x'\n- y", "--header", "X-A=true", "--metadata", "n=007",
         "--rate-limit", "2.5", "--event", "a.*", "--filter", "$[?@.data.a == 'b' && @.data.n > 1]", "--channel", "red",
-        "--channel", "org/1", "--template", template).expect(0)
+        "--channel", "org/1", "--template", template, "--order", "$.data['a: b']", "--order-wait", "1h").expect(0)
+    cli("endpoints", "create", target.url(), "--order", "all").expect(0)
     file = tmp_path / "all.yaml"
     (tmp_path / "all.yaml.part").touch(0o644)  # of a run that was killed
     cli("export", "--to", file, "--secrets").expect(0)
@@ -58,13 +59,15 @@ def test_export_and_import_make_a_second_installation_like_the_first(cli, server
     assert "0 created, 0 changed" in cli("import", file).expect(0).out
     other = server()
     env = {"TENTERHOOK_SERVER": f"http://127.0.0.1:{other.port}", "TENTERHOOK_KEY": other.admin_key}
-    assert "5 to create" in tenterhook("import", file, "--dry-run", env=env).expect(0).out
+    assert "6 to create" in tenterhook("import", file, "--dry-run", env=env).expect(0).out
     assert other.api.pages("/v1/webhooks") == []
-    assert "5 created" in tenterhook("import", file, env=env).expect(0).out
+    assert "6 created" in tenterhook("import", file, env=env).expect(0).out
     assert "0 created, 0 changed" in tenterhook("import", "-", env=env, stdin=file.read_text()).expect(0).out
     assert tenterhook("export", "--secrets", env=env).expect(0).out == file.read_text()
     (moved,) = [row for row in other.api.pages("/v1/webhooks") if "filter" in row]
     assert moved["filter"] == "$[?@.data.a == 'b' && @.data.n > 1]" and moved["channels"] == ["red", "org/1"]
+    assert moved["ordering"] == {"key": "$.data['a: b']", "max_wait": "1h"}
+    assert [row["ordering"] for row in other.api.pages("/v1/webhooks") if "ordering" in row and "filter" not in row] == [{"key": None, "max_wait": None}]
     assert moved["template"] == json.loads(template.read_text())
 
 

@@ -215,7 +215,8 @@ static void do_endpoint(struct scenario *sc)
     enum th_change_result result;
 
     only(sc, 2,
-         "ORDER:1 WAIT:1 TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 RETRY:1 REENABLE:0 "
+         "ORDER:1 WAIT:1 TENANT:1 URL:1 EVENTS:1 TIMEOUT:1 RATE:1 INFLIGHT:1 SECRET:1 VARIANT:1 HEADER:2 "
+         "RETRY:1 REENABLE:0 "
          "INACTIVE:0 "
          "REFUSED:0");
     if (sc->endpoint_n == NAMES_MAX)
