@@ -226,7 +226,8 @@ struct th_move {
         TH_MOVE_EXPIRE, /* as CANCEL, and the state is TH_DS_EXPIRED */
         TH_MOVE_RETRY,  /* whatever their state */
         TH_MOVE_REPLAY, /* those that have ended */
-        TH_MOVE_HURRY   /* those that wait for another attempt */
+        TH_MOVE_HURRY,  /* those that wait for another attempt */
+        TH_MOVE_MARK    /* whatever their state: they get `marks`, and nothing else of them changes */
     } what;
     uint8_t lane;      /* RETRY, REPLAY: lane of the queue row; HURRY leaves it as it is */
     uint8_t marks;     /* those that are moved have these from then on, beside those that they had */

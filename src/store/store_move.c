@@ -51,6 +51,19 @@ static bool may_move(const struct th_move *m, const struct st_stored *d)
     }
 }
 
+static int mark(struct st_writer *w, const struct th_move *m, uint64_t no, const struct st_stored *d,
+                bool *marked)
+{
+    struct st_stmt *st = w->st[d->queued ? ST_W_QUEUE_MARK : ST_W_DELIVERY_MARK];
+
+    *marked = d->queued || d->ended;
+    if (!*marked)
+        return ST_OK;
+    st_u64(st, 1, no);
+    st_u64(st, 2, st_rows_lane(d->lane, d->marks | m->marks, d->order));
+    return st_run(st);
+}
+
 static int move_one(struct st_writer *w, struct th_move *m, uint32_t i)
 {
     uint64_t no = m->deliveries[i];
@@ -74,6 +87,8 @@ static int move_one(struct st_writer *w, struct th_move *m, uint32_t i)
         d.marks |= m->marks;
         return st_queue_end(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, state);
     }
+    if (m->what == TH_MOVE_MARK)
+        return mark(w, m, no, &d, &m->moved[i]);
     if (!may_move(m, &d))
         return ST_OK;
     rc = st_finds(w->st[ST_W_ENDPOINT_GONE], d.endpoint, &gone);

@@ -37,6 +37,8 @@ enum st_writer_statement {
     ST_W_QUEUE_LAST,
     ST_W_DELIVERY_LAST,
     ST_W_QUEUE_RETRY,
+    ST_W_QUEUE_MARK,
+    ST_W_DELIVERY_MARK,
     ST_W_REQUEUE,
     ST_W_ENDPOINT_GONE,
     ST_W_ERASED,

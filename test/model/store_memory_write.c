@@ -516,6 +516,11 @@ static void move_one(struct mem_store *s, struct mem_delivery *d, struct th_move
         d->due = d->round = 0;
         return;
     }
+    if (m->what == TH_MOVE_MARK) {
+        m->moved[i] = true;
+        d->marks |= m->marks;
+        return;
+    }
     if (!may_move(m, d))
         return;
     if (endpoint_gone(s, d->endpoint)) {

@@ -232,7 +232,7 @@ static void do_move(struct pair *p)
     bool a[5], b[5];
     struct th_queue_row ra[5], rb[5];
     struct th_move x = {.op = {.kind = TH_OP_MOVE},
-                        .what = TH_MOVE_CANCEL + below(p, 5),
+                        .what = TH_MOVE_CANCEL + below(p, 6),
                         .lane = TH_LANE_MANUAL,
                         .marks = below(p, 3) ? 0 : (uint8_t)below(p, TH_MARKS + 1),
                         .at = {(int64_t)p->clock},
