@@ -63,8 +63,10 @@ static void go_on(struct cancelling *j)
 static void follow(struct th_engine *e, const struct cancelling *j)
 {
     for (uint32_t i = 0; i < j->move.count; i++)
-        if (j->moved[i])
+        if (j->moved[i]) {
+            th_fence_forget(e, j->nos[i]);
             th_sched_cancel(e->sched, j->nos[i]);
+        }
 }
 
 static void followed(struct th_engine *home, struct th_mail *m)

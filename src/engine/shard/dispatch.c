@@ -17,6 +17,7 @@
 #include "engine/shard/expire.h"
 #include "engine/shard/report.h"
 #include "engine/shard/settle.h"
+#include "engine/shard/skip.h"
 #include "engine/state.h"
 #include <stdio.h>
 
@@ -447,5 +448,6 @@ void th_dispatch_begin(struct th_engine *e)
     if (budget == 0)
         e->more = true;
     flush_batch(e);
+    th_skips_store(e);
     th_gauge_set(e->options.metrics, TH_G_REQUESTS_IN_FLIGHT, e->attempts_out);
 }

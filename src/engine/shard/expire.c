@@ -38,6 +38,7 @@ static void expired(struct th_op *op)
         return;
     }
     th_sched_result(e->sched, a->row.no, TH_LEARN_NEUTRAL, a->began, e->now.mono);
+    th_sched_gave_up(e->sched, a->row.no);
     th_sched_settled(e->sched, a->row.no, NULL, e->now.mono, e->now.mono);
     if (e->jobs[TH_JOB_WALK].busy && a->row.no >= e->walk.from &&
         (!e->walk_below || a->row.no < e->walk_below))
