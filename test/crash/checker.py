@@ -7,6 +7,7 @@ Every rule is a function that yields one line a fault:
   invented    a receiver got something that nobody published, under two ids, or with other data
   repeated    a request after a 2xx, or before its time, without a kill that explains it
   log         the log of the server disagrees with the receivers
+  order       a key's events reach an endpoint with an order otherwise than one after the other
 """
 import collections
 from dataclasses import dataclass, field
@@ -44,6 +45,17 @@ class Seen:
 
 
 @dataclass
+class Stepped:
+    """One request at an endpoint with an order: `step` counts the events of its key, as the publisher numbered them one after the
+    other, each after the answer to the one before; `sequence` is the header."""
+    key: int
+    step: int
+    sequence: int
+    begun: float
+    status: int
+
+
+@dataclass
 class World:
     sent: dict          # number -> Sent
     seen: list          # of Seen, any order
@@ -51,6 +63,7 @@ class World:
     routes: dict        # kind -> endpoint names
     delays: list        # seconds of the schedule
     log: list           # rows (endpoint name, event id, status, attempts)
+    steps: list = field(default_factory=list)  # of Stepped, any order
 
 
 def excused(kills, before, after):
@@ -147,10 +160,29 @@ def check_log(world, groups):
                         yield f"log: {event_id} at {endpoint} is missing"
 
 
+def check_order(world, groups):
+    """By the receiver's journal alone. A request may come again, but nothing later goes back, and nothing is begun before the event
+    before it has been taken."""
+    lines = collections.defaultdict(list)
+    for row in sorted(world.steps, key=lambda r: r.begun):
+        lines[row.key].append(row)
+    for key, rows in lines.items():
+        last, taken = None, False
+        for row in rows:
+            if last and row.step < last.step:
+                yield f"INVERSION: key {key}: event {row.step} came after event {last.step}"
+            elif last and row.step > last.step and not taken:
+                yield f"INVERSION: key {key}: event {row.step} came before event {last.step} had been taken"
+            if last and (row.sequence > last.sequence) != (row.step > last.step):
+                yield f"SEQUENCE: key {key}: {last.sequence} at event {last.step}, then {row.sequence} at event {row.step}"
+            taken = 200 <= row.status < 300 or (taken and last and row.step == last.step)
+            last = row
+
+
 def judge(world):
     """All faults of a run, as lines; an empty list means that every promise held."""
     groups = by_delivery(world)
     faults = []
-    for check in (check_lost, check_invented, check_repeated, check_log):
+    for check in (check_lost, check_invented, check_repeated, check_log, check_order):
         faults += check(world, groups)
     return faults

@@ -39,7 +39,8 @@ DELAYS_S = [1, 1]
 # request at a time from its breaker, so there are many of those: whole schedules have to fit into a run.
 DEAD = [f"dead{n}" for n in range(40)]       # 500 always
 LIVE = ["good", "flaky", "slow"]             # 200; 500 to the first request of an event, then 200; 200 after a while
-ROUTES = {**{name: [name] for name in LIVE + DEAD}, "all": LIVE}
+ROUTES = {**{name: [name] for name in LIVE + DEAD}, "all": LIVE, "line": ["line"]}
+KEYS = 20                                    # of the endpoint with an order, which refuses a fifth of first requests
 KIND_WEIGHTS = {"good": 60, "flaky": 15, "slow": 10, "all": 12, "dead": 3}
 
 
@@ -57,16 +58,16 @@ class Receivers:
 
     def __init__(self, rng):
         self.rng, self.lock = rng, threading.Lock()
-        self.seen, self.failed_once, self.secrets = [], set(), {}
+        self.seen, self.failed_once, self.secrets, self.steps = [], set(), {}, []
         self.receiver = Receiver(answer=self.answer)
 
     def status_for(self, endpoint, event_id):
         if endpoint in DEAD:
             return 500
         with self.lock:
-            if endpoint == "flaky" and event_id not in self.failed_once:
+            if endpoint in ("flaky", "line") and event_id not in self.failed_once:
                 self.failed_once.add(event_id)
-                return 500
+                return 500 if endpoint == "flaky" or self.rng.random() < 0.2 else 200
         return 200
 
     def answer(self, request):
@@ -74,10 +75,14 @@ class Receivers:
         event_id = request.header("webhook-id") or "?"
         try:
             verify(self.secrets[endpoint], request)
-            number = json.loads(request.body)["data"]["n"]
+            data = json.loads(request.body)["data"]
+            number = data["n"]
         except (SignatureError, KeyError, ValueError) as error:
             fault = f"{type(error).__name__}: {error}"
         status = self.status_for(endpoint, event_id)
+        if endpoint == "line" and not fault:
+            sequence = int(request.header("webhook-sequence") or 0)
+            self.steps.append(checker.Stepped(data["k"], data["step"], sequence, request.mono, status))
         if endpoint == "slow":
             with self.lock:
                 wait = self.rng.uniform(0.0, 0.3)
@@ -98,6 +103,8 @@ class Publishers:
         self.stop = threading.Event()
         self.interval = threads / per_second
         self.threads = [threading.Thread(target=self._loop, daemon=True) for _ in range(threads)]
+        self.steps = collections.Counter()
+        self.threads.append(threading.Thread(target=self._step_loop, daemon=True))
         self.faults = []
 
     def start(self):
@@ -126,6 +133,24 @@ class Publishers:
             events[0]["id"] = own
         headers = {"Idempotency-Key": f"k{rows[0].number}"} if form == "key" else {}
         return rows, "/v1/events", events[0], headers, own
+
+    def _step_loop(self):
+        """Publishes for keys, each event after the answer to the one before, single ones and small batches."""
+        while not self.stop.is_set():
+            with self.lock:
+                rows = [checker.Sent(next(self.numbers), "line") for _ in range(self.rng.choice([1, 1, 5]))]
+                self.sent.update((row.number, row) for row in rows)
+                keys = [self.rng.randrange(KEYS) for _ in rows]
+            events = []
+            for row, key in zip(rows, keys):
+                self.steps[key] += 1
+                events.append({"type": "crash.line", "data": {"n": row.number, "k": key, "step": self.steps[key]}})
+            headers = {"Idempotency-Key": f"l{rows[0].number}"}
+            if len(rows) > 1:
+                self._publish(rows, "/v1/events/batch", events, headers, None)
+            else:
+                self._publish(rows, "/v1/events", events[0], headers, None)
+            self.stop.wait(self.interval / 2)
 
     def _loop(self):
         while not self.stop.is_set():
@@ -183,9 +208,10 @@ def set_up(server, receivers):
     """Tenant and endpoints; gives endpoint id -> name."""
     server.api.put("/v1/tenants/crash", {"name": "Crash", "dialect": "crash"}).expect(201)
     api, names = server.api.as_tenant("crash"), {}
-    for name in LIVE + DEAD:
+    for name in [*LIVE, *DEAD, "line"]:
         types = [f"crash.{kind}" for kind, targets in ROUTES.items() if name in targets]
-        made = api.post("/v1/webhooks", {"url": receivers.receiver.url(f"/{name}"), "events": types}).expect(201).json
+        order = {"ordering": {"key": "$.data.k"}} if name == "line" else {}
+        made = api.post("/v1/webhooks", {"url": receivers.receiver.url(f"/{name}"), "events": types, **order}).expect(201).json
         receivers.secrets[name] = made["secret"]
         names[made["id"]] = name
     return names
@@ -276,7 +302,7 @@ def run(args, folder):
         server.kill()
         receivers.receiver.close()
         (folder / "server.log").write_text(server.text())
-    world = checker.World(publishers.sent, receivers.seen, kills, ROUTES, DELAYS_S, rows)
+    world = checker.World(publishers.sent, receivers.seen, kills, ROUTES, DELAYS_S, rows, receivers.steps)
     faults += publishers.faults + checker.judge(world)
     report(publishers, kills, world, time.monotonic() - begun)
     return faults
@@ -287,7 +313,7 @@ def report(publishers, kills, world, seconds):
     duplicates = sum(len(g) - 1 for g in checker.by_delivery(world).values() if all(r.status == 200 for r in g))
     print(f"{len(kills)} kills in {seconds:.0f} s; {len(publishers.sent)} events published, {acknowledged} acknowledged "
           f"({dict(publishers.counts)}); {len(world.seen)} requests received, {duplicates} of them repeated "
-          f"across a kill; log: {dict(collections.Counter(row[2] for row in world.log))}", flush=True)
+          f"across a kill; {len(world.steps)} requests of {len({r.key for r in world.steps})} keys in order; log: {dict(collections.Counter(row[2] for row in world.log))}", flush=True)
 
 
 def main():

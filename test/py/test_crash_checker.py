@@ -84,3 +84,15 @@ def test_log():
     assert only(judged([seen(1.0)], log=[("p", "e1", "pending", None)]), "ends pending")
     assert only(judged([seen(1.0)], log=[("p", "e1", "delivered", None)] * 2), "two deliveries")
     assert any("no 2xx" in fault for fault in judged([seen(1.0, 500)]))
+
+
+def ordered(*rows):
+    world = checker.World({}, [], [], {}, [1, 1], [], [checker.Stepped(*row) for row in rows])
+    return list(checker.check_order(world, {}))
+
+
+def test_order():
+    assert ordered((1, 1, 10, 1.0, 500), (2, 1, 11, 1.1, 200), (1, 1, 10, 2.0, 200), (1, 2, 12, 2.1, 200), (1, 2, 12, 2.5, 200), (1, 3, 15, 3.0, 200)) == []
+    assert only(ordered((1, 1, 10, 1.0, 200), (1, 2, 12, 2.0, 200), (1, 1, 10, 3.0, 200)), "came after")
+    assert only(ordered((1, 1, 10, 1.0, 500), (1, 2, 12, 2.0, 200)), "had been taken")
+    assert only(ordered((1, 1, 10, 1.0, 200), (1, 2, 9, 2.0, 200)), "SEQUENCE")
