@@ -367,6 +367,10 @@ void th_api_delivery_row(struct th_jw *w, struct th_api_list *l, unsigned i, boo
         th_jw_key(w, TH_LIT("degraded"));
         th_jw_bool(w, true);
     }
+    if (row->marks & TH_MARK_SKIPPED) {
+        th_jw_key(w, TH_LIT("skipped"));
+        th_jw_bool(w, true);
+    }
     if (row->marks & TH_MARK_FILTER_ERROR) {
         th_jw_key(w, TH_LIT("filter_error"));
         th_jw_bool(w, true);

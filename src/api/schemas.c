@@ -51,8 +51,8 @@
 #define DELIVERY_FIELDS                                                                                      \
     "\"id\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL ",\"status\":" STATUS   \
     ",\"reason\":{\"type\":\"string\",\"enum\":[\"exhausted\",\"final_status\",\"expired\"]},\"attempt_"     \
-    "count\":" INT ",\"degraded\":" BOOL ",\"filter_error\":" BOOL ",\"created_at\":" TIME                   \
-    ",\"next_attempt_at\":" TIME_NULL ",\"ended_at\":" TIME_NULL                                             \
+    "count\":" INT ",\"degraded\":" BOOL ",\"skipped\":" BOOL ",\"filter_error\":" BOOL                      \
+    ",\"created_at\":" TIME ",\"next_attempt_at\":" TIME_NULL ",\"ended_at\":" TIME_NULL                     \
     ",\"last_attempt\":" OR_NULL(REF("AttemptSummary"))
 
 #define ATTEMPT_FIELDS                                                                                       \
@@ -87,9 +87,10 @@
         BOOL) ",\"timeout_seconds\":{\"type\":\"number\",\"format\":\"double\"},\"max_in_flight\":" INT      \
               ",\"rate_limit_per_second\":{\"type\":[\"number\",\"null\"],\"format\":\"double\"},"           \
               "\"signature_variant\":" STR_NULL ",\"created_at\":" TIME ",\"updated_at\":" TIME              \
-              ",\"disabled\":" DISABLED ",\"consent\":" CONSENT ",\"filter\":" STR ",\"template\":" REF(     \
-                  "Template") ",\"channels\":{\"type\":\"array\",\"items\":" STR                             \
-                              "},\"reenable\":" REF("Reenable") ",\"retry\":" REF("RetrySettings") ",\"ordering\":" REF("Ordering")
+              ",\"disabled\":" DISABLED ",\"consent\":" CONSENT ",\"filter\":" STR                           \
+              ",\"template\":" REF("Template") ",\"channels\":{\"type\":\"array\",\"items\":" STR            \
+                                               "},\"reenable\":" REF("Reenable") ",\"retry\":" REF(          \
+                                                   "RetrySettings") ",\"ordering\":" REF("Ordering")
 
 #define WEBHOOK_SETTINGS(url)                                                                                           \
     "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL                    \
@@ -127,9 +128,9 @@
                                                                                                        "ret"            \
                                                                                                        "ry"             \
                                                                                                        "\""             \
-                                                                                                       ":" OR_NULL(     \
-                                                                                                           REF("RetryP" \
-                                                                                                               "atch")) ",\"ordering\":" OR_NULL(REF("Ordering"))
+                                                                                                       ":" OR_NULL(REF( \
+                                                                                                           "RetryP"     \
+                                                                                                           "atch")) ",\"ordering\":" OR_NULL(REF("Ordering"))
 
 #define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
@@ -177,7 +178,9 @@ const struct th_api_schema th_api_schemas[] = {
     {"Delay", "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}"},
     {"RetrySettings", RETRY(TYPE("object"), TYPE)},
     {"RetryPatch", RETRY(TYPE("object"), TYPE_NULL)},
-    {"Ordering", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"key\":{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":512},\"max_wait\":{\"type\":[\"string\",\"null\"],\"pattern\":\"^[1-9][0-9]{0,8}[smhd]$\"}}}"},
+    {"Ordering", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"key\":{\"type\":["
+                 "\"string\",\"null\"],\"minLength\":1,\"maxLength\":512},\"max_wait\":{\"type\":[\"string\","
+                 "\"null\"],\"pattern\":\"^[1-9][0-9]{0,8}[smhd]$\"}}}"},
     {"Reenable", "{\"type\":\"string\",\"enum\":[\"by_hand\",\"on_test\"]}"},
     {"FirstAttempts",
      OBJECT("\"count\",\"failed\",\"failed_percent\"",

@@ -167,10 +167,7 @@ static const struct {
     {"Setting", "key", "its key in the configuration file, or else its flag"},
     {NULL, "kind", "what was found"},
     {NULL, "label", "URL of an endpoint, or name of a tenant; null: none"},
-    {"Webhook", "key", ORDERING_KEY},
-    {"WebhookCreated", "key", ORDERING_KEY},
-    {"WebhookNew", "key", ORDERING_KEY},
-    {"WebhookPatch", "key", ORDERING_KEY},
+    {"Ordering", "key", ORDERING_KEY},
     {NULL, "key", "the key itself; shown only here"},
     {NULL, "lang", "language of the portal; absent: what the browser asks for"},
     {NULL, "key_name", "name of an operator's key with a role; else empty"},
@@ -279,6 +276,10 @@ static const struct {
     {NULL, "secret", "the secret with which requests are signed"},
     {NULL, "secrets", "the active secrets, newest first"},
     {NULL, "signature_variant", "which of the dialect's signatures; null: its first"},
+    {NULL, "skipped",
+     "true: it has held up its ordering key for as long as it may, and the next of the key has passed it; "
+     "absent "
+     "else"},
     {NULL, "since", "events accepted at this time or later"},
     {NULL, "session",
      "id of the session of a browser, or of the link to the portal, by which the key asked; else empty"},

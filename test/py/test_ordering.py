@@ -1,0 +1,118 @@
+"""Order, from outside: settings and their mistakes, what goes one after the other over real sockets, and what is said of those that were passed."""
+import collections
+import json
+import random
+import time
+
+import pytest
+
+from harness.expect import eventually
+from harness.receiver import Reply
+
+ORDER = {"key": "$.data.k", "max_wait": None}
+
+
+def register(api, target, **more):
+    return api.post("/v1/webhooks", {"url": target.url(), "ordering": ORDER, **more}).expect(201).json
+
+
+def publish(api, *data):
+    events = [{"type": "t.x", "data": one} for one in data]
+    return [row["id"] for row in api.post("/v1/events/batch", events).expect(202).json]
+
+
+def rows_of(requests):
+    return [(request.header("webhook-sequence"), json.loads(request.body)["data"]) for request in requests]
+
+
+def test_settings(tenant, receiver):
+    target = receiver()
+    made = register(tenant, target)
+    assert made["ordering"] == ORDER
+    path = f"/v1/webhooks/{made['id']}"
+    assert tenant.patch(path, {"ordering": {"max_wait": "3600s"}}).expect(200).json["ordering"] == {"key": "$.data.k", "max_wait": "1h"}
+    assert tenant.patch(path, {"ordering": {"key": None}}).expect(200).json["ordering"] == {"key": None, "max_wait": "1h"}
+    assert tenant.patch(path, {"description": "x"}).expect(200).json["ordering"] == {"key": None, "max_wait": "1h"}
+    assert "ordering" not in tenant.patch(path, {"ordering": None}).expect(200).json
+    assert "ordering" not in tenant.get(path).expect(200).json
+
+
+@pytest.mark.parametrize("ordering, pointer, word", [
+    ({}, "/ordering/key", "required"),
+    ({"key": "$.data["}, "/ordering/key", "character 8"),
+    ({"key": "$..k"}, "/ordering/key", "several values"),
+    ({"key": "$.data[?@.x]"}, "/ordering/key", "several values"),
+    ({"key": 5}, "/ordering/key", "string"),
+    ({"key": "$." + "k" * 600}, "/ordering/key", "512"),
+    ({"key": None, "max_wait": "0s"}, "/ordering/max_wait", "1s to 30d"),
+    ({"key": None, "max_wait": "31d"}, "/ordering/max_wait", "1s to 30d"),
+    ({"key": None, "max_wait": "1 hour"}, "/ordering/max_wait", "1s to 30d"),
+    ({"key": None, "max_wait": 60}, "/ordering/max_wait", "string"),
+    ({"key": None, "batches": 2}, "/ordering/batches", "not a field"),
+    ("$.data.k", "/ordering", "object"),
+])
+def test_a_mistake_says_where(tenant, receiver, ordering, pointer, word):
+    answer = tenant.post("/v1/webhooks", {"url": receiver().url(), "ordering": ordering}).expect(422).json
+    (fault,) = [fault for fault in answer["errors"] if fault["pointer"] == pointer]
+    assert word in fault["detail"], fault
+
+
+def test_headers_of_the_order_are_not_the_endpoints(tenant, receiver):
+    tenant.post("/v1/webhooks", {"url": receiver().url(), "headers": {"Webhook-Sequence": "1"}}).expect(422)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_key_in_its_order(server, receiver, threads):
+    """With several threads publishers are accepted by other engines than the one that owns the endpoint."""
+    running = server(flags=["--threads", str(threads)])
+    api, rng, failed = running.api.as_tenant("default"), random.Random(threads), set()
+
+    def answer(request):
+        time.sleep(rng.random() * 0.005)
+        data = json.loads(request.body)["data"]
+        if data["n"] % 9 == 0 and data["n"] not in failed:
+            failed.add(data["n"])
+            return Reply(500)
+        return Reply(200)
+
+    target = receiver(answer=answer)
+    api.post("/v1/webhooks", {"url": target.url(), "ordering": ORDER, "retry": {"delays": [1], "jitter_percent": 0}}).expect(201)
+    step, apis, n = collections.Counter(), [running.api.as_tenant("default") for _ in range(4)], 0
+    for _ in range(60):
+        data = []
+        for _ in range(rng.choice([1, 1, 5])):
+            key, n = rng.choice(["a", "b", 3, True, {"x": 1}]), n + 1
+            step[str(key)] += 1
+            data.append({"k": key, "n": n, "step": step[str(key)]})
+        publish(rng.choice(apis), *data)
+    requests = target.wait_for(lambda seen: len(seen) >= n + n // 9, 60)
+    lines = collections.defaultdict(list)
+    for sequence, data in rows_of(requests):
+        lines[str(data["k"])].append((int(sequence), data["step"]))
+    assert len(lines) == 5 and sum(len(line) for line in lines.values()) == n + n // 9
+    for line in lines.values():
+        assert line == sorted(line) and [step for step, _ in zip(sorted({step for _, step in line}), line)] == list(range(1, len({step for _, step in line}) + 1))
+
+
+def test_without_the_key_there_is_no_order(tenant, receiver):
+    target = receiver(answer=lambda _: Reply(500))
+    register(tenant, target)
+    publish(tenant, {"n": 1}, {"n": 2, "k": None}, {"n": 3, "k": "a"}, {"n": 4, "k": "a"})
+    seen = rows_of(target.wait_for(3))
+    time.sleep(0.3)
+    assert sorted(data["n"] for _, data in seen) == [1, 2, 3] and len(target.requests) == 3
+    assert [sequence is None for sequence, data in sorted(seen, key=lambda row: row[1]["n"])] == [True, True, False]
+
+
+def test_who_was_passed_is_said_and_marked(tenant, receiver):
+    target = receiver().script(Reply(500), Reply(200))
+    register(tenant, target, ordering={"key": None, "max_wait": "1s"}, retry={"delays": [4], "jitter_percent": 0})
+    first, second = publish(tenant, {"n": 1}, {"n": 2})
+    one, two = target.wait_for(2)[:2]
+    assert one.header("webhook-skipped") is None and int(one.header("webhook-sequence")) < int(two.header("webhook-sequence"))
+    assert two.header("webhook-skipped") == one.header("webhook-sequence") and 0.9 < two.mono - one.mono < 3
+    (passed,) = tenant.get(f"/v1/deliveries?event={first}").expect(200).json["data"]
+    assert eventually(lambda: tenant.get(f"/v1/deliveries/{passed['id']}").json.get("skipped"))
+    (other,) = tenant.get(f"/v1/deliveries?event={second}").expect(200).json["data"]
+    assert "skipped" not in other
+    assert target.wait_for(3)[2].header("webhook-id") == one.header("webhook-id")  # with its own schedule
