@@ -44,6 +44,8 @@
     X(STORE_OPS, "tenterhook_store_operations_total", "", "Store write operations committed.")               \
     X(STORE_TAKEOVERS, "tenterhook_store_takeovers_total", "",                                               \
       "Times that this process took the store over from a node that had not renewed its lease.")             \
+    X(STORE_LOST, "tenterhook_store_lost_commits_total", "",                                                 \
+      "Commits that were acknowledged and that the database did not have any more after a failover.")        \
     X(STORE_FAILURES, "tenterhook_store_failures_total", "", "Store commits that failed.")                   \
     X(CLIENT_CONNECTS, "tenterhook_client_connects_total", "", "Connections opened to endpoints.")           \
     X(CLIENT_REUSES, "tenterhook_client_reuses_total", "", "Attempts sent on a kept-alive connection.")      \

@@ -365,18 +365,37 @@ def test_who_did_what_is_known_after_a_takeover(database, node):
     assert [row["id"] for row in second.api.get("/v1/audit").json["data"]] == ["3", "2", "1"]
 
 
-def test_the_doctor_looks_at_the_database(postgres, database, tmp_path):
+def test_the_doctor_looks_at_the_database(postgres, database, node, receiver, tmp_path):
     def doctor(url):
         done = subprocess.run([str(Server(tmp_path).binary), "doctor", "--json", "--store", url, "--data", str(tmp_path),
                                "--resolve", "localhost"], capture_output=True, text=True, check=False)
         return [row for row in json.loads(done.stdout) if row["check"] == "database"]
 
     rows = doctor(database)
-    assert len(rows) == 6 and all(row["verdict"] == "ok" for row in rows), rows
+    assert len(rows) == 8 and all(row["verdict"] == "ok" for row in rows), rows
     postgres.sql("ALTER ROLE tenterhook SET synchronous_commit=off")
     try:
         assert any(row["verdict"] == "fail" and "synchronous_commit" in json.dumps(row) for row in doctor(database))
     finally:
         postgres.sql("ALTER ROLE tenterhook RESET synchronous_commit")
+    name = database.rpartition("/")[2]
+    one = node(database)
+    subscribe(one.api, receiver())
+    publish(one.api, 1).expect(202)
+    assert one.stop() == 0
+    rows = doctor(database)
+    assert len(rows) == 9 and all(row["verdict"] == "ok" for row in rows) and "3 days ahead" in json.dumps(rows), rows
+    for change, back, words in (
+            ("SELECT pg_create_physical_replication_slot('forgotten', true)", "SELECT pg_drop_replication_slot('forgotten')", "slot forgotten"),
+            ("CREATE TABLE tenterhook.event_d9999(LIKE tenterhook.event)", "DROP TABLE tenterhook.event_d9999", "not attached"),
+            ("ALTER SYSTEM SET autovacuum=off", "ALTER SYSTEM RESET autovacuum", "autovacuum is off")):
+        postgres.sql(change, database=name)
+        postgres.sql("SELECT pg_reload_conf()")
+        try:
+            found, _ = until(lambda w=words: [row for row in doctor(database) if w in row["text"]], 10)
+            assert found[0]["verdict"] != "ok" and found[0]["advice"]
+        finally:
+            postgres.sql(back, database=name)
+            postgres.sql("SELECT pg_reload_conf()")
     with_none = doctor("postgres://tenterhook@127.0.0.1:1/x")
     assert [row["verdict"] for row in with_none] == ["fail"]

@@ -16,6 +16,7 @@
 #include "store/postgres/postgres_commit.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "store/postgres/postgres_schema.h"
 #include "store/store_exchange.h"
 #include "store/store_group.h"
@@ -74,6 +75,34 @@ static void taken_over(struct pg_store *s)
     report_break(s, TH_IO);
 }
 
+/** The database lacks commits that were acknowledged: it was restored, or a standby has taken over that did not have them. What this process
+ * has in memory does not fit to it any more. */
+static void went_back(struct pg_store *s, int64_t acknowledged)
+{
+    struct pg_tail_lost lost = pg_tail_find(&s->tail, s->lease.acknowledged + 1, acknowledged);
+    struct th_buf since, until;
+
+    th_buf_init(&since, 64);
+    th_buf_init(&until, 64);
+    if (lost.since_ms) {
+        th_wall_format(&since, (struct th_wall){lost.since_ms}, TH_RFC3339_MILLIS);
+        th_wall_format(&until, (struct th_wall){lost.until_ms}, TH_RFC3339_MILLIS);
+    }
+    th_log(TH_LOG_ERROR,
+           "the database went back behind what it had committed: the events of these numbers, and changes of "
+           "that time, are gone; "
+           "this node begins anew with what there is",
+           TH_KC("store", s->base.name), TH_KI("commits", acknowledged - s->lease.acknowledged),
+           TH_KI("events", lost.events), TH_KI("events_from", lost.from), TH_KI("events_to", lost.to),
+           TH_KS("since", th_buf_view(&since)), TH_KS("until", th_buf_view(&until)));
+    th_buf_fini(&since);
+    th_buf_fini(&until);
+    if (s->base.metrics)
+        th_count(s->base.metrics, TH_C_STORE_LOST, (uint64_t)(acknowledged - s->lease.acknowledged));
+    if (s->lost)
+        s->lost(s->lost_ctx);
+}
+
 static void later(struct pg_store *s)
 {
     int64_t most = 100000 << (s->failures < 5 ? s->failures : 5);
@@ -87,6 +116,7 @@ static void later(struct pg_store *s)
 /** Opens a connection in place of one that is lost, when it is time to. *committed: the batch that was under way. */
 static bool reopen(struct pg_store *s, bool *committed)
 {
+    int64_t acknowledged = s->lease.acknowledged;
     enum th_error error;
 
     *committed = false;
@@ -109,6 +139,8 @@ static bool reopen(struct pg_store *s, bool *committed)
         later(s);
         return false;
     }
+    if (s->lease.acknowledged < acknowledged)
+        went_back(s, acknowledged);
     if (s->away)
         th_log(TH_LOG_INFO, "the database is there again", TH_KC("store", s->base.name));
     s->away = false;
@@ -243,14 +275,17 @@ static enum th_error transaction(struct pg_store *s, struct th_op *first, uint32
     rc = write_group(s, first, written);
     if (rc == ST_OK) {
         pg_lease_confirm(&s->lease);
+        pg_tail_note(&s->tail, s->lease.seq, before.event, w->next.event);
         if (s->base.metrics)
             th_gauge_set(s->base.metrics, TH_G_STORE_RENEWED, (int64_t)time(NULL));
     } else {
         error = st_error(&s->db.base, rc);
         if (error == TH_UNKNOWN) {
             error = find_out(s);
-            if (error == TH_OK)
+            if (error == TH_OK) {
                 st_writer_committed(w);
+                pg_tail_note(&s->tail, s->lease.seq, before.event, w->next.event);
+            }
         }
         if (error != TH_OK) {
             if (!s->db.lost && error != TH_RETRY)

@@ -204,10 +204,6 @@ enum th_error pg_lease_resolve(struct pg_db *db, struct pg_lease *l, bool *commi
     PQclear(r);
     if (!ours)
         return TH_CONFLICT;
-    if (seq < l->acknowledged)
-        th_log(TH_LOG_ERROR,
-               "the database went back behind what it had committed: acknowledged events may be gone",
-               TH_KI("commits", l->acknowledged - seq));
     *committed = seq >= l->seq;
     l->seq = l->acknowledged = seq;
     atomic_store(&l->confirmed_us, sent_us);

@@ -2,6 +2,7 @@
 #ifndef TH_STORE_POSTGRES_STATE_H
 #define TH_STORE_POSTGRES_STATE_H
 #include "store/postgres/postgres_lease.h"
+#include "store/postgres/postgres_tail.h"
 #include "store/store_state.h"
 
 struct pg_store {
@@ -20,6 +21,7 @@ struct pg_store {
     bool away;            /* there is no connection, and the log says so */
     unsigned failures;    /* failures in a row of opening a connection */
     int64_t retry_at_us;  /* no connection is tried before */
+    struct pg_tail tail;  /* the newest commits */
     int64_t drop_at_us;   /* when to look next for days that can be dropped */
 };
 #endif
