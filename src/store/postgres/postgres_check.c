@@ -171,12 +171,12 @@ static void check_days(struct checking *k)
     value(k,
           "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid=c.relnamespace WHERE "
           "n.nspname='" PG_SCHEMA "' AND c.relkind='r' AND NOT c.relispartition AND c.relname ~ "
-                                  "'^(event|delivery|attempt)_d[0-9]+$' LIMIT 1",
+          "'^(event|delivery|attempt)_d[0-9]+$' LIMIT 1",
           loose, sizeof loose);
     value(k,
           "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid=c.relnamespace WHERE "
           "n.nspname='" PG_SCHEMA "' AND c.relispartition AND c.relname ~ '^event_d[0-9]+$' AND "
-                                  "substr(c.relname, 8)::int > current_date - date '2026-01-01'",
+          "substr(c.relname, 8)::int > current_date - date '2026-01-01'",
           ahead, sizeof ahead);
     if (loose[0]) {
         snprintf(text, sizeof text, "the table %s is not attached: a start was cut off while it was made",
