@@ -46,12 +46,15 @@ NAMES = {
     "src/core/retry.c": r"th_(disable_name|(facts|health)_(apply|check))$",
     "src/core/url.c": r"th_port_ok$",
     "src/core/jsonpath/*.c": r"(jp|th_iregexp)_",
-    "src/core/sched*.c": r"(address|ep|heap|host|item|items|list|number|sched|share|slot|spill)_",
+    "src/core/jsonpath/value.c": r"th_(characters|number|tape|texts)_",  # values of documents, for schemas too
+    "src/core/schema/*.c": r"sc_",
+    "src/core/sched*.c": r"(address|ep|heap|host|item|items|line|list|number|order|sched|share|slot|spill)_",
     "src/engine/*.c": r"th_engine_",
     "src/engine/*/*.c": r"th_engine_",  # what the engine's users call
     "src/engine/settings/settings.c": r"th_(ep|graves|key|role|run|tenant)_",  # the objects that settings consist of
     "src/store/sqlite/migrations.c": r"th_store_migration",
     "src/store/sqlite/*": r"sq_|th_(sqlite|store_sqlite)_",
+    "src/store/postgres/postgres_inbox.c": r"th_inbox_db_",  # its port is inbox_db.h
     "src/store/postgres/*": r"pg_|th_store_(postgres_|waiting)",
     "src/store/store_*.c": r"st_",
     "src/net/*": r"hc_|th_(http_|conn_|parts_|exchange_|server_|peers_|pool_|addrs_|names?_|is_trusted$|addr_same$)",

@@ -141,7 +141,6 @@ static const struct th_key *by_portal(struct th_api_req *r, struct th_span text)
         if (found != TH_PORTAL_UNKNOWN)
             key = portal_key(r, &p);
         r->by_portal_link = key != NULL;
-        r->portal_used = found == TH_PORTAL_USED;
         memcpy(r->link_hash, p.link, sizeof r->link_hash);
     }
     return key;

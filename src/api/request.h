@@ -84,7 +84,6 @@ struct th_api_req { /* all zeros, but for the first members, when the request be
     char session[24], csrf[33];        /* with by_session: its id, and the token that changes need */
     bool by_portal;                    /* a token of the portal, whose id is in `session` ... */
     bool by_portal_link;               /* ... or of a link to it, of which link_hash is the hash */
-    bool portal_used;                  /* the link was opened before */
     unsigned scopes;
     uint64_t key_no;                   /* 0: no tenant's key */
     uint64_t metered_tenant;           /* the tenant to whose rate this request counts; 0: to none */

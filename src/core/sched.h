@@ -121,8 +121,6 @@ void th_sched_gave_up(struct th_sched *s, uint64_t delivery);
 uint64_t th_sched_skipped(const struct th_sched *s, uint64_t delivery);
 /** A delivery that has just been passed by the next of its line; false: there is none. */
 bool th_sched_passed_next(struct th_sched *s, uint64_t *delivery);
-/** The delivery of the same line that this one waits for; 0: none that is known. */
-uint64_t th_sched_waits_for(const struct th_sched *s, uint64_t endpoint, uint64_t order, uint64_t delivery);
 /** When pick should be called next if nothing else happens; TH_MONO_NEVER: not by time. */
 struct th_mono th_sched_next(const struct th_sched *s, struct th_mono now);
 

@@ -325,8 +325,6 @@ void order_fini(struct th_sched *s);
 struct line *line_at(const struct th_sched *s, uint32_t index);
 /* Whether the turn waits for a moment to come, and when it gives way; INT64_MAX: not before it has ended. */
 bool line_stopped(const struct th_sched *s, const struct line *l, int64_t *until_us);
-/* NULL: the endpoint has no such line. */
-struct line *order_find(const struct ep *ep, uint64_t order);
 /* An item of a line begins to wait, which may change whose turn it is. */
 void order_put(struct th_sched *s, struct ep *ep, uint32_t id, bool first);
 /* It stops to wait behind another. */

@@ -80,7 +80,8 @@ void order_fini(struct th_sched *s)
     th_free(s->lines.told);
 }
 
-struct line *order_find(const struct ep *ep, uint64_t order)
+/* NULL: the endpoint has no such line. */
+static struct line *order_find(const struct ep *ep, uint64_t order)
 {
     return ep->lines ? th_map_get(ep->lines, order) : NULL;
 }
@@ -549,15 +550,4 @@ bool th_sched_passed_next(struct th_sched *s, uint64_t *delivery)
         return false;
     *delivery = s->lines.told[--s->lines.told_count];
     return true;
-}
-
-uint64_t th_sched_waits_for(const struct th_sched *s, uint64_t endpoint, uint64_t order, uint64_t delivery)
-{
-    const struct ep *ep = th_map_get(&s->ep_by_no, endpoint);
-    const struct line *l = ep ? order_find(ep, order) : NULL;
-    uint32_t id = item_find(s, delivery);
-
-    if (!l || !l->turn || l->turn == id || (id && item_line(item_at(s, id)) != l->index))
-        return 0;
-    return id || item_at(s, l->turn)->no < delivery ? item_at(s, l->turn)->no : 0;
 }

@@ -408,7 +408,7 @@ static bool resolve(struct compiler *c, uint32_t node, uint32_t resource, struct
     struct th_span head = th_span(reference.p, hash ? (size_t)(hash - reference.p) : reference.n),
                    tail = hash ? th_span(hash + 1, reference.n - head.n - 1) : th_span("", 0);
     struct th_buf text;
-    uint32_t target;
+    uint32_t target = SC_NONE;
     bool ok = true;
 
     *dynamic = SC_NONE;

@@ -38,8 +38,8 @@ static void fanned(struct th_op *op)
     e->fanout_left = f->event != 0; /* what is accepted from now on says so itself */
     if (!f->event || f->event <= e->fanout_after || !e->fanout_after)
         th_fence_fanned(e, e->fence.fan_steps, f->event); /* the turn is at the first of all */
-    else if (!th_list_empty(&e->fence.fans_asked))
-        e->fanout_left = true;
+    if (!th_list_empty(&e->fence.fans_asked))
+        e->fanout_left = true; /* somebody waits for what the next steps find */
     e->fanout_after = f->event;
 }
 

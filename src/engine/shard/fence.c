@@ -19,7 +19,6 @@
 #include "engine/context.h"
 #include "engine/mail.h"
 #include "engine/shard/clock.h"
-#include "engine/shard/fanout.h"
 #include "engine/shard/offer.h"
 #include "engine/shard/queue.h"
 #include "engine/state.h"
@@ -114,7 +113,7 @@ static void home_asked(struct th_engine *home, struct th_mail *m)
 
     q->after = home->fence.fan_steps;
     th_list_append(&home->fence.fans_asked, &q->link);
-    th_fanout_tell(home);
+    home->fanout_left = true;
     home->more = true;
 }
 
@@ -132,8 +131,6 @@ void th_fence_fanned(struct th_engine *home, uint64_t step, uint64_t lowest)
         th_offers_send(home);
         th_mail_send(home, q->from, &q->mail, home_answered);
     }
-    if (!th_list_empty(&home->fence.fans_asked))
-        th_fanout_tell(home);
 }
 
 static void ask_home(struct th_engine *e)

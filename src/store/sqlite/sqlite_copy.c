@@ -401,7 +401,7 @@ static enum th_error open_end(struct end *e, const char *dir, bool to_write, cha
         snprintf(why, why_size, "the name of the data directory is too long");
         return TH_INVALID;
     }
-    snprintf(e->path.db, sizeof e->path.db, "%s%s", e->whole, to_write ? ".migrating" : "");
+    snprintf(e->path.db, sizeof e->path.db, "%s/tenterhook.db%s", dir, to_write ? ".migrating" : "");
     snprintf(lock, sizeof lock, "%s/tenterhook.lock", dir);
     there = stat(e->whole, &st) == 0;
     if (there == to_write) {
