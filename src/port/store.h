@@ -72,6 +72,13 @@ struct th_event_more {
     struct th_span channels;     /* names, one per line */
     struct th_span traceparent;  /* W3C Trace Context of the publish */
     struct th_span content_type; /* of data; n == 0: application/json */
+    /* newest version that its type had when it was accepted (th_type_version); 0: its type has none */
+    uint32_t version;
+    uint8_t marks; /* bits of enum th_event_mark; stores keep all of TH_EVENT_MARKS */
+};
+enum th_event_mark {
+    TH_EVENT_MARK_SCHEMA = 1, /* its data did not fit the schema of its type */
+    TH_EVENT_MARKS = 63
 };
 
 /** Marks of a delivery; stores keep all of TH_MARKS, whatever they mean. */

@@ -22,7 +22,7 @@ static int64_t or_else(int64_t column, int64_t other)
 bool st_rows_has_more(const struct th_event_more *more)
 {
     return more->deliver_at || more->expires_at || more->order_key.n || more->channels.n ||
-           more->traceparent.n || more->content_type.n;
+           more->traceparent.n || more->content_type.n || more->version || more->marks;
 }
 
 void st_rows_bind_more(struct st_stmt *st, int first, const struct th_event_more *more)
@@ -33,6 +33,7 @@ void st_rows_bind_more(struct st_stmt *st, int first, const struct th_event_more
     st_text(st, first + 3, more->channels);
     st_text(st, first + 4, more->traceparent);
     st_text(st, first + 5, more->content_type);
+    st_u64(st, first + 6, (uint64_t)more->version << 6 | more->marks);
 }
 
 int64_t st_rows_due(const struct th_event_more *more, struct th_wall at)
@@ -43,6 +44,7 @@ int64_t st_rows_due(const struct th_event_more *more, struct th_wall at)
 void st_rows_event(struct st_stmt *st, bool data, struct th_event_row *row)
 {
     int64_t at = st_col_i64(st, 2);
+    uint64_t checked = st_col_u64(st, 18);
 
     *row = (struct th_event_row){.no = st_col_u64(st, 0),
                                  .tenant = st_col_u64(st, 1),
@@ -61,7 +63,9 @@ void st_rows_event(struct st_stmt *st, bool data, struct th_event_row *row)
                                           .order_key = st_col(st, 14),
                                           .channels = st_col(st, 15),
                                           .traceparent = st_col(st, 16),
-                                          .content_type = st_col(st, 17)}};
+                                          .content_type = st_col(st, 17),
+                                          .version = (uint32_t)(checked >> 6),
+                                          .marks = checked & TH_EVENT_MARKS}};
     if (data)
         row->data = st_col(st, ST_EVENT_DATA);
 }

@@ -11,8 +11,8 @@
 #define ST_EVENT_COLUMNS                                                                           \
     "no, tenant, at, time, rnd, first, n, type, external_id, resource_type, resource_id, "         \
     "CASE WHEN data IS NULL THEN (SELECT r.at FROM erasure r WHERE r.event=event.no) END, "        \
-    "deliver_at, expires_at, order_key, channels, traceparent, content_type"
-#define ST_EVENT_DATA 18 /* column after them */
+    "deliver_at, expires_at, order_key, channels, traceparent, content_type, checked"
+#define ST_EVENT_DATA 19 /* column after them */
 #define ST_ATTEMPT_COLUMNS                                                                         \
     "no, delivery, endpoint, prev, nth, at, status, class, flags, endpoint_rev, signed_at, "       \
     "times, peer, sigs, detail, batch"
@@ -25,7 +25,7 @@ enum st_attempt_flag { ST_FLAG_TRUNCATED = 1, ST_FLAG_REUSED = 2, ST_FLAG_OK = 4
 void st_rows_event(struct st_stmt *st, bool data, struct th_event_row *row);
 /** The column `time` of an event: 1 when it happened when it was accepted. */
 int64_t st_rows_time(struct th_wall time, struct th_wall at);
-/** Binds the columns of the optional members of an event to ?first and the five after it. */
+/** Binds the columns of the optional members of an event to ?first and the six after it. */
 void st_rows_bind_more(struct st_stmt *st, int first, const struct th_event_more *more);
 /** True when an event has any of these members. */
 bool st_rows_has_more(const struct th_event_more *more);

@@ -363,7 +363,8 @@ static inline int fx_tear_down(void **state)
 #define FX_BEFORE_ROOM                                                                                       \
     "UPDATE event SET time=at WHERE time=1; UPDATE attempt SET signed_at=at/1000 WHERE signed_at=1;"         \
     "UPDATE queue SET lane=lane&3, tries=tries&255; UPDATE delivery SET lane=lane&3;"                        \
-    "ALTER TABLE event DROP COLUMN deliver_at; ALTER TABLE event DROP COLUMN expires_at;"                    \
+    "ALTER TABLE event DROP COLUMN checked; ALTER TABLE event DROP COLUMN deliver_at; ALTER TABLE event "    \
+    "DROP COLUMN expires_at;"                                                                                \
     "ALTER TABLE event DROP COLUMN order_key; ALTER TABLE event DROP COLUMN channels;"                       \
     "ALTER TABLE event DROP COLUMN traceparent; ALTER TABLE event DROP COLUMN content_type;"                 \
     "ALTER TABLE fan DROP COLUMN more; ALTER TABLE attempt DROP COLUMN batch;"                               \

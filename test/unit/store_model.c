@@ -107,6 +107,10 @@ static void carry_more(struct pair *p, struct th_new_event *e, uint64_t orders[4
         e->more.traceparent = TH_LIT("00-1-2-00");
     if (below(p, 2))
         e->more.content_type = TH_LIT("text/plain");
+    if (below(p, 2))
+        e->more.version = (uint32_t)below(p, 100000000);
+    if (below(p, 2))
+        e->more.marks = (uint8_t)below(p, TH_EVENT_MARKS + 1);
 }
 
 /* One number for what an event carries. */
@@ -116,7 +120,7 @@ static uint64_t sum_of_more(const struct th_event_row *r)
 
     return (uint64_t)r->time.ms * 31 + (uint64_t)m->deliver_at * 7 + (uint64_t)m->expires_at +
            m->order_key.n * 1000 + m->channels.n * 10000 + m->traceparent.n * 100000 +
-           m->content_type.n * 1000000;
+           m->content_type.n * 1000000 + m->version * 3u + m->marks * 5u;
 }
 
 static void do_accept(struct pair *p, uint32_t count, uint32_t max_endpoints)

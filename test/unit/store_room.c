@@ -18,7 +18,9 @@ static struct th_event_more all_of_it(void)
                                   .channels = TH_LIT("eu\nbilling"),
                                   .traceparent =
                                       TH_LIT("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
-                                  .content_type = TH_LIT("text/csv")};
+                                  .content_type = TH_LIT("text/csv"),
+                                  .version = 20260301,
+                                  .marks = TH_EVENT_MARKS};
 }
 
 static void assert_more(const struct th_event_more *more, const struct th_event_more *want)
@@ -29,6 +31,8 @@ static void assert_more(const struct th_event_more *more, const struct th_event_
     assert_true(th_span_eq(more->channels, want->channels));
     assert_true(th_span_eq(more->traceparent, want->traceparent));
     assert_true(th_span_eq(more->content_type, want->content_type));
+    assert_int_equal(more->version, want->version);
+    assert_int_equal(more->marks, want->marks);
 }
 
 static void load_one(struct fx *f, uint64_t no, struct th_load *l, struct th_event_row *row)

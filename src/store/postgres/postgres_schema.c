@@ -72,13 +72,14 @@ static const char first[] =
     "INSERT INTO " S "slot(slot, epoch) SELECT i, 0 FROM generate_series(0, 255) i;"
     "CREATE FUNCTION " S "fenced() RETURNS int4 LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''another node has taken over'' USING ERRCODE"
     " = ''TH001''; END';";
+static const char checked[] = "ALTER TABLE " S "event ADD COLUMN checked int8;";
 /* clang-format on */
 
 /* What a step does, and the earliest form whose program may go on beside it. */
 static const struct {
     const char *sql;
     int oldest;
-} steps[] = {{first, 1}};
+} steps[] = {{first, 1}, {checked, 1}};
 #define STEPS ((int)(sizeof steps / sizeof *steps))
 
 static bool run(PGconn *c, const char *sql, char *why, size_t why_size)

@@ -107,5 +107,8 @@ static const char room[] =
     "ALTER TABLE attempt ADD COLUMN batch INTEGER;";
 /* clang-format on */
 
-const char *const th_store_migrations[] = {init, fan, usage, erasure, rest, plain, room};
+/* What the catalogue of event types said of an event: the version in all bits but the lowest six, which are marks. */
+static const char checked[] = "ALTER TABLE event ADD COLUMN checked INTEGER;";
+
+const char *const th_store_migrations[] = {init, fan, usage, erasure, rest, plain, room, checked};
 const int th_store_migration_count = sizeof th_store_migrations / sizeof *th_store_migrations;

@@ -5,6 +5,7 @@ update event set time = at where time = 1;
 update attempt set signed_at = at / 1000 where signed_at = 1;
 update queue set lane = lane & 3, tries = tries & 255;
 update delivery set lane = lane & 3;
+alter table event drop column checked;
 alter table event drop column deliver_at;
 alter table event drop column expires_at;
 alter table event drop column order_key;
