@@ -93,7 +93,9 @@ static void copy_errors(struct th_api_req *r, const struct th_change *c)
             field.n = (size_t)(slash - field.p);
         }
         pointer = th_api_fault_pointer(r, TH_LIT(""), th_api_decode_wire(r, field));
-        if (slash && (th_span_is(field, "template") || th_span_is(field, "retry")))
+        if (slash &&
+            (th_span_is(field, "template") || th_span_is(field, "retry") || th_span_is(field, "schema") ||
+             th_span_is(field, "example") || th_span_is(field, "versions")))
             pointer = deeper(r, pointer, rest);
         else if (slash)
             pointer = th_api_fault_pointer(r, pointer, rest);
@@ -105,7 +107,7 @@ static void succeeded(struct th_api_req *r, struct th_change *c)
 {
     note_made(r, c);
     (void)th_api_reply_begin(r);
-    if (c->kind == TH_CHANGE_TENANT_PUT && c->created)
+    if ((c->kind == TH_CHANGE_TENANT_PUT || c->kind == TH_CHANGE_TYPE_PUT) && c->created)
         r->answer_status = 201;
     if (r->answer)
         r->answer(r, c, &r->api->fields, &r->api->out);

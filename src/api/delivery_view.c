@@ -193,17 +193,19 @@ static void write_sent_headers(struct th_jw *w, struct th_span url, struct th_sp
 static void write_request(struct th_jw *w, struct th_api_req *r, const struct th_attempt_view *view)
 {
     struct th_buf head, body, url;
+    struct th_span method;
 
     th_buf_init(&head, 256u << 10);
     th_buf_init(&body, 32u << 20);
     th_buf_init(&url, 64u << 10);
     th_jw_key(w, TH_LIT("request"));
-    if (!r->tenant || th_engine_show_request(r->api->engine, r->tenant, view,
-                                             th_api_request_may(r, TH_SCOPE_MANAGE), &head, &body, &url)) {
+    if (!r->tenant ||
+        th_engine_show_request(r->api->engine, r->tenant, view, th_api_request_may(r, TH_SCOPE_MANAGE), &head,
+                               &body, &url, &method)) {
         th_jw_null(w);
     } else {
         th_jw_object(w);
-        th_api_member_str(w, "method", th_dialect_method(r->dialect));
+        th_api_member_str(w, "method", method);
         th_api_member_str(w, "url", th_buf_view(&url));
         write_sent_headers(w, th_buf_view(&url), th_buf_view(&head), th_buf_view(&body));
         write_body(w, th_buf_view(&body));
@@ -480,6 +482,7 @@ static bool attempt_field(const struct th_attempt_row *row, enum th_field field,
 static bool request_body(struct th_api_req *r, const struct th_attempt_view *view, struct th_jw *w)
 {
     struct th_buf head, body, url;
+    struct th_span method;
     bool ok;
 
     th_buf_init(&head, 256u << 10);
@@ -487,7 +490,7 @@ static bool request_body(struct th_api_req *r, const struct th_attempt_view *vie
     th_buf_init(&url, 64u << 10);
     ok = r->tenant &&
          !th_engine_show_request(r->api->engine, r->tenant, view, th_api_request_may(r, TH_SCOPE_MANAGE),
-                                 &head, &body, &url) &&
+                                 &head, &body, &url, &method) &&
          !body.failed;
     if (ok)
         th_jw_string(w, th_buf_view(&body));

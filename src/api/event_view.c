@@ -31,6 +31,18 @@ void th_api_event_members(struct th_jw *w, struct th_api_req *r, const struct th
         th_api_member_time(w, "expires_at", row->more.expires_at);
     if (row->more.traceparent.n)
         th_api_member_str(w, "traceparent", row->more.traceparent);
+    if (row->more.version) {
+        struct th_buf version;
+
+        th_buf_init(&version, 16);
+        th_version_write(row->more.version, &version);
+        th_api_member_str(w, "version", th_buf_view(&version));
+        th_buf_fini(&version);
+    }
+    if (row->more.marks & TH_EVENT_MARK_SCHEMA) {
+        th_jw_key(w, TH_LIT("schema_error"));
+        th_jw_bool(w, true);
+    }
     th_api_member_int(w, "delivery_count", row->deliveries);
     if (row->erased)
         th_api_member_time(w, "erased_at", row->erased);

@@ -154,9 +154,23 @@ static struct th_span bad_pointer(struct th_api_req *r, const struct th_publish 
     return th_api_fault_pointer(r, prefix, th_str(field));
 }
 
+static struct th_span deeper(struct th_api_req *r, struct th_span pointer, const char *rest)
+{
+    struct th_buf whole;
+    struct th_span out = pointer;
+
+    th_buf_init(&whole, 1024);
+    th_buf_span(&whole, pointer);
+    th_buf_str(&whole, rest);
+    (void)th_arena_copy(&r->mem, th_buf_view(&whole), &out);
+    th_buf_fini(&whole);
+    return out;
+}
+
 static void published(struct th_publish *p)
 {
     struct th_api_req *r = p->user;
+    struct th_span pointer;
 
     switch (p->result) {
     case TH_PUB_REPEATED:
@@ -175,7 +189,10 @@ static void published(struct th_publish *p)
                     p->events[p->bad].external_id.p);
         return;
     case TH_PUB_INVALID:
-        th_api_fault(r, bad_pointer(r, p, p->field ? p->field : "data"), "%s", p->detail);
+        pointer = bad_pointer(r, p, p->field ? p->field : "data");
+        if (p->pointer[0])
+            pointer = deeper(r, pointer, p->pointer);
+        th_api_fault(r, pointer, "%s", p->detail);
         th_api_fail_invalid(r);
         return;
     case TH_PUB_TOO_LARGE:

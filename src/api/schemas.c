@@ -46,7 +46,10 @@
 #define EVENT_FIELDS                                                                                         \
     "\"id\":" STR ",\"type\":" STR ",\"tenant\":" STR ",\"time\":" TIME ",\"created_at\":" TIME              \
     ",\"resource_type\":" STR ",\"resource_id\":" STR ",\"channels\":{\"type\":\"array\",\"items\":" STR     \
-    "},\"deliver_at\":" TIME ",\"expires_at\":" TIME ",\"traceparent\":" STR ",\"delivery_count\":" INT
+    "},\"deliver_at\":" TIME ",\"expires_at\":" TIME ",\"traceparent\":" STR ",\"version\":" STR             \
+    ",\"schema_error\":" BOOL ",\"delivery_count\":" INT
+
+#define VALIDATE_NULL "{\"type\":[\"string\",\"null\"],\"maxLength\":16}"
 
 #define DELIVERY_FIELDS                                                                                      \
     "\"id\":" STR ",\"event\":" STR ",\"event_type\":" STR ",\"endpoint\":" STR_NULL ",\"status\":" STATUS   \
@@ -80,6 +83,13 @@
 #define TYPE_NULL(name) "[\"" name "\",\"null\"]"
 #define HEALTH_NAMES "{\"type\":\"string\",\"enum\":[\"active\",\"failing\",\"paused\",\"disabled\"]}"
 
+/* How bodies are written and sent. */
+#define WIRE_FIELDS ",\"payload_version\":" STR ",\"method\":" STR ",\"body_format\":" STR
+#define SHORT_NULL(most) "{\"type\":[\"string\",\"null\"],\"maxLength\":" most "}"
+#define WIRE_SETTINGS                                                                                        \
+    ",\"payload_version\":" SHORT_NULL("10") ",\"method\":" SHORT_NULL("16") ",\"body_format\":" SHORT_NULL( \
+        "16")
+
 #define WEBHOOK_FIELDS                                                                                       \
     "\"id\":" STR ",\"url\":" STR ",\"url_unicode\":" STR ",\"url_secret\":" BOOL                            \
     ",\"events\":{\"type\":\"array\",\"items\":" STR "},\"active\":" BOOL ",\"description\":" STR_NULL       \
@@ -90,47 +100,49 @@
               ",\"disabled\":" DISABLED ",\"consent\":" CONSENT ",\"filter\":" STR                           \
               ",\"template\":" REF("Template") ",\"channels\":{\"type\":\"array\",\"items\":" STR            \
                                                "},\"reenable\":" REF("Reenable") ",\"retry\":" REF(          \
-                                                   "RetrySettings") ",\"ordering\":" REF("Ordering")
+                                                   "RetrySettings") ",\"ordering\":" REF("Ordering")         \
+                                                   WIRE_FIELDS
 
-#define WEBHOOK_SETTINGS(url)                                                                                           \
-    "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL                    \
-    ",\"previous_expires_at\":" TIME_NULL ",\"events\":{\"type\":[\"array\","                                           \
-    "\"null\"],\"items\":" STR                                                                                          \
-    ",\"maxItems\":256},\"active\":{\"type\":[\"boolean\",\"null\"]},\"description\":{\"type\":[\"string\","            \
-    "\"null\"],"                                                                                                        \
-    "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(OR_NULL(REF(                                                       \
-        "MetadataValue"))) ",\"headers\":" STRINGS_NULL(STR_NULL) ",\"timeout_seconds\":{\"type\":["                    \
-                                                                  "\"number\",\"null\"],\"format\":"                    \
-                                                                  "\"double\",\"minimum\":1}"                           \
-                                                                  ",\"max_in_flight\":{\"type\":["                      \
-                                                                  "\"integer\",\"null\"],\"minimum\":1,"                \
-                                                                  "\"maximum\":1000}"                                   \
-                                                                  ",\"rate_limit_per_second\":{"                        \
-                                                                  "\"type\":[\"number\",\"null\"],"                     \
-                                                                  "\"format\":\"double\","                              \
-                                                                  "\"minimum\":0.001,"                                  \
-                                                                  "\"maximum\":100000}"                                 \
-                                                                  ",\"signature_variant\":" STR_NULL                    \
-                                                                  ",\"options\":" STRINGS_NULL(                         \
-                                                                      "{\"type\":[\"boolean\",\"null\"]"                \
-                                                                      "}") ",\"filter\":"                               \
-                                                                           "{\"type\":[\"string\","                     \
-                                                                           "\"null\"],\"minLength\":"                   \
-                                                                           "1,\"maxLength\":4096},"                     \
-                                                                           "\"template\":" OR_NULL(REF(                 \
-                                                                               "Template")) ",\"channel"                \
-                                                                                            "s\""                       \
-                                                                                            ":" CHANNELS                \
-                                                                                            ",\"reenable\""             \
-                                                                                            ":" OR_NULL(REF(            \
-                                                                                                "Reenab"                \
-                                                                                                "le")) ",\""            \
-                                                                                                       "ret"            \
-                                                                                                       "ry"             \
-                                                                                                       "\""             \
-                                                                                                       ":" OR_NULL(REF( \
-                                                                                                           "RetryP"     \
-                                                                                                           "atch")) ",\"ordering\":" OR_NULL(REF("Ordering"))
+#define WEBHOOK_SETTINGS(url)                                                                                                                                 \
+    "\"url\":" url ",\"url_secret\":{\"type\":[\"boolean\",\"null\"]},\"previous_secret\":" STR_NULL                                                          \
+    ",\"previous_expires_at\":" TIME_NULL ",\"events\":{\"type\":[\"array\","                                                                                 \
+    "\"null\"],\"items\":" STR                                                                                                                                \
+    ",\"maxItems\":256},\"active\":{\"type\":[\"boolean\",\"null\"]},\"description\":{\"type\":[\"string\","                                                  \
+    "\"null\"],"                                                                                                                                              \
+    "\"maxLength\":4096},\"metadata\":" STRINGS_NULL(OR_NULL(REF(                                                                                             \
+        "MetadataValue"))) ",\"headers\":" STRINGS_NULL(STR_NULL) ",\"timeout_seconds\":{\"type\":["                                                          \
+                                                                  "\"number\",\"null\"],\"format\":"                                                          \
+                                                                  "\"double\",\"minimum\":1}"                                                                 \
+                                                                  ",\"max_in_flight\":{\"type\":["                                                            \
+                                                                  "\"integer\",\"null\"],\"minimum\":1,"                                                      \
+                                                                  "\"maximum\":1000}"                                                                         \
+                                                                  ",\"rate_limit_per_second\":{"                                                              \
+                                                                  "\"type\":[\"number\",\"null\"],"                                                           \
+                                                                  "\"format\":\"double\","                                                                    \
+                                                                  "\"minimum\":0.001,"                                                                        \
+                                                                  "\"maximum\":100000}"                                                                       \
+                                                                  ",\"signature_variant\":" STR_NULL                                                          \
+                                                                  ",\"options\":" STRINGS_NULL(                                                               \
+                                                                      "{\"type\":[\"boolean\",\"null\"]"                                                      \
+                                                                      "}") ",\"filter\":"                                                                     \
+                                                                           "{\"type\":[\"string\","                                                           \
+                                                                           "\"null\"],\"minLength\":"                                                         \
+                                                                           "1,\"maxLength\":4096},"                                                           \
+                                                                           "\"template\":" OR_NULL(REF(                                                       \
+                                                                               "Template")) ",\"channel"                                                      \
+                                                                                            "s\""                                                             \
+                                                                                            ":" CHANNELS                                                      \
+                                                                                            ",\"reenable\""                                                   \
+                                                                                            ":" OR_NULL(REF(                                                  \
+                                                                                                "Reenab"                                                      \
+                                                                                                "le")) ",\""                                                  \
+                                                                                                       "ret"                                                  \
+                                                                                                       "ry"                                                   \
+                                                                                                       "\""                                                   \
+                                                                                                       ":" OR_NULL(REF(                                       \
+                                                                                                           "RetryP"                                           \
+                                                                                                           "atch")) ",\"ordering\":" OR_NULL(REF("Ordering")) \
+                                                                                                           WIRE_SETTINGS
 
 #define SECRET_NULL "{\"type\":[\"string\",\"null\"],\"minLength\":1,\"maxLength\":1024}"
 #define URL "{\"type\":\"string\",\"format\":\"uri\",\"maxLength\":2048}"
@@ -237,6 +249,34 @@ const struct th_api_schema th_api_schemas[] = {
      CLOSED("\"template\"",
             "\"template\":" REF("Template") ",\"event\":" STR_NULL ",\"type\":" STR_NULL ",\"data\":{}")},
     {"TemplatePreviewed", OBJECT("\"body\",\"bytes\"", "\"body\":{},\"bytes\":" INT)},
+    {"EventTypeVersion",
+     OBJECT("\"version\"", "\"version\":{\"type\":\"string\",\"maxLength\":10},\"sunset\":" TIME_NULL
+                           ",\"template\":" REF("Template"))},
+    {"EventSchema",
+     "{\"oneOf\":[{\"type\":\"object\",\"additionalProperties\":true},{\"type\":\"boolean\"}]}"},
+    {"Validation", "{\"type\":\"string\",\"enum\":[\"default\",\"off\",\"warn\",\"refuse\"]}"},
+    {"EventTypePut",
+     CLOSED("", "\"description\":{\"type\":[\"string\",\"null\"],\"maxLength\":4096},\"group\":{\"type\":["
+                "\"string\",\"null\"],\"maxLength\":128},\"schema\":" OR_NULL(
+                    REF("EventSchema")) ",\"example\":{},\"validate\":" VALIDATE_NULL
+                                        ",\"archived\":{\"type\":[\"boolean\",\"null\"]},\"deprecated\":{"
+                                        "\"type\":[\"boolean\","
+                                        "\"null\"]},\"versions\":{\"type\":[\"array\",\"null\"],\"maxItems\":"
+                                        "16,\"items\":" REF("EventTypeVersion") "}")},
+    {"EventType",
+     OBJECT("\"type\",\"validate\",\"archived\",\"deprecated\",\"of\",\"created_at\",\"updated_at\"",
+            "\"type\":" STR ",\"description\":" STR ",\"group\":" STR
+            ",\"schema\":" REF("EventSchema") ",\"example\":{},\"validate\":" REF(
+                "Validation") ",\"archived\":" BOOL ",\"deprecated\":" BOOL
+                              ",\"versions\":{\"type\":\"array\",\"items\":" REF(
+                                  "EventTypeVersion") "},\"of\":{\"type\":\"string\",\"enum\":["
+                                                      "\"installation\",\"tenant\"]},\"created_at\":" TIME
+                                                      ",\"updated_at\":" TIME)},
+    {"EventTypePage", PAGE("EventType")},
+    {"EventTypeUse", OBJECT("\"endpoint\",\"tenant\",\"payload_version\",\"version\",\"sunset\"",
+                            "\"endpoint\":" STR ",\"tenant\":" STR ",\"payload_version\":" STR_NULL
+                            ",\"version\":" STR_NULL ",\"sunset\":" TIME_NULL)},
+    {"EventTypeUsePage", PAGE("EventTypeUse")},
     {"EventStream",
      "{\"type\":\"string\",\"description\":\"server-sent events: `event` with an Event as data, "
      "`gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`\"}"},

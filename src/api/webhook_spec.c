@@ -37,6 +37,9 @@ enum {
     F_RETRY,
     F_REENABLE,
     F_ORDERING,
+    F_VERSION,
+    F_METHOD,
+    F_FORMAT,
     F_SECRET,
     F_PREVIOUS,
     F_PREVIOUS_END,
@@ -62,6 +65,9 @@ static const struct th_api_field spec_fields[F_COUNT] = {
     {"retry", TH_T_OBJECT, false, true, 0, 0, 0},
     {"reenable", TH_T_STRING, false, true, 64, 0, 0},
     {"ordering", TH_T_OBJECT, false, true, 0, 0, 0},
+    {"payload_version", TH_T_STRING, false, true, 10, 0, 0},
+    {"method", TH_T_STRING, false, true, 16, 0, 0},
+    {"body_format", TH_T_STRING, false, true, 16, 0, 0},
     {"secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_secret", TH_T_STRING, false, true, 1024, 0, 0},
     {"previous_expires_at", TH_T_TIME, false, true, 0, 0, 0},
@@ -349,6 +355,24 @@ static void apply_plain(struct th_api_req *r, const struct th_api_value *v, stru
     }
     if (v[F_VARIANT].present)
         s->variant = v[F_VARIANT].text;
+    if (v[F_METHOD].present) {
+        s->method = TH_METHOD_DIALECT;
+        if (given(v, F_METHOD) && !th_method_read(v[F_METHOD].text, &s->method))
+            th_api_fault(r, pointer_to(r, F_METHOD),
+                         "must be \"POST\", \"PUT\" or \"PATCH\"; null: the dialect's");
+    }
+    if (v[F_FORMAT].present) {
+        s->form = given(v, F_FORMAT) && th_span_is(v[F_FORMAT].text, "form");
+        if (given(v, F_FORMAT) && !s->form && !th_span_is(v[F_FORMAT].text, "json"))
+            th_api_fault(r, pointer_to(r, F_FORMAT), "must be \"json\" or \"form\"");
+    }
+    if (v[F_VERSION].present) {
+        s->data_version = 0;
+        if (given(v, F_VERSION) && !th_version_read(v[F_VERSION].text, &s->data_version))
+            th_api_fault(r, pointer_to(r, F_VERSION),
+                         "must be a version: a date such as \"2026-03-01\", or a whole number such as \"2\"; "
+                         "null: the newest");
+    }
     if (v[F_FILTER].present) {
         s->filter = v[F_FILTER].text;
         if (given(v, F_FILTER) && !s->filter.n)

@@ -33,6 +33,9 @@ static const enum th_field native[] = {
     TH_A_RETRY,
     TH_A_REENABLE,
     TH_A_ORDERING,
+    TH_A_PAYLOAD_VERSION,
+    TH_A_METHOD,
+    TH_A_BODY_FORMAT,
     TH_A_TIMEOUT_SECONDS,
     TH_A_MAX_IN_FLIGHT,
     TH_A_RATE_LIMIT_PER_SECOND,
@@ -254,6 +257,19 @@ static bool write_template(struct th_api_list *l, const struct th_endpoint *ep, 
     return ep->spec.has_template;
 }
 
+static bool write_version(const struct th_endpoint *ep, struct th_jw *w)
+{
+    struct th_buf text;
+
+    if (!ep->spec.data_version)
+        return false;
+    th_buf_init(&text, 16);
+    th_version_write(ep->spec.data_version, &text);
+    th_jw_string(w, th_buf_view(&text));
+    th_buf_fini(&text);
+    return true;
+}
+
 static bool write_channels(const struct th_endpoint *ep, struct th_jw *w)
 {
     if (ep->spec.channels.n)
@@ -348,6 +364,16 @@ static bool write_field(struct th_api_list *l, const struct th_endpoint *ep, enu
         return ep->spec.reenable_on_test;
     case TH_A_ORDERING:
         return write_ordering(ep, w);
+    case TH_A_METHOD:
+        if (ep->spec.method)
+            th_jw_string(w, th_method_name(NULL, ep->spec.method));
+        return ep->spec.method != TH_METHOD_DIALECT;
+    case TH_A_BODY_FORMAT:
+        if (ep->spec.form)
+            th_jw_string(w, TH_LIT("form"));
+        return ep->spec.form;
+    case TH_A_PAYLOAD_VERSION:
+        return write_version(ep, w);
     case TH_A_TIMEOUT_SECONDS:
         return write_timeout(ep, w);
     case TH_A_MAX_IN_FLIGHT:

@@ -137,6 +137,14 @@ static enum th_error open_network(struct th_app *a, struct th_shard *s)
     return error;
 }
 
+static enum th_validate validate_of(const struct th_settings *c)
+{
+    enum th_validate v = TH_VALIDATE_DEFAULT;
+
+    (void)th_validate_read(th_str(c->v[TH_O_VALIDATE].text), &v);
+    return v;
+}
+
 static struct th_engine_options engine_options(struct th_app *a, struct th_shard *s)
 {
     const struct th_settings *c = &a->live->settings;
@@ -157,6 +165,7 @@ static struct th_engine_options engine_options(struct th_app *a, struct th_shard
         .limits = th_live_limits(&a->live->settings),
         .consent_origin = th_str(c->v[TH_O_CONSENT_ORIGIN].text ? c->v[TH_O_CONSENT_ORIGIN].text : ""),
         .consent_all = strcmp(c->v[TH_O_CONSENT].text, "all") == 0,
+        .validate = validate_of(c),
         .warn_percent = (unsigned)c->v[TH_O_LIMIT_WARNING].number,
         .max_in_flight = part_of(s, a->max_in_flight),
         .max_items = part_of(s, (uint64_t)c->v[TH_O_MAX_PENDING].number),

@@ -97,6 +97,7 @@ static void reload(struct th_app *a)
         options.retention_ms = l->settings.v[TH_O_RETENTION].number * 1000;
         options.limits = th_live_limits(&l->settings);
         options.warn_percent = (unsigned)l->settings.v[TH_O_LIMIT_WARNING].number;
+        (void)th_validate_read(th_str(l->settings.v[TH_O_VALIDATE].text), &options.validate);
         error = th_engine_reload(a->home.engine, &options, a->why, sizeof a->why);
         if (error)
             th_live_free(l);

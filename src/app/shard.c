@@ -77,17 +77,16 @@ static void run_errands(struct th_shard *s)
 
 /* ---- turns ---- */
 
-static void on_idle(uv_idle_t *i)
-{
-    (void)i;
-}
-
 static void on_timer(uv_timer_t *t)
 {
     struct th_shard *s = t->data;
 
-    s->timer_at = 0;
-    uv_idle_start(&s->idle, on_idle); /* the check takes the turn: the loop must not sleep before it */
+    s->timer_at = 0; /* the check that follows takes the turn */
+}
+
+static void on_idle(uv_idle_t *i)
+{
+    (void)i;
 }
 
 static void on_wake(uv_async_t *w)

@@ -11,6 +11,8 @@
 /* X(id, name, labels, help). Rows of one name follow each other and have one help text. */
 #define TH_COUNTERS(X)                                                                                       \
     X(EVENTS_ACCEPTED, "tenterhook_events_accepted_total", "", "Events durably accepted.")                   \
+    X(EVENTS_MISFITS_REFUSED, "tenterhook_events_misfits_total", "{outcome=\"refused\"}", TH_HELP_MISFITS)   \
+    X(EVENTS_MISFITS_MARKED, "tenterhook_events_misfits_total", "{outcome=\"marked\"}", TH_HELP_MISFITS)     \
     X(EVENTS_REFUSED, "tenterhook_events_refused_total", "", "Publish requests refused with 4xx or 5xx.")    \
     X(DELIVERIES_CREATED, "tenterhook_deliveries_created_total", "",                                         \
       "Deliveries made, one per event and endpoint.")                                                        \
@@ -106,6 +108,7 @@
 
 #define TH_HELP_FAILED "Deliveries that failed for good: schedule used up, or a final status."
 #define TH_HELP_INBOX "Events taken out of inboxes; repeated: one with the same id was stored before."
+#define TH_HELP_MISFITS "Events whose data does not fit the schema of their type, by what was done."
 #define TH_HELP_TESTS "Test requests by outcome; no other count of attempts and deliveries has them."
 #define TH_HELP_ATTEMPTS "Delivery attempts with a recorded outcome."
 #define TH_HELP_HTTP "API requests answered."

@@ -39,6 +39,9 @@
     {"--template", "FILE", "send what this JSON document makes of an event, in place of the dialect's body; - is standard input; empty: no longer"}, \
     {"--retry", "JSON", "a schedule of its own: '{\"delays\": [5, \"5m\", \"2h\"]}'; also jitter_percent, final, respect_retry_after; null: the dialect's"}, \
     {"--reenable", "HOW", "when failures have disabled it: by_hand (default), or on_test: by a test that succeeds"}, \
+    {"--method", "METHOD", "method of its requests: POST, PUT or PATCH; empty: the dialect's"}, \
+    {"--body-format", "FORMAT", "form: send the body as a form (application/x-www-form-urlencoded); json or empty: as JSON"}, \
+    {"--payload-version", "VERSION", "write its data as this version of an event type did; empty: as the newest"}, \
     {"--channel", "NAME", "send it only events with one of these channels; may be repeated; empty: all"}, \
     {"--order", "JSONPATH", "deliver events with one value of this one after the other: '$.data.order_id'; all: all events; empty: no order"}, \
     {"--order-wait", "TIME", "how long one that has failed holds up the next of its key, such as 1h; empty: until it has ended"}, \
@@ -212,6 +215,33 @@ static const struct th_cli_option tenants_put_options[] = {
 };
 static const struct th_cli_option tenants_delete_options[] = {
     {"--erase", NULL, "erase the content of its events at once, too; otherwise it stays until their retention ends"},
+    YES,
+    NONE,
+};
+#define OF_TENANT {"--of", "TENANT", "the catalogue of this tenant in place of the installation's"}
+static const struct th_cli_option types_list_options[] = {
+    OF_TENANT,
+    ALL,
+    NONE,
+};
+static const struct th_cli_option types_options[] = {
+    OF_TENANT,
+    NONE,
+};
+static const struct th_cli_option types_put_options[] = {
+    OF_TENANT,
+    {"--description", "TEXT", "what it says; empty: nothing"},
+    {"--group", "TEXT", "what it belongs to; empty: nothing"},
+    {"--schema", "FILE", "the JSON Schema of its data; - is standard input; empty: none"},
+    {"--example", "FILE", "data as an event of this type has it, JSON; empty: none"},
+    {"--versions", "FILE", "the list of its versions, the newest first, JSON"},
+    {"--validate", "WHAT", "what publishing does with data that does not fit: off, warn, refuse or default"},
+    {"--archived", "YES", "yes: not for new subscriptions any more; or no"},
+    {"--deprecated", "YES", "yes: nobody should begin to rely on it; or no"},
+    NONE,
+};
+static const struct th_cli_option types_delete_options[] = {
+    OF_TENANT,
     YES,
     NONE,
 };
@@ -446,6 +476,11 @@ const struct th_command th_commands[] = {
     {"tenants", "show", "ID", "show one tenant, with what it uses and its limits", NULL, API, 1, 1, NULL, th_cmd_tenant_show, NULL},
     {"tenants", "put", "ID", "create or change a tenant under your own id", NULL, API, 1, 1, tenants_put_options, th_cmd_tenant_put, NULL},
     {"tenants", "delete", "ID", "delete a tenant with its endpoints and keys", NULL, API, 1, 1, tenants_delete_options, th_cmd_tenant_delete, NULL},
+    {"event-types", "list", "", "list the event types of the catalogue", NULL, API, 0, 0, types_list_options, th_cmd_types, NULL},
+    {"event-types", "show", "TYPE", "show one event type, with schema, example and versions", NULL, API, 1, 1, types_options, th_cmd_type_show, NULL},
+    {"event-types", "put", "TYPE", "create or change an event type; what is left out keeps its value", NULL, API, 1, 1, types_put_options, th_cmd_type_put, NULL},
+    {"event-types", "delete", "TYPE", "take an event type out of the catalogue", NULL, API, 1, 1, types_delete_options, th_cmd_type_delete, NULL},
+    {"event-types", "usage", "TYPE", "list the endpoints that take an event type, each with the version that it gets", NULL, API, 1, 1, all_options, th_cmd_type_usage, NULL},
     {"keys", "list", "[TENANT]", "list a tenant's keys, or without TENANT operators' keys; never their text", NULL, API, 0, 1, all_options, th_cmd_keys, NULL},
     {"keys", "create", "[TENANT]", "make a key for a tenant, or without TENANT for an operator; printed once, on standard output only", NULL, API, 0, 1, keys_create_options, th_cmd_key_create, NULL},
     {"keys", "delete", "[TENANT] KEY", "end a tenant's key now, or without TENANT an operator's", NULL, API, 1, 2, yes_options, th_cmd_key_delete, NULL},

@@ -305,8 +305,9 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
 {
     static const struct {
         const char *option, *native;
-    } texts[] = {
-        {"--description", "description"}, {"--variant", "signature_variant"}, {"--reenable", "reenable"}};
+    } texts[] = {{"--description", "description"}, {"--variant", "signature_variant"},
+                 {"--reenable", "reenable"},       {"--method", "method"},
+                 {"--body-format", "body_format"}, {"--payload-version", "payload_version"}};
     static const struct {
         const char *option, *native;
     } numbers[] = {{"--timeout", "timeout_seconds"},
@@ -330,11 +331,17 @@ static bool write_endpoint(struct th_cli *cli, struct th_json dialect, const cha
             th_jw_null(&w);
     }
     write_order(cli, &w, dialect);
-    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (th_cli_option(cli, texts[i].option)) {
-            key_of(cli, &w, dialect, texts[i].native);
-            th_jw_string(&w, th_str(th_cli_option(cli, texts[i].option)));
-        }
+    for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *text = th_cli_option(cli, texts[i].option);
+
+        if (!text)
+            continue;
+        key_of(cli, &w, dialect, texts[i].native);
+        if (!*text && i > 2)
+            th_jw_null(&w);
+        else
+            th_jw_string(&w, th_str(text));
+    }
     for (unsigned i = 0; ok && i < 3; i++)
         ok = write_number(cli, &w, dialect, numbers[i].option, numbers[i].native);
     ok = ok && write_pairs(cli, &w, dialect, "--metadata", "metadata") &&

@@ -111,6 +111,28 @@ static int write_endpoints(struct export *x, const struct th_rows *rows)
     return status;
 }
 
+/* The types of the tenant's own catalogue; that of the tenant "operator" is the installation's. */
+static int write_types(struct export *x, const char *tenant)
+{
+    static const char *const names[] = {"type",     "description", "group",      "schema",  "example",
+                                        "validate", "archived",    "deprecated", "versions"};
+    struct th_rows rows;
+    struct th_json v;
+    int status = th_rows_read(x->cli, th_cli_path(x->cli, "/v1/tenants/%s/event-types", tenant), &rows);
+
+    if (status || !rows.count)
+        return status;
+    th_buf_str(&x->out, "    event_types:\n");
+    for (unsigned i = 0; i < rows.count; i++)
+        for (unsigned k = 0; k < sizeof names / sizeof names[0]; k++)
+            if (th_transfer_member(rows.v[i], names[k], &v)) {
+                th_buf_printf(&x->out, "      %s %s: ", k ? " " : "-", names[k]);
+                th_yaml_write(&x->out, v);
+                th_buf_char(&x->out, '\n');
+            }
+    return TH_EXIT_OK;
+}
+
 static int write_tenant(struct export *x, struct th_json tenant)
 {
     static const char *const names[] = {"id", "name", "dialect", "attributes", "limits", "retention_seconds"};
@@ -125,7 +147,9 @@ static int write_tenant(struct export *x, struct th_json tenant)
             th_yaml_write(&x->out, v);
             th_buf_char(&x->out, '\n');
         }
-    status = th_rows_endpoints(x->cli, th_cli_member(x->cli, tenant, "/id"), &rows);
+    status = write_types(x, th_cli_member(x->cli, tenant, "/id"));
+    if (!status)
+        status = th_rows_endpoints(x->cli, th_cli_member(x->cli, tenant, "/id"), &rows);
     if (!status)
         status = write_endpoints(x, &rows);
     x->cli->acting_tenant = "default"; /* the id goes with the rows */

@@ -85,9 +85,10 @@ static int check_endpoints(struct import *m, const struct th_node *list)
 
 static int check_tenant(struct import *m, const struct th_node *t, struct th_smap *ids)
 {
-    static const char *const keys[] = {
-        "id", "name", "dialect", "attributes", "limits", "retention_seconds", "endpoints"};
-    const struct th_node *id = child(t, "id"), *endpoints = child(t, "endpoints");
+    static const char *const keys[] = {"id",     "name",        "dialect",           "attributes",
+                                       "limits", "event_types", "retention_seconds", "endpoints"};
+    const struct th_node *id = child(t, "id"), *endpoints = child(t, "endpoints"),
+                         *types = child(t, "event_types");
 
     if (!id || id->kind != TH_NODE_SCALAR || !id->text.n)
         return wrong(m, t->line, "a tenant without id");
@@ -99,7 +100,7 @@ static int check_tenant(struct import *m, const struct th_node *t, struct th_sma
             return th_cli_fail(
                 m->cli, TH_EXIT_DATA,
                 "%s:%u: unknown key \"%.*s\" of a tenant; there are id, name, dialect, attributes, "
-                "limits, retention_seconds and endpoints",
+                "limits, retention_seconds, event_types and endpoints",
                 m->file, c->line, (int)c->key.n, c->key.p);
     }
     if (th_smap_get(ids, id->text))
@@ -108,6 +109,11 @@ static int check_tenant(struct import *m, const struct th_node *t, struct th_sma
     if (th_smap_put(ids, id->text, (void *)(uintptr_t)t))
         return th_cli_nomem(m->cli);
     m->total++;
+    if (types && types->kind != TH_NODE_LIST)
+        return wrong(m, types->line, "event_types must be a list");
+    for (const struct th_node *e = types ? types->first : NULL; e; e = e->next)
+        if (e->kind != TH_NODE_MAP || !child(e, "type"))
+            return wrong(m, e->line, "an event type must be a map of its members, `type` among them");
     return endpoints ? check_endpoints(m, endpoints) : TH_EXIT_OK;
 }
 
@@ -390,14 +396,15 @@ static int import_object(struct import *m, struct th_json want, struct th_json *
     return status ? status : learn_dialect(m, want, *have, now);
 }
 
-static struct th_json without_endpoints(struct th_cli *cli, const struct th_node *tenant)
+/* A map without the members of these names. */
+static struct th_json without(struct th_cli *cli, const struct th_node *map, const char *a, const char *b)
 {
-    struct th_node copy = *tenant, fields[8], **tail = &copy.first;
+    struct th_node copy = *map, fields[16], **tail = &copy.first;
     unsigned n = 0;
 
     copy.first = NULL;
-    for (const struct th_node *c = tenant->first; c && n < 8; c = c->next) {
-        if (th_span_is(c->key, "endpoints"))
+    for (const struct th_node *c = map->first; c && n < 16; c = c->next) {
+        if (th_span_is(c->key, a) || th_span_is(c->key, b))
             continue;
         fields[n] = *c;
         fields[n].next = NULL;
@@ -416,12 +423,54 @@ static unsigned children(const struct th_node *list)
     return n;
 }
 
+static int import_type(struct import *m, const struct th_node *node)
+{
+    struct th_cli *cli = m->cli;
+    struct th_json named = json_of(cli, node), want = without(cli, node, "type", "type"), have = {0};
+    const char *name = th_cli_member(cli, named, "/type"),
+               *path = th_cli_path(cli, "/v1/tenants/%s/event-types/%s", m->tenant, name), *names;
+    struct th_answer answer;
+    struct th_span body;
+    unsigned n;
+    int status;
+
+    cli->acting_tenant = "default";
+    status = th_cli_try(cli, "GET", path, (struct th_span){0}, NULL, &answer);
+    if (status)
+        return status;
+    if (answer.status == 200)
+        have = (struct th_json){answer.json.type, {th_cli_text(cli, answer.json.raw), answer.json.raw.n}};
+    else if (answer.status != 404)
+        status = th_cli_refused(cli, &answer);
+    th_answer_free(&answer);
+    if (status)
+        return status;
+    body = th_transfer_differing(cli, want, have, &names, &n);
+    if ((!have.raw.n || n) && (m->there || !m->dry))
+        status = put(m, "default", "PUT", path, body, NULL);
+    if (!status)
+        say(m, !have.raw.n ? '+' : n ? '~' : '=', "event_type", name, have.raw.n ? names : "");
+    return status;
+}
+
+static int import_types(struct import *m, const struct th_node *list)
+{
+    int status = TH_EXIT_OK;
+
+    for (const struct th_node *e = list ? list->first : NULL; e && !status; e = e->next) {
+        m->cli->where = th_cli_printf(m->cli, "%s:%u: ", m->file, e->line);
+        status = import_type(m, e);
+        m->cli->where = NULL;
+    }
+    return status;
+}
+
 /* False: the end of the run. */
 static bool import_tenant(struct import *m, const struct th_node *node)
 {
     const struct th_node *endpoints = child(node, "endpoints");
     struct th_cli *cli = m->cli;
-    struct th_json want = without_endpoints(cli, node), there;
+    struct th_json want = without(cli, node, "endpoints", "event_types"), there;
     struct th_rows rows = {.cli = cli};
     struct th_smap have;
     int status;
@@ -431,6 +480,10 @@ static bool import_tenant(struct import *m, const struct th_node *node)
     cli->where = th_cli_printf(cli, "%s:%u: ", m->file, node->line);
     status = import_object(m, want, &there);
     cli->where = NULL;
+    if (!status) {
+        m->there = there.raw.n || !m->dry;
+        status = import_types(m, child(node, "event_types"));
+    }
     on = next_one(m, status);
     if (status) /* its endpoints cannot be judged */
         m->reached += on ? children(endpoints) : 0;

@@ -136,6 +136,7 @@ struct th_render {
     unsigned attempt; /* from 1 */
     int64_t at_unix;  /* seconds, signature time of this attempt */
     unsigned variant; /* index into variants */
+    bool form;        /* the body is a form: Content-Type says so, whatever the dialect's is */
     uint32_t options; /* bits of the dialect's endpoint options, as th_dialect_option gives */
     /* active ones, newest first; th_dialect_head takes those that sign */
     const struct th_sign_key *const *keys;

@@ -355,11 +355,33 @@ static void add_order(struct attempt *a, struct th_buf *out)
         th_buf_printf(a->sigs, "%llu\n", (unsigned long long)skipped);
 }
 
+/* Puts the type of forms into the place of the dialect's. */
+static void say_form(struct th_buf *out, size_t at)
+{
+    static const char line[] = "Content-Type: application/x-www-form-urlencoded\r\n";
+    const size_t n = sizeof line - 1;
+    size_t end = at;
+
+    for (; at < out->n; at = end) {
+        const char *feed = memchr(out->p + at, '\n', out->n - at);
+
+        end = feed ? (size_t)(feed + 1 - out->p) : out->n;
+        if (end - at > 13 && memcmp(out->p + at, "Content-Type:", 13) == 0)
+            break;
+    }
+    if (out->failed || !th_buf_room(out, n))
+        return;
+    memmove(out->p + at + n, out->p + end, out->n - end);
+    memcpy(out->p + at, line, n);
+    out->n = out->n - (end - at) + n;
+}
+
 enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render *r, struct th_span body,
                               struct th_buf *out, struct th_buf *sigs, bool hide)
 {
     struct attempt a = {
         .d = d, .r = r, .body = body, .key = bearer_key(d, r), .stored = r->sigs, .sigs = sigs, .hide = hide};
+    size_t before = out->n;
     enum th_error error;
 
     a.env = (struct th_env){.get = head_get, .holds = head_holds, .write = head_write, .ctx = &a};
@@ -375,6 +397,8 @@ enum th_error th_dialect_head(const struct th_dialect *d, const struct th_render
     error = th_program_write(&d->head, &a.env, out);
     if (error || a.no_secret)
         return error ? error : TH_INVALID;
+    if (r->form)
+        say_form(out, before);
     th_buf_span(out, r->custom);
     if (r->sequence)
         add_order(&a, out);

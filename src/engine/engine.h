@@ -3,7 +3,9 @@
  * from a later th_engine_turn, never from inside the call. */
 #ifndef TH_ENGINE_ENGINE_H
 #define TH_ENGINE_ENGINE_H
+#include "base/json.h"
 #include "base/list.h"
+#include "base/ref.h"
 #include "core/dialect.h"
 #include "core/guard.h"
 #include "core/jsonpath/jsonpath.h"
@@ -14,6 +16,7 @@
 #include "core/retry_own.h"
 #include "core/roles.h"
 #include "core/sched.h"
+#include "core/schema/schema.h"
 #include "port/clock.h"
 #include "port/mail.h"
 #include "port/store.h"
@@ -35,6 +38,18 @@ struct th_keyring {
 };
 
 #define TH_OPERATOR_KEY_MIN 16 /* characters of a new operator's key in production */
+
+/** What publishing does with data that does not fit the schema of its type. */
+enum th_validate {
+    TH_VALIDATE_DEFAULT, /* what the installation says */
+    TH_VALIDATE_OFF,
+    TH_VALIDATE_WARN,   /* it is accepted, and marked */
+    TH_VALIDATE_REFUSE, /* it is not accepted */
+    TH_VALIDATE_KINDS
+};
+/** "default", "off", "warn", "refuse". */
+const char *th_validate_name(enum th_validate v);
+bool th_validate_read(struct th_span s, enum th_validate *out);
 
 struct th_engine_options {
     struct th_store *store;
@@ -60,6 +75,7 @@ struct th_engine_options {
     struct th_limits limits;       /* for each tenant that has no limits of its own; 0: none */
     struct th_span consent_origin; /* who asks receivers for consent (consent.c); n == 0: nobody is asked */
     bool consent_all;              /* for all dialects; else for those that require it */
+    enum th_validate validate;     /* of types that say nothing; DEFAULT: WARN */
     unsigned warn_percent;         /* share of a limit from which it is reported as near; 0: never */
     uint32_t max_in_flight, max_items, max_items_per_endpoint; /* 0: defaults of the scheduler */
     /* of events and bodies of requests in flight: beyond, large ones wait; 0: 256 MiB */
@@ -87,6 +103,58 @@ enum {
 /** The scopes that an operator's key with this role has for tenants' objects. */
 unsigned th_role_scopes(enum th_role role);
 
+/* ---- the catalogue of event types ---- */
+
+#define TH_MAX_EVENT_TYPES 1000 /* of one catalogue */
+#define TH_MAX_TYPE_VERSIONS 16 /* of a type */
+#define TH_VERSION_DATES                                                                                     \
+    1000000 /* from here on a version is a date, YYYYMMDD; below, the number that it is */
+#define TH_CATALOGUE_OF_ALL "operator" /* the tenant whose catalogue is the installation's */
+
+/** A version of a type's data. */
+struct th_type_version {
+    uint32_t version;
+    int64_t sunset; /* wall ms: from then on nobody should want it any more; 0: not said */
+    /* makes its data of an event with the data of the version before it in the list; NULL: of the newest */
+    const struct th_payload *step;
+    struct th_span text; /* of the step, JSON */
+};
+
+/** A type of events. Never changed once it is made; counted. */
+struct th_event_type {
+    struct th_ref refs;
+    struct th_arena mem; /* has it */
+    struct th_span name, description, group;
+    struct th_span schema_text, example; /* JSON; n == 0: there is none */
+    struct th_schema *schema;            /* of the newest version's data; NULL: none */
+    enum th_validate validate;
+    bool archived, deprecated;
+    struct th_type_version versions[TH_MAX_TYPE_VERSIONS]; /* the newest first */
+    unsigned version_count;
+    int64_t created, updated; /* wall ms */
+    uint64_t rev;
+};
+/** The same as a change gives it; spans of the caller. */
+struct th_type_spec {
+    struct th_span name, description, group;
+    struct th_span schema, example; /* JSON; n == 0: none */
+    struct th_span versions;        /* JSON: [{version, sunset, template}]; n == 0: none */
+    enum th_validate validate;
+    bool archived, deprecated;
+    int64_t created, updated;
+    uint64_t rev;
+};
+struct th_catalogue {             /* the engine's */
+    struct th_event_type **types; /* by name */
+    unsigned count, cap;
+};
+
+/** Reads "2026-03-01" or "7"; false: it is neither. */
+bool th_version_read(struct th_span s, uint32_t *out);
+void th_version_write(uint32_t version, struct th_buf *out);
+/** The versions of a type as JSON. */
+void th_event_type_versions(const struct th_event_type *type, struct th_jw *w);
+
 struct th_tenant {
     uint64_t no, version, rev;           /* version: settings; rev: of this object (ETag) */
     struct th_span id, name, attributes; /* attributes: JSON object */
@@ -102,6 +170,7 @@ struct th_tenant {
     unsigned replays;               /* replays that collect or run */
     struct th_endpoint **endpoints; /* by number, ascending */
     unsigned endpoint_count, endpoint_cap;
+    struct th_catalogue catalogue;  /* types of its own */
     struct th_filters *filters;     /* the engine's: index of their filters; NULL: none has one */
     unsigned choosy;                /* number of endpoints with a filter, channels or an order */
     struct th_tenant *next_leaving; /* the engine's list of deleted tenants that still have endpoints */
@@ -142,7 +211,12 @@ struct th_endpoint_spec {
     struct th_span metadata; /* JSON object of strings, raw; n == 0: {} */
     const struct th_header *headers;
     unsigned header_count;
-    uint32_t timeout_ms;    /* 0: the dialect's default */
+    uint32_t timeout_ms; /* 0: the dialect's default */
+    /* the newest version of data that it takes (th_version_read); 0: whatever is published */
+    uint32_t data_version;
+    /* method of its requests; DIALECT: the dialect's */
+    enum th_method { TH_METHOD_DIALECT, TH_METHOD_POST, TH_METHOD_PUT, TH_METHOD_PATCH } method;
+    bool form;              /* its bodies are forms (core/jsonpath/form.h) instead of JSON */
     uint32_t max_in_flight; /* 0: 16 */
     double rate_per_s;      /* 0: none */
     struct th_span variant; /* n == 0: the dialect's default */
@@ -389,6 +463,17 @@ struct th_endpoint *th_engine_endpoint(struct th_engine *e, const struct th_tena
 struct th_endpoint *th_engine_endpoint_anywhere(struct th_engine *e, struct th_span id);
 struct th_endpoint *th_engine_endpoint_no(struct th_engine *e, uint64_t no);
 const struct th_dialect *th_engine_dialect(struct th_engine *e, struct th_span name);
+/** The event type of this name that holds for a tenant: its own, else the installation's; t NULL: the installation's. NULL: there is
+ * none. Valid until the next turn. */
+const struct th_event_type *th_engine_event_type(struct th_engine *e, const struct th_tenant *t,
+                                                 struct th_span name);
+/** Which of a type's versions an endpoint gets of an event that has the data of version `from`: the newest that is not above the pin,
+ * else the oldest; an index. pin 0: `from` itself. */
+unsigned th_type_version_for(const struct th_event_type *type, uint32_t from, uint32_t pin);
+/** Whether an endpoint subscribes to the type. */
+bool th_engine_subscribes(const struct th_endpoint *ep, struct th_span type);
+/** The one in a tenant's own catalogue. */
+const struct th_event_type *th_catalogue_own(const struct th_tenant *t, struct th_span name);
 
 /** Takes the next name off *lines, which has one name per line; false at the end. */
 bool th_filters_channel_next(struct th_span *lines, struct th_span *name);
@@ -476,6 +561,7 @@ struct th_publish {
     enum th_limit limit;     /* LIMITED */
     uint32_t bad;            /* ID_TAKEN, INVALID, TOO_LARGE: index of the event */
     const char *field;       /* INVALID: native field name ("resource_id", "type", "data") */
+    char pointer[168];       /* INVALID, with field "data": where in the data; else empty */
     char detail[200];        /* INVALID, UNAVAILABLE: in words */
     uint64_t first_delivery; /* of events[0] */
     void *impl;
@@ -520,6 +606,8 @@ enum th_change_kind {
     TH_CHANGE_TENANT_DEL,
     TH_CHANGE_KEY_ADD,
     TH_CHANGE_KEY_DEL,
+    TH_CHANGE_TYPE_PUT,
+    TH_CHANGE_TYPE_DEL,
     TH_CHANGE_ENDPOINT_ADD,
     TH_CHANGE_ENDPOINT_SET,
     TH_CHANGE_ENDPOINT_DEL,
@@ -574,6 +662,11 @@ struct th_change {
             bool retention_given;
             int64_t retention_s; /* 0: the installation's */
         } tenant_put;
+        struct {                      /* TYPE_PUT, TYPE_DEL */
+            struct th_span name;      /* TYPE_DEL: this alone counts */
+            struct th_type_spec spec; /* what is not given keeps its value */
+            bool description, group, schema, example, versions, validate, archived, deprecated; /* given */
+        } of_type;
         struct {        /* TENANT_DEL */
             bool erase; /* erases the content of all its events, too */
         } tenant_del;
@@ -603,8 +696,9 @@ struct th_change {
     void *user;
     /* result */
     enum th_change_result result;
-    enum th_limit limit; /* LIMITED */
-    bool created;        /* TENANT_PUT: 201 */
+    enum th_limit limit;              /* LIMITED */
+    bool created;                     /* TENANT_PUT, TYPE_PUT: 201 */
+    const struct th_event_type *type; /* TYPE_PUT; valid until the next turn */
     struct th_tenant *tenant;
     struct th_endpoint *ep;
     struct th_key *key;
@@ -782,6 +876,10 @@ const char *th_engine_status(struct th_engine *e, const struct th_delivery_row *
  * whole_url, a secret URL is masked wherever it stands. */
 TH_MUST_USE enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t,
                                                  const struct th_attempt_view *view, bool whole_url,
-                                                 struct th_buf *head, struct th_buf *body,
-                                                 struct th_buf *url);
+                                                 struct th_buf *head, struct th_buf *body, struct th_buf *url,
+                                                 struct th_span *method);
+/** The method's name; of DIALECT the dialect's. Static, or of the dialect. */
+struct th_span th_method_name(const struct th_dialect *d, enum th_method method);
+/** Reads "POST", "PUT" or "PATCH"; false: it is none of them. */
+bool th_method_read(struct th_span s, enum th_method *out);
 #endif

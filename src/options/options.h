@@ -109,6 +109,8 @@ enum th_option_kind {
       65536, "N", "most requests of a tenant under way at once to one IP address, whatever the host names; 0: no limit")            \
     X(LIMIT_WARNING, NUMBER, "--limit-warning", "TENTERHOOK_LIMIT_WARNING", "limits.warn_percent", "80", NULL, 0, 100, "PERCENT",   \
       "share of a tenant's limit from which the log and operator events say that the limit is near; 0: never")                      \
+    X(VALIDATE, CHOICE, "--validate", "TENTERHOOK_VALIDATE", "event_types.validate", "warn", "off|warn|refuse", 0, 0, "WHAT",        \
+      "what publishing does with data that does not fit the schema of its event type, where the type does not say")                 \
     X(WRONG_KEY_RATE, NUMBER, "--wrong-key-rate", "TENTERHOOK_WRONG_KEY_RATE", "limits.wrong_key_rate", "10", NULL, 0, 1000000, "N", \
       "requests a second with a wrong key from one address, above which they are slowed down; 0: no limit")                         \
     X(TRUSTED_PROXIES, LIST, "--trusted-proxy", "TENTERHOOK_TRUSTED_PROXIES", "trusted_proxies", NULL, NULL, 0, 0, "CIDR",          \

@@ -1,9 +1,28 @@
 /* Templates on any JSON and any event (a line feed between them): no crash, no read past the end. What is refused says why; what is
  * compiled renders to valid JSON within its limits, the same from a copy. */
+#include "core/jsonpath/form.h"
 #include "core/jsonpath/payload.h"
 #include "fuzz.h"
 
 #define BODY_MAX 20000
+
+/* Whatever comes out can be written as a form, of characters that forms have. */
+static void as_form(struct th_span json)
+{
+    struct th_tape tape;
+    struct th_buf out;
+    enum th_error error;
+
+    th_tape_init(&tape);
+    th_buf_init(&out, 1 << 24);
+    must(th_tape_read(&tape, json) == TH_OK);
+    error = th_form_write(&tape, 0, 8 * BODY_MAX, &out);
+    must(error == TH_OK || error == TH_TOO_LARGE);
+    for (size_t i = 0; i < out.n; i++)
+        must(out.p[i] > ' ' && !strchr("[]\"#<>", out.p[i]));
+    th_tape_fini(&tape);
+    th_buf_fini(&out);
+}
 
 static void render(const struct th_payload *p, const struct th_tape *tape, struct th_arena *mem)
 {
@@ -20,6 +39,7 @@ static void render(const struct th_payload *p, const struct th_tape *tape, struc
     if (!error) {
         must(body.n <= BODY_MAX && th_json_read(th_buf_view(&body), TH_JSON_DEPTH_MAX, &root, NULL));
         must(th_span_eq(th_buf_view(&body), th_buf_view(&again)));
+        as_form(th_buf_view(&body));
     }
     th_buf_fini(&body);
     th_buf_fini(&again);

@@ -207,7 +207,12 @@ def test_every_route_with_the_largest_objects(world):
     key = api.get("/v1/tenants/large/keys?limit=1").json["data"][0]["id"]
     operators = api.post("/v1/keys", {"role": "admin", "name": "\x01" * 128}).expect(201).json["id"]
     replay = large.post(f"/v1/webhooks/{webhook}/replay", {"since": "2020-01-01T00:00:00Z"}).expect(202).json["id"]
-    values = {"tenant": "large", "name": "standard"}
+    values = {"tenant": "large", "name": "standard", "type": "large.type"}
+    wide = {"description": "\x01" * 4000, "example": WORST[:60000], "schema": {"enum": [WORST[:60000]]}}
+    for n in range(40):
+        api.put(f"/v1/event-types/large.type-{n}", wide).expect(201)
+    api.put("/v1/event-types/large.type", wide).expect(201)
+    api.put("/v1/tenants/large/event-types/large.type", wide).expect(201)
     ids = {"events": "largest", "deliveries": delivery, "webhooks": webhook, "replays": replay, "keys": key,
            "sessions": api.post("/v1/sessions").expect(201).json["id"], "rejected": "1-1",
            "portal-links": api.post("/v1/tenants/large/portal-links", {"scopes": ["webhooks:read"], "theme": LARGEST_THEME}).expect(201).json["id"]}
@@ -217,6 +222,7 @@ def test_every_route_with_the_largest_objects(world):
               "POST /v1/webhooks/{id}/replay": {"since": "2020-01-01T00:00:00Z"},
               "PUT /v1/tenants/{tenant}": {"name": "n" * 250, "attributes": {f"a{i}": "x" * 1000 for i in range(15)}},
               "POST /v1/keys": {"role": "support", "name": "k" * 128},
+              "PUT /v1/event-types/{type}": wide, "PUT /v1/tenants/{tenant}/event-types/{type}": wide,
               "POST /v1/templates/preview": {"template": {f"m{i}": {"$": "$.data"} for i in range(100)}, "data": WORST[:2000]},
               "POST /v1/tenants/{tenant}/portal-links": {"scopes": ["webhooks:read"], "theme": LARGEST_THEME},
               "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"], "description": "k" * 1000}}

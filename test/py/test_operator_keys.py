@@ -71,6 +71,15 @@ ROUTES = {
     "DELETE /v1/inboxes/rejected/{id}": ("admin", None),
     "GET /v1/audit": ("admin", None),
     "POST /v1/templates/preview": ("read-only", "webhooks:read"),
+    "GET /v1/event-types": ("read-only", "any"),
+    "GET /v1/event-types/{type}": ("read-only", "any"),
+    "GET /v1/event-types/{type}/usage": ("read-only", None),
+    "PUT /v1/event-types/{type}": ("admin", None),
+    "DELETE /v1/event-types/{type}": ("admin", None),
+    "GET /v1/tenants/{tenant}/event-types": ("read-only", None),
+    "GET /v1/tenants/{tenant}/event-types/{type}": ("read-only", None),
+    "PUT /v1/tenants/{tenant}/event-types/{type}": ("admin", None),
+    "DELETE /v1/tenants/{tenant}/event-types/{type}": ("admin", None),
     "GET /v1/stats": ("read-only", "webhooks:read"),
     "GET /v1/search": ("read-only", None),
     "GET /v1/dialects": ("read-only", "any"),
@@ -87,6 +96,7 @@ BODIES = {"POST /v1/events": {"type": "a.b", "data": 1}, "POST /v1/events/batch"
           "POST /v1/webhooks": {"url": "http://127.0.0.1:9999/new", "active": False}, "PATCH /v1/webhooks/{id}": {"description": "x"},
           "POST /v1/webhooks/{id}/replay": {"since": "2020-01-01T00:00:00Z"}, "PUT /v1/tenants/{tenant}": {"name": "x"},
           "POST /v1/tenants/{tenant}/keys": {"scopes": ["webhooks:read"]}, "POST /v1/tenants/{tenant}/portal-links": {"scopes": ["webhooks:read"]}, "POST /v1/keys": {"role": "read-only", "name": "new"},
+          "PUT /v1/event-types/{type}": {"description": "x"}, "PUT /v1/tenants/{tenant}/event-types/{type}": {"description": "x"},
           "POST /v1/templates/preview": {"template": {"n": {"$": "$.data"}}, "data": 1}}
 
 
@@ -98,6 +108,8 @@ def made(api, role, name="somebody", **more):
 def objects(api, target, previous):
     """One of everything, for the parameters of paths; `previous`: the endpoint has two secrets."""
     api.put("/v1/tenants/acme", {"name": "Acme"}).expect(200, 201)
+    api.put("/v1/event-types/c.d", {"group": "g"}).expect(200, 201)
+    api.put("/v1/tenants/acme/event-types/c.d", {"group": "g"}).expect(200, 201)
     acme = api.as_tenant("acme")
     webhook = acme.post("/v1/webhooks", {"url": target, "headers": {"X-Token": "a-secret-header-value"}}).expect(201).json["id"]
     if previous:
@@ -116,7 +128,7 @@ def filled(path, ids):
     head, _, rest = path.partition("/{id}")
     if path == "/v1/search":
         return path + "?q=acme"
-    return (head + "/" + ids[head] + rest if "{id}" in path else path).replace("{tenant}", "acme").replace("{name}", "standard")
+    return (head + "/" + ids[head] + rest if "{id}" in path else path).replace("{tenant}", "acme").replace("{name}", "standard").replace("{type}", "c.d")
 
 
 def has_ended(name, answer):

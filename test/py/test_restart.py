@@ -39,6 +39,9 @@ ENDPOINT = {
     "reenable": "on_test",
     "retry": {"delays": [3, 60], "jitter_percent": 5, "final": ["404", "4xx"], "respect_retry_after": False},
     "ordering": {"key": "$.data.n", "max_wait": "90m"},
+    "payload_version": "2026-03-01",
+    "method": "PATCH",
+    "body_format": "form",
     "template": {"id": {"$": "$.id"}, "n": {"$": "$.data.n"}, "of": ["restart", {"$upper": {"$": "$.type"}}]},
 }
 MOVED = {"previous_secret", "previous_expires_at"}  # only with moved=true; test_both_signatures.py moves and restarts them
@@ -65,12 +68,14 @@ def members(api, schema):
 def everything(api):
     """All that can be read of all tenants, as one value that two processes can be compared by."""
     seen = {"tenants": api.pages("/v1/tenants"), "dialects": api.get("/v1/dialects").expect(200).json,
-            "operators' keys": api.get("/v1/keys").expect(200).json}
+            "operators' keys": api.get("/v1/keys").expect(200).json,
+            "event types": api.get("/v1/event-types").expect(200).json}
     for tenant in [row["id"] for row in seen["tenants"]]:
         of = api.as_tenant(tenant)
         one = seen[tenant] = {"tenant": api.get(f"/v1/tenants/{tenant}").expect(200).json,
                               "keys": api.get(f"/v1/tenants/{tenant}/keys").expect(200).json,
                               "webhooks": of.get("/v1/webhooks").expect(200).json,
+                              "event types": api.get(f"/v1/tenants/{tenant}/event-types").expect(200).json,
                               "events": of.get("/v1/events").expect(200).json,
                               "deliveries": of.get("/v1/deliveries").expect(200).json}
         rows = one["webhooks"]["data"] if isinstance(one["webhooks"], dict) else one["webhooks"]

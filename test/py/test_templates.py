@@ -1,9 +1,10 @@
 """Templates of bodies, from outside: what is sent and signed, what a mistake is answered with, the ready ones for other receivers."""
 import json
+import urllib.parse
 
 import pytest
 
-from harness.expect import eventually, problem, settled
+from harness.expect import eventually, pointers, problem, settled
 from harness.server import ROOT
 from harness.signature import verify
 
@@ -221,3 +222,43 @@ def test_ready_templates_have_the_documented_shape(tenant, receiver, name):
 
 def test_each_ready_template_has_a_check():
     assert sorted(CHECKS) == sorted(path.stem for path in TEMPLATES.glob("*.json"))
+
+
+# ---- forms and methods ----
+
+def test_a_body_as_a_form(tenant, receiver):
+    """The form is what is signed, and what the log shows."""
+    target = receiver()
+    data = '{"order":{"id":17,"tags":["a b","c&d"],"none":[]},"amount":12.50,"note":null,"vip":true,"näme":"Zo\\u00eb","x":[{"y":[1]}]}'
+    made = register(tenant, target, body_format="form", method="PUT", template={"$": "$.data"})
+    assert (made["body_format"], made["method"]) == ("form", "PUT")
+    json_one = register(tenant, target, method="PATCH")
+    event = publish(tenant, f'{{"type":"order.paid","data":{data}}}')["id"]
+    rows = settled(tenant, 2, event=event)
+    requests = {request.method: request for request in target.requests}
+    form = requests["PUT"]
+    assert form.header("content-type") == "application/x-www-form-urlencoded"
+    assert form.body == (b"order%5Bid%5D=17&order%5Btags%5D%5B0%5D=a+b&order%5Btags%5D%5B1%5D=c%26d&amount=12.50&note=&vip=true"
+                         b"&n%C3%A4me=Zo%C3%AB&x%5B0%5D%5By%5D%5B0%5D=1")
+    assert dict(urllib.parse.parse_qsl(form.body.decode(), keep_blank_values=True))["order[tags][1]"] == "c&d"
+    verify(made["secret"], form)
+    assert requests["PATCH"].header("content-type") == "application/json" and json.loads(requests["PATCH"].body)["data"]["amount"] == 12.5
+    verify(json_one["secret"], requests["PATCH"])
+    for row in rows:
+        sent = tenant.get(f"/v1/deliveries/{row['id']}").expect(200).json["attempts"][0]["request"]
+        assert sent["body"].encode() == requests[sent["method"]].body
+        assert sent["headers"]["Content-Type"] == requests[sent["method"]].header("content-type")
+    tenant.patch(f"/v1/webhooks/{made['id']}", {"body_format": None, "method": None}).expect(200)
+    assert "method" not in tenant.get(f"/v1/webhooks/{made['id']}").json
+
+
+def test_what_is_no_method_or_format(tenant, receiver):
+    for body, where in (({"method": "GET"}, "/method"), ({"method": "post"}, "/method"), ({"body_format": "xml"}, "/body_format")):
+        assert pointers(tenant.post("/v1/webhooks", {"url": receiver().url(), **body})) == [where]
+
+
+def test_a_form_of_what_is_no_object(tenant, receiver):
+    target = receiver()
+    register(tenant, target, body_format="form", template=[{"$": "$.data"}, [1]])
+    settled(tenant, 1, event=publish(tenant, '{"type":"order.paid","data":"é"}')["id"])
+    assert target.requests[0].body == b"data%5B0%5D=%C3%A9&data%5B1%5D%5B0%5D=1"

@@ -16,6 +16,7 @@
 #include "engine/context.h"
 #include "engine/job.h"
 #include "engine/settings/blob.h"
+#include "engine/settings/catalogue.h"
 #include "engine/settings/secrets.h"
 #include "engine/settings/settings.h"
 #include "engine/state.h"
@@ -31,6 +32,7 @@ void th_engine_change(struct th_engine *e, struct th_change *c)
     c->tenant = NULL;
     c->ep = NULL;
     c->key = NULL;
+    c->type = NULL;
     c->impl = NULL;
     th_buf_init(&c->secret_text, 4096);
     th_buf_init(&c->repeated, 1u << 20);
@@ -84,6 +86,7 @@ void th_change_finish(struct change_impl *i, enum th_change_result result)
     th_run_unref(i->run);
     th_tenant_drop(i->fresh);
     th_free(i->key);
+    th_event_type_unref(i->type);
     th_secrets_drop(&i->secret);
     th_arena_wipe(&i->mem);
     th_buf_wipe(&i->op.repeated);

@@ -32,7 +32,8 @@ struct change_impl {
     struct th_tenant *tenant, *fresh;
     struct th_ep *ep, *made;
     struct th_key *key;
-    struct th_endpoint next; /* ENDPOINT_SET, ROTATE, REVOKE, DISABLE: the endpoint after the change */
+    struct th_event_type *type; /* TYPE_PUT: the new one */
+    struct th_endpoint next;    /* ENDPOINT_SET, ROTATE, REVOKE, DISABLE: the endpoint after the change */
     struct th_endpoint_run *run;
     struct th_secret secret; /* the new one */
     struct th_url url;
@@ -65,6 +66,8 @@ void th_change_stopping(struct th_change *c);
 /** Adds a row of the tenant; the pointer is valid until the next one is added. NULL: no memory. */
 struct th_row *th_change_row(struct change_impl *i, enum th_row_kind kind, uint64_t no);
 /** False: no memory, as for all the rows below. */
+/** The row of an event type of i->tenant. */
+struct th_row *th_change_type_row(struct change_impl *i, struct th_span name);
 bool th_change_last_number(struct change_impl *i, const char *name, uint64_t no);
 bool th_change_endpoint_row(struct change_impl *i, const struct th_endpoint *ep); /* as it will be */
 bool th_change_health_row(struct change_impl *i, const struct th_endpoint *ep);
@@ -102,6 +105,12 @@ void th_change_begin_key_add(struct change_impl *i);
 void th_change_end_key_add(struct change_impl *i);
 void th_change_begin_key_del(struct change_impl *i);
 void th_change_end_key_del(struct change_impl *i);
+
+/* change_type.c */
+void th_change_begin_type_put(struct change_impl *i);
+void th_change_end_type_put(struct change_impl *i);
+void th_change_begin_type_del(struct change_impl *i);
+void th_change_end_type_del(struct change_impl *i);
 
 /* change_endpoint.c */
 /** True when the change waits for a name and takes its place in the queue later. */

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "engine/control/change.h"
 #include "engine/settings/blob.h"
+#include "engine/settings/catalogue.h"
 
 struct th_row *th_change_row(struct change_impl *i, enum th_row_kind kind, uint64_t no)
 {
@@ -20,6 +21,22 @@ struct th_row *th_change_row(struct change_impl *i, enum th_row_kind kind, uint6
     *row = (struct th_row){.kind = kind, .no = no};
     if (i->tenant)
         row->tenant = i->tenant->no;
+    return row;
+}
+
+struct th_row *th_change_type_row(struct change_impl *i, struct th_span name)
+{
+    struct th_row *row = th_change_row(i, TH_ROW_META, 0);
+    struct th_buf id;
+
+    if (!row)
+        return NULL;
+    row->tenant = 0;
+    th_buf_init(&id, 1024);
+    th_event_type_row_id(i->tenant->no, name, &id);
+    if (id.failed || !th_arena_copy(&i->mem, th_buf_view(&id), &row->id))
+        row = NULL;
+    th_buf_fini(&id);
     return row;
 }
 

@@ -153,6 +153,10 @@ void th_change_begin_tenant_del(struct change_impl *i)
         row->del = true;
         row = th_change_row(i, TH_ROW_ENDPOINT, t->endpoints[n]->no);
     }
+    for (unsigned n = 0; row && n < t->catalogue.count; n++) {
+        row->del = true;
+        row = th_change_type_row(i, t->catalogue.types[n]->name);
+    }
     for (unsigned n = 0; row && n < i->e->key_count; n++) {
         struct th_key *k = i->e->keys[n];
         if (k->tenant != t)

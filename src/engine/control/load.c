@@ -14,6 +14,7 @@
 #include "engine/control/short_key.h"
 #include "engine/mail.h"
 #include "engine/settings/blob.h"
+#include "engine/settings/catalogue.h"
 #include "engine/settings/masks.h"
 #include "engine/settings/settings.h"
 #include "engine/settings/texts.h"
@@ -367,13 +368,35 @@ static void load_health(struct th_engine *e, const struct th_row *row)
     th_sched_endpoint_known(e->sched, row->no, row->health[0], row->health[1], e->now.wall.ms);
 }
 
+/* A deleted tenant's are deleted with it, so one without a tenant is nobody's. */
+static void load_type(struct loading *l, const struct th_row *row)
+{
+    struct th_event_type *type;
+    struct th_tenant *t;
+    struct th_span name;
+    uint64_t no;
+    enum th_error error;
+
+    if (!th_event_type_of_row(row->id, &no, &name) || !(t = th_map_get(&l->e->tenants_by_no, no)))
+        return;
+    error = th_event_type_read(name, row->settings, &type);
+    if (!error) {
+        error = th_catalogue_put(t, type);
+        if (error)
+            th_event_type_unref(type);
+    }
+    if (error)
+        fail(l, error, "event type", no);
+}
+
 static void load_row(void *ctx, const struct th_row *row)
 {
     struct loading *l = ctx;
 
     switch (row->kind) {
     case TH_ROW_META:
-        break; /* in the first pass */
+        load_type(l, row); /* the others are read in the first pass */
+        break;
     case TH_ROW_TENANT:
         load_tenant(l, row);
         break;

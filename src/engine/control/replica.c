@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/mail.h"
+#include "engine/settings/catalogue.h"
 #include "engine/settings/masks.h"
 #include "engine/settings/settings.h"
 #include "engine/shard/clock.h"
@@ -25,6 +26,8 @@
 enum note_kind {
     NOTE_TENANT,
     NOTE_TENANT_GONE,
+    NOTE_TYPE,
+    NOTE_TYPE_GONE,
     NOTE_KEY,
     NOTE_KEY_GONE,
     NOTE_ENDPOINT,
@@ -38,6 +41,7 @@ struct note {
     uint64_t tenant, version, no;
     struct th_tenant *fresh; /* TENANT; the receiver's, or NULL once it has taken it */
     struct th_key *key;
+    struct th_event_type *type;              /* TYPE: the receiver's, as fresh; TYPE_GONE: one of this name */
     const struct th_engine_options *options; /* RELOAD: home's; it does not change before all have answered */
     struct th_endpoint as;   /* ENDPOINT: without tenant; one count of its run, what it owns of the secrets */
     struct th_health health; /* with `whole` */
@@ -64,6 +68,21 @@ static void take_tenant(struct th_engine *e, struct note *n)
         th_engine_store_error(e, TH_BUG);
     else
         n->fresh = NULL;
+}
+
+static void take_type(struct th_engine *e, struct note *n)
+{
+    struct th_tenant *t = th_map_get(&e->tenants_by_no, n->tenant);
+
+    if (!t)
+        return;
+    if (n->kind == NOTE_TYPE_GONE) {
+        th_catalogue_del(t, n->type->name);
+    } else if (th_catalogue_put(t, n->type)) {
+        th_engine_store_error(e, TH_BUG);
+    } else {
+        n->type = NULL;
+    }
 }
 
 static void take_key(struct th_engine *e, struct note *n)
@@ -94,6 +113,7 @@ void th_replica_options(struct th_engine *e, const struct th_engine_options *opt
     e->options.retention_ms = options->retention_ms;
     e->options.limits = options->limits;
     e->options.warn_percent = options->warn_percent;
+    e->options.validate = options->validate;
     if (!th_is_home(e)) /* there it is done when all endpoints are made anew */
         for (unsigned i = 0; i < e->tenant_count; i++)
             th_settings_hosts(e, e->tenants[i]);
@@ -193,6 +213,10 @@ static void take(struct th_engine *e, struct note *n)
         if (t)
             th_leave_tenant(e, t);
         break;
+    case NOTE_TYPE:
+    case NOTE_TYPE_GONE:
+        take_type(e, n);
+        break;
     case NOTE_KEY:
         take_key(e, n);
         break;
@@ -224,6 +248,7 @@ static void take(struct th_engine *e, struct note *n)
 static void free_note(struct note *n)
 {
     th_tenant_drop(n->fresh);
+    th_event_type_unref(n->type);
     th_free(n->key);
     th_run_unref(n->as.run);
     for (unsigned i = 0; i < n->as.secret_count; i++) {
@@ -288,6 +313,17 @@ static struct note *tenant_note(struct th_engine *home, const struct th_tenant *
     return n;
 }
 
+static struct note *type_note(enum note_kind kind, const struct th_tenant *t, struct th_event_type *type)
+{
+    struct note *n = new_note(kind, t, t->no);
+
+    if (n) {
+        th_ref_get(&type->refs);
+        n->type = type;
+    }
+    return n;
+}
+
 static struct note *key_note(const struct th_key *k)
 {
     struct note *n = new_note(NOTE_KEY, k->tenant, k->no);
@@ -337,6 +373,12 @@ void th_replica_tenant_gone(struct th_engine *home, const struct th_tenant *t)
 {
     for (unsigned to = 1; to < copies(home); to++)
         tell(home, to, new_note(NOTE_TENANT_GONE, t, t->no));
+}
+
+void th_replica_type(struct th_engine *home, const struct th_tenant *t, struct th_event_type *type, bool gone)
+{
+    for (unsigned to = 1; to < copies(home); to++)
+        tell(home, to, type_note(gone ? NOTE_TYPE_GONE : NOTE_TYPE, t, type));
 }
 
 void th_replica_key(struct th_engine *home, const struct th_key *k)
@@ -401,6 +443,8 @@ enum th_error th_engine_join(struct th_engine *e, struct th_engine *home)
     for (unsigned i = 0; !error && i < home->tenant_count; i++) {
         const struct th_tenant *t = home->tenants[i];
         error = give(e, tenant_note(home, t));
+        for (unsigned k = 0; !error && k < t->catalogue.count; k++)
+            error = give(e, type_note(NOTE_TYPE, t, t->catalogue.types[k]));
         for (unsigned k = 0; !error && k < t->endpoint_count; k++) {
             struct th_ep *ep = TH_CONTAINER(t->endpoints[k], struct th_ep, pub);
             struct note *n = endpoint_note(ep, th_is_mine(e, ep->pub.no));

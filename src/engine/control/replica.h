@@ -7,6 +7,9 @@ struct th_ep;
 
 void th_replica_tenant(struct th_engine *home, const struct th_tenant *t);
 void th_replica_tenant_gone(struct th_engine *home, const struct th_tenant *t);
+/** A type of the tenant is this now, or it is gone. */
+void th_replica_type(struct th_engine *home, const struct th_tenant *t, struct th_event_type *type,
+                     bool gone);
 void th_replica_key(struct th_engine *home, const struct th_key *k);
 void th_replica_key_gone(struct th_engine *home, const struct th_key *k);
 /** reset: what was learnt about the endpoint is not valid any more. cleared: it was enabled again by hand. */

@@ -2,6 +2,7 @@
  * and the event give the rest. Secrets are never shown. */
 #include "base/arena.h"
 #include "engine/settings/blob.h"
+#include "engine/settings/filters.h"
 #include "engine/settings/settings.h"
 #include "engine/state.h"
 
@@ -64,13 +65,15 @@ static enum th_error from_template(struct th_engine *e, const struct th_dialect 
 
 enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant *t,
                                      const struct th_attempt_view *view, bool whole_url, struct th_buf *head,
-                                     struct th_buf *body, struct th_buf *url)
+                                     struct th_buf *body, struct th_buf *url, struct th_span *method)
 {
     const struct th_endpoint *now = th_engine_endpoint_no(e, view->endpoint);
     struct th_endpoint then = {.no = view->endpoint, .tenant = (struct th_tenant *)t};
     struct th_buf custom, event_id, delivery_id, endpoint_id;
+    struct th_event_row then_row;
     struct th_endpoint_spec spec;
     struct th_arena mem;
+    struct th_buf data;
     const struct th_dialect_values *v = th_dialect_values(t->dialect);
     struct th_render r;
     bool shared;
@@ -79,6 +82,7 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     if (view->event.erased)
         return TH_NOT_FOUND;
     th_arena_init(&mem, 2 * TH_MAX_SPEC_BYTES);
+    th_buf_init(&data, 64u << 20);
     th_buf_init(&custom, TH_MAX_SPEC_BYTES);
     th_buf_init(&event_id, 256);
     th_buf_init(&delivery_id, 256);
@@ -120,12 +124,22 @@ enum th_error th_engine_show_request(struct th_engine *e, const struct th_tenant
     for (unsigned i = 0; i < v->variant_count; i++)
         if (th_span_eq(v->variants[i], spec.variant))
             r.variant = i;
-    error = spec.payload.n ? from_template(e, t->dialect, spec.payload, &view->event, body)
-                           : th_dialect_body(t->dialect, &r, body, &shared);
+    *method = th_method_name(t->dialect, spec.method);
+    r.form = spec.form;
+    then_row = view->event;
+    error = th_payload_version(e, t, &view->event, spec.data_version, &data);
+    if (!error && data.n)
+        then_row.data = r.data = th_buf_view(&data);
+    if (!error)
+        error = spec.payload.n ? from_template(e, t->dialect, spec.payload, &then_row, body)
+                               : th_dialect_body(t->dialect, &r, body, &shared);
+    if (!error && spec.form)
+        error = th_payload_form(t->dialect, body);
     if (!error)
         error = th_dialect_head(t->dialect, &r, th_buf_view(body), head, NULL, true);
 end:
     th_arena_wipe(&mem);
+    th_buf_fini(&data);
     th_buf_wipe(&custom);
     th_buf_fini(&event_id);
     th_buf_fini(&delivery_id);

@@ -282,6 +282,18 @@ static enum th_error write_spec(struct th_engine *e, const struct th_endpoint *e
     th_jw_u64(&w, s->max_in_flight);
     th_jw_key(&w, TH_LIT("rate_milli"));
     th_jw_u64(&w, (uint64_t)(s->rate_per_s * 1000 + 0.5));
+    if (s->method) {
+        th_jw_key(&w, TH_LIT("method"));
+        th_jw_u64(&w, s->method);
+    }
+    if (s->form) {
+        th_jw_key(&w, TH_LIT("form"));
+        th_jw_bool(&w, true);
+    }
+    if (s->data_version) {
+        th_jw_key(&w, TH_LIT("data_version"));
+        th_jw_u64(&w, s->data_version);
+    }
     th_jw_key(&w, TH_LIT("variant"));
     th_jw_string(&w, s->variant);
     th_jw_key(&w, TH_LIT("options"));
@@ -550,6 +562,10 @@ enum th_error th_blob_read_spec(struct th_engine *e, struct th_endpoint *ep, str
     out->has_description = th_json_member(root, TH_LIT("description"), &v);
     if (th_json_member(root, TH_LIT("active"), &v))
         (void)th_json_bool(v, &out->active);
+    out->method = (enum th_method)(read_i64(root, TH_LIT("method")) & 3);
+    if (th_json_member(root, TH_LIT("form"), &v))
+        (void)th_json_bool(v, &out->form);
+    out->data_version = (uint32_t)read_i64(root, TH_LIT("data_version"));
     out->timeout_ms = (uint32_t)read_i64(root, TH_LIT("timeout_ms"));
     if (!out->timeout_ms) /* stored before parts of a second were taken */
         out->timeout_ms = (uint32_t)read_i64(root, TH_LIT("timeout_s")) * 1000;

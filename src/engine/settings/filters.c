@@ -345,6 +345,18 @@ bool th_filter_read(struct th_filter_event *of, const struct th_publish_event *e
     return !of->text.failed && !th_tape_read(&of->tape, th_buf_view(&of->text));
 }
 
+uint32_t th_filter_data(const struct th_filter_event *of)
+{
+    const struct th_tape *t = &of->tape;
+
+    for (uint32_t i = TH_FILTER_EVENT + 1; i < th_tape_node(t, TH_FILTER_EVENT)->next;
+         i = th_tape_node(t, i)->next)
+        if (th_json_string_eq(th_tape_name(t, i), TH_LIT("data")))
+            return i;
+    TH_CHECK(false); /* it is always written */
+    return 0;
+}
+
 struct th_filter_event *th_filter_event_new(void)
 {
     struct th_filter_event *of = th_calloc(1, sizeof *of);

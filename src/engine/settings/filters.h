@@ -32,12 +32,24 @@ void th_filter_event_trim(struct th_filter_event *of);
 /** Reads the event anew. `id` is the one that the publisher gave: another is drawn when the event is stored. False: no memory. */
 bool th_filter_read(struct th_filter_event *of, const struct th_publish_event *ev, struct th_wall time);
 
+/** The node of its data. */
+uint32_t th_filter_data(const struct th_filter_event *of);
+
 /* ---- payload.c ---- */
+
+/** What the event's data was in an earlier version of its type, if that is what the pin says; else `data` stays empty. TH_TOO_LARGE: a
+ * step makes too much of it, or takes too many steps. TH_NOMEM. */
+TH_MUST_USE enum th_error th_payload_version(struct th_engine *e, const struct th_tenant *t,
+                                             const struct th_event_row *row, uint32_t pin,
+                                             struct th_buf *data);
 
 /** The body that a template makes: of an event with its public id as external_id, and data as the dialect writes it. */
 TH_MUST_USE enum th_error th_payload_body(struct th_engine *e, const struct th_dialect *d,
                                           const struct th_payload *payload, const struct th_publish_event *ev,
                                           struct th_wall time, struct th_buf *body);
+
+/** A body that is JSON as a form. TH_TOO_LARGE: more than the dialect's bodies may have. TH_NOMEM. */
+TH_MUST_USE enum th_error th_payload_form(const struct th_dialect *d, struct th_buf *body);
 
 /* ---- the verdict of an endpoint's filter ---- */
 

@@ -13,6 +13,7 @@
 #include "base/ref.h"
 #include "engine/context.h"
 #include "engine/mail.h"
+#include "engine/settings/catalogue.h"
 #include "engine/settings/consent.h"
 #include "engine/settings/filters.h"
 #include "engine/settings/limits.h"
@@ -62,6 +63,7 @@ static void tenant_free(struct th_tenant *t)
     struct tenant_block *b = TH_CONTAINER(t, struct tenant_block, pub);
 
     th_filters_free(t);
+    th_catalogue_free(t);
     th_free(t->endpoints);
     th_arena_fini(&b->mem);
     th_free(b);

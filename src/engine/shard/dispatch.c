@@ -74,6 +74,7 @@ static void fill_render(struct th_attempt *a, struct th_render *r, const struct 
                             .at_unix = a->signed_at,
                             .variant = a->run->variant,
                             .options = a->run->spec.options,
+                            .form = a->run->spec.form,
                             .keys = keys,
                             .custom = a->run->custom,
                             .sequence = a->row.order ? a->row.no : 0,
@@ -95,6 +96,49 @@ static enum th_error from_template(struct th_attempt *a, const struct th_dialect
     return th_payload_body(a->e, d, a->run->payload, &as, ev->row.time, &a->body);
 }
 
+/* With the data of an earlier version; *made: that is how it was done. */
+static enum th_error render_version(struct th_attempt *a, const struct th_dialect *d, struct th_render *r,
+                                    bool *made)
+{
+    struct th_event_row row = a->event->row;
+    struct th_buf data;
+    enum th_error error;
+    bool shared;
+
+    *made = false;
+    if (!a->run->spec.data_version || row.more.version <= a->run->spec.data_version)
+        return TH_OK;
+    th_buf_init(&data, 64u << 20);
+    error = th_payload_version(a->e, a->ep->pub.tenant, &row, a->run->spec.data_version, &data);
+    if (!error && data.n) {
+        *made = true;
+        row.data = r->data = th_buf_view(&data);
+        r->data_written = false;
+        error = a->run->payload ? th_engine_template(a->e, d, a->run->payload, &row, &a->body)
+                                : th_dialect_body(d, r, &a->body, &shared);
+        r->data = a->event->row.data; /* the head is made of the body alone */
+    }
+    th_buf_fini(&data);
+    return error;
+}
+
+/* The body that has been made, as a form of the attempt's own. */
+static enum th_error render_form(struct th_attempt *a, const struct th_dialect *d, struct th_span *body)
+{
+    enum th_error error;
+
+    if (body->p != a->body.p) /* that of all deliveries stays as it is */
+        th_buf_span(&a->body, *body);
+    error = a->body.failed ? a->body.failed : th_payload_form(d, &a->body);
+    if (error)
+        return error;
+    a->e->pinned_bytes -= a->held;
+    a->held = a->body.cap;
+    a->e->pinned_bytes += a->held;
+    *body = th_buf_view(&a->body);
+    return TH_OK;
+}
+
 static enum th_error render(struct th_attempt *a, struct th_span *body)
 {
     struct th_engine *e = a->e;
@@ -102,11 +146,15 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
     const struct th_sign_key *keys[TH_MAX_SECRETS];
     struct th_render r;
     enum th_error error;
-    bool shared = false;
+    bool shared = false, made;
 
     fill_render(a, &r, keys);
-    if (a->run->payload) {
-        error = from_template(a, d);
+    error = render_version(a, d, &r, &made);
+    if (error)
+        return error;
+    if (made || a->run->payload) {
+        if (!made)
+            error = from_template(a, d);
         if (error)
             return error;
         *body = th_buf_view(&a->body);
@@ -133,6 +181,11 @@ static enum th_error render(struct th_attempt *a, struct th_span *body)
         }
         a->held = a->body.cap;
         e->pinned_bytes += a->held;
+    }
+    if (a->run->spec.form) {
+        error = render_form(a, d, body);
+        if (error)
+            return error;
     }
     return th_dialect_head(d, &r, *body, &a->head, &a->sigs, false);
 }
@@ -169,7 +222,7 @@ static void fail_unrendered(struct th_attempt *a, enum th_error error)
     if (error == TH_INVALID)
         snprintf(text, sizeof text, "no request was made: the value for \"%.*s\" cannot stand in a header",
                  (int)(name.n < 80 ? name.n : 80), name.p);
-    else if (error == TH_TOO_LARGE && a->run->payload)
+    else if (error == TH_TOO_LARGE && (a->run->payload || a->run->spec.data_version || a->run->spec.form))
         snprintf(
             text, sizeof text,
             "no request was made: what the endpoint's template makes of this event is too large, or takes "
@@ -223,7 +276,7 @@ static void judged(struct th_outgoing *o, unsigned count)
         return;
     }
     a->out.req = (struct th_http_req){
-        .method = th_dialect_method(a->ep->pub.tenant->dialect),
+        .method = th_method_name(a->ep->pub.tenant->dialect, a->run->spec.method),
         .head = th_buf_view(&a->head),
         .body = {body},
         .body_count = 1,

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "engine/context.h"
 #include "engine/mail.h"
+#include "engine/settings/catalogue.h"
 #include "engine/settings/filters.h"
 #include "engine/settings/limits.h"
 #include "engine/settings/settings.h"
@@ -55,6 +56,7 @@ struct ingest {
     uint32_t at;            /* the event whose endpoints are looked for */
     unsigned at_path;       /* 0: those that are walked; else the path of the index, from 1 */
     unsigned at_endpoint;   /* the next to be looked at */
+    bool judged;            /* the event `at` has been asked whether it fits the schema of its type */
     uint64_t match_version; /* the settings that it is made for */
 };
 
@@ -71,6 +73,11 @@ bool th_ingest_matches(const struct th_ep *ep, struct th_span type)
             return true;
     }
     return false;
+}
+
+bool th_engine_subscribes(const struct th_endpoint *ep, struct th_span type)
+{
+    return th_ingest_matches(TH_CONTAINER(ep, struct th_ep, pub), type);
 }
 
 static bool named(const struct th_endpoint *ep, struct th_span type)
@@ -280,7 +287,7 @@ static bool check_event(struct ingest *g, uint32_t n, const struct th_dialect *d
 /* ---- match ---- */
 
 #define MATCH_STEP 20000 /* comparisons in one go: a part of a millisecond */
-enum match_result { MATCH_DONE, MATCH_MORE, MATCH_FAILED };
+enum match_result { MATCH_DONE, MATCH_MORE, MATCH_FAILED, MATCH_REFUSED };
 
 static void match_more(void *arg);
 static void stale(struct ingest *g);
@@ -400,6 +407,55 @@ static const struct th_filter_event *event_of(struct ingest *g, bool *read, unsi
     return *read ? g->e->filtering : NULL;
 }
 
+/* What the catalogue says of the event `at`: its version, and whether it fits the schema. */
+static enum match_result judge(struct ingest *g, bool *read, unsigned *left)
+{
+    struct th_publish *p = g->p;
+    const struct th_publish_event *ev = &p->events[g->at];
+    const struct th_event_type *type = th_engine_event_type(g->e, p->tenant, ev->type);
+    struct th_event_more *more = &g->events[g->at].more;
+    enum th_schema_answer answer;
+    const struct th_filter_event *of;
+    struct th_schema_why *why;
+    uint32_t steps = TH_SCHEMA_STEPS;
+    enum th_validate validate;
+    char text[200];
+
+    more->version = type && type->version_count ? type->versions[0].version : 0;
+    more->marks = 0;
+    validate = type && !g->only && !g->internal ? th_event_type_validates(g->e, type) : TH_VALIDATE_OFF;
+    if (validate == TH_VALIDATE_OFF)
+        return MATCH_DONE;
+    of = event_of(g, read, left);
+    why = th_calloc(1, sizeof *why);
+    if (!of || !why) {
+        th_free(why);
+        return MATCH_FAILED;
+    }
+    answer = th_event_type_check(type, &of->tape, th_filter_data(of), &steps, why);
+    spend(left, TH_SCHEMA_STEPS - steps);
+    if (answer == TH_SCHEMA_VALID) {
+        th_free(why);
+        return MATCH_DONE;
+    }
+    if (validate == TH_VALIDATE_WARN) {
+        more->marks = TH_EVENT_MARK_SCHEMA;
+        th_free(why);
+        return MATCH_DONE;
+    }
+    th_count(g->e->options.metrics, TH_C_EVENTS_MISFITS_REFUSED, 1);
+    snprintf(p->pointer, sizeof p->pointer, "%s", answer == TH_SCHEMA_INVALID ? why->found->pointer : "");
+    if (answer == TH_SCHEMA_INVALID)
+        snprintf(text, sizeof text, "%.120s (%s of the event type's schema)", why->found->what,
+                 why->found->keyword);
+    else
+        snprintf(text, sizeof text, "takes more than %d steps to check by the event type's schema",
+                 TH_SCHEMA_STEPS);
+    th_free(why);
+    refuse(g, TH_PUB_INVALID, g->at, "data", text);
+    return MATCH_REFUSED;
+}
+
 /* The endpoint was added last. */
 static bool put_in_line(struct ingest *g, const struct th_endpoint *ep, bool *read, unsigned *left)
 {
@@ -444,28 +500,27 @@ static enum match_result match_list(struct ingest *g, struct th_endpoint *const 
 }
 
 /* Those that are walked, then for each path of the index those that wait for what is there. */
-static enum match_result match_endpoints(struct ingest *g, unsigned *left)
+static enum match_result match_endpoints(struct ingest *g, bool *read, unsigned *left)
 {
     const struct th_tenant *t = g->p->tenant;
     struct th_endpoint *const *v;
     enum match_result result;
-    bool read = false;
     unsigned count;
 
     if (g->at_path == 0) {
         v = th_filters_walked(t, &count);
-        result = match_list(g, v, count, &read, left);
+        result = match_list(g, v, count, read, left);
         if (result != MATCH_DONE)
             return result;
         g->at_path = 1;
     }
     for (; g->at_path <= th_filters_paths(t); g->at_path++) {
-        const struct th_filter_event *of = event_of(g, &read, left);
+        const struct th_filter_event *of = event_of(g, read, left);
 
         if (!of)
             return MATCH_FAILED;
         v = th_filters_found(t, g->at_path - 1, of, &count);
-        result = match_list(g, v, count, &read, left);
+        result = match_list(g, v, count, read, left);
         if (result != MATCH_DONE)
             return result;
     }
@@ -477,7 +532,15 @@ static enum match_result match_endpoints(struct ingest *g, unsigned *left)
 static enum match_result match_event(struct ingest *g, unsigned *left)
 {
     const struct th_tenant *t = g->p->tenant;
+    enum match_result result;
+    bool read = false;
 
+    if (!g->judged) {
+        result = *left ? judge(g, &read, left) : MATCH_MORE;
+        if (result != MATCH_DONE)
+            return result;
+        g->judged = true;
+    }
     if (g->only) {
         if (!add_endpoint(g, &g->matched, g->only))
             return MATCH_FAILED;
@@ -486,7 +549,7 @@ static enum match_result match_event(struct ingest *g, unsigned *left)
         if (!repeat_match(g))
             return MATCH_FAILED;
     } else {
-        return match_endpoints(g, left);
+        return match_endpoints(g, &read, left);
     }
     g->at_endpoint = 0;
     return MATCH_DONE;
@@ -525,6 +588,7 @@ static enum match_result match_some(struct ingest *g)
         g->p->tenant->version) { /* from the start: settings have changed since the last step */
         g->match_version = g->p->tenant->version;
         g->matched = g->at = g->at_endpoint = g->at_path = 0;
+        g->judged = false;
     }
     while (g->at < g->p->count) {
         size_t from = g->matched;
@@ -536,6 +600,7 @@ static enum match_result match_some(struct ingest *g)
         if (result != MATCH_DONE)
             break;
         g->at++;
+        g->judged = false;
     }
     th_filter_event_trim(g->e->filtering);
     g->bytes += (g->endpoint_cap - had) * sizeof *g->endpoints;
@@ -562,6 +627,8 @@ static void match(struct ingest *g)
     switch (match_some(g)) {
     case MATCH_DONE:
         submit(g);
+        return;
+    case MATCH_REFUSED: /* and answered */
         return;
     case MATCH_MORE:
         th_engine_defer(g->e, &g->defer, match_more, g);
@@ -810,6 +877,8 @@ static void accepted(struct th_op *op)
         if (!g->only)
             th_count(e->options.metrics, TH_C_EVENTS_ACCEPTED, g->p->count);
         for (uint32_t i = 0; i < g->p->count; i++) {
+            if (g->events[i].more.marks & TH_EVENT_MARK_SCHEMA)
+                th_count(e->options.metrics, TH_C_EVENTS_MISFITS_MARKED, 1);
             fill_row(g, i);
             schedule(g, i);
         }

@@ -868,9 +868,9 @@ static int next_row(struct pg_db *db, struct pg_stmt *st)
 
 static int begin(struct pg_db *db, struct pg_stmt *st)
 {
+    TH_CHECK(!db->in_transaction && !db->pending);
     if (!db->conn || db->lost)
         return db->reopens && pg_db_connect(db) == TH_OK ? begin(db, st) : RC + TH_RETRY;
-    TH_CHECK(!db->in_transaction && !db->pending);
     db->failed = TH_OK;
     db->refused = false;
     db->in_transaction = true;
@@ -1115,7 +1115,6 @@ enum th_error pg_db_connect(struct pg_db *db)
     pg_db_disconnect(db);
     forget_rows(db);
     db->in_transaction = false;
-    db->pending = 0; /* of the connection before: nobody answers any more */
     db->conn = pg_address_connect(db->address);
     if (PQstatus(db->conn) != CONNECTION_OK) {
         keep_message(db, db->conn ? PQerrorMessage(db->conn) : "no memory");
