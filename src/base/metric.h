@@ -90,6 +90,9 @@
     X(STORE_READY, "tenterhook_store_ready", "", "1 while the store commits.")                               \
     X(STORE_RENEWED, "tenterhook_store_lease_renewed_timestamp_seconds", "",                                 \
       "When the lease of this node was renewed last, in Unix time; 0: the store has none.")                  \
+    X(STORE_SLOTS, "tenterhook_store_slots", "", "Slots of this node, where several share the work.")        \
+    X(STORE_BEHIND, "tenterhook_store_log_behind", "",                                                       \
+      "Commits of other nodes that this node has not applied yet.")                                          \
     X(STORE_BYTES, "tenterhook_store_bytes", "", "Size of the database and its log.")                        \
     X(STORE_FREE, "tenterhook_store_free_bytes", "", "Room that the data directory's file system has left.") \
     X(INBOX_WAITING, "tenterhook_inbox_waiting", "",                                                         \

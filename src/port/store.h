@@ -12,7 +12,7 @@
  *  5. Errors: TH_RETRY (nothing happened), TH_FULL (no room, nothing happened), TH_UNKNOWN, TH_CORRUPT and TH_IO (the
  *     store takes no further writes; the process must stop), TH_BUG. Every write may be sent again after TH_UNKNOWN with
  *     the same effect as once.
- *  6. The store never calls the engine, knows no shard, no dialect and no clock: all times are arguments.
+ *  6. The store never calls the engine, knows slots and shards as numbers only, no dialect and no clock: all times are arguments.
  *
  * Hot rows (event, delivery, attempt) are keyed by numbers that the store gives in commit order: days since 2026-01-01
  * << 40 | counter, below 2^53 (safe in JSON); they never fall, also when the clock steps back. Numbers of settings rows
@@ -39,7 +39,8 @@ enum th_op_kind {
     TH_OP_REWRAP,
     TH_OP_COUNT,
     TH_OP_ERASE,
-    TH_OP_TRIM
+    TH_OP_TRIM,
+    TH_OP_FOLLOW
 };
 
 struct th_op {
@@ -294,9 +295,13 @@ struct th_settings_op {
     struct th_idem idem;   /* Idempotency-Key of a management request, scoped by `tenant` */
     struct th_span answer; /* encrypted answer to keep with the key */
     struct th_wall at;
+    /* Several nodes: 1 more than the position as of which settings are known to the caller (th_follow.upto); STALE when another node
+     * has changed settings behind it. 0: that does not matter */
+    uint64_t knows;
     /* result */
     enum th_settings_result result;
     uint64_t new_version;
+    uint64_t position;      /* several nodes: of this commit */
     struct th_buf repeated; /* the kept answer; the caller frees it with th_buf_fini. Give it initialised */
 };
 
@@ -434,6 +439,7 @@ struct th_walk {
     struct th_op op;
     uint64_t from, endpoint; /* endpoint 0: all */
     unsigned shards, shard;  /* shards > 1: only rows whose endpoint is `shard` modulo `shards` */
+    const uint64_t *slots;   /* only rows whose endpoint is in these; NULL: all */
     uint32_t max;
     struct th_queue_row *rows; /* caller's array of max */
     /* result */
@@ -621,11 +627,54 @@ struct th_rewrap {
     struct th_arena mem;       /* list: owns `bytes`; give initialised, th_arena_fini after use */
 };
 
+/* ---- several nodes ---- */
+
+#define TH_SLOTS 256
+#define TH_SLOT_WORDS (TH_SLOTS / 64)
+
+/** The slot of an endpoint, by which its deliveries belong to a node. */
+static inline unsigned th_slot_of(uint64_t endpoint)
+{
+    return (unsigned)(endpoint * UINT64_C(0x9e3779b97f4a7c15) >> 56);
+}
+
+static inline bool th_slots_have(const uint64_t *slots, unsigned slot)
+{
+    return slots[slot / 64] >> slot % 64 & 1;
+}
+
+/** What other nodes have committed since `seen`, as it was at one moment. The commits of all nodes have one order; a position is
+ * a place in it. What comes is applied before the next one of these is submitted, in the order of the members: settings first. A
+ * store that nobody shares says that all slots are this node's, and nothing else. */
+struct th_follow {
+    struct th_op op;
+    uint64_t seen; /* the last `upto`; 0: the settings as settings() gave them */
+    /* slots whose endpoints this process still works for, requests under way included: nobody else gets them */
+    uint64_t have[TH_SLOT_WORDS];
+    bool leaves; /* this process stops: it gets no slot, and gives up each when its requests have ended */
+    /* result; what it points to is in `mem` */
+    uint64_t upto;
+    uint64_t told;                 /* every other node that lives has applied what was committed up to here */
+    uint64_t slots[TH_SLOT_WORDS]; /* those that this process is to work for from now on */
+    /* settings rows that have changed, each as it is now, in order of kind. An endpoint comes with all its secrets. */
+    struct th_row *rows;
+    /* deliveries that were queued, and then those that were moved, of endpoints in `slots`, as they are now */
+    struct th_queue_row *queued, *moved;
+    uint64_t walk_from;           /* they are too many: walk the queue from this number on; 0: all are here */
+    uint64_t *cancelled, *erased; /* deliveries that were cancelled; events whose content is gone */
+    uint32_t row_count, queued_count, moved_count, cancelled_count, erased_count;
+    uint64_t purged_upto;
+    struct th_arena mem; /* give initialised, th_arena_wipe after use */
+};
+
 #define TH_META_NEWEST "newest_unfinished" /* a META row that settings() gives and that is never stored */
 /** Whether the walk wants the rows of this endpoint. */
 static inline bool th_walk_wants(const struct th_walk *w, uint64_t endpoint)
 {
-    return w->endpoint ? w->endpoint == endpoint : w->shards < 2 || endpoint % w->shards == w->shard;
+    if (w->endpoint)
+        return w->endpoint == endpoint;
+    return (w->shards < 2 || endpoint % w->shards == w->shard) &&
+           (!w->slots || th_slots_have(w->slots, th_slot_of(endpoint)));
 }
 
 /** Writes nothing, and completes when a commit with sync has succeeded. It shows whether the store is ready
@@ -646,7 +695,9 @@ struct th_store_node {
     const char *address, *version;
     int64_t since;    /* wall ms: when it began */
     int64_t lease_ms; /* that are left of its lease; below 0: it is over; 0: there are no leases */
-    unsigned slots;   /* 256: it works; 0: it waits */
+    unsigned slots;   /* 256: it works; 0: it waits; between: it shares the work */
+    bool works;       /* it shares the work, whatever slots it has now */
+    int64_t behind;   /* commits of others that it has not applied yet; -1: it need not */
     bool is_this;
 };
 
@@ -678,6 +729,9 @@ struct th_store_vt {
     void (*usage)(struct th_store *, uint64_t tenant, struct th_usage *out);
     /** Whether a request may still be sent: false when this process cannot know that nobody else does. Any thread. NULL: always. */
     bool (*may_send)(struct th_store *);
+    /** Whether other nodes work on the store at the same time: then only the slots that FOLLOW names are this process's. Never
+     * changes. NULL: no. */
+    bool (*is_shared)(struct th_store *);
     /** The processes that share this store. Synchronous, and takes its time; any thread. NULL: this one is alone. */
     enum th_error (*nodes)(struct th_store *, void (*node)(void *ctx, const struct th_store_node *),
                            void *ctx);
@@ -688,6 +742,11 @@ struct th_store_vt {
 static inline bool th_store_lets_send(struct th_store *s)
 {
     return !s->vt->may_send || s->vt->may_send(s);
+}
+
+static inline bool th_store_is_shared(struct th_store *s)
+{
+    return s->vt->is_shared && s->vt->is_shared(s);
 }
 
 struct th_store_options {

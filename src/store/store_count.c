@@ -62,6 +62,11 @@ void st_count_end(struct st_writer *w, bool committed)
     }
 }
 
+bool st_count_follow(struct st_writer *w, uint64_t endpoint, uint64_t by)
+{
+    return put(w, endpoint, (get(w, endpoint) + by) & ~THERE) == TH_OK;
+}
+
 int st_count_load(struct st_writer *w)
 {
     struct st_stmt *st = NULL;

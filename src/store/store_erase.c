@@ -12,6 +12,7 @@
  * error of the database the caller rolls back. */
 #include "store/store_erase.h"
 #include "base/check.h"
+#include "store/store_note.h"
 #include "store/store_queue.h"
 #include "store/store_usage.h"
 
@@ -51,6 +52,7 @@ static int begin(struct st_writer *w, uint64_t event, const struct found *f, int
     int rc;
 
     w->erased = true;
+    st_note(w, ST_NOTE_ERASED, event, 0, 0);
     st_u64(w->st[ST_W_ERASE_DATA], 1, event);
     rc = st_run(w->st[ST_W_ERASE_DATA]);
     st_u64(put, 1, event);
@@ -118,6 +120,7 @@ static int one_delivery(struct st_writer *w, struct th_erase *e, uint64_t no)
     if (rc == ST_OK && d.queued) {
         TH_CHECK(e->cancelled_count < TH_ERASE_STEP);
         e->cancelled[e->cancelled_count++] = no;
+        st_note(w, ST_NOTE_CANCELLED, no, 0, 0);
         rc = st_queue_end(w, no, &d, e->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
     }
     return rc == ST_OK ? empty_attempts(w, d.last) : rc;

@@ -5,6 +5,7 @@
 #include "store/store_move.h"
 #include "base/check.h"
 #include "store/store_count.h"
+#include "store/store_note.h"
 #include "store/store_queue.h"
 #include "store/store_rows.h"
 #include "store/store_usage.h"
@@ -85,6 +86,7 @@ static int move_one(struct st_writer *w, struct th_move *m, uint32_t i)
         if (!d.queued)
             return ST_OK;
         d.marks |= m->marks;
+        st_note(w, ST_NOTE_CANCELLED, no, 0, 0);
         return st_queue_end(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, state);
     }
     if (m->what == TH_MOVE_MARK)
@@ -103,6 +105,7 @@ static int move_one(struct st_writer *w, struct th_move *m, uint32_t i)
     d.marks |= m->marks;
     rc = requeue(w, m->at.ms, lane, no, &d);
     m->moved[i] = rc == ST_OK;
+    st_note(w, ST_NOTE_MOVED, no, 0, 0);
     if (m->rows && m->moved[i])
         m->rows[i] = (struct th_queue_row){.no = no,
                                            .event = d.event,

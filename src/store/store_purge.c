@@ -6,6 +6,7 @@
 #include "store/store_purge.h"
 #include "base/check.h"
 #include "store/store_count.h"
+#include "store/store_note.h"
 #include "store/store_usage.h"
 
 #define PURGE_IDEM_ROWS 1000
@@ -274,6 +275,8 @@ int st_purge(struct st_writer *w, struct th_purge *p)
     }
     if (rc != ST_OK)
         return rc;
+    if (p->purged)
+        st_note(w, ST_NOTE_PURGED, upto, 0, 0);
     p->upto = kept ? kept - 1 : upto ? upto : w->next.event - 1;
     return drop_keys(w, p);
 }

@@ -5,6 +5,7 @@
 #include "store/store_queue.h"
 #include "base/check.h"
 #include "store/store_count.h"
+#include "store/store_note.h"
 #include "store/store_rows.h"
 #include "store/store_usage.h"
 
@@ -19,6 +20,7 @@ int st_queue_put(struct st_writer *w, const struct th_queue_row *row)
     st_u64(st, 3, row->endpoint);
     st_i64(st, 4, row->due);
     st_u64(st, 5, st_rows_lane(row->lane, row->marks, row->order));
+    st_note(w, ST_NOTE_QUEUED, row->no, 1, 0);
     w->next.queued++; /* a transaction that is rolled back puts back all of `next` */
     rc = st_count_add(w, row->endpoint, row->lane, false, 1);
     return rc == ST_OK ? st_run(st) : rc;

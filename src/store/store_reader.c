@@ -33,6 +33,17 @@ static void report(const struct st_reader *r, const struct th_op *op)
                TH_KC("store", r->store->name), TH_KC("database", st_message(r->db)));
 }
 
+/** A store that nobody shares: all slots are this process's. */
+static void follow(struct st_reader *r, struct th_follow *op)
+{
+    op->op.error = TH_OK;
+    op->upto = op->seen;
+    op->told = UINT64_MAX;
+    memset(op->slots, 255, sizeof op->slots);
+    if (r->store->follow)
+        r->store->follow(r, op);
+}
+
 void *st_reader_main(void *arg)
 {
     static const char *const names[ST_READERS] = {"store-dispatch", "store-lists", "store-runs"};
@@ -73,6 +84,8 @@ void *st_reader_main(void *arg)
             st_read_load(r, (struct th_load *)op);
         else if (op->kind == TH_OP_WALK)
             st_read_walk(r, (struct th_walk *)op);
+        else if (op->kind == TH_OP_FOLLOW)
+            follow(r, (struct th_follow *)op);
         else
             st_page(r, (struct th_page *)op);
         st_exchange_leave(r->store);

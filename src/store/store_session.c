@@ -19,7 +19,8 @@
 
 static bool is_read(const struct th_op *op)
 {
-    return op->kind == TH_OP_LOAD || op->kind == TH_OP_WALK || op->kind == TH_OP_PAGE;
+    return op->kind == TH_OP_LOAD || op->kind == TH_OP_WALK || op->kind == TH_OP_PAGE ||
+           op->kind == TH_OP_FOLLOW;
 }
 
 void st_session_submit(struct th_session *session, struct th_op *op)

@@ -8,6 +8,7 @@
  *
  * Runs on the writer thread only. On an error of the database the caller rolls back. */
 #include "store/store_settings.h"
+#include "store/store_note.h"
 #include "store/store_rows.h"
 #include "store/store_tenant.h"
 
@@ -128,6 +129,14 @@ static int del_row(struct st_writer *w, const struct th_row *r)
     return rc;
 }
 
+static void note_row(struct st_writer *w, const struct th_settings_op *c, const struct th_row *r)
+{
+    if (r->kind == TH_ROW_META && !c->knows)
+        return; /* a text that only its own node reads again */
+    st_note(w, ST_NOTE_ROW, (uint64_t)r->kind | (r->del ? 256 : 0), r->no,
+            r->kind == TH_ROW_SECRET ? r->endpoint : r->tenant);
+}
+
 static int put_version(struct st_writer *w, uint64_t tenant, uint64_t version)
 {
     struct st_stmt *st = w->st[ST_W_VERSION_PUT];
@@ -172,6 +181,11 @@ int st_settings(struct st_writer *w, struct th_settings_op *c)
         rc = find_idem(w, c, day, &found);
     if (rc != ST_OK || found)
         return rc;
+    if (c->knows && w->others_settings >= c->knows) {
+        c->result = TH_SETTINGS_STALE;
+        return ST_OK;
+    }
+    c->position = w->position;
     if (c->tenant) {
         rc = st_tenant_version(w, c->tenant, &exists, &version);
         if (rc != ST_OK)
@@ -191,9 +205,12 @@ int st_settings(struct st_writer *w, struct th_settings_op *c)
         const struct th_row *r = &c->rows[i];
 
         rc = r->del ? del_row(w, r) : put_row(w, r, r->rev);
+        note_row(w, c, r);
         if (r->kind == TH_ROW_TENANT)
             th_map_del(&w->versions, r->no);
     }
+    if (c->tenant && !c->keep_version) /* its version is another one */
+        st_note(w, ST_NOTE_ROW, TH_ROW_TENANT, c->tenant, 0);
     if (rc == ST_OK && c->tenant)
         rc = put_version(w, c->tenant, c->new_version);
     if (rc == ST_OK && c->idem.given)

@@ -34,6 +34,10 @@ struct st_store {
     /* functions of a database besides its driver */
     enum th_error (*connect)(struct st_store *, struct st_db **out); /* another connection, for reading */
     void (*disconnect)(struct st_db *);
+    /* adds to the open transaction what the other nodes are to know; NULL: there are none */
+    int (*tell)(struct st_store *);
+    /* reads what others have committed, on a reader's thread; NULL: there are none */
+    void (*follow)(struct st_reader *, struct th_follow *);
     void (*rest)(struct st_store *); /* the writer has had nothing to do for a while; NULL: nothing of it */
     unsigned idle_ms;                /* the writer wakes up by itself after this time; 0: never */
     pthread_t thread;

@@ -8,6 +8,7 @@
  *
  * Invariant: as in store_purge.c. On an error of the database the caller rolls back. */
 #include "store/store_trim.h"
+#include "store/store_note.h"
 #include "store/store_purge.h"
 #include "store/store_queue.h"
 #include "store/store_usage.h"
@@ -28,6 +29,7 @@ static int one_delivery(struct st_writer *w, struct th_trim *t, uint64_t no)
 
     if (rc == ST_OK && d.queued) {
         t->cancelled++;
+        st_note(w, ST_NOTE_CANCELLED, no, 0, 0);
         rc = st_queue_end(w, no, &d, t->at.ms, d.tries, d.attempts, d.last, TH_DS_CANCELLED);
     }
     if (rc != ST_OK || (!d.queued && !d.ended))

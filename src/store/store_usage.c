@@ -71,6 +71,30 @@ int st_usage_add(struct st_writer *w, uint64_t tenant, int64_t bytes, int64_t un
     return ST_OK;
 }
 
+bool st_usage_follow(struct st_writer *w, uint64_t tenant, int64_t bytes, int64_t unfinished)
+{
+    struct st_usage *u = st_usage_of(w, tenant);
+
+    if (!u)
+        return false;
+    u->bytes += bytes;
+    u->unfinished += unfinished;
+    if (!u->touched) {
+        atomic_store_explicit(&u->shown_bytes, u->bytes, memory_order_relaxed);
+        atomic_store_explicit(&u->shown_unfinished, u->unfinished, memory_order_relaxed);
+    }
+    return true;
+}
+
+void st_usage_unknown(struct st_writer *w)
+{
+    uint64_t no;
+    void *value;
+
+    for (size_t i = 0; th_map_next(&w->uses, &i, &no, &value);)
+        ((struct st_usage *)value)->noted = -1;
+}
+
 static int tenant_of(struct st_writer *w, uint64_t endpoint, uint64_t *tenant)
 {
     struct st_stmt *st = w->st[ST_W_ENDPOINT_TENANT];

@@ -11,6 +11,10 @@ struct st_usage *st_usage_of(struct st_writer *w, uint64_t tenant);
  * committed. */
 int st_usage_add(struct st_writer *w, uint64_t tenant, int64_t bytes, int64_t unfinished);
 int st_usage_delivery(struct st_writer *w, uint64_t endpoint, int64_t bytes, int64_t unfinished);
+/** Another node has committed this change: it is never undone. False: no memory. */
+bool st_usage_follow(struct st_writer *w, uint64_t tenant, int64_t bytes, int64_t unfinished);
+/** Another node has written `usage`: what stands there is not known here. */
+void st_usage_unknown(struct st_writer *w);
 /** To be called before the commit (writes the counts if that is due), after it, and after a rollback. */
 int st_usage_write(struct st_writer *w);
 void st_usage_committed(struct st_writer *w);

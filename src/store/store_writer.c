@@ -45,6 +45,8 @@ enum th_error st_writer_open(struct st_writer *w, struct st_store *store, struct
     *w = (struct st_writer){.store = store, .db = db};
     th_map_init(&w->versions, 100000, 0x9e3779b97f4a7c15u);
     th_buf_init(&w->packed, 16u << 20);
+    th_buf_init(&w->news, 64u << 20);
+    th_buf_init(&w->counts, 64u << 20);
     w->st = th_calloc(ST_W_COUNT, sizeof *w->st);
     if (!w->st)
         return TH_NOMEM;
@@ -71,6 +73,8 @@ void st_writer_close(struct st_writer *w)
     th_map_fini(&w->versions);
     st_usage_close(w);
     th_buf_fini(&w->packed);
+    th_buf_fini(&w->news);
+    th_buf_fini(&w->counts);
     st_count_fini(w);
 }
 
@@ -85,6 +89,8 @@ int st_writer_commit(struct st_writer *w)
 {
     int rc = st_usage_write(w);
 
+    if (rc == ST_OK && w->tells)
+        rc = w->store->tell(w->store);
     if (rc == ST_OK)
         rc = st_run(w->st[ST_W_COMMIT]);
     if (rc == ST_OK)

@@ -40,8 +40,13 @@ struct st_writer {
     struct st_usage *touched;       /* by the open transaction */
     bool use_note, use_noted;       /* `usage` must be written with it; has been */
     uint64_t tail_rows, tail_bytes; /* rows and bytes above the marks */
-    bool erased;                    /* the log has pages with erased content, and must be cut off */
-    struct th_map waiting; /* endpoint → counts: what `queue` has of it, the open transaction included */
+    /* several nodes share the store: what this transaction tells them (store_note.h), and how far the log was read */
+    bool tells;
+    struct th_buf news, counts;
+    uint64_t position;        /* of this transaction in the log */
+    uint64_t others_settings; /* position of the newest change of settings that another node has made */
+    bool erased;              /* the log has pages with erased content, and must be cut off */
+    struct th_map waiting;    /* endpoint → counts: what `queue` has of it, the open transaction included */
     struct st_change {
         uint64_t endpoint, by; /* added to its counts; what a rollback takes away again */
     } * changes;

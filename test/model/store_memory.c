@@ -108,7 +108,8 @@ static void finish(struct th_op *op)
 
 static bool is_read(const struct th_op *op)
 {
-    return op->kind == TH_OP_LOAD || op->kind == TH_OP_WALK || op->kind == TH_OP_PAGE;
+    return op->kind == TH_OP_LOAD || op->kind == TH_OP_WALK || op->kind == TH_OP_PAGE ||
+           op->kind == TH_OP_FOLLOW;
 }
 
 static void apply(struct mem_store *s, struct th_op *op)

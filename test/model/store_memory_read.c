@@ -377,12 +377,22 @@ static void page(struct mem_store *s, struct th_page *op)
     }
 }
 
+/* Nobody shares it. */
+static void follow(struct th_follow *op)
+{
+    op->upto = op->seen;
+    op->told = UINT64_MAX;
+    memset(op->slots, 255, sizeof op->slots);
+}
+
 void mem_read(struct mem_store *s, struct th_op *op)
 {
     if (op->kind == TH_OP_LOAD)
         load(s, (struct th_load *)op);
     else if (op->kind == TH_OP_WALK)
         walk(s, (struct th_walk *)op);
+    else if (op->kind == TH_OP_FOLLOW)
+        follow((struct th_follow *)op);
     else
         page(s, (struct th_page *)op);
 }

@@ -16,7 +16,7 @@ from test_inbox import another, database  # pylint: disable=unused-import
 from test_postgres import SECRET, node, postgres, until  # pylint: disable=unused-import
 
 # Not the store's content: who works on the database, its form, and inboxes.
-OF_POSTGRES = {"form", "node", "slot", "inbox", "inbox_rejected", "publisher"}
+OF_POSTGRES = {"form", "node", "slot", "shared", "log", "progress", "inbox", "inbox_rejected", "publisher"}
 
 
 def migrate(source, to, *more, status=0):

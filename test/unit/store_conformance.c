@@ -1627,6 +1627,48 @@ static void purge_forgets_idempotency_keys(void **state)
     assert_int_equal(a.result, TH_ACCEPT_NEW);
 }
 
+static void a_store_of_one_process_has_all_slots(void **state)
+{
+    struct fx *f = *state;
+    struct th_follow follow = {.op = {.kind = TH_OP_FOLLOW}, .seen = 7};
+
+    if (f->shared)
+        return;
+    assert_false(th_store_is_shared(f->store));
+    th_arena_init(&follow.mem, 1u << 20);
+    assert_int_equal(fx_run(f, &follow.op), TH_OK);
+    for (unsigned i = 0; i < TH_SLOTS; i++)
+        assert_true(th_slots_have(follow.slots, i));
+    assert_int_equal(follow.upto, 7);
+    assert_true(follow.told == UINT64_MAX);
+    assert_int_equal(follow.row_count + follow.queued_count + follow.moved_count + follow.cancelled_count, 0);
+    th_arena_fini(&follow.mem);
+}
+
+static void a_walk_gives_the_slots_that_it_is_asked_for(void **state)
+{
+    struct fx *f = *state;
+    uint64_t endpoints[64], wanted[TH_SLOT_WORDS] = {0};
+    struct th_queue_row rows[64];
+    struct th_walk w = {.op = {.kind = TH_OP_WALK}, .max = 64, .rows = rows, .slots = wanted};
+    uint64_t first;
+    unsigned mine = 0;
+
+    fx_tenant(f, 1, "t");
+    for (unsigned i = 0; i < 64; i++)
+        endpoints[i] = 100 + i;
+    fx_publish(f, 1, T0, endpoints, 64, &first);
+    for (unsigned slot = 0; slot < TH_SLOTS; slot += 2)
+        wanted[slot / 64] |= UINT64_C(1) << slot % 64;
+    for (unsigned i = 0; i < 64; i++)
+        mine += th_slot_of(endpoints[i]) % 2 == 0;
+    assert_in_range(mine, 10, 54);
+    assert_int_equal(fx_run(f, &w.op), TH_OK);
+    assert_int_equal(w.count, mine);
+    for (unsigned i = 0; i < w.count; i++)
+        assert_int_equal(th_slot_of(rows[i].endpoint) % 2, 0);
+}
+
 static void a_probe_commits(void **state)
 {
     struct fx *f = *state;
@@ -1825,6 +1867,8 @@ int main(void)
         EACH(purge_goes_in_steps_and_takes_everything_along),
         EACH(numbers_are_never_given_twice),
         EACH(purge_forgets_idempotency_keys),
+        EACH(a_store_of_one_process_has_all_slots),
+        EACH(a_walk_gives_the_slots_that_it_is_asked_for),
         EACH(a_probe_commits),
         EACH(wrong_ops_are_bugs),
         EACH(submitted_ops_end_at_close),

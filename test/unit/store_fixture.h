@@ -27,6 +27,7 @@ enum fx_kind { FX_MEMORY, FX_SQLITE, FX_POSTGRES };
 struct fx {
     enum fx_kind kind;
     char dir[64], url[200]; /* url: of a database of its own */
+    bool shared;            /* it is open as one of several nodes */
     struct th_store *store;
     struct th_session *session;
     int event_fd;
@@ -50,7 +51,7 @@ static inline enum th_error fx_try_open(struct fx *f, char *why, size_t why_size
     struct th_store_options options = {.dir = f->dir, .ballast_mib = 1, .metrics = &f->metrics};
 
     if (f->kind == FX_POSTGRES)
-        return fx_postgres_open(f->url, f->dir, &f->metrics, &f->store, why, why_size);
+        return fx_postgres_open(f->url, f->dir, f->shared, &f->metrics, &f->store, why, why_size);
     return f->kind == FX_SQLITE ? th_store_sqlite_open(&options, &f->store, why, why_size)
                                 : th_store_memory_open(&f->store);
 }
@@ -353,6 +354,16 @@ static inline int fx_set_up_postgres(void **state)
     return 0;
 }
 
+static inline int fx_set_up_shared(void **state)
+{
+    struct fx *f = fx_new(FX_POSTGRES);
+
+    *state = f;
+    f->shared = true;
+    fx_open(f);
+    return 0;
+}
+
 static inline int fx_tear_down(void **state)
 {
     fx_free(*state);
@@ -379,7 +390,8 @@ static inline int fx_tear_down(void **state)
 #define EACH(test)                                                                                           \
     {#test " (memory)", test, fx_set_up_memory, fx_tear_down, NULL},                                         \
         {#test " (sqlite)", test, fx_set_up_sqlite, fx_tear_down, NULL},                                     \
+        {#test " (postgres)", test, fx_set_up_postgres, fx_tear_down, NULL},                                 \
     {                                                                                                        \
-#test " (postgres)", test, fx_set_up_postgres, fx_tear_down, NULL                                    \
+#test " (postgres, shared)", test, fx_set_up_shared, fx_tear_down, NULL                              \
     }
 #endif

@@ -8,7 +8,7 @@
 #define ENDPOINTS 7 /* numbers 1 to 7; the tenant of endpoint e is 1 + e % 2 */
 
 struct pair {
-    struct fx *mem, *sql;
+    struct fx *mem, *sql, *other; /* other: a second node on the same database, or NULL */
     uint64_t random, clock, deliveries[4096];
     uint32_t delivery_n;
     bool large; /* many rows: no short pages */
@@ -72,6 +72,52 @@ static int set_up_postgres(void **state)
     return set_up(state, FX_POSTGRES);
 }
 
+/* Two nodes: each operation goes to one of them. */
+static int set_up_two_nodes(void **state)
+{
+    struct pair *p;
+
+    (void)set_up(state, FX_POSTGRES);
+    p = *state;
+    fx_current = p->sql;
+    fx_close(p->sql);
+    p->other = fx_new(FX_SQLITE); /* a folder, and no database of its own */
+    p->other->kind = FX_POSTGRES;
+    snprintf(p->other->url, sizeof p->other->url, "%s", p->sql->url);
+    p->sql->shared = p->other->shared = true;
+    fx_current = p->sql;
+    fx_open(p->sql);
+    {
+        struct th_row row = {
+            .kind = TH_ROW_META, .id = TH_LIT("id_key"), .settings = TH_LIT("0123456789abcdef")};
+        struct th_settings_op c = fx_settings(0, 0, &row, 1);
+
+        assert_int_equal(fx_run(p->sql, &c.op), TH_OK); /* else the second waits for the first start to end */
+    }
+    fx_current = p->other;
+    fx_open(p->other);
+    return 0;
+}
+
+static void take_turns(struct pair *p)
+{
+    struct fx *f = p->sql;
+
+    if (p->other && below(p, 2)) {
+        p->sql = p->other;
+        p->other = f;
+    }
+}
+
+/* A node hears of the others' counts with its next commit. */
+static void hear(struct pair *p)
+{
+    struct th_probe probe = {.op = {.kind = TH_OP_PROBE}};
+
+    if (p->other)
+        assert_int_equal(run_on(p->sql, &probe.op), TH_OK);
+}
+
 static int tear_down(void **state)
 {
     struct pair *p = *state;
@@ -80,6 +126,9 @@ static int tear_down(void **state)
     fx_free(p->mem);
     fx_current = p->sql;
     fx_free(p->sql);
+    fx_current = p->other;
+    if (p->other)
+        fx_free(p->other);
     free(p);
     return 0;
 }
@@ -492,6 +541,7 @@ static void compare_walk(struct pair *p)
 
 static void compare_usage(struct pair *p)
 {
+    hear(p);
     for (uint64_t tenant = 1; tenant <= 2; tenant++) {
         struct th_usage a, b;
         p->mem->store->vt->usage(p->mem->store, tenant, &a);
@@ -508,6 +558,7 @@ static void both_stores_answer_the_same(void **state)
     for (int i = 0; i < 700; i++) {
         uint32_t what = below(p, 20);
 
+        take_turns(p);
         p->clock += below(p, 2) ? below(p, 400000) : 0;
         if (below(p, 50) == 0)
             p->clock -= below(p, 3600000); /* clocks do that */
@@ -590,6 +641,7 @@ static void lists_come_out_of_runs(void **state)
 
     p->large = true;
     for (int i = 0; i < 22; i++) {
+        take_turns(p);
         do_accept(p, 1000, 2);
         do_fanout(p, below(p, 3)); /* some are left for a while, and lists are asked for meanwhile */
         if (i % 5 == 4)
@@ -634,7 +686,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_EACH(both_stores_answer_the_same),
+        {"both_stores_answer_the_same (two nodes)", both_stores_answer_the_same, set_up_two_nodes, tear_down,
+         NULL},
         ON_EACH(lists_come_out_of_runs),
+        {"lists_come_out_of_runs (two nodes)", lists_come_out_of_runs, set_up_two_nodes, tear_down, NULL},
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,12 +91,14 @@ static inline void fx_postgres_database(char *url, size_t size)
     snprintf(url, size, "%.*s/t%u", (int)(at - fx_postgres_url), fx_postgres_url, count);
 }
 
-static inline enum th_error fx_postgres_open(const char *url, const char *dir, struct th_metrics *metrics,
-                                             struct th_store **out, char *why, size_t why_size)
+static inline enum th_error fx_postgres_open(const char *url, const char *dir, bool share,
+                                             struct th_metrics *metrics, struct th_store **out, char *why,
+                                             size_t why_size)
 {
     struct th_store_postgres_options options = {.url = url,
                                                 .dir = dir,
                                                 .address = "127.0.0.1:1",
+                                                .share = share,
                                                 .unnamed = getenv("TH_TEST_POOLER") != NULL,
                                                 .metrics = metrics};
     struct th_store_waiting *w;

@@ -225,7 +225,7 @@ static enum th_error need_days(struct pg_store *s, const struct th_op *first)
     return error ? error : need_day(s, next->attempt >> 40);
 }
 
-static int write_group(struct pg_store *s, struct th_op *first, uint32_t *written)
+static int write_group(struct pg_store *s, struct th_op *first, uint32_t *written, struct st_counters *before)
 {
     struct st_writer *w = &s->base.writer;
     int rc = st_writer_begin(w);
@@ -234,6 +234,11 @@ static int write_group(struct pg_store *s, struct th_op *first, uint32_t *writte
     if (rc != ST_OK)
         return rc;
     pg_lease_fence(&s->db, &s->lease);
+    if (s->share.on && !first)
+        return st_run(w->st[ST_W_COMMIT]); /* nothing but the lease */
+    if (s->share.on && (rc = pg_share_begin(s)) != ST_OK)
+        return rc;
+    *before = w->next;
     for (struct th_op *op = first; op; op = op->next)
         st_writer_expect(w, op);
     for (struct th_op *op = first; rc == ST_OK && op; op = op->next) {
@@ -272,7 +277,7 @@ static enum th_error transaction(struct pg_store *s, struct th_op *first, uint32
 
     if (error)
         return error;
-    rc = write_group(s, first, written);
+    rc = write_group(s, first, written, &before);
     if (rc == ST_OK) {
         pg_lease_confirm(&s->lease);
         pg_tail_note(&s->tail, s->lease.seq, before.event, w->next.event);
@@ -292,6 +297,7 @@ static enum th_error transaction(struct pg_store *s, struct th_op *first, uint32
                 th_log(TH_LOG_WARN, "a store transaction failed", TH_KC("error", th_error_name(error)),
                        TH_KC("database", s->db.message));
             st_writer_rollback(w);
+            w->tells = false;
             w->next = before;
             if (!s->db.lost && s->lease.seq > s->lease.acknowledged)
                 s->lease.seq = s->lease.acknowledged; /* the fence was rolled back with it */
@@ -371,7 +377,8 @@ static void look_up(struct pg_store *s)
         (void)reopen(s, &unused);
         return;
     }
-    (void)try_transaction(s, NULL);
+    if (now_us() - atomic_load(&s->lease.confirmed_us) >= (int64_t)s->lease.ttl_ms * 200)
+        (void)try_transaction(s, NULL);
     if (!s->db.lost && s->broken == TH_OK)
         drop_days(s);
 }
@@ -383,9 +390,13 @@ void *pg_commit_main(void *arg)
 
     (void)prctl(PR_SET_NAME, "store-writer"); /* what top and perf show */
     look_up(s);                               /* opening may have taken most of the lease */
+    pg_share_balance(s);
     while (st_group_wait(&s->base, &list)) {
         if (!list)
             look_up(s);
+        pg_share_balance(s);
+        if (s->db.fenced)
+            taken_over(s);
         while (list) {
             uint32_t count;
             struct th_op *group = st_group_cut(&list, &count);

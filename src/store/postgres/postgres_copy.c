@@ -17,7 +17,8 @@
 #define S PG_SCHEMA "."
 #define FETCH 500
 /* Tables of the schema that are not the store's content: who works on it, its form, and inboxes, which stay where they are. */
-#define NOT_CONTENT "'form','node','slot','migration','inbox','inbox_rejected','publisher'"
+#define NOT_CONTENT                                                                                          \
+    "'form','node','slot','shared','log','progress','migration','inbox','inbox_rejected','publisher'"
 
 struct end {
     struct st_copy_end base;

@@ -1164,6 +1164,11 @@ PGresult *pg_db_query(struct pg_db *db, const char *sql, int count, const char *
     return r;
 }
 
+int pg_db_failed(const struct pg_db *db)
+{
+    return failed_rc(db);
+}
+
 void pg_db_send(struct pg_db *db, const char *sql, int count, const char *const *values)
 {
     if (!db->failed && !db->lost)

@@ -47,6 +47,8 @@ PGresult *pg_db_query(struct pg_db *db, const char *sql, int count, const char *
  * commit. */
 enum th_error pg_db_begin(struct pg_db *db, const char *sql);
 enum th_error pg_db_commit(struct pg_db *db);
+/** What a step returns when the connection or the transaction has failed. */
+int pg_db_failed(const struct pg_db *db);
 /** Sends a command within the transaction; its result does not matter unless it fails. */
 void pg_db_send(struct pg_db *db, const char *sql, int count, const char *const *values);
 

@@ -11,6 +11,7 @@
  * The lock of the data directory proves that the process before this one is dead: its row is taken over at once. */
 #include "store/postgres/postgres_lease.h"
 #include "base/log.h"
+#include "store/postgres/postgres_share.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,8 @@ static int64_t number_at(const PGresult *r, int column)
 enum th_error pg_lease_register(struct pg_db *db, struct pg_lease *l)
 {
     char ttl[24];
-    const char *values[] = {l->instance, l->address, TH_VERSION, text(ttl, l->ttl_ms)};
+    const char *values[] = {l->instance, l->address, TH_VERSION, text(ttl, l->ttl_ms),
+                            l->share ? "true" : "false"};
     PGresult *r;
 
     if (pg_db_begin(db, "BEGIN") != TH_OK)
@@ -53,14 +55,15 @@ enum th_error pg_lease_register(struct pg_db *db, struct pg_lease *l)
                "DELETE FROM " S "node n WHERE n.until < clock_timestamp() - interval '1 day' AND n.id NOT IN"
                " (SELECT node FROM " S "slot WHERE node IS NOT NULL)",
                0, NULL);
-    r = pg_db_query(
-        db,
-        "INSERT INTO " S
-        "node(id,instance,epoch,seq,until,since,addr,version) SELECT coalesce(max(id),0)+1,$1,1,0," UNTIL(
-            "$4") ",clock_timestamp(),$2,$3 FROM " S
-                  "node ON CONFLICT(instance) DO UPDATE SET epoch=node.epoch+1,"
-                  "seq=0,until=" UNTIL("$4") ",addr=$2,version=$3 RETURNING id,epoch",
-        4, values);
+    r = pg_db_query(db,
+                    "INSERT INTO " S
+                    "node(id,instance,epoch,seq,until,since,addr,version,share,works) SELECT "
+                    "coalesce(max(id),0)+1,$1,1,0," UNTIL(
+                        "$4") ",clock_timestamp(),$2,$3,$5::bool,false FROM " S
+                              "node ON CONFLICT(instance) DO UPDATE SET epoch=node.epoch+1,"
+                              "seq=0,until=" UNTIL(
+                                  "$4") ",addr=$2,version=$3,share=$5::bool,works=false RETURNING id,epoch",
+                    5, values);
     if (r) {
         l->node = (int)number_at(r, 0);
         l->epoch = number_at(r, 1);
@@ -125,14 +128,21 @@ enum th_error pg_lease_take(struct pg_db *db, struct pg_lease *l, struct pg_hold
     if (pg_db_begin(db, "BEGIN") != TH_OK)
         return TH_RETRY;
     read_holder(db, holder);
-    if (db->failed || !is_free(db, l, holder)) {
+    error = pg_share_join(db, l, holder);
+    if (error) {
+        (void)pg_db_commit(db);
+        return error;
+    }
+    if (!l->share && (db->failed || !is_free(db, l, holder))) {
         error = db->failed ? TH_RETRY : TH_CONFLICT;
         (void)pg_db_commit(db);
         return error;
     }
-    pg_db_send(db, "UPDATE " S "slot SET node=$1::int2, epoch=epoch+1", 1, values);
+    if (!l->share)
+        pg_db_send(db, "UPDATE " S "slot SET node=$1::int2, epoch=epoch+1", 1, values);
     r = pg_db_query(db,
-                    "UPDATE " S "node SET epoch=epoch+1, seq=0, since=clock_timestamp(), until=" UNTIL(
+                    "UPDATE " S
+                    "node SET epoch=epoch+1, seq=0, works=share, since=clock_timestamp(), until=" UNTIL(
                         "$2") " WHERE id=$1::int2 RETURNING epoch",
                     2, values);
     l->epoch = r ? number_at(r, 0) : 0;
@@ -222,10 +232,11 @@ void pg_lease_release(struct pg_db *db, struct pg_lease *l)
                "UPDATE " S "slot SET node=NULL, epoch=epoch+1 WHERE node=$1::int2 AND EXISTS(SELECT 1 FROM " S
                "node WHERE id=$1::int2 AND epoch=$2::int8)",
                2, values);
-    pg_db_send(db,
-               "UPDATE " S
-               "node SET epoch=epoch+1, until=clock_timestamp() WHERE id=$1::int2 AND epoch=$2::int8",
-               2, values);
+    pg_db_send(
+        db,
+        "UPDATE " S
+        "node SET epoch=epoch+1, works=false, until=clock_timestamp() WHERE id=$1::int2 AND epoch=$2::int8",
+        2, values);
     (void)pg_db_commit(db);
 }
 

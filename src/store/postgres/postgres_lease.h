@@ -9,6 +9,7 @@ struct pg_lease {
     const char *instance; /* names the data directory of this process, which holds its lock */
     const char *address;  /* shown to others */
     unsigned ttl_ms;
+    bool share;           /* it works beside other nodes */
     int node;             /* 0: not registered */
     bool took_over;       /* from a node that had not renewed its lease */
     int64_t epoch, seq;   /* seq: of the newest batch that was sent */

@@ -75,11 +75,25 @@ static const char first[] =
 static const char checked[] = "ALTER TABLE " S "event ADD COLUMN checked int8;";
 /* clang-format on */
 
+/* clang-format off */
+/* Several nodes that work at once: `shared` has the place of the newest commit in the order of all commits, and the next
+ * numbers as they were with it; who commits holds it. `log` has what each commit tells the others, `progress` how far each node has
+ * applied it. */
+static const char sharing[] =
+    "ALTER TABLE " S "node ADD COLUMN share bool NOT NULL DEFAULT false, ADD COLUMN works bool NOT NULL DEFAULT false;"
+    "CREATE TABLE " S "shared(one int2 PRIMARY KEY, seq int8 NOT NULL, event int8 NOT NULL, delivery int8 NOT NULL, attempt int8 NOT NULL)"
+    " WITH (fillfactor=20);"
+    "INSERT INTO " S "shared VALUES(1,0,0,0,0);"
+    "CREATE TABLE " S "log(seq int8 PRIMARY KEY, node int2 NOT NULL, at timestamptz NOT NULL, settings bool NOT NULL,"
+    " news bytea NOT NULL, counts bytea NOT NULL);"
+    "CREATE TABLE " S "progress(node int2 PRIMARY KEY, applied int8 NOT NULL, counted int8 NOT NULL) WITH (fillfactor=20);";
+/* clang-format on */
+
 /* What a step does, and the earliest form whose program may go on beside it. */
 static const struct {
     const char *sql;
     int oldest;
-} steps[] = {{first, 1}, {checked, 1}};
+} steps[] = {{first, 1}, {checked, 1}, {sharing, 1}};
 #define STEPS ((int)(sizeof steps / sizeof *steps))
 
 static bool run(PGconn *c, const char *sql, char *why, size_t why_size)
@@ -237,14 +251,29 @@ static bool add_partition(struct pg_db *db, const char *table, uint64_t day)
     return query(db, sql) || is_attached(db, table, day); /* or another node was quicker */
 }
 
+/** One node after the other: two that make the same table at once would not both succeed. */
+static enum th_error add_partitions(struct pg_db *db, uint64_t day)
+{
+    bool done;
+
+    if (pg_db_begin(db, "BEGIN") != TH_OK)
+        return TH_RETRY;
+    done = query(db, "SELECT pg_advisory_xact_lock(7590142655173948)");
+    for (size_t i = 0; done && i < PARTED; i++)
+        done = add_partition(db, parted[i], day);
+    return pg_db_commit(db) == TH_OK && done ? TH_OK : db->failed ? db->failed : TH_RETRY;
+}
+
 enum th_error pg_schema_add_day(struct pg_db *db, struct th_map *days, uint64_t day)
 {
     for (uint64_t d = day; d < day + 1 + DAYS_AHEAD; d++) {
+        enum th_error error;
+
         if (th_map_get(days, d + 1))
             continue;
-        for (size_t i = 0; i < PARTED; i++)
-            if (!add_partition(db, parted[i], d))
-                return db->failed ? db->failed : TH_RETRY;
+        error = add_partitions(db, d);
+        if (error)
+            return error;
         if (th_map_put(days, d + 1, (void *)1) != TH_OK)
             return TH_NOMEM;
     }

@@ -2,6 +2,7 @@
 #ifndef TH_STORE_POSTGRES_STATE_H
 #define TH_STORE_POSTGRES_STATE_H
 #include "store/postgres/postgres_lease.h"
+#include "store/postgres/postgres_share.h"
 #include "store/postgres/postgres_tail.h"
 #include "store/store_state.h"
 
@@ -10,6 +11,7 @@ struct pg_store {
     struct pg_address address;
     struct pg_db db; /* the writer's */
     struct pg_lease lease;
+    struct pg_share share;
     int lock_fd;       /* of the data directory */
     char instance[40]; /* its name, for the other nodes */
     void (*lost)(

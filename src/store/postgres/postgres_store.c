@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "store/postgres/postgres_commit.h"
+#include "store/postgres/postgres_follow.h"
 #include "store/postgres/postgres_nodes.h"
 #include "store/postgres/postgres_schema.h"
 #include "store/postgres/postgres_statements.h"
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -60,12 +62,24 @@ static bool may_send(struct th_store *store)
     return pg_lease_holds(&((struct pg_store *)store)->lease);
 }
 
+static bool is_shared(struct th_store *store)
+{
+    return ((struct pg_store *)store)->share.on;
+}
+
+static int tell(struct st_store *store)
+{
+    return pg_share_tell((struct pg_store *)store);
+}
+
 static void store_close(struct th_store *store)
 {
     struct pg_store *s = (struct pg_store *)store;
 
     st_life_stop(&s->base);
     st_life_fini(&s->base);
+    pg_follow_close(&s->share);
+    pg_share_fini(&s->share);
     pg_db_fini(&s->db);
     th_map_fini(&s->days);
     if (s->lock_fd >= 0)
@@ -74,7 +88,7 @@ static void store_close(struct th_store *store)
 }
 
 static const struct th_store_vt postgres_vt = {
-    .settings = st_life_settings,
+    .settings = pg_follow_settings,
     .endpoint_settings = st_life_endpoint_settings,
     .attach = st_session_attach,
     .submit = st_session_submit,
@@ -84,6 +98,7 @@ static const struct th_store_vt postgres_vt = {
     .page_free = st_life_page_free,
     .usage = st_usage_now,
     .may_send = may_send,
+    .is_shared = is_shared,
     .nodes = pg_nodes,
     .close = store_close,
 };
@@ -105,8 +120,14 @@ static struct pg_store *new_store(const struct th_store_postgres_options *o)
     s->lock_fd = -1;
     s->lease.instance = s->instance;
     s->lease.address = o->address;
+    s->lease.share = o->share;
+    pg_share_init(&s->share, o->share);
+    if (o->share) {
+        s->base.tell = tell;
+        s->base.follow = pg_follow;
+    }
     s->lease.ttl_ms = o->lease_ms ? o->lease_ms : LEASE_MS;
-    s->base.idle_ms = s->lease.ttl_ms / 5;
+    s->base.idle_ms = o->share ? 100 : s->lease.ttl_ms / 5;
     th_map_init(&s->days, 100000, 0x9e3779b97f4a7c15u);
     if (!st_life_init(&s->base)) {
         st_life_fini(&s->base);
@@ -228,11 +249,29 @@ void th_store_postgres_leave(struct th_store_waiting *w)
     th_free(w);
 }
 
+/** While others go on: what the writer keeps in memory is that of one position of the log. */
+static enum th_error open_in_snapshot(struct pg_store *s)
+{
+    enum th_error error = pg_db_begin(&s->db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    PGresult *r = error ? NULL : pg_db_query(&s->db, "SELECT seq FROM " PG_SCHEMA ".shared", 0, NULL);
+
+    if (!r)
+        return TH_RETRY;
+    atomic_store(&s->share.counted, strtoull(PQgetvalue(r, 0, 0), NULL, 10));
+    PQclear(r);
+    error = st_writer_open(&s->base.writer, &s->base, &s->db.base);
+    if (pg_db_commit(&s->db) != TH_OK && !error)
+        error = TH_RETRY;
+    return error;
+}
+
 static enum th_error start(struct pg_store *s)
 {
     enum th_error error = pg_schema_days(&s->db, &s->days);
 
-    if (!error)
+    if (!error && s->share.on)
+        error = open_in_snapshot(s);
+    else if (!error)
         error = st_writer_open(&s->base.writer, &s->base, &s->db.base);
     return error ? error : st_life_start(&s->base, pg_commit_main);
 }

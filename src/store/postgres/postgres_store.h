@@ -9,6 +9,7 @@ struct th_store_postgres_options {
     const char *dir;            /* data directory: its lock says that the process before this one has ended */
     const char *address;        /* of this node, shown to others */
     unsigned lease_ms;          /* 0: 10 seconds */
+    bool share;                 /* work beside other nodes; else one works and the others wait */
     struct th_metrics *metrics;
     /** Called on the writer's thread when another node has taken over. The process should begin anew; a
      * return stops the store. */
