@@ -116,7 +116,7 @@ bool th_engine_ready(const struct th_engine *e, const char **why)
         reason = "stopping";
     else if (e->dead)
         reason = "the store failed; the process is stopping";
-    else if (!th_engine_begun(e))
+    else if (!th_engine_begun(e) || (e->shared && !e->has_followed))
         reason = "starting";
     else if (!e->store_ok)
         reason = e->store_away ? "the store cannot commit: the database cannot be reached"

@@ -49,6 +49,7 @@ static void init_empty(struct th_engine *e)
     th_map_init(&e->events, 1u << 22, e->hash_seed);
     th_buf_init(&e->written, 64u << 20);
     th_map_init(&e->cancels_known, 1u << 22, e->hash_seed);
+    th_map_init(&e->ended, 1u << 16, e->hash_seed);
     th_list_init(&e->dirty);
     th_list_init(&e->graves);
     th_list_init(&e->changes);
@@ -87,6 +88,7 @@ enum th_error th_engine_new(const struct th_engine_options *options, struct th_e
     if (!e)
         return TH_NOMEM;
     e->options = *options;
+    e->shared = th_store_is_shared(options->store);
     if (!e->options.max_pinned_bytes)
         e->options.max_pinned_bytes = MAX_PINNED_BYTES;
     e->options.max_pinned_bytes = th_part(e, e->options.max_pinned_bytes);
@@ -143,7 +145,8 @@ enum th_error th_engine_start(struct th_engine *e, struct th_buf *made_key, char
     e->started = true;
     e->fanout_left = true; /* of before, perhaps */
     th_clock_begin(e);
-    th_queue_walk(e);
+    if (!e->shared) /* else its slots come first */
+        th_queue_walk(e);
     return TH_OK;
 }
 
@@ -270,6 +273,7 @@ void th_engine_free(struct th_engine *e)
     th_fence_fini(e);
     th_free(e->cancels);
     th_map_fini(&e->cancels_known);
+    th_map_fini(&e->ended);
     forget_given(e);
     th_secret_free(e->ring, sizeof *e->ring);
     th_free(e);

@@ -5,6 +5,7 @@
 #include "engine/control/audit.h"
 #include "engine/control/change.h"
 #include "engine/control/erase.h"
+#include "engine/control/follow.h"
 #include "engine/control/hurry.h"
 #include "engine/control/replay.h"
 #include "engine/control/retention.h"
@@ -47,6 +48,7 @@ static struct th_mono never(const struct th_engine *e)
 
 /* clang-format off */
 static const struct th_job jobs[TH_JOBS] = {
+    [TH_JOB_FOLLOW]    = {th_follow_wanted, th_follow_begin, HOME | STOPPING},
     [TH_JOB_KNOWN]     = {th_changes_known_wanted, th_changes_known, HOME | STOPPING | LAST},
     [TH_JOB_OWN]       = {th_ingest_own_wanted, th_ingest_own, STOPPING | LAST},
     [TH_JOB_MATCH]     = {th_ingest_again_wanted, th_ingest_again, STOPPING},

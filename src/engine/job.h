@@ -10,6 +10,7 @@ struct th_engine;
 
 /* In the order in which a turn begins them. */
 enum th_job_id {
+    TH_JOB_FOLLOW,    /* asks what other nodes have done */
     TH_JOB_KNOWN,     /* ends a change of settings, because all engines know it */
     TH_JOB_OWN,       /* events that the engine itself publishes */
     TH_JOB_MATCH,     /* publishes that waited for settings of home */

@@ -11,7 +11,14 @@ static inline unsigned th_owner(const struct th_engine *e, uint64_t endpoint)
 
 static inline bool th_is_mine(const struct th_engine *e, uint64_t endpoint)
 {
-    return th_owner(e, endpoint) == e->options.shard;
+    return th_owner(e, endpoint) == e->options.shard &&
+           (!e->shared || th_slots_have(e->slots, th_slot_of(endpoint)));
+}
+
+/** Whether this node does what one node does for all: the one that has slot 0. */
+static inline bool th_is_first(const struct th_engine *e)
+{
+    return !e->shared || th_slots_have(e->slots, 0);
 }
 
 /** The engine that has the settings and changes them. */

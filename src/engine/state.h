@@ -138,6 +138,21 @@ struct th_engine {
 
     struct th_fence fence; /* fence.c */
 
+    /* several nodes: follow.c */
+    bool shared;                   /* others work on the store at the same time */
+    uint64_t slots[TH_SLOT_WORDS]; /* those whose endpoints are this node's */
+    uint32_t slot_busy[TH_SLOTS];  /* attempts of each, until their outcome is stored */
+    struct th_follow follow;
+    uint64_t followed, told;    /* th_follow.upto and .told of the last one */
+    struct th_mono followed_at; /* when something came */
+    bool has_followed;          /* once at least */
+    bool left;                  /* the store knows that this node stops */
+    bool follow_fresh;          /* the one under way began when something waited for it: */
+    bool change_stale;          /* a change of settings, because another node has made one */
+    bool entering;              /* endpoints of another node enter the scheduler */
+    struct th_map ended;        /* deliveries that have ended while the queue is being read */
+    bool follow_void;           /* there was no memory to note one */
+
     /* several engines */
     struct th_list inbox, outbox[TH_SHARDS_MAX];
     struct th_offer *offers[TH_SHARDS_MAX]; /* being filled in this turn */

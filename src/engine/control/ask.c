@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "engine/context.h"
 #include "engine/control/change.h"
+#include "engine/mail.h"
 #include "engine/settings/consent.h"
 #include "engine/settings/secrets.h"
 #include "engine/settings/settings.h"
@@ -23,6 +24,7 @@
 #define ASK_TIMEOUT_US 10000000
 #define CONNECT_TIMEOUT_US 5000000
 #define FULL_WAIT_US 250000
+#define OTHERS_US 2000000 /* until an endpoint of another node is looked at again */
 
 struct th_ask {
     struct th_list link; /* on e->asks */
@@ -335,6 +337,10 @@ void th_asks_begin(struct th_engine *e)
         if (begun++ == BEGUN_A_TURN) {
             e->more = true;
             return;
+        }
+        if (!th_is_mine(e, ep->pub.no)) { /* its node asks */
+            th_heap_rekey(&e->to_ask, top, e->now.mono.us + OTHERS_US);
+            continue;
         }
         if (ep->pub.tenant->deleting) {
             th_heap_remove(&e->to_ask, top);

@@ -125,6 +125,18 @@ static void add(struct th_engine *e, struct audit_row *row)
         leave(e, old);
 }
 
+/* Nodes that share the store number by the time and a slot that is only theirs, so no row takes another's place. */
+static uint64_t next_number(const struct th_engine *e)
+{
+    uint64_t ms = (uint64_t)e->now.wall.ms, slot = 0;
+
+    if (!e->shared)
+        return e->last_audit + 1;
+    while (slot < TH_SLOTS - 1 && !th_slots_have(e->slots, (unsigned)slot))
+        slot++;
+    return (ms > e->last_audit >> 8 ? ms : (e->last_audit >> 8) + 1) << 8 | slot;
+}
+
 void th_engine_audit(struct th_engine *e, const struct th_audit *a)
 {
     struct audit_row *row = copy(a);
@@ -132,7 +144,7 @@ void th_engine_audit(struct th_engine *e, const struct th_audit *a)
     th_engine_tick(e);
     if (!row)
         return; /* the log has the line */
-    row->pub.no = e->last_audit + 1;
+    row->pub.no = next_number(e);
     row->pub.at = e->now.wall.ms;
     add(e, row);
     e->audits_new++;

@@ -69,18 +69,12 @@ void th_change_enter(struct change_impl *i, enum th_change_state state)
 
 /* ---- the end of a change ---- */
 
-void th_change_finish(struct change_impl *i, enum th_change_result result)
+static void release(struct change_impl *i)
 {
     struct th_engine *e = i->e;
-    struct th_change *c = i->c;
 
     th_change_enter(i, TH_CHANGE_ENDED);
-    c->result = result;
-    c->impl = NULL;
-    if (result != TH_CH_DONE) {
-        c->ep = NULL;
-        c->tenant = i->tenant;
-    }
+    i->c->impl = NULL;
     if (i->made)
         th_ep_unref(e, i->made);
     th_run_unref(i->run);
@@ -94,7 +88,35 @@ void th_change_finish(struct change_impl *i, enum th_change_result result)
     th_free(i);
     e->jobs[TH_JOB_CHANGE].busy = false;
     e->more = true;
+}
+
+void th_change_finish(struct change_impl *i, enum th_change_result result)
+{
+    struct th_change *c = i->c;
+
+    c->result = result;
+    if (result != TH_CH_DONE) {
+        c->ep = NULL;
+        c->tenant = i->tenant;
+    }
+    release(i);
     c->done(c);
+}
+
+/* Another node has changed settings first: from the start, once this one knows them. */
+static void begin_again(struct change_impl *i)
+{
+    struct th_engine *e = i->e;
+    struct th_change *c = i->c;
+
+    release(i);
+    c->ep = NULL;
+    c->tenant = NULL;
+    th_buf_wipe(&c->secret_text);
+    th_buf_reset(&c->repeated);
+    th_list_prepend(&e->changes, &c->link);
+    e->change_stale = true;
+    e->jobs[TH_JOB_FOLLOW].at = e->now.mono;
 }
 
 void th_change_fail(struct change_impl *i, enum th_change_result result, const char *detail)
@@ -133,6 +155,7 @@ void th_change_prepare(struct change_impl *i, bool keep_version)
     i->op.keep_version = keep_version;
     i->op.rows = i->rows;
     i->op.at = i->e->now.wall;
+    i->op.knows = i->e->shared ? i->e->followed + 1 : 0;
     i->op.idem = i->c->idem;
 }
 
@@ -187,15 +210,18 @@ static void apply_all(struct change_impl *i)
 {
     th_change_enter(i, TH_CHANGE_TELLING);
     apply(i);
-    if (i->e->notes_out)
+    if (i->e->notes_out || i->e->shared) {
         i->e->finishing = i;
-    else
+        i->e->jobs[TH_JOB_FOLLOW].at = i->e->now.mono;
+    } else
         th_change_finish(i, TH_CH_DONE);
 }
 
 struct th_mono th_changes_known_wanted(const struct th_engine *home)
 {
-    return home->finishing && !home->notes_out ? home->now.mono : TH_MONO_NEVER;
+    bool told = !home->shared || !home->finishing || home->told >= home->finishing->op.position;
+
+    return home->finishing && !home->notes_out && told ? home->now.mono : TH_MONO_NEVER;
 }
 
 void th_changes_known(struct th_engine *home)
@@ -237,6 +263,10 @@ static void committed(struct th_op *op)
         th_change_finish(i, TH_CH_KEY_REUSED);
         break;
     case TH_SETTINGS_STALE:
+        if (i->e->shared) {
+            begin_again(i);
+            break;
+        }
         th_engine_store_error(i->e, TH_BUG); /* changes are one at a time: versions cannot differ */
         th_change_fail(i, TH_CH_UNAVAILABLE, "settings changed meanwhile");
         break;
@@ -291,7 +321,8 @@ static void begin(void *arg)
 
 struct th_mono th_changes_wanted(const struct th_engine *e)
 {
-    bool waits = e->changes_held || e->jobs[TH_JOB_REWRAP].busy;
+    bool waits =
+        e->changes_held || e->change_stale || (e->shared && !e->has_followed) || e->jobs[TH_JOB_REWRAP].busy;
 
     return waits || th_list_empty(&e->changes) ? TH_MONO_NEVER : e->now.mono;
 }

@@ -147,7 +147,7 @@ void th_engine_erase(struct th_engine *e, struct th_erase_event *r)
 
 struct th_mono th_erase_wanted(const struct th_engine *e)
 {
-    return e->erase_left && !e->walking ? e->now.mono : TH_MONO_NEVER;
+    return e->erase_left && !e->walking && th_is_first(e) ? e->now.mono : TH_MONO_NEVER;
 }
 
 void th_erase_begin(struct th_engine *e)

@@ -135,6 +135,7 @@ static void write_row(struct hurry_job *j, bool del, void (*done)(struct th_op *
     j->op.tenant = j->tenant->no;
     j->op.expect_version = j->tenant->version;
     j->op.keep_version = true;
+    j->op.knows = j->e->shared ? j->e->followed + 1 : 0;
     j->op.count = 1;
     j->op.rows = &j->row;
     j->op.at = j->e->now.wall;
@@ -158,13 +159,33 @@ void th_hurry_load(struct th_engine *e, const struct th_row *row, struct th_json
         j->upto = (uint64_t)n;
 }
 
+bool th_hurry_follow(struct th_engine *e, const struct th_row *row)
+{
+    for (struct th_list *l = e->hurries.next; l != &e->hurries; l = l->next) {
+        struct hurry_job *j = TH_CONTAINER(l, struct hurry_job, link);
+        struct th_json root, v;
+        int64_t n;
+
+        if (j->no != row->no || j->start)
+            continue;
+        if (row->del && !j->busy)
+            free_job(j);
+        else if (!row->del && !j->busy && !th_is_first(e) && !th_json_parse(row->settings, 8, &root, NULL) &&
+                 th_json_member(root, TH_LIT("pos"), &v) && th_json_i64(v, &n))
+            j->walk.from = (uint64_t)n;
+        return true;
+    }
+    return false;
+}
+
 /* ---- steps ---- */
 
 static void erased(struct th_op *op)
 {
     struct hurry_job *j = op->user;
 
-    if (!failed(j, op))
+    if (!failed(j, op) &&
+        j->op.result != TH_SETTINGS_STALE) /* else once more, with what another node has changed */
         free_job(j);
 }
 
@@ -236,6 +257,8 @@ void th_hurries_begin(struct th_engine *e)
 {
     struct th_list *next;
 
+    if (!th_is_first(e)) /* another node does it */
+        return;
     if (e->walking) /* a row may be read that a step has changed since */
         return;
     for (struct th_list *l = e->hurries.next; l != &e->hurries; l = next) {
@@ -253,7 +276,8 @@ void th_hurries_begin(struct th_engine *e)
 /* Those that wait for nobody go on in each turn: only a failure needs a moment. */
 struct th_mono th_hurries_wanted(const struct th_engine *e)
 {
-    bool waits = !th_list_empty(&e->hurries) && e->now.mono.us < e->jobs[TH_JOB_HURRY].at.us;
+    bool waits =
+        th_is_first(e) && !th_list_empty(&e->hurries) && e->now.mono.us < e->jobs[TH_JOB_HURRY].at.us;
 
     return waits ? e->now.mono : TH_MONO_NEVER;
 }
@@ -347,7 +371,9 @@ static void look(struct th_engine *owner, struct th_mail *m)
     struct hurry_job *j = TH_CONTAINER(m, struct hurry_job, mail);
     struct th_sched_endpoint_stats stats = {0};
 
-    j->exists = th_sched_endpoint_stats(owner->sched, j->endpoint, &stats);
+    j->exists = th_sched_endpoint_stats(owner->sched, j->endpoint, &stats) ||
+                (owner->shared && th_map_get(&owner->endpoints,
+                                             j->endpoint)); /* of another node: it knows what is in flight */
     j->in_flight = stats.in_flight;
     th_mail_send(owner, 0, m, answered);
 }

@@ -103,7 +103,7 @@ static void load_meta(struct loading *l, const struct th_row *row)
     } else if (th_span_is(row->id, TH_META_SHORT_KEY)) {
         th_buf_span(&l->short_key, row->settings);
     } else if (th_span_is(row->id, TH_META_NEWEST)) {
-        e->walk_below = newest_of(row->settings) + 1;
+        e->walk_below = e->shared ? 0 : newest_of(row->settings) + 1;
     } else if (th_span_is(row->id, "last_tenant")) {
         load_last(row->settings, &e->last_tenant);
     } else if (th_span_is(row->id, "last_endpoint")) {
@@ -168,19 +168,16 @@ static void load_limits(struct th_tenant *t, struct th_json root)
             (void)th_json_i64(v, &t->limits.v[i]);
 }
 
-static void load_tenant(struct loading *l, const struct th_row *row)
+static enum th_error read_tenant(struct loading *l, const struct th_row *row, struct th_tenant **out)
 {
     struct th_json root, v;
     struct th_span name = {"", 0}, dialect = {"", 0}, attributes = {"", 0};
     struct th_buf text[2];
-    struct th_tenant *t;
     int64_t rev = 1;
     enum th_error error;
 
-    if (th_json_parse(row->settings, 64, &root, NULL)) {
-        fail(l, TH_CORRUPT, "tenant", row->no);
-        return;
-    }
+    if (th_json_parse(row->settings, 64, &root, NULL))
+        return TH_CORRUPT;
     th_buf_init(&text[0], 4096);
     th_buf_init(&text[1], 4096);
     if (th_json_member(root, TH_LIT("name"), &v) && th_json_string(v, &text[0]))
@@ -193,27 +190,37 @@ static void load_tenant(struct loading *l, const struct th_row *row)
         (void)th_json_i64(v, &rev);
     error = text[0].failed ? text[0].failed : text[1].failed;
     if (!error)
-        error = th_tenant_new(l->e, row->no, row->id, name, dialect, attributes, &t);
+        error = th_tenant_new(l->e, row->no, row->id, name, dialect, attributes, out);
     if (!error) {
-        load_limits(t, root);
+        load_limits(*out, root);
         if (th_json_member(root, TH_LIT("retention_s"), &v))
-            (void)th_json_i64(v, &t->retention_s);
-        t->version = row->rev;
-        t->rev = (uint64_t)rev;
-        t->created.ms = row->created;
-        t->updated.ms = row->updated;
-        error = th_settings_add_tenant(l->e, t);
-        if (error)
-            th_tenant_drop(t);
+            (void)th_json_i64(v, &(*out)->retention_s);
+        (*out)->version = row->rev;
+        (*out)->rev = (uint64_t)rev;
+        (*out)->created.ms = row->created;
+        (*out)->updated.ms = row->updated;
     } else if (error == TH_NOT_FOUND && !l->error) {
         l->error = TH_NOT_FOUND;
         snprintf(l->what, sizeof l->what, "tenant \"%.*s\" has dialect \"%.*s\", which is not loaded",
                  (int)row->id.n, row->id.p, (int)dialect.n, dialect.p);
     }
-    if (error)
-        fail(l, error, "tenant", row->no);
     th_buf_fini(&text[0]);
     th_buf_fini(&text[1]);
+    return error;
+}
+
+static void load_tenant(struct loading *l, const struct th_row *row)
+{
+    struct th_tenant *t;
+    enum th_error error = read_tenant(l, row, &t);
+
+    if (!error) {
+        error = th_settings_add_tenant(l->e, t);
+        if (error)
+            th_tenant_drop(t);
+    }
+    if (error)
+        fail(l, error, "tenant", row->no);
 }
 
 static enum th_role load_role(struct th_json root)
@@ -422,6 +429,26 @@ static void load_meta_row(void *ctx, const struct th_row *row)
 {
     if (row->kind == TH_ROW_META)
         load_meta(ctx, row);
+}
+
+/* ---- rows that another node has changed ---- */
+
+enum th_error th_load_tenant(struct th_engine *e, const struct th_row *row, struct th_tenant **out)
+{
+    struct loading l = {.e = e};
+
+    return read_tenant(&l, row, out);
+}
+
+enum th_error th_load_row(struct th_engine *e, const struct th_row *row)
+{
+    struct loading l = {.e = e};
+
+    if (row->kind != TH_ROW_META)
+        load_row(&l, row);
+    else if (th_span_is(row->id, "last_tenant") || th_span_is(row->id, "last_endpoint"))
+        load_meta(&l, row);
+    return l.error;
 }
 
 /* ---- what a first start writes ---- */

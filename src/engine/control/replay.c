@@ -12,6 +12,7 @@
 #include "engine/control/replay.h"
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/map.h"
 #include "engine/context.h"
 #include "engine/control/replay_job.h"
 #include "engine/mail.h"
@@ -240,7 +241,8 @@ static void collect(struct th_replay_job *j)
 
 /* ---- what waits at the endpoint ---- */
 
-#define PEEK_US 5000 /* between two questions to another engine */
+#define PEEK_US 5000   /* between two questions to another engine */
+#define COUNT_US 50000 /* and to the store */
 
 static void peeked(struct th_engine *home, struct th_mail *m)
 {
@@ -264,6 +266,33 @@ static void peek(struct th_engine *owner, struct th_mail *m)
     th_mail_send(owner, 0, m, peeked);
 }
 
+static void counted(struct th_op *op)
+{
+    struct th_replay_job *j = op->user;
+    struct th_engine *e = j->e;
+
+    if (op->error)
+        th_engine_store_error(e, op->error);
+    j->peek.exists = th_map_get(&e->endpoints, j->pub.endpoint) != NULL;
+    j->peek.waiting = op->error ? AHEAD : j->counted.fresh + j->counted.again;
+    j->peek.out = false;
+    j->peek.fresh = true;
+    j->busy = false;
+    j->peek.at.us = e->now.mono.us + COUNT_US;
+    e->ops_out--;
+    e->more = true;
+}
+
+/* The endpoint is another node's: the store knows what waits. */
+static void count(struct th_replay_job *j)
+{
+    j->counts = (struct th_counts){.op = {.kind = TH_OP_COUNT, .done = counted, .user = j},
+                                   .count = 1,
+                                   .endpoints = &j->pub.endpoint,
+                                   .waiting = &j->counted};
+    th_engine_submit(j->e, &j->counts.op);
+}
+
 /* False: it is not known now; the owner has been asked, or will be. exists: the endpoint has not been deleted. */
 static bool waiting_at(struct th_replay_job *j, bool *exists, uint32_t *waiting)
 {
@@ -284,7 +313,10 @@ static bool waiting_at(struct th_replay_job *j, bool *exists, uint32_t *waiting)
     if (!j->peek.out && e->now.mono.us >= j->peek.at.us) {
         j->peek.out = j->busy = true;
         e->ops_out++;
-        th_mail_send(e, th_owner(e, j->pub.endpoint), &j->peek.mail, peek);
+        if (e->shared)
+            count(j);
+        else
+            th_mail_send(e, th_owner(e, j->pub.endpoint), &j->peek.mail, peek);
     }
     return false;
 }
@@ -442,7 +474,7 @@ struct th_mono th_replays_wanted(const struct th_engine *e)
 {
     struct th_mono next = e->replays_wait ? e->replay_look_at : TH_MONO_NEVER;
 
-    if (e->draining || !e->store_ok)
+    if (e->draining || !e->store_ok || !th_is_first(e))
         return TH_MONO_NEVER;
     for (struct th_list *l = e->replays.next; l != &e->replays;
          l = l->next) { /* no settle here wakes these */
@@ -497,7 +529,12 @@ void th_replays_begin(struct th_engine *e)
             th_replay_job_free(j); /* its row went with the tenant */
             continue;
         }
-        if (!j->busy && j->resume && j->pub.state == TH_REPLAY_RUNNING) {
+        if (!th_is_first(e)) { /* another node runs it */
+            if (!j->busy) {
+                th_replay_place_leave(j);
+                j->resume = j->pub.state == TH_REPLAY_RUNNING;
+            }
+        } else if (!j->busy && j->resume && j->pub.state == TH_REPLAY_RUNNING) {
             bool wants = needs_numbers(j);
             if (wants && j->place)
                 collect_again(j);
@@ -518,7 +555,8 @@ void th_replays_begin(struct th_engine *e)
         if (j->pub.state != TH_REPLAY_RUNNING && !j->busy)
             th_replay_place_leave(j);
     }
-    place_give(e, waits);
+    if (th_is_first(e))
+        place_give(e, waits);
     e->replays_wait = waits != NULL;
     forget_old(e);
 }

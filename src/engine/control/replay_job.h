@@ -32,6 +32,8 @@ struct th_replay_job {
     struct th_replay_start *start; /* until it is answered */
     struct th_replay_step *place;  /* NULL: none, and no numbers */
     struct th_replay_peek peek;
+    struct th_counts counts; /* several nodes: what waits at an endpoint of another one */
+    struct th_waiting counted;
     struct th_mono stalled; /* with a place: the time since which it has had nothing to do */
     uint64_t *nos;          /* collected, newest first */
     uint32_t count, cap;

@@ -9,6 +9,7 @@
 #include "engine/control/hurry.h"
 #include "engine/control/replay.h"
 #include "engine/control/replay_job.h"
+#include "engine/mail.h"
 #include "engine/state.h"
 
 #define BIT(state) (1u << (state))
@@ -155,6 +156,7 @@ static void submit(struct th_replay_job *j, void (*done)(struct th_op *))
     j->op.tenant = j->pub.tenant->no;
     j->op.expect_version = j->pub.tenant->version;
     j->op.keep_version = true;
+    j->op.knows = j->e->shared ? j->e->followed + 1 : 0;
     j->op.count = 1;
     j->op.rows = &j->row;
     j->op.at = j->e->now.wall;
@@ -253,4 +255,40 @@ void th_replay_load(struct th_engine *e, const struct th_row *row)
     j->resume = j->pub.state == TH_REPLAY_RUNNING;
     th_list_prepend(&e->replays, &j->link);
     e->replay_count++;
+}
+
+/* ---- several nodes: the one that has slot 0 runs all jobs, the others show them and can end them ---- */
+
+static void take_row(struct th_replay_job *j, struct th_json root, int64_t updated)
+{
+    int64_t state = member(root, "state");
+
+    if (j->pub.state == TH_REPLAY_RUNNING && state > TH_REPLAY_RUNNING && state <= TH_REPLAY_FAILED)
+        th_replay_job_enter(j, (enum th_replay_state)state);
+    if (th_is_first(j->e) && j->pub.state == TH_REPLAY_RUNNING)
+        return; /* what is known here is newer */
+    j->pub.queued = (uint64_t)member(root, "queued");
+    j->pos = (uint64_t)member(root, "pos");
+    j->pub.updated.ms = updated;
+}
+
+void th_replay_follow(struct th_engine *e, const struct th_row *row)
+{
+    struct th_json root;
+
+    for (struct th_list *l = e->replays.next; l != &e->replays; l = l->next) {
+        struct th_replay_job *j = TH_CONTAINER(l, struct th_replay_job, link);
+
+        if (j->pub.no != row->no)
+            continue;
+        if (row->del && !j->busy && !j->row_busy) {
+            e->replay_count--;
+            th_replay_job_free(j);
+        } else if (!row->del && !th_json_parse(row->settings, 8, &root, NULL)) {
+            take_row(j, root, row->updated);
+        }
+        return;
+    }
+    if (!th_hurry_follow(e, row) && !row->del)
+        th_replay_load(e, row);
 }

@@ -62,7 +62,7 @@ static void purged(struct th_op *op)
 
 struct th_mono th_retention_wanted(const struct th_engine *e)
 {
-    return e->now.mono;
+    return th_is_first(e) ? e->now.mono : TH_MONO_NEVER;
 }
 
 void th_retention_begin(struct th_engine *e)

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "engine/context.h"
 #include "engine/job.h"
+#include "engine/mail.h"
 #include "engine/state.h"
 
 #define PAUSE_US 60000000
@@ -47,7 +48,7 @@ static void trimmed(struct th_op *op)
 
 struct th_mono th_trim_wanted(const struct th_engine *e)
 {
-    return e->walking ? TH_MONO_NEVER : e->now.mono;
+    return e->walking || !th_is_first(e) ? TH_MONO_NEVER : e->now.mono;
 }
 
 /* Tenants are in order of their numbers. */

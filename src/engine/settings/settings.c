@@ -391,7 +391,7 @@ enum th_error th_settings_sched(struct th_engine *e, struct th_ep *ep, bool rese
         .ordered = ep->pub.spec.ordering.by != TH_ORDER_NONE,
         .one_line = ep->pub.spec.ordering.by == TH_ORDER_ALL,
         .max_wait_us = (int64_t)ep->pub.spec.ordering.max_wait_s * 1000000,
-        .from_before = !e->started};
+        .from_before = !e->started || e->entering};
 
     if (reset)
         ep->trouble = (struct th_trouble){.told = 0};

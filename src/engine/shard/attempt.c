@@ -75,6 +75,7 @@ void th_attempt_release(struct th_attempt *a)
     th_buf_shrink(&a->body);
     th_buf_shrink(&a->answer);
     e->attempts_out--;
+    e->slot_busy[th_slot_of(a->row.endpoint)]--;
     if (e->free_attempt_count == KEEP_ATTEMPTS) {
         attempt_free(a);
         return;

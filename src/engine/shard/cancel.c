@@ -156,6 +156,8 @@ static void ask_owner(struct th_engine *e, uint64_t endpoint)
 void th_cancel_endpoint(struct th_engine *e, uint64_t endpoint)
 {
     if (!th_is_mine(e, endpoint)) {
+        if (e->shared)
+            return; /* its node does it, since it hears of the deletion */
         ask_owner(e, endpoint);
         return;
     }

@@ -457,6 +457,7 @@ static void begin(struct th_engine *e, const struct th_queue_row *row)
         return;
     }
     e->attempts_out++;
+    e->slot_busy[th_slot_of(row->endpoint)]++;
     a->row = *row;
     a->ep = ep;
     ep->refs++;

@@ -12,6 +12,10 @@
  * Whatever was committed before the highest number that is held back is known then. Several rows share a round, and with one engine and
  * nothing left to queue there is none. Rows without an order never come here.
  *
+ * Where several nodes share the store, home is always asked, for the other nodes leave deliveries too; and a third step reads what
+ * the others have committed (follow.c), which begins after the first two. While the queue is walked for slots that have come, rows
+ * above the place of the walk are held back as well.
+ *
  * If the process dies, the rows are in the store. Bounded: beyond HELD_MAX rows, and without memory, the queue is
  * walked again, and it is walked no further while there is much. */
 #include "engine/shard/fence.h"
@@ -69,12 +73,15 @@ static void release(struct th_engine *e)
 {
     struct th_fence *f = &e->fence;
     uint32_t left = 0;
+    uint64_t upto = f->upto;
     struct th_list *next;
 
+    if (e->shared && e->walking && upto >= e->walk.from)
+        upto = e->walk.from ? e->walk.from - 1 : 0;
     for (uint32_t i = 0; i < f->count; i++) {
-        if (f->rows[i].no > f->upto)
+        if (f->rows[i].no > upto)
             f->rows[left++] = f->rows[i];
-        else
+        else if (th_is_mine(e, f->rows[i].endpoint)) /* else its slot has gone */
             th_queue_insert_now(e, &f->rows[i], th_clock_due(e, &f->rows[i]));
     }
     f->count = left;
@@ -98,12 +105,38 @@ static void end(struct th_engine *e)
     begin_soon(e);
 }
 
+/* This node knows what it has committed itself. */
+static void end_here(struct th_engine *e)
+{
+    if (!e->shared) {
+        end(e);
+        return;
+    }
+    e->fence.follow_asked = true;
+    if (!e->jobs[TH_JOB_FOLLOW].busy && e->has_followed)
+        e->jobs[TH_JOB_FOLLOW].at = e->now.mono;
+    e->more = true;
+}
+
+void th_fence_follows(struct th_engine *e)
+{
+    e->fence.follow_runs = e->fence.follow_asked;
+}
+
+void th_fence_followed(struct th_engine *e)
+{
+    if (!e->fence.follow_runs)
+        return;
+    e->fence.follow_runs = e->fence.follow_asked = false;
+    end(e);
+}
+
 static void home_answered(struct th_engine *e, struct th_mail *m)
 {
     struct th_fence_question *q = TH_CONTAINER(m, struct th_fence_question, mail);
 
     e->fence.queued_event = q->event;
-    end(e);
+    end_here(e);
 }
 
 /* Home looks again, whatever it knows: an accept may have left something and the letter that says so may be under way. */
@@ -153,10 +186,10 @@ static void engine_answered(struct th_engine *e, struct th_mail *m)
         f->left_event = q->left;
     if (--f->asked)
         return;
-    if (!f->queued_event || f->left_event > f->queued_event)
+    if (e->shared || !f->queued_event || f->left_event > f->queued_event)
         ask_home(e);
     else
-        end(e);
+        end_here(e);
 }
 
 static void answer(struct th_engine *asked, struct th_fence_question *q)
@@ -227,7 +260,7 @@ static void begin(void *arg)
 
 bool th_fence_is_up(const struct th_engine *e)
 {
-    return e->options.shards > 1 || e->fence.count || e->fence.busy || e->fanout_left ||
+    return e->shared || e->options.shards > 1 || e->fence.count || e->fence.busy || e->fanout_left ||
            e->jobs[TH_JOB_FANOUT].busy;
 }
 
@@ -252,7 +285,9 @@ void th_fence_row(struct th_engine *e, const struct th_queue_row *row)
 {
     struct th_fence *f = &e->fence;
 
-    if (f->count == f->cap && !grow(f)) {
+    bool walk_comes = e->shared && e->walking && row->no >= e->walk.from;
+
+    if ((walk_comes && f->count > HELD_MAX / 2) || (f->count == f->cap && !grow(f))) {
         th_queue_walk_again(e, row->no);
         return;
     }

@@ -9,6 +9,8 @@ struct th_fence {
     uint32_t count, cap;
     struct th_list waiting; /* struct th_fence_wait */
     bool begins, busy;      /* a round begins in the next turn; is under way */
+    bool follow_asked;      /* the round waits for what other nodes have committed, */
+    bool follow_runs;       /* which is being read */
     uint64_t upto, event;   /* of the round */
     unsigned asked;         /* engines that have not answered */
     uint64_t left_event;    /* highest event of which an accept left deliveries, as the others have told */
@@ -43,6 +45,9 @@ bool th_fence_has_room(const struct th_engine *e);
 void th_fence_wait(struct th_engine *e, struct th_fence_wait *w);
 /** An accept of this engine has ended, and its rows have been offered; `again`: nobody knows its outcome, and it has been sent again. */
 void th_fence_accepted(struct th_engine *e, bool again);
+/** What other nodes have committed is about to be read; has been read and taken over. */
+void th_fence_follows(struct th_engine *e);
+void th_fence_followed(struct th_engine *e);
 /** Home: step number `step` has found that the accept of `lowest` is the first that has deliveries left; 0: none has. */
 void th_fence_fanned(struct th_engine *home, uint64_t step, uint64_t lowest);
 #endif

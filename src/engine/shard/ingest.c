@@ -700,10 +700,13 @@ static uint32_t share_event(struct ingest *g, uint32_t i)
 {
     struct th_engine *e = g->e;
     struct th_new_event *ev = &g->events[i];
-    uint32_t left[TH_SHARDS_MAX] = {0};
+    uint32_t left[TH_SHARDS_MAX] = {0}, mine = 0;
 
+    if (e->shared)
+        for (uint32_t k = 0; k < ev->endpoint_count; k++)
+            mine += th_is_mine(e, ev->endpoints[k]);
     if (e->options.shards < 2)
-        return ev->endpoint_count;
+        return e->shared ? mine : ev->endpoint_count;
     for (uint32_t k = 0; k < ev->endpoint_count; k++)
         left[th_owner(e, ev->endpoints[k])]++;
     for (unsigned to = 0; to < e->options.shards; to++)
@@ -819,7 +822,7 @@ static bool gone(struct ingest *g)
 /* What is new has been committed, and this engine has not heard of it yet: the publish goes on when it has. */
 static bool waits_for_home(struct ingest *g)
 {
-    if (th_is_home(g->e) || g->op.settings_version != g->p->tenant->version)
+    if ((th_is_home(g->e) && !g->e->shared) || g->op.settings_version != g->p->tenant->version)
         return false;
     th_list_append(&g->e->stale_ingests, &g->link);
     return true;

@@ -130,6 +130,8 @@ void th_offer(struct th_engine *e, const struct th_queue_row *row)
     unsigned to = th_owner(e, row->endpoint);
     struct th_offer *o;
 
+    if (e->shared && !th_is_mine(e, row->endpoint))
+        return; /* its node hears of it from the store */
     if (to == e->options.shard) {
         th_queue_insert(e, row, th_clock_due(e, row));
         return;

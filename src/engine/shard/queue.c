@@ -27,8 +27,55 @@ void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct
 void th_queue_insert_now(struct th_engine *e, const struct th_queue_row *row, struct th_mono due)
 {
     TH_CHECK(th_is_mine(e, row->endpoint));
-    if (th_sched_insert(e->sched, row, due, e->now.mono) == TH_NO_ENDPOINT)
+    if (th_sched_insert(e->sched, row, due, e->now.mono) != TH_NO_ENDPOINT)
+        return;
+    if (!e->shared || row->endpoint <= e->last_endpoint) /* else another node has just made it */
         th_cancel_endpoint(e, row->endpoint); /* deleted meanwhile, after its rows were cancelled */
+}
+
+/* ---- rows that were read while deliveries ended ---- */
+
+static bool is_reading(const struct th_engine *e)
+{
+    return e->jobs[TH_JOB_WALK].busy || e->jobs[TH_JOB_FOLLOW].busy;
+}
+
+void th_queue_reading(struct th_engine *e)
+{
+    if (!is_reading(e)) {
+        th_map_fini(&e->ended);
+        th_map_init(&e->ended, 1u << 16, e->hash_seed);
+        e->follow_void = false;
+    }
+}
+
+void th_queue_ended(struct th_engine *e, uint64_t no)
+{
+    if (e->shared)
+        th_fence_forget(e, no);
+    if (e->shared && is_reading(e)) {
+        if (th_map_put(&e->ended, no, e) != TH_OK)
+            e->walk_void = e->follow_void = true;
+    } else if (e->jobs[TH_JOB_WALK].busy && no >= e->walk.from && (!e->walk_below || no < e->walk_below)) {
+        e->walk_void = true;
+    }
+}
+
+void th_queue_insert_read(struct th_engine *e, const struct th_queue_row *row, bool moved)
+{
+    if (!th_is_mine(e, row->endpoint))
+        return;
+    if (e->follow_void || th_map_get(&e->ended, row->no)) { /* it was moved before it ended, or afterwards */
+        if (moved || e->follow_void)
+            th_queue_walk_again(e, row->no);
+        return;
+    }
+    if (moved && row->lane == TH_LANE_MANUAL && th_sched_ask(e->sched, row->no))
+        return; /* its request is under way: once more after it, unless it delivers */
+    if (moved && (row->lane == TH_LANE_FRESH || row->lane == TH_LANE_REPLAY) && row->due <= e->now.wall.ms)
+        (void)th_sched_hurry(e->sched, row, e->now.mono);
+    else
+        th_queue_insert(e, row, th_clock_due(e, row));
 }
 
 /* ---- the walk ---- */
@@ -55,6 +102,8 @@ static void walked(struct th_op *op)
             w->next = 0;
             break;
         }
+        if (e->shared && (!th_is_mine(e, row->endpoint) || th_map_get(&e->ended, row->no)))
+            continue; /* its slot has gone, or it has ended, since it was read */
         th_queue_insert(e, row, th_clock_due(e, row));
     }
     w->from = w->next;
@@ -93,8 +142,10 @@ void th_queue_walk_begin(struct th_engine *e)
     e->walk.endpoint = 0;
     e->walk.shards = e->options.shards;
     e->walk.shard = e->options.shard;
+    e->walk.slots = e->shared ? e->slots : NULL;
     e->walk.max = TH_WALK_BATCH;
     e->walk.rows = e->walk_rows;
+    th_queue_reading(e);
     e->jobs[TH_JOB_WALK].busy = true;
     th_engine_submit(e, &e->walk.op);
 }

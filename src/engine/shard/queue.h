@@ -9,6 +9,12 @@
 void th_queue_insert(struct th_engine *e, const struct th_queue_row *row, struct th_mono due);
 /** The same at once. */
 void th_queue_insert_now(struct th_engine *e, const struct th_queue_row *row, struct th_mono due);
+/** A delivery that was read from the queue for this engine, as it was then. moved: its row has changed. */
+void th_queue_insert_read(struct th_engine *e, const struct th_queue_row *row, bool moved);
+/** The queue is about to be read: deliveries that end from now on are remembered until nothing is being read. */
+void th_queue_reading(struct th_engine *e);
+/** A delivery has ended. */
+void th_queue_ended(struct th_engine *e, uint64_t no);
 /** Begins the walk, at the start. */
 void th_queue_walk(struct th_engine *e);
 /** Walks once more from this number on, because some rows may not be known. */

@@ -15,6 +15,7 @@
 #include "engine/shard/enable.h"
 #include "engine/shard/events.h"
 #include "engine/shard/operator.h"
+#include "engine/shard/queue.h"
 #include "engine/shard/report.h"
 #include "engine/state.h"
 
@@ -108,9 +109,8 @@ static void follow(struct th_attempt *a)
         th_sched_gave_up(e->sched, a->row.no);
     th_sched_settled(e->sched, a->row.no, again ? &next : NULL, again ? a->again_at : e->now.mono,
                      e->now.mono);
-    if (!again && e->jobs[TH_JOB_WALK].busy && a->row.no >= e->walk.from &&
-        (!e->walk_below || a->row.no < e->walk_below))
-        e->walk_void = true;
+    if (!again)
+        th_queue_ended(e, a->row.no);
     e->settles_out--;
     report(a, again);
     if (!again)
@@ -132,6 +132,13 @@ static void settled(struct th_op *op)
         if (a->disabling)
             a->carried(a, TH_OK, applied);
         follow(a);
+        return;
+    }
+    if (op->error == TH_CONFLICT &&
+        e->shared) { /* another node has changed settings first: the outcome goes alone */
+        if (a->disabling)
+            a->carried(a, TH_CONFLICT, false);
+        th_settle_submit(a);
         return;
     }
     /* what is in memory is what the store has, and changes are made one at a time: nothing can refuse it */
