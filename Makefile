@@ -6,6 +6,8 @@
 #   make test       everything with sanitizers; the last line is "N passed, N failed, N skipped"
 #   make tsan       what threads share, and the server as a whole, with the thread sanitizer
 #   make crash      200 rounds of kill -9 under load, judged by an independent checker
+#   make chaos      20 faults of three nodes on a private PostgreSQL, judged by the same checker (CYCLES=, SEED=)
+#   make cluster    three nodes on a private PostgreSQL, one of them killed in the middle: what is lost, what comes twice
 #   make mutants    plants deliberate faults one at a time; each must be caught by the test that it names (ONLY=)
 #   make bench      one table of figures for this machine
 #   make fuzz       10 million executions of every fuzz target (RUNS=, ONLY=, JOBS=)
@@ -35,7 +37,7 @@ ifneq ($(origin CC),default)
 CMAKE_COMMON += -DCMAKE_C_COMPILER=$(CC)
 endif
 
-.PHONY: all build build-test build-release-test build-bench run demo test tsan crash mutants bench pairs install format lint \
+.PHONY: all build build-test build-release-test build-bench run demo test tsan crash chaos cluster mutants bench pairs install format lint \
         screenshots check-layers check-fresh deb fuzz clean help
 
 all: build
@@ -84,6 +86,13 @@ tsan:
 
 crash: build-test
 	@$(PYTHON) test/crash/crash.py --build $(TEST_DIR) --cycles $(CYCLES)
+
+chaos: build-test
+	@$(PYTHON) test/crash/chaos.py --build $(TEST_DIR) --cycles $(if $(filter file,$(origin CYCLES)),20,$(CYCLES)) $(if $(SEED),--seed $(SEED))
+
+cluster: build
+	@tools/install-deps test
+	@$(PYTHON) tools/cluster --binary $(RELEASE_DIR)/tenterhook
 
 mutants:
 	@tools/install-deps test

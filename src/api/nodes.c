@@ -20,7 +20,11 @@ struct asking {
 static void write_node(void *ctx, const struct th_store_node *n)
 {
     struct th_jw *w = &((struct asking *)ctx)->w;
-    const char *state = n->slots ? "working" : n->lease_ms > 0 ? "waiting" : "gone";
+    const char *state = n->slots          ? "working"
+                        : n->lease_ms < 0 ? "gone"
+                        : n->works        ? "working"
+                        : n->lease_ms > 0 ? "waiting"
+                                          : "gone";
 
     th_jw_object(w);
     th_jw_key(w, TH_LIT("id"));
@@ -36,6 +40,11 @@ static void write_node(void *ctx, const struct th_store_node *n)
         th_jw_i64(w, n->lease_ms);
     else
         th_jw_null(w);
+    th_jw_key(w, TH_LIT("behind"));
+    if (n->behind >= 0)
+        th_jw_i64(w, n->behind);
+    else
+        th_jw_null(w);
     th_api_member_str(w, "version", th_str(n->version));
     th_jw_end_object(w);
 }
@@ -49,8 +58,10 @@ static void ask(void *arg)
     if (a->store->vt->nodes)
         a->error = a->store->vt->nodes(a->store, write_node, a);
     else /* the embedded store has one, and no lease */
-        write_node(a, &(struct th_store_node){
-                          .id = 1, .address = "", .version = TH_VERSION, .slots = 256, .is_this = true});
+        write_node(
+            a,
+            &(struct th_store_node){
+                .id = 1, .address = "", .version = TH_VERSION, .slots = 256, .behind = -1, .is_this = true});
     th_jw_end_array(&a->w);
 }
 

@@ -489,11 +489,11 @@ const struct th_api_schema th_api_schemas[] = {
     {"DialectPage", OBJECT("\"data\",\"next_cursor\",\"default\"",
                            "\"data\":{\"type\":\"array\",\"items\":" REF(
                                "Dialect") "},\"next_cursor\":" STR_NULL ",\"default\":" STR)},
-    {"Node", OBJECT("\"id\",\"address\",\"state\",\"this\",\"slots\",\"lease_ms\",\"version\"",
+    {"Node", OBJECT("\"id\",\"address\",\"state\",\"this\",\"slots\",\"lease_ms\",\"behind\",\"version\"",
                     "\"id\":{\"type\":\"integer\"},\"address\":" STR
                     ",\"state\":{\"type\":\"string\",\"enum\":[\"working\",\"waiting\",\"gone\"]},"
                     "\"this\":{\"type\":\"boolean\"},\"slots\":{\"type\":\"integer\"},\"lease_ms\":{\"type\":"
-                    "[\"integer\",\"null\"]},\"version\":" STR)},
+                    "[\"integer\",\"null\"]},\"behind\":{\"type\":[\"integer\",\"null\"]},\"version\":" STR)},
     {"NodePage", PAGE("Node")},
     {"Inbox",
      OBJECT(

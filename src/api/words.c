@@ -229,6 +229,8 @@ static const struct {
     {"Rejected", "published_at", "when it was published"},
     {"Rejected", "rejected_at", "when it was moved aside"},
     {NULL, "pointer", "JSON Pointer (RFC 6901) to the value in the request body"},
+    {"Node", "behind",
+     "commits of other nodes that it has not applied yet; null: it does not share the work"},
     {"Node", "id", "its number in this database"},
     {"Node", "lease_ms",
      "milliseconds until another node may take over, if it is not heard of; null: there are no leases"},

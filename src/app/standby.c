@@ -270,6 +270,13 @@ enum th_error th_app_wait_for_store(struct th_app *a, bool *stopped)
     if (!th_app_address_ok("the store", c->v[TH_O_STORE].text, c->v[TH_O_STORE].origin, a->why,
                            sizeof a->why))
         return TH_INVALID;
+    if (strcmp(c->v[TH_O_STORE_SHARE].text, "on") == 0 && c->v[TH_O_THREADS].number > 1) {
+        snprintf(a->why, sizeof a->why,
+                 "a node that shares its store (store.share) has one thread: leave out threads (%s), and "
+                 "start more nodes",
+                 c->v[TH_O_THREADS].origin);
+        return TH_INVALID;
+    }
     s.options = (struct th_store_postgres_options){
         .url = c->v[TH_O_STORE].text,
         .password = c->v[TH_O_STORE_PASSWORD].text,
@@ -277,6 +284,7 @@ enum th_error th_app_wait_for_store(struct th_app *a, bool *stopped)
         .dir = c->v[TH_O_DATA].text,
         .address = c->v[TH_O_LISTEN].text,
         .lease_ms = (unsigned)c->v[TH_O_STORE_LEASE].number * 1000,
+        .share = strcmp(c->v[TH_O_STORE_SHARE].text, "on") == 0,
         .metrics = &a->metrics,
         .lost = begin_anew,
         .ctx = a};

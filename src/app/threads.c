@@ -66,6 +66,8 @@ unsigned th_app_threads(const struct th_settings *settings)
     const struct th_value *v = &settings->v[TH_O_THREADS];
     unsigned n;
 
+    if (settings->v[TH_O_STORE].text && strcmp(settings->v[TH_O_STORE_SHARE].text, "on") == 0)
+        return 1; /* th_app_wait_for_store refuses more */
     if (v->number)
         return (unsigned)v->number;
     n = within_quota(allowed());

@@ -27,15 +27,16 @@ static void node_row(void *ctx, struct th_json row)
     th_columns_add(t, th_cli_member(t->cli, row, "/state"));
     th_columns_add(t, th_cli_member(t->cli, row, "/slots"));
     th_columns_add(t, th_cli_member(t->cli, row, "/lease_ms"));
+    th_columns_add(t, th_cli_member(t->cli, row, "/behind"));
     th_columns_add(t, th_cli_member(t->cli, row, "/version"));
 }
 
 int th_cmd_nodes(struct th_cli *cli)
 {
-    static const char *const heads[] = {"NODE", "ADDRESS", "STATE", "SLOTS", "LEASE MS", "VERSION"};
+    static const char *const heads[] = {"NODE", "ADDRESS", "STATE", "SLOTS", "LEASE MS", "BEHIND", "VERSION"};
 
     return th_cmd_list(cli,
-                       &(struct th_cmd_list){"/v1/nodes", heads, 6, node_row, "no nodes", TH_LIST_THINGS});
+                       &(struct th_cmd_list){"/v1/nodes", heads, 7, node_row, "no nodes", TH_LIST_THINGS});
 }
 
 int th_cmd_tenants(struct th_cli *cli)

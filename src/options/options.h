@@ -29,6 +29,8 @@ enum th_option_kind {
       NULL, "unnamed: keep no statement on the database server, for poolers that do not follow them")                               \
     X(STORE_LEASE, DURATION, NULL, "TENTERHOOK_STORE_LEASE", "store.lease", "10s", NULL, 2, 600, NULL,                              \
       "how long a node may be silent before another one takes over; the same on all nodes")                                         \
+    X(STORE_SHARE, CHOICE, NULL, "TENTERHOOK_STORE_SHARE", "store.share", "off", "off|on", 0, 0, NULL,                              \
+      "on: all nodes of the database share the work; off: one works, the others wait. The same on all nodes")                       \
     X(INBOX_SOURCES, LIST, "--inbox-source", "TENTERHOOK_INBOX_SOURCES", "inbox.sources", NULL, NULL, 0, 0, "URL",                  \
       "take events out of the inbox of this PostgreSQL database (tenterhook sql); may be repeated; a password stands in the file that passfile= in the address names, or in ~/.pgpass") \
     X(DIALECTS, TEXT, "--dialects", "TENTERHOOK_DIALECTS", "dialects", NULL, NULL, 0, 0, "DIR",                                     \

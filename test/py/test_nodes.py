@@ -1,0 +1,399 @@
+"""Several nodes that share the work on one PostgreSQL (store.share): whatever is asked of any of them, what each of them does to the
+others, and what is left when one dies, hangs or stops. Every test has a database of its own in a private server."""
+import collections
+import itertools
+import json
+import re
+import signal
+import threading
+import time
+
+import pytest
+
+from harness.client import Api
+from harness.postgres import Postgres, free_port
+from harness.receiver import Reply
+from harness.server import Server
+
+LEASE_S = 3
+KEY = "test-operator-key-0123456789abcdef"
+ENV = {"TENTERHOOK_SECRET_KEY": "0123456789abcdef" * 4, "TENTERHOOK_STORE_LEASE": f"{LEASE_S}s",
+       "TENTERHOOK_STORE_SHARE": "on"}
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    made = Postgres()
+    yield made
+    made.close()
+
+
+class Cluster:
+    """Nodes on one database, on fixed ports."""
+
+    def __init__(self, postgres, database, folder):
+        self.postgres, self.url, self.folder, self.nodes = postgres, database, folder, []
+        self.name = database.rpartition("/")[2]
+
+    def add(self, wait=True, env=None):
+        node = Server(self.folder / f"node{len(self.nodes) + 1}", flags=["--store", self.url], env=ENV | (env or {}),
+                      listen=f"127.0.0.1:{free_port()}")
+        node.at = int(node.listen.rpartition(":")[2])
+        self.nodes.append(node)
+        if wait:
+            node.start()
+        else:
+            node.launch()
+        return node
+
+    def sql(self, text):
+        return self.postgres.sql(text, database=self.name)
+
+    def slots(self):
+        """How many slots each node has; 0: nobody."""
+        rows = self.sql("SELECT coalesce(node,0), count(*) FROM tenterhook.slot GROUP BY 1")
+        return {int(node): int(count) for node, count in rows}
+
+    def balanced(self, count, timeout_s=20):
+        def even():
+            slots = self.slots()
+            return len(slots) == count and 0 not in slots and max(slots.values()) - min(slots.values()) <= 1
+        return until(even, timeout_s)[1]
+
+    def close(self):
+        for node in self.nodes:
+            if node.process:
+                try:
+                    node.process.send_signal(signal.SIGCONT)
+                except ProcessLookupError:
+                    pass
+            node.kill()
+        for node in self.nodes:
+            node.close()
+
+
+@pytest.fixture
+def cluster(postgres, tmp_path, request):
+    made = Cluster(postgres, postgres.fresh("n" + re.sub(r"[^a-z0-9]", "", request.node.name.lower())[:40]), tmp_path)
+    yield made
+    for node in made.nodes:
+        print(f"---- node at {node.at}\n{node.text()[-4000:]}")
+    made.close()
+
+
+def until(what, timeout_s=30, every_s=0.05):
+    """Waits for a true value; gives it and how long it took."""
+    began = time.monotonic()
+    while time.monotonic() < began + timeout_s:
+        value = what()
+        if value:
+            return value, time.monotonic() - began
+        time.sleep(every_s)
+    raise AssertionError(f"not within {timeout_s} s")
+
+
+def ask(port, path, method="GET", body=None, headers=None):
+    """(status, answer) of one request; (None, None) when nobody answers."""
+    try:
+        answer = Api(port, KEY, timeout_s=20).request(method, path, body, **({"headers": headers} if headers else {}))
+        return answer.status, answer
+    except (OSError, TimeoutError):
+        return None, None
+
+
+def numbers(receiver):
+    with receiver.changed:
+        return [json.loads(request.body)["data"]["number"] for request in receiver.requests
+                if b'"number"' in request.body]
+
+
+def publish(api, number, **more):
+    return api.post("/v1/events", {"type": "a.b", "data": {"number": number}} | more)
+
+
+def subscribe(api, receiver, count=1, **more):
+    return [api.post("/v1/webhooks", {"url": receiver.url(f"/{i}")} | more).expect(201).json["id"] for i in range(count)]
+
+
+def test_three_nodes_take_and_deliver_everything_once(cluster, receiver):
+    got = receiver()
+    one, two, three = (cluster.add() for _ in range(3))
+    cluster.balanced(3)
+    subscribe(one.api, got, 6)
+    for number in range(60):
+        publish((one, two, three)[number % 3].api, number).expect(202)
+    until(lambda: len(numbers(got)) >= 360)
+    time.sleep(1)
+    assert collections.Counter(numbers(got)) == {number: 6 for number in range(60)}
+    sent_by = cluster.sql("SELECT count(*) FROM tenterhook.queue")
+    assert sent_by == [["0"]]
+    for node in (one, two, three):
+        assert len(node.api.pages("/v1/events")) == 60
+
+
+def test_an_ordered_endpoint_keeps_its_order_over_nodes(cluster, receiver):
+    """Events one after the other, each at the next node, also while a node that joins takes half of the slots."""
+    got = receiver()
+    one, two = cluster.add(), cluster.add()
+    cluster.balanced(2)
+    subscribe(one.api, got, 4, ordering={"key": None, "max_wait": None})
+    for number in range(60):
+        publish((one, two)[number % 2].api, number).expect(202)
+    joined = cluster.add()
+    for number in range(60, 120):
+        publish((one, two, joined)[number % 3].api, number).expect(202)
+    cluster.balanced(3)
+    for number in range(120, 150):
+        publish((one, two, joined)[number % 3].api, number).expect(202)
+    until(lambda: len(numbers(got)) >= 4 * 150)
+    with got.changed:
+        came = [(request.target, json.loads(request.body)["data"]["number"]) for request in got.requests]
+    for path in {path for path, _ in came}:
+        assert [number for at, number in came if at == path] == list(range(150)), path
+
+
+class Load:
+    """A publisher that goes on whatever happens, over all nodes in turn, and notes what was acknowledged. With an external id it
+    tries again at the next node until it has an answer."""
+
+    def __init__(self, nodes, rate=60):
+        self.nodes, self.rate = nodes, rate
+        self.acknowledged, self.statuses, self.spoilt = [], collections.Counter(), 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        for number in itertools.count(1):
+            if self._stop.wait(1 / self.rate):
+                return
+            port = self.nodes[number % len(self.nodes)].at
+            status, _ = ask(port, "/v1/events", "POST", {"type": "a.b", "data": {"number": number}})
+            self.statuses[status] += 1
+            if status == 202:
+                self.acknowledged.append(number)
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(60)
+        return self.acknowledged
+
+
+def all_arrive(receiver, wanted, times=1, timeout_s=60):
+    def there():
+        count = collections.Counter(numbers(receiver))
+        return all(count[number] >= times for number in wanted)
+    until(there, timeout_s)
+
+
+def test_a_node_dies_and_the_others_take_over(cluster, receiver):
+    got = receiver()
+    nodes = [cluster.add() for _ in range(3)]
+    cluster.balanced(3)
+    subscribe(nodes[0].api, got, 8)
+    load = Load(nodes)
+    time.sleep(2)
+    nodes[1].kill()
+    took = cluster.balanced(2, LEASE_S + 5)
+    assert took < LEASE_S + 3, took
+    time.sleep(1)
+    wanted = load.stop()
+    assert len(wanted) > 60, load.statuses
+    all_arrive(got, wanted, 8)
+    time.sleep(1)
+    again = sum(count - 8 for number, count in collections.Counter(numbers(got)).items() if number in set(wanted))
+    assert again < 100, again
+    assert set(numbers(got)) <= set(range(1, max(wanted) + 200))
+
+
+def test_a_node_that_slept_has_nothing_to_say(cluster, receiver):
+    got = receiver()
+    nodes = [cluster.add() for _ in range(3)]
+    cluster.balanced(3)
+    subscribe(nodes[0].api, got, 8)
+    load = Load(nodes[:2])
+    other = Load(nodes[2:])
+    time.sleep(1)
+    nodes[2].process.send_signal(signal.SIGSTOP)
+    cluster.balanced(2)
+    time.sleep(LEASE_S)
+    nodes[2].process.send_signal(signal.SIGCONT)
+    until(lambda: "another node has taken over" in nodes[2].text(), 20)
+    cluster.balanced(3)
+    time.sleep(1)
+    wanted = load.stop()
+    other.stop()
+    all_arrive(got, wanted, 8)
+    assert nodes[2].process.poll() is None
+
+
+def test_a_rolling_restart_repeats_nothing(cluster, receiver):
+    got = receiver()
+    nodes = [cluster.add() for _ in range(3)]
+    cluster.balanced(3)
+    subscribe(nodes[0].api, got, 8)
+    load = Load(nodes, 40)
+    for node in nodes:
+        time.sleep(0.5)
+        assert node.stop(30) == 0
+        node.start()
+        cluster.balanced(3)
+    time.sleep(1)
+    wanted = load.stop()
+    all_arrive(got, wanted, 8)
+    time.sleep(1)
+    count = collections.Counter(numbers(got))
+    assert {number: count[number] for number in wanted if count[number] != 8} == {}
+
+
+def test_settings_hold_at_every_node_after_the_answer(cluster, receiver):
+    got = receiver()
+    nodes = [cluster.add() for _ in range(3)]
+    cluster.balanced(3)
+    ids = subscribe(nodes[0].api, got, 6)
+    for turn in range(12):
+        publish(nodes[turn % 3].api, turn).expect(202)
+        at = nodes[(turn + 1) % 3].api
+        for endpoint in ids:
+            at.patch(f"/v1/webhooks/{endpoint}", {"active": False}).expect(200)
+        with got.changed:
+            seen = len(got.requests)
+        for node in nodes:
+            publish(node.api, 1000 + turn).expect(202)
+        time.sleep(0.2)
+        with got.changed:
+            assert 1000 + turn not in [json.loads(request.body)["data"]["number"] for request in got.requests[seen:]]
+        for endpoint in ids:
+            nodes[turn % 3].api.patch(f"/v1/webhooks/{endpoint}", {"active": True}).expect(200)
+        for node in nodes:  # all say the same
+            assert all(row["active"] for row in node.api.get("/v1/webhooks").expect(200).json["data"])
+
+
+def test_settings_at_all_nodes_at_once(cluster, receiver):
+    got = receiver()
+    nodes = [cluster.add() for _ in range(3)]
+    made, faults = [], []
+
+    def many(node):
+        for number in range(12):
+            answer = node.api.post("/v1/webhooks", {"url": got.url(f"/{node.at}/{number}")})
+            if answer.status == 201:
+                made.append(answer.json["id"])
+            else:
+                faults.append(answer.status)
+
+    threads = [threading.Thread(target=many, args=(node,)) for node in nodes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults and len(set(made)) == 36
+    for node in nodes:
+        assert sorted(row["id"] for row in node.api.pages("/v1/webhooks")) == sorted(made)
+    publish(nodes[0].api, 1).expect(202)
+    until(lambda: len(numbers(got)) == 36)
+
+
+def test_one_key_at_two_nodes_at_once_is_one_event(cluster, receiver):
+    got = receiver()
+    nodes = [cluster.add() for _ in range(2)]
+    cluster.balanced(2)
+    subscribe(nodes[0].api, got, 2)
+    for number in range(20):
+        answers = []
+
+        def post(node, number=number, answers=answers):
+            answers.append(ask(node.at, "/v1/events", "POST", {"type": "a.b", "data": {"number": number}},
+                               {"Idempotency-Key": f"key-{number}"})[1])
+        threads = [threading.Thread(target=post, args=(node,)) for node in nodes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {answer.status for answer in answers} <= {202, 409}, answers
+        assert len({answer.json["id"] for answer in answers if answer.status == 202}) == 1
+    until(lambda: len(numbers(got)) >= 40)
+    time.sleep(0.5)
+    assert collections.Counter(numbers(got)) == {number: 2 for number in range(20)}
+
+
+def test_retries_of_another_nodes_deliveries(cluster, receiver):
+    refuse = threading.Event()
+    refuse.set()
+    got = receiver(answer=lambda request: Reply(503 if refuse.is_set() else 200))
+    nodes = [cluster.add() for _ in range(3)]
+    cluster.balanced(3)
+    subscribe(nodes[0].api, got, 4)
+    publish(nodes[0].api, 1).expect(202)
+    until(lambda: len(numbers(got)) >= 4)
+    refuse.clear()
+    rows = nodes[1].api.pages("/v1/deliveries")
+    assert len(rows) == 4
+    time.sleep(0.5)
+    for row in rows:  # each by a node that need not be its own
+        nodes[2].api.post(f"/v1/deliveries/{row['id']}/retry", {}).expect(200, 202)
+    until(lambda: len(numbers(got)) >= 8, 10)
+    until(lambda: all(row["status"] == "delivered" for row in nodes[0].api.pages("/v1/deliveries")))
+
+
+def test_a_stop_hands_over_at_once(cluster, receiver):
+    """What a hanging request belongs to stays with the node until its outcome; everything else goes on elsewhere within a second."""
+    free = threading.Event()
+    hangs = receiver(answer=lambda request: (free.wait(20), Reply(200))[1])
+    got = receiver()
+    nodes = [cluster.add() for _ in range(2)]
+    cluster.balanced(2)
+    subscribe(nodes[0].api, hangs, 1)
+    ids = subscribe(nodes[0].api, got, 6)
+    publish(nodes[0].api, 0).expect(202)
+    until(lambda: len(numbers(hangs)) == 1 and len(numbers(got)) == 6)
+    owner = nodes[0] if metrics_of(nodes[0])["in_flight"] else nodes[1]  # it has the request that hangs
+    other = nodes[1] if owner is nodes[0] else nodes[0]
+    stopped = time.monotonic()
+    owner.process.send_signal(signal.SIGTERM)
+    number = {node: i + 1 for i, node in enumerate(nodes)}
+    until(lambda: cluster.slots().get(number[other], 0) >= 255, 5)
+    assert time.monotonic() - stopped < 2.5
+    publish(other.api, 1).expect(202)
+    until(lambda: numbers(got).count(1) == 6, 5)
+    assert numbers(hangs) == [0] and ids
+    free.set()
+    until(lambda: owner.process.poll() == 0, 20)
+    until(lambda: numbers(hangs) == [0, 1], 10)
+    time.sleep(1)
+    assert numbers(hangs) == [0, 1] and collections.Counter(numbers(got)) == {0: 6, 1: 6}
+
+
+def metrics_of(node):
+    text = node.api.get("/metrics").body.decode()
+    return {"in_flight": int(float(re.search(r"^tenterhook_requests_in_flight (\S+)", text, re.M)[1])),
+            "slots": int(float(re.search(r"^tenterhook_store_slots (\S+)", text, re.M)[1]))}
+
+
+def test_a_replay_outlives_its_node(cluster, receiver):
+    got = receiver()
+    nodes = [cluster.add() for _ in range(3)]
+    cluster.balanced(3)
+    endpoint = nodes[0].api.post("/v1/webhooks", {"url": got.url("/r")}).expect(201).json["id"]
+    for first in range(0, 2000, 500):
+        nodes[first // 500 % 3].api.post("/v1/events/batch", [{"type": "a.b", "data": {"number": number}} for number in
+                                                              range(first, first + 500)]).expect(202)
+    until(lambda: len(numbers(got)) == 2000, 60)
+    until(lambda: not cluster.sql("SELECT 1 FROM tenterhook.queue LIMIT 1"))
+    nodes[1].api.post(f"/v1/webhooks/{endpoint}/replay", {"since": "2026-01-01T00:00:00Z"}).expect(202)
+    row = cluster.sql("SELECT node FROM tenterhook.slot WHERE slot=0")
+    nodes[int(row[0][0]) - 1].kill()
+    left = [node for i, node in enumerate(nodes) if i != int(row[0][0]) - 1]
+    cluster.balanced(2)
+    until(lambda: all(count >= 2 for count in collections.Counter(numbers(got)).values()), 60)
+    until(lambda: all(row["state"] == "done" for node in left for row in node.api.get("/v1/replays").json["data"]), 30)
+
+
+def test_nodes_are_listed_with_their_slots(cluster):
+    nodes = [cluster.add() for _ in range(3)]
+    cluster.balanced(3)
+    for node in nodes:
+        rows = node.api.get("/v1/nodes").expect(200).json["data"]
+        assert [row["state"] for row in rows] == ["working"] * 3
+        assert sum(row["slots"] for row in rows) == 256 and all(row["behind"] < 100 for row in rows)
+    until(lambda: sum(metrics_of(node)["slots"] for node in nodes) == 256, 5)
