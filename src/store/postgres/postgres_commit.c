@@ -377,7 +377,7 @@ static void look_up(struct pg_store *s)
         (void)reopen(s, &unused);
         return;
     }
-    if (now_us() - atomic_load(&s->lease.confirmed_us) >= (int64_t)s->lease.ttl_ms * 200)
+    if (!s->share.on || now_us() - atomic_load(&s->lease.confirmed_us) >= (int64_t)s->lease.ttl_ms * 200)
         (void)try_transaction(s, NULL);
     if (!s->db.lost && s->broken == TH_OK)
         drop_days(s);
