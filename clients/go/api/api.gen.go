@@ -17,6 +17,30 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AuditRowResult.
+const (
+	AuditRowResultChecked AuditRowResult = "checked"
+	AuditRowResultDone    AuditRowResult = "done"
+	AuditRowResultFailed  AuditRowResult = "failed"
+	AuditRowResultRefused AuditRowResult = "refused"
+)
+
+// Valid indicates whether the value is a known member of the AuditRowResult enum.
+func (e AuditRowResult) Valid() bool {
+	switch e {
+	case AuditRowResultChecked:
+		return true
+	case AuditRowResultDone:
+		return true
+	case AuditRowResultFailed:
+		return true
+	case AuditRowResultRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ConsentState.
 const (
 	ConsentStateAllowed ConsentState = "allowed"
@@ -134,6 +158,24 @@ func (e EndedStatus) Valid() bool {
 	}
 }
 
+// Defines values for EventTypeOf.
+const (
+	EventTypeOfInstallation EventTypeOf = "installation"
+	EventTypeOfTenant       EventTypeOf = "tenant"
+)
+
+// Valid indicates whether the value is a known member of the EventTypeOf enum.
+func (e EventTypeOf) Valid() bool {
+	switch e {
+	case EventTypeOfInstallation:
+		return true
+	case EventTypeOfTenant:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FindingKind.
 const (
 	FindingKindDelivery FindingKind = "delivery"
@@ -220,19 +262,19 @@ func (e MatchReason) Valid() bool {
 
 // Defines values for NodeState.
 const (
-	Gone    NodeState = "gone"
-	Waiting NodeState = "waiting"
-	Working NodeState = "working"
+	NodeStateGone    NodeState = "gone"
+	NodeStateWaiting NodeState = "waiting"
+	NodeStateWorking NodeState = "working"
 )
 
 // Valid indicates whether the value is a known member of the NodeState enum.
 func (e NodeState) Valid() bool {
 	switch e {
-	case Gone:
+	case NodeStateGone:
 		return true
-	case Waiting:
+	case NodeStateWaiting:
 		return true
-	case Working:
+	case NodeStateWorking:
 		return true
 	default:
 		return false
@@ -278,6 +320,102 @@ func (e Outcome) Valid() bool {
 	case OutcomeTLSError:
 		return true
 	case OutcomeTimeout:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalLinkState.
+const (
+	PortalLinkStateOpen    PortalLinkState = "open"
+	PortalLinkStateWaiting PortalLinkState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the PortalLinkState enum.
+func (e PortalLinkState) Valid() bool {
+	switch e {
+	case PortalLinkStateOpen:
+		return true
+	case PortalLinkStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalLinkMadeState.
+const (
+	PortalLinkMadeStateOpen    PortalLinkMadeState = "open"
+	PortalLinkMadeStateWaiting PortalLinkMadeState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the PortalLinkMadeState enum.
+func (e PortalLinkMadeState) Valid() bool {
+	switch e {
+	case PortalLinkMadeStateOpen:
+		return true
+	case PortalLinkMadeStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalScope.
+const (
+	PortalScopeWebhooksManage  PortalScope = "webhooks:manage"
+	PortalScopeWebhooksRead    PortalScope = "webhooks:read"
+	PortalScopeWebhooksSecrets PortalScope = "webhooks:secrets"
+)
+
+// Valid indicates whether the value is a known member of the PortalScope enum.
+func (e PortalScope) Valid() bool {
+	switch e {
+	case PortalScopeWebhooksManage:
+		return true
+	case PortalScopeWebhooksRead:
+		return true
+	case PortalScopeWebhooksSecrets:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalThemeLang.
+const (
+	De PortalThemeLang = "de"
+	En PortalThemeLang = "en"
+)
+
+// Valid indicates whether the value is a known member of the PortalThemeLang enum.
+func (e PortalThemeLang) Valid() bool {
+	switch e {
+	case De:
+		return true
+	case En:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PortalThemeMode.
+const (
+	Auto  PortalThemeMode = "auto"
+	Dark  PortalThemeMode = "dark"
+	Light PortalThemeMode = "light"
+)
+
+// Valid indicates whether the value is a known member of the PortalThemeMode enum.
+func (e PortalThemeMode) Valid() bool {
+	switch e {
+	case Auto:
+		return true
+	case Dark:
+		return true
+	case Light:
 		return true
 	default:
 		return false
@@ -352,22 +490,22 @@ func (e Role) Valid() bool {
 
 // Defines values for Scope.
 const (
-	AnswersRead    Scope = "answers:read"
-	EventsPublish  Scope = "events:publish"
-	WebhooksManage Scope = "webhooks:manage"
-	WebhooksRead   Scope = "webhooks:read"
+	ScopeAnswersRead    Scope = "answers:read"
+	ScopeEventsPublish  Scope = "events:publish"
+	ScopeWebhooksManage Scope = "webhooks:manage"
+	ScopeWebhooksRead   Scope = "webhooks:read"
 )
 
 // Valid indicates whether the value is a known member of the Scope enum.
 func (e Scope) Valid() bool {
 	switch e {
-	case AnswersRead:
+	case ScopeAnswersRead:
 		return true
-	case EventsPublish:
+	case ScopeEventsPublish:
 		return true
-	case WebhooksManage:
+	case ScopeWebhooksManage:
 		return true
-	case WebhooksRead:
+	case ScopeWebhooksRead:
 		return true
 	default:
 		return false
@@ -389,6 +527,30 @@ func (e StatsStep) Valid() bool {
 	case StatsStepN1H:
 		return true
 	case StatsStepN1M:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Validation.
+const (
+	Default Validation = "default"
+	Off     Validation = "off"
+	Refuse  Validation = "refuse"
+	Warn    Validation = "warn"
+)
+
+// Valid indicates whether the value is a known member of the Validation enum.
+func (e Validation) Valid() bool {
+	switch e {
+	case Default:
+		return true
+	case Off:
+		return true
+	case Refuse:
+		return true
+	case Warn:
 		return true
 	default:
 		return false
@@ -861,6 +1023,63 @@ type AttemptSummary struct {
 	Time time.Time `json:"time"`
 }
 
+// AuditPage defines model for AuditPage.
+type AuditPage struct {
+	// Data the rows of this page
+	Data []AuditRow `json:"data"`
+
+	// NextCursor give it as the parameter `cursor` to get the next page; null: this is the last
+	NextCursor *string `json:"next_cursor"`
+}
+
+// AuditRow defines model for AuditRow.
+type AuditRow struct {
+	// Client address of the client: what trusted proxies say, else the same as `from`
+	Client *string `json:"client,omitempty"`
+
+	// From the address that connected, which may be a proxy's
+	From *string `json:"from,omitempty"`
+
+	// ID its id; it never changes
+	ID string `json:"id"`
+
+	// Key public id of the key that asked; operator: that of the configuration
+	Key string `json:"key"`
+
+	// KeyName name of an operator's key with a role; else empty
+	KeyName *string `json:"key_name,omitempty"`
+
+	// Object public id of what it was about, or of what was made; empty: nothing was
+	Object *string `json:"object,omitempty"`
+
+	// Operation id of the operation, as in this document
+	Operation string `json:"operation"`
+
+	// Repeated true: the kept answer of an earlier request with this Idempotency-Key; nothing changed
+	Repeated *bool `json:"repeated,omitempty"`
+
+	// RequestID the name of this request in the server's log
+	RequestID *string `json:"request_id,omitempty"`
+
+	// Result done; checked: a dry run; refused: 4xx; failed: 5xx
+	Result AuditRowResult `json:"result"`
+
+	// Session id of the session of a browser, or of the link to the portal, by which the key asked; else empty
+	Session *string `json:"session,omitempty"`
+
+	// Status HTTP status of the answer
+	Status int64 `json:"status"`
+
+	// Tenant on whose behalf; empty: nobody's
+	Tenant *string `json:"tenant,omitempty"`
+
+	// Time when it was answered
+	Time time.Time `json:"time"`
+}
+
+// AuditRowResult done; checked: a dry run; refused: 4xx; failed: 5xx
+type AuditRowResult string
+
 // Cancelled defines model for Cancelled.
 type Cancelled struct {
 	// Cancelled how many deliveries have been cancelled; those that had ended are not counted
@@ -939,7 +1158,10 @@ type Delivery struct {
 
 	// Reason why it failed
 	Reason *DeliveryReason `json:"reason,omitempty"`
-	Status DeliveryStatus  `json:"status"`
+
+	// Skipped true: it has held up its ordering key for as long as it may, and the next of the key has passed it; absent else
+	Skipped *bool          `json:"skipped,omitempty"`
+	Status  DeliveryStatus `json:"status"`
 
 	// Test true: it is a test; otherwise absent
 	Test *bool `json:"test,omitempty"`
@@ -995,7 +1217,10 @@ type DeliveryDetail struct {
 	// Reason why it failed
 	Reason   *DeliveryDetailReason `json:"reason,omitempty"`
 	Schedule *RetrySettings        `json:"schedule,omitempty"`
-	Status   DeliveryStatus        `json:"status"`
+
+	// Skipped true: it has held up its ordering key for as long as it may, and the next of the key has passed it; absent else
+	Skipped *bool          `json:"skipped,omitempty"`
+	Status  DeliveryStatus `json:"status"`
 
 	// Test true: it is a test; otherwise absent
 	Test *bool `json:"test,omitempty"`
@@ -1169,6 +1394,9 @@ type Event struct {
 	// ResourceType type of the thing that the event is about; default: as the dialect's catalogue says
 	ResourceType *string `json:"resource_type,omitempty"`
 
+	// SchemaError true: its data did not fit the schema of its type, or could not be checked; absent else
+	SchemaError *bool `json:"schema_error,omitempty"`
+
 	// Tenant id of the tenant
 	Tenant string `json:"tenant"`
 
@@ -1183,6 +1411,9 @@ type Event struct {
 
 	// Type what happened: names joined by full stops
 	Type string `json:"type"`
+
+	// Version newest version that its type had when it was accepted; absent: it has none
+	Version *string `json:"version,omitempty"`
 }
 
 // EventAccepted defines model for EventAccepted.
@@ -1247,6 +1478,9 @@ type EventDetail struct {
 	// ResourceType type of the thing that the event is about; default: as the dialect's catalogue says
 	ResourceType *string `json:"resource_type,omitempty"`
 
+	// SchemaError true: its data did not fit the schema of its type, or could not be checked; absent else
+	SchemaError *bool `json:"schema_error,omitempty"`
+
 	// Tenant id of the tenant
 	Tenant string `json:"tenant"`
 
@@ -1261,6 +1495,9 @@ type EventDetail struct {
 
 	// Type what happened: names joined by full stops
 	Type string `json:"type"`
+
+	// Version newest version that its type had when it was accepted; absent: it has none
+	Version *string `json:"version,omitempty"`
 }
 
 // EventNew defines model for EventNew.
@@ -1311,8 +1548,130 @@ type EventPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// EventSchema defines model for EventSchema.
+type EventSchema struct {
+	union json.RawMessage
+}
+
+// EventSchema0 defines model for EventSchema.0.
+type EventSchema0 map[string]interface{}
+
+// EventSchema1 defines model for EventSchema.1.
+type EventSchema1 = bool
+
 // EventStream server-sent events: `event` with an Event as data, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after`
 type EventStream = string
+
+// EventType defines model for EventType.
+type EventType struct {
+	// Archived true: not for new subscriptions any more; it can still be published
+	Archived bool `json:"archived"`
+
+	// CreatedAt when it was made
+	CreatedAt time.Time `json:"created_at"`
+
+	// Deprecated true: nobody should begin to rely on it
+	Deprecated bool `json:"deprecated"`
+
+	// Description a text of your own; never sent
+	Description *string `json:"description,omitempty"`
+
+	// Example data as an event of this type has it; it fits the schema
+	Example interface{} `json:"example,omitempty"`
+
+	// Group what it belongs to, for people
+	Group *string `json:"group,omitempty"`
+
+	// Of whose catalogue has it
+	Of     EventTypeOf  `json:"of"`
+	Schema *EventSchema `json:"schema,omitempty"`
+
+	// Type what happened: names joined by full stops
+	Type string `json:"type"`
+
+	// UpdatedAt when it was last changed
+	UpdatedAt time.Time  `json:"updated_at"`
+	Validate  Validation `json:"validate"`
+
+	// Versions versions of its data, the newest first; each but the newest with the template that makes it of the one before
+	Versions *[]EventTypeVersion `json:"versions,omitempty"`
+}
+
+// EventTypeOf whose catalogue has it
+type EventTypeOf string
+
+// EventTypePage defines model for EventTypePage.
+type EventTypePage struct {
+	// Data the rows of this page
+	Data []EventType `json:"data"`
+
+	// NextCursor give it as the parameter `cursor` to get the next page; null: this is the last
+	NextCursor *string `json:"next_cursor"`
+}
+
+// EventTypePut defines model for EventTypePut.
+type EventTypePut struct {
+	// Archived true: not for new subscriptions any more; it can still be published
+	Archived *bool `json:"archived,omitempty"`
+
+	// Deprecated true: nobody should begin to rely on it
+	Deprecated *bool `json:"deprecated,omitempty"`
+
+	// Description a text of your own; never sent
+	Description *string `json:"description,omitempty"`
+
+	// Example data as an event of this type has it; it fits the schema
+	Example interface{} `json:"example,omitempty"`
+
+	// Group what it belongs to, for people
+	Group *string `json:"group,omitempty"`
+
+	// Schema a JSON Schema (2020-12) of the data; null: none
+	Schema *EventSchema `json:"schema,omitempty"`
+
+	// Validate what publishing does with data that does not fit the schema: off, warn (it is marked), refuse, or default: as the installation
+	Validate *string `json:"validate,omitempty"`
+
+	// Versions versions of its data, the newest first; each but the newest with the template that makes it of the one before
+	Versions *[]EventTypeVersion `json:"versions,omitempty"`
+}
+
+// EventTypeUse defines model for EventTypeUse.
+type EventTypeUse struct {
+	// Endpoint id of the endpoint, even if it is deleted; null: nothing is known about it
+	Endpoint string `json:"endpoint"`
+
+	// PayloadVersion the version that the endpoint has pinned; null: none
+	PayloadVersion *string `json:"payload_version"`
+
+	// Sunset when nobody should want this version any more; null or absent: not said
+	Sunset *time.Time `json:"sunset"`
+
+	// Tenant id of the tenant
+	Tenant string `json:"tenant"`
+
+	// Version version of the data that it gets; null: the type has no versions
+	Version *string `json:"version"`
+}
+
+// EventTypeUsePage defines model for EventTypeUsePage.
+type EventTypeUsePage struct {
+	// Data the rows of this page
+	Data []EventTypeUse `json:"data"`
+
+	// NextCursor give it as the parameter `cursor` to get the next page; null: this is the last
+	NextCursor *string `json:"next_cursor"`
+}
+
+// EventTypeVersion defines model for EventTypeVersion.
+type EventTypeVersion struct {
+	// Sunset when nobody should want this version any more; null or absent: not said
+	Sunset   *time.Time `json:"sunset,omitempty"`
+	Template *Template  `json:"template,omitempty"`
+
+	// Version version of the server
+	Version string `json:"version"`
+}
 
 // Fault defines model for Fault.
 type Fault struct {
@@ -1541,6 +1900,9 @@ type Node struct {
 	// Address the address on which it was told to listen; empty: the store is not shared
 	Address string `json:"address"`
 
+	// Behind commits of other nodes that it has not applied yet; null: it does not share the work
+	Behind *int `json:"behind"`
+
 	// ID its id; it never changes
 	ID int `json:"id"`
 
@@ -1629,8 +1991,182 @@ type OperatorKeyPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// Ordering defines model for Ordering.
+type Ordering struct {
+	// Key a JSONPath that finds one value in the event, such as $.data.order_id; null: the whole endpoint has one order
+	Key *string `json:"key,omitempty"`
+
+	// MaxWait for how long a delivery that has failed holds up the next of its key, 1s to 30d; null: until it has ended
+	MaxWait *string `json:"max_wait,omitempty"`
+}
+
 // Outcome defines model for Outcome.
 type Outcome string
+
+// PortalLink defines model for PortalLink.
+type PortalLink struct {
+	// CreatedAt when it was made
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt when it ends at the latest; of a link that waits, when it cannot be opened any more
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// From address of the client that made it
+	From *string `json:"from,omitempty"`
+
+	// ID its id; it never changes
+	ID string `json:"id"`
+
+	// Scopes what it may do; each scope includes the ones before
+	Scopes []PortalScope `json:"scopes"`
+
+	// State waiting: it can be opened; open: it was opened, and what it opened has not ended
+	State PortalLinkState `json:"state"`
+
+	// UsedAt when the last request came with it
+	UsedAt *time.Time `json:"used_at,omitempty"`
+}
+
+// PortalLinkState waiting: it can be opened; open: it was opened, and what it opened has not ended
+type PortalLinkState string
+
+// PortalLinkMade defines model for PortalLinkMade.
+type PortalLinkMade struct {
+	// CreatedAt when it was made
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt when it cannot be opened any more
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// From address of the client that made it
+	From *string `json:"from,omitempty"`
+
+	// ID its id; it never changes
+	ID string `json:"id"`
+
+	// Scopes what it may do; each scope includes the ones before
+	Scopes []PortalScope `json:"scopes"`
+
+	// State waiting: it can be opened; open: it was opened, and what it opened has not ended
+	State *PortalLinkMadeState `json:"state,omitempty"`
+
+	// URL address that opens the portal, once; shown only here
+	URL string `json:"url"`
+
+	// UsedAt when the last request came with it
+	UsedAt *time.Time `json:"used_at,omitempty"`
+}
+
+// PortalLinkMadeState waiting: it can be opened; open: it was opened, and what it opened has not ended
+type PortalLinkMadeState string
+
+// PortalLinkNew defines model for PortalLinkNew.
+type PortalLinkNew struct {
+	// ExpiresIn seconds for which the link waits to be opened; absent: 900
+	ExpiresIn *int `json:"expires_in,omitempty"`
+
+	// ReturnURL where the portal leads back to; null: nowhere
+	ReturnURL *string `json:"return_url,omitempty"`
+
+	// Scopes what it may do: look, manage, and see and rotate secrets; each includes the ones before
+	Scopes []PortalScope `json:"scopes"`
+	Theme  *PortalTheme  `json:"theme,omitempty"`
+}
+
+// PortalLinkPage defines model for PortalLinkPage.
+type PortalLinkPage struct {
+	// Data the rows of this page
+	Data []PortalLink `json:"data"`
+
+	// NextCursor give it as the parameter `cursor` to get the next page; null: this is the last
+	NextCursor *string `json:"next_cursor"`
+}
+
+// PortalOpened defines model for PortalOpened.
+type PortalOpened struct {
+	// Dialect name of the form in which the tenant's endpoints get events
+	Dialect string `json:"dialect"`
+
+	// ExpiresAt when it ends; null or absent: never
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// ID its id; it never changes
+	ID string `json:"id"`
+
+	// IdleSeconds seconds without a request after which it ends
+	IdleSeconds *int64 `json:"idle_seconds,omitempty"`
+
+	// ReturnURL where the portal leads back to; null: nowhere
+	ReturnURL *string `json:"return_url,omitempty"`
+
+	// Scopes what it may do; each scope includes the ones before
+	Scopes []PortalScope `json:"scopes"`
+	Theme  PortalTheme   `json:"theme"`
+
+	// Token the key of the portal's page; shown only here
+	Token string `json:"token"`
+}
+
+// PortalScope defines model for PortalScope.
+type PortalScope string
+
+// PortalSession defines model for PortalSession.
+type PortalSession struct {
+	// Dialect name of the form in which the tenant's endpoints get events
+	Dialect string `json:"dialect"`
+
+	// ExpiresAt when it ends; null or absent: never
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// ID its id; it never changes
+	ID string `json:"id"`
+
+	// IdleSeconds seconds without a request after which it ends
+	IdleSeconds *int64 `json:"idle_seconds,omitempty"`
+
+	// ReturnURL where the portal leads back to; null: nowhere
+	ReturnURL *string `json:"return_url,omitempty"`
+
+	// Scopes what it may do; each scope includes the ones before
+	Scopes []PortalScope `json:"scopes"`
+	Theme  PortalTheme   `json:"theme"`
+}
+
+// PortalTheme defines model for PortalTheme.
+type PortalTheme struct {
+	// Accent colour of links and of the main button in light mode; one that is too pale to be read is darkened
+	Accent *string `json:"accent,omitempty"`
+
+	// AccentDark the same in dark mode; absent: the accent, made lighter until it can be read
+	AccentDark *string `json:"accent_dark,omitempty"`
+
+	// Ground colour of the page in light mode
+	Ground *string `json:"ground,omitempty"`
+
+	// GroundDark colour of the page in dark mode
+	GroundDark *string `json:"ground_dark,omitempty"`
+
+	// Lang language of the portal; absent: what the browser asks for
+	Lang *PortalThemeLang `json:"lang,omitempty"`
+
+	// Logo the picture itself, as data:image/png;base64,… (or jpeg, gif, webp)
+	Logo *string `json:"logo,omitempty"`
+
+	// Mode light, dark, or auto: what the reader's system says
+	Mode *PortalThemeMode `json:"mode,omitempty"`
+
+	// Name the platform's name, as its customers know it
+	Name *string `json:"name,omitempty"`
+
+	// Radius how round corners are, in pixels
+	Radius *int `json:"radius,omitempty"`
+}
+
+// PortalThemeLang language of the portal; absent: what the browser asks for
+type PortalThemeLang string
+
+// PortalThemeMode light, dark, or auto: what the reader's system says
+type PortalThemeMode string
 
 // Problem defines model for Problem.
 type Problem struct {
@@ -2068,6 +2604,9 @@ type Tenant struct {
 	// Name its name
 	Name string `json:"name"`
 
+	// RetentionSeconds how long the tenant's events are kept, where that is shorter than the installation keeps them; absent, or null: as long
+	RetentionSeconds *int64 `json:"retention_seconds,omitempty"`
+
 	// UpdatedAt when it was last changed
 	UpdatedAt time.Time `json:"updated_at"`
 
@@ -2124,6 +2663,9 @@ type TenantPut struct {
 
 	// Name its name
 	Name *string `json:"name,omitempty"`
+
+	// RetentionSeconds how long the tenant's events are kept, where that is shorter than the installation keeps them; absent, or null: as long
+	RetentionSeconds *int `json:"retention_seconds,omitempty"`
 }
 
 // Usage defines model for Usage.
@@ -2134,6 +2676,9 @@ type Usage struct {
 	// Used how much the tenant uses
 	Used *int `json:"used"`
 }
+
+// Validation defines model for Validation.
+type Validation string
 
 // Warning defines model for Warning.
 type Warning struct {
@@ -2148,6 +2693,9 @@ type Warning struct {
 type Webhook struct {
 	// Active false: the endpoint is paused, and its deliveries are held
 	Active bool `json:"active"`
+
+	// BodyFormat form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
+	BodyFormat *string `json:"body_format,omitempty"`
 
 	// Channels it gets only events with one of these channels; empty: all
 	Channels *[]string `json:"channels,omitempty"`
@@ -2180,8 +2728,15 @@ type Webhook struct {
 	// Metadata your own pairs; never sent
 	Metadata *map[string]MetadataValue `json:"metadata,omitempty"`
 
+	// Method method of the request
+	Method *string `json:"method,omitempty"`
+
 	// Options switches of the dialect, by name
-	Options *map[string]bool `json:"options,omitempty"`
+	Options  *map[string]bool `json:"options,omitempty"`
+	Ordering *Ordering        `json:"ordering,omitempty"`
+
+	// PayloadVersion a version of event types: the endpoint gets data as it was written then; null: as the newest version
+	PayloadVersion *string `json:"payload_version,omitempty"`
 
 	// RateLimitPerSecond most attempts in a second; null: no limit
 	RateLimitPerSecond *float64       `json:"rate_limit_per_second,omitempty"`
@@ -2213,6 +2768,9 @@ type WebhookCreated struct {
 	// Active false: the endpoint is paused, and its deliveries are held
 	Active bool `json:"active"`
 
+	// BodyFormat form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
+	BodyFormat *string `json:"body_format,omitempty"`
+
 	// Channels it gets only events with one of these channels; empty: all
 	Channels *[]string `json:"channels,omitempty"`
 	Consent  *Consent  `json:"consent,omitempty"`
@@ -2244,8 +2802,15 @@ type WebhookCreated struct {
 	// Metadata your own pairs; never sent
 	Metadata *map[string]MetadataValue `json:"metadata,omitempty"`
 
+	// Method method of the request
+	Method *string `json:"method,omitempty"`
+
 	// Options switches of the dialect, by name
-	Options *map[string]bool `json:"options,omitempty"`
+	Options  *map[string]bool `json:"options,omitempty"`
+	Ordering *Ordering        `json:"ordering,omitempty"`
+
+	// PayloadVersion a version of event types: the endpoint gets data as it was written then; null: as the newest version
+	PayloadVersion *string `json:"payload_version,omitempty"`
 
 	// RateLimitPerSecond most attempts in a second; null: no limit
 	RateLimitPerSecond *float64       `json:"rate_limit_per_second,omitempty"`
@@ -2280,6 +2845,9 @@ type WebhookNew struct {
 	// Active false: the endpoint is paused, and its deliveries are held
 	Active *bool `json:"active,omitempty"`
 
+	// BodyFormat form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
+	BodyFormat *string `json:"body_format,omitempty"`
+
 	// Channels it gets only events with one of these channels; empty: all
 	Channels *[]string `json:"channels,omitempty"`
 
@@ -2301,8 +2869,17 @@ type WebhookNew struct {
 	// Metadata your own pairs; never sent
 	Metadata *map[string]*MetadataValue `json:"metadata,omitempty"`
 
+	// Method method of the request
+	Method *string `json:"method,omitempty"`
+
 	// Options switches of the dialect, by name
 	Options *map[string]*bool `json:"options,omitempty"`
+
+	// Ordering deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order
+	Ordering *Ordering `json:"ordering,omitempty"`
+
+	// PayloadVersion a version of event types: the endpoint gets data as it was written then; null: as the newest version
+	PayloadVersion *string `json:"payload_version,omitempty"`
 
 	// PreviousExpiresAt when the previous secret ends
 	PreviousExpiresAt *time.Time `json:"previous_expires_at,omitempty"`
@@ -2352,6 +2929,9 @@ type WebhookPatch struct {
 	// Active false: the endpoint is paused, and its deliveries are held
 	Active *bool `json:"active,omitempty"`
 
+	// BodyFormat form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
+	BodyFormat *string `json:"body_format,omitempty"`
+
 	// Channels it gets only events with one of these channels; empty: all
 	Channels *[]string `json:"channels,omitempty"`
 
@@ -2373,8 +2953,17 @@ type WebhookPatch struct {
 	// Metadata your own pairs; never sent
 	Metadata *map[string]*MetadataValue `json:"metadata,omitempty"`
 
+	// Method method of the request
+	Method *string `json:"method,omitempty"`
+
 	// Options switches of the dialect, by name
 	Options *map[string]*bool `json:"options,omitempty"`
+
+	// Ordering deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order
+	Ordering *Ordering `json:"ordering,omitempty"`
+
+	// PayloadVersion a version of event types: the endpoint gets data as it was written then; null: as the newest version
+	PayloadVersion *string `json:"payload_version,omitempty"`
 
 	// PreviousExpiresAt when the previous secret ends
 	PreviousExpiresAt *time.Time `json:"previous_expires_at,omitempty"`
@@ -2476,8 +3065,8 @@ type Erase = bool
 // EventParameter defines model for event.
 type EventParameter = string
 
-// EventType defines model for event_type.
-type EventType = string
+// EventTypeParameter defines model for event_type.
+type EventTypeParameter = string
 
 // Filter defines model for filter.
 type Filter = string
@@ -2485,11 +3074,20 @@ type Filter = string
 // IncludeTests defines model for include_tests.
 type IncludeTests = bool
 
+// KeyParameter defines model for key.
+type KeyParameter = string
+
 // Limit defines model for limit.
 type Limit = int
 
 // Moved defines model for moved.
 type Moved = bool
+
+// Object defines model for object.
+type Object = string
+
+// Operation defines model for operation.
+type Operation = string
 
 // OutcomeParameter defines model for outcome.
 type OutcomeParameter = string
@@ -2499,6 +3097,12 @@ type Page = int
 
 // Q defines model for q.
 type Q = string
+
+// Result defines model for result.
+type Result = string
+
+// SessionParameter defines model for session.
+type SessionParameter = string
 
 // Since defines model for since.
 type Since = time.Time
@@ -2575,7 +3179,7 @@ type ListAttemptsParams struct {
 	Event *EventParameter `form:"event,omitempty" json:"event,omitempty"`
 
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
-	EventType *EventType `form:"event_type,omitempty" json:"event_type,omitempty"`
+	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
 
 	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them
 	Outcome *OutcomeParameter `form:"outcome,omitempty" json:"outcome,omitempty"`
@@ -2602,7 +3206,7 @@ type StreamAttemptsParams struct {
 	Event *EventParameter `form:"event,omitempty" json:"event,omitempty"`
 
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
-	EventType *EventType `form:"event_type,omitempty" json:"event_type,omitempty"`
+	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
 
 	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them
 	Outcome *OutcomeParameter `form:"outcome,omitempty" json:"outcome,omitempty"`
@@ -2620,6 +3224,39 @@ type StreamAttemptsParams struct {
 	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
 }
 
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// Limit most rows of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the previous page
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Operation only requests for this operation, such as createWebhook
+	Operation *Operation `form:"operation,omitempty" json:"operation,omitempty"`
+
+	// Result done, checked, refused or failed
+	Result *Result `form:"result,omitempty" json:"result,omitempty"`
+
+	// Key only requests with the key of this id; operator: that of the configuration
+	Key *KeyParameter `form:"key,omitempty" json:"key,omitempty"`
+
+	// Session only requests of this session, or of this link to the portal
+	Session *SessionParameter `form:"session,omitempty" json:"session,omitempty"`
+
+	// Tenant only endpoints of this tenant
+	Tenant *TenantParameter `form:"tenant,omitempty" json:"tenant,omitempty"`
+
+	// Object only requests about what has this id
+	Object *Object `form:"object,omitempty" json:"object,omitempty"`
+
+	// Since only what was accepted, or done, at this time or later
+	Since *Since `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until only what was accepted, or done, before this time
+	Until *Until `form:"until,omitempty" json:"until,omitempty"`
+}
+
 // ListDeliveriesParams defines parameters for ListDeliveries.
 type ListDeliveriesParams struct {
 	// Limit most rows of a page
@@ -2635,7 +3272,7 @@ type ListDeliveriesParams struct {
 	Event *EventParameter `form:"event,omitempty" json:"event,omitempty"`
 
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
-	EventType *EventType `form:"event_type,omitempty" json:"event_type,omitempty"`
+	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
 
 	// Status only deliveries in this status: scheduled, pending, retrying, held, delivered, failed or cancelled; several, with commas between: one of them
 	Status *Status `form:"status,omitempty" json:"status,omitempty"`
@@ -2646,10 +3283,10 @@ type ListDeliveriesParams struct {
 	// StatusCode like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them
 	StatusCode *StatusCode `form:"status_code,omitempty" json:"status_code,omitempty"`
 
-	// Since only events accepted at this time or later
+	// Since only what was accepted, or done, at this time or later
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until only events accepted before this time
+	// Until only what was accepted, or done, before this time
 	Until *Until `form:"until,omitempty" json:"until,omitempty"`
 
 	// IncludeTests true: show tests as well, which are otherwise left out
@@ -2716,6 +3353,30 @@ type ListEndpointHealthParams struct {
 // ListEndpointHealthParamsState defines parameters for ListEndpointHealth.
 type ListEndpointHealthParamsState string
 
+// ListEventTypesParams defines parameters for ListEventTypes.
+type ListEventTypesParams struct {
+	// Limit most rows of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the previous page
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PutEventTypeParams defines parameters for PutEventType.
+type PutEventTypeParams struct {
+	// DryRun true: check everything, change nothing, answer 204
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
+// ListEventTypeUsageParams defines parameters for ListEventTypeUsage.
+type ListEventTypeUsageParams struct {
+	// Limit most rows of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the previous page
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
 	// Limit most rows of a page
@@ -2728,7 +3389,7 @@ type ListEventsParams struct {
 	After *After `form:"after,omitempty" json:"after,omitempty"`
 
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
-	EventType *EventType `form:"event_type,omitempty" json:"event_type,omitempty"`
+	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
 
 	// Outcome only attempts with this outcome (deliveries: whose last attempt has it; events: one of whose deliveries' last attempts has it): success, failed_status, dns_error, denied, connect_error, tls_error, timeout, connection_reset, protocol_error, cancelled or internal_error; several, with commas between: one of them
 	Outcome *OutcomeParameter `form:"outcome,omitempty" json:"outcome,omitempty"`
@@ -2736,10 +3397,10 @@ type ListEventsParams struct {
 	// StatusCode like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them
 	StatusCode *StatusCode `form:"status_code,omitempty" json:"status_code,omitempty"`
 
-	// Since only events accepted at this time or later
+	// Since only what was accepted, or done, at this time or later
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until only events accepted before this time
+	// Until only what was accepted, or done, before this time
 	Until *Until `form:"until,omitempty" json:"until,omitempty"`
 
 	// IncludeTests true: show tests as well, which are otherwise left out
@@ -2773,7 +3434,7 @@ type StreamEventsParams struct {
 	After *After `form:"after,omitempty" json:"after,omitempty"`
 
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
-	EventType *EventType `form:"event_type,omitempty" json:"event_type,omitempty"`
+	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
 
 	// IncludeTests true: show tests as well, which are otherwise left out
 	IncludeTests *IncludeTests `form:"include_tests,omitempty" json:"include_tests,omitempty"`
@@ -2875,6 +3536,12 @@ type ListNodesParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// OpenPortalParams defines parameters for OpenPortal.
+type OpenPortalParams struct {
+	// IdempotencyKey 1 to 255 visible ASCII characters; a repetition gives the first answer again
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListReplaysParams defines parameters for ListReplays.
 type ListReplaysParams struct {
 	// Limit most rows of a page
@@ -2925,10 +3592,10 @@ type GetStatsParams struct {
 	// Endpoint only deliveries to this endpoint
 	Endpoint *Endpoint `form:"endpoint,omitempty" json:"endpoint,omitempty"`
 
-	// Since only events accepted at this time or later
+	// Since only what was accepted, or done, at this time or later
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until only events accepted before this time
+	// Until only what was accepted, or done, before this time
 	Until *Until `form:"until,omitempty" json:"until,omitempty"`
 
 	// Step how long a row is; default: by the time between since and until
@@ -2983,6 +3650,21 @@ type PutTenantParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// ListTenantEventTypesParams defines parameters for ListTenantEventTypes.
+type ListTenantEventTypesParams struct {
+	// Limit most rows of a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the previous page
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PutTenantEventTypeParams defines parameters for PutTenantEventType.
+type PutTenantEventTypeParams struct {
+	// DryRun true: check everything, change nothing, answer 204
+	DryRun *DryRun `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+}
+
 // ListKeysParams defines parameters for ListKeys.
 type ListKeysParams struct {
 	// Limit most rows of a page
@@ -2994,6 +3676,12 @@ type ListKeysParams struct {
 
 // CreateKeyParams defines parameters for CreateKey.
 type CreateKeyParams struct {
+	// IdempotencyKey 1 to 255 visible ASCII characters; a repetition gives the first answer again
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CreatePortalLinkParams defines parameters for CreatePortalLink.
+type CreatePortalLinkParams struct {
 	// IdempotencyKey 1 to 255 visible ASCII characters; a repetition gives the first answer again
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -3097,7 +3785,7 @@ type ListWebhookDeliveriesParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// EventType only this type, or types of a pattern: `a.*`, `*.b`
-	EventType *EventType `form:"event_type,omitempty" json:"event_type,omitempty"`
+	EventType *EventTypeParameter `form:"event_type,omitempty" json:"event_type,omitempty"`
 
 	// Status only deliveries in this status: scheduled, pending, retrying, held, delivered, failed or cancelled; several, with commas between: one of them
 	Status *Status `form:"status,omitempty" json:"status,omitempty"`
@@ -3108,10 +3796,10 @@ type ListWebhookDeliveriesParams struct {
 	// StatusCode like outcome, for the HTTP status of the answer: one such as 503, or a class such as 5xx; several, with commas between: one of them
 	StatusCode *StatusCode `form:"status_code,omitempty" json:"status_code,omitempty"`
 
-	// Since only events accepted at this time or later
+	// Since only what was accepted, or done, at this time or later
 	Since *Since `form:"since,omitempty" json:"since,omitempty"`
 
-	// Until only events accepted before this time
+	// Until only what was accepted, or done, before this time
 	Until *Until `form:"until,omitempty" json:"until,omitempty"`
 
 	// IncludeTests true: show tests as well, which are otherwise left out
@@ -3223,6 +3911,9 @@ type CancelDeliveryJSONRequestBody = Empty
 // RetryDeliveryJSONRequestBody defines body for RetryDelivery for application/json ContentType.
 type RetryDeliveryJSONRequestBody = Empty
 
+// PutEventTypeJSONRequestBody defines body for PutEventType for application/json ContentType.
+type PutEventTypeJSONRequestBody = EventTypePut
+
 // PublishEventJSONRequestBody defines body for PublishEvent for application/json ContentType.
 type PublishEventJSONRequestBody = EventNew
 
@@ -3244,8 +3935,14 @@ type PreviewTemplateJSONRequestBody = TemplatePreview
 // PutTenantJSONRequestBody defines body for PutTenant for application/json ContentType.
 type PutTenantJSONRequestBody = TenantPut
 
+// PutTenantEventTypeJSONRequestBody defines body for PutTenantEventType for application/json ContentType.
+type PutTenantEventTypeJSONRequestBody = EventTypePut
+
 // CreateKeyJSONRequestBody defines body for CreateKey for application/json ContentType.
 type CreateKeyJSONRequestBody = KeyNew
+
+// CreatePortalLinkJSONRequestBody defines body for CreatePortalLink for application/json ContentType.
+type CreatePortalLinkJSONRequestBody = PortalLinkNew
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = WebhookNew
@@ -3326,6 +4023,68 @@ func (t Delay) MarshalJSON() ([]byte, error) {
 }
 
 func (t *Delay) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsEventSchema0 returns the union data inside the EventSchema as a EventSchema0
+func (t EventSchema) AsEventSchema0() (EventSchema0, error) {
+	var body EventSchema0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEventSchema0 overwrites any union data inside the EventSchema as the provided EventSchema0
+func (t *EventSchema) FromEventSchema0(v EventSchema0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEventSchema0 performs a merge with any union data inside the EventSchema, using the provided EventSchema0
+func (t *EventSchema) MergeEventSchema0(v EventSchema0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsEventSchema1 returns the union data inside the EventSchema as a EventSchema1
+func (t EventSchema) AsEventSchema1() (EventSchema1, error) {
+	var body EventSchema1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromEventSchema1 overwrites any union data inside the EventSchema as the provided EventSchema1
+func (t *EventSchema) FromEventSchema1(v EventSchema1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeEventSchema1 performs a merge with any union data inside the EventSchema, using the provided EventSchema1
+func (t *EventSchema) MergeEventSchema1(v EventSchema1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t EventSchema) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *EventSchema) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -3496,6 +4255,11 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/attempts/stream (the `StreamAttempts` operationId).
 	StreamAttempts(ctx context.Context, params *StreamAttemptsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAudit List who did what, newest first: changes, what was refused, and reading of secrets
+	//
+	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListSettings List the settings in force, each with where it comes from; never a secret
 	//
 	// Corresponds with GET /v1/config (the `ListSettings` operationId).
@@ -3553,6 +4317,40 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/endpoint-health (the `ListEndpointHealth` operationId).
 	ListEndpointHealth(ctx context.Context, params *ListEndpointHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEventTypes List the installation's event types by name; with a tenant's key, those that hold for it
+	//
+	// Corresponds with GET /v1/event-types (the `ListEventTypes` operationId).
+	ListEventTypes(ctx context.Context, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteEventType Take an event type out of the installation's catalogue
+	//
+	// Corresponds with DELETE /v1/event-types/{type} (the `DeleteEventType` operationId).
+	DeleteEventType(ctx context.Context, pType string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetEventType Show one event type
+	//
+	// Corresponds with GET /v1/event-types/{type} (the `GetEventType` operationId).
+	GetEventType(ctx context.Context, pType string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutEventTypeWithBody Create or change an event type of the installation; what is left out keeps its value
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/event-types/{type} (the `PutEventType` operationId).
+	PutEventTypeWithBody(ctx context.Context, pType string, params *PutEventTypeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutEventType Create or change an event type of the installation; what is left out keeps its value
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/event-types/{type} (the `PutEventType` operationId).
+	PutEventType(ctx context.Context, pType string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEventTypeUsage List the endpoints of all tenants that take this type, newest first, each with the version that it gets
+	//
+	// Corresponds with GET /v1/event-types/{type}/usage (the `ListEventTypeUsage` operationId).
+	ListEventTypeUsage(ctx context.Context, pType string, params *ListEventTypeUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEvents List events, newest first; with `after` oldest first, to follow them without a gap
 	//
@@ -3679,6 +4477,21 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/nodes (the `ListNodes` operationId).
 	ListNodes(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// OpenPortal Exchange the token of a link to the portal, once, for one that the portal's pages use
+	//
+	// Corresponds with POST /v1/portal/sessions (the `OpenPortal` operationId).
+	OpenPortal(ctx context.Context, params *OpenPortalParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LeavePortal End the token of the portal with which the request comes
+	//
+	// Corresponds with DELETE /v1/portal/sessions/current (the `LeavePortal` operationId).
+	LeavePortal(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPortal Show what the token of the portal may do, and how the portal looks
+	//
+	// Corresponds with GET /v1/portal/sessions/current (the `GetPortal` operationId).
+	GetPortal(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListReplays List the tenant's replays, newest first
 	//
 	// Corresponds with GET /v1/replays (the `ListReplays` operationId).
@@ -3782,6 +4595,35 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/tenants/{tenant} (the `PutTenant` operationId).
 	PutTenant(ctx context.Context, tenant string, params *PutTenantParams, body PutTenantJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListTenantEventTypes List the event types of a tenant's own
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/event-types (the `ListTenantEventTypes` operationId).
+	ListTenantEventTypes(ctx context.Context, tenant string, params *ListTenantEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteTenantEventType Take an event type out of a tenant's catalogue
+	//
+	// Corresponds with DELETE /v1/tenants/{tenant}/event-types/{type} (the `DeleteTenantEventType` operationId).
+	DeleteTenantEventType(ctx context.Context, tenant string, pType string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTenantEventType Show one event type of a tenant's own
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/event-types/{type} (the `GetTenantEventType` operationId).
+	GetTenantEventType(ctx context.Context, tenant string, pType string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutTenantEventTypeWithBody Create or change an event type of a tenant's own, which goes before the installation's
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/tenants/{tenant}/event-types/{type} (the `PutTenantEventType` operationId).
+	PutTenantEventTypeWithBody(ctx context.Context, tenant string, pType string, params *PutTenantEventTypeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutTenantEventType Create or change an event type of a tenant's own, which goes before the installation's
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/tenants/{tenant}/event-types/{type} (the `PutTenantEventType` operationId).
+	PutTenantEventType(ctx context.Context, tenant string, pType string, params *PutTenantEventTypeParams, body PutTenantEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListKeys List a tenant's keys, never their text
 	//
 	// Corresponds with GET /v1/tenants/{tenant}/keys (the `ListKeys` operationId).
@@ -3805,6 +4647,30 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/tenants/{tenant}/keys/{id} (the `DeleteKey` operationId).
 	DeleteKey(ctx context.Context, tenant string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPortalLinks List a tenant's links to the portal, opened or not, newest first, never their token
+	//
+	// Corresponds with GET /v1/tenants/{tenant}/portal-links (the `ListPortalLinks` operationId).
+	ListPortalLinks(ctx context.Context, tenant string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePortalLinkWithBody Make a link that opens the portal for a tenant, once
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/portal-links (the `CreatePortalLink` operationId).
+	CreatePortalLinkWithBody(ctx context.Context, tenant string, params *CreatePortalLinkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreatePortalLink Make a link that opens the portal for a tenant, once
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tenants/{tenant}/portal-links (the `CreatePortalLink` operationId).
+	CreatePortalLink(ctx context.Context, tenant string, params *CreatePortalLinkParams, body CreatePortalLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeletePortalLink End a link to the portal at once, and what it has opened
+	//
+	// Corresponds with DELETE /v1/tenants/{tenant}/portal-links/{id} (the `DeletePortalLink` operationId).
+	DeletePortalLink(ctx context.Context, tenant string, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWebhooks List the tenant's endpoints, newest first
 	//
@@ -4018,6 +4884,21 @@ func (c *Client) StreamAttempts(ctx context.Context, params *StreamAttemptsParam
 	return c.Client.Do(req)
 }
 
+// ListAudit List who did what, newest first: changes, what was refused, and reading of secrets
+//
+// Corresponds with GET /v1/audit (the `ListAudit` operationId).
+func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAuditRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListSettings List the settings in force, each with where it comes from; never a secret
 //
 // Corresponds with GET /v1/config (the `ListSettings` operationId).
@@ -4166,6 +5047,100 @@ func (c *Client) GetDialect(ctx context.Context, name string, reqEditors ...Requ
 // Corresponds with GET /v1/endpoint-health (the `ListEndpointHealth` operationId).
 func (c *Client) ListEndpointHealth(ctx context.Context, params *ListEndpointHealthParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListEndpointHealthRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEventTypes List the installation's event types by name; with a tenant's key, those that hold for it
+//
+// Corresponds with GET /v1/event-types (the `ListEventTypes` operationId).
+func (c *Client) ListEventTypes(ctx context.Context, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventTypesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteEventType Take an event type out of the installation's catalogue
+//
+// Corresponds with DELETE /v1/event-types/{type} (the `DeleteEventType` operationId).
+func (c *Client) DeleteEventType(ctx context.Context, pType string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteEventTypeRequest(c.Server, pType)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetEventType Show one event type
+//
+// Corresponds with GET /v1/event-types/{type} (the `GetEventType` operationId).
+func (c *Client) GetEventType(ctx context.Context, pType string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEventTypeRequest(c.Server, pType)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutEventTypeWithBody Create or change an event type of the installation; what is left out keeps its value
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/event-types/{type} (the `PutEventType` operationId).
+func (c *Client) PutEventTypeWithBody(ctx context.Context, pType string, params *PutEventTypeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutEventTypeRequestWithBody(c.Server, pType, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutEventType Create or change an event type of the installation; what is left out keeps its value
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/event-types/{type} (the `PutEventType` operationId).
+func (c *Client) PutEventType(ctx context.Context, pType string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutEventTypeRequest(c.Server, pType, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEventTypeUsage List the endpoints of all tenants that take this type, newest first, each with the version that it gets
+//
+// Corresponds with GET /v1/event-types/{type}/usage (the `ListEventTypeUsage` operationId).
+func (c *Client) ListEventTypeUsage(ctx context.Context, pType string, params *ListEventTypeUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventTypeUsageRequest(c.Server, pType, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4511,6 +5486,51 @@ func (c *Client) ListNodes(ctx context.Context, params *ListNodesParams, reqEdit
 	return c.Client.Do(req)
 }
 
+// OpenPortal Exchange the token of a link to the portal, once, for one that the portal's pages use
+//
+// Corresponds with POST /v1/portal/sessions (the `OpenPortal` operationId).
+func (c *Client) OpenPortal(ctx context.Context, params *OpenPortalParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOpenPortalRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LeavePortal End the token of the portal with which the request comes
+//
+// Corresponds with DELETE /v1/portal/sessions/current (the `LeavePortal` operationId).
+func (c *Client) LeavePortal(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLeavePortalRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPortal Show what the token of the portal may do, and how the portal looks
+//
+// Corresponds with GET /v1/portal/sessions/current (the `GetPortal` operationId).
+func (c *Client) GetPortal(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPortalRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListReplays List the tenant's replays, newest first
 //
 // Corresponds with GET /v1/replays (the `ListReplays` operationId).
@@ -4804,6 +5824,85 @@ func (c *Client) PutTenant(ctx context.Context, tenant string, params *PutTenant
 	return c.Client.Do(req)
 }
 
+// ListTenantEventTypes List the event types of a tenant's own
+//
+// Corresponds with GET /v1/tenants/{tenant}/event-types (the `ListTenantEventTypes` operationId).
+func (c *Client) ListTenantEventTypes(ctx context.Context, tenant string, params *ListTenantEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTenantEventTypesRequest(c.Server, tenant, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteTenantEventType Take an event type out of a tenant's catalogue
+//
+// Corresponds with DELETE /v1/tenants/{tenant}/event-types/{type} (the `DeleteTenantEventType` operationId).
+func (c *Client) DeleteTenantEventType(ctx context.Context, tenant string, pType string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteTenantEventTypeRequest(c.Server, tenant, pType)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTenantEventType Show one event type of a tenant's own
+//
+// Corresponds with GET /v1/tenants/{tenant}/event-types/{type} (the `GetTenantEventType` operationId).
+func (c *Client) GetTenantEventType(ctx context.Context, tenant string, pType string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTenantEventTypeRequest(c.Server, tenant, pType)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutTenantEventTypeWithBody Create or change an event type of a tenant's own, which goes before the installation's
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/tenants/{tenant}/event-types/{type} (the `PutTenantEventType` operationId).
+func (c *Client) PutTenantEventTypeWithBody(ctx context.Context, tenant string, pType string, params *PutTenantEventTypeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutTenantEventTypeRequestWithBody(c.Server, tenant, pType, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutTenantEventType Create or change an event type of a tenant's own, which goes before the installation's
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/tenants/{tenant}/event-types/{type} (the `PutTenantEventType` operationId).
+func (c *Client) PutTenantEventType(ctx context.Context, tenant string, pType string, params *PutTenantEventTypeParams, body PutTenantEventTypeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutTenantEventTypeRequest(c.Server, tenant, pType, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListKeys List a tenant's keys, never their text
 //
 // Corresponds with GET /v1/tenants/{tenant}/keys (the `ListKeys` operationId).
@@ -4858,6 +5957,70 @@ func (c *Client) CreateKey(ctx context.Context, tenant string, params *CreateKey
 // Corresponds with DELETE /v1/tenants/{tenant}/keys/{id} (the `DeleteKey` operationId).
 func (c *Client) DeleteKey(ctx context.Context, tenant string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteKeyRequest(c.Server, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPortalLinks List a tenant's links to the portal, opened or not, newest first, never their token
+//
+// Corresponds with GET /v1/tenants/{tenant}/portal-links (the `ListPortalLinks` operationId).
+func (c *Client) ListPortalLinks(ctx context.Context, tenant string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPortalLinksRequest(c.Server, tenant)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePortalLinkWithBody Make a link that opens the portal for a tenant, once
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/portal-links (the `CreatePortalLink` operationId).
+func (c *Client) CreatePortalLinkWithBody(ctx context.Context, tenant string, params *CreatePortalLinkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePortalLinkRequestWithBody(c.Server, tenant, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreatePortalLink Make a link that opens the portal for a tenant, once
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tenants/{tenant}/portal-links (the `CreatePortalLink` operationId).
+func (c *Client) CreatePortalLink(ctx context.Context, tenant string, params *CreatePortalLinkParams, body CreatePortalLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreatePortalLinkRequest(c.Server, tenant, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeletePortalLink End a link to the portal at once, and what it has opened
+//
+// Corresponds with DELETE /v1/tenants/{tenant}/portal-links/{id} (the `DeletePortalLink` operationId).
+func (c *Client) DeletePortalLink(ctx context.Context, tenant string, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeletePortalLinkRequest(c.Server, tenant, id)
 	if err != nil {
 		return nil, err
 	}
@@ -5604,6 +6767,168 @@ func NewStreamAttemptsRequest(server string, params *StreamAttemptsParams) (*htt
 	return req, nil
 }
 
+// NewListAuditRequest constructs an http.Request for the ListAudit method
+func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/audit")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Operation != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "operation", *params.Operation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Result != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "result", *params.Result, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Key != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "key", *params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Session != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "session", *params.Session, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Tenant != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tenant", *params.Tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Object != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "object", *params.Object, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListSettingsRequest constructs an http.Request for the ListSettings method
 func NewListSettingsRequest(server string) (*http.Request, error) {
 	var err error
@@ -6239,6 +7564,287 @@ func NewListEndpointHealthRequest(server string, params *ListEndpointHealthParam
 			req.Header.Set("Tenterhook-Tenant", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewListEventTypesRequest constructs an http.Request for the ListEventTypes method
+func NewListEventTypesRequest(server string, params *ListEventTypesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/event-types")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteEventTypeRequest constructs an http.Request for the DeleteEventType method
+func NewDeleteEventTypeRequest(server string, pType string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "type", pType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/event-types/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetEventTypeRequest constructs an http.Request for the GetEventType method
+func NewGetEventTypeRequest(server string, pType string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "type", pType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/event-types/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutEventTypeRequest calls the generic PutEventType builder with application/json body
+func NewPutEventTypeRequest(server string, pType string, params *PutEventTypeParams, body PutEventTypeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutEventTypeRequestWithBody(server, pType, params, "application/json", bodyReader)
+}
+
+// NewPutEventTypeRequestWithBody constructs an http.Request for the PutEventType method, with any body, and a specified content type
+func NewPutEventTypeRequestWithBody(server string, pType string, params *PutEventTypeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "type", pType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/event-types/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListEventTypeUsageRequest constructs an http.Request for the ListEventTypeUsage method
+func NewListEventTypeUsageRequest(server string, pType string, params *ListEventTypeUsageParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "type", pType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/event-types/%s/usage", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -7404,6 +9010,102 @@ func NewListNodesRequest(server string, params *ListNodesParams) (*http.Request,
 	return req, nil
 }
 
+// NewOpenPortalRequest constructs an http.Request for the OpenPortal method
+func NewOpenPortalRequest(server string, params *OpenPortalParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/portal/sessions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewLeavePortalRequest constructs an http.Request for the LeavePortal method
+func NewLeavePortalRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/portal/sessions/current")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPortalRequest constructs an http.Request for the GetPortal method
+func NewGetPortalRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/portal/sessions/current")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListReplaysRequest constructs an http.Request for the ListReplays method
 func NewListReplaysRequest(server string, params *ListReplaysParams) (*http.Request, error) {
 	var err error
@@ -8326,6 +10028,242 @@ func NewPutTenantRequestWithBody(server string, tenant string, params *PutTenant
 	return req, nil
 }
 
+// NewListTenantEventTypesRequest constructs an http.Request for the ListTenantEventTypes method
+func NewListTenantEventTypesRequest(server string, tenant string, params *ListTenantEventTypesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/event-types", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteTenantEventTypeRequest constructs an http.Request for the DeleteTenantEventType method
+func NewDeleteTenantEventTypeRequest(server string, tenant string, pType string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "type", pType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/event-types/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTenantEventTypeRequest constructs an http.Request for the GetTenantEventType method
+func NewGetTenantEventTypeRequest(server string, tenant string, pType string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "type", pType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/event-types/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutTenantEventTypeRequest calls the generic PutTenantEventType builder with application/json body
+func NewPutTenantEventTypeRequest(server string, tenant string, pType string, params *PutTenantEventTypeParams, body PutTenantEventTypeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutTenantEventTypeRequestWithBody(server, tenant, pType, params, "application/json", bodyReader)
+}
+
+// NewPutTenantEventTypeRequestWithBody constructs an http.Request for the PutTenantEventType method, with any body, and a specified content type
+func NewPutTenantEventTypeRequestWithBody(server string, tenant string, pType string, params *PutTenantEventTypeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "type", pType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/event-types/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListKeysRequest constructs an http.Request for the ListKeys method
 func NewListKeysRequest(server string, tenant string, params *ListKeysParams) (*http.Request, error) {
 	var err error
@@ -8485,6 +10423,143 @@ func NewDeleteKeyRequest(server string, tenant string, id string) (*http.Request
 	}
 
 	operationPath := fmt.Sprintf("/v1/tenants/%s/keys/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListPortalLinksRequest constructs an http.Request for the ListPortalLinks method
+func NewListPortalLinksRequest(server string, tenant string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/portal-links", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreatePortalLinkRequest calls the generic CreatePortalLink builder with application/json body
+func NewCreatePortalLinkRequest(server string, tenant string, params *CreatePortalLinkParams, body CreatePortalLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreatePortalLinkRequestWithBody(server, tenant, params, "application/json", bodyReader)
+}
+
+// NewCreatePortalLinkRequestWithBody constructs an http.Request for the CreatePortalLink method, with any body, and a specified content type
+func NewCreatePortalLinkRequestWithBody(server string, tenant string, params *CreatePortalLinkParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/portal-links", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeletePortalLinkRequest constructs an http.Request for the DeletePortalLink method
+func NewDeletePortalLinkRequest(server string, tenant string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "tenant", tenant, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenants/%s/portal-links/%s", pathParam0, pathParam1)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}

@@ -400,6 +400,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the installation's event types by name; with a tenant's key, those that hold for it */
+        get: operations["listEventTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/event-types/{type}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show one event type */
+        get: operations["getEventType"];
+        /** Create or change an event type of the installation; what is left out keeps its value */
+        put: operations["putEventType"];
+        post?: never;
+        /** Take an event type out of the installation's catalogue */
+        delete: operations["deleteEventType"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/event-types/{type}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the endpoints of all tenants that take this type, newest first, each with the version that it gets */
+        get: operations["listEventTypeUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the event types of a tenant's own */
+        get: operations["listTenantEventTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{tenant}/event-types/{type}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show one event type of a tenant's own */
+        get: operations["getTenantEventType"];
+        /** Create or change an event type of a tenant's own, which goes before the installation's */
+        put: operations["putTenantEventType"];
+        post?: never;
+        /** Take an event type out of a tenant's catalogue */
+        delete: operations["deleteTenantEventType"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/replays/{id}": {
         parameters: {
             query?: never;
@@ -1031,6 +1120,12 @@ export interface components {
             /** @description whether Retry-After of 429 and 503, or of the statuses that the dialect names, puts off the next attempt */
             respect_retry_after?: boolean | null;
         };
+        Ordering: {
+            /** @description a JSONPath that finds one value in the event, such as $.data.order_id; null: the whole endpoint has one order */
+            key?: string | null;
+            /** @description for how long a delivery that has failed holds up the next of its key, 1s to 30d; null: until it has ended */
+            max_wait?: string | null;
+        };
         /** @enum {string} */
         Reenable: "by_hand" | "on_test";
         FirstAttempts: {
@@ -1161,6 +1256,10 @@ export interface components {
             expires_at?: string;
             /** @description W3C Trace Context with which it was published; absent: none */
             traceparent?: string;
+            /** @description newest version that its type had when it was accepted; absent: it has none */
+            version?: string;
+            /** @description true: its data did not fit the schema of its type, or could not be checked; absent else */
+            schema_error?: boolean;
             /**
              * Format: int64
              * @description how many endpoints the event goes to
@@ -1214,6 +1313,10 @@ export interface components {
             expires_at?: string;
             /** @description W3C Trace Context with which it was published; absent: none */
             traceparent?: string;
+            /** @description newest version that its type had when it was accepted; absent: it has none */
+            version?: string;
+            /** @description true: its data did not fit the schema of its type, or could not be checked; absent else */
+            schema_error?: boolean;
             /**
              * Format: int64
              * @description how many endpoints the event goes to
@@ -1310,6 +1413,102 @@ export interface components {
              */
             bytes: number;
         };
+        EventTypeVersion: {
+            /** @description version of the server */
+            version: string;
+            /**
+             * Format: date-time
+             * @description when nobody should want this version any more; null or absent: not said
+             */
+            sunset?: string | null;
+            /** @description a JSON document that is sent in place of the dialect's body; {"$": "$.data.id"} and the like are replaced by what they find in the event; null: the dialect's body */
+            template?: components["schemas"]["Template"];
+        };
+        EventSchema: {
+            [key: string]: unknown;
+        } | boolean;
+        /** @enum {string} */
+        Validation: "default" | "off" | "warn" | "refuse";
+        EventTypePut: {
+            /** @description a text of your own; never sent */
+            description?: string | null;
+            /** @description what it belongs to, for people */
+            group?: string | null;
+            /** @description a JSON Schema (2020-12) of the data; null: none */
+            schema?: components["schemas"]["EventSchema"] | null;
+            /** @description data as an event of this type has it; it fits the schema */
+            example?: unknown;
+            /** @description what publishing does with data that does not fit the schema: off, warn (it is marked), refuse, or default: as the installation */
+            validate?: string | null;
+            /** @description true: not for new subscriptions any more; it can still be published */
+            archived?: boolean | null;
+            /** @description true: nobody should begin to rely on it */
+            deprecated?: boolean | null;
+            /** @description versions of its data, the newest first; each but the newest with the template that makes it of the one before */
+            versions?: components["schemas"]["EventTypeVersion"][] | null;
+        };
+        EventType: {
+            /** @description what happened: names joined by full stops */
+            type: string;
+            /** @description a text of your own; never sent */
+            description?: string;
+            /** @description what it belongs to, for people */
+            group?: string;
+            /** @description a JSON Schema (2020-12) of the data; null: none */
+            schema?: components["schemas"]["EventSchema"];
+            /** @description data as an event of this type has it; it fits the schema */
+            example?: unknown;
+            /** @description what publishing does with data that does not fit the schema: off, warn (it is marked), refuse, or default: as the installation */
+            validate: components["schemas"]["Validation"];
+            /** @description true: not for new subscriptions any more; it can still be published */
+            archived: boolean;
+            /** @description true: nobody should begin to rely on it */
+            deprecated: boolean;
+            /** @description versions of its data, the newest first; each but the newest with the template that makes it of the one before */
+            versions?: components["schemas"]["EventTypeVersion"][];
+            /**
+             * @description whose catalogue has it
+             * @enum {string}
+             */
+            of: "installation" | "tenant";
+            /**
+             * Format: date-time
+             * @description when it was made
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description when it was last changed
+             */
+            updated_at: string;
+        };
+        EventTypePage: {
+            /** @description the rows of this page */
+            data: components["schemas"]["EventType"][];
+            /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
+            next_cursor: string | null;
+        };
+        EventTypeUse: {
+            /** @description id of the endpoint, even if it is deleted; null: nothing is known about it */
+            endpoint: string;
+            /** @description id of the tenant */
+            tenant: string;
+            /** @description the version that the endpoint has pinned; null: none */
+            payload_version: string | null;
+            /** @description version of the data that it gets; null: the type has no versions */
+            version: string | null;
+            /**
+             * Format: date-time
+             * @description when nobody should want this version any more; null or absent: not said
+             */
+            sunset: string | null;
+        };
+        EventTypeUsePage: {
+            /** @description the rows of this page */
+            data: components["schemas"]["EventTypeUse"][];
+            /** @description give it as the parameter `cursor` to get the next page; null: this is the last */
+            next_cursor: string | null;
+        };
         /** @description server-sent events: `event` with an Event as data, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after` */
         EventStream: string;
         /** @description server-sent events: `attempt` with an AttemptRow as data, `gap` and `end`; the id of each is a cursor for Last-Event-ID and `after` */
@@ -1337,6 +1536,8 @@ export interface components {
             attempt_count: number;
             /** @description true: so many attempts have failed that the dialect calls the delivery degraded */
             degraded?: boolean;
+            /** @description true: it has held up its ordering key for as long as it may, and the next of the key has passed it; absent else */
+            skipped?: boolean;
             /** @description true: the endpoint's filter could not be evaluated within its limits, so the event was delivered; absent else */
             filter_error?: boolean;
             /**
@@ -1387,6 +1588,8 @@ export interface components {
             attempt_count?: number;
             /** @description true: so many attempts have failed that the dialect calls the delivery degraded */
             degraded?: boolean;
+            /** @description true: it has held up its ordering key for as long as it may, and the next of the key has passed it; absent else */
+            skipped?: boolean;
             /** @description true: the endpoint's filter could not be evaluated within its limits, so the event was delivered; absent else */
             filter_error?: boolean;
             /**
@@ -1692,6 +1895,14 @@ export interface components {
             reenable?: components["schemas"]["Reenable"];
             /** @description what the endpoint sets of its schedule itself; the rest is the dialect's */
             retry?: components["schemas"]["RetrySettings"];
+            /** @description deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order */
+            ordering?: components["schemas"]["Ordering"];
+            /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
+            payload_version?: string;
+            /** @description method of the request */
+            method?: string;
+            /** @description form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON */
+            body_format?: string;
         };
         WebhookCreated: {
             /** @description its id; it never changes */
@@ -1761,6 +1972,14 @@ export interface components {
             reenable?: components["schemas"]["Reenable"];
             /** @description what the endpoint sets of its schedule itself; the rest is the dialect's */
             retry?: components["schemas"]["RetrySettings"];
+            /** @description deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order */
+            ordering?: components["schemas"]["Ordering"];
+            /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
+            payload_version?: string;
+            /** @description method of the request */
+            method?: string;
+            /** @description form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON */
+            body_format?: string;
             /** @description the secret with which requests are signed */
             secret?: string;
         };
@@ -1827,6 +2046,14 @@ export interface components {
             reenable?: components["schemas"]["Reenable"] | null;
             /** @description what the endpoint sets of its schedule itself; the rest is the dialect's */
             retry?: components["schemas"]["RetryPatch"] | null;
+            /** @description deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order */
+            ordering?: components["schemas"]["Ordering"] | null;
+            /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
+            payload_version?: string | null;
+            /** @description method of the request */
+            method?: string | null;
+            /** @description form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON */
+            body_format?: string | null;
             /** @description the secret with which requests are signed */
             secret?: string | null;
         };
@@ -1887,6 +2114,14 @@ export interface components {
             reenable?: components["schemas"]["Reenable"] | null;
             /** @description what the endpoint sets of its schedule itself; the rest is the dialect's */
             retry?: components["schemas"]["RetryPatch"] | null;
+            /** @description deliveries of one key go one after the other, in the order in which their events were accepted; absent: no order */
+            ordering?: components["schemas"]["Ordering"] | null;
+            /** @description a version of event types: the endpoint gets data as it was written then; null: as the newest version */
+            payload_version?: string | null;
+            /** @description method of the request */
+            method?: string | null;
+            /** @description form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON */
+            body_format?: string | null;
         };
         WebhookTest: {
             /** @description type of the test; default: the first that the endpoint takes; webhook.test in every dialect */
@@ -2134,6 +2369,11 @@ export interface components {
                 [key: string]: components["schemas"]["Usage"];
             };
             /**
+             * Format: int64
+             * @description how long the tenant's events are kept, where that is shorter than the installation keeps them; absent, or null: as long
+             */
+            retention_seconds?: number;
+            /**
              * Format: date-time
              * @description when it was made
              */
@@ -2178,6 +2418,8 @@ export interface components {
                 /** @description requests under way to one address */
                 address_requests?: number | null;
             } | null;
+            /** @description how long the tenant's events are kept, where that is shorter than the installation keeps them; absent, or null: as long */
+            retention_seconds?: number | null;
         };
         TenantPage: {
             /** @description the rows of this page */
@@ -2685,6 +2927,8 @@ export interface components {
             slots: number;
             /** @description milliseconds until another node may take over, if it is not heard of; null: there are no leases */
             lease_ms: number | null;
+            /** @description commits of other nodes that it has not applied yet; null: it does not share the work */
+            behind: number | null;
             /** @description version of its program */
             version: string;
         };
@@ -4489,6 +4733,396 @@ export interface operations {
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listEventTypes: {
+        parameters: {
+            query?: {
+                /** @description most rows of a page */
+                limit?: components["parameters"]["limit"];
+                /** @description next_cursor of the previous page */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getEventType: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventType"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    putEventType: {
+        parameters: {
+            query?: {
+                /** @description true: check everything, change nothing, answer 204 */
+                dry_run?: components["parameters"]["dry_run"];
+            };
+            header?: never;
+            path: {
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "An order has been paid",
+                 *       "schema": {
+                 *         "type": "object",
+                 *         "required": [
+                 *           "order"
+                 *         ]
+                 *       },
+                 *       "example": {
+                 *         "order": 17
+                 *       },
+                 *       "validate": "refuse"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EventTypePut"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventType"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventType"];
+                };
+            };
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteEventType: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listEventTypeUsage: {
+        parameters: {
+            query?: {
+                /** @description most rows of a page */
+                limit?: components["parameters"]["limit"];
+                /** @description next_cursor of the previous page */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path: {
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypeUsePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listTenantEventTypes: {
+        parameters: {
+            query?: {
+                /** @description most rows of a page */
+                limit?: components["parameters"]["limit"];
+                /** @description next_cursor of the previous page */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventTypePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getTenantEventType: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventType"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    putTenantEventType: {
+        parameters: {
+            query?: {
+                /** @description true: check everything, change nothing, answer 204 */
+                dry_run?: components["parameters"]["dry_run"];
+            };
+            header?: never;
+            path: {
+                tenant: string;
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "An order has been paid",
+                 *       "schema": {
+                 *         "type": "object",
+                 *         "required": [
+                 *           "order"
+                 *         ]
+                 *       },
+                 *       "example": {
+                 *         "order": 17
+                 *       },
+                 *       "validate": "refuse"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EventTypePut"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventType"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventType"];
+                };
+            };
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteTenantEventType: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Request-Id": components["headers"]["Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };

@@ -36,6 +36,14 @@ from .event_accepted import EventAccepted
 from .event_detail import EventDetail
 from .event_new import EventNew
 from .event_page import EventPage
+from .event_schema_type_0 import EventSchemaType0
+from .event_type import EventType
+from .event_type_of import EventTypeOf
+from .event_type_page import EventTypePage
+from .event_type_put import EventTypePut
+from .event_type_use import EventTypeUse
+from .event_type_use_page import EventTypeUsePage
+from .event_type_version import EventTypeVersion
 from .fault import Fault
 from .finding import Finding
 from .finding_kind import FindingKind
@@ -68,6 +76,7 @@ from .operator_key import OperatorKey
 from .operator_key_created import OperatorKeyCreated
 from .operator_key_new import OperatorKeyNew
 from .operator_key_page import OperatorKeyPage
+from .ordering import Ordering
 from .outcome import Outcome
 from .portal_link import PortalLink
 from .portal_link_made import PortalLinkMade
@@ -127,6 +136,7 @@ from .tenant_usage import TenantUsage
 from .test_webhook_tenterhook_form import TestWebhookTenterhookForm
 from .update_webhook_tenterhook_form import UpdateWebhookTenterhookForm
 from .usage import Usage
+from .validation import Validation
 from .warning import Warning_
 from .webhook import Webhook
 from .webhook_created import WebhookCreated
@@ -187,6 +197,14 @@ __all__ = (
     "EventDetail",
     "EventNew",
     "EventPage",
+    "EventSchemaType0",
+    "EventType",
+    "EventTypeOf",
+    "EventTypePage",
+    "EventTypePut",
+    "EventTypeUse",
+    "EventTypeUsePage",
+    "EventTypeVersion",
     "Fault",
     "Finding",
     "FindingKind",
@@ -219,6 +237,7 @@ __all__ = (
     "OperatorKeyCreated",
     "OperatorKeyNew",
     "OperatorKeyPage",
+    "Ordering",
     "Outcome",
     "PortalLink",
     "PortalLinkMade",
@@ -278,6 +297,7 @@ __all__ = (
     "TestWebhookTenterhookForm",
     "UpdateWebhookTenterhookForm",
     "Usage",
+    "Validation",
     "Warning_",
     "Webhook",
     "WebhookCreated",

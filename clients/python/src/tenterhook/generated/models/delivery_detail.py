@@ -33,6 +33,8 @@ class DeliveryDetail:
         reason (DeliveryDetailReason | Unset): why it failed
         attempt_count (int | Unset): how many requests have been made
         degraded (bool | Unset): true: so many attempts have failed that the dialect calls the delivery degraded
+        skipped (bool | Unset): true: it has held up its ordering key for as long as it may, and the next of the key has
+            passed it; absent else
         filter_error (bool | Unset): true: the endpoint's filter could not be evaluated within its limits, so the event
             was delivered; absent else
         created_at (datetime.datetime | Unset): when it was made
@@ -55,6 +57,7 @@ class DeliveryDetail:
     reason: DeliveryDetailReason | Unset = UNSET
     attempt_count: int | Unset = UNSET
     degraded: bool | Unset = UNSET
+    skipped: bool | Unset = UNSET
     filter_error: bool | Unset = UNSET
     created_at: datetime.datetime | Unset = UNSET
     next_attempt_at: datetime.datetime | None | Unset = UNSET
@@ -93,6 +96,8 @@ class DeliveryDetail:
         attempt_count = self.attempt_count
 
         degraded = self.degraded
+
+        skipped = self.skipped
 
         filter_error = self.filter_error
 
@@ -160,6 +165,8 @@ class DeliveryDetail:
             field_dict["attempt_count"] = attempt_count
         if degraded is not UNSET:
             field_dict["degraded"] = degraded
+        if skipped is not UNSET:
+            field_dict["skipped"] = skipped
         if filter_error is not UNSET:
             field_dict["filter_error"] = filter_error
         if created_at is not UNSET:
@@ -222,6 +229,8 @@ class DeliveryDetail:
         attempt_count = d.pop("attempt_count", UNSET)
 
         degraded = d.pop("degraded", UNSET)
+
+        skipped = d.pop("skipped", UNSET)
 
         filter_error = d.pop("filter_error", UNSET)
 
@@ -320,6 +329,7 @@ class DeliveryDetail:
             reason=reason,
             attempt_count=attempt_count,
             degraded=degraded,
+            skipped=skipped,
             filter_error=filter_error,
             created_at=created_at,
             next_attempt_at=next_attempt_at,

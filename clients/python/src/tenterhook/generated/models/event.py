@@ -30,6 +30,9 @@ class Event:
             at once
         expires_at (datetime.datetime | Unset): no attempt begins from then on; absent: never
         traceparent (str | Unset): W3C Trace Context with which it was published; absent: none
+        version (str | Unset): newest version that its type had when it was accepted; absent: it has none
+        schema_error (bool | Unset): true: its data did not fit the schema of its type, or could not be checked; absent
+            else
         delivery_count (int | Unset): how many endpoints the event goes to
         test (bool | Unset): true: it is a test; otherwise absent
         erased_at (datetime.datetime | Unset): when the content of the event was erased; absent if it was not
@@ -47,6 +50,8 @@ class Event:
     deliver_at: datetime.datetime | Unset = UNSET
     expires_at: datetime.datetime | Unset = UNSET
     traceparent: str | Unset = UNSET
+    version: str | Unset = UNSET
+    schema_error: bool | Unset = UNSET
     delivery_count: int | Unset = UNSET
     test: bool | Unset = UNSET
     erased_at: datetime.datetime | Unset = UNSET
@@ -83,6 +88,10 @@ class Event:
 
         traceparent = self.traceparent
 
+        version = self.version
+
+        schema_error = self.schema_error
+
         delivery_count = self.delivery_count
 
         test = self.test
@@ -115,6 +124,10 @@ class Event:
             field_dict["expires_at"] = expires_at
         if traceparent is not UNSET:
             field_dict["traceparent"] = traceparent
+        if version is not UNSET:
+            field_dict["version"] = version
+        if schema_error is not UNSET:
+            field_dict["schema_error"] = schema_error
         if delivery_count is not UNSET:
             field_dict["delivery_count"] = delivery_count
         if test is not UNSET:
@@ -161,6 +174,10 @@ class Event:
 
         traceparent = d.pop("traceparent", UNSET)
 
+        version = d.pop("version", UNSET)
+
+        schema_error = d.pop("schema_error", UNSET)
+
         delivery_count = d.pop("delivery_count", UNSET)
 
         test = d.pop("test", UNSET)
@@ -185,6 +202,8 @@ class Event:
             deliver_at=deliver_at,
             expires_at=expires_at,
             traceparent=traceparent,
+            version=version,
+            schema_error=schema_error,
             delivery_count=delivery_count,
             test=test,
             erased_at=erased_at,

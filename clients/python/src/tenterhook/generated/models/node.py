@@ -22,6 +22,7 @@ class Node:
         slots (int): how many of the 256 parts of the work it has
         lease_ms (int | None): milliseconds until another node may take over, if it is not heard of; null: there are no
             leases
+        behind (int | None): commits of other nodes that it has not applied yet; null: it does not share the work
         version (str): version of its program
     """
 
@@ -31,6 +32,7 @@ class Node:
     this: bool
     slots: int
     lease_ms: int | None
+    behind: int | None
     version: str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -48,6 +50,9 @@ class Node:
         lease_ms: int | None
         lease_ms = self.lease_ms
 
+        behind: int | None
+        behind = self.behind
+
         version = self.version
 
         field_dict: dict[str, Any] = {}
@@ -60,6 +65,7 @@ class Node:
                 "this": this,
                 "slots": slots,
                 "lease_ms": lease_ms,
+                "behind": behind,
                 "version": version,
             }
         )
@@ -86,6 +92,13 @@ class Node:
 
         lease_ms = _parse_lease_ms(d.pop("lease_ms"))
 
+        def _parse_behind(data: object) -> int | None:
+            if data is None:
+                return data
+            return cast(int | None, data)
+
+        behind = _parse_behind(d.pop("behind"))
+
         version = d.pop("version")
 
         node = cls(
@@ -95,6 +108,7 @@ class Node:
             this=this,
             slots=slots,
             lease_ms=lease_ms,
+            behind=behind,
             version=version,
         )
 

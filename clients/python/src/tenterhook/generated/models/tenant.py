@@ -31,6 +31,8 @@ class Tenant:
         created_at (datetime.datetime): when it was made
         updated_at (datetime.datetime): when it was last changed
         usage (TenantUsage | Unset): what the tenant uses, next to what it may have
+        retention_seconds (int | Unset): how long the tenant's events are kept, where that is shorter than the
+            installation keeps them; absent, or null: as long
     """
 
     id: str
@@ -41,6 +43,7 @@ class Tenant:
     created_at: datetime.datetime
     updated_at: datetime.datetime
     usage: TenantUsage | Unset = UNSET
+    retention_seconds: int | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,6 +65,8 @@ class Tenant:
         if not isinstance(self.usage, Unset):
             usage = self.usage.to_dict()
 
+        retention_seconds = self.retention_seconds
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -77,6 +82,8 @@ class Tenant:
         )
         if usage is not UNSET:
             field_dict["usage"] = usage
+        if retention_seconds is not UNSET:
+            field_dict["retention_seconds"] = retention_seconds
 
         return field_dict
 
@@ -108,6 +115,8 @@ class Tenant:
         else:
             usage = TenantUsage.from_dict(_usage)
 
+        retention_seconds = d.pop("retention_seconds", UNSET)
+
         tenant = cls(
             id=id,
             name=name,
@@ -117,6 +126,7 @@ class Tenant:
             created_at=created_at,
             updated_at=updated_at,
             usage=usage,
+            retention_seconds=retention_seconds,
         )
 
         tenant.additional_properties = d

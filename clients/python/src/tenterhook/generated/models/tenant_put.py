@@ -24,12 +24,15 @@ class TenantPut:
         attributes (None | TenantPutAttributesType0 | Unset): values for envelope fields of the dialect, by name
         limits (None | TenantPutLimitsType0 | Unset): the most that the tenant may have of each; null: what the
             installation allows; 0: no limit
+        retention_seconds (int | None | Unset): how long the tenant's events are kept, where that is shorter than the
+            installation keeps them; absent, or null: as long
     """
 
     name: str | Unset = UNSET
     dialect: str | Unset = UNSET
     attributes: None | TenantPutAttributesType0 | Unset = UNSET
     limits: None | TenantPutLimitsType0 | Unset = UNSET
+    retention_seconds: int | None | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.tenant_put_attributes_type_0 import TenantPutAttributesType0
@@ -55,6 +58,12 @@ class TenantPut:
         else:
             limits = self.limits
 
+        retention_seconds: int | None | Unset
+        if isinstance(self.retention_seconds, Unset):
+            retention_seconds = UNSET
+        else:
+            retention_seconds = self.retention_seconds
+
         field_dict: dict[str, Any] = {}
 
         field_dict.update({})
@@ -66,6 +75,8 @@ class TenantPut:
             field_dict["attributes"] = attributes
         if limits is not UNSET:
             field_dict["limits"] = limits
+        if retention_seconds is not UNSET:
+            field_dict["retention_seconds"] = retention_seconds
 
         return field_dict
 
@@ -113,11 +124,21 @@ class TenantPut:
 
         limits = _parse_limits(d.pop("limits", UNSET))
 
+        def _parse_retention_seconds(data: object) -> int | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(int | None | Unset, data)
+
+        retention_seconds = _parse_retention_seconds(d.pop("retention_seconds", UNSET))
+
         tenant_put = cls(
             name=name,
             dialect=dialect,
             attributes=attributes,
             limits=limits,
+            retention_seconds=retention_seconds,
         )
 
         return tenant_put

@@ -13,6 +13,7 @@ from ..types import UNSET, Unset
 if TYPE_CHECKING:
     from ..models.consent import Consent
     from ..models.disabled import Disabled
+    from ..models.ordering import Ordering
     from ..models.retry_settings import RetrySettings
     from ..models.template_type_0 import TemplateType0
     from ..models.webhook_created_headers import WebhookCreatedHeaders
@@ -54,6 +55,11 @@ class WebhookCreated:
         channels (list[str] | Unset): it gets only events with one of these channels; empty: all
         reenable (Reenable | Unset):
         retry (RetrySettings | Unset):
+        ordering (Ordering | Unset):
+        payload_version (str | Unset): a version of event types: the endpoint gets data as it was written then; null: as
+            the newest version
+        method (str | Unset): method of the request
+        body_format (str | Unset): form: the body is sent as application/x-www-form-urlencoded; json or null: as JSON
         secret (str | Unset): the secret with which requests are signed
     """
 
@@ -80,6 +86,10 @@ class WebhookCreated:
     channels: list[str] | Unset = UNSET
     reenable: Reenable | Unset = UNSET
     retry: RetrySettings | Unset = UNSET
+    ordering: Ordering | Unset = UNSET
+    payload_version: str | Unset = UNSET
+    method: str | Unset = UNSET
+    body_format: str | Unset = UNSET
     secret: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -169,6 +179,16 @@ class WebhookCreated:
         if not isinstance(self.retry, Unset):
             retry = self.retry.to_dict()
 
+        ordering: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.ordering, Unset):
+            ordering = self.ordering.to_dict()
+
+        payload_version = self.payload_version
+
+        method = self.method
+
+        body_format = self.body_format
+
         secret = self.secret
 
         field_dict: dict[str, Any] = {}
@@ -216,6 +236,14 @@ class WebhookCreated:
             field_dict["reenable"] = reenable
         if retry is not UNSET:
             field_dict["retry"] = retry
+        if ordering is not UNSET:
+            field_dict["ordering"] = ordering
+        if payload_version is not UNSET:
+            field_dict["payload_version"] = payload_version
+        if method is not UNSET:
+            field_dict["method"] = method
+        if body_format is not UNSET:
+            field_dict["body_format"] = body_format
         if secret is not UNSET:
             field_dict["secret"] = secret
 
@@ -225,6 +253,7 @@ class WebhookCreated:
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
         from ..models.consent import Consent
         from ..models.disabled import Disabled
+        from ..models.ordering import Ordering
         from ..models.retry_settings import RetrySettings
         from ..models.template_type_0 import TemplateType0
         from ..models.webhook_created_headers import WebhookCreatedHeaders
@@ -361,6 +390,19 @@ class WebhookCreated:
         else:
             retry = RetrySettings.from_dict(_retry)
 
+        _ordering = d.pop("ordering", UNSET)
+        ordering: Ordering | Unset
+        if isinstance(_ordering, Unset):
+            ordering = UNSET
+        else:
+            ordering = Ordering.from_dict(_ordering)
+
+        payload_version = d.pop("payload_version", UNSET)
+
+        method = d.pop("method", UNSET)
+
+        body_format = d.pop("body_format", UNSET)
+
         secret = d.pop("secret", UNSET)
 
         webhook_created = cls(
@@ -387,6 +429,10 @@ class WebhookCreated:
             channels=channels,
             reenable=reenable,
             retry=retry,
+            ordering=ordering,
+            payload_version=payload_version,
+            method=method,
+            body_format=body_format,
             secret=secret,
         )
 

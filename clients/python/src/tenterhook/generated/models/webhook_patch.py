@@ -10,6 +10,7 @@ from ..models.reenable import Reenable
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.ordering import Ordering
     from ..models.retry_patch import RetryPatch
     from ..models.template_type_0 import TemplateType0
     from ..models.webhook_patch_headers_type_0 import WebhookPatchHeadersType0
@@ -49,6 +50,13 @@ class WebhookPatch:
         reenable (None | Reenable | Unset): on_test: a test that succeeds enables it again when failures have disabled
             it; by_hand, or absent: somebody does
         retry (None | RetryPatch | Unset): what the endpoint sets of its schedule itself; the rest is the dialect's
+        ordering (None | Ordering | Unset): deliveries of one key go one after the other, in the order in which their
+            events were accepted; absent: no order
+        payload_version (None | str | Unset): a version of event types: the endpoint gets data as it was written then;
+            null: as the newest version
+        method (None | str | Unset): method of the request
+        body_format (None | str | Unset): form: the body is sent as application/x-www-form-urlencoded; json or null: as
+            JSON
     """
 
     url: str | Unset = UNSET
@@ -70,8 +78,13 @@ class WebhookPatch:
     channels: list[str] | None | Unset = UNSET
     reenable: None | Reenable | Unset = UNSET
     retry: None | RetryPatch | Unset = UNSET
+    ordering: None | Ordering | Unset = UNSET
+    payload_version: None | str | Unset = UNSET
+    method: None | str | Unset = UNSET
+    body_format: None | str | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
+        from ..models.ordering import Ordering
         from ..models.retry_patch import RetryPatch
         from ..models.template_type_0 import TemplateType0
         from ..models.webhook_patch_headers_type_0 import WebhookPatchHeadersType0
@@ -211,6 +224,32 @@ class WebhookPatch:
         else:
             retry = self.retry
 
+        ordering: dict[str, Any] | None | Unset
+        if isinstance(self.ordering, Unset):
+            ordering = UNSET
+        elif isinstance(self.ordering, Ordering):
+            ordering = self.ordering.to_dict()
+        else:
+            ordering = self.ordering
+
+        payload_version: None | str | Unset
+        if isinstance(self.payload_version, Unset):
+            payload_version = UNSET
+        else:
+            payload_version = self.payload_version
+
+        method: None | str | Unset
+        if isinstance(self.method, Unset):
+            method = UNSET
+        else:
+            method = self.method
+
+        body_format: None | str | Unset
+        if isinstance(self.body_format, Unset):
+            body_format = UNSET
+        else:
+            body_format = self.body_format
+
         field_dict: dict[str, Any] = {}
 
         field_dict.update({})
@@ -252,11 +291,20 @@ class WebhookPatch:
             field_dict["reenable"] = reenable
         if retry is not UNSET:
             field_dict["retry"] = retry
+        if ordering is not UNSET:
+            field_dict["ordering"] = ordering
+        if payload_version is not UNSET:
+            field_dict["payload_version"] = payload_version
+        if method is not UNSET:
+            field_dict["method"] = method
+        if body_format is not UNSET:
+            field_dict["body_format"] = body_format
 
         return field_dict
 
     @classmethod
     def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
+        from ..models.ordering import Ordering
         from ..models.retry_patch import RetryPatch
         from ..models.template_type_0 import TemplateType0
         from ..models.webhook_patch_headers_type_0 import WebhookPatchHeadersType0
@@ -514,6 +562,50 @@ class WebhookPatch:
 
         retry = _parse_retry(d.pop("retry", UNSET))
 
+        def _parse_ordering(data: object) -> None | Ordering | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                ordering_type_0 = Ordering.from_dict(data)
+
+                return ordering_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Ordering | Unset, data)
+
+        ordering = _parse_ordering(d.pop("ordering", UNSET))
+
+        def _parse_payload_version(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        payload_version = _parse_payload_version(d.pop("payload_version", UNSET))
+
+        def _parse_method(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        method = _parse_method(d.pop("method", UNSET))
+
+        def _parse_body_format(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        body_format = _parse_body_format(d.pop("body_format", UNSET))
+
         webhook_patch = cls(
             url=url,
             url_secret=url_secret,
@@ -534,6 +626,10 @@ class WebhookPatch:
             channels=channels,
             reenable=reenable,
             retry=retry,
+            ordering=ordering,
+            payload_version=payload_version,
+            method=method,
+            body_format=body_format,
         )
 
         return webhook_patch

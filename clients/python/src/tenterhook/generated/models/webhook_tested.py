@@ -31,6 +31,8 @@ class WebhookTested:
         created_at (datetime.datetime): when it was made
         reason (WebhookTestedReason | Unset): why it failed
         degraded (bool | Unset): true: so many attempts have failed that the dialect calls the delivery degraded
+        skipped (bool | Unset): true: it has held up its ordering key for as long as it may, and the next of the key has
+            passed it; absent else
         filter_error (bool | Unset): true: the endpoint's filter could not be evaluated within its limits, so the event
             was delivered; absent else
         next_attempt_at (datetime.datetime | None | Unset): when the next request is due; null: no request is
@@ -49,6 +51,7 @@ class WebhookTested:
     created_at: datetime.datetime
     reason: WebhookTestedReason | Unset = UNSET
     degraded: bool | Unset = UNSET
+    skipped: bool | Unset = UNSET
     filter_error: bool | Unset = UNSET
     next_attempt_at: datetime.datetime | None | Unset = UNSET
     ended_at: datetime.datetime | None | Unset = UNSET
@@ -80,6 +83,8 @@ class WebhookTested:
             reason = self.reason.value
 
         degraded = self.degraded
+
+        skipped = self.skipped
 
         filter_error = self.filter_error
 
@@ -130,6 +135,8 @@ class WebhookTested:
             field_dict["reason"] = reason
         if degraded is not UNSET:
             field_dict["degraded"] = degraded
+        if skipped is not UNSET:
+            field_dict["skipped"] = skipped
         if filter_error is not UNSET:
             field_dict["filter_error"] = filter_error
         if next_attempt_at is not UNSET:
@@ -177,6 +184,8 @@ class WebhookTested:
             reason = WebhookTestedReason(_reason)
 
         degraded = d.pop("degraded", UNSET)
+
+        skipped = d.pop("skipped", UNSET)
 
         filter_error = d.pop("filter_error", UNSET)
 
@@ -250,6 +259,7 @@ class WebhookTested:
             created_at=created_at,
             reason=reason,
             degraded=degraded,
+            skipped=skipped,
             filter_error=filter_error,
             next_attempt_at=next_attempt_at,
             ended_at=ended_at,
