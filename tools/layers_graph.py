@@ -51,6 +51,9 @@ NAMES = {
     "src/core/sched*.c": r"(address|ep|heap|host|item|items|line|list|number|order|sched|share|slot|spill)_",
     "src/engine/*.c": r"th_engine_",
     "src/engine/*/*.c": r"th_engine_",  # what the engine's users call
+    "src/engine/settings/catalogue.c": r"th_(event_type|validate|version)_",
+    "src/engine/settings/payload.c": r"th_(method|type_version)_",
+    "src/engine/control/follow_row.c": r"th_settings_follow$",
     "src/engine/settings/settings.c": r"th_(ep|graves|key|role|run|tenant)_",  # the objects that settings consist of
     "src/store/sqlite/migrations.c": r"th_store_migration",
     "src/store/sqlite/*": r"sq_|th_(sqlite|store_sqlite)_",

@@ -52,7 +52,7 @@ static const struct {
     {"secrets revoke", "tenterhook secrets revoke we_01M7X22X2G2RSS9YF9GYP3Z53C"},
     {"nodes", "tenterhook nodes"},
     {"migrate", "tenterhook migrate --from /var/lib/tenterhook --to 'postgres://tenterhook@db.internal/tenterhook'"},
-    {"sql", "tenterhook sql | psql -v ON_ERROR_STOP=1 postgres://owner@db.internal/shop"},
+    {"sql", "tenterhook sql > inbox.sql"},
     {"inbox list", "tenterhook inbox"},
     {"inbox rejected", "tenterhook inbox rejected"},
     {"inbox retry", "tenterhook inbox retry 1-4711"},

@@ -926,12 +926,6 @@ enum th_error th_schema_compile(struct th_span text, const struct th_schema_docu
     return c.error;
 }
 
-struct th_schema *th_schema_ref(struct th_schema *s)
-{
-    th_ref_get(&s->refs);
-    return s;
-}
-
 void th_schema_unref(struct th_schema *s)
 {
     struct th_arena mem;

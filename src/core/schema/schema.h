@@ -31,9 +31,7 @@ struct th_schema_fault {
 TH_MUST_USE enum th_error th_schema_compile(struct th_span text, const struct th_schema_document *more,
                                             size_t count, struct th_schema **out,
                                             struct th_schema_fault *fault);
-/** One holder more. Any thread. */
-struct th_schema *th_schema_ref(struct th_schema *s);
-/** One holder less; the last one frees it. NULL is none. Any thread. */
+/** Frees it. NULL is none. */
 void th_schema_unref(struct th_schema *s);
 
 enum th_schema_answer {
