@@ -87,7 +87,7 @@ static int move_one(struct st_writer *w, struct th_move *m, uint32_t i)
             return ST_OK;
         d.marks |= m->marks;
         st_note(w, ST_NOTE_CANCELLED, no, 0, 0);
-        return st_queue_end(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, state);
+        return st_queue_end(w, no, &d, m->at.ms, d.tries, d.attempts, d.last, (enum th_delivery_state)state);
     }
     if (m->what == TH_MOVE_MARK)
         return mark(w, m, no, &d, &m->moved[i]);
