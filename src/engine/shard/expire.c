@@ -7,6 +7,7 @@
 #include "engine/shard/attempt.h"
 #include "engine/shard/events.h"
 #include "engine/shard/operator.h"
+#include "engine/shard/queue.h"
 #include "engine/shard/report.h"
 #include "engine/state.h"
 
@@ -40,9 +41,7 @@ static void expired(struct th_op *op)
     th_sched_result(e->sched, a->row.no, TH_LEARN_NEUTRAL, a->began, e->now.mono);
     th_sched_gave_up(e->sched, a->row.no);
     th_sched_settled(e->sched, a->row.no, NULL, e->now.mono, e->now.mono);
-    if (e->jobs[TH_JOB_WALK].busy && a->row.no >= e->walk.from &&
-        (!e->walk_below || a->row.no < e->walk_below))
-        e->walk_void = true;
+    th_queue_ended(e, a->row.no);
     if (a->move_done && a->row.lane != TH_LANE_TEST) {
         th_count(e->options.metrics, TH_C_DELIVERIES_EXPIRED, 1);
         th_report_expired(a);
