@@ -12,7 +12,6 @@
 #include "api/portal.h"
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/enc.h"
 #include "lib/crypto.h"
 #include <stdio.h>
 #include <string.h>
@@ -65,23 +64,6 @@ static struct th_api_portal *place(struct th_api_portals *p, uint64_t tenant, st
     return free ? free : any;
 }
 
-static void make_token(const char *prefix, const struct th_entropy *entropy, char token[TH_API_TOKEN],
-                       uint8_t hash[32])
-{
-    uint8_t random[32];
-    struct th_buf text;
-
-    entropy->fill(entropy->ctx, random, sizeof random);
-    th_buf_init(&text, TH_API_TOKEN);
-    th_buf_str(&text, prefix);
-    th_base64url(&text, random, sizeof random);
-    memset(token, 0, TH_API_TOKEN);
-    memcpy(token, th_buf_view(&text).p, text.n < TH_API_TOKEN ? text.n : TH_API_TOKEN - 1);
-    th_sha256(token, strlen(token), hash);
-    th_wipe(random, sizeof random);
-    th_buf_wipe(&text);
-}
-
 static char *join(struct th_span a, struct th_span b)
 {
     char *texts = th_calloc(1, a.n + b.n + 2);
@@ -103,7 +85,8 @@ bool th_api_portal_make(struct th_api_portals *p, const struct th_api_portal_spe
     new.texts = join(spec->theme, spec->return_url);
     if (!new.texts)
         return false;
-    make_token("th_plink_", entropy, token, new.link);
+    th_api_token_make("th_plink_", entropy, token);
+    th_sha256(token, strlen(token), new.link);
     memcpy(new.key, spec->key, sizeof new.key);
     entropy->fill(entropy->ctx, random, sizeof random);
     memcpy(new.id, "ptl_", 4);
@@ -168,7 +151,8 @@ enum th_api_portal_found th_api_portal_open(struct th_api_portals *p, const uint
     struct th_api_portal *v;
     uint8_t hash[32];
 
-    make_token("th_ptl_", entropy, token, hash);
+    th_api_token_make("th_ptl_", entropy, token);
+    th_sha256(token, strlen(token), hash);
     (void)pthread_mutex_lock(&p->lock);
     v = by_link(p, link, now);
     if (v && v->kind == TH_PORTAL_LINK) {

@@ -15,7 +15,6 @@
 #include "api/session.h"
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/enc.h"
 #include "lib/crypto.h"
 #include <stdio.h>
 #include <string.h>
@@ -59,21 +58,6 @@ static struct th_api_session *place(struct th_api_sessions *s, const uint8_t key
     return free ? free : any;
 }
 
-static void make_token(const char *prefix, const struct th_entropy *entropy, char token[TH_API_TOKEN])
-{
-    uint8_t random[32];
-    struct th_buf text;
-
-    entropy->fill(entropy->ctx, random, sizeof random);
-    th_buf_init(&text, TH_API_TOKEN);
-    th_buf_str(&text, prefix);
-    th_base64url(&text, random, sizeof random);
-    memset(token, 0, TH_API_TOKEN);
-    memcpy(token, th_buf_view(&text).p, text.n < TH_API_TOKEN ? text.n : TH_API_TOKEN - 1);
-    th_wipe(random, sizeof random);
-    th_buf_wipe(&text);
-}
-
 static void write_hex(char *out, const uint8_t *p, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
@@ -88,7 +72,7 @@ void th_api_session_make(struct th_api_sessions *s, enum th_api_session_kind kin
     struct th_api_session *v, new = {.kind = kind, .from = *from};
     uint8_t random[16];
 
-    make_token(kind == TH_SESSION_LINK ? "th_link_" : "th_ses_", entropy, token);
+    th_api_token_make(kind == TH_SESSION_LINK ? "th_link_" : "th_ses_", entropy, token);
     th_sha256(token, strlen(token), new.hash);
     memcpy(new.key, key, sizeof new.key);
     entropy->fill(entropy->ctx, random, sizeof random);

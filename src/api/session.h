@@ -1,6 +1,7 @@
 /* Sessions of operators in browsers. Private to api/. */
 #ifndef TH_API_SESSION_H
 #define TH_API_SESSION_H
+#include "api/token.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "core/guard.h"
@@ -8,11 +9,8 @@
 
 #include <pthread.h>
 
-struct th_entropy;
-
 #define TH_API_SESSIONS 1000   /* sessions and links in all */
 #define TH_API_KEY_SESSIONS 50 /* sessions of one key: its share */
-#define TH_API_TOKEN 64        /* bytes of a token's text at most, NUL included */
 
 enum th_api_session_kind { TH_SESSION_FREE, TH_SESSION_OPEN, TH_SESSION_LINK };
 
